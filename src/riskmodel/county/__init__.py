@@ -1,0 +1,5 @@
+"""Reading, checking and holding a county's tables."""
+
+from riskmodel.county.county import About, County, from_frames
+
+__all__ = ["About", "County", "from_frames"]

@@ -1,0 +1,211 @@
+"""`County`: checked, canonical tables as Ibis expressions on an embedded DuckDB."""
+
+from __future__ import annotations
+
+import calendar
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import ibis
+import pandas as pd
+from pydantic import ConfigDict
+
+from riskmodel.county.schema import SPAN_TABLES, canonical_schema, contract, month_ordinal
+from riskmodel.errors import InputRefused
+from riskmodel.spec import Spec
+
+
+class About(Spec):
+    """What ``about.yaml`` beside the tables says of the whole county (contract, "Input").
+
+    ``income_is_net`` is ours: incomes were recorded net of production costs, so that net income does
+    not need the ``spending`` table. Keys that nobody reads are kept out, not refused.
+    """
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    data_through: dt.date | None = None
+    recording_delay_days: int = 0
+    entry_lag_months: int = 3
+    snapshot_on: dt.date | None = None
+    income_is_net: bool = False
+
+
+@dataclass(frozen=True)
+class County:
+    """A county's checked tables.
+
+    Parameters
+    ----------
+    con : ibis backend
+        The embedded DuckDB that holds the tables.
+    tables : mapping
+        Table name to canonical Ibis table, only those the source had.
+    about : About
+    rejected : DataFrame
+        Rows kept out, whole, with ``file``, ``row``, ``column``, ``reason``.
+    notes : tuple of str
+        What was said once while reading (absent tables, findings).
+    """
+
+    con: Any
+    tables: Mapping[str, ibis.Table]
+    about: About = field(default_factory=About)
+    rejected: pd.DataFrame = field(default_factory=pd.DataFrame)
+    notes: tuple[str, ...] = ()
+
+    def has(self, name: str) -> bool:
+        """Say whether the source had this table (an empty one counts: it says that nothing happened)."""
+        return name in self.tables
+
+    def table(self, name: str) -> ibis.Table:
+        """Return a canonical table; one that is absent comes back with its columns and no row.
+
+        Parameters
+        ----------
+        name : str
+
+        Returns
+        -------
+        ibis.Table
+            See `riskmodel.county.schema.canonical_schema`.
+        """
+        if name in self.tables:
+            return self.tables[name]
+        return ibis.memtable(pd.DataFrame(columns=list(canonical_schema(name))), schema=canonical_schema(name))
+
+    def frame(self, name: str) -> pd.DataFrame:
+        """Return a canonical table as a pandas frame, for a look in a notebook."""
+        return self.table(name).to_pandas()
+
+    @cached_property
+    def facts(self) -> Mapping[str, bool]:
+        """What kinds of rows there are at all; lets callers skip work that could change nothing.
+
+        Returns
+        -------
+        mapping
+            ``corrected.T`` (T can hold corrected rows), ``spans.T`` (T has totals over several months),
+            ``business_net``.
+        """
+        out: dict[str, bool] = {}
+        for name, t in self.tables.items():
+            spec = contract().tables[name]
+            out[f"corrected.{name}"] = bool(spec.key) or (
+                "row_id" in t.columns and bool(t.row_id.notnull().any().to_pyarrow().as_py())
+            )
+        for name in SPAN_TABLES:
+            if self.has(name):
+                t = self.tables[name]
+                out[f"spans.{name}"] = bool((t.month_from < t.month_to).any().to_pyarrow().as_py())
+        income = self.table("income")
+        out["business_net"] = bool((income.source == "business_net").any().to_pyarrow().as_py())
+        return out
+
+    @cached_property
+    def data_through(self) -> dt.date:
+        """The day until which the county's records are whole.
+
+        Returns
+        -------
+        date
+            ``about.data_through``, else the last day of the latest month with income.
+
+        Raises
+        ------
+        InputRefused
+            If there is neither.
+        """
+        if self.about.data_through:
+            return self.about.data_through
+        last = self.table("income").month_to.max().to_pyarrow().as_py()
+        if last is None:
+            raise InputRefused("no income row and no data_through in about.yaml: say until when records are whole")
+        year, month = divmod(int(last), 12)
+        return dt.date(year, month + 1, calendar.monthrange(year, month + 1)[1])
+
+
+def _months(values: pd.Series) -> pd.Series:
+    if pd.api.types.is_integer_dtype(values):
+        return values.astype("Int32")
+    stamp = pd.to_datetime(values, errors="raise")
+    return (stamp.dt.year * 12 + stamp.dt.month - 1).astype("Int32")
+
+
+def from_frames(frames: Mapping[str, pd.DataFrame], about: About | None = None) -> County:
+    """Build a county from clean frames in memory (tests, importers, simulators); nothing is checked.
+
+    Parameters
+    ----------
+    frames : mapping
+        Table name to a frame with contract columns; months as ``YYYY-MM`` text or ordinals, dates as
+        anything pandas reads, ``recorded_on`` optional.
+    about : About, optional
+
+    Returns
+    -------
+    County
+
+    Examples
+    --------
+    >>> county = from_frames({"income": pd.DataFrame(
+    ...     {"household_id": ["h1"], "month": ["2021-05"], "source": ["wage"], "amount": [900]})})
+    >>> int(county.frame("income").month_to[0]) == month_ordinal(2021, 5)
+    True
+    """
+    about = about or About()
+    con = ibis.duckdb.connect()
+    tables = {}
+    for name, frame in frames.items():
+        schema = canonical_schema(name)
+        # pandas has no decimals: amounts travel as floats and are rounded once, by the cast.
+        loose = ibis.schema({c: "float64" if t.is_decimal() else t for c, t in schema.items()})
+        rows = ibis.memtable(_canonical(name, frame, about), schema=loose)
+        tables[name] = con.create_table(name, rows.cast(dict(schema.items())))
+    return County(con=con, tables=tables, about=about)
+
+
+def _canonical(name: str, frame: pd.DataFrame, about: About) -> pd.DataFrame:
+    spec = contract().tables[name]
+    out = frame.copy()
+    if name in SPAN_TABLES and "month" in out:
+        for end in ("month_from", "month_to"):
+            out[end] = out[end].fillna(out["month"]) if end in out else out["month"]
+    for column, col in spec.columns.items():
+        if column not in out:
+            out[column] = None
+        elif col.type == "date":
+            out[column] = pd.to_datetime(out[column]).dt.date
+        elif col.type == "month" and column in canonical_schema(name):
+            out[column] = _months(out[column])
+    if name in SPAN_TABLES:
+        out[["month_from", "month_to"]] = out[["month_from", "month_to"]].apply(_months)
+    out["known_on"] = _known_on(name, out, about)
+    for column in canonical_schema(name):
+        out[column] = out[column].astype(object).where(out[column].notna(), None)
+    return out[list(canonical_schema(name))]
+
+
+def _known_on(name: str, out: pd.DataFrame, about: About) -> pd.Series:
+    recorded = pd.to_datetime(out["recorded_on"]) if "recorded_on" in out else pd.Series(pd.NaT, out.index)
+    if name in SPAN_TABLES:
+        lag = (out["month_to"] > out["month_from"]).astype(int) * about.entry_lag_months
+        own = _month_end(out["month_to"].astype(int) + lag)
+    elif contract().tables[name].event_date == "month":
+        own = _month_end(out["month"].astype(int))
+    else:
+        own = pd.to_datetime(out[contract().tables[name].event_date or "valid_from"])
+    known = recorded.fillna(own)
+    if about.snapshot_on:
+        known = known.fillna(pd.Timestamp(about.snapshot_on))
+    return known.dt.date
+
+
+def _month_end(ordinal: pd.Series) -> pd.Series:
+    first_of_next = pd.to_datetime(
+        {"year": (ordinal + 1) // 12, "month": (ordinal + 1) % 12 + 1, "day": 1}
+    )
+    return first_of_next - pd.Timedelta(days=1)
