@@ -45,7 +45,9 @@ class Period(Spec):
     calendar_year: bool = False
 
 
-def build(county: County, when: Iterable[Moment], period: Period | None = None) -> ir.Table:
+def build(
+    county: County, when: Iterable[Moment], period: Period | None = None, spans: ir.Table | None = None
+) -> ir.Table:
     """Return the quantities of every household known at each moment.
 
     Parameters
@@ -55,6 +57,10 @@ def build(county: County, when: Iterable[Moment], period: Period | None = None) 
         From `riskmodel.asof.moments`.
     period : Period, optional
         Twelve months by default.
+    spans : ibis.Table, optional
+        ``household_id, as_of, period_from, period_to`` (month ordinals): account each household over its
+        own span instead, which may end after as-of (labels do; persons are then those at its end).
+        Households without a span are left out.
 
     Returns
     -------
@@ -80,10 +86,11 @@ def build(county: County, when: Iterable[Moment], period: Period | None = None) 
     """
     moments = tuple(when)
     period = period or Period()
-    base = _with_period(county, moments, period)
+    own = spans is not None or (county.facts.get("spans.income", False) and not period.calendar_year)
+    base = _with_period(county, moments, period) if spans is None else _with_spans(county, moments, spans)
     parts = [
-        _income(county, moments, base, period),
-        _spending(county, moments, base, period),
+        _income(county, moments, base if own else None, period),
+        _spending(county, moments, base if own else None, period),
         _persons(county, moments, base, period),
         _open_causes(county, moments),
         _members(county, moments),
@@ -127,10 +134,21 @@ def _with_period(county: County, when: tuple[Moment, ...], period: Period) -> ir
     ).drop("total_to", "n_months")
 
 
-def _spans(county: County, name: str, when: tuple[Moment, ...], base: ir.Table, period: Period) -> ir.Table:
-    """Return known rows of income or spending with their household's period and the shift they fall in."""
+def _with_spans(county: County, when: tuple[Moment, ...], spans: ir.Table) -> ir.Table:
+    base = asof.households(county, when).drop("valid_from", "known_on", "ago_12", "ago_24")
+    base = base.inner_join(spans.select(*KEY, "period_from", "period_to"), list(KEY))
+    return base.mutate(income_basis=ibis.literal("total"), stale=ibis.literal(False))
+
+
+def _spans(
+    county: County, name: str, when: tuple[Moment, ...], base: ir.Table | None, period: Period
+) -> ir.Table:
+    """Return known rows of income or spending with their household's period and the shift they fall in.
+
+    ``base`` carries a span per household; None says that the calendar alone decides, which is cheaper.
+    """
     t = asof.known(county, name, when)
-    if county.facts.get("spans.income", False):
+    if base is not None:
         t = t.inner_join(base.select(*KEY, "period_from", "period_to"), list(KEY))
     else:
         t = _by_clock(t, period)
@@ -167,7 +185,7 @@ def _sums(county: County, name: str, rows: ir.Table) -> ir.Table:
     )
 
 
-def _income(county: County, when: tuple[Moment, ...], base: ir.Table, period: Period) -> ir.Table:
+def _income(county: County, when: tuple[Moment, ...], base: ir.Table | None, period: Period) -> ir.Table:
     rows = _spans(county, "income", when, base, period)
     sums = _sums(county, "income", rows)
     gross = {f"{p}gross_income": sums[f"a{k}"].sum().cast("float64") for k, p in enumerate(PREFIX)}
@@ -219,7 +237,7 @@ def _net_of_costs(rows: ir.Table) -> ir.Table:
     )
 
 
-def _spending(county: County, when: tuple[Moment, ...], base: ir.Table, period: Period) -> ir.Table:
+def _spending(county: County, when: tuple[Moment, ...], base: ir.Table | None, period: Period) -> ir.Table:
     rows = _spans(county, "spending", when, base, period)
     if county.facts["business_net"]:
         rows = _without_costs_already_net(county, rows, when, base, period)
@@ -237,7 +255,7 @@ def _spending(county: County, when: tuple[Moment, ...], base: ir.Table, period: 
 
 
 def _without_costs_already_net(
-    county: County, rows: ir.Table, when: tuple[Moment, ...], base: ir.Table, period: Period
+    county: County, rows: ir.Table, when: tuple[Moment, ...], base: ir.Table | None, period: Period
 ) -> ir.Table:
     """Leave out production spending whose span lies inside a ``business_net`` row's span."""
     income = _spans(county, "income", when, base, period)
@@ -261,14 +279,15 @@ def _persons(county: County, when: tuple[Moment, ...], base: ir.Table, period: P
     """Count the members present at the end of each period (totals) or at as-of less 0, 1, 2 periods."""
     t = asof.known(county, "members", when)
     t = t.select(*KEY, "member_id", "valid_from", "valid_to")
-    ends = base.select(*KEY, "period_to", "income_basis")
+    ends = base.select(*KEY, "period_from", "period_to", "income_basis")
     t = t.inner_join(ends, list(KEY))
     by_total = t.income_basis == "total"
+    length = t.period_to - t.period_from + 1
     present = {}
     for k, prefix in enumerate(PREFIX):
         back = ibis.interval(months=0 if period.calendar_year else k * period.months)
         on = (t.as_of - back).cast("date")
-        first_after = t.period_to - TOTAL_MONTHS * k + 1
+        first_after = t.period_to - length * k + 1
         end = ibis.date(
             (first_after / 12).floor().cast("int32"), (first_after % 12 + 1).cast("int32"), ibis.literal(1)
         ) - ibis.interval(days=1)
@@ -377,7 +396,7 @@ def _absent_is_null_else_zero(county: County, t: ir.Table) -> ir.Table:
 
 
 def _net_and_per_head(county: County, t: ir.Table) -> ir.Table:
-    net: dict[str, ir.Value] = {}
+    amounts: dict[str, ir.Value] = {}
     for p in PREFIX:
         gross, costs = t[f"{p}gross_income"], t[f"{p}production"]
         if not county.has("spending"):
@@ -385,8 +404,8 @@ def _net_and_per_head(county: County, t: ir.Table) -> ir.Table:
                 ibis.literal(True) if county.about.income_is_net else t[f"{p}costs_known"].fill_null(False)
             )
             costs = ibis.ifelse(known, 0.0, ibis.null("float64"))
-        net[f"{p}net_income"] = ibis.ifelse(t.stale, ibis.null("float64"), gross - costs)
-    t = t.mutate(**net)
+        amounts[f"{p}net_income"] = ibis.ifelse(t.stale, ibis.null("float64"), gross - costs)
+    t = t.mutate(**amounts)
     return t.mutate(**{f"{p}pcni": t[f"{p}net_income"] / t[f"{p}persons"].nullif(0) for p in PREFIX})
 
 

@@ -68,6 +68,34 @@ def add_months(day: dt.date, months: int) -> dt.date:
     return dt.date(year, month + 1, min(day.day, calendar.monthrange(year, month + 1)[1]))
 
 
+def window_end(day: dt.date, months: int) -> dt.date:
+    """Return the last day of a window of whole months; from a month's end it ends at a month's end.
+
+    Examples
+    --------
+    >>> window_end(dt.date(2019, 2, 28), 12)
+    datetime.date(2020, 2, 29)
+    >>> window_end(dt.date(2021, 5, 15), 6)
+    datetime.date(2021, 11, 15)
+    """
+    end = add_months(day, months)
+    if day.day == calendar.monthrange(day.year, day.month)[1]:
+        return dt.date(end.year, end.month, calendar.monthrange(end.year, end.month)[1])
+    return end
+
+
+def month_end(ordinal: int) -> dt.date:
+    """Return the last day of a month given by its ordinal.
+
+    Examples
+    --------
+    >>> month_end(month_ordinal(2021, 2))
+    datetime.date(2021, 2, 28)
+    """
+    year, month = divmod(ordinal, 12)
+    return dt.date(year, month + 1, calendar.monthrange(year, month + 1)[1])
+
+
 def last_complete_month(day: dt.date) -> int:
     """Return the ordinal of the last month completed on or before a day (rules, "accounting period").
 
@@ -130,7 +158,7 @@ def clock(when: Iterable[Moment]) -> ibis.Table:
         }
         for m in when
     ]
-    types = {c: "date" for c in ("as_of", "known_by", "ago_12", "ago_24")}
+    types = dict.fromkeys(("as_of", "known_by", "ago_12", "ago_24"), "date")
     types |= {"as_of_month": "int32", "last_month": "int32"}
     return ibis.memtable(pd.DataFrame(rows), schema=ibis.schema(types))
 

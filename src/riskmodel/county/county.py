@@ -13,7 +13,7 @@ import ibis
 import pandas as pd
 from pydantic import ConfigDict
 
-from riskmodel.county.schema import SPAN_TABLES, canonical_schema, contract, month_ordinal
+from riskmodel.county.schema import SPAN_TABLES, canonical_schema, contract
 from riskmodel.errors import InputRefused
 from riskmodel.spec import Spec
 
@@ -75,7 +75,8 @@ class County:
         """
         if name in self.tables:
             return self.tables[name]
-        return ibis.memtable(pd.DataFrame(columns=list(canonical_schema(name))), schema=canonical_schema(name))
+        schema = canonical_schema(name)
+        return ibis.memtable(pd.DataFrame(columns=list(schema)), schema=schema)
 
     def frame(self, name: str) -> pd.DataFrame:
         """Return a canonical table as a pandas frame, for a look in a notebook."""
@@ -123,7 +124,7 @@ class County:
             return self.about.data_through
         last = self.table("income").month_to.max().to_pyarrow().as_py()
         if last is None:
-            raise InputRefused("no income row and no data_through in about.yaml: say until when records are whole")
+            raise InputRefused("no income row, and no data_through in about.yaml: add YYYY-MM-DD there")
         year, month = divmod(int(last), 12)
         return dt.date(year, month + 1, calendar.monthrange(year, month + 1)[1])
 
@@ -151,6 +152,7 @@ def from_frames(frames: Mapping[str, pd.DataFrame], about: About | None = None) 
 
     Examples
     --------
+    >>> from riskmodel.county.schema import month_ordinal
     >>> county = from_frames({"income": pd.DataFrame(
     ...     {"household_id": ["h1"], "month": ["2021-05"], "source": ["wage"], "amount": [900]})})
     >>> int(county.frame("income").month_to[0]) == month_ordinal(2021, 5)
