@@ -1,5 +1,6 @@
 """Reading, checking and holding a county's tables."""
 
 from riskmodel.county.county import About, County, from_frames
+from riskmodel.county.read import read
 
-__all__ = ["About", "County", "from_frames"]
+__all__ = ["About", "County", "from_frames", "read"]

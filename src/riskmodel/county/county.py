@@ -207,7 +207,5 @@ def _known_on(name: str, out: pd.DataFrame, about: About) -> pd.Series:
 
 
 def _month_end(ordinal: pd.Series) -> pd.Series:
-    first_of_next = pd.to_datetime(
-        {"year": (ordinal + 1) // 12, "month": (ordinal + 1) % 12 + 1, "day": 1}
-    )
+    first_of_next = pd.to_datetime({"year": (ordinal + 1) // 12, "month": (ordinal + 1) % 12 + 1, "day": 1})
     return first_of_next - pd.Timedelta(days=1)
