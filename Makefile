@@ -1,0 +1,53 @@
+# Needs only Python >= 3.11, git and make; everything else is installed into .venv from hashed locks.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.setup-stamp
+OUT ?= out/demo
+export MLFLOW_DISABLE_TELEMETRY := true
+export DO_NOT_TRACK := true
+# Without compiled bytecode every process compiles us anew.
+unexport PYTHONDONTWRITEBYTECODE
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test test-slow lint bench notebooks lock clean
+
+help:  ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort
+
+setup: $(STAMP)  ## make .venv and install the locked versions
+
+$(STAMP): requirements/lock.txt requirements/bootstrap.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "riskmodel needs Python >= 3.11, this is " + sys.version.split()[0])'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements/bootstrap.txt
+	VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/uv pip sync --quiet --compile-bytecode --require-hashes requirements/lock.txt
+	VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/uv pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+demo: $(STAMP)  ## run the main job on a simulated county into out/demo
+	$(BIN)/riskmodel demo --out $(OUT)
+
+test: $(STAMP)  ## all tests but the slow ones
+	$(BIN)/python -m pytest -n 2 --dist worksteal $(PYTEST_ARGS)
+
+test-slow: $(STAMP)  ## the long simulations and scale runs
+	$(BIN)/python -m pytest -m slow -x $(PYTEST_ARGS)
+
+lint: $(STAMP)  ## ruff, formatting, types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: $(STAMP)  ## speed and memory as ratios to a reference in the same run
+	$(BIN)/python benchmarks/features.py
+
+notebooks: $(STAMP)  ## run the notebooks in place
+	$(BIN)/jupyter nbconvert --to notebook --execute --inplace notebooks/*.ipynb
+
+lock: $(STAMP)  ## resolve the versions anew
+	cd requirements && echo 'uv>=0.9' | ../$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links --no-annotate - -o bootstrap.txt
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links --extra dev pyproject.toml -o requirements/lock.txt
+
+clean:  ## remove what was made (not .venv)
+	rm -rf out dist build .pytest_cache .ruff_cache .mypy_cache .hypothesis

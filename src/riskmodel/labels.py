@@ -1,0 +1,233 @@
+"""Labels (what happened after as-of) and cohorts (who was at risk at as-of).
+
+A label is 1 where any of the events asked for happens in ``(as_of, as_of + horizon]``, 0 where the window
+was fully seen and none did, and null otherwise: never 0 for what nobody could see (contract, "Labels").
+
+* ``identified``: newly monitored, rolled back or re-marked. The rule itself decides this event.
+* ``below_line``: per-capita net income of the accounting period that ends with the window is below the line
+  of the rule set then; on annual totals, of the first total that starts after the feature span.
+* ``confirmed``: a home check confirmed the risk; null for the unvisited.
+
+Labels look back on a window that has passed, so they see rows recorded after as-of, up to ``known_by``.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Sequence
+from typing import Literal
+
+import ibis
+import ibis.expr.types as ir
+import numpy as np
+import pandas as pd
+from pydantic import Field
+
+from riskmodel import accounting, asof, rules
+from riskmodel.accounting import WATCHED
+from riskmodel.asof import DateLike, Moment
+from riskmodel.county.county import County
+from riskmodel.errors import UsageError
+from riskmodel.spec import Spec
+
+Event = Literal["identified", "below_line", "confirmed"]
+EVENTS: tuple[Event, ...] = ("identified", "below_line", "confirmed")
+EVER = dt.date(9999, 12, 31)
+KEY = ["household_id", "as_of"]
+
+
+class Horizon(Spec):
+    """A number of months, or the next observation within so many months (``next``)."""
+
+    months: int = Field(ge=1, le=120)
+    next: bool = False
+
+
+def build(
+    county: County,
+    as_of: DateLike | Iterable[DateLike],
+    horizon: int | Horizon,
+    events: Sequence[Event] = ("below_line",),
+    ruleset: str | rules.RuleSet = "national-2021",
+    *,
+    known_by: DateLike | None = None,
+    params: dict[str, object] | None = None,
+) -> pd.DataFrame:
+    """Return the label of every household known at each as-of.
+
+    Parameters
+    ----------
+    county : County
+    as_of : date or several
+    horizon : int or Horizon
+        Months.
+    events : sequence of {"identified", "below_line", "confirmed"}
+        Any of them gives 1.
+    ruleset : str or RuleSet
+        Whose line decides ``below_line``.
+    known_by : date, optional
+        Rows recorded later are not seen, and windows not over by then are null; everything by default.
+    params : dict, optional
+        Overrides of the rule set's parameters.
+
+    Returns
+    -------
+    DataFrame
+        One row per ``household_id, as_of``, sorted: ``label`` and ``label_<event>`` (Int8, null where not
+        fully observed), ``real_horizon_months`` (differs from the one asked for on totals and ``next``).
+
+    Raises
+    ------
+    UsageError
+        If an event is unknown or none is given.
+
+    References
+    ----------
+    Data contract, "Labels".
+    """
+    unknown = [e for e in events if e not in EVENTS]
+    if unknown or not events:
+        raise UsageError(f"events {list(events)!r}: give one or more of {', '.join(EVENTS)}")
+    span = horizon if isinstance(horizon, Horizon) else Horizon(months=horizon)
+    days = [m.as_of for m in asof.moments(as_of)]
+    seen_by = asof.to_date(known_by) if known_by else EVER
+    out = asof.households(county, asof.moments(days)).select(*KEY).to_pandas()
+    out["as_of"] = pd.to_datetime(out["as_of"])
+    out["real_horizon_months"] = float(span.months)
+    ends = {d: asof.window_end(d, span.months) for d in days}
+    over = pd.Series({pd.Timestamp(d): _is_over(county, end, seen_by) for d, end in ends.items()})
+    for event in events:
+        if event == "below_line":
+            values = _below_line(county, days, span, seen_by, ruleset, params or {})
+        else:
+            values = _happened(county, event, ends, seen_by)
+        out = out.merge(values, on=KEY, how="left", validate="one_to_one")
+        if event == "identified":
+            out["label_identified"] = _no_event_is_zero(county, out, ends, seen_by)
+        # A total or a next observation that is there ends its own window.
+        own_window = out.pop("own_window").eq(True) if "own_window" in out else False
+        out.loc[~(out["as_of"].map(over) | own_window), f"label_{event}"] = np.nan
+        if "own_horizon" in out:
+            out["real_horizon_months"] = out.pop("own_horizon").fillna(out["real_horizon_months"])
+    return _combine(out, events)
+
+
+def _is_over(county: County, end: dt.date, seen_by: dt.date) -> bool:
+    final = end + dt.timedelta(days=county.about.recording_delay_days)
+    return final <= county.data_through and final <= seen_by
+
+
+def _combine(out: pd.DataFrame, events: Sequence[Event]) -> pd.DataFrame:
+    columns = [f"label_{e}" for e in events]
+    values = out[columns].astype(float)
+    label = values.max(axis=1).where(values.notna().all(axis=1) | (values.max(axis=1) == 1))
+    out["label"] = label
+    out[["label", *columns]] = out[["label", *columns]].astype("Int8")
+    order = [*KEY, "label", *columns, "real_horizon_months"]
+    return out[order].sort_values(["as_of", "household_id"], ignore_index=True)
+
+
+def _windows(ends: dict[dt.date, dt.date]) -> ir.Table:
+    rows = pd.DataFrame({"as_of": list(ends), "window_end": list(ends.values())})
+    return ibis.memtable(rows, schema=ibis.schema({"as_of": "date", "window_end": "date"}))
+
+
+def _happened(county: County, event: Event, ends: dict[dt.date, dt.date], seen_by: dt.date) -> pd.DataFrame:
+    """Return 1 for households with the event in the window; for visits also 0 where one did not confirm."""
+    name, column = ("monitoring", "event") if event == "identified" else ("visits", "outcome")
+    yes = WATCHED if event == "identified" else ("confirmed",)
+    t = asof.known(county, name, tuple(Moment(d, seen_by) for d in ends))
+    windows = _windows(ends)
+    t = t.join(windows, [t.as_of == windows.as_of, t.date > windows.as_of, t.date <= windows.window_end])
+    answered = t[column].isin(yes)
+    if event == "confirmed":
+        answered = answered | (t[column] == "not_confirmed")
+    t = t.filter(answered).group_by(KEY).agg(**{f"label_{event}": t[column].isin(yes).cast("int8").max()})
+    frame = t.to_pandas()
+    frame["as_of"] = pd.to_datetime(frame["as_of"])
+    return frame.astype({f"label_{event}": "float64"})
+
+
+def _no_event_is_zero(
+    county: County, out: pd.DataFrame, ends: dict[dt.date, dt.date], seen_by: dt.date
+) -> pd.Series:
+    """Return 0 for households without the event that still lived there at the window's end."""
+    values = out["label_identified"]
+    if not county.has("monitoring"):
+        return values
+    there = []
+    for start, end in ends.items():
+        t = asof.members(county, (Moment(end, seen_by),)).select("household_id").distinct()
+        there.append(t.to_pandas().assign(as_of=pd.Timestamp(start), there=True))
+    # Extinct and moved-out households could not be identified any more: null, not 0.
+    alive = out[KEY].merge(pd.concat(there), on=KEY, how="left")["there"].eq(True)
+    return values.mask(values.isna() & alive.to_numpy(), 0.0)
+
+
+def _below_line(
+    county: County,
+    days: list[dt.date],
+    span: Horizon,
+    seen_by: dt.date,
+    ruleset: str | rules.RuleSet,
+    params: dict[str, object],
+) -> pd.DataFrame:
+    """Return whether income is below the line at the window's end, by months or over own spans."""
+    chosen = rules.load(ruleset)
+    period = chosen.period(params)
+    parts = []
+    if not span.next:
+        ends = {d: asof.window_end(d, span.months) for d in days}
+        t = accounting.build(county, tuple(Moment(e, seen_by) for e in set(ends.values())), period)
+        at_end = t.filter(t.income_basis == "months").select("household_id", "as_of", "pcni").to_pandas()
+        lines = rules.lines(county, chosen, sorted(set(ends.values())), params, known_by=seen_by)
+        at_end["end"] = pd.to_datetime(at_end.pop("as_of"))
+        at_end["line"] = at_end["end"].map({pd.Timestamp(d): v for d, v in lines.items()})
+        starts = pd.DataFrame(
+            {"as_of": pd.to_datetime(list(ends)), "end": pd.to_datetime(list(ends.values()))}
+        )
+        parts.append(at_end.merge(starts, on="end").drop(columns="end"))
+    spans = _own_spans(county, days, span, seen_by, period)
+    if spans is not None:
+        t = accounting.build(county, tuple(Moment(d, seen_by) for d in days), period, spans=spans)
+        own = t.select(*KEY, "pcni", "period_to", "as_of_month").to_pandas()
+        own["as_of"] = pd.to_datetime(own["as_of"])
+        months = own["period_to"].unique()
+        ends_of = {int(m): asof.month_end(int(m)) for m in months}
+        lines = rules.lines(county, chosen, sorted(set(ends_of.values())), params, known_by=seen_by)
+        own["line"] = own["period_to"].map({m: lines[d] for m, d in ends_of.items()})
+        own["own_horizon"] = (own["period_to"] - own["as_of_month"]).astype(float)
+        own["own_window"] = True
+        parts.append(own.drop(columns=["period_to", "as_of_month"]))
+    found = pd.concat(parts, ignore_index=True)
+    # Compared after rounding to nine decimals, as every threshold is.
+    below = found["pcni"].round(9) < found["line"].round(9)
+    found["label_below_line"] = below.astype(float).where(found["pcni"].notna() & found["line"].notna())
+    found = found.drop(columns=["pcni", "line"])
+    # A household judged on totals goes by its own span; months would be a second answer.
+    if "own_window" in found:
+        found = found.sort_values("own_window", na_position="last").drop_duplicates(KEY)
+    return found
+
+
+def _own_spans(
+    county: County, days: list[dt.date], span: Horizon, seen_by: dt.date, period: accounting.Period
+) -> ir.Table | None:
+    """Return the span of each label: the next observation, or the first total after the features."""
+    if not span.next and not county.facts.get("spans.income", False):
+        return None
+    at = accounting.build(county, asof.moments(days), period)
+    at = at.select(*KEY, "period_to", "income_basis", "as_of_month")
+    later = asof.known(county, "income", tuple(Moment(d, seen_by) for d in days))
+    later = later.select(*KEY, "month_from", "month_to").inner_join(at, list(KEY))
+    is_total = later.month_to - later.month_from == accounting.TOTAL_MONTHS - 1
+    by_total = is_total & (later.income_basis == "total")
+    by_total = by_total & (later.month_from > later.period_to) & (later.month_to > later.as_of_month)
+    keep = by_total
+    if span.next:
+        within = (later.month_to > later.period_to) & (later.month_to <= later.period_to + span.months)
+        keep = by_total | ((later.income_basis == "months") & within)
+    length = ibis.ifelse(later.income_basis == "total", accounting.TOTAL_MONTHS, period.months)
+    found = later.mutate(length=length).filter(keep).group_by(KEY)
+    found = found.agg(period_to=ibis._.month_to.min(), length=ibis._.length.max())
+    return found.mutate(period_from=(found.period_to - found.length + 1).cast("int32")).drop("length")
