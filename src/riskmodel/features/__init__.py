@@ -1,0 +1,17 @@
+"""Features declared in YAML, compiled to Ibis, for many as-of dates in one pass."""
+
+from riskmodel.features.build import build, expression
+from riskmodel.features.declared import Feature, FeatureSet, available, load, without
+from riskmodel.features.dictionary import describe, reasons_missing
+
+__all__ = [
+    "Feature",
+    "FeatureSet",
+    "available",
+    "build",
+    "describe",
+    "expression",
+    "load",
+    "reasons_missing",
+    "without",
+]

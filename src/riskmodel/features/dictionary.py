@@ -1,0 +1,93 @@
+"""The data dictionary of a feature set, and what is missing in a county."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from riskmodel import accounting, asof
+from riskmodel.asof import DateLike
+from riskmodel.county.county import County
+from riskmodel.features.aggregates import AGGREGATES, EVENTS, MISSING_EN, MONTHLY
+from riskmodel.features.build import KEY, build
+from riskmodel.features.declared import Feature, FeatureSet, load
+
+UNITS = {
+    "yuan": "元", "yuan_per_head": "元/人", "yuan_per_head_and_month": "元/人·月", "log_yuan": "元的对数",
+    "share": "比例", "ratio": "比值", "months": "月", "years": "年", "persons": "人", "count": "次",
+    "grade": "级", "flag": "是否",
+}  # fmt: skip
+
+
+def describe(feature_set: FeatureSet | str | Path) -> pd.DataFrame:
+    """Return the data dictionary: one row per feature, families written out.
+
+    Parameters
+    ----------
+    feature_set : FeatureSet, id or path
+
+    Returns
+    -------
+    DataFrame
+        ``id, zh, en, unit, unit_zh, from, aggregate, of, over, window, lag, by, known_on, missing,
+        needs_monthly, cause, role, changeable, explainable, direction, how, null_means``.
+
+    Examples
+    --------
+    >>> describe("household-v1").set_index("id").loc["pcni", "zh"]
+    '人均纯收入'
+    """
+    fs = feature_set if isinstance(feature_set, FeatureSet) else load(feature_set)
+    return pd.DataFrame([_row(f) for f in fs.features])
+
+
+def _row(f: Feature) -> dict[str, object]:
+    return {
+        "id": f.id, "zh": f.zh, "en": f.en, "unit": f.unit, "unit_zh": UNITS[f.unit], "from": f.source,
+        "aggregate": f.aggregate, "of": "; ".join(f.of) or f.column or "; ".join(f.where),
+        "over": f.over or "", "window": f.window, "lag": f.lag, "by": f.by or "", "known_on": f.known_on,
+        "missing": f.missing,
+        "needs_monthly": f.months, "cause": f.cause, "role": f.role, "changeable": f.changeable,
+        "explainable": f.explainable, "direction": f.direction, "how": AGGREGATES[f.aggregate].en,
+        "null_means": MISSING_EN[f.missing],
+    }  # fmt: skip
+
+
+def reasons_missing(county: County, feature_set: FeatureSet | str | Path, as_of: DateLike) -> pd.DataFrame:
+    """Return per feature how much is missing at a date, and why.
+
+    Parameters
+    ----------
+    county : County
+    feature_set : FeatureSet, id or path
+    as_of : date
+
+    Returns
+    -------
+    DataFrame
+        ``id, households, missing, share, needs_monthly`` (households with annual totals only),
+        ``reason`` (``""``, ``table_absent``, ``needs_monthly`` or the declared rule).
+    """
+    fs = feature_set if isinstance(feature_set, FeatureSet) else load(feature_set)
+    frame = build(county, fs, as_of)
+    basis = accounting.build(county, asof.moments(as_of)).select(*KEY, "income_basis")
+    totals = county.con.to_pyarrow(basis).to_pandas(date_as_object=False)
+    on_totals = frame.merge(totals, on=KEY)["income_basis"].eq("total")
+    rows = []
+    for f in fs.features:
+        missing = frame[f.id].isna()
+        monthly = int((missing & on_totals).sum()) if f.months else 0
+        row = {"id": f.id, "households": len(frame), "missing": int(missing.sum()), "needs_monthly": monthly}
+        rows.append(
+            row | {"share": missing.mean(), "reason": _reason(f, county, int(missing.sum()), monthly)}
+        )
+    return pd.DataFrame(rows)[["id", "households", "missing", "share", "needs_monthly", "reason"]]
+
+
+def _reason(f: Feature, county: County, missing: int, monthly: int) -> str:
+    if not missing:
+        return ""
+    if f.source in (*MONTHLY, *EVENTS, "assets") and not county.has(f.source):
+        return "table_absent"
+    return "needs_monthly" if monthly == missing else f.missing

@@ -1,0 +1,119 @@
+"""Features of dated rows: risk events, the register, support, visits; and of assets held."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import ibis
+import ibis.expr.types as ir
+import pandas as pd
+
+from riskmodel import asof
+from riskmodel.asof import Moment
+from riskmodel.county.county import County
+from riskmodel.features.aggregates import CODES_OF
+from riskmodel.features.conditions import holds
+from riskmodel.features.declared import Feature
+
+KEY = ["household_id", "as_of"]
+ZERO_WHERE_NO_ROW = ("count", "any", "sum", "nunique", "active")
+
+
+def block(county: County, name: str, features: Sequence[Feature], when: tuple[Moment, ...]) -> ir.Table:
+    """Return the features of one table of dated rows, before the rule for missing values.
+
+    A window of n months is ``(as_of − n months, as_of]``, as for open causes; without a window every row
+    up to as-of counts.
+
+    Parameters
+    ----------
+    county : County
+    name : str
+        ``risk_events``, ``monitoring``, ``support`` or ``visits``.
+    features : sequence of Feature
+    when : tuple of Moment
+
+    Returns
+    -------
+    ibis.Table
+        One row per ``household_id, as_of`` with any row; one float column per feature.
+    """
+    windows = sorted({f.window for f in features if f.window})
+    t = asof.known(county, name, when).inner_join(_ago(when, windows), "as_of")
+    t = t.filter(t.date <= t.as_of)
+    t = t.mutate(month=(t.date.year() * 12 + t.date.month() - 1).cast("int32"))
+    return t.group_by(KEY).agg(**{f.id: _aggregate(f, t).cast("float64") for f in features})
+
+
+def assets(county: County, features: Sequence[Feature], when: tuple[Moment, ...]) -> ir.Table:
+    """Return the features of assets held at as-of; a set may ask for authorised rows only.
+
+    Parameters
+    ----------
+    county : County
+    features : sequence of Feature
+        ``known_on: authorised_on`` leaves out what the household has not authorised by then.
+    when : tuple of Moment
+
+    Returns
+    -------
+    ibis.Table
+        One row per ``household_id, as_of`` with any row; one float column per feature.
+    """
+    t = asof.known(county, "assets", when)
+    t = t.filter(asof.valid(t))
+    authorised = (t.authorised_on <= t.known_by).fill_null(False)
+    out = {}
+    for f in features:
+        inside = _of_code(f, t) & (authorised if f.known_on == "authorised_on" else ibis.literal(True))
+        kind = ibis.ifelse(inside, t.kind, ibis.null("string"))
+        out[f.id] = (kind.nunique() if f.aggregate == "nunique" else inside.cast("int32").max()).cast(
+            "float64"
+        )
+    return t.group_by(KEY).agg(**out)
+
+
+def finish(f: Feature, t: ir.Table, county: County) -> ir.Value:
+    """Apply the declared rule for missing values to a feature of dated rows or assets."""
+    if not county.has(f.source):
+        return ibis.null("float64")
+    value = t[f.id]
+    if f.missing == "zero_if_table_present" and f.aggregate in ZERO_WHERE_NO_ROW:
+        value = value.fill_null(0.0)
+    return value / t.persons.nullif(0) if f.per == "head" else value
+
+
+def _ago(when: Sequence[Moment], windows: Sequence[int]) -> ir.Table:
+    rows = [{"as_of": m.as_of} | {f"ago{w}": asof.add_months(m.as_of, -w) for w in windows} for m in when]
+    columns = ["as_of", *(f"ago{w}" for w in windows)]
+    return ibis.memtable(pd.DataFrame(rows), schema=ibis.schema(dict.fromkeys(columns, "date")))
+
+
+def _of_code(f: Feature, t: ir.Table) -> ir.BooleanValue:
+    if f.over in (None, "any"):
+        return ibis.literal(True)
+    return (t[CODES_OF[f.source].split(".")[1]] == f.over).fill_null(False)
+
+
+def _aggregate(f: Feature, t: ir.Table) -> ir.Value:
+    inside = _of_code(f, t) & holds(t, f.where)
+    if f.window and f.aggregate != "active":
+        inside = inside & (t.date > t[f"ago{f.window}"])
+    if f.aggregate == "active":
+        return _active(f, t, inside)
+    if f.aggregate == "any":
+        return inside.cast("int32").max()
+    if f.aggregate == "sum":
+        return ibis.ifelse(inside, t[f.column], None).sum()
+    if f.aggregate == "recency":
+        return t.as_of_month.max() - ibis.ifelse(inside, t.month, None).max()
+    if f.aggregate == "nunique":
+        code = t[CODES_OF[f.source].split(".")[1]]
+        return ibis.ifelse(inside, code, ibis.null("string")).nunique()
+    return inside.cast("int32").sum()
+
+
+def _active(f: Feature, t: ir.Table, inside: ir.BooleanValue) -> ir.Value:
+    open_ended = t.end_date.isnull() & (t.date > t[f"ago{f.window}"])
+    running = (t.end_date > t.as_of).fill_null(False) | open_ended
+    return (inside & running).cast("int32").sum()

@@ -1,0 +1,65 @@
+"""Features of the members present: how many are so, shares, ages."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import ibis
+import ibis.expr.types as ir
+
+from riskmodel import asof
+from riskmodel.asof import Moment
+from riskmodel.county.county import County
+from riskmodel.features.conditions import holds
+from riskmodel.features.declared import Feature
+
+KEY = ["household_id", "as_of"]
+
+
+def block(county: County, features: Sequence[Feature], when: tuple[Moment, ...]) -> ir.Table:
+    """Return the features of members, missing values decided.
+
+    A count is null, not 0, where a column it asks about is known for no member of the household: an
+    office that never recorded health has not thereby a healthy county.
+
+    Parameters
+    ----------
+    county : County
+    features : sequence of Feature
+    when : tuple of Moment
+
+    Returns
+    -------
+    ibis.Table
+        One row per ``household_id, as_of`` with members; one float column per feature.
+    """
+    t = asof.members(county, when)
+    asked = sorted({c for f in features for c in _columns(f)})
+    known = {f"known_{c}": t[c].count() for c in asked}
+    g = t.group_by(KEY).agg(**{f.id: _aggregate(f, t).cast("float64") for f in features}, **known)
+    return g.select(*KEY, **{f.id: _known_or_null(f, g) for f in features})
+
+
+def _columns(f: Feature) -> list[str]:
+    return [*f.where, *([f.column] if f.column else [])]
+
+
+def _aggregate(f: Feature, t: ir.Table) -> ir.Value:
+    inside = holds(t, f.where)
+    if f.aggregate == "count":
+        return inside.cast("int32").sum()
+    if f.aggregate == "any":
+        return inside.cast("int32").max()
+    if f.aggregate == "none":
+        return 1 - inside.cast("int32").max()
+    value = ibis.ifelse(inside, t[f.column].cast("int32"), None)
+    if f.aggregate == "mean":
+        return value.sum().cast("float64") / value.count().nullif(0)
+    return value.max() if f.aggregate == "max" else value.min()
+
+
+def _known_or_null(f: Feature, g: ir.Table) -> ir.Value:
+    value = g[f.id]
+    for column in _columns(f):
+        value = ibis.ifelse(g[f"known_{column}"] > 0, value, ibis.null("float64"))
+    return value
