@@ -1,0 +1,80 @@
+"""What every model here shares: a margin in log-odds, from which probability and class follow."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import expit
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils.multiclass import check_classification_targets, type_of_target
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+Array = NDArray[np.float64]
+
+
+class MarginClassifier(ClassifierMixin, BaseEstimator):
+    """A binary classifier defined by its margin.
+
+    Subclasses give ``fit`` and ``margin``. The larger of the two classes in sorted order is the event.
+    """
+
+    classes_: NDArray[Any]
+
+    def margin(self, X: Any) -> Array:
+        """Return the log-odds of the event, shape (n,)."""
+        raise NotImplementedError
+
+    def decision_function(self, X: Any) -> Array:
+        """Return `margin`; scikit-learn's name for it."""
+        return self.margin(X)
+
+    def predict_proba(self, X: Any) -> Array:
+        """Return the chances of no event and of the event.
+
+        Parameters
+        ----------
+        X : array or DataFrame of shape (n, p)
+
+        Returns
+        -------
+        array of shape (n, 2)
+        """
+        p = expit(self.margin(X))
+        return np.column_stack([1 - p, p])
+
+    def predict(self, X: Any) -> NDArray[Any]:
+        """Return the likelier class of each row, shape (n,)."""
+        margin = self.margin(X)
+        return self.classes_[(margin > 0).astype(int)]
+
+    def _matrix(self, X: Any, *, reset: bool = False) -> Array:
+        if not reset:
+            check_is_fitted(self)
+        return validate_data(self, X, reset=reset, dtype=np.float64, ensure_all_finite="allow-nan")
+
+    def _training(self, X: Any, y: Any) -> tuple[Array, Array]:
+        matrix, target = validate_data(self, X, y, dtype=np.float64, ensure_all_finite="allow-nan")
+        return matrix, self._events(target)
+
+    def _events(self, y: Any) -> Array:
+        """Check the target and return it as 0/1; sets ``classes_``."""
+        check_classification_targets(y)
+        kind = type_of_target(y, input_name="y", raise_unknown=True)
+        classes, coded = np.unique(np.asarray(y), return_inverse=True)
+        if kind != "binary" or len(classes) > 2:
+            raise ValueError(f"Only binary classification is supported. The type of the target is {kind}.")
+        if len(classes) < 2:
+            raise ValueError(
+                f"the target holds one class only ({classes[0]!r}); both events and non-events are needed "
+                "to fit: lengthen the training period or widen the cohort"
+            )
+        self.classes_ = classes
+        return coded.astype(float)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_class = False
+        tags.input_tags.allow_nan = True
+        return tags

@@ -1,0 +1,251 @@
+"""A fitted model and one affine map of its margin, fitted on villages the model has not seen."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import MetaEstimatorMixin, clone
+from sklearn.utils import _safe_indexing, check_consistent_length, column_or_1d
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import check_is_fitted
+
+from riskmodel.models.base import MarginClassifier
+from riskmodel.models.interval import BootstrapInterval
+from riskmodel.models.split import village_folds
+
+Array = NDArray[np.float64]
+_LOG = logging.getLogger(__name__)
+
+# Fewer events (or non-events) than this on the held-out villages cannot place a slope; then only the
+# level is fitted. Ten a parameter is the customary least (Peduzzi et al. 1996).
+MIN_EVENTS = 10
+
+
+def _base_contributes(self: CalibratedScore) -> bool:
+    return hasattr(getattr(self, "base_", self.base), "contributions")
+
+
+class CalibratedScore(MetaEstimatorMixin, MarginClassifier):
+    """Platt calibration that keeps explanations additive: ``margin = a + b * base margin``, b ≥ 0.
+
+    `fit` holds out a share of the villages, fits a clone of the base on the rest, and a and b on the
+    held-out villages. The base is not fitted again on all rows: a and b would then belong to another model.
+
+    Parameters
+    ----------
+    base : estimator
+        With ``fit(X, y, groups)`` and ``margin(X)``.
+    share : float, default 0.25
+        Share of villages held out; 1/share is rounded to a whole number of parts.
+    draws, level
+        Of the interval; see `BootstrapInterval`.
+    random_state : int, default 0
+
+    Attributes
+    ----------
+    base_ : estimator
+        Fitted on the other villages.
+    intercept_, slope_ : float
+        a and b.
+    interval_ : BootstrapInterval
+    n_held_out_, n_held_out_events_ : int
+    notes_ : list of dict with keys "zh", "en"
+        What the reader must know: the slope came out as 0, or there were too few events to fit it.
+    """
+
+    def __init__(
+        self, base: Any, share: float = 0.25, draws: int = 200, level: float = 0.95, random_state: int = 0
+    ) -> None:
+        self.base = base
+        self.share = share
+        self.draws = draws
+        self.level = level
+        self.random_state = random_state
+
+    def fit(self, X: Any, y: Any, groups: Any = None) -> Self:
+        """Fit base and calibrator on different villages of the training rows.
+
+        Parameters
+        ----------
+        X : array or DataFrame of shape (n, p)
+        y : array of shape (n,)
+            Two classes, no nulls.
+        groups : array-like of shape (n,), optional
+            Village of each row; without it rows are held out, which is too kind where they are alike.
+
+        Returns
+        -------
+        CalibratedScore
+
+        Raises
+        ------
+        ValueError
+            If ``share`` is not in (0, 0.5], there are too few villages, or the villages left for the
+            base hold one class only.
+        """
+        if not 0 < self.share <= 0.5:
+            raise ValueError(f"share={self.share!r}: must be in (0, 0.5]")
+        check_consistent_length(X, y)
+        target = self._events(column_or_1d(y, warn=True))
+        held = village_folds(target, groups, round(1 / self.share), self.random_state) == 0
+        village = None if groups is None else np.asarray(groups, dtype=object)
+        train = np.flatnonzero(~held)
+        self.base_ = clone(self.base).fit(
+            _safe_indexing(X, train),
+            target[train].astype(int),
+            groups=None if village is None else village[train],
+        )
+        aside = np.flatnonzero(held)
+        margin = self.base_.margin(_safe_indexing(X, aside))
+        self._calibrate(margin, target[aside], None if village is None else village[aside])
+        return self
+
+    @classmethod
+    def from_fitted(
+        cls,
+        base: Any,
+        X: Any,
+        y: Any,
+        groups: Any = None,
+        *,
+        draws: int = 200,
+        level: float = 0.95,
+        random_state: int = 0,
+    ) -> CalibratedScore:
+        """Calibrate a base that is already fitted, on rows it has not seen.
+
+        Parameters
+        ----------
+        base : estimator
+            Fitted; kept as it is.
+        X, y, groups
+            As in `fit`, of other villages than the base was fitted on.
+        draws, level, random_state
+            As in the constructor.
+
+        Returns
+        -------
+        CalibratedScore
+        """
+        score = cls(base, draws=draws, level=level, random_state=random_state)
+        target = np.asarray(y, dtype=float)
+        score.classes_ = np.array([0, 1])
+        score.base_ = base
+        score._calibrate(base.margin(X), target, groups)
+        return score
+
+    def _calibrate(self, margin: Array, target: Array, groups: Any) -> None:
+        events = int(target.sum())
+        self.n_held_out_, self.n_held_out_events_ = len(target), events
+        placed = min(events, len(target) - events) >= MIN_EVENTS
+        self.interval_ = BootstrapInterval(self.draws, self.level, self.random_state)
+        self.interval_.fit(margin, target, groups, slope=placed)
+        self.intercept_, self.slope_ = self.interval_.intercept_, self.interval_.slope_
+        self.notes_ = _notes(events, len(target), placed=placed, slope=self.slope_)
+        for note in self.notes_:
+            _LOG.warning("%s: %s", type(self.base_).__name__, note["en"])
+
+    def margin(self, X: Any) -> Array:
+        """Return ``intercept_ + slope_ * base_.margin(X)``, shape (n,)."""
+        check_is_fitted(self)
+        return self.intercept_ + self.slope_ * self.base_.margin(X)
+
+    def predict_interval(self, X: Any) -> Array:
+        """Return lower and upper probability; `BootstrapInterval` says what they cover.
+
+        Parameters
+        ----------
+        X : array or DataFrame of shape (n, p)
+
+        Returns
+        -------
+        array of shape (n, 2)
+        """
+        check_is_fitted(self)
+        return self.interval_.interval(self.base_.margin(X))
+
+    def rescale(self, contributions: Array, base_value: float) -> tuple[Array, float]:
+        """Carry contributions to the base margin over to the calibrated margin.
+
+        Parameters
+        ----------
+        contributions : array of shape (n, p)
+            Log-odds of the base model.
+        base_value : float
+            What the base model's contributions count from.
+
+        Returns
+        -------
+        tuple of array of shape (n, p) and float
+            They add up to `margin` if the given ones add up to the base's.
+        """
+        check_is_fitted(self)
+        return self.slope_ * contributions, self.intercept_ + self.slope_ * base_value
+
+    @available_if(_base_contributes)
+    def contributions(self, X: Any) -> Array:
+        """Return the base's contributions times ``slope_``, shape (n, p); for bases that have their own."""
+        check_is_fitted(self)
+        return self.slope_ * self.base_.contributions(X)
+
+    @property
+    def base_value_(self) -> float:
+        """What `contributions` count from, in calibrated log-odds."""
+        return self.intercept_ + self.slope_ * self.base_.base_value_
+
+    @property
+    def n_features_in_(self) -> int:
+        """Columns the base was fitted on."""
+        return self.base_.n_features_in_
+
+    @property
+    def feature_names_in_(self) -> Any:
+        """Column names the base was fitted on."""
+        return self.base_.feature_names_in_
+
+
+def _notes(events: int, rows: int, *, placed: bool, slope: float) -> list[dict[str, str]]:
+    if not placed:
+        return [
+            {
+                "zh": f"留出村 {rows} 行中只有 {events} 个事件：校准斜率固定为 1，只校准水平",
+                "en": f"only {events} events in {rows} held-out rows: the calibration slope is held at 1, "
+                "only the level is fitted",
+            }
+        ]
+    if slope == 0:
+        return [
+            {
+                "zh": "校准斜率为 0：在留出村上评分的排序不优于随机，所有农户的概率相同",
+                "en": "the calibration slope is 0: on the held-out villages the score orders no better than "
+                "chance, and everyone gets the same probability",
+            }
+        ]
+    return []
+
+
+def fit_calibrated(base: Any, X: Any, y: Any, groups: Any, seed: int, share: float = 0.25) -> CalibratedScore:
+    """Fit a model and its calibrator on different villages of one training period.
+
+    Parameters
+    ----------
+    base : estimator
+        Not fitted; a clone is.
+    X : array or DataFrame of shape (n, p)
+    y : array of shape (n,)
+        0/1, no nulls.
+    groups : array-like of shape (n,)
+        Village of each row.
+    seed : int
+        Chooses the held-out villages and the resamples.
+    share : float, default 0.25
+        Share of villages held out.
+
+    Returns
+    -------
+    CalibratedScore
+    """
+    return CalibratedScore(base, share=share, random_state=seed).fit(X, y, groups=groups)
