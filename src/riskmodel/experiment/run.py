@@ -1,0 +1,191 @@
+"""Run an experiment: temporal folds, every model on the same rows, then the models that will score."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from riskmodel import asof, features, models
+from riskmodel.county.county import County
+from riskmodel.errors import InputRefused
+from riskmodel.experiment import splits, tables
+from riskmodel.experiment.declared import Experiment
+from riskmodel.experiment.splits import Fold
+
+_LOG = logging.getLogger(__name__)
+# Below this a fit says nothing: ten events a parameter is the custom, and even one income needs these.
+MIN_EVENTS = 10
+
+
+@dataclass(frozen=True)
+class ExperimentResult:
+    """What a run made.
+
+    Parameters
+    ----------
+    experiment : Experiment
+    feature_set : FeatureSet
+    fingerprint : str
+        Of everything the run could see.
+    predictions : DataFrame
+        Test rows of every fold and model: ``household_id, as_of, fold, township, village, persons, pcni,
+        line, gap, flagged, y, real_horizon_months, model, score`` (log-odds), ``probability,
+        probability_low, probability_high``.
+    folds : DataFrame
+        One row a fold: dates, rows, events, nulls, training rows and events.
+    fitted : dict
+        Model name to the model fitted on every labelled as-of date: the one that scores.
+    background : DataFrame
+        Training rows' features, the reference explanations count from.
+    notes : list of str
+        What a reader must know.
+    """
+
+    experiment: Experiment
+    feature_set: features.FeatureSet
+    fingerprint: str
+    predictions: pd.DataFrame
+    folds: pd.DataFrame
+    fitted: dict[str, models.CalibratedScore]
+    background: pd.DataFrame
+    notes: list[str] = field(default_factory=list)
+
+
+def run(exp: Experiment, county: County, progress: Callable[[str], None] | None = None) -> ExperimentResult:
+    """Run a declared experiment on a county.
+
+    Parameters
+    ----------
+    exp : Experiment
+    county : County
+    progress : callable, optional
+        Is told what is being done.
+
+    Returns
+    -------
+    ExperimentResult
+
+    Raises
+    ------
+    InputRefused
+        If the history is too short, the cohort empty, or the events too few to fit anything.
+    """
+    say = progress or _LOG.info
+    days = splits.dates(exp, county)
+    folds = splits.folds(exp, county)
+    say(f"{len(days)} as-of dates from {days[0]} to {days[-1]}: features, verdicts, cohort")
+    made = tables.build(exp, county, days)
+    predictions, rows = [], []
+    for fold in folds:
+        say(f"fold {fold.name}: {len(fold.train)} training dates, {len(fold.test)} test dates")
+        train, test = tables.of_fold(exp, county, made, fold)
+        _enough(train, fold)
+        rows.append(_describe(fold, train, test))
+        for name in exp.models:
+            model = fit(exp, name, train, made.columns)
+            predictions.append(predict(name, model, test, made.columns).assign(fold=fold.name))
+    say("fitting the models that will score")
+    final = tables.with_labels(exp, county, made, days, exp.split.train_until)
+    final = final[final["y"].notna()].reset_index(drop=True)
+    fitted = {name: fit(exp, name, final, made.columns) for name in exp.models}
+    notes = [f"{name}: {note}" for name, m in fitted.items() for note in m.notes_]
+    return ExperimentResult(
+        experiment=exp,
+        feature_set=tables.feature_set(exp),
+        fingerprint=asof.fingerprint(county, county.data_through),
+        predictions=pd.concat(predictions, ignore_index=True),
+        folds=pd.DataFrame(rows),
+        fitted=fitted,
+        background=final[made.columns],
+        notes=[*county.notes, *notes],
+    )
+
+
+def fit(exp: Experiment, name: str, train: pd.DataFrame, columns: list[str]) -> models.CalibratedScore:
+    """Fit one declared model, calibrated on held-out villages of the training rows.
+
+    Parameters
+    ----------
+    exp : Experiment
+    name : str
+        Of `riskmodel.models.MODELS`.
+    train : DataFrame
+        With ``y`` and ``village``.
+    columns : list of str
+        Feature names.
+
+    Returns
+    -------
+    CalibratedScore
+    """
+    base = models.make(name, exp.model_params.get(name), exp.seed)
+    groups = (train["township"].astype(str) + "/" + train["village"].astype(str)).to_numpy()
+    return models.fit_calibrated(
+        base, inputs(name, train, columns), train["y"].astype(int).to_numpy(), groups, exp.seed
+    )
+
+
+def inputs(name: str, rows: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
+    """Return what a model takes in: the features, or the rules' columns."""
+    if models.entry(name).needs == "features":
+        return rows[columns]
+    # Lines differ over time and places: the rules rank by the distance as a share of the line.
+    gap = rows["gap"] / rows["line"]
+    return pd.DataFrame({"flagged": rows["flagged"].astype(bool), "gap": gap.replace(np.inf, np.nan)})
+
+
+def predict(name: str, model: Any, rows: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
+    """Return one row a household and as-of with score, probability and interval.
+
+    Parameters
+    ----------
+    name : str
+    model : CalibratedScore
+    rows : DataFrame
+    columns : list of str
+
+    Returns
+    -------
+    DataFrame
+    """
+    keep = [c for c in rows.columns if c not in columns]
+    X = inputs(name, rows, columns)
+    interval = model.predict_interval(X)
+    return rows[keep].assign(
+        model=name,
+        score=model.margin(X),
+        probability=model.predict_proba(X)[:, 1],
+        probability_low=interval[:, 0],
+        probability_high=interval[:, 1],
+    )
+
+
+def _enough(train: pd.DataFrame, fold: Fold) -> None:
+    events = int(train["y"].sum()) if len(train) else 0
+    others = len(train) - events
+    if min(events, others) < MIN_EVENTS:
+        raise InputRefused(
+            f"fold {fold.name}: {len(train)} labelled training rows with {events} events; at least "
+            f"{MIN_EVENTS} events and {MIN_EVENTS} others are needed: a longer history, more households, or "
+            "another cohort or event"
+        )
+
+
+def _describe(fold: Fold, train: pd.DataFrame, test: pd.DataFrame) -> dict[str, Any]:
+    return {
+        "fold": fold.name,
+        "train_from": fold.train[0].isoformat(),
+        "train_to": fold.train[-1].isoformat(),
+        "n_train": len(train),
+        "train_events": int(train["y"].sum()),
+        "test_from": fold.test[0].isoformat(),
+        "test_to": fold.test[-1].isoformat(),
+        "n_test": int(test["y"].notna().sum()),
+        "test_events": int(test["y"].sum()),
+        "n_null": int(test["y"].isna().sum()),
+    }

@@ -1,0 +1,105 @@
+"""The tables one run needs, each computed once: features, verdicts, cohort, labels."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+
+import pandas as pd
+
+from riskmodel import cohorts, features, labels, rules
+from riskmodel.county.county import County
+from riskmodel.experiment.declared import Experiment
+from riskmodel.experiment.splits import Fold
+from riskmodel.labels import KEY
+
+RULE_COLUMNS = ["pcni", "line", "gap", "flagged"]
+PLACE = ["township", "village"]
+
+
+@dataclass(frozen=True)
+class Tables:
+    """Features and verdicts of the cohort at every as-of date of a run.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        One row per household of the cohort and as-of: keys, place, ``persons``, ``pcni``, ``line``,
+        ``gap`` (yuan), ``flagged``, then the features.
+    columns : list of str
+        Feature names, in the set's order.
+    """
+
+    rows: pd.DataFrame
+    columns: list[str]
+
+
+def feature_set(exp: Experiment) -> features.FeatureSet:
+    """Return the experiment's feature set, measured from its rule set's line, without what it leaves out."""
+    chosen = features.load(exp.feature_set)
+    line = rules.load(exp.ruleset).values(exp.params).get("line")
+    if isinstance(line, int | float):
+        chosen = chosen.with_line(float(line), source=exp.ruleset)
+    return features.without(chosen, set(exp.leave_out)) if exp.leave_out else chosen
+
+
+def build(exp: Experiment, county: County, days: tuple[dt.date, ...]) -> Tables:
+    """Build features and verdicts for the cohort at every as-of date in one pass each.
+
+    Parameters
+    ----------
+    exp : Experiment
+    county : County
+    days : tuple of date
+
+    Returns
+    -------
+    Tables
+    """
+    chosen = feature_set(exp)
+    members = cohorts.build(county, days, exp.cohort, exp.ruleset, exp.params)
+    X = _keyed(features.build(county, chosen, list(days)))
+    verdicts = _keyed(rules.evaluate(county, exp.ruleset, list(days), params=exp.params))
+    rows = members.merge(verdicts[[*KEY, *RULE_COLUMNS]], on=KEY, how="left", validate="one_to_one")
+    rows = rows.merge(X, on=KEY, how="left", validate="one_to_one")
+    order = [*KEY, *PLACE, "persons", *RULE_COLUMNS, *chosen.names]
+    return Tables(rows[order].sort_values(["as_of", "household_id"], ignore_index=True), chosen.names)
+
+
+def with_labels(
+    exp: Experiment, county: County, tables: Tables, days: tuple[dt.date, ...], seen_by: dt.date | None
+) -> pd.DataFrame:
+    """Return the cohort's rows at some as-of dates with ``y`` (float, NaN where not fully observed)."""
+    found = labels.build(
+        county, days, exp.horizon, exp.events, exp.ruleset, known_by=seen_by, params=exp.params
+    )
+    found = found.assign(y=found["label"].astype(float))[[*KEY, "y", "real_horizon_months"]]
+    wanted = tables.rows["as_of"].isin(pd.to_datetime(list(days)))
+    return tables.rows[wanted].merge(found, on=KEY, how="left", validate="one_to_one")
+
+
+def of_fold(exp: Experiment, county: County, tables: Tables, fold: Fold) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return a fold's training rows (labels known by the fold's day) and its test rows (null labels kept).
+
+    Parameters
+    ----------
+    exp : Experiment
+    county : County
+    tables : Tables
+    fold : Fold
+
+    Returns
+    -------
+    tuple of DataFrame
+        Training and test.
+    """
+    train = with_labels(exp, county, tables, fold.train, fold.seen_by)
+    train = train[train["y"].notna()].reset_index(drop=True)
+    test = with_labels(exp, county, tables, fold.test, None)
+    if exp.split.unseen_households:
+        test = test[~test["household_id"].isin(train["household_id"])].reset_index(drop=True)
+    return train, test
+
+
+def _keyed(frame: pd.DataFrame) -> pd.DataFrame:
+    return frame.assign(as_of=pd.to_datetime(frame["as_of"]))
