@@ -1,0 +1,242 @@
+"""The rule engine: every verdict of a rule set as one Ibis expression, for many as-of dates in one pass.
+
+Order of the verdict (official rules, "Exactly"): a registration that the set does not speak of gives
+``none``; an unknown ``pcni`` gives ``unknown`` and no tier; then the first category that holds. A
+condition that is null is not met and stands in ``unknown``. Nothing here knows any one rule set.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import ibis
+import ibis.expr.types as ir
+import pandas as pd
+
+from riskmodel import accounting
+from riskmodel.accounting import Period
+from riskmodel.asof import Moment
+from riskmodel.county.county import County
+from riskmodel.county.schema import codes
+from riskmodel.rules import rows
+from riskmodel.rules.checking import tests_of
+from riskmodel.rules.declaration import RuleSet
+from riskmodel.rules.expression import RowTest, parse
+from riskmodel.rules.lines import absolute, relative_line
+from riskmodel.rules.meaning import DECIMALS, Scope, boolean, build
+from riskmodel.rules.parameters import RelativeLine
+from riskmodel.rules.vocabulary import vocabulary
+
+NONE, UNKNOWN = "none", "unknown"
+STATE = ("township", "village", "registration", "income_basis", "income_reason", "period_from", "period_to")
+
+
+@dataclass(frozen=True)
+class Case:
+    """A rule set with its parameter values, asked about a county at some moments."""
+
+    county: County
+    ruleset: RuleSet
+    when: tuple[Moment, ...]
+    values: Mapping[str, Any]
+    scores: ir.Table | None = None
+
+    @property
+    def period(self) -> Period:
+        """The accounting period."""
+        return self.ruleset.period(self.values)
+
+    @cached_property
+    def tests(self) -> dict[RowTest, str]:
+        """Every row test of the set and the column that counts it."""
+        found = tests_of(self.ruleset)
+        if self.ruleset.negative_list:
+            found += [_held(kind) for kind in self.negative_kinds]
+        return rows.columns(found)
+
+    @property
+    def negative_kinds(self) -> list[str]:
+        """Kinds of assets on the negative list, in code order."""
+        listed = self.ruleset.negative_list
+        return [] if listed is None else list(self.values[listed.kinds])
+
+
+def _held(kind: str) -> RowTest:
+    return RowTest("assets", f"kind == '{kind}'")
+
+
+@contextmanager
+def quantities(county: County, when: tuple[Moment, ...], period: Period, keep: bool) -> Iterator[ir.Table]:
+    """Hand out the county's quantities, kept in the database for as long as several readers need them.
+
+    Parameters
+    ----------
+    county : County
+    when : tuple of Moment
+    period : Period
+    keep : bool
+        Compute them once and keep them; else they are part of the one query that uses them.
+
+    Yields
+    ------
+    ibis.Table
+        From `riskmodel.accounting.build`.
+    """
+    t = accounting.build(county, when, period)
+    if not keep:
+        yield t
+        return
+    with t.cache() as kept:
+        yield kept
+
+
+def judge(case: Case, base: ir.Table) -> ir.Table:
+    """Return every verdict of a rule set.
+
+    Parameters
+    ----------
+    case : Case
+    base : ibis.Table
+        The county's quantities over the case's period, see `quantities`.
+
+    Returns
+    -------
+    ibis.Table
+        The quantities, ``line``, ``c_<condition>``, ``f_<focus>`` (nullable booleans), ``category``,
+        ``tier``, ``visit_every_days``, ``outcome``, ``income_band``, ``income_plan``, ``flagged``,
+        ``asset_<kind>``.
+    """
+    t = _register_state(case, base)
+    t = rows.attach(t, case.county, case.when, case.tests, _plain(case))
+    t = _settings(case, t)
+    t = _scores(case, t)
+    scope = _scope(case, t)
+    t = t.mutate(**_conditions(case, scope))
+    # From here on conditions are columns, so that nothing is computed twice.
+    scope = _scope(case, t)
+    scope.names.update({n: t[f"c_{n}"] for n in case.ruleset.conditions})  # type: ignore[attr-defined]
+    t = t.mutate(**_cases(case, t, scope))
+    return t.mutate(flagged=_flagged(case, t, scope))
+
+
+def _register_state(case: Case, t: ir.Table) -> ir.Table:
+    there = case.county.has("monitoring")
+    once = (t.register_event == "eliminated").fill_null(False)
+    return t.mutate(was_eliminated=once if there else ibis.null("boolean"))
+
+
+def _plain(case: Case) -> dict[str, Any]:
+    return {n: v for n, v in case.values.items() if not isinstance(v, dict | RelativeLine)}
+
+
+def _settings(case: Case, t: ir.Table) -> ir.Table:
+    """Attach the line and every parameter that changes by year."""
+    declared = case.ruleset.parameters
+    tables = [n for n, p in declared.items() if p.kind == "table"]
+    relative = case.values.get(case.ruleset.line)
+    by_day = []
+    for m in case.when:
+        row: dict[str, Any] = {"as_of": m.as_of}
+        row |= {f"p_{n}": declared[n].at(case.values[n], m.as_of.year)[0] for n in tables}
+        if not isinstance(relative, RelativeLine):
+            row["line"] = absolute(case.ruleset, case.values, m.as_of.year)
+        by_day.append(row)
+    types = {c: "date" if c == "as_of" else "float64" for c in by_day[0]}
+    settings = ibis.memtable(pd.DataFrame(by_day), schema=ibis.schema(types))
+    out = t.left_join(settings, "as_of").drop("as_of_right")
+    if isinstance(relative, RelativeLine):
+        out = out.left_join(relative_line(t.select("as_of", "pcni", "persons"), relative), "as_of")
+        out = out.drop("as_of_right")
+    return out
+
+
+def _scores(case: Case, t: ir.Table) -> ir.Table:
+    if case.scores is None:
+        return t.mutate(score_probability=ibis.null("float64"))
+    return t.left_join(case.scores, list(rows.KEY)).drop("household_id_right", "as_of_right")
+
+
+def _scope(case: Case, t: ir.Table) -> Scope:
+    seen: dict[str, Any] = {n: t[n] for n in vocabulary().quantities}
+    for name, parameter in case.ruleset.parameters.items():
+        if name != "line":
+            seen[name] = t[f"p_{name}"] if parameter.kind == "table" else case.values[name]
+        if name == case.ruleset.line and isinstance(case.values[name], RelativeLine):
+            seen[name] = t["line"]
+    tests = {test: _columns(t, c) for test, c in case.tests.items()}
+    scope = Scope(seen, tests=tests, table=t)
+    for name, helper in case.ruleset.quantities.items():
+        seen[name] = build(parse(helper.when), scope)
+    return scope
+
+
+def _columns(t: ir.Table, name: str) -> tuple[ir.Value, ir.Value, ir.Value]:
+    date = t[f"{name}_date"] if f"{name}_date" in t.columns else ibis.null("date")
+    return t[name], t[f"{name}_unclear"], date
+
+
+def _conditions(case: Case, scope: Scope) -> dict[str, ir.Value]:
+    out: dict[str, ir.Value] = {}
+    for name, condition in case.ruleset.conditions.items():
+        value = boolean(parse(condition.when), scope)
+        out[f"c_{name}"] = value
+        scope.names[name] = value  # type: ignore[index]
+    for name, clause in case.ruleset.focus.items():
+        out[f"f_{name}"] = boolean(parse(clause.when), scope)
+    return out
+
+
+def _first(cases: list[tuple[ir.Value, Any]], otherwise: Any) -> ir.Value:
+    return ibis.cases(*cases, else_=otherwise) if cases else _literal(otherwise)
+
+
+def _literal(value: Any) -> ir.Value:
+    return value if isinstance(value, ir.Value) else ibis.literal(value)
+
+
+def _cases(case: Case, t: ir.Table, scope: Scope) -> dict[str, ir.Value]:
+    ruleset = case.ruleset
+    meant = t.registration.isin(ruleset.meant_for())
+    order: list[tuple[ir.Value, Any]] = [(~meant, NONE), (t.pcni.isnull(), UNKNOWN)]
+    for c in ruleset.categories:
+        holds = boolean(parse(c.when), scope)
+        if len(c.registration) < len(codes("households", "registration")):
+            holds = holds & t.registration.isin(c.registration)
+        order.append((holds, c.id))
+    out: dict[str, ir.Value] = {"category": _first(order, NONE)}
+    judged = meant & t.pcni.notnull()
+    tiers = [(judged & boolean(parse(x.when), scope), x) for x in ruleset.tiers]
+    out["tier"] = _first([(holds, x.id) for holds, x in tiers], "")
+    # A null type would be guessed from the first case: every branch says int32.
+    days = [(holds, ibis.literal(x.visit_every_days, "int32")) for holds, x in tiers]
+    out["visit_every_days"] = _first(days, ibis.null("int32"))
+    verdicts = [(boolean(parse(v.when), scope), str(v.outcome)) for v in ruleset.outcomes]
+    out["outcome"] = _first(verdicts, "")
+    out["income_band"] = _band(case, scope)
+    plan = ruleset.income_plan
+    out["income_plan"] = ibis.null("boolean") if plan is None else boolean(parse(plan.when), scope)
+    out |= {f"asset_{k}": (t[case.tests[_held(k)]] > 0).fill_null(False) for k in case.negative_kinds}
+    return out
+
+
+def _band(case: Case, scope: Scope) -> ir.Value:
+    bands = case.ruleset.income_band
+    if bands is None:
+        return ibis.literal("")
+    applies = boolean(parse(bands.when), scope)
+    value = build(ast.Name(bands.of, ast.Load()), scope).round(DECIMALS)
+    pairs = zip(bands.edges, bands.edges[1:], strict=False)
+    return _first([(applies & (value >= lo) & (value < hi), f"{lo:g}-{hi:g}") for lo, hi in pairs], "")
+
+
+def _flagged(case: Case, t: ir.Table, scope: Scope) -> ir.Value:
+    ruleset = case.ruleset
+    found = t.category.isin(ruleset.flagged_categories) | t.tier.isin(ruleset.flagged_tiers)
+    if ruleset.flagged_only is None:
+        return found
+    return found & boolean(parse(ruleset.flagged_only), scope).fill_null(False)

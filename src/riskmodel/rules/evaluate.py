@@ -1,0 +1,223 @@
+"""Evaluating rule sets: verdict tables as pandas frames with the contract's columns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import ibis
+import ibis.expr.types as ir
+import numpy as np
+import pandas as pd
+
+from riskmodel import asof
+from riskmodel.asof import DateLike, Moment
+from riskmodel.county.county import County
+from riskmodel.county.schema import month_text
+from riskmodel.rules.declaration import RuleSet
+from riskmodel.rules.engine import Case, judge, quantities
+from riskmodel.rules.library import load
+from riskmodel.rules.parameters import RelativeLine, text
+from riskmodel.rules.scores import score_table
+
+When = DateLike | Iterable[DateLike] | Moment | Iterable[Moment]
+CONTRACT = (
+    "household_id", "as_of", "ruleset", "persons", "net_income", "pcni", "previous_pcni", "income_drop",
+    "rigid", "rigid_ratio", "line", "gap", "has_risk", "category", "main_cause", "conditions", "unknown",
+    "focus", "tier", "removed_by", "assumptions",
+)  # fmt: skip
+FURTHER = (
+    "income_band", "income_plan", "visit_every_days", "outcome", "flagged", "township", "village",
+    "registration", "income_basis", "period_from", "period_to", "income_reason",
+)  # fmt: skip
+COLUMNS = (*CONTRACT, *FURTHER)
+_AS_IS = (
+    "persons", "net_income", "pcni", "previous_pcni", "income_drop", "rigid", "rigid_ratio", "line",
+    "category", "main_cause", "tier", "income_band", "visit_every_days", "outcome", "flagged", "township",
+    "village", "registration", "income_basis", "period_from", "period_to", "income_reason",
+)  # fmt: skip
+_FLAGS = ("has_risk", "income_plan")
+_MISSING = -1  # stands for null in a flag's int8; pandas reads it faster than a nullable boolean
+
+
+def evaluate(
+    county: County,
+    ruleset: str | Path | RuleSet,
+    as_of: When,
+    *,
+    params: Mapping[str, Any] | None = None,
+    scores: pd.DataFrame | str | Path | None = None,
+) -> pd.DataFrame:
+    """Return the verdict on every household at every as-of date.
+
+    Parameters
+    ----------
+    county : County
+    ruleset : str, Path or RuleSet
+        A packaged id, the path of a YAML, or a loaded set.
+    as_of : date, ISO text, Moment, or several
+    params : mapping, optional
+        Overrides of parameters, name to value or text.
+    scores : DataFrame or path, optional
+        ``household_id, as_of, probability`` for sets that use a model's probability (cards-2023).
+
+    Returns
+    -------
+    DataFrame
+        One row per household and as-of, sorted by ``as_of, household_id``: the contract's columns of
+        ``rules``, then `FURTHER`. Amounts in yuan, ``pcni`` and ``line`` per person and period; lists of
+        ids are joined with ``;``; ``has_risk`` and ``income_plan`` are nullable booleans.
+
+    Raises
+    ------
+    UsageError
+        If the rule set, a date or a parameter is wrong.
+    InputRefused
+        If scores lack a column or are for other dates.
+    """
+    ((_, frame),) = evaluate_each(county, [ruleset], as_of, params=params, scores=scores)
+    return frame
+
+
+def evaluate_each(
+    county: County,
+    rulesets: Iterable[str | Path | RuleSet],
+    as_of: When,
+    *,
+    params: Mapping[str, Any] | None = None,
+    scores: pd.DataFrame | str | Path | None = None,
+) -> Iterator[tuple[str, pd.DataFrame]]:
+    """Yield the verdicts of several rule sets; what they have in common is computed once.
+
+    Parameters
+    ----------
+    county, as_of, params, scores
+        As in `evaluate`. A parameter must be known to at least one of the sets.
+    rulesets : iterable
+
+    Yields
+    ------
+    tuple
+        Rule set id and frame, sets of one accounting period after another.
+    """
+    when = asof.moments(as_of)
+    chosen = [load(r) for r in rulesets]
+    given = None if scores is None else score_table(scores, when)
+    cases = [Case(county, r, when, r.values(_own(params, r, chosen)), given) for r in chosen]
+    for period in dict.fromkeys(c.period for c in cases):
+        group = [c for c in cases if c.period == period]
+        relative = any(isinstance(v, RelativeLine) for c in group for v in c.values.values())
+        with quantities(county, when, period, keep=len(group) > 1 or relative) as base:
+            for case in group:
+                yield case.ruleset.id, frame_of(case, judge(case, base))
+
+
+def _own(params: Mapping[str, Any] | None, one: RuleSet, chosen: list[RuleSet]) -> dict[str, Any]:
+    """Return the overrides that are this set's; one that no set knows is left in, to be refused."""
+    if len(chosen) == 1:
+        return dict(params or {})
+    known = {n for r in chosen for n in r.parameters}
+    return {n: v for n, v in (params or {}).items() if n in one.parameters or n not in known}
+
+
+def _mask(t: ir.Table, columns: list[str], null: bool) -> ir.Value:
+    """Pack booleans into the bits of one integer: far less to carry than text built in the query."""
+    total: ir.Value = ibis.literal(0, "int64")
+    for i, column in enumerate(columns):
+        bit = ibis.literal(1 << i, "int64")
+        holds = t[column].isnull() if null else t[column]
+        total = total + ibis.ifelse(holds, bit, ibis.literal(0, "int64"))
+    return total.cast("int64")
+
+
+def _unmask(values: pd.Series, ids: list[str]) -> list[str]:
+    return [";".join(name for i, name in enumerate(ids) if int(value) >> i & 1) for value in values]
+
+
+def frame_of(case: Case, t: ir.Table) -> pd.DataFrame:
+    """Run the query and shape its answer into `COLUMNS`.
+
+    Parameters
+    ----------
+    case : Case
+    t : ibis.Table
+        From `riskmodel.rules.engine.judge`.
+
+    Returns
+    -------
+    DataFrame
+    """
+    conditions, focus = list(case.ruleset.conditions), list(case.ruleset.focus)
+    c_columns, f_columns = [f"c_{n}" for n in conditions], [f"f_{n}" for n in focus]
+    a_columns = [f"asset_{k}" for k in case.negative_kinds]
+    picked = t.select(
+        "household_id",
+        "as_of",
+        *_AS_IS,
+        **{f: t[f].cast("int8").fill_null(_MISSING) for f in _FLAGS},
+        _held=_mask(t, c_columns, null=False),
+        _unclear=_mask(t, c_columns, null=True),
+        _focus=_mask(t, f_columns, null=False),
+        _focus_unclear=_mask(t, f_columns, null=True),
+        _assets=_mask(t, a_columns, null=False),
+    )
+    out = picked.order_by("as_of", "household_id").to_pandas()
+    out["ruleset"] = case.ruleset.id
+    out["gap"] = out["line"] - out["pcni"]
+    for f in _FLAGS:
+        values = out[f].to_numpy()
+        out[f] = pd.arrays.BooleanArray(values == 1, values == _MISSING)
+    out["conditions"] = _texts(out["_held"], conditions)
+    out["focus"] = _texts(out["_focus"], focus)
+    out["removed_by"] = _texts(out["_assets"], case.negative_kinds)
+    out["unknown"] = _joined(_texts(out["_unclear"], conditions), _texts(out["_focus_unclear"], focus))
+    out["assumptions"] = (
+        out["as_of"].map({pd.Timestamp(m.as_of): assumptions(case, m) for m in case.when}).astype("str")
+    )
+    for end in ("period_from", "period_to"):
+        out[end] = _mapped(out[end], month_text)
+    out["visit_every_days"] = out["visit_every_days"].astype("Int64")
+    return out[list(COLUMNS)]
+
+
+def _mapped(values: pd.Series, to_text: Any) -> pd.Series:
+    places, uniques = pd.factorize(values)
+    texts = np.array([to_text(int(u)) for u in uniques] or [""], dtype=object)
+    return pd.Series(texts[places], index=values.index, dtype="str")
+
+
+def _texts(masks: pd.Series, ids: list[str]) -> pd.Series:
+    places, uniques = pd.factorize(masks)
+    texts = np.array(_unmask(pd.Series(uniques), ids) or [""], dtype=object)
+    return pd.Series(texts[places], index=masks.index, dtype="str")
+
+
+def _joined(left: pd.Series, right: pd.Series) -> pd.Series:
+    return (left + ";" + right).str.strip(";")
+
+
+def assumptions(case: Case, moment: Moment) -> str:
+    """Return the parameters that the source leaves open, and those overridden, with the values used.
+
+    Parameters
+    ----------
+    case : Case
+    moment : Moment
+
+    Returns
+    -------
+    str
+        ``name=value`` joined by ``;``; ``(override)`` marks one given by the user, ``(of YEAR)`` a table's
+        value taken from an earlier year.
+    """
+    out = []
+    for name, parameter in case.ruleset.parameters.items():
+        value, remark = parameter.at(case.values[name], moment.as_of.year)
+        overridden = case.values[name] != parameter.check(parameter.value)
+        if not (parameter.assumption or overridden or remark):
+            continue
+        where = f"[{moment.as_of.year}]" if parameter.kind == "table" else ""
+        remarks = [r for r in (remark, "override" if overridden else None) if r]
+        out.append(f"{name}{where}={text(value)}" + (f" ({', '.join(remarks)})" if remarks else ""))
+    return ";".join(out)

@@ -1,0 +1,126 @@
+"""The line of a rule set at each as-of date: an amount, an expression over parameters, or relative."""
+
+from __future__ import annotations
+
+import ast
+import datetime as dt
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import ibis
+import ibis.expr.types as ir
+
+from riskmodel import accounting, asof
+from riskmodel.asof import DateLike, Moment
+from riskmodel.county.county import County
+from riskmodel.rules.declaration import RuleSet
+from riskmodel.rules.expression import parse
+from riskmodel.rules.library import load
+from riskmodel.rules.meaning import DECIMALS
+from riskmodel.rules.parameters import RelativeLine
+
+
+def lines(
+    county: County,
+    ruleset: str | RuleSet,
+    as_of: DateLike | Iterable[DateLike] | Moment | Iterable[Moment],
+    params: Mapping[str, Any] | None = None,
+    *,
+    known_by: DateLike | None = None,
+) -> dict[dt.date, float | None]:
+    """Return the line at each as-of date.
+
+    Parameters
+    ----------
+    county : County
+        Looked into only where the line is relative.
+    ruleset : str, path or RuleSet
+    as_of : date or several
+    params : mapping, optional
+        Overrides.
+    known_by : date, optional
+        Up to when rows may be seen (labels look back); each as-of date by default.
+
+    Returns
+    -------
+    dict
+        Date to yuan per person and period; None where a parameter table has no year up to that date, or
+        nobody's income is known.
+    """
+    chosen = load(ruleset)
+    when = asof.moments(as_of)
+    if known_by is not None:
+        when = tuple(Moment(m.as_of, asof.to_date(known_by)) for m in when)
+    values = chosen.values(params)
+    relative = values.get(chosen.line)
+    if not isinstance(relative, RelativeLine):
+        return {m.as_of: absolute(chosen, values, m.as_of.year) for m in when}
+    t = accounting.build(county, when, chosen.period(params))
+    found = relative_line(t.select("as_of", "pcni", "persons"), relative).to_pandas()
+    by_day = dict(zip(found["as_of"].dt.date, found["line"].astype(float), strict=True))
+    return {m.as_of: by_day.get(m.as_of) for m in when}
+
+
+def absolute(ruleset: RuleSet, values: Mapping[str, Any], year: int) -> float | None:
+    """Return the line in yuan that parameters give for a year; None if one of them is empty then.
+
+    Parameters
+    ----------
+    ruleset : RuleSet
+    values : mapping
+        Parameter values.
+    year : int
+
+    Returns
+    -------
+    float or None
+    """
+    at = {n: p.at(values[n], year)[0] for n, p in ruleset.parameters.items() if n in values}
+    result = _arithmetic(parse(ruleset.line), at)
+    return None if result is None else round(result, DECIMALS)
+
+
+def _arithmetic(node: ast.expr, values: Mapping[str, Any]) -> float | None:
+    if isinstance(node, ast.BinOp):
+        left, right = _arithmetic(node.left, values), _arithmetic(node.right, values)
+        if left is None or right is None:
+            return None
+        if isinstance(node.op, ast.Mult):
+            return left * right
+        if isinstance(node.op, ast.Div):
+            return None if right == 0 else left / right
+        return left + right if isinstance(node.op, ast.Add) else left - right
+    value = values[node.id] if isinstance(node, ast.Name) else ast.literal_eval(node)
+    return None if value is None else float(value)
+
+
+def relative_line(t: ir.Table, relative: RelativeLine) -> ir.Table:
+    """Return a share of the county's weighted median or mean of ``pcni`` at each as-of.
+
+    Parameters
+    ----------
+    t : ibis.Table
+        ``as_of, pcni, persons``.
+    relative : RelativeLine
+
+    Returns
+    -------
+    ibis.Table
+        ``as_of, line``. The median is that of one value per person (or household): where the weight
+        splits evenly between two values, their middle.
+    """
+    t = t.filter(t.pcni.notnull() & (t.persons > 0))
+    weight = t.persons.cast("int64") if relative.weight == "persons" else ibis.literal(1, "int64")
+    by_value = t.mutate(weight=weight).group_by("as_of", "pcni").agg(weight=ibis._.weight.sum())
+    if relative.of == "mean":
+        of = by_value.group_by("as_of").agg(centre=(ibis._.pcni * ibis._.weight).sum() / ibis._.weight.sum())
+    else:
+        running = ibis.window(group_by="as_of", order_by="pcni", preceding=None, following=0)
+        ranked = by_value.mutate(
+            below=by_value.weight.sum().over(running),
+            total=by_value.weight.sum().over(ibis.window(group_by="as_of")),
+        )
+        lower = ranked.pcni.min(where=2 * ranked.below >= ranked.total)
+        upper = ranked.pcni.min(where=2 * ranked.below > ranked.total)
+        of = ranked.group_by("as_of").agg(centre=(lower + upper) / 2)
+    return of.select("as_of", line=of.centre * relative.relative)
