@@ -110,10 +110,7 @@ def _newton(x: Array, hit: Array, weight: Array, offset: Array) -> tuple[Array, 
     best = _likelihood(offset + a[:, None] + b[:, None] * x, hit, weight)
     for _ in range(_ROUNDS):
         da, db, decrement = _step(offset + a[:, None] + b[:, None] * x, x, hit, weight)
-        active = usable & (decrement > _TOLERANCE * size)
-        if not active.any():
-            break
-        scale = active.astype(float)
+        scale = usable.astype(float)
         for _ in range(30):
             trial = _likelihood(
                 offset + (a + scale * da)[:, None] + (b + scale * db)[:, None] * x, hit, weight
@@ -123,6 +120,9 @@ def _newton(x: Array, hit: Array, weight: Array, offset: Array) -> tuple[Array, 
                 break
             scale = np.where(worse, scale / 2, scale)
         a, b, best = a + scale * da, b + scale * db, np.maximum(trial, best)
+        # The step that is already below the tolerance is still taken: it squares what error is left.
+        if not (usable & (decrement > _TOLERANCE * size)).any():
+            break
     lost = ~usable | (np.abs(b) > _SEPARATED)
     return np.where(lost, np.nan, a), np.where(lost, np.nan, b)
 
@@ -171,7 +171,7 @@ def village_table(margin: Array, y: Array, village: NDArray[np.int64], bins: int
         ``margin`` (bins,) is each bin's mean; ``positive`` and ``total`` are (V, bins).
     """
     edges = np.unique(np.quantile(margin, np.linspace(0, 1, bins + 1)[1:-1]))
-    cell = np.searchsorted(edges, margin, side="right")
+    cell = np.searchsorted(edges, margin, side="left")
     _, cell = np.unique(cell, return_inverse=True)
     width, villages = int(cell.max()) + 1, int(village.max()) + 1
     flat = village * width + cell

@@ -35,6 +35,8 @@ class BootstrapInterval(BaseEstimator):
     those held out, in the training period. What it does not: how households of one score differ among
     themselves, a base model that would have come out otherwise on other training rows, change
     between the training period and the time scored, and whether this one household's event happens.
+    On simulated counties of 80 villages it covers 97 to 99 % of score bins at a nominal 95 %: dealing the
+    villages by their events makes the held-out ones steadier than the resampling supposes.
 
     Parameters
     ----------

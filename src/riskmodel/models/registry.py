@@ -51,9 +51,7 @@ MODELS: Mapping[str, Entry] = {
     entry.name: entry
     for entry in (
         Entry("rule", "规则判定", "rule verdict", RuleVerdict, "rules", False, "none", False),
-        Entry(
-            "past_income", "仅往期收入", "past income alone", PastIncome, "features", True, "linear", False
-        ),
+        Entry("past_income", "仅往期收入", "past income alone", PastIncome, "features", True, "linear", True),
         Entry("logit", "惩罚逻辑回归", "penalised logit", _logit, "features", True, "linear", True),
         Entry("boosting", "梯度提升树", "gradient boosting", Boosting, "features", True, "trees", True),
     )

@@ -176,17 +176,17 @@ class RuleVerdict(MarginClassifier):
                 edges.extend(np.quantile(part, np.linspace(0, 1, self.bins + 1)[1:-1]))
         cell = np.searchsorted(np.unique(edges), position, side="right")
         _, cell = np.unique(cell, return_inverse=True)
-        rows = np.bincount(cell)
+        rows = np.bincount(cell).astype(float)
         self.knots_ = np.bincount(cell, weights=position) / rows
         base = float(target.mean())
-        hits = np.bincount(cell, weights=target)
+        hits = np.bincount(cell, weights=target).astype(float)
         self.levels_ = logit(isotonic_regression(_smoothed(hits, rows, base), sample_weight=rows))
         self._spread(cell, target, village_codes(groups, len(target)), base)
 
     def _spread(
         self, cell: NDArray[np.int64], target: Array, village: NDArray[np.int64], base: float
     ) -> None:
-        """Standard error of each bin's log-odds over village resamples."""
+        """Learn each bin's standard error in log-odds from village resamples."""
         self.villages_, width = int(village.max()) + 1, len(self.knots_)
         place = (village, cell)
         shape = (self.villages_, width)

@@ -1,0 +1,83 @@
+"""Boosting: gaps, monotone constraints, the number of trees, and the limits on depth."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.special import expit
+from sklearn.ensemble import HistGradientBoostingClassifier
+
+from riskmodel.models.boosting import Boosting
+
+
+def _data(n=1500, seed=0):
+    rng = np.random.default_rng(seed)
+    X = pd.DataFrame(rng.normal(size=(n, 3)), columns=["gap", "b", "c"])
+    y = (rng.random(n) < expit(-1 + X["gap"] + (X["b"] > 0) * (X["c"] > 0))).astype(int)
+    return X, y, np.arange(n) % 50
+
+
+def test_without_early_stopping_it_is_scikit_learns_ensemble():
+    X, y, village = _data()
+    ours = Boosting(max_trees=40, early_stopping=False).fit(X, y, groups=village)
+    theirs = HistGradientBoostingClassifier(
+        learning_rate=0.05,
+        max_iter=40,
+        max_depth=3,
+        max_leaf_nodes=None,
+        l2_regularization=1.0,
+        early_stopping=False,
+        random_state=0,
+    ).fit(X.to_numpy(), y)
+    assert (ours.margin(X) == theirs.decision_function(X.to_numpy())).all()
+    assert ours.n_trees_ == 40
+
+
+def test_villages_stop_the_trees_before_noise_is_learnt():
+    rng = np.random.default_rng(2)
+    X = rng.normal(size=(1000, 5))
+    noise = Boosting(max_trees=200).fit(X, rng.integers(0, 2, 1000), groups=np.arange(1000) % 40)
+    X2, y2, village = _data(4000)
+    signal = Boosting(max_trees=200).fit(X2, y2, groups=village)
+    # Noise has nothing to learn; a held-out village says so within a few trees.
+    assert noise.n_trees_ < 20 < signal.n_trees_ < 200
+
+
+def test_early_stopping_sees_whole_villages():
+    # As in the logit's test: a village's fingerprint decides its label and says nothing elsewhere.
+    rng = np.random.default_rng(9)
+    village = np.repeat(np.arange(50), 20)
+    X = rng.normal(size=(50, 4))[village]
+    y = rng.integers(0, 2, 50)[village]
+    assert Boosting().fit(X, y, groups=village).n_trees_ < Boosting().fit(X, y).n_trees_ / 4
+
+
+def test_monotone_constraint_holds_by_name():
+    rng = np.random.default_rng(3)
+    X = pd.DataFrame({"noise": rng.normal(size=800), "gap": rng.normal(size=800)})
+    # The true effect is falling; the constraint forbids exactly that.
+    y = (rng.random(800) < expit(-2 * X["gap"])).astype(int)
+    grid = pd.DataFrame({"noise": 0.0, "gap": np.linspace(-3, 3, 100)})
+    free = np.diff(Boosting(max_trees=50, early_stopping=False).fit(X, y).margin(grid))
+    bound = np.diff(Boosting(max_trees=50, early_stopping=False, monotone={"gap": 1}).fit(X, y).margin(grid))
+    assert free.min() < 0
+    assert bound.min() >= 0
+
+
+def test_wrong_monotone_and_depth_are_refused():
+    X, y, _ = _data(200)
+    with pytest.raises(ValueError, match=r"unknown columns \['income'\].*one of: gap, b, c"):
+        Boosting(monotone={"income": 1}).fit(X, y)
+    with pytest.raises(ValueError, match="signs not in -1, 0, 1: \\['2'\\]"):
+        Boosting(monotone={"gap": 2}).fit(X, y)
+    with pytest.raises(ValueError, match="max_depth=7: must be 1 to 4"):
+        Boosting(max_depth=7).fit(X, y)
+
+
+def test_gaps_go_their_own_way_and_are_not_zero():
+    rng = np.random.default_rng(4)
+    x = rng.choice([0.0, 1.0, np.nan], 900)
+    y = np.isnan(x).astype(int)
+    model = Boosting(max_trees=30).fit(x[:, None], y)
+    p = model.predict_proba([[0.0], [1.0], [np.nan]])[:, 1]
+    assert p[2] > 0.7
+    assert p[:2].max() < 0.3

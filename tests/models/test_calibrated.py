@@ -1,0 +1,122 @@
+"""The affine calibrator: additive, monotone, on villages the base has not seen, honest about failure."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import statsmodels.api as sm
+from scipy.special import expit, logit
+
+from riskmodel.models import Boosting, CalibratedScore, PenalisedLogit, fit_calibrated
+from riskmodel.models.base import MarginClassifier
+
+
+class Given(MarginClassifier):
+    """A base whose margin is its first column times a factor; it records which rows it was fitted on."""
+
+    def __init__(self, factor=1.0):
+        self.factor = factor
+
+    def fit(self, X, y, groups=None):
+        self.seen_ = np.asarray(X)[:, -1].copy()
+        self.groups_ = groups
+        self._events(y)
+        return self
+
+    def margin(self, X):
+        return self.factor * np.asarray(X)[:, 0]
+
+
+def _process(n=4000, seed=0, villages=80):
+    rng = np.random.default_rng(seed)
+    m = rng.normal(-1, 1, n)
+    y = (rng.random(n) < expit(m)).astype(int)
+    return np.column_stack([m, np.arange(n)]), y, np.arange(n) % villages
+
+
+def test_base_and_calibrator_never_share_a_village():
+    X, y, village = _process()
+    model = fit_calibrated(Given(), X, y, village, seed=3)
+    trained = set(village[model.base_.seen_.astype(int)])
+    assert len(trained) == 60
+    assert model.n_held_out_ == 20 * 50
+    assert (model.base_.groups_ == village[model.base_.seen_.astype(int)]).all()
+
+
+def test_intercept_and_slope_are_platt_scaling_of_the_held_out_margin():
+    X, y, village = _process()
+    model = fit_calibrated(Given(factor=3.0), X, y, village, seed=3)
+    held = np.setdiff1d(np.arange(len(y)), model.base_.seen_.astype(int))
+    plus, minus = y[held].sum(), len(held) - y[held].sum()
+    target = np.where(y[held] == 1, (plus + 1) / (plus + 2), 1 / (minus + 2))
+    # statsmodels' GLM on Platt's targets solves the same equations.
+    fit = sm.GLM(target, sm.add_constant(3 * X[held, 0]), family=sm.families.Binomial()).fit(tol=1e-12)
+    assert (model.intercept_, model.slope_) == pytest.approx(tuple(fit.params), abs=1e-6)
+    # The margin was blown up by three; the calibrator must shrink it by about that.
+    assert model.slope_ == pytest.approx(1 / 3, abs=0.06)
+
+
+def test_margin_stays_affine_and_monotone_so_that_explanations_add_up():
+    rng = np.random.default_rng(1)
+    X = pd.DataFrame(rng.normal(size=(2000, 4)), columns=list("abcd"))
+    y = (rng.random(2000) < expit(-2 + X["a"] - X["b"])).astype(int)
+    village = np.arange(2000) % 50
+    for base in (PenalisedLogit(), Boosting(max_trees=60)):
+        model = fit_calibrated(base, X, y, village, seed=0)
+        raw = model.base_.margin(X)
+        assert model.margin(X) == pytest.approx(model.intercept_ + model.slope_ * raw, abs=1e-12)
+        order = np.argsort(raw)
+        assert (np.diff(model.margin(X)[order]) >= 0).all()
+    linear = fit_calibrated(PenalisedLogit(), X, y, village, seed=0)
+    parts = linear.contributions(X)
+    assert linear.base_value_ + parts.sum(axis=1) == pytest.approx(linear.margin(X), abs=1e-10)
+    scaled, base_value = linear.rescale(linear.base_.contributions(X), linear.base_.base_value_)
+    assert scaled == pytest.approx(parts)
+    assert base_value == pytest.approx(linear.base_value_)
+    # Trees have no contributions of their own here; the explain layer asks their ensemble.
+    assert not hasattr(fit_calibrated(Boosting(max_trees=5), X, y, village, seed=0), "contributions")
+
+
+def test_a_score_that_points_the_wrong_way_gets_slope_zero_and_says_so(caplog):
+    X, y, village = _process()
+    model = fit_calibrated(Given(factor=-1.0), X, y, village, seed=0)
+    assert model.slope_ == 0
+    assert "slope is 0" in model.notes_[0]["en"]
+    assert "斜率为 0" in model.notes_[0]["zh"]
+    assert "slope is 0" in caplog.text
+    # Everyone then has the smoothed rate of the held-out villages.
+    p = model.predict_proba(X)[:, 1]
+    assert np.ptp(p) == 0
+    assert p[0] == pytest.approx(y.mean(), abs=0.03)
+
+
+def test_with_too_few_events_only_the_level_is_fitted_and_it_says_so():
+    X, y, village = _process(n=400)
+    rare = np.zeros_like(y)
+    rare[:16] = 1
+    model = fit_calibrated(Given(), X, rare, village, seed=0)
+    assert model.slope_ == 1
+    assert model.n_held_out_events_ < 10
+    assert "held at 1" in model.notes_[0]["en"]
+    assert logit(0.001) < model.margin(X).mean() < logit(0.2)
+
+
+def test_a_good_score_leaves_no_note():
+    X, y, village = _process()
+    assert fit_calibrated(Given(), X, y, village, seed=0).notes_ == []
+
+
+def test_from_fitted_keeps_the_base_as_it_is():
+    X, y, village = _process()
+    base = Given(2.0).fit(X[:100], y[:100])
+    model = CalibratedScore.from_fitted(base, X[100:], y[100:], village[100:])
+    assert model.base_ is base
+    assert model.slope_ == pytest.approx(0.5, abs=0.06)
+    assert model.classes_.tolist() == [0, 1]
+
+
+def test_bad_shares_and_too_few_villages_are_refused():
+    X, y, _ = _process(n=100)
+    with pytest.raises(ValueError, match=r"share=0\.9"):
+        CalibratedScore(Given(), share=0.9).fit(X, y)
+    with pytest.raises(ValueError, match="cannot be dealt into 4 folds"):
+        fit_calibrated(Given(), X, y, np.arange(100) % 3, seed=0)

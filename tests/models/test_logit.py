@@ -1,0 +1,103 @@
+"""The penalised logit against scikit-learn's own pipeline, its C, its contributions."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.special import expit
+from sklearn.linear_model import LogisticRegression
+from sklearn.preprocessing import StandardScaler
+
+from riskmodel.models.logit import C_GRID, PastIncome, PenalisedLogit
+
+
+def _data(n=600, seed=0, villages=30):
+    rng = np.random.default_rng(seed)
+    X = pd.DataFrame(rng.normal(size=(n, 5)), columns=list("abcde"))
+    y = (rng.random(n) < expit(-1 + 1.2 * X["a"] - 0.8 * X["b"])).astype(int)
+    X.loc[rng.random(n) < 0.2, "c"] = np.nan
+    return X, y, np.arange(n) % villages
+
+
+def test_without_gaps_and_tails_it_is_ridge_logistic_regression_on_standard_columns():
+    X, y, _ = _data()
+    X = X.drop(columns="c")
+    ours = PenalisedLogit(C=0.05, winsorise=0.0).fit(X, y)
+    scaler = StandardScaler().fit(X)
+    theirs = LogisticRegression(C=0.05, tol=1e-10, max_iter=1000).fit(scaler.transform(X), y)
+    assert ours.margin(X) == pytest.approx(theirs.decision_function(scaler.transform(X)), abs=1e-5)
+
+
+def test_contributions_and_base_value_add_up_to_the_margin():
+    X, y, _ = _data()
+    model = PenalisedLogit().fit(X, y)
+    parts = model.contributions(X)
+    assert parts.shape == X.shape
+    assert model.base_value_ + parts.sum(axis=1) == pytest.approx(model.margin(X), abs=1e-10)
+    # Counted from the training mean: each column's contributions average to nothing over training.
+    assert parts.mean(axis=0) == pytest.approx(np.zeros(5), abs=1e-10)
+
+
+def test_a_missing_value_contributes_through_its_own_column():
+    X, y, _ = _data()
+    y = np.where(X["c"].isna(), 1, y)
+    model = PenalisedLogit().fit(X, y)
+    gap = X["c"].isna().to_numpy()
+    # Being missing is what decides here, so where c is missing it must push up, elsewhere down.
+    assert model.contributions(X)[gap, 2].min() > model.contributions(X)[~gap, 2].max()
+
+
+def test_cv_takes_a_strong_penalty_for_noise_and_a_weak_one_for_signal():
+    rng = np.random.default_rng(5)
+    village = np.arange(400) % 20
+    noise = rng.normal(size=(400, 40))
+    coin = rng.integers(0, 2, 400)
+    strong = PenalisedLogit(C="cv").fit(noise, coin, groups=village)
+    assert strong.C_ <= 1e-3
+    X, y, groups = _data(n=4000)
+    weak = PenalisedLogit(C="cv").fit(X, y, groups=groups)
+    assert weak.C_ >= 1e-2
+    assert weak.cv_loss_.shape == (len(C_GRID),)
+    assert weak.cv_loss_.min() == weak.cv_loss_[C_GRID.index(weak.C_)]
+
+
+def test_cv_keeps_villages_whole():
+    # A village's own constant is in the columns and decides the label; within rows it predicts perfectly,
+    # in other villages it says nothing. Dealing rows must look far better than dealing villages.
+    rng = np.random.default_rng(9)
+    village = np.repeat(np.arange(40), 15)
+    fingerprint = rng.normal(size=(40, 60))[village]
+    y = rng.permutation(np.r_[np.zeros(20), np.ones(20)])[village]
+    by_village = PenalisedLogit(C="cv").fit(fingerprint, y, groups=village).cv_loss_.min()
+    by_row = PenalisedLogit(C="cv").fit(fingerprint, y).cv_loss_.min()
+    assert by_row < 0.1
+    # Knowing nothing costs ln 2 a row.
+    assert by_village > 0.6
+
+
+def test_bad_c_is_refused():
+    for C in (0, -1.0, "auto"):
+        with pytest.raises(ValueError, match='must be a positive number or "cv"'):
+            PenalisedLogit(C=C).fit([[0.0], [1.0]], [0, 1])
+    with pytest.raises(ValueError, match="at least two villages"):
+        PenalisedLogit(C="cv").fit([[0.0], [1.0]], [0, 1], groups=["a", "a"])
+
+
+def test_past_income_uses_only_its_columns():
+    X, y, _ = _data()
+    model = PastIncome(columns=["a"]).fit(X, y)
+    other = X.assign(b=999.0, c=np.nan)
+    assert (model.margin(other) == model.margin(X)).all()
+    parts = model.contributions(X)
+    assert (parts[:, 1:] == 0).all()
+    assert model.base_value_ + parts.sum(axis=1) == pytest.approx(model.margin(X))
+    # One rising column: the ranking is the column's own ranking.
+    assert model.coef_.shape == (1,)
+    assert model.coef_[0] > 0
+
+
+def test_past_income_names_the_columns_there_are():
+    X, y, _ = _data()
+    with pytest.raises(ValueError, match=r"columns \['z'\] are not in X.*one of: a, b, c, d, e"):
+        PastIncome(columns=["z"]).fit(X, y)
+    with pytest.raises(ValueError, match="X has no column names"):
+        PastIncome(columns=["z"]).fit(X.to_numpy(), y)
