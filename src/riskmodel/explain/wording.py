@@ -1,0 +1,219 @@
+"""What reasons are made of, as ``reasons.yaml`` declares it: causes, units, figures, sentences (zh, en)."""
+
+from __future__ import annotations
+
+import fnmatch
+import re
+from functools import cache
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from pydantic import Field, model_validator
+
+from riskmodel.county.schema import codes
+from riskmodel.errors import UsageError
+from riskmodel.spec import Spec, load
+
+Lang = Literal["zh", "en"]
+LANGS: tuple[Lang, ...] = ("zh", "en")
+PLACEHOLDER = re.compile(r"\{([a-z_0-9]+)\}")
+OWN = ("value", "village", "county")  # figures of the feature itself: they carry its unit
+TEXTS = ("name",)
+
+
+class Words(Spec):
+    """One phrase in both languages."""
+
+    zh: str
+    en: str
+
+
+class Unit(Words):
+    """How a number is printed: ``{x}`` in a phrase, after scaling and rounding."""
+
+    decimals: int = Field(default=0, ge=0, le=2)
+    scale: float = 1.0
+
+    def printed(self, values: np.ndarray) -> np.ndarray:
+        """Return the values as they will be read (shape kept), so that comparisons hold for the reader."""
+        return np.round(np.asarray(values, dtype=float) * self.scale, self.decimals)
+
+    def text(self, value: float, lang: Lang) -> str:
+        """Return one value as text.
+
+        Examples
+        --------
+        >>> Unit(zh="{x} 元", en="{x} yuan").text(5200.4, "zh")
+        '5,200 元'
+        """
+        number = f"{self.printed(np.array(value)).item():,.{self.decimals}f}"
+        return str(getattr(self, lang)).replace("{x}", number)
+
+
+class Figure(Spec):
+    """A quantity beside the feature: a column of the rule table, or one over another, minus one."""
+
+    unit: str
+    column: str | None = None
+    of: str | None = None
+    over: str | None = None
+    absolute: bool = False
+
+    @model_validator(mode="after")
+    def _either(self) -> Figure:
+        if (self.column is None) == (self.of is None or self.over is None):
+            raise ValueError("give either column, or both of and over")
+        return self
+
+
+class Condition(Spec):
+    """A comparison between two quantities as printed; ``than`` is a number or a figure's name."""
+
+    quantity: str = "value"
+    above: float | str | None = None
+    below: float | str | None = None
+    at_least: float | str | None = None
+    at_most: float | str | None = None
+
+    @property
+    def comparisons(self) -> list[tuple[str, float | str]]:
+        """The comparisons given, as (operator name, right side)."""
+        given = {k: getattr(self, k) for k in ("above", "below", "at_least", "at_most")}
+        return [(k, v) for k, v in given.items() if v is not None]
+
+
+class Variant(Words):
+    """One sentence, and when it may be said."""
+
+    when: tuple[Condition, ...] = ()
+
+    @property
+    def needs(self) -> set[str]:
+        """Names of all figures that the sentence or its conditions use (texts left out)."""
+        names = set(PLACEHOLDER.findall(self.zh)) | set(PLACEHOLDER.findall(self.en))
+        for condition in self.when:
+            names.add(condition.quantity)
+            names |= {v for _, v in condition.comparisons if isinstance(v, str)}
+        return names - set(TEXTS)
+
+
+class Template(Spec):
+    """Sentences for the features that match in id pattern, cause, unit, role and direction."""
+
+    match: tuple[str, ...] = ("*",)
+    causes: tuple[str, ...] = ()
+    units: tuple[str, ...] = ()
+    roles: tuple[str, ...] = ()
+    directions: tuple[int, ...] = ()
+    variants: tuple[Variant, ...]
+
+    def fits(self, feature: dict[str, object]) -> bool:
+        """Say whether this template speaks for a feature (a row of the feature metadata)."""
+        if not any(fnmatch.fnmatchcase(str(feature["id"]), pattern) for pattern in self.match):
+            return False
+        asked = {"cause": self.causes, "unit": self.units, "role": self.roles, "direction": self.directions}
+        return all(not allowed or feature[key] in allowed for key, allowed in asked.items())
+
+
+class Wording(Spec):
+    """The whole declaration.
+
+    ``village_minimum`` households must have a value before a village median is quoted: fewer would print
+    a neighbour's figure.
+    """
+
+    version: int
+    village_minimum: int = Field(ge=2)
+    groups: dict[str, Words]
+    units: dict[str, Unit]
+    figures: dict[str, Figure]
+    templates: tuple[Template, ...]
+
+    @model_validator(mode="after")
+    def _closed(self) -> Wording:
+        for figure in self.figures.values():
+            if figure.unit not in self.units:
+                raise ValueError(f"unknown unit {figure.unit!r}; declared: {sorted(self.units)}")
+            for part in (figure.of, figure.over):
+                if part is not None and (part not in self.figures or self.figures[part].column is None):
+                    raise ValueError(f"a ratio takes plain figures, not {part!r}")
+        known = set(self.figures) | set(OWN)
+        for template in self.templates:
+            for variant in template.variants:
+                if unknown := variant.needs - known:
+                    raise ValueError(f"unknown figures {sorted(unknown)}; declared: {sorted(known)}")
+        return self
+
+    def template_for(self, feature: dict[str, object]) -> Template | None:
+        """Return the first template that fits a feature; None means that it cannot be quoted."""
+        if feature["unit"] not in self.units:
+            return None
+        return next((t for t in self.templates if t.fits(feature)), None)
+
+
+@cache
+def packaged() -> Wording:
+    """Return the packaged wording (parsed once)."""
+    return load(Path(__file__).with_name("reasons.yaml"), Wording)
+
+
+def load_wording(path: str | Path | None = None) -> Wording:
+    """Return the wording of reasons.
+
+    Parameters
+    ----------
+    path : str or Path, optional
+        An office's own YAML; the packaged one by default.
+
+    Returns
+    -------
+    Wording
+
+    Raises
+    ------
+    SpecError
+        If the file is wrong; the message names the key.
+    """
+    return packaged() if path is None else load(path, Wording)
+
+
+def check_lang(lang: str) -> Lang:
+    """Return the language if there is one of that name.
+
+    Raises
+    ------
+    UsageError
+        Otherwise.
+    """
+    if lang not in LANGS:
+        raise UsageError(f"language {lang!r} is unknown; allowed: zh, en")
+    return "zh" if lang == "zh" else "en"
+
+
+def cause_words(lang: str, wording: Wording | None = None) -> dict[str, str]:
+    """Return what each official cause, and each group beside them, is called, in the order of the code list.
+
+    Parameters
+    ----------
+    lang : str
+        ``zh`` (the contract's words) or ``en``.
+    wording : Wording, optional
+
+    Returns
+    -------
+    dict
+        Cause code to words.
+
+    Examples
+    --------
+    >>> cause_words("zh")["illness"], cause_words("en")["illness"]
+    ('因病', 'illness')
+    """
+    lang = check_lang(lang)
+    wording = wording or packaged()
+    official = codes("risk_events", "cause")
+    own = {code: getattr(words, lang) for code, words in wording.groups.items()}
+    if lang == "zh":
+        return {**official, **own}
+    return {**{code: code.replace("_", " ") for code in official}, **own}

@@ -1,0 +1,217 @@
+"""Choosing whom to visit: all whom a rule flags, a random share by lot, the rest by probability."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+from riskmodel.asof import to_date
+from riskmodel.county.county import County
+from riskmodel.errors import InputRefused, UsageError
+from riskmodel.worklist.chances import unflagged_chances
+from riskmodel.worklist.context import CONTEXT, context
+
+By = Literal["township", "village"]
+NEEDED = ("household_id", "township", "village", "as_of", "probability", "rule_category", "pcni")
+UNKNOWN = "unknown"
+SOURCES = ("rule", "model", "random")  # codes of visits.selected_by, in the order they stand on the list
+
+
+@dataclass(frozen=True)
+class Worklist:
+    """A list of households to visit.
+
+    Parameters
+    ----------
+    listed : DataFrame
+        One row a household, in order: ``position`` (from 1), ``planned``, ``selected_by`` (`SOURCES`),
+        ``chance``, then the columns of the scores and, from a county, `riskmodel.worklist.context.CONTEXT`.
+    unknown : DataFrame
+        Households whose income is unknown, by probability: they cannot be judged, so they are for a visit
+        of their own.
+    selection : DataFrame
+        The log: ``household_id, as_of, selected_by`` (empty: not listed)``, planned, chance`` (of a
+        planned visit) of every household with known income.
+    as_of : date
+    visits : int
+    random_share : float
+    seed : int
+    by : str or None
+        ``township`` or ``village``: one more sheet for each.
+    totals : dict
+        Counts of households, and sums of probabilities (``expected…``: households expected to be hit
+        within the horizon, of those with known income).
+    """
+
+    listed: pd.DataFrame
+    unknown: pd.DataFrame
+    selection: pd.DataFrame
+    as_of: dt.date
+    visits: int
+    random_share: float
+    seed: int
+    by: By | None = None
+    totals: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def planned(self) -> pd.DataFrame:
+        """The rows of ``listed`` whose visit is planned."""
+        return self.listed[self.listed["planned"]]
+
+
+def build(
+    scores: pd.DataFrame,
+    *,
+    visits: int,
+    random_share: float = 0.05,
+    by: By | None = None,
+    county: County | None = None,
+    seed: int = 0,
+) -> Worklist:
+    """Choose and order the households to visit.
+
+    Every household that a rule flags is listed, whatever its score. Of ``visits`` planned visits,
+    ``round(random_share × visits)`` are drawn first, by lot, from the households that no rule flags; then
+    come the flagged by probability, and what is left goes by probability. Where more are flagged than
+    visits are left, all stay listed and the last of them are not planned yet. Ties go by household id.
+
+    Parameters
+    ----------
+    scores : DataFrame
+        The contract's Scores columns of one as-of date; ``flagged`` is taken from the rule set's declared
+        categories where it is absent.
+    visits : int
+        Planned visits.
+    random_share : float
+        Of the visits; keeps an unbiased sample of what nobody suspected.
+    by : str, optional
+        ``township`` or ``village``.
+    county : County, optional
+        Adds what the visitor should know: group, persons, register, last visit, as known at as-of.
+    seed : int
+        With the as-of date it fixes the draw.
+
+    Returns
+    -------
+    Worklist
+
+    Raises
+    ------
+    InputRefused
+        If a column is missing, a household stands twice, or a probability is not in [0, 1].
+    UsageError
+        If visits, random_share or by make no sense.
+    """
+    _check_call(visits, random_share, by)
+    frame = _checked(scores)
+    as_of = to_date(pd.Timestamp(frame["as_of"].iloc[0]).date())
+    frame["flagged"] = _flagged(frame)
+    if county is not None:
+        frame = frame.merge(context(county, as_of), on="household_id", how="left", validate="1:1")
+    unjudged = ~frame["flagged"] & (frame["rule_category"].eq(UNKNOWN) | frame["pcni"].isna())
+    known = _select(frame[~unjudged].reset_index(drop=True), visits, random_share, [seed, as_of.toordinal()])
+    listed = known[known["selected_by"] != ""]
+    order = listed.assign(_source=listed["selected_by"].map({s: i for i, s in enumerate(SOURCES)}))
+    order = order.sort_values(
+        ["planned", "_source", "probability", "household_id"], ascending=[False, True, False, True]
+    )
+    listed = listed.loc[order.index].reset_index(drop=True)
+    listed.insert(0, "position", np.arange(1, len(listed) + 1))
+    return Worklist(
+        listed=listed,
+        unknown=frame[unjudged].reset_index(drop=True),
+        selection=known[["household_id", "as_of", "selected_by", "planned", "chance"]].sort_values(
+            "household_id", ignore_index=True
+        ),
+        as_of=as_of,
+        visits=visits,
+        random_share=random_share,
+        seed=seed,
+        by=by,
+        totals=_totals(frame, unjudged, known),
+    )
+
+
+def _check_call(visits: int, random_share: float, by: str | None) -> None:
+    if visits < 1:
+        raise UsageError(f"visits {visits!r}: plan at least 1")
+    if not 0 <= random_share <= 1:
+        raise UsageError(f"random share {random_share!r} is outside 0 to 1; 0.05 is one visit in twenty")
+    if by not in (None, "township", "village"):
+        raise UsageError(f"by {by!r} is unknown; allowed: township, village")
+
+
+def _checked(scores: pd.DataFrame) -> pd.DataFrame:
+    missing = [c for c in NEEDED if c not in scores]
+    if missing:
+        raise InputRefused(f"scores lack the columns {missing}; write them with riskmodel score")
+    if not len(scores):
+        raise InputRefused("scores hold no household; score an as-of date at which households exist")
+    if scores["as_of"].nunique(dropna=False) != 1:
+        raise InputRefused("scores of several as-of dates; a worklist takes one, filter the others out")
+    twice = scores["household_id"][scores["household_id"].duplicated()]
+    if len(twice):
+        raise InputRefused(f"household {twice.iloc[0]!r} stands twice in the scores; keep one row each")
+    p = scores["probability"]
+    wrong = p.notna() & ~p.between(0, 1)
+    if wrong.any():
+        raise InputRefused(f"probability {p[wrong].iloc[0]!r} is outside 0 to 1; score again")
+    frame = scores.drop(columns=[c for c in (*CONTEXT, "position") if c in scores])
+    return frame.sort_values(
+        ["probability", "household_id"], ascending=[False, True], na_position="last", ignore_index=True
+    )
+
+
+def _flagged(frame: pd.DataFrame) -> pd.Series:
+    if "flagged" in frame:
+        return frame["flagged"].fillna(False).astype(bool)
+    if "ruleset" not in frame or frame["ruleset"].nunique(dropna=False) != 1:
+        raise InputRefused("scores have neither flagged nor one ruleset; score again, or add flagged")
+    from riskmodel import rules
+
+    return frame["rule_category"].isin(rules.load(frame["ruleset"].iloc[0]).flagged_categories)
+
+
+def _select(known: pd.DataFrame, visits: int, random_share: float, seed: list[int]) -> pd.DataFrame:
+    """Return the rows (sorted by probability) with selected_by, planned and chance."""
+    flagged = np.flatnonzero(known["flagged"])
+    pool = np.flatnonzero(~known["flagged"])
+    ranked = int(known["probability"].iloc[pool].notna().sum())
+    random = min(round(random_share * visits), len(pool))
+    by_rule = min(len(flagged), visits - random)
+    by_score = min(visits - random - by_rule, len(pool) - random)
+    # Drawn from ids in order, so that the lot does not hang on the scores.
+    by_id = pool[np.argsort(known["household_id"].to_numpy()[pool].astype(str), kind="stable")]
+    drawn = np.random.default_rng(seed).choice(by_id, size=random, replace=False)
+    left = pool[:ranked][~np.isin(pool[:ranked], drawn)]
+    selected_by = np.full(len(known), "", dtype=object)
+    chance = np.zeros(len(known))
+    planned = np.zeros(len(known), dtype=bool)
+    for source, rows in (("rule", flagged), ("random", drawn), ("model", left[:by_score])):
+        selected_by[rows] = source
+    for rows in (flagged[:by_rule], drawn, left[:by_score]):
+        planned[rows] = True
+    chance[flagged[:by_rule]] = 1.0
+    chance[pool] = unflagged_chances(len(pool), ranked, random, by_score)
+    head = pd.DataFrame({"planned": planned, "selected_by": selected_by, "chance": chance}, index=known.index)
+    return pd.concat([head, known], axis=1)
+
+
+def _totals(frame: pd.DataFrame, unjudged: pd.Series, known: pd.DataFrame) -> dict[str, float]:
+    planned = known["planned"]
+    return {
+        "households": float(len(frame)),
+        "flagged": float(frame["flagged"].sum()),
+        "unknown": float(unjudged.sum()),
+        "unscored": float(known["probability"].isna().sum()),
+        "listed": float((known["selected_by"] != "").sum()),
+        "planned": float(planned.sum()),
+        **{f"planned_{s}": float((planned & known["selected_by"].eq(s)).sum()) for s in SOURCES},
+        "expected": float(known["probability"].sum()),
+        "expected_planned": float(known.loc[planned, "probability"].sum()),
+        "expected_flagged": float(known.loc[known["flagged"], "probability"].sum()),
+    }

@@ -1,0 +1,152 @@
+"""From rows of a worklist to what its reader sees: words for codes, reasons in one cell, spans as text."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+import pandas as pd
+
+from riskmodel.worklist.words import ENTRIES, Column, Lang, book, code_words
+
+OPTIONAL = (
+    "tier",
+    "interval",
+    "rule_conditions",
+    "group",
+    "persons",
+    "registration",
+    "in_register",
+    "last_visit",
+    "last_outcome",
+)
+SOURCES_OF = {
+    "reasons": ("reason_1",),
+    "interval": ("probability_low", "probability_high"),
+}
+REASONS = 3
+
+
+def list_columns(rows: pd.DataFrame) -> list[Column]:
+    """Return the declared columns that have something to say for these rows, and those to be filled in.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        ``Worklist.listed`` or ``Worklist.unknown``.
+
+    Returns
+    -------
+    list of Column
+        In the order of the workbook.
+    """
+    return [c for c in book().columns if c.kind in ENTRIES or _present(rows, c)]
+
+
+def _present(rows: pd.DataFrame, column: Column) -> bool:
+    needed = SOURCES_OF.get(column.id, (column.id,))
+    if not all(c in rows for c in needed):
+        return False
+    # A column that the contract fixes stays even if empty; one that a county may lack does not.
+    return column.id not in OPTIONAL or bool(rows[list(needed)].replace("", None).notna().any(axis=None))
+
+
+def shaped(rows: pd.DataFrame, columns: list[Column], lang: Lang) -> pd.DataFrame:
+    """Return the rows as they are read: text, numbers, dates; None where nothing is to be written.
+
+    Parameters
+    ----------
+    rows : DataFrame
+    columns : list of Column
+    lang : str
+
+    Returns
+    -------
+    DataFrame of object, shape (n, len(columns))
+        Columns named by id.
+    """
+    made: Mapping[str, Callable[[pd.DataFrame, Lang], list[object]]] = {
+        "reasons": _reasons,
+        "interval": _intervals,
+        "planned": _yes_no("planned"),
+        "in_register": _yes_no("in_register"),
+        "rule_category": _categories,
+        "rule_conditions": _conditions,
+    }
+    coded = code_words(lang)
+    out: dict[str, list[object]] = {}
+    for column in columns:
+        if column.kind in ENTRIES:
+            out[column.id] = [None] * len(rows)
+        elif column.id in made:
+            out[column.id] = made[column.id](rows, lang)
+        else:
+            words = coded.get(column.id, {})
+            out[column.id] = [_plain(v, words) for v in rows[column.id]]
+    return pd.DataFrame(out, index=rows.index, columns=[c.id for c in columns], dtype=object)
+
+
+def _plain(value: object, words: Mapping[str, str]) -> object:
+    if value is None or value is pd.NaT or value is pd.NA or value != value:
+        return None
+    return words.get(value, value) if isinstance(value, str) else value
+
+
+def _yes_no(column: str) -> Callable[[pd.DataFrame, Lang], list[object]]:
+    def write(rows: pd.DataFrame, lang: Lang) -> list[object]:
+        yes, no = book().words["yes"].say(lang), book().words["no"].say(lang)
+        return [None if pd.isna(v) else yes if v else no for v in rows[column]]
+
+    return write
+
+
+def _reasons(rows: pd.DataFrame, lang: Lang) -> list[object]:
+    line = book().words["reason_line"].say(lang)
+    out: list[object] = []
+    numbered = [k for k in range(1, REASONS + 1) if f"reason_{k}" in rows]
+    for row in rows.to_dict("records"):
+        said = [
+            line.format(cause=row.get(f"cause_{k}", ""), reason=row[f"reason_{k}"])
+            for k in numbered
+            if isinstance(row[f"reason_{k}"], str) and row[f"reason_{k}"]
+        ]
+        out.append("\n".join(f"{i}. {text}" for i, text in enumerate(said, 1)) or None)
+    return out
+
+
+def _intervals(rows: pd.DataFrame, lang: Lang) -> list[object]:
+    ends = rows[["probability_low", "probability_high"]].to_numpy(dtype=float)
+    return [f"{low:.1%}–{high:.1%}" if np.isfinite(low + high) else None for low, high in ends]
+
+
+def _categories(rows: pd.DataFrame, lang: Lang) -> list[object]:
+    own = {"none": book().words["none"].say(lang), "unknown": book().words["unknown"].say(lang)}
+    known = own | {c: w for (kind, c), w in _rule_words(rows, lang).items() if kind == "category"}
+    return [_plain(v, known) for v in rows["rule_category"]]
+
+
+def _conditions(rows: pd.DataFrame, lang: Lang) -> list[object]:
+    known = {c: w for (kind, c), w in _rule_words(rows, lang).items() if kind == "condition"}
+    join = book().words["colon_join"].say(lang)
+    out: list[object] = []
+    for value in rows["rule_conditions"]:
+        ids = [part for part in str(value).split(";") if part] if isinstance(value, str) else []
+        out.append(join.join(known.get(i, i) for i in ids) or None)
+    return out
+
+
+def _rule_words(rows: pd.DataFrame, lang: Lang) -> dict[tuple[str, str], str]:
+    """Return what the rule sets of these rows call their categories and conditions."""
+    from riskmodel import rules
+
+    out: dict[tuple[str, str], str] = {}
+    for name in sorted(set(rows.get("ruleset", pd.Series(dtype=object)).dropna())):
+        if name not in rules.available():
+            continue
+        found = rules.load(name)
+        for kind, pairs in (
+            ("category", [(c.id, c) for c in found.categories]),
+            ("condition", list(found.conditions.items())),
+        ):
+            out |= {(kind, i): (w.zh if lang == "zh" else w.en) for i, w in pairs}
+    return out

@@ -1,0 +1,51 @@
+"""The summary sheet: what the list covers, how to read it, which data and model made it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from riskmodel.worklist.select import Worklist
+from riskmodel.worklist.words import Lang, book
+
+MISSING = "—"
+MADE_BY = ("horizon_months", "model", "model_version", "run_id", "feature_set", "ruleset", "data_fingerprint")
+
+
+def summary_lines(worklist: Worklist, lang: Lang) -> list[tuple[str, str]]:
+    """Return the summary as (name, text) pairs; a heading has no text.
+
+    Parameters
+    ----------
+    worklist : Worklist
+    lang : str
+
+    Returns
+    -------
+    list of (str, str)
+    """
+    facts = summary_facts(worklist)
+    out = []
+    for line in book().summary:
+        if line.heading is not None:
+            out.append((line.heading.say(lang), ""))
+            continue
+        name = line.zh if lang == "zh" else line.en
+        text = line.text.say(lang).format(**facts) if line.text else str(facts[line.id])
+        out.append((name, text))
+    return out
+
+
+def summary_facts(worklist: Worklist) -> dict[str, Any]:
+    """Return every figure that the summary quotes: counts as int, expected numbers as float."""
+    expected = ("expected", "expected_planned", "expected_flagged")
+    facts: dict[str, Any] = {k: v if k in expected else int(v) for k, v in worklist.totals.items()}
+    facts["waiting"] = facts["flagged"] - facts["planned_rule"]
+    facts["covered"] = facts["expected_planned"] / facts["expected"] if facts["expected"] else 0.0
+    facts |= {"as_of": worklist.as_of, "random_share": worklist.random_share, "seed": worklist.seed}
+    rows = pd.concat([worklist.listed, worklist.unknown], ignore_index=True)
+    for column in MADE_BY:
+        values = sorted({str(v) for v in rows[column].dropna()}) if column in rows else []
+        facts[column] = ", ".join(values) or MISSING
+    return facts
