@@ -25,11 +25,11 @@ CODES_OF = {
 }
 # Names for several codes together, with their Chinese and English words.
 TOGETHER = {
-    "income": {"total": ("全部收入", "all income")},
-    "spending": {"rigid": ("刚性支出", "rigid spending")},
-    "risk_events": {"any": ("任一风险", "any risk")},
+    "income": {"total": ("全部收入", "total")},
+    "spending": {"rigid": ("刚性", "rigid")},
+    "risk_events": {"any": ("任一", "any")},
     "monitoring": {"any": ("任一事项", "any register event")},
-    "support": {"any": ("任一帮扶", "any support")},
+    "support": {"any": ("任一", "any")},
     "visits": {"any": ("任一核查", "any visit")},
     "assets": {"any": ("任一资产", "any asset")},
 }
@@ -92,7 +92,6 @@ _ALL = (
     Aggregate("add", ("features",), ("of",), "sum of the parts; null where one is"),
     Aggregate("per_head", ("features",), ("of",), "divided by the members present; null without members", 1),
     Aggregate("to_line", ("features",), ("of",), "value minus factor times the line", 1),
-    Aggregate("line_ratio", ("features",), ("of",), "value over factor times the line", 1),
     Aggregate("below_line", ("features",), ("of",), "1 where the value is below factor times the line", 1),
     Aggregate("missing", ("features",), ("of",), "1 where the value is missing", 1),
     Aggregate("all_of", ("features",), ("of",), "1 where all parts are 1"),

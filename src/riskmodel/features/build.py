@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import uuid
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import ibis
@@ -21,9 +23,18 @@ from riskmodel.features.declared import Feature, FeatureSet, load
 
 KEY = ["household_id", "as_of"]
 ID_COLUMNS = [*KEY, "township", "village"]
+_LATER = ("features", "neighbours")
+Stage = Callable[[ir.Table], ir.Table]
 
 
-def expression(county: County, feature_set: FeatureSet, when: Iterable[Moment]) -> ir.Table:
+def as_it_is(table: ir.Table) -> ir.Table:
+    """Return the table unstored."""
+    return table
+
+
+def expression(
+    county: County, feature_set: FeatureSet, when: Iterable[Moment], stage: Stage = as_it_is
+) -> ir.Table:
     """Return the features as an Ibis expression.
 
     Parameters
@@ -32,6 +43,9 @@ def expression(county: County, feature_set: FeatureSet, when: Iterable[Moment]) 
     feature_set : FeatureSet
     when : iterable of Moment
         From `riskmodel.asof.moments`; all in one pass.
+    stage : callable
+        Takes a table and returns an equal one; `build` stores intermediate tables here, so that the engine
+        plans small queries and frees each one's memory. By default nothing is stored.
 
     Returns
     -------
@@ -45,18 +59,35 @@ def expression(county: County, feature_set: FeatureSet, when: Iterable[Moment]) 
         If the set names an accounting quantity that there is not.
     """
     moments = tuple(when)
-    t = accounting.build(county, moments)
+    base = stage(accounting.build(county, moments))
     by_source = {s: [f for f in feature_set.features if f.source == s] for s in _sources(feature_set)}
-    for part in _blocks(county, by_source, moments):
-        t = t.left_join(part, KEY).drop("household_id_right", "as_of_right")
-    own = [f for f in feature_set.features if f.source not in ("features", "neighbours")]
-    t = t.mutate(**{f.id: derived.bounded(f, _finish(f, t, county)) for f in own})
+    t = base
+    for i, part in enumerate(_blocks(county, by_source, moments)):
+        # Joins stay one chain: a select in between would write every column out again.
+        t = t.left_join(stage(part), KEY, rname=f"{{name}}_{i}")
+    made = {f.id: _finish(f, t, county) for f in feature_set.features if f.source not in _LATER}
+    bounded = {f.id: derived.bounded(f, made[f.id]) for f in feature_set.features if f.id in made}
+    t = stage(t.select(*ID_COLUMNS, **_carried(feature_set, base, t), **bounded))
     for wave in levels(feature_set.features):
-        made = {f.id: derived.derive(f, t, feature_set.line) for f in wave if f.source == "features"}
-        t = t.mutate(**{f.id: derived.bounded(f, made[f.id]) for f in wave if f.id in made})
-        around = [f for f in wave if f.source == "neighbours"]
-        t = derived.neighbours(around, t) if around else t
+        if wave[0].source == "neighbours":
+            t = derived.neighbours(wave, t, stage)
+        else:
+            made = {f.id: derived.derive(f, t, feature_set.line) for f in wave}
+            t = t.mutate(**{f.id: derived.bounded(f, made[f.id]) for f in wave})
     return t.select(*ID_COLUMNS, **{name: t[name].cast("float64") for name in feature_set.names})
+
+
+def _carried(feature_set: FeatureSet, base: ir.Table, t: ir.Table) -> dict[str, ir.Value]:
+    """Return the accounting quantities that derived features name."""
+    refs = {r for f in feature_set.features for r in f.of if r.startswith(derived.ACCOUNTING)}
+    refs |= {"accounting.persons"} if any(f.aggregate == "per_head" for f in feature_set.features) else set()
+    out = {}
+    for ref in sorted(refs):
+        name = ref.removeprefix(derived.ACCOUNTING)
+        if name not in base.columns:
+            raise SpecError(f"{ref!r} is no accounting quantity; there are: {', '.join(base.columns)}")
+        out[derived.carried(ref)] = t[name]
+    return out
 
 
 def build(
@@ -86,10 +117,29 @@ def build(
         If there is no such set or a date is none.
     """
     fs = feature_set if isinstance(feature_set, FeatureSet) else load(feature_set)
-    table = expression(county, fs, asof.moments(as_of))
-    out = county.con.to_pyarrow(table).to_pandas(date_as_object=False, split_blocks=True, self_destruct=True)
+    with _stored(county) as stage:
+        table = expression(county, fs, asof.moments(as_of), stage).order_by(KEY)
+        out = county.con.to_pyarrow(table).to_pandas(
+            date_as_object=False, split_blocks=True, self_destruct=True
+        )
     out["as_of"] = out["as_of"].astype("datetime64[s]")
-    return out.sort_values(KEY, kind="stable", ignore_index=True)
+    return out
+
+
+@contextmanager
+def _stored(county: County) -> Iterator[Stage]:
+    """Give a stage that stores tables in the county's DuckDB for as long as the context lasts."""
+    names: list[str] = []
+
+    def stage(table: ir.Table) -> ir.Table:
+        names.append(f"features_{uuid.uuid4().hex}")
+        return county.con.create_table(names[-1], table, temp=True)
+
+    try:
+        yield stage
+    finally:
+        for name in names:
+            county.con.drop_table(name, force=True)
 
 
 def _sources(feature_set: FeatureSet) -> list[str]:

@@ -63,7 +63,7 @@ def _one_of(value: str, allowed: Sequence[str], key: str, f: Feature, where: str
 def _check_window(f: Feature, where: str) -> None:
     if f.source in MONTHLY and not f.window:
         raise SpecError(f"{where}: window: a monthly source needs a window in months (feature {f.id})")
-    if f.window and f.source not in (*MONTHLY, *EVENTS):
+    if f.window and f.source not in (*MONTHLY, *EVENTS, "features"):
         raise SpecError(f"{where}: window: {f.source} has no window; leave it out (feature {f.id})")
     if f.lag and f.source not in MONTHLY:
         raise SpecError(f"{where}: lag: only monthly sources ({', '.join(MONTHLY)}) can lag (feature {f.id})")
@@ -122,7 +122,7 @@ def check_set(features: Sequence[Feature], where: str) -> None:
 
 
 def levels(features: Sequence[Feature], where: str = "") -> list[list[Feature]]:
-    """Return derived and neighbour features in waves, each standing only on earlier ones.
+    """Return derived and neighbour features in waves of one source, each standing only on earlier ones.
 
     Raises
     ------
@@ -138,6 +138,8 @@ def levels(features: Sequence[Feature], where: str = "") -> list[list[Feature]]:
             raise SpecError(
                 f"{where}: these features stand on one another in a circle: {', '.join(sorted(waiting))}"
             )
-        out.append(ready)
-        waiting -= {f.id for f in ready}
+        # Neighbours wait until nothing else can be made, so that their joins are few.
+        wave = [f for f in ready if f.source == "features"] or ready
+        out.append(wave)
+        waiting -= {f.id for f in wave}
     return out

@@ -12,7 +12,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from riskmodel import project
 from riskmodel.county.schema import codes
@@ -54,7 +54,7 @@ class Common(Spec):
     factor: float = Field(default=1.0, gt=0)
     at_least: float | None = None
     at_most: float | None = None
-    known_on: KnownOn = "recorded_on"
+    known_on: KnownOn
     missing: Missing
     unit: Unit
     role: Role = "own"
@@ -123,8 +123,15 @@ class Include(Spec):
     without_months: bool = False
 
 
+class Rules(Spec):
+    """What a file says once for all its features of one source."""
+
+    known_on: KnownOn
+    missing: Missing
+
+
 class File(Spec):
-    """A feature-set file."""
+    """A feature-set file; an entry without its own ``known_on`` or ``missing`` takes its source's."""
 
     format: Literal[1]
     id: str
@@ -133,7 +140,21 @@ class File(Spec):
     en: str
     line: Line
     include: Include | None = None
+    defaults: dict[Source, Rules] = Field(default_factory=dict)
     features: tuple[Entry, ...] = ()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _spread_defaults(cls, data: Any) -> Any:
+        if not isinstance(data, dict) or not isinstance(data.get("features"), list):
+            return data
+        defaults = data.get("defaults") or {}
+        return data | {
+            "features": [
+                {**(defaults.get(entry.get("from")) or {}), **entry} if isinstance(entry, dict) else entry
+                for entry in data["features"]
+            ]
+        }
 
 
 class FeatureSet(Spec):
@@ -309,8 +330,10 @@ def _expand(entry: Entry, where: str) -> list[Feature]:
             zh=_fill(entry.zh, slots | {"over": zh, "by": place[0]}, where),
             en=_fill(entry.en, slots | {"over": en, "by": place[1]}, where),
         )
-        if feature.column:
-            feature = feature.model_copy(update={"column": _fill(feature.column, slots, where)})
+        filled = {"where": {k: _fill(v, slots, where) for k, v in entry.where.items()}}
+        if entry.column:
+            filled["column"] = _fill(entry.column, slots, where)
+        feature = feature.model_copy(update=filled)
         check_feature(feature, where)
         out.append(feature)
     return out
@@ -325,7 +348,9 @@ def _chosen(given: Any, over: str | None, key: str, where: str) -> Any:
     return given[over]
 
 
-def _fill(template: str, slots: dict[str, Any], where: str) -> str:
+def _fill(template: Any, slots: dict[str, Any], where: str) -> Any:
+    if not isinstance(template, str):
+        return template
     try:
         return template.format(**slots)
     except (KeyError, IndexError, ValueError) as exc:

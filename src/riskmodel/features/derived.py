@@ -8,26 +8,24 @@ from functools import reduce
 import ibis
 import ibis.expr.types as ir
 
-from riskmodel.errors import SpecError
 from riskmodel.features.declared import Feature
 
 # Thresholds are compared after rounding, as in the official rules ("Exactly").
 DIGITS = 9
+ACCOUNTING = "accounting."
+# Village names recur in other townships.
+PLACES = {"village": ["as_of", "township", "village"], "township": ["as_of", "township"]}
 NULL = ibis.null("float64")
 
 
-def reference(ref: str, t: ir.Table) -> ir.Value:
-    """Return what a reference names: a feature, or a column of the accounting table, as a float.
+def carried(ref: str) -> str:
+    """Return the column that holds an accounting quantity beside the features, or the feature itself."""
+    return f"_{ref.removeprefix(ACCOUNTING)}" if ref.startswith(ACCOUNTING) else ref
 
-    Raises
-    ------
-    SpecError
-        If the accounting table has no such column.
-    """
-    name = ref.removeprefix("accounting.")
-    if name not in t.columns:
-        raise SpecError(f"{ref!r} is no accounting quantity; there are: {', '.join(sorted(t.columns))}")
-    return as_float(t[name])
+
+def reference(ref: str, t: ir.Table) -> ir.FloatingValue:
+    """Return what a reference names, a feature or an accounting quantity, as a float."""
+    return as_float(t[carried(ref)])
 
 
 def as_float(value: ir.Value) -> ir.FloatingValue:
@@ -54,7 +52,7 @@ def derive(f: Feature, t: ir.Table, line: float) -> ir.Value:
     ----------
     f : Feature
     t : ibis.Table
-        Holds what ``f.of`` names, and ``persons``.
+        Holds what ``f.of`` names.
     line : float
         Yuan per person and year.
 
@@ -64,7 +62,7 @@ def derive(f: Feature, t: ir.Table, line: float) -> ir.Value:
     """
     parts = [reference(ref, t) for ref in f.of]
     if f.aggregate == "per_head":
-        return parts[0] / t.persons.nullif(0)
+        return parts[0] / reference("accounting.persons", t).nullif(0)
     return _OPERATIONS[f.aggregate](parts, line * f.factor)
 
 
@@ -93,7 +91,6 @@ _OPERATIONS: dict[str, Callable[[list[ir.Value], float], ir.Value]] = {
     "log": lambda p, line: p[0].sign() * (p[0].abs() + 1).ln(),
     "add": lambda p, line: reduce(lambda a, b: a + b, p),
     "to_line": lambda p, line: p[0] - line,
-    "line_ratio": lambda p, line: p[0] / line,
     "below_line": lambda p, line: as_float(p[0].round(DIGITS) < round(line, DIGITS)),
     "missing": lambda p, line: as_float(p[0].isnull()),
     "all_of": _all_of,
@@ -101,11 +98,11 @@ _OPERATIONS: dict[str, Callable[[list[ir.Value], float], ir.Value]] = {
 }
 
 
-def neighbours(features: Sequence[Feature], t: ir.Table) -> ir.Table:
+def neighbours(features: Sequence[Feature], t: ir.Table, stage: Callable[[ir.Table], ir.Table]) -> ir.Table:
     """Add features of the other households of the same village or township at the same as-of.
 
     The household itself is taken out of sum and count, so its own figure can never come back to it as
-    context. Values are summed as decimals (4 places), so the mean does not depend on their order.
+    context. Values are summed as decimals (6 places), so the mean does not depend on their order.
 
     Parameters
     ----------
@@ -113,30 +110,34 @@ def neighbours(features: Sequence[Feature], t: ir.Table) -> ir.Table:
         All of source ``neighbours``.
     t : ibis.Table
         One row per household and as-of with the columns that they name.
+    stage : callable
+        As in `riskmodel.features.build.expression`.
 
     Returns
     -------
     ibis.Table
         The same rows with one more column per feature.
     """
-    for by in sorted({f.by for f in features if f.by}):
-        wanted = [f for f in features if f.by == by]
-        # Village names recur in other townships.
-        place = ["as_of", "township"] + (["village"] if by == "village" else [])
-        refs = sorted({f.of[0] for f in wanted})
-        alias = {ref: f"own_{i}" for i, ref in enumerate(refs)}
-        t = t.mutate(**{alias[r]: reference(r, t).cast("decimal(18,4)") for r in refs})
-        sums = {f"sum_{alias[r]}": t[alias[r]].sum() for r in refs}
-        counts = {f"n_{alias[r]}": t[alias[r]].count() for r in refs}
-        t = t.left_join(t.group_by(place).agg(**sums, **counts), place)
-        t = t.mutate(**{f.id: bounded(f, _mean_of_others(alias[f.of[0]], t)) for f in wanted})
-        t = t.drop(
-            *alias.values(), *sums, *counts, *(f"{c}_right" for c in place if f"{c}_right" in t.columns)
-        )
-    return t
+    t = stage(t)
+    joined = t
+    for by, place in PLACES.items():
+        refs = sorted({f.of[0] for f in features if f.by == by})
+        if refs:
+            sums = {f"{by}_sum_{i}": _exact(ref, t).sum() for i, ref in enumerate(refs)}
+            counts = {f"{by}_n_{i}": reference(ref, t).count() for i, ref in enumerate(refs)}
+            around = stage(t.group_by(place).agg(**sums, **counts))
+            joined = joined.left_join(around, place, rname=f"{{name}}_{by}")
+    made = {f.id: _mean_of_others(f, features, joined) for f in features}
+    return joined.select(*t.columns, **{f.id: bounded(f, made[f.id]) for f in features})
 
 
-def _mean_of_others(own: str, t: ir.Table) -> ir.Value:
-    others = t[f"sum_{own}"] - t[own].fill_null(0)
-    n = t[f"n_{own}"] - t[own].notnull().cast("int64")
+def _exact(ref: str, t: ir.Table) -> ir.Value:
+    return reference(ref, t).cast("decimal(22,6)")
+
+
+def _mean_of_others(f: Feature, features: Sequence[Feature], t: ir.Table) -> ir.Value:
+    i = sorted({other.of[0] for other in features if other.by == f.by}).index(f.of[0])
+    own = _exact(f.of[0], t)
+    others = t[f"{f.by}_sum_{i}"] - own.fill_null(0)
+    n = t[f"{f.by}_n_{i}"] - own.notnull().cast("int64")
     return others.cast("float64") / n.nullif(0)
