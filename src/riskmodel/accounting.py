@@ -68,7 +68,7 @@ def build(
         One row per ``household_id, as_of`` with
 
         * household state: ``township, village, registration, lifted_year, dibao, tekun, group, relocated,
-          housing_safe, water_safe`` and the clock ``known_by, as_of_month``;
+          housing_safe, water_safe, weight`` and the clock ``known_by, as_of_month``;
         * ``period_from, period_to`` (month ordinals), ``income_basis`` (``months``, ``total``),
           ``income_reason`` (null, ``no_income``, ``income_stale``, ``production_unknown``, ``no_persons``);
         * ``persons``, ``net_income`` (yuan), ``pcni`` (yuan per person and period), each also with
@@ -84,8 +84,15 @@ def build(
     ----------
     Official rules, "Quantities" and "Exactly"; data contract, "What an office really has".
     """
-    moments = tuple(when)
-    period = period or Period()
+    moments, period = tuple(when), period or Period()
+    if spans is not None or any(m.known_by != m.as_of for m in moments):
+        return _build(county, moments, period, spans)
+    # Rules, features and cohorts of one month all ask for the same: it is computed once.
+    key = ("accounting", moments, period)
+    return county.once(key, lambda: _build(county, moments, period, None))
+
+
+def _build(county: County, moments: tuple[Moment, ...], period: Period, spans: ir.Table | None) -> ir.Table:
     own = spans is not None or (county.facts.get("spans.income", False) and not period.calendar_year)
     base = _with_period(county, moments, period) if spans is None else _with_spans(county, moments, spans)
     parts = [

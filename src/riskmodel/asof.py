@@ -189,7 +189,7 @@ def known(county: County, name: str, when: tuple[Moment, ...]) -> ibis.Table:
     # Null keys (an open valid_from) are equal to one another in a window, as they must be here.
     latest = ibis.row_number().over(
         group_by=["as_of", *key],
-        order_by=[ibis.desc("known_on"), *(ibis.asc(c) for c in t.columns if c not in key)],
+        order_by=[ibis.desc("known_on"), *(ibis.asc(c) for c in t.columns if c not in (*key, "known_on"))],
     )
     ranked = seen.mutate(_rank=latest)
     holds = ranked._rank == 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import calendar
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -13,6 +13,7 @@ import ibis
 import pandas as pd
 from pydantic import ConfigDict
 
+from riskmodel.county.known import known_on
 from riskmodel.county.schema import SPAN_TABLES, canonical_schema, contract
 from riskmodel.errors import InputRefused
 from riskmodel.spec import Spec
@@ -56,6 +57,7 @@ class County:
     about: About = field(default_factory=About)
     rejected: pd.DataFrame = field(default_factory=pd.DataFrame)
     notes: tuple[str, ...] = ()
+    _kept: dict[Hashable, ibis.Table] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def has(self, name: str) -> bool:
         """Say whether the source had this table (an empty one counts: it says that nothing happened)."""
@@ -77,6 +79,25 @@ class County:
             return self.tables[name]
         schema = canonical_schema(name)
         return ibis.memtable(pd.DataFrame(columns=list(schema)), schema=schema)
+
+    def once(self, key: Hashable, make: Callable[[], ibis.Table]) -> ibis.Table:
+        """Compute a table the first time it is asked for and keep it; tables never change, so nor does it.
+
+        Parameters
+        ----------
+        key : hashable
+            Names what is computed, whole: everything it depends on beside the county.
+        make : callable
+            Returns the expression.
+
+        Returns
+        -------
+        ibis.Table
+            A temporary table of ``con``.
+        """
+        if key not in self._kept:
+            self._kept[key] = self.con.create_table(f"_kept_{len(self._kept)}", make(), temp=True)
+        return self._kept[key]
 
     def frame(self, name: str) -> pd.DataFrame:
         """Return a canonical table as a pandas frame, for a look in a notebook."""
@@ -164,48 +185,27 @@ def from_frames(frames: Mapping[str, pd.DataFrame], about: About | None = None) 
     for name, frame in frames.items():
         schema = canonical_schema(name)
         # pandas has no decimals: amounts travel as floats and are rounded once, by the cast.
-        loose = ibis.schema({c: "float64" if t.is_decimal() else t for c, t in schema.items()})
-        rows = ibis.memtable(_canonical(name, frame, about), schema=loose)
-        tables[name] = con.create_table(name, rows.cast(dict(schema.items())))
+        loose = {c: "float64" if t.is_decimal() else t for c, t in schema.items() if c != "known_on"}
+        loose |= {"recorded_on": "date"}
+        rows = ibis.memtable(_canonical(name, frame, list(loose)), schema=ibis.schema(loose))
+        rows = rows.mutate(known_on=known_on(name, {c: rows[c] for c in loose}, about))
+        tables[name] = con.create_table(name, rows.select(*schema).cast(dict(schema.items())))
     return County(con=con, tables=tables, about=about)
 
 
-def _canonical(name: str, frame: pd.DataFrame, about: About) -> pd.DataFrame:
+def _canonical(name: str, frame: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
     spec = contract().tables[name]
-    out = frame.copy()
+    out = frame.reset_index(drop=True)
     if name in SPAN_TABLES and "month" in out:
         for end in ("month_from", "month_to"):
             out[end] = out[end].fillna(out["month"]) if end in out else out["month"]
-    for column, col in spec.columns.items():
+    for column in columns:
+        kind = spec.columns[column].type if column in spec.columns else "date"
         if column not in out:
             out[column] = None
-        elif col.type == "date":
+        elif kind == "date":
             out[column] = pd.to_datetime(out[column]).dt.date
-        elif col.type == "month" and column in canonical_schema(name):
+        elif kind == "month":
             out[column] = _months(out[column])
-    if name in SPAN_TABLES:
-        out[["month_from", "month_to"]] = out[["month_from", "month_to"]].apply(_months)
-    out["known_on"] = _known_on(name, out, about)
-    for column in canonical_schema(name):
         out[column] = out[column].astype(object).where(out[column].notna(), None)
-    return out[list(canonical_schema(name))]
-
-
-def _known_on(name: str, out: pd.DataFrame, about: About) -> pd.Series:
-    recorded = pd.to_datetime(out["recorded_on"]) if "recorded_on" in out else pd.Series(pd.NaT, out.index)
-    if name in SPAN_TABLES:
-        lag = (out["month_to"] > out["month_from"]).astype(int) * about.entry_lag_months
-        own = _month_end(out["month_to"].astype(int) + lag)
-    elif contract().tables[name].event_date == "month":
-        own = _month_end(out["month"].astype(int))
-    else:
-        own = pd.to_datetime(out[contract().tables[name].event_date or "valid_from"])
-    known = recorded.fillna(own)
-    if about.snapshot_on:
-        known = known.fillna(pd.Timestamp(about.snapshot_on))
-    return known.dt.date
-
-
-def _month_end(ordinal: pd.Series) -> pd.Series:
-    first_of_next = pd.to_datetime({"year": (ordinal + 1) // 12, "month": (ordinal + 1) % 12 + 1, "day": 1})
-    return first_of_next - pd.Timedelta(days=1)
+    return out[columns]
