@@ -1,0 +1,49 @@
+"""A simulated county whose true risks are known: the ruler for rules and models.
+
+Real household records cannot be handed out, and their labels are made by the rules that are to be judged.
+Here a county lives month by month by a stated process, an office watches it with delays and mistakes, and
+many futures of every household give the true chance of each label event.
+
+The process, month by month (`process.live`, then `process.book`)
+
+1. Each January a township's weather and prices are drawn for each kind of farm, and the county's labour
+   market; each September the school year begins (`school`).
+2. At most one birth, death or marriage befalls a household (`family`).
+3. Spells of sickness, joblessness or lost harvests end with a chance that falls with their length; at most
+   one new cause strikes, with unseen frailty and scarring (`shocks`).
+4. Income by source and production costs follow from members, season, permanent and transitory parts and
+   spells (`incomes`).
+5. The office flags by a rule that it is handed, visits some, confirms some, registers after publicity,
+   supports, lets go, takes back (`office`).
+
+What the office writes down, and when, is `rows` and `events`; truth is `futures`; all figures stand in
+``profiles/*.yaml``. Nobody moves out and no household becomes extinct.
+
+Examples
+--------
+>>> from riskmodel import simulate
+>>> made = simulate.county(households=60, months=24, seed=1, futures=20)
+>>> list(made.truth.columns)[:4]
+['household_id', 'as_of', 'horizon_months', 'event']
+"""
+
+from __future__ import annotations
+
+from riskmodel.simulate.county import SimulatedCounty, county, order
+from riskmodel.simulate.office import FlagRule
+from riskmodel.simulate.params import CAUSES, Profile, profile
+from riskmodel.simulate.state import RuleView
+from riskmodel.simulate.write import write, write_blocks
+
+__all__ = [
+    "CAUSES",
+    "FlagRule",
+    "Profile",
+    "RuleView",
+    "SimulatedCounty",
+    "county",
+    "order",
+    "profile",
+    "write",
+    "write_blocks",
+]

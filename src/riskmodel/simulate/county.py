@@ -1,0 +1,294 @@
+"""A whole simulated county: blocks of households, put together in memory or written one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from riskmodel.errors import UsageError
+from riskmodel.simulate import futures as fut
+from riskmodel.simulate import office
+from riskmodel.simulate.events import event_tables
+from riskmodel.simulate.history import BLOCK, PLACES, Block, Plan, run_block, stream
+from riskmodel.simulate.lookup import Lookup, lookup
+from riskmodel.simulate.months import DateLike, last_day, month_of_end, ordinal
+from riskmodel.simulate.office import FlagRule
+from riskmodel.simulate.params import Profile, profile
+from riskmodel.simulate.people import household_rows, member_rows
+from riskmodel.simulate.population import places
+from riskmodel.simulate.rows import Clerk, amounts, dates, words
+from riskmodel.simulate.rows import days as to_days
+
+FORMAT_VERSION = 1
+MIN_MONTHS = 24
+TABLES = (
+    "households",
+    "members",
+    "income",
+    "spending",
+    "risk_events",
+    "monitoring",
+    "support",
+    "visits",
+    "assets",
+)
+
+
+@dataclass(frozen=True)
+class Order:
+    """What is asked for: a plan, the truth wanted, and the process it is made by."""
+
+    plan: Plan
+    profile: Profile
+    rule: FlagRule
+    truth_at: tuple[int, ...]
+    horizon: int
+    futures: int
+
+
+@dataclass(frozen=True)
+class SimulatedCounty:
+    """A simulated county.
+
+    Parameters
+    ----------
+    tables : dict
+        Arrow tables in the contract's form.
+    truth : DataFrame
+        ``truth.parquet`` of the contract.
+    about : dict
+        ``about.yaml``.
+    """
+
+    tables: dict[str, pa.Table]
+    truth: pd.DataFrame
+    about: dict[str, Any]
+
+    @cached_property
+    def frames(self) -> dict[str, pd.DataFrame]:
+        """The tables as pandas frames; dates are timestamps, months text."""
+        return {name: t.to_pandas(date_as_object=False) for name, t in self.tables.items()}
+
+
+def order(
+    *,
+    households: int = 3000,
+    months: int = 60,
+    seed: int = 0,
+    profile_name: str | Path | Profile = "default",
+    flag_rule: FlagRule | None = None,
+    start: str = "2017-01",
+    truth_at: Iterable[DateLike] | None = None,
+    horizon: int = 12,
+    futures: int = 1000,
+) -> Order:
+    """Check what is asked for; see `county` for the parameters and what is raised."""
+    given = profile(profile_name)
+    for name, value, low in (
+        ("households", households, 1),
+        ("months", months, MIN_MONTHS),
+        ("futures", futures, 1),
+    ):
+        if value < low:
+            raise UsageError(f"{name}={value}: must be at least {low}")
+    if not 1 <= horizon <= 24:
+        raise UsageError(f"horizon={horizon}: must be 1 to 24 months")
+    first = ordinal(start)
+    last = first + months - 1
+    at = (
+        _default_dates(first, last, horizon)
+        if truth_at is None
+        else sorted({month_of_end(d) for d in truth_at})
+    )
+    for month in at:
+        if not first <= month <= last:
+            raise UsageError(
+                f"truth at {last_day(month)}: outside the simulated months, {start} to {last_day(last)}"
+            )
+        if last_day(month + horizon).day < last_day(month).day:
+            # A day that the later month lacks would move the accounting period by a month.
+            raise UsageError(
+                f"truth at {last_day(month)} over {horizon} months: the window must end on a month's last "
+                "day; take 30 June or 31 December with 12 months"
+            )
+    rule = flag_rule or office.default_rule(
+        given.office.line, given.office.rigid_to_income, given.office.large_drop
+    )
+    plan = Plan(seed=seed, households=households, first=first, months=months, keep=tuple(at))
+    return Order(plan, given, rule, tuple(at), horizon, futures)
+
+
+def _default_dates(first: int, last: int, horizon: int) -> list[int]:
+    """Half-year ends with two years behind them (one, if there is none) whose window is over."""
+    ends = [m for m in range(first + 11, last - horizon + 1) if m % 6 == 5]
+    settled = [m for m in ends if m >= first + 23]
+    return (settled or ends)[-2:]
+
+
+def blocks(asked: Order) -> Iterator[tuple[dict[str, pa.Table], pa.Table]]:
+    """Make a county block by block.
+
+    Parameters
+    ----------
+    asked : Order
+
+    Yields
+    ------
+    tables, truth
+        Arrow tables of one block of households.
+    """
+    plan = asked.plan
+    t = lookup(asked.profile)
+    where = places(stream(plan.seed, PLACES), plan.households, asked.profile)
+    for k in range(-(-plan.households // BLOCK)):
+        history = run_block(plan, k, where, t, asked.rule)
+        clerk = Clerk(plan, k, t)
+        tables = amounts(clerk, history)
+        tables["households"] = household_rows(clerk, history, where)
+        tables["members"] = member_rows(clerk, history)
+        tables |= event_tables(clerk, history)
+        yield {name: tables[name] for name in TABLES}, _truth(asked, k, history, clerk, t)
+
+
+def _truth(asked: Order, block: int, history: Block, clerk: Clerk, t: Lookup) -> pa.Table:
+    parts = [_truth_at(asked, block, history, clerk, t, month) for month in asked.truth_at]
+    return pa.concat_tables(parts) if parts else TRUTH_SCHEMA.empty_table()
+
+
+TRUTH_SCHEMA = pa.schema(
+    [
+        ("household_id", pa.string()),
+        ("as_of", pa.date32()),
+        ("horizon_months", pa.int32()),
+        ("event", pa.string()),
+        ("probability", pa.float64()),
+        ("probability_unsupported", pa.float64()),
+        ("mc_error", pa.float64()),
+        ("outcome", pa.int8()),
+    ]
+)
+
+
+def _truth_at(asked: Order, block: int, history: Block, clerk: Clerk, t: Lookup, month: int) -> pa.Table:
+    plan, h = asked.plan, asked.horizon
+    state, books = history.kept[month]
+    found = fut.chances(
+        state, books, month, h, t, asked.rule, futures=asked.futures, seed=plan.seed, block=block
+    )
+    n, events = state.n, len(fut.EVENTS)
+    over = month + h <= plan.last
+    outcome = np.zeros((events, n), dtype=np.int8)
+    if over:
+        k = month - plan.first
+        outcome = np.stack(
+            [history.below[:, k + h], history.entered[:, k + 1 : k + h + 1].any(axis=1)]
+        ).astype(np.int8)
+    return pa.table(
+        {
+            "household_id": clerk.ids(np.tile(state.household, events)),
+            "as_of": dates(np.full(n * events, to_days([last_day(month)])[0])),
+            "horizon_months": pa.array(np.full(n * events, h, dtype=np.int32)),
+            "event": words(np.repeat(np.arange(events), n), fut.EVENTS),
+            "probability": pa.array(found.supported.ravel() / found.futures),
+            "probability_unsupported": pa.array(found.unsupported.ravel() / found.futures),
+            "mc_error": pa.array(found.error.ravel()),
+            "outcome": pa.array(outcome.ravel(), mask=np.full(n * events, not over)),
+        },
+        schema=TRUTH_SCHEMA,
+    )
+
+
+def about(asked: Order) -> dict[str, Any]:
+    """Return what ``about.yaml`` says of a county."""
+    plan = asked.plan
+    return {
+        "format_version": FORMAT_VERSION,
+        "data_through": last_day(plan.last),
+        "recording_delay_days": asked.profile.recording.most_days,
+        "simulated": True,
+        "profile": asked.profile.id,
+        "seed": plan.seed,
+        "households": plan.households,
+        "months": plan.months,
+        "line": asked.profile.office.line,
+        "truth": {
+            "as_of": [last_day(m) for m in asked.truth_at],
+            "horizon_months": asked.horizon,
+            "futures": asked.futures,
+            "events": list(fut.EVENTS),
+        },
+    }
+
+
+def county(
+    *,
+    households: int = 3000,
+    months: int = 60,
+    seed: int = 0,
+    profile: str | Path | Profile = "default",
+    flag_rule: FlagRule | None = None,
+    start: str = "2017-01",
+    truth_at: Iterable[DateLike] | None = None,
+    horizon: int = 12,
+    futures: int = 1000,
+) -> SimulatedCounty:
+    """Simulate a county whose true risks are known.
+
+    Parameters
+    ----------
+    households : int, optional
+    months : int, optional
+        Whole months of records, at least 24.
+    seed : int, optional
+        The same seed (and other arguments) gives the same bytes.
+    profile : str, Path or Profile, optional
+        The county's parameters: a packaged id or a path to a ``.yaml`` file.
+    flag_rule : callable, optional
+        The register's rule, from a `RuleView` to a boolean array; default: of the 2021 national kind.
+    start : str, optional
+        The first month, ``YYYY-MM``.
+    truth_at : iterable of date, optional
+        Month ends whose truth is wanted; none for an empty iterable; default: the last two half-year ends
+        whose window is over.
+    horizon : int, optional
+        Months ahead of the truth.
+    futures : int, optional
+        Simulated futures a household and date; keep at 1,000 or more where truth is a ruler.
+
+    Returns
+    -------
+    SimulatedCounty
+
+    Raises
+    ------
+    UsageError
+        If a number is out of range, a date is no month end, or there is no such profile.
+
+    Examples
+    --------
+    >>> made = county(households=40, months=24, truth_at=())
+    >>> sorted(made.frames)[:3], len(made.truth)
+    (['assets', 'households', 'income'], 0)
+    """
+    asked = order(
+        households=households,
+        months=months,
+        seed=seed,
+        profile_name=profile,
+        flag_rule=flag_rule,
+        start=start,
+        truth_at=truth_at,
+        horizon=horizon,
+        futures=futures,
+    )
+    made = list(blocks(asked))
+    tables = {name: pa.concat_tables([b[0][name] for b in made]) for name in TABLES}
+    truth = pa.concat_tables([b[1] for b in made]).to_pandas(date_as_object=False)
+    return SimulatedCounty(tables, truth, about(asked))

@@ -1,0 +1,198 @@
+"""How households change: births, deaths, marriages, schooling, ageing; and what follows from the members.
+
+A household's last member neither dies nor leaves (no household becomes extinct or moves out), and the
+school year settles ageing: in September children enter the next stage or leave school to work, and old
+age takes working capacity.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from riskmodel.simulate.lookup import OLDEST, Lookup
+from riskmodel.simulate.noise import Noise
+from riskmodel.simulate.params import CAUSES
+from riskmodel.simulate.state import (
+    ALL,
+    AT_HOME,
+    AWAY,
+    NO_JOB,
+    RELATIONS,
+    SLOTS,
+    Array,
+    Bools,
+    Floats,
+    Ints,
+    Members,
+    Rows,
+    State,
+)
+
+CHILD, GRANDCHILD, IN_LAW = (RELATIONS.index(r) for r in ("child", "grandchild", "other"))
+ILLNESS, DISABILITY = CAUSES.index("illness"), CAUSES.index("disability")
+JOB_LOSS, SHORTAGE = CAUSES.index("unstable_employment"), CAUSES.index("labour_shortage")
+FAILURE = CAUSES.index("industry_failure")
+ANYBODY = [CAUSES.index(c) for c in ("accident", "housing", "other")]
+MOST_CHILDREN = 3
+
+
+def ages(m: Members, month: int) -> Ints:
+    """Return members' ages in completed years, shape (8, n)."""
+    return np.clip((np.int16(month) - m.birth) // np.int16(12), 0, OLDEST)
+
+
+def _count(which: Bools) -> Floats:
+    # Eight places fit int8, which sums far faster than the default.
+    return which.view(np.int8).sum(axis=0, dtype=np.int8).astype(np.float32)
+
+
+def illness_weight(m: Members, age: Ints, t: Lookup) -> Floats:
+    """Return each member's share in the household's hazard of illness (unscaled), shape (8, n)."""
+    weight = t.illness_by_age[age] * m.here
+    return np.where(m.health > 0, weight * np.float32(t.profile.shocks.chronic_factor), weight)
+
+
+def death_weight(m: Members, age: Ints, t: Lookup) -> Floats:
+    """Return each member's monthly hazard of dying, shape (8, n); zero where one lives alone."""
+    return t.death_by_age[age] * m.here * (_count(m.here) > 1)
+
+
+def refresh(s: State, month: int, t: Lookup, rows: Rows = ALL) -> None:
+    """Work out again what a household's members imply: labour, dependants, costs of school, hazards.
+
+    Parameters
+    ----------
+    s : State
+        Changed in place.
+    month : int
+    t : Lookup
+    rows : array of int or slice
+        The columns whose members changed.
+    """
+    p = t.profile
+    m = s.m.take(rows)
+    age = ages(m, month)
+    units = m.capacity * m.here
+    half = np.float32(0.5)
+    home = half * (units * (m.job == AT_HOME)).sum(axis=0, dtype=np.int8)
+    away = half * (units * (m.job == AWAY)).sum(axis=0, dtype=np.int8)
+    s.persons[rows] = _count(m.here)
+    s.workers[rows] = workers = _count(units > 0)
+    s.wage_units[rows] = away + np.float32(p.people.local_wage_share) * home
+    s.farm_units[rows] = farm = (np.float32(p.income.farm.idle) + home) ** np.float32(p.income.farm.returns)
+    s.elders[rows] = _count(m.here & (age >= 60))
+    s.chronic[rows] = _count(m.here & (m.health > 0))
+    s.school_cost[rows] = (t.school_cost[m.school] * m.here).sum(axis=0)
+    hazard = _hazards(m, age, t, away, workers, farm) * (s.frailty[rows] / 12)
+    s.hazard[:, rows] = hazard
+    s.hazard_sum[rows] = hazard.sum(axis=0)
+    family = _family_hazards(m, age, t)
+    s.h_family[:, rows] = family
+    s.h_family_sum[rows] = family.sum(axis=0)
+
+
+def _hazards(m: Members, age: Ints, t: Lookup, away: Floats, workers: Floats, farm: Floats) -> Floats:
+    out = np.zeros((len(CAUSES), age.shape[1]), dtype=np.float32)
+    ill = illness_weight(m, age, t).sum(axis=0)
+    out[ILLNESS] = ill * t.yearly[ILLNESS]
+    out[DISABILITY] = ill * t.yearly[DISABILITY]
+    out[JOB_LOSS] = np.minimum(away, 2) * t.yearly[JOB_LOSS]
+    out[SHORTAGE] = (workers <= 1) * t.yearly[SHORTAGE]
+    out[FAILURE] = np.minimum(farm, 1) * t.yearly[FAILURE]
+    for cause in ANYBODY:
+        out[cause] = t.yearly[cause]
+    return out
+
+
+def _family_hazards(m: Members, age: Ints, t: Lookup) -> Floats:
+    p = t.profile.people
+    room = ~m.here.all(axis=0)
+    few = _count(m.here & (age < 15)) < MOST_CHILDREN
+    wives = m.here & (m.sex == 1) & (age >= 21) & (age <= 38) & (m.relation != CHILD)
+    brides = (m.here & (m.relation == IN_LAW)).any(axis=0)
+    out = np.empty((4, age.shape[1]), dtype=np.float32)
+    out[0] = p.fertility / 12 * (wives.any(axis=0) & few & room)
+    out[1] = death_weight(m, age, t).sum(axis=0)
+    out[2] = p.marry_in / 12 * (_grown(m, age, 0, 23, 35).any(axis=0) & ~brides & room)
+    out[3] = p.marry_out / 12 * _grown(m, age, 1, 21, 32).any(axis=0)
+    return out
+
+
+def _grown(m: Members, age: Ints, sex: int, low: int, high: int) -> Bools:
+    return m.here & (m.sex == sex) & (m.relation == CHILD) & (age >= low) & (age <= high)
+
+
+def pick(weights: Floats, u: Floats) -> Ints:
+    """Return, per column, one row drawn in proportion to its weight.
+
+    Examples
+    --------
+    >>> pick(np.array([[1.0, 0.0], [1.0, 2.0]]), np.array([0.7, 0.1])).tolist()
+    [1, 1]
+    """
+    total = np.cumsum(weights, axis=0)
+    return np.minimum((total <= u * total[-1]).sum(axis=0), len(weights) - 1)
+
+
+def family_events(s: State, z: Noise, month: int, t: Lookup) -> Ints:
+    """Let at most one birth, death or marriage happen in each household.
+
+    Parameters
+    ----------
+    s : State
+        Changed in place.
+    z : Noise
+    month : int
+    t : Lookup
+
+    Returns
+    -------
+    array of int
+        The columns that changed.
+    """
+    rows = np.flatnonzero(z.u_family < s.h_family_sum)
+    if not rows.size:
+        return rows
+    kind = pick(s.h_family[:, rows], z.u_family[rows] / s.h_family_sum[rows])
+    for which, act in enumerate((_birth, _death, _bride, _leave)):
+        chosen = rows[kind == which]
+        if chosen.size:
+            m = s.m.take(chosen)
+            act(s, m, ages(m, month), month, t, chosen, z.few(chosen.size))
+    return rows
+
+
+def _enter(s: State, m: Members, rows: Ints, values: dict[str, Array | int]) -> None:
+    slot = np.argmax(~m.here, axis=0)
+    defaults: dict[str, Array | int] = {"school": 0, "health": 0, "grade": 0, "here": 1}
+    for name, value in (defaults | values).items():
+        getattr(s.m, name)[slot, rows] = value
+
+
+def _birth(s: State, m: Members, age: Ints, month: int, t: Lookup, rows: Ints, u: Floats) -> None:
+    eldest = (age * m.here).max(axis=0)
+    of = np.where(eldest < 46, CHILD, GRANDCHILD)
+    sex = (u < 0.48).astype(np.int8)
+    _enter(s, m, rows, {"birth": month, "sex": sex, "relation": of, "capacity": 0, "job": NO_JOB})
+
+
+def _bride(s: State, m: Members, age: Ints, month: int, t: Lookup, rows: Ints, u: Floats) -> None:
+    years = 21 + (u * 11).astype(int)
+    born = month - 12 * years - (u * 997 % 12).astype(int)
+    job = np.where(u * 97 % 1 < t.away_by_age[years], AWAY, AT_HOME)
+    _enter(s, m, rows, {"birth": born, "sex": 1, "relation": IN_LAW, "capacity": 2, "job": job})
+
+
+def _death(s: State, m: Members, age: Ints, month: int, t: Lookup, rows: Ints, u: Floats) -> None:
+    slot = pick(death_weight(m, age, t), u)
+    s.m.here[slot, rows] = False
+    lost = m.relation[slot, np.arange(rows.size)] == 0
+    headless = rows[lost]
+    if headless.size:
+        # The first grown member in the order of places becomes head; a child if there is none.
+        order = 1 + (age[:, lost] >= 18) * (SLOTS - np.arange(SLOTS)[:, None])
+        s.m.relation[np.argmax(s.m.here[:, headless] * order, axis=0), headless] = 0
+
+
+def _leave(s: State, m: Members, age: Ints, month: int, t: Lookup, rows: Ints, u: Floats) -> None:
+    s.m.here[np.argmax(_grown(m, age, 1, 21, 32), axis=0), rows] = False

@@ -1,0 +1,126 @@
+r"""The truth: chances of label events, from many simulated futures of each household.
+
+From the state at an as-of month every household is run on ``futures`` times by the same code (`process`) that
+made its history, each branch with its own chance (also of what townships share). Each life is booked
+twice: with the register's support, and with all support ended at as-of.
+
+.. math:: \hat p = k / B, \quad se = \sqrt{\tilde p (1 - \tilde p) / B}, \quad \tilde p = (k + 1/2) / (B + 1)
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+
+from riskmodel.simulate import noise, office
+from riskmodel.simulate.history import FUTURES, stream
+from riskmodel.simulate.lookup import Lookup
+from riskmodel.simulate.office import FlagRule
+from riskmodel.simulate.process import book, live
+from riskmodel.simulate.state import Books, Bools, Floats, Ints, State
+
+COLUMNS = 32_768
+EVENTS = ("below_line", "identified")
+
+
+@dataclass(frozen=True)
+class Chances:
+    """Counts of futures, each (events, households): with support and without, of ``futures`` each."""
+
+    supported: Ints
+    unsupported: Ints
+    futures: int
+
+    @property
+    def error(self) -> Floats:
+        """Monte-Carlo standard error of the supported chance; never zero."""
+        p = (self.supported + 0.5) / (self.futures + 1)
+        return np.sqrt(p * (1 - p) / self.futures)
+
+
+def chances(
+    now: State,
+    books: Books,
+    month: int,
+    horizon: int,
+    t: Lookup,
+    rule: FlagRule,
+    *,
+    futures: int,
+    seed: int,
+    block: int,
+) -> Chances:
+    """Count the futures in which each label event happens.
+
+    Parameters
+    ----------
+    now, books : State, Books
+        At the end of ``month``, one column a household; not changed.
+    month : int
+    horizon : int
+        Months.
+    t : Lookup
+    rule : callable
+    futures : int
+        Branches a household.
+    seed, block : int
+        Name the random stream; a household's answer does not depend on how many threads work.
+
+    Returns
+    -------
+    Chances
+    """
+    per = max(1, COLUMNS // futures)
+    starts = range(0, now.n, per)
+
+    def batch(first: int) -> tuple[Ints, Ints]:
+        rng = stream(seed, FUTURES, month, horizon, block, first)
+        stop = min(first + per, now.n)
+        return _run(
+            now.repeat(first, stop, futures),
+            books.repeat(first, stop, futures),
+            rng,
+            month,
+            horizon,
+            t,
+            rule,
+            futures,
+        )
+
+    # numpy lets go of the interpreter's lock in its loops, so two threads use two cores.
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        parts = list(pool.map(batch, starts))
+    return Chances(
+        supported=np.concatenate([p[0] for p in parts], axis=1),
+        unsupported=np.concatenate([p[1] for p in parts], axis=1),
+        futures=futures,
+    )
+
+
+def _run(
+    s: State,
+    b: Books,
+    rng: np.random.Generator,
+    month: int,
+    horizon: int,
+    t: Lookup,
+    rule: FlagRule,
+    futures: int,
+) -> tuple[Ints, Ints]:
+    bare = b.copy()
+    office.stop_all_aid(bare)
+    entered = np.zeros((2, s.n), dtype=bool)
+    for ahead in range(month + 1, month + horizon + 1):
+        z = noise.draw(rng, s.n, ahead, t.profile.shocks.disaster_months)
+        flow = live(s, z, ahead, t)
+        for k, books in enumerate((b, bare)):
+            _, rows = book(books, s, flow, z, ahead, t, rule, supported=k == 0)
+            entered[k, rows] = True
+    return _count(s, b, entered[0], t, futures), _count(s, bare, entered[1], t, futures)
+
+
+def _count(s: State, b: Books, entered: Bools, t: Lookup, futures: int) -> Ints:
+    below = b.net < np.float32(t.profile.office.line) * s.persons
+    return np.stack([below.reshape(-1, futures).sum(axis=1), entered.reshape(-1, futures).sum(axis=1)])

@@ -1,0 +1,212 @@
+"""The county's one history: months run one by one for a block of households, what happened kept."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from riskmodel.simulate import noise, population
+from riskmodel.simulate.incomes import Booked, Flow
+from riskmodel.simulate.log import Log
+from riskmodel.simulate.lookup import RIGID, Lookup
+from riskmodel.simulate.office import FlagRule
+from riskmodel.simulate.population import Places
+from riskmodel.simulate.process import step
+from riskmodel.simulate.state import AWAY, SUPPORT_SOURCES, Array, Books, Ints, Members, State
+
+BLOCK = 4096
+SOURCES = ("wage", "business", "transfer", "property")
+FLOWS = ("wage", "business", "transfer", "rent")
+CATEGORIES = ("production", "medical", "education", "housing", "disaster", "accident", "other", "living")
+WORLD, PLACES, PEOPLE, CHANCE, RECORDS, FUTURES = range(6)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is simulated: seed, size, months, and the moments whose state is kept."""
+
+    seed: int
+    households: int
+    first: int
+    months: int
+    keep: tuple[int, ...]
+
+    @property
+    def last(self) -> int:
+        """The last simulated month."""
+        return self.first + self.months - 1
+
+
+@dataclass
+class Block:
+    """One block's history.
+
+    Parameters
+    ----------
+    start : State
+        As it was before the warm-up; members and houses begin here.
+    began : int
+        First month of the warm-up.
+    income : array (4, households, months)
+        By source, whole yuan, exported months only.
+    spending : array (8, households, months)
+        By category.
+    log : Log
+    members : list
+        ``(month, slot, column, packed state)`` of every change of a member.
+    houses : list
+        ``(month, column, safe, dibao)`` of every change of a household.
+    kept : dict
+        States at the ends of the plan's months.
+    below, entered : array (households, months)
+        Whether net income of the 12 months up to each month's end is below the line; whether the register
+        took the household in (identified, rolled back, re-marked) that month.
+    """
+
+    start: State
+    began: int
+    income: Ints
+    spending: Ints
+    log: Log = field(default_factory=Log)
+    members: list[tuple[Array, ...]] = field(default_factory=list)
+    houses: list[tuple[Array, ...]] = field(default_factory=list)
+    kept: dict[int, tuple[State, Books]] = field(default_factory=dict)
+    below: Array = field(default_factory=lambda: np.empty(0))
+    entered: Array = field(default_factory=lambda: np.empty(0))
+
+
+def stream(seed: int, *key: int) -> np.random.Generator:
+    """Return the random stream of one purpose (and block, month, ...), the same for the same key.
+
+    Parameters
+    ----------
+    seed : int
+    *key : int
+
+    Returns
+    -------
+    Generator
+    """
+    return np.random.Generator(np.random.SFC64(np.random.SeedSequence([seed, *key])))
+
+
+def pack(m: Members) -> Ints:
+    """Return each member's recorded attributes as one number, shape (8, n); 0 where nobody is."""
+    out = m.birth.astype(np.int64)
+    for part, bits in (
+        (m.sex, 1),
+        (m.relation, 3),
+        (m.school, 3),
+        (m.health, 2),
+        (m.grade, 3),
+        (m.capacity, 2),
+        (m.job == AWAY, 1),
+        (m.here, 1),
+    ):
+        out = (out << bits) | part
+    return np.where(m.here, out, 0)
+
+
+def unpack(packed: Ints) -> dict[str, Ints]:
+    """Return the attributes that `pack` made one number of."""
+    out: dict[str, Ints] = {}
+    for name, bits in (
+        ("present", 1),
+        ("away", 1),
+        ("capacity", 2),
+        ("grade", 3),
+        ("health", 2),
+        ("school", 3),
+        ("relation", 3),
+        ("sex", 1),
+    ):
+        out[name] = packed & ((1 << bits) - 1)
+        packed = packed >> bits
+    out["birth"] = packed
+    return out
+
+
+def run_block(plan: Plan, block: int, where: Places, t: Lookup, rule: FlagRule) -> Block:
+    """Simulate one block of households from the warm-up to the last month.
+
+    Parameters
+    ----------
+    plan : Plan
+    block : int
+        Blocks have `BLOCK` households; each has its own streams, so blocks can be made in any order.
+    where : Places
+    t : Lookup
+    rule : callable
+
+    Returns
+    -------
+    Block
+    """
+    warm = t.profile.warm_up_months
+    began = plan.first - warm
+    households = np.arange(block * BLOCK, min((block + 1) * BLOCK, plan.households))
+    s, b = population.populate(stream(plan.seed, PEOPLE, block), households, where, began - 1, t, warm)
+    out = _empty(s, began, plan)
+    chance, shared = stream(plan.seed, CHANCE, block), stream(plan.seed, WORLD)
+    previous = pack(s.m)
+    house = s.housing_safe.copy()
+    for month in range(began, plan.last + 1):
+        common = noise.world(shared, where.townships, len(t.weather_sd))
+        z = noise.draw(chance, s.n, month, t.profile.shocks.disaster_months, common, s.township, s.kind)
+        flow, booked, entered = step(s, b, z, month, t, rule, out.log)
+        now = pack(s.m)
+        slot, column = np.nonzero(now != previous)
+        out.members.append((np.full(slot.size, month), slot, column, now[slot, column]))
+        changed = np.flatnonzero(house != s.housing_safe)
+        out.houses.append((np.full(changed.size, month), changed, s.housing_safe[changed]))
+        previous, house = now, s.housing_safe.copy()
+        if month >= plan.first:
+            _enter(out, s, b, flow, booked, entered, month - plan.first, t)
+        if month in plan.keep:
+            out.kept[month] = s.copy(), b.copy()
+    _event_costs(out, plan, households)
+    return out
+
+
+def _empty(s: State, began: int, plan: Plan) -> Block:
+    shape = (s.n, plan.months)
+    return Block(
+        start=s.copy(),
+        began=began,
+        income=np.zeros((len(SOURCES), *shape), dtype=np.int32),
+        spending=np.zeros((len(CATEGORIES), *shape), dtype=np.int32),
+        below=np.zeros(shape, dtype=bool),
+        entered=np.zeros(shape, dtype=bool),
+    )
+
+
+def _enter(
+    out: Block, s: State, b: Books, flow: Flow, booked: Booked, entered: Ints, k: int, t: Lookup
+) -> None:
+    for i, name in enumerate(FLOWS):
+        out.income[i, :, k] = getattr(flow, name)
+    for i, name in enumerate(SUPPORT_SOURCES):
+        aid = np.where(b.aid_source == i, booked.aid, 0)
+        out.income[SOURCES.index(name), :, k] += aid.astype(np.int32)
+    out.spending[CATEGORIES.index("production"), :, k] = flow.production
+    out.spending[CATEGORIES.index("medical"), :, k] = booked.medical
+    out.spending[CATEGORIES.index("education"), :, k] = booked.education
+    out.below[:, k] = b.net < np.float32(t.profile.office.line) * s.persons
+    out.entered[entered, k] = True
+
+
+def _event_costs(out: Block, plan: Plan, households: Ints) -> None:
+    names = (*RIGID, "other")
+    for month, household, category, amount in out.log.costs:
+        if month[0] < plan.first:
+            continue
+        # Medical costs are billed over the months that follow and stand in the flow already.
+        for i in np.unique(category[category != 0]):
+            mine = category == i
+            row = CATEGORIES.index(names[i])
+            np.add.at(
+                out.spending[row],
+                (household[mine] - households[0], month[mine] - plan.first),
+                amount[mine].astype(np.int32),
+            )

@@ -1,0 +1,196 @@
+r"""A month's income and rigid spending of every household.
+
+With migrant-worker equivalents W, home labour L, seasons q, AR(1) transitory parts u and spells ℓ:
+
+.. math::
+   wage_t &= e^{a_w + u_{w,t}} W q^w_m (1-\ell_{sick})(1-\ell_{job}) \\
+   sales_t &= e^{a_f + u_{f,t} + g_{town,kind,year}} L^{\beta} q^f_{kind,m} (1-\ell_{sick})(1-\ell_{farm}) \\
+   costs_t &= \bar c_i L^{\beta} q^c_{kind,m}, \qquad u_t = \rho u_{t-1} + \sqrt{1-\rho^2} \sigma z_t
+
+Costs are planned before weather and prices are known, so a bad year can make a loss. Every amount is a
+whole yuan.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from riskmodel.simulate.lookup import Lookup
+from riskmodel.simulate.noise import Noise
+from riskmodel.simulate.state import FARM, JOB, RING, SICK, Books, Floats, State
+
+SCHOOL_MONTHS = {9: 0.6, 3: 0.4}
+SUBSIDY_MONTH, RENT_MONTH = 6, 12
+QUARTER = 3
+BILLED_AT_ONCE = 0.45
+
+
+@dataclass(frozen=True)
+class Flow:
+    """One month's amounts in whole yuan, each (n,): income by source, production costs, rigid spending."""
+
+    wage: Floats
+    business: Floats
+    transfer: Floats
+    rent: Floats
+    production: Floats
+    medical: Floats
+    education: Floats
+    events: Floats
+
+    @property
+    def net(self) -> Floats:
+        """All income less production costs."""
+        return self.wage + self.business + self.transfer + self.rent - self.production
+
+
+def drift(s: State, z: Noise, t: Lookup) -> None:
+    """Move the transitory parts of wages and farm sales on by one month (AR(1), stationary).
+
+    Parameters
+    ----------
+    s : State
+        Changed in place.
+    z : Noise
+    t : Lookup
+    """
+    inc = t.profile.income
+    growth = np.float32(inc.growth / 12)
+    s.a_wage += growth
+    s.a_farm += growth
+    for u, noise, part in ((s.u_wage, z.z_wage, inc.wage), (s.u_farm, z.z_farm, inc.farm)):
+        rho = part.persistence
+        u *= np.float32(rho)
+        u += noise * np.float32(part.sd * (1 - rho**2) ** 0.5)
+
+
+def _wage(s: State, z: Noise, m: int, t: Lookup, well: Floats) -> Floats:
+    wage = np.exp(s.a_wage + s.u_wage)
+    wage *= s.wage_units * t.wage_season[m]
+    wage *= well * (1 - s.loss[JOB])
+    if m == 1:
+        # Home for the Spring Festival: some have no wage at all in that month.
+        wage *= z.u_misc >= np.float32(t.profile.income.wage.spring_gap)
+    return np.rint(wage, out=wage)
+
+
+def _business(s: State, m: int, t: Lookup, well: Floats) -> Floats:
+    share = t.sales[:, m]
+    if not share.any():
+        return np.zeros(s.n, dtype=np.float32)
+    sales = np.exp(s.a_farm + s.u_farm + s.weather)
+    sales *= share[s.kind]
+    sales *= s.farm_units * well
+    sales *= 1 - s.loss[FARM]
+    return np.rint(sales, out=sales)
+
+
+def _production(s: State, m: int, t: Lookup) -> Floats:
+    share = t.costs[:, m]
+    if not share.any():
+        return np.zeros(s.n, dtype=np.float32)
+    return np.rint(s.plan * s.farm_units * share[s.kind])
+
+
+def _transfer(s: State, m: int, t: Lookup) -> Floats:
+    p = t.profile.income.transfer
+    elders_only = (s.elders > 0) & (s.wage_units <= 0)
+    kin = s.kin * (np.float32(p.kin) + np.float32(p.kin_elders) * elders_only)
+    out = np.rint(kin) + np.rint(s.elders * np.float32(p.pension)) + s.dibao
+    if m + 1 == SUBSIDY_MONTH:
+        out += np.float32(p.subsidy)
+    return out
+
+
+def _medical(s: State, z: Noise, m: int, t: Lookup) -> Floats:
+    due = np.rint(s.bill * np.float32(BILLED_AT_ONCE))
+    s.bill -= due
+    s.bill[s.bill < 50] = 0
+    if (m + 1) % QUARTER == 0:
+        p = t.profile.income.medical
+        usual = (
+            s.persons * np.float32(p.person)
+            + s.elders * np.float32(p.elder)
+            + s.chronic * np.float32(p.chronic)
+        )
+        # A Pareto tail with mean one: most quarters are cheap, some are not.
+        tail = np.float32(1 - p.tail) * (1 - z.u_misc) ** np.float32(-p.tail)
+        due += np.rint(QUARTER * usual * tail)
+    return np.where(s.insured, due, np.rint(2 * due))
+
+
+def month_flow(s: State, z: Noise, paid: Floats, month: int, t: Lookup) -> Flow:
+    """Work out one month's amounts.
+
+    Parameters
+    ----------
+    s : State
+        ``bill`` is paid down in place.
+    z : Noise
+    paid : array (n,)
+        Rigid spending of the month's events, yuan.
+    month : int
+    t : Lookup
+
+    Returns
+    -------
+    Flow
+        Before support.
+    """
+    m = month % 12
+    well = 1 - s.loss[SICK]
+    school = SCHOOL_MONTHS.get(m + 1, 0.0)
+    zeros = np.zeros(s.n, dtype=np.float32)
+    return Flow(
+        wage=_wage(s, z, m, t, well),
+        business=_business(s, m, t, well),
+        transfer=_transfer(s, m, t),
+        rent=np.rint(s.rent * (np.float32(0.7) + np.float32(0.6) * z.u_misc))
+        if m + 1 == RENT_MONTH
+        else zeros,
+        production=_production(s, m, t),
+        medical=_medical(s, z, m, t),
+        education=np.rint(s.school_cost * np.float32(school)) if school else zeros,
+        events=paid,
+    )
+
+
+@dataclass(frozen=True)
+class Booked:
+    """What support made of a month: ``aid`` paid, own ``medical`` and ``education`` costs left, each (n,)."""
+
+    aid: Floats
+    medical: Floats
+    education: Floats
+
+
+def account(b: Books, s: State, flow: Flow, month: int) -> Booked:
+    """Enter a month into the rings and their running sums, support included.
+
+    Parameters
+    ----------
+    b : Books
+        Changed in place.
+    s : State
+    flow : Flow
+    month : int
+
+    Returns
+    -------
+    Booked
+    """
+    aid = b.aid.copy()
+    net = flow.net + aid
+    now, year_ago = month % RING, (month - 12) % RING
+    b.net_before += b.net_ring[year_ago] - b.net_ring[now]
+    b.net += net - b.net_ring[year_ago]
+    b.net_ring[now] = net
+    own = 1 - b.aid_cover
+    medical, education = np.rint(flow.medical * own), np.rint(flow.education * own)
+    rigid = medical + education + flow.events
+    b.rigid += rigid - b.rigid_ring[month % 12]
+    b.rigid_ring[month % 12] = rigid
+    b.persons_ring[month % 13] = s.persons
+    return Booked(aid, medical, education)

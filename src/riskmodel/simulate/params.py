@@ -1,0 +1,309 @@
+"""A county's parameters: the shape of a profile file and how one is found and read.
+
+Every figure of the process stands in ``profiles/*.yaml``; this module only says what they are called.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from riskmodel.errors import UsageError
+from riskmodel.spec import Spec, load
+
+PROFILES = Path(__file__).with_name("profiles")
+CAUSES = (
+    "illness",
+    "disability",
+    "unstable_employment",
+    "schooling",
+    "labour_shortage",
+    "accident",
+    "industry_failure",
+    "disaster",
+    "housing",
+    "other",
+)
+SPELLS = ("sick", "job", "farm")
+STAGES = ("none", "preschool", "compulsory", "high_school", "vocational", "college", "dropped_out")
+Steps = tuple[tuple[int, float], ...]
+
+
+class Geography(Spec):
+    """How households are grouped."""
+
+    village_size: int = Field(gt=0)
+    villages_per_township: int = Field(gt=0)
+    min_townships: int = Field(gt=0)
+
+
+class People(Spec):
+    """Who lives in a household at the start, and how households change."""
+
+    lifted_share: float
+    lifted_penalty: float
+    lifted_years: int = Field(gt=0)
+    head_age: tuple[float, float, float, float]
+    children_young: tuple[float, float, float, float]
+    children_middle: tuple[float, float, float, float]
+    three_generations: float
+    father_at_home: float
+    mother_at_home: float
+    migrant_by_age: Steps
+    local_wage_share: float
+    uninsured: float
+    relocated: float
+    unsafe_water: float
+    disabled_by_age: Steps
+    chronic_by_age: Steps
+    fertility: float
+    mortality: tuple[float, float]
+    marry_in: float
+    marry_out: float
+
+
+class Schools(Spec):
+    """Stages of schooling, their own cost a year, and how often entry is a hardship."""
+
+    dropout: float
+    after_compulsory: tuple[float, float]
+    to_college: float
+    costs: dict[str, float]
+    hardship: dict[str, float]
+
+
+class Wage(Spec):
+    """Wages away and odd jobs: yuan a month, AR(1), season from January, share with none in February."""
+
+    monthly: float
+    persistence: float = Field(ge=0, lt=1)
+    sd: float
+    season: tuple[float, ...] = Field(min_length=12, max_length=12)
+    spring_gap: float
+
+
+class FarmKind(Spec):
+    """One kind of farm: when it sells, when it pays, what weather and prices do to it."""
+
+    share: float
+    sales: dict[int, float]
+    costs: dict[int, float]
+    cost_share: float
+    shock: float
+
+
+class Farm(Spec):
+    """Crops and livestock."""
+
+    yearly: float
+    idle: float
+    returns: float
+    persistence: float = Field(ge=0, lt=1)
+    sd: float
+    kinds: dict[str, FarmKind]
+
+
+class Transfer(Spec):
+    """Pensions, help from kin, minimum allowance at the start (yuan a month); the subsidy is a year's."""
+
+    pension: float
+    subsidy: float
+    kin: float
+    kin_sd: float
+    kin_elders: float
+    dibao_person: float
+    dibao_share: float
+
+
+class Property(Spec):
+    """Rent and dividends, once a year."""
+
+    share: float
+    yearly: float
+    sd: float
+
+
+class Medical(Spec):
+    """Routine own cost of care a month, billed by the quarter with a heavy tail."""
+
+    person: float
+    elder: float
+    chronic: float
+    tail: float = Field(gt=0, lt=0.5)
+
+
+class Living(Spec):
+    """Living costs."""
+
+    share: float
+    floor: float
+
+
+class Income(Spec):
+    """All sources of income, and the spending that goes with them."""
+
+    growth: float
+    sd_household: float
+    sd_source: float
+    sd_village: float
+    sd_township: float
+    wage: Wage
+    farm: Farm
+    transfer: Transfer
+    property: Property
+    medical: Medical
+    living: Living
+
+
+class ShockKind(Spec):
+    """One cause: how often, what it costs, what it takes away and for how long."""
+
+    yearly: float
+    cost: tuple[float, float]
+    category: Literal["medical", "education", "housing", "disaster", "accident", "other"]
+    spell: Literal["sick", "job", "farm", "none"]
+    loss: tuple[float, float]
+    scar: float
+
+
+class Recovery(Spec):
+    """Chance a month that a spell ends: ``rate / (1 + slowing * months)``."""
+
+    rate: float
+    slowing: float
+
+
+class Shocks(Spec):
+    """What befalls households."""
+
+    frailty_sd: float
+    scar_hazard: float
+    scar_decay: float
+    macro_sd: float
+    illness_age: Steps
+    chronic_factor: float
+    recovery: dict[Literal["sick", "job", "farm"], Recovery]
+    turns_chronic: float
+    disaster_months: tuple[int, ...]
+    disaster_reach: float
+    kinds: dict[str, ShockKind]
+
+
+class Confirm(Spec):
+    """Log-odds that a visit confirms hardship."""
+
+    constant: float
+    depth: float
+    no_labour: float
+    in_spell: float
+    unflagged: float
+
+
+class Office(Spec):
+    """The office: its line, how it finds, confirms, enters and lets go."""
+
+    line: float
+    rigid_to_income: float
+    large_drop: float
+    diligence: tuple[float, float]
+    quarter_boost: float
+    revisit_months: int
+    random_visit: float
+    apply: float
+    apply_below: float
+    application_share: float
+    absent: float
+    confirm: Confirm
+    publicity_months: tuple[int, int]
+    min_months: int
+    eliminate: float
+    margin: float
+    removed: float
+
+
+class Measure(Spec):
+    """One kind of support: income a month for the household, and the share of own costs it covers."""
+
+    measure: str
+    income: float = Field(ge=0)
+    source: Literal["wage", "business", "transfer"]
+    cover: float = Field(ge=0, le=1)
+
+
+class Support(Spec):
+    """What a monitored household is given, by its main cause."""
+
+    months: tuple[int, int]
+    second: float
+    measures: dict[str, Measure]
+
+
+class Recording(Spec):
+    """How late, and how often first wrongly, the office writes things down."""
+
+    prompt: float
+    mean_days: float
+    most_days: int
+    event_mean_days: float
+    corrected: float
+
+
+class Profile(Spec):
+    """Everything that makes a county; shocks and measures must be given for every cause, no other."""
+
+    id: str
+    name_zh: str
+    name_en: str
+    geography: Geography
+    people: People
+    schools: Schools
+    income: Income
+    shocks: Shocks
+    office: Office
+    support: Support
+    recording: Recording
+    warm_up_months: int = Field(ge=24)
+
+    @model_validator(mode="after")
+    def _every_cause(self) -> Profile:
+        for name, given in (("shocks.kinds", self.shocks.kinds), ("support.measures", self.support.measures)):
+            if set(given) != set(CAUSES):
+                raise ValueError(f"{name} must name each of {', '.join(CAUSES)}, and no other")
+        return self
+
+
+def profile(name: str | Path | Profile = "default") -> Profile:
+    """Read a county's parameters.
+
+    Parameters
+    ----------
+    name : str, Path or Profile
+        The id of a packaged profile, a path to a ``.yaml`` file, or a profile (returned as it is).
+
+    Returns
+    -------
+    Profile
+
+    Raises
+    ------
+    UsageError
+        If there is no such profile; the message lists those there are.
+    SpecError
+        If the file does not fit.
+
+    Examples
+    --------
+    >>> profile("default").office.line
+    6000.0
+    """
+    if isinstance(name, Profile):
+        return name
+    path = Path(name)
+    if path.suffix not in {".yaml", ".yml"}:
+        path = PROFILES / f"{name}.yaml"
+    if not path.is_file():
+        known = ", ".join(sorted(p.stem for p in PROFILES.glob("*.yaml")))
+        raise UsageError(f"no county profile {str(name)!r}; known: {known}; or give a path to a .yaml file")
+    return load(path, Profile)

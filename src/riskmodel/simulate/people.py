@@ -1,0 +1,242 @@
+"""From one block's history to rows of the contract: households and members, version by version."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+
+from riskmodel.simulate.history import Block, pack, unpack
+from riskmodel.simulate.months import first_day
+from riskmodel.simulate.params import STAGES
+from riskmodel.simulate.population import Places
+from riskmodel.simulate.rows import Clerk, dates, days, words
+from riskmodel.simulate.state import CAPACITY, HEALTH, RELATIONS, SLOTS, Array, Ints, State
+
+REASONS = ("死亡", "婚出", "出生", "婚入")
+DIED, MARRIED_OUT, BORN, MARRIED_IN = range(4)
+
+
+def household_rows(clerk: Clerk, block: Block, where: Places) -> pa.Table:
+    """Return the rows of ``households``: one at the start, and one for every change of house or allowance.
+
+    Parameters
+    ----------
+    clerk : Clerk
+    block : Block
+    where : Places
+
+    Returns
+    -------
+    pa.Table
+    """
+    s = block.start
+    n = s.n
+    row, day, safe, dibao = _house_versions(clerk, block)
+    first = day == int(days([first_day(block.began)])[0])
+    wrong = first & (clerk.rng.random(row.size) < clerk.t.profile.recording.corrected)
+    recorded = np.where(first, day, day + clerk.late(row.size, clerk.t.profile.recording.event_mean_days))
+    # A wrong first entry (water, here) is put right some months later under the same key.
+    again = np.flatnonzero(wrong)
+    fixed = recorded[again] + clerk.rng.integers(60, 900, again.size)
+    water = clerk.rng.random(n) >= clerk.t.profile.people.unsafe_water
+    true_water = water[row]
+    written = np.where(wrong, ~true_water, true_water)
+    lifted_year = first_day(block.began).year - clerk.rng.integers(0, clerk.t.profile.people.lifted_years, n)
+    tekun, relocated = _single_elder(s), clerk.rng.random(n) < clerk.t.profile.people.relocated
+    group = clerk.rng.integers(1, 7, n)
+    at = np.concatenate([np.arange(row.size), again])
+    who = row[at]
+    town = where.township_of_village[s.village[who]]
+    village = [
+        f"{where.township_of_village[v] + 1:02d}镇{v + 1:03d}村"
+        for v in range(where.township_of_village.size)
+    ]
+    table = pa.table(
+        {
+            "household_id": clerk.ids(who + clerk.base),
+            "township": words(town, [f"{k + 1:02d}镇" for k in range(where.townships)]),
+            "village": words(s.village[who], village),
+            "registration": words(s.lifted[who], ("general", "lifted")),
+            "lifted_year": pa.array(lifted_year[who].astype(np.int32), mask=~s.lifted[who]),
+            "dibao": pa.array(dibao[at]),
+            "tekun": pa.array(tekun[who]),
+            "group": words(group[who], [f"{k}组" for k in range(8)]),
+            "relocated": pa.array(relocated[who] & s.lifted[who]),
+            "housing_safe": pa.array(safe[at]),
+            "water_safe": pa.array(np.concatenate([written, true_water[again]])),
+            "valid_from": dates(day[at]),
+            "recorded_on": dates(np.concatenate([recorded, fixed])),
+        }
+    )
+    return clerk.known(table).sort_by([("household_id", "ascending"), ("recorded_on", "ascending")])
+
+
+def _single_elder(s: State) -> Array:
+    return (s.persons == 1) & (s.elders == 1) & (s.dibao > 0)
+
+
+def _house_versions(clerk: Clerk, block: Block) -> tuple[Ints, Ints, Array, Array]:
+    """Return (column, day, housing safe, allowance) of every version of a household, in order."""
+    s = block.start
+    n = s.n
+    changes = [
+        (np.full(n, block.began - 1), np.arange(n), np.ones(n, np.int8), (s.dibao > 0).astype(np.int8))
+    ]
+    for month, column, safe in block.houses:
+        changes.append((month, column, safe.astype(np.int8), np.full(column.size, -1, np.int8)))
+    for month, household, measure, _, _, until in block.log.aid:
+        fallback = measure == -1
+        column = household[fallback] - clerk.base
+        none = np.full(column.size, -1, np.int8)
+        changes.append((month[fallback], column, none, np.ones(column.size, np.int8)))
+        changes.append((until[fallback] + 1, column, none, (s.dibao[column] > 0).astype(np.int8)))
+    month, column, safe, dibao = (np.concatenate(part) for part in zip(*changes, strict=True))
+    keep = month <= clerk.plan.last
+    order = np.lexsort((month[keep], column[keep]))
+    month, column, safe, dibao = (part[keep][order] for part in (month, column, safe, dibao))
+    safe, dibao = _carry(safe), _carry(dibao)
+    last = np.append((month[1:] != month[:-1]) | (column[1:] != column[:-1]), True)
+    start = int(days([first_day(block.began)])[0])
+    day = np.where(month < block.began, start, clerk.day(np.maximum(month, block.began), 2))
+    return column[last], day[last], safe[last].astype(bool), dibao[last].astype(bool)
+
+
+def _carry(values: Ints) -> Ints:
+    """Replace -1 by the last value before it (each household's first version holds all)."""
+    known = np.where(values >= 0, np.arange(values.size), 0)
+    return values[np.maximum.accumulate(known)]
+
+
+def member_rows(clerk: Clerk, block: Block) -> pa.Table:
+    """Return the rows of ``members``: a version for every change, the one before closed by a correction.
+
+    Parameters
+    ----------
+    clerk : Clerk
+    block : Block
+
+    Returns
+    -------
+    pa.Table
+        The closing row has the key of the version it ends and is recorded with what ended it; until then
+        the office does not know that it ends.
+    """
+    v = _versions(clerk, block)
+    state = unpack(v["packed"])
+    insured = block.start.insured[v["column"]]
+    closed = np.flatnonzero(v["closes"] >= 0)
+    open_rows = {"at": np.arange(v["column"].size), "to": np.full(v["column"].size, -1), "on": v["recorded"]}
+    close_rows = {"at": closed, "to": v["to"][closed], "on": v["closes"][closed]}
+    at = np.concatenate([open_rows["at"], close_rows["at"]])
+    to = np.concatenate([open_rows["to"], close_rows["to"]])
+    on = np.concatenate([open_rows["on"], close_rows["on"]])
+    health = np.concatenate([_misread(clerk, v, state["health"]), state["health"][closed]])
+    late = np.flatnonzero(health[: v["column"].size] != state["health"])
+    fixed = v["recorded"][late] + clerk.rng.integers(60, 900, late.size)
+    at, to, on = np.concatenate([at, late]), np.concatenate([to, to[late]]), np.concatenate([on, fixed])
+    health = np.concatenate([health, state["health"][late]])
+    serial = [f"{name}-{k:02d}" for name in clerk.names for k in range(100)]
+    reason = np.where(to >= 0, v["why"][at], v["came"][at])
+    table = pa.table(
+        {
+            "member_id": words(v["column"][at] * 100 + v["serial"][at], serial),
+            "household_id": clerk.ids(v["column"][at] + clerk.base),
+            "birth_month": words(*_birth_text(state["birth"][at])),
+            "sex": words(state["sex"][at], ("male", "female")),
+            "relation": words(state["relation"][at], RELATIONS),
+            "schooling": words(state["school"][at], STAGES),
+            "health": words(health, HEALTH),
+            "disability_grade": pa.array(state["grade"][at].astype(np.int32)),
+            "work_capacity": words(state["capacity"][at], CAPACITY),
+            "insured": pa.array(insured[at]),
+            "hukou": pa.array(np.ones(at.size, dtype=bool)),
+            "resident": pa.array(state["away"][at] == 0),
+            "valid_from": dates(v["from"][at]),
+            "valid_to": dates(np.maximum(to, 0), to < 0),
+            "change_reason": words(np.maximum(reason, 0), REASONS, reason < 0),
+            "recorded_on": dates(on),
+        }
+    )
+    return clerk.known(table).sort_by([("member_id", "ascending"), ("recorded_on", "ascending")])
+
+
+def _birth_text(birth: Ints) -> tuple[Ints, list[str]]:
+    low = int(birth.min())
+    return birth - low, [first_day(m).strftime("%Y-%m") for m in range(low, int(birth.max()) + 1)]
+
+
+def _misread(clerk: Clerk, v: dict[str, Array], health: Array) -> Array:
+    """Return health as first written: wrong for a few who never change afterwards."""
+    alone = (v["closes"] < 0) & (v["serial_first"])
+    wrong = alone & (clerk.rng.random(health.size) < clerk.t.profile.recording.corrected)
+    return np.where(wrong, np.where(health == 0, 1, 0), health)
+
+
+def _versions(clerk: Clerk, block: Block) -> dict[str, Array]:
+    """Return every version of every member, ordered by household, place and time."""
+    month, slot, column, packed = _changes(block)
+    start = int(days([first_day(block.began)])[0])
+    old = month < block.began
+    day = np.where(old, start, clerk.day(np.maximum(month, block.began), 2))
+    late = np.where(old, 0, clerk.late(day.size, clerk.t.profile.recording.event_mean_days))
+    place = column * SLOTS + slot
+    follows = np.append(place[1:] == place[:-1], False)
+    recorded = _in_order(day + late, place)
+    here = packed != 0
+    birth, sex = unpack(packed)["birth"], unpack(packed)["sex"]
+    # A place is filled again by somebody else when another birth month or sex stands there.
+    same = np.append(False, (place[1:] == place[:-1]) & here[1:] & here[:-1])
+    same &= (birth == np.roll(birth, 1)) & (sex == np.roll(sex, 1))
+    new = here & ~same
+    after = np.roll(np.arange(place.size), -1)
+    leaves = follows & ~(here[after] & same[after])
+    why = np.where(_leaves_by_marriage(packed), MARRIED_OUT, DIED)
+    out: dict[str, Array] = {
+        "column": column,
+        "packed": packed,
+        "from": day,
+        "to": np.where(follows, day[after], -1),
+        "recorded": recorded,
+        "closes": np.where(follows, recorded[after], -1),
+        "serial": _serials(column, slot, day, new),
+        "serial_first": new,
+        "why": np.where(leaves, why, -1),
+        "came": np.where(new & ~old, np.where(birth == month, BORN, MARRIED_IN), -1),
+    }
+    return {name: values[here] for name, values in out.items()}
+
+
+def _changes(block: Block) -> list[Array]:
+    """Return month, place, column and packed state of every member's changes, the start first."""
+    slot, column = np.nonzero(block.start.m.here)
+    packed = pack(block.start.m)[slot, column]
+    start = (np.full(slot.size, block.began - 1), slot, column, packed)
+    parts = [np.concatenate(part) for part in zip(start, *block.members, strict=True)]
+    order = np.lexsort((parts[0], parts[1], parts[2]))
+    return [part[order] for part in parts]
+
+
+def _leaves_by_marriage(packed: Ints) -> Array:
+    state = unpack(packed)
+    return (state["sex"] == 1) & (state["relation"] == RELATIONS.index("child")) & (state["school"] == 0)
+
+
+def _in_order(recorded: Ints, place: Ints) -> Ints:
+    """Return records of one place in strict order: a change is never written before the one before it."""
+    step = np.arange(recorded.size)
+    first = np.append(True, place[1:] != place[:-1])
+    # Cumulative maximum within a place: lift each place above all days of those before it.
+    lift = np.cumsum(first) * 10_000_000
+    return np.maximum.accumulate(recorded - step + lift) - lift + step
+
+
+def _serials(column: Ints, slot: Ints, day: Ints, new: Array) -> Ints:
+    """Return each person's number in the household: in the order they came, then by place."""
+    out = np.zeros(column.size, dtype=np.int64)
+    persons = np.flatnonzero(new)
+    order = persons[np.lexsort((slot[persons], day[persons], column[persons]))]
+    starts = np.append(True, column[order][1:] != column[order][:-1])
+    index = np.arange(order.size)
+    out[order] = index - np.maximum.accumulate(np.where(starts, index, 0)) + 1
+    known = np.where(new, np.arange(column.size), 0)
+    return out[np.maximum.accumulate(known)]

@@ -1,0 +1,251 @@
+"""The state of many households at the end of a month: arrays whose last axis is the household.
+
+The same arrays serve the county's one history (one column a household) and its possible futures (one
+column a household and branch); ``take`` turns the first into the second. `State` is how households live;
+`Books` is what they have earned and how the office stands to them. Support touches the books only: it adds
+income and covers own costs, and changes no hazard, so one life can be booked with support and without.
+Amounts are whole yuan held in float32, which is exact below 16.7 million, so sums over 12 months are exact
+in any order.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+Floats = NDArray[np.floating]
+Ints = NDArray[np.integer]
+Bools = NDArray[np.bool_]
+Rows = Ints | slice
+
+SLOTS = 8
+HEAD, SPOUSE, FATHER, MOTHER, GRANDCHILD = 0, 1, 5, 6, 7
+CHILDREN = (2, 3, 4)
+RELATIONS = ("head", "spouse", "child", "parent", "grandchild", "other")
+HEALTH = ("healthy", "chronic", "major_illness")
+CAPACITY = ("none", "partial", "full")
+NO_JOB, AT_HOME, AWAY = 0, 1, 2
+OUTSIDE, PENDING, MONITORED, ELIMINATED = 0, 1, 2, 3
+SUPPORT_SOURCES = ("wage", "business", "transfer")
+SICK, JOB, FARM = 0, 1, 2
+NEVER = -30000
+RING = 24
+ALL = slice(None)
+
+
+class Columns:
+    """Arrays that share their last axis."""
+
+    def take(self, columns: Rows) -> Self:
+        """Return some columns, each as often as it is named (a copy, unless a slice is given).
+
+        Parameters
+        ----------
+        columns : array of int or slice
+        """
+        parts = {f.name: getattr(self, f.name) for f in fields(self)}  # type: ignore[arg-type]
+        return type(self)(
+            **{k: v.take(columns) if isinstance(v, Columns) else v[..., columns] for k, v in parts.items()}
+        )
+
+    def repeat(self, first: int, stop: int, times: int) -> Self:
+        """Return columns ``first`` to ``stop`` (exclusive), each ``times`` times.
+
+        Parameters
+        ----------
+        first, stop, times : int
+        """
+        parts = {f.name: getattr(self, f.name) for f in fields(self)}  # type: ignore[arg-type]
+        return type(self)(
+            **{
+                k: v.repeat(first, stop, times)
+                if isinstance(v, Columns)
+                else v[..., first:stop].repeat(times, axis=-1)
+                for k, v in parts.items()
+            }
+        )
+
+    def copy(self) -> Self:
+        """Return an independent copy."""
+        parts = {f.name: getattr(self, f.name) for f in fields(self)}  # type: ignore[arg-type]
+        return type(self)(**{k: v.copy() for k, v in parts.items()})
+
+
+@dataclass
+class Members(Columns):
+    """Eight places a household, shape (8, n), filled where ``here``.
+
+    ``birth`` is a month ordinal, ``sex`` 1 for female, ``grade`` of disability 0-4; ``relation``,
+    ``school``, ``health``, ``capacity`` are places in `RELATIONS`, `params.STAGES`, `HEALTH`, `CAPACITY`;
+    ``job`` is none, at home, or away.
+    """
+
+    birth: Ints
+    sex: Ints
+    relation: Ints
+    school: Ints
+    health: Ints
+    grade: Ints
+    capacity: Ints
+    job: Ints
+    here: Bools
+
+
+@dataclass
+class State(Columns):
+    """How households live; every array has the household as its last axis.
+
+    Fixed: ``household`` (row in the county), ``township``, ``village``, ``lifted``, ``kind`` (of farm),
+    ``insured``, ``plan`` (production cost a year and unit), ``kin``, ``rent``, ``frailty`` (factor on
+    hazards), ``diligence`` (chance of a visit to a flagged household), ``usual`` (income a year, as it was
+    at the start), ``dibao`` (allowance a month).
+
+    Kept from the members by `family.refresh`: ``persons``, ``workers``, ``wage_units``, ``farm_units``,
+    ``elders``, ``chronic``, ``school_cost`` (a year), and the monthly hazards ``hazard`` (10, n: by cause)
+    and ``h_family`` (4, n: birth, death, marriage in, marriage out) with their sums.
+
+    Moving: log levels ``a_wage``, ``a_farm`` (growth and scars), ``u_wage``, ``u_farm`` (AR(1)),
+    ``weather`` (this year's township shock), ``macro`` (factor), ``recent`` (fading count of shocks),
+    ``loss`` and ``age`` (3, n: share lost and months in spell), ``bill`` (own medical cost still to come),
+    ``last_cause`` (10, n: month of the last event) and ``last_any``.
+    """
+
+    household: Ints
+    township: Ints
+    village: Ints
+    lifted: Bools
+    kind: Ints
+    insured: Bools
+    plan: Floats
+    kin: Floats
+    rent: Floats
+    frailty: Floats
+    diligence: Floats
+    usual: Floats
+    dibao: Floats
+    housing_safe: Bools
+    m: Members
+    persons: Floats
+    workers: Floats
+    wage_units: Floats
+    farm_units: Floats
+    elders: Floats
+    chronic: Floats
+    school_cost: Floats
+    hazard: Floats
+    hazard_sum: Floats
+    h_family: Floats
+    h_family_sum: Floats
+    a_wage: Floats
+    a_farm: Floats
+    u_wage: Floats
+    u_farm: Floats
+    weather: Floats
+    macro: Floats
+    recent: Floats
+    loss: Floats
+    age: Floats
+    bill: Floats
+    last_cause: Ints
+    last_any: Ints
+
+    @property
+    def n(self) -> int:
+        """Number of columns."""
+        return int(self.household.size)
+
+
+@dataclass
+class Books(Columns):
+    """What households have earned, and how the office stands to them.
+
+    ``net_ring`` (24, n), ``rigid_ring`` (12, n), ``persons_ring`` (13, n) by month, with the running sums
+    ``net``, ``net_before`` and ``rigid`` over 12 months; ``status`` in the register ``since`` a month,
+    ``due`` to enter, last ``visited``; support ``aid`` (a month) of ``aid_source``, ``aid_cover`` (share of
+    own costs), ``aid_until`` (last month).
+    """
+
+    net_ring: Floats
+    rigid_ring: Floats
+    persons_ring: Floats
+    net: Floats
+    net_before: Floats
+    rigid: Floats
+    status: Ints
+    since: Ints
+    due: Ints
+    visited: Ints
+    aid: Floats
+    aid_source: Ints
+    aid_cover: Floats
+    aid_until: Ints
+
+
+@dataclass(frozen=True)
+class RuleView:
+    """What a register's rule may look at, at the end of ``month``: the quantities that official rules use.
+
+    Parameters
+    ----------
+    state : State
+    books : Books
+    month : int
+        Month ordinal.
+    """
+
+    state: State
+    books: Books
+    month: int
+
+    @property
+    def lifted(self) -> Bools:
+        """Whether the household is registered as lifted (else general)."""
+        return self.state.lifted
+
+    @property
+    def persons(self) -> Floats:
+        """Members present."""
+        return self.state.persons
+
+    @property
+    def labour(self) -> Floats:
+        """Members who can work, fully or partly."""
+        return self.state.workers
+
+    @property
+    def net(self) -> Floats:
+        """Net income of the household in the 12 months up to now, yuan."""
+        return self.books.net
+
+    @property
+    def previous_net(self) -> Floats:
+        """The same of the 12 months before, yuan."""
+        return self.books.net_before
+
+    @property
+    def pcni(self) -> Floats:
+        """Net income a head of the 12 months up to now, yuan."""
+        return self.books.net / self.state.persons
+
+    @property
+    def previous_persons(self) -> Floats:
+        """Members present 12 months ago."""
+        return self.books.persons_ring[(self.month + 1) % 13]
+
+    @property
+    def rigid(self) -> Floats:
+        """Own medical, education, housing, disaster and accident spending of 12 months, yuan a household."""
+        return self.books.rigid
+
+    def open(self, cause: int) -> Bools:
+        """Return whether a cause (its place in `params.CAUSES`) befell within 12 months."""
+        return self.state.last_cause[cause] > self.month - 12
+
+    @property
+    def has_open_cause(self) -> Bools:
+        """Whether any cause befell within 12 months."""
+        return self.state.last_any > self.month - 12
