@@ -1,60 +1,270 @@
-"""Reading a county from files."""
+"""Reading a county: files to checked, canonical tables, with every row kept out accounted for."""
 
 from __future__ import annotations
 
+import datetime as dt
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+import duckdb
+import ibis
+import ibis.expr.types as ir
 import pandas as pd
+import pyarrow as pa
 
-from riskmodel.county.county import About, County, from_frames
-from riskmodel.county.schema import codes, contract
-from riskmodel.errors import InputRefused
-from riskmodel.spec import load
+from riskmodel.county.conflicts import duplicate_keys, duplicate_rows, no_faults, unknown_ids
+from riskmodel.county.county import About, County
+from riskmodel.county.loaded import ROW
+from riskmodel.county.messages import Notice, messages
+from riskmodel.county.overlaps import overlaps
+from riskmodel.county.parse import EXTRA, parse
+from riskmodel.county.personal import pseudonymise as keyed
+from riskmodel.county.personal import refuse_personal, secret_key
+from riskmodel.county.raw import Raw, open_raw
+from riskmodel.county.rejects import rejected_rows
+from riskmodel.county.schema import contract
+from riskmodel.county.sources import Source, find_sources
+from riskmodel.county.validate import validate
+from riskmodel.errors import InputRefused, SpecError
+from riskmodel.spec import parse as parse_spec
+from riskmodel.spec import read_yaml
+
+MAX_REJECTED = 0.05
 
 
-def read(data: str | Path) -> County:
-    """Read a county folder of Parquet and CSV files (happy path; checks follow).
+class DataRefused(InputRefused):
+    """The data was read and cannot be used; ``rejected`` holds the rows that are to be mended."""
+
+    def __init__(self, message: str, rejected: pd.DataFrame) -> None:
+        super().__init__(message)
+        self.rejected = rejected
+
+
+@dataclass
+class TableRead:
+    """What became of one table while it was read."""
+
+    raw: Raw
+    n_read: int
+    rows: ir.Table
+    faults: list[pd.DataFrame] = field(default_factory=list)
+    kept_out: pd.DataFrame = field(default_factory=no_faults)
+
+    @property
+    def n_rejected(self) -> int:
+        """Rows kept out."""
+        return int(self.kept_out["row"].nunique())
+
+    @property
+    def share_rejected(self) -> float:
+        """Rows kept out as a share of the rows read, 0 where none was read."""
+        return self.n_rejected / self.n_read if self.n_read else 0.0
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A county as read, with what happened to each table; `check` reports it, `read` judges it."""
+
+    county: County
+    tables: Mapping[str, TableRead]
+    notices: tuple[Notice, ...]
+
+
+def read(
+    data: str | Path,
+    *,
+    max_rejected: float = MAX_REJECTED,
+    pseudonymise: bool = False,
+    snapshot_on: str | dt.date | None = None,
+) -> County:
+    """Read a county in the form of the data contract and check every row.
 
     Parameters
     ----------
     data : str or Path
-        A folder in the form of the data contract.
+        A folder of ``.csv``, ``.parquet``, ``.xlsx`` files named after the tables (English or Chinese), a
+        workbook with one sheet a table, or a DuckDB file; ``about.yaml`` beside the tables is read.
+    max_rejected : float
+        Share of a table's rows that may be kept out.
+    pseudonymise : bool
+        Replace household and member ids by keyed hashes and drop personal columns, instead of refusing.
+        The key is taken from the environment variable ``RISKMODEL_PSEUDONYM_KEY``.
+    snapshot_on : date or ISO text, optional
+        From when rows of ``households`` and ``members`` without any date are known; overrides about.yaml.
 
     Returns
     -------
     County
+        ``rejected`` holds the rows kept out, ``notes`` what is said once.
 
     Raises
     ------
     InputRefused
-        If a required table is missing.
+        If a required table or column is missing, a file cannot be read, a column holds personal data, or
+        more of a table than ``max_rejected`` is kept out (a `DataRefused`, with the rows).
+    UsageError
+        If ``pseudonymise`` is asked for without a key.
     """
+    reading = read_tables(data, pseudonymise=pseudonymise, snapshot_on=snapshot_on)
+    faults = refusals(reading, max_rejected)
+    if faults:
+        raise DataRefused("; ".join(faults), reading.county.rejected)
+    return reading.county
+
+
+def refusals(reading: Reading, max_rejected: float) -> list[str]:
+    """Say why a reading cannot be used; nothing where it can."""
+    out = []
+    for name, table in reading.tables.items():
+        if table.share_rejected > max_rejected:
+            reasons = table.kept_out["reason"].value_counts()
+            most = ", ".join(f"{reason} {n}" for reason, n in reasons.head(3).items())
+            out.append(
+                f"{table.raw.file}: {table.n_rejected} of {table.n_read} rows cannot be used ({most}), more "
+                f"than {max_rejected:.0%}; mend them (rejected.csv lists them) or raise --max-rejected"
+            )
+        elif name in contract().required and table.n_read == 0:
+            out.append(f"{table.raw.file}: no row; the table {name} is required")
+    return out
+
+
+def read_tables(
+    data: str | Path, *, pseudonymise: bool = False, snapshot_on: str | dt.date | None = None
+) -> Reading:
+    """Read and check all tables, without judging how much was kept out (see `read`)."""
     folder = Path(data)
-    about = load(folder / "about.yaml", About) if (folder / "about.yaml").is_file() else About()
-    frames = {}
-    for name, spec in contract().tables.items():
-        for stem in (name, spec.zh):
-            if (folder / f"{stem}.parquet").is_file():
-                frames[name] = _english(name, pd.read_parquet(folder / f"{stem}.parquet"))
-            elif (folder / f"{stem}.csv").is_file():
-                frames[name] = _english(name, pd.read_csv(folder / f"{stem}.csv", encoding="utf-8-sig"))
-    missing = [name for name in contract().required if name not in frames]
-    if missing:
-        raise InputRefused(f"{folder}: no table {', '.join(missing)}; put {missing[0]}.csv or .parquet there")
-    return from_frames(frames, about)
+    key = secret_key() if pseudonymise else None
+    sources, notices = find_sources(folder)
+    about, said = _about(folder, snapshot_on)
+    notices += said
+    con = ibis.duckdb.connect()
+    con.raw_sql(f"SET temp_directory = '{Path(tempfile.gettempdir()) / 'riskmodel-duckdb'}'")
+    tables: dict[str, TableRead] = {}
+    for source in sources:
+        try:
+            read_one, said = _read_one(con, source, about, key)
+        except duckdb.Error as exc:
+            raise InputRefused(f"{source.file}: cannot be read ({exc})") from exc
+        notices += said
+        if read_one is not None:
+            tables[source.table] = read_one
+        elif source.table in contract().required:
+            raise InputRefused(f"{source.file}: the file is empty; the table {source.table} is required")
+    for name, table in tables.items():
+        _keep_out(con, table, unknown_ids(table.rows, name, {n: t.rows for n, t in tables.items()}))
+    return _finish(con, tables, about, notices)
 
 
-def _english(name: str, frame: pd.DataFrame) -> pd.DataFrame:
-    columns = contract().tables[name].columns
-    frame = frame.rename(
-        columns={col.zh: column for column, col in columns.items()} | {"录入日期": "recorded_on"}
+def _about(data: Path, snapshot_on: str | dt.date | None) -> tuple[About, list[Notice]]:
+    path = (data if data.is_dir() else data.parent) / "about.yaml"
+    try:
+        content: Any = read_yaml(path) if path.is_file() else {}
+        content = {} if content is None else content
+        if snapshot_on is not None and isinstance(content, dict):
+            content = {**content, "snapshot_on": snapshot_on}
+        about = parse_spec(content, About, path)
+    except SpecError as exc:
+        raise InputRefused(str(exc)) from exc
+    unread = ", ".join(sorted(str(k) for k in content if k not in About.model_fields))
+    return about, [Notice("unknown about key", {"what": unread})] if unread else []
+
+
+def _read_one(
+    con: Any, source: Source, about: About, key: bytes | None
+) -> tuple[TableRead | None, list[Notice]]:
+    """Read one table and keep out what is wrong by itself or clashes within the table."""
+    raw, notices = open_raw(con, source)
+    if raw is None:
+        return None, notices
+    if key is None:
+        refuse_personal(raw)
+    else:
+        raw, said = keyed(con, raw, key)
+        notices += said
+    parsed = parse(raw, about)
+    rows = con.create_table(source.table, parsed.good)
+    table = TableRead(raw, n_read=_count(raw.rows), rows=rows)
+    _note(table, pd.DataFrame(raw.faults, columns=["row", "column", "reason"]))
+    if _count(rows) + table.n_rejected < table.n_read:
+        _note(table, parsed.faults())
+    _keep_out(con, table, duplicate_rows(rows, source.table))
+    _keep_out(con, table, duplicate_keys(rows, source.table))
+    if source.table == "members":
+        never, later = overlaps(rows)
+        _keep_out(con, table, never)
+        if len(later):
+            _defer(con, source.table, later)
+            notices.append(Notice("deferred rows", {"table": source.table, "n": len(later)}))
+    return table, notices
+
+
+def _count(t: ir.Table) -> int:
+    return int(t.count().to_pyarrow().as_py())
+
+
+def _note(table: TableRead, faults: pd.DataFrame) -> None:
+    if len(faults):
+        other = faults["other"] if "other" in faults else pd.array([pd.NA] * len(faults), "Int64")
+        faults = faults.assign(other=other).astype({"row": "int64"})
+        table.kept_out = pd.concat([table.kept_out, faults], ignore_index=True)
+
+
+def _keep_out(con: Any, table: TableRead, faults: pd.DataFrame) -> None:
+    """Take rows out of a table and note why."""
+    if faults.empty:
+        return
+    _note(table, faults)
+    con.con.register("out_", pa.table({"row": pa.array(sorted(set(faults["row"])), pa.int64())}))
+    con.raw_sql(f'DELETE FROM "{table.raw.table}" WHERE {ROW} IN (SELECT row FROM out_)')
+    con.con.unregister("out_")
+
+
+def _defer(con: Any, name: str, later: pd.DataFrame) -> None:
+    con.con.register("later_", pa.Table.from_pandas(later, preserve_index=False))
+    con.raw_sql(f'UPDATE "{name}" AS t SET known_on = l.known_on FROM later_ AS l WHERE t.{ROW} = l.row')
+    con.con.unregister("later_")
+
+
+def _finish(con: Any, tables: dict[str, TableRead], about: About, notices: list[Notice]) -> Reading:
+    """Strip what only reading needed, look at the result once more, and say what is absent."""
+    parts = [rejected_rows(t.raw, t.kept_out) for t in tables.values()]
+    rejected = pd.concat([p for p in parts if len(p)] or parts[:1], ignore_index=True)
+    for name, table in tables.items():
+        con.raw_sql(f'ALTER TABLE "{name}" DROP COLUMN {ROW}')
+        con.raw_sql(f'ALTER TABLE "{name}" DROP COLUMN {EXTRA}')
+        table.rows = con.table(name)
+        validate(name, table.rows)
+        if table.n_rejected:
+            places = {"file": table.raw.file, "n": table.n_read, "what": table.n_rejected}
+            notices.append(Notice("rejected rows", places))
+    notices += [_absent(name) for name in messages().without if name not in tables]
+    _clean_up(con)
+    county = County(
+        con=con,
+        tables={name: table.rows for name, table in tables.items()},
+        about=about,
+        rejected=rejected,
+        notes=tuple(notice.text("en") for notice in notices),
     )
-    for column, col in columns.items():
-        if column not in frame:
-            continue
-        words = {zh: en for en, zh in codes(name, column).items()}
-        if col.type == "code":
-            frame[column] = frame[column].replace(words)
-        elif col.type in ("id", "text"):
-            frame[column] = frame[column].map(str, na_action="ignore")
-    return frame
+    return Reading(county, tables, tuple(notices))
+
+
+def _absent(name: str) -> Notice:
+    both = messages().without[name]
+    places = {"table": name, "zh": contract().tables[name].zh, "without_zh": both.zh, "without_en": both.en}
+    return Notice("absent table", places)
+
+
+def _clean_up(con: Any) -> None:
+    """Let go of the raw tables and of an attached file."""
+    for kind in ("view", "table"):
+        made = con.raw_sql(
+            f"SELECT {kind}_name FROM duckdb_{kind}s() WHERE temporary AND NOT internal"
+        ).fetchall()
+        for (name,) in made:
+            if name.startswith(("raw_", "keyed_")):
+                con.raw_sql(f'DROP {kind} "{name}"')
+    con.raw_sql("DETACH DATABASE IF EXISTS source")

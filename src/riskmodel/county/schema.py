@@ -119,6 +119,17 @@ def canonical_schema(table: str) -> ibis.Schema:
     return ibis.schema(fields)
 
 
+def ibis_type(kind: str) -> dt.DataType:
+    """Return the Ibis type of a contract type (months are ordinals).
+
+    Examples
+    --------
+    >>> str(ibis_type("amount")), str(ibis_type("month"))
+    ('decimal(18, 4)', 'int32')
+    """
+    return _IBIS_TYPES[kind]
+
+
 def month_ordinal(year: int, month: int) -> int:
     """Return the ordinal of a calendar month.
 
