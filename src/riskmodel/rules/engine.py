@@ -150,7 +150,7 @@ def _settings(case: Case, t: ir.Table) -> ir.Table:
     settings = ibis.memtable(pd.DataFrame(by_day), schema=ibis.schema(types))
     out = t.left_join(settings, "as_of").drop("as_of_right")
     if isinstance(relative, RelativeLine):
-        out = out.left_join(relative_line(t.select("as_of", "pcni", "persons"), relative), "as_of")
+        out = out.left_join(relative_line(t.select("as_of", "pcni", "persons", "weight"), relative), "as_of")
         out = out.drop("as_of_right")
     return out
 

@@ -56,7 +56,7 @@ def lines(
     if not isinstance(relative, RelativeLine):
         return {m.as_of: absolute(chosen, values, m.as_of.year) for m in when}
     t = accounting.build(county, when, chosen.period(params))
-    found = relative_line(t.select("as_of", "pcni", "persons"), relative).to_pandas()
+    found = relative_line(t.select("as_of", "pcni", "persons", "weight"), relative).to_pandas()
     by_day = dict(zip(found["as_of"].dt.date, found["line"].astype(float), strict=True))
     return {m.as_of: by_day.get(m.as_of) for m in when}
 
@@ -100,17 +100,20 @@ def relative_line(t: ir.Table, relative: RelativeLine) -> ir.Table:
     Parameters
     ----------
     t : ibis.Table
-        ``as_of, pcni, persons``.
+        ``as_of, pcni, persons, weight``.
     relative : RelativeLine
 
     Returns
     -------
     ibis.Table
         ``as_of, line``. The median is that of one value per person (or household): where the weight
-        splits evenly between two values, their middle.
+        splits evenly between two values, their middle. In a sample a household counts as often as its
+        sampling ``weight`` says; without one, once.
     """
     t = t.filter(t.pcni.notnull() & (t.persons > 0))
-    weight = t.persons.cast("int64") if relative.weight == "persons" else ibis.literal(1, "int64")
+    heads = t.persons.cast("int64") if relative.weight == "persons" else ibis.literal(1, "int64")
+    # Decimals, so that sums of weights do not depend on their order.
+    weight = (heads * t.weight.fill_null(1.0)).cast("decimal(18,4)")
     by_value = t.mutate(weight=weight).group_by("as_of", "pcni").agg(weight=ibis._.weight.sum())
     if relative.of == "mean":
         of = by_value.group_by("as_of").agg(centre=(ibis._.pcni * ibis._.weight).sum() / ibis._.weight.sum())
