@@ -88,7 +88,7 @@ def _standing(county: County, days: list, ruleset: rules.RuleSet, params: dict[s
     table = t.select(*KEY, *columns).to_pandas()
     table["as_of"] = pd.to_datetime(table["as_of"])
     lines = rules.lines(county, ruleset, days, params)
-    line = table["as_of"].map({pd.Timestamp(d): v for d, v in lines.items()})
+    line = table["as_of"].map({pd.Timestamp(d): v for d, v in lines.items()}).astype(float)
     table["below"] = (table["pcni"].round(9) < line.round(9)).where(table["pcni"].notna())
     watched = table["in_register"].eq(True)
     table["at_risk"] = table["below"].eq(False) & ~watched
@@ -105,10 +105,12 @@ def _with_past(
     """Add ``was_below``: below the line in an earlier accounting period, as it was known then."""
     period = ruleset.period(params)
     seen = sorted(county.table("income").select("month_to").distinct().to_pandas()["month_to"])
+    # A period that begins before the records do would look poor for want of rows.
+    whole = [int(m) for m in seen if m >= seen[0] + period.months - 1]
     # Overlapping twelve-month periods: a look each quarter finds a bad year without one for every month.
     step = 1 if period.months == 1 else 3
-    earlier = [m for m in seen[::step] if asof.month_end(int(m)) < max(days)]
-    past_days = sorted({asof.month_end(int(m)) for m in earlier} | {d for d in days if d < max(days)})
+    earlier = [m for m in whole[::step] if asof.month_end(m) < max(days)]
+    past_days = sorted({asof.month_end(m) for m in earlier} | {d for d in days if d < max(days)})
     if not past_days:
         return table.assign(was_below=False)
     past = _standing(county, past_days, ruleset, params)

@@ -182,7 +182,7 @@ def _below_line(
         at_end = t.filter(t.income_basis == "months").select("household_id", "as_of", "pcni").to_pandas()
         lines = rules.lines(county, chosen, sorted(set(ends.values())), params, known_by=seen_by)
         at_end["end"] = pd.to_datetime(at_end.pop("as_of"))
-        at_end["line"] = at_end["end"].map({pd.Timestamp(d): v for d, v in lines.items()})
+        at_end["line"] = at_end["end"].map({pd.Timestamp(d): v for d, v in lines.items()}).astype(float)
         starts = pd.DataFrame(
             {"as_of": pd.to_datetime(list(ends)), "end": pd.to_datetime(list(ends.values()))}
         )
@@ -192,10 +192,9 @@ def _below_line(
         t = accounting.build(county, tuple(Moment(d, seen_by) for d in days), period, spans=spans)
         own = t.select(*KEY, "pcni", "period_to", "as_of_month").to_pandas()
         own["as_of"] = pd.to_datetime(own["as_of"])
-        months = own["period_to"].unique()
-        ends_of = {int(m): asof.month_end(int(m)) for m in months}
-        lines = rules.lines(county, chosen, sorted(set(ends_of.values())), params, known_by=seen_by)
-        own["line"] = own["period_to"].map({m: lines[d] for m, d in ends_of.items()})
+        ends_of = {int(m): asof.month_end(int(m)) for m in own["period_to"].unique()}
+        lines = rules.lines(county, chosen, ends_of.values(), params, known_by=seen_by) if ends_of else {}
+        own["line"] = own["period_to"].map({m: lines[d] for m, d in ends_of.items()}).astype(float)
         own["own_horizon"] = (own["period_to"] - own["as_of_month"]).astype(float)
         own["own_window"] = True
         parts.append(own.drop(columns=["period_to", "as_of_month"]))

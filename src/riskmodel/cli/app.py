@@ -1,0 +1,26 @@
+"""All verbs in one application."""
+
+from __future__ import annotations
+
+import typer
+
+from riskmodel.cli import county, demo, judge, learn, office
+
+app = typer.Typer(
+    name="riskmodel",
+    help="Return-to-poverty risk scores beside the official rules (返贫致贫风险评分).",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+app.command("demo")(demo.demo)
+app.command("simulate")(county.simulate)
+app.command("check")(county.check)
+app.add_typer(county.importers, name="import")
+app.command("rules")(judge.rules)
+app.command("features")(learn.features)
+app.command("train")(learn.train)
+app.command("compare")(learn.compare)
+app.command("score")(office.score)
+app.command("worklist")(office.worklist)
+app.command("report")(office.report)

@@ -1,0 +1,117 @@
+"""What every verb shares: exit codes, progress on stderr, summaries on stdout."""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import typer
+
+from riskmodel.errors import InputRefused, RiskmodelError
+from riskmodel.project import DEFAULT_STORE
+
+DONE, REFUSED, USAGE = 0, 1, 2
+
+JsonFlag = Annotated[bool, typer.Option("--json", help="Print a machine-readable summary on stdout.")]
+StoreOption = Annotated[Path, typer.Option("--store", help="MLflow's SQLite file (one for demo and verbs).")]
+DataArgument = Annotated[Path, typer.Argument(metavar="DATA", help="Folder of tables, or a DuckDB file.")]
+AsOfOption = Annotated[str, typer.Option("--as-of", metavar="DATE", help="The day that is spoken of.")]
+LangOption = Annotated[str, typer.Option("--lang", help="zh or en.")]
+SnapshotOption = Annotated[
+    str | None,
+    typer.Option("--snapshot-on", metavar="DATE", help="When undated household and member rows were taken."),
+]
+MaxRejected = Annotated[
+    float,
+    typer.Option("--max-rejected", min=0, max=1, help="Refuse a table when more than this is rejected."),
+]
+Pseudonymise = Annotated[
+    bool,
+    typer.Option("--pseudonymise", help="Key ids by HMAC (key in RISKMODEL_PSEUDONYM_KEY), drop names."),
+]
+STORE = DEFAULT_STORE
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def say(text: str) -> None:
+    """Tell progress, on stderr."""
+    typer.echo(text, err=True)
+
+
+def verb(function: F) -> F:
+    """Turn the errors that riskmodel raises on purpose into one message and the contract's exit code.
+
+    Anything else is a fault of ours: it is named in one line too (an office gains nothing from a
+    traceback), and RISKMODEL_DEBUG=1 shows the whole.
+    """
+
+    @functools.wraps(function)
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return function(*args, **kwargs)
+        except RiskmodelError as exc:
+            if os.environ.get("RISKMODEL_DEBUG"):
+                raise
+            say(f"riskmodel: {exc}")
+            raise typer.Exit(REFUSED if isinstance(exc, InputRefused) else USAGE) from exc
+        except (typer.Exit, typer.Abort, KeyboardInterrupt):
+            raise
+        except Exception as exc:
+            if os.environ.get("RISKMODEL_DEBUG"):
+                raise
+            say(f"riskmodel: a fault of ours: {type(exc).__name__}: {exc}; RISKMODEL_DEBUG=1 shows where")
+            raise typer.Exit(REFUSED) from exc
+
+    return wrapped  # type: ignore[return-value]
+
+
+def tell(summary: dict[str, Any], as_json: bool) -> None:
+    """Print a verb's summary on stdout: as JSON for machines, else a line a key."""
+    if as_json:
+        sys.stdout.write(json.dumps(summary, ensure_ascii=False, default=str) + "\n")
+        return
+    for key, value in summary.items():
+        if isinstance(value, list | dict):
+            value = json.dumps(value, ensure_ascii=False, default=str)
+        sys.stdout.write(f"{key}: {value}\n")
+
+
+def read_county(
+    data: Path,
+    *,
+    out: Path | None = None,
+    snapshot_on: str | None = None,
+    max_rejected: float = 0.05,
+    pseudonymise: bool = False,
+) -> Any:
+    """Read a county, say what was noticed, and write ``rejected.csv`` beside the output.
+
+    Parameters
+    ----------
+    data : Path
+    out : Path, optional
+        Folder of the verb's output.
+    snapshot_on, max_rejected, pseudonymise
+        As `riskmodel.county.read` takes them.
+
+    Returns
+    -------
+    County
+    """
+    from riskmodel import county as counties
+    from riskmodel.files import write_table
+
+    found = counties.read(data, max_rejected=max_rejected, pseudonymise=pseudonymise, snapshot_on=snapshot_on)
+    for note in found.notes:
+        say(f"note: {note}")
+    if len(found.rejected):
+        where = (out or Path()) / "rejected.csv"
+        write_table(found.rejected, where)
+        say(f"warning: {len(found.rejected)} rows rejected, kept whole in {where}")
+    return found

@@ -1,0 +1,117 @@
+"""Verbs of analysts and researchers: features, training, comparison."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from riskmodel.cli.common import (
+    STORE,
+    USAGE,
+    JsonFlag,
+    MaxRejected,
+    Pseudonymise,
+    SnapshotOption,
+    StoreOption,
+    read_county,
+    say,
+    tell,
+    verb,
+)
+
+
+@verb
+def features(
+    data: Annotated[Path | None, typer.Argument(metavar="DATA", help="Folder of tables, or DuckDB.")] = None,
+    feature_set: Annotated[str, typer.Option("--feature-set", metavar="ID")] = "household-v1",
+    as_of: Annotated[list[str] | None, typer.Option("--as-of", metavar="DATE", help="Repeatable.")] = None,
+    engine: Annotated[Literal["duckdb"], typer.Option("--engine")] = "duckdb",
+    out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help=".parquet, .csv, .xlsx")] = None,
+    describe: Annotated[bool, typer.Option("--describe", help="Print the data dictionary.")] = False,
+    max_rejected: MaxRejected = 0.05,
+    snapshot_on: SnapshotOption = None,
+    pseudonymise: Pseudonymise = False,
+    as_json: JsonFlag = False,
+) -> None:
+    """Build features, one row per household and as-of; or describe the set."""
+    from riskmodel import features as declared
+    from riskmodel.files import write_table
+
+    chosen = declared.load(feature_set)
+    if describe:
+        dictionary = declared.describe(chosen)
+        if out is not None:
+            write_table(dictionary, out, sheet="features")
+        elif as_json:
+            tell({"feature_set": chosen.id, "features": dictionary.to_dict("records")}, as_json)
+        else:
+            typer.echo(dictionary.to_csv(index=False, sep="\t"), nl=False)
+        return
+    if data is None or not as_of or out is None:
+        say("riskmodel features needs DATA, --as-of DATE and --out FILE; or --describe")
+        raise typer.Exit(USAGE)
+    county = read_county(
+        data,
+        out=out.parent,
+        snapshot_on=snapshot_on,
+        max_rejected=max_rejected,
+        pseudonymise=pseudonymise,
+    )
+    made = declared.build(county, chosen, as_of)
+    write_table(made, out, sheet="features")
+    summary = {"out": str(out), "rows": len(made), "features": len(chosen.names), "feature_set": chosen.id}
+    tell(summary, as_json)
+
+
+@verb
+def train(
+    experiment: Annotated[str, typer.Argument(metavar="EXPERIMENT.yaml", help="An id or a file.")],
+    data: Annotated[Path, typer.Option("--data", metavar="DATA")],
+    store: StoreOption = STORE,
+    max_rejected: MaxRejected = 0.05,
+    snapshot_on: SnapshotOption = None,
+    pseudonymise: Pseudonymise = False,
+    as_json: JsonFlag = False,
+) -> None:
+    """Run an experiment, log it to MLflow, and print its run id."""
+    from riskmodel import training
+    from riskmodel.experiment import load
+
+    exp = load(experiment)
+    county = read_county(
+        data,
+        out=store.parent,
+        snapshot_on=snapshot_on,
+        max_rejected=max_rejected,
+        pseudonymise=pseudonymise,
+    )
+    trained = training.train(exp, county, store, truth=training.read_truth(data), progress=say)
+    if not as_json:
+        say(trained.verdict["en"])
+    tell(trained.summary, as_json)
+
+
+@verb
+def compare(
+    runs: Annotated[list[str], typer.Argument(metavar="RUN...", help="Run ids.")],
+    store: StoreOption = STORE,
+    out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help=".parquet, .csv, .xlsx")] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Compare rules with models at the same number of visits, with intervals and tests."""
+    import pandas as pd
+
+    from riskmodel import training
+    from riskmodel.files import write_table
+
+    found = [training.read_comparison(run, store) for run in runs]
+    table = pd.concat([f.table.assign(run_id=f.run_id) for f in found], ignore_index=True)
+    if out is not None:
+        write_table(table, out, sheet="compare")
+    if as_json:
+        tell({"runs": [f.summary() for f in found]}, as_json)
+        return
+    for one in found:
+        typer.echo(one.text())

@@ -1,0 +1,101 @@
+"""Verbs of the county office: scores, the list of visits, the report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from riskmodel.cli.common import (
+    STORE,
+    AsOfOption,
+    DataArgument,
+    JsonFlag,
+    LangOption,
+    MaxRejected,
+    Pseudonymise,
+    SnapshotOption,
+    StoreOption,
+    read_county,
+    say,
+    tell,
+    verb,
+)
+
+
+@verb
+def score(
+    data: DataArgument,
+    model: Annotated[str, typer.Option("--model", metavar="NAME@ALIAS", help="Such as county@champion.")],
+    as_of: AsOfOption,
+    out: Annotated[Path, typer.Option("--out", metavar="FILE", help=".parquet, .csv or .xlsx")],
+    lang: LangOption = "zh",
+    store: StoreOption = STORE,
+    max_rejected: MaxRejected = 0.05,
+    snapshot_on: SnapshotOption = None,
+    pseudonymise: Pseudonymise = False,
+    as_json: JsonFlag = False,
+) -> None:
+    """Score every household with a registered model, its rule verdict beside it."""
+    from riskmodel import score as scoring
+    from riskmodel import tracking
+    from riskmodel.asof import to_date
+    from riskmodel.files import write_table
+
+    to_date(as_of)
+    loaded = tracking.load_model(model, store)
+    county = read_county(
+        data,
+        out=out.parent,
+        snapshot_on=snapshot_on,
+        max_rejected=max_rejected,
+        pseudonymise=pseudonymise,
+    )
+    say(f"scoring with {loaded.name} version {loaded.version} ({loaded.kind})")
+    scores = scoring.score(county, loaded, as_of, lang)
+    write_table(scores, out, sheet="scores")
+    summary = scoring.log(scores, loaded, store)
+    tell({"out": str(out), **summary}, as_json)
+
+
+@verb
+def worklist(
+    scores: Annotated[Path, typer.Argument(metavar="SCORES", help="What `riskmodel score` wrote.")],
+    visits: Annotated[int, typer.Option("--visits", min=1, help="How many can be visited.")],
+    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="list.xlsx")] = Path("out/list.xlsx"),
+    data: Annotated[Path | None, typer.Option("--data", metavar="DATA", help="Histories, visits.")] = None,
+    random_share: Annotated[float, typer.Option("--random-share", min=0, max=1)] = 0.05,
+    by: Annotated[
+        Literal["township", "village"] | None, typer.Option("--by", help="A sheet for each.")
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Of the random share.")] = 0,
+    lang: LangOption = "zh",
+    as_json: JsonFlag = False,
+) -> None:
+    """List whom to check, in order, and why: a workbook for the office."""
+    from riskmodel import worklist as lists
+    from riskmodel.files import read_table
+
+    county = read_county(data, out=out.parent) if data else None
+    made = lists.build(
+        read_table(scores), visits=visits, random_share=random_share, by=by, county=county, seed=seed
+    )
+    lists.write_xlsx(made, out, lang)
+    tell({"out": str(out), **made.totals}, as_json)
+
+
+@verb
+def report(
+    run: Annotated[str, typer.Argument(metavar="RUN", help="A run id, as `riskmodel train` prints it.")],
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder to write to.")],
+    scores: Annotated[Path | None, typer.Option("--scores", metavar="FILE", help="The list to show.")] = None,
+    store: StoreOption = STORE,
+    as_json: JsonFlag = False,
+) -> None:
+    """Write a run's report: one self-contained HTML page, zh and en."""
+    from riskmodel import report as reports
+    from riskmodel.files import read_table
+
+    page = reports.write_run(run, out, store=store, scores=read_table(scores) if scores else None)
+    tell({"out": str(page)}, as_json)

@@ -1,0 +1,180 @@
+"""Writing results: atomic, the same bytes for the same content, safe to open in a spreadsheet."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from riskmodel.errors import UsageError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+ENDINGS = (".parquet", ".csv", ".xlsx")
+# A spreadsheet takes a text cell that begins with one of these for a formula.
+_FORMULA = ("=", "+", "-", "@")
+# Fixed, so that a workbook's bytes depend on its content alone.
+_CREATED = dt.datetime(2020, 1, 1)
+
+
+@contextlib.contextmanager
+def atomic(path: str | Path) -> Iterator[Path]:
+    """Give a temporary path beside the target that becomes the target when the body ends well.
+
+    Parameters
+    ----------
+    path : str or Path
+
+    Yields
+    ------
+    Path
+
+    Raises
+    ------
+    UsageError
+        If the folder cannot be written to.
+    """
+    target = Path(path)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=".", suffix=target.suffix, dir=target.parent)
+    except OSError as exc:
+        raise UsageError(f"{target}: cannot be written: {exc.strerror or exc}") from exc
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        mask = os.umask(0)
+        os.umask(mask)
+        temporary.chmod(0o666 & ~mask)
+        temporary.replace(target)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_table(frame: pd.DataFrame, path: str | Path, sheet: str = "data") -> Path:
+    """Write a frame as Parquet, CSV or XLSX by the path's ending.
+
+    Parameters
+    ----------
+    frame : DataFrame
+    path : str or Path
+        Ending ``.parquet``, ``.csv`` (UTF-8 with BOM, which Excel opens rightly) or ``.xlsx``.
+    sheet : str
+        Sheet name in a workbook.
+
+    Returns
+    -------
+    Path
+
+    Raises
+    ------
+    UsageError
+        If the ending is another one, or the folder cannot be written to.
+    """
+    target = Path(path)
+    writers = {".parquet": _parquet, ".csv": _csv, ".xlsx": _xlsx}
+    if target.suffix.lower() not in writers:
+        raise UsageError(f"{target}: write to a name that ends in {', '.join(ENDINGS)}")
+    with atomic(target) as temporary:
+        writers[target.suffix.lower()](frame, temporary, sheet)
+    return target
+
+
+def read_table(path: str | Path) -> pd.DataFrame:
+    """Read what `write_table` wrote.
+
+    Parameters
+    ----------
+    path : str or Path
+
+    Returns
+    -------
+    DataFrame
+        ``household_id`` is text in every format.
+
+    Raises
+    ------
+    UsageError
+        If the file is missing, unreadable, or of another ending.
+    """
+    import pandas as pd
+
+    source = Path(path)
+    text = {"household_id": str, "village": str, "township": str, "model_version": str}
+    readers: dict[str, Any] = {
+        ".parquet": pd.read_parquet,
+        ".csv": lambda p: pd.read_csv(p, dtype=text, encoding="utf-8-sig"),
+        ".xlsx": lambda p: pd.read_excel(p, dtype=text),
+    }
+    if source.suffix.lower() not in readers:
+        raise UsageError(f"{source}: read a file that ends in {', '.join(ENDINGS)}")
+    try:
+        return readers[source.suffix.lower()](source)
+    except (OSError, ValueError) as exc:
+        raise UsageError(f"{source}: cannot be read: {exc}") from exc
+
+
+def write_text(text: str, path: str | Path) -> Path:
+    """Write UTF-8 text; raises as `atomic`."""
+    with atomic(path) as temporary:
+        temporary.write_text(text, encoding="utf-8", newline="\n")
+    return Path(path)
+
+
+def write_json(content: Any, path: str | Path) -> Path:
+    """Write JSON with readable Chinese; raises as `atomic`."""
+    return write_text(json.dumps(content, ensure_ascii=False, indent=2, default=str) + "\n", path)
+
+
+def _parquet(frame: pd.DataFrame, path: Path, sheet: str) -> None:
+    frame.to_parquet(path, index=False)
+
+
+def _csv(frame: pd.DataFrame, path: Path, sheet: str) -> None:
+    safe = frame.copy()
+    for column in safe.select_dtypes(include=["object", "str"]):
+        safe[column] = safe[column].map(_neutral)
+    safe.to_csv(path, index=False, encoding="utf-8-sig", lineterminator="\n")
+
+
+def _neutral(value: Any) -> Any:
+    """Put an apostrophe before text that a spreadsheet would take for a formula."""
+    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
+
+
+def _xlsx(frame: pd.DataFrame, path: Path, sheet: str) -> None:
+    import xlsxwriter
+
+    options = {"strings_to_formulas": False, "strings_to_urls": False, "remove_timezone": True}
+    with xlsxwriter.Workbook(str(path), options) as book:
+        book.set_properties({"created": _CREATED})
+        page = book.add_worksheet(sheet)
+        bold = book.add_format({"bold": True})
+        for j, name in enumerate(frame.columns):
+            page.write_string(0, j, str(name), bold)
+            for i, value in enumerate(frame[name], start=1):
+                _cell(page, i, j, value)
+        page.freeze_panes(1, 0)
+
+
+def _cell(page: Any, i: int, j: int, value: Any) -> None:
+    import numpy as np
+    import pandas as pd
+
+    if value is None or value is pd.NA or value is pd.NaT or value != value:
+        return
+    if isinstance(value, bool | np.bool_):
+        page.write_boolean(i, j, bool(value))
+    elif isinstance(value, int | float | np.integer | np.floating) and np.isfinite(value):
+        page.write_number(i, j, float(value))
+    elif isinstance(value, dt.date):
+        page.write_string(i, j, value.isoformat()[:10])
+    else:
+        page.write_string(i, j, str(value))

@@ -1,0 +1,188 @@
+"""Scores of a month: every household's probability beside its rule verdict, with reasons."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from riskmodel import asof, explain, features, rules, tracking
+from riskmodel.asof import DateLike
+from riskmodel.county.county import County
+from riskmodel.errors import UsageError
+from riskmodel.experiment.run import inputs
+from riskmodel.tracking import LoadedModel
+
+FORMAT = 1
+REASONS = 3
+COLUMNS = [
+    "household_id",
+    "township",
+    "village",
+    "as_of",
+    "horizon_months",
+    "probability",
+    "probability_low",
+    "probability_high",
+    "rank",
+    "tier",
+    "model",
+    "model_version",
+    "run_id",
+    "feature_set",
+    "data_fingerprint",
+    "ruleset",
+    "pcni",
+    "line",
+    "gap",
+    "rule_category",
+    "rule_conditions",
+    *[f"{part}_{i}" for part in ("cause", "contribution", "reason") for i in range(1, REASONS + 1)],
+]
+MORE_COLUMNS = ["flagged", "registration", "persons", "income_reason", "score", "log_odds_base", "format"]
+
+
+def score(county: County, loaded: LoadedModel, as_of: DateLike, lang: str = "zh") -> pd.DataFrame:
+    """Score every household known at as-of.
+
+    The same known data, model and as-of give the same frame, byte for byte once written.
+
+    Parameters
+    ----------
+    county : County
+    loaded : LoadedModel
+        From `riskmodel.tracking.load_model`.
+    as_of : date or ISO text
+    lang : {"zh", "en"}
+        Of causes and reasons.
+
+    Returns
+    -------
+    DataFrame
+        One row a household, ranked: the contract's ``COLUMNS``, then ``MORE_COLUMNS``. Probabilities are
+        chances of the trained event within ``horizon_months`` under current support; ``contribution_i``
+        are log-odds; money is in yuan.
+
+    Raises
+    ------
+    UsageError
+        If no household is known at as-of.
+
+    References
+    ----------
+    Data contract, "Scores, one row per household and as-of".
+    """
+    day = asof.to_date(as_of)
+    chosen = loaded.feature_set
+    verdicts = rules.evaluate(county, loaded.ruleset, day, params=dict(loaded.card["params"]))
+    if verdicts.empty:
+        raise UsageError(
+            f"no household is known at {day}: give a later --as-of (data to {county.data_through})"
+        )
+    X = features.build(county, chosen, day).set_index("household_id").loc[verdicts["household_id"]]
+    X = X[chosen.names].reset_index(drop=True)
+    given = inputs(loaded.kind, pd.concat([verdicts, X], axis=1), chosen.names)
+    interval = loaded.model.predict_interval(given)
+    out = pd.DataFrame(
+        {
+            "household_id": verdicts["household_id"],
+            "township": verdicts["township"],
+            "village": verdicts["village"],
+            "as_of": day.isoformat(),
+            "horizon_months": int(loaded.card["horizon_months"]),
+            "probability": loaded.model.predict_proba(given)[:, 1],
+            "probability_low": interval[:, 0],
+            "probability_high": interval[:, 1],
+            "score": loaded.model.margin(given),
+            "model": loaded.name,
+            "model_version": loaded.version,
+            "run_id": loaded.run_id,
+            "feature_set": chosen.id,
+            "data_fingerprint": asof.fingerprint(county, day),
+            "ruleset": loaded.ruleset.id,
+            "rule_category": verdicts["category"],
+            "rule_conditions": verdicts["conditions"],
+            "format": FORMAT,
+        }
+    )
+    for name in ("pcni", "line", "gap", "flagged", "registration", "persons", "income_reason"):
+        out[name] = verdicts[name]
+    out["tier"] = _tier(out["probability"])
+    out = pd.concat([out, _why(loaded, given, X, verdicts, lang)], axis=1)
+    out = out.sort_values(["probability", "household_id"], ascending=[False, True], ignore_index=True)
+    out["rank"] = np.arange(1, len(out) + 1)
+    return out[[*COLUMNS, *MORE_COLUMNS]]
+
+
+def log(scores: pd.DataFrame, loaded: LoadedModel, store: str | Path) -> dict[str, Any]:
+    """Log a scoring run: which model, data and rules, and how the scores lie; no household in it.
+
+    Parameters
+    ----------
+    scores : DataFrame
+        From `score`.
+    loaded : LoadedModel
+    store : str or Path
+
+    Returns
+    -------
+    dict
+        ``scoring_run_id``, ``households``, ``flagged``, ``unknown_income``, ``expected`` (sum of
+        probabilities), ``model``, ``model_version``, ``data_fingerprint``, ``as_of``.
+    """
+    first = scores.iloc[0]
+    facts = {
+        name: str(first[name])
+        for name in (
+            "as_of",
+            "model",
+            "model_version",
+            "run_id",
+            "feature_set",
+            "ruleset",
+            "data_fingerprint",
+        )
+    }
+    counts = {
+        "households": len(scores),
+        "flagged": int(scores["flagged"].sum()),
+        "unknown_income": int(scores["pcni"].isna().sum()),
+        "expected": float(scores["probability"].sum()),
+    }
+    edges = np.linspace(0, 1, 21)
+    held, _ = np.histogram(scores["probability"], bins=edges)
+    with tracking.start(f"{loaded.name}-scores", store, f"{loaded.name} {first['as_of']}") as run:
+        run.params(facts)
+        run.metrics({k: float(v) for k, v in counts.items()})
+        run.document({"edges": edges.tolist(), "households": held.tolist()}, "score_histogram.json")
+    return {"scoring_run_id": run.run_id, **counts, **facts}
+
+
+def _tier(probability: pd.Series) -> pd.Series:
+    """Colour by probability alone, at the thresholds that ``cards-2023`` assumes."""
+    values = rules.load("cards-2023").values()
+    red, yellow = float(values["red_probability"]), float(values["yellow_probability"])
+    shade = np.select([probability >= red, probability >= yellow], ["red", "yellow"], "blue")
+    return pd.Series(shade, probability.index)
+
+
+def _why(
+    loaded: LoadedModel, given: pd.DataFrame, X: pd.DataFrame, verdicts: pd.DataFrame, lang: str
+) -> pd.DataFrame:
+    """Return causes, contributions and sentences; empty where the model is not an explained one."""
+    centre: Mapping[str, Any] | None = loaded.card.get("reference")
+    if centre is None:
+        empty = {f"cause_{i}": "" for i in range(1, REASONS + 1)}
+        empty |= {f"reason_{i}": "" for i in range(1, REASONS + 1)}
+        out = pd.DataFrame(empty, index=X.index)
+        nothing = {f"contribution_{i}": np.nan for i in range(1, REASONS + 1)}
+        return out.assign(**nothing, log_odds_base=np.nan)
+    parts, base = explain.contributions(loaded.model, given)
+    mean = pd.Series(centre["centre"], index=centre["columns"])[parts.columns]
+    told = explain.reasons(
+        parts - mean, X[parts.columns], features.describe(loaded.feature_set), verdicts, lang, REASONS
+    )
+    return told.assign(log_odds_base=base + float(mean.sum()))
