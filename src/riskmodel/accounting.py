@@ -37,8 +37,9 @@ KEY = ("household_id", "as_of")
 class Period(Spec):
     """Which months are accounted.
 
-    ``calendar_year`` takes the calendar year before as-of, divided by the members present at as-of in
-    every year (causes-2020); otherwise the last ``months`` completed months.
+    ``calendar_year`` takes the calendar year before as-of, divided by the members present at as-of
+    (causes-2020), and the years before it by those 12 and 24 months earlier, as everywhere; otherwise the
+    last ``months`` completed months.
     """
 
     months: int = Field(default=12, ge=1, le=24)
@@ -292,7 +293,7 @@ def _persons(county: County, when: tuple[Moment, ...], base: ir.Table, period: P
     length = t.period_to - t.period_from + 1
     present = {}
     for k, prefix in enumerate(PREFIX):
-        back = ibis.interval(months=0 if period.calendar_year else k * period.months)
+        back = ibis.interval(months=k * (12 if period.calendar_year else period.months))
         on = (t.as_of - back).cast("date")
         first_after = t.period_to - length * k + 1
         end = ibis.date(
