@@ -129,7 +129,7 @@ def _membership(op: ast.cmpop, left: Any, right: Any) -> Any:
     if not isinstance(right, list | tuple):
         raise ExpressionError("the right side of 'in' must be a list of codes")
     inside = left.isin(list(right))
-    return ~inside if isinstance(op, ast.NotIn) else inside
+    return inside == ibis.literal(False) if isinstance(op, ast.NotIn) else inside
 
 
 def _pair(op: ast.cmpop, left: Any, right: Any) -> Any:
@@ -151,7 +151,8 @@ def _bool_op(node: ast.BoolOp, scope: Scope) -> Any:
 
 def _unary(node: ast.UnaryOp, scope: Scope) -> Any:
     if isinstance(node.op, ast.Not):
-        return ~boolean(node.operand, scope)
+        # Not "~": ibis 12 writes (~x).isnull() as NOT (x) IS NULL, which SQL reads as NOT (x IS NULL).
+        return boolean(node.operand, scope) == ibis.literal(False)
     return -build(node.operand, scope)
 
 
@@ -211,7 +212,7 @@ def _each_supported(node: ast.Call, scope: Scope) -> ir.BooleanValue:
     for cause in codes("risk_events", "cause"):
         passing, _, _ = scope.tests[supported_by(cause)]
         missing = missing | (listed.contains(f";{cause};") & (passing == 0))
-    return ibis.ifelse(named.nullif("").isnull(), ibis.null("boolean"), ~missing)
+    return ibis.ifelse(named.nullif("").isnull(), ibis.null("boolean"), missing == ibis.literal(False))
 
 
 def _rows(node: ast.Call, scope: Scope) -> tuple[ir.Value, ir.Value, ir.Value]:
