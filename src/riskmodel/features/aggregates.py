@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 MONTHLY = ("income", "spending")
 EVENTS = ("risk_events", "monitoring", "support", "visits")
-SOURCES = ("accounting", *MONTHLY, "members", *EVENTS, "assets", "features", "neighbours")
+OBSERVED = ("accounts", "indicators")
+SOURCES = ("accounting", *MONTHLY, "members", *EVENTS, "assets", *OBSERVED, "features", "neighbours")
 PLACES = ("village", "township")
 
 # Column whose codes a source may be declared `over`.
@@ -69,25 +70,28 @@ _ALL = (
     Aggregate("years_since", ("accounting",), ("column",), "calendar years since the year in the column"),
     Aggregate("months_since", ("accounting",), ("column",), "months since the month in the column"),
     Aggregate("sum", (*MONTHLY, "risk_events", "support"), ("window",), "sum over the window"),
-    Aggregate("mean", (*MONTHLY, "members"), (), "mean per month of the window (members: per member)"),
+    Aggregate("last", OBSERVED, ("column",), "last known value; with a lag, so many known values before it"),
+    Aggregate("mean", (*MONTHLY, "members", *OBSERVED), (),
+              "mean per month of the window (members: per member; observations: per known value)"),
     Aggregate("std", MONTHLY, ("over", "window"), f"standard deviation of the monthly sums, {EMPTY_MONTHS}"),
     Aggregate("cv", MONTHLY, ("over", "window"), "standard deviation over mean; null where not positive"),
-    Aggregate("max", (*MONTHLY, "members"), (), "largest monthly sum (members: value)"),
-    Aggregate("min", (*MONTHLY, "members"), (), f"smallest monthly sum, {EMPTY_MONTHS} (members: value)"),
+    Aggregate("max", (*MONTHLY, "members", *OBSERVED), (), "largest monthly sum (elsewhere: value)"),
+    Aggregate("min", (*MONTHLY, "members", *OBSERVED), (),
+              f"smallest monthly sum, {EMPTY_MONTHS} (elsewhere: value)"),
     Aggregate("slope", MONTHLY, ("over", "window"), f"least-squares slope per month, {EMPTY_MONTHS}"),
     Aggregate("months_with", MONTHLY, ("over", "window"), "months with an amount above 0"),
     Aggregate("months_without", MONTHLY, ("over", "window"), "months without an amount above 0"),
-    Aggregate("recency", (*MONTHLY, *EVENTS), ("over",),
-              "months since the last event or amount above 0; the window's length where no amount"),
+    Aggregate("recency", (*MONTHLY, *EVENTS, *OBSERVED), (),
+              "months since the last event, value or amount above 0; the window's length where no amount"),
     Aggregate("nunique", (*MONTHLY, *EVENTS, "assets"), (), "different codes seen (amounts: above 0)"),
-    Aggregate("count", (*EVENTS, "members"), (), "number of rows (members: of members)"),
+    Aggregate("count", (*EVENTS, "members", *OBSERVED), (), "number of rows (members: of members)"),
     Aggregate("any", (*EVENTS, "members", "assets"), (), "1 where there is any, else 0"),
     Aggregate("none", ("members",), ("where",), "1 where no member is so, else 0"),
     Aggregate("active", ("support",), ("over", "window"),
               "measures not ended (without an end date: begun within the window)"),
     Aggregate("ratio", ("features",), ("of",), "first over second; null where the second is not positive", 2),
     Aggregate("difference", ("features",), ("of",), "first minus second", 2),
-    Aggregate("growth", ("features",), ("of",), "first over second, minus 1; null where it is not positive", 2),
+    Aggregate("growth", ("features",), ("of",), "first over second, minus 1; null where not positive", 2),
     Aggregate("log", ("features",), ("of",), "sign(x) * ln(1 + |x|)", 1),
     Aggregate("add", ("features",), ("of",), "sum of the parts; null where one is"),
     Aggregate("per_head", ("features",), ("of",), "divided by the members present; null without members", 1),
@@ -106,7 +110,7 @@ MISSING = {
     "as_accounting": ("accounting",),
     "zero_if_table_present": ("spending", *EVENTS, "assets"),
     "null_if_no_income": ("income",),
-    "null_if_none": EVENTS,
+    "null_if_none": (*EVENTS, *OBSERVED),
     "null_if_unknown": ("members",),
     "null_if_input_null": ("features",),
     "never": ("features",),

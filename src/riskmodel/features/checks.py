@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from riskmodel.county.schema import canonical_schema, codes
 from riskmodel.errors import SpecError
-from riskmodel.features.aggregates import AGGREGATES, EVENTS, MISSING, MONTHLY, SOURCES
+from riskmodel.features.aggregates import AGGREGATES, EVENTS, MISSING, MONTHLY, OBSERVED, SOURCES
 
 if TYPE_CHECKING:
     from riskmodel.features.declared import Feature
@@ -63,10 +63,11 @@ def _one_of(value: str, allowed: Sequence[str], key: str, f: Feature, where: str
 def _check_window(f: Feature, where: str) -> None:
     if f.source in MONTHLY and not f.window:
         raise SpecError(f"{where}: window: a monthly source needs a window in months (feature {f.id})")
-    if f.window and f.source not in (*MONTHLY, *EVENTS, "features"):
+    if f.window and f.source not in (*MONTHLY, *EVENTS, *OBSERVED, "features"):
         raise SpecError(f"{where}: window: {f.source} has no window; leave it out (feature {f.id})")
-    if f.lag and f.source not in MONTHLY:
-        raise SpecError(f"{where}: lag: only monthly sources ({', '.join(MONTHLY)}) can lag (feature {f.id})")
+    if f.lag and f.source not in (*MONTHLY, *OBSERVED):
+        able = ", ".join((*MONTHLY, *OBSERVED))
+        raise SpecError(f"{where}: lag: only {able} can lag (feature {f.id})")
     if f.aggregate in ("std", "cv", "slope") and (f.window or 0) < 3:
         raise SpecError(f"{where}: window: {f.aggregate} needs at least 3 months (feature {f.id})")
 

@@ -2,7 +2,7 @@
 
 Raw rows are summed once to household × code × month; that small table meets the as-of dates through a
 calendar of (month, as-of) pairs, is grouped by household, as-of and code with every window beside the
-others, and pivoted last. Sums are decimals throughout (monthly sums are rounded to the fen, 0.01 yuan), so
+others, and pivoted last. Sums are decimals throughout (of amounts rounded to the fen, 0.01 yuan), so
 nothing depends on the order of rows or on threads.
 """
 
@@ -144,7 +144,7 @@ def _single_months(t: ir.Table, name: str, wanted: list[str]) -> ir.Table:
     code = t[CODE[name]]
     for other, same in SAME_AS.items():
         code = ibis.ifelse(code == other, same, code)
-    t = t.mutate(code=code, month=t.month_to)
+    t = t.mutate(code=code, month=t.month_to, amount=t.amount.cast("decimal(18,2)"))
     return t if name == "income" else t.filter(t.code.isin(wanted))
 
 
@@ -188,7 +188,8 @@ def _total(terms: Iterable[ir.IntegerValue]) -> ir.IntegerValue:
     return reduce(lambda a, b: a + b, terms)
 
 
-# Aggregates of one household, as-of and code over one window: what each declared aggregate is made of.
+# What each declared aggregate is made of, per household, as-of, code and window: sums of y, y² and y·age,
+# largest and smallest y, months with a row (n) and with y above 0 (p), the age of the last of those (r).
 _COMPONENTS: dict[str, tuple[str, ...]] = {
     "sum": ("s",), "mean": ("s",), "std": ("s", "q"), "cv": ("s", "q"), "slope": ("s", "w"),
     "max": ("hi", "n"), "min": ("lo", "n"), "recency": ("r",),
@@ -197,30 +198,43 @@ _COMPONENTS: dict[str, tuple[str, ...]] = {
 
 
 def _by_code(panel: ir.Table, features: Sequence[Feature], years: int) -> ir.Table:
-    t = panel.mutate(y2=panel.y * panel.y, ya=panel.y * panel.age)
+    """Aggregate every window of every code: first the spans between the windows' ends, then windows of them."""
+    ends = {0, *(YEAR * k for k in range(years + 1))}
+    ends |= {edge for f in features for edge in (f.lag, f.lag + (f.window or 0))}
+    edges = sorted(ends)
+    parts = sorted({part for f in features for part in _COMPONENTS[f.aggregate]} | {"n"})
+    span = ibis.cases(*((panel.age < end, i) for i, end in enumerate(edges[1:])), else_=len(edges))
+    t = panel.mutate(span=span.cast("int8"))
+    t = t.group_by([*KEY, "code", "span"]).agg(**{part: _of_span(part, t) for part in parts})
     out: dict[str, ir.Value] = {}
     for f in features:
-        start, stop = f.lag, f.lag + (f.window or 0)
-        inside = t.age.between(start, stop - 1) if start else t.age < stop
+        first, last = edges.index(f.lag), edges.index(f.lag + (f.window or 0)) - 1
+        inside = t.span.between(first, last) if first else t.span <= last
         for part in _COMPONENTS[f.aggregate]:
-            out.setdefault(_part(part, f), _component(part, t, inside))
+            none = 0 if part in ("n", "p") else None
+            out.setdefault(_part(part, f), _of_window(part, ibis.ifelse(inside, t[part], none)))
     for year in range(years):
-        out[f"year_{year}"] = ibis.ifelse(t.age.between(YEAR * year, YEAR * year + YEAR - 1), 1, None).count()
+        first, last = edges.index(YEAR * year), edges.index(YEAR * year + YEAR) - 1
+        out[f"year_{year}"] = ibis.ifelse(t.span.between(first, last), t.n, 0).sum()
     return t.group_by([*KEY, "code"]).agg(**out)
 
 
-def _component(part: str, t: ir.Table, inside: ir.BooleanValue) -> ir.Value:
-    # CASE inside the aggregate, not FILTER: one pass for all windows.
+def _of_span(part: str, t: ir.Table) -> ir.Value:
     if part in ("hi", "lo"):
-        y = ibis.ifelse(inside, t.y, None)
-        return y.max() if part == "hi" else y.min()
+        return t.y.max() if part == "hi" else t.y.min()
     if part == "n":
-        return ibis.ifelse(inside, 1, None).count()
+        return t.y.count()
     if part == "p":
-        return ibis.ifelse(inside & (t.y > 0), 1, None).count()
+        return ibis.ifelse(t.y > 0, 1, None).count()
     if part == "r":
-        return ibis.ifelse(inside & (t.y > 0), t.age, None).min()
-    return ibis.ifelse(inside, t[{"s": "y", "q": "y2", "w": "ya"}[part]], None).sum()
+        return ibis.ifelse(t.y > 0, t.age, None).min()
+    return {"s": t.y, "q": t.y * t.y, "w": t.y * t.age}[part].sum()
+
+
+def _of_window(part: str, spans: ir.Value) -> ir.Value:
+    if part in ("lo", "r"):
+        return spans.min()
+    return spans.max() if part == "hi" else spans.sum()
 
 
 def _part(part: str, f: Feature) -> str:

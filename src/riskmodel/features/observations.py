@@ -1,0 +1,184 @@
+"""Features of observations: a household's earlier accounts, and figures kept in ``indicators``.
+
+An observation is a day with a figure: the end of a month in which the household has a known income (source
+``accounts``: every quantity of `riskmodel.accounting`, its ``line_ratio`` to the line of that time, and
+``below``, 1 where it was below that line), or the date of an indicator. Surveys that come back now and then,
+and offices that look once a year, have observations rather than months; ``lag`` counts them back, and
+``window`` says how many months back they may lie.
+
+An account is taken as it was known at its own end, an indicator as it is known at as-of.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import ibis
+import ibis.expr.types as ir
+import pandas as pd
+
+from riskmodel import accounting, asof
+from riskmodel.accounting import Period
+from riskmodel.asof import Moment
+from riskmodel.county.county import County
+from riskmodel.errors import SpecError
+from riskmodel.features.conditions import holds
+from riskmodel.features.declared import Feature, FeatureSet
+from riskmodel.features.lines import line_of
+from riskmodel.rules.expression import DECIMALS
+
+KEY = ["household_id", "as_of"]
+RATIO, BELOW = "line_ratio", "below"
+
+
+def indicators(county: County, features: Sequence[Feature], when: tuple[Moment, ...]) -> ir.Table:
+    """Return the features of items of ``indicators``.
+
+    Parameters
+    ----------
+    county : County
+    features : sequence of Feature
+        ``column`` is the item.
+    when : tuple of Moment
+
+    Returns
+    -------
+    ibis.Table
+        One row per ``household_id, as_of`` with any such item in reach; one float column per feature.
+    """
+    items = sorted({str(f.column) for f in features})
+    corrected = county.facts.get("corrected.indicators", False)
+    # A corrected row holds from one moment to another, so then every moment has rows of its own.
+    t = asof.known(county, "indicators", when) if corrected else county.table("indicators")
+    by = [*(KEY if corrected else ["household_id"]), "date", "known_on"]
+    t = t.filter(t["item"].isin(items))
+    wide = t.group_by(by).agg(
+        **{_column(i): ibis.ifelse(t["item"] == item, t.value, None).max() for i, item in enumerate(items)}
+    )
+    names = {item: _column(i) for i, item in enumerate(items)}
+    return _features(wide, features, names, when)
+
+
+def accounts(
+    county: County, feature_set: FeatureSet, features: Sequence[Feature], when: tuple[Moment, ...]
+) -> ir.Table:
+    """Return the features of accounts at the end of every month with income, this one and earlier ones.
+
+    Parameters
+    ----------
+    county : County
+    feature_set : FeatureSet
+        Gives the period and the line.
+    features : sequence of Feature
+        ``column`` is a quantity of `riskmodel.accounting.build`, ``line_ratio`` or ``below``.
+    when : tuple of Moment
+
+    Returns
+    -------
+    ibis.Table
+        One row per ``household_id, as_of`` with a known income in reach; one float column per feature.
+
+    Raises
+    ------
+    SpecError
+        If a column is no quantity of the accounting.
+    """
+    t = accounting.build(county, _ends(county, features, when), Period(months=feature_set.period_months))
+    line = line_of(feature_set, t)
+    t = t.left_join(line, "as_of", rname="{name}_line").filter(t.pcni.notnull())
+    t = t.mutate(
+        **{
+            RATIO: t.pcni / t.line.nullif(0),
+            BELOW: (t.pcni.round(DECIMALS) < t.line.round(DECIMALS)).cast("int32"),
+        }
+    )
+    columns = sorted({str(f.column) for f in features})
+    for column in columns:
+        if column not in t.columns or not (t[column].type().is_numeric() or t[column].type().is_boolean()):
+            raise SpecError(
+                f"feature on accounts: column: {column!r} is no number of the accounting; there are: "
+                f"{', '.join(c for c in t.columns if t[c].type().is_numeric())}"
+            )
+    values = {_column(i): _number(t[column]) for i, column in enumerate(columns)}
+    wide = t.select("household_id", date=t.as_of, known_on=t.known_by, **values)
+    return _features(wide, features, {column: _column(i) for i, column in enumerate(columns)}, when)
+
+
+def _ends(county: County, features: Sequence[Feature], when: tuple[Moment, ...]) -> tuple[Moment, ...]:
+    """Return the ends of the months with income that any feature can reach."""
+    t = county.table("income").select("month_to").distinct().to_pandas()["month_to"]
+    last = max(asof.last_complete_month(m.as_of) for m in when)
+    windows = [f.window for f in features]
+    reach = None if None in windows else max(w for w in windows if w is not None)
+    first = 0 if reach is None else min(asof.last_complete_month(m.as_of) for m in when) - reach + 1
+    return asof.moments(asof.month_end(int(m)) for m in t if first <= m <= last)
+
+
+def _number(value: ir.Value) -> ir.FloatingValue:
+    return (value.cast("int32") if value.type().is_boolean() else value).cast("float64")
+
+
+def _column(i: int) -> str:
+    return f"v{i}"
+
+
+def _features(
+    wide: ir.Table, features: Sequence[Feature], names: dict[str, str], when: tuple[Moment, ...]
+) -> ir.Table:
+    """Aggregate ``household_id, [as_of,] date, known_on, v0, v1, …`` to one row per household and as-of."""
+    t = _seen(wide, features, when)
+    lagged = sorted({names[str(f.column)] for f in features if f.lag})
+    t = t.mutate(**{f"back_{c}": _back(t, c) for c in lagged})
+    return t.group_by(KEY).agg(**{f.id: _aggregate(f, t, names[str(f.column)]) for f in features})
+
+
+def _seen(wide: ir.Table, features: Sequence[Feature], when: tuple[Moment, ...]) -> ir.Table:
+    """Attach the as-of dates at which each observation is known and in reach, and ``order`` in time."""
+    windows = sorted({f.window for f in features if f.window})
+    rows = [
+        {"as_of": m.as_of, "known_by": m.known_by}
+        | {f"ago{w}": asof.window_end(m.as_of, -w) for w in windows}
+        for m in when
+    ]
+    columns = ["as_of", "known_by", *(f"ago{w}" for w in windows)]
+    days = ibis.memtable(pd.DataFrame(rows), schema=ibis.schema(dict.fromkeys(columns, "date")))
+    own = "as_of" in wide.columns
+    t = wide.inner_join(days, "as_of") if own else wide.cross_join(days)
+    t = t.filter((t.date <= t.as_of) & (t.known_on <= t.known_by))
+    if all(f.window for f in features):
+        t = t.filter(t.date > t[f"ago{windows[-1]}"])
+    day = 86400
+    # Of two rows of one day the later recorded one is the later one.
+    order = (t.date.epoch_seconds() // day) * 100_000 + t.known_on.epoch_seconds() // day
+    return t.mutate(
+        order=order.cast("int64"),
+        month=(t.date.year() * 12 + t.date.month() - 1).cast("int32"),
+        as_of_month=(t.as_of.year() * 12 + t.as_of.month() - 1).cast("int32"),
+    )
+
+
+def _back(t: ir.Table, column: str) -> ir.Value:
+    """Return how many known values of a column lie between a row and as-of."""
+    return ibis.row_number().over(group_by=[*KEY, t[column].isnull()], order_by=ibis.desc("order"))
+
+
+def _aggregate(f: Feature, t: ir.Table, column: str) -> ir.Value:
+    value = t[column]
+    inside = value.notnull()
+    if f.window:
+        inside = inside & (t.date > t[f"ago{f.window}"])
+    if f.where:
+        inside = inside & holds(t.mutate(value=value), f.where)
+    if f.aggregate == "last":
+        if f.lag:
+            return ibis.ifelse(inside & (t[f"back_{column}"] == f.lag), value, None).max().cast("float64")
+        return value.argmax(t["order"], where=inside).cast("float64")
+    if f.aggregate == "recency":
+        return (t.as_of_month.max() - ibis.ifelse(inside, t.month, None).max()).cast("float64")
+    if f.aggregate == "count":
+        return inside.cast("int32").sum().cast("float64")
+    kept = ibis.ifelse(inside, value, None)
+    # Rounded to 9 decimals and summed as decimals: a mean must not depend on the order of rows.
+    exact = kept.cast("decimal(38,9)")
+    ways = {"mean": exact.mean(), "max": kept.max(), "min": kept.min()}
+    return ways[f.aggregate].cast("float64")
