@@ -300,5 +300,5 @@ def _sum_of_hashes(county: County, rows: ibis.Table) -> str:
     sql = county.con.compile(rows)
     total = county.con.raw_sql(
         f"SELECT count(*), sum(md5_number_lower(h)::HUGEINT), sum(md5_number_upper(h)::HUGEINT) FROM ({sql})"
-    ).fetchone()
+    ).fetchall()[0]  # DuckDB refuses further work while a result is half read
     return "|".join(str(part) for part in total)
