@@ -81,3 +81,16 @@ def test_gaps_go_their_own_way_and_are_not_zero():
     p = model.predict_proba([[0.0], [1.0], [np.nan]])[:, 1]
     assert p[2] > 0.7
     assert p[:2].max() < 0.3
+
+
+def test_a_column_that_nobody_has_changes_nothing():
+    # No split can use it, so the margins are those of the model without it, wherever it turns up later.
+    rng = np.random.default_rng(4)
+    X = rng.normal(size=(600, 3))
+    y = (rng.random(600) < 1 / (1 + np.exp(1 - X[:, 0]))).astype(int)
+    empty = np.column_stack([X, np.full(600, np.nan)])
+    later = np.column_stack([X, np.ones(600)])
+    without = Boosting(random_state=0).fit(X, y).margin(X)
+    with_it = Boosting(random_state=0).fit(empty, y)
+    np.testing.assert_allclose(with_it.margin(empty), without)
+    np.testing.assert_allclose(with_it.margin(later), without)

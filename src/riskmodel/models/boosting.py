@@ -108,7 +108,7 @@ class Boosting(MarginClassifier):
         matrix, target = self._training(X, y)
         signs = self._signs(matrix.shape[1])
         self.n_trees_ = self._search(matrix, target, groups, signs) if self.early_stopping else self.max_trees
-        self.ensemble_ = self._ensemble(self.n_trees_, signs).fit(matrix, target)
+        self.ensemble_ = self._ensemble(self.n_trees_, signs).fit(_constant_where_unknown(matrix), target)
         return self
 
     def margin(self, X: Any) -> Array:
@@ -135,7 +135,8 @@ class Boosting(MarginClassifier):
             return self.max_trees
         trial = self._ensemble(self.max_trees, signs)
         trial.set_params(early_stopping=True, n_iter_no_change=self.patience, scoring="loss")
-        trial.fit(matrix[~held], target[~held], X_val=matrix[held], y_val=target[held])
+        rest = _constant_where_unknown(matrix[~held])
+        trial.fit(rest, target[~held], X_val=matrix[held], y_val=target[held])
         # validation_score_ starts with the score of no tree at all and holds minus the loss.
         return max(1, int(np.argmax(trial.validation_score_)))
 
@@ -168,3 +169,9 @@ class Boosting(MarginClassifier):
         for name, sign in self.monotone.items():
             signs[names.index(name)] = sign
         return signs
+
+
+def _constant_where_unknown(matrix: Array) -> Array:
+    """Put 0 into columns that nobody has: the trees' binning cannot take them, and no split can use them."""
+    unknown = np.isnan(matrix).all(axis=0)
+    return np.where(unknown, 0.0, matrix) if unknown.any() else matrix
