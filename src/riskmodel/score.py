@@ -84,7 +84,7 @@ def score(county: County, loaded: LoadedModel, as_of: DateLike, lang: str = "zh"
         )
     X = features.build(county, chosen, day).set_index("household_id").loc[verdicts["household_id"]]
     X = X[chosen.names].reset_index(drop=True)
-    given = inputs(loaded.kind, pd.concat([verdicts, X], axis=1), chosen.names)
+    given = inputs(loaded.kind, verdicts, X)
     interval = loaded.model.predict_interval(given)
     out = pd.DataFrame(
         {

@@ -87,12 +87,12 @@ def run(exp: Experiment, county: County, progress: Callable[[str], None] | None 
         _enough(train, fold)
         rows.append(_describe(fold, train, test))
         for name in exp.models:
-            model = fit(exp, name, train, made.columns)
-            predictions.append(predict(name, model, test, made.columns).assign(fold=fold.name))
+            model = fit(exp, name, train, made.X)
+            predictions.append(predict(name, model, test, made.X).assign(fold=fold.name))
     say("fitting the models that will score")
     final = tables.with_labels(exp, county, made, days, exp.split.train_until)
     final = final[final["y"].notna()].reset_index(drop=True)
-    fitted = {name: fit(exp, name, final, made.columns) for name in exp.models}
+    fitted = {name: fit(exp, name, final, made.X) for name in exp.models}
     notes = [f"{name}: {note}" for name, m in fitted.items() for note in m.notes_]
     return ExperimentResult(
         experiment=exp,
@@ -101,12 +101,12 @@ def run(exp: Experiment, county: County, progress: Callable[[str], None] | None 
         predictions=pd.concat(predictions, ignore_index=True),
         folds=pd.DataFrame(rows),
         fitted=fitted,
-        background=final[made.columns],
+        background=made.X.iloc[final["row"]],
         notes=[*county.notes, *notes],
     )
 
 
-def fit(exp: Experiment, name: str, train: pd.DataFrame, columns: list[str]) -> models.CalibratedScore:
+def fit(exp: Experiment, name: str, train: pd.DataFrame, X: pd.DataFrame) -> models.CalibratedScore:
     """Fit one declared model, calibrated on held-out villages of the training rows.
 
     Parameters
@@ -115,9 +115,9 @@ def fit(exp: Experiment, name: str, train: pd.DataFrame, columns: list[str]) -> 
     name : str
         Of `riskmodel.models.MODELS`.
     train : DataFrame
-        With ``y`` and ``village``.
-    columns : list of str
-        Feature names.
+        Rows of `Tables.rows` with ``y``.
+    X : DataFrame
+        `Tables.X`.
 
     Returns
     -------
@@ -126,20 +126,20 @@ def fit(exp: Experiment, name: str, train: pd.DataFrame, columns: list[str]) -> 
     base = models.make(name, exp.model_params.get(name), exp.seed)
     groups = (train["township"].astype(str) + "/" + train["village"].astype(str)).to_numpy()
     return models.fit_calibrated(
-        base, inputs(name, train, columns), train["y"].astype(int).to_numpy(), groups, exp.seed
+        base, inputs(name, train, X.iloc[train["row"]]), train["y"].astype(int).to_numpy(), groups, exp.seed
     )
 
 
-def inputs(name: str, rows: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
-    """Return what a model takes in: the features, or the rules' columns."""
+def inputs(name: str, rows: pd.DataFrame, X: pd.DataFrame) -> pd.DataFrame:
+    """Return what a model takes in: the features, or the rules' columns of the same rows."""
     if models.entry(name).needs == "features":
-        return rows[columns]
+        return X
     # Lines differ over time and places: the rules rank by the distance as a share of the line.
     gap = rows["gap"] / rows["line"]
     return pd.DataFrame({"flagged": rows["flagged"].astype(bool), "gap": gap.replace(np.inf, np.nan)})
 
 
-def predict(name: str, model: Any, rows: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
+def predict(name: str, model: Any, rows: pd.DataFrame, X: pd.DataFrame) -> pd.DataFrame:
     """Return one row a household and as-of with score, probability and interval.
 
     Parameters
@@ -147,19 +147,20 @@ def predict(name: str, model: Any, rows: pd.DataFrame, columns: list[str]) -> pd
     name : str
     model : CalibratedScore
     rows : DataFrame
-    columns : list of str
+        Rows of `Tables.rows`.
+    X : DataFrame
+        `Tables.X`.
 
     Returns
     -------
     DataFrame
     """
-    keep = [c for c in rows.columns if c not in columns]
-    X = inputs(name, rows, columns)
-    interval = model.predict_interval(X)
-    return rows[keep].assign(
+    given = inputs(name, rows, X.iloc[rows["row"]])
+    interval = model.predict_interval(given)
+    return rows.drop(columns="row").assign(
         model=name,
-        score=model.margin(X),
-        probability=model.predict_proba(X)[:, 1],
+        score=model.margin(given),
+        probability=model.predict_proba(given)[:, 1],
         probability_low=interval[:, 0],
         probability_high=interval[:, 1],
     )

@@ -71,9 +71,8 @@ def dates(exp: Experiment, county: County) -> tuple[dt.date, ...]:
     if not found:
         months = exp.as_of.history_months + exp.horizon.months
         raise InputRefused(
-            f"the records end on {county.data_through}: no as-of date has "
-            f"{exp.as_of.history_months} months of history and a label window of {exp.horizon.months} months; "
-            f"at least {months} months are needed"
+            f"the records end on {county.data_through}: at least {months} months are needed, "
+            f"{exp.as_of.history_months} of history and {exp.horizon.months} for the label"
         )
     return tuple(sorted(found))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
 from riskmodel import cohorts, features, labels, rules
@@ -13,7 +14,7 @@ from riskmodel.experiment.declared import Experiment
 from riskmodel.experiment.splits import Fold
 from riskmodel.labels import KEY
 
-RULE_COLUMNS = ["pcni", "line", "gap", "flagged"]
+RULE_COLUMNS = ["pcni", "line", "gap", "flagged", "rule_rank"]
 PLACE = ["township", "village"]
 
 
@@ -24,14 +25,14 @@ class Tables:
     Parameters
     ----------
     rows : DataFrame
-        One row per household of the cohort and as-of: keys, place, ``persons``, ``pcni``, ``line``,
-        ``gap`` (yuan), ``flagged``, then the features.
-    columns : list of str
-        Feature names, in the set's order.
+        One row per household of the cohort and as-of: ``row`` (its position in X), keys, place,
+        ``persons``, ``pcni``, ``line``, ``gap`` (yuan), ``flagged``, ``rule_rank`` (1 = first at its as-of).
+    X : DataFrame
+        The features of the same rows, in the set's order.
     """
 
     rows: pd.DataFrame
-    columns: list[str]
+    X: pd.DataFrame
 
 
 def feature_set(exp: Experiment) -> features.FeatureSet:
@@ -60,10 +61,20 @@ def build(exp: Experiment, county: County, days: tuple[dt.date, ...]) -> Tables:
     members = cohorts.build(county, days, exp.cohort, exp.ruleset, exp.params)
     X = _keyed(features.build(county, chosen, list(days)))
     verdicts = _keyed(rules.evaluate(county, exp.ruleset, list(days), params=exp.params))
-    rows = members.merge(verdicts[[*KEY, *RULE_COLUMNS]], on=KEY, how="left", validate="one_to_one")
-    rows = rows.merge(X, on=KEY, how="left", validate="one_to_one")
-    order = [*KEY, *PLACE, "persons", *RULE_COLUMNS, *chosen.names]
-    return Tables(rows[order].sort_values(["as_of", "household_id"], ignore_index=True), chosen.names)
+    known = [c for c in RULE_COLUMNS if c != "rule_rank"]
+    rows = members.merge(verdicts[[*KEY, *known]], on=KEY, how="left", validate="one_to_one")
+    rows["rule_rank"] = _rule_rank(rows)
+    rows = rows.sort_values(["as_of", "household_id"], ignore_index=True)
+    X = rows[KEY].merge(X, on=KEY, how="left", validate="one_to_one")
+    rows = rows.assign(row=np.arange(len(rows)), **{c: X[c] for c in PLACE})
+    return Tables(rows[["row", *KEY, *PLACE, "persons", *RULE_COLUMNS]], X[chosen.names])
+
+
+def _rule_rank(rows: pd.DataFrame) -> pd.Series:
+    """Rank as the rules would visit: flagged first, then by distance as a share of the line, then id."""
+    order = rows.assign(first=~rows["flagged"].astype(bool), distance=-(rows["gap"] / rows["line"]))
+    order = order.sort_values(["as_of", "first", "distance", "household_id"], na_position="last")
+    return order.groupby("as_of").cumcount().reindex(rows.index) + 1
 
 
 def with_labels(
