@@ -23,7 +23,8 @@ class About(Spec):
     """What ``about.yaml`` beside the tables says of the whole county (contract, "Input").
 
     ``income_is_net`` is ours: incomes were recorded net of production costs, so that net income does
-    not need the ``spending`` table. Keys that nobody reads are kept out, not refused.
+    not need the ``spending`` table. ``source``, ``licence`` and ``unit`` are ours too: where the data come
+    from, on what terms, and in what money. Keys that nobody reads are kept out, not refused.
     """
 
     model_config = ConfigDict(extra="ignore", frozen=True)
@@ -33,6 +34,9 @@ class About(Spec):
     entry_lag_months: int = 3
     snapshot_on: dt.date | None = None
     income_is_net: bool = False
+    source: str | None = None
+    licence: str | None = None
+    unit: str | None = None
 
 
 @dataclass(frozen=True)

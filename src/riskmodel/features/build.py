@@ -12,14 +12,17 @@ import ibis.expr.types as ir
 import pandas as pd
 
 from riskmodel import accounting, asof
+from riskmodel.accounting import Period
 from riskmodel.asof import DateLike, Moment
 from riskmodel.county.county import County
 from riskmodel.errors import SpecError
-from riskmodel.features import derived, events, monthly, people
-from riskmodel.features.aggregates import EVENTS, MONTHLY
+from riskmodel.features import derived, events, monthly, observations, people
+from riskmodel.features.aggregates import EVENTS, MONTHLY, OBSERVED
 from riskmodel.features.checks import levels
 from riskmodel.features.conditions import holds
 from riskmodel.features.declared import Feature, FeatureSet, load
+from riskmodel.features.lines import line_of
+from riskmodel.rules.parameters import RelativeLine
 
 KEY = ["household_id", "as_of"]
 ID_COLUMNS = [*KEY, "township", "village"]
@@ -59,10 +62,14 @@ def expression(
         If the set names an accounting quantity that there is not.
     """
     moments = tuple(when)
-    base = stage(accounting.build(county, moments))
+    base = stage(accounting.build(county, moments, Period(months=feature_set.period_months)))
+    relative = isinstance(feature_set.line, RelativeLine)
+    if relative:
+        line = stage(line_of(feature_set, base))
+        base = base.left_join(line, "as_of", rname="{name}_of_line").drop("as_of_of_line")
     by_source = {s: [f for f in feature_set.features if f.source == s] for s in _sources(feature_set)}
     t = base
-    for i, part in enumerate(_blocks(county, by_source, moments)):
+    for i, part in enumerate(_blocks(county, feature_set, by_source, moments)):
         # Joins stay one chain: a select in between would write every column out again.
         t = t.left_join(stage(part), KEY, rname=f"{{name}}_{i}")
     made = {f.id: _finish(f, t, county) for f in feature_set.features if f.source not in _LATER}
@@ -72,7 +79,8 @@ def expression(
         if wave[0].source == "neighbours":
             t = derived.neighbours(wave, t, stage)
         else:
-            made = {f.id: derived.derive(f, t, feature_set.line) for f in wave}
+            at = t[derived.carried("accounting.line")] if relative else feature_set.line
+            made = {f.id: derived.derive(f, t, at) for f in wave}
             t = t.mutate(**{f.id: derived.bounded(f, made[f.id]) for f in wave})
     return t.select(*ID_COLUMNS, **{name: t[name].cast("float64") for name in feature_set.names})
 
@@ -81,6 +89,7 @@ def _carried(feature_set: FeatureSet, base: ir.Table, t: ir.Table) -> dict[str, 
     """Return the accounting quantities that derived features name."""
     refs = {r for f in feature_set.features for r in f.of if r.startswith(derived.ACCOUNTING)}
     refs |= {"accounting.persons"} if any(f.aggregate == "per_head" for f in feature_set.features) else set()
+    refs |= {"accounting.line"} if "line" in base.columns else set()
     out = {}
     for ref in sorted(refs):
         name = ref.removeprefix(derived.ACCOUNTING)
@@ -146,7 +155,9 @@ def _sources(feature_set: FeatureSet) -> list[str]:
     return list(dict.fromkeys(f.source for f in feature_set.features))
 
 
-def _blocks(county: County, by_source: dict[str, list[Feature]], when: tuple[Moment, ...]) -> list[ir.Table]:
+def _blocks(
+    county: County, feature_set: FeatureSet, by_source: dict[str, list[Feature]], when: tuple[Moment, ...]
+) -> list[ir.Table]:
     out = []
     for source, features in by_source.items():
         if source in MONTHLY and county.has(source):
@@ -160,6 +171,10 @@ def _blocks(county: County, by_source: dict[str, list[Feature]], when: tuple[Mom
             out.append(events.assets(county, features, when))
         elif source == "members":
             out.append(people.block(county, features, when))
+        elif source == "accounts":
+            out.append(observations.accounts(county, feature_set, features, when))
+        elif source == "indicators" and county.has(source):
+            out.append(observations.indicators(county, features, when))
     return out
 
 
@@ -168,6 +183,8 @@ def _finish(f: Feature, t: ir.Table, county: County) -> ir.Value:
         return monthly.finish(f, t, county)
     if f.source in EVENTS or f.source == "assets":
         return events.finish(f, t, county)
+    if f.source in OBSERVED:
+        return observations.finish(f, t, county)
     if f.source == "members":
         return t[f.id]
     return _accounting(f, t)

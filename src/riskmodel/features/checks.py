@@ -50,7 +50,7 @@ def check_feature(f: Feature, where: str) -> None:
     if f.known_on == "authorised_on" and f.source != "assets":
         raise SpecError(f"{where}: known_on: 'authorised_on' is a column of assets only; write recorded_on")
     _check_window(f, where)
-    _check_columns(f, where)
+    (_check_observed if f.source in OBSERVED else _check_columns)(f, where)
 
 
 def _one_of(value: str, allowed: Sequence[str], key: str, f: Feature, where: str) -> None:
@@ -92,6 +92,18 @@ def _check_columns(f: Feature, where: str) -> None:
         raise SpecError(f"{where}: column: members/{f.aggregate} needs a column (feature {f.id})")
     if f.aggregate == "sum" and f.source in EVENTS and not f.column:
         raise SpecError(f"{where}: column: {f.source}/sum needs the amount's column (feature {f.id})")
+
+
+def _check_observed(f: Feature, where: str) -> None:
+    if not f.column:
+        what = "an item" if f.source == "indicators" else "a quantity of the accounting, line_ratio or below"
+        raise SpecError(f"{where}: column: {f.source} needs {what} (feature {f.id})")
+    wanted = f.where.get("value", {})
+    is_range = isinstance(wanted, dict) and not set(wanted) - {"min", "max"}
+    if set(f.where) - {"value"} or not is_range:
+        raise SpecError(
+            f"{where}: where: {f.source} takes only {{value: {{min: …, max: …}}}}, given {f.where!r}"
+        )
 
 
 def check_set(features: Sequence[Feature], where: str) -> None:

@@ -28,11 +28,16 @@ def holds(t: ir.Table, where: Mapping[str, Any]) -> ir.BooleanValue:
     return reduce(lambda a, b: a & b, terms, ibis.literal(True))
 
 
+def in_range(column: ir.Value, wanted: Mapping[str, Any]) -> ir.BooleanValue:
+    """Return whether a value lies in ``{min: a, max: b}`` (both ends in, either may be left out)."""
+    low, high = wanted.get("min"), wanted.get("max")
+    above = column >= low if low is not None else column.notnull()
+    return above & (column <= high) if high is not None else above
+
+
 def _one(column: ir.Value, wanted: Any) -> ir.BooleanValue:
     if isinstance(wanted, dict):
-        low, high = wanted.get("min"), wanted.get("max")
-        above = column >= low if low is not None else column.notnull()
-        return above & (column <= high) if high is not None else above
+        return in_range(column, wanted)
     if isinstance(wanted, list):
         return column.isin(wanted)
     return column == wanted

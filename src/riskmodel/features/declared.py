@@ -19,6 +19,7 @@ from riskmodel.county.schema import codes
 from riskmodel.errors import SpecError, UsageError
 from riskmodel.features.aggregates import CODES_OF, MONTHLY, PLACES, TOGETHER
 from riskmodel.features.checks import check_feature, check_set
+from riskmodel.rules.parameters import RelativeLine
 from riskmodel.spec import Spec
 from riskmodel.spec import load as load_spec
 
@@ -38,7 +39,7 @@ Missing = Literal[
 ]  # fmt: skip
 Source = Literal[
     "accounting", "income", "spending", "members", "risk_events", "monitoring", "support", "visits",
-    "assets", "features", "neighbours",
+    "assets", "accounts", "indicators", "features", "neighbours",
 ]  # fmt: skip
 
 
@@ -110,10 +111,17 @@ class Entry(Common):
 
 
 class Line(Spec):
-    """The poverty line that distances are measured from, in yuan per person and year."""
+    """The poverty line that distances are measured from: yuan per person and period, or relative."""
 
-    value: float = Field(gt=0)
+    value: float | RelativeLine
     source: str
+
+    @field_validator("value")
+    @classmethod
+    def _positive(cls, value: float | RelativeLine) -> float | RelativeLine:
+        if isinstance(value, float) and value <= 0:
+            raise ValueError("a line is an amount above 0, or {relative: 0.6, of: median, weight: persons}")
+        return value
 
 
 class Include(Spec):
@@ -139,6 +147,7 @@ class File(Spec):
     zh: str
     en: str
     line: Line
+    period_months: int = Field(default=12, ge=1, le=24)
     include: Include | None = None
     defaults: dict[Source, Rules] = Field(default_factory=dict)
     features: tuple[Entry, ...] = ()
@@ -164,8 +173,10 @@ class FeatureSet(Spec):
     ----------
     id, version, zh, en
         As declared.
-    line : float
-        Yuan per person and year.
+    line : float or RelativeLine
+        Yuan per person and period, or a share of the county's median.
+    period_months : int
+        Length of the accounting period.
     features : tuple of Feature
         In column order.
     """
@@ -174,8 +185,9 @@ class FeatureSet(Spec):
     version: int
     zh: str
     en: str
-    line: float
+    line: float | RelativeLine
     line_source: str
+    period_months: int = 12
     features: tuple[Feature, ...]
 
     @property
@@ -202,9 +214,10 @@ class FeatureSet(Spec):
         text = json.dumps(self.model_dump(mode="json"), sort_keys=True, ensure_ascii=False)
         return hashlib.sha256(text.encode()).hexdigest()
 
-    def with_line(self, line: float, source: str = "given by the caller") -> FeatureSet:
-        """Return the same set measured from another line (yuan per person and year)."""
-        return self.model_copy(update={"line": float(line), "line_source": source})
+    def with_line(self, line: float | RelativeLine, source: str = "given by the caller") -> FeatureSet:
+        """Return the same set measured from another line (yuan per person and period, or relative)."""
+        chosen = line if isinstance(line, RelativeLine) else float(line)
+        return self.model_copy(update={"line": chosen, "line_source": source})
 
 
 def available() -> list[str]:
@@ -251,7 +264,8 @@ def load(name: str | Path) -> FeatureSet:
     check_set(features, str(path))
     return FeatureSet(
         id=spec.id, version=spec.version, zh=spec.zh, en=spec.en,
-        line=spec.line.value, line_source=spec.line.source, features=features,
+        line=spec.line.value, line_source=spec.line.source, period_months=spec.period_months,
+        features=features,
     )  # fmt: skip
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import reduce
+from typing import TypeAlias
 
 import ibis
 import ibis.expr.types as ir
@@ -16,6 +17,7 @@ ACCOUNTING = "accounting."
 # Village names recur in other townships.
 PLACES = {"village": ["as_of", "township", "village"], "township": ["as_of", "township"]}
 NULL = ibis.null("float64")
+Line: TypeAlias = float | ir.FloatingValue
 
 
 def carried(ref: str) -> str:
@@ -45,7 +47,7 @@ def bounded(f: Feature, value: ir.Value) -> ir.Value:
     return out
 
 
-def derive(f: Feature, t: ir.Table, line: float) -> ir.Value:
+def derive(f: Feature, t: ir.Table, line: Line) -> ir.Value:
     """Return a feature made of others of the same household and as-of.
 
     Parameters
@@ -53,8 +55,8 @@ def derive(f: Feature, t: ir.Table, line: float) -> ir.Value:
     f : Feature
     t : ibis.Table
         Holds what ``f.of`` names.
-    line : float
-        Yuan per person and year.
+    line : float or float expression
+        Yuan per person and period.
 
     Returns
     -------
@@ -70,28 +72,32 @@ def _positive(value: ir.Value) -> ir.Value:
     return ibis.ifelse(value > 0, value, NULL)
 
 
-def _all_of(parts: list[ir.Value], line: float) -> ir.Value:
+def _all_of(parts: list[ir.Value], line: Line) -> ir.Value:
     # min over flags; least() skips nulls on DuckDB and not on Spark, so the product of comparisons is used.
     both = reduce(lambda a, b: a & b, [p == 1 for p in parts])
     return ibis.ifelse(_any_null(parts), NULL, both.cast("int32").cast("float64"))
 
 
-def _greatest(parts: list[ir.Value], line: float) -> ir.Value:
+def _greatest(parts: list[ir.Value], line: Line) -> ir.Value:
     return ibis.ifelse(_any_null(parts), NULL, ibis.greatest(*parts))
+
+
+def _rounded(line: Line) -> Line:
+    return line.round(DIGITS) if isinstance(line, ir.Value) else round(line, DIGITS)
 
 
 def _any_null(parts: list[ir.Value]) -> ir.BooleanValue:
     return reduce(lambda a, b: a | b, [p.isnull() for p in parts])
 
 
-_OPERATIONS: dict[str, Callable[[list[ir.Value], float], ir.Value]] = {
+_OPERATIONS: dict[str, Callable[[list[ir.Value], Line], ir.Value]] = {
     "ratio": lambda p, line: p[0] / _positive(p[1]),
     "difference": lambda p, line: p[0] - p[1],
     "growth": lambda p, line: p[0] / _positive(p[1]) - 1,
     "log": lambda p, line: p[0].sign() * (p[0].abs() + 1).ln(),
     "add": lambda p, line: reduce(lambda a, b: a + b, p),
     "to_line": lambda p, line: p[0] - line,
-    "below_line": lambda p, line: as_float(p[0].round(DIGITS) < round(line, DIGITS)),
+    "below_line": lambda p, line: as_float(p[0].round(DIGITS) < _rounded(line)),
     "missing": lambda p, line: as_float(p[0].isnull()),
     "all_of": _all_of,
     "greatest": _greatest,

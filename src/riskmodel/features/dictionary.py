@@ -9,7 +9,7 @@ import pandas as pd
 from riskmodel import accounting, asof
 from riskmodel.asof import DateLike
 from riskmodel.county.county import County
-from riskmodel.features.aggregates import AGGREGATES, EVENTS, MISSING_EN, MONTHLY
+from riskmodel.features.aggregates import AGGREGATES, EVENTS, MISSING_EN, MONTHLY, OBSERVED
 from riskmodel.features.build import KEY, build
 from riskmodel.features.declared import Feature, FeatureSet, load
 
@@ -71,7 +71,8 @@ def reasons_missing(county: County, feature_set: FeatureSet | str | Path, as_of:
     """
     fs = feature_set if isinstance(feature_set, FeatureSet) else load(feature_set)
     frame = build(county, fs, as_of)
-    basis = accounting.build(county, asof.moments(as_of)).select(*KEY, "income_basis")
+    period = accounting.Period(months=fs.period_months)
+    basis = accounting.build(county, asof.moments(as_of), period).select(*KEY, "income_basis")
     totals = county.con.to_pyarrow(basis).to_pandas(date_as_object=False)
     on_totals = frame.merge(totals, on=KEY)["income_basis"].eq("total")
     rows = []
@@ -88,6 +89,6 @@ def reasons_missing(county: County, feature_set: FeatureSet | str | Path, as_of:
 def _reason(f: Feature, county: County, missing: int, monthly: int) -> str:
     if not missing:
         return ""
-    if f.source in (*MONTHLY, *EVENTS, "assets") and not county.has(f.source):
+    if f.source in (*MONTHLY, *EVENTS, "assets", *OBSERVED[1:]) and not county.has(f.source):
         return "table_absent"
     return "needs_monthly" if monthly == missing else f.missing

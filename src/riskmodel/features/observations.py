@@ -22,10 +22,10 @@ from riskmodel.accounting import Period
 from riskmodel.asof import Moment
 from riskmodel.county.county import County
 from riskmodel.errors import SpecError
-from riskmodel.features.conditions import holds
+from riskmodel.features import derived
+from riskmodel.features.conditions import in_range
 from riskmodel.features.declared import Feature, FeatureSet
 from riskmodel.features.lines import line_of
-from riskmodel.rules.expression import DECIMALS
 
 KEY = ["household_id", "as_of"]
 RATIO, BELOW = "line_ratio", "below"
@@ -89,7 +89,7 @@ def accounts(
     t = t.mutate(
         **{
             RATIO: t.pcni / t.line.nullif(0),
-            BELOW: (t.pcni.round(DECIMALS) < t.line.round(DECIMALS)).cast("int32"),
+            BELOW: (t.pcni.round(derived.DIGITS) < t.line.round(derived.DIGITS)).cast("int32"),
         }
     )
     columns = sorted({str(f.column) for f in features})
@@ -102,6 +102,13 @@ def accounts(
     values = {_column(i): _number(t[column]) for i, column in enumerate(columns)}
     wide = t.select("household_id", date=t.as_of, known_on=t.known_by, **values)
     return _features(wide, features, {column: _column(i) for i, column in enumerate(columns)}, when)
+
+
+def finish(f: Feature, t: ir.Table, county: County) -> ir.Value:
+    """Apply ``per: head``; a source that the county does not have gives nulls."""
+    if not (f.source == "accounts" or county.has(f.source)):
+        return ibis.null("float64")
+    return t[f.id] / t.persons.nullif(0) if f.per == "head" else t[f.id]
 
 
 def _ends(county: County, features: Sequence[Feature], when: tuple[Moment, ...]) -> tuple[Moment, ...]:
@@ -168,12 +175,12 @@ def _aggregate(f: Feature, t: ir.Table, column: str) -> ir.Value:
     if f.window:
         inside = inside & (t.date > t[f"ago{f.window}"])
     if f.where:
-        inside = inside & holds(t.mutate(value=value), f.where)
+        inside = inside & in_range(value, f.where["value"]).fill_null(False)
     if f.aggregate == "last":
         if f.lag:
             return ibis.ifelse(inside & (t[f"back_{column}"] == f.lag), value, None).max().cast("float64")
         return value.argmax(t["order"], where=inside).cast("float64")
-    if f.aggregate == "recency":
+    if f.aggregate == "since":
         return (t.as_of_month.max() - ibis.ifelse(inside, t.month, None).max()).cast("float64")
     if f.aggregate == "count":
         return inside.cast("int32").sum().cast("float64")
