@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 import zipfile
 from pathlib import Path
 
@@ -214,8 +215,8 @@ def test_file_name_must_be_a_workbook(made, tmp_path) -> None:
 def test_nothing_in_the_file_names_this_machine_or_the_hour(path) -> None:
     with zipfile.ZipFile(path) as archive:
         core = archive.read("docProps/core.xml").decode()
-    assert "2021-06-30T00:00:00Z" in core
-    assert core.count("2021-06-30") == 2  # created and modified
+    # Created and modified both carry the list's date, so a month written again has the same bytes.
+    assert re.findall(r"(\d{4}-\d\d-\d\d)T", core) == ["2021-06-30", "2021-06-30"]
 
 
 @pytest.mark.parametrize("text", ["=cmd|' /C calc'!A0", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -21,14 +22,13 @@ def contributions(
 
     Linear margins are split in closed form, trees by SHAP (path-dependent). With a ``background`` the
     contributions are counted from its households: the base value is then their mean margin, and each
-    feature contributes on average nothing among them. An affine calibrator a + b·margin scales the
-    contributions by b.
+    feature contributes on average nothing among them. Calibrated scores are explained as they stand:
+    their map a + b·margin scales the contributions by b.
 
     Parameters
     ----------
     model : estimator
-        Fitted, with ``margin``; linear ones have ``contributions`` and ``base_value_``, boosted ones
-        ``ensemble_``; a calibrated one holds such a model.
+        Fitted, with ``margin``: a linear margin, boosted trees, or a `CalibratedScore` of either.
     X : DataFrame, shape (n, p)
         Feature values; NaN is missing.
     background : DataFrame, shape (m, p), optional
@@ -57,12 +57,14 @@ def contributions(
     """
     if background is not None and list(background.columns) != list(X.columns):
         raise UsageError("X and background must have the same columns in the same order")
-    inner, intercept, slope = _uncalibrated(model)
+    # What `CalibratedScore` wraps is explained; its affine map then carries the parts over.
+    inner = model.base_ if hasattr(model, "rescale") else model
     parts, base = _split(inner, X)
     if background is not None and len(background):
         centre = _split(inner, background)[0].mean(axis=0)
         parts, base = parts - centre, base + float(centre.sum())
-    parts, base = slope * parts, intercept + slope * base
+    if inner is not model:
+        parts, base = model.rescale(parts, base)
     assert_adds_up(parts, base, np.asarray(model.margin(X), dtype=float))
     return pd.DataFrame(parts, index=X.index, columns=X.columns), base
 
@@ -96,14 +98,6 @@ def assert_adds_up(parts: np.ndarray, base: float, margin: np.ndarray) -> None:
         )
 
 
-def _uncalibrated(model: Any) -> tuple[Any, float, float]:
-    """Return the model under an affine calibrator, and the calibrator's intercept and slope."""
-    if hasattr(model, "calibration_"):
-        intercept, slope = model.calibration_
-        return model.estimator_, float(intercept), float(slope)
-    return model, 0.0, 1.0
-
-
 def _split(model: Any, X: pd.DataFrame) -> tuple[np.ndarray, float]:
     if hasattr(model, "contributions"):
         return np.asarray(model.contributions(X), dtype=float), float(model.base_value_)
@@ -116,11 +110,11 @@ def _split(model: Any, X: pd.DataFrame) -> tuple[np.ndarray, float]:
 
 
 def _trees(ensemble: Any, X: pd.DataFrame) -> tuple[np.ndarray, float]:
-    import shap
-
+    with warnings.catch_warnings():
+        # shap 0.51 makes colour maps while it is imported, by a call that matplotlib is going to drop.
+        warnings.simplefilter("ignore", PendingDeprecationWarning)
+        import shap
     explainer = shap.TreeExplainer(ensemble, feature_perturbation="tree_path_dependent")
     matrix = X.to_numpy(dtype=float)
-    if not len(matrix):
-        return np.zeros(matrix.shape), float(np.ravel(explainer.expected_value)[0])
     parts = np.asarray(explainer.shap_values(matrix, check_additivity=False), dtype=float)
     return parts.reshape(matrix.shape), float(np.ravel(explainer.expected_value)[0])

@@ -27,21 +27,28 @@ class Quotes:
     """
 
     figures: Figures
-    variants: Mapping[str, tuple[Variant, ...]]
+    columns: list[str]
+    variants: list[tuple[Variant, ...]]
     choice: np.ndarray
 
-    @property
-    def columns(self) -> list[str]:
-        """Features in the order of ``choice``'s columns."""
-        return list(self.variants)
+    def sentences(self, rows: np.ndarray, columns: np.ndarray, lang: Lang) -> list[str]:
+        """Return the sentences chosen for pairs of row and feature (a column of ``choice``)."""
+        out = np.full(len(rows), "", dtype=object)
+        pairs = np.stack([columns, self.choice[rows, columns]], axis=1)
+        kinds, kind = np.unique(pairs, axis=0, return_inverse=True)
+        for k, (column, variant) in enumerate(kinds.tolist()):
+            at = np.flatnonzero(kind.ravel() == k)
+            out[at] = self._filled(column, variant, rows[at], lang)
+        return out.tolist()
 
-    def sentence(self, row: int, feature: str, lang: Lang) -> str:
-        """Return the sentence chosen for one row and feature."""
-        column = self.columns.index(feature)
-        text = str(getattr(self.variants[feature][self.choice[row, column]], lang))
-        for name in dict.fromkeys(PLACEHOLDER.findall(text)):
-            text = text.replace("{" + name + "}", self.figures.text(name, feature, row, lang))
-        return text[:1].upper() + text[1:]
+    def _filled(self, column: int, variant: int, rows: np.ndarray, lang: Lang) -> list[str]:
+        feature = self.columns[column]
+        template = str(getattr(self.variants[column][variant], lang))
+        out = [template] * len(rows)
+        for name in dict.fromkeys(PLACEHOLDER.findall(template)):
+            filled = self.figures.texts(name, feature, rows, lang)
+            out = [text.replace("{" + name + "}", part) for text, part in zip(out, filled, strict=True)]
+        return [text[:1].upper() + text[1:] for text in out]
 
 
 def quotes(figures: Figures) -> Quotes:
@@ -56,18 +63,20 @@ def quotes(figures: Figures) -> Quotes:
     Quotes
     """
     variants: dict[str, tuple[Variant, ...]] = {}
-    for feature in figures.values.columns:
+    for feature in figures.values:
         template = figures.wording.template_for(figures.about[feature])
         if template is not None:
             variants[feature] = template.variants
-    choice = np.full((len(figures.values), len(variants)), -1, dtype=np.int8)
+    choice = np.full((len(figures), len(variants)), -1, dtype=np.int8)
     for j, (feature, sentences) in enumerate(variants.items()):
         for k in reversed(range(len(sentences))):
             choice[_may_say(sentences[k], feature, figures), j] = k
-    return Quotes(figures, variants, choice)
+    return Quotes(figures, list(variants), list(variants.values()), choice)
 
 
 def _may_say(sentence: Variant, feature: str, figures: Figures) -> np.ndarray:
+    if "{window}" in sentence.zh + sentence.en and not np.isfinite(figures.window(feature)):
+        return np.zeros(len(figures), dtype=bool)
     ok = np.isfinite(figures.array("value", feature))
     for name in sentence.needs:
         ok = ok & np.isfinite(figures.array(name, feature))

@@ -38,7 +38,8 @@ def reasons(
     features : DataFrame
         Feature metadata: ``id, zh, en, unit, cause, role, explainable, direction, window``.
     rules : DataFrame
-        Rule columns of the same rows (``pcni, previous_pcni, line, village``, …).
+        Rule columns of the same rows: ``pcni, previous_pcni, line, township, village``; with
+        ``period_from`` and ``period_to`` (``YYYY-MM``) a period of twelve months is called a year.
     lang : str
         ``zh`` or ``en``.
     n : int
@@ -54,7 +55,7 @@ def reasons(
     Raises
     ------
     UsageError
-        If rows or columns of the inputs do not match, or ``lang`` is unknown.
+        If index or columns of the inputs do not match, or ``lang`` is unknown.
     SpecError
         If a feature has no metadata.
     """
@@ -64,29 +65,29 @@ def reasons(
     words = cause_words(language, wording)
     sums = by_cause(contributions, features)
     said = quotes(figures(X, features, rules, wording))
-    columns = said.columns
     speaker, strength = _speakers(contributions, said, list(sums.columns), features)
     order = _order(sums.to_numpy(), strength, list(sums.columns), n)
-    named = [words[str(c)] for c in sums.columns]
+    named = np.array([words[str(c)] for c in sums.columns], dtype=object)
     size = sums.to_numpy()
-    out: dict[str, list[object]] = {}
+    out: dict[str, object] = {}
     for i in range(n):
-        chosen = [(row, ranked[i] if i < len(ranked) else None) for row, ranked in enumerate(order)]
-        out[f"cause_{i + 1}"] = [named[c] if c is not None else "" for _, c in chosen]
-        out[f"contribution_{i + 1}"] = [size[row, c] if c is not None else np.nan for row, c in chosen]
-        out[f"reason_{i + 1}"] = [
-            said.sentence(row, columns[speaker[row, c]], language) if c is not None else ""
-            for row, c in chosen
-        ]
+        cause = order[:, i] if i < order.shape[1] else np.full(len(X), -1)
+        rows = np.flatnonzero(cause >= 0)
+        cause = cause[rows]
+        out[f"cause_{i + 1}"] = _spread(rows, named[cause], "", len(X))
+        out[f"contribution_{i + 1}"] = _spread(rows, size[rows, cause], np.nan, len(X))
+        said_here = said.sentences(rows, speaker[rows, cause], language)
+        out[f"reason_{i + 1}"] = _spread(rows, said_here, "", len(X))
     return pd.DataFrame(out, index=X.index)
 
 
 def _check(contributions: pd.DataFrame, X: pd.DataFrame, rules: pd.DataFrame) -> None:
     if list(contributions.columns) != list(X.columns):
         raise UsageError("contributions and X must have the same columns in the same order")
-    if not (len(contributions) == len(X) == len(rules)):
+    if not (contributions.index.equals(X.index) and rules.index.equals(X.index)):
         raise UsageError(
-            f"contributions, X and rules must be the same rows: {len(contributions)}, {len(X)}, {len(rules)}"
+            "contributions, X and rules must have the same index in the same order "
+            f"({len(contributions)}, {len(X)}, {len(rules)} rows); reindex the rules by X.index"
         )
 
 
@@ -109,10 +110,16 @@ def _speakers(
     return speaker, strength
 
 
-def _order(sums: np.ndarray, strength: np.ndarray, causes: list[str], n: int) -> list[list[int]]:
-    """Return, per row, the nameable causes by falling contribution; ties in the order of the code list."""
+def _order(sums: np.ndarray, strength: np.ndarray, causes: list[str], n: int) -> np.ndarray:
+    """Return, per row, the first n nameable causes by falling contribution, ties in code order; -1: none."""
     rank = {c: i for i, c in enumerate(all_causes())}
     tie = np.array([rank[c] for c in causes])
     nameable = np.where((sums > 0) & (strength > 0), sums, -np.inf)
     by_size = np.lexsort((np.broadcast_to(tie, nameable.shape), -nameable), axis=1)[:, :n]
-    return [[int(j) for j in row if np.isfinite(nameable[i, j])] for i, row in enumerate(by_size)]
+    return np.where(np.isfinite(np.take_along_axis(nameable, by_size, axis=1)), by_size, -1)
+
+
+def _spread(rows: np.ndarray, values: object, empty: object, n: int) -> np.ndarray:
+    out = np.full(n, empty, dtype=float if empty is np.nan else object)
+    out[rows] = values
+    return out

@@ -18,8 +18,9 @@ from riskmodel.spec import Spec, load
 Lang = Literal["zh", "en"]
 LANGS: tuple[Lang, ...] = ("zh", "en")
 PLACEHOLDER = re.compile(r"\{([a-z_0-9]+)\}")
-OWN = ("value", "village", "county")  # figures of the feature itself: they carry its unit
-TEXTS = ("name",)
+OWN = ("value", "size", "village", "county")  # figures of the feature itself: they carry its unit
+TEXTS = ("name", "cause", "window", "number", "before")  # what is filled in beside figures
+YEAR_MONTHS = 12
 
 
 class Words(Spec):
@@ -30,8 +31,9 @@ class Words(Spec):
 
 
 class Unit(Words):
-    """How a number is printed: ``{x}`` in a phrase, after scaling and rounding."""
+    """How a number is printed: ``{x}`` in a phrase, after scaling and rounding; ``one`` is English for 1."""
 
+    one: str | None = None
     decimals: int = Field(default=0, ge=0, le=2)
     scale: float = 1.0
 
@@ -39,20 +41,26 @@ class Unit(Words):
         """Return the values as they will be read (shape kept), so that comparisons hold for the reader."""
         return np.round(np.asarray(values, dtype=float) * self.scale, self.decimals)
 
-    def text(self, value: float, lang: Lang) -> str:
-        """Return one value as text.
+    def texts(self, values: np.ndarray, lang: Lang) -> list[str]:
+        """Return values with their unit.
 
         Examples
         --------
-        >>> Unit(zh="{x} 元", en="{x} yuan").text(5200.4, "zh")
-        '5,200 元'
+        >>> Unit(zh="{x} 元", en="{x} yuan").texts([5200.4, 0], "zh")
+        ['5,200 元', '0 元']
         """
-        number = f"{self.printed(np.array(value)).item():,.{self.decimals}f}"
-        return str(getattr(self, lang)).replace("{x}", number)
+        if lang == "zh":
+            return [self.zh.replace("{x}", number) for number in self.numbers(values)]
+        one = self.one or self.en
+        return [(one if n == "1" else self.en).replace("{x}", n) for n in self.numbers(values)]
+
+    def numbers(self, values: np.ndarray) -> list[str]:
+        """Return values without their unit; a zero has no sign."""
+        return [f"{x + 0.0:,.{self.decimals}f}" for x in self.printed(values).tolist()]
 
 
 class Figure(Spec):
-    """A quantity beside the feature: a column of the rule table, or one over another, minus one."""
+    """A quantity beside the feature: a column of the rule table or of X, or one over another, minus one."""
 
     unit: str
     column: str | None = None
@@ -120,12 +128,13 @@ class Wording(Spec):
     """The whole declaration.
 
     ``village_minimum`` households must have a value before a village median is quoted: fewer would print
-    a neighbour's figure.
+    a neighbour's figure. ``before`` says what the accounting period before is called.
     """
 
     version: int
     village_minimum: int = Field(ge=2)
     groups: dict[str, Words]
+    before: dict[Literal["year", "period"], Words]
     units: dict[str, Unit]
     figures: dict[str, Figure]
     templates: tuple[Template, ...]

@@ -111,7 +111,9 @@ def build(
     as_of = to_date(pd.Timestamp(frame["as_of"].iloc[0]).date())
     frame["flagged"] = _flagged(frame)
     if county is not None:
-        frame = frame.merge(context(county, as_of), on="household_id", how="left", validate="1:1")
+        known_of = context(county, as_of)
+        frame = frame.drop(columns=[c for c in CONTEXT if c in frame])
+        frame = frame.merge(known_of, on="household_id", how="left", validate="1:1")
     unjudged = ~frame["flagged"] & (frame["rule_category"].eq(UNKNOWN) | frame["pcni"].isna())
     known = _select(frame[~unjudged].reset_index(drop=True), visits, random_share, [seed, as_of.toordinal()])
     listed = known[known["selected_by"] != ""]
@@ -160,8 +162,7 @@ def _checked(scores: pd.DataFrame) -> pd.DataFrame:
     wrong = p.notna() & ~p.between(0, 1)
     if wrong.any():
         raise InputRefused(f"probability {p[wrong].iloc[0]!r} is outside 0 to 1; score again")
-    frame = scores.drop(columns=[c for c in (*CONTEXT, "position") if c in scores])
-    return frame.sort_values(
+    return scores.sort_values(
         ["probability", "household_id"], ascending=[False, True], na_position="last", ignore_index=True
     )
 
