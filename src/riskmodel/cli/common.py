@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import math
 import os
 import sys
 from collections.abc import Callable
@@ -74,12 +75,27 @@ def verb(function: F) -> F:
 def tell(summary: dict[str, Any], as_json: bool) -> None:
     """Print a verb's summary on stdout: as JSON for machines, else a line a key."""
     if as_json:
-        sys.stdout.write(json.dumps(summary, ensure_ascii=False, default=str) + "\n")
+        sys.stdout.write(_json(summary) + "\n")
         return
     for key, value in summary.items():
-        if isinstance(value, list | dict):
-            value = json.dumps(value, ensure_ascii=False, default=str)
-        sys.stdout.write(f"{key}: {value}\n")
+        sys.stdout.write(f"{key}: {_json(value) if isinstance(value, list | dict) else value}\n")
+
+
+def _json(value: Any) -> str:
+    return json.dumps(_plain(value), ensure_ascii=False, default=str, allow_nan=False)
+
+
+def _plain(value: Any) -> Any:
+    """Return plain values; what is not a number has no word in JSON but null."""
+    if isinstance(value, dict):
+        return {str(k): _plain(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(v) for v in value]
+    if hasattr(value, "item"):
+        value = value.item()
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
 
 
 def read_county(

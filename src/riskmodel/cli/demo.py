@@ -1,0 +1,155 @@
+"""The main job, end to end, on a simulated county."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from riskmodel.cli.common import STORE, JsonFlag, StoreOption, say, tell, verb
+
+if TYPE_CHECKING:
+    import datetime as dt
+
+    import pandas as pd
+
+    from riskmodel.county import County
+
+RULESETS = ("national-2021", "county-2020", "yingjiang-2022")
+FEATURE_SET = "household-v1"
+EXPERIMENT = "county"
+
+
+class _Steps:
+    """Says which step runs, and how long the whole has taken."""
+
+    def __init__(self) -> None:
+        self._began = time.monotonic()
+
+    def __call__(self, text: str) -> None:
+        say(f"[{time.monotonic() - self._began:5.0f} s] {text}")
+
+
+@verb
+def demo(
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder to write to.")] = Path("out/demo"),
+    households: Annotated[int, typer.Option("--households", min=300)] = 3000,
+    months: Annotated[int, typer.Option("--months", min=48)] = 60,
+    visits: Annotated[int, typer.Option("--visits", min=1, help="Visits this month.")] = 150,
+    seed: Annotated[int, typer.Option("--seed", min=0)] = 7,
+    store: StoreOption = STORE,
+    as_json: JsonFlag = False,
+) -> None:
+    """Run the main job on a simulated county: simulate, check, judge, learn, score, list, report."""
+    step = _Steps()
+    step(f"1/8 simulating a county of {households} households over {months} months, with its true risks")
+    data = _simulate(out, households, months, seed)
+    step("2/8 reading and checking its tables")
+    county = _read(data, out)
+    day = county.data_through
+    step(f"3/8 judging every household by {len(RULESETS)} official rule sets as of {day}")
+    _judge(county, day, out)
+    step(f"4/8 building {FEATURE_SET} as of {day}, with its data dictionary")
+    _features(county, day, out)
+    step("5/8 training and evaluating on what came later; logging to MLflow")
+    trained = _train(county, data, store, step)
+    step("6/8 scoring every household, with reasons")
+    scores = _score(county, day, store, out)
+    step(f"7/8 listing whom to visit ({visits} visits)")
+    listed = _worklist(county, scores, visits, seed, out)
+    step("8/8 writing the report")
+    page = _report(trained.run_id, scores, store, out)
+    step("done")
+    _close(out, store, page, trained)
+    if as_json:
+        tell({"out": str(out), **trained.summary, "worklist": listed}, as_json)
+
+
+def _simulate(out: Path, households: int, months: int, seed: int) -> Path:
+    from riskmodel import simulate
+
+    data = out / "county"
+    simulate.write(simulate.county(households=households, months=months, seed=seed), data)
+    return data
+
+
+def _read(data: Path, out: Path) -> County:
+    from riskmodel import county as counties
+
+    counties.check(data, out / "check")
+    return counties.read(data)
+
+
+def _judge(county: County, day: dt.date, out: Path) -> None:
+    from riskmodel import rules
+    from riskmodel.files import write_table
+
+    for name, verdicts in rules.evaluate_each(county, RULESETS, day):
+        write_table(verdicts, out / "rules" / f"{name}.csv")
+
+
+def _features(county: County, day: dt.date, out: Path) -> None:
+    from riskmodel import features
+    from riskmodel.files import write_table
+
+    chosen = features.load(FEATURE_SET)
+    write_table(features.describe(chosen), out / "features" / "dictionary.csv")
+    write_table(features.build(county, chosen, day), out / "features" / f"{FEATURE_SET}.parquet")
+
+
+def _train(county: County, data: Path, store: Path, step: _Steps) -> Any:
+    from riskmodel import experiment, training
+
+    return training.train(
+        experiment.load(EXPERIMENT),
+        county,
+        store,
+        truth=training.read_truth(data),
+        progress=lambda text: step(f"    {text}"),
+    )
+
+
+def _score(county: County, day: dt.date, store: Path, out: Path) -> pd.DataFrame:
+    from riskmodel import score, tracking
+    from riskmodel.files import write_table
+
+    loaded = tracking.load_model(f"{EXPERIMENT}@{tracking.CHAMPION}", store)
+    scores = score.score(county, loaded, day)
+    write_table(scores, out / "scores.parquet")
+    score.log(scores, loaded, store)
+    return scores
+
+
+def _worklist(county: County, scores: pd.DataFrame, visits: int, seed: int, out: Path) -> dict[str, float]:
+    from riskmodel import worklist
+
+    made = worklist.build(scores, visits=visits, county=county, by="township", seed=seed)
+    worklist.write_xlsx(made, out / "worklist.xlsx", "zh")
+    return made.totals
+
+
+def _report(run_id: str, scores: pd.DataFrame, store: Path, out: Path) -> Path:
+    from riskmodel import report
+
+    return report.write_run(run_id, out / "report", store=store, scores=scores)
+
+
+def _close(out: Path, store: Path, page: Path, trained: Any) -> None:
+    say("")
+    say("Made:")
+    for path, what in (
+        (out / "county", "the simulated county, with truth.parquet"),
+        (out / "check", "what the check of its tables found"),
+        (out / "rules", "every household's verdict by three rule sets"),
+        (out / "features", "features and their data dictionary"),
+        (out / "scores.parquet", "probabilities beside rule verdicts, with reasons"),
+        (out / "worklist.xlsx", "whom to visit and why, for the county office (zh)"),
+        (page, "the report, offline, zh and en"),
+        (store, f"MLflow's store; the model is {EXPERIMENT}@champion, run {trained.run_id}"),
+    ):
+        say(f"  {path}  -  {what}")
+    say("")
+    say(trained.verdict["zh"])
+    say(trained.verdict["en"])
