@@ -1,36 +1,58 @@
-"""Rows that are right by themselves and wrong together: duplicates, equal keys, overlaps, unknown ids.
+"""Rows that are right by themselves and wrong together: duplicates, equal keys, unknown ids.
 
-Of rows that clash it is the one that became known later that goes (of one day: the later ``valid_from``,
-then the later row). A choice that looked at anything recorded afterwards would let the future reach back.
+Of rows that clash it is the one that became known later that goes (of one day, the later row). A choice
+that looked at anything recorded afterwards would let the future reach back. These checks run once over
+every table, so they are plain SQL: building the same through Ibis took longer than running it.
 """
 
 from __future__ import annotations
 
-import ibis
-import ibis.expr.types as ir
+from collections.abc import Iterable
+from typing import Any
+
 import pandas as pd
 
 from riskmodel.county.loaded import ROW
-from riskmodel.county.parse import EXTRA, row_hash
+from riskmodel.county.parse import EXTRA
 from riskmodel.county.schema import canonical_schema, contract
 
 FAULT_COLUMNS = ["row", "column", "reason", "other"]
+# Columns that name a row of another table, and that table.
+HOMES = {"household_id": "households", "member_id": "members"}
 
 
-def no_faults() -> pd.DataFrame:
-    """Return an empty frame of faults."""
+def faults_of(rows: Iterable[tuple[int, int | None]], column: str, reason: str) -> pd.DataFrame:
+    """Return faults of one kind.
+
+    Parameters
+    ----------
+    rows : iterable of tuple
+        ``(row, the row it clashes with or None)``.
+    column, reason : str
+
+    Returns
+    -------
+    DataFrame
+        ``row, column, reason, other``.
+    """
+    pairs = list(rows)
     return pd.DataFrame(
-        {"row": pd.array([], "int64"), "column": [], "reason": [], "other": pd.array([], "Int64")}
+        {
+            "row": pd.array([row for row, _ in pairs], "int64"),
+            "column": pd.array([column] * len(pairs), "str"),
+            "reason": pd.array([reason] * len(pairs), "str"),
+            "other": pd.array([other for _, other in pairs], "Int64"),
+        }
     )
 
 
-def duplicate_rows(t: ir.Table, table: str) -> pd.DataFrame:
+def duplicate_rows(con: Any, table: str) -> pd.DataFrame:
     """Find rows equal in every column to an earlier one.
 
     Parameters
     ----------
-    t : ibis.Table
-        Good rows of `riskmodel.county.parse`.
+    con : ibis DuckDB backend
+        Holds the good rows of `riskmodel.county.parse` under the table's name.
     table : str
 
     Returns
@@ -38,24 +60,22 @@ def duplicate_rows(t: ir.Table, table: str) -> pd.DataFrame:
     DataFrame
         ``row, column, reason, other`` (the row that stays).
     """
-    columns = [*canonical_schema(table), EXTRA]
+    columns = _listed([*canonical_schema(table), EXTRA])
     # Equal rows have equal hashes: exact comparison is needed only where two hashes meet.
-    hashes = t.select(ROW, hash_=row_hash(*(t[c] for c in columns)))
-    twice = hashes.group_by("hash_").agg(n=ibis._.count()).filter(ibis._.n > 1)
-    rows = hashes.semi_join(twice, "hash_").select(ROW)
-    return _later_of(t.semi_join(rows, ROW), columns, "", "duplicate row")
+    twice = f'SELECT hash({columns}) FROM "{table}" GROUP BY 1 HAVING count(*) > 1'
+    return _later_of(con, table, columns, f"hash({columns}) IN ({twice})", "", "duplicate row")
 
 
-def duplicate_keys(t: ir.Table, table: str) -> pd.DataFrame:
+def duplicate_keys(con: Any, table: str) -> pd.DataFrame:
     """Find rows with the key and the day of recording of an earlier one, but other content.
 
     Rows with equal keys recorded on different days are corrections; both stay.
 
     Parameters
     ----------
-    t : ibis.Table
-        Without duplicate rows.
+    con : ibis DuckDB backend
     table : str
+        Without duplicate rows.
 
     Returns
     -------
@@ -64,41 +84,44 @@ def duplicate_keys(t: ir.Table, table: str) -> pd.DataFrame:
     """
     key = contract().tables[table].key
     if key:
-        return _later_of(t, [*key, "known_on"], key[0], "duplicate key")
-    if "row_id" in t.columns:
-        return _later_of(t.filter(t.row_id.notnull()), ["row_id", "known_on"], "row_id", "duplicate key")
-    return no_faults()
+        return _later_of(con, table, _listed([*key, "known_on"]), "true", key[0], "duplicate key")
+    if "row_id" in canonical_schema(table):
+        by, where = _listed(["row_id", "known_on"]), "row_id IS NOT NULL"
+        return _later_of(con, table, by, where, "row_id", "duplicate key")
+    return faults_of([], "", "")
 
 
-def _later_of(t: ir.Table, by: list[str], column: str, reason: str) -> pd.DataFrame:
-    first = t.mutate(first_=t[ROW].min().over(group_by=by))
-    later = first.filter(first[ROW] > first.first_).select(row=first[ROW], other=first.first_)
-    frame = later.to_pandas().assign(column=column, reason=reason)
-    return frame.astype({"other": "Int64"})[FAULT_COLUMNS]
+def _later_of(con: Any, table: str, by: str, where: str, column: str, reason: str) -> pd.DataFrame:
+    found = con.raw_sql(
+        f"SELECT {ROW}, first_ FROM (SELECT {ROW}, min({ROW}) OVER (PARTITION BY {by}) AS first_ "
+        f'FROM "{table}" WHERE {where}) WHERE {ROW} > first_ ORDER BY 1'
+    )
+    return faults_of(found.fetchall(), column, reason)
 
 
-def unknown_ids(t: ir.Table, table: str, tables: dict[str, ir.Table]) -> pd.DataFrame:
+def unknown_ids(con: Any, table: str) -> pd.DataFrame:
     """Find rows of households or members that have no usable row of their own.
 
     Parameters
     ----------
-    t : ibis.Table
+    con : ibis DuckDB backend
+        Holds ``households`` and ``members`` too.
     table : str
-    tables : dict
-        The tables read, ``households`` and ``members`` at least.
 
     Returns
     -------
     DataFrame
         As in `duplicate_rows`, without ``other``.
     """
-    found = [no_faults()]
-    for column, home in (("household_id", "households"), ("member_id", "members")):
-        if (
-            column in t.columns
-            and table != home
-            and not (column == "member_id" and "household_id" in t.columns)
-        ):
-            strangers = t.anti_join(tables[home], column).select(row=t[ROW]).to_pandas()
-            found.append(strangers.assign(column=column, reason="unknown id"))
-    return pd.concat(found, ignore_index=True)
+    columns = canonical_schema(table)
+    column = next((c for c in HOMES if c in columns), None)
+    if column is None or HOMES[column] == table:
+        return faults_of([], "", "")
+    found = con.raw_sql(
+        f'SELECT {ROW}, NULL FROM "{table}" ANTI JOIN "{HOMES[column]}" USING ({column}) ORDER BY 1'
+    )
+    return faults_of(found.fetchall(), column, "unknown id")
+
+
+def _listed(columns: Iterable[str]) -> str:
+    return ", ".join(f'"{c}"' for c in columns)

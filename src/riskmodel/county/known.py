@@ -43,23 +43,38 @@ def known_on(table: str, values: Mapping[str, ir.Value], about: Lag) -> ir.DateV
     date expression
         Null where nothing says when.
     """
-    spec = contract().tables[table]
-    own: ir.Value
-    if table in SPAN_TABLES:
-        lag = (values["month_to"] > values["month_from"]).cast("int32") * about.entry_lag_months
-        own = month_end(values["month_to"] + lag)
-    elif spec.event_date == "month":
-        own = month_end(values["month"])
-    elif spec.event_date or "valid_from" in spec.columns:
-        own = values[spec.event_date or "valid_from"]
-    elif "year" in spec.columns:
-        own = month_end(values["year"] * 12 + 11)
-    else:
-        own = ibis.date(ALWAYS)
-    known = ibis.coalesce(values["recorded_on"], own)
+    known = ibis.coalesce(values["recorded_on"], own_date(table, values, about.entry_lag_months))
     if about.snapshot_on:
         known = ibis.coalesce(known, ibis.date(about.snapshot_on))
     return known
+
+
+def own_date(table: str, values: Mapping[str, ir.Value], entry_lag_months: int = 0) -> ir.DateValue:
+    """Return the day that a row speaks of, from which it counts as known where nothing else is said.
+
+    Parameters
+    ----------
+    table : str
+    values : mapping
+        Columns of the table by name; months are ordinals.
+    entry_lag_months : int
+        Added to the end of a total over several months.
+
+    Returns
+    -------
+    date expression
+    """
+    spec = contract().tables[table]
+    if table in SPAN_TABLES:
+        lag = (values["month_to"] > values["month_from"]).cast("int32") * entry_lag_months
+        return month_end(values["month_to"] + lag)
+    if spec.event_date == "month":
+        return month_end(values["month"])
+    if spec.event_date or "valid_from" in spec.columns:
+        return values[spec.event_date or "valid_from"]
+    if "year" in spec.columns:
+        return month_end(values["year"] * 12 + 11)
+    return ibis.date(ALWAYS)
 
 
 def month_end(ordinal: ir.Value) -> ir.DateValue:

@@ -25,6 +25,7 @@ class Messages(Spec):
     reasons: dict[str, Both]
     notices: dict[str, Both]
     without: dict[str, Both]
+    quality: dict[str, Both]
 
 
 @cache
@@ -50,6 +51,12 @@ class Notice:
         """
         both = messages().notices[self.id]
         return (both.zh if lang == "zh" else both.en).format(**self.places)
+
+
+def line(key: str, lang: Language, **places: Any) -> str:
+    """Return a line of the quality summary in one language."""
+    both = messages().quality[key]
+    return (both.zh if lang == "zh" else both.en).format(**places)
 
 
 def reason_text(reason: str, lang: Language, **places: Any) -> str:

@@ -22,7 +22,7 @@ import ibis
 import ibis.expr.types as ir
 import pandas as pd
 
-from riskmodel.county.conflicts import FAULT_COLUMNS
+from riskmodel.county.conflicts import faults_of
 from riskmodel.county.loaded import ROW
 
 _STATE = [
@@ -48,13 +48,13 @@ class Stay:
         return self.end == dt.date.max
 
 
-def overlaps(t: ir.Table) -> tuple[pd.DataFrame, pd.DataFrame]:
+def overlaps(con: Any) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Find the rows of ``members`` that contradict what stands when they become known.
 
     Parameters
     ----------
-    t : ibis.Table
-        Good rows of ``members``, duplicates taken out.
+    con : ibis DuckDB backend
+        Holds the good rows of ``members``, duplicates taken out.
 
     Returns
     -------
@@ -63,25 +63,19 @@ def overlaps(t: ir.Table) -> tuple[pd.DataFrame, pd.DataFrame]:
     deferred : DataFrame
         ``row, known_on``: rows that stand only from a later day.
     """
+    if not con.raw_sql("SELECT 1 FROM members GROUP BY member_id HAVING count(*) > 1 LIMIT 1").fetchall():
+        return faults_of([], "", ""), pd.DataFrame()
+    t = con.table("members")
     suspects = t.semi_join(_pairs(t), "member_id")
     frame = suspects.order_by("member_id", "known_on", ROW).to_pandas()
-    faults: list[tuple[int, int]] = []
+    faults: list[tuple[int, int | None]] = []
     deferred: list[tuple[int, dt.date]] = []
     for _, rows in frame.groupby("member_id", sort=True):
         never, later = settle(_stays(rows))
         faults += never
         deferred += later
-    return (
-        pd.DataFrame(
-            {
-                "row": pd.array([row for row, _ in faults], "int64"),
-                "column": "valid_from",
-                "reason": "overlapping validity",
-                "other": pd.array([other for _, other in faults], "Int64"),
-            }
-        )[FAULT_COLUMNS],
-        pd.DataFrame(deferred, columns=["row", "known_on"]),
-    )
+    later_days = pd.DataFrame(deferred, columns=["row", "known_on"])
+    return faults_of(faults, "valid_from", "overlapping validity"), later_days
 
 
 def _pairs(t: ir.Table) -> ir.Table:

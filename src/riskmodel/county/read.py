@@ -15,7 +15,7 @@ import ibis.expr.types as ir
 import pandas as pd
 import pyarrow as pa
 
-from riskmodel.county.conflicts import duplicate_keys, duplicate_rows, no_faults, unknown_ids
+from riskmodel.county.conflicts import duplicate_keys, duplicate_rows, faults_of, unknown_ids
 from riskmodel.county.county import About, County
 from riskmodel.county.loaded import ROW
 from riskmodel.county.messages import Notice, messages
@@ -51,7 +51,7 @@ class TableRead:
     n_read: int
     rows: ir.Table
     faults: list[pd.DataFrame] = field(default_factory=list)
-    kept_out: pd.DataFrame = field(default_factory=no_faults)
+    kept_out: pd.DataFrame = field(default_factory=lambda: faults_of([], "", ""))
 
     @property
     def n_rejected(self) -> int:
@@ -154,7 +154,7 @@ def read_tables(
         elif source.table in contract().required:
             raise InputRefused(f"{source.file}: the file is empty; the table {source.table} is required")
     for name, table in tables.items():
-        _keep_out(con, table, unknown_ids(table.rows, name, {n: t.rows for n, t in tables.items()}))
+        _keep_out(con, table, unknown_ids(con, name))
     return _finish(con, tables, about, notices)
 
 
@@ -186,14 +186,14 @@ def _read_one(
         notices += said
     parsed = parse(raw, about)
     rows = con.create_table(source.table, parsed.good)
-    table = TableRead(raw, n_read=_count(raw.rows), rows=rows)
+    table = TableRead(raw, n_read=_count(con, raw.rows), rows=rows)
     _note(table, pd.DataFrame(raw.faults, columns=["row", "column", "reason"]))
-    if _count(rows) + table.n_rejected < table.n_read:
+    if _count(con, rows) + table.n_rejected < table.n_read:
         _note(table, parsed.faults())
-    _keep_out(con, table, duplicate_rows(rows, source.table))
-    _keep_out(con, table, duplicate_keys(rows, source.table))
+    _keep_out(con, table, duplicate_rows(con, source.table))
+    _keep_out(con, table, duplicate_keys(con, source.table))
     if source.table == "members":
-        never, later = overlaps(rows)
+        never, later = overlaps(con)
         _keep_out(con, table, never)
         if len(later):
             _defer(con, source.table, later)
@@ -201,8 +201,8 @@ def _read_one(
     return table, notices
 
 
-def _count(t: ir.Table) -> int:
-    return int(t.count().to_pyarrow().as_py())
+def _count(con: Any, t: ir.Table) -> int:
+    return int(con.raw_sql(f'SELECT count(*) FROM "{t.op().name}"').fetchall()[0][0])
 
 
 def _note(table: TableRead, faults: pd.DataFrame) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -15,8 +13,10 @@ from riskmodel.county.loaded import ROW
 from riskmodel.county.messages import reason_text
 from riskmodel.county.raw import Raw
 from riskmodel.county.schema import codes, contract
+from riskmodel.files import atomic
 
 FILE_NAME = "rejected.csv"
+WHOLE_ROW = "*"  # stands for a column where no single one is to blame
 COLUMNS = ["file", "row", "column", "reason", "detail"]
 _DATES = {"date": "2021-05-31", "month": "2021-05", "year": "2021"}
 _MOST_ALLOWED = 20
@@ -35,7 +35,8 @@ def rejected_rows(raw: Raw, faults: pd.DataFrame) -> pd.DataFrame:
     -------
     DataFrame
         ``file, row, column, reason, detail``, then the row's own cells under the file's own headers, all
-        text. Several faults of a row are joined with ``"; "``.
+        text. ``column`` is ``*`` where no single one is to blame; several faults of a row are joined with
+        ``"; "``.
     """
     if faults.empty:
         return pd.DataFrame(columns=COLUMNS)
@@ -64,7 +65,7 @@ def _tell(raw: Raw, faults: pd.DataFrame, cells: pd.DataFrame) -> pd.DataFrame:
         allowed = _allowed(raw.table, column, reason)
         others = some["other"].astype("string").fillna("").to_list()
         details = [_detail(reason, repr(g), allowed, o) for g, o in zip(given, others, strict=True)]
-        header = raw.headers[cell] if cell else column
+        header = raw.headers[cell] if cell else column or WHOLE_ROW
         parts.append(some.assign(column=header, detail=details))
     told = pd.concat(parts).sort_values(["row", "place"], kind="stable")
     return told.groupby("row")[["column", "reason", "detail"]].agg("; ".join)
@@ -125,10 +126,7 @@ def write_rejected(rejected: pd.DataFrame, folder: str | Path) -> Path:
         The file; it has only a header where nothing was kept out.
     """
     path = Path(folder) / FILE_NAME
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".rejected", suffix=".tmp")
-    os.close(handle)
     frame = rejected if len(rejected.columns) else pd.DataFrame(columns=COLUMNS)
-    frame.to_csv(temporary, index=False, encoding="utf-8-sig", lineterminator="\n")
-    Path(temporary).replace(path)
+    with atomic(path) as temporary:
+        frame.to_csv(temporary, index=False, encoding="utf-8-sig", lineterminator="\n")
     return path

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import os
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -15,6 +13,7 @@ import yaml
 from riskmodel.county.county import About, County
 from riskmodel.county.schema import SPAN_TABLES, contract, month_text
 from riskmodel.errors import UsageError
+from riskmodel.files import atomic, write_text
 
 Format = Literal["parquet", "csv", "xlsx"]
 _MOST_EXCEL_ROWS = 1_048_575
@@ -62,7 +61,7 @@ def write(
         _replace(out / f"{name}.{format}", _with_months(name, frame), format)
     said = about.model_dump(mode="json", exclude_defaults=True) if about else {}
     if said:
-        (out / "about.yaml").write_text(yaml.safe_dump(said, sort_keys=True), encoding="utf-8")
+        write_text(yaml.safe_dump(said, sort_keys=True), out / "about.yaml")
     return out
 
 
@@ -88,16 +87,13 @@ def _with_months(name: str, frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def _replace(path: Path, frame: pd.DataFrame, format: Format) -> None:
-    """Write to a temporary file, then put it in place."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}", suffix=path.suffix)
-    os.close(handle)
-    if format == "parquet":
-        frame.to_parquet(temporary, index=False)
-    elif format == "csv":
-        frame.to_csv(temporary, index=False, lineterminator="\n")
-    else:
-        _write_sheet(Path(temporary), path.stem, frame)
-    Path(temporary).replace(path)
+    with atomic(path) as temporary:
+        if format == "parquet":
+            frame.to_parquet(temporary, index=False)
+        elif format == "csv":
+            frame.to_csv(temporary, index=False, lineterminator="\n")
+        else:
+            _write_sheet(temporary, path.stem, frame)
 
 
 def _write_sheet(path: Path, name: str, frame: pd.DataFrame) -> None:

@@ -1,0 +1,157 @@
+"""``riskmodel check``: read, judge, and write ``rejected.csv`` and a summary of the data's quality."""
+
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from riskmodel.county.county import County
+from riskmodel.county.messages import Language, line, messages
+from riskmodel.county.quality import findings, late_share
+from riskmodel.county.read import MAX_REJECTED, Reading, TableRead, read_tables, refusals
+from riskmodel.county.rejects import write_rejected
+from riskmodel.county.schema import codes, contract
+from riskmodel.errors import InputRefused
+from riskmodel.files import write_json, write_text
+
+FORMAT_VERSION = 1
+LANGUAGES: tuple[Language, ...] = ("zh", "en")
+
+
+def check(
+    data: str | Path,
+    out: str | Path | None = None,
+    *,
+    max_rejected: float = MAX_REJECTED,
+    pseudonymise: bool = False,
+    snapshot_on: str | dt.date | None = None,
+    lang: str = "zh",
+) -> tuple[dict[str, Any], County | None]:
+    """Check a county's data and say what was found.
+
+    Parameters
+    ----------
+    data : str or Path
+        As `riskmodel.county.read` takes it.
+    out : str or Path, optional
+        Folder for ``rejected.csv``, ``quality.json`` and ``quality.md``; nothing is written without it.
+    max_rejected, pseudonymise, snapshot_on
+        As in `riskmodel.county.read`.
+    lang : {"zh", "en"}
+        Which language stands first in ``quality.md``; it holds both.
+
+    Returns
+    -------
+    summary : dict
+        ``format_version, data, refused, refusals, tables, absent, notices`` and, where the tables could be
+        read, what `riskmodel.county.quality.findings` gives. Nothing is raised for data that cannot be
+        used: ``refused`` says so, ``refusals`` why.
+    county : County or None
+        What the summary is of (for a fingerprint), None where it could not be read at all.
+
+    Raises
+    ------
+    UsageError
+        If ``pseudonymise`` is asked for without a key.
+    """
+    reading: Reading | None = None
+    rejected = pd.DataFrame()
+    summary: dict[str, Any] = {"format_version": FORMAT_VERSION, "data": Path(data).name}
+    try:
+        reading = read_tables(data, pseudonymise=pseudonymise, snapshot_on=snapshot_on)
+    except InputRefused as exc:
+        summary |= {"refused": True, "refusals": [str(exc)], "tables": {}, "absent": {}, "notices": []}
+    else:
+        why = refusals(reading, max_rejected)
+        rejected = reading.county.rejected
+        summary |= {"refused": bool(why), "refusals": why} | _summary(reading)
+    if out is not None:
+        write_rejected(rejected, out)
+        write_json(summary, Path(out) / "quality.json")
+        both = sorted(LANGUAGES, key=lambda word: word != lang)
+        write_text("\n\n".join(quality_text(summary, word) for word in both) + "\n", Path(out) / "quality.md")
+    return summary, reading.county if reading else None
+
+
+def _summary(reading: Reading) -> dict[str, Any]:
+    county = reading.county
+    absent = {
+        name: both.model_dump() for name, both in messages().without.items() if name not in reading.tables
+    }
+    return {
+        "tables": {name: _table(reading, name, table) for name, table in reading.tables.items()},
+        "absent": absent,
+        "notices": [{"id": n.id, "zh": n.text("zh"), "en": n.text("en")} for n in reading.notices],
+        **findings(county),
+    }
+
+
+def _table(reading: Reading, name: str, table: TableRead) -> dict[str, Any]:
+    reasons = table.kept_out.drop_duplicates(["row", "reason"])["reason"].value_counts()
+    return {
+        "file": table.raw.file,
+        "rows_read": table.n_read,
+        "rows_kept": table.n_read - table.n_rejected,
+        "rows_rejected": table.n_rejected,
+        "share_rejected": round(table.share_rejected, 6),
+        "rejected_by_reason": {str(reason): int(n) for reason, n in sorted(reasons.items())},
+        "late_share": late_share(reading.county, name),
+    }
+
+
+def quality_text(summary: dict[str, Any], lang: Language) -> str:
+    """Return a summary of `check` as Markdown in one language.
+
+    Parameters
+    ----------
+    summary : dict
+    lang : {"zh", "en"}
+
+    Returns
+    -------
+    str
+    """
+    refused = summary["refused"]
+    lines = [
+        f"# {line('title', lang, data=summary['data'])}",
+        "",
+        line("refused", lang, what="; ".join(summary["refusals"])) if refused else line("usable", lang),
+    ]
+    if summary["tables"]:
+        lines += ["", line("table_head", lang), "|---|---|---:|---:|---:|---|---:|"]
+        lines += [_table_line(name, table, lang) for name, table in summary["tables"].items()]
+        lines += _section("findings", lang, _finding_lines(summary, lang))
+    lines += _section("notices", lang, [notice[lang] for notice in summary["notices"]])
+    return "\n".join(lines)
+
+
+def _section(title: str, lang: Language, items: list[str]) -> list[str]:
+    return ["", f"## {line(title, lang)}", "", *(f"- {item}" for item in items)] if items else []
+
+
+def _table_line(name: str, table: dict[str, Any], lang: Language) -> str:
+    reasons = ", ".join(f"{reason} {n}" for reason, n in table["rejected_by_reason"].items())
+    late = "" if table["late_share"] is None else f"{table['late_share']:.1%}"
+    shown = contract().tables[name].zh if lang == "zh" else name
+    numbers = f"{table['rows_read']} | {table['rows_kept']} | {table['rows_rejected']}"
+    return f"| {shown} | {table['file']} | {numbers} | {reasons} | {late} |"
+
+
+def _finding_lines(summary: dict[str, Any], lang: Language) -> list[str]:
+    first, last = summary["income_months"]
+    lines = [line("data_through", lang, day=summary["data_through"], first=first, last=last)]
+    kinds = codes("households", "registration")
+    for kind, counts in summary["income_coverage"].items():
+        places = {"kind": kind, "kind_zh": kinds[kind], "share": counts["share"]}
+        lines.append(line("coverage", lang, n=counts["households"], k=counts["with_income"], **places))
+    totals = summary["totals_against_months"]
+    if totals["compared"]:
+        lines.append(line("totals", lang, n=totals["compared"], k=totals["differ"]))
+    if summary["business_twice"]["households"]:
+        lines.append(line("business_twice", lang, n=summary["business_twice"]["households"]))
+    if summary["valid_before_birth"]:
+        lines.append(line("unborn", lang, n=summary["valid_before_birth"]))
+    return lines
