@@ -123,9 +123,8 @@ def compare(
 
 def _compared(given: Predictions, baseline: str) -> list[str]:
     if baseline != RULE and baseline not in given.models:
-        raise InputRefused(
-            f"no baseline {baseline!r} in the predictions; known: rule, {', '.join(given.models)}"
-        )
+        known = dict.fromkeys((RULE, *given.models))
+        raise InputRefused(f"no baseline {baseline!r} in the predictions; known: {', '.join(known)}")
     others = [model for model in given.models if model not in (baseline, RULE)]
     if not others:
         raise InputRefused(
