@@ -164,7 +164,7 @@ def log(scores: pd.DataFrame, loaded: LoadedModel, store: str | Path) -> dict[st
 def _tier(probability: pd.Series) -> pd.Series:
     """Colour by probability alone, at the thresholds that ``cards-2023`` assumes."""
     values = rules.load("cards-2023").values()
-    red, yellow = float(values["red_probability"]), float(values["yellow_probability"])
+    red, yellow = float(values["card_red"]), float(values["card_yellow"])
     shade = np.select([probability >= red, probability >= yellow], ["red", "yellow"], "blue")
     return pd.Series(shade, probability.index)
 

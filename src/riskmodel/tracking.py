@@ -15,6 +15,7 @@ import json
 import logging
 import os
 import platform
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -120,16 +121,22 @@ class Run:
         self._store = store
 
     def params(self, values: Mapping[str, Any]) -> None:
-        """Log parameters as text."""
-        for name, value in values.items():
-            text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
-            self._client.log_param(self.run_id, name, text)
+        """Log parameters as text, in one batch."""
+        from mlflow.entities import Param
+
+        texts = {
+            name: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+            for name, value in values.items()
+        }
+        self._client.log_batch(self.run_id, params=[Param(name, text) for name, text in texts.items()])
 
     def metrics(self, values: Mapping[str, float], step: int = 0) -> None:
-        """Log metrics; values that are not numbers are left out, not written as 0."""
-        for name, value in values.items():
-            if value is not None and value == value:
-                self._client.log_metric(self.run_id, name, float(value), step=step)
+        """Log metrics in one batch; values that are not numbers are left out, not written as 0."""
+        from mlflow.entities import Metric
+
+        now = int(time.time() * 1000)
+        known = [Metric(n, float(v), now, step) for n, v in values.items() if v is not None and v == v]
+        self._client.log_batch(self.run_id, metrics=known)
 
     def table(self, frame: pd.DataFrame, name: str) -> None:
         """Log a frame as Parquet (``name`` without ending)."""

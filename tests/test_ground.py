@@ -1,0 +1,79 @@
+"""What stands around the code: environment, lock, declarations."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+
+from riskmodel import experiment, features, rules
+from riskmodel.county.schema import contract
+from riskmodel.models import MODELS
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def pyproject() -> dict:
+    return tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+
+
+def test_environment_yml_says_what_pyproject_says() -> None:
+    env = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
+    project = pyproject()["project"]
+    plain = [d for d in env["dependencies"] if isinstance(d, str)]
+    pip = next(d["pip"] for d in env["dependencies"] if isinstance(d, dict))
+    # All versions come from pyproject through pip; conda gives the interpreter alone.
+    assert plain == [f"python{project['requires-python']}", "pip"]
+    match = re.fullmatch(r"-e \.\[([a-z,]+)\]", pip[0])
+    assert match
+    assert len(pip) == 1
+    assert set(match[1].split(",")) == set(project["optional-dependencies"]) - {"dev"}
+
+
+def test_lock_has_hashes_and_no_address() -> None:
+    for name in ("lock.txt", "bootstrap.txt"):
+        text = (ROOT / "requirements" / name).read_text(encoding="utf-8")
+        pins = re.findall(r"^([a-z0-9][a-z0-9._-]*)==", text, flags=re.MULTILINE)
+        assert pins
+        assert len(re.findall(r"--hash=sha256:", text)) >= len(pins)
+        assert "://" not in text
+        assert "--index-url" not in text
+
+
+def test_lock_pins_every_declared_dependency() -> None:
+    text = (ROOT / "requirements" / "lock.txt").read_text(encoding="utf-8")
+    pinned = set(re.findall(r"^([a-z0-9][a-z0-9._-]*)==", text, flags=re.MULTILINE))
+    project = pyproject()["project"]
+    declared = [*project["dependencies"], *(d for e in project["optional-dependencies"].values() for d in e)]
+    names = {re.split(r"[\[<>=!;~ ]", d)[0].lower() for d in declared} - {"riskmodel"}
+    assert {n.replace("_", "-") for n in names} <= pinned
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "experiments").glob("*.yaml")), ids=lambda p: p.stem)
+def test_every_experiment_loads_and_names_what_there_is(path: Path) -> None:
+    exp = experiment.load(path)
+    assert exp.id == path.stem
+    assert rules.load(exp.ruleset).id
+    columns = features.load(exp.feature_set).names
+    assert set(exp.model_params.get("past_income", {}).get("columns", [])) <= set(columns)
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "features").glob("*.yaml")), ids=lambda p: p.stem)
+def test_every_feature_set_loads(path: Path) -> None:
+    assert features.load(path).id == path.stem
+
+
+def test_every_model_is_used_by_some_experiment() -> None:
+    used = {m for p in (ROOT / "experiments").glob("*.yaml") for m in experiment.load(p).models}
+    assert used == set(MODELS)
+
+
+def test_contract_headers_are_unambiguous() -> None:
+    for name, table in contract().tables.items():
+        headers = [c.zh for c in table.columns.values()]
+        assert len(set(headers)) == len(headers), name
+        assert set(table.key) <= set(table.columns)
+        assert table.event_date is None or table.event_date in table.columns

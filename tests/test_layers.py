@@ -1,0 +1,95 @@
+"""The house stands on its layers: a module imports only from below, and heavy parts live behind one door."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGE = ROOT / "src" / "riskmodel"
+
+# From the ground up; parts of one row may know each other only where ALLOWED_BESIDE says so.
+LAYERS: list[tuple[str, ...]] = [
+    ("errors",),
+    ("spec", "project", "files"),
+    ("county", "simulate"),
+    ("asof",),
+    ("accounting",),
+    ("rules",),
+    ("features", "labels", "ledger"),
+    ("cohorts",),
+    ("models", "forecast"),
+    ("evaluation", "explain"),
+    ("experiment",),
+    ("tracking",),
+    ("training",),
+    ("score",),
+    ("report", "worklist", "monitor"),
+    ("month",),
+    ("cli",),
+]
+LEVEL = {name: level for level, row in enumerate(LAYERS) for name in row}
+# The county reads and the simulator writes one contract: its schema is common ground.
+ALLOWED_BESIDE = {("simulate", "county")}
+# One door each (design): third-party package -> the only part that may open it.
+DOORS = {"mlflow": "tracking", "shap": "explain"}
+
+
+def modules() -> Iterator[tuple[str, Path]]:
+    for path in sorted(PACKAGE.rglob("*.py")):
+        part = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+        if part != "__init__":
+            yield part, path
+
+
+def imported(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+            if node.module == "riskmodel":
+                yield from (f"riskmodel.{alias.name}" for alias in node.names)
+
+
+def test_every_part_has_its_layer() -> None:
+    assert {part for part, _ in modules()} <= set(LEVEL)
+
+
+@pytest.mark.parametrize("part", sorted({part for part, _ in modules()}))
+def test_imports_run_downward_only(part: str) -> None:
+    wrong = []
+    for own, path in modules():
+        if own != part:
+            continue
+        for name in imported(path):
+            pieces = name.split(".")
+            if pieces[0] != "riskmodel" or len(pieces) < 2 or pieces[1] in {own, "__version__"}:
+                continue
+            beside = (own, pieces[1]) in ALLOWED_BESIDE
+            if LEVEL[pieces[1]] >= LEVEL[own] and not beside:
+                wrong.append(f"{path.relative_to(PACKAGE)} imports {name}")
+    assert not wrong, wrong
+
+
+def test_each_heavy_library_has_one_door() -> None:
+    wrong = [
+        f"{path.relative_to(PACKAGE)} imports {name}"
+        for part, path in modules()
+        for name in imported(path)
+        if DOORS.get(name.split(".")[0], part) != part
+    ]
+    assert not wrong, wrong
+
+
+def test_importing_riskmodel_and_its_command_line_loads_nothing_heavy() -> None:
+    # Start-up of the command line stays well below a second only while these wait for a verb.
+    heavy = ["mlflow", "shap", "pandas", "sklearn", "ibis", "duckdb", "statsmodels", "matplotlib", "numpy"]
+    code = f"import sys, riskmodel, riskmodel.cli.app\nprint([m for m in {heavy} if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
