@@ -40,7 +40,6 @@ def block(county: County, name: str, features: Sequence[Feature], when: tuple[Mo
     """
     windows = sorted({f.window for f in features if f.window})
     t = asof.known(county, name, when).inner_join(_ago(when, windows), "as_of")
-    t = t.filter(t.date <= t.as_of)
     t = t.mutate(month=(t.date.year() * 12 + t.date.month() - 1).cast("int32"))
     return t.group_by(KEY).agg(**{f.id: _aggregate(f, t).cast("float64") for f in features})
 
@@ -65,7 +64,9 @@ def assets(county: County, features: Sequence[Feature], when: tuple[Moment, ...]
     authorised = (t.authorised_on <= t.known_by).fill_null(False)
     out = {}
     for f in features:
-        inside = _of_code(f, t) & (authorised if f.known_on == "authorised_on" else ibis.literal(True))
+        inside = t.kind.notnull() & _of_code(f, t)
+        if f.known_on == "authorised_on":
+            inside = inside & authorised
         kind = ibis.ifelse(inside, t.kind, ibis.null("string"))
         out[f.id] = (kind.nunique() if f.aggregate == "nunique" else inside.cast("int32").max()).cast(
             "float64"
@@ -96,7 +97,7 @@ def _of_code(f: Feature, t: ir.Table) -> ir.BooleanValue:
 
 
 def _aggregate(f: Feature, t: ir.Table) -> ir.Value:
-    inside = _of_code(f, t) & holds(t, f.where)
+    inside = (t.date <= t.as_of) & _of_code(f, t) & holds(t, f.where)
     if f.window and f.aggregate != "active":
         inside = inside & (t.date > t[f"ago{f.window}"])
     if f.aggregate == "active":

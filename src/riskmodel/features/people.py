@@ -45,7 +45,7 @@ def _columns(f: Feature) -> list[str]:
 
 
 def _aggregate(f: Feature, t: ir.Table) -> ir.Value:
-    inside = holds(t, f.where)
+    inside = t.member_id.notnull() & holds(t, f.where)
     if f.aggregate == "count":
         return inside.cast("int32").sum()
     if f.aggregate == "any":
