@@ -117,24 +117,32 @@ def parse(raw: Raw, about: About) -> Parsed:
 
 
 def _cells(raw: Raw, rows: ir.Table) -> tuple[ir.Table, dict[str, Cell]]:
-    """Return the rows with look-ups joined on, and each contract column's value and reason over them."""
+    """Return the rows with look-ups joined on, and each column's value and reason over them."""
     columns = dict(contract().tables[raw.table].columns) | {RECORDED: _RECORDED_COLUMN}
     looked_up = {n: raw.at[n] for n, c in columns.items() if c.type in _LOOKED_UP and n in raw.at}
     distinct = _distinct(rows, list(looked_up.values()))
-    for name, cell in looked_up.items():
-        rows = _look_up(rows, raw.table, name, columns[name], cell, distinct[cell])
+    lookups = {
+        name: _lookup(raw.table, name, columns[name], distinct[cell], rows[cell].type())
+        for name, cell in looked_up.items()
+    }
+    joined: ir.Table = rows
+    for name, lookup in lookups.items():
+        if lookup is not None:
+            joined = joined.left_join(lookup, rows[looked_up[name]] == lookup[f"k_{name}"])
     cells = {}
+    nothing = ibis.null("string")
     for name, column in columns.items():
         if name not in raw.at:
-            cells[name] = Cell(ibis.null(ibis_type(column.type)), ibis.null("string"))
-        elif name in looked_up:
-            reason = rows[f"f_{name}"] if f"f_{name}" in rows.columns else ibis.null("string")
-            cells[name] = Cell(rows[f"v_{name}"], reason)
+            cells[name] = Cell(ibis.null(ibis_type(column.type)), nothing)
+        elif name not in lookups:
+            cells[name] = parse_in_place(joined[raw.at[name]], column.type)
+        elif lookups[name] is None:
+            cells[name] = Cell(joined[raw.at[name]], nothing)
         else:
-            cells[name] = parse_in_place(rows[raw.at[name]], column.type)
+            cells[name] = Cell(joined[f"v_{name}"], joined[f"f_{name}"])
     if raw.table in SPAN_TABLES or "amount" in [c.type for c in columns.values()]:
         _not_negative(raw.table, columns, cells)
-    return rows, cells
+    return joined, cells
 
 
 def _distinct(rows: ir.Table, cells: list[str]) -> dict[str, pa.Array]:
@@ -144,26 +152,18 @@ def _distinct(rows: ir.Table, cells: list[str]) -> dict[str, pa.Array]:
     return {c: lists[c].combine_chunks().flatten() for c in cells}
 
 
-def _look_up(
-    rows: ir.Table, table: str, name: str, column: Column, cell: str, distinct: pa.Array
-) -> ir.Table:
+def _lookup(table: str, name: str, column: Column, distinct: pa.Array, given: dt.DataType) -> ir.Table | None:
+    """Return ``k_, v_, f_`` (raw value, parsed value, reason) of a column; None where both are the same."""
     parse_one = parser(table, name, column)
     keys = distinct.to_pylist()
     parsed = [parse_one(key) for key in keys]
     reasons = [reason for _, reason in parsed]
     kind = ibis_type(column.type)
-    if not any(reasons) and [value for value, _ in parsed] == keys and rows[cell].type() == kind:
-        return rows.mutate(**{f"v_{name}": rows[cell]})
-    arrow = kind.to_pyarrow()
-    lookup = pa.table(
-        {
-            f"k_{name}": distinct,
-            f"v_{name}": pa.array([value for value, _ in parsed], arrow),
-            f"f_{name}": pa.array(reasons, pa.string()),
-        }
-    )
-    memory = ibis.memtable(lookup)
-    return rows.left_join(memory, rows[cell] == memory[f"k_{name}"]).drop(f"k_{name}")
+    if not any(reasons) and [value for value, _ in parsed] == keys and given == kind:
+        return None
+    values = pa.array([value for value, _ in parsed], kind.to_pyarrow())
+    lookup = {f"k_{name}": distinct, f"v_{name}": values, f"f_{name}": pa.array(reasons, pa.string())}
+    return ibis.memtable(pa.table(lookup))
 
 
 def _not_negative(table: str, columns: Mapping[str, Column], cells: dict[str, Cell]) -> None:

@@ -87,7 +87,7 @@ def open_raw(con: Any, source: Source) -> tuple[Raw | None, list[Notice]]:
             if loaded is None:
                 return None, [Notice("empty file", {"file": source.file})]
             headers = loaded.headers
-            con.create_table(name, loaded.rows, temp=True)
+            con.con.register(name, loaded.rows)
     except (OSError, duckdb.Error) as exc:
         raise InputRefused(f"{source.file}: cannot be read ({exc})") from exc
     at = {column: f"c{i}" for column, i in match(source.table, headers, source.file).items()}

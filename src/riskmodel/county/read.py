@@ -236,7 +236,7 @@ def _finish(con: Any, tables: dict[str, TableRead], about: About, notices: list[
         con.raw_sql(f'ALTER TABLE "{name}" DROP COLUMN {ROW}')
         con.raw_sql(f'ALTER TABLE "{name}" DROP COLUMN {EXTRA}')
         table.rows = con.table(name)
-        validate(name, table.rows)
+        validate(con, name, table.rows)
         if table.n_rejected:
             places = {"file": table.raw.file, "n": table.n_read, "what": table.n_rejected}
             notices.append(Notice("rejected rows", places))
@@ -261,10 +261,8 @@ def _absent(name: str) -> Notice:
 def _clean_up(con: Any) -> None:
     """Let go of the raw tables and of an attached file."""
     for kind in ("view", "table"):
-        made = con.raw_sql(
-            f"SELECT {kind}_name FROM duckdb_{kind}s() WHERE temporary AND NOT internal"
-        ).fetchall()
-        for (name,) in made:
+        made = con.raw_sql(f"SELECT {kind}_name FROM duckdb_{kind}s() WHERE temporary AND NOT internal")
+        for (name,) in made.fetchall():
             if name.startswith(("raw_", "keyed_")):
                 con.raw_sql(f'DROP {kind} "{name}"')
     con.raw_sql("DETACH DATABASE IF EXISTS source")
