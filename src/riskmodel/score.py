@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +75,26 @@ def score(county: County, loaded: LoadedModel, as_of: DateLike, lang: str = "zh"
     ----------
     Data contract, "Scores, one row per household and as-of".
     """
+    return by_language(county, loaded, as_of, (lang,))[lang]
+
+
+def by_language(
+    county: County, loaded: LoadedModel, as_of: DateLike, langs: Sequence[str] = ("zh", "en")
+) -> dict[str, pd.DataFrame]:
+    """Score once and give the reasons in several languages; frames and errors as of `score`.
+
+    Parameters
+    ----------
+    county : County
+    loaded : LoadedModel
+    as_of : date or ISO text
+    langs : sequence of {"zh", "en"}
+
+    Returns
+    -------
+    dict
+        Language to scores.
+    """
     day = asof.to_date(as_of)
     chosen = loaded.feature_set
     verdicts = rules.evaluate(county, loaded.ruleset, day, params=dict(loaded.card["params"]))
@@ -85,23 +105,34 @@ def score(county: County, loaded: LoadedModel, as_of: DateLike, lang: str = "zh"
     X = features.build(county, chosen, day).set_index("household_id").loc[verdicts["household_id"]]
     X = X[chosen.names].reset_index(drop=True)
     given = inputs(loaded.kind, verdicts, X)
+    numbers = _numbers(loaded, given, verdicts, day.isoformat(), asof.fingerprint(county, day))
+    told = _why(loaded, given, X, verdicts, langs)
+    return {lang: _ranked(pd.concat([numbers, words], axis=1)) for lang, words in told.items()}
+
+
+def _numbers(
+    loaded: LoadedModel, given: pd.DataFrame, verdicts: pd.DataFrame, day: str, fingerprint: str
+) -> pd.DataFrame:
+    """Return everything but the reasons, in the verdicts' order."""
     interval = loaded.model.predict_interval(given)
+    probability = pd.Series(loaded.model.predict_proba(given)[:, 1])
     out = pd.DataFrame(
         {
             "household_id": verdicts["household_id"],
             "township": verdicts["township"],
             "village": verdicts["village"],
-            "as_of": day.isoformat(),
+            "as_of": day,
             "horizon_months": int(loaded.card["horizon_months"]),
-            "probability": loaded.model.predict_proba(given)[:, 1],
+            "probability": probability,
             "probability_low": interval[:, 0],
             "probability_high": interval[:, 1],
             "score": loaded.model.margin(given),
+            "tier": _tier(probability),
             "model": loaded.name,
             "model_version": loaded.version,
             "run_id": loaded.run_id,
-            "feature_set": chosen.id,
-            "data_fingerprint": asof.fingerprint(county, day),
+            "feature_set": loaded.feature_set.id,
+            "data_fingerprint": fingerprint,
             "ruleset": loaded.ruleset.id,
             "rule_category": verdicts["category"],
             "rule_conditions": verdicts["conditions"],
@@ -110,11 +141,12 @@ def score(county: County, loaded: LoadedModel, as_of: DateLike, lang: str = "zh"
     )
     for name in ("pcni", "line", "gap", "flagged", "registration", "persons", "income_reason"):
         out[name] = verdicts[name]
-    out["tier"] = _tier(out["probability"])
-    out = pd.concat([out, _why(loaded, given, X, verdicts, lang)], axis=1)
+    return out
+
+
+def _ranked(out: pd.DataFrame) -> pd.DataFrame:
     out = out.sort_values(["probability", "household_id"], ascending=[False, True], ignore_index=True)
-    out["rank"] = np.arange(1, len(out) + 1)
-    return out[[*COLUMNS, *MORE_COLUMNS]]
+    return out.assign(rank=np.arange(1, len(out) + 1))[[*COLUMNS, *MORE_COLUMNS]]
 
 
 def log(scores: pd.DataFrame, loaded: LoadedModel, store: str | Path) -> dict[str, Any]:
@@ -170,19 +202,25 @@ def _tier(probability: pd.Series) -> pd.Series:
 
 
 def _why(
-    loaded: LoadedModel, given: pd.DataFrame, X: pd.DataFrame, verdicts: pd.DataFrame, lang: str
-) -> pd.DataFrame:
+    loaded: LoadedModel,
+    given: pd.DataFrame,
+    X: pd.DataFrame,
+    verdicts: pd.DataFrame,
+    langs: Sequence[str],
+) -> dict[str, pd.DataFrame]:
     """Return causes, contributions and sentences; empty where the model is not an explained one."""
     centre: Mapping[str, Any] | None = loaded.card.get("reference")
     if centre is None:
-        empty = {f"cause_{i}": "" for i in range(1, REASONS + 1)}
-        empty |= {f"reason_{i}": "" for i in range(1, REASONS + 1)}
-        out = pd.DataFrame(empty, index=X.index)
+        texts = {f"{part}_{i}": "" for part in ("cause", "reason") for i in range(1, REASONS + 1)}
         nothing = {f"contribution_{i}": np.nan for i in range(1, REASONS + 1)}
-        return out.assign(**nothing, log_odds_base=np.nan)
+        empty = pd.DataFrame(texts | nothing, index=X.index).assign(log_odds_base=np.nan)
+        return dict.fromkeys(langs, empty)
     parts, base = explain.contributions(loaded.model, given)
     mean = pd.Series(centre["centre"], index=centre["columns"])[parts.columns]
-    told = explain.reasons(
-        parts - mean, X[parts.columns], features.describe(loaded.feature_set), verdicts, lang, REASONS
-    )
-    return told.assign(log_odds_base=base + float(mean.sum()))
+    dictionary = features.describe(loaded.feature_set)
+    return {
+        lang: explain.reasons(parts - mean, X[parts.columns], dictionary, verdicts, lang, REASONS).assign(
+            log_odds_base=base + float(mean.sum())
+        )
+        for lang in langs
+    }
