@@ -1,0 +1,8 @@
+"""A run's report: one self-contained HTML page in Chinese and English, its tables and its figures."""
+
+from __future__ import annotations
+
+from riskmodel.report.inputs import ReportInput, read_run
+from riskmodel.report.write import write, write_run
+
+__all__ = ["ReportInput", "read_run", "write", "write_run"]

@@ -1,0 +1,179 @@
+"""The list inside the page: rows, words and histories as JSON that cannot end its own script element."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from riskmodel import rules
+from riskmodel.errors import InputRefused
+from riskmodel.report.inputs import ReportInput
+
+COLUMNS = (
+    "id",
+    "rank",
+    "household_id",
+    "township",
+    "village",
+    "probability",
+    "low",
+    "high",
+    "flagged",
+    "unknown",
+    "rule_category",
+    "rule_conditions",
+    "pcni",
+    "line",
+    "persons",
+)
+NEEDED = ("household_id", "township", "village", "probability", "rule_category", "pcni", "line", "flagged")
+HEADS = (
+    "rank",
+    "household_id",
+    "township",
+    "village",
+    "rule_category",
+    "pcni",
+    "line",
+    "probability",
+    "reason",
+)
+TEXT_HEADS = ("household_id", "township", "village", "rule_category", "reason")
+REASONS = 3
+
+
+def embedded(content: Any) -> str:
+    r"""Return JSON for a script element: no character in it can open or end an element.
+
+    Examples
+    --------
+    >>> embedded({"a": "</script>"})
+    '{"a":"\\u003c/script\\u003e"}'
+    """
+    text = json.dumps(content, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    for sign in "<>&\u2028\u2029":
+        text = text.replace(sign, f"\\u{ord(sign):04x}")
+    return text
+
+
+def listing(given: ReportInput, book: Mapping[str, Any]) -> str | None:
+    """Return the page's data, or None where there is no list.
+
+    Parameters
+    ----------
+    given : ReportInput
+    book : mapping
+        The report's words.
+
+    Returns
+    -------
+    str or None
+        JSON: ``columns, rows``, ``reasons`` (by language, by row id: cause, contribution, sentence),
+        ``townships``, ``categories`` and ``conditions`` (code to words), ``histories``, ``words``.
+
+    Raises
+    ------
+    InputRefused
+        If a column is missing, a household stands twice, or two languages list different households.
+    """
+    if not given.scores:
+        return None
+    frames = {lang: _ordered(frame) for lang, frame in given.scores.items()}
+    first = next(iter(frames.values()))
+    if any(list(f["household_id"]) != list(first["household_id"]) for f in frames.values()):
+        raise InputRefused("the lists of the two languages hold different households; score them together")
+    categories, conditions = _rule_words(first, book)
+    return embedded(
+        {
+            "columns": COLUMNS,
+            "rows": [_row(i, row) for i, row in enumerate(first.to_dict("records"))],
+            "reasons": {lang: _reasons(frame) for lang, frame in frames.items()},
+            "townships": sorted({str(t) for t in first["township"]}),
+            "categories": categories,
+            "conditions": conditions,
+            "histories": _histories(given.histories, list(first["household_id"])),
+            "words": book["list"],
+        }
+    )
+
+
+def _ordered(frame: pd.DataFrame) -> pd.DataFrame:
+    missing = [c for c in NEEDED if c not in frame]
+    if missing:
+        raise InputRefused(f"the list lacks the columns {missing}; write it with riskmodel score")
+    if frame["household_id"].duplicated().any():
+        raise InputRefused("the list holds a household twice; give one as-of date")
+    return frame.sort_values(
+        ["probability", "household_id"], ascending=[False, True], na_position="last", ignore_index=True
+    )
+
+
+def _row(i: int, row: Mapping[Any, Any]) -> list[Any]:
+    conditions = row.get("rule_conditions")
+    unknown = not bool(row["flagged"]) and (row["rule_category"] == "unknown" or _number(row["pcni"]) is None)
+    persons = _number(row.get("persons"))
+    return [
+        i,
+        i + 1,
+        str(row["household_id"]),
+        str(row["township"]),
+        str(row["village"]),
+        _number(row["probability"], 5),
+        _number(row.get("probability_low"), 5),
+        _number(row.get("probability_high"), 5),
+        bool(row["flagged"]),
+        unknown,
+        str(row["rule_category"]),
+        [part for part in conditions.split(";") if part] if isinstance(conditions, str) else [],
+        _number(row["pcni"], 2),
+        _number(row["line"], 2),
+        None if persons is None else int(persons),
+    ]
+
+
+def _number(value: Any, digits: int = 0) -> Any:
+    if value is None or value is pd.NA or value != value:
+        return None
+    return round(float(value), digits) if math.isfinite(float(value)) else "inf"
+
+
+def _reasons(frame: pd.DataFrame) -> list[list[list[Any]]]:
+    out = []
+    numbered = [k for k in range(1, REASONS + 1) if f"reason_{k}" in frame]
+    for row in frame.to_dict("records"):
+        said = [(row.get(f"cause_{k}"), row.get(f"contribution_{k}"), row[f"reason_{k}"]) for k in numbered]
+        out.append([[c, _number(size, 4), text] for c, size, text in said if isinstance(text, str) and text])
+    return out
+
+
+def _rule_words(
+    frame: pd.DataFrame, book: Mapping[str, Any]
+) -> tuple[dict[str, dict[str, str]], dict[str, dict[str, str]]]:
+    """Return what the list's rule sets call their categories and conditions."""
+    categories = {"none": dict(book["list"]["none"]), "unknown": dict(book["list"]["unknown"])}
+    conditions: dict[str, dict[str, str]] = {}
+    names = set(frame["ruleset"].dropna()) if "ruleset" in frame else set()
+    for name in sorted(names & set(rules.available())):
+        found = rules.load(name)
+        categories |= {c.id: {"zh": c.zh, "en": c.en} for c in found.categories}
+        conditions |= {i: {"zh": c.zh, "en": c.en} for i, c in found.conditions.items()}
+    return categories, conditions
+
+
+def _histories(frame: pd.DataFrame | None, ids: list[Any]) -> dict[str, Any]:
+    if frame is None:
+        return {}
+    place = {household: i for i, household in enumerate(ids)}
+    out = {}
+    for household, rows in frame.sort_values(["household_id", "month"]).groupby("household_id", sort=False):
+        if household in place:
+            out[str(place[household])] = [
+                [str(m) for m in rows["month"]],
+                [_number(v, 2) for v in rows["income"]],
+                [_number(v, 2) for v in rows["spending"]],
+            ]
+    return out
