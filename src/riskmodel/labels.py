@@ -5,7 +5,8 @@ was fully seen and none did, and null otherwise: never 0 for what nobody could s
 
 * ``identified``: newly monitored, rolled back or re-marked. The rule itself decides this event.
 * ``below_line``: per-capita net income of the accounting period that ends with the window is below the line
-  of the rule set then; on annual totals, of the first total that starts after the feature span.
+  of the rule set then; on annual totals, of the first total that starts after the feature span. Null where
+  nobody of the household is left by then.
 * ``confirmed``: a home check confirmed the risk; null for the unvisited.
 
 Labels look back on a window that has passed, so they see rows recorded after as-of, up to ``known_by``.
@@ -186,7 +187,7 @@ def _below_line(
         starts = pd.DataFrame(
             {"as_of": pd.to_datetime(list(ends)), "end": pd.to_datetime(list(ends.values()))}
         )
-        parts.append(at_end.merge(starts, on="end").drop(columns="end"))
+        parts.append(at_end.merge(starts, on="end"))
     spans = _own_spans(county, days, span, seen_by, period)
     if spans is not None:
         t = accounting.build(county, tuple(Moment(d, seen_by) for d in days), period, spans=spans)
@@ -197,16 +198,38 @@ def _below_line(
         own["line"] = own["period_to"].map({m: lines[d] for m, d in ends_of.items()}).astype(float)
         own["own_horizon"] = (own["period_to"] - own["as_of_month"]).astype(float)
         own["own_window"] = True
+        own["end"] = pd.to_datetime(own["period_to"].map(ends_of))
         parts.append(own.drop(columns=["period_to", "as_of_month"]))
     found = pd.concat(parts, ignore_index=True)
     # Compared after rounding to nine decimals, as every threshold is.
     below = found["pcni"].round(9) < found["line"].round(9)
     found["label_below_line"] = below.astype(float).where(found["pcni"].notna() & found["line"].notna())
-    found = found.drop(columns=["pcni", "line"])
+    found = _null_where_replaced(county, found.drop(columns=["pcni", "line"]), seen_by).drop(columns="end")
     # A household judged on totals goes by its own span; months would be a second answer.
     if "own_window" in found:
         found = found.sort_values("own_window", na_position="last").drop_duplicates(KEY)
     return found
+
+
+def _null_where_replaced(county: County, found: pd.DataFrame, seen_by: dt.date) -> pd.DataFrame:
+    """Take back labels of households of whom nobody is left at the window's end.
+
+    Where other people live under a household's number by then, what they earn is not its outcome.
+    """
+    t = asof.known(county, "members", (Moment(EVER, seen_by),))
+    if not t.valid_to.notnull().any().to_pyarrow().as_py():
+        return found
+    told = found.loc[found["label_below_line"].notna(), [*KEY, "end"]]
+    windows = ibis.memtable(told, schema=ibis.schema({KEY[0]: "string", KEY[1]: "date", "end": "date"}))
+    t = t.select("household_id", "member_id", "valid_from", "valid_to").inner_join(windows, "household_id")
+    by_member = t.mutate(before=asof.valid(t, "as_of"), after=asof.valid(t, "end"))
+    by_member = by_member.group_by([*KEY, "end", "member_id"]).agg(
+        stayed=ibis._.before.any() & ibis._.after.any()
+    )
+    stayed = by_member.group_by([*KEY, "end"]).agg(stayed=ibis._.stayed.any()).to_pandas()
+    stayed[[KEY[1], "end"]] = stayed[[KEY[1], "end"]].apply(pd.to_datetime)
+    kept = found.merge(stayed, on=[*KEY, "end"], how="left", validate="one_to_one")["stayed"].eq(True)
+    return found.assign(label_below_line=found["label_below_line"].where(kept.to_numpy()))
 
 
 def _own_spans(

@@ -41,14 +41,16 @@ class AsOf(Spec):
 class Split(Spec):
     """How time is split: rolling folds, or one cut at a date.
 
-    ``train_until`` sees outcomes and records up to that day only; ``test_from`` is the first test as-of.
-    ``unseen_households`` leaves out of the test who was trained on.
+    ``train_until`` sees outcomes and records up to that day only; ``test_from`` is the first test as-of, or,
+    with ``by: outcome``, the first day of a test's outcome, whatever its as-of. ``unseen_households`` leaves
+    out of the test who was trained on.
     """
 
     folds: int = Field(default=3, ge=1, le=20)
     train_until: dt.date | None = None
     test_from: dt.date | None = None
     test_until: dt.date | None = None
+    by: Literal["as_of", "outcome"] = "as_of"
     unseen_households: bool = False
 
     @model_validator(mode="after")
@@ -57,6 +59,11 @@ class Split(Spec):
             raise ValueError("train_until and test_from go together: give both, or folds alone")
         if self.train_until and self.test_from and self.train_until > self.test_from:
             raise ValueError("train_until lies after test_from: the test would be trained on")
+        if self.by == "outcome" and not (self.test_from and self.unseen_households):
+            raise ValueError(
+                "by: outcome tests households at as-of dates before the last training outcome: it needs "
+                "test_from and unseen_households: true"
+            )
         return self
 
 

@@ -131,7 +131,8 @@ def _fixed(
     ends = {d: d if exp.horizon.next else asof.window_end(d, exp.horizon.months) + delay for d in days}
     over = [d for d, end in ends.items() if end <= until]
     last = exp.split.test_until or dt.date.max
-    test = [d for d in days if since <= d <= last]
+    reach = exp.horizon.months if exp.split.by == "outcome" else 0
+    test = [d for d in days if since <= asof.window_end(d, reach) and d <= last]
     if not over or not test:
         raise InputRefused(f"no as-of date before {until} to train on, or none from {since} to test on")
     return Fold(since.isoformat(), tuple(over), tuple(test), until)

@@ -13,6 +13,7 @@ from riskmodel.county.county import County
 from riskmodel.experiment.declared import Experiment
 from riskmodel.experiment.splits import Fold
 from riskmodel.labels import KEY
+from riskmodel.rules.parameters import RelativeLine
 
 RULE_COLUMNS = ["pcni", "line", "gap", "flagged", "rule_rank"]
 PLACE = ["township", "village"]
@@ -38,9 +39,10 @@ class Tables:
 def feature_set(exp: Experiment) -> features.FeatureSet:
     """Return the experiment's feature set, measured from its rule set's line, without what it leaves out."""
     chosen = features.load(exp.feature_set)
-    line = rules.load(exp.ruleset).values(exp.params).get("line")
-    if isinstance(line, int | float):
-        chosen = chosen.with_line(float(line), source=exp.ruleset)
+    ruleset = rules.load(exp.ruleset)
+    line = ruleset.relative_line(exp.params) or ruleset.values(exp.params).get("line")
+    if isinstance(line, int | float | RelativeLine):
+        chosen = chosen.with_line(line, source=exp.ruleset)
     return features.without(chosen, set(exp.leave_out)) if exp.leave_out else chosen
 
 
@@ -109,7 +111,16 @@ def of_fold(exp: Experiment, county: County, tables: Tables, fold: Fold) -> tupl
     test = with_labels(exp, county, tables, fold.test, None)
     if exp.split.unseen_households:
         test = test[~test["household_id"].isin(train["household_id"])].reset_index(drop=True)
+    if exp.split.by == "outcome" and exp.split.test_from:
+        test = test[_outcome_from(test, exp.split.test_from)].reset_index(drop=True)
     return train, test
+
+
+def _outcome_from(rows: pd.DataFrame, since: dt.date) -> pd.Series:
+    """Say whose outcome was measured in the month of a day or later (whole months, as accounts are)."""
+    first = pd.Timestamp(since)
+    months = (rows["as_of"].dt.year - first.year) * 12 + rows["as_of"].dt.month - first.month
+    return months + rows["real_horizon_months"] >= 0
 
 
 def _keyed(frame: pd.DataFrame) -> pd.DataFrame:

@@ -174,11 +174,11 @@ def _aggregate(f: Feature, t: ir.Table, column: str) -> ir.Value:
     inside = value.notnull()
     if f.window:
         inside = inside & (t.date > t[f"ago{f.window}"])
-    if f.where:
+    if f.where:  # counted back among all known values, whatever they are
         inside = inside & in_range(value, f.where["value"]).fill_null(False)
+    if f.lag:
+        inside = inside & (t[f"back_{column}"] == f.lag)
     if f.aggregate == "last":
-        if f.lag:
-            return ibis.ifelse(inside & (t[f"back_{column}"] == f.lag), value, None).max().cast("float64")
         return value.argmax(t["order"], where=inside).cast("float64")
     if f.aggregate == "since":
         return (t.as_of_month.max() - ibis.ifelse(inside, t.month, None).max()).cast("float64")
