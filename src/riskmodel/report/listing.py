@@ -31,6 +31,7 @@ COLUMNS = (
     "persons",
 )
 NEEDED = ("household_id", "township", "village", "probability", "rule_category", "pcni", "line", "flagged")
+OPTIONAL = ("probability_low", "probability_high", "rule_conditions", "persons")
 HEADS = (
     "rank",
     "household_id",
@@ -87,10 +88,11 @@ def listing(given: ReportInput, book: Mapping[str, Any]) -> str | None:
     if any(list(f["household_id"]) != list(first["household_id"]) for f in frames.values()):
         raise InputRefused("the lists of the two languages hold different households; score them together")
     categories, conditions = _rule_words(first, book)
+    shown = [c for c in (*NEEDED, *OPTIONAL) if c in first]
     return embedded(
         {
             "columns": COLUMNS,
-            "rows": [_row(i, row) for i, row in enumerate(first.to_dict("records"))],
+            "rows": [_row(i, row) for i, row in enumerate(first[shown].to_dict("records"))],
             "reasons": {lang: _reasons(frame) for lang, frame in frames.items()},
             "townships": sorted({str(t) for t in first["township"]}),
             "categories": categories,
@@ -144,7 +146,8 @@ def _number(value: Any, digits: int = 0) -> Any:
 def _reasons(frame: pd.DataFrame) -> list[list[list[Any]]]:
     out = []
     numbered = [k for k in range(1, REASONS + 1) if f"reason_{k}" in frame]
-    for row in frame.to_dict("records"):
+    parts = [f"{part}_{k}" for k in numbered for part in ("cause", "contribution", "reason")]
+    for row in frame[[c for c in parts if c in frame]].to_dict("records"):
         said = [(row.get(f"cause_{k}"), row.get(f"contribution_{k}"), row[f"reason_{k}"]) for k in numbered]
         out.append([[c, _number(size, 4), text] for c, size, text in said if isinstance(text, str) and text])
     return out

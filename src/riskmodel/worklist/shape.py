@@ -104,7 +104,8 @@ def _reasons(rows: pd.DataFrame, lang: Lang) -> list[object]:
     line = book().words["reason_line"].say(lang)
     out: list[object] = []
     numbered = [k for k in range(1, REASONS + 1) if f"reason_{k}" in rows]
-    for row in rows.to_dict("records"):
+    parts = [f"{part}_{k}" for k in numbered for part in ("cause", "reason")]
+    for row in rows[[c for c in parts if c in rows]].to_dict("records"):
         said = [
             line.format(cause=row.get(f"cause_{k}", ""), reason=row[f"reason_{k}"])
             for k in numbered
