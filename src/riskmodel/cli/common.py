@@ -121,13 +121,19 @@ def read_county(
     County
     """
     from riskmodel import county as counties
-    from riskmodel.files import write_table
 
-    found = counties.read(data, max_rejected=max_rejected, pseudonymise=pseudonymise, snapshot_on=snapshot_on)
+    where = out or Path()
+    try:
+        found = counties.read(
+            data, max_rejected=max_rejected, pseudonymise=pseudonymise, snapshot_on=snapshot_on
+        )
+    except counties.DataRefused as exc:
+        if len(exc.rejected):
+            say(f"rejected rows, kept whole: {counties.write_rejected(exc.rejected, where)}")
+        raise
     for note in found.notes:
         say(f"note: {note}")
     if len(found.rejected):
-        where = (out or Path()) / "rejected.csv"
-        write_table(found.rejected, where)
-        say(f"warning: {len(found.rejected)} rows rejected, kept whole in {where}")
+        path = counties.write_rejected(found.rejected, where)
+        say(f"warning: {found.rejected.groupby(['file', 'row']).ngroups} rows rejected, kept whole in {path}")
     return found

