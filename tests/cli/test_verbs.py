@@ -14,14 +14,42 @@ from riskmodel.cli.app import app
 from riskmodel.score import COLUMNS
 
 AS_OF = "2020-12-31"
-RULES = (
-    "household_id as_of ruleset persons net_income pcni previous_pcni income_drop rigid rigid_ratio line gap "
-    "has_risk category main_cause conditions unknown focus tier removed_by assumptions"
-).split()
-TRAIN = (
-    "model auc auc_low auc_high average_precision brier calibration_slope recall_at_budget precision_at_budget "
-    "n_test base_rate"
-).split()
+RULES = [
+    "household_id",
+    "as_of",
+    "ruleset",
+    "persons",
+    "net_income",
+    "pcni",
+    "previous_pcni",
+    "income_drop",
+    "rigid",
+    "rigid_ratio",
+    "line",
+    "gap",
+    "has_risk",
+    "category",
+    "main_cause",
+    "conditions",
+    "unknown",
+    "focus",
+    "tier",
+    "removed_by",
+    "assumptions",
+]
+TRAIN = [
+    "model",
+    "auc",
+    "auc_low",
+    "auc_high",
+    "average_precision",
+    "brier",
+    "calibration_slope",
+    "recall_at_budget",
+    "precision_at_budget",
+    "n_test",
+    "base_rate",
+]
 
 
 def run(*arguments: object) -> Result:
