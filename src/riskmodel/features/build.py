@@ -20,7 +20,8 @@ from riskmodel.features import derived, events, monthly, observations, people
 from riskmodel.features.aggregates import EVENTS, MONTHLY, OBSERVED
 from riskmodel.features.checks import levels
 from riskmodel.features.conditions import holds
-from riskmodel.features.declared import Feature, FeatureSet, load
+from riskmodel.features.declared import Feature, FeatureSet
+from riskmodel.features.families import load
 from riskmodel.features.lines import line_of
 from riskmodel.rules.parameters import RelativeLine
 

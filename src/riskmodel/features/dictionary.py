@@ -11,7 +11,8 @@ from riskmodel.asof import DateLike
 from riskmodel.county.county import County
 from riskmodel.features.aggregates import AGGREGATES, EVENTS, MISSING_EN, MONTHLY, OBSERVED
 from riskmodel.features.build import KEY, build
-from riskmodel.features.declared import Feature, FeatureSet, load
+from riskmodel.features.declared import Feature, FeatureSet
+from riskmodel.features.families import load
 
 UNITS = {
     "yuan": "元", "yuan_per_head": "元/人", "yuan_per_head_and_month": "元/人·月", "log_yuan": "元的对数",

@@ -198,7 +198,7 @@ _COMPONENTS: dict[str, tuple[str, ...]] = {
 
 
 def _by_code(panel: ir.Table, features: Sequence[Feature], years: int) -> ir.Table:
-    """Aggregate every window of every code: first the spans between the windows' ends, then windows of them."""
+    """Aggregate every code: first the spans between the ends of windows, then the windows from spans."""
     ends = {0, *(YEAR * k for k in range(years + 1))}
     ends |= {edge for f in features for edge in (f.lag, f.lag + (f.window or 0))}
     edges = sorted(ends)
