@@ -59,7 +59,10 @@ def load_csv(path: Path, table: str) -> Loaded | None:
     if not data.strip(b"\x00\r\n\t ,;"):
         return None
     encoding, clean = find_encoding(data, path.name)
-    delimiter, at, headers = _find_header(data[:_HEAD_BYTES], encoding, table)
+    header = _find_header(data[:_HEAD_BYTES], encoding, table)
+    if header is None:
+        return None
+    delimiter, at, headers = header
     if _LOST in "".join(headers):
         raise InputRefused(f"{path.name}: the header holds bytes of no known encoding; save it as CSV UTF-8")
     if clean and at == 1 and _is_plain(data):
@@ -72,18 +75,19 @@ def load_csv(path: Path, table: str) -> Loaded | None:
     return loaded
 
 
-def _find_header(data: bytes, encoding: str, table: str) -> tuple[str, int, tuple[str, ...]]:
-    """Return the delimiter, the header's row number, and the headers."""
+def _find_header(data: bytes, encoding: str, table: str) -> tuple[str, int, tuple[str, ...]] | None:
+    """Return the delimiter, the header's row number, and the headers; None where all is blank."""
     best: tuple[int, str, int, tuple[str, ...]] | None = None
     for delimiter in _DELIMITERS:
         head = list(islice(_records(_lines(data, encoding), delimiter, None), _TITLE_LINES))
+        if not head:
+            return None
         at = header_row(table, [fields for _, fields, _ in head])
         row, fields, _ = head[at]
         found = len(known_headers(table, fields))
         if best is None or found > best[0]:
             best = found, delimiter, row, tuple(cell.strip() for cell in fields)
-    assert best is not None
-    return best[1:]
+    return best[1:] if best else None
 
 
 def _is_plain(data: bytes) -> bool:
