@@ -6,7 +6,7 @@ import hashlib
 import json
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from riskmodel.errors import UsageError
 from riskmodel.rules.parameters import RelativeLine
@@ -32,6 +32,9 @@ Source = Literal[
 
 class Common(Spec):
     """What an entry and each feature it stands for have in common."""
+
+    # Written out under the name that is read in, so that a set comes back from JSON as it was.
+    model_config = ConfigDict(extra="forbid", frozen=True, serialize_by_alias=True)
 
     source: Source = Field(alias="from")
     aggregate: str
