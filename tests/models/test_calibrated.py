@@ -114,9 +114,32 @@ def test_from_fitted_keeps_the_base_as_it_is():
     assert model.classes_.tolist() == [0, 1]
 
 
+def test_cross_scheme_calibrates_on_every_village_and_scores_with_all_rows():
+    X, y, village = _process()
+    model = fit_calibrated(Given(factor=3.0), X, y, village, seed=3, scheme="cross")
+    assert model.n_held_out_ == len(y)
+    assert len(model.base_.seen_) == len(y)
+    # The margin is given, so every part's model is the same one and all rows calibrate it: Platt on all.
+    plus, minus = y.sum(), len(y) - y.sum()
+    target = np.where(y == 1, (plus + 1) / (plus + 2), 1 / (minus + 2))
+    fit = sm.GLM(target, sm.add_constant(3 * X[:, 0]), family=sm.families.Binomial()).fit(tol=1e-12)
+    assert (model.intercept_, model.slope_) == pytest.approx(tuple(fit.params), abs=1e-6)
+
+
+def test_cross_scheme_calibrates_on_rows_the_part_models_have_not_seen():
+    # A base that learns its training rows by heart looks perfect on them and knows nothing elsewhere: only
+    # margins of unseen villages show it, with a slope near 0 (the in-sample slope would be large).
+    rng = np.random.default_rng(0)
+    X, y, village = rng.normal(size=(800, 200)), rng.integers(0, 2, 800), np.arange(800) % 40
+    model = fit_calibrated(PenalisedLogit(C=10.0), X, y, village, seed=0, scheme="cross")
+    assert model.slope_ < 0.15
+
+
 def test_bad_shares_and_too_few_villages_are_refused():
     X, y, _ = _process(n=100)
     with pytest.raises(ValueError, match=r"share=0\.9"):
         CalibratedScore(Given(), share=0.9).fit(X, y)
+    with pytest.raises(ValueError, match="scheme='both'"):
+        CalibratedScore(Given(), scheme="both").fit(X, y)
     with pytest.raises(ValueError, match="cannot be dealt into 4 folds"):
         fit_calibrated(Given(), X, y, np.arange(100) % 3, seed=0)

@@ -7,6 +7,7 @@ from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
+from riskmodel.models import logit
 from riskmodel.models.logit import C_GRID, PastIncome, PenalisedLogit
 
 
@@ -72,6 +73,23 @@ def test_cv_keeps_villages_whole():
     assert by_row < 0.1
     # Knowing nothing costs ln 2 a row.
     assert by_village > 0.6
+
+
+def test_cv_on_many_rows_uses_a_part_of_the_villages(monkeypatch):
+    X, y, groups = _data(n=6000, villages=300)
+    matrix = X.drop(columns="c").to_numpy()
+    monkeypatch.setattr(logit, "_CV_ROWS", 1500)
+    fitted = []
+    solve = logit._solve
+    monkeypatch.setattr(logit, "_solve", lambda *given: fitted.append(len(given[1])) or solve(*given))
+    model = PenalisedLogit(C="cv").fit(matrix, y, groups=groups)
+    # A quarter of the rows takes part, four fifths of it in each fit; the last fit takes all.
+    assert fitted[-1] == 6000
+    assert max(fitted[:-1]) == pytest.approx(1200, rel=0.05)
+    # The best C hardly depends on the rows: within one step of the grid of what all rows choose.
+    monkeypatch.undo()
+    whole = PenalisedLogit(C="cv").fit(matrix, y, groups=groups)
+    assert abs(C_GRID.index(model.C_) - C_GRID.index(whole.C_)) <= 1
 
 
 def test_bad_c_is_refused():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,8 +31,11 @@ def _base_contributes(self: CalibratedScore) -> bool:
 class CalibratedScore(MetaEstimatorMixin, MarginClassifier):
     """Platt calibration that keeps explanations additive: ``margin = a + b * base margin``, b ≥ 0.
 
-    `fit` holds out a share of the villages, fits a clone of the base on the rest, and a and b on the
-    held-out villages. The base is not fitted again on all rows: a and b would then belong to another model.
+    With ``scheme="holdout"`` `fit` holds out a share of the villages, fits a clone of the base on the rest,
+    and a and b on the held-out villages: they belong to the very model that scores. With ``scheme="cross"``
+    each part of the villages is held out in turn, a and b are fitted on all the margins so made, and the
+    base on all rows. That wastes no row, which counts on small samples, but a and b then belong to models
+    like the one that scores, each fitted on fewer villages.
 
     Parameters
     ----------
@@ -40,6 +43,7 @@ class CalibratedScore(MetaEstimatorMixin, MarginClassifier):
         With ``fit(X, y, groups)`` and ``margin(X)``.
     share : float, default 0.25
         Share of villages held out; 1/share is rounded to a whole number of parts.
+    scheme : {"holdout", "cross"}, default "holdout"
     draws, level
         Of the interval; see `BootstrapInterval`.
     random_state : int, default 0
@@ -47,7 +51,7 @@ class CalibratedScore(MetaEstimatorMixin, MarginClassifier):
     Attributes
     ----------
     base_ : estimator
-        Fitted on the other villages.
+        Fitted on the other villages (holdout) or on all (cross).
     intercept_, slope_ : float
         a and b.
     interval_ : BootstrapInterval
@@ -57,10 +61,17 @@ class CalibratedScore(MetaEstimatorMixin, MarginClassifier):
     """
 
     def __init__(
-        self, base: Any, share: float = 0.25, draws: int = 200, level: float = 0.95, random_state: int = 0
+        self,
+        base: Any,
+        share: float = 0.25,
+        scheme: Literal["holdout", "cross"] = "holdout",
+        draws: int = 200,
+        level: float = 0.95,
+        random_state: int = 0,
     ) -> None:
         self.base = base
         self.share = share
+        self.scheme = scheme
         self.draws = draws
         self.level = level
         self.random_state = random_state
@@ -83,25 +94,36 @@ class CalibratedScore(MetaEstimatorMixin, MarginClassifier):
         Raises
         ------
         ValueError
-            If ``share`` is not in (0, 0.5], there are too few villages, or the villages left for the
-            base hold one class only.
+            If ``share`` is not in (0, 0.5], ``scheme`` is unknown, there are too few villages, or the
+            villages left for the base hold one class only.
         """
-        if not 0 < self.share <= 0.5:
-            raise ValueError(f"share={self.share!r}: must be in (0, 0.5]")
+        if not 0 < self.share <= 0.5 or self.scheme not in ("holdout", "cross"):
+            raise ValueError(
+                f"share={self.share!r}, scheme={self.scheme!r}: share must be in (0, 0.5], "
+                "scheme 'holdout' or 'cross'"
+            )
         check_consistent_length(X, y)
         target = self._events(column_or_1d(y, warn=True))
-        held = village_folds(target, groups, round(1 / self.share), self.random_state) == 0
+        parts = round(1 / self.share)
+        fold = village_folds(target, groups, parts, self.random_state)
         village = None if groups is None else np.asarray(groups, dtype=object)
-        train = np.flatnonzero(~held)
-        self.base_ = clone(self.base).fit(
-            _safe_indexing(X, train),
-            target[train].astype(int),
-            groups=None if village is None else village[train],
-        )
-        aside = np.flatnonzero(held)
-        margin = self.base_.margin(_safe_indexing(X, aside))
-        self._calibrate(margin, target[aside], None if village is None else village[aside])
+        margin, aside = np.empty(len(target)), np.flatnonzero(fold == 0)
+        for part in range(parts if self.scheme == "cross" else 1):
+            self.base_ = self._fit_base(X, target, village, np.flatnonzero(fold != part))
+            held = np.flatnonzero(fold == part)
+            margin[held] = self.base_.margin(_safe_indexing(X, held))
+        if self.scheme == "cross":
+            aside = np.arange(len(target))
+            self.base_ = self._fit_base(X, target, village, aside)
+        self._calibrate(margin[aside], target[aside], None if village is None else village[aside])
         return self
+
+    def _fit_base(self, X: Any, target: Array, village: Any, rows: NDArray[np.int64]) -> Any:
+        return clone(self.base).fit(
+            _safe_indexing(X, rows),
+            target[rows].astype(int),
+            groups=None if village is None else village[rows],
+        )
 
     @classmethod
     def from_fitted(
@@ -227,7 +249,15 @@ def _notes(events: int, rows: int, *, placed: bool, slope: float) -> list[dict[s
     return []
 
 
-def fit_calibrated(base: Any, X: Any, y: Any, groups: Any, seed: int, share: float = 0.25) -> CalibratedScore:
+def fit_calibrated(
+    base: Any,
+    X: Any,
+    y: Any,
+    groups: Any,
+    seed: int,
+    share: float = 0.25,
+    scheme: Literal["holdout", "cross"] = "holdout",
+) -> CalibratedScore:
     """Fit a model and its calibrator on different villages of one training period.
 
     Parameters
@@ -243,9 +273,11 @@ def fit_calibrated(base: Any, X: Any, y: Any, groups: Any, seed: int, share: flo
         Chooses the held-out villages and the resamples.
     share : float, default 0.25
         Share of villages held out.
+    scheme : {"holdout", "cross"}, default "holdout"
+        See `CalibratedScore`.
 
     Returns
     -------
     CalibratedScore
     """
-    return CalibratedScore(base, share=share, random_state=seed).fit(X, y, groups=groups)
+    return CalibratedScore(base, share=share, scheme=scheme, random_state=seed).fit(X, y, groups=groups)

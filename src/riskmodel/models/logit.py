@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import log_expit
 from sklearn.linear_model import LogisticRegression
+from threadpoolctl import threadpool_limits
 
 from riskmodel.models.base import MarginClassifier
 from riskmodel.models.design import DesignMatrix
@@ -19,6 +20,9 @@ Array = NDArray[np.float64]
 # From "almost only the base rate" to "almost unpenalised" for some hundreds to some hundred thousand rows.
 C_GRID: tuple[float, ...] = (1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0)
 _FOLDS = 5
+# Where more rows than this are given, C is chosen on whole villages that hold about so many: the best C is a
+# prior variance, which does not move with the number of rows, and thirty fits on all of them would take hours.
+_CV_ROWS = 40_000
 
 
 class LinearMargin(MarginClassifier):
@@ -143,13 +147,13 @@ class PenalisedLogit(LinearMargin):
         matrix, target = self._training(X, y)
         self.design_ = DesignMatrix(self.signed_log, self.winsorise).fit(matrix)
         columns = self.design_.transform(matrix)
-        self.cv_loss_ = np.empty(0)
-        if self.C == "cv":
-            self.cv_loss_ = _cv_loss(columns, target, groups, self.random_state)
-            self.C_ = C_GRID[int(np.nanargmin(self.cv_loss_))]
-        else:
-            self.C_ = float(self.C)
-        self.coef_, self.intercept_ = _solve(columns, target, self.C_)
+        self.cv_loss_, self.C_ = np.empty(0), self.C
+        # Sums split over threads end in other last digits on another machine; one thread gives the same bytes.
+        with threadpool_limits(limits=1, user_api="blas"):
+            if self.C == "cv":
+                self.cv_loss_ = _cv_loss(columns, target, groups, self.random_state)
+                self.C_ = C_GRID[int(np.argmin(self.cv_loss_))]
+            self.coef_, self.intercept_ = _solve(columns, target, float(self.C_))
         return self
 
 
@@ -240,17 +244,19 @@ def _cv_loss(columns: Array, target: Array, groups: Any, seed: int) -> Array:
     folds = min(_FOLDS, units)
     if folds < 2:
         raise ValueError('C="cv" needs at least two villages; give a number for C')
-    fold = village_folds(target, groups, folds, seed)
+    parts = max(1, len(target) // _CV_ROWS)
+    fold = village_folds(target, groups, min(units, folds * parts), seed)
     total, rows = np.zeros(len(C_GRID)), 0
     for k in range(folds):
-        train, held = fold != k, fold == k
+        train, held = (fold != k) & (fold < folds), fold == k
         if len(np.unique(target[train])) < 2:
             continue
         rows += int(held.sum())
         model = _regression(C_GRID[0])
+        rest, rest_target, aside = columns[train], target[train], columns[held]
         for i, C in enumerate(C_GRID):
-            coef, intercept = _solve(columns[train], target[train], C, model)
-            margin = columns[held] @ coef + intercept
+            coef, intercept = _solve(rest, rest_target, C, model)
+            margin = aside @ coef + intercept
             total[i] -= np.sum(log_expit(np.where(target[held] == 1, margin, -margin)))
     if rows == 0:
         raise ValueError('C="cv": no fold of villages leaves both classes to fit on; give a number for C')

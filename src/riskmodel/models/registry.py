@@ -122,6 +122,7 @@ def fit_model(
     seed: int,
     params: Mapping[str, Any] | None = None,
     share: float = 0.25,
+    scheme: Literal["holdout", "cross"] = "holdout",
 ) -> Any:
     """Fit one declared model, calibrated on held-out villages where the table says so.
 
@@ -140,6 +141,8 @@ def fit_model(
         Constructor parameters.
     share : float, default 0.25
         Share of villages held out for the calibrator.
+    scheme : {"holdout", "cross"}, default "holdout"
+        See `CalibratedScore`.
 
     Returns
     -------
@@ -148,7 +151,7 @@ def fit_model(
     """
     base = make(name, params, seed)
     if entry(name).calibrated:
-        return fit_calibrated(base, X, y, groups, seed, share)
+        return fit_calibrated(base, X, y, groups, seed, share, scheme)
     return base.fit(X, y, groups=groups)
 
 

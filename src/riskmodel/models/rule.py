@@ -55,6 +55,9 @@ class RuleVerdict(MarginClassifier):
     knots_, levels_, errors_ : arrays of shape (bins used,)
         Positions in the ranking, their log-odds, and the standard errors of these.
 
+    notes_ : list of dict with keys "zh", "en"
+        Empty; for the common interface with `CalibratedScore`.
+
     Notes
     -----
     It needs two named columns, so it takes a DataFrame only and is outside scikit-learn's
@@ -106,6 +109,7 @@ class RuleVerdict(MarginClassifier):
         known = np.abs(distance[np.isfinite(distance)])
         self.distance_scale_ = float(np.median(known)) or 1.0 if known.size else 1.0
         self._learn(self._position(flagged, distance), target, groups)
+        self.notes_: list[dict[str, str]] = []
         return self
 
     def margin(self, X: pd.DataFrame) -> Array:
