@@ -21,7 +21,7 @@ Array = NDArray[np.float64]
 C_GRID: tuple[float, ...] = (1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0)
 _FOLDS = 5
 # Where more rows than this are given, C is chosen on whole villages that hold about so many: the best C is a
-# prior variance, which does not move with the number of rows, and thirty fits on all of them would take hours.
+# prior variance, which does not move with the number of rows; thirty fits on all of them would take hours.
 _CV_ROWS = 40_000
 
 
@@ -148,7 +148,7 @@ class PenalisedLogit(LinearMargin):
         self.design_ = DesignMatrix(self.signed_log, self.winsorise).fit(matrix)
         columns = self.design_.transform(matrix)
         self.cv_loss_, self.C_ = np.empty(0), self.C
-        # Sums split over threads end in other last digits on another machine; one thread gives the same bytes.
+        # Sums split over threads end in other last digits elsewhere; one thread gives the same bytes.
         with threadpool_limits(limits=1, user_api="blas"):
             if self.C == "cv":
                 self.cv_loss_ = _cv_loss(columns, target, groups, self.random_state)
