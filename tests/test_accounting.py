@@ -238,3 +238,20 @@ def test_many_moments_in_one_pass_equal_one_at_a_time() -> None:
     pd.testing.assert_frame_equal(
         together.reset_index(drop=True), apart.reset_index(drop=True), check_dtype=False
     )
+
+
+def test_who_knows_more_than_as_of_still_takes_the_total_that_ended_by_then() -> None:
+    # Labels look back with everything known: at the end of 2019 the year 2020 is not yet anybody's income.
+    totals = pd.DataFrame(
+        {
+            "household_id": "h",
+            "month_from": ["2019-01", "2020-01"],
+            "month_to": ["2019-12", "2020-12"],
+            "source": "wage",
+            "amount": [6000, 12000],
+            "recorded_on": ["2019-12-31", "2020-12-31"],
+        }
+    )
+    county = from_frames(base(income=totals))
+    late = asof.Moment(asof.to_date("2019-12-31"), asof.to_date("2021-06-30"))
+    assert accounting.build(county, (late,)).to_pandas()["net_income"].tolist() == [6000]

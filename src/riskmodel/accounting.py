@@ -125,7 +125,8 @@ def _with_period(county: County, when: tuple[Moment, ...], period: Period) -> ir
     if period.calendar_year or not county.facts.get("spans.income", False):
         return base.mutate(income_basis=ibis.literal("months"), stale=ibis.literal(False))
     t = asof.known(county, "income", when)
-    totals = t.filter(t.month_to - t.month_from == TOTAL_MONTHS - 1)
+    # Labels know more than as-of did: a total that ends later is not this period's.
+    totals = t.filter((t.month_to - t.month_from == TOTAL_MONTHS - 1) & (t.month_to <= t.last_month))
     newest = totals.group_by(KEY).agg(total_to=totals.month_to.max())
     months = t.filter((t.month_from == t.month_to) & (t.month_to > t.last_month - period.months))
     months = months.filter(months.month_to <= months.last_month).group_by(KEY).agg(n_months=ibis._.count())
