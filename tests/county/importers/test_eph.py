@@ -14,11 +14,12 @@ from riskmodel.county.importers import eph
 from riskmodel.errors import InputRefused, UsageError
 
 ONE = dict.fromkeys(eph.REQUIRED, 0) | {
-    "hid": 1, "ANO4": 2010, "TRIMESTRE": 1, "REGION": 43, "PONDERA": 10, "IX_TOT": 3, "ITF": 900.0, "P21": 700.0,
-    "V2_M": 150.0, "ch": 1, "old": 1, "emp": 1, "sal": 1, "selfemp": 0, "head_sex": 2, "head_age": 70,
-    "head_educ": 2, "head_status": 1, "V5": 2, "V6": 2, "V11": 2, "V13": 1, "V14": 9, "V15": 2, "V16": 2, "V17": 2,
-    "II1": 3, "II2": 99, "II7": 1, "IV1": 1, "IV3": 1, "IV8": 1,
+    "hid": 1, "ANO4": 2010, "TRIMESTRE": 1, "REGION": 43, "PONDERA": 10, "IX_TOT": 3, "ITF": 900.0,
+    "P21": 700.0, "V2_M": 150.0, "ch": 1, "old": 1, "emp": 1, "sal": 1, "selfemp": 0, "head_sex": 2,
+    "head_age": 70, "head_educ": 2, "head_status": 1, "V5": 2, "V6": 2, "V11": 2, "V13": 1, "V14": 9,
+    "V15": 2, "V16": 2, "V17": 2, "II1": 3, "II2": 99, "II7": 1, "IV1": 1, "IV3": 1, "IV8": 1,
 }  # fmt: skip
+TWO = {"hid": 2, "IX_TOT": 2, "ch": 0, "old": 0, "PONDERA": 90, "REGION": 1, "head_age": 40, "ITF": 800.0}
 
 
 def interviews(*changes: dict[str, object]) -> pd.DataFrame:
@@ -31,12 +32,9 @@ PANEL = interviews(
     {},
     {"TRIMESTRE": 2, "IX_TOT": 2, "ch": 0, "head_age": 71, "ITF": 100.0, "P21": 100.0, "V2_M": 0.0},
     {"ANO4": 2011, "TRIMESTRE": 1, "IX_TOT": 4, "ch": 2, "old": 0, "head_age": 31, "ITF": 4000.0},
-    {"hid": 2, "IX_TOT": 2, "ch": 0, "old": 0, "head_age": 40, "sal": 0, "selfemp": 1, "ITF": 800.0, "V8_M": 60.0,
-     "V2_M": 0.0, "PONDERA": 90, "REGION": 1},
-    {"hid": 2, "TRIMESTRE": 2, "IX_TOT": 2, "ch": 0, "old": 0, "head_age": None, "ITF": 800.0, "PONDERA": 90,
-     "REGION": 1},
-    {"hid": 2, "ANO4": 2011, "IX_TOT": 2, "ch": 0, "old": 0, "head_age": 41, "ITF": 0.0, "P21": 0.0, "V2_M": 0.0,
-     "PONDERA": 90, "REGION": 1},
+    TWO | {"sal": 0, "selfemp": 1, "V8_M": 60.0, "V2_M": 0.0},
+    TWO | {"TRIMESTRE": 2, "head_age": None},
+    TWO | {"ANO4": 2011, "head_age": 41, "ITF": 0.0, "P21": 0.0, "V2_M": 0.0},
 )  # fmt: skip
 
 
@@ -80,7 +78,7 @@ def test_sources_follow_who_works_and_the_unnamed_rest_is_a_transfer(county: Cou
     first = accounts(county, "2010-03-31")
     # Dwelling 1: 700 of work, a wage earner; 150 pension and 50 unnamed make 200 of transfers.
     assert first.loc["1", ["income_wage", "income_transfer"]].tolist() == [700, 200]
-    # Dwelling 2: nobody works for a wage, so the same 700 are the fruit of own account; 60 of rent are property.
+    # Dwelling 2: nobody works for a wage, so the same 700 are own-account income; 60 are rent.
     assert first.loc["2", ["income_wage", "income_business_net", "income_property"]].tolist() == [0, 700, 60]
     assert first.loc["2", "income_transfer"] == 40
 
