@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -29,27 +30,44 @@ class Ledger:
 
     Parameters
     ----------
-    first, last : date
-        The period; both days are included. The opening is the end of the day before.
-    lines : DataFrame
-        ``stock, township, category, line, hh, p``, one row a line of every cell.
-    natural : DataFrame
-        ``stock, township, category, direction, reason, p``.
+    office : Office
+        Period, register rows and lines that everything else is made from.
     findings : DataFrame
         ``finding, household_id, township, date, event, earlier_event, earlier_date, in_period``.
-    tables : mapping
-        Office tables by id (`riskmodel.ledger.office`).
-    data_fingerprint : str
-        Of the rows known at the end.
     """
 
-    first: dt.date
-    last: dt.date
-    lines: pd.DataFrame
-    natural: pd.DataFrame
+    office: Office
     findings: pd.DataFrame
-    data_fingerprint: str
-    tables: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+
+    @property
+    def first(self) -> dt.date:
+        """The first day of the period; the opening is the end of the day before."""
+        return self.office.first
+
+    @property
+    def last(self) -> dt.date:
+        """The last day of the period, and the day up to which rows are known."""
+        return self.office.last
+
+    @property
+    def lines(self) -> pd.DataFrame:
+        """``stock, township, category, line, hh, p``, one row a line of every cell."""
+        return self.office.lines
+
+    @property
+    def natural(self) -> pd.DataFrame:
+        """``stock, township, category, direction, reason, p``."""
+        return self.office.natural
+
+    @cached_property
+    def tables(self) -> Mapping[str, pd.DataFrame]:
+        """Office tables by id (``tables.yaml``), tidy and without totals; made when first asked for."""
+        return makers.make(self.office)
+
+    @cached_property
+    def data_fingerprint(self) -> str:
+        """The content hash of the rows known at the end."""
+        return asof.fingerprint(self.office.county, self.last)
 
     @property
     def categories(self) -> list[str]:
@@ -72,7 +90,7 @@ class Ledger:
 
 
 def build(county: County, from_: DateLike, to: DateLike) -> Ledger:
-    """Build the ledger of a period, and the office tables beside it.
+    """Build the ledger of a period; the office tables come with it when asked for.
 
     Everything is as known at ``to``. What the opening was thought to be on its own day stands in the line
     ``opening_then``, what was recorded or corrected since in ``restated``. Townships are those of ``to``.
@@ -113,20 +131,12 @@ def build(county: County, from_: DateLike, to: DateLike) -> Ledger:
     ]
     lines = flows.lines(parts, natural)
     _balanced(lines)
-    made = makers.make(Office(county, first, last, rows, people, lines, natural))
-    return Ledger(
-        first,
-        last,
-        lines,
-        natural,
-        _findings(rows, people, first, last),
-        asof.fingerprint(county, last),
-        made,
-    )
+    made = Office(county, first, last, rows, people, lines, natural)
+    return Ledger(made, _findings(rows, people, first, last))
 
 
 def tables(county: County, from_: DateLike, to: DateLike) -> dict[str, pd.DataFrame]:
-    """Return the office tables of a period, as `build` makes them beside the ledger.
+    """Return the office tables of a period, as `Ledger.tables` gives them.
 
     Parameters
     ----------

@@ -67,12 +67,13 @@ def workload(office: Office) -> pd.DataFrame:
         ].drop_duplicates(),
         "newly_identified": _entered(office)["household_id"].drop_duplicates(),
     }
-    lines = {line: (declared().workload[line].needs, found) for line, found in ids.items()}
-    order = sorted({*home, *(UNKNOWN for _, ids in lines.values() if not ids.isin(home.index).all())})
+    mapped = {line: found.map(home).astype(object) for line, found in ids.items()}
+    places = {line: found.where(found.notna(), UNKNOWN) for line, found in mapped.items()}
+    order = sorted({*home, *(UNKNOWN for found in places.values() if (found == UNKNOWN).any())})
     parts = []
-    for line, (table, ids) in lines.items():
-        n = ids.map(home).fillna(UNKNOWN).value_counts().reindex(order, fill_value=0).astype("Int64")
-        n = n if office.county.has(table) else n.mask(n.notna())
+    for line, found in places.items():
+        n = found.value_counts().reindex(order, fill_value=0).astype("Int64")
+        n = n if office.county.has(declared().workload[line].needs) else n.mask(n.notna())
         parts.append(pd.DataFrame({"township": order, "line": line, "n": n.to_numpy()}))
     return pd.concat(parts, ignore_index=True).astype({"n": "Int64"})
 

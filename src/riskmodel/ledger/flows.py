@@ -117,7 +117,8 @@ def natural_change(rows: pd.DataFrame, people: Presence, first: dt.date, last: d
     )
     parts = [placed[placed["state"].isin(states)].assign(stock=name) for name, states in STOCKS.items()]
     keys = [*CELL, "direction", "reason"]
-    return pd.concat(parts, ignore_index=True).groupby(keys, sort=True).size().rename("p").reset_index()
+    every = pd.concat(parts, ignore_index=True)[keys].astype("str")
+    return every.groupby(keys, sort=True).size().rename("p").reset_index()
 
 
 def lines(parts: list[pd.DataFrame], natural: pd.DataFrame) -> pd.DataFrame:
@@ -203,11 +204,15 @@ def townships(county: Any, households: pd.Series, known_by: dt.date) -> pd.Serie
 
     frame = asof.households(county, asof.moments(known_by)).select("household_id", "township").to_pandas()
     known = frame.set_index("household_id")["township"]
-    return households.map(known).fillna(UNKNOWN)
+    found = households.map(known).astype(object)
+    return found.where(found.notna(), UNKNOWN)
 
 
 def _sum(frame: pd.DataFrame) -> pd.DataFrame:
-    return frame.groupby([*CELL, "line"], sort=True)[["hh", "p"]].sum().reset_index()
+    # Text also where there is no row, so that an empty register makes an empty ledger.
+    keys = [*CELL, "line"]
+    text = frame.astype(dict.fromkeys(keys, "str"))
+    return text.groupby(keys, sort=True)[["hh", "p"]].sum().astype("int64").reset_index()
 
 
 def _ordered(out: pd.DataFrame) -> pd.DataFrame:

@@ -7,8 +7,10 @@ from html import escape
 from itertools import groupby
 
 from riskmodel.ledger.grid import Column, Grid, Kind, Value
-from riskmodel.ledger.words import Lang
+from riskmodel.ledger.words import Lang, phrase
 
+# A page with more rows than this is slow to open; the workbook and findings.csv hold them all.
+MOST_ROWS = 1000
 _STYLE = """
 body{font-family:"Noto Sans SC","Microsoft YaHei","PingFang SC",sans-serif;color:#1a1a1a}
 body{margin:2rem auto;max-width:80rem;padding:0 1rem;line-height:1.5}
@@ -38,7 +40,7 @@ def page(grids: Iterable[Grid], title: str, lang: Lang) -> str:
     """
     every = list(grids)
     links = "".join(f'<a href="#{escape(g.id)}">{escape(g.sheet)}</a>' for g in every)
-    body = "\n".join(_section(g) for g in every)
+    body = "\n".join(_section(g, lang) for g in every)
     return (
         f'<!doctype html>\n<html lang="{"zh-CN" if lang == "zh" else "en"}">\n<head><meta charset="utf-8">'
         f"<title>{escape(title)}</title><style>{_STYLE}</style></head>\n"
@@ -46,9 +48,11 @@ def page(grids: Iterable[Grid], title: str, lang: Lang) -> str:
     )
 
 
-def _section(grid: Grid) -> str:
+def _section(grid: Grid, lang: Lang) -> str:
     notes = "".join(f'<p class="note">{escape(note)}</p>' for note in grid.notes)
-    rows = "\n".join(_row(grid, i, row) for i, row in enumerate(grid.rows))
+    rows = "\n".join(_row(grid, i, row) for i, row in enumerate(grid.rows[:MOST_ROWS]))
+    if len(grid.rows) > MOST_ROWS:
+        notes += f'<p class="note">{escape(phrase("cut", lang, shown=MOST_ROWS, all=len(grid.rows)))}</p>'
     table = f'<div class="wide"><table>\n{_header(grid.columns)}\n<tbody>\n{rows}\n</tbody></table></div>'
     return (
         f'<section id="{escape(grid.id)}"><h2>{escape(grid.title)}</h2>{notes}'

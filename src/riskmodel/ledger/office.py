@@ -109,7 +109,11 @@ class Office:
 
 def grid(**levels: list[str]) -> pd.DataFrame:
     """Return every combination of levels, in the order given."""
-    return pd.MultiIndex.from_product(list(levels.values()), names=list(levels)).to_frame(index=False)
+    return (
+        pd.MultiIndex.from_product(list(levels.values()), names=list(levels))
+        .to_frame(index=False)
+        .astype("str")
+    )
 
 
 def in_order(known: Iterable[str], found: pd.Series) -> list[str]:
@@ -120,7 +124,12 @@ def in_order(known: Iterable[str], found: pd.Series) -> list[str]:
 
 def counts(rows: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
     """Count households (each once) and persons ``p`` of rows by ``keys``."""
-    return rows.groupby(keys, sort=True).agg(hh=("household_id", "nunique"), p=("p", "sum")).reset_index()
+    return (
+        rows.astype(dict.fromkeys(keys, "str"))
+        .groupby(keys, sort=True)
+        .agg(hh=("household_id", "nunique"), p=("p", "sum"))
+        .reset_index()
+    )
 
 
 def fill(full: pd.DataFrame, counted: pd.DataFrame, keys: list[str], prefix: str) -> pd.DataFrame:

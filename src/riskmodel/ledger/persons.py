@@ -79,7 +79,8 @@ class Presence:
             parts.append(part.rename(columns={column: "day"}).assign(direction=direction))
         moved = pd.concat(parts, ignore_index=True)
         moved = moved.merge(self._reasons, how="left", on=["household_id", "member_id", "day", "direction"])
-        moved["reason"] = moved["reason"].fillna("unstated")
+        said = moved["reason"].astype(object)
+        moved["reason"] = said.where(said.notna(), "unstated")
         moved["date"] = moved["day"].to_numpy().astype("datetime64[D]").astype("datetime64[s]")
         moved = moved.sort_values(["household_id", "day", "member_id", "direction"]).reset_index(drop=True)
         return moved[["household_id", "member_id", "date", "direction", "reason"]]
@@ -109,7 +110,24 @@ def presence(county: County, known_by: dt.date, households: pd.Series | None = N
     columns = ("household_id", "member_id", "valid_from", "valid_to")
     # Corrections replace whole rows; the reason why a member came stands in the row they replaced.
     said = raw.select(*columns, "change_reason", "known_on").to_pandas()
-    return Presence(_stays(_as_days(t.select(*columns).to_pandas())), _reasons(_as_days(said)))
+    return presence_of(t.select(*columns).to_pandas(), said)
+
+
+def presence_of(rows: pd.DataFrame, said: pd.DataFrame) -> Presence:
+    """Return who was present when, from the rows of members.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        ``household_id, member_id, valid_from, valid_to``: the rows that hold.
+    said : DataFrame
+        The same columns, ``change_reason`` and ``known_on``: every row that names a reason.
+
+    Returns
+    -------
+    Presence
+    """
+    return Presence(_stays(_as_days(rows)), _reasons(_as_days(said)))
 
 
 def _as_days(rows: pd.DataFrame) -> pd.DataFrame:

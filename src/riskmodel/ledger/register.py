@@ -70,7 +70,23 @@ def history(county: County, through: dt.date, known_by: dt.date) -> pd.DataFrame
     rows = t.filter(t.date <= t.as_of).select(
         "household_id", "date", "known_on", "event", "category", "causes"
     )
-    frame = rows.to_pandas()
+    return follow(rows.to_pandas())
+
+
+def follow(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return register rows in the order in which they hold, with the states around each.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        ``household_id, date, known_on, event, category, causes``.
+
+    Returns
+    -------
+    DataFrame
+        As `history`.
+    """
+    frame = rows.copy()
     for column in ("date", "known_on"):
         frame[column] = pd.to_datetime(frame[column]).astype("datetime64[s]")
     frame["household_id"] = frame["household_id"].astype("str")

@@ -102,17 +102,26 @@ def _movements(published: Published, unit: Unit) -> list[Relation]:
 
 
 def _shares(published: Published) -> list[Relation]:
+    """Take the printed shares; one is judged only where every unit that it may be of is printed whole.
+
+    A unit of which the table has no cell at all is taken as not meant.
+    """
     out: list[Relation] = []
-    units = [unit for unit in UNITS if published.categories and _complete(published, "total", unit)]
-    every = {u: tuple(f"categories.{name}.total.{u}" for name in published.categories) for u in units}
+    printed = [
+        u
+        for u in UNITS
+        if any(r.cell(c, u) is not None for r in published.rows().values() for c in _columns())
+    ]
+    every = {u: tuple(f"categories.{name}.total.{u}" for name in published.categories) for u in printed}
+    whole = all(_complete(published, "total", unit) for unit in printed)
     for where, row in published.rows().items():
-        if row.share_pct is None:
+        known = whole and all(row.cell("total", unit) is not None for unit in printed)
+        if row.share_pct is None or not printed or not known:
             continue
-        bases = tuple((u, f"{where}.total.{u}", every[u]) for u in units if row.cell("total", u) is not None)
-        if bases:
-            exponent = row.share_pct.as_tuple().exponent
-            digits = max(0, -exponent) if isinstance(exponent, int) else 0
-            out.append(Share(f"{where}.share_pct", Fraction(1, 10**digits), digits, bases))
+        bases = tuple((u, f"{where}.total.{u}", every[u]) for u in printed)
+        exponent = row.share_pct.as_tuple().exponent
+        digits = max(0, -exponent) if isinstance(exponent, int) else 0
+        out.append(Share(f"{where}.share_pct", Fraction(1, 10**digits), digits, bases))
     return out
 
 

@@ -32,10 +32,14 @@ def grids(ledger: Ledger, lang: Lang) -> tuple[Grid, ...]:
     return (*own, *office_grids(ledger, lang, period), _findings(ledger, lang, period))
 
 
-def _shown(lines: pd.DataFrame) -> list[str]:
-    """Return the lines to print: the optional ones only where they hold anything."""
+def _shown(lines: pd.DataFrame, stock: str) -> list[str]:
+    """Return the lines to print: the optional ones only where they hold anything.
+
+    Elimination and what undoes it do not move the stock of all ever identified; there they are optional.
+    """
     held = set(lines.loc[(lines["hh"] != 0) | (lines["p"] != 0), "line"])
-    return [line for line, word in book().lines.items() if not word.optional or line in held]
+    still = ("rolled_back", "re_marked", "eliminated") if stock == "ever" else ()
+    return [n for n, word in book().lines.items() if n in held or not (word.optional or n in still)]
 
 
 def _by_category(ledger: Ledger, stock: str, name: str, lang: Lang, notes: tuple[str, ...]) -> Grid:
@@ -43,7 +47,7 @@ def _by_category(ledger: Ledger, stock: str, name: str, lang: Lang, notes: tuple
     every = every[every["stock"] == stock]
     cells = lookup(every, ["category", "line"], ["hh", "p"])
     total = lookup(ledger.by("stock"), ["stock", "line"], ["hh", "p"])
-    shown = _shown(every)
+    shown = _shown(every, stock)
     columns = [label("line", lang)]
     for top in heads(ledger.categories, lang):
         columns += pair(top, lang)
@@ -75,7 +79,7 @@ def _by_township(ledger: Ledger, lang: Lang, notes: tuple[str, ...]) -> Grid:
     every = every[every["stock"] == "open"]
     places = lookup(every, ["township", "line"], ["hh", "p"])
     total = lookup(ledger.by("stock"), ["stock", "line"], ["hh", "p"])
-    shown = _shown(every)
+    shown = _shown(every, "open")
     columns = [label("township", lang)]
     for line in shown:
         top = book().lines[line].say(lang)
