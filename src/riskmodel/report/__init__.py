@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
+from riskmodel.report.histories import histories
 from riskmodel.report.inputs import ReportInput, read_run
 from riskmodel.report.write import write, write_run
 
-__all__ = ["ReportInput", "read_run", "write", "write_run"]
+__all__ = ["ReportInput", "histories", "read_run", "write", "write_run"]

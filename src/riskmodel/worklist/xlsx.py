@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from riskmodel import files
 from riskmodel.errors import UsageError
 from riskmodel.worklist.cells import Cells, sheet_name, wrapped_lines
 from riskmodel.worklist.select import Worklist
@@ -61,10 +62,8 @@ def write_xlsx(worklist: Worklist, path: str | Path, lang: str = "zh") -> Path:
         created = dt.datetime.combine(worklist.as_of, dt.time())
         workbook.set_properties({"title": title, "author": "riskmodel", "created": created})
         _write_sheets(workbook, worklist, language, title)
-    part = target.with_name(target.name + ".part")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    part.write_bytes(buffer.getvalue())
-    part.replace(target)
+    with files.atomic(target) as temporary:
+        temporary.write_bytes(buffer.getvalue())
     return target
 
 
