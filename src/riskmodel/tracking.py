@@ -16,6 +16,7 @@ import logging
 import os
 import platform
 import time
+import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -169,7 +170,9 @@ class Run:
         """
         mlflow = _mlflow()
         _client(self._store)
-        with mlflow.start_run(run_id=self.run_id, log_system_metrics=False):
+        with warnings.catch_warnings(), mlflow.start_run(run_id=self.run_id, log_system_metrics=False):
+            # Our estimators take anything scikit-learn takes and check it themselves.
+            warnings.filterwarnings("ignore", message=".*Any type hint is inferred as AnyType")
             info = mlflow.sklearn.log_model(
                 model,
                 name=kind,

@@ -1,0 +1,207 @@
+"""One trained run, and all that stands on it: what is logged, what is loaded, what is scored."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import skops.io
+
+from riskmodel import experiment, explain, features, rules, score, simulate, tracking, training
+from riskmodel.county import About, County, from_frames
+from riskmodel.errors import InputRefused, UsageError
+from riskmodel.experiment import splits, tables
+
+from . import leaks
+
+AS_OF = "2020-12-31"
+
+
+@pytest.fixture(scope="module")
+def made() -> simulate.SimulatedCounty:
+    return simulate.county(households=500, months=48, seed=9, futures=60)
+
+
+@pytest.fixture(scope="module")
+def county(made: simulate.SimulatedCounty) -> County:
+    return from_frames(made.frames, About.model_validate(made.about))
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("store") / "mlflow.db"
+
+
+@pytest.fixture(scope="module")
+def trained(county: County, made: simulate.SimulatedCounty, store: Path) -> training.Trained:
+    return training.train(experiment.load("county"), county, store, truth=made.truth)
+
+
+@pytest.fixture(scope="module")
+def loaded(trained: training.Trained, store: Path) -> tracking.LoadedModel:
+    return tracking.load_model("county@champion", store)
+
+
+def test_training_ends_one_horizon_and_the_delay_before_each_test(county: County) -> None:
+    exp = experiment.load("county")
+    assert county.about.recording_delay_days > 0
+    for fold in splits.folds(exp, county):
+        last = max(fold.train)
+        # The label window of the last training date, and the time records take, are over by the test date.
+        over = (
+            pd.Timestamp(last)
+            + pd.DateOffset(months=12)
+            + pd.Timedelta(days=county.about.recording_delay_days)
+        )
+        assert over <= pd.Timestamp(min(fold.test)) + pd.Timedelta(
+            days=3
+        )  # month ends differ by up to 3 days
+        assert fold.seen_by == min(fold.test)
+
+
+def test_a_history_too_short_is_refused_with_what_is_needed() -> None:
+    short = simulate.county(households=40, months=24, seed=1, truth_at=[])
+    county = from_frames(short.frames, About.model_validate(short.about))
+    with pytest.raises(InputRefused, match="months"):
+        splits.folds(experiment.load("county"), county)
+
+
+def test_the_cohort_is_above_the_line_and_not_under_watch(county: County) -> None:
+    exp = experiment.load("county")
+    days = splits.dates(exp, county)[-1:]
+    rows = tables.build(exp, county, days).rows
+    assert len(rows)
+    assert (rows["pcni"] >= rows["line"]).all()
+    assert (rows["rule_rank"].sort_values().to_numpy() == np.arange(1, len(rows) + 1)).all()
+    # Whom the rules flag comes first in their ranking.
+    assert rows.loc[rows["flagged"], "rule_rank"].max() == rows["flagged"].sum() or not rows["flagged"].any()
+
+
+def test_predictions_lie_after_training_and_hold_every_model(trained: training.Trained) -> None:
+    found = trained.result.predictions
+    per_row = found.groupby(["household_id", "as_of", "fold"])["model"].nunique()
+    assert (per_row == len(trained.result.experiment.models)).all()
+    assert (found["probability_low"] <= found["probability"]).all()
+    assert (found["probability"] <= found["probability_high"]).all()
+
+
+def test_the_truth_orders_no_worse_than_what_was_learned(trained: training.Trained) -> None:
+    oracle = trained.evaluated.oracle
+    assert oracle is not None
+    auc = oracle.set_index("model")["auc"]
+    # The true chance is the best possible ordering; on a few hundred rows chance may add some hundredths.
+    assert auc[training.ORACLE] > auc.drop(training.ORACLE).max() - 0.06
+
+
+def test_no_household_is_named_in_the_store(trained: training.Trained, store: Path, county: County) -> None:
+    ids = set(county.frame("households")["household_id"])
+    logged = tracking.read_table(trained.run_id, "tables/predictions", store)
+    assert not set(logged["household_id"].astype(str)) & ids
+    needle = sorted(ids)[0].encode()
+    for path in [store, *(store.parent / "mlartifacts").rglob("*")]:
+        if path.is_file():
+            assert needle not in path.read_bytes(), path
+
+
+def test_the_run_says_what_made_it(trained: training.Trained, store: Path) -> None:
+    with sqlite3.connect(store) as db:
+        params = dict(db.execute("select key, value from params where run_uuid = ?", [trained.run_id]))
+        metrics = {k for (k,) in db.execute("select key from metrics where run_uuid = ?", [trained.run_id])}
+    assert params["ruleset"] == "national-2021"
+    assert params["feature_set"] == "household-v1"
+    assert (
+        params["feature_set_hash"]
+        == features.load("household-v1").with_line(6000, "national-2021").catalog_hash
+    )
+    assert params["data_fingerprint"] == trained.result.fingerprint
+    assert {"logit.auc", "rule.recall_at_budget", "fold.boosting.auc"} <= metrics
+    environment = tracking.read_document(trained.run_id, "environment.json", store)
+    assert {"python", "scikit-learn", "mlflow", "duckdb"} <= set(environment)
+
+
+def test_each_model_comes_back_as_it_was(trained: training.Trained, store: Path) -> None:
+    X = trained.result.background.iloc[:50]
+    for name, fitted in trained.result.fitted.items():
+        back = tracking.load_model(f"county@{name}", store)
+        assert back.kind == name
+        if name != "rule":
+            np.testing.assert_array_equal(back.model.margin(X), fitted.margin(X))
+
+
+def test_a_changed_model_file_is_refused_before_it_is_opened(
+    trained: training.Trained, store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    card = tracking.read_document(trained.run_id, "cards/boosting.json", store)
+    path = next((store.parent / "mlartifacts").rglob(f"{card['model_uri'].split('/')[-1]}/**/model.skops"))
+    whole = path.read_bytes()
+    opened: list[object] = []
+    monkeypatch.setattr(skops.io, "load", lambda *a, **k: opened.append(a))
+    try:
+        path.write_bytes(whole + b" ")
+        with pytest.raises(InputRefused, match="not the one that was registered"):
+            tracking.load_model("county@boosting", store)
+    finally:
+        path.write_bytes(whole)
+    assert not opened
+
+
+def test_unknown_models_are_told_what_there_is(trained: training.Trained, store: Path) -> None:
+    with pytest.raises(UsageError, match="county@champion"):
+        tracking.load_model("county@nobody", store)
+    with pytest.raises(UsageError, match="NAME@ALIAS"):
+        tracking.load_model("county", store)
+    with pytest.raises(UsageError, match="riskmodel train"):
+        tracking.load_model("county@champion", store.parent / "elsewhere.db")
+
+
+@pytest.mark.parametrize("name", ["past_income", "logit", "boosting"])
+def test_contributions_add_up_to_every_explained_models_score(
+    trained: training.Trained, county: County, store: Path, name: str
+) -> None:
+    back = tracking.load_model(f"county@{name}", store)
+    X = features.build(county, back.feature_set, AS_OF)[back.feature_set.names]
+    parts, base = explain.contributions(back.model, X)
+    np.testing.assert_allclose(base + parts.sum(axis=1), back.model.margin(X), atol=1e-6)
+    causes = explain.by_cause(parts, features.describe(back.feature_set))
+    np.testing.assert_allclose(causes.sum(axis=1), parts.sum(axis=1), atol=1e-9)
+
+
+def test_scores_stand_beside_the_rules_verdict(loaded: tracking.LoadedModel, county: County) -> None:
+    scores = score.score(county, loaded, AS_OF).set_index("household_id")
+    verdicts = rules.evaluate(county, "national-2021", AS_OF).set_index("household_id")
+    assert set(scores.index) == set(verdicts.index)
+    same = verdicts.loc[scores.index]
+    assert (scores["rule_category"] == same["category"]).all()
+    assert (scores["flagged"] == same["flagged"]).all()
+    pd.testing.assert_series_equal(scores["pcni"], same["pcni"])
+    # The score in log-odds and the probability say the same.
+    np.testing.assert_allclose(scores["probability"], 1 / (1 + np.exp(-scores["score"])), rtol=1e-9)
+
+
+def test_both_languages_give_one_ranking(loaded: tracking.LoadedModel, county: County) -> None:
+    both = score.by_language(county, loaded, AS_OF)
+    words = [c for c in both["zh"] if c.startswith(("cause_", "reason_"))]
+    pd.testing.assert_frame_equal(both["zh"].drop(columns=words), both["en"].drop(columns=words))
+    assert (both["zh"]["reason_1"] == "").equals(both["en"]["reason_1"] == "")
+
+
+def test_nothing_recorded_later_moves_a_score(loaded: tracking.LoadedModel, county: County) -> None:
+    # Rows recorded after as-of are changed, deleted and added in every table; the scores stay.
+    other = leaks.another_future(county, "2019-12-31", seed=3)
+    here, there = (score.score(c, loaded, "2019-12-31") for c in (county, other))
+    pd.testing.assert_frame_equal(here, there)
+
+
+def test_a_scoring_run_is_logged_without_households(
+    loaded: tracking.LoadedModel, county: County, store: Path
+) -> None:
+    scores = score.score(county, loaded, AS_OF)
+    summary = score.log(scores, loaded, store)
+    assert summary["households"] == len(scores)
+    held = tracking.read_document(summary["scoring_run_id"], "score_histogram.json", store)
+    assert sum(held["households"]) == len(scores)
+    assert str(scores["household_id"].iloc[0]) not in json.dumps(summary)
