@@ -33,13 +33,11 @@ HEADS = [
     "15788.9999", "15789", "20000", "3000", "2500", "6600", "5400", "4500",
 ]  # fmt: skip
 RIGID = ["0", "1500", "2000", "3000", "5000", "5000.01", "6000", "8000", "8000.01", "12000", "18000", "60000"]
-DATES = [
-    dt.date(2017, 1, 1), dt.date(2019, 5, 1), dt.date(2019, 12, 31), dt.date(2020, 2, 29), dt.date(2020, 5, 1),
-    dt.date(2020, 5, 31), dt.date(2020, 6, 1), dt.date(2020, 6, 2), dt.date(2020, 11, 30), dt.date(2020, 12, 31),
-    dt.date(2021, 1, 15), dt.date(2021, 2, 28), dt.date(2021, 5, 1), dt.date(2021, 5, 31), dt.date(2021, 6, 1),
-    dt.date(2021, 6, 2), dt.date(2021, 11, 5), dt.date(2022, 2, 28), dt.date(2022, 4, 30), dt.date(2022, 5, 1),
-    dt.date(2022, 6, 1),
-]  # fmt: skip
+DATES = [dt.date.fromisoformat(d) for d in [
+    "2017-01-01", "2019-05-01", "2019-12-31", "2020-02-29", "2020-05-01", "2020-05-31", "2020-06-01",
+    "2020-06-02", "2020-11-30", "2020-12-31", "2021-01-15", "2021-02-28", "2021-05-01", "2021-05-31",
+    "2021-06-01", "2021-06-02", "2021-11-05", "2022-02-28", "2022-04-30", "2022-05-01", "2022-06-01",
+]]  # fmt: skip
 # Ages 5 to 19 and 59 to 61 on the as-of dates, and grown-ups.
 BIRTHS = [
     "2015-06", "2015-05", "2014-12", "2006-06", "2006-05", "2005-06", "2005-05", "2004-05", "2004-06",
@@ -54,8 +52,12 @@ COLUMNS: dict[str, list[str]] = {
         "member_id", "household_id", "birth_month", "relation", "schooling", "health", "disability_grade",
         "work_capacity", "insured", "resident", "valid_from", "valid_to", "recorded_on",
     ],
-    "income": ["household_id", "month", "month_from", "month_to", "source", "amount", "row_id", "recorded_on"],
-    "spending": ["household_id", "month", "month_from", "month_to", "category", "amount", "row_id", "recorded_on"],
+    "income": [
+        "household_id", "month", "month_from", "month_to", "source", "amount", "row_id", "recorded_on",
+    ],
+    "spending": [
+        "household_id", "month", "month_from", "month_to", "category", "amount", "row_id", "recorded_on",
+    ],
     "risk_events": ["household_id", "date", "cause", "channel", "row_id", "recorded_on"],
     "monitoring": ["household_id", "date", "event", "causes", "recorded_on"],
     "support": ["household_id", "date", "measure", "cause", "end_date", "recorded_on"],

@@ -7,6 +7,7 @@ import math
 import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from riskmodel import rules
 
@@ -17,8 +18,8 @@ NUMBERS = (
     "visit_every_days",
 )  # fmt: skip
 TEXTS = (
-    "category", "tier", "conditions", "unknown", "focus", "outcome", "removed_by", "income_band", "registration",
-    "income_basis", "period_from", "period_to", "flagged",
+    "category", "tier", "conditions", "unknown", "focus", "outcome", "removed_by", "income_band",
+    "registration", "income_basis", "period_from", "period_to", "flagged",
 )  # fmt: skip
 NULLABLE = ("has_risk", "income_plan", "main_cause")
 SETS = list(reference.SETS)
@@ -74,10 +75,21 @@ def differences(
     return out
 
 
-@pytest.mark.parametrize("seed", [1, 2])
-def test_engine_agrees_with_the_reference_on_many_households(seed: int) -> None:
-    tables = counties.county_rows(counties.seeded(seed), households=150)
-    found = differences(tables, counties.AS_OF)
+def test_engine_agrees_with_the_reference_on_many_households() -> None:
+    # All twelve sets on the same county; the slow run below asks many more.
+    tables = counties.county_rows(counties.seeded(1), households=200)
+    found = differences(tables, counties.AS_OF[1:4])
+    assert not found, "\n".join(found[:20])
+
+
+@pytest.mark.parametrize("absent", ["spending", "risk_events", "monitoring", "support", "assets"])
+def test_engine_agrees_with_the_reference_where_a_table_is_absent(absent: str) -> None:
+    # An absent table makes unknown, an empty one says that nothing happened: both must come out.
+    tables = counties.county_rows(counties.seeded(11), households=60)
+    others = {name: rows for name, rows in tables.items() if name != absent}
+    sets = ["dali-2021", "causes-2020"]
+    found = differences(others, counties.AS_OF[1:2], sets)
+    found += differences({**others, absent: []}, counties.AS_OF[1:2], sets)
     assert not found, "\n".join(found[:20])
 
 
@@ -89,8 +101,18 @@ def test_engine_agrees_with_the_reference_on_thousands_of_households(seed: int) 
     assert not found, "\n".join(found[:20])
 
 
-@settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
-@given(tables=counties.drawn(households=2))
-def test_engine_agrees_with_the_reference_on_small_counties(tables: reference.Tables) -> None:
-    found = differences(tables, counties.AS_OF[1:3], scores=False)
+@settings(max_examples=6, deadline=None, suppress_health_check=list(HealthCheck))
+@given(tables=counties.drawn(households=2), name=st.sampled_from(SETS))
+def test_engine_agrees_with_the_reference_on_small_counties(tables: reference.Tables, name: str) -> None:
+    found = differences(tables, counties.AS_OF[1:3], [name], scores=False)
+    assert not found, "\n".join(found)
+
+
+@pytest.mark.slow
+@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@given(tables=counties.drawn(households=3), names=st.sets(st.sampled_from(SETS), min_size=2, max_size=3))
+def test_engine_agrees_with_the_reference_on_many_small_counties(
+    tables: reference.Tables, names: set[str]
+) -> None:
+    found = differences(tables, counties.AS_OF, sorted(names), scores=False)
     assert not found, "\n".join(found)

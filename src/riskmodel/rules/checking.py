@@ -23,7 +23,8 @@ _TYPES = {
 
 def expressions(ruleset: RuleSet) -> dict[str, str]:
     """Return every expression of a rule set that must be true or false, by the key it stands under."""
-    out = {f"conditions.{name}.when": c.when for name, c in ruleset.conditions.items()}
+    out = {f"conditions.{n}.applies": c.applies for n, c in ruleset.conditions.items() if c.applies}
+    out |= {f"conditions.{name}.when": c.when for name, c in ruleset.conditions.items()}
     out |= {f"focus.{name}.when": c.when for name, c in ruleset.focus.items()}
     out |= {f"categories.{c.id}.when": c.when for c in ruleset.categories}
     out |= {f"tiers.{c.id}.when": c.when for c in ruleset.tiers}
@@ -64,7 +65,7 @@ def check(ruleset: RuleSet) -> list[str]:
         except ExpressionError as exc:
             faults.append(f"{key}: {exc} (given: {text!r})")
             continue
-        if key.startswith("conditions."):
+        if key.startswith("conditions.") and key.endswith(".when"):
             scope.names[key.split(".")[1]] = value  # type: ignore[index]
     return faults
 

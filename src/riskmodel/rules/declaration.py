@@ -34,8 +34,13 @@ class Clause(Words):
 
 
 class Condition(Clause):
-    """A condition with an id; ``needs`` lists the contract columns without which it is unknown."""
+    """A condition with an id.
 
+    ``applies`` says which households it speaks of (for others it does not hold and is not explained);
+    ``needs`` lists the contract columns without which it is unknown.
+    """
+
+    applies: str | None = None
     needs: tuple[str, ...] = ()
 
 

@@ -8,8 +8,7 @@ condition that is null is not met and stands in ``unknown``. Nothing here knows 
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -18,22 +17,25 @@ import ibis
 import ibis.expr.types as ir
 import pandas as pd
 
-from riskmodel import accounting
 from riskmodel.accounting import Period
 from riskmodel.asof import Moment
 from riskmodel.county.county import County
 from riskmodel.county.schema import codes
 from riskmodel.rules import rows
-from riskmodel.rules.checking import tests_of
+from riskmodel.rules.checking import expressions, tests_of
 from riskmodel.rules.declaration import RuleSet
-from riskmodel.rules.expression import RowTest, parse
+from riskmodel.rules.expression import RowTest, calls, names, parse
 from riskmodel.rules.lines import absolute, relative_line
-from riskmodel.rules.meaning import DECIMALS, Scope, boolean, build
+from riskmodel.rules.meaning import DECIMALS, GAPS, Scope, boolean, build
 from riskmodel.rules.parameters import RelativeLine
 from riskmodel.rules.vocabulary import vocabulary
 
 NONE, UNKNOWN = "none", "unknown"
-STATE = ("township", "village", "registration", "income_basis", "income_reason", "period_from", "period_to")
+ALWAYS = (
+    "township", "village", "registration", "income_basis", "income_reason", "period_from", "period_to",
+    "persons", "net_income", "pcni", "previous_pcni", "income_drop", "rigid", "rigid_ratio", "has_risk",
+    "main_cause", "weight",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -70,48 +72,29 @@ def _held(kind: str) -> RowTest:
     return RowTest("assets", f"kind == '{kind}'")
 
 
-@contextmanager
-def quantities(county: County, when: tuple[Moment, ...], period: Period, keep: bool) -> Iterator[ir.Table]:
-    """Hand out the county's quantities, kept in the database for as long as several readers need them.
-
-    Parameters
-    ----------
-    county : County
-    when : tuple of Moment
-    period : Period
-    keep : bool
-        Compute them once and keep them; else they are part of the one query that uses them.
-
-    Yields
-    ------
-    ibis.Table
-        From `riskmodel.accounting.build`.
-    """
-    t = accounting.build(county, when, period)
-    if not keep:
-        yield t
-        return
-    with t.cache() as kept:
-        yield kept
-
-
-def judge(case: Case, base: ir.Table) -> ir.Table:
+def judge(case: Case, base: ir.Table, keep: Iterable[str] = ()) -> ir.Table:
     """Return every verdict of a rule set.
 
     Parameters
     ----------
     case : Case
     base : ibis.Table
-        The county's quantities over the case's period, see `quantities`.
+        The county's quantities over the case's period, from `riskmodel.accounting.build`.
+    keep : iterable of str
+        Quantities to carry along beside those that the set looks at.
 
     Returns
     -------
     ibis.Table
-        The quantities, ``line``, ``c_<condition>``, ``f_<focus>`` (nullable booleans), ``category``,
+        The quantities needed, ``line``, ``c_<condition>`` (and ``a_<condition>``, whether it applies),
+        ``f_<focus>`` (nullable booleans), ``category``,
         ``tier``, ``visit_every_days``, ``outcome``, ``income_band``, ``income_plan``, ``flagged``,
         ``asset_<kind>``.
     """
     t = _register_state(case, base)
+    # Fewer columns through the joins: planning a query costs by the column.
+    needed = {*rows.KEY, *ALWAYS, *_looked_at(case), *keep}
+    t = t.select(*(c for c in t.columns if c in needed))
     t = rows.attach(t, case.county, case.when, case.tests, _plain(case))
     t = _settings(case, t)
     t = _scores(case, t)
@@ -122,6 +105,24 @@ def judge(case: Case, base: ir.Table) -> ir.Table:
     scope.names.update({n: t[f"c_{n}"] for n in case.ruleset.conditions})  # type: ignore[attr-defined]
     t = t.mutate(**_cases(case, t, scope))
     return t.mutate(flagged=_flagged(case, t, scope))
+
+
+def _looked_at(case: Case) -> set[str]:
+    """Return the columns that the set's expressions use."""
+    ruleset = case.ruleset
+    texts = [*expressions(ruleset).values(), *(q.when for q in ruleset.quantities.values())]
+    nodes = [parse(text) for text in texts]
+    out = set().union(*(names(node) for node in nodes))
+    functions = {call.func.id for node in nodes for call in calls(node) if isinstance(call.func, ast.Name)}
+    if "any_cause" in functions:
+        out |= {f"cause_{c}" for c in codes("risk_events", "cause")}
+    if "any_gap" in functions:
+        out |= set(GAPS)
+    if "each_register_cause_supported" in functions:
+        out.add("register_causes")
+    if ruleset.income_band:
+        out.add(ruleset.income_band.of)
+    return out
 
 
 def _register_state(case: Case, t: ir.Table) -> ir.Table:
@@ -162,7 +163,7 @@ def _scores(case: Case, t: ir.Table) -> ir.Table:
 
 
 def _scope(case: Case, t: ir.Table) -> Scope:
-    seen: dict[str, Any] = {n: t[n] for n in vocabulary().quantities}
+    seen: dict[str, Any] = {n: t[n] for n in vocabulary().quantities if n in t.columns}
     for name, parameter in case.ruleset.parameters.items():
         if name != "line":
             seen[name] = t[f"p_{name}"] if parameter.kind == "table" else case.values[name]
@@ -184,6 +185,9 @@ def _conditions(case: Case, scope: Scope) -> dict[str, ir.Value]:
     out: dict[str, ir.Value] = {}
     for name, condition in case.ruleset.conditions.items():
         value = boolean(parse(condition.when), scope)
+        if condition.applies:
+            out[f"a_{name}"] = boolean(parse(condition.applies), scope)
+            value = out[f"a_{name}"] & value
         out[f"c_{name}"] = value
         scope.names[name] = value  # type: ignore[index]
     for name, clause in case.ruleset.focus.items():

@@ -11,14 +11,14 @@ import ibis.expr.types as ir
 import numpy as np
 import pandas as pd
 
-from riskmodel import asof
+from riskmodel import accounting, asof
 from riskmodel.asof import DateLike, Moment
 from riskmodel.county.county import County
 from riskmodel.county.schema import month_text
 from riskmodel.rules.declaration import RuleSet
-from riskmodel.rules.engine import Case, judge, quantities
+from riskmodel.rules.engine import Case, judge
 from riskmodel.rules.library import load
-from riskmodel.rules.parameters import RelativeLine, text
+from riskmodel.rules.parameters import text
 from riskmodel.rules.scores import score_table
 
 When = DateLike | Iterable[DateLike] | Moment | Iterable[Moment]
@@ -106,11 +106,9 @@ def evaluate_each(
     given = None if scores is None else score_table(scores, when)
     cases = [Case(county, r, when, r.values(_own(params, r, chosen)), given) for r in chosen]
     for period in dict.fromkeys(c.period for c in cases):
-        group = [c for c in cases if c.period == period]
-        relative = any(isinstance(v, RelativeLine) for c in group for v in c.values.values())
-        with quantities(county, when, period, keep=len(group) > 1 or relative) as base:
-            for case in group:
-                yield case.ruleset.id, frame_of(case, judge(case, base))
+        base = accounting.build(county, when, period)
+        for case in (c for c in cases if c.period == period):
+            yield case.ruleset.id, frame_of(case, judge(case, base))
 
 
 def _own(params: Mapping[str, Any] | None, one: RuleSet, chosen: list[RuleSet]) -> dict[str, Any]:

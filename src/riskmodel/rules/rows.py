@@ -107,14 +107,18 @@ def attach(
         ``t`` with ``<name>`` (count), ``<name>_unclear`` (count), ``<name>_date`` (latest date of a row
         that passes, if the relation has dates). Counts are 0 without rows and null if the table is absent.
     """
-    for relation in sorted({test.relation for test in named}):
+    relations = sorted({test.relation for test in named})
+    joined, columns, zero = t, list(t.columns), []
+    for relation in relations:
         own = {test: name for test, name in named.items() if test.relation == relation}
         counted = _counted(_SOURCES[relation](county, when), relation, own, values)
-        t = t.left_join(counted, list(KEY)).drop("household_id_right", "as_of_right")
+        columns += [c for c in counted.columns if c not in KEY]
         if county.has(vocabulary().relations[relation].table):
-            zero = {c: t[c].fill_null(0) for n in own.values() for c in (n, f"{n}_unclear")}
-            t = t.mutate(**zero)
-    return t
+            zero += [c for n in own.values() for c in (n, f"{n}_unclear")]
+        # One chain of joins and one projection at its end: ibis plans each further layer anew.
+        joined = joined.left_join(counted, list(KEY), rname="{name}_" + relation)
+    picked = joined.select(*columns) if relations else joined
+    return picked.mutate(**{c: picked[c].fill_null(0) for c in zero})
 
 
 def _counted(

@@ -1,0 +1,259 @@
+"""Why this verdict: numbers, line, conditions met and unknown, source paragraphs, in both languages."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from riskmodel import accounting, asof
+from riskmodel.asof import DateLike
+from riskmodel.county.county import County
+from riskmodel.county.schema import codes
+from riskmodel.errors import UsageError
+from riskmodel.rules.declaration import Category, Clause, RuleSet, Tier
+from riskmodel.rules.engine import Case, judge
+from riskmodel.rules.evaluate import assumptions, frame_of
+from riskmodel.rules.expression import names, parse
+from riskmodel.rules.library import load
+from riskmodel.rules.meaning import GAPS
+from riskmodel.rules.parameters import text
+from riskmodel.rules.scores import score_table
+from riskmodel.rules.vocabulary import Quantity, vocabulary
+from riskmodel.rules.wording import ANSWERS, REASONS, WORDS, Language
+
+_SHOWN = {"unit", "zh", "en", "source", "assumption"}
+HEADLINE = (
+    "persons", "net_income", "pcni", "line", "previous_pcni", "income_drop", "rigid", "rigid_ratio",
+)  # fmt: skip
+
+
+def explain(
+    county: County,
+    ruleset: str | Path | RuleSet,
+    as_of: DateLike,
+    household_id: str,
+    *,
+    params: Mapping[str, Any] | None = None,
+    scores: pd.DataFrame | str | Path | None = None,
+) -> dict[str, Any]:
+    """Say why a household got its verdict.
+
+    Parameters
+    ----------
+    county : County
+    ruleset : str, Path or RuleSet
+    as_of : date or ISO text
+    household_id : str
+    params, scores
+        As in `riskmodel.rules.evaluate`.
+
+    Returns
+    -------
+    dict
+        ``household_id, as_of, ruleset``; ``verdict`` (the row of `evaluate`, plain values); ``conditions``
+        (those that apply to the household, each with ``id``, ``holds`` (True, False or None), ``zh``, ``en``,
+        ``source`` and the ``figures`` it looks at); ``zh`` and ``en``, the whole as text.
+
+    Raises
+    ------
+    UsageError
+        If the household is not known at as-of.
+    """
+    chosen = load(ruleset)
+    when = asof.moments(as_of)
+    given = None if scores is None else score_table(scores, when)
+    case = Case(county, chosen, when, chosen.values(params), given)
+    table = judge(case, accounting.build(county, when, case.period), keep=_wanted(case))
+    table = table.filter(table.household_id == household_id)
+    row = frame_of(case, table)
+    if row.empty:
+        raise UsageError(f"no household {household_id!r} is known at {when[0].as_of}")
+    verdict = _plain(row.iloc[0].to_dict())
+    raw = _plain(table.select(*_wanted(case)).to_pandas().iloc[0].to_dict())
+    asked = {n: c for n, c in chosen.conditions.items() if raw.get(f"a_{n}", True) is not False}
+    conditions = [_condition(case, name, c, raw) for name, c in asked.items()]
+    out: dict[str, Any] = {
+        "household_id": household_id,
+        "as_of": str(when[0].as_of),
+        "ruleset": chosen.id,
+        "verdict": verdict,
+        "conditions": conditions,
+    }
+    for lang in ("zh", "en"):
+        out[lang] = "\n".join(_lines(case, verdict, raw, conditions, lang))
+    return out
+
+
+def _plain(row: Mapping[Any, Any]) -> dict[str, Any]:
+    return {k: None if pd.isna(v) else getattr(v, "item", lambda v=v: v)() for k, v in row.items()}
+
+
+def _wanted(case: Case) -> list[str]:
+    quantities = [n for n in vocabulary().quantities if n != "line"]
+    causes = [f"cause_{c}" for c in codes("risk_events", "cause")]
+    register = ["register_event", "register_causes", "register_category"]
+    conditions = [f"c_{n}" for n in case.ruleset.conditions]
+    applies = [f"a_{n}" for n, c in case.ruleset.conditions.items() if c.applies]
+    return [*quantities, "line", *causes, *register, *conditions, *applies]
+
+
+def _used(case: Case, expression: str) -> list[str]:
+    """Return the quantities behind an expression, looking through helpers and other conditions."""
+    out: list[str] = []
+    for name in sorted(names(parse(expression))):
+        inner: Clause | None = case.ruleset.quantities.get(name) or case.ruleset.conditions.get(name)
+        if inner is not None:
+            out += _used(case, inner.when)
+        elif name in vocabulary().quantities:
+            out.append(name)
+    order = list(vocabulary().quantities)
+    return sorted(set(out), key=order.index)
+
+
+def _condition(case: Case, name: str, c: Clause, raw: dict[str, Any]) -> dict[str, Any]:
+    holds = raw[f"c_{name}"]
+    return {
+        "id": name,
+        "holds": None if holds is None else bool(holds),
+        "zh": c.zh,
+        "en": c.en,
+        "source": c.source,
+        "figures": {q: raw[q] for q in _used(case, c.when)},
+    }
+
+
+def figure(quantity: Quantity, value: Any, lang: Language) -> str:
+    """Return a value as people read it.
+
+    Examples
+    --------
+    >>> figure(vocabulary().quantities["pcni"], 5999.5, "en")
+    '5,999.50 yuan'
+    >>> figure(vocabulary().quantities["income_drop"], 0.5, "zh")
+    '50.00%'
+    """
+    if value is None:
+        return WORDS[lang]["missing"]
+    if quantity.kind == "yuan":
+        return f"{value:,.2f} {'元' if lang == 'zh' else 'yuan'}"
+    if quantity.kind == "share":
+        return f"{100 * value:.2f}%"
+    if quantity.kind == "ratio":
+        return "∞" if value == float("inf") else f"{value:.4f}"
+    if quantity.kind == "flag":
+        return {"zh": {True: "是", False: "否"}, "en": {True: "yes", False: "no"}}[lang][bool(value)]
+    if quantity.kind == "code" and lang == "zh":
+        return codes("households", "registration").get(value, str(value))
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _figures(figures: Mapping[str, Any], lang: Language) -> str:
+    known = vocabulary().quantities
+    parts = [f"{getattr(known[q], lang)} {figure(known[q], v, lang)}" for q, v in figures.items()]
+    return WORDS[lang]["and"].join(parts)
+
+
+def _lines(
+    case: Case, verdict: dict[str, Any], raw: dict[str, Any], conditions: list[dict[str, Any]], lang: Language
+) -> list[str]:
+    say, ruleset = WORDS[lang], case.ruleset
+    name = ruleset.name_zh if lang == "zh" else ruleset.name_en
+    day = case.when[0].as_of
+    out = [say["head"].format(ruleset=name, id=ruleset.id, as_of=day, household=verdict["household_id"])]
+    out.append(_verdict(case, verdict, lang))
+    out.append(say["period"].format(start=verdict["period_from"], end=verdict["period_to"]))
+    out.append(say["numbers"] + " " + _figures({q: raw[q] for q in HEADLINE}, lang))
+    out += _risks(raw, lang)
+    out.append(say["conditions"])
+    for c in conditions:
+        figures = _figures(c["figures"], lang)
+        shown = f" [{figures}]" if figures else ""
+        out.append(
+            f"- {c[lang]}: {ANSWERS[lang][c['holds']]}{shown} ({say['source']} {c['source']}; {c['id']})"
+        )
+    out += _further(case, verdict, lang)
+    used = assumptions(case, case.when[0])
+    return [*out, say["assumptions"].format(assumptions=used.replace(";", "; "))] if used else out
+
+
+def _risks(raw: dict[str, Any], lang: Language) -> list[str]:
+    """Return the open causes, the gaps and the latest register row."""
+    say = WORDS[lang]
+
+    def words(ids: list[str], names_zh: Mapping[str, str]) -> str:
+        return say["and"].join(names_zh.get(i, i) if lang == "zh" else i for i in ids) or say["nothing"]
+
+    causes = codes("risk_events", "cause")
+    known = raw["cause_illness"] is not None
+    open_causes = words([c for c in causes if raw[f"cause_{c}"]], causes) if known else say["no_table"]
+    gaps = {q: getattr(vocabulary().quantities[q], lang) for q in GAPS}
+    missing = say["and"].join(word for q, word in gaps.items() if raw[q]) or say["nothing"]
+    out = [say["causes"].format(listed=open_causes), say["gaps"].format(listed=missing)]
+    if raw["register_event"] is not None:
+        event = words([raw["register_event"]], codes("monitoring", "event"))
+        named = words((raw["register_causes"] or "").split(";"), causes) if raw["register_causes"] else None
+        parts = [event, str(raw["register_date"])[:10], raw["register_category"], named]
+        out.append(say["register"].format(listed=say["and"].join(x for x in parts if x)))
+    return out
+
+
+def _verdict(case: Case, verdict: dict[str, Any], lang: Language) -> str:
+    say, ruleset = WORDS[lang], case.ruleset
+    found: Category | None = next((c for c in ruleset.categories if c.id == verdict["category"]), None)
+    tier: Tier | None = next((t for t in ruleset.tiers if t.id == verdict["tier"]), None)
+    if verdict["registration"] not in ruleset.meant_for():
+        known = vocabulary().quantities["registration"]
+        category = say["not_meant"].format(registration=figure(known, verdict["registration"], lang))
+    elif verdict["category"] == "unknown":
+        reason = REASONS.get(verdict["income_reason"] or "", {}).get(lang, say["missing"])
+        category = say["unknown"].format(reason=reason)
+    else:
+        category = f"{getattr(found, lang)} ({found.id})" if found else say["none"]
+    colour = say["tier"].format(tier=f"{getattr(tier, lang)} ({tier.id})") if tier else ""
+    source = found.source if found else tier.source if tier else ruleset.source
+    return say["verdict"].format(category=category, tier=colour, source=source)
+
+
+def _further(case: Case, verdict: dict[str, Any], lang: Language) -> list[str]:
+    say, ruleset, out = WORDS[lang], case.ruleset, []
+    proposed = next((v for v in ruleset.outcomes if v.outcome == verdict["outcome"]), None)
+    if proposed:
+        words = f"{getattr(proposed, lang)} ({proposed.outcome})"
+        out.append(say["outcome"].format(outcome=words, source=proposed.source))
+    if verdict["removed_by"]:
+        kinds = [codes("assets", "kind")[k] if lang == "zh" else k for k in verdict["removed_by"].split(";")]
+        out.append(say["removed_by"].format(kinds=say["and"].join(kinds)))
+    if verdict["focus"]:
+        flags = [getattr(ruleset.focus[i], lang) for i in verdict["focus"].split(";")]
+        out.append(say["focus"].format(focus=say["and"].join(flags)))
+    return out
+
+
+def parameter_table(ruleset: RuleSet, params: Mapping[str, Any] | None = None) -> pd.DataFrame:
+    """Return a rule set's parameters as a table for people.
+
+    Parameters
+    ----------
+    ruleset : RuleSet
+    params : mapping, optional
+        Overrides.
+
+    Returns
+    -------
+    DataFrame
+        ``name, value, unit, zh, en, source, assumption``.
+    """
+    values = ruleset.values(params)
+    return pd.DataFrame(
+        [
+            {
+                "name": n,
+                "value": text(values[n]),
+                **p.model_dump(include={"unit", "zh", "en", "source", "assumption"}),
+            }
+            for n, p in ruleset.parameters.items()
+        ]
+    )

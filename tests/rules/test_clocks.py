@@ -1,0 +1,81 @@
+"""Time limits counted by hand."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+
+from riskmodel import rules
+from riskmodel.county import County, from_frames
+
+# Friday 2021-09-03; the Mid-Autumn holiday of 2021 was 19-21 September, worked instead on Saturday the 18th.
+WARNINGS = pd.DataFrame(
+    {
+        "household_id": "h",
+        "pushed_on": ["2021-09-03", "2021-09-03", "2021-09-17", "2021-09-03"],
+        "forwarded_on": ["2021-09-07", "2021-09-08", "2021-09-22", None],
+        "checked_on": None,
+    }
+)
+
+
+def county(**more: pd.DataFrame) -> County:
+    return from_frames({"warnings": WARNINGS, **more})
+
+
+def clock(c: County, name: str, day: str = "2021-10-29", calendar=None) -> pd.Series:
+    return rules.clocks(c, "dali-2021", day, calendar).set_index("id").loc[name]
+
+
+def test_working_days_leave_out_weekends() -> None:
+    # Friday to Tuesday is 2 working days, to Wednesday 3; 17th (Fri) to 22nd (Wed) 3; one never forwarded.
+    row = clock(county(), "county_to_township")
+    assert (row["started"], row["in_time"], row["late"], row["running"]) == (4, 1, 3, 0)
+    assert row["late_share"] == 0.75
+    assert row["assumption"] == "weekends only: no holiday table"
+
+
+def test_a_holiday_table_frees_holidays_and_counts_worked_weekends() -> None:
+    holidays = {"holidays": ["2021-09-20", "2021-09-21"], "working_weekends": ["2021-09-18"]}
+    row = clock(county(), "county_to_township", calendar=holidays)
+    # 17th to 22nd: Saturday the 18th and Wednesday the 22nd, two working days.
+    assert (row["in_time"], row["late"]) == (2, 2)
+    assert row["assumption"] == ""
+
+
+def test_what_is_not_done_is_running_until_it_is_overdue() -> None:
+    row = clock(county(), "county_to_township", day="2021-09-07")
+    # On the 7th: one done in time, two pushed on the 3rd still have the day; the 17th has not come.
+    assert (row["started"], row["in_time"], row["late"], row["running"]) == (3, 1, 0, 2)
+
+
+def test_support_starts_within_a_month_of_identification() -> None:
+    marked = pd.DataFrame(
+        {
+            "household_id": ["a", "b", "c"],
+            "date": "2021-01-31",
+            "event": ["identified", "identified", "eliminated"],
+        }
+    )
+    helped = pd.DataFrame(
+        {
+            "household_id": ["a", "b", "b"],
+            "date": ["2021-02-28", "2020-12-01", "2021-03-01"],
+            "measure": "health",
+        }
+    )
+    row = clock(county(monitoring=marked, support=helped), "support_start")
+    # The month after 31 January ends on 28 February; help from before the identification does not count.
+    assert (row["started"], row["in_time"], row["late"]) == (2, 1, 1)
+
+
+def test_declared_clocks_without_columns_are_listed_not_checked() -> None:
+    row = clock(county(), "own_finding_visit")
+    assert not row["checked"]
+    assert pd.isna(row["late_share"])
+    assert not clock(county(), "support_start")["checked"]  # the tables are absent
+
+
+@pytest.mark.parametrize("name", ["national-2021", "wuhu-2019", "yingjiang-2022", "cards-2023"])
+def test_every_set_lists_its_clocks(name: str) -> None:
+    assert set(rules.clocks(county(), name, "2021-10-29")["id"]) == {c.id for c in rules.load(name).clocks}
