@@ -86,6 +86,21 @@ def test_several_faults_of_a_row_are_one_line(tmp_path):
     assert "工资性收入" in line["detail"]  # the allowed values are named
 
 
+def test_rows_that_the_file_spoils_are_kept_out_too(tmp_path):
+    folder = exports.write_chinese(tmp_path, exports.core(), "utf-8")
+    path = folder / "收入.csv"
+    lines = path.read_bytes().split(b"\r\n")
+    lines[3] = lines[3].replace(b"h01", b"h\xff1")
+    lines[5] += b",7"
+    path.write_bytes(b"\r\n".join(lines))
+    reading = read_tables(folder)
+    nothing_is_lost(reading)
+    assert reading.county.rejected[["row", "column", "reason"]].to_numpy().tolist() == [
+        [4, "*", "wrong encoding"],
+        [6, "*", "wrong number of fields"],
+    ]
+
+
 def test_too_many_rejected_rows_are_refused(tmp_path):
     rows, _ = exports.with_mistakes()
     folder = exports.write_chinese(tmp_path, rows)

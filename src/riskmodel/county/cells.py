@@ -11,6 +11,7 @@ import ibis.expr.types as ir
 from riskmodel.county.schema import ibis_type
 
 _THOUSANDS = r"^[+-]?[0-9]{1,3}(,[0-9]{3})+(\.[0-9]*)?$"
+_WIDE_ENDS = "^[\\s\u3000\u00a0]+|[\\s\u3000\u00a0]+$"
 _FORMULA = ("=", "+", "-", "@")
 
 
@@ -29,7 +30,9 @@ def as_text(column: ir.Column) -> ir.StringValue:
         whole = number.try_cast("int64")
         return (number == whole).ifelse(whole.cast("string"), number.cast("string"))
     text: ir.StringValue = column.cast("string")
-    return text.strip().nullif("")
+    # Wide and no-break spaces, which Excel leaves behind, are rare: only cells that hold one pay for them.
+    wide = text.contains("\u3000") | text.contains("\u00a0")
+    return wide.ifelse(text.re_replace(_WIDE_ENDS, ""), text).strip().nullif("")
 
 
 def parse_in_place(column: ir.Column, kind: str) -> Cell:

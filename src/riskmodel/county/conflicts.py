@@ -61,9 +61,7 @@ def duplicate_rows(con: Any, table: str) -> pd.DataFrame:
         ``row, column, reason, other`` (the row that stays).
     """
     columns = _listed([*canonical_schema(table), EXTRA])
-    # Equal rows have equal hashes: exact comparison is needed only where two hashes meet.
-    twice = f'SELECT hash({columns}) FROM "{table}" GROUP BY 1 HAVING count(*) > 1'
-    return _later_of(con, table, columns, f"hash({columns}) IN ({twice})", "", "duplicate row")
+    return _later_of(con, table, columns, "true", "", "duplicate row")
 
 
 def duplicate_keys(con: Any, table: str) -> pd.DataFrame:
@@ -92,9 +90,11 @@ def duplicate_keys(con: Any, table: str) -> pd.DataFrame:
 
 
 def _later_of(con: Any, table: str, by: str, where: str, column: str, reason: str) -> pd.DataFrame:
+    # Equal rows have equal hashes: exact comparison is needed only where two hashes meet.
+    twice = f'SELECT hash({by}) FROM "{table}" WHERE {where} GROUP BY 1 HAVING count(*) > 1'
     found = con.raw_sql(
         f"SELECT {ROW}, first_ FROM (SELECT {ROW}, min({ROW}) OVER (PARTITION BY {by}) AS first_ "
-        f'FROM "{table}" WHERE {where}) WHERE {ROW} > first_ ORDER BY 1'
+        f'FROM "{table}" WHERE {where} AND hash({by}) IN ({twice})) WHERE {ROW} > first_ ORDER BY 1'
     )
     return faults_of(found.fetchall(), column, reason)
 

@@ -96,7 +96,7 @@ def parse(raw: Raw, about: About) -> Parsed:
     rows = raw.rows
     if raw.faults:
         spoilt = ibis.memtable(pa.table({"spoilt_": sorted({row for row, _, _ in raw.faults})}))
-        rows = rows.anti_join(spoilt, rows[ROW] == spoilt.spoilt_)
+        rows = rows.anti_join(spoilt, [(ROW, "spoilt_")])
     rows, cells = _cells(raw, rows)
     values = {name: cell.value for name, cell in cells.items()}
     reasons = {name: cell.reason for name, cell in cells.items()}
@@ -128,7 +128,7 @@ def _cells(raw: Raw, rows: ir.Table) -> tuple[ir.Table, dict[str, Cell]]:
     joined: ir.Table = rows
     for name, lookup in lookups.items():
         if lookup is not None:
-            joined = joined.left_join(lookup, rows[looked_up[name]] == lookup[f"k_{name}"])
+            joined = joined.left_join(lookup, [(looked_up[name], f"k_{name}")])
     cells = {}
     nothing = ibis.null("string")
     for name, column in columns.items():

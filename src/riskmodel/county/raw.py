@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -116,6 +117,8 @@ def _view(con: Any, source: Source, name: str) -> tuple[str, ...]:
     """Make a view with the file's rows and return its headers."""
     path = str(source.path).replace("'", "''")
     if source.kind == "parquet":
+        # A bracket or star in a folder's name is no pattern.
+        path = re.sub(r"([*?\[])", r"[\1]", path)
         origin, row = f"read_parquet('{path}', file_row_number=true)", "file_row_number + 1"
     else:
         con.raw_sql(f"ATTACH IF NOT EXISTS '{path}' AS source (READ_ONLY)")

@@ -78,7 +78,8 @@ def _with_months(name: str, frame: pd.DataFrame) -> pd.DataFrame:
     for column in out.columns:
         kind = columns[column].type if column in columns else None
         if kind == "month" and pd.api.types.is_numeric_dtype(out[column]):
-            out[column] = out[column].map(lambda m: month_text(int(m)), na_action="ignore").astype("string")
+            words = {m: month_text(int(m)) for m in out[column].dropna().unique()}
+            out[column] = out[column].map(words).astype("str")
         elif kind == "date" or column == "recorded_on":
             out[column] = pd.to_datetime(out[column]).dt.date
     if name in SPAN_TABLES and "month" not in out and (out["month_from"] == out["month_to"]).all():
