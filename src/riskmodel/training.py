@@ -306,15 +306,22 @@ def _card(name: str, result: ExperimentResult, ruleset: rules.RuleSet) -> dict[s
         "feature_set": result.feature_set.model_dump(mode="json", by_alias=True),
         "ruleset": ruleset.model_dump(mode="json", by_alias=True),
         "data_fingerprint": result.fingerprint,
-        "calibration": {
-            "intercept": result.fitted[name].intercept_,
-            "slope": result.fitted[name].slope_,
-            "held_out_rows": result.fitted[name].n_held_out_,
-            "held_out_events": result.fitted[name].n_held_out_events_,
-        },
+        "calibration": _calibration(result.fitted[name]),
         "reference": reference(result.fitted[name], result.background)
         if models.entry(name).explained
         else None,
+    }
+
+
+def _calibration(model: Any) -> dict[str, Any] | None:
+    """Return the affine map of a calibrated model; None for one whose rates are its own."""
+    if not isinstance(model, models.CalibratedScore):
+        return None
+    return {
+        "intercept": model.intercept_,
+        "slope": model.slope_,
+        "held_out_rows": model.n_held_out_,
+        "held_out_events": model.n_held_out_events_,
     }
 
 

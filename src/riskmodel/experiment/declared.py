@@ -97,6 +97,7 @@ class Experiment(Spec):
     split: Split = Split()
     models: tuple[str, ...]
     model_params: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    calibration: Literal["holdout", "cross"] = "holdout"
     champion: str
     budget: Budget
     bootstrap: int = Field(default=400, ge=20, le=10_000)

@@ -42,8 +42,8 @@ class ExperimentResult:
         Model name to the model fitted on every labelled as-of date: the one that scores.
     background : DataFrame
         Training rows' features, the reference explanations count from.
-    notes : list of str
-        What a reader must know.
+    notes : list of dict
+        What a reader must know, in ``zh`` and ``en``.
     """
 
     experiment: Experiment
@@ -51,9 +51,9 @@ class ExperimentResult:
     fingerprint: str
     predictions: pd.DataFrame
     folds: pd.DataFrame
-    fitted: dict[str, models.CalibratedScore]
+    fitted: dict[str, Any]
     background: pd.DataFrame
-    notes: list[str] = field(default_factory=list)
+    notes: list[dict[str, str]] = field(default_factory=list)
 
 
 def run(exp: Experiment, county: County, progress: Callable[[str], None] | None = None) -> ExperimentResult:
@@ -93,7 +93,7 @@ def run(exp: Experiment, county: County, progress: Callable[[str], None] | None 
     final = tables.with_labels(exp, county, made, days, exp.split.train_until)
     final = final[final["y"].notna()].reset_index(drop=True)
     fitted = {name: fit(exp, name, final, made.X) for name in exp.models}
-    notes = [f"{name}: {note}" for name, m in fitted.items() for note in m.notes_]
+    notes = [_named(name, note) for name, model in fitted.items() for note in model.notes_]
     return ExperimentResult(
         experiment=exp,
         feature_set=tables.feature_set(exp),
@@ -102,11 +102,11 @@ def run(exp: Experiment, county: County, progress: Callable[[str], None] | None 
         folds=pd.DataFrame(rows),
         fitted=fitted,
         background=made.X.iloc[final["row"]],
-        notes=[*county.notes, *notes],
+        notes=[*({"zh": note, "en": note} for note in county.notes), *notes],
     )
 
 
-def fit(exp: Experiment, name: str, train: pd.DataFrame, X: pd.DataFrame) -> models.CalibratedScore:
+def fit(exp: Experiment, name: str, train: pd.DataFrame, X: pd.DataFrame) -> Any:
     """Fit one declared model, calibrated on held-out villages of the training rows.
 
     Parameters
@@ -121,13 +121,25 @@ def fit(exp: Experiment, name: str, train: pd.DataFrame, X: pd.DataFrame) -> mod
 
     Returns
     -------
-    CalibratedScore
+    estimator
+        With ``margin``, ``predict_proba`` and ``predict_interval``.
     """
-    base = models.make(name, exp.model_params.get(name), exp.seed)
+    # Two townships may each have a village of one name.
     groups = (train["township"].astype(str) + "/" + train["village"].astype(str)).to_numpy()
-    return models.fit_calibrated(
-        base, inputs(name, train, X.iloc[train["row"]]), train["y"].astype(int).to_numpy(), groups, exp.seed
+    return models.fit_model(
+        name,
+        inputs(name, train, X.iloc[train["row"]]),
+        train["y"].astype(int).to_numpy(),
+        groups,
+        exp.seed,
+        exp.model_params.get(name),
+        scheme=exp.calibration,
     )
+
+
+def _named(name: str, note: dict[str, str]) -> dict[str, str]:
+    entry = models.entry(name)
+    return {"zh": f"{entry.zh}：{note['zh']}", "en": f"{entry.en}: {note['en']}"}
 
 
 def inputs(name: str, rows: pd.DataFrame, X: pd.DataFrame) -> pd.DataFrame:
