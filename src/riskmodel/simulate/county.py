@@ -103,20 +103,15 @@ def order(
     first = ordinal(start)
     last = first + months - 1
     at = (
-        _default_dates(first, last, horizon)
+        _default_dates(first, last, horizon, given.recording.most_days)
         if truth_at is None
         else sorted({month_of_end(d) for d in truth_at})
     )
+    at = at if futures else []
     for month in at:
         if not first <= month <= last:
             raise UsageError(
                 f"truth at {last_day(month)}: outside the simulated months, {start} to {last_day(last)}"
-            )
-        if last_day(month + horizon).day < last_day(month).day:
-            # A day that the later month lacks would move the accounting period by a month.
-            raise UsageError(
-                f"truth at {last_day(month)} over {horizon} months: the window must end on a month's last "
-                "day; take 30 June or 31 December with 12 months"
             )
     rule = flag_rule or office.default_rule(
         given.office.line, given.office.rigid_to_income, given.office.large_drop
@@ -125,11 +120,12 @@ def order(
     return Order(plan, given, rule, tuple(at), horizon, futures)
 
 
-def _default_dates(first: int, last: int, horizon: int) -> list[int]:
-    """Half-year ends with two years behind them (one, if there is none) whose window is over."""
-    ends = [m for m in range(first + 11, last - horizon + 1) if m % 6 == 5]
-    settled = [m for m in ends if m >= first + 23]
-    return (settled or ends)[-2:]
+def _default_dates(first: int, last: int, horizon: int, delay_days: int) -> list[int]:
+    """Return the last two half-year ends with a year behind them whose window and late records are over."""
+    over = last - horizon
+    ends = [m for m in range(first + 11, over + 1) if m % 6 == 5]
+    recorded = [m for m in ends if m <= over - -(-delay_days // 30)]
+    return (recorded or ends)[-2:]
 
 
 def blocks(asked: Order) -> Iterator[tuple[dict[str, pa.Table], pa.Table]]:
@@ -209,20 +205,18 @@ def about(asked: Order) -> dict[str, Any]:
     """Return what ``about.yaml`` says of a county."""
     plan = asked.plan
     return {
-        "format_version": FORMAT_VERSION,
         "data_through": last_day(plan.last),
         "recording_delay_days": asked.profile.recording.most_days,
-        "simulated": True,
-        "profile": asked.profile.id,
-        "seed": plan.seed,
-        "households": plan.households,
-        "months": plan.months,
-        "line": asked.profile.office.line,
-        "truth": {
-            "as_of": [last_day(m) for m in asked.truth_at],
+        "simulated": {
+            "format_version": FORMAT_VERSION,
+            "profile": asked.profile.id,
+            "seed": plan.seed,
+            "households": plan.households,
+            "months": plan.months,
+            "line": asked.profile.office.line,
+            "truth_at": [last_day(m) for m in asked.truth_at],
             "horizon_months": asked.horizon,
             "futures": asked.futures,
-            "events": list(fut.EVENTS),
         },
     }
 
@@ -256,11 +250,11 @@ def county(
         The first month, ``YYYY-MM``.
     truth_at : iterable of date, optional
         Month ends whose truth is wanted; none for an empty iterable; default: the last two half-year ends
-        whose window is over.
+        whose window, late records included, is over.
     horizon : int, optional
         Months ahead of the truth.
     futures : int, optional
-        Simulated futures a household and date; keep at 1,000 or more where truth is a ruler.
+        Simulated futures a household and date; keep at 1,000 or more where truth is a ruler; 0 for no truth.
 
     Returns
     -------

@@ -60,10 +60,13 @@ def drift(s: State, z: Noise, t: Lookup) -> None:
     growth = np.float32(inc.growth / 12)
     s.a_wage += growth
     s.a_farm += growth
-    for u, noise, part in ((s.u_wage, z.z_wage, inc.wage), (s.u_farm, z.z_farm, inc.farm)):
+    both = np.float32(inc.shared)
+    z_farm = both * z.z_wage + np.sqrt(1 - both**2) * z.z_farm
+    for u, noise, part in ((s.u_wage, z.z_wage, inc.wage), (s.u_farm, z_farm, inc.farm)):
         rho = part.persistence
         u *= np.float32(rho)
         u += noise * np.float32(part.sd * (1 - rho**2) ** 0.5)
+        u -= np.float32(inc.bad_luck.size) * (z.u_luck < np.float32(inc.bad_luck.yearly / 12))
 
 
 def _wage(s: State, z: Noise, m: int, t: Lookup, well: Floats) -> Floats:
@@ -97,10 +100,10 @@ def _production(s: State, m: int, t: Lookup) -> Floats:
 def _transfer(s: State, m: int, t: Lookup) -> Floats:
     p = t.profile.income.transfer
     elders_only = (s.elders > 0) & (s.wage_units <= 0)
-    kin = s.kin * (np.float32(p.kin) + np.float32(p.kin_elders) * elders_only)
+    kin = s.kin * (np.float32(p.kin) + np.float32(p.kin_elders) * elders_only) * s.persons
     out = np.rint(kin) + np.rint(s.elders * np.float32(p.pension)) + s.dibao
     if m + 1 == SUBSIDY_MONTH:
-        out += np.float32(p.subsidy)
+        out += np.float32(p.subsidy) * s.persons
     return out
 
 

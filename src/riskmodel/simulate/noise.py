@@ -31,6 +31,7 @@ class Noise:
     u_office: Floats
     u_visit: Floats
     u_outcome: Floats
+    u_luck: Floats
 
     def few(self, n: int, rows: int = 1) -> Array:
         """Draw further uniforms for some columns, shape (rows, n), or (n,) for one row."""
@@ -97,7 +98,7 @@ def draw(
     """
     january, season = month % 12 == 0, month % 12 + 1 in disasters
     z = rng.standard_normal((2, n), dtype=np.float32)
-    u = rng.random((6, n), dtype=np.float32)
+    u = rng.random((7, n), dtype=np.float32)
     weather: Floats | None = None
     macro: Floats | None = None
     town: Floats | None = None

@@ -41,6 +41,7 @@ CATEGORIES = ("unstable_lifted", "marginal", "sudden_hardship", "")
 SUDDEN = [CAUSES.index(c) for c in ("illness", "disaster", "accident")]
 OTHER = CAUSES.index("other")
 MAX_CAUSES = 3
+COSTLY_SCHOOL = 6000  # yuan a year: more than compulsory stages and one high school cost
 SECOND = "social_security"
 
 
@@ -173,13 +174,19 @@ def open_causes(s: State, rows: Ints, month: int) -> Ints:
     Returns
     -------
     array (len(rows), 3)
-        The first is ``other`` where none is open.
+        Where none is open the first is what the office would name: too little labour, schooling, uncertain
+        work away, or other.
     """
     last = s.last_cause[:, rows].astype(np.int64)
     order = np.argsort(-last, axis=0, kind="stable")[:MAX_CAUSES]
     still = np.take_along_axis(last, order, axis=0) > month - 12
     out = np.where(still, order, -1).T
-    out[out[:, 0] < 0, 0] = OTHER
+    named = np.select(
+        [s.workers[rows] <= 1, s.school_cost[rows] >= COSTLY_SCHOOL, s.wage_units[rows] >= 0.5],
+        [CAUSES.index(c) for c in ("labour_shortage", "schooling", "unstable_employment")],
+        OTHER,
+    )
+    out[:, 0] = np.where(out[:, 0] < 0, named, out[:, 0])
     return out
 
 

@@ -6,12 +6,12 @@ Every figure of the process stands in ``profiles/*.yaml``; this module only says
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
-from riskmodel.errors import UsageError
-from riskmodel.spec import Spec, load
+from riskmodel.errors import SpecError, UsageError
+from riskmodel.spec import Spec, parse, read_yaml
 
 PROFILES = Path(__file__).with_name("profiles")
 CAUSES = (
@@ -106,7 +106,7 @@ class Farm(Spec):
 
 
 class Transfer(Spec):
-    """Pensions, help from kin, minimum allowance at the start (yuan a month); the subsidy is a year's."""
+    """Yuan a month: pensions, help from kin and allowance a person; the subsidy is a person's year."""
 
     pension: float
     subsidy: float
@@ -141,6 +141,13 @@ class Living(Spec):
     floor: float
 
 
+class BadLuck(Spec):
+    """Sudden falls that nobody records: how often a year, and how deep, in log points of all earnings."""
+
+    yearly: float = Field(ge=0)
+    size: float = Field(ge=0)
+
+
 class Income(Spec):
     """All sources of income, and the spending that goes with them."""
 
@@ -149,6 +156,8 @@ class Income(Spec):
     sd_source: float
     sd_village: float
     sd_township: float
+    shared: float = Field(ge=0, le=1)
+    bad_luck: BadLuck
     wage: Wage
     farm: Farm
     transfer: Transfer
@@ -178,6 +187,7 @@ class Recovery(Spec):
 class Shocks(Spec):
     """What befalls households."""
 
+    carer: float = Field(ge=1)
     frailty_sd: float
     scar_hazard: float
     scar_decay: float
@@ -208,6 +218,7 @@ class Office(Spec):
     rigid_to_income: float
     large_drop: float
     diligence: tuple[float, float]
+    general_watch: float = Field(ge=0, le=1)
     quarter_boost: float
     revisit_months: int
     random_visit: float
@@ -280,7 +291,8 @@ def profile(name: str | Path | Profile = "default") -> Profile:
     Parameters
     ----------
     name : str, Path or Profile
-        The id of a packaged profile, a path to a ``.yaml`` file, or a profile (returned as it is).
+        The id of a packaged profile, a path to a ``.yaml`` file, or a profile (returned as it is). A file
+        with ``base: ID`` need only give what differs from that one.
 
     Returns
     -------
@@ -300,10 +312,27 @@ def profile(name: str | Path | Profile = "default") -> Profile:
     """
     if isinstance(name, Profile):
         return name
+    return parse(_content(name), Profile, str(name))
+
+
+def _content(name: str | Path) -> dict[str, Any]:
     path = Path(name)
     if path.suffix not in {".yaml", ".yml"}:
         path = PROFILES / f"{name}.yaml"
     if not path.is_file():
         known = ", ".join(sorted(p.stem for p in PROFILES.glob("*.yaml")))
         raise UsageError(f"no county profile {str(name)!r}; known: {known}; or give a path to a .yaml file")
-    return load(path, Profile)
+    given = read_yaml(path)
+    if not isinstance(given, dict):
+        raise SpecError(f"{path}: a profile is a mapping of names to values, not {type(given).__name__}")
+    base = given.pop("base", None)
+    return _overlay(_content(base), given) if base else given
+
+
+def _overlay(base: dict[str, Any], change: dict[str, Any]) -> dict[str, Any]:
+    """Return the base with the changed leaves replaced; mappings are merged, everything else is swapped."""
+    out = dict(base)
+    for key, value in change.items():
+        both = isinstance(value, dict) and isinstance(out.get(key), dict)
+        out[key] = _overlay(out[key], value) if both else value
+    return out

@@ -149,7 +149,8 @@ def populate(
     books.persons_ring[...] = 1
     _members(s, rng, month, p)
     _levels(s, rng, where, p, past)
-    s.diligence[:] = where.diligence[s.village]
+    watch = np.where(s.lifted, 1.0, p.office.general_watch)
+    s.diligence[:] = where.diligence[s.village] * watch
     family.refresh(s, month, t)
     _usual(s, rng, p)
     return s, books
@@ -237,9 +238,11 @@ def _levels(s: State, rng: np.random.Generator, where: Places, p: Profile, past:
     own = rng.normal(0, inc.sd_source, (2, n))
     kinds = list(inc.farm.kinds.values())
     s.kind[:] = rng.choice(len(kinds), n, p=np.array([k.share for k in kinds]))
-    s.a_wage[:] = np.log(inc.wage.monthly) + shared + own[0]
-    s.a_farm[:] = np.log(inc.farm.yearly) + shared + own[1]
-    s.plan[:] = np.exp(s.a_farm) * np.array([k.cost_share for k in kinds])[s.kind]
+    # The mean of a log-normal lies above its median: the profile gives means.
+    own -= (inc.sd_source**2 + inc.sd_household**2) / 2
+    s.a_wage[:] = np.log(inc.wage.monthly) + shared + own[0] - inc.wage.sd**2 / 2
+    s.a_farm[:] = np.log(inc.farm.yearly) + shared + own[1] - inc.farm.sd**2 / 2
+    s.plan[:] = np.exp(s.a_farm + inc.farm.sd**2 / 2) * np.array([k.cost_share for k in kinds])[s.kind]
     s.u_wage[:] = rng.normal(0, inc.wage.sd, n)
     s.u_farm[:] = rng.normal(0, inc.farm.sd, n)
     kin = np.exp(rng.normal(0, inc.transfer.kin_sd, n) - inc.transfer.kin_sd**2 / 2)
@@ -254,7 +257,7 @@ def _usual(s: State, rng: np.random.Generator, p: Profile) -> None:
     """Set what a household usually has in a year, and the minimum allowance of the poorest."""
     tr = p.income.transfer
     earned = np.exp(s.a_wage) * s.wage_units * 11 + (np.exp(s.a_farm) - s.plan) * s.farm_units
-    s.usual[:] = earned + 12 * (tr.pension * s.elders + tr.kin * s.kin) + tr.subsidy
-    need = s.usual / s.persons * np.exp(rng.normal(0, 0.35, s.n))
+    s.usual[:] = earned + 12 * (tr.pension * s.elders + tr.kin * s.kin * s.persons) + tr.subsidy * s.persons
+    need = s.usual / s.persons * np.exp(rng.normal(0, 0.2, s.n))
     poorest = need <= np.quantile(need, tr.dibao_share)
     s.dibao[:] = np.rint(poorest * s.persons * tr.dibao_person * rng.uniform(0.7, 1.3, s.n))

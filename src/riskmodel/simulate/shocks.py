@@ -174,7 +174,8 @@ def _patients(s: State, z: Noise, month: int, t: Lookup, rows: Ints, causes: Int
     slot = pick(illness_weight(m, ages(m, month), t), z.few(who.size))
     working = s.m.job[slot, who] != NO_JOB
     # A patient who does not work still takes a carer's time.
-    share[ill] = np.where(working, 1.0, 0.3) / np.maximum(s.workers[who], 1)
+    taken = np.where(working, np.float32(t.profile.shocks.carer), np.float32(t.profile.shocks.carer - 1))
+    share[ill] = np.minimum(taken / np.maximum(s.workers[who], 1), 1)
     sick = causes[ill] == ILLNESS
     s.m.health[slot[sick], who[sick]] = 2
     slot, who = slot[~sick], who[~sick]
