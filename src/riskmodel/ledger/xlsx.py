@@ -16,6 +16,7 @@ from riskmodel.ledger.grid import Grid, Value
 FONT = "等线"
 SHEET_NAME_LIMIT = 31
 WIDTHS = (6, 44)  # characters; a longer heading or label is wrapped
+LINE_HEIGHT = 16  # points, one line of 10-point text
 FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r")
 FORMATS = {"text": "@", "count": "0", "share": "0.0%"}
 _HEAD = {"bold": True, "font_color": "#FFFFFF", "bg_color": "#1F3A5F", "align": "center", "text_wrap": True}
@@ -109,16 +110,22 @@ _TOTAL = {"bold": True, "bg_color": "#E6ECF4"}
 
 def _header(book: Any, sheet: Any, grid: Grid, top: int) -> None:
     style = book.add_format({**_LINES, **_HEAD})
-    at = 0
+    at, lines = 0, 1
     for name, columns in groupby(grid.columns, key=lambda c: c.top):
         width = len(list(columns))
+        alone = width == 1 and not grid.columns[at].sub
+        room = sum(_width(grid, j) for j in range(at, at + width))
+        lines = max(lines, -(-_wide(name) // (2 * room if alone else room)))
         if width > 1:
             sheet.merge_range(top, at, top, at + width - 1, safe_text(name), style)
-        elif not grid.columns[at].sub:
+        elif alone:
             sheet.merge_range(top, at, top + 1, at, safe_text(name), style)
         else:
             sheet.write_string(top, at, safe_text(name), style)
         at += width
+    # Excel does not fit the height of merged cells to their text.
+    sheet.set_row(top, LINE_HEIGHT * lines)
+    sheet.set_row(top + 1, LINE_HEIGHT)
     for j, column in enumerate(grid.columns):
         if column.sub:
             sheet.write_string(top + 1, j, column.sub, style)
@@ -138,5 +145,10 @@ def _width(grid: Grid, j: int) -> int:
     alone = sum(c.top == column.top for c in grid.columns) == 1
     texts = [row[j] for row in grid.rows if isinstance(row[j], str)]
     texts += [column.sub, column.top if alone and column.kind == "text" else ""]
-    widest = max(sum(2 if unicodedata.east_asian_width(c) in "WFA" else 1 for c in str(t)) for t in texts)
+    widest = max(_wide(str(text)) for text in texts)
     return min(WIDTHS[1], max(WIDTHS[0], widest + 2))
+
+
+def _wide(text: str) -> int:
+    """Return the width of text in characters; a Chinese one is two wide."""
+    return sum(2 if unicodedata.east_asian_width(c) in "WFA" else 1 for c in text)
