@@ -14,6 +14,9 @@ OBSERVED = ("accounts", "indicators")
 SOURCES = ("accounting", *MONTHLY, "members", *EVENTS, "assets", *OBSERVED, "features", "neighbours")
 PLACES = ("village", "township")
 
+# Columns that the blocks make stand beside the accounting quantities, some of which have a feature's name.
+MADE = "made_"
+
 # Column whose codes a source may be declared `over`.
 CODES_OF = {
     "income": "income.source",

@@ -17,7 +17,7 @@ from riskmodel.asof import DateLike, Moment
 from riskmodel.county.county import County
 from riskmodel.errors import SpecError
 from riskmodel.features import derived, events, monthly, observations, people
-from riskmodel.features.aggregates import EVENTS, MONTHLY, OBSERVED
+from riskmodel.features.aggregates import EVENTS, MADE, MONTHLY, OBSERVED
 from riskmodel.features.checks import levels
 from riskmodel.features.conditions import holds
 from riskmodel.features.declared import Feature, FeatureSet
@@ -72,6 +72,7 @@ def expression(
     t = base
     for i, part in enumerate(_blocks(county, feature_set, by_source, moments)):
         # Joins stay one chain: a select in between would write every column out again.
+        part = part.rename({f"{MADE}{c}": c for c in part.columns if c not in KEY})
         t = t.left_join(stage(part), KEY, rname=f"{{name}}_{i}")
     made = {f.id: _finish(f, t, county) for f in feature_set.features if f.source not in _LATER}
     bounded = {f.id: derived.bounded(f, made[f.id]) for f in feature_set.features if f.id in made}
@@ -187,7 +188,7 @@ def _finish(f: Feature, t: ir.Table, county: County) -> ir.Value:
     if f.source in OBSERVED:
         return observations.finish(f, t, county)
     if f.source == "members":
-        return t[f.id]
+        return t[f"{MADE}{f.id}"]
     return _accounting(f, t)
 
 
@@ -205,4 +206,4 @@ def _accounting(f: Feature, t: ir.Table) -> ir.Value:
         value = t.as_of.year() - value
     elif f.aggregate == "months_since":
         value = t.as_of_month - value
-    return value / t.persons.nullif(0) if f.per == "head" else value
+    return derived.per_unit(f, value, t)

@@ -47,6 +47,9 @@ def check_feature(f: Feature, where: str) -> None:
         raise SpecError(
             f"{where}: of: {f.aggregate} takes {inputs} feature(s), given {len(f.of)}: {', '.join(f.of)}"
         )
+    if f.per == "income" and f.source not in ("accounting", *OBSERVED):
+        able = ", ".join(("accounting", *OBSERVED))
+        raise SpecError(f"{where}: per: only {able} can be taken per income (feature {f.id})")
     if f.known_on == "authorised_on" and f.source != "assets":
         raise SpecError(f"{where}: known_on: 'authorised_on' is a column of assets only; write recorded_on")
     _check_window(f, where)
@@ -96,7 +99,7 @@ def _check_columns(f: Feature, where: str) -> None:
 
 def _check_observed(f: Feature, where: str) -> None:
     if not f.column:
-        what = "an item" if f.source == "indicators" else "a quantity of the accounting, line_ratio or below"
+        what = "an item" if f.source == "indicators" else "a quantity of the accounting, line_ratio, line_share or below"
         raise SpecError(f"{where}: column: {f.source} needs {what} (feature {f.id})")
     if f.lag and f.aggregate not in ("last", "since"):
         raise SpecError(f"{where}: lag: only last and since count values back (feature {f.id})")

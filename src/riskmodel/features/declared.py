@@ -41,7 +41,7 @@ class Common(Spec):
     column: str | None = None
     where: dict[str, Any] = Field(default_factory=dict)
     lag: int = Field(default=0, ge=0, le=24)
-    per: Literal["head"] | None = None
+    per: Literal["head", "income"] | None = None
     factor: float = Field(default=1.0, gt=0)
     at_least: float | None = None
     at_most: float | None = None

@@ -47,6 +47,25 @@ def bounded(f: Feature, value: ir.Value) -> ir.Value:
     return out
 
 
+def per_unit(f: Feature, value: ir.Value, t: ir.Table) -> ir.Value:
+    """Divide by the members present or by the period's net income, as declared; null where there is none.
+
+    Parameters
+    ----------
+    f : Feature
+    value : float expression
+    t : ibis.Table
+        Holds ``persons`` and ``net_income``.
+
+    Returns
+    -------
+    float expression
+    """
+    if f.per == "head":
+        return value / t.persons.nullif(0)
+    return value / _positive(as_float(t.net_income)) if f.per == "income" else value
+
+
 def derive(f: Feature, t: ir.Table, line: Line) -> ir.Value:
     """Return a feature made of others of the same household and as-of.
 

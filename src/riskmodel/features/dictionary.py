@@ -12,6 +12,7 @@ from riskmodel.county.county import County
 from riskmodel.features.aggregates import AGGREGATES, EVENTS, MISSING_EN, MONTHLY, OBSERVED
 from riskmodel.features.build import KEY, build
 from riskmodel.features.declared import Feature, FeatureSet
+from riskmodel.features.derived import ACCOUNTING
 from riskmodel.features.families import load
 
 UNITS = {
@@ -68,28 +69,45 @@ def reasons_missing(county: County, feature_set: FeatureSet | str | Path, as_of:
     -------
     DataFrame
         ``id, households, missing, share, needs_monthly`` (households with annual totals only),
-        ``reason`` (``""``, ``table_absent``, ``needs_monthly`` or the declared rule).
+        ``reason``: ``""`` where nothing is missing, ``table_absent``, ``needs_monthly``, the most frequent
+        reason for unknown income (``no_income``, ``income_stale``, ``production_unknown``,
+        ``no_persons``), or the declared rule for missing values.
     """
     fs = feature_set if isinstance(feature_set, FeatureSet) else load(feature_set)
     frame = build(county, fs, as_of)
     period = accounting.Period(months=fs.period_months)
-    basis = accounting.build(county, asof.moments(as_of), period).select(*KEY, "income_basis")
-    totals = county.con.to_pyarrow(basis).to_pandas(date_as_object=False)
-    on_totals = frame.merge(totals, on=KEY)["income_basis"].eq("total")
+    basis = accounting.build(county, asof.moments(as_of), period).select(
+        *KEY, "income_basis", "income_reason"
+    )
+    frame = frame.merge(county.con.to_pyarrow(basis).to_pandas(date_as_object=False), on=KEY)
+    on_income = _on_income(fs)
     rows = []
     for f in fs.features:
         missing = frame[f.id].isna()
-        monthly = int((missing & on_totals).sum()) if f.months else 0
-        row = {"id": f.id, "households": len(frame), "missing": int(missing.sum()), "needs_monthly": monthly}
-        rows.append(
-            row | {"share": missing.mean(), "reason": _reason(f, county, int(missing.sum()), monthly)}
-        )
-    return pd.DataFrame(rows)[["id", "households", "missing", "share", "needs_monthly", "reason"]]
+        monthly = int((missing & frame["income_basis"].eq("total")).sum()) if f.months else 0
+        unknown = frame.loc[missing, "income_reason"].value_counts() if f.id in on_income else pd.Series()
+        reason = _reason(f, county, int(missing.sum()), monthly, unknown.sort_index())
+        row = {"id": f.id, "households": len(frame), "missing": int(missing.sum()), "share": missing.mean()}
+        rows.append(row | {"needs_monthly": monthly, "reason": reason})
+    return pd.DataFrame(rows)
 
 
-def _reason(f: Feature, county: County, missing: int, monthly: int) -> str:
+def _on_income(fs: FeatureSet) -> set[str]:
+    """Return the features that stand on the household's own net income, through any number of steps."""
+    quantities = {"pcni", "net_income", "income_drop"}
+    found = {f.id for f in fs.features if f.source == "accounting" and f.column in quantities}
+    refs = found | {f"{ACCOUNTING}{q}" for q in quantities}
+    while more := {f.id for f in fs.features if f.source == "features" and refs & set(f.of)} - found:
+        found |= more
+        refs |= more
+    return found
+
+
+def _reason(f: Feature, county: County, missing: int, monthly: int, unknown: pd.Series) -> str:
     if not missing:
         return ""
     if f.source in (*MONTHLY, *EVENTS, "assets", *OBSERVED[1:]) and not county.has(f.source):
         return "table_absent"
-    return "needs_monthly" if monthly == missing else f.missing
+    if monthly == missing:
+        return "needs_monthly"
+    return str(unknown.idxmax()) if len(unknown) else f.missing

@@ -11,7 +11,7 @@ import pandas as pd
 from riskmodel import asof
 from riskmodel.asof import Moment
 from riskmodel.county.county import County
-from riskmodel.features.aggregates import CODES_OF
+from riskmodel.features.aggregates import CODES_OF, MADE
 from riskmodel.features.conditions import holds
 from riskmodel.features.declared import Feature
 
@@ -78,7 +78,7 @@ def finish(f: Feature, t: ir.Table, county: County) -> ir.Value:
     """Apply the declared rule for missing values to a feature of dated rows or assets."""
     if not county.has(f.source):
         return ibis.null("float64")
-    value = t[f.id]
+    value = t[f"{MADE}{f.id}"]
     if f.missing == "zero_if_table_present" and f.aggregate in ZERO_WHERE_NO_ROW:
         value = value.fill_null(0.0)
     return value / t.persons.nullif(0) if f.per == "head" else value

@@ -21,6 +21,7 @@ from riskmodel.accounting import RIGID
 from riskmodel.asof import Moment
 from riskmodel.county.county import County
 from riskmodel.county.schema import codes
+from riskmodel.features.aggregates import MADE
 from riskmodel.features.declared import Feature
 
 KEY = ["household_id", "as_of"]
@@ -31,10 +32,11 @@ YEAR = 12
 # Net business income stands in for gross business income where an office records only that.
 SAME_AS = {"business_net": "business"}
 
-# What a household with records, but without any row of this code in the window, has.
+# What a household with records, but without any row of this code in the window, has (the window's length
+# where months without are counted).
 EMPTY: dict[str, float | None] = {
     "sum": 0.0, "mean": 0.0, "std": 0.0, "cv": None, "max": 0.0, "min": 0.0, "slope": 0.0,
-    "months_with": 0.0, "months_without": None, "recency": None, "nunique": 0.0,
+    "months_with": 0.0, "nunique": 0.0,
 }  # fmt: skip
 
 
@@ -77,21 +79,20 @@ def finish(f: Feature, t: ir.Table, county: County) -> ir.Value:
     float expression
         Null for households on annual totals (reason ``needs_monthly``).
     """
-    empty = EMPTY[f.aggregate]
-    if f.aggregate in ("months_without", "recency"):
-        empty = float(f.window or 0)
-    value = t[f.id] if empty is None else t[f.id].fill_null(empty)
+    if not county.has(f.source):
+        return ibis.null("float64")
+    value = t[f"{MADE}{f.id}"]
+    empty = float(f.window or 0) if f.aggregate in ("months_without", "recency") else EMPTY[f.aggregate]
+    if empty is not None:
+        value = value.fill_null(empty)
     if f.per == "head":
         value = value / t.persons.nullif(0)
     observed = t.income_basis == "months"
     if f.missing == "null_if_no_income":
-        years = range(f.lag // YEAR, -(-(f.lag + (f.window or 0)) // YEAR))
-        for year in years:
-            observed = observed & (t[f"income_year_{year}"].fill_null(0) > 0)
-    elif not county.has(f.source):
-        return ibis.null("float64")
-    if f"{f.source}_spans" in t.columns:
-        observed = observed & (t[f"{f.source}_spans"].fill_null(0) == 0)
+        for year in range(f.lag // YEAR, -(-(f.lag + (f.window or 0)) // YEAR)):
+            observed = observed & (t[f"{MADE}income_year_{year}"].fill_null(0) > 0)
+    if f"{MADE}{f.source}_spans" in t.columns:
+        observed = observed & (t[f"{MADE}{f.source}_spans"].fill_null(0) == 0)
     return ibis.ifelse(observed, value, ibis.null("float64"))
 
 

@@ -1,11 +1,12 @@
 """Features of observations: a household's earlier accounts, and figures kept in ``indicators``.
 
-An observation is a day with a figure: the end of a month in which the household has a known income (source
-``accounts``: every quantity of `riskmodel.accounting`, its ``line_ratio`` to the line of that time, and
-``below``, 1 where it was below that line), or the date of an indicator. Surveys that come back now and then,
-and offices that look once a year, have observations rather than months; ``lag`` counts them back, and
-``window`` says how many months back they may lie.
+An observation is a day with a figure. For source ``indicators`` it is the date of an item. For ``accounts``
+it is the end of a month in which the household has a known income: every quantity of
+`riskmodel.accounting`, and beside them ``line_ratio`` (income per head over the line of that time),
+``line_share`` (the line over it, at most `MOST_SHARE`) and ``below`` (1 where it was below).
 
+Surveys that come back now and then, and offices that look once a year, have observations rather than months;
+``lag`` counts known values back, and ``window`` says how many months back they may lie.
 An account is taken as it was known at its own end, an indicator as it is known at as-of.
 """
 
@@ -23,12 +24,15 @@ from riskmodel.asof import Moment
 from riskmodel.county.county import County
 from riskmodel.errors import SpecError
 from riskmodel.features import derived
+from riskmodel.features.aggregates import MADE
 from riskmodel.features.conditions import in_range
 from riskmodel.features.declared import Feature, FeatureSet
 from riskmodel.features.lines import line_of
 
 KEY = ["household_id", "as_of"]
-RATIO, BELOW = "line_ratio", "below"
+RATIO, SHARE, BELOW = "line_ratio", "line_share", "below"
+# Stands for "no income at all", where the share has no value; finite, so that means are.
+MOST_SHARE = 1_000.0
 
 
 def indicators(county: County, features: Sequence[Feature], when: tuple[Moment, ...]) -> ir.Table:
@@ -70,7 +74,8 @@ def accounts(
     feature_set : FeatureSet
         Gives the period and the line.
     features : sequence of Feature
-        ``column`` is a quantity of `riskmodel.accounting.build`, ``line_ratio`` or ``below``.
+        ``column`` is a quantity of `riskmodel.accounting.build`, ``line_ratio``, ``line_share`` or
+        ``below``.
     when : tuple of Moment
 
     Returns
@@ -89,6 +94,9 @@ def accounts(
     t = t.mutate(
         **{
             RATIO: t.pcni / t.line.nullif(0),
+            SHARE: ibis.ifelse(
+                t.pcni > t.line / MOST_SHARE, t.line / t.pcni.nullif(0), ibis.literal(MOST_SHARE)
+            ),
             BELOW: (t.pcni.round(derived.DIGITS) < t.line.round(derived.DIGITS)).cast("int32"),
         }
     )
@@ -105,10 +113,10 @@ def accounts(
 
 
 def finish(f: Feature, t: ir.Table, county: County) -> ir.Value:
-    """Apply ``per: head``; a source that the county does not have gives nulls."""
+    """Apply ``per``; a source that the county does not have gives nulls."""
     if not (f.source == "accounts" or county.has(f.source)):
         return ibis.null("float64")
-    return t[f.id] / t.persons.nullif(0) if f.per == "head" else t[f.id]
+    return derived.per_unit(f, t[f"{MADE}{f.id}"], t)
 
 
 def _ends(county: County, features: Sequence[Feature], when: tuple[Moment, ...]) -> tuple[Moment, ...]:

@@ -1,0 +1,273 @@
+"""Many dates in one pass, missing values, neighbours, and the same bytes whatever the order."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from riskmodel import features
+from riskmodel.county import About, County, from_frames
+from riskmodel.features import FeatureSet
+
+from . import counties
+
+EVERY = features.load(Path(__file__).parent / "sets" / "every-aggregate.yaml")
+HOUSEHOLD = features.load("household-v1")
+MONTHS = [counties.month_text(m) for m in range(2019 * 12, 2021 * 12 + 6)]
+
+
+def only(fs: FeatureSet, *names: str) -> FeatureSet:
+    """Return a smaller set: these features and what they stand on."""
+    wanted = set(names)
+    for f in reversed(fs.features):
+        wanted |= {ref for ref in f.of if f.id in wanted and not ref.startswith("accounting.")}
+    return fs.model_copy(update={"features": tuple(f for f in fs.features if f.id in wanted)})
+
+
+def plain(**tables: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Return three households of one village with a wage of 1000 each month, one of them on totals."""
+    ids = ["a", "b", "c"]
+    here = {"township": "t", "village": "v", "registration": "lifted", "valid_from": "2018-01-01"}
+    wages = [(h, m, "wage", 1000.0) for h in ids[:2] for m in MONTHS]
+    total = {"household_id": "c", "month_from": "2020-01", "month_to": "2020-12", "source": "wage"}
+    total |= {"amount": 9000.0, "recorded_on": "2021-01-31"}
+    income = pd.DataFrame(wages, columns=["household_id", "month", "source", "amount"])
+    return {
+        "households": pd.DataFrame([{"household_id": h} | here for h in ids]),
+        "members": pd.DataFrame(
+            [{"member_id": f"{h}1", "household_id": h, "birth_month": "1980-01", "valid_from": "2018-01-01"}
+             for h in ids]
+        ),
+        "income": pd.concat([income, pd.DataFrame([total])]),
+    } | tables  # fmt: skip
+
+
+def built(county: County, fs: FeatureSet, as_of: str) -> pd.DataFrame:
+    return features.build(county, fs, as_of).set_index("household_id")
+
+
+def empty(*columns: str) -> pd.DataFrame:
+    return pd.DataFrame(columns=list(columns))
+
+
+def test_many_dates_in_one_pass_equal_separate_builds() -> None:
+    # Rows recorded late belong to some of the dates and not to others.
+    county = from_frames(counties.frames(3, households=5))
+    dates = ["2020-03-31", "2021-06-10"]
+    together = features.build(county, EVERY, dates)
+    apart = pd.concat([features.build(county, EVERY, d) for d in dates])
+    apart = apart.sort_values(["household_id", "as_of"], ignore_index=True)
+    pd.testing.assert_frame_equal(together, apart, check_exact=True)
+    assert together[EVERY.names].dtypes.eq("float64").all()
+
+
+def test_no_household_known_gives_no_row() -> None:
+    none = features.build(from_frames(plain()), only(EVERY, "pcni", "old"), "2017-12-31")
+    assert none.empty
+    assert {"household_id", "as_of", "township", "village", "pcni", "old"} <= set(none.columns)
+
+
+def large(rng: np.random.Generator) -> dict[str, pd.DataFrame]:
+    """Return a county large enough for the engine to work in parallel (row groups of 122,880)."""
+    n, months = 3000, 30
+    ids = np.array([f"h{i:04d}" for i in range(n)])
+    household = {"township": "t", "registration": "lifted", "valid_from": "2018-01-01"}
+    hh = pd.DataFrame({"household_id": ids, "village": rng.integers(0, 40, n).astype(str)}).assign(
+        **household
+    )
+    members = pd.DataFrame({"member_id": ids, "household_id": ids, "birth_month": "1980-01"})
+    parts = []
+    for source in ("wage", "business"):
+        who = np.repeat(ids, months)
+        ordinal = np.tile(np.arange(2019 * 12, 2019 * 12 + months), n)
+        amount = np.round(rng.gamma(2, 400, n * months), 2)
+        parts.append(
+            pd.DataFrame({"household_id": who, "month": ordinal, "source": source, "amount": amount})
+        )
+    income = pd.concat(parts)
+    late = rng.random(len(income)) < 0.1
+    income["recorded_on"] = pd.Series(np.where(late, "2021-02-15", None), index=income.index)
+    return {"households": hh, "members": members.assign(valid_from="2018-01-01"), "income": income}
+
+
+def test_bytes_do_not_depend_on_row_order_or_threads() -> None:
+    # Amounts are summed as decimals: a sum of floats would differ in its last digits from order to order.
+    rng = np.random.default_rng(5)
+    frames = large(rng)
+    names = [f.id for f in EVERY.features if f.source == "income"]
+    some = only(EVERY, *names, "pcni", "near_pcni_village", "near_pcni_township", "f_relative", "f_growth")
+    found = []
+    for threads in (1, 2):
+        mixed = {k: f.sample(frac=1, random_state=threads) for k, f in frames.items()}
+        county = from_frames(mixed)
+        county.con.raw_sql(f"SET threads = {threads}").fetchall()
+        found.append(features.build(county, some, ["2020-12-31", "2021-06-30"]))
+    assert len(found[0]) == 6000
+    assert found[0][some.names].notna().mean().mean() > 0.5
+    assert found[0][some.names].to_numpy().tobytes() == found[1][some.names].to_numpy().tobytes()
+    pd.testing.assert_frame_equal(found[0], found[1], check_exact=True)
+
+
+def test_absent_table_is_missing_and_empty_table_is_zero() -> None:
+    asked = (
+        "out_rigid_sum_3", "ev_any_count_12", "ev_any_loss_24", "reg_identified", "sup_active",
+        "asset_kinds", "visit_confirmed", "out_kinds",
+    )  # fmt: skip
+    some = only(EVERY, *asked)
+    absent = built(from_frames(plain()), some, "2021-06-30")
+    assert absent[list(asked)].isna().all(axis=None)
+    tables = {
+        "spending": empty("household_id", "month", "category", "amount"),
+        "risk_events": empty("household_id", "date", "cause", "loss"),
+        "monitoring": empty("household_id", "date", "event"),
+        "support": empty("household_id", "date", "measure", "amount", "end_date"),
+        "visits": empty("household_id", "date", "outcome"),
+        "assets": empty("household_id", "kind", "valid_from", "valid_to", "authorised_on"),
+    }
+    present = built(from_frames(plain(**tables)), some, "2021-06-30")
+    # Household c is on annual totals, so its months of spending stay unknown.
+    assert (present.loc[["a", "b"], list(asked)] == 0).all(axis=None)
+    assert present.loc["c", ["ev_any_count_12", "reg_identified", "asset_kinds"]].eq(0).all()
+
+
+def test_an_office_that_never_recorded_health_has_no_healthy_county() -> None:
+    frames = plain()
+    some = only(EVERY, "ill", "old", "nobody_works", "away")
+    assert (
+        built(from_frames(frames), some, "2021-06-30")[["ill", "nobody_works", "away"]].isna().all(axis=None)
+    )
+    frames["members"]["health"] = ["healthy", "chronic", None]
+    found = built(from_frames(frames), some, "2021-06-30")
+    assert found["ill"].fillna(-1).tolist() == [0, 1, -1]
+    assert found["old"].tolist() == [0, 0, 0]
+
+
+def test_annual_totals_leave_monthly_features_missing_for_want_of_months() -> None:
+    county = from_frames(plain(), About(income_is_net=True))
+    found = built(county, HOUSEHOLD, "2021-06-30")
+    monthly = [f.id for f in HOUSEHOLD.features if f.source == "income"]
+    assert found.loc["c", monthly].isna().all()
+    assert found.loc["a", "months_without_wage_12m"] == 0
+    # The total itself speaks: 9000 in 2020, one person.
+    assert found.loc["c", "pcni"] == 9000
+    annual = built(county, features.load("household-annual-v1"), "2021-06-30")
+    assert annual.loc["c", "income_age_months"] == 6  # December 2020 to June 2021
+    assert annual.loc["c", "on_totals"] == 1
+    assert annual.loc["c", "wage_share"] == 1
+    assert annual.loc["a", "income_age_months"] == 0
+
+
+def test_reasons_name_why_a_feature_is_missing() -> None:
+    reasons = features.reasons_missing(from_frames(plain()), HOUSEHOLD, "2021-06-30").set_index("id")
+    # No spending table: production costs are unknown, and so is net income and what stands on it.
+    assert reasons.loc["pcni", ["missing", "reason"]].tolist() == [3, "production_unknown"]
+    assert reasons.loc["pcni_log", "reason"] == "production_unknown"
+    assert reasons.loc["years_since_lifted", "reason"] == "as_accounting"
+    assert reasons.loc["income_wage_3m", ["missing", "needs_monthly", "reason"]].tolist() == [
+        1,
+        1,
+        "needs_monthly",
+    ]
+    assert reasons.loc["events_12m", "reason"] == "table_absent"
+    assert reasons.loc["events_12m", "share"] == 1
+    assert reasons.loc["months_since_identified", "reason"] == "table_absent"
+    assert reasons.loc["persons", "reason"] == ""
+
+
+def test_months_of_a_household_with_spending_totals_are_unknown() -> None:
+    # A yearly total of spending cannot be spread over months, so its months are not zero.
+    total = {"household_id": "a", "month_from": "2020-07", "month_to": "2021-06", "category": "medical"}
+    month = {"household_id": "b", "month_from": "2021-05", "month_to": "2021-05", "category": "medical"}
+    spending = pd.DataFrame([total | {"amount": 1200.0}, month | {"amount": 50.0}]).assign(
+        recorded_on="2021-06-30"
+    )
+    found = built(from_frames(plain(spending=spending)), only(EVERY, "out_medical_sum_3"), "2021-06-30")
+    assert np.isnan(found.loc["a", "out_medical_sum_3"])
+    assert found.loc["b", "out_medical_sum_3"] == 50
+
+
+def test_income_of_an_earlier_year_only_is_unknown_now() -> None:
+    frames = plain()
+    income = frames["income"]
+    frames["income"] = income[(income["household_id"] != "b") | (income["month"] < "2020-07")]
+    some = only(EVERY, "in_wage_sum_3", "in_wage_sum_24", "in_total_lag_3", "in_wage_recency")
+    found = built(from_frames(frames), some, "2021-06-30")
+    # No row in the 12 months to June 2021: unknown, not zero. The months a year before are known.
+    assert found.loc["b", ["in_wage_sum_3", "in_wage_sum_24", "in_wage_recency"]].isna().all()
+    assert found.loc["b", "in_total_lag_3"] == 3000
+    assert found.loc["a", "in_wage_sum_24"] == 24_000
+
+
+def test_months_without_wages_count_when_other_income_came() -> None:
+    # Transfers show that the household is on record, so the months without wages are known to be without.
+    frames = plain(spending=empty("household_id", "month", "category", "amount"))
+    income = frames["income"]
+    frames["income"] = income.assign(
+        source=income["source"].mask(
+            (income["household_id"] == "b") & (income["month"] >= "2021-04"), "transfer"
+        )
+    )
+    some = only(EVERY, "in_wage_without_3", "in_wage_without_12", "in_wage_sum_3", "in_wage_recency")
+    found = built(from_frames(frames), some, "2021-06-30").loc["b"]
+    assert found[
+        ["in_wage_without_3", "in_wage_without_12", "in_wage_sum_3", "in_wage_recency"]
+    ].tolist() == [3, 3, 0, 3]
+
+
+def neighbourhood() -> dict[str, pd.DataFrame]:
+    frames = plain()
+    frames["households"] = frames["households"].assign(village=["v", "v", "w"])
+    frames["income"] = (
+        frames["income"]
+        .dropna(subset="month")
+        .assign(amount=lambda t: np.where(t["household_id"] == "a", 1000.0, 2000.0))
+    )
+    extra = frames["income"][frames["income"]["household_id"] == "b"].assign(household_id="c", amount=500.0)
+    frames["income"] = pd.concat([frames["income"], extra])
+    return frames
+
+
+def test_context_leaves_the_household_itself_out() -> None:
+    about = About(income_is_net=True)
+    some = only(EVERY, "pcni", "near_pcni_village", "near_pcni_township")
+    frames = neighbourhood()
+    before = built(from_frames(frames, about), some, "2021-06-30")
+    # a and b live in v, c alone in w; incomes per head are 12, 24 and 6 thousand.
+    assert before["near_pcni_village"].fillna(-1).tolist() == [24_000, 12_000, -1]
+    assert before["near_pcni_township"].tolist() == [15_000, 9_000, 18_000]
+    mine = frames["income"]["household_id"] == "a"
+    frames["income"] = frames["income"].assign(amount=frames["income"]["amount"].mask(mine, 9999.0))
+    after = built(from_frames(frames, about), some, "2021-06-30")
+    context = ["near_pcni_village", "near_pcni_township"]
+    # Its own income may not come back to it; its neighbours see the change.
+    assert after.loc["a", context].tolist() == before.loc["a", context].tolist()
+    assert after.loc["b", "near_pcni_village"] == 12 * 9999
+
+
+def test_villages_of_one_name_in_two_townships_are_two() -> None:
+    frames = neighbourhood()
+    frames["households"] = frames["households"].assign(village="v", township=["t", "t", "u"])
+    found = built(
+        from_frames(frames, About(income_is_net=True)), only(EVERY, "near_pcni_village"), "2021-06-30"
+    )
+    assert found["near_pcni_village"].fillna(-1).tolist() == [24_000, 12_000, -1]
+
+
+def test_the_line_is_the_sets_own_and_can_be_given() -> None:
+    county = from_frames(neighbourhood(), About(income_is_net=True))
+    some = only(HOUSEHOLD, "line_distance", "below_line", "near_line")
+    found = built(county, some, "2021-06-30")
+    assert found["line_distance"].tolist() == [6_000, 18_000, 0]
+    # Exactly at the line is not below it (official rules, "Exactly").
+    assert found["below_line"].tolist() == [0, 0, 0]
+    assert found["near_line"].tolist() == [0, 0, 1]
+    assert built(county, some.with_line(12_500), "2021-06-30")["below_line"].tolist() == [1, 0, 1]
+
+
+def test_the_household_set_builds_as_declared() -> None:
+    found = features.build(from_frames(counties.frames(2, households=4)), HOUSEHOLD, "2021-06-30")
+    assert list(found.columns) == ["household_id", "as_of", "township", "village", *HOUSEHOLD.names]
+    assert not np.isinf(found[HOUSEHOLD.names].to_numpy()).any()
+    assert found["household_id"].is_monotonic_increasing
