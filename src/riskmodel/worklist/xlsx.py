@@ -117,7 +117,9 @@ def _table(
 
 
 def _lines(row: tuple[object, ...], columns: list[Column]) -> int:
-    texts = [(v, c.width) for v, c in zip(row, columns, strict=True) if isinstance(v, str)]
+    # What stands beside the printed page must not stretch it.
+    printed = [(v, c) for v, c in zip(row, columns, strict=True) if c.printed]
+    texts = [(v, c.width) for v, c in printed if isinstance(v, str)]
     return max((wrapped_lines(text, width) for text, width in texts), default=1)
 
 
