@@ -29,7 +29,7 @@ demo: $(STAMP)  ## run the main job on a simulated county into out/demo
 	$(BIN)/riskmodel demo --out $(OUT)
 
 test: $(STAMP)  ## all tests but the slow ones
-	$(BIN)/python -m pytest -n 2 --dist worksteal $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(PYTEST_ARGS)
 
 test-slow: $(STAMP)  ## the long simulations and scale runs
 	$(BIN)/python -m pytest -m slow -x $(PYTEST_ARGS)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from riskmodel.county import County
+    from riskmodel.worklist import Worklist
 
 RULESETS = ("national-2021", "county-2020", "yingjiang-2022")
 FEATURE_SET = "household-v1"
@@ -58,13 +59,13 @@ def demo(
     step("6/8 scoring every household, with reasons")
     scores = _score(county, day, store, out)
     step(f"7/8 listing whom to visit ({visits} visits)")
-    listed = _worklist(county, scores, visits, seed, out)
+    listed = _worklist(county, scores["zh"], visits, seed, out)
     step("8/8 writing the report")
-    page = _report(trained.run_id, scores, store, out)
+    page = _report(trained.run_id, county, day, scores, listed, out, store)
     step("done")
     _close(out, store, page, trained)
     if as_json:
-        tell({"out": str(out), **trained.summary, "worklist": listed}, as_json)
+        tell({"out": str(out), **trained.summary, "worklist": listed.totals}, as_json)
 
 
 def _simulate(out: Path, households: int, months: int, seed: int) -> Path:
@@ -111,29 +112,36 @@ def _train(county: County, data: Path, store: Path, step: _Steps) -> Any:
     )
 
 
-def _score(county: County, day: dt.date, store: Path, out: Path) -> pd.DataFrame:
+def _score(county: County, day: dt.date, store: Path, out: Path) -> dict[str, pd.DataFrame]:
     from riskmodel import score, tracking
     from riskmodel.files import write_table
 
     loaded = tracking.load_model(f"{EXPERIMENT}@{tracking.CHAMPION}", store)
-    scores = score.score(county, loaded, day)
-    write_table(scores, out / "scores.parquet")
-    score.log(scores, loaded, store)
+    scores = score.by_language(county, loaded, day)
+    write_table(scores["zh"], out / "scores.parquet")
+    score.log(scores["zh"], loaded, store)
     return scores
 
 
-def _worklist(county: County, scores: pd.DataFrame, visits: int, seed: int, out: Path) -> dict[str, float]:
+def _worklist(county: County, scores: pd.DataFrame, visits: int, seed: int, out: Path) -> Worklist:
     from riskmodel import worklist
+    from riskmodel.files import write_table
 
     made = worklist.build(scores, visits=visits, county=county, by="township", seed=seed)
     worklist.write_xlsx(made, out / "worklist.xlsx", "zh")
-    return made.totals
+    write_table(made.selection, out / "worklist-chances.csv")
+    return made
 
 
-def _report(run_id: str, scores: pd.DataFrame, store: Path, out: Path) -> Path:
+def _report(
+    run_id: str, county: County, day: dt.date, scores: dict[str, pd.DataFrame], listed: Worklist, out: Path,
+    store: Path,
+) -> Path:  # fmt: skip
     from riskmodel import report
 
-    return report.write_run(run_id, out / "report", store=store, scores=scores)
+    histories = report.histories(county, day, list(listed.listed["household_id"]))
+    given = report.read_run(run_id, store, scores, histories)
+    return report.write(given, out / "report")
 
 
 def _close(out: Path, store: Path, page: Path, trained: Any) -> None:
@@ -146,6 +154,7 @@ def _close(out: Path, store: Path, page: Path, trained: Any) -> None:
         (out / "features", "features and their data dictionary"),
         (out / "scores.parquet", "probabilities beside rule verdicts, with reasons"),
         (out / "worklist.xlsx", "whom to visit and why, for the county office (zh)"),
+        (out / "worklist-chances.csv", "each household's chance of being selected, for the evaluation"),
         (page, "the report, offline, zh and en"),
         (store, f"MLflow's store; the model is {EXPERIMENT}@champion, run {trained.run_id}"),
     ):

@@ -75,14 +75,16 @@ def worklist(
 ) -> None:
     """List whom to check, in order, and why: a workbook for the office."""
     from riskmodel import worklist as lists
-    from riskmodel.files import read_table
+    from riskmodel.files import read_table, write_table
 
     county = read_county(data, out=out.parent) if data else None
     made = lists.build(
         read_table(scores), visits=visits, random_share=random_share, by=by, county=county, seed=seed
     )
     lists.write_xlsx(made, out, lang)
-    tell({"out": str(out), **made.totals}, as_json)
+    # Whoever evaluates the visits must know how likely each household was to be on the list.
+    chances = write_table(made.selection, out.with_name(f"{out.stem}-chances.csv"))
+    tell({"out": str(out), "chances": str(chances), **made.totals}, as_json)
 
 
 @verb
@@ -90,6 +92,8 @@ def report(
     run: Annotated[str, typer.Argument(metavar="RUN", help="A run id, as `riskmodel train` prints it.")],
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder to write to.")],
     scores: Annotated[Path | None, typer.Option("--scores", metavar="FILE", help="The list to show.")] = None,
+    data: Annotated[Path | None, typer.Option("--data", metavar="DATA", help="For household charts.")] = None,
+    lang: LangOption = "zh",
     store: StoreOption = STORE,
     as_json: JsonFlag = False,
 ) -> None:
@@ -97,5 +101,10 @@ def report(
     from riskmodel import report as reports
     from riskmodel.files import read_table
 
-    page = reports.write_run(run, out, store=store, scores=read_table(scores) if scores else None)
+    shown = read_table(scores) if scores else None
+    histories = None
+    if data is not None and shown is not None:
+        day = str(shown["as_of"].iloc[0])[:10]
+        histories = reports.histories(read_county(data, out=out), day, list(shown["household_id"]))
+    page = reports.write_run(run, out, store=store, scores=shown, lang=lang, histories=histories)
     tell({"out": str(page)}, as_json)
