@@ -166,7 +166,7 @@ def _blocks(
             out.append(monthly.block(county, source, features, when))
             if source == "spending" and county.facts.get("spans.spending", False):
                 reach = max(f.lag + (f.window or 0) for f in features)
-                out.append(monthly.spans(county, source, when, reach))
+                out.append(monthly.totals(county, source, when, reach))
         elif source in EVENTS and county.has(source):
             out.append(events.block(county, source, features, when))
         elif source == "assets" and county.has(source):

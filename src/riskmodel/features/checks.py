@@ -99,7 +99,11 @@ def _check_columns(f: Feature, where: str) -> None:
 
 def _check_observed(f: Feature, where: str) -> None:
     if not f.column:
-        what = "an item" if f.source == "indicators" else "a quantity of the accounting, line_ratio, line_share or below"
+        what = (
+            "an item"
+            if f.source == "indicators"
+            else "a quantity of the accounting, line_ratio, line_share or below"
+        )
         raise SpecError(f"{where}: column: {f.source} needs {what} (feature {f.id})")
     if f.lag and f.aggregate not in ("last", "since"):
         raise SpecError(f"{where}: lag: only last and since count values back (feature {f.id})")

@@ -1,36 +1,25 @@
 """Windows over monthly income and spending, for many as-of dates in one pass.
 
-Raw rows are summed once to household × code × month; that small table meets the as-of dates through a
-calendar of (month, as-of) pairs, is grouped by household, as-of and code with every window beside the
-others, and pivoted last. Sums are decimals throughout (of amounts rounded to the fen, 0.01 yuan), so
-nothing depends on the order of rows or on threads.
+The spans between the ends of windows (`riskmodel.features.spans`) are grouped by household, as-of and code
+with every window beside the others, and pivoted last. Sums are decimals throughout (of amounts rounded to
+the fen, 0.01 yuan), so nothing depends on the order of rows or on threads.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from functools import reduce
-from itertools import pairwise
+from collections.abc import Sequence
 
 import ibis
 import ibis.expr.types as ir
-import pandas as pd
 
 from riskmodel import asof
-from riskmodel.accounting import RIGID
 from riskmodel.asof import Moment
 from riskmodel.county.county import County
-from riskmodel.county.schema import codes
 from riskmodel.features.aggregates import MADE
 from riskmodel.features.declared import Feature
+from riskmodel.features.spans import KEY, by_span, single_codes
 
-KEY = ["household_id", "as_of"]
-CODE = {"income": "source", "spending": "category"}
-# Codes taken together; an empty tuple stands for every code.
-PARTS: dict[str, dict[str, tuple[str, ...]]] = {"income": {"total": ()}, "spending": {"rigid": RIGID}}
 YEAR = 12
-# Net business income stands in for gross business income where an office records only that.
-SAME_AS = {"business_net": "business"}
 
 # What a household with records, but without any row of this code in the window, has (the window's length
 # where months without are counted).
@@ -59,9 +48,13 @@ def block(county: County, name: str, features: Sequence[Feature], when: tuple[Mo
         feature, null where the code has no row; ``{name}_year_k`` counts month-code pairs in the k-th
         year back.
     """
-    reach = max(YEAR * -(-(f.lag + (f.window or 0)) // YEAR) for f in features)
-    months = _by_code(_panel(county, name, _codes(name, features), when, reach), features, reach // YEAR)
-    return _pivot(months, name, features, reach // YEAR)
+    years = max(-(-(f.lag + (f.window or 0)) // YEAR) for f in features)
+    edges = {YEAR * k for k in range(years + 1)}
+    edges |= {edge for f in features for edge in (f.lag, f.lag + (f.window or 0))}
+    parts = {part for f in features for part in _PARTS[f.aggregate]} | {"n"}
+    together = {f.over for f in features} - {None}
+    t = by_span(county, name, together, when, sorted(edges), sorted(parts))
+    return _pivot(_windows(t, features, sorted(edges)), name, features, years)
 
 
 def finish(f: Feature, t: ir.Table, county: County) -> ir.Value:
@@ -96,143 +89,34 @@ def finish(f: Feature, t: ir.Table, county: County) -> ir.Value:
     return ibis.ifelse(observed, value, ibis.null("float64"))
 
 
-def _codes(name: str, features: Sequence[Feature]) -> list[str]:
-    """Return the codes that the features need, each code before those it is a part of."""
-    every = [c for c in codes(*_column(name)) if c not in SAME_AS]
-    if name == "income" or any(f.over in (None, "total") for f in features):
-        return every
-    wanted = {f.over for f in features} | (set(RIGID) if any(f.over == "rigid" for f in features) else set())
-    return [c for c in every if c in wanted]
-
-
-def _column(name: str) -> tuple[str, str]:
-    return name, CODE[name]
-
-
-def calendar(when: Sequence[Moment], reach: int) -> ir.Table:
-    """Return every month in reach of every as-of date: ``month, turn, as_of, age`` (0 = last complete month).
-
-    An equality join on ``month`` replaces the range join, which would sort the rows.
-    """
-    rows = [
-        {"month": asof.last_complete_month(m.as_of) - age, "turn": turn, "as_of": m.as_of, "age": age}
-        for turn, m in enumerate(when)
-        for age in range(reach)
-    ]
-    schema = ibis.schema({"month": "int32", "turn": "int32", "as_of": "date", "age": "int32"})
-    return ibis.memtable(pd.DataFrame(rows), schema=schema)
-
-
-def _panel(county: County, name: str, wanted: list[str], when: tuple[Moment, ...], reach: int) -> ir.Table:
-    """Return ``household_id, as_of, code, age, y``: yuan by month, as known at each as-of date."""
-    known_in_order = all(a.known_by <= b.known_by for a, b in pairwise(when))
-    if county.facts.get(f"corrected.{name}", False) or not known_in_order:
-        return _panel_of_known(county, name, wanted, when, reach)
-    first = _month_sums(_single_months(county.table(name), name, wanted), name, when, reach)
-    # A row that came late makes its month's sum differ between as-of dates; there are few such months.
-    key = ["household_id", "code", "month"]
-    late = first.filter(first.turn > first.closed).select(*key).distinct()
-    days = calendar(when, reach)
-    on_time = first.anti_join(late, key).drop("turn", "closed")
-    on_time = on_time.inner_join(days, "month").select(*KEY, "code", "age", "y")
-    mixed = first.semi_join(late, key).rename(since="turn").inner_join(days, "month")
-    mixed = mixed.filter(mixed.turn >= mixed.since).group_by([*KEY, "code", "age"]).agg(y=ibis._.y.sum())
-    return on_time.union(mixed.mutate(y=mixed.y.cast("decimal(18,2)")))
-
-
-def _single_months(t: ir.Table, name: str, wanted: list[str]) -> ir.Table:
-    t = t.filter(t.month_from == t.month_to)
-    code = t[CODE[name]]
-    for other, same in SAME_AS.items():
-        code = ibis.ifelse(code == other, same, code)
-    t = t.mutate(code=code, month=t.month_to, amount=t.amount.cast("decimal(18,2)"))
-    return t if name == "income" else t.filter(t.code.isin(wanted))
-
-
-def _month_sums(t: ir.Table, name: str, when: tuple[Moment, ...], reach: int) -> ir.Table:
-    """Sum by household, code, month and ``turn``, the first as-of date (by number) at which a row counts.
-
-    ``closed`` is the first as-of date at which the month itself is complete.
-    """
-    last = [asof.last_complete_month(m.as_of) for m in when]
-    t = t.filter((t.month > min(last) - reach) & (t.month <= max(last)) & (t.known_on <= when[-1].known_by))
-    closed = _total((t.month > m).cast("int32") for m in last)
-    known = _total((t.known_on > ibis.literal(m.known_by)).cast("int32") for m in when)
-    t = t.mutate(turn=ibis.greatest(closed, known), closed=closed)
-    key = ["household_id", "month", "turn", "closed"]
-    sums = t.group_by([*key, "code"]).agg(y=ibis._.amount.sum().cast("decimal(18,2)"))
-    return _with_parts(sums, key, name)
-
-
-def _panel_of_known(
-    county: County, name: str, wanted: list[str], when: tuple[Moment, ...], reach: int
-) -> ir.Table:
-    t = _single_months(asof.known(county, name, when), name, wanted)
-    t = t.mutate(age=(t.last_month - t.month).cast("int32"))
-    t = t.filter(t.age.between(0, reach - 1))
-    key = [*KEY, "age"]
-    sums = t.group_by([*key, "code"]).agg(y=ibis._.amount.sum().cast("decimal(18,2)"))
-    return _with_parts(sums, key, name).select(*KEY, "code", "age", "y")
-
-
-def _with_parts(sums: ir.Table, key: list[str], name: str) -> ir.Table:
-    """Add the rows of codes taken together (all income, rigid spending)."""
-    out = sums
-    for together, parts in PARTS[name].items():
-        t = sums.filter(sums.code.isin(parts)) if parts else sums
-        t = t.group_by(key).agg(y=ibis._.y.sum().cast("decimal(18,2)"))
-        out = out.union(t.mutate(code=ibis.literal(together)).select(*out.columns))
-    return out
-
-
-def _total(terms: Iterable[ir.IntegerValue]) -> ir.IntegerValue:
-    return reduce(lambda a, b: a + b, terms)
-
-
 # What each declared aggregate is made of, per household, as-of, code and window: sums of y, y² and y·age,
 # largest and smallest y, months with a row (n) and with y above 0 (p), the age of the last of those (r).
-_COMPONENTS: dict[str, tuple[str, ...]] = {
+_PARTS: dict[str, tuple[str, ...]] = {
     "sum": ("s",), "mean": ("s",), "std": ("s", "q"), "cv": ("s", "q"), "slope": ("s", "w"),
     "max": ("hi", "n"), "min": ("lo", "n"), "recency": ("r",),
     "months_with": ("p",), "months_without": ("p",), "nunique": ("p",),
 }  # fmt: skip
 
 
-def _by_code(panel: ir.Table, features: Sequence[Feature], years: int) -> ir.Table:
-    """Aggregate every code: first the spans between the ends of windows, then the windows from spans."""
-    ends = {0, *(YEAR * k for k in range(years + 1))}
-    ends |= {edge for f in features for edge in (f.lag, f.lag + (f.window or 0))}
-    edges = sorted(ends)
-    parts = sorted({part for f in features for part in _COMPONENTS[f.aggregate]} | {"n"})
-    span = ibis.cases(*((panel.age < end, i) for i, end in enumerate(edges[1:])), else_=len(edges))
-    t = panel.mutate(span=span.cast("int8"))
-    t = t.group_by([*KEY, "code", "span"]).agg(**{part: _of_span(part, t) for part in parts})
+def _windows(t: ir.Table, features: Sequence[Feature], edges: list[int]) -> ir.Table:
+    """Aggregate the spans of every household, as-of and code to windows, all windows beside one another."""
+
+    def inside(part: str, start: int, stop: int) -> ir.Value:
+        first, last = edges.index(start), edges.index(stop) - 1
+        within = t.span.between(first, last) if first else t.span <= last
+        return ibis.ifelse(within, t[part], 0 if part in ("n", "p") else None)
+
     out: dict[str, ir.Value] = {}
     for f in features:
-        first, last = edges.index(f.lag), edges.index(f.lag + (f.window or 0)) - 1
-        inside = t.span.between(first, last) if first else t.span <= last
-        for part in _COMPONENTS[f.aggregate]:
-            none = 0 if part in ("n", "p") else None
-            out.setdefault(_part(part, f), _of_window(part, ibis.ifelse(inside, t[part], none)))
-    for year in range(years):
-        first, last = edges.index(YEAR * year), edges.index(YEAR * year + YEAR) - 1
-        out[f"year_{year}"] = ibis.ifelse(t.span.between(first, last), t.n, 0).sum()
+        for part in _PARTS[f.aggregate]:
+            spans = inside(part, f.lag, f.lag + (f.window or 0))
+            out.setdefault(_part(part, f), _over_spans(part, spans))
+    for year in range(edges[-1] // YEAR):
+        out[f"year_{year}"] = inside("n", YEAR * year, YEAR * year + YEAR).sum()
     return t.group_by([*KEY, "code"]).agg(**out)
 
 
-def _of_span(part: str, t: ir.Table) -> ir.Value:
-    if part in ("hi", "lo"):
-        return t.y.max() if part == "hi" else t.y.min()
-    if part == "n":
-        return t.y.count()
-    if part == "p":
-        return ibis.ifelse(t.y > 0, 1, None).count()
-    if part == "r":
-        return ibis.ifelse(t.y > 0, t.age, None).min()
-    return {"s": t.y, "q": t.y * t.y, "w": t.y * t.age}[part].sum()
-
-
-def _of_window(part: str, spans: ir.Value) -> ir.Value:
+def _over_spans(part: str, spans: ir.Value) -> ir.Value:
     if part in ("lo", "r"):
         return spans.min()
     return spans.max() if part == "hi" else spans.sum()
@@ -243,10 +127,10 @@ def _part(part: str, f: Feature) -> str:
 
 
 def _pivot(t: ir.Table, name: str, features: Sequence[Feature], years: int) -> ir.Table:
-    single = [c for c in codes(*_column(name)) if c not in SAME_AS]
+    single = single_codes(name)
     wide: dict[str, ir.Value] = {}
     for f in features:
-        for part in _COMPONENTS[f.aggregate]:
+        for part in _PARTS[f.aggregate]:
             column = t[_part(part, f)]
             if f.aggregate == "nunique":
                 inside = t.code.isin(single) & (column > 0)
@@ -265,7 +149,7 @@ def _pivot(t: ir.Table, name: str, features: Sequence[Feature], years: int) -> i
 def _value(f: Feature, p: ir.Table) -> ir.Value:
     if f.aggregate == "nunique":
         return p[f.id].cast("float64")
-    part = {c: p[f"{f.over}_{_part(c, f)}"] for c in _COMPONENTS[f.aggregate]}
+    part = {c: p[f"{f.over}_{_part(c, f)}"] for c in _PARTS[f.aggregate]}
     return _FORMULAS[f.aggregate](part, f.window or 1, f.lag)
 
 
@@ -307,7 +191,7 @@ _FORMULAS = {
 }
 
 
-def spans(county: County, name: str, when: tuple[Moment, ...], reach: int) -> ir.Table:
+def totals(county: County, name: str, when: tuple[Moment, ...], reach: int) -> ir.Table:
     """Count the totals over several months that reach into the longest window, by household and as-of.
 
     A household whose spending is only known as such totals has no monthly figures to make windows of.
