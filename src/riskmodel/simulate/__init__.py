@@ -29,11 +29,11 @@ Examples
 
 from __future__ import annotations
 
-from riskmodel.simulate.county import SimulatedCounty, county, order
+from riskmodel.simulate.assemble import SimulatedCounty, county, order
+from riskmodel.simulate.files import write, write_blocks
 from riskmodel.simulate.office import FlagRule
 from riskmodel.simulate.params import CAUSES, Profile, profile
 from riskmodel.simulate.state import RuleView
-from riskmodel.simulate.write import write, write_blocks
 
 __all__ = [
     "CAUSES",

@@ -195,4 +195,7 @@ def _death(s: State, m: Members, age: Ints, month: int, t: Lookup, rows: Ints, u
 
 
 def _leave(s: State, m: Members, age: Ints, month: int, t: Lookup, rows: Ints, u: Floats) -> None:
-    s.m.here[np.argmax(_grown(m, age, 1, 21, 32), axis=0), rows] = False
+    daughters = _grown(m, age, 1, 21, 32)
+    # Hazards are worked out when members change: she may since have outgrown the age.
+    still = daughters.any(axis=0)
+    s.m.here[np.argmax(daughters, axis=0)[still], rows[still]] = False

@@ -24,13 +24,14 @@ WORLD, PLACES, PEOPLE, CHANCE, RECORDS, FUTURES = range(6)
 
 @dataclass(frozen=True)
 class Plan:
-    """What is simulated: seed, size, months, and the moments whose state is kept."""
+    """What is simulated: seed, size, months, the moments whose state is kept, households a block."""
 
     seed: int
     households: int
     first: int
     months: int
     keep: tuple[int, ...]
+    block: int = BLOCK
 
     @property
     def last(self) -> int:
@@ -134,7 +135,7 @@ def run_block(plan: Plan, block: int, where: Places, t: Lookup, rule: FlagRule) 
     ----------
     plan : Plan
     block : int
-        Blocks have `BLOCK` households; each has its own streams, so blocks can be made in any order.
+        Blocks have ``plan.block`` households; each has its own streams, so blocks can be made in any order.
     where : Places
     t : Lookup
     rule : callable
@@ -145,7 +146,7 @@ def run_block(plan: Plan, block: int, where: Places, t: Lookup, rule: FlagRule) 
     """
     warm = t.profile.warm_up_months
     began = plan.first - warm
-    households = np.arange(block * BLOCK, min((block + 1) * BLOCK, plan.households))
+    households = np.arange(block * plan.block, min((block + 1) * plan.block, plan.households))
     s, b = population.populate(stream(plan.seed, PEOPLE, block), households, where, began - 1, t, warm)
     out = _empty(s, began, plan)
     chance, shared = stream(plan.seed, CHANCE, block), stream(plan.seed, WORLD)

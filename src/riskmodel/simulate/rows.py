@@ -12,7 +12,7 @@ from functools import cached_property
 import numpy as np
 import pyarrow as pa
 
-from riskmodel.simulate.history import BLOCK, CATEGORIES, RECORDS, SOURCES, Block, Plan, stream
+from riskmodel.simulate.history import CATEGORIES, RECORDS, SOURCES, Block, Plan, stream
 from riskmodel.simulate.lookup import Lookup
 from riskmodel.simulate.months import first_day, last_day
 from riskmodel.simulate.state import Array, Ints
@@ -53,13 +53,13 @@ class Clerk:
 
     def __post_init__(self) -> None:
         self.rng = stream(self.plan.seed, RECORDS, self.block)
-        self.base = self.block * BLOCK
+        self.base = self.block * self.plan.block
         self.end = int(days([last_day(self.plan.last)])[0])
 
     @cached_property
     def names(self) -> list[str]:
         """Household ids of the block."""
-        size = min(BLOCK, self.plan.households - self.base)
+        size = min(self.plan.block, self.plan.households - self.base)
         return [f"H{self.base + i + 1:07d}" for i in range(size)]
 
     def ids(self, household: Ints) -> pa.Array:

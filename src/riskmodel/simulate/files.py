@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
 
-from riskmodel.simulate.county import TRUTH_SCHEMA, Order, SimulatedCounty, about, blocks
+from riskmodel.simulate.assemble import TRUTH_SCHEMA, Order, SimulatedCounty, about, blocks
 
 TRUTH = "truth"
 

@@ -16,7 +16,7 @@ from riskmodel.errors import UsageError
 from riskmodel.simulate import futures as fut
 from riskmodel.simulate import office
 from riskmodel.simulate.events import event_tables
-from riskmodel.simulate.history import BLOCK, PLACES, Block, Plan, run_block, stream
+from riskmodel.simulate.history import PLACES, Block, Plan, run_block, stream
 from riskmodel.simulate.lookup import Lookup, lookup
 from riskmodel.simulate.months import DateLike, last_day, month_of_end, ordinal
 from riskmodel.simulate.office import FlagRule
@@ -94,7 +94,7 @@ def order(
     for name, value, low in (
         ("households", households, 1),
         ("months", months, MIN_MONTHS),
-        ("futures", futures, 1),
+        ("futures", futures, 0),
     ):
         if value < low:
             raise UsageError(f"{name}={value}: must be at least {low}")
@@ -143,7 +143,7 @@ def blocks(asked: Order) -> Iterator[tuple[dict[str, pa.Table], pa.Table]]:
     plan = asked.plan
     t = lookup(asked.profile)
     where = places(stream(plan.seed, PLACES), plan.households, asked.profile)
-    for k in range(-(-plan.households // BLOCK)):
+    for k in range(-(-plan.households // plan.block)):
         history = run_block(plan, k, where, t, asked.rule)
         clerk = Clerk(plan, k, t)
         tables = amounts(clerk, history)

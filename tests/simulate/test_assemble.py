@@ -1,0 +1,97 @@
+"""What a simulated county is made of: the contract's tables, made the same way every time."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+
+from riskmodel import simulate
+from riskmodel.county.schema import contract
+from riskmodel.errors import UsageError
+
+ARGUMENTS = {"households": 90, "months": 24, "futures": 20, "truth_at": ["2017-12-31"]}
+
+
+def test_every_column_and_code_stands_in_the_contract(small: simulate.SimulatedCounty) -> None:
+    tables = contract().tables
+    assert set(small.frames) <= set(tables)
+    for name, frame in small.frames.items():
+        assert len(frame), name
+        columns = tables[name].columns
+        known = {*columns, "recorded_on"}
+        assert set(frame.columns) <= known, name
+        required = {c for c, spec in columns.items() if spec.required}
+        assert required <= set(frame.columns), name
+        for column in required:
+            assert frame[column].notna().all(), (name, column)
+        for column, spec in columns.items():
+            if spec.codes and column in frame:
+                assert set(frame[column].dropna()) <= set(spec.codes), (name, column)
+
+
+def test_amounts_are_whole_and_positive(small: simulate.SimulatedCounty) -> None:
+    # Zero is written as no row: a household without wages that month has none, not a wage of nothing.
+    for name in ("income", "spending"):
+        assert (small.frames[name].amount > 0).all()
+
+
+def test_same_seed_same_tables_and_truth() -> None:
+    one, two = (simulate.county(seed=5, **ARGUMENTS) for _ in range(2))
+    for name, table in one.tables.items():
+        assert table.equals(two.tables[name]), name
+    pd.testing.assert_frame_equal(one.truth, two.truth)
+
+
+def test_another_seed_another_county() -> None:
+    one, two = (simulate.county(seed=s, **ARGUMENTS) for s in (5, 6))
+    assert not one.tables["income"].equals(two.tables["income"])
+    assert not one.truth.probability.equals(two.truth.probability)
+
+
+def test_history_does_not_depend_on_the_truth_asked_for() -> None:
+    # Futures draw from streams of their own: asking for more truth must not change what happened.
+    one = simulate.county(seed=5, **ARGUMENTS)
+    none = simulate.county(seed=5, **{**ARGUMENTS, "truth_at": ()})
+    for name, table in one.tables.items():
+        assert table.equals(none.tables[name]), name
+    assert none.truth.empty
+    assert list(none.truth.columns) == list(one.truth.columns)
+
+
+def test_truth_has_one_row_a_household_date_and_event(small: simulate.SimulatedCounty) -> None:
+    t = small.truth
+    assert len(t) == 300 * 2
+    assert not t.duplicated(["household_id", "as_of", "event"]).any()
+    assert set(t.event) == {"below_line", "identified"}
+    assert t.probability.between(0, 1).all()
+    assert (t.mc_error > 0).all()
+    assert set(t.outcome) == {0, 1}
+
+
+def test_outcome_is_null_while_the_window_is_open() -> None:
+    made = simulate.county(seed=5, **{**ARGUMENTS, "truth_at": ["2018-06-30"]})
+    assert made.truth.outcome.isna().all()
+    assert made.truth.probability.gt(0).any()
+
+
+def test_about_promises_what_the_records_keep(small: simulate.SimulatedCounty) -> None:
+    assert str(small.about["data_through"]) == "2019-12-31"
+    assert small.about["recording_delay_days"] == 120
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"months": 23}, "months=23: must be at least 24"),
+        ({"households": 0}, "households=0"),
+        ({"horizon": 0}, "horizon=0"),
+        ({"truth_at": ["2018-06-15"]}, "month ends only: 2018-06-15 is none; take 2018-06-30"),
+        ({"truth_at": ["2030-12-31"]}, "outside the simulated months"),
+        ({"truth_at": ["soon"]}, "'soon' is not a date"),
+        ({"start": "2017"}, "'2017' is not a month"),
+        ({"profile": "atlantis"}, "known: default"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(change: dict[str, object], says: str) -> None:
+    with pytest.raises(UsageError, match=says):
+        simulate.county(**{**ARGUMENTS, **change})

@@ -1,0 +1,72 @@
+"""Writing: the contract's files, the same bytes, whole or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import yaml
+
+from riskmodel import simulate
+from riskmodel.county import read
+from riskmodel.simulate import assemble, files
+
+
+def test_same_seed_same_bytes(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        made = simulate.county(households=60, months=24, seed=9, futures=10, truth_at=["2017-12-31"])
+        simulate.write(made, tmp_path / name)
+    files = sorted(p.name for p in (tmp_path / "a").iterdir())
+    assert "truth.parquet" in files
+    assert "about.yaml" in files
+    for name in files:
+        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes(), name
+
+
+def test_blocks_written_one_by_one_hold_the_same_rows(tmp_path: Path) -> None:
+    arguments = {"households": 90, "months": 24, "seed": 9, "futures": 10, "truth_at": ["2017-12-31"]}
+    asked = simulate.order(**arguments)
+    small = replace(asked, plan=replace(asked.plan, block=40))
+    simulate.write_blocks(small, tmp_path)
+    parts = list(assemble.blocks(small))
+    # Three blocks of 40, 40 and 10: memory holds one at a time.
+    assert len(parts) == 3
+    for name in assemble.TABLES:
+        file = pq.ParquetFile(tmp_path / f"{name}.parquet")
+        assert file.num_row_groups == 3
+        assert file.read().equals(pa.concat_tables([tables[name] for tables, _ in parts])), name
+    households = pq.read_table(tmp_path / "households.parquet")["household_id"]
+    assert len(set(households.to_pylist())) == 90
+
+
+def test_the_county_reads_its_own_files_without_a_rejected_row(tmp_path: Path, small) -> None:
+    simulate.write(small, tmp_path)
+    back = read(tmp_path)
+    assert len(back.rejected) == 0
+    assert back.data_through == small.about["data_through"]
+    assert back.about.recording_delay_days == 120
+    assert back.table("income").count().to_pyarrow().as_py() == len(small.frames["income"])
+
+
+def test_nothing_is_left_of_a_county_that_failed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = simulate.order(households=60, months=24, futures=0)
+
+    def breaks(given: assemble.Order) -> Iterator[object]:
+        yield from assemble.blocks(given)
+        raise OSError("disk full")
+
+    monkeypatch.setattr(files, "blocks", breaks)
+    with pytest.raises(OSError, match="disk full"):
+        simulate.write_blocks(asked, tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_about_is_plain_yaml(tmp_path: Path, small) -> None:
+    simulate.write(small, tmp_path)
+    about = yaml.safe_load((tmp_path / "about.yaml").read_text(encoding="utf-8"))
+    assert about["simulated"]["seed"] == 1
+    assert about["simulated"]["format_version"] == 1

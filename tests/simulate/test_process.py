@@ -1,0 +1,155 @@
+"""The monthly process: its sums, its seasons, its scars."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from riskmodel import simulate
+from riskmodel.simulate import shocks
+from riskmodel.simulate.history import PEOPLE, PLACES, stream
+from riskmodel.simulate.incomes import month_flow
+from riskmodel.simulate.log import Log, columns
+from riskmodel.simulate.lookup import Lookup, lookup
+from riskmodel.simulate.noise import draw, world
+from riskmodel.simulate.params import CAUSES, Profile
+from riskmodel.simulate.population import places, populate
+from riskmodel.simulate.process import step
+from riskmodel.simulate.state import CAPACITY, JOB, SICK, Books, State
+
+START = 24204
+N = 3000
+
+
+def county(seed: int = 2, n: int = N) -> tuple[State, Books, Lookup]:
+    profile = simulate.profile("default")
+    t = lookup(profile)
+    where = places(stream(seed, PLACES), n, profile)
+    s, b = populate(stream(seed, PEOPLE), np.arange(n), where, START - 1, t, 0)
+    return s, b, t
+
+
+def nobody(view: simulate.RuleView) -> np.ndarray:
+    return np.zeros(view.state.n, dtype=bool)
+
+
+def run(s: State, b: Books, t: Lookup, months: int, log: Log | None = None) -> list[np.ndarray]:
+    nets = []
+    rng = np.random.default_rng(4)
+    for month in range(START, START + months):
+        z = draw(rng, s.n, month, t.profile.shocks.disaster_months)
+        flow, booked, _ = step(s, b, z, month, t, nobody, log)
+        nets.append(flow.net + booked.aid)
+    return nets
+
+
+def test_running_sums_are_the_sums_of_the_months() -> None:
+    # Whole yuan in float32 are exact below 2**24, so the sums must agree to the last yuan.
+    s, b, t = county()
+    nets = np.array(run(s, b, t, 40), dtype=np.float64)
+    assert (b.net == nets[-12:].sum(axis=0)).all()
+    assert (b.net_before == nets[-24:-12].sum(axis=0)).all()
+    assert (nets == np.rint(nets)).all()
+
+
+def test_what_is_kept_from_the_members_is_what_they_are() -> None:
+    s, b, t = county()
+    run(s, b, t, 40)
+    assert (s.persons == s.m.here.sum(axis=0)).all()
+    able = s.m.here & (s.m.capacity > CAPACITY.index("none"))
+    assert (s.workers == able.sum(axis=0)).all()
+    assert s.persons.min() >= 1
+
+
+def test_one_head_always() -> None:
+    s, b, t = county()
+    run(s, b, t, 60)
+    heads = (s.m.here & (s.m.relation == 0)).sum(axis=0)
+    assert (heads == 1).all()
+
+
+def test_a_spell_is_harder_to_leave_the_longer_it_lasts() -> None:
+    """Negative duration dependence: the share that ends falls with the months spent in it."""
+    s, _, t = county(n=N)
+    s = s.repeat(0, N, 20)
+    rng = np.random.default_rng(0)
+    ended = []
+    for months in (0, 6, 12):
+        s.loss[JOB], s.age[JOB] = 0.8, months
+        z = draw(rng, s.n, START, ())
+        shocks.recover(s, z, t)
+        ended.append((s.loss[JOB] == 0).mean())
+    r = t.profile.shocks.recovery["job"]
+    expected = [r.rate / (1 + r.slowing * m) for m in (0, 6, 12)]
+    # 60,000 draws: the standard error of a share near 0.2 is 0.0016.
+    assert ended == pytest.approx(expected, abs=0.007)
+    assert ended[0] > ended[1] > ended[2]
+
+
+def test_trouble_brings_trouble() -> None:
+    """Scarring: after a shock the next one comes oftener by 1 + scar_hazard, as declared."""
+    s, _, t = county()
+    s = s.repeat(0, N, 20)
+    rates = []
+    for recent in (0.0, 1.0):
+        now = s.copy()
+        now.recent[:] = recent
+        log = Log()
+        shocks.strike(now, draw(np.random.default_rng(1), s.n, START, ()), START, t, log)
+        rates.append(columns(log.events, 4)[0].size)
+    ratio = rates[1] / rates[0]
+    # About 900 events: the ratio of two such counts on shared chance errs by some 2 %.
+    assert ratio == pytest.approx(1 + t.profile.shocks.scar_hazard, rel=0.08)
+
+
+def test_a_disaster_strikes_a_township_together() -> None:
+    s, _, t = county()
+    profile = t.profile
+    rng = np.random.default_rng(0)
+    hit = np.zeros(int(s.township.max()) + 1)
+    for _ in range(400):
+        log = Log()
+        shared = world(rng, hit.size, len(t.weather_sd))
+        z = draw(rng, s.n, START + 6, profile.shocks.disaster_months, shared, s.township, s.kind)
+        shocks.strike(s.copy(), z, START + 6, t, log)
+        _, household, cause, _ = columns(log.events, 4)
+        struck = np.unique(s.township[household[cause == CAUSES.index("disaster")]])
+        hit[struck] += 1
+        assert struck.size <= 4, "a disaster is a township's, not the whole county's"
+    assert hit.sum() > 5
+
+
+def test_a_january_draws_the_year_and_others_do_not() -> None:
+    rng = np.random.default_rng(0)
+    january, may = draw(rng, 5, START, ()), draw(rng, 5, START + 4, ())
+    assert january.z_weather is not None
+    assert may.z_weather is None
+    with pytest.raises(ValueError, match="January"):
+        shocks.new_year(county(n=130)[0], may, lookup(simulate.profile("default")))
+
+
+def test_no_wage_at_the_spring_festival_for_some() -> None:
+    s, b, t = county()
+    rng = np.random.default_rng(4)
+    shares = []
+    for month in range(START, START + 4):
+        flow, _, _ = step(s, b, draw(rng, s.n, month, ()), month, t, nobody)
+        shares.append((flow.wage[s.wage_units > 0] == 0).mean())
+    gap = t.profile.income.wage.spring_gap
+    assert shares[1] == pytest.approx(gap, abs=0.05)
+    assert max(shares[0], shares[2], shares[3]) < 0.1
+
+
+def test_the_sick_earn_less(calm: Profile) -> None:
+    s, _, _ = county()
+    t = lookup(calm)
+    well, sick = s.copy(), s.copy()
+    sick.loss[SICK] = 0.5
+    for state in (well, sick):
+        shocks.new_year(state, draw(np.random.default_rng(1), s.n, START, ()), t)
+    z = draw(np.random.default_rng(1), s.n, START + 8, ())
+    paid = np.zeros(s.n, dtype=np.float32)
+    a, c = (month_flow(state, z, paid, START + 8, t) for state in (well, sick))
+    working = a.wage > 0
+    assert c.wage[working].sum() == pytest.approx(0.5 * a.wage[working].sum(), rel=0.001)
+    assert (c.transfer == a.transfer).all()

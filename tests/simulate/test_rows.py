@@ -1,0 +1,118 @@
+"""Two clocks: nothing is written before it happens, and nothing later than promised."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from riskmodel import simulate
+
+HAPPENED = {
+    "risk_events": "date",
+    "monitoring": "date",
+    "support": "date",
+    "visits": "date",
+    "households": "valid_from",
+}
+
+
+@pytest.mark.parametrize(("table", "column"), HAPPENED.items())
+def test_nothing_is_recorded_before_it_happens(
+    small: simulate.SimulatedCounty, table: str, column: str
+) -> None:
+    frame = small.frames[table]
+    assert (frame.recorded_on >= frame[column]).all()
+
+
+@pytest.mark.parametrize("table", ["income", "spending"])
+def test_months_are_recorded_after_their_end_and_within_the_promise(
+    small: simulate.SimulatedCounty, table: str
+) -> None:
+    frame = small.frames[table]
+    end = pd.to_datetime(frame.month) + pd.offsets.MonthEnd(0)
+    wait = (frame.recorded_on - end).dt.days
+    assert wait.min() == 0
+    assert wait.max() <= small.about["recording_delay_days"]
+    # Most within 30 days, with a tail (brief of the data: late rows are what as-of cuts are for).
+    assert (wait <= 30).mean() > 0.85
+    assert (wait > 60).any()
+
+
+def test_first_records_of_events_keep_the_promise(small: simulate.SimulatedCounty) -> None:
+    promise = small.about["recording_delay_days"]
+    for table in ("risk_events", "monitoring", "support", "visits"):
+        frame = small.frames[table]
+        assert (frame.recorded_on - frame.date).dt.days.max() <= promise, table
+
+
+def test_nothing_is_recorded_after_the_data_end(small: simulate.SimulatedCounty) -> None:
+    end = pd.Timestamp(small.about["data_through"])
+    for name, frame in small.frames.items():
+        assert (frame.recorded_on <= end).all(), name
+
+
+def test_corrections_have_the_key_of_what_they_correct(small: simulate.SimulatedCounty) -> None:
+    events = small.frames["risk_events"]
+    again = events[events.row_id.duplicated(keep=False)]
+    assert len(again), "no corrected event: the test would say nothing"
+    assert again.groupby("row_id").loss.nunique().min() > 1
+    for key in (["household_id", "date", "cause"],):
+        assert (again.groupby("row_id")[key].nunique() == 1).all(axis=None)
+    assert not events.duplicated(["row_id", "recorded_on"]).any()
+
+
+@pytest.mark.parametrize(
+    ("table", "key"),
+    [("households", ["household_id", "valid_from"]), ("members", ["member_id", "valid_from"])],
+)
+def test_keys_are_corrected_never_duplicated(
+    small: simulate.SimulatedCounty, table: str, key: list[str]
+) -> None:
+    frame = small.frames[table]
+    assert frame.duplicated(key).any(), "no correction: the test would say nothing"
+    # Two rows of one key recorded on one day would be a duplicate key, which the contract refuses.
+    assert not frame.duplicated([*key, "recorded_on"]).any()
+
+
+@pytest.mark.parametrize("day", ["2016-12-31", "2017-08-15", "2018-06-30", "2019-12-31"])
+def test_no_two_versions_of_a_member_hold_on_one_day(small: simulate.SimulatedCounty, day: str) -> None:
+    """In the state known at any day, validity never overlaps: what ends is closed with what follows it."""
+    known = pd.Timestamp(day)
+    m = small.frames["members"]
+    m = m[m.recorded_on <= known].sort_values("recorded_on", kind="stable")
+    m = m.drop_duplicates(["member_id", "valid_from"], keep="last").sort_values(["member_id", "valid_from"])
+    following = m.groupby("member_id").valid_from.shift(-1)
+    inner = following.notna()
+    assert inner.any()
+    assert (m.valid_to[inner] <= following[inner]).all()
+
+
+def test_members_are_whole_people(small: simulate.SimulatedCounty) -> None:
+    m = small.frames["members"]
+    assert m.groupby("member_id")[["birth_month", "sex", "household_id"]].nunique().eq(1).all(axis=None)
+    born = pd.to_datetime(m.birth_month)
+    assert (m.valid_from >= born).all()
+    assert (m.valid_to.dropna() > m.valid_from[m.valid_to.notna()]).all()
+
+
+def test_every_household_has_one_head(small: simulate.SimulatedCounty) -> None:
+    m = (
+        small.frames["members"]
+        .sort_values("recorded_on")
+        .drop_duplicates(["member_id", "valid_from"], keep="last")
+    )
+    day = pd.Timestamp("2019-06-30")
+    m = m[(m.valid_from <= day) & (m.valid_to.isna() | (m.valid_to > day))]
+    heads = m[m.relation == "head"].groupby("household_id").size()
+    assert (heads == 1).all()
+    assert len(heads) == 300
+
+
+def test_support_follows_the_register_and_ends_later(small: simulate.SimulatedCounty) -> None:
+    support, register = small.frames["support"], small.frames["monitoring"]
+    entered = register[register.event.isin(["identified", "rolled_back", "re_marked"])]
+    first = entered.groupby("household_id").date.min()
+    assert (support.date >= support.household_id.map(first)).all()
+    assert (support.end_date > support.date).all()
+    assert np.isin(support.household_id.unique(), first.index).all()
