@@ -52,8 +52,8 @@ def block(county: County, name: str, features: Sequence[Feature], when: tuple[Mo
     edges = {YEAR * k for k in range(years + 1)}
     edges |= {edge for f in features for edge in (f.lag, f.lag + (f.window or 0))}
     parts = {part for f in features for part in _PARTS[f.aggregate]} | {"n"}
-    together = {f.over for f in features} - {None}
-    t = by_span(county, name, together, when, sorted(edges), sorted(parts))
+    wanted = {f.over for f in features}
+    t = by_span(county, name, wanted, when, sorted(edges), sorted(parts))
     return _pivot(_windows(t, features, sorted(edges)), name, features, years)
 
 

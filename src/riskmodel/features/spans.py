@@ -60,7 +60,7 @@ def by_span(
     name : str
         ``income`` or ``spending``.
     wanted : collection of str
-        Codes, single or together, that are asked for.
+        Codes, single or together, that are asked for; None asks for every single one.
     when : tuple of Moment
     edges : sequence of int
         Ages in months at which spans begin and end, from 0 up.
