@@ -21,8 +21,8 @@ Array = NDArray[np.float64]
 C_GRID: tuple[float, ...] = (1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0)
 _FOLDS = 5
 # Where more rows than this are given, C is chosen on whole villages that hold about so many: the best C is a
-# prior variance, which does not move with the number of rows; thirty fits on all of them would take hours.
-_CV_ROWS = 40_000
+# prior variance, which does not move with the number of rows; thirty fits on all would be most of a run.
+_CV_ROWS = 5_000
 
 
 class LinearMargin(MarginClassifier):
