@@ -5,8 +5,10 @@ With migrant-worker equivalents W, home labour L, seasons q, AR(1) transitory pa
 .. math::
    wage_t &= e^{a_w + u_{w,t}} W q^w_m (1-\ell_{sick})(1-\ell_{job}) \\
    sales_t &= e^{a_f + u_{f,t} + g_{town,kind,year}} L^{\beta} q^f_{kind,m} (1-\ell_{sick})(1-\ell_{farm}) \\
-   costs_t &= \bar c_i L^{\beta} q^c_{kind,m}, \qquad u_t = \rho u_{t-1} + \sqrt{1-\rho^2} \sigma z_t
+   costs_t &= \bar c_i L^{\beta} q^c_{kind,m}, \qquad u_t = \rho u_{t-1} + \sqrt{1-\rho^2} \sigma z_t - J b_t
 
+The shocks z to wages and farm are correlated, and b is rare bad luck that nobody records (unpaid wages, a
+season lost): heavy tails are what keeps a county as hard to predict as real panels at their persistence.
 Costs are planned before weather and prices are known, so a bad year can make a loss. Every amount is a
 whole yuan.
 """
@@ -47,7 +49,7 @@ class Flow:
 
 
 def drift(s: State, z: Noise, t: Lookup) -> None:
-    """Move the transitory parts of wages and farm sales on by one month (AR(1), stationary).
+    """Move the transitory parts of wages and farm sales on by one month (AR(1) with falls).
 
     Parameters
     ----------
