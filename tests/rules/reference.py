@@ -169,7 +169,7 @@ class Facts:
             return
         self.start, self.end = last - 11, last
         spans = [self.office.span(r) for r in self.office.of("income", self.id)]
-        totals = [b for a, b in spans if b - a == 11]
+        totals = [b for a, b in spans if b - a == 11 and b <= last]  # one that ends later is no past income
         if totals:
             if last - max(totals) <= 18:
                 self.start, self.end, self.basis = max(totals) - 11, max(totals), "total"

@@ -77,19 +77,25 @@ def differences(
 
 def test_engine_agrees_with_the_reference_on_many_households() -> None:
     # All twelve sets on the same county; the slow run below asks many more.
-    tables = counties.county_rows(counties.seeded(1), households=200)
+    tables = counties.county_rows(counties.seeded(1), households=150)
     found = differences(tables, counties.AS_OF[1:4])
     assert not found, "\n".join(found[:20])
 
 
-@pytest.mark.parametrize("absent", ["spending", "risk_events", "monitoring", "support", "assets"])
-def test_engine_agrees_with_the_reference_where_a_table_is_absent(absent: str) -> None:
-    # An absent table makes unknown, an empty one says that nothing happened: both must come out.
+@pytest.mark.parametrize("absent", [{"spending"}, {"risk_events"}, {"monitoring", "support", "assets"}])
+def test_engine_agrees_with_the_reference_where_tables_are_absent(absent: set[str]) -> None:
     tables = counties.county_rows(counties.seeded(11), households=60)
-    others = {name: rows for name, rows in tables.items() if name != absent}
-    sets = ["dali-2021", "causes-2020"]
-    found = differences(others, counties.AS_OF[1:2], sets)
-    found += differences({**others, absent: []}, counties.AS_OF[1:2], sets)
+    others = {name: rows for name, rows in tables.items() if name not in absent}
+    found = differences(others, counties.AS_OF[1:2], ["yingjiang-2022", "dali-2021"])
+    assert not found, "\n".join(found[:20])
+
+
+def test_engine_agrees_with_the_reference_where_tables_are_empty() -> None:
+    # An absent table makes unknown, an empty one says that nothing happened.
+    tables = counties.county_rows(counties.seeded(11), households=60)
+    needed = ("households", "members", "income")
+    empty = {name: rows if name in needed else [] for name, rows in tables.items()}
+    found = differences(empty, counties.AS_OF[1:2], ["yingjiang-2022", "dali-2021"])
     assert not found, "\n".join(found[:20])
 
 
@@ -101,7 +107,7 @@ def test_engine_agrees_with_the_reference_on_thousands_of_households(seed: int) 
     assert not found, "\n".join(found[:20])
 
 
-@settings(max_examples=6, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=4, deadline=None, suppress_health_check=list(HealthCheck))
 @given(tables=counties.drawn(households=2), name=st.sampled_from(SETS))
 def test_engine_agrees_with_the_reference_on_small_counties(tables: reference.Tables, name: str) -> None:
     found = differences(tables, counties.AS_OF[1:3], [name], scores=False)

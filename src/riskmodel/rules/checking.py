@@ -75,8 +75,8 @@ def _whole(text: str, ruleset: RuleSet, scope: Scope) -> ast.expr:
     for test in row_tests(node):
         seen = rows.scope(_dry_rows(test.relation), test.relation, _plain(ruleset))
         boolean(test.node, seen)
-        counts = ibis.table({"n": "int64", "unclear": "int64", "latest": "date"}, name="counts")
-        scope.tests[test] = (counts.n, counts.unclear, counts.latest)  # type: ignore[index]
+        figures = ibis.table({"passing": "int64", "unclear": "int64", "latest": "date"}, name="figures")
+        scope.tests[test] = figures[test.how]  # type: ignore[index]
     return node
 
 

@@ -54,12 +54,12 @@ class Case:
         return self.ruleset.period(self.values)
 
     @cached_property
-    def tests(self) -> dict[RowTest, str]:
-        """Every row test of the set and the column that counts it."""
+    def tests(self) -> dict[RowTest, RowTest]:
+        """Every row test of the set, as declared and with its parameters written out."""
         found = tests_of(self.ruleset)
-        if self.ruleset.negative_list:
-            found += [_held(kind) for kind in self.negative_kinds]
-        return rows.columns(found)
+        found += [_held(kind) for kind in self.negative_kinds]
+        plain = {n: v for n, v in self.values.items() if not isinstance(v, dict | RelativeLine)}
+        return {test: test.with_values(plain) for test in found}
 
     @property
     def negative_kinds(self) -> list[str]:
@@ -72,7 +72,9 @@ def _held(kind: str) -> RowTest:
     return RowTest("assets", f"kind == '{kind}'")
 
 
-def judge(case: Case, base: ir.Table, keep: Iterable[str] = ()) -> ir.Table:
+def judge(
+    case: Case, base: ir.Table, figures: Mapping[str, rows.Figures] | None = None, keep: Iterable[str] = ()
+) -> ir.Table:
     """Return every verdict of a rule set.
 
     Parameters
@@ -80,6 +82,8 @@ def judge(case: Case, base: ir.Table, keep: Iterable[str] = ()) -> ir.Table:
     case : Case
     base : ibis.Table
         The county's quantities over the case's period, from `riskmodel.accounting.build`.
+    figures : mapping, optional
+        From `riskmodel.rules.rows.count`, where several sets share them.
     keep : iterable of str
         Quantities to carry along beside those that the set looks at.
 
@@ -95,13 +99,16 @@ def judge(case: Case, base: ir.Table, keep: Iterable[str] = ()) -> ir.Table:
     # Fewer columns through the joins: planning a query costs by the column.
     needed = {*rows.KEY, *ALWAYS, *_looked_at(case), *keep}
     t = t.select(*(c for c in t.columns if c in needed))
-    t = rows.attach(t, case.county, case.when, case.tests, _plain(case))
+    written = list(case.tests.values())
+    if figures is None:
+        figures = rows.count(case.county, case.when, written)
+    t, columns = rows.attach(t, case.county, figures, written)
     t = _settings(case, t)
     t = _scores(case, t)
-    scope = _scope(case, t)
+    scope = _scope(case, t, columns)
     t = t.mutate(**_conditions(case, scope))
     # From here on conditions are columns, so that nothing is computed twice.
-    scope = _scope(case, t)
+    scope = _scope(case, t, columns)
     scope.names.update({n: t[f"c_{n}"] for n in case.ruleset.conditions})  # type: ignore[attr-defined]
     t = t.mutate(**_cases(case, t, scope))
     return t.mutate(flagged=_flagged(case, t, scope))
@@ -131,10 +138,6 @@ def _register_state(case: Case, t: ir.Table) -> ir.Table:
     return t.mutate(was_eliminated=once if there else ibis.null("boolean"))
 
 
-def _plain(case: Case) -> dict[str, Any]:
-    return {n: v for n, v in case.values.items() if not isinstance(v, dict | RelativeLine)}
-
-
 def _settings(case: Case, t: ir.Table) -> ir.Table:
     """Attach the line and every parameter that changes by year."""
     declared = case.ruleset.parameters
@@ -162,23 +165,18 @@ def _scores(case: Case, t: ir.Table) -> ir.Table:
     return t.left_join(case.scores, list(rows.KEY)).drop("household_id_right", "as_of_right")
 
 
-def _scope(case: Case, t: ir.Table) -> Scope:
+def _scope(case: Case, t: ir.Table, columns: Mapping[RowTest, str]) -> Scope:
     seen: dict[str, Any] = {n: t[n] for n in vocabulary().quantities if n in t.columns}
     for name, parameter in case.ruleset.parameters.items():
         if name != "line":
             seen[name] = t[f"p_{name}"] if parameter.kind == "table" else case.values[name]
         if name == case.ruleset.line and isinstance(case.values[name], RelativeLine):
             seen[name] = t["line"]
-    tests = {test: _columns(t, c) for test, c in case.tests.items()}
+    tests = {test: t[columns[written]] for test, written in case.tests.items()}
     scope = Scope(seen, tests=tests, table=t)
     for name, helper in case.ruleset.quantities.items():
         seen[name] = build(parse(helper.when), scope)
     return scope
-
-
-def _columns(t: ir.Table, name: str) -> tuple[ir.Value, ir.Value, ir.Value]:
-    date = t[f"{name}_date"] if f"{name}_date" in t.columns else ibis.null("date")
-    return t[name], t[f"{name}_unclear"], date
 
 
 def _conditions(case: Case, scope: Scope) -> dict[str, ir.Value]:
@@ -224,7 +222,7 @@ def _cases(case: Case, t: ir.Table, scope: Scope) -> dict[str, ir.Value]:
     out["income_band"] = _band(case, scope)
     plan = ruleset.income_plan
     out["income_plan"] = ibis.null("boolean") if plan is None else boolean(parse(plan.when), scope)
-    out |= {f"asset_{k}": (t[case.tests[_held(k)]] > 0).fill_null(False) for k in case.negative_kinds}
+    out |= {f"asset_{k}": (scope.tests[_held(k)] > 0).fill_null(False) for k in case.negative_kinds}
     return out
 
 

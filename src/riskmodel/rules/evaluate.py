@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from riskmodel import accounting, asof
 from riskmodel.asof import DateLike, Moment
 from riskmodel.county.county import County
 from riskmodel.county.schema import month_text
+from riskmodel.rules import rows
 from riskmodel.rules.declaration import RuleSet
 from riskmodel.rules.engine import Case, judge
 from riskmodel.rules.library import load
@@ -105,10 +107,12 @@ def evaluate_each(
     chosen = [load(r) for r in rulesets]
     given = None if scores is None else score_table(scores, when)
     cases = [Case(county, r, when, r.values(_own(params, r, chosen)), given) for r in chosen]
-    for period in dict.fromkeys(c.period for c in cases):
-        base = accounting.build(county, when, period)
-        for case in (c for c in cases if c.period == period):
-            yield case.ruleset.id, frame_of(case, judge(case, base))
+    figures = rows.count(county, when, [test for c in cases for test in c.tests.values()])
+    with rows.kept(figures) if len(cases) > 1 else nullcontext(figures) as shared:
+        for period in dict.fromkeys(c.period for c in cases):
+            base = accounting.build(county, when, period)
+            for case in (c for c in cases if c.period == period):
+                yield case.ruleset.id, frame_of(case, judge(case, base, shared))
 
 
 def _own(params: Mapping[str, Any] | None, one: RuleSet, chosen: list[RuleSet]) -> dict[str, Any]:

@@ -17,8 +17,9 @@ Functions of a row: ``met``, ``known``, ``months_ago(N)`` (as-of less N months).
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any, Literal
 
 from riskmodel.county.schema import codes
 from riskmodel.rules.vocabulary import vocabulary
@@ -42,17 +43,51 @@ class ExpressionError(ValueError):
     """An expression that cannot be read; the declaration that holds it names file and key."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, order=True)
 class RowTest:
-    """A test on the rows of one relation, as ``some(relation, test)`` and its like ask for."""
+    """One figure about the rows of a relation, as ``some(relation, test)`` and its like ask for.
+
+    ``how``: ``passing`` rows counted, rows whose answer is ``unclear`` counted, or ``latest`` date of a
+    passing row.
+    """
 
     relation: str
     test: str
+    how: Literal["passing", "unclear", "latest"] = "passing"
 
     @property
     def node(self) -> ast.expr:
         """The test, parsed."""
         return parse(self.test)
+
+    def with_values(self, values: Mapping[str, Any]) -> RowTest:
+        """Return the test with parameters written out, so that equal tests of two sets are equal.
+
+        Parameters
+        ----------
+        values : mapping
+            Plain parameter values.
+
+        Returns
+        -------
+        RowTest
+
+        Examples
+        --------
+        >>> RowTest("members", "age < child_age").with_values({"child_age": 16}).test
+        'age < 16'
+        """
+        return RowTest(self.relation, ast.unparse(_Values(values).visit(self.node)), self.how)
+
+
+class _Values(ast.NodeTransformer):
+    def __init__(self, values: Mapping[str, Any]):
+        self.values = values
+
+    def visit_Name(self, node: ast.Name) -> ast.expr:
+        if node.id not in self.values:
+            return node
+        return ast.parse(repr(self.values[node.id]), mode="eval").body
 
 
 def parse(text: str) -> ast.expr:
@@ -113,7 +148,9 @@ def row_tests(node: ast.expr) -> Iterator[RowTest]:
     for call in calls(node):
         name = call.func.id  # type: ignore[attr-defined]
         if name in ROW_FUNCTIONS:
-            yield row_test(call)
+            yield row_test(call, "latest" if name == "latest_date" else "passing")
+        if name == "some_or_unknown":
+            yield row_test(call, "unclear")
         if name == "each_register_cause_supported":
             yield from (supported_by(c) for c in codes("risk_events", "cause"))
 
@@ -123,14 +160,14 @@ def supported_by(cause: str) -> RowTest:
     return RowTest("support", f"cause == '{cause}'")
 
 
-def row_test(call: ast.Call) -> RowTest:
+def row_test(call: ast.Call, how: Literal["passing", "unclear", "latest"] = "passing") -> RowTest:
     """Return the row test that a call such as ``some(members, age < 16)`` asks for."""
     relations = vocabulary().relations
     first = call.args[0] if call.args else None
     name = call.func.id  # type: ignore[attr-defined]
     if not isinstance(first, ast.Name) or first.id not in relations or len(call.args) > 2:
         raise ExpressionError(f"{name}(ROWS, TEST): ROWS must be one of {', '.join(relations)}")
-    return RowTest(first.id, ast.unparse(call.args[1]) if len(call.args) == 2 else "True")
+    return RowTest(first.id, ast.unparse(call.args[1]) if len(call.args) == 2 else "True", how)
 
 
 def names(node: ast.expr) -> set[str]:

@@ -57,7 +57,7 @@ class Scope:
     names : mapping
         Name to Ibis value or plain value (a parameter).
     tests : mapping
-        Row test to the columns ``(rows that pass, rows whose answer is null, latest date)``.
+        Row test to its figure.
     months_ago : callable, optional
         Number of months to a date expression (rows only).
     table : ibis.Table, optional
@@ -65,7 +65,7 @@ class Scope:
     """
 
     names: Mapping[str, Any]
-    tests: Mapping[RowTest, tuple[ir.Value, ir.Value, ir.Value]] = field(default_factory=dict)
+    tests: Mapping[RowTest, ir.Value] = field(default_factory=dict)
     months_ago: Callable[[int], ir.Value] | None = None
     table: ir.Table | None = None
 
@@ -210,22 +210,26 @@ def _each_supported(node: ast.Call, scope: Scope) -> ir.BooleanValue:
     listed = ibis.literal(";") + named + ibis.literal(";")
     missing = ibis.literal(False)
     for cause in codes("risk_events", "cause"):
-        passing, _, _ = scope.tests[supported_by(cause)]
-        missing = missing | (listed.contains(f";{cause};") & (passing == 0))
+        missing = missing | (listed.contains(f";{cause};") & (scope.tests[supported_by(cause)] == 0))
     return ibis.ifelse(named.nullif("").isnull(), ibis.null("boolean"), missing == ibis.literal(False))
 
 
-def _rows(node: ast.Call, scope: Scope) -> tuple[ir.Value, ir.Value, ir.Value]:
+def _passing(node: ast.Call, scope: Scope) -> ir.Value:
     _household(node, scope)
     return scope.tests[row_test(node)]
 
 
+def _latest_date(node: ast.Call, scope: Scope) -> ir.Value:
+    _household(node, scope)
+    return scope.tests[row_test(node, "latest")]
+
+
 def _some(node: ast.Call, scope: Scope) -> ir.BooleanValue:
-    return _rows(node, scope)[0] > 0
+    return _passing(node, scope) > 0
 
 
 def _some_or_unknown(node: ast.Call, scope: Scope) -> ir.BooleanValue:
-    passing, unclear, _ = _rows(node, scope)
+    passing, unclear = _passing(node, scope), scope.tests[row_test(node, "unclear")]
     return ibis.cases((passing > 0, True), (unclear > 0, ibis.null("boolean")), (passing == 0, False))
 
 
@@ -278,8 +282,8 @@ CALLS: dict[str, Callable[[ast.Call, Scope], Any]] = {
     "each_register_cause_supported": _each_supported,
     "some": _some,
     "some_or_unknown": _some_or_unknown,
-    "count": lambda node, scope: _rows(node, scope)[0],
-    "latest_date": lambda node, scope: _rows(node, scope)[2],
+    "count": _passing,
+    "latest_date": _latest_date,
     "drop": _drop,
     "ratio": _ratio,
     "met": _met,

@@ -5,8 +5,9 @@ Every relation is cut by what was known, then all tests of a rule set are counte
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from typing import Any, NamedTuple
 
 import ibis
 import ibis.expr.types as ir
@@ -20,6 +21,13 @@ from riskmodel.rules.vocabulary import vocabulary
 
 KEY = ("household_id", "as_of")
 When = tuple[Moment, ...]
+
+
+class Figures(NamedTuple):
+    """The figures of one relation's row tests: ``household_id, as_of`` and a column for each."""
+
+    table: ir.Table
+    columns: Mapping[RowTest, str]
 
 
 def _members(county: County, when: When) -> ir.Table:
@@ -56,15 +64,15 @@ _SOURCES: dict[str, Callable[[County, When], ir.Table]] = {
 }
 
 
-def scope(t: ir.Table, relation: str, values: Mapping[str, Any]) -> Scope:
-    """Return what a row test can see: the row's fields and the plain parameters.
+def scope(t: ir.Table, relation: str, values: Mapping[str, Any] | None = None) -> Scope:
+    """Return what a row test can see: the row's fields and, where not written out, plain parameters.
 
     Parameters
     ----------
     t : ibis.Table
         Rows of the relation, with ``as_of``.
     relation : str
-    values : mapping
+    values : mapping, optional
         Parameter values.
 
     Returns
@@ -76,61 +84,84 @@ def scope(t: ir.Table, relation: str, values: Mapping[str, Any]) -> Scope:
     def months_ago(months: int) -> ir.Value:
         return (t.as_of - ibis.interval(months=months)).cast("date")
 
-    return Scope({**values, **fields}, months_ago=months_ago)
+    return Scope({**(values or {}), **fields}, months_ago=months_ago)
 
 
-def columns(tests: Iterable[RowTest]) -> dict[RowTest, str]:
-    """Name each distinct row test's columns (``rows_0``, ``rows_1``, …), in a fixed order."""
-    ordered = sorted(set(tests), key=lambda r: (r.relation, r.test))
-    return {test: f"rows_{i}" for i, test in enumerate(ordered)}
+def count(county: County, when: When, tests: Iterable[RowTest]) -> dict[str, Figures]:
+    """Return every row test's figure, each relation in one pass.
+
+    Parameters
+    ----------
+    county : County
+    when : tuple of Moment
+    tests : iterable of RowTest
+        Parameters written out.
+
+    Returns
+    -------
+    dict
+        By relation.
+    """
+    out = {}
+    asked = sorted(set(tests))
+    for relation in dict.fromkeys(test.relation for test in asked):
+        own = [test for test in asked if test.relation == relation]
+        named = {test: f"{relation}_{i}" for i, test in enumerate(own)}
+        out[relation] = Figures(_figures(_SOURCES[relation](county, when), named), named)
+    return out
+
+
+@contextmanager
+def kept(figures: Mapping[str, Figures]) -> Iterator[dict[str, Figures]]:
+    """Hold the figures in the database while several rule sets read them."""
+    with ExitStack() as stack:
+        yield {name: f._replace(table=stack.enter_context(f.table.cache())) for name, f in figures.items()}
 
 
 def attach(
-    t: ir.Table, county: County, when: When, named: Mapping[RowTest, str], values: Mapping[str, Any]
-) -> ir.Table:
-    """Add to each household how many of its rows pass each test, and for how many the answer is null.
+    t: ir.Table, county: County, figures: Mapping[str, Figures], tests: Iterable[RowTest]
+) -> tuple[ir.Table, dict[RowTest, str]]:
+    """Add the figures that a rule set asks for to each household.
 
     Parameters
     ----------
     t : ibis.Table
         One row per ``household_id, as_of``.
     county : County
-    when : tuple of Moment
-    named : mapping
-        From `columns`.
-    values : mapping
-        Parameter values.
+    figures : mapping
+        From `count`.
+    tests : iterable of RowTest
+        Parameters written out.
 
     Returns
     -------
-    ibis.Table
-        ``t`` with ``<name>`` (count), ``<name>_unclear`` (count), ``<name>_date`` (latest date of a row
-        that passes, if the relation has dates). Counts are 0 without rows and null if the table is absent.
+    tuple
+        ``t`` with one column per test, and the tests' columns. Counts are 0 without rows and null if the
+        table is absent; a latest date is null in both cases.
     """
-    relations = sorted({test.relation for test in named})
+    asked = sorted(set(tests))
     joined, columns, zero = t, list(t.columns), []
-    for relation in relations:
-        own = {test: name for test, name in named.items() if test.relation == relation}
-        counted = _counted(_SOURCES[relation](county, when), relation, own, values)
-        columns += [c for c in counted.columns if c not in KEY]
+    for relation in dict.fromkeys(test.relation for test in asked):
+        table, named = figures[relation]
+        own = {test: named[test] for test in asked if test.relation == relation}
+        columns += own.values()
         if county.has(vocabulary().relations[relation].table):
-            zero += [c for n in own.values() for c in (n, f"{n}_unclear")]
+            zero += [name for test, name in own.items() if test.how != "latest"]
         # One chain of joins and one projection at its end: ibis plans each further layer anew.
-        joined = joined.left_join(counted, list(KEY), rname="{name}_" + relation)
-    picked = joined.select(*columns) if relations else joined
-    return picked.mutate(**{c: picked[c].fill_null(0) for c in zero})
+        part = table.select(*KEY, *own.values())
+        joined = joined.left_join(part, list(KEY), rname="{name}_" + relation)
+    picked = joined.select(*columns) if asked else joined
+    out = picked.mutate(**{c: picked[c].fill_null(0) for c in zero})
+    return out, {test: figures[test.relation].columns[test] for test in asked}
 
 
-def _counted(
-    rows: ir.Table, relation: str, own: Mapping[RowTest, str], values: Mapping[str, Any]
-) -> ir.Table:
-    dated = "date" in vocabulary().relations[relation].fields
-    seen = scope(rows, relation, values)
+def _figures(rows: ir.Table, named: Mapping[RowTest, str]) -> ir.Table:
     sums: dict[str, ir.Value] = {}
-    for test, name in own.items():
-        passes = boolean(test.node, seen) & rows.as_of.notnull()  # a constant test becomes a column
-        sums[name] = passes.fill_null(False).cast("int64").sum()
-        sums[f"{name}_unclear"] = passes.isnull().cast("int64").sum()
-        if dated:
-            sums[f"{name}_date"] = rows.date.max(where=passes.fill_null(False))
+    for test, name in named.items():
+        passes = boolean(test.node, scope(rows, test.relation)) & rows.as_of.notnull()  # never a constant
+        if test.how == "latest":
+            sums[name] = rows.date.max(where=passes.fill_null(False))
+        else:
+            counts = passes.isnull() if test.how == "unclear" else passes.fill_null(False)
+            sums[name] = counts.cast("int64").sum()
     return rows.group_by(KEY).agg(**sums)
