@@ -9,7 +9,7 @@ import ibis
 import pyarrow as pa
 import pytest
 
-from riskmodel.county.cells import parse_in_place
+from riskmodel.county import cells
 from riskmodel.county.schema import contract, month_ordinal
 from riskmodel.county.values import (
     is_formula_like,
@@ -134,8 +134,9 @@ def test_formulas():
 
 def in_place(values, kind, arrow=None):
     rows = ibis.memtable(pa.table({"x": pa.array(values, arrow)}))
-    cell = parse_in_place(rows.x, kind)
-    out = rows.select(value=cell.value, reason=cell.reason).to_pyarrow()
+    given = cells.given(rows.x, kind)
+    value = cells.value(given, kind)
+    out = rows.select(value=value, reason=cells.reason(given, value, kind)).to_pyarrow()
     return list(zip(out["value"].to_pylist(), out["reason"].to_pylist(), strict=True))
 
 

@@ -1,18 +1,24 @@
-"""Ids, texts and amounts of a raw column, parsed in place: there are too many distinct ones to look up."""
+"""Ids, texts and amounts of a raw column, parsed in place: there are too many distinct ones to look up.
+
+Three steps, each a column of its own, so that nothing is computed twice: what is given, its value, and
+the reason where no value that holds comes of it.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 import ibis
-import ibis.expr.datatypes as dt
 import ibis.expr.types as ir
 
 from riskmodel.county.schema import ibis_type
 
 _THOUSANDS = r"^[+-]?[0-9]{1,3}(,[0-9]{3})+(\.[0-9]*)?$"
-_WIDE_ENDS = "^[\\s\u3000\u00a0]+|[\\s\u3000\u00a0]+$"
-_FORMULA = ("=", "+", "-", "@")
+# Wide and no-break spaces too: Excel leaves them behind.
+_SPACE_AT_AN_END = "^[\\s\\v\\x{3000}\\x{a0}]|[\\s\\v\\x{3000}\\x{a0}]$"
+_SPACES = "^[\\s\\v\\x{3000}\\x{a0}]+|[\\s\\v\\x{3000}\\x{a0}]+$"
+_FORMULA = "^[=+@-]"
+_NUMBERS = ("amount", "number")
 
 
 @dataclass(frozen=True)
@@ -30,60 +36,68 @@ def as_text(column: ir.Column) -> ir.StringValue:
         whole = number.try_cast("int64")
         return (number == whole).ifelse(whole.cast("string"), number.cast("string"))
     text: ir.StringValue = column.cast("string")
-    # Wide and no-break spaces, which Excel leaves behind, are rare: only cells that hold one pay for them.
-    wide = text.contains("\u3000") | text.contains("\u00a0")
-    return wide.ifelse(text.re_replace(_WIDE_ENDS, ""), text).strip().nullif("")
+    # Trimming every cell costs more than looking for the few that need it.
+    return text.re_search(_SPACE_AT_AN_END).ifelse(text.re_replace(_SPACES, ""), text).nullif("")
 
 
-def parse_in_place(column: ir.Column, kind: str) -> Cell:
-    """Parse an id, text, amount or number column.
+def given(column: ir.Column, kind: str) -> ir.Value:
+    """Return what a cell gives: trimmed text, or a number that is not NaN.
 
     Parameters
     ----------
     column : ibis column
     kind : str
-        A type of the contract.
+        ``id``, ``text``, ``amount`` or ``number``.
 
     Returns
     -------
-    Cell
+    ibis expression
+        Null where nothing is given; NaN is how frames write a missing number, infinity is not.
     """
-    if kind in ("amount", "number"):
-        return _number(column, ibis_type(kind))
-    text = as_text(column)
-    if not column.type().is_string():
-        return Cell(text, ibis.null("string"))
-    # A sign is the first character in hardly any id, so the test for a number runs on hardly any.
-    formula = text.left(1).isin(_FORMULA) & text.try_cast("float64").isnull()
-    return Cell(text, ibis.ifelse(formula, "formula-like cell", ibis.null("string")))
+    if kind in _NUMBERS and column.type().is_floating():
+        return column.isnan().ifelse(ibis.null(column.type()), column)
+    if kind in _NUMBERS and column.type().is_numeric():
+        return column
+    return as_text(column)
 
 
-def _number(column: ir.Column, kind: dt.DataType) -> Cell:
-    if column.type().is_numeric() and not column.type().is_floating():
-        value = column.try_cast(kind)
-        too_large = column.notnull() & value.isnull()
-        return Cell(value, ibis.ifelse(too_large, "amount too large", ibis.null("string")))
-    if column.type().is_floating():
-        # NaN is how frames write a missing number; infinity is not.
-        given = column.isnan().ifelse(ibis.null(column.type()), column)
-        return _finite(
-            given.isinf().ifelse(ibis.null(column.type()), given).try_cast(kind), given, given.notnull()
-        )
-    text = as_text(column)
-    plain = text.contains(",").ifelse(
-        text.re_search(_THOUSANDS).ifelse(text.replace(",", ""), ibis.null("string")), text
+def value(cell: ir.Value, kind: str) -> ir.Value:
+    """Return the value of what is `given`, null where it has none."""
+    if kind not in _NUMBERS:
+        return cell
+    target = ibis_type(kind)
+    if not cell.type().is_string():
+        finite = cell.isinf().ifelse(ibis.null(cell.type()), cell) if cell.type().is_floating() else cell
+        return finite.try_cast(target)
+    parsed = _plain(cell).try_cast(target)
+    if target.is_floating():
+        parsed = (parsed.isnan() | parsed.isinf()).ifelse(ibis.null(target), parsed)
+    return parsed
+
+
+def reason(cell: ir.Value, parsed: ir.Value, kind: str) -> ir.Value:
+    """Return why a `given` cell has no `value` that holds, null where all is well."""
+    nothing = ibis.null("string")
+    if kind not in _NUMBERS:
+        # A sign begins hardly any id, so the test for a number runs on hardly any.
+        formula = cell.re_search(_FORMULA) & cell.try_cast("float64").isnull()
+        return ibis.ifelse(formula, "formula-like cell", nothing)
+    lost = cell.notnull() & parsed.isnull()
+    if not cell.type().is_string():
+        infinite = cell.isinf() if cell.type().is_floating() else ibis.literal(False)
+        why = ibis.ifelse(infinite, "non-finite amount", "amount too large")
+        return ibis.ifelse(lost, why, nothing)
+    number = _plain(cell).try_cast("float64")
+    why = ibis.cases(
+        (number.isinf() | number.isnan(), "non-finite amount"),
+        (number.notnull(), "amount too large"),
+        (cell.re_search(_FORMULA), "formula-like cell"),
+        else_="unparsable number",
     )
-    number = plain.try_cast("float64")
-    value = number.isinf().ifelse(ibis.null("string"), plain).try_cast(kind)
-    if kind.is_floating():
-        value = value.isnan().ifelse(ibis.null(kind), value)
-    return _finite(value, number, text.notnull(), text)
+    return ibis.ifelse(lost, why, nothing)
 
 
-def _finite(value: ir.Value, number: ir.Value, given: ir.Value, text: ir.Value | None = None) -> Cell:
-    """Attach the reason why something is given and no value comes of it."""
-    reasons = [(number.isinf() | number.isnan(), "non-finite amount"), (number.notnull(), "amount too large")]
-    if text is not None:
-        reasons += [(text.left(1).isin(_FORMULA), "formula-like cell")]
-    why = ibis.cases(*reasons, else_="unparsable number")
-    return Cell(value, ibis.ifelse(given & value.isnull(), why, ibis.null("string")))
+def _plain(text: ir.StringValue) -> ir.StringValue:
+    """Take the commas out of a number written in thousands."""
+    grouped = text.re_search(_THOUSANDS).ifelse(text.replace(",", ""), ibis.null("string"))
+    return text.contains(",").ifelse(grouped, text)

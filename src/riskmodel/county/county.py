@@ -24,7 +24,8 @@ class About(Spec):
 
     ``income_is_net`` is ours: incomes were recorded net of production costs, so that net income does
     not need the ``spending`` table. ``source``, ``licence`` and ``unit`` are ours too: where the data come
-    from, on what terms, and in what money. Keys that nobody reads are kept out, not refused.
+    from, on what terms, and in what money; ``simulated`` says how a made-up county was made. Keys that nobody
+    reads are kept out, not refused.
     """
 
     model_config = ConfigDict(extra="ignore", frozen=True)
@@ -37,6 +38,7 @@ class About(Spec):
     source: str | None = None
     licence: str | None = None
     unit: str | None = None
+    simulated: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,8 @@ than one row, so nothing recorded later can change what is made of a row.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 import ibis
@@ -16,7 +17,7 @@ import ibis.expr.types as ir
 import pandas as pd
 import pyarrow as pa
 
-from riskmodel.county.cells import Cell, parse_in_place
+from riskmodel.county.cells import Cell, given, reason, value
 from riskmodel.county.county import About
 from riskmodel.county.known import known_on
 from riskmodel.county.loaded import ROW
@@ -42,6 +43,17 @@ def row_hash(*columns: ir.Value) -> ir.Value:
 def _hash(seed: int, value: object) -> int:  # the body is DuckDB's
     """Hash a value on top of another hash."""
     raise NotImplementedError
+
+
+@contextmanager
+def unfused() -> Iterator[None]:
+    """Let Ibis keep one SELECT a step: merged into one, a step's expression is run once for each use."""
+    before = ibis.options.sql.fuse_selects
+    ibis.options.sql.fuse_selects = False
+    try:
+        yield
+    finally:
+        ibis.options.sql.fuse_selects = before
 
 
 @dataclass(frozen=True)
@@ -75,7 +87,9 @@ class Parsed:
         """
         bad = ibis.or_(*(self.rows[why].notnull() for why in self.reasons.values()))
         wide = self.rows.filter(bad).select(ROW, **{c: self.rows[why] for c, why in self.reasons.items()})
-        frame = wide.to_pandas().melt(id_vars=ROW, var_name="column", value_name="reason")
+        with unfused():
+            found = wide.to_pandas()
+        frame = found.melt(id_vars=ROW, var_name="column", value_name="reason")
         frame = frame.dropna(subset="reason").rename(columns={ROW: "row"})
         return frame.assign(other=pd.array([pd.NA] * len(frame), dtype="Int64"))
 
@@ -129,20 +143,24 @@ def _cells(raw: Raw, rows: ir.Table) -> tuple[ir.Table, dict[str, Cell]]:
     for name, lookup in lookups.items():
         if lookup is not None:
             joined = joined.left_join(lookup, [(looked_up[name], f"k_{name}")])
+    kinds = {n: c.type for n, c in columns.items() if n in raw.at and n not in lookups}
+    staged = joined.mutate(**{f"g_{n}": given(joined[raw.at[n]], kind) for n, kind in kinds.items()})
+    staged = staged.mutate(**{f"v_{n}": value(staged[f"g_{n}"], kind) for n, kind in kinds.items()})
     cells = {}
     nothing = ibis.null("string")
     for name, column in columns.items():
         if name not in raw.at:
             cells[name] = Cell(ibis.null(ibis_type(column.type)), nothing)
-        elif name not in lookups:
-            cells[name] = parse_in_place(joined[raw.at[name]], column.type)
+        elif name in kinds:
+            parsed = staged[f"v_{name}"]
+            cells[name] = Cell(parsed, reason(staged[f"g_{name}"], parsed, kinds[name]))
         elif lookups[name] is None:
-            cells[name] = Cell(joined[raw.at[name]], nothing)
+            cells[name] = Cell(staged[raw.at[name]], nothing)
         else:
-            cells[name] = Cell(joined[f"v_{name}"], joined[f"f_{name}"])
+            cells[name] = Cell(staged[f"v_{name}"], staged[f"f_{name}"])
     if raw.table in SPAN_TABLES or "amount" in [c.type for c in columns.values()]:
         _not_negative(raw.table, columns, cells)
-    return joined, cells
+    return staged, cells
 
 
 def _distinct(rows: ir.Table, cells: list[str]) -> dict[str, pa.Array]:
@@ -152,14 +170,16 @@ def _distinct(rows: ir.Table, cells: list[str]) -> dict[str, pa.Array]:
     return {c: lists[c].combine_chunks().flatten() for c in cells}
 
 
-def _lookup(table: str, name: str, column: Column, distinct: pa.Array, given: dt.DataType) -> ir.Table | None:
+def _lookup(
+    table: str, name: str, column: Column, distinct: pa.Array, raw_type: dt.DataType
+) -> ir.Table | None:
     """Return ``k_, v_, f_`` (raw value, parsed value, reason) of a column; None where both are the same."""
     parse_one = parser(table, name, column)
     keys = distinct.to_pylist()
     parsed = [parse_one(key) for key in keys]
     reasons = [reason for _, reason in parsed]
     kind = ibis_type(column.type)
-    if not any(reasons) and [value for value, _ in parsed] == keys and given == kind:
+    if not any(reasons) and [value for value, _ in parsed] == keys and raw_type == kind:
         return None
     values = pa.array([value for value, _ in parsed], kind.to_pyarrow())
     lookup = {f"k_{name}": distinct, f"v_{name}": values, f"f_{name}": pa.array(reasons, pa.string())}
@@ -174,8 +194,8 @@ def _not_negative(table: str, columns: Mapping[str, Column], cells: dict[str, Ce
         if table == "income":
             # The one amount that may be: what is left of a business after its costs.
             negative = negative & (cells["source"].value != "business_net")
-        reason = ibis.ifelse(negative, "negative amount", ibis.null("string"))
-        cells[name] = replace(cells[name], reason=ibis.coalesce(cells[name].reason, reason))
+        why = ibis.ifelse(negative, "negative amount", ibis.null("string"))
+        cells[name] = replace(cells[name], reason=ibis.coalesce(cells[name].reason, why))
 
 
 def _span(raw: Raw, values: dict[str, ir.Value], reasons: dict[str, ir.Value]) -> None:
@@ -211,7 +231,7 @@ def _across(table: str, values: dict[str, ir.Value], reasons: dict[str, ir.Value
 
 
 def _extra(raw: Raw, rows: ir.Table, recorded: ir.Value) -> ir.Value:
-    given = recorded.notnull().cast("uint64")
+    said = recorded.notnull().cast("uint64")
     if not raw.others:
-        return given
-    return row_hash(given, *(rows[c] for c in raw.others))
+        return said
+    return row_hash(said, *(rows[c] for c in raw.others))

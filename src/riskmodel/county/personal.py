@@ -40,6 +40,7 @@ _ID_NUMBER = r"^[0-9]{17}[0-9Xx]$"
 # Digits 7 to 14 of an identity number are a birth date; a serial number hits one in 1 of 1,000 cases or so.
 _ID_WITH_BIRTH = r"^[0-9]{6}(19|20)[0-9]{2}(0[1-9]|1[0-2])(0[1-9]|[12][0-9]|3[01])[0-9]{3}[0-9Xx]$"
 _MOBILE = r"^1[3-9][0-9]{9}$"
+_PADDED = 4  # spaces that a value may carry along
 _MOST = 0.5
 _FEW = 0.01
 _DIGEST_CHARS = 32  # 128 bits: no two of a country's ids meet
@@ -73,27 +74,23 @@ def personal_columns(raw: Raw) -> dict[str, str]:
 def _by_content(raw: Raw, cells: list[str], ids: Iterable[str], row_id: str | None) -> dict[str, str]:
     if not cells:
         return {}
-    texts = {c: as_text(raw.rows[c]) for c in cells}
-    tests = {
-        "n": lambda t: t.notnull(),
-        "id": lambda t: t.length() == 18,
-        "phone": lambda t: t.length() == 11,
-    }
-    counts = {f"{c}_{k}": test(t).sum() for c, t in texts.items() for k, test in tests.items()}
-    first = raw.rows.aggregate(**counts).to_pyarrow().to_pylist()[0]
+    lengths = {c: raw.rows[c].cast("string").length() for c in cells}
+    fit = {c: (n.between(11, _PADDED + 11) | n.between(18, _PADDED + 18)).any() for c, n in lengths.items()}
+    fitting = raw.rows.aggregate(**fit).to_pyarrow().to_pylist()[0]
     # Matching patterns costs; a column without values of the right length needs none.
-    suspects = {c: t for c, t in texts.items() if first[f"{c}_id"] or first[f"{c}_phone"]}
+    suspects = {c: as_text(raw.rows[c]) for c in cells if fitting[c]}
     if not suspects:
         return {}
     patterns = {"id": _ID_NUMBER, "birth": _ID_WITH_BIRTH, "phone": _MOBILE}
     counts = {f"{c}_{k}": t.re_search(p).sum() for c, t in suspects.items() for k, p in patterns.items()}
-    second = raw.rows.aggregate(**counts).to_pyarrow().to_pylist()[0]
+    counts |= {f"{c}_n": t.count() for c, t in suspects.items()}
+    counted = raw.rows.aggregate(**counts).to_pyarrow().to_pylist()[0]
     found = {}
     for c in suspects:
-        n = first[f"{c}_n"]
-        if second[f"{c}_birth"] > _FEW * n or (second[f"{c}_id"] > _MOST * n and c != row_id):
+        n = counted[f"{c}_n"]
+        if counted[f"{c}_birth"] > _FEW * n or (counted[f"{c}_id"] > _MOST * n and c != row_id):
             found[c] = "identity number"
-        elif second[f"{c}_phone"] > _MOST * n and c not in ids:
+        elif counted[f"{c}_phone"] > _MOST * n and c not in ids:
             found[c] = "phone"
     return found
 

@@ -20,7 +20,7 @@ from riskmodel.county.county import About, County
 from riskmodel.county.loaded import ROW
 from riskmodel.county.messages import Notice, messages
 from riskmodel.county.overlaps import overlaps
-from riskmodel.county.parse import EXTRA, parse
+from riskmodel.county.parse import EXTRA, parse, unfused
 from riskmodel.county.personal import pseudonymise as keyed
 from riskmodel.county.personal import refuse_personal, secret_key
 from riskmodel.county.raw import Raw, open_raw
@@ -185,7 +185,8 @@ def _read_one(
         raw, said = keyed(con, raw, key)
         notices += said
     parsed = parse(raw, about)
-    rows = con.create_table(source.table, parsed.good)
+    with unfused():
+        rows = con.create_table(source.table, parsed.good)
     table = TableRead(raw, n_read=_count(con, raw.rows), rows=rows)
     _note(table, pd.DataFrame(raw.faults, columns=["row", "column", "reason"]))
     if _count(con, rows) + table.n_rejected < table.n_read:
