@@ -17,7 +17,7 @@ def test_a_clean_county(tmp_path):
     summary, county = check(write(exports.frames(rows), tmp_path / "data"), tmp_path / "out")
     assert county is not None
     assert not summary["refused"]
-    assert {n: (t["rows_read"], t["rows_kept"]) for n, t in summary["tables"].items()} == {
+    assert {n: (t["read"], t["kept"]) for n, t in summary["tables"].items()} == {
         name: (len(some), len(some)) for name, some in rows.items()
     }
     assert summary["absent"] == {}

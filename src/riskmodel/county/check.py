@@ -93,9 +93,9 @@ def _table(reading: Reading, name: str, table: TableRead) -> dict[str, Any]:
     reasons = table.kept_out.drop_duplicates(["row", "reason"])["reason"].value_counts()
     return {
         "file": table.raw.file,
-        "rows_read": table.n_read,
-        "rows_kept": table.n_read - table.n_rejected,
-        "rows_rejected": table.n_rejected,
+        "read": table.n_read,
+        "kept": table.n_read - table.n_rejected,
+        "rejected": table.n_rejected,
         "share_rejected": round(table.share_rejected, 6),
         "rejected_by_reason": {str(reason): int(n) for reason, n in sorted(reasons.items())},
         "late_share": late_share(reading.county, name),
@@ -136,7 +136,7 @@ def _table_line(name: str, table: dict[str, Any], lang: Language) -> str:
     reasons = ", ".join(f"{reason} {n}" for reason, n in table["rejected_by_reason"].items())
     late = "" if table["late_share"] is None else f"{table['late_share']:.1%}"
     shown = contract().tables[name].zh if lang == "zh" else name
-    numbers = f"{table['rows_read']} | {table['rows_kept']} | {table['rows_rejected']}"
+    numbers = f"{table['read']} | {table['kept']} | {table['rejected']}"
     return f"| {shown} | {table['file']} | {numbers} | {reasons} | {late} |"
 
 
