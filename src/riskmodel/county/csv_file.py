@@ -12,7 +12,6 @@ from collections import deque
 from collections.abc import Iterator
 from functools import reduce
 from itertools import islice
-from operator import and_
 from pathlib import Path
 
 import numpy as np
@@ -113,7 +112,8 @@ def _split_plain(data: bytes, encoding: str, delimiter: str, width: int) -> pa.T
     except pa.ArrowInvalid:
         return None
     body = body.add_column(0, ROW, pa.array(np.arange(2, body.num_rows + 2)))
-    return body.filter(~reduce(and_, (pc.field(name) == "" for name in names)))
+    blank = reduce(pc.and_, (pc.equal(body[name], "") for name in names))
+    return body.filter(pc.invert(blank)) if pc.any(blank).as_py() else body
 
 
 def _lines(data: bytes, encoding: str) -> Iterator[str]:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import codecs
+
 from riskmodel.errors import InputRefused
+
+_BLOCK = 1 << 24
 
 
 def find_encoding(data: bytes, file: str) -> tuple[str, bool]:
@@ -39,8 +43,12 @@ def find_encoding(data: bytes, file: str) -> tuple[str, bool]:
 
 
 def _decodes(data: bytes, encoding: str) -> bool:
+    # Block by block: a large file need not stand in memory a second time as text.
+    decoder = codecs.getincrementaldecoder(encoding)()
     try:
-        data.decode(encoding)
+        for start in range(0, len(data), _BLOCK):
+            decoder.decode(data[start : start + _BLOCK])
+        decoder.decode(b"", final=True)
     except UnicodeDecodeError:
         return False
     return True
