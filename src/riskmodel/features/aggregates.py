@@ -74,6 +74,7 @@ _ALL = (
     Aggregate("months_since", ("accounting",), ("column",), "months since the month in the column"),
     Aggregate("sum", (*MONTHLY, "risk_events", "support"), ("window",), "sum over the window"),
     Aggregate("last", OBSERVED, ("column",), "last known value; with a lag, so many known values before it"),
+    Aggregate("change", OBSERVED, ("column", "lag"), "last known value minus the one so many before it"),
     Aggregate("mean", (*MONTHLY, "members", *OBSERVED), (),
               "mean per month of the window (members: per member; observations: per known value)"),
     Aggregate("std", MONTHLY, ("over", "window"), f"standard deviation of the monthly sums, {EMPTY_MONTHS}"),

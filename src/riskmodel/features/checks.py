@@ -102,11 +102,11 @@ def _check_observed(f: Feature, where: str) -> None:
         what = (
             "an item"
             if f.source == "indicators"
-            else "a quantity of the accounting, line_ratio, line_share or below"
+            else "a quantity of the accounting, line_ratio, line_share, line_log or below"
         )
         raise SpecError(f"{where}: column: {f.source} needs {what} (feature {f.id})")
-    if f.lag and f.aggregate not in ("last", "since"):
-        raise SpecError(f"{where}: lag: only last and since count values back (feature {f.id})")
+    if f.lag and f.aggregate not in ("last", "change", "since"):
+        raise SpecError(f"{where}: lag: only last, change and since count values back (feature {f.id})")
     wanted = f.where.get("value", {})
     is_range = isinstance(wanted, dict) and not set(wanted) - {"min", "max"}
     if set(f.where) - {"value"} or not is_range:

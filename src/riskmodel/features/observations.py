@@ -3,7 +3,8 @@
 An observation is a day with a figure. For source ``indicators`` it is the date of an item. For ``accounts``
 it is the end of a month in which the household has a known income: every quantity of
 `riskmodel.accounting`, and beside them ``line_ratio`` (income per head over the line of that time),
-``line_share`` (the line over it, at most `MOST_SHARE`) and ``below`` (1 where it was below).
+``line_share`` (the line over it, at most `MOST_SHARE`), ``line_log`` (minus the logarithm of that share: 0 at
+the line, above 0 over it) and ``below`` (1 where it was below).
 
 Surveys that come back now and then, and offices that look once a year, have observations rather than months;
 ``lag`` counts known values back, and ``window`` says how many months back they may lie.
@@ -30,7 +31,7 @@ from riskmodel.features.declared import Feature, FeatureSet
 from riskmodel.features.lines import line_of
 
 KEY = ["household_id", "as_of"]
-RATIO, SHARE, BELOW = "line_ratio", "line_share", "below"
+RATIO, SHARE, LOG, BELOW = "line_ratio", "line_share", "line_log", "below"
 # Stands for "no income at all", where the share has no value; finite, so that means are.
 MOST_SHARE = 1_000.0
 
@@ -74,8 +75,8 @@ def accounts(
     feature_set : FeatureSet
         Gives the period and the line.
     features : sequence of Feature
-        ``column`` is a quantity of `riskmodel.accounting.build`, ``line_ratio``, ``line_share`` or
-        ``below``.
+        ``column`` is a quantity of `riskmodel.accounting.build`, ``line_ratio``,
+        ``line_share``, ``line_log`` or ``below``.
     when : tuple of Moment
 
     Returns
@@ -91,14 +92,11 @@ def accounts(
     t = accounting.build(county, _ends(county, features, when), Period(months=feature_set.period_months))
     line = line_of(feature_set, t)
     t = t.left_join(line, "as_of", rname="{name}_line").filter(t.pcni.notnull())
+    there = t.pcni > t.line / MOST_SHARE
+    share = ibis.ifelse(there, t.line / t.pcni.nullif(0), ibis.literal(MOST_SHARE))
+    below = t.pcni.round(derived.DIGITS) < t.line.round(derived.DIGITS)
     t = t.mutate(
-        **{
-            RATIO: t.pcni / t.line.nullif(0),
-            SHARE: ibis.ifelse(
-                t.pcni > t.line / MOST_SHARE, t.line / t.pcni.nullif(0), ibis.literal(MOST_SHARE)
-            ),
-            BELOW: (t.pcni.round(derived.DIGITS) < t.line.round(derived.DIGITS)).cast("int32"),
-        }
+        **{RATIO: t.pcni / t.line.nullif(0), SHARE: share, LOG: -share.ln(), BELOW: below.cast("int32")}
     )
     columns = sorted({str(f.column) for f in features})
     for column in columns:
@@ -184,10 +182,13 @@ def _aggregate(f: Feature, t: ir.Table, column: str) -> ir.Value:
         inside = inside & (t.date > t[f"ago{f.window}"])
     if f.where:  # counted back among all known values, whatever they are
         inside = inside & in_range(value, f.where["value"]).fill_null(False)
+    newest = value.argmax(t["order"], where=inside)
     if f.lag:
         inside = inside & (t[f"back_{column}"] == f.lag)
     if f.aggregate == "last":
         return value.argmax(t["order"], where=inside).cast("float64")
+    if f.aggregate == "change":
+        return (newest - value.argmax(t["order"], where=inside)).cast("float64")
     if f.aggregate == "since":
         return (t.as_of_month.max() - ibis.ifelse(inside, t.month, None).max()).cast("float64")
     if f.aggregate == "count":
