@@ -108,7 +108,7 @@ def evaluate_each(
     given = None if scores is None else score_table(scores, when)
     cases = [Case(county, r, when, r.values(_own(params, r, chosen)), given) for r in chosen]
     figures = rows.count(county, when, [test for c in cases for test in c.tests.values()])
-    with rows.kept(figures) if len(cases) > 1 else nullcontext(figures) as shared:
+    with rows.kept(county, figures) if len(cases) > 1 else nullcontext(figures) as shared:
         for period in dict.fromkeys(c.period for c in cases):
             base = accounting.build(county, when, period)
             for case in (c for c in cases if c.period == period):

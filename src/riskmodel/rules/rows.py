@@ -6,7 +6,7 @@ Every relation is cut by what was known, then all tests of a rule set are counte
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import ibis
@@ -112,10 +112,30 @@ def count(county: County, when: When, tests: Iterable[RowTest]) -> dict[str, Fig
 
 
 @contextmanager
-def kept(figures: Mapping[str, Figures]) -> Iterator[dict[str, Figures]]:
-    """Hold the figures in the database while several rule sets read them."""
-    with ExitStack() as stack:
-        yield {name: f._replace(table=stack.enter_context(f.table.cache())) for name, f in figures.items()}
+def kept(county: County, figures: Mapping[str, Figures]) -> Iterator[dict[str, Figures]]:
+    """Hold the figures in the county's database while several rule sets read them.
+
+    Parameters
+    ----------
+    county : County
+    figures : mapping
+        From `count`.
+
+    Yields
+    ------
+    dict
+        The same figures, computed; they are dropped at the end.
+    """
+    out, held = dict(figures), []
+    try:
+        for relation, (table, columns) in figures.items():
+            if county.has(vocabulary().relations[relation].table):  # else there is nothing to compute
+                held.append(ibis.util.gen_name("rows"))
+                out[relation] = Figures(county.con.create_table(held[-1], table, temp=True), columns)
+        yield out
+    finally:
+        for name in held:
+            county.con.drop_table(name, force=True)
 
 
 def attach(
