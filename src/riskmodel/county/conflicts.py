@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from riskmodel.county.loaded import ROW
@@ -21,29 +22,26 @@ FAULT_COLUMNS = ["row", "column", "reason", "other"]
 HOMES = {"household_id": "households", "member_id": "members"}
 
 
-def faults_of(rows: Iterable[tuple[int, int | None]], column: str, reason: str) -> pd.DataFrame:
+def faults_of(rows: Iterable[int], column: str, reason: str, others: Iterable[int] = ()) -> pd.DataFrame:
     """Return faults of one kind.
 
     Parameters
     ----------
-    rows : iterable of tuple
-        ``(row, the row it clashes with or None)``.
+    rows : iterable of int
     column, reason : str
+    others : iterable of int, optional
+        The row that each one clashes with.
 
     Returns
     -------
     DataFrame
         ``row, column, reason, other``.
     """
-    pairs = list(rows)
-    return pd.DataFrame(
-        {
-            "row": pd.array([row for row, _ in pairs], "int64"),
-            "column": pd.array([column] * len(pairs), "str"),
-            "reason": pd.array([reason] * len(pairs), "str"),
-            "other": pd.array([other for _, other in pairs], "Int64"),
-        }
-    )
+    at = np.asarray(list(rows) if not isinstance(rows, np.ndarray) else rows, dtype="int64")
+    clash = np.asarray(list(others) if not isinstance(others, np.ndarray) else others, dtype="int64")
+    other = pd.array(clash, "Int64") if len(clash) else pd.array([pd.NA] * len(at), "Int64")
+    frame = pd.DataFrame({"row": at, "other": other}).assign(column=column, reason=reason)
+    return frame.astype({"column": "str", "reason": "str"})[FAULT_COLUMNS]
 
 
 def duplicate_rows(con: Any, table: str) -> pd.DataFrame:
@@ -96,7 +94,8 @@ def _later_of(con: Any, table: str, by: str, where: str, column: str, reason: st
         f"SELECT {ROW}, first_ FROM (SELECT {ROW}, min({ROW}) OVER (PARTITION BY {by}) AS first_ "
         f'FROM "{table}" WHERE {where} AND hash({by}) IN ({twice})) WHERE {ROW} > first_ ORDER BY 1'
     )
-    return faults_of(found.fetchall(), column, reason)
+    columns = found.fetchnumpy()
+    return faults_of(columns[ROW], column, reason, columns["first_"])
 
 
 def unknown_ids(con: Any, table: str) -> pd.DataFrame:
@@ -118,9 +117,9 @@ def unknown_ids(con: Any, table: str) -> pd.DataFrame:
     if column is None or HOMES[column] == table:
         return faults_of([], "", "")
     found = con.raw_sql(
-        f'SELECT {ROW}, NULL FROM "{table}" ANTI JOIN "{HOMES[column]}" USING ({column}) ORDER BY 1'
+        f'SELECT {ROW} FROM "{table}" ANTI JOIN "{HOMES[column]}" USING ({column}) ORDER BY 1'
     )
-    return faults_of(found.fetchall(), column, "unknown id")
+    return faults_of(found.fetchnumpy()[ROW], column, "unknown id")
 
 
 def _listed(columns: Iterable[str]) -> str:

@@ -68,14 +68,15 @@ def overlaps(con: Any) -> tuple[pd.DataFrame, pd.DataFrame]:
     t = con.table("members")
     suspects = t.semi_join(_pairs(t), "member_id")
     frame = suspects.order_by("member_id", "known_on", ROW).to_pandas()
-    faults: list[tuple[int, int | None]] = []
+    faults: list[tuple[int, int]] = []
     deferred: list[tuple[int, dt.date]] = []
     for _, rows in frame.groupby("member_id", sort=True):
         never, later = settle(_stays(rows))
         faults += never
         deferred += later
     later_days = pd.DataFrame(deferred, columns=["row", "known_on"])
-    return faults_of(faults, "valid_from", "overlapping validity"), later_days
+    rows, others = ([pair[side] for pair in faults] for side in (0, 1))
+    return faults_of(rows, "valid_from", "overlapping validity", others), later_days
 
 
 def _pairs(t: ir.Table) -> ir.Table:

@@ -61,14 +61,24 @@ def _tell(raw: Raw, faults: pd.DataFrame, cells: pd.DataFrame) -> pd.DataFrame:
     for (column, reason), some in ordered.groupby(["column", "reason"], sort=False):
         column, reason = str(column), str(reason)
         cell = raw.at.get(column)
-        given = cells[cell].reindex(some["row"]).fillna("").to_list() if cell else [""] * len(some)
-        allowed = _allowed(raw.table, column, reason)
-        others = some["other"].astype("string").fillna("").to_list()
-        details = [_detail(reason, repr(g), allowed, o) for g, o in zip(given, others, strict=True)]
+        given = cells[cell].reindex(some["row"]).fillna("").array if cell else ""
         header = raw.headers[cell] if cell else column or WHOLE_ROW
-        parts.append(some.assign(column=header, detail=details))
+        part = _explain(some.assign(given=given), reason, _allowed(raw.table, column, reason))
+        parts.append(part.assign(column=header))
     told = pd.concat(parts).sort_values(["row", "place"], kind="stable")
-    return told.groupby("row")[["column", "reason", "detail"]].agg("; ".join)
+    several = told["row"].duplicated(keep=False)
+    texts = ["column", "reason", "detail"]
+    joined = told[several].groupby("row")[texts].agg("; ".join)
+    return pd.concat([told[~several].set_index("row")[texts], joined]).sort_index()
+
+
+def _explain(some: pd.DataFrame, reason: str, allowed: str) -> pd.DataFrame:
+    """Attach the sentence of a reason, made once for each distinct cell."""
+    keys = ["given", "other"]
+    distinct = some[keys].drop_duplicates()
+    others = distinct["other"].astype("string").fillna("")
+    sentences = [_detail(reason, repr(g), allowed, o) for g, o in zip(distinct["given"], others, strict=True)]
+    return some.merge(distinct.assign(detail=sentences), on=keys, how="left")
 
 
 def _detail(reason: str, given: str, allowed: str, other: str) -> str:
