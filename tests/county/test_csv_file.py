@@ -5,9 +5,9 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from riskmodel.county.csv_file import OVERFLOW, load_csv
+from riskmodel.county.csv_file import load_csv
 from riskmodel.county.encoding import find_encoding
-from riskmodel.county.loaded import ROW
+from riskmodel.county.loaded import OVERFLOW, ROW
 from riskmodel.errors import InputRefused
 
 HEADER = "household_id,month,source,amount"

@@ -10,7 +10,7 @@ import pytest
 from riskmodel import asof
 from riskmodel.county import from_frames, read, write
 from riskmodel.county.excel_file import load_sheet, open_workbook
-from riskmodel.county.loaded import ROW
+from riskmodel.county.loaded import OVERFLOW, ROW
 from riskmodel.county.read import read_tables
 from riskmodel.errors import InputRefused
 
@@ -67,6 +67,16 @@ def test_titles_hidden_columns_and_blank_rows(tmp_path):
     assert loaded.rows[ROW].to_pylist() == [4, 6]
     assert [notice.id for notice in loaded.notices] == ["title rows", "hidden columns"]
     assert loaded.faults == []
+
+
+def test_a_stray_cell_at_the_far_end_costs_nothing(tmp_path):
+    sheet = sheet_of([["h1", "2021-05", "wage", 1]])
+    sheet["XFD2"] = "see other list"
+    sheet["A1048576"] = "合计"
+    loaded = load(tmp_path, sheet)
+    assert loaded.headers == (*HEADERS, OVERFLOW)
+    assert loaded.rows[ROW].to_pylist() == [2, 1048576]
+    assert loaded.rows["c4"].to_pylist() == ["see other list", ""]
 
 
 def test_faults_reach_the_rejected_rows(tmp_path):

@@ -122,9 +122,7 @@ class County:
         out: dict[str, bool] = {}
         for name, t in self.tables.items():
             spec = contract().tables[name]
-            out[f"corrected.{name}"] = bool(spec.key) or (
-                "row_id" in t.columns and bool(t.row_id.notnull().any().to_pyarrow().as_py())
-            )
+            out[f"corrected.{name}"] = _holds_corrections(t, spec.key)
         for name in SPAN_TABLES:
             if self.has(name):
                 t = self.tables[name]
@@ -161,6 +159,14 @@ def _months(values: pd.Series) -> pd.Series:
         return values.astype("Int32")
     stamp = pd.to_datetime(values, errors="raise")
     return (stamp.dt.year * 12 + stamp.dt.month - 1).astype("Int32")
+
+
+def _holds_corrections(t: ibis.Table, key: tuple[str, ...]) -> bool:
+    """Say whether two rows have one key (null keys are equal to one another), or any row a ``row_id``."""
+    if key:
+        repeated = t.group_by(list(key)).agg(n=ibis._.count()).n.max().to_pyarrow().as_py()
+        return (repeated or 0) > 1
+    return "row_id" in t.columns and bool(t.row_id.notnull().any().to_pyarrow().as_py())
 
 
 def from_frames(frames: Mapping[str, pd.DataFrame], about: About | None = None) -> County:

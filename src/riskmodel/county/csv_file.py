@@ -21,11 +21,10 @@ import pyarrow.csv as pa_csv
 
 from riskmodel.county.encoding import find_encoding
 from riskmodel.county.headers import header_row, known_headers
-from riskmodel.county.loaded import ROW, Loaded, text_batch
+from riskmodel.county.loaded import OVERFLOW, ROW, Loaded, text_batch
 from riskmodel.county.messages import Notice
 from riskmodel.errors import InputRefused
 
-OVERFLOW = "(beyond the header)"
 _BOM = b"\xef\xbb\xbf"
 _HEAD_BYTES = 1 << 16
 _ROWS_A_BATCH = 200_000

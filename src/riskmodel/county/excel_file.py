@@ -15,7 +15,7 @@ from typing import Any
 import pyarrow as pa
 
 from riskmodel.county.headers import header_row, known_headers
-from riskmodel.county.loaded import Loaded, text_batch
+from riskmodel.county.loaded import OVERFLOW, Loaded, text_batch
 from riskmodel.county.messages import Notice
 from riskmodel.errors import InputRefused
 
@@ -59,40 +59,62 @@ def load_sheet(sheet: Any, table: str, file: str) -> Loaded | None:
     Loaded or None
         None where there is not even a header.
     """
-    grid = [[_text(cell.value) for cell in row] for row in sheet.iter_rows()]
-    if not any(cell for row in grid for cell in row):
+    grid = _grid(sheet)
+    if not grid:
         return None
-    at = header_row(table, grid[:_TITLE_LINES])
-    headers = tuple(cell.strip() for cell in grid[at])
+    numbers = sorted(grid)
+    width = max(max(cells) for cells in grid.values())
+    top = [[grid[n].get(c, "") for c in range(1, width + 1)] for n in numbers[:_TITLE_LINES]]
+    at = header_row(table, top)
+    headers = tuple(cell.strip() for cell in top[at])
+    while not headers[-1]:
+        headers = headers[:-1]
+    header, last = numbers[at], numbers[-1]
     faults = {row: (row, "", "hidden row") for row, d in sheet.row_dimensions.items() if d.hidden}
-    for row, column in _merged_away(sheet, at + 1, headers, table):
-        faults.setdefault(row, (row, headers[column], "merged cell"))
-    rows = [
-        (number, *cells)
-        for number, cells in enumerate(grid[at + 1 :], start=at + 2)
-        if any(cells) or (number in faults and faults[number][2] == "merged cell")
-    ]
+    for row, column in _merged_away(sheet, header, last, headers, table):
+        faults.setdefault(row, (row, headers[column - 1], "merged cell"))
+    spoilt = {row for row, (_, _, reason) in faults.items() if reason == "merged cell"}
+    rows = [_row(n, grid.get(n, {}), len(headers)) for n in sorted({*numbers[at + 1 :], *spoilt})]
     kept = {row[0] for row in rows}
+    beyond = any(row[-1] for row in rows)
+    cells = pa.Table.from_batches([text_batch(rows, len(headers) + 1)])
     return Loaded(
-        pa.Table.from_batches([text_batch(rows, len(headers))]),
-        headers,
+        cells if beyond else cells.drop_columns([f"c{len(headers)}"]),
+        (*headers, OVERFLOW) if beyond else headers,
         [fault for row, fault in sorted(faults.items()) if row in kept],
-        _notices(sheet, at, headers, table, file),
+        _notices(sheet, header - 1, headers, table, file),
     )
 
 
-def _merged_away(sheet: Any, header: int, headers: tuple[str, ...], table: str) -> list[tuple[int, int]]:
-    """Return ``(row, column position)`` of cells below the header whose content went to another cell."""
-    wanted = {i for i, name in enumerate(headers) if known_headers(table, [name])}
+def _grid(sheet: Any) -> dict[int, dict[int, str]]:
+    """Return the cells that hold something, by row and column from 1.
+
+    Only cells that are there are visited: one stray cell at the far end of a sheet would otherwise make
+    openpyxl fill in the millions before it.
+    """
+    grid: dict[int, dict[int, str]] = {}
+    for (row, column), cell in sheet._cells.items():
+        text = _text(cell.value)
+        if text:
+            grid.setdefault(row, {})[column] = text
+    return grid
+
+
+def _row(number: int, cells: dict[int, str], width: int) -> tuple[int | str, ...]:
+    beyond = "; ".join(text for column, text in sorted(cells.items()) if column > width)
+    return (number, *(cells.get(column, "") for column in range(1, width + 1)), beyond)
+
+
+def _merged_away(
+    sheet: Any, header: int, last: int, headers: tuple[str, ...], table: str
+) -> list[tuple[int, int]]:
+    """Return ``(row, column)`` of cells below the header whose content went to another cell."""
+    wanted = [i for i, name in enumerate(headers, start=1) if known_headers(table, [name])]
     out = []
     for area in sheet.merged_cells.ranges:
-        for row in range(max(area.min_row, header + 1), area.max_row + 1):
-            lost = [
-                column - 1
-                for column in range(area.min_col, area.max_col + 1)
-                if column - 1 in wanted and (row, column) != (area.min_row, area.min_col)
-            ]
-            out += [(row, column) for column in lost]
+        columns = [c for c in wanted if area.min_col <= c <= area.max_col]
+        for row in range(max(area.min_row, header + 1), min(area.max_row, last) + 1):
+            out += [(row, c) for c in columns if (row, c) != (area.min_row, area.min_col)]
     return sorted(out)
 
 

@@ -10,6 +10,7 @@ import pyarrow as pa
 from riskmodel.county.messages import Notice
 
 ROW = "row_"
+OVERFLOW = "(beyond the header)"
 
 
 @dataclass(frozen=True)

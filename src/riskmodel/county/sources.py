@@ -103,6 +103,8 @@ def _in_folder(folder: Path) -> tuple[list[Source], list[Notice]]:
         table = table_of(path.stem)
         if kind == ".xlsx":
             sources = list(_in_workbook(path))
+        elif kind == DUCKDB[0]:
+            sources = _in_duckdb(path)
         elif kind in FORMATS and table:
             sources = [Source(table, path, kind[1:])]
         else:
