@@ -93,6 +93,27 @@ def build(
     return county.once(key, lambda: _build(county, moments, period, None))
 
 
+def incomes(county: County, when: Iterable[Moment], period: Period | None = None) -> ir.Table:
+    """Return incomes per head alone, computed once whoever asks: lines and labels look at many windows.
+
+    Parameters
+    ----------
+    county : County
+    when : iterable of Moment
+    period : Period, optional
+        Twelve months by default.
+
+    Returns
+    -------
+    ibis.Table
+        ``household_id, as_of, pcni, persons, weight, income_basis``; see `build`.
+    """
+    moments, period = tuple(when), period or Period()
+    columns = [*KEY, "pcni", "persons", "weight", "income_basis"]
+    key = ("incomes", moments, period)
+    return county.once(key, lambda: build(county, moments, period).select(*columns))
+
+
 def _build(county: County, moments: tuple[Moment, ...], period: Period, spans: ir.Table | None) -> ir.Table:
     own = spans is not None or (county.facts.get("spans.income", False) and not period.calendar_year)
     base = _with_period(county, moments, period) if spans is None else _with_spans(county, moments, spans)

@@ -179,7 +179,7 @@ def _below_line(
     parts = []
     if not span.next:
         ends = {d: asof.window_end(d, span.months) for d in days}
-        t = accounting.build(county, tuple(Moment(e, seen_by) for e in set(ends.values())), period)
+        t = accounting.incomes(county, asof.moments(Moment(e, seen_by) for e in ends.values()), period)
         at_end = t.filter(t.income_basis == "months").select("household_id", "as_of", "pcni").to_pandas()
         lines = rules.lines(county, chosen, sorted(set(ends.values())), params, known_by=seen_by)
         at_end["end"] = pd.to_datetime(at_end.pop("as_of"))

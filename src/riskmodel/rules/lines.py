@@ -55,7 +55,7 @@ def lines(
     relative = values.get(chosen.line)
     if not isinstance(relative, RelativeLine):
         return {m.as_of: absolute(chosen, values, m.as_of.year) for m in when}
-    t = accounting.build(county, when, chosen.period(params))
+    t = accounting.incomes(county, when, chosen.period(params))
     found = relative_line(t.select("as_of", "pcni", "persons", "weight"), relative).to_pandas()
     by_day = dict(zip(found["as_of"].dt.date, found["line"].astype(float), strict=True))
     return {m.as_of: by_day.get(m.as_of) for m in when}
