@@ -163,6 +163,25 @@ def test_next_observation_within_so_many_months() -> None:
     assert value(found, "late") is None  # seen again after 18 months only
 
 
+def test_a_household_of_whom_nobody_is_left_has_no_label() -> None:
+    # Other people live under h's number from March 2020 on, as poor as can be: that is not what became of h.
+    # In k the head leaves and a child stays: it is the same household, and below the line.
+    frames = people(["h", "k"])
+    frames["members"] = pd.DataFrame(
+        {
+            "member_id": ["h-1", "h-2", "k-1", "k-2"],
+            "household_id": ["h", "h", "k", "k"],
+            "birth_month": "1980-01",
+            "valid_from": ["2018-01-01", "2020-03-01", "2018-01-01", "2018-01-01"],
+            "valid_to": ["2020-03-01", None, "2020-03-01", None],
+        }
+    )
+    frames["income"] = wages({"h": {"2019": 600, "2020": 100}, "k": {"2019": 1200, "2020": 100}})
+    found = labels.build(from_frames(frames, About(data_through="2020-12-31")), "2019-12-31", 12)
+    assert value(found, "h") is None
+    assert value(found, "k") == 1
+
+
 def test_unknown_event_is_refused(county: County) -> None:
     with pytest.raises(UsageError, match="identified, below_line, confirmed"):
         labels.build(county, "2019-12-31", 12, ["poor"])  # type: ignore[list-item]
