@@ -6,10 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pytest
 
 from riskmodel import features
 from riskmodel.county import About, County, from_frames
-from riskmodel.features import FeatureSet
+from riskmodel.features import FeatureSet, storage
 
 from . import counties
 
@@ -61,6 +62,17 @@ def test_many_dates_in_one_pass_equal_separate_builds() -> None:
     apart = apart.sort_values(["household_id", "as_of"], ignore_index=True)
     pd.testing.assert_frame_equal(together, apart, check_exact=True)
     assert together[EVERY.names].dtypes.eq("float64").all()
+
+
+def test_a_county_taken_in_pieces_is_the_same_county(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Windows of large tables are made for some of the households at a time.
+    county = from_frames(counties.frames(3, households=7))
+    some = only(EVERY, *(f.id for f in EVERY.features if f.source in ("income", "spending")), "f_growth")
+    whole = features.build(county, some, ["2020-03-31", "2021-06-30"])
+    monkeypatch.setattr(storage, "ROWS_AT_ONCE", len(county.frame("income")) // 3 + 1)
+    assert len(storage.Stored(county.con).pieces(county, "income")) == 3
+    in_pieces = features.build(county, some, ["2020-03-31", "2021-06-30"])
+    pd.testing.assert_frame_equal(whole, in_pieces, check_exact=True)
 
 
 def test_no_household_known_gives_no_row() -> None:

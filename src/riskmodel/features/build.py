@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import uuid
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from functools import reduce
 from pathlib import Path
 
 import ibis
@@ -23,21 +22,16 @@ from riskmodel.features.conditions import holds
 from riskmodel.features.declared import Feature, FeatureSet
 from riskmodel.features.families import load
 from riskmodel.features.lines import line_of
+from riskmodel.features.storage import Nowhere, stored, taken_out
 from riskmodel.rules.parameters import RelativeLine
 
 KEY = ["household_id", "as_of"]
 ID_COLUMNS = [*KEY, "township", "village"]
 _LATER = ("features", "neighbours")
-Stage = Callable[[ir.Table], ir.Table]
-
-
-def as_it_is(table: ir.Table) -> ir.Table:
-    """Return the table unstored."""
-    return table
 
 
 def expression(
-    county: County, feature_set: FeatureSet, when: Iterable[Moment], stage: Stage = as_it_is
+    county: County, feature_set: FeatureSet, when: Iterable[Moment], storage: Nowhere | None = None
 ) -> ir.Table:
     """Return the features as an Ibis expression.
 
@@ -47,9 +41,9 @@ def expression(
     feature_set : FeatureSet
     when : iterable of Moment
         From `riskmodel.asof.moments`; all in one pass.
-    stage : callable
-        Takes a table and returns an equal one; `build` stores intermediate tables here, so that the engine
-        plans small queries and frees each one's memory. By default nothing is stored.
+    storage : optional
+        Where `build` keeps intermediate tables, so that the engine plans small queries and gives their
+        memory back. By default nothing is kept.
 
     Returns
     -------
@@ -63,23 +57,22 @@ def expression(
         If the set names an accounting quantity that there is not.
     """
     moments = tuple(when)
-    base = stage(accounting.build(county, moments, Period(months=feature_set.period_months)))
+    storage = storage or Nowhere()
+    base = accounting.build(county, moments, Period(months=feature_set.period_months))
     relative = isinstance(feature_set.line, RelativeLine)
     if relative:
-        line = stage(line_of(feature_set, base))
+        line = storage.keep(line_of(feature_set, base))
         base = base.left_join(line, "as_of", rname="{name}_of_line").drop("as_of_of_line")
-    by_source = {s: [f for f in feature_set.features if f.source == s] for s in _sources(feature_set)}
     t = base
-    for i, part in enumerate(_blocks(county, feature_set, by_source, moments)):
+    for i, part in enumerate(_blocks(county, feature_set, moments, storage)):
         # Joins stay one chain: a select in between would write every column out again.
-        part = part.rename({f"{MADE}{c}": c for c in part.columns if c not in KEY})
-        t = t.left_join(stage(part), KEY, rname=f"{{name}}_{i}")
+        t = t.left_join(part, KEY, rname=f"{{name}}_{i}")
     made = {f.id: _finish(f, t, county) for f in feature_set.features if f.source not in _LATER}
     bounded = {f.id: derived.bounded(f, made[f.id]) for f in feature_set.features if f.id in made}
-    t = stage(t.select(*ID_COLUMNS, **_carried(feature_set, base, t), **bounded))
+    t = storage.only(t.select(*ID_COLUMNS, **_carried(feature_set, base, t), **bounded))
     for wave in levels(feature_set.features):
         if wave[0].source == "neighbours":
-            t = derived.neighbours(wave, t, stage)
+            t = derived.neighbours(wave, t, storage)
         else:
             at = t[derived.carried("accounting.line")] if relative else feature_set.line
             made = {f.id: derived.derive(f, t, at) for f in wave}
@@ -128,56 +121,47 @@ def build(
         If there is no such set or a date is none.
     """
     fs = feature_set if isinstance(feature_set, FeatureSet) else load(feature_set)
-    with _stored(county) as stage:
-        table = expression(county, fs, asof.moments(as_of), stage).order_by(KEY)
-        out = county.con.to_pyarrow(table).to_pandas(
-            date_as_object=False, split_blocks=True, self_destruct=True
-        )
-    out["as_of"] = out["as_of"].astype("datetime64[s]")
-    return out
-
-
-@contextmanager
-def _stored(county: County) -> Iterator[Stage]:
-    """Give a stage that stores tables in the county's DuckDB for as long as the context lasts."""
-    names: list[str] = []
-
-    def stage(table: ir.Table) -> ir.Table:
-        names.append(f"features_{uuid.uuid4().hex}")
-        return county.con.create_table(names[-1], table, temp=True)
-
-    try:
-        yield stage
-    finally:
-        for name in names:
-            county.con.drop_table(name, force=True)
-
-
-def _sources(feature_set: FeatureSet) -> list[str]:
-    return list(dict.fromkeys(f.source for f in feature_set.features))
+    when = asof.moments(as_of)
+    with stored(county) as storage:
+        table = storage.only(expression(county, fs, when, storage))
+        return taken_out(county.con, table, fs, [m.as_of for m in when])
 
 
 def _blocks(
-    county: County, feature_set: FeatureSet, by_source: dict[str, list[Feature]], when: tuple[Moment, ...]
-) -> list[ir.Table]:
-    out = []
-    for source, features in by_source.items():
+    county: County, feature_set: FeatureSet, when: tuple[Moment, ...], storage: Nowhere
+) -> Iterator[ir.Table]:
+    """Give the tables of features of each source, kept one by one, their columns marked as made."""
+    for source in dict.fromkeys(f.source for f in feature_set.features):
+        features = [f for f in feature_set.features if f.source == source]
         if source in MONTHLY and county.has(source):
-            out.append(monthly.block(county, source, features, when))
-            if source == "spending" and county.facts.get("spans.spending", False):
+            pieces = storage.pieces(county, source)
+            made = [storage.keep(_marked(monthly.block(county, source, features, when, p))) for p in pieces]
+            yield reduce(lambda a, b: a.union(b), made)
+            if county.facts.get(f"spans.{source}", False) and source == "spending":
                 reach = max(f.lag + (f.window or 0) for f in features)
-                out.append(monthly.totals(county, source, when, reach))
-        elif source in EVENTS and county.has(source):
-            out.append(events.block(county, source, features, when))
-        elif source == "assets" and county.has(source):
-            out.append(events.assets(county, features, when))
-        elif source == "members":
-            out.append(people.block(county, features, when))
-        elif source == "accounts":
-            out.append(observations.accounts(county, feature_set, features, when))
-        elif source == "indicators" and county.has(source):
-            out.append(observations.indicators(county, features, when))
-    return out
+                yield storage.keep(_marked(monthly.totals(county, source, when, reach)))
+        elif (block := _block(county, feature_set, source, features, when)) is not None:
+            yield storage.keep(_marked(block))
+
+
+def _marked(block: ir.Table) -> ir.Table:
+    return block.rename({f"{MADE}{c}": c for c in block.columns if c not in KEY})
+
+
+def _block(
+    county: County, feature_set: FeatureSet, source: str, features: list[Feature], when: tuple[Moment, ...]
+) -> ir.Table | None:
+    if source == "members":
+        return people.block(county, features, when)
+    if source == "accounts":
+        return observations.accounts(county, feature_set, features, when)
+    if not county.has(source):
+        return None
+    if source in EVENTS:
+        return events.block(county, source, features, when)
+    if source == "assets":
+        return events.assets(county, features, when)
+    return observations.indicators(county, features, when) if source == "indicators" else None
 
 
 def _finish(f: Feature, t: ir.Table, county: County) -> ir.Value:

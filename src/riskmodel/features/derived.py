@@ -10,6 +10,7 @@ import ibis
 import ibis.expr.types as ir
 
 from riskmodel.features.declared import Feature
+from riskmodel.features.storage import Nowhere
 
 # Thresholds are compared after rounding, as in the official rules ("Exactly").
 DIGITS = 9
@@ -123,7 +124,7 @@ _OPERATIONS: dict[str, Callable[[list[ir.Value], Line], ir.Value]] = {
 }
 
 
-def neighbours(features: Sequence[Feature], t: ir.Table, stage: Callable[[ir.Table], ir.Table]) -> ir.Table:
+def neighbours(features: Sequence[Feature], t: ir.Table, storage: Nowhere) -> ir.Table:
     """Add features of the other households of the same village or township at the same as-of.
 
     The household itself is taken out of sum and count, so its own figure can never come back to it as
@@ -135,22 +136,21 @@ def neighbours(features: Sequence[Feature], t: ir.Table, stage: Callable[[ir.Tab
         All of source ``neighbours``.
     t : ibis.Table
         One row per household and as-of with the columns that they name.
-    stage : callable
-        As in `riskmodel.features.build.expression`.
+    storage : Nowhere or Stored
+        Keeps the sums by place.
 
     Returns
     -------
     ibis.Table
         The same rows with one more column per feature.
     """
-    t = stage(t)
     joined = t
     for by, place in PLACES.items():
         refs = sorted({f.of[0] for f in features if f.by == by})
         if refs:
             sums = {f"{by}_sum_{i}": _exact(ref, t).sum() for i, ref in enumerate(refs)}
             counts = {f"{by}_n_{i}": reference(ref, t).count() for i, ref in enumerate(refs)}
-            around = stage(t.group_by(place).agg(**sums, **counts))
+            around = storage.keep(t.group_by(place).agg(**sums, **counts))
             joined = joined.left_join(around, place, rname=f"{{name}}_{by}")
     made = {f.id: _mean_of_others(f, features, joined) for f in features}
     return joined.select(*t.columns, **{f.id: bounded(f, made[f.id]) for f in features})

@@ -18,6 +18,7 @@ from riskmodel.county.county import County
 from riskmodel.features.aggregates import MADE
 from riskmodel.features.declared import Feature
 from riskmodel.features.spans import KEY, by_span, single_codes
+from riskmodel.features.storage import WHOLE, Piece
 
 YEAR = 12
 
@@ -29,7 +30,9 @@ EMPTY: dict[str, float | None] = {
 }  # fmt: skip
 
 
-def block(county: County, name: str, features: Sequence[Feature], when: tuple[Moment, ...]) -> ir.Table:
+def block(
+    county: County, name: str, features: Sequence[Feature], when: tuple[Moment, ...], piece: Piece = WHOLE
+) -> ir.Table:
     """Return the monthly features of one source, before the rule for missing values.
 
     Parameters
@@ -40,6 +43,8 @@ def block(county: County, name: str, features: Sequence[Feature], when: tuple[Mo
     features : sequence of Feature
         Those declared on this source.
     when : tuple of Moment
+    piece : pair
+        From and to which household id.
 
     Returns
     -------
@@ -53,7 +58,7 @@ def block(county: County, name: str, features: Sequence[Feature], when: tuple[Mo
     edges |= {edge for f in features for edge in (f.lag, f.lag + (f.window or 0))}
     parts = {part for f in features for part in _PARTS[f.aggregate]} | {"n"}
     wanted = {f.over for f in features}
-    t = by_span(county, name, wanted, when, sorted(edges), sorted(parts))
+    t = by_span(county, name, wanted, when, sorted(edges), sorted(parts), piece)
     return _pivot(_windows(t, features, sorted(edges)), name, features, years)
 
 

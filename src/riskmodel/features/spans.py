@@ -22,6 +22,7 @@ from riskmodel.accounting import RIGID
 from riskmodel.asof import Moment
 from riskmodel.county.county import County
 from riskmodel.county.schema import codes
+from riskmodel.features.storage import WHOLE, Piece, within
 
 KEY = ["household_id", "as_of"]
 CODE = {"income": "source", "spending": "category"}
@@ -51,6 +52,7 @@ def by_span(
     when: tuple[Moment, ...],
     edges: Sequence[int],
     parts: Sequence[str],
+    piece: Piece = WHOLE,
 ) -> ir.Table:
     """Return what windows are made of, by household, as-of, code and span.
 
@@ -66,6 +68,8 @@ def by_span(
         Ages in months at which spans begin and end, from 0 up.
     parts : sequence of str
         Of `TYPES`.
+    piece : pair
+        From and to which household id.
 
     Returns
     -------
@@ -75,8 +79,9 @@ def by_span(
     """
     known_in_order = all(a.known_by <= b.known_by for a, b in pairwise(when))
     if county.facts.get(f"corrected.{name}", False) or not known_in_order:
-        return _from_months(_known_months(county, name, wanted, when, edges[-1]), edges, parts)
-    first = _month_sums(county, name, wanted, when, edges[-1])
+        rows = within(asof.known(county, name, when), piece)
+        return _from_months(_known_months(rows, name, wanted, edges[-1]), edges, parts)
+    first = _month_sums(within(county.table(name), piece), name, wanted, when, edges[-1])
     key = ["household_id", "code", "month"]
     late = first.filter(first.turn > first.closed).select(*key).distinct()
     days = _calendar(when, edges[-1])
@@ -101,13 +106,13 @@ def _single_months(t: ir.Table, name: str, wanted: Collection[str | None]) -> ir
 
 
 def _month_sums(
-    county: County, name: str, wanted: Collection[str | None], when: tuple[Moment, ...], reach: int
+    t: ir.Table, name: str, wanted: Collection[str | None], when: tuple[Moment, ...], reach: int
 ) -> ir.Table:
     """Sum by household, code, month and ``turn``, the first as-of date (by number) at which a row counts.
 
     ``closed`` is the first as-of date at which the month itself is complete.
     """
-    t = _single_months(county.table(name), name, wanted)
+    t = _single_months(t, name, wanted)
     last = [asof.last_complete_month(m.as_of) for m in when]
     t = t.filter((t.month > min(last) - reach) & (t.month <= max(last)) & (t.known_on <= when[-1].known_by))
     closed = _total((t.month > m).cast("int32") for m in last)
@@ -118,10 +123,8 @@ def _month_sums(
     return _with_together(sums, key, name, wanted)
 
 
-def _known_months(
-    county: County, name: str, wanted: Collection[str | None], when: tuple[Moment, ...], reach: int
-) -> ir.Table:
-    t = _single_months(asof.known(county, name, when), name, wanted)
+def _known_months(t: ir.Table, name: str, wanted: Collection[str | None], reach: int) -> ir.Table:
+    t = _single_months(t, name, wanted)
     t = t.mutate(age=(t.last_month - t.month).cast("int32"))
     t = t.filter(t.age.between(0, reach - 1))
     key = [*KEY, "age"]
