@@ -102,7 +102,8 @@ class County:
             A temporary table of ``con``.
         """
         if key not in self._kept:
-            self._kept[key] = self.con.create_table(f"_kept_{len(self._kept)}", make(), temp=True)
+            made = make()  # before the table has its name: making it may keep others
+            self._kept[key] = self.con.create_table(f"_kept_{len(self._kept)}", made, temp=True)
         return self._kept[key]
 
     def frame(self, name: str) -> pd.DataFrame:
