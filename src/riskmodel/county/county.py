@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import calendar
 import datetime as dt
+import uuid
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -102,8 +103,8 @@ class County:
             A temporary table of ``con``.
         """
         if key not in self._kept:
-            made = make()  # before the table has its name: making it may keep others
-            self._kept[key] = self.con.create_table(f"_kept_{len(self._kept)}", made, temp=True)
+            # Several counties may share one connection (the same tables with another `about`).
+            self._kept[key] = self.con.create_table(f"kept_{uuid.uuid4().hex}", make(), temp=True)
         return self._kept[key]
 
     def frame(self, name: str) -> pd.DataFrame:
