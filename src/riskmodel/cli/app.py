@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from riskmodel.cli import county, demo, judge, learn, office
+from riskmodel.cli import county, demo, judge, learn, office, visits
 
 app = typer.Typer(
     name="riskmodel",
@@ -25,3 +25,4 @@ app.command("compare")(learn.compare)
 app.command("score")(office.score)
 app.command("worklist")(office.worklist)
 app.command("report")(office.report)
+app.add_typer(visits.app, name="visits")

@@ -30,7 +30,7 @@ class Source:
     @property
     def file(self) -> str:
         """The name that is shown to people."""
-        inside = getattr(self.inside, "title", self.inside)
+        inside = self.inside if isinstance(self.inside, str) else getattr(self.inside, "title", None)
         return f"{self.path.name}:{inside}" if inside and inside != self.path.stem else self.path.name
 
 

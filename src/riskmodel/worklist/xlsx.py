@@ -61,6 +61,8 @@ def write_xlsx(worklist: Worklist, path: str | Path, lang: str = "zh") -> Path:
         title = book().words["title"].say(language).format(as_of=worklist.as_of.isoformat())
         created = dt.datetime.combine(worklist.as_of, dt.time())
         workbook.set_properties({"title": title, "author": "riskmodel", "created": created})
+        # A filled list says by itself of which day it is (`riskmodel visits import`).
+        workbook.set_custom_property("riskmodel_as_of", worklist.as_of.isoformat(), "text")
         _write_sheets(workbook, worklist, language, title)
     with files.atomic(target) as temporary:
         temporary.write_bytes(buffer.getvalue())

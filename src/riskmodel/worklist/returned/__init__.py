@@ -1,0 +1,8 @@
+"""What comes back: a filled list is read, checked against the county, and added to its visits, once."""
+
+from __future__ import annotations
+
+from riskmodel.worklist.returned.filled import Filled, read_filled
+from riskmodel.worklist.returned.take import Taken, take
+
+__all__ = ["Filled", "Taken", "read_filled", "take"]
