@@ -6,23 +6,43 @@ names them by `registry.MODELS`, and wraps them in `CalibratedScore` on held-out
 
 from riskmodel.models.boosting import Boosting
 from riskmodel.models.calibrated import CalibratedScore, fit_calibrated
+from riskmodel.models.hazard import DiscreteHazard
+from riskmodel.models.inference import ClusterLogit
 from riskmodel.models.interval import BootstrapInterval
 from riskmodel.models.logit import PastIncome, PenalisedLogit
-from riskmodel.models.registry import MODELS, Entry, entry, fit_model, make, trusted_types
+from riskmodel.models.optional import AdditiveBoosting, LightBoosting
+from riskmodel.models.registry import MODELS, Entry, available, entry, fit_model, known, make, trusted_types
 from riskmodel.models.rule import RuleVerdict
+from riskmodel.models.scorecard import Scorecard
+from riskmodel.models.stack import Stack
+from riskmodel.models.vennabers import VennAbers, VennAbersScore
+from riskmodel.models.village import VillageRate
+from riskmodel.models.vulnerability import Vulnerability
 
 __all__ = [
     "MODELS",
+    "AdditiveBoosting",
     "Boosting",
     "BootstrapInterval",
     "CalibratedScore",
+    "ClusterLogit",
+    "DiscreteHazard",
     "Entry",
+    "LightBoosting",
     "PastIncome",
     "PenalisedLogit",
     "RuleVerdict",
+    "Scorecard",
+    "Stack",
+    "VennAbers",
+    "VennAbersScore",
+    "VillageRate",
+    "Vulnerability",
+    "available",
     "entry",
     "fit_calibrated",
     "fit_model",
+    "known",
     "make",
     "trusted_types",
 ]

@@ -9,8 +9,16 @@ from typing import Any, Literal
 from riskmodel.errors import SpecError
 from riskmodel.models.boosting import Boosting
 from riskmodel.models.calibrated import fit_calibrated
+from riskmodel.models.hazard import DiscreteHazard
+from riskmodel.models.inference import ClusterLogit
 from riskmodel.models.logit import PastIncome, PenalisedLogit
+from riskmodel.models.optional import AdditiveBoosting, LightBoosting
 from riskmodel.models.rule import RuleVerdict
+from riskmodel.models.scorecard import Scorecard
+from riskmodel.models.stack import Stack
+from riskmodel.models.vennabers import VennAbersScore
+from riskmodel.models.village import VillageRate
+from riskmodel.models.vulnerability import Vulnerability
 
 
 @dataclass(frozen=True)
@@ -22,40 +30,155 @@ class Entry:
     name, zh, en : str
     factory : callable
         Makes an estimator that is not fitted, from parameters.
-    needs : {"features", "rules"}
-        Which table goes in as X: the feature set's columns, or the rules' columns.
+    needs : {"features", "rules", "place", "both"}
+        Which table goes in as X: the feature set's columns; the rules' columns ``flagged, gap``; the column
+        ``village``; or the features with ``rule:pcni, rule:line`` beside them.
     explained : bool
         Whether contributions add up to its margin and are shown.
     contributions : {"linear", "trees", "none"}
         How: its own ``contributions``, or the trees of ``ensemble_``.
     calibrated : bool
         Whether `fit_model` wraps it in `CalibratedScore`. The rules' rates are rates already, and a
-        calibrator's slope of 0 would hide a ranking that is worse than chance.
+        calibrator's slope of 0 would hide a ranking that is worse than chance; so are the villages', who
+        cannot be held out.
+    family : str
+        The tradition it comes from, for tables: rules, poverty, survival, econometrics, scorecards,
+        machine learning.
+    extra : str
+        Optional extra of the package that brings its library; empty where none is needed.
+    ruleset : str
+        For ``rule-ID`` and ``conditions-ID``: the rule set it follows; empty for the experiment's own.
     """
 
     name: str
     zh: str
     en: str
     factory: Callable[..., Any]
-    needs: Literal["features", "rules"]
+    needs: Literal["features", "rules", "place", "both"]
     explained: bool
     contributions: Literal["linear", "trees", "none"]
     calibrated: bool
+    family: str = "machine learning"
+    extra: str = ""
+    ruleset: str = ""
 
 
 def _logit(**params: Any) -> PenalisedLogit:
     return PenalisedLogit(**{"C": "cv", **params})
 
 
+def _venn(**params: Any) -> VennAbersScore:
+    return VennAbersScore(**{"base": PenalisedLogit(C="cv"), **params})
+
+
+_RULES, _POVERTY, _SURVIVAL, _ECONOMETRICS = "rules", "poverty", "survival", "econometrics"
+_CARDS = "scorecards"
+
 MODELS: Mapping[str, Entry] = {
     entry.name: entry
     for entry in (
-        Entry("rule", "规则判定", "rule verdict", RuleVerdict, "rules", False, "none", False),
-        Entry("past_income", "仅往期收入", "past income alone", PastIncome, "features", True, "linear", True),
+        Entry("rule", "规则判定", "rule verdict", RuleVerdict, "rules", False, "none", False, _RULES),
+        Entry(
+            "past_income",
+            "仅往期收入",
+            "past income alone",
+            PastIncome,
+            "features",
+            True,
+            "linear",
+            True,
+            _POVERTY,
+        ),
         Entry("logit", "惩罚逻辑回归", "penalised logit", _logit, "features", True, "linear", True),
         Entry("boosting", "梯度提升树", "gradient boosting", Boosting, "features", True, "trees", True),
+        Entry("village", "仅所在村", "village alone", VillageRate, "place", False, "none", False, _POVERTY),
+        Entry(
+            "vulnerability",
+            "贫困脆弱性（三步FGLS）",
+            "vulnerability (three-step FGLS)",
+            Vulnerability,
+            "both",
+            False,
+            "none",
+            True,
+            _POVERTY,
+        ),
+        Entry(
+            "hazard",
+            "离散时间风险（cloglog）",
+            "discrete-time hazard (cloglog)",
+            DiscreteHazard,
+            "features",
+            False,
+            "none",
+            True,
+            _SURVIVAL,
+        ),
+        Entry(
+            "cluster_logit",
+            "逻辑回归（按村聚类标准误）",
+            "logit, village-robust",
+            ClusterLogit,
+            "features",
+            True,
+            "linear",
+            True,
+            _ECONOMETRICS,
+        ),
+        Entry("scorecard", "评分卡", "scorecard", Scorecard, "features", True, "linear", True, _CARDS),
+        Entry(
+            "ebm",
+            "可解释提升机",
+            "explainable boosting",
+            AdditiveBoosting,
+            "features",
+            True,
+            "linear",
+            True,
+            extra="ebm",
+        ),
+        Entry(
+            "lightgbm", "LightGBM", "LightGBM", LightBoosting, "features", True, "linear", True, extra="boost"
+        ),
+        Entry("stack", "堆叠", "stack", Stack, "features", False, "none", True),
+        Entry(
+            "logit_venn",
+            "逻辑回归（Venn–Abers 校准）",
+            "logit, Venn–Abers",
+            _venn,
+            "features",
+            False,
+            "none",
+            False,
+        ),
     )
 }
+# What may stand before a rule set's id: its verdict with the distance to the line, or its conditions' count.
+_OF_RULESET = {"rule-": ("规则", "rules"), "conditions-": ("满足条件数", "conditions met,")}
+# Libraries of the optional extras, by the module that must be there.
+_LIBRARIES = {"boost": "lightgbm", "ebm": "interpret"}
+
+
+def available(name: str) -> bool:
+    """Say whether a model's library is installed.
+
+    Parameters
+    ----------
+    name : str
+
+    Returns
+    -------
+    bool
+    """
+    from importlib.util import find_spec
+
+    extra = entry(name).extra
+    return not extra or find_spec(_LIBRARIES[extra]) is not None
+
+
+def known(name: str) -> bool:
+    """Say whether an experiment may name it: a key of `MODELS`, ``rule-ID`` or ``conditions-ID``."""
+    return name in MODELS or any(name.startswith(p) and len(name) > len(p) for p in _OF_RULESET)
 
 
 def entry(name: str) -> Entry:
@@ -74,10 +197,28 @@ def entry(name: str) -> Entry:
     SpecError
         If there is none of that name; the message lists those there are.
     """
-    try:
+    if name in MODELS:
         return MODELS[name]
-    except KeyError:
-        raise SpecError(f"no model {name!r}; known: {', '.join(MODELS)}") from None
+    for prefix, (zh, en) in _OF_RULESET.items():
+        ruleset = name.removeprefix(prefix)
+        if name.startswith(prefix) and ruleset:
+            made = RuleVerdict
+            return Entry(
+                name,
+                f"{zh} {ruleset}",
+                f"{en} {ruleset}",
+                made,
+                "rules",
+                False,
+                "none",
+                False,
+                _RULES,
+                "",
+                ruleset,
+            )
+    raise SpecError(
+        f"no model {name!r}; known: {', '.join(MODELS)}, and rule-ID or conditions-ID of a rule set"
+    ) from None
 
 
 def make(name: str, params: Mapping[str, Any] | None = None, seed: int = 0) -> Any:
@@ -103,13 +244,13 @@ def make(name: str, params: Mapping[str, Any] | None = None, seed: int = 0) -> A
     """
     found = entry(name)
     given = dict(params or {})
-    known = found.factory().get_params(deep=False)
-    unknown = sorted(set(given) - set(known))
+    takes = found.factory().get_params(deep=False)
+    unknown = sorted(set(given) - set(takes))
     if unknown:
         raise SpecError(
-            f"model {name!r} has no parameter {', '.join(unknown)}; it takes: {', '.join(known) or 'none'}"
+            f"model {name!r} has no parameter {', '.join(unknown)}; it takes: {', '.join(takes) or 'none'}"
         )
-    if "random_state" in known:
+    if "random_state" in takes:
         given.setdefault("random_state", seed)
     return found.factory(**given)
 
@@ -150,6 +291,8 @@ def fit_model(
         With ``margin``, ``predict_proba`` and ``predict_interval``.
     """
     base = make(name, params, seed)
+    if isinstance(base, VennAbersScore):
+        base.set_params(share=share, scheme=scheme)
     if entry(name).calibrated:
         return fit_calibrated(base, X, y, groups, seed, share, scheme)
     return base.fit(X, y, groups=groups)
@@ -161,10 +304,20 @@ _TRUSTED: tuple[str, ...] = (
     "riskmodel.models.boosting.Boosting",
     "riskmodel.models.calibrated.CalibratedScore",
     "riskmodel.models.design.DesignMatrix",
+    "riskmodel.models.hazard.DiscreteHazard",
+    "riskmodel.models.inference.ClusterLogit",
     "riskmodel.models.interval.BootstrapInterval",
     "riskmodel.models.logit.PastIncome",
     "riskmodel.models.logit.PenalisedLogit",
+    "riskmodel.models.optional.AdditiveBoosting",
+    "riskmodel.models.optional.LightBoosting",
     "riskmodel.models.rule.RuleVerdict",
+    "riskmodel.models.scorecard.Scorecard",
+    "riskmodel.models.stack.Stack",
+    "riskmodel.models.vennabers.VennAbers",
+    "riskmodel.models.vennabers.VennAbersScore",
+    "riskmodel.models.village.VillageRate",
+    "riskmodel.models.vulnerability.Vulnerability",
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
 )
 

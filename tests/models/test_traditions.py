@@ -1,0 +1,269 @@
+"""Models of other traditions, each against another implementation, a closed form or a known process."""
+
+import io
+
+import numpy as np
+import pandas as pd
+import pytest
+import statsmodels.api as sm
+from scipy.special import expit
+from scipy.stats import norm
+
+from riskmodel import models
+
+
+def frame(n=3000, seed=0):
+    rng = np.random.default_rng(seed)
+    return rng, pd.DataFrame({"a": rng.normal(size=n), "b": rng.normal(size=n), "c": rng.normal(size=n)})
+
+
+# --- vulnerability: Chaudhuri, Jalan and Suryahadi 2002 -------------------------------------------------
+
+
+def vulnerable(n=6000, seed=1):
+    """Log income with known mean and variance equations, so that the chance below the line is known."""
+    rng, X = frame(n, seed)
+    mean, sd = 9.0 + 0.4 * X["a"], np.sqrt(0.25 + 0.10 * np.tanh(X["b"]))
+    income = np.exp(mean + sd * rng.normal(size=n))
+    line = np.exp(8.6)
+    chance = norm.cdf((np.log(line) - mean) / sd)
+    return X.assign(**{"rule:pcni": income, "rule:line": line}), (income < line).astype(int), chance
+
+
+def test_vulnerability_finds_the_known_chance_below_the_line():
+    X, y, chance = vulnerable()
+    model = models.Vulnerability().fit(X, y)
+    # Both moments are learned: variances differ by a factor of 2.3 between households.
+    assert np.abs(model.vulnerability(X) - chance).mean() < 0.015
+    assert model.vulnerability(X) == pytest.approx(expit(model.margin(X)))
+
+
+def test_vulnerability_is_the_published_three_steps_done_by_statsmodels():
+    X, y, _ = vulnerable(800)
+    model = models.Vulnerability(predictors=["a", "b", "c"]).fit(X, y)
+    design = np.column_stack([model.design_.transform(X[["a", "b", "c"]].to_numpy()), np.ones(len(X))])
+    logs = np.log(X["rule:pcni"])
+    # Step 1 OLS, step 2 OLS of e² then WLS with the fitted variances, step 3 WLS: statsmodels' own WLS.
+    residual = sm.OLS(logs, design).fit().resid ** 2
+    floor = 0.05 * residual.mean()
+    variance = np.maximum(sm.OLS(residual, design).fit().fittedvalues, floor)
+    theta = sm.WLS(residual, design, weights=1 / variance**2).fit()
+    beta = sm.WLS(logs, design, weights=1 / np.maximum(theta.fittedvalues, floor)).fit().params
+    assert model.theta_ == pytest.approx(np.asarray(theta.params), abs=1e-8)
+    assert model.beta_ == pytest.approx(np.asarray(beta), abs=1e-8)
+
+
+def test_vulnerability_refuses_what_it_cannot_use():
+    X, y, _ = vulnerable(300)
+    with pytest.raises(ValueError, match="X lacks \\['rule:pcni'\\]"):
+        models.Vulnerability().fit(X.drop(columns="rule:pcni"), y)
+    with pytest.raises(ValueError, match="do not carry"):
+        models.Vulnerability().fit(X.iloc[:3], [0, 1, 1])
+
+
+# --- discrete-time hazard ------------------------------------------------------------------------------
+
+
+def test_hazard_is_statsmodels_cloglog():
+    rng, X = frame(4000, 2)
+    y = (rng.random(4000) < -np.expm1(-np.exp(-2 + 0.7 * X["a"]))).astype(int)
+    model = models.DiscreteHazard(alpha=0.0).fit(X, y)
+    design = sm.add_constant(model.design_.transform(X.to_numpy()))
+    # Recipe: statsmodels GLM, binomial family, complementary log-log link.
+    glm = sm.GLM(y, design, family=sm.families.Binomial(sm.families.links.CLogLog())).fit(tol=1e-12)
+    assert np.r_[model.intercept_, model.coef_] == pytest.approx(np.asarray(glm.params), abs=1e-6)
+    assert model.predict_proba(X)[:, 1] == pytest.approx(np.asarray(glm.fittedvalues), abs=1e-7)
+
+
+def test_hazard_of_a_duration_alone_is_the_life_table():
+    # Without covariates each duration step's hazard is events over households at risk: the actuarial table.
+    rng = np.random.default_rng(3)
+    duration = np.repeat([0.0, 12.0, 24.0, 36.0], 500)
+    y = (rng.random(2000) < np.repeat([0.3, 0.2, 0.1, 0.05], 500)).astype(int)
+    X = pd.DataFrame({"months": duration, "flat": 1.0})
+    model = models.DiscreteHazard(duration="months", steps=8, alpha=0.0).fit(X, y)
+    life = [y[duration == d].mean() for d in (0, 12, 24, 36)]
+    assert model.predict_proba(X)[::500, 1] == pytest.approx(life, abs=1e-6)
+    # Survival is the running product of what is left, from the duration a household is at.
+    curve = model.survival(X.iloc[:1], 4, 12.0)[0]
+    assert curve == pytest.approx(np.cumprod(1 - np.array(life)), abs=1e-6)
+    assert (np.diff(curve) < 0).all()
+
+
+def test_frailty_finds_the_known_village_spread_and_none_where_there_is_none():
+    rng, X = frame(6000, 4)
+    village = rng.integers(0, 100, 6000)
+    for sd in (0.8, 0.0):
+        eta = -2 + 0.5 * X["a"] + rng.normal(0, sd, 100)[village]
+        y = (rng.random(6000) < -np.expm1(-np.exp(eta))).astype(int)
+        model = models.DiscreteHazard(frailty=True, alpha=0.0).fit(X, y, groups=village)
+        assert model.converged_
+        assert model.frailty_sd_ == pytest.approx(sd, abs=0.2)
+        # The effect is conditional on the village: without frailty it would be pulled towards 0.
+        assert model.coef_[0] / X["a"].std() == pytest.approx(0.5, abs=0.1)
+        # Averaged over villages the chances add up to what happens: a hundred villages whose rates have a
+        # coefficient of variation near 1 tell the mean of 0.16 to about 0.015.
+        assert model.predict_proba(X)[:, 1].mean() == pytest.approx(y.mean(), abs=0.03)
+
+
+def test_hazard_with_a_duration_needs_names():
+    with pytest.raises(ValueError, match="no column of X"):
+        models.DiscreteHazard(duration="months").fit(np.eye(4), [0, 1, 0, 1])
+
+
+# --- logit with inference --------------------------------------------------------------------------------
+
+
+def test_cluster_logit_is_statsmodels_logit_with_cluster_covariance():
+    rng, X = frame(2000, 5)
+    village = rng.integers(0, 40, 2000)
+    y = (rng.random(2000) < expit(-1 + X["a"] + rng.normal(0, 0.7, 40)[village])).astype(int)
+    model = models.ClusterLogit().fit(X, y, groups=village)
+    design = np.column_stack([model.design_.transform(X.to_numpy()), np.ones(2000)])
+    fitted = sm.Logit(y, design).fit(disp=0, cov_type="cluster", cov_kwds={"groups": village})
+    assert np.r_[model.coef_, model.intercept_] == pytest.approx(np.asarray(fitted.params), abs=1e-8)
+    assert model.covariance_ == pytest.approx(np.asarray(fitted.cov_params()), rel=1e-6)
+    # Marginal effects by statsmodels' own delta method, which takes the covariance that it is given.
+    effects = fitted.get_margeff(at="overall", method="dydx")
+    assert model.ame_ == pytest.approx(effects.margeff[:3], abs=1e-8)
+    assert model.ame_se_ == pytest.approx(effects.margeff_se[:3], rel=1e-5)
+    # Our own sandwich, used where statsmodels finds no maximum, is the same where it does.
+    from riskmodel.models.inference import sandwich
+    from riskmodel.models.split import village_codes
+
+    own = sandwich(design, y.to_numpy(dtype=float), np.asarray(fitted.params), village_codes(village, 2000))
+    assert own == pytest.approx(np.asarray(fitted.cov_params()), rel=1e-6)
+
+
+def test_cluster_logit_leaves_out_combinations_and_says_when_separated():
+    rng, X = frame(400, 6)
+    y = (rng.random(400) < 0.3).astype(int)
+    twice = models.ClusterLogit().fit(X.assign(d=X["a"]), y)
+    table = twice.effects().set_index("column")
+    # Of a and its copy one has an estimate and the other none: their sum is what the data tell.
+    assert table.loc[["a", "d"], "se"].isna().sum() == 1
+    assert not twice.separated_
+    apart = models.ClusterLogit().fit(X, (X["a"] > 0).astype(int))
+    assert apart.separated_
+    assert np.isfinite(apart.margin(X)).all()
+
+
+# --- scorecard -------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def carded():
+    rng, X = frame(5000, 7)
+    X = X.assign(income=np.exp(rng.normal(9, 0.6, 5000)))
+    X.loc[rng.random(5000) < 0.1, "income"] = np.nan
+    risk = -2.0 + 0.9 * X["a"] - 1.2 * (np.log(X["income"]).fillna(8.5) - 9)
+    y = (rng.random(5000) < expit(risk)).astype(int)
+    return X, y, models.Scorecard().fit(X, y)
+
+
+def by_hand(table, row):
+    """Add up the points as a cadre would: find the bin, read the points, next column."""
+    total = 0
+    for column, part in table[table["column"] != "(offset)"].groupby("column", sort=False):
+        value = row[column]
+        for line in part.itertuples():
+            if line.missing:
+                hit = pd.isna(value)
+            else:
+                hit = (pd.isna(line.above) or value > line.above) and (
+                    pd.isna(line.up_to) or value <= line.up_to
+                )
+            if hit:
+                total += int(line.points)
+    return total
+
+
+def test_points_added_by_hand_are_the_score(carded):
+    X, _, card = carded
+    table = card.table()
+    rows = X.iloc[:200]
+    hand = np.array([by_hand(table, row) for _, row in rows.iterrows()])
+    assert (card.points(rows).sum(axis=1) == hand).all()
+    assert card.margin(rows) == pytest.approx(card.offset_ + hand * np.log(2) / 20, abs=1e-12)
+
+
+@pytest.mark.parametrize("how", ["csv", "xlsx"])
+def test_score_comes_back_exactly_from_an_exported_card(carded, how, tmp_path):
+    X, _, card = carded
+    if how == "csv":
+        back = pd.read_csv(io.StringIO(card.table().to_csv(index=False)))
+    else:
+        card.table().to_excel(tmp_path / "card.xlsx", index=False)
+        back = pd.read_excel(tmp_path / "card.xlsx")
+    again = models.Scorecard.from_table(back, list(X.columns))
+    assert again.margin(X).tobytes() == card.margin(X).tobytes()
+
+
+def test_scorecard_is_monotone_uses_what_matters_and_is_level(carded):
+    X, y, card = carded
+    names = [list(X.columns)[j] for j in card.columns_]
+    # b and c are noise; with 5,000 rows their information value stays below the customary 0.02.
+    assert set(names) == {"a", "income"}
+    for name, points in zip(names, card.points_, strict=True):
+        steps = np.diff(points[:-1])
+        assert ((steps > 0) if name == "a" else (steps < 0)).all()
+    # The offset is set after rounding, so mean probability is the event rate.
+    assert card.predict_proba(X)[:, 1].mean() == pytest.approx(y.mean(), abs=1e-6)
+    turned = models.Scorecard(monotone={"a": -1}).fit(X, y)
+    assert "a" not in [list(X.columns)[j] for j in turned.columns_]
+
+
+# --- Venn–Abers, village, stack --------------------------------------------------------------------------
+
+
+def test_venn_abers_is_isotonic_regression_with_the_new_point_added():
+    from sklearn.isotonic import IsotonicRegression
+
+    rng = np.random.default_rng(8)
+    score = rng.normal(size=60).round(1)
+    y = (rng.random(60) < expit(score)).astype(float)
+    new = np.r_[score[:5], -9.0, 9.0, 0.05]
+    venn = models.VennAbers().fit(score, y)
+    # The definition, done literally with scikit-learn's own class (Vovk and Petej 2014).
+    for label, side in ((0.0, 0), (1.0, 1)):
+        literal = [IsotonicRegression().fit(np.r_[score, s], np.r_[y, label]).predict([s])[0] for s in new]
+        assert venn.interval(new)[:, side] == pytest.approx(literal, abs=1e-12)
+    low, high = venn.interval(new).T
+    p = venn.probability(new)
+    assert ((low <= p) & (p <= high)).all()
+
+
+def test_venn_abers_mends_a_score_that_no_affine_map_can():
+    # The true chance is a step function of the score; a logistic curve through it is wrong everywhere.
+    rng = np.random.default_rng(9)
+    score = rng.uniform(-3, 3, 8000)
+    chance = np.where(score > 1, 0.6, np.where(score > -1, 0.3, 0.02))
+    y = (rng.random(8000) < chance).astype(float)
+    venn = models.VennAbers().fit(score[:4000], y[:4000])
+    assert np.abs(venn.probability(score[4000:]) - chance[4000:]).mean() < 0.02
+
+
+def test_village_rate_is_the_beta_binomial_posterior():
+    X = pd.DataFrame({"village": np.repeat(["a", "b", "c"], [10, 20, 30])})
+    y = np.r_[np.ones(5), np.zeros(5), np.ones(2), np.zeros(18), np.ones(5), np.zeros(25)].astype(int)
+    model = models.VillageRate(prior_rows=4).fit(X, y)
+    base = 12 / 60
+    assert model.predict_proba(X)[[0, 10, 30], 1] == pytest.approx(
+        [(5 + 4 * base) / 14, (2 + 4 * base) / 24, (5 + 4 * base) / 34]
+    )
+    # A village never seen has the county's rate, and the widest interval.
+    new = pd.DataFrame({"village": ["z"]})
+    assert model.predict_proba(new)[0, 1] == pytest.approx(base)
+
+
+def test_stack_weighs_a_base_that_knows_and_drops_one_that_does_not():
+    rng, X = frame(3000, 10)
+    y = (rng.random(3000) < expit(-1 + 1.5 * X["a"])).astype(int)
+    village = rng.integers(0, 30, 3000)
+    X = X.assign(village_income=rng.normal(size=3000))
+    bases = [models.PastIncome(["a"]), models.PastIncome(["c"])]
+    stack = models.Stack(bases).fit(X, y, groups=village)
+    assert stack.weights_[0] == pytest.approx(1.0, abs=0.15)
+    assert (stack.weights_ >= 0).all()
+    # Margins of the uninformative base hardly vary, so its weight hardly matters.
+    assert np.corrcoef(stack.margin(X), X["a"])[0, 1] > 0.99
