@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from riskmodel.cli import county, demo, judge, learn, office, visits
+from riskmodel.cli import county, demo, judge, learn, month, office, visits
 
 app = typer.Typer(
     name="riskmodel",
@@ -26,3 +26,5 @@ app.command("score")(office.score)
 app.command("worklist")(office.worklist)
 app.command("report")(office.report)
 app.add_typer(visits.app, name="visits")
+app.command("month")(month.month)
+app.command("months")(month.months)

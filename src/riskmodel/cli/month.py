@@ -1,0 +1,85 @@
+"""The office's month in one go, and the months gone by."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from riskmodel.cli.common import (
+    STORE,
+    AsOfOption,
+    DataArgument,
+    JsonFlag,
+    MaxRejected,
+    Pseudonymise,
+    SnapshotOption,
+    StoreOption,
+    say,
+    tell,
+    verb,
+)
+
+MONTHS = Path("out/months")
+
+
+@verb
+def month(
+    data: DataArgument,
+    as_of: AsOfOption,
+    visits: Annotated[
+        int | None, typer.Option("--visits", min=1, help="How many can be visited; said once.")
+    ] = None,
+    model: Annotated[
+        str | None, typer.Option("--model", metavar="NAME@ALIAS", help="Default county@champion.")
+    ] = None,
+    random_share: Annotated[float | None, typer.Option("--random-share", min=0, max=1)] = None,
+    by: Annotated[
+        Literal["township", "village"] | None, typer.Option("--by", help="A sheet for each.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option("--seed", min=0, help="Of the random share.")] = None,
+    lang: Annotated[str | None, typer.Option("--lang", help="zh or en.")] = None,
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder of all months.")] = MONTHS,
+    store: StoreOption = STORE,
+    max_rejected: MaxRejected = 0.05,
+    snapshot_on: SnapshotOption = None,
+    pseudonymise: Pseudonymise = False,
+    as_json: JsonFlag = False,
+) -> None:
+    """Check, judge, score, list, report and balance a month in one go; a killed run is taken up again."""
+    from riskmodel import month as monthly
+
+    wishes = monthly.Wishes(
+        model=model, visits=visits, random_share=random_share, by=by, seed=seed, lang=lang
+    )
+    made = monthly.run(
+        data, as_of, out, store=store, wishes=wishes, say=say, max_rejected=max_rejected,
+        snapshot_on=snapshot_on, pseudonymise=pseudonymise,
+    )  # fmt: skip
+    tell(made.summary, as_json)
+
+
+@verb
+def months(
+    out: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of all months.")] = MONTHS,
+    household: Annotated[
+        list[str] | None, typer.Option("--household", metavar="ID", help="Its scores; repeatable.")
+    ] = None,
+    to: Annotated[Path | None, typer.Option("--out", metavar="FILE", help=".parquet, .csv, .xlsx")] = None,
+    lang: Annotated[str, typer.Option("--lang", help="zh or en.")] = "zh",
+    as_json: JsonFlag = False,
+) -> None:
+    """Say what made each month, or the scores of households month by month, exactly as made then."""
+    from riskmodel import month as monthly
+    from riskmodel.files import write_table
+
+    found = monthly.scores(out, household, lang) if household else monthly.months(out)
+    if to is not None:
+        write_table(found, to)
+    if as_json:
+        tell({"rows": found.to_dict("records"), "out": str(to) if to else None}, as_json)
+        return
+    short = ["as_of", "household_id", "probability", "rank", "rule_category", "model", "model_version"]
+    shown = found[short] if household else found.drop(columns=["feature_set_hash"])
+    typer.echo(shown.to_string(index=False))

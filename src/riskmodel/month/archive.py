@@ -1,0 +1,113 @@
+"""The months gone by: which there are, what made them, and the scores a household had in each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from riskmodel import files
+from riskmodel.errors import InputRefused, UsageError
+from riskmodel.month import markers, settings
+from riskmodel.month.run import STEPS
+from riskmodel.month.steps import score_file
+
+MADE_BY = (
+    "model", "model_kind", "run_id", "feature_set", "feature_set_hash", "ruleset", "visits", "random_share",
+    "seed",
+)  # fmt: skip
+
+
+def months(out: str | Path) -> pd.DataFrame:
+    """Return what made each month.
+
+    Parameters
+    ----------
+    out : str or Path
+        The folder of all months.
+
+    Returns
+    -------
+    DataFrame
+        One row a month: ``as_of``, `MADE_BY`, ``data_fingerprint`` (of the rows known then),
+        ``households, flagged, planned``, ``complete`` (every step is done and untouched).
+
+    Raises
+    ------
+    UsageError
+        If there is no month.
+    """
+    rows = []
+    for folder in _folders(Path(out)):
+        made = settings.read(folder)
+        if made is None:
+            continue
+        told = {name: found["told"] for name in STEPS if (found := markers.read(folder, name))}
+        scores, listed = told.get("score", {}), told.get("worklist", {})
+        whole = set(told) == set(STEPS) and not any(markers.changed(folder, name) for name in STEPS)
+        rows.append(
+            {
+                "as_of": made.as_of.isoformat(),
+                **{name: getattr(made, name) for name in MADE_BY},
+                "data_fingerprint": scores.get("data_fingerprint"),
+                "households": scores.get("households"),
+                "flagged": scores.get("flagged"),
+                "planned": listed.get("planned"),
+                "complete": whole,
+            }
+        )
+    if not rows:
+        raise UsageError(f"no month in {out}; make one with riskmodel month DATA --as-of DATE --visits N")
+    return pd.DataFrame(rows)
+
+
+def scores(
+    out: str | Path, households: Sequence[str] | None = None, lang: str = "zh", columns: Sequence[str] = ()
+) -> pd.DataFrame:
+    """Return the scores of every month, as they were made then.
+
+    Parameters
+    ----------
+    out : str or Path
+        The folder of all months.
+    households : sequence of str, optional
+        Only these.
+    lang : str
+        Of the reasons.
+    columns : sequence of str
+        Only these columns; all by default.
+
+    Returns
+    -------
+    DataFrame
+        The contract's Scores columns, month after month: each row says which model version, training run,
+        feature set, rule set and data (fingerprint) made it.
+
+    Raises
+    ------
+    UsageError
+        If there is no month with scores.
+    InputRefused
+        If a month's scores are not the file that was made: they would be quoted under a wrong name.
+    """
+    parts = []
+    for folder in _folders(Path(out)):
+        name = score_file(lang)
+        if markers.read(folder, "score") is None:
+            continue
+        if name in markers.changed(folder, "score"):
+            raise InputRefused(
+                f"{folder / name} is not the file that was made; make the month again: riskmodel month DATA "
+                f"--as-of {folder.name}"
+            )
+        frame = files.read_table(folder / name)
+        parts.append(frame if households is None else frame[frame["household_id"].isin(list(households))])
+    if not parts:
+        raise UsageError(f"no month with scores in {out}; make one with riskmodel month DATA --as-of DATE")
+    found = pd.concat(parts, ignore_index=True)
+    return found[list(columns)] if columns else found
+
+
+def _folders(out: Path) -> list[Path]:
+    return sorted(p for p in out.iterdir() if (p / settings.FILE).is_file()) if out.is_dir() else []

@@ -1,0 +1,147 @@
+"""What a month is made with: written down the first time, taken from there when the month is made again."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field
+
+from riskmodel import files, tracking
+from riskmodel.errors import InputRefused, UsageError
+from riskmodel.spec import Spec, read_yaml
+from riskmodel.spec import parse as parse_spec
+
+FORMAT = 1
+FILE = "month.json"
+MODEL = f"county@{tracking.CHAMPION}"
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What was asked for on the command line; None where nothing was said.
+
+    Parameters
+    ----------
+    model : str, optional
+        ``NAME@ALIAS``; the alias is resolved to a version once.
+    visits : int, optional
+    random_share : float, optional
+    by : str, optional
+        ``township`` or ``village``.
+    seed : int, optional
+    lang : str, optional
+    """
+
+    model: str | None = None
+    visits: int | None = None
+    random_share: float | None = None
+    by: str | None = None
+    seed: int | None = None
+    lang: str | None = None
+
+
+class Settings(Spec):
+    """How a month is made, whole: with these and the rows known at as-of every file follows."""
+
+    format: int = FORMAT
+    as_of: dt.date
+    model: str = Field(pattern=r"^.+@[0-9]+$")
+    model_kind: str
+    run_id: str
+    feature_set: str
+    feature_set_hash: str
+    ruleset: str
+    visits: int = Field(ge=1)
+    random_share: float = Field(default=0.05, ge=0, le=1)
+    by: str = "township"
+    seed: int = Field(default=0, ge=0)
+    lang: str = "zh"
+    max_rejected: float = 0.05
+    snapshot_on: str | None = None
+    pseudonymise: bool = False
+
+    @property
+    def list_settings(self) -> dict[str, Any]:
+        """What the list depends on beside the scores."""
+        return {k: getattr(self, k) for k in ("visits", "random_share", "by", "seed", "lang")}
+
+    @property
+    def reading(self) -> dict[str, Any]:
+        """How the county's tables are read."""
+        return {k: getattr(self, k) for k in ("max_rejected", "snapshot_on", "pseudonymise")}
+
+
+def settle(
+    out: Path, as_of: dt.date, wishes: Wishes, store: str | Path, **reading: Any
+) -> tuple[Settings, tracking.LoadedModel | None]:
+    """Return the settings of a month: those it was made with before, changed only by what is asked now.
+
+    A month that was made keeps its model's version although the champion may have changed since; asking
+    for a model by name takes the one of today.
+
+    Parameters
+    ----------
+    out : Path
+        The month's folder.
+    as_of : date
+    wishes : Wishes
+    store : str or Path
+    **reading
+        ``max_rejected``, ``snapshot_on``, ``pseudonymise``.
+
+    Returns
+    -------
+    settings : Settings
+    loaded : LoadedModel or None
+        None where the month is on record and no other model is asked for: it is then loaded when needed.
+
+    Raises
+    ------
+    UsageError
+        If the number of visits was never said.
+    InputRefused
+        If the record of the month cannot be read.
+    """
+    before = read(out)
+    asked = {f.name: getattr(wishes, f.name) for f in fields(wishes) if getattr(wishes, f.name) is not None}
+    if before is not None and "model" not in asked:
+        return before.model_copy(update={**asked, **reading}), None
+    if before is None and "visits" not in asked:
+        raise UsageError("how many households can be visited this month? give --visits N")
+    loaded = tracking.load_model(str(asked.pop("model", MODEL)), store)
+    of_model: dict[str, Any] = {
+        "model": f"{loaded.name}@{loaded.version}",
+        "model_kind": loaded.kind,
+        "run_id": loaded.run_id,
+        "feature_set": loaded.feature_set.id,
+        "feature_set_hash": loaded.feature_set.catalog_hash,
+        "ruleset": loaded.ruleset.id,
+    }
+    if before is not None:
+        return before.model_copy(update={**of_model, **asked, **reading}), loaded
+    return Settings(as_of=as_of, **of_model, **asked, **reading), loaded
+
+
+def read(out: Path) -> Settings | None:
+    """Return the settings a month was made with, or None if it was not.
+
+    Raises
+    ------
+    InputRefused
+        If the file is there and cannot be read, or is of a later format.
+    """
+    path = out / FILE
+    if not path.is_file():
+        return None
+    content = read_yaml(path)  # JSON is YAML, and the error names the line
+    if isinstance(content, dict) and content.get("format") != FORMAT:
+        raise InputRefused(f"{path}: format {content.get('format')!r} is not {FORMAT}; make the month anew")
+    return parse_spec(content, Settings, path)
+
+
+def write(settings: Settings, out: Path) -> Path:
+    """Write the settings of a month."""
+    return files.write_json(settings.model_dump(mode="json"), out / FILE)

@@ -1,0 +1,144 @@
+"""The six steps of a month: each takes what stands, writes its files, and says what it made."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from riskmodel import county as counties
+from riskmodel import files, ledger, report, rules, score, tracking, worklist
+from riskmodel.county.county import County
+from riskmodel.county.read import DataRefused
+from riskmodel.month.settings import Settings
+
+LANGS = ("zh", "en")
+Made = tuple[list[Path], dict[str, Any]]
+
+
+@dataclass
+class Work:
+    """What the steps of one month share; heavy parts are made when first asked for.
+
+    Parameters
+    ----------
+    data, out, store : Path
+    settings : Settings
+    say : callable
+    model : LoadedModel, optional
+        If it is loaded already.
+    """
+
+    data: Path
+    out: Path
+    store: Path
+    settings: Settings
+    say: Callable[[str], None]
+    model: tracking.LoadedModel | None = None
+    _county: County | None = field(default=None, init=False)
+
+    @property
+    def county(self) -> County:
+        """The county, read once a run."""
+        if self._county is None:
+            self._county = counties.read(self.data, **self.settings.reading)
+        return self._county
+
+    @cached_property
+    def loaded(self) -> tracking.LoadedModel:
+        """The model at the version of this month."""
+        return self.model or tracking.load_model(self.settings.model, self.store)
+
+    def keep(self, county: County) -> None:
+        """Take over a county that a step has read."""
+        self._county = county
+
+    def scores(self, lang: str) -> pd.DataFrame:
+        """Return the month's scores as the step `scored` wrote them."""
+        return files.read_table(self.out / score_file(lang))
+
+
+def score_file(lang: str) -> str:
+    """Return where the scores in one language stand below the month's folder."""
+    return f"scores.{lang}.parquet"
+
+
+def checked(work: Work) -> Made:
+    """Check the tables; refuse what cannot be used."""
+    summary, found = counties.check(work.data, work.out / "check", lang=work.settings.lang,
+                                    **work.settings.reading)  # fmt: skip
+    if summary["refused"] or found is None:
+        rejected = found.rejected if found else pd.DataFrame()
+        raise DataRefused("; ".join(summary["refusals"]), rejected)
+    if found.data_through < work.settings.as_of:
+        work.say(f"note: records are whole to {found.data_through} only, the month is {work.settings.as_of}")
+    work.keep(found)
+    rows = {name: table["kept"] for name, table in summary["tables"].items()}
+    made = [work.out / "check" / name for name in ("rejected.csv", "quality.json", "quality.md")]
+    return made, {"rows": rows, "data_through": found.data_through.isoformat()}
+
+
+def judged(work: Work) -> Made:
+    """Judge every household by the rule set that the model stands beside."""
+    ruleset = work.loaded.ruleset
+    verdicts = rules.evaluate(
+        work.county, ruleset, work.settings.as_of, params=dict(work.loaded.card["params"])
+    )
+    path = files.write_table(verdicts, work.out / "rules" / f"{ruleset.id}.csv")
+    counts = verdicts["category"].value_counts().sort_index()
+    told = {"ruleset": ruleset.id, "flagged": int(verdicts["flagged"].sum())}
+    return [path], {**told, "categories": {str(k): int(v) for k, v in counts.items()}}
+
+
+def scored(work: Work) -> Made:
+    """Score every household, with reasons in both languages, and log what the scores were made of."""
+    made = score.by_language(work.county, work.loaded, work.settings.as_of, LANGS)
+    paths = [files.write_table(made[lang], work.out / score_file(lang)) for lang in LANGS]
+    card = {k: work.loaded.card[k] for k in ("feature_set", "ruleset", "params", "events", "horizon_months")}
+    paths.append(files.write_json(card, work.out / "made_with.json"))
+    return paths, score.log(made["zh"], work.loaded, work.store)
+
+
+def listed(work: Work) -> Made:
+    """List whom to visit: the workbook, and each household's chance of being on it."""
+    settings = work.settings
+    made = worklist.build(
+        work.scores(settings.lang),
+        visits=settings.visits,
+        random_share=settings.random_share,
+        by=settings.by,  # type: ignore[arg-type]  # checked by build
+        county=work.county,
+        seed=settings.seed,
+    )
+    paths = [worklist.write_xlsx(made, work.out / "worklist.xlsx", settings.lang)]
+    paths.append(files.write_table(made.selection, work.out / "worklist-chances.csv"))
+    paths.append(files.write_table(made.listed, work.out / "worklist.parquet"))
+    return paths, {k: round(v, 6) for k, v in made.totals.items()}
+
+
+def reported(work: Work) -> Made:
+    """Write the report: the run, and this month's list with histories."""
+    on_list = list(files.read_table(work.out / "worklist.parquet")["household_id"])
+    shown = {lang: work.scores(lang) for lang in LANGS}
+    histories = report.histories(work.county, work.settings.as_of, on_list)
+    given = report.read_run(work.settings.run_id, work.store, shown, histories)
+    page = report.write(given, work.out / "report", work.settings.lang)
+    return [p for p in sorted((work.out / "report").rglob("*")) if p.is_file()], {"page": page.name}
+
+
+def balanced(work: Work) -> Made:
+    """Balance the register over the calendar month up to as-of."""
+    if not work.county.has("monitoring"):
+        return [], {"ledger": "no table monitoring: there is no register to balance"}
+    last = work.settings.as_of
+    made = ledger.build(work.county, last.replace(day=1), last)
+    paths = ledger.write(made, work.out / "ledger", work.settings.lang)
+    return sorted(paths.values()), _plain(ledger.summary(made))
+
+
+def _plain(value: Any) -> Any:
+    return {str(k): _plain(v) for k, v in value.items()} if isinstance(value, Mapping) else value

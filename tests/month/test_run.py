@@ -1,0 +1,209 @@
+"""A month is made once, taken up after a kill at any point, and comes out the same whenever it is made."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import importlib
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import openpyxl
+import pandas as pd
+import pytest
+
+from riskmodel import files, month
+from riskmodel.errors import InputRefused, UsageError
+from riskmodel.month import Wishes, markers, settings, steps
+from riskmodel.worklist import returned
+
+from .conftest import AS_OF, Office
+
+VISITS = 20
+# The package exports the function of the same name.
+runner = importlib.import_module("riskmodel.month.run")
+
+
+def make(office: Office, out: Path, data: Path | None = None, **wishes: object) -> month.Month:
+    return month.run(
+        data or office.data, AS_OF, out, store=office.store, wishes=Wishes(visits=VISITS, **wishes)
+    )
+
+
+def bytes_of(out: Path) -> dict[str, str]:
+    """Every file the office or a later month reads; markers hold the random id of a scoring run."""
+    kept = [p for p in sorted(out.rglob("*")) if p.is_file() and p.parent.name != markers.FOLDER]
+    return {p.relative_to(out).as_posix(): markers.digest(p) for p in kept}
+
+
+@pytest.fixture(scope="module")
+def whole(office: Office, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make(office, tmp_path_factory.mktemp("whole")).out
+
+
+def test_six_steps_and_what_the_office_needs(whole: Path) -> None:
+    told = {name: markers.read(whole, name) for name in month.STEPS}
+    assert all(told.values())
+    made = bytes_of(whole)
+    wanted = {
+        "check/quality.md", "rules/national-2021.csv", "scores.zh.parquet", "scores.en.parquet",
+        "worklist.xlsx", "worklist-chances.csv", "report/report.html", "ledger/ledger.xlsx", "month.json",
+    }  # fmt: skip
+    assert wanted <= set(made)
+    listed = pd.read_parquet(whole / "worklist.parquet")
+    scores = pd.read_parquet(whole / "scores.zh.parquet")
+    # Harm rule, through the whole month: whoever a rule flags is on the list.
+    assert set(scores.loc[scores["flagged"], "household_id"]) <= set(listed["household_id"])
+
+
+def test_a_month_that_stands_is_not_made_again(office: Office, whole: Path) -> None:
+    before = {p: p.stat().st_mtime_ns for p in whole.rglob("*.parquet")}
+    again = make(office, whole.parent)
+    assert again.done == ()
+    assert {p: p.stat().st_mtime_ns for p in whole.rglob("*.parquet")} == before
+
+
+class Killed(Exception):
+    """Stands for the power that fails."""
+
+
+@contextlib.contextmanager
+def dying(patch: pytest.MonkeyPatch, kill_at: int) -> Iterator[None]:
+    """Let the n-th write die before its file is in place; everything is written through files.atomic."""
+    plain, writes = files.atomic, iter(range(1, 10_000))
+
+    @contextlib.contextmanager
+    def atomic(path: str | Path) -> Iterator[Path]:
+        number = next(writes)
+        with plain(path) as temporary:
+            yield temporary
+            if number == kill_at:
+                raise Killed
+
+    with patch.context() as inner:
+        inner.setattr(files, "atomic", atomic)
+        yield
+
+
+def test_a_kill_in_the_middle_of_the_report_is_taken_up_there(
+    office: Office, whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / whole.name
+    shutil.copytree(whole, folder)
+    shutil.rmtree(folder / "report")
+    for step in ("report", "ledger"):
+        (folder / markers.FOLDER / f"{step}.json").unlink()
+    with dying(monkeypatch, 5), pytest.raises(Killed):
+        make(office, tmp_path)
+    assert (folder / "report").is_dir()
+    taken_up = make(office, tmp_path)
+    assert taken_up.done == ("report", "ledger")
+    assert bytes_of(folder) == bytes_of(whole)
+
+
+def copying(name: str, reads: str | None) -> object:
+    """A step that writes two files, the second from the first of another step."""
+
+    def step(work: steps.Work) -> steps.Made:
+        before = (work.out / f"{reads}.a").read_text() if reads else "data"
+        made = [files.write_text(f"{before}>{name}.{end}", work.out / f"{name}.{end}") for end in "ab"]
+        return made, {"name": name}
+
+    return step
+
+
+def test_a_kill_at_every_single_write_leaves_a_month_that_can_be_taken_up(
+    office: Office, whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Three light steps in the places of the six: settings, then two files and a marker each = 10 writes.
+    names = ("check", "score", "worklist")
+    light = {n: copying(n, before) for n, before in zip(names, (None, "check", "score"), strict=True)}
+    monkeypatch.setattr(runner, "STEPS", light)
+    settled = settings.read(whole)
+    monkeypatch.setattr(runner.settings, "settle", lambda *_, **__: (settled, None))
+    for out in (tmp_path / "whole", tmp_path / "dry"):
+        make(office, out)
+    reference = bytes_of(tmp_path / "whole")
+    assert len(reference) == 1 + 2 * len(names)
+    killed = 0
+    for kill_at in range(1, 11):
+        out = tmp_path / str(kill_at)
+        with dying(monkeypatch, kill_at), contextlib.suppress(Killed):
+            make(office, out)
+            raise AssertionError(f"write {kill_at} did not die")
+        killed += 1
+        make(office, out)
+        assert bytes_of(out) == reference
+        # Nothing half made is left lying about.
+        assert not list(out.rglob(".*"))
+    assert killed == 10
+    with dying(monkeypatch, 11):
+        assert make(office, tmp_path / "last").done == names
+
+
+def test_a_file_that_was_changed_is_made_again(office: Office, whole: Path, tmp_path: Path) -> None:
+    folder = tmp_path / whole.name
+    shutil.copytree(whole, folder)
+    (folder / "worklist.xlsx").write_bytes(b"opened and spoilt")
+    again = make(office, tmp_path)
+    # The list is made again and, its files being the same bytes, nothing that stands on it.
+    assert again.done == ("worklist",)
+    assert bytes_of(folder) == bytes_of(whole)
+
+
+def test_an_old_month_comes_out_the_same_after_findings_came_in(
+    office: Office, whole: Path, tmp_path: Path
+) -> None:
+    # Visits found after the list was made are recorded after as-of: the month of the list must not move.
+    data = tmp_path / "county"
+    shutil.copytree(office.data, data)
+    book = openpyxl.load_workbook(whole / "worklist.xlsx")
+    page = book["核查名单"]
+    columns = {c.value: i for i, c in enumerate(page[1], start=1)}
+    for row in range(2, 12):
+        page.cell(row, columns["核查结果"]).value = "属实"
+        page.cell(row, columns["核查日期"]).value = dt.date(2021, 1, 5)
+    book.save(tmp_path / "filled.xlsx")
+    taken = returned.take(tmp_path / "filled.xlsx", data, dt.date(2021, 1, 20))
+    assert len(taken.added) == 10
+    later = make(office, tmp_path / "months", data)
+    made, before = bytes_of(later.out), bytes_of(whole)
+    moved = {name for name in made if made[name] != before[name]}
+    # Only the check, which tells what the files hold today, may differ.
+    assert moved <= {"check/quality.json", "check/quality.md"}
+    assert "check/quality.json" in moved
+
+
+def test_the_settings_of_a_month_are_kept_and_can_be_changed(
+    office: Office, whole: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(whole, tmp_path / whole.name)
+    again = month.run(office.data, AS_OF, tmp_path, store=office.store)
+    assert (again.done, again.settings.visits) == ((), VISITS)
+    more = month.run(office.data, AS_OF, tmp_path, store=office.store, wishes=Wishes(visits=VISITS + 5))
+    assert more.settings.visits == VISITS + 5
+    assert "worklist" in more.done
+    assert more.told["worklist"]["planned"] == VISITS + 5
+    with pytest.raises(UsageError, match="--visits"):
+        month.run(office.data, AS_OF, tmp_path / "new", store=office.store)
+
+
+def test_every_month_says_what_made_it_and_its_scores_can_be_asked_for(whole: Path, tmp_path: Path) -> None:
+    (row,) = month.months(whole.parent).to_dict("records")
+    scores = pd.read_parquet(whole / "scores.zh.parquet")
+    assert row["complete"]
+    assert row["households"] == len(scores)
+    assert row["data_fingerprint"] == scores["data_fingerprint"].iloc[0]
+    assert row["model"] == f"county@{scores['model_version'].iloc[0]}"
+    assert (row["run_id"], row["ruleset"]) == (scores["run_id"].iloc[0], "national-2021")
+    one = month.scores(whole.parent, [scores["household_id"].iloc[3]])
+    pd.testing.assert_frame_equal(one.reset_index(drop=True), scores.iloc[[3]].reset_index(drop=True))
+    # Scores that are not those that were made are not quoted under that month's name.
+    shutil.copytree(whole, tmp_path / whole.name)
+    files.write_table(scores.assign(probability=0.5), tmp_path / whole.name / "scores.zh.parquet")
+    with pytest.raises(InputRefused, match="is not the file that was made"):
+        month.scores(tmp_path)
+    assert not month.months(tmp_path)["complete"].iloc[0]
+    with pytest.raises(UsageError, match="no month"):
+        month.months(tmp_path / "nothing")
