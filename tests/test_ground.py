@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from riskmodel import experiment, features, rules
+from riskmodel import bench, experiment, features, rules
 from riskmodel.county.schema import contract
 from riskmodel.models import MODELS
 
@@ -52,7 +52,11 @@ def test_lock_pins_every_declared_dependency() -> None:
     assert {n.replace("_", "-") for n in names} <= pinned
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "experiments").glob("*.yaml")), ids=lambda p: p.stem)
+# The bench is a declaration of its own, over several experiments.
+EXPERIMENTS = sorted(p for p in (ROOT / "experiments").glob("*.yaml") if p.stem != "bench")
+
+
+@pytest.mark.parametrize("path", EXPERIMENTS, ids=lambda p: p.stem)
 def test_every_experiment_loads_and_names_what_there_is(path: Path) -> None:
     exp = experiment.load(path)
     assert exp.id == path.stem
@@ -67,8 +71,23 @@ def test_every_feature_set_loads(path: Path) -> None:
 
 
 def test_every_model_is_used_by_some_experiment() -> None:
-    used = {m for p in (ROOT / "experiments").glob("*.yaml") for m in experiment.load(p).models}
-    assert used == set(MODELS)
+    used = {m for p in EXPERIMENTS for m in experiment.load(p).models}
+    assert used | set(bench.load("bench").models) == set(MODELS)
+
+
+def test_the_bench_loads_and_names_what_there_is() -> None:
+    declared = bench.load("bench")
+    assert declared.id == "bench"
+    for name in declared.rulesets:
+        assert rules.load(name).id == name
+    for panel in declared.panels:
+        if panel.experiment is None:
+            continue
+        exp = declared.experiment_of(panel)
+        columns = set(features.load(exp.feature_set).names)
+        for params in exp.model_params.values():
+            named = {*params.get("columns", []), *params.get("predictors", [])}
+            assert named | ({params["duration"]} if "duration" in params else set()) <= columns, panel.id
 
 
 def test_contract_headers_are_unambiguous() -> None:

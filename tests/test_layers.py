@@ -28,6 +28,7 @@ LAYERS: list[tuple[str, ...]] = [
     ("experiment",),
     ("tracking",),
     ("training",),
+    ("bench",),
     ("score",),
     ("report", "worklist", "monitor"),
     ("month",),

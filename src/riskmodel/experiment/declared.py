@@ -14,7 +14,7 @@ from riskmodel import project
 from riskmodel.cohorts import COHORTS
 from riskmodel.errors import SpecError
 from riskmodel.labels import Event, Horizon
-from riskmodel.models import MODELS
+from riskmodel.models import MODELS, entry, known
 from riskmodel.spec import Spec
 from riskmodel.spec import load as load_spec
 
@@ -108,11 +108,15 @@ class Experiment(Spec):
         wrong = [c for c in self.cohort if c not in COHORTS]
         if wrong or not self.cohort:
             raise ValueError(f"cohort {wrong or list(self.cohort)}: allowed are {', '.join(COHORTS)}")
-        wrong = [m for m in (*self.models, *self.model_params) if m not in MODELS]
+        wrong = [m for m in (*self.models, *self.model_params) if not known(m)]
         if wrong:
-            raise ValueError(f"models {wrong}: allowed are {', '.join(MODELS)}")
+            raise ValueError(
+                f"models {wrong}: allowed are {', '.join(MODELS)}, and rule-ID or conditions-ID of a rule set"
+            )
         if self.champion not in self.models:
             raise ValueError(f"champion {self.champion!r} is not among models {list(self.models)}")
+        if entry(self.champion).ruleset:
+            raise ValueError(f"champion {self.champion!r} follows another rule set than the experiment's")
         return self
 
     @property

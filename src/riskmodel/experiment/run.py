@@ -12,7 +12,7 @@ import pandas as pd
 
 from riskmodel import asof, features, models
 from riskmodel.county.county import County
-from riskmodel.errors import InputRefused
+from riskmodel.errors import InputRefused, UsageError
 from riskmodel.experiment import splits, tables
 from riskmodel.experiment.declared import Experiment
 from riskmodel.experiment.splits import Fold
@@ -39,7 +39,8 @@ class ExperimentResult:
     folds : DataFrame
         One row a fold: dates, rows, events, nulls, training rows and events.
     fitted : dict
-        Model name to the model fitted on every labelled as-of date: the one that scores.
+        Model name to the model fitted on every labelled as-of date: the one that scores; empty where the
+        run was only to compare.
     background : DataFrame
         Training rows' features, the reference explanations count from.
     notes : list of dict
@@ -56,7 +57,14 @@ class ExperimentResult:
     notes: list[dict[str, str]] = field(default_factory=list)
 
 
-def run(exp: Experiment, county: County, progress: Callable[[str], None] | None = None) -> ExperimentResult:
+def run(
+    exp: Experiment,
+    county: County,
+    progress: Callable[[str], None] | None = None,
+    *,
+    final: bool = True,
+    on_fold: Callable[[Fold, pd.DataFrame, dict[str, Any]], None] | None = None,
+) -> ExperimentResult:
     """Run a declared experiment on a county.
 
     Parameters
@@ -65,6 +73,10 @@ def run(exp: Experiment, county: County, progress: Callable[[str], None] | None 
     county : County
     progress : callable, optional
         Is told what is being done.
+    final : bool, default True
+        Whether the models that will score are fitted; a bench compares the folds' predictions only.
+    on_fold : callable, optional
+        Is given each fold, its training rows and its fitted models by name.
 
     Returns
     -------
@@ -86,13 +98,18 @@ def run(exp: Experiment, county: County, progress: Callable[[str], None] | None 
         train, test = tables.of_fold(exp, county, made, fold)
         _enough(train, fold)
         rows.append(_describe(fold, train, test))
+        of_fold = {}
         for name in exp.models:
-            model = fit(exp, name, train, made.X)
-            predictions.append(predict(name, model, test, made.X).assign(fold=fold.name))
-    say("fitting the models that will score")
-    final = tables.with_labels(exp, county, made, days, exp.split.train_until)
-    final = final[final["y"].notna()].reset_index(drop=True)
-    fitted = {name: fit(exp, name, final, made.X) for name in exp.models}
+            of_fold[name] = fit(exp, name, train, made.X)
+            predictions.append(predict(name, of_fold[name], test, made.X).assign(fold=fold.name))
+        if on_fold:
+            on_fold(fold, train, of_fold)
+    known, fitted = train, {}
+    if final:
+        say("fitting the models that will score")
+        known = tables.with_labels(exp, county, made, days, exp.split.train_until)
+        known = known[known["y"].notna()].reset_index(drop=True)
+        fitted = {name: fit(exp, name, known, made.X) for name in exp.models}
     notes = [_named(name, note) for name, model in fitted.items() for note in model.notes_]
     return ExperimentResult(
         experiment=exp,
@@ -101,7 +118,7 @@ def run(exp: Experiment, county: County, progress: Callable[[str], None] | None 
         predictions=pd.concat(predictions, ignore_index=True),
         folds=pd.DataFrame(rows),
         fitted=fitted,
-        background=made.X.iloc[final["row"]],
+        background=made.X.iloc[known["row"]],
         notes=[*({"zh": note, "en": note} for note in county.notes), *notes],
     )
 
@@ -143,12 +160,51 @@ def _named(name: str, note: dict[str, str]) -> dict[str, str]:
 
 
 def inputs(name: str, rows: pd.DataFrame, X: pd.DataFrame) -> pd.DataFrame:
-    """Return what a model takes in: the features, or the rules' columns of the same rows."""
-    if models.entry(name).needs == "features":
+    """Return what a model takes in: features, the rules' columns, the village, or features and income.
+
+    Parameters
+    ----------
+    name : str
+    rows : DataFrame
+        ``flagged, gap, line, pcni, township, village``; for ``rule-ID`` and ``conditions-ID`` also
+        ``flagged:ID, gap:ID, line:ID, conditions:ID``.
+    X : DataFrame
+        Features of the same rows.
+
+    Returns
+    -------
+    DataFrame
+
+    Raises
+    ------
+    UsageError
+        If the rows hold no verdict of the rule set that the model follows.
+    """
+    entry = models.entry(name)
+    if entry.needs == "features":
         return X
+    if entry.needs == "place":
+        # Two townships may each have a village of one name.
+        return pd.DataFrame({"village": rows["township"].astype(str) + "/" + rows["village"].astype(str)})
+    if entry.needs == "both":
+        income = {f"rule:{c}": rows[c].to_numpy(dtype=float, na_value=np.nan) for c in ("pcni", "line")}
+        return X.assign(**income)
+    return _rule_columns(entry, rows)
+
+
+def _rule_columns(entry: models.Entry, rows: pd.DataFrame) -> pd.DataFrame:
+    mark = f":{entry.ruleset}" if entry.ruleset else ""
+    if f"flagged{mark}" not in rows.columns:
+        raise UsageError(
+            f"{entry.name} follows the rule set {entry.ruleset!r}, whose verdicts are not here: it can be "
+            "compared within an experiment, not used to score"
+        )
+    flagged = rows[f"flagged{mark}"].astype(bool)
+    if entry.name.startswith("conditions-"):
+        return pd.DataFrame({"flagged": flagged, "gap": rows[f"conditions{mark}"].astype(float)})
     # Lines differ over time and places: the rules rank by the distance as a share of the line.
-    gap = rows["gap"] / rows["line"]
-    return pd.DataFrame({"flagged": rows["flagged"].astype(bool), "gap": gap.replace(np.inf, np.nan)})
+    gap = rows[f"gap{mark}"] / rows[f"line{mark}"]
+    return pd.DataFrame({"flagged": flagged, "gap": gap.replace([np.inf, -np.inf], np.nan)})
 
 
 def predict(name: str, model: Any, rows: pd.DataFrame, X: pd.DataFrame) -> pd.DataFrame:
@@ -169,7 +225,8 @@ def predict(name: str, model: Any, rows: pd.DataFrame, X: pd.DataFrame) -> pd.Da
     """
     given = inputs(name, rows, X.iloc[rows["row"]])
     interval = model.predict_interval(given)
-    return rows.drop(columns="row").assign(
+    extra = [c for c in rows.columns if ":" in c]
+    return rows.drop(columns=["row", *extra]).assign(
         model=name,
         score=model.margin(given),
         probability=model.predict_proba(given)[:, 1],

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from riskmodel import cohorts, features, labels, rules
+from riskmodel import cohorts, features, labels, models, rules
 from riskmodel.county.county import County
 from riskmodel.experiment.declared import Experiment
 from riskmodel.experiment.splits import Fold
@@ -27,7 +27,8 @@ class Tables:
     ----------
     rows : DataFrame
         One row per household of the cohort and as-of: ``row`` (its position in X), keys, place,
-        ``persons``, ``pcni``, ``line``, ``gap`` (yuan), ``flagged``, ``rule_rank`` (1 = first at its as-of).
+        ``persons``, ``pcni``, ``line``, ``gap`` (yuan), ``flagged``, ``rule_rank`` (1 = first at its as-of),
+        and of each further rule set that a model follows ``flagged:ID, gap:ID, line:ID, conditions:ID``.
     X : DataFrame
         The features of the same rows, in the set's order.
     """
@@ -66,10 +67,22 @@ def build(exp: Experiment, county: County, days: tuple[dt.date, ...]) -> Tables:
     known = [c for c in RULE_COLUMNS if c != "rule_rank"]
     rows = members.merge(verdicts[[*KEY, *known]], on=KEY, how="left", validate="one_to_one")
     rows["rule_rank"] = _rule_rank(rows)
+    others = list(dict.fromkeys(r for m in exp.models if (r := models.entry(m).ruleset)))
+    for name, found in rules.evaluate_each(county, others, list(days)) if others else ():
+        rows = rows.merge(_other(name, _keyed(found)), on=KEY, how="left", validate="one_to_one")
     rows = rows.sort_values(["as_of", "household_id"], ignore_index=True)
     X = rows[KEY].merge(X, on=KEY, how="left", validate="one_to_one")
     rows = rows.assign(row=np.arange(len(rows)), **{c: X[c] for c in PLACE})
-    return Tables(rows[["row", *KEY, *PLACE, "persons", *RULE_COLUMNS]], X[chosen.names])
+    extra = [c for c in rows.columns if ":" in c]
+    return Tables(rows[["row", *KEY, *PLACE, "persons", *RULE_COLUMNS, *extra]], X[chosen.names])
+
+
+def _other(name: str, found: pd.DataFrame) -> pd.DataFrame:
+    """Return another rule set's verdicts: flag, distance, line, and how many conditions hold."""
+    held = found["conditions"].fillna("").astype(str)
+    count = np.where(held == "", 0, held.str.count(";") + 1)
+    part = found[[*KEY, "flagged", "gap", "line"]].assign(conditions=count.astype(float))
+    return part.rename(columns={c: f"{c}:{name}" for c in ("flagged", "gap", "line", "conditions")})
 
 
 def _rule_rank(rows: pd.DataFrame) -> pd.Series:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import warnings
 from typing import Any, Self
 
 import numpy as np
@@ -223,13 +224,17 @@ class AdditiveBoosting(MarginClassifier):
             n_jobs=1,
             random_state=self.random_state,
         )
-        machine.fit(matrix, target.astype(int), bags=self._bags(target, groups))
+        with warnings.catch_warnings():
+            # interpret's own pictures leave gaps out; ours do not use them.
+            warnings.filterwarnings("ignore", message="Missing values detected")
+            machine.fit(matrix, target.astype(int), bags=self._bags(target, groups))
         self._keep(machine, matrix)
         return self
 
     def margin(self, X: Any) -> Array:
         """Return intercept plus the columns' curves, shape (n,)."""
-        return self.intercept_ + self.contributions(X).sum(axis=1)
+        parts = self.contributions(X)
+        return self.intercept_ + parts.sum(axis=1)
 
     @property
     def base_value_(self) -> float:
@@ -246,12 +251,12 @@ class AdditiveBoosting(MarginClassifier):
         return out
 
     def _bags(self, target: Array, groups: Any) -> Any:
-        """One row a bag: +1 trains, −1 stops the rounds; whole villages together."""
+        """Return a column a bag: +1 trains, −1 stops the rounds; whole villages together."""
         if int(village_codes(groups, len(target)).max()) + 1 < _FOLDS or groups is None:
             return None
         fold = village_folds(target, groups, _FOLDS, self.random_state)
         bags = [np.where(fold == bag % _FOLDS, -1, 1).astype(np.int8) for bag in range(self.outer_bags)]
-        return np.vstack(bags)
+        return np.column_stack(bags)
 
     def _keep(self, machine: Any, matrix: Array) -> None:
         p = matrix.shape[1]
