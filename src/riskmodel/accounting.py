@@ -22,6 +22,7 @@ from pydantic import Field
 from riskmodel import asof
 from riskmodel.asof import Moment
 from riskmodel.county.county import County
+from riskmodel.county.parse import unfused
 from riskmodel.county.schema import codes
 from riskmodel.spec import Spec
 
@@ -32,6 +33,7 @@ STALE_AFTER_MONTHS = 18  # contract: a total that ended longer ago no longer say
 TOTAL_MONTHS = 12
 WATCHED = ("identified", "rolled_back", "re_marked")
 KEY = ("household_id", "as_of")
+PAID = {"wage": ("wage",), "earning": ("wage", "transfer")}  # what counts as a month with earnings
 
 
 class Period(Spec):
@@ -90,7 +92,8 @@ def build(
         return _build(county, moments, period, spans)
     # Rules, features and cohorts of one month all ask for the same: it is computed once.
     key = ("accounting", moments, period)
-    return county.once(key, lambda: _build(county, moments, period, None))
+    with unfused():
+        return county.once(key, lambda: _build(county, moments, period, None))
 
 
 def incomes(county: County, when: Iterable[Moment], period: Period | None = None) -> ir.Table:
@@ -120,7 +123,7 @@ def _build(county: County, moments: tuple[Moment, ...], period: Period, spans: i
     parts = [
         _income(county, moments, base if own else None, period),
         _spending(county, moments, base if own else None, period),
-        _persons(county, moments, base, period),
+        _persons(county, moments, base if own else None, period),
         _open_causes(county, moments),
         _members(county, moments),
         _register(county, moments),
@@ -183,13 +186,15 @@ def _spans(
     else:
         t = _by_clock(t, period)
     length = t.period_to - t.period_from + 1
+    inside = (t.month_to <= t.period_to) & (t.month_to > t.period_to - LOOKBACK * length)
     # Which period a row ends in: 0 the current, 1 the one before, 2 the one before that.
-    t = t.mutate(shift=((t.period_to - t.month_to) / length).floor().cast("int32"), length=length)
-    inside = (t.month_to <= t.period_to) & (t["shift"] < LOOKBACK)
-    starts = t.month_from >= t.period_from - t["shift"] * t.length
+    back = [(t.month_to > t.period_to - (k + 1) * length, k) for k in range(LOOKBACK - 1)]
+    t = t.mutate(shift=ibis.cases(*back, else_=LOOKBACK - 1).cast("int32"), length=length, _inside=inside)
+    t = t.filter(t["_inside"])
+    if county.facts.get(f"spans.{name}", False):
+        t = t.filter(t.month_from >= t.period_from - t["shift"] * t.length)
     code = "source" if name == "income" else "category"
-    kept = t.filter(inside & starts)
-    return kept.select(*KEY, "shift", "length", "period_to", "month_from", "month_to", code, "amount")
+    return t.select(*KEY, "shift", "length", "period_to", "month_from", "month_to", code, "amount")
 
 
 def _never_added(t: ir.Table, code: str) -> ir.Table:
@@ -201,17 +206,29 @@ def _never_added(t: ir.Table, code: str) -> ir.Table:
     whole = (t.month_to - t.month_from + 1 == t.length) & (t.length > 1)
     single = t.month_from == t.month_to
     tier = ibis.cases((whole, 0), (single, 1), else_=2)
-    sums = t.mutate(tier=tier).group_by([*by, "tier"]).agg(amount=ibis._.amount.sum())
-    best = sums.mutate(_best=sums.tier.min().over(group_by=by))
-    return best.filter(best.tier == best._best).select(*by, "amount")
+    t = t.mutate(tier=tier).group_by([*by, "tier"])
+    sums = t.agg(amount=ibis._.amount.sum(), paid_months=ibis._.paid_months.bit_or())
+    best = sums.mutate(
+        _best=sums.tier.min().over(group_by=by), paid_months=sums.paid_months.bit_or().over(group_by=by)
+    )
+    return best.filter(best.tier == best._best).select(*by, "amount", "paid_months")
 
 
 def _sums(county: County, name: str, rows: ir.Table) -> ir.Table:
-    """Sum by household and code: ``a0, a1, a2`` for the period and the two before it."""
+    """Sum by household and code: ``a0, a1, a2`` for the period and the two before it.
+
+    ``paid_months`` has a bit for each month of the period with an amount above 0 (no totals): an ``or``
+    over bits counts distinct months far cheaper than a distinct count.
+    """
     code = "source" if name == "income" else "category"
-    t = _never_added(rows, code) if county.facts.get(f"spans.{name}", False) else rows
+    nothing = ibis.literal(0, "int64")
+    monthly = (rows["shift"] == 0) & (rows.month_from == rows.month_to) & (rows.amount > 0)
+    bit = ibis.literal(1, "int64") << (rows.period_to - rows.month_to).cast("int64")
+    t = rows.mutate(paid_months=ibis.ifelse(monthly, bit, nothing) if name == "income" else nothing)
+    t = _never_added(t, code) if county.facts.get(f"spans.{name}", False) else t
     return t.group_by([*KEY, code]).agg(
-        **{f"a{k}": t.amount.sum(where=t["shift"] == k) for k in range(LOOKBACK)}
+        **{f"a{k}": t.amount.sum(where=t["shift"] == k) for k in range(LOOKBACK)},
+        paid_months=t.paid_months.bit_or(),
     )
 
 
@@ -222,34 +239,17 @@ def _income(county: County, when: tuple[Moment, ...], base: ir.Table | None, per
     sources = {
         f"income_{s}": sums.a0.sum(where=sums.source == s).cast("float64") for s in codes("income", "source")
     }
-    parts = [_earning_months(rows, period)]
-    if not (county.has("spending") or county.about.income_is_net):
-        parts.append(_net_of_costs(rows))
-    out = sums.group_by(KEY).agg(**gross, **sources)
-    for part in parts:
-        out = out.left_join(part, list(KEY)).drop("household_id_right", "as_of_right")
-    return out
-
-
-def _earning_months(rows: ir.Table, period: Period) -> ir.Table:
-    """Count distinct months of the period with a wage, and with a wage or a transfer, above 0.
-
-    A month is one bit: an ``or`` over bits counts distinct months far cheaper than a distinct count.
-    """
-    monthly = (rows["shift"] == 0) & (rows.month_from == rows.month_to) & (rows.amount > 0)
-    t = rows.filter(monthly & rows.source.isin(["wage", "transfer"]))
-    bit = ibis.literal(1, "int64") << (t.period_to - t.month_to).cast("int64")
-    masks = (
-        t.mutate(bit=bit)
-        .group_by(KEY)
-        .agg(wage=ibis._.bit.bit_or(where=ibis._.source == "wage"), earning=ibis._.bit.bit_or())
-    )
+    masks = {f"{kind}_mask": sums.paid_months.bit_or(where=sums.source.isin(of)) for kind, of in PAID.items()}
+    out = sums.group_by(KEY).agg(**gross, **sources, **masks)
     length = 12 if period.calendar_year else period.months
     counts = {
-        f"{kind}_months": sum(((masks[kind] >> j) & 1 for j in range(1, length)), masks[kind] & 1)
-        for kind in ("wage", "earning")
+        f"{k}_months": sum(((out[f"{k}_mask"] >> j) & 1 for j in range(1, length)), out[f"{k}_mask"] & 1)
+        for k in PAID
     }
-    return masks.select(*KEY, **counts)
+    out = out.mutate(**counts).drop(*(f"{k}_mask" for k in PAID))
+    if county.has("spending") or county.about.income_is_net:
+        return out
+    return out.left_join(_net_of_costs(rows), list(KEY)).drop("household_id_right", "as_of_right")
 
 
 def _net_of_costs(rows: ir.Table) -> ir.Table:
@@ -271,6 +271,8 @@ def _spending(county: County, when: tuple[Moment, ...], base: ir.Table | None, p
     rows = _spans(county, "spending", when, base, period)
     if county.facts["business_net"]:
         rows = _without_costs_already_net(county, rows, when, base, period)
+    # Of earlier periods only production spending is asked for.
+    rows = rows.filter((rows["shift"] == 0) | (rows.category == "production"))
     sums = _sums(county, "spending", rows)
     production = {
         f"{p}production": sums[f"a{k}"].sum(where=sums.category == "production").cast("float64")
@@ -305,25 +307,30 @@ def _without_costs_already_net(
     return rows.filter(rows.category != "production").union(kept)
 
 
-def _persons(county: County, when: tuple[Moment, ...], base: ir.Table, period: Period) -> ir.Table:
+def _persons(county: County, when: tuple[Moment, ...], base: ir.Table | None, period: Period) -> ir.Table:
     """Count the members present at the end of each period (totals) or at as-of less 0, 1, 2 periods."""
     t = asof.known(county, "members", when)
     t = t.select(*KEY, "member_id", "valid_from", "valid_to")
-    ends = base.select(*KEY, "period_from", "period_to", "income_basis")
-    t = t.inner_join(ends, list(KEY))
-    by_total = t.income_basis == "total"
-    length = t.period_to - t.period_from + 1
+    if base is not None:
+        t = t.inner_join(base.select(*KEY, "period_from", "period_to", "income_basis"), list(KEY))
     present = {}
     for k, prefix in enumerate(PREFIX):
         back = ibis.interval(months=k * (12 if period.calendar_year else period.months))
         on = (t.as_of - back).cast("date")
-        first_after = t.period_to - length * k + 1
-        end = ibis.date(
-            (first_after / 12).floor().cast("int32"), (first_after % 12 + 1).cast("int32"), ibis.literal(1)
-        ) - ibis.interval(days=1)
-        present[f"{prefix}persons"] = asof.valid(t, ibis.ifelse(by_total, end.cast("date"), on))
-    once = t.mutate(**present).group_by([*KEY, "member_id"]).agg(**{c: ibis._[c].any() for c in present})
-    return once.group_by(KEY).agg(**{c: once[c].cast("int32").sum() for c in present})
+        if base is not None:
+            on = ibis.ifelse(t.income_basis == "total", _end_of_span(t, k), on)
+        present[f"{prefix}persons"] = asof.valid(t, on)
+    t = t.mutate(**present)
+    if county.facts["versions.members"]:
+        t = t.group_by([*KEY, "member_id"]).agg(**{c: ibis._[c].any() for c in present})
+    return t.group_by(KEY).agg(**{c: t[c].cast("int32").sum() for c in present})
+
+
+def _end_of_span(t: ir.Table, k: int) -> ir.Value:
+    """Return the last day of the household's own span, ``k`` spans back."""
+    first_after = t.period_to - (t.period_to - t.period_from + 1) * k + 1
+    year, month = (first_after / 12).floor().cast("int32"), (first_after % 12 + 1).cast("int32")
+    return (ibis.date(year, month, ibis.literal(1)) - ibis.interval(days=1)).cast("date")
 
 
 def _open_causes(county: County, when: tuple[Moment, ...]) -> ir.Table:

@@ -147,20 +147,26 @@ def clock(when: Iterable[Moment]) -> ibis.Table:
     ibis.Table
         ``as_of, known_by, ago_12, ago_24`` (dates), ``as_of_month, last_month`` (month ordinals).
     """
-    rows = [
-        {
-            "as_of": m.as_of,
-            "known_by": m.known_by,
-            "ago_12": add_months(m.as_of, -12),
-            "ago_24": add_months(m.as_of, -24),
-            "as_of_month": month_ordinal(m.as_of.year, m.as_of.month),
-            "last_month": last_complete_month(m.as_of),
-        }
-        for m in when
-    ]
-    types = dict.fromkeys(("as_of", "known_by", "ago_12", "ago_24"), "date")
-    types |= {"as_of_month": "int32", "last_month": "int32"}
+    ticks = [_ticks(m) for m in when]
+    types = {name: "date" for days, _ in ticks for name in days}
+    types |= {name: "int32" for _, months in ticks for name in months}
+    rows = [days | months for days, months in ticks]
     return ibis.memtable(pd.DataFrame(rows), schema=ibis.schema(types))
+
+
+def _ticks(m: Moment) -> tuple[dict[str, dt.date], dict[str, int]]:
+    """Return a moment's dates and month ordinals by name, see `clock`."""
+    days = {
+        "as_of": m.as_of,
+        "known_by": m.known_by,
+        "ago_12": add_months(m.as_of, -12),
+        "ago_24": add_months(m.as_of, -24),
+    }
+    months = {
+        "as_of_month": month_ordinal(m.as_of.year, m.as_of.month),
+        "last_month": last_complete_month(m.as_of),
+    }
+    return days, months
 
 
 def known(county: County, name: str, when: tuple[Moment, ...]) -> ibis.Table:
@@ -181,8 +187,16 @@ def known(county: County, name: str, when: tuple[Moment, ...]) -> ibis.Table:
         The table's columns and those of `clock`; one row per moment and known row.
     """
     t = county.table(name)
-    ticks = clock(when)
-    seen = t.inner_join(ticks, [t.known_on <= ticks.known_by])
+    if len(when) == 1:
+        # One moment is a filter, not a join: the database then skips blocks of rows by their dates.
+        days, months = _ticks(when[0])
+        seen = t.filter(t.known_on <= ibis.date(when[0].known_by)).mutate(
+            **{n: ibis.date(d) for n, d in days.items()},
+            **{n: ibis.literal(m, "int32") for n, m in months.items()},
+        )
+    else:
+        ticks = clock(when)
+        seen = t.inner_join(ticks, [t.known_on <= ticks.known_by])
     if not county.facts.get(f"corrected.{name}", False):
         return seen
     key = contract().tables[name].key or ("row_id",)
@@ -233,6 +247,8 @@ def households(county: County, when: tuple[Moment, ...]) -> ibis.Table:
     """
     t = known(county, "households", when)
     t = t.filter(valid(t))
+    if not county.facts["versions.households"]:
+        return t
     return _latest_version(t, ["as_of", "household_id"])
 
 
@@ -252,7 +268,8 @@ def members(county: County, when: tuple[Moment, ...]) -> ibis.Table:
     """
     t = known(county, "members", when)
     t = t.filter(valid(t))
-    t = _latest_version(t, ["as_of", "household_id", "member_id"])
+    if county.facts["versions.members"]:
+        t = _latest_version(t, ["as_of", "household_id", "member_id"])
     return t.mutate(age=((t.as_of_month - t.birth_month) / 12).floor().cast("int32"))
 
 

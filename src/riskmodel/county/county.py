@@ -19,6 +19,8 @@ from riskmodel.county.schema import SPAN_TABLES, canonical_schema, contract
 from riskmodel.errors import InputRefused
 from riskmodel.spec import Spec
 
+VERSIONED = {"households": "household_id", "members": "member_id"}
+
 
 class About(Spec):
     """What ``about.yaml`` beside the tables says of the whole county (contract, "Input").
@@ -118,13 +120,15 @@ class County:
         Returns
         -------
         mapping
-            ``corrected.T`` (T can hold corrected rows), ``spans.T`` (T has totals over several months),
-            ``business_net``.
+            ``corrected.T`` (T can hold corrected rows), ``versions.households`` and ``versions.members``
+            (one of them has several rows), ``spans.T`` (T has totals over several months), ``business_net``.
         """
         out: dict[str, bool] = {}
         for name, t in self.tables.items():
             spec = contract().tables[name]
             out[f"corrected.{name}"] = _holds_corrections(t, spec.key)
+        for name, key in VERSIONED.items():
+            out[f"versions.{name}"] = name in self.tables and _repeats(self.tables[name], key)
         for name in SPAN_TABLES:
             if self.has(name):
                 t = self.tables[name]
@@ -161,6 +165,11 @@ def _months(values: pd.Series) -> pd.Series:
         return values.astype("Int32")
     stamp = pd.to_datetime(values, errors="raise")
     return (stamp.dt.year * 12 + stamp.dt.month - 1).astype("Int32")
+
+
+def _repeats(t: ibis.Table, column: str) -> bool:
+    counts = t.aggregate(rows=t.count(), ids=t[column].nunique()).to_pyarrow().to_pylist()[0]
+    return bool(counts["ids"] < counts["rows"])
 
 
 def _holds_corrections(t: ibis.Table, key: tuple[str, ...]) -> bool:

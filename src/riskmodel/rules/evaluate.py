@@ -15,6 +15,7 @@ import pandas as pd
 from riskmodel import accounting, asof
 from riskmodel.asof import DateLike, Moment
 from riskmodel.county.county import County
+from riskmodel.county.parse import unfused
 from riskmodel.county.schema import month_text
 from riskmodel.rules import rows
 from riskmodel.rules.declaration import RuleSet
@@ -164,7 +165,8 @@ def frame_of(case: Case, t: ir.Table) -> pd.DataFrame:
         _focus_unclear=_mask(t, f_columns, null=True),
         _assets=_mask(t, a_columns, null=False),
     )
-    out = picked.order_by("as_of", "household_id").to_pandas()
+    with unfused():
+        out = picked.order_by("as_of", "household_id").to_pandas()
     out["ruleset"] = case.ruleset.id
     out["gap"] = out["line"] - out["pcni"]
     for f in _FLAGS:
