@@ -38,6 +38,9 @@ def month(
     by: Annotated[
         Literal["township", "village"] | None, typer.Option("--by", help="A sheet for each.")
     ] = None,
+    quota: Annotated[
+        Literal["township", "village"] | None, typer.Option("--quota", help="At least one visit for each.")
+    ] = None,
     seed: Annotated[int | None, typer.Option("--seed", min=0, help="Of the random share.")] = None,
     lang: Annotated[str | None, typer.Option("--lang", help="zh or en.")] = None,
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder of all months.")] = MONTHS,
@@ -51,7 +54,7 @@ def month(
     from riskmodel import month as monthly
 
     wishes = monthly.Wishes(
-        model=model, visits=visits, random_share=random_share, by=by, seed=seed, lang=lang
+        model=model, visits=visits, random_share=random_share, by=by, quota=quota, seed=seed, lang=lang
     )
     made = monthly.run(
         data, as_of, out, store=store, wishes=wishes, say=say, max_rejected=max_rejected,

@@ -69,6 +69,15 @@ def worklist(
     by: Annotated[
         Literal["township", "village"] | None, typer.Option("--by", help="A sheet for each.")
     ] = None,
+    quota: Annotated[
+        Literal["township", "village"] | None, typer.Option("--quota", help="At least one visit for each.")
+    ] = None,
+    floor: Annotated[
+        float, typer.Option("--floor", min=0, max=1, help="Probability a quota asks for.")
+    ] = 0.1,
+    names: Annotated[
+        Path | None, typer.Option("--names", metavar="FILE", help="Names, joined at output, stored nowhere.")
+    ] = None,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Of the random share.")] = 0,
     lang: LangOption = "zh",
     as_json: JsonFlag = False,
@@ -76,12 +85,15 @@ def worklist(
     """List whom to check, in order, and why: a workbook for the office."""
     from riskmodel import worklist as lists
     from riskmodel.files import read_table, write_table
+    from riskmodel.worklist.names import read_names
 
+    people = read_names(names) if names else None
     county = read_county(data, out=out.parent) if data else None
     made = lists.build(
-        read_table(scores), visits=visits, random_share=random_share, by=by, county=county, seed=seed
-    )
-    lists.write_xlsx(made, out, lang)
+        read_table(scores), visits=visits, random_share=random_share, by=by, quota=quota, floor=floor,
+        county=county, seed=seed,
+    )  # fmt: skip
+    lists.write_xlsx(made, out, lang, people)
     # Whoever evaluates the visits must know how likely each household was to be on the list.
     chances = write_table(made.selection, out.with_name(f"{out.stem}-chances.csv"))
     tell({"out": str(out), "chances": str(chances), **made.totals}, as_json)

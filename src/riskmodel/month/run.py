@@ -126,7 +126,7 @@ def run(
 
 
 def _inputs(name: str, settled: Settings, content: str, folder: Path) -> dict[str, Any]:
-    out: dict[str, Any] = {"data": content, "settings": settled.model_dump(mode="json")}
+    out: dict[str, Any] = {"data": content, "settings": settled.of(name)}
     for before in READS.get(name, ()):
         found = markers.read(folder, before)
         out[before] = found["files"] if found else None

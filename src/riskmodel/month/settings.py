@@ -17,6 +17,8 @@ from riskmodel.spec import parse as parse_spec
 FORMAT = 1
 FILE = "month.json"
 MODEL = f"county@{tracking.CHAMPION}"
+MODEL_FIELDS = ("model", "run_id", "feature_set_hash", "ruleset")
+LIST = ("visits", "random_share", "by", "quota", "seed", "lang")
 
 
 @dataclass(frozen=True)
@@ -29,8 +31,8 @@ class Wishes:
         ``NAME@ALIAS``; the alias is resolved to a version once.
     visits : int, optional
     random_share : float, optional
-    by : str, optional
-        ``township`` or ``village``.
+    by, quota : str, optional
+        ``township`` or ``village``: a sheet for each; a visit for each at least.
     seed : int, optional
     lang : str, optional
     """
@@ -39,6 +41,7 @@ class Wishes:
     visits: int | None = None
     random_share: float | None = None
     by: str | None = None
+    quota: str | None = None
     seed: int | None = None
     lang: str | None = None
 
@@ -57,16 +60,19 @@ class Settings(Spec):
     visits: int = Field(ge=1)
     random_share: float = Field(default=0.05, ge=0, le=1)
     by: str = "township"
+    quota: str | None = None
     seed: int = Field(default=0, ge=0)
     lang: str = "zh"
     max_rejected: float = 0.05
     snapshot_on: str | None = None
     pseudonymise: bool = False
 
-    @property
-    def list_settings(self) -> dict[str, Any]:
-        """What the list depends on beside the scores."""
-        return {k: getattr(self, k) for k in ("visits", "random_share", "by", "seed", "lang")}
+    def of(self, step: str) -> dict[str, Any]:
+        """Return what one step's files depend on beside the data."""
+        own = {"worklist": LIST, "check": ("lang",), "ledger": ("lang",), "report": ("lang",)}.get(step, ())
+        names = ("as_of", *MODEL_FIELDS, "max_rejected", "snapshot_on", "pseudonymise", *own)
+        told = self.model_dump(mode="json")
+        return {name: told[name] for name in names}
 
     @property
     def reading(self) -> dict[str, Any]:

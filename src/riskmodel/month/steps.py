@@ -111,6 +111,7 @@ def listed(work: Work) -> Made:
         visits=settings.visits,
         random_share=settings.random_share,
         by=settings.by,  # type: ignore[arg-type]  # checked by build
+        quota=settings.quota,  # type: ignore[arg-type]  # checked by build
         county=work.county,
         seed=settings.seed,
     )

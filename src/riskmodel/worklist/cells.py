@@ -15,7 +15,13 @@ from riskmodel.worklist.words import Column, Lang, book
 FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r", "\n")
 SHEET_NAME_LIMIT = 31
 FONT = {"zh": "等线", "en": "Calibri"}
-NUMBER_FORMATS = {"integer": "0", "yuan": "#,##0", "percent": "0.0%", "chance": "0.000", "date": "yyyy-mm-dd"}
+NUMBER_FORMATS = {
+    "integer": "0",
+    "yuan": "#,##0",
+    "percent": "0.0%",
+    "chance": "0.000000",
+    "date": "yyyy-mm-dd",
+}
 
 
 def safe_text(text: str) -> str:
@@ -100,7 +106,7 @@ class Cells:
         elif column.kind in ("text", "pick", "date", "integer"):
             properties |= {"align": "center", "text_wrap": column.kind == "text"}
         if column.kind in ("pick", "entry", "date_entry"):
-            properties["bg_color"] = "#FFF9E5"
+            properties |= {"bg_color": "#FFF9E5", "locked": False}
         elif tint:
             properties["bg_color"] = tint
         return self.format(**properties)

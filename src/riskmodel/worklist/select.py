@@ -12,13 +12,17 @@ import pandas as pd
 from riskmodel.asof import to_date
 from riskmodel.county.county import County
 from riskmodel.errors import InputRefused, UsageError
-from riskmodel.worklist.chances import unflagged_chances
+from riskmodel.worklist.cadence import with_cadence
 from riskmodel.worklist.context import CONTEXT, context
+from riskmodel.worklist.curve import more_visits
+from riskmodel.worklist.plan import plan, trips
 
 By = Literal["township", "village"]
 NEEDED = ("household_id", "township", "village", "as_of", "probability", "rule_category", "pcni")
 UNKNOWN = "unknown"
+LOGGED = ["household_id", "as_of", "selected_by", "planned", "chance", "held"]
 SOURCES = ("rule", "model", "random")  # codes of visits.selected_by, in the order they stand on the list
+FLOOR = 0.1  # a yellow card's probability in cards-2023 (an assumption there)
 
 
 @dataclass(frozen=True)
@@ -29,13 +33,18 @@ class Worklist:
     ----------
     listed : DataFrame
         One row a household, in order: ``position`` (from 1), ``planned``, ``selected_by`` (`SOURCES`),
-        ``chance``, then the columns of the scores and, from a county, `riskmodel.worklist.context.CONTEXT`.
+        ``chance``, then the columns of the scores and, from a county, `riskmodel.worklist.context.CONTEXT`;
+        ``due_date``, ``card_due``, and ``trip`` (the village's place on its township's tour; 0 unplanned).
     unknown : DataFrame
         Households whose income is unknown, by probability: they cannot be judged, so they are for a visit
         of their own.
     selection : DataFrame
         The log: ``household_id, as_of, selected_by`` (empty: not listed)``, planned, chance`` (of a
-        planned visit) of every household with known income.
+        planned visit)``, held`` of every household with known income.
+    held : DataFrame
+        Unflagged households that were visited lately, with ``held_until``; nobody whom a rule flags.
+    curve : DataFrame
+        What more visits would reach (`riskmodel.worklist.curve.more_visits`).
     as_of : date
     visits : int
     random_share : float
@@ -50,11 +59,14 @@ class Worklist:
     listed: pd.DataFrame
     unknown: pd.DataFrame
     selection: pd.DataFrame
+    held: pd.DataFrame
+    curve: pd.DataFrame
     as_of: dt.date
     visits: int
     random_share: float
     seed: int
     by: By | None = None
+    quota: By | None = None
     totals: dict[str, float] = field(default_factory=dict)
 
     @property
@@ -69,6 +81,8 @@ def build(
     visits: int,
     random_share: float = 0.05,
     by: By | None = None,
+    quota: By | None = None,
+    floor: float = FLOOR,
     county: County | None = None,
     seed: int = 0,
 ) -> Worklist:
@@ -76,8 +90,10 @@ def build(
 
     Every household that a rule flags is listed, whatever its score. Of ``visits`` planned visits,
     ``round(random_share × visits)`` are drawn first, by lot, from the households that no rule flags; then
-    come the flagged by probability, and what is left goes by probability. Where more are flagged than
-    visits are left, all stay listed and the last of them are not planned yet. Ties go by household id.
+    come the flagged by probability, those whose red or yellow card asks for a visit this month, and what
+    is left goes by probability. Where more are flagged than visits are left, all stay listed and the last
+    of them are not planned yet. Who is not flagged and was visited lately is held back, with the reason.
+    Ties go by household id.
 
     Parameters
     ----------
@@ -89,9 +105,14 @@ def build(
     random_share : float
         Of the visits; keeps an unbiased sample of what nobody suspected.
     by : str, optional
-        ``township`` or ``village``.
+        ``township`` or ``village``: a sheet for each.
+    quota : str, optional
+        ``township`` or ``village``: each that has a household at or above the floor gets a visit.
+    floor : float
+        Probability.
     county : County, optional
-        Adds what the visitor should know: group, persons, register, last visit, as known at as-of.
+        Adds what the visitor should know: group, persons, register, card, last visit, as known at as-of;
+        without it nobody is held back, because nobody's last visit is known.
     seed : int
         With the as-of date it fixes the draw.
 
@@ -106,45 +127,52 @@ def build(
     UsageError
         If visits, random_share or by make no sense.
     """
-    _check_call(visits, random_share, by)
+    _check_call(visits, random_share, by, quota, floor)
     frame = _checked(scores)
     as_of = to_date(pd.Timestamp(frame["as_of"].iloc[0]).date())
     frame["flagged"] = _flagged(frame)
     if county is not None:
-        known_of = context(county, as_of)
+        known_of = context(county, as_of, frame)
         frame = frame.drop(columns=[c for c in CONTEXT if c in frame])
         frame = frame.merge(known_of, on="household_id", how="left", validate="1:1")
     unjudged = ~frame["flagged"] & (frame["rule_category"].eq(UNKNOWN) | frame["pcni"].isna())
-    known = _select(frame[~unjudged].reset_index(drop=True), visits, random_share, [seed, as_of.toordinal()])
-    listed = known[known["selected_by"] != ""]
+    frame = with_cadence(frame, as_of)
+    lot = [seed, as_of.toordinal()]
+    known = plan(frame[~unjudged].reset_index(drop=True), visits, random_share, lot, quota, floor)
+    listed = known[known["selected_by"] != ""].drop(columns=["held", "held_until"])
     order = listed.assign(_source=listed["selected_by"].map({s: i for i, s in enumerate(SOURCES)}))
     order = order.sort_values(
         ["planned", "_source", "probability", "household_id"], ascending=[False, True, False, True]
     )
     listed = listed.loc[order.index].reset_index(drop=True)
     listed.insert(0, "position", np.arange(1, len(listed) + 1))
+    listed["trip"] = trips(listed[listed["planned"]]).reindex(listed.index, fill_value=0).astype(int)
     return Worklist(
         listed=listed,
         unknown=frame[unjudged].reset_index(drop=True),
-        selection=known[["household_id", "as_of", "selected_by", "planned", "chance"]].sort_values(
-            "household_id", ignore_index=True
-        ),
+        selection=known[LOGGED].sort_values("household_id", ignore_index=True),
+        held=known[known["held"]].reset_index(drop=True),
+        curve=more_visits(known),
         as_of=as_of,
         visits=visits,
         random_share=random_share,
         seed=seed,
         by=by,
+        quota=quota,
         totals=_totals(frame, unjudged, known),
     )
 
 
-def _check_call(visits: int, random_share: float, by: str | None) -> None:
+def _check_call(visits: int, random_share: float, by: str | None, quota: str | None, floor: float) -> None:
     if visits < 1:
         raise UsageError(f"visits {visits!r}: plan at least 1")
     if not 0 <= random_share <= 1:
         raise UsageError(f"random share {random_share!r} is outside 0 to 1; 0.05 is one visit in twenty")
-    if by not in (None, "township", "village"):
-        raise UsageError(f"by {by!r} is unknown; allowed: township, village")
+    for name, place in (("by", by), ("quota", quota)):
+        if place not in (None, "township", "village"):
+            raise UsageError(f"{name} {place!r} is unknown; allowed: township, village")
+    if not 0 <= floor <= 1:
+        raise UsageError(f"floor {floor!r} is no probability; 0.1 is a yellow card's")
 
 
 def _checked(scores: pd.DataFrame) -> pd.DataFrame:
@@ -177,36 +205,13 @@ def _flagged(frame: pd.DataFrame) -> pd.Series:
     return frame["rule_category"].isin(rules.load(frame["ruleset"].iloc[0]).flagged_categories)
 
 
-def _select(known: pd.DataFrame, visits: int, random_share: float, seed: list[int]) -> pd.DataFrame:
-    """Return the rows (sorted by probability) with selected_by, planned and chance."""
-    flagged = np.flatnonzero(known["flagged"])
-    pool = np.flatnonzero(~known["flagged"])
-    ranked = int(known["probability"].iloc[pool].notna().sum())
-    random = min(round(random_share * visits), len(pool))
-    by_rule = min(len(flagged), visits - random)
-    by_score = min(visits - random - by_rule, len(pool) - random)
-    # Drawn from ids in order, so that the lot does not hang on the scores.
-    by_id = pool[np.argsort(known["household_id"].to_numpy()[pool].astype(str), kind="stable")]
-    drawn = np.random.default_rng(seed).choice(by_id, size=random, replace=False)
-    left = pool[:ranked][~np.isin(pool[:ranked], drawn)]
-    selected_by = np.full(len(known), "", dtype=object)
-    chance = np.zeros(len(known))
-    planned = np.zeros(len(known), dtype=bool)
-    for source, rows in (("rule", flagged), ("random", drawn), ("model", left[:by_score])):
-        selected_by[rows] = source
-    for rows in (flagged[:by_rule], drawn, left[:by_score]):
-        planned[rows] = True
-    chance[flagged[:by_rule]] = 1.0
-    chance[pool] = unflagged_chances(len(pool), ranked, random, by_score)
-    head = pd.DataFrame({"planned": planned, "selected_by": selected_by, "chance": chance}, index=known.index)
-    return pd.concat([head, known], axis=1)
-
-
 def _totals(frame: pd.DataFrame, unjudged: pd.Series, known: pd.DataFrame) -> dict[str, float]:
     planned = known["planned"]
     return {
         "households": float(len(frame)),
         "flagged": float(frame["flagged"].sum()),
+        "card_due": float(known["card_due"].sum()),
+        "held": float(known["held"].sum()),
         "unknown": float(unjudged.sum()),
         "unscored": float(known["probability"].isna().sum()),
         "listed": float((known["selected_by"] != "").sum()),

@@ -19,6 +19,12 @@ OPTIONAL = (
     "in_register",
     "last_visit",
     "last_outcome",
+    "card",
+    "held_until",
+    "head_name",
+    "contact",
+    "phone",
+    "trip",
 )
 SOURCES_OF = {
     "reasons": ("reason_1",),

@@ -28,6 +28,9 @@ def summary_lines(worklist: Worklist, lang: Lang) -> list[tuple[str, str]]:
     facts = summary_facts(worklist)
     out = []
     for line in book().summary:
+        if line.id == "curve":
+            out += curve_lines(worklist, lang)
+            continue
         if line.heading is not None:
             out.append((line.heading.say(lang), ""))
             continue
@@ -37,11 +40,26 @@ def summary_lines(worklist: Worklist, lang: Lang) -> list[tuple[str, str]]:
     return out
 
 
+def curve_lines(worklist: Worklist, lang: Lang) -> list[tuple[str, str]]:
+    """Return what more visits would reach, one line a number of visits."""
+    words = book().words
+    out = []
+    for found in worklist.curve.to_dict("records"):
+        row = {str(k): v for k, v in found.items()}
+        name = words["more" if row["more"] else "more_none"].say(lang).format(**row)
+        known = row["low"] == row["low"] and row["high"] == row["high"]
+        interval = words["more_interval"].say(lang).format(**row) if known else ""
+        out.append((name, words["more_text"].say(lang).format(**row, interval=interval)))
+    return out
+
+
 def summary_facts(worklist: Worklist) -> dict[str, Any]:
     """Return every figure that the summary quotes: counts as int, expected numbers as float."""
     expected = ("expected", "expected_planned", "expected_flagged")
     facts: dict[str, Any] = {k: v if k in expected else int(v) for k, v in worklist.totals.items()}
-    facts["waiting"] = facts["flagged"] - facts["planned_rule"]
+    facts["waiting"] = facts["flagged"] + facts["card_due"] - facts["planned_rule"]
+    quota = book().words[f"quota_{worklist.quota or 'none'}"]
+    facts |= {"quota_zh": quota.zh, "quota_en": quota.en}
     facts["covered"] = facts["expected_planned"] / facts["expected"] if facts["expected"] else 0.0
     facts |= {"as_of": worklist.as_of, "random_share": worklist.random_share, "seed": worklist.seed}
     rows = pd.concat([worklist.listed, worklist.unknown], ignore_index=True)

@@ -102,5 +102,5 @@ def code_words(lang: Lang) -> dict[str, dict[str, str]]:
     if lang == "en":
         found = {column: {code: code.replace("_", " ") for code in known} for column, known in found.items()}
     own = {name: {code: w.say(lang) for code, w in c.items()} for name, c in book().choices.items()}
-    tiers = {"tier": {code: w.say(lang) for code, w in book().tiers.items()}}
-    return {**found, **own, **tiers}
+    colours = {code: w.say(lang) for code, w in book().tiers.items()}
+    return {**found, **own, "tier": colours, "card": colours}

@@ -12,6 +12,7 @@ import pandas as pd
 from riskmodel import files
 from riskmodel.errors import UsageError
 from riskmodel.worklist.cells import Cells, sheet_name, wrapped_lines
+from riskmodel.worklist.names import joined
 from riskmodel.worklist.select import Worklist
 from riskmodel.worklist.shape import list_columns, shaped
 from riskmodel.worklist.summary import summary_lines
@@ -23,10 +24,15 @@ HEADER_HEIGHT = 34.0  # points, two lines of header
 A4 = 9  # Excel's paper code
 FROZEN_THROUGH = "household_id"  # the columns that say which household it is stay in sight
 WAITING_TINT = "#EEF1F5"
-NOT_ON_UNKNOWN = ("position", "planned", "selected_by", "rule_conditions", "chance")
+NOT_ON_UNKNOWN = ("position", "planned", "selected_by", "rule_conditions", "chance", "trip", "held_until")
+NOT_ON_HELD = (*NOT_ON_UNKNOWN[:-1], "due_date")
+# A list is protected against slips, not against people: no password, and filters and widths stay free.
+FREE = {"autofilter": True, "sort": True, "format_columns": True, "format_rows": True}
 
 
-def write_xlsx(worklist: Worklist, path: str | Path, lang: str = "zh") -> Path:
+def write_xlsx(
+    worklist: Worklist, path: str | Path, lang: str = "zh", names: pd.DataFrame | None = None
+) -> Path:
     """Write the workbook: the list, a sheet per place if asked, unknown incomes, summary, dictionary.
 
     The same worklist gives the same bytes. No cell holds a formula; text that a spreadsheet could take
@@ -39,6 +45,8 @@ def write_xlsx(worklist: Worklist, path: str | Path, lang: str = "zh") -> Path:
         Ends in ``.xlsx``; replaced whole or not at all.
     lang : str
         ``zh`` or ``en``.
+    names : DataFrame, optional
+        `riskmodel.worklist.names.read_names`: joined here and kept nowhere else.
 
     Returns
     -------
@@ -63,28 +71,47 @@ def write_xlsx(worklist: Worklist, path: str | Path, lang: str = "zh") -> Path:
         workbook.set_properties({"title": title, "author": "riskmodel", "created": created})
         # A filled list says by itself of which day it is (`riskmodel visits import`).
         workbook.set_custom_property("riskmodel_as_of", worklist.as_of.isoformat(), "text")
-        _write_sheets(workbook, worklist, language, title)
+        _write_sheets(workbook, worklist, language, title, names)
     with files.atomic(target) as temporary:
         temporary.write_bytes(buffer.getvalue())
     return target
 
 
-def _write_sheets(workbook: Any, worklist: Worklist, lang: Lang, title: str) -> None:
+def _tables(
+    worklist: Worklist, lang: Lang, names: pd.DataFrame | None
+) -> list[tuple[str, pd.DataFrame, list[Column]]]:
+    """Return the tables of the workbook: name, rows, columns; fixed sheets go by their key in the book."""
+    rows = joined(worklist.listed, names)
+    columns = [c for c in list_columns(rows) if c.id != "held_until"]
+    out = [("list", rows, columns)]
+    if worklist.by:
+        # Village by village, as a tour goes; who is not planned comes last.
+        toured = rows.sort_values(["planned", "trip", "position"], ascending=[False, True, True])
+        out += [(f" {place}", own, columns) for place, own in toured.groupby(worklist.by, sort=True)]
+    for name, beside, left_out in (
+        ("unknown", worklist.unknown, NOT_ON_UNKNOWN),
+        ("held", worklist.held, NOT_ON_HELD),
+    ):
+        told = joined(beside, names)
+        if name == "unknown" or len(told):
+            out.append((name, told, [c for c in list_columns(told) if c.id not in left_out]))
+    return out
+
+
+def _write_sheets(
+    workbook: Any, worklist: Worklist, lang: Lang, title: str, names: pd.DataFrame | None
+) -> None:
     cells = Cells(workbook, lang)
     used: set[str] = set()
-    columns = list_columns(worklist.listed)
-    tables = [(book().sheets["list"].say(lang), worklist.listed, columns)]
-    if worklist.by:
-        tables += [(str(p), rows, columns) for p, rows in worklist.listed.groupby(worklist.by, sort=True)]
-    beside = [c for c in list_columns(worklist.unknown) if c.id not in NOT_ON_UNKNOWN]
-    tables.append((book().sheets["unknown"].say(lang), worklist.unknown, beside))
     # Names of the fixed sheets come first: a township called like one of them gets a number.
     fixed = {k: sheet_name(w.say(lang), used) for k, w in book().sheets.items()}
-    for i, (name, rows, chosen) in enumerate(tables):
-        known = {0: fixed["list"], len(tables) - 1: fixed["unknown"]}
-        sheet = workbook.add_worksheet(known.get(i) or sheet_name(name, used))
+    tables = _tables(worklist, lang, names)
+    for name, rows, chosen in tables:
+        sheet = workbook.add_worksheet(fixed.get(name) or sheet_name(name.strip(), used))
         _table(sheet, cells, rows, chosen, worklist.as_of, lang)
+        sheet.protect("", FREE)
         _print_setup(sheet, f"{title}　{sheet.get_name()}", lang, landscape=True)
+    columns = tables[0][2]
     heads = [book().words[w].say(lang) for w in ("item", "content")]
     _two_columns(
         workbook, cells, fixed["summary"], heads, summary_lines(worklist, lang), (26, 86), title, lang
@@ -167,6 +194,7 @@ def _two_columns(
         cells.write(sheet, i, 0, left, strong if right else heading)
         cells.write(sheet, i, 1, right or None, cells.format(**plain) if right else heading)
     sheet.freeze_panes(1, 0)
+    sheet.protect("", FREE)
     _print_setup(sheet, title, lang, landscape=False)
 
 
