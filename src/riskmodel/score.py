@@ -110,6 +110,40 @@ def by_language(
     return {lang: _ranked(pd.concat([numbers, words], axis=1)) for lang, words in told.items()}
 
 
+def what_would_change(
+    county: County, loaded: LoadedModel, as_of: DateLike, household_id: str, target: float
+) -> pd.DataFrame:
+    """Return what would have to change for one household's score to fall; for analysts only.
+
+    Parameters
+    ----------
+    county : County
+    loaded : LoadedModel
+    as_of : date or ISO text
+    household_id : str
+    target : float
+        Probability to fall to.
+
+    Returns
+    -------
+    DataFrame
+        See `riskmodel.explain.changes`, which also says what it is not.
+
+    Raises
+    ------
+    UsageError
+        If the household is not known at as-of, or the model is not one that features explain.
+    """
+    if loaded.card.get("reference") is None:
+        raise UsageError(f"{loaded.kind} is not explained by features; choose a model that is, such as logit")
+    X = features.build(county, loaded.feature_set, asof.to_date(as_of)).set_index("household_id")
+    if household_id not in X.index:
+        raise UsageError(f"household {household_id!r} is not known at {as_of}; see the scores of that day")
+    row = int(np.flatnonzero(X.index == household_id)[0])
+    X = X[loaded.feature_set.names].reset_index(drop=True)
+    return explain.changes(loaded.model, X, row, features.describe(loaded.feature_set), target)
+
+
 def _numbers(
     loaded: LoadedModel, given: pd.DataFrame, verdicts: pd.DataFrame, day: str, fingerprint: str
 ) -> pd.DataFrame:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from riskmodel.cli import county, demo, judge, learn, month, office, visits
+from riskmodel.cli import county, demo, judge, learn, month, office, simulated, visits
 
 app = typer.Typer(
     name="riskmodel",
@@ -14,7 +14,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.command("demo")(demo.demo)
-app.command("simulate")(county.simulate)
+app.command("simulate")(simulated.simulate)
 app.command("check")(county.check)
 app.add_typer(county.importers, name="import")
 app.command("rules")(judge.rules)
@@ -28,3 +28,4 @@ app.command("report")(office.report)
 app.add_typer(visits.app, name="visits")
 app.command("month")(month.month)
 app.command("months")(month.months)
+app.command("why")(office.why)

@@ -120,3 +120,34 @@ def report(
         histories = reports.histories(read_county(data, out=out), day, list(shown["household_id"]))
     page = reports.write_run(run, out, store=store, scores=shown, lang=lang, histories=histories)
     tell({"out": str(page)}, as_json)
+
+
+@verb
+def why(
+    data: DataArgument,
+    household: Annotated[str, typer.Option("--household", metavar="ID", help="Whose score.")],
+    model: Annotated[str, typer.Option("--model", metavar="NAME@ALIAS", help="Such as county@champion.")],
+    as_of: AsOfOption,
+    target: Annotated[float, typer.Option("--target", min=0.001, max=0.999, help="Chance to fall to.")] = 0.1,
+    out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help=".parquet, .csv, .xlsx")] = None,
+    store: StoreOption = STORE,
+    max_rejected: MaxRejected = 0.05,
+    snapshot_on: SnapshotOption = None,
+    pseudonymise: Pseudonymise = False,
+    as_json: JsonFlag = False,
+) -> None:
+    """Say what would have to change for a score to fall: for analysts, never to be printed for a village."""
+    from riskmodel import score as scoring
+    from riskmodel import tracking
+    from riskmodel.files import write_table
+
+    loaded = tracking.load_model(model, store)
+    county = read_county(data, snapshot_on=snapshot_on, max_rejected=max_rejected, pseudonymise=pseudonymise)
+    found = scoring.what_would_change(county, loaded, as_of, household, target)
+    if out is not None:
+        write_table(found, out)
+    if as_json:
+        tell({"household_id": household, "target": target, "changes": found.to_dict("records")}, as_json)
+        return
+    say("for analysts only: how other households fare, not what becomes of this one")
+    typer.echo(found.drop(columns=["zh"]).to_string(index=False))

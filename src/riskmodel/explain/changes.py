@@ -1,0 +1,126 @@
+"""What would have to change for a score to fall: for analysts only, never on a list, a sheet or a page.
+
+Not advice and not an effect: a model says how households with other figures fare, not what becomes of this
+one if its figures are changed. Printed for a village, it would tell how to look less at risk.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from riskmodel.errors import UsageError
+
+GRID = np.linspace(0.02, 0.98, 25)  # values that other households really have, the far ends left out
+MOST = 3  # features changed together: more explain nothing
+COLUMNS = ["together", "step", "feature", "zh", "en", "unit", "now", "then", "probability", "reached"]
+
+
+def changes(
+    model: Any, X: pd.DataFrame, row: int, features: pd.DataFrame, target: float, most: int = MOST
+) -> pd.DataFrame:
+    """Return the smallest changes of changeable features that bring one household's chance to a target.
+
+    Every changeable feature is tried alone on values that other households have; then features are
+    changed one after another, at each step the one whose whole range lowers the score most, and the last
+    only as far as needed.
+
+    Parameters
+    ----------
+    model : estimator
+        With ``margin`` (log-odds) and ``predict_proba``.
+    X : DataFrame, shape (n, p)
+        Features of all households at as-of; they say which values are real.
+    row : int
+        Which household, by position.
+    features : DataFrame
+        Feature metadata: ``id, zh, en, unit, changeable``.
+    target : float
+        Probability to fall to.
+    most : int
+        Features changed together at most.
+
+    Returns
+    -------
+    DataFrame
+        One row a feature: ``together`` (False: alone), ``step, feature, zh, en, unit, now, then,
+        probability`` (after this and, together, all steps before), ``reached``. Empty where the chance is
+        at the target already or nothing can lower it.
+
+    Raises
+    ------
+    UsageError
+        If the target is no probability above 0.
+
+    References
+    ----------
+    Wachter, Mittelstadt & Russell 2018, "Counterfactual explanations without opening the black box"; here
+    restricted to observed values, one feature at a time, greedily. Features that move together in life are
+    varied one by one, as the additive explanations are.
+    """
+    if not 0 < target < 1:
+        raise UsageError(f"target {target!r} is no probability between 0 and 1; 0.1 is a yellow card's")
+    about = features.set_index("id")
+    names = [c for c in X.columns if bool(about.loc[c, "changeable"]) and X[c].notna().any()]
+    start = X.iloc[[row]]
+    rows: list[dict[str, Any]] = []
+    if _chance(model, start)[0] > target:
+        for name in names:
+            found = _least(model, start, name, X[name], target)
+            if found is not None and found["reached"]:
+                rows.append({"together": False, "step": 1, **found})
+        rows = sorted(rows, key=lambda r: (r["moved"], r["feature"]))
+        rows += _together(model, X, start, names, target, most)
+    for found in rows:
+        found |= {word: about.loc[found["feature"], word] for word in ("zh", "en", "unit")}
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def _chance(model: Any, rows: pd.DataFrame) -> np.ndarray:
+    return np.asarray(model.predict_proba(rows)[:, 1], dtype=float)
+
+
+def _least(
+    model: Any, start: pd.DataFrame, name: str, known: pd.Series, target: float
+) -> dict[str, Any] | None:
+    """Return the nearest observed value that reaches the target, else the one that lowers most."""
+    values = np.unique(known.dropna().quantile(GRID, interpolation="nearest").to_numpy(dtype=float))
+    now = float(start[name].iloc[0])
+    tried = pd.concat([start] * len(values), ignore_index=True)
+    tried[name] = values
+    chance, before = _chance(model, tried), _chance(model, start)[0]
+    # How far a value lies is counted in households passed on the way, so that units do not matter.
+    place = known.rank(pct=True)
+    own = float(place[known.le(now)].max()) if np.isfinite(now) and known.le(now).any() else 0.0
+    moved = np.abs(np.array([float((known <= v).mean()) for v in values]) - own)
+    enough = np.flatnonzero(chance <= target)
+    best = enough[np.argmin(moved[enough])] if len(enough) else int(np.argmin(chance))
+    if chance[best] >= before:
+        return None
+    return {
+        "feature": name,
+        "now": now,
+        "then": float(values[best]),
+        "probability": float(chance[best]),
+        "reached": bool(chance[best] <= target),
+        "moved": float(moved[best]),
+    }
+
+
+def _together(
+    model: Any, X: pd.DataFrame, start: pd.DataFrame, names: list[str], target: float, most: int
+) -> list[dict[str, Any]]:
+    at, left, out = start, list(names), []
+    for step in range(1, most + 1):
+        found = [f for name in left if (f := _least(model, at, name, X[name], target)) is not None]
+        if not found:
+            break
+        best = min(found, key=lambda f: (not f["reached"], f["moved"] if f["reached"] else f["probability"]))
+        at = at.assign(**{best["feature"]: best["then"]})
+        left.remove(best["feature"])
+        out.append({"together": True, "step": step, **best})
+        if best["reached"]:
+            break
+    return out
