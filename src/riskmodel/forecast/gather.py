@@ -1,0 +1,209 @@
+r"""From households to the county: how many will be below the line, in which township, and what it would cost.
+
+Households share their luck: a bad year lowers all of a county, a bad harvest all of a township. Their
+ranks in their own forecast distributions are therefore drawn together,
+
+.. math:: u_i = \Phi(\sqrt{\rho_c} C + \sqrt{\rho_t} T_{g(i)} + \sqrt{1 - \rho_c - \rho_t}\, e_i)
+
+with the two shares estimated from how past days and townships came out together (analysis of variance of
+normal scores; Searle, Casella and McCulloch 1992, Variance Components, Wiley, ch. 3). Few past days say
+little of the county's share: it is never taken below one per cent (assumption), and intervals of county
+totals are the less certain the fewer years a county has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from riskmodel.forecast.household import HouseholdForecast
+
+Array = NDArray[Any]
+LEAST_COMMON = 0.01
+MOST_COMMON = 0.5
+BLOCK = 25
+DRAWS = 400
+ALL = "all"
+MEASURES = ("households", "persons", "yuan")
+
+
+class Common(NamedTuple):
+    """Shares of a household's luck that the county and its township have in common."""
+
+    county: float
+    township: float
+
+
+def common(z: Array, day: Array, township: Array) -> Common:
+    """Estimate the shared parts of normal scores.
+
+    Parameters
+    ----------
+    z : array of shape (n,)
+        Normal scores of outcomes in their forecast distributions.
+    day, township : array of shape (n,)
+        When and where.
+
+    Returns
+    -------
+    Common
+    """
+    t = pd.DataFrame({"z": z, "day": day, "township": township})
+    cells = t.groupby(["day", "township"])["z"].agg(["mean", "var", "size"]).reset_index()
+    cells = cells[cells["size"] > 1]
+    if cells.empty:
+        return Common(LEAST_COMMON, 0.0)
+    within = float(np.average(cells["var"], weights=cells["size"] - 1))
+    noise = within * float((1 / cells["size"]).mean())
+    apart = cells["mean"] - cells.groupby("day")["mean"].transform("mean")
+    free = len(cells) - cells["day"].nunique()
+    place = max(float((apart**2).sum()) / free - noise, 0.0) if free > 0 else 0.0
+    days = cells.groupby("day")["mean"].agg(["mean", "size"])
+    between = float(days["mean"].var()) if len(days) > 1 else 0.0
+    year = max(between - (place + noise) / float(days["size"].mean()), 0.0)
+    whole = max(within + place + year, 1e-9)
+    return Common(
+        float(np.clip(year / whole, LEAST_COMMON, MOST_COMMON)),
+        float(np.clip(place / whole, 0.0, MOST_COMMON)),
+    )
+
+
+def common_luck(made: HouseholdForecast, horizon: int) -> Common:
+    """Estimate the shared parts from the rows that a horizon's method was calibrated on."""
+    return (
+        common(*made.learned[horizon].scores) if made.learned[horizon].scores else Common(LEAST_COMMON, 0.0)
+    )
+
+
+def draw(
+    made: HouseholdForecast, horizon: int, draws: int, seed: int, shared: Common | None = None
+) -> Iterator[Array]:
+    """Draw the county's incomes per head, in blocks of shape (households, draws of the block), yuan.
+
+    Parameters
+    ----------
+    made : HouseholdForecast
+    horizon : int
+    draws : int
+    seed : int
+    shared : Common, optional
+        `common_luck` by default.
+
+    Yields
+    ------
+    array
+    """
+    from scipy.special import ndtr
+
+    luck = shared or common_luck(made, horizon)
+    rng = np.random.default_rng([seed, horizon])
+    place, names = pd.factorize(made.standing["township"], sort=True)
+    distribution = made.distribution(horizon)
+    own = np.sqrt(1 - luck.county - luck.township)
+    for first in range(0, draws, BLOCK):
+        k = min(BLOCK, draws - first)
+        z = np.sqrt(luck.county) * rng.standard_normal((1, k))
+        z = z + np.sqrt(luck.township) * rng.standard_normal((len(names), k))[place]
+        z = z + own * rng.standard_normal((len(place), k))
+        yield made.scale.back(distribution.at(ndtr(z)))
+
+
+@dataclass(frozen=True)
+class Groups:
+    """How households are added up: township × cause codes, their labels, persons."""
+
+    code: Array
+    townships: tuple[str, ...]
+    causes: tuple[str, ...]
+    persons: Array
+
+
+def groups(made: HouseholdForecast, cause: pd.Series | None = None) -> Groups:
+    """Return the groups of a county: township and main cause (``none`` where the office knows of none).
+
+    Parameters
+    ----------
+    made : HouseholdForecast
+    cause : Series, optional
+        By default the main cause as the office has it.
+    """
+    t = made.standing
+    named = (t["main_cause"] if cause is None else cause).fillna("none").astype(str)
+    place, townships = pd.factorize(t["township"].astype(str), sort=True)
+    why, causes = pd.factorize(named, sort=True)
+    code = place * len(causes) + why
+    return Groups(code, tuple(townships), tuple(causes), t["persons"].to_numpy(dtype=float))
+
+
+def fallen(income: Array, line: float, by: Groups) -> Array:
+    """Add up who is below the line, shape (3, groups, draws): households, persons, yuan a year to the line.
+
+    Parameters
+    ----------
+    income : array of shape (n, draws)
+        Yuan a head.
+    line : float
+    by : Groups
+    """
+    below = income < line
+    n = len(by.townships) * len(by.causes)
+    out = np.empty((3, n, income.shape[1]))
+    gap = np.where(below, line - income, 0.0) * by.persons[:, None]
+    for k in range(income.shape[1]):
+        out[0, :, k] = np.bincount(by.code, below[:, k], n)
+        out[1, :, k] = np.bincount(by.code, below[:, k] * by.persons, n)
+        out[2, :, k] = np.bincount(by.code, gap[:, k], n)
+    return out
+
+
+def tidy(totals: Array, by: Groups) -> pd.DataFrame:
+    """Return totals with intervals, one row a township, cause and measure; ``all`` is the sum.
+
+    Parameters
+    ----------
+    totals : array of shape (3, groups, draws)
+    by : Groups
+
+    Returns
+    -------
+    DataFrame
+        ``township, cause, measure, mean, low_80, high_80, low_95, high_95``.
+    """
+    i, j = len(by.townships), len(by.causes)
+    cells = totals.reshape(3, i, j, -1)
+    rows = []
+    for m, measure in enumerate(MEASURES):
+        for a in range(-1, i):
+            part = cells[m].sum(axis=0) if a < 0 else cells[m, a]
+            for b in range(-1, j):
+                x = part.sum(axis=0) if b < 0 else part[b]
+                low95, low80, high80, high95 = np.quantile(x, [0.025, 0.1, 0.9, 0.975])
+                names = (ALL if a < 0 else by.townships[a], ALL if b < 0 else by.causes[b])
+                rows.append((*names, measure, x.mean(), low80, high80, low95, high95))
+    columns = ["township", "cause", "measure", "mean", "low_80", "high_80", "low_95", "high_95"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def below(made: HouseholdForecast, horizon: int, draws: int = DRAWS, seed: int = 0) -> pd.DataFrame:
+    """Return how many households and persons will be below the line, and the yuan to close the gap.
+
+    Parameters
+    ----------
+    made : HouseholdForecast
+    horizon : int
+    draws : int
+    seed : int
+
+    Returns
+    -------
+    DataFrame
+        See `tidy`; by township and main cause.
+    """
+    by = groups(made)
+    parts = [fallen(y, made.lines[horizon], by) for y in draw(made, horizon, draws, seed)]
+    return tidy(np.concatenate(parts, axis=2), by).assign(horizon_months=horizon)

@@ -1,0 +1,243 @@
+"""Where each household stands at a moment: three accounted years, recent quarters, members, register.
+
+Everything is `riskmodel.accounting`'s at that moment; nothing is accounted anew here. Quarters before the
+year's end are accounting periods of three months, so a month that was not yet recorded is missing in the
+same way for the past that a method learns from and for the present that it speaks of.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import functools
+import zlib
+from collections.abc import Iterable, Sequence
+
+import ibis.expr.types as ir
+import numpy as np
+import pandas as pd
+
+from riskmodel import accounting, asof, rules
+from riskmodel.accounting import Period
+from riskmodel.asof import Moment
+from riskmodel.county.county import County
+from riskmodel.errors import UsageError
+
+KEY = ["household_id", "as_of"]
+STATE = [
+    "township", "village", "registration", "dibao", "persons", "labour", "net_income", "pcni",
+    "previous_pcni", "before_previous_pcni", "income_wage", "rigid", "in_register", "has_risk", "main_cause",
+    "income_basis", "income_reason", "period_to",
+]  # fmt: skip
+YEAR_AGO = 4  # quarters
+QUARTERS = 7
+YEARS = ("pcni", "previous_pcni", "before_previous_pcni")
+STEP = 6
+MOST_ORIGINS = 5
+MOST_YEARS = 20
+FULL, SHORT, BROKEN, TOTALS, NOTHING = "full", "short", "broken", "totals", "none"
+
+
+def origins(county: County, as_of: dt.date, horizon: int) -> list[dt.date]:
+    """Return past days from which a forecast can be checked by as-of: the rows that methods learn from.
+
+    Parameters
+    ----------
+    county : County
+    as_of : date
+    horizon : int
+        Months.
+
+    Returns
+    -------
+    list of date
+        Oldest first, half a year apart, at most five: an accounting year of records lies before each, and
+        the accounting period ``horizon`` months after it was over, late records included, by as-of.
+    """
+    first = first_month(county, as_of)
+    if first is None:
+        return []
+    late = dt.timedelta(days=county.about.recording_delay_days)
+    found: list[dt.date] = []
+    for k in range(1, MOST_YEARS * 12 // STEP):
+        day = asof.window_end(as_of, -STEP * k)
+        if asof.last_complete_month(day) - 11 < first or len(found) == MOST_ORIGINS:
+            break
+        if asof.window_end(day, horizon) + late <= as_of:
+            found.append(day)
+    return sorted(found)
+
+
+def first_month(county: County, known_by: dt.date) -> int | None:
+    """Return the month ordinal in which the known records of income begin; None where there are none."""
+    t = county.table("income")
+    found = t.filter(t.known_on <= known_by).month_from.min().to_pyarrow().as_py()
+    return None if found is None else int(found)
+
+
+def build(county: County, days: Sequence[dt.date]) -> pd.DataFrame:
+    """Return each household's standing at each day, as it was known then.
+
+    Parameters
+    ----------
+    county : County
+    days : sequence of date
+
+    Returns
+    -------
+    DataFrame
+        ``household_id, as_of``, the columns of `STATE` (yuan, persons), ``q0 … q6`` (net income of the last,
+        last but one, … three months, yuan a household; NaN where no income row is in them or only totals
+        are known), ``age_months`` (since the accounted period's end) and ``history``: ``full`` (three
+        accounted years, by months), ``short`` (fewer), ``broken`` (a quarter without any income row
+        that had some a year ago), ``totals`` (annual totals), ``none`` (no income known).
+
+    Raises
+    ------
+    UsageError
+        If no household is known.
+    """
+    when = asof.moments(days)
+    # Of whom nobody is left has no income per head to forecast.
+    year = accounting.build(county, when).filter(lambda t: t.persons > 0).select(*KEY, *STATE).to_pandas()
+    if year.empty:
+        raise UsageError(f"no household is known at {', '.join(map(str, days))}: give a later --as-of")
+    year["as_of"] = pd.to_datetime(year["as_of"])
+    out = year.merge(_quarters(county, when), on=KEY, how="left", validate="one_to_one")
+    last = out["as_of"].map({pd.Timestamp(m.as_of): asof.last_complete_month(m.as_of) for m in when})
+    out["age_months"] = (last - out["period_to"]).astype(float)
+    out = _only_whole_periods(county, _with_oldest_quarter(out), last.to_numpy(dtype=float))
+    out["history"] = _kind(out)
+    # A plain order: what follows must not depend on the database's.
+    return out.sort_values(["as_of", "household_id"], ignore_index=True)
+
+
+def _only_whole_periods(county: County, t: pd.DataFrame, last: np.ndarray) -> pd.DataFrame:
+    """Take back periods that begin before the county's records do: they look poor for want of rows."""
+    first = first_month(county, t["as_of"].max().date())
+    if first is None:
+        return t
+    spans = {c: (t["period_to"].to_numpy(dtype=float), 12 * (k + 1)) for k, c in enumerate(YEARS)}
+    spans |= {f"q{k}": (last, 3 * (k + 1)) for k in range(QUARTERS)}
+    for column, (end, back) in spans.items():
+        t[column] = t[column].astype(float).where(end - back + 1 >= first)
+    return t
+
+
+def _quarters(county: County, when: tuple[Moment, ...]) -> pd.DataFrame:
+    parts = []
+    for first, back in ((0, 0), (YEAR_AGO, -12)):
+        days = {m.as_of: asof.window_end(m.as_of, back) for m in when}
+        moments = asof.moments(Moment(days[m.as_of], m.known_by) for m in when)
+        t = accounting.build(county, moments, Period(months=3))
+        columns = {f"q{first + k}": f"{p}net_income" for k, p in enumerate(accounting.PREFIX)}
+        by_months = t.filter(t.income_basis == "months")
+        part = by_months.select(*KEY, **{n: by_months[c] for n, c in columns.items()}).to_pandas()
+        back_to = {pd.Timestamp(v): pd.Timestamp(k) for k, v in days.items()}
+        part["as_of"] = pd.to_datetime(part["as_of"]).map(back_to)
+        parts.append(part)
+    return parts[0].merge(parts[1], on=KEY, how="outer", validate="one_to_one")
+
+
+def _with_oldest_quarter(t: pd.DataFrame) -> pd.DataFrame:
+    """Add ``q3``: what is left of the year's net income after the three newest quarters."""
+    newest = t[["q0", "q1", "q2"]].sum(axis=1)
+    by_months = t["income_basis"].eq("months")
+    return t.assign(q3=(t["net_income"] - newest).where(by_months))
+
+
+def _kind(t: pd.DataFrame) -> pd.Series:
+    years = t[list(YEARS)].notna()
+    # Some sell once a year: a quarter is missing only where the same one a year ago was not.
+    gaps = [t[f"q{k}"].isna() & t[f"q{k + YEAR_AGO}"].notna() for k in range(3)]
+    gap = np.logical_or.reduce(gaps)
+    cases = [~years["pcni"], t["income_basis"].eq("total"), gap, ~years.all(axis=1)]
+    return pd.Series(np.select(cases, [NOTHING, TOTALS, BROKEN, SHORT], FULL), t.index)
+
+
+def outcomes(county: County, pairs: Iterable[tuple[dt.date, int]], known_by: dt.date) -> pd.DataFrame:
+    """Return what each household's income per head turned out to be.
+
+    Parameters
+    ----------
+    county : County
+    pairs : iterable of (date, int)
+        From which day, and how many months ahead, was forecast.
+    known_by : date
+        Rows recorded later are not seen.
+
+    Returns
+    -------
+    DataFrame
+        ``household_id, as_of, horizon_months, actual``: per-capita net income (yuan) of the accounting period
+        that ends ``horizon_months`` after ``as_of``; for households on totals only where one ends just then.
+    """
+    asked = pd.DataFrame(
+        [(pd.Timestamp(d), h, pd.Timestamp(asof.window_end(d, h))) for d, h in pairs],
+        columns=["as_of", "horizon_months", "end"],
+    )
+    if asked.empty:
+        return pd.DataFrame(columns=[*KEY, "horizon_months", "actual"])
+    when = asof.moments(Moment(e.date(), known_by) for e in asked["end"].unique())
+    t = accounting.build(county, when).select(*KEY, "pcni", "period_to").to_pandas()
+    end = pd.to_datetime(t.pop("as_of"))
+    last = end.map({pd.Timestamp(m.as_of): asof.last_complete_month(m.as_of) for m in when})
+    kept = t["pcni"].notna() & (t["period_to"] == last)
+    t = t.assign(end=end)[kept].rename(columns={"pcni": "actual"})
+    return t.merge(asked, on="end")[[*KEY, "horizon_months", "actual"]]
+
+
+def line_at(county: County, ruleset: str | rules.RuleSet, as_of: dt.date, horizon: int) -> float:
+    """Return the line that the forecast is held against, yuan a head and year.
+
+    A relative line (a share of the county's own median) is not known ahead: as-of's stands for it.
+
+    Raises
+    ------
+    UsageError
+        If the rule set has no line at that time.
+    """
+    end = asof.window_end(as_of, horizon)
+    chosen = rules.load(ruleset)
+    for day in (end, as_of):
+        found = rules.lines(county, chosen, day)[day]
+        if found is not None and np.isfinite(found):
+            return float(found)
+    raise UsageError(f"rule set {chosen.id} has no line at {end}; give another --ruleset")
+
+
+def sampled(county: County, as_of: dt.date, households: int, seed: int) -> County:
+    """Return the county cut down to whole villages with about so many households.
+
+    Parameters
+    ----------
+    county : County
+    as_of : date
+        Households recorded later are not looked at.
+    households : int
+    seed : int
+
+    Returns
+    -------
+    County
+        The same one where it is not larger.
+    """
+    own = county.table("households").filter(lambda t: t.known_on <= as_of)
+    h = own.group_by("village").agg(n=own.household_id.nunique()).to_pandas()
+    if h["n"].sum() <= households:
+        return county
+    # A checksum of the name: the same villages whatever order they are read in.
+    h["order"] = [zlib.crc32(f"{seed}|{v}".encode()) for v in h["village"]]
+    h = h.sort_values(["order", "village"])
+    kept = h.loc[h["n"].cumsum() <= max(households, int(h["n"].iloc[0])), "village"]
+    ids = own.filter(own.village.isin(list(kept))).select("household_id").distinct()
+    wanted = ("households", "members", "income", "spending", "risk_events", "monitoring")
+    tables: dict[str, ir.Table] = {
+        n: county.table(n).semi_join(ids, "household_id") for n in wanted if county.has(n)
+    }
+    size = ("forecast.sampled", as_of, households, seed)
+    made = {n: county.once((*size, n), functools.partial(_same, t)) for n, t in tables.items()}
+    return County(con=county.con, tables=made, about=county.about)
+
+
+def _same(t: ir.Table) -> ir.Table:
+    return t

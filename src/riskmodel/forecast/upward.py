@@ -1,0 +1,133 @@
+"""Bottom-up counts: each household's chance of being newly monitored, summed over townships and causes.
+
+A logistic regression on past days says how the chance of being taken into the register within twelve months
+follows from a household's forecast (how far the line lies below its forecast centre), what the office knows
+of risks, and its registration. The sum is dealt to months by the register's own seasons and to causes as
+the township's and county's entries were.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from riskmodel import asof
+from riskmodel.accounting import WATCHED
+from riskmodel.asof import Moment
+from riskmodel.county.county import County
+from riskmodel.forecast import methods, negbin
+from riskmodel.forecast.counts import Counts
+from riskmodel.forecast.effects import Components
+from riskmodel.forecast.hierarchy import Hierarchy
+from riskmodel.forecast.methods import Scale
+from riskmodel.forecast.series import Base
+
+Array = NDArray[Any]
+YEAR = 12
+FEWEST_EVENTS = 15
+BORROWED = 10.0  # entries of the county's mix of causes lent to each township (assumption)
+
+
+def looks(t: pd.DataFrame, line: float, scale: Scale, components: Components) -> pd.DataFrame:
+    """Return what the chance of entry is read from, one row a household not in the register.
+
+    Parameters
+    ----------
+    t : DataFrame
+        Standings of one day.
+    line : float
+    scale : Scale
+    components : Components
+
+    Returns
+    -------
+    DataFrame
+        ``household_id, as_of, township`` and float columns ``x_*``.
+    """
+    base = methods.panel(t, YEAR, scale, components)
+    last = scale.to(t["pcni"].to_numpy(dtype=float))
+    edge = float(scale.to(np.array(line)))
+    out = t[["household_id", "as_of", "township"]].copy()
+    out["x_ahead"] = (edge - base.centre) / base.down
+    out["x_now"] = np.nan_to_num(np.clip((edge - last) / base.down, -5, 5))
+    out["x_risk"] = t["has_risk"].eq(True).astype(float)
+    out["x_lifted"] = t["registration"].eq("lifted").astype(float)
+    return out[~t["in_register"].eq(True).to_numpy()]
+
+
+def chances(county: County, past: pd.DataFrame, now: pd.DataFrame, as_of: dt.date) -> pd.DataFrame | None:
+    """Return each household's chance of being newly monitored within twelve months.
+
+    Parameters
+    ----------
+    county : County
+    past : DataFrame
+        `looks` of days at least a year before as-of.
+    now : DataFrame
+        `looks` at as-of.
+    as_of : date
+
+    Returns
+    -------
+    DataFrame or None
+        ``household_id, township, probability``; None where fewer than 15 past entries are known.
+    """
+    from sklearn.linear_model import LogisticRegression
+
+    entries = _entries(county, as_of)
+    joined = past.reset_index(drop=True).reset_index().merge(entries, on="household_id")
+    ends = joined["as_of"].map(
+        {d: pd.Timestamp(asof.window_end(d.date(), YEAR)) for d in past["as_of"].unique()}
+    )
+    hit = joined.loc[(joined["date"] > joined["as_of"]) & (joined["date"] <= ends), "index"].unique()
+    y = np.zeros(len(past))
+    y[hit] = 1
+    if y.sum() < FEWEST_EVENTS:
+        return None
+    x = [c for c in past.columns if str(c).startswith("x_")]
+    model = LogisticRegression(C=10.0, max_iter=500).fit(past[x].to_numpy(), y)
+    p = model.predict_proba(now[x].to_numpy())[:, 1]
+    return now[["household_id", "township"]].assign(probability=p)
+
+
+def _entries(county: County, as_of: dt.date) -> pd.DataFrame:
+    t = asof.known(county, "monitoring", (Moment(as_of, as_of),))
+    rows = t.filter(t.event.isin(WATCHED)).select("household_id", "date").to_pandas()
+    return rows.assign(date=pd.to_datetime(rows["date"]))
+
+
+def base(found: pd.DataFrame, known: Counts, horizon: int) -> Base:
+    """Return the summed chances as base forecasts of all series.
+
+    Parameters
+    ----------
+    found : DataFrame
+        Of `chances`.
+    known : Counts
+    horizon : int
+
+    Returns
+    -------
+    Base
+        Errors are those of the seasonal regression, which stand in for the correlation of errors.
+    """
+    tree = Hierarchy(known.townships, known.causes)
+    regression = negbin.fit(known, YEAR)
+    year = regression.mean.sum(axis=0)
+    months = year / year.sum() if year.sum() > 0 else np.full(YEAR, 1 / YEAR)
+    total = found.groupby("township")["probability"].sum().reindex(list(known.townships)).fillna(0).to_numpy()
+    seen = known.cells.sum(axis=2)
+    county_mix = (seen.sum(axis=0) + 1e-9) / (seen.sum() + 1e-9 * seen.shape[1])
+    mix = (seen + BORROWED * county_mix) / (seen.sum(axis=1, keepdims=True) + BORROWED)
+    at = np.arange(horizon) % YEAR
+    cells = (total[:, None] * mix)[:, :, None] * months[None, None, at]
+    mean = tree.add_up(cells.reshape(-1, horizon))
+    errors = (tree.add_up(known.bottom) - tree.add_up(regression.fitted)).T
+    over = np.maximum(
+        (errors**2).mean(axis=0) / np.maximum(tree.add_up(regression.fitted).mean(axis=1), 1e-6), 1.0
+    )
+    return Base(mean, np.maximum(mean, 1e-3) * over[:, None], errors)
