@@ -30,7 +30,14 @@ def X() -> pd.DataFrame:
 @pytest.fixture(scope="module")
 def features() -> pd.DataFrame:
     return pd.DataFrame(
-        {"id": list("abc"), "zh": "甲", "en": "x", "unit": "yuan", "changeable": [True, True, False]}
+        {
+            "id": list("abc"),
+            "zh": "甲",
+            "en": "x",
+            "unit": "yuan",
+            "changeable": [True, True, False],
+            "direction": [1, 0, -1],
+        }
     )
 
 
@@ -53,6 +60,13 @@ def test_the_nearest_value_that_is_enough_is_named(X, features) -> None:
     assert alone["then"] <= 0.753
     assert alone["then"] > 0.753 - 2 * 0.04 * 3
     assert alone["probability"] <= 0.6
+
+
+def test_no_change_for_the_worse_is_offered(X, features) -> None:
+    # Were `b` declared to lower the risk, falling b would be a change for the worse: it is not offered,
+    # whatever this model says of it.
+    made = changes(Known(), X, 0, features.assign(direction=[1, -1, -1]), 0.6)
+    assert set(made["feature"]) == {"a"}
 
 
 def test_together_goes_down_step_by_step_and_says_whether_it_is_enough(X, features) -> None:

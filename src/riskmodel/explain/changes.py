@@ -36,7 +36,7 @@ def changes(
     row : int
         Which household, by position.
     features : DataFrame
-        Feature metadata: ``id, zh, en, unit, changeable``.
+        Feature metadata: ``id, zh, en, unit, changeable, direction``.
     target : float
         Probability to fall to.
     most : int
@@ -64,15 +64,16 @@ def changes(
         raise UsageError(f"target {target!r} is no probability between 0 and 1; 0.1 is a yellow card's")
     about = features.set_index("id")
     names = [c for c in X.columns if bool(about.loc[c, "changeable"]) and X[c].notna().any()]
+    signs = {name: int(about.loc[name, "direction"]) for name in names}
     start = X.iloc[[row]]
     rows: list[dict[str, Any]] = []
     if _chance(model, start)[0] > target:
-        for name in names:
-            found = _least(model, start, name, X[name], target)
+        for name in signs:
+            found = _least(model, start, X[name], signs[name], target)
             if found is not None and found["reached"]:
                 rows.append({"together": False, "step": 1, **found})
         rows = sorted(rows, key=lambda r: (r["moved"], r["feature"]))
-        rows += _together(model, X, start, names, target, most)
+        rows += _together(model, X, start, signs, target, most)
     for found in rows:
         found |= {word: about.loc[found["feature"], word] for word in ("zh", "en", "unit")}
     return pd.DataFrame(rows, columns=COLUMNS)
@@ -83,11 +84,19 @@ def _chance(model: Any, rows: pd.DataFrame) -> np.ndarray:
 
 
 def _least(
-    model: Any, start: pd.DataFrame, name: str, known: pd.Series, target: float
+    model: Any, start: pd.DataFrame, known: pd.Series, sign: int, target: float
 ) -> dict[str, Any] | None:
-    """Return the nearest observed value that reaches the target, else the one that lowers most."""
+    """Return the nearest observed value that reaches the target, else the one that lowers most.
+
+    Where a feature declares which way risk goes, only the other way counts as a change for the better.
+    """
+    name = str(known.name)
     values = np.unique(known.dropna().quantile(GRID, interpolation="nearest").to_numpy(dtype=float))
     now = float(start[name].iloc[0])
+    if sign and np.isfinite(now):
+        values = values[(values - now) * sign < 0]
+    if not len(values):
+        return None
     tried = pd.concat([start] * len(values), ignore_index=True)
     tried[name] = values
     chance, before = _chance(model, tried), _chance(model, start)[0]
@@ -110,11 +119,11 @@ def _least(
 
 
 def _together(
-    model: Any, X: pd.DataFrame, start: pd.DataFrame, names: list[str], target: float, most: int
+    model: Any, X: pd.DataFrame, start: pd.DataFrame, signs: dict[str, int], target: float, most: int
 ) -> list[dict[str, Any]]:
-    at, left, out = start, list(names), []
+    at, left, out = start, list(signs), []
     for step in range(1, most + 1):
-        found = [f for name in left if (f := _least(model, at, name, X[name], target)) is not None]
+        found = [f for name in left if (f := _least(model, at, X[name], signs[name], target)) is not None]
         if not found:
             break
         best = min(found, key=lambda f: (not f["reached"], f["moved"] if f["reached"] else f["probability"]))
