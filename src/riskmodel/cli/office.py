@@ -78,12 +78,19 @@ def worklist(
     names: Annotated[
         Path | None, typer.Option("--names", metavar="FILE", help="Names, joined at output, stored nowhere.")
     ] = None,
+    sheets: Annotated[
+        Path | None, typer.Option("--sheets", metavar="FILE", help="Visit sheets, .html or .pdf.")
+    ] = None,
+    measures: Annotated[
+        Path | None, typer.Option("--measures", metavar="FILE", help="The office's own measures, YAML.")
+    ] = None,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Of the random share.")] = 0,
     lang: LangOption = "zh",
     as_json: JsonFlag = False,
 ) -> None:
     """List whom to check, in order, and why: a workbook for the office."""
     from riskmodel import worklist as lists
+    from riskmodel.explain import load_measures
     from riskmodel.files import read_table, write_table
     from riskmodel.worklist.names import read_names
 
@@ -96,7 +103,11 @@ def worklist(
     lists.write_xlsx(made, out, lang, people)
     # Whoever evaluates the visits must know how likely each household was to be on the list.
     chances = write_table(made.selection, out.with_name(f"{out.stem}-chances.csv"))
-    tell({"out": str(out), "chances": str(chances), **made.totals}, as_json)
+    summary: dict[str, object] = {"out": str(out), "chances": str(chances)}
+    if sheets is not None:
+        page = lists.write_sheets(made, sheets.with_suffix(".html"), lang, people, load_measures(measures))
+        summary["sheets"] = str(lists.print_pdf(page, sheets) if sheets.suffix.lower() == ".pdf" else page)
+    tell({**summary, **made.totals}, as_json)
 
 
 @verb

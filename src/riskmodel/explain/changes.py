@@ -64,7 +64,7 @@ def changes(
         raise UsageError(f"target {target!r} is no probability between 0 and 1; 0.1 is a yellow card's")
     about = features.set_index("id")
     names = [c for c in X.columns if bool(about.loc[c, "changeable"]) and X[c].notna().any()]
-    signs = {name: int(about.loc[name, "direction"]) for name in names}
+    signs = {name: int(about["direction"].to_dict()[name]) for name in names}
     start = X.iloc[[row]]
     rows: list[dict[str, Any]] = []
     if _chance(model, start)[0] > target:

@@ -116,6 +116,7 @@ def listed(work: Work) -> Made:
         seed=settings.seed,
     )
     paths = [worklist.write_xlsx(made, work.out / "worklist.xlsx", settings.lang)]
+    paths.append(worklist.write_sheets(made, work.out / "visit-sheets.html", settings.lang))
     paths.append(files.write_table(made.selection, work.out / "worklist-chances.csv"))
     paths.append(files.write_table(made.listed, work.out / "worklist.parquet"))
     return paths, {k: round(v, 6) for k, v in made.totals.items()}

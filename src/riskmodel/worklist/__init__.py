@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from riskmodel.worklist.select import Worklist, build
+from riskmodel.worklist.sheets import print_pdf, write_sheets
 from riskmodel.worklist.xlsx import write_xlsx
 
-__all__ = ["Worklist", "build", "write_xlsx"]
+__all__ = ["Worklist", "build", "print_pdf", "write_sheets", "write_xlsx"]
