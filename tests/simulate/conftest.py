@@ -22,8 +22,13 @@ def small() -> simulate.SimulatedCounty:
 
 @pytest.fixture(scope="session")
 def calm() -> Profile:
-    """The default county without anything that households share, so that their outcomes are independent."""
+    """The default county without anything that households share, so that their outcomes are independent.
+
+    Its office is a busy one, so that a small county has enough of a register to test.
+    """
     base = simulate.profile("default").model_dump()
+    base["office"] |= {"diligence": (0.3, 0.5), "min_months": 6, "eliminate": 0.45}
+    base["office"]["confirm"]["constant"] = -0.8
     base["shocks"]["macro_sd"] = 0.0
     base["shocks"]["kinds"]["disaster"]["yearly"] = 0.0
     for kind in base["income"]["farm"]["kinds"].values():

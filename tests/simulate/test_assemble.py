@@ -60,12 +60,14 @@ def test_history_does_not_depend_on_the_truth_asked_for() -> None:
 
 def test_truth_has_one_row_a_household_date_and_event(small: simulate.SimulatedCounty) -> None:
     t = small.truth
-    assert len(t) == 300 * 2
+    # A row a household that is still there; some have moved away or died out in the three years and a half.
+    assert 270 * 2 <= len(t) <= 300 * 2
+    assert (t.groupby("household_id").event.nunique() == 2).all()
     assert not t.duplicated(["household_id", "as_of", "event"]).any()
     assert set(t.event) == {"below_line", "identified"}
     assert t.probability.between(0, 1).all()
     assert (t.mc_error > 0).all()
-    assert set(t.outcome) == {0, 1}
+    assert set(t.outcome.dropna()) == {0, 1}
 
 
 def test_outcome_is_null_while_the_window_is_open() -> None:

@@ -27,30 +27,6 @@ importers = typer.Typer(
 
 
 @verb
-def simulate(
-    out: OutArgument,
-    households: Annotated[int, typer.Option("--households", min=20, help="How many.")] = 3000,
-    months: Annotated[int, typer.Option("--months", min=24, help="Whole months.")] = 60,
-    seed: Annotated[int, typer.Option("--seed", min=0)] = 0,
-    profile: Annotated[str, typer.Option("--profile", help="Parameters of the county.")] = "default",
-    futures: Annotated[
-        int, typer.Option("--futures", min=0, help="Futures a truth is averaged over.")
-    ] = 1000,
-    as_json: JsonFlag = False,
-) -> None:
-    """Simulate a county in the data contract, with its true risks in truth.parquet."""
-    from riskmodel import simulate as simulation
-
-    say(f"simulating {households} households over {months} months (profile {profile}, seed {seed})")
-    made = simulation.county(
-        households=households, months=months, seed=seed, profile=profile, futures=futures
-    )
-    simulation.write(made, out)
-    counts = {name: len(frame) for name, frame in made.frames.items()}
-    tell({"out": str(out), "households": households, "months": months, "seed": seed, "rows": counts}, as_json)
-
-
-@verb
 def check(
     data: DataArgument,
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder to write to.")] = Path(
@@ -60,9 +36,12 @@ def check(
     snapshot_on: SnapshotOption = None,
     pseudonymise: Pseudonymise = False,
     lang: Annotated[str, typer.Option("--lang", help="zh or en.")] = "zh",
+    spoiled: Annotated[
+        Path | None, typer.Option("--spoiled", metavar="LOG", help="Score against simulate --dirty's log.")
+    ] = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """Check a county's tables: rejected rows, and a summary of their quality."""
+    """Check a county's tables: rejected rows, doubtful ones, and a summary of their quality."""
     from riskmodel import asof
     from riskmodel import county as counties
 
@@ -77,11 +56,26 @@ def check(
     if found is not None and not summary["refused"]:
         summary["data_through"] = found.data_through
         summary["data_fingerprint"] = asof.fingerprint(found, found.data_through)
+    if spoiled is not None and found is not None:
+        summary["spoiled"] = _score(spoiled, out)
     tell(summary if as_json else _short(summary, out), as_json)
     for reason in summary["refusals"]:
         say(f"riskmodel: {reason}")
     if summary["refused"]:
         raise typer.Exit(REFUSED)
+
+
+def _score(log: Path, out: Path) -> list[dict[str, Any]]:
+    """Say how many of the slips of a spoiled county this check found."""
+    import pandas as pd
+
+    from riskmodel import simulate
+    from riskmodel.errors import UsageError
+
+    if not log.is_file():
+        raise UsageError(f"no such log: {log}; simulate --dirty writes OUT/spoiled/spoiled.csv")
+    given = [pd.read_csv(path) for path in (log, out / "rejected.csv", out / "suspects.csv")]
+    return [{str(k): v for k, v in row.items()} for row in simulate.found(*given).to_dict("records")]
 
 
 def _short(summary: dict[str, Any], out: Path) -> dict[str, Any]:
@@ -90,7 +84,12 @@ def _short(summary: dict[str, Any], out: Path) -> dict[str, Any]:
         name: f"{table['read']} read, {table['rejected']} rejected"
         for name, table in summary["tables"].items()
     }
-    rest = {k: summary[k] for k in ("absent", "data_through", "data_fingerprint") if k in summary}
+    shown = ("absent", "suspects", "data_through", "data_fingerprint")
+    rest = {k: summary[k] for k in shown if k in summary}
+    for row in summary.get("spoiled", []):
+        rest[f"spoiled: {row['slip']}"] = (
+            f"{row['found']} false" if row["spoiled"] == 0 else f"{row['found']} of {row['spoiled']} found"
+        )
     return {"refused": summary["refused"], **kept, **rest, "see": str(out / "quality.md")}
 
 

@@ -14,6 +14,7 @@ from riskmodel.county.quality import findings, late_share
 from riskmodel.county.read import MAX_REJECTED, Reading, TableRead, read_tables, refusals
 from riskmodel.county.rejects import write_rejected
 from riskmodel.county.schema import codes, contract
+from riskmodel.county.suspects import count, suspects, write_suspects
 from riskmodel.errors import InputRefused
 from riskmodel.files import write_json, write_text
 
@@ -37,7 +38,8 @@ def check(
     data : str or Path
         As `riskmodel.county.read` takes it.
     out : str or Path, optional
-        Folder for ``rejected.csv``, ``quality.json`` and ``quality.md``; nothing is written without it.
+        Folder for ``rejected.csv``, ``suspects.csv``, ``quality.json`` and ``quality.md``; nothing is
+        written without it.
     max_rejected, pseudonymise, snapshot_on
         As in `riskmodel.county.read`.
     lang : {"zh", "en"}
@@ -58,6 +60,7 @@ def check(
         If ``pseudonymise`` is asked for without a key.
     """
     reading: Reading | None = None
+    doubted = None
     rejected = pd.DataFrame()
     summary: dict[str, Any] = {"format_version": FORMAT_VERSION, "data": Path(data).name}
     try:
@@ -67,9 +70,13 @@ def check(
     else:
         why = refusals(reading, max_rejected)
         rejected = reading.county.rejected
+        doubted = suspects(reading.county)
         summary |= {"refused": bool(why), "refusals": why} | _summary(reading)
+        summary["suspects"] = count(doubted)
     if out is not None:
         write_rejected(rejected, out)
+        if doubted is not None:
+            write_suspects(doubted, out)
         write_json(summary, Path(out) / "quality.json")
         both = sorted(LANGUAGES, key=lambda word: word != lang)
         write_text("\n\n".join(quality_text(summary, word) for word in both) + "\n", Path(out) / "quality.md")
@@ -152,6 +159,9 @@ def _finding_lines(summary: dict[str, Any], lang: Language) -> list[str]:
         lines.append(line("totals", lang, n=totals["compared"], k=totals["differ"]))
     if summary["business_twice"]["households"]:
         lines.append(line("business_twice", lang, n=summary["business_twice"]["households"]))
+    if summary["suspects"]:
+        told = ", ".join(f"{reason} {n}" for reason, n in summary["suspects"].items())
+        lines.append(line("suspects", lang, what=told))
     if summary["valid_before_birth"]:
         lines.append(line("unborn", lang, n=summary["valid_before_birth"]))
     return lines

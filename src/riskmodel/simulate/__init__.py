@@ -8,7 +8,7 @@ The process, month by month (`process.live`, then `process.book`)
 
 1. Each January a township's weather and prices are drawn for each kind of farm, and the county's labour
    market; each September the school year begins (`school`).
-2. At most one birth, death or marriage befalls a household (`family`).
+2. At most one birth, death or marriage befalls a household, or it moves away as a whole (`family`).
 3. Spells of sickness, joblessness or lost harvests end with a chance that falls with their length; at most
    one new cause strikes, with unseen frailty and scarring (`shocks`).
 4. Income by source and production costs follow from members, season, permanent and transitory parts and
@@ -17,7 +17,7 @@ The process, month by month (`process.live`, then `process.book`)
    supports, lets go, takes back (`office`).
 
 What the office writes down, and when, is `rows` and `events`; truth is `futures`; all figures stand in
-``profiles/*.yaml``. Nobody moves out and no household becomes extinct.
+``profiles/*.yaml``; the equations together in ``docs/simulator.md``.
 
 Examples
 --------
@@ -30,20 +30,29 @@ Examples
 from __future__ import annotations
 
 from riskmodel.simulate.assemble import SimulatedCounty, county, order
+from riskmodel.simulate.dirty import Dirt, dirt, spoil
 from riskmodel.simulate.files import write, write_blocks
 from riskmodel.simulate.office import FlagRule
 from riskmodel.simulate.params import CAUSES, Profile, profile
+from riskmodel.simulate.scored import found
 from riskmodel.simulate.state import RuleView
+from riskmodel.simulate.validation import targets, validate
 
 __all__ = [
     "CAUSES",
+    "Dirt",
     "FlagRule",
     "Profile",
     "RuleView",
     "SimulatedCounty",
     "county",
+    "dirt",
+    "found",
     "order",
     "profile",
+    "spoil",
+    "targets",
+    "validate",
     "write",
     "write_blocks",
 ]

@@ -16,7 +16,7 @@ from riskmodel.errors import UsageError
 from riskmodel.simulate import futures as fut
 from riskmodel.simulate import office
 from riskmodel.simulate.events import event_tables
-from riskmodel.simulate.history import PLACES, Block, Plan, run_block, stream
+from riskmodel.simulate.history import PLACES, TRUTH, Block, Plan, run_block, stream
 from riskmodel.simulate.lookup import Lookup, lookup
 from riskmodel.simulate.months import DateLike, last_day, month_of_end, ordinal
 from riskmodel.simulate.office import FlagRule
@@ -25,6 +25,7 @@ from riskmodel.simulate.people import household_rows, member_rows
 from riskmodel.simulate.population import places
 from riskmodel.simulate.rows import Clerk, amounts, dates, words
 from riskmodel.simulate.rows import days as to_days
+from riskmodel.simulate.state import Ints, State
 
 FORMAT_VERSION = 1
 MIN_MONTHS = 24
@@ -51,6 +52,7 @@ class Order:
     truth_at: tuple[int, ...]
     horizon: int
     futures: int
+    truth_sample: int | None = None
 
 
 @dataclass(frozen=True)
@@ -88,6 +90,7 @@ def order(
     truth_at: Iterable[DateLike] | None = None,
     horizon: int = 12,
     futures: int = 1000,
+    truth_sample: int | None = None,
 ) -> Order:
     """Check what is asked for; see `county` for the parameters and what is raised."""
     given = profile(profile_name)
@@ -95,6 +98,7 @@ def order(
         ("households", households, 1),
         ("months", months, MIN_MONTHS),
         ("futures", futures, 0),
+        ("truth_sample", 1 if truth_sample is None else truth_sample, 1),
     ):
         if value < low:
             raise UsageError(f"{name}={value}: must be at least {low}")
@@ -117,7 +121,7 @@ def order(
         given.office.line, given.office.rigid_to_income, given.office.large_drop
     )
     plan = Plan(seed=seed, households=households, first=first, months=months, keep=tuple(at))
-    return Order(plan, given, rule, tuple(at), horizon, futures)
+    return Order(plan, given, rule, tuple(at), horizon, futures, truth_sample)
 
 
 def _default_dates(first: int, last: int, horizon: int, delay_days: int) -> list[int]:
@@ -153,6 +157,15 @@ def blocks(asked: Order) -> Iterator[tuple[dict[str, pa.Table], pa.Table]]:
         yield {name: tables[name] for name in TABLES}, _truth(asked, k, history, clerk, t)
 
 
+def _told(asked: Order, state: State) -> Ints:
+    """Return the columns of a block whose truth is asked for: all, or those of a sample drawn by the seed."""
+    if asked.truth_sample is None or asked.truth_sample >= asked.plan.households:
+        return np.arange(state.n)
+    rng = stream(asked.plan.seed, TRUTH)
+    chosen = rng.choice(asked.plan.households, asked.truth_sample, replace=False, shuffle=False)
+    return np.flatnonzero(np.isin(state.household, chosen))
+
+
 def _truth(asked: Order, block: int, history: Block, clerk: Clerk, t: Lookup) -> pa.Table:
     parts = [_truth_at(asked, block, history, clerk, t, month) for month in asked.truth_at]
     return pa.concat_tables(parts) if parts else TRUTH_SCHEMA.empty_table()
@@ -175,30 +188,40 @@ TRUTH_SCHEMA = pa.schema(
 def _truth_at(asked: Order, block: int, history: Block, clerk: Clerk, t: Lookup, month: int) -> pa.Table:
     plan, h = asked.plan, asked.horizon
     state, books = history.kept[month]
+    rows = _told(asked, state)
+    if not rows.size:
+        return TRUTH_SCHEMA.empty_table()
+    state, books = state.take(rows), books.take(rows)
     found = fut.chances(
         state, books, month, h, t, asked.rule, futures=asked.futures, seed=plan.seed, block=block
     )
     n, events = state.n, len(fut.EVENTS)
-    over = month + h <= plan.last
-    outcome = np.zeros((events, n), dtype=np.int8)
-    if over:
+    outcome, null = np.zeros((events, n), dtype=np.int8), np.ones((events, n), dtype=bool)
+    if month + h <= plan.last:
         k = month - plan.first
-        outcome = np.stack(
-            [history.below[:, k + h], history.entered[:, k + 1 : k + h + 1].any(axis=1)]
-        ).astype(np.int8)
-    return pa.table(
+        there, entered = (
+            history.persons[rows, k + h] > 0,
+            history.entered[rows, k + 1 : k + h + 1].any(axis=1),
+        )
+        outcome = np.stack([history.below[rows, k + h], entered]).astype(np.int8)
+        # Who has left is nobody's zero; who was taken in before leaving was taken in.
+        null = np.stack([~there, ~there & ~entered])
+    table = pa.table(
         {
             "household_id": clerk.ids(np.tile(state.household, events)),
             "as_of": dates(np.full(n * events, to_days([last_day(month)])[0])),
             "horizon_months": pa.array(np.full(n * events, h, dtype=np.int32)),
             "event": words(np.repeat(np.arange(events), n), fut.EVENTS),
-            "probability": pa.array(found.supported.ravel() / found.futures),
-            "probability_unsupported": pa.array(found.unsupported.ravel() / found.futures),
+            "probability": pa.array(found.probability.ravel()),
+            "probability_unsupported": pa.array(found.probability_unsupported.ravel()),
             "mc_error": pa.array(found.error.ravel()),
-            "outcome": pa.array(outcome.ravel(), mask=np.full(n * events, not over)),
+            "outcome": pa.array(outcome.ravel(), mask=null.ravel()),
         },
         schema=TRUTH_SCHEMA,
     )
+    # Who is gone by as-of (or surely gone by the end) has no chance to speak of.
+    told = (state.persons > 0) & (np.minimum(found.seen, found.seen_unsupported).min(axis=0) > 0)
+    return table.filter(pa.array(np.tile(told, events)))
 
 
 def about(asked: Order) -> dict[str, Any]:
@@ -217,6 +240,7 @@ def about(asked: Order) -> dict[str, Any]:
             "truth_at": [last_day(m) for m in asked.truth_at],
             "horizon_months": asked.horizon,
             "futures": asked.futures,
+            "truth_sample": asked.truth_sample,
         },
     }
 
@@ -232,6 +256,7 @@ def county(
     truth_at: Iterable[DateLike] | None = None,
     horizon: int = 12,
     futures: int = 1000,
+    truth_sample: int | None = None,
 ) -> SimulatedCounty:
     """Simulate a county whose true risks are known.
 
@@ -255,6 +280,9 @@ def county(
         Months ahead of the truth.
     futures : int, optional
         Simulated futures a household and date; keep at 1,000 or more where truth is a ruler; 0 for no truth.
+    truth_sample : int, optional
+        Truth for so many households only, drawn by the seed: a large county's truth takes far longer than
+        its history. All by default.
 
     Returns
     -------
@@ -281,6 +309,7 @@ def county(
         truth_at=truth_at,
         horizon=horizon,
         futures=futures,
+        truth_sample=truth_sample,
     )
     made = list(blocks(asked))
     tables = {name: pa.concat_tables([b[0][name] for b in made]) for name in TABLES}

@@ -13,13 +13,6 @@ from riskmodel.simulate.params import CAUSES
 from riskmodel.simulate.rows import Clerk, dates, days, words
 from riskmodel.simulate.state import Ints
 
-CHANNELS = {
-    "household_application": 0.22,
-    "cadre_screening": 0.42,
-    "department_screening": 0.28,
-    "public_opinion": 0.02,
-    "social_assistance": 0.06,
-}
 ASSETS = {
     "car": 0.16,
     "machinery": 0.05,
@@ -63,8 +56,9 @@ def _risk_events(clerk: Clerk, block: Block) -> pa.Table:
     month, household, cause, loss = columns(block.log.events, 4)
     n, r = month.size, clerk.t.profile.recording
     day = clerk.day(month)
-    recorded = day + clerk.late(n, r.event_mean_days)
-    channel = clerk.rng.choice(len(CHANNELS), n, p=np.array(list(CHANNELS.values())))
+    shares = np.array([c.share for c in r.channels.values()])
+    channel = clerk.rng.choice(len(shares), n, p=shares)
+    recorded = day + clerk.late(n, np.array([c.mean_days for c in r.channels.values()])[channel])
     wrong = np.flatnonzero((clerk.rng.random(n) < r.corrected) & (loss > 0))
     written = loss.astype(np.float64).copy()
     written[wrong] *= clerk.rng.choice([0.1, 0.5, 2.0, 10.0], wrong.size)
@@ -79,7 +73,7 @@ def _risk_events(clerk: Clerk, block: Block) -> pa.Table:
             "date": dates(day[at]),
             "cause": words(cause[at], CAUSES),
             "loss": pa.array(np.rint(np.concatenate([written, loss[wrong]])).astype(np.int64)),
-            "channel": words(channel[at], list(CHANNELS)),
+            "channel": words(channel[at], list(r.channels)),
             "row_id": words(at, number),
             "recorded_on": dates(np.concatenate([recorded, fixed])),
         }

@@ -1,6 +1,7 @@
 """How households change: births, deaths, marriages, schooling, ageing; and what follows from the members.
 
-A household's last member neither dies nor leaves (no household becomes extinct or moves out), and the
+A household may leave as a whole (it moves to a town) or become extinct (its last member dies): nobody is
+then ``here``, it earns and spends nothing, and the label of any window that ends later is unknown. The
 school year settles ageing: in September children enter the next stage or leave school to work, and old
 age takes working capacity.
 """
@@ -9,6 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from riskmodel.simulate.log import Log
 from riskmodel.simulate.lookup import OLDEST, Lookup
 from riskmodel.simulate.noise import Noise
 from riskmodel.simulate.params import CAUSES
@@ -34,6 +36,7 @@ JOB_LOSS, SHORTAGE = CAUSES.index("unstable_employment"), CAUSES.index("labour_s
 FAILURE = CAUSES.index("industry_failure")
 ANYBODY = [CAUSES.index(c) for c in ("accident", "housing", "other")]
 MOST_CHILDREN = 3
+FAMILY_EVENTS, MOVED = 5, 4
 
 
 def ages(m: Members, month: int) -> Ints:
@@ -53,8 +56,8 @@ def illness_weight(m: Members, age: Ints, t: Lookup) -> Floats:
 
 
 def death_weight(m: Members, age: Ints, t: Lookup) -> Floats:
-    """Return each member's monthly hazard of dying, shape (8, n); zero where one lives alone."""
-    return t.death_by_age[age] * m.here * (_count(m.here) > 1)
+    """Return each member's monthly hazard of dying, shape (8, n)."""
+    return t.death_by_age[age] * m.here
 
 
 def refresh(s: State, month: int, t: Lookup, rows: Rows = ALL) -> None:
@@ -76,14 +79,15 @@ def refresh(s: State, month: int, t: Lookup, rows: Rows = ALL) -> None:
     half = np.float32(0.5)
     home = half * (units * (m.job == AT_HOME)).sum(axis=0, dtype=np.int8)
     away = half * (units * (m.job == AWAY)).sum(axis=0, dtype=np.int8)
-    s.persons[rows] = _count(m.here)
+    s.persons[rows] = persons = _count(m.here)
     s.workers[rows] = workers = _count(units > 0)
     s.wage_units[rows] = away + np.float32(p.people.local_wage_share) * home
-    s.farm_units[rows] = farm = (np.float32(p.income.farm.idle) + home) ** np.float32(p.income.farm.returns)
+    farm = (np.float32(p.income.farm.idle) + home) ** np.float32(p.income.farm.returns)
+    s.farm_units[rows] = farm = farm * (persons > 0)
     s.elders[rows] = _count(m.here & (age >= 60))
     s.chronic[rows] = _count(m.here & (m.health > 0))
     s.school_cost[rows] = (t.school_cost[m.school] * m.here).sum(axis=0)
-    hazard = _hazards(m, age, t, away, workers, farm) * (s.frailty[rows] / 12)
+    hazard = _hazards(m, age, t, away, workers, farm) * (s.frailty[rows] * (persons > 0) / 12)
     s.hazard[:, rows] = hazard
     s.hazard_sum[rows] = hazard.sum(axis=0)
     family = _family_hazards(m, age, t)
@@ -110,11 +114,12 @@ def _family_hazards(m: Members, age: Ints, t: Lookup) -> Floats:
     few = _count(m.here & (age < 15)) < MOST_CHILDREN
     wives = m.here & (m.sex == 1) & (age >= 21) & (age <= 38) & (m.relation != CHILD)
     brides = (m.here & (m.relation == IN_LAW)).any(axis=0)
-    out = np.empty((4, age.shape[1]), dtype=np.float32)
+    out = np.empty((FAMILY_EVENTS, age.shape[1]), dtype=np.float32)
     out[0] = p.fertility / 12 * (wives.any(axis=0) & few & room)
     out[1] = death_weight(m, age, t).sum(axis=0)
     out[2] = p.marry_in / 12 * (_grown(m, age, 0, 23, 35).any(axis=0) & ~brides & room)
     out[3] = p.marry_out / 12 * _grown(m, age, 1, 21, 32).any(axis=0)
+    out[4] = p.move_out / 12 * (m.here & (m.job == AWAY)).any(axis=0)
     return out
 
 
@@ -134,8 +139,8 @@ def pick(weights: Floats, u: Floats) -> Ints:
     return np.minimum((total <= u * total[-1]).sum(axis=0), len(weights) - 1)
 
 
-def family_events(s: State, z: Noise, month: int, t: Lookup) -> Ints:
-    """Let at most one birth, death or marriage happen in each household.
+def family_events(s: State, z: Noise, month: int, t: Lookup, log: Log | None = None) -> Ints:
+    """Let at most one birth, death, marriage or move of the whole household happen in each.
 
     Parameters
     ----------
@@ -144,6 +149,8 @@ def family_events(s: State, z: Noise, month: int, t: Lookup) -> Ints:
     z : Noise
     month : int
     t : Lookup
+    log : Log, optional
+        Told who moves away.
 
     Returns
     -------
@@ -159,6 +166,14 @@ def family_events(s: State, z: Noise, month: int, t: Lookup) -> Ints:
         if chosen.size:
             m = s.m.take(chosen)
             act(s, m, ages(m, month), month, t, chosen, z.few(chosen.size))
+    moved = rows[kind == MOVED]
+    s.m.here[:, moved] = False
+    if log is not None:
+        log.moved(month, s.household[moved])
+    # Nothing more befalls who is gone, not even in the same month.
+    gone = rows[~s.m.here[:, rows].any(axis=0)]
+    s.persons[gone] = s.bill[gone] = s.hazard_sum[gone] = 0
+    s.hazard[:, gone] = 0
     return rows
 
 

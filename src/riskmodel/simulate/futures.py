@@ -5,6 +5,8 @@ made its history, each branch with its own chance (also of what townships share)
 twice: with the register's support, and with all support ended at as-of.
 
 .. math:: \hat p = k / B, \quad se = \sqrt{\tilde p (1 - \tilde p) / B}, \quad \tilde p = (k + 1/2) / (B + 1)
+
+with B the futures in which the label is known: a household that moves away or dies out has none (contract).
 """
 
 from __future__ import annotations
@@ -15,11 +17,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from riskmodel.simulate import noise, office
-from riskmodel.simulate.history import FUTURES, stream
+from riskmodel.simulate.history import FUTURES, below, stream
 from riskmodel.simulate.lookup import Lookup
 from riskmodel.simulate.office import FlagRule
 from riskmodel.simulate.process import book, live
-from riskmodel.simulate.state import Books, Bools, Floats, Ints, State
+from riskmodel.simulate.state import Books, Floats, Ints, State
 
 COLUMNS = 32_768
 EVENTS = ("below_line", "identified")
@@ -27,17 +29,33 @@ EVENTS = ("below_line", "identified")
 
 @dataclass(frozen=True)
 class Chances:
-    """Counts of futures, each (events, households): with support and without, of ``futures`` each."""
+    """Counts of futures, each (events, households): with support and without, of ``futures`` each.
+
+    ``seen`` and ``seen_unsupported`` are the futures whose label is known: below the line or not, by those
+    who are still there at the end; identified, by those and by whom the register took in before they left.
+    """
 
     supported: Ints
     unsupported: Ints
+    seen: Ints
+    seen_unsupported: Ints
     futures: int
+
+    @property
+    def probability(self) -> Floats:
+        """The chance of each event given that its label is known; NaN where it never is."""
+        return _share(self.supported, self.seen)
+
+    @property
+    def probability_unsupported(self) -> Floats:
+        """The same without support."""
+        return _share(self.unsupported, self.seen_unsupported)
 
     @property
     def error(self) -> Floats:
         """Monte-Carlo standard error of the supported chance; never zero."""
-        p = (self.supported + 0.5) / (self.futures + 1)
-        return np.sqrt(p * (1 - p) / self.futures)
+        p = (self.supported + 0.5) / (self.seen + 1)
+        return np.sqrt(p * (1 - p) / np.maximum(self.seen, 1))
 
 
 def chances(
@@ -75,7 +93,7 @@ def chances(
     per = max(1, COLUMNS // futures)
     starts = range(0, now.n, per)
 
-    def batch(first: int) -> tuple[Ints, Ints]:
+    def batch(first: int) -> tuple[Ints, ...]:
         rng = stream(seed, FUTURES, month, horizon, block, first)
         stop = min(first + per, now.n)
         return _run(
@@ -92,11 +110,12 @@ def chances(
     # numpy lets go of the interpreter's lock in its loops, so two threads use two cores.
     with ThreadPoolExecutor(max_workers=2) as pool:
         parts = list(pool.map(batch, starts))
-    return Chances(
-        supported=np.concatenate([p[0] for p in parts], axis=1),
-        unsupported=np.concatenate([p[1] for p in parts], axis=1),
-        futures=futures,
-    )
+    k, k_bare, seen, seen_bare = (np.concatenate(part, axis=1) for part in zip(*parts, strict=True))
+    return Chances(k, k_bare, seen, seen_bare, futures)
+
+
+def _share(k: Ints, of: Ints) -> Floats:
+    return np.divide(k, of, out=np.full(k.shape, np.nan), where=of > 0)
 
 
 def _run(
@@ -108,7 +127,7 @@ def _run(
     t: Lookup,
     rule: FlagRule,
     futures: int,
-) -> tuple[Ints, Ints]:
+) -> tuple[Ints, ...]:
     bare = b.copy()
     office.stop_all_aid(bare)
     entered = np.zeros((2, s.n), dtype=bool)
@@ -118,9 +137,6 @@ def _run(
         for k, books in enumerate((b, bare)):
             _, rows = book(books, s, flow, z, ahead, t, rule, supported=k == 0)
             entered[k, rows] = True
-    return _count(s, b, entered[0], t, futures), _count(s, bare, entered[1], t, futures)
-
-
-def _count(s: State, b: Books, entered: Bools, t: Lookup, futures: int) -> Ints:
-    below = b.net < np.float32(t.profile.office.line) * s.persons
-    return np.stack([below.reshape(-1, futures).sum(axis=1), entered.reshape(-1, futures).sum(axis=1)])
+    happened = [np.stack([below(s, kept, t), entered[k]]) for k, kept in enumerate((b, bare))]
+    known = [np.stack([s.persons > 0, (s.persons > 0) | entered[k]]) for k in range(2)]
+    return tuple(each.reshape(len(EVENTS), -1, futures).sum(axis=2) for each in (*happened, *known))

@@ -13,13 +13,13 @@ from riskmodel.simulate.lookup import RIGID, Lookup
 from riskmodel.simulate.office import FlagRule
 from riskmodel.simulate.population import Places
 from riskmodel.simulate.process import step
-from riskmodel.simulate.state import AWAY, SUPPORT_SOURCES, Array, Books, Ints, Members, State
+from riskmodel.simulate.state import AWAY, SUPPORT_SOURCES, Array, Books, Bools, Ints, Members, State
 
 BLOCK = 4096
 SOURCES = ("wage", "business", "transfer", "property")
 FLOWS = ("wage", "business", "transfer", "rent")
 CATEGORIES = ("production", "medical", "education", "housing", "disaster", "accident", "other", "living")
-WORLD, PLACES, PEOPLE, CHANCE, RECORDS, FUTURES = range(6)
+WORLD, PLACES, PEOPLE, CHANCE, RECORDS, FUTURES, TRUTH, DIRT = range(8)
 
 
 @dataclass(frozen=True)
@@ -63,6 +63,8 @@ class Block:
     below, entered : array (households, months)
         Whether net income of the 12 months up to each month's end is below the line; whether the register
         took the household in (identified, rolled back, re-marked) that month.
+    persons : array (households, months)
+        Members present at each month's end; 0 for a household that moved away or died out.
     """
 
     start: State
@@ -75,6 +77,7 @@ class Block:
     kept: dict[int, tuple[State, Books]] = field(default_factory=dict)
     below: Array = field(default_factory=lambda: np.empty(0))
     entered: Array = field(default_factory=lambda: np.empty(0))
+    persons: Array = field(default_factory=lambda: np.empty(0))
 
 
 def stream(seed: int, *key: int) -> np.random.Generator:
@@ -179,6 +182,7 @@ def _empty(s: State, began: int, plan: Plan) -> Block:
         spending=np.zeros((len(CATEGORIES), *shape), dtype=np.int32),
         below=np.zeros(shape, dtype=bool),
         entered=np.zeros(shape, dtype=bool),
+        persons=np.zeros(shape, dtype=np.int8),
     )
 
 
@@ -193,8 +197,14 @@ def _enter(
     out.spending[CATEGORIES.index("production"), :, k] = flow.production
     out.spending[CATEGORIES.index("medical"), :, k] = booked.medical
     out.spending[CATEGORIES.index("education"), :, k] = booked.education
-    out.below[:, k] = b.net < np.float32(t.profile.office.line) * s.persons
+    out.below[:, k] = below(s, b, t)
+    out.persons[:, k] = s.persons
     out.entered[entered, k] = True
+
+
+def below(s: State, b: Books, t: Lookup) -> Bools:
+    """Return whose net income of the last 12 months is below the line; never those of whom nobody is left."""
+    return (b.net < np.float32(t.profile.office.line) * s.persons) & (s.persons > 0)
 
 
 def _event_costs(out: Block, plan: Plan, households: Ints) -> None:

@@ -3,12 +3,15 @@ r"""A month's income and rigid spending of every household.
 With migrant-worker equivalents W, home labour L, seasons q, AR(1) transitory parts u and spells ℓ:
 
 .. math::
-   wage_t &= e^{a_w + u_{w,t}} W q^w_m (1-\ell_{sick})(1-\ell_{job}) \\
-   sales_t &= e^{a_f + u_{f,t} + g_{town,kind,year}} L^{\beta} q^f_{kind,m} (1-\ell_{sick})(1-\ell_{farm}) \\
-   costs_t &= \bar c_i L^{\beta} q^c_{kind,m}, \qquad u_t = \rho u_{t-1} + \sqrt{1-\rho^2} \sigma z_t - J b_t
+   wage_t &= e^{a_w + u_{w,t} - d_t} W q^w_m (1-\ell_{sick})(1-\ell_{job}) \\
+   sales_t &= e^{a_f + u_{f,t} - d_t + g_{town,kind,year}} L^{\beta} q^f_{kind,m}
+              (1-\ell_{sick})(1-\ell_{farm}) \\
+   costs_t &= \bar c_i L^{\beta} q^c_{kind,m} \\
+   u_t &= \rho u_{t-1} + \sqrt{1-\rho^2} \sigma z_t, \qquad d_t = \phi d_{t-1} + J b_t
 
 The shocks z to wages and farm are correlated, and b is rare bad luck that nobody records (unpaid wages, a
-season lost): heavy tails are what keeps a county as hard to predict as real panels at their persistence.
+business lost) and that fades over years: it is what keeps a county as hard to predict as real panels, and
+its poor from rising within months.
 Costs are planned before weather and prices are known, so a bad year can make a loss. Every amount is a
 whole yuan.
 """
@@ -27,6 +30,7 @@ SCHOOL_MONTHS = {9: 0.6, 3: 0.4}
 SUBSIDY_MONTH, RENT_MONTH = 6, 12
 QUARTER = 3
 BILLED_AT_ONCE = 0.45
+MOST_LUCK = 0.5  # a month: keeps a household from falling every month
 
 
 @dataclass(frozen=True)
@@ -49,7 +53,7 @@ class Flow:
 
 
 def drift(s: State, z: Noise, t: Lookup) -> None:
-    """Move the transitory parts of wages and farm sales on by one month (AR(1) with falls).
+    """Move the transitory parts of wages and farm sales, and what is left of falls, on by one month.
 
     Parameters
     ----------
@@ -68,11 +72,14 @@ def drift(s: State, z: Noise, t: Lookup) -> None:
         rho = part.persistence
         u *= np.float32(rho)
         u += noise * np.float32(part.sd * (1 - rho**2) ** 0.5)
-        u -= np.float32(inc.bad_luck.size) * (z.u_luck < np.float32(inc.bad_luck.yearly / 12))
+    s.fallen *= np.float32(inc.bad_luck.fade)
+    luck = inc.bad_luck
+    chance = np.float32(luck.yearly / 12) * (1 + np.float32(luck.again / max(luck.size, 1e-6)) * s.fallen)
+    s.fallen += np.float32(luck.size) * (z.u_luck < np.minimum(chance, np.float32(MOST_LUCK)))
 
 
 def _wage(s: State, z: Noise, m: int, t: Lookup, well: Floats) -> Floats:
-    wage = np.exp(s.a_wage + s.u_wage)
+    wage = np.exp(s.a_wage + s.u_wage - s.fallen)
     wage *= s.wage_units * t.wage_season[m]
     wage *= well * (1 - s.loss[JOB])
     if m == 1:
@@ -85,7 +92,7 @@ def _business(s: State, m: int, t: Lookup, well: Floats) -> Floats:
     share = t.sales[:, m]
     if not share.any():
         return np.zeros(s.n, dtype=np.float32)
-    sales = np.exp(s.a_farm + s.u_farm + s.weather)
+    sales = np.exp(s.a_farm + s.u_farm - s.fallen + s.weather)
     sales *= share[s.kind]
     sales *= s.farm_units * well
     sales *= 1 - s.loss[FARM]
@@ -103,7 +110,7 @@ def _transfer(s: State, m: int, t: Lookup) -> Floats:
     p = t.profile.income.transfer
     elders_only = (s.elders > 0) & (s.wage_units <= 0)
     kin = s.kin * (np.float32(p.kin) + np.float32(p.kin_elders) * elders_only) * s.persons
-    out = np.rint(kin) + np.rint(s.elders * np.float32(p.pension)) + s.dibao
+    out = np.rint(kin) + np.rint(s.elders * np.float32(p.pension)) + s.dibao * (s.persons > 0)
     if m + 1 == SUBSIDY_MONTH:
         out += np.float32(p.subsidy) * s.persons
     return out
@@ -152,7 +159,7 @@ def month_flow(s: State, z: Noise, paid: Floats, month: int, t: Lookup) -> Flow:
         wage=_wage(s, z, m, t, well),
         business=_business(s, m, t, well),
         transfer=_transfer(s, m, t),
-        rent=np.rint(s.rent * (np.float32(0.7) + np.float32(0.6) * z.u_misc))
+        rent=np.rint(s.rent * (s.persons > 0) * (np.float32(0.7) + np.float32(0.6) * z.u_misc))
         if m + 1 == RENT_MONTH
         else zeros,
         production=_production(s, m, t),
@@ -186,7 +193,7 @@ def account(b: Books, s: State, flow: Flow, month: int) -> Booked:
     -------
     Booked
     """
-    aid = b.aid.copy()
+    aid = b.aid * (s.persons > 0)
     net = flow.net + aid
     now, year_ago = month % RING, (month - 12) % RING
     b.net_before += b.net_ring[year_ago] - b.net_ring[now]

@@ -18,6 +18,7 @@ class Log:
     visits: list[tuple[Array, ...]] = field(default_factory=list)
     register: list[tuple[Array, ...]] = field(default_factory=list)
     aid: list[tuple[Array, ...]] = field(default_factory=list)
+    moves: list[tuple[Array, ...]] = field(default_factory=list)
 
     def _note(self, kind: str, month: int, *columns: Array) -> None:
         if columns[0].size:
@@ -30,6 +31,10 @@ class Log:
     def cost(self, month: int, household: Array, category: Array, amount: Array) -> None:
         """Note what an event costs: category as its place in `lookup.RIGID`, -1 for other."""
         self._note("costs", month, household, category, amount)
+
+    def moved(self, month: int, household: Array) -> None:
+        """Note households that move away as a whole."""
+        self._note("moves", month, household)
 
     def visit(self, month: int, household: Array, outcome: Array, cause: Array, by: Array) -> None:
         """Note home visits: outcome and selection as places in `office.OUTCOMES` and `office.SELECTED`."""

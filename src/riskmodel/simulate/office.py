@@ -2,7 +2,8 @@
 
 Every month the rule flags households. A village visits a flagged one with a chance of its own (imperfect
 discovery, oftener at a quarter's end); a few are drawn at random or apply. A visit confirms hardship with a
-chance that depends on how poor the household is; confirmation enters the register after publicity. Support
+chance that depends on how poor the household is; confirmation enters the register after publicity and
+approval, where objections stop a few; who dies out or moves away is removed. Support
 by main cause raises income and covers own costs until it ends. Elimination asks for both periods above the
 line, spending below income, and labour. Who falls back is rolled back, or re-marked if a new cause befell.
 """
@@ -71,9 +72,9 @@ def default_rule(line: float, rigid_to_income: float, large_drop: float) -> Flag
         sudden = sudden[s.last_cause[SUDDEN][:, sudden].max(axis=0) > view.month - 12]
         heavy = b.rigid[sudden] > rigid_to_income * b.net_before[sudden]
         before = b.net_before[sudden] / view.previous_persons[sudden]
-        fell = b.net[sudden] / s.persons[sudden] <= (1 - large_drop) * before
+        fell = b.net[sudden] / np.maximum(s.persons[sudden], 1) <= (1 - large_drop) * before
         flagged[sudden] = heavy | fell
-        return flagged
+        return flagged & (s.persons > 0)
 
     return rule
 
@@ -129,7 +130,7 @@ def _visit(b: Books, s: State, z: Noise, month: int, t: Lookup, flagged: Bools, 
     hard = (s.recent > 0.75) & (b.net < np.float32(p.apply_below * p.line) * s.persons)
     chance += np.float32(p.apply) * hard
     rows = np.flatnonzero(z.u_visit < chance)
-    free = (b.status[rows] == OUTSIDE) | (b.status[rows] == ELIMINATED)
+    free = ((b.status[rows] == OUTSIDE) | (b.status[rows] == ELIMINATED)) & (s.persons[rows] > 0)
     rows = rows[free & (b.visited[rows] <= month - p.revisit_months)]
     if not rows.size:
         return
@@ -194,6 +195,12 @@ def _publish(b: Books, s: State, z: Noise, month: int, t: Lookup, log: Log | Non
     rows = np.flatnonzero((b.status == PENDING) & (b.due <= month))
     if not rows.size:
         return rows
+    # The upper end of a draw whose lower end alone is bad luck (`incomes.drift`): the two never meet.
+    passed = (z.u_luck[rows] < 1 - t.profile.office.objection) & (s.persons[rows] > 0)
+    refused = rows[~passed]
+    b.status[refused] = np.where(b.since[refused] < 0, ELIMINATED, OUTSIDE)
+    b.since[refused] = np.abs(b.since[refused])
+    rows = rows[passed]
     before = -b.since[rows].astype(np.int64)
     again = before > 0
     new_cause = s.last_any[rows] > before
@@ -239,7 +246,7 @@ def _let_go(b: Books, s: State, z: Noise, month: int, t: Lookup, log: Log | None
     p = t.profile.office
     rows = np.flatnonzero(b.status == MONITORED)
     rows = rows[b.since[rows] < month]
-    gone = rows[z.u_office[rows] < p.removed]
+    gone = rows[(z.u_office[rows] < p.removed) | (s.persons[rows] == 0)]
     b.status[gone] = OUTSIDE
     _stop_aid(b, gone)
     if log is not None:

@@ -62,6 +62,7 @@ class People(Spec):
     mortality: tuple[float, float]
     marry_in: float
     marry_out: float
+    move_out: float = Field(ge=0)
 
 
 class Schools(Spec):
@@ -142,10 +143,16 @@ class Living(Spec):
 
 
 class BadLuck(Spec):
-    """Sudden falls that nobody records: how often a year, and how deep, in log points of all earnings."""
+    """Sudden falls that nobody records: how often a year, how deep, and how slowly they fade.
+
+    ``size`` is in log points of all earnings, ``fade`` the share that is left after a month; who has just
+    fallen falls again ``1 + again`` times as often.
+    """
 
     yearly: float = Field(ge=0)
     size: float = Field(ge=0)
+    fade: float = Field(ge=0, lt=1)
+    again: float = Field(ge=0)
 
 
 class Income(Spec):
@@ -228,6 +235,7 @@ class Office(Spec):
     absent: float
     confirm: Confirm
     publicity_months: tuple[int, int]
+    objection: float = Field(ge=0, lt=1)
     min_months: int
     eliminate: float
     margin: float
@@ -251,6 +259,13 @@ class Support(Spec):
     measures: dict[str, Measure]
 
 
+class Channel(Spec):
+    """One way in which events come to be known: its share of them, and how many days it takes on average."""
+
+    share: float = Field(ge=0, le=1)
+    mean_days: float = Field(gt=0)
+
+
 class Recording(Spec):
     """How late, and how often first wrongly, the office writes things down."""
 
@@ -258,6 +273,7 @@ class Recording(Spec):
     mean_days: float
     most_days: int
     event_mean_days: float
+    channels: dict[str, Channel]
     corrected: float
 
 

@@ -6,14 +6,15 @@ import numpy as np
 import pyarrow as pa
 
 from riskmodel.simulate.history import Block, pack, unpack
+from riskmodel.simulate.log import columns
 from riskmodel.simulate.months import first_day
 from riskmodel.simulate.params import STAGES
 from riskmodel.simulate.population import Places
 from riskmodel.simulate.rows import Clerk, dates, days, words
 from riskmodel.simulate.state import CAPACITY, HEALTH, RELATIONS, SLOTS, Array, Ints, State
 
-REASONS = ("死亡", "婚出", "出生", "婚入")
-DIED, MARRIED_OUT, BORN, MARRIED_IN = range(4)
+REASONS = ("死亡", "婚出", "出生", "婚入", "整户迁出")
+DIED, MARRIED_OUT, BORN, MARRIED_IN, MOVED = range(5)
 
 
 def household_rows(clerk: Clerk, block: Block, where: Places) -> pa.Table:
@@ -191,6 +192,10 @@ def _versions(clerk: Clerk, block: Block) -> dict[str, Array]:
     after = np.roll(np.arange(place.size), -1)
     leaves = follows & ~(here[after] & same[after])
     why = np.where(_leaves_by_marriage(packed), MARRIED_OUT, DIED)
+    away, who = columns(block.log.moves, 2)
+    moved = np.full(block.start.n, -1)
+    moved[who - clerk.base] = away
+    why = np.where(month[after] == moved[column], MOVED, why)
     out: dict[str, Array] = {
         "column": column,
         "packed": packed,

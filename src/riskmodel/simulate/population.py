@@ -41,6 +41,7 @@ from riskmodel.simulate.state import (
 )
 
 PARENT = RELATIONS.index("parent")
+FALL_YEARS = 5
 
 
 @dataclass(frozen=True)
@@ -100,7 +101,13 @@ def _blank(n: int) -> tuple[State, Books]:
     types |= {"status": np.int8, "aid_source": np.int8} | dict.fromkeys(
         ("lifted", "insured", "housing_safe"), np.bool_
     )
-    depth = {"hazard": len(CAUSES), "last_cause": len(CAUSES), "h_family": 4, "loss": 3, "age": 3}
+    depth = {
+        "hazard": len(CAUSES),
+        "last_cause": len(CAUSES),
+        "h_family": family.FAMILY_EVENTS,
+        "loss": 3,
+        "age": 3,
+    }
     depth |= {"net_ring": RING, "rigid_ring": 12, "persons_ring": 13}
 
     def arrays(kind: type[State] | type[Books]) -> dict[str, Array]:
@@ -245,6 +252,9 @@ def _levels(s: State, rng: np.random.Generator, where: Places, p: Profile, past:
     s.plan[:] = np.exp(s.a_farm + inc.farm.sd**2 / 2) * np.array([k.cost_share for k in kinds])[s.kind]
     s.u_wage[:] = rng.normal(0, inc.wage.sd, n)
     s.u_farm[:] = rng.normal(0, inc.farm.sd, n)
+    # Falls of the years before: whoever had one is somewhere on its way back.
+    fell = rng.random(n) < -np.expm1(-inc.bad_luck.yearly * FALL_YEARS)
+    s.fallen[:] = fell * inc.bad_luck.size * inc.bad_luck.fade ** rng.uniform(0, 12 * FALL_YEARS, n)
     kin = np.exp(rng.normal(0, inc.transfer.kin_sd, n) - inc.transfer.kin_sd**2 / 2)
     s.kin[:] = kin * np.exp(shared / 2)
     rent = inc.property.yearly * np.exp(rng.normal(0, inc.property.sd, n))

@@ -38,7 +38,7 @@ def live(s: State, z: Noise, month: int, t: Lookup, log: Log | None = None) -> i
         hard = school.school_year(s, z, month, t)
         family.refresh(s, month, t)
         shocks.school_hardship(s, month, hard, t, log)
-    moved = family.family_events(s, z, month, t)
+    moved = family.family_events(s, z, month, t, log)
     better = shocks.recover(s, z, t)
     paid, worse = shocks.strike(s, z, month, t, log)
     changed = np.unique(np.concatenate([moved, better, worse]))

@@ -73,7 +73,7 @@ class Clerk:
         )
         return (first - EPOCH).astype(np.int64) + self.rng.integers(low - 1, high, np.size(month))
 
-    def late(self, n: int | tuple[int, ...], mean: float, prompt: float = 0.0) -> Ints:
+    def late(self, n: int | tuple[int, ...], mean: float | Array, prompt: float = 0.0) -> Ints:
         """Draw days from a thing to its record: 0 for the prompt, else exponential up to the promise."""
         r = self.t.profile.recording
         wait = 1 + (self.rng.exponential(mean, n)).astype(np.int64)
@@ -98,7 +98,7 @@ def amounts(clerk: Clerk, block: Block) -> dict[str, pa.Table]:
     -------
     dict
     """
-    _living(clerk, block)
+    living(clerk, block)
     r = clerk.t.profile.recording
     shape = block.income.shape[1:]
     # One writing-up a household and month: what is late is late for all of its rows.
@@ -122,11 +122,20 @@ def amounts(clerk: Clerk, block: Block) -> dict[str, pa.Table]:
     return out
 
 
-def _living(clerk: Clerk, block: Block) -> None:
+def living(clerk: Clerk, block: Block) -> None:
+    """Write living costs, by the quarter: a floor a head and a share of what the household usually has.
+
+    Parameters
+    ----------
+    clerk : Clerk
+    block : Block
+        Changed in place.
+    """
     p = clerk.t.profile.income.living
     s = block.start
     quarter = 3 * (p.floor * s.persons + p.share * s.usual / 12)
     months = np.arange(clerk.plan.months)
     ends = months[(clerk.plan.first + months) % 3 == 2]
     noise = np.exp(clerk.rng.normal(0, 0.15, (s.n, ends.size)))
-    block.spending[CATEGORIES.index("living")][:, ends] = np.rint(quarter[:, None] * noise)
+    there = block.persons[:, ends] > 0
+    block.spending[CATEGORIES.index("living")][:, ends] = np.rint(quarter[:, None] * noise) * there

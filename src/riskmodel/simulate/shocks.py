@@ -110,7 +110,7 @@ def strike(s: State, z: Noise, month: int, t: Lookup, log: Log | None) -> tuple[
     weights = s.hazard[:, rows].copy()
     weights[JOB_LOSS] *= s.macro[rows]
     causes = pick(weights, z.u_shock[rows] / fate[rows]) if rows.size else rows
-    hit = _struck(z, t)
+    hit = _struck(s, z, t)
     if hit.size:
         alone = ~np.isin(rows, hit)
         rows = np.concatenate([rows[alone], hit])
@@ -121,14 +121,14 @@ def strike(s: State, z: Noise, month: int, t: Lookup, log: Log | None) -> tuple[
     return paid, rows[(causes == ILLNESS) | (causes == DISABILITY)]
 
 
-def _struck(z: Noise, t: Lookup) -> Ints:
+def _struck(s: State, z: Noise, t: Lookup) -> Ints:
     if z.u_town is None:
         return np.empty(0, dtype=np.intp)
     p = t.profile.shocks
     # `yearly` is the household's own rate: a township is struck so much oftener, and then few households are.
     struck = t.yearly[DISASTER] / len(p.disaster_months) / p.disaster_reach
     towns = np.flatnonzero(z.u_town < struck)
-    return towns[z.few(towns.size) < p.disaster_reach]
+    return towns[(z.few(towns.size) < p.disaster_reach) & (s.persons[towns] > 0)]
 
 
 def _apply(

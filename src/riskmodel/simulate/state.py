@@ -106,12 +106,12 @@ class State(Columns):
 
     Kept from the members by `family.refresh`: ``persons``, ``workers``, ``wage_units``, ``farm_units``,
     ``elders``, ``chronic``, ``school_cost`` (a year), and the monthly hazards ``hazard`` (10, n: by cause)
-    and ``h_family`` (4, n: birth, death, marriage in, marriage out) with their sums.
+    and ``h_family`` (5, n: birth, death, marriage in and out, moving away) with their sums.
 
-    Moving: log levels ``a_wage``, ``a_farm`` (growth and scars), ``u_wage``, ``u_farm`` (AR(1)),
-    ``weather`` (this year's township shock), ``macro`` (factor), ``recent`` (fading count of shocks),
-    ``loss`` and ``age`` (3, n: share lost and months in spell), ``bill`` (own medical cost still to come),
-    ``last_cause`` (10, n: month of the last event) and ``last_any``.
+    Moving: log levels ``a_wage``, ``a_farm`` (growth and scars), ``u_wage``, ``u_farm`` (AR(1)), ``fallen``
+    (what is left of sudden falls), ``weather`` (this year's township shock), ``macro`` (factor), ``recent``
+    (fading count of shocks), ``loss`` and ``age`` (3, n: share lost and months in spell), ``bill`` (own
+    medical cost still to come), ``last_cause`` (10, n: month of the last event) and ``last_any``.
     """
 
     household: Ints
@@ -144,6 +144,7 @@ class State(Columns):
     a_farm: Floats
     u_wage: Floats
     u_farm: Floats
+    fallen: Floats
     weather: Floats
     macro: Floats
     recent: Floats
@@ -189,6 +190,8 @@ class Books(Columns):
 class RuleView:
     """What a register's rule may look at, at the end of ``month``: the quantities that official rules use.
 
+    Households of whom nobody is left are among them, with no persons.
+
     Parameters
     ----------
     state : State
@@ -228,8 +231,9 @@ class RuleView:
 
     @property
     def pcni(self) -> Floats:
-        """Net income a head of the 12 months up to now, yuan."""
-        return self.books.net / self.state.persons
+        """Net income a head of the 12 months up to now, yuan; NaN where nobody is left."""
+        heads = np.where(self.state.persons > 0, self.state.persons, np.nan)
+        return self.books.net / heads
 
     @property
     def previous_persons(self) -> Floats:

@@ -1,0 +1,319 @@
+"""Dirt on demand: a clean simulated county spoiled as offices spoil theirs, every slip in a log.
+
+The log says what was done to which row, so that cleaning and checks can be scored (`scored.found`). A row is
+spoiled at most once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from pydantic import Field
+
+from riskmodel.errors import UsageError
+from riskmodel.simulate.heaping import just_above
+from riskmodel.simulate.state import Bools, Ints
+from riskmodel.spec import Spec, load
+
+PROFILES = Path(__file__).with_name("dirt")
+LOG = "spoiled.csv"
+COLUMNS = [
+    "slip",
+    "table",
+    "row",
+    "household_id",
+    "month",
+    "kind",
+    "amount_true",
+    "amount_written",
+    "recorded_true",
+    "recorded_written",
+    "household_true",
+]
+SPOILED = {"income": "source", "spending": "category"}
+WAN, TEN, YEAR = 10_000, 10, 12
+
+
+class Late(Spec):
+    """Household-months or rows, and how many days on average."""
+
+    share: float = Field(ge=0, le=1)
+    mean_days: float = Field(gt=0)
+
+
+class Share(Spec):
+    """Household-months or rows."""
+
+    share: float = Field(ge=0, le=1)
+
+
+class Heaped(Spec):
+    """Household-years written just below the line: which (share of the line above it), and how far below."""
+
+    share: float = Field(ge=0, le=1)
+    above: float = Field(gt=0, lt=1)
+    below: float = Field(gt=0, lt=1)
+
+
+class Dirt(Spec):
+    """How often each slip happens; see ``dirt/default.yaml``."""
+
+    id: str
+    late: Late
+    corrected: Late
+    missing_month: Share
+    times_ten: Share
+    wan: Share
+    annual: Share
+    duplicate: Share
+    swapped: Share
+    heaped: Heaped
+
+
+SLIPS = tuple(name for name in Dirt.model_fields if name != "id")
+
+
+def dirt(name: str | Path | Dirt = "default") -> Dirt:
+    """Read how often records go wrong.
+
+    Parameters
+    ----------
+    name : str, Path or Dirt
+        The id of a packaged file, a path to a ``.yaml``, or a `Dirt` (returned as it is).
+
+    Returns
+    -------
+    Dirt
+
+    Raises
+    ------
+    UsageError
+        If there is no such file.
+    SpecError
+        If it does not fit.
+
+    Examples
+    --------
+    >>> dirt().wan.share
+    0.003
+    """
+    if isinstance(name, Dirt):
+        return name
+    path = Path(name)
+    if path.suffix not in {".yaml", ".yml"}:
+        path = PROFILES / f"{name}.yaml"
+    if not path.is_file():
+        known = ", ".join(sorted(p.stem for p in PROFILES.glob("*.yaml")))
+        raise UsageError(f"no dirt profile {str(name)!r}; known: {known}; or give a path to a .yaml file")
+    return load(path, Dirt)
+
+
+@dataclass
+class _Sheet:
+    """One table being spoiled: its rows, those that are dropped, those that are added, and the log."""
+
+    name: str
+    rows: pd.DataFrame
+    touched: Bools
+    dropped: Bools
+    added: list[pd.DataFrame] = field(default_factory=list)
+    log: list[pd.DataFrame] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, name: str, table: pa.Table) -> _Sheet:
+        rows = table.to_pandas(date_as_object=False)
+        rows = rows.assign(amount=rows["amount"].astype(float), row_id=None)
+        n = len(rows)
+        return cls(name, rows, np.zeros(n, bool), np.zeros(n, bool))
+
+    def free(self, where: Bools) -> Ints:
+        """Return the places of untouched rows and claim them."""
+        at = np.flatnonzero(where & ~self.touched)
+        self.touched[at] = True
+        return at
+
+    def note(self, slip: str, at: Ints, before: pd.DataFrame, after: pd.DataFrame | None = None) -> None:
+        """Log what rows were and what they are now; ``at`` are their places."""
+        now = before if after is None else after
+        self.log.append(
+            pd.DataFrame(
+                {
+                    "slip": slip,
+                    "table": self.name,
+                    "row": at,
+                    "household_id": now["household_id"].to_numpy(),
+                    "month": before["month"].to_numpy(),
+                    "kind": before[SPOILED[self.name]].to_numpy(),
+                    "amount_true": before["amount"].to_numpy(),
+                    "amount_written": np.nan if slip == "missing_month" else now["amount"].to_numpy(),
+                    "recorded_true": before["recorded_on"].to_numpy(),
+                    "recorded_written": now["recorded_on"].to_numpy(),
+                    "household_true": before["household_id"].to_numpy(),
+                }
+            )
+        )
+
+
+def spoil(
+    tables: dict[str, pa.Table],
+    how: Dirt,
+    rng: np.random.Generator,
+    *,
+    line: float,
+    promised_days: int,
+    end: pd.Timestamp,
+    first_row: dict[str, int] | None = None,
+) -> tuple[dict[str, pa.Table], pd.DataFrame]:
+    """Spoil a county's income and spending.
+
+    Parameters
+    ----------
+    tables : dict of pa.Table
+        As simulated; not changed.
+    how : Dirt
+    rng : Generator
+    line : float
+        Yuan a head and year, that heaping stays below.
+    promised_days : int
+        ``recording_delay_days`` of ``about.yaml``; late means later than that.
+    end : Timestamp
+        Rows recorded later are not there yet.
+    first_row : dict, optional
+        Rows already written to each table's file.
+
+    Returns
+    -------
+    tables : dict of pa.Table
+        ``income`` and ``spending`` spoiled (amounts float, a ``row_id`` column), the others as they were.
+    log : DataFrame
+        A row a spoiled row, see `COLUMNS`; ``row`` counts the rows of the written file from 1 and is null
+        where nothing was written.
+    """
+    sheets = {name: _Sheet.of(name, tables[name]) for name in SPOILED}
+    _heap(sheets["income"], sheets["spending"], tables["members"], how.heaped, rng, line)
+    _months(sheets, how, rng, promised_days)
+    for sheet in sheets.values():
+        _rows(sheet, how, rng)
+    written, logs, offset = {}, [], first_row or {}
+    for name, sheet in sheets.items():
+        table, log = _assemble(sheet, end, offset.get(name, 0))
+        written[name] = table
+        logs.append(log)
+    return tables | written, pd.concat(logs, ignore_index=True)[COLUMNS]
+
+
+def _months(sheets: dict[str, _Sheet], how: Dirt, rng: np.random.Generator, promised_days: int) -> None:
+    """Spoil whole household-months in both tables: late, missing, under the neighbour's number."""
+    both = pd.concat([s.rows["household_id"] + s.rows["month"] for s in sheets.values()])
+    code, groups = pd.factorize(both)
+    parts = np.split(code, [len(sheets["income"].rows)])
+    for slip in ("late", "missing_month", "swapped"):
+        hit = rng.random(len(groups)) < getattr(how, slip).share
+        wait = promised_days + 1 + rng.exponential(how.late.mean_days, len(groups)).astype(int)
+        for sheet, mine in zip(sheets.values(), parts, strict=True):
+            at = sheet.free(hit[mine])
+            before = sheet.rows.iloc[at].copy()
+            label = sheet.rows.index[at]
+            if slip == "missing_month":
+                sheet.dropped[at] = True
+            elif slip == "late":
+                ends = pd.to_datetime(before["month"]) + pd.offsets.MonthEnd(0)
+                on = ends + pd.to_timedelta(wait[mine][at], unit="D")
+                sheet.rows.loc[label, "recorded_on"] = on.astype(before["recorded_on"].dtype)
+            else:
+                sheet.rows.loc[label, "household_id"] = _neighbours(sheet.rows, before)
+            sheet.note(slip, at, before, sheet.rows.iloc[at])
+
+
+def _neighbours(rows: pd.DataFrame, of: pd.DataFrame) -> np.ndarray:
+    """Return the id of each household's neighbour: the next one, of the last the one before."""
+    ids = np.unique(rows["household_id"].to_numpy().astype(str))
+    at = np.searchsorted(ids, of["household_id"].to_numpy().astype(str))
+    return ids[np.where(at + 1 < len(ids), at + 1, np.maximum(at - 1, 0))].astype(object)
+
+
+Change = Callable[[pd.Series], pd.Series]
+UNITS: dict[str, Change] = {
+    "times_ten": lambda amount: amount * TEN,
+    "wan": lambda amount: (amount / WAN).round(4),
+    "annual": lambda amount: amount * YEAR,
+}
+
+
+def _rows(sheet: _Sheet, how: Dirt, rng: np.random.Generator) -> None:
+    """Spoil single rows: unit slips, wrong first entries, double entries."""
+    n = len(sheet.rows)
+    wages = (sheet.rows[SPOILED[sheet.name]] == "wage").to_numpy()
+    for slip, change in UNITS.items():
+        wanted = rng.random(n) < getattr(how, slip).share
+        at = sheet.free(wanted & wages if slip == "annual" else wanted)
+        before = sheet.rows.iloc[at].copy()
+        sheet.rows.loc[sheet.rows.index[at], "amount"] = change(before["amount"])
+        sheet.note(slip, at, before, sheet.rows.iloc[at])
+    _correct(sheet, how.corrected, rng)
+    at = sheet.free(rng.random(n) < how.duplicate.share)
+    twice = sheet.rows.iloc[at]
+    sheet.added.append(twice)
+    sheet.note("duplicate", n + sum(map(len, sheet.added[:-1])) + np.arange(at.size), twice)
+
+
+def _correct(sheet: _Sheet, how: Late, rng: np.random.Generator) -> None:
+    """Write rows wrong at first, and again, right, later under the same number."""
+    n = len(sheet.rows)
+    at = sheet.free(rng.random(n) < how.share)
+    before = sheet.rows.iloc[at].copy()
+    label = sheet.rows.index[at]
+    number = before["household_id"] + "-" + before["month"] + "-" + before[SPOILED[sheet.name]]
+    sheet.rows.loc[label, "row_id"] = sheet.name[0].upper() + number
+    right = sheet.rows.iloc[at].copy()
+    wait = pd.to_timedelta(1 + rng.exponential(how.mean_days, at.size).astype(int), unit="D")
+    right["recorded_on"] = (pd.to_datetime(right["recorded_on"]) + wait).astype(before["recorded_on"].dtype)
+    sheet.rows.loc[label, "amount"] = (before["amount"] * rng.choice([1 / TEN, TEN], at.size)).round(4)
+    sheet.added.append(right)
+    sheet.note("corrected", at, before, sheet.rows.iloc[at])
+
+
+def _heap(
+    income: _Sheet, spending: _Sheet, members: pa.Table, how: Heaped, rng: np.random.Generator, line: float
+) -> None:
+    """Write some households that are just above the line as just below it: one row of the year less."""
+    found = just_above(income.rows, spending.rows, members.to_pandas(date_as_object=False), line, how.above)
+    found = found[rng.random(len(found)) < how.share]
+    wanted = line * (1 - how.below * rng.random(len(found)))
+    less = np.ceil((found["pcni"].to_numpy() - wanted) * found["persons"].to_numpy())
+    enough = found["largest"].to_numpy() > less
+    at, less = found["at"].to_numpy()[enough], less[enough]
+    at = at.astype(np.int64)
+    first = np.unique(at, return_index=True)[1]
+    at, less = at[first], less[first]
+    income.touched[at] = True
+    before = income.rows.iloc[at].copy()
+    income.rows.loc[income.rows.index[at], "amount"] = before["amount"] - less
+    income.note("heaped", at, before, income.rows.iloc[at])
+
+
+def _assemble(sheet: _Sheet, end: pd.Timestamp, offset: int) -> tuple[pa.Table, pd.DataFrame]:
+    """Return the table as written, and its log with row numbers of the file."""
+    rows = pd.concat([sheet.rows, *sheet.added], ignore_index=True)
+    dropped = np.concatenate([sheet.dropped, np.zeros(len(rows) - sheet.dropped.size, bool)])
+    kept = ~dropped & (rows["recorded_on"] <= end).to_numpy()
+    number = np.where(kept, offset + np.cumsum(kept), 0)
+    log = pd.concat(sheet.log, ignore_index=True)
+    places = number[log["row"].to_numpy(dtype=np.int64)]
+    log["row"] = pd.array(places, "Int64")
+    log.loc[places == 0, "row"] = pd.NA
+    columns = {
+        "household_id": pa.string(),
+        "month": pa.string(),
+        SPOILED[sheet.name]: pa.string(),
+        "amount": pa.float64(),
+        "row_id": pa.string(),
+        "recorded_on": pa.date32(),
+    }
+    table = pa.Table.from_pandas(rows[kept][list(columns)], schema=pa.schema(columns), preserve_index=False)
+    return table.replace_schema_metadata(None), log

@@ -1,0 +1,223 @@
+"""Measuring a profile against published figures: ``riskmodel simulate --validate``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+import pandas as pd
+from pydantic import Field, field_validator
+
+from riskmodel.errors import SpecError
+from riskmodel.simulate.measures import MEASURES
+from riskmodel.simulate.observed import observe
+from riskmodel.simulate.params import Profile, profile
+from riskmodel.spec import Spec, parse, read_yaml
+
+TARGETS = Path(__file__).with_name("targets.yaml")
+HOUSEHOLDS = 30_000
+COLUMNS = [
+    "id",
+    "en",
+    "zh",
+    "target_low",
+    "target_high",
+    "simulated",
+    "deviation",
+    "tolerance",
+    "met",
+    "unit",
+    "use",
+    "profile",
+    "year",
+    "source",
+    "why",
+]
+
+
+class Target(Spec):
+    """One published figure: what it is, where it is from, and how near a county should come.
+
+    Parameters
+    ----------
+    zh, en : str
+    profiles : tuple of str
+        Ids of the profiles that it is of.
+    measure, of : str
+        A function of `measures.MEASURES` and what it takes (a cause, a source, a number of years).
+    year : str
+        Of the figure.
+    value : float or pair
+        The figure; the lowest and highest where sources differ.
+    tolerance : float
+        How far from it (outside the pair) is still met.
+    use : {"fitted", "checked"}
+    source : str
+    unit : {"share", "yuan", "persons", "ratio"}
+    why : str
+        Why it is missed, where it is known to be.
+    """
+
+    zh: str
+    en: str
+    profiles: tuple[str, ...]
+    measure: str
+    of: str = ""
+    year: str
+    value: float | tuple[float, float]
+    tolerance: float = Field(gt=0)
+    use: Literal["fitted", "checked"]
+    source: str
+    unit: Literal["share", "yuan", "persons", "ratio"] = "share"
+    why: str = ""
+
+    @field_validator("measure")
+    @classmethod
+    def _known(cls, name: str) -> str:
+        if name not in MEASURES:
+            raise ValueError(f"no measure {name!r}; known: {', '.join(MEASURES)}")
+        return name
+
+    @property
+    def span(self) -> tuple[float, float]:
+        """Lowest and highest published value."""
+        return self.value if isinstance(self.value, tuple) else (self.value, self.value)
+
+
+def targets(path: str | Path = TARGETS) -> dict[str, Target]:
+    """Read the published figures.
+
+    Parameters
+    ----------
+    path : str or Path, optional
+
+    Returns
+    -------
+    dict of Target
+        By id.
+
+    Raises
+    ------
+    SpecError
+        If the file does not fit.
+
+    Examples
+    --------
+    >>> targets()["check_yield"].value
+    0.329
+    """
+    given = read_yaml(Path(path))
+    if not isinstance(given, dict) or not isinstance(given.get("targets"), dict):
+        raise SpecError(f"{path}: needs a mapping `targets` from ids to published figures")
+    groups = given.get("groups", {})
+    out = {}
+    for name, one in given["targets"].items():
+        group = one.pop("group", None)
+        if group is not None and group not in groups:
+            raise SpecError(f"{path}: {name}: no group {group!r}; known: {', '.join(groups)}")
+        out[name] = parse({**groups.get(group, {}), **one}, Target, f"{path}: {name}")
+    return out
+
+
+def validate(
+    name: str | Path | Profile = "default", *, households: int = HOUSEHOLDS, seed: int = 0
+) -> pd.DataFrame:
+    """Simulate a county over eight years and measure it against the published figures of its profile.
+
+    Parameters
+    ----------
+    name : str, Path or Profile
+        A profile with no figures of its own (a file of yours, the disaster year) is measured by the
+        default county's.
+    households : int, optional
+    seed : int, optional
+
+    Returns
+    -------
+    DataFrame
+        A row a figure, see `COLUMNS`: ``target_low, target_high`` as published, ``simulated``,
+        ``deviation`` from the nearer end (0 between them), ``tolerance``, ``met``, ``use`` (fitted or
+        only checked), ``why`` where it is missed and the reason is known.
+    """
+    given = profile(name)
+    asked = targets()
+    own = {k: t for k, t in asked.items() if given.id in t.profiles}
+    chosen = own or {k: t for k, t in asked.items() if "default" in t.profiles}
+    years = observe(given, households, seed)
+    rows = []
+    for key, target in chosen.items():
+        found = MEASURES[target.measure](years, target.of)
+        low, high = target.span
+        off = found - min(max(found, low), high)
+        met = bool(abs(off) <= target.tolerance)
+        rows.append(
+            {
+                **target.model_dump(include={"en", "zh", "tolerance", "unit", "use", "year", "source"}),
+                "id": key,
+                "target_low": low,
+                "target_high": high,
+                "simulated": found,
+                "deviation": off,
+                "met": met,
+                "profile": given.id,
+                "why": "" if met else target.why or "no reason is known",
+            }
+        )
+    return pd.DataFrame(rows)[COLUMNS]
+
+
+def summary(table: pd.DataFrame) -> dict[str, Any]:
+    """Count what is met and name what is missed.
+
+    Parameters
+    ----------
+    table : DataFrame
+        From `validate`.
+
+    Returns
+    -------
+    dict
+        ``fitted, fitted_met, checked, checked_met`` and ``missed`` (ids).
+    """
+    fitted = table["use"] == "fitted"
+    return {
+        "fitted": int(fitted.sum()),
+        "fitted_met": int((fitted & table["met"]).sum()),
+        "checked": int((~fitted).sum()),
+        "checked_met": int((~fitted & table["met"]).sum()),
+        "missed": list(table.loc[~table["met"], "id"]),
+    }
+
+
+def text(table: pd.DataFrame) -> str:
+    """Return the table for people: a line a figure, then what is missed and why.
+
+    Parameters
+    ----------
+    table : DataFrame
+
+    Returns
+    -------
+    str
+    """
+    width = max(len(name) for name in table["en"])
+    lines = [
+        f"   {'':{width}} {'target':>15} {'simulated':>10} {'deviation':>10} {'tolerance':>10}  "
+        f"{'use':8} {'profile':13} {'year':10} source"
+    ]
+    for row in table.to_dict("records"):
+        low, high = _number(row["target_low"], row["unit"]), _number(row["target_high"], row["unit"])
+        target = low if low == high else f"{low}..{high}"
+        found, off, near = (_number(row[c], row["unit"]) for c in ("simulated", "deviation", "tolerance"))
+        lines.append(
+            f"{'ok' if row['met'] else '--'} {row['en']:{width}} {target:>15} {found:>10} {off:>10} "
+            f"{near:>10}  {row['use']:8} {row['profile']:13} {row['year']:10} {row['source']}"
+        )
+    missed = table[~table["met"]].to_dict("records")
+    if missed:
+        lines += ["", "missed:", *(f"-- {row['en']} ({row['use']}): {row['why']}" for row in missed)]
+    return "\n".join(lines)
+
+
+def _number(value: float, unit: str) -> str:
+    return f"{value:,.0f}" if unit == "yuan" else f"{value:.3f}"
