@@ -125,11 +125,15 @@ def report(
     from riskmodel.files import read_table
 
     shown = read_table(scores) if scores else None
-    histories = None
+    histories = yields = None
     if data is not None and shown is not None:
         day = str(shown["as_of"].iloc[0])[:10]
-        histories = reports.histories(read_county(data, out=out), day, list(shown["household_id"]))
-    page = reports.write_run(run, out, store=store, scores=shown, lang=lang, histories=histories)
+        county = read_county(data, out=out)
+        histories = reports.histories(county, day, list(shown["household_id"]))
+        yields = reports.yields(county, day)
+    page = reports.write_run(
+        run, out, store=store, scores=shown, lang=lang, histories=histories, yields=yields
+    )
     tell({"out": str(page)}, as_json)
 
 

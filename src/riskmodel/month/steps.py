@@ -127,7 +127,8 @@ def reported(work: Work) -> Made:
     on_list = list(files.read_table(work.out / "worklist.parquet")["household_id"])
     shown = {lang: work.scores(lang) for lang in LANGS}
     histories = report.histories(work.county, work.settings.as_of, on_list)
-    given = report.read_run(work.settings.run_id, work.store, shown, histories)
+    found = report.yields(work.county, work.settings.as_of)
+    given = report.read_run(work.settings.run_id, work.store, shown, histories, found)
     page = report.write(given, work.out / "report", work.settings.lang)
     return [p for p in sorted((work.out / "report").rglob("*")) if p.is_file()], {"page": page.name}
 

@@ -5,5 +5,6 @@ from __future__ import annotations
 from riskmodel.report.histories import histories
 from riskmodel.report.inputs import ReportInput, read_run
 from riskmodel.report.write import write, write_run
+from riskmodel.report.yields import yields
 
-__all__ = ["ReportInput", "histories", "read_run", "write", "write_run"]
+__all__ = ["ReportInput", "histories", "read_run", "write", "write_run", "yields"]

@@ -51,6 +51,8 @@ class ReportInput:
         both where the other is not given.
     histories : DataFrame, optional
         ``household_id, month`` (``YYYY-MM``)``, income, spending`` (yuan) of listed households.
+    yields : DataFrame, optional
+        What the last visits found, by source (`riskmodel.report.yields`).
     """
 
     run_id: str
@@ -68,6 +70,7 @@ class ReportInput:
     notes: Sequence[Mapping[str, str]] = ()
     scores: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     histories: pd.DataFrame | None = None
+    yields: pd.DataFrame | None = None
 
 
 def read_run(
@@ -75,6 +78,7 @@ def read_run(
     store: str | Path,
     scores: Mapping[str, pd.DataFrame] | None = None,
     histories: pd.DataFrame | None = None,
+    yields: pd.DataFrame | None = None,
 ) -> ReportInput:
     """Read a logged run.
 
@@ -85,7 +89,7 @@ def read_run(
         MLflow's SQLite file.
     scores : mapping of language to DataFrame, optional
         The list to show.
-    histories : DataFrame, optional
+    histories, yields : DataFrame, optional
         See `ReportInput`.
 
     Returns
@@ -115,6 +119,7 @@ def read_run(
         notes=[_both(note) for note in [*facts.get("comparison_notes", []), *facts.get("notes", [])]],
         scores=dict(scores or {}),
         histories=histories,
+        yields=yields,
     )
 
 

@@ -16,6 +16,7 @@ from riskmodel.report.figures import all_figures, model_words
 from riskmodel.report.inputs import ReportInput, read_run
 from riskmodel.report.listing import HEADS, TEXT_HEADS, listing
 from riskmodel.report.words import LANGS, book, filled, templates
+from riskmodel.report.yields import published, yields_table
 
 FORMAT = 1
 PAGE = "report.html"
@@ -56,6 +57,7 @@ def write_run(
     scores: pd.DataFrame | None = None,
     lang: str = "zh",
     histories: pd.DataFrame | None = None,
+    yields: pd.DataFrame | None = None,
 ) -> Path:
     """Write the report of a logged run.
 
@@ -69,7 +71,7 @@ def write_run(
     scores : DataFrame, optional
         The list to show, with reasons in ``lang``.
     lang : str
-    histories : DataFrame, optional
+    histories, yields : DataFrame, optional
         See `ReportInput`.
 
     Returns
@@ -81,7 +83,7 @@ def write_run(
     UsageError
         If the run is not in the store.
     """
-    given = read_run(run_id, store, {lang: scores} if scores is not None else None, histories)
+    given = read_run(run_id, store, {lang: scores} if scores is not None else None, histories, yields)
     return write(given, out, lang)
 
 
@@ -127,6 +129,8 @@ def page(given: ReportInput, lang: str = "zh") -> str:
         oracle=_made(tables.metrics_table, given.oracle, words, champion),
         by_fold=tables.fold_table(given.by_fold, words),
         folds=tables.fold_dates(given.folds, words),
+        yields=_made(yields_table, _filled(given.yields), words),
+        published=filled(words["page"]["yields_published"], **published()),
         data=None if data is None else Markup(data),
         list_heads=[(name, words["list"][name]) for name in HEADS],
         list_text=TEXT_HEADS,
@@ -138,6 +142,10 @@ def page(given: ReportInput, lang: str = "zh") -> str:
 
 def _made(make: Any, frame: pd.DataFrame | None, *rest: Any) -> tables.Table | None:
     return None if frame is None else make(frame, *rest)
+
+
+def _filled(frame: pd.DataFrame | None) -> pd.DataFrame | None:
+    return frame if frame is not None and len(frame) else None
 
 
 def _subtitle(given: ReportInput, words: Mapping[str, Any]) -> dict[str, str]:
@@ -192,5 +200,6 @@ def _frames(given: ReportInput) -> dict[str, pd.DataFrame]:
         "comparison": given.comparison,
         "deployed": given.deployed,
         "oracle": given.oracle,
+        "yields": given.yields,
     }
     return {name: frame for name, frame in frames.items() if frame is not None}

@@ -1,0 +1,77 @@
+"""What the last visits found, by source, as the office knew it at a date."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from riskmodel import asof
+from riskmodel.asof import DateLike
+from riskmodel.county import County
+from riskmodel.evaluation.yields import PUBLISHED, by_source, wilson
+from riskmodel.report.tables import Cell, Head, Row, Table, number
+
+MONTHS = 12
+COUNTS = ("visits", "confirmed", "not_confirmed", "absent")
+
+
+def yields(county: County, as_of: DateLike, months: int = MONTHS) -> pd.DataFrame:
+    """Return findings of the visits of the last months by source.
+
+    Parameters
+    ----------
+    county : County
+    as_of : date or ISO text
+        Only visits made and recorded by then.
+    months : int
+
+    Returns
+    -------
+    DataFrame
+        See `riskmodel.evaluation.yields.by_source`; no row where there was no visit.
+    """
+    day = asof.to_date(as_of)
+    seen = asof.known(county, "visits", asof.moments(day))
+    since = asof.add_months(day, -months)
+    found = seen.filter(seen.date <= day, seen.date > since).select("selected_by", "outcome")
+    return by_source(county.con.to_pyarrow(found).to_pandas())
+
+
+def yields_table(frame: pd.DataFrame, book: Mapping[str, Any]) -> Table:
+    """Return findings by source as the page shows them.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        `yields`.
+    book : mapping
+
+    Returns
+    -------
+    Table
+    """
+    columns, values = book["columns"], book["values"]
+    heads = [Head(columns["selected_by"], text=True), *(Head(columns[c]) for c in (*COUNTS, "yield"))]
+    rows = []
+    for row in frame.to_dict("records"):
+        cells = [Cell(words=values[f"source_{row['selected_by']}"]), *(Cell(number(row[c])) for c in COUNTS)]
+        known = row["rate"] == row["rate"]
+        rate = f"{row['rate']:.1%}" if known else number(None)
+        cells.append(Cell(rate, small=f"[{row['low']:.1%}, {row['high']:.1%}]" if known else ""))
+        rows.append(Row(cells))
+    return Table(heads, rows)
+
+
+def published() -> dict[str, str]:
+    """Return the published yield that stands beside, with its interval, as text."""
+    hits, n = int(PUBLISHED["confirmed"]), int(PUBLISHED["checked"])
+    low, high = wilson(hits, n)
+    return {
+        "confirmed": f"{hits}",
+        "checked": f"{n}",
+        "rate": f"{hits / n:.1%}",
+        "low": f"{float(low):.1%}",
+        "high": f"{float(high):.1%}",
+    }
