@@ -111,7 +111,8 @@ REFIT = 0.003
 def test_eph_reaches_what_quick_models_do(eph: Runs, name: str) -> None:
     n, logit, boosting, ratio = REACHED[name]
     run = eph(name)
-    assert n_test(run) == pytest.approx(n, rel=0.01)
+    # In 2011 the line was exactly 700 a head, which eleven households of the return cohort earned to the peso.
+    assert n_test(run) == pytest.approx(n, rel=0.015)
     assert auc(run, "logit") >= logit - REFIT
     assert auc(run, "boosting") >= boosting - REFIT
     assert auc(run, "past_income") == pytest.approx(ratio, abs=0.01)
