@@ -111,7 +111,7 @@ REFIT = 0.003
 def test_eph_reaches_what_quick_models_do(eph: Runs, name: str) -> None:
     n, logit, boosting, ratio = REACHED[name]
     run = eph(name)
-    # In 2011 the line was exactly 700 a head, which eleven households of the return cohort earned to the peso.
+    # In 2011 the line was exactly 700 a head, and some of the return cohort earned just that.
     assert n_test(run) == pytest.approx(n, rel=0.015)
     assert auc(run, "logit") >= logit - REFIT
     assert auc(run, "boosting") >= boosting - REFIT
