@@ -29,14 +29,15 @@ LAYERS: list[tuple[str, ...]] = [
     ("tracking",),
     ("training",),
     ("bench",),
-    ("score",),
+    ("score", "promotion", "cards"),
     ("report", "worklist", "monitor"),
     ("month",),
     ("cli",),
 ]
 LEVEL = {name: level for level, row in enumerate(LAYERS) for name in row}
 # The county reads and the simulator writes one contract: its schema is common ground.
-ALLOWED_BESIDE = {("simulate", "county")}
+# The forecast compares itself with the package's classifier on the same rows.
+ALLOWED_BESIDE = {("simulate", "county"), ("forecast", "models")}
 # One door each (design): third-party package -> the only part that may open it.
 DOORS = {"mlflow": "tracking", "shap": "explain"}
 

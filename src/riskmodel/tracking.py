@@ -31,6 +31,8 @@ from riskmodel.rules.declaration import RuleSet
 
 FORMAT = 1
 CHAMPION = "champion"
+CHALLENGER = "challenger"
+PREVIOUS = "previous"  # the champion before, to go back to
 MODEL_FILE = "model.skops"
 _PACKAGES = (
     "riskmodel",
@@ -298,6 +300,44 @@ def load_model(name_at_alias: str, store: str | Path) -> LoadedModel:
         model=_open(path),
         card=card,
     )
+
+
+@dataclass(frozen=True)
+class Registered:
+    """One version of a registered model: where it comes from, not the model itself."""
+
+    name: str
+    version: str
+    run_id: str
+    kind: str
+
+
+def find(name_at_alias: str, store: str | Path) -> Registered | None:
+    """Return which version ``NAME@ALIAS`` stands for, or None if it stands for none.
+
+    Parameters
+    ----------
+    name_at_alias : str
+    store : str or Path
+
+    Returns
+    -------
+    Registered or None
+    """
+    name, _, alias = name_at_alias.partition("@")
+    if not Path(store).is_file():
+        return None
+    try:
+        found = _version(_client(Path(store)), name, alias)
+    except UsageError:
+        # Asking is no error: a first training has no champion yet.
+        return None
+    return Registered(name, str(found.version), found.run_id, found.tags["kind"])
+
+
+def set_alias(name: str, alias: str, version: str, store: str | Path) -> None:
+    """Point an alias of a registered model at a version."""
+    _client(Path(store)).set_registered_model_alias(name, alias, version)
 
 
 def _open(path: Path) -> Any:

@@ -122,8 +122,12 @@ def train(
     *,
     truth: pd.DataFrame | None = None,
     progress: Callable[[str], None] | None = None,
+    take_over: bool = False,
 ) -> Trained:
-    """Run an experiment on a county and log it; its champion becomes ``<id>@champion``.
+    """Run an experiment on a county and log it.
+
+    The model that is to score becomes ``<id>@champion`` if there is none yet, else ``<id>@challenger``:
+    `riskmodel.promotion.promote` decides between the two.
 
     Parameters
     ----------
@@ -134,6 +138,8 @@ def train(
     truth : DataFrame, optional
         The simulator's ``truth.parquet``; used to measure against, never to learn from.
     progress : callable, optional
+    take_over : bool
+        Become champion without a comparison (a demonstration on a county of its own).
 
     Returns
     -------
@@ -150,7 +156,7 @@ def train(
     evaluated = evaluate(result, truth)
     if progress:
         progress("logging run and models")
-    return Trained(log(result, evaluated, store), result, evaluated)
+    return Trained(log(result, evaluated, store, take_over=take_over), result, evaluated)
 
 
 def evaluate(result: ExperimentResult, truth: pd.DataFrame | None = None) -> Evaluated:
@@ -199,7 +205,7 @@ def _with_truth(exp: Experiment, found: pd.DataFrame, truth: pd.DataFrame | None
     return pd.concat([rows, oracle], ignore_index=True).drop(columns="true")
 
 
-def log(result: ExperimentResult, evaluated: Evaluated, store: str | Path) -> str:
+def log(result: ExperimentResult, evaluated: Evaluated, store: str | Path, *, take_over: bool = False) -> str:
     """Log a run with its tables, models and cards; returns the run id.
 
     Parameters
@@ -207,6 +213,8 @@ def log(result: ExperimentResult, evaluated: Evaluated, store: str | Path) -> st
     result : ExperimentResult
     evaluated : Evaluated
     store : str or Path
+    take_over : bool
+        See `train`.
 
     Returns
     -------
@@ -214,6 +222,9 @@ def log(result: ExperimentResult, evaluated: Evaluated, store: str | Path) -> st
     """
     exp = result.experiment
     ruleset = rules.load(exp.ruleset)
+    # Who is in charge stays so until `riskmodel promote` has compared the two.
+    free = take_over or tracking.find(f"{exp.id}@{tracking.CHAMPION}", store) is None
+    role = tracking.CHAMPION if free else tracking.CHALLENGER
     with tracking.start(exp.id, store, f"{exp.id} v{exp.version}", {"experiment": exp.id}) as opened:
         opened.params(_params(result, ruleset))
         _metrics(opened, evaluated)
@@ -224,8 +235,7 @@ def log(result: ExperimentResult, evaluated: Evaluated, store: str | Path) -> st
         for name in exp.models:
             opened.log_model(name, result.fitted[name], _card(name, result, ruleset))
         for name in exp.models:
-            aliases = (name, tracking.CHAMPION) if name == exp.champion else (name,)
-            opened.register(exp.id, name, aliases)
+            opened.register(exp.id, name, (name, role) if name == exp.champion else (name,))
     return opened.run_id
 
 

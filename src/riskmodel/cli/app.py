@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from riskmodel.cli import county, demo, judge, learn, month, office, simulated, visits
+from riskmodel.cli import care, county, demo, judge, learn, month, office, simulated, visits
 
 app = typer.Typer(
     name="riskmodel",
@@ -29,3 +29,4 @@ app.add_typer(visits.app, name="visits")
 app.command("month")(month.month)
 app.command("months")(month.months)
 app.command("why")(office.why)
+app.command("promote")(care.promote)

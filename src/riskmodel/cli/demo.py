@@ -109,6 +109,7 @@ def _train(county: County, data: Path, store: Path, step: _Steps) -> Any:
         store,
         truth=training.read_truth(data),
         progress=lambda text: step(f"    {text}"),
+        take_over=True,
     )
 
 

@@ -76,7 +76,7 @@ def train(
     as_json: JsonFlag = False,
 ) -> None:
     """Run an experiment, log it to MLflow, and print its run id."""
-    from riskmodel import training
+    from riskmodel import tracking, training
     from riskmodel.experiment import load
 
     exp = load(experiment)
@@ -90,6 +90,9 @@ def train(
     trained = training.train(exp, county, store, truth=training.read_truth(data), progress=say)
     if not as_json:
         say(trained.verdict["en"])
+    role = tracking.find(f"{exp.id}@{tracking.CHALLENGER}", store)
+    if role is not None and role.run_id == trained.run_id:
+        say(f"{exp.id}@champion stays in charge; to compare: riskmodel promote {exp.id}")
     tell(trained.summary, as_json)
 
 
