@@ -37,7 +37,8 @@ def street(households: Mapping[str, Household], absent: tuple[str, ...] = ()) ->
 
     Each has ``income`` in 2021-05 (6000 unless said, None for none) and ``previous`` in 2020-05;
     ``registration`` (lifted); ``state``, further columns of households; ``members``, a list (one who is
-    able to work); and rows of the optional tables, which are there unless named in ``absent``.
+    able to work); ``more_income``, further rows; and rows of the optional tables, which are there unless
+    named in ``absent``.
     """
     rows: dict[str, list[Household]] = {name: [] for name in ("households", "members", "income", *OPTIONAL)}
     for name, one in households.items():
@@ -52,6 +53,7 @@ def street(households: Mapping[str, Household], absent: tuple[str, ...] = ()) ->
             if amount is not None:
                 paid = {"household_id": name, "month": month, "source": "wage", "amount": amount}
                 rows["income"].append(paid)
+        rows["income"] += [{"household_id": name, **row} for row in one.get("more_income", [])]
         for table in OPTIONAL:
             rows[table] += [{"household_id": name, **row} for row in one.get(table, [])]
     frames = {

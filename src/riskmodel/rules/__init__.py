@@ -1,5 +1,6 @@
 """Official rule sets as versioned data, and the one engine that evaluates them."""
 
+from riskmodel.rules.changes import changes, changes_by_township, tell_change
 from riskmodel.rules.clocks import clocks
 from riskmodel.rules.declaration import RuleSet
 from riskmodel.rules.evaluate import evaluate, evaluate_each
@@ -13,6 +14,8 @@ from riskmodel.rules.screens import result_lists, scale_risk, size_check
 __all__ = [
     "RuleSet",
     "available",
+    "changes",
+    "changes_by_township",
     "clocks",
     "evaluate",
     "evaluate_each",
@@ -26,4 +29,5 @@ __all__ = [
     "result_lists",
     "scale_risk",
     "size_check",
+    "tell_change",
 ]

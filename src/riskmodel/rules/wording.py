@@ -65,3 +65,31 @@ WORDS: dict[Language, dict[str, str]] = {
         "no_table": "unknown (there is no table of risk events)",
     },
 }
+CHANGES: dict[Language, dict[str, str]] = {
+    "zh": {
+        "appeared": "新成立：{listed}",
+        "disappeared": "不再成立：{listed}",
+        "became_unclear": "无法再判断：{listed}",
+        "moved": "数据变化：{listed}",
+        "from_to": "{name} {old} → {new}",
+        "entered": "此前不在农户表中",
+        "left": "已不在农户表中",
+        "late": "系补录数据所致，当时情况已如此",
+        "register": "规则条件未变，系监测记录或帮扶记录变化所致",
+        "and": "、",
+        "stop": "；",
+    },
+    "en": {
+        "appeared": "now holds: {listed}",
+        "disappeared": "no longer holds: {listed}",
+        "became_unclear": "can no longer be judged: {listed}",
+        "moved": "figures: {listed}",
+        "from_to": "{name} {old} → {new}",
+        "entered": "was not among the households before",
+        "left": "is no longer among the households",
+        "late": "from records that came in late; it was so already",
+        "register": "the conditions are the same; the register or support rows changed",
+        "and": ", ",
+        "stop": "; ",
+    },
+}

@@ -1,0 +1,250 @@
+"""What changed in the verdicts between two days, and why: conditions that came or went, figures that moved.
+
+Two answers to "why" are kept apart. A household's situation changed, or the office only learned later what
+had been so all along: ``late_records`` says that the earlier day, judged with what is known now, already
+gives the present verdict.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from riskmodel import asof
+from riskmodel.asof import DateLike, Moment
+from riskmodel.county.county import County
+from riskmodel.errors import UsageError
+from riskmodel.rules.declaration import RuleSet
+from riskmodel.rules.explain import figure
+from riskmodel.rules.history import Schedule, history, schedule, valid_at
+from riskmodel.rules.vocabulary import vocabulary
+from riskmodel.rules.wording import CHANGES, Language
+
+# In the order in which they are asked; the first that holds is the household's kind of change.
+KINDS = (
+    "newly_flagged", "no_longer_flagged", "category_changed", "tier_changed", "became_unknown",
+    "known_again", "outcome_changed",
+)  # fmt: skip
+VERDICT = ("flagged", "category", "tier", "outcome")
+FIGURES = (
+    "persons", "net_income", "pcni", "line", "previous_pcni", "income_drop", "rigid", "rigid_ratio",
+)  # fmt: skip
+WHERE = ("township", "village", "registration")
+DECIMALS = 9  # as thresholds are compared (official rules, "Exactly"): less is no movement
+UNKNOWN = "unknown"
+
+
+def changes(
+    county: County,
+    ruleset: str | Path | RuleSet | Schedule,
+    as_of: DateLike,
+    before: DateLike | None = None,
+    *,
+    params: Mapping[str, Any] | None = None,
+    scores: pd.DataFrame | str | Path | None = None,
+) -> pd.DataFrame:
+    """Return every household whose verdict differs between two days, with what moved.
+
+    Parameters
+    ----------
+    county : County
+    ruleset : rule set, sequence or mapping
+        As in `riskmodel.rules.history`: where the set changed in between, each day is judged by its own.
+    as_of : date or ISO text
+    before : date or ISO text, optional
+        The earlier day; a month before by default (from a month's end: the end of the month before).
+    params, scores
+        As in `riskmodel.rules.evaluate`.
+
+    Returns
+    -------
+    DataFrame
+        One row per household whose category, tier, outcome or flag differs, sorted by kind, township and
+        household: ``household_id, township, village, registration, as_of, since, kind`` (of `KINDS`);
+        ``flagged, category, tier, outcome, ruleset`` and `FIGURES`, each also with ``_before`` (missing where
+        the household was not known then); ``appeared, disappeared`` (ids of conditions that hold now
+        and did not, and the reverse), ``became_unclear`` (ids that can no longer be judged),
+        ``moved`` (names of figures that differ), ``late_records`` (see the module), all ``;``-joined.
+
+    Raises
+    ------
+    UsageError
+        If ``before`` does not lie before ``as_of``, or as `riskmodel.rules.history` says.
+    """
+    now, then = _days(as_of, before)
+    days: list[DateLike] = [then.as_of, now.as_of]
+    both = history(county, ruleset, days, params=params, scores=scores)
+    both["_day"] = both["as_of"].dt.date
+    new, old = (both[both["_day"] == m.as_of].set_index("household_id") for m in (now, then))
+    ids = sorted(set(new.index) | set(old.index))
+    new, old = new.reindex(ids), old.reindex(ids)
+    out = pd.DataFrame({"household_id": ids})
+    for name in WHERE:
+        out[name] = new[name].fillna(old[name]).to_numpy()
+    out["as_of"], out["since"] = pd.Timestamp(now.as_of), pd.Timestamp(then.as_of)
+    out["kind"] = _kinds(new, old).to_numpy()
+    for name in ("ruleset", *VERDICT, *FIGURES):
+        out[name], out[f"{name}_before"] = new[name].to_numpy(), old[name].to_numpy()
+    for name in ("flagged", "flagged_before"):
+        out[name] = out[name].fillna(False).astype(bool)
+    out = out.assign(**_conditions(new, old), moved=_moved(new, old))
+    out = out[out["kind"] != ""].reset_index(drop=True)
+    out["late_records"] = _late(county, ruleset, out, then, now, params, scores)
+    order = out["kind"].map(KINDS.index)
+    return out.iloc[_positions(out.assign(_kind=order))].reset_index(drop=True)
+
+
+def _positions(out: pd.DataFrame) -> list[int]:
+    return list(out.sort_values(["_kind", "township", "household_id"]).index)
+
+
+def _days(as_of: DateLike, before: DateLike | None) -> tuple[Moment, Moment]:
+    (now,) = asof.moments(as_of)
+    (then,) = asof.moments(before if before is not None else asof.window_end(now.as_of, -1))
+    if then.as_of >= now.as_of:
+        raise UsageError(f"changes are since an earlier day: {then.as_of} does not lie before {now.as_of}")
+    return now, then
+
+
+def _kinds(new: pd.DataFrame, old: pd.DataFrame) -> pd.Series:
+    """Return each household's kind of change; empty where there is none."""
+    flag = {
+        "new": new["flagged"].fillna(False).astype(bool),
+        "old": old["flagged"].fillna(False).astype(bool),
+    }
+    known_twice = new["category"].notna() & old["category"].notna()
+    unclear, was_unclear = new["category"] == UNKNOWN, old["category"] == UNKNOWN
+    holds = {
+        "newly_flagged": flag["new"] & ~flag["old"],
+        "no_longer_flagged": flag["old"] & ~flag["new"],
+        "became_unknown": known_twice & unclear & ~was_unclear,
+        "known_again": known_twice & was_unclear & ~unclear,
+    }
+    for name in ("category", "tier", "outcome"):
+        holds[f"{name}_changed"] = known_twice & (new[name].fillna("") != old[name].fillna(""))
+    # Losing or finding the income is no change of category of the household's own.
+    holds["category_changed"] &= ~(unclear | was_unclear)
+    holds["tier_changed"] &= ~(unclear | was_unclear)
+    out = pd.Series("", index=new.index, dtype=object)
+    for kind in reversed(KINDS):
+        out = out.where(~holds[kind], kind)
+    return out
+
+
+def _sets(joined: pd.Series) -> list[list[str]]:
+    return [[part for part in text.split(";") if part] for text in joined.fillna("")]
+
+
+def _conditions(new: pd.DataFrame, old: pd.DataFrame) -> dict[str, list[str]]:
+    now, then = _sets(new["conditions"]), _sets(old["conditions"])
+    unclear, was_unclear = _sets(new["unknown"]), _sets(old["unknown"])
+    return {
+        "appeared": [";".join(i for i in a if i not in b) for a, b in zip(now, then, strict=True)],
+        "disappeared": [";".join(i for i in b if i not in a) for a, b in zip(now, then, strict=True)],
+        "became_unclear": [
+            ";".join(i for i in a if i not in b) for a, b in zip(unclear, was_unclear, strict=True)
+        ],
+    }
+
+
+def _moved(new: pd.DataFrame, old: pd.DataFrame) -> list[str]:
+    """Return the figures that differ, beyond rounding; a figure that came or went counts."""
+    both = new["category"].notna() & old["category"].notna()
+    differ = {}
+    for name in FIGURES:
+        a, b = new[name].astype(float), old[name].astype(float)
+        differ[name] = (both & ~((a.round(DECIMALS) == b.round(DECIMALS)) | (a.isna() & b.isna()))).tolist()
+    return [";".join(n for n in FIGURES if differ[n][i]) for i in range(len(new))]
+
+
+def _late(
+    county: County,
+    ruleset: str | Path | RuleSet | Schedule,
+    found: pd.DataFrame,
+    then: Moment,
+    now: Moment,
+    params: Mapping[str, Any] | None,
+    scores: pd.DataFrame | str | Path | None,
+) -> list[bool]:
+    """Say for which households the earlier day, as known now, already gives the present verdict."""
+    if found.empty:
+        return []
+    chosen = valid_at(schedule(ruleset), then.as_of)
+    own = {n: v for n, v in (params or {}).items() if n in chosen.parameters}
+    known_now = Moment(then.as_of, now.known_by)
+    again = history(county, chosen, known_now, params=own, scores=scores).set_index("household_id")
+    again = again.reindex(found["household_id"])
+    same = [
+        again[n].astype(object).fillna("").to_numpy() == found[n].astype(object).fillna("").to_numpy()
+        for n in VERDICT
+    ]
+    return list(same[0] & same[1] & same[2] & same[3])
+
+
+def changes_by_township(found: pd.DataFrame) -> pd.DataFrame:
+    """Count changes by township and kind.
+
+    Parameters
+    ----------
+    found : DataFrame
+        From `changes`.
+
+    Returns
+    -------
+    DataFrame
+        One row per township with a change, sorted, and one column per kind (households).
+    """
+    counts = pd.crosstab(found["township"], found["kind"]) if len(found) else pd.DataFrame()
+    counts = counts.reindex(columns=list(KINDS), fill_value=0).astype("int64")
+    counts.columns.name = None
+    return counts.rename_axis("township").reset_index().sort_values("township", ignore_index=True)
+
+
+def tell_change(ruleset: RuleSet, row: Mapping[str, Any], lang: Language) -> str:
+    """Say in one sentence why a household's verdict changed.
+
+    Parameters
+    ----------
+    ruleset : RuleSet
+        The set of the later day; ids that it does not know are named as they are.
+    row : mapping
+        A row of `changes`.
+    lang : str
+        ``zh`` or ``en``.
+
+    Returns
+    -------
+    str
+    """
+    say, parts = CHANGES[lang], []
+    for key in ("appeared", "disappeared", "became_unclear"):
+        named = [_name(ruleset, i, lang) for i in row[key].split(";") if i]
+        if named:
+            parts.append(say[key].format(listed=say["and"].join(named)))
+    quantities = vocabulary().quantities
+    moved = [
+        say["from_to"].format(
+            name=getattr(quantities[n], lang),
+            old=figure(quantities[n], _value(row[f"{n}_before"]), lang),
+            new=figure(quantities[n], _value(row[n]), lang),
+        )
+        for n in row["moved"].split(";")
+        if n
+    ]
+    parts += [say["moved"].format(listed=say["and"].join(moved))] if moved else []
+    if pd.isna(row["category"]) or pd.isna(row["category_before"]):
+        parts.append(say["left" if pd.isna(row["category"]) else "entered"])
+    parts += [say["late"]] if row["late_records"] else []
+    return say["stop"].join(parts) or say["register"]
+
+
+def _value(value: Any) -> Any:
+    return None if pd.isna(value) else value
+
+
+def _name(ruleset: RuleSet, condition: str, lang: Language) -> str:
+    known = ruleset.conditions.get(condition) or ruleset.focus.get(condition)
+    return condition if known is None else str(getattr(known, lang))
