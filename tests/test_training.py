@@ -97,6 +97,21 @@ def test_the_truth_orders_no_worse_than_what_was_learned(trained: training.Train
     assert auc[training.ORACLE] > auc.drop(training.ORACLE).max() - 0.06
 
 
+def test_comparison_shows_what_is_reached_of_the_attainable(trained: training.Trained, store: Path) -> None:
+    found = training.read_comparison(trained.run_id, store)
+    assert found.oracle is not None
+    table = found.oracle.set_index("model")
+    assert list(table.index) == [*trained.result.experiment.models, training.ORACLE]
+    share = table["auc_share"].drop(training.ORACLE)
+    # Against true chances nobody passes who knows them, but for the error of 60 futures.
+    assert share.between(0.5, 1.03).all()
+    assert found.effect["unsupported"] >= found.effect["supported"] > 0
+    said = found.text()
+    for model in table.index.drop(training.ORACLE):
+        assert f"{model}: AUC against true chances" in said
+    assert {row["model"] for row in found.summary()["oracle"]} == set(table.index)
+
+
 def test_no_household_is_named_in_the_store(trained: training.Trained, store: Path, county: County) -> None:
     ids = set(county.frame("households")["household_id"])
     logged = tracking.read_table(trained.run_id, "tables/predictions", store)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from riskmodel import evaluation, explain, features, models, rules, tracking
 from riskmodel.county.county import County
 from riskmodel.errors import UsageError
 from riskmodel.evaluation import Budget, Comparison
+from riskmodel.evaluation import oracle as attainable
 from riskmodel.experiment import Experiment, ExperimentResult, run
 from riskmodel.labels import KEY
 
@@ -54,6 +55,8 @@ class Evaluated:
         Rules against models; None where the experiment has no rule baseline or nothing to compare.
     oracle : DataFrame or None
         The same metrics on the rows whose true probability is known, the truth among the models.
+    attainable : OracleReport or None
+        What each model reaches of what could be known, where true probabilities are.
     """
 
     pooled: pd.DataFrame
@@ -61,6 +64,7 @@ class Evaluated:
     curves: pd.DataFrame
     comparison: Comparison | None
     oracle: pd.DataFrame | None
+    attainable: attainable.OracleReport | None = None
 
 
 @dataclass(frozen=True)
@@ -98,6 +102,9 @@ class StoredComparison:
     experiment: str
     table: pd.DataFrame
     notes: list[dict[str, str]]
+    oracle: pd.DataFrame | None = None
+    oracle_bins: pd.DataFrame | None = None
+    effect: dict[str, float] = field(default_factory=dict)
 
     def summary(self) -> dict[str, Any]:
         """Return the pooled rows for a machine."""
@@ -106,13 +113,19 @@ class StoredComparison:
             "experiment": self.experiment,
             "comparison": self.table.to_dict("records"),
             "notes": self.notes,
+            "oracle": None if self.oracle is None else self.oracle.to_dict("records"),
+            "oracle_bins": None if self.oracle_bins is None else self.oracle_bins.to_dict("records"),
+            "support_effect": self.effect or None,
         }
 
     def text(self, lang: str = "en") -> str:
         """Return the pooled verdicts as sentences, the notes after them."""
         pooled = self.table[(self.table["scope"] == "pooled") & (self.table["at"] == "budget")]
         lines = [f"{self.experiment} {self.run_id}", *pooled[f"verdict_{lang}"]]
-        return "\n".join([*lines, *(f"- {note[lang]}" for note in self.notes)])
+        lines += [f"- {note[lang]}" for note in self.notes]
+        if self.oracle is not None:
+            lines += [said[lang] for said in attainable.told(self.oracle, self.effect)]
+        return "\n".join(lines)
 
 
 def train(
@@ -178,23 +191,33 @@ def evaluate(result: ExperimentResult, truth: pd.DataFrame | None = None) -> Eva
     if "rule" in exp.models and len(exp.models) > 1:
         words = EVENT_WORDS[exp.events[0]]
         comparison = evaluation.compare(found, budget, event=words, **how)
-    oracle = _with_truth(exp, found, truth)
+    known = _truth_of(exp, truth)
+    oracle = None if known is None else _with_truth(found, known)
     return Evaluated(
         pooled=evaluation.pooled(found, budget, **how),
         by_fold=evaluation.by_fold(found, budget, **how),
         curves=evaluation.curves(found, seed=exp.seed),
         comparison=comparison,
         oracle=None if oracle is None else evaluation.pooled(oracle, budget, **how),
+        attainable=None
+        if oracle is None or known is None
+        else attainable.against_truth(found, known, budget, seed=exp.seed),
     )
 
 
-def _with_truth(exp: Experiment, found: pd.DataFrame, truth: pd.DataFrame | None) -> pd.DataFrame | None:
-    """Return the predictions whose true probability is known, with the truth as one more model."""
+def _truth_of(exp: Experiment, truth: pd.DataFrame | None) -> pd.DataFrame | None:
+    """Return the true chances of the experiment's own event and horizon; None where it has no single one."""
     if truth is None or len(exp.events) != 1 or exp.horizon.next:
         return None
-    asked = (truth["event"] == exp.events[0]) & (truth["horizon_months"] == exp.horizon.months)
-    known = truth.loc[asked, ["household_id", "as_of", "probability"]]
-    known = known.assign(as_of=pd.to_datetime(known["as_of"]), household_id=known["household_id"].astype(str))
+    known = truth[(truth["event"] == exp.events[0]) & (truth["horizon_months"] == exp.horizon.months)]
+    return known.assign(
+        as_of=pd.to_datetime(known["as_of"]), household_id=known["household_id"].astype(str)
+    ).drop(columns=["event", "horizon_months", "outcome"], errors="ignore")
+
+
+def _with_truth(found: pd.DataFrame, truth: pd.DataFrame) -> pd.DataFrame | None:
+    """Return the predictions whose true probability is known, with the truth as one more model."""
+    known = truth[["household_id", "as_of", "probability"]]
     rows = found.merge(known.rename(columns={"probability": "true"}), on=KEY, how="inner")
     if rows.empty or rows["y"].isna().all():
         return None
@@ -292,6 +315,9 @@ def _tables(result: ExperimentResult, evaluated: Evaluated) -> dict[str, pd.Data
         tables |= {"comparison": evaluated.comparison.table, "deployed": evaluated.comparison.deployed}
     if evaluated.oracle is not None:
         tables["oracle"] = evaluated.oracle
+    if evaluated.attainable is not None:
+        tables["attainable"] = evaluated.attainable.table
+        tables["attainable_bins"] = evaluated.attainable.bins
     return tables
 
 
@@ -301,6 +327,7 @@ def _facts(result: ExperimentResult, evaluated: Evaluated) -> dict[str, Any]:
         "notes": result.notes,
         "comparison_notes": evaluated.comparison.notes if evaluated.comparison else [],
         "headline": headline(evaluated.comparison, result.experiment.champion),
+        "support_effect": evaluated.attainable.effect if evaluated.attainable else {},
         "data_fingerprint": result.fingerprint,
     }
 
@@ -405,4 +432,21 @@ def read_comparison(run_id: str, store: str | Path) -> StoredComparison:
         raise UsageError(
             f"run {run_id} compared no model with the rules: its experiment lists no rule"
         ) from exc
-    return StoredComparison(run_id, facts["experiment"], table, facts["comparison_notes"])
+    bins = _if_there(run_id, "attainable_bins", store)
+    return StoredComparison(
+        run_id,
+        facts["experiment"],
+        table,
+        facts["comparison_notes"],
+        oracle=_if_there(run_id, "attainable", store),
+        oracle_bins=bins,
+        effect=facts.get("support_effect") or {},
+    )
+
+
+def _if_there(run_id: str, name: str, store: str | Path) -> pd.DataFrame | None:
+    """Return a table that only runs on simulated counties have."""
+    try:
+        return tracking.read_table(run_id, f"tables/{name}", store)
+    except UsageError:
+        return None

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from riskmodel.simulate.assemble import Order
 
 HOUSEHOLDS, MONTHS = 3000, 60
-# Truth from 1,000 futures takes some 15 ms a household and date: of larger counties a sample is told.
-TRUTH_SAMPLE = 5000
+# Truth from 1,000 futures takes some 10 ms a household and date: of larger counties a sample is told.
+ALL_TOLD, TRUTH_SAMPLE = 5000, 2000
 
 
 @verb
@@ -36,8 +36,13 @@ def simulate(
     ] = None,
     horizon: Annotated[int, typer.Option("--horizon", min=1, max=24, help="Months ahead of truth.")] = 12,
     truth_sample: Annotated[
-        int, typer.Option("--truth-sample", min=1, help="Truth for at most so many households, drawn.")
-    ] = TRUTH_SAMPLE,
+        int | None,
+        typer.Option(
+            "--truth-sample",
+            min=1,
+            help=f"Truth for so many households, drawn (default: all up to {ALL_TOLD}, else {TRUTH_SAMPLE}).",
+        ),
+    ] = None,
     dirty: Annotated[
         str | None, typer.Option("--dirty", metavar="ID|FILE", help="Spoil records: default, or a YAML.")
     ] = None,
@@ -56,8 +61,11 @@ def simulate(
     from riskmodel import simulate as simulation
 
     spoiling = simulation.dirt(dirty) if dirty else None
+    size = households or HOUSEHOLDS
+    if truth_sample is None and size > ALL_TOLD:
+        truth_sample = TRUTH_SAMPLE
     asked = simulation.order(
-        households=households or HOUSEHOLDS,
+        households=size,
         months=months,
         seed=seed,
         profile_name=profile,
@@ -68,7 +76,7 @@ def simulate(
     )
     plan = asked.plan
     say(f"simulating {plan.households} households over {plan.months} months (profile {profile}, seed {seed})")
-    if asked.truth_at and plan.households > truth_sample:
+    if asked.truth_at and truth_sample and size > truth_sample:
         say(f"truth for {truth_sample} of them, drawn at random (--truth-sample)")
     files = simulation.write_blocks(asked, out, spoiling)
     if spoiling is not None:
