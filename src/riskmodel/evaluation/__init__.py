@@ -9,19 +9,36 @@ from riskmodel.evaluation.bootstrap import Resamples, percentile_interval, two_s
 from riskmodel.evaluation.budget import Budget, at_budget
 from riskmodel.evaluation.calibration import brier, calibration_intercept, calibration_slope, reliability
 from riskmodel.evaluation.compare import Comparison, compare
+from riskmodel.evaluation.decision import net_benefit_curve
+from riskmodel.evaluation.fairness import gaps
+from riskmodel.evaluation.lead import LeadTime, kaplan_meier, lead_time
+from riskmodel.evaluation.leaks import leaks
 from riskmodel.evaluation.paired import DeLong, delong, holm, mcnemar_exact
+from riskmodel.evaluation.planning import (
+    design_effect,
+    precision_interval,
+    precision_power,
+    smallest_difference,
+    visits_needed,
+)
 from riskmodel.evaluation.ranking import auc, average_precision
+from riskmodel.evaluation.selective import support_bounds, weighted_rate, worst_case
 from riskmodel.evaluation.summary import by_fold, curves, pooled
-from riskmodel.evaluation.table import LEAKAGE_AUC, METRICS, Metric, net_benefit
+from riskmodel.evaluation.table import FURTHER, LEAKAGE_AUC, METRICS, Metric, net_benefit
+from riskmodel.evaluation.targeting import crra_welfare, targeting
+from riskmodel.evaluation.visits import VisitsEquivalent, visits_equivalent
 
 __all__ = [
+    "FURTHER",
     "LEAKAGE_AUC",
     "METRICS",
     "Budget",
     "Comparison",
     "DeLong",
+    "LeadTime",
     "Metric",
     "Resamples",
+    "VisitsEquivalent",
     "at_budget",
     "auc",
     "average_precision",
@@ -30,14 +47,30 @@ __all__ = [
     "calibration_intercept",
     "calibration_slope",
     "compare",
+    "crra_welfare",
     "curves",
     "delong",
+    "design_effect",
+    "gaps",
     "holm",
+    "kaplan_meier",
+    "lead_time",
+    "leaks",
     "mcnemar_exact",
     "net_benefit",
+    "net_benefit_curve",
     "percentile_interval",
     "pooled",
+    "precision_interval",
+    "precision_power",
     "reliability",
+    "smallest_difference",
+    "support_bounds",
+    "targeting",
     "two_sided_p",
     "village_resamples",
+    "visits_equivalent",
+    "visits_needed",
+    "weighted_rate",
+    "worst_case",
 ]

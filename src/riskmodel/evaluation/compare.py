@@ -20,11 +20,13 @@ from riskmodel.evaluation.frame import Predictions, checked
 from riskmodel.evaluation.lists import Ranking, chosen, random_find, rank, tie_bounds
 from riskmodel.evaluation.paired import delong, holm, mcnemar_exact
 from riskmodel.evaluation.sides import RULE, Recalls, Sides, same_rows, sides
+from riskmodel.evaluation.targeting import crra_welfare, targeting
 from riskmodel.evaluation.verdict import notes, verdict
 
 Codes = NDArray[np.int64]
 POOLED = "pooled"
 _BASELINE = "baseline"
+TARGETING = ("targeting_differential", "targeting_differential_errors", "cgh", "bpac")
 
 
 @dataclass(frozen=True)
@@ -92,7 +94,11 @@ def compare(
         _best`` over ties; ``recall_baseline, recall_model, precision_baseline, precision_model``;
         ``delta_recall, delta_low, delta_high`` (primary, model minus baseline), ``delta_exclusion_error``
         (its negative), ``p_bootstrap, p_holm``; ``delta_recall_persons`` with ``_low, _high``;
-        ``overlap`` (Jaccard); description only: ``mcnemar_p, auc_baseline, auc_model, delong_z, delong_p``;
+        ``overlap`` (Jaccard); derived, for both lists (``_baseline, _model``): ``targeting_differential``,
+        ``targeting_differential_errors, cgh, bpac``, person-weighted ``exclusion_error_persons,
+        inclusion_error_persons, cgh_persons``, and ``welfare`` where incomes of the outcome's year are known
+        (see `targeting` and `crra_welfare`); description only: ``mcnemar_p, auc_baseline, auc_model,
+        delong_z, delong_p``;
         ``verdict`` {model, baseline, none} with ``verdict_zh, verdict_en``.
         ``deployed``: ``scope, model, list`` {rules+model, rules+rules, rules+random}, ``visits, hits,
         hits_sd`` (random only), ``recall, delta_recall, delta_low, delta_high`` (against rules+rules).
@@ -188,7 +194,21 @@ def _row(
         "overlap": _share((ours & theirs).sum(), union), "mcnemar_p": mcnemar_exact(only_base, only_model),
         "auc_baseline": areas.auc_first, "auc_model": areas.auc_second,
         "delong_z": areas.z, "delong_p": areas.p,
+        **_targeting(side, theirs, _BASELINE), **_targeting(side, ours, "model"),
     }  # fmt: skip
+
+
+def _targeting(side: Sides, listed: NDArray[np.bool_], name: str) -> dict[str, float]:
+    """Measures of the poverty literature for one list; all follow from who is on it."""
+    by_household, by_person = targeting(side.y, listed), targeting(side.y, listed, side.persons)
+    out = {f"{m}_{name}": by_household[m] for m in TARGETING}
+    out |= {f"{m}_persons_{name}": by_person[m] for m in ("exclusion_error", "inclusion_error", "cgh")}
+    out[f"welfare_{name}"] = float("nan")
+    if np.isfinite(side.line):
+        # A transfer of a tenth of the line a head, for a family of the average size.
+        transfer = 0.1 * side.line * float(side.persons.mean())
+        out[f"welfare_{name}"] = crra_welfare(side.income, side.persons, listed, transfer)
+    return out
 
 
 def _deployed(

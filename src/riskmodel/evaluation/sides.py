@@ -17,6 +17,8 @@ from riskmodel.evaluation.lists import Ranking, list_kernel, rank
 Array = NDArray[np.float64]
 Codes = NDArray[np.int64]
 RULE = "rule"
+# Income per head over the outcome's year, and the line: what welfare is measured by, where they are known.
+OPTIONAL = ("pcni_after", "line")
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,10 @@ class Sides:
         The rules' own list, and the list compared with.
     baseline_score : array of shape (n,)
         Orders as `baseline` within a date and compares between dates.
+    income : array of shape (n,)
+        Income per head over the outcome's year; NaN where not known.
+    line : float
+        Median line (yuan); NaN where not known.
     """
 
     y: Array
@@ -45,6 +51,8 @@ class Sides:
     rules: Ranking
     baseline: Ranking
     baseline_score: Array
+    income: Array
+    line: float
 
 
 def same_rows(given: Predictions) -> tuple[pd.DataFrame, int]:
@@ -65,8 +73,8 @@ def same_rows(given: Predictions) -> tuple[pd.DataFrame, int]:
     InputRefused
         If models disagree on a row's label or flag, or no row was scored by all.
     """
-    facts = ["fold", *VILLAGE, "persons", "flagged", "rule_rank", "y"]
     frame = given.frame
+    facts = ["fold", *VILLAGE, "persons", "flagged", "rule_rank", "y", *(c for c in OPTIONAL if c in frame)]
     first = frame.drop_duplicates(KEY).set_index(KEY)
     distinct = frame[[*KEY, "y", "flagged"]].drop_duplicates()
     if len(distinct) > len(first):
@@ -107,7 +115,21 @@ def sides(wide: pd.DataFrame, models: tuple[str, ...], baseline: str) -> Sides:
     persons = numbers(wide, "persons")
     # A household whose size is not known counts as one person, as it does in the household-weighted figure.
     persons = np.where(np.isnan(persons), 1.0, persons)
-    return Sides(numbers(wide, "y"), persons, date, flagged, wide[VILLAGE], scores, rules, chosen, score)
+    income, line = (numbers(wide, c) if c in wide.columns else np.full(len(wide), np.nan) for c in OPTIONAL)
+    middle = float(np.nanmedian(line)) if np.isfinite(line).any() else float("nan")
+    return Sides(
+        numbers(wide, "y"),
+        persons,
+        date,
+        flagged,
+        wide[VILLAGE],
+        scores,
+        rules,
+        chosen,
+        score,
+        income,
+        middle,
+    )
 
 
 def by_place(ranking: Ranking, date: Codes) -> Array:

@@ -13,6 +13,7 @@ from riskmodel.evaluation.budget import Budget, quotas
 from riskmodel.evaluation.calibration import brier_kernel, intercept_kernel, slope_kernel
 from riskmodel.evaluation.lists import list_kernel, list_measures, rank
 from riskmodel.evaluation.ranking import auc_kernel, average_precision_kernel
+from riskmodel.evaluation.targeting import list_measures_extra
 
 Array = NDArray[np.float64]
 Values = dict[str, Array]
@@ -102,7 +103,50 @@ METRICS: tuple[Metric, ...] = (
     ),
     Metric(
         "lift", "提升度", "lift", "precision / base rate",
-        "1 is a list drawn at random", "higher", "list", derived=True,
+        "1 is a list drawn at random; for equal visits the CGH ratio of Coady, Grosh & Hoddinott 2004",
+        "higher", "list", derived=True,
+    ),
+    Metric(
+        "targeting_differential", "瞄准差（覆盖率）", "targeting differential (coverage)",
+        "TP/(TP + FN) − FP/(FP + TN)", "Galasso & Ravallion 2005", "higher", "list", derived=True,
+    ),
+    Metric(
+        "targeting_differential_errors", "瞄准差（误差）", "targeting differential (errors)",
+        "1 − exclusion error − inclusion error", "Grosh et al. 2022, ch. 7", "higher", "list", derived=True,
+    ),
+    Metric(
+        "bpac", "平衡贫困准确度", "BPAC", "TP/(TP + FN) − |FP − FN|/(TP + FN)",
+        "IRIS Center 2005", "higher", "list", derived=True,
+    ),
+)  # fmt: skip
+
+# Declared here like the others, but computed by functions of their own: they need incomes, two lists, several
+# dates or a range of thresholds.
+FURTHER: tuple[Metric, ...] = (
+    Metric(
+        "cgh", "CGH 比率（按人口）", "CGH ratio (persons)",
+        "share of listed persons in need / their share of all", "Coady, Grosh & Hoddinott 2004",
+        "higher", "list", derived=True,
+    ),
+    Metric(
+        "welfare", "福利（CRRA）", "CRRA welfare",
+        "Σ persons·c^(1−ρ)/(1−ρ), 0 = spread evenly, 1 = best list", "Hanna & Olken 2018", "higher", "list",
+    ),
+    Metric(
+        "overlap", "名单重合度", "list overlap", "both / either (Jaccard)", "Jaccard 1901", "near 1", "list"
+    ),
+    Metric(
+        "net_benefit", "净收益", "net benefit", "TP/n − FP/n·pt/(1 − pt)", "Vickers & Elkin 2006", "higher",
+        "probability",
+    ),
+    Metric(
+        "lead_time", "提前量", "lead time", "months from the model's first flag to the rules'",
+        "Kaplan & Meier 1958", "higher", "list",
+    ),
+    Metric(
+        "visits_equivalent", "等效走访量", "visits equivalent",
+        "rule-ordered visits that reach the model's recall / visits", "inverse of the gain curve", "higher",
+        "list",
     ),
 )  # fmt: skip
 
@@ -132,13 +176,15 @@ def _list(rows: Scored) -> Callable[[Array], Values]:
     kernel = list_kernel(rows.y, rows.date, rank(rows.date, -rows.score), quotas(rows.date, rows.budget))
 
     def values(weight: Array) -> Values:
-        found = list_measures(kernel(weight))
+        raw = kernel(weight)
+        found = list_measures(raw)
         return {
             "recall_at_budget": found["recall"],
             "precision_at_budget": found["precision"],
             "exclusion_error": found["exclusion_error"],
             "inclusion_error": found["inclusion_error"],
             "lift": found["lift"],
+            **list_measures_extra(raw),
         }
 
     return values

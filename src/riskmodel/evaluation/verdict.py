@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from riskmodel.evaluation.table import LEAKAGE_AUC
-from riskmodel.models.registry import MODELS
+from riskmodel.models.registry import entry, known
 
 # With fewer clusters percentile intervals are known to be too short (Cameron, Gelbach and Miller 2008).
 _FEW_VILLAGES = 30
@@ -38,10 +38,12 @@ def verdict(row: Mapping[Any, Any], level: float, event: tuple[str, str]) -> dic
     code = "model" if row["delta_low"] > 0 else "baseline" if row["delta_high"] < 0 else "none"
     model, baseline = _names(str(row["model"])), _names(str(row["baseline"]))
     delta, low, high = (100 * float(row[name]) for name in ("delta_recall", "delta_low", "delta_high"))
-    known = low == low
-    span_zh = f"，{level:.0%} 区间 {low:+.1f} 至 {high:+.1f}（按村重抽样）" if known else "，区间无法计算"
+    has_ends = low == low
+    span_zh = f"，{level:.0%} 区间 {low:+.1f} 至 {high:+.1f}（按村重抽样）" if has_ends else "，区间无法计算"
     span_en = (
-        f", {level:.0%} interval {low:+.1f} to {high:+.1f} (villages resampled)" if known else ", no interval"
+        f", {level:.0%} interval {low:+.1f} to {high:+.1f} (villages resampled)"
+        if has_ends
+        else ", no interval"
     )
     zh = (
         f"同样走访 {row['visits']} 户次，{row['n_events']} 个{event[0]}中"
@@ -63,8 +65,10 @@ def verdict(row: Mapping[Any, Any], level: float, event: tuple[str, str]) -> dic
 def _names(name: str) -> tuple[str, str]:
     if name == "rule":
         return "规则", "the rule list"
-    found = MODELS.get(name)
-    return (found.zh, found.en) if found else (name, name)
+    if not known(name):
+        return name, name
+    found = entry(name)
+    return found.zh, found.en
 
 
 def notes(table: pd.DataFrame, unscored: int) -> list[dict[str, str]]:

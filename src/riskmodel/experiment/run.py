@@ -13,9 +13,10 @@ import pandas as pd
 from riskmodel import asof, features, models
 from riskmodel.county.county import County
 from riskmodel.errors import InputRefused, UsageError
-from riskmodel.experiment import splits, tables
+from riskmodel.experiment import outcomes, splits, tables
 from riskmodel.experiment.declared import Experiment
 from riskmodel.experiment.splits import Fold
+from riskmodel.labels import KEY
 
 _LOG = logging.getLogger(__name__)
 # Below this a fit says nothing: ten events a parameter is the custom, and even one income needs these.
@@ -35,7 +36,9 @@ class ExperimentResult:
     predictions : DataFrame
         Test rows of every fold and model: ``household_id, as_of, fold, township, village, persons, pcni,
         line, gap, flagged, y, real_horizon_months, model, score`` (log-odds), ``probability,
-        probability_low, probability_high``.
+        probability_low, probability_high``, and, where known, what only an evaluation may
+        look at: ``pcni_after`` (income per head over the outcome's year), ``supported_after`` (support
+        begun within the window), ``group_…``.
     folds : DataFrame
         One row a fold: dates, rows, events, nulls, training rows and events.
     fitted : dict
@@ -92,7 +95,7 @@ def run(
     folds = splits.folds(exp, county)
     say(f"{len(days)} as-of dates from {days[0]} to {days[-1]}: features, verdicts, cohort")
     made = tables.build(exp, county, days)
-    predictions, rows = [], []
+    predictions, rows, known_after = [], [], []
     for fold in folds:
         say(f"fold {fold.name}: {len(fold.train)} training dates, {len(fold.test)} test dates")
         train, test = tables.of_fold(exp, county, made, fold)
@@ -102,6 +105,7 @@ def run(
         for name in exp.models:
             of_fold[name] = fit(exp, name, train, made.X)
             predictions.append(predict(name, of_fold[name], test, made.X).assign(fold=fold.name))
+        known_after.append(_after(exp, county, made, fold, test))
         if on_fold:
             on_fold(fold, train, of_fold)
     known, fitted = train, {}
@@ -115,12 +119,32 @@ def run(
         experiment=exp,
         feature_set=tables.feature_set(exp),
         fingerprint=asof.fingerprint(county, county.data_through),
-        predictions=pd.concat(predictions, ignore_index=True),
+        predictions=_with_after(pd.concat(predictions, ignore_index=True), known_after),
         folds=pd.DataFrame(rows),
         fitted=fitted,
         background=made.X.iloc[known["row"]],
         notes=[*({"zh": note, "en": note} for note in county.notes), *notes],
     )
+
+
+def _after(
+    exp: Experiment, county: County, made: tables.Tables, fold: Fold, test: pd.DataFrame
+) -> pd.DataFrame:
+    """Return what only an evaluation may look at, one row a test household and date."""
+    out = test[KEY].join(outcomes.groups(test, made.X))
+    income = outcomes.income_after(exp, county, fold.test)
+    if income is not None:
+        out = out.merge(income, on=KEY, how="left", validate="one_to_one")
+    support = outcomes.supported_within(exp, county, fold.test)
+    if support is not None:
+        out = out.merge(support, on=KEY, how="left", validate="one_to_one")
+        out["supported_after"] = out["supported_after"].eq(True)
+    return out
+
+
+def _with_after(predictions: pd.DataFrame, known_after: list[pd.DataFrame]) -> pd.DataFrame:
+    after = pd.concat(known_after, ignore_index=True).drop_duplicates(KEY)
+    return predictions.merge(after, on=KEY, how="left", validate="many_to_one")
 
 
 def fit(exp: Experiment, name: str, train: pd.DataFrame, X: pd.DataFrame) -> Any:

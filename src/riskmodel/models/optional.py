@@ -214,6 +214,8 @@ class AdditiveBoosting(MarginClassifier):
         from interpret.glassbox import ExplainableBoostingClassifier
 
         matrix, target = self._training(X, y)
+        # interpret warns about columns that nobody has; a constant carries as little.
+        matrix = np.where(np.isnan(matrix).all(axis=0), 0.0, matrix)
         machine = ExplainableBoostingClassifier(
             feature_types=["continuous"] * matrix.shape[1],
             max_bins=self.max_bins,

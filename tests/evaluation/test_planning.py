@@ -1,0 +1,43 @@
+"""Planning: against statsmodels, brute force and simulation."""
+
+import numpy as np
+import pytest
+from scipy.stats import binom
+from statsmodels.stats.proportion import proportion_confint
+
+from riskmodel import evaluation
+
+
+@pytest.mark.parametrize(("hits", "visits"), [(0, 50), (5, 150), (50, 50), (3, 1000)])
+def test_the_interval_is_statsmodels_clopper_pearson(hits, visits):
+    made = evaluation.precision_interval(hits, visits)
+    low, high = proportion_confint(hits, visits, method="beta")
+    assert made.low == pytest.approx(0.0 if hits == 0 else low)
+    assert made.high == pytest.approx(1.0 if hits == visits else high)
+
+
+def test_power_at_one_in_a_hundred_is_the_exact_binomial_sum():
+    # The smallest count with P(at least so many | 1 %) <= 5 %, then P(at least so many | 3 %).
+    tail = [sum(binom.pmf(range(c, 301), 300, 0.01)) for c in range(20)]
+    critical = next(c for c, p in enumerate(tail) if p <= 0.05)
+    assert evaluation.precision_power(0.01, 300, 3) == pytest.approx(binom.sf(critical - 1, 300, 0.03))
+    # Without an effect the power is the level at most: the test is exact.
+    assert evaluation.precision_power(0.01, 300, 1) <= 0.05
+    needed = evaluation.visits_needed(0.01, 3)
+    assert all(evaluation.precision_power(0.01, n, 3) >= 0.8 for n in range(needed, needed + 200))
+    assert evaluation.precision_power(0.01, needed - 1, 3) < 0.8
+    # Villages that are alike cost visits in proportion.
+    assert evaluation.visits_needed(0.01, 3, effect=2.0) == pytest.approx(2 * needed, rel=0.05)
+
+
+def test_smallest_difference_has_the_power_that_it_claims():
+    # Paired lists over 400 events: of these 30 % are on one list only, split so that recall differs by delta.
+    rng = np.random.default_rng(6)
+    delta = evaluation.smallest_difference(400, discordant=0.3)
+    p = [(0.3 + delta) / 2, (0.3 - delta) / 2, 0.7]
+    draws = rng.multinomial(400, p, size=1500)
+    shown = np.mean([evaluation.mcnemar_exact(int(a), int(b)) < 0.05 for a, b, _ in draws])
+    # The exact test is a little conservative against Connor's normal formula.
+    assert 0.74 < shown < 0.84
+    assert np.isnan(evaluation.smallest_difference(5))
+    assert evaluation.design_effect(1, 0.5) == 1
