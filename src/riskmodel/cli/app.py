@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from riskmodel.cli import care, county, demo, judge, learn, month, office, simulated, visits
+from riskmodel.cli import ahead, care, county, demo, judge, learn, month, office, simulated, visits
 
 app = typer.Typer(
     name="riskmodel",
@@ -30,3 +30,5 @@ app.command("month")(month.month)
 app.command("months")(month.months)
 app.command("why")(office.why)
 app.command("promote")(care.promote)
+app.command("forecast")(ahead.forecast)
+app.command("stress")(ahead.stress)

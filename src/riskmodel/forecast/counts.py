@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -22,6 +22,7 @@ from riskmodel.county.schema import codes
 from riskmodel.errors import UsageError
 
 Array = NDArray[Any]
+What = Literal["entries", "events"]
 
 LEAST_FILLED = 0.5  # a month of which less than half is expected to be entered is left out (assumption)
 MOST_LATE = 6
@@ -56,8 +57,8 @@ class Counts:
         return self.cells.reshape(-1, self.months.size)
 
 
-def build(county: County, as_of: dt.date, known_by: dt.date | None = None) -> Counts:
-    """Count newly monitored households (identified, rolled back, re-marked) by township and main cause.
+def build(county: County, as_of: dt.date, known_by: dt.date | None = None, what: What = "entries") -> Counts:
+    """Count newly monitored households (identified, rolled back, re-marked), or risk events, by month.
 
     Parameters
     ----------
@@ -66,35 +67,39 @@ def build(county: County, as_of: dt.date, known_by: dt.date | None = None) -> Co
         The last month is the last completed one.
     known_by : date, optional
         Rows recorded later are not seen; as-of by default. Later: how the counts turned out.
+    what : {"entries", "events"}
+        Rows of ``monitoring`` by their main cause, or of ``risk_events``.
 
     Returns
     -------
     Counts
-        A cause that is not named stands under ``other``.
+        By township and cause; a cause that is not named stands under ``other``.
 
     Raises
     ------
     UsageError
-        If the county has no register, or nobody was monitored by as-of.
+        If the county has no such table, or nothing is in it by as-of.
     """
-    if not county.has("monitoring"):
-        raise UsageError("table monitoring is absent: without a register there is nothing to count")
+    name = "monitoring" if what == "entries" else "risk_events"
+    if not county.has(name):
+        raise UsageError(f"table {name} is absent: there is nothing to count")
     moment = (Moment(as_of, known_by or as_of),)
-    t = asof.known(county, "monitoring", moment)
-    t = t.filter(t.event.isin(WATCHED) & (t.date <= t.as_of))
+    t = asof.known(county, name, moment)
+    t = t.filter(t.date <= t.as_of)
+    t = t.filter(t.event.isin(WATCHED)) if what == "entries" else t.mutate(causes=t.cause)
     homes = asof.households(county, moment).select("household_id", "township")
     rows = t.inner_join(homes, "household_id").select("date", "known_on", "causes", "township").to_pandas()
     places = homes.group_by("township").agg(n=homes.count()).to_pandas().sort_values("township")
     if rows.empty:
-        raise UsageError(f"nobody was newly monitored by {as_of}: there is no series to forecast")
+        raise UsageError(f"table {name} has no row by {as_of}: there is no series to forecast")
     date, known = pd.to_datetime(rows["date"]), pd.to_datetime(rows["known_on"])
     month = (date.dt.year * 12 + date.dt.month - 1).to_numpy()
     last = asof.last_complete_month(as_of)
     late = ((known.dt.year * 12 + known.dt.month - 1).to_numpy() - month).clip(min=0)
     filled = _filled(month, late, last) if known_by is None else np.ones(MOST_LATE)
-    # Months before the first entry were not yet on record; the first month may be a part of one.
-    first = int(month.min())
-    return _cells(rows, month, first, last, places, filled)
+    if month.min() > last:
+        raise UsageError(f"table {name} has no row in a month completed by {as_of}: give a later --as-of")
+    return _cells(rows, month, int(month.min()), last, places, filled)
 
 
 def _filled(month: Array, late: Array, last: int) -> Array:

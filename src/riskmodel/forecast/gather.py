@@ -7,8 +7,8 @@ ranks in their own forecast distributions are therefore drawn together,
 
 with the two shares estimated from how past days and townships came out together (analysis of variance of
 normal scores; Searle, Casella and McCulloch 1992, Variance Components, Wiley, ch. 3). Few past days say
-little of the county's share: it is never taken below one per cent (assumption), and intervals of county
-totals are the less certain the fewer years a county has.
+little of the county's share: it is never taken below three per cent (assumption), and counted once more
+divided by their number K, because the forecast itself was set by K such years.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from riskmodel.forecast.household import HouseholdForecast
 
 Array = NDArray[Any]
-LEAST_COMMON = 0.01
+LEAST_COMMON = 0.03
 MOST_COMMON = 0.5
 BLOCK = 25
 DRAWS = 400
@@ -57,7 +57,7 @@ def common(z: Array, day: Array, township: Array) -> Common:
     cells = t.groupby(["day", "township"])["z"].agg(["mean", "var", "size"]).reset_index()
     cells = cells[cells["size"] > 1]
     if cells.empty:
-        return Common(LEAST_COMMON, 0.0)
+        return Common(2 * LEAST_COMMON, 0.0)
     within = float(np.average(cells["var"], weights=cells["size"] - 1))
     noise = within * float((1 / cells["size"]).mean())
     apart = cells["mean"] - cells.groupby("day")["mean"].transform("mean")
@@ -75,9 +75,11 @@ def common(z: Array, day: Array, township: Array) -> Common:
 
 def common_luck(made: HouseholdForecast, horizon: int) -> Common:
     """Estimate the shared parts from the rows that a horizon's method was calibrated on."""
-    return (
-        common(*made.learned[horizon].scores) if made.learned[horizon].scores else Common(LEAST_COMMON, 0.0)
-    )
+    scores = made.learned[horizon].scores
+    if scores is None:
+        return Common(2 * LEAST_COMMON, 0.0)
+    z, day, township = scores
+    return common(z, day, township)
 
 
 def draw(

@@ -30,6 +30,7 @@ STATE = [
 ]  # fmt: skip
 YEAR_AGO = 4  # quarters
 QUARTERS = 7
+QUARTER_NAMES = [f"q{k}" for k in range(QUARTERS) if k != YEAR_AGO - 1]
 YEARS = ("pcni", "previous_pcni", "before_previous_pcni")
 STEP = 6
 MOST_ORIGINS = 5
@@ -74,13 +75,15 @@ def first_month(county: County, known_by: dt.date) -> int | None:
     return None if found is None else int(found)
 
 
-def build(county: County, days: Sequence[dt.date]) -> pd.DataFrame:
+def build(county: County, days: Sequence[dt.date], *, quarters: bool = True) -> pd.DataFrame:
     """Return each household's standing at each day, as it was known then.
 
     Parameters
     ----------
     county : County
     days : sequence of date
+    quarters : bool
+        False leaves the quarters out (they cost two accountings more); no history is ``broken`` then.
 
     Returns
     -------
@@ -102,7 +105,8 @@ def build(county: County, days: Sequence[dt.date]) -> pd.DataFrame:
     if year.empty:
         raise UsageError(f"no household is known at {', '.join(map(str, days))}: give a later --as-of")
     year["as_of"] = pd.to_datetime(year["as_of"])
-    out = year.merge(_quarters(county, when), on=KEY, how="left", validate="one_to_one")
+    recent = _quarters(county, when) if quarters else pd.DataFrame(columns=[*KEY, *QUARTER_NAMES])
+    out = year.merge(recent.astype({"as_of": year["as_of"].dtype}), on=KEY, how="left", validate="one_to_one")
     last = out["as_of"].map({pd.Timestamp(m.as_of): asof.last_complete_month(m.as_of) for m in when})
     out["age_months"] = (last - out["period_to"]).astype(float)
     out = _only_whole_periods(county, _with_oldest_quarter(out), last.to_numpy(dtype=float))

@@ -34,6 +34,7 @@ from riskmodel.forecast.rolling import holm
 
 Array = NDArray[Any]
 Correction = Literal["bh", "holm"]
+LEVEL = 0.05
 LEAST_BASELINE = 18
 # A past month this many standard residuals high counts less (Noufaily et al. 2013: 2.58).
 OUTBREAK = 2.58
@@ -173,7 +174,7 @@ def watch(
     exposure: Array,
     *,
     looks: int = 1,
-    level: float = 0.05,
+    level: float = LEVEL,
     correction: Correction = "bh",
     neighbours: dict[str, tuple[str, ...]] | None = None,
 ) -> pd.DataFrame:

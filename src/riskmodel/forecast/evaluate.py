@@ -1,0 +1,182 @@
+"""How good household forecasts are: past days, every method, coverage by village and band, a classifier.
+
+Each day's forecast is made from what was known then; what came is what is known now. The classifier (the
+package's logistic regression) learns whether income fell below the line from the same rows, on the same
+villages, with the same signals, so that the two answers to one question can be compared.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from riskmodel import asof, models, rules
+from riskmodel.asof import DateLike
+from riskmodel.county.county import County
+from riskmodel.errors import UsageError
+from riskmodel.forecast import conformal, histories, household, methods
+from riskmodel.forecast.household import HouseholdForecast
+from riskmodel.forecast.proper import LEVELS, brier, crps, pinball
+
+Array = NDArray[Any]
+CLASSIFIER = "logit"
+FEWEST_EVENTS = 20
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What past days showed.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        One row a household, day, horizon and method: ``actual, crps, pinball_10, pinball_50, pinball_90,
+        in_80, in_95, width_80, probability, below``, and ``band, history, village, chosen``.
+    table : DataFrame
+        Means by horizon and method, with ``brier`` and the classifier's on the same rows.
+    coverage : DataFrame
+        ``horizon_months, by, group, rows, coverage_80, coverage_95`` of the chosen method: by income band,
+        history and village.
+    """
+
+    rows: pd.DataFrame
+    table: pd.DataFrame
+    coverage: pd.DataFrame
+
+
+def evaluate(
+    county: County,
+    as_ofs: Iterable[DateLike],
+    horizons: Iterable[int] = household.HORIZONS,
+    ruleset: str | rules.RuleSet = "national-2021",
+    *,
+    known_by: DateLike | None = None,
+    seed: int = 0,
+) -> Evaluation:
+    """Forecast from past days and compare with what came.
+
+    Parameters
+    ----------
+    county : County
+    as_ofs : iterable of date
+    horizons : iterable of int
+    ruleset : str or RuleSet
+    known_by : date, optional
+        Rows recorded later are not seen; the county's ``data_through`` by default.
+    seed : int
+
+    Returns
+    -------
+    Evaluation
+
+    Raises
+    ------
+    UsageError
+        If nothing that was forecast has come yet.
+    """
+    seen_by = asof.to_date(known_by) if known_by else county.data_through
+    ahead = sorted(set(horizons))
+    parts = []
+    for day in [asof.to_date(d) for d in as_ofs]:
+        made = household.build(county, day, ahead, ruleset, seed=seed)
+        late = dt.timedelta(days=county.about.recording_delay_days)
+        over = [h for h in ahead if asof.window_end(day, h) + late <= seen_by]
+        actual = histories.outcomes(county, [(day, h) for h in over], seen_by)
+        parts += [_rows(made, actual[actual["horizon_months"] == h], h, seed) for h in over]
+    rows = pd.concat([p for p in parts if len(p)], ignore_index=True) if any(len(p) for p in parts) else None
+    if rows is None:
+        raise UsageError(f"nothing that was forecast is known by {seen_by}: give earlier days")
+    return Evaluation(rows, _table(rows), _coverage(rows))
+
+
+def _rows(made: HouseholdForecast, actual: pd.DataFrame, horizon: int, seed: int) -> pd.DataFrame:
+    t = made.standing.reset_index().merge(actual, on=histories.KEY, validate="one_to_one")
+    at, y = t["index"].to_numpy(), t["actual"].to_numpy(dtype=float)
+    line = made.lines[horizon]
+    band = conformal.band(t["pcni"].to_numpy(dtype=float), line)
+    classifier = classify(made, horizon, seed)
+    parts = []
+    for method in [m for m in methods.METHODS if (m, horizon) in made.distributions]:
+        q = made.quantiles(horizon, LEVELS, method)[at]
+        part = t[["household_id", "as_of", "township", "village", "history"]].assign(
+            horizon_months=horizon, method=method, chosen=made.learned[horizon].chosen == method, band=band,
+            actual=y, crps=crps(y, q), below=(y.round(9) < line).astype(float),
+            probability=made.below(horizon, method)[at],
+        )  # fmt: skip
+        part["probability_classifier"] = np.nan if classifier is None else classifier[at]
+        for level in (10, 50, 90):
+            part[f"pinball_{level}"] = pinball(y, q[:, np.argmin(np.abs(LEVELS - level / 100))], level / 100)
+        for level, ends in household.INTERVALS.items():
+            low, high = made.quantiles(horizon, np.array(ends), method)[at].T
+            part[f"in_{level}"] = ((y >= low) & (y <= high)).astype(float)
+            part[f"width_{level}"] = high - low
+        parts.append(part)
+    return pd.concat(parts, ignore_index=True)
+
+
+def classify(made: HouseholdForecast, horizon: int, seed: int) -> Array | None:
+    """Return the classifier's probabilities of income below the line, shape (n,).
+
+    Parameters
+    ----------
+    made : HouseholdForecast
+    horizon : int
+    seed : int
+
+    Returns
+    -------
+    array of shape (n,) or None
+        None where fewer than 20 past households were below the line.
+    """
+    past = made.learned[horizon].training
+    if past.empty:
+        return None
+    y = (past["actual"].round(9) < made.lines[horizon]).astype(int).to_numpy()
+    if y.sum() < FEWEST_EVENTS:
+        return None
+    base = methods.panel(made.standing, horizon, made.scale, made.components)
+    now = methods.signals(made.standing, made.scale, base)
+    x = past.filter(regex="^x_").rename(columns=lambda c: c[2:])
+    model = models.fit_model(CLASSIFIER, x, y, past["village"], seed)
+    return np.asarray(model.predict_proba(now)[:, 1])
+
+
+def _table(rows: pd.DataFrame) -> pd.DataFrame:
+    names = ["crps", "pinball_10", "pinball_50", "pinball_90", "in_80", "in_95", "width_80", "width_95"]
+    by = ["horizon_months", "method"]
+    parts = []
+    for _, g in rows.groupby(by, sort=False):
+        told = g[g["probability_classifier"].notna()]
+        known = len(told) > 0
+        parts.append(
+            g[names].mean().to_dict()
+            | {
+                "horizon_months": g["horizon_months"].iloc[0],
+                "method": g["method"].iloc[0],
+                "rows": len(g),
+                "brier": brier(g["below"], g["probability"]),
+                "brier_same_rows": brier(told["below"], told["probability"]) if known else np.nan,
+                "brier_classifier": brier(told["below"], told["probability_classifier"]) if known else np.nan,
+            }
+        )
+    out = pd.DataFrame(parts).rename(columns={"in_80": "coverage_80", "in_95": "coverage_95"})
+    return out[[*by, "rows", *(c for c in out.columns if c not in {*by, "rows"})]]
+
+
+def _coverage(rows: pd.DataFrame) -> pd.DataFrame:
+    mine = rows[rows["chosen"]]
+    parts = []
+    for by in ("band", "history", "village"):
+        part = mine.groupby(["horizon_months", by])[["in_80", "in_95"]].mean().reset_index()
+        part["rows"] = mine.groupby(["horizon_months", by]).size().to_numpy()
+        parts.append(
+            part.rename(columns={by: "group", "in_80": "coverage_80", "in_95": "coverage_95"}).assign(by=by)
+        )
+    columns = ["horizon_months", "by", "group", "rows", "coverage_80", "coverage_95"]
+    return pd.concat(parts, ignore_index=True)[columns]

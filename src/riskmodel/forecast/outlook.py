@@ -1,0 +1,271 @@
+"""The whole outlook of a county at one as-of: households, counts, townships, warnings; how good they are."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pandas as pd
+
+from riskmodel import asof, rules
+from riskmodel.asof import DateLike
+from riskmodel.county.county import County
+from riskmodel.county.schema import month_text
+from riskmodel.errors import UsageError
+from riskmodel.forecast import counts, gather, histories, household, rolling, series, upward, warning
+from riskmodel.forecast.counts import Counts
+from riskmodel.forecast.hierarchy import Hierarchy
+from riskmodel.forecast.household import HORIZONS, HouseholdForecast
+from riskmodel.forecast.rolling import Backtest
+
+BOTTOM_UP = "bottom_up"
+WATCHED_KINDS: tuple[counts.What, ...] = ("entries", "events")
+SHOWN_MONTHS = 24
+UPWARD_HOUSEHOLDS = 20_000  # bottom-up standings of many past days are not built for larger counties
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """Forecasts of a county.
+
+    Parameters
+    ----------
+    as_of : date
+    horizon : int
+    households : HouseholdForecast
+    townships : DataFrame
+        Households and persons below the line and yuan to close the gap (`gather.below`), by horizon.
+    counts : DataFrame
+        ``level, township, cause, month, step, mean, low_80, …``: newly monitored households; empty without
+        a register.
+    past : DataFrame
+        ``level, township, cause, month, count, filled``: what has been.
+    backtest : Backtest or None
+    method : str
+        Of the counts.
+    warnings : DataFrame
+        `warning.watch`, with ``cause`` and ``reason_zh, reason_en``.
+    notes : tuple of str
+    """
+
+    as_of: dt.date
+    horizon: int
+    households: HouseholdForecast
+    townships: pd.DataFrame
+    counts: pd.DataFrame
+    past: pd.DataFrame
+    backtest: Backtest | None
+    method: str
+    warnings: pd.DataFrame
+    notes: tuple[str, ...]
+
+    @property
+    def tables(self) -> dict[str, pd.DataFrame]:
+        """Everything that is written, by file name."""
+        out = {
+            "households": self.households.table,
+            "townships": self.townships,
+            "counts": self.counts,
+            "past": self.past,
+            "warnings": self.warnings,
+            "methods": self.methods,
+        }
+        if self.backtest is not None and len(self.backtest.table):
+            out["backtest"] = self.backtest.table
+        return {name: t for name, t in out.items() if len(t)}
+
+    @property
+    def methods(self) -> pd.DataFrame:
+        """How the household methods compared on past days: ``horizon_months, method, crps, …, chosen``."""
+        parts = [
+            found.selection.assign(horizon_months=h, chosen=found.selection["method"] == found.chosen)
+            for h, found in self.households.learned.items()
+        ]
+        return pd.concat(parts, ignore_index=True)
+
+
+def build(
+    county: County,
+    as_of: DateLike,
+    horizon: int = 12,
+    ruleset: str | rules.RuleSet = "national-2021",
+    *,
+    seed: int = 0,
+    origins: int = 8,
+    progress: Callable[[str], None] = lambda text: None,
+) -> Outlook:
+    """Forecast households, counts and townships, and look for trouble that gathers.
+
+    Parameters
+    ----------
+    county : County
+    as_of : date
+    horizon : int
+        Months ahead, 1 to 12: households at 3, 6, 12 months up to it and at itself; counts month by month.
+    ruleset : str or RuleSet
+        Whose line is used.
+    seed : int
+    origins : int
+        Past days that the methods for counts are compared on.
+    progress : callable
+
+    Returns
+    -------
+    Outlook
+
+    Raises
+    ------
+    UsageError
+        If the horizon is out of range or no household is known.
+    """
+    day = asof.to_date(as_of)
+    if not 1 <= horizon <= household.LONGEST:
+        raise UsageError(f"horizon {horizon}: give months from 1 to {household.LONGEST}")
+    ahead = sorted({h for h in HORIZONS if h <= horizon} | {horizon})
+    progress(f"households: income per head {', '.join(map(str, ahead))} months ahead")
+    homes = household.build(county, day, ahead, ruleset, seed=seed)
+    townships = pd.concat([gather.below(homes, h, seed=seed) for h in ahead], ignore_index=True)
+    notes = list(homes.notes)
+    try:
+        known = counts.build(county, day)
+    except UsageError as exc:
+        notes.append(str(exc))
+        nothing = pd.DataFrame()
+        return Outlook(day, horizon, homes, townships, nothing, nothing, None, "none", nothing, tuple(notes))
+    progress(
+        f"counts: {len(known.townships)} townships × {len(known.causes)} causes, {known.months.size} months"
+    )
+    ahead_counts, tested, method = _counts(county, day, horizon, known, homes, ruleset, origins)
+    found = warnings(county, day, known)
+    if found.empty:
+        notes.append("early warning: fewer than 22 months of records, nothing is compared")
+    return Outlook(
+        day, horizon, homes, townships, ahead_counts, _past(known), tested, method, found, tuple(notes)
+    )  # fmt: skip
+
+
+def _counts(
+    county: County, day: dt.date, horizon: int, known: Counts, homes: HouseholdForecast,
+    ruleset: str | rules.RuleSet, origins: int,
+) -> tuple[pd.DataFrame, Backtest, str]:  # fmt: skip
+    steps = min(horizon, 6)
+    tests = [asof.window_end(day, -(steps + k)) for k in range(origins)]
+    bases = _bases(county, [*tests, day], horizon, homes, ruleset)
+    tested = rolling.backtest(county, day, steps, origins, bases=bases)
+    method = tested.chosen if tested.chosen in series.METHODS or day in bases else series.PLAIN
+    base = bases.get(day) if method == BOTTOM_UP else None
+    tree, made = rolling.forecast(known, method, horizon, base=base)
+    parts = []
+    for h in range(horizon):
+        part = tree.labels.assign(
+            month=month_text(int(known.months[-1]) + 1 + h), step=h + 1, method=method, mean=made.mean[:, h]
+        )
+        for level in rolling.LEVELS:
+            low, high = rolling.interval(made.mean[:, h], made.variance[:, h], level)
+            part[f"low_{level}"], part[f"high_{level}"] = low, high
+        parts.append(part)
+    return pd.concat(parts, ignore_index=True), tested, method
+
+
+def _bases(
+    county: County, days: list[dt.date], horizon: int, homes: HouseholdForecast, ruleset: str | rules.RuleSet
+) -> dict[dt.date, series.Base]:
+    """Return the bottom-up base forecasts of each day for which enough entries are known."""
+    now = days[-1]
+    known = counts.build(county, now)
+    if len(homes.standing) > UPWARD_HOUSEHOLDS:
+        return {}
+    line = histories.line_at(county, ruleset, now, upward.YEAR)
+    first = histories.first_month(county, now)
+    used = [d for d in days if first is not None and asof.last_complete_month(d) - 11 >= first]
+    # Half a year apart, a year before the earliest day that is forecast from.
+    lessons = [asof.window_end(now, -6 * k) for k in range(2, 7)]
+    lessons = [d for d in lessons if first is not None and asof.last_complete_month(d) - 11 >= first]
+    if not used or not lessons:
+        return {}
+    standings = histories.build(county, sorted({*used, *lessons}), quarters=False)
+    looks = {}
+    for stamp in standings["as_of"].unique():
+        t = standings[standings["as_of"] == stamp].reset_index(drop=True)
+        looks[stamp.date()] = upward.looks(t, line, homes.scale, homes.components)
+    out = {}
+    for day in used:
+        past = [looks[d] for d in lessons if asof.window_end(d, upward.YEAR) <= day]
+        if not past:
+            continue
+        found = upward.chances(county, pd.concat(past, ignore_index=True), looks[day], day)
+        if found is not None:
+            out[day] = upward.base(found, rolling.as_then(counts.build(county, day), known), horizon)
+    return out
+
+
+def _past(known: Counts) -> pd.DataFrame:
+    tree = Hierarchy(known.townships, known.causes)
+    y = tree.add_up(known.bottom)
+    keep = min(SHOWN_MONTHS, known.months.size)
+    parts = [
+        tree.labels.assign(month=month_text(int(known.months[k])), count=y[:, k], filled=known.filled[k])
+        for k in range(known.months.size - keep, known.months.size)
+    ]
+    return pd.concat(parts, ignore_index=True)
+
+
+def warnings(county: County, as_of: dt.date, known: Counts | None = None, looks: int = 2) -> pd.DataFrame:
+    """Hold the newest months' risk events and new entries of every township against what was expected.
+
+    Parameters
+    ----------
+    county : County
+    as_of : date
+    known : Counts, optional
+        Of new entries, by default built here.
+    looks : int
+        Newest months.
+
+    Returns
+    -------
+    DataFrame
+        `warning.watch` with ``what`` (``entries`` or ``events``), ``cause`` (that the excess is mostly of)
+        and reasons. Empty where the records are too short.
+    """
+    parts = []
+    for what in WATCHED_KINDS:
+        found = known if known is not None and what == "entries" else _count(county, as_of, what)
+        if found is None or found.months.size < warning.LEAST_BASELINE + looks + warning.GAP:
+            continue
+        # Two kinds are looked at: each has half of the level.
+        table = warning.watch(
+            found.cells.sum(axis=1), found.months, found.townships, found.households, looks=looks,
+            level=warning.LEVEL / len(WATCHED_KINDS), neighbours=_neighbours(county, as_of),
+        )  # fmt: skip
+        at = [found.townships.index(t) for t in table["township"]]
+        k = table["month"].to_numpy() - found.months[0]
+        usual = found.cells[:, :, : -looks - warning.GAP].mean(axis=2)
+        excess = found.cells[at, :, k] - usual[at]
+        table["cause"] = [found.causes[c] for c in excess.argmax(axis=1)]
+        parts.append(table.assign(what=what, month=[month_text(int(m)) for m in table["month"]]))
+    if not parts:
+        return pd.DataFrame()
+    out = pd.concat(parts, ignore_index=True)
+    for lang in ("zh", "en"):
+        out[f"reason_{lang}"] = [warning.reason(c, lang) for c in out["cause"]]
+    return out.sort_values(["p_adjusted", "p", "township", "month"], ignore_index=True)
+
+
+def _count(county: County, as_of: dt.date, what: counts.What) -> Counts | None:
+    try:
+        return counts.build(county, as_of, what=what)
+    except UsageError:
+        # A table that is absent or empty raises no alarm; `build` has said so of the register.
+        return None
+
+
+def _neighbours(county: County, as_of: dt.date) -> dict[str, tuple[str, ...]] | None:
+    if not county.has("coordinates"):
+        return None
+    where = county.table("coordinates")
+    where = where.filter(where.known_on.isnull() | (where.known_on <= as_of)).select("village", "lon", "lat")
+    homes = asof.households(county, asof.moments(as_of)).select("township", "village").distinct()
+    points = homes.inner_join(where, "village").select("township", "lon", "lat").to_pandas().dropna()
+    return warning.nearest(points) if len(points) else None
