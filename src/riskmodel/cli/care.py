@@ -7,7 +7,22 @@ from typing import Annotated
 
 import typer
 
-from riskmodel.cli.common import DONE, REFUSED, STORE, JsonFlag, StoreOption, say, tell, verb
+from riskmodel.cli.common import (
+    DONE,
+    REFUSED,
+    STORE,
+    AsOfOption,
+    DataArgument,
+    JsonFlag,
+    MaxRejected,
+    Pseudonymise,
+    SnapshotOption,
+    StoreOption,
+    read_county,
+    say,
+    tell,
+    verb,
+)
 
 
 @verb
@@ -39,3 +54,44 @@ def promote(
         verdict = "is champion now" if decision.promoted else "is not promoted"
         say(f"{name} version {decision.challenger} {verdict} (decision: run {decision.run_id})")
     raise typer.Exit(DONE if decision.promoted else REFUSED)
+
+
+@verb
+def monitor(
+    data: DataArgument,
+    as_of: AsOfOption,
+    model: Annotated[str, typer.Option("--model", metavar="NAME@ALIAS")] = "county@champion",
+    reference: Annotated[
+        str | None,
+        typer.Option("--reference", metavar="DATE", help="Compared with: a year before."),
+    ] = None,
+    months: Annotated[
+        Path, typer.Option("--months", metavar="DIR", help="Folder of all months, for past scores.")
+    ] = Path("out/months"),
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder to write to.")] = Path(
+        "out/monitor"
+    ),
+    store: StoreOption = STORE,
+    max_rejected: MaxRejected = 0.05,
+    snapshot_on: SnapshotOption = None,
+    pseudonymise: Pseudonymise = False,
+    as_json: JsonFlag = False,
+) -> None:
+    """Look at the model in use: drift, missing values, calibration, yield; an alarm page."""
+    from riskmodel import asof, tracking
+    from riskmodel import monitor as watching
+    from riskmodel import month as monthly
+
+    day = asof.to_date(as_of)
+    loaded = tracking.load_model(model, store)
+    county = read_county(
+        data, out=out, snapshot_on=snapshot_on, max_rejected=max_rejected, pseudonymise=pseudonymise
+    )
+    past = monthly.past(months, loaded.name, before=day) if months.is_dir() else []
+    say(f"comparing with {reference or asof.add_months(day, -12)}; {len(past)} past months on record")
+    found = watching.monitor(
+        county, loaded, day, reference or asof.add_months(day, -12), past=past,
+        cohort=tracking.read_document(loaded.run_id, "experiment.json", store)["cohort"],
+    )  # fmt: skip
+    page = watching.write(found, out)
+    tell({"out": str(page), **found.summary}, as_json)

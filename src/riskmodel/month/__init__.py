@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from riskmodel.month.archive import months, scores
+from riskmodel.month.archive import months, past, scores
 from riskmodel.month.run import STEPS, Month, run
 from riskmodel.month.settings import Settings, Wishes
 
-__all__ = ["STEPS", "Month", "Settings", "Wishes", "months", "run", "scores"]
+__all__ = ["STEPS", "Month", "Settings", "Wishes", "months", "past", "run", "scores"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -93,20 +94,60 @@ def scores(
     """
     parts = []
     for folder in _folders(Path(out)):
-        name = score_file(lang)
         if markers.read(folder, "score") is None:
             continue
-        if name in markers.changed(folder, "score"):
-            raise InputRefused(
-                f"{folder / name} is not the file that was made; make the month again: riskmodel month DATA "
-                f"--as-of {folder.name}"
-            )
-        frame = files.read_table(folder / name)
+        frame = scores_of(folder, lang)
         parts.append(frame if households is None else frame[frame["household_id"].isin(list(households))])
     if not parts:
         raise UsageError(f"no month with scores in {out}; make one with riskmodel month DATA --as-of DATE")
     found = pd.concat(parts, ignore_index=True)
     return found[list(columns)] if columns else found
+
+
+def past(out: str | Path, model: str, before: dt.date) -> list[pd.DataFrame]:
+    """Return the scores of earlier months by any version of a model, with who was on the list.
+
+    Parameters
+    ----------
+    out : str or Path
+        The folder of all months.
+    model : str
+        Registered name.
+    before : date
+
+    Returns
+    -------
+    list of DataFrame
+        One a month: ``household_id, as_of, probability, listed``.
+    """
+    parts = []
+    for folder in _folders(Path(out)):
+        made = settings.read(folder)
+        stands = markers.read(folder, "worklist") is not None and markers.read(folder, "score") is not None
+        if made is None or not stands or made.as_of >= before or made.model.partition("@")[0] != model:
+            continue
+        found = scores_of(folder)[["household_id", "as_of", "probability"]]
+        chosen = files.read_table(folder / "worklist.parquet")
+        on = set(chosen.loc[chosen["planned"], "household_id"])
+        parts.append(found.assign(listed=found["household_id"].isin(on)))
+    return parts
+
+
+def scores_of(folder: Path, lang: str = "zh") -> pd.DataFrame:
+    """Return one month's scores.
+
+    Raises
+    ------
+    InputRefused
+        If they are not the file that was made: they would be quoted under a wrong name.
+    """
+    name = score_file(lang)
+    if name in markers.changed(folder, "score"):
+        raise InputRefused(
+            f"{folder / name} is not the file that was made; make the month again: riskmodel month DATA "
+            f"--as-of {folder.name}"
+        )
+    return files.read_table(folder / name)
 
 
 def _folders(out: Path) -> list[Path]:

@@ -15,6 +15,7 @@ from riskmodel import files, ledger, report, rules, score, tracking, worklist
 from riskmodel.county.county import County
 from riskmodel.county.read import DataRefused
 from riskmodel.month.settings import Settings
+from riskmodel.report.rules_page import with_rules
 
 LANGS = ("zh", "en")
 Made = tuple[list[Path], dict[str, Any]]
@@ -123,12 +124,21 @@ def listed(work: Work) -> Made:
 
 
 def reported(work: Work) -> Made:
-    """Write the report: the run, and this month's list with histories."""
+    """Write the report: the run, this month's list with histories, and the page of rules and changes."""
     on_list = list(files.read_table(work.out / "worklist.parquet")["household_id"])
     shown = {lang: work.scores(lang) for lang in LANGS}
     histories = report.histories(work.county, work.settings.as_of, on_list)
     found = report.yields(work.county, work.settings.as_of)
     given = report.read_run(work.settings.run_id, work.store, shown, histories, found)
+    given = with_rules(
+        given,
+        work.county,
+        work.loaded.ruleset,
+        work.settings.as_of,
+        work.out / "report",
+        params=dict(work.loaded.card["params"]),
+        lang=work.settings.lang,
+    )
     page = report.write(given, work.out / "report", work.settings.lang)
     return [p for p in sorted((work.out / "report").rglob("*")) if p.is_file()], {"page": page.name}
 
