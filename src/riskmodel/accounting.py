@@ -121,8 +121,8 @@ def _build(county: County, moments: tuple[Moment, ...], period: Period, spans: i
     own = spans is not None or (county.facts.get("spans.income", False) and not period.calendar_year)
     base = _with_period(county, moments, period) if spans is None else _with_spans(county, moments, spans)
     parts = [
-        _income(county, moments, base if own else None, period),
-        _spending(county, moments, base if own else None, period),
+        *_income(county, moments, base if own else None, period),
+        *_spending(county, moments, base if own else None, period),
         _persons(county, moments, base if own else None, period),
         _open_causes(county, moments),
         _members(county, moments),
@@ -214,42 +214,47 @@ def _never_added(t: ir.Table, code: str) -> ir.Table:
     return best.filter(best.tier == best._best).select(*by, "amount", "paid_months")
 
 
-def _sums(county: County, name: str, rows: ir.Table) -> ir.Table:
-    """Sum by household and code: ``a0, a1, a2`` for the period and the two before it.
+def _paid(county: County, rows: ir.Table) -> ir.Table:
+    """Return income rows with a bit for each month of the period that had an amount above 0 (no totals).
 
-    ``paid_months`` has a bit for each month of the period with an amount above 0 (no totals): an ``or``
-    over bits counts distinct months far cheaper than a distinct count.
+    An ``or`` over bits counts distinct months far cheaper than a distinct count.
     """
-    code = "source" if name == "income" else "category"
-    nothing = ibis.literal(0, "int64")
     monthly = (rows["shift"] == 0) & (rows.month_from == rows.month_to) & (rows.amount > 0)
     bit = ibis.literal(1, "int64") << (rows.period_to - rows.month_to).cast("int64")
-    t = rows.mutate(paid_months=ibis.ifelse(monthly, bit, nothing) if name == "income" else nothing)
-    t = _never_added(t, code) if county.facts.get(f"spans.{name}", False) else t
-    return t.group_by([*KEY, code]).agg(
-        **{f"a{k}": t.amount.sum(where=t["shift"] == k) for k in range(LOOKBACK)},
-        paid_months=t.paid_months.bit_or(),
+    t = rows.mutate(paid_months=ibis.ifelse(monthly, bit, ibis.literal(0, "int64")))
+    return _never_added(t, "source") if county.facts.get("spans.income", False) else t
+
+
+def _earlier(rows: ir.Table, name: str) -> ir.Table:
+    """Sum the amounts of the two periods before the current one."""
+    t = rows.filter(rows["shift"] > 0)
+    earlier = enumerate(PREFIX[1:], start=1)
+    return t.group_by(KEY).agg(
+        **{f"{p}{name}": t.amount.sum(where=t["shift"] == k).cast("float64") for k, p in earlier}
     )
 
 
-def _income(county: County, when: tuple[Moment, ...], base: ir.Table | None, period: Period) -> ir.Table:
+def _income(
+    county: County, when: tuple[Moment, ...], base: ir.Table | None, period: Period
+) -> list[ir.Table]:
     rows = _spans(county, "income", when, base, period)
-    sums = _sums(county, "income", rows)
-    gross = {f"{p}gross_income": sums[f"a{k}"].sum().cast("float64") for k, p in enumerate(PREFIX)}
+    paid = _paid(county, rows)
+    now = paid.filter(paid["shift"] == 0)
     sources = {
-        f"income_{s}": sums.a0.sum(where=sums.source == s).cast("float64") for s in codes("income", "source")
+        f"income_{s}": now.amount.sum(where=now.source == s).cast("float64")
+        for s in codes("income", "source")
     }
-    masks = {f"{kind}_mask": sums.paid_months.bit_or(where=sums.source.isin(of)) for kind, of in PAID.items()}
-    out = sums.group_by(KEY).agg(**gross, **sources, **masks)
+    masks = {f"{kind}_mask": now.paid_months.bit_or(where=now.source.isin(of)) for kind, of in PAID.items()}
+    out = now.group_by(KEY).agg(gross_income=now.amount.sum().cast("float64"), **sources, **masks)
     length = 12 if period.calendar_year else period.months
     counts = {
         f"{k}_months": sum(((out[f"{k}_mask"] >> j) & 1 for j in range(1, length)), out[f"{k}_mask"] & 1)
         for k in PAID
     }
-    out = out.mutate(**counts).drop(*(f"{k}_mask" for k in PAID))
-    if county.has("spending") or county.about.income_is_net:
-        return out
-    return out.left_join(_net_of_costs(rows), list(KEY)).drop("household_id_right", "as_of_right")
+    parts = [out.mutate(**counts).drop(*(f"{k}_mask" for k in PAID)), _earlier(paid, "gross_income")]
+    if not (county.has("spending") or county.about.income_is_net):
+        parts.append(_net_of_costs(rows))
+    return parts
 
 
 def _net_of_costs(rows: ir.Table) -> ir.Table:
@@ -267,23 +272,23 @@ def _net_of_costs(rows: ir.Table) -> ir.Table:
     )
 
 
-def _spending(county: County, when: tuple[Moment, ...], base: ir.Table | None, period: Period) -> ir.Table:
+def _spending(
+    county: County, when: tuple[Moment, ...], base: ir.Table | None, period: Period
+) -> list[ir.Table]:
     rows = _spans(county, "spending", when, base, period)
     if county.facts["business_net"]:
         rows = _without_costs_already_net(county, rows, when, base, period)
     # Of earlier periods only production spending is asked for.
     rows = rows.filter((rows["shift"] == 0) | (rows.category == "production"))
-    sums = _sums(county, "spending", rows)
-    production = {
-        f"{p}production": sums[f"a{k}"].sum(where=sums.category == "production").cast("float64")
-        for k, p in enumerate(PREFIX)
-    }
+    if county.facts.get("spans.spending", False):
+        rows = _never_added(rows.mutate(paid_months=ibis.literal(0, "int64")), "category")
+    now = rows.filter(rows["shift"] == 0)
     current = {
-        f"spending_{c}": sums.a0.sum(where=sums.category == c).cast("float64")
+        f"spending_{c}": now.amount.sum(where=now.category == c).cast("float64")
         for c in codes("spending", "category")
     }
-    rigid = sums.a0.sum(where=sums.category.isin(RIGID)).cast("float64")
-    return sums.group_by(KEY).agg(**production, **current, rigid=rigid)
+    rigid = now.amount.sum(where=now.category.isin(RIGID)).cast("float64")
+    return [now.group_by(KEY).agg(**current, rigid=rigid), _earlier(rows, "production")]
 
 
 def _without_costs_already_net(
@@ -420,7 +425,7 @@ def _absent_is_null_else_zero(county: County, t: ir.Table) -> ir.Table:
     if county.has("spending"):
         amounts = [c for c in t.columns if c.startswith("spending_") or c == "rigid"]
         zero |= {c: t[c].fill_null(0.0) for c in amounts}
-        zero |= {f"{p}production": t[f"{p}production"].fill_null(0.0) for p in PREFIX}
+        zero |= {f"{p}production": t[f"{p}production"].fill_null(0.0) for p in PREFIX[1:]}
     if county.has("risk_events"):
         zero |= {c: t[c].fill_null(False) for c in t.columns if c.startswith("cause_")}
     monthly = t.income_basis == "months"
@@ -435,7 +440,7 @@ def _absent_is_null_else_zero(county: County, t: ir.Table) -> ir.Table:
 def _net_and_per_head(county: County, t: ir.Table) -> ir.Table:
     amounts: dict[str, ir.Value] = {}
     for p in PREFIX:
-        gross, costs = t[f"{p}gross_income"], t[f"{p}production"]
+        gross, costs = t[f"{p}gross_income"], t[f"{p}production" if p else "spending_production"]
         if not county.has("spending"):
             known = (
                 ibis.literal(True) if county.about.income_is_net else t[f"{p}costs_known"].fill_null(False)
