@@ -13,7 +13,7 @@ import pandas as pd
 from riskmodel import asof, features, models
 from riskmodel.county.county import County
 from riskmodel.errors import InputRefused, UsageError
-from riskmodel.experiment import outcomes, splits, tables
+from riskmodel.experiment import outcomes, selection, splits, tables
 from riskmodel.experiment.declared import Experiment
 from riskmodel.experiment.splits import Fold
 from riskmodel.labels import KEY
@@ -99,6 +99,7 @@ def run(
     for fold in folds:
         say(f"fold {fold.name}: {len(fold.train)} training dates, {len(fold.test)} test dates")
         train, test = tables.of_fold(exp, county, made, fold)
+        train, drawn = selection.represent(exp, county, train, fold.seen_by)
         _enough(train, fold)
         rows.append(_describe(fold, train, test))
         of_fold = {}
@@ -113,6 +114,7 @@ def run(
         say("fitting the models that will score")
         known = tables.with_labels(exp, county, made, days, exp.split.train_until)
         known = known[known["y"].notna()].reset_index(drop=True)
+        known, drawn = selection.represent(exp, county, known, exp.split.train_until)
         fitted = {name: fit(exp, name, known, made.X) for name in exp.models}
     notes = [_named(name, note) for name, model in fitted.items() for note in model.notes_]
     return ExperimentResult(
@@ -123,7 +125,7 @@ def run(
         folds=pd.DataFrame(rows),
         fitted=fitted,
         background=made.X.iloc[known["row"]],
-        notes=[*({"zh": note, "en": note} for note in county.notes), *notes],
+        notes=[*({"zh": note, "en": note} for note in county.notes), *drawn, *notes],
     )
 
 
