@@ -28,9 +28,9 @@ LAYERS: list[tuple[str, ...]] = [
     ("experiment",),
     ("tracking",),
     ("training",),
-    ("bench",),
     ("score", "promotion", "cards"),
     ("report", "worklist", "monitor"),
+    ("bench",),
     ("month",),
     ("cli",),
 ]

@@ -1,5 +1,8 @@
 """The bench: every model and rule set on simulated and real panels, under one declaration."""
 
 from riskmodel.bench.declared import Bench, Panel, load
+from riskmodel.bench.found import findings
+from riskmodel.bench.page import write
+from riskmodel.bench.run import BenchRun, PanelRun, run
 
-__all__ = ["Bench", "Panel", "load"]
+__all__ = ["Bench", "BenchRun", "Panel", "PanelRun", "findings", "load", "run", "write"]

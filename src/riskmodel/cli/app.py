@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from riskmodel.cli import ahead, care, county, demo, judge, learn, month, office, simulated, visits
+from riskmodel.cli import ahead, bench, care, county, demo, judge, learn, month, office, simulated, visits
 
 app = typer.Typer(
     name="riskmodel",
@@ -22,6 +22,7 @@ app.command("ledger")(judge.ledger)
 app.command("features")(learn.features)
 app.command("train")(learn.train)
 app.command("compare")(learn.compare)
+app.command("bench")(bench.bench)
 app.command("score")(office.score)
 app.command("worklist")(office.worklist)
 app.command("report")(office.report)

@@ -1,0 +1,50 @@
+"""The researcher's verb: every model and rule set on every panel."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from riskmodel.cli.common import STORE, JsonFlag, StoreOption, say, tell, verb
+
+
+@verb
+def bench(
+    declaration: Annotated[str, typer.Argument(metavar="BENCH.yaml", help="An id or a file.")] = "bench",
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder to write to.")] = Path(
+        "out/bench"
+    ),
+    eph: Annotated[Path | None, typer.Option("--eph", metavar="FILE", help="The EPH panel.")] = None,
+    teen: Annotated[
+        Path | None, typer.Option("--teen-poverty", metavar="FILE", help="teen_poverty.csv of panelr.")
+    ] = None,
+    panel: Annotated[
+        list[str] | None, typer.Option("--panel", metavar="ID", help="Only this; repeatable.")
+    ] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="A small size that only shows the path.")] = False,
+    lang: Annotated[str, typer.Option("--lang", help="zh or en.")] = "en",
+    store: StoreOption = STORE,
+    as_json: JsonFlag = False,
+) -> None:
+    """Run all models and rule sets on simulated and real panels, into one MLflow experiment and one page."""
+    from riskmodel import bench as benches
+
+    declared = benches.load(declaration)
+    sources = {name: file for name, file in (("eph", eph), ("teen_poverty", teen)) if file is not None}
+    done = benches.run(declared, out, store, quick=quick, sources=sources, only=panel, progress=say)
+    if not done.done:
+        say(f"riskmodel: no panel was run: {done.skipped}")
+        raise typer.Exit(1)
+    page = benches.write(done, out, lang)
+    summary = {
+        "out": str(page),
+        "experiment": declared.id,
+        "quick": quick,
+        "panels": {one.panel.id: {"run_id": one.run_id, "seconds": round(one.seconds)} for one in done.done},
+        "skipped": done.skipped,
+        "left_out": done.left_out,
+        "findings": [f["zh" if lang == "zh" else "en"] for f in benches.findings(done)],
+    }
+    tell(summary, as_json)
