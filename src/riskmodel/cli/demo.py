@@ -139,9 +139,11 @@ def _report(
     store: Path,
 ) -> Path:  # fmt: skip
     from riskmodel import report
+    from riskmodel.report.rules_page import with_rules
 
     histories = report.histories(county, day, list(listed.listed["household_id"]))
     given = report.read_run(run_id, store, scores, histories)
+    given = with_rules(given, county, given.experiment["ruleset"], day, out / "report")
     return report.write(given, out / "report")
 
 
@@ -157,6 +159,7 @@ def _close(out: Path, store: Path, page: Path, trained: Any) -> None:
         (out / "worklist.xlsx", "whom to visit and why, for the county office (zh)"),
         (out / "worklist-chances.csv", "each household's chance of being selected, for the evaluation"),
         (page, "the report, offline, zh and en"),
+        (page.with_name("rules.html"), "the rules, this month's verdicts, what changed and why"),
         (store, f"MLflow's store; the model is {EXPERIMENT}@champion, run {trained.run_id}"),
     ):
         say(f"  {path}  -  {what}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -24,6 +24,8 @@ from riskmodel.cli.common import (
 if TYPE_CHECKING:
     import pandas as pd
 
+    from riskmodel.rules import RuleSet
+
 
 @verb
 def rules(
@@ -33,6 +35,8 @@ def rules(
     out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help=".parquet, .csv, .xlsx")] = None,
     param: Annotated[list[str] | None, typer.Option("--param", metavar="NAME=VALUE")] = None,
     scores: Annotated[Path | None, typer.Option("--scores", metavar="FILE", help="For cards-2023.")] = None,
+    since: Annotated[str | None, typer.Option("--since", metavar="DATE", help="What changed, why?")] = None,
+    page: Annotated[Path | None, typer.Option("--page", metavar="DIR", help="The page of rules.")] = None,
     explain: Annotated[str | None, typer.Option("--explain", metavar="HOUSEHOLD", help="Why?")] = None,
     listing: Annotated[bool, typer.Option("--list", help="What rule sets there are.")] = False,
     lang: Annotated[str, typer.Option("--lang", help="zh or en.")] = "zh",
@@ -41,12 +45,15 @@ def rules(
     pseudonymise: Pseudonymise = False,
     as_json: JsonFlag = False,
 ) -> None:
-    """Judge every household by a rule set; list the sets; explain one verdict."""
+    """Judge every household by a rule set; what changed since; list the sets; explain one verdict."""
     if listing:
         _list(as_json)
         return
-    if data is None or ruleset is None or as_of is None or (out is None and explain is None):
-        say("riskmodel rules needs DATA, --ruleset ID, --as-of DATE, and --out FILE or --explain HOUSEHOLD")
+    if data is None or ruleset is None or as_of is None or not (out or explain or page):
+        say("riskmodel rules needs DATA, --ruleset, --as-of, and --out FILE, --page DIR or --explain ID")
+        raise typer.Exit(USAGE)
+    if since is not None and not (out or page):
+        say("riskmodel rules --since DATE writes what changed: add --out FILE or --page DIR")
         raise typer.Exit(USAGE)
     from riskmodel import rules as official
     from riskmodel.asof import to_date
@@ -56,7 +63,7 @@ def rules(
     chosen = official.load(ruleset)
     county = read_county(
         data,
-        out=out.parent if out else None,
+        out=out.parent if out else page,
         snapshot_on=snapshot_on,
         max_rejected=max_rejected,
         pseudonymise=pseudonymise,
@@ -65,25 +72,46 @@ def rules(
         told = official.explain(county, chosen, as_of, explain, params=params, scores=scores)
         tell(told if as_json else {lang: told[lang]}, as_json)
         return
-    _write(official.evaluate(county, chosen, as_of, params=params, scores=scores), out, as_json)
+    told = {}
+    if page is not None:
+        from riskmodel.report.rules_page import write_rules
+
+        made = write_rules(county, chosen, as_of, page, since=since, params=params, scores=scores, lang=lang)
+        told["page"] = str(made)
+    if out is not None and since is None:
+        told |= _write(official.evaluate(county, chosen, as_of, params=params, scores=scores), out)
+    elif out is not None:
+        told |= _write_changes(
+            official.changes(county, chosen, as_of, since, params=params, scores=scores), chosen, out
+        )
+    tell(told, as_json)
 
 
-def _write(verdicts: pd.DataFrame, out: Path | None, as_json: bool) -> None:
+def _write(verdicts: pd.DataFrame, out: Path) -> dict[str, Any]:
     from riskmodel.files import write_table
 
-    if out is None:
-        return
     write_table(verdicts, out, sheet="rules")
     categories = verdicts["category"].value_counts().sort_index()
-    tell(
-        {
-            "out": str(out),
-            "households": len(verdicts),
-            "flagged": int(verdicts["flagged"].sum()),
-            "categories": {str(k): int(v) for k, v in categories.items()},
-        },
-        as_json,
-    )
+    return {
+        "out": str(out),
+        "households": len(verdicts),
+        "flagged": int(verdicts["flagged"].sum()),
+        "categories": {str(k): int(v) for k, v in categories.items()},
+    }
+
+
+def _write_changes(found: pd.DataFrame, ruleset: RuleSet, out: Path) -> dict[str, Any]:
+    from riskmodel import rules as official
+    from riskmodel.files import write_table
+
+    for lang in ("zh", "en"):
+        found[f"why_{lang}"] = [
+            official.tell_change(ruleset, row, lang)  # type: ignore[arg-type]
+            for row in found.to_dict("records")
+        ]
+    write_table(found, out, sheet="changes")
+    kinds = found["kind"].value_counts()
+    return {"out": str(out), "changed": len(found), "kinds": {str(k): int(v) for k, v in kinds.items()}}
 
 
 def _list(as_json: bool) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -22,6 +22,12 @@ from riskmodel.cli.common import (
     tell,
     verb,
 )
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from riskmodel.county import County
+    from riskmodel.report import ReportInput
 
 
 @verb
@@ -115,7 +121,9 @@ def report(
     run: Annotated[str, typer.Argument(metavar="RUN", help="A run id, as `riskmodel train` prints it.")],
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder to write to.")],
     scores: Annotated[Path | None, typer.Option("--scores", metavar="FILE", help="The list to show.")] = None,
-    data: Annotated[Path | None, typer.Option("--data", metavar="DATA", help="For household charts.")] = None,
+    data: Annotated[
+        Path | None, typer.Option("--data", metavar="DATA", help="Charts, visits, rules.")
+    ] = None,
     lang: LangOption = "zh",
     store: StoreOption = STORE,
     as_json: JsonFlag = False,
@@ -125,16 +133,32 @@ def report(
     from riskmodel.files import read_table
 
     shown = read_table(scores) if scores else None
-    histories = yields = None
-    if data is not None and shown is not None:
-        day = str(shown["as_of"].iloc[0])[:10]
-        county = read_county(data, out=out)
-        histories = reports.histories(county, day, list(shown["household_id"]))
-        yields = reports.yields(county, day)
-    page = reports.write_run(
-        run, out, store=store, scores=shown, lang=lang, histories=histories, yields=yields
-    )
-    tell({"out": str(page)}, as_json)
+    given = reports.read_run(run, store, None if shown is None else {lang: shown})
+    if data is not None:
+        given = _with_county(given, read_county(data, out=out), shown, out, lang)
+    page = reports.write(given, out, lang)
+    tell({"out": str(page), "rules": str(out / given.rules_page) if given.rules_page else None}, as_json)
+
+
+def _with_county(
+    given: ReportInput, county: County, shown: pd.DataFrame | None, out: Path, lang: str
+) -> ReportInput:
+    """Add what only the county's own tables tell: histories, findings of visits, the page of rules."""
+    from dataclasses import replace
+
+    from riskmodel import report as reports
+    from riskmodel.report.rules_page import with_rules
+    from riskmodel.rules import available
+
+    day = county.data_through if shown is None else str(shown["as_of"].iloc[0])[:10]
+    if shown is not None:
+        listed = reports.histories(county, day, list(shown["household_id"]))
+        given = replace(given, histories=listed, yields=reports.yields(county, day))
+    ruleset, params = given.experiment["ruleset"], given.experiment.get("params")
+    if ruleset not in available() and not Path(ruleset).is_file():
+        say(f"note: the run's rule set {ruleset} is not here; the page of rules is left out")
+        return given
+    return with_rules(given, county, ruleset, day, out, params=params, lang=lang)
 
 
 @verb

@@ -53,6 +53,8 @@ class ReportInput:
         ``household_id, month`` (``YYYY-MM``)``, income, spending`` (yuan) of listed households.
     yields : DataFrame, optional
         What the last visits found, by source (`riskmodel.report.yields`).
+    rules_page : str, optional
+        File beside the report that holds the rules, verdicts and changes (`riskmodel.report.rules_page`).
     """
 
     run_id: str
@@ -71,6 +73,7 @@ class ReportInput:
     scores: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     histories: pd.DataFrame | None = None
     yields: pd.DataFrame | None = None
+    rules_page: str | None = None
 
 
 def read_run(

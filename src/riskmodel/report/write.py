@@ -119,6 +119,7 @@ def page(given: ReportInput, lang: str = "zh") -> str:
         headline=given.headline,
         found=tables.found(given, words),
         notes=given.notes,
+        rules_page=given.rules_page,
         comparison=_made(tables.comparison_table, given.comparison, words, champion),
         deployed=_made(tables.deployed_table, given.deployed, words),
         charts=[
