@@ -133,7 +133,7 @@ def stress(
     from riskmodel.files import write_table
 
     to_date(as_of)
-    wanted = [ahead.scenario(name) for name in scenario]
+    wanted = [ahead.read_scenario(name) for name in scenario]
     county = read_county(
         data, out=out, snapshot_on=snapshot_on, max_rejected=max_rejected, pseudonymise=pseudonymise
     )
@@ -142,7 +142,7 @@ def stress(
     answers: dict[str, Any] = {}
     for each in wanted:
         say(f"scenario {each.id}: {each.name_en}")
-        found = ahead.stress(county, homes, each, draws=draws, seed=seed)
+        found = ahead.stress_test(county, homes, each, draws=draws, seed=seed)
         write_table(found.table, out / f"{each.id}.csv")
         write_table(found.losses, out / f"{each.id}-losses.parquet")
         answers[each.id] = _answer(found)

@@ -85,14 +85,37 @@ def evaluate(
     parts = []
     for day in [asof.to_date(d) for d in as_ofs]:
         made = household.build(county, day, ahead, ruleset, seed=seed)
-        late = dt.timedelta(days=county.about.recording_delay_days)
-        over = [h for h in ahead if asof.window_end(day, h) + late <= seen_by]
-        actual = histories.outcomes(county, [(day, h) for h in over], seen_by)
-        parts += [_rows(made, actual[actual["horizon_months"] == h], h, seed) for h in over]
-    rows = pd.concat([p for p in parts if len(p)], ignore_index=True) if any(len(p) for p in parts) else None
-    if rows is None:
-        raise UsageError(f"nothing that was forecast is known by {seen_by}: give earlier days")
+        parts.append(compare(county, made, seen_by, seed))
+    return summarise(pd.concat(parts, ignore_index=True), seen_by)
+
+
+def summarise(rows: pd.DataFrame, known_by: dt.date) -> Evaluation:
+    """Return the summary of compared rows (`compare`); raises as `evaluate`."""
+    if rows.empty:
+        raise UsageError(f"nothing that was forecast is known by {known_by}: give earlier days")
     return Evaluation(rows, _table(rows), _coverage(rows))
+
+
+def compare(county: County, made: HouseholdForecast, known_by: dt.date, seed: int = 0) -> pd.DataFrame:
+    """Compare one forecast with what came, as far as it is over, late records included.
+
+    Parameters
+    ----------
+    county : County
+    made : HouseholdForecast
+    known_by : date
+    seed : int
+
+    Returns
+    -------
+    DataFrame
+        ``Evaluation.rows``; empty where nothing is over yet.
+    """
+    late = dt.timedelta(days=county.about.recording_delay_days)
+    over = [h for h in made.lines if asof.window_end(made.as_of, h) + late <= known_by]
+    actual = histories.outcomes(county, [(made.as_of, h) for h in over], known_by)
+    parts = [_rows(made, actual[actual["horizon_months"] == h], h, seed) for h in over]
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
 
 
 def _rows(made: HouseholdForecast, actual: pd.DataFrame, horizon: int, seed: int) -> pd.DataFrame:

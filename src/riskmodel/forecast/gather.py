@@ -67,8 +67,9 @@ def common(z: Array, day: Array, township: Array) -> Common:
     between = float(days["mean"].var()) if len(days) > 1 else 0.0
     year = max(between - (place + noise) / float(days["size"].mean()), 0.0)
     whole = max(within + place + year, 1e-9)
+    seen = 1 + 1 / len(days)
     return Common(
-        float(np.clip(year / whole, LEAST_COMMON, MOST_COMMON)),
+        float(np.clip(seen * max(year / whole, LEAST_COMMON), 0.0, MOST_COMMON)),
         float(np.clip(place / whole, 0.0, MOST_COMMON)),
     )
 

@@ -1,0 +1,246 @@
+"""Forecasts at county size: time and memory, and how stress and alarms compare with the simulator's truth.
+
+``python benchmarks/forecast.py``            small: what `make bench` runs
+``python benchmarks/forecast.py --households 100000 --only households``
+``python benchmarks/forecast.py --only stress`` · ``--only alarms`` · ``--only coverage``
+
+Aims: twelve-month distributions of 100,000 households in under 2 minutes and 6 GiB on 2 cores; 40 townships ×
+10 causes reconciled in under 1 minute. The reference in the same run is one accounting of the same county
+(every forecast stands on three of them): times are also given as multiples of it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime as dt
+import multiprocessing
+import resource
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+import county_sql
+from riskmodel import accounting, asof, simulate
+from riskmodel.county import About, County, from_frames
+from riskmodel.forecast import (
+    evaluate,
+    household,
+    rolling,
+    scenario,
+    series,
+    simulated,
+    stress,
+    warning,
+)
+from riskmodel.forecast.counts import Counts
+from riskmodel.forecast.counts import build as count
+from riskmodel.simulate import noise
+from riskmodel.simulate.history import WORLD, stream
+from riskmodel.simulate.lookup import lookup
+from riskmodel.simulate.params import CAUSES
+
+AIM_SECONDS, AIM_GIB, AIM_RECONCILED = 120, 6.0, 60
+MONTHS = 48
+PARTS = ("households", "reconciled", "coverage", "stress", "alarms")
+
+
+def main() -> None:
+    args = arguments()
+    wanted = [args.only] if args.only else list(PARTS)
+    runs = {
+        "households": lambda: households(args.households),
+        "reconciled": reconciled,
+        "coverage": lambda: coverage(args.seeds),
+        "stress": lambda: stressed(args.seeds),
+        "alarms": lambda: alarms(args.seeds),
+    }
+    for part in wanted:
+        runs[part]()
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--households", type=int, default=5_000)
+    parser.add_argument("--seeds", type=int, default=1, help="simulated counties a part is measured on")
+    parser.add_argument("--only", choices=PARTS)
+    return parser.parse_args()
+
+
+def households(n: int) -> None:
+    """Forecast a random county's households twelve months ahead."""
+    with tempfile.TemporaryDirectory() as folder:
+        maker = multiprocessing.get_context("spawn").Process(
+            target=county_sql.write, args=(Path(folder), n, MONTHS)
+        )
+        maker.start()
+        maker.join()
+        county = county_sql.read(Path(folder))
+    day = dt.date(county_sql.FIRST_YEAR + MONTHS // 12 - 1, 12, 31)
+    began = time.perf_counter()
+    county.con.execute(accounting.build(county, asof.moments(asof.add_months(day, -1))).count())
+    once = time.perf_counter() - began
+    wall, cpu = time.perf_counter(), time.process_time()
+    made = household.build(county, day, (12,))
+    q = made.quantiles(12)
+    p = made.below(12)
+    wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+    print(f"households: {len(q):,} distributions of {q.shape[1]} quantiles, method {made.learned[12].chosen}")
+    print(
+        f"  wall {wall:.1f} s, processor {cpu:.1f} s (aim: under {AIM_SECONDS} s); "
+        f"{wall / once:.1f} accountings"
+    )
+    print(f"  peak memory {peak():.2f} GiB (aim: under {AIM_GIB:.0f}); mean probability below {p.mean():.3f}")
+
+
+def reconciled() -> None:
+    """Forecast and reconcile 40 townships × 10 causes with every method."""
+    rng = np.random.default_rng(0)
+    months = np.arange(24_000, 24_000 + 60)
+    mu = rng.gamma(2, 0.3, (40, 10, 1)) * np.exp(0.4 * np.sin(2 * np.pi * months / 12))
+    known = Counts(
+        tuple(f"t{k:02d}" for k in range(40)), tuple(f"c{k}" for k in range(10)), months,
+        rng.poisson(mu).astype(float), np.ones(60), np.full(40, 2_500.0),
+    )  # fmt: skip
+    total = 0.0
+    for method in series.METHODS:
+        began = time.perf_counter()
+        tree, made = rolling.forecast(known, method, 12)
+        took = time.perf_counter() - began
+        total += took
+        gap = np.abs(tree.add_up(made.mean[-400:]) - made.mean).max()
+        print(f"reconciled: {method}: {made.mean.shape[0]} series in {took:.1f} s, largest gap {gap:.1e}")
+    print(f"  all methods {total:.1f} s (aim: under {AIM_RECONCILED} s each)")
+
+
+def simulated_county(seed: int, profile: str = "default", n: int = 600, months: int = 66) -> County:
+    made = simulate.county(households=n, months=months, seed=seed, truth_at=(), profile=profile)
+    about = About(
+        data_through=made.about["data_through"], recording_delay_days=made.about["recording_delay_days"]
+    )
+    return from_frames(made.frames, about)
+
+
+def coverage(seeds: int) -> None:
+    """Coverage, CRPS and Brier of household forecasts over counties and days, classifier beside."""
+    rows = []
+    for seed in range(1, seeds + 1):
+        found = evaluate.evaluate(simulated_county(seed), ["2019-12-31", "2020-06-30", "2020-12-31"])
+        rows.append(found.rows.assign(seed=seed))
+    rows = pd.concat(rows)
+    names = ["crps", "pinball_10", "pinball_90", "in_80", "in_95", "width_80"]
+    table = rows.groupby(["horizon_months", "method"])[names].mean()
+    table["brier"] = rows.groupby(["horizon_months", "method"])[["below", "probability"]].apply(squared)
+    print(f"coverage: {seeds} simulated counties of 600 households × 3 days\n{table.round(4).to_string()}")
+    mine = rows[rows["chosen"]]
+    told = mine[mine["probability_classifier"].notna()]
+    for h, g in told.groupby("horizon_months"):
+        a, b = squared(g[["below", "probability"]]), squared(g[["below", "probability_classifier"]])
+        print(f"  {h} months, same rows: Brier of the distribution {a:.4f}, of the classifier {b:.4f}")
+    for by in ("band", "history"):
+        print(mine.groupby(["horizon_months", by])[["in_80", "in_95"]].mean().round(3).to_string())
+    villages = mine.groupby(["seed", "horizon_months", "village"])["in_80"].mean()
+    print(
+        f"  villages: 80 % intervals cover {villages.quantile(0.1):.2f} to {villages.quantile(0.9):.2f} "
+        "(10th to 90th)"
+    )
+
+
+def squared(g: pd.DataFrame) -> float:
+    y, p = g.to_numpy().T
+    return float(((p - y) ** 2).mean())
+
+
+def stressed(seeds: int) -> None:
+    """What the scenarios add, against the simulator's own future under them."""
+    day = "2019-12-31"
+    for seed in range(1, seeds + 1):
+        asked = simulate.order(households=1_500, months=60, seed=seed, truth_at=())
+        county = simulated_county(seed, n=1_500, months=60)
+        homes = household.build(county, day, (12,))
+        for name in scenario.available():
+            chosen = scenario.read(name)
+            t = stress.build(county, homes, chosen, draws=200).table
+            t = t[
+                (t["township"] == "all") & (t["cause"] == "all") & (t["measure"] == "households")
+            ].set_index("what")
+            truth = simulated.future(asked, day, chosen, worlds=20)
+            extra = truth["households_stressed"] - truth["households_baseline"]
+            e, b = t.loc["extra"], t.loc["baseline"]
+            print(
+                f"stress: seed {seed} {name}: adds {e['mean']:.0f} [{e['low_95']:.0f}, {e['high_95']:.0f}], "
+                f"simulator {extra.mean():.0f} [{extra.min():.0f}, {extra.max():.0f}]; "
+                f"below without it {b['mean']:.0f} [{b['low_95']:.0f}, {b['high_95']:.0f}], "
+                f"simulator {truth['households_baseline'].mean():.0f}"
+            )
+
+
+def alarms(seeds: int) -> None:
+    """False-alarm rate in ordinary years, and delay after a township is struck in disaster years."""
+    for profile in ("default", "disaster-year"):
+        false, looks, delays, struck = 0, 0, [], 0
+        for seed in range(1, seeds + 1):
+            n, months = 1_500, 60
+            county = simulated_county(seed, profile, n, months)
+            hits = strikes(seed, profile, months, n)
+            last = simulate.order(households=n, months=months, seed=seed, profile_name=profile).plan.last
+            when: dict[tuple[int, int], int] = {}
+            for month in range(last - 23, last + 1):
+                day = asof.month_end(month)
+                found = warned(county, day)
+                near = [(t, m) for t, m in hits if 0 <= month - m <= 2]
+                for t in found:
+                    match = [k for k in near if k[0] == t]
+                    false += not match
+                    for k in match:
+                        when.setdefault(k, month - k[1])
+                looks += len(count(county, day, what="events").townships)
+            counted = [k for k in hits if last - 23 <= k[1] <= last - 2]
+            struck += len(counted)
+            delays += [when[k] for k in counted if k in when]
+        rate = false / max(looks, 1)
+        mean = np.mean(delays) if delays else float("nan")
+        said = f"{len(delays)} of {struck} strikes seen, mean delay {mean:.1f} months"
+        print(f"alarms: {profile}: {false} false of {looks} township-months ({rate:.2%}); {said}")
+
+
+def warned(county: County, day: dt.date) -> list[int]:
+    """Townships with an alarm for risk events of the newest month, as places in name order."""
+    found = count(county, day, what="events")
+    table = warning.watch(found.cells.sum(axis=1), found.months, found.townships, found.households, looks=1)
+    return [found.townships.index(t) for t in table.loc[table["alarm"], "township"]]
+
+
+def strikes(seed: int, profile: str, months: int, n: int) -> list[tuple[int, int]]:
+    """Return when the simulator struck which township: its world is drawn again from its own stream."""
+    asked = simulate.order(households=n, months=months, seed=seed, profile_name=profile)
+    t = lookup(asked.profile)
+    p = asked.profile.shocks
+    shared = stream(seed, WORLD)
+    towns = max(asked.profile.geography.min_townships, 1)
+    towns = len(
+        set(
+            count(
+                simulated_county(seed, profile, n, months), asof.month_end(asked.plan.last), what="events"
+            ).townships
+        )
+    )
+    chance = t.yearly[CAUSES.index("disaster")] / len(p.disaster_months) / p.disaster_reach
+    out = []
+    for month in range(asked.plan.first - asked.profile.warm_up_months, asked.plan.last + 1):
+        world = noise.world(shared, towns, len(t.weather_sd))
+        if month % 12 + 1 in p.disaster_months:
+            out += [(int(k), month) for k in np.flatnonzero(world.disaster < chance)]
+    return out
+
+
+def peak() -> float:
+    unit = 1 if sys.platform == "darwin" else 1024  # ru_maxrss: bytes on macOS, KiB on Linux
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**30
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,75 @@
+"""From households to townships: sums, shared luck, and intervals that know of it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from riskmodel.forecast import gather
+from riskmodel.forecast.gather import Common
+from riskmodel.forecast.household import HouseholdForecast
+
+
+@pytest.fixture(scope="module")
+def made(forecast: HouseholdForecast) -> HouseholdForecast:
+    return forecast
+
+
+def test_shares_of_common_luck_are_found_again() -> None:
+    # Normal scores drawn with 10 % of the variance shared by the county and 15 % by the township, over
+    # many days so that the county's share can be seen at all; 1 + 1/K is counted for K = 40 days.
+    rng = np.random.default_rng(1)
+    day, town = np.repeat(np.arange(40), 200), np.tile(np.repeat(np.arange(10), 20), 40)
+    z = np.sqrt(0.10) * rng.normal(size=40)[day] + np.sqrt(0.15) * rng.normal(size=(40, 10))[day, town]
+    z = z + np.sqrt(0.75) * rng.normal(size=day.size)
+    found = gather.common(z, day, town)
+    assert found.township == pytest.approx(0.15, abs=0.04)
+    assert found.county == pytest.approx(0.10 * (1 + 1 / 40), abs=0.05)
+    alone = gather.common(rng.normal(size=day.size), day, town)
+    assert alone.township < 0.02
+    assert alone.county == pytest.approx(0.03 * (1 + 1 / 40), abs=0.01)
+
+
+def test_one_past_day_leaves_the_county_share_at_its_floor_twice() -> None:
+    # Of one year nothing can be said about how years differ: the floor, and once more for the year seen.
+    rng = np.random.default_rng(2)
+    found = gather.common(rng.normal(size=100), np.zeros(100), np.repeat(np.arange(4), 25))
+    assert found.county == pytest.approx(0.06, rel=0.2)
+
+
+def test_means_are_the_sums_of_probabilities(made: HouseholdForecast) -> None:
+    # Whatever is shared, the expected number below is the sum of the chances: Monte-Carlo error of 2,000
+    # draws of a sum with an s.d. of about 10 is 0.25.
+    t = gather.below(made, 12, draws=2_000, seed=1)
+    county = t[(t["township"] == "all") & (t["cause"] == "all")].set_index("measure")
+    assert county.loc["households", "mean"] == pytest.approx(made.below(12).sum(), rel=0.06)
+    towns = t[(t["township"] != "all") & (t["cause"] == "all") & (t["measure"] == "households")]
+    assert towns["mean"].sum() == pytest.approx(county.loc["households", "mean"])
+    causes = t[(t["township"] == "all") & (t["cause"] != "all") & (t["measure"] == "persons")]
+    assert causes["mean"].sum() == pytest.approx(county.loc["persons", "mean"])
+    assert (t["low_95"] <= t["low_80"]).all()
+    assert (t["high_80"] <= t["high_95"]).all()
+
+
+def test_shared_luck_widens_the_countys_interval(made: HouseholdForecast) -> None:
+    # Independent households would make a county's number far too certain.
+    by = gather.groups(made)
+    spread = {}
+    for name, luck in (("alone", Common(0.0, 0.0)), ("together", Common(0.1, 0.05))):
+        parts = [gather.fallen(y, 6000.0, by)[0].sum(axis=0) for y in gather.draw(made, 12, 400, 1, luck)]
+        spread[name] = np.concatenate(parts).std()
+    assert spread["together"] > 1.5 * spread["alone"]
+
+
+def test_the_gap_is_what_lifts_everyone_to_the_line() -> None:
+    by = gather.Groups(np.array([0, 1, 1]), ("a", "b"), ("none",), np.array([2.0, 3.0, 1.0]))
+    income = np.array([[5000.0], [4000.0], [7000.0]])
+    out = gather.fallen(income, 6000.0, by)
+    assert out[:, :, 0].tolist() == [[1, 1], [2, 3], [2000, 6000]]
+    shape = gather.tidy(out, by).query("township == 'all' and cause == 'all'").set_index("measure")["mean"]
+    assert shape.to_dict() == {"households": 2, "persons": 5, "yuan": 8000}
+
+
+def test_same_seed_same_numbers(made: HouseholdForecast) -> None:
+    pd.testing.assert_frame_equal(gather.below(made, 12, 100, 3), gather.below(made, 12, 100, 3))

@@ -1,0 +1,165 @@
+"""A county's whole outlook, its tables and page, and what the verbs write and log."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+from riskmodel import report, tracking
+from riskmodel.cli.app import app
+from riskmodel.county import County, from_frames
+from riskmodel.county.county import About
+from riskmodel.errors import UsageError
+from riskmodel.forecast import evaluate, outlook
+from riskmodel.forecast.household import HouseholdForecast
+from riskmodel.forecast.outlook import Outlook
+
+from .conftest import AS_OF
+
+TINY_DAY = "2018-12-31"
+
+
+@pytest.fixture(scope="module")
+def made(county: County) -> Outlook:
+    return outlook.build(county, AS_OF, 12, origins=2)
+
+
+def test_counts_add_up_over_causes_townships_and_county(made: Outlook) -> None:
+    t = made.counts
+    for month, g in t.groupby("month"):
+        whole = g.loc[g["level"] == "county", "mean"].item()
+        for level in ("cause", "township", "cell"):
+            assert g.loc[g["level"] == level, "mean"].sum() == pytest.approx(whole, abs=1e-8), month
+    assert t["month"].nunique() == 12
+    assert t["month"].min() == "2019-10"
+    assert (t["low_95"] <= t["low_80"]).all()
+    assert (t["high_80"] <= t["high_95"]).all()
+
+
+def test_every_table_speaks_of_the_same_townships(made: Outlook) -> None:
+    towns = set(made.households.standing["township"])
+    assert set(made.townships["township"]) == towns | {"all"}
+    assert set(made.counts.loc[made.counts["level"] == "township", "township"]) == towns
+    assert set(made.warnings["township"]) <= towns
+    assert made.warnings["p_adjusted"].between(0, 1).all()
+    assert made.method in {"seasonal_naive", "mean", "ets", "state_space", "negbin", "bottom_up"}
+
+
+def test_without_a_register_households_are_forecast_all_the_same(
+    tiny: tuple[dict[str, pd.DataFrame], About],
+) -> None:
+    bare = {k: tiny[0][k] for k in ("households", "members", "income", "spending")}
+    found = outlook.build(from_frames(bare, tiny[1]), TINY_DAY, 3)
+    assert found.counts.empty
+    assert "monitoring is absent" in found.notes[-1]
+    assert len(found.households.table)
+    page = report.chapter(report.outlook_input(found))
+    assert "figure-below" in page
+    assert "figure-counts" not in page
+
+
+def test_horizons_are_checked(county: County) -> None:
+    for wrong in (0, 13):
+        with pytest.raises(UsageError, match="from 1 to 12"):
+            outlook.build(county, AS_OF, wrong)
+
+
+def test_the_page_holds_both_languages_and_reads_back(made: Outlook, tmp_path: Path) -> None:
+    page = report.write_outlook(made, tmp_path)
+    text = page.read_text(encoding="utf-8")
+    assert "分乡镇" in text
+    assert "By township" in text
+    assert text.count("<svg") >= 2
+    assert "http://" not in text.replace("http://www.w3.org/2000/svg", "")
+    assert not any(
+        i in text for i in made.households.standing["household_id"]
+    )  # no household on a county page
+    again = report.chapter(report.read_outlook(tmp_path))
+    assert str(again) in text
+    with pytest.raises(UsageError, match="no forecast in it"):
+        report.read_outlook(tmp_path / "nowhere")
+
+
+def test_past_days_are_evaluated_with_a_classifier_beside(
+    county: County, forecast: HouseholdForecast
+) -> None:
+    known = dt.date(2020, 12, 31)
+    found = evaluate.summarise(evaluate.compare(county, forecast, known), known)
+    assert set(found.table["horizon_months"]) == {3, 6}  # twelve months and late records are not over
+    found = evaluate.summarise(found.rows[found.rows["horizon_months"] == 6], known)
+    t = found.table.set_index("method")
+    assert {"seasonal_naive", "naive", "panel"} <= set(t.index)
+    assert (t["rows"] > 200).all()
+    assert t["coverage_80"].between(0.6, 0.97).all()
+    # A distribution's median cannot err less than its whole distribution scores: CRPS <= MAE / 1.
+    assert (t["crps"] <= 2 * t["pinball_50"] + 1e-9).all()
+    assert set(found.coverage["by"]) == {"band", "history", "village"}
+    assert found.coverage.groupby("by")["rows"].sum().nunique() == 1
+    told = found.rows["probability_classifier"].notna()
+    assert told.all() or not told.any()
+    with pytest.raises(UsageError, match="nothing that was forecast"):
+        evaluate.summarise(evaluate.compare(county, forecast, dt.date.fromisoformat(AS_OF)), known)
+
+
+@pytest.fixture(scope="module")
+def folder(tiny: tuple[dict[str, pd.DataFrame], About], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("county")
+    for name, t in tiny[0].items():
+        t.to_parquet(out / f"{name}.parquet", index=False)
+    (out / "about.yaml").write_text("data_through: 2019-06-30\nrecording_delay_days: 120\n", encoding="utf-8")
+    return out
+
+
+def test_verbs_write_log_and_answer(folder: Path, tmp_path: Path) -> None:
+    store = tmp_path / "mlflow.db"
+    common = ["--as-of", TINY_DAY, "--store", str(store), "--json"]
+    run = CliRunner().invoke(
+        app, ["forecast", str(folder), "--horizon", "3", "--out", str(tmp_path / "f"), *common]
+    )
+    assert run.exit_code == 0, run.stderr
+    said = json.loads(run.stdout)
+    assert said["horizon"] == 3
+    assert list(said["below_line"]) == ["3"]
+    written = {p.name for p in (tmp_path / "f").iterdir()}
+    assert {"households.parquet", "townships.csv", "counts.csv", "forecast.json", "forecast.html"} <= written
+    logged = tracking.read_table(said["run_id"], "forecast/townships", store)
+    assert np.isfinite(logged["mean"]).all()
+    with pytest.raises(UsageError, match="has no"):
+        tracking.read_table(said["run_id"], "forecast/households", store)  # nothing personal is logged
+    run = CliRunner().invoke(
+        app,
+        [
+            "stress",
+            str(folder),
+            "--scenario",
+            "price-down",
+            "--out",
+            str(tmp_path / "s"),
+            "--draws",
+            "50",
+            *common,
+        ],
+    )
+    assert run.exit_code == 0, run.stderr
+    assert json.loads(run.stdout)["scenarios"]["price-down"]["extra_households"]["mean"] >= 0
+    assert (tmp_path / "s" / "price-down.csv").is_file()
+
+
+def test_verbs_refuse_with_the_contracts_codes(folder: Path, tmp_path: Path) -> None:
+    out = ["--out", str(tmp_path), "--store", str(tmp_path / "m.db")]
+    for arguments, code, said in (
+        (["forecast", str(folder), "--as-of", TINY_DAY, "--horizon", "40"], 2, "from 1 to 12"),
+        (["forecast", str(folder), "--as-of", "yesterday"], 2, "YYYY-MM-DD"),
+        (["forecast", str(tmp_path / "none"), "--as-of", TINY_DAY], 1, "none"),
+        (["stress", str(folder), "--as-of", TINY_DAY, "--scenario", "plague"], 2, "known: flood"),
+    ):
+        run = CliRunner().invoke(app, [*arguments, *out])
+        assert run.exit_code == code, run.stderr
+        assert said in run.stderr
+        assert "Traceback" not in run.stderr
