@@ -257,7 +257,7 @@ def test_overrides_change_the_verdict_and_are_marked() -> None:
         ({"stable_periods": 1.5}, "is not a whole number"),
         ({"sudden_causes": "flood"}, "not a list of codes, of: illness,"),
         ({"large_drop": None}, "must not be empty"),
-        ({"large_drop": -1}, "below 0"),
+        ({"large_drop": -1}, "from 0 to 1"),
     ],
 )
 def test_wrong_overrides_are_refused_with_what_is_allowed(params: dict, message: str) -> None:

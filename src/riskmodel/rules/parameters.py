@@ -41,6 +41,7 @@ class Parameter(Spec):
     nullable: bool = False
     codes: str | None = None
     at_least: float | None = None
+    at_most: float | None = None
 
     @model_validator(mode="after")
     def _checked(self) -> Parameter:
@@ -80,9 +81,35 @@ class Parameter(Spec):
     def _number(self, value: Any) -> float:
         if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
             raise ValueError(f"{value!r} is not {_WANTED['number']}")
-        if self.at_least is not None and value < self.at_least:
-            raise ValueError(f"{value!r} is below {self.at_least:g}, the least that makes sense")
+        low, high = self.bounds()
+        if (low is not None and value < low) or (high is not None and value > high) or self._no_line(value):
+            raise ValueError(f"{value!r} is outside {self._range(low, high)} ({self.unit})")
         return value
+
+    def bounds(self) -> tuple[float | None, float | None]:
+        """Return the least and the greatest value that make sense: as declared, else by the unit.
+
+        Examples
+        --------
+        >>> Parameter(value=0.5, unit="份额", zh="", en="", source="").bounds()
+        (0.0, 1.0)
+        """
+        low, high = next((r for unit, r in _RANGES.items() if self.unit.startswith(unit)), (None, None))
+        return (
+            low if self.at_least is None else self.at_least,
+            high if self.at_most is None else self.at_most,
+        )
+
+    def _no_line(self, value: float) -> bool:
+        # A line of zero would find nobody poor, whatever happens.
+        return self.kind == "line" and value <= 0
+
+    def _range(self, low: float | None, high: float | None) -> str:
+        if self.kind == "line":
+            return "the range above 0"
+        if high is None:
+            return f"the range from {low:g}"
+        return f"the range up to {high:g}" if low is None else f"the range from {low:g} to {high:g}"
 
     def _whole(self, value: Any) -> int:
         number = self._number(value)
@@ -142,6 +169,18 @@ _WANTED = {
     "codes": "a list of codes",
     "table": "a number, or numbers by year such as {2020: 4000}",
     "line": "an amount in yuan, or {relative: 0.6, of: median|mean, weight: persons|households}",
+}
+# What a unit allows where the declaration says nothing narrower.
+_RANGES: dict[str, tuple[float | None, float | None]] = {
+    "份额": (0.0, 1.0),
+    "概率": (0.0, 1.0),
+    "周岁": (0.0, 120.0),
+    "元": (0.0, None),
+    "货币单位": (0.0, None),
+    "比值": (0.0, None),
+    "倍": (0.0, None),
+    "人": (0.0, None),
+    "月": (0.0, None),
 }
 _CHECKS = {
     "number": Parameter._number,
