@@ -30,6 +30,7 @@ LEVELS = {80: (0.1, 0.9), 95: (0.025, 0.975)}
 TIE = 1.05
 ORDER = (*series.METHODS, "bottom_up")  # the plainest first
 LEAST_MONTHS = 18
+LEAST_TESTED = 5  # with fewer past days a test says nothing (assumption)
 
 
 @dataclass(frozen=True)
@@ -256,6 +257,8 @@ def _against_plain(e: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for method in wide.columns.drop(series.PLAIN, errors="ignore"):
         pair = wide[[method, series.PLAIN]].dropna()
+        if len(pair) < LEAST_TESTED:
+            continue
         found = accuracy.diebold_mariano(pair[method], pair[series.PLAIN])
         rows.append({"method": method, "dm": found.statistic, "dm_p": found.p})
     table = pd.DataFrame(rows, columns=["method", "dm", "dm_p"])
