@@ -41,6 +41,7 @@ lint: $(STAMP)  ## ruff, formatting, types
 
 bench: $(STAMP)  ## speed and memory as ratios to a reference in the same run
 	$(BIN)/python benchmarks/features.py
+	$(BIN)/python benchmarks/rules.py
 	$(BIN)/python benchmarks/simulate.py
 	$(BIN)/python benchmarks/forecast.py
 
