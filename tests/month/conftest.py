@@ -27,8 +27,7 @@ def small(**changes: object) -> experiment.Experiment:
         update={
             "models": ("rule", "logit"),
             "bootstrap": 20,
-            # Features cost by the date, not by the household: few dates, enough households for ten events.
-            "as_of": exp.as_of.model_copy(update={"every_months": 6}),
+            "feature_set": str(Path(__file__).with_name("small.yaml")),
             "split": exp.split.model_copy(update={"folds": 1}),
             "model_params": {},
             **changes,
@@ -40,7 +39,7 @@ def small(**changes: object) -> experiment.Experiment:
 def office(tmp_path_factory: pytest.TempPathFactory) -> Office:
     home = tmp_path_factory.mktemp("office")
     data, store = home / "county", home / "mlflow.db"
-    made = simulate.county(households=900, months=48, seed=5, truth_at=[])
+    made = simulate.county(households=450, months=48, seed=5, truth_at=[])
     simulate.write(made, data)
     trained = training.train(small(), read(data), store)
     return Office(data, store, trained.run_id)

@@ -86,6 +86,7 @@ def dying(patch: pytest.MonkeyPatch, kill_at: int) -> Iterator[None]:
         yield
 
 
+@pytest.mark.slow
 def test_a_kill_in_the_middle_of_the_report_is_taken_up_there(
     office: Office, whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -175,6 +176,7 @@ def test_an_old_month_comes_out_the_same_after_findings_came_in(
     assert "check/quality.json" in moved
 
 
+@pytest.mark.slow
 def test_the_settings_of_a_month_are_kept_and_can_be_changed(
     office: Office, whole: Path, tmp_path: Path
 ) -> None:

@@ -95,3 +95,17 @@ def monitor(
     )  # fmt: skip
     page = watching.write(found, out)
     tell({"out": str(page), **found.summary}, as_json)
+
+
+@verb
+def card(
+    model: Annotated[str, typer.Argument(metavar="NAME@ALIAS", help="Such as county@champion.")],
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder to write to.")] = Path("out/card"),
+    store: StoreOption = STORE,
+    as_json: JsonFlag = False,
+) -> None:
+    """Write the model card and the data sheet of a registered model, from its run."""
+    from riskmodel import cards
+
+    model_card, data_sheet = cards.write(model, out, store)
+    tell({"model_card": str(model_card), "data_sheet": str(data_sheet)}, as_json)

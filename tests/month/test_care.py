@@ -1,0 +1,94 @@
+"""Model care on a trained model: cards say what the run measured, the verbs hand on to one another."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from riskmodel import cards, score, tracking
+from riskmodel.cli.app import app
+from riskmodel.county import read
+from riskmodel.errors import UsageError
+
+from .conftest import AS_OF, Office
+
+
+def test_the_card_is_what_the_run_measured_and_names_no_household(office: Office, tmp_path: Path) -> None:
+    card, sheet = cards.write("county@champion", tmp_path, office.store)
+    metrics = (
+        tracking.read_table(office.run_id, "tables/metrics", office.store).set_index("model").loc["logit"]
+    )
+    text = card.read_text(encoding="utf-8")
+    assert f"| {metrics['auc']:.3f} | [{metrics['auc_low']:.3f}, {metrics['auc_high']:.3f}] |" in text
+    assert office.run_id in text
+    folds = tracking.read_table(office.run_id, "tables/folds", office.store)
+    assert f"| {folds['n_train'].iloc[0]} | {folds['train_events'].iloc[0]} |" in sheet.read_text(
+        encoding="utf-8"
+    )
+    ids = set(read(office.data).frame("households")["household_id"])
+    assert not any(i in text or i in sheet.read_text(encoding="utf-8") for i in ids)
+    # The events of the groups of one kind are all events, once.
+    made = cards.by_group(
+        tracking.read_table(office.run_id, "tables/predictions", office.store).query("model == 'logit'"),
+        {"share": 0.05},
+    )
+    assert sum(g["events"] for g in made if g["group"].startswith("township")) == metrics["n_events"]
+
+
+def test_what_would_change_lowers_the_score_of_that_household(office: Office) -> None:
+    county = read(office.data)
+    loaded = tracking.load_model("county@champion", office.store)
+    top = score.score(county, loaded, AS_OF).iloc[0]
+    made = score.what_would_change(county, loaded, AS_OF, top["household_id"], float(top["probability"]) / 2)
+    assert len(made)
+    assert (made["probability"] < top["probability"]).all()
+    with pytest.raises(UsageError, match="is not known"):
+        score.what_would_change(county, loaded, AS_OF, "nobody", 0.1)
+
+
+@pytest.mark.slow
+def test_the_verbs_of_the_office_end_to_end(office: Office, tmp_path: Path) -> None:
+    store = tmp_path / "mlflow.db"
+    shutil.copyfile(office.store, store)
+
+    def told(*arguments: object, exit_code: int = 0) -> dict:
+        done = CliRunner().invoke(app, [*(str(a) for a in arguments), "--json"])
+        assert done.exit_code == exit_code, done.stderr
+        return json.loads(done.stdout)
+
+    months = tmp_path / "months"
+    made = told("month", office.data, "--as-of", AS_OF, "--visits", 15, "--out", months, "--store", store)
+    assert made["done"] == ["check", "rules", "score", "worklist", "report", "ledger"]
+    rows = told("months", months)["rows"]
+    assert [r["as_of"] for r in rows] == [AS_OF]
+    found = told(
+        "monitor",
+        office.data,
+        "--as-of",
+        AS_OF,
+        "--months",
+        months,
+        "--out",
+        tmp_path / "m",
+        "--store",
+        store,
+    )
+    assert (tmp_path / "m" / "monitor.html").is_file()
+    assert found["months_judged"] == 0
+    # The champion cannot challenge itself; the rules, as a model of the run, are no better: kept out.
+    assert (
+        CliRunner()
+        .invoke(app, ["promote", "county", "--challenger", "logit", "--store", str(store)])
+        .exit_code
+        == 2
+    )
+    decision = told(
+        "promote", "county", "--challenger", "rule", "--store", store, "--override", "a test", exit_code=0
+    )
+    assert decision["promoted"]
+    assert tracking.find("county@champion", store) == tracking.find("county@rule", store)
+    assert tracking.find("county@previous", store) == tracking.find("county@logit", store)
