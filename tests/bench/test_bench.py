@@ -69,7 +69,7 @@ def test_every_rule_set_stands_twice_and_the_budget_is_the_benchs_own(small):
 
 
 def test_evaluation_gives_every_table_and_the_known_order(found, small):
-    tables, notes = evaluate(found, Budget(share=0.05), "rule", small, ("返贫", "returns"))
+    tables, notes = evaluate(found, Budget(share=0.05), "rule", ("返贫", "returns"), replicates=60)
     wanted = "metrics comparison deployed visits lead gaps support net_benefit planning ordering"
     assert set(wanted.split()) <= set(tables)
     # Less noise around the true log-odds is a better order: logit 0.3, boosting 0.5, scorecard 1.0.
@@ -98,7 +98,7 @@ def test_two_equal_scores_are_level(found):
 
 
 def page_of(found, small, out):
-    tables, notes = evaluate(found, Budget(share=0.05), "rule", small, ("返贫", "returns"))
+    tables, notes = evaluate(found, Budget(share=0.05), "rule", ("返贫", "returns"), replicates=60)
     one = bench.PanelRun(small.panels[0], "run", tables, notes, 1.0)
     done = bench.BenchRun(
         small, True, [one], {"eph-entry": "its file is not given"}, {"ebm": "not installed"}

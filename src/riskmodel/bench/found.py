@@ -28,8 +28,12 @@ def sentences(one: PanelRun) -> list[Words]:
     """
     out = [_ranking(one.tables["ordering"].iloc[0])] if "ordering" in one.tables else []
     out.append(_against(one))
+    visits = one.tables["visits"]
+    if len(visits) and visits["ratio"].notna().any():
+        recall = visits.set_index("model")["recall_model"]
+        out.append(worth(visits, str(recall.idxmax()), one.panel.baseline))
     if "lead" in one.tables and len(one.tables["lead"]):
-        out.append(_lead(one.tables["lead"], one.tables["metrics"]))
+        out.append(lead(one.tables["lead"], one.tables["metrics"]))
     return out
 
 
@@ -76,10 +80,48 @@ def _against(one: PanelRun) -> Words:
     }
 
 
-def _lead(lead: pd.DataFrame, metrics: pd.DataFrame) -> Words:
+def worth(visits: pd.DataFrame, model: str, baseline: str = "rule") -> Words:
+    """Say what a model's list is worth in visits.
+
+    Parameters
+    ----------
+    visits : DataFrame
+        Of `riskmodel.bench.run.evaluate`.
+    model, baseline : str
+
+    Returns
+    -------
+    dict with keys "zh", "en"
+    """
+    row = visits.set_index("model").to_dict("index")[model]
+    one, other = _name(model), _name(baseline)
+    ratio, low, high = float(row["ratio"]), float(row["low"]), float(row["high"])
+    return {
+        "zh": f"等效走访：按{other['zh']}的顺序要走访 {ratio:.2f} 倍（{low:.2f} 至 {high:.2f}）"
+        f"才能找到{one['zh']}在名额内找到的户；"
+        f"走访加倍时{other['zh']}的查全率为 {row['recall_baseline_x2']:.1%}。",
+        "en": f"Visits equivalent: in the order of {other['en']} it takes {ratio:.2f} times the visits "
+        f"({low:.2f} to {high:.2f}) to find what {one['en']} finds within the budget; with twice the visits "
+        f"{other['en']} "
+        f"reaches a recall of {row['recall_baseline_x2']:.1%}.",
+    }
+
+
+def lead(table: pd.DataFrame, metrics: pd.DataFrame) -> Words:
+    """Say how early the list of the model that finds most holds those who fell.
+
+    Parameters
+    ----------
+    table, metrics : DataFrame
+        Of `riskmodel.bench.run.evaluate`.
+
+    Returns
+    -------
+    dict with keys "zh", "en"
+    """
     # The list of whoever finds most, not of whoever looks earliest.
-    found = metrics[metrics["model"].isin(lead["model"])].set_index("model")["recall_at_budget"]
-    row = lead[lead["model"] == found.idxmax()].iloc[0]
+    found = metrics[metrics["model"].isin(table["model"])].set_index("model")["recall_at_budget"]
+    row = table[table["model"] == found.idxmax()].iloc[0]
     name = _name(str(row["model"]))
     share, low, high = (100 * float(row[c]) for c in ("before", "low", "high"))
     return {

@@ -12,7 +12,7 @@ the data of Allison 2009, *Fixed Effects Regression Models*.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -104,40 +104,63 @@ def predictions(
     tuple of DataFrame and dict
         The tidy predictions, and the fitted models by name.
     """
-    rows = long(file)
+    rows = long(file).rename(columns={"black": "group_black"})
     train, test = rows[rows["wave"] < TEST_WAVE], rows[rows["wave"] == TEST_WAVE]
-    params = bench.params_of(panel)
     say(f"{len(train)} training rows, {len(test)} test rows")
-    parts, fitted = [], {}
+    test = test.assign(as_of=pd.Timestamp(_FIRST_YEAR + TEST_WAVE, 12, 31))
+    return predict(train, test, FEATURES, names, bench.params_of(panel), bench.seed)
+
+
+def predict(
+    train: pd.DataFrame,
+    test: pd.DataFrame,
+    features: Sequence[str],
+    names: Sequence[str],
+    params: Mapping[str, dict[str, Any]] | None = None,
+    seed: int = 0,
+) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """Fit models on a ready matrix and predict its test rows, as tidy predictions.
+
+    Parameters
+    ----------
+    train, test : DataFrame
+        ``household_id`` (its own cluster: it comes back at every date), ``y`` (0/1), the features; of the
+        test also ``as_of``, and ``group_…`` columns where gaps are to be looked at.
+    features : sequence of str
+    names : sequence of str
+        Models that take features.
+    params : mapping, optional
+        Model to its parameters.
+    seed : int, default 0
+
+    Returns
+    -------
+    tuple of DataFrame and dict
+        Predictions as `riskmodel.evaluation` takes them, without rules (nobody flagged, no rank), and the
+        fitted models by name. Every household serves to fit and, left out in turn, to calibrate.
+    """
+    columns, parts, fitted = list(features), [], {}
+    groups = [c for c in test.columns if c.startswith("group_")]
     for name in names:
-        # A girl comes back every year: she is her own cluster.
         model = models.fit_model(
-            name, train[FEATURES], train["y"].astype(int).to_numpy(), train["household_id"].to_numpy(),
-            bench.seed, params.get(name), scheme="cross",
+            name, train[columns], train["y"].astype(int).to_numpy(), train["household_id"].to_numpy(),
+            seed, (params or {}).get(name), scheme="cross",
         )  # fmt: skip
-        fitted[name] = model
-        X = test[FEATURES]
+        X, fitted[name] = test[columns], model
         interval = model.predict_interval(X)
         parts.append(
-            pd.DataFrame(
-                {
-                    "household_id": test["household_id"].to_numpy(),
-                    "as_of": pd.Timestamp(_FIRST_YEAR + TEST_WAVE, 12, 31),
-                    "fold": f"wave {TEST_WAVE}",
-                    "township": "-",
-                    "village": test["household_id"].to_numpy(),
-                    "persons": 1,
-                    "flagged": False,
-                    # No rule orders anybody; ids do, and nothing is said about such an order.
-                    "rule_rank": np.nan,
-                    "group_black": test["black"].to_numpy(),
-                    "y": test["y"].to_numpy(),
-                    "model": name,
-                    "score": model.margin(X),
-                    "probability": model.predict_proba(X)[:, 1],
-                    "probability_low": interval[:, 0],
-                    "probability_high": interval[:, 1],
-                }
+            test[["household_id", "as_of", "y", *groups]].assign(
+                fold=test["as_of"].astype(str),
+                township="-",
+                village=test["household_id"],
+                persons=1,
+                flagged=False,
+                rule_rank=np.nan,
+                model=name,
+                score=model.margin(X),
+                probability=model.predict_proba(X)[:, 1],
+                probability_low=interval[:, 0],
+                probability_high=interval[:, 1],
             )
         )
     return pd.concat(parts, ignore_index=True), fitted

@@ -186,7 +186,8 @@ def _panel(
         truth = None if source.truth is None else _of_event(source.truth, exp.events[0], horizon)
     say("evaluating")
     limit = Budget(visits=budget.visits, share=budget.share)
-    tables, more = evaluate(found, limit, panel.baseline, bench, event, truth)
+    how: dict[str, Any] = {"replicates": bench.bootstrap, "seed": bench.seed}
+    tables, more = evaluate(found, limit, panel.baseline, event, truth, **how)
     tables |= _kept(fitted)
     run_id = _log(bench, panel, tables, found, quick, store)
     return PanelRun(panel, run_id, tables, [*notes, *more], time.monotonic() - began)
@@ -202,11 +203,13 @@ def evaluate(
     found: pd.DataFrame,
     budget: Budget,
     baseline: str,
-    bench: Bench,
     event: tuple[str, str],
     truth: pd.DataFrame | None = None,
+    *,
+    replicates: int = 400,
+    seed: int = 0,
 ) -> tuple[dict[str, pd.DataFrame], list[dict[str, str]]]:
-    """Evaluate a panel's predictions in every way the bench shows.
+    """Evaluate predictions in every way the bench shows.
 
     Parameters
     ----------
@@ -214,19 +217,19 @@ def evaluate(
         Tidy predictions.
     budget : Budget
     baseline : str
-    bench : Bench
-        For resamples and seed.
     event : tuple of str
         What a found event is called, in Chinese and English.
     truth : DataFrame, optional
         True chances of this event and horizon.
+    replicates, seed
+        Village resamples of the intervals.
 
     Returns
     -------
     tuple of dict and list
         Tables by name, and notes.
     """
-    how: dict[str, Any] = {"replicates": bench.bootstrap, "seed": bench.seed}
+    how: dict[str, Any] = {"replicates": replicates, "seed": seed}
     told = evaluation.compare(found, budget, baseline=baseline, event=event, **how)
     shown = [m for m in dict.fromkeys(found["model"]) if m in models.MODELS and m not in ("rule", baseline)]
     tables = {
@@ -234,7 +237,7 @@ def evaluate(
         "comparison": told.table,
         "deployed": told.deployed,
         "visits": _visits(found, budget, baseline, shown, how),
-        "net_benefit": _net_benefit(found, bench),
+        "net_benefit": _net_benefit(found, seed),
         "planning": _planning(told.primary, found),
     }
     if any(map(is_simple, set(found["model"]))) and not all(map(is_simple, set(found["model"]))):
@@ -249,8 +252,37 @@ def evaluate(
     if "supported_after" in found.columns:
         tables["support"] = _support(found, budget)
     if truth is not None:
-        tables["truth"] = oracle.against_truth(found, truth, budget, seed=bench.seed).table
+        tables["truth"] = oracle.against_truth(found, truth, budget, seed=seed).table
     return tables, told.notes
+
+
+def further(run_id: str, store: str | Path) -> dict[str, pd.DataFrame]:
+    """Evaluate a trained run's logged predictions beyond its metrics, as the bench does.
+
+    Parameters
+    ----------
+    run_id : str
+    store : str or Path
+
+    Returns
+    -------
+    dict
+        Tables by name; see `PanelRun`.
+
+    Raises
+    ------
+    UsageError
+        If the run is not in the store.
+    InputRefused
+        If it compared no model with a rule.
+    """
+    exp = experiment.Experiment.model_validate(tracking.read_document(run_id, "experiment.json", store))
+    found = tracking.read_table(run_id, "tables/predictions", store)
+    budget = Budget(visits=exp.budget.visits, share=exp.budget.share)
+    event = EVENT_WORDS[exp.events[0]]
+    # A run numbers its households anew; as text they keep their order.
+    found = found.assign(household_id=found["household_id"].astype(str).str.zfill(9))
+    return evaluate(found, budget, "rule", event, replicates=exp.bootstrap, seed=exp.seed)[0]
 
 
 def is_simple(model: str) -> bool:
@@ -321,13 +353,13 @@ def _lead(
     return pd.DataFrame(rows)
 
 
-def _net_benefit(found: pd.DataFrame, bench: Bench) -> pd.DataFrame:
+def _net_benefit(found: pd.DataFrame, seed: int) -> pd.DataFrame:
     parts = []
     known = found[found["y"].notna()]
     for model in ("rule", "past_income", "scorecard", "logit", "boosting"):
         rows = known[known["model"] == model]
         if len(rows):
-            resamples = evaluation.village_resamples(rows[["township", "village"]], 100, bench.seed)
+            resamples = evaluation.village_resamples(rows[["township", "village"]], 100, seed)
             curve = evaluation.net_benefit_curve(rows["y"], rows["probability"], THRESHOLDS, resamples)
             parts.append(curve.assign(model=model))
     return pd.concat(parts, ignore_index=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -101,6 +101,12 @@ def compare(
     runs: Annotated[list[str], typer.Argument(metavar="RUN...", help="Run ids.")],
     store: StoreOption = STORE,
     out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help=".parquet, .csv, .xlsx")] = None,
+    further: Annotated[
+        Path | None,
+        typer.Option(
+            "--further", metavar="DIR", help="Lead time, visits equivalent, gaps, bounds, planning."
+        ),
+    ] = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Compare rules with models at the same number of visits, with intervals and tests."""
@@ -113,8 +119,27 @@ def compare(
     table = pd.concat([f.table.assign(run_id=f.run_id) for f in found], ignore_index=True)
     if out is not None:
         write_table(table, out, sheet="compare")
+    more = {f.run_id: _further(f.run_id, store, further / f.run_id) for f in found} if further else {}
     if as_json:
-        tell({"runs": [f.summary() for f in found]}, as_json)
+        tell({"runs": [{**f.summary(), **more.get(f.run_id, {})} for f in found]}, as_json)
         return
     for one in found:
         typer.echo(one.text())
+        for sentence in more.get(one.run_id, {}).get("further", []):
+            typer.echo(sentence)
+
+
+def _further(run: str, store: Path, folder: Path) -> dict[str, Any]:
+    """Write the tables beyond the comparison itself; return what they say."""
+    from riskmodel import bench
+    from riskmodel.files import write_table
+
+    say(f"lead time, visits equivalent, gaps, bounds and planning of run {run}")
+    tables = bench.further(run, store)
+    for name, frame in tables.items():
+        write_table(frame, folder / f"{name}.csv")
+    visits = tables["visits"]
+    said = [bench.worth(visits, str(model))["en"] for model in visits["model"]]
+    if "lead" in tables:
+        said.append(bench.lead(tables["lead"], tables["metrics"])["en"])
+    return {"further": said, "tables": str(folder)}

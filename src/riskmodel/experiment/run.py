@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from riskmodel import asof, features, models
+from riskmodel import asof, evaluation, features, models
 from riskmodel.county.county import County
 from riskmodel.errors import InputRefused, UsageError
 from riskmodel.experiment import outcomes, selection, splits, tables
@@ -48,6 +48,9 @@ class ExperimentResult:
         Training rows' features, the reference explanations count from.
     notes : list of dict
         What a reader must know, in ``zh`` and ``en``.
+    leaks : DataFrame
+        Every feature's test for knowing the answer, on the last fold's training rows; see
+        `riskmodel.evaluation.leaks`.
     """
 
     experiment: Experiment
@@ -58,6 +61,7 @@ class ExperimentResult:
     fitted: dict[str, Any]
     background: pd.DataFrame
     notes: list[dict[str, str]] = field(default_factory=list)
+    leaks: pd.DataFrame = field(default_factory=pd.DataFrame)
 
 
 def run(
@@ -109,6 +113,7 @@ def run(
         known_after.append(_after(exp, county, made, fold, test))
         if on_fold:
             on_fold(fold, train, of_fold)
+    leaks = evaluation.leaks(made.X.iloc[train["row"]], train["y"], _roles(exp))
     known, fitted = train, {}
     if final:
         say("fitting the models that will score")
@@ -125,8 +130,24 @@ def run(
         folds=pd.DataFrame(rows),
         fitted=fitted,
         background=made.X.iloc[known["row"]],
-        notes=[*({"zh": note, "en": note} for note in county.notes), *drawn, *notes],
+        leaks=leaks,
+        notes=[*_leaking(leaks), *({"zh": note, "en": note} for note in county.notes), *drawn, *notes],
     )
+
+
+def _roles(exp: Experiment) -> dict[str, str]:
+    return {feature.id: feature.role for feature in tables.feature_set(exp).features}
+
+
+def _leaking(leaks: pd.DataFrame) -> list[dict[str, str]]:
+    found = leaks.loc[leaks["suspected"], ["column", "why"]].to_dict("records")
+    return [
+        {
+            "zh": f"疑似信息泄漏：{row['column']}（{row['why']}）",
+            "en": f"suspect a leak: {row['column']} ({row['why']})",
+        }
+        for row in found
+    ]
 
 
 def _after(
