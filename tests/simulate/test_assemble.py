@@ -61,10 +61,11 @@ def test_history_does_not_depend_on_the_truth_asked_for() -> None:
 def test_truth_has_one_row_a_household_date_and_event(small: simulate.SimulatedCounty) -> None:
     t = small.truth
     # A row a household that is still there; some have moved away or died out in the three years and a half.
-    assert 270 * 2 <= len(t) <= 300 * 2
-    assert (t.groupby("household_id").event.nunique() == 2).all()
+    sure = t[t.event != "confirmed"]
+    assert 270 * 2 <= len(sure) <= 300 * 2
+    assert (sure.groupby("household_id").event.nunique() == 2).all()
     assert not t.duplicated(["household_id", "as_of", "event"]).any()
-    assert set(t.event) == {"below_line", "identified"}
+    assert set(t.event) == {"below_line", "identified", "confirmed"}
     assert t.probability.between(0, 1).all()
     assert (t.mc_error > 0).all()
     assert set(t.outcome.dropna()) == {0, 1}
@@ -74,6 +75,18 @@ def test_outcome_is_null_while_the_window_is_open() -> None:
     made = simulate.county(seed=5, **{**ARGUMENTS, "truth_at": ["2018-06-30"]})
     assert made.truth.outcome.isna().all()
     assert made.truth.probability.gt(0).any()
+
+
+def test_several_horizons_and_a_sample_of_households() -> None:
+    made = simulate.county(
+        seed=5, **{**ARGUMENTS, "truth_at": ["2017-12-31", "2018-03-31"]}, horizon=[3, 6], truth_sample=20
+    )
+    t = made.truth[made.truth.event == "below_line"]
+    assert t.household_id.nunique() in {19, 20}
+    assert t.groupby("as_of").horizon_months.unique().map(sorted).tolist() == [[3, 6], [3, 6]]
+    assert made.about["simulated"]["horizon_months"] == [3, 6]
+    # The sample is drawn once: the same households at every date and horizon.
+    assert (t.groupby("household_id").size() == 4).mean() > 0.9
 
 
 def test_about_promises_what_the_records_keep(small: simulate.SimulatedCounty) -> None:
@@ -87,6 +100,8 @@ def test_about_promises_what_the_records_keep(small: simulate.SimulatedCounty) -
         ({"months": 23}, "months=23: must be at least 24"),
         ({"households": 0}, "households=0"),
         ({"horizon": 0}, "horizon=0"),
+        ({"horizon": [12, 25]}, "horizon=25"),
+        ({"truth_sample": 0}, "truth_sample=0"),
         ({"truth_at": ["2018-06-15"]}, "month ends only: 2018-06-15 is none; take 2018-06-30"),
         ({"truth_at": ["2030-12-31"]}, "outside the simulated months"),
         ({"truth_at": ["soon"]}, "'soon' is not a date"),

@@ -58,8 +58,9 @@ def test_oracle_beats_present_income(ruler: simulate.SimulatedCounty, accounting
     oracle = roc_auc_score(y, t.probability[above])
     naive = roc_auc_score(y, -now.pcni[above])
     assert 0.60 < naive < oracle - 0.05
-    # Not too easy: on real panels learners reach 0.71-0.85 for entry.
-    assert oracle < 0.93
+    # Not too easy: on real panels learners reach 0.71-0.85 for entry. Where nothing is shared and a few dozen
+    # fall the oracle may read a little higher than the default county's 0.89 (docs/simulator.md).
+    assert oracle < 0.96
 
 
 def test_support_lowers_the_risk_of_the_supported(ruler: simulate.SimulatedCounty) -> None:
@@ -95,6 +96,24 @@ def test_outcomes_follow_from_the_tables(small, accounting, known_by: str) -> No
     assert set(t.index[t.outcome == 1]) == set(found) & set(t.index)
 
 
+def test_a_confirmation_is_known_of_the_visited_only(ruler: simulate.SimulatedCounty) -> None:
+    """The label is null for whom no visit met; of those met it is what the visit said."""
+    t = of(ruler, "confirmed")
+    visits = ruler.frames["visits"]
+    visits = visits[(visits.date > AS_OF) & (visits.date <= END) & (visits.outcome != "absent")]
+    held = visits.household_id[visits.outcome == "confirmed"]
+    for seen, told in ((visits.household_id, t.outcome.notna()), (held, t.outcome == 1)):
+        real, written = set(t.index[told]), set(seen) & set(t.index)
+        # The window ends with the data: a few visits of its last days are not written up yet.
+        assert written <= real
+        assert len(real - written) < 0.1 * len(real)
+    assert len(held) > 5
+    met = t.dropna(subset="outcome")
+    # Among the visited the mean chance meets what was found: a sum of independent Bernoullis, as above.
+    z = (met.outcome.sum() - met.probability.sum()) / np.sqrt((met.probability * (1 - met.probability)).sum())
+    assert abs(z) < 3.3
+
+
 def test_a_household_is_judged_alone() -> None:
     """A household's chance does not depend on who is simulated beside it, nor on the number of threads."""
     profile = simulate.profile("default")
@@ -115,7 +134,7 @@ def test_a_household_is_judged_alone() -> None:
         block=0,
     )
     assert (both.supported[:, :1] == alone.supported).all()
-    assert both.supported.shape == (2, 6)
+    assert both.supported.shape == (len(futures.EVENTS), 6)
 
 
 def test_history_and_futures_take_the_same_step() -> None:

@@ -110,9 +110,9 @@ def test_every_household_has_one_head(small: simulate.SimulatedCounty) -> None:
     assert len(heads) > 270
 
 
-def test_who_left_as_a_whole_has_no_member_and_no_money(small: simulate.SimulatedCounty) -> None:
+def test_who_left_as_a_whole_has_no_member_and_no_money(ruler: simulate.SimulatedCounty) -> None:
     """After a whole household moved away or died out, nobody is a member and no money moves."""
-    m = small.frames["members"].sort_values("recorded_on", kind="stable")
+    m = ruler.frames["members"].sort_values("recorded_on", kind="stable")
     m = m.drop_duplicates(["member_id", "valid_from"], keep="last")
     last = m.groupby("household_id").valid_to.max()[m.groupby("household_id").valid_to.count() > 0]
     still = set(m[m.valid_to.isna()].household_id)
@@ -120,7 +120,7 @@ def test_who_left_as_a_whole_has_no_member_and_no_money(small: simulate.Simulate
     assert len(left) >= 3, "nobody left: the test would say nothing"
     assert "整户迁出" in set(m.change_reason.dropna())
     for name in ("income", "spending"):
-        rows = small.frames[name]
+        rows = ruler.frames[name]
         rows = rows[rows.household_id.isin(left.index)]
         assert (pd.to_datetime(rows.month) <= rows.household_id.map(left)).all()
 

@@ -15,8 +15,8 @@ from riskmodel.simulate.measures import MEASURES
 from riskmodel.simulate.observed import Years
 from riskmodel.simulate.params import CAUSES, PROFILES
 
-# Known to be missed at any seed; each says why in targets.yaml.
-MISSED_WITH_REASON = {"fifth_1", "exit_1"}
+# Known to be missed at any seed; it says why in targets.yaml.
+MISSED_WITH_REASON = {"exit_1"}
 
 
 @pytest.fixture(scope="module")

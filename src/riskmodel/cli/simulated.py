@@ -34,7 +34,10 @@ def simulate(
     truth_at: Annotated[
         list[str] | None, typer.Option("--truth-at", metavar="DATE", help="Month ends; repeatable.")
     ] = None,
-    horizon: Annotated[int, typer.Option("--horizon", min=1, max=24, help="Months ahead of truth.")] = 12,
+    horizon: Annotated[
+        list[int] | None,
+        typer.Option("--horizon", min=1, max=24, help="Months ahead of truth; repeatable (default 12)."),
+    ] = None,
     truth_sample: Annotated[
         int | None,
         typer.Option(
@@ -71,7 +74,7 @@ def simulate(
         profile_name=profile,
         futures=futures,
         truth_at=truth_at or None,
-        horizon=horizon,
+        horizon=horizon or 12,
         truth_sample=truth_sample,
     )
     plan = asked.plan

@@ -17,6 +17,7 @@ from riskmodel.simulate import futures as fut
 from riskmodel.simulate import office
 from riskmodel.simulate.events import event_tables
 from riskmodel.simulate.history import PLACES, TRUTH, Block, Plan, run_block, stream
+from riskmodel.simulate.log import columns
 from riskmodel.simulate.lookup import Lookup, lookup
 from riskmodel.simulate.months import DateLike, last_day, month_of_end, ordinal
 from riskmodel.simulate.office import FlagRule
@@ -25,7 +26,7 @@ from riskmodel.simulate.people import household_rows, member_rows
 from riskmodel.simulate.population import places
 from riskmodel.simulate.rows import Clerk, amounts, dates, words
 from riskmodel.simulate.rows import days as to_days
-from riskmodel.simulate.state import Ints, State
+from riskmodel.simulate.state import Bools, Ints, State
 
 FORMAT_VERSION = 1
 MIN_MONTHS = 24
@@ -50,7 +51,7 @@ class Order:
     profile: Profile
     rule: FlagRule
     truth_at: tuple[int, ...]
-    horizon: int
+    horizons: tuple[int, ...]
     futures: int
     truth_sample: int | None = None
 
@@ -88,7 +89,7 @@ def order(
     flag_rule: FlagRule | None = None,
     start: str = "2017-01",
     truth_at: Iterable[DateLike] | None = None,
-    horizon: int = 12,
+    horizon: int | Iterable[int] = 12,
     futures: int = 1000,
     truth_sample: int | None = None,
 ) -> Order:
@@ -102,12 +103,14 @@ def order(
     ):
         if value < low:
             raise UsageError(f"{name}={value}: must be at least {low}")
-    if not 1 <= horizon <= 24:
-        raise UsageError(f"horizon={horizon}: must be 1 to 24 months")
+    horizons = tuple(sorted({horizon} if isinstance(horizon, int) else set(horizon)))
+    for ahead in horizons or (0,):
+        if not 1 <= ahead <= 24:
+            raise UsageError(f"horizon={ahead}: must be 1 to 24 months")
     first = ordinal(start)
     last = first + months - 1
     at = (
-        _default_dates(first, last, horizon, given.recording.most_days)
+        _default_dates(first, last, max(horizons), given.recording.most_days)
         if truth_at is None
         else sorted({month_of_end(d) for d in truth_at})
     )
@@ -121,7 +124,7 @@ def order(
         given.office.line, given.office.rigid_to_income, given.office.large_drop
     )
     plan = Plan(seed=seed, households=households, first=first, months=months, keep=tuple(at))
-    return Order(plan, given, rule, tuple(at), horizon, futures, truth_sample)
+    return Order(plan, given, rule, tuple(at), horizons, futures, truth_sample)
 
 
 def _default_dates(first: int, last: int, horizon: int, delay_days: int) -> list[int]:
@@ -167,7 +170,11 @@ def _told(asked: Order, state: State) -> Ints:
 
 
 def _truth(asked: Order, block: int, history: Block, clerk: Clerk, t: Lookup) -> pa.Table:
-    parts = [_truth_at(asked, block, history, clerk, t, month) for month in asked.truth_at]
+    parts = [
+        _truth_at(asked, block, history, clerk, t, month, ahead)
+        for month in asked.truth_at
+        for ahead in asked.horizons
+    ]
     return pa.concat_tables(parts) if parts else TRUTH_SCHEMA.empty_table()
 
 
@@ -185,8 +192,10 @@ TRUTH_SCHEMA = pa.schema(
 )
 
 
-def _truth_at(asked: Order, block: int, history: Block, clerk: Clerk, t: Lookup, month: int) -> pa.Table:
-    plan, h = asked.plan, asked.horizon
+def _truth_at(
+    asked: Order, block: int, history: Block, clerk: Clerk, t: Lookup, month: int, h: int
+) -> pa.Table:
+    plan = asked.plan
     state, books = history.kept[month]
     rows = _told(asked, state)
     if not rows.size:
@@ -196,16 +205,7 @@ def _truth_at(asked: Order, block: int, history: Block, clerk: Clerk, t: Lookup,
         state, books, month, h, t, asked.rule, futures=asked.futures, seed=plan.seed, block=block
     )
     n, events = state.n, len(fut.EVENTS)
-    outcome, null = np.zeros((events, n), dtype=np.int8), np.ones((events, n), dtype=bool)
-    if month + h <= plan.last:
-        k = month - plan.first
-        there, entered = (
-            history.persons[rows, k + h] > 0,
-            history.entered[rows, k + 1 : k + h + 1].any(axis=1),
-        )
-        outcome = np.stack([history.below[rows, k + h], entered]).astype(np.int8)
-        # Who has left is nobody's zero; who was taken in before leaving was taken in.
-        null = np.stack([~there, ~there & ~entered])
+    outcome, null = _outcomes(plan, history, rows, month, h)
     table = pa.table(
         {
             "household_id": clerk.ids(np.tile(state.household, events)),
@@ -219,9 +219,28 @@ def _truth_at(asked: Order, block: int, history: Block, clerk: Clerk, t: Lookup,
         },
         schema=TRUTH_SCHEMA,
     )
-    # Who is gone by as-of (or surely gone by the end) has no chance to speak of.
-    told = (state.persons > 0) & (np.minimum(found.seen, found.seen_unsupported).min(axis=0) > 0)
-    return table.filter(pa.array(np.tile(told, events)))
+    # Who is gone by as-of, or whom no future has a label for, has no chance to speak of.
+    told = (state.persons > 0) & (np.minimum(found.seen, found.seen_unsupported) > 0)
+    return table.filter(pa.array(told.ravel()))
+
+
+def _outcomes(plan: Plan, history: Block, rows: Ints, month: int, h: int) -> tuple[Ints, Bools]:
+    """Return what happened in the window by event, and where that is not known."""
+    events = len(fut.EVENTS)
+    if month + h > plan.last:
+        return np.zeros((events, rows.size), dtype=np.int8), np.ones((events, rows.size), dtype=bool)
+    k = month - plan.first
+    there, entered = history.persons[:, k + h] > 0, history.entered[:, k + 1 : k + h + 1].any(axis=1)
+    answered, confirmed = np.zeros((2, there.size), dtype=bool)
+    when, household, result, _, _ = columns(history.log.visits, 5)
+    within = (when > month) & (when <= month + h) & (result != office.OUTCOMES.index("absent"))
+    answered[household[within] - history.start.household[0]] = True
+    within &= result == office.OUTCOMES.index("confirmed")
+    confirmed[household[within] - history.start.household[0]] = True
+    happened = np.stack([history.below[:, k + h], entered, confirmed])
+    # Who has left is nobody's zero; who was taken in before leaving was taken in; nobody met, nothing known.
+    unknown = np.stack([~there, ~there & ~entered, ~answered])
+    return happened[:, rows].astype(np.int8), unknown[:, rows]
 
 
 def about(asked: Order) -> dict[str, Any]:
@@ -238,7 +257,7 @@ def about(asked: Order) -> dict[str, Any]:
             "months": plan.months,
             "line": asked.profile.office.line,
             "truth_at": [last_day(m) for m in asked.truth_at],
-            "horizon_months": asked.horizon,
+            "horizon_months": asked.horizons[0] if len(asked.horizons) == 1 else list(asked.horizons),
             "futures": asked.futures,
             "truth_sample": asked.truth_sample,
         },
@@ -254,7 +273,7 @@ def county(
     flag_rule: FlagRule | None = None,
     start: str = "2017-01",
     truth_at: Iterable[DateLike] | None = None,
-    horizon: int = 12,
+    horizon: int | Iterable[int] = 12,
     futures: int = 1000,
     truth_sample: int | None = None,
 ) -> SimulatedCounty:
@@ -276,7 +295,7 @@ def county(
     truth_at : iterable of date, optional
         Month ends whose truth is wanted; none for an empty iterable; default: the last two half-year ends
         whose window, late records included, is over.
-    horizon : int, optional
+    horizon : int or several, optional
         Months ahead of the truth.
     futures : int, optional
         Simulated futures a household and date; keep at 1,000 or more where truth is a ruler; 0 for no truth.

@@ -36,7 +36,7 @@ JOB_LOSS, SHORTAGE = CAUSES.index("unstable_employment"), CAUSES.index("labour_s
 FAILURE = CAUSES.index("industry_failure")
 ANYBODY = [CAUSES.index(c) for c in ("accident", "housing", "other")]
 MOST_CHILDREN = 3
-FAMILY_EVENTS, MOVED = 5, 4
+FAMILY_EVENTS, DEATH, MOVED = 5, 1, 4
 
 
 def ages(m: Members, month: int) -> Ints:
@@ -139,7 +139,9 @@ def pick(weights: Floats, u: Floats) -> Ints:
     return np.minimum((total <= u * total[-1]).sum(axis=0), len(weights) - 1)
 
 
-def family_events(s: State, z: Noise, month: int, t: Lookup, log: Log | None = None) -> Ints:
+def family_events(
+    s: State, z: Noise, month: int, t: Lookup, log: Log | None = None, stay: bool = False
+) -> Ints:
     """Let at most one birth, death, marriage or move of the whole household happen in each.
 
     Parameters
@@ -151,6 +153,8 @@ def family_events(s: State, z: Noise, month: int, t: Lookup, log: Log | None = N
     t : Lookup
     log : Log, optional
         Told who moves away.
+    stay : bool, optional
+        Nobody leaves as a whole: before the records begin a county has only households that are in them.
 
     Returns
     -------
@@ -161,6 +165,9 @@ def family_events(s: State, z: Noise, month: int, t: Lookup, log: Log | None = N
     if not rows.size:
         return rows
     kind = pick(s.h_family[:, rows], z.u_family[rows] / s.h_family_sum[rows])
+    if stay:
+        still = (kind != MOVED) & ~((kind == DEATH) & (s.persons[rows] == 1))
+        rows, kind = rows[still], kind[still]
     for which, act in enumerate((_birth, _death, _bride, _leave)):
         chosen = rows[kind == which]
         if chosen.size:

@@ -24,7 +24,7 @@ from riskmodel.simulate.process import book, live
 from riskmodel.simulate.state import Books, Floats, Ints, State
 
 COLUMNS = 32_768
-EVENTS = ("below_line", "identified")
+EVENTS = ("below_line", "identified", "confirmed")
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,8 @@ class Chances:
     """Counts of futures, each (events, households): with support and without, of ``futures`` each.
 
     ``seen`` and ``seen_unsupported`` are the futures whose label is known: below the line or not, by those
-    who are still there at the end; identified, by those and by whom the register took in before they left.
+    who are still there at the end; identified, by those and by whom the register took in before they left;
+    confirmed, by those whom a visit met.
     """
 
     supported: Ints
@@ -130,13 +131,17 @@ def _run(
 ) -> tuple[Ints, ...]:
     bare = b.copy()
     office.stop_all_aid(bare)
-    entered = np.zeros((2, s.n), dtype=bool)
+    entered, confirmed, answered = np.zeros((3, 2, s.n), dtype=bool)
     for ahead in range(month + 1, month + horizon + 1):
         z = noise.draw(rng, s.n, ahead, t.profile.shocks.disaster_months)
         flow = live(s, z, ahead, t)
         for k, books in enumerate((b, bare)):
             _, rows = book(books, s, flow, z, ahead, t, rule, supported=k == 0)
             entered[k, rows] = True
-    happened = [np.stack([below(s, kept, t), entered[k]]) for k, kept in enumerate((b, bare))]
-    known = [np.stack([s.persons > 0, (s.persons > 0) | entered[k]]) for k in range(2)]
+            met, held = office.visited(books, z, ahead, t)
+            answered[k] |= met
+            confirmed[k] |= held
+    there = s.persons > 0
+    happened = [np.stack([below(s, kept, t), entered[k], confirmed[k]]) for k, kept in enumerate((b, bare))]
+    known = [np.stack([there, there | entered[k], answered[k]]) for k in range(2)]
     return tuple(each.reshape(len(EVENTS), -1, futures).sum(axis=2) for each in (*happened, *known))

@@ -158,7 +158,7 @@ def run_block(plan: Plan, block: int, where: Places, t: Lookup, rule: FlagRule) 
     for month in range(began, plan.last + 1):
         common = noise.world(shared, where.townships, len(t.weather_sd))
         z = noise.draw(chance, s.n, month, t.profile.shocks.disaster_months, common, s.township, s.kind)
-        flow, booked, entered = step(s, b, z, month, t, rule, out.log)
+        flow, booked, entered = step(s, b, z, month, t, rule, out.log, month < plan.first)
         now = pack(s.m)
         slot, column = np.nonzero(now != previous)
         out.members.append((np.full(slot.size, month), slot, column, now[slot, column]))

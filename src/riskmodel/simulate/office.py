@@ -154,6 +154,26 @@ def _visit(b: Books, s: State, z: Noise, month: int, t: Lookup, flagged: Bools, 
     b.status[rows] = PENDING
 
 
+def visited(b: Books, z: Noise, month: int, t: Lookup) -> tuple[Bools, Bools]:
+    """Return whom a visit met this month, and whom it confirmed; after `tend`.
+
+    Parameters
+    ----------
+    b : Books
+    z : Noise
+        Of the month.
+    month : int
+    t : Lookup
+
+    Returns
+    -------
+    met, confirmed : array of bool
+    """
+    came = b.visited == month
+    confirmed = came & (b.status == PENDING)
+    return came & (confirmed | (z.u_outcome <= 1 - t.profile.office.absent)), confirmed
+
+
 def _confirm_chance(b: Books, s: State, rows: Ints, found: Bools, t: Lookup) -> Floats:
     p = t.profile.office
     depth = np.clip(1 - b.net[rows] / (p.line * s.persons[rows]), -2, 1.5)

@@ -12,7 +12,9 @@ from riskmodel.simulate.office import FlagRule
 from riskmodel.simulate.state import Books, Ints, State
 
 
-def live(s: State, z: Noise, month: int, t: Lookup, log: Log | None = None) -> incomes.Flow:
+def live(
+    s: State, z: Noise, month: int, t: Lookup, log: Log | None = None, stay: bool = False
+) -> incomes.Flow:
     """Let households live one month: who is born, ill or jobless, and what is earned and spent.
 
     Parameters
@@ -26,6 +28,8 @@ def live(s: State, z: Noise, month: int, t: Lookup, log: Log | None = None) -> i
     t : Lookup
     log : Log, optional
         Told what happens (history); futures have none.
+    stay : bool, optional
+        No household leaves as a whole (before the records begin).
 
     Returns
     -------
@@ -38,7 +42,7 @@ def live(s: State, z: Noise, month: int, t: Lookup, log: Log | None = None) -> i
         hard = school.school_year(s, z, month, t)
         family.refresh(s, month, t)
         shocks.school_hardship(s, month, hard, t, log)
-    moved = family.family_events(s, z, month, t, log)
+    moved = family.family_events(s, z, month, t, log, stay)
     better = shocks.recover(s, z, t)
     paid, worse = shocks.strike(s, z, month, t, log)
     changed = np.unique(np.concatenate([moved, better, worse]))
@@ -90,19 +94,26 @@ def book(
 
 
 def step(
-    s: State, b: Books, z: Noise, month: int, t: Lookup, rule: FlagRule, log: Log | None = None
+    s: State,
+    b: Books,
+    z: Noise,
+    month: int,
+    t: Lookup,
+    rule: FlagRule,
+    log: Log | None = None,
+    stay: bool = False,
 ) -> tuple[incomes.Flow, incomes.Booked, Ints]:
     """Move a county on by one month: `live`, then `book` with support.
 
     Parameters
     ----------
-    s, b, z, month, t, rule, log
+    s, b, z, month, t, rule, log, stay
         As in `live` and `book`.
 
     Returns
     -------
     flow, booked, entered
     """
-    flow = live(s, z, month, t, log)
+    flow = live(s, z, month, t, log, stay)
     booked, entered = book(b, s, flow, z, month, t, rule, log)
     return flow, booked, entered
