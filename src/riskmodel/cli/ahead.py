@@ -52,6 +52,7 @@ def forecast(
     from riskmodel.asof import fingerprint, to_date
 
     to_date(as_of)
+    ahead.check_horizon(horizon)
     county = read_county(
         data, out=out, snapshot_on=snapshot_on, max_rejected=max_rejected, pseudonymise=pseudonymise
     )

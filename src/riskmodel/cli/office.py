@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -124,6 +125,9 @@ def report(
     data: Annotated[
         Path | None, typer.Option("--data", metavar="DATA", help="Charts, visits, rules.")
     ] = None,
+    forecast: Annotated[
+        Path | None, typer.Option("--forecast", metavar="DIR", help="What `riskmodel forecast` wrote.")
+    ] = None,
     lang: LangOption = "zh",
     store: StoreOption = STORE,
     as_json: JsonFlag = False,
@@ -136,6 +140,8 @@ def report(
     given = reports.read_run(run, store, None if shown is None else {lang: shown})
     if data is not None:
         given = _with_county(given, read_county(data, out=out), shown, out, lang)
+    if forecast is not None:
+        given = dataclasses.replace(given, outlook=reports.read_outlook(forecast))
     page = reports.write(given, out, lang)
     tell({"out": str(page), "rules": str(out / given.rules_page) if given.rules_page else None}, as_json)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from riskmodel.forecast.evaluate import evaluate as evaluate_households
 from riskmodel.forecast.household import HORIZONS, HouseholdForecast
 from riskmodel.forecast.household import build as households
-from riskmodel.forecast.outlook import Outlook, build
+from riskmodel.forecast.outlook import Outlook, build, check_horizon
 from riskmodel.forecast.scenario import Scenario
 from riskmodel.forecast.scenario import available as scenarios
 from riskmodel.forecast.scenario import read as read_scenario
@@ -23,6 +23,7 @@ __all__ = [
     "Scenario",
     "Stress",
     "build",
+    "check_horizon",
     "evaluate_households",
     "households",
     "read_scenario",

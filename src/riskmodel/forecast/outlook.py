@@ -120,8 +120,7 @@ def build(
         If the horizon is out of range or no household is known.
     """
     day = asof.to_date(as_of)
-    if not 1 <= horizon <= household.LONGEST:
-        raise UsageError(f"horizon {horizon}: give months from 1 to {household.LONGEST}")
+    check_horizon(horizon)
     ahead = sorted({h for h in HORIZONS if h <= horizon} | {horizon})
     progress(f"households: income per head {', '.join(map(str, ahead))} months ahead")
     homes = household.build(county, day, ahead, ruleset, seed=seed)
@@ -143,6 +142,12 @@ def build(
     return Outlook(
         day, horizon, homes, townships, ahead_counts, _past(known), tested, method, found, tuple(notes)
     )  # fmt: skip
+
+
+def check_horizon(horizon: int) -> None:
+    """Raise UsageError unless a horizon is 1 to 12 months."""
+    if not 1 <= horizon <= household.LONGEST:
+        raise UsageError(f"horizon {horizon}: give months from 1 to {household.LONGEST}")
 
 
 def _counts(

@@ -55,6 +55,8 @@ class ReportInput:
         What the last visits found, by source (`riskmodel.report.yields`).
     rules_page : str, optional
         File beside the report that holds the rules, verdicts and changes (`riskmodel.report.rules_page`).
+    outlook : OutlookInput, optional
+        What is ahead (`riskmodel.report.outlook`): a chapter of its own.
     """
 
     run_id: str
@@ -74,6 +76,7 @@ class ReportInput:
     histories: pd.DataFrame | None = None
     yields: pd.DataFrame | None = None
     rules_page: str | None = None
+    outlook: Any = None
 
 
 def read_run(

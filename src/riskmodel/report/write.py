@@ -15,6 +15,7 @@ from riskmodel.report import tables
 from riskmodel.report.figures import all_figures, model_words
 from riskmodel.report.inputs import ReportInput, read_run
 from riskmodel.report.listing import HEADS, TEXT_HEADS, listing
+from riskmodel.report.outlook import chapter
 from riskmodel.report.words import LANGS, book, filled, templates
 from riskmodel.report.yields import published, yields_table
 
@@ -120,6 +121,7 @@ def page(given: ReportInput, lang: str = "zh") -> str:
         found=tables.found(given, words),
         notes=given.notes,
         rules_page=given.rules_page,
+        outlook=None if given.outlook is None else chapter(given.outlook),
         comparison=_made(tables.comparison_table, given.comparison, words, champion),
         deployed=_made(tables.deployed_table, given.deployed, words),
         charts=[

@@ -1,0 +1,128 @@
+"""The chapter on what is ahead: fans with their bands, townships with their numbers, in both languages."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from riskmodel import report
+from riskmodel.report import OutlookInput, ReportInput, fans, outlook
+
+
+def _interval(mean: float) -> dict[str, float]:
+    return {
+        "mean": mean,
+        "low_80": mean * 0.7,
+        "high_80": mean * 1.3,
+        "low_95": mean * 0.5,
+        "high_95": mean * 1.6,
+    }
+
+
+@pytest.fixture(scope="module")
+def given_outlook() -> OutlookInput:
+    towns = ["东河镇", "西河镇"]
+    townships = pd.DataFrame(
+        [
+            {"township": t, "cause": "all", "measure": m, "horizon_months": h, **_interval(v * k)}
+            for h, k in ((3, 1.0), (6, 1.2), (12, 1.5))
+            for m, v in (("households", 20.0), ("persons", 70.0), ("yuan", 250_000.0))
+            for t in ["all", *towns]
+        ]
+    )
+    households = pd.DataFrame(
+        {"household_id": [f"H{i:03d}" for i in range(40)], "township": np.repeat(towns, 20),
+         "pcni": np.where(np.arange(40) % 10 == 0, 4000.0, 9000.0), "line": 6000.0}
+    )  # fmt: skip
+    series = [
+        ("county", "all", "all", 6.0),
+        ("cause", "all", "illness", 4.0),
+        ("cause", "all", "disaster", 2.0),
+    ]
+    series += [("township", t, "all", 3.0) for t in towns]
+    label = ["level", "township", "cause"]
+    counts = pd.DataFrame(
+        [
+            dict(zip(label, s[:3], strict=True)) | {"month": f"2021-{k:02d}"} | _interval(s[3])
+            for s in series
+            for k in range(1, 13)
+        ]
+    )
+    past = pd.DataFrame(
+        [
+            dict(zip(label, s[:3], strict=True)) | {"month": f"2020-{k:02d}", "count": s[3]}
+            for s in series
+            for k in range(1, 13)
+        ]
+    )
+    warnings = pd.DataFrame(
+        {"township": ["西河镇", "东河镇"], "month": "2020-12", "count": [14.0, 2.0], "expected": [3.0, 2.0],
+         "with_neighbours": ["东河镇", None], "p_adjusted": [0.001, 0.9], "alarm": [True, False],
+         "what": "events", "reason_zh": "自然灾害集中发生",
+         "reason_en": "a natural disaster struck many at once"}
+    )  # fmt: skip
+    tables = {
+        "townships": townships,
+        "households": households,
+        "counts": counts,
+        "past": past,
+        "warnings": warnings,
+    }
+    meta = {
+        "format": 1,
+        "as_of": "2020-12-31",
+        "horizon": 12,
+        "line": 6000.0,
+        "method": "mean",
+        "notes": ["<b>"],
+    }
+    return OutlookInput(meta, tables)
+
+
+def test_the_chapter_says_the_countys_number_in_both_languages(given_outlook: OutlookInput) -> None:
+    text = str(report.chapter(given_outlook))
+    # 20 × 1.5 households twelve months on, the 80 % interval 0.7 to 1.3 times that, 37.5 ten thousand yuan.
+    assert "12 个月后预计 30 户低于 6,000 元（80% 区间 21–39 户），补足缺口一年约 38 万元" in text
+    assert "In 12 months about 30 households are expected below 6,000 yuan" in text
+    assert text.count("<svg") == 4
+    # Households that are below now, from the table itself: four, two in each township.
+    assert "<td>4</td>" in text
+    assert "&lt;b&gt;" in text
+
+
+def test_only_alarms_are_listed_with_their_neighbours(given_outlook: OutlookInput) -> None:
+    text = str(report.chapter(given_outlook))
+    part = text[text.index("规模性返贫预警") :]
+    assert part.count("自然灾害集中发生") == 1
+    assert "西河镇<small>东河镇</small>" in part
+    quiet = given_outlook.tables["warnings"].assign(alarm=False)
+    still = OutlookInput(given_outlook.meta, {**given_outlook.tables, "warnings": quiet})
+    assert "近两个月没有乡镇超出预期" in str(report.chapter(still))
+
+
+def test_a_report_has_the_chapter_where_a_forecast_is_given(
+    given: ReportInput, given_outlook: OutlookInput
+) -> None:
+    from riskmodel.report.write import page
+
+    assert 'id="outlook"' not in page(given)
+    assert 'id="outlook"' in page(dataclasses.replace(given, outlook=given_outlook))
+
+
+def test_bands_widen_and_stay_on_the_page(given_outlook: OutlookInput) -> None:
+    words = outlook._words()["charts"]
+    t = given_outlook.tables["townships"]
+    ahead = t[(t["township"] == "all") & (t["measure"] == "households")]
+    svg = fans.below_fan(4.0, ahead, words, words["below"])
+    polygons = re.findall(r'<polygon points="([^"]+)"', svg)
+    assert len(polygons) == 2
+    heights = []
+    for points in polygons:
+        ys = [float(p.split(",")[1]) for p in points.split()]
+        assert all(0 <= y <= 350 for y in ys)
+        heights.append(abs(ys[3] - ys[4]))  # at the last horizon: up the one side, down the other
+    assert heights[0] > heights[1] > 0
