@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from riskmodel import asof, explain, features, rules, tracking
+from riskmodel import asof, cohorts, explain, features, rules, tracking
 from riskmodel.asof import DateLike
 from riskmodel.county.county import County
 from riskmodel.errors import UsageError
@@ -42,7 +43,16 @@ COLUMNS = [
     "rule_conditions",
     *[f"{part}_{i}" for part in ("cause", "contribution", "reason") for i in range(1, REASONS + 1)],
 ]
-MORE_COLUMNS = ["flagged", "registration", "persons", "income_reason", "score", "log_odds_base", "format"]
+MORE_COLUMNS = [
+    "flagged",
+    "in_cohort",
+    "registration",
+    "persons",
+    "income_reason",
+    "score",
+    "log_odds_base",
+    "format",
+]
 
 
 def score(county: County, loaded: LoadedModel, as_of: DateLike, lang: str = "zh") -> pd.DataFrame:
@@ -64,7 +74,9 @@ def score(county: County, loaded: LoadedModel, as_of: DateLike, lang: str = "zh"
     DataFrame
         One row a household, ranked: the contract's ``COLUMNS``, then ``MORE_COLUMNS``. Probabilities are
         chances of the trained event within ``horizon_months`` under current support; ``contribution_i``
-        are log-odds; money is in yuan.
+        are log-odds; money is in yuan. ``in_cohort`` is False where the model speaks beyond what it
+        learnt from (households below the line, in the register, or of unknown income already): their
+        probability orders, but is no forecast.
 
     Raises
     ------
@@ -106,8 +118,16 @@ def by_language(
     X = X[chosen.names].reset_index(drop=True)
     given = inputs(loaded.kind, verdicts, X)
     numbers = _numbers(loaded, given, verdicts, day.isoformat(), asof.fingerprint(county, day))
+    numbers["in_cohort"] = verdicts["household_id"].isin(_cohort(county, loaded, day)).to_numpy()
     told = _why(loaded, given, X, verdicts, langs)
     return {lang: _ranked(pd.concat([numbers, words], axis=1)) for lang, words in told.items()}
+
+
+def _cohort(county: County, loaded: LoadedModel, day: dt.date) -> pd.Series:
+    """Return the ids of those whom the model was trained to speak of."""
+    card = loaded.card
+    found = cohorts.build(county, day, card["cohort"], loaded.ruleset, dict(card["params"]))
+    return found["household_id"]
 
 
 def what_would_change(
@@ -196,8 +216,8 @@ def log(scores: pd.DataFrame, loaded: LoadedModel, store: str | Path) -> dict[st
     Returns
     -------
     dict
-        ``scoring_run_id``, ``households``, ``flagged``, ``unknown_income``, ``expected`` (sum of
-        probabilities), ``model``, ``model_version``, ``data_fingerprint``, ``as_of``.
+        ``scoring_run_id``, ``households``, ``in_cohort``, ``flagged``, ``unknown_income``, ``expected``
+        (sum of their probabilities), ``model``, ``model_version``, ``data_fingerprint``, ``as_of``.
     """
     first = scores.iloc[0]
     facts = {
@@ -214,9 +234,10 @@ def log(scores: pd.DataFrame, loaded: LoadedModel, store: str | Path) -> dict[st
     }
     counts = {
         "households": len(scores),
+        "in_cohort": int(scores["in_cohort"].sum()),
         "flagged": int(scores["flagged"].sum()),
         "unknown_income": int(scores["pcni"].isna().sum()),
-        "expected": float(scores["probability"].sum()),
+        "expected": float(scores.loc[scores["in_cohort"], "probability"].sum()),
     }
     edges = np.linspace(0, 1, 21)
     held, _ = np.histogram(scores["probability"], bins=edges)

@@ -339,6 +339,7 @@ def _card(name: str, result: ExperimentResult, ruleset: rules.RuleSet) -> dict[s
         "experiment_digest": exp.digest,
         "events": list(exp.events),
         "horizon_months": exp.horizon.months,
+        "cohort": list(exp.cohort),
         "params": exp.params,
         "feature_set": result.feature_set.model_dump(mode="json", by_alias=True),
         "ruleset": ruleset.model_dump(mode="json", by_alias=True),

@@ -153,3 +153,15 @@ def test_unusable_scores_are_refused_with_the_reason(make_scores, change, says) 
 def test_calls_that_make_no_sense(make_scores, call) -> None:
     with pytest.raises(UsageError, match=r"visits|random share|by"):
         worklist.build(make_scores(20), **call)
+
+
+def test_who_is_below_the_line_already_is_listed_but_not_foreseen(make_scores) -> None:
+    scores = make_scores(60, 0.2, 0.0, 0.0, 3)
+    inside = ~scores["flagged"]
+    made = worklist.build(scores.assign(in_cohort=inside), visits=20)
+    same = worklist.build(scores, visits=20)
+    assert made.listed["household_id"].tolist() == same.listed["household_id"].tolist()
+    assert made.totals["expected"] == pytest.approx(scores.loc[inside, "probability"].sum())
+    assert made.totals["expected_flagged"] == 0.0
+    assert made.totals["expected"] < same.totals["expected"]
+    assert made.curve["expected"].iloc[0] == pytest.approx(made.totals["expected_planned"])

@@ -137,7 +137,7 @@ def test_summary_counts_what_the_list_holds(workbook, made) -> None:
     assert f"{len(made.listed)} 户，其中规则判定 {int(made.totals['flagged'])} 户" in text["列入名单"]
     assert text["收入未知"].startswith(f"{len(made.unknown)} 户")
     covered = made.planned["probability"].sum()
-    assert f"覆盖 {covered:.1f} 户" in text["预计覆盖"]
+    assert f"覆盖其中 {covered:.1f} 户" in text["预计覆盖"]
     assert text["数据指纹"] == "ab" * 32
 
 

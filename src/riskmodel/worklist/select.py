@@ -53,7 +53,7 @@ class Worklist:
         ``township`` or ``village``: one more sheet for each.
     totals : dict
         Counts of households, and sums of probabilities (``expected…``: households expected to be hit
-        within the horizon, of those with known income).
+        within the horizon, of those of whom the model was trained to speak).
     """
 
     listed: pd.DataFrame
@@ -135,6 +135,7 @@ def build(
         known_of = context(county, as_of, frame)
         frame = frame.drop(columns=[c for c in CONTEXT if c in frame])
         frame = frame.merge(known_of, on="household_id", how="left", validate="1:1")
+    frame["in_cohort"] = frame["in_cohort"].eq(True) if "in_cohort" in frame else True
     unjudged = ~frame["flagged"] & (frame["rule_category"].eq(UNKNOWN) | frame["pcni"].isna())
     frame = with_cadence(frame, as_of)
     lot = [seed, as_of.toordinal()]
@@ -152,7 +153,7 @@ def build(
         unknown=frame[unjudged].reset_index(drop=True),
         selection=known[LOGGED].sort_values("household_id", ignore_index=True),
         held=known[known["held"]].reset_index(drop=True),
-        curve=more_visits(known),
+        curve=more_visits(_foreseen(known)),
         as_of=as_of,
         visits=visits,
         random_share=random_share,
@@ -205,8 +206,22 @@ def _flagged(frame: pd.DataFrame) -> pd.Series:
     return frame["rule_category"].isin(rules.load(frame["ruleset"].iloc[0]).flagged_categories)
 
 
+def _foreseen(known: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows with chance 0 where the model was not trained to speak.
+
+    Who is below the line already cannot fall below it: such a household is visited, but not foreseen.
+    """
+    chances = [c for c in ("probability", "probability_low", "probability_high") if c in known]
+    # Where there is no probability there is none to take away.
+    known = known.copy()
+    known.loc[~known["in_cohort"], chances] = known.loc[~known["in_cohort"], chances].mask(
+        known[chances].notna(), 0.0
+    )
+    return known
+
+
 def _totals(frame: pd.DataFrame, unjudged: pd.Series, known: pd.DataFrame) -> dict[str, float]:
-    planned = known["planned"]
+    planned, foreseen = known["planned"], _foreseen(known)["probability"]
     return {
         "households": float(len(frame)),
         "flagged": float(frame["flagged"].sum()),
@@ -217,7 +232,8 @@ def _totals(frame: pd.DataFrame, unjudged: pd.Series, known: pd.DataFrame) -> di
         "listed": float((known["selected_by"] != "").sum()),
         "planned": float(planned.sum()),
         **{f"planned_{s}": float((planned & known["selected_by"].eq(s)).sum()) for s in SOURCES},
-        "expected": float(known["probability"].sum()),
-        "expected_planned": float(known.loc[planned, "probability"].sum()),
-        "expected_flagged": float(known.loc[known["flagged"], "probability"].sum()),
+        "in_cohort": float(known["in_cohort"].sum()),
+        "expected": float(foreseen.sum()),
+        "expected_planned": float(foreseen[planned].sum()),
+        "expected_flagged": float(foreseen[known["flagged"]].sum()),
     }
