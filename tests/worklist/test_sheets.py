@@ -30,7 +30,7 @@ class Texts(HTMLParser):
 def made(make_scores) -> worklist.Worklist:
     scores = make_scores(120, seed=9)
     scores.loc[scores.index[0], ["village", "flagged", "rule_category"]] = ["<b>坝&村", True, "marginal"]
-    scores["rule_conditions"] = "below_line"
+    scores["rule_conditions"] = "below_line;no_gap"
     return worklist.build(scores, visits=30)
 
 
@@ -62,6 +62,9 @@ def test_no_probability_and_no_chance_stands_on_a_sheet(made, tmp_path) -> None:
     assert row["reason_2"] in text
     assert all(q in text for q in load_measures().questions(["illness"], "zh"))
     assert "核查属实后" in text
+    # Why a rule flags is said; what an elimination needs (no_gap) is not for the village.
+    assert "人均纯收入低于监测线" in text
+    assert "消除" not in text
 
 
 def test_names_are_on_the_sheet_only_if_given(made, tmp_path) -> None:

@@ -92,7 +92,7 @@ def listing(given: ReportInput, book: Mapping[str, Any]) -> str | None:
     return embedded(
         {
             "columns": COLUMNS,
-            "rows": [_row(i, row) for i, row in enumerate(first[shown].to_dict("records"))],
+            "rows": [_row(i, row, conditions) for i, row in enumerate(first[shown].to_dict("records"))],
             "reasons": {lang: _reasons(frame) for lang, frame in frames.items()},
             "townships": sorted({str(t) for t in first["township"]}),
             "categories": categories,
@@ -114,7 +114,7 @@ def _ordered(frame: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def _row(i: int, row: Mapping[Any, Any]) -> list[Any]:
+def _row(i: int, row: Mapping[Any, Any], words: Mapping[str, Any]) -> list[Any]:
     conditions = row.get("rule_conditions")
     unknown = not bool(row["flagged"]) and (row["rule_category"] == "unknown" or _number(row["pcni"]) is None)
     persons = _number(row.get("persons"))
@@ -130,11 +130,17 @@ def _row(i: int, row: Mapping[Any, Any]) -> list[Any]:
         bool(row["flagged"]),
         unknown,
         str(row["rule_category"]),
-        [part for part in conditions.split(";") if part] if isinstance(conditions, str) else [],
+        _held(conditions, words),
         _number(row["pcni"], 2),
         _number(row["line"], 2),
         None if persons is None else int(persons),
     ]
+
+
+def _held(conditions: Any, words: Mapping[str, Any]) -> list[str]:
+    """Return the conditions to be shown; what an elimination needs is no reason for a verdict."""
+    ids = conditions.split(";") if isinstance(conditions, str) else []
+    return [i for i in ids if i and words.get(i, True) is not None]
 
 
 def _number(value: Any, digits: int = 0) -> Any:
@@ -155,15 +161,16 @@ def _reasons(frame: pd.DataFrame) -> list[list[list[Any]]]:
 
 def _rule_words(
     frame: pd.DataFrame, book: Mapping[str, Any]
-) -> tuple[dict[str, dict[str, str]], dict[str, dict[str, str]]]:
-    """Return what the list's rule sets call their categories and conditions."""
+) -> tuple[dict[str, dict[str, str]], dict[str, dict[str, str] | None]]:
+    """Return what the list's rule sets call their categories and conditions; None for those of a review."""
     categories = {"none": dict(book["list"]["none"]), "unknown": dict(book["list"]["unknown"])}
-    conditions: dict[str, dict[str, str]] = {}
+    conditions: dict[str, dict[str, str] | None] = {}
     names = set(frame["ruleset"].dropna()) if "ruleset" in frame else set()
     for name in sorted(names & set(rules.available())):
         found = rules.load(name)
         categories |= {c.id: {"zh": c.zh, "en": c.en} for c in found.categories}
-        conditions |= {i: {"zh": c.zh, "en": c.en} for i, c in found.conditions.items()}
+        told = found.conditions.items()
+        conditions |= {i: {"zh": c.zh, "en": c.en} if c.applies is None else None for i, c in told}
     return categories, conditions
 
 

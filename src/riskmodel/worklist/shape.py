@@ -133,11 +133,15 @@ def _categories(rows: pd.DataFrame, lang: Lang) -> list[object]:
 
 
 def _conditions(rows: pd.DataFrame, lang: Lang) -> list[object]:
-    known = {c: w for (kind, c), w in _rule_words(rows, lang).items() if kind == "condition"}
+    words = _rule_words(rows, lang)
+    known = {c: w for (kind, c), w in words.items() if kind == "condition"}
+    reviewed = {c for kind, c in words if kind == "review"}
     join = book().words["colon_join"].say(lang)
     out: list[object] = []
     for value in rows["rule_conditions"]:
         ids = [part for part in str(value).split(";") if part] if isinstance(value, str) else []
+        # Conditions of a review (what an elimination needs) are not why a household was flagged.
+        ids = [i for i in ids if i not in reviewed]
         out.append(join.join(known.get(i, i) for i in ids) or None)
     return out
 
@@ -156,4 +160,5 @@ def _rule_words(rows: pd.DataFrame, lang: Lang) -> dict[tuple[str, str], str]:
             ("condition", list(found.conditions.items())),
         ):
             out |= {(kind, i): (w.zh if lang == "zh" else w.en) for i, w in pairs}
+        out |= {("review", i): c.zh for i, c in found.conditions.items() if c.applies is not None}
     return out
