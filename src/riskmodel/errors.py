@@ -17,3 +17,7 @@ class InputRefused(RiskmodelError):
 
 class UsageError(RiskmodelError):
     """A call that makes no sense as typed (an unknown id, a date that is none)."""
+
+
+class InputMissing(InputRefused, UsageError):
+    """What a call names is not there or cannot be opened: a file, a folder to write to, a run."""

@@ -7,11 +7,12 @@ import datetime as dt
 import json
 import os
 import tempfile
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from riskmodel.errors import UsageError
+from riskmodel.errors import InputMissing, UsageError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,7 +38,7 @@ def atomic(path: str | Path) -> Iterator[Path]:
 
     Raises
     ------
-    UsageError
+    InputMissing
         If the folder cannot be written to.
     """
     target = Path(path)
@@ -45,7 +46,7 @@ def atomic(path: str | Path) -> Iterator[Path]:
         target.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(prefix=".", suffix=target.suffix, dir=target.parent)
     except OSError as exc:
-        raise UsageError(f"{target}: cannot be written: {exc.strerror or exc}") from exc
+        raise InputMissing(f"{target}: cannot be written: {exc.strerror or exc}") from exc
     os.close(handle)
     temporary = Path(name)
     try:
@@ -76,7 +77,9 @@ def write_table(frame: pd.DataFrame, path: str | Path, sheet: str = "data") -> P
     Raises
     ------
     UsageError
-        If the ending is another one, or the folder cannot be written to.
+        If the ending is another one.
+    InputMissing
+        If the folder cannot be written to.
     """
     target = Path(path)
     writers = {".parquet": _parquet, ".csv": _csv, ".xlsx": _xlsx}
@@ -102,7 +105,9 @@ def read_table(path: str | Path) -> pd.DataFrame:
     Raises
     ------
     UsageError
-        If the file is missing, unreadable, or of another ending.
+        If the file is of another ending.
+    InputMissing
+        If it is missing or unreadable.
     """
     import pandas as pd
 
@@ -115,10 +120,52 @@ def read_table(path: str | Path) -> pd.DataFrame:
     }
     if source.suffix.lower() not in readers:
         raise UsageError(f"{source}: read a file that ends in {', '.join(ENDINGS)}")
+    if not source.is_file():
+        raise InputMissing(f"{source}: no such file")
     try:
         return readers[source.suffix.lower()](source)
-    except (OSError, ValueError) as exc:
-        raise UsageError(f"{source}: cannot be read: {exc}") from exc
+    except (OSError, ValueError, zipfile.BadZipFile) as exc:
+        kind = source.suffix.lower().removeprefix(".")
+        raise InputMissing(f"{source}: cannot be read as {kind}: {first_line(exc)}") from exc
+
+
+def first_line(error: Exception) -> str:
+    r"""Return the first line of a library's message: what follows is its query, carets and advice.
+
+    Examples
+    --------
+    >>> first_line(ValueError("no magic bytes\n\nLINE 1: DESCRIBE SELECT"))
+    'no magic bytes'
+    """
+    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+
+
+def writable(path: str | Path, *, folder: bool = False) -> None:
+    """Refuse an output that could not be written, before any work is done for it.
+
+    Parameters
+    ----------
+    path : str or Path
+        A file, whose ending says its format, or a folder; its parents are made later.
+    folder : bool
+        Whether it is a folder.
+
+    Raises
+    ------
+    UsageError
+        If the file's ending is none of `ENDINGS`.
+    InputMissing
+        If it, or a folder above it, is in the way or cannot be written to.
+    """
+    target = Path(path)
+    if not folder and target.suffix.lower() not in ENDINGS:
+        raise UsageError(f"{target}: write to a name that ends in {', '.join(ENDINGS)}")
+    if target.exists() and target.is_dir() != folder:
+        raise InputMissing(f"{target}: cannot be written: it is a {'file' if folder else 'folder'}")
+    there = next(p for p in (target, *target.absolute().parents) if p.exists() and (p != target or folder))
+    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+        why = "no permission" if there.is_dir() else "it is no folder"
+        raise InputMissing(f"{target}: cannot be written: {there}: {why}")
 
 
 def write_text(text: str, path: str | Path) -> Path:

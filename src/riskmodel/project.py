@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from riskmodel.errors import UsageError
+from riskmodel.errors import InputMissing, UsageError
 
 _PACKAGE = Path(__file__).resolve().parent
 _CHECKOUT = _PACKAGE.parent.parent
@@ -61,7 +61,9 @@ def declaration(kind: str, name: str | Path) -> Path:
     Raises
     ------
     UsageError
-        If there is none; the message lists what there is.
+        If there is none of that name; the message lists what there is.
+    InputMissing
+        If a path is given and there is no such file.
     """
     given = Path(name)
     if given.suffix in {".yaml", ".yml"} and given.is_file():
@@ -72,4 +74,5 @@ def declaration(kind: str, name: str | Path) -> Path:
     if path.is_file():
         return path
     known = ", ".join(sorted(p.stem for p in home.glob("*.yaml"))) or "none"
-    raise UsageError(f"no {kind} declaration {str(name)!r}; known: {known}; or give a path to a .yaml file")
+    refused = InputMissing if given.suffix in {".yaml", ".yml"} else UsageError
+    raise refused(f"no {kind} declaration {str(name)!r}; known: {known}; or give a path to a .yaml file")

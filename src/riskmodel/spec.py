@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+import difflib
+from collections.abc import Hashable, Iterable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from riskmodel.errors import SpecError
+from riskmodel.errors import InputMissing, SpecError
 
 
 class Spec(BaseModel):
@@ -50,13 +51,19 @@ def read_yaml(path: str | Path) -> Any:
 
     Raises
     ------
+    InputMissing
+        If there is no such file, or it cannot be opened.
     SpecError
-        If the file is missing, is not UTF-8, is not YAML, or gives a key twice.
+        If it is not UTF-8, is not YAML, or gives a key twice.
     """
     try:
         text = Path(path).read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as exc:
-        raise SpecError(f"{path}: cannot be read: {exc}") from exc
+    except FileNotFoundError as exc:
+        raise InputMissing(f"{path}: no such file") from exc
+    except OSError as exc:
+        raise InputMissing(f"{path}: cannot be read: {exc.strerror or exc}") from exc
+    except UnicodeDecodeError as exc:
+        raise SpecError(f"{path}: is not UTF-8 text; save it as UTF-8") from exc
     try:
         return yaml.load(text, Loader=_UniqueKeyLoader)
     except yaml.YAMLError as exc:
@@ -83,17 +90,60 @@ def parse(content: Any, model: type[S], where: str | Path) -> S:
     Raises
     ------
     SpecError
-        One line per fault: file, key, what is wrong, what was given.
+        One line per fault: file, key, what is wrong, what was given or is allowed.
     """
     try:
         return model.model_validate(content)
     except ValidationError as exc:
-        lines = []
-        for err in exc.errors():
-            key = ".".join(str(part) for part in err["loc"]) or "(top)"
-            given = repr(err.get("input"))
-            lines.append(f"{where}: {key}: {err['msg']} (given: {given[:120]})")
-        raise SpecError("\n".join(lines)) from exc
+        raise SpecError("\n".join(f"{where}: {_told(model, err)}" for err in exc.errors())) from exc
+
+
+def nearest(given: str, allowed: Iterable[str]) -> str | None:
+    """Return the allowed word that was probably meant.
+
+    Examples
+    --------
+    >>> nearest("snapshoton", ["snapshot_on", "source"])
+    'snapshot_on'
+    """
+    return next(iter(difflib.get_close_matches(given, list(allowed), n=1)), None)
+
+
+def _told(model: type[BaseModel], err: Any) -> str:
+    """Say one fault of a declaration in a line."""
+    loc = err["loc"]
+    key = ".".join(str(part) for part in loc) or "(top)"
+    if err["type"] == "missing":
+        return f"{key}: required, and missing"
+    if err["type"] == "extra_forbidden":
+        allowed = [name for m in _models_at(model, loc[:-1]) for name in m.model_fields]
+        near = nearest(str(loc[-1]), allowed)
+        meant = f"; did you mean {near}?" if near else ""
+        return f"{key}: no such key{meant} (allowed: {', '.join(allowed)})"
+    given = err.get("input")
+    shown = f"a {'mapping' if isinstance(given, dict) else 'list'}"
+    return f"{key}: {err['msg']} (given: {shown if isinstance(given, dict | list) else repr(given)})"
+
+
+def _models_at(model: type[BaseModel], loc: Iterable[int | str]) -> list[type[BaseModel]]:
+    """Return the declaration models that a place inside a declaration is checked against."""
+    found = [model]
+    for part in loc:
+        # Positions in a list and keys of a mapping lead to no other model than their container did.
+        inside = [
+            inner
+            for m in found
+            if str(part) in m.model_fields
+            for inner in _models_in(m.model_fields[str(part)].annotation)
+        ]
+        found = inside or found
+    return found
+
+
+def _models_in(annotation: Any) -> list[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [inner for part in get_args(annotation) for inner in _models_in(part)]
 
 
 def load(path: str | Path, model: type[S]) -> S:

@@ -15,6 +15,7 @@ import json
 import logging
 import os
 import platform
+import sqlite3
 import time
 import warnings
 from collections.abc import Iterator, Mapping
@@ -25,7 +26,7 @@ from typing import Any
 import pandas as pd
 
 from riskmodel import models
-from riskmodel.errors import InputRefused, UsageError
+from riskmodel.errors import InputMissing, InputRefused, UsageError
 from riskmodel.features import FeatureSet
 from riskmodel.rules.declaration import RuleSet
 
@@ -34,6 +35,7 @@ CHAMPION = "champion"
 CHALLENGER = "challenger"
 PREVIOUS = "previous"  # the champion before, to go back to
 MODEL_FILE = "model.skops"
+_SHOWN_RUNS = 10
 _PACKAGES = (
     "riskmodel",
     "numpy",
@@ -106,13 +108,30 @@ def _mlflow() -> Any:
 def _client(store: Path, *, create: bool = False) -> Any:
     path = Path(store).resolve()
     if not create and not path.is_file():
-        raise UsageError(f"no model store at {store}; run `riskmodel train` first, or give --store")
+        raise InputMissing(f"no model store at {store}; run `riskmodel train` first, or give --store")
+    if path.exists() and not _is_store(path):
+        raise InputRefused(f"{store} is not an MLflow store; give another file as --store")
     path.parent.mkdir(parents=True, exist_ok=True)
     mlflow = _mlflow()
     uri = f"sqlite:///{path}"
     mlflow.set_tracking_uri(uri)
     mlflow.set_registry_uri(uri)
     return mlflow.MlflowClient(tracking_uri=uri, registry_uri=uri)
+
+
+def _is_store(path: Path) -> bool:
+    """Say whether a file is a SQLite database of MLflow's, or an empty one that it may fill."""
+    if not path.is_file():
+        return False
+    try:
+        with contextlib.closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as opened:
+            tables = {name for (name,) in opened.execute("SELECT name FROM sqlite_master")}
+    except sqlite3.OperationalError:
+        # Locked, for one: MLflow waits for it, and says what is wrong.
+        return True
+    except sqlite3.DatabaseError:
+        return False
+    return not tables or "alembic_version" in tables
 
 
 class Run:
@@ -385,8 +404,10 @@ def read_table(run_id: str, name: str, store: str | Path) -> pd.DataFrame:
 
     Raises
     ------
+    InputMissing
+        If the run is not there; the message names those that are.
     UsageError
-        If the run or the table is not there.
+        If the run has no such table.
     """
     return pd.read_parquet(_fetch(_client(Path(store)), run_id, f"{name}.parquet"))
 
@@ -397,7 +418,21 @@ def _fetch(client: Any, run_id: str, name: str) -> Path:
     try:
         return Path(client.download_artifacts(run_id, name))
     except (MlflowException, OSError) as exc:
+        _refuse_unknown(client, run_id)
         raise UsageError(f"run {run_id} has no {name} in this store; see `riskmodel train --json`") from exc
+
+
+def _refuse_unknown(client: Any, run_id: str) -> None:
+    """Refuse a run that the store does not hold, naming the newest that it does."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        client.get_run(run_id)
+    except MlflowException as exc:
+        homes = [home.experiment_id for home in client.search_experiments()]
+        newest = client.search_runs(homes, order_by=["attributes.start_time DESC"], max_results=_SHOWN_RUNS)
+        there = ", ".join(run.info.run_id for run in newest) or "none: run `riskmodel train`"
+        raise InputMissing(f"no such run: {run_id}; runs there are: {there}") from exc
 
 
 def _artifact(client: Any, run_id: str, name: str) -> Any:

@@ -11,7 +11,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from riskmodel.errors import SpecError, UsageError
+from riskmodel.errors import InputMissing, SpecError, UsageError
 from riskmodel.ledger import check, check_text
 from riskmodel.ledger.published import read_published
 from riskmodel.ledger.relations import relations
@@ -313,7 +313,7 @@ def test_a_wrong_file_is_refused_naming_file_and_key(tmp_path, text, key):
 
 
 def test_a_missing_file_is_refused(tmp_path):
-    with pytest.raises(SpecError, match=r"none\.yaml"):
+    with pytest.raises(InputMissing, match=r"none\.yaml"):
         check(tmp_path / "none.yaml")
 
 

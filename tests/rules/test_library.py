@@ -140,7 +140,7 @@ def test_a_set_may_extend_packaged_ones(tmp_path: Path) -> None:
         ("pcni < line", "some(members, income > 3)", "unknown name 'income'; allowed: .*age"),
         ("pcni < line", "pcni < months_ago(3)", "stands inside some"),
         ("when: below_line", "when: above", "categories.poor.when: unknown name 'above'"),
-        ("flagged: true", "flag: true", "categories.0.flag: Extra inputs are not permitted"),
+        ("flagged: true", "flag: true", "categories.0.flag: no such key; did you mean flagged\\?"),
         ("value: 6500", "value: high", "parameters.line: Value error, 'high' is not a finite number"),
         ("valid_from: 2022-01-01", "valid_from: soon", "valid_from: Input should be a valid date"),
         ("version: 1", "version: 2", "version: Input should be 1"),

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import functools
 import json
 import math
 import os
 import sys
 from collections.abc import Callable
+from contextvars import ContextVar
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, TypeVar, get_type_hints
 
 import typer
 
 from riskmodel.errors import InputRefused, RiskmodelError
+from riskmodel.files import writable
 from riskmodel.project import DEFAULT_STORE
 
 DONE, REFUSED, USAGE = 0, 1, 2
+OUR_FAULT = 70  # EX_SOFTWARE of sysexits.h: neither the data nor the call can mend it
 
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print a machine-readable summary on stdout.")]
 StoreOption = Annotated[Path, typer.Option("--store", help="MLflow's SQLite file (one for demo and verbs).")]
@@ -36,6 +40,8 @@ Pseudonymise = Annotated[
     typer.Option("--pseudonymise", help="Key ids by HMAC (key in RISKMODEL_PSEUDONYM_KEY), drop names."),
 ]
 STORE = DEFAULT_STORE
+# What the verb now running has warned of.
+_WARNED: ContextVar[list[str]] = ContextVar("_WARNED")
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -49,12 +55,16 @@ def verb(function: F) -> F:
     """Turn the errors that riskmodel raises on purpose into one message and the contract's exit code.
 
     Anything else is a fault of ours: it is named in one line too (an office gains nothing from a
-    traceback), and RISKMODEL_DEBUG=1 shows the whole.
+    traceback), and RISKMODEL_DEBUG=1 shows the whole. Where ``--out`` cannot be written to, nothing is begun.
     """
 
     @functools.wraps(function)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
+        _WARNED.set([])
         try:
+            for name, folder in _outputs(function).items():
+                if isinstance(kwargs.get(name), Path):
+                    writable(kwargs[name], folder=folder)
             return function(*args, **kwargs)
         except RiskmodelError as exc:
             if os.environ.get("RISKMODEL_DEBUG"):
@@ -67,14 +77,34 @@ def verb(function: F) -> F:
             if os.environ.get("RISKMODEL_DEBUG"):
                 raise
             say(f"riskmodel: a fault of ours: {type(exc).__name__}: {exc}; RISKMODEL_DEBUG=1 shows where")
-            raise typer.Exit(REFUSED) from exc
+            raise typer.Exit(OUR_FAULT) from exc
 
     return wrapped  # type: ignore[return-value]
+
+
+def _outputs(function: Callable[..., Any]) -> dict[str, bool]:
+    """Return the parameters of a verb that ``--out`` fills, and whether each is a folder."""
+    out = {}
+    for name, hint in get_type_hints(function, include_extras=True).items():
+        for option in getattr(hint, "__metadata__", ()):
+            # Inside Annotated, typer keeps the first name as the default until it builds the command.
+            names = (getattr(option, "default", None), *(getattr(option, "param_decls", None) or ()))
+            if "--out" in names:
+                out[name] = option.metavar == "DIR"
+    return out
+
+
+def warn(text: str) -> None:
+    """Tell a warning, on stderr and under ``warnings`` in the summary that `tell` prints."""
+    say(f"warning: {text}")
+    _WARNED.get([]).append(text)
 
 
 def tell(summary: dict[str, Any], as_json: bool) -> None:
     """Print a verb's summary on stdout: as JSON for machines, else a line a key."""
     if as_json:
+        if _WARNED.get([]):
+            summary = {**summary, "warnings": [*summary.get("warnings", []), *_WARNED.get([])]}
         sys.stdout.write(_json(summary) + "\n")
         return
     for key, value in summary.items():
@@ -93,6 +123,8 @@ def _plain(value: Any) -> Any:
         return [_plain(v) for v in value]
     if hasattr(value, "item"):
         value = value.item()
+    if isinstance(value, dt.datetime) and value == value and value.time() == dt.time():
+        return value.date()
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value

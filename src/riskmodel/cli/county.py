@@ -70,10 +70,10 @@ def _score(log: Path, out: Path) -> list[dict[str, Any]]:
     import pandas as pd
 
     from riskmodel import simulate
-    from riskmodel.errors import UsageError
+    from riskmodel.errors import InputMissing
 
     if not log.is_file():
-        raise UsageError(f"no such log: {log}; simulate --dirty writes OUT/spoiled/spoiled.csv")
+        raise InputMissing(f"no such log: {log}; simulate --dirty writes OUT/spoiled/spoiled.csv")
     given = [pd.read_csv(path) for path in (log, out / "rejected.csv", out / "suspects.csv")]
     return [{str(k): v for k, v in row.items()} for row in simulate.found(*given).to_dict("records")]
 
@@ -85,7 +85,7 @@ def _short(summary: dict[str, Any], out: Path) -> dict[str, Any]:
         for name, table in summary["tables"].items()
     }
     shown = ("absent", "suspects", "data_through", "data_fingerprint")
-    rest = {k: summary[k] for k in shown if k in summary}
+    rest = {k: summary[k] for k in shown if summary.get(k)}
     for row in summary.get("spoiled", []):
         rest[f"spoiled: {row['slip']}"] = (
             f"{row['found']} false" if row["spoiled"] == 0 else f"{row['found']} of {row['spoiled']} found"

@@ -17,6 +17,7 @@ from riskmodel.county.loaded import ROW, Loaded
 from riskmodel.county.messages import Notice
 from riskmodel.county.sources import Source
 from riskmodel.errors import InputRefused
+from riskmodel.files import first_line
 
 # Types that parsing understands as they are; any other is read as text.
 _PLAIN = {"VARCHAR", "BOOLEAN", "DATE", "FLOAT", "DOUBLE", "TIMESTAMP"}
@@ -90,7 +91,9 @@ def open_raw(con: Any, source: Source) -> tuple[Raw | None, list[Notice]]:
             headers = loaded.headers
             con.con.register(name, loaded.rows)
     except (OSError, duckdb.Error) as exc:
-        raise InputRefused(f"{source.file}: cannot be read ({exc})") from exc
+        raise InputRefused(
+            f"{source.file}: cannot be read as {source.kind} ({first_line(exc)}); export it again"
+        ) from exc
     at = {column: f"c{i}" for column, i in match(source.table, headers, source.file).items()}
     raw = Raw(
         table=source.table,

@@ -29,8 +29,9 @@ from riskmodel.county.schema import contract
 from riskmodel.county.sources import Source, find_sources
 from riskmodel.county.validate import validate
 from riskmodel.errors import InputRefused, SpecError
+from riskmodel.files import first_line
+from riskmodel.spec import nearest, read_yaml
 from riskmodel.spec import parse as parse_spec
-from riskmodel.spec import read_yaml
 
 MAX_REJECTED = 0.05
 
@@ -147,7 +148,7 @@ def read_tables(
         try:
             read_one, said = _read_one(con, source, about, key)
         except duckdb.Error as exc:
-            raise InputRefused(f"{source.file}: cannot be read ({exc})") from exc
+            raise InputRefused(f"{source.file}: cannot be read ({first_line(exc)})") from exc
         notices += said
         if read_one is not None:
             tables[source.table] = read_one
@@ -168,7 +169,9 @@ def _about(data: Path, snapshot_on: str | dt.date | None) -> tuple[About, list[N
         about = parse_spec(content, About, path)
     except SpecError as exc:
         raise InputRefused(str(exc)) from exc
-    unread = ", ".join(sorted(str(k) for k in content if k not in About.model_fields))
+    names = [str(k) for k in content if k not in About.model_fields]
+    near = {name: nearest(name, About.model_fields) for name in sorted(names)}
+    unread = ", ".join(f"{name} ({meant}?)" if meant else name for name, meant in near.items())
     return about, [Notice("unknown about key", {"what": unread})] if unread else []
 
 

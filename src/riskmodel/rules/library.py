@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from riskmodel.errors import SpecError, UsageError
+from riskmodel.errors import InputMissing, SpecError, UsageError
 from riskmodel.rules.checking import check
 from riskmodel.rules.declaration import RuleSet
 from riskmodel.spec import parse as parse_spec
@@ -81,6 +81,8 @@ def load(name: str | Path | RuleSet) -> RuleSet:
     ------
     UsageError
         If there is no such set; the message lists what there is.
+    InputMissing
+        If there is no such file.
     SpecError
         If the file is wrong; the message names file, key and what is allowed.
 
@@ -94,7 +96,7 @@ def load(name: str | Path | RuleSet) -> RuleSet:
     path = Path(name)
     if path.suffix in {".yaml", ".yml"}:
         if not path.is_file():
-            raise UsageError(f"no rule set file {str(name)!r}; packaged ids: {', '.join(available())}")
+            raise InputMissing(f"no rule set file {str(name)!r}; packaged ids: {', '.join(available())}")
         return _read(path)
     if str(name) not in available():
         raise UsageError(

@@ -9,7 +9,7 @@ import ibis.expr.types as ir
 import pandas as pd
 
 from riskmodel.asof import Moment
-from riskmodel.errors import InputRefused, UsageError
+from riskmodel.errors import InputMissing, InputRefused, UsageError
 
 
 def read_scores(scores: pd.DataFrame | str | Path) -> pd.DataFrame:
@@ -18,7 +18,9 @@ def read_scores(scores: pd.DataFrame | str | Path) -> pd.DataFrame:
     Raises
     ------
     UsageError
-        If there is no such file, or its ending is none of these.
+        If its ending is none of these.
+    InputMissing
+        If there is no such file.
     InputRefused
         If a column is missing, a household stands twice at one as-of, or a probability is not in 0–1.
     """
@@ -39,7 +41,7 @@ def read_scores(scores: pd.DataFrame | str | Path) -> pd.DataFrame:
 
 def _read(path: Path) -> pd.DataFrame:
     if not path.is_file():
-        raise UsageError(f"no scores file {str(path)!r}")
+        raise InputMissing(f"no scores file {str(path)!r}")
     as_text = {"household_id": str}  # ids may be digits with leading zeros
     if path.suffix == ".parquet":
         return pd.read_parquet(path)
