@@ -21,6 +21,8 @@ MANY_TIMES = 6.0
 SMALL_PART = 0.01
 # "Usual" is the median of the same month over at least so many years: one slip does not move it far.
 FEWEST_YEARS = 3
+# A bill many times the usual one is what illness or a disaster looks like: no sign of a slip.
+BILLS = ("medical", "housing", "disaster", "accident", "other")
 _NAMES = {"income": "source", "spending": "category"}
 
 _AMOUNTS = """
@@ -35,7 +37,7 @@ _AMOUNTS = """
         FROM months GROUP BY ALL HAVING count(*) >= {years})
     SELECT household_id, month, kind, amount, usual
     FROM months JOIN usual USING (household_id, kind) WHERE month % 12 = season AND usual > 0
-    AND (amount >= {many} * usual OR amount <= {small} * usual) ORDER BY ALL"""
+    AND ((amount >= {many} * usual AND kind NOT IN ({bills})) OR amount <= {small} * usual) ORDER BY ALL"""
 _LATE = """
     SELECT household_id, month_to AS month, {kind} AS kind, amount::DOUBLE AS amount, NULL::DOUBLE AS usual
     FROM {table} WHERE month_from = month_to AND (row_id IS NULL OR row_id NOT IN (
@@ -64,10 +66,11 @@ def suspects(county: County) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        ``table, household_id, month, kind, amount, usual, reason``: ``far from usual`` (at least
-        `MANY_TIMES`, or at most `SMALL_PART`, of the median of the same month in other years), ``later than
-        promised`` (than ``recording_delay_days``, where it is above zero), ``month missing`` (one month
-        without any income between two with some, of a household that has some in nearly all).
+        ``table, household_id, month, kind, amount, usual, reason``. Reasons: ``far from usual`` (at least
+        `MANY_TIMES`, but for `BILLS`, or at most `SMALL_PART`, of the median of the same month over the
+        years), ``later than promised`` (than ``recording_delay_days``, where it is above zero), ``month
+        missing`` (one month without any income between two with some, of a household that has some in
+        nearly all).
     """
     con, days = county.con.con, county.about.recording_delay_days
     parts = []
@@ -80,6 +83,7 @@ def suspects(county: County) -> pd.DataFrame:
             "years": FEWEST_YEARS,
             "many": MANY_TIMES,
             "small": SMALL_PART,
+            "bills": ", ".join(f"'{kind}'" for kind in BILLS),
         }
         parts.append(_found(con, _AMOUNTS.format(**places), table, "far from usual"))
         if days > 0:
