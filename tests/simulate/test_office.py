@@ -9,7 +9,7 @@ from riskmodel import simulate
 from riskmodel.simulate.history import PEOPLE, PLACES, stream
 from riskmodel.simulate.lookup import lookup
 from riskmodel.simulate.office import default_rule
-from riskmodel.simulate.params import CAUSES
+from riskmodel.simulate.params import CAUSES, Profile
 from riskmodel.simulate.population import places, populate
 
 MONTH = 24300
@@ -98,3 +98,16 @@ def test_visits_see_some_of_it(ruler: simulate.SimulatedCounty, selected: str) -
     outcome = visits[visits.selected_by == selected].outcome.value_counts(normalize=True)
     assert outcome["not_confirmed"] > outcome["confirmed"]
     assert (visits[visits.outcome == "confirmed"].cause.notna()).all()
+
+
+def test_objections_stop_some_of_the_confirmed() -> None:
+    """With every case objected to nobody is registered; with none, all that are confirmed in time are."""
+    entered = []
+    for objection in (0.0, 0.95):
+        base = simulate.profile("default").model_dump()
+        base["office"] |= {"objection": objection, "diligence": (0.3, 0.5)}
+        profile = Profile.model_validate(base)
+        made = simulate.county(households=900, months=30, seed=4, profile=profile, truth_at=())
+        entered.append(int((made.frames["monitoring"].event == "identified").sum()))
+    assert entered[0] > 20
+    assert entered[1] < 0.25 * entered[0]

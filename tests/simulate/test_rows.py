@@ -132,3 +132,19 @@ def test_support_follows_the_register_and_ends_later(small: simulate.SimulatedCo
     assert (support.date >= support.household_id.map(first)).all()
     assert (support.end_date > support.date).all()
     assert np.isin(support.household_id.unique(), first.index).all()
+
+
+def test_channels_differ_in_how_long_they_take(ruler: simulate.SimulatedCounty) -> None:
+    """Departments push lists by the month, households tell at once: means of some hundred exponentials."""
+    events = ruler.frames["risk_events"].drop_duplicates("row_id", keep="first")
+    # Only events that every channel has had the time to tell of.
+    events = events[events.date < events.date.max() - pd.Timedelta(days=120)]
+    wait = (events.recorded_on - events.date).dt.days.groupby(events.channel).agg(["mean", "size"])
+    declared = simulate.profile("default").recording.channels
+    assert set(wait.index) <= set(declared)
+    for name in ("household_application", "cadre_screening", "department_screening"):
+        row = wait.loc[name]
+        assert row["size"] > 100
+        # The wait is at least a day, and cut at the promise, which shortens the slow ones a little.
+        assert row["mean"] == pytest.approx(declared[name].mean_days + 0.5, rel=0.25)
+    assert wait.loc["department_screening", "mean"] > 2 * wait.loc["household_application", "mean"]
