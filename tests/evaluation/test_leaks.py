@@ -31,6 +31,16 @@ def test_each_planted_leak_is_found_and_honest_columns_are_not():
     assert "its values alone" in why["category"]
 
 
+def test_a_column_known_for_two_events_is_not_suspected():
+    rng = np.random.default_rng(7)
+    y = (rng.random(1500) < 0.04).astype(float)
+    known = np.r_[np.flatnonzero(y == 1)[:2], np.flatnonzero(y == 0)[:30]]
+    rare = np.full(1500, np.nan)
+    rare[known] = np.r_[99.0, 98.0, np.arange(30.0)]
+    table = evaluation.leaks(pd.DataFrame({"rare": rare}), y)
+    assert not table["suspected"].any()
+
+
 def test_one_class_only_is_refused():
     with pytest.raises(ValueError, match="one class only"):
         evaluation.leaks(pd.DataFrame({"a": [1.0, 2.0]}), [0, 0])

@@ -17,6 +17,8 @@ MISSING_AUC = 0.75
 # A value that nine in ten of its holders share with an event, where fewer than half of all have one.
 _WRITTEN = 0.9
 _LEAST_ROWS = 20
+# Two events of two rows can be told by anything; from ten on, an area of 0.95 is not luck any more.
+_LEAST_EVENTS = 10
 
 
 def leaks(X: pd.DataFrame, y: ArrayLike, roles: Mapping[str, str] | None = None) -> pd.DataFrame:
@@ -76,9 +78,9 @@ def _row(name: str, values: np.ndarray, target: np.ndarray) -> dict[str, object]
 
 
 def _sided(values: np.ndarray, target: np.ndarray) -> float:
-    """Return the AUC of a column, whichever way round; one half where it cannot tell."""
+    """Return the AUC of a column, whichever way round; one half where too few events could tell."""
     events, others = float(target.sum()), float((1 - target).sum())
-    if events == 0 or others == 0:
+    if min(events, others) < _LEAST_EVENTS:
         return 0.5
     area = (rankdata(values)[target == 1].sum() - events * (events + 1) / 2) / (events * others)
     return float(max(area, 1 - area))
