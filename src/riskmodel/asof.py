@@ -282,6 +282,46 @@ def _latest_version(t: ibis.Table, by: list[str]) -> ibis.Table:
     return ranked.filter(ranked._rank == 0).drop("_rank")
 
 
+def outside(county: County, as_of: DateLike | Iterable[DateLike]) -> list[str]:
+    """Say which days lie where the county has no records: everything computed there comes out unknown.
+
+    Parameters
+    ----------
+    county : County
+    as_of : date, ISO text, or several
+
+    Returns
+    -------
+    list of str
+        A sentence for each day before the first household or income was known, or a whole month and more
+        after ``data_through`` (late records are of earlier months, they do not help); where income comes as
+        totals, after the next total was due.
+    """
+    whole = county.data_through
+    if county.facts.get("spans.income"):
+        whole = add_months(whole, 12 + county.about.entry_lag_months)
+    first = max(_first_known(county, name) for name in ("households", "income"))
+    out = []
+    for day in (m.as_of for m in moments(as_of)):
+        if day > whole and last_complete_month(day) > last_complete_month(whole):
+            out.append(
+                f"as-of {day} lies after the records, which are whole until {county.data_through} "
+                f"(data_through): what came since is unknown, not zero; give --as-of {county.data_through}, "
+                "or bring the tables up to date"
+            )
+        elif day < first[0]:
+            out.append(
+                f"as-of {day} lies before the first {first[1]} row was recorded ({first[0]}): "
+                "nothing is known of that day; give a later --as-of"
+            )
+    return out
+
+
+def _first_known(county: County, name: str) -> tuple[dt.date, str]:
+    day = county.table(name).known_on.min().to_pyarrow().as_py()
+    return day or dt.date.max, name
+
+
 def fingerprint(county: County, as_of: DateLike) -> str:
     """Return a content hash of every row known at a day; row and column order do not matter.
 

@@ -137,8 +137,11 @@ def read_county(
     snapshot_on: str | None = None,
     max_rejected: float = 0.05,
     pseudonymise: bool = False,
+    as_of: Any = None,
 ) -> Any:
     """Read a county, say what was noticed, and write ``rejected.csv`` beside the output.
+
+    Days asked for that lie where there are no records are warned of here, for every verb.
 
     Parameters
     ----------
@@ -147,13 +150,17 @@ def read_county(
         Folder of the verb's output.
     snapshot_on, max_rejected, pseudonymise
         As `riskmodel.county.read` takes them.
+    as_of : date, ISO text, or several, optional
+        The days that the verb will speak of.
 
     Returns
     -------
     County
     """
+    from riskmodel import asof
     from riskmodel import county as counties
 
+    days = asof.moments(as_of) if as_of else ()  # a wrong date is told before anything is read
     where = out or Path()
     try:
         found = counties.read(
@@ -168,4 +175,6 @@ def read_county(
     if len(found.rejected):
         path = counties.write_rejected(found.rejected, where)
         say(f"warning: {found.rejected.groupby(['file', 'row']).ngroups} rows rejected, kept whole in {path}")
+    for note in asof.outside(found, [d.as_of for d in days]) if days else ():
+        warn(note)
     return found

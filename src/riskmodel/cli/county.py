@@ -17,6 +17,7 @@ from riskmodel.cli.common import (
     say,
     tell,
     verb,
+    warn,
 )
 
 OutArgument = Annotated[Path, typer.Argument(metavar="OUT", help="Folder to write to.")]
@@ -58,6 +59,8 @@ def check(
         summary["data_fingerprint"] = asof.fingerprint(found, found.data_through)
     if spoiled is not None and found is not None:
         summary["spoiled"] = _score(spoiled, out)
+    for late in counties.later_lines(summary, "en"):
+        warn(late)
     tell(summary if as_json else _short(summary, out), as_json)
     for reason in summary["refusals"]:
         say(f"riskmodel: {reason}")

@@ -67,6 +67,7 @@ def rules(
         snapshot_on=snapshot_on,
         max_rejected=max_rejected,
         pseudonymise=pseudonymise,
+        as_of=[day for day in (as_of, since) if day],
     )
     if explain is not None:
         told = official.explain(county, chosen, as_of, explain, params=params, scores=scores)
@@ -152,8 +153,9 @@ def ledger(
         say("riskmodel ledger needs DATA, --from DATE and --to DATE; or --check FILE")
         raise typer.Exit(USAGE)
     county = read_county(
-        data, out=out, snapshot_on=snapshot_on, max_rejected=max_rejected, pseudonymise=pseudonymise
-    )
+        data, out=out, snapshot_on=snapshot_on, max_rejected=max_rejected, pseudonymise=pseudonymise,
+        as_of=last,
+    )  # fmt: skip
     made = ledgers.build(county, first, last)
     ledgers.write(made, out, lang)
     tell({"out": str(out), **ledgers.summary(made)}, as_json)

@@ -58,6 +58,7 @@ def features(
         snapshot_on=snapshot_on,
         max_rejected=max_rejected,
         pseudonymise=pseudonymise,
+        as_of=as_of,
     )
     made = declared.build(county, chosen, as_of)
     write_table(made, out, sheet="features")

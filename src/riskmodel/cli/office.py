@@ -58,6 +58,7 @@ def score(
         snapshot_on=snapshot_on,
         max_rejected=max_rejected,
         pseudonymise=pseudonymise,
+        as_of=as_of,
     )
     say(f"scoring with {loaded.name} version {loaded.version} ({loaded.kind})")
     scores = scoring.score(county, loaded, as_of, lang)
@@ -102,9 +103,13 @@ def worklist(
     from riskmodel.worklist.names import read_names
 
     people = read_names(names) if names else None
-    county = read_county(data, out=out.parent) if data else None
+    given = read_table(scores)
+    county = None
+    if data:
+        days = sorted({str(day)[:10] for day in given["as_of"]}) if "as_of" in given else None
+        county = read_county(data, out=out.parent, as_of=days)
     made = lists.build(
-        read_table(scores), visits=visits, random_share=random_share, by=by, quota=quota, floor=floor,
+        given, visits=visits, random_share=random_share, by=by, quota=quota, floor=floor,
         county=county, seed=seed,
     )  # fmt: skip
     lists.write_xlsx(made, out, lang, people)
@@ -187,7 +192,9 @@ def why(
     from riskmodel.files import write_table
 
     loaded = tracking.load_model(model, store)
-    county = read_county(data, snapshot_on=snapshot_on, max_rejected=max_rejected, pseudonymise=pseudonymise)
+    county = read_county(
+        data, snapshot_on=snapshot_on, max_rejected=max_rejected, pseudonymise=pseudonymise, as_of=as_of
+    )
     found = scoring.what_would_change(county, loaded, as_of, household, target)
     if out is not None:
         write_table(found, out)

@@ -125,7 +125,7 @@ def quality_text(summary: dict[str, Any], lang: Language) -> str:
     lines = [
         f"# {line('title', lang, data=summary['data'])}",
         "",
-        line("refused", lang, what="; ".join(summary["refusals"])) if refused else line("usable", lang),
+        line("refused", lang, what="; ".join(summary["refusals"])) if refused else _usable(summary, lang),
     ]
     if summary["tables"]:
         lines += ["", line("table_head", lang), "|---|---|---:|---:|---:|---|---:|"]
@@ -133,6 +133,39 @@ def quality_text(summary: dict[str, Any], lang: Language) -> str:
         lines += _section("findings", lang, _finding_lines(summary, lang))
     lines += _section("notices", lang, [notice[lang] for notice in summary["notices"]])
     return "\n".join(lines)
+
+
+def _usable(summary: dict[str, Any], lang: Language) -> str:
+    """Say that the data can be used, and from when, where a required table is known only later."""
+    never = {
+        name: found
+        for name, found in summary.get("known_later", {}).items()
+        if name in contract().required and found["later"] == found["rows"]
+    }
+    if not never:
+        return line("usable", lang)
+    shown = ", ".join(contract().tables[name].zh if lang == "zh" else name for name in never)
+    first = max(found["first"] for found in never.values())
+    return line("usable_later", lang, what=shown, first=first, by=next(iter(never.values()))["by"])
+
+
+def later_lines(summary: dict[str, Any], lang: Language) -> list[str]:
+    """Say for each table how many rows are known only after the records are said to be whole.
+
+    Parameters
+    ----------
+    summary : dict
+        From `check`.
+    lang : {"zh", "en"}
+
+    Returns
+    -------
+    list of str
+    """
+    return [
+        line("known_later", lang, table=contract().tables[name].zh if lang == "zh" else name, **found)
+        for name, found in summary.get("known_later", {}).items()
+    ]
 
 
 def _section(title: str, lang: Language, items: list[str]) -> list[str]:
@@ -154,6 +187,7 @@ def _finding_lines(summary: dict[str, Any], lang: Language) -> list[str]:
     for kind, counts in summary["income_coverage"].items():
         places = {"kind": kind, "kind_zh": kinds[kind], "share": counts["share"]}
         lines.append(line("coverage", lang, n=counts["households"], k=counts["with_income"], **places))
+    lines += later_lines(summary, lang)
     totals = summary["totals_against_months"]
     if totals["compared"]:
         lines.append(line("totals", lang, n=totals["compared"], k=totals["differ"]))

@@ -159,6 +159,21 @@ class County:
         year, month = divmod(int(last), 12)
         return dt.date(year, month + 1, calendar.monthrange(year, month + 1)[1])
 
+    @cached_property
+    def known_through(self) -> dt.date:
+        """The day by which the records until ``data_through`` should have come in.
+
+        Returns
+        -------
+        date
+            ``recording_delay_days`` later; where income holds totals, also ``entry_lag_months`` later.
+        """
+        day = self.data_through + dt.timedelta(days=self.about.recording_delay_days)
+        if not self.facts.get("spans.income"):
+            return day
+        total = pd.Timestamp(self.data_through) + pd.DateOffset(months=self.about.entry_lag_months)
+        return max(day, (total + pd.offsets.MonthEnd(0)).date())
+
 
 def _months(values: pd.Series) -> pd.Series:
     if pd.api.types.is_integer_dtype(values):

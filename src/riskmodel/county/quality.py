@@ -34,13 +34,16 @@ _BUSINESS_TWICE = f"""
     SELECT DISTINCT g.household_id FROM final g JOIN final n
     ON g.household_id = n.household_id AND g.source = 'business' AND n.source = 'business_net'
     AND g.month_from <= n.month_to AND n.month_from <= g.month_to ORDER BY 1"""
-_COVERAGE = f"""
-    WITH final AS ({_FINAL_INCOME}),
+# Only what was known by a day: a row recorded later helps no verb that speaks of that day.
+_COVERAGE = """
+    WITH final AS (
+        SELECT * FROM income WHERE known_on <= $by QUALIFY row_id IS NULL
+        OR row_number() OVER (PARTITION BY row_id ORDER BY known_on DESC) = 1),
     state AS (
-        SELECT household_id, registration FROM households
+        SELECT household_id, registration FROM households WHERE known_on <= $by
         QUALIFY row_number() OVER (
             PARTITION BY household_id ORDER BY valid_from DESC NULLS LAST, known_on DESC) = 1),
-    earning AS (SELECT DISTINCT household_id FROM final WHERE month_to > ? AND month_from <= ?)
+    earning AS (SELECT DISTINCT household_id FROM final WHERE month_to > $start AND month_from <= $end)
     SELECT registration, count(*), count(earning.household_id)
     FROM state LEFT JOIN earning USING (household_id) GROUP BY 1 ORDER BY 1"""
 
@@ -65,6 +68,37 @@ def late_share(county: County, table: str) -> float | None:
     return None if share is None else round(float(share), 6)
 
 
+def known_later(county: County) -> dict[str, dict[str, Any]]:
+    """Count the rows that come to be known only after the day that the records are said to be whole by.
+
+    Parameters
+    ----------
+    county : County
+
+    Returns
+    -------
+    dict
+        Table to ``rows`` (all), ``later``, ``first``, ``last`` (days they become known) and ``by`` (the day,
+        see `County.known_through`); only tables that have such rows.
+    """
+    through = _data_through(county)
+    if through is None:
+        return {}
+    by = county.known_through
+    out = {}
+    for name in county.tables:
+        (rows, later, first, last) = _rows(
+            county.con.con,
+            "SELECT count(*), count(*) FILTER (known_on > $by), min(known_on) FILTER (known_on > $by), "
+            f'max(known_on) FROM "{name}"',
+            {"by": by},
+        )[0]
+        if later:
+            days = {"first": first.isoformat(), "last": last.isoformat(), "by": by.isoformat()}
+            out[name] = {"rows": rows, "later": later, **days}
+    return out
+
+
 def findings(county: County) -> dict[str, Any]:
     """Return what the data as a whole shows.
 
@@ -76,7 +110,8 @@ def findings(county: County) -> dict[str, Any]:
     -------
     dict
         ``data_through``, ``income_months``, ``income_coverage`` (by registration, over the 12 months up to
-        data_through), ``totals_against_months``, ``business_twice``, ``valid_before_birth``.
+        data_through, as known by then), ``known_later`` (see there),
+        ``totals_against_months``, ``business_twice``, ``valid_before_birth``.
     """
     con = county.con.con
     compared = _rows(con, _TOTALS_AND_MONTHS)
@@ -98,6 +133,7 @@ def findings(county: County) -> dict[str, Any]:
         "data_through": _data_through(county),
         "income_months": [month_text(m) if m is not None else None for m in (first, last)],
         "income_coverage": _coverage(county, last),
+        "known_later": known_later(county),
         "totals_against_months": {
             "compared": len(compared),
             "differ": len(differ),
@@ -112,7 +148,7 @@ def findings(county: County) -> dict[str, Any]:
     }
 
 
-def _rows(con: Any, sql: str, values: list[Any] | None = None) -> list[tuple[Any, ...]]:
+def _rows(con: Any, sql: str, values: list[Any] | dict[str, Any] | None = None) -> list[tuple[Any, ...]]:
     return list(con.execute(sql, values or []).fetchall())
 
 
@@ -129,7 +165,8 @@ def _coverage(county: County, last: int | None) -> dict[str, dict[str, float]]:
     if through is None or last is None:
         return {}
     end = min(last, month_ordinal(int(through[:4]), int(through[5:7])))
-    counts = _rows(county.con.con, _COVERAGE, [end - _YEAR, end])
+    given = {"start": end - _YEAR, "end": end, "by": county.known_through}
+    counts = _rows(county.con.con, _COVERAGE, given)
     found = {kind: (n, k) for kind, n, k in counts}
     return {
         kind: {

@@ -10,8 +10,8 @@ from typing import Any
 
 import pandas as pd
 
+from riskmodel import asof, files, ledger, report, rules, score, tracking, worklist
 from riskmodel import county as counties
-from riskmodel import files, ledger, report, rules, score, tracking, worklist
 from riskmodel.county.county import County
 from riskmodel.county.read import DataRefused
 from riskmodel.month.settings import Settings
@@ -75,12 +75,14 @@ def checked(work: Work) -> Made:
     if summary["refused"] or found is None:
         rejected = found.rejected if found else pd.DataFrame()
         raise DataRefused("; ".join(summary["refusals"]), rejected)
-    if found.data_through < work.settings.as_of:
-        work.say(f"note: records are whole to {found.data_through} only, the month is {work.settings.as_of}")
+    warnings = asof.outside(found, work.settings.as_of)
+    for warning in warnings:
+        work.say(f"warning: {warning}")
     work.keep(found)
     rows = {name: table["kept"] for name, table in summary["tables"].items()}
     made = [work.out / "check" / name for name in ("rejected.csv", "quality.json", "quality.md")]
-    return made, {"rows": rows, "data_through": found.data_through.isoformat()}
+    told = {"rows": rows, "data_through": found.data_through.isoformat()}
+    return made, told | ({"warnings": warnings} if warnings else {})
 
 
 def judged(work: Work) -> Made:
