@@ -208,3 +208,20 @@ def test_embedded_json_is_ascii_safe_where_it_matters() -> None:
     assert embedded(["<&>\u2028"]) == '["\\u003c\\u0026\\u003e\\u2028"]'
     with pytest.raises(ValueError, match="not JSON compliant"):
         embedded([float("nan")])
+
+
+def test_targeting_measures_are_the_comparisons_and_old_runs_have_none(given, html) -> None:
+    from riskmodel.report.tables import number, targeting_table
+
+    table = targeting_table(given.comparison, book())
+    row = given.comparison.query("scope == 'pooled' and at == 'budget' and model == 'logit'").iloc[0]
+    shown = next(r for r in table.rows if r.cells[0].words["en"] == "penalised logit")
+    assert [c.text for c in shown.cells[1:]] == [
+        number(row[f"{n}_model"])
+        for n in ("targeting_differential", "targeting_differential_errors", "cgh", "bpac")
+    ]
+    assert "targeting differential (coverage)" in html
+    # A run logged before these measures were has none of their columns, and its report is whole without.
+    old = given.comparison.drop(columns=[c for c in given.comparison.columns if "targeting" in c])
+    old = old.drop(columns=[c for c in old.columns if c.startswith(("cgh", "bpac", "welfare"))])
+    assert targeting_table(old, book()) is None

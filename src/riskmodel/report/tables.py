@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from riskmodel.evaluation import METRICS
+from riskmodel.evaluation import FURTHER, METRICS
 from riskmodel.report.figures import model_words
 from riskmodel.report.inputs import ReportInput
 from riskmodel.report.words import filled
@@ -19,6 +19,7 @@ NOTHING = "—"
 POINTS = 100  # percentage points
 SHOWN = ("auc", "average_precision", "brier", "calibration_slope", "recall_at_budget", "precision_at_budget")
 LISTS = ("rules+rules", "rules+random", "rules+model")
+TARGETING = ("targeting_differential", "targeting_differential_errors", "cgh", "bpac", "welfare")
 SHARES = ("recall_at_budget", "precision_at_budget", "base_rate", "recall")
 
 
@@ -167,6 +168,37 @@ def comparison_table(frame: pd.DataFrame, book: Mapping[str, Any], champion: str
         cells.append(Cell(words=values[row["verdict"]]))
         rows.append(Row(cells, best=row["model"] == champion and row["at"] == "budget"))
     return Table(heads, rows)
+
+
+def targeting_table(frame: pd.DataFrame, book: Mapping[str, Any]) -> Table | None:
+    """Return the poverty literature's measures of the rules' list and of each model's, at the budget.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        ``Comparison.table``.
+    book : mapping
+
+    Returns
+    -------
+    Table or None
+        None where the run was logged before these measures were.
+    """
+    declared = {m.name: m for m in (*METRICS, *FURTHER)}
+    shown = [n for n in TARGETING if f"{n}_model" in frame.columns and frame[f"{n}_model"].notna().any()]
+    rows = frame[(frame["scope"] == "pooled") & (frame["at"] == "budget")].to_dict("records")
+    if not shown or not rows:
+        return None
+    heads = [Head(book["columns"]["model"], text=True)]
+    heads += [Head({"zh": declared[n].zh, "en": declared[n].en}) for n in shown]
+    sides = [("rule", "baseline", rows[0]), *((str(row["model"]), "model", row) for row in rows)]
+    return Table(
+        heads,
+        [
+            Row([Cell(words=model_words(name, book)), *(Cell(number(row[f"{n}_{side}"])) for n in shown)])
+            for name, side, row in sides
+        ],
+    )
 
 
 def deployed_table(frame: pd.DataFrame, book: Mapping[str, Any]) -> Table:

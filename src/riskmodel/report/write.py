@@ -123,6 +123,7 @@ def page(given: ReportInput, lang: str = "zh") -> str:
         rules_page=given.rules_page,
         outlook=None if given.outlook is None else chapter(given.outlook),
         comparison=_made(tables.comparison_table, given.comparison, words, champion),
+        targeting=_made(tables.targeting_table, given.comparison, words),
         deployed=_made(tables.deployed_table, given.deployed, words),
         charts=[
             {"name": name, "title": words["charts"][name]["title"], "svg": Markup(svg)}
