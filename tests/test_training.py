@@ -46,6 +46,18 @@ def loaded(trained: training.Trained, store: Path) -> tracking.LoadedModel:
     return tracking.load_model("county@champion", store)
 
 
+def test_the_score_speaks_of_whom_it_was_trained_on(county: County, loaded: tracking.LoadedModel) -> None:
+    scores = score.score(county, loaded, AS_OF)
+    inside = scores[scores["in_cohort"]]
+    assert 0 < len(inside) < len(scores)
+    assert (inside["pcni"] >= inside["line"]).all()
+    below = scores["pcni"] < scores["line"]
+    assert below.any()
+    assert not scores.loc[below, "in_cohort"].any()
+    # Being helped is no reason to be visited, and few of those trained on were.
+    assert not [n for n in loaded.feature_set.names if "support" in n]
+
+
 def test_training_ends_one_horizon_and_the_delay_before_each_test(county: County) -> None:
     exp = experiment.load("county")
     assert county.about.recording_delay_days > 0
@@ -127,11 +139,10 @@ def test_the_run_says_what_made_it(trained: training.Trained, store: Path) -> No
         params = dict(db.execute("select key, value from params where run_uuid = ?", [trained.run_id]))
         metrics = {k for (k,) in db.execute("select key from metrics where run_uuid = ?", [trained.run_id])}
     assert params["ruleset"] == "national-2021"
-    assert params["feature_set"] == "household-v1"
-    assert (
-        params["feature_set_hash"]
-        == features.load("household-v1").with_line(6000, "national-2021").catalog_hash
-    )
+    declared = features.load("household-v1").with_line(6000, "national-2021")
+    learned_from = features.without(declared, set(trained.result.experiment.leave_out))
+    assert params["feature_set"] == learned_from.id
+    assert params["feature_set_hash"] == learned_from.catalog_hash != declared.catalog_hash
     assert params["data_fingerprint"] == trained.result.fingerprint
     assert {"logit.auc", "rule.recall_at_budget", "fold.boosting.auc"} <= metrics
     environment = tracking.read_document(trained.run_id, "environment.json", store)
