@@ -6,7 +6,6 @@ import datetime as dt
 import json
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pytest
 from typer.testing import CliRunner
@@ -118,36 +117,32 @@ def folder(tiny: tuple[dict[str, pd.DataFrame], About], tmp_path_factory: pytest
 
 def test_verbs_write_log_and_answer(folder: Path, tmp_path: Path) -> None:
     store = tmp_path / "mlflow.db"
-    common = ["--as-of", TINY_DAY, "--store", str(store), "--json"]
-    run = CliRunner().invoke(
-        app, ["forecast", str(folder), "--horizon", "3", "--out", str(tmp_path / "f"), *common]
-    )
+    out = tmp_path / "f"
+    arguments = ["--as-of", TINY_DAY, "--horizon", "3", "--out", str(out), "--store", str(store), "--json"]
+    run = CliRunner().invoke(app, ["forecast", str(folder), *arguments])
     assert run.exit_code == 0, run.stderr
     said = json.loads(run.stdout)
     assert said["horizon"] == 3
     assert list(said["below_line"]) == ["3"]
-    written = {p.name for p in (tmp_path / "f").iterdir()}
+    written = {p.name for p in out.iterdir()}
     assert {"households.parquet", "townships.csv", "counts.csv", "forecast.json", "forecast.html"} <= written
     logged = tracking.read_table(said["run_id"], "forecast/townships", store)
     assert np.isfinite(logged["mean"]).all()
     with pytest.raises(UsageError, match="has no"):
         tracking.read_table(said["run_id"], "forecast/households", store)  # nothing personal is logged
+
+
+@pytest.mark.slow
+def test_stress_verb_writes_logs_and_answers(folder: Path, tmp_path: Path) -> None:
+    common = ["--as-of", TINY_DAY, "--store", str(tmp_path / "mlflow.db"), "--json", "--draws", "50"]
     run = CliRunner().invoke(
-        app,
-        [
-            "stress",
-            str(folder),
-            "--scenario",
-            "price-down",
-            "--out",
-            str(tmp_path / "s"),
-            "--draws",
-            "50",
-            *common,
-        ],
+        app, ["stress", str(folder), "--scenario", "price-down", "--out", str(tmp_path / "s"), *common]
     )
     assert run.exit_code == 0, run.stderr
-    assert json.loads(run.stdout)["scenarios"]["price-down"]["extra_households"]["mean"] >= 0
+    said = json.loads(run.stdout)["scenarios"]["price-down"]
+    assert said["extra_households"]["mean"] >= 0
+    logged = tracking.read_table(said["run_id"], "stress/table", tmp_path / "mlflow.db")
+    assert set(logged["what"]) == {"baseline", "stressed", "extra"}
     assert (tmp_path / "s" / "price-down.csv").is_file()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -60,7 +61,8 @@ def demo(
     scores = _score(county, day, store, out)
     step(f"7/8 listing whom to visit ({visits} visits)")
     listed = _worklist(county, scores["zh"], visits, seed, out)
-    step("8/8 writing the report")
+    step("8/8 looking ahead, and writing the report")
+    _forecast(county, day, out, store)
     page = _report(trained.run_id, county, day, scores, listed, out, store)
     step("done")
     _close(out, store, page, trained)
@@ -134,6 +136,16 @@ def _worklist(county: County, scores: pd.DataFrame, visits: int, seed: int, out:
     return made
 
 
+def _forecast(county: County, day: dt.date, out: Path, store: Path) -> None:
+    from riskmodel import forecast, report
+    from riskmodel.cli import ahead
+
+    # Two past days show how methods are compared; the verb takes eight.
+    made = forecast.build(county, day, origins=2, bottom_up=False)
+    report.write_outlook(made, out / "forecast")
+    ahead.log(made, store, ahead.summarise(made))
+
+
 def _report(
     run_id: str, county: County, day: dt.date, scores: dict[str, pd.DataFrame], listed: Worklist, out: Path,
     store: Path,
@@ -144,6 +156,7 @@ def _report(
     histories = report.histories(county, day, list(listed.listed["household_id"]))
     given = report.read_run(run_id, store, scores, histories)
     given = with_rules(given, county, given.experiment["ruleset"], day, out / "report")
+    given = dataclasses.replace(given, outlook=report.read_outlook(out / "forecast"))
     return report.write(given, out / "report")
 
 
@@ -156,6 +169,10 @@ def _close(out: Path, store: Path, page: Path, trained: Any) -> None:
         (out / "rules", "every household's verdict by three rule sets"),
         (out / "features", "features and their data dictionary"),
         (out / "scores.parquet", "probabilities beside rule verdicts, with reasons"),
+        (
+            out / "forecast" / "forecast.html",
+            "income and new entries a year ahead, with intervals, zh and en",
+        ),
         (out / "worklist.xlsx", "whom to visit and why, for the county office (zh)"),
         (out / "worklist-chances.csv", "each household's chance of being selected, for the evaluation"),
         (page, "the report, offline, zh and en"),

@@ -29,8 +29,8 @@ STATE = [
     "income_basis", "income_reason", "period_to",
 ]  # fmt: skip
 YEAR_AGO = 4  # quarters
-QUARTERS = 7
-QUARTER_NAMES = [f"q{k}" for k in range(QUARTERS) if k != YEAR_AGO - 1]
+QUARTERS = 6
+QUARTER_NAMES = [f"q{k}" for k in range(QUARTERS)]
 YEARS = ("pcni", "previous_pcni", "before_previous_pcni")
 STEP = 6
 MOST_ORIGINS = 5
@@ -83,12 +83,12 @@ def build(county: County, days: Sequence[dt.date], *, quarters: bool = True) -> 
     county : County
     days : sequence of date
     quarters : bool
-        False leaves the quarters out (they cost two accountings more); no history is ``broken`` then.
+        False leaves the quarters out (they cost an accounting more); no history is ``broken`` then.
 
     Returns
     -------
     DataFrame
-        ``household_id, as_of``, the columns of `STATE` (yuan, persons), ``q0 … q6`` (net income of the last,
+        ``household_id, as_of``, the columns of `STATE` (yuan, persons), ``q0 … q5`` (net income of the last,
         last but one, … three months, yuan a household; NaN where no income row is in them or only totals
         are known), ``age_months`` (since the accounted period's end) and ``history``: ``full`` (three
         accounted years, by months), ``short`` (fewer), ``broken`` (a quarter without any income row
@@ -109,7 +109,7 @@ def build(county: County, days: Sequence[dt.date], *, quarters: bool = True) -> 
     out = year.merge(recent.astype({"as_of": year["as_of"].dtype}), on=KEY, how="left", validate="one_to_one")
     last = out["as_of"].map({pd.Timestamp(m.as_of): asof.last_complete_month(m.as_of) for m in when})
     out["age_months"] = (last - out["period_to"]).astype(float)
-    out = _only_whole_periods(county, _with_oldest_quarter(out), last.to_numpy(dtype=float))
+    out = _only_whole_periods(county, out, last.to_numpy(dtype=float))
     out["history"] = _kind(out)
     # A plain order: what follows must not depend on the database's.
     return out.sort_values(["as_of", "household_id"], ignore_index=True)
@@ -128,32 +128,31 @@ def _only_whole_periods(county: County, t: pd.DataFrame, last: np.ndarray) -> pd
 
 
 def _quarters(county: County, when: tuple[Moment, ...]) -> pd.DataFrame:
+    # Nine months before a day is never another of them (`STEP`): both looks go in one accounting.
+    looks = {asof.window_end(m.as_of, back): (m, first) for m in when for first, back in ((0, 0), (3, -9))}
+    moments = asof.moments(Moment(day, m.known_by) for day, (m, _) in looks.items())
+    t = accounting.build(county, moments, Period(months=3))
+    t = t.filter(t.income_basis == "months").select(*KEY, *(f"{p}net_income" for p in accounting.PREFIX))
+    found = t.to_pandas()
+    found["as_of"] = pd.to_datetime(found["as_of"])
     parts = []
-    for first, back in ((0, 0), (YEAR_AGO, -12)):
-        days = {m.as_of: asof.window_end(m.as_of, back) for m in when}
-        moments = asof.moments(Moment(days[m.as_of], m.known_by) for m in when)
-        t = accounting.build(county, moments, Period(months=3))
-        columns = {f"q{first + k}": f"{p}net_income" for k, p in enumerate(accounting.PREFIX)}
-        by_months = t.filter(t.income_basis == "months")
-        part = by_months.select(*KEY, **{n: by_months[c] for n, c in columns.items()}).to_pandas()
-        back_to = {pd.Timestamp(v): pd.Timestamp(k) for k, v in days.items()}
-        part["as_of"] = pd.to_datetime(part["as_of"]).map(back_to)
-        parts.append(part)
+    for first in (0, 3):
+        back_to = {pd.Timestamp(d): pd.Timestamp(m.as_of) for d, (m, k) in looks.items() if k == first}
+        part = found[found["as_of"].isin(list(back_to))]
+        names = {f"{p}net_income": f"q{first + k}" for k, p in enumerate(accounting.PREFIX)}
+        parts.append(part.assign(as_of=part["as_of"].map(back_to)).rename(columns=names))
     return parts[0].merge(parts[1], on=KEY, how="outer", validate="one_to_one")
-
-
-def _with_oldest_quarter(t: pd.DataFrame) -> pd.DataFrame:
-    """Add ``q3``: what is left of the year's net income after the three newest quarters."""
-    newest = t[["q0", "q1", "q2"]].sum(axis=1)
-    by_months = t["income_basis"].eq("months")
-    return t.assign(q3=(t["net_income"] - newest).where(by_months))
 
 
 def _kind(t: pd.DataFrame) -> pd.Series:
     years = t[list(YEARS)].notna()
-    # Some sell once a year: a quarter is missing only where the same one a year ago was not.
-    gaps = [t[f"q{k}"].isna() & t[f"q{k + YEAR_AGO}"].notna() for k in range(3)]
-    gap = np.logical_or.reduce(gaps)
+    # Some sell once a year: a quarter is missing only where the same one a year ago was not, or where all
+    # the quarters around it are there.
+    known = {k: t[f"q{k}"].notna() for k in range(QUARTERS)}
+    around = known[0] & known[1] & known[YEAR_AGO] & known[YEAR_AGO + 1]
+    gap = (
+        (~known[0] & known[YEAR_AGO]) | (~known[1] & known[YEAR_AGO + 1]) | (around & ~(known[2] & known[3]))
+    )
     cases = [~years["pcni"], t["income_basis"].eq("total"), gap, ~years.all(axis=1)]
     return pd.Series(np.select(cases, [NOTHING, TOTALS, BROKEN, SHORT], FULL), t.index)
 

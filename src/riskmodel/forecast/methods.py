@@ -184,7 +184,7 @@ def signals(t: pd.DataFrame, scale: Scale, base: Shape) -> pd.DataFrame:
         "quarter": a_head["q0"],
         "quarter_on_year": a_head["q0"] - a_head["q4"],
         "quarter_before_on_year": a_head["q1"] - a_head["q5"],
-        "quarter_before_that_on_year": a_head["q2"] - a_head["q6"],
+        "half_on_half": a_head["q0"] + a_head["q1"] - a_head["q2"] - a_head["q3"],
         "wage_share": wage.clip(upper=2),
         "rigid": t["rigid"] / persons / scale.unit,
         "persons": persons,

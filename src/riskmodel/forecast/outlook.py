@@ -93,6 +93,7 @@ def build(
     *,
     seed: int = 0,
     origins: int = 8,
+    bottom_up: bool = True,
     progress: Callable[[str], None] = lambda text: None,
 ) -> Outlook:
     """Forecast households, counts and townships, and look for trouble that gathers.
@@ -108,6 +109,8 @@ def build(
     seed : int
     origins : int
         Past days that the methods for counts are compared on.
+    bottom_up : bool
+        Whether the sum of household chances is among them (it costs an accounting of all those days).
     progress : callable
 
     Returns
@@ -135,7 +138,7 @@ def build(
     progress(
         f"counts: {len(known.townships)} townships × {len(known.causes)} causes, {known.months.size} months"
     )
-    ahead_counts, tested, method = _counts(county, day, horizon, known, homes, ruleset, origins)
+    ahead_counts, tested, method = _counts(county, day, horizon, known, homes, ruleset, origins, bottom_up)
     found = warnings(county, day, known)
     if found.empty:
         notes.append("early warning: fewer than 22 months of records, nothing is compared")
@@ -152,11 +155,11 @@ def check_horizon(horizon: int) -> None:
 
 def _counts(
     county: County, day: dt.date, horizon: int, known: Counts, homes: HouseholdForecast,
-    ruleset: str | rules.RuleSet, origins: int,
+    ruleset: str | rules.RuleSet, origins: int, bottom_up: bool,
 ) -> tuple[pd.DataFrame, Backtest, str]:  # fmt: skip
     steps = min(horizon, 6)
     tests = [asof.window_end(day, -(steps + k)) for k in range(origins)]
-    bases = _bases(county, [*tests, day], horizon, homes, ruleset)
+    bases = _bases(county, [*tests, day], horizon, homes, ruleset) if bottom_up else {}
     tested = rolling.backtest(county, day, steps, origins, bases=bases)
     method = tested.chosen if tested.chosen in series.METHODS or day in bases else series.PLAIN
     base = bases.get(day) if method == BOTTOM_UP else None
