@@ -79,6 +79,8 @@ def test_causes_are_called_as_in_the_contract() -> None:
     [
         (5200.4, "yuan", "5,200 元", "5,200 yuan"),
         (-0.4, "yuan", "0 元", "0 yuan"),
+        (5480.5, "yuan", "5,481 元", "5,481 yuan"),  # as Excel shows it in the cell beside the reason
+        (0.285, "share", "29%", "29%"),
         (0.355, "share", "36%", "36%"),
         (1.0, "months", "1 个月", "1 month"),
         (3.0, "months", "3 个月", "3 months"),
@@ -86,7 +88,7 @@ def test_causes_are_called_as_in_the_contract() -> None:
     ],
 )
 def test_numbers_are_printed_with_their_unit(value, unit, zh, en) -> None:
-    # 0.355 is 35.5 %: half to even is 36; nothing may read "-0".
+    # A half goes up, as in a spreadsheet; nothing may read "-0".
     u: Unit = packaged().units[unit]
     assert u.texts([value], "zh") == [zh]
     assert u.texts([value], "en") == [en]
@@ -120,3 +122,9 @@ def test_an_offices_own_file_is_used(tmp_path) -> None:
 def test_unknown_language_is_refused() -> None:
     with pytest.raises(UsageError, match="zh, en"):
         explain.cause_words("fr")
+
+
+def test_names_and_sentences_space_their_numbers_alike(meta) -> None:
+    said = [v.zh for v in variants()] + list(meta["zh"])
+    assert any("近 {window} 个月" in text for text in said)
+    assert not [text for text in said if re.search(r"近[0-9{]", text)]

@@ -35,6 +35,14 @@ def test_the_numbers_are_the_datas(told: dict) -> None:
         assert figure in told["en"], figure
 
 
+def test_a_rise_is_not_told_as_a_negative_drop() -> None:
+    # 7434 after 6000 is 23.90 % more.
+    risen = rules.explain(county(7434.0, previous=6000.0), "national-2021", DAY, "h")
+    assert "收入增长 23.90%" in risen["zh"]
+    assert "income rose by 23.90%" in risen["en"]
+    assert "-23.90" not in risen["zh"] + risen["en"]
+
+
 def test_it_says_verdict_source_risks_and_what_follows(told: dict) -> None:
     assert "脱贫不稳定户 (unstable_lifted)" in told["zh"]
     assert "001 §13" in told["zh"]

@@ -17,6 +17,7 @@ COMPARE: Mapping[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
     "at_least": operator.ge,
     "at_most": operator.le,
 }
+MEDIANS = ("village", "county")
 
 
 @dataclass(frozen=True)
@@ -92,4 +93,6 @@ def _holds(condition: Condition, feature: str, figures: Figures) -> np.ndarray:
         for name, right in condition.comparisons:
             other = figures.printed(right, feature) if isinstance(right, str) else np.array(right)
             ok = ok & COMPARE[name](left, other)
+            if right in MEDIANS:
+                ok = ok & (np.abs(left - other) >= figures.wording.near * np.abs(other))
     return ok

@@ -21,6 +21,7 @@ PLACEHOLDER = re.compile(r"\{([a-z_0-9]+)\}")
 OWN = ("value", "size", "village", "county")  # figures of the feature itself: they carry its unit
 TEXTS = ("name", "cause", "window", "number", "before")  # what is filled in beside figures
 YEAR_MONTHS = 12
+_EXACT = 9  # decimals beyond which a difference is the computer's, not the data's
 
 
 class Words(Spec):
@@ -38,8 +39,19 @@ class Unit(Words):
     scale: float = 1.0
 
     def printed(self, values: np.ndarray) -> np.ndarray:
-        """Return the values as they will be read (shape kept), so that comparisons hold for the reader."""
-        return np.round(np.asarray(values, dtype=float) * self.scale, self.decimals)
+        """Return the values as they will be read (shape kept), so that comparisons hold for the reader.
+
+        A half is rounded away from zero, as the spreadsheets do in which the same figure stands.
+
+        Examples
+        --------
+        >>> Unit(zh="{x}", en="{x}").printed(np.array([5480.5, 5481.5, -0.5])).tolist()
+        [5481.0, 5482.0, -1.0]
+        """
+        shift = 10.0**self.decimals
+        # 0.285 × 100 is 28.499999999999996 to a computer, and 28.5 to whoever wrote 0.285.
+        size = np.round(np.abs(np.asarray(values, dtype=float)) * self.scale * shift, _EXACT)
+        return np.sign(values) * np.floor(size + 0.5) / shift
 
     def texts(self, values: np.ndarray, lang: Lang) -> list[str]:
         """Return values with their unit.
@@ -128,11 +140,13 @@ class Wording(Spec):
     """The whole declaration.
 
     ``village_minimum`` households must have a value before a village median is quoted: fewer would print
-    a neighbour's figure. ``before`` says what the accounting period before is called.
+    a neighbour's figure. A figure that differs from a median by less than the share ``near`` of it is neither
+    above nor below for a reader. ``before`` says what the accounting period before is called.
     """
 
     version: int
     village_minimum: int = Field(ge=2)
+    near: float = Field(default=0.05, ge=0, lt=1)
     groups: dict[str, Words]
     before: dict[Literal["year", "period"], Words]
     units: dict[str, Unit]

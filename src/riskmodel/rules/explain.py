@@ -151,9 +151,21 @@ def figure(quantity: Quantity, value: Any, lang: Language) -> str:
 
 
 def _figures(figures: Mapping[str, Any], lang: Language) -> str:
-    known = vocabulary().quantities
-    parts = [f"{getattr(known[q], lang)} {figure(known[q], v, lang)}" for q, v in figures.items()]
-    return WORDS[lang]["and"].join(parts)
+    return WORDS[lang]["and"].join(named(vocabulary().quantities[q], v, lang) for q, v in figures.items())
+
+
+def named(quantity: Quantity, value: Any, lang: Language) -> str:
+    """Return a value with its name; one below zero under the name that turns its sign, where it has one.
+
+    Examples
+    --------
+    >>> named(vocabulary().quantities["income_drop"], -0.2387, "zh")
+    '收入增长 23.87%'
+    """
+    turned = getattr(quantity, f"negative_{lang}")
+    if turned and value is not None and value < 0:
+        return f"{turned} {figure(quantity, -value, lang)}"
+    return f"{getattr(quantity, lang)} {figure(quantity, value, lang)}"
 
 
 def _lines(

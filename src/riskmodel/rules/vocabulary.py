@@ -12,11 +12,13 @@ Kind = Literal["yuan", "share", "ratio", "count", "flag", "code", "date"]
 
 
 class Quantity(Spec):
-    """A household quantity: how its value is told, and its names."""
+    """A household quantity: how its value is told, its names, and what one below zero is called."""
 
     kind: Kind
     zh: str
     en: str
+    negative_zh: str | None = None
+    negative_en: str | None = None
 
 
 class Relation(Spec):
