@@ -6,12 +6,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from typer.testing import CliRunner
 
-from riskmodel import bench, tracking
+from riskmodel import bench, evaluation, experiment, tracking
 from riskmodel.bench import matrix
 from riskmodel.bench.run import evaluate, is_simple, ordering
+from riskmodel.cli.app import app
 from riskmodel.errors import InputRefused, SpecError, UsageError
 from riskmodel.evaluation import Budget
+from riskmodel.experiment.run import signs
 
 
 @pytest.fixture(scope="module")
@@ -66,6 +69,14 @@ def test_every_rule_set_stands_twice_and_the_budget_is_the_benchs_own(small):
     assert {f"conditions-{r}" for r in small.rulesets} <= set(exp.models)
     assert exp.budget.share == small.budget.share
     assert exp.model_params["hazard"] == {"duration": "years_since_lifted"}
+
+
+def test_declared_directions_become_constraints(small):
+    made = signs(small.experiment_of(small.panels[0]))
+    # Less income is more risk, a sick member is more risk; a sex of the head has no declared direction.
+    assert (made["pcni"], made["sick"]) == (-1, 1)
+    assert "head_female" not in made
+    assert small.params_of(small.panels[0])["scorecard"] == {"monotone": "declared"}
 
 
 def test_evaluation_gives_every_table_and_the_known_order(found, small):
@@ -194,3 +205,23 @@ def test_a_run_is_logged_into_one_experiment(tmp_path, small):
     # Numbered anew: nobody's id goes into the store.
     assert logged["household_id"].dtype.kind == "i"
     assert (tmp_path / "tables" / "metrics.csv").is_file()
+
+
+def test_a_trained_runs_predictions_are_evaluated_further(found, tmp_path):
+    exp = experiment.load("county").model_copy(update={"bootstrap": 40})
+    found = found.assign(fold=found["fold"].astype(str))
+    told = evaluation.compare(found, {"share": 0.05}, replicates=40)
+    store = tmp_path / "mlflow.db"
+    with tracking.start("county", store, "made up") as opened:
+        opened.document(exp.model_dump(mode="json"), "experiment.json")
+        opened.document({"experiment": "county", "comparison_notes": told.notes}, "facts.json")
+        opened.table(found.assign(household_id=pd.factorize(found["household_id"])[0]), "tables/predictions")
+        opened.table(told.table, "tables/comparison")
+    done = CliRunner().invoke(
+        app, ["compare", opened.run_id, "--store", str(store), "--further", str(tmp_path / "more")]
+    )
+    assert done.exit_code == 0, done.output
+    assert "Visits equivalent: in the order of rule verdict it takes" in done.output
+    assert "Lead time: the list of" in done.output
+    tables = {p.stem for p in (tmp_path / "more" / opened.run_id).glob("*.csv")}
+    assert {"lead", "visits", "gaps", "support", "planning", "net_benefit"} <= tables

@@ -267,3 +267,20 @@ def test_stack_weighs_a_base_that_knows_and_drops_one_that_does_not():
     assert (stack.weights_ >= 0).all()
     # Margins of the uninformative base hardly vary, so its weight hardly matters.
     assert np.corrcoef(stack.margin(X), X["a"])[0, 1] > 0.99
+
+
+@pytest.mark.parametrize("name", ["boosting", "lightgbm", "scorecard"])
+def test_monotone_columns_move_the_margin_one_way_only(name):
+    if not models.available(name):
+        pytest.skip(f"the extra {models.entry(name).extra!r} is not installed")
+    rng, X = frame(3000, 12)
+    # Risk falls and then rises with a: without the constraint a model bends, with it it may not.
+    y = (rng.random(3000) < expit(-2 + X["a"] ** 2)).astype(int)
+    grid = pd.DataFrame({"a": np.linspace(-3, 3, 61), "b": 0.0, "c": 0.0})
+    free = models.make(name).fit(X, y).margin(grid)
+    bound = models.make(name, {"monotone": {"a": 1}}).fit(X, y).margin(grid)
+    assert np.diff(bound).min() >= -1e-12
+    # A card's bins are monotone of themselves; the constraint only says which way.
+    assert name == "scorecard" or np.diff(free).min() < -0.01
+    with pytest.raises(ValueError, match="unknown columns \\['z'\\]"):
+        models.make(name, {"monotone": {"z": 1}}).fit(X, y)

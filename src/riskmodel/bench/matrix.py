@@ -22,6 +22,7 @@ import pandas as pd
 from riskmodel import models
 from riskmodel.bench.declared import Bench, Panel
 from riskmodel.errors import InputRefused
+from riskmodel.experiment.run import DECLARED
 
 WAVES = 5
 # The last wave whose outcome is seen is the test; what was known by then trains.
@@ -108,7 +109,9 @@ def predictions(
     train, test = rows[rows["wave"] < TEST_WAVE], rows[rows["wave"] == TEST_WAVE]
     say(f"{len(train)} training rows, {len(test)} test rows")
     test = test.assign(as_of=pd.Timestamp(_FIRST_YEAR + TEST_WAVE, 12, 31))
-    return predict(train, test, FEATURES, names, bench.params_of(panel), bench.seed)
+    # A ready matrix declares no directions.
+    params = {k: {n: v for n, v in p.items() if v != DECLARED} for k, p in bench.params_of(panel).items()}
+    return predict(train, test, FEATURES, names, params, bench.seed)
 
 
 def predict(

@@ -21,6 +21,8 @@ from riskmodel.labels import KEY
 _LOG = logging.getLogger(__name__)
 # Below this a fit says nothing: ten events a parameter is the custom, and even one income needs these.
 MIN_EVENTS = 10
+# ``model_params: {boosting: {monotone: declared}}``: risk may only move as the features' declarations say.
+DECLARED = "declared"
 
 
 @dataclass(frozen=True)
@@ -190,15 +192,35 @@ def fit(exp: Experiment, name: str, train: pd.DataFrame, X: pd.DataFrame) -> Any
     """
     # Two townships may each have a village of one name.
     groups = (train["township"].astype(str) + "/" + train["village"].astype(str)).to_numpy()
+    params = dict(exp.model_params.get(name, {}))
+    if params.get("monotone") == DECLARED:
+        params["monotone"] = signs(exp)
     return models.fit_model(
         name,
         inputs(name, train, X.iloc[train["row"]]),
         train["y"].astype(int).to_numpy(),
         groups,
         exp.seed,
-        exp.model_params.get(name),
+        params,
         scheme=exp.calibration,
     )
+
+
+def signs(exp: Experiment) -> dict[str, int]:
+    """Return the direction in which risk moves with each feature, as its declaration has it.
+
+    Parameters
+    ----------
+    exp : Experiment
+
+    Returns
+    -------
+    dict
+        Feature to −1 or +1; features of no declared direction are left out.
+    """
+    chosen = tables.feature_set(exp)
+    kept = set(chosen.names)
+    return {f.id: int(f.direction) for f in chosen.features if f.direction and f.id in kept}
 
 
 def _named(name: str, note: dict[str, str]) -> dict[str, str]:

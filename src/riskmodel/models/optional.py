@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import warnings
+from collections.abc import Mapping
 from typing import Any, Self
 
 import numpy as np
@@ -51,7 +52,7 @@ class LightBoosting(MarginClassifier):
 
     Parameters
     ----------
-    learning_rate, max_trees, max_depth, min_samples_leaf, l2, patience
+    learning_rate, max_trees, max_depth, min_samples_leaf, l2, patience, monotone
         As in `riskmodel.models.Boosting`.
     random_state : int, default 0
 
@@ -76,6 +77,7 @@ class LightBoosting(MarginClassifier):
         min_samples_leaf: int = 20,
         l2: float = 1.0,
         patience: int = 20,
+        monotone: Mapping[str, int] | None = None,
         random_state: int = 0,
     ) -> None:
         self.learning_rate = learning_rate
@@ -84,6 +86,7 @@ class LightBoosting(MarginClassifier):
         self.min_samples_leaf = min_samples_leaf
         self.l2 = l2
         self.patience = patience
+        self.monotone = monotone
         self.random_state = random_state
 
     def fit(self, X: Any, y: Any, groups: Any = None) -> Self:
@@ -137,8 +140,19 @@ class LightBoosting(MarginClassifier):
             "objective": "binary", "learning_rate": self.learning_rate, "max_depth": self.max_depth,
             "num_leaves": 2**self.max_depth, "min_data_in_leaf": self.min_samples_leaf, "lambda_l2": self.l2,
             "seed": self.random_state, "deterministic": True, "force_row_wise": True, "num_threads": 1,
-            "verbosity": -1,
+            "verbosity": -1, **self._constraints(),
         }  # fmt: skip
+
+    def _constraints(self) -> dict[str, Any]:
+        if not self.monotone:
+            return {}
+        names = [str(n) for n in getattr(self, "feature_names_in_", [])]
+        absent = sorted(set(self.monotone) - set(names))
+        if absent or set(self.monotone.values()) - {-1, 0, 1}:
+            raise ValueError(
+                f"monotone: unknown columns {absent} or signs other than -1, 0, 1; X must be a DataFrame"
+            )
+        return {"monotone_constraints": [int(self.monotone.get(n, 0)) for n in names]}
 
     def _data(self, lgb: Any, matrix: Array, target: Array, reference: Any = None) -> Any:
         # Names would have to be free of brackets and colons; positions are enough.
