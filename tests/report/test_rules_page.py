@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pandas as pd
@@ -105,6 +107,12 @@ def test_it_shows_the_rules_in_force(html, view) -> None:
     assert standing["large_drop"] == "changed for this run"
     assert standing["sudden_causes"] == "assumption"
     assert standing["line"] == "stated"
+
+
+def test_a_set_that_is_not_yet_valid_says_so(html, view) -> None:
+    assert "is valid from" not in html
+    early = rules.load("national-2021").model_copy(update={"valid_from": dt.date(2022, 1, 1)})
+    assert "is valid from 2022-01-01" in rules_page(replace(view, ruleset=early))
 
 
 def _words():

@@ -133,6 +133,7 @@ def rules_page(view: RulesView, lang: str = "zh") -> str:
         page=words["page"],
         headline=_headline(view, words),
         numbers=_numbers(view),
+        early=filled(words["page"]["early"], day=str(ruleset.valid_from)) if _early(view) else None,
         size=_size(view, words),
         categories=rules_tables.categories(view, words),
         townships=rules_tables.townships(view, words),
@@ -154,6 +155,10 @@ def _both(thing: Any) -> dict[str, str]:
 
 def _days(view: RulesView) -> dict[str, str]:
     return {"day": f"{view.as_of:%Y-%m-%d}", "since": f"{view.since:%Y-%m-%d}"}
+
+
+def _early(view: RulesView) -> bool:
+    return view.as_of.date() < view.ruleset.valid_from
 
 
 def _headline(view: RulesView, words: Mapping[str, Any]) -> dict[str, str]:
