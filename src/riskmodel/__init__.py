@@ -16,6 +16,7 @@ __version__ = "0.1.0"
 _PARTS = (
     "accounting",
     "asof",
+    "bench",
     "cohorts",
     "county",
     "evaluation",
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from riskmodel import (
         accounting,
         asof,
+        bench,
         cohorts,
         county,
         evaluation,
@@ -63,6 +65,7 @@ __all__ = [
     "County",
     "accounting",
     "asof",
+    "bench",
     "cohorts",
     "county",
     "evaluation",
