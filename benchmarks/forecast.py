@@ -45,6 +45,7 @@ from riskmodel.simulate.params import CAUSES
 
 AIM_SECONDS, AIM_GIB, AIM_RECONCILED = 120, 6.0, 60
 MONTHS = 48
+LOOKED = 18  # months that alarms are counted in
 PARTS = ("households", "reconciled", "coverage", "stress", "alarms")
 
 
@@ -105,15 +106,18 @@ def reconciled() -> None:
         tuple(f"t{k:02d}" for k in range(40)), tuple(f"c{k}" for k in range(10)), months,
         rng.poisson(mu).astype(float), np.ones(60), np.full(40, 2_500.0),
     )  # fmt: skip
-    total = 0.0
+    slowest = 0.0
     for method in series.METHODS:
-        began = time.perf_counter()
+        wall, cpu = time.perf_counter(), time.process_time()
         tree, made = rolling.forecast(known, method, 12)
-        took = time.perf_counter() - began
-        total += took
+        wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+        slowest = max(slowest, cpu)
         gap = np.abs(tree.add_up(made.mean[-400:]) - made.mean).max()
-        print(f"reconciled: {method}: {made.mean.shape[0]} series in {took:.1f} s, largest gap {gap:.1e}")
-    print(f"  all methods {total:.1f} s (aim: under {AIM_RECONCILED} s each)")
+        print(
+            f"reconciled: {method}: {made.mean.shape[0]} series, wall {wall:.1f} s, "
+            f"processor {cpu:.1f} s, largest gap {gap:.0e}"
+        )
+    print(f"  slowest: processor {slowest:.1f} s (aim: under {AIM_RECONCILED} s)")
 
 
 def simulated_county(seed: int, profile: str = "default", n: int = 600, months: int = 66) -> County:
@@ -183,12 +187,13 @@ def alarms(seeds: int) -> None:
     for profile in ("default", "disaster-year"):
         false, looks, delays, struck = 0, 0, [], 0
         for seed in range(1, seeds + 1):
-            n, months = 1_500, 60
+            n, months = 1_200, 60
             county = simulated_county(seed, profile, n, months)
-            hits = strikes(seed, profile, months, n)
             last = simulate.order(households=n, months=months, seed=seed, profile_name=profile).plan.last
+            towns = len(count(county, asof.month_end(last), what="events").townships)
+            hits = strikes(seed, profile, months, n, towns)
             when: dict[tuple[int, int], int] = {}
-            for month in range(last - 23, last + 1):
+            for month in range(last - LOOKED + 1, last + 1):
                 day = asof.month_end(month)
                 found = warned(county, day)
                 near = [(t, m) for t, m in hits if 0 <= month - m <= 2]
@@ -197,8 +202,8 @@ def alarms(seeds: int) -> None:
                     false += not match
                     for k in match:
                         when.setdefault(k, month - k[1])
-                looks += len(count(county, day, what="events").townships)
-            counted = [k for k in hits if last - 23 <= k[1] <= last - 2]
+                looks += towns
+            counted = [k for k in hits if last - LOOKED + 1 <= k[1] <= last - 2]
             struck += len(counted)
             delays += [when[k] for k in counted if k in when]
         rate = false / max(looks, 1)
@@ -214,20 +219,12 @@ def warned(county: County, day: dt.date) -> list[int]:
     return [found.townships.index(t) for t in table.loc[table["alarm"], "township"]]
 
 
-def strikes(seed: int, profile: str, months: int, n: int) -> list[tuple[int, int]]:
+def strikes(seed: int, profile: str, months: int, n: int, towns: int) -> list[tuple[int, int]]:
     """Return when the simulator struck which township: its world is drawn again from its own stream."""
     asked = simulate.order(households=n, months=months, seed=seed, profile_name=profile)
     t = lookup(asked.profile)
     p = asked.profile.shocks
     shared = stream(seed, WORLD)
-    towns = max(asked.profile.geography.min_townships, 1)
-    towns = len(
-        set(
-            count(
-                simulated_county(seed, profile, n, months), asof.month_end(asked.plan.last), what="events"
-            ).townships
-        )
-    )
     chance = t.yearly[CAUSES.index("disaster")] / len(p.disaster_months) / p.disaster_reach
     out = []
     for month in range(asked.plan.first - asked.profile.warm_up_months, asked.plan.last + 1):
