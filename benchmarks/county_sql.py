@@ -105,9 +105,10 @@ def write(folder: Path, n: int, months: int, seed: int = 0) -> None:
             con.execute(f"COPY ({query}) TO '{folder / name}.parquet'")
 
 
-def read(folder: Path, threads: int = 2) -> County:
-    """Return the county of a folder that `write` filled, in memory."""
-    con = ibis.duckdb.connect(threads=threads)
+def read(folder: Path, threads: int = 2, gib: int | None = None) -> County:
+    """Return the county of a folder that `write` filled, in memory; beyond ``gib`` it spills beside it."""
+    limits = {} if gib is None else {"memory_limit": f"{gib}GiB", "temp_directory": str(folder / "spill")}
+    con = ibis.duckdb.connect(threads=threads, **limits)
     tables = {}
     for path in sorted(folder.glob("*.parquet")):
         t = con.read_parquet(path)

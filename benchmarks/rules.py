@@ -46,11 +46,7 @@ def main() -> None:
         )
         maker.start()
         maker.join()
-        county = county_sql.read(Path(folder), args.threads)
-        if args.memory:
-            county.con.raw_sql(
-                f"SET memory_limit = '{args.memory}GiB'; SET temp_directory = '{folder}/spill'"
-            )
+        county = county_sql.read(Path(folder), args.threads, args.memory)
         day = dt.date(county_sql.FIRST_YEAR + args.months // 12, 1, 1) - dt.timedelta(days=1)
         rows = {name: t.count().to_pyarrow().as_py() for name, t in county.tables.items()}
         print(f"{args.households:,} households × {args.months} months, {args.threads} threads, as of {day}")
