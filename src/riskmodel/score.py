@@ -19,6 +19,7 @@ from riskmodel.tracking import LoadedModel
 
 FORMAT = 1
 REASONS = 3
+MOST = 0.5  # from this share of unknown incomes or features on, scores are doubted
 COLUMNS = [
     "household_id",
     "township",
@@ -201,6 +202,47 @@ def _numbers(
 def _ranked(out: pd.DataFrame) -> pd.DataFrame:
     out = out.sort_values(["probability", "household_id"], ascending=[False, True], ignore_index=True)
     return out.assign(rank=np.arange(1, len(out) + 1))[[*COLUMNS, *MORE_COLUMNS]]
+
+
+def doubts(county: County, loaded: LoadedModel, scores: pd.DataFrame) -> list[str]:
+    """Say where scores rest on little, and the mend: most incomes or features unknown.
+
+    Parameters
+    ----------
+    county : County
+    loaded : LoadedModel
+    scores : DataFrame
+        From `score`, of one day.
+
+    Returns
+    -------
+    list of str
+        Empty where more than half the incomes are known and they come month by month.
+    """
+    unknown = scores["pcni"].isna()
+    totals = bool(county.facts.get("spans.income"))
+    if unknown.mean() < MOST and not totals:
+        return []
+    names = loaded.feature_set.names
+    made = features.build(county, loaded.feature_set, str(scores["as_of"].iloc[0])[:10])[names]
+    empty = int(made.isna().all().sum())
+    if unknown.mean() < MOST and empty < MOST * len(names):
+        return []
+    reasons = scores.loc[unknown, "income_reason"].value_counts()
+    why = f" ({', '.join(str(r) for r in reasons.index)})" if len(reasons) else ""
+    mends = []
+    if totals:
+        mends.append("incomes are annual totals: train and score with the feature set household-annual-v1")
+    if "production_unknown" in reasons:
+        mends.append(
+            "what production cost is unknown: bring the table spending, or say income_is_net: true in "
+            "about.yaml if incomes were recorded net"
+        )
+    return [
+        f"income is unknown for {int(unknown.sum())} of {len(scores)} households{why}, and {empty} of "
+        f"{len(names)} features of {loaded.feature_set.id} ({empty / len(names):.0%}) have no value in any: "
+        f"these scores say little; {'; '.join(mends) or 'see riskmodel check'}"
+    ]
 
 
 def log(scores: pd.DataFrame, loaded: LoadedModel, store: str | Path) -> dict[str, Any]:

@@ -30,6 +30,7 @@ def run(*arguments: object) -> Result:
         ("worklist nope.parquet --visits 5", 1, "nope.parquet: no such file"),
         ("worklist junk.parquet --visits 5", 1, "junk.parquet: cannot be read as parquet"),
         ("ledger --check nope.yaml", 1, "nope.yaml: no such file"),
+        ("ledger --check ledger.yaml", 1, "ledger.yaml: categori: no such key; did you mean categories?"),
         ("compare nope --store junk.db", 1, "junk.db is not an MLflow store"),
         ("compare nope --store other.db", 1, "other.db is not an MLflow store"),
         ("compare nope --store nope.db", 1, "run `riskmodel train` first"),
@@ -48,6 +49,7 @@ def test_exit_codes_tell_the_input_from_the_call(
     monkeypatch.chdir(tmp_path)
     for name in ("junk.db", "junk.parquet"):
         Path(name).write_text("no database and no table " * 40, encoding="utf-8")
+    Path("ledger.yaml").write_text("categori: {}\n", encoding="utf-8")
     with sqlite3.connect("other.db") as other:
         other.execute("CREATE TABLE somebody_elses (x)")
     other.close()
@@ -123,3 +125,14 @@ def test_a_file_that_is_no_parquet_is_told_in_a_line(tmp_path: Path) -> None:
     assert str(refused.value).startswith("income.parquet: cannot be read as parquet (")
     assert "\n" not in str(refused.value)
     assert "SELECT" not in str(refused.value)
+
+
+def test_the_list_of_rule_sets_has_a_header_and_days_and_says_what_a_star_is() -> None:
+    done = run("rules", "--list")
+    lines = done.stdout.splitlines()
+    assert lines[0].startswith("id  name_zh")
+    assert any("  2020-03-01  " in line for line in lines)
+    assert "00:00" not in done.stdout
+    assert "*: an assumption" in done.stderr
+    rulesets = json.loads(run("rules", "--list", "--json").stdout)["rulesets"]
+    assert "2020-03-01" in {r["valid_from"] for r in rulesets}

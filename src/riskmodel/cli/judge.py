@@ -122,8 +122,21 @@ def _list(as_json: bool) -> None:
     if as_json:
         tell({"rulesets": found.to_dict("records")}, as_json)
         return
-    for row in found.to_dict("records"):
+    typer.echo("  ".join(found.columns))
+    for row in found.assign(valid_from=found["valid_from"].dt.date).to_dict("records"):
         typer.echo("  ".join(str(v) for v in row.values()))
+    say("*: an assumption where the source leaves it open; --param NAME=VALUE overrides a parameter")
+
+
+def _answer(published: Path) -> dict[str, Any]:
+    """Check a published ledger; to the shell it is data, however it is written."""
+    from riskmodel import ledger as ledgers
+    from riskmodel.errors import InputRefused, SpecError
+
+    try:
+        return ledgers.check(published)
+    except SpecError as exc:
+        raise InputRefused(str(exc)) from exc
 
 
 @verb
@@ -143,7 +156,7 @@ def ledger(
     from riskmodel import ledger as ledgers
 
     if check is not None:
-        answer = ledgers.check(check)
+        answer = _answer(check)
         if as_json:
             tell(answer, as_json)
         else:

@@ -22,6 +22,7 @@ from riskmodel.cli.common import (
     say,
     tell,
     verb,
+    warn,
 )
 
 if TYPE_CHECKING:
@@ -63,6 +64,8 @@ def score(
     say(f"scoring with {loaded.name} version {loaded.version} ({loaded.kind})")
     scores = scoring.score(county, loaded, as_of, lang)
     write_table(scores, out, sheet="scores")
+    for doubt in scoring.doubts(county, loaded, scores):
+        warn(doubt)
     summary = scoring.log(scores, loaded, store)
     tell({"out": str(out), **summary}, as_json)
 
