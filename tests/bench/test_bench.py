@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from riskmodel import bench, evaluation, experiment, tracking
 from riskmodel.bench import matrix
-from riskmodel.bench.run import evaluate, is_simple, ordering
+from riskmodel.bench.assess import evaluate, is_simple, ordering
 from riskmodel.cli.app import app
 from riskmodel.errors import InputRefused, SpecError, UsageError
 from riskmodel.evaluation import Budget

@@ -86,7 +86,7 @@ def worth(visits: pd.DataFrame, model: str, baseline: str = "rule") -> Words:
     Parameters
     ----------
     visits : DataFrame
-        Of `riskmodel.bench.run.evaluate`.
+        Of `riskmodel.bench.evaluate`.
     model, baseline : str
 
     Returns
@@ -113,7 +113,7 @@ def lead(table: pd.DataFrame, metrics: pd.DataFrame) -> Words:
     Parameters
     ----------
     table, metrics : DataFrame
-        Of `riskmodel.bench.run.evaluate`.
+        Of `riskmodel.bench.evaluate`.
 
     Returns
     -------
