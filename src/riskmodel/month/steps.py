@@ -18,6 +18,7 @@ from riskmodel.month.settings import Settings
 from riskmodel.report.rules_page import with_rules
 
 LANGS = ("zh", "en")
+PAGE_ROWS = 20_000  # households on one page; the browser test holds it to that
 Made = tuple[list[Path], dict[str, Any]]
 
 
@@ -128,7 +129,7 @@ def listed(work: Work) -> Made:
 def reported(work: Work) -> Made:
     """Write the report: the run, this month's list with histories, and the page of rules and changes."""
     on_list = list(files.read_table(work.out / "worklist.parquet")["household_id"])
-    shown = {lang: work.scores(lang) for lang in LANGS}
+    shown = {lang: _for_page(work.scores(lang), on_list) for lang in LANGS}
     histories = report.histories(work.county, work.settings.as_of, on_list)
     found = report.yields(work.county, work.settings.as_of)
     given = report.read_run(work.settings.run_id, work.store, shown, histories, found)
@@ -143,6 +144,13 @@ def reported(work: Work) -> Made:
     )
     page = report.write(given, work.out / "report", work.settings.lang)
     return [p for p in sorted((work.out / "report").rglob("*")) if p.is_file()], {"page": page.name}
+
+
+def _for_page(scores: pd.DataFrame, on_list: list[str]) -> pd.DataFrame:
+    """Return the rows that a page holds at ease: everybody on the list, then the highest scores."""
+    listed = scores["household_id"].isin(on_list)
+    room = max(0, PAGE_ROWS - int(listed.sum()))
+    return scores[listed | (~listed & ((~listed).cumsum() <= room))].reset_index(drop=True)
 
 
 def balanced(work: Work) -> Made:
