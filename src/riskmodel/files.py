@@ -140,7 +140,7 @@ def first_line(error: Exception) -> str:
     return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
 
 
-def writable(path: str | Path, *, folder: bool = False) -> None:
+def writable(path: str | Path, *, folder: bool = False, endings: tuple[str, ...] = ENDINGS) -> None:
     """Refuse an output that could not be written, before any work is done for it.
 
     Parameters
@@ -149,17 +149,19 @@ def writable(path: str | Path, *, folder: bool = False) -> None:
         A file, whose ending says its format, or a folder; its parents are made later.
     folder : bool
         Whether it is a folder.
+    endings : tuple of str
+        What a file's name may end in.
 
     Raises
     ------
     UsageError
-        If the file's ending is none of `ENDINGS`.
+        If the file's ending is none of these.
     InputMissing
         If it, or a folder above it, is in the way or cannot be written to.
     """
     target = Path(path)
-    if not folder and target.suffix.lower() not in ENDINGS:
-        raise UsageError(f"{target}: write to a name that ends in {', '.join(ENDINGS)}")
+    if not folder and target.suffix.lower() not in endings:
+        raise UsageError(f"{target}: write to a name that ends in {', '.join(endings)}")
     if target.exists() and target.is_dir() != folder:
         raise InputMissing(f"{target}: cannot be written: it is a {'file' if folder else 'folder'}")
     there = next(p for p in (target, *target.absolute().parents) if p.exists() and (p != target or folder))

@@ -38,7 +38,10 @@ def run(*arguments: object) -> Result:
         ("rules x --ruleset nope.yaml --as-of 2021-01-01 --out x.csv", 1, "nope.yaml"),
         ("check nowhere --out junk.db", 1, "junk.db: cannot be written: it is a file"),
         ("worklist nope.parquet --visits 5 --out junk.db/x.xlsx", 1, "cannot be written"),
+        ("import eph nope.csv panel", 1, "nope.csv: cannot be read: no such file"),
+        ("months nope", 1, "no month in nope"),
         # 2: wrong as typed.
+        ("worklist nope.parquet --visits 5 --out list.csv", 2, "ends in .xlsx"),
         ("train nothing --data x", 2, "county"),
         ("rules nowhere --ruleset national-2021 --as-of 2021-01-01 --out x.txt", 2, ".parquet, .csv, .xlsx"),
     ],

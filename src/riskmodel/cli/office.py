@@ -102,9 +102,10 @@ def worklist(
     """List whom to check, in order, and why: a workbook for the office."""
     from riskmodel import worklist as lists
     from riskmodel.explain import load_measures
-    from riskmodel.files import read_table, write_table
+    from riskmodel.files import read_table, writable, write_table
     from riskmodel.worklist.names import read_names
 
+    writable(out, endings=(".xlsx",))
     people = read_names(names) if names else None
     given = read_table(scores)
     county = None

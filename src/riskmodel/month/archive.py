@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from riskmodel import files
-from riskmodel.errors import InputRefused, UsageError
+from riskmodel.errors import InputMissing, InputRefused
 from riskmodel.month import markers, settings
 from riskmodel.month.run import STEPS
 from riskmodel.month.steps import score_file
@@ -36,7 +36,7 @@ def months(out: str | Path) -> pd.DataFrame:
 
     Raises
     ------
-    UsageError
+    InputMissing
         If there is no month.
     """
     rows = []
@@ -59,7 +59,7 @@ def months(out: str | Path) -> pd.DataFrame:
             }
         )
     if not rows:
-        raise UsageError(f"no month in {out}; make one with riskmodel month DATA --as-of DATE --visits N")
+        raise InputMissing(f"no month in {out}; make one with riskmodel month DATA --as-of DATE --visits N")
     return pd.DataFrame(rows)
 
 
@@ -87,7 +87,7 @@ def scores(
 
     Raises
     ------
-    UsageError
+    InputMissing
         If there is no month with scores.
     InputRefused
         If a month's scores are not the file that was made: they would be quoted under a wrong name.
@@ -99,7 +99,7 @@ def scores(
         frame = scores_of(folder, lang)
         parts.append(frame if households is None else frame[frame["household_id"].isin(list(households))])
     if not parts:
-        raise UsageError(f"no month with scores in {out}; make one with riskmodel month DATA --as-of DATE")
+        raise InputMissing(f"no month with scores in {out}; make one with riskmodel month DATA --as-of DATE")
     found = pd.concat(parts, ignore_index=True)
     return found[list(columns)] if columns else found
 

@@ -38,6 +38,7 @@ import pandas as pd
 
 from riskmodel.county.importers.standins import stand_ins
 from riskmodel.errors import InputRefused
+from riskmodel.files import first_line
 
 ABOUT = {
     "income_is_net": True,
@@ -113,10 +114,12 @@ def read(file: str | Path | None) -> pd.DataFrame:
         If the file cannot be read, lacks a column, holds text where a number must be, or a dwelling twice
         in a quarter.
     """
+    if file is None or not Path(file).is_file():
+        raise InputRefused(f"{file}: cannot be read: no such file")
     try:
         frame = pd.read_csv(str(file))
     except (OSError, ValueError) as exc:
-        raise InputRefused(f"{file}: cannot be read as CSV: {exc}") from exc
+        raise InputRefused(f"{file}: cannot be read as CSV: {first_line(exc)}") from exc
     columns = list(dict.fromkeys(REQUIRED))
     missing = [c for c in columns if c not in frame]
     if missing:
