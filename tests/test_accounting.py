@@ -201,6 +201,17 @@ def test_calendar_year_is_divided_by_todays_members() -> None:
     assert row.pcni == (5 * 500 + 7 * 1_000) / 2
 
 
+def test_a_calendar_year_told_by_a_total_says_nothing_of_single_months() -> None:
+    # The year is known (12,000 / 2 present today), the months with earnings are not: null, never 0.
+    year = {"month_from": ["2020-01"], "month_to": ["2020-12"], "source": ["wage"], "amount": [12_000]}
+    frames = base(income=pd.DataFrame({"household_id": ["h"], **year}))
+    row = one(frames, "2021-06-01", period=Period(calendar_year=True))
+    assert (row.pcni, row.income_basis) == (6_000, "total")
+    assert pd.isna(row.earning_months)
+    monthly = one(base(), "2021-06-01", period=Period(calendar_year=True))
+    assert (monthly.income_basis, monthly.earning_months) == ("months", 12)
+
+
 def test_open_causes_gaps_and_the_main_cause() -> None:
     frames = base(
         risk_events=pd.DataFrame(

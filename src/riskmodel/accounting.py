@@ -128,10 +128,16 @@ def _build(county: County, moments: tuple[Moment, ...], period: Period, spans: i
         _members(county, moments),
         _register(county, moments),
     ]
-    out = base
-    for part in parts:
-        out = out.left_join(part, list(KEY)).drop("household_id_right", "as_of_right")
-    return _quantities(county, out)
+    return _quantities(county, _joined(base, parts))
+
+
+def _joined(base: ir.Table, parts: list[ir.Table]) -> ir.Table:
+    # One chain of joins and one projection at its end: ibis plans each further layer anew.
+    joined, columns = base, list(base.columns)
+    for i, part in enumerate(parts):
+        joined = joined.left_join(part, list(KEY), rname=f"{{name}}_{i}")
+        columns += [c for c in part.columns if c not in KEY]
+    return joined.select(*columns)
 
 
 def _by_clock(t: ir.Table, period: Period) -> ir.Table:
@@ -146,9 +152,11 @@ def _with_period(county: County, when: tuple[Moment, ...], period: Period) -> ir
     """Attach ``period_from, period_to, income_basis, stale`` to every household."""
     base = asof.households(county, when).drop("valid_from", "known_on", "ago_12", "ago_24")
     base = _by_clock(base, period)
-    if period.calendar_year or not county.facts.get("spans.income", False):
+    if not county.facts.get("spans.income", False):
         return base.mutate(income_basis=ibis.literal("months"), stale=ibis.literal(False))
     t = asof.known(county, "income", when)
+    if period.calendar_year:
+        return _with_totals_of_the_year(base, t)
     # Labels know more than as-of did: a total that ends later is not this period's.
     totals = t.filter((t.month_to - t.month_from == TOTAL_MONTHS - 1) & (t.month_to <= t.last_month))
     newest = totals.group_by(KEY).agg(total_to=totals.month_to.max())
@@ -165,6 +173,16 @@ def _with_period(county: County, when: tuple[Moment, ...], period: Period) -> ir
         income_basis=ibis.ifelse(use_total, "total", "months"),
         stale=out.total_to.notnull() & ~fresh & out.n_months.isnull(),
     ).drop("total_to", "n_months")
+
+
+def _with_totals_of_the_year(base: ir.Table, income: ir.Table) -> ir.Table:
+    """Say whose calendar year is told by a total: which months had earnings is then unknown, not none."""
+    t = income.mutate(period_to=((income.as_of.year() - 1) * 12 + TOTAL_MONTHS - 1).cast("int32"))
+    whole = t.filter((t.month_to == t.period_to) & (t.month_to - t.month_from == TOTAL_MONTHS - 1))
+    whole = whole.select(*KEY).distinct().mutate(by_total=ibis.literal(True))
+    out = base.left_join(whole, list(KEY)).drop("household_id_right", "as_of_right")
+    basis = ibis.ifelse(out.by_total.notnull(), "total", "months")
+    return out.mutate(income_basis=basis, stale=ibis.literal(False)).drop("by_total")
 
 
 def _with_spans(county: County, when: tuple[Moment, ...], spans: ir.Table) -> ir.Table:

@@ -166,6 +166,8 @@ class Facts:
         self.basis, self.stale = "months", False
         if self.calendar_year:
             self.start, self.end = (day.year - 1) * 12, (day.year - 1) * 12 + 11
+            if (self.start, self.end) in [self.office.span(r) for r in self.office.of("income", self.id)]:
+                self.basis = "total"  # a total says nothing of single months
             return
         self.start, self.end = last - 11, last
         spans = [self.office.span(r) for r in self.office.of("income", self.id)]
@@ -202,7 +204,7 @@ class Facts:
         return float(sum((x for _, x, _, _ in income), Fraction(0)) - costs)
 
     def heads(self, back: int) -> int:
-        if self.basis == "total":
+        if self.basis == "total" and not self.calendar_year:
             return len(self.present(end_of_month(self.end - 12 * back)))
         return len(self.present(months_before(self.as_of, 12 * back)))
 

@@ -21,9 +21,11 @@ def test_the_set_that_is_valid_at_each_date_decides() -> None:
 
 def test_a_jurisdiction_may_begin_a_set_on_its_own_day() -> None:
     c = county(5500.0, state={"housing_safe": False})
-    own = {"2020-01-01": "county-2020", "2021-05-31": "national-2021"}
-    frame = rules.history(c, own, ["2021-05-30", "2021-05-31"])
-    assert frame["ruleset"].tolist() == ["county-2020", "national-2021"]
+    # Against the sets' own dates: the jurisdiction's word goes.
+    own = {"2020-01-01": "national-2021", "2021-06-01": "county-2020"}
+    frame = rules.history(c, own, ["2021-05-31", "2021-06-01"])
+    assert frame["ruleset"].tolist() == ["national-2021", "county-2020"]
+    assert frame["category"].tolist() == ["unstable_lifted", "none"]
 
 
 def test_one_set_holds_at_any_date_and_gives_what_evaluate_gives() -> None:
@@ -35,7 +37,7 @@ def test_one_set_holds_at_any_date_and_gives_what_evaluate_gives() -> None:
 
 
 def test_overrides_go_to_the_sets_that_know_them() -> None:
-    c = county(5500.0)
+    c = county(5500.0, state={"housing_safe": False})
     sets, days = ["county-2020", "national-2021"], ["2021-05-31", "2021-06-01"]
     frame = rules.history(c, sets, days, params={"stable_periods": 1, "line": 5600})
     assert frame["line"].tolist() == [5600.0, 5600.0]

@@ -8,7 +8,7 @@ import pytest
 from riskmodel import rules
 from riskmodel.errors import UsageError
 
-from .tiny import county
+from .tiny import county, street
 
 
 def verdicts(flagged: list[bool], registration: list[str], persons: list[int]) -> pd.DataFrame:
@@ -40,18 +40,28 @@ def test_size_is_missing_where_nobody_is_registered() -> None:
 
 
 def test_scale_risk_by_township() -> None:
-    c = county(risk_events=[{"date": "2021-03-01", "cause": "disaster"}])
-    row = rules.scale_risk(c, "2021-06-01").iloc[0]
-    assert (row["township"], row["households"], row["disaster"], row["epidemic"]) == ("t", 1, 1.0, 0.0)
-    assert pd.isna(row["not_eliminated"])  # nobody was ever monitored
+    marked = [{"date": "2020-01-01", "event": "identified"}]
+    homes = {
+        "hit": {"risk_events": [{"date": "2021-03-01", "cause": "disaster"}]},
+        "watched": {"monitoring": marked, "state": {"township": "u"}},
+        "done": {
+            "monitoring": [*marked, {"date": "2021-01-01", "event": "eliminated"}],
+            "state": {"township": "u"},
+        },
+    }
+    t, u = (row for _, row in rules.scale_risk(street(homes), "2021-06-01").iterrows())
+    assert (t["township"], t["households"], t["disaster"], t["epidemic"]) == ("t", 1, 1.0, 0.0)
+    assert pd.isna(t["not_eliminated"])  # nobody was ever monitored
+    # One of two ever monitored is still in the register.
+    assert (u["township"], u["households"], u["disaster"], u["not_eliminated"]) == ("u", 2, 0.0, 0.5)
     assert pd.isna(rules.scale_risk(county(absent=("risk_events",)), "2021-06-01").iloc[0]["disaster"])
-    marked = county(monitoring=[{"date": "2020-01-01", "event": "identified"}])
-    assert rules.scale_risk(marked, "2021-06-01").iloc[0]["not_eliminated"] == 1.0
 
 
 def test_result_lists_are_the_outcomes() -> None:
     c = county(5000.0, state={"housing_safe": False})
-    lists = rules.result_lists(rules.evaluate(c, "yingjiang-2022", "2021-06-01"))
+    verdicts_of_a_day = rules.evaluate(c, "yingjiang-2022", "2021-06-01")
+    lists = rules.result_lists(verdicts_of_a_day)
     assert {name for name, frame in lists.items() if len(frame)} == {"new", "income_plan"}
+    both = pd.concat([verdicts_of_a_day, verdicts_of_a_day.assign(as_of=pd.Timestamp("2021-07-01"))])
     with pytest.raises(UsageError, match="one as-of date"):
-        rules.result_lists(rules.evaluate(c, "yingjiang-2022", ["2021-06-01", "2021-07-01"]))
+        rules.result_lists(both)

@@ -23,6 +23,8 @@ NEEDED = {
     "members": ["member_id", "household_id", "birth_month", "valid_from"],
 }
 Household = dict[str, Any]
+# A county never changes: tests that ask for the same one share it, and what it has computed.
+_MADE: dict[str, County] = {}
 
 
 def county(*income: float | None, absent: tuple[str, ...] = (), **one: Any) -> County:
@@ -40,6 +42,13 @@ def street(households: Mapping[str, Household], absent: tuple[str, ...] = ()) ->
     able to work); ``more_income``, further rows; and rows of the optional tables, which are there unless
     named in ``absent``.
     """
+    said = repr((households, absent))
+    if said not in _MADE:
+        _MADE[said] = _build(households, absent)
+    return _MADE[said]
+
+
+def _build(households: Mapping[str, Household], absent: tuple[str, ...]) -> County:
     rows: dict[str, list[Household]] = {name: [] for name in ("households", "members", "income", *OPTIONAL)}
     for name, one in households.items():
         base = {"household_id": name, "township": "t", "village": "v"}
