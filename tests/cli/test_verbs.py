@@ -135,6 +135,21 @@ def test_rules_lists_and_explains(data: Path) -> None:
     assert household in done.stdout
 
 
+def test_rules_say_what_changed_and_write_the_page(data: Path, work: Path) -> None:
+    out, page = work / "changes.csv", work / "page"
+    since = ("--as-of", AS_OF, "--since", "2020-06-30")
+    summary = told("rules", data, "--ruleset", "county-2020", *since, "--out", out, "--page", page)
+    frame = pd.read_csv(out)
+    assert summary["changed"] == len(frame) == sum(summary["kinds"].values()) > 0
+    assert frame["why_zh"].str.len().gt(0).all()
+    assert frame["why_en"].str.len().gt(0).all()
+    written = Path(summary["page"]).read_text(encoding="utf-8")
+    assert "2020-06-30" in written
+    # Every change of the table is on the page.
+    assert all(household in written for household in frame["household_id"])
+    assert run("rules", data, "--ruleset", "county-2020", *since).exit_code == 2
+
+
 def test_features_for_several_dates(data: Path, work: Path) -> None:
     out = work / "features.parquet"
     summary = told(
