@@ -11,7 +11,7 @@ import pytest
 from riskmodel.county import County, from_frames
 from riskmodel.county.schema import month_ordinal
 from riskmodel.errors import UsageError
-from riskmodel.forecast import counts, rolling, series
+from riskmodel.forecast import counts, outlook, rolling, series
 from riskmodel.forecast.hierarchy import Hierarchy
 
 from .conftest import AS_OF
@@ -128,3 +128,29 @@ def test_limits_are_whole_and_never_inside_the_normal_ones() -> None:
     assert high[0] == 2
     assert low[2] <= 32
     assert high[2] >= 68
+
+
+def test_known_series_reach_the_regression_and_are_refused_where_they_end_too_soon() -> None:
+    # Twice as many in months where the known series is 1: the forecast of the next such month is twice.
+    rng = np.random.default_rng(3)
+    months = np.arange(24_000, 24_060)
+    price = pd.DataFrame(
+        {
+            "month": [f"{m // 12}-{m % 12 + 1:02d}" for m in range(24_000, 24_072)],
+            "low": np.arange(72) % 5 == 0,
+        }
+    )
+    y = rng.poisson(20 * (1 + (np.arange(60) % 5 == 0)))[None, None, :].astype(float)
+    table = outlook.read_known(price)
+    known = counts.Counts(("t",), ("illness",), months, y, np.ones(60), np.array([400.0]), table)
+    made = series.regression(known, Hierarchy(("t",), ("illness",)), 12).mean[0]
+    low = np.arange(60, 72) % 5 == 0
+    assert made[low].mean() / made[~low].mean() == pytest.approx(2.0, rel=0.15)
+    with pytest.raises(UsageError, match="no value for 2006-01"):
+        series.regression(known, Hierarchy(("t",), ("illness",)), 13)
+    with pytest.raises(UsageError, match="a month stands twice"):
+        outlook.read_known(pd.concat([price, price]))
+    with pytest.raises(UsageError, match="column month"):
+        outlook.read_known(price.drop(columns="low"))
+    with pytest.raises(UsageError, match="YYYY-MM"):
+        outlook.read_known(price.assign(month="soon"))

@@ -38,6 +38,12 @@ def forecast(
     out: OutOption,
     horizon: Annotated[int, typer.Option("--horizon", metavar="MONTHS", help="Months ahead, 1 to 12.")] = 12,
     ruleset: RulesetOption = "national-2021",
+    known: Annotated[
+        Path | None,
+        typer.Option(
+            "--known", metavar="FILE", help="Series known ahead: month and numbers, for the counts."
+        ),
+    ] = None,
     seed: SeedOption = 0,
     lang: LangOption = "zh",
     store: StoreOption = STORE,
@@ -50,13 +56,15 @@ def forecast(
     from riskmodel import forecast as ahead
     from riskmodel import report
     from riskmodel.asof import fingerprint, to_date
+    from riskmodel.files import read_table
 
     to_date(as_of)
     ahead.check_horizon(horizon)
+    series = read_table(known) if known else None
     county = read_county(
         data, out=out, snapshot_on=snapshot_on, max_rejected=max_rejected, pseudonymise=pseudonymise
     )
-    made = ahead.build(county, as_of, horizon, ruleset, seed=seed, progress=say)
+    made = ahead.build(county, as_of, horizon, ruleset, seed=seed, exogenous=series, progress=say)
     for note in made.notes:
         say(f"note: {note}")
     page = report.write_outlook(made, out, lang)

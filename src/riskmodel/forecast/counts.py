@@ -18,7 +18,7 @@ from riskmodel import asof
 from riskmodel.accounting import WATCHED
 from riskmodel.asof import Moment
 from riskmodel.county.county import County
-from riskmodel.county.schema import codes
+from riskmodel.county.schema import codes, month_text
 from riskmodel.errors import UsageError
 
 Array = NDArray[Any]
@@ -42,6 +42,8 @@ class Counts:
     filled : array of shape (T,)
         Share of each month's entries that is expected to be known.
     households : array of shape (townships,)
+    exogenous : DataFrame, optional
+        Series that are known ahead (a school calendar, announced prices): one row a month ordinal.
     """
 
     townships: tuple[str, ...]
@@ -50,6 +52,27 @@ class Counts:
     cells: Array
     filled: Array
     households: Array
+    exogenous: pd.DataFrame | None = None
+
+    def known_ahead(self, horizon: int) -> Array | None:
+        """Return the exogenous series of the months seen and those ahead, shape (T + horizon, k).
+
+        Raises
+        ------
+        UsageError
+            If they lack one of these months.
+        """
+        if self.exogenous is None:
+            return None
+        months = np.arange(self.months[0], self.months[-1] + 1 + horizon)
+        found = self.exogenous.reindex(months)
+        gaps = found.index[found.isna().any(axis=1)]
+        if len(gaps):
+            raise UsageError(
+                f"known series: no value for {month_text(int(gaps[0]))}; "
+                f"give every month from {month_text(int(months[0]))} to {month_text(int(months[-1]))}"
+            )
+        return found.to_numpy(dtype=float)
 
     @property
     def bottom(self) -> Array:

@@ -94,6 +94,7 @@ def build(
     seed: int = 0,
     origins: int = 8,
     bottom_up: bool = True,
+    exogenous: pd.DataFrame | None = None,
     progress: Callable[[str], None] = lambda text: None,
 ) -> Outlook:
     """Forecast households, counts and townships, and look for trouble that gathers.
@@ -111,6 +112,9 @@ def build(
         Past days that the methods for counts are compared on.
     bottom_up : bool
         Whether the sum of household chances is among them (it costs an accounting of all those days).
+    exogenous : DataFrame, optional
+        Series that are known ahead, for the regression: a column ``month`` (``YYYY-MM``) and one each, for
+        every month on record and ahead (`read_known`).
     progress : callable
 
     Returns
@@ -147,6 +151,39 @@ def build(
     )  # fmt: skip
 
 
+def read_known(table: pd.DataFrame | None) -> pd.DataFrame | None:
+    """Return series that are known ahead by month ordinal.
+
+    Parameters
+    ----------
+    table : DataFrame or None
+        ``month`` as ``YYYY-MM`` and at least one column of numbers.
+
+    Returns
+    -------
+    DataFrame or None
+
+    Raises
+    ------
+    UsageError
+        If there is no such column, a month is none or stands twice, or a value is no number.
+    """
+    if table is None:
+        return None
+    if "month" not in table or len(table.columns) < 2:
+        raise UsageError("known series: give a column month (YYYY-MM) and at least one column of numbers")
+    try:
+        stamp = pd.to_datetime(table["month"].astype(str), format="%Y-%m")
+        numbers = table.drop(columns="month").apply(pd.to_numeric)
+    except (ValueError, TypeError) as exc:
+        raise UsageError(f"known series: {exc}; months as YYYY-MM, all else numbers") from exc
+    out = numbers.set_axis((stamp.dt.year * 12 + stamp.dt.month - 1).to_numpy(), axis=0)
+    if out.index.has_duplicates:
+        raise UsageError("known series: a month stands twice; give each once")
+    # On one scale, so that no series outweighs the others in the fit.
+    return (out - out.mean()) / out.std().replace(0, 1)
+
+
 def check_horizon(horizon: int) -> None:
     """Raise UsageError unless a horizon is 1 to 12 months."""
     if not 1 <= horizon <= household.LONGEST:
@@ -160,7 +197,7 @@ def _counts(
     steps = min(horizon, 6)
     tests = [asof.window_end(day, -(steps + k)) for k in range(origins)]
     bases = _bases(county, [*tests, day], horizon, homes, ruleset) if bottom_up else {}
-    tested = rolling.backtest(county, day, steps, origins, bases=bases)
+    tested = rolling.backtest(county, day, steps, origins, bases=bases, exogenous=known.exogenous)
     method = tested.chosen if tested.chosen in series.METHODS or day in bases else series.PLAIN
     base = bases.get(day) if method == BOTTOM_UP else None
     tree, made = rolling.forecast(known, method, horizon, base=base)

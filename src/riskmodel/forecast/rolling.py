@@ -8,6 +8,7 @@ stand beside it, corrected for their number.
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -127,6 +128,7 @@ def backtest(
     origins: int = 8,
     methods: Sequence[str] = tuple(series.METHODS),
     bases: Mapping[dt.date, Base] | None = None,
+    exogenous: pd.DataFrame | None = None,
 ) -> Backtest:
     """Forecast from past days and compare with what came.
 
@@ -142,6 +144,8 @@ def backtest(
     methods : sequence of str
     bases : mapping, optional
         Day to the base forecasts of ``bottom_up`` from that day.
+    exogenous : DataFrame, optional
+        See `counts.Counts`.
 
     Returns
     -------
@@ -154,7 +158,7 @@ def backtest(
         day = asof.window_end(as_of, -(horizon + k))
         if asof.last_complete_month(day) - int(actual.months[0]) + 1 < LEAST_MONTHS:
             break
-        known = as_then(counts.build(county, day), actual)
+        known = dataclasses.replace(as_then(counts.build(county, day), actual), exogenous=exogenous)
         for method in methods:
             tree, made = forecast(known, method, horizon)
             rows.append(_errors(method, day, tree, made, known, actual))

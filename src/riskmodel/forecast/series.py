@@ -163,7 +163,7 @@ def state_space(counts: Counts, hierarchy: Hierarchy, horizon: int) -> Base:
 
 def regression(counts: Counts, hierarchy: Hierarchy, horizon: int) -> Base:
     """Forecast the cells by negative binomial regression and sum them up."""
-    found = negbin.fit(counts, horizon)
+    found = negbin.fit(counts, horizon, counts.known_ahead(horizon))
     y = hierarchy.add_up(counts.bottom)
     fitted, ahead = hierarchy.add_up(found.fitted), hierarchy.add_up(found.mean)
     errors = (y - fitted).T
