@@ -106,6 +106,22 @@ def test_frailty_finds_the_known_village_spread_and_none_where_there_is_none():
         assert model.predict_proba(X)[:, 1].mean() == pytest.approx(y.mean(), abs=0.03)
 
 
+def test_a_penalty_chosen_by_villages_ignores_columns_that_only_fit_noise():
+    rng = np.random.default_rng(13)
+    X = pd.DataFrame(rng.normal(size=(600, 60)), columns=[f"x{i}" for i in range(60)])
+    eta = -2 + 0.8 * X["x0"].to_numpy()
+    y = (rng.random(600) < -np.expm1(-np.exp(eta))).astype(int)
+    village = rng.integers(0, 30, 600)
+    chosen = models.DiscreteHazard(alpha="cv").fit(X, y, groups=village)
+    free = models.DiscreteHazard(alpha=0.0).fit(X, y)
+    new = pd.DataFrame(rng.normal(size=(4000, 60)), columns=X.columns)
+    truth = -np.expm1(-np.exp(-2 + 0.8 * new["x0"].to_numpy()))
+    # Sixty columns and some eighty events: maximum likelihood follows the noise, the chosen penalty less.
+    assert chosen.alpha_ > 1
+    errors = [np.mean((m.predict_proba(new)[:, 1] - truth) ** 2) for m in (chosen, free)]
+    assert errors[0] < 0.7 * errors[1]
+
+
 def test_hazard_with_a_duration_needs_names():
     with pytest.raises(ValueError, match="no column of X"):
         models.DiscreteHazard(duration="months").fit(np.eye(4), [0, 1, 0, 1])

@@ -12,12 +12,16 @@ from threadpoolctl import threadpool_limits
 
 from riskmodel.models.base import MarginClassifier
 from riskmodel.models.design import DesignMatrix
-from riskmodel.models.split import village_codes
+from riskmodel.models.split import village_codes, village_folds
 
 Array = NDArray[np.float64]
 
 # Gauss–Hermite nodes of the village effect: nine place a normal mixture of cloglog to four digits.
 _NODES = 9
+# From "almost only the level" to "almost unpenalised", as the logit's grid has it.
+ALPHAS: tuple[float, ...] = (1e4, 1e3, 1e2, 1e1, 1.0, 0.1)
+_FOLDS = 5
+_CV_ROWS = 5_000
 # Beyond this the hazard is 0 or 1 to the last digit of a float.
 _ETA_LOW, _ETA_HIGH = -30.0, 3.5
 
@@ -38,8 +42,12 @@ class DiscreteHazard(MarginClassifier):
         At most so many steps.
     frailty : bool, default False
         Villages share a normal effect, integrated out by Gauss–Hermite quadrature.
-    alpha : float, default 1.0
+    alpha : float or "cv", default 1.0
         Ridge penalty α/2·|β|² on the standardised columns (not on the level); 0 is maximum likelihood.
+        ``"cv"`` takes from `ALPHAS` the value with the highest likelihood over folds of whole villages of the
+        training rows (ties: the stronger penalty).
+    random_state : int, default 0
+        Deals the villages.
 
     Attributes
     ----------
@@ -47,6 +55,8 @@ class DiscreteHazard(MarginClassifier):
         Of the standardised columns, then of the duration steps.
     edges_ : array
         Where duration steps begin.
+    alpha_ : float
+        The penalty used.
     frailty_sd_ : float
         0 without frailty.
     converged_ : bool
@@ -69,12 +79,18 @@ class DiscreteHazard(MarginClassifier):
     """
 
     def __init__(
-        self, duration: str | None = None, steps: int = 5, frailty: bool = False, alpha: float = 1.0
+        self,
+        duration: str | None = None,
+        steps: int = 5,
+        frailty: bool = False,
+        alpha: float | Literal["cv"] = 1.0,
+        random_state: int = 0,
     ) -> None:
         self.duration = duration
         self.steps = steps
         self.frailty = frailty
         self.alpha = alpha
+        self.random_state = random_state
 
     def fit(self, X: Any, y: Any, groups: Any = None) -> Self:
         """Fit by penalised maximum likelihood.
@@ -97,9 +113,9 @@ class DiscreteHazard(MarginClassifier):
         ValueError
             If ``duration`` is not a column, a parameter is out of range, or the target has one class.
         """
-        if self.steps < 1 or self.alpha < 0:
+        if self.steps < 1 or not (self.alpha == "cv" or self.alpha >= 0):
             raise ValueError(
-                f"steps={self.steps!r}, alpha={self.alpha!r}: steps at least 1, alpha at least 0"
+                f'steps={self.steps!r}, alpha={self.alpha!r}: steps at least 1, alpha at least 0 or "cv"'
             )
         matrix, target = self._training(X, y)
         self.duration_ = self._position()
@@ -109,6 +125,9 @@ class DiscreteHazard(MarginClassifier):
         columns = self._columns(matrix)
         village = village_codes(groups, len(target)) if self.frailty else None
         with threadpool_limits(limits=1, user_api="blas"):
+            self.alpha_ = self.alpha
+            if self.alpha == "cv":
+                self.alpha_ = _best_alpha(columns, target, groups, self.random_state)
             self._solve(columns, target, village)
         return self
 
@@ -203,7 +222,7 @@ class DiscreteHazard(MarginClassifier):
 
     def _solve(self, columns: Array, target: Array, village: NDArray[np.int64] | None) -> None:
         matrix = np.column_stack([columns, np.ones(len(columns))])
-        penalty = np.r_[np.full(columns.shape[1], self.alpha), 0.0]
+        penalty = np.r_[np.full(columns.shape[1], float(self.alpha_)), 0.0]
         start = np.zeros(matrix.shape[1])
         start[-1] = np.log(-np.log1p(-target.mean()))
         beta, done = _newton(matrix, target, penalty, start)
@@ -248,6 +267,30 @@ def _newton(matrix: Array, target: Array, penalty: Array, start: Array) -> tuple
             return beta, True
         best = max(best, trial)
     return beta, False
+
+
+def _best_alpha(columns: Array, target: Array, groups: Any, seed: int) -> float:
+    """Return the penalty with the highest held-out likelihood, chosen on whole villages."""
+    units = int(village_codes(groups, len(target)).max()) + 1
+    folds = min(_FOLDS, units)
+    if folds < 2:
+        raise ValueError('alpha="cv" needs at least two villages; give a number for alpha')
+    matrix = np.column_stack([columns, np.ones(len(columns))])
+    # On many rows a few thousand choose as well: the best penalty is a prior, it does not move with the rows.
+    parts = max(1, len(target) // _CV_ROWS)
+    fold = village_folds(target, groups, min(units, folds * parts), seed)
+    total = np.zeros(len(ALPHAS))
+    for k in range(folds):
+        rest, held = (fold != k) & (fold < folds), fold == k
+        if len(np.unique(target[rest])) < 2:
+            continue
+        beta = np.zeros(matrix.shape[1])
+        beta[-1] = np.log(-np.log1p(-target[rest].mean()))
+        for i, alpha in enumerate(ALPHAS):
+            penalty = np.r_[np.full(columns.shape[1], alpha), 0.0]
+            beta, _ = _newton(matrix[rest], target[rest], penalty, beta)
+            total[i] += _terms(matrix[held] @ beta, target[held])[0].sum()
+    return ALPHAS[int(np.argmax(total))]
 
 
 def _objective(matrix: Array, target: Array, penalty: Array, beta: Array) -> float:

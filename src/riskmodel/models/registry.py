@@ -67,6 +67,10 @@ def _logit(**params: Any) -> PenalisedLogit:
     return PenalisedLogit(**{"C": "cv", **params})
 
 
+def _hazard(**params: Any) -> DiscreteHazard:
+    return DiscreteHazard(**{"alpha": "cv", **params})
+
+
 def _venn(**params: Any) -> VennAbersScore:
     return VennAbersScore(**{"base": PenalisedLogit(C="cv"), **params})
 
@@ -107,7 +111,7 @@ MODELS: Mapping[str, Entry] = {
             "hazard",
             "离散时间风险（cloglog）",
             "discrete-time hazard (cloglog)",
-            DiscreteHazard,
+            _hazard,
             "features",
             False,
             "none",
