@@ -209,3 +209,15 @@ def test_every_month_says_what_made_it_and_its_scores_can_be_asked_for(whole: Pa
     assert not month.months(tmp_path)["complete"].iloc[0]
     with pytest.raises(UsageError, match="no month"):
         month.months(tmp_path / "nothing")
+
+
+def test_a_page_holds_everybody_on_the_list_and_then_the_highest_scores(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(steps, "PAGE_ROWS", 10)
+    scores = pd.DataFrame({"household_id": [f"h{i}" for i in range(30)], "probability": range(30, 0, -1)})
+    shown = list(steps._for_page(scores, ["h25", "h3"])["household_id"])
+    assert shown == ["h0", "h1", "h2", "h3", "h4", "h5", "h6", "h7", "h8", "h25"]
+    # A list longer than a page is shown whole: nobody on it is left out.
+    everyone = list(scores["household_id"])
+    assert list(steps._for_page(scores, everyone)["household_id"]) == everyone
