@@ -140,6 +140,11 @@ def test_counts_are_those_of_the_verdicts(county, view) -> None:
     assert all(towns[kind].sum() == kinds.get(kind, 0) for kind in kinds.index)
 
 
+def test_it_looks_back_from_a_months_end_to_a_months_end(view) -> None:
+    assert view.since == pd.Timestamp("2021-05-31")  # not May 30
+    assert set(view.changes["since"]) == {view.since}
+
+
 def test_every_change_is_told_in_both_languages(html, view) -> None:
     ruleset = rules.load("national-2021")
     for row in view.changes.to_dict("records"):
