@@ -182,6 +182,8 @@ def test_unknown_models_are_told_what_there_is(trained: training.Trained, store:
         tracking.load_model("county", store)
     with pytest.raises(UsageError, match="riskmodel train"):
         tracking.load_model("county@champion", store.parent / "elsewhere.db")
+    with pytest.raises(InputRefused, match=f"no such run: nope; runs there are: .*{trained.run_id}"):
+        training.read_comparison("nope", store)
 
 
 @pytest.mark.parametrize("name", ["past_income", "logit", "boosting"])
