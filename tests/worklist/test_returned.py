@@ -6,6 +6,7 @@ import csv
 import datetime as dt
 import io
 import shutil
+import sys
 from pathlib import Path
 
 import openpyxl
@@ -15,6 +16,7 @@ import pytest
 from riskmodel import county, worklist
 from riskmodel.errors import InputRefused
 from riskmodel.worklist import returned
+from riskmodel.worklist.returned.table import held
 
 TODAY = dt.date(2021, 7, 20)
 FINDINGS = [("属实", "因病"), ("不属实", None), ("未见", None)]
@@ -270,3 +272,16 @@ def test_lists_in_english_are_read_too_and_carry_chance_and_source(scores, tmp_p
     assert (visit.household_id, visit.selected_by) == (row["household_id"], "random")
     # The weight of the visit is 1 / chance: it must come back whole, not as printed.
     assert visit.chance == pytest.approx(row["chance"], abs=1e-12)
+
+
+def test_two_imports_at_once_do_not_lose_one_another(scores, filled, tmp_path, monkeypatch) -> None:
+    data = make(tmp_path / "data", tables(scores), "parquet")
+    other = edited(Path(shutil.copy(filled, tmp_path / "other.xlsx")), 2, 核查日期=dt.date(2021, 7, 9))
+    slow = held(data)
+    # Another clerk's import ends between the reading and the writing of ours.
+    returned.take(other, data, TODAY)
+    monkeypatch.setattr(sys.modules[returned.take.__module__], "held", lambda _: slow)
+    before = (data / "visits.parquet").read_bytes()
+    with pytest.raises(InputRefused, match="changed by someone else"):
+        returned.take(filled, data, TODAY)
+    assert (data / "visits.parquet").read_bytes() == before

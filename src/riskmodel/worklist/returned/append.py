@@ -12,9 +12,10 @@ from typing import Any
 
 from riskmodel.county.encoding import find_encoding
 from riskmodel.county.headers import header_row
+from riskmodel.errors import InputRefused
 from riskmodel.files import atomic
 from riskmodel.worklist.returned.filled import TITLE_LINES, Visit
-from riskmodel.worklist.returned.table import COLUMNS, TABLE, Target
+from riskmodel.worklist.returned.table import COLUMNS, TABLE, Target, stamp
 
 _BOM = b"\xef\xbb\xbf"
 
@@ -33,6 +34,11 @@ def append(target: Target, visits: Sequence[Visit], recorded_on: dt.date) -> Pat
     -------
     Path
         The file, replaced whole; untouched where there is nothing to add.
+
+    Raises
+    ------
+    InputRefused
+        If the file is no longer the one that was read: what another import wrote is never lost.
     """
     writers: Mapping[str, Callable[..., None]] = {
         "csv": _csv,
@@ -43,6 +49,8 @@ def append(target: Target, visits: Sequence[Visit], recorded_on: dt.date) -> Pat
     if visits:
         with atomic(target.path) as temporary:
             writers[target.kind](target, visits, recorded_on, temporary)
+            if stamp(target.path) != target.seen:
+                raise InputRefused(f"{target.path}: was changed by someone else meanwhile; import again")
     return target.path
 
 

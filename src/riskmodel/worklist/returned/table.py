@@ -40,6 +40,8 @@ class Target:
         Column of the contract to its position in ``headers``.
     chinese : bool
         Headers and words are Chinese.
+    seen : tuple of int or None
+        Size and time of the file when it was read; None where there is none.
     """
 
     path: Path
@@ -48,6 +50,7 @@ class Target:
     headers: tuple[str, ...]
     at: dict[str, int]
     chinese: bool
+    seen: tuple[int, int] | None = None
 
     def header(self, column: str) -> str:
         """Return what a column that is not there yet is to be called."""
@@ -142,7 +145,7 @@ def _target(folder: Path, sources: dict[str, Source], raw: Raw | None, household
         inside = source.inside if isinstance(source.inside, str) else getattr(source.inside, "title", None)
         headers = tuple(raw.headers.values()) if raw else ()
         at = {c: int(cell[1:]) for c, cell in raw.at.items()} if raw else {}
-        return Target(source.path, source.kind, inside, headers, at, chinese)
+        return Target(source.path, source.kind, inside, headers, at, chinese, stamp(source.path))
     model = sources["households"]
     inside = (contract().tables[TABLE].zh if chinese else TABLE) if model.kind in ("xlsx", "duckdb") else None
     path = model.path
@@ -150,7 +153,15 @@ def _target(folder: Path, sources: dict[str, Source], raw: Raw | None, household
         path = folder / f"{contract().tables[TABLE].zh if chinese else TABLE}.{model.kind}"
     if model.kind == "duckdb":
         inside = TABLE
-    return Target(path, model.kind, inside, (), {}, chinese)
+    return Target(path, model.kind, inside, (), {}, chinese, stamp(path))
+
+
+def stamp(path: Path) -> tuple[int, int] | None:
+    """Return what tells a file from a changed one: size and time; None where there is none."""
+    if not path.is_file():
+        return None
+    found = path.stat()
+    return found.st_size, found.st_mtime_ns
 
 
 def _is_chinese(raw: Raw | None) -> bool:
