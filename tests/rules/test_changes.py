@@ -138,3 +138,17 @@ def test_a_new_rule_set_in_between_changes_verdicts(county) -> None:
     row = rules.changes(county, sets, NOW, BEFORE).set_index("household_id").loc["fell_ill"]
     assert (row["ruleset_before"], row["ruleset"]) == ("county-2020", "national-2021")
     assert (row["line_before"], row["line"]) == (5000.0, 6000.0)
+
+
+def test_a_parameter_that_no_set_knows_is_refused(county) -> None:
+    with pytest.raises(UsageError, match="no parameter 'lime'"):
+        rules.changes(county, "national-2021", NOW, BEFORE, params={"lime": 1})
+
+
+def test_scores_of_the_later_day_alone_are_enough(county) -> None:
+    # "same" is not in the register; "watched" is: its card turns red by the score, which April did not have.
+    scores = pd.DataFrame({"household_id": ["watched"], "as_of": [NOW], "probability": [0.5]})
+    found = rules.changes(county, "cards-2023", NOW, BEFORE, scores=scores).set_index("household_id")
+    row = found.loc["watched"]
+    assert (row["kind"], row["tier_before"], row["tier"]) == ("tier_changed", "blue", "red")
+    assert "probability" in row["appeared"].split(";")

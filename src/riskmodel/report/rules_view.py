@@ -82,8 +82,8 @@ def rules_view(
     chosen = rules.load(ruleset)
     day = asof.to_date(as_of)
     before = asof.to_date(since) if since is not None else asof.window_end(day, -1)
-    found = rules.changes(county, chosen, day, before, params=params, scores=scores)
     verdicts = rules.evaluate(county, chosen, day, params=params, scores=scores)
+    found = rules.changes(county, chosen, day, before, params=params, scores=scores, verdicts=verdicts)
     given, own = chosen.values(params), chosen.values()
     return RulesView(
         ruleset=chosen,

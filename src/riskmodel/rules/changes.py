@@ -7,6 +7,7 @@ gives the present verdict.
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,8 +19,10 @@ from riskmodel.asof import DateLike, Moment
 from riskmodel.county.county import County
 from riskmodel.errors import UsageError
 from riskmodel.rules.declaration import RuleSet
+from riskmodel.rules.evaluate import evaluate
 from riskmodel.rules.explain import figure
-from riskmodel.rules.history import Schedule, history, schedule, valid_at
+from riskmodel.rules.history import Schedule, schedule, valid_at
+from riskmodel.rules.scores import read_scores
 from riskmodel.rules.vocabulary import vocabulary
 from riskmodel.rules.wording import CHANGES, Language
 
@@ -45,6 +48,7 @@ def changes(
     *,
     params: Mapping[str, Any] | None = None,
     scores: pd.DataFrame | str | Path | None = None,
+    verdicts: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """Return every household whose verdict differs between two days, with what moved.
 
@@ -58,6 +62,8 @@ def changes(
         The earlier day; a month before by default (from a month's end: the end of the month before).
     params, scores
         As in `riskmodel.rules.evaluate`.
+    verdicts : DataFrame, optional
+        The verdicts at ``as_of`` by the same set, parameters and scores, where they were made already.
 
     Returns
     -------
@@ -75,10 +81,14 @@ def changes(
         If ``before`` does not lie before ``as_of``, or as `riskmodel.rules.history` says.
     """
     now, then = _days(as_of, before)
-    days: list[DateLike] = [then.as_of, now.as_of]
-    both = history(county, ruleset, days, params=params, scores=scores)
-    both["_day"] = both["as_of"].dt.date
-    new, old = (both[both["_day"] == m.as_of].set_index("household_id") for m in (now, then))
+    starts = schedule(ruleset)
+    _refuse_strange(params, [valid_at(starts, m.as_of) for m in (then, now)])
+    given = None if scores is None else read_scores(scores)
+    # Scores are often of the later day alone; the earlier one is then judged without.
+    earlier = None if given is None or then.as_of not in set(given["as_of"]) else given
+    new = verdicts if verdicts is not None else _judged(county, starts, now, params, given)
+    new = new.set_index("household_id")
+    old = _judged(county, starts, then, params, earlier).set_index("household_id")
     ids = sorted(set(new.index) | set(old.index))
     new, old = new.reindex(ids), old.reindex(ids)
     out = pd.DataFrame({"household_id": ids})
@@ -92,9 +102,30 @@ def changes(
         out[name] = out[name].fillna(False).astype(bool)
     out = out.assign(**_conditions(new, old), moved=_moved(new, old))
     out = out[out["kind"] != ""].reset_index(drop=True)
-    out["late_records"] = _late(county, ruleset, out, then, now, params, scores)
+    again = _judged(county, starts, Moment(then.as_of, now.known_by), params, earlier) if len(out) else None
+    out["late_records"] = _same_verdict(out, again)
     order = out["kind"].map(KINDS.index)
     return out.iloc[_positions(out.assign(_kind=order))].reset_index(drop=True)
+
+
+def _refuse_strange(params: Mapping[str, Any] | None, sets: list[RuleSet]) -> None:
+    known = {name for ruleset in sets for name in ruleset.parameters}
+    strange = {n: v for n, v in (params or {}).items() if n not in known}
+    if strange:
+        sets[-1].values(strange)  # raises, with the names that there are
+
+
+def _judged(
+    county: County,
+    starts: Mapping[dt.date, RuleSet],
+    when: Moment,
+    params: Mapping[str, Any] | None,
+    scores: pd.DataFrame | None,
+) -> pd.DataFrame:
+    """Return the verdicts of a day by the set valid then; overrides go to the sets that know them."""
+    chosen = valid_at(starts, when.as_of)
+    own = {n: v for n, v in (params or {}).items() if n in chosen.parameters}
+    return evaluate(county, chosen, when, params=own, scores=scores)
 
 
 def _positions(out: pd.DataFrame) -> list[int]:
@@ -160,25 +191,13 @@ def _moved(new: pd.DataFrame, old: pd.DataFrame) -> list[str]:
     return [";".join(n for n in FIGURES if differ[n][i]) for i in range(len(new))]
 
 
-def _late(
-    county: County,
-    ruleset: str | Path | RuleSet | Schedule,
-    found: pd.DataFrame,
-    then: Moment,
-    now: Moment,
-    params: Mapping[str, Any] | None,
-    scores: pd.DataFrame | str | Path | None,
-) -> list[bool]:
+def _same_verdict(found: pd.DataFrame, again: pd.DataFrame | None) -> list[bool]:
     """Say for which households the earlier day, as known now, already gives the present verdict."""
-    if found.empty:
+    if again is None:
         return []
-    chosen = valid_at(schedule(ruleset), then.as_of)
-    own = {n: v for n, v in (params or {}).items() if n in chosen.parameters}
-    known_now = Moment(then.as_of, now.known_by)
-    again = history(county, chosen, known_now, params=own, scores=scores).set_index("household_id")
-    again = again.reindex(found["household_id"])
+    there = again.set_index("household_id").reindex(found["household_id"])
     same = [
-        again[n].astype(object).fillna("").to_numpy() == found[n].astype(object).fillna("").to_numpy()
+        there[n].astype(object).fillna("").to_numpy() == found[n].astype(object).fillna("").to_numpy()
         for n in VERDICT
     ]
     return list(same[0] & same[1] & same[2] & same[3])
