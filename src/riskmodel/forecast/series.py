@@ -11,8 +11,8 @@
 ``negbin``
     negative binomial regression (`negbin`), summed up from the cells.
 
-Smoothing needs something to smooth: a series with fewer than 24 households in all its history goes by the
-mean in ``ets`` and ``state_space``.
+Smoothing needs something to smooth: a series with fewer than 24 households in all its history, or than one a
+month, goes by the mean in ``ets`` and ``state_space``.
 
 References
 ----------
@@ -90,7 +90,8 @@ def _one_by_one(counts: Counts, hierarchy: Hierarchy, horizon: int, fit: Callabl
     y = hierarchy.add_up(counts.bottom)
     out = Base(plain.mean.copy(), plain.variance.copy(), np.zeros((y.shape[1], y.shape[0])))
     out.errors[y.shape[1] - len(plain.errors) :] = plain.errors
-    for k in np.flatnonzero((y.sum(axis=1) >= LEAST_TOTAL) & (y.shape[1] >= SEASON)):
+    enough = y.sum(axis=1) >= max(LEAST_TOTAL, y.shape[1])
+    for k in np.flatnonzero(enough & (y.shape[1] >= SEASON)):
         with warnings.catch_warnings():
             # Optimisers that stop early still give a forecast; rolling origins judge it.
             warnings.simplefilter("ignore")
