@@ -34,7 +34,7 @@ def wilson(hits: ArrayLike, n: ArrayLike, level: float = 0.95) -> tuple[NDArray[
     Examples
     --------
     >>> [round(float(v), 3) for v in wilson(126, 383)]
-    [0.284, 0.377]
+    [0.284, 0.378]
     """
     x, m = np.asarray(hits, dtype=float), np.asarray(n, dtype=float)
     z = float(norm.ppf(0.5 + level / 2))
