@@ -163,5 +163,6 @@ def test_who_is_below_the_line_already_is_listed_but_not_foreseen(make_scores) -
     assert made.listed["household_id"].tolist() == same.listed["household_id"].tolist()
     assert made.totals["expected"] == pytest.approx(scores.loc[inside, "probability"].sum())
     assert made.totals["expected_flagged"] == 0.0
+    assert made.totals["planned_outside"] == (made.planned["flagged"]).sum() > 0
     assert made.totals["expected"] < same.totals["expected"]
     assert made.curve["expected"].iloc[0] == pytest.approx(made.totals["expected_planned"])

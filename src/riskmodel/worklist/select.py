@@ -233,6 +233,7 @@ def _totals(frame: pd.DataFrame, unjudged: pd.Series, known: pd.DataFrame) -> di
         "planned": int(planned.sum()),
         **{f"planned_{s}": int((planned & known["selected_by"].eq(s)).sum()) for s in SOURCES},
         "in_cohort": int(known["in_cohort"].sum()),
+        "planned_outside": float((planned & ~known["in_cohort"]).sum()),
         "expected": float(foreseen.sum()),
         "expected_planned": float(foreseen[planned].sum()),
         "expected_flagged": float(foreseen[known["flagged"]].sum()),
