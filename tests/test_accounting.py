@@ -266,3 +266,12 @@ def test_who_knows_more_than_as_of_still_takes_the_total_that_ended_by_then() ->
     county = from_frames(base(income=totals))
     late = asof.Moment(asof.to_date("2019-12-31"), asof.to_date("2021-06-30"))
     assert accounting.build(county, (late,)).to_pandas()["net_income"].tolist() == [6000]
+
+
+def test_where_nobody_lives_the_reason_is_that() -> None:
+    gone = base()
+    gone["members"] = gone["members"].assign(valid_to="2020-01-01")
+    gone["income"] = gone["income"][gone["income"]["month"] < "2020-01"]
+    row = one(gone, "2021-06-01")
+    assert pd.isna(row["pcni"])
+    assert row["income_reason"] == "no_persons"

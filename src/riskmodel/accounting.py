@@ -471,10 +471,11 @@ def _net_and_per_head(county: County, t: ir.Table) -> ir.Table:
 
 def _income_reason(t: ir.Table) -> ir.Value:
     return ibis.cases(
+        # Nobody earns where nobody lives: the reason is that they left, not that an entry is wanting.
+        (t.persons == 0, "no_persons"),
         (t.stale, "income_stale"),
         (t.gross_income.isnull(), "no_income"),
         (t.net_income.isnull(), "production_unknown"),
-        (t.persons == 0, "no_persons"),
         else_=ibis.null("string"),
     )
 
