@@ -37,8 +37,8 @@ def fitted(request, data):
     return models.fit_calibrated(models.make(request.param, params, 0), X, y, villages, 0)
 
 
-def test_the_three_explained_models_are_tested() -> None:
-    assert set(EXPLAINED) == {"past_income", "logit", "boosting"}
+def test_the_models_of_the_county_experiment_are_tested() -> None:
+    assert {"past_income", "logit", "boosting"} <= set(EXPLAINED)
 
 
 @pytest.mark.parametrize("calibrated", [True, False])
