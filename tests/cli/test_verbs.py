@@ -231,6 +231,17 @@ def test_worklist_holds_everyone_a_rule_flags(data: Path, work: Path, scores: Pa
     assert summary["planned"] == 20
 
 
+def test_a_list_of_other_data_or_too_many_visits_is_told(data: Path, work: Path, scores: Path) -> None:
+    out = work / "told.xlsx"
+    assert "warnings" not in told("worklist", scores, "--data", data, "--visits", 20, "--out", out)
+    other = work / "other.csv"
+    frame = pd.read_parquet(scores) if scores.suffix == ".parquet" else pd.read_csv(scores)
+    frame.assign(data_fingerprint="0" * 64).to_csv(other, index=False)
+    said = told("worklist", other, "--data", data, "--visits", 10 * len(frame), "--out", out)["warnings"]
+    assert any("not what was scored" in text for text in said)
+    assert any(f"{10 * len(frame)} visits, but only" in text for text in said)
+
+
 def test_report_is_one_page(trained: dict, work: Path, scores: Path) -> None:
     out = work / "report"
     summary = told(

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from riskmodel.county import County
     from riskmodel.report import ReportInput
+    from riskmodel.worklist import Worklist
 
 
 @verb
@@ -116,6 +117,7 @@ def worklist(
         given, visits=visits, random_share=random_share, by=by, quota=quota, floor=floor,
         county=county, seed=seed,
     )  # fmt: skip
+    _warn_of_list(given, county, made)
     lists.write_xlsx(made, out, lang, people)
     # Whoever evaluates the visits must know how likely each household was to be on the list.
     chances = write_table(made.selection, out.with_name(f"{out.stem}-chances.csv"))
@@ -124,6 +126,17 @@ def worklist(
         page = lists.write_sheets(made, sheets.with_suffix(".html"), lang, people, load_measures(measures))
         summary["sheets"] = str(lists.print_pdf(page, sheets) if sheets.suffix.lower() == ".pdf" else page)
     tell({**summary, **made.totals}, as_json)
+
+
+def _warn_of_list(scores: pd.DataFrame, county: County | None, made: Worklist) -> None:
+    """Warn where scores and data are not of one county, and where there are more visits than households."""
+    from riskmodel import asof
+
+    told = set(scores["data_fingerprint"].astype(str)) if "data_fingerprint" in scores else set()
+    if county is not None and told and told != {asof.fingerprint(county, made.as_of)}:
+        warn(f"what these data say of {made.as_of} is not what was scored: score again, or give those data")
+    if len(made.planned) < made.visits:
+        warn(f"{made.visits} visits, but only {len(made.planned)} households to plan them for")
 
 
 @verb
