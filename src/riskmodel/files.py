@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 ENDINGS = (".parquet", ".csv", ".xlsx")
 # A spreadsheet takes a text cell that begins with one of these for a formula.
-_FORMULA = ("=", "+", "-", "@")
+FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r", "\n")
 # Fixed, so that a workbook's bytes depend on its content alone.
 _CREATED = dt.datetime(2020, 1, 1)
 
@@ -193,9 +193,19 @@ def _csv(frame: pd.DataFrame, path: Path, sheet: str) -> None:
     safe.to_csv(path, index=False, encoding="utf-8-sig", lineterminator="\n")
 
 
+def safe_text(text: str) -> str:
+    """Return text that no spreadsheet takes for a formula: an apostrophe goes in front where it could.
+
+    Examples
+    --------
+    >>> safe_text("=1+1"), safe_text("东乡")
+    ("'=1+1", '东乡')
+    """
+    return f"'{text}" if text.startswith(FORMULA_SIGNS) else text
+
+
 def _neutral(value: Any) -> Any:
-    """Put an apostrophe before text that a spreadsheet would take for a formula."""
-    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
+    return safe_text(value) if isinstance(value, str) else value
 
 
 def _xlsx(frame: pd.DataFrame, path: Path, sheet: str) -> None:

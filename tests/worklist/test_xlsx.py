@@ -14,7 +14,8 @@ import pytest
 
 from riskmodel import worklist
 from riskmodel.errors import UsageError
-from riskmodel.worklist.cells import safe_text, sheet_name, wrapped_lines
+from riskmodel.files import safe_text
+from riskmodel.worklist.cells import sheet_name, wrapped_lines
 from riskmodel.worklist.words import book
 
 

@@ -10,14 +10,13 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from riskmodel.files import atomic
+from riskmodel.files import atomic, safe_text
 from riskmodel.ledger.grid import Grid, Value
 
 FONT = "等线"
 SHEET_NAME_LIMIT = 31
 WIDTHS = (6, 44)  # characters; a longer heading or label is wrapped
 LINE_HEIGHT = 16  # points, one line of 10-point text
-FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r")
 FORMATS = {"text": "@", "count": "0", "share": "0.0%"}
 _HEAD = {"bold": True, "font_color": "#FFFFFF", "bg_color": "#1F3A5F", "align": "center", "text_wrap": True}
 _LINES = {"border": 1, "border_color": "#D0D7E2", "valign": "vcenter", "font_name": FONT, "font_size": 10}
@@ -68,17 +67,6 @@ def sheet_name(wanted: str, used: set[str]) -> str:
         name = f"{plain[: SHEET_NAME_LIMIT - len(str(n)) - 1]} {n}"
     used.add(name.lower())
     return name
-
-
-def safe_text(text: str) -> str:
-    """Return text that no spreadsheet takes for a formula.
-
-    Examples
-    --------
-    >>> safe_text("=1+1"), safe_text("东乡")
-    ("'=1+1", '东乡')
-    """
-    return f"'{text}" if text.startswith(FORMULA_SIGNS) else text
 
 
 def _sheet(book: Any, sheet: Any, grid: Grid) -> None:

@@ -10,9 +10,9 @@ from typing import Any
 import pandas as pd
 
 from riskmodel.errors import RiskmodelError
+from riskmodel.files import safe_text
 from riskmodel.worklist.words import Column, Lang, book
 
-FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r", "\n")
 SHEET_NAME_LIMIT = 31
 FONT = {"zh": "等线", "en": "Calibri"}
 NUMBER_FORMATS = {
@@ -22,17 +22,6 @@ NUMBER_FORMATS = {
     "chance": "0.000000",
     "date": "yyyy-mm-dd",
 }
-
-
-def safe_text(text: str) -> str:
-    """Return text that no spreadsheet takes for a formula: an apostrophe goes in front where it could.
-
-    Examples
-    --------
-    >>> safe_text("=1+1"), safe_text("h-1")
-    ("'=1+1", 'h-1')
-    """
-    return "'" + text if text.startswith(FORMULA_SIGNS) else text
 
 
 def sheet_name(wanted: str, used: set[str]) -> str:

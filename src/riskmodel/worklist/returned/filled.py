@@ -14,7 +14,7 @@ from riskmodel.county.encoding import find_encoding
 from riskmodel.county.excel_file import open_workbook
 from riskmodel.county.values import cell_text, parse_date
 from riskmodel.errors import InputRefused
-from riskmodel.worklist.cells import FORMULA_SIGNS
+from riskmodel.files import FORMULA_SIGNS
 from riskmodel.worklist.returned.headers import allowed, find, words_of
 
 TITLE_LINES = 10  # an office puts a title or two above the header
