@@ -75,6 +75,25 @@ def test_hazard_is_statsmodels_cloglog():
     assert model.predict_proba(X)[:, 1] == pytest.approx(np.asarray(glm.fittedvalues), abs=1e-7)
 
 
+def test_hazard_of_the_beetles_is_the_published_extreme_value_model():
+    # Bliss 1935, beetles killed at eight doses of carbon disulphide (log10 mg/l); Dobson, Introduction to
+    # Generalized Linear Models, table 7.4: extreme value (cloglog) model, intercept -39.572, slope 22.041,
+    # fitted numbers 5.59, 11.28, 20.95, 30.37, 47.78, 54.14, 61.11, 59.95, deviance 3.45.
+    dose = np.array([1.6907, 1.7242, 1.7552, 1.7842, 1.8113, 1.8369, 1.8610, 1.8839])
+    beetles, killed = [59, 60, 62, 56, 63, 59, 62, 60], [6, 13, 18, 28, 52, 53, 61, 60]
+    X = pd.DataFrame({"dose": np.repeat(dose, beetles)})
+    y = np.concatenate([np.r_[np.ones(k), np.zeros(n - k)] for k, n in zip(killed, beetles, strict=True)])
+    model = models.DiscreteHazard(alpha=0.0).fit(X, y.astype(int))
+    chance = model.predict_proba(pd.DataFrame({"dose": dose}))[:, 1]
+    eta = np.log(-np.log1p(-chance[:7]))
+    slope = (eta[-1] - eta[0]) / (dose[6] - dose[0])
+    assert slope == pytest.approx(22.041, abs=2e-3)
+    assert eta[0] - slope * dose[0] == pytest.approx(-39.572, abs=3e-3)
+    assert (np.array(beetles) * chance).round(2).tolist() == [
+        5.59, 11.28, 20.95, 30.37, 47.78, 54.14, 61.11, 59.95,
+    ]  # fmt: skip
+
+
 def test_hazard_of_a_duration_alone_is_the_life_table():
     # Without covariates each duration step's hazard is events over households at risk: the actuarial table.
     rng = np.random.default_rng(3)
