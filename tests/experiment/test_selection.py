@@ -10,7 +10,7 @@ import pytest
 
 from riskmodel import experiment
 from riskmodel.county import County, from_frames
-from riskmodel.experiment.selection import represent, systematic, trimmed
+from riskmodel.experiment.selection import findings, represent, systematic, trimmed
 from riskmodel.worklist.chances import unflagged_chances
 
 N = 6000
@@ -104,6 +104,46 @@ def test_visits_recorded_later_are_not_seen_and_rule_visits_count_once(visited) 
     mixed.loc[mixed["chance"].isna() & (mixed.index % 2 == 1), "selected_by"] = "application"
     _, (note,) = represent(confirmed(), from_frames({"visits": mixed}), rows, None)
     assert f"{(mixed['selected_by'] == 'application').sum()} without a logged chance left out" in note["en"]
+
+
+def test_a_year_of_lists_each_with_its_own_chances_stands_for_the_county() -> None:
+    # Twelve lists, each by a score of its own, and a third of those whom the score chose are not at home.
+    rng = np.random.default_rng(5)
+    x = rng.normal(size=N)
+    y = rng.random(N) < 1 / (1 + np.exp(2.5 - x))
+    ids = np.array([f"h{i:05d}" for i in range(N)])
+    lists = []
+    for month in range(1, 13):
+        order = np.argsort(-(x + rng.normal(size=N)))
+        chance = np.empty(N)
+        chance[order] = unflagged_chances(N, N, 100, 200)
+        drawn = rng.choice(N, 100, replace=False)
+        best = order[~np.isin(order, drawn)][:200]
+        seen = np.concatenate([drawn, best])
+        source = np.repeat(["random", "model"], [100, 200])
+        absent = (source == "model") & (rng.random(300) < 1 / 3)
+        outcome = np.where(absent, "absent", np.where(y[seen], "confirmed", "not_confirmed"))
+        day = f"2021-{month:02d}-15"
+        made = {"household_id": ids[seen], "date": day, "outcome": outcome, "selected_by": source}
+        lists.append(pd.DataFrame(made | {"chance": chance[seen]}))
+    visits = pd.concat(lists)
+    told = visits[visits["outcome"] != "absent"].groupby("household_id")["outcome"].first().eq("confirmed")
+    rows = pd.DataFrame(
+        {"household_id": told.index, "as_of": pd.Timestamp("2020-12-31"), "y": told.to_numpy(float)}
+    )
+    county = from_frames({"visits": visits})
+    found = findings(county, rows, 12, None)
+    assert len(found) > len(rows)
+    # Every household weighs 1 in expectation, so the weights add up to the county and their mean to its rate.
+    share = found["weight"] / found["weight"].sum()
+    error = np.sqrt(np.sum(share**2 * (found["y"] - y.mean()) ** 2))
+    assert error < 0.01
+    assert abs((share * found["y"]).sum() - y.mean()) < 3 * error
+    assert found["weight"].sum() == pytest.approx(N, rel=0.1)
+    # The chance on the first list alone, as if there had been one list, is far off.
+    first = found.sort_values("date").drop_duplicates("household_id")
+    naive = np.average(first["y"], weights=1 / first["chance"])
+    assert abs(naive - y.mean()) > 3 * error
 
 
 def test_systematic_sampling_keeps_every_weight_to_within_one() -> None:
