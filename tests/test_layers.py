@@ -20,7 +20,7 @@ LAYERS: list[tuple[str, ...]] = [
     ("county", "simulate"),
     ("asof",),
     ("accounting",),
-    ("rules",),
+    ("bunching", "rules"),
     ("features", "labels", "ledger"),
     ("cohorts",),
     ("models", "forecast"),

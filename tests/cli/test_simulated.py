@@ -44,6 +44,51 @@ def test_dirt_is_scored_by_check(tmp_path: Path) -> None:
     assert by["duplicate"]["share"] == 1.0
     assert "(false alarms)" in by
     assert (out / "suspects.csv").is_file()
+    # Sixty households are too few for a heap to show: said, not passed over.
+    assert summary["heaps"] == {"looks": 0, "smallest_p": None, "warned": [], "listed": 0}
+    assert (
+        (by["heaped"]["found"], by["heaped"]["why"][:13]) == (0, "no single row") if "heaped" in by else True
+    )
+
+
+def test_a_heap_at_the_line_is_warned_of_and_scored(tmp_path: Path) -> None:
+    """Every household-year up to a third above the line is written below it: that shows even in 300."""
+    slips = dict.fromkeys(
+        ("missing_month", "times_ten", "wan", "annual", "duplicate", "swapped"), "{share: 0}"
+    )
+    late = dict.fromkeys(("late", "corrected"), "{share: 0, mean_days: 1}")
+    rates = {**slips, **late, "heaped": "{share: 1.0, above: 0.3, below: 0.02}"}
+    dirt = tmp_path / "heaped.yaml"
+    dirt.write_text("id: heaped\n" + "".join(f"{k}: {v}\n" for k, v in rates.items()), encoding="utf-8")
+    data, out = tmp_path / "data", tmp_path / "check"
+    made = [
+        "--households",
+        400,
+        "--months",
+        48,
+        "--futures",
+        0,
+        "--dirty",
+        dirt,
+        "--profile",
+        "poor-mountain",
+    ]
+    told("simulate", data, *made)
+    done = run(
+        "check", data, "--out", out, "--spoiled", data / "spoiled/spoiled.csv", "--line", 9000, "--json"
+    )
+    assert done.exit_code == 0, done.stderr
+    assert "incomes are heaped just below 6000 yuan (national-2021)" in done.stderr
+    summary = json.loads(done.stdout)
+    assert {row["threshold"] for row in summary["heaps"]["warned"]} == {"national-2021"}
+    by = {row["slip"]: row for row in summary["spoiled"]}
+    assert by["heaped"]["share"] > 0.9
+    assert (
+        summary["heaps"]["listed"] == by["heaped"]["found"] + by["(in a heap, as true as written)"]["found"]
+    )
+    tests = pd.read_csv(out / "heaps.csv")
+    assert set(tests.threshold) == {"national-2021", "9000"}
+    assert "heaped.csv" in (out / "quality.md").read_text(encoding="utf-8")
 
 
 def test_validation_names_target_source_and_what_is_missed() -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import datetime as dt
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -19,6 +21,11 @@ from riskmodel.cli.common import (
     verb,
     warn,
 )
+
+if TYPE_CHECKING:
+    from riskmodel.bunching import Threshold
+    from riskmodel.county import County
+    from riskmodel.rules import RuleSet
 
 OutArgument = Annotated[Path, typer.Argument(metavar="OUT", help="Folder to write to.")]
 
@@ -37,18 +44,32 @@ def check(
     snapshot_on: SnapshotOption = None,
     pseudonymise: Pseudonymise = False,
     lang: Annotated[str, typer.Option("--lang", help="zh or en.")] = "zh",
+    ruleset: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--ruleset",
+            metavar="ID",
+            help="Incomes are tested for heaps at its line; repeatable (default national-2021).",
+        ),
+    ] = None,
+    line: Annotated[
+        list[float] | None,
+        typer.Option("--line", metavar="YUAN", min=1, help="And at this amount a head and year; repeatable."),
+    ] = None,
     spoiled: Annotated[
         Path | None, typer.Option("--spoiled", metavar="LOG", help="Score against simulate --dirty's log.")
     ] = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Check a county's tables: rejected rows, doubtful ones, and a summary of their quality."""
-    from riskmodel import asof
+    from riskmodel import asof, bunching
     from riskmodel import county as counties
 
+    thresholds = _thresholds(ruleset or ["national-2021"], line or [])
     summary, found = counties.check(
         data,
         out,
+        further=bunching.check_heaps(thresholds),
         max_rejected=max_rejected,
         snapshot_on=snapshot_on,
         pseudonymise=pseudonymise,
@@ -59,13 +80,46 @@ def check(
         summary["data_fingerprint"] = asof.fingerprint(found, found.data_through)
     if spoiled is not None and found is not None:
         summary["spoiled"] = _score(spoiled, out)
-    for late in counties.later_lines(summary, "en"):
+    for late in [*counties.later_lines(summary, "en"), *_heaps(summary)]:
         warn(late)
     tell(summary if as_json else _short(summary, out), as_json)
     for reason in summary["refusals"]:
         say(f"riskmodel: {reason}")
     if summary["refused"]:
         raise typer.Exit(REFUSED)
+
+
+def _thresholds(rulesets: list[str], amounts: list[float]) -> dict[str, Threshold]:
+    """Return the lines that incomes may be heaped at: those of rule sets, and fixed amounts."""
+    from riskmodel import rules
+
+    chosen = [rules.load(name) for name in rulesets]
+    lines: dict[str, Threshold] = {one.id: partial(_line_of, one) for one in chosen}
+    return lines | {f"{yuan:g}": partial(_fixed, yuan) for yuan in amounts}
+
+
+def _line_of(ruleset: RuleSet, county: County, days: list[dt.date]) -> dict[dt.date, float | None]:
+    from riskmodel import rules
+
+    return rules.lines(county, ruleset, days, known_by=max(county.known_through, days[-1]))
+
+
+def _fixed(yuan: float, county: County, days: list[dt.date]) -> dict[dt.date, float | None]:
+    return dict.fromkeys(days, yuan)
+
+
+def _heaps(summary: dict[str, Any]) -> list[str]:
+    """Say where incomes are heaped, a sentence a place and line."""
+    told: dict[tuple[str, str], str] = {}
+    for row in sorted(summary.get("heaps", {}).get("warned", []), key=lambda row: row["p"]):
+        place = row["place"] or "the county"
+        told.setdefault(
+            (place, row["threshold"]),
+            f"{place}: incomes are heaped just {row['side']} {row['line']:g} yuan ({row['threshold']}): "
+            f"{row['below']} below and {row['above']} above within {row['window']:.1%}, "
+            f"p {row['p_adjusted']:.2g} corrected for all looks; see heaped.csv",
+        )
+    return list(told.values())
 
 
 def _score(log: Path, out: Path) -> list[dict[str, Any]]:
@@ -77,7 +131,8 @@ def _score(log: Path, out: Path) -> list[dict[str, Any]]:
 
     if not log.is_file():
         raise InputMissing(f"no such log: {log}; simulate --dirty writes OUT/spoiled/spoiled.csv")
-    given = [pd.read_csv(path) for path in (log, out / "rejected.csv", out / "suspects.csv")]
+    files = (log, *(out / name for name in ("rejected.csv", "suspects.csv", "heaped.csv")))
+    given = [pd.read_csv(path) for path in files if path.is_file()]
     return [{str(k): v for k, v in row.items()} for row in simulate.found(*given).to_dict("records")]
 
 
@@ -90,9 +145,9 @@ def _short(summary: dict[str, Any], out: Path) -> dict[str, Any]:
     shown = ("absent", "suspects", "data_through", "data_fingerprint")
     rest = {k: summary[k] for k in shown if summary.get(k)}
     for row in summary.get("spoiled", []):
-        rest[f"spoiled: {row['slip']}"] = (
-            f"{row['found']} false" if row["spoiled"] == 0 else f"{row['found']} of {row['spoiled']} found"
-        )
+        why = f" ({row['why']})" if row["why"] and row["found"] < row["spoiled"] else ""
+        counted = f"{row['found']} of {row['spoiled']} found" if row["spoiled"] else str(row["found"])
+        rest[f"spoiled: {row['slip']}"] = counted + why
     return {"refused": summary["refused"], **kept, **rest, "see": str(out / "quality.md")}
 
 

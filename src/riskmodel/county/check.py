@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +18,31 @@ from riskmodel.county.rejects import write_rejected
 from riskmodel.county.schema import codes, contract
 from riskmodel.county.suspects import count, suspects, write_suspects
 from riskmodel.errors import InputRefused
-from riskmodel.files import write_json, write_text
+from riskmodel.files import write_json, write_table, write_text
 
 FORMAT_VERSION = 1
 LANGUAGES: tuple[Language, ...] = ("zh", "en")
+
+
+@dataclass(frozen=True)
+class Further:
+    """What a check from above this layer found (one that needs an accounting, say).
+
+    Parameters
+    ----------
+    name : str
+        Its key in the summary.
+    figures : dict
+    lines : mapping
+        Language to sentences for ``quality.md``.
+    tables : mapping
+        File name to a table written beside it.
+    """
+
+    name: str
+    figures: dict[str, Any]
+    lines: dict[Language, list[str]]
+    tables: dict[str, pd.DataFrame] = field(default_factory=dict)
 
 
 def check(
@@ -30,6 +53,7 @@ def check(
     pseudonymise: bool = False,
     snapshot_on: str | dt.date | None = None,
     lang: str = "zh",
+    further: Callable[[County], Further] | None = None,
 ) -> tuple[dict[str, Any], County | None]:
     """Check a county's data and say what was found.
 
@@ -44,6 +68,8 @@ def check(
         As in `riskmodel.county.read`.
     lang : {"zh", "en"}
         Which language stands first in ``quality.md``; it holds both.
+    further : callable, optional
+        One more check, of data that can be used; what it found goes into the summary and the folder.
 
     Returns
     -------
@@ -61,6 +87,7 @@ def check(
     """
     reading: Reading | None = None
     doubted = None
+    more: Further | None = None
     rejected = pd.DataFrame()
     summary: dict[str, Any] = {"format_version": FORMAT_VERSION, "data": Path(data).name}
     try:
@@ -73,14 +100,23 @@ def check(
         doubted = suspects(reading.county)
         summary |= {"refused": bool(why), "refusals": why} | _summary(reading)
         summary["suspects"] = count(doubted)
+        more = further(reading.county) if further is not None and not why else None
+        summary |= {more.name: more.figures} if more else {}
     if out is not None:
         write_rejected(rejected, out)
         if doubted is not None:
             write_suspects(doubted, out)
-        write_json(summary, Path(out) / "quality.json")
-        both = sorted(LANGUAGES, key=lambda word: word != lang)
-        write_text("\n\n".join(quality_text(summary, word) for word in both) + "\n", Path(out) / "quality.md")
+        _write_summary(summary, more, Path(out), lang)
     return summary, reading.county if reading else None
+
+
+def _write_summary(summary: dict[str, Any], more: Further | None, out: Path, lang: str) -> None:
+    for name, table in more.tables.items() if more else ():
+        write_table(table, out / name)
+    write_json(summary, out / "quality.json")
+    both = sorted(LANGUAGES, key=lambda word: word != lang)
+    texts = [quality_text(summary, word, more) for word in both]
+    write_text("\n\n".join(texts) + "\n", out / "quality.md")
 
 
 def _summary(reading: Reading) -> dict[str, Any]:
@@ -109,13 +145,14 @@ def _table(reading: Reading, name: str, table: TableRead) -> dict[str, Any]:
     }
 
 
-def quality_text(summary: dict[str, Any], lang: Language) -> str:
+def quality_text(summary: dict[str, Any], lang: Language, more: Further | None = None) -> str:
     """Return a summary of `check` as Markdown in one language.
 
     Parameters
     ----------
     summary : dict
     lang : {"zh", "en"}
+    more : Further, optional
 
     Returns
     -------
@@ -130,7 +167,8 @@ def quality_text(summary: dict[str, Any], lang: Language) -> str:
     if summary["tables"]:
         lines += ["", line("table_head", lang), "|---|---|---:|---:|---:|---|---:|"]
         lines += [_table_line(name, table, lang) for name, table in summary["tables"].items()]
-        lines += _section("findings", lang, _finding_lines(summary, lang))
+        told = more.lines[lang] if more else []
+        lines += _section("findings", lang, [*_finding_lines(summary, lang), *told])
     lines += _section("notices", lang, [notice[lang] for notice in summary["notices"]])
     return "\n".join(lines)
 
