@@ -70,6 +70,29 @@ def test_horizons_are_checked(county: County) -> None:
             outlook.build(county, AS_OF, wrong)
 
 
+def test_known_series_move_the_regression_and_are_named_where_it_is_not_used(
+    county: County, forecast: HouseholdForecast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outlook.household, "build", lambda *_, **__: forecast)
+    months = [f"{y}-{m:02d}" for y in range(2015, 2022) for m in range(1, 13)]
+    price = pd.DataFrame({"month": months, "price": np.arange(84) % 5 == 0})
+    with_it, without = (
+        outlook.build(county, AS_OF, 3, origins=1, bottom_up=False, exogenous=known)
+        for known in (price, None)
+    )
+    regression = [
+        t.backtest.errors.query("method == 'negbin'")["forecast"].to_numpy() for t in (with_it, without)
+    ]
+    assert len(regression[0])
+    assert not np.allclose(*regression)
+    # Nothing else takes them, so nothing else moves; whoever gave them is told.
+    naive = [t.backtest.errors.query("method == 'mean'")["forecast"].to_numpy() for t in (with_it, without)]
+    assert np.array_equal(*naive)
+    assert with_it.method == "negbin" or any("known series (price)" in n for n in with_it.notes)
+    with pytest.raises(UsageError, match="no value for 2019-10"):
+        outlook.build(county, AS_OF, 3, exogenous=price[price["month"] < "2019-10"])
+
+
 def test_the_page_holds_both_languages_and_reads_back(made: Outlook, tmp_path: Path) -> None:
     page = report.write_outlook(made, tmp_path)
     text = page.read_text(encoding="utf-8")
@@ -149,10 +172,13 @@ def test_stress_verb_writes_logs_and_answers(folder: Path, tmp_path: Path) -> No
 
 def test_verbs_refuse_with_the_contracts_codes(folder: Path, tmp_path: Path) -> None:
     out = ["--out", str(tmp_path), "--store", str(tmp_path / "m.db")]
+    wrong = tmp_path / "wrong.csv"
+    wrong.write_text("month,price\nJanuary,3\n", encoding="utf-8")
     for arguments, code, said in (
         (["forecast", str(folder), "--as-of", TINY_DAY, "--horizon", "40"], 2, "from 1 to 12"),
         (["forecast", str(folder), "--as-of", "yesterday"], 2, "YYYY-MM-DD"),
         (["forecast", str(tmp_path / "none"), "--as-of", TINY_DAY], 1, "none"),
+        (["forecast", str(folder), "--as-of", TINY_DAY, "--known", str(wrong)], 2, "YYYY-MM"),
         (["stress", str(folder), "--as-of", TINY_DAY, "--scenario", "plague"], 2, "known: flood"),
     ):
         run = CliRunner().invoke(app, [*arguments, *out])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from riskmodel.forecast.hierarchy import Hierarchy
 from riskmodel.forecast.household import HORIZONS, HouseholdForecast
 from riskmodel.forecast.rolling import Backtest
 
-BOTTOM_UP = "bottom_up"
+BOTTOM_UP, REGRESSION = "bottom_up", "negbin"
 WATCHED_KINDS: tuple[counts.What, ...] = ("entries", "events")
 SHOWN_MONTHS = 24
 UPWARD_HOUSEHOLDS = 20_000  # bottom-up standings of many past days are not built for larger counties
@@ -128,6 +129,7 @@ def build(
     """
     day = asof.to_date(as_of)
     check_horizon(horizon)
+    series_known = read_known(exogenous)
     ahead = sorted({h for h in HORIZONS if h <= horizon} | {horizon})
     progress(f"households: income per head {', '.join(map(str, ahead))} months ahead")
     homes = household.build(county, day, ahead, ruleset, seed=seed)
@@ -139,10 +141,17 @@ def build(
         notes.append(str(exc))
         nothing = pd.DataFrame()
         return Outlook(day, horizon, homes, townships, nothing, nothing, None, "none", nothing, tuple(notes))
+    known = dataclasses.replace(known, exogenous=series_known)
+    known.known_ahead(horizon)  # a series that ends too soon is told before anything is fitted
     progress(
         f"counts: {len(known.townships)} townships × {len(known.causes)} causes, {known.months.size} months"
     )
     ahead_counts, tested, method = _counts(county, day, horizon, known, homes, ruleset, origins, bottom_up)
+    if series_known is not None and method != REGRESSION:
+        notes.append(
+            f"known series ({', '.join(series_known.columns)}): only the regression takes them, and on past "
+            f"days it was not chosen; the counts are by {method.replace('_', ' ')}"
+        )
     found = warnings(county, day, known)
     if found.empty:
         notes.append("early warning: fewer than 22 months of records, nothing is compared")
