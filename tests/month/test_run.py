@@ -6,15 +6,23 @@ import contextlib
 import datetime as dt
 import importlib
 import shutil
+import signal
+import subprocess
+import sys
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import openpyxl
 import pandas as pd
 import pytest
+from typer.testing import CliRunner
 
 from riskmodel import files, month
+from riskmodel.cli.app import app
 from riskmodel.errors import InputRefused, UsageError
+from riskmodel.explain import load_measures
+from riskmodel.explain.wording import Words
 from riskmodel.month import Wishes, markers, settings, steps
 from riskmodel.worklist import returned
 
@@ -103,6 +111,59 @@ def test_a_kill_in_the_middle_of_the_report_is_taken_up_there(
     assert bytes_of(folder) == bytes_of(whole)
 
 
+@pytest.mark.slow
+def test_a_kill_at_the_first_and_the_last_write_of_every_step_is_taken_up(
+    office: Office, whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # One folder, killed again and again: at a step's first file, then at its marker, when all its files
+    # stand but nobody has said so. Each start must take up exactly there.
+    done: list[str] = []
+    for step in month.STEPS:
+        files_of_step = len(markers.read(whole, step)["files"])
+        for kill_at in (2, 1 + files_of_step + 1):  # the first write of every start is month.json
+            with dying(monkeypatch, kill_at), pytest.raises(Killed):
+                make(office, tmp_path)
+            stands = [n for n in month.STEPS if markers.read(tmp_path / whole.name, n)]
+            assert stands == done
+        # Past the marker, at the next step's first file; after the ledger there is none.
+        with dying(monkeypatch, 1 + files_of_step + 2), contextlib.suppress(Killed):
+            make(office, tmp_path)
+        done.append(step)
+        assert [n for n in month.STEPS if markers.read(tmp_path / whole.name, n)] == done
+    assert make(office, tmp_path).done == ()
+    assert bytes_of(tmp_path / whole.name) == bytes_of(whole)
+
+
+@pytest.mark.slow
+def test_the_process_is_killed_as_each_step_begins(office: Office, whole: Path, tmp_path: Path) -> None:
+    # A real SIGKILL: no handler runs, temporary files stay behind. What was done stays done.
+    call = [
+        Path(sys.executable).with_name("riskmodel"),
+        "month",
+        office.data,
+        "--as-of",
+        AS_OF,
+        "--visits",
+        VISITS,
+    ]
+    call += ["--out", tmp_path, "--store", office.store]
+    for number, step in enumerate(month.STEPS, start=1):
+        with subprocess.Popen([str(a) for a in call], stderr=subprocess.PIPE, text=True) as process:
+            assert process.stderr is not None
+            lines = []
+            for line in process.stderr:
+                lines.append(line.strip())
+                if lines[-1] == f"{number}/6 {step}":
+                    process.send_signal(signal.SIGKILL)
+                    break
+        assert f"{number}/6 {step}" in lines, lines
+        stood = list(month.STEPS)[: max(0, number - 2)]
+        assert all(f"{i}/6 {name}: stands" in lines for i, name in enumerate(stood, start=1))
+    assert make(office, tmp_path).done
+    made = {k: v for k, v in bytes_of(tmp_path / whole.name).items() if not Path(k).name.startswith(".")}
+    assert made == bytes_of(whole)
+
+
 def copying(name: str, reads: str | None) -> object:
     """A step that writes two files, the second from the first of another step."""
 
@@ -141,6 +202,59 @@ def test_a_kill_at_every_single_write_leaves_a_month_that_can_be_taken_up(
     assert killed == 10
     with dying(monkeypatch, 11):
         assert make(office, tmp_path / "last").done == names
+
+
+def test_the_same_options_give_the_same_list_by_either_verb(
+    office: Office, whole: Path, tmp_path: Path
+) -> None:
+    out, sheets = tmp_path / "list.xlsx", tmp_path / "sheets.html"
+    call = ["worklist", whole / "scores.zh.parquet", "--data", office.data, "--visits", VISITS]
+    done = CliRunner().invoke(app, [str(a) for a in (*call, "--out", out, "--sheets", sheets)])
+    assert done.exit_code == 0, done.stderr
+    assert out.read_bytes() == (whole / "worklist.xlsx").read_bytes()
+    assert sheets.read_bytes() == (whole / "visit-sheets.html").read_bytes()
+    # The workbook of a month has a sheet for each township, as the issue has it, and so has the verb's.
+    townships = set(pd.read_parquet(whole / "worklist.parquet")["township"])
+    assert townships <= set(openpyxl.load_workbook(out).sheetnames)
+
+
+def test_names_quota_floor_and_measures_in_a_month_and_no_finding_is_written_over(
+    office: Office, whole: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / whole.name
+    shutil.copytree(whole, folder)
+    household = pd.read_parquet(whole / "worklist.parquet")["household_id"].iloc[0]
+    names = pd.DataFrame({"household_id": [household], "head_name": ["王某某"], "contact": ["李干部"]})
+    library = load_measures().model_copy(update={"note": Words(zh="本县措施", en="our own measures")})
+    # The office has begun to fill in the month's own workbook.
+    book = openpyxl.load_workbook(folder / "worklist.xlsx")
+    page = book["核查名单"]
+    page.cell(2, [c.value for c in page[1]].index("核查结果") + 1).value = "属实"
+    book.save(folder / "worklist.xlsx")
+    asked = {"quota": ("township:30%", "village"), "floor": 0.02, "measures": library}
+    made = month.run(office.data, AS_OF, tmp_path, store=office.store, wishes=Wishes(**asked), names=names)
+    assert made.done == ("worklist", "report")
+    kept = openpyxl.load_workbook(folder / "worklist-filled-1.xlsx")["核查名单"]
+    assert "属实" in [c.value for c in kept[2]]
+    assert "本县措施" in (folder / "visit-sheets.html").read_text(encoding="utf-8")
+    # Names stand in the files beside the month and in no file of it, not even in its markers.
+    assert {p.name for p in made.named} == {"worklist.xlsx", "visit-sheets.html"}
+    assert all(p.parent == tmp_path / f"{whole.name}-with-names" for p in made.named)
+    assert "王某某" in made.named[1].read_text(encoding="utf-8")
+    texts = [c.value for s in openpyxl.load_workbook(made.named[0]) for r in s.iter_rows() for c in r]
+    assert "李干部" in texts
+    for path in (p for p in folder.rglob("*") if p.is_file()):
+        content = path.read_bytes()
+        if path.suffix == ".xlsx":
+            with zipfile.ZipFile(path) as packed:
+                content = b"".join(packed.read(n) for n in packed.namelist())
+        assert "王某某".encode() not in content
+    # Made again with nothing said: everything stands, the options of then are those of now.
+    again = month.run(office.data, AS_OF, tmp_path, store=office.store)
+    assert (again.done, again.named) == ((), ())
+    assert (again.settings.quota, again.settings.floor) == (("township:30%", "village"), 0.02)
+    assert again.settings.measures == library
+    assert month.months(tmp_path)["quota"].tolist() == ["township:30%, village"]
 
 
 def test_a_file_that_was_changed_is_made_again(office: Office, whole: Path, tmp_path: Path) -> None:

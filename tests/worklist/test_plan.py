@@ -18,6 +18,8 @@ from riskmodel.worklist.cadence import quarter_days, with_cadence
 from riskmodel.worklist.curve import more_visits
 from riskmodel.worklist.names import read_names
 from riskmodel.worklist.plan import plan
+from riskmodel.worklist.quota import parse
+from riskmodel.worklist.urgency import with_urgency
 
 AS_OF = dt.date(2021, 6, 30)
 
@@ -35,7 +37,7 @@ def seen(scores: pd.DataFrame, seed: int) -> pd.DataFrame:
 
 def ready(scores: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
     frame = seen(scores, seed).sort_values(["probability", "household_id"], ascending=[False, True])
-    return with_cadence(frame.reset_index(drop=True), AS_OF)
+    return with_urgency(with_cadence(frame.reset_index(drop=True), AS_OF).assign(in_cohort=True))
 
 
 @given(
@@ -43,13 +45,13 @@ def ready(scores: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
     flagged=st.sampled_from([0.0, 0.2, 1.0]),
     visits=st.integers(1, 60),
     share=st.sampled_from([0.0, 0.1, 1.0]),
-    quota=st.sampled_from([None, "township", "village"]),
+    quota=st.sampled_from([None, "township", "village:2", "township:50%"]),
     seed=st.integers(0, 4),
 )
 @settings(max_examples=80, deadline=None)
 def test_no_flagged_household_is_ever_held_back(make_scores, n, flagged, visits, share, quota, seed) -> None:
     frame = ready(make_scores(n, flagged, 0.0, 0.1, seed), seed)
-    made = plan(frame, visits, share, [seed, 1], quota, 0.1)
+    made = plan(frame, visits, share, [seed, 1], parse(quota), 0.1)
     listed = made["selected_by"] != ""
     # Harm rule: whoever a rule flags is on the list; who is held back is neither flagged nor due.
     assert listed[made["flagged"]].all()
@@ -91,9 +93,10 @@ def test_every_village_above_the_floor_gets_a_visit_if_asked(make_scores) -> Non
 
 
 def test_chances_with_a_quota_and_held_households_are_those_of_all_lots(make_scores) -> None:
-    frame = ready(make_scores(9, flagged=0.0, unknown=0.0, unscored=0.0, seed=3), 3).assign(card_due=False)
+    frame = ready(make_scores(9, flagged=0.0, unknown=0.0, unscored=0.0, seed=3), 3)
+    frame = frame.assign(card_due=False, turn=0)
     frame.loc[[1, 4], "held"] = True
-    made = plan(frame, 5, 0.4, [0], "township", 0.0)
+    made = plan(frame, 5, 0.4, [0], parse("township"), 0.0)
     placed = made.index[(made["chance"] == 1.0) & made["planned"]]
     pool = [i for i in frame.index if not frame.loc[i, "held"] and i not in placed]
     times = np.zeros(len(frame))
@@ -120,7 +123,7 @@ def test_the_curve_covers_what_will_happen(make_scores) -> None:
     hits = (rng.random((4000, len(p))) < p).sum(axis=1)
     inside = ((hits >= curve["low"].iloc[0]) & (hits <= curve["high"].iloc[0])).mean()
     assert inside >= 0.95
-    bare = more_visits(plan(ready(make_scores(30)).drop(columns=["probability_low"]), 5, 0, [0], None, 0.1))
+    bare = more_visits(plan(ready(make_scores(30)).drop(columns=["probability_low"]), 5, 0, [0], (), 0.1))
     assert bare["low"].isna().all()
 
 

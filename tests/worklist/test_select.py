@@ -77,7 +77,9 @@ def test_order_is_rule_then_model_then_lot_and_ties_go_by_id(make_scores) -> Non
     made = worklist.build(make_scores(400, seed=3), visits=120, random_share=0.1)
     planned = made.planned
     assert list(dict.fromkeys(planned["selected_by"])) == ["rule", "model", "random"]
-    for _, rows in planned.groupby("selected_by"):
+    for source, rows in planned.groupby("selected_by"):
+        if source == "rule":
+            continue  # tests/worklist/test_urgency.py
         key = list(zip(-rows["probability"].fillna(-1), rows["household_id"], strict=True))
         assert key == sorted(key)
     assert list(made.listed["position"]) == list(range(1, len(made.listed) + 1))
@@ -100,7 +102,8 @@ def test_too_many_flagged_are_all_listed_and_the_best_are_planned(make_scores) -
     assert len(rule) > 100
     assert len(made.planned) == 50
     assert rule["planned"].sum() == 45  # five of the fifty visits are the lot's
-    assert rule.loc[rule["planned"], "probability"].min() >= rule.loc[~rule["planned"], "probability"].max()
+    # Below the line the depth decides, not the score; who is above it comes after.
+    assert rule.loc[rule["planned"], "pcni"].max() <= rule.loc[~rule["planned"], "pcni"].min() < 6000
 
 
 def test_lot_changes_with_seed_and_month_and_not_with_scores(make_scores) -> None:
@@ -160,7 +163,7 @@ def test_who_is_below_the_line_already_is_listed_but_not_foreseen(make_scores) -
     inside = ~scores["flagged"]
     made = worklist.build(scores.assign(in_cohort=inside), visits=20)
     same = worklist.build(scores, visits=20)
-    assert made.listed["household_id"].tolist() == same.listed["household_id"].tolist()
+    assert set(made.listed["household_id"]) == set(same.listed["household_id"])
     assert made.totals["expected"] == pytest.approx(scores.loc[inside, "probability"].sum())
     assert made.totals["expected_flagged"] == 0.0
     assert made.totals["planned_outside"] == (made.planned["flagged"]).sum() > 0

@@ -39,6 +39,21 @@ Pseudonymise = Annotated[
     bool,
     typer.Option("--pseudonymise", help="Key ids by HMAC (key in RISKMODEL_PSEUDONYM_KEY), drop names."),
 ]
+QuotaOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--quota",
+        metavar="PLACE[:N|:P%]",
+        help="village: a visit for each; village:2: two; township:50%: half the visits shared out by "
+        "households; repeatable.",
+    ),
+]
+NamesOption = Annotated[
+    Path | None, typer.Option("--names", metavar="FILE", help="Names, joined at output, stored nowhere.")
+]
+MeasuresOption = Annotated[
+    Path | None, typer.Option("--measures", metavar="FILE", help="The office's own measures, YAML.")
+]
 STORE = DEFAULT_STORE
 # What the verb now running has warned of.
 _WARNED: ContextVar[list[str]] = ContextVar("_WARNED")
@@ -178,3 +193,24 @@ def read_county(
     for note in asof.outside(found, [d.as_of for d in days]) if days else ():
         warn(note)
     return found
+
+
+def read_people(names: Path | None, pseudonymise: bool) -> Any:
+    """Read the office's file of names; where the county's ids are keyed, its ids are keyed alike.
+
+    Parameters
+    ----------
+    names : Path or None
+    pseudonymise : bool
+
+    Returns
+    -------
+    DataFrame or None
+    """
+    if names is None:
+        return None
+    from riskmodel.county.personal import secret_key
+    from riskmodel.worklist.names import keyed, read_names
+
+    found = read_names(names)
+    return keyed(found, secret_key()) if pseudonymise else found

@@ -13,9 +13,13 @@ from riskmodel.cli.common import (
     DataArgument,
     JsonFlag,
     MaxRejected,
+    MeasuresOption,
+    NamesOption,
     Pseudonymise,
+    QuotaOption,
     SnapshotOption,
     StoreOption,
+    read_people,
     say,
     tell,
     verb,
@@ -36,11 +40,15 @@ def month(
     ] = None,
     random_share: Annotated[float | None, typer.Option("--random-share", min=0, max=1)] = None,
     by: Annotated[
-        Literal["township", "village"] | None, typer.Option("--by", help="A sheet for each.")
+        Literal["township", "village", "none"] | None,
+        typer.Option("--by", help="A sheet for each: township."),
     ] = None,
-    quota: Annotated[
-        Literal["township", "village"] | None, typer.Option("--quota", help="At least one visit for each.")
+    quota: QuotaOption = None,
+    floor: Annotated[
+        float | None, typer.Option("--floor", min=0, max=1, help="Probability a quota asks for: 0.1.")
     ] = None,
+    names: NamesOption = None,
+    measures: MeasuresOption = None,
     seed: Annotated[int | None, typer.Option("--seed", min=0, help="Of the random share.")] = None,
     lang: Annotated[str | None, typer.Option("--lang", help="zh or en.")] = None,
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder of all months.")] = MONTHS,
@@ -52,12 +60,15 @@ def month(
 ) -> None:
     """Check, judge, score, list, report and balance a month in one go; a killed run is taken up again."""
     from riskmodel import month as monthly
+    from riskmodel.explain import load_measures
 
     wishes = monthly.Wishes(
-        model=model, visits=visits, random_share=random_share, by=by, quota=quota, seed=seed, lang=lang
-    )
+        model=model, visits=visits, random_share=random_share, by=by, quota=tuple(quota) if quota else None,
+        floor=floor, measures=load_measures(measures) if measures else None, seed=seed, lang=lang,
+    )  # fmt: skip
+    people = read_people(names, pseudonymise)
     made = monthly.run(
-        data, as_of, out, store=store, wishes=wishes, say=say, max_rejected=max_rejected,
+        data, as_of, out, store=store, wishes=wishes, names=people, say=say, max_rejected=max_rejected,
         snapshot_on=snapshot_on, pseudonymise=pseudonymise,
     )  # fmt: skip
     tell(made.summary, as_json)

@@ -15,10 +15,14 @@ from riskmodel.cli.common import (
     JsonFlag,
     LangOption,
     MaxRejected,
+    MeasuresOption,
+    NamesOption,
     Pseudonymise,
+    QuotaOption,
     SnapshotOption,
     StoreOption,
     read_county,
+    read_people,
     say,
     tell,
     verb,
@@ -79,51 +83,54 @@ def worklist(
     data: Annotated[Path | None, typer.Option("--data", metavar="DATA", help="Histories, visits.")] = None,
     random_share: Annotated[float, typer.Option("--random-share", min=0, max=1)] = 0.05,
     by: Annotated[
-        Literal["township", "village"] | None, typer.Option("--by", help="A sheet for each.")
-    ] = None,
-    quota: Annotated[
-        Literal["township", "village"] | None, typer.Option("--quota", help="At least one visit for each.")
-    ] = None,
+        Literal["township", "village", "none"], typer.Option("--by", help="A sheet for each.")
+    ] = "township",
+    quota: QuotaOption = None,
     floor: Annotated[
         float, typer.Option("--floor", min=0, max=1, help="Probability a quota asks for.")
     ] = 0.1,
-    names: Annotated[
-        Path | None, typer.Option("--names", metavar="FILE", help="Names, joined at output, stored nowhere.")
-    ] = None,
+    names: NamesOption = None,
     sheets: Annotated[
         Path | None, typer.Option("--sheets", metavar="FILE", help="Visit sheets, .html or .pdf.")
     ] = None,
-    measures: Annotated[
-        Path | None, typer.Option("--measures", metavar="FILE", help="The office's own measures, YAML.")
-    ] = None,
+    measures: MeasuresOption = None,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Of the random share.")] = 0,
     lang: LangOption = "zh",
+    max_rejected: MaxRejected = 0.05,
+    snapshot_on: SnapshotOption = None,
+    pseudonymise: Pseudonymise = False,
     as_json: JsonFlag = False,
 ) -> None:
     """List whom to check, in order, and why: a workbook for the office."""
     from riskmodel import worklist as lists
     from riskmodel.explain import load_measures
     from riskmodel.files import read_table, writable, write_table
-    from riskmodel.worklist.names import read_names
+    from riskmodel.worklist import returned
 
     writable(out, endings=(".xlsx",))
-    people = read_names(names) if names else None
+    people = read_people(names, pseudonymise)
+    library = load_measures(measures)
     given = read_table(scores)
     county = None
     if data:
         days = sorted({str(day)[:10] for day in given["as_of"]}) if "as_of" in given else None
-        county = read_county(data, out=out.parent, as_of=days)
+        county = read_county(
+            data, out=out.parent, as_of=days, snapshot_on=snapshot_on, max_rejected=max_rejected,
+            pseudonymise=pseudonymise,
+        )  # fmt: skip
     made = lists.build(
-        given, visits=visits, random_share=random_share, by=by, quota=quota, floor=floor,
-        county=county, seed=seed,
+        given, visits=visits, random_share=random_share, by=None if by == "none" else by, quota=quota,
+        floor=floor, county=county, seed=seed,
     )  # fmt: skip
     _warn_of_list(given, county, made)
+    if kept := returned.set_aside(out):
+        warn(f"{out} was filled in: kept as {kept}; take it in with riskmodel visits import")
     lists.write_xlsx(made, out, lang, people)
     # Whoever evaluates the visits must know how likely each household was to be on the list.
     chances = write_table(made.selection, out.with_name(f"{out.stem}-chances.csv"))
     summary: dict[str, object] = {"out": str(out), "chances": str(chances)}
     if sheets is not None:
-        page = lists.write_sheets(made, sheets.with_suffix(".html"), lang, people, load_measures(measures))
+        page = lists.write_sheets(made, sheets.with_suffix(".html"), lang, people, library)
         summary["sheets"] = str(lists.print_pdf(page, sheets) if sheets.suffix.lower() == ".pdf" else page)
     tell({**summary, **made.totals}, as_json)
 

@@ -16,7 +16,7 @@ from riskmodel.month.steps import score_file
 
 MADE_BY = (
     "model", "model_kind", "run_id", "feature_set", "feature_set_hash", "ruleset", "visits", "random_share",
-    "seed",
+    "quota", "floor", "seed",
 )  # fmt: skip
 
 
@@ -51,6 +51,7 @@ def months(out: str | Path) -> pd.DataFrame:
             {
                 "as_of": made.as_of.isoformat(),
                 **{name: getattr(made, name) for name in MADE_BY},
+                "quota": ", ".join(made.quota),
                 "data_fingerprint": scores.get("data_fingerprint"),
                 "households": scores.get("households"),
                 "flagged": scores.get("flagged"),

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from riskmodel import asof
 from riskmodel.asof import DateLike
 from riskmodel.month import markers, settings, steps
@@ -39,12 +41,15 @@ class Month:
         Step to its summary.
     done : tuple of str
         Steps that this run had to do; the others stood already.
+    named : tuple of Path
+        The list and sheets with names, where names were given: no part of the month.
     """
 
     out: Path
     settings: Settings
     told: Mapping[str, Any]
     done: tuple[str, ...]
+    named: tuple[Path, ...] = ()
 
     @property
     def summary(self) -> dict[str, Any]:
@@ -55,6 +60,7 @@ class Month:
             "model": self.settings.model,
             "done": list(self.done),
             "kept": [name for name in STEPS if name not in self.done],
+            **({"with_names": [str(path) for path in self.named]} if self.named else {}),
             **{name: self.told[name] for name in STEPS},
         }
 
@@ -66,6 +72,7 @@ def run(
     *,
     store: str | Path,
     wishes: Wishes | None = None,
+    names: pd.DataFrame | None = None,
     say: Callable[[str], None] | None = None,
     **reading: Any,
 ) -> Month:
@@ -86,6 +93,9 @@ def run(
         MLflow's SQLite file.
     wishes : Wishes, optional
         What is asked for; the number of visits must be said the first time.
+    names : DataFrame, optional
+        `riskmodel.worklist.names.read_names`: list and visit sheets are written a second time with them, into
+        a folder of their own beside the month's, which holds none.
     say : callable, optional
         Is told what is being done.
     **reading
@@ -122,7 +132,11 @@ def run(
             done.append(name)
         found = markers.read(folder, name)
         told[name] = found["told"] if found else {}
-    return Month(folder, settled, told, tuple(done))
+    with_names = tuple(steps.named(work, names)) if names is not None else ()
+    beside = steps.named_folder(folder)
+    if names is None and "worklist" in done and beside.is_dir():
+        tell(f"warning: {beside} is of an earlier list: give --names again, or delete it")
+    return Month(folder, settled, told, tuple(done), with_names)
 
 
 def _inputs(name: str, settled: Settings, content: str, folder: Path) -> dict[str, Any]:

@@ -7,18 +7,22 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from riskmodel import files, tracking
 from riskmodel.errors import InputRefused, UsageError
+from riskmodel.explain import Library
 from riskmodel.spec import Spec, read_yaml
 from riskmodel.spec import parse as parse_spec
+from riskmodel.worklist.quota import parse as parse_quotas
+from riskmodel.worklist.select import FLOOR
 
 FORMAT = 1
 FILE = "month.json"
 MODEL = f"county@{tracking.CHAMPION}"
 MODEL_FIELDS = ("model", "run_id", "feature_set_hash", "ruleset")
-LIST = ("visits", "random_share", "by", "quota", "seed", "lang")
+LIST = ("visits", "random_share", "by", "quota", "floor", "seed", "lang", "measures")
+NO_SHEETS = "none"  # no sheet for each township or village
 
 
 @dataclass(frozen=True)
@@ -31,8 +35,13 @@ class Wishes:
         ``NAME@ALIAS``; the alias is resolved to a version once.
     visits : int, optional
     random_share : float, optional
-    by, quota : str, optional
-        ``township`` or ``village``: a sheet for each; a visit for each at least.
+    by : str, optional
+        ``township`` or ``village``: a sheet for each; ``none``.
+    quota : tuple of str, optional
+        See `riskmodel.worklist.quota.parse`; an empty one takes back those of before.
+    floor : float, optional
+    measures : Library, optional
+        The office's own measures; they are kept with the month, so that it can be made again.
     seed : int, optional
     lang : str, optional
     """
@@ -41,7 +50,9 @@ class Wishes:
     visits: int | None = None
     random_share: float | None = None
     by: str | None = None
-    quota: str | None = None
+    quota: tuple[str, ...] | None = None
+    floor: float | None = None
+    measures: Library | None = None
     seed: int | None = None
     lang: str | None = None
 
@@ -60,12 +71,20 @@ class Settings(Spec):
     visits: int = Field(ge=1)
     random_share: float = Field(default=0.05, ge=0, le=1)
     by: str = "township"
-    quota: str | None = None
+    quota: tuple[str, ...] = ()
+    floor: float = Field(default=FLOOR, ge=0, le=1)
+    measures: Library | None = None
     seed: int = Field(default=0, ge=0)
     lang: str = "zh"
     max_rejected: float = 0.05
     snapshot_on: str | None = None
     pseudonymise: bool = False
+
+    @field_validator("quota", mode="before")
+    @classmethod
+    def _several(cls, given: object) -> object:
+        # Months of the first format said one quota, or none.
+        return () if given is None else (given,) if isinstance(given, str) else given
 
     def of(self, step: str) -> dict[str, Any]:
         """Return what one step's files depend on beside the data."""
@@ -111,6 +130,7 @@ def settle(
     InputRefused
         If the record of the month cannot be read.
     """
+    parse_quotas(wishes.quota)  # a wrong one is told before anything is made
     before = read(out)
     asked = {f.name: getattr(wishes, f.name) for f in fields(wishes) if getattr(wishes, f.name) is not None}
     if before is not None and "model" not in asked:

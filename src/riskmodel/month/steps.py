@@ -14,8 +14,9 @@ from riskmodel import asof, files, ledger, report, rules, score, tracking, workl
 from riskmodel import county as counties
 from riskmodel.county.county import County
 from riskmodel.county.read import DataRefused
-from riskmodel.month.settings import Settings
+from riskmodel.month.settings import NO_SHEETS, Settings
 from riskmodel.report.rules_page import with_rules
+from riskmodel.worklist import returned
 
 LANGS = ("zh", "en")
 PAGE_ROWS = 20_000  # households on one page; the browser test holds it to that
@@ -41,6 +42,7 @@ class Work:
     settings: Settings
     say: Callable[[str], None]
     model: tracking.LoadedModel | None = None
+    chosen: worklist.Worklist | None = field(default=None, init=False)
     _county: County | None = field(default=None, init=False)
 
     @property
@@ -109,21 +111,51 @@ def scored(work: Work) -> Made:
 
 def listed(work: Work) -> Made:
     """List whom to visit: the workbook, and each household's chance of being on it."""
-    settings = work.settings
-    made = worklist.build(
-        work.scores(settings.lang),
-        visits=settings.visits,
-        random_share=settings.random_share,
-        by=settings.by,  # type: ignore[arg-type]  # checked by build
-        quota=settings.quota,  # type: ignore[arg-type]  # checked by build
-        county=work.county,
-        seed=settings.seed,
-    )
-    paths = [worklist.write_xlsx(made, work.out / "worklist.xlsx", settings.lang)]
-    paths.append(worklist.write_sheets(made, work.out / "visit-sheets.html", settings.lang))
+    made = _chosen(work)
+    if len(made.planned) < made.visits:
+        work.say(f"warning: {made.visits} visits, but only {len(made.planned)} households to plan them for")
+    paths = _printed(work, made, work.out, None)
     paths.append(files.write_table(made.selection, work.out / "worklist-chances.csv"))
     paths.append(files.write_table(made.listed, work.out / "worklist.parquet"))
     return paths, {k: round(v, 6) for k, v in made.totals.items()}
+
+
+def _chosen(work: Work) -> worklist.Worklist:
+    if work.chosen is None:
+        settings = work.settings
+        work.chosen = worklist.build(
+            work.scores(settings.lang),
+            visits=settings.visits,
+            random_share=settings.random_share,
+            by=None if settings.by == NO_SHEETS else settings.by,  # type: ignore[arg-type]  # build checks
+            quota=settings.quota,
+            floor=settings.floor,
+            county=work.county,
+            seed=settings.seed,
+        )
+    return work.chosen
+
+
+def _printed(work: Work, made: worklist.Worklist, folder: Path, names: pd.DataFrame | None) -> list[Path]:
+    """Write workbook and visit sheets; a workbook that is filled in is put aside, never written over."""
+    lang, target = work.settings.lang, folder / "worklist.xlsx"
+    if kept := returned.set_aside(target):
+        work.say(f"note: {target.name} was filled in: kept as {kept}; take it in: visits import")
+    library = work.settings.measures
+    return [
+        worklist.write_xlsx(made, target, lang, names),
+        worklist.write_sheets(made, folder / "visit-sheets.html", lang, names, library),
+    ]
+
+
+def named(work: Work, names: pd.DataFrame) -> list[Path]:
+    """Write list and sheets once more, with names, beside the month: nothing of the month holds one."""
+    return _printed(work, _chosen(work), named_folder(work.out), names)
+
+
+def named_folder(out: Path) -> Path:
+    """Return where the lists with names of a month go."""
+    return out.with_name(f"{out.name}-with-names")
 
 
 def reported(work: Work) -> Made:

@@ -33,8 +33,9 @@ def with_cadence(frame: pd.DataFrame, as_of: dt.date) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        The frame with ``due_date`` (datetime64), ``card_due`` (a red or yellow card's visit falls due
-        within the month), ``held`` (visited lately, neither flagged nor due) and ``held_until``.
+        The frame with ``due_date`` (datetime64), ``visit_due`` (within the month, or never seen),
+        ``card_due`` (so for a red or yellow card that no rule flags), ``held`` (visited lately, neither
+        flagged nor due) and ``held_until``.
     """
     day = pd.Timestamp(as_of)
     seen = pd.to_datetime(frame["last_seen"]) if "last_seen" in frame else pd.Series(pd.NaT, frame.index)
@@ -45,7 +46,8 @@ def with_cadence(frame: pd.DataFrame, as_of: dt.date) -> pd.DataFrame:
     due = next_visit.where(next_visit < latest, latest).where(seen.notna(), latest)
     out = frame.assign(due_date=due.where(due > day, day))
     carded = frame["card"].isin(["red", "yellow"]) if "card" in frame else pd.Series(False, frame.index)
-    out["card_due"] = carded & ~frame["flagged"] & (seen.isna() | (next_visit <= latest))
+    out["visit_due"] = seen.isna() | (next_visit <= latest)
+    out["card_due"] = carded & ~frame["flagged"] & out["visit_due"]
     out["held"] = ~frame["flagged"] & ~out["card_due"] & seen.notna() & (next_visit > day)
     out["held_until"] = next_visit.where(out["held"])
     return out

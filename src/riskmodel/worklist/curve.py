@@ -15,16 +15,16 @@ def more_visits(known: pd.DataFrame) -> pd.DataFrame:
     Parameters
     ----------
     known : DataFrame
-        `riskmodel.worklist.plan.plan`: ``planned, selected_by, held, probability`` by falling probability;
-        with ``probability_low`` and ``probability_high`` there is an interval.
+        `riskmodel.worklist.plan.plan`: ``planned, selected_by, turn, held, probability`` by falling
+        probability; with ``probability_low`` and ``probability_high`` there is an interval.
 
     Returns
     -------
     DataFrame
         ``more, visits, expected, low, high, share``: rows of `MORE` as far as there are households, whom a
-        rule names first, then by probability. ``expected`` is the sum of probabilities, ``share`` of the
-        sum over all. The interval is for the number that will be hit: Poisson with the sums of the lower
-        and upper probabilities as means.
+        rule names first, in their turn, then by probability. ``expected`` is the sum of probabilities,
+        ``share`` of the sum over all. The interval is for the number that will be hit: Poisson with the
+        sums of the lower and upper probabilities as means.
 
     Notes
     -----
@@ -34,7 +34,7 @@ def more_visits(known: pd.DataFrame) -> pd.DataFrame:
     """
     from scipy.stats import poisson
 
-    waiting = known[~known["planned"] & known["selected_by"].eq("rule")]
+    waiting = known[~known["planned"] & known["selected_by"].eq("rule")].sort_values("turn")
     rest = known[~known["planned"] & known["selected_by"].eq("") & ~known["held"]]
     rest = rest[rest["probability"].notna()]
     order = pd.concat([known[known["planned"]], waiting, rest])

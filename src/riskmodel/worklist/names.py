@@ -12,10 +12,11 @@ import pandas as pd
 from riskmodel.county.encoding import find_encoding
 from riskmodel.county.excel_file import open_workbook
 from riskmodel.county.headers import normal
+from riskmodel.county.personal import pseudonym
 from riskmodel.county.values import cell_text
 from riskmodel.errors import InputRefused
 
-COLUMNS = ("head_name", "contact", "phone")
+COLUMNS = ("own_id", "head_name", "contact", "phone")
 HEADERS = {
     "household_id": ("household_id", "户编号", "household"),
     "head_name": ("head_name", "name", "户主", "户主姓名", "姓名"),
@@ -37,7 +38,8 @@ def read_names(path: str | Path) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        ``household_id`` and those of `COLUMNS` that the file has; one row a household.
+        ``household_id`` and those of `COLUMNS` that the file has (``own_id`` only from `keyed`); one row a
+        household.
 
     Raises
     ------
@@ -82,6 +84,25 @@ def _frame(rows: Sequence[Sequence[object]], at: dict[str, int], file: str) -> p
     if len(twice):
         raise InputRefused(f"{file}: household {twice.iloc[0]!r} stands there twice and differently")
     return frame.reset_index(drop=True)
+
+
+def keyed(names: pd.DataFrame, key: bytes) -> pd.DataFrame:
+    """Return names for a county with keyed ids: the office's own number goes along as a name does.
+
+    Parameters
+    ----------
+    names : DataFrame
+        `read_names`.
+    key : bytes
+        `riskmodel.county.personal.secret_key`.
+
+    Returns
+    -------
+    DataFrame
+        The same rows, ``household_id`` keyed, ``own_id`` as the office writes it.
+    """
+    own = names["household_id"]
+    return names.assign(own_id=own, household_id=[pseudonym(str(i), key) for i in own])
 
 
 def joined(rows: pd.DataFrame, names: pd.DataFrame | None) -> pd.DataFrame:

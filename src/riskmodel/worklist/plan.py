@@ -1,4 +1,4 @@
-"""Who gets the visits: all whom rules name, one a place if asked, a random share, the rest by probability."""
+"""Who gets the visits: all whom rules name, quotas if asked, a random share, the rest by probability."""
 
 from __future__ import annotations
 
@@ -6,15 +6,19 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from riskmodel.worklist.chances import unflagged_chances
-
-Rows = NDArray[np.intp]
+from riskmodel.worklist.quota import Quota, Rows, sure
+from riskmodel.worklist.urgency import OTHERS
 
 
 def plan(
-    known: pd.DataFrame, visits: int, random_share: float, seed: Sequence[int], by: str | None, floor: float
+    known: pd.DataFrame,
+    visits: int,
+    random_share: float,
+    seed: Sequence[int],
+    quotas: Sequence[Quota],
+    floor: float,
 ) -> pd.DataFrame:
     """Return the rows with ``planned``, ``selected_by`` and ``chance`` in front.
 
@@ -22,32 +26,32 @@ def plan(
     ----------
     known : DataFrame
         Households that can be judged, by falling probability: ``household_id, township, village,
-        probability, flagged, card_due, held``.
+        probability, flagged, card_due, held``, and ``urgency, turn`` (`riskmodel.worklist.urgency`).
     visits : int
     random_share : float
     seed : sequence of int
         Of the lot.
-    by : str or None
-        ``township`` or ``village``: each with a household at or above the floor gets a visit, by its best
-        household, before the lot is drawn (so these have chance 1).
+    quotas : sequence of Quota
+        Whom the rules name comes first; where these are too many, the quotas say who of them goes now.
+        Else they are served from the others at or above the floor, by probability, before the lot is drawn
+        (so these have chance 1).
     floor : float
         Probability.
 
     Returns
     -------
     DataFrame
-        Same rows, same order. Chances are exact, before the lot (`unflagged_chances`); households held
-        back have none this month.
+        Same rows, same order; ``urgency`` is filled in and ``turn`` goes on for all who are listed. Chances
+        are exact, before the lot (`unflagged_chances`); households held back have none this month.
     """
-    must = (known["flagged"] | known["card_due"]).to_numpy()
-    flagged = np.flatnonzero(must)
-    # Whom the official rules flag come before whose card falls due; within each by probability.
-    flagged = flagged[np.argsort(~known["flagged"].to_numpy()[flagged], kind="stable")]
+    must = known["turn"].to_numpy() > 0
+    named = np.argsort(np.where(must, known["turn"].to_numpy(), len(known) + 1), kind="stable")[: must.sum()]
     pool = np.flatnonzero(~must & ~known["held"].to_numpy())
     random = min(round(random_share * visits), len(pool))
-    by_rule = min(len(flagged), visits - random)
-    room = min(visits - random - by_rule, len(pool) - random)
-    placed = _one_a_place(known, flagged[:by_rule], pool, by, floor)[:room]
+    now = _now(known, named, visits - random, quotas, visits)
+    room = min(visits - random - len(now), len(pool) - random)
+    high = pool[(known["probability"].iloc[pool] >= floor).to_numpy()]
+    placed = sure(known, high, now, quotas, visits)[:room]
     pool = pool[~np.isin(pool, placed)]
     by_score = min(room - len(placed), len(pool) - random)
     ranked = int(known["probability"].iloc[pool].notna().sum())
@@ -56,28 +60,31 @@ def plan(
     drawn = np.random.default_rng(list(seed)).choice(by_id, size=random, replace=False)
     left = pool[:ranked][~np.isin(pool[:ranked], drawn)][:by_score]
     selected_by = np.full(len(known), "", dtype=object)
+    urgency = known["urgency"].to_numpy(dtype=object).copy()
     planned = np.zeros(len(known), dtype=bool)
     chance = np.zeros(len(known))
-    for source, rows in (("rule", flagged), ("random", drawn), ("model", left), ("model", placed)):
-        selected_by[rows] = source
-    for rows in (flagged[:by_rule], drawn, left, placed):
+    for source, rows in (("rule", named), ("random", drawn), ("model", left), ("quota", placed)):
+        selected_by[rows] = "model" if source == "quota" else source
+        if source in OTHERS:
+            urgency[rows] = OTHERS[source]
+    for rows in (now, drawn, left, placed):
         planned[rows] = True
-    chance[flagged[:by_rule]] = chance[placed] = 1.0
+    chance[now] = chance[placed] = 1.0
     chance[pool] = unflagged_chances(len(pool), ranked, random, by_score)
+    # Whom no rule names goes by probability, as the rows stand.
+    turn = np.where(must, known["turn"].to_numpy(), len(named) + 1 + np.arange(len(known)))
     head = pd.DataFrame({"planned": planned, "selected_by": selected_by, "chance": chance}, index=known.index)
-    return pd.concat([head, known], axis=1)
+    return pd.concat([head, known.assign(urgency=urgency, turn=turn)], axis=1)
 
 
-def _one_a_place(known: pd.DataFrame, visited: Rows, pool: Rows, by: str | None, floor: float) -> Rows:
-    """Return the best unflagged household of every place that would go without a visit, best first."""
-    if by is None:
-        return np.array([], dtype=np.intp)
-    # Two townships may each have a village of one name.
-    place = known["township"].astype(str) + ("\x1f" + known["village"].astype(str) if by == "village" else "")
-    there = set(place.iloc[visited])
-    high = pool[(known["probability"].iloc[pool] >= floor).to_numpy()]
-    high = high[~place.iloc[high].isin(there).to_numpy()]
-    return high[~place.iloc[high].duplicated().to_numpy()]
+def _now(known: pd.DataFrame, named: Rows, room: int, quotas: Sequence[Quota], visits: int) -> Rows:
+    """Return whom of those the rules name is visited this time: all, or so many as there is room for."""
+    if len(named) <= room:
+        return named
+    none = np.array([], dtype=np.intp)
+    first = sure(known, named, none, quotas, visits)[:room]
+    rest = named[~np.isin(named, first)][: room - len(first)]
+    return np.sort(np.r_[first, rest])
 
 
 def trips(planned: pd.DataFrame) -> pd.Series:

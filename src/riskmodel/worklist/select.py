@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -16,8 +16,9 @@ from riskmodel.worklist.cadence import with_cadence
 from riskmodel.worklist.context import CONTEXT, context
 from riskmodel.worklist.curve import more_visits
 from riskmodel.worklist.plan import plan, trips
+from riskmodel.worklist.quota import PLACES, By, Quota, parse
+from riskmodel.worklist.urgency import with_urgency
 
-By = Literal["township", "village"]
 NEEDED = ("household_id", "township", "village", "as_of", "probability", "rule_category", "pcni")
 UNKNOWN = "unknown"
 LOGGED = ["household_id", "as_of", "selected_by", "planned", "chance", "held"]
@@ -33,8 +34,9 @@ class Worklist:
     ----------
     listed : DataFrame
         One row a household, in order: ``position`` (from 1), ``planned``, ``selected_by`` (`SOURCES`),
-        ``chance``, then the columns of the scores and, from a county, `riskmodel.worklist.context.CONTEXT`;
-        ``due_date``, ``card_due``, and ``trip`` (the village's place on its township's tour; 0 unplanned).
+        ``chance``, ``urgency`` (why it stands there: `riskmodel.worklist.urgency`), then the columns of
+        the scores and, from a county, `riskmodel.worklist.context.CONTEXT`; ``due_date``, ``visit_due``,
+        ``card_due``, and ``trip`` (the village's place on its township's tour; 0 unplanned).
     unknown : DataFrame
         Households whose income is unknown, by probability: they cannot be judged, so they are for a visit
         of their own.
@@ -51,6 +53,10 @@ class Worklist:
     seed : int
     by : str or None
         ``township`` or ``village``: one more sheet for each.
+    quotas : tuple of Quota
+        What places are sure of.
+    floor : float
+        Probability from which a household that no rule names counts for a quota.
     totals : dict
         Counts of households, and sums of probabilities (``expected…``: households expected to be hit
         within the horizon, of those of whom the model was trained to speak).
@@ -66,7 +72,8 @@ class Worklist:
     random_share: float
     seed: int
     by: By | None = None
-    quota: By | None = None
+    quotas: tuple[Quota, ...] = ()
+    floor: float = FLOOR
     totals: dict[str, float] = field(default_factory=dict)
 
     @property
@@ -81,7 +88,7 @@ def build(
     visits: int,
     random_share: float = 0.05,
     by: By | None = None,
-    quota: By | None = None,
+    quota: str | Quota | Iterable[str | Quota] | None = None,
     floor: float = FLOOR,
     county: County | None = None,
     seed: int = 0,
@@ -90,10 +97,10 @@ def build(
 
     Every household that a rule flags is listed, whatever its score. Of ``visits`` planned visits,
     ``round(random_share × visits)`` are drawn first, by lot, from the households that no rule flags; then
-    come the flagged by probability, those whose red or yellow card asks for a visit this month, and what
-    is left goes by probability. Where more are flagged than visits are left, all stay listed and the last
-    of them are not planned yet. Who is not flagged and was visited lately is held back, with the reason.
-    Ties go by household id.
+    come the flagged in the order of `riskmodel.worklist.urgency`, those whose red or yellow card asks for
+    a visit this month, and what is left goes by probability. Where more are flagged than visits are left,
+    all stay listed and the last of them are not planned yet. Who is not flagged and was visited lately is
+    held back, with the reason. Ties go by household id.
 
     Parameters
     ----------
@@ -106,8 +113,9 @@ def build(
         Of the visits; keeps an unbiased sample of what nobody suspected.
     by : str, optional
         ``township`` or ``village``: a sheet for each.
-    quota : str, optional
-        ``township`` or ``village``: each that has a household at or above the floor gets a visit.
+    quota : str, Quota or several, optional
+        ``village``: each that has a household flagged, or at or above the floor, gets a visit; ``village:2``
+        two; ``township:50%``: half of the visits are shared out among the townships by their households.
     floor : float
         Probability.
     county : County, optional
@@ -125,9 +133,10 @@ def build(
     InputRefused
         If a column is missing, a household stands twice, or a probability is not in [0, 1].
     UsageError
-        If visits, random_share or by make no sense.
+        If visits, random_share, by, quota or floor make no sense.
     """
-    _check_call(visits, random_share, by, quota, floor)
+    _check_call(visits, random_share, by, floor)
+    quotas = parse(quota)
     frame = _checked(scores)
     as_of = to_date(pd.Timestamp(frame["as_of"].iloc[0]).date())
     frame["flagged"] = _flagged(frame)
@@ -139,39 +148,38 @@ def build(
     unjudged = ~frame["flagged"] & (frame["rule_category"].eq(UNKNOWN) | frame["pcni"].isna())
     frame = with_cadence(frame, as_of)
     lot = [seed, as_of.toordinal()]
-    known = plan(frame[~unjudged].reset_index(drop=True), visits, random_share, lot, quota, floor)
+    judged = with_urgency(frame[~unjudged].reset_index(drop=True))
+    known = plan(judged, visits, random_share, lot, quotas, floor)
     listed = known[known["selected_by"] != ""].drop(columns=["held", "held_until"])
     order = listed.assign(_source=listed["selected_by"].map({s: i for i, s in enumerate(SOURCES)}))
-    order = order.sort_values(
-        ["planned", "_source", "probability", "household_id"], ascending=[False, True, False, True]
-    )
-    listed = listed.loc[order.index].reset_index(drop=True)
+    order = order.sort_values(["planned", "_source", "turn"], ascending=[False, True, True])
+    listed = listed.loc[order.index].reset_index(drop=True).drop(columns="turn")
     listed.insert(0, "position", np.arange(1, len(listed) + 1))
     listed["trip"] = trips(listed[listed["planned"]]).reindex(listed.index, fill_value=0).astype(int)
     return Worklist(
         listed=listed,
         unknown=frame[unjudged].reset_index(drop=True),
         selection=known[LOGGED].sort_values("household_id", ignore_index=True),
-        held=known[known["held"]].reset_index(drop=True),
+        held=known[known["held"]].reset_index(drop=True).drop(columns="turn"),
         curve=more_visits(_foreseen(known)),
         as_of=as_of,
         visits=visits,
         random_share=random_share,
         seed=seed,
         by=by,
-        quota=quota,
+        quotas=quotas,
+        floor=floor,
         totals=_totals(frame, unjudged, known),
     )
 
 
-def _check_call(visits: int, random_share: float, by: str | None, quota: str | None, floor: float) -> None:
+def _check_call(visits: int, random_share: float, by: str | None, floor: float) -> None:
     if visits < 1:
         raise UsageError(f"visits {visits!r}: plan at least 1")
     if not 0 <= random_share <= 1:
         raise UsageError(f"random share {random_share!r} is outside 0 to 1; 0.05 is one visit in twenty")
-    for name, place in (("by", by), ("quota", quota)):
-        if place not in (None, "township", "village"):
-            raise UsageError(f"{name} {place!r} is unknown; allowed: township, village")
+    if by not in (None, *PLACES):
+        raise UsageError(f"by {by!r} is unknown; allowed: township, village")
     if not 0 <= floor <= 1:
         raise UsageError(f"floor {floor!r} is no probability; 0.1 is a yellow card's")
 
@@ -233,6 +241,7 @@ def _totals(frame: pd.DataFrame, unjudged: pd.Series, known: pd.DataFrame) -> di
         "planned": int(planned.sum()),
         **{f"planned_{s}": int((planned & known["selected_by"].eq(s)).sum()) for s in SOURCES},
         "in_cohort": int(known["in_cohort"].sum()),
+        "planned_quota": int((planned & known["urgency"].eq("quota")).sum()),
         "planned_outside": float((planned & ~known["in_cohort"]).sum()),
         "expected": float(foreseen.sum()),
         "expected_planned": float(foreseen[planned].sum()),

@@ -21,6 +21,7 @@ OPTIONAL = (
     "last_outcome",
     "card",
     "held_until",
+    "own_id",
     "head_name",
     "contact",
     "phone",

@@ -58,8 +58,7 @@ def summary_facts(worklist: Worklist) -> dict[str, Any]:
     expected = ("expected", "expected_planned", "expected_flagged")
     facts: dict[str, Any] = {k: v if k in expected else int(v) for k, v in worklist.totals.items()}
     facts["waiting"] = facts["flagged"] + facts["card_due"] - facts["planned_rule"]
-    quota = book().words[f"quota_{worklist.quota or 'none'}"]
-    facts |= {"quota_zh": quota.zh, "quota_en": quota.en}
+    facts |= {"quota_zh": _quotas(worklist, "zh"), "quota_en": _quotas(worklist, "en")}
     facts["covered"] = facts["expected_planned"] / facts["expected"] if facts["expected"] else 0.0
     facts |= {"as_of": worklist.as_of, "random_share": worklist.random_share, "seed": worklist.seed}
     rows = pd.concat([worklist.listed, worklist.unknown], ignore_index=True)
@@ -67,3 +66,16 @@ def summary_facts(worklist: Worklist) -> dict[str, Any]:
         values = sorted({str(v) for v in rows[column].dropna()}) if column in rows else []
         facts[column] = ", ".join(values) or MISSING
     return facts
+
+
+def _quotas(worklist: Worklist, lang: Lang) -> str:
+    words = book().words
+    if not worklist.quotas:
+        return words["quota_none"].say(lang)
+    asked = [
+        words[f"quota_{'each' if q.each else 'share'}_{q.place}"].say(lang).format(each=q.each, share=q.share)
+        for q in worklist.quotas
+    ]
+    placed = int(worklist.totals["planned_quota"])
+    told = words["colon_join"].say(lang).join(asked)
+    return words["quota_told"].say(lang).format(asked=told, floor=worklist.floor, placed=placed)

@@ -24,7 +24,16 @@ HEADER_HEIGHT = 34.0  # points, two lines of header
 A4 = 9  # Excel's paper code
 FROZEN_THROUGH = "household_id"  # the columns that say which household it is stay in sight
 WAITING_TINT = "#EEF1F5"
-NOT_ON_UNKNOWN = ("position", "planned", "selected_by", "rule_conditions", "chance", "trip", "held_until")
+NOT_ON_UNKNOWN = (
+    "position",
+    "planned",
+    "selected_by",
+    "urgency",
+    "rule_conditions",
+    "chance",
+    "trip",
+    "held_until",
+)
 NOT_ON_HELD = (*NOT_ON_UNKNOWN[:-1], "due_date")
 # A list is protected against slips, not against people: no password, and filters and widths stay free.
 FREE = {"autofilter": True, "sort": True, "format_columns": True, "format_rows": True}
