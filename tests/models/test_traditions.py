@@ -53,6 +53,37 @@ def test_vulnerability_is_the_published_three_steps_done_by_statsmodels():
     assert model.beta_ == pytest.approx(np.asarray(beta), abs=1e-8)
 
 
+def test_vulnerability_of_those_above_the_line_needs_those_below_it():
+    # A risk set holds nobody below the line: on it alone the slope is drawn towards nothing (here 0.40 to
+    # about 0.2, by the truncated normal's conditional mean) and hardly anybody seems vulnerable.
+    X, _, chance = vulnerable()
+    at_risk = (X["rule:pcni"] >= X["rule:line"]).to_numpy()
+    rest = models.Population(X[~at_risk], np.repeat("v", (~at_risk).sum()))
+    label = np.arange(at_risk.sum()) % 2
+    cut = models.Vulnerability().fit(X[at_risk], label)
+    whole = models.Vulnerability().fit(X[at_risk], label, population=rest)
+    truth = chance[at_risk]
+    assert cut.vulnerability(X[at_risk]).mean() < 0.5 * truth.mean()
+    assert np.abs(whole.vulnerability(X[at_risk]) - truth).mean() < 0.015
+
+
+def test_villages_held_out_for_the_calibrator_are_held_out_of_the_population_too():
+    X, _, _ = vulnerable(1200)
+    village = np.array([f"v{i % 12}" for i in range(1200)])
+    y = np.random.default_rng(0).integers(0, 2, 900)
+    rest = models.Population(X[900:], village[900:])
+    seen = {}
+
+    class Spy(models.Vulnerability):
+        def fit(self, X, y, groups=None, population=None):
+            seen["cohort"], seen["population"] = set(groups), set(population.groups)
+            return super().fit(X, y, groups, population)
+
+    models.fit_calibrated(Spy(), X[:900], y, village[:900], seed=1, population=rest)
+    assert len(seen["cohort"]) == 9
+    assert seen["population"] == seen["cohort"]
+
+
 def test_vulnerability_refuses_what_it_cannot_use():
     X, y, _ = vulnerable(300)
     with pytest.raises(ValueError, match="X lacks \\['rule:pcni'\\]"):

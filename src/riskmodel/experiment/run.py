@@ -9,12 +9,14 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from riskmodel import asof, evaluation, features, models
 from riskmodel.county.county import County
-from riskmodel.errors import InputRefused, UsageError
-from riskmodel.experiment import outcomes, selection, splits, tables
+from riskmodel.errors import InputRefused
+from riskmodel.experiment import following, outcomes, selection, splits, tables
 from riskmodel.experiment.declared import Experiment
+from riskmodel.experiment.inputs import inputs
 from riskmodel.experiment.splits import Fold
 from riskmodel.labels import KEY
 
@@ -50,9 +52,15 @@ class ExperimentResult:
         Training rows' features, the reference explanations count from.
     notes : list of dict
         What a reader must know, in ``zh`` and ``en``.
+    findings : DataFrame
+        Where the label is ``confirmed``: every answered visit within a test row's window with the weight by
+        which it stands for all (see `selection.findings`); else empty.
     leaks : DataFrame
         Every feature's test for knowing the answer, on the last fold's training rows; see
         `riskmodel.evaluation.leaks`.
+    first_seen : DataFrame
+        When each household that fell was first on a model's list and first seen by the rules
+        (`riskmodel.evaluation.first_seen`); empty where they were not followed month by month.
     """
 
     experiment: Experiment
@@ -64,6 +72,8 @@ class ExperimentResult:
     background: pd.DataFrame
     notes: list[dict[str, str]] = field(default_factory=list)
     leaks: pd.DataFrame = field(default_factory=pd.DataFrame)
+    findings: pd.DataFrame = field(default_factory=pd.DataFrame)
+    first_seen: pd.DataFrame = field(default_factory=pd.DataFrame)
 
 
 def run(
@@ -101,20 +111,27 @@ def run(
     folds = splits.folds(exp, county)
     say(f"{len(days)} as-of dates from {days[0]} to {days[-1]}: features, verdicts, cohort")
     made = tables.build(exp, county, days)
-    predictions, rows, known_after = [], [], []
+    predictions, rows, known_after, found = [], [], [], []
+    fits: dict[str, dict[str, Any]] = {}
     for fold in folds:
         say(f"fold {fold.name}: {len(fold.train)} training dates, {len(fold.test)} test dates")
         train, test = tables.of_fold(exp, county, made, fold)
         train, drawn = selection.represent(exp, county, train, fold.seen_by)
         _enough(train, fold)
         rows.append(_describe(fold, train, test))
-        of_fold = {}
+        of_fold = fits[fold.name] = {}
         for name in exp.models:
-            of_fold[name] = fit(exp, name, train, made.X)
+            of_fold[name] = fit(exp, name, train, made, test)
             predictions.append(predict(name, of_fold[name], test, made.X).assign(fold=fold.name))
         known_after.append(_after(exp, county, made, fold, test))
+        if tuple(exp.events) == selection.EVENTS:
+            found.append(selection.findings(county, test, exp.horizon.months, None).assign(fold=fold.name))
         if on_fold:
             on_fold(fold, train, of_fold)
+    seen = pd.DataFrame()
+    if following.followed(exp, county):
+        say("following the cohort month by month: who lists whom first")
+        seen = following.first_seen(exp, county, folds, fits)
     leaks = evaluation.leaks(made.X.iloc[train["row"]], train["y"], _roles(exp))
     known, fitted = train, {}
     if final:
@@ -122,7 +139,7 @@ def run(
         known = tables.with_labels(exp, county, made, days, exp.split.train_until)
         known = known[known["y"].notna()].reset_index(drop=True)
         known, drawn = selection.represent(exp, county, known, exp.split.train_until)
-        fitted = {name: fit(exp, name, known, made.X) for name in exp.models}
+        fitted = {name: fit(exp, name, known, made) for name in exp.models}
     notes = [_named(name, note) for name, model in fitted.items() for note in model.notes_]
     return ExperimentResult(
         experiment=exp,
@@ -133,6 +150,8 @@ def run(
         fitted=fitted,
         background=made.X.iloc[known["row"]],
         leaks=leaks,
+        findings=pd.concat(found, ignore_index=True) if found else pd.DataFrame(),
+        first_seen=seen,
         notes=[*_leaking(leaks), *({"zh": note, "en": note} for note in county.notes), *drawn, *notes],
     )
 
@@ -172,7 +191,9 @@ def _with_after(predictions: pd.DataFrame, known_after: list[pd.DataFrame]) -> p
     return predictions.merge(after, on=KEY, how="left", validate="many_to_one")
 
 
-def fit(exp: Experiment, name: str, train: pd.DataFrame, X: pd.DataFrame) -> Any:
+def fit(
+    exp: Experiment, name: str, train: pd.DataFrame, made: tables.Tables, test: pd.DataFrame | None = None
+) -> Any:
     """Fit one declared model, calibrated on held-out villages of the training rows.
 
     Parameters
@@ -182,28 +203,42 @@ def fit(exp: Experiment, name: str, train: pd.DataFrame, X: pd.DataFrame) -> Any
         Of `riskmodel.models.MODELS`.
     train : DataFrame
         Rows of `Tables.rows` with ``y``.
-    X : DataFrame
-        `Tables.X`.
+    made : Tables
+    test : DataFrame, optional
+        Rows to be judged by: where households are to be unseen, these are kept out of the population too.
 
     Returns
     -------
     estimator
         With ``margin``, ``predict_proba`` and ``predict_interval``.
     """
-    # Two townships may each have a village of one name.
-    groups = (train["township"].astype(str) + "/" + train["village"].astype(str)).to_numpy()
     params = dict(exp.model_params.get(name, {}))
     if params.get("monotone") == DECLARED:
         params["monotone"] = signs(exp)
     return models.fit_model(
         name,
-        inputs(name, train, X.iloc[train["row"]]),
+        inputs(name, train, made.X.iloc[train["row"]]),
         train["y"].astype(int).to_numpy(),
-        groups,
+        _villages(train),
         exp.seed,
         params,
         scheme=exp.calibration,
+        population=_population(exp, name, train, made, test) if models.entry(name).population else None,
     )
+
+
+def _villages(rows: pd.DataFrame) -> NDArray[Any]:
+    # Two townships may each have a village of one name.
+    return np.asarray(rows["township"].astype(str) + "/" + rows["village"].astype(str), dtype=object)
+
+
+def _population(
+    exp: Experiment, name: str, train: pd.DataFrame, made: tables.Tables, test: pd.DataFrame | None
+) -> models.Population:
+    rows = made.population[made.population["as_of"].isin(train["as_of"])]
+    if exp.split.unseen_households and test is not None:
+        rows = rows[~rows["household_id"].isin(test["household_id"])]
+    return models.Population(inputs(name, rows, made.X.iloc[rows["row"]]), _villages(rows))
 
 
 def signs(exp: Experiment) -> dict[str, int]:
@@ -226,54 +261,6 @@ def signs(exp: Experiment) -> dict[str, int]:
 def _named(name: str, note: dict[str, str]) -> dict[str, str]:
     entry = models.entry(name)
     return {"zh": f"{entry.zh}：{note['zh']}", "en": f"{entry.en}: {note['en']}"}
-
-
-def inputs(name: str, rows: pd.DataFrame, X: pd.DataFrame) -> pd.DataFrame:
-    """Return what a model takes in: features, the rules' columns, the village, or features and income.
-
-    Parameters
-    ----------
-    name : str
-    rows : DataFrame
-        ``flagged, gap, line, pcni, township, village``; for ``rule-ID`` and ``conditions-ID`` also
-        ``flagged:ID, gap:ID, line:ID, conditions:ID``.
-    X : DataFrame
-        Features of the same rows.
-
-    Returns
-    -------
-    DataFrame
-
-    Raises
-    ------
-    UsageError
-        If the rows hold no verdict of the rule set that the model follows.
-    """
-    entry = models.entry(name)
-    if entry.needs == "features":
-        return X
-    if entry.needs == "place":
-        # Two townships may each have a village of one name.
-        return pd.DataFrame({"village": rows["township"].astype(str) + "/" + rows["village"].astype(str)})
-    if entry.needs == "both":
-        income = {f"rule:{c}": rows[c].to_numpy(dtype=float, na_value=np.nan) for c in ("pcni", "line")}
-        return X.assign(**income)
-    return _rule_columns(entry, rows)
-
-
-def _rule_columns(entry: models.Entry, rows: pd.DataFrame) -> pd.DataFrame:
-    mark = f":{entry.ruleset}" if entry.ruleset else ""
-    if f"flagged{mark}" not in rows.columns:
-        raise UsageError(
-            f"{entry.name} follows the rule set {entry.ruleset!r}, whose verdicts are not here: it can be "
-            "compared within an experiment, not used to score"
-        )
-    flagged = rows[f"flagged{mark}"].astype(bool)
-    if entry.name.startswith("conditions-"):
-        return pd.DataFrame({"flagged": flagged, "gap": rows[f"conditions{mark}"].astype(float)})
-    # Lines differ over time and places: the rules rank by the distance as a share of the line.
-    gap = rows[f"gap{mark}"] / rows[f"line{mark}"]
-    return pd.DataFrame({"flagged": flagged, "gap": gap.replace([np.inf, -np.inf], np.nan)})
 
 
 def predict(name: str, model: Any, rows: pd.DataFrame, X: pd.DataFrame) -> pd.DataFrame:

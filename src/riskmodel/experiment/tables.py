@@ -30,11 +30,18 @@ class Tables:
         ``persons``, ``pcni``, ``line``, ``gap`` (yuan), ``flagged``, ``rule_rank`` (1 = first at its as-of),
         and of each further rule set that a model follows ``flagged:ID, gap:ID, line:ID, conditions:ID``.
     X : DataFrame
-        The features of the same rows, in the set's order.
+        The features, in the set's order; of ``rows``, then of ``population``.
+    population : DataFrame
+        Households outside the cohort with a known income, for models that are fitted on them too: ``row``,
+        keys, place, ``pcni, line``; empty where no model asks for them.
+    flags : DataFrame
+        ``household_id, as_of`` of all whom the rules flag, in the cohort or not.
     """
 
     rows: pd.DataFrame
     X: pd.DataFrame
+    flags: pd.DataFrame
+    population: pd.DataFrame
 
 
 def feature_set(exp: Experiment) -> features.FeatureSet:
@@ -67,14 +74,29 @@ def build(exp: Experiment, county: County, days: tuple[dt.date, ...]) -> Tables:
     known = [c for c in RULE_COLUMNS if c != "rule_rank"]
     rows = members.merge(verdicts[[*KEY, *known]], on=KEY, how="left", validate="one_to_one")
     rows["rule_rank"] = _rule_rank(rows)
-    others = list(dict.fromkeys(r for m in exp.models if (r := models.entry(m).ruleset)))
-    for name, found in rules.evaluate_each(county, others, list(days)) if others else ():
+    sets = list(dict.fromkeys(r for m in exp.models if (r := models.entry(m).ruleset)))
+    for name, found in rules.evaluate_each(county, sets, list(days)) if sets else ():
         rows = rows.merge(_other(name, _keyed(found)), on=KEY, how="left", validate="one_to_one")
     rows = rows.sort_values(["as_of", "household_id"], ignore_index=True)
-    X = rows[KEY].merge(X, on=KEY, how="left", validate="one_to_one")
+    others = _population(exp, rows, verdicts)
+    every = pd.concat([rows[KEY], others[KEY]], ignore_index=True)
+    X = every.merge(X, on=KEY, how="left", validate="one_to_one")
     rows = rows.assign(row=np.arange(len(rows)), **{c: X[c] for c in PLACE})
+    at = np.arange(len(rows), len(every))
+    others = others.assign(row=at, **{c: X[c].to_numpy()[at] for c in PLACE})
     extra = [c for c in rows.columns if ":" in c]
-    return Tables(rows[["row", *KEY, *PLACE, "persons", *RULE_COLUMNS, *extra]], X[chosen.names])
+    flags = verdicts.loc[verdicts["flagged"].astype(bool), KEY].reset_index(drop=True)
+    kept = rows[["row", *KEY, *PLACE, "persons", *RULE_COLUMNS, *extra]]
+    return Tables(kept, X[chosen.names], flags, others)
+
+
+def _population(exp: Experiment, rows: pd.DataFrame, verdicts: pd.DataFrame) -> pd.DataFrame:
+    """Return the households outside the cohort whose income is known, if a model is fitted on them."""
+    asked = any(models.entry(m).population for m in exp.models)
+    found = verdicts[verdicts["pcni"].notna()] if asked else verdicts.iloc[:0]
+    found = found[[*KEY, "pcni", "line"]].merge(rows[KEY], on=KEY, how="left", indicator=True)
+    found = found[found.pop("_merge") == "left_only"]
+    return found.sort_values(["as_of", "household_id"], ignore_index=True)
 
 
 def _other(name: str, found: pd.DataFrame) -> pd.DataFrame:

@@ -4,6 +4,7 @@ Every one has ``fit(X, y, groups=None)``, ``predict_proba``, ``margin`` and ``ge
 names them by `registry.MODELS`, and wraps them in `CalibratedScore` on held-out villages.
 """
 
+from riskmodel.models.base import Population
 from riskmodel.models.boosting import Boosting
 from riskmodel.models.calibrated import CalibratedScore, fit_calibrated
 from riskmodel.models.hazard import DiscreteHazard
@@ -31,6 +32,7 @@ __all__ = [
     "LightBoosting",
     "PastIncome",
     "PenalisedLogit",
+    "Population",
     "RuleVerdict",
     "Scorecard",
     "Stack",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,22 @@ from sklearn.utils.multiclass import check_classification_targets, type_of_targe
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Population:
+    """Rows outside the cohort: they have no label, and are part of what income looks like.
+
+    Parameters
+    ----------
+    X : DataFrame of shape (m, p)
+        The columns a model takes in.
+    groups : array of shape (m,)
+        Village of each row.
+    """
+
+    X: Any
+    groups: NDArray[Any]
 
 
 class MarginClassifier(ClassifierMixin, BaseEstimator):

@@ -12,7 +12,7 @@ from sklearn.utils import _safe_indexing, check_consistent_length, column_or_1d
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from riskmodel.models.base import MarginClassifier
+from riskmodel.models.base import MarginClassifier, Population
 from riskmodel.models.interval import BootstrapInterval
 from riskmodel.models.split import village_folds
 
@@ -76,7 +76,7 @@ class CalibratedScore(MetaEstimatorMixin, MarginClassifier):
         self.level = level
         self.random_state = random_state
 
-    def fit(self, X: Any, y: Any, groups: Any = None) -> Self:
+    def fit(self, X: Any, y: Any, groups: Any = None, population: Population | None = None) -> Self:
         """Fit base and calibrator on different villages of the training rows.
 
         Parameters
@@ -86,6 +86,8 @@ class CalibratedScore(MetaEstimatorMixin, MarginClassifier):
             Two classes, no nulls.
         groups : array-like of shape (n,), optional
             Village of each row; without it rows are held out, which is too kind where they are alike.
+        population : Population, optional
+            Rows outside the cohort for a base that takes them; those of held-out villages are held out too.
 
         Returns
         -------
@@ -109,20 +111,29 @@ class CalibratedScore(MetaEstimatorMixin, MarginClassifier):
         village = None if groups is None else np.asarray(groups, dtype=object)
         margin, aside = np.empty(len(target)), np.flatnonzero(fold == 0)
         for part in range(parts if self.scheme == "cross" else 1):
-            self.base_ = self._fit_base(X, target, village, np.flatnonzero(fold != part))
+            kept = _outside(population, village, np.flatnonzero(fold == part))
+            self.base_ = self._fit_base(X, target, village, np.flatnonzero(fold != part), kept)
             held = np.flatnonzero(fold == part)
             margin[held] = self.base_.margin(_safe_indexing(X, held))
         if self.scheme == "cross":
             aside = np.arange(len(target))
-            self.base_ = self._fit_base(X, target, village, aside)
+            self.base_ = self._fit_base(X, target, village, aside, population)
         self._calibrate(margin[aside], target[aside], None if village is None else village[aside])
         return self
 
-    def _fit_base(self, X: Any, target: Array, village: Any, rows: NDArray[np.int64]) -> Any:
+    def _fit_base(
+        self,
+        X: Any,
+        target: Array,
+        village: Any,
+        rows: NDArray[np.int64],
+        population: Population | None,
+    ) -> Any:
         return clone(self.base).fit(
             _safe_indexing(X, rows),
             target[rows].astype(int),
             groups=None if village is None else village[rows],
+            **({} if population is None else {"population": population}),
         )
 
     @classmethod
@@ -249,6 +260,13 @@ def _notes(events: int, rows: int, *, placed: bool, slope: float) -> list[dict[s
     return []
 
 
+def _outside(population: Population | None, village: Any, held: NDArray[np.int64]) -> Population | None:
+    if population is None or village is None:
+        return population
+    kept = ~np.isin(population.groups.astype(str), village[held].astype(str))
+    return Population(_safe_indexing(population.X, np.flatnonzero(kept)), population.groups[kept])
+
+
 def fit_calibrated(
     base: Any,
     X: Any,
@@ -257,6 +275,7 @@ def fit_calibrated(
     seed: int,
     share: float = 0.25,
     scheme: Literal["holdout", "cross"] = "holdout",
+    population: Population | None = None,
 ) -> CalibratedScore:
     """Fit a model and its calibrator on different villages of one training period.
 
@@ -275,9 +294,12 @@ def fit_calibrated(
         Share of villages held out.
     scheme : {"holdout", "cross"}, default "holdout"
         See `CalibratedScore`.
+    population : Population, optional
+        See `CalibratedScore.fit`.
 
     Returns
     -------
     CalibratedScore
     """
-    return CalibratedScore(base, share=share, scheme=scheme, random_state=seed).fit(X, y, groups=groups)
+    score = CalibratedScore(base, share=share, scheme=scheme, random_state=seed)
+    return score.fit(X, y, groups=groups, population=population)

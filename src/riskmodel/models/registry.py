@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from riskmodel.errors import SpecError
+from riskmodel.models.base import Population
 from riskmodel.models.boosting import Boosting
 from riskmodel.models.calibrated import fit_calibrated
 from riskmodel.models.hazard import DiscreteHazard
@@ -48,6 +49,8 @@ class Entry:
         Optional extra of the package that brings its library; empty where none is needed.
     ruleset : str
         For ``rule-ID`` and ``conditions-ID``: the rule set it follows; empty for the experiment's own.
+    population : bool
+        Whether it is also fitted on households outside the cohort.
     """
 
     name: str
@@ -61,6 +64,7 @@ class Entry:
     family: str = "machine learning"
     extra: str = ""
     ruleset: str = ""
+    population: bool = False
 
 
 def _logit(**params: Any) -> PenalisedLogit:
@@ -106,6 +110,7 @@ MODELS: Mapping[str, Entry] = {
             "none",
             True,
             _POVERTY,
+            population=True,
         ),
         Entry(
             "hazard",
@@ -268,6 +273,7 @@ def fit_model(
     params: Mapping[str, Any] | None = None,
     share: float = 0.25,
     scheme: Literal["holdout", "cross"] = "holdout",
+    population: Population | None = None,
 ) -> Any:
     """Fit one declared model, calibrated on held-out villages where the table says so.
 
@@ -288,6 +294,8 @@ def fit_model(
         Share of villages held out for the calibrator.
     scheme : {"holdout", "cross"}, default "holdout"
         See `CalibratedScore`.
+    population : Population, optional
+        Households outside the cohort, for models that are fitted on them too.
 
     Returns
     -------
@@ -298,7 +306,9 @@ def fit_model(
     if isinstance(base, VennAbersScore):
         base.set_params(share=share, scheme=scheme)
     if entry(name).calibrated:
-        return fit_calibrated(base, X, y, groups, seed, share, scheme)
+        return fit_calibrated(
+            base, X, y, groups, seed, share, scheme, population if entry(name).population else None
+        )
     return base.fit(X, y, groups=groups)
 
 
