@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from riskmodel.cli.common import JsonFlag, say, tell, verb
+from riskmodel.cli.common import JsonFlag, Pseudonymise, say, tell, verb
 
 app = typer.Typer(help="Findings of visits, as they come back from the villages.", no_args_is_help=True)
 SHOWN = 20  # faults said on stderr; all of them stand in the file
@@ -32,15 +32,17 @@ def take_in(
     out: Annotated[
         Path | None, typer.Option("--out", metavar="FILE", help="Where faults go: LIST-faults.csv.")
     ] = None,
+    pseudonymise: Pseudonymise = False,
     as_json: JsonFlag = False,
 ) -> None:
     """Add the findings of a filled list to the county's visits, each once; conflicts are shown."""
     from riskmodel.asof import to_date
+    from riskmodel.county.personal import secret_key
     from riskmodel.files import write_table
     from riskmodel.worklist import returned
 
     day = to_date(recorded_on) if recorded_on else dt.date.today()
-    taken = returned.take(filled, into, day, dry=dry)
+    taken = returned.take(filled, into, day, dry=dry, key=secret_key() if pseudonymise else None)
     faults = taken.faults
     summary = taken.summary
     if len(faults):

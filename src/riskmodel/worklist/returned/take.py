@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from riskmodel.county.personal import KEY_VARIABLE, pseudonym
 from riskmodel.errors import InputRefused
 from riskmodel.worklist.returned.append import append
 from riskmodel.worklist.returned.filled import Filled, Problem, Visit, read_filled
 from riskmodel.worklist.returned.table import Held, held
+
+_KEYED = re.compile(r"[0-9a-f]{32}")  # what `riskmodel.county.personal.pseudonym` makes
 
 
 @dataclass(frozen=True)
@@ -84,7 +89,9 @@ class Taken:
         return pd.DataFrame(rows, columns=["cell", "household_id", "column", "value", "reason"])
 
 
-def take(path: str | Path, data: str | Path, recorded_on: dt.date, *, dry: bool = False) -> Taken:
+def take(
+    path: str | Path, data: str | Path, recorded_on: dt.date, *, dry: bool = False, key: bytes | None = None
+) -> Taken:
     """Add the visits of a filled list to a county's table, each once.
 
     A visit is known by its household and day. The same finding and cause again is the same visit and is
@@ -102,6 +109,9 @@ def take(path: str | Path, data: str | Path, recorded_on: dt.date, *, dry: bool 
         The day on which the office came to know these visits.
     dry : bool
         Check only.
+    key : bytes, optional
+        `riskmodel.county.personal.secret_key`, where the list was made with ``--pseudonymise``: its keyed
+        ids are turned back into the office's own, which is what the table of visits holds.
 
     Returns
     -------
@@ -110,10 +120,12 @@ def take(path: str | Path, data: str | Path, recorded_on: dt.date, *, dry: bool 
     Raises
     ------
     InputRefused
-        If list or county cannot be read, or the list has entries and not one of them can be used.
+        If list or county cannot be read, the list's ids are keyed and the key is not given (or is another),
+        or the list has entries and not one of them can be used.
     """
     filled = read_filled(path)
     known = held(data)
+    filled = _own_ids(Path(path), filled, known, key)
     problems = [*filled.problems]
     new: list[Visit] = []
     conflicts: list[Conflict] = []
@@ -136,6 +148,24 @@ def take(path: str | Path, data: str | Path, recorded_on: dt.date, *, dry: bool 
     if not dry:
         append(known.target, sorted(new, key=lambda v: (v.date, v.household_id)), recorded_on)
     return Taken(known.target.path, tuple(new), already, tuple(conflicts), tuple(problems), filled.empty)
+
+
+def _own_ids(path: Path, filled: Filled, known: Held, key: bytes | None) -> Filled:
+    """Return the list with the office's own ids where they are keyed."""
+    own: Mapping[str, str] = {} if key is None else {pseudonym(h, key): h for h in known.households}
+    strange = [v for v in filled.visits if v.household_id not in known.households]
+    keyed = [v for v in strange if _KEYED.fullmatch(v.household_id)]
+    if keyed and not any(v.household_id in own for v in keyed):
+        told = (
+            f"the secret key in {KEY_VARIABLE} is not the one that the list was made with"
+            if key is not None
+            else f"give --pseudonymise, and in {KEY_VARIABLE} the secret key that the list was made with"
+        )
+        raise InputRefused(f"{path.name}: {len(keyed)} household ids are keyed ({keyed[0].cell}): {told}")
+    return replace(
+        filled,
+        visits=tuple(replace(v, household_id=own.get(v.household_id, v.household_id)) for v in filled.visits),
+    )
 
 
 def _problem(visit: Visit, known: Held, recorded_on: dt.date) -> Problem | None:
