@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import yaml
 from typer.testing import CliRunner, Result
 
 from riskmodel.cli.app import app
@@ -34,6 +35,19 @@ def test_truth_for_the_dates_horizons_and_sample_asked_for(tmp_path: Path) -> No
     assert set(truth.as_of.astype(str)) == {"2018-03-31", "2018-06-30"}
     assert 25 <= truth.household_id.nunique() <= 30
     assert summary["rows"]["households"] >= 80
+
+
+def test_the_register_goes_by_the_rule_set_that_is_named(tmp_path: Path) -> None:
+    """County-2020 flags any lifted household whose income fell by half: more are visited by rule."""
+    visits = {}
+    for name in ("default", "county-2020"):
+        arguments = ["--households", 300, "--months", 36, "--futures", 0]
+        arguments += ["--register", name] if name != "default" else []
+        summary = told("simulate", tmp_path / name, *arguments)
+        about = yaml.safe_load((tmp_path / name / "about.yaml").read_text(encoding="utf-8"))
+        assert summary["register"] == about["simulated"]["register"] == name
+        visits[name] = pd.read_parquet(tmp_path / name / "visits.parquet").selected_by.eq("rule").sum()
+    assert visits["county-2020"] > 1.2 * visits["default"] > 0
 
 
 def test_dirt_is_scored_by_check(tmp_path: Path) -> None:
@@ -109,6 +123,8 @@ def test_validation_names_target_source_and_what_is_missed() -> None:
         ([], "needs OUT"),
         (["OUT", "--dirty", "nowhere"], "no dirt profile 'nowhere'; known: default"),
         (["--validate", "--profile", "atlantis"], "no county profile 'atlantis'"),
+        (["OUT", "--register", "lueyang-2021"], "before_previous_pcni cannot be seen here; these can: anhui"),
+        (["OUT", "--register", "nowhere"], "nowhere"),
         (["OUT", "--truth-at", "2018-06-15"], "truth is known at month ends only"),
     ],
 )

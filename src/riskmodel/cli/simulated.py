@@ -46,6 +46,12 @@ def simulate(
             help=f"Truth for so many households, drawn (default: all up to {ALL_TOLD}, else {TRUTH_SAMPLE}).",
         ),
     ] = None,
+    register: Annotated[
+        str | None,
+        typer.Option(
+            "--register", metavar="RULESET", help="The rule set its register goes by: an id or a YAML."
+        ),
+    ] = None,
     dirty: Annotated[
         str | None, typer.Option("--dirty", metavar="ID|FILE", help="Spoil records: default, or a YAML.")
     ] = None,
@@ -64,6 +70,11 @@ def simulate(
     from riskmodel import simulate as simulation
 
     spoiling = simulation.dirt(dirty) if dirty else None
+    flag_rule = None
+    if register:
+        from riskmodel import rules
+
+        flag_rule = rules.register_rule(register)
     size = households or HOUSEHOLDS
     if truth_sample is None and size > ALL_TOLD:
         truth_sample = TRUTH_SAMPLE
@@ -73,12 +84,15 @@ def simulate(
         seed=seed,
         profile_name=profile,
         futures=futures,
+        flag_rule=flag_rule,
         truth_at=truth_at or None,
         horizon=horizon or 12,
         truth_sample=truth_sample,
     )
     plan = asked.plan
     say(f"simulating {plan.households} households over {plan.months} months (profile {profile}, seed {seed})")
+    if register:
+        say(f"its register goes by {asked.register}")
     if asked.truth_at and truth_sample and size > truth_sample:
         say(f"truth for {truth_sample} of them, drawn at random (--truth-sample)")
     files = simulation.write_blocks(asked, out, spoiling)
@@ -98,6 +112,7 @@ def _summary(asked: Order, out: Path, files: list[Path]) -> dict[str, Any]:
         "households": plan.households,
         "months": plan.months,
         "seed": plan.seed,
+        "register": asked.register,
         "rows": rows,
         "truth_rows": truth,
     }

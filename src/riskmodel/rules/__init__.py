@@ -9,6 +9,7 @@ from riskmodel.rules.history import history
 from riskmodel.rules.library import available, listing, load
 from riskmodel.rules.lines import lines
 from riskmodel.rules.parameters import parse_overrides
+from riskmodel.rules.register import register_rule
 from riskmodel.rules.screens import result_lists, scale_risk, size_check
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "load",
     "parameter_table",
     "parse_overrides",
+    "register_rule",
     "result_lists",
     "scale_risk",
     "size_check",

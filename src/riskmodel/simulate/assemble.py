@@ -29,6 +29,7 @@ from riskmodel.simulate.rows import days as to_days
 from riskmodel.simulate.state import Bools, Ints, State
 
 FORMAT_VERSION = 1
+DEFAULT_REGISTER = "default"
 MIN_MONTHS = 24
 TABLES = (
     "households",
@@ -54,6 +55,8 @@ class Order:
     horizons: tuple[int, ...]
     futures: int
     truth_sample: int | None = None
+    # Which rule the register goes by: a rule set's id, "default", or that of a function without one.
+    register: str = DEFAULT_REGISTER
 
 
 @dataclass(frozen=True)
@@ -124,7 +127,8 @@ def order(
         given.office.line, given.office.rigid_to_income, given.office.large_drop
     )
     plan = Plan(seed=seed, households=households, first=first, months=months, keep=tuple(at))
-    return Order(plan, given, rule, tuple(at), horizons, futures, truth_sample)
+    register = DEFAULT_REGISTER if flag_rule is None else getattr(flag_rule, "id", "a function")
+    return Order(plan, given, rule, tuple(at), horizons, futures, truth_sample, register)
 
 
 def _default_dates(first: int, last: int, horizon: int, delay_days: int) -> list[int]:
@@ -256,6 +260,7 @@ def about(asked: Order) -> dict[str, Any]:
             "households": plan.households,
             "months": plan.months,
             "line": asked.profile.office.line,
+            "register": asked.register,
             "truth_at": [last_day(m) for m in asked.truth_at],
             "horizon_months": asked.horizons[0] if len(asked.horizons) == 1 else list(asked.horizons),
             "futures": asked.futures,
@@ -289,7 +294,8 @@ def county(
     profile : str, Path or Profile, optional
         The county's parameters: a packaged id or a path to a ``.yaml`` file.
     flag_rule : callable, optional
-        The register's rule, from a `RuleView` to a boolean array; default: of the 2021 national kind.
+        The register's rule, from a `RuleView` to a boolean array (`riskmodel.rules.register_rule` makes one
+        of a rule set); default: of the 2021 national kind.
     start : str, optional
         The first month, ``YYYY-MM``.
     truth_at : iterable of date, optional
