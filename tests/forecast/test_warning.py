@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy.stats import nbinom
+from scipy.stats import t as student
 
 from riskmodel.errors import UsageError
 from riskmodel.forecast import warning
@@ -24,9 +25,10 @@ def quiet(seed: int, phi: float = 1.5) -> np.ndarray:
 
 
 def test_the_tail_is_the_negative_binomials() -> None:
-    # Variance phi * mu: the size is mu / (phi - 1), the success chance 1 / phi.
-    assert warning.tail(np.array([7.0]), np.array([3.0]), 2.0)[0] == pytest.approx(nbinom.sf(6, 3.0, 0.5))
-    assert warning.tail(np.array([0.0]), np.array([3.0]), 2.0)[0] == pytest.approx(1.0)
+    # Mean 3, variance 6: the size is 9 / (6 - 3), the success chance 3 / 6.
+    three, six = np.array([3.0]), np.array([6.0])
+    assert warning.tail(np.array([7.0]), three, six)[0] == pytest.approx(nbinom.sf(6, 3.0, 0.5))
+    assert warning.tail(np.array([0.0]), three, six)[0] == pytest.approx(1.0)
 
 
 def test_corrections_by_hand() -> None:
@@ -83,19 +85,84 @@ def test_short_series_are_refused_with_what_is_needed() -> None:
         warning.watch(quiet(1)[:, :20], MONTHS[:20], NAMES, HOMES)
 
 
-def test_the_reasons_are_those_of_the_scale_risk_list() -> None:
-    # Rules, `yingjiang-2022`: disaster, epidemic, price falls, job losses, failed projects, relocation sites,
-    # share of monitored households not yet eliminated.
-    assert load("yingjiang-2022").id == "yingjiang-2022"
-    for cause in (
-        "disaster",
-        "epidemic",
-        "industry_failure",
-        "unstable_employment",
-        "relocation",
-        "uneliminated",
-    ):
-        assert {warning.reason(cause, "zh"), warning.reason(cause, "en")} == set(
-            warning.REASONS[cause].values()
-        )
-    assert warning.reason("never heard of", "en") == warning.REASONS["any"]["en"]
+def test_months_that_are_still_filling_raise_no_false_alarms() -> None:
+    # Half of the newest month is recorded yet. Counts made up for that (x / 0.5) and held against the whole:
+    # each row counts twice, the variance is twice too large. As recorded they are Poisson with half the mean,
+    # and a look at the 5 % level alarms in 5 % of the months at most.
+    filled = np.ones(MONTHS.size)
+    filled[-1] = 0.5
+    alone, made_up = 0, 0
+    for seed in range(20):
+        for mean in (4.0, 10.0):
+            rng = np.random.default_rng(seed)
+            counts = rng.poisson(np.full((12, MONTHS.size), mean) * filled).astype(float)
+            alone += int((warning.look(counts, MONTHS, NAMES, HOMES, filled=filled)["p"] < 0.05).sum())
+            made_up += int((warning.look(counts / filled, MONTHS, NAMES, HOMES)["p"] < 0.05).sum())
+    # 480 looks: 5 % are 24, three standard errors more are 38.
+    assert 0 < alone <= 38
+    assert made_up > 1.8 * alone
+
+
+def test_the_error_of_the_expectation_widens_the_threshold() -> None:
+    # A township of one entry a month, known from 24 months: var(mu) = mu^2 / 24 of its own level alone.
+    rng = np.random.default_rng(4)
+    past = rng.poisson(np.full((6, 24), 2.0)).astype(float)
+    found = warning.expected(past, MONTHS[:24], MONTHS[27:28], HOMES[:6])
+    mean, variance = found.of([0], 0, 1.0)
+    extra = variance - found.phi * mean
+    assert extra > 0.8 * found.phi * mean**2 / past[0].sum()
+    # Half recorded: half the mean, a quarter of the error.
+    half, smaller = found.of([0], 0, 0.5)
+    assert half == pytest.approx(mean / 2)
+    assert smaller - found.phi * half == pytest.approx(extra / 4)
+
+
+def test_townships_that_move_together_do_not_alarm_as_if_they_were_alone() -> None:
+    # A shared shock of sd 0.6 a month: the sum of three varies far more than three times one's variance.
+    rng = np.random.default_rng(6)
+    wave = np.exp(0.6 * rng.standard_normal(MONTHS.size))
+    counts = rng.poisson(4 * wave * np.ones((12, 1))).astype(float)
+    found = warning.expected(counts[:, :45], MONTHS[:45], MONTHS[-1:], HOMES)
+    assert found._phi([0, 1, 2]) > 1.4 * found._phi([0])
+
+
+def test_a_share_stands_out_against_the_others() -> None:
+    # By hand for five townships of the same size: t of the fifth with T - 2 = 3 degrees of freedom.
+    x = np.array([20.0, 24, 16, 22, 45])
+    z = np.arcsin(np.sqrt(x / 100))
+    t = (z[4] - z[:4].mean()) / np.sqrt(z[:4].var(ddof=1) * 1.25)
+    expected, p = warning.stand_out(x, np.full(5, 100.0))
+    assert p[4] == pytest.approx(student.sf(t, 3))
+    assert expected[4] == pytest.approx(100 * np.sin(z[:4].mean()) ** 2)
+    # A hamlet with the same share is no such outlier, four townships or nine households are not compared.
+    _, hamlet = warning.stand_out(np.array([20.0, 24, 16, 22, 4.5]), np.array([100.0, 100, 100, 100, 10]))
+    assert hamlet[4] > 3 * p[4]
+    assert np.isnan(warning.stand_out(x[:4], np.full(4, 100.0))[1]).all()
+    assert np.isnan(warning.stand_out(x, np.array([100.0, 100, 100, 100, 9]))[1]).all()
+
+
+def test_shares_stand_out_no_oftener_than_said() -> None:
+    # Shares that vary between townships (sd 0.08) and by chance: 5 % of the looks are below 5 %.
+    rng = np.random.default_rng(2)
+    small = 0
+    for _ in range(200):
+        share = np.clip(0.3 + 0.08 * rng.standard_normal(8), 0.02, 0.98)
+        size = rng.integers(20, 200, 8)
+        small += int((warning.stand_out(rng.binomial(size, share), size.astype(float))[1] < 0.05).sum())
+    # 1,600 looks, eight of a county depend on one another: 80 expected, at most 130 (half as much again).
+    assert 40 <= small <= 130
+
+
+def test_the_headings_are_those_of_the_scale_risk_list() -> None:
+    listed = load("yingjiang-2022").scale_risks
+    # Document 004: disasters, epidemics, falling prices, job losses, failed projects, relocation sites, share
+    # of monitored households not yet eliminated.
+    assert list(listed) == [
+        "disaster", "epidemic", "price_falls", "job_losses", "failed_projects", "relocation", "uneliminated"
+    ]  # fmt: skip
+    for name, risk in listed.items():
+        said = warning.reason(risk.cause or name, "zh")
+        assert risk.zh in said
+        assert warning.reason(risk.cause or name, "en") != warning.reason("any", "en")
+    assert warning.reason("industry_failure", "zh") == "农产品价格下跌或产业项目失败"
+    assert warning.reason("never heard of", "en") == warning.headings()["any"]["en"]

@@ -22,7 +22,7 @@ from riskmodel.county.schema import codes, month_text
 from riskmodel.errors import UsageError
 
 Array = NDArray[Any]
-What = Literal["entries", "events"]
+What = Literal["entries", "events", "relocated"]
 
 LEAST_FILLED = 0.5  # a month of which less than half is expected to be entered is left out (assumption)
 MOST_LATE = 6
@@ -38,7 +38,8 @@ class Counts:
     months : array of shape (T,)
         Month ordinals, without gaps.
     cells : array of shape (townships, causes, T)
-        Households newly monitored, made up for late entries (whole numbers where nothing is late).
+        Households newly monitored, made up for late entries (whole numbers where nothing is late): what
+        forecasts go by.
     filled : array of shape (T,)
         Share of each month's entries that is expected to be known.
     households : array of shape (townships,)
@@ -75,6 +76,11 @@ class Counts:
         return found.to_numpy(dtype=float)
 
     @property
+    def seen(self) -> Array:
+        """Cells as they were counted, in the shape of ``cells``: what an alarm is raised by."""
+        return np.asarray(np.rint(self.cells * self.filled))
+
+    @property
     def bottom(self) -> Array:
         """Cells as series, shape (townships × causes, T), causes running fastest."""
         return self.cells.reshape(-1, self.months.size)
@@ -90,8 +96,9 @@ def build(county: County, as_of: dt.date, known_by: dt.date | None = None, what:
         The last month is the last completed one.
     known_by : date, optional
         Rows recorded later are not seen; as-of by default. Later: how the counts turned out.
-    what : {"entries", "events"}
-        Rows of ``monitoring`` by their main cause, or of ``risk_events``.
+    what : {"entries", "events", "relocated"}
+        Rows of ``monitoring`` by their main cause, or of ``risk_events``, or of ``monitoring`` of households
+        that were relocated.
 
     Returns
     -------
@@ -103,14 +110,17 @@ def build(county: County, as_of: dt.date, known_by: dt.date | None = None, what:
     UsageError
         If the county has no such table, or nothing is in it by as-of.
     """
-    name = "monitoring" if what == "entries" else "risk_events"
+    name = "risk_events" if what == "events" else "monitoring"
     if not county.has(name):
         raise UsageError(f"table {name} is absent: there is nothing to count")
     moment = (Moment(as_of, known_by or as_of),)
     t = asof.known(county, name, moment)
     t = t.filter(t.date <= t.as_of)
-    t = t.filter(t.event.isin(WATCHED)) if what == "entries" else t.mutate(causes=t.cause)
-    homes = asof.households(county, moment).select("household_id", "township")
+    t = t.mutate(causes=t.cause) if what == "events" else t.filter(t.event.isin(WATCHED))
+    homes = asof.households(county, moment)
+    if what == "relocated":
+        homes = homes.filter(homes.relocated.fill_null(False))
+    homes = homes.select("household_id", "township")
     rows = t.inner_join(homes, "household_id").select("date", "known_on", "causes", "township").to_pandas()
     places = homes.group_by("township").agg(n=homes.count()).to_pandas().sort_values("township")
     if rows.empty:

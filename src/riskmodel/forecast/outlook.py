@@ -14,14 +14,13 @@ from riskmodel.asof import DateLike
 from riskmodel.county.county import County
 from riskmodel.county.schema import month_text
 from riskmodel.errors import UsageError
-from riskmodel.forecast import counts, gather, histories, household, rolling, series, upward, warning
+from riskmodel.forecast import alarms, counts, gather, histories, household, rolling, series, upward
 from riskmodel.forecast.counts import Counts
 from riskmodel.forecast.hierarchy import Hierarchy
 from riskmodel.forecast.household import HORIZONS, HouseholdForecast
 from riskmodel.forecast.rolling import Backtest
 
 BOTTOM_UP, REGRESSION = "bottom_up", "negbin"
-WATCHED_KINDS: tuple[counts.What, ...] = ("entries", "events")
 SHOWN_MONTHS = 24
 UPWARD_HOUSEHOLDS = 20_000  # bottom-up standings of many past days are not built for larger counties
 
@@ -46,7 +45,7 @@ class Outlook:
     method : str
         Of the counts.
     warnings : DataFrame
-        `warning.watch`, with ``cause`` and ``reason_zh, reason_en``.
+        `alarms.build`.
     notes : tuple of str
     """
 
@@ -152,9 +151,9 @@ def build(
             f"known series ({', '.join(series_known.columns)}): only the regression takes them, and on past "
             f"days it was not chosen; the counts are by {method.replace('_', ' ')}"
         )
-    found = warnings(county, day, known)
-    if found.empty:
-        notes.append("early warning: fewer than 22 months of records, nothing is compared")
+    found = alarms.build(county, day, known, homes)
+    if found.empty or not found["what"].isin(alarms.COUNTED).any():
+        notes.append("early warning: too few months of records, no township is held against its own past")
     return Outlook(
         day, horizon, homes, townships, ahead_counts, _past(known), tested, method, found, tuple(notes)
     )  # fmt: skip
@@ -263,63 +262,3 @@ def _past(known: Counts) -> pd.DataFrame:
         for k in range(known.months.size - keep, known.months.size)
     ]
     return pd.concat(parts, ignore_index=True)
-
-
-def warnings(county: County, as_of: dt.date, known: Counts | None = None, looks: int = 2) -> pd.DataFrame:
-    """Hold the newest months' risk events and new entries of every township against what was expected.
-
-    Parameters
-    ----------
-    county : County
-    as_of : date
-    known : Counts, optional
-        Of new entries, by default built here.
-    looks : int
-        Newest months.
-
-    Returns
-    -------
-    DataFrame
-        `warning.watch` with ``what`` (``entries`` or ``events``), ``cause`` (that the excess is mostly of)
-        and reasons. Empty where the records are too short.
-    """
-    parts = []
-    for what in WATCHED_KINDS:
-        found = known if known is not None and what == "entries" else _count(county, as_of, what)
-        if found is None or found.months.size < warning.LEAST_BASELINE + looks + warning.GAP:
-            continue
-        # Two kinds are looked at: each has half of the level.
-        table = warning.watch(
-            found.cells.sum(axis=1), found.months, found.townships, found.households, looks=looks,
-            level=warning.LEVEL / len(WATCHED_KINDS), neighbours=_neighbours(county, as_of),
-        )  # fmt: skip
-        at = [found.townships.index(t) for t in table["township"]]
-        k = table["month"].to_numpy() - found.months[0]
-        usual = found.cells[:, :, : -looks - warning.GAP].mean(axis=2)
-        excess = found.cells[at, :, k] - usual[at]
-        table["cause"] = [found.causes[c] for c in excess.argmax(axis=1)]
-        parts.append(table.assign(what=what, month=[month_text(int(m)) for m in table["month"]]))
-    if not parts:
-        return pd.DataFrame()
-    out = pd.concat(parts, ignore_index=True)
-    for lang in ("zh", "en"):
-        out[f"reason_{lang}"] = [warning.reason(c, lang) for c in out["cause"]]
-    return out.sort_values(["p_adjusted", "p", "township", "month"], ignore_index=True)
-
-
-def _count(county: County, as_of: dt.date, what: counts.What) -> Counts | None:
-    try:
-        return counts.build(county, as_of, what=what)
-    except UsageError:
-        # A table that is absent or empty raises no alarm; `build` has said so of the register.
-        return None
-
-
-def _neighbours(county: County, as_of: dt.date) -> dict[str, tuple[str, ...]] | None:
-    if not county.has("coordinates"):
-        return None
-    where = county.table("coordinates")
-    where = where.filter(where.known_on.isnull() | (where.known_on <= as_of)).select("village", "lon", "lat")
-    homes = asof.households(county, asof.moments(as_of)).select("township", "village").distinct()
-    points = homes.inner_join(where, "village").select("township", "lon", "lat").to_pandas().dropna()
-    return warning.nearest(points) if len(points) else None

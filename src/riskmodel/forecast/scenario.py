@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 
 from riskmodel import project
 from riskmodel.county.schema import codes
-from riskmodel.forecast.warning import REASONS
+from riskmodel.forecast.warning import headings
 from riskmodel.spec import Spec, load
 
 FOLDER = "experiments/scenarios"
@@ -66,8 +66,8 @@ class Scenario(Spec):
 
     @model_validator(mode="after")
     def _known_risk(self) -> Scenario:
-        if self.risk not in REASONS:
-            raise ValueError(f"risk {self.risk!r}: one of {', '.join(REASONS)}")
+        if self.risk not in headings():
+            raise ValueError(f"risk {self.risk!r}: one of {', '.join(headings())}")
         return self
 
 

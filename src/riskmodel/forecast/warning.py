@@ -1,26 +1,37 @@
-r"""Early warning of scale risk: township-months whose count exceeds what is expected.
+r"""Early warning of scale risk: township-months that exceed what is expected.
 
 Expected counts come from a quasi-Poisson regression on the months before (season, trend, township; past
-outbreaks weighted down by their Anscombe residuals), and a count is held against the negative binomial with
-that mean and the overdispersion of the past:
+outbreaks weighted down by their Anscombe residuals). A count is held, as it stands in the records, against
+the negative binomial with that mean, of which the newest months hold only the share that is recorded yet,
+and with the overdispersion of the past and the error of the estimated mean in its variance:
 
-.. math:: p = P(X \ge x), \quad X \sim NB(\mu, Var = \phi\mu)
+.. math:: p = P(X \ge x), \quad X \sim NB(f\mu, Var = \phi f\mu + f^2 Var(\hat\mu))
 
-Many townships and months are looked at; p-values are corrected over all looks of a run (Benjamini-Hochberg,
-or Holm). With coordinates a township is also looked at together with its nearest neighbours, for trouble
-that crosses a border.
+A part of the records drawn at random varies less than :math:`\phi f\mu`; that is not made use of. With
+coordinates a township is also looked at together with its nearest neighbours, for trouble that crosses a
+border; a sum's overdispersion is estimated from the past sums and never taken below the townships' own.
+
+Shares and risks that have no history by month are held against the other townships' (`stand_out`).
+
+Correction: all p-values of a run, of all kinds, townships, months and circles, are corrected together
+(Benjamini-Hochberg, or Holm). Where nothing is out of the ordinary, a run raises any alarm with 5 % chance at
+most; where something is, at most 5 % of the alarms are false in expectation.
 
 References
 ----------
-Farrington, C., Andrews, N., Beale, A. and Catchpole, M. (1996), JRSS A 159, 547-563; Noufaily, A. et al.
-(2013), An improved algorithm for outbreak detection, Statist. Med. 32, 1206-1222; Benjamini, Y. and
-Hochberg, Y. (1995), JRSS B 57, 289-300; Kulldorff, M. (1997), A spatial scan statistic, Commun. Statist.
-26, 1481-1496 (the idea of growing circles).
+Farrington, C., Andrews, N., Beale, A. and Catchpole, M. (1996), JRSS A 159, 547-563 (the threshold with the
+error of the expectation); Noufaily, A. et al. (2013), An improved algorithm for outbreak detection, Statist.
+Med. 32, 1206-1222; Benjamini, Y. and Hochberg, Y. (1995), JRSS B 57, 289-300; Kulldorff, M. (1997), A
+spatial scan statistic, Commun. Statist. 26, 1481-1496 (the idea of growing circles); Cook, R. D. and
+Weisberg, S. (1982), Residuals and Influence in Regression, Chapman and Hall, section 2.2.1 (an outlier
+against the fit without it).
 """
 
 from __future__ import annotations
 
+import functools
 import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -28,6 +39,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from riskmodel import rules
 from riskmodel.errors import UsageError
 from riskmodel.forecast import negbin
 from riskmodel.forecast.rolling import holm
@@ -40,32 +52,84 @@ LEAST_BASELINE = 18
 OUTBREAK = 2.58
 GAP = 3  # months before the looked-at one that are left out: an outbreak must not be its own baseline
 TRENDED = 36  # with fewer months a trend is noise (assumption)
-# The scale risks that the office watches for, in its own headings (Yingjiang county's 2022 notice on
-# dynamic monitoring: disasters, epidemics, falling prices, lost jobs, failed projects, relocation sites).
-REASONS: dict[str, dict[str, str]] = {
-    "disaster": {"zh": "自然灾害集中发生", "en": "a natural disaster struck many at once"},
-    "epidemic": {"zh": "疫情集中影响", "en": "an epidemic"},
-    "industry_failure": {"zh": "农产品价格下跌或产业项目失败", "en": "falling prices or a failed project"},
-    "unstable_employment": {"zh": "务工人员集中失岗", "en": "many migrant workers lost their jobs"},
+LEAST_TOWNSHIPS, LEAST_HOUSEHOLDS = 5, 10  # below these a share is not held against the others' (assumption)
+SCALE_LIST = "yingjiang-2022"
+# Headings of our own, for what that list does not name.
+OWN: dict[str, dict[str, str]] = {
     "illness": {"zh": "因病支出集中增加", "en": "costs of illness gather"},
-    "relocation": {"zh": "易地搬迁安置点风险", "en": "risk gathers at a relocation site"},
-    "uneliminated": {
-        "zh": "未消除风险户占比偏高",
-        "en": "many monitored households whose risk is not eliminated",
-    },
+    "falls": {"zh": "预计跌破收入线的户偏多", "en": "unusually many households will fall below the line"},
     "any": {"zh": "新纳入监测对象异常增多", "en": "unusually many newly monitored households"},
 }
 
 
+@functools.cache
+def headings() -> Mapping[str, Mapping[str, str]]:
+    """Return the headings of scale risk, zh and en: the office's list (yingjiang-2022) and ours.
+
+    Returns
+    -------
+    mapping
+        By official cause (headings that share one are joined), or by their name where they speak of none.
+
+    Examples
+    --------
+    >>> headings()["industry_failure"]["en"]
+    'falling prices or failed projects'
+    """
+    joint = {"zh": "或", "en": " or "}
+    out: dict[str, dict[str, str]] = {}
+    for name, risk in rules.load(SCALE_LIST).scale_risks.items():
+        key, words = risk.cause or name, {"zh": risk.zh, "en": risk.en}
+        out[key] = {x: joint[x].join([out[key][x], w]) for x, w in words.items()} if key in out else words
+    return out | OWN
+
+
 @dataclass(frozen=True)
 class Expected:
-    """Expected counts (series, months) of the months looked at, and the overdispersion."""
+    """What the months looked at should bring.
+
+    Parameters
+    ----------
+    mean : array of shape (series, H)
+        Expected counts, of all that will once be recorded.
+    phi : float
+        Overdispersion.
+    slopes : array of shape (series, H, k)
+        Derivatives of the means by the coefficients.
+    covariance : array of shape (k, k)
+        Of the coefficients.
+    past, fitted, weight : array of shape (series, T)
+        Counts of the baseline months, their fitted means, and how much each counted.
+    """
 
     mean: Array
     phi: float
+    slopes: Array
+    covariance: Array
+    past: Array
+    fitted: Array
+    weight: Array
+
+    def of(self, members: list[int], month: int, filled: float) -> tuple[float, float]:
+        """Return mean and variance of the members' sum in one month, of which a share is recorded."""
+        mean = filled * float(self.mean[members, month].sum())
+        slope = filled * self.slopes[members, month].sum(axis=0)
+        return mean, self._phi(members) * mean + float(slope @ self.covariance @ slope)
+
+    def _phi(self, members: list[int]) -> float:
+        if len(members) == 1:
+            return self.phi
+        y, mu = self.past[members].sum(axis=0), self.fitted[members].sum(axis=0)
+        weight = self.weight[members].min(axis=0)
+        # A sum has spent what one of its series has: its share of the coefficients.
+        spent = len(self.covariance) / len(self.past)
+        own = float((weight * (y - mu) ** 2 / mu).sum() / max(float(weight.sum()) - spent, 1.0))
+        return max(own, self.phi)
 
 
-def expected(past: Array, months: Array, ahead: Array, exposure: Array) -> Expected:
+def expected(
+    past: Array, months: Array, ahead: Array, exposure: Array, filled: Array | None = None
+) -> Expected:
     """Return what the months ahead should bring.
 
     Parameters
@@ -78,6 +142,8 @@ def expected(past: Array, months: Array, ahead: Array, exposure: Array) -> Expec
         The ordinals that are looked at.
     exposure : array of shape (series,)
         Households.
+    filled : array of shape (T,), optional
+        Share of each baseline month that is recorded; all by default.
 
     Returns
     -------
@@ -86,8 +152,10 @@ def expected(past: Array, months: Array, ahead: Array, exposure: Array) -> Expec
     import statsmodels.api as sm
 
     i, t = past.shape
+    share = np.ones(t) if filled is None else filled
     y = past.ravel()
-    x, offset = _design(months, months, i), np.repeat(np.log(np.maximum(exposure, 1)), t)
+    size = np.log(np.maximum(exposure, 1))
+    x, offset = _design(months, months, i), np.repeat(size, t) + np.tile(np.log(share), i)
     weight, phi = np.ones(y.size), 1.0
     # Two rounds: fit, find past outbreaks, fit again without their weight (Farrington et al. 1996).
     for _ in range(2):
@@ -104,9 +172,11 @@ def expected(past: Array, months: Array, ahead: Array, exposure: Array) -> Expec
         residual = anscombe / np.sqrt(phi)
         weight = np.where(residual > OUTBREAK, (OUTBREAK / np.maximum(residual, OUTBREAK)) ** 2, 1.0)
     x_ahead = _design(ahead, months, i)
-    offset_ahead = np.repeat(np.log(np.maximum(exposure, 1)), ahead.size)
-    mean = np.exp(np.clip(x_ahead @ np.asarray(fit.params) + offset_ahead, -20, 15))
-    return Expected(mean.reshape(i, -1), phi)
+    mean = np.exp(np.clip(x_ahead @ np.asarray(fit.params) + np.repeat(size, ahead.size), -20, 15))
+    return Expected(
+        mean.reshape(i, -1), phi, (mean[:, None] * x_ahead).reshape(i, ahead.size, -1),
+        phi * np.asarray(fit.cov_params()), past, mu.reshape(i, t), weight.reshape(i, t),
+    )  # fmt: skip
 
 
 def _design(months: Array, baseline: Array, series: int) -> Array:
@@ -121,22 +191,30 @@ def _design(months: Array, baseline: Array, series: int) -> Array:
     return np.hstack(parts)
 
 
-def tail(count: Array, mean: Array, phi: float) -> Array:
-    """Return the chance of so many or more: negative binomial with variance ``phi * mean``.
+def tail(count: Array, mean: Array, variance: Array) -> Array:
+    """Return the chance of so many or more: negative binomial, or Poisson where it varies no more.
+
+    Parameters
+    ----------
+    count, mean, variance : array
+
+    Returns
+    -------
+    array
 
     Examples
     --------
-    >>> round(float(tail(np.array(3.0), np.array(1.0), 1.0)), 4)
+    >>> round(float(tail(np.array(3.0), np.array(1.0), np.array(1.0))), 4)
     0.0803
     """
     from scipy.stats import nbinom, poisson
 
     x = np.rint(np.asarray(count, dtype=float))
     mu = np.maximum(np.asarray(mean, dtype=float), 1e-9)
-    if phi <= 1 + 1e-6:
-        return np.asarray(poisson.sf(x - 1, mu))
-    size = mu / (phi - 1)
-    return np.asarray(nbinom.sf(x - 1, size, 1 / phi))
+    excess = np.asarray(variance, dtype=float) - mu
+    over = excess > 1e-6 * mu
+    safe = np.where(over, excess, 1.0)
+    return np.where(over, nbinom.sf(x - 1, mu**2 / safe, mu / (mu + safe)), poisson.sf(x - 1, mu))
 
 
 def adjusted(p: Array, correction: Correction = "bh") -> Array:
@@ -177,13 +255,48 @@ def watch(
     level: float = LEVEL,
     correction: Correction = "bh",
     neighbours: dict[str, tuple[str, ...]] | None = None,
+    filled: Array | None = None,
 ) -> pd.DataFrame:
-    """Hold the newest months of every township against what was to be expected.
+    """Hold the newest months of every township against what was to be expected; correct for all looks.
+
+    Parameters
+    ----------
+    counts, months, townships, exposure, looks, neighbours, filled
+        See `look`.
+    level : float
+        Of the corrected p-value from which a township-month is an alarm.
+    correction : {"bh", "holm"}
+
+    Returns
+    -------
+    DataFrame
+        `judged` looks: one row a township and month.
+
+    Raises
+    ------
+    UsageError
+        If there are fewer than 18 months before those looked at.
+    """
+    found = look(counts, months, townships, exposure, looks=looks, neighbours=neighbours, filled=filled)
+    return judged(found, level, correction)
+
+
+def look(
+    counts: Array,
+    months: Array,
+    townships: tuple[str, ...],
+    exposure: Array,
+    *,
+    looks: int = 1,
+    neighbours: dict[str, tuple[str, ...]] | None = None,
+    filled: Array | None = None,
+) -> pd.DataFrame:
+    """Return every look at the newest months: each township alone and with its neighbours.
 
     Parameters
     ----------
     counts : array of shape (townships, T)
-        Newly monitored households, risk events, or any other count a month.
+        Newly monitored households, risk events, or any other count a month, as recorded.
     months : array of shape (T,)
         Ordinals without gaps.
     townships : tuple of str
@@ -191,17 +304,15 @@ def watch(
         Households.
     looks : int
         How many of the newest months are looked at.
-    level : float
-        Of the corrected p-value from which a township-month is an alarm.
-    correction : {"bh", "holm"}
     neighbours : dict, optional
         Each township's neighbours, nearest first (`nearest`): it is looked at alone, with the first, …
+    filled : array of shape (T,), optional
+        Share of each month that is recorded yet; all by default. Expectations are scaled by it, not counts.
 
     Returns
     -------
     DataFrame
-        ``township, month, count, expected, ratio, p, p_adjusted, alarm, with_neighbours`` (``;``-joined, of
-        the look with the smallest p), in the order of townships and months.
+        ``township, month, count, expected, with_neighbours`` (``;``-joined), ``ratio, p``.
 
     Raises
     ------
@@ -213,26 +324,98 @@ def watch(
         raise UsageError(
             f"{months.size} months: {LEAST_BASELINE + looks + GAP} are needed to look at the last {looks}"
         )
-    found = expected(counts[:, :baseline], months[:baseline], months[-looks:], exposure)
+    share = np.ones(months.size) if filled is None else np.asarray(filled, dtype=float)
+    found = expected(counts[:, :baseline], months[:baseline], months[-looks:], exposure, share[:baseline])
     place = {t: k for k, t in enumerate(townships)}
     rows = []
-    for k, township in enumerate(townships):
-        circle, names = [k], ""
-        circles = [(list(circle), names)]
-        for other in (neighbours or {}).get(township, ()):
-            circle, names = [*circle, place[other]], f"{names};{other}".strip(";")
-            circles.append((list(circle), names))
-        for h in range(looks):
-            for members, named in circles:
-                seen = float(counts[members, baseline + GAP + h].sum())
-                mean = float(found.mean[members, h].sum())
-                rows.append((township, int(months[-looks + h]), seen, mean, named))
-    table = pd.DataFrame(rows, columns=["township", "month", "count", "expected", "with_neighbours"])
-    table["p"] = tail(table["count"].to_numpy(), table["expected"].to_numpy(), found.phi)
-    table["p_adjusted"] = adjusted(table["p"].to_numpy(), correction)
+    for township in townships:
+        for members, named in _circles(township, place, neighbours):
+            for h in range(looks):
+                at = baseline + GAP + h
+                mean, variance = found.of(members, h, float(share[at]))
+                rows.append(
+                    (township, int(months[at]), float(counts[members, at].sum()), mean, variance, named)
+                )
+    names = ["township", "month", "count", "expected", "variance", "with_neighbours"]
+    table = pd.DataFrame(rows, columns=names)
+    table["p"] = tail(*(table[c].to_numpy() for c in ("count", "expected", "variance")))
     table["ratio"] = table["count"] / table["expected"]
-    table["alarm"] = table["p_adjusted"] < level
-    best = table.sort_values(["p_adjusted", "p"], kind="stable").drop_duplicates(["township", "month"])
+    return table.drop(columns="variance")
+
+
+def _circles(
+    township: str, place: Mapping[str, int], neighbours: dict[str, tuple[str, ...]] | None
+) -> list[tuple[list[int], str]]:
+    circle, names = [place[township]], ""
+    out = [(list(circle), names)]
+    for other in (neighbours or {}).get(township, ()):
+        if other not in place:
+            continue
+        circle, names = [*circle, place[other]], f"{names};{other}".strip(";")
+        out.append((list(circle), names))
+    return out
+
+
+def stand_out(counts: Array, sizes: Array) -> tuple[Array, Array]:
+    r"""Hold each township's share against the other townships' shares.
+
+    With :math:`z = \arcsin\sqrt{x/n}`, a township's distance from the mean of the others, in their standard
+    deviation, follows Student's t with T - 2 degrees of freedom. A township smaller than the others has more
+    chance variation than they show: what it has more, :math:`1/4n`, is added.
+
+    Parameters
+    ----------
+    counts, sizes : array of shape (T,)
+        Households with the sign (a sum of probabilities counts too), of how many.
+
+    Returns
+    -------
+    expected, p : array of shape (T,)
+        NaN where there are fewer than five townships with ten households, or the township has fewer.
+
+    Examples
+    --------
+    >>> expected, p = stand_out(np.array([10.0, 12, 8, 11, 40]), np.full(5, 100.0))
+    >>> [bool(v) for v in p < 0.01]
+    [False, False, False, False, True]
+    """
+    from scipy.stats import t as student
+
+    enough = np.flatnonzero(sizes >= LEAST_HOUSEHOLDS)
+    expected, p = np.full(sizes.size, np.nan), np.full(sizes.size, np.nan)
+    if enough.size < LEAST_TOWNSHIPS:
+        return expected, p
+    share = np.clip(counts[enough] / sizes[enough], 0, 1)
+    z, noise = np.arcsin(np.sqrt(share)), 1 / (4 * sizes[enough])
+    for k, at in enumerate(enough):
+        rest = np.delete(np.arange(enough.size), k)
+        more = max(float(noise[k] - noise[rest].mean()), 0.0)
+        spread = float(z[rest].var(ddof=1)) * (1 + 1 / rest.size) + more
+        expected[at] = sizes[at] * np.sin(z[rest].mean()) ** 2
+        p[at] = float(student.sf((z[k] - z[rest].mean()) / np.sqrt(max(spread, 1e-12)), rest.size - 1))
+    return expected, p
+
+
+def judged(table: pd.DataFrame, level: float = LEVEL, correction: Correction = "bh") -> pd.DataFrame:
+    """Correct the p-values of all looks of a run and keep the sharpest look at each township and month.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Of `look`, of one or several kinds of counts (column ``what``).
+    level : float
+    correction : {"bh", "holm"}
+
+    Returns
+    -------
+    DataFrame
+        With ``p_adjusted, alarm``, in the order given.
+    """
+    out = table.reset_index(drop=True)
+    out["p_adjusted"] = adjusted(out["p"].to_numpy(dtype=float), correction)
+    out["alarm"] = out["p_adjusted"] < level
+    key = [c for c in ("what", "township", "month") if c in out]
+    best = out.sort_values(["p_adjusted", "p"], kind="stable").drop_duplicates(key)
     return best.sort_index().reset_index(drop=True)
 
 
@@ -263,4 +446,4 @@ def nearest(coordinates: pd.DataFrame, most: int = 2) -> dict[str, tuple[str, ..
 
 def reason(main_cause: str, lang: str) -> str:
     """Return why a township stands out, in the words of the office's list of scale risks."""
-    return REASONS.get(main_cause, REASONS["any"])[lang]
+    return headings().get(main_cause, headings()["any"])[lang]

@@ -160,6 +160,12 @@ def _references(ruleset: RuleSet) -> list[tuple[str, str]]:
     if ruleset.size_check:
         check_names = (ruleset.size_check.expected, ruleset.size_check.low, ruleset.size_check.high)
         out += [("size_check", f"{n!r} is no parameter") for n in check_names if n not in ruleset.parameters]
+    causes = codes("risk_events", "cause")
+    out += [
+        (f"scale_risks.{name}.cause", f"{risk.cause!r}: one of {', '.join(causes)}")
+        for name, risk in ruleset.scale_risks.items()
+        if risk.cause is not None and risk.cause not in causes
+    ]
     return out
 
 

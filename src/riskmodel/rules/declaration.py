@@ -106,6 +106,13 @@ class SizeCheck(Words):
     source: str
 
 
+class ScaleRisk(Words):
+    """A heading of a list of scale risks; ``cause`` is the official cause that it speaks of, if any."""
+
+    cause: str | None = None
+    source: str
+
+
 class RuleSet(Spec):
     """One official system of rules, as versioned data (see ``sets/*.yaml``).
 
@@ -136,6 +143,7 @@ class RuleSet(Spec):
     income_band: Bands | None = None
     income_plan: Clause | None = None
     size_check: SizeCheck | None = None
+    scale_risks: dict[str, ScaleRisk] = Field(default_factory=dict)
     clocks: tuple[Clock, ...] = ()
     procedure: tuple[Words, ...] = ()
     notes: tuple[Words, ...] = ()

@@ -18,7 +18,8 @@ SETS = Path(__file__).with_name("sets")
 _MERGED = ("parameters", "quantities", "conditions", "focus")
 _INHERITED = (
     "accounting", "line", "registrations", "categories", "tiers", "flagged_only", "outcomes",
-    "negative_list", "income_band", "income_plan", "size_check", "clocks", "procedure", "notes",
+    "negative_list", "income_band", "income_plan", "size_check", "scale_risks", "clocks", "procedure",
+    "notes",
 )  # fmt: skip
 
 
