@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from riskmodel import promotion, tracking
+from riskmodel import experiment, promotion, tracking
 from riskmodel.errors import InputRefused, UsageError
-from riskmodel.promotion import Contender, decide, difference, paired
+from riskmodel.promotion import Contender, comparable, decide, difference, paired
 from riskmodel.tracking import Registered
 
 EXPERIMENT = {
@@ -50,12 +51,15 @@ def contender(version: str, probability: np.ndarray | None = None, **changes: ob
     return Contender(Registered("county", version, version, "logit"), found, metrics, experiment)
 
 
-def passed(champion: Contender, challenger: Contender, **kwargs: object) -> dict[str, bool]:
-    return {c.id: c.passed for c in decide(champion, challenger, **kwargs)}  # type: ignore[arg-type]
+FINE = {"refused": False}
+
+
+def passed(champion: Contender, challenger: Contender, data_check: dict | None = FINE) -> dict[str, bool]:
+    return {c.id: c.passed for c in decide(champion, challenger, data_check)}
 
 
 def test_an_equal_challenger_passes_everything() -> None:
-    checks = decide(contender("1"), contender("2"))
+    checks = decide(contender("1"), contender("2"), FINE)
     assert all(c.passed for c in checks)
     assert [c.id for c in checks] == ["question", "primary", "calibrated", "leakage", "data", "fairness"]
     assert all(c.zh and c.en for c in checks)
@@ -76,6 +80,18 @@ def test_miscalibrated_leaking_or_other_questions_do_not_pass() -> None:
     assert not passed(contender("1"), contender("2", leakage_suspected=True))["leakage"]
     assert not passed(contender("1"), contender("2", events=["identified"]))["question"]
     assert not passed(contender("1"), contender("2"), data_check={"refused": True})["data"]
+    assert not passed(contender("1"), contender("2"), data_check=None)["data"]
+
+
+def test_one_feature_written_by_the_register_is_enough_to_stop_a_promotion() -> None:
+    # The whole model's AUC is modest: only the run's own look at each column can tell.
+    leaks = pd.DataFrame({"column": ["register_years", "pcni"], "suspected": [True, False]})
+    found = decide(contender("1"), replace(contender("2"), leaks=leaks), FINE)
+    (leakage,) = [c for c in found if c.id == "leakage"]
+    assert not leakage.passed
+    assert "register_years" in leakage.en
+    assert "pcni" not in leakage.zh
+    assert passed(contender("1"), replace(contender("2"), leaks=leaks.iloc[1:]))["leakage"]
 
 
 def test_a_township_may_not_be_given_up() -> None:
@@ -85,6 +101,23 @@ def test_a_township_may_not_be_given_up() -> None:
     checks = {c.id: c for c in decide(contender("1"), contender("2", blind))}
     assert not checks["fairness"].passed
     assert "township t2" in checks["fairness"].en
+
+
+def test_a_kind_of_household_may_not_be_given_up_and_small_kinds_are_said_to_be_unjudged() -> None:
+    found = rows()
+    old = np.where(np.arange(len(found)) % 3 == 0, "yes", "no")
+    rare = np.where(np.arange(len(found)) < 8, "yes", None)
+    blind = found["true"].where(old == "no", found["true"] * 0.01).to_numpy()
+    both = []
+    for version, p in (("1", None), ("2", blind)):
+        one = contender(version, p)
+        both.append(replace(one, predictions=one.predictions.assign(group_old=old, group_rare=rare)))
+    checks = {c.id: c for c in decide(*both)}
+    assert not checks["fairness"].passed
+    assert "old yes" in checks["fairness"].en
+    same = {c.id: c for c in decide(both[0], replace(both[0], registered=both[1].registered))}
+    # Eight households hold fewer than ten events: nothing is said of them, and that is said.
+    assert "1 too small to judge" in same["fairness"].en
 
 
 def test_the_interval_covers_the_difference_of_two_lists() -> None:
@@ -109,6 +142,35 @@ def test_other_rows_cannot_be_compared() -> None:
     changed = other.predictions.assign(y=1 - other.predictions["y"])
     with pytest.raises(InputRefused, match="different rows"):
         paired(contender("1"), Contender(other.registered, changed, other.metrics, other.experiment))
+
+
+def test_where_records_came_in_between_both_are_tested_anew_on_the_same_rows(monkeypatch) -> None:
+    # The champion's run knows fewer test rows than the challenger's: today's county has them for both.
+    old, new = contender("1"), contender("2")
+    old = replace(
+        old, predictions=old.predictions.iloc[:1500], experiment=old.experiment | {"as_of": 1, "split": 1}
+    )
+    new = replace(new, experiment=new.experiment | {"as_of": 2, "split": 2})
+    with pytest.raises(InputRefused, match="--data"):
+        comparable(old, new)
+    asked = []
+
+    class Result:
+        predictions, leaks = new.predictions, pd.DataFrame()
+
+    def run(exp: dict, county: str, *, final: bool) -> Result:
+        asked.append((exp["models"], exp["as_of"], exp["split"], county, final))
+        return Result()
+
+    monkeypatch.setattr(experiment, "run", run)
+    monkeypatch.setattr(experiment.Experiment, "model_validate", lambda declared: declared)
+    both = comparable(old, new, lambda: "county")  # type: ignore[arg-type,return-value]
+    # Each keeps its own declaration; dates and folds are the challenger's for both.
+    assert asked == [(["logit"], 2, 2, "county", False)] * 2
+    assert len(paired(*both)) == len(new.predictions)
+    other = replace(new, experiment=new.experiment | {"ruleset": "another"})
+    with pytest.raises(InputRefused, match=r"something else than the champion.*ruleset"):
+        comparable(old, other, lambda: "county")  # type: ignore[arg-type,return-value]
 
 
 class Store:
@@ -153,8 +215,8 @@ def store(monkeypatch: pytest.MonkeyPatch) -> Store:
 
 
 def test_promotion_moves_the_alias_and_keeps_the_one_before(store, monkeypatch) -> None:
-    monkeypatch.setattr(promotion, "_contender", lambda r, _: contender(r.version))
-    decision = promotion.promote("county", Path("x"))
+    monkeypatch.setattr(promotion, "logged", lambda r, _: contender(r.version))
+    decision = promotion.promote("county", Path("x"), data_check=FINE)
     assert decision.promoted
     assert store.aliases == {"champion": "2", "challenger": "2", "previous": "1"}
     assert store.logged[0]["checks"][1]["id"] == "primary"
@@ -166,7 +228,7 @@ def test_a_failed_check_keeps_the_champion_unless_overridden_with_a_reason(store
     def contenders(registered: Registered, _: object) -> Contender:
         return contender(registered.version, leakage_suspected=registered.version == "2")
 
-    monkeypatch.setattr(promotion, "_contender", contenders)
+    monkeypatch.setattr(promotion, "logged", contenders)
     assert not promotion.promote("county", Path("x")).promoted
     assert store.aliases["champion"] == "1"
     decision = promotion.promote("county", Path("x"), override="the county office decided so")

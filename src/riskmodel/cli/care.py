@@ -45,7 +45,10 @@ def promote(
     from riskmodel import promotion
 
     found = counties.check(data)[0] if data is not None else None
-    decision = promotion.promote(name, store, challenger, override=override, data_check=found)
+    decision = promotion.promote(
+        name, store, challenger, override=override, data_check=found,
+        county=None if data is None else lambda: read_county(data, out=store.parent),
+    )  # fmt: skip
     if as_json:
         tell(decision.summary, as_json)
     else:
@@ -84,13 +87,19 @@ def monitor(
 
     day = asof.to_date(as_of)
     loaded = tracking.load_model(model, store)
+    before = asof.to_date(reference) if reference else asof.add_months(day, -12)
     county = read_county(
-        data, out=out, snapshot_on=snapshot_on, max_rejected=max_rejected, pseudonymise=pseudonymise
+        data,
+        out=out,
+        snapshot_on=snapshot_on,
+        max_rejected=max_rejected,
+        pseudonymise=pseudonymise,
+        as_of=(before, day),
     )
     past = monthly.past(months, loaded.name, before=day) if months.is_dir() else []
-    say(f"comparing with {reference or asof.add_months(day, -12)}; {len(past)} past months on record")
+    say(f"comparing with {before}; {len(past)} past months on record")
     found = watching.monitor(
-        county, loaded, day, reference or asof.add_months(day, -12), past=past,
+        county, loaded, day, before, past=past,
         cohort=tracking.read_document(loaded.run_id, "experiment.json", store)["cohort"],
     )  # fmt: skip
     page = watching.write(found, out)
