@@ -136,3 +136,17 @@ def test_the_alarm_page_names_the_gravest_first_in_both_languages_and_no_househo
     assert "h00" not in said
     assert (tmp_path / "monitor.json").is_file()
     assert pd.read_csv(tmp_path / "drift.csv").shape[0] == 2
+
+
+def test_a_model_that_finds_less_than_the_lot_is_an_alarm() -> None:
+    def found(model: int, random: int, n: int = 30) -> list[str]:
+        said = [["confirmed"] * k + ["not_confirmed"] * (n - k) for k in (model, random)]
+        seen = pd.DataFrame({"selected_by": ["model"] * n + ["random"] * n, "outcome": [*said[0], *said[1]]})
+        empty = pd.DataFrame(columns=["status", "missing_status"])
+        return [a["what"] for a in Monitored({}, empty, empty, by_source(seen)).alarms]
+
+    assert found(1, 20) == ["yield"]
+    assert found(20, 1) == []
+    # Within the intervals, or with a handful of visits, it is chance.
+    assert found(5, 8) == []
+    assert found(0, 5, n=5) == []

@@ -188,7 +188,8 @@ def _with_county(
     day = county.data_through if shown is None else str(shown["as_of"].iloc[0])[:10]
     if shown is not None:
         listed = reports.histories(county, day, list(shown["household_id"]))
-        given = replace(given, histories=listed, yields=reports.yields(county, day))
+        found, weighted = reports.yields(county, day), reports.weighted_yield(county, day)
+        given = replace(given, histories=listed, yields=found, weighted_yield=weighted)
     ruleset, params = given.experiment["ruleset"], given.experiment.get("params")
     if ruleset not in available() and not Path(ruleset).is_file():
         say(f"note: the run's rule set {ruleset} is not here; the page of rules is left out")

@@ -7,8 +7,17 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import norm
 
+from riskmodel import asof
+from riskmodel.asof import DateLike
+from riskmodel.county.county import County
+from riskmodel.evaluation.selective import weighted_rate, worst_case
+
+MONTHS = 12
 SOURCES = ("rule", "model", "random", "application")
-COLUMNS = ["selected_by", "visits", "confirmed", "not_confirmed", "absent", "rate", "low", "high"]
+COLUMNS = [
+    "selected_by", "visits", "confirmed", "not_confirmed", "absent", "rate", "low", "high", "worst", "best",
+]  # fmt: skip
+WEIGHTED = ["visits", "left_out", "naive", "rate", "low", "high", "effective_n"]
 # 002 (Wuhu 2019): 383 households checked, 126 confirmed. They were screened beforehand, for illness costs:
 # context for an office's own yield, no target for a list drawn from everyone.
 PUBLISHED = {"confirmed": 126, "checked": 383}
@@ -60,7 +69,8 @@ def by_source(visits: pd.DataFrame) -> pd.DataFrame:
     DataFrame
         `COLUMNS`, one row a source that has visits, in the order of `SOURCES`, then visits without one
         (``unknown``). Households that were not met say nothing about the list: they are counted, and left
-        out of ``rate``. Visits are taken as independent; several of one village are not quite.
+        out of ``rate``; ``worst`` and ``best`` bound it whatever they would have shown (Manski 1989).
+        Visits are taken as independent; several of one village are not quite.
     """
     source = visits["selected_by"].fillna("unknown")
     rows = []
@@ -72,6 +82,71 @@ def by_source(visits: pd.DataFrame) -> pd.DataFrame:
             met = counts["confirmed"] + counts["not_confirmed"]
             low, high = wilson(counts["confirmed"], met)
             rate = counts["confirmed"] / met if met else float("nan")
+            met_first = np.arange(total) < met
+            bounds = worst_case(np.arange(total) < counts["confirmed"], met_first, np.ones(total))
             shares = {"rate": rate, "low": float(low), "high": float(high)}
+            shares |= {"worst": bounds.precision_low, "best": bounds.precision_high}
             rows.append({"selected_by": name, "visits": total, **counts, **shares})
     return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def weighted(visits: pd.DataFrame) -> pd.DataFrame:
+    """Estimate what visits would have found among all whom the lists could have chosen.
+
+    Parameters
+    ----------
+    visits : DataFrame
+        ``selected_by, outcome, chance`` (logged by the list; null where none was) and ``village`` (any
+        code of it: villages are resampled as one).
+
+    Returns
+    -------
+    DataFrame
+        `WEIGHTED`, one row, or none where no visit has a logged chance. ``rate`` weights each answered
+        visit by 1 / chance; who is flagged is on every list, with a chance of 1 where none was logged.
+        ``naive`` is the same visits unweighted, ``effective_n`` how many of equal chance they are worth,
+        ``left_out`` the visits that nobody drew. Households held back or beyond a list without a random
+        share are represented by nobody.
+
+    References
+    ----------
+    Horvitz & Thompson 1952; Hajek 1971; see `riskmodel.evaluation.selective.weighted_rate`.
+    """
+    met = visits[visits["outcome"].isin(["confirmed", "not_confirmed"])]
+    logged = met["chance"].where(met["chance"] > 0).astype(float)
+    if logged.isna().all():
+        return pd.DataFrame(columns=WEIGHTED)
+    logged = logged.where(logged.notna() | met["selected_by"].ne("rule"), 1.0)
+    used = logged.notna()
+    hit = met.loc[used, "outcome"].eq("confirmed").to_numpy(dtype=float)
+    made = weighted_rate(hit, np.ones(len(hit)), logged[used], met.loc[used, "village"])
+    row = (len(hit), int((~used).sum()), made.naive, made.estimate, made.low, made.high, made.effective_n)
+    return pd.DataFrame([row], columns=WEIGHTED)
+
+
+def last_visits(county: County, as_of: DateLike, months: int = MONTHS) -> pd.DataFrame:
+    """Return the visits of the last months, as known at a date.
+
+    Parameters
+    ----------
+    county : County
+    as_of : date or ISO text
+        Only visits made and recorded by then.
+    months : int
+
+    Returns
+    -------
+    DataFrame
+        ``selected_by, outcome, chance, village``: what `by_source` and `weighted` take; no household.
+    """
+    day = asof.to_date(as_of)
+    when = asof.moments(day)
+    seen = asof.known(county, "visits", when)
+    seen = seen.filter(seen.date <= day, seen.date > asof.add_months(day, -months))
+    lives = asof.households(county, when).select("household_id", "township", "village")
+    found = seen.select("household_id", "selected_by", "outcome", "chance").left_join(lives, "household_id")
+    frame = county.con.to_pyarrow(found).to_pandas()
+    # Two townships may each have a village of one name; who lives nowhere known is a village alone.
+    village = frame["township"].astype(str) + "\x1f" + frame["village"].astype(str)
+    village = village.where(frame["village"].notna(), frame["household_id"])
+    return frame.assign(village=village)[["selected_by", "outcome", "chance", "village"]]

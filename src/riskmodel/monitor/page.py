@@ -37,7 +37,15 @@ WORDS = {
     "outcomes": ("到期月份：预计与实际", "Months whose window is over: expected and observed"),
     "no_outcomes": ("还没有一个月的预测期限已满。", "No month's window is over yet."),
     "yields": ("近一年核查成效", "What the last year's visits found"),
+    "weighted": ("按入选概率加权的属实率（全体有机会被选中的农户）", "Yield weighted by the lists' chances"),
     "no_yields": ("近一年没有核查记录。", "No visit is on record for the last year."),
+}
+SOURCES = {
+    "rule": "规则 rule",
+    "model": "模型 model",
+    "random": "随机 random",
+    "application": "申报 application",
+    "unknown": "未说明 not said",
 }
 HEADS = {
     "drift": ("列 Column", "PSI", "95%", "缺失 Missing", "今 Now"),
@@ -50,7 +58,16 @@ HEADS = {
         "名单 Listed",
         "其中 Hit",
     ),
-    "yields": ("来源 Source", "户 Visits", "属实 Yes", "不属实 No", "未见 Absent", "属实率 Yield", "95%"),
+    "yields": (
+        "来源 Source",
+        "户 Visits",
+        "属实 Yes",
+        "不属实 No",
+        "未见 Absent",
+        "属实率 Yield",
+        "95%",
+        "最坏–最好 Worst–best",
+    ),
 }
 
 
@@ -61,7 +78,7 @@ def write(found: Monitored, out: str | Path) -> Path:
     ----------
     found : Monitored
     out : str or Path
-        ``monitor.html``, ``monitor.json``, ``drift.csv``, ``outcomes.csv``, ``yields.csv``.
+        ``monitor.html``, ``monitor.json``, ``drift.csv``, ``outcomes.csv``, ``yields.csv``, ``weighted.csv``.
 
     Returns
     -------
@@ -69,7 +86,7 @@ def write(found: Monitored, out: str | Path) -> Path:
         The page. It holds no household.
     """
     folder = Path(out)
-    for name in ("drift", "outcomes", "yields"):
+    for name in ("drift", "outcomes", "yields", "weighted"):
         files.write_table(getattr(found, name), folder / f"{name}.csv")
     files.write_json({"format": FORMAT, **found.summary}, folder / "monitor.json")
     return files.write_text(page(found), folder / PAGE)
@@ -88,7 +105,7 @@ def page(found: Monitored) -> str:
         f"<ul>{''.join(alarms)}</ul>" if alarms else f'<p class="ok">{_both("none")}</p>',
         f"<h2>{_both('drift')}</h2>{_drift(found.drift)}<p class=note>{_both('drift_note')}</p>",
         f"<h2>{_both('outcomes')}</h2>{_outcomes(found.outcomes)}",
-        f"<h2>{_both('yields')}</h2>{_yields(found.yields)}",
+        f"<h2>{_both('yields')}</h2>{_yields(found.yields)}{_weighted(found.weighted)}",
         f'<p class="note">{escape(str(about["run_id"]))} · {escape(str(about["data_fingerprint"]))}</p>',
         "</body></html>\n",
     ]
@@ -142,5 +159,14 @@ def _yields(frame: pd.DataFrame) -> str:
         known = r["rate"] == r["rate"]
         counts = [str(r[c]) for c in ("visits", "confirmed", "not_confirmed", "absent")]
         rate = [f"{r['rate']:.1%}", f"[{r['low']:.1%}, {r['high']:.1%}]"] if known else ["—", ""]
-        rows.append(("", [r["selected_by"], *counts, *rate]))
+        bounds = f"{r['worst']:.0%}–{r['best']:.0%}"
+        rows.append(("", [SOURCES.get(r["selected_by"], r["selected_by"]), *counts, *rate, bounds]))
     return _table("yields", rows)
+
+
+def _weighted(frame: pd.DataFrame) -> str:
+    if frame.empty:
+        return ""
+    row = frame.iloc[0]
+    told = f"{row['rate']:.1%} [{row['low']:.1%}, {row['high']:.1%}]"
+    return f"<p>{_both('weighted')}：<b>{told}</b>（{row['visits']:.0f}; n_eff {row['effective_n']:.0f}）</p>"

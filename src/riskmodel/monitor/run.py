@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pandas as pd
@@ -12,7 +12,7 @@ from riskmodel import asof, features, rules
 from riskmodel.asof import DateLike
 from riskmodel.county.county import County
 from riskmodel.errors import UsageError
-from riskmodel.evaluation.yields import by_source
+from riskmodel.evaluation.yields import MONTHS, by_source, last_visits, weighted
 from riskmodel.experiment.run import inputs
 from riskmodel.labels import Horizon
 from riskmodel.monitor.drift import drift
@@ -21,7 +21,7 @@ from riskmodel.tracking import LoadedModel
 
 SCORE = "probability"
 SCORE_WORDS = {"zh": "模型概率", "en": "probability"}
-YIELD_MONTHS = 12
+LEAST_MET = 10  # visits of a source, below which its yield says nothing
 PLACES = ("township", "village")
 
 
@@ -39,12 +39,15 @@ class Monitored:
         `riskmodel.monitor.outcome.outcomes`; no row before a window is over.
     yields : DataFrame
         Findings of the last year's visits by source.
+    weighted : DataFrame
+        The same visits weighted by their logged chances; no row where none was logged.
     """
 
     about: dict[str, Any]
     drift: pd.DataFrame
     outcomes: pd.DataFrame
     yields: pd.DataFrame
+    weighted: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     @property
     def alarms(self) -> list[dict[str, str]]:
@@ -66,7 +69,7 @@ class Monitored:
             zh = f"{row['as_of']} 的评分失准：实际 / 预计 {figures}"
             en = f"scores of {row['as_of']} are off: observed / expected {figures}"
             out.append({"grade": "alarm", "what": "calibration", "zh": zh, "en": en})
-        return sorted(out, key=lambda a: a["grade"])
+        return sorted(out + _yield_alarms(self.yields), key=lambda a: a["grade"])
 
     @property
     def summary(self) -> dict[str, Any]:
@@ -122,8 +125,7 @@ def monitor(
     shared = {
         f.id: (places[then][f.by], places[day][f.by]) for f in loaded.feature_set.features if f.by is not None
     }
-    seen = asof.known(county, "visits", asof.moments(day))
-    seen = seen.filter(seen.date <= day, seen.date > asof.add_months(day, -YIELD_MONTHS))
+    visits = last_visits(county, day, MONTHS)
     return Monitored(
         about={
             "model": loaded.name,
@@ -136,8 +138,25 @@ def monitor(
         },
         drift=drift(frames[then], frames[day], named, shared),
         outcomes=made,
-        yields=by_source(county.con.to_pyarrow(seen.select("selected_by", "outcome")).to_pandas()),
+        yields=by_source(visits),
+        weighted=weighted(visits),
     )
+
+
+def _yield_alarms(yields: pd.DataFrame) -> list[dict[str, str]]:
+    """Alarm where the model's visits find less than the lot's, beyond both intervals."""
+    rows = {str(r["selected_by"]): r for r in yields.to_dict("records")}
+    ours, lot = rows.get("model"), rows.get("random")
+    if ours is None or lot is None:
+        return []
+    if any(r["confirmed"] + r["not_confirmed"] < LEAST_MET for r in (ours, lot)):
+        return []
+    if ours["high"] >= lot["low"]:
+        return []
+    figures = f"{ours['rate']:.0%} < {lot['rate']:.0%}"
+    zh = f"模型名单的属实率低于抽签：{figures}，超出区间"
+    en = f"the model's visits find less than the lot's: {figures}, beyond their intervals"
+    return [{"grade": "alarm", "what": "yield", "zh": zh, "en": en}]
 
 
 def _at(county: County, loaded: LoadedModel, day: Any) -> pd.DataFrame:

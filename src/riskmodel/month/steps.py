@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -165,6 +165,7 @@ def reported(work: Work) -> Made:
     histories = report.histories(work.county, work.settings.as_of, on_list)
     found = report.yields(work.county, work.settings.as_of)
     given = report.read_run(work.settings.run_id, work.store, shown, histories, found)
+    given = replace(given, weighted_yield=report.weighted_yield(work.county, work.settings.as_of))
     given = with_rules(
         given,
         work.county,

@@ -6,7 +6,7 @@ from riskmodel.report.histories import histories
 from riskmodel.report.inputs import ReportInput, read_run
 from riskmodel.report.outlook import OutlookInput, chapter, outlook_input, read_outlook, write_outlook
 from riskmodel.report.write import write, write_run
-from riskmodel.report.yields import yields
+from riskmodel.report.yields import weighted_yield, yields
 
 __all__ = [
     "OutlookInput",
@@ -16,6 +16,7 @@ __all__ = [
     "outlook_input",
     "read_outlook",
     "read_run",
+    "weighted_yield",
     "write",
     "write_outlook",
     "write_run",

@@ -53,6 +53,8 @@ class ReportInput:
         ``household_id, month`` (``YYYY-MM``)``, income, spending`` (yuan) of listed households.
     yields : DataFrame, optional
         What the last visits found, by source (`riskmodel.report.yields`).
+    weighted_yield : DataFrame, optional
+        The same visits weighted by the chances their lists logged (`riskmodel.report.weighted_yield`).
     rules_page : str, optional
         File beside the report that holds the rules, verdicts and changes (`riskmodel.report.rules_page`).
     outlook : OutlookInput, optional
@@ -75,6 +77,7 @@ class ReportInput:
     scores: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     histories: pd.DataFrame | None = None
     yields: pd.DataFrame | None = None
+    weighted_yield: pd.DataFrame | None = None
     rules_page: str | None = None
     outlook: Any = None
 

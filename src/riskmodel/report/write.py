@@ -17,7 +17,7 @@ from riskmodel.report.inputs import ReportInput, read_run
 from riskmodel.report.listing import HEADS, TEXT_HEADS, listing
 from riskmodel.report.outlook import chapter
 from riskmodel.report.words import LANGS, book, filled, templates
-from riskmodel.report.yields import published, yields_table
+from riskmodel.report.yields import published, weighted_facts, yields_table
 
 FORMAT = 1
 PAGE = "report.html"
@@ -134,6 +134,7 @@ def page(given: ReportInput, lang: str = "zh") -> str:
         by_fold=tables.fold_table(given.by_fold, words),
         folds=tables.fold_dates(given.folds, words),
         yields=_made(yields_table, _filled(given.yields), words),
+        weighted=_sentence(words["page"]["yields_weighted"], weighted_facts(given.weighted_yield)),
         published=filled(words["page"]["yields_published"], **published()),
         data=None if data is None else Markup(data),
         list_heads=[(name, words["list"][name]) for name in HEADS],
@@ -146,6 +147,10 @@ def page(given: ReportInput, lang: str = "zh") -> str:
 
 def _made(make: Any, frame: pd.DataFrame | None, *rest: Any) -> tables.Table | None:
     return None if frame is None else make(frame, *rest)
+
+
+def _sentence(words: Mapping[str, str], facts: Mapping[str, str] | None) -> dict[str, str] | None:
+    return None if facts is None else filled(words, **facts)
 
 
 def _filled(frame: pd.DataFrame | None) -> pd.DataFrame | None:
@@ -205,5 +210,6 @@ def _frames(given: ReportInput) -> dict[str, pd.DataFrame]:
         "deployed": given.deployed,
         "oracle": given.oracle,
         "yields": given.yields,
+        "yields_weighted": _filled(given.weighted_yield),
     }
     return {name: frame for name, frame in frames.items() if frame is not None}

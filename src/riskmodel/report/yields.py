@@ -7,13 +7,11 @@ from typing import Any
 
 import pandas as pd
 
-from riskmodel import asof
 from riskmodel.asof import DateLike
 from riskmodel.county import County
-from riskmodel.evaluation.yields import PUBLISHED, by_source, wilson
+from riskmodel.evaluation.yields import MONTHS, PUBLISHED, by_source, last_visits, weighted, wilson
 from riskmodel.report.tables import Cell, Head, Row, Table, number
 
-MONTHS = 12
 COUNTS = ("visits", "confirmed", "not_confirmed", "absent")
 
 
@@ -32,11 +30,18 @@ def yields(county: County, as_of: DateLike, months: int = MONTHS) -> pd.DataFram
     DataFrame
         See `riskmodel.evaluation.yields.by_source`; no row where there was no visit.
     """
-    day = asof.to_date(as_of)
-    seen = asof.known(county, "visits", asof.moments(day))
-    since = asof.add_months(day, -months)
-    found = seen.filter(seen.date <= day, seen.date > since).select("selected_by", "outcome")
-    return by_source(county.con.to_pyarrow(found).to_pandas())
+    return by_source(last_visits(county, as_of, months))
+
+
+def weighted_yield(county: County, as_of: DateLike, months: int = MONTHS) -> pd.DataFrame:
+    """Return the same visits weighted by the chances that their lists logged; parameters as of `yields`.
+
+    Returns
+    -------
+    DataFrame
+        See `riskmodel.evaluation.yields.weighted`.
+    """
+    return weighted(last_visits(county, as_of, months))
 
 
 def yields_table(frame: pd.DataFrame, book: Mapping[str, Any]) -> Table:
@@ -53,15 +58,29 @@ def yields_table(frame: pd.DataFrame, book: Mapping[str, Any]) -> Table:
     Table
     """
     columns, values = book["columns"], book["values"]
-    heads = [Head(columns["selected_by"], text=True), *(Head(columns[c]) for c in (*COUNTS, "yield"))]
+    heads = [
+        Head(columns["selected_by"], text=True),
+        *(Head(columns[c]) for c in (*COUNTS, "yield", "bounds")),
+    ]
     rows = []
     for row in frame.to_dict("records"):
         cells = [Cell(words=values[f"source_{row['selected_by']}"]), *(Cell(number(row[c])) for c in COUNTS)]
         known = row["rate"] == row["rate"]
         rate = f"{row['rate']:.1%}" if known else number(None)
         cells.append(Cell(rate, small=f"[{row['low']:.1%}, {row['high']:.1%}]" if known else ""))
+        cells.append(Cell(f"{row['worst']:.0%}–{row['best']:.0%}" if row["absent"] else number(None)))
         rows.append(Row(cells))
     return Table(heads, rows)
+
+
+def weighted_facts(frame: pd.DataFrame | None) -> dict[str, str] | None:
+    """Return the weighted yield as text for the page's sentence; None where no list logged a chance."""
+    if frame is None or frame.empty:
+        return None
+    row = frame.iloc[0]
+    shares = {name: f"{row[name]:.1%}" for name in ("naive", "rate", "low", "high")}
+    counts = {"n": "visits", "out": "left_out", "worth": "effective_n"}
+    return shares | {name: f"{row[column]:.0f}" for name, column in counts.items()}
 
 
 def published() -> dict[str, str]:
