@@ -27,6 +27,7 @@ LAYERS: list[tuple[str, ...]] = [
     ("evaluation", "explain"),
     ("experiment",),
     ("tracking",),
+    ("comparison",),
     ("training",),
     ("score", "promotion"),
     ("cards",),

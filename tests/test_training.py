@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 import skops.io
 
-from riskmodel import experiment, explain, features, rules, score, simulate, tracking, training
+from riskmodel import comparison, experiment, explain, features, rules, score, simulate, tracking, training
 from riskmodel.county import About, County, from_frames
 from riskmodel.errors import InputRefused, UsageError
 from riskmodel.experiment import splits, tables
@@ -110,7 +110,7 @@ def test_the_truth_orders_no_worse_than_what_was_learned(trained: training.Train
 
 
 def test_comparison_shows_what_is_reached_of_the_attainable(trained: training.Trained, store: Path) -> None:
-    found = training.read_comparison(trained.run_id, store)
+    found = comparison.read_comparison(trained.run_id, store)
     assert found.oracle is not None
     table = found.oracle.set_index("model")
     assert list(table.index) == [*trained.result.experiment.models, training.ORACLE]
@@ -122,6 +122,30 @@ def test_comparison_shows_what_is_reached_of_the_attainable(trained: training.Tr
     for model in table.index.drop(training.ORACLE):
         assert f"{model}: AUC against true chances" in said
     assert {row["model"] for row in found.summary()["oracle"]} == set(table.index)
+
+
+def test_comparison_tells_lists_as_deployed_and_what_could_be_shown(
+    trained: training.Trained, store: Path
+) -> None:
+    found = comparison.read_comparison(trained.run_id, store)
+    champion = trained.result.experiment.champion
+    row = found.table[(found.table["scope"] == "pooled") & (found.table["at"] == "budget")].set_index("model")
+    # The champion is the one test declared beforehand; the others are corrected among themselves.
+    assert row["declared"].to_dict() == {m: m == champion for m in row.index}
+    zh, en = found.text("zh"), found.text("en")
+    assert "declared beforehand" in en
+    assert "household-dates followed by a true fall below the line" in en
+    assert "其后真实跌破监测线的户次" in zh
+    assert en.count("As deployed") == zh.count("实际名单") == len(row)
+    assert found.deployed is not None
+    assert set(found.deployed["list"]) == {"rules+model", "rules+rules", "rules+random"}
+    assert found.planning is not None
+    assert found.planning["events"].iloc[0] == row["n_events"].iloc[0]
+    assert "a difference in recall of" in en
+    told = found.summary()
+    assert told["selected"] is None
+    assert len(told["deployed"]) == len(found.deployed)
+    assert trained.verdict["en"] in en
 
 
 def test_no_household_is_named_in_the_store(trained: training.Trained, store: Path, county: County) -> None:
@@ -183,7 +207,7 @@ def test_unknown_models_are_told_what_there_is(trained: training.Trained, store:
     with pytest.raises(UsageError, match="riskmodel train"):
         tracking.load_model("county@champion", store.parent / "elsewhere.db")
     with pytest.raises(InputRefused, match=f"no such run: nope; runs there are: .*{trained.run_id}"):
-        training.read_comparison("nope", store)
+        comparison.read_comparison("nope", store)
 
 
 @pytest.mark.parametrize("name", ["past_income", "logit", "boosting"])

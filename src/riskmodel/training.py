@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +12,11 @@ import pandas as pd
 from scipy.special import logit
 
 from riskmodel import evaluation, explain, features, models, rules, tracking
+from riskmodel.comparison import EVENT_WORDS
 from riskmodel.county.county import County
-from riskmodel.errors import UsageError
 from riskmodel.evaluation import Budget, Comparison
 from riskmodel.evaluation import oracle as attainable
+from riskmodel.evaluation import visited as weighted
 from riskmodel.experiment import Experiment, ExperimentResult, run
 from riskmodel.labels import KEY
 
@@ -35,12 +36,6 @@ SUMMARY = [
 ]
 # Rows a mean contribution is taken over: more move no reason, and SHAP on trees is slow.
 REFERENCE_ROWS = 1000
-# What the found events are called in a sentence, by the first event of the experiment.
-EVENT_WORDS = {
-    "below_line": ("真实跌破监测线", "true falls below the line"),
-    "identified": ("新纳入监测", "new identifications"),
-    "confirmed": ("核查属实", "confirmed visits"),
-}
 
 
 @dataclass(frozen=True)
@@ -57,6 +52,11 @@ class Evaluated:
         The same metrics on the rows whose true probability is known, the truth among the models.
     attainable : OracleReport or None
         What each model reaches of what could be known, where true probabilities are.
+    selected : DataFrame or None
+        Lists judged by weighted visits (`riskmodel.evaluation.selected`), where the label is ``confirmed``
+        and visits have logged chances; ``pooled`` and ``by_fold`` are then weighted as well.
+    planning : DataFrame or None
+        What a county of this size can show (`riskmodel.evaluation.what_can_be_shown`).
     """
 
     pooled: pd.DataFrame
@@ -65,6 +65,8 @@ class Evaluated:
     comparison: Comparison | None
     oracle: pd.DataFrame | None
     attainable: attainable.OracleReport | None = None
+    selected: pd.DataFrame | None = None
+    planning: pd.DataFrame | None = None
 
 
 @dataclass(frozen=True)
@@ -91,41 +93,7 @@ class Trained:
     @property
     def verdict(self) -> dict[str, str]:
         """The one sentence that matters, in ``zh`` and ``en``: rules against the champion."""
-        return headline(self.evaluated.comparison, self.result.experiment.champion)
-
-
-@dataclass(frozen=True)
-class StoredComparison:
-    """Rules against models, as read from a run."""
-
-    run_id: str
-    experiment: str
-    table: pd.DataFrame
-    notes: list[dict[str, str]]
-    oracle: pd.DataFrame | None = None
-    oracle_bins: pd.DataFrame | None = None
-    effect: dict[str, float] = field(default_factory=dict)
-
-    def summary(self) -> dict[str, Any]:
-        """Return the pooled rows for a machine."""
-        return {
-            "run_id": self.run_id,
-            "experiment": self.experiment,
-            "comparison": self.table.to_dict("records"),
-            "notes": self.notes,
-            "oracle": None if self.oracle is None else self.oracle.to_dict("records"),
-            "oracle_bins": None if self.oracle_bins is None else self.oracle_bins.to_dict("records"),
-            "support_effect": self.effect or None,
-        }
-
-    def text(self, lang: str = "en") -> str:
-        """Return the pooled verdicts as sentences, the notes after them."""
-        pooled = self.table[(self.table["scope"] == "pooled") & (self.table["at"] == "budget")]
-        lines = [f"{self.experiment} {self.run_id}", *pooled[f"verdict_{lang}"]]
-        lines += [f"- {note[lang]}" for note in self.notes]
-        if self.oracle is not None:
-            lines += [said[lang] for said in attainable.told(self.oracle, self.effect)]
-        return "\n".join(lines)
+        return headline(self.evaluated, self.result.experiment)
 
 
 def train(
@@ -190,18 +158,35 @@ def evaluate(result: ExperimentResult, truth: pd.DataFrame | None = None) -> Eva
     comparison = None
     if "rule" in exp.models and len(exp.models) > 1:
         words = EVENT_WORDS[exp.events[0]]
-        comparison = evaluation.compare(found, budget, event=words, **how)
+        declared = exp.champion if exp.champion != "rule" else None
+        comparison = evaluation.compare(found, budget, primary=declared, event=words, **how)
+    visits = result.findings if result.findings.get("weight", pd.Series(dtype=float)).notna().any() else None
+    chosen = None
+    if visits is not None and "rule" in exp.models:
+        chosen = evaluation.selected(found, visits, budget, **how)
     known = _truth_of(exp, truth)
     oracle = None if known is None else _with_truth(found, known)
     return Evaluated(
-        pooled=evaluation.pooled(found, budget, **how),
-        by_fold=evaluation.by_fold(found, budget, **how),
+        pooled=evaluation.pooled(found, budget, findings=visits, **how),
+        by_fold=evaluation.by_fold(found, budget, findings=visits, **how),
         curves=evaluation.curves(found, seed=exp.seed),
         comparison=comparison,
         oracle=None if oracle is None else evaluation.pooled(oracle, budget, **how),
         attainable=None
         if oracle is None or known is None
         else attainable.against_truth(found, known, budget, seed=exp.seed),
+        selected=chosen,
+        planning=None if comparison is None else _planning(comparison),
+    )
+
+
+def _planning(comparison: Comparison) -> pd.DataFrame:
+    first = comparison.primary.iloc[0]
+    return evaluation.what_can_be_shown(
+        events=int(first["n_events"]),
+        rows=int(first["n"]),
+        visits=int(first["visits"]),
+        villages=int(first["n_villages"]),
     )
 
 
@@ -306,15 +291,23 @@ def _tables(result: ExperimentResult, evaluated: Evaluated) -> dict[str, pd.Data
     tables = {
         "predictions": coded,
         "folds": result.folds,
+        "leaks": result.leaks,
         "metrics": evaluated.pooled,
         "metrics_by_fold": evaluated.by_fold,
         "curves": evaluated.curves,
         "features": features.describe(result.feature_set),
     }
+    if len(result.first_seen.columns):
+        # Without ids: what is left says only when, and in which village.
+        tables["first_seen"] = result.first_seen.drop(columns="household_id", errors="ignore")
     if evaluated.comparison is not None:
         tables |= {"comparison": evaluated.comparison.table, "deployed": evaluated.comparison.deployed}
     if evaluated.oracle is not None:
         tables["oracle"] = evaluated.oracle
+    if evaluated.selected is not None:
+        tables["selected"] = evaluated.selected
+    if evaluated.planning is not None:
+        tables["planning"] = evaluated.planning
     if evaluated.attainable is not None:
         tables["attainable"] = evaluated.attainable.table
         tables["attainable_bins"] = evaluated.attainable.bins
@@ -325,8 +318,8 @@ def _facts(result: ExperimentResult, evaluated: Evaluated) -> dict[str, Any]:
     return {
         "experiment": result.experiment.id,
         "notes": result.notes,
-        "comparison_notes": evaluated.comparison.notes if evaluated.comparison else [],
-        "headline": headline(evaluated.comparison, result.experiment.champion),
+        "comparison_notes": _comparison_notes(evaluated, result.experiment),
+        "headline": headline(evaluated, result.experiment),
         "support_effect": evaluated.attainable.effect if evaluated.attainable else {},
         "data_fingerprint": result.fingerprint,
     }
@@ -382,22 +375,50 @@ def reference(model: models.CalibratedScore, background: pd.DataFrame) -> dict[s
     return {"columns": list(parts.columns), "centre": [float(v) for v in parts.mean(axis=0)]}
 
 
-def headline(comparison: Comparison | None, champion: str) -> dict[str, str]:
-    """Return the one sentence that matters: rules against a model at the same number of visits.
+def _comparison_notes(evaluated: Evaluated, exp: Experiment) -> list[dict[str, str]]:
+    out = list(evaluated.comparison.notes) if evaluated.comparison else []
+    if evaluated.selected is not None:
+        out.append({
+            "zh": "指标表已按入选概率的倒数加权，代表全部农户；规则与模型的逐户对照表只含被走访者，未加权",
+            "en": "metrics are weighted by 1 / chance and stand for everyone; the table of rules against "
+            "models household by household holds the visited only, unweighted",
+        })  # fmt: skip
+    elif "confirmed" in exp.events:
+        out.append({
+            "zh": "核查结果只有被走访者才有，且没有入选概率可以加权：各表只代表被走访者",
+            "en": "only the visited have this label, and no chance of a visit was logged to weight by: all "
+            "tables speak of the visited only",
+        })  # fmt: skip
+    if "identified" in exp.events:
+        out.append({
+            "zh": "“新纳入监测”由规则本身决定：规则在这一标签上占优并不说明它看得更准",
+            "en": "new identification is decided by the rule itself: that the rule does well on this label "
+            "does not say that it sees better",
+        })  # fmt: skip
+    return out
+
+
+def headline(evaluated: Evaluated, exp: Experiment) -> dict[str, str]:
+    """Return the one sentence that matters: rules against the champion at the same number of visits.
 
     Parameters
     ----------
-    comparison : Comparison or None
-    champion : str
+    evaluated : Evaluated
+    exp : Experiment
 
     Returns
     -------
     dict
-        ``zh`` and ``en``; says so where there is nothing to compare.
+        ``zh`` and ``en``; of weighted visits where the label is theirs; says so where there is nothing to
+        compare.
     """
-    if comparison is not None:
-        rows = comparison.primary
-        rows = rows[rows["model"] == champion]
+    if evaluated.selected is not None and exp.champion in set(evaluated.selected["model"].iloc[1:]):
+        own = evaluated.selected["model"].isin([exp.champion])
+        own.iloc[0] = True
+        return weighted.told(evaluated.selected[own], EVENT_WORDS[exp.events[0]])[0]
+    if evaluated.comparison is not None:
+        rows = evaluated.comparison.primary
+        rows = rows[rows["model"] == exp.champion]
         if len(rows):
             return {"zh": str(rows["verdict_zh"].iloc[0]), "en": str(rows["verdict_en"].iloc[0])}
     return {"zh": "本次实验没有规则基准，无可比较。", "en": "This run has no rule baseline to compare with."}
@@ -407,47 +428,3 @@ def read_truth(data: str | Path) -> pd.DataFrame | None:
     """Return the simulator's truth beside a county's tables, or None."""
     path = Path(data) / "truth.parquet"
     return pd.read_parquet(path) if path.is_file() else None
-
-
-def read_comparison(run_id: str, store: str | Path) -> StoredComparison:
-    """Read a run's comparison of rules with models.
-
-    Parameters
-    ----------
-    run_id : str
-    store : str or Path
-
-    Returns
-    -------
-    StoredComparison
-
-    Raises
-    ------
-    UsageError
-        If the run is not there or compared nothing.
-    """
-    facts = tracking.read_document(run_id, "facts.json", store)
-    try:
-        table = tracking.read_table(run_id, "tables/comparison", store)
-    except UsageError as exc:
-        raise UsageError(
-            f"run {run_id} compared no model with the rules: its experiment lists no rule"
-        ) from exc
-    bins = _if_there(run_id, "attainable_bins", store)
-    return StoredComparison(
-        run_id,
-        facts["experiment"],
-        table,
-        facts["comparison_notes"],
-        oracle=_if_there(run_id, "attainable", store),
-        oracle_bins=bins,
-        effect=facts.get("support_effect") or {},
-    )
-
-
-def _if_there(run_id: str, name: str, store: str | Path) -> pd.DataFrame | None:
-    """Return a table that only runs on simulated counties have."""
-    try:
-        return tracking.read_table(run_id, f"tables/{name}", store)
-    except UsageError:
-        return None

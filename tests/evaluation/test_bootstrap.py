@@ -62,6 +62,11 @@ def test_p_value_counts_both_sides_and_is_never_zero():
     assert two_sided_p(np.r_[np.ones(500), -np.ones(499)]) == 1.0
     assert two_sided_p(np.zeros(10)) == 1.0
     assert np.isnan(two_sided_p(np.array([np.nan])))
+    # All on one side: the share cannot say less than 2/200, the normal tail can (six deviations: 2e-9).
+    far = np.random.default_rng(0).normal(6, 1, 199)
+    assert 0 < two_sided_p(far) < 1e-6
+    # One on the other side: the share itself is the answer.
+    assert two_sided_p(np.r_[far, -1.0]) == pytest.approx(4 / 201)
 
 
 def _covers(seed, truth, villages=40, replicates=200):

@@ -154,6 +154,32 @@ def test_folds_stand_beside_the_pool_and_add_up(predictions):
     assert (table["p_holm"] >= table["p_bootstrap"]).all()
 
 
+def test_the_declared_model_is_decided_by_its_interval_and_the_others_after_holm(make_predictions):
+    noise = {"rule": 1.0, "logit": 0.8} | {f"m{k}": 0.8 + 0.02 * k for k in range(5)}
+    found = make_predictions(seed=4, households=800, dates=2, noise=noise)
+    plain = ev.compare(found, {"share": 0.05}, replicates=200).primary.set_index("model")
+    told = ev.compare(found, {"share": 0.05}, primary="logit", replicates=200).primary.set_index("model")
+    others = told.drop(index="logit")
+    assert told["declared"].tolist() == [True] + [False] * 5
+    # One test that was fixed beforehand is not corrected; the five others are, among themselves.
+    assert told.loc["logit", "p_holm"] == told.loc["logit", "p_bootstrap"]
+    assert others["p_holm"].to_numpy() == pytest.approx(ev.holm(others["p_bootstrap"]))
+    assert plain["p_holm"].to_numpy() == pytest.approx(ev.holm(plain["p_bootstrap"]))
+    assert told.loc["logit", "verdict"] == ("model" if told.loc["logit", "delta_low"] > 0 else "none")
+    for _, row in others.iterrows():
+        assert (row["verdict"] == "none") == (row["p_holm"] >= 0.05)
+        assert f"p = {row['p_holm']:.3f} after Holm" in row["verdict_en"]
+        assert "Holm 校正后" in row["verdict_zh"]
+    # An interval off zero that Holm does not let pass: the very case in which the two used to disagree.
+    apart = (others["delta_low"] > 0) & (others["p_holm"] >= 0.05)
+    assert apart.any()
+    assert (others.loc[apart, "verdict"] == "none").all()
+    assert "declared beforehand" in told.loc["logit", "verdict_en"]
+    assert "事先声明" in told.loc["logit", "verdict_zh"]
+    with pytest.raises(InputRefused, match="primary 'nobody' is not compared"):
+        ev.compare(found, {"share": 0.05}, primary="nobody", replicates=2)
+
+
 def test_another_baseline_can_be_named(make_predictions):
     noise = {"past_income": 0.3, "logit": 4.0, "rule": 1.0}
     found = ev.compare(make_predictions(noise=noise), {"share": 0.1}, baseline="past_income", replicates=200)

@@ -41,3 +41,23 @@ def test_smallest_difference_has_the_power_that_it_claims():
     assert 0.74 < shown < 0.84
     assert np.isnan(evaluation.smallest_difference(5))
     assert evaluation.design_effect(1, 0.5) == 1
+
+
+def test_the_table_of_what_can_be_shown_is_made_of_the_functions_above():
+    table = evaluation.what_can_be_shown(events=90, rows=3000, visits=150, villages=30)
+    assert table["correlation"].tolist() == [0.0, 0.02, 0.05]
+    last = table.iloc[2]
+    effect = evaluation.design_effect(90 / 30, 0.05)
+    assert last["design_effect"] == effect == pytest.approx(1.1)
+    assert last["smallest_difference"] == evaluation.smallest_difference(90, effect=effect)
+    by_visit = evaluation.design_effect(150 / 30, 0.05)
+    ends = evaluation.precision_interval(0.03 * 2 * 150, 150, effect=by_visit)
+    assert (last["precision_low"], last["precision_high"]) == (ends.low, ends.high)
+    assert last["power_twice_random"] == evaluation.precision_power(0.03, 150, 2.0, effect=by_visit)
+    assert last["rare_power_threefold"] == evaluation.precision_power(0.01, 150, 3.0, effect=by_visit)
+    assert last["rare_visits_to_show_threefold"] == evaluation.visits_needed(0.01, 3.0, effect=by_visit)
+    # Villages that are alike show less and need more.
+    assert table["smallest_difference"].is_monotonic_increasing
+    assert table["rare_visits_to_show_threefold"].is_monotonic_increasing
+    # Where every second household has the event, twice random is not possible.
+    assert np.isnan(evaluation.what_can_be_shown(60, 100, 20, 10)["power_twice_random"]).all()

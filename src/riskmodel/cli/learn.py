@@ -113,10 +113,10 @@ def compare(
     """Compare rules with models at the same number of visits, with intervals and tests."""
     import pandas as pd
 
-    from riskmodel import training
+    from riskmodel.comparison import read_comparison
     from riskmodel.files import write_table
 
-    found = [training.read_comparison(run, store) for run in runs]
+    found = [read_comparison(run, store) for run in runs]
     table = pd.concat([f.table.assign(run_id=f.run_id) for f in found], ignore_index=True)
     if out is not None:
         write_table(table, out, sheet="compare")

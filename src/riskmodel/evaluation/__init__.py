@@ -20,12 +20,15 @@ from riskmodel.evaluation.planning import (
     precision_power,
     smallest_difference,
     visits_needed,
+    what_can_be_shown,
 )
 from riskmodel.evaluation.ranking import auc, average_precision
 from riskmodel.evaluation.selective import support_bounds, weighted_rate, worst_case
 from riskmodel.evaluation.summary import by_fold, curves, pooled
 from riskmodel.evaluation.table import FURTHER, LEAKAGE_AUC, METRICS, Metric, net_benefit
 from riskmodel.evaluation.targeting import crra_welfare, targeting
+from riskmodel.evaluation.verdict import names as model_names
+from riskmodel.evaluation.visited import represented, selected
 from riskmodel.evaluation.visits import VisitsEquivalent, visits_equivalent
 
 __all__ = [
@@ -57,6 +60,7 @@ __all__ = [
     "lead_time",
     "leaks",
     "mcnemar_exact",
+    "model_names",
     "net_benefit",
     "net_benefit_curve",
     "percentile_interval",
@@ -64,6 +68,8 @@ __all__ = [
     "precision_interval",
     "precision_power",
     "reliability",
+    "represented",
+    "selected",
     "smallest_difference",
     "support_bounds",
     "targeting",
@@ -72,5 +78,6 @@ __all__ = [
     "visits_equivalent",
     "visits_needed",
     "weighted_rate",
+    "what_can_be_shown",
     "worst_case",
 ]

@@ -60,10 +60,11 @@ def compare(
     budget: Budget | Mapping[str, Any],
     *,
     baseline: str = RULE,
+    primary: str | None = None,
     replicates: int = 1000,
     seed: int = 0,
     level: float = 0.95,
-    event: tuple[str, str] = ("真实返贫户", "true returns"),
+    event: tuple[str, str] = ("其后真实返贫的户次", "household-dates followed by a true return"),
 ) -> Comparison:
     """Compare every model with the rules at the same number of visits.
 
@@ -80,6 +81,9 @@ def compare(
     baseline : str, default "rule"
         ``"rule"``, or a model's name to compare the others with (past income, say); its list is then
         ordered by its score.
+    primary : str, optional
+        The one model that was declared beforehand to be tested: its interval decides as it stands. The others
+        (all, where none is named) are decided by Holm's correction among themselves.
     replicates, seed, level
         Village resamples and level of the intervals.
     event : tuple of str
@@ -92,8 +96,10 @@ def compare(
         cut`` (visits filled from below, and flagged households left over, date by date); the true
         events ``both, baseline_only, model_only, neither``; ``hits_baseline, hits_model`` with ``_worst,
         _best`` over ties; ``recall_baseline, recall_model, precision_baseline, precision_model``;
-        ``delta_recall, delta_low, delta_high`` (primary, model minus baseline), ``delta_exclusion_error``
-        (its negative), ``p_bootstrap, p_holm``; ``delta_recall_persons`` with ``_low, _high``;
+        ``delta_recall, delta_low, delta_high`` (model minus baseline; the interval is never adjusted),
+        ``delta_exclusion_error`` (its negative), ``p_bootstrap, p_holm`` (among the models that were not
+        declared; the declared one's stays as it is), ``declared``; ``delta_recall_persons`` with ``_low,
+        _high``;
         ``overlap`` (Jaccard); derived, for both lists (``_baseline, _model``): ``targeting_differential``,
         ``targeting_differential_errors, cgh, bpac``, person-weighted ``exclusion_error_persons,
         inclusion_error_persons, cgh_persons``, and ``welfare`` where incomes of the outcome's year are known
@@ -111,6 +117,8 @@ def compare(
     """
     given = checked(predictions, ("persons", "flagged", "rule_rank"))
     models = _compared(given, baseline)
+    if primary is not None and primary not in models:
+        raise InputRefused(f"primary {primary!r} is not compared; compared are: {', '.join(models)}")
     wide, unscored = same_rows(given)
     limit, tables, lists = Budget.of(budget), [], []
     for scope in [POOLED, *sorted(set(wide["fold"]))]:
@@ -120,7 +128,8 @@ def compare(
         tables.append(table.assign(scope=scope, baseline=baseline, n_null=null))
         lists.append(deployed.assign(scope=scope))
     table = pd.concat(tables, ignore_index=True)
-    table["p_holm"] = table.groupby(["scope", "at"], sort=False)["p_bootstrap"].transform(holm)
+    table["declared"] = table["model"] == primary
+    table["p_holm"] = table.groupby(["scope", "at", "declared"], sort=False)["p_bootstrap"].transform(holm)
     said = [verdict(row, level, event) for row in table.to_dict("records")]
     table = _leading(table.join(pd.DataFrame(said, index=table.index)), ["scope", "at", "baseline", "model"])
     deployed = _leading(pd.concat(lists, ignore_index=True), ["scope", "model", "list"])

@@ -15,6 +15,7 @@ from riskmodel.evaluation.calibration import reliability
 from riskmodel.evaluation.frame import VILLAGE, Predictions, checked, codes, numbers
 from riskmodel.evaluation.lists import random_find, rank, tie_bounds
 from riskmodel.evaluation.table import LEAKAGE_AUC, METRICS, Scored, prepare
+from riskmodel.evaluation.visited import as_share, represented
 
 Array = NDArray[np.float64]
 
@@ -26,6 +27,7 @@ def pooled(
     predictions: pd.DataFrame,
     budget: Budget | Mapping[str, Any],
     *,
+    findings: pd.DataFrame | None = None,
     replicates: int = 1000,
     seed: int = 0,
     level: float = 0.95,
@@ -38,6 +40,9 @@ def pooled(
         See `riskmodel.evaluation.frame.checked`.
     budget : Budget or mapping
         Visits at each as-of date.
+    findings : DataFrame, optional
+        What visits found, weighted by 1 / chance (see `represented`): it takes the place of the labels, and
+        every metric stands for all who were scored. Counts are of findings, as they came.
     replicates : int, default 1000
         Village resamples; 0 gives no intervals.
     seed : int, default 0
@@ -51,10 +56,10 @@ def pooled(
         ``visits``, ``hits``, ``hits_worst``, ``hits_best`` (over ties), ``hits_random``,
         ``hits_random_sd``, ``leakage_suspected``. Metrics without an answer (one class) are NaN.
     """
-    given = checked(predictions)
+    given, limit = _given(predictions, budget, findings)
     return pd.DataFrame(
         [
-            {"model": model, **_summary(given, model, None, Budget.of(budget), replicates, seed, level)}
+            {"model": model, **_summary(given, model, None, limit, replicates, seed, level)}
             for model in given.models
         ]
     )
@@ -64,6 +69,7 @@ def by_fold(
     predictions: pd.DataFrame,
     budget: Budget | Mapping[str, Any],
     *,
+    findings: pd.DataFrame | None = None,
     replicates: int = 1000,
     seed: int = 0,
     level: float = 0.95,
@@ -72,7 +78,7 @@ def by_fold(
 
     Parameters
     ----------
-    predictions, budget, replicates, seed, level
+    predictions, budget, findings, replicates, seed, level
         As in `pooled`.
 
     Returns
@@ -81,19 +87,27 @@ def by_fold(
         One row a model and fold: ``model, fold`` and the columns of `pooled`; folds without any label
         have counts only.
     """
-    given = checked(predictions)
+    given, limit = _given(predictions, budget, findings)
     folds = sorted(set(given.nulls.index.get_level_values("fold")))
     return pd.DataFrame(
         [
             {
                 "model": model,
                 "fold": fold,
-                **_summary(given, model, fold, Budget.of(budget), replicates, seed, level),
+                **_summary(given, model, fold, limit, replicates, seed, level),
             }
             for model in given.models
             for fold in folds
         ]
     )
+
+
+def _given(
+    predictions: pd.DataFrame, budget: Budget | Mapping[str, Any], findings: pd.DataFrame | None
+) -> tuple[Predictions, Budget]:
+    if findings is None:
+        return checked(predictions), Budget.of(budget)
+    return represented(predictions, findings), as_share(budget, predictions)
 
 
 def _summary(
@@ -107,15 +121,17 @@ def _summary(
         return {"n_test": 0, "n_events": 0, "n_null": n_null}
     rows = _scored(part, budget)
     kernel = prepare(rows)
-    point = kernel(np.ones((1, len(part))))[0]
+    weight = numbers(part, "weight") if "weight" in part.columns else np.ones(len(part))
+    point = kernel(weight[None])[0]
     resamples = village_resamples(part[VILLAGE], replicates, seed)
-    drawn = resamples.run(kernel)
+    drawn = resamples.run(lambda times: kernel(times * weight))
     out: dict[str, Any] = {}
     for i, metric in enumerate(METRICS):
         out[metric.name] = float(point[i])
         low, high = percentile_interval(drawn[:, i], level)
         out[f"{metric.name}_low"], out[f"{metric.name}_high"] = low, high
-    return {**out, **_counts(rows), "n_null": n_null, "n_villages": resamples.n_villages,
+    counts = _counts(rows) | {"base_rate": float(np.average(rows.y, weights=weight))}
+    return {**out, **counts, "n_null": n_null, "n_villages": resamples.n_villages,
             "leakage_suspected": bool(out["auc"] > LEAKAGE_AUC)}  # fmt: skip
 
 
@@ -134,7 +150,6 @@ def _counts(rows: Scored) -> dict[str, Any]:
     return {
         "n_test": len(rows.y),
         "n_events": int(rows.y.sum()),
-        "base_rate": float(rows.y.mean()),
         "visits": int(quota.sum()),
         "hits": int(rows.y[ranking.order][listed].sum()),
         "hits_worst": worst,

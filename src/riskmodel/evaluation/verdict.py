@@ -18,14 +18,17 @@ _EN = {"model": "{model} is better", "baseline": "{baseline} is better", "none":
 
 
 def verdict(row: Mapping[Any, Any], level: float, event: tuple[str, str]) -> dict[str, str]:
-    """Say which of the two lists is better, by the interval of the difference in recall.
+    """Say which of the two lists is better, by the difference in recall.
+
+    The model declared beforehand is one test, and its interval decides; of several others a p value after
+    Holm's correction does, since some interval of many lies off zero by chance.
 
     Parameters
     ----------
     row : mapping
         One row of the comparison's table.
     level : float
-        Of the interval.
+        Of the interval; 1 − level is the level of the tests.
     event : tuple of str
         What a found event is called, in Chinese and English.
 
@@ -35,16 +38,10 @@ def verdict(row: Mapping[Any, Any], level: float, event: tuple[str, str]) -> dic
         ``verdict`` {model, baseline, none}, ``verdict_zh``, ``verdict_en``. An interval that cannot be
         computed shows no difference.
     """
-    code = "model" if row["delta_low"] > 0 else "baseline" if row["delta_high"] < 0 else "none"
-    model, baseline = _names(str(row["model"])), _names(str(row["baseline"]))
-    delta, low, high = (100 * float(row[name]) for name in ("delta_recall", "delta_low", "delta_high"))
-    has_ends = low == low
-    span_zh = f"，{level:.0%} 区间 {low:+.1f} 至 {high:+.1f}（按村重抽样）" if has_ends else "，区间无法计算"
-    span_en = (
-        f", {level:.0%} interval {low:+.1f} to {high:+.1f} (villages resampled)"
-        if has_ends
-        else ", no interval"
-    )
+    code = _decided(row, level)
+    model, baseline = names(str(row["model"])), names(str(row["baseline"]))
+    delta = 100 * float(row["delta_recall"])
+    span_zh, span_en = _span(row, level)
     zh = (
         f"同样走访 {row['visits']} 户次，{row['n_events']} 个{event[0]}中"
         f"{baseline[0]}找到 {row['hits_baseline']} 个，{model[0]}找到 {row['hits_model']} 个"
@@ -62,7 +59,30 @@ def verdict(row: Mapping[Any, Any], level: float, event: tuple[str, str]) -> dic
     return {"verdict": code, "verdict_zh": zh, "verdict_en": en}
 
 
-def _names(name: str) -> tuple[str, str]:
+def _decided(row: Mapping[Any, Any], level: float) -> str:
+    low, high = float(row["delta_low"]), float(row["delta_high"])
+    if row["declared"]:
+        return "model" if low > 0 else "baseline" if high < 0 else "none"
+    # Without an interval there is no test either.
+    if not (low == low and float(row["p_holm"]) < 1 - level):
+        return "none"
+    return "model" if row["delta_recall"] > 0 else "baseline"
+
+
+def _span(row: Mapping[Any, Any], level: float) -> tuple[str, str]:
+    low, high = 100 * float(row["delta_low"]), 100 * float(row["delta_high"])
+    if low != low:
+        return "，区间无法计算", ", no interval"
+    zh = f"，{level:.0%} 区间 {low:+.1f} 至 {high:+.1f}（按村重抽样）"
+    en = f", {level:.0%} interval {low:+.1f} to {high:+.1f} (villages resampled)"
+    if row["declared"]:
+        return f"{zh}，事先声明的唯一检验", f"{en}, the one test declared beforehand"
+    p = float(row["p_holm"])
+    return f"{zh}，Holm 校正后 p = {p:.3f}", f"{en}, p = {p:.3f} after Holm's correction"
+
+
+def names(name: str) -> tuple[str, str]:
+    """Return what a model is called in Chinese and English."""
     if name == "rule":
         return "规则", "the rule list"
     if not known(name):
@@ -110,7 +130,7 @@ def notes(table: pd.DataFrame, unscored: int) -> list[dict[str, str]]:
     if first["baseline"] == "rule":
         out += _filled(int(first["flagged"]), int(first["topped_up"]), int(first["cut"]))
     for row in pooled[pooled["auc_model"] > LEAKAGE_AUC].to_dict("records"):
-        zh, en = _names(str(row["model"]))
+        zh, en = names(str(row["model"]))
         out.append(_note(
             f"{zh}的 AUC 为 {row['auc_model']:.3f}，高于 {LEAKAGE_AUC}：疑似信息泄漏，请先检查特征",
             f"the AUC of {en} is {row['auc_model']:.3f}, above {LEAKAGE_AUC}: suspect a leak, "

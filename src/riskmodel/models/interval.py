@@ -21,6 +21,9 @@ _BINS = 200
 # A group's rate is only compared with the curve where about ten events stand behind it.
 _EVENTS_PER_GROUP = 10
 _MAX_GROUPS = 10
+# Where events are too few to fit a slope, 1 is held, which is an assumption: on rows not seen slopes lie
+# between 0 (no better than chance) and 2 nearly always; so this is their standard deviation.
+_HELD_SLOPE_SD = 0.5
 
 
 class BootstrapInterval(BaseEstimator):
@@ -75,7 +78,8 @@ class BootstrapInterval(BaseEstimator):
         groups : array-like of shape (n,), optional
             Village of each row; without it rows are resampled, which is too narrow where they are alike.
         slope : bool, default True
-            ``False`` holds b at 1.
+            ``False`` holds b at 1; the interval then allows for slopes of 1 ± 0.5 (one standard deviation)
+            about the mean margin, since nothing in the data speaks for 1.
 
         Returns
         -------
@@ -101,6 +105,9 @@ class BootstrapInterval(BaseEstimator):
         positive, total = counts @ table.positive, counts @ table.total
         fitted = constrained(table.margin, positive, total, slope=slope)
         self.covariance_ = np.cov(np.vstack(fitted))
+        if not slope:
+            turned = np.array([-float(values.mean()), 1.0])
+            self.covariance_ = self.covariance_ + _HELD_SLOPE_SD**2 * np.outer(turned, turned)
         self.tau2_ = self._excess(table, fitted, positive, total)
         return self
 
