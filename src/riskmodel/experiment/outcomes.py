@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
+from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
 from riskmodel import accounting, asof, rules
@@ -12,14 +15,41 @@ from riskmodel.county.county import County
 from riskmodel.experiment.declared import Experiment
 from riskmodel.labels import EVER, KEY
 
-# Features that say to which group a household belongs, and how the group is called.
-GROUPS: dict[str, tuple[str, str, str]] = {
-    "lifted": ("is_lifted", "脱贫户", "lifted out of poverty"),
-    "elderly_alone": ("elderly_alone", "独居老人", "old and alone"),
-    "disability": ("disabled", "有残疾人", "somebody disabled"),
-    "no_labour": ("no_labour", "无劳动力", "nobody able to work"),
-    "one_adult": ("no_adult_at_home", "留守家庭", "no adult of working age at home"),
-    "relocated": ("relocated", "易地搬迁", "relocated"),
+SOME = (1.0, math.inf)
+NONE = (0.0, 0.0)
+ONE = (1.0, 1.0)
+
+
+@dataclass(frozen=True)
+class Group:
+    """A kind of household whose errors are looked at apart.
+
+    Parameters
+    ----------
+    zh, en : str
+    where : tuple of (features, (least, most))
+        All must hold; several features of one condition are added up.
+    """
+
+    zh: str
+    en: str
+    where: tuple[tuple[tuple[str, ...], tuple[float, float]], ...]
+
+
+GROUPS: dict[str, Group] = {
+    "lifted": Group("脱贫户", "lifted out of poverty", ((("is_lifted",), SOME),)),
+    "elderly_alone": Group("独居老人", "old and alone", ((("elderly_alone",), SOME),)),
+    "disability": Group("有残疾人", "somebody disabled", ((("disabled",), SOME),)),
+    "no_labour": Group("无劳动力", "nobody able to work", ((("no_labour",), SOME),)),
+    "no_adult_at_home": Group(
+        "劳动年龄成员均不在家", "nobody of working age at home", ((("no_adult_at_home",), SOME),)
+    ),
+    "single_parent": Group(
+        "单亲家庭",
+        "one adult of working age, without a spouse, with children under 16",
+        ((("spouse",), NONE), (("working_age",), ONE), (("children_0_5", "children_6_15"), SOME)),
+    ),
+    "relocated": Group("易地搬迁", "relocated", ((("relocated",), SOME),)),
 }
 
 
@@ -39,11 +69,16 @@ def groups(rows: pd.DataFrame, X: pd.DataFrame) -> pd.DataFrame:
         Index of ``rows``; a column a group of `GROUPS` that the features know: "yes", "no" or missing.
     """
     out = pd.DataFrame(index=rows.index)
-    for name, (column, _, _) in GROUPS.items():
-        if column in X.columns:
-            value = X[column].iloc[rows["row"]].to_numpy(dtype=float, na_value=float("nan"))
-            known = pd.Series(value, index=rows.index)
-            out[f"group_{name}"] = (known > 0).map({True: "yes", False: "no"}).where(known.notna())
+    for name, group in GROUPS.items():
+        asked = [feature for features, _ in group.where for feature in features]
+        if not set(asked) <= set(X.columns):
+            continue
+        inside, known = np.ones(len(rows), dtype=bool), np.ones(len(rows), dtype=bool)
+        for features, (least, most) in group.where:
+            value = X[list(features)].iloc[rows["row"]].to_numpy(dtype=float, na_value=np.nan).sum(axis=1)
+            inside &= (value >= least) & (value <= most)
+            known &= ~np.isnan(value)
+        out[f"group_{name}"] = pd.Series(np.where(inside, "yes", "no"), index=rows.index).where(known)
     return out
 
 
