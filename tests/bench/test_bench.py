@@ -79,8 +79,24 @@ def test_declared_directions_become_constraints(small):
     assert small.params_of(small.panels[0])["scorecard"] == {"monotone": "declared"}
 
 
+# Twenty households fell in month 12; the logit's list held every second one four months before the rules.
+SEEN = pd.DataFrame({
+    "household_id": [f"h{i}" for i in range(20)], "township": "t",
+    "village": [f"v{i % 5}" for i in range(20)],
+    "entered": 0.0, "fell": 12.0, "until": 20.0, "rules": 13.0, "list:logit": [9.0, np.nan] * 10,
+})  # fmt: skip
+
+
+def test_lead_is_of_those_who_were_followed(found):
+    # A run that did not follow them month by month has no lead to show; there is none to be made up.
+    args = (found, Budget(share=0.05), "rule", ("返贫", "returns"))
+    assert "lead" not in evaluate(*args, replicates=20)[0]
+    row = evaluate(*args, seen=SEEN, replicates=20)[0]["lead"].iloc[0]
+    assert (row["before"], row["after"], row["median_months"], row["warning_months"]) == (0.5, 0.5, 4, 3)
+
+
 def test_evaluation_gives_every_table_and_the_known_order(found, small):
-    tables, notes = evaluate(found, Budget(share=0.05), "rule", ("返贫", "returns"), replicates=60)
+    tables, notes = evaluate(found, Budget(share=0.05), "rule", ("返贫", "returns"), seen=SEEN, replicates=60)
     wanted = "metrics comparison deployed visits lead gaps support net_benefit planning ordering"
     assert set(wanted.split()) <= set(tables)
     # Less noise around the true log-odds is a better order: logit 0.3, boosting 0.5, scorecard 1.0.
@@ -109,7 +125,7 @@ def test_two_equal_scores_are_level(found):
 
 
 def page_of(found, small, out):
-    tables, notes = evaluate(found, Budget(share=0.05), "rule", ("返贫", "returns"), replicates=60)
+    tables, notes = evaluate(found, Budget(share=0.05), "rule", ("返贫", "returns"), seen=SEEN, replicates=60)
     one = bench.PanelRun(small.panels[0], "run", tables, notes, 1.0)
     done = bench.BenchRun(
         small, True, [one], {"eph-entry": "its file is not given"}, {"ebm": "not installed"}
@@ -216,6 +232,7 @@ def test_a_trained_runs_predictions_are_evaluated_further(found, tmp_path):
         opened.document(exp.model_dump(mode="json"), "experiment.json")
         opened.document({"experiment": "county", "comparison_notes": told.notes}, "facts.json")
         opened.table(found.assign(household_id=pd.factorize(found["household_id"])[0]), "tables/predictions")
+        opened.table(SEEN.drop(columns="household_id"), "tables/first_seen")
         opened.table(told.table, "tables/comparison")
     done = CliRunner().invoke(
         app, ["compare", opened.run_id, "--store", str(store), "--further", str(tmp_path / "more")]

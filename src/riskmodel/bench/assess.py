@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from riskmodel import evaluation, experiment, models, tracking
+from riskmodel.errors import UsageError
 from riskmodel.evaluation import Budget, oracle
 from riskmodel.evaluation.ranking import auc_kernel
 from riskmodel.training import EVENT_WORDS
@@ -26,6 +27,7 @@ def evaluate(
     event: tuple[str, str],
     truth: pd.DataFrame | None = None,
     *,
+    seen: pd.DataFrame | None = None,
     replicates: int = 400,
     seed: int = 0,
 ) -> tuple[dict[str, pd.DataFrame], list[dict[str, str]]]:
@@ -41,6 +43,8 @@ def evaluate(
         What a found event is called, in Chinese and English.
     truth : DataFrame, optional
         True chances of this event and horizon.
+    seen : DataFrame, optional
+        Of `evaluation.first_seen`, where households were followed month by month; lead time is of them.
     replicates, seed
         Village resamples of the intervals.
 
@@ -62,13 +66,15 @@ def evaluate(
     }
     if any(map(is_simple, set(found["model"]))) and not all(map(is_simple, set(found["model"]))):
         tables["ordering"] = ordering(found, tables["metrics"], how)
-    if found["as_of"].nunique() > 1 and baseline == "rule":
-        tables["lead"] = _lead(found, budget, baseline, shown, how)
+    if seen is not None and len(seen) and baseline == "rule":
+        tables["lead"] = _lead(seen, how)
     groups = [c for c in found.columns if c.startswith("group_") and found[c].nunique() > 1]
     groups += ["township"] if 1 < found["township"].nunique() <= 30 else []
     if groups:
         some = found[found["model"].isin(["rule", "past_income", "logit", "boosting", "scorecard"])]
         tables["gaps"] = evaluation.gaps(some, groups, budget, **how)
+    if any(c.startswith("label_") for c in found.columns):
+        tables["events"] = evaluation.by_event(found, budget, **how)
     if "supported_after" in found.columns:
         tables["support"] = _support(found, budget)
     if truth is not None:
@@ -102,7 +108,16 @@ def further(run_id: str, store: str | Path) -> dict[str, pd.DataFrame]:
     event = EVENT_WORDS[exp.events[0]]
     # A run numbers its households anew; as text they keep their order.
     found = found.assign(household_id=found["household_id"].astype(str).str.zfill(9))
-    return evaluate(found, budget, "rule", event, replicates=exp.bootstrap, seed=exp.seed)[0]
+    seen = _followed(run_id, store)
+    return evaluate(found, budget, "rule", event, seen=seen, replicates=exp.bootstrap, seed=exp.seed)[0]
+
+
+def _followed(run_id: str, store: str | Path) -> pd.DataFrame | None:
+    """Return when households were first seen; None for a run that did not follow them."""
+    try:
+        return tracking.read_table(run_id, "tables/first_seen", store)
+    except UsageError:
+        return None
 
 
 def is_simple(model: str) -> bool:
@@ -159,16 +174,14 @@ def _visits(
     return pd.DataFrame(rows)
 
 
-def _lead(
-    found: pd.DataFrame, budget: Budget, baseline: str, shown: list[str], how: dict[str, Any]
-) -> pd.DataFrame:
+def _lead(seen: pd.DataFrame, how: dict[str, Any]) -> pd.DataFrame:
     rows = []
-    for model in shown:
-        one = evaluation.lead_time(found, budget, model, baseline=baseline, **how)
+    for model in evaluation.listed(seen):
+        one = evaluation.lead_time(seen, model, **how)
         rows.append({
             "model": model, **one.shares, "median_months": one.median_months,
             "mean_months": one.restricted_mean_months, "until_months": one.until_months,
-            "censored": one.censored,
+            "warning_months": one.warning_months, "censored": one.censored,
         })  # fmt: skip
     return pd.DataFrame(rows)
 

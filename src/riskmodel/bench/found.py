@@ -127,12 +127,23 @@ def lead(table: pd.DataFrame, metrics: pd.DataFrame) -> Words:
     return {
         "zh": f"提前量：{name['zh']}的名单先于规则名单列入 {share:.0f}%"
         f"（{low:.0f}–{high:.0f}%）的返贫户"
-        f"（同日 {100 * row['same_date']:.0f}%，晚于 {100 * row['after']:.0f}%，"
-        f"都未列入 {100 * row['neither']:.0f}%）。",
+        f"（同日 {100 * row['same_date']:.0f}%，规则在先 {100 * row['after']:.0f}%，"
+        f"都未列入 {100 * row['neither']:.0f}%）；先列入或同日的户，规则平均晚"
+        f" {row['mean_months']:.1f} 个月（{row['until_months']:.0f} 个月内，{_half(row, 'zh')}）。",
         "en": f"Lead time: the list of {name['en']} held {share:.0f} % ({low:.0f}–{high:.0f} %) of those who "
-        f"fell before the rules' list did (same date {100 * row['same_date']:.0f} %, later "
-        f"{100 * row['after']:.0f} %, on neither {100 * row['neither']:.0f} %).",
+        f"fell before the rules saw them (same date {100 * row['same_date']:.0f} %, the rules first "
+        f"{100 * row['after']:.0f} %, neither {100 * row['neither']:.0f} %); of those it held no later, the "
+        f"rules followed {row['mean_months']:.1f} months after on average (within "
+        f"{row['until_months']:.0f} months; {_half(row, 'en')}).",
     }
+
+
+def _half(row: pd.Series, lang: str) -> str:
+    """Say after how many months the rules had seen half of those that a list held no later."""
+    median, until = float(row["median_months"]), float(row["until_months"])
+    if median != median:
+        return {"zh": f"{until:.0f} 个月时未到一半", "en": f"not half of them by {until:.0f} months"}[lang]
+    return {"zh": f"中位数 {median:.0f} 个月", "en": f"median {median:.0f} months"}[lang]
 
 
 def findings(done: BenchRun) -> list[Words]:

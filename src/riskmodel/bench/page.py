@@ -129,7 +129,9 @@ def _overview(done: BenchRun) -> Any:
 def _panel(one: PanelRun) -> dict[str, Any]:
     tables = [_results(one), _pairs(one), _deployed(one)]
     tables += [
-        made for made in (_truth(one), _groups(one), _bounds(one), _planned(one), _effects(one)) if made
+        made
+        for made in (_truth(one), _leads(one), _groups(one), _bounds(one), _planned(one), _effects(one))
+        if made
     ]
     charts = [
         {"name": name, "title": title, "svg": Markup(svg)}
@@ -237,6 +239,33 @@ def _truth(one: PanelRun) -> Any:
             {"text": text, "small": "", "kind": ""},
         ])  # fmt: skip
     return {**_table(heads, rows), "title": _w("与真实风险相比", "Against the truth")}
+
+
+def _leads(one: PanelRun) -> Any:
+    if "lead" not in one.tables:
+        return None
+    heads = [_w("名单", "list"), _w("先于规则", "before the rules"), _w("同日", "same date"),
+             _w("规则在先", "the rules first"), _w("都未见", "neither"),
+             _w("规则晚几个月（均值）", "months until the rules (mean)"), _w("中位数", "median"),
+             _w("跌破前几个月（中位数）", "months before the fall (median)")]  # fmt: skip
+    rows = [
+        [
+            _named(name_of(str(r["model"]))),
+            _cell(r["before"], r["low"], r["high"], digits=2),
+            *(_cell(r[c], digits=2) for c in ("same_date", "after", "neither")),
+            *(_cell(r[c], digits=1) for c in ("mean_months", "median_months", "warning_months")),
+        ]
+        for r in one.tables["lead"].to_dict("records")
+    ]
+    first = one.tables["lead"].iloc[0]
+    n, until = int(first["n"]), one.tables["lead"]["until_months"].max()
+    note = _w(
+        f"跌破的 {n} 户；每月排一次名单，规则在记录结束前任何一次标记都计入"
+        f"（Kaplan–Meier，至多 {until:.0f} 个月）。",
+        f"Of the {n} households that fell; lists drawn up monthly; the rules count whenever they flag, to "
+        f"the end of the records (Kaplan–Meier, up to {until:.0f} months).",
+    )
+    return {**_table(heads, rows, note=note), "title": _w("提前量", "Lead time")}
 
 
 def _groups(one: PanelRun) -> Any:

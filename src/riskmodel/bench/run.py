@@ -168,6 +168,7 @@ def _panel(
             12,
             [],
         )
+        seen = None
     else:
         exp = thin.experiment_of(panel)
         size = bench.quick_size if quick else bench.size
@@ -176,13 +177,13 @@ def _panel(
         result = experiment.run(
             exp, source.county, say, final=False, on_fold=lambda fold, train, fits: kept.append(fits)
         )
-        found, fitted, notes = result.predictions, kept[-1], result.notes
+        found, fitted, notes, seen = result.predictions, kept[-1], result.notes, result.first_seen
         budget, event, horizon = exp.budget, EVENT_WORDS[exp.events[0]], exp.horizon.months
         truth = None if source.truth is None else _of_event(source.truth, exp.events[0], horizon)
     say("evaluating")
     limit = Budget(visits=budget.visits, share=budget.share)
     how: dict[str, Any] = {"replicates": bench.bootstrap, "seed": bench.seed}
-    tables, more = evaluate(found, limit, panel.baseline, event, truth, **how)
+    tables, more = evaluate(found, limit, panel.baseline, event, truth, seen=seen, **how)
     tables |= _kept(fitted)
     run_id = _log(bench, panel, tables, found, quick, store)
     return PanelRun(panel, run_id, tables, [*notes, *more], time.monotonic() - began)

@@ -11,7 +11,7 @@ from riskmodel.evaluation.calibration import brier, calibration_intercept, calib
 from riskmodel.evaluation.compare import Comparison, compare
 from riskmodel.evaluation.decision import net_benefit_curve
 from riskmodel.evaluation.fairness import gaps
-from riskmodel.evaluation.lead import LeadTime, kaplan_meier, lead_time
+from riskmodel.evaluation.lead import LeadTime, first_seen, kaplan_meier, lead_time, listed
 from riskmodel.evaluation.leaks import leaks
 from riskmodel.evaluation.paired import DeLong, delong, holm, mcnemar_exact
 from riskmodel.evaluation.planning import (
@@ -54,11 +54,13 @@ __all__ = [
     "curves",
     "delong",
     "design_effect",
+    "first_seen",
     "gaps",
     "holm",
     "kaplan_meier",
     "lead_time",
     "leaks",
+    "listed",
     "mcnemar_exact",
     "model_names",
     "net_benefit",

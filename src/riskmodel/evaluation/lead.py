@@ -11,13 +11,16 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import norm
 
+from riskmodel.errors import InputRefused
 from riskmodel.evaluation.bootstrap import percentile_interval, village_resamples
 from riskmodel.evaluation.budget import Budget, quotas
-from riskmodel.evaluation.frame import VILLAGE, checked
+from riskmodel.evaluation.frame import KEY, VILLAGE, codes, numbers
 from riskmodel.evaluation.lists import chosen, rank
-from riskmodel.evaluation.sides import RULE, same_rows, sides
 
 Array = NDArray[np.float64]
+# What stands before a model's name where its scores, and the months of its lists, are columns.
+SCORE, LIST = "score:", "list:"
+_ORDER = ["household_id", *VILLAGE, "entered", "fell", "until", "rules"]
 
 
 def kaplan_meier(duration: ArrayLike, seen: ArrayLike, level: float = 0.95) -> pd.DataFrame:
@@ -65,23 +68,27 @@ def kaplan_meier(duration: ArrayLike, seen: ArrayLike, level: float = 0.95) -> p
 
 @dataclass(frozen=True)
 class LeadTime:
-    """How much earlier one list holds those who fell than another at the same visits.
+    """How much earlier one list holds those who fell than the rules see them.
 
     Attributes
     ----------
     shares : dict
         Of the households with an event: ``n``, ``before`` (the model's list first), ``low, high`` (village
-        bootstrap), ``same_date, after, neither``; they add up to 1.
+        bootstrap), ``same_date, after`` (the rules first), ``neither``; the four add up to 1. ``never`` (part
+        of ``after`` and ``neither``): never on the model's list before the event. ``from_start``: on the
+        model's list when following began, so that their lead is cut there.
     curve : DataFrame
-        Of the households on the model's list no later than on the rules': chance that the rules have not yet
-        listed them so many months later (`kaplan_meier`).
+        Of the households on the model's list no later than seen by the rules: chance that the rules have not
+        seen them so many months later (`kaplan_meier`).
     median_months : float
         Where the curve crosses one half; NaN where it does not within the dates seen.
     restricted_mean_months : float
         Area under the curve up to ``until_months``: the mean lead, counted to there at most.
     until_months : float
+    warning_months : float
+        Median months from the model's first list to the event, of those it listed before the event.
     censored : int
-        Households of the curve that the rules never listed while they were seen.
+        Households of the curve that the rules had not seen when the records ended.
     """
 
     shares: dict[str, float]
@@ -89,28 +96,124 @@ class LeadTime:
     median_months: float
     restricted_mean_months: float
     until_months: float
+    warning_months: float
     censored: int
 
 
-def lead_time(
-    predictions: pd.DataFrame,
+def first_seen(
+    scores: pd.DataFrame,
+    flags: pd.DataFrame,
+    falls: pd.DataFrame,
     budget: Budget | Mapping[str, Any],
-    model: str,
-    *,
-    baseline: str = RULE,
-    replicates: int = 1000,
-    seed: int = 0,
-    level: float = 0.95,
-) -> LeadTime:
-    """Measure the lead of a model's list over the rules' at the same number of visits.
+    horizon_months: int,
+) -> pd.DataFrame:
+    """Say when each household that fell was first on each model's list, and first seen by the rules.
 
     Parameters
     ----------
-    predictions : DataFrame
-        As for `compare`, over several as-of dates.
+    scores : DataFrame
+        The cohort at each date followed: ``household_id, as_of, township, village, flagged, rule_rank`` and
+        ``score:MODEL`` of each model. The last date of ``flags`` or ``scores`` is where following ends.
+    flags : DataFrame
+        ``household_id, as_of`` of every household that the rules flag at a date, in the cohort or not: a
+        household leaves the cohort when it falls, and that is when the rules flag it.
+    falls : DataFrame
+        ``household_id, as_of`` of every event: the end of the month in which it happened.
     budget : Budget or mapping
-        Visits at each as-of date.
-    model, baseline : str
+        Visits at each date.
+    horizon_months : int
+        How early before the event a list counts as having seen it. An older entry was, by the label, a false
+        alarm; counting it would reward lists that change their mind often.
+
+    Returns
+    -------
+    DataFrame
+        One row a household whose first event after it came into the cohort is known: ``household_id,
+        township, village, entered, fell, until`` (end of the records), ``rules, list:MODEL…``: months as
+        ordinals (year·12 + month − 1), NaN for never. ``rules`` is the first date at which the rules' list of
+        the same length holds the household or their verdict flags it, in the cohort or outside it, before
+        the event or after; a model's list must come before the event.
+
+    Raises
+    ------
+    InputRefused
+        If no model's scores are given.
+
+    Notes
+    -----
+    Whatever the rules do with a household counts for them, also where their verdict flags more households
+    than are visited: that favours the rules.
+    """
+    models = [c for c in scores.columns if c.startswith(SCORE)]
+    if not models:
+        raise InputRefused(f"scores have no column {SCORE}MODEL; columns: {', '.join(scores.columns)}")
+    rows = scores.sort_values(KEY, ignore_index=True)
+    date = codes(rows["as_of"])
+    quota = quotas(date, Budget.of(budget))
+    at = rows[["household_id"]].assign(month=_month(rows["as_of"]))
+    by_rules = chosen(
+        date, rank(date, ~rows["flagged"].to_numpy(dtype=bool), numbers(rows, "rule_rank")), quota
+    )
+    flagged = flags[["household_id"]].assign(month=_month(flags["as_of"]))
+    seen = pd.concat([at[by_rules], flagged], ignore_index=True)
+    until = max([*at["month"], *flagged["month"]], default=0)
+    one = _fallen(rows, at, falls, until)
+    start = np.maximum(one["entered"], one["fell"] - horizon_months)
+    out = one.assign(until=float(until), rules=_first(seen, start, None))
+    for column in models:
+        listed = chosen(date, rank(date, -numbers(rows, column)), quota)
+        out[LIST + column.removeprefix(SCORE)] = _first(at[listed], start, one["fell"])
+    return out.reset_index()[[*_ORDER, *(LIST + c.removeprefix(SCORE) for c in models)]]
+
+
+def _month(day: pd.Series) -> pd.Series:
+    found = pd.to_datetime(day)
+    return found.dt.year * 12 + found.dt.month - 1
+
+
+def _fallen(rows: pd.DataFrame, at: pd.DataFrame, falls: pd.DataFrame, until: int) -> pd.DataFrame:
+    """Return the households with an event after they came into the cohort, and when."""
+    place = rows.drop_duplicates("household_id").set_index("household_id")[VILLAGE]
+    place["entered"] = at.groupby("household_id")["month"].min().astype(float)
+    event = falls[["household_id"]].assign(fell=_month(falls["as_of"]).astype(float))
+    event = event.join(place["entered"], on="household_id", how="inner")
+    after = event[(event["fell"] > event["entered"]) & (event["fell"] <= until)]
+    return place.join(after.groupby("household_id")["fell"].min(), how="inner").sort_index()
+
+
+def _first(seen: pd.DataFrame, start: Any, end: Any) -> Any:
+    """Return the first month of each household from its start on, and before its end if there is one."""
+    found = seen.join(start.rename("start"), on="household_id", how="inner")
+    keep = found["month"] >= found["start"]
+    if end is not None:
+        keep &= found["month"] < found["household_id"].map(end)
+    return found[keep].groupby("household_id")["month"].min().astype(float).reindex(start.index)
+
+
+def listed(seen: pd.DataFrame) -> list[str]:
+    """Return the models whose lists `first_seen` looked at.
+
+    Parameters
+    ----------
+    seen : DataFrame
+
+    Returns
+    -------
+    list of str
+    """
+    return [c.removeprefix(LIST) for c in seen.columns if c.startswith(LIST)]
+
+
+def lead_time(
+    seen: pd.DataFrame, model: str, *, replicates: int = 1000, seed: int = 0, level: float = 0.95
+) -> LeadTime:
+    """Measure the lead of a model's list over the rules at the same number of visits.
+
+    Parameters
+    ----------
+    seen : DataFrame
+        From `first_seen`.
+    model : str
     replicates, seed, level
         Of the interval of the share seen before.
 
@@ -121,61 +224,51 @@ def lead_time(
     Raises
     ------
     InputRefused
-        As `compare`.
+        If the model's lists were not looked at.
 
     Notes
     -----
-    A household is followed from the first test date to the last at which it is still in the cohort. Flags
-    before the first test date are not seen, so a lead that begins earlier is cut: it is a lower bound.
+    Observation ends only where the records do, for everybody on one day, so that censoring tells nothing
+    about the household. Lists before following began are not seen: such a lead is a lower bound, and
+    ``from_start`` counts them.
     """
-    given = checked(predictions, ("persons", "flagged", "rule_rank"))
-    wide, _ = same_rows(given)
-    side = sides(wide, given.models, baseline)
-    quota = quotas(side.date, Budget.of(budget))
-    day = pd.to_datetime(wide["as_of"])
-    month = (day.dt.year * 12 + day.dt.month).to_numpy()
-    lists = {
-        "model": chosen(side.date, rank(side.date, -side.scores[model]), quota),
-        "rules": chosen(side.date, side.baseline, quota),
-    }
-    rows = wide.assign(month=month, **{n: np.where(v, month, np.nan) for n, v in lists.items()})
-    one = rows.groupby("household_id", sort=True).agg(
-        y=("y", "max"), model=("model", "min"), rules=("rules", "min"), last=("month", "max"),
-        **{name: (name, "first") for name in VILLAGE},
-    )  # fmt: skip
-    fell = one[one["y"] == 1]
-    return _lead(fell, replicates, seed, level)
-
-
-def _lead(fell: pd.DataFrame, replicates: int, seed: int, level: float) -> LeadTime:
-    model, rules = fell["model"].to_numpy(dtype=float), fell["rules"].to_numpy(dtype=float)
-    never = np.inf
-    ours, theirs = np.where(np.isnan(model), never, model), np.where(np.isnan(rules), never, rules)
-    before = (ours < theirs).astype(float)
+    if model not in listed(seen):
+        raise InputRefused(
+            f"no lists of {model!r} were followed; there are: {', '.join(listed(seen)) or 'none'}"
+        )
+    n, never = len(seen), np.inf
+    ours = seen[LIST + model].fillna(never).to_numpy(dtype=float)
+    theirs = seen["rules"].fillna(never).to_numpy(dtype=float)
     low, high = float("nan"), float("nan")
-    if len(fell):
-        resamples = village_resamples(fell[VILLAGE], replicates, seed)
+    before = (ours < theirs).astype(float)
+    if n:
+        resamples = village_resamples(seen[VILLAGE], replicates, seed)
         drawn = resamples.run(lambda w: (w @ before) / w.sum(axis=1))
         low, high = percentile_interval(drawn, level)
-    listed = np.isfinite(ours)
-    shares = {
-        "n": float(len(fell)),
-        "before": float(before.mean()) if len(fell) else float("nan"),
-        "low": low,
-        "high": high,
-        "same_date": float((listed & (ours == theirs)).mean()) if len(fell) else float("nan"),
-        "after": float((theirs < ours).mean()) if len(fell) else float("nan"),
-        "neither": float((~listed & ~np.isfinite(theirs)).mean()) if len(fell) else float("nan"),
-    }
-    follow = listed & (ours <= theirs)
-    seen = np.isfinite(theirs[follow])
-    until = np.where(seen, theirs[follow], fell["last"].to_numpy(dtype=float)[follow])
-    duration = until - ours[follow]
-    curve = kaplan_meier(duration, seen.astype(float), level)
+    kept = np.isfinite(ours)
+    what = {
+        "before": before, "same_date": kept & (ours == theirs), "after": theirs < ours,
+        "neither": ~kept & ~np.isfinite(theirs), "never": ~kept,
+        "from_start": kept & (ours == seen["entered"].min()),
+    }  # fmt: skip
+    shares = {k: float(np.mean(v)) if n else float("nan") for k, v in what.items()}
+    follow = kept & (ours <= theirs)
+    caught = np.isfinite(theirs[follow])
+    end = np.where(caught, theirs[follow], seen["until"].to_numpy(dtype=float)[follow])
+    duration = end - ours[follow]
+    curve = kaplan_meier(duration, caught.astype(float), level)
     limit = float(duration.max()) if len(duration) else 0.0
     below = curve.loc[curve["survival"] <= 0.5, "time"]
-    median = float(below.iloc[0]) if len(below) else float("nan")
-    return LeadTime(shares, curve, median, _area(curve, limit), limit, int((~seen).sum()))
+    warning = (seen["fell"].to_numpy(dtype=float) - ours)[kept]
+    return LeadTime(
+        shares={"n": float(n), "before": shares.pop("before"), "low": low, "high": high, **shares},
+        curve=curve,
+        median_months=float(below.iloc[0]) if len(below) else float("nan"),
+        restricted_mean_months=_area(curve, limit),
+        until_months=limit,
+        warning_months=float(np.median(warning)) if len(warning) else float("nan"),
+        censored=int((~caught).sum()),
+    )
 
 
 def _area(curve: pd.DataFrame, until: float) -> float:

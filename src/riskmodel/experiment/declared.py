@@ -100,6 +100,8 @@ class Experiment(Spec):
     calibration: Literal["holdout", "cross"] = "holdout"
     champion: str
     budget: Budget
+    # Every so many months after the first test date the models' lists are drawn up again, for lead time.
+    follow_months: int | None = Field(default=None, ge=1, le=12)
     bootstrap: int = Field(default=400, ge=20, le=10_000)
     seed: int = Field(default=0, ge=0)
 
