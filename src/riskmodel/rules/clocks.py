@@ -46,9 +46,9 @@ def clocks(
     -------
     DataFrame
         One row per clock: ``id, zh, en, source, limit, unit``; ``checked`` (the tables hold both ends),
-        ``started``, ``in_time``, ``late`` (done late, or not done and overdue), ``running`` (not done, not
-        yet due), ``late_share`` of those decided; null where not checked. ``assumption`` says where working
-        days were counted without a holiday table.
+        ``started``, ``in_time``, ``late`` (done late, or not done and overdue; under a lower limit, done too
+        soon), ``running`` (not done, not yet due), ``late_share`` of those decided; null where not checked.
+        ``assumption`` says where working days were counted without a holiday table.
 
     Raises
     ------
@@ -100,7 +100,8 @@ def _dates(county: County, end: str, when: Moment) -> ir.Table:
 def _kept(clock: Clock, pairs: pd.DataFrame, when: Moment, calendar: Calendar) -> dict[str, int]:
     done = pairs["end"].notna()
     until = pairs["end"].fillna(pd.Timestamp(when.as_of))
-    over = _elapsed(pairs["start"], until, clock, calendar) > clock.limit
+    passed = _elapsed(pairs["start"], until, clock, calendar)
+    over = done & (passed < clock.limit) if clock.at_least else passed > clock.limit
     return {
         "started": len(pairs),
         "in_time": int((done & ~over).sum()),
@@ -112,7 +113,7 @@ def _kept(clock: Clock, pairs: pd.DataFrame, when: Moment, calendar: Calendar) -
 def _pairs(county: County, start: str, end: str, when: Moment) -> pd.DataFrame:
     """Return ``start`` and ``end`` of every case; an end that has not come is missing."""
     table, _, first = start.partition(".")
-    if table == end.partition(".")[0]:
+    if table == end.partition(".")[0] and "=" not in start + end:
         last = end.partition(".")[2]
         t = asof.known(county, table, (when,)).select(start=first, end=last).to_pandas()
         t = t.apply(pd.to_datetime)
@@ -121,9 +122,14 @@ def _pairs(county: County, start: str, end: str, when: Moment) -> pd.DataFrame:
         return t[t["start"] <= pd.Timestamp(when.as_of)]
     starts = _dates(county, start, when).to_pandas().rename(columns={"day": "start"})
     ends = _dates(county, end, when).to_pandas().rename(columns={"day": "end"})
+    starts = starts.sort_values(["household_id", "start"], ignore_index=True)
     starts["case"] = range(len(starts))
+    # A case that begins anew takes the steps that follow: what came to nothing before has no end.
+    again = pd.to_datetime(starts.groupby("household_id")["start"].shift(-1))
+    starts["again"] = again.where(again > starts["start"])
     both = starts.merge(ends, on="household_id", how="left")
-    both["end"] = both["end"].where(both["end"] >= both["start"])
+    own = (both["end"] >= both["start"]) & ~(both["end"] >= both["again"])
+    both["end"] = both["end"].where(own)
     return both.groupby("case").agg(start=("start", "first"), end=("end", "min"))
 
 

@@ -84,11 +84,13 @@ class Clock(Words):
     """A time limit that reports can check.
 
     ``start`` and ``end`` are columns (``table.column``) or register and procedure steps
-    (``table.column=value``); without them the clock is declared, not checked.
+    (``table.column=value``); without them the clock is declared, not checked. With ``at_least`` the limit is
+    a lower one: what was done sooner broke it.
     """
 
     id: str
     limit: float = Field(gt=0)
+    at_least: bool = False
     unit: Literal["working_days", "days", "months", "day_of_month"]
     source: str
     start: str | None = None

@@ -41,6 +41,7 @@ TABLES = (
     "support",
     "visits",
     "assets",
+    "procedure",
 )
 
 

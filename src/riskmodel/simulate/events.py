@@ -1,4 +1,4 @@
-"""From one block's log to rows of the contract: risk events, register, support, visits, assets."""
+"""From one block's log to rows of the contract: risk events, register, support, visits, procedure, assets."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ from riskmodel.simulate.history import Block
 from riskmodel.simulate.log import columns
 from riskmodel.simulate.months import first_day
 from riskmodel.simulate.params import CAUSES
+from riskmodel.simulate.procedure import Days, procedure_rows
 from riskmodel.simulate.rows import Clerk, dates, days, words
 from riskmodel.simulate.state import Ints
 
+CONFIRMED = office.OUTCOMES.index("confirmed")
 ASSETS = {
     "car": 0.16,
     "machinery": 0.05,
@@ -34,17 +36,17 @@ def event_tables(clerk: Clerk, block: Block) -> dict[str, pa.Table]:
     Returns
     -------
     dict
-        ``risk_events, monitoring, support, visits, assets``; those of the warm-up included, as a register
-        has them.
+        ``risk_events, monitoring, support, visits, assets, procedure``; those of the warm-up included, as a
+        register has them.
     """
-    entered, support_day = _monitoring(clerk, block)
-    return {
-        "risk_events": _risk_events(clerk, block),
-        "monitoring": entered,
-        "support": _support(clerk, block, support_day),
-        "visits": _visits(clerk, block),
-        "assets": _assets(clerk, block),
-    }
+    register, entered = _monitoring(clerk, block)
+    tables = {"risk_events": _risk_events(clerk, block), "monitoring": register}
+    tables["support"] = _support(clerk, block, entered)
+    tables["visits"], confirmed = _visits(clerk, block)
+    tables["assets"] = _assets(clerk, block)
+    # Last: what it draws moves no other table's bytes.
+    tables["procedure"] = procedure_rows(clerk, block, confirmed, entered)
+    return tables
 
 
 def _sorted(clerk: Clerk, table: pa.Table) -> pa.Table:
@@ -87,7 +89,7 @@ def _cause_text(causes: Ints) -> pa.Array:
     return pa.array(text, pa.string())
 
 
-def _monitoring(clerk: Clerk, block: Block) -> tuple[pa.Table, dict[tuple[int, int], int]]:
+def _monitoring(clerk: Clerk, block: Block) -> tuple[pa.Table, Days]:
     month, household, event, category, causes = columns(block.log.register, 5)
     causes = causes.reshape(-1, office.MAX_CAUSES)
     day = clerk.day(month, 14, 24)
@@ -106,7 +108,7 @@ def _monitoring(clerk: Clerk, block: Block) -> tuple[pa.Table, dict[tuple[int, i
     return _sorted(clerk, table), dict(zip(keys, day[entry].tolist(), strict=True))
 
 
-def _support(clerk: Clerk, block: Block, entered: dict[tuple[int, int], int]) -> pa.Table:
+def _support(clerk: Clerk, block: Block, entered: Days) -> pa.Table:
     month, household, measure, cause, amount, until = columns(block.log.aid, 6)
     known = [entered[key] for key in zip(month.tolist(), household.tolist(), strict=True)]
     # Support follows the register within days, in the same month.
@@ -127,7 +129,7 @@ def _support(clerk: Clerk, block: Block, entered: dict[tuple[int, int], int]) ->
     return _sorted(clerk, table)
 
 
-def _visits(clerk: Clerk, block: Block) -> pa.Table:
+def _visits(clerk: Clerk, block: Block) -> tuple[pa.Table, Days]:
     month, household, outcome, cause, by = columns(block.log.visits, 5)
     day = clerk.day(month, 20, 28)
     table = pa.table(
@@ -140,7 +142,9 @@ def _visits(clerk: Clerk, block: Block) -> pa.Table:
             "recorded_on": dates(day + clerk.late(day.size, 3, 0.6)),
         }
     )
-    return _sorted(clerk, table)
+    found = outcome == CONFIRMED
+    keys = zip(month[found].tolist(), household[found].tolist(), strict=True)
+    return _sorted(clerk, table), dict(zip(keys, day[found].tolist(), strict=True))
 
 
 def _assets(clerk: Clerk, block: Block) -> pa.Table:

@@ -16,6 +16,7 @@ class Log:
     events: list[tuple[Array, ...]] = field(default_factory=list)
     costs: list[tuple[Array, ...]] = field(default_factory=list)
     visits: list[tuple[Array, ...]] = field(default_factory=list)
+    publicity: list[tuple[Array, ...]] = field(default_factory=list)
     register: list[tuple[Array, ...]] = field(default_factory=list)
     aid: list[tuple[Array, ...]] = field(default_factory=list)
     moves: list[tuple[Array, ...]] = field(default_factory=list)
@@ -39,6 +40,10 @@ class Log:
     def visit(self, month: int, household: Array, outcome: Array, cause: Array, by: Array) -> None:
         """Note home visits: outcome and selection as places in `office.OUTCOMES` and `office.SELECTED`."""
         self._note("visits", month, household, outcome, cause, by)
+
+    def published(self, month: int, household: Array, ended: Array) -> None:
+        """Note publicity that is over: how it ended as `office.PASSED`, `OBJECTED` or `LEFT`."""
+        self._note("publicity", month, household, ended)
 
     def registered(self, month: int, household: Array, event: Array, category: Array, causes: Array) -> None:
         """Note the register's events; ``causes`` (n, 3), main one first, -1 for none."""

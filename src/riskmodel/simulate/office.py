@@ -38,6 +38,8 @@ EVENTS = ("identified", "eliminated", "rolled_back", "re_marked", "removed")
 IDENTIFIED, LET_GO, ROLLED_BACK, RE_MARKED, REMOVED = range(5)
 OUTCOMES = ("confirmed", "not_confirmed", "absent")
 SELECTED = ("rule", "random", "application")
+# How publicity ended: registered, objected to, or nobody was left to register.
+PASSED, OBJECTED, LEFT = range(3)
 CATEGORIES = ("unstable_lifted", "marginal", "sudden_hardship", "")
 SUDDEN = [CAUSES.index(c) for c in ("illness", "disaster", "accident")]
 OTHER = CAUSES.index("other")
@@ -217,6 +219,9 @@ def _publish(b: Books, s: State, z: Noise, month: int, t: Lookup, log: Log | Non
         return rows
     # The upper end of a draw whose lower end alone is bad luck (`incomes.drift`): the two never meet.
     passed = (z.u_luck[rows] < 1 - t.profile.office.objection) & (s.persons[rows] > 0)
+    if log is not None:
+        ended = np.where(passed, PASSED, np.where(s.persons[rows] > 0, OBJECTED, LEFT))
+        log.published(month, s.household[rows], ended)
     refused = rows[~passed]
     b.status[refused] = np.where(b.since[refused] < 0, ELIMINATED, OUTSIDE)
     b.since[refused] = np.abs(b.since[refused])
