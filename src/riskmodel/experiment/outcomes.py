@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from riskmodel import accounting, asof, rules
+from riskmodel import accounting, asof, labels, rules
 from riskmodel.asof import Moment
 from riskmodel.county.county import County
 from riskmodel.experiment.declared import Experiment
@@ -80,6 +80,29 @@ def groups(rows: pd.DataFrame, X: pd.DataFrame) -> pd.DataFrame:
             known &= ~np.isnan(value)
         out[f"group_{name}"] = pd.Series(np.where(inside, "yes", "no"), index=rows.index).where(known)
     return out
+
+
+def labels_of(exp: Experiment, county: County, days: tuple[dt.date, ...]) -> pd.DataFrame:
+    """Return every label event of the window, the trained one and the others.
+
+    Parameters
+    ----------
+    exp : Experiment
+    county : County
+    days : tuple of date
+        As-of dates.
+
+    Returns
+    -------
+    DataFrame
+        ``household_id, as_of, label_<event>`` (float; missing where not fully observed) for the events whose
+        table the county has.
+    """
+    tables = {"identified": "monitoring", "confirmed": "visits", "below_line": "income"}
+    known = tuple(event for event in labels.EVENTS if county.has(tables[event]))
+    found = labels.build(county, days, exp.horizon, known, exp.ruleset, params=exp.params)
+    columns = {f"label_{event}": found[f"label_{event}"].astype(float) for event in known}
+    return found[KEY].assign(**columns)
 
 
 def income_after(exp: Experiment, county: County, days: tuple[dt.date, ...]) -> pd.DataFrame | None:

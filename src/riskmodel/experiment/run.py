@@ -179,6 +179,8 @@ def _after(
     income = outcomes.income_after(exp, county, fold.test)
     if income is not None:
         out = out.merge(income, on=KEY, how="left", validate="one_to_one")
+    happened = outcomes.labels_of(exp, county, fold.test)
+    out = out.merge(happened, on=KEY, how="left", validate="one_to_one")
     support = outcomes.supported_within(exp, county, fold.test)
     if support is not None:
         out = out.merge(support, on=KEY, how="left", validate="one_to_one")
