@@ -168,8 +168,8 @@ def test_the_declared_model_is_decided_by_its_interval_and_the_others_after_holm
     assert told.loc["logit", "verdict"] == ("model" if told.loc["logit", "delta_low"] > 0 else "none")
     for _, row in others.iterrows():
         assert (row["verdict"] == "none") == (row["p_holm"] >= 0.05)
-        assert f"p = {row['p_holm']:.3f} after Holm" in row["verdict_en"]
-        assert "Holm 校正后" in row["verdict_zh"]
+        assert f"p = {row['p_holm']:.3f} (Holm)" in row["verdict_en"]
+        assert f"p = {row['p_holm']:.3f}（Holm 校正）" in row["verdict_zh"]
     # An interval off zero that Holm does not let pass: the very case in which the two used to disagree.
     apart = (others["delta_low"] > 0) & (others["p_holm"] >= 0.05)
     assert apart.any()

@@ -78,7 +78,7 @@ def _span(row: Mapping[Any, Any], level: float) -> tuple[str, str]:
     if row["declared"]:
         return f"{zh}，事先声明的唯一检验", f"{en}, the one test declared beforehand"
     p = float(row["p_holm"])
-    return f"{zh}，Holm 校正后 p = {p:.3f}", f"{en}, p = {p:.3f} after Holm's correction"
+    return f"{zh}，p = {p:.3f}（Holm 校正）", f"{en}, p = {p:.3f} (Holm)"
 
 
 def names(name: str) -> tuple[str, str]:
