@@ -56,7 +56,39 @@ def test_a_category_with_few_rows_goes_by_its_band_and_an_unseen_one_by_all() ->
     s = shape.take(few).score(y[few])
     near = np.char.endswith(category[few], "near")
     assert found.scores("totals|near").tolist() == np.sort(s[near]).tolist()
-    assert found.scores("broken|below").size == few.sum()
+    assert found.scores("broken|unknown").size == few.sum()
+
+
+def test_a_band_with_few_rows_borrows_from_the_nearest() -> None:
+    # Those below the line are few, and unlike those well above it: they go by the near ones as well, by all
+    # only if that is not enough. Thirty-nine scores are the fewest whose ends hold 95 %.
+    bands = np.repeat([f"months|{b}" for b in conformal.BAND_NAMES], [10, 35, 300, 300])
+    scores = np.repeat([1.0, 2.0, 3.0, 4.0], [10, 35, 300, 300])
+    at = Shape(np.zeros(645), np.ones(645), np.ones(645))
+    found = conformal.calibrate(at, scores, bands)
+    assert np.unique(found.scores("months|below")).tolist() == [1, 2]
+    assert np.unique(found.scores("months|near")).tolist() == [1, 2, 3]
+    assert np.unique(found.scores("months|above")).tolist() == [3]
+
+
+def test_scores_of_other_months_are_brought_to_as_ofs_spread() -> None:
+    # What lies ahead of a June is twice as uncertain as what lies ahead of a December.
+    rng = np.random.default_rng(6)
+    month = np.repeat([6, 12], 4_000)
+    score = rng.normal(size=8_000) * np.where(month == 6, 2.0, 1.0)
+    for now, spread in ((6, 2.0), (12, 1.0)):
+        made = score / conformal.seasonal(score, month, now)
+        for other in (6, 12):
+            assert made[month == other].std() == pytest.approx(spread, rel=0.05)
+    # Nothing is said of a month that no past day was in, nor by a handful of scores.
+    assert (conformal.seasonal(score, month, 3) == 1).all()
+    assert (conformal.seasonal(score[:4_030], month[:4_030], 6) == 1).all()
+
+
+def test_widening_keeps_the_median() -> None:
+    found = Calibration({"a": np.arange(5.0)}, np.arange(9.0)).widened(2.0)
+    assert found.scores("a").tolist() == [-2, 0, 2, 4, 6]
+    assert np.median(found.pooled) == 4
 
 
 def test_order_statistics_lie_outward() -> None:
@@ -65,6 +97,23 @@ def test_order_statistics_lie_outward() -> None:
         Shape(np.zeros(1), np.ones(1), np.ones(1)), np.array(["x"]), Calibration({}, np.arange(1.0, 100.0))
     )
     assert made.quantiles(np.array([0.025, 0.5, 0.975])).tolist() == [[2.0, 50.0, 98.0]]
+
+
+def test_ends_beyond_too_few_scores_are_never_inside_the_normal_ones() -> None:
+    # Twenty scores have no 2.5 % end: its place is 0.525. Half of them within ±0.5 would pretend to know it.
+    at = Shape(np.zeros(1), np.ones(1), np.ones(1))
+    ends = np.array([0.025, 0.975])
+    tight = Distribution(at, np.array(["x"]), Calibration({}, np.linspace(-0.5, 0.5, 20))).quantiles(ends)
+    assert tight[0] == pytest.approx([-1.96, 1.96], abs=0.001)
+    wide = Distribution(at, np.array(["x"]), Calibration({}, np.linspace(-9, 9, 20))).quantiles(ends)
+    assert wide[0].tolist() == [-9, 9]
+    # The promise at n = 20, over 4,000 calibrations of normal scores: at least 95 %.
+    rng = np.random.default_rng(7)
+    inside = []
+    for scores, new in zip(np.sort(rng.normal(size=(4_000, 20))), rng.normal(size=4_000), strict=True):
+        low, high = Distribution(at, np.array(["x"]), Calibration({}, scores)).quantiles(ends)[0]
+        inside.append(low <= new <= high)
+    assert np.mean(inside) >= 0.95
 
 
 def test_score_and_place_are_inverse_and_bands_are_half_open() -> None:

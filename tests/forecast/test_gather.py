@@ -7,35 +7,13 @@ import pandas as pd
 import pytest
 
 from riskmodel.forecast import gather
-from riskmodel.forecast.gather import Common
 from riskmodel.forecast.household import HouseholdForecast
+from riskmodel.forecast.luck import Common
 
 
 @pytest.fixture(scope="module")
 def made(forecast: HouseholdForecast) -> HouseholdForecast:
     return forecast
-
-
-def test_shares_of_common_luck_are_found_again() -> None:
-    # Normal scores drawn with 10 % of the variance shared by the county and 15 % by the township, over
-    # many days so that the county's share can be seen at all; 1 + 1/K is counted for K = 40 days.
-    rng = np.random.default_rng(1)
-    day, town = np.repeat(np.arange(40), 200), np.tile(np.repeat(np.arange(10), 20), 40)
-    z = np.sqrt(0.10) * rng.normal(size=40)[day] + np.sqrt(0.15) * rng.normal(size=(40, 10))[day, town]
-    z = z + np.sqrt(0.75) * rng.normal(size=day.size)
-    found = gather.common(z, day, town)
-    assert found.township == pytest.approx(0.15, abs=0.04)
-    assert found.county == pytest.approx(0.10 * (1 + 1 / 40), abs=0.05)
-    alone = gather.common(rng.normal(size=day.size), day, town)
-    assert alone.township < 0.02
-    assert alone.county == pytest.approx(0.03 * (1 + 1 / 40), abs=0.01)
-
-
-def test_one_past_day_leaves_the_county_share_at_its_floor_twice() -> None:
-    # Of one year nothing can be said about how years differ: the floor, and once more for the year seen.
-    rng = np.random.default_rng(2)
-    found = gather.common(rng.normal(size=100), np.zeros(100), np.repeat(np.arange(4), 25))
-    assert found.county == pytest.approx(0.06, rel=0.2)
 
 
 def test_means_are_the_sums_of_probabilities(made: HouseholdForecast) -> None:

@@ -3,15 +3,17 @@ r"""Split conformal predictive distributions, within income bands and kinds of h
 A method gives each household a centre and a scale below and above it. On villages that it was not fitted
 on, :math:`s = (y - centre) / scale` shows how wrong it was; the distribution of a new household is the
 distribution of those scores among households like it (Mondrian categories), put back on its own centre
-and scale. Intervals take order statistics that are conservative for finite numbers.
+and scale. Intervals take order statistics that are conservative for finite numbers. Two things would make
+past scores unlike new ones: months ahead that are not the same months of the year (`seasonal`), and luck
+that a whole county shares (`luck`).
 
 References
 ----------
 Vovk, V., Shen, J., Manokhin, V. and Xie, M. (2017), Nonparametric predictive distributions based on conformal
 prediction, PMLR 60, 82-102; Vovk, V., Gammerman, A. and Shafer, G. (2005), Algorithmic Learning in a Random
 World, section 4.5 (Mondrian); Lei, J. et al. (2018), Distribution-free predictive inference for regression,
-JASA 113, 1094-1111. The promise holds where calibration rows and new ones are exchangeable: a year unlike
-all those seen (a disaster, a collapse of prices) breaks it.
+JASA 113, 1094-1111 (scores in units of a local scale). The promise holds where calibration rows and new ones
+are exchangeable: a year unlike all those seen (a disaster, a collapse of prices) breaks it.
 """
 
 from __future__ import annotations
@@ -25,8 +27,9 @@ from numpy.typing import NDArray
 
 Array = NDArray[Any]
 
-FEWEST = 80  # a 95 % interval needs its 2.5 % ends: at least two scores beyond each
+FEWEST = 40  # of 39 scores the least and the largest are the ends of a 95 % interval: 2 / (39 + 1)
 BANDS = (1.0, 1.5, 2.5)  # multiples of the line: below, near, above, well above (assumption)
+BAND_NAMES = ("below", "near", "above", "well_above")
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,10 @@ class Shape:
     def take(self, rows: NDArray[np.bool_] | NDArray[np.int64]) -> Shape:
         """Return some rows."""
         return Shape(self.centre[rows], self.down[rows], self.up[rows])
+
+    def stretched(self, by: Array) -> Shape:
+        """Return the same centres with scales multiplied, shape (n,)."""
+        return Shape(self.centre, self.down * by, self.up * by)
 
     def score(self, y: Array) -> Array:
         """Return how many scales each outcome lies above (positive) or below its centre."""
@@ -60,9 +67,38 @@ def band(pcni: Array, line: float) -> NDArray[np.str_]:
     >>> band(np.array([5000.0, 9500.0, np.nan]), 6000.0).tolist()
     ['below', 'above', 'unknown']
     """
-    names = np.array(["below", "near", "above", "well_above"])
+    names = np.array(BAND_NAMES)
     at = np.searchsorted(np.array(BANDS) * line, np.nan_to_num(pcni), side="right")
     return np.where(np.isnan(pcni), "unknown", names[at])
+
+
+def seasonal(score: Array, month: Array, now: int) -> Array:
+    """Return how much wider or narrower past scores spread than those of the same months of the year.
+
+    What lies ahead of a June (harvests, sales) is not what lies ahead of a December: scores of days in other
+    calendar months are brought to the spread of those in as-of's own.
+
+    Parameters
+    ----------
+    score : array of shape (n,)
+    month : array of shape (n,)
+        Calendar month of the day that each was forecast from.
+    now : int
+        As-of's.
+
+    Returns
+    -------
+    array of shape (n,)
+        To multiply the scales by; 1 where either month has fewer than 40 scores.
+    """
+    out = np.ones(score.size)
+    groups = {int(m): score[month == m] for m in np.unique(month)}
+    spread = {m: float(np.abs(s - np.median(s)).mean()) for m, s in groups.items() if s.size >= FEWEST}
+    if not spread.get(now, 0.0) > 0:
+        return out
+    for m, width in spread.items():
+        out[month == m] = width / spread[now]
+    return out
 
 
 @dataclass(frozen=True)
@@ -77,6 +113,14 @@ class Calibration:
         own_band = self.by_category.get(category.split("|")[-1], self.pooled)
         return self.by_category.get(category, own_band)
 
+    def widened(self, by: float) -> Calibration:
+        """Return the same with every distribution stretched about its median."""
+
+        def wide(s: Array) -> Array:
+            return np.asarray(np.median(s) + (s - np.median(s)) * by)
+
+        return Calibration({k: wide(s) for k, s in self.by_category.items()}, wide(self.pooled))
+
 
 def calibrate(shape: Shape, y: Array, category: NDArray[np.str_]) -> Calibration:
     """Collect the scores of calibration rows.
@@ -87,7 +131,8 @@ def calibrate(shape: Shape, y: Array, category: NDArray[np.str_]) -> Calibration
     y : array of shape (n,)
         What happened.
     category : array of shape (n,)
-        ``history|band``. A category with fewer than 80 rows goes by its band's, then by all.
+        ``history|band``. A category with fewer than 40 rows goes by its band's; a band with fewer borrows
+        from the bands beside it, the nearest first; what is left goes by all.
 
     Returns
     -------
@@ -95,10 +140,20 @@ def calibrate(shape: Shape, y: Array, category: NDArray[np.str_]) -> Calibration
     """
     s = shape.score(y)
     bands = np.array([c.split("|")[-1] for c in category])
-    found = {name: s[bands == name] for name in np.unique(bands)}
-    found |= {name: s[category == name] for name in np.unique(category)}
-    enough = {str(name): np.sort(scores) for name, scores in found.items() if scores.size >= FEWEST}
+    found = {name: _with_neighbours(s, bands, k) for k, name in enumerate(BAND_NAMES)}
+    found |= {str(name): s[category == name] for name in np.unique(category)}
+    enough = {name: np.sort(scores) for name, scores in found.items() if scores.size >= FEWEST}
     return Calibration(enough, np.sort(s))
+
+
+def _with_neighbours(s: Array, bands: NDArray[np.str_], place: int) -> Array:
+    """Return a band's scores, with those of bands further and further off until there are enough."""
+    for reach in range(len(BAND_NAMES)):
+        near = BAND_NAMES[max(place - reach, 0) : place + reach + 1]
+        found = s[np.isin(bands, near)]
+        if found.size >= FEWEST:
+            break
+    return found
 
 
 @dataclass(frozen=True)
@@ -152,9 +207,17 @@ class Distribution:
 
 
 def _order(s: Array, levels: Array) -> Array:
-    """Return order statistics: below the middle rounded outward to the left, above it to the right."""
+    """Return order statistics: below the middle rounded outward to the left, above it to the right.
+
+    An end beyond the least or largest of too few scores (39 for 95 %) is the normal distribution's, in units
+    of the method's own scale, unless that lies further in.
+    """
+    from scipy.special import ndtri
+
     n = s.size
     place = levels * (n + 1)
     low, high = np.floor(place + 1e-9), np.ceil(place - 1e-9)
     at = np.where(levels < 0.5, low, np.where(levels > 0.5, high, np.rint(place)))
-    return s[np.clip(at.astype(int) - 1, 0, n - 1)]
+    out = s[np.clip(at.astype(int) - 1, 0, n - 1)]
+    out = np.where(at < 1, np.minimum(out, ndtri(levels)), out)
+    return np.where(at > n, np.maximum(out, ndtri(levels)), out)

@@ -5,82 +5,40 @@ ranks in their own forecast distributions are therefore drawn together,
 
 .. math:: u_i = \Phi(\sqrt{\rho_c} C + \sqrt{\rho_t} T_{g(i)} + \sqrt{1 - \rho_c - \rho_t}\, e_i)
 
-with the two shares estimated from how past days and townships came out together (analysis of variance of
-normal scores; Searle, Casella and McCulloch 1992, Variance Components, Wiley, ch. 3). Few past days say
-little of the county's share: it is never taken below three per cent (assumption), and counted once more
-divided by their number K, because the forecast itself was set by K such years.
+with the two shares estimated from how past days and townships came out together (`luck`). The county's share
+is counted once more divided by the number K of past years, because the forecast was set by K such years.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from riskmodel.forecast import luck
 from riskmodel.forecast.household import HouseholdForecast
+from riskmodel.forecast.luck import Common
 
 Array = NDArray[Any]
-LEAST_COMMON = 0.03
-MOST_COMMON = 0.5
 BLOCK = 25
 DRAWS = 400
 ALL = "all"
 MEASURES = ("households", "persons", "yuan")
 
 
-class Common(NamedTuple):
-    """Shares of a household's luck that the county and its township have in common."""
-
-    county: float
-    township: float
-
-
-def common(z: Array, day: Array, township: Array) -> Common:
-    """Estimate the shared parts of normal scores.
-
-    Parameters
-    ----------
-    z : array of shape (n,)
-        Normal scores of outcomes in their forecast distributions.
-    day, township : array of shape (n,)
-        When and where.
-
-    Returns
-    -------
-    Common
-    """
-    t = pd.DataFrame({"z": z, "day": day, "township": township})
-    cells = t.groupby(["day", "township"])["z"].agg(["mean", "var", "size"]).reset_index()
-    cells = cells[cells["size"] > 1]
-    if cells.empty:
-        return Common(2 * LEAST_COMMON, 0.0)
-    within = float(np.average(cells["var"], weights=cells["size"] - 1))
-    noise = within * float((1 / cells["size"]).mean())
-    apart = cells["mean"] - cells.groupby("day")["mean"].transform("mean")
-    free = len(cells) - cells["day"].nunique()
-    place = max(float((apart**2).sum()) / free - noise, 0.0) if free > 0 else 0.0
-    days = cells.groupby("day")["mean"].agg(["mean", "size"])
-    between = float(days["mean"].var()) if len(days) > 1 else 0.0
-    year = max(between - (place + noise) / float(days["size"].mean()), 0.0)
-    whole = max(within + place + year, 1e-9)
-    seen = 1 + 1 / len(days)
-    return Common(
-        float(np.clip(seen * max(year / whole, LEAST_COMMON), 0.0, MOST_COMMON)),
-        float(np.clip(place / whole, 0.0, MOST_COMMON)),
-    )
-
-
 def common_luck(made: HouseholdForecast, horizon: int) -> Common:
     """Estimate the shared parts from the rows that a horizon's method was calibrated on."""
     scores = made.learned[horizon].scores
     if scores is None:
-        return Common(2 * LEAST_COMMON, 0.0)
+        return Common(2 * luck.LEAST_COMMON, 0.0)
     z, day, township = scores
-    return common(z, day, township)
+    found = luck.common(z, day, township)
+    seen = luck.years(pd.to_datetime(day).date, horizon)
+    return Common(min(found.county * (1 + 1 / seen), luck.MOST_COMMON), found.township)
 
 
 def draw(
@@ -103,15 +61,15 @@ def draw(
     """
     from scipy.special import ndtr
 
-    luck = shared or common_luck(made, horizon)
+    parts = shared or common_luck(made, horizon)
     rng = np.random.default_rng([seed, horizon])
     place, names = pd.factorize(made.standing["township"], sort=True)
     distribution = made.distribution(horizon)
-    own = np.sqrt(1 - luck.county - luck.township)
+    own = np.sqrt(1 - parts.county - parts.township)
     for first in range(0, draws, BLOCK):
         k = min(BLOCK, draws - first)
-        z = np.sqrt(luck.county) * rng.standard_normal((1, k))
-        z = z + np.sqrt(luck.township) * rng.standard_normal((len(names), k))[place]
+        z = np.sqrt(parts.county) * rng.standard_normal((1, k))
+        z = z + np.sqrt(parts.township) * rng.standard_normal((len(names), k))[place]
         z = z + own * rng.standard_normal((len(place), k))
         yield made.scale.back(distribution.at(ndtr(z)))
 

@@ -1,13 +1,14 @@
 """Where each household will stand: calibrated distributions of income per head, 3, 6, 12 months ahead.
 
 Methods are fitted on some villages and calibrated on the others, at past days whose outcomes are known by
-as-of; the plainest method that is not significantly worse than the best is used (`select`).
+as-of; the plainest method that is not significantly worse than the best is used (`selection`). Scores of past
+days in other months of the year are brought to the spread of as-of's (`conformal.seasonal`), and intervals
+are widened for the luck of a year that none of the past days has seen (`luck`).
 """
 
 from __future__ import annotations
 
 import datetime as dt
-import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,16 +21,16 @@ from riskmodel import asof, rules
 from riskmodel.asof import DateLike
 from riskmodel.county.county import County
 from riskmodel.errors import UsageError
-from riskmodel.forecast import conformal, histories, methods
+from riskmodel.forecast import conformal, histories, luck, methods, selection
 from riskmodel.forecast.conformal import Distribution, Shape
 from riskmodel.forecast.effects import Components
 from riskmodel.forecast.methods import METHODS, Boosted, Scale
-from riskmodel.forecast.proper import LEVELS, crps
+from riskmodel.forecast.proper import LEVELS
 
 Array = NDArray[Any]
 HORIZONS = (3, 6, 12)
 LONGEST = 12
-INTERVALS = {80: (0.1, 0.9), 95: (0.025, 0.975)}
+INTERVALS = selection.ENDS
 TRAINING_HOUSEHOLDS = 8_000
 FEWEST_TRAINING, FEWEST_BOOSTING = 60, 400
 UNCALIBRATED = "uncalibrated"
@@ -177,16 +178,25 @@ def build(
     for h in ahead:
         lines[h] = histories.line_at(county, ruleset, day, h)
         actual = seen[seen["horizon_months"] == h].drop(columns="horizon_months")
-        learned[h] = _learn(training, actual, h, scale, components, lines[h], seed, method)
-        if not learned[h].calibrations:
-            notes.append(
-                f"{h} months: too few past outcomes are known by {day}; "
-                "intervals are the panel's own normal ones, not calibrated"
-            )
+        learned[h] = _learn(training, actual, day, h, scale, components, lines[h], seed, method)
+        notes += _doubts(learned[h], h, day)
         shapes = _shapes(standing, h, scale, components, learned[h].boosted)
         for name, shape in shapes.items():
             out[name, h] = _distribution(standing, shape, learned[h].calibrations.get(name), lines[h])
     return HouseholdForecast(day, standing, scale, components, lines, learned, out, tuple(notes))
+
+
+def _doubts(learned: Learned, horizon: int, day: dt.date) -> list[str]:
+    """Say where there is too little past to calibrate on."""
+    if not learned.calibrations:
+        return [
+            f"{horizon} months: too few past outcomes are known by {day}; "
+            "intervals are the panel's own normal ones, not calibrated"
+        ]
+    n = learned.calibrations[learned.chosen].pooled.size
+    if n < conformal.FEWEST:
+        return [f"{horizon} months: {n} past outcomes do not reach the ends of a 95 % interval: normal ones"]
+    return []
 
 
 def _standings(
@@ -235,55 +245,49 @@ def _distribution(
     return Distribution(shape, _category(t, line), calibration)
 
 
-def part_of(t: pd.DataFrame, seed: int, parts: int = 2) -> NDArray[np.int64]:
-    """Deal villages (households, where there are fewer than six villages) into parts by a checksum.
-
-    Parameters
-    ----------
-    t : DataFrame
-    seed : int
-    parts : int
-
-    Returns
-    -------
-    array of shape (n,)
-    """
-    by = "village" if t["village"].nunique() >= 3 * parts else "household_id"
-    names = t["township"].astype(str) + "|" + t[by].astype(str)
-    dealt = {
-        n: k
-        for k, n in enumerate(sorted(names.unique(), key=lambda n: (zlib.crc32(f"{seed}|{n}".encode()), n)))
-    }
-    return (names.map(dealt) % parts).to_numpy(dtype=np.int64)
-
-
 def _learn(
-    training: pd.DataFrame, actual: pd.DataFrame, horizon: int, scale: Scale, components: Components,
-    line: float, seed: int, method: str | None,
+    training: pd.DataFrame, actual: pd.DataFrame, day: dt.date, horizon: int, scale: Scale,
+    components: Components, line: float, seed: int, method: str | None,
 ) -> Learned:  # fmt: skip
-    empty = pd.DataFrame(columns=["method", "crps", "worse_than_best_p", "rows"])
     if len(actual) < FEWEST_TRAINING:
-        return Learned(
-            None, {}, empty, method if method not in (None, "boosting") else "panel", pd.DataFrame()
-        )
+        plain = method if method not in (None, "boosting") else "panel"
+        return Learned(None, {}, selection.nothing(), plain, pd.DataFrame())
+    rows = _with_signals(training, horizon, scale, components).merge(
+        actual, on=histories.KEY, validate="one_to_one"
+    )
+    fitted = selection.part_of(rows, seed) == 0
+    boosted = _boost(rows[fitted], scale, seed)
+    held = rows[~fitted].reset_index(drop=True)
+    y = scale.to(held["actual"].to_numpy())
+    month = held["as_of"].dt.month.to_numpy()
+    shapes = {
+        name: shape.stretched(conformal.seasonal(shape.score(y), month, day.month))
+        for name, shape in _held_shapes(held, horizon, scale, components, boosted).items()
+    }
+    category = _category(held, line)
+    table, best = selection.select(held, shapes, y, category, scale, line, seed)
+    raw = {name: conformal.calibrate(shape, y, category) for name, shape in shapes.items()}
+    scores = {name: _normal_scores(Distribution(shapes[name], category, raw[name]), y) for name in shapes}
+    when, where = held["as_of"].to_numpy(), held["township"].to_numpy()
+    seen = luck.years(held["as_of"].dt.date, horizon)
+    calibrations = {
+        name: found.widened(luck.widening(luck.common(scores[name], when, where), seen))
+        for name, found in raw.items()
+    }
+    chosen = method if method in shapes else best
+    return Learned(
+        boosted, calibrations, table, chosen, rows.assign(fitted=fitted), (scores[chosen], when, where)
+    )
+
+
+def _with_signals(training: pd.DataFrame, horizon: int, scale: Scale, components: Components) -> pd.DataFrame:
+    """Return past standings with the panel's forecast (``base, sd``) and what boosting looks at (``x_*``)."""
     parts = []
     for _, t in training.groupby("as_of", sort=True):
         base = methods.panel(t, horizon, scale, components)
         x = methods.signals(t, scale, base).add_prefix("x_")
         parts.append(t.assign(base=base.centre, sd=base.down).join(x))
-    rows = pd.concat(parts, ignore_index=True).merge(actual, on=histories.KEY, validate="one_to_one")
-    fitted = part_of(rows, seed) == 0
-    boosted = _boost(rows[fitted], scale, seed)
-    held = rows[~fitted].reset_index(drop=True)
-    y = scale.to(held["actual"].to_numpy())
-    shapes = _held_shapes(held, horizon, scale, components, boosted)
-    category = _category(held, line)
-    selection, best = select(held, shapes, y, category, scale, seed)
-    calibrations = {name: conformal.calibrate(shape, y, category) for name, shape in shapes.items()}
-    chosen = method if method in shapes else best
-    found = Distribution(shapes[chosen], category, calibrations[chosen])
-    scores = (_normal_scores(found, y), held["as_of"].to_numpy(), held["township"].to_numpy())
-    return Learned(boosted, calibrations, selection, chosen, rows.assign(fitted=fitted), scores)
+    return pd.concat(parts, ignore_index=True)
 
 
 def _normal_scores(found: Distribution, y: Array) -> Array:
@@ -313,56 +317,3 @@ def _held_shapes(
         x = held.filter(regex="^x_").rename(columns=lambda c: c[2:])
         out["boosting"] = boosted.shape(x, base)
     return out
-
-
-def select(
-    held: pd.DataFrame,
-    shapes: dict[str, Shape],
-    y: Array,
-    category: NDArray[np.str_],
-    scale: Scale,
-    seed: int,
-) -> tuple[pd.DataFrame, str]:
-    """Choose the plainest method whose CRPS is not significantly worse than the best one's.
-
-    Each half of the held-out villages is scored with the other half's calibration; differences are tested
-    over villages (paired t, one-sided 5 %), whose households share their luck.
-
-    Returns
-    -------
-    table : DataFrame
-        ``method, crps`` (yuan a head), ``worse_than_best_p, rows``.
-    chosen : str
-    """
-    from scipy.stats import ttest_rel
-
-    half = part_of(held, seed + 1)
-    losses = {name: np.empty(len(held)) for name in shapes}
-    for k in (0, 1):
-        mine = half == k
-        if not mine.any() or mine.all():
-            continue
-        for name, shape in shapes.items():
-            found = conformal.calibrate(shape.take(~mine), y[~mine], category[~mine])
-            q = Distribution(shape.take(mine), category[mine], found).quantiles(LEVELS)
-            losses[name][mine] = crps(scale.back(y[mine]), scale.back(q))
-    by_village = pd.DataFrame(losses).groupby(methods.villages(held)).mean()
-    mean = by_village.mean()
-    best = str(mean.idxmin())
-    p = {
-        name: 1.0
-        if name == best
-        else float(ttest_rel(by_village[name], by_village[best], alternative="greater").pvalue)
-        for name in shapes
-    }
-    names = [m for m in METHODS if m in shapes]
-    chosen = next(m for m in names if not p[m] < 0.05)
-    table = pd.DataFrame(
-        {
-            "method": names,
-            "crps": [float(losses[m].mean()) for m in names],
-            "worse_than_best_p": [p[m] for m in names],
-            "rows": len(held),
-        }
-    )
-    return table, chosen

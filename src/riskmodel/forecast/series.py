@@ -48,6 +48,10 @@ class Base:
     variance: Array
     errors: Array
 
+    def first(self, horizon: int) -> Base:
+        """Return the first months ahead alone."""
+        return Base(self.mean[:, :horizon], self.variance[:, :horizon], self.errors)
+
 
 Method = Callable[[Counts, Hierarchy, int], Base]
 
