@@ -62,7 +62,12 @@ def forecast(
     ahead.check_horizon(horizon)
     series = read_table(known) if known else None
     county = read_county(
-        data, out=out, snapshot_on=snapshot_on, max_rejected=max_rejected, pseudonymise=pseudonymise
+        data,
+        out=out,
+        snapshot_on=snapshot_on,
+        max_rejected=max_rejected,
+        pseudonymise=pseudonymise,
+        as_of=as_of,
     )
     made = ahead.build(county, as_of, horizon, ruleset, seed=seed, exogenous=series, progress=say)
     for note in made.notes:
@@ -144,7 +149,12 @@ def stress(
     to_date(as_of)
     wanted = [ahead.read_scenario(name) for name in scenario]
     county = read_county(
-        data, out=out, snapshot_on=snapshot_on, max_rejected=max_rejected, pseudonymise=pseudonymise
+        data,
+        out=out,
+        snapshot_on=snapshot_on,
+        max_rejected=max_rejected,
+        pseudonymise=pseudonymise,
+        as_of=as_of,
     )
     say("households: income per head 12 months ahead")
     homes = ahead.households(county, as_of, (12,), ruleset, seed=seed)
