@@ -14,7 +14,7 @@ from riskmodel.asof import DateLike
 from riskmodel.county.county import County
 from riskmodel.county.schema import month_text
 from riskmodel.errors import UsageError
-from riskmodel.forecast import alarms, counts, gather, histories, household, rolling, series, upward
+from riskmodel.forecast import alarms, counts, gather, household, rolling, series, upward
 from riskmodel.forecast.counts import Counts
 from riskmodel.forecast.hierarchy import Hierarchy
 from riskmodel.forecast.household import HORIZONS, HouseholdForecast
@@ -22,7 +22,6 @@ from riskmodel.forecast.rolling import Backtest
 
 BOTTOM_UP, REGRESSION = "bottom_up", "negbin"
 SHOWN_MONTHS = 24
-UPWARD_HOUSEHOLDS = 20_000  # bottom-up standings of many past days are not built for larger counties
 
 
 @dataclass(frozen=True)
@@ -73,6 +72,7 @@ class Outlook:
         }
         if self.backtest is not None and len(self.backtest.table):
             out["backtest"] = self.backtest.table
+            out["backtest-steps"] = self.backtest.steps
         return {name: t for name, t in out.items() if len(t)}
 
     @property
@@ -145,7 +145,9 @@ def build(
     progress(
         f"counts: {len(known.townships)} townships × {len(known.causes)} causes, {known.months.size} months"
     )
-    ahead_counts, tested, method = _counts(county, day, horizon, known, homes, ruleset, origins, bottom_up)
+    ahead_counts, tested, method = _counts(
+        county, day, horizon, known, ruleset, origins, bottom_up, seed, notes
+    )
     if series_known is not None and method != REGRESSION:
         notes.append(
             f"known series ({', '.join(series_known.columns)}): only the regression takes them, and on past "
@@ -199,13 +201,21 @@ def check_horizon(horizon: int) -> None:
 
 
 def _counts(
-    county: County, day: dt.date, horizon: int, known: Counts, homes: HouseholdForecast,
-    ruleset: str | rules.RuleSet, origins: int, bottom_up: bool,
+    county: County, day: dt.date, horizon: int, known: Counts, ruleset: str | rules.RuleSet, origins: int,
+    bottom_up: bool, seed: int, notes: list[str],
 ) -> tuple[pd.DataFrame, Backtest, str]:  # fmt: skip
-    steps = min(horizon, 6)
-    tests = [asof.window_end(day, -(steps + k)) for k in range(origins)]
-    bases = _bases(county, [*tests, day], horizon, homes, ruleset) if bottom_up else {}
-    tested = rolling.backtest(county, day, steps, origins, bases=bases, exogenous=known.exogenous)
+    delay = county.about.recording_delay_days
+    past = rolling.origins_of(known, day, horizon, origins, delay)
+    bases: dict[dt.date, series.Base] = {}
+    if bottom_up:
+        bases, why_not = upward.bases(county, [*past.days, day], known, horizon, ruleset, seed)
+        notes += [why_not] if why_not else []
+    if past.steps < horizon:
+        notes.append(
+            f"counts: the register is too short to test {horizon} months ahead on past days; tested "
+            f"{past.steps}"
+        )
+    tested = rolling.backtest(county, day, horizon, origins, bases=bases, exogenous=known.exogenous)
     method = tested.chosen if tested.chosen in series.METHODS or day in bases else series.PLAIN
     base = bases.get(day) if method == BOTTOM_UP else None
     tree, made = rolling.forecast(known, method, horizon, base=base)
@@ -219,38 +229,6 @@ def _counts(
             part[f"low_{level}"], part[f"high_{level}"] = low, high
         parts.append(part)
     return pd.concat(parts, ignore_index=True), tested, method
-
-
-def _bases(
-    county: County, days: list[dt.date], horizon: int, homes: HouseholdForecast, ruleset: str | rules.RuleSet
-) -> dict[dt.date, series.Base]:
-    """Return the bottom-up base forecasts of each day for which enough entries are known."""
-    now = days[-1]
-    known = counts.build(county, now)
-    if len(homes.standing) > UPWARD_HOUSEHOLDS:
-        return {}
-    line = histories.line_at(county, ruleset, now, upward.YEAR)
-    first = histories.first_month(county, now)
-    used = [d for d in days if first is not None and asof.last_complete_month(d) - 11 >= first]
-    # Half a year apart, a year before the earliest day that is forecast from.
-    lessons = [asof.window_end(now, -6 * k) for k in range(2, 7)]
-    lessons = [d for d in lessons if first is not None and asof.last_complete_month(d) - 11 >= first]
-    if not used or not lessons:
-        return {}
-    standings = histories.build(county, sorted({*used, *lessons}), quarters=False)
-    looks = {}
-    for stamp in standings["as_of"].unique():
-        t = standings[standings["as_of"] == stamp].reset_index(drop=True)
-        looks[stamp.date()] = upward.looks(t, line, homes.scale, homes.components)
-    out = {}
-    for day in used:
-        past = [looks[d] for d in lessons if asof.window_end(d, upward.YEAR) <= day]
-        if not past:
-            continue
-        found = upward.chances(county, pd.concat(past, ignore_index=True), looks[day], day)
-        if found is not None:
-            out[day] = upward.base(found, rolling.as_then(counts.build(county, day), known), horizon)
-    return out
 
 
 def _past(known: Counts) -> pd.DataFrame:

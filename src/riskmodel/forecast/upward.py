@@ -4,32 +4,134 @@ A logistic regression on past days says how the chance of being taken into the r
 follows from a household's forecast (how far the line lies below its forecast centre), what the office knows
 of risks, and its registration. The sum is dealt to months by the register's own seasons and to causes as
 the township's and county's entries were.
+
+Every day is forecast from as it was then: the scale, the variance components and the line are that day's, and
+a lesson counts only where the entries of the year after it were recorded by that day. In a large county the
+lessons are those of whole villages with some eight thousand households; every household is scored.
 """
 
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from riskmodel import asof
+from riskmodel import asof, rules
 from riskmodel.accounting import WATCHED
 from riskmodel.asof import Moment
 from riskmodel.county.county import County
-from riskmodel.forecast import methods, negbin
+from riskmodel.forecast import counts, histories, methods, negbin
 from riskmodel.forecast.counts import Counts
 from riskmodel.forecast.effects import Components
 from riskmodel.forecast.hierarchy import Hierarchy
 from riskmodel.forecast.methods import Scale
+from riskmodel.forecast.rolling import as_then
 from riskmodel.forecast.series import Base
 
 Array = NDArray[Any]
 YEAR = 12
 FEWEST_EVENTS = 15
+LESSON_HOUSEHOLDS = 8_000  # as many as the household methods learn from
+STEP, MOST_LESSONS, EARLIEST = (
+    6,
+    5,
+    10,
+)  # lessons half a year apart; the most of one day; how far back, in steps
 BORROWED = 10.0  # entries of the county's mix of causes lent to each township (assumption)
+
+
+def bases(
+    county: County,
+    days: Sequence[dt.date],
+    known: Counts,
+    horizon: int,
+    ruleset: str | rules.RuleSet,
+    seed: int = 0,
+) -> tuple[dict[dt.date, Base], str | None]:
+    """Return the bottom-up base forecasts of each day for which enough entries are known.
+
+    Parameters
+    ----------
+    county : County
+    days : sequence of date
+        As-of last.
+    known : Counts
+        At as-of: its townships and causes are every day's.
+    horizon : int
+    ruleset : str or RuleSet
+        Whose line is used.
+    seed : int
+        Chooses the villages that are learnt from, and those that the variances are estimated on.
+
+    Returns
+    -------
+    bases : dict
+        Day to base forecasts.
+    why_not : str or None
+        Why as-of has none.
+    """
+    now = days[-1]
+    first = histories.first_month(county, now)
+    if first is None:
+        return {}, f"sum of household chances left out: no income is recorded by {now}"
+    used = sorted(d for d in set(days) if asof.last_complete_month(d) - (YEAR - 1) >= first)
+    past = [asof.window_end(now, -STEP * k) for k in range(2, EARLIEST)]
+    past = sorted(d for d in past if asof.last_complete_month(d) - (YEAR - 1) >= first)
+    late = dt.timedelta(days=county.about.recording_delay_days)
+    lessons = {d: [p for p in past if asof.window_end(p, YEAR) + late <= d][-MOST_LESSONS:] for d in used}
+    wanted = sorted({p for found in lessons.values() for p in found})
+    if not lessons.get(now):
+        return {}, (
+            f"sum of household chances left out: by {now} no year of entries is recorded that follows a year "
+            "of income"
+        )
+    lesson, standing = _standings(county, now, used, wanted, seed)
+    out: dict[dt.date, Base] = {}
+    for day in used:
+        if not lessons[day]:
+            continue
+        found = _chances(county, day, standing(day), [lesson[p] for p in lessons[day]], ruleset, seed)
+        if found is not None:
+            out[day] = base(found, as_then(counts.build(county, day), known), horizon)
+    if now not in out:
+        return out, (
+            f"sum of household chances left out: fewer than {FEWEST_EVENTS} entries follow the days that it "
+            "learns from"
+        )
+    return out, None
+
+
+def _standings(
+    county: County, now: dt.date, used: Sequence[dt.date], lessons: Sequence[dt.date], seed: int
+) -> tuple[dict[dt.date, pd.DataFrame], Callable[[dt.date], pd.DataFrame]]:
+    """Return the lessons' standings, and what gives the whole county's at one of the days used."""
+    sample = histories.sampled(county, now, LESSON_HOUSEHOLDS, seed)
+    if sample is not county:
+        # One day of a large county at a time: all at once would not fit beside it.
+        return _by_day(histories.build(sample, lessons, quarters=False)), (
+            lambda day: histories.build(county, [day], quarters=False)
+        )
+    both = _by_day(histories.build(county, sorted({*used, *lessons}), quarters=False))
+    return both, both.__getitem__
+
+
+def _by_day(t: pd.DataFrame) -> dict[dt.date, pd.DataFrame]:
+    return {stamp.date(): t[t["as_of"] == stamp].reset_index(drop=True) for stamp in t["as_of"].unique()}
+
+
+def _chances(
+    county: County, day: dt.date, standing: pd.DataFrame, lessons: Sequence[pd.DataFrame],
+    ruleset: str | rules.RuleSet, seed: int,
+) -> pd.DataFrame | None:  # fmt: skip
+    scale = methods.scale_of(standing)
+    components = methods.components_of(standing, scale, seed)
+    line = histories.line_at(county, ruleset, day, YEAR)
+    past = pd.concat([looks(t, line, scale, components) for t in lessons], ignore_index=True)
+    return chances(county, past, looks(standing, line, scale, components), day)
 
 
 def looks(t: pd.DataFrame, line: float, scale: Scale, components: Components) -> pd.DataFrame:
@@ -66,7 +168,7 @@ def chances(county: County, past: pd.DataFrame, now: pd.DataFrame, as_of: dt.dat
     ----------
     county : County
     past : DataFrame
-        `looks` of days at least a year before as-of.
+        `looks` of days whose year was over, and its entries recorded, by as-of.
     now : DataFrame
         `looks` at as-of.
     as_of : date
