@@ -230,7 +230,7 @@ def carded():
 def by_hand(table, row):
     """Add up the points as a cadre would: find the bin, read the points, next column."""
     total = 0
-    for column, part in table[table["column"] != "(offset)"].groupby("column", sort=False):
+    for column, part in table[~table["column"].str.startswith("(")].groupby("column", sort=False):
         value = row[column]
         for line in part.itertuples():
             if line.missing:
@@ -263,6 +263,25 @@ def test_score_comes_back_exactly_from_an_exported_card(carded, how, tmp_path):
         back = pd.read_excel(tmp_path / "card.xlsx")
     again = models.Scorecard.from_table(back, list(X.columns))
     assert again.margin(X).tobytes() == card.margin(X).tobytes()
+
+
+def test_points_lead_to_the_chance_that_is_shown_calibration_included(carded):
+    X, y, _ = carded
+    deployed = models.fit_model("scorecard", X, y, np.arange(len(X)) % 50, seed=0)
+    out = models.exported_card(deployed)
+    # A slope of exactly 1 and a level of exactly 0 would let the uncalibrated card pass.
+    assert abs(deployed.slope_ - 1) > 1e-3
+    rows = X.iloc[:100]
+    hand = np.array([by_hand(out["scorecard"], row) for _, row in rows.iterrows()])
+    shown = deployed.predict_proba(rows)[:, 1]
+    read_off = out["scorecard_chances"].set_index("points")["probability"]
+    assert read_off[hand].to_numpy() == pytest.approx(shown, abs=1e-12)
+    again = models.Scorecard.from_table(out["scorecard"], list(X.columns))
+    assert again.predict_proba(X) == pytest.approx(deployed.predict_proba(X), abs=1e-12)
+    # Every sum that can be reached stands in the table, and more points are more risk.
+    assert read_off.index.tolist() == list(range(sum(p.max() for p in deployed.base_.points_) + 1))
+    assert read_off.is_monotonic_increasing
+    assert models.exported_card(models.fit_model("logit", X, y, np.arange(len(X)) % 50, seed=0)) == {}
 
 
 def test_scorecard_is_monotone_uses_what_matters_and_is_level(carded):
@@ -350,3 +369,37 @@ def test_monotone_columns_move_the_margin_one_way_only(name):
     assert name == "scorecard" or np.diff(free).min() < -0.01
     with pytest.raises(ValueError, match="unknown columns \\['z'\\]"):
         models.make(name, {"monotone": {"z": 1}}).fit(X, y)
+
+
+def test_kept_curves_are_interprets_own_machine():
+    pytest.importorskip("interpret", reason="the extra 'ebm' is not installed")
+    from interpret.glassbox import ExplainableBoostingClassifier
+
+    rng, X = frame(800, 20)
+    y = (rng.random(800) < expit(-1 + X["a"] + 0.5 * X["b"] ** 2)).astype(int)
+    model = models.AdditiveBoosting(max_rounds=50, outer_bags=1).fit(X, y)
+    # The same machine kept as it is, with all its own code: what we keep of it must score the same.
+    theirs = ExplainableBoostingClassifier(
+        feature_types=["continuous"] * 3, max_bins=64, interactions=0, outer_bags=1, inner_bags=0,
+        max_rounds=50, n_jobs=1, random_state=0,
+    ).fit(X.to_numpy(), y.to_numpy())  # fmt: skip
+    new = pd.DataFrame(rng.normal(size=(300, 3)), columns=list("abc"))
+    assert model.predict_proba(new)[:, 1] == pytest.approx(theirs.predict_proba(new.to_numpy())[:, 1])
+
+
+def test_kept_text_is_lightgbms_own_booster():
+    lgb = pytest.importorskip("lightgbm", reason="the extra 'boost' is not installed")
+    rng, X = frame(800, 21)
+    y = (rng.random(800) < expit(-1 + X["a"])).astype(int)
+    model = models.LightBoosting(max_trees=30).fit(X, y)
+    # The parameters in LightGBM's own names, no early stopping: rows without villages are dealt singly, so
+    # the number of trees is the one that our search found.
+    theirs = lgb.train(
+        {
+            "objective": "binary", "learning_rate": 0.05, "max_depth": 3, "num_leaves": 8,
+            "min_data_in_leaf": 20, "lambda_l2": 1.0, "seed": 0, "deterministic": True,
+            "force_row_wise": True, "num_threads": 1, "verbosity": -1,
+        },
+        lgb.Dataset(X.to_numpy(), y.to_numpy(), params={"verbosity": -1}), model.n_trees_,
+    )  # fmt: skip
+    assert model.predict_proba(X)[:, 1] == pytest.approx(theirs.predict(X.to_numpy(), num_threads=1))
