@@ -91,6 +91,28 @@ def test_the_list_says_why_each_household_stands_there(make_scores, tmp_path) ->
     assert f"因此另列 {made.totals['planned_quota']} 户" in summary["乡村名额"]
 
 
+def test_every_row_says_why_it_is_there_and_a_hint_is_no_forecast(make_scores, tmp_path) -> None:
+    import openpyxl
+
+    scores = make_scores(120, flagged=0.2, unscored=0.0, seed=3)
+    scores["in_cohort"] = scores["pcni"] >= scores["line"]
+    scores.loc[scores["flagged"], "rule_conditions"] = "below_line;at_risk"
+    made = worklist.build(scores, visits=60, random_share=0.1)
+    beyond = made.listed["urgency"].eq("beyond")
+    assert (beyond == (made.listed["selected_by"].eq("model") & ~made.listed["in_cohort"])).all()
+    page = openpyxl.load_workbook(worklist.write_xlsx(made, tmp_path / "list.xlsx"))["核查名单"]
+    head = [c.value for c in page[1]]
+    why = [page.cell(r, head.index("为什么在名单上") + 1).value for r in range(2, len(made.listed) + 2)]
+    assert all(why)
+    rules = "规则：人均纯收入低于监测线；存在返贫致贫风险"
+    assert all(w.startswith(rules) for w, f in zip(why, made.listed["flagged"], strict=True) if f)
+    assert all("抽签选出" in w for w, u in zip(why, made.listed["urgency"], strict=True) if u == "lot")
+    # What is no forecast is printed pale, all else is not.
+    grey = [page.cell(r, head.index("风险概率") + 1).font.color for r in range(2, len(made.listed) + 2)]
+    pale = [c is not None and c.rgb == "FF8A94A6" for c in grey]
+    assert pale == (~made.listed["in_cohort"]).tolist()
+
+
 @pytest.mark.parametrize("colour", ["red", "yellow", "blue", None])
 def test_a_new_household_is_not_ordered_by_a_colour(colour: str | None) -> None:
     frame = households({"pcni": 5000.0, "card": colour}, {"pcni": 4000.0, "card": "red"})

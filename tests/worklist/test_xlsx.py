@@ -90,7 +90,7 @@ def test_opens_clean(workbook, made) -> None:
         name: sheet.cell(2, columns.index(name) + 1).number_format for name in ("人均纯收入", "风险概率")
     }
     assert formats == {"人均纯收入": "#,##0", "风险概率": "0.0%"}
-    assert sheet.cell(2, columns.index("主要原因和依据") + 1).alignment.wrap_text
+    assert sheet.cell(2, columns.index("为什么在名单上") + 1).alignment.wrap_text
     for name in ("核查结果", "处理意见", "风险原因", "核查日期", "核查人", "备注"):
         assert sheet.cell(2, columns.index(name) + 1).value is None
 
@@ -119,10 +119,11 @@ def test_findings_are_chosen_from_the_contracts_words(workbook, made) -> None:
 
 def test_reasons_stand_with_their_cause_in_order(workbook, made) -> None:
     sheet = workbook["核查名单"]
-    column = header(sheet).index("主要原因和依据") + 1
+    column = header(sheet).index("为什么在名单上") + 1
     for i, row in enumerate(made.listed.to_dict("records"), 2):
         said = [f"{row[f'cause_{k}']}：{row[f'reason_{k}']}" for k in (1, 2, 3) if row[f"reason_{k}"]]
-        written = (sheet.cell(i, column).value or "").split("\n") if said else []
+        written = (sheet.cell(i, column).value or "").split("\n")
+        written = [line for line in written if line[:1].isdigit()]  # the rules or the lot may stand before
         assert written == [f"{j}. {text}" for j, text in enumerate(said, 1)]
 
 

@@ -81,8 +81,8 @@ class Cells:
             text_wrap=True, align="center",
         )  # fmt: skip
 
-    def body(self, column: Column, tint: str | None) -> Any:
-        """Return the format of a data cell."""
+    def body(self, column: Column, tint: str | None, *, pale: bool = False) -> Any:
+        """Return the format of a data cell; a pale one is not to be relied upon."""
         properties: dict[str, Any] = {"border": 1, "border_color": "#D0D7E2"}
         if column.kind in NUMBER_FORMATS:
             properties["num_format"] = NUMBER_FORMATS[column.kind]
@@ -98,6 +98,8 @@ class Cells:
             properties |= {"bg_color": "#FFF9E5", "locked": False}
         elif tint:
             properties["bg_color"] = tint
+        if pale:
+            properties["font_color"] = "#8A94A6"
         return self.format(**properties)
 
     def write(self, sheet: Any, row: int, col: int, value: object, style: Any) -> None:

@@ -9,7 +9,7 @@ import pandas as pd
 
 from riskmodel.worklist.chances import unflagged_chances
 from riskmodel.worklist.quota import Quota, Rows, sure
-from riskmodel.worklist.urgency import OTHERS
+from riskmodel.worklist.urgency import BEYOND, OTHERS
 
 
 def plan(
@@ -26,7 +26,8 @@ def plan(
     ----------
     known : DataFrame
         Households that can be judged, by falling probability: ``household_id, township, village,
-        probability, flagged, card_due, held``, and ``urgency, turn`` (`riskmodel.worklist.urgency`).
+        probability, in_cohort, flagged, card_due, held``, and ``urgency, turn``
+        (`riskmodel.worklist.urgency`).
     visits : int
     random_share : float
     seed : sequence of int
@@ -67,6 +68,7 @@ def plan(
         selected_by[rows] = "model" if source == "quota" else source
         if source in OTHERS:
             urgency[rows] = OTHERS[source]
+    urgency[left[~known["in_cohort"].to_numpy(dtype=bool)[left]]] = BEYOND
     for rows in (now, drawn, left, placed):
         planned[rows] = True
     chance[now] = chance[placed] = 1.0

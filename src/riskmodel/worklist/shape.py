@@ -73,7 +73,7 @@ def shaped(rows: pd.DataFrame, columns: list[Column], lang: Lang) -> pd.DataFram
         Columns named by id.
     """
     made: Mapping[str, Callable[[pd.DataFrame, Lang], list[object]]] = {
-        "reasons": _reasons,
+        "reasons": _why,
         "interval": _intervals,
         "planned": _yes_no("planned"),
         "in_register": _yes_no("in_register"),
@@ -107,9 +107,20 @@ def _yes_no(column: str) -> Callable[[pd.DataFrame, Lang], list[object]]:
     return write
 
 
-def _reasons(rows: pd.DataFrame, lang: Lang) -> list[object]:
+def reasons(rows: pd.DataFrame, lang: Lang) -> list[list[str]]:
+    """Return what the model says of each household, at most `REASONS` sentences each.
+
+    Parameters
+    ----------
+    rows : DataFrame
+    lang : str
+
+    Returns
+    -------
+    list of list of str
+    """
     line = book().words["reason_line"].say(lang)
-    out: list[object] = []
+    out: list[list[str]] = []
     numbered = [k for k in range(1, REASONS + 1) if f"reason_{k}" in rows]
     parts = [f"{part}_{k}" for k in numbered for part in ("cause", "reason")]
     for row in rows[[c for c in parts if c in rows]].to_dict("records"):
@@ -118,7 +129,24 @@ def _reasons(rows: pd.DataFrame, lang: Lang) -> list[object]:
             for k in numbered
             if isinstance(row[f"reason_{k}"], str) and row[f"reason_{k}"]
         ]
-        out.append("\n".join(f"{i}. {text}" for i, text in enumerate(said, 1)) or None)
+        out.append(said)
+    return out
+
+
+def _why(rows: pd.DataFrame, lang: Lang) -> list[object]:
+    """Return one cell a household: the rules' grounds, the model's reasons, or that it was drawn."""
+    words = book().words
+    rules = _conditions(rows, lang) if "rule_conditions" in rows else [None] * len(rows)
+    flagged = rows["flagged"].eq(True) if "flagged" in rows else pd.Series(False, rows.index)
+    urgency = rows["urgency"] if "urgency" in rows else pd.Series("", rows.index)
+    alone = {"lot": "by_lot", "card_due": "by_card", "chance": "by_many", "beyond": "by_many"}
+    out: list[object] = []
+    for told, said, named, code in zip(rules, reasons(rows, lang), flagged, urgency, strict=True):
+        head = [words["by_rule"].say(lang).format(said=told)] if named and told else []
+        lines = head + [f"{i}. {text}" for i, text in enumerate(said, 1)]
+        if code in alone and (not lines or code in ("lot", "card_due")):
+            lines = [words[alone[code]].say(lang), *lines]
+        out.append("\n".join(lines) or None)
     return out
 
 

@@ -18,7 +18,7 @@ from riskmodel.explain import Library, cause_codes, load_measures
 from riskmodel.worklist.names import COLUMNS as NAMES
 from riskmodel.worklist.names import joined
 from riskmodel.worklist.select import Worklist
-from riskmodel.worklist.shape import list_columns, shaped
+from riskmodel.worklist.shape import list_columns, reasons, shaped
 from riskmodel.worklist.words import Lang, Words, book, check_lang, code_words
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
@@ -77,8 +77,8 @@ def page(worklist: Worklist, lang: Lang, names: pd.DataFrame | None, library: Li
         head = _say("sheet_head", lang).format(n=len(own), trip=int(own["trip"].iloc[0]), title=title)
         parts.append(f"<section><header>{_tag('h1', f'{township}　{village}')}{_tag('p', head)}</header>")
         parts += [
-            _household(row, told.loc[i].to_dict(), lang, library)
-            for i, row in zip(own.index, own.to_dict("records"), strict=True)
+            _household(row, told.loc[i].to_dict(), said, lang, library)
+            for i, row, said in zip(own.index, own.to_dict("records"), reasons(own, lang), strict=True)
         ]
         parts.append(f'<p class="note">{escape(_say("sheet_foot", lang))}</p></section>')
     return "\n".join([*parts, "</body></html>\n"])
@@ -93,15 +93,16 @@ def _say(word: str, lang: Lang) -> str:
     return found.say(lang)
 
 
-def _household(row: Mapping[Any, Any], told: Mapping[Any, Any], lang: Lang, library: Library) -> str:
+def _household(
+    row: Mapping[Any, Any], told: Mapping[Any, Any], said: list[str], lang: Lang, library: Library
+) -> str:
     beside = [str(told[n]) for n in (*NAMES, "group", "selected_by") if told.get(n)]
     head = escape(f"{row['position']}. {row['household_id']}")
     out = [f"<article><h2>{head} {_tag('small', '　'.join(beside))}</h2>", _figures(told, lang)]
     if told.get("rule_conditions"):
         out += [_tag("h3", _column("rule_conditions", lang)), _tag("p", str(told["rule_conditions"]))]
-    if told.get("reasons"):
-        said = [line.partition(". ")[2] for line in str(told["reasons"]).split("\n")]
-        out += [_tag("h3", _column("reasons", lang)), _list("ol", said)]
+    if said:
+        out += [_tag("h3", _say("sheet_why", lang)), _list("ol", said)]
     causes = cause_codes((row.get(f"cause_{k}") for k in (1, 2, 3)), lang) or ["other"]
     out += [_tag("h3", _say("sheet_ask", lang)), _list("ul", library.questions(causes, lang))]
     helps = ("、" if lang == "zh" else ", ").join(library.measures(causes, lang))

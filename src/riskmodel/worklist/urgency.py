@@ -15,6 +15,7 @@ COLOURS = {"red": 0, "yellow": 1, "blue": 2}
 NEW_BELOW, NEW_ABOVE = "new_below", "new_above"
 WATCHED_DUE, WATCHED, CARD = "watched_due", "watched", "card_due"
 OTHERS = {"quota": "quota", "model": "chance", "random": "lot"}
+BEYOND = "beyond"  # added by the model though it did not learn from such households: below the line, watched
 
 
 def with_urgency(known: pd.DataFrame) -> pd.DataFrame:

@@ -23,6 +23,7 @@ LINE_HEIGHT = 14.0  # points, one line of 10-point text
 HEADER_HEIGHT = 34.0  # points, two lines of header
 A4 = 9  # Excel's paper code
 FROZEN_THROUGH = "household_id"  # the columns that say which household it is stay in sight
+FORETELLING = ("probability", "tier", "interval")
 WAITING_TINT = "#EEF1F5"
 NOT_ON_UNKNOWN = (
     "position",
@@ -140,11 +141,14 @@ def _table(
         sheet.write_string(0, j, column.say(lang), cells.header(column.kind in ENTRIES))
     values = shaped(rows, columns, lang)
     waiting = ~rows["planned"].to_numpy(dtype=bool) if "planned" in rows else [False] * last
+    beyond = ~rows["in_cohort"].eq(True).to_numpy() if "in_cohort" in rows else [False] * last
     for i, row in enumerate(values.itertuples(index=False)):
         tint = WAITING_TINT if waiting[i] else None
         sheet.set_row(i + 1, LINE_HEIGHT * max(2, _lines(row, columns)) + 4)
         for j, (column, value) in enumerate(zip(columns, row, strict=True)):
-            cells.write(sheet, i + 1, j, value, cells.body(column, tint))
+            # A chance that is no forecast is printed in grey.
+            pale = bool(beyond[i]) and column.id in FORETELLING
+            cells.write(sheet, i + 1, j, value, cells.body(column, tint, pale=pale))
     if last:
         sheet.autofilter(0, 0, last, len(columns) - 1)
         _entries(sheet, columns, last, as_of, lang)
