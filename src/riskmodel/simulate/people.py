@@ -17,6 +17,17 @@ REASONS = ("死亡", "婚出", "出生", "婚入", "整户迁出")
 DIED, MARRIED_OUT, BORN, MARRIED_IN, MOVED = range(5)
 
 
+def township_name(k: int) -> str:
+    """Return the name of the township with this number.
+
+    Examples
+    --------
+    >>> township_name(0)
+    '01镇'
+    """
+    return f"{k + 1:02d}镇"
+
+
 def household_rows(clerk: Clerk, block: Block, where: Places) -> pa.Table:
     """Return the rows of ``households``: one at the start, and one for every change of house or allowance.
 
@@ -49,13 +60,13 @@ def household_rows(clerk: Clerk, block: Block, where: Places) -> pa.Table:
     who = row[at]
     town = where.township_of_village[s.village[who]]
     village = [
-        f"{where.township_of_village[v] + 1:02d}镇{v + 1:03d}村"
+        f"{township_name(int(where.township_of_village[v]))}{v + 1:03d}村"
         for v in range(where.township_of_village.size)
     ]
     table = pa.table(
         {
             "household_id": clerk.ids(who + clerk.base),
-            "township": words(town, [f"{k + 1:02d}镇" for k in range(where.townships)]),
+            "township": words(town, [township_name(k) for k in range(where.townships)]),
             "village": words(s.village[who], village),
             "registration": words(s.lifted[who], ("general", "lifted")),
             "lifted_year": pa.array(lifted_year[who].astype(np.int32), mask=~s.lifted[who]),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from riskmodel.simulate import family, incomes, office, school, shocks
@@ -9,11 +11,17 @@ from riskmodel.simulate.log import Log
 from riskmodel.simulate.lookup import Lookup
 from riskmodel.simulate.noise import Noise
 from riskmodel.simulate.office import FlagRule
-from riskmodel.simulate.state import Books, Ints, State
+from riskmodel.simulate.state import Books, Floats, Ints, State
 
 
 def live(
-    s: State, z: Noise, month: int, t: Lookup, log: Log | None = None, stay: bool = False
+    s: State,
+    z: Noise,
+    month: int,
+    t: Lookup,
+    log: Log | None = None,
+    stay: bool = False,
+    also: Callable[[State], Floats] | None = None,
 ) -> incomes.Flow:
     """Let households live one month: who is born, ill or jobless, and what is earned and spent.
 
@@ -30,6 +38,8 @@ def live(
         Told what happens (history); futures have none.
     stay : bool, optional
         No household leaves as a whole (before the records begin).
+    also : callable, optional
+        What else strikes this month (a scenario): changes the state, returns own rigid spending (n,).
 
     Returns
     -------
@@ -45,6 +55,8 @@ def live(
     moved = family.family_events(s, z, month, t, log, stay)
     better = shocks.recover(s, z, t)
     paid, worse = shocks.strike(s, z, month, t, log)
+    if also is not None:
+        paid = paid + also(s)
     changed = np.unique(np.concatenate([moved, better, worse]))
     if changed.size:
         family.refresh(s, month, t, changed)

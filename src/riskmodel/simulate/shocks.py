@@ -121,6 +121,32 @@ def strike(s: State, z: Noise, month: int, t: Lookup, log: Log | None) -> tuple[
     return paid, rows[(causes == ILLNESS) | (causes == DISABILITY)]
 
 
+def befall(s: State, z: Noise, month: int, t: Lookup, rows: Ints, cause: int) -> Floats:
+    """Let one cause strike chosen households, as `strike` does to those whom chance chooses.
+
+    Parameters
+    ----------
+    s : State
+        Changed in place.
+    z : Noise
+        Its further draws alone are used.
+    month : int
+    t : Lookup
+    rows : array of int
+    cause : int
+        Place in `CAUSES`.
+
+    Returns
+    -------
+    array (n,)
+        Own rigid spending at once, before support, yuan.
+    """
+    paid = np.zeros(s.n, dtype=np.float32)
+    if rows.size:
+        _apply(s, z, month, t, rows, np.full(rows.size, cause), paid, None)
+    return paid
+
+
 def _struck(s: State, z: Noise, t: Lookup) -> Ints:
     if z.u_town is None:
         return np.empty(0, dtype=np.intp)
