@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,6 +36,9 @@ class MarginClassifier(ClassifierMixin, BaseEstimator):
 
     Subclasses give ``fit`` and ``margin``. The larger of the two classes in sorted order is the event.
     """
+
+    # Inside scikit-learn's pipelines and searches the villages reach `fit` without being asked for.
+    __metadata_request__fit: ClassVar = {"groups": True}
 
     classes_: NDArray[Any]
 

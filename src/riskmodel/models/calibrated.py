@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import logging
-from typing import Any, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import MetaEstimatorMixin, clone
 from sklearn.utils import _safe_indexing, check_consistent_length, column_or_1d
+from sklearn.utils.metadata_routing import MetadataRouter
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from riskmodel.models.base import MarginClassifier, Population
 from riskmodel.models.interval import BootstrapInterval
+from riskmodel.models.routing import handed_on, router
 from riskmodel.models.split import village_folds
 
 Array = NDArray[np.float64]
@@ -59,6 +61,8 @@ class CalibratedScore(MetaEstimatorMixin, MarginClassifier):
     notes_ : list of dict with keys "zh", "en"
         What the reader must know: the slope came out as 0, or there were too few events to fit it.
     """
+
+    __metadata_request__fit: ClassVar = {"population": True}
 
     def __init__(
         self,
@@ -109,32 +113,29 @@ class CalibratedScore(MetaEstimatorMixin, MarginClassifier):
         parts = round(1 / self.share)
         fold = village_folds(target, groups, parts, self.random_state)
         village = None if groups is None else np.asarray(groups, dtype=object)
+        given = handed_on(self, "base", groups=village, population=population)
         margin, aside = np.empty(len(target)), np.flatnonzero(fold == 0)
         for part in range(parts if self.scheme == "cross" else 1):
-            kept = _outside(population, village, np.flatnonzero(fold == part))
-            self.base_ = self._fit_base(X, target, village, np.flatnonzero(fold != part), kept)
-            held = np.flatnonzero(fold == part)
+            rest, held = np.flatnonzero(fold != part), np.flatnonzero(fold == part)
+            if "population" in given:
+                given["population"] = _outside(population, village, held)
+            self.base_ = self._fit_base(X, target, rest, given)
             margin[held] = self.base_.margin(_safe_indexing(X, held))
         if self.scheme == "cross":
             aside = np.arange(len(target))
-            self.base_ = self._fit_base(X, target, village, aside, population)
+            whole = given | {"population": population} if "population" in given else given
+            self.base_ = self._fit_base(X, target, aside, whole)
         self._calibrate(margin[aside], target[aside], None if village is None else village[aside])
         return self
 
-    def _fit_base(
-        self,
-        X: Any,
-        target: Array,
-        village: Any,
-        rows: NDArray[np.int64],
-        population: Population | None,
-    ) -> Any:
-        return clone(self.base).fit(
-            _safe_indexing(X, rows),
-            target[rows].astype(int),
-            groups=None if village is None else village[rows],
-            **({} if population is None else {"population": population}),
-        )
+    def _fit_base(self, X: Any, target: Array, rows: NDArray[np.int64], given: dict[str, Any]) -> Any:
+        if "groups" in given:
+            given = given | {"groups": given["groups"][rows]}
+        return clone(self.base).fit(_safe_indexing(X, rows), target[rows].astype(int), **given)
+
+    def get_metadata_routing(self) -> MetadataRouter:
+        """Return what `fit` takes and hands on to the base."""
+        return router(self, base=self.base)
 
     @classmethod
     def from_fitted(

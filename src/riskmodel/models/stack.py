@@ -10,11 +10,13 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 from scipy.special import expit
 from sklearn.base import clone
+from sklearn.utils.metadata_routing import MetadataRouter
 from sklearn.utils.validation import check_is_fitted
 
 from riskmodel.models.base import MarginClassifier
 from riskmodel.models.boosting import Boosting
 from riskmodel.models.logit import PenalisedLogit
+from riskmodel.models.routing import handed_on, router
 from riskmodel.models.scorecard import Scorecard
 from riskmodel.models.split import village_codes, village_folds
 
@@ -76,6 +78,7 @@ class Stack(MarginClassifier):
         given = X if hasattr(X, "iloc") else matrix
         labels = target.astype(int)
         names = None if groups is None else np.asarray(groups, dtype=object)
+        handed = [handed_on(self, f"base_{i}", groups=names) for i in range(len(self._bases()))]
         units = int(village_codes(groups, len(target)).max()) + 1
         fold = village_folds(target, groups, min(_FOLDS, units), self.random_state)
         seen = np.full((len(target), len(self._bases())), np.nan)
@@ -84,13 +87,17 @@ class Stack(MarginClassifier):
             if len(np.unique(labels[rest])) < 2:
                 continue
             for i, base in enumerate(self._bases()):
-                inner = None if names is None else names[rest]
-                fitted = base.fit(_safe_indexing(given, rest), labels[rest], groups=inner)
+                inner = {name: value[rest] for name, value in handed[i].items()}
+                fitted = base.fit(_safe_indexing(given, rest), labels[rest], **inner)
                 seen[held, i] = fitted.margin(_safe_indexing(given, held))
         used = ~np.isnan(seen).any(axis=1)
         self.weights_, self.intercept_ = _weigh(seen[used], target[used])
-        self.bases_ = [base.fit(given, labels, groups=groups) for base in self._bases()]
+        self.bases_ = [base.fit(given, labels, **handed[i]) for i, base in enumerate(self._bases())]
         return self
+
+    def get_metadata_routing(self) -> MetadataRouter:
+        """Return what `fit` takes and hands on to the bases."""
+        return router(self, **{f"base_{i}": base for i, base in enumerate(self._bases())})
 
     def margin(self, X: Any) -> Array:
         """Return the weighted sum of the bases' margins, shape (n,)."""
