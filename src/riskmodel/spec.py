@@ -10,7 +10,7 @@ from typing import Any, TypeVar, get_args
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from riskmodel.errors import InputMissing, SpecError
+from riskmodel.errors import InputMissing, SpecError, UsageError
 
 
 class Spec(BaseModel):
@@ -144,6 +144,40 @@ def _models_in(annotation: Any) -> list[type[BaseModel]]:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return [annotation]
     return [inner for part in get_args(annotation) for inner in _models_in(part)]
+
+
+def declared(name: str | Path, folder: Path, what: str) -> Path:
+    """Return where a declaration stands: packaged under an id, or a file of the user's.
+
+    Parameters
+    ----------
+    name : str or Path
+        An id, or a path that ends in ``.yaml``.
+    folder : Path
+        Of the packaged ones.
+    what : str
+        What it declares, for the message.
+
+    Returns
+    -------
+    Path
+
+    Raises
+    ------
+    InputMissing
+        If there is no such file.
+    UsageError
+        If there is no such id.
+    """
+    path = Path(name)
+    known = ", ".join(sorted(p.stem for p in folder.glob("*.yaml")))
+    if path.suffix in {".yaml", ".yml"}:
+        if not path.is_file():
+            raise InputMissing(f"no {what} file {str(name)!r}; packaged ids: {known}")
+        return path
+    if not (folder / f"{name}.yaml").is_file():
+        raise UsageError(f"no {what} {str(name)!r}; known: {known}; or give a path to a .yaml file")
+    return folder / f"{name}.yaml"
 
 
 def load(path: str | Path, model: type[S]) -> S:

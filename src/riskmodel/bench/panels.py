@@ -11,7 +11,7 @@ from riskmodel import county as counties
 from riskmodel import simulate, training
 from riskmodel.bench.declared import Panel, Size
 from riskmodel.county import County, importers
-from riskmodel.errors import UsageError
+from riskmodel.errors import InputMissing, UsageError
 
 
 @dataclass(frozen=True)
@@ -80,5 +80,5 @@ def needed(panel: Panel, file: Path | None) -> Path:
     if file is None:
         raise UsageError(f"{panel.source}: its file is not given ({option})")
     if not file.is_file():
-        raise UsageError(f"{panel.source}: there is no file {file.name} where {option} points to")
+        raise InputMissing(f"{panel.source}: there is no file {file.name} where {option} points to")
     return file

@@ -15,8 +15,8 @@ from typing import Annotated, Any, TypeVar, get_type_hints
 
 import typer
 
-from riskmodel.errors import InputRefused, RiskmodelError
-from riskmodel.files import writable
+from riskmodel.errors import InputMissing, InputRefused, RiskmodelError
+from riskmodel.files import ENDINGS, writable
 from riskmodel.project import DEFAULT_STORE
 
 DONE, REFUSED, USAGE = 0, 1, 2
@@ -55,6 +55,13 @@ MeasuresOption = Annotated[
     Path | None, typer.Option("--measures", metavar="FILE", help="The office's own measures, YAML.")
 ]
 STORE = DEFAULT_STORE
+# Options that name what a verb writes, and what a file's name may end in; so does an argument OUT, a folder.
+OUTPUTS: dict[str, tuple[str, ...]] = {
+    "--out": ENDINGS,
+    "--page": (),
+    "--further": (),
+    "--sheets": (".html", ".pdf"),
+}
 # What the verb now running has warned of.
 _WARNED: ContextVar[list[str]] = ContextVar("_WARNED")
 
@@ -70,16 +77,19 @@ def verb(function: F) -> F:
     """Turn the errors that riskmodel raises on purpose into one message and the contract's exit code.
 
     Anything else is a fault of ours: it is named in one line too (an office gains nothing from a
-    traceback), and RISKMODEL_DEBUG=1 shows the whole. Where ``--out`` cannot be written to, nothing is begun.
+    traceback), and RISKMODEL_DEBUG=1 shows the whole. Where an output (`OUTPUTS`) or the store cannot
+    stand, nothing is begun.
     """
 
     @functools.wraps(function)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
         _WARNED.set([])
         try:
-            for name, folder in _outputs(function).items():
+            for name, (folder, endings) in _outputs(function).items():
                 if isinstance(kwargs.get(name), Path):
-                    writable(kwargs[name], folder=folder)
+                    writable(kwargs[name], folder=folder, endings=endings)
+            if isinstance(kwargs.get("store"), Path):
+                _can_stand(kwargs["store"])
             return function(*args, **kwargs)
         except RiskmodelError as exc:
             if os.environ.get("RISKMODEL_DEBUG"):
@@ -97,16 +107,28 @@ def verb(function: F) -> F:
     return wrapped  # type: ignore[return-value]
 
 
-def _outputs(function: Callable[..., Any]) -> dict[str, bool]:
-    """Return the parameters of a verb that ``--out`` fills, and whether each is a folder."""
+def _outputs(function: Callable[..., Any]) -> dict[str, tuple[bool, tuple[str, ...]]]:
+    """Return a verb's parameters that name an output: whether each is a folder, and what files end in."""
     out = {}
     for name, hint in get_type_hints(function, include_extras=True).items():
         for option in getattr(hint, "__metadata__", ()):
             # Inside Annotated, typer keeps the first name as the default until it builds the command.
             names = (getattr(option, "default", None), *(getattr(option, "param_decls", None) or ()))
-            if "--out" in names:
-                out[name] = option.metavar == "DIR"
+            metavar = getattr(option, "metavar", None)
+            for given in OUTPUTS.keys() & {n for n in names if isinstance(n, str)}:
+                out[name] = (metavar == "DIR", OUTPUTS[given])
+            if isinstance(option, typer.models.ArgumentInfo) and metavar == "OUT":
+                out[name] = (True, ())
     return out
+
+
+def _can_stand(store: Path) -> None:
+    """Refuse a store where no file can be: found out after training, it would cost all of that time."""
+    if store.is_dir():
+        raise InputMissing(f"{store}: cannot be written: it is a folder; name a file, such as {STORE}")
+    there = next(parent for parent in store.absolute().parents if parent.exists())
+    if not there.is_dir():
+        raise InputMissing(f"{store}: cannot be written: {there}: it is no folder")
 
 
 def warn(text: str) -> None:

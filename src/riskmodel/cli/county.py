@@ -21,6 +21,7 @@ from riskmodel.cli.common import (
     verb,
     warn,
 )
+from riskmodel.errors import InputMissing
 
 if TYPE_CHECKING:
     from riskmodel.bunching import Threshold
@@ -65,6 +66,8 @@ def check(
     from riskmodel import asof, bunching
     from riskmodel import county as counties
 
+    if spoiled is not None and not spoiled.is_file():
+        raise InputMissing(f"{spoiled}: no such log; simulate --dirty writes OUT/spoiled/spoiled.csv")
     thresholds = _thresholds(ruleset or ["national-2021"], line or [])
     summary, found = counties.check(
         data,
@@ -127,10 +130,7 @@ def _score(log: Path, out: Path) -> list[dict[str, Any]]:
     import pandas as pd
 
     from riskmodel import simulate
-    from riskmodel.errors import InputMissing
 
-    if not log.is_file():
-        raise InputMissing(f"no such log: {log}; simulate --dirty writes OUT/spoiled/spoiled.csv")
     files = (log, *(out / name for name in ("rejected.csv", "suspects.csv", "heaped.csv")))
     given = [pd.read_csv(path) for path in files if path.is_file()]
     return [{str(k): v for k, v in row.items()} for row in simulate.found(*given).to_dict("records")]

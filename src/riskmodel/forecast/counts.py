@@ -19,7 +19,7 @@ from riskmodel.accounting import WATCHED
 from riskmodel.asof import Moment
 from riskmodel.county.county import County
 from riskmodel.county.schema import codes, month_text
-from riskmodel.errors import UsageError
+from riskmodel.errors import InputMissing, UsageError
 
 Array = NDArray[Any]
 What = Literal["entries", "events", "relocated"]
@@ -112,7 +112,7 @@ def build(county: County, as_of: dt.date, known_by: dt.date | None = None, what:
     """
     name = "risk_events" if what == "events" else "monitoring"
     if not county.has(name):
-        raise UsageError(f"table {name} is absent: there is nothing to count")
+        raise InputMissing(f"table {name} is absent: there is nothing to count")
     moment = (Moment(as_of, known_by or as_of),)
     t = asof.known(county, name, moment)
     t = t.filter(t.date <= t.as_of)
@@ -124,7 +124,7 @@ def build(county: County, as_of: dt.date, known_by: dt.date | None = None, what:
     rows = t.inner_join(homes, "household_id").select("date", "known_on", "causes", "township").to_pandas()
     places = homes.group_by("township").agg(n=homes.count()).to_pandas().sort_values("township")
     if rows.empty:
-        raise UsageError(f"table {name} has no row by {as_of}: there is no series to forecast")
+        raise InputMissing(f"table {name} has no row by {as_of}: there is no series to forecast")
     date, known = pd.to_datetime(rows["date"]), pd.to_datetime(rows["known_on"])
     month = (date.dt.year * 12 + date.dt.month - 1).to_numpy()
     last = asof.last_complete_month(as_of)

@@ -28,7 +28,7 @@ from riskmodel import accounting, asof
 from riskmodel.accounting import Period
 from riskmodel.asof import Moment
 from riskmodel.county.county import County
-from riskmodel.errors import UsageError
+from riskmodel.errors import InputMissing, UsageError
 from riskmodel.forecast import gather
 from riskmodel.forecast.gather import DRAWS
 from riskmodel.forecast.household import LONGEST, HouseholdForecast
@@ -220,7 +220,9 @@ def _reimbursed(county: County, as_of: dt.date, otherwise: float) -> float:
 def _support(county: County, made: HouseholdForecast, shock: Shock) -> Loss:
     """Reckon what running measures paid in the last year, which the forecast carries on."""
     if not county.has("support"):
-        raise UsageError("table support is absent: what support pays is not known, so it cannot be withdrawn")
+        raise InputMissing(
+            "table support is absent: what support pays is not known, so it cannot be withdrawn"
+        )
     t = asof.known(county, "support", (Moment(made.as_of, made.as_of),))
     running = t.filter(
         (t.date <= t.as_of) & (t.end_date.isnull() | (t.end_date > t.as_of)) & t.amount.notnull()

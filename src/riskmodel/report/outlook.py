@@ -13,7 +13,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from riskmodel import __version__, files
-from riskmodel.errors import UsageError
+from riskmodel.errors import InputMissing, InputRefused
 from riskmodel.forecast import Outlook
 from riskmodel.report import fans
 from riskmodel.report.svg import LANGS
@@ -63,18 +63,20 @@ def read_outlook(folder: str | Path) -> OutlookInput:
 
     Raises
     ------
-    UsageError
-        If there is no forecast, or it is of another format.
+    InputMissing
+        If there is no forecast.
+    InputRefused
+        If it is of another format.
     """
     home = Path(folder)
     try:
         meta = json.loads((home / META).read_text(encoding="utf-8"))
     except (OSError, ValueError) as exc:
-        raise UsageError(
+        raise InputMissing(
             f"{home}: no forecast in it; run `riskmodel forecast DATA --out {home}` first"
         ) from exc
     if meta.get("format") != FORMAT:
-        raise UsageError(f"{home}: forecast of format {meta.get('format')!r}, not {FORMAT}; forecast again")
+        raise InputRefused(f"{home}: forecast of format {meta.get('format')!r}, not {FORMAT}; forecast again")
     names = (
         "households.parquet",
         "townships.csv",

@@ -15,10 +15,9 @@ import pandas as pd
 import pyarrow as pa
 from pydantic import Field
 
-from riskmodel.errors import UsageError
 from riskmodel.simulate.heaping import just_above
 from riskmodel.simulate.state import Bools, Ints
-from riskmodel.spec import Spec, load
+from riskmodel.spec import Spec, declared, load
 
 PROFILES = Path(__file__).with_name("dirt")
 LOG = "spoiled.csv"
@@ -93,6 +92,8 @@ def dirt(name: str | Path | Dirt = "default") -> Dirt:
     Raises
     ------
     UsageError
+        If there is no such id.
+    InputMissing
         If there is no such file.
     SpecError
         If it does not fit.
@@ -104,13 +105,7 @@ def dirt(name: str | Path | Dirt = "default") -> Dirt:
     """
     if isinstance(name, Dirt):
         return name
-    path = Path(name)
-    if path.suffix not in {".yaml", ".yml"}:
-        path = PROFILES / f"{name}.yaml"
-    if not path.is_file():
-        known = ", ".join(sorted(p.stem for p in PROFILES.glob("*.yaml")))
-        raise UsageError(f"no dirt profile {str(name)!r}; known: {known}; or give a path to a .yaml file")
-    return load(path, Dirt)
+    return load(declared(name, PROFILES, "dirt profile"), Dirt)
 
 
 @dataclass

@@ -10,8 +10,8 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
-from riskmodel.errors import SpecError, UsageError
-from riskmodel.spec import Spec, parse, read_yaml
+from riskmodel.errors import SpecError
+from riskmodel.spec import Spec, declared, parse, read_yaml
 
 PROFILES = Path(__file__).with_name("profiles")
 CAUSES = (
@@ -318,6 +318,8 @@ def profile(name: str | Path | Profile = "default") -> Profile:
     ------
     UsageError
         If there is no such profile; the message lists those there are.
+    InputMissing
+        If there is no such file.
     SpecError
         If the file does not fit.
 
@@ -332,12 +334,7 @@ def profile(name: str | Path | Profile = "default") -> Profile:
 
 
 def _content(name: str | Path) -> dict[str, Any]:
-    path = Path(name)
-    if path.suffix not in {".yaml", ".yml"}:
-        path = PROFILES / f"{name}.yaml"
-    if not path.is_file():
-        known = ", ".join(sorted(p.stem for p in PROFILES.glob("*.yaml")))
-        raise UsageError(f"no county profile {str(name)!r}; known: {known}; or give a path to a .yaml file")
+    path = declared(name, PROFILES, "county profile")
     given = read_yaml(path)
     if not isinstance(given, dict):
         raise SpecError(f"{path}: a profile is a mapping of names to values, not {type(given).__name__}")
