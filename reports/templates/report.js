@@ -41,6 +41,10 @@
     const state = { page: 0, by: "rank", down: false, open: null };
     let shown = [];
 
+    const plans = data.plans || {};
+    const planOf = (row) => (plans[lang()] || plans.zh || plans.en || [])[get(row, "id")];
+    // Without a list nobody's visit is planned: there is nothing to choose.
+    if (!rows.some((row) => get(row, "planned"))) kinds.querySelector("[value=planned]").remove();
     for (const name of data.townships) {
       const option = el("option", name);
       option.value = name;
@@ -67,7 +71,7 @@
       const text = search.value.trim().toLowerCase();
       shown = rows.filter((row) =>
         (!township.value || get(row, "township") === township.value) &&
-        (!kinds.value || kind(row) === kinds.value) &&
+        (!kinds.value || (kinds.value === "planned" ? get(row, "planned") : kind(row) === kinds.value)) &&
         (!text || textOf(row).includes(text)));
       shown.sort(compare);
       state.page = 0;
@@ -177,6 +181,7 @@
       fact(facts, "pcni", yuan(get(row, "pcni")));
       fact(facts, "line", yuan(get(row, "line")));
       if (get(row, "persons") !== null) fact(facts, "persons", get(row, "persons"));
+      if (planOf(row)) fact(facts, "plan", planOf(row));
       inside.append(facts);
       const conditions = get(row, "rule_conditions").map((c) => (data.conditions[c] ? data.conditions[c][lang()] : c));
       if (conditions.length) {
@@ -240,7 +245,7 @@
       search.placeholder = words("search");
       search.setAttribute("aria-label", words("search"));
       township.options[0].textContent = words("all_townships");
-      const names = { "": "all_kinds", flagged: "flagged", not_flagged: "not_flagged", unknown: "unknown" };
+      const names = { "": "all_kinds", planned: "planned", flagged: "flagged", not_flagged: "not_flagged", unknown: "unknown" };
       for (const option of kinds.options) option.textContent = words(names[option.value]);
       choose();
       if (state.open !== null) open(state.open);

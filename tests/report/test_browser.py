@@ -5,8 +5,10 @@ from __future__ import annotations
 import base64
 import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from riskmodel import report
@@ -50,11 +52,24 @@ def browser():
     driver.quit()
 
 
+def on_a_list(scores: pd.DataFrame, lang: str) -> pd.DataFrame:
+    """The last ten by probability stand on a list, in the order of their numbers; eight are planned."""
+    last = scores.sort_values(["probability", "household_id"]).head(10)["household_id"]
+    place = pd.Series(range(1, 11), index=sorted(last))
+    position = scores["household_id"].map(place)
+    told = "第 {} 户，规则（未监测 线下）" if lang == "zh" else "no. {}, rule (new, below line)"
+    plan = [None if pd.isna(p) else told.format(int(p)) for p in position]
+    return scores.assign(position=position, planned=position <= 8, plan=plan)
+
+
 @pytest.fixture(scope="module")
 def pages(make_given, tmp_path_factory) -> dict[str, Path]:
     home = tmp_path_factory.mktemp("report")
+    given = make_given()
+    listed = replace(given, scores={lang: on_a_list(frame, lang) for lang, frame in given.scores.items()})
     return {
-        "few": report.write(make_given(), home / "few"),
+        "few": report.write(given, home / "few"),
+        "listed": report.write(listed, home / "listed"),
         "many": report.write(make_given(MANY, histories=None), home / "many"),
     }
 
@@ -110,6 +125,27 @@ def test_twenty_thousand_households_filter_search_and_ask_nothing_of_the_network
     assert sent
     assert all('"url":"file:' in m or '"url":"about:' in m or '"url":"data:' in m for m in sent)
     assert [e for e in browser.get_log("browser") if e["level"] == "SEVERE"] == []
+
+
+def test_a_list_keeps_its_order_and_says_why_each_household_is_on_it(browser, pages, make_given) -> None:
+    scores = on_a_list(make_given().scores["zh"], "zh")
+    order = scores.sort_values("position")["household_id"].head(10).tolist()
+    browser.get("about:blank")
+    browser.get(pages["listed"].as_uri())
+    # The order is the list's, not that of the probabilities, of which these are the lowest.
+    assert run(browser, IDS)[:10] == order
+    choose(browser, "kind", "planned")
+    assert "共 8 户" in run(browser, COUNT)
+    assert run(browser, IDS) == order[:8]
+    run(browser, "document.querySelector('#rows tr').click()")
+    card = "document.getElementById('card').innerText"
+    assert "第 1 户，规则（未监测 线下）" in run(browser, card)
+    run(browser, "document.getElementById('switch').click()")
+    assert "no. 1, rule (new, below line)" in run(browser, card)
+    assert run(browser, "document.querySelector('#kind [value=planned]').textContent") == "Visit planned"
+    # A page without a list offers no such choice.
+    browser.get(pages["few"].as_uri())
+    assert run(browser, "document.querySelector('#kind [value=planned]')") is None
 
 
 def test_search_that_finds_nothing_says_so(few) -> None:

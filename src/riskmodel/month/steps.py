@@ -160,8 +160,9 @@ def named_folder(out: Path) -> Path:
 
 def reported(work: Work) -> Made:
     """Write the report: the run, this month's list with histories, and the page of rules and changes."""
-    on_list = list(files.read_table(work.out / "worklist.parquet")["household_id"])
-    shown = {lang: _for_page(work.scores(lang), on_list) for lang in LANGS}
+    chosen = files.read_table(work.out / "worklist.parquet")
+    on_list = list(chosen["household_id"])
+    shown = {lang: _with_plan(_for_page(work.scores(lang), on_list), chosen, lang) for lang in LANGS}
     histories = report.histories(work.county, work.settings.as_of, on_list)
     found = report.yields(work.county, work.settings.as_of)
     given = report.read_run(work.settings.run_id, work.store, shown, histories, found)
@@ -177,6 +178,13 @@ def reported(work: Work) -> Made:
     )
     page = report.write(given, work.out / "report", work.settings.lang)
     return [p for p in sorted((work.out / "report").rglob("*")) if p.is_file()], {"page": page.name}
+
+
+def _with_plan(scores: pd.DataFrame, chosen: pd.DataFrame, lang: str) -> pd.DataFrame:
+    """Return scores with each household's place on the list, and in words how it came there."""
+    told = chosen[["household_id", "position", "planned"]].assign(plan=worklist.plan_words(chosen, lang))
+    out = scores.merge(told, on="household_id", how="left", validate="1:1")
+    return out.assign(planned=out["planned"].eq(True))
 
 
 def _for_page(scores: pd.DataFrame, on_list: list[str]) -> pd.DataFrame:

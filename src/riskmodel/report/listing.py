@@ -29,9 +29,10 @@ COLUMNS = (
     "pcni",
     "line",
     "persons",
+    "planned",
 )
 NEEDED = ("household_id", "township", "village", "probability", "rule_category", "pcni", "line", "flagged")
-OPTIONAL = ("probability_low", "probability_high", "rule_conditions", "persons")
+OPTIONAL = ("probability_low", "probability_high", "rule_conditions", "persons", "planned")
 HEADS = (
     "rank",
     "household_id",
@@ -74,7 +75,9 @@ def listing(given: ReportInput, book: Mapping[str, Any]) -> str | None:
     -------
     str or None
         JSON: ``columns, rows``, ``reasons`` (by language, by row id: cause, contribution, sentence),
-        ``townships``, ``categories`` and ``conditions`` (code to words), ``histories``, ``words``.
+        ``townships``, ``categories`` and ``conditions`` (code to words), ``histories``, ``words``; where the
+        scores carry ``position``, ``planned`` and ``plan`` (in words), the page keeps the order of the list
+        and says of each household why it is on it.
 
     Raises
     ------
@@ -94,6 +97,7 @@ def listing(given: ReportInput, book: Mapping[str, Any]) -> str | None:
             "columns": COLUMNS,
             "rows": [_row(i, row, conditions) for i, row in enumerate(first[shown].to_dict("records"))],
             "reasons": {lang: _reasons(frame) for lang, frame in frames.items()},
+            "plans": {lang: _plans(frame) for lang, frame in frames.items()},
             "townships": sorted({str(t) for t in first["township"]}),
             "categories": categories,
             "conditions": conditions,
@@ -109,8 +113,12 @@ def _ordered(frame: pd.DataFrame) -> pd.DataFrame:
         raise InputRefused(f"the list lacks the columns {missing}; write it with riskmodel score")
     if frame["household_id"].duplicated().any():
         raise InputRefused("the list holds a household twice; give one as-of date")
+    listed = ["position"] if "position" in frame else []
     return frame.sort_values(
-        ["probability", "household_id"], ascending=[False, True], na_position="last", ignore_index=True
+        [*listed, "probability", "household_id"],
+        ascending=[*(True for _ in listed), False, True],
+        na_position="last",
+        ignore_index=True,
     )
 
 
@@ -134,6 +142,7 @@ def _row(i: int, row: Mapping[Any, Any], words: Mapping[str, Any]) -> list[Any]:
         _number(row["pcni"], 2),
         _number(row["line"], 2),
         None if persons is None else int(persons),
+        row.get("planned") is True,
     ]
 
 
@@ -157,6 +166,12 @@ def _reasons(frame: pd.DataFrame) -> list[list[list[Any]]]:
         said = [(row.get(f"cause_{k}"), row.get(f"contribution_{k}"), row[f"reason_{k}"]) for k in numbered]
         out.append([[c, _number(size, 4), text] for c, size, text in said if isinstance(text, str) and text])
     return out
+
+
+def _plans(frame: pd.DataFrame) -> list[str | None]:
+    if "plan" not in frame:
+        return []
+    return [text if isinstance(text, str) and text else None for text in frame["plan"]]
 
 
 def _rule_words(

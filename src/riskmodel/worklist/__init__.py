@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from riskmodel.worklist.select import Worklist, build
+from riskmodel.worklist.shape import plan_words
 from riskmodel.worklist.sheets import print_pdf, write_sheets
 from riskmodel.worklist.xlsx import write_xlsx
 
-__all__ = ["Worklist", "build", "print_pdf", "write_sheets", "write_xlsx"]
+__all__ = ["Worklist", "build", "plan_words", "print_pdf", "write_sheets", "write_xlsx"]

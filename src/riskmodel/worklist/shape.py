@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import pandas as pd
 
-from riskmodel.worklist.words import ENTRIES, Column, Lang, book, code_words
+from riskmodel.worklist.words import ENTRIES, Column, Lang, book, check_lang, code_words
 
 OPTIONAL = (
     "tier",
@@ -130,6 +130,30 @@ def reasons(rows: pd.DataFrame, lang: Lang) -> list[list[str]]:
             if isinstance(row[f"reason_{k}"], str) and row[f"reason_{k}"]
         ]
         out.append(said)
+    return out
+
+
+def plan_words(listed: pd.DataFrame, lang: str) -> list[str]:
+    """Return in words how each household came onto the list and when it is to be visited.
+
+    Parameters
+    ----------
+    listed : DataFrame
+        ``Worklist.listed``.
+    lang : str
+
+    Returns
+    -------
+    list of str
+    """
+    language = check_lang(lang)
+    words, coded = book().words, code_words(language)
+    out = []
+    for row in listed[["position", "planned", "selected_by", "urgency", "due_date"]].to_dict("records"):
+        source, why = coded["selected_by"][row["selected_by"]], coded["urgency"][row["urgency"]]
+        line = words["plan_line" if row["planned"] else "plan_waits"].say(language)
+        due = f"{pd.Timestamp(row['due_date']):%Y-%m-%d}"
+        out.append(line.format(position=row["position"], source=source, why=why, due=due))
     return out
 
 
