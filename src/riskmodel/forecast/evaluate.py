@@ -1,8 +1,7 @@
 """How good household forecasts are: past days, every method, coverage by village and band, a classifier.
 
-Each day's forecast is made from what was known then; what came is what is known now. The classifier (the
-package's logistic regression) learns whether income fell below the line from the same rows, on the same
-villages, with the same signals, so that the two answers to one question can be compared.
+Each day's forecast is made from what was known then; what came is what is known now. A classifier learns
+whether income fell below the line on equal terms (`beside`), so that the two answers can be compared.
 """
 
 from __future__ import annotations
@@ -16,17 +15,16 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from riskmodel import asof, models, rules
+from riskmodel import asof, rules
 from riskmodel.asof import DateLike
 from riskmodel.county.county import County
 from riskmodel.errors import UsageError
-from riskmodel.forecast import conformal, histories, household, methods
+from riskmodel.forecast import beside, conformal, histories, household, methods
 from riskmodel.forecast.household import HouseholdForecast
 from riskmodel.forecast.proper import LEVELS, brier, crps, pinball
 
 Array = NDArray[Any]
-CLASSIFIER = "logit"
-FEWEST_EVENTS = 20
+BESIDE = ["brier_same_rows", "brier_classifier", "brier_difference", "difference_low", "difference_high"]
 
 
 @dataclass(frozen=True)
@@ -39,7 +37,8 @@ class Evaluation:
         One row a household, day, horizon and method: ``actual, crps, pinball_10, pinball_50, pinball_90,
         in_80, in_95, width_80, probability, below``, and ``band, history, village, chosen``.
     table : DataFrame
-        Means by horizon and method, with ``brier`` and the classifier's on the same rows.
+        Means by horizon and method, with ``brier``, the classifier's on the same rows, and the difference
+        (distribution less classifier) with its 95 % limits over villages.
     coverage : DataFrame
         ``horizon_months, by, group, rows, coverage_80, coverage_95`` of the chosen method: by income band,
         history and village.
@@ -123,7 +122,7 @@ def _rows(made: HouseholdForecast, actual: pd.DataFrame, horizon: int, seed: int
     at, y = t["index"].to_numpy(), t["actual"].to_numpy(dtype=float)
     line = made.lines[horizon]
     band = conformal.band(t["pcni"].to_numpy(dtype=float), line)
-    classifier = classify(made, horizon, seed)
+    classifier = beside.probabilities(made, horizon, seed)
     parts = []
     for method in [m for m in methods.METHODS if (m, horizon) in made.distributions]:
         q = made.quantiles(horizon, LEVELS, method)[at]
@@ -143,40 +142,18 @@ def _rows(made: HouseholdForecast, actual: pd.DataFrame, horizon: int, seed: int
     return pd.concat(parts, ignore_index=True)
 
 
-def classify(made: HouseholdForecast, horizon: int, seed: int) -> Array | None:
-    """Return the classifier's probabilities of income below the line, shape (n,).
-
-    Parameters
-    ----------
-    made : HouseholdForecast
-    horizon : int
-    seed : int
-
-    Returns
-    -------
-    array of shape (n,) or None
-        None where fewer than 20 past households were below the line.
-    """
-    past = made.learned[horizon].training
-    if past.empty:
-        return None
-    y = (past["actual"].round(9) < made.lines[horizon]).astype(int).to_numpy()
-    if y.sum() < FEWEST_EVENTS:
-        return None
-    base = methods.panel(made.standing, horizon, made.scale, made.components)
-    now = methods.signals(made.standing, made.scale, base)
-    x = past.filter(regex="^x_").rename(columns=lambda c: c[2:])
-    model = models.fit_model(CLASSIFIER, x, y, past["village"], seed)
-    return np.asarray(model.predict_proba(now)[:, 1])
-
-
 def _table(rows: pd.DataFrame) -> pd.DataFrame:
     names = ["crps", "pinball_10", "pinball_50", "pinball_90", "in_80", "in_95", "width_80", "width_95"]
     by = ["horizon_months", "method"]
     parts = []
     for _, g in rows.groupby(by, sort=False):
         told = g[g["probability_classifier"].notna()]
-        known = len(told) > 0
+        found: dict[str, Any] = dict.fromkeys(BESIDE, np.nan)
+        if len(told):
+            d = beside.difference(
+                told["below"], told["probability"], told["probability_classifier"], methods.villages(told)
+            )
+            found = dict(zip(BESIDE, d[:5], strict=True))
         parts.append(
             g[names].mean().to_dict()
             | {
@@ -184,9 +161,8 @@ def _table(rows: pd.DataFrame) -> pd.DataFrame:
                 "method": g["method"].iloc[0],
                 "rows": len(g),
                 "brier": brier(g["below"], g["probability"]),
-                "brier_same_rows": brier(told["below"], told["probability"]) if known else np.nan,
-                "brier_classifier": brier(told["below"], told["probability_classifier"]) if known else np.nan,
             }
+            | found
         )
     out = pd.DataFrame(parts).rename(columns={"in_80": "coverage_80", "in_95": "coverage_95"})
     return out[[*by, "rows", *(c for c in out.columns if c not in {*by, "rows"})]]

@@ -41,7 +41,8 @@ class Learned:
     """What was learnt for one horizon: the boosted part, each method's calibration, the comparison.
 
     ``scores`` are the calibration rows' normal scores in the chosen method's distribution, with day and
-    township; ``training`` all past rows with what the methods looked at.
+    township; ``training`` all past rows with what the methods looked at (``x_*``), whether they were fitted
+    on and, where not, each method's chance below the line (`selection.select`).
     """
 
     boosted: Boosted | None
@@ -265,7 +266,7 @@ def _learn(
         for name, shape in _held_shapes(held, horizon, scale, components, boosted).items()
     }
     category = _category(held, line)
-    table, best = selection.select(held, shapes, y, category, scale, line, seed)
+    table, best, crossed = selection.select(held, shapes, y, category, scale, line, seed)
     raw = {name: conformal.calibrate(shape, y, category) for name, shape in shapes.items()}
     scores = {name: _normal_scores(Distribution(shapes[name], category, raw[name]), y) for name in shapes}
     when, where = held["as_of"].to_numpy(), held["township"].to_numpy()
@@ -275,9 +276,8 @@ def _learn(
         for name, found in raw.items()
     }
     chosen = method if method in shapes else best
-    return Learned(
-        boosted, calibrations, table, chosen, rows.assign(fitted=fitted), (scores[chosen], when, where)
-    )
+    past = rows.assign(fitted=fitted).join(crossed.set_index(rows.index[~fitted]))
+    return Learned(boosted, calibrations, table, chosen, past, (scores[chosen], when, where))
 
 
 def _with_signals(training: pd.DataFrame, horizon: int, scale: Scale, components: Components) -> pd.DataFrame:

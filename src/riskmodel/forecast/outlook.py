@@ -14,7 +14,7 @@ from riskmodel.asof import DateLike
 from riskmodel.county.county import County
 from riskmodel.county.schema import month_text
 from riskmodel.errors import UsageError
-from riskmodel.forecast import alarms, counts, gather, household, rolling, series, upward
+from riskmodel.forecast import alarms, beside, counts, gather, household, rolling, series, upward
 from riskmodel.forecast.counts import Counts
 from riskmodel.forecast.hierarchy import Hierarchy
 from riskmodel.forecast.household import HORIZONS, HouseholdForecast
@@ -46,6 +46,9 @@ class Outlook:
     warnings : DataFrame
         `alarms.build`.
     notes : tuple of str
+    classifier : DataFrame
+        ``horizon_months, method, distribution, classifier, difference, low_95, high_95, rows``: Brier scores
+        of falling below the line on held-out past rows (`beside.compare`).
     """
 
     as_of: dt.date
@@ -58,6 +61,7 @@ class Outlook:
     method: str
     warnings: pd.DataFrame
     notes: tuple[str, ...]
+    classifier: pd.DataFrame = dataclasses.field(default_factory=pd.DataFrame)
 
     @property
     def tables(self) -> dict[str, pd.DataFrame]:
@@ -69,6 +73,7 @@ class Outlook:
             "past": self.past,
             "warnings": self.warnings,
             "methods": self.methods,
+            "classifier": self.classifier,
         }
         if self.backtest is not None and len(self.backtest.table):
             out["backtest"] = self.backtest.table
@@ -133,13 +138,15 @@ def build(
     progress(f"households: income per head {', '.join(map(str, ahead))} months ahead")
     homes = household.build(county, day, ahead, ruleset, seed=seed)
     townships = pd.concat([gather.below(homes, h, seed=seed) for h in ahead], ignore_index=True)
-    notes = list(homes.notes)
+    classifier, notes = _classifier(homes, seed), list(homes.notes)
     try:
         known = counts.build(county, day)
     except UsageError as exc:
         notes.append(str(exc))
         nothing = pd.DataFrame()
-        return Outlook(day, horizon, homes, townships, nothing, nothing, None, "none", nothing, tuple(notes))
+        return Outlook(
+            day, horizon, homes, townships, nothing, nothing, None, "none", nothing, tuple(notes), classifier
+        )  # fmt: skip
     known = dataclasses.replace(known, exogenous=series_known)
     known.known_ahead(horizon)  # a series that ends too soon is told before anything is fitted
     progress(
@@ -157,8 +164,18 @@ def build(
     if found.empty or not found["what"].isin(alarms.COUNTED).any():
         notes.append("early warning: too few months of records, no township is held against its own past")
     return Outlook(
-        day, horizon, homes, townships, ahead_counts, _past(known), tested, method, found, tuple(notes)
+        day, horizon, homes, townships, ahead_counts, _past(known), tested, method, found, tuple(notes),
+        classifier,
     )  # fmt: skip
+
+
+def _classifier(homes: HouseholdForecast, seed: int) -> pd.DataFrame:
+    found = {h: beside.compare(each, homes.lines[h], seed) for h, each in homes.learned.items()}
+    return pd.DataFrame(
+        {"horizon_months": h, "method": homes.learned[h].chosen, **d._asdict()}
+        for h, d in found.items()
+        if d is not None
+    )
 
 
 def read_known(table: pd.DataFrame | None) -> pd.DataFrame | None:

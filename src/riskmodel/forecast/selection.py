@@ -63,7 +63,7 @@ def select(
     scale: Scale,
     line: float,
     seed: int,
-) -> tuple[pd.DataFrame, str]:
+) -> tuple[pd.DataFrame, str, pd.DataFrame]:
     """Choose the plainest method whose CRPS is not significantly worse than the best one's.
 
     Each half of the held-out villages is scored with the other half's calibration; differences are tested
@@ -89,6 +89,9 @@ def select(
         ``method, crps, pinball_10, …`` (yuan a head), ``worse_than_best_p, coverage_80, coverage_95, brier``
         (of income below the line), ``rows``.
     chosen : str
+    crossed : DataFrame of n rows
+        ``half`` (0/1) and, by method, ``below_<method>``: the chance of income below the line that the other
+        half's calibration gives.
     """
     from scipy.stats import ttest_rel
 
@@ -110,7 +113,8 @@ def select(
         | _scores(yuan, scale.back(found[m][0]), found[m][1], line)
         for m in names
     )
-    return table[COLUMNS], next(m for m in names if not p[m] < SIGNIFICANT)
+    crossed = pd.DataFrame({"half": half} | {f"below_{m}": found[m][1] for m in names})
+    return table[COLUMNS], next(m for m in names if not p[m] < SIGNIFICANT), crossed
 
 
 def _crossed(
