@@ -9,7 +9,7 @@ from typing import Any
 import jinja2
 import pandas as pd
 
-from riskmodel import files, project, tracking
+from riskmodel import files, models, project, tracking
 from riskmodel.evaluation import METRICS, Budget
 from riskmodel.promotion import MIN_EVENTS, ROW, groups
 
@@ -20,6 +20,8 @@ DOCUMENTS = ("experiment", "facts", "environment")
 
 def write(name_at_alias: str, out: str | Path, store: str | Path) -> tuple[Path, Path]:
     """Write ``model_card.md`` and ``data_sheet.md`` of a registered model.
+
+    A scorecard is written out as well, as it scores: ``scorecard.csv`` and ``scorecard_chances.csv``.
 
     Parameters
     ----------
@@ -51,6 +53,8 @@ def write(name_at_alias: str, out: str | Path, store: str | Path) -> tuple[Path,
     for template, facts in (("model_card.md", model_facts(loaded, run)), ("data_sheet.md", data_facts(run))):
         text = environment.get_template(f"{template}.j2").render(**facts)
         made.append(files.write_text(text.strip() + "\n", Path(out) / template))
+    for table, frame in models.exported_card(loaded.model).items():
+        files.write_table(frame, Path(out) / f"{table}.csv")
     return made[0], made[1]
 
 

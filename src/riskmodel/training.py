@@ -300,9 +300,8 @@ def _tables(result: ExperimentResult, evaluated: Evaluated) -> dict[str, pd.Data
     if len(result.first_seen.columns):
         # Without ids: what is left says only when, and in which village.
         tables["first_seen"] = result.first_seen.drop(columns="household_id", errors="ignore")
-    if len(result.first_seen.columns):
-        # Without ids: what is left says only when, and in which village.
-        tables["first_seen"] = result.first_seen.drop(columns="household_id", errors="ignore")
+    for model in result.fitted.values():
+        tables |= models.exported_card(model)
     if evaluated.comparison is not None:
         tables |= {"comparison": evaluated.comparison.table, "deployed": evaluated.comparison.deployed}
     if evaluated.oracle is not None:

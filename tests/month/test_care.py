@@ -4,17 +4,41 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from riskmodel import cards, score, tracking
+from riskmodel import cards, models, score, tracking
 from riskmodel.cli.app import app
 from riskmodel.county import read
 from riskmodel.errors import UsageError
 
 from .conftest import AS_OF, Office
+
+
+def test_a_scorecard_is_written_out_with_the_chances_that_it_shows(
+    office: Office, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded = tracking.load_model("county@champion", office.store)
+    cards.write("county@champion", tmp_path / "logit", office.store)
+    # A logit has no points to add up.
+    assert not list((tmp_path / "logit").glob("scorecard*"))
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame({"a": rng.normal(size=600), "b": rng.normal(size=600)})
+    y = (rng.random(600) < 1 / (1 + np.exp(1.5 - 1.5 * X["a"]))).astype(int)
+    card = models.fit_model("scorecard", X, y, np.arange(600) % 30, seed=0)
+    monkeypatch.setattr(cards.tracking, "load_model", lambda *_: replace(loaded, model=card))
+    cards.write("county@champion", tmp_path / "card", office.store)
+    table = pd.read_csv(tmp_path / "card" / "scorecard.csv")
+    again = models.Scorecard.from_table(table, ["a", "b"])
+    assert again.predict_proba(X)[:, 1] == pytest.approx(card.predict_proba(X)[:, 1], abs=1e-12)
+    chances = pd.read_csv(tmp_path / "card" / "scorecard_chances.csv").set_index("points")["probability"]
+    points = card.base_.points(X).sum(axis=1)
+    assert chances[points].to_numpy() == pytest.approx(card.predict_proba(X)[:, 1], abs=1e-12)
 
 
 def test_the_card_is_what_the_run_measured_and_names_no_household(office: Office, tmp_path: Path) -> None:

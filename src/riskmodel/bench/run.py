@@ -201,7 +201,7 @@ def _kept(fitted: Mapping[str, Any]) -> dict[str, pd.DataFrame]:
     if "cluster_logit" in fitted:
         out["effects"] = fitted["cluster_logit"].base_.effects()
     if "scorecard" in fitted:
-        out["scorecard"] = fitted["scorecard"].base_.table()
+        out |= models.exported_card(fitted["scorecard"])
     return out
 
 

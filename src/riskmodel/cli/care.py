@@ -113,8 +113,9 @@ def card(
     store: StoreOption = STORE,
     as_json: JsonFlag = False,
 ) -> None:
-    """Write the model card and the data sheet of a registered model, from its run."""
+    """Write the model card and the data sheet of a registered model; a scorecard's points as well."""
     from riskmodel import cards
 
     model_card, data_sheet = cards.write(model, out, store)
-    tell({"model_card": str(model_card), "data_sheet": str(data_sheet)}, as_json)
+    points = [str(out / n) for n in ("scorecard.csv", "scorecard_chances.csv") if (out / n).is_file()]
+    tell({"model_card": str(model_card), "data_sheet": str(data_sheet), "points": points}, as_json)

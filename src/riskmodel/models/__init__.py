@@ -14,7 +14,7 @@ from riskmodel.models.logit import PastIncome, PenalisedLogit
 from riskmodel.models.optional import AdditiveBoosting, LightBoosting
 from riskmodel.models.registry import MODELS, Entry, available, entry, fit_model, known, make, trusted_types
 from riskmodel.models.rule import RuleVerdict
-from riskmodel.models.scorecard import Scorecard
+from riskmodel.models.scorecard import Scorecard, exported_card
 from riskmodel.models.stack import Stack
 from riskmodel.models.vennabers import VennAbers, VennAbersScore
 from riskmodel.models.village import VillageRate
@@ -42,6 +42,7 @@ __all__ = [
     "Vulnerability",
     "available",
     "entry",
+    "exported_card",
     "fit_calibrated",
     "fit_model",
     "known",

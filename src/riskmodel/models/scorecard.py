@@ -8,33 +8,34 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
-from sklearn.tree import DecisionTreeClassifier
 from sklearn.utils.validation import check_is_fitted
 
 from riskmodel.models.base import MarginClassifier
+from riskmodel.models.binning import evidence, optimal_edges
 
 Array = NDArray[np.float64]
 
-# Rows of prior weight at the overall rate that keep a bin's weight of evidence finite.
-_PRIOR_ROWS = 1.0
 # Information value below which a column is customarily "not useful" (Siddiqi 2006, ch. 6).
 _LEAST_VALUE = 0.02
 # Twenty points double the odds (the customary scale, Siddiqi 2006, ch. 7); here more points are more risk.
 _DOUBLING = 20.0
 # A C at which the penalty only settles columns that say the same thing.
 _C = 10.0
-_DIGITS = 3
+# What stands for the level and for one point's worth in an exported table.
+OFFSET, PER_POINT = "(offset)", "(per point)"
 
 
 class Scorecard(MarginClassifier):
     """Monotone bins with weights of evidence, a logit on them, and integer points.
 
-    Each column is cut by a small decision tree, neighbouring bins are merged until the event rate only rises
-    or only falls with the column, and a gap is a bin of its own. Columns are taken by information value; one
-    that says nearly what a better one says (correlated weights of evidence), or whose coefficient turns out
-    negative, is dropped. The margin is computed from the rounded points, so that what is added up by hand
-    is the score itself: ``margin = offset_ + Σ points · ln 2 / 20``.
+    Each column is cut into the bins that hold the most information among all in which the event rate only
+    rises or only falls with the column (`riskmodel.models.binning`), and a gap is a bin of its own. Columns
+    are taken by information value; one that says nearly what a better one says (correlated weights of
+    evidence), or whose coefficient turns out negative, is dropped. The margin is computed from the rounded
+    points, so that what is added up by hand is the score itself: ``margin = offset_ + Σ points · ln 2 / 20``.
+    Calibrated on top, the points stay and the level and the worth of a point change: `exported_card`.
 
     Parameters
     ----------
@@ -45,7 +46,7 @@ class Scorecard(MarginClassifier):
         Least share of the rows in a bin.
     max_correlation : float, default 0.75
     monotone : mapping of column name to -1 or +1, optional
-        The direction a column's bins must have; else the direction of its rank correlation.
+        The direction a column's bins must have; else the one in which they hold more information.
 
     Attributes
     ----------
@@ -64,8 +65,12 @@ class Scorecard(MarginClassifier):
 
     References
     ----------
-    Siddiqi 2006, *Credit Risk Scorecards*; Good 1950 for the weight of evidence.
+    Siddiqi 2006, *Credit Risk Scorecards*; Good 1950 for the weight of evidence; Navas-Palencia 2020 for
+    optimal bins.
     """
+
+    # Twelve decimals, so that a spreadsheet that keeps fifteen digits gives the very same number back.
+    per_point_: float = round(float(np.log(2) / _DOUBLING), 12)
 
     def __init__(
         self,
@@ -104,7 +109,11 @@ class Scorecard(MarginClassifier):
         self._check()
         matrix, target = self._training(X, y)
         signs = self._signs(matrix.shape[1])
-        cuts = [self._cut(matrix[:, j], target, signs[j]) for j in range(matrix.shape[1])]
+        least = max(2, int(np.ceil(self.min_share * len(target))))
+        cuts = [
+            optimal_edges(matrix[:, j], target, self.max_bins, least, int(signs[j]))
+            for j in range(matrix.shape[1])
+        ]
         woe = [_woe(_bin(matrix[:, j], cuts[j]), target, len(cuts[j]) + 2) for j in range(matrix.shape[1])]
         values = np.array([value for _, value in woe])
         chosen = self._choose(matrix, cuts, [w for w, _ in woe], values)
@@ -122,36 +131,44 @@ class Scorecard(MarginClassifier):
         return np.column_stack(parts) if parts else np.zeros((len(matrix), 0), dtype=np.int64)
 
     def margin(self, X: Any) -> Array:
-        """Return ``offset_ + points · ln 2 / 20``, shape (n,)."""
+        """Return ``offset_ + points · per_point_`` (ln 2 / 20 as fitted), shape (n,)."""
         total = self.points(X).sum(axis=1)
-        return self.offset_ + total * (np.log(2) / _DOUBLING)
+        return self.offset_ + total * self.per_point_
 
     @property
     def base_value_(self) -> float:
         """The margin at mean points, from which `contributions` count."""
-        return self.offset_ + float(self.centre_.sum()) * (np.log(2) / _DOUBLING)
+        return self.offset_ + float(self.centre_.sum()) * self.per_point_
 
     def contributions(self, X: Any) -> Array:
         """Split the margin over the columns of X, in log-odds, counted from mean points; shape (n, p)."""
-        parts = (self.points(X) - self.centre_) * (np.log(2) / _DOUBLING)
+        parts = (self.points(X) - self.centre_) * self.per_point_
         out = np.zeros((len(parts), self.n_features_in_))
         out[:, self.columns_] = parts
         return out
 
-    def table(self) -> pd.DataFrame:
+    def table(self, intercept: float = 0.0, slope: float = 1.0) -> pd.DataFrame:
         """Return the card itself: all that is needed to score by hand, or by `from_table`.
+
+        Parameters
+        ----------
+        intercept, slope : float, default 0 and 1
+            Of the calibration on top (`CalibratedScore`): with them the table gives the chance that is shown,
+            log-odds = (intercept + slope · offset_) + points · slope · per_point_. The points stay.
 
         Returns
         -------
         DataFrame
             ``column, above, up_to, points``: a bin holds above < x <= up_to (empty: no limit); both are empty
-            and ``missing`` is True for a gap. The row ``column = "(offset)"`` has the log-odds of 0 points in
-            ``above``, to six decimals.
+            and ``missing`` is True for a gap. The rows ``column = "(offset)"`` and ``"(per point)"`` have the
+            log-odds of 0 points and what one point adds in ``above``.
         """
         check_is_fitted(self)
         names = list(getattr(self, "feature_names_in_", [f"x{i}" for i in range(self.n_features_in_)]))
+        scale = {OFFSET: intercept + slope * self.offset_, PER_POINT: slope * self.per_point_}
         rows: list[dict[str, Any]] = [
-            {"column": "(offset)", "above": self.offset_, "up_to": np.nan, "missing": False, "points": 0}
+            {"column": name, "above": value, "up_to": np.nan, "missing": False, "points": 0}
+            for name, value in scale.items()
         ]
         for i, j in enumerate(self.columns_.tolist()):
             bounds = np.r_[np.nan, self.edges_[i], np.nan]
@@ -162,6 +179,24 @@ class Scorecard(MarginClassifier):
                     "up_to": np.nan if gap else bounds[k + 1], "missing": gap, "points": int(points),
                 })  # fmt: skip
         return pd.DataFrame(rows)
+
+    def chances(self, intercept: float = 0.0, slope: float = 1.0) -> pd.DataFrame:
+        """Return the chance that each sum of points stands for, to be read off.
+
+        Parameters
+        ----------
+        intercept, slope : float, default 0 and 1
+            As in `table`.
+
+        Returns
+        -------
+        DataFrame
+            ``points, probability``: one row a sum, from 0 to the most that can be reached.
+        """
+        check_is_fitted(self)
+        points = np.arange(sum(int(p.max()) for p in self.points_) + 1)
+        margin = intercept + slope * (self.offset_ + points * self.per_point_)
+        return pd.DataFrame({"points": points, "probability": expit(margin)})
 
     @classmethod
     def from_table(cls, table: pd.DataFrame, names: Sequence[str]) -> Scorecard:
@@ -185,14 +220,15 @@ class Scorecard(MarginClassifier):
             If the table names a column that is not among ``names``.
         """
         card = cls()
-        used = [c for c in dict.fromkeys(table["column"].astype(str)) if c != "(offset)"]
+        scale = table.set_index("column")["above"]
+        used = [c for c in dict.fromkeys(table["column"].astype(str)) if c not in (OFFSET, PER_POINT)]
         absent = [c for c in used if c not in names]
         if absent:
             raise ValueError(f"the table names columns {absent} that X does not have")
         card.classes_ = np.array([0, 1])
         card.feature_names_in_ = np.array(list(names), dtype=object)
         card.n_features_in_ = len(names)
-        card.offset_ = float(table.loc[table["column"] == "(offset)", "above"].iloc[0])
+        card.offset_, card.per_point_ = float(scale[OFFSET]), float(scale[PER_POINT])
         card.columns_ = np.array([list(names).index(c) for c in used], dtype=np.int64)
         parts = [table[table["column"].astype(str) == c] for c in used]
         card.edges_ = [p["up_to"].dropna().to_numpy(dtype=float) for p in parts]
@@ -220,21 +256,6 @@ class Scorecard(MarginClassifier):
         for name, sign in given.items():
             signs[names.index(name)] = sign
         return signs
-
-    def _cut(self, column: Array, target: Array, sign: int) -> Array:
-        """Return the upper edges of the bins of one column, all but the last."""
-        known = ~np.isnan(column)
-        values, hits = column[known], target[known]
-        least = max(2, int(np.ceil(self.min_share * len(target))))
-        if len(values) < 2 * least or len(np.unique(hits)) < 2:
-            return np.empty(0)
-        tree = DecisionTreeClassifier(max_leaf_nodes=self.max_bins, min_samples_leaf=least, random_state=0)
-        tree.fit(values[:, None], hits)
-        inner = tree.tree_.threshold[tree.tree_.feature >= 0]
-        # Rounded at once: people apply the printed edge, so the card is made with it. Where three digits
-        # would put two edges together, the unrounded one is dropped by `unique`.
-        edges = np.unique([float(f"{edge:.{_DIGITS}g}") for edge in np.sort(inner)])
-        return _monotone(values, hits, edges, sign)
 
     def _choose(self, matrix: Array, cuts: list[Array], woe: list[Array], values: Array) -> NDArray[np.int64]:
         chosen: list[int] = []
@@ -280,37 +301,38 @@ class Scorecard(MarginClassifier):
         self.offset_ = round(_level(total, target), 6)
 
 
+def exported_card(model: Any) -> dict[str, pd.DataFrame]:
+    """Return a scorecard as it scores, calibration included: the card, and the chance of each sum of points.
+
+    Parameters
+    ----------
+    model : estimator
+        Fitted; a `Scorecard`, or one under `CalibratedScore`.
+
+    Returns
+    -------
+    dict
+        ``scorecard`` (as `Scorecard.table`) and ``scorecard_chances`` (as `Scorecard.chances`); empty where
+        the model is none.
+    """
+    base = getattr(model, "base_", model)
+    if not isinstance(base, Scorecard):
+        return {}
+    on_top = (model.intercept_, model.slope_) if base is not model else (0.0, 1.0)
+    return {"scorecard": base.table(*on_top), "scorecard_chances": base.chances(*on_top)}
+
+
 def _bin(column: Array, edges: Array) -> NDArray[np.int64]:
     """Bin of each value, 0 … len(edges); the gap is len(edges) + 1."""
     return np.where(np.isnan(column), len(edges) + 1, np.searchsorted(edges, column, side="left"))
 
 
-def _monotone(values: Array, hits: Array, edges: Array, sign: int) -> Array:
-    """Drop edges until the event rate is monotone over the bins."""
-    if sign == 0:
-        centred = np.argsort(np.argsort(values, kind="stable"), kind="stable") - (len(values) - 1) / 2
-        sign = 1 if float(centred @ (hits - hits.mean())) >= 0 else -1
-    while len(edges):
-        place = np.searchsorted(edges, values, side="left")
-        rows = np.bincount(place, minlength=len(edges) + 1)
-        rate = np.bincount(place, weights=hits, minlength=len(edges) + 1) / np.maximum(1, rows)
-        wrong = (sign * np.diff(rate) <= 0) | (rows[1:] == 0) | (rows[:-1] == 0)
-        if not wrong.any():
-            break
-        # The pair that errs most is merged first.
-        edges = np.delete(edges, int(np.argmin(np.where(wrong, sign * np.diff(rate), np.inf))))
-    return edges
-
-
 def _woe(place: NDArray[np.int64], target: Array, bins: int) -> tuple[Array, float]:
     """Weight of evidence of each bin (more is riskier) and the column's information value."""
-    rows = np.bincount(place, minlength=bins).astype(float)
+    rows = np.bincount(place, minlength=bins).astype(np.float64)
     hits = np.bincount(place, weights=target, minlength=bins)
-    base = target.mean()
-    events, others = hits + _PRIOR_ROWS * base, rows - hits + _PRIOR_ROWS * (1 - base)
-    woe = np.where(rows > 0, np.log(events / others) - np.log(base / (1 - base)), 0.0)
-    share = hits / target.sum() - (rows - hits) / (1 - target).sum()
-    return woe, float(np.sum(share * woe))
+    woe, value = evidence(rows, hits, float(len(target)), float(target.sum()))
+    return woe, float(value.sum())
 
 
 def _correlation(a: Array, b: Array) -> float:
