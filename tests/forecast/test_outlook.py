@@ -16,7 +16,7 @@ from riskmodel.cli.app import app
 from riskmodel.county import County, from_frames
 from riskmodel.county.county import About
 from riskmodel.errors import UsageError
-from riskmodel.forecast import evaluate, outlook
+from riskmodel.forecast import Stress, evaluate, outlook, read_scenario
 from riskmodel.forecast.household import HouseholdForecast
 from riskmodel.forecast.outlook import Outlook
 
@@ -168,6 +168,36 @@ def test_stress_verb_writes_logs_and_answers(folder: Path, tmp_path: Path) -> No
     logged = tracking.read_table(said["run_id"], "stress/table", tmp_path / "mlflow.db")
     assert set(logged["what"]) == {"baseline", "stressed", "extra"}
     assert (tmp_path / "s" / "price-down.csv").is_file()
+
+
+def test_a_stress_run_can_be_traced(
+    folder: Path, tmp_path: Path, forecast: HouseholdForecast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # From any file and from the store: which day, which data, whose line, which draws.
+    answer = Stress(
+        read_scenario("price-down"), forecast.as_of, 12,
+        pd.DataFrame({"what": ["extra"], "township": "all", "cause": "all", "measure": "households",
+                      "mean": 1.0, "low_95": 0.0, "high_95": 2.0}),
+        pd.DataFrame({"household_id": ["h"], "township": "t", "cause": "other", "loss": 1.0}), (),
+    )  # fmt: skip
+    monkeypatch.setattr("riskmodel.forecast.households", lambda *_, **__: forecast)
+    monkeypatch.setattr("riskmodel.forecast.stress_test", lambda *_, **__: answer)
+    out, store = tmp_path / "s", tmp_path / "mlflow.db"
+    arguments = ["--as-of", TINY_DAY, "--scenario", "price-down", "--out", str(out), "--store", str(store)]
+    run = CliRunner().invoke(app, ["stress", str(folder), *arguments, "--seed", "7", "--json"])
+    assert run.exit_code == 0, run.stderr
+    said, kept = json.loads(run.stdout), json.loads((out / "stress.json").read_text(encoding="utf-8"))
+    assert kept["format"] == 1
+    assert kept["declared"]["price-down"]["shocks"][0]["share"] == 0.2
+    assert (kept["as_of"], kept["ruleset"], kept["seed"]) == (AS_OF, "national-2021", 7)
+    assert len(kept["data_fingerprint"]) >= 16
+    params = tracking._client(store).get_run(kept["scenarios"]["price-down"]["run_id"]).data.params
+    for key in ("as_of", "data_fingerprint", "seed", "ruleset", "draws"):
+        assert str(params[key]).strip('"') == str(kept[key]) == str(said[key])
+    written = pd.read_csv(out / "price-down.csv"), pd.read_parquet(out / "price-down-losses.parquet")
+    for table in written:
+        assert set(table["as_of"]) == {AS_OF}
+        assert set(table["scenario"]) == {"price-down"}
 
 
 def test_verbs_refuse_with_the_contracts_codes(folder: Path, tmp_path: Path) -> None:

@@ -24,7 +24,11 @@ from riskmodel.cli.common import (
 )
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from riskmodel.forecast import Outlook, Stress
+
+STRESS_FORMAT = 1
 
 OutOption = Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder to write to.")]
 RulesetOption = Annotated[str, typer.Option("--ruleset", metavar="ID", help="Whose line is used.")]
@@ -143,8 +147,8 @@ def stress(
 ) -> None:
     """Say who falls below the line within a year if a scenario comes true, and what closing the gap costs."""
     from riskmodel import forecast as ahead
-    from riskmodel.asof import to_date
-    from riskmodel.files import write_table
+    from riskmodel.asof import fingerprint, to_date
+    from riskmodel.files import write_json, write_table
 
     to_date(as_of)
     wanted = [ahead.read_scenario(name) for name in scenario]
@@ -158,17 +162,33 @@ def stress(
     )
     say("households: income per head 12 months ahead")
     homes = ahead.households(county, as_of, (12,), ruleset, seed=seed)
+    given = {
+        "as_of": str(homes.as_of),
+        "horizon": max(homes.lines),
+        "line": homes.lines[max(homes.lines)],
+        "ruleset": ruleset,
+        "seed": seed,
+        "draws": draws,
+        "data_fingerprint": fingerprint(county, homes.as_of),
+    }
     answers: dict[str, Any] = {}
     for each in wanted:
         say(f"scenario {each.id}: {each.name_en}")
         found = ahead.stress_test(county, homes, each, draws=draws, seed=seed)
-        write_table(found.table, out / f"{each.id}.csv")
-        write_table(found.losses, out / f"{each.id}-losses.parquet")
+        write_table(_dated(found.table, found), out / f"{each.id}.csv")
+        write_table(_dated(found.losses, found), out / f"{each.id}-losses.parquet")
         answers[each.id] = _answer(found)
-        answers[each.id]["run_id"] = _log_stress(
-            found, store, {"ruleset": ruleset, "seed": seed, "draws": draws}
-        )
-    tell({"out": str(out), "as_of": str(homes.as_of), "scenarios": answers}, as_json)
+        answers[each.id]["run_id"] = _log_stress(found, store, given)
+    declared = {each.id: each.model_dump(mode="json") for each in wanted}
+    write_json(
+        {"format": STRESS_FORMAT, **given, "declared": declared, "scenarios": answers}, out / "stress.json"
+    )
+    tell({"out": str(out), **given, "scenarios": answers}, as_json)
+
+
+def _dated(table: pd.DataFrame, found: Stress) -> pd.DataFrame:
+    """Return a table that says of which scenario and day it is, wherever it is carried."""
+    return table.assign(scenario=found.scenario.id, as_of=str(found.as_of))
 
 
 def _answer(found: Stress) -> dict[str, Any]:

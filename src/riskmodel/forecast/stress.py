@@ -32,6 +32,7 @@ from riskmodel.errors import InputMissing, UsageError
 from riskmodel.forecast import gather
 from riskmodel.forecast.gather import DRAWS
 from riskmodel.forecast.household import LONGEST, HouseholdForecast
+from riskmodel.forecast.notes import Note
 from riskmodel.forecast.scenario import LARGEST, Scenario, Shock
 
 Array = NDArray[Any]
@@ -72,6 +73,7 @@ class Stress:
     Parameters
     ----------
     scenario : Scenario
+    as_of : date
     horizon : int
     table : DataFrame
         ``what`` (``baseline``, ``stressed``, ``extra``), ``township, cause, measure, mean, low_80, …``: below
@@ -79,14 +81,15 @@ class Stress:
         the scenario's cause); households, persons, yuan to close the gap for a year.
     losses : DataFrame
         ``household_id, township, cause, loss`` (expected yuan a head) of households that lose something.
-    notes : tuple of str
+    notes : tuple of Note
     """
 
     scenario: Scenario
+    as_of: dt.date
     horizon: int
     table: pd.DataFrame
     losses: pd.DataFrame
-    notes: tuple[str, ...]
+    notes: tuple[Note, ...]
 
 
 def build(
@@ -134,9 +137,8 @@ def build(
         gather.tidy(np.concatenate(t, axis=2), extra_by if what == "extra" else by).assign(what=what)
         for what, t in totals.items()
     ]
-    return Stress(
-        scenario, LONGEST, pd.concat(parts, ignore_index=True), _losses(made, losses, cause), made.notes
-    )
+    table = pd.concat(parts, ignore_index=True)
+    return Stress(scenario, made.as_of, LONGEST, table, _losses(made, losses, cause), made.notes)
 
 
 def _extra(before: Array, after: Array, line: float, by: gather.Groups) -> Array:
