@@ -73,12 +73,20 @@ def given_outlook() -> OutlookInput:
         "warnings": warnings,
     }
     meta = {
-        "format": 1,
+        "format": 2,
         "as_of": "2020-12-31",
         "horizon": 12,
         "line": 6000.0,
         "method": "mean",
-        "notes": ["<b>"],
+        "choice": {
+            "method": "mean",
+            "why": "beaten",
+            "rival": "mean",
+            "mase": 0.8,
+            "plain_mase": 1.0,
+            "p": 0.02,
+        },
+        "notes": [{"zh": "<b>", "en": "<b>"}],
     }
     return OutlookInput(meta, tables)
 
@@ -102,6 +110,41 @@ def test_only_alarms_are_listed_with_their_neighbours(given_outlook: OutlookInpu
     quiet = given_outlook.tables["warnings"].assign(alarm=False)
     still = OutlookInput(given_outlook.meta, {**given_outlook.tables, "warnings": quiet})
     assert "近两个月没有乡镇超出预期" in str(report.chapter(still))
+
+
+def test_the_chapter_says_why_the_counts_go_by_their_method(given_outlook: OutlookInput) -> None:
+    # The same four answers as `rolling.Choice`, in sentences an office can read.
+    told = {
+        "beaten": "By mean of twelve months: it beats seasonal naive (MASE 0.80 against 1.00, p = 0.020).",
+        "not_significant": "errs less (MASE 0.80 against 1.00), but not significantly so (p = 0.020).",
+        "plain_is_best": "no method errs less (MASE 1.00).",
+        "untested": "fewer than five past days",
+    }
+    for why, said in told.items():
+        choice = {**given_outlook.meta["choice"], "why": why}
+        assert said in str(
+            report.chapter(OutlookInput({**given_outlook.meta, "choice": choice}, given_outlook.tables))
+        )
+    blank = dict.fromkeys(("mase", "plain_mase", "p")) | {
+        "method": "seasonal_naive",
+        "rival": "",
+        "why": "untested",
+    }
+    text = str(report.chapter(OutlookInput({**given_outlook.meta, "choice": blank}, given_outlook.tables)))
+    assert "采用季节朴素：可比的以往时点不足五个" in text
+
+
+def test_the_classifier_stands_beside_the_distribution(given_outlook: OutlookInput) -> None:
+    classifier = pd.DataFrame(
+        {"horizon_months": [12], "method": "panel", "distribution": 0.0613, "classifier": 0.0601,
+         "difference": 0.0012, "low_95": -0.002, "high_95": 0.0044, "rows": 600}
+    )  # fmt: skip
+    text = str(
+        report.chapter(OutlookInput(given_outlook.meta, {**given_outlook.tables, "classifier": classifier}))
+    )
+    assert "+0.0012<small>[-0.0020, +0.0044]</small>" in text
+    assert "分布与分类器，谁更准" in text
+    assert "分布与分类器，谁更准" not in str(report.chapter(given_outlook))
 
 
 def test_a_report_has_the_chapter_where_a_forecast_is_given(

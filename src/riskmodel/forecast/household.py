@@ -25,6 +25,7 @@ from riskmodel.forecast import conformal, histories, luck, methods, selection
 from riskmodel.forecast.conformal import Distribution, Shape
 from riskmodel.forecast.effects import Components
 from riskmodel.forecast.methods import METHODS, Boosted, Scale
+from riskmodel.forecast.notes import Note
 from riskmodel.forecast.proper import LEVELS
 
 Array = NDArray[Any]
@@ -70,7 +71,7 @@ class HouseholdForecast:
         Horizon to `Learned`.
     distributions : dict
         ``(method, horizon)`` to `Distribution`, on the transformed scale.
-    notes : tuple of str
+    notes : tuple of Note
         What could not be done as usual.
     """
 
@@ -81,7 +82,7 @@ class HouseholdForecast:
     lines: dict[int, float]
     learned: dict[int, Learned]
     distributions: dict[tuple[str, int], Distribution]
-    notes: tuple[str, ...]
+    notes: tuple[Note, ...]
 
     def distribution(self, horizon: int, method: str | None = None) -> Distribution:
         """Return the distribution of one horizon, by the chosen method unless one is named."""
@@ -175,7 +176,7 @@ def build(
     lines: dict[int, float] = {}
     learned: dict[int, Learned] = {}
     out: dict[tuple[str, int], Distribution] = {}
-    notes: list[str] = []
+    notes: list[Note] = []
     for h in ahead:
         lines[h] = histories.line_at(county, ruleset, day, h)
         actual = seen[seen["horizon_months"] == h].drop(columns="horizon_months")
@@ -187,16 +188,24 @@ def build(
     return HouseholdForecast(day, standing, scale, components, lines, learned, out, tuple(notes))
 
 
-def _doubts(learned: Learned, horizon: int, day: dt.date) -> list[str]:
+def _doubts(learned: Learned, horizon: int, day: dt.date) -> list[Note]:
     """Say where there is too little past to calibrate on."""
     if not learned.calibrations:
         return [
-            f"{horizon} months: too few past outcomes are known by {day}; "
-            "intervals are the panel's own normal ones, not calibrated"
+            Note(
+                f"{horizon} months: too few past outcomes are known by {day}; "
+                "intervals are the panel's own normal ones, not calibrated",
+                f"{horizon} 个月：截至 {day} 已知的以往结果太少，区间为面板模型的正态区间，未经校准",
+            )
         ]
     n = learned.calibrations[learned.chosen].pooled.size
     if n < conformal.FEWEST:
-        return [f"{horizon} months: {n} past outcomes do not reach the ends of a 95 % interval: normal ones"]
+        return [
+            Note(
+                f"{horizon} months: {n} past outcomes do not reach the ends of a 95 % interval: normal ones",
+                f"{horizon} 个月：以往结果只有 {n} 个，不足以定出 95% 区间的两端，两端取正态分布的",
+            )
+        ]
     return []
 
 

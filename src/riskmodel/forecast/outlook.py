@@ -18,6 +18,7 @@ from riskmodel.forecast import alarms, beside, counts, gather, household, rollin
 from riskmodel.forecast.counts import Counts
 from riskmodel.forecast.hierarchy import Hierarchy
 from riskmodel.forecast.household import HORIZONS, HouseholdForecast
+from riskmodel.forecast.notes import Note
 from riskmodel.forecast.rolling import Backtest
 
 BOTTOM_UP, REGRESSION = "bottom_up", "negbin"
@@ -45,7 +46,7 @@ class Outlook:
         Of the counts.
     warnings : DataFrame
         `alarms.build`.
-    notes : tuple of str
+    notes : tuple of Note
     classifier : DataFrame
         ``horizon_months, method, distribution, classifier, difference, low_95, high_95, rows``: Brier scores
         of falling below the line on held-out past rows (`beside.compare`).
@@ -60,7 +61,7 @@ class Outlook:
     backtest: Backtest | None
     method: str
     warnings: pd.DataFrame
-    notes: tuple[str, ...]
+    notes: tuple[Note, ...]
     classifier: pd.DataFrame = dataclasses.field(default_factory=pd.DataFrame)
 
     @property
@@ -142,7 +143,7 @@ def build(
     try:
         known = counts.build(county, day)
     except UsageError as exc:
-        notes.append(str(exc))
+        notes.append(Note(str(exc), f"没有可数的监测登记，只预测农户收入（{exc}）"))
         nothing = pd.DataFrame()
         return Outlook(
             day, horizon, homes, townships, nothing, nothing, None, "none", nothing, tuple(notes), classifier
@@ -156,13 +157,22 @@ def build(
         county, day, horizon, known, ruleset, origins, bottom_up, seed, notes
     )
     if series_known is not None and method != REGRESSION:
+        names = ", ".join(series_known.columns)
         notes.append(
-            f"known series ({', '.join(series_known.columns)}): only the regression takes them, and on past "
-            f"days it was not chosen; the counts are by {method.replace('_', ' ')}"
+            Note(
+                f"known series ({names}): only the regression takes them, and past days did not choose it: "
+                f"the counts are by {method.replace('_', ' ')}",
+                f"已知序列（{names}）：只有负二项回归用得上，而它在以往时点上未被选中",
+            )
         )
     found = alarms.build(county, day, known, homes)
     if found.empty or not found["what"].isin(alarms.COUNTED).any():
-        notes.append("early warning: too few months of records, no township is held against its own past")
+        notes.append(
+            Note(
+                "early warning: too few months of records, no township is held against its own past",
+                "预警：记录的月份太少，各乡镇无法与自身以往相比",
+            )
+        )
     return Outlook(
         day, horizon, homes, townships, ahead_counts, _past(known), tested, method, found, tuple(notes),
         classifier,
@@ -219,7 +229,7 @@ def check_horizon(horizon: int) -> None:
 
 def _counts(
     county: County, day: dt.date, horizon: int, known: Counts, ruleset: str | rules.RuleSet, origins: int,
-    bottom_up: bool, seed: int, notes: list[str],
+    bottom_up: bool, seed: int, notes: list[Note],
 ) -> tuple[pd.DataFrame, Backtest, str]:  # fmt: skip
     delay = county.about.recording_delay_days
     past = rolling.origins_of(known, day, horizon, origins, delay)
@@ -229,8 +239,11 @@ def _counts(
         notes += [why_not] if why_not else []
     if past.steps < horizon:
         notes.append(
-            f"counts: the register is too short to test {horizon} months ahead on past days; tested "
-            f"{past.steps}"
+            Note(
+                f"counts: the register is too short to test {horizon} months ahead on past days; tested "
+                f"{past.steps}",
+                f"新增监测户：登记的月份太少，无法检验 {horizon} 个月，只检验了 {past.steps} 个月",
+            )
         )
     tested = rolling.backtest(county, day, horizon, origins, bases=bases, exogenous=known.exogenous)
     method = tested.chosen if tested.chosen in series.METHODS or day in bases else series.PLAIN

@@ -29,6 +29,7 @@ from riskmodel.forecast.counts import Counts
 from riskmodel.forecast.effects import Components
 from riskmodel.forecast.hierarchy import Hierarchy
 from riskmodel.forecast.methods import Scale
+from riskmodel.forecast.notes import Note
 from riskmodel.forecast.rolling import as_then
 from riskmodel.forecast.series import Base
 
@@ -51,7 +52,7 @@ def bases(
     horizon: int,
     ruleset: str | rules.RuleSet,
     seed: int = 0,
-) -> tuple[dict[dt.date, Base], str | None]:
+) -> tuple[dict[dt.date, Base], Note | None]:
     """Return the bottom-up base forecasts of each day for which enough entries are known.
 
     Parameters
@@ -71,13 +72,16 @@ def bases(
     -------
     bases : dict
         Day to base forecasts.
-    why_not : str or None
+    why_not : Note or None
         Why as-of has none.
     """
     now = days[-1]
     first = histories.first_month(county, now)
     if first is None:
-        return {}, f"sum of household chances left out: no income is recorded by {now}"
+        return {}, Note(
+            f"sum of household chances left out: no income is recorded by {now}",
+            f"农户概率加总未用：截至 {now} 没有收入记录",
+        )
     used = sorted(d for d in set(days) if asof.last_complete_month(d) - (YEAR - 1) >= first)
     past = [asof.window_end(now, -STEP * k) for k in range(2, EARLIEST)]
     past = sorted(d for d in past if asof.last_complete_month(d) - (YEAR - 1) >= first)
@@ -85,9 +89,10 @@ def bases(
     lessons = {d: [p for p in past if asof.window_end(p, YEAR) + late <= d][-MOST_LESSONS:] for d in used}
     wanted = sorted({p for found in lessons.values() for p in found})
     if not lessons.get(now):
-        return {}, (
+        return {}, Note(
             f"sum of household chances left out: by {now} no year of entries is recorded that follows a year "
-            "of income"
+            "of income",
+            f"农户概率加总未用：截至 {now}，没有“一年收入之后再有一年纳入登记”的完整记录",
         )
     lesson, standing = _standings(county, now, used, wanted, seed)
     out: dict[dt.date, Base] = {}
@@ -98,9 +103,10 @@ def bases(
         if found is not None:
             out[day] = base(found, as_then(counts.build(county, day), known), horizon)
     if now not in out:
-        return out, (
+        return out, Note(
             f"sum of household chances left out: fewer than {FEWEST_EVENTS} entries follow the days that it "
-            "learns from"
+            "learns from",
+            f"农户概率加总未用：可供学习的时点之后，新纳入不足 {FEWEST_EVENTS} 户",
         )
     return out, None
 

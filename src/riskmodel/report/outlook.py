@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,17 +21,18 @@ from riskmodel.report.svg import LANGS
 from riskmodel.report.tables import NOTHING, Cell, Head, Row, Table
 from riskmodel.report.words import book, filled, templates
 
-FORMAT = 1
+FORMAT = 2
 PAGE = "forecast.html"
 META = "forecast.json"
 ALL = "all"
 WAN = 10_000  # the office reckons money in ten thousand yuan
 CAUSES_SHOWN = 2
+CHOICE_DIGITS = {"mase": 2, "plain_mase": 2, "p": 3}
 
 
 @dataclass(frozen=True)
 class OutlookInput:
-    """An outlook as the chapter shows it: ``meta`` (as_of, horizon, line, method, notes) and tidy frames."""
+    """An outlook as the chapter shows it: ``meta`` (as_of, horizon, line, method, choice, …), frames."""
 
     meta: Mapping[str, Any]
     tables: Mapping[str, pd.DataFrame]
@@ -45,9 +47,18 @@ def outlook_input(made: Outlook) -> OutlookInput:
         "horizon": made.horizon,
         "line": made.households.lines[last],
         "method": made.method,
-        "notes": list(made.notes),
+        "choice": _choice_of(made),
+        "notes": [{"zh": note.zh, "en": str(note)} for note in made.notes],
     }
     return OutlookInput(meta, made.tables)
+
+
+def _choice_of(made: Outlook) -> dict[str, Any] | None:
+    """Return why the counts go by their method; a number that is none has no word in JSON but null."""
+    if made.backtest is None:
+        return None
+    told = dataclasses.asdict(made.backtest.choice)
+    return {k: None if isinstance(v, float) and v != v else v for k, v in told.items()}
 
 
 def read_outlook(folder: str | Path) -> OutlookInput:
@@ -85,6 +96,7 @@ def read_outlook(folder: str | Path) -> OutlookInput:
         "warnings.csv",
         "methods.csv",
         "backtest.csv",
+        "classifier.csv",
     )
     found = {Path(n).stem: files.read_table(home / n) for n in names if (home / n).is_file()}
     return OutlookInput(meta, found)
@@ -148,6 +160,8 @@ def chapter(given: OutlookInput) -> Markup:
             townships=_townships(given, words),
             warnings=_warnings(given, words),
             methods=_methods(given, words),
+            classifier=_classifier(given, words),
+            choice=_choice(given, words),
             backtest=_backtest(given, words),
             notes=given.meta["notes"],
             limits=words["limits"],
@@ -325,11 +339,51 @@ def _methods(given: OutlookInput, words: Mapping[str, Any]) -> Table | None:
             _named(words, r["method"]),
             Cell(str(r["horizon_months"])),
             Cell(f"{r['crps']:,.0f}"),
-            Cell(NOTHING if r["chosen"] else f"{r['worse_than_best_p']:.3f}"),
+            *(Cell(f"{r[f'pinball_{p}']:,.0f}") for p in (10, 50, 90)),
+            Cell(f"{r['coverage_80']:.0%} / {r['coverage_95']:.0%}"),
+            Cell(f"{r['brier']:.4f}"),
+            Cell(NOTHING if r["worse_than_best_p"] == 1 else f"{r['worse_than_best_p']:.3f}"),
             Cell(f"{r['rows']:,}"),
         ]
         rows.append(Row(cells, best=bool(r["chosen"])))
-    return Table(_heads(words, "method", "horizon", "crps", "p", "rows"), rows)
+    names = ("horizon", "crps", "pinball_10", "pinball_50", "pinball_90", "coverage", "brier", "p", "rows")
+    return Table(_heads(words, "method", *names), rows)
+
+
+def _classifier(given: OutlookInput, words: Mapping[str, Any]) -> Table | None:
+    t = given.tables.get("classifier")
+    if t is None or t.empty:
+        return None
+    rows = [
+        Row(
+            [
+                _named(words, r["method"]),
+                Cell(str(r["horizon_months"])),
+                Cell(f"{r['distribution']:.4f}"),
+                Cell(f"{r['classifier']:.4f}"),
+                Cell(f"{r['difference']:+.4f}", small=f"[{r['low_95']:+.4f}, {r['high_95']:+.4f}]"),
+                Cell(f"{r['rows']:,}"),
+            ]
+        )
+        for r in t.to_dict("records")
+    ]
+    names = ("method", "horizon", "brier_distribution", "brier_classifier", "difference", "rows")
+    return Table(_heads(words, *names), rows)
+
+
+def _choice(given: OutlookInput, words: Mapping[str, Any]) -> dict[str, str] | None:
+    """Return which method the counts go by and why, as a sentence."""
+    told = given.meta.get("choice")
+    if told is None:
+        return None
+    named = {k: words["values"].get(told[k], {"zh": "", "en": ""}) for k in ("method", "rival")}
+    figures = {k: "" if told[k] is None else f"{told[k]:.{n}f}" for k, n in CHOICE_DIGITS.items()}
+    return {
+        lang: words["choice"][told["why"]][lang].format(
+            method=named["method"][lang], rival=named["rival"][lang], **figures
+        )
+        for lang in LANGS
+    }
 
 
 def _backtest(given: OutlookInput, words: Mapping[str, Any]) -> Table | None:
