@@ -95,7 +95,7 @@
         tr.append(td);
         cell(tr, yuan(get(row, "pcni")));
         cell(tr, yuan(get(row, "line")));
-        cell(tr, percent(get(row, "probability")));
+        cell(tr, percent(get(row, "probability")), get(row, "foretold") ? null : "pale");
         const first = reasonsOf(row)[0];
         const join = lang() === "zh" ? "：" : ": ";
         cell(tr, first ? first[0] + join + first[2] : "", "reason");
@@ -175,7 +175,8 @@
       head.append(tools);
       inside.append(head, el("p", get(row, "township") + " · " + get(row, "village"), "where"));
       const facts = el("dl", null, "facts");
-      fact(facts, "probability", percent(get(row, "probability")));
+      const hint = get(row, "foretold") ? "" : " (" + words("hint") + ")";
+      fact(facts, "probability", percent(get(row, "probability")) + hint);
       if (get(row, "low") !== null) fact(facts, "interval", percent(get(row, "low")) + " – " + percent(get(row, "high")));
       fact(facts, "rule_category", category(row));
       fact(facts, "pcni", yuan(get(row, "pcni")));
@@ -183,6 +184,7 @@
       if (get(row, "persons") !== null) fact(facts, "persons", get(row, "persons"));
       if (planOf(row)) fact(facts, "plan", planOf(row));
       inside.append(facts);
+      if (hint) inside.append(el("p", words("hint_note"), "note"));
       const conditions = get(row, "rule_conditions").map((c) => (data.conditions[c] ? data.conditions[c][lang()] : c));
       if (conditions.length) {
         inside.append(el("h3", words("rule_conditions")));

@@ -30,9 +30,10 @@ COLUMNS = (
     "line",
     "persons",
     "planned",
+    "foretold",
 )
 NEEDED = ("household_id", "township", "village", "probability", "rule_category", "pcni", "line", "flagged")
-OPTIONAL = ("probability_low", "probability_high", "rule_conditions", "persons", "planned")
+OPTIONAL = ("probability_low", "probability_high", "rule_conditions", "persons", "planned", "in_cohort")
 HEADS = (
     "rank",
     "household_id",
@@ -143,6 +144,7 @@ def _row(i: int, row: Mapping[Any, Any], words: Mapping[str, Any]) -> list[Any]:
         _number(row["line"], 2),
         None if persons is None else int(persons),
         row.get("planned") is True,
+        row.get("in_cohort", True) is not False,
     ]
 
 

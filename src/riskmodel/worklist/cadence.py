@@ -44,6 +44,8 @@ def with_cadence(frame: pd.DataFrame, as_of: dt.date) -> pd.DataFrame:
     next_visit = seen + pd.to_timedelta(days, unit="D")
     latest = day + pd.to_timedelta(days.clip(upper=PLANNING_DAYS), unit="D")
     due = next_visit.where(next_visit < latest, latest).where(seen.notna(), latest)
+    # Only a card sets a day; whoever has none is to be visited while the list holds.
+    due = due.where(every.notna(), day + pd.to_timedelta(PLANNING_DAYS, unit="D"))
     out = frame.assign(due_date=due.where(due > day, day))
     carded = frame["card"].isin(["red", "yellow"]) if "card" in frame else pd.Series(False, frame.index)
     out["visit_due"] = seen.isna() | (next_visit <= latest)
