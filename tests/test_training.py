@@ -257,3 +257,68 @@ def test_a_scoring_run_is_logged_without_households(
     held = tracking.read_document(summary["scoring_run_id"], "score_histogram.json", store)
     assert sum(held["households"]) == len(scores)
     assert str(scores["household_id"].iloc[0]) not in json.dumps(summary)
+
+
+@pytest.fixture(scope="module")
+def visited(made: simulate.SimulatedCounty) -> County:
+    """The county with an office that draws visits each quarter and logs every chance."""
+    rng = np.random.default_rng(3)
+    ids = made.frames["households"]["household_id"].drop_duplicates().to_numpy()
+    poor = rng.random(len(ids)) < 0.3
+    chance = np.where(poor, 0.8, 0.2)
+    lists = []
+    for day in pd.date_range("2018-02-15", made.about["data_through"], freq="91D"):
+        seen = rng.random(len(ids)) < chance
+        found = rng.random(len(ids)) < np.where(poor, 0.25, 0.05)
+        lists.append(
+            pd.DataFrame(
+                {
+                    "household_id": ids[seen],
+                    "date": day.date(),
+                    "outcome": np.where(found, "confirmed", "not_confirmed")[seen],
+                    "selected_by": np.where(poor, "model", "random")[seen],
+                    "chance": chance[seen],
+                    "recorded_on": day.date(),
+                }
+            )
+        )
+    visits = pd.concat(lists, ignore_index=True)
+    return from_frames({**made.frames, "visits": visits}, About.model_validate(made.about))
+
+
+def test_confirmed_visits_are_judged_by_their_chances(visited: County, tmp_path: Path) -> None:
+    base = experiment.load("county")
+    exp = base.model_copy(
+        update={
+            "id": "visits",
+            "events": ("confirmed",),
+            "models": ("rule", "past_income"),
+            "champion": "past_income",
+            "follow_months": None,
+            "bootstrap": 40,
+            "as_of": base.as_of.model_copy(update={"every_months": 6}),
+            "split": base.split.model_copy(update={"folds": 1}),
+            "horizon": base.horizon.model_copy(update={"months": 6}),
+        }
+    )
+    store = tmp_path / "mlflow.db"
+    trained = training.train(exp, visited, store)
+    findings, chosen = trained.result.findings, trained.evaluated.selected
+    assert chosen is not None
+    assert chosen["model"].tolist() == ["rule", "past_income"]
+    assert findings["weight"].notna().all()
+    # Every figure stands for all households, so the rate is far below that among the visited.
+    pooled = trained.evaluated.pooled.set_index("model")
+    assert pooled.loc["rule", "n_test"] == chosen["findings"].iloc[0] == len(findings)
+    assert pooled.loc["rule", "base_rate"] == pytest.approx(chosen["rate"].iloc[0])
+    truth = 0.3 * 0.25 + 0.7 * 0.05
+    assert findings["y"].mean() > 1.3 * truth
+    assert chosen["rate"].iloc[0] == pytest.approx(truth, rel=0.25)
+    # The one sentence is of the weighted visits, and the comparison says what its other tables are.
+    assert trained.verdict["en"].startswith("Weighted by 1 / chance")
+    found = comparison.read_comparison(trained.run_id, store)
+    said = found.text()
+    assert trained.verdict["en"] in said
+    assert "the visited only, unweighted" in said
+    assert len(found.summary()["selected"]) == 2
+    assert trained.verdict["zh"] in found.text("zh")
