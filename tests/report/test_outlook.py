@@ -94,8 +94,13 @@ def given_outlook() -> OutlookInput:
 def test_the_chapter_says_the_countys_number_in_both_languages(given_outlook: OutlookInput) -> None:
     text = str(report.chapter(given_outlook))
     # 20 × 1.5 households twelve months on, the 80 % interval 0.7 to 1.3 times that, 37.5 ten thousand yuan.
-    assert "12 个月后预计 30 户低于 6,000 元（80% 区间 21–39 户），补足缺口一年约 38 万元" in text
+    said = (
+        "12 个月后预计 30 户人均纯收入低于 6,000 元（80% 区间 21–39 户；现为 4 户），补足缺口一年约 38 万元"
+    )
+    assert said in text
     assert "In 12 months about 30 households are expected below 6,000 yuan" in text
+    # Six a month, of the county, ahead and behind.
+    assert "今后 12 个月预计新纳入监测 72 户（过去 12 个月 72 户）" in text
     assert text.count("<svg") == 4
     # Households that are below now, from the table itself: four, two in each township.
     assert "<td>4</td>" in text
@@ -145,6 +150,30 @@ def test_the_classifier_stands_beside_the_distribution(given_outlook: OutlookInp
     assert "+0.0012<small>[-0.0020, +0.0044]</small>" in text
     assert "分布与分类器，谁更准" in text
     assert "分布与分类器，谁更准" not in str(report.chapter(given_outlook))
+
+
+def test_the_chapter_says_whether_intervals_held(given_outlook: OutlookInput) -> None:
+    # Of the methods that are used, in the order of the horizons; the others stand in the table alone.
+    row = {"method": "panel", "crps": 1.0, "worse_than_best_p": 1.0, "brier": 0.1, "rows": 50, "chosen": True}
+    row |= dict.fromkeys(("pinball_10", "pinball_50", "pinball_90"), 1.0)
+    methods = pd.DataFrame(
+        [
+            row | {"horizon_months": 12, "coverage_80": 0.79, "coverage_95": 0.96},
+            row | {"horizon_months": 3, "coverage_80": 0.81, "coverage_95": 0.94},
+            row
+            | {
+                "horizon_months": 3,
+                "coverage_80": 0.5,
+                "coverage_95": 0.6,
+                "chosen": False,
+                "method": "naive",
+            },
+        ]
+    )
+    text = str(report.chapter(OutlookInput(given_outlook.meta, {**given_outlook.tables, "methods": methods})))
+    assert "those of 80 % held 81% / 79% and those of 95 % held 94% / 96%" in text
+    assert "(3 / 12 months ahead)" in text
+    assert "50% / 60%" in text
 
 
 def test_a_report_has_the_chapter_where_a_forecast_is_given(

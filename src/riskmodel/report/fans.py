@@ -30,6 +30,17 @@ class MonthAxis(Axis):
         return self.names[round(value - self.low)]
 
 
+@dataclass(frozen=True)
+class HorizonAxis(Axis):
+    """An axis of months ahead: ticks stand where something was forecast."""
+
+    horizons: tuple[float, ...] = ()
+
+    def ticks(self, wanted: int = 5) -> list[float]:
+        """Return now and the horizons."""
+        return [0.0, *self.horizons]
+
+
 class Fan(Plot):
     """A plot with bands."""
 
@@ -103,7 +114,7 @@ def below_fan(
     """
     xs = [0.0, *(float(h) for h in ahead["horizon_months"])]
     highest = max([now, *ahead["high_95"], 1.0])
-    x = Axis(words["months_ahead"], 0, xs[-1], percent=False)
+    x = HorizonAxis(words["months_ahead"], 0, xs[-1], percent=False, horizons=tuple(xs[1:]))
     plot = Fan(x, Axis(words["households"], 0, highest * 1.1, percent=False), title, langs)
     for level, opacity in BANDS:
         plot.band(xs, [now, *ahead[f"low_{level}"]], [now, *ahead[f"high_{level}"]], AHEAD, opacity)

@@ -156,6 +156,7 @@ def chapter(given: OutlookInput) -> Markup:
         .render(
             page=words["page"],
             headline=_headline(given, words),
+            sentences=_sentences(given, words),
             charts=_charts(given, words),
             townships=_townships(given, words),
             warnings=_warnings(given, words),
@@ -194,8 +195,26 @@ def _headline(given: OutlookInput, words: Mapping[str, Any]) -> dict[str, str]:
     return filled(
         words["page"]["headline"], n=horizon, mean=f"{homes['mean']:.0f}", low=f"{homes['low_80']:.0f}",
         high=f"{homes['high_80']:.0f}", line=f"{given.meta['line']:,.0f}",
-        money=f"{money['mean'] / WAN:,.0f}",
+        money=f"{money['mean'] / WAN:,.0f}", now=f"{_now_below(given).sum():,}",
     )  # fmt: skip
+
+
+def _sentences(given: OutlookInput, words: Mapping[str, Any]) -> list[dict[str, str]]:
+    """Return what an office asks next: how many will be newly monitored, and whether intervals held."""
+    out, n = [], given.meta["horizon"]
+    new, past = _new(given), given.tables.get("past")
+    if ALL in new and past is not None:
+        before = past.loc[past["level"] == "county", "count"].tail(n)
+        figures = {"new": f"{new[ALL]:,.0f}", "past": f"{before.sum():,.0f}"}
+        out.append(filled(words["page"]["new"], n=min(n, len(before)), **figures))
+    tested = given.tables.get("methods")
+    if tested is not None:
+        used = tested[tested["chosen"].astype(bool)].sort_values("horizon_months")
+        told = {f"c{k}": " / ".join(f"{v:.0%}" for v in used[f"coverage_{k}"]) for k in (80, 95)}
+        out.append(
+            filled(words["page"]["covered"], months=" / ".join(map(str, used["horizon_months"])), **told)
+        )
+    return out
 
 
 def _now_below(given: OutlookInput) -> pd.Series:
