@@ -17,7 +17,7 @@ from riskmodel.training import EVENT_WORDS
 # Net benefit is drawn between these chances; offices that visit one household in twenty act near 5 %.
 THRESHOLDS = tuple(round(0.01 * k, 2) for k in range(1, 31))
 # What an office can do with pencil and paper, or does already.
-SIMPLE = ("rule", "past_income", "village", "scorecard", "cluster_logit", "vulnerability")
+SIMPLE = ("rule", "past_income", "permanent_income", "village", "scorecard", "cluster_logit", "vulnerability")
 
 
 def evaluate(

@@ -149,6 +149,7 @@ class Bench(Spec):
             },
             "champion": exp.champion if exp.champion in models else models[-1],
             "budget": self.budget if panel.source == "simulate" else exp.budget,
+            "follow_months": 1,
             "bootstrap": self.bootstrap,
             "seed": self.seed,
         }

@@ -71,6 +71,16 @@ def train(
     experiment: Annotated[str, typer.Argument(metavar="EXPERIMENT.yaml", help="An id or a file.")],
     data: Annotated[Path, typer.Option("--data", metavar="DATA")],
     store: StoreOption = STORE,
+    follow: Annotated[
+        int | None,
+        typer.Option(
+            "--follow",
+            metavar="MONTHS",
+            min=1,
+            max=12,
+            help="Draw lists up again every so many months after the test: lead time in compare --further.",
+        ),
+    ] = None,
     max_rejected: MaxRejected = 0.05,
     snapshot_on: SnapshotOption = None,
     pseudonymise: Pseudonymise = False,
@@ -81,6 +91,7 @@ def train(
     from riskmodel.experiment import load
 
     exp = load(experiment)
+    exp = exp.model_copy(update={"follow_months": follow}) if follow else exp
     county = read_county(
         data,
         out=store.parent,

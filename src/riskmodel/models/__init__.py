@@ -12,6 +12,7 @@ from riskmodel.models.inference import ClusterLogit
 from riskmodel.models.interval import BootstrapInterval
 from riskmodel.models.logit import PastIncome, PenalisedLogit
 from riskmodel.models.optional import AdditiveBoosting, LightBoosting
+from riskmodel.models.permanent import PermanentIncome
 from riskmodel.models.registry import MODELS, Entry, available, entry, fit_model, known, make, trusted_types
 from riskmodel.models.rule import RuleVerdict
 from riskmodel.models.scorecard import Scorecard, exported_card
@@ -32,6 +33,7 @@ __all__ = [
     "LightBoosting",
     "PastIncome",
     "PenalisedLogit",
+    "PermanentIncome",
     "Population",
     "RuleVerdict",
     "Scorecard",

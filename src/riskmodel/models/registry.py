@@ -14,6 +14,7 @@ from riskmodel.models.hazard import DiscreteHazard
 from riskmodel.models.inference import ClusterLogit
 from riskmodel.models.logit import PastIncome, PenalisedLogit
 from riskmodel.models.optional import AdditiveBoosting, LightBoosting
+from riskmodel.models.permanent import PermanentIncome
 from riskmodel.models.rule import RuleVerdict
 from riskmodel.models.scorecard import Scorecard
 from riskmodel.models.stack import Stack
@@ -91,6 +92,17 @@ MODELS: Mapping[str, Entry] = {
             "仅往期收入",
             "past income alone",
             PastIncome,
+            "features",
+            True,
+            "linear",
+            True,
+            _POVERTY,
+        ),
+        Entry(
+            "permanent_income",
+            "往期收入加权（永久收入）",
+            "past weighted income (permanent income)",
+            PermanentIncome,
             "features",
             True,
             "linear",
@@ -323,6 +335,7 @@ _TRUSTED: tuple[str, ...] = (
     "riskmodel.models.interval.BootstrapInterval",
     "riskmodel.models.logit.PastIncome",
     "riskmodel.models.logit.PenalisedLogit",
+    "riskmodel.models.permanent.PermanentIncome",
     "riskmodel.models.optional.AdditiveBoosting",
     "riskmodel.models.optional.LightBoosting",
     "riskmodel.models.rule.RuleVerdict",
