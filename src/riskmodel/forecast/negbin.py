@@ -93,6 +93,40 @@ def _design(counts: Counts, months: Array, known: Array | None) -> Array:
     return np.hstack(parts)
 
 
+def regress(
+    y: Array, x: Array, offset: Array, smooth: Array | None = None, rounds: int = ROUNDS
+) -> tuple[Array, float]:
+    """Fit coefficients and overdispersion in turn until both stand.
+
+    Parameters
+    ----------
+    y : array of shape (n,)
+        Counts.
+    x : array of shape (n, k)
+    offset : array of shape (n,)
+    smooth : array of shape (n,), optional
+        What the coefficients are fitted to instead; the overdispersion is always that of the counts.
+    rounds : int
+        At most.
+
+    Returns
+    -------
+    coefficients : array of shape (k,)
+    alpha : float
+    """
+    import statsmodels.api as sm
+
+    target = y if smooth is None else smooth
+    alpha, beta = LEAST, None
+    for _ in range(rounds):
+        beta = _coefficients(sm, target, x, offset, alpha, beta)
+        mu = np.exp(np.clip(x @ beta + offset, -30, 15))
+        before, alpha = alpha, dispersion(y, mu)
+        if abs(alpha - before) < 1e-3 * max(before, LEAST):
+            break
+    return np.asarray(beta), alpha
+
+
 def fit(counts: Counts, horizon: int, known: Array | None = None) -> Fitted:
     """Fit the regression to all cells at once and forecast them.
 
@@ -108,8 +142,6 @@ def fit(counts: Counts, horizon: int, known: Array | None = None) -> Fitted:
     -------
     Fitted
     """
-    import statsmodels.api as sm
-
     months = counts.months
     ahead = months[-1] + 1 + np.arange(horizon)
     past_known, ahead_known = (None, None) if known is None else (known[: months.size], known[months.size :])
@@ -117,14 +149,9 @@ def fit(counts: Counts, horizon: int, known: Array | None = None) -> Fitted:
     y = np.rint(counts.bottom).ravel()
     homes = np.repeat(np.log(np.maximum(counts.households, 1)), len(counts.causes))
     offset, offset_ahead = np.repeat(homes, months.size), np.repeat(homes, horizon)
-    alpha, beta = LEAST, None
     smooth = (1 - BORROWED) * y + BORROWED * _county_rate(counts, y)
-    for _ in range(ROUNDS):
-        beta = _coefficients(sm, smooth, x, offset, alpha, beta)
-        mu = np.exp(np.clip(x @ beta + offset, -30, 15))
-        before, alpha = alpha, dispersion(y, mu)
-        if abs(alpha - before) < 1e-3 * max(before, LEAST):
-            break
+    beta, alpha = regress(y, x, offset, smooth)
+    mu = np.exp(np.clip(x @ beta + offset, -30, 15))
     mean = np.exp(np.clip(x_ahead @ beta + offset_ahead, -30, 15))
     cells = len(counts.townships) * len(counts.causes)
     return Fitted(mu.reshape(cells, -1), mean.reshape(cells, -1), alpha)

@@ -38,6 +38,7 @@ from riskmodel.forecast.hierarchy import Hierarchy
 Array = NDArray[Any]
 SEASON = 12
 LEAST_TOTAL = 24.0
+STEADY = (0.5, 0.001)  # a start with a level that moves and seasons that hardly do
 
 
 @dataclass(frozen=True)
@@ -107,13 +108,16 @@ def _one_by_one(counts: Counts, hierarchy: Hierarchy, horizon: int, fit: Callabl
     return Base(out.mean, out.variance, out.errors[SEASON:] if y.shape[1] > 2 * SEASON else out.errors)
 
 
-def fit_ets(y: Array, horizon: int) -> tuple[Array, Array, Array]:
+def fit_ets(y: Array, horizon: int, season: int = SEASON) -> tuple[Array, Array, Array]:
     """Return mean and variance ahead and the fitted values of exponential smoothing.
 
     Parameters
     ----------
     y : array of shape (T,)
     horizon : int
+    season : int
+        Seasons come in from twice so many values on. The likelihood has more than one top then: the higher
+        of those that are reached from two starts is taken.
 
     Returns
     -------
@@ -123,12 +127,23 @@ def fit_ets(y: Array, horizon: int) -> tuple[Array, Array, Array]:
     from scipy.stats import norm
     from statsmodels.tsa.exponential_smoothing.ets import ETSModel
 
-    seasonal = {"seasonal": "add", "seasonal_periods": SEASON} if y.size >= 2 * SEASON else {}
-    fit = ETSModel(pd.Series(y, dtype=float), error="add", **seasonal).fit(disp=False)
+    seasonal = {"seasonal": "add", "seasonal_periods": season} if y.size >= 2 * season else {}
+    model = ETSModel(pd.Series(y, dtype=float), error="add", **seasonal)
+    fit = model.fit(disp=False)
+    if seasonal:
+        other = model.fit(start_params=_steady(y, season), disp=False)
+        fit = max(fit, other, key=lambda found: np.nan_to_num(found.llf, nan=-np.inf))
     ahead = fit.get_prediction(start=y.size, end=y.size + horizon - 1)
     limits = np.asarray(ahead.pred_int(alpha=0.32))
     sd = (limits[:, 1] - limits[:, 0]) / (2 * norm.ppf(0.84))
     return np.asarray(ahead.predicted_mean), sd**2, np.asarray(fit.fittedvalues)
+
+
+def _steady(y: Array, season: int) -> Array:
+    """Return a start whose seasons are the mean ones: smoothing, level, a value for each season."""
+    years = y[: y.size // season * season].reshape(-1, season)
+    seasons = (years - years.mean(axis=1, keepdims=True)).mean(axis=0)
+    return np.concatenate([STEADY, [years[0].mean()], seasons])
 
 
 def fit_state_space(y: Array, horizon: int) -> tuple[Array, Array, Array]:
