@@ -354,7 +354,7 @@ def test_stack_weighs_a_base_that_knows_and_drops_one_that_does_not():
     assert np.corrcoef(stack.margin(X), X["a"])[0, 1] > 0.99
 
 
-@pytest.mark.parametrize("name", ["boosting", "lightgbm", "scorecard"])
+@pytest.mark.parametrize("name", ["boosting", "lightgbm", "ebm", "scorecard"])
 def test_monotone_columns_move_the_margin_one_way_only(name):
     if not models.available(name):
         pytest.skip(f"the extra {models.entry(name).extra!r} is not installed")
@@ -403,3 +403,20 @@ def test_kept_text_is_lightgbms_own_booster():
         lgb.Dataset(X.to_numpy(), y.to_numpy(), params={"verbosity": -1}), model.n_trees_,
     )  # fmt: skip
     assert model.predict_proba(X)[:, 1] == pytest.approx(theirs.predict(X.to_numpy(), num_threads=1))
+
+
+@pytest.mark.parametrize("name", ["logit", "boosting", "lightgbm", "ebm"])
+def test_weights_of_rare_events_move_the_margin_and_leave_calibrated_chances_where_they_were(name):
+    if not models.available(name):
+        pytest.skip(f"the extra {models.entry(name).extra!r} is not installed")
+    rng, X = frame(4000, 22)
+    village = rng.integers(0, 80, 4000)
+    y = (rng.random(4000) < expit(-3.5 + X["a"])).astype(int)
+    plain, heavy = (models.make(name, {"event_weight": w}).fit(X, y, groups=village) for w in (1.0, 10.0))
+    # Weighting events by ten adds ln 10 to the log-odds of a model that is right.
+    assert np.median(heavy.margin(X) - plain.margin(X)) == pytest.approx(np.log(10), abs=0.35)
+    # The calibrator sees rows as they are, so the rate is that of the county and not of the weights.
+    both = models.fit_model(name, X, y, village, seed=0, params={"event_weight": 10.0})
+    assert both.predict_proba(X)[:, 1].mean() == pytest.approx(y.mean(), rel=0.2)
+    with pytest.raises(ValueError, match="event_weight=0"):
+        models.make(name, {"event_weight": 0}).fit(X, y, groups=village)

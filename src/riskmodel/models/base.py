@@ -31,6 +31,34 @@ class Population:
     groups: NDArray[Any]
 
 
+def event_weights(target: Array, weight: float) -> Array | None:
+    """Return each row's weight in a fit where events are to count more (or less) than other rows.
+
+    Rare events are met by weights and by the threshold that a budget sets, never by drawing rows anew: the
+    calibrator is fitted on rows as they are, so the probabilities stay what they were.
+
+    Parameters
+    ----------
+    target : array of shape (n,)
+        0/1.
+    weight : float
+        Of an event row; another row weighs 1.
+
+    Returns
+    -------
+    array of shape (n,) or None
+        None where all weigh the same.
+
+    Raises
+    ------
+    ValueError
+        If the weight is not positive.
+    """
+    if not weight > 0:
+        raise ValueError(f"event_weight={weight!r}: must be positive; 1 weighs all rows alike")
+    return None if weight == 1 else np.where(target == 1, float(weight), 1.0)
+
+
 class MarginClassifier(ClassifierMixin, BaseEstimator):
     """A binary classifier defined by its margin.
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.ensemble import HistGradientBoostingClassifier
 
-from riskmodel.models.base import MarginClassifier
+from riskmodel.models.base import MarginClassifier, event_weights
 from riskmodel.models.split import village_codes, village_folds
 
 Array = NDArray[np.float64]
@@ -40,6 +40,8 @@ class Boosting(MarginClassifier):
         ``False`` fits ``max_trees`` trees.
     monotone : mapping of column name to -1, 0 or +1, optional
         The margin may only fall (-1) or rise (+1) with the column; X must then be a DataFrame.
+    event_weight : float, default 1.0
+        Weight of an event row in the fit; see `riskmodel.models.base.event_weights`.
     random_state : int, default 0
 
     Attributes
@@ -67,6 +69,7 @@ class Boosting(MarginClassifier):
         patience: int = 20,
         early_stopping: bool = True,
         monotone: Mapping[str, int] | None = None,
+        event_weight: float = 1.0,
         random_state: int = 0,
     ) -> None:
         self.learning_rate = learning_rate
@@ -77,6 +80,7 @@ class Boosting(MarginClassifier):
         self.patience = patience
         self.early_stopping = early_stopping
         self.monotone = monotone
+        self.event_weight = event_weight
         self.random_state = random_state
 
     def fit(self, X: Any, y: Any, groups: Any = None) -> Self:
@@ -98,17 +102,20 @@ class Boosting(MarginClassifier):
         Raises
         ------
         ValueError
-            If ``max_depth`` is out of range, ``monotone`` names an unknown column, or the target has not
-            exactly two classes.
+            If ``max_depth`` is out of range, ``monotone`` names an unknown column, ``event_weight`` is
+            not positive, or the target has not exactly two classes.
         """
         if not 1 <= self.max_depth <= MAX_DEPTH:
             raise ValueError(
                 f"max_depth={self.max_depth!r}: must be 1 to {MAX_DEPTH} (deeper trees explain slowly)"
             )
         matrix, target = self._training(X, y)
-        signs = self._signs(matrix.shape[1])
-        self.n_trees_ = self._search(matrix, target, groups, signs) if self.early_stopping else self.max_trees
-        self.ensemble_ = self._ensemble(self.n_trees_, signs).fit(_constant_where_unknown(matrix), target)
+        signs, weight = self._signs(matrix.shape[1]), event_weights(target, self.event_weight)
+        self.n_trees_ = (
+            self._search(matrix, target, groups, signs, weight) if self.early_stopping else self.max_trees
+        )
+        full = _constant_where_unknown(matrix)
+        self.ensemble_ = self._ensemble(self.n_trees_, signs).fit(full, target, sample_weight=weight)
         return self
 
     def margin(self, X: Any) -> Array:
@@ -125,7 +132,7 @@ class Boosting(MarginClassifier):
         matrix = self._matrix(X)
         return self.ensemble_.decision_function(matrix)
 
-    def _search(self, matrix: Array, target: Array, groups: Any, signs: Any) -> int:
+    def _search(self, matrix: Array, target: Array, groups: Any, signs: Any, weight: Array | None) -> int:
         """Return the number of trees with the lowest loss on held-out villages."""
         if int(village_codes(groups, len(target)).max()) + 1 < _FOLDS:
             return self.max_trees
@@ -136,7 +143,8 @@ class Boosting(MarginClassifier):
         trial = self._ensemble(self.max_trees, signs)
         trial.set_params(early_stopping=True, n_iter_no_change=self.patience, scoring="loss")
         rest = _constant_where_unknown(matrix[~held])
-        trial.fit(rest, target[~held], X_val=matrix[held], y_val=target[held])
+        here, aside = (None, None) if weight is None else (weight[~held], weight[held])
+        trial.fit(rest, target[~held], here, X_val=matrix[held], y_val=target[held], sample_weight_val=aside)
         # validation_score_ starts with the score of no tree at all and holds minus the loss.
         return max(1, int(np.argmax(trial.validation_score_)))
 

@@ -11,7 +11,7 @@ from scipy.special import log_expit
 from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits
 
-from riskmodel.models.base import MarginClassifier
+from riskmodel.models.base import MarginClassifier, event_weights
 from riskmodel.models.design import DesignMatrix
 from riskmodel.models.split import village_codes, village_folds
 
@@ -84,6 +84,8 @@ class PenalisedLogit(LinearMargin):
         are standardised once on all training rows: no label enters that.
     signed_log, winsorise
         See `DesignMatrix`.
+    event_weight : float, default 1.0
+        Weight of an event row in the fit; see `riskmodel.models.base.event_weights`.
     random_state : int, default 0
         Deals the villages.
 
@@ -114,11 +116,13 @@ class PenalisedLogit(LinearMargin):
         C: float | Literal["cv"] = 1.0,
         signed_log: bool = True,
         winsorise: float = 0.002,
+        event_weight: float = 1.0,
         random_state: int = 0,
     ) -> None:
         self.C = C
         self.signed_log = signed_log
         self.winsorise = winsorise
+        self.event_weight = event_weight
         self.random_state = random_state
 
     def fit(self, X: Any, y: Any, groups: Any = None) -> Self:
@@ -140,20 +144,22 @@ class PenalisedLogit(LinearMargin):
         Raises
         ------
         ValueError
-            If C is neither positive nor ``"cv"``, or the target has not exactly two classes.
+            If C is neither positive nor ``"cv"``, ``event_weight`` is not positive, or the target has not
+            exactly two classes.
         """
         if not (self.C == "cv" or (isinstance(self.C, (int, float)) and self.C > 0)):
             raise ValueError(f'C={self.C!r}: must be a positive number or "cv"')
         matrix, target = self._training(X, y)
+        weight = event_weights(target, self.event_weight)
         self.design_ = DesignMatrix(self.signed_log, self.winsorise).fit(matrix)
         columns = self.design_.transform(matrix)
         self.cv_loss_, self.C_ = np.empty(0), self.C
         # Sums split over threads end in other last digits elsewhere; one thread gives the same bytes.
         with threadpool_limits(limits=1, user_api="blas"):
             if self.C == "cv":
-                self.cv_loss_ = _cv_loss(columns, target, groups, self.random_state)
+                self.cv_loss_ = _cv_loss(columns, target, groups, self.random_state, weight)
                 self.C_ = C_GRID[int(np.argmin(self.cv_loss_))]
-            self.coef_, self.intercept_ = _solve(columns, target, float(self.C_))
+            self.coef_, self.intercept_ = _solve(columns, target, float(self.C_), None, weight)
         return self
 
 
@@ -226,10 +232,14 @@ class PastIncome(LinearMargin):
 
 
 def _solve(
-    columns: Array, target: Array, C: float, start: LogisticRegression | None = None
+    columns: Array,
+    target: Array,
+    C: float,
+    start: LogisticRegression | None = None,
+    weight: Array | None = None,
 ) -> tuple[Array, float]:
     model = start or _regression(C)
-    model.set_params(C=C).fit(columns, target)
+    model.set_params(C=C).fit(columns, target, sample_weight=weight)
     return model.coef_[0].copy(), float(model.intercept_[0])
 
 
@@ -238,7 +248,7 @@ def _regression(C: float) -> LogisticRegression:
     return LogisticRegression(C=C, solver="newton-cholesky", tol=1e-8, max_iter=200, warm_start=True)
 
 
-def _cv_loss(columns: Array, target: Array, groups: Any, seed: int) -> Array:
+def _cv_loss(columns: Array, target: Array, groups: Any, seed: int, weight: Array | None = None) -> Array:
     """Mean log loss on held-out villages for each value of `C_GRID`, shape (len(C_GRID),)."""
     units = int(village_codes(groups, len(target)).max()) + 1
     folds = min(_FOLDS, units)
@@ -247,6 +257,7 @@ def _cv_loss(columns: Array, target: Array, groups: Any, seed: int) -> Array:
     parts = max(1, len(target) // _CV_ROWS)
     fold = village_folds(target, groups, min(units, folds * parts), seed)
     total, rows = np.zeros(len(C_GRID)), 0
+    each = np.ones(len(target)) if weight is None else weight
     for k in range(folds):
         train, held = (fold != k) & (fold < folds), fold == k
         if len(np.unique(target[train])) < 2:
@@ -255,9 +266,9 @@ def _cv_loss(columns: Array, target: Array, groups: Any, seed: int) -> Array:
         model = _regression(C_GRID[0])
         rest, rest_target, aside = columns[train], target[train], columns[held]
         for i, C in enumerate(C_GRID):
-            coef, intercept = _solve(rest, rest_target, C, model)
+            coef, intercept = _solve(rest, rest_target, C, model, None if weight is None else each[train])
             margin = aside @ coef + intercept
-            total[i] -= np.sum(log_expit(np.where(target[held] == 1, margin, -margin)))
+            total[i] -= each[held] @ log_expit(np.where(target[held] == 1, margin, -margin))
     if rows == 0:
         raise ValueError('C="cv": no fold of villages leaves both classes to fit on; give a number for C')
     return total / rows

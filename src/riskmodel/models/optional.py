@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from riskmodel.errors import UsageError
-from riskmodel.models.base import MarginClassifier
+from riskmodel.models.base import MarginClassifier, event_weights
 from riskmodel.models.boosting import MAX_DEPTH
 from riskmodel.models.split import village_codes, village_folds
 
@@ -47,12 +47,24 @@ def library(name: str, extra: str) -> Any:
         ) from exc
 
 
+def _signs(model: MarginClassifier, monotone: Mapping[str, int] | None) -> list[int] | None:
+    if not monotone:
+        return None
+    names = [str(n) for n in getattr(model, "feature_names_in_", [])]
+    absent = sorted(set(monotone) - set(names))
+    if absent or set(monotone.values()) - {-1, 0, 1}:
+        raise ValueError(
+            f"monotone: unknown columns {absent} or signs other than -1, 0, 1; X must be a DataFrame"
+        )
+    return [int(monotone.get(n, 0)) for n in names]
+
+
 class LightBoosting(MarginClassifier):
     """LightGBM with shallow trees, its number of trees set on held-out villages (extra ``boost``).
 
     Parameters
     ----------
-    learning_rate, max_trees, max_depth, min_samples_leaf, l2, patience, monotone
+    learning_rate, max_trees, max_depth, min_samples_leaf, l2, patience, monotone, event_weight
         As in `riskmodel.models.Boosting`.
     random_state : int, default 0
 
@@ -78,6 +90,7 @@ class LightBoosting(MarginClassifier):
         l2: float = 1.0,
         patience: int = 20,
         monotone: Mapping[str, int] | None = None,
+        event_weight: float = 1.0,
         random_state: int = 0,
     ) -> None:
         self.learning_rate = learning_rate
@@ -87,6 +100,7 @@ class LightBoosting(MarginClassifier):
         self.l2 = l2
         self.patience = patience
         self.monotone = monotone
+        self.event_weight = event_weight
         self.random_state = random_state
 
     def fit(self, X: Any, y: Any, groups: Any = None) -> Self:
@@ -115,8 +129,9 @@ class LightBoosting(MarginClassifier):
         if not 1 <= self.max_depth <= MAX_DEPTH:
             raise ValueError(f"max_depth={self.max_depth!r}: must be 1 to {MAX_DEPTH}")
         matrix, target = self._training(X, y)
-        self.n_trees_ = self._search(lgb, matrix, target, groups)
-        booster = lgb.train(self._params(), self._data(lgb, matrix, target), self.n_trees_)
+        weight = event_weights(target, self.event_weight)
+        self.n_trees_ = self._search(lgb, matrix, target, groups, weight)
+        booster = lgb.train(self._params(), self._data(lgb, matrix, target, weight), self.n_trees_)
         self.text_ = booster.model_to_string()
         self.base_value_ = float(np.asarray(booster.predict(matrix[:1], pred_contrib=True))[0, -1])
         return self
@@ -144,28 +159,24 @@ class LightBoosting(MarginClassifier):
         }  # fmt: skip
 
     def _constraints(self) -> dict[str, Any]:
-        if not self.monotone:
-            return {}
-        names = [str(n) for n in getattr(self, "feature_names_in_", [])]
-        absent = sorted(set(self.monotone) - set(names))
-        if absent or set(self.monotone.values()) - {-1, 0, 1}:
-            raise ValueError(
-                f"monotone: unknown columns {absent} or signs other than -1, 0, 1; X must be a DataFrame"
-            )
-        return {"monotone_constraints": [int(self.monotone.get(n, 0)) for n in names]}
+        signs = _signs(self, self.monotone)
+        return {} if signs is None else {"monotone_constraints": signs}
 
-    def _data(self, lgb: Any, matrix: Array, target: Array, reference: Any = None) -> Any:
+    def _data(
+        self, lgb: Any, matrix: Array, target: Array, weight: Array | None, reference: Any = None
+    ) -> Any:
         # Names would have to be free of brackets and colons; positions are enough.
-        return lgb.Dataset(matrix, target, params={"verbosity": -1}, reference=reference)
+        return lgb.Dataset(matrix, target, weight=weight, params={"verbosity": -1}, reference=reference)
 
-    def _search(self, lgb: Any, matrix: Array, target: Array, groups: Any) -> int:
+    def _search(self, lgb: Any, matrix: Array, target: Array, groups: Any, weight: Array | None) -> int:
         if int(village_codes(groups, len(target)).max()) + 1 < _FOLDS:
             return self.max_trees
         held = village_folds(target, groups, _FOLDS, self.random_state) == 0
         if len(np.unique(target[~held])) < 2 or len(np.unique(target[held])) < 2:
             return self.max_trees
-        rest = self._data(lgb, matrix[~held], target[~held])
-        aside = self._data(lgb, matrix[held], target[held], rest)
+        own, other = (None, None) if weight is None else (weight[~held], weight[held])
+        rest = self._data(lgb, matrix[~held], target[~held], own)
+        aside = self._data(lgb, matrix[held], target[held], other, rest)
         stop = lgb.early_stopping(self.patience, verbose=False)
         trial = lgb.train(self._params(), rest, self.max_trees, valid_sets=[aside], callbacks=[stop])
         return max(1, int(trial.best_iteration))
@@ -181,6 +192,10 @@ class AdditiveBoosting(MarginClassifier):
     max_bins : int, default 64
     outer_bags : int, default 4
     max_rounds : int, default 2000
+    monotone : mapping of column name to -1, 0 or +1, optional
+        The curve of a column may only fall (-1) or rise (+1); X must then be a DataFrame.
+    event_weight : float, default 1.0
+        Weight of an event row in the fit; see `riskmodel.models.base.event_weights`.
     random_state : int, default 0
 
     Attributes
@@ -197,11 +212,19 @@ class AdditiveBoosting(MarginClassifier):
     """
 
     def __init__(
-        self, max_bins: int = 64, outer_bags: int = 4, max_rounds: int = 2000, random_state: int = 0
+        self,
+        max_bins: int = 64,
+        outer_bags: int = 4,
+        max_rounds: int = 2000,
+        monotone: Mapping[str, int] | None = None,
+        event_weight: float = 1.0,
+        random_state: int = 0,
     ) -> None:
         self.max_bins = max_bins
         self.outer_bags = outer_bags
         self.max_rounds = max_rounds
+        self.monotone = monotone
+        self.event_weight = event_weight
         self.random_state = random_state
 
     def fit(self, X: Any, y: Any, groups: Any = None) -> Self:
@@ -237,13 +260,16 @@ class AdditiveBoosting(MarginClassifier):
             outer_bags=self.outer_bags,
             inner_bags=0,
             max_rounds=self.max_rounds,
+            monotone_constraints=_signs(self, self.monotone),
             n_jobs=1,
             random_state=self.random_state,
         )
         with warnings.catch_warnings():
             # interpret's own pictures leave gaps out; ours do not use them.
             warnings.filterwarnings("ignore", message="Missing values detected")
-            machine.fit(matrix, target.astype(int), bags=self._bags(target, groups))
+            weight = event_weights(target, self.event_weight)
+            bags = self._bags(target, groups)
+            machine.fit(matrix, target.astype(int), sample_weight=weight, bags=bags)
         self._keep(machine, matrix)
         return self
 
