@@ -185,6 +185,21 @@ def test_a_report_has_the_chapter_where_a_forecast_is_given(
     assert 'id="outlook"' in page(dataclasses.replace(given, outlook=given_outlook))
 
 
+def test_counts_are_judged_by_step(given_outlook: OutlookInput) -> None:
+    table = pd.DataFrame(
+        {"method": ["mean", "ets"], "level": "county", "mase": [0.9, 1.1], "coverage_80": 0.8,
+         "coverage_95": 0.95, "dm_p_holm": [np.nan, 0.4], "origins": 8}
+    )  # fmt: skip
+    steps = pd.DataFrame(
+        {"method": "mean", "level": "county", "step": [12, 1, 6, 2], "mase": [1.25, 0.5, 0.75, 0.6]}
+    )
+    given = {**given_outlook.tables, "backtest": table, "backtest-steps": steps}
+    text = str(report.chapter(OutlookInput(given_outlook.meta, given)))
+    # The first, the second of four, and the last step; a method without steps has none.
+    assert "0.90<small>0.50 (1) · 0.60 (2) · 1.25 (12)</small>" in text
+    assert "<td>1.10</td>" in text
+
+
 def test_bands_widen_and_stay_on_the_page(given_outlook: OutlookInput) -> None:
     words = outlook._words()["charts"]
     t = given_outlook.tables["townships"]

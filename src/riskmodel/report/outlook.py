@@ -96,6 +96,7 @@ def read_outlook(folder: str | Path) -> OutlookInput:
         "warnings.csv",
         "methods.csv",
         "backtest.csv",
+        "backtest-steps.csv",
         "classifier.csv",
     )
     found = {Path(n).stem: files.read_table(home / n) for n in names if (home / n).is_file()}
@@ -409,14 +410,24 @@ def _backtest(given: OutlookInput, words: Mapping[str, Any]) -> Table | None:
     t = given.tables.get("backtest")
     if t is None or t.empty:
         return None
+    steps = given.tables.get("backtest-steps")
     rows = []
     for r in t[t["level"] == "county"].to_dict("records"):
         cells = [
             _named(words, r["method"]),
-            Cell(f"{r['mase']:.2f}"),
+            Cell(f"{r['mase']:.2f}", small=_some_steps(steps, r["method"])),
             Cell(f"{r['coverage_80']:.0%} / {r['coverage_95']:.0%}"),
             Cell(NOTHING if r["dm_p_holm"] != r["dm_p_holm"] else f"{r['dm_p_holm']:.3f}"),
             Cell(str(r["origins"])),
         ]
         rows.append(Row(cells, best=r["method"] == given.meta["method"]))
     return Table(_heads(words, "method", "mase", "coverage", "dm", "origins"), rows)
+
+
+def _some_steps(steps: pd.DataFrame | None, method: str) -> str:
+    """Return the county's MASE at the first, a middle and the last step tested."""
+    if steps is None or steps.empty:
+        return ""
+    t = steps[(steps["level"] == "county") & (steps["method"] == method)].sort_values("step")
+    shown = t.iloc[sorted({0, (len(t) - 1) // 2, len(t) - 1})] if len(t) else t
+    return " · ".join(f"{r['mase']:.2f} ({r['step']})" for r in shown.to_dict("records"))
