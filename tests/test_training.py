@@ -58,6 +58,19 @@ def test_the_score_speaks_of_whom_it_was_trained_on(county: County, loaded: trac
     assert not [n for n in loaded.feature_set.names if "support" in n]
 
 
+def test_the_truth_of_another_line_or_period_is_no_measure(county: County) -> None:
+    exp = experiment.load("county")
+    assert training.other_question(exp, county) is None
+    other = exp.model_copy(update={"params": {"line": 7000}})
+    told = training.other_question(other, county)
+    assert told is not None
+    assert "7000" in told["en"]
+    assert "7000" in told["zh"]
+    # causes-2020 judges calendar years by 5,000 yuan; what the register did is another question altogether.
+    assert training.other_question(exp.model_copy(update={"ruleset": "causes-2020"}), county) is not None
+    assert training.other_question(other.model_copy(update={"events": ("identified",)}), county) is None
+
+
 def test_training_ends_one_horizon_and_the_delay_before_each_test(county: County) -> None:
     exp = experiment.load("county")
     assert county.about.recording_delay_days > 0

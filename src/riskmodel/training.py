@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -132,6 +132,9 @@ def train(
         If the history is too short or the events too few.
     """
     result = run(exp, county, progress)
+    differs = other_question(exp, county) if truth is not None else None
+    if differs is not None:
+        truth, result = None, replace(result, notes=[*result.notes, differs])
     if progress:
         progress("evaluating: village bootstrap, rules against models")
     evaluated = evaluate(result, truth)
@@ -188,6 +191,36 @@ def _planning(comparison: Comparison) -> pd.DataFrame:
         visits=int(first["visits"]),
         villages=int(first["n_villages"]),
     )
+
+
+def other_question(exp: Experiment, county: County) -> dict[str, str] | None:
+    """Return why a simulated county's true chances do not answer an experiment, in both languages, or None.
+
+    The simulator's truth is of net income over the twelve months that end with the window, against its own line.
+
+    Parameters
+    ----------
+    exp : Experiment
+    county : County
+
+    Returns
+    -------
+    dict or None
+        ``zh`` and ``en``.
+    """
+    made = county.about.simulated
+    if made is None or exp.events != ("below_line",):
+        return None
+    ruleset = rules.load(exp.ruleset)
+    line, period = ruleset.values(exp.params).get(ruleset.line), ruleset.period(exp.params)
+    if line == made["line"] and period.months == 12 and not period.calendar_year:
+        return None
+    asked_zh = f"按 {period.months} 个月、监测线 {line}"
+    asked_en = f"over {period.months} months and the line {line}"
+    return {
+        "zh": f"真实风险按十二个月、{made['line']} 元模拟，本实验{asked_zh}：不作对照",
+        "en": f"true chances are of twelve months and {made['line']} yuan, the run is {asked_en}: not compared",
+    }
 
 
 def _truth_of(exp: Experiment, truth: pd.DataFrame | None) -> pd.DataFrame | None:
