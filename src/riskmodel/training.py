@@ -196,7 +196,7 @@ def _planning(comparison: Comparison) -> pd.DataFrame:
 def other_question(exp: Experiment, county: County) -> dict[str, str] | None:
     """Return why a simulated county's true chances do not answer an experiment, in both languages, or None.
 
-    The simulator's truth is of net income over the twelve months that end with the window, against its own line.
+    The simulator's truth is of net income over the twelve months that end with the window, by its own line.
 
     Parameters
     ----------
@@ -219,7 +219,7 @@ def other_question(exp: Experiment, county: County) -> dict[str, str] | None:
     asked_en = f"over {period.months} months and the line {line}"
     return {
         "zh": f"真实风险按十二个月、{made['line']} 元模拟，本实验{asked_zh}：不作对照",
-        "en": f"true chances are of twelve months and {made['line']} yuan, the run is {asked_en}: not compared",
+        "en": f"true chances are of twelve months and {made['line']} yuan, the run {asked_en}: not compared",
     }
 
 
