@@ -134,6 +134,11 @@ def test_a_blurred_score_reaches_less_and_a_doubled_one_is_uncalibrated(report: 
 
 def test_the_effect_of_support_is_told(report: oracle.OracleReport) -> None:
     assert report.effect["unsupported"] == pytest.approx(1.5 * report.effect["supported"], rel=0.05)
+    table = report.table.set_index("model").drop(index=oracle.ORACLE)
+    # Ending support raises every chance by half here: who is on top stays there, and holds the same share.
+    assert table["recall_unsupported"].to_numpy() == pytest.approx(table["recall_true"].to_numpy(), abs=0.03)
+    assert (table["auc_unsupported"] - table["auc_true"]).abs().max() < 0.03
+    assert f"AUC {table.loc['blurred', 'auc_unsupported']:.3f}" in oracle.sentences(report)[2]["en"]
     said = oracle.sentences(report)
     assert len(said) == 4
     assert "support" in said[-1]["en"]

@@ -35,7 +35,7 @@ BINS = 10
 # Ordering parts of the futures; their figures are extrapolated by a parabola in one over the part's size.
 PARTS = (2, 3, 4, 6, 8)
 SPLITS = 20
-_TRUE = ["probability", "mc_error"]
+_UNSUPPORTED = "probability_unsupported"
 
 
 @dataclass(frozen=True)
@@ -49,8 +49,9 @@ class OracleReport:
         chances), ``oracle_auc, auc_share`` (of the oracle's), ``auc_gain_share`` (both less one half),
         ``recall, recall_true, oracle_recall, recall_share`` at the budget, ``slope_true, intercept_true``
         (of the truth on the probability; 1 and 0 are perfect), ``error_true`` (root mean square distance from
-        the truth, its own error taken out), ``bins, bins_covered`` (score bins whose mean truth lies
-        within the mean interval; null without intervals).
+        the truth, its own error taken out), ``auc_unsupported, recall_unsupported`` (against the chances were
+        support to end; null where these are not known), ``bins, bins_covered`` (score bins whose mean truth
+        lies within the mean interval; null without intervals).
     bins : DataFrame
         A row a model and score bin: ``model, bin, n, predicted, low, high, true, observed, covered``.
     effect : dict
@@ -223,6 +224,7 @@ def _row(
     area, recall = true_auc(chance, score), true_recall(chance, listed)
     distance = float(np.mean((probability - chance) ** 2 - numbers(part, "mc_error") ** 2))
     covered = bins["covered"].dropna()
+    alone = numbers(part, _UNSUPPORTED) if _UNSUPPORTED in part.columns else None
     return {
         "model": model,
         "n": len(part),
@@ -239,6 +241,8 @@ def _row(
         "slope_true": slope,
         "intercept_true": intercept,
         "error_true": max(distance, 0.0) ** 0.5,
+        "auc_unsupported": None if alone is None else true_auc(alone, score),
+        "recall_unsupported": None if alone is None else true_recall(alone, listed),
         "bins": len(covered) or None,
         "bins_covered": int(covered.sum()) if len(covered) else None,
     }
@@ -262,6 +266,8 @@ def _oracle_row(part: pd.DataFrame, budget: Budget, best: tuple[float, float]) -
         "slope_true": 1.0,
         "intercept_true": 0.0,
         "error_true": 0.0,
+        "auc_unsupported": None,
+        "recall_unsupported": None,
         "bins": None,
         "bins_covered": None,
     }
@@ -294,12 +300,12 @@ def _bins(model: str, part: pd.DataFrame) -> pd.DataFrame:
 
 
 def _effect(part: pd.DataFrame) -> dict[str, float]:
-    if "probability_unsupported" not in part.columns:
+    if _UNSUPPORTED not in part.columns:
         return {}
     return {
         "n": float(len(part)),
         "supported": float(numbers(part, "true").mean()),
-        "unsupported": float(numbers(part, "probability_unsupported").mean()),
+        "unsupported": float(numbers(part, _UNSUPPORTED).mean()),
     }
 
 
@@ -328,6 +334,10 @@ def told(table: pd.DataFrame, effect: Mapping[str, float]) -> list[dict[str, str
             if known
             else ""
         )
+        if not pd.isna(row.get("auc_unsupported")):
+            apart = (row["auc_unsupported"], row["recall_unsupported"])
+            zh += "；若帮扶全部停止，对那时的真实概率 AUC {:.3f}，查全率 {:.3f}".format(*apart)
+            en += "; against true chances were support to end: AUC {:.3f}, recall {:.3f}".format(*apart)
         reached = (row["auc_true"], row["auc_share"], row["oracle_auc"])
         found = (row["recall_true"], row["recall_share"], row["oracle_recall"])
         out.append(
