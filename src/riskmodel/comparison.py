@@ -85,7 +85,7 @@ class StoredComparison:
     def text(self, lang: str = "en") -> str:
         """Return the pooled verdicts as sentences, what follows from them, and the notes."""
         pooled = self.table[(self.table["scope"] == "pooled") & (self.table["at"] == "budget")]
-        said: list[Words] = []
+        said: list[Words] = told_folds(self.table)
         if self.selected is not None:
             said += weighted.told(self.selected, EVENT_WORDS[self.events[0]])
         if self.deployed is not None:
@@ -96,6 +96,38 @@ class StoredComparison:
             said += attainable.told(self.oracle, self.effect)
         lines = [f"{self.experiment} {self.run_id}", *pooled[f"verdict_{lang}"]]
         return "\n".join([*lines, *(s[lang] for s in said), *(f"- {note[lang]}" for note in self.notes)])
+
+
+def told_folds(table: pd.DataFrame) -> list[Words]:
+    """Say each model's difference in recall test period by test period, beside the pooled one.
+
+    Parameters
+    ----------
+    table : DataFrame
+        ``Comparison.table``.
+
+    Returns
+    -------
+    list of dict with keys "zh", "en"
+        One sentence a model; none where there is one period only.
+    """
+    rows = table[(table["scope"] != "pooled") & (table["at"] == "budget")]
+    if rows["scope"].nunique() < 2:
+        return []
+    out = []
+    for model, part in rows.groupby("model", sort=False):
+        zh, en = evaluation.model_names(str(model))
+        each = [f"{scope} {_signed(d)}" for scope, d in zip(part["scope"], part["delta_recall"], strict=True)]
+        out.append({
+            "zh": f"{zh}分期的查全率差（百分点；各期训练数据重叠，不独立）：{'；'.join(each)}。",
+            "en": f"Difference in recall of {en} by test period (points; training overlaps, so they are not "
+            f"independent): {'; '.join(each)}.",
+        })  # fmt: skip
+    return out
+
+
+def _signed(share: Any) -> str:
+    return "—" if pd.isna(share) else f"{100 * share:+.1f}"
 
 
 def told_deployed(deployed: pd.DataFrame) -> list[Words]:

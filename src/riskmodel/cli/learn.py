@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -20,6 +20,9 @@ from riskmodel.cli.common import (
     tell,
     verb,
 )
+
+if TYPE_CHECKING:
+    from riskmodel.comparison import StoredComparison
 
 
 @verb
@@ -119,6 +122,7 @@ def compare(
             "--further", metavar="DIR", help="Lead time, visits equivalent, gaps, bounds, planning."
         ),
     ] = None,
+    lang: Annotated[Literal["zh", "en"], typer.Option("--lang")] = "en",
     as_json: JsonFlag = False,
 ) -> None:
     """Compare rules with models at the same number of visits, with intervals and tests."""
@@ -131,27 +135,27 @@ def compare(
     table = pd.concat([f.table.assign(run_id=f.run_id) for f in found], ignore_index=True)
     if out is not None:
         write_table(table, out, sheet="compare")
-    more = {f.run_id: _further(f.run_id, store, further / f.run_id) for f in found} if further else {}
+    more = {f.run_id: _further(f, store, further / f.run_id, lang) for f in found} if further else {}
     if as_json:
         tell({"runs": [{**f.summary(), **more.get(f.run_id, {})} for f in found]}, as_json)
         return
     for one in found:
-        typer.echo(one.text())
+        typer.echo(one.text(lang))
         for sentence in more.get(one.run_id, {}).get("further", []):
             typer.echo(sentence)
 
 
-def _further(run: str, store: Path, folder: Path) -> dict[str, Any]:
+def _further(one: StoredComparison, store: Path, folder: Path, lang: str) -> dict[str, Any]:
     """Write the tables beyond the comparison itself; return what they say."""
     from riskmodel import bench
     from riskmodel.files import write_table
 
-    say(f"lead time, visits equivalent, gaps, bounds and planning of run {run}")
-    tables = bench.further(run, store)
-    for name, frame in tables.items():
+    say(f"lead time, visits equivalent, gaps, bounds and planning of run {one.run_id}")
+    tables = bench.further(one.run_id, store)
+    for name, frame in (one.tables | tables).items():
         write_table(frame, folder / f"{name}.csv")
     visits = tables["visits"]
-    said = [bench.worth(visits, str(model))["en"] for model in visits["model"]]
+    said = [bench.worth(visits, str(model))[lang] for model in visits["model"]]
     if "lead" in tables:
-        said.append(bench.lead(tables["lead"], tables["metrics"])["en"])
+        said.append(bench.lead(tables["lead"], tables["metrics"])[lang])
     return {"further": said, "tables": str(folder)}
