@@ -143,12 +143,18 @@ def test_verbs_write_log_and_answer(folder: Path, tmp_path: Path) -> None:
     store = tmp_path / "mlflow.db"
     out = tmp_path / "f"
     arguments = ["--as-of", TINY_DAY, "--horizon", "3", "--out", str(out), "--store", str(store), "--json"]
+    arguments += ["--check", "2018-05-31"]
     run = CliRunner().invoke(app, ["forecast", str(folder), *arguments])
     assert run.exit_code == 0, run.stderr
     said = json.loads(run.stdout)
     assert said["horizon"] == 3
     assert list(said["below_line"]) == ["3"]
+    assert said["count_choice"].startswith(
+        "seasonal naive"
+    )  # six months of past days are too few to leave it
+    assert 0 < said["checked"]["3 panel"]["coverage_80"] <= 1
     written = {p.name for p in out.iterdir()}
+    assert {"evaluation.csv", "evaluation-coverage.csv"} <= written
     assert {"households.parquet", "townships.csv", "counts.csv", "forecast.json", "forecast.html"} <= written
     logged = tracking.read_table(said["run_id"], "forecast/townships", store)
     assert np.isfinite(logged["mean"]).all()
@@ -208,6 +214,11 @@ def test_verbs_refuse_with_the_contracts_codes(folder: Path, tmp_path: Path) -> 
         (["forecast", str(folder), "--as-of", TINY_DAY, "--horizon", "40"], 2, "from 1 to 12"),
         (["forecast", str(folder), "--as-of", "yesterday"], 2, "YYYY-MM-DD"),
         (["forecast", str(tmp_path / "none"), "--as-of", TINY_DAY], 1, "none"),
+        (
+            ["forecast", str(folder), "--as-of", TINY_DAY, "--check", "2018-11-30"],
+            2,
+            "give 2018-06-02 or before",
+        ),
         (["forecast", str(folder), "--as-of", TINY_DAY, "--known", str(wrong)], 2, "YYYY-MM"),
         (["stress", str(folder), "--as-of", TINY_DAY, "--scenario", "plague"], 2, "known: flood"),
     ):

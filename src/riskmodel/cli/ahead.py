@@ -24,9 +24,13 @@ from riskmodel.cli.common import (
 )
 
 if TYPE_CHECKING:
+    import datetime as dt
+
     import pandas as pd
 
+    from riskmodel.county import County
     from riskmodel.forecast import Outlook, Stress
+    from riskmodel.forecast.evaluate import Evaluation
 
 STRESS_FORMAT = 1
 
@@ -48,6 +52,10 @@ def forecast(
             "--known", metavar="FILE", help="Series known ahead: month and numbers, for the counts."
         ),
     ] = None,
+    check: Annotated[
+        list[str] | None,
+        typer.Option("--check", metavar="DATE", help="Forecast from this past day too, and compare."),
+    ] = None,
     seed: SeedOption = 0,
     lang: LangOption = "zh",
     store: StoreOption = STORE,
@@ -62,7 +70,7 @@ def forecast(
     from riskmodel.asof import fingerprint, to_date
     from riskmodel.files import read_table
 
-    to_date(as_of)
+    day, past = to_date(as_of), [to_date(d) for d in check or ()]
     ahead.check_horizon(horizon)
     series = read_table(known) if known else None
     county = read_county(
@@ -71,16 +79,41 @@ def forecast(
         snapshot_on=snapshot_on,
         max_rejected=max_rejected,
         pseudonymise=pseudonymise,
-        as_of=as_of,
+        as_of=(*past, day),
     )
-    made = ahead.build(county, as_of, horizon, ruleset, seed=seed, exogenous=series, progress=say)
+    tested = _checked(county, past, day, horizon, ruleset, seed, out) if past else None
+    made = ahead.build(county, day, horizon, ruleset, seed=seed, exogenous=series, progress=say)
     for note in made.notes:
         say(f"note: {note}")
     page = report.write_outlook(made, out, lang)
     given = {"ruleset": ruleset, "seed": seed, "data_fingerprint": fingerprint(county, made.as_of)}
-    summary = summarise(made)
-    run = log(made, store, given | summary)
+    summary = summarise(made) | ({"checked": _covered(tested.table)} if tested else {})
+    run = log(made, store, given | summary, tested)
     tell({"out": str(out), "page": str(page), "run_id": run, **summary}, as_json)
+
+
+def _checked(
+    county: County, past: list[dt.date], day: dt.date, horizon: int, ruleset: str, seed: int, out: Path
+) -> Evaluation:
+    """Forecast households from past days, compare with what is known by as-of, and write what came of it."""
+    from riskmodel import forecast as ahead
+    from riskmodel.files import write_table
+
+    say(f"households: forecast from {', '.join(map(str, past))} first, held against what came")
+    ahead.check_past(county, past, day, horizon)
+    found = ahead.evaluate_households(county, past, ahead.horizons(horizon), ruleset, known_by=day, seed=seed)
+    write_table(found.table, out / "evaluation.csv")
+    write_table(found.coverage, out / "evaluation-coverage.csv")
+    return found
+
+
+def _covered(table: pd.DataFrame) -> dict[str, Any]:
+    """Return coverage and Brier scores by horizon and method."""
+    names = ["coverage_80", "coverage_95", "brier", "brier_classifier"]
+    return {
+        f"{r['horizon_months']} {r['method']}": {n: round(r[n], 4) for n in names}
+        for r in table.to_dict("records")
+    }
 
 
 def summarise(made: Outlook) -> dict[str, Any]:
@@ -88,42 +121,67 @@ def summarise(made: Outlook) -> dict[str, Any]:
     t = made.townships
     county = t[(t["township"] == "all") & (t["cause"] == "all") & (t["measure"] == "households")]
     below = {
-        r["horizon_months"]: {"mean": round(r["mean"], 1), "low_80": r["low_80"], "high_80": r["high_80"]}
+        r["horizon_months"]: {k: round(r[k], 1) for k in ("mean", "low_80", "high_80")}
         for r in county.to_dict("records")
     }
     new = made.counts
     expected = float(new.loc[new["level"] == "county", "mean"].sum()) if len(new) else None
+    used = made.methods[made.methods["chosen"].astype(bool)].set_index("horizon_months")
+    classifier = made.classifier.set_index("horizon_months") if len(made.classifier) else made.classifier
     return {
         "as_of": str(made.as_of),
         "horizon": made.horizon,
         "households": len(made.households.standing),
         "methods": {h: found.chosen for h, found in made.households.learned.items()},
         "below_line": below,
+        "coverage_on_past_days": {h: [round(r["coverage_80"], 3), round(r["coverage_95"], 3)]
+                                  for h, r in used.iterrows()},
+        "brier_on_past_days": {h: {k: round(r[k], 4) for k in ("distribution", "classifier")}
+                               for h, r in classifier.iterrows()},
         "count_method": made.method,
-        "newly_monitored": expected,
+        "count_choice": str(made.backtest.choice) if made.backtest is not None else "",
+        "newly_monitored": None if expected is None else round(expected, 2),
         "alarms": int(made.warnings["alarm"].sum()) if len(made.warnings) else 0,
         "notes": list(made.notes),
+    }  # fmt: skip
+
+
+SCORES = ("crps", "pinball_10", "pinball_50", "pinball_90", "coverage_80", "coverage_95", "brier")
+COUNT_SCORES = ("mase", "coverage_80", "coverage_95", "dm_p_holm")
+
+
+def _metrics(made: Outlook) -> dict[str, float]:
+    """Return how good the methods were on past days, by horizon and method."""
+    out = {
+        f"{score}_{r['horizon_months']}_{r['method']}": r[score]
+        for r in made.methods.to_dict("records")
+        for score in SCORES
     }
+    for r in made.classifier.to_dict("records"):
+        out[f"brier_{r['horizon_months']}_classifier"] = r["classifier"]
+        out[f"brier_{r['horizon_months']}_difference"] = r["difference"]
+    if made.backtest is not None and len(made.backtest.table):
+        county = made.backtest.table[made.backtest.table["level"] == "county"]
+        out |= {f"count_{s}_{r['method']}": r[s] for r in county.to_dict("records") for s in COUNT_SCORES}
+    return {name: value for name, value in out.items() if value == value}
 
 
-def log(made: Outlook, store: Path, params: dict[str, Any]) -> str:
+def log(made: Outlook, store: Path, params: dict[str, Any], tested: Evaluation | None = None) -> str:
     """Log an outlook to MLflow: parameters, accuracy, county tables; no household is in it."""
     from riskmodel import tracking
 
-    metrics = {
-        f"crps_{h}_{r['method']}": r["crps"]
-        for h, found in made.households.learned.items()
-        for r in found.selection.to_dict("records")
-    }
-    if made.backtest is not None and len(made.backtest.table):
-        county = made.backtest.table[made.backtest.table["level"] == "county"]
-        metrics |= {f"mase_{r['method']}": r["mase"] for r in county.to_dict("records")}
+    metrics = _metrics(made)
+    if tested is not None:
+        for r in tested.table.to_dict("records"):
+            metrics |= {f"checked_{s}_{r['horizon_months']}_{r['method']}": r[s] for s in SCORES}
     with tracking.start("forecast", store, f"forecast {made.as_of}") as run:
         run.params(params)
         run.metrics(metrics)
-        for name, table in made.tables.items():
-            if name != "households":
-                run.table(table, f"forecast/{name}")
+        tables = {k: t for k, t in made.tables.items() if k != "households"}
+        if tested is not None:
+            tables |= {"evaluation": tested.table, "evaluation-coverage": tested.coverage}
+        for name, table in tables.items():
+            run.table(table, f"forecast/{name}")
     return run.run_id
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from riskmodel.forecast.evaluate import evaluate as evaluate_households
 from riskmodel.forecast.household import HORIZONS, HouseholdForecast
 from riskmodel.forecast.household import build as households
-from riskmodel.forecast.outlook import Outlook, build, check_horizon
+from riskmodel.forecast.outlook import Outlook, build, check_horizon, check_past, horizons
 from riskmodel.forecast.scenario import Scenario
 from riskmodel.forecast.scenario import available as scenarios
 from riskmodel.forecast.scenario import read as read_scenario
@@ -24,7 +24,9 @@ __all__ = [
     "Stress",
     "build",
     "check_horizon",
+    "check_past",
     "evaluate_households",
+    "horizons",
     "households",
     "read_scenario",
     "scenarios",

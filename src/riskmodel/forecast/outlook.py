@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import pandas as pd
@@ -135,7 +135,7 @@ def build(
     day = asof.to_date(as_of)
     check_horizon(horizon)
     series_known = read_known(exogenous)
-    ahead = sorted({h for h in HORIZONS if h <= horizon} | {horizon})
+    ahead = horizons(horizon)
     progress(f"households: income per head {', '.join(map(str, ahead))} months ahead")
     homes = household.build(county, day, ahead, ruleset, seed=seed)
     townships = pd.concat([gather.below(homes, h, seed=seed) for h in ahead], ignore_index=True)
@@ -219,6 +219,24 @@ def read_known(table: pd.DataFrame | None) -> pd.DataFrame | None:
         raise UsageError("known series: a month stands twice; give each once")
     # On one scale, so that no series outweighs the others in the fit.
     return (out - out.mean()) / out.std().replace(0, 1)
+
+
+def horizons(horizon: int) -> list[int]:
+    """Return the months ahead that households are forecast for: 3, 6, 12 up to a horizon, and itself."""
+    return sorted({h for h in HORIZONS if h <= horizon} | {horizon})
+
+
+def check_past(county: County, past: Iterable[dt.date], known_by: dt.date, horizon: int) -> None:
+    """Raise UsageError for a past day from which nothing that was forecast is over by a day."""
+    late = dt.timedelta(days=county.about.recording_delay_days)
+    shortest = horizons(horizon)[0]
+    for day in past:
+        over = asof.window_end(day, shortest) + late
+        if over > known_by:
+            raise UsageError(
+                f"check {day}: what came {shortest} months on is whole by {over}, after {known_by}; "
+                f"give {asof.window_end(known_by - late, -shortest)} or before"
+            )
 
 
 def check_horizon(horizon: int) -> None:
