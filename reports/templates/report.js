@@ -115,8 +115,8 @@
     };
 
     const card = document.getElementById("card");
-    const fact = (list, name, value) => {
-      const div = el("div");
+    const fact = (list, name, value, cls) => {
+      const div = el("div", null, cls);
       div.append(el("dt", words(name)), el("dd", value));
       list.append(div);
     };
@@ -146,7 +146,11 @@
         if (v !== null) out.append(svg("rect", { x: x(i) - wide / 2, y: y(v), width: wide, height: Math.max(0, base - y(v)), fill: "#93c5fd" }));
       });
       const points = spending.map((v, i) => (v === null ? null : `${x(i)},${y(v)}`)).filter(Boolean).join(" ");
-      out.append(svg("polyline", { points, fill: "none", stroke: "#d97706", "stroke-width": 2 }));
+      out.append(svg("polyline", { points, fill: "none", stroke: "#d97706", "stroke-width": 1.5 }));
+      // The dots are what is on record; the line between them only leads the eye over months without a row.
+      spending.forEach((v, i) => {
+        if (v !== null) out.append(svg("circle", { cx: x(i), cy: y(v), r: 3, fill: "#d97706" }));
+      });
       months.forEach((m, i) => {
         if (i % Math.ceil(months.length / 8) === 0 && x(i) < W - 20)
           out.append(svg("text", { x: x(i), y: base + 16, "text-anchor": "middle", "font-size": 11, fill: "#64748b" }, m));
@@ -182,7 +186,7 @@
       fact(facts, "pcni", yuan(get(row, "pcni")));
       fact(facts, "line", yuan(get(row, "line")));
       if (get(row, "persons") !== null) fact(facts, "persons", get(row, "persons"));
-      if (planOf(row)) fact(facts, "plan", planOf(row));
+      if (planOf(row)) fact(facts, "plan", planOf(row), "wide");
       inside.append(facts);
       if (hint) inside.append(el("p", words("hint_note"), "note"));
       const conditions = get(row, "rule_conditions").map((c) => (data.conditions[c] ? data.conditions[c][lang()] : c));

@@ -14,6 +14,7 @@ from riskmodel.monitor.run import Monitored
 
 FORMAT = 1
 PAGE = "monitor.html"
+INDEX = ("psi", "psi_chance", "psi_limit")
 SHOWN = 25  # features on the page; all of them stand in the table
 STYLE = """
 body { font: 15px/1.5 "Noto Sans CJK SC", "Microsoft YaHei", sans-serif; max-width: 1000px; margin: 2em auto;
@@ -31,8 +32,10 @@ WORDS = {
     "alarms": ("警报和提示", "Alarms and looks"),
     "drift": ("特征和评分的变化", "Drift of score and features"),
     "drift_note": (
-        "PSI 超过 0.1 提示、超过 0.25 警报，且须超出抽样误差的 95% 界限",
-        "PSI above 0.1 is a look, above 0.25 an alarm, and only beyond the 95% limit of sampling",
+        "PSI 超过 0.1 提示、超过 0.25 警报，且须超出抽样误差的 95% 界限；"
+        "“偶然”是什么都没变时抽样本身给出的平均值",
+        "PSI above 0.1 is a look, above 0.25 an alarm, and only beyond the 95% limit of sampling; "
+        "by chance: what sampling gives on average where nothing has changed",
     ),
     "outcomes": ("到期月份：预计与实际", "Months whose window is over: expected and observed"),
     "no_outcomes": ("还没有一个月的预测期限已满。", "No month's window is over yet."),
@@ -48,7 +51,14 @@ SOURCES = {
     "unknown": "未说明 not said",
 }
 HEADS = {
-    "drift": ("列 Column", "PSI", "95%", "缺失 Missing", "今 Now"),
+    "drift": (
+        "列 Column",
+        "PSI",
+        "偶然 By chance",
+        "95% 界限 limit",
+        "缺失 当时 Missing then",
+        "现在 now",
+    ),
     "outcomes": (
         "月份 Month",
         "户 Households",
@@ -130,7 +140,7 @@ def _drift(frame: pd.DataFrame) -> str:
     for r in frame.head(SHOWN).to_dict("records"):
         missing = [f"{r[c]:.0%}" for c in ("missing_before", "missing_now")]
         grade = r["status"] if r["status"] != "ok" else r["missing_status"]
-        rows.append((grade, [f"{r['zh']} {r['en']}", f"{r['psi']:.3f}", f"{r['psi_limit']:.3f}", *missing]))
+        rows.append((grade, [f"{r['zh']} {r['en']}", *(f"{r[c]:.3f}" for c in INDEX), *missing]))
     return _table("drift", rows)
 
 
