@@ -160,8 +160,21 @@ def test_the_process_is_killed_as_each_step_begins(office: Office, whole: Path, 
         stood = list(month.STEPS)[: max(0, number - 2)]
         assert all(f"{i}/6 {name}: stands" in lines for i, name in enumerate(stood, start=1))
     assert make(office, tmp_path).done
-    made = {k: v for k, v in bytes_of(tmp_path / whole.name).items() if not Path(k).name.startswith(".")}
-    assert made == bytes_of(whole)
+    # What the kills left half made is swept away.
+    assert bytes_of(tmp_path / whole.name) == bytes_of(whole)
+
+
+def test_what_a_kill_left_half_made_is_swept_and_nothing_else(tmp_path: Path) -> None:
+    with files.atomic(tmp_path / "report" / "page.html") as temporary:
+        temporary.write_text("half")
+        kept = [tmp_path / ".keep", tmp_path / "report" / ".a.html", tmp_path / "worklist.xlsx"]
+        for path in kept:
+            path.write_text("mine")
+        assert markers.sweep(tmp_path) == [temporary]
+        temporary.write_text("whole")
+    assert (tmp_path / "report" / "page.html").read_text() == "whole"
+    assert all(path.is_file() for path in kept)
+    assert markers.sweep(tmp_path / "nothing") == []
 
 
 def copying(name: str, reads: str | None) -> object:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,27 @@ from riskmodel import __version__, files
 FORMAT = 1
 FOLDER = "steps"
 _BLOCK = 1 << 20
+# What `riskmodel.files.atomic` writes before a file is whole.
+_HALF_MADE = re.compile(r"\.[a-z0-9_]{8}\.(parquet|csv|xlsx|json|html|md)")
+
+
+def sweep(out: Path) -> list[Path]:
+    """Remove what a killed run left half made; a file that stands is never of that name.
+
+    Parameters
+    ----------
+    out : Path
+        The month's folder.
+
+    Returns
+    -------
+    list of Path
+        What was removed.
+    """
+    found = [p for p in sorted(out.rglob(".*")) if p.is_file() and _HALF_MADE.fullmatch(p.name)]
+    for path in found:
+        path.unlink(missing_ok=True)
+    return found
 
 
 def digest(path: Path) -> str:

@@ -115,6 +115,7 @@ def run(
     tell = say or _LOG.info
     day = asof.to_date(as_of)
     folder = Path(out) / day.isoformat()
+    markers.sweep(folder)
     settled, loaded = settings.settle(folder, day, wishes or Wishes(), store, **reading)
     settings.write(settled, folder)
     work = steps.Work(Path(data), folder, Path(store), settled, tell, loaded)
