@@ -388,6 +388,29 @@ def read_document(run_id: str, name: str, store: str | Path) -> Any:
     return _artifact(_client(Path(store)), run_id, name)
 
 
+def finished(run_id: str, store: str | Path) -> bool:
+    """Say whether a store holds a run that ended well.
+
+    Parameters
+    ----------
+    run_id : str
+    store : str or Path
+
+    Returns
+    -------
+    bool
+        False also where there is no store.
+    """
+    from mlflow.exceptions import MlflowException
+
+    if not Path(store).is_file():
+        return False
+    try:
+        return bool(_client(Path(store)).get_run(run_id).info.status == "FINISHED")
+    except MlflowException:
+        return False
+
+
 def read_table(run_id: str, name: str, store: str | Path) -> pd.DataFrame:
     """Return a table of a run.
 

@@ -1,5 +1,7 @@
 """The bench: what may be declared, how predictions become tables and a page, and what the findings say."""
 
+import html
+import json
 import re
 from pathlib import Path
 
@@ -8,13 +10,15 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from riskmodel import bench, evaluation, experiment, tracking
-from riskmodel.bench import matrix
-from riskmodel.bench.assess import evaluate, is_simple, ordering
+from riskmodel import bench, evaluation, experiment, rules, tracking
+from riskmodel.bench import kept, matrix
+from riskmodel.bench.assess import evaluate
+from riskmodel.bench.simple import is_simple, ordering, winner
 from riskmodel.cli.app import app
 from riskmodel.errors import InputRefused, SpecError, UsageError
 from riskmodel.evaluation import Budget
 from riskmodel.experiment.run import signs
+from riskmodel.models import MODELS
 
 
 @pytest.fixture(scope="module")
@@ -60,6 +64,20 @@ def test_wrong_declarations_name_what_is_wrong(tmp_path):
         wrong.write_text(text.replace(old, new, 1), encoding="utf-8")
         with pytest.raises(SpecError, match=said):
             bench.load(wrong)
+
+
+def test_everything_the_issue_names_takes_part(small):
+    # A model or rule set that is added to the package has to be put on the bench, or left out on purpose.
+    assert set(small.models) == set(MODELS)
+    assert set(small.rulesets) == {r for r in rules.available() if not r.startswith("relative-60")}
+    declared = [(p.source, p.profile) for p in small.panels]
+    simulated = {profile for source, profile in declared if source == "simulate"}
+    assert simulated == {"default", "poor-mountain", "rich-plain", "disaster-year"}
+    assert {source for source, _ in declared} == {"simulate", "eph", "wagepan", "teen_poverty"}
+    for panel in small.panels:
+        taking_part = set(small.models_of(panel))
+        assert taking_part >= {"past_income", "scorecard", "logit", "boosting", "stack"}
+        assert panel.with_rulesets == (panel.source == "simulate")
 
 
 def test_every_rule_set_stands_twice_and_the_budget_is_the_benchs_own(small):
@@ -118,8 +136,12 @@ def test_two_equal_scores_are_level(found):
     same = found[found["model"] == "scorecard"]
     both = pd.concat([same, same.assign(model="logit")], ignore_index=True)
     metrics = pd.DataFrame({"model": ["scorecard", "logit"], "auc": [0.7, 0.7]})
-    row = ordering(both, metrics, {"replicates": 50, "seed": 0}).iloc[0]
-    assert row["low"] == row["high"] == 0
+    metrics["recall_at_budget"] = 0.3
+    rows = ordering(both, metrics, Budget(share=0.05), {"replicates": 50, "seed": 0})
+    # One score under two names orders and lists alike in every resample, so neither wins.
+    assert rows["measure"].tolist() == ["auc", "recall"]
+    assert (rows[["low", "high"]] == 0).all(axis=None)
+    assert [winner(r) for r in rows.to_dict("records")] == ["level", "level"]
     assert is_simple("rule-county-2020")
     assert not is_simple("stack")
 
@@ -147,10 +169,21 @@ def test_the_page_is_whole_speaks_both_languages_and_asks_the_network_for_nothin
         "quick",
     ):
         assert must in text
-    said = bench.findings(done)[0]
-    assert "Simulated county: average" in said["en"].split("better on:")[-1]
-    assert said["zh"]
+    by_auc, by_list, tested = (said["en"] for said in bench.findings(done)[:3])
+    # The logit has the least noise by construction: the page must not call the simple method the winner.
+    assert "on 0 of 1 panels a simple method" in by_auc
+    assert by_auc.endswith("An elaborate method wins on: Simulated county: average.")
+    assert "The list at the same visits" in by_list
+    assert "after Holm" in tested
+    for said in (by_auc, by_list, tested):
+        assert said in html.unescape(text)
     assert list((tmp_path / "figures").glob("default-*.svg"))
+    whole = pd.read_csv(tmp_path / "tables" / "bench.csv")
+    # One row a model, and what stands there is what the panel's own tables say.
+    assert whole["model"].tolist() == done.done[0].tables["metrics"]["model"].tolist()
+    assert whole["auc"].to_numpy() == pytest.approx(done.done[0].tables["metrics"]["auc"].to_numpy())
+    words = (tmp_path / "bench.md").read_text(encoding="utf-8")
+    assert f"{whole.set_index('model').loc['logit', 'auc']:.3f}" in words
     # The same input gives the same bytes.
     assert page_of(found, small, tmp_path / "again")[1].read_bytes() == page.read_bytes()
 
@@ -185,9 +218,10 @@ def test_the_ready_matrix_trains_on_what_was_known_and_orders_by_the_past(tmp_pa
     assert last.loc[str(int(girl["id"])), "years_poor"] == girl[["pov1", "pov2", "pov3"]].sum()
     assert "black" not in matrix.FEATURES
     panel = next(p for p in small.panels if p.source == "teen_poverty")
-    found, fitted = matrix.predictions(small, panel, ("past_income", "logit"), file, lambda text: None)
+    found, fitted, split = matrix.predictions(small, panel, ("past_income", "logit"), file, lambda text: None)
+    assert split["n_train"].item() == (rows["wave"] < matrix.TEST_WAVE).sum()
     assert set(fitted) == {"past_income", "logit"}
-    assert set(found["as_of"].dt.year) == {1979 + matrix.TEST_WAVE}
+    assert set(found["as_of"].dt.year) == {1978 + matrix.TEST_WAVE}
     past = found[found["model"] == "past_income"]
     # Past poverty is all there is to know, so its order beats chance clearly.
     poor, others = past.loc[past["y"] == 1, "score"], past.loc[past["y"] == 0, "score"]
@@ -209,18 +243,80 @@ def test_a_panel_without_its_file_is_skipped_with_the_reason(tmp_path, small):
         bench.run(small, tmp_path, store, only=["nowhere"])
 
 
-def test_a_run_is_logged_into_one_experiment(tmp_path, small):
-    file = teens(tmp_path)
-    thin = small.model_copy(update={"models": ("past_income", "logit", "scorecard")})
-    store = tmp_path / "mlflow.db"
-    done = bench.run(thin, tmp_path, store, only=["teen-poverty"], sources={"teen_poverty": file})
-    (one,) = done.done
+def children(store, run_id):
+    """Return the runs that name a run as their parent."""
+    client = tracking._client(store)
+    found = client.search_runs([client.get_experiment_by_name("bench").experiment_id])
+    return {r.data.tags["model"]: r for r in found if r.data.tags.get("mlflow.parentRunId") == run_id}
+
+
+def test_a_run_is_logged_into_one_experiment_and_goes_on_where_it_was_stopped(tmp_path, small, monkeypatch):
+    thin = small.model_copy(update={"models": ("past_income", "logit", "scorecard"), "bootstrap_test": 60})
+    store, asked = tmp_path / "mlflow.db", {"only": ["teen-poverty"]}
+    asked["sources"] = {"teen_poverty": teens(tmp_path)}
+    (one,) = bench.run(thin, tmp_path, store, **asked).done
     back = tracking.read_table(one.run_id, "tables/metrics", store)
     pd.testing.assert_frame_equal(back, one.tables["metrics"])
     logged = tracking.read_table(one.run_id, "tables/predictions", store)
     # Numbered anew: nobody's id goes into the store.
     assert logged["household_id"].dtype.kind == "i"
     assert (tmp_path / "tables" / "metrics.csv").is_file()
+    under = children(store, one.run_id)
+    assert set(under) == set(thin.models)
+    auc = one.tables["metrics"].set_index("model")["auc"]
+    assert under["logit"].data.metrics["auc"] == pytest.approx(auc["logit"])
+
+    def stopped(*args):
+        raise RuntimeError("this panel is being run again")
+
+    monkeypatch.setattr(matrix, "predictions", stopped)
+    # What is done is read, not run, and stands in the store once.
+    (again,) = bench.run(thin, tmp_path, store, **asked).done
+    assert again.run_id == one.run_id
+    pd.testing.assert_frame_equal(again.tables["comparison"], one.tables["comparison"])
+    # A store that does not hold it is given it; no model is fitted for that.
+    (other,) = bench.run(thin, tmp_path, tmp_path / "other.db", **asked).done
+    assert set(children(tmp_path / "other.db", other.run_id)) == set(thin.models)
+    # Killed before the end: what says that a panel is whole is written last, so it is run again.
+    (tmp_path / "panels" / "teen-poverty" / "panel.json").unlink()
+    with pytest.raises(RuntimeError, match="run again"):
+        bench.run(thin, tmp_path, store, **asked)
+
+
+def test_what_was_kept_is_not_taken_for_another_panel(tmp_path, small):
+    panel = next(p for p in small.panels if p.source == "teen_poverty")
+    file = teens(tmp_path)
+    mark = kept.digest(small, panel, False, file)
+    assert kept.digest(small, panel, False, file) == mark
+    others = [
+        kept.digest(small.model_copy(update={"seed": small.seed + 1}), panel, False, file),
+        kept.digest(small, panel.model_copy(update={"leave_out": ("rule",)}), False, file),
+        kept.digest(small, panel, True, file),
+    ]
+    file.write_text(file.read_text() + "\n")
+    others.append(kept.digest(small, panel, False, file))
+    # A seed, a model less, the quick size, a changed file: none of them may be answered with the old figures.
+    assert len({mark, *others}) == 5
+
+
+@pytest.mark.slow
+def test_the_quick_bench_runs_whole_in_two_processes(tmp_path):
+    out, store = tmp_path / "bench", tmp_path / "mlflow.db"
+    asked = ["bench", "--quick", "--jobs", "2", "--out", str(out), "--store", str(store), "--json"]
+    done = CliRunner().invoke(app, asked)
+    assert done.exit_code == 0, done.output
+    told = json.loads(done.stdout)
+    assert set(told["panels"]) == {"default", "wagepan-entry"}
+    whole = pd.read_csv(out / "tables" / "bench.csv")
+    declared = bench.load("bench")
+    for panel in declared.panels[:1]:
+        assert set(whole.loc[whole["panel"] == panel.id, "model"]) == set(declared.models_of(panel))
+    assert set(children(store, told["panels"]["default"]["run_id"])) == set(
+        declared.models_of(declared.panels[0])
+    )
+    # Again: both panels are there, so nothing is fitted and the runs are the same.
+    again = json.loads(CliRunner().invoke(app, asked).stdout)
+    assert again["panels"] == told["panels"]
 
 
 def test_a_trained_runs_predictions_are_evaluated_further(found, tmp_path):

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from riskmodel import evaluation, experiment, models, tracking
+from riskmodel.bench.simple import is_simple, ordering
+from riskmodel.comparison import EVENT_WORDS
 from riskmodel.errors import UsageError
 from riskmodel.evaluation import Budget, oracle
-from riskmodel.evaluation.ranking import auc_kernel
-from riskmodel.training import EVENT_WORDS
+from riskmodel.evaluation.events import by_event
 
+# One of every kind of method, where all would be too many to look at: groups, label events, net benefit.
+_LOOKED_AT = ("rule", "past_income", "scorecard", "logit", "boosting")
 # Net benefit is drawn between these chances; offices that visit one household in twenty act near 5 %.
 THRESHOLDS = tuple(round(0.01 * k, 2) for k in range(1, 31))
-# What an office can do with pencil and paper, or does already.
-SIMPLE = ("rule", "past_income", "permanent_income", "village", "scorecard", "cluster_logit", "vulnerability")
 
 
 def evaluate(
@@ -29,6 +29,7 @@ def evaluate(
     *,
     seen: pd.DataFrame | None = None,
     replicates: int = 400,
+    test_replicates: int | None = None,
     seed: int = 0,
 ) -> tuple[dict[str, pd.DataFrame], list[dict[str, str]]]:
     """Evaluate predictions in every way the bench shows.
@@ -47,38 +48,46 @@ def evaluate(
         Of `evaluation.first_seen`, where households were followed month by month; lead time is of them.
     replicates, seed
         Village resamples of the intervals.
+    test_replicates : int, optional
+        Of the primary test: its least p value is two over their number, which Holm then multiplies by the
+        number of models. Default as ``replicates``.
 
     Returns
     -------
     tuple of dict and list
-        Tables by name, and notes.
+        Tables by name, and notes. Holm corrects within ``family``: the models, and apart from them the
+        rule sets beside the baseline.
     """
     how: dict[str, Any] = {"replicates": replicates, "seed": seed}
-    told = evaluation.compare(found, budget, baseline=baseline, event=event, **how)
+    told = evaluation.compare(
+        found, budget, baseline=baseline, event=event, replicates=test_replicates or replicates, seed=seed
+    )
     shown = [m for m in dict.fromkeys(found["model"]) if m in models.MODELS and m not in ("rule", baseline)]
     tables = {
         "metrics": evaluation.pooled(found, budget, **how),
-        "comparison": told.table,
+        "comparison": _by_family(told.table),
         "deployed": told.deployed,
         "visits": _visits(found, budget, baseline, shown, how),
         "net_benefit": _net_benefit(found, seed),
-        "planning": _planning(told.primary, found),
+        "planning": _planning(told.primary),
     }
     if any(map(is_simple, set(found["model"]))) and not all(map(is_simple, set(found["model"]))):
-        tables["ordering"] = ordering(found, tables["metrics"], how)
+        tables["ordering"] = ordering(found, tables["metrics"], budget, how)
     if seen is not None and len(seen) and baseline == "rule":
         tables["lead"] = _lead(seen, how)
     groups = [c for c in found.columns if c.startswith("group_") and found[c].nunique() > 1]
     groups += ["township"] if 1 < found["township"].nunique() <= 30 else []
     if groups:
-        some = found[found["model"].isin(["rule", "past_income", "logit", "boosting", "scorecard"])]
-        tables["gaps"] = evaluation.gaps(some, groups, budget, **how)
+        tables["gaps"] = evaluation.gaps(_few(found), groups, budget, **how)
     if any(c.startswith("label_") for c in found.columns):
-        tables["events"] = evaluation.by_event(found, budget, **how)
+        tables["events"] = by_event(_few(found), budget, **how)
     if "supported_after" in found.columns:
         tables["support"] = _support(found, budget)
     if truth is not None:
-        tables["truth"] = oracle.against_truth(found, truth, budget, seed=seed).table
+        report = oracle.against_truth(found, truth, budget, seed=seed)
+        tables["truth"] = report.table
+        if report.effect:
+            tables["unsupported"] = pd.DataFrame([report.effect])
     return tables, told.notes
 
 
@@ -120,43 +129,27 @@ def _followed(run_id: str, store: str | Path) -> pd.DataFrame | None:
         return None
 
 
-def is_simple(model: str) -> bool:
-    """Say whether a model needs no machine learning: rules, income, village, scorecard, short regressions."""
-    return model in SIMPLE or bool(models.known(model) and models.entry(model).ruleset)
+def _few(found: pd.DataFrame) -> pd.DataFrame:
+    """Return the models whose groups and further labels are looked at: one of every kind of method."""
+    return found[found["model"].isin(_LOOKED_AT)]
 
 
-def ordering(found: pd.DataFrame, metrics: pd.DataFrame, how: Mapping[str, Any]) -> pd.DataFrame:
-    """Compare the best simple method's AUC with the best elaborate one's, on the same village resamples.
+def _by_family(table: pd.DataFrame) -> pd.DataFrame:
+    """Correct for the number of models, and apart from them for the number of rule sets.
 
-    Parameters
-    ----------
-    found : DataFrame
-        Tidy predictions.
-    metrics : DataFrame
-        Of `evaluation.pooled`.
-    how : mapping
-        ``replicates`` and ``seed``.
-
-    Returns
-    -------
-    DataFrame
-        One row: ``simple, elaborate, auc_simple, auc_elaborate, difference`` (second − first), ``low, high``.
-        Both are picked as the best of several on these very rows, which flatters both.
+    Rule sets beside the baseline are shown to be looked at; counted among the models they would only make
+    the test of the models blunt.
     """
-    auc = metrics.set_index("model")["auc"]
-    easy = [m for m in auc.index if is_simple(str(m))]
-    first = str(auc[easy].idxmax())
-    other = str(auc.drop(easy).idxmax())
-    key = ["as_of", "household_id"]
-    known = found[found["y"].notna()]
-    pair = [known[known["model"] == m].sort_values(key, ignore_index=True) for m in (first, other)]
-    y, one, two = pair[0]["y"].to_numpy(dtype=float), *(p["score"].to_numpy(dtype=float) for p in pair)
-    kernels = [auc_kernel(y, one), auc_kernel(y, two)]
-    resamples = evaluation.village_resamples(pair[0][["township", "village"]], how["replicates"], how["seed"])
-    drawn = resamples.run(lambda weight: kernels[1](weight) - kernels[0](weight))
-    low, high = evaluation.percentile_interval(drawn)
-    row = {"simple": first, "elaborate": other, "auc_simple": auc[first], "auc_elaborate": auc[other]}
-    return pd.DataFrame([{**row, "difference": auc[other] - auc[first], "low": low, "high": high}])
+    family = [_family(str(m)) for m in table["model"]]
+    table = table.assign(family=family)
+    table["p_holm"] = table.groupby(["scope", "at", "family"], sort=False)["p_bootstrap"].transform(
+        evaluation.holm
+    )
+    return table
+
+
+def _family(model: str) -> str:
+    return "rulesets" if models.known(model) and models.entry(model).ruleset else "models"
 
 
 def _visits(
@@ -164,7 +157,8 @@ def _visits(
 ) -> pd.DataFrame:
     rows = []
     for model in shown:
-        one = evaluation.visits_equivalent(found, budget, model, baseline=baseline, **how)
+        pair = found[found["model"].isin([model, baseline])]
+        one = evaluation.visits_equivalent(pair, budget, model, baseline=baseline, **how)
         more = one.more.set_index("factor")["recall_baseline"]
         rows.append({
             "model": model, "visits": one.visits, "recall_model": one.recall_model,
@@ -189,7 +183,7 @@ def _lead(seen: pd.DataFrame, how: dict[str, Any]) -> pd.DataFrame:
 def _net_benefit(found: pd.DataFrame, seed: int) -> pd.DataFrame:
     parts = []
     known = found[found["y"].notna()]
-    for model in ("rule", "past_income", "scorecard", "logit", "boosting"):
+    for model in _LOOKED_AT:
         rows = known[known["model"] == model]
         if len(rows):
             resamples = evaluation.village_resamples(rows[["township", "village"]], 100, seed)
@@ -198,24 +192,11 @@ def _net_benefit(found: pd.DataFrame, seed: int) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
-def _planning(primary: pd.DataFrame, found: pd.DataFrame) -> pd.DataFrame:
+def _planning(primary: pd.DataFrame) -> pd.DataFrame:
     """Say what a panel of this size could show at all."""
     first = primary.iloc[0]
-    events, visits, villages = int(first["n_events"]), int(first["visits"]), int(first["n_villages"])
-    base = events / int(first["n"])
-    rows = []
-    for correlation in (0.0, 0.02, 0.05):
-        effect = evaluation.design_effect(events / villages, correlation)
-        by_visit = evaluation.design_effect(visits / villages, correlation)
-        rows.append({
-            "correlation": correlation, "events": events, "villages": villages, "visits": visits,
-            "base_rate": base, "design_effect": effect,
-            "smallest_difference": evaluation.smallest_difference(events, effect=effect),
-            "visits_to_show_twice_random": evaluation.visits_needed(base, 2.0, effect=by_visit)
-            if 0 < base < 0.5
-            else float("nan"),
-        })  # fmt: skip
-    return pd.DataFrame(rows)
+    events, rows, visits, villages = (int(first[c]) for c in ("n_events", "n", "visits", "n_villages"))
+    return evaluation.what_can_be_shown(events, rows, visits, villages)
 
 
 def _support(found: pd.DataFrame, budget: Budget) -> pd.DataFrame:

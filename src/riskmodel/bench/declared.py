@@ -23,7 +23,7 @@ class Size(Spec):
 
 
 class Panel(Spec):
-    """One panel: a simulated county, an imported panel, or a ready matrix.
+    """One panel: a simulated county, an imported panel, or a ready matrix; ``about`` says what it is.
 
     ``experiment`` says cohort, dates and label (a matrix is ready without). ``leave_out`` names models
     that make no sense on it; ``model_params`` goes on top of the bench's; ``like: ID`` takes over whatever
@@ -32,6 +32,7 @@ class Panel(Spec):
 
     id: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
     title: Title
+    about: Title | None = None
     source: Literal["simulate", "eph", "wagepan", "teen_poverty"]
     experiment: str | None = None
     profile: str = "default"
@@ -50,7 +51,11 @@ class Panel(Spec):
 
 
 class Bench(Spec):
-    """A declared bench; see ``experiments/bench.yaml``."""
+    """A declared bench; see ``experiments/bench.yaml``.
+
+    ``bootstrap`` village resamples make the intervals, ``bootstrap_test`` those of the primary test, whose p
+    values Holm multiplies by the number of models.
+    """
 
     id: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
     version: int = 1
@@ -62,6 +67,7 @@ class Bench(Spec):
     quick_size: Size
     budget: Budget
     bootstrap: int = Field(default=400, ge=20, le=10_000)
+    bootstrap_test: int = Field(default=2000, ge=20, le=100_000)
     seed: int = Field(default=0, ge=0)
     panels: tuple[Panel, ...]
 

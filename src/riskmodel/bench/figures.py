@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from riskmodel.bench.run import PanelRun
+from riskmodel.bench.run import BenchRun, PanelRun
+from riskmodel.bench.simple import winner
 from riskmodel.models import MODELS, entry, known
 from riskmodel.report.figures import SPARE, STYLES
 from riskmodel.report.svg import Axis, Interval, Plot, intervals
@@ -28,6 +29,12 @@ _SHORT: Mapping[str, Words] = {
     "ebm": {"zh": "可解释提升机", "en": "explainable boost."},
 }
 _PAD = 0.02
+_WINNER = {"simple": "#d97706", "elaborate": "#0072b2", "level": "#6b7280"}
+_PANEL_ZH = {
+    "default": "模拟县：一般", "poor-mountain": "模拟县：深山", "rich-plain": "模拟县：平原",
+    "disaster-year": "模拟县：灾年", "eph-entry": "阿根廷：首次", "eph-return": "阿根廷：再次",
+    "wagepan-entry": "青年男性：首次", "wagepan-return": "青年男性：再次", "teen-poverty": "美国少女",
+}  # fmt: skip
 
 
 def charts(one: PanelRun, name_of: Callable[[str], Words]) -> Iterator[tuple[str, Words, str]]:
@@ -48,6 +55,45 @@ def charts(one: PanelRun, name_of: Callable[[str], Words]) -> Iterator[tuple[str
     yield _auc(one, name_of)
     if len(one.tables["net_benefit"]):
         yield _net_benefit(one, name_of)
+
+
+def overall(done: BenchRun) -> Iterator[tuple[str, Words, str]]:
+    """Draw over all panels by how much the best elaborate method is ahead of the best simple one.
+
+    Parameters
+    ----------
+    done : BenchRun
+
+    Yields
+    ------
+    tuple
+        Name, title in both languages, SVG.
+    """
+    asked = {
+        "auc": ({"zh": "复杂 − 简单：AUC", "en": "Elaborate minus simple: AUC"}, "AUC"),
+        "recall": ({"zh": "复杂 − 简单：名额内查全率", "en": "Elaborate minus simple: recall"}, "recall"),
+    }
+    for measure, (title, unit) in asked.items():
+        found = [
+            Interval(_panel_words(one), row["difference"], row["low"], row["high"], _WINNER[winner(row)])
+            for one in done.done
+            if "ordering" in one.tables
+            for row in one.tables["ordering"].to_dict("records")
+            if row["measure"] == measure
+        ]
+        if not found:
+            continue
+        low, high = _span(*zip(*((f.value, f.low, f.high) for f in found), strict=True))
+        label = {
+            "zh": f"{unit} 之差（右：复杂方法更好）",
+            "en": f"difference in {unit} (right: elaborate is better)",
+        }
+        axis = Axis(label, min(low, -_PAD), max(high, _PAD))
+        yield f"simple_{measure}", title, intervals(found, axis, title, zero=True)
+
+
+def _panel_words(one: PanelRun) -> Words:
+    return {"zh": _PANEL_ZH.get(one.panel.id, one.panel.id), "en": one.panel.id}
 
 
 def _words(model: str, name_of: Callable[[str], Words]) -> Words:

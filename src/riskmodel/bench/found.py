@@ -2,17 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import Any
+
 import pandas as pd
 
 from riskmodel.bench.run import BenchRun, PanelRun
+from riskmodel.bench.simple import winner
 from riskmodel.models import entry
 
 Words = dict[str, str]
+# Of the primary test, after Holm.
+LEVEL = 0.05
+_NOBODY: Words = {"zh": "无", "en": "none"}
+_SAID: dict[str, Words] = {
+    "level": {"zh": "未显示差别", "en": "no difference is shown"},
+    "simple": {"zh": "简单方法胜出", "en": "the simple method wins"},
+    "elaborate": {"zh": "复杂方法胜出", "en": "the elaborate method wins"},
+}
+_ASKED: dict[str, Words] = {
+    "auc": {"zh": "排序能力（AUC）", "en": "Ordering (AUC)"},
+    "recall": {"zh": "同样走访量的名单（查全率）", "en": "The list at the same visits (recall)"},
+}
 
 
 def _name(model: str) -> Words:
     found = entry(model)
     return {"zh": found.zh, "en": found.en}
+
+
+def _listed(names: Iterable[str], lang: str) -> str:
+    return ("、" if lang == "zh" else ", ").join(_name(n)[lang] for n in names) or _NOBODY[lang]
 
 
 def sentences(one: PanelRun) -> list[Words]:
@@ -26,57 +46,75 @@ def sentences(one: PanelRun) -> list[Words]:
     -------
     list of dict with keys "zh", "en"
     """
-    out = [_ranking(one.tables["ordering"].iloc[0])] if "ordering" in one.tables else []
-    out.append(_against(one))
+    out = [_against(one)]
+    if "ordering" in one.tables:
+        out += [_ranking(row) for row in one.tables["ordering"].to_dict("records")]
     visits = one.tables["visits"]
     if len(visits) and visits["ratio"].notna().any():
         recall = visits.set_index("model")["recall_model"]
         out.append(worth(visits, str(recall.idxmax()), one.panel.baseline))
     if "lead" in one.tables and len(one.tables["lead"]):
         out.append(lead(one.tables["lead"], one.tables["metrics"]))
+    if "truth" in one.tables:
+        out.append(_attained(one.tables["truth"]))
+    if "unsupported" in one.tables:
+        out.append(_support(one.tables["unsupported"].iloc[0]))
     return out
 
 
-def _winner(row: pd.Series) -> str:
-    return "elaborate" if row["low"] > 0 else "simple" if row["high"] < 0 else "level"
-
-
-_SAID: dict[str, Words] = {
-    "level": {"zh": "未显示差别", "en": "no difference is shown"},
-    "simple": {"zh": "简单方法胜出", "en": "the simple method wins"},
-    "elaborate": {"zh": "复杂方法胜出", "en": "the elaborate method wins"},
-}
-
-
-def _ranking(row: pd.Series) -> Words:
-    one, two, said = _name(str(row["simple"])), _name(str(row["elaborate"])), _SAID[_winner(row)]
-    a, b, d, low, high = (float(row[c]) for c in ("auc_simple", "auc_elaborate", "difference", "low", "high"))
+def _ranking(row: dict[Any, Any]) -> Words:
+    one, two, said = _name(str(row["simple"])), _name(str(row["elaborate"])), _SAID[winner(row)]
+    asked = _ASKED[str(row["measure"])]
+    a, b, d, low, high = (
+        float(row[c]) for c in ("value_simple", "value_elaborate", "difference", "low", "high")
+    )
     return {
-        "zh": f"排序能力：最好的简单方法是{one['zh']}（AUC {a:.3f}），"
-        f"最好的复杂方法是{two['zh']}（{b:.3f}）；差 {d:+.3f}（{low:+.3f} 至 {high:+.3f}）：{said['zh']}。",
-        "en": f"Ordering: the best simple method is {one['en']} (AUC {a:.3f}), the best elaborate one "
+        "zh": f"{asked['zh']}：最好的简单方法是{one['zh']}（{a:.3f}），最好的复杂方法是{two['zh']}"
+        f"（{b:.3f}）；差 {d:+.3f}（{low:+.3f} 至 {high:+.3f}）：{said['zh']}。",
+        "en": f"{asked['en']}: the best simple method is {one['en']} ({a:.3f}), the best elaborate one "
         f"{two['en']} ({b:.3f}); difference {d:+.3f} ({low:+.3f} to {high:+.3f}): {said['en']}.",
     }
 
 
+def tested(one: PanelRun) -> dict[str, list[str]]:
+    """Return which models the primary test shows to differ from the baseline.
+
+    Parameters
+    ----------
+    one : PanelRun
+
+    Returns
+    -------
+    dict
+        ``better, worse`` (Holm-corrected p below 0.05) and ``unsure`` (the interval lies apart from 0, but
+        not after the correction): models, rule sets beside the baseline left out.
+    """
+    table = one.tables["comparison"].query("scope == 'pooled' and at == 'budget' and family == 'models'")
+    out: dict[str, list[str]] = {"better": [], "worse": [], "unsure": []}
+    for row in table.to_dict("records"):
+        if row["p_holm"] < LEVEL:
+            out["better" if row["delta_recall"] > 0 else "worse"].append(str(row["model"]))
+        elif row["delta_low"] > 0 or row["delta_high"] < 0:
+            out["unsure"].append(str(row["model"]))
+    return out
+
+
 def _against(one: PanelRun) -> Words:
-    table = one.tables["comparison"].query("scope == 'pooled' and at == 'budget'")
-    better = [m for m, v in zip(table["model"], table["verdict"], strict=True) if v == "model"]
-    worse = [m for m, v in zip(table["model"], table["verdict"], strict=True) if v == "baseline"]
-    baseline = _name(str(table["baseline"].iloc[0]))
-    first = table.iloc[0]
-
-    def listed(names: list[str], lang: str) -> str:
-        nobody = {"zh": "无", "en": "none"}[lang]
-        return ("、" if lang == "zh" else ", ").join(_name(n)[lang] for n in names) or nobody
-
+    first = one.tables["comparison"].query("scope == 'pooled' and at == 'budget'").iloc[0]
+    baseline, found = _name(str(first["baseline"])), tested(one)
+    unsure = {
+        "zh": f"；校正前区间不含 0、校正后不显著：{_listed(found['unsure'], 'zh')}",
+        "en": f"; apart from 0 before the correction only: {_listed(found['unsure'], 'en')}",
+    }
     return {
-        "zh": f"同样走访 {first['visits']} 户次，{first['n_events']} 个事件："
-        f"查全率区间高于{baseline['zh']}的有"
-        f"{listed(better, 'zh')}；低于的有{listed(worse, 'zh')}；其余未显示差别。",
-        "en": f"At the same {first['visits']} visits ({first['n_events']} events) the interval lies above "
-        f"{baseline['en']} for: {listed(better, 'en')}; below for: {listed(worse, 'en')}; "
-        "no difference is shown for the others.",
+        "zh": f"主要检验：同样走访 {first['visits']} 户次，{first['n_events']} 个事件，"
+        f"{baseline['zh']}的名单找到 {first['hits_baseline']} 个。Holm 校正后查全率高于它的："
+        f"{_listed(found['better'], 'zh')}；低于它的：{_listed(found['worse'], 'zh')}"
+        f"{unsure['zh'] if found['unsure'] else ''}；其余未显示差别。",
+        "en": f"Primary test: at the same {first['visits']} visits ({first['n_events']} events) the list of "
+        f"{baseline['en']} finds {first['hits_baseline']}. After Holm recall is higher for: "
+        f"{_listed(found['better'], 'en')}; lower for: {_listed(found['worse'], 'en')}"
+        f"{unsure['en'] if found['unsure'] else ''}; no difference is shown for the others.",
     }
 
 
@@ -146,8 +184,30 @@ def _half(row: pd.Series, lang: str) -> str:
     return {"zh": f"中位数 {median:.0f} 个月", "en": f"median {median:.0f} months"}[lang]
 
 
+def _attained(truth: pd.DataFrame) -> Words:
+    table = truth[truth["model"] != "oracle"].set_index("model")
+    best, limit = str(table["recall_true"].idxmax()), float(table["oracle_recall"].iloc[0])
+    rule = float(table["recall_share"].get("rule", float("nan")))
+    own = float(table["recall_share"][best])
+    name = _name(best)
+    return {
+        "zh": f"真实风险已知：按真实风险排序的名单查全率为 {limit:.1%}；规则达到其 {rule:.0%}，"
+        f"最好的{name['zh']}达到 {own:.0%}。",
+        "en": "The truth is known here: a list in the order of the true chances has a recall of "
+        f"{limit:.1%}; the rules reach {rule:.0%} of that, the best, {name['en']}, {own:.0%}.",
+    }
+
+
+def _support(row: pd.Series) -> Words:
+    now, without = float(row["supported"]), float(row["unsupported"])
+    return {
+        "zh": f"真实平均风险：现有帮扶下 {now:.2%}，若帮扶全部停止 {without:.2%}。",
+        "en": f"Mean true chance: {now:.2%} under current support, {without:.2%} were it all to end.",
+    }
+
+
 def findings(done: BenchRun) -> list[Words]:
-    """Say what the whole bench shows.
+    """Say what the whole bench shows, the simple method's wins first.
 
     Parameters
     ----------
@@ -157,24 +217,48 @@ def findings(done: BenchRun) -> list[Words]:
     -------
     list of dict with keys "zh", "en"
     """
+    out = [_overall(done, "auc"), _overall(done, "recall"), _tests(done)]
+    for one in done.done:
+        said, title = sentences(one), one.panel.title.model_dump()
+        # The primary test, and how the simple method does in ordering.
+        out.append({
+            "zh": f"{title['zh']}：{''.join(s['zh'] for s in said[:2])}",
+            "en": f"{title['en']}. {' '.join(s['en'] for s in said[:2])}",
+        })  # fmt: skip
+    return out
+
+
+def _titles(runs: list[PanelRun], lang: str) -> str:
+    titles = [r.panel.title.model_dump()[lang] for r in runs]
+    return ("；" if lang == "zh" else "; ").join(titles) or _NOBODY[lang]
+
+
+def _overall(done: BenchRun, measure: str) -> Words:
     wins: dict[str, list[PanelRun]] = {"simple": [], "level": [], "elaborate": []}
     for one in done.done:
         if "ordering" in one.tables:
-            wins[_winner(one.tables["ordering"].iloc[0])].append(one)
+            row = one.tables["ordering"].set_index("measure").loc[measure]
+            wins[winner(row.to_dict())].append(one)
+    asked = _ASKED[measure]
+    total = sum(map(len, wins.values()))
+    count = len(wins["simple"]) + len(wins["level"])
+    return {
+        "zh": f"{asked['zh']}：{total} 个数据集中有 {count} 个，简单方法（规则、往期收入、评分卡、短回归）"
+        f"胜出或未显示落后。简单方法胜出：{_titles(wins['simple'], 'zh')}。"
+        f"未显示差别：{_titles(wins['level'], 'zh')}。复杂方法胜出：{_titles(wins['elaborate'], 'zh')}。",
+        "en": f"{asked['en']}: on {count} of {total} panels a simple method (rules, past income, scorecard, "
+        f"a short regression) wins or is not shown to lose. The simple method wins on: "
+        f"{_titles(wins['simple'], 'en')}. No difference is shown on: {_titles(wins['level'], 'en')}. "
+        f"An elaborate method wins on: {_titles(wins['elaborate'], 'en')}.",
+    }
 
-    def names(key: str, lang: str) -> str:
-        titles = [r.panel.title.model_dump()[lang] for r in wins[key]]
-        return ("；" if lang == "zh" else "; ").join(titles) or {"zh": "无", "en": "none"}[lang]
 
-    out = [{
-        "zh": f"简单方法（规则、往期收入、评分卡、短回归）排序更好：{names('simple', 'zh')}。"
-        f"未显示差别：{names('level', 'zh')}。复杂方法更好：{names('elaborate', 'zh')}。",
-        "en": f"A simple method (rules, past income, scorecard, a short regression) orders better on: "
-        f"{names('simple', 'en')}. No difference is shown on: {names('level', 'en')}. "
-        f"An elaborate method is better on: {names('elaborate', 'en')}.",
-    }]  # fmt: skip
-    for one in done.done:
-        said = sentences(one)[0]
-        title = one.panel.title.model_dump()
-        out.append({"zh": f"{title['zh']}：{said['zh']}", "en": f"{title['en']}. {said['en']}"})
-    return out
+def _tests(done: BenchRun) -> Words:
+    better = [one for one in done.done if tested(one)["better"]]
+    others = [one for one in done.done if not tested(one)["better"]]
+    return {
+        "zh": f"主要检验（同样走访量，Holm 校正后）：至少一个模型的名单优于对照名单："
+        f"{_titles(better, 'zh')}；没有模型被证明更好：{_titles(others, 'zh')}。",
+        "en": f"The primary test (same visits, after Holm) shows at least one model's list to be better than "
+        f"the baseline's on: {_titles(better, 'en')}; no model's on: {_titles(others, 'en')}.",
+    }

@@ -87,7 +87,7 @@ FEATURES = ["wave", "age", "mother", "spouse", "in_school", "hours", "years_poor
 
 def predictions(
     bench: Bench, panel: Panel, names: tuple[str, ...], file: Path, say: Callable[[str], None]
-) -> tuple[pd.DataFrame, dict[str, Any]]:
+) -> tuple[pd.DataFrame, dict[str, Any], pd.DataFrame]:
     """Fit every model on the earlier waves and predict the last.
 
     Parameters
@@ -102,16 +102,30 @@ def predictions(
 
     Returns
     -------
-    tuple of DataFrame and dict
-        The tidy predictions, and the fitted models by name.
+    tuple of DataFrame, dict and DataFrame
+        The tidy predictions, the fitted models by name, and the split as `ExperimentResult.folds` has it.
     """
     rows = long(file).rename(columns={"black": "group_black"})
     train, test = rows[rows["wave"] < TEST_WAVE], rows[rows["wave"] == TEST_WAVE]
     say(f"{len(train)} training rows, {len(test)} test rows")
-    test = test.assign(as_of=pd.Timestamp(_FIRST_YEAR + TEST_WAVE, 12, 31))
+    test = test.assign(as_of=pd.Timestamp(_year_end(TEST_WAVE)))
     # A ready matrix declares no directions.
     params = {k: {n: v for n, v in p.items() if v != DECLARED} for k, p in bench.params_of(panel).items()}
-    return predict(train, test, FEATURES, names, params, bench.seed)
+    found, fitted = predict(train, test, FEATURES, names, params, bench.seed)
+    return found, fitted, _split(train, test)
+
+
+def _split(train: pd.DataFrame, test: pd.DataFrame) -> pd.DataFrame:
+    day = _year_end(TEST_WAVE)
+    return pd.DataFrame([{
+        "fold": day, "train_from": _year_end(1), "train_to": _year_end(TEST_WAVE - 1), "n_train": len(train),
+        "train_events": int(train["y"].sum()), "test_from": day, "test_to": day, "n_test": len(test),
+        "test_events": int(test["y"].sum()), "n_null": 0,
+    }])  # fmt: skip
+
+
+def _year_end(wave: int) -> str:
+    return f"{_FIRST_YEAR + wave - 1}-12-31"
 
 
 def predict(

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
+import multiprocessing
+import os
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from riskmodel import experiment, files, models, tracking
-from riskmodel.bench import matrix, panels
-from riskmodel.bench.assess import evaluate
+from riskmodel import files
+from riskmodel.bench import kept, logged
 from riskmodel.bench.declared import Bench, Panel
+from riskmodel.bench.work import Job, absent, work
 from riskmodel.errors import InputRefused, UsageError
-from riskmodel.evaluation import Budget
-from riskmodel.training import EVENT_WORDS
+
+# Each process of a pair has one core: more threads than that only fight each other.
+_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 @dataclass(frozen=True)
@@ -27,11 +34,16 @@ class PanelRun:
     ----------
     panel : Panel
     run_id : str
+        Its MLflow run, the parent of one run a model.
     tables : dict of name to DataFrame
-        ``metrics, comparison, deployed, visits, lead, gaps, support, net_benefit, planning``, ``truth`` where
-        it is known, ``effects`` (village-robust logit) and ``scorecard``.
+        ``metrics, comparison, deployed, visits, lead, gaps, support, net_benefit, planning, ordering, folds,
+        leaks``, ``truth`` and ``unsupported`` where they are known, ``effects`` (village-robust logit) and
+        ``scorecard``.
     notes : list of dict with keys "zh", "en"
     seconds : float
+        Of the run that made it.
+    facts : dict
+        What the panel is; see `riskmodel.bench.kept.Found`.
     """
 
     panel: Panel
@@ -39,6 +51,7 @@ class PanelRun:
     tables: dict[str, pd.DataFrame]
     notes: list[dict[str, str]]
     seconds: float
+    facts: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -54,6 +67,10 @@ class BenchRun:
         Panel id to the reason it was not run.
     left_out : dict
         Model to the reason it was not fitted anywhere.
+    seconds : float
+        From beginning to end; short where panels were kept from before.
+    jobs : int
+        Panels run at once.
     """
 
     bench: Bench
@@ -61,6 +78,8 @@ class BenchRun:
     done: list[PanelRun]
     skipped: dict[str, str]
     left_out: dict[str, str] = field(default_factory=dict)
+    seconds: float = 0.0
+    jobs: int = 1
 
     def table(self, name: str) -> pd.DataFrame:
         """Return one table over all panels, the panel's id in front.
@@ -90,14 +109,16 @@ def run(
     sources: Mapping[str, Path] | None = None,
     only: Iterable[str] | None = None,
     progress: Callable[[str], None] | None = None,
+    jobs: int = 1,
 ) -> BenchRun:
-    """Run a bench.
+    """Run a bench, or what is left of one that was stopped.
 
     Parameters
     ----------
     bench : Bench
     out : str or Path
-        Folder of the panels' data and of the tables.
+        Folder of the panels' data and of the tables. A panel that is whole there, made from the same
+        declarations, data and program, is not run again.
     store : str or Path
         MLflow's SQLite file; all runs go into one experiment, the bench's id.
     quick : bool, default False
@@ -107,6 +128,9 @@ def run(
     only : iterable of str, optional
         Panel ids; default all.
     progress : callable, optional
+        With several jobs a module's own function: it is called in other processes.
+    jobs : int, default 1
+        How many panels are run at once, each in a process of its own with one thread.
 
     Returns
     -------
@@ -117,118 +141,95 @@ def run(
     UsageError
         If ``only`` names no panel of the bench.
     """
-    say = progress or (lambda text: None)
-    wanted = list(only or [p.id for p in bench.panels])
-    unknown = [w for w in wanted if w not in [p.id for p in bench.panels]]
-    if unknown:
-        raise UsageError(f"no panel {', '.join(unknown)}; there are: {', '.join(p.id for p in bench.panels)}")
-    left_out = {
-        m: f"the extra {models.entry(m).extra!r} is not installed"
-        for m in bench.models
-        if not models.available(m)
-    }
-    done, skipped = [], {}
-    for panel in bench.panels:
-        if panel.id not in wanted or (quick and not panel.quick):
-            skipped[panel.id] = "not asked for" if panel.id not in wanted else "left out of the quick size"
-            continue
-        say(f"panel {panel.id}")
-        try:
-            found = _panel(bench, panel, Path(out), store, quick, dict(sources or {}), set(left_out), say)
-        except (UsageError, InputRefused) as exc:
-            skipped[panel.id] = str(exc)
-            say(f"panel {panel.id} is skipped: {exc}")
-            continue
-        done.append(found)
-    result = BenchRun(bench, quick, done, skipped, left_out)
-    for name in sorted({n for r in done for n in r.tables}):
+    began, say = time.monotonic(), progress or _silent
+    away = absent(bench)
+    thin = bench.model_copy(update={"models": tuple(m for m in bench.models if m not in away)})
+    todo, skipped = _chosen(bench, only, quick)
+    files_of = dict(sources or {})
+    given = [Job(thin, p, Path(out), files_of.get(p.source), quick) for p in todo]
+    done: dict[str, PanelRun] = {}
+    for job, reason in _each(given, jobs, say):
+        if reason is not None:
+            skipped[job.panel.id] = reason
+            say(f"panel {job.panel.id} is skipped: {reason}")
+        else:
+            done[job.panel.id] = _collect(job, Path(store))
+    order = [p.id for p in bench.panels]
+    result = BenchRun(
+        bench, quick, sorted(done.values(), key=lambda r: order.index(r.panel.id)),
+        {k: skipped[k] for k in order if k in skipped}, away, time.monotonic() - began, jobs,
+    )  # fmt: skip
+    for name in sorted({n for r in result.done for n in r.tables}):
         files.write_table(result.table(name), Path(out) / "tables" / f"{name}.csv")
     return result
 
 
-def _panel(
-    bench: Bench,
-    panel: Panel,
-    out: Path,
-    store: str | Path,
-    quick: bool,
-    sources: dict[str, Path],
-    absent: set[str],
-    say: Callable[[str], None],
-) -> PanelRun:
-    began = time.monotonic()
-    thin = bench.model_copy(update={"models": tuple(m for m in bench.models if m not in absent)})
-    if panel.source == "teen_poverty":
-        file = panels.needed(panel, sources.get(panel.source))
-        found, fitted = matrix.predictions(thin, panel, thin.models_of(panel), file, say)
-        budget, event, truth, horizon, notes = (
-            bench.budget,
-            ("下一年贫困", "girls poor a year later"),
-            None,
-            12,
-            [],
-        )
-        seen = None
-    else:
-        exp = thin.experiment_of(panel)
-        size = bench.quick_size if quick else bench.size
-        source = panels.open_county(panel, size, out / "data" / panel.id, sources.get(panel.source))
-        kept: list[dict[str, Any]] = []
-        result = experiment.run(
-            exp, source.county, say, final=False, on_fold=lambda fold, train, fits: kept.append(fits)
-        )
-        found, fitted, notes, seen = result.predictions, kept[-1], result.notes, result.first_seen
-        budget, event, horizon = exp.budget, EVENT_WORDS[exp.events[0]], exp.horizon.months
-        truth = None if source.truth is None else _of_event(source.truth, exp.events[0], horizon)
-    say("evaluating")
-    limit = Budget(visits=budget.visits, share=budget.share)
-    how: dict[str, Any] = {"replicates": bench.bootstrap, "seed": bench.seed}
-    tables, more = evaluate(found, limit, panel.baseline, event, truth, seen=seen, **how)
-    tables |= _kept(fitted)
-    run_id = _log(bench, panel, tables, found, quick, store)
-    return PanelRun(panel, run_id, tables, [*notes, *more], time.monotonic() - began)
+def _silent(text: str) -> None:
+    """Tell nobody."""
 
 
-def _of_event(truth: pd.DataFrame, event: str, horizon: int) -> pd.DataFrame:
-    rows = truth[(truth["event"] == event) & (truth["horizon_months"] == horizon)]
-    rows = rows.assign(as_of=pd.to_datetime(rows["as_of"]), household_id=rows["household_id"].astype(str))
-    return rows.drop(columns=["event", "horizon_months", "outcome"], errors="ignore")
+def _chosen(bench: Bench, only: Iterable[str] | None, quick: bool) -> tuple[list[Panel], dict[str, str]]:
+    there = [p.id for p in bench.panels]
+    wanted = list(only or there)
+    unknown = [w for w in wanted if w not in there]
+    if unknown:
+        raise UsageError(f"no panel {', '.join(unknown)}; there are: {', '.join(there)}")
+    skipped = {p.id: "not asked for" for p in bench.panels if p.id not in wanted}
+    skipped |= {
+        p.id: "left out of the quick size"
+        for p in bench.panels
+        if quick and not p.quick and p.id not in skipped
+    }
+    return [p for p in bench.panels if p.id not in skipped], skipped
 
 
-def _kept(fitted: Mapping[str, Any]) -> dict[str, pd.DataFrame]:
-    """Return the tables that a fitted model itself is: effects with standard errors, the scorecard."""
-    out = {}
-    if "cluster_logit" in fitted:
-        out["effects"] = fitted["cluster_logit"].base_.effects()
-    if "scorecard" in fitted:
-        out |= models.exported_card(fitted["scorecard"])
-    return out
+def _each(given: list[Job], jobs: int, say: Callable[[str], None]) -> Iterator[tuple[Job, str | None]]:
+    """Run panels, one after the other or some at once; give each with the reason it was skipped for."""
+    if jobs < 2 or len(given) < 2:
+        for job in given:
+            yield job, _reason(job, functools.partial(work, job, say))
+        return
+    with _one_thread(), ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn")) as pool:
+        running: list[tuple[Job, Future[bool]]] = [(job, pool.submit(work, job, say)) for job in given]
+        for job, future in running:
+            yield job, _reason(job, future.result)
 
 
-def _log(
-    bench: Bench,
-    panel: Panel,
-    tables: dict[str, pd.DataFrame],
-    found: pd.DataFrame,
-    quick: bool,
-    store: str | Path,
-) -> str:
-    tags = {"bench": bench.id, "panel": panel.id, "quick": str(quick).lower()}
-    with tracking.start(bench.id, store, panel.id, tags) as opened:
-        params = {"panel": panel.id, "source": panel.source, "experiment": panel.experiment or "matrix"}
-        opened.params(
-            {**params, "models": list(dict.fromkeys(found["model"])), "seed": bench.seed, "quick": quick}
-        )
-        for row in tables["metrics"].to_dict("records"):
-            values = {f"{row['model']}.{k}": v for k, v in row.items() if isinstance(v, int | float)}
-            opened.metrics({k: float(v) for k, v in values.items()})
-        for row in tables["comparison"].query("scope == 'pooled' and at == 'budget'").to_dict("records"):
-            opened.metrics(
-                {f"{row['model']}.{k}": float(row[k]) for k in ("delta_recall", "delta_low", "delta_high")}
-            )
-        # Ids stay in the county: a run numbers its households anew.
-        coded = found.assign(household_id=pd.factorize(found["household_id"], sort=True)[0])
-        for name, frame in {"predictions": coded, **tables}.items():
-            opened.table(frame, f"tables/{name}")
-        opened.document(bench.model_dump(mode="json"), "bench.json")
-    return opened.run_id
+def _reason(job: Job, run_it: Callable[[], bool]) -> str | None:
+    try:
+        run_it()
+    except (UsageError, InputRefused) as exc:
+        return str(exc)
+    except BrokenProcessPool as exc:
+        raise InputRefused(
+            f"the process of panel {job.panel.id} or of one beside it was ended from outside (memory?); "
+            "what is done is kept: run the same again with --jobs 1"
+        ) from exc
+    return None
+
+
+@contextlib.contextmanager
+def _one_thread() -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in _THREADS}
+    os.environ.update(dict.fromkeys(_THREADS, "1"))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name)
+            else:
+                os.environ[name] = value
+
+
+def _collect(job: Job, store: Path) -> PanelRun:
+    """Read a panel that is done, and log it unless this store holds it."""
+    mark = kept.digest(job.bench, job.panel, job.quick, job.file)
+    found = kept.read(job.folder, mark)
+    if found is None:
+        raise InputRefused(f"{job.folder}: what was kept of the panel cannot be read; delete it, run again")
+    run_id = kept.logged(job.folder, mark, store)
+    if run_id is None:
+        run_id = logged.log(job, found, mark, store)
+        kept.note_run(job.folder, mark, store, run_id)
+    return PanelRun(job.panel, run_id, found.tables, found.notes, found.seconds, found.facts)

@@ -23,17 +23,23 @@ def bench(
     panel: Annotated[
         list[str] | None, typer.Option("--panel", metavar="ID", help="Only this; repeatable.")
     ] = None,
+    jobs: Annotated[int, typer.Option("--jobs", min=1, max=16, help="Panels at once, a core each.")] = 2,
     quick: Annotated[bool, typer.Option("--quick", help="A small size that only shows the path.")] = False,
     lang: Annotated[str, typer.Option("--lang", help="zh or en.")] = "en",
     store: StoreOption = STORE,
     as_json: JsonFlag = False,
 ) -> None:
-    """Run all models and rule sets on simulated and real panels, into one MLflow experiment and one page."""
+    """Run all models and rule sets on simulated and real panels, into one MLflow experiment and one page.
+
+    A run that was stopped goes on where it was: panels that are done lie in DIR.
+    """
     from riskmodel import bench as benches
 
     declared = benches.load(declaration)
     sources = {name: file for name, file in (("eph", eph), ("teen_poverty", teen)) if file is not None}
-    done = benches.run(declared, out, store, quick=quick, sources=sources, only=panel, progress=say)
+    done = benches.run(
+        declared, out, store, quick=quick, sources=sources, only=panel, progress=say, jobs=jobs
+    )
     if not done.done:
         say(f"riskmodel: no panel was run: {done.skipped}")
         raise typer.Exit(1)
@@ -42,6 +48,7 @@ def bench(
         "out": str(page),
         "experiment": declared.id,
         "quick": quick,
+        "seconds": round(done.seconds),
         "panels": {one.panel.id: {"run_id": one.run_id, "seconds": round(one.seconds)} for one in done.done},
         "skipped": done.skipped,
         "left_out": done.left_out,
