@@ -113,6 +113,22 @@ def test_every_row_says_why_it_is_there_and_a_hint_is_no_forecast(make_scores, t
     assert pale == (~made.listed["in_cohort"]).tolist()
 
 
+def test_who_cannot_be_judged_is_told_why(make_scores, tmp_path) -> None:
+    import openpyxl
+
+    scores = make_scores(60, unknown=0.3, seed=5)
+    scores["income_reason"] = pd.Series("income_stale", scores.index).where(scores["pcni"].isna())
+    made = worklist.build(scores, visits=10)
+    for lang, sheet, head, says in (
+        ("zh", "收入未知", "为什么在名单上", "收入未知：最近的年度合计已过时"),
+        ("en", "Income unknown", "Why on the list", "Income unknown: the newest annual total is too old"),
+    ):
+        page = openpyxl.load_workbook(worklist.write_xlsx(made, tmp_path / f"{lang}.xlsx", lang))[sheet]
+        column = [c.value for c in page[1]].index(head) + 1
+        assert all(page.cell(r, column).value.startswith(says) for r in range(2, page.max_row + 1))
+        assert page.max_row == len(made.unknown) + 1 > 5
+
+
 @pytest.mark.parametrize("colour", ["red", "yellow", "blue", None])
 def test_a_new_household_is_not_ordered_by_a_colour(colour: str | None) -> None:
     frame = households({"pcni": 5000.0, "card": colour}, {"pcni": 4000.0, "card": "red"})

@@ -164,14 +164,27 @@ def _why(rows: pd.DataFrame, lang: Lang) -> list[object]:
     flagged = rows["flagged"].eq(True) if "flagged" in rows else pd.Series(False, rows.index)
     urgency = rows["urgency"] if "urgency" in rows else pd.Series("", rows.index)
     alone = {"lot": "by_lot", "card_due": "by_card", "chance": "by_many", "beyond": "by_many"}
+    blind = _unknown_incomes(rows, lang)
     out: list[object] = []
-    for told, said, named, code in zip(rules, reasons(rows, lang), flagged, urgency, strict=True):
-        head = [words["by_rule"].say(lang).format(said=told)] if named and told else []
+    for told, said, named, code, why in zip(rules, reasons(rows, lang), flagged, urgency, blind, strict=True):
+        head = [why] if why else []
+        head += [words["by_rule"].say(lang).format(said=told)] if named and told else []
         lines = head + [f"{i}. {text}" for i, text in enumerate(said, 1)]
         if code in alone and (not lines or code in ("lot", "card_due")):
             lines = [words[alone[code]].say(lang), *lines]
         out.append("\n".join(lines) or None)
     return out
+
+
+def _unknown_incomes(rows: pd.DataFrame, lang: Lang) -> list[str | None]:
+    """Return why an income is unknown, where the list cannot judge for that reason."""
+    from riskmodel.rules.wording import REASONS as told
+
+    if "income_reason" not in rows:
+        return [None] * len(rows)
+    line = book().words["by_unknown"].say(lang)
+    codes = rows["income_reason"].where(rows["pcni"].isna())
+    return [line.format(said=told[c][lang]) if isinstance(c, str) and c in told else None for c in codes]
 
 
 def _intervals(rows: pd.DataFrame, lang: Lang) -> list[object]:
