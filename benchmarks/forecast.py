@@ -30,6 +30,7 @@ from riskmodel import accounting, asof, simulate
 from riskmodel.county import About, County, from_frames
 from riskmodel.forecast import alarms as warned
 from riskmodel.forecast import (
+    beside,
     evaluate,
     household,
     rolling,
@@ -47,6 +48,7 @@ from riskmodel.simulate.params import CAUSES
 
 AIM_SECONDS, AIM_GIB, AIM_RECONCILED = 120, 6.0, 60
 MONTHS = 48
+COVERED = 300  # households of a county that coverage is measured on
 LOOKED = 9  # months that alarms are counted in
 NEAR = 6  # months after a strike in which its township's alarms are no false ones: entries follow events late
 PARTS = ("households", "reconciled", "coverage", "stress", "alarms")
@@ -135,24 +137,38 @@ def coverage(seeds: int) -> None:
     """Coverage, CRPS and Brier of household forecasts over counties and days, classifier beside."""
     rows = []
     for seed in range(1, seeds + 1):
-        found = evaluate.evaluate(simulated_county(seed), ["2019-12-31", "2020-06-30", "2020-12-31"])
-        rows.append(found.rows.assign(seed=seed))
+        county = simulated_county(seed, n=COVERED)
+        found = evaluate.evaluate(county, ["2019-12-31", "2020-06-30", "2020-12-31"])
+        rows.append(found.rows.assign(seed=seed, month=found.rows["as_of"].dt.month))
     rows = pd.concat(rows)
     names = ["crps", "pinball_10", "pinball_90", "in_80", "in_95", "width_80"]
     table = rows.groupby(["horizon_months", "method"])[names].mean()
     table["brier"] = rows.groupby(["horizon_months", "method"])[["below", "probability"]].apply(squared)
-    print(f"coverage: {seeds} simulated counties of 600 households × 3 days\n{table.round(4).to_string()}")
+    print(f"coverage: {seeds} simulated counties of {COVERED} households × 3 days")
+    print(table.round(4).to_string())
     mine = rows[rows["chosen"]]
     told = mine[mine["probability_classifier"].notna()]
     for h, g in told.groupby("horizon_months"):
-        a, b = squared(g[["below", "probability"]]), squared(g[["below", "probability_classifier"]])
-        print(f"  {h} months, same rows: Brier of the distribution {a:.4f}, of the classifier {b:.4f}")
-    for by in ("band", "history"):
-        print(mine.groupby(["horizon_months", by])[["in_80", "in_95"]].mean().round(3).to_string())
-    villages = mine.groupby(["seed", "horizon_months", "village"])["in_80"].mean()
+        d = beside.difference(
+            g["below"], g["probability"], g["probability_classifier"], g["seed"].astype(str) + g["village"]
+        )
+        print(
+            f"  {h} months, same {d.rows} rows: Brier of the distribution {d.distribution:.4f}, "
+            f"of the classifier {d.classifier:.4f}, "
+            f"difference {d.difference:+.4f} [{d.low_95:+.4f}, {d.high_95:+.4f}]"
+        )
+    ends = ["in_80", "in_95"]
+    counties = mine.groupby(["horizon_months", "seed"])[ends].mean().groupby("horizon_months")
+    print("chosen methods, mean over counties and its standard error:")
+    print(counties.agg(["mean", "sem"]).round(3).to_string())
+    for by in ("month", "band", "history"):
+        print(mine.groupby(["horizon_months", by])[ends].mean().round(3).to_string())
+    villages = mine.groupby(["seed", "horizon_months", "village"])["in_80"].agg(["mean", "size"])
+    chance = np.sqrt((0.16 / villages["size"]).mean())
     print(
-        f"  villages: 80 % intervals cover {villages.quantile(0.1):.2f} to {villages.quantile(0.9):.2f} "
-        "(10th to 90th)"
+        f"  villages: 80 % intervals cover {villages['mean'].quantile(0.1):.2f} to "
+        f"{villages['mean'].quantile(0.9):.2f} (10th to 90th); s.d. {villages['mean'].std():.3f}, "
+        f"by chance alone {chance:.3f}"
     )
 
 
