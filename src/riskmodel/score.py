@@ -162,7 +162,8 @@ def what_would_change(
         raise UsageError(f"household {household_id!r} is not known at {as_of}; see the scores of that day")
     row = int(np.flatnonzero(X.index == household_id)[0])
     X = X[loaded.feature_set.names].reset_index(drop=True)
-    return explain.changes(loaded.model, X, row, features.describe(loaded.feature_set), target)
+    dictionary = features.describe(loaded.feature_set)
+    return explain.changes(loaded.model, X, row, dictionary, target, feature_set=loaded.feature_set)
 
 
 def _numbers(
