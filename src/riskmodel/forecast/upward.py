@@ -5,16 +5,17 @@ follows from a household's forecast (how far the line lies below its forecast ce
 of risks, and its registration. The sum is dealt to months by the register's own seasons and to causes as
 the township's and county's entries were.
 
-Every day is forecast from as it was then: the scale, the variance components and the line are that day's, and
-a lesson counts only where the entries of the year after it were recorded by that day. In a large county the
-lessons are those of whole villages with some eight thousand households; every household is scored.
+Every day is forecast from as it was then: the line is that day's, the scale and the variance components are
+its own or, for they move slowly and are dear to estimate, those of at most half a year before; a lesson
+counts only where the entries of the year after it were recorded by that day. In a large county the lessons
+are those of whole villages with some eight thousand households; every household is scored.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -96,10 +97,14 @@ def bases(
         )
     lesson, standing = _standings(county, now, used, wanted, seed)
     out: dict[dt.date, Base] = {}
+    own: Own | None = None
     for day in used:
         if not lessons[day]:
             continue
-        found = _chances(county, day, standing(day), [lesson[p] for p in lessons[day]], ruleset, seed)
+        t = standing(day)
+        if own is None or asof.add_months(own.day, STEP) <= day:
+            own = _own(day, t, seed)
+        found = _chances(county, day, t, [lesson[p] for p in lessons[day]], ruleset, own)
         if found is not None:
             out[day] = base(found, as_then(counts.build(county, day), known), horizon)
     if now not in out:
@@ -109,6 +114,19 @@ def bases(
             f"农户概率加总未用：可供学习的时点之后，新纳入不足 {FEWEST_EVENTS} 户",
         )
     return out, None
+
+
+class Own(NamedTuple):
+    """A county's scale and variances as they were on a day."""
+
+    day: dt.date
+    scale: Scale
+    components: Components
+
+
+def _own(day: dt.date, standing: pd.DataFrame, seed: int) -> Own:
+    scale = methods.scale_of(standing)
+    return Own(day, scale, methods.components_of(standing, scale, seed))
 
 
 def _standings(
@@ -131,10 +149,9 @@ def _by_day(t: pd.DataFrame) -> dict[dt.date, pd.DataFrame]:
 
 def _chances(
     county: County, day: dt.date, standing: pd.DataFrame, lessons: Sequence[pd.DataFrame],
-    ruleset: str | rules.RuleSet, seed: int,
+    ruleset: str | rules.RuleSet, own: Own,
 ) -> pd.DataFrame | None:  # fmt: skip
-    scale = methods.scale_of(standing)
-    components = methods.components_of(standing, scale, seed)
+    scale, components = own.scale, own.components
     line = histories.line_at(county, ruleset, day, YEAR)
     past = pd.concat([looks(t, line, scale, components) for t in lessons], ignore_index=True)
     return chances(county, past, looks(standing, line, scale, components), day)
