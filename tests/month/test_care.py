@@ -85,7 +85,20 @@ def test_the_verbs_of_the_office_end_to_end(office: Office, tmp_path: Path) -> N
         return json.loads(done.stdout)
 
     months = tmp_path / "months"
-    made = told("month", office.data, "--as-of", AS_OF, "--visits", 15, "--out", months, "--store", store)
+    names = tmp_path / "names.csv"
+    some = read(office.data).frame("households")["household_id"].head(200)
+    names.write_text("户编号,户主姓名\n" + "".join(f"{h},某某\n" for h in some), encoding="utf-8")
+    made = told(
+        "month", office.data, "--as-of", AS_OF, "--visits", 15, "--quota", "township:40%", "--quota", "village",
+        "--floor", 0.02, "--names", names, "--out", months, "--store", store,
+    )  # fmt: skip
+    assert [Path(p).name for p in made["with_names"]] == ["worklist.xlsx", "visit-sheets.html"]
+    # What was asked of a month is asked of it again, unless it is taken back.
+    again = told("month", office.data, "--as-of", AS_OF, "--out", months, "--store", store)
+    assert again["done"] == []
+    plain = told("month", office.data, "--as-of", AS_OF, "--quota", "none", "--out", months, "--store", store)
+    assert plain["done"] == ["worklist", "report"]
+    assert plain["worklist"]["planned_quota"] == 0
     assert made["done"] == ["check", "rules", "score", "worklist", "report", "ledger"]
     rows = told("months", months)["rows"]
     assert [r["as_of"] for r in rows] == [AS_OF]
