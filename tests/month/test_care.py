@@ -89,8 +89,8 @@ def test_the_verbs_of_the_office_end_to_end(office: Office, tmp_path: Path) -> N
     some = read(office.data).frame("households")["household_id"].head(200)
     names.write_text("户编号,户主姓名\n" + "".join(f"{h},某某\n" for h in some), encoding="utf-8")
     made = told(
-        "month", office.data, "--as-of", AS_OF, "--visits", 15, "--quota", "township:40%", "--quota", "village",
-        "--floor", 0.02, "--names", names, "--out", months, "--store", store,
+        "month", office.data, "--as-of", AS_OF, "--visits", 15, "--quota", "township:40%",
+        "--quota", "village", "--floor", 0.02, "--names", names, "--out", months, "--store", store,
     )  # fmt: skip
     assert [Path(p).name for p in made["with_names"]] == ["worklist.xlsx", "visit-sheets.html"]
     # What was asked of a month is asked of it again, unless it is taken back.
