@@ -100,9 +100,10 @@ def test_yield_of_rule_visits(made: simulate.SimulatedCounty) -> None:
 
 
 def test_main_causes_of_the_identified(made: simulate.SimulatedCounty) -> None:
-    # Some 100 households: a share of a third errs by 3 points; illness is a sudden hardship besides.
+    # Published are the shares of those under watch. Of some 110 newly identified a share of a third errs by 4.5
+    # points, and who has lost work comes oftener and leaves sooner than who is ill.
     register = made.frames["monitoring"].query("event == 'identified'")
     found = register.causes.str.split(";").str[0].value_counts(normalize=True)
     assert found["illness"] == pytest.approx(0.335, abs=0.13)
-    assert found["unstable_employment"] == pytest.approx(0.243, abs=0.10)
+    assert found["unstable_employment"] == pytest.approx(0.243, abs=0.14)
     assert found["disability"] == pytest.approx(0.135, abs=0.08)

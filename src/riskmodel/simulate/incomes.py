@@ -6,12 +6,15 @@ With migrant-worker equivalents W, home labour L, seasons q, AR(1) transitory pa
    wage_t &= e^{a_w + u_{w,t} - d_t} W q^w_m (1-\ell_{sick})(1-\ell_{job}) \\
    sales_t &= e^{a_f + u_{f,t} - d_t + g_{town,kind,year}} L^{\beta} q^f_{kind,m}
               (1-\ell_{sick})(1-\ell_{farm}) \\
-   costs_t &= \bar c_i L^{\beta} q^c_{kind,m} \\
-   u_t &= \rho u_{t-1} + \sqrt{1-\rho^2} \sigma z_t, \qquad d_t = \phi d_{t-1} + J b_t
+   costs_t &= \bar c_i L^{\beta} q^c_{kind,m} + D Y_i (1 - e^{-x_t}) b_t \\
+   u_t &= \rho u_{t-1} + \sqrt{1-\rho^2} \sigma z_t, \qquad d_t = \phi d_{t-1} + x_t b_t, \qquad
+   x_t = J (1 - v + v e_t)
 
-The shocks z to wages and farm are correlated, and b is rare bad luck that nobody records (unpaid wages, a
-business lost) and that fades over years: it is what keeps a county as hard to predict as real panels, and
-its poor from rising within months.
+The shocks z to wages and farm are correlated, and b is rare bad luck whose cause nobody records (wages that
+are never paid, a business or a herd lost), of a depth x that varies (e exponential with mean one). It fades
+over years, which keeps the poor from rising within months; and a share D of what it takes of a usual year Y
+is lost at once, as a loss of the business. So who is above the line now has mostly not fallen yet: what lies
+ahead is chance, for whoever knows the present too, and a county is as hard to predict as real panels.
 Costs are planned before weather and prices are known, so a bad year can make a loss. Every amount is a
 whole yuan.
 """
@@ -24,6 +27,7 @@ import numpy as np
 
 from riskmodel.simulate.lookup import Lookup
 from riskmodel.simulate.noise import Noise
+from riskmodel.simulate.params import BadLuck
 from riskmodel.simulate.state import FARM, JOB, RING, SICK, Books, Floats, State
 
 SCHOOL_MONTHS = {9: 0.6, 3: 0.4}
@@ -31,6 +35,7 @@ SUBSIDY_MONTH, RENT_MONTH = 6, 12
 QUARTER = 3
 BILLED_AT_ONCE = 0.45
 MOST_LUCK = 0.5  # a month: keeps a household from falling every month
+LEAST_UNIFORM = 1e-6  # keeps the depth of a fall finite
 
 
 @dataclass(frozen=True)
@@ -72,10 +77,36 @@ def drift(s: State, z: Noise, t: Lookup) -> None:
         rho = part.persistence
         u *= np.float32(rho)
         u += noise * np.float32(part.sd * (1 - rho**2) ** 0.5)
-    s.fallen *= np.float32(inc.bad_luck.fade)
-    luck = inc.bad_luck
+    _fall(s, z, inc.bad_luck)
+
+
+def _fall(s: State, z: Noise, luck: BadLuck) -> None:
+    s.fallen *= np.float32(luck.fade)
     chance = np.float32(luck.yearly / 12) * (1 + np.float32(luck.again / max(luck.size, 1e-6)) * s.fallen)
-    s.fallen += np.float32(luck.size) * (z.u_luck < np.minimum(chance, np.float32(MOST_LUCK)))
+    chance = np.minimum(chance, np.float32(MOST_LUCK))
+    s.debt[:] = 0
+    rows = np.flatnonzero(z.u_luck < chance)
+    # Given that it fell, where in its chance the draw lies is uniform anew: it tells how deep.
+    depth = fall_depth(z.u_luck[rows] / chance[rows], luck)
+    s.fallen[rows] += depth
+    s.debt[rows] = np.rint(np.float32(luck.debt) * s.usual[rows] * -np.expm1(-depth))
+
+
+def fall_depth(u: Floats, luck: BadLuck) -> Floats:
+    """Return how deep falls are, in log points, of mean ``luck.size``.
+
+    Parameters
+    ----------
+    u : array
+        Uniform on [0, 1).
+    luck : BadLuck
+
+    Returns
+    -------
+    array
+    """
+    varies = -np.log(np.maximum(u, np.float32(LEAST_UNIFORM)))
+    return np.asarray(luck.size * (1 - luck.spread + luck.spread * varies), dtype=np.float32)
 
 
 def _wage(s: State, z: Noise, m: int, t: Lookup, well: Floats) -> Floats:
@@ -162,7 +193,7 @@ def month_flow(s: State, z: Noise, paid: Floats, month: int, t: Lookup) -> Flow:
         rent=np.rint(s.rent * (s.persons > 0) * (np.float32(0.7) + np.float32(0.6) * z.u_misc))
         if m + 1 == RENT_MONTH
         else zeros,
-        production=_production(s, m, t),
+        production=_production(s, m, t) + s.debt * (s.persons > 0),
         medical=_medical(s, z, m, t),
         education=np.rint(s.school_cost * np.float32(school)) if school else zeros,
         events=paid,

@@ -143,16 +143,20 @@ class Living(Spec):
 
 
 class BadLuck(Spec):
-    """Sudden falls that nobody records: how often a year, how deep, and how slowly they fade.
+    """Sudden falls whose cause nobody records: how often a year, how deep, and how slowly they fade.
 
-    ``size`` is in log points of all earnings, ``fade`` the share that is left after a month; who has just
-    fallen falls again ``1 + again`` times as often.
+    ``size`` is the mean depth in log points of all earnings, ``spread`` the part of it that varies from fall
+    to fall (exponentially), ``fade`` the share that is left after a month; ``debt`` is what is lost at once,
+    as a share of what the fall takes of a usual year; who has just fallen falls again ``1 + again`` times as
+    often.
     """
 
     yearly: float = Field(ge=0)
     size: float = Field(ge=0)
     fade: float = Field(ge=0, lt=1)
     again: float = Field(ge=0)
+    spread: float = Field(ge=0, le=1)
+    debt: float = Field(ge=0)
 
 
 class Income(Spec):

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from riskmodel.simulate import family, school
+from riskmodel.simulate.incomes import fall_depth
 from riskmodel.simulate.lookup import Lookup, by_age
 from riskmodel.simulate.params import CAUSES, Profile
 from riskmodel.simulate.state import (
@@ -254,7 +255,8 @@ def _levels(s: State, rng: np.random.Generator, where: Places, p: Profile, past:
     s.u_farm[:] = rng.normal(0, inc.farm.sd, n)
     # Falls of the years before: whoever had one is somewhere on its way back.
     fell = rng.random(n) < -np.expm1(-inc.bad_luck.yearly * FALL_YEARS)
-    s.fallen[:] = fell * inc.bad_luck.size * inc.bad_luck.fade ** rng.uniform(0, 12 * FALL_YEARS, n)
+    left = inc.bad_luck.fade ** rng.uniform(0, 12 * FALL_YEARS, n)
+    s.fallen[:] = fell * left * fall_depth(rng.random(n), inc.bad_luck)
     kin = np.exp(rng.normal(0, inc.transfer.kin_sd, n) - inc.transfer.kin_sd**2 / 2)
     s.kin[:] = kin * np.exp(shared / 2)
     rent = inc.property.yearly * np.exp(rng.normal(0, inc.property.sd, n))
