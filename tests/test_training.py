@@ -15,6 +15,7 @@ from riskmodel import comparison, experiment, explain, features, rules, score, s
 from riskmodel.county import About, County, from_frames
 from riskmodel.errors import InputRefused, UsageError
 from riskmodel.experiment import splits, tables
+from riskmodel.experiment.truth import other_question, unanswered
 
 from . import leaks
 
@@ -60,15 +61,32 @@ def test_the_score_speaks_of_whom_it_was_trained_on(county: County, loaded: trac
 
 def test_the_truth_of_another_line_or_period_is_no_measure(county: County) -> None:
     exp = experiment.load("county")
-    assert training.other_question(exp, county) is None
+    assert other_question(exp, county) is None
     other = exp.model_copy(update={"params": {"line": 7000}})
-    told = training.other_question(other, county)
+    told = other_question(other, county)
     assert told is not None
     assert "7000" in told["en"]
     assert "7000" in told["zh"]
     # causes-2020 judges calendar years by 5,000 yuan; what the register did is another question altogether.
-    assert training.other_question(exp.model_copy(update={"ruleset": "causes-2020"}), county) is not None
-    assert training.other_question(other.model_copy(update={"events": ("identified",)}), county) is None
+    assert other_question(exp.model_copy(update={"ruleset": "causes-2020"}), county) is not None
+    assert other_question(other.model_copy(update={"events": ("identified",)}), county) is None
+
+
+def test_test_dates_without_a_truth_are_named_with_the_mend(made: simulate.SimulatedCounty) -> None:
+    exp = experiment.load("county")
+    there = pd.Series(pd.to_datetime(made.truth.as_of.unique()))
+    assert unanswered(exp, made.truth, there) is None
+    other = pd.Series(pd.to_datetime(["2018-03-31", "2018-03-31", there[0]]))
+    told = unanswered(exp, made.truth, other)
+    assert told is not None
+    both = sorted(["2018-03-31", f"{there[0]:%Y-%m-%d}"])
+    assert told["en"].startswith("truth.parquet holds no chance of below_line within 12 months at 2018")
+    # The mend asks for all test dates: a truth is written anew, not added to.
+    assert told["en"].endswith(" ".join(["--horizon 12", *(f"--truth-at {day}" for day in both)]))
+    assert "2018-03-31" in told["zh"]
+    # No truth has one chance for several events: nothing to mend.
+    several = exp.model_copy(update={"events": ("below_line", "identified")})
+    assert unanswered(several, made.truth, other) is None
 
 
 def test_training_ends_one_horizon_and_the_delay_before_each_test(county: County) -> None:

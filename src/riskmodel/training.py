@@ -18,6 +18,7 @@ from riskmodel.evaluation import Budget, Comparison
 from riskmodel.evaluation import oracle as attainable
 from riskmodel.evaluation import visited as weighted
 from riskmodel.experiment import Experiment, ExperimentResult, run
+from riskmodel.experiment.truth import other_question, truth_of, unanswered
 from riskmodel.labels import KEY
 
 ORACLE = "oracle"
@@ -133,8 +134,14 @@ def train(
     """
     result = run(exp, county, progress)
     differs = other_question(exp, county) if truth is not None else None
+    missing = None if truth is None else unanswered(exp, truth, result.predictions["as_of"])
     if differs is not None:
-        truth, result = None, replace(result, notes=[*result.notes, differs])
+        truth = None
+    note = differs or missing
+    if note is not None:
+        result = replace(result, notes=[*result.notes, note])
+    if note is not None and progress:
+        progress(f"note: {note['en']}")
     if progress:
         progress("evaluating: village bootstrap, rules against models")
     evaluated = evaluate(result, truth)
@@ -167,7 +174,7 @@ def evaluate(result: ExperimentResult, truth: pd.DataFrame | None = None) -> Eva
     chosen = None
     if visits is not None and "rule" in exp.models:
         chosen = evaluation.selected(found, visits, budget, **how)
-    known = _truth_of(exp, truth)
+    known = truth_of(exp, truth)
     oracle = None if known is None else _with_truth(found, known)
     return Evaluated(
         pooled=evaluation.pooled(found, budget, findings=visits, **how),
@@ -191,46 +198,6 @@ def _planning(comparison: Comparison) -> pd.DataFrame:
         visits=int(first["visits"]),
         villages=int(first["n_villages"]),
     )
-
-
-def other_question(exp: Experiment, county: County) -> dict[str, str] | None:
-    """Return why a simulated county's true chances do not answer an experiment, in both languages, or None.
-
-    The simulator's truth is of net income over the twelve months that end with the window, by its own line.
-
-    Parameters
-    ----------
-    exp : Experiment
-    county : County
-
-    Returns
-    -------
-    dict or None
-        ``zh`` and ``en``.
-    """
-    made = county.about.simulated
-    if made is None or exp.events != ("below_line",):
-        return None
-    ruleset = rules.load(exp.ruleset)
-    line, period = ruleset.values(exp.params).get(ruleset.line), ruleset.period(exp.params)
-    if line == made["line"] and period.months == 12 and not period.calendar_year:
-        return None
-    asked_zh = f"按 {period.months} 个月、监测线 {line}"
-    asked_en = f"over {period.months} months and the line {line}"
-    return {
-        "zh": f"真实风险按十二个月、{made['line']} 元模拟，本实验{asked_zh}：不作对照",
-        "en": f"true chances are of twelve months and {made['line']} yuan, the run {asked_en}: not compared",
-    }
-
-
-def _truth_of(exp: Experiment, truth: pd.DataFrame | None) -> pd.DataFrame | None:
-    """Return the true chances of the experiment's own event and horizon; None where it has no single one."""
-    if truth is None or len(exp.events) != 1 or exp.horizon.next:
-        return None
-    known = truth[(truth["event"] == exp.events[0]) & (truth["horizon_months"] == exp.horizon.months)]
-    return known.assign(
-        as_of=pd.to_datetime(known["as_of"]), household_id=known["household_id"].astype(str)
-    ).drop(columns=["event", "horizon_months", "outcome"], errors="ignore")
 
 
 def _with_truth(found: pd.DataFrame, truth: pd.DataFrame) -> pd.DataFrame | None:

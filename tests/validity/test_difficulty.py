@@ -12,9 +12,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from riskmodel import evaluation, experiment, simulate, training
+from riskmodel import evaluation, experiment, simulate
 from riskmodel.county import About, County, from_frames
 from riskmodel.evaluation.oracle import ORACLE, against_truth, oracle_figures, true_auc
+from riskmodel.experiment.truth import truth_of
 from riskmodel.models.logit import PenalisedLogit
 from riskmodel.simulate import futures
 from riskmodel.simulate.history import PLACES, Plan, run_block, stream
@@ -44,7 +45,7 @@ def reached(county: County, made: simulate.SimulatedCounty, cohort: tuple[str, .
         update={"cohort": cohort, "bootstrap": 20, "models": ("rule", "past_income", "logit")}
     )
     found = experiment.run(exp, county).predictions
-    table = against_truth(found, training._truth_of(exp, made.truth), BUDGET).table
+    table = against_truth(found, truth_of(exp, made.truth), BUDGET).table
     table = table.set_index("model")
     print(table.round(3).to_string())  # noqa: T201 - the figures of docs/simulator.md: pytest -s
     return table
