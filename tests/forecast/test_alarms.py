@@ -95,6 +95,16 @@ def test_each_kind_can_be_raised_under_its_heading(what: str, reason: str) -> No
     assert set(raised["township"]) == {"t3"}
 
 
+def test_what_is_too_rare_is_not_looked_at() -> None:
+    frames = quiet()
+    few = frames["monitoring"].groupby("event").head(9)
+    day = dt.date(2020, 12, 7)
+    rows = [(f"t3-{k:02d}", day, "identified", "other", day) for k in range(6)]
+    found = alarms.build(built(more(frames | {"monitoring": few}, "monitoring", rows)), DAY)
+    assert "entries" not in set(found["what"])
+    assert "events" in set(found["what"])
+
+
 def test_expected_falls_are_held_against_the_other_townships(
     forecast: HouseholdForecast, county: County, monkeypatch: pytest.MonkeyPatch
 ) -> None:

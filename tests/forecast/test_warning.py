@@ -83,6 +83,11 @@ def test_only_the_newest_months_are_looked_at() -> None:
 def test_short_series_are_refused_with_what_is_needed() -> None:
     with pytest.raises(UsageError, match="22 are needed"):
         warning.watch(quiet(1)[:, :20], MONTHS[:20], NAMES, HOMES)
+    rare = np.zeros((12, 48))
+    rare[3, -1] = 5
+    rare[2, :9] = 1
+    with pytest.raises(UsageError, match="fewer than 10 in 44 months"):
+        warning.watch(rare, MONTHS, NAMES, HOMES)
 
 
 def test_months_that_are_still_filling_raise_no_false_alarms() -> None:

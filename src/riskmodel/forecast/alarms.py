@@ -80,12 +80,16 @@ def _counted(
     near: dict[str, tuple[str, ...]] | None, looks: int,
 ) -> pd.DataFrame | None:  # fmt: skip
     found = known if known is not None and what == "entries" else _count(county, as_of, what)
-    if found is None or found.months.size < warning.LEAST_BASELINE + looks + warning.GAP:
+    if found is None:
         return None
-    table = warning.look(
-        found.seen.sum(axis=1), found.months, found.townships, found.households, looks=looks, neighbours=near,
-        filled=found.filled,
-    )  # fmt: skip
+    try:
+        table = warning.look(
+            found.seen.sum(axis=1), found.months, found.townships, found.households, looks=looks,
+            neighbours=near, filled=found.filled,
+        )  # fmt: skip
+    except UsageError:
+        # Too short or too rare to expect anything of: not looked at, as the table shows.
+        return None
     at = [found.townships.index(t) for t in table["township"]]
     k = table["month"].to_numpy() - found.months[0]
     usual = found.cells[:, :, : -looks - warning.GAP].mean(axis=2)

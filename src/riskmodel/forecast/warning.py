@@ -48,6 +48,7 @@ Array = NDArray[Any]
 Correction = Literal["bh", "holm"]
 LEVEL = 0.05
 LEAST_BASELINE = 18
+LEAST_COUNTED = 10  # in all the baseline: with fewer nothing can be expected (assumption)
 # A past month this many standard residuals high counts less (Noufaily et al. 2013: 2.58).
 OUTBREAK = 2.58
 GAP = 3  # months before the looked-at one that are left out: an outbreak must not be its own baseline
@@ -275,7 +276,7 @@ def watch(
     Raises
     ------
     UsageError
-        If there are fewer than 18 months before those looked at.
+        If there are fewer than 18 months, or ten counts in them, before those looked at.
     """
     found = look(counts, months, townships, exposure, looks=looks, neighbours=neighbours, filled=filled)
     return judged(found, level, correction)
@@ -317,12 +318,16 @@ def look(
     Raises
     ------
     UsageError
-        If there are fewer than 18 months before those looked at.
+        If there are fewer than 18 months, or ten counts in them, before those looked at.
     """
     baseline = months.size - looks - GAP
     if baseline < LEAST_BASELINE:
         raise UsageError(
             f"{months.size} months: {LEAST_BASELINE + looks + GAP} are needed to look at the last {looks}"
+        )
+    if counts[:, :baseline].sum() < LEAST_COUNTED:
+        raise UsageError(
+            f"fewer than {LEAST_COUNTED} in {baseline} months: nothing can be expected from them"
         )
     share = np.ones(months.size) if filled is None else np.asarray(filled, dtype=float)
     found = expected(counts[:, :baseline], months[:baseline], months[-looks:], exposure, share[:baseline])
