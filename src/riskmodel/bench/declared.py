@@ -23,15 +23,16 @@ class Size(Spec):
 
 
 class Panel(Spec):
-    """One panel: a simulated county, an imported panel, or a ready matrix; ``about`` says what it is.
+    """One panel: a simulated county, an imported panel, or a ready matrix.
 
-    ``experiment`` says cohort, dates and label (a matrix is ready without). ``leave_out`` names models
+    ``about`` says what it is, ``short`` is its name where there is little room. ``experiment`` says cohort, dates and label (a matrix is ready without). ``leave_out`` names models
     that make no sense on it; ``model_params`` goes on top of the bench's; ``like: ID`` takes over whatever
     is not said from an earlier panel.
     """
 
     id: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
     title: Title
+    short: Title | None = None
     about: Title | None = None
     source: Literal["simulate", "eph", "wagepan", "teen_poverty"]
     experiment: str | None = None
@@ -42,6 +43,11 @@ class Panel(Spec):
     leave_out: tuple[str, ...] = ()
     model_params: dict[str, dict[str, Any]] = Field(default_factory=dict)
     quick: bool = True
+
+    @property
+    def brief(self) -> dict[str, str]:
+        """Its name where there is little room, in both languages."""
+        return (self.short or self.title).model_dump()
 
     @model_validator(mode="after")
     def _ready_or_not(self) -> Self:

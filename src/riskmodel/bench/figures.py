@@ -30,11 +30,6 @@ _SHORT: Mapping[str, Words] = {
 }
 _PAD = 0.02
 _WINNER = {"simple": "#d97706", "elaborate": "#0072b2", "level": "#6b7280"}
-_PANEL_ZH = {
-    "default": "模拟县：一般", "poor-mountain": "模拟县：深山", "rich-plain": "模拟县：平原",
-    "disaster-year": "模拟县：灾年", "eph-entry": "阿根廷：首次", "eph-return": "阿根廷：再次",
-    "wagepan-entry": "青年男性：首次", "wagepan-return": "青年男性：再次", "teen-poverty": "美国少女",
-}  # fmt: skip
 
 
 def charts(one: PanelRun, name_of: Callable[[str], Words]) -> Iterator[tuple[str, Words, str]]:
@@ -75,7 +70,7 @@ def overall(done: BenchRun) -> Iterator[tuple[str, Words, str]]:
     }
     for measure, (title, unit) in asked.items():
         found = [
-            Interval(_panel_words(one), row["difference"], row["low"], row["high"], _WINNER[winner(row)])
+            Interval(one.panel.brief, row["difference"], row["low"], row["high"], _WINNER[winner(row)])
             for one in done.done
             if "ordering" in one.tables
             for row in one.tables["ordering"].to_dict("records")
@@ -85,15 +80,11 @@ def overall(done: BenchRun) -> Iterator[tuple[str, Words, str]]:
             continue
         low, high = _span(*zip(*((f.value, f.low, f.high) for f in found), strict=True))
         label = {
-            "zh": f"{unit} 之差（右：复杂方法更好）",
-            "en": f"difference in {unit} (right: elaborate is better)",
+            "zh": f"{unit} 之差（百分点，右：复杂方法更好）",
+            "en": f"difference in {unit}, points (right: elaborate is better)",
         }
         axis = Axis(label, min(low, -_PAD), max(high, _PAD))
         yield f"simple_{measure}", title, intervals(found, axis, title, zero=True)
-
-
-def _panel_words(one: PanelRun) -> Words:
-    return {"zh": _PANEL_ZH.get(one.panel.id, one.panel.id), "en": one.panel.id}
 
 
 def _words(model: str, name_of: Callable[[str], Words]) -> Words:

@@ -1,8 +1,8 @@
 """Panels that are done, kept in the output folder: a bench that was killed goes on where it stopped.
 
 A panel is kept under a digest of all that its figures follow from: its declaration and the bench's, the
-experiment, its feature set, the data file's bytes, the program and its libraries. If any of it changes the
-panel is run again.
+experiment, its feature set, the data file's bytes, the parts of the program that make figures, and the
+libraries. If any of it changes the panel is run again; a change to the page or to a verb runs nothing again.
 """
 
 from __future__ import annotations
@@ -23,8 +23,13 @@ FOLDER = "panels"
 _ABOUT = "panel.json"
 _RUN = "run.json"
 _PREDICTIONS = "predictions"
-# What in the package can change a figure: its modules and its declarations.
-_PROGRAM = (".py", ".yaml")
+# What in the package can change a figure: modules and declarations of these parts.
+_ENDINGS = (".py", ".yaml")
+_PARTS = ("accounting", "asof", "bench", "cohorts", "county", "evaluation", "experiment", "features",
+          "labels", "models", "rules")  # fmt: skip
+_ONLY_SIMULATED = ("simulate",)
+# Parts of the bench that only show what was found.
+_SHOWN = ("cells", "details", "figures", "found", "kept", "logged", "page", "run", "summary", "views")
 
 
 @dataclass(frozen=True)
@@ -68,10 +73,10 @@ def digest(bench: Bench, panel: Panel, quick: bool, file: Path | None) -> str:
     """
     said: dict[str, Any] = {
         "bench": bench.model_dump(mode="json", exclude={"panels", "title", "size", "quick_size"}),
-        "panel": panel.model_dump(mode="json", exclude={"title", "about", "quick"}),
+        "panel": panel.model_dump(mode="json", exclude={"title", "short", "about", "quick"}),
         "size": (bench.quick_size if quick else bench.size).model_dump(),
         "file": _sha256(file) if file and file.is_file() else None,
-        "program": _program(),
+        "program": _program(panel.source == "simulate"),
         "environment": tracking.environment(),
     }
     if panel.experiment is not None:
@@ -158,10 +163,13 @@ def _sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def _program() -> str:
+def _program(simulated: bool) -> str:
     home = Path(__file__).resolve().parents[1]
+    parts = (*_PARTS, *(_ONLY_SIMULATED if simulated else ()))
     whole = hashlib.sha256()
-    for path in sorted(p for p in home.rglob("*") if p.suffix in _PROGRAM):
-        whole.update(path.relative_to(home).as_posix().encode())
-        whole.update(path.read_bytes())
+    for path in sorted(p for p in home.rglob("*") if p.suffix in _ENDINGS):
+        inside = path.relative_to(home).with_suffix("").parts
+        if inside[0] in parts and not (inside[0] == "bench" and inside[1] in _SHOWN):
+            whole.update("/".join(inside).encode())
+            whole.update(path.read_bytes())
     return whole.hexdigest()

@@ -121,7 +121,7 @@ def _matrices(done: BenchRun) -> list[Table]:
     by = {(r["panel"], r["model"]): r for r in whole.to_dict("records")}
     names = [m for m in models.MODELS if m in set(whole["model"])]
     best = whole[whole["model"].isin(names)].groupby("panel")["auc"].max()
-    heads = [w("模型", "model"), *(w(*_short(one)) for one in done.done)]
+    heads = [w("模型", "model"), *(one.panel.brief for one in done.done)]
 
     def row(name: str, make: Any) -> list[Cell]:
         mark = " *" if is_simple(name) else ""
@@ -150,11 +150,6 @@ def _matrices(done: BenchRun) -> list[Table]:
                 "Difference in recall from the baseline at the same visits (points)"),
               heads, [row(m, delta) for m in names], note=test),
     ]  # fmt: skip
-
-
-def _short(one: PanelRun) -> tuple[str, str]:
-    title = one.panel.title.model_dump()
-    return title["zh"].removeprefix("模拟县："), title["en"].removeprefix("Simulated county: ").split(":")[0]
 
 
 def _metric_table() -> Table:

@@ -190,9 +190,16 @@ def _each(given: list[Job], jobs: int, say: Callable[[str], None]) -> Iterator[t
             yield job, _reason(job, functools.partial(work, job, say))
         return
     with _one_thread(), ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn")) as pool:
-        running: list[tuple[Job, Future[bool]]] = [(job, pool.submit(work, job, say)) for job in given]
+        # Imported panels are the longest and stand last in a declaration: begun first, none is waited for.
+        running: list[tuple[Job, Future[bool]]] = [
+            (job, pool.submit(work, job, say)) for job in sorted(given, key=_is_simulated)
+        ]
         for job, future in running:
             yield job, _reason(job, future.result)
+
+
+def _is_simulated(job: Job) -> bool:
+    return job.panel.source == "simulate"
 
 
 def _reason(job: Job, run_it: Callable[[], bool]) -> str | None:
