@@ -25,9 +25,10 @@ class Size(Spec):
 class Panel(Spec):
     """One panel: a simulated county, an imported panel, or a ready matrix.
 
-    ``about`` says what it is, ``short`` is its name where there is little room. ``experiment`` says cohort, dates and label (a matrix is ready without). ``leave_out`` names models
-    that make no sense on it; ``model_params`` goes on top of the bench's; ``like: ID`` takes over whatever
-    is not said from an earlier panel.
+    ``about`` says what it is, ``short`` is its name where there is little room. ``experiment`` says cohort,
+    dates and label (a matrix is ready without). ``leave_out`` names models that make no sense on it;
+    ``model_params`` goes on top of the bench's; ``like: ID`` takes over whatever is not said from an earlier
+    panel.
     """
 
     id: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
