@@ -175,6 +175,8 @@ def told_planning(planning: pd.DataFrame) -> Words:
     -------
     dict with keys "zh", "en"
     """
+    if "observed" in planning and planning["observed"].any():
+        return _told_observed(planning[planning["observed"]].iloc[0])
     first, last = planning.iloc[0], planning.iloc[-1]
     ends = [_points(row["smallest_difference"]) for row in (first, last)]
     return {
@@ -183,6 +185,20 @@ def told_planning(planning: pd.DataFrame) -> Words:
         "en": f"Size: {first['events']} events in {first['villages']} villages can show (power 80 %) a "
         f"difference in recall of {ends[0]} points or more; {ends[1]} where households of a village "
         f"correlate by {last['correlation']:g}.",
+    }
+
+
+def _told_observed(row: Any) -> Words:
+    seen, assumed = (_points(row[f"smallest_difference{end}"]) for end in ("_observed", ""))
+    psi, rho = f"{row['discordant_observed']:.2f}", f"{row['correlation']:.3f}"
+    return {
+        "zh": f"规模：{row['events']} 个事件、{row['villages']} 个村，村内相关（估计）{rho}；"
+        f"仅一份名单找到的事件占 {psi}，能显示（功效 80%）的最小查全率差为 {seen} 个百分点"
+        f"（若假定占 {row['discordant_assumed']:.2f}：{assumed}）。",
+        "en": f"Size: {row['events']} events in {row['villages']} villages, correlation within villages "
+        f"estimated at {rho}; with the observed share of events that only one list holds ({psi}) a "
+        f"difference in recall of {seen} points or more can be shown (power 80 %), with the assumed "
+        f"{row['discordant_assumed']:.2f} one of {assumed}.",
     }
 
 

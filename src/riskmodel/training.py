@@ -186,17 +186,7 @@ def evaluate(result: ExperimentResult, truth: pd.DataFrame | None = None) -> Eva
         if oracle is None or known is None
         else attainable.against_truth(found, known, budget, seed=exp.seed),
         selected=chosen,
-        planning=None if comparison is None else _planning(comparison),
-    )
-
-
-def _planning(comparison: Comparison) -> pd.DataFrame:
-    first = comparison.primary.iloc[0]
-    return evaluation.what_can_be_shown(
-        events=int(first["n_events"]),
-        rows=int(first["n"]),
-        visits=int(first["visits"]),
-        villages=int(first["n_villages"]),
+        planning=None if comparison is None else evaluation.planned(comparison.primary, found),
     )
 
 

@@ -61,3 +61,60 @@ def test_the_table_of_what_can_be_shown_is_made_of_the_functions_above():
     assert table["rare_visits_to_show_threefold"].is_monotonic_increasing
     # Where every second household has the event, twice random is not possible.
     assert np.isnan(evaluation.what_can_be_shown(60, 100, 20, 10)["power_twice_random"]).all()
+
+
+def test_the_observed_comes_first_beside_what_is_assumed():
+    table = evaluation.what_can_be_shown(90, 3000, 150, 30, correlation=0.08, discordant=0.12)
+    first = table.iloc[0]
+    assert table["observed"].tolist() == [True, False, False, False]
+    assert (first["correlation"], first["discordant_observed"], first["discordant_assumed"]) == (
+        0.08,
+        0.12,
+        0.3,
+    )
+    effect = evaluation.design_effect(90 / 30, 0.08)
+    assert first["smallest_difference_observed"] == evaluation.smallest_difference(90, 0.12, effect=effect)
+    # Fewer events on one list only leave less to luck: less of a difference is enough.
+    assert first["smallest_difference_observed"] < first["smallest_difference"]
+    # Villages less alike than chance has it carry no more information than independent rows.
+    below = evaluation.what_can_be_shown(90, 3000, 150, 30, correlation=-0.01, discordant=0.0).iloc[0]
+    assert (below["correlation"], below["design_effect"]) == (0.0, 1.0)
+    assert np.isnan(below["smallest_difference_observed"])
+
+
+def test_what_was_observed_is_read_off_the_comparison(predictions):
+    told = evaluation.compare(predictions, {"share": 0.05}, replicates=20)
+    first, row = told.primary.iloc[0], evaluation.planned(told.primary, predictions).iloc[0]
+    assert row["discordant_observed"] == (first["baseline_only"] + first["model_only"]) / first["n_events"]
+    assert row["observed"]
+    # The made-up county draws village levels: its villages are alike, by a few per cent.
+    assert 0 < row["correlation"] < 0.1
+
+
+def test_village_correlation_is_the_known_one_and_zero_where_there_is_none():
+    rng = np.random.default_rng(4)
+    village = np.repeat(np.arange(4000), rng.integers(2, 20, 4000))
+    # Beta-binomial: ρ = 1 / (a + b + 1) exactly (Ridout et al. 1999, sec. 2).
+    rate = rng.beta(1.0, 9.0, 4000)[village]
+    alike = evaluation.village_correlation(rng.random(len(village)) < rate, village)
+    assert alike == pytest.approx(1 / 11, abs=0.015)
+    alone = evaluation.village_correlation(rng.random(len(village)) < 0.1, village)
+    assert abs(alone) < 0.01
+    # Analysis of variance by hand: two villages of two, values 0, 2 and 4, 6: between 16, within 2,
+    # (16 − 2) / (16 + 2) = 7 / 9.
+    assert evaluation.village_correlation([0, 2, 4, 6], ["a", "a", "b", "b"]) == pytest.approx(7 / 9)
+    # Dates far apart in level are no likeness of villages.
+    dates = np.repeat([0, 1], 4)
+    assert evaluation.village_correlation([0, 2, 0, 2, 10, 12, 10, 12], list("aabbaabb"), dates) < 0
+    assert np.isnan(evaluation.village_correlation([1, 0], ["a", "b"]))
+
+
+def test_precision_is_planned_before_the_visits():
+    table = evaluation.visits_planned(0.01, 200, lifts=[2, 5, 200], effect=1.5).set_index("lift")
+    # Two hundred times one in a hundred is no share.
+    assert table.index.tolist() == [2.0, 5.0]
+    assert table.loc[5.0, ["low", "high"]].tolist() == list(
+        evaluation.precision_interval(10, 200, effect=1.5)[1:]
+    )
+    assert table.loc[5.0, "power"] == evaluation.precision_power(0.01, 200, 5, effect=1.5)
+    assert table.loc[2.0, "visits_needed"] == evaluation.visits_needed(0.01, 2, effect=1.5)

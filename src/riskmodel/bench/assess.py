@@ -69,7 +69,7 @@ def evaluate(
         "deployed": told.deployed,
         "visits": _visits(found, budget, baseline, shown, how),
         "net_benefit": _net_benefit(found, seed),
-        "planning": _planning(told.primary),
+        "planning": evaluation.planned(told.primary, found),
     }
     if any(map(is_simple, set(found["model"]))) and not all(map(is_simple, set(found["model"]))):
         tables["ordering"] = ordering(found, tables["metrics"], budget, how)
@@ -190,13 +190,6 @@ def _net_benefit(found: pd.DataFrame, seed: int) -> pd.DataFrame:
             curve = evaluation.net_benefit_curve(rows["y"], rows["probability"], THRESHOLDS, resamples)
             parts.append(curve.assign(model=model))
     return pd.concat(parts, ignore_index=True)
-
-
-def _planning(primary: pd.DataFrame) -> pd.DataFrame:
-    """Say what a panel of this size could show at all."""
-    first = primary.iloc[0]
-    events, rows, visits, villages = (int(first[c]) for c in ("n_events", "n", "visits", "n_villages"))
-    return evaluation.what_can_be_shown(events, rows, visits, villages)
 
 
 def _support(found: pd.DataFrame, budget: Budget) -> pd.DataFrame:

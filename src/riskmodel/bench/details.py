@@ -193,16 +193,28 @@ def _bounds(one: PanelRun) -> Table | None:
 
 def _planned(one: PanelRun) -> Table:
     heads = [w("村内相关", "correlation within villages"), w("事件", "events"), w("村", "villages"),
-             w("设计效应", "design effect"), w("可显示的最小查全率差", "smallest difference in recall"),
+             w("设计效应", "design effect"),
+             w("可显示的最小查全率差（不一致比例：观察到的）",
+               "smallest difference in recall (discordant share: observed)"),
+             w("（假定的）", "(assumed)"),
              w("显示两倍于随机所需走访", "visits to show twice random")]  # fmt: skip
     rows = [
-        [cell(r["correlation"], digits=2), cell(r["events"], digits=0), cell(r["villages"], digits=0),
-         cell(r["design_effect"], digits=2), cell(r["smallest_difference"]),
+        [{**cell(r["correlation"], digits=3), "small": "ρ̂" if r["observed"] else ""},
+         cell(r["events"], digits=0), cell(r["villages"], digits=0),
+         cell(r["design_effect"], digits=2), cell(r["smallest_difference_observed"]),
+         cell(r["smallest_difference"]),
          cell(r["visits_to_show_twice_random"], digits=0)]
         for r in one.tables["planning"].to_dict("records")
     ]  # fmt: skip
     title = w("这样大小的数据能显示什么（检验力 80%）", "What a panel of this size can show (power 80 %)")
-    return table(title, heads, rows)
+    first = one.tables["planning"].iloc[0]
+    seen, assumed = f"{first['discordant_observed']:.2f}", f"{first['discordant_assumed']:.2f}"
+    note = w(
+        f"ρ̂：由本数据估计（方差分析法）。只在一份名单上的事件比例：观察到 {seen}，假定 {assumed}。",
+        f"ρ̂: estimated on these data (ANOVA). Share of events on one list only: observed {seen}, "
+        f"assumed {assumed}.",
+    )
+    return table(title, heads, rows, note=note)
 
 
 def _effects(one: PanelRun) -> Table | None:

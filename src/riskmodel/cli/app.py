@@ -4,7 +4,20 @@ from __future__ import annotations
 
 import typer
 
-from riskmodel.cli import ahead, bench, care, county, demo, judge, learn, month, office, simulated, visits
+from riskmodel.cli import (
+    ahead,
+    bench,
+    care,
+    county,
+    demo,
+    judge,
+    learn,
+    month,
+    office,
+    plan,
+    simulated,
+    visits,
+)
 
 app = typer.Typer(
     name="riskmodel",
@@ -23,6 +36,7 @@ app.command("features")(learn.features)
 app.command("train")(learn.train)
 app.command("compare")(learn.compare)
 app.command("bench")(bench.bench)
+app.command("plan")(plan.plan)
 app.command("score")(office.score)
 app.command("worklist")(office.worklist)
 app.command("report")(office.report)

@@ -10,6 +10,7 @@ from riskmodel.evaluation.budget import Budget, at_budget
 from riskmodel.evaluation.calibration import brier, calibration_intercept, calibration_slope, reliability
 from riskmodel.evaluation.compare import Comparison, compare
 from riskmodel.evaluation.decision import net_benefit_curve
+from riskmodel.evaluation.events import by_event
 from riskmodel.evaluation.fairness import gaps
 from riskmodel.evaluation.lead import LeadTime, first_seen, kaplan_meier, lead_time, listed
 from riskmodel.evaluation.leaks import leaks
@@ -20,10 +21,17 @@ from riskmodel.evaluation.planning import (
     precision_power,
     smallest_difference,
     visits_needed,
-    what_can_be_shown,
 )
 from riskmodel.evaluation.ranking import auc, average_precision
 from riskmodel.evaluation.selective import support_bounds, weighted_rate, worst_case
+from riskmodel.evaluation.size import (
+    DISCORDANT,
+    LIFTS,
+    planned,
+    village_correlation,
+    visits_planned,
+    what_can_be_shown,
+)
 from riskmodel.evaluation.summary import by_fold, curves, pooled
 from riskmodel.evaluation.table import FURTHER, LEAKAGE_AUC, METRICS, Metric, net_benefit
 from riskmodel.evaluation.targeting import crra_welfare, targeting
@@ -32,8 +40,10 @@ from riskmodel.evaluation.visited import represented, selected
 from riskmodel.evaluation.visits import VisitsEquivalent, visits_equivalent
 
 __all__ = [
+    "DISCORDANT",
     "FURTHER",
     "LEAKAGE_AUC",
+    "LIFTS",
     "METRICS",
     "Budget",
     "Comparison",
@@ -46,6 +56,7 @@ __all__ = [
     "auc",
     "average_precision",
     "brier",
+    "by_event",
     "by_fold",
     "calibration_intercept",
     "calibration_slope",
@@ -66,6 +77,7 @@ __all__ = [
     "net_benefit",
     "net_benefit_curve",
     "percentile_interval",
+    "planned",
     "pooled",
     "precision_interval",
     "precision_power",
@@ -76,9 +88,11 @@ __all__ = [
     "support_bounds",
     "targeting",
     "two_sided_p",
+    "village_correlation",
     "village_resamples",
     "visits_equivalent",
     "visits_needed",
+    "visits_planned",
     "weighted_rate",
     "what_can_be_shown",
     "worst_case",

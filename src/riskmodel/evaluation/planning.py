@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-import pandas as pd
 from scipy.optimize import brentq
 from scipy.stats import beta, binom, norm
 
@@ -196,51 +195,3 @@ def smallest_difference(
     if short(top) > 0:
         return float("nan")
     return float(brentq(short, 1e-6, top))
-
-
-# One household in a hundred: the rate at which new cases come in a county where most have been lifted.
-RARE = 0.01
-CORRELATIONS = (0.0, 0.02, 0.05)
-
-
-def what_can_be_shown(events: int, rows: int, visits: int, villages: int) -> pd.DataFrame:
-    """Say what a comparison of this size could show at all, for several correlations within villages.
-
-    Parameters
-    ----------
-    events, rows, visits, villages : int
-        Events among rows, visits within the budget, villages that they are spread over.
-
-    Returns
-    -------
-    DataFrame
-        One row a correlation: ``correlation, events, villages, visits, base_rate``; ``design_effect`` (of the
-        events) and ``smallest_difference`` in recall (power 80 %); of precision at these visits:
-        ``precision_low, precision_high`` about a list of twice the base rate, ``power_twice_random``,
-        ``visits_to_show_twice_random``; and were one household in a hundred to fall: ``rare_low, rare_high``
-        about a list of three in a hundred, ``rare_power_threefold``, ``rare_visits_to_show_threefold``.
-    """
-    base = events / rows
-    out = []
-    for correlation in CORRELATIONS:
-        effect = design_effect(events / villages, correlation)
-        by_visit = design_effect(visits / villages, correlation)
-        found = {
-            "correlation": correlation, "events": events, "villages": villages, "visits": visits,
-            "base_rate": base, "design_effect": effect,
-            "smallest_difference": smallest_difference(events, effect=effect),
-        }  # fmt: skip
-        for mark, rate, lift, said in (("", base, 2.0, "twice_random"), ("rare_", RARE, 3.0, "threefold")):
-            possible = 0 < rate * lift < 1
-            ends = precision_interval(rate * lift * visits, visits, effect=by_visit) if possible else None
-            name = mark or "precision_"
-            found |= {
-                f"{name}low": ends.low if ends else np.nan,
-                f"{name}high": ends.high if ends else np.nan,
-                f"{mark}power_{said}": precision_power(rate, visits, lift, effect=by_visit)
-                if possible else np.nan,
-                f"{mark}visits_to_show_{said}": visits_needed(rate, lift, effect=by_visit)
-                if possible else np.nan,
-            }  # fmt: skip
-        out.append(found)
-    return pd.DataFrame(out)
