@@ -117,21 +117,36 @@ def test_a_kill_at_the_first_and_the_last_write_of_every_step_is_taken_up(
 ) -> None:
     # One folder, killed again and again: at a step's first file, then at its marker, when all its files
     # stand but nobody has said so. Each start must take up exactly there.
-    done: list[str] = []
-    for step in month.STEPS:
-        files_of_step = len(markers.read(whole, step)["files"])
-        for kill_at in (2, 1 + files_of_step + 1):  # the first write of every start is month.json
+    writes = writes_by_step(office, tmp_path / "counted", monkeypatch)
+    out, done = tmp_path / "killed", list[str]()
+    for step, count in writes.items():
+        for kill_at in (2, 1 + count):  # the first write of every start is month.json
             with dying(monkeypatch, kill_at), pytest.raises(Killed):
-                make(office, tmp_path)
-            stands = [n for n in month.STEPS if markers.read(tmp_path / whole.name, n)]
-            assert stands == done
+                make(office, out)
+            assert [n for n in month.STEPS if markers.read(out / whole.name, n)] == done
         # Past the marker, at the next step's first file; after the ledger there is none.
-        with dying(monkeypatch, 1 + files_of_step + 2), contextlib.suppress(Killed):
-            make(office, tmp_path)
+        with dying(monkeypatch, 1 + count + 1), contextlib.suppress(Killed):
+            make(office, out)
         done.append(step)
-        assert [n for n in month.STEPS if markers.read(tmp_path / whole.name, n)] == done
-    assert make(office, tmp_path).done == ()
-    assert bytes_of(tmp_path / whole.name) == bytes_of(whole)
+        assert [n for n in month.STEPS if markers.read(out / whole.name, n)] == done
+    assert make(office, out).done == ()
+    assert bytes_of(out / whole.name) == bytes_of(whole)
+
+
+def writes_by_step(office: Office, out: Path, patch: pytest.MonkeyPatch) -> dict[str, int]:
+    """Count what every step writes through files.atomic, its marker last."""
+    written: list[str] = []
+    plain = files.atomic
+
+    def counted(path: str | Path) -> contextlib.AbstractContextManager[Path]:
+        written.append(Path(path).name if Path(path).parent.name == markers.FOLDER else "")
+        return plain(path)
+
+    with patch.context() as inner:
+        inner.setattr(files, "atomic", counted)
+        make(office, out)
+    ends = [written.index(f"{step}.json") + 1 for step in month.STEPS]
+    return {step: end - before for step, before, end in zip(month.STEPS, [1, *ends], ends, strict=False)}
 
 
 @pytest.mark.slow

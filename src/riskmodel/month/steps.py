@@ -83,7 +83,7 @@ def checked(work: Work) -> Made:
         work.say(f"warning: {warning}")
     work.keep(found)
     rows = {name: table["kept"] for name, table in summary["tables"].items()}
-    made = [work.out / "check" / name for name in ("rejected.csv", "quality.json", "quality.md")]
+    made = _files(work.out / "check")
     told = {"rows": rows, "data_through": found.data_through.isoformat()}
     return made, told | ({"warnings": warnings} if warnings else {})
 
@@ -177,7 +177,11 @@ def reported(work: Work) -> Made:
         lang=work.settings.lang,
     )
     page = report.write(given, work.out / "report", work.settings.lang)
-    return [p for p in sorted((work.out / "report").rglob("*")) if p.is_file()], {"page": page.name}
+    return _files(work.out / "report"), {"page": page.name}
+
+
+def _files(folder: Path) -> list[Path]:
+    return [p for p in sorted(folder.rglob("*")) if p.is_file() and not p.name.startswith(".")]
 
 
 def _with_plan(scores: pd.DataFrame, chosen: pd.DataFrame, lang: str) -> pd.DataFrame:
