@@ -15,7 +15,7 @@ from typing import Annotated, Any, TypeVar, get_type_hints
 
 import typer
 
-from riskmodel.errors import InputMissing, InputRefused, RiskmodelError
+from riskmodel.errors import InputMissing, InputRefused, RiskmodelError, UsageError
 from riskmodel.files import ENDINGS, writable
 from riskmodel.project import DEFAULT_STORE
 
@@ -55,6 +55,7 @@ MeasuresOption = Annotated[
     Path | None, typer.Option("--measures", metavar="FILE", help="The office's own measures, YAML.")
 ]
 STORE = DEFAULT_STORE
+LANGUAGES = ("zh", "en")
 # Options that name what a verb writes, and what a file's name may end in; so does an argument OUT, a folder.
 OUTPUTS: dict[str, tuple[str, ...]] = {
     "--out": ENDINGS,
@@ -85,11 +86,7 @@ def verb(function: F) -> F:
     def wrapped(*args: Any, **kwargs: Any) -> Any:
         _WARNED.set([])
         try:
-            for name, (folder, endings) in _outputs(function).items():
-                if isinstance(kwargs.get(name), Path):
-                    writable(kwargs[name], folder=folder, endings=endings)
-            if isinstance(kwargs.get("store"), Path):
-                _can_stand(kwargs["store"])
+            _refuse_early(function, kwargs)
             return function(*args, **kwargs)
         except RiskmodelError as exc:
             if os.environ.get("RISKMODEL_DEBUG"):
@@ -105,6 +102,17 @@ def verb(function: F) -> F:
             raise typer.Exit(OUR_FAULT) from exc
 
     return wrapped  # type: ignore[return-value]
+
+
+def _refuse_early(function: Callable[..., Any], given: dict[str, Any]) -> None:
+    """Refuse what every verb takes and none can use, before any work is done."""
+    for name, (folder, endings) in _outputs(function).items():
+        if isinstance(given.get(name), Path):
+            writable(given[name], folder=folder, endings=endings)
+    if given.get("lang") not in (None, *LANGUAGES):
+        raise UsageError(f"language {given['lang']!r} is unknown; allowed: {', '.join(LANGUAGES)}")
+    if isinstance(given.get("store"), Path):
+        _can_stand(given["store"])
 
 
 def _outputs(function: Callable[..., Any]) -> dict[str, tuple[bool, tuple[str, ...]]]:

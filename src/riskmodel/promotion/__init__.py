@@ -9,7 +9,7 @@ from typing import Any
 
 from riskmodel import tracking
 from riskmodel.county.county import County
-from riskmodel.errors import UsageError
+from riskmodel.errors import InputMissing, UsageError
 from riskmodel.promotion.checks import MIN_EVENTS, Check, decide
 from riskmodel.promotion.contenders import ROW, Contender, comparable, difference, groups, logged, paired
 from riskmodel.tracking import Registered
@@ -93,6 +93,8 @@ def promote(
     ------
     UsageError
         If there is no champion or challenger, or they are the same version.
+    InputMissing
+        If there is no store.
     InputRefused
         If they foretell different things, or tested different rows and no county is given.
     """
@@ -116,6 +118,8 @@ def promote(
 
 
 def _registered(name: str, alias: str, store: str | Path) -> Registered:
+    if not Path(store).is_file():
+        raise InputMissing(f"no model store at {store}; run `riskmodel train` first, or give --store")
     found = tracking.find(f"{name}@{alias}", store)
     if found is None:
         raise UsageError(
