@@ -17,7 +17,7 @@ from riskmodel.errors import InputRefused, UsageError
 from riskmodel.worklist.cadence import quarter_days, with_cadence
 from riskmodel.worklist.curve import more_visits
 from riskmodel.worklist.names import read_names
-from riskmodel.worklist.plan import plan
+from riskmodel.worklist.plan import plan, ranking
 from riskmodel.worklist.quota import parse
 from riskmodel.worklist.urgency import with_urgency
 
@@ -106,6 +106,43 @@ def test_chances_with_a_quota_and_held_households_are_those_of_all_lots(make_sco
         times[list(lot) + left] += 1
     # Every lot of two is equally likely, so a chance is a share of lots.
     np.testing.assert_allclose(made["chance"].iloc[pool], times[pool] / len(lots), atol=1e-12)
+
+
+@pytest.mark.parametrize("beyond", ["score", "half", "last"])
+def test_whom_no_forecast_speaks_of_goes_by_score_by_turns_or_last(make_scores, beyond) -> None:
+    scores = make_scores(200, flagged=0.0, unknown=0.0, unscored=0.1, seed=9)
+    scores["in_cohort"] = scores["pcni"] >= scores["line"]
+    made = worklist.build(scores, visits=60, random_share=0.0, beyond=beyond)
+    inside, pcni = made.planned["in_cohort"].to_numpy(), made.planned["pcni"].to_numpy()
+    chances = made.planned["probability"].to_numpy()
+    assert len(made.planned) == 60
+    assert made.totals["planned_beyond"] == (~inside).sum()
+    if beyond == "score":
+        assert (np.diff(chances) <= 0).all()
+        return
+    # Forecasts go by their chance, the others by how far below the line they are.
+    assert (np.diff(chances[inside]) <= 0).all()
+    assert (np.diff(pcni[~inside]) >= 0).all()
+    there = (scores["in_cohort"] & scores["probability"].notna()).sum()
+    assert inside.sum() == (30 if beyond == "half" else min(60, there))
+    if beyond == "last":
+        # No forecast loses its place to a score that is none.
+        plain = worklist.build(scores, visits=60, random_share=0.0)
+        assert made.totals["expected_planned"] > plain.totals["expected_planned"]
+    assert (made.curve["expected"].diff().dropna() >= 0).all()
+
+
+@pytest.mark.parametrize("beyond", ["half", "last"])
+def test_chances_are_those_of_all_lots_in_any_ranking(make_scores, beyond) -> None:
+    frame = ready(make_scores(9, flagged=0.0, unknown=0.0, unscored=0.2, seed=4), 4)
+    frame = frame.assign(card_due=False, turn=0, held=False, in_cohort=frame["pcni"] >= frame["line"])
+    made = plan(frame, 5, 0.4, [0], (), 0.0, beyond)
+    pool, ranked = ranking(frame, np.arange(9), beyond)
+    times = np.zeros(9)
+    lots = list(combinations(range(9), 2))
+    for lot in lots:
+        times[[*lot, *[i for i in pool[:ranked] if i not in lot][:3]]] += 1
+    np.testing.assert_allclose(made["chance"], times / len(lots), atol=1e-12)
 
 
 def test_the_curve_covers_what_will_happen(make_scores) -> None:

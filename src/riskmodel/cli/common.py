@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable
 from contextvars import ContextVar
 from pathlib import Path
-from typing import Annotated, Any, TypeVar, get_type_hints
+from typing import Annotated, Any, Literal, TypeVar, get_type_hints
 
 import typer
 
@@ -46,6 +46,13 @@ QuotaOption = Annotated[
         metavar="PLACE[:N|:P%]",
         help="village: a visit for each; village:2: two; township:50%: half the visits shared out by "
         "households; repeatable.",
+    ),
+]
+BeyondOption = Annotated[
+    Literal["score", "half", "last"] | None,
+    typer.Option(
+        "--beyond",
+        help="Below the line or under watch, and no rule flags it: by score, every second place, or last.",
     ),
 ]
 NamesOption = Annotated[

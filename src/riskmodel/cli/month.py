@@ -10,6 +10,7 @@ import typer
 from riskmodel.cli.common import (
     STORE,
     AsOfOption,
+    BeyondOption,
     DataArgument,
     JsonFlag,
     MaxRejected,
@@ -47,6 +48,7 @@ def month(
     floor: Annotated[
         float | None, typer.Option("--floor", min=0, max=1, help="Probability a quota asks for: 0.1.")
     ] = None,
+    beyond: BeyondOption = None,
     names: NamesOption = None,
     measures: MeasuresOption = None,
     seed: Annotated[int | None, typer.Option("--seed", min=0, help="Of the random share.")] = None,
@@ -64,7 +66,8 @@ def month(
 
     wishes = monthly.Wishes(
         model=model, visits=visits, random_share=random_share, by=by, quota=tuple(quota) if quota else None,
-        floor=floor, measures=load_measures(measures) if measures else None, seed=seed, lang=lang,
+        floor=floor, beyond=beyond, measures=load_measures(measures) if measures else None, seed=seed,
+        lang=lang,
     )  # fmt: skip
     people = read_people(names, pseudonymise)
     made = monthly.run(

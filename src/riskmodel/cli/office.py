@@ -11,6 +11,7 @@ import typer
 from riskmodel.cli.common import (
     STORE,
     AsOfOption,
+    BeyondOption,
     DataArgument,
     JsonFlag,
     LangOption,
@@ -89,6 +90,7 @@ def worklist(
     floor: Annotated[
         float, typer.Option("--floor", min=0, max=1, help="Probability a quota asks for.")
     ] = 0.1,
+    beyond: BeyondOption = None,
     names: NamesOption = None,
     sheets: Annotated[
         Path | None, typer.Option("--sheets", metavar="FILE", help="Visit sheets, .html or .pdf.")
@@ -120,7 +122,7 @@ def worklist(
         )  # fmt: skip
     made = lists.build(
         given, visits=visits, random_share=random_share, by=None if by == "none" else by, quota=quota,
-        floor=floor, county=county, seed=seed,
+        floor=floor, beyond=beyond or "score", county=county, seed=seed,
     )  # fmt: skip
     _warn_of_list(given, county, made)
     if kept := returned.set_aside(out):

@@ -16,7 +16,7 @@ from riskmodel.month.steps import score_file
 
 MADE_BY = (
     "model", "model_kind", "run_id", "feature_set", "feature_set_hash", "ruleset", "visits", "random_share",
-    "quota", "floor", "seed",
+    "quota", "floor", "beyond", "seed",
 )  # fmt: skip
 
 

@@ -14,6 +14,7 @@ from riskmodel.errors import InputRefused, UsageError
 from riskmodel.explain import Library
 from riskmodel.spec import Spec, read_yaml
 from riskmodel.spec import parse as parse_spec
+from riskmodel.worklist.plan import Beyond
 from riskmodel.worklist.quota import parse as parse_quotas
 from riskmodel.worklist.select import FLOOR
 
@@ -21,7 +22,7 @@ FORMAT = 1
 FILE = "month.json"
 MODEL = f"county@{tracking.CHAMPION}"
 MODEL_FIELDS = ("model", "run_id", "feature_set_hash", "ruleset")
-LIST = ("visits", "random_share", "by", "quota", "floor", "seed", "lang", "measures")
+LIST = ("visits", "random_share", "by", "quota", "floor", "beyond", "seed", "lang", "measures")
 NO_SHEETS = "none"  # no sheet for each township or village
 
 
@@ -40,6 +41,8 @@ class Wishes:
     quota : tuple of str, optional
         See `riskmodel.worklist.quota.parse`; an empty one takes back those of before.
     floor : float, optional
+    beyond : str, optional
+        See `riskmodel.worklist.plan.ranking`.
     measures : Library, optional
         The office's own measures; they are kept with the month, so that it can be made again.
     seed : int, optional
@@ -52,6 +55,7 @@ class Wishes:
     by: str | None = None
     quota: tuple[str, ...] | None = None
     floor: float | None = None
+    beyond: Beyond | None = None
     measures: Library | None = None
     seed: int | None = None
     lang: str | None = None
@@ -73,6 +77,7 @@ class Settings(Spec):
     by: str = "township"
     quota: tuple[str, ...] = ()
     floor: float = Field(default=FLOOR, ge=0, le=1)
+    beyond: Beyond = "score"
     measures: Library | None = None
     seed: int = Field(default=0, ge=0)
     lang: str = "zh"

@@ -130,6 +130,7 @@ def _chosen(work: Work) -> worklist.Worklist:
             by=None if settings.by == NO_SHEETS else settings.by,  # type: ignore[arg-type]  # build checks
             quota=settings.quota,
             floor=settings.floor,
+            beyond=settings.beyond,
             county=work.county,
             seed=settings.seed,
         )

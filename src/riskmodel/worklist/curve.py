@@ -36,7 +36,8 @@ def more_visits(known: pd.DataFrame) -> pd.DataFrame:
 
     waiting = known[~known["planned"] & known["selected_by"].eq("rule")].sort_values("turn")
     rest = known[~known["planned"] & known["selected_by"].eq("") & ~known["held"]]
-    rest = rest[rest["probability"].notna()]
+    # Whom no rule names goes on by rank; who has none can only be drawn.
+    rest = rest[rest["probability"].notna()].sort_values("turn")
     order = pd.concat([known[known["planned"]], waiting, rest])
     base = int(known["planned"].sum())
     steps = sorted({n for n in MORE if n <= len(order) - base} | {min(len(order) - base, MORE[-1])})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -10,6 +11,8 @@ import pandas as pd
 from riskmodel.worklist.chances import unflagged_chances
 from riskmodel.worklist.quota import Quota, Rows, sure
 from riskmodel.worklist.urgency import BEYOND, OTHERS
+
+Beyond = Literal["score", "half", "last"]
 
 
 def plan(
@@ -19,6 +22,7 @@ def plan(
     seed: Sequence[int],
     quotas: Sequence[Quota],
     floor: float,
+    beyond: Beyond = "score",
 ) -> pd.DataFrame:
     """Return the rows with ``planned``, ``selected_by`` and ``chance`` in front.
 
@@ -38,6 +42,8 @@ def plan(
         (so these have chance 1).
     floor : float
         Probability.
+    beyond : str
+        See `ranking`.
 
     Returns
     -------
@@ -47,15 +53,18 @@ def plan(
     """
     must = known["turn"].to_numpy() > 0
     named = np.argsort(np.where(must, known["turn"].to_numpy(), len(known) + 1), kind="stable")[: must.sum()]
-    pool = np.flatnonzero(~must & ~known["held"].to_numpy())
+    pool, ranked = ranking(known, np.flatnonzero(~must & ~known["held"].to_numpy()), beyond)
+    everyone = pool
     random = min(round(random_share * visits), len(pool))
     now = _now(known, named, visits - random, quotas, visits)
     room = min(visits - random - len(now), len(pool) - random)
-    high = pool[(known["probability"].iloc[pool] >= floor).to_numpy()]
+    # Below the line counts as above any floor.
+    low = (known["pcni"] < known["line"]) & ~known["in_cohort"].astype(bool) & (beyond != "score")
+    high = pool[((known["probability"] >= floor) | low).to_numpy()[pool]]
     placed = sure(known, high, now, quotas, visits)[:room]
+    ranked -= int(np.isin(pool[:ranked], placed).sum())
     pool = pool[~np.isin(pool, placed)]
     by_score = min(room - len(placed), len(pool) - random)
-    ranked = int(known["probability"].iloc[pool].notna().sum())
     # Drawn from ids in order, so that the lot does not hang on the scores.
     by_id = pool[np.argsort(known["household_id"].to_numpy()[pool].astype(str), kind="stable")]
     drawn = np.random.default_rng(list(seed)).choice(by_id, size=random, replace=False)
@@ -73,10 +82,45 @@ def plan(
         planned[rows] = True
     chance[now] = chance[placed] = 1.0
     chance[pool] = unflagged_chances(len(pool), ranked, random, by_score)
-    # Whom no rule names goes by probability, as the rows stand.
-    turn = np.where(must, known["turn"].to_numpy(), len(named) + 1 + np.arange(len(known)))
+    # Whom no rule names goes by rank.
+    turn = known["turn"].to_numpy().copy()
+    others = np.r_[placed, pool]
+    order = pd.Series(np.arange(len(everyone)), index=everyone).reindex(others).to_numpy()
+    turn[others] = len(named) + 1 + order
     head = pd.DataFrame({"planned": planned, "selected_by": selected_by, "chance": chance}, index=known.index)
     return pd.concat([head, known.assign(urgency=urgency, turn=turn)], axis=1)
+
+
+def ranking(known: pd.DataFrame, pool: Rows, beyond: Beyond) -> tuple[Rows, int]:
+    """Return whom no rule names in the order of the visits left for them, and how many have a rank.
+
+    Parameters
+    ----------
+    known : DataFrame
+        ``probability, in_cohort, pcni, line`` of every household that can be judged.
+    pool : array of int
+        Rows, by falling probability.
+    beyond : str
+        What becomes of households that the model did not learn from (below the line, or under watch),
+        whose score is no forecast: ``score`` leaves them where it puts them, ``half`` gives them every
+        second place, ``last`` puts them behind all forecasts; in both by how far below the line they are.
+
+    Returns
+    -------
+    rows : array of int
+    ranked : int
+        The first so many; the rest can only be drawn.
+    """
+    scored = known["probability"].notna().to_numpy()[pool]
+    if beyond == "score":
+        return np.r_[pool[scored], pool[~scored]], int(scored.sum())
+    inside = known["in_cohort"].to_numpy(dtype=bool)[pool]
+    level = (known["pcni"] / known["line"]).to_numpy(dtype=float)[pool]
+    foretold, others = pool[inside & scored], pool[~inside]
+    others = others[np.argsort(level[~inside], kind="stable")]
+    place = np.r_[np.arange(len(foretold)), np.arange(len(others)) + (0.5 if beyond == "half" else len(pool))]
+    ranks = np.r_[foretold, others][np.argsort(place, kind="stable")]
+    return np.r_[ranks, pool[inside & ~scored]], len(ranks)
 
 
 def _now(known: pd.DataFrame, named: Rows, room: int, quotas: Sequence[Quota], visits: int) -> Rows:

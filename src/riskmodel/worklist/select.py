@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import get_args
 
 import numpy as np
 import pandas as pd
@@ -15,7 +16,7 @@ from riskmodel.errors import InputRefused, UsageError
 from riskmodel.worklist.cadence import with_cadence
 from riskmodel.worklist.context import CONTEXT, context
 from riskmodel.worklist.curve import more_visits
-from riskmodel.worklist.plan import plan, trips
+from riskmodel.worklist.plan import Beyond, plan, trips
 from riskmodel.worklist.quota import PLACES, By, Quota, parse
 from riskmodel.worklist.urgency import with_urgency
 
@@ -57,6 +58,8 @@ class Worklist:
         What places are sure of.
     floor : float
         Probability from which a household that no rule names counts for a quota.
+    beyond : str
+        What becomes of households beyond the forecast (`riskmodel.worklist.plan.ranking`).
     totals : dict
         Counts of households, and sums of probabilities (``expected…``: households expected to be hit
         within the horizon, of those of whom the model was trained to speak).
@@ -74,6 +77,7 @@ class Worklist:
     by: By | None = None
     quotas: tuple[Quota, ...] = ()
     floor: float = FLOOR
+    beyond: Beyond = "score"
     totals: dict[str, float] = field(default_factory=dict)
 
     @property
@@ -90,6 +94,7 @@ def build(
     by: By | None = None,
     quota: str | Quota | Iterable[str | Quota] | None = None,
     floor: float = FLOOR,
+    beyond: Beyond = "score",
     county: County | None = None,
     seed: int = 0,
 ) -> Worklist:
@@ -118,6 +123,9 @@ def build(
         two; ``township:50%``: half of the visits are shared out among the townships by their households.
     floor : float
         Probability.
+    beyond : str
+        Where households go that no rule flags and the model did not learn from, below the line or under
+        watch: ``score`` by their score, ``half`` every second place, ``last`` after all forecasts.
     county : County, optional
         Adds what the visitor should know: group, persons, register, card, last visit, as known at as-of;
         without it nobody is held back, because nobody's last visit is known.
@@ -133,9 +141,9 @@ def build(
     InputRefused
         If a column is missing, a household stands twice, or a probability is not in [0, 1].
     UsageError
-        If visits, random_share, by, quota or floor make no sense.
+        If visits, random_share, by, quota, floor or beyond make no sense.
     """
-    _check_call(visits, random_share, by, floor)
+    _check_call(visits, random_share, by, floor, beyond)
     quotas = parse(quota)
     frame = _checked(scores)
     as_of = to_date(pd.Timestamp(frame["as_of"].iloc[0]).date())
@@ -149,7 +157,7 @@ def build(
     frame = with_cadence(frame, as_of)
     lot = [seed, as_of.toordinal()]
     judged = with_urgency(frame[~unjudged].reset_index(drop=True))
-    known = plan(judged, visits, random_share, lot, quotas, floor)
+    known = plan(judged, visits, random_share, lot, quotas, floor, beyond)
     listed = known[known["selected_by"] != ""].drop(columns=["held", "held_until"])
     order = listed.assign(_source=listed["selected_by"].map({s: i for i, s in enumerate(SOURCES)}))
     order = order.sort_values(["planned", "_source", "turn"], ascending=[False, True, True])
@@ -169,11 +177,14 @@ def build(
         by=by,
         quotas=quotas,
         floor=floor,
+        beyond=beyond,
         totals=_totals(frame, unjudged, known),
     )
 
 
-def _check_call(visits: int, random_share: float, by: str | None, floor: float) -> None:
+def _check_call(visits: int, random_share: float, by: str | None, floor: float, beyond: str) -> None:
+    if beyond not in get_args(Beyond):
+        raise UsageError(f"beyond {beyond!r} is unknown; allowed: {', '.join(get_args(Beyond))}")
     if visits < 1:
         raise UsageError(f"visits {visits!r}: plan at least 1")
     if not 0 <= random_share <= 1:
@@ -241,6 +252,7 @@ def _totals(frame: pd.DataFrame, unjudged: pd.Series, known: pd.DataFrame) -> di
         "planned": int(planned.sum()),
         **{f"planned_{s}": int((planned & known["selected_by"].eq(s)).sum()) for s in SOURCES},
         "in_cohort": int(known["in_cohort"].sum()),
+        "planned_beyond": int((planned & ~known["in_cohort"] & known["selected_by"].eq("model")).sum()),
         "planned_quota": int((planned & known["urgency"].eq("quota")).sum()),
         "planned_outside": float((planned & ~known["in_cohort"]).sum()),
         "expected": float(foreseen.sum()),

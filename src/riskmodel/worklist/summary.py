@@ -60,6 +60,8 @@ def summary_facts(worklist: Worklist) -> dict[str, Any]:
     facts["waiting"] = facts["flagged"] + facts["card_due"] - facts["planned_rule"]
     facts |= {"quota_zh": _quotas(worklist, "zh"), "quota_en": _quotas(worklist, "en")}
     facts["covered"] = facts["expected_planned"] / facts["expected"] if facts["expected"] else 0.0
+    kept = book().words[f"beyond_{worklist.beyond}"]
+    facts |= {"beyond_zh": kept.zh, "beyond_en": kept.en}
     facts |= {"as_of": worklist.as_of, "random_share": worklist.random_share, "seed": worklist.seed}
     rows = pd.concat([worklist.listed, worklist.unknown], ignore_index=True)
     for column in MADE_BY:
