@@ -38,10 +38,11 @@ def test_every_household_has_each_horizon_once(made: HouseholdForecast, county: 
 
 
 def test_intervals_widen_with_the_horizon(made: HouseholdForecast) -> None:
-    # Nine of twelve months are known three months ahead, none twelve ahead.
+    # Nine of twelve months are known three months ahead, none twelve ahead; but what comes after a September,
+    # harvest and sales, is the uncertain part of a year.
     width = made.table.assign(w=lambda t: t["high_80"] - t["low_80"]).groupby("horizon_months")["w"].median()
     assert width.is_monotonic_increasing
-    assert width[12] > 1.5 * width[3]
+    assert width[12] > 1.2 * width[3]
 
 
 def test_intervals_cover_what_happened(made: HouseholdForecast, county: County) -> None:
