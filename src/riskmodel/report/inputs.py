@@ -44,6 +44,8 @@ class ReportInput:
         `riskmodel.evaluation.Comparison`: ``table`` and ``deployed``.
     oracle : DataFrame, optional
         As ``metrics``, on rows whose true probability is known (simulated counties), model ``oracle``.
+    attainable, attainable_bins : DataFrame, optional
+        What of the oracle each model reaches, and mean truth by score bin (`riskmodel.evaluation.oracle`).
     notes : sequence of mapping
         ``zh`` and ``en`` each: what the reader must know.
     scores : mapping of language to DataFrame
@@ -73,6 +75,8 @@ class ReportInput:
     comparison: pd.DataFrame | None = None
     deployed: pd.DataFrame | None = None
     oracle: pd.DataFrame | None = None
+    attainable: pd.DataFrame | None = None
+    attainable_bins: pd.DataFrame | None = None
     notes: Sequence[Mapping[str, str]] = ()
     scores: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     histories: pd.DataFrame | None = None
@@ -125,6 +129,8 @@ def read_run(
         comparison=_if_there(run_id, "comparison", store),
         deployed=_if_there(run_id, "deployed", store),
         oracle=_if_there(run_id, "oracle", store),
+        attainable=_if_there(run_id, "attainable", store),
+        attainable_bins=_if_there(run_id, "attainable_bins", store),
         notes=[_both(note) for note in [*facts.get("comparison_notes", []), *facts.get("notes", [])]],
         scores=dict(scores or {}),
         histories=histories,

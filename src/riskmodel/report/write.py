@@ -12,6 +12,7 @@ from markupsafe import Markup
 
 from riskmodel import __version__, files
 from riskmodel.report import tables
+from riskmodel.report.attainable import attainable_table, bins_table
 from riskmodel.report.figures import all_figures, model_words
 from riskmodel.report.inputs import ReportInput, read_run
 from riskmodel.report.listing import HEADS, TEXT_HEADS, listing
@@ -131,6 +132,8 @@ def page(given: ReportInput, lang: str = "zh") -> str:
         ],
         metrics=tables.metrics_table(given.metrics, words, champion),
         oracle=_made(tables.metrics_table, given.oracle, words, champion),
+        attainable=_made(attainable_table, given.attainable, words, champion),
+        attainable_bins=_made(bins_table, given.attainable_bins, words, champion),
         by_fold=tables.fold_table(given.by_fold, words),
         folds=tables.fold_dates(given.folds, words),
         yields=_made(yields_table, _filled(given.yields), words),
@@ -209,6 +212,8 @@ def _frames(given: ReportInput) -> dict[str, pd.DataFrame]:
         "comparison": given.comparison,
         "deployed": given.deployed,
         "oracle": given.oracle,
+        "attainable": given.attainable,
+        "attainable_bins": given.attainable_bins,
         "yields": given.yields,
         "yields_weighted": _filled(given.weighted_yield),
     }
