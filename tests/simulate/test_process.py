@@ -8,7 +8,7 @@ import pytest
 from riskmodel import simulate
 from riskmodel.simulate import shocks
 from riskmodel.simulate.history import PEOPLE, PLACES, stream
-from riskmodel.simulate.incomes import month_flow
+from riskmodel.simulate.incomes import drift, fall_depth, month_flow
 from riskmodel.simulate.log import Log, columns
 from riskmodel.simulate.lookup import Lookup, lookup
 from riskmodel.simulate.noise import draw, world
@@ -159,3 +159,37 @@ def test_the_sick_earn_less(calm: Profile) -> None:
     working = a.wage > 0
     assert c.wage[working].sum() == pytest.approx(0.5 * a.wage[working].sum(), rel=0.001)
     assert (c.transfer == a.transfer).all()
+
+
+def test_falls_are_as_deep_on_average_as_declared() -> None:
+    luck = simulate.profile("default").income.bad_luck
+    u = (np.arange(200_000, dtype=np.float32) + 0.5) / 200_000
+    depth = fall_depth(u, luck)
+    # The exponential part has mean one: 200,000 even quantiles of it, cut at 1e-6, leave it at 0.99998.
+    assert depth.mean() == pytest.approx(luck.size, rel=0.001)
+    assert depth.min() == pytest.approx(luck.size * (1 - luck.spread), rel=0.001)
+    even = luck.model_copy(update={"spread": 0.0})
+    assert (fall_depth(u, even) == np.float32(luck.size)).all()
+
+
+def test_a_fall_costs_at_once_and_holds_earnings_down_after() -> None:
+    """By hand from the declaration: the loss is booked in the month, what is left fades by the month."""
+    s, _, t = county()
+    luck = t.profile.income.bad_luck
+    fast = t.profile.income.model_copy(update={"bad_luck": luck.model_copy(update={"yearly": 3.0})})
+    t = lookup(t.profile.model_copy(update={"income": fast}))
+    z = draw(np.random.default_rng(3), s.n, START + 8, ())
+    before, paid = s.fallen.copy(), np.zeros(s.n, dtype=np.float32)
+    drift(s, z, t)
+    fell = s.debt > 0
+    assert 0.2 < fell.mean() < 0.4, "a quarter a month and more for who is down already"
+    assert s.fallen[~fell] == pytest.approx(before[~fell] * luck.fade, rel=1e-5)
+    depth = s.fallen[fell] - before[fell] * luck.fade
+    lost = luck.debt * s.usual[fell] * (1 - np.exp(-depth))
+    assert s.debt[fell] == pytest.approx(lost, rel=1e-3, abs=1)
+    flow = month_flow(s, z, paid, START + 8, t)
+    spared = s.copy()
+    spared.debt[:] = 0
+    assert (flow.production - month_flow(spared, z, paid, START + 8, t).production == s.debt).all()
+    drift(s, draw(np.random.default_rng(4), s.n, START + 9, ()), lookup(simulate.profile("default")))
+    assert (s.debt > 0).mean() < 0.05, "a loss is lost once"
