@@ -69,7 +69,9 @@ def test_the_venn_abers_pair_alone_is_no_interval_for_the_truth(shares: pd.DataF
 def test_on_simulated_counties_over_several_seeds() -> None:
     """Training and test lie a year or more apart; what changes between them is in no interval."""
     inside = dict.fromkeys(("logit", "logit_venn", "scorecard"), 0.0)
-    exp = experiment.load("county").model_copy(update={"models": tuple(inside), "champion": "logit"})
+    exp = experiment.load("county").model_copy(
+        update={"models": tuple(inside), "champion": "logit", "follow_months": None}
+    )
     seeds = (1, 2, 3, 4)
     for seed in seeds:
         made = simulate.county(households=500, months=54, seed=seed, futures=60)
@@ -82,4 +84,7 @@ def test_on_simulated_counties_over_several_seeds() -> None:
         for name in inside:
             inside[name] += table.loc[name, "bins_covered"] / table.loc[name, "bins"] / len(seeds)
     # Not the nominal 95 %: years differ, and a county has two or three of them to learn that from.
-    assert min(inside.values()) > 0.75, inside
+    assert min(inside["logit"], inside["logit_venn"]) > 0.85, inside
+    # On some twenty events a card's margins are far too steep; too few are held out to say so, so the slope
+    # of 1 is held and allowed to be off by a half, which is not always enough.
+    assert inside["scorecard"] > 0.65, inside
