@@ -122,7 +122,10 @@ def test_evaluation_gives_every_table_and_the_known_order(found, small):
     assert (row["simple"], row["elaborate"]) == ("scorecard", "logit")
     assert row["low"] > 0
     assert isinstance(notes, list)
-    planned = tables["planning"].set_index("correlation")["smallest_difference"]
+    # The observed correlation stands first, whatever it is; the grid follows.
+    planning = tables["planning"]
+    assert planning["observed"].tolist() == [True, False, False, False]
+    planned = planning[~planning["observed"]].set_index("correlation")["smallest_difference"]
     # Villages that are alike carry less information: the smallest difference grows with correlation.
     assert planned.is_monotonic_increasing
     worth = tables["visits"].set_index("model")
