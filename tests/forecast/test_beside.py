@@ -20,17 +20,17 @@ def test_the_difference_by_hand() -> None:
 
 
 def test_limits_hold_the_truth_where_villages_share_their_luck() -> None:
-    # Two equally bad forecasts that err for whole villages: the limits hold zero in about 95 % of 300
-    # counties (four standard errors below it), which limits over independent rows would not.
+    # Two equally bad forecasts that err for whole villages: the limits hold zero in about 95 % of 120
+    # counties (three standard errors below it), which limits over independent rows would not.
     rng = np.random.default_rng(1)
     village = np.repeat(np.arange(30), 20)
     inside = []
-    for _ in range(300):
+    for _ in range(120):
         p, q = (0.3 + 0.1 * rng.normal(size=30)[village] for _ in range(2))
         y = (rng.random(600) < 0.3).astype(float)
         d = beside.difference(y, p, q, village)
         inside.append(d.low_95 <= 0 <= d.high_95)
-    assert np.mean(inside) >= 0.9
+    assert np.mean(inside) >= 0.89
 
 
 def learned(n: int = 800) -> Learned:

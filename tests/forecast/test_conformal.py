@@ -107,13 +107,13 @@ def test_ends_beyond_too_few_scores_are_never_inside_the_normal_ones() -> None:
     assert tight[0] == pytest.approx([-1.96, 1.96], abs=0.001)
     wide = Distribution(at, np.array(["x"]), Calibration({}, np.linspace(-9, 9, 20))).quantiles(ends)
     assert wide[0].tolist() == [-9, 9]
-    # The promise at n = 20, over 4,000 calibrations of normal scores: at least 95 %.
+    # The promise at n = 20, over 1,000 calibrations of normal scores: 95 % but for three standard errors.
     rng = np.random.default_rng(7)
     inside = []
-    for scores, new in zip(np.sort(rng.normal(size=(4_000, 20))), rng.normal(size=4_000), strict=True):
+    for scores, new in zip(np.sort(rng.normal(size=(1_000, 20))), rng.normal(size=1_000), strict=True):
         low, high = Distribution(at, np.array(["x"]), Calibration({}, scores)).quantiles(ends)[0]
         inside.append(low <= new <= high)
-    assert np.mean(inside) >= 0.95
+    assert np.mean(inside) >= 0.95 - 3 * np.sqrt(0.95 * 0.05 / 1_000)
 
 
 def test_score_and_place_are_inverse_and_bands_are_half_open() -> None:

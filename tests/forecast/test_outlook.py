@@ -16,7 +16,7 @@ from riskmodel.cli.app import app
 from riskmodel.county import County, from_frames
 from riskmodel.county.county import About
 from riskmodel.errors import UsageError
-from riskmodel.forecast import Stress, evaluate, outlook, read_scenario
+from riskmodel.forecast import Stress, evaluate, household, outlook, read_scenario
 from riskmodel.forecast.household import HouseholdForecast
 from riskmodel.forecast.outlook import Outlook
 
@@ -26,8 +26,11 @@ TINY_DAY = "2018-12-31"
 
 
 @pytest.fixture(scope="module")
-def made(county: County) -> Outlook:
-    return outlook.build(county, AS_OF, 12, origins=2)
+def made(county: County, forecast: HouseholdForecast) -> Outlook:
+    with pytest.MonkeyPatch.context() as patch:
+        # The very forecast that `build` would make again.
+        patch.setattr(household, "build", lambda *_, **__: forecast)
+        return outlook.build(county, AS_OF, 12, origins=2)
 
 
 def test_counts_add_up_over_causes_townships_and_county(made: Outlook) -> None:
@@ -143,23 +146,42 @@ def test_verbs_write_log_and_answer(folder: Path, tmp_path: Path) -> None:
     store = tmp_path / "mlflow.db"
     out = tmp_path / "f"
     arguments = ["--as-of", TINY_DAY, "--horizon", "3", "--out", str(out), "--store", str(store), "--json"]
-    arguments += ["--check", "2018-05-31"]
     run = CliRunner().invoke(app, ["forecast", str(folder), *arguments])
     assert run.exit_code == 0, run.stderr
     said = json.loads(run.stdout)
     assert said["horizon"] == 3
     assert list(said["below_line"]) == ["3"]
-    assert said["count_choice"].startswith(
-        "seasonal naive"
-    )  # six months of past days are too few to leave it
-    assert 0 < said["checked"]["3 panel"]["coverage_80"] <= 1
+    # Six months of past days are too few to leave the plain method.
+    assert said["count_choice"].startswith("seasonal naive")
     written = {p.name for p in out.iterdir()}
-    assert {"evaluation.csv", "evaluation-coverage.csv"} <= written
     assert {"households.parquet", "townships.csv", "counts.csv", "forecast.json", "forecast.html"} <= written
     logged = tracking.read_table(said["run_id"], "forecast/townships", store)
     assert np.isfinite(logged["mean"]).all()
     with pytest.raises(UsageError, match="has no"):
         tracking.read_table(said["run_id"], "forecast/households", store)  # nothing personal is logged
+
+
+@pytest.mark.slow
+def test_past_days_are_checked_by_the_verb(folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "f"
+    arguments = ["--as-of", TINY_DAY, "--horizon", "3", "--check", "2018-05-31", "--out", str(out), "--json"]
+    run = CliRunner().invoke(
+        app, ["forecast", str(folder), *arguments, "--store", str(tmp_path / "mlflow.db")]
+    )
+    assert run.exit_code == 0, run.stderr
+    said = json.loads(run.stdout)
+    assert 0 < said["checked"]["3 panel"]["coverage_80"] <= 1
+    logged = tracking.read_table(said["run_id"], "forecast/evaluation-coverage", tmp_path / "mlflow.db")
+    assert {"band", "history", "village"} == set(logged["by"])
+    assert {"evaluation.csv", "evaluation-coverage.csv"} <= {p.name for p in out.iterdir()}
+
+
+def test_a_past_day_that_is_not_over_is_refused_with_the_last_that_is(county: County) -> None:
+    # 2019-09-30 less 120 days is 2019-06-02, less three months 2019-03-02.
+    day = dt.date.fromisoformat(AS_OF)
+    outlook.check_past(county, [dt.date(2019, 3, 2)], day, 12)
+    with pytest.raises(UsageError, match="give 2019-03-02 or before"):
+        outlook.check_past(county, [dt.date(2019, 3, 3)], day, 12)
 
 
 @pytest.mark.slow
@@ -214,11 +236,6 @@ def test_verbs_refuse_with_the_contracts_codes(folder: Path, tmp_path: Path) -> 
         (["forecast", str(folder), "--as-of", TINY_DAY, "--horizon", "40"], 2, "from 1 to 12"),
         (["forecast", str(folder), "--as-of", "yesterday"], 2, "YYYY-MM-DD"),
         (["forecast", str(tmp_path / "none"), "--as-of", TINY_DAY], 1, "none"),
-        (
-            ["forecast", str(folder), "--as-of", TINY_DAY, "--check", "2018-11-30"],
-            2,
-            "give 2018-06-02 or before",
-        ),
         (["forecast", str(folder), "--as-of", TINY_DAY, "--known", str(wrong)], 2, "YYYY-MM"),
         (["stress", str(folder), "--as-of", TINY_DAY, "--scenario", "plague"], 2, "known: flood"),
     ):

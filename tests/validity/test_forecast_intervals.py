@@ -3,7 +3,8 @@
 Eight counties of two hundred households, each forecast from a December and a June with three to three and a
 half years on record: about 3,000 outcomes a horizon. Households of a county share its luck and stand in both
 days, so counties are the unit: their standard deviation of about 0.025 leaves 0.009 for the mean of eight,
-and the tolerances are at least three of those.
+and the tolerances are three of those and, upward, the point or two by which few scores and few years widen on
+purpose (order statistics outward, `luck.widening`).
 """
 
 from __future__ import annotations
@@ -47,8 +48,8 @@ def test_over_counties_and_years(seen: pd.DataFrame) -> None:
     by_county = seen.groupby(["horizon_months", "seed"])[list(ENDS)].mean().groupby("horizon_months")
     assert len(seen) > 8_000
     for h, (held_80, held_95) in by_county.mean().iterrows():
-        assert held_80 == pytest.approx(0.80, abs=0.027), h
-        assert held_95 == pytest.approx(0.95, abs=0.02), h
+        assert held_80 == pytest.approx(0.80, abs=0.04), h
+        assert held_95 == pytest.approx(0.95, abs=0.025), h
     # No county is far off: three and a half binomial standard errors of its 350 outcomes.
     assert (by_county["in_80"].min() > 0.72).all()
 
@@ -57,8 +58,8 @@ def test_by_time_of_year(seen: pd.DataFrame) -> None:
     # What lies ahead of a June is more uncertain than what lies ahead of a December: scores pooled over both
     # would cover 0.75 and 0.83. Half the counties' outcomes each, hence a wider tolerance.
     found = seen.groupby(["horizon_months", "month"])[list(ENDS)].mean()
-    assert found["in_80"].to_numpy() == pytest.approx(np.full(6, 0.80), abs=0.04)
-    assert found["in_95"].to_numpy() == pytest.approx(np.full(6, 0.95), abs=0.025)
+    assert found["in_80"].to_numpy() == pytest.approx(np.full(6, 0.80), abs=0.055)
+    assert found["in_95"].to_numpy() == pytest.approx(np.full(6, 0.95), abs=0.03)
 
 
 def test_by_income_band(seen: pd.DataFrame) -> None:
