@@ -68,6 +68,21 @@ def test_lessons_are_over_and_recorded_by_the_day_that_learns_from_them(
     assert max(learnt[NOW]) == dt.date(2019, 6, 30)
 
 
+def test_it_is_compared_on_every_day_or_left_out(
+    county: County, known: Counts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # On one of the days it has nothing to say: on fewer days than the others it would decide for all of them.
+    monkeypatch.setattr(
+        upward, "_chances", lambda c, day, t, *_: None if day == THEN else t.assign(probability=0.1)
+    )
+    made, why_not = upward.bases(county, [THEN, NOW], known, 12, "national-2021")
+    assert made == {}
+    assert "could learn from on 2020-06-30" in str(why_not)
+    made, why_not = upward.bases(county, [NOW], known, 12, "national-2021")
+    assert set(made) == {NOW}
+    assert why_not is None
+
+
 def test_a_large_county_learns_from_whole_villages_and_scores_every_household(
     county: County, known: Counts, monkeypatch: pytest.MonkeyPatch
 ) -> None:

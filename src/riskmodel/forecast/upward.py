@@ -107,11 +107,13 @@ def bases(
         found = _chances(county, day, t, [lesson[p] for p in lessons[day]], ruleset, own)
         if found is not None:
             out[day] = base(found, as_then(counts.build(county, day), known), horizon)
-    if now not in out:
-        return out, Note(
+    lacking = sorted(d for d in set(days) if d not in out)
+    if lacking:
+        # Compared on the days of all other methods, or not at all.
+        return {}, Note(
             f"sum of household chances left out: fewer than {FEWEST_EVENTS} entries follow the days that it "
-            "learns from",
-            f"农户概率加总未用：可供学习的时点之后，新纳入不足 {FEWEST_EVENTS} 户",
+            f"could learn from on {lacking[0]}, one of the days that methods are compared on",
+            f"农户概率加总未用：比较时点 {lacking[0]} 可供学习的时点之后，新纳入不足 {FEWEST_EVENTS} 户",
         )
     return out, None
 
