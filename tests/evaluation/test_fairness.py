@@ -44,12 +44,30 @@ def test_rates_by_group_are_fairlearns(grouped):
         assert low < gap < high
 
 
+def test_a_household_is_counted_once_however_many_dates_it_has(grouped):
+    # Nine households fall at each of three dates: 27 rows, nine households, too few to be spoken of.
+    household = grouped["household_id"].str[1:].astype(int)
+    found = grouped.assign(
+        y=np.where(household < 9, 1.0, np.where(household < 90, 0.0, grouped["y"].astype(float))),
+        kind=np.where(household < 90, "nine", "others"),
+    )
+    table = evaluation.gaps(found, ["kind"], {"share": 0.05}, replicates=20).set_index(["model", "value"])
+    assert table.loc[("logit", "nine"), "small"]
+    ten = found.assign(y=np.where(household == 9, 1.0, found["y"]))
+    table = evaluation.gaps(ten, ["kind"], {"share": 0.05}, replicates=20).set_index(["model", "value"])
+    assert not table.loc[("logit", "nine"), "small"]
+    assert table.loc[("logit", "nine"), "n_events"] == 30
+
+
 def test_too_small_a_group_has_counts_and_no_gap(grouped):
     table = evaluation.gaps(grouped, ["rare"], {"share": 0.05}, replicates=20).set_index(["model", "value"])
     few = table.loc[("logit", "few")]
     assert few["small"]
     assert few["n"] == 12
     assert np.isnan(few["gap_recall"])
+    # What is withheld is withheld everywhere: rates of four households point at them.
+    rates = ["n_events", "base_rate", "recall", "precision", "false_positive_rate", "calibration_gap"]
+    assert few[rates].astype(float).isna().all()
     # What is compared with a group too small is too small as well: its events are the others' only.
     assert table.loc[("logit", "many"), "small"]
 

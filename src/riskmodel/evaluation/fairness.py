@@ -18,8 +18,8 @@ from riskmodel.evaluation.lists import chosen, rank
 Array = NDArray[np.float64]
 
 MEASURES = ("selection_rate", "recall", "false_positive_rate", "precision", "calibration_gap")
-# Fewer than ten events, others or villages in a group: a rate of so few says more about them than about
-# the list, and could point at persons; counts are given, gaps are not.
+# Fewer than ten households with the event, or without, or five villages: a rate of so few says more about
+# them than about the list, and could point at persons. How many rows there are is given, and nothing else.
 LEAST = 10
 LEAST_VILLAGES = 5
 
@@ -52,7 +52,8 @@ def gaps(
         One row a model, column and value: ``model, group, value, n, n_events, base_rate``; each of
         ``selection_rate`` (on the list), ``recall``, ``false_positive_rate``, ``precision``,
         ``calibration_gap`` (mean probability − rate); ``gap_<measure>`` (group − others), ``_low, _high``;
-        ``small`` (too few to say: gaps are NaN).
+        ``small`` (too few households to say: events and all rates are NaN, a household counted once however
+        many dates it has).
 
     Raises
     ------
@@ -104,13 +105,22 @@ def _row(
     run: Callable[[Callable[[Array], Array]], Array],
     level: float,
 ) -> dict[str, Any]:
+    apart = (
+        mine & (sums[:, 1] > 0),
+        mine & (sums[:, 1] == 0),
+        ~mine & (sums[:, 1] > 0),
+        ~mine & (sums[:, 1] == 0),
+    )
+    least = min(int(part.loc[rows, "household_id"].nunique()) for rows in apart)
     own, rest = sums * mine[:, None], sums * ~mine[:, None]
     here, there = _measures(own.sum(axis=0)), _measures(rest.sum(axis=0))
     n, events = float(mine.sum()), float(own[:, 1].sum())
-    others = min(float(rest[:, 1].sum()), float((rest[:, 0] - rest[:, 1]).sum()))
     villages = part.loc[mine, VILLAGE].drop_duplicates().shape[0]
-    small = min(events, n - events, others) < LEAST or villages < LEAST_VILLAGES
-    out: dict[str, Any] = {"n": int(n), "n_events": int(events), "base_rate": events / n if n else np.nan}
+    small = least < LEAST or villages < LEAST_VILLAGES
+    if small:
+        here = np.full(len(MEASURES), np.nan)
+    out: dict[str, Any] = {"n": int(n), "n_events": np.nan if small else events}
+    out["base_rate"] = np.nan if small else events / n
     out |= dict(zip(MEASURES, here.tolist(), strict=True))
     drawn = None if small else run(lambda w: _measures(w @ own) - _measures(w @ rest))
     for k, name in enumerate(MEASURES):
