@@ -65,8 +65,14 @@ def overall(done: BenchRun) -> Iterator[tuple[str, Words, str]]:
         Name, title in both languages, SVG.
     """
     asked = {
-        "auc": ({"zh": "复杂 − 简单：AUC", "en": "Elaborate minus simple: AUC"}, "AUC"),
-        "recall": ({"zh": "复杂 − 简单：名额内查全率", "en": "Elaborate minus simple: recall"}, "recall"),
+        "auc": (
+            {"zh": "复杂 − 简单：AUC", "en": "Elaborate minus simple: AUC"},
+            {"zh": "AUC", "en": "AUC"},
+        ),
+        "recall": (
+            {"zh": "复杂 − 简单：名额内查全率", "en": "Elaborate minus simple: recall"},
+            {"zh": "查全率", "en": "recall"},
+        ),
     }
     for measure, (title, unit) in asked.items():
         found = [
@@ -80,8 +86,8 @@ def overall(done: BenchRun) -> Iterator[tuple[str, Words, str]]:
             continue
         low, high = _span(*zip(*((f.value, f.low, f.high) for f in found), strict=True))
         label = {
-            "zh": f"{unit} 之差（百分点，右：复杂方法更好）",
-            "en": f"difference in {unit}, points (right: elaborate is better)",
+            "zh": f"{unit['zh']}之差（百分点，右：复杂方法更好）",
+            "en": f"difference in {unit['en']}, points (right: elaborate is better)",
         }
         axis = Axis(label, min(low, -_PAD), max(high, _PAD))
         yield f"simple_{measure}", title, intervals(found, axis, title, zero=True)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from threadpoolctl import threadpool_limits
 
 from riskmodel import experiment, models
 from riskmodel.bench import kept, matrix, panels
@@ -79,7 +80,9 @@ def work(job: Job, say: Callable[[str], None]) -> bool:
     say(f"panel {job.panel.id}")
     told = _named(say, job.panel.id)
     began, cpu = time.monotonic(), time.process_time()
-    found, tables, notes, facts = _matrix(job, told) if job.panel.experiment is None else _county(job, told)
+    # The fits are many and small: threads would mostly wait for each other.
+    with threadpool_limits(limits=1):
+        found, tables, notes, facts = (_matrix if job.panel.experiment is None else _county)(job, told)
     facts["cpu_seconds"] = round(time.process_time() - cpu)
     facts["peak_gib"] = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / _KIB_IN_GIB, 2)
     coded = found.assign(household_id=pd.factorize(found["household_id"], sort=True)[0])
