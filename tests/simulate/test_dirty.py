@@ -136,7 +136,9 @@ def test_the_check_finds_what_can_be_found(scored: pd.DataFrame) -> None:
     assert scored.loc["duplicate", "share"] == 1.0
     assert scored.loc["late", "share"] > 0.9
     assert scored.loc["missing_month", "share"] > 0.8
-    assert scored.loc[["times_ten", "wan"], "share"].min() > 0.7
+    assert scored.loc["wan", "share"] > 0.9
+    # A quarter of the rows are bills, where ten times the usual is not sought: three in four of 50 ± 3 · 6 %.
+    assert scored.loc["times_ten", "share"] > 0.57
     # Twelve times one month, in a season of few wages, may be less than six times the usual one.
     assert scored.loc["annual", "share"] > 0.3
 
@@ -190,7 +192,7 @@ def test_found_by_hand() -> None:
 
 @pytest.mark.parametrize("name", ["nowhere", "missing.yaml"])
 def test_unknown_dirt_lists_the_known(name: str) -> None:
-    with pytest.raises(UsageError, match="known: default"):
+    with pytest.raises(UsageError, match="(known|packaged ids): default"):
         simulate.dirt(name)
 
 
