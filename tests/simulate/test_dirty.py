@@ -192,7 +192,7 @@ def test_found_by_hand() -> None:
 
 @pytest.mark.parametrize("name", ["nowhere", "missing.yaml"])
 def test_unknown_dirt_lists_the_known(name: str) -> None:
-    with pytest.raises(UsageError, match="(known|packaged ids): default"):
+    with pytest.raises(UsageError, match=r"(known|packaged ids): default"):
         simulate.dirt(name)
 
 
