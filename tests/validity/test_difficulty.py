@@ -58,7 +58,7 @@ def test_entry(made: simulate.SimulatedCounty, county: County) -> None:
     assert 0.71 <= table.loc["logit", "auc_true"] <= 0.86
     assert 0.68 <= table.loc["past_income", "auc_true"] <= table.loc["logit", "auc_true"]
     # The oracle knows the present shocks and the unseen ability; a wider gap would make a riddle of it.
-    assert table.loc[ORACLE, "auc_true"] - table.loc["logit", "auc_true"] < 0.13
+    assert table.loc[ORACLE, "auc_true"] - table.loc["logit", "auc_true"] < 0.10
     assert table.loc["logit", "auc_share"] > 0.85
 
 
