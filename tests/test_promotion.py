@@ -176,6 +176,8 @@ def test_where_records_came_in_between_both_are_tested_anew_on_the_same_rows(mon
 class Store:
     """A registry in memory: aliases and runs, as tracking keeps them."""
 
+    path: Path
+
     def __init__(self) -> None:
         self.aliases = {"champion": "1", "challenger": "2"}
         self.logged: list[dict] = []
@@ -207,8 +209,10 @@ class Store:
 
 
 @pytest.fixture
-def store(monkeypatch: pytest.MonkeyPatch) -> Store:
+def store(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Store:
     made = Store()
+    made.path = tmp_path / "mlflow.db"
+    made.path.touch()
     for name in ("find", "set_alias", "start"):
         monkeypatch.setattr(tracking, name, getattr(made, name))
     return made
@@ -216,12 +220,12 @@ def store(monkeypatch: pytest.MonkeyPatch) -> Store:
 
 def test_promotion_moves_the_alias_and_keeps_the_one_before(store, monkeypatch) -> None:
     monkeypatch.setattr(promotion, "logged", lambda r, _: contender(r.version))
-    decision = promotion.promote("county", Path("x"), data_check=FINE)
+    decision = promotion.promote("county", store.path, data_check=FINE)
     assert decision.promoted
     assert store.aliases == {"champion": "2", "challenger": "2", "previous": "1"}
     assert store.logged[0]["checks"][1]["id"] == "primary"
     with pytest.raises(UsageError, match="is the champion"):
-        promotion.promote("county", Path("x"))
+        promotion.promote("county", store.path)
 
 
 def test_a_failed_check_keeps_the_champion_unless_overridden_with_a_reason(store, monkeypatch) -> None:
@@ -229,12 +233,12 @@ def test_a_failed_check_keeps_the_champion_unless_overridden_with_a_reason(store
         return contender(registered.version, leakage_suspected=registered.version == "2")
 
     monkeypatch.setattr(promotion, "logged", contenders)
-    assert not promotion.promote("county", Path("x")).promoted
+    assert not promotion.promote("county", store.path).promoted
     assert store.aliases["champion"] == "1"
-    decision = promotion.promote("county", Path("x"), override="the county office decided so")
+    decision = promotion.promote("county", store.path, override="the county office decided so")
     assert (decision.promoted, decision.override) == (True, "the county office decided so")
     assert store.aliases["champion"] == "2"
     # Both decisions are on record, with what failed.
     assert [d["promoted"] for d in store.logged] == [False, True]
     with pytest.raises(UsageError, match="no model county@nobody"):
-        promotion.promote("county", Path("x"), "nobody")
+        promotion.promote("county", store.path, "nobody")

@@ -100,8 +100,8 @@ def test_yield_of_rule_visits(made: simulate.SimulatedCounty) -> None:
 
 
 def test_main_causes_of_the_identified(made: simulate.SimulatedCounty) -> None:
-    # Published are the shares of those under watch. Of some 110 newly identified a share of a third errs by 4.5
-    # points, and who has lost work comes oftener and leaves sooner than who is ill.
+    # Published are the shares of those under watch. Of some 110 newly identified a share of a third errs by
+    # 4.5 points, and who has lost work comes oftener and leaves sooner than who is ill.
     register = made.frames["monitoring"].query("event == 'identified'")
     found = register.causes.str.split(";").str[0].value_counts(normalize=True)
     assert found["illness"] == pytest.approx(0.335, abs=0.13)
