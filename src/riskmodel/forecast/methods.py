@@ -237,6 +237,7 @@ def boost(x: pd.DataFrame, rest: Array, seed: int) -> Boosted:
     Econometrica 78, 1093-1125.
     """
     from sklearn.ensemble import HistGradientBoostingRegressor
+    from threadpoolctl import threadpool_limits
 
     rows = np.arange(len(rest))
     if rows.size > MOST_ROWS:
@@ -244,10 +245,12 @@ def boost(x: pd.DataFrame, rest: Array, seed: int) -> Boosted:
     matrix, target = x.to_numpy()[rows], rest[rows]
     # scikit-learn cannot bin a column without any value; a constant is never split on either.
     matrix[:, np.isnan(matrix).all(axis=0)] = 0.0
-    models = [
-        HistGradientBoostingRegressor(
-            loss="quantile", quantile=q, random_state=seed, early_stopping=False, **BOOSTING
-        ).fit(matrix, target)
-        for q in INNER
-    ]
+    # As in `riskmodel.models.boosting`: threads that wait on each other are slow where the machine is shared.
+    with threadpool_limits(limits=1, user_api="openmp"):
+        models = [
+            HistGradientBoostingRegressor(
+                loss="quantile", quantile=q, random_state=seed, early_stopping=False, **BOOSTING
+            ).fit(matrix, target)
+            for q in INNER
+        ]
     return Boosted((models[0], models[1], models[2]))

@@ -8,6 +8,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.ensemble import HistGradientBoostingClassifier
+from threadpoolctl import threadpool_limits
 
 from riskmodel.models.base import MarginClassifier, event_weights
 from riskmodel.models.split import village_codes, village_folds
@@ -111,11 +112,14 @@ class Boosting(MarginClassifier):
             )
         matrix, target = self._training(X, y)
         signs, weight = self._signs(matrix.shape[1]), event_weights(target, self.event_weight)
-        self.n_trees_ = (
-            self._search(matrix, target, groups, signs, weight) if self.early_stopping else self.max_trees
-        )
-        full = _constant_where_unknown(matrix)
-        self.ensemble_ = self._ensemble(self.n_trees_, signs).fit(full, target, sample_weight=weight)
+        # Threads wait on each other at every node: on rows this few one is as fast as two, and where others
+        # use the machine two are twenty times slower.
+        with threadpool_limits(limits=1, user_api="openmp"):
+            self.n_trees_ = (
+                self._search(matrix, target, groups, signs, weight) if self.early_stopping else self.max_trees
+            )
+            full = _constant_where_unknown(matrix)
+            self.ensemble_ = self._ensemble(self.n_trees_, signs).fit(full, target, sample_weight=weight)
         return self
 
     def margin(self, X: Any) -> Array:
