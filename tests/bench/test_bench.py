@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 from riskmodel import bench, evaluation, experiment, rules, tracking
 from riskmodel.bench import kept, matrix
 from riskmodel.bench.assess import evaluate
+from riskmodel.bench.run import _chosen
 from riskmodel.bench.simple import is_simple, ordering, winner
 from riskmodel.cli.app import app
 from riskmodel.errors import InputRefused, SpecError, UsageError
@@ -42,6 +43,16 @@ def found():
 @pytest.fixture(scope="module")
 def small():
     return bench.load("bench").model_copy(update={"bootstrap": 60})
+
+
+def test_a_panel_that_is_named_is_run_in_the_quick_size_too() -> None:
+    declared = bench.load("bench")
+    small = [p.id for p in declared.panels if not p.quick]
+    assert small
+    chosen, skipped = _chosen(declared, small[:1], quick=True)
+    assert [p.id for p in chosen] == small[:1]
+    assert skipped[declared.panels[0].id] == "not asked for"
+    assert small[0] in _chosen(declared, None, quick=True)[1]
 
 
 def test_a_panel_like_another_takes_over_what_it_does_not_say():

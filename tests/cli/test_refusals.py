@@ -22,6 +22,18 @@ def run(*arguments: object) -> Result:
     return CliRunner().invoke(app, [str(a) for a in arguments])
 
 
+def test_a_county_that_was_not_simulated_is_never_written_over(tmp_path: Path) -> None:
+    (tmp_path / "visits.csv").write_text(
+        "household_id,date,outcome\nA,2021-01-01,confirmed\n", encoding="utf-8"
+    )
+    done = run("simulate", tmp_path, "--households", 20, "--months", 24, "--futures", 0)
+    assert done.exit_code == 1
+    assert "were not simulated (visits.csv)" in done.stderr
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["visits.csv"]
+    (tmp_path / "about.yaml").write_text("simulated: {seed: 1}\n", encoding="utf-8")
+    assert run("simulate", tmp_path, "--households", 20, "--months", 24, "--futures", 0).exit_code == 0
+
+
 @pytest.mark.parametrize(
     ("call", "code", "says"),
     [

@@ -7,8 +7,9 @@ import pytest
 
 from riskmodel import experiment, rules, simulate
 from riskmodel.county import About, County, from_frames
+from riskmodel.errors import InputRefused
 from riskmodel.experiment import splits, tables
-from riskmodel.experiment.run import _population
+from riskmodel.experiment.run import _population, fit
 
 KEYS = ["household_id", "as_of"]
 
@@ -55,3 +56,10 @@ def test_no_population_is_kept_where_no_model_asks_for_it(made) -> None:
     assert len(tables._population(exp, table.rows, verdicts)) == len(table.population)
     plain = exp.model_copy(update={"models": ("rule", "logit")})
     assert tables._population(plain, table.rows, verdicts).empty
+
+
+def test_villages_of_one_outcome_are_a_refusal_and_no_fault_of_ours(made) -> None:
+    exp, _, table, days = made
+    train = table.rows[table.rows["as_of"].isin(pd.to_datetime(days))].assign(y=1.0)
+    with pytest.raises(InputRefused, match=r"only households with the event"):
+        fit(exp.model_copy(update={"models": ("past_income",)}), "past_income", train, table)

@@ -20,7 +20,7 @@ from typer.testing import CliRunner
 
 from riskmodel import files, month
 from riskmodel.cli.app import app
-from riskmodel.errors import InputRefused, UsageError
+from riskmodel.errors import InputMissing, InputRefused, UsageError
 from riskmodel.explain import load_measures
 from riskmodel.explain.wording import Words
 from riskmodel.month import Wishes, markers, settings, steps
@@ -260,8 +260,17 @@ def test_names_quota_floor_and_measures_in_a_month_and_no_finding_is_written_ove
     page.cell(2, [c.value for c in page[1]].index("核查结果") + 1).value = "属实"
     book.save(folder / "worklist.xlsx")
     asked = {"quota": ("township:30%", "village"), "floor": 0.02, "measures": library}
-    made = month.run(office.data, AS_OF, tmp_path, store=office.store, wishes=Wishes(**asked), names=names)
+    said: list[str] = []
+    made = month.run(
+        office.data, AS_OF, tmp_path, store=office.store, wishes=Wishes(**asked), names=names, say=said.append
+    )
     assert made.done == ("worklist", "report")
+    # One name was given: a file of other ids would be seen at once.
+    assert [text for text in said if text.startswith("names: 1 of the ")]
+    before = {p.name: p.read_bytes() for p in folder.glob("*") if p.is_file()}
+    with pytest.raises(InputMissing, match="no such folder"):
+        month.run(tmp_path / "nowhere", AS_OF, tmp_path, store=office.store)
+    assert {p.name: p.read_bytes() for p in folder.glob("*") if p.is_file()} == before
     kept = openpyxl.load_workbook(folder / "worklist-filled-1.xlsx")["核查名单"]
     assert "属实" in [c.value for c in kept[2]]
     assert "本县措施" in (folder / "visit-sheets.html").read_text(encoding="utf-8")

@@ -178,7 +178,7 @@ def _chosen(bench: Bench, only: Iterable[str] | None, quick: bool) -> tuple[list
     skipped |= {
         p.id: "left out of the quick size"
         for p in bench.panels
-        if quick and not p.quick and p.id not in skipped
+        if quick and not p.quick and not only and p.id not in skipped
     }
     return [p for p in bench.panels if p.id not in skipped], skipped
 

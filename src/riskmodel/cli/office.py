@@ -229,4 +229,7 @@ def why(
         tell({"household_id": household, "target": target, "changes": found.to_dict("records")}, as_json)
         return
     say("for analysts only: how other households fare, not what becomes of this one")
+    if found.empty:
+        say(f"nothing to show: the score is at most {target:.1%} already, or no change brings it there")
+        return
     typer.echo(found.drop(columns=["zh"]).to_string(index=False))

@@ -69,6 +69,7 @@ def simulate(
         raise typer.Exit(USAGE)
     from riskmodel import simulate as simulation
 
+    _not_a_real_county(out)
     spoiling = simulation.dirt(dirty) if dirty else None
     flag_rule = None
     if register:
@@ -99,6 +100,22 @@ def simulate(
     if spoiling is not None:
         say(f"spoiled on purpose; what was done to which row: {files[-1]}")
     tell(_summary(asked, out, files), as_json)
+
+
+def _not_a_real_county(out: Path) -> None:
+    """Refuse to write over a county that was not simulated: nobody could bring it back."""
+    import yaml
+
+    from riskmodel.errors import InputRefused
+    from riskmodel.simulate.assemble import TABLES
+
+    there = [p.name for name in TABLES for p in sorted(out.glob(f"{name}.*"))] if out.is_dir() else []
+    about = out / "about.yaml"
+    made_up = about.is_file() and "simulated" in (yaml.safe_load(about.read_text(encoding="utf-8")) or {})
+    if there and not made_up:
+        raise InputRefused(
+            f"{out} holds tables that were not simulated ({', '.join(there)}): name another folder"
+        )
 
 
 def _summary(asked: Order, out: Path, files: list[Path]) -> dict[str, Any]:

@@ -217,6 +217,24 @@ def fit(
     params = dict(exp.model_params.get(name, {}))
     if params.get("monotone") == DECLARED:
         params["monotone"] = signs(exp)
+    try:
+        return _fitted(exp, name, train, made, params, test)
+    except models.OneClass as exc:
+        raise InputRefused(
+            f"{name}: the villages that are learned from hold only households with the event, or only such "
+            f"without ({len(train)} rows, {int(train['y'].sum())} events): a longer history, more households, "
+            "or more visits that have come back"
+        ) from exc
+
+
+def _fitted(
+    exp: Experiment,
+    name: str,
+    train: pd.DataFrame,
+    made: tables.Tables,
+    params: dict[str, Any],
+    test: pd.DataFrame | None,
+) -> Any:
     return models.fit_model(
         name,
         inputs(name, train, made.X.iloc[train["row"]]),

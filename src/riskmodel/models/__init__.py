@@ -4,7 +4,7 @@ Every one has ``fit(X, y, groups=None)``, ``predict_proba``, ``margin`` and ``ge
 names them by `registry.MODELS`, and wraps them in `CalibratedScore` on held-out villages.
 """
 
-from riskmodel.models.base import Population
+from riskmodel.models.base import OneClass, Population
 from riskmodel.models.boosting import Boosting
 from riskmodel.models.calibrated import CalibratedScore, fit_calibrated
 from riskmodel.models.hazard import DiscreteHazard
@@ -31,6 +31,7 @@ __all__ = [
     "DiscreteHazard",
     "Entry",
     "LightBoosting",
+    "OneClass",
     "PastIncome",
     "PenalisedLogit",
     "PermanentIncome",

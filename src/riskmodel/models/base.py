@@ -15,6 +15,10 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 Array = NDArray[np.float64]
 
 
+class OneClass(ValueError):
+    """The rows to fit on hold events only, or none."""
+
+
 @dataclass(frozen=True)
 class Population:
     """Rows outside the cohort: they have no label, and are part of what income looks like.
@@ -114,8 +118,8 @@ class MarginClassifier(ClassifierMixin, BaseEstimator):
         if kind != "binary" or len(classes) > 2:
             raise ValueError(f"Only binary classification is supported. The type of the target is {kind}.")
         if len(classes) < 2:
-            raise ValueError(
-                f"the target holds one class only ({classes[0]!r}); both events and non-events are needed "
+            raise OneClass(
+                f"the target holds one class only ({classes[0]}); both events and non-events are needed "
                 "to fit: lengthen the training period or widen the cohort"
             )
         self.classes_ = classes

@@ -12,6 +12,7 @@ import pandas as pd
 
 from riskmodel import asof
 from riskmodel.asof import DateLike
+from riskmodel.errors import InputMissing
 from riskmodel.month import markers, settings, steps
 from riskmodel.month.settings import Settings, Wishes
 
@@ -116,10 +117,13 @@ def run(
     day = asof.to_date(as_of)
     folder = Path(out) / day.isoformat()
     markers.sweep(folder)
+    # A mistyped folder must not touch a month that is made already.
+    if not Path(data).exists():
+        raise InputMissing(f"{data}: no such folder or file")
+    content = markers.data_digest(Path(data))
     settled, loaded = settings.settle(folder, day, wishes or Wishes(), store, **reading)
     settings.write(settled, folder)
     work = steps.Work(Path(data), folder, Path(store), settled, tell, loaded)
-    content = markers.data_digest(Path(data))
     told: dict[str, Any] = {}
     done: list[str] = []
     for number, (name, step) in enumerate(STEPS.items(), start=1):

@@ -151,7 +151,11 @@ def _printed(work: Work, made: worklist.Worklist, folder: Path, names: pd.DataFr
 
 def named(work: Work, names: pd.DataFrame) -> list[Path]:
     """Write list and sheets once more, with names, beside the month: nothing of the month holds one."""
-    return _printed(work, _chosen(work), named_folder(work.out), names)
+    made = _chosen(work)
+    listed = set(made.listed["household_id"].astype(str))
+    known = listed & set(names["household_id"].astype(str))
+    work.say(f"names: {len(known)} of the {len(listed)} listed households have one")
+    return _printed(work, made, named_folder(work.out), names)
 
 
 def named_folder(out: Path) -> Path:
