@@ -222,8 +222,8 @@ def fit(
     except models.OneClass as exc:
         raise InputRefused(
             f"{name}: the villages that are learned from hold only households with the event, or only such "
-            f"without ({len(train)} rows, {int(train['y'].sum())} events): a longer history, more households, "
-            "or more visits that have come back"
+            f"without ({len(train)} rows, {int(train['y'].sum())} events): a longer history, more "
+            "households, or more visits that have come back"
         ) from exc
 
 
