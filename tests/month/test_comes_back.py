@@ -55,7 +55,7 @@ def test_findings_come_back_and_the_next_model_learns_from_them_by_their_chances
     filled = 0
     for day in DAYS:
         county = read(data)
-        made = worklist.build(score.score(county, loaded, day), visits=100, random_share=0.4, county=county)
+        made = worklist.build(score.score(county, loaded, day), visits=160, random_share=0.4, county=county)
         path = worklist.write_xlsx(made, tmp_path / f"{day}.xlsx")
         filled += fill(path, truth, day)
         taken = returned.take(path, data, day + dt.timedelta(days=20))
