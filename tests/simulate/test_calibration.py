@@ -99,11 +99,17 @@ def test_yield_of_rule_visits(made: simulate.SimulatedCounty) -> None:
     assert (visits.outcome == "confirmed").mean() == pytest.approx(126 / 383, abs=0.07)
 
 
-def test_main_causes_of_the_identified(made: simulate.SimulatedCounty) -> None:
-    # Published are the shares of those under watch. Of some 110 newly identified a share of a third errs by
-    # 4.5 points, and who has lost work comes oftener and leaves sooner than who is ill.
-    register = made.frames["monitoring"].query("event == 'identified'")
-    found = register.causes.str.split(";").str[0].value_counts(normalize=True)
+def test_main_causes_of_the_watched(made: simulate.SimulatedCounty) -> None:
+    # Published are the shares of those under watch, some 40 in a county of this size: three counties,
+    # where a share of a third errs by 4.5 points.
+    parts = []
+    for county in (made, *(simulate.county(seed=seed, truth_at=()) for seed in (2, 3))):
+        register = county.frames["monitoring"]
+        known = register[register.date <= AS_OF].sort_values("date")
+        last = known.groupby("household_id").event.last()
+        watched = last[last.isin(["identified", "rolled_back", "re_marked"])].index
+        parts.append(known[known.event == "identified"].groupby("household_id").causes.last()[watched])
+    found = pd.concat(parts).str.split(";").str[0].value_counts(normalize=True)
     assert found["illness"] == pytest.approx(0.335, abs=0.13)
-    assert found["unstable_employment"] == pytest.approx(0.243, abs=0.14)
+    assert found["unstable_employment"] == pytest.approx(0.243, abs=0.10)
     assert found["disability"] == pytest.approx(0.135, abs=0.08)

@@ -118,7 +118,7 @@ def test_missing_months_and_late_ones(small: simulate.SimulatedCounty) -> None:
 def scored(tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
     """A dirty county of five years through `county.check`, scored by its log."""
     out = tmp_path_factory.mktemp("dirty")
-    asked = simulate.order(households=150, months=60, seed=3, futures=0)
+    asked = simulate.order(households=300, months=60, seed=3, futures=0)
     *_, log = simulate.write_blocks(asked, out / "data", simulate.dirt())
     summary, _ = check(out / "data", out / "check")
     assert not summary["refused"]
@@ -138,7 +138,7 @@ def test_the_check_finds_what_can_be_found(scored: pd.DataFrame) -> None:
     assert scored.loc["missing_month", "share"] > 0.8
     assert scored.loc["wan", "share"] > 0.9
     # A quarter of the rows are bills, where ten times the usual is not sought: three in four of 50 ± 3 · 6 %.
-    assert scored.loc["times_ten", "share"] > 0.57
+    assert scored.loc["times_ten", "share"] > 0.7
     # Twelve times one month, in a season of few wages, may be less than six times the usual one.
     assert scored.loc["annual", "share"] > 0.3
 
