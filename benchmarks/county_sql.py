@@ -7,8 +7,8 @@ from pathlib import Path
 import duckdb
 import ibis
 
-from riskmodel.county import About, County
-from riskmodel.county.schema import canonical_schema, month_ordinal
+from riskmodel.data import About, County
+from riskmodel.data.schema import canonical_schema, month_ordinal
 
 FIRST_YEAR = 2018
 SOURCES = {"wage": 0.6, "business": 0.4, "property": 0.05, "transfer": 0.5}

@@ -22,10 +22,11 @@ from pathlib import Path
 
 import county_sql
 import reference_sql
-from riskmodel import asof, features
-from riskmodel.county import County
+from riskmodel import features
+from riskmodel.data import County
 from riskmodel.features import monthly
 from riskmodel.features.aggregates import MONTHLY
+from riskmodel.households import point_in_time
 
 AIM_RATIO = 1.3
 AIM_GIB = 6.0
@@ -42,7 +43,9 @@ def main() -> None:
         maker.join()
         county = county_sql.read(Path(folder), args.threads)
         last = dt.date(county_sql.FIRST_YEAR + args.months // 12, 1, 1)
-        days = [asof.add_months(last, -6 * k) - dt.timedelta(days=1) for k in reversed(range(args.dates))]
+        days = [
+            point_in_time.add_months(last, -6 * k) - dt.timedelta(days=1) for k in reversed(range(args.dates))
+        ]
         size = f"{args.households:,} households × {args.months} months × {args.dates} dates"
         print(f"{size}, {args.threads} threads")
         if not args.only_build:
@@ -72,7 +75,7 @@ def timed(into: dict[str, list[tuple[float, float]]], name: str) -> Iterator[Non
 
 def compare(county: County, days: list[dt.date], repeats: int) -> None:
     """Time both sides in turn, assert equal values, print the ratio."""
-    fs, when, times = features.load("household-v1"), asof.moments(days), {}
+    fs, when, times = features.load("household-v1"), point_in_time.moments(days), {}
     for table in MONTHLY:
         mine = [f for f in fs.features if f.source == table]
         for _ in range(repeats):

@@ -26,22 +26,14 @@ import pandas as pd
 from scipy.stats import binomtest
 
 import county_sql
-from riskmodel import accounting, asof, simulate
-from riskmodel.county import About, County, from_frames
-from riskmodel.forecast import alarms as warned
-from riskmodel.forecast import (
-    beside,
-    evaluate,
-    household,
-    rolling,
-    scenario,
-    series,
-    simulated,
-    stress,
-)
-from riskmodel.forecast.counts import Counts
-from riskmodel.forecast.counts import build as count
-from riskmodel.simulate import noise
+from riskmodel import simulate
+from riskmodel.data import About, County, from_frames
+from riskmodel.forecasting import alarms as warned
+from riskmodel.forecasting import beside, evaluate, household, rolling, scenario, series, stress
+from riskmodel.forecasting.counts import Counts
+from riskmodel.forecasting.counts import build as count
+from riskmodel.households import accounts, point_in_time
+from riskmodel.simulate import noise, stress_truth
 from riskmodel.simulate.history import WORLD, stream
 from riskmodel.simulate.lookup import lookup
 from riskmodel.simulate.params import CAUSES
@@ -87,7 +79,9 @@ def households(n: int) -> None:
         county = county_sql.read(Path(folder))
     day = dt.date(county_sql.FIRST_YEAR + MONTHS // 12 - 1, 12, 31)
     began = time.perf_counter()
-    county.con.execute(accounting.build(county, asof.moments(asof.add_months(day, -1))).count())
+    county.con.execute(
+        accounts.build(county, point_in_time.moments(point_in_time.add_months(day, -1))).count()
+    )
     once = time.perf_counter() - began
     wall, cpu = time.perf_counter(), time.process_time()
     made = household.build(county, day, (12,))
@@ -186,7 +180,7 @@ def stressed(seeds: int) -> None:
         asked = simulate.order(households=1_500, months=60, seed=seed, truth_at=())
         county = simulated_county(seed, n=1_500, months=60)
         homes = household.build(county, day, (12,))
-        lived = simulated.futures(asked, day, chosen, worlds=20)
+        lived = stress_truth.futures(asked, day, chosen, worlds=20)
         for each in chosen:
             t = stress.build(county, homes, each, draws=200).table
             t = t[
@@ -266,11 +260,11 @@ def watch_county(seed: int, profile: str, seen: Seen) -> None:
     n, months = 2_400, 60
     county = simulated_county(seed, profile, n, months)
     last = simulate.order(households=n, months=months, seed=seed, profile_name=profile).plan.last
-    towns = count(county, asof.month_end(last)).townships
+    towns = count(county, point_in_time.month_end(last)).townships
     hits = {(towns[t], m) for t, m in strikes(seed, profile, months, n, len(towns))}
     when: dict[tuple[str, int], int] = {}
     for month in range(last - LOOKED + 1, last + 1):
-        found = warned.build(county, asof.month_end(month))
+        found = warned.build(county, point_in_time.month_end(month))
         raised = found[found["alarm"]]
         near = {(t, m) for t, m in hits if 0 <= month - m <= NEAR}
         wrong = raised[~raised["township"].isin([t for t, _ in near])]

@@ -15,7 +15,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from riskmodel import county, experiment, month, simulate, training
+from riskmodel import data, month, simulate
+from riskmodel.runs import experiment, training
 
 TRAINED_ON = 450  # households; enough events for every fold
 MONTHS = 48
@@ -31,7 +32,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as home:
         work = Path(home)
         small = simulate.county(households=TRAINED_ON, months=MONTHS, seed=1, truth_at=[])
-        about = county.About.model_validate(small.about)
+        about = data.About.model_validate(small.about)
         exp = experiment.load("county")
         exp = exp.model_copy(
             update={
@@ -42,7 +43,7 @@ def main() -> int:
                 "split": exp.split.model_copy(update={"folds": 1}),
             }
         )
-        training.train(exp, county.from_frames(small.frames, about), work / "mlflow.db")
+        training.train(exp, data.from_frames(small.frames, about), work / "mlflow.db")
         large = simulate.county(households=given.households, months=MONTHS, seed=2, truth_at=[])
         simulate.write(large, work / "county")
         rows = {name: len(frame) for name, frame in large.frames.items()}

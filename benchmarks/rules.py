@@ -24,7 +24,7 @@ import pandas as pd
 import county_sql
 import reference_rules
 from riskmodel import rules
-from riskmodel.county import County
+from riskmodel.data import County
 
 AIM_RATIO = 2.0
 AIM_MINUTES = 3.0

@@ -11,8 +11,8 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 
-from riskmodel import asof
-from riskmodel.county import About, County, from_frames
+from riskmodel.data import About, County, from_frames
+from riskmodel.households import point_in_time
 
 # Decimals in the tables; frames are handed over with floats.
 _AMOUNTS = {"amount", "loss", "income", "total", "reimbursed", "compliant", "self_paid"}
@@ -43,7 +43,7 @@ def another_future(county: County, as_of: str, seed: int) -> County:
     frames = {name: _another(county.frame(name), day, rng) for name in sorted(county.tables)}
     about = county.about.model_copy(update={"data_through": county.data_through})
     out = from_frames(frames, About(**about.model_dump()))
-    assert asof.fingerprint(out, as_of) == asof.fingerprint(
+    assert point_in_time.fingerprint(out, as_of) == point_in_time.fingerprint(
         County(con=county.con, tables=county.tables, about=out.about), as_of
     ), "the helper must not touch what was known"
     return out

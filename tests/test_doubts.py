@@ -7,8 +7,9 @@ from typing import Any
 
 import pandas as pd
 
-from riskmodel import features, rules, score
-from riskmodel.county import About, County, from_frames
+from riskmodel import features, rules
+from riskmodel.data import About, County, from_frames
+from riskmodel.scoring import score
 
 DAY = "2021-03-31"
 IDS = ["h1", "h2", "h3"]

@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from riskmodel import bench, experiment, features, rules
-from riskmodel.county.schema import contract
-from riskmodel.experiment import tables
+from riskmodel import benchmark, features, rules
+from riskmodel.data.schema import contract
 from riskmodel.models import MODELS
+from riskmodel.runs import experiment
+from riskmodel.runs.experiment import tables
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -73,11 +74,11 @@ def test_every_feature_set_loads(path: Path) -> None:
 
 def test_every_model_is_used_by_some_experiment() -> None:
     used = {m for p in EXPERIMENTS for m in experiment.load(p).models}
-    assert used | set(bench.load("bench").models) == set(MODELS)
+    assert used | set(benchmark.load("bench").models) == set(MODELS)
 
 
 def test_the_bench_loads_and_names_what_there_is() -> None:
-    declared = bench.load("bench")
+    declared = benchmark.load("bench")
     assert declared.id == "bench"
     for name in declared.rulesets:
         assert rules.load(name).id == name

@@ -10,12 +10,12 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from riskmodel import asof
 from riskmodel.cli.app import app
-from riskmodel.county import check, from_frames, write
-from riskmodel.county.county import About, County
+from riskmodel.data import check, from_frames, write
+from riskmodel.data.county import About, County
+from riskmodel.households import point_in_time
 
-from .county import exports
+from .data import exports
 
 
 def county(spans: bool = False, **about: object) -> County:
@@ -54,7 +54,7 @@ def county(spans: bool = False, **about: object) -> County:
     ],
 )
 def test_days_outside_the_records_are_told(c: County, day: str, says: str | None) -> None:
-    told = asof.outside(c, day)
+    told = point_in_time.outside(c, day)
     assert len(told) == (says is not None)
     if says:
         assert says in told[0]

@@ -13,9 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from riskmodel import evaluation, experiment
-from riskmodel.county import County, importers, read
-from riskmodel.experiment import ExperimentResult
+from riskmodel import evaluation
+from riskmodel.data import County, importers, read
+from riskmodel.runs import experiment
+from riskmodel.runs.experiment import ExperimentResult
 
 Runs = Callable[[str], ExperimentResult]
 

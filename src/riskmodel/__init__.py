@@ -8,107 +8,38 @@
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 __version__ = "0.1.0"
 
 # Loaded when first asked for: importing riskmodel itself stays light.
-_PARTS = (
-    "accounting",
-    "asof",
-    "bench",
-    "bunching",
-    "cards",
-    "cohorts",
-    "county",
+_ROOMS = (
+    "benchmark",
+    "data",
     "evaluation",
-    "experiment",
-    "explain",
+    "explanation",
     "features",
-    "forecast",
-    "labels",
-    "ledger",
+    "forecasting",
+    "households",
     "models",
-    "monitor",
     "month",
-    "promotion",
-    "report",
+    "presentation",
+    "register",
     "rules",
-    "score",
+    "runs",
+    "scoring",
     "simulate",
-    "tracking",
-    "training",
-    "worklist",
+    "targets",
 )
-
-if TYPE_CHECKING:
-    from riskmodel import (
-        accounting,
-        asof,
-        bench,
-        bunching,
-        cards,
-        cohorts,
-        county,
-        evaluation,
-        experiment,
-        explain,
-        features,
-        forecast,
-        labels,
-        ledger,
-        models,
-        monitor,
-        month,
-        promotion,
-        report,
-        rules,
-        score,
-        simulate,
-        tracking,
-        training,
-        worklist,
-    )
-    from riskmodel.county import County, read
-
-__all__ = [
-    "County",
-    "accounting",
-    "asof",
-    "bench",
-    "bunching",
-    "cards",
-    "cohorts",
-    "county",
-    "evaluation",
-    "experiment",
-    "explain",
-    "features",
-    "forecast",
-    "labels",
-    "ledger",
-    "models",
-    "monitor",
-    "month",
-    "promotion",
-    "read",
-    "report",
-    "rules",
-    "score",
-    "simulate",
-    "tracking",
-    "training",
-    "worklist",
-]
 
 
 def __getattr__(name: str) -> Any:
-    if name in _PARTS:
+    if name in _ROOMS:
         return importlib.import_module(f"riskmodel.{name}")
     if name in ("read", "County"):
-        return getattr(importlib.import_module("riskmodel.county"), name)
+        return getattr(importlib.import_module("riskmodel.data"), name)
     raise AttributeError(f"module 'riskmodel' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *__all__])
+    return sorted([*globals(), *_ROOMS, "County", "read"])

@@ -11,11 +11,11 @@ from typer.testing import CliRunner, Result
 
 from riskmodel.cli import common
 from riskmodel.cli.app import app
-from riskmodel.county import read, write
+from riskmodel.data import read, write
 from riskmodel.errors import InputRefused, SpecError
-from riskmodel.spec import Spec, parse
+from riskmodel.io.specs import Spec, parse
 
-from ..county import exports
+from ..data import exports
 
 
 def run(*arguments: object) -> Result:

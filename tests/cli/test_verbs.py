@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from riskmodel.cli.app import app
-from riskmodel.score import COLUMNS
+from riskmodel.scoring.score import COLUMNS
 
 AS_OF = "2020-12-31"
 RULES = [

@@ -1,6 +1,6 @@
 """The features again, row by row in plain Python: slow, obvious, and sharing no code with the package.
 
-Only the accounting quantities are taken over; `tests/test_accounting.py` holds those to hand-worked numbers.
+Only the accounting quantities are taken over; `tests/households` holds them to hand-worked numbers.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 
 import pandas as pd
 
-from riskmodel.county import County
+from riskmodel.data import County
 from riskmodel.features import Feature, FeatureSet
 
 Row = dict[str, Any]

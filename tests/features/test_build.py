@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from riskmodel import features
-from riskmodel.county import About, County, from_frames
+from riskmodel.data import About, County, from_frames
 from riskmodel.features import FeatureSet, storage
 
 from . import counties

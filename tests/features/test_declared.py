@@ -162,7 +162,7 @@ def test_wrong_code_in_a_condition_is_named(tmp_path: Path) -> None:
 
 
 def test_an_accounting_quantity_that_there_is_not_is_named(tmp_path: Path) -> None:
-    from riskmodel.county import from_frames
+    from riskmodel.data import from_frames
 
     from . import counties
 

@@ -10,9 +10,10 @@ from pathlib import Path
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from riskmodel import asof, features
-from riskmodel.county import County, from_frames
+from riskmodel import features
+from riskmodel.data import County, from_frames
 from riskmodel.features import FeatureSet
+from riskmodel.households import point_in_time
 
 from .. import leaks
 from . import counties
@@ -51,7 +52,7 @@ def test_the_other_future_is_another_one() -> None:
     mine, other = county(0), leaks.another_future(county(0), "2020-06-30", seed=3)
     for name in mine.tables:
         only = {name: mine.tables[name]}, {name: other.tables[name]}
-        prints = [asof.fingerprint(dataclasses.replace(mine, con=c.con, tables=t), "2022-06-30")
+        prints = [point_in_time.fingerprint(dataclasses.replace(mine, con=c.con, tables=t), "2022-06-30")
                   for c, t in zip((mine, other), only, strict=True)]  # fmt: skip
         assert prints[0] != prints[1], name
     few = EVERY.model_copy(update={"features": EVERY.features[:12]})

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from riskmodel import features
-from riskmodel.county import About, County, from_frames
+from riskmodel.data import About, County, from_frames
 from riskmodel.errors import SpecError
 
 DAYS = ["2020-03-31", "2020-06-30", "2021-03-31", "2021-06-30"]

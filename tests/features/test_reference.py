@@ -10,9 +10,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from riskmodel import accounting, asof, features
-from riskmodel.county import County, from_frames
+from riskmodel import features
+from riskmodel.data import County, from_frames
 from riskmodel.features.aggregates import AGGREGATES
+from riskmodel.households import accounts as accounting
+from riskmodel.households import point_in_time
 
 from . import counties
 from .reference import Reference
@@ -30,7 +32,7 @@ SEEDS = (0, 1)
 def expected(seed: int, row_ids: bool = False) -> pd.DataFrame:
     """Read a random county row by row at all dates."""
     county = from_frames(counties.frames(seed, row_ids=row_ids))
-    accounts = accounting.build(county, asof.moments(DATES)).to_pandas()
+    accounts = accounting.build(county, point_in_time.moments(DATES)).to_pandas()
     found = []
     for date in DATES:
         of_date = accounts[accounts["as_of"] == date]

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from riskmodel import experiment, simulate, training
-from riskmodel.county import read
+from riskmodel import simulate
+from riskmodel.data import read
+from riskmodel.runs import experiment, training
 
 AS_OF = "2020-12-31"
 

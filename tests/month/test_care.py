@@ -12,10 +12,13 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from riskmodel import cards, models, score, tracking
+from riskmodel import models
 from riskmodel.cli.app import app
-from riskmodel.county import read
+from riskmodel.data import read
 from riskmodel.errors import UsageError
+from riskmodel.presentation import model_card
+from riskmodel.runs import tracking
+from riskmodel.scoring import score
 
 from .conftest import AS_OF, Office
 
@@ -24,15 +27,15 @@ def test_a_scorecard_is_written_out_with_the_chances_that_it_shows(
     office: Office, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     loaded = tracking.load_model("county@champion", office.store)
-    cards.write("county@champion", tmp_path / "logit", office.store)
+    model_card.write("county@champion", tmp_path / "logit", office.store)
     # A logit has no points to add up.
     assert not list((tmp_path / "logit").glob("scorecard*"))
     rng = np.random.default_rng(0)
     X = pd.DataFrame({"a": rng.normal(size=600), "b": rng.normal(size=600)})
     y = (rng.random(600) < 1 / (1 + np.exp(1.5 - 1.5 * X["a"]))).astype(int)
     card = models.fit_model("scorecard", X, y, np.arange(600) % 30, seed=0)
-    monkeypatch.setattr(cards.tracking, "load_model", lambda *_: replace(loaded, model=card))
-    cards.write("county@champion", tmp_path / "card", office.store)
+    monkeypatch.setattr(model_card.tracking, "load_model", lambda *_: replace(loaded, model=card))
+    model_card.write("county@champion", tmp_path / "card", office.store)
     table = pd.read_csv(tmp_path / "card" / "scorecard.csv")
     again = models.Scorecard.from_table(table, ["a", "b"])
     assert again.predict_proba(X)[:, 1] == pytest.approx(card.predict_proba(X)[:, 1], abs=1e-12)
@@ -42,7 +45,7 @@ def test_a_scorecard_is_written_out_with_the_chances_that_it_shows(
 
 
 def test_the_card_is_what_the_run_measured_and_names_no_household(office: Office, tmp_path: Path) -> None:
-    card, sheet = cards.write("county@champion", tmp_path, office.store)
+    card, sheet = model_card.write("county@champion", tmp_path, office.store)
     metrics = (
         tracking.read_table(office.run_id, "tables/metrics", office.store).set_index("model").loc["logit"]
     )
@@ -56,7 +59,7 @@ def test_the_card_is_what_the_run_measured_and_names_no_household(office: Office
     ids = set(read(office.data).frame("households")["household_id"])
     assert not any(i in text or i in sheet.read_text(encoding="utf-8") for i in ids)
     # The events of the groups of one kind are all events, once.
-    made = cards.by_group(
+    made = model_card.by_group(
         tracking.read_table(office.run_id, "tables/predictions", office.store).query("model == 'logit'"),
         {"share": 0.05},
     )

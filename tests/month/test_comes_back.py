@@ -10,17 +10,20 @@ import openpyxl
 import pandas as pd
 import pytest
 
-from riskmodel import asof, experiment, labels, month, report, score, tracking, training, worklist
-from riskmodel.county import read
-from riskmodel.labels import Horizon
+from riskmodel import month, presentation, targets
+from riskmodel.data import read
+from riskmodel.households import point_in_time
 from riskmodel.month import Wishes
-from riskmodel.worklist import returned
+from riskmodel.runs import experiment, tracking, training
+from riskmodel.scoring import score, worklist
+from riskmodel.scoring.worklist import returned
+from riskmodel.targets import Horizon
 
 from .conftest import Office, small
 
 THREE = Horizon(months=3)
 # A list each quarter; of the last one the window is over when the county's records end.
-DAYS = [asof.add_months(dt.date(2018, 3, 31), k) for k in range(0, 33, 3)]
+DAYS = [point_in_time.add_months(dt.date(2018, 3, 31), k) for k in range(0, 33, 3)]
 
 
 def fill(path: Path, truth: pd.Series, day: dt.date) -> int:
@@ -50,7 +53,7 @@ def test_findings_come_back_and_the_next_model_learns_from_them_by_their_chances
     (data / "visits.parquet").unlink()
     county = read(data)
     loaded = tracking.load_model("county@champion", store)
-    truth = labels.build(county, DAYS, THREE, ("below_line",), "national-2021")
+    truth = targets.build(county, DAYS, THREE, ("below_line",), "national-2021")
     truth = truth.set_index(["household_id", "as_of"])["label"]
     filled = 0
     for day in DAYS:
@@ -71,8 +74,8 @@ def test_findings_come_back_and_the_next_model_learns_from_them_by_their_chances
     # The county's own rate, among whom the lists could choose, lies within the weighted yield's interval;
     # the lists' plain rate, which looks for risk, lies far above it.
     last = DAYS[-1] + dt.timedelta(days=30)
-    (row,) = report.weighted_yield(county, last).to_dict("records")
-    year = [d for d in DAYS if d > asof.add_months(last, -12)]
+    (row,) = presentation.weighted_yield(county, last).to_dict("records")
+    year = [d for d in DAYS if d > point_in_time.add_months(last, -12)]
     everyone = truth[truth.index.get_level_values("as_of").isin(pd.to_datetime(year))].dropna()
     assert row["low"] - 0.02 <= everyone.mean() <= row["high"] + 0.02
     assert row["naive"] > 1.5 * row["rate"]

@@ -18,13 +18,14 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from riskmodel import files, month
+from riskmodel import month
 from riskmodel.cli.app import app
 from riskmodel.errors import InputMissing, InputRefused, UsageError
-from riskmodel.explain import load_measures
-from riskmodel.explain.wording import Words
+from riskmodel.explanation import load_measures
+from riskmodel.explanation.wording import Words
+from riskmodel.io import files
 from riskmodel.month import Wishes, markers, settings, steps
-from riskmodel.worklist import returned
+from riskmodel.scoring.worklist import returned
 
 from .conftest import AS_OF, Office
 

@@ -14,7 +14,7 @@ from typing import Any
 import pandas as pd
 from hypothesis import strategies as st
 
-from riskmodel.county import About, County, from_frames
+from riskmodel.data import About, County, from_frames
 
 from .reference import CAUSES, EVENT_ORDER, Tables, month_name, month_number
 

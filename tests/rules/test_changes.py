@@ -127,7 +127,7 @@ def test_counts_by_township_add_up(found) -> None:
 
 def test_the_earlier_day_is_a_month_before_unless_said(county) -> None:
     assert set(rules.changes(county, "national-2021", NOW)["since"].dt.date) == {dt.date(2021, 5, 1)}
-    # (From a month's end to a month's end: tests/report/test_rules_page.py.)
+    # (From a month's end to a month's end: tests/presentation/test_rules_page.py.)
     with pytest.raises(UsageError, match="does not lie before"):
         rules.changes(county, "national-2021", NOW, NOW)
 

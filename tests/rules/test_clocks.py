@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from riskmodel import rules
-from riskmodel.county import County, from_frames
+from riskmodel.data import County, from_frames
 
 # Friday 2021-09-03; the Mid-Autumn holiday of 2021 was 19-21 September, worked instead on Saturday the 18th.
 WARNINGS = pd.DataFrame(

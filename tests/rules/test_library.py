@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from riskmodel import rules
-from riskmodel.county.schema import codes
+from riskmodel.data.schema import codes
 from riskmodel.errors import SpecError, UsageError
 from riskmodel.rules.checking import expressions
 from riskmodel.rules.expression import FUNCTIONS, names, parse, row_tests
@@ -66,13 +66,13 @@ def test_every_function_and_quantity_has_a_meaning() -> None:
 
 
 def _judged():
-    from riskmodel import accounting, asof
+    from riskmodel.households import accounts, point_in_time
     from riskmodel.rules.engine import Case, judge
 
-    c, when = county(), asof.moments("2021-06-01")
+    c, when = county(), point_in_time.moments("2021-06-01")
     ruleset = rules.load("national-2021")
     everything = vocabulary().quantities
-    return judge(Case(c, ruleset, when, ruleset.values()), accounting.build(c, when), keep=everything)
+    return judge(Case(c, ruleset, when, ruleset.values()), accounts.build(c, when), keep=everything)
 
 
 def test_parameters_of_codes_name_real_codes() -> None:

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from riskmodel import rules
-from riskmodel.county import from_frames
+from riskmodel.data import from_frames
 
 DAY = dt.date(2021, 6, 1)
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from riskmodel.county import About, County, from_frames
+from riskmodel.data import About, County, from_frames
 
 OPTIONAL = ("spending", "risk_events", "support", "assets", "monitoring")
 NEEDED = {

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from riskmodel import simulate
-from riskmodel.county.schema import contract
+from riskmodel.data.schema import contract
 from riskmodel.errors import UsageError
 
 ARGUMENTS = {"households": 90, "months": 24, "futures": 20, "truth_at": ["2017-12-31"]}

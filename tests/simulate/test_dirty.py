@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from riskmodel import simulate
-from riskmodel.county import check
+from riskmodel.data import check
 from riskmodel.errors import SpecError, UsageError
 from riskmodel.simulate.dirty import SLIPS, Dirt
 
@@ -147,7 +147,7 @@ def test_the_check_cannot_find_what_looks_right(scored: pd.DataFrame) -> None:
     # An amount a little lower and a first entry that was put right look like any other.
     assert scored.loc["corrected", "share"] < 0.2
     assert "later row holds" in scored.loc["corrected", "why"]
-    # A heap is seen by `riskmodel.bunching` alone, which this check was not given.
+    # A heap is seen by `riskmodel.households.bunching` alone, which this check was not given.
     assert scored.loc["heaped", "found"] == 0 if "heaped" in scored.index else True
 
 

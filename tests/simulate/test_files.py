@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from riskmodel import simulate
-from riskmodel.county import read
+from riskmodel.data import read
 from riskmodel.simulate import assemble, files
 
 

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from riskmodel import rules, simulate
-from riskmodel.county import About, from_frames
+from riskmodel.data import About, from_frames
 from riskmodel.simulate.params import Profile
 from riskmodel.simulate.procedure import STEPS
 

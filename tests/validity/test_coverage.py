@@ -7,9 +7,10 @@ import pandas as pd
 import pytest
 from scipy.special import expit
 
-from riskmodel import experiment, models, simulate
-from riskmodel.county import About, from_frames
+from riskmodel import models, simulate
+from riskmodel.data import About, from_frames
 from riskmodel.evaluation import oracle
+from riskmodel.runs import experiment
 
 pytestmark = pytest.mark.slow
 

@@ -14,11 +14,12 @@ import pytest
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.preprocessing import StandardScaler
 
-from riskmodel import evaluation, experiment, simulate
-from riskmodel.county import About, County, from_frames
+from riskmodel import evaluation, simulate
+from riskmodel.data import About, County, from_frames
 from riskmodel.evaluation.oracle import ORACLE, against_truth, oracle_figures, true_auc
-from riskmodel.experiment.truth import truth_of
 from riskmodel.models.logit import PenalisedLogit
+from riskmodel.runs import experiment
+from riskmodel.runs.experiment.truth import truth_of
 from riskmodel.simulate import futures
 from riskmodel.simulate.history import PLACES, Block, Plan, run_block, stream
 from riskmodel.simulate.lookup import lookup

@@ -16,8 +16,8 @@ import pandas as pd
 import pytest
 
 from riskmodel import simulate
-from riskmodel.county import About, from_frames
-from riskmodel.forecast import conformal, histories, household
+from riskmodel.data import About, from_frames
+from riskmodel.forecasting import conformal, histories, household
 
 pytestmark = pytest.mark.slow
 SEEDS = range(11, 19)

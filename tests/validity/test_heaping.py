@@ -12,8 +12,8 @@ import pandas as pd
 import pytest
 
 from riskmodel import simulate
-from riskmodel.bunching import LEVEL, Heaps, heaps
-from riskmodel.county import About, from_frames
+from riskmodel.data import About, from_frames
+from riskmodel.households.bunching import LEVEL, Heaps, heaps
 
 pytestmark = pytest.mark.slow
 

@@ -28,9 +28,8 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from riskmodel.county import County
-    from riskmodel.forecast import Outlook, Stress
-    from riskmodel.forecast.evaluate import Evaluation
+    from riskmodel.data import County
+    from riskmodel.forecasting import Evaluation, Outlook, Stress
 
 STRESS_FORMAT = 1
 
@@ -65,10 +64,10 @@ def forecast(
     as_json: JsonFlag = False,
 ) -> None:
     """Forecast household income and county counts, with intervals, and say where trouble gathers."""
-    from riskmodel import forecast as ahead
-    from riskmodel import report
-    from riskmodel.asof import fingerprint, to_date
-    from riskmodel.files import read_table
+    from riskmodel import forecasting as ahead
+    from riskmodel import presentation
+    from riskmodel.households import fingerprint, to_date
+    from riskmodel.io.files import read_table
 
     day, past = to_date(as_of), [to_date(d) for d in check or ()]
     ahead.check_horizon(horizon)
@@ -85,7 +84,7 @@ def forecast(
     made = ahead.build(county, day, horizon, ruleset, seed=seed, exogenous=series, progress=say)
     for note in made.notes:
         say(f"note: {note}")
-    page = report.write_outlook(made, out, lang)
+    page = presentation.write_outlook(made, out, lang)
     given = {"ruleset": ruleset, "seed": seed, "data_fingerprint": fingerprint(county, made.as_of)}
     summary = summarise(made) | ({"checked": _covered(tested.table)} if tested else {})
     run = log(made, store, given | summary, tested)
@@ -96,8 +95,8 @@ def _checked(
     county: County, past: list[dt.date], day: dt.date, horizon: int, ruleset: str, seed: int, out: Path
 ) -> Evaluation:
     """Forecast households from past days, compare with what is known by as-of, and write what came of it."""
-    from riskmodel import forecast as ahead
-    from riskmodel.files import write_table
+    from riskmodel import forecasting as ahead
+    from riskmodel.io.files import write_table
 
     say(f"households: forecast from {', '.join(map(str, past))} first, held against what came")
     ahead.check_past(county, past, day, horizon)
@@ -168,7 +167,7 @@ def _metrics(made: Outlook) -> dict[str, float]:
 
 def log(made: Outlook, store: Path, params: dict[str, Any], tested: Evaluation | None = None) -> str:
     """Log an outlook to MLflow: parameters, accuracy, county tables; no household is in it."""
-    from riskmodel import tracking
+    from riskmodel.runs import tracking
 
     metrics = _metrics(made)
     if tested is not None:
@@ -204,9 +203,9 @@ def stress(
     as_json: JsonFlag = False,
 ) -> None:
     """Say who falls below the line within a year if a scenario comes true, and what closing the gap costs."""
-    from riskmodel import forecast as ahead
-    from riskmodel.asof import fingerprint, to_date
-    from riskmodel.files import write_json, write_table
+    from riskmodel import forecasting as ahead
+    from riskmodel.households import fingerprint, to_date
+    from riskmodel.io.files import write_json, write_table
 
     to_date(as_of)
     wanted = [ahead.read_scenario(name) for name in scenario]
@@ -259,7 +258,7 @@ def _answer(found: Stress) -> dict[str, Any]:
 
 
 def _log_stress(found: Stress, store: Path, params: dict[str, Any]) -> str:
-    from riskmodel import tracking
+    from riskmodel.runs import tracking
 
     with tracking.start("stress", store, found.scenario.id) as run:
         run.params({**params, "scenario": found.scenario.model_dump(mode="json")})

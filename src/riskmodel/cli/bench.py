@@ -33,7 +33,7 @@ def bench(
 
     A run that was stopped goes on where it was: panels that are done lie in DIR.
     """
-    from riskmodel import bench as benches
+    from riskmodel import benchmark as benches
 
     declared = benches.load(declaration)
     sources = {name: file for name, file in (("eph", eph), ("teen_poverty", teen)) if file is not None}

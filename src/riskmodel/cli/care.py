@@ -41,8 +41,8 @@ def promote(
     as_json: JsonFlag = False,
 ) -> None:
     """Put the challenger in charge if it passes every check; the decision is logged with its reasons."""
-    from riskmodel import county as counties
-    from riskmodel import promotion
+    from riskmodel import data as counties
+    from riskmodel.runs import promotion
 
     found = counties.check(data)[0] if data is not None else None
     decision = promotion.promote(
@@ -81,13 +81,14 @@ def monitor(
     as_json: JsonFlag = False,
 ) -> None:
     """Look at the model in use: drift, missing values, calibration, yield; an alarm page."""
-    from riskmodel import asof, tracking
-    from riskmodel import monitor as watching
     from riskmodel import month as monthly
+    from riskmodel.households import point_in_time
+    from riskmodel.runs import tracking
+    from riskmodel.scoring import monitor as watching
 
-    day = asof.to_date(as_of)
+    day = point_in_time.to_date(as_of)
     loaded = tracking.load_model(model, store)
-    before = asof.to_date(reference) if reference else asof.add_months(day, -12)
+    before = point_in_time.to_date(reference) if reference else point_in_time.add_months(day, -12)
     county = read_county(
         data,
         out=out,
@@ -114,7 +115,7 @@ def card(
     as_json: JsonFlag = False,
 ) -> None:
     """Write the model card and the data sheet of a registered model; a scorecard's points as well."""
-    from riskmodel import cards
+    from riskmodel.presentation import model_card as cards
 
     model_card, data_sheet = cards.write(model, out, store)
     points = [str(out / n) for n in ("scorecard.csv", "scorecard_chances.csv") if (out / n).is_file()]

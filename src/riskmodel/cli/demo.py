@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from riskmodel.county import County
-    from riskmodel.worklist import Worklist
+    from riskmodel.data import County
+    from riskmodel.scoring import Worklist
 
 RULESETS = ("national-2021", "county-2020", "yingjiang-2022")
 FEATURE_SET = "household-v1"
@@ -79,7 +79,7 @@ def _simulate(out: Path, households: int, months: int, seed: int) -> Path:
 
 
 def _read(data: Path, out: Path) -> County:
-    from riskmodel import county as counties
+    from riskmodel import data as counties
 
     counties.check(data, out / "check")
     return counties.read(data)
@@ -87,7 +87,7 @@ def _read(data: Path, out: Path) -> County:
 
 def _judge(county: County, day: dt.date, out: Path) -> None:
     from riskmodel import rules
-    from riskmodel.files import write_table
+    from riskmodel.io.files import write_table
 
     for name, verdicts in rules.evaluate_each(county, RULESETS, day):
         write_table(verdicts, out / "rules" / f"{name}.csv")
@@ -95,7 +95,7 @@ def _judge(county: County, day: dt.date, out: Path) -> None:
 
 def _features(county: County, day: dt.date, out: Path) -> None:
     from riskmodel import features
-    from riskmodel.files import write_table
+    from riskmodel.io.files import write_table
 
     chosen = features.load(FEATURE_SET)
     write_table(features.describe(chosen), out / "features" / "dictionary.csv")
@@ -103,7 +103,7 @@ def _features(county: County, day: dt.date, out: Path) -> None:
 
 
 def _train(county: County, data: Path, store: Path, step: _Steps) -> Any:
-    from riskmodel import experiment, training
+    from riskmodel.runs import experiment, training
 
     return training.train(
         experiment.load(EXPERIMENT),
@@ -116,8 +116,9 @@ def _train(county: County, data: Path, store: Path, step: _Steps) -> Any:
 
 
 def _score(county: County, day: dt.date, store: Path, out: Path) -> dict[str, pd.DataFrame]:
-    from riskmodel import score, tracking
-    from riskmodel.files import write_table
+    from riskmodel.io.files import write_table
+    from riskmodel.runs import tracking
+    from riskmodel.scoring import score
 
     loaded = tracking.load_model(f"{EXPERIMENT}@{tracking.CHAMPION}", store)
     scores = score.by_language(county, loaded, day)
@@ -127,8 +128,8 @@ def _score(county: County, day: dt.date, store: Path, out: Path) -> dict[str, pd
 
 
 def _worklist(county: County, scores: pd.DataFrame, visits: int, seed: int, out: Path) -> Worklist:
-    from riskmodel import worklist
-    from riskmodel.files import write_table
+    from riskmodel.io.files import write_table
+    from riskmodel.scoring import worklist
 
     made = worklist.build(scores, visits=visits, county=county, by="township", seed=seed)
     worklist.write_xlsx(made, out / "worklist.xlsx", "zh")
@@ -137,12 +138,12 @@ def _worklist(county: County, scores: pd.DataFrame, visits: int, seed: int, out:
 
 
 def _forecast(county: County, day: dt.date, out: Path, store: Path) -> None:
-    from riskmodel import forecast, report
+    from riskmodel import forecasting, presentation
     from riskmodel.cli import ahead
 
     # Two past days show how methods are compared; the verb takes eight.
-    made = forecast.build(county, day, origins=2, bottom_up=False)
-    report.write_outlook(made, out / "forecast")
+    made = forecasting.build(county, day, origins=2, bottom_up=False)
+    presentation.write_outlook(made, out / "forecast")
     ahead.log(made, store, ahead.summarise(made))
 
 
@@ -150,14 +151,14 @@ def _report(
     run_id: str, county: County, day: dt.date, scores: dict[str, pd.DataFrame], listed: Worklist, out: Path,
     store: Path,
 ) -> Path:  # fmt: skip
-    from riskmodel import report
-    from riskmodel.report.rules_page import with_rules
+    from riskmodel import presentation
+    from riskmodel.presentation import with_rules
 
-    histories = report.histories(county, day, list(listed.listed["household_id"]))
-    given = report.read_run(run_id, store, scores, histories)
+    histories = presentation.histories(county, day, list(listed.listed["household_id"]))
+    given = presentation.read_run(run_id, store, scores, histories)
     given = with_rules(given, county, given.experiment["ruleset"], day, out / "report")
-    given = dataclasses.replace(given, outlook=report.read_outlook(out / "forecast"))
-    return report.write(given, out / "report")
+    given = dataclasses.replace(given, outlook=presentation.read_outlook(out / "forecast"))
+    return presentation.write(given, out / "report")
 
 
 def _close(out: Path, store: Path, page: Path, trained: Any) -> None:

@@ -56,7 +56,7 @@ def rules(
         say("riskmodel rules --since DATE writes what changed: add --out FILE or --page DIR")
         raise typer.Exit(USAGE)
     from riskmodel import rules as official
-    from riskmodel.asof import to_date
+    from riskmodel.households import to_date
 
     to_date(as_of)
     params = official.parse_overrides(param or [])
@@ -75,7 +75,7 @@ def rules(
         return
     told = {}
     if page is not None:
-        from riskmodel.report.rules_page import write_rules
+        from riskmodel.presentation import write_rules
 
         made = write_rules(county, chosen, as_of, page, since=since, params=params, scores=scores, lang=lang)
         told["page"] = str(made)
@@ -89,7 +89,7 @@ def rules(
 
 
 def _write(verdicts: pd.DataFrame, out: Path) -> dict[str, Any]:
-    from riskmodel.files import write_table
+    from riskmodel.io.files import write_table
 
     write_table(verdicts, out, sheet="rules")
     categories = verdicts["category"].value_counts().sort_index()
@@ -103,7 +103,7 @@ def _write(verdicts: pd.DataFrame, out: Path) -> dict[str, Any]:
 
 def _write_changes(found: pd.DataFrame, ruleset: RuleSet, out: Path) -> dict[str, Any]:
     from riskmodel import rules as official
-    from riskmodel.files import write_table
+    from riskmodel.io.files import write_table
 
     for lang in ("zh", "en"):
         found[f"why_{lang}"] = [
@@ -130,7 +130,7 @@ def _list(as_json: bool) -> None:
 
 def _answer(published: Path) -> dict[str, Any]:
     """Check a published ledger; to the shell it is data, however it is written."""
-    from riskmodel import ledger as ledgers
+    from riskmodel import register as ledgers
     from riskmodel.errors import InputRefused, SpecError
 
     try:
@@ -153,7 +153,7 @@ def ledger(
     as_json: JsonFlag = False,
 ) -> None:
     """Balance the register over a period and make the office tables; or check a published ledger."""
-    from riskmodel import ledger as ledgers
+    from riskmodel import register as ledgers
 
     if check is not None:
         answer = _answer(check)

@@ -22,7 +22,7 @@ from riskmodel.cli.common import (
 )
 
 if TYPE_CHECKING:
-    from riskmodel.comparison import StoredComparison
+    from riskmodel.runs import StoredComparison
 
 
 @verb
@@ -40,7 +40,7 @@ def features(
 ) -> None:
     """Build features, one row per household and as-of; or describe the set."""
     from riskmodel import features as declared
-    from riskmodel.files import write_table
+    from riskmodel.io.files import write_table
 
     chosen = declared.load(feature_set)
     if describe:
@@ -90,8 +90,7 @@ def train(
     as_json: JsonFlag = False,
 ) -> None:
     """Run an experiment, log it to MLflow, and print its run id."""
-    from riskmodel import tracking, training
-    from riskmodel.experiment import load
+    from riskmodel.runs import load, tracking, training
 
     exp = load(experiment)
     exp = exp.model_copy(update={"follow_months": follow}) if follow else exp
@@ -128,8 +127,8 @@ def compare(
     """Compare rules with models at the same number of visits, with intervals and tests."""
     import pandas as pd
 
-    from riskmodel.comparison import read_comparison
-    from riskmodel.files import write_table
+    from riskmodel.io.files import write_table
+    from riskmodel.runs import read_comparison
 
     found = [read_comparison(run, store) for run in runs]
     table = pd.concat([f.table.assign(run_id=f.run_id) for f in found], ignore_index=True)
@@ -147,15 +146,15 @@ def compare(
 
 def _further(one: StoredComparison, store: Path, folder: Path, lang: str) -> dict[str, Any]:
     """Write the tables beyond the comparison itself; return what they say."""
-    from riskmodel import bench
-    from riskmodel.files import write_table
+    from riskmodel import benchmark
+    from riskmodel.io.files import write_table
 
     say(f"lead time, visits equivalent, gaps, bounds and planning of run {one.run_id}")
-    tables = bench.further(one.run_id, store)
+    tables = benchmark.further(one.run_id, store)
     for name, frame in (one.tables | tables).items():
         write_table(frame, folder / f"{name}.csv")
     visits = tables["visits"]
-    said = [bench.worth(visits, str(model))[lang] for model in visits["model"]]
+    said = [benchmark.worth(visits, str(model))[lang] for model in visits["model"]]
     if "lead" in tables:
-        said.append(bench.lead(tables["lead"], tables["metrics"])[lang])
+        said.append(benchmark.lead(tables["lead"], tables["metrics"])[lang])
     return {"further": said, "tables": str(folder)}

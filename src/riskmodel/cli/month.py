@@ -62,7 +62,7 @@ def month(
 ) -> None:
     """Check, judge, score, list, report and balance a month in one go; a killed run is taken up again."""
     from riskmodel import month as monthly
-    from riskmodel.explain import load_measures
+    from riskmodel.explanation import load_measures
 
     wishes = monthly.Wishes(
         model=model, visits=visits, random_share=random_share, by=by, quota=tuple(quota) if quota else None,
@@ -89,7 +89,7 @@ def months(
 ) -> None:
     """Say what made each month, or the scores of households month by month, exactly as made then."""
     from riskmodel import month as monthly
-    from riskmodel.files import write_table
+    from riskmodel.io.files import write_table
 
     found = monthly.scores(out, household, lang) if household else monthly.months(out)
     if to is not None:

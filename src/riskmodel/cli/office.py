@@ -33,9 +33,9 @@ from riskmodel.cli.common import (
 if TYPE_CHECKING:
     import pandas as pd
 
-    from riskmodel.county import County
-    from riskmodel.report import ReportInput
-    from riskmodel.worklist import Worklist
+    from riskmodel.data import County
+    from riskmodel.presentation import ReportInput
+    from riskmodel.scoring import Worklist
 
 
 @verb
@@ -52,10 +52,10 @@ def score(
     as_json: JsonFlag = False,
 ) -> None:
     """Score every household with a registered model, its rule verdict beside it."""
-    from riskmodel import score as scoring
-    from riskmodel import tracking
-    from riskmodel.asof import to_date
-    from riskmodel.files import write_table
+    from riskmodel.households import to_date
+    from riskmodel.io.files import write_table
+    from riskmodel.runs import tracking
+    from riskmodel.scoring import score as scoring
 
     to_date(as_of)
     loaded = tracking.load_model(model, store)
@@ -104,10 +104,10 @@ def worklist(
     as_json: JsonFlag = False,
 ) -> None:
     """List whom to check, in order, and why: a workbook for the office."""
-    from riskmodel import worklist as lists
-    from riskmodel.explain import load_measures
-    from riskmodel.files import read_table, writable, write_table
-    from riskmodel.worklist import returned
+    from riskmodel.explanation import load_measures
+    from riskmodel.io.files import read_table, writable, write_table
+    from riskmodel.scoring import worklist as lists
+    from riskmodel.scoring.worklist import returned
 
     writable(out, endings=(".xlsx",))
     people = read_people(names, pseudonymise)
@@ -139,10 +139,10 @@ def worklist(
 
 def _warn_of_list(scores: pd.DataFrame, county: County | None, made: Worklist) -> None:
     """Warn where scores and data are not of one county, and where there are more visits than households."""
-    from riskmodel import asof
+    from riskmodel.households import point_in_time
 
     told = set(scores["data_fingerprint"].astype(str)) if "data_fingerprint" in scores else set()
-    if county is not None and told and told != {asof.fingerprint(county, made.as_of)}:
+    if county is not None and told and told != {point_in_time.fingerprint(county, made.as_of)}:
         warn(f"what these data say of {made.as_of} is not what was scored: score again, or give those data")
     if len(made.planned) < made.visits:
         warn(f"{made.visits} visits, but only {len(made.planned)} households to plan them for")
@@ -164,8 +164,8 @@ def report(
     as_json: JsonFlag = False,
 ) -> None:
     """Write a run's report: one self-contained HTML page, zh and en."""
-    from riskmodel import report as reports
-    from riskmodel.files import read_table
+    from riskmodel import presentation as reports
+    from riskmodel.io.files import read_table
 
     shown = read_table(scores) if scores else None
     given = reports.read_run(run, store, None if shown is None else {lang: shown})
@@ -183,8 +183,8 @@ def _with_county(
     """Add what only the county's own tables tell: histories, findings of visits, the page of rules."""
     from dataclasses import replace
 
-    from riskmodel import report as reports
-    from riskmodel.report.rules_page import with_rules
+    from riskmodel import presentation as reports
+    from riskmodel.presentation import with_rules
     from riskmodel.rules import available
 
     day = county.data_through if shown is None else str(shown["as_of"].iloc[0])[:10]
@@ -214,9 +214,9 @@ def why(
     as_json: JsonFlag = False,
 ) -> None:
     """Say what would have to change for a score to fall: for analysts, never to be printed for a village."""
-    from riskmodel import score as scoring
-    from riskmodel import tracking
-    from riskmodel.files import write_table
+    from riskmodel.io.files import write_table
+    from riskmodel.runs import tracking
+    from riskmodel.scoring import score as scoring
 
     loaded = tracking.load_model(model, store)
     county = read_county(

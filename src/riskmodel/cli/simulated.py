@@ -10,7 +10,7 @@ import typer
 from riskmodel.cli.common import USAGE, JsonFlag, say, tell, verb
 
 if TYPE_CHECKING:
-    from riskmodel.simulate.assemble import Order
+    from riskmodel.simulate import Order
 
 HOUSEHOLDS, MONTHS = 3000, 60
 # Truth from 1,000 futures takes some 10 ms a household and date: of larger counties a sample is told.
@@ -73,9 +73,7 @@ def simulate(
     spoiling = simulation.dirt(dirty) if dirty else None
     flag_rule = None
     if register:
-        from riskmodel import rules
-
-        flag_rule = rules.register_rule(register)
+        flag_rule = simulation.register_rule(register)
     size = households or HOUSEHOLDS
     if truth_sample is None and size > ALL_TOLD:
         truth_sample = TRUTH_SAMPLE
@@ -107,7 +105,7 @@ def _not_a_real_county(out: Path) -> None:
     import yaml
 
     from riskmodel.errors import InputRefused
-    from riskmodel.simulate.assemble import TABLES
+    from riskmodel.simulate import TABLES
 
     there = [p.name for name in TABLES for p in sorted(out.glob(f"{name}.*"))] if out.is_dir() else []
     about = out / "about.yaml"

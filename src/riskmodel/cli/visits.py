@@ -36,10 +36,10 @@ def take_in(
     as_json: JsonFlag = False,
 ) -> None:
     """Add the findings of a filled list to the county's visits, each once; conflicts are shown."""
-    from riskmodel.asof import to_date
-    from riskmodel.county.personal import secret_key
-    from riskmodel.files import write_table
-    from riskmodel.worklist import returned
+    from riskmodel.data import secret_key
+    from riskmodel.households import to_date
+    from riskmodel.io.files import write_table
+    from riskmodel.scoring.worklist import returned
 
     day = to_date(recorded_on) if recorded_on else dt.date.today()
     taken = returned.take(filled, into, day, dry=dry, key=secret_key() if pseudonymise else None)

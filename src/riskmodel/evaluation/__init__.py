@@ -6,14 +6,16 @@ rule_rank``.
 """
 
 from riskmodel.evaluation.bootstrap import Resamples, percentile_interval, two_sided_p, village_resamples
-from riskmodel.evaluation.budget import Budget, at_budget
+from riskmodel.evaluation.budget import Budget, at_budget, quotas
 from riskmodel.evaluation.calibration import brier, calibration_intercept, calibration_slope, reliability
 from riskmodel.evaluation.compare import Comparison, compare
 from riskmodel.evaluation.decision import net_benefit_curve
 from riskmodel.evaluation.events import by_event
 from riskmodel.evaluation.fairness import gaps
-from riskmodel.evaluation.lead import LeadTime, first_seen, kaplan_meier, lead_time, listed
+from riskmodel.evaluation.frame import codes
+from riskmodel.evaluation.lead import SCORE, LeadTime, first_seen, kaplan_meier, lead_time, listed
 from riskmodel.evaluation.leaks import leaks
+from riskmodel.evaluation.lists import list_kernel, rank
 from riskmodel.evaluation.paired import DeLong, delong, holm, mcnemar_exact
 from riskmodel.evaluation.planning import (
     design_effect,
@@ -22,7 +24,7 @@ from riskmodel.evaluation.planning import (
     smallest_difference,
     visits_needed,
 )
-from riskmodel.evaluation.ranking import auc, average_precision
+from riskmodel.evaluation.ranking import auc, auc_kernel, average_precision
 from riskmodel.evaluation.selective import support_bounds, weighted_rate, worst_case
 from riskmodel.evaluation.size import (
     DISCORDANT,
@@ -38,6 +40,7 @@ from riskmodel.evaluation.targeting import crra_welfare, targeting
 from riskmodel.evaluation.verdict import names as model_names
 from riskmodel.evaluation.visited import represented, selected
 from riskmodel.evaluation.visits import VisitsEquivalent, visits_equivalent
+from riskmodel.evaluation.yields import MONTHS, PUBLISHED, by_source, last_visits, weighted, wilson
 
 __all__ = [
     "DISCORDANT",
@@ -45,6 +48,9 @@ __all__ = [
     "LEAKAGE_AUC",
     "LIFTS",
     "METRICS",
+    "MONTHS",
+    "PUBLISHED",
+    "SCORE",
     "Budget",
     "Comparison",
     "DeLong",
@@ -54,12 +60,15 @@ __all__ = [
     "VisitsEquivalent",
     "at_budget",
     "auc",
+    "auc_kernel",
     "average_precision",
     "brier",
     "by_event",
     "by_fold",
+    "by_source",
     "calibration_intercept",
     "calibration_slope",
+    "codes",
     "compare",
     "crra_welfare",
     "curves",
@@ -69,8 +78,10 @@ __all__ = [
     "gaps",
     "holm",
     "kaplan_meier",
+    "last_visits",
     "lead_time",
     "leaks",
+    "list_kernel",
     "listed",
     "mcnemar_exact",
     "model_names",
@@ -81,6 +92,8 @@ __all__ = [
     "pooled",
     "precision_interval",
     "precision_power",
+    "quotas",
+    "rank",
     "reliability",
     "represented",
     "selected",
@@ -93,7 +106,9 @@ __all__ = [
     "visits_equivalent",
     "visits_needed",
     "visits_planned",
+    "weighted",
     "weighted_rate",
     "what_can_be_shown",
+    "wilson",
     "worst_case",
 ]

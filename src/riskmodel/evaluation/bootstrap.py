@@ -15,7 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import norm
 
-from riskmodel.models.split import village_draws
+from riskmodel.models import village_draws
 
 Array = NDArray[np.float64]
 

@@ -10,7 +10,7 @@ from scipy.special import logit
 
 from riskmodel.evaluation.bootstrap import Resamples, percentile_interval
 from riskmodel.evaluation.ranking import Kernel, once
-from riskmodel.models.affine import fit_affine
+from riskmodel.models import fit_affine
 
 Array = NDArray[np.float64]
 

@@ -42,7 +42,7 @@ def leaks(X: pd.DataFrame, y: ArrayLike, roles: Mapping[str, str] | None = None)
     Notes
     -----
     No model reaches such figures honestly in this field (`LEAKAGE_AUC`); the check cannot
-    see a leak that is spread thinly over many columns. The two-clock cut of `riskmodel.asof` is what
+    see a leak that is spread thinly over many columns. The cut of `households.point_in_time` is what
     prevents leaks; this finds columns whose known-on date is wrong in the data themselves.
 
     Examples

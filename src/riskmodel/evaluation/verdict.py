@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from riskmodel.evaluation.table import LEAKAGE_AUC
-from riskmodel.models.registry import entry, known
+from riskmodel.models import entry, known
 
 # With fewer clusters percentile intervals are known to be too short (Cameron, Gelbach and Miller 2008).
 _FEW_VILLAGES = 30

@@ -7,10 +7,9 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import norm
 
-from riskmodel import asof
-from riskmodel.asof import DateLike
-from riskmodel.county.county import County
+from riskmodel.data import County
 from riskmodel.evaluation.selective import weighted_rate, worst_case
+from riskmodel.households import DateLike, point_in_time
 
 MONTHS = 12
 SOURCES = ("rule", "model", "random", "application")
@@ -139,11 +138,11 @@ def last_visits(county: County, as_of: DateLike, months: int = MONTHS) -> pd.Dat
     DataFrame
         ``selected_by, outcome, chance, village``: what `by_source` and `weighted` take; no household.
     """
-    day = asof.to_date(as_of)
-    when = asof.moments(day)
-    seen = asof.known(county, "visits", when)
-    seen = seen.filter(seen.date <= day, seen.date > asof.add_months(day, -months))
-    lives = asof.households(county, when).select("household_id", "township", "village")
+    day = point_in_time.to_date(as_of)
+    when = point_in_time.moments(day)
+    seen = point_in_time.known(county, "visits", when)
+    seen = seen.filter(seen.date <= day, seen.date > point_in_time.add_months(day, -months))
+    lives = point_in_time.households(county, when).select("household_id", "township", "village")
     found = seen.select("household_id", "selected_by", "outcome", "chance").left_join(lives, "household_id")
     frame = county.con.to_pyarrow(found).to_pandas()
     # Two townships may each have a village of one name; who lives nowhere known is a village alone.

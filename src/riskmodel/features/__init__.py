@@ -4,8 +4,10 @@ from riskmodel.features.build import build, expression
 from riskmodel.features.declared import Feature, FeatureSet, without
 from riskmodel.features.dictionary import describe, reasons_missing
 from riskmodel.features.families import available, load
+from riskmodel.features.observations import MOST_SHARE
 
 __all__ = [
+    "MOST_SHARE",
     "Feature",
     "FeatureSet",
     "available",

@@ -10,10 +10,7 @@ import ibis
 import ibis.expr.types as ir
 import pandas as pd
 
-from riskmodel import accounting, asof
-from riskmodel.accounting import Period
-from riskmodel.asof import DateLike, Moment
-from riskmodel.county.county import County
+from riskmodel.data import County
 from riskmodel.errors import SpecError
 from riskmodel.features import derived, events, monthly, observations, people
 from riskmodel.features.aggregates import EVENTS, MADE, MONTHLY, OBSERVED
@@ -23,7 +20,8 @@ from riskmodel.features.declared import Feature, FeatureSet
 from riskmodel.features.families import load
 from riskmodel.features.lines import line_of
 from riskmodel.features.storage import Nowhere, stored, taken_out
-from riskmodel.rules.parameters import RelativeLine
+from riskmodel.households import DateLike, Moment, Period, accounts, point_in_time
+from riskmodel.rules import RelativeLine
 
 KEY = ["household_id", "as_of"]
 ID_COLUMNS = [*KEY, "township", "village"]
@@ -40,7 +38,7 @@ def expression(
     county : County
     feature_set : FeatureSet
     when : iterable of Moment
-        From `riskmodel.asof.moments`; all in one pass.
+        From `riskmodel.households.point_in_time.moments`; all in one pass.
     storage : optional
         Where `build` keeps intermediate tables, so that the engine plans small queries and gives their
         memory back. By default nothing is kept.
@@ -58,7 +56,7 @@ def expression(
     """
     moments = tuple(when)
     storage = storage or Nowhere()
-    base = accounting.build(county, moments, Period(months=feature_set.period_months))
+    base = accounts.build(county, moments, Period(months=feature_set.period_months))
     relative = isinstance(feature_set.line, RelativeLine)
     if relative:
         line = storage.keep(line_of(feature_set, base))
@@ -121,7 +119,7 @@ def build(
         If there is no such set or a date is none.
     """
     fs = feature_set if isinstance(feature_set, FeatureSet) else load(feature_set)
-    when = asof.moments(as_of)
+    when = point_in_time.moments(as_of)
     with stored(county) as storage:
         table = storage.only(expression(county, fs, when, storage))
         return taken_out(county.con, table, fs, [m.as_of for m in when])

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from riskmodel.county.schema import canonical_schema, codes
+from riskmodel.data import canonical_schema, codes
 from riskmodel.errors import SpecError
 from riskmodel.features.aggregates import AGGREGATES, EVENTS, MISSING, MONTHLY, OBSERVED, SOURCES
 

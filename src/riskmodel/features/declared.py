@@ -9,8 +9,8 @@ from typing import Any, Literal
 from pydantic import ConfigDict, Field
 
 from riskmodel.errors import UsageError
-from riskmodel.rules.parameters import RelativeLine
-from riskmodel.spec import Spec
+from riskmodel.io.specs import Spec
+from riskmodel.rules import RelativeLine
 
 ROLES = ("own", "context", "register", "support")
 
@@ -56,7 +56,7 @@ class Common(Spec):
 class Feature(Common):
     """One feature, explicit in everything.
 
-    ``cause`` is an official cause (`riskmodel.county.schema.codes` of ``risk_events.cause``), ``income``,
+    ``cause`` is an official cause (`riskmodel.data.schema.codes` of ``risk_events.cause``), ``income``,
     ``context`` or ``none``; ``direction`` is +1 where risk rises with the value, −1 where it falls, 0
     where neither is expected; ``months`` says that it needs monthly records.
     """

@@ -6,14 +6,13 @@ from pathlib import Path
 
 import pandas as pd
 
-from riskmodel import accounting, asof
-from riskmodel.asof import DateLike
-from riskmodel.county.county import County
+from riskmodel.data import County
 from riskmodel.features.aggregates import AGGREGATES, EVENTS, MISSING_EN, MONTHLY, OBSERVED
 from riskmodel.features.build import KEY, build
 from riskmodel.features.declared import Feature, FeatureSet
 from riskmodel.features.derived import ACCOUNTING
 from riskmodel.features.families import load
+from riskmodel.households import DateLike, accounts, point_in_time
 
 UNITS = {
     "yuan": "元", "yuan_per_head": "元/人", "yuan_per_head_and_month": "元/人·月", "log_yuan": "元的对数",
@@ -75,8 +74,8 @@ def reasons_missing(county: County, feature_set: FeatureSet | str | Path, as_of:
     """
     fs = feature_set if isinstance(feature_set, FeatureSet) else load(feature_set)
     frame = build(county, fs, as_of)
-    period = accounting.Period(months=fs.period_months)
-    basis = accounting.build(county, asof.moments(as_of), period).select(
+    period = accounts.Period(months=fs.period_months)
+    basis = accounts.build(county, point_in_time.moments(as_of), period).select(
         *KEY, "income_basis", "income_reason"
     )
     frame = frame.merge(county.con.to_pyarrow(basis).to_pandas(date_as_object=False), on=KEY)

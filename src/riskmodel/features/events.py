@@ -8,12 +8,11 @@ import ibis
 import ibis.expr.types as ir
 import pandas as pd
 
-from riskmodel import asof
-from riskmodel.asof import Moment
-from riskmodel.county.county import County
+from riskmodel.data import County
 from riskmodel.features.aggregates import CODES_OF, MADE
 from riskmodel.features.conditions import holds
 from riskmodel.features.declared import Feature
+from riskmodel.households import Moment, point_in_time
 
 KEY = ["household_id", "as_of"]
 ZERO_WHERE_NO_ROW = ("count", "any", "sum", "nunique", "active")
@@ -39,7 +38,7 @@ def block(county: County, name: str, features: Sequence[Feature], when: tuple[Mo
         One row per ``household_id, as_of`` with any row; one float column per feature.
     """
     windows = sorted({f.window for f in features if f.window})
-    t = asof.known(county, name, when).inner_join(_ago(when, windows), "as_of")
+    t = point_in_time.known(county, name, when).inner_join(_ago(when, windows), "as_of")
     t = t.mutate(month=(t.date.year() * 12 + t.date.month() - 1).cast("int32"))
     return t.group_by(KEY).agg(**{f.id: _aggregate(f, t).cast("float64") for f in features})
 
@@ -59,8 +58,8 @@ def assets(county: County, features: Sequence[Feature], when: tuple[Moment, ...]
     ibis.Table
         One row per ``household_id, as_of`` with any row; one float column per feature.
     """
-    t = asof.known(county, "assets", when)
-    t = t.filter(asof.valid(t))
+    t = point_in_time.known(county, "assets", when)
+    t = t.filter(point_in_time.valid(t))
     authorised = (t.authorised_on <= t.known_by).fill_null(False)
     out = {}
     for f in features:
@@ -85,7 +84,9 @@ def finish(f: Feature, t: ir.Table, county: County) -> ir.Value:
 
 
 def _ago(when: Sequence[Moment], windows: Sequence[int]) -> ir.Table:
-    rows = [{"as_of": m.as_of} | {f"ago{w}": asof.add_months(m.as_of, -w) for w in windows} for m in when]
+    rows = [
+        {"as_of": m.as_of} | {f"ago{w}": point_in_time.add_months(m.as_of, -w) for w in windows} for m in when
+    ]
     columns = ["as_of", *(f"ago{w}" for w in windows)]
     return ibis.memtable(pd.DataFrame(rows), schema=ibis.schema(dict.fromkeys(columns, "date")))
 

@@ -13,15 +13,15 @@ from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from riskmodel import project
-from riskmodel.county.schema import codes
+from riskmodel.data import codes
 from riskmodel.errors import SpecError
 from riskmodel.features.aggregates import CODES_OF, MONTHLY, TOGETHER
 from riskmodel.features.checks import check_feature, check_set
 from riskmodel.features.declared import Common, Feature, FeatureSet, KnownOn, Missing, Source
-from riskmodel.rules.parameters import RelativeLine
-from riskmodel.spec import Spec
-from riskmodel.spec import load as load_spec
+from riskmodel.io import paths
+from riskmodel.io.specs import Spec
+from riskmodel.io.specs import load as load_spec
+from riskmodel.rules import RelativeLine
 
 KIND = "features"
 _PLACE_WORDS = {"village": ("村", "village"), "township": ("乡镇", "township")}
@@ -112,7 +112,7 @@ class File(Spec):
 
 def available() -> list[str]:
     """Return the ids of the feature sets that come with the project."""
-    return sorted(p.stem for p in project.folder(KIND).glob("*.yaml"))
+    return sorted(p.stem for p in paths.folder(KIND).glob("*.yaml"))
 
 
 def load(name: str | Path) -> FeatureSet:
@@ -139,7 +139,7 @@ def load(name: str | Path) -> FeatureSet:
     >>> load("household-v1").feature("pcni").unit
     'yuan_per_head'
     """
-    path = project.declaration(KIND, name)
+    path = paths.declaration(KIND, name)
     return _load(path, path.stat().st_mtime_ns)
 
 

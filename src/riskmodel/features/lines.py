@@ -5,8 +5,7 @@ from __future__ import annotations
 import ibis.expr.types as ir
 
 from riskmodel.features.declared import FeatureSet
-from riskmodel.rules.lines import relative_line
-from riskmodel.rules.parameters import RelativeLine
+from riskmodel.rules import RelativeLine, relative_line
 
 
 def line_of(feature_set: FeatureSet, accounts: ir.Table) -> ir.Table:
@@ -16,7 +15,7 @@ def line_of(feature_set: FeatureSet, accounts: ir.Table) -> ir.Table:
     ----------
     feature_set : FeatureSet
     accounts : ibis.Table
-        From `riskmodel.accounting.build`.
+        From `riskmodel.households.accounts.build`.
 
     Returns
     -------

@@ -12,13 +12,12 @@ from collections.abc import Sequence
 import ibis
 import ibis.expr.types as ir
 
-from riskmodel import asof
-from riskmodel.asof import Moment
-from riskmodel.county.county import County
+from riskmodel.data import County
 from riskmodel.features.aggregates import MADE
 from riskmodel.features.declared import Feature
 from riskmodel.features.spans import KEY, by_span, single_codes
 from riskmodel.features.storage import WHOLE, Piece
+from riskmodel.households import Moment, point_in_time
 
 YEAR = 12
 
@@ -201,7 +200,7 @@ def totals(county: County, name: str, when: tuple[Moment, ...], reach: int) -> i
 
     A household whose spending is only known as such totals has no monthly figures to make windows of.
     """
-    t = asof.known(county, name, when)
+    t = point_in_time.known(county, name, when)
     t = t.filter(
         (t.month_from < t.month_to) & (t.month_to > t.last_month - reach) & (t.month_from <= t.last_month)
     )

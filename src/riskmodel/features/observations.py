@@ -2,7 +2,7 @@
 
 An observation is a day with a figure. For source ``indicators`` it is the date of an item. For ``accounts``
 it is the end of a month in which the household has a known income: every quantity of
-`riskmodel.accounting`, and beside them ``line_ratio`` (income per head over the line of that time),
+`riskmodel.households.accounts`, and beside them ``line_ratio`` (income per head over the line of that time),
 ``line_share`` (the line over it, at most `MOST_SHARE`), ``line_log`` (minus the logarithm of that share: 0 at
 the line, above 0 over it) and ``below`` (1 where it was below).
 
@@ -19,16 +19,15 @@ import ibis
 import ibis.expr.types as ir
 import pandas as pd
 
-from riskmodel import accounting, asof
-from riskmodel.accounting import Period
-from riskmodel.asof import Moment
-from riskmodel.county.county import County
+from riskmodel.data import County
 from riskmodel.errors import SpecError
 from riskmodel.features import derived
 from riskmodel.features.aggregates import MADE
 from riskmodel.features.conditions import in_range
 from riskmodel.features.declared import Feature, FeatureSet
 from riskmodel.features.lines import line_of
+from riskmodel.households import Moment, Period, point_in_time
+from riskmodel.households import accounts as accounting
 
 KEY = ["household_id", "as_of"]
 RATIO, SHARE, LOG, BELOW = "line_ratio", "line_share", "line_log", "below"
@@ -54,7 +53,7 @@ def indicators(county: County, features: Sequence[Feature], when: tuple[Moment, 
     items = sorted({str(f.column) for f in features})
     corrected = county.facts.get("corrected.indicators", False)
     # A corrected row holds from one moment to another, so then every moment has rows of its own.
-    t = asof.known(county, "indicators", when) if corrected else county.table("indicators")
+    t = point_in_time.known(county, "indicators", when) if corrected else county.table("indicators")
     by = [*(KEY if corrected else ["household_id"]), "date", "known_on"]
     t = t.filter(t["item"].isin(items))
     wide = t.group_by(by).agg(
@@ -75,7 +74,7 @@ def accounts(
     feature_set : FeatureSet
         Gives the period and the line.
     features : sequence of Feature
-        ``column`` is a quantity of `riskmodel.accounting.build`, ``line_ratio``,
+        ``column`` is a quantity of `riskmodel.households.accounts.build`, ``line_ratio``,
         ``line_share``, ``line_log`` or ``below``.
     when : tuple of Moment
 
@@ -120,11 +119,11 @@ def finish(f: Feature, t: ir.Table, county: County) -> ir.Value:
 def _ends(county: County, features: Sequence[Feature], when: tuple[Moment, ...]) -> tuple[Moment, ...]:
     """Return the ends of the months with income that any feature can reach."""
     t = county.table("income").select("month_to").distinct().to_pandas()["month_to"]
-    last = max(asof.last_complete_month(m.as_of) for m in when)
+    last = max(point_in_time.last_complete_month(m.as_of) for m in when)
     windows = [f.window for f in features]
     reach = None if None in windows else max(w for w in windows if w is not None)
-    first = 0 if reach is None else min(asof.last_complete_month(m.as_of) for m in when) - reach + 1
-    return asof.moments(asof.month_end(int(m)) for m in t if first <= m <= last)
+    first = 0 if reach is None else min(point_in_time.last_complete_month(m.as_of) for m in when) - reach + 1
+    return point_in_time.moments(point_in_time.month_end(int(m)) for m in t if first <= m <= last)
 
 
 def _number(value: ir.Value) -> ir.FloatingValue:
@@ -150,7 +149,7 @@ def _seen(wide: ir.Table, features: Sequence[Feature], when: tuple[Moment, ...])
     windows = sorted({f.window for f in features if f.window})
     rows = [
         {"as_of": m.as_of, "known_by": m.known_by}
-        | {f"ago{w}": asof.window_end(m.as_of, -w) for w in windows}
+        | {f"ago{w}": point_in_time.window_end(m.as_of, -w) for w in windows}
         for m in when
     ]
     columns = ["as_of", "known_by", *(f"ago{w}" for w in windows)]

@@ -7,11 +7,10 @@ from collections.abc import Sequence
 import ibis
 import ibis.expr.types as ir
 
-from riskmodel import asof
-from riskmodel.asof import Moment
-from riskmodel.county.county import County
+from riskmodel.data import County
 from riskmodel.features.conditions import holds
 from riskmodel.features.declared import Feature
+from riskmodel.households import Moment, point_in_time
 
 KEY = ["household_id", "as_of"]
 
@@ -33,7 +32,7 @@ def block(county: County, features: Sequence[Feature], when: tuple[Moment, ...])
     ibis.Table
         One row per ``household_id, as_of`` with members; one float column per feature.
     """
-    t = asof.members(county, when)
+    t = point_in_time.members(county, when)
     asked = sorted({c for f in features for c in _columns(f)})
     known = {f"known_{c}": t[c].count() for c in asked}
     g = t.group_by(KEY).agg(**{f.id: _aggregate(f, t).cast("float64") for f in features}, **known)

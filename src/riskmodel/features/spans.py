@@ -17,12 +17,9 @@ import ibis
 import ibis.expr.types as ir
 import pandas as pd
 
-from riskmodel import asof
-from riskmodel.accounting import RIGID
-from riskmodel.asof import Moment
-from riskmodel.county.county import County
-from riskmodel.county.schema import codes
+from riskmodel.data import County, codes
 from riskmodel.features.storage import WHOLE, Piece, within
+from riskmodel.households import RIGID, Moment, point_in_time
 
 KEY = ["household_id", "as_of"]
 CODE = {"income": "source", "spending": "category"}
@@ -79,7 +76,7 @@ def by_span(
     """
     known_in_order = all(a.known_by <= b.known_by for a, b in pairwise(when))
     if county.facts.get(f"corrected.{name}", False) or not known_in_order:
-        rows = within(asof.known(county, name, when), piece)
+        rows = within(point_in_time.known(county, name, when), piece)
         return _from_months(_known_months(rows, name, wanted, edges[-1]), edges, parts)
     first = _month_sums(within(county.table(name), piece), name, wanted, when, edges[-1])
     key = ["household_id", "code", "month"]
@@ -113,7 +110,7 @@ def _month_sums(
     ``closed`` is the first as-of date at which the month itself is complete.
     """
     t = _single_months(t, name, wanted)
-    last = [asof.last_complete_month(m.as_of) for m in when]
+    last = [point_in_time.last_complete_month(m.as_of) for m in when]
     t = t.filter((t.month > min(last) - reach) & (t.month <= max(last)) & (t.known_on <= when[-1].known_by))
     closed = _total((t.month > m).cast("int32") for m in last)
     known = _total((t.known_on > ibis.literal(m.known_by)).cast("int32") for m in when)
@@ -146,7 +143,12 @@ def _with_together(sums: ir.Table, key: list[str], name: str, wanted: Collection
 def _calendar(when: Sequence[Moment], reach: int) -> ir.Table:
     """Return every month in reach of every as-of date; an equality join on it replaces a range join."""
     rows = [
-        {"month": asof.last_complete_month(m.as_of) - age, "turn": turn, "as_of": m.as_of, "age": age}
+        {
+            "month": point_in_time.last_complete_month(m.as_of) - age,
+            "turn": turn,
+            "as_of": m.as_of,
+            "age": age,
+        }
         for turn, m in enumerate(when)
         for age in range(reach)
     ]
@@ -155,7 +157,7 @@ def _calendar(when: Sequence[Moment], reach: int) -> ir.Table:
 
 
 def _cells(months: ir.Table, when: Sequence[Moment], edges: Sequence[int], parts: Sequence[str]) -> ir.Table:
-    last = [asof.last_complete_month(m.as_of) for m in when]
+    last = [point_in_time.last_complete_month(m.as_of) for m in when]
     ends = sorted({m - edge for m in last for edge in edges})  # a cell is (ends[i], ends[i + 1]]
     base = ends[0]
     of_month = [{"month": m, "cell": bisect_left(ends, m) - 1} for m in range(base + 1, ends[-1] + 1)]

@@ -13,7 +13,7 @@ import ibis.expr.types as ir
 import numpy as np
 import pandas as pd
 
-from riskmodel.county.county import County
+from riskmodel.data import County
 from riskmodel.features.declared import FeatureSet
 
 # Rows of income or spending whose windows are made at once: half a gigabyte or so of sums.

@@ -4,6 +4,7 @@ Every one has ``fit(X, y, groups=None)``, ``predict_proba``, ``margin`` and ``ge
 names them by `registry.MODELS`, and wraps them in `CalibratedScore` on held-out villages.
 """
 
+from riskmodel.models.affine import fit_affine
 from riskmodel.models.base import OneClass, Population
 from riskmodel.models.boosting import Boosting
 from riskmodel.models.calibrated import CalibratedScore, fit_calibrated
@@ -16,6 +17,7 @@ from riskmodel.models.permanent import PermanentIncome
 from riskmodel.models.registry import MODELS, Entry, available, entry, fit_model, known, make, trusted_types
 from riskmodel.models.rule import RuleVerdict
 from riskmodel.models.scorecard import Scorecard, exported_card
+from riskmodel.models.split import village_draws
 from riskmodel.models.stack import Stack
 from riskmodel.models.vennabers import VennAbers, VennAbersScore
 from riskmodel.models.village import VillageRate
@@ -46,9 +48,11 @@ __all__ = [
     "available",
     "entry",
     "exported_card",
+    "fit_affine",
     "fit_calibrated",
     "fit_model",
     "known",
     "make",
     "trusted_types",
+    "village_draws",
 ]

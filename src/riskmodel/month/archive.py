@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from riskmodel import files
 from riskmodel.errors import InputMissing, InputRefused
+from riskmodel.io import files
 from riskmodel.month import markers, settings
 from riskmodel.month.run import STEPS
 from riskmodel.month.steps import score_file

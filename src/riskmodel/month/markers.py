@@ -13,12 +13,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from riskmodel import __version__, files
+from riskmodel import __version__
+from riskmodel.io import files
 
 FORMAT = 1
 FOLDER = "steps"
 _BLOCK = 1 << 20
-# What `riskmodel.files.atomic` writes before a file is whole.
+# What `riskmodel.io.files.atomic` writes before a file is whole.
 _HALF_MADE = re.compile(r"\.[a-z0-9_]{8}\.(parquet|csv|xlsx|json|html|md)")
 
 

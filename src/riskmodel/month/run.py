@@ -10,9 +10,8 @@ from typing import Any
 
 import pandas as pd
 
-from riskmodel import asof
-from riskmodel.asof import DateLike
 from riskmodel.errors import InputMissing
+from riskmodel.households import DateLike, point_in_time
 from riskmodel.month import markers, settings, steps
 from riskmodel.month.settings import Settings, Wishes
 
@@ -95,12 +94,12 @@ def run(
     wishes : Wishes, optional
         What is asked for; the number of visits must be said the first time.
     names : DataFrame, optional
-        `riskmodel.worklist.names.read_names`: list and visit sheets are written a second time with them, into
+        `riskmodel.scoring.worklist.names.read_names`: list and sheets are written again with them, into
         a folder of their own beside the month's, which holds none.
     say : callable, optional
         Is told what is being done.
     **reading
-        ``max_rejected``, ``snapshot_on``, ``pseudonymise``, as `riskmodel.county.read` takes them.
+        ``max_rejected``, ``snapshot_on``, ``pseudonymise``, as `riskmodel.data.read` takes them.
 
     Returns
     -------
@@ -114,7 +113,7 @@ def run(
         If there is no such model, or the number of visits was never said.
     """
     tell = say or _LOG.info
-    day = asof.to_date(as_of)
+    day = point_in_time.to_date(as_of)
     folder = Path(out) / day.isoformat()
     markers.sweep(folder)
     # A mistyped folder must not touch a month that is made already.

@@ -9,14 +9,14 @@ from typing import Any
 
 from pydantic import Field, field_validator
 
-from riskmodel import files, tracking
 from riskmodel.errors import InputRefused, UsageError
-from riskmodel.explain import Library
-from riskmodel.spec import Spec, read_yaml
-from riskmodel.spec import parse as parse_spec
-from riskmodel.worklist.plan import Beyond
-from riskmodel.worklist.quota import parse as parse_quotas
-from riskmodel.worklist.select import FLOOR
+from riskmodel.explanation import Library
+from riskmodel.io import files
+from riskmodel.io.specs import Spec, read_yaml
+from riskmodel.io.specs import parse as parse_spec
+from riskmodel.runs import tracking
+from riskmodel.scoring import FLOOR, Beyond
+from riskmodel.scoring import parse as parse_quotas
 
 FORMAT = 1
 FILE = "month.json"
@@ -39,10 +39,10 @@ class Wishes:
     by : str, optional
         ``township`` or ``village``: a sheet for each; ``none``.
     quota : tuple of str, optional
-        See `riskmodel.worklist.quota.parse`; an empty one takes back those of before.
+        See `riskmodel.scoring.worklist.quota.parse`; an empty one takes back those of before.
     floor : float, optional
     beyond : str, optional
-        See `riskmodel.worklist.plan.ranking`.
+        See `riskmodel.scoring.worklist.plan.ranking`.
     measures : Library, optional
         The office's own measures; they are kept with the month, so that it can be made again.
     seed : int, optional

@@ -10,13 +10,16 @@ from typing import Any
 
 import pandas as pd
 
-from riskmodel import asof, files, ledger, report, rules, score, tracking, worklist
-from riskmodel import county as counties
-from riskmodel.county.county import County
-from riskmodel.county.read import DataRefused
+from riskmodel import data as counties
+from riskmodel import presentation, register, rules
+from riskmodel.data import County, DataRefused
+from riskmodel.households import point_in_time
+from riskmodel.io import files
 from riskmodel.month.settings import NO_SHEETS, Settings
-from riskmodel.report.rules_page import with_rules
-from riskmodel.worklist import returned
+from riskmodel.presentation import with_rules
+from riskmodel.runs import tracking
+from riskmodel.scoring import score, worklist
+from riskmodel.scoring.worklist import returned
 
 LANGS = ("zh", "en")
 PAGE_ROWS = 20_000  # households on one page; the browser test holds it to that
@@ -78,7 +81,7 @@ def checked(work: Work) -> Made:
     if summary["refused"] or found is None:
         rejected = found.rejected if found else pd.DataFrame()
         raise DataRefused("; ".join(summary["refusals"]), rejected)
-    warnings = asof.outside(found, work.settings.as_of)
+    warnings = point_in_time.outside(found, work.settings.as_of)
     for warning in warnings:
         work.say(f"warning: {warning}")
     work.keep(found)
@@ -168,10 +171,10 @@ def reported(work: Work) -> Made:
     chosen = files.read_table(work.out / "worklist.parquet")
     on_list = list(chosen["household_id"])
     shown = {lang: _with_plan(_for_page(work.scores(lang), on_list), chosen, lang) for lang in LANGS}
-    histories = report.histories(work.county, work.settings.as_of, on_list)
-    found = report.yields(work.county, work.settings.as_of)
-    given = report.read_run(work.settings.run_id, work.store, shown, histories, found)
-    given = replace(given, weighted_yield=report.weighted_yield(work.county, work.settings.as_of))
+    histories = presentation.histories(work.county, work.settings.as_of, on_list)
+    found = presentation.yields(work.county, work.settings.as_of)
+    given = presentation.read_run(work.settings.run_id, work.store, shown, histories, found)
+    given = replace(given, weighted_yield=presentation.weighted_yield(work.county, work.settings.as_of))
     given = with_rules(
         given,
         work.county,
@@ -181,7 +184,7 @@ def reported(work: Work) -> Made:
         params=dict(work.loaded.card["params"]),
         lang=work.settings.lang,
     )
-    page = report.write(given, work.out / "report", work.settings.lang)
+    page = presentation.write(given, work.out / "report", work.settings.lang)
     return _files(work.out / "report"), {"page": page.name}
 
 
@@ -208,9 +211,9 @@ def balanced(work: Work) -> Made:
     if not work.county.has("monitoring"):
         return [], {"ledger": "no table monitoring: there is no register to balance"}
     last = work.settings.as_of
-    made = ledger.build(work.county, last.replace(day=1), last)
-    paths = ledger.write(made, work.out / "ledger", work.settings.lang)
-    return sorted(paths.values()), _plain(ledger.summary(made))
+    made = register.build(work.county, last.replace(day=1), last)
+    paths = register.write(made, work.out / "ledger", work.settings.lang)
+    return sorted(paths.values()), _plain(register.summary(made))
 
 
 def _plain(value: Any) -> Any:

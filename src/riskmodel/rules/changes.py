@@ -14,10 +14,9 @@ from typing import Any
 
 import pandas as pd
 
-from riskmodel import asof
-from riskmodel.asof import DateLike, Moment
-from riskmodel.county.county import County
+from riskmodel.data import County
 from riskmodel.errors import UsageError
+from riskmodel.households import DateLike, Moment, point_in_time
 from riskmodel.rules.declaration import RuleSet
 from riskmodel.rules.evaluate import evaluate
 from riskmodel.rules.explain import figure
@@ -133,8 +132,8 @@ def _positions(out: pd.DataFrame) -> list[int]:
 
 
 def _days(as_of: DateLike, before: DateLike | None) -> tuple[Moment, Moment]:
-    (now,) = asof.moments(as_of)
-    (then,) = asof.moments(before if before is not None else asof.window_end(now.as_of, -1))
+    (now,) = point_in_time.moments(as_of)
+    (then,) = point_in_time.moments(before if before is not None else point_in_time.window_end(now.as_of, -1))
     if then.as_of >= now.as_of:
         raise UsageError(f"changes are since an earlier day: {then.as_of} does not lie before {now.as_of}")
     return now, then

@@ -7,7 +7,7 @@ from typing import Any
 
 import ibis
 
-from riskmodel.county.schema import canonical_schema, codes
+from riskmodel.data import canonical_schema, codes
 from riskmodel.rules import rows
 from riskmodel.rules.declaration import RuleSet, column_exists
 from riskmodel.rules.expression import FUNCTIONS, ExpressionError, RowTest, names, parse, row_tests

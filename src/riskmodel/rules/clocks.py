@@ -9,14 +9,12 @@ import ibis.expr.types as ir
 import numpy as np
 import pandas as pd
 
-from riskmodel import asof
-from riskmodel.asof import DateLike, Moment
-from riskmodel.county.county import County
-from riskmodel.county.schema import contract
+from riskmodel.data import County, contract
+from riskmodel.households import DateLike, Moment, point_in_time
+from riskmodel.io.specs import Spec
+from riskmodel.io.specs import load as load_spec
 from riskmodel.rules.declaration import Clock, RuleSet
 from riskmodel.rules.library import load
-from riskmodel.spec import Spec
-from riskmodel.spec import load as load_spec
 
 
 class Calendar(Spec):
@@ -56,7 +54,7 @@ def clocks(
         If the calendar is wrong.
     """
     chosen = load(ruleset)
-    (when,) = asof.moments(as_of)
+    (when,) = point_in_time.moments(as_of)
     free = _calendar(calendar)
     rows = []
     for clock in chosen.clocks:
@@ -90,7 +88,7 @@ def _dates(county: County, end: str, when: Moment) -> ir.Table:
     """Return ``household_id, day`` of one end of a clock."""
     table, _, rest = end.partition(".")
     column, _, value = rest.partition("=")
-    t = asof.known(county, table, (when,))
+    t = point_in_time.known(county, table, (when,))
     if value:
         t = t.filter(t[column] == value)
         column = contract().tables[table].event_date or column
@@ -115,7 +113,7 @@ def _pairs(county: County, start: str, end: str, when: Moment) -> pd.DataFrame:
     table, _, first = start.partition(".")
     if table == end.partition(".")[0] and "=" not in start + end:
         last = end.partition(".")[2]
-        t = asof.known(county, table, (when,)).select(start=first, end=last).to_pandas()
+        t = point_in_time.known(county, table, (when,)).select(start=first, end=last).to_pandas()
         t = t.apply(pd.to_datetime)
         # A date after as-of is a plan: not done yet.
         t["end"] = t["end"].where(t["end"] <= pd.Timestamp(when.as_of))

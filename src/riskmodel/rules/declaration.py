@@ -8,10 +8,10 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from riskmodel.accounting import Period
-from riskmodel.county.schema import contract
+from riskmodel.data import contract
+from riskmodel.households import Period
+from riskmodel.io.specs import Spec
 from riskmodel.rules.parameters import Parameter, RelativeLine, resolve
-from riskmodel.spec import Spec
 
 Registration = Literal["lifted", "general", "not_lifted"]
 Outcome = Literal["eliminate", "hold", "hold_no_labour", "roll_back", "re_mark", "verify_removal"]

@@ -17,10 +17,8 @@ import ibis
 import ibis.expr.types as ir
 import pandas as pd
 
-from riskmodel.accounting import Period
-from riskmodel.asof import Moment
-from riskmodel.county.county import County
-from riskmodel.county.schema import codes
+from riskmodel.data import County, codes
+from riskmodel.households import Moment, Period
 from riskmodel.rules import rows
 from riskmodel.rules.checking import expressions, tests_of
 from riskmodel.rules.declaration import RuleSet
@@ -81,7 +79,7 @@ def judge(
     ----------
     case : Case
     base : ibis.Table
-        The county's quantities over the case's period, from `riskmodel.accounting.build`.
+        The county's quantities over the case's period, from `riskmodel.households.accounts.build`.
     figures : mapping, optional
         From `riskmodel.rules.rows.count`, where several sets share them.
     keep : iterable of str

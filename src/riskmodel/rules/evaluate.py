@@ -12,11 +12,8 @@ import ibis.expr.types as ir
 import numpy as np
 import pandas as pd
 
-from riskmodel import accounting, asof
-from riskmodel.asof import DateLike, Moment
-from riskmodel.county.county import County
-from riskmodel.county.parse import unfused
-from riskmodel.county.schema import month_text
+from riskmodel.data import County, month_text, unfused
+from riskmodel.households import DateLike, Moment, accounts, point_in_time
 from riskmodel.rules import rows
 from riskmodel.rules.declaration import RuleSet
 from riskmodel.rules.engine import Case, judge
@@ -104,14 +101,14 @@ def evaluate_each(
     tuple
         Rule set id and frame, sets of one accounting period after another.
     """
-    when = asof.moments(as_of)
+    when = point_in_time.moments(as_of)
     chosen = [load(r) for r in rulesets]
     given = None if scores is None else score_table(scores, when)
     cases = [Case(county, r, when, r.values(_own(params, r, chosen)), given) for r in chosen]
     figures = rows.count(county, when, [test for c in cases for test in c.tests.values()])
     with rows.kept(county, figures) if len(cases) > 1 else nullcontext(figures) as shared:
         for period in dict.fromkeys(c.period for c in cases):
-            base = accounting.build(county, when, period)
+            base = accounts.build(county, when, period)
             for case in (c for c in cases if c.period == period):
                 yield case.ruleset.id, frame_of(case, judge(case, base, shared))
 

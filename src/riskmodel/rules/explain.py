@@ -8,11 +8,9 @@ from typing import Any
 
 import pandas as pd
 
-from riskmodel import accounting, asof
-from riskmodel.asof import DateLike
-from riskmodel.county.county import County
-from riskmodel.county.schema import codes
+from riskmodel.data import County, codes
 from riskmodel.errors import UsageError
+from riskmodel.households import DateLike, accounts, point_in_time
 from riskmodel.rules.declaration import Category, Clause, RuleSet, Tier
 from riskmodel.rules.engine import Case, judge
 from riskmodel.rules.evaluate import assumptions, frame_of
@@ -63,10 +61,10 @@ def explain(
         If the household is not known at as-of.
     """
     chosen = load(ruleset)
-    when = asof.moments(as_of)
+    when = point_in_time.moments(as_of)
     given = None if scores is None else score_table(scores, when)
     case = Case(county, chosen, when, chosen.values(params), given)
-    table = judge(case, accounting.build(county, when, case.period), keep=_wanted(case))
+    table = judge(case, accounts.build(county, when, case.period), keep=_wanted(case))
     table = table.filter(table.household_id == household_id)
     row = frame_of(case, table)
     if row.empty:

@@ -21,7 +21,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from riskmodel.county.schema import codes
+from riskmodel.data import codes
 from riskmodel.rules.vocabulary import vocabulary
 
 ROW_FUNCTIONS = ("some", "some_or_unknown", "count", "latest_date")

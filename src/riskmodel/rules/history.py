@@ -9,10 +9,9 @@ from typing import Any
 
 import pandas as pd
 
-from riskmodel import asof
-from riskmodel.asof import DateLike, Moment
-from riskmodel.county.county import County
+from riskmodel.data import County
 from riskmodel.errors import UsageError
+from riskmodel.households import DateLike, Moment, point_in_time
 from riskmodel.rules.declaration import RuleSet
 from riskmodel.rules.evaluate import evaluate
 from riskmodel.rules.library import load
@@ -52,7 +51,7 @@ def history(
     UsageError
         If no set is valid at a date, or two begin on one day.
     """
-    when = asof.moments(as_of)
+    when = point_in_time.moments(as_of)
     starts = schedule(rulesets)
     chosen = {m: valid_at(starts, m.as_of) for m in when}
     used = list(dict.fromkeys(r.id for r in chosen.values()))
@@ -92,7 +91,7 @@ def schedule(rulesets: str | Path | RuleSet | Schedule) -> dict[dt.date, RuleSet
     if isinstance(rulesets, str | Path | RuleSet):
         return {dt.date.min: load(rulesets)}
     if isinstance(rulesets, Mapping):
-        pairs = [(asof.to_date(day), load(r)) for day, r in rulesets.items()]
+        pairs = [(point_in_time.to_date(day), load(r)) for day, r in rulesets.items()]
     else:
         sets = [load(r) for r in rulesets]
         pairs = [(r.valid_from, r) for r in sets] if len(sets) > 1 else [(dt.date.min, r) for r in sets]

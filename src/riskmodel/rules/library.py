@@ -9,10 +9,10 @@ from typing import Any
 import pandas as pd
 
 from riskmodel.errors import InputMissing, SpecError, UsageError
+from riskmodel.io.specs import parse as parse_spec
+from riskmodel.io.specs import read_yaml
 from riskmodel.rules.checking import check
 from riskmodel.rules.declaration import RuleSet
-from riskmodel.spec import parse as parse_spec
-from riskmodel.spec import read_yaml
 
 SETS = Path(__file__).with_name("sets")
 _MERGED = ("parameters", "quantities", "conditions", "focus")

@@ -10,9 +10,8 @@ from typing import Any
 import ibis
 import ibis.expr.types as ir
 
-from riskmodel import accounting, asof
-from riskmodel.asof import DateLike, Moment
-from riskmodel.county.county import County
+from riskmodel.data import County
+from riskmodel.households import DateLike, Moment, accounts, point_in_time
 from riskmodel.rules.declaration import RuleSet
 from riskmodel.rules.expression import parse
 from riskmodel.rules.library import load
@@ -48,14 +47,14 @@ def lines(
         nobody's income is known.
     """
     chosen = load(ruleset)
-    when = asof.moments(as_of)
+    when = point_in_time.moments(as_of)
     if known_by is not None:
-        when = tuple(Moment(m.as_of, asof.to_date(known_by)) for m in when)
+        when = tuple(Moment(m.as_of, point_in_time.to_date(known_by)) for m in when)
     values = chosen.values(params)
     relative = values.get(chosen.line)
     if not isinstance(relative, RelativeLine):
         return {m.as_of: absolute(chosen, values, m.as_of.year) for m in when}
-    t = accounting.incomes(county, when, chosen.period(params))
+    t = accounts.incomes(county, when, chosen.period(params))
     found = relative_line(t.select("as_of", "pcni", "persons", "weight"), relative).to_pandas()
     by_day = dict(zip(found["as_of"].dt.date, found["line"].astype(float), strict=True))
     return {m.as_of: by_day.get(m.as_of) for m in when}

@@ -10,7 +10,7 @@ from typing import Any
 import ibis
 import ibis.expr.types as ir
 
-from riskmodel.county.schema import codes
+from riskmodel.data import codes
 from riskmodel.rules.expression import ExpressionError, RowTest, row_test, supported_by
 
 DECIMALS = 9  # official rules, "Exactly": thresholds are compared after rounding to 9 decimals

@@ -9,9 +9,9 @@ from typing import Any, Literal
 import yaml
 from pydantic import Field, ValidationError, model_validator
 
-from riskmodel.county.schema import codes
+from riskmodel.data import codes
 from riskmodel.errors import UsageError
-from riskmodel.spec import Spec
+from riskmodel.io.specs import Spec
 
 ParameterKind = Literal["number", "whole", "codes", "table", "line"]
 

@@ -12,9 +12,8 @@ from typing import Any, NamedTuple
 import ibis
 import ibis.expr.types as ir
 
-from riskmodel import asof
-from riskmodel.asof import Moment
-from riskmodel.county.county import County
+from riskmodel.data import County
+from riskmodel.households import Moment, point_in_time
 from riskmodel.rules.expression import RowTest
 from riskmodel.rules.meaning import Scope, boolean
 from riskmodel.rules.vocabulary import vocabulary
@@ -31,28 +30,28 @@ class Figures(NamedTuple):
 
 
 def _members(county: County, when: When) -> ir.Table:
-    return asof.members(county, when)
+    return point_in_time.members(county, when)
 
 
 def _support(county: County, when: When) -> ir.Table:
-    t = asof.known(county, "support", when)
+    t = point_in_time.known(county, "support", when)
     t = t.filter(t.date <= t.as_of)
     return t.mutate(ended=(t.end_date <= t.as_of).fill_null(False))
 
 
 def _assets(county: County, when: When) -> ir.Table:
-    t = asof.known(county, "assets", when)
-    return t.filter(asof.valid(t))
+    t = point_in_time.known(county, "assets", when)
+    return t.filter(point_in_time.valid(t))
 
 
 def _events(county: County, when: When) -> ir.Table:
-    t = asof.known(county, "risk_events", when)
+    t = point_in_time.known(county, "risk_events", when)
     return t.filter(t.date <= t.as_of)
 
 
 def _states(county: County, when: When) -> ir.Table:
-    t = asof.known(county, "households", when)
-    return t.filter(asof.valid(t))
+    t = point_in_time.known(county, "households", when)
+    return t.filter(point_in_time.valid(t))
 
 
 _SOURCES: dict[str, Callable[[County, When], ir.Table]] = {

@@ -8,8 +8,8 @@ import ibis
 import ibis.expr.types as ir
 import pandas as pd
 
-from riskmodel.asof import Moment
 from riskmodel.errors import InputMissing, InputRefused, UsageError
+from riskmodel.households import Moment
 
 
 def read_scores(scores: pd.DataFrame | str | Path) -> pd.DataFrame:

@@ -8,10 +8,9 @@ from typing import Any
 import ibis
 import pandas as pd
 
-from riskmodel import accounting, asof
-from riskmodel.asof import DateLike
-from riskmodel.county.county import County
+from riskmodel.data import County
 from riskmodel.errors import UsageError
+from riskmodel.households import DateLike, accounts, point_in_time
 from riskmodel.rules.declaration import RuleSet
 from riskmodel.rules.library import load
 
@@ -80,7 +79,7 @@ def scale_risk(county: County, as_of: DateLike) -> pd.DataFrame:
         (missing codes count as not), ``monitored_ever`` households and ``not_eliminated``, the share of
         them still in the register; ``price_falls`` is always missing: no table tells.
     """
-    t = accounting.build(county, asof.moments(as_of))
+    t = accounts.build(county, point_in_time.moments(as_of))
     ever = t.in_register | (t.register_event == "eliminated").fill_null(False)
     shares = {name: t[f"cause_{cause}"].cast("float64").mean() for name, cause in SCALE_CAUSES.items()}
     out = (

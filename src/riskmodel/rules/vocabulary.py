@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 from typing import Literal
 
-from riskmodel.spec import Spec, load
+from riskmodel.io.specs import Spec, load
 
 Kind = Literal["yuan", "share", "ratio", "count", "flag", "code", "date"]
 

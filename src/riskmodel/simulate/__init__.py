@@ -29,19 +29,22 @@ Examples
 
 from __future__ import annotations
 
-from riskmodel.simulate.assemble import SimulatedCounty, county, order
+from riskmodel.simulate.assemble import TABLES, Order, SimulatedCounty, county, order
 from riskmodel.simulate.dirty import Dirt, dirt, spoil
 from riskmodel.simulate.files import write, write_blocks
 from riskmodel.simulate.office import FlagRule
 from riskmodel.simulate.params import CAUSES, Profile, profile
+from riskmodel.simulate.rule_register import register_rule
 from riskmodel.simulate.scored import found
 from riskmodel.simulate.state import RuleView
 from riskmodel.simulate.validation import targets, validate
 
 __all__ = [
     "CAUSES",
+    "TABLES",
     "Dirt",
     "FlagRule",
+    "Order",
     "Profile",
     "RuleView",
     "SimulatedCounty",
@@ -50,6 +53,7 @@ __all__ = [
     "found",
     "order",
     "profile",
+    "register_rule",
     "spoil",
     "targets",
     "validate",

@@ -295,7 +295,7 @@ def county(
     profile : str, Path or Profile, optional
         The county's parameters: a packaged id or a path to a ``.yaml`` file.
     flag_rule : callable, optional
-        The register's rule, from a `RuleView` to a boolean array (`riskmodel.rules.register_rule` makes one
+        The register's rule, from a `RuleView` to a boolean array (`register_rule` makes one
         of a rule set); default: of the 2021 national kind.
     start : str, optional
         The first month, ``YYYY-MM``.

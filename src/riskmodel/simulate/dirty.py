@@ -15,9 +15,9 @@ import pandas as pd
 import pyarrow as pa
 from pydantic import Field
 
+from riskmodel.io.specs import Spec, declared, load
 from riskmodel.simulate.heaping import just_above
 from riskmodel.simulate.state import Bools, Ints
-from riskmodel.spec import Spec, declared, load
 
 PROFILES = Path(__file__).with_name("dirt")
 LOG = "spoiled.csv"

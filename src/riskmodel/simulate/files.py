@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
 
-from riskmodel.files import atomic
+from riskmodel.io.files import atomic
 from riskmodel.simulate.assemble import TRUTH_SCHEMA, Order, SimulatedCounty, about, blocks
 from riskmodel.simulate.dirty import LOG, SPOILED, Dirt, spoil
 from riskmodel.simulate.history import DIRT, stream

@@ -11,7 +11,7 @@ from typing import Any, Literal
 from pydantic import Field, model_validator
 
 from riskmodel.errors import SpecError
-from riskmodel.spec import Spec, declared, parse, read_yaml
+from riskmodel.io.specs import Spec, declared, parse, read_yaml
 
 PROFILES = Path(__file__).with_name("profiles")
 CAUSES = (

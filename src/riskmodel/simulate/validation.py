@@ -9,10 +9,10 @@ import pandas as pd
 from pydantic import Field, field_validator
 
 from riskmodel.errors import SpecError
+from riskmodel.io.specs import Spec, parse, read_yaml
 from riskmodel.simulate.measures import MEASURES
 from riskmodel.simulate.observed import observe
 from riskmodel.simulate.params import Profile, profile
-from riskmodel.spec import Spec, parse, read_yaml
 
 TARGETS = Path(__file__).with_name("targets.yaml")
 HOUSEHOLDS = 30_000

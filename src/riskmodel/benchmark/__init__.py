@@ -1,0 +1,24 @@
+"""The bench: every model and rule set on simulated and real panels, under one declaration."""
+
+from riskmodel.benchmark.assess import evaluate, further
+from riskmodel.benchmark.declared import Bench, Panel, load
+from riskmodel.benchmark.found import findings, lead, worth
+from riskmodel.benchmark.matrix import predict
+from riskmodel.benchmark.page import write
+from riskmodel.benchmark.run import BenchRun, PanelRun, run
+
+__all__ = [
+    "Bench",
+    "BenchRun",
+    "Panel",
+    "PanelRun",
+    "evaluate",
+    "findings",
+    "further",
+    "lead",
+    "load",
+    "predict",
+    "run",
+    "worth",
+    "write",
+]

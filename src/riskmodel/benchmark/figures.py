@@ -1,0 +1,163 @@
+"""The charts of a bench's page: differences in recall, areas under the curve, net benefit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from riskmodel.benchmark.run import BenchRun, PanelRun
+from riskmodel.benchmark.simple import winner
+from riskmodel.models import MODELS, entry, known
+from riskmodel.presentation import SPARE, STYLES, Axis, Interval, Plot, intervals
+
+Words = Mapping[str, str]
+# By tradition, colours that colour-blind readers tell apart (Okabe and Ito 2008).
+FAMILY = {
+    "rules": "#6b7280", "poverty": "#d97706", "econometrics": "#cc79a7", "survival": "#56b4e9",
+    "scorecards": "#b45309", "machine learning": "#0072b2",
+}  # fmt: skip
+# What the charts' margin has room for.
+_SHORT: Mapping[str, Words] = {
+    "vulnerability": {"zh": "贫困脆弱性", "en": "vulnerability"},
+    "hazard": {"zh": "离散时间风险", "en": "discrete hazard"},
+    "cluster_logit": {"zh": "逻辑回归（少列）", "en": "logit, few columns"},
+    "logit_venn": {"zh": "Venn–Abers 校准", "en": "logit, Venn–Abers"},
+    "past_income": {"zh": "仅往期收入", "en": "past income"},
+    "ebm": {"zh": "可解释提升机", "en": "explainable boost."},
+}
+_PAD = 0.02
+_WINNER = {"simple": "#d97706", "elaborate": "#0072b2", "level": "#6b7280"}
+
+
+def charts(one: PanelRun, name_of: Callable[[str], Words]) -> Iterator[tuple[str, Words, str]]:
+    """Draw a panel's charts.
+
+    Parameters
+    ----------
+    one : PanelRun
+    name_of : callable
+        Model to its words.
+
+    Yields
+    ------
+    tuple
+        Name, title in both languages, SVG.
+    """
+    yield _delta(one, name_of)
+    yield _auc(one, name_of)
+    if len(one.tables["net_benefit"]):
+        yield _net_benefit(one, name_of)
+
+
+def overall(done: BenchRun) -> Iterator[tuple[str, Words, str]]:
+    """Draw over all panels by how much the best elaborate method is ahead of the best simple one.
+
+    Parameters
+    ----------
+    done : BenchRun
+
+    Yields
+    ------
+    tuple
+        Name, title in both languages, SVG.
+    """
+    asked = {
+        "auc": (
+            {"zh": "复杂 − 简单：AUC", "en": "Elaborate minus simple: AUC"},
+            {"zh": "AUC", "en": "AUC"},
+        ),
+        "recall": (
+            {"zh": "复杂 − 简单：名额内查全率", "en": "Elaborate minus simple: recall"},
+            {"zh": "查全率", "en": "recall"},
+        ),
+    }
+    for measure, (title, unit) in asked.items():
+        found = [
+            Interval(one.panel.brief, row["difference"], row["low"], row["high"], _WINNER[winner(row)])
+            for one in done.done
+            if "ordering" in one.tables
+            for row in one.tables["ordering"].to_dict("records")
+            if row["measure"] == measure
+        ]
+        if not found:
+            continue
+        low, high = _span(*zip(*((f.value, f.low, f.high) for f in found), strict=True))
+        label = {
+            "zh": f"{unit['zh']}之差（百分点，右：复杂方法更好）",
+            "en": f"difference in {unit['en']}, points (right: elaborate is better)",
+        }
+        axis = Axis(label, min(low, -_PAD), max(high, _PAD))
+        yield f"simple_{measure}", title, intervals(found, axis, title, zero=True)
+
+
+def _words(model: str, name_of: Callable[[str], Words]) -> Words:
+    return _SHORT.get(model, name_of(model))
+
+
+def _colour(model: str) -> str:
+    return FAMILY[entry(model).family] if known(model) else SPARE[0]
+
+
+def _span(values: Any, lows: Any, highs: Any) -> tuple[float, float]:
+    every = np.r_[values, lows, highs].astype(float)
+    every = every[np.isfinite(every)]
+    return float(every.min()) - _PAD, float(every.max()) + _PAD
+
+
+def _delta(one: PanelRun, name_of: Callable[[str], Words]) -> tuple[str, Words, str]:
+    table = one.tables["comparison"].query("scope == 'pooled' and at == 'budget'")
+    table = table[table["model"].isin(list(MODELS))].sort_values(
+        "delta_recall", ascending=False, kind="stable"
+    )
+    low, high = _span(table["delta_recall"], table["delta_low"], table["delta_high"])
+    rows = [
+        Interval(
+            _words(r["model"], name_of),
+            r["delta_recall"],
+            r["delta_low"],
+            r["delta_high"],
+            _colour(r["model"]),
+        )
+        for r in table.to_dict("records")
+    ]
+    baseline = name_of(str(table["baseline"].iloc[0]))
+    label = {"zh": f"查全率减{baseline['zh']}", "en": f"recall minus that of {baseline['en']}"}
+    title = {"zh": "同样走访量下的查全率之差", "en": "Difference in recall at the same number of visits"}
+    return "delta", title, intervals(rows, Axis(label, min(low, -_PAD), max(high, _PAD)), title, zero=True)
+
+
+def _auc(one: PanelRun, name_of: Callable[[str], Words]) -> tuple[str, Words, str]:
+    table = one.tables["metrics"]
+    table = table[table["model"].isin(list(MODELS))].sort_values("auc", ascending=False, kind="stable")
+    low, high = _span(table["auc"], table["auc_low"], table["auc_high"])
+    rows = [
+        Interval(_words(r["model"], name_of), r["auc"], r["auc_low"], r["auc_high"], _colour(r["model"]))
+        for r in table.to_dict("records")
+    ]
+    title = {"zh": "AUC", "en": "Area under the ROC curve"}
+    axis = Axis({"zh": "AUC", "en": "AUC"}, max(0.0, low), min(1.0, high), percent=False)
+    return "auc", title, intervals(rows, axis, title)
+
+
+def _net_benefit(one: PanelRun, name_of: Callable[[str], Words]) -> tuple[str, Words, str]:
+    table = one.tables["net_benefit"]
+    title = {"zh": "净收益（越高越好）", "en": "Net benefit (higher is better)"}
+    top = max(float(table["net_benefit"].max()), 0.0) * 1.1 + 1e-4
+    x = Axis(
+        {"zh": "值得走访的最低风险", "en": "chance at which a visit is worth making"},
+        0,
+        float(table["threshold"].max()),
+    )
+    plot = Plot(x, Axis({"zh": "净收益", "en": "net benefit"}, 0, top), title)
+    everyone = table[table["model"] == table["model"].iloc[0]]
+    above = everyone[everyone["visit_all"] >= 0]
+    plot.line(
+        above["threshold"], above["visit_all"], "#94a3b8", "2 4", {"zh": "全部走访", "en": "visit everyone"}
+    )
+    for model, rows in table.groupby("model", sort=False):
+        colour, dash = STYLES.get(str(model), SPARE)
+        inside = rows[rows["net_benefit"] >= 0]
+        plot.line(inside["threshold"], inside["net_benefit"], colour, dash, _words(str(model), name_of))
+    return "net_benefit", title, plot.svg()

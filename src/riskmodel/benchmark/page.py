@@ -1,0 +1,181 @@
+"""The researcher's page of a bench: findings, tables, figures, methods, limits, references; one HTML file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from markupsafe import Markup
+
+from riskmodel import __version__, models
+from riskmodel.benchmark import figures
+from riskmodel.benchmark.cells import Cell, Table, cell, name_of, named, number, plain, table, w
+from riskmodel.benchmark.details import PER_CENT
+from riskmodel.benchmark.found import LEVEL, findings, sentences
+from riskmodel.benchmark.run import BenchRun, PanelRun
+from riskmodel.benchmark.simple import is_simple, winner
+from riskmodel.benchmark.summary import markdown, summary
+from riskmodel.benchmark.views import tables_of
+from riskmodel.evaluation import FURTHER, METRICS
+from riskmodel.io import files
+from riskmodel.io.specs import read_yaml
+from riskmodel.presentation import templates
+
+PAGE, TEXT, ONE_TABLE = "bench.html", "bench.md", "tables/bench.csv"
+_NOTES = 12
+_FAMILIES = {
+    "rules": w("官方规则", "rules"),
+    "poverty": w("贫困经济学", "poverty economics"),
+    "econometrics": w("计量经济学", "econometrics"),
+    "survival": w("生存分析", "survival"),
+    "scorecards": w("评分卡", "scorecards"),
+    "machine learning": w("机器学习", "machine learning"),
+}
+
+
+def write(done: BenchRun, out: str | Path, lang: str = "en") -> Path:
+    """Write a bench's page, its figures, its one table and its results as text.
+
+    Parameters
+    ----------
+    done : BenchRun
+    out : str or Path
+        Folder: ``bench.html``, ``figures/*.svg``, ``tables/bench.csv`` and ``bench.md``.
+    lang : str, default "en"
+        Language the page opens in; it holds both.
+
+    Returns
+    -------
+    Path
+        The page; it makes no network request.
+    """
+    home, folder = templates(), Path(out)
+    book = read_yaml(home / "bench.yaml")
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(home), autoescape=True, undefined=jinja2.StrictUndefined
+    )
+    parts = [_panel(one) for one in done.done]
+    overall = [
+        {"name": name, "title": title, "svg": Markup(svg)} for name, title, svg in figures.overall(done)
+    ]
+    for part in [{"id": "bench", "charts": overall}, *parts]:
+        for chart in part["charts"]:
+            files.write_text(
+                str(chart["svg"]) + "\n", folder / "figures" / f"{part['id']}-{chart['name']}.svg"
+            )
+    page = environment.get_template("bench.html.j2").render(
+        lang=lang, version=__version__, quick=done.quick, title=done.bench.title.model_dump(),
+        css=Markup((home / "report.css").read_text(encoding="utf-8")), words=book["page"],
+        findings=findings(done), overview=_overview(done), matrices=_matrices(done), charts=overall,
+        panels=parts, methods=book["methods"], metrics=_metric_table(), models=_model_table(done),
+        limits=book["limits"], skipped=_skipped(done), references=book["references"],
+    )  # fmt: skip
+    files.write_table(summary(done), folder / ONE_TABLE)
+    files.write_text(markdown(done, max((r.facts.get("peak_gib", 0.0) for r in done.done), default=0.0)),
+                     folder / TEXT)  # fmt: skip
+    return files.write_text(page, folder / PAGE)
+
+
+def _panel(one: PanelRun) -> dict[str, Any]:
+    charts = [
+        {"name": name, "title": title, "svg": Markup(svg)}
+        for name, title, svg in figures.charts(one, name_of)
+    ]
+    return {"id": one.panel.id, "title": one.panel.title.model_dump(), "sentences": sentences(one),
+            "charts": charts, "tables": tables_of(one), "notes": one.notes[:_NOTES],
+            "run_id": one.run_id}  # fmt: skip
+
+
+def _overview(done: BenchRun) -> Table:
+    heads = [w("数据集", "panel"), w("检验户次", "test rows"), w("事件", "events"), w("走访", "visits"),
+             w("AUC 最高", "highest AUC"), w("名单最好", "best list"),
+             w("AUC：复杂 − 简单", "AUC: elaborate − simple"), w("谁胜出", "who wins"),
+             w("秒", "seconds")]  # fmt: skip
+    rows = []
+    for one in done.done:
+        found = one.tables["metrics"].set_index("model")
+        top, best = str(found["auc"].idxmax()), str(found["recall_at_budget"].idxmax())
+        first = found.iloc[0]
+        rows.append([
+            named(one.panel.title.model_dump()), cell(first["n_test"], digits=0),
+            cell(first["n_events"], digits=0), cell(first["visits"], digits=0),
+            named(name_of(top), number(found.loc[top, "auc"])),
+            named(name_of(best), number(found.loc[best, "recall_at_budget"])), *_won(one),
+            cell(one.seconds, digits=0),
+        ])  # fmt: skip
+    return table(w("各数据集一览", "All panels at a glance"), heads, rows)
+
+
+def _won(one: PanelRun) -> list[Cell]:
+    if "ordering" not in one.tables:
+        return [plain("–"), plain("–")]
+    row = one.tables["ordering"].set_index("measure").loc["auc"].to_dict()
+    said = {"simple": w("简单方法", "simple"), "elaborate": w("复杂方法", "elaborate"),
+            "level": w("未显示差别", "not told apart")}  # fmt: skip
+    return [cell(row["difference"], row["low"], row["high"], sign=True), named(said[winner(row)])]
+
+
+def _matrices(done: BenchRun) -> list[Table]:
+    """Return models by panels: how each orders, and what its list finds beyond the baseline's."""
+    whole = summary(done)
+    by = {(r["panel"], r["model"]): r for r in whole.to_dict("records")}
+    names = [m for m in models.MODELS if m in set(whole["model"])]
+    best = whole[whole["model"].isin(names)].groupby("panel")["auc"].max()
+    heads = [w("模型", "model"), *(one.panel.brief for one in done.done)]
+
+    def row(name: str, make: Any) -> list[Cell]:
+        mark = " *" if is_simple(name) else ""
+        words = {k: v + mark for k, v in name_of(name).items()}
+        found = [by.get((one.panel.id, name)) for one in done.done]
+        return [named(words), *(plain("–") if r is None else make(r) for r in found)]
+
+    def auc(r: dict[Any, Any]) -> Cell:
+        made = cell(r["auc"], r["auc_low"], r["auc_high"])
+        return {**made, "kind": "won" if r["auc"] == best[r["panel"]] else ""}
+
+    def delta(r: dict[Any, Any]) -> Cell:
+        if r["delta_recall"] != r["delta_recall"]:
+            return named(w("对照", "baseline"))
+        made = cell(
+            *(PER_CENT * r[c] for c in ("delta_recall", "delta_low", "delta_high")), digits=1, sign=True
+        )
+        better = "won" if r["delta_recall"] > 0 else "lost"
+        return {**made, "kind": better if r["p_holm"] < LEVEL else ""}
+
+    star = w("* 简单方法。着色：该数据集最高。", "* a simple method. Coloured: the panel's highest.")
+    test = w("主要检验；着色：Holm 校正后 p < 0.05。", "The primary test; coloured: p < 0.05 after Holm.")
+    return [
+        table(w("AUC", "AUC"), heads, [row(m, auc) for m in names], note=star),
+        table(w("同样走访量下与对照名单的查全率差（百分点）",
+                "Difference in recall from the baseline at the same visits (points)"),
+              heads, [row(m, delta) for m in names], note=test),
+    ]  # fmt: skip
+
+
+def _metric_table() -> Table:
+    heads = [w("指标", "metric"), w("公式", "formula"), w("出处", "source"), w("派生", "derived")]
+    rows = [
+        [named(w(m.zh, m.en)), *(plain(t, "text") for t in (m.formula, m.source)),
+         named(w("是" if m.derived else "", "yes" if m.derived else ""))]
+        for m in (*METRICS, *FURTHER)
+    ]  # fmt: skip
+    return table(w("指标", "Metrics"), heads, rows, wide=True)
+
+
+def _model_table(done: BenchRun) -> Table:
+    heads = [w("模型", "model"), w("传统", "tradition"), w("简单", "simple"), w("说明", "note")]
+    rows = [
+        [named(name_of(m)), named(_FAMILIES[models.entry(m).family]),
+         named(w("是", "yes") if is_simple(m) else w("", "")), plain(done.left_out.get(m, ""), "text")]
+        for m in done.bench.models
+    ]  # fmt: skip
+    return table(w("模型", "Models"), heads, rows)
+
+
+def _skipped(done: BenchRun) -> Table | None:
+    if not done.skipped:
+        return None
+    rows = [[plain(k), plain(v, "text")] for k, v in done.skipped.items()]
+    heads = [w("数据集", "panel"), w("原因", "reason")]
+    return table(w("未运行的数据集", "Panels that were not run"), heads, rows, wide=True)

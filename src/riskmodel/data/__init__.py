@@ -1,0 +1,51 @@
+"""Reading, checking and holding a county's tables."""
+
+from riskmodel.data.check import Further, check, later_lines
+from riskmodel.data.county import About, County, from_frames
+from riskmodel.data.encoding import find_encoding
+from riskmodel.data.excel_file import open_workbook
+from riskmodel.data.headers import header_row, normal
+from riskmodel.data.messages import Language, line
+from riskmodel.data.parse import unfused
+from riskmodel.data.personal import KEY_VARIABLE, pseudonym, secret_key
+from riskmodel.data.raw import Raw, open_raw
+from riskmodel.data.read import DataRefused, read
+from riskmodel.data.rejects import write_rejected
+from riskmodel.data.schema import canonical_schema, codes, contract, month_ordinal, month_text
+from riskmodel.data.sources import Source, find_sources
+from riskmodel.data.values import cell_text, parse_date
+from riskmodel.data.write import write
+
+__all__ = [
+    "KEY_VARIABLE",
+    "About",
+    "County",
+    "DataRefused",
+    "Further",
+    "Language",
+    "Raw",
+    "Source",
+    "canonical_schema",
+    "cell_text",
+    "check",
+    "codes",
+    "contract",
+    "find_encoding",
+    "find_sources",
+    "from_frames",
+    "header_row",
+    "later_lines",
+    "line",
+    "month_ordinal",
+    "month_text",
+    "normal",
+    "open_raw",
+    "open_workbook",
+    "parse_date",
+    "pseudonym",
+    "read",
+    "secret_key",
+    "unfused",
+    "write",
+    "write_rejected",
+]

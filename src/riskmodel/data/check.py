@@ -1,0 +1,239 @@
+"""``riskmodel check``: read, judge, and write ``rejected.csv`` and a summary of the data's quality."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from riskmodel.data.county import County
+from riskmodel.data.messages import Language, line, messages
+from riskmodel.data.quality import findings, late_share
+from riskmodel.data.read import MAX_REJECTED, Reading, TableRead, read_tables, refusals
+from riskmodel.data.rejects import write_rejected
+from riskmodel.data.schema import codes, contract
+from riskmodel.data.suspects import count, suspects, write_suspects
+from riskmodel.errors import InputRefused
+from riskmodel.io.files import write_json, write_table, write_text
+
+FORMAT_VERSION = 1
+LANGUAGES: tuple[Language, ...] = ("zh", "en")
+
+
+@dataclass(frozen=True)
+class Further:
+    """What a check from above this layer found (one that needs an accounting, say).
+
+    Parameters
+    ----------
+    name : str
+        Its key in the summary.
+    figures : dict
+    lines : mapping
+        Language to sentences for ``quality.md``.
+    tables : mapping
+        File name to a table written beside it.
+    """
+
+    name: str
+    figures: dict[str, Any]
+    lines: dict[Language, list[str]]
+    tables: dict[str, pd.DataFrame] = field(default_factory=dict)
+
+
+def check(
+    data: str | Path,
+    out: str | Path | None = None,
+    *,
+    max_rejected: float = MAX_REJECTED,
+    pseudonymise: bool = False,
+    snapshot_on: str | dt.date | None = None,
+    lang: str = "zh",
+    further: Callable[[County], Further] | None = None,
+) -> tuple[dict[str, Any], County | None]:
+    """Check a county's data and say what was found.
+
+    Parameters
+    ----------
+    data : str or Path
+        As `riskmodel.data.read` takes it.
+    out : str or Path, optional
+        Folder for ``rejected.csv``, ``suspects.csv``, ``quality.json`` and ``quality.md``; nothing is
+        written without it.
+    max_rejected, pseudonymise, snapshot_on
+        As in `riskmodel.data.read`.
+    lang : {"zh", "en"}
+        Which language stands first in ``quality.md``; it holds both.
+    further : callable, optional
+        One more check, of data that can be used; what it found goes into the summary and the folder.
+
+    Returns
+    -------
+    summary : dict
+        ``format_version, data, refused, refusals, tables, absent, notices`` and, where the tables could be
+        read, what `riskmodel.data.quality.findings` gives. Nothing is raised for data that cannot be
+        used: ``refused`` says so, ``refusals`` why.
+    county : County or None
+        What the summary is of (for a fingerprint), None where it could not be read at all.
+
+    Raises
+    ------
+    UsageError
+        If ``pseudonymise`` is asked for without a key.
+    """
+    reading: Reading | None = None
+    doubted = None
+    more: Further | None = None
+    rejected = pd.DataFrame()
+    summary: dict[str, Any] = {"format_version": FORMAT_VERSION, "data": Path(data).name}
+    try:
+        reading = read_tables(data, pseudonymise=pseudonymise, snapshot_on=snapshot_on)
+    except InputRefused as exc:
+        summary |= {"refused": True, "refusals": [str(exc)], "tables": {}, "absent": {}, "notices": []}
+    else:
+        why = refusals(reading, max_rejected)
+        rejected = reading.county.rejected
+        doubted = suspects(reading.county)
+        summary |= {"refused": bool(why), "refusals": why} | _summary(reading)
+        summary["suspects"] = count(doubted)
+        more = further(reading.county) if further is not None and not why else None
+        summary |= {more.name: more.figures} if more else {}
+    if out is not None:
+        write_rejected(rejected, out)
+        if doubted is not None:
+            write_suspects(doubted, out)
+        _write_summary(summary, more, Path(out), lang)
+    return summary, reading.county if reading else None
+
+
+def _write_summary(summary: dict[str, Any], more: Further | None, out: Path, lang: str) -> None:
+    for name, table in more.tables.items() if more else ():
+        write_table(table, out / name)
+    write_json(summary, out / "quality.json")
+    both = sorted(LANGUAGES, key=lambda word: word != lang)
+    texts = [quality_text(summary, word, more) for word in both]
+    write_text("\n\n".join(texts) + "\n", out / "quality.md")
+
+
+def _summary(reading: Reading) -> dict[str, Any]:
+    county = reading.county
+    absent = {
+        name: both.model_dump() for name, both in messages().without.items() if name not in reading.tables
+    }
+    return {
+        "tables": {name: _table(reading, name, table) for name, table in reading.tables.items()},
+        "absent": absent,
+        "notices": [{"id": n.id, "zh": n.text("zh"), "en": n.text("en")} for n in reading.notices],
+        **findings(county),
+    }
+
+
+def _table(reading: Reading, name: str, table: TableRead) -> dict[str, Any]:
+    reasons = table.kept_out.drop_duplicates(["row", "reason"])["reason"].value_counts()
+    return {
+        "file": table.raw.file,
+        "read": table.n_read,
+        "kept": table.n_read - table.n_rejected,
+        "rejected": table.n_rejected,
+        "share_rejected": round(table.share_rejected, 6),
+        "rejected_by_reason": {str(reason): int(n) for reason, n in sorted(reasons.items())},
+        "late_share": late_share(reading.county, name),
+    }
+
+
+def quality_text(summary: dict[str, Any], lang: Language, more: Further | None = None) -> str:
+    """Return a summary of `check` as Markdown in one language.
+
+    Parameters
+    ----------
+    summary : dict
+    lang : {"zh", "en"}
+    more : Further, optional
+
+    Returns
+    -------
+    str
+    """
+    refused = summary["refused"]
+    lines = [
+        f"# {line('title', lang, data=summary['data'])}",
+        "",
+        line("refused", lang, what="; ".join(summary["refusals"])) if refused else _usable(summary, lang),
+    ]
+    if summary["tables"]:
+        lines += ["", line("table_head", lang), "|---|---|---:|---:|---:|---|---:|"]
+        lines += [_table_line(name, table, lang) for name, table in summary["tables"].items()]
+        told = more.lines[lang] if more else []
+        lines += _section("findings", lang, [*_finding_lines(summary, lang), *told])
+    lines += _section("notices", lang, [notice[lang] for notice in summary["notices"]])
+    return "\n".join(lines)
+
+
+def _usable(summary: dict[str, Any], lang: Language) -> str:
+    """Say that the data can be used, and from when, where a required table is known only later."""
+    never = {
+        name: found
+        for name, found in summary.get("known_later", {}).items()
+        if name in contract().required and found["later"] == found["rows"]
+    }
+    if not never:
+        return line("usable", lang)
+    shown = ", ".join(contract().tables[name].zh if lang == "zh" else name for name in never)
+    first = max(found["first"] for found in never.values())
+    return line("usable_later", lang, what=shown, first=first, by=next(iter(never.values()))["by"])
+
+
+def later_lines(summary: dict[str, Any], lang: Language) -> list[str]:
+    """Say for each table how many rows are known only after the records are said to be whole.
+
+    Parameters
+    ----------
+    summary : dict
+        From `check`.
+    lang : {"zh", "en"}
+
+    Returns
+    -------
+    list of str
+    """
+    return [
+        line("known_later", lang, table=contract().tables[name].zh if lang == "zh" else name, **found)
+        for name, found in summary.get("known_later", {}).items()
+    ]
+
+
+def _section(title: str, lang: Language, items: list[str]) -> list[str]:
+    return ["", f"## {line(title, lang)}", "", *(f"- {item}" for item in items)] if items else []
+
+
+def _table_line(name: str, table: dict[str, Any], lang: Language) -> str:
+    reasons = ", ".join(f"{reason} {n}" for reason, n in table["rejected_by_reason"].items())
+    late = "" if table["late_share"] is None else f"{table['late_share']:.1%}"
+    shown = contract().tables[name].zh if lang == "zh" else name
+    numbers = f"{table['read']} | {table['kept']} | {table['rejected']}"
+    return f"| {shown} | {table['file']} | {numbers} | {reasons} | {late} |"
+
+
+def _finding_lines(summary: dict[str, Any], lang: Language) -> list[str]:
+    first, last = summary["income_months"]
+    lines = [line("data_through", lang, day=summary["data_through"], first=first, last=last)]
+    kinds = codes("households", "registration")
+    for kind, counts in summary["income_coverage"].items():
+        places = {"kind": kind, "kind_zh": kinds[kind], "share": counts["share"]}
+        lines.append(line("coverage", lang, n=counts["households"], k=counts["with_income"], **places))
+    lines += later_lines(summary, lang)
+    totals = summary["totals_against_months"]
+    if totals["compared"]:
+        lines.append(line("totals", lang, n=totals["compared"], k=totals["differ"]))
+    if summary["business_twice"]["households"]:
+        lines.append(line("business_twice", lang, n=summary["business_twice"]["households"]))
+    if summary["suspects"]:
+        told = ", ".join(f"{reason} {n}" for reason, n in summary["suspects"].items())
+        lines.append(line("suspects", lang, what=told))
+    if summary["valid_before_birth"]:
+        lines.append(line("unborn", lang, n=summary["valid_before_birth"]))
+    return lines

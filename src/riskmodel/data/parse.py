@@ -1,0 +1,237 @@
+"""From raw cells to canonical columns, as Ibis expressions: what each row says, or why it says nothing.
+
+Columns of few distinct values (dates, codes, …) are parsed once a value (`riskmodel.data.values`) and
+joined back; ids and amounts are parsed in place (`riskmodel.data.cells`). Nothing here looks at more
+than one row, so nothing recorded later can change what is made of a row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+
+import ibis
+import ibis.expr.datatypes as dt
+import ibis.expr.types as ir
+import pandas as pd
+import pyarrow as pa
+
+from riskmodel.data.cells import Cell, given, reason, value
+from riskmodel.data.county import About
+from riskmodel.data.known import known_on
+from riskmodel.data.loaded import ROW
+from riskmodel.data.raw import Raw
+from riskmodel.data.schema import SPAN_TABLES, Column, canonical_schema, contract, ibis_type
+from riskmodel.data.values import parser
+
+EXTRA = "extra_"
+RECORDED = "recorded_on"
+_RECORDED_COLUMN = Column(zh="录入日期", type="date")
+_LOOKED_UP = ("date", "month", "bool", "year", "grade", "code", "codes")
+
+
+def row_hash(*columns: ir.Value) -> ir.Value:
+    """Return a 64-bit hash of several columns, made with DuckDB's; nulls count as values."""
+    out: ir.Value = ibis.literal(0, "uint64")
+    for column in columns:
+        kinds = (dt.uint64, column.type())
+        out = ibis.udf.scalar.builtin(_hash, name="hash", signature=(kinds, dt.uint64))(out, column)
+    return out
+
+
+def _hash(seed: int, value: object) -> int:  # the body is DuckDB's
+    """Hash a value on top of another hash."""
+    raise NotImplementedError
+
+
+@contextmanager
+def unfused() -> Iterator[None]:
+    """Let Ibis keep one SELECT a step: merged into one, a step's expression is run once for each use."""
+    before = ibis.options.sql.fuse_selects
+    ibis.options.sql.fuse_selects = False
+    try:
+        yield
+    finally:
+        ibis.options.sql.fuse_selects = before
+
+
+@dataclass(frozen=True)
+class Parsed:
+    """A table whose cells are parsed, nothing computed yet.
+
+    Parameters
+    ----------
+    rows : ibis.Table
+        ``row_``, the canonical columns, ``extra_`` (a hash of what else the row holds: whether
+        ``recorded_on`` was given, columns that the contract does not know), and ``why_C`` for each
+        column C that can be wrong: the reason, or null.
+    """
+
+    rows: ir.Table
+    reasons: Mapping[str, str]
+
+    @property
+    def good(self) -> ir.Table:
+        """The rows without a fault, without the reasons."""
+        whole = self.rows.filter([self.rows[why].isnull() for why in self.reasons.values()])
+        return whole.drop(*self.reasons.values())
+
+    def faults(self) -> pd.DataFrame:
+        """Return every fault of a cell or a row.
+
+        Returns
+        -------
+        DataFrame
+            ``row, column, reason, other``, one row a fault; ``other`` is null.
+        """
+        bad = ibis.or_(*(self.rows[why].notnull() for why in self.reasons.values()))
+        wide = self.rows.filter(bad).select(ROW, **{c: self.rows[why] for c, why in self.reasons.items()})
+        with unfused():
+            found = wide.to_pandas()
+        frame = found.melt(id_vars=ROW, var_name="column", value_name="reason")
+        frame = frame.dropna(subset="reason").rename(columns={ROW: "row"})
+        return frame.assign(other=pd.array([pd.NA] * len(frame), dtype="Int64"))
+
+
+def parse(raw: Raw, about: About) -> Parsed:
+    """Parse the rows of one table that its file format did not spoil.
+
+    Parameters
+    ----------
+    raw : Raw
+    about : About
+        For the day from which rows without a date of their own are known.
+
+    Returns
+    -------
+    Parsed
+    """
+    rows = raw.rows
+    if raw.faults:
+        spoilt = ibis.memtable(pa.table({"spoilt_": sorted({row for row, _, _ in raw.faults})}))
+        rows = rows.anti_join(spoilt, [(ROW, "spoilt_")])
+    rows, cells = _cells(raw, rows)
+    values = {name: cell.value for name, cell in cells.items()}
+    reasons = {name: cell.reason for name, cell in cells.items()}
+    if raw.table in SPAN_TABLES:
+        _span(raw, values, reasons)
+    for name, column in contract().tables[raw.table].columns.items():
+        if column.required:
+            missing = ibis.ifelse(values[name].isnull(), "missing value", ibis.null("string"))
+            reasons[name] = ibis.coalesce(reasons[name], missing)
+    values["known_on"] = known_on(raw.table, values, about)
+    _across(raw.table, values, reasons)
+    schema = canonical_schema(raw.table)
+    out = {name: values[name].cast(kind) for name, kind in schema.items()}
+    why = {name: f"why_{name}" for name in reasons}
+    flags = {why[name]: reason for name, reason in reasons.items()}
+    extra = {EXTRA: _extra(raw, rows, values[RECORDED])}
+    return Parsed(rows.select(rows[ROW], **out, **extra, **flags), why)
+
+
+def _cells(raw: Raw, rows: ir.Table) -> tuple[ir.Table, dict[str, Cell]]:
+    """Return the rows with look-ups joined on, and each column's value and reason over them."""
+    columns = dict(contract().tables[raw.table].columns) | {RECORDED: _RECORDED_COLUMN}
+    looked_up = {n: raw.at[n] for n, c in columns.items() if c.type in _LOOKED_UP and n in raw.at}
+    distinct = _distinct(rows, list(looked_up.values()))
+    lookups = {
+        name: _lookup(raw.table, name, columns[name], distinct[cell], rows[cell].type())
+        for name, cell in looked_up.items()
+    }
+    joined: ir.Table = rows
+    for name, lookup in lookups.items():
+        if lookup is not None:
+            joined = joined.left_join(lookup, [(looked_up[name], f"k_{name}")])
+    kinds = {n: c.type for n, c in columns.items() if n in raw.at and n not in lookups}
+    staged = joined.mutate(**{f"g_{n}": given(joined[raw.at[n]], kind) for n, kind in kinds.items()})
+    staged = staged.mutate(**{f"v_{n}": value(staged[f"g_{n}"], kind) for n, kind in kinds.items()})
+    cells = {}
+    nothing = ibis.null("string")
+    for name, column in columns.items():
+        if name not in raw.at:
+            cells[name] = Cell(ibis.null(ibis_type(column.type)), nothing)
+        elif name in kinds:
+            parsed = staged[f"v_{name}"]
+            cells[name] = Cell(parsed, reason(staged[f"g_{name}"], parsed, kinds[name]))
+        elif lookups[name] is None:
+            cells[name] = Cell(staged[raw.at[name]], nothing)
+        else:
+            cells[name] = Cell(staged[f"v_{name}"], staged[f"f_{name}"])
+    if raw.table in SPAN_TABLES or "amount" in [c.type for c in columns.values()]:
+        _not_negative(raw.table, columns, cells)
+    return staged, cells
+
+
+def _distinct(rows: ir.Table, cells: list[str]) -> dict[str, pa.Array]:
+    if not cells:
+        return {}
+    lists = rows.aggregate(**{c: rows[c].collect(distinct=True) for c in cells}).to_pyarrow()
+    return {c: lists[c].combine_chunks().flatten() for c in cells}
+
+
+def _lookup(
+    table: str, name: str, column: Column, distinct: pa.Array, raw_type: dt.DataType
+) -> ir.Table | None:
+    """Return ``k_, v_, f_`` (raw value, parsed value, reason) of a column; None where both are the same."""
+    parse_one = parser(table, name, column)
+    keys = distinct.to_pylist()
+    parsed = [parse_one(key) for key in keys]
+    reasons = [reason for _, reason in parsed]
+    kind = ibis_type(column.type)
+    if not any(reasons) and [value for value, _ in parsed] == keys and raw_type == kind:
+        return None
+    values = pa.array([value for value, _ in parsed], kind.to_pyarrow())
+    lookup = {f"k_{name}": distinct, f"v_{name}": values, f"f_{name}": pa.array(reasons, pa.string())}
+    return ibis.memtable(pa.table(lookup))
+
+
+def _not_negative(table: str, columns: Mapping[str, Column], cells: dict[str, Cell]) -> None:
+    for name, column in columns.items():
+        if column.type != "amount":
+            continue
+        negative = cells[name].value < 0
+        if table == "income":
+            # The one amount that may be: what is left of a business after its costs.
+            negative = negative & (cells["source"].value != "business_net")
+        why = ibis.ifelse(negative, "negative amount", ibis.null("string"))
+        cells[name] = replace(cells[name], reason=ibis.coalesce(cells[name].reason, why))
+
+
+def _span(raw: Raw, values: dict[str, ir.Value], reasons: dict[str, ir.Value]) -> None:
+    """Bring ``month`` and ``month_from``/``month_to`` to one form."""
+    month = values["month"]
+    first, last = (ibis.coalesce(values[end], month) for end in ("month_from", "month_to"))
+    shown = "month" if "month" in raw.at else "month_from"
+    unsaid = (first.isnull() | last.isnull()) & ibis.and_(
+        *(reasons[name].isnull() for name in ("month", "month_from", "month_to"))
+    )
+    crossed = (first > last) | ((month < first) | (month > last)).fill_null(False)
+    why = ibis.cases((unsaid, "missing value"), (crossed.fill_null(False), "impossible date"))
+    reasons[shown] = ibis.coalesce(reasons[shown], why)
+    values["month_from"], values["month_to"] = first, last
+
+
+def _across(table: str, values: dict[str, ir.Value], reasons: dict[str, ir.Value]) -> None:
+    """Add the faults that show only between two columns of a row."""
+    columns = contract().tables[table].columns
+    if "valid_to" in columns:
+        ends_first = values["valid_to"] < values["valid_from"]
+        why: ir.Value = ibis.ifelse(ends_first, "impossible date", ibis.null("string"))
+        if "birth_month" in columns:
+            to = values["valid_to"]
+            born_later = to.year() * 12 + to.month() - 1 < values["birth_month"]
+            why = ibis.cases((born_later, "birth after death"), (ends_first, "impossible date"))
+        reasons["valid_to"] = ibis.coalesce(reasons["valid_to"], why)
+    if "valid_from" in columns:
+        told = reasons[RECORDED].isnull() & reasons["valid_from"].isnull()
+        nowhere = values["known_on"].isnull() & told
+        why = ibis.ifelse(nowhere, "no date known", ibis.null("string"))
+        reasons[RECORDED] = ibis.coalesce(reasons[RECORDED], why)
+
+
+def _extra(raw: Raw, rows: ir.Table, recorded: ir.Value) -> ir.Value:
+    said = recorded.notnull().cast("uint64")
+    if not raw.others:
+        return said
+    return row_hash(said, *(rows[c] for c in raw.others))

@@ -1,0 +1,272 @@
+"""Reading a county: files to checked, canonical tables, with every row kept out accounted for."""
+
+from __future__ import annotations
+
+import datetime as dt
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import ibis
+import ibis.expr.types as ir
+import pandas as pd
+import pyarrow as pa
+
+from riskmodel.data.conflicts import duplicate_keys, duplicate_rows, faults_of, unknown_ids
+from riskmodel.data.county import About, County
+from riskmodel.data.loaded import ROW
+from riskmodel.data.messages import Notice, messages
+from riskmodel.data.overlaps import overlaps
+from riskmodel.data.parse import EXTRA, parse, unfused
+from riskmodel.data.personal import pseudonymise as keyed
+from riskmodel.data.personal import refuse_personal, secret_key
+from riskmodel.data.raw import Raw, open_raw
+from riskmodel.data.rejects import rejected_rows
+from riskmodel.data.schema import contract
+from riskmodel.data.sources import Source, find_sources
+from riskmodel.data.validate import validate
+from riskmodel.errors import InputRefused, SpecError
+from riskmodel.io.files import first_line
+from riskmodel.io.specs import nearest, read_yaml
+from riskmodel.io.specs import parse as parse_spec
+
+MAX_REJECTED = 0.05
+
+
+class DataRefused(InputRefused):
+    """The data was read and cannot be used; ``rejected`` holds the rows that are to be mended."""
+
+    def __init__(self, message: str, rejected: pd.DataFrame) -> None:
+        super().__init__(message)
+        self.rejected = rejected
+
+
+@dataclass
+class TableRead:
+    """What became of one table while it was read."""
+
+    raw: Raw
+    n_read: int
+    rows: ir.Table
+    faults: list[pd.DataFrame] = field(default_factory=list)
+    kept_out: pd.DataFrame = field(default_factory=lambda: faults_of([], "", ""))
+
+    @property
+    def n_rejected(self) -> int:
+        """Rows kept out."""
+        return int(self.kept_out["row"].nunique())
+
+    @property
+    def share_rejected(self) -> float:
+        """Rows kept out as a share of the rows read, 0 where none was read."""
+        return self.n_rejected / self.n_read if self.n_read else 0.0
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A county as read, with what happened to each table; `check` reports it, `read` judges it."""
+
+    county: County
+    tables: Mapping[str, TableRead]
+    notices: tuple[Notice, ...]
+
+
+def read(
+    data: str | Path,
+    *,
+    max_rejected: float = MAX_REJECTED,
+    pseudonymise: bool = False,
+    snapshot_on: str | dt.date | None = None,
+) -> County:
+    """Read a county in the form of the data contract and check every row.
+
+    Parameters
+    ----------
+    data : str or Path
+        A folder of ``.csv``, ``.parquet``, ``.xlsx`` files named after the tables (English or Chinese), a
+        workbook with one sheet a table, or a DuckDB file; ``about.yaml`` beside the tables is read.
+    max_rejected : float
+        Share of a table's rows that may be kept out.
+    pseudonymise : bool
+        Replace household and member ids by keyed hashes and drop personal columns, instead of refusing.
+        The key is taken from the environment variable ``RISKMODEL_PSEUDONYM_KEY``.
+    snapshot_on : date or ISO text, optional
+        From when rows of ``households`` and ``members`` without any date are known; overrides about.yaml.
+
+    Returns
+    -------
+    County
+        ``rejected`` holds the rows kept out, ``notes`` what is said once.
+
+    Raises
+    ------
+    InputRefused
+        If a required table or column is missing, a file cannot be read, a column holds personal data, or
+        more of a table than ``max_rejected`` is kept out (a `DataRefused`, with the rows).
+    UsageError
+        If ``pseudonymise`` is asked for without a key.
+    """
+    reading = read_tables(data, pseudonymise=pseudonymise, snapshot_on=snapshot_on)
+    faults = refusals(reading, max_rejected)
+    if faults:
+        raise DataRefused("; ".join(faults), reading.county.rejected)
+    return reading.county
+
+
+def refusals(reading: Reading, max_rejected: float) -> list[str]:
+    """Say why a reading cannot be used; nothing where it can."""
+    out = []
+    for name, table in reading.tables.items():
+        if table.share_rejected > max_rejected:
+            reasons = table.kept_out["reason"].value_counts()
+            most = ", ".join(f"{reason} {n}" for reason, n in reasons.head(3).items())
+            out.append(
+                f"{table.raw.file}: {table.n_rejected} of {table.n_read} rows cannot be used ({most}), more "
+                f"than {max_rejected:.0%}; mend them (rejected.csv lists them) or raise --max-rejected"
+            )
+        elif name in contract().required and table.n_read == 0:
+            out.append(f"{table.raw.file}: no row; the table {name} is required")
+    return out
+
+
+def read_tables(
+    data: str | Path, *, pseudonymise: bool = False, snapshot_on: str | dt.date | None = None
+) -> Reading:
+    """Read and check all tables, without judging how much was kept out (see `read`)."""
+    folder = Path(data)
+    key = secret_key() if pseudonymise else None
+    sources, notices = find_sources(folder)
+    about, said = _about(folder, snapshot_on)
+    notices += said
+    con = ibis.duckdb.connect()
+    con.raw_sql(f"SET temp_directory = '{Path(tempfile.gettempdir()) / 'riskmodel-duckdb'}'")
+    tables: dict[str, TableRead] = {}
+    for source in sources:
+        try:
+            read_one, said = _read_one(con, source, about, key)
+        except duckdb.Error as exc:
+            raise InputRefused(f"{source.file}: cannot be read ({first_line(exc)})") from exc
+        notices += said
+        if read_one is not None:
+            tables[source.table] = read_one
+        elif source.table in contract().required:
+            raise InputRefused(f"{source.file}: the file is empty; the table {source.table} is required")
+    for name, table in tables.items():
+        _keep_out(con, table, unknown_ids(con, name))
+    return _finish(con, tables, about, notices)
+
+
+def _about(data: Path, snapshot_on: str | dt.date | None) -> tuple[About, list[Notice]]:
+    path = (data if data.is_dir() else data.parent) / "about.yaml"
+    try:
+        content: Any = read_yaml(path) if path.is_file() else {}
+        content = {} if content is None else content
+        if snapshot_on is not None and isinstance(content, dict):
+            content = {**content, "snapshot_on": snapshot_on}
+        about = parse_spec(content, About, path)
+    except SpecError as exc:
+        raise InputRefused(str(exc)) from exc
+    names = [str(k) for k in content if k not in About.model_fields]
+    near = {name: nearest(name, About.model_fields) for name in sorted(names)}
+    unread = ", ".join(f"{name} ({meant}?)" if meant else name for name, meant in near.items())
+    return about, [Notice("unknown about key", {"what": unread})] if unread else []
+
+
+def _read_one(
+    con: Any, source: Source, about: About, key: bytes | None
+) -> tuple[TableRead | None, list[Notice]]:
+    """Read one table and keep out what is wrong by itself or clashes within the table."""
+    raw, notices = open_raw(con, source)
+    if raw is None:
+        return None, notices
+    if key is None:
+        refuse_personal(raw)
+    else:
+        raw, said = keyed(con, raw, key)
+        notices += said
+    parsed = parse(raw, about)
+    with unfused():
+        rows = con.create_table(source.table, parsed.good)
+    table = TableRead(raw, n_read=_count(con, raw.rows), rows=rows)
+    _note(table, pd.DataFrame(raw.faults, columns=["row", "column", "reason"]))
+    if _count(con, rows) + table.n_rejected < table.n_read:
+        _note(table, parsed.faults())
+    _keep_out(con, table, duplicate_rows(con, source.table))
+    _keep_out(con, table, duplicate_keys(con, source.table))
+    if source.table == "members":
+        never, later = overlaps(con)
+        _keep_out(con, table, never)
+        if len(later):
+            _defer(con, source.table, later)
+            notices.append(Notice("deferred rows", {"table": source.table, "n": len(later)}))
+    return table, notices
+
+
+def _count(con: Any, t: ir.Table) -> int:
+    return int(con.raw_sql(f'SELECT count(*) FROM "{t.op().name}"').fetchall()[0][0])
+
+
+def _note(table: TableRead, faults: pd.DataFrame) -> None:
+    if len(faults):
+        other = faults["other"] if "other" in faults else pd.array([pd.NA] * len(faults), "Int64")
+        faults = faults.assign(other=other).astype({"row": "int64"})
+        table.kept_out = pd.concat([table.kept_out, faults], ignore_index=True)
+
+
+def _keep_out(con: Any, table: TableRead, faults: pd.DataFrame) -> None:
+    """Take rows out of a table and note why."""
+    if faults.empty:
+        return
+    _note(table, faults)
+    con.con.register("out_", pa.table({"row": pa.array(sorted(set(faults["row"])), pa.int64())}))
+    con.raw_sql(f'DELETE FROM "{table.raw.table}" WHERE {ROW} IN (SELECT row FROM out_)')
+    con.con.unregister("out_")
+
+
+def _defer(con: Any, name: str, later: pd.DataFrame) -> None:
+    con.con.register("later_", pa.Table.from_pandas(later, preserve_index=False))
+    con.raw_sql(f'UPDATE "{name}" AS t SET known_on = l.known_on FROM later_ AS l WHERE t.{ROW} = l.row')
+    con.con.unregister("later_")
+
+
+def _finish(con: Any, tables: dict[str, TableRead], about: About, notices: list[Notice]) -> Reading:
+    """Strip what only reading needed, look at the result once more, and say what is absent."""
+    parts = [rejected_rows(t.raw, t.kept_out) for t in tables.values()]
+    rejected = pd.concat([p for p in parts if len(p)] or parts[:1], ignore_index=True)
+    for name, table in tables.items():
+        con.raw_sql(f'ALTER TABLE "{name}" DROP COLUMN {ROW}')
+        con.raw_sql(f'ALTER TABLE "{name}" DROP COLUMN {EXTRA}')
+        table.rows = con.table(name)
+        validate(con, name, table.rows)
+        if table.n_rejected:
+            places = {"file": table.raw.file, "n": table.n_read, "what": table.n_rejected}
+            notices.append(Notice("rejected rows", places))
+    notices += [_absent(name) for name in messages().without if name not in tables]
+    _clean_up(con)
+    county = County(
+        con=con,
+        tables={name: table.rows for name, table in tables.items()},
+        about=about,
+        rejected=rejected,
+        notes=tuple(notice.text("en") for notice in notices),
+    )
+    return Reading(county, tables, tuple(notices))
+
+
+def _absent(name: str) -> Notice:
+    both = messages().without[name]
+    places = {"table": name, "zh": contract().tables[name].zh, "without_zh": both.zh, "without_en": both.en}
+    return Notice("absent table", places)
+
+
+def _clean_up(con: Any) -> None:
+    """Let go of the raw tables and of an attached file."""
+    for kind in ("view", "table"):
+        made = con.raw_sql(f"SELECT {kind}_name FROM duckdb_{kind}s() WHERE temporary AND NOT internal")
+        for (name,) in made.fetchall():
+            if name.startswith(("raw_", "keyed_")):
+                con.raw_sql(f'DROP {kind} "{name}"')
+    con.raw_sql("DETACH DATABASE IF EXISTS source")

@@ -1,0 +1,292 @@
+"""Moving one quantity of a household with all that stands on it, so that no figure contradicts another.
+
+What moves is a base quantity: income of a source, net income per head, a gap, a count. Every feature that is
+made of it is computed again as the feature set declares it: its logarithm, its distance to the line, the
+change on the period before. Figures of one thing over several windows move together.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import reduce
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from riskmodel.features import MOST_SHARE, Feature, FeatureSet
+
+Array = NDArray[np.float64]
+
+ACCOUNTING = "accounting."
+INCOME, PERSONS, NET, DROP = "pcni", "persons", "net_income", "income_drop"
+# Sources of income per head, with the column of the accounting that they stand for.
+SOURCES = ("wage", "property", "transfer", "business")
+_DIGITS = 9  # thresholds are compared after rounding, as in the official rules
+
+
+def _greatest(p: list[Array], line: Array) -> Array:
+    return reduce(np.maximum, p)
+
+
+def _share(ratio: Array) -> Array:
+    with np.errstate(divide="ignore", invalid="ignore"):
+        share = np.where(ratio > 0, np.minimum(1 / ratio, MOST_SHARE), MOST_SHARE)
+    return np.where(np.isnan(ratio), np.nan, share)
+
+
+def _over(a: Array, b: Array) -> Array:
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(b > 0, a / b, np.nan)
+
+
+# The arithmetic of `riskmodel.features.derived`, on arrays.
+_OPERATIONS: dict[str, Callable[[list[Array], Array], Array]] = {
+    "ratio": lambda p, line: _over(p[0], p[1]),
+    "difference": lambda p, line: p[0] - p[1],
+    "growth": lambda p, line: _over(p[0], p[1]) - 1,
+    "log": lambda p, line: np.sign(p[0]) * np.log1p(np.abs(p[0])),
+    "add": lambda p, line: reduce(np.add, p),
+    "to_line": lambda p, line: p[0] - line,
+    "below_line": lambda p, line: np.where(
+        np.isnan(p[0]) | np.isnan(line), np.nan, np.round(p[0], _DIGITS) < np.round(line, _DIGITS)
+    ),
+    "missing": lambda p, line: np.isnan(p[0]).astype(float),
+    "all_of": lambda p, line: np.where(np.isnan(reduce(np.add, p)), np.nan, reduce(np.minimum, p) == 1),
+    "greatest": _greatest,
+    "per_head": lambda p, line: _over(p[0], p[1]),
+}
+# What can be carried on by how much its parts have moved, where not all of the parts are features.
+_LINEAR = {"add": (1.0, 1.0), "difference": (1.0, -1.0), "to_line": (1.0, 0.0)}
+# Figures of one account beside each other (eph-v1, wagepan-v1), from the ratio of income to the line.
+_OF_RATIO: dict[str, Callable[[Array], Array]] = {
+    "line_share": lambda r: _share(r),
+    "line_log": lambda r: -np.log(_share(r)),
+}
+
+
+def levers(feature_set: FeatureSet) -> list[str]:
+    """Return the changeable features that are quantities of their own.
+
+    Left out is whatever is made of others, the same quantity over another window, and how income is spread
+    over the months, which cannot be moved without saying which months earn how much.
+
+    Parameters
+    ----------
+    feature_set : FeatureSet
+
+    Returns
+    -------
+    list of str
+    """
+    own = [f for f in feature_set.features if f.changeable and not _derived(f, feature_set)]
+    return [f.id for f in own if not any(_shorter(g, f) for g in own)]
+
+
+def _shorter(g: Feature, f: Feature) -> bool:
+    return _same_but_window(f, g) and (g.window or 0) < (f.window or 0)
+
+
+def _derived(f: Feature, feature_set: FeatureSet) -> bool:
+    names = set(feature_set.names)
+    if f.id == "business_income_per_head":
+        # The lever of a source is its income per head, as for the others.
+        return False
+    if f.source == "features":
+        return True
+    monthly = f.source in ("income", "spending")
+    twin = f.column in _OF_RATIO and "line_ratio" in names
+    return monthly or twin or (f.source == "accounting" and f.column == DROP and INCOME in names)
+
+
+def _same_but_window(f: Feature, g: Feature) -> bool:
+    def thing(x: Feature) -> tuple[object, ...]:
+        return x.source, x.aggregate, x.column, x.over, x.per, x.lag, str(sorted(x.where.items()))
+
+    return f.id != g.id and f.window is not None and g.window is not None and thing(f) == thing(g)
+
+
+@dataclass
+class Mover:
+    """Moves a lever of one household, and whatever stands on it.
+
+    Parameters
+    ----------
+    feature_set : FeatureSet
+        Of the columns of ``start``.
+
+    Notes
+    -----
+    A source of income moves net income by as much (costs stay), evenly over the months of the accounting
+    period; net income moves its known sources in proportion. So income less its sources stays what it was.
+    How income varies from month to month, the neighbours and the past stay as they are.
+    """
+
+    feature_set: FeatureSet
+    _by_id: dict[str, Feature] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._by_id = {f.id: f for f in self.feature_set.features}
+
+    def moved(self, start: pd.DataFrame, lever: str, values: NDArray[Any]) -> pd.DataFrame:
+        """Return one row a value: the household with the lever there.
+
+        Parameters
+        ----------
+        start : DataFrame of one row
+        lever : str
+        values : array of shape (k,)
+
+        Returns
+        -------
+        DataFrame of k rows, the columns of ``start``
+        """
+        before = {name: np.full(len(values), float(start[name].iloc[0])) for name in start.columns}
+        after = dict(before)
+        self._move(after, lever, np.asarray(values, dtype=float))
+        made = True
+        while made:
+            # A feature may be declared before what it is made of: until nothing moves any more.
+            made = self._follow(lever, before, after)
+        return pd.DataFrame(after, columns=start.columns)
+
+    def _follow(self, lever: str, before: dict[str, Array], after: dict[str, Array]) -> bool:
+        moved = False
+        for f in self.feature_set.features:
+            if f.id in after and f.id not in (lever, "business_income"):
+                made = self._again(f, before, after)
+                if made is not None and not _same(after[f.id], new := _bounded(f, made)):
+                    after[f.id], moved = new, True
+        return moved
+
+    def _move(self, at: dict[str, Array], lever: str, values: Array) -> None:
+        delta = values - at[lever]
+        if lever == INCOME:
+            self._sources(at, delta)
+            at[INCOME] = values
+        elif lever in {f"{s}_income_per_head" for s in SOURCES}:
+            self._source(at, lever.removesuffix("_income_per_head"), delta)
+            if INCOME in at:
+                at[INCOME] = at[INCOME] + delta
+        else:
+            at[lever] = values
+            for g in self.feature_set.features:
+                if g.id in at and _same_but_window(self._by_id[lever], g):
+                    at[g.id] = at[g.id] + delta
+
+    def _sources(self, at: dict[str, Array], delta: Array) -> None:
+        own = [s for s in SOURCES if f"{s}_income_per_head" in at]
+        each = {s: at[f"{s}_income_per_head"] for s in own}
+        total = np.sum(list(each.values()), axis=0) if each else np.zeros_like(delta)
+        if len(own) == len(SOURCES) and np.isfinite(total).all() and (total > 0).all():
+            for s in own:
+                self._source(at, s, delta * each[s] / total)
+
+    def _source(self, at: dict[str, Array], source: str, delta: Array) -> None:
+        name = f"{source}_income_per_head"
+        at[name] = at[name] + delta
+        if source == "business" and "business_income" in at and PERSONS in at:
+            at["business_income"] = at["business_income"] + delta * at[PERSONS]
+        period = self.feature_set.period_months
+        for f in self.feature_set.features:
+            counted = f.source == "income" and f.aggregate == "sum" and f.per == "head" and not f.lag
+            if counted and f.id in at and f.over in (source, "total"):
+                at[f.id] = at[f.id] + delta * min(f.window or period, period) / period
+
+    def _again(self, f: Feature, before: dict[str, Array], after: dict[str, Array]) -> Array | None:
+        """Return a feature made anew where something that it stands on has moved."""
+        if f.source == "accounting" and f.column == DROP and {INCOME, "previous_pcni"} <= set(after):
+            if _same(before[INCOME], after[INCOME]):
+                return None
+            return 1 - _over(after[INCOME], after["previous_pcni"])
+        if f.source == "accounting" and f.column == "rigid_ratio":
+            return _rigid_ratio(before, after)
+        if f.source in ("accounts", "features") and "line_ratio" in after:
+            twin = self._of_account(f, before, after)
+            if twin is not None:
+                return twin
+        if f.source != "features" or f.id == "business_income_per_head":
+            return None
+        refs = [*f.of, "accounting.persons"] if f.aggregate == "per_head" else list(f.of)
+        old, new = [self._value(r, before) for r in refs], [self._value(r, after) for r in refs]
+        steps = [self._step(r, before, after) for r in refs]
+        if all(s is None or not np.any(s) for s in steps) and all(
+            o is None or n is None or _same(o, n) for o, n in zip(old, new, strict=True)
+        ):
+            return None
+        line = self._line(before) * f.factor
+        if all(n is not None for n in new) and not (f.aggregate == "to_line" and np.isnan(line).any()):
+            return _OPERATIONS[f.aggregate]([n for n in new if n is not None], line)
+        if f.aggregate in _LINEAR:
+            sign = (*_LINEAR[f.aggregate], *([1.0] * len(refs)))
+            parts = [s * g for s, g in zip(steps, sign, strict=False) if s is not None]
+            return before[f.id] + np.sum(parts, axis=0)
+        return None
+
+    def _value(self, ref: str, at: dict[str, Array]) -> Array | None:
+        """Return what a reference stands for: a feature, or an accounting quantity that features tell."""
+        if not ref.startswith(ACCOUNTING):
+            return at.get(ref)
+        name = ref.removeprefix(ACCOUNTING)
+        if name == NET and INCOME in at and PERSONS in at:
+            return at[INCOME] * at[PERSONS]
+        for f in self.feature_set.features:
+            if f.source == "accounting" and f.aggregate == "value" and f.column == name and f.id in at:
+                if f.per is None and f.at_most is None and f.at_least is None:
+                    return at[f.id]
+                if f.per == "head" and PERSONS in at:
+                    return at[f.id] * at[PERSONS]
+        return None
+
+    def _step(self, ref: str, before: dict[str, Array], after: dict[str, Array]) -> Array | None:
+        """Return by how much a reference has moved; None where that is not known, which is not at all."""
+        # Gross and net business income are features only together.
+        if ref == "accounting.income_business" and "business_income" in after:
+            return after["business_income"] - before["business_income"]
+        old, new = self._value(ref, before), self._value(ref, after)
+        return None if old is None or new is None else new - old
+
+    def _line(self, at: dict[str, Array]) -> Array:
+        """Return the line: declared, or what the distances to it tell where it is relative."""
+        size = next(iter(at.values()))
+        if isinstance(self.feature_set.line, float | int):
+            return np.full(len(size), float(self.feature_set.line))
+        for f in self.feature_set.features:
+            if f.aggregate == "to_line" and f.id in at and f.of[0] in at:
+                return (at[f.of[0]] - at[f.id]) / f.factor
+        return np.full(len(size), math.nan)
+
+    def _of_account(self, f: Feature, before: dict[str, Array], after: dict[str, Array]) -> Array | None:
+        ratio = after["line_ratio"]
+        if _same(before["line_ratio"], ratio) or f.source != "accounts":
+            return None
+        if f.aggregate == "last" and not f.lag and f.column in _OF_RATIO:
+            return _OF_RATIO[f.column](ratio)
+        if f.aggregate == "change" and f.column in _OF_RATIO:
+            old, new = _OF_RATIO[f.column](before["line_ratio"]), _OF_RATIO[f.column](ratio)
+            return before[f.id] + new - old
+        return None
+
+
+def _rigid_ratio(before: dict[str, Array], after: dict[str, Array]) -> Array | None:
+    """Rigid spending over the income of the period before, or over this one's where that is not known."""
+    if not {INCOME, "previous_pcni", "rigid_per_head"} <= set(after):
+        return None
+    if _same(before[INCOME], after[INCOME]) or not np.isnan(after["previous_pcni"]).all():
+        return None
+    rigid, income = after["rigid_per_head"], after[INCOME]
+    without = np.where(np.isnan(income) | np.isnan(rigid), np.nan, np.inf)
+    return np.where(rigid == 0, 0.0, np.where(income > 0, rigid / np.where(income > 0, income, 1), without))
+
+
+def _same(a: Array, b: Array) -> bool:
+    return bool(np.array_equal(a, b, equal_nan=True))
+
+
+def _bounded(f: Feature, value: Array) -> Array:
+    low = -np.inf if f.at_least is None else f.at_least
+    high = np.inf if f.at_most is None else f.at_most
+    return np.clip(value.astype(float), low, high)

@@ -1,0 +1,110 @@
+"""What fits a cause: the library of measures and of questions for the visit, which an office can edit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
+from typing import Self
+
+from pydantic import Field, model_validator
+
+from riskmodel.data import codes
+from riskmodel.explanation.causes import all_causes
+from riskmodel.explanation.wording import Lang, Words, cause_words
+from riskmodel.io.specs import Spec, load
+
+
+class Measure(Spec):
+    """A support measure: its code in the data contract, and how many single-cause households had it."""
+
+    id: str
+    households: int | None = Field(default=None, ge=0)
+
+
+class Fit(Spec):
+    """What fits one cause: measures in the order to be tried, questions for the visit."""
+
+    of: int | None = Field(default=None, ge=1)
+    measures: tuple[Measure, ...]
+    ask: tuple[Words, ...] = ()
+
+    @model_validator(mode="after")
+    def _shares(self) -> Self:
+        for measure in self.measures:
+            if measure.households is not None and (self.of is None or measure.households > self.of):
+                raise ValueError(f"{measure.id}: {measure.households} households of {self.of}")
+        return self
+
+
+class Library(Spec):
+    """The whole library; ``source`` names where its figures come from."""
+
+    version: int
+    source: str
+    note: Words
+    causes: dict[str, Fit]
+
+    @model_validator(mode="after")
+    def _known(self) -> Self:
+        wrong = [c for c in self.causes if c not in all_causes()]
+        if wrong:
+            raise ValueError(f"unknown cause {wrong}; allowed: {', '.join(all_causes())}")
+        allowed = codes("support", "measure")
+        wrong = [m.id for fit in self.causes.values() for m in fit.measures if m.id not in allowed]
+        if wrong:
+            raise ValueError(f"unknown measure {wrong}; allowed: {', '.join(allowed)}")
+        return self
+
+    def measures(self, causes: Iterable[str], lang: Lang) -> list[str]:
+        """Return the words of the measures that fit some causes, each once, in the order of the causes."""
+        words = codes("support", "measure")
+        found = [m.id for c in causes for m in (self.causes[c].measures if c in self.causes else ())]
+        return [words[m] if lang == "zh" else m.replace("_", " ") for m in dict.fromkeys(found)]
+
+    def questions(self, causes: Iterable[str], lang: Lang) -> list[str]:
+        """Return what to ask about some causes, each question once."""
+        found = [q for c in causes for q in (self.causes[c].ask if c in self.causes else ())]
+        return list(dict.fromkeys(q.zh if lang == "zh" else q.en for q in found))
+
+
+@cache
+def _packaged() -> Library:
+    return load(Path(__file__).with_name("measures.yaml"), Library)
+
+
+def load_measures(path: str | Path | None = None) -> Library:
+    """Return the library of measures.
+
+    Parameters
+    ----------
+    path : str or Path, optional
+        An office's own YAML; the packaged one by default.
+
+    Returns
+    -------
+    Library
+
+    Raises
+    ------
+    SpecError
+        If the file is wrong: the key and what is allowed are named.
+
+    Examples
+    --------
+    >>> load_measures().measures(["illness"], "en")
+    ['health', 'social security', 'social help']
+    """
+    return _packaged() if path is None else load(path, Library)
+
+
+def cause_codes(words: Iterable[object], lang: Lang) -> list[str]:
+    """Return the codes of causes as scores say them; what is no cause is left out.
+
+    Examples
+    --------
+    >>> cause_codes(["因病", "", None, "收入"], "zh")
+    ['illness', 'income']
+    """
+    known = {word: code for code, word in cause_words(lang).items()}
+    return [known[w] for w in words if isinstance(w, str) and w in known]

@@ -1,0 +1,242 @@
+"""What reasons are made of, as ``reasons.yaml`` declares it: causes, units, figures, sentences (zh, en)."""
+
+from __future__ import annotations
+
+import fnmatch
+import re
+from functools import cache
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from pydantic import Field, model_validator
+
+from riskmodel.data import codes
+from riskmodel.errors import UsageError
+from riskmodel.io.specs import Spec, load
+
+Lang = Literal["zh", "en"]
+LANGS: tuple[Lang, ...] = ("zh", "en")
+PLACEHOLDER = re.compile(r"\{([a-z_0-9]+)\}")
+OWN = ("value", "size", "village", "county")  # figures of the feature itself: they carry its unit
+TEXTS = ("name", "cause", "window", "number", "before")  # what is filled in beside figures
+YEAR_MONTHS = 12
+_EXACT = 9  # decimals beyond which a difference is the computer's, not the data's
+
+
+class Words(Spec):
+    """One phrase in both languages."""
+
+    zh: str
+    en: str
+
+
+class Unit(Words):
+    """How a number is printed: ``{x}`` in a phrase, after scaling and rounding; ``one`` is English for 1."""
+
+    one: str | None = None
+    decimals: int = Field(default=0, ge=0, le=2)
+    scale: float = 1.0
+
+    def printed(self, values: np.ndarray) -> np.ndarray:
+        """Return the values as they will be read (shape kept), so that comparisons hold for the reader.
+
+        A half is rounded away from zero, as the spreadsheets do in which the same figure stands.
+
+        Examples
+        --------
+        >>> Unit(zh="{x}", en="{x}").printed(np.array([5480.5, 5481.5, -0.5])).tolist()
+        [5481.0, 5482.0, -1.0]
+        """
+        shift = 10.0**self.decimals
+        # 0.285 × 100 is 28.499999999999996 to a computer, and 28.5 to whoever wrote 0.285.
+        size = np.round(np.abs(np.asarray(values, dtype=float)) * self.scale * shift, _EXACT)
+        return np.sign(values) * np.floor(size + 0.5) / shift
+
+    def texts(self, values: np.ndarray, lang: Lang) -> list[str]:
+        """Return values with their unit.
+
+        Examples
+        --------
+        >>> Unit(zh="{x} 元", en="{x} yuan").texts([5200.4, 0], "zh")
+        ['5,200 元', '0 元']
+        """
+        if lang == "zh":
+            return [self.zh.replace("{x}", number) for number in self.numbers(values)]
+        one = self.one or self.en
+        return [(one if n == "1" else self.en).replace("{x}", n) for n in self.numbers(values)]
+
+    def numbers(self, values: np.ndarray) -> list[str]:
+        """Return values without their unit; a zero has no sign."""
+        return [f"{x + 0.0:,.{self.decimals}f}" for x in self.printed(values).tolist()]
+
+
+class Figure(Spec):
+    """A quantity beside the feature: a column of the rule table or of X, or one over another, minus one."""
+
+    unit: str
+    column: str | None = None
+    of: str | None = None
+    over: str | None = None
+    absolute: bool = False
+
+    @model_validator(mode="after")
+    def _either(self) -> Figure:
+        if (self.column is None) == (self.of is None or self.over is None):
+            raise ValueError("give either column, or both of and over")
+        return self
+
+
+class Condition(Spec):
+    """A comparison between two quantities as printed; ``than`` is a number or a figure's name."""
+
+    quantity: str = "value"
+    above: float | str | None = None
+    below: float | str | None = None
+    at_least: float | str | None = None
+    at_most: float | str | None = None
+
+    @property
+    def comparisons(self) -> list[tuple[str, float | str]]:
+        """The comparisons given, as (operator name, right side)."""
+        given = {k: getattr(self, k) for k in ("above", "below", "at_least", "at_most")}
+        return [(k, v) for k, v in given.items() if v is not None]
+
+
+class Variant(Words):
+    """One sentence, and when it may be said."""
+
+    when: tuple[Condition, ...] = ()
+
+    @property
+    def needs(self) -> set[str]:
+        """Names of all figures that the sentence or its conditions use (texts left out)."""
+        names = set(PLACEHOLDER.findall(self.zh)) | set(PLACEHOLDER.findall(self.en))
+        for condition in self.when:
+            names.add(condition.quantity)
+            names |= {v for _, v in condition.comparisons if isinstance(v, str)}
+        return names - set(TEXTS)
+
+
+class Template(Spec):
+    """Sentences for the features that match in id pattern, cause, unit, role and direction."""
+
+    match: tuple[str, ...] = ("*",)
+    causes: tuple[str, ...] = ()
+    units: tuple[str, ...] = ()
+    roles: tuple[str, ...] = ()
+    directions: tuple[int, ...] = ()
+    variants: tuple[Variant, ...]
+
+    def fits(self, feature: dict[str, object]) -> bool:
+        """Say whether this template speaks for a feature (a row of the feature metadata)."""
+        if not any(fnmatch.fnmatchcase(str(feature["id"]), pattern) for pattern in self.match):
+            return False
+        asked = {"cause": self.causes, "unit": self.units, "role": self.roles, "direction": self.directions}
+        return all(not allowed or feature[key] in allowed for key, allowed in asked.items())
+
+
+class Wording(Spec):
+    """The whole declaration.
+
+    ``village_minimum`` households must have a value before a village median is quoted: fewer would print
+    a neighbour's figure. A figure that differs from a median by less than the share ``near`` of it is neither
+    above nor below for a reader. ``before`` says what the accounting period before is called.
+    """
+
+    version: int
+    village_minimum: int = Field(ge=2)
+    near: float = Field(default=0.05, ge=0, lt=1)
+    groups: dict[str, Words]
+    before: dict[Literal["year", "period"], Words]
+    units: dict[str, Unit]
+    figures: dict[str, Figure]
+    templates: tuple[Template, ...]
+
+    @model_validator(mode="after")
+    def _closed(self) -> Wording:
+        for figure in self.figures.values():
+            if figure.unit not in self.units:
+                raise ValueError(f"unknown unit {figure.unit!r}; declared: {sorted(self.units)}")
+            for part in (figure.of, figure.over):
+                if part is not None and (part not in self.figures or self.figures[part].column is None):
+                    raise ValueError(f"a ratio takes plain figures, not {part!r}")
+        known = set(self.figures) | set(OWN)
+        for template in self.templates:
+            for variant in template.variants:
+                if unknown := variant.needs - known:
+                    raise ValueError(f"unknown figures {sorted(unknown)}; declared: {sorted(known)}")
+        return self
+
+    def template_for(self, feature: dict[str, object]) -> Template | None:
+        """Return the first template that fits a feature; None means that it cannot be quoted."""
+        if feature["unit"] not in self.units:
+            return None
+        return next((t for t in self.templates if t.fits(feature)), None)
+
+
+@cache
+def packaged() -> Wording:
+    """Return the packaged wording (parsed once)."""
+    return load(Path(__file__).with_name("reasons.yaml"), Wording)
+
+
+def load_wording(path: str | Path | None = None) -> Wording:
+    """Return the wording of reasons.
+
+    Parameters
+    ----------
+    path : str or Path, optional
+        An office's own YAML; the packaged one by default.
+
+    Returns
+    -------
+    Wording
+
+    Raises
+    ------
+    SpecError
+        If the file is wrong; the message names the key.
+    """
+    return packaged() if path is None else load(path, Wording)
+
+
+def check_lang(lang: str) -> Lang:
+    """Return the language if there is one of that name.
+
+    Raises
+    ------
+    UsageError
+        Otherwise.
+    """
+    if lang not in LANGS:
+        raise UsageError(f"language {lang!r} is unknown; allowed: zh, en")
+    return "zh" if lang == "zh" else "en"
+
+
+def cause_words(lang: str, wording: Wording | None = None) -> dict[str, str]:
+    """Return what each official cause, and each group beside them, is called, in the order of the code list.
+
+    Parameters
+    ----------
+    lang : str
+        ``zh`` (the contract's words) or ``en``.
+    wording : Wording, optional
+
+    Returns
+    -------
+    dict
+        Cause code to words.
+
+    Examples
+    --------
+    >>> cause_words("zh")["illness"], cause_words("en")["illness"]
+    ('因病', 'illness')
+    """
+    lang = check_lang(lang)
+    wording = wording or packaged()
+    official = codes("risk_events", "cause")
+    own = {code: getattr(words, lang) for code, words in wording.groups.items()}
+    if lang == "zh":
+        return {**official, **own}
+    return {**{code: code.replace("_", " ") for code in official}, **own}

@@ -1,0 +1,328 @@
+"""Where each household will stand: calibrated distributions of income per head, 3, 6, 12 months ahead.
+
+Methods are fitted on some villages and calibrated on the others, at past days whose outcomes are known by
+as-of; the plainest method that is not significantly worse than the best is used (`selection`). Scores of past
+days in other months of the year are brought to the spread of as-of's (`conformal.seasonal`), and intervals
+are widened for the luck of a year that none of the past days has seen (`luck`).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from riskmodel import rules
+from riskmodel.data import County
+from riskmodel.errors import UsageError
+from riskmodel.forecasting import conformal, histories, luck, methods, selection
+from riskmodel.forecasting.conformal import Distribution, Shape
+from riskmodel.forecasting.effects import Components
+from riskmodel.forecasting.methods import METHODS, Boosted, Scale
+from riskmodel.forecasting.notes import Note
+from riskmodel.forecasting.proper import LEVELS
+from riskmodel.households import DateLike, point_in_time
+
+Array = NDArray[Any]
+HORIZONS = (3, 6, 12)
+LONGEST = 12
+INTERVALS = selection.ENDS
+TRAINING_HOUSEHOLDS = 8_000
+FEWEST_TRAINING, FEWEST_BOOSTING = 60, 400
+UNCALIBRATED = "uncalibrated"
+
+
+@dataclass(frozen=True)
+class Learned:
+    """What was learnt for one horizon: the boosted part, each method's calibration, the comparison.
+
+    ``scores`` are the calibration rows' normal scores in the chosen method's distribution, with day and
+    township; ``training`` all past rows with what the methods looked at (``x_*``), whether they were fitted
+    on and, where not, each method's chance below the line (`selection.select`).
+    """
+
+    boosted: Boosted | None
+    calibrations: dict[str, conformal.Calibration]
+    selection: pd.DataFrame
+    chosen: str
+    training: pd.DataFrame = field(repr=False)
+    scores: tuple[Array, Any, Any] | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True)
+class HouseholdForecast:
+    """Forecasts of every household at one as-of.
+
+    Parameters
+    ----------
+    as_of : date
+    standing : DataFrame
+        `histories.build` at as-of.
+    scale : Scale
+    components : Components
+    lines : dict
+        Horizon to line, yuan.
+    learned : dict
+        Horizon to `Learned`.
+    distributions : dict
+        ``(method, horizon)`` to `Distribution`, on the transformed scale.
+    notes : tuple of Note
+        What could not be done as usual.
+    """
+
+    as_of: dt.date
+    standing: pd.DataFrame
+    scale: Scale
+    components: Components
+    lines: dict[int, float]
+    learned: dict[int, Learned]
+    distributions: dict[tuple[str, int], Distribution]
+    notes: tuple[Note, ...]
+
+    def distribution(self, horizon: int, method: str | None = None) -> Distribution:
+        """Return the distribution of one horizon, by the chosen method unless one is named."""
+        return self.distributions[method or self.learned[horizon].chosen, horizon]
+
+    def quantiles(self, horizon: int, levels: Array = LEVELS, method: str | None = None) -> Array:
+        """Return quantiles of income per head in yuan, shape (n, levels)."""
+        return self.scale.back(self.distribution(horizon, method).quantiles(np.asarray(levels)))
+
+    def below(self, horizon: int, method: str | None = None) -> Array:
+        """Return the probability of income per head below the line, shape (n,)."""
+        at = np.full(len(self.standing), float(self.scale.to(np.array(self.lines[horizon]))))
+        return self.distribution(horizon, method).below(at)
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """One row per household and horizon, as it is written."""
+        parts = [self._table(h) for h in self.lines]
+        return pd.concat(parts, ignore_index=True)
+
+    def _table(self, horizon: int) -> pd.DataFrame:
+        t = self.standing
+        ends = sorted({0.5, *(e for pair in INTERVALS.values() for e in pair)})
+        q = dict(zip(ends, self.quantiles(horizon, np.array(ends)).T, strict=True))
+        distribution = self.distribution(horizon)
+        out = t[
+            ["household_id", "township", "village", "as_of", "persons", "history", "income_basis", "pcni"]
+        ].copy()
+        out["horizon_months"] = horizon
+        out["period_end"] = pd.Timestamp(point_in_time.window_end(self.as_of, horizon))
+        out["method"] = self.learned[horizon].chosen
+        out["pcni_median"] = q[0.5]
+        for level, (low, high) in INTERVALS.items():
+            out[f"low_{level}"], out[f"high_{level}"] = q[low], q[high]
+        out["line"] = self.lines[horizon]
+        out["probability_below"] = self.below(horizon)
+        out["calibrated_on"] = distribution.category
+        return out
+
+
+def build(
+    county: County,
+    as_of: DateLike,
+    horizons: Iterable[int] = HORIZONS,
+    ruleset: str | rules.RuleSet = "national-2021",
+    *,
+    seed: int = 0,
+    method: str | None = None,
+    training_households: int = TRAINING_HOUSEHOLDS,
+) -> HouseholdForecast:
+    """Forecast every household's income per head from what was known at as-of.
+
+    Parameters
+    ----------
+    county : County
+    as_of : date
+    horizons : iterable of int
+        Months ahead, 1 to 12: the accounting period of 12 months that ends so many months after as-of.
+    ruleset : str or RuleSet
+        Whose line is used.
+    seed : int
+        Chooses the villages to fit and to calibrate on.
+    method : str, optional
+        One of `methods.METHODS`; by default chosen on past days.
+    training_households : int
+        Methods learn from whole villages with about so many households.
+
+    Returns
+    -------
+    HouseholdForecast
+
+    Raises
+    ------
+    UsageError
+        If a horizon or method is unknown, or no household is known at as-of.
+    """
+    day = point_in_time.to_date(as_of)
+    ahead = sorted(set(horizons))
+    if not ahead or ahead[0] < 1 or ahead[-1] > LONGEST:
+        raise UsageError(f"horizons {ahead}: give months from 1 to {LONGEST}, such as 3, 6, 12")
+    if method is not None and method not in METHODS:
+        raise UsageError(f"method {method!r}: give one of {', '.join(METHODS)}")
+    past = {h: histories.origins(county, day, h) for h in ahead}
+    days = sorted({o for found in past.values() for o in found})
+    standing, training = _standings(county, day, days, training_households, seed)
+    scale = methods.scale_of(standing)
+    # Four numbers, from as-of's own past: it alone has three years behind it in a young county.
+    components = methods.components_of(standing, scale, seed)
+    source = histories.sampled(county, day, training_households, seed)
+    seen = histories.outcomes(source, [(o, h) for h in ahead for o in past[h]], day)
+    lines: dict[int, float] = {}
+    learned: dict[int, Learned] = {}
+    out: dict[tuple[str, int], Distribution] = {}
+    notes: list[Note] = []
+    for h in ahead:
+        lines[h] = histories.line_at(county, ruleset, day, h)
+        actual = seen[seen["horizon_months"] == h].drop(columns="horizon_months")
+        learned[h] = _learn(training, actual, day, h, scale, components, lines[h], seed, method)
+        notes += _doubts(learned[h], h, day)
+        shapes = _shapes(standing, h, scale, components, learned[h].boosted)
+        for name, shape in shapes.items():
+            out[name, h] = _distribution(standing, shape, learned[h].calibrations.get(name), lines[h])
+    return HouseholdForecast(day, standing, scale, components, lines, learned, out, tuple(notes))
+
+
+def _doubts(learned: Learned, horizon: int, day: dt.date) -> list[Note]:
+    """Say where there is too little past to calibrate on."""
+    if not learned.calibrations:
+        return [
+            Note(
+                f"{horizon} months: too few past outcomes are known by {day}; "
+                "intervals are the panel's own normal ones, not calibrated",
+                f"{horizon} 个月：截至 {day} 已知的以往结果太少，区间为面板模型的正态区间，未经校准",
+            )
+        ]
+    n = learned.calibrations[learned.chosen].pooled.size
+    if n < conformal.FEWEST:
+        return [
+            Note(
+                f"{horizon} months: {n} past outcomes do not reach the ends of a 95 % interval: normal ones",
+                f"{horizon} 个月：以往结果只有 {n} 个，不足以定出 95% 区间的两端，两端取正态分布的",
+            )
+        ]
+    return []
+
+
+def _standings(
+    county: County, day: dt.date, days: Sequence[dt.date], training_households: int, seed: int
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the county's standings at as-of and those of the training villages at past days."""
+    sample = histories.sampled(county, day, training_households, seed)
+    if sample is county or not days:
+        both = histories.build(county, [*days, day])
+        now = both["as_of"] == pd.Timestamp(day)
+        return both[now].reset_index(drop=True), both[~now].reset_index(drop=True)
+    return histories.build(county, [day]), histories.build(sample, days)
+
+
+def _shapes(
+    t: pd.DataFrame, horizon: int, scale: Scale, components: Components, boosted: Boosted | None
+) -> dict[str, Shape]:
+    base = methods.panel(t, horizon, scale, components)
+    out = {
+        "seasonal_naive": methods.plain(t, horizon, scale, base, seasonal=True),
+        "naive": methods.plain(t, horizon, scale, base, seasonal=False),
+        "panel": base,
+    }
+    if boosted is not None:
+        out["boosting"] = boosted.shape(methods.signals(t, scale, base), base)
+    return out
+
+
+def _category(t: pd.DataFrame, line: float) -> NDArray[np.str_]:
+    bands = conformal.band(t["pcni"].to_numpy(dtype=float), line)
+    # How many years are known is in the panel's scale already; here it matters only how they are known.
+    kind = t["history"].replace({histories.FULL: "months", histories.SHORT: "months"})
+    return np.char.add(np.char.add(kind.to_numpy(dtype=str), "|"), bands)
+
+
+def _distribution(
+    t: pd.DataFrame, shape: Shape, calibration: conformal.Calibration | None, line: float
+) -> Distribution:
+    if calibration is None:
+        from scipy.stats import norm
+
+        # Without a past to check against, the panel's own normal distribution.
+        scores = norm.ppf((np.arange(999) + 1) / 1000)
+        calibration = conformal.Calibration({}, scores)
+        return Distribution(shape, np.full(len(t), UNCALIBRATED), calibration)
+    return Distribution(shape, _category(t, line), calibration)
+
+
+def _learn(
+    training: pd.DataFrame, actual: pd.DataFrame, day: dt.date, horizon: int, scale: Scale,
+    components: Components, line: float, seed: int, method: str | None,
+) -> Learned:  # fmt: skip
+    if len(actual) < FEWEST_TRAINING:
+        plain = method if method not in (None, "boosting") else "panel"
+        return Learned(None, {}, selection.nothing(), plain, pd.DataFrame())
+    rows = _with_signals(training, horizon, scale, components).merge(
+        actual, on=histories.KEY, validate="one_to_one"
+    )
+    fitted = selection.part_of(rows, seed) == 0
+    boosted = _boost(rows[fitted], scale, seed)
+    held = rows[~fitted].reset_index(drop=True)
+    y = scale.to(held["actual"].to_numpy())
+    month = held["as_of"].dt.month.to_numpy()
+    shapes = {
+        name: shape.stretched(conformal.seasonal(shape.score(y), month, day.month))
+        for name, shape in _held_shapes(held, horizon, scale, components, boosted).items()
+    }
+    category = _category(held, line)
+    table, best, crossed = selection.select(held, shapes, y, category, scale, line, seed)
+    raw = {name: conformal.calibrate(shape, y, category) for name, shape in shapes.items()}
+    scores = {name: _normal_scores(Distribution(shapes[name], category, raw[name]), y) for name in shapes}
+    when, where = held["as_of"].to_numpy(), held["township"].to_numpy()
+    seen = luck.years(held["as_of"].dt.date, horizon)
+    calibrations = {
+        name: found.widened(luck.widening(luck.common(scores[name], when, where), seen))
+        for name, found in raw.items()
+    }
+    chosen = method if method in shapes else best
+    past = rows.assign(fitted=fitted).join(crossed.set_index(rows.index[~fitted]))
+    return Learned(boosted, calibrations, table, chosen, past, (scores[chosen], when, where))
+
+
+def _with_signals(training: pd.DataFrame, horizon: int, scale: Scale, components: Components) -> pd.DataFrame:
+    """Return past standings with the panel's forecast (``base, sd``) and what boosting looks at (``x_*``)."""
+    parts = []
+    for _, t in training.groupby("as_of", sort=True):
+        base = methods.panel(t, horizon, scale, components)
+        x = methods.signals(t, scale, base).add_prefix("x_")
+        parts.append(t.assign(base=base.centre, sd=base.down).join(x))
+    return pd.concat(parts, ignore_index=True)
+
+
+def _normal_scores(found: Distribution, y: Array) -> Array:
+    from scipy.special import ndtri
+
+    return np.asarray(ndtri(found.below(y)))
+
+
+def _boost(rows: pd.DataFrame, scale: Scale, seed: int) -> Boosted | None:
+    if len(rows) < FEWEST_BOOSTING:
+        return None
+    x = rows.filter(regex="^x_").rename(columns=lambda c: c[2:])
+    return methods.boost(x, scale.to(rows["actual"].to_numpy()) - rows["base"].to_numpy(), seed)
+
+
+def _held_shapes(
+    held: pd.DataFrame, horizon: int, scale: Scale, components: Components, boosted: Boosted | None
+) -> dict[str, Shape]:
+    # The panel looked at each day's whole cross-section; its answers were kept, not made anew.
+    base = Shape(*(held[c].to_numpy() for c in ("base", "sd", "sd")))
+    out = {
+        "seasonal_naive": methods.plain(held, horizon, scale, base, seasonal=True),
+        "naive": methods.plain(held, horizon, scale, base, seasonal=False),
+        "panel": base,
+    }
+    if boosted is not None:
+        x = held.filter(regex="^x_").rename(columns=lambda c: c[2:])
+        out["boosting"] = boosted.shape(x, base)
+    return out

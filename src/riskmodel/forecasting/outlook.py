@@ -1,0 +1,289 @@
+"""The whole outlook of a county at one as-of: households, counts, townships, warnings; how good they are."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import pandas as pd
+
+from riskmodel import rules
+from riskmodel.data import County, month_text
+from riskmodel.errors import UsageError
+from riskmodel.forecasting import alarms, beside, counts, gather, household, rolling, series, upward
+from riskmodel.forecasting.counts import Counts
+from riskmodel.forecasting.hierarchy import Hierarchy
+from riskmodel.forecasting.household import HORIZONS, HouseholdForecast
+from riskmodel.forecasting.notes import Note
+from riskmodel.forecasting.rolling import Backtest
+from riskmodel.households import DateLike, point_in_time
+
+BOTTOM_UP, REGRESSION = "bottom_up", "negbin"
+SHOWN_MONTHS = 24
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """Forecasts of a county.
+
+    Parameters
+    ----------
+    as_of : date
+    horizon : int
+    households : HouseholdForecast
+    townships : DataFrame
+        Households and persons below the line and yuan to close the gap (`gather.below`), by horizon.
+    counts : DataFrame
+        ``level, township, cause, month, step, mean, low_80, …``: newly monitored households; empty without
+        a register.
+    past : DataFrame
+        ``level, township, cause, month, count, filled``: what has been.
+    backtest : Backtest or None
+    method : str
+        Of the counts.
+    warnings : DataFrame
+        `alarms.build`.
+    notes : tuple of Note
+    classifier : DataFrame
+        ``horizon_months, method, distribution, classifier, difference, low_95, high_95, rows``: Brier scores
+        of falling below the line on held-out past rows (`beside.compare`).
+    """
+
+    as_of: dt.date
+    horizon: int
+    households: HouseholdForecast
+    townships: pd.DataFrame
+    counts: pd.DataFrame
+    past: pd.DataFrame
+    backtest: Backtest | None
+    method: str
+    warnings: pd.DataFrame
+    notes: tuple[Note, ...]
+    classifier: pd.DataFrame = dataclasses.field(default_factory=pd.DataFrame)
+
+    @property
+    def tables(self) -> dict[str, pd.DataFrame]:
+        """Everything that is written, by file name."""
+        out = {
+            "households": self.households.table,
+            "townships": self.townships,
+            "counts": self.counts,
+            "past": self.past,
+            "warnings": self.warnings,
+            "methods": self.methods,
+            "classifier": self.classifier,
+        }
+        if self.backtest is not None and len(self.backtest.table):
+            out["backtest"] = self.backtest.table
+            out["backtest-steps"] = self.backtest.steps
+        return {name: t for name, t in out.items() if len(t)}
+
+    @property
+    def methods(self) -> pd.DataFrame:
+        """How the household methods compared on past days: ``horizon_months, method, crps, …, chosen``."""
+        parts = [
+            found.selection.assign(horizon_months=h, chosen=found.selection["method"] == found.chosen)
+            for h, found in self.households.learned.items()
+        ]
+        return pd.concat(parts, ignore_index=True)
+
+
+def build(
+    county: County,
+    as_of: DateLike,
+    horizon: int = 12,
+    ruleset: str | rules.RuleSet = "national-2021",
+    *,
+    seed: int = 0,
+    origins: int = 8,
+    bottom_up: bool = True,
+    exogenous: pd.DataFrame | None = None,
+    progress: Callable[[str], None] = lambda text: None,
+) -> Outlook:
+    """Forecast households, counts and townships, and look for trouble that gathers.
+
+    Parameters
+    ----------
+    county : County
+    as_of : date
+    horizon : int
+        Months ahead, 1 to 12: households at 3, 6, 12 months up to it and at itself; counts month by month.
+    ruleset : str or RuleSet
+        Whose line is used.
+    seed : int
+    origins : int
+        Past days that the methods for counts are compared on.
+    bottom_up : bool
+        Whether the sum of household chances is among them (it costs an accounting of all those days).
+    exogenous : DataFrame, optional
+        Series that are known ahead, for the regression: a column ``month`` (``YYYY-MM``) and one each, for
+        every month on record and ahead (`read_known`).
+    progress : callable
+
+    Returns
+    -------
+    Outlook
+
+    Raises
+    ------
+    UsageError
+        If the horizon is out of range or no household is known.
+    """
+    day = point_in_time.to_date(as_of)
+    check_horizon(horizon)
+    series_known = read_known(exogenous)
+    ahead = horizons(horizon)
+    progress(f"households: income per head {', '.join(map(str, ahead))} months ahead")
+    homes = household.build(county, day, ahead, ruleset, seed=seed)
+    townships = pd.concat([gather.below(homes, h, seed=seed) for h in ahead], ignore_index=True)
+    classifier, notes = _classifier(homes, seed), list(homes.notes)
+    try:
+        known = counts.build(county, day)
+    except UsageError as exc:
+        notes.append(Note(str(exc), f"没有可数的监测登记，只预测农户收入（{exc}）"))
+        nothing = pd.DataFrame()
+        return Outlook(
+            day, horizon, homes, townships, nothing, nothing, None, "none", nothing, tuple(notes), classifier
+        )  # fmt: skip
+    known = dataclasses.replace(known, exogenous=series_known)
+    known.known_ahead(horizon)  # a series that ends too soon is told before anything is fitted
+    progress(
+        f"counts: {len(known.townships)} townships × {len(known.causes)} causes, {known.months.size} months"
+    )
+    ahead_counts, tested, method = _counts(
+        county, day, horizon, known, ruleset, origins, bottom_up, seed, notes
+    )
+    if series_known is not None and method != REGRESSION:
+        names = ", ".join(series_known.columns)
+        notes.append(
+            Note(
+                f"known series ({names}): only the regression takes them, and past days did not choose it: "
+                f"the counts are by {method.replace('_', ' ')}",
+                f"已知序列（{names}）：只有负二项回归用得上，而它在以往时点上未被选中",
+            )
+        )
+    found = alarms.build(county, day, known, homes)
+    if found.empty or not found["what"].isin(alarms.COUNTED).any():
+        notes.append(
+            Note(
+                "early warning: too few months of records, no township is held against its own past",
+                "预警：记录的月份太少，各乡镇无法与自身以往相比",
+            )
+        )
+    return Outlook(
+        day, horizon, homes, townships, ahead_counts, _past(known), tested, method, found, tuple(notes),
+        classifier,
+    )  # fmt: skip
+
+
+def _classifier(homes: HouseholdForecast, seed: int) -> pd.DataFrame:
+    found = {h: beside.compare(each, homes.lines[h], seed) for h, each in homes.learned.items()}
+    return pd.DataFrame(
+        {"horizon_months": h, "method": homes.learned[h].chosen, **d._asdict()}
+        for h, d in found.items()
+        if d is not None
+    )
+
+
+def read_known(table: pd.DataFrame | None) -> pd.DataFrame | None:
+    """Return series that are known ahead by month ordinal.
+
+    Parameters
+    ----------
+    table : DataFrame or None
+        ``month`` as ``YYYY-MM`` and at least one column of numbers.
+
+    Returns
+    -------
+    DataFrame or None
+
+    Raises
+    ------
+    UsageError
+        If there is no such column, a month is none or stands twice, or a value is no number.
+    """
+    if table is None:
+        return None
+    if "month" not in table or len(table.columns) < 2:
+        raise UsageError("known series: give a column month (YYYY-MM) and at least one column of numbers")
+    try:
+        stamp = pd.to_datetime(table["month"].astype(str), format="%Y-%m")
+        numbers = table.drop(columns="month").apply(pd.to_numeric)
+    except (ValueError, TypeError) as exc:
+        raise UsageError(f"known series: {exc}; months as YYYY-MM, all else numbers") from exc
+    out = numbers.set_axis((stamp.dt.year * 12 + stamp.dt.month - 1).to_numpy(), axis=0)
+    if out.index.has_duplicates:
+        raise UsageError("known series: a month stands twice; give each once")
+    # On one scale, so that no series outweighs the others in the fit.
+    return (out - out.mean()) / out.std().replace(0, 1)
+
+
+def horizons(horizon: int) -> list[int]:
+    """Return the months ahead that households are forecast for: 3, 6, 12 up to a horizon, and itself."""
+    return sorted({h for h in HORIZONS if h <= horizon} | {horizon})
+
+
+def check_past(county: County, past: Iterable[dt.date], known_by: dt.date, horizon: int) -> None:
+    """Raise UsageError for a past day from which nothing that was forecast is over by a day."""
+    late = dt.timedelta(days=county.about.recording_delay_days)
+    shortest = horizons(horizon)[0]
+    for day in past:
+        over = point_in_time.window_end(day, shortest) + late
+        if over > known_by:
+            raise UsageError(
+                f"check {day}: what came {shortest} months on is whole by {over}, after {known_by}; "
+                f"give {point_in_time.window_end(known_by - late, -shortest)} or before"
+            )
+
+
+def check_horizon(horizon: int) -> None:
+    """Raise UsageError unless a horizon is 1 to 12 months."""
+    if not 1 <= horizon <= household.LONGEST:
+        raise UsageError(f"horizon {horizon}: give months from 1 to {household.LONGEST}")
+
+
+def _counts(
+    county: County, day: dt.date, horizon: int, known: Counts, ruleset: str | rules.RuleSet, origins: int,
+    bottom_up: bool, seed: int, notes: list[Note],
+) -> tuple[pd.DataFrame, Backtest, str]:  # fmt: skip
+    delay = county.about.recording_delay_days
+    past = rolling.origins_of(known, day, horizon, origins, delay)
+    bases: dict[dt.date, series.Base] = {}
+    if bottom_up:
+        bases, why_not = upward.bases(county, [*past.days, day], known, horizon, ruleset, seed)
+        notes += [why_not] if why_not else []
+    if past.steps < horizon:
+        notes.append(
+            Note(
+                f"counts: the register is too short to test {horizon} months ahead on past days; tested "
+                f"{past.steps}",
+                f"新增监测户：登记的月份太少，无法检验 {horizon} 个月，只检验了 {past.steps} 个月",
+            )
+        )
+    tested = rolling.backtest(county, day, horizon, origins, bases=bases, exogenous=known.exogenous)
+    method = tested.chosen if tested.chosen in series.METHODS or day in bases else series.PLAIN
+    base = bases.get(day) if method == BOTTOM_UP else None
+    tree, made = rolling.forecast(known, method, horizon, base=base)
+    parts = []
+    for h in range(horizon):
+        part = tree.labels.assign(
+            month=month_text(int(known.months[-1]) + 1 + h), step=h + 1, method=method, mean=made.mean[:, h]
+        )
+        for level in rolling.LEVELS:
+            low, high = rolling.interval(made.mean[:, h], made.variance[:, h], level)
+            part[f"low_{level}"], part[f"high_{level}"] = low, high
+        parts.append(part)
+    return pd.concat(parts, ignore_index=True), tested, method
+
+
+def _past(known: Counts) -> pd.DataFrame:
+    tree = Hierarchy(known.townships, known.causes)
+    y = tree.add_up(known.bottom)
+    keep = min(SHOWN_MONTHS, known.months.size)
+    parts = [
+        tree.labels.assign(month=month_text(int(known.months[k])), count=y[:, k], filled=known.filled[k])
+        for k in range(known.months.size - keep, known.months.size)
+    ]
+    return pd.concat(parts, ignore_index=True)

@@ -1,0 +1,273 @@
+"""Stress: how many fall below the line if a scenario comes true, where, why, and what closing the gap costs.
+
+The scenario goes through the household forecast, not through a model's features: incomes add up, a scenario
+speaks of their parts (wages, sales, support), and what a household would lose stands in its own records of
+the same months a year ago; a model learnt on features has never seen a year like that and would extrapolate.
+Each draw of a household's income is lowered by its loss, which grows and shrinks with the income drawn (who
+has lost the job already cannot lose the wage). Reactions (other work, new support, prices) are not modelled:
+an answer is what would be missing if nobody did anything.
+
+Assumptions: a worker who lives at home earns a quarter of a migrant's wage (`home_wage`, where a household
+has both); without records by month a loss takes its share of the year's total; medical cost recurs in the
+households where it was.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import ibis
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from riskmodel.data import County
+from riskmodel.errors import InputMissing, UsageError
+from riskmodel.forecasting import gather
+from riskmodel.forecasting.gather import DRAWS
+from riskmodel.forecasting.household import LONGEST, HouseholdForecast
+from riskmodel.forecasting.notes import Note
+from riskmodel.forecasting.scenario import LARGEST, Scenario, Shock
+from riskmodel.households import Moment, Period, accounts, point_in_time
+
+Array = NDArray[Any]
+MOST_SCALED = 2.0
+MONTH_DAYS = 30.4375
+WORKING = ("full", "partial")
+
+
+@dataclass(frozen=True)
+class Loss:
+    """What one shock takes of each household (n,), yuan a head; by lot (``reach``), between two ends."""
+
+    low: Array
+    high: Array
+    reach: float
+    cause: str
+    scaled: bool
+
+    @property
+    def mean(self) -> Array:
+        """Expected loss, yuan a head."""
+        return self.reach * (self.low + self.high) / 2
+
+    def draw(self, ratio: Array, rng: np.random.Generator) -> Array:
+        """Draw losses for incomes that are ``ratio`` times as high as last year's, shape (n, draws)."""
+        amount = self.low[:, None]
+        if (self.high > self.low).any():
+            amount = amount + (self.high - self.low)[:, None] * rng.random(ratio.shape)
+        if self.reach < 1:
+            amount = amount * (rng.random(ratio.shape) < self.reach)
+        return amount * ratio if self.scaled else np.broadcast_to(amount, ratio.shape)
+
+
+@dataclass(frozen=True)
+class Stress:
+    """The answer to a scenario.
+
+    Parameters
+    ----------
+    scenario : Scenario
+    as_of : date
+    horizon : int
+    table : DataFrame
+        ``what`` (``baseline``, ``stressed``, ``extra``), ``township, cause, measure, mean, low_80, …``: below
+        the line without and with the scenario (by the office's main cause), and who falls because of it (by
+        the scenario's cause); households, persons, yuan to close the gap for a year.
+    losses : DataFrame
+        ``household_id, township, cause, loss`` (expected yuan a head) of households that lose something.
+    notes : tuple of Note
+    """
+
+    scenario: Scenario
+    as_of: dt.date
+    horizon: int
+    table: pd.DataFrame
+    losses: pd.DataFrame
+    notes: tuple[Note, ...]
+
+
+def build(
+    county: County, made: HouseholdForecast, scenario: Scenario, *, draws: int = DRAWS, seed: int = 0
+) -> Stress:
+    """Push a scenario through a county's household forecast.
+
+    Parameters
+    ----------
+    county : County
+    made : HouseholdForecast
+        With a horizon of 12 months.
+    scenario : Scenario
+    draws : int
+    seed : int
+
+    Returns
+    -------
+    Stress
+
+    Raises
+    ------
+    UsageError
+        If the forecast lacks twelve months, a table that a shock needs is absent, or a township unknown.
+    """
+    if LONGEST not in made.lines:
+        raise UsageError(f"stress needs the forecast {LONGEST} months ahead; it has {sorted(made.lines)}")
+    losses = [_LOSSES[shock.kind](county, made, shock) for shock in scenario.shocks]
+    line = made.lines[LONGEST]
+    worst = np.argmax(np.stack([each.mean for each in losses]), axis=0)
+    cause = pd.Series(np.array([each.cause for each in losses])[worst])
+    by, extra_by = gather.groups(made), gather.groups(made, cause)
+    last = made.standing["pcni"].to_numpy(dtype=float)[:, None]
+    rng = np.random.default_rng([seed, len(losses)])
+    totals: dict[str, list[Array]] = {"baseline": [], "stressed": [], "extra": []}
+    for income in gather.draw(made, LONGEST, draws, seed):
+        with np.errstate(divide="ignore", invalid="ignore"):
+            ratio = np.where(last > 0, np.clip(income / last, 0, MOST_SCALED), 1.0)
+        lost = sum(each.draw(ratio, rng) for each in losses)
+        after = income - lost
+        totals["baseline"].append(gather.fallen(income, line, by))
+        totals["stressed"].append(gather.fallen(after, line, by))
+        totals["extra"].append(_extra(income, after, line, extra_by))
+    parts = [
+        gather.tidy(np.concatenate(t, axis=2), extra_by if what == "extra" else by).assign(what=what)
+        for what, t in totals.items()
+    ]
+    table = pd.concat(parts, ignore_index=True)
+    return Stress(scenario, made.as_of, LONGEST, table, _losses(made, losses, cause), made.notes)
+
+
+def _extra(before: Array, after: Array, line: float, by: gather.Groups) -> Array:
+    """Add up who is below the line because of the scenario, and the yuan by which all gaps widen."""
+    out = gather.fallen(after, line, by) - gather.fallen(before, line, by)
+    return np.asarray(out)
+
+
+def _losses(made: HouseholdForecast, losses: list[Loss], cause: pd.Series) -> pd.DataFrame:
+    loss = np.sum([each.mean for each in losses], axis=0)
+    out = made.standing[["household_id", "township"]].assign(cause=cause.to_numpy(), loss=loss)
+    return out[out["loss"] > 0].reset_index(drop=True)
+
+
+def _flows(county: County, made: HouseholdForecast, months: int) -> pd.DataFrame:
+    """Return last year's amounts of the calendar months that a shock covers, in the order of the forecast.
+
+    Households that are known by totals have no months: theirs is the year's share.
+    """
+    day = point_in_time.window_end(made.as_of, months - LONGEST)
+    when = (Moment(day, made.as_of),)
+    columns = ["income_wage", "income_business", "spending_medical"]
+    t = accounts.build(county, when, Period(months=months)).select("household_id", "income_basis", *columns)
+    frame = t.to_pandas().set_index("household_id").reindex(made.standing["household_id"])
+    amounts = frame[columns].astype(float).fillna(0.0)
+    return amounts.mul(np.where(frame["income_basis"].eq("total"), months / LONGEST, 1.0), axis=0)
+
+
+def _persons(made: HouseholdForecast) -> Array:
+    return made.standing["persons"].to_numpy(dtype=float)
+
+
+def _wage(county: County, made: HouseholdForecast, shock: Shock) -> Loss:
+    amount = _flows(county, made, shock.months)["income_wage"].to_numpy()
+    if shock.who == "migrants":
+        ids = made.standing["household_id"]
+        amount = amount * _migrant_share(county, made.as_of, ids, shock.home_wage)
+    return _fixed(made, shock, shock.share * amount)
+
+
+def _sales(county: County, made: HouseholdForecast, shock: Shock) -> Loss:
+    return _fixed(made, shock, shock.share * _flows(county, made, shock.months)["income_business"].to_numpy())
+
+
+def _fixed(made: HouseholdForecast, shock: Shock, yuan: Array, *, scaled: bool = True) -> Loss:
+    loss = yuan / _persons(made) * _concerned(made, shock)
+    return Loss(loss, loss, shock.reach, shock.cause, scaled)
+
+
+def _disaster(county: County, made: HouseholdForecast, shock: Shock) -> Loss:
+    sales = _flows(county, made, shock.months)["income_business"].to_numpy() / _persons(made)
+    sales = sales * _concerned(made, shock)
+    return Loss(shock.loss[0] * sales, shock.loss[1] * sales, shock.reach, shock.cause, scaled=True)
+
+
+def _medical(county: County, made: HouseholdForecast, shock: Shock) -> Loss:
+    if not county.has("spending"):
+        raise UsageError(
+            "table spending is absent: without own medical cost this scenario cannot be reckoned"
+        )
+    own = _flows(county, made, shock.months)["spending_medical"].to_numpy()
+    now = _reimbursed(county, made.as_of, shock.reimbursed_now)
+    # Own cost is 1 - r of the whole; ten points less reimbursed are 0.1 / (1 - r) of own cost more.
+    return _fixed(made, shock, own * min(shock.points, now) / (1 - now), scaled=False)
+
+
+def _reimbursed(county: County, as_of: dt.date, otherwise: float) -> float:
+    """Return the county's share of medical cost that is reimbursed, from ``medical`` where it is there."""
+    if not county.has("medical"):
+        return otherwise
+    t = point_in_time.known(county, "medical", (Moment(as_of, as_of),))
+    total, paid = t.total.sum(), t.reimbursed.sum()
+    found = t.agg(total=total.cast("float64"), paid=paid.cast("float64")).to_pandas().iloc[0]
+    return (
+        float(min(found["paid"] / found["total"], 0.95))
+        if found["total"] and found["total"] > 0
+        else otherwise
+    )
+
+
+def _support(county: County, made: HouseholdForecast, shock: Shock) -> Loss:
+    """Reckon what running measures paid in the last year, which the forecast carries on."""
+    if not county.has("support"):
+        raise InputMissing(
+            "table support is absent: what support pays is not known, so it cannot be withdrawn"
+        )
+    t = point_in_time.known(county, "support", (Moment(made.as_of, made.as_of),))
+    running = t.filter(
+        (t.date <= t.as_of) & (t.end_date.isnull() | (t.end_date > t.as_of)) & t.amount.notnull()
+    )
+    rows = running.select(
+        "household_id", "date", "end_date", amount=running.amount.cast("float64")
+    ).to_pandas()
+    start, today = pd.to_datetime(rows["date"]), pd.Timestamp(made.as_of)
+    # An amount without an end is taken as a year's (assumption).
+    end = pd.to_datetime(rows["end_date"]).fillna(start + pd.DateOffset(years=1))
+    whole = ((end - start).dt.days / MONTH_DAYS).clip(lower=1)
+    since = start.clip(lower=pd.Timestamp(point_in_time.add_months(made.as_of, -LONGEST)))
+    received = ((end.clip(upper=today) - since).dt.days / MONTH_DAYS).clip(lower=0)
+    paid = (rows["amount"] * np.minimum(received / whole, 1.0)).groupby(rows["household_id"]).sum()
+    yuan = paid.reindex(made.standing["household_id"]).fillna(0.0).to_numpy()
+    return _fixed(made, shock, shock.share * yuan * shock.months / LONGEST, scaled=False)
+
+
+def _concerned(made: HouseholdForecast, shock: Shock) -> Array:
+    """Return 1 for households in the township that a shock names, else 0; all without a name."""
+    township = made.standing["township"].astype(str)
+    if shock.where is None:
+        return np.ones(len(township))
+    sizes = township.value_counts().sort_index().sort_values(ascending=False, kind="stable")
+    name = str(sizes.index[0]) if shock.where == LARGEST else shock.where
+    if name not in sizes.index:
+        raise UsageError(f"township {name!r} is not in the county; known: {', '.join(sorted(sizes.index))}")
+    return township.eq(name).to_numpy(dtype=float)
+
+
+def _migrant_share(county: County, as_of: dt.date, ids: pd.Series, home_wage: float) -> Array:
+    """Return the share of a household's wages that members earn who do not live there."""
+    t = point_in_time.members(county, (Moment(as_of, as_of),))
+    t = t.filter(t.work_capacity.isin(list(WORKING)).fill_null(False))
+    away = (t.resident == ibis.literal(False)).fill_null(False)
+    counts = t.group_by("household_id").agg(away=away.cast("int64").sum(), able=t.count()).to_pandas()
+    counts = counts.set_index("household_id").reindex(ids).fillna(0.0)
+    earning = counts["away"] + home_wage * (counts["able"] - counts["away"])
+    return (counts["away"] / earning.where(earning > 0)).fillna(0.0).to_numpy()
+
+
+_LOSSES: dict[str, Callable[[County, HouseholdForecast, Shock], Loss]] = {
+    "wage": _wage,
+    "sales": _sales,
+    "medical": _medical,
+    "disaster": _disaster,
+    "support": _support,
+}

@@ -1,0 +1,7 @@
+"""Point in time, household accounts and targets: what every later computation stands on."""
+
+from riskmodel.households.accounts import RIGID, WATCHED, Period
+from riskmodel.households.bunching.density import Threshold
+from riskmodel.households.point_in_time import DateLike, Moment, fingerprint, to_date
+
+__all__ = ["RIGID", "WATCHED", "DateLike", "Moment", "Period", "Threshold", "fingerprint", "to_date"]

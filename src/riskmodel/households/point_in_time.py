@@ -1,0 +1,360 @@
+"""The one cut by what was known: rows recorded by a moment, corrections and validity resolved.
+
+Two clocks run in every table: when something happened (``month_*``, ``date``, ``valid_from``) and when
+the office came to know it (``known_on``). A `Moment` names both: ``as_of``, the day that is spoken of,
+and ``known_by``, the day up to which rows may be seen (the same day, except for labels, which look back
+on a window that has passed). Everything above this module takes its rows from here, for many moments in
+one pass: tables come back with an ``as_of`` column, one set of rows a moment (contract, "Corrections").
+"""
+
+from __future__ import annotations
+
+import calendar
+import datetime as dt
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import ibis
+import pandas as pd
+
+from riskmodel.data import County, contract, month_ordinal
+from riskmodel.errors import UsageError
+
+DateLike = str | dt.date
+
+
+@dataclass(frozen=True, order=True)
+class Moment:
+    """A day spoken of and the day up to which rows may be seen."""
+
+    as_of: dt.date
+    known_by: dt.date
+
+
+def to_date(value: DateLike) -> dt.date:
+    """Return a date from ISO text or a date.
+
+    Raises
+    ------
+    UsageError
+        If the text is no ISO date.
+
+    Examples
+    --------
+    >>> to_date("2021-06-01")
+    datetime.date(2021, 6, 1)
+    """
+    if isinstance(value, dt.datetime):
+        return value.date()
+    if isinstance(value, dt.date):
+        return value
+    try:
+        return dt.date.fromisoformat(str(value))
+    except ValueError as exc:
+        raise UsageError(f"{value!r} is not a date; write YYYY-MM-DD") from exc
+
+
+def add_months(day: dt.date, months: int) -> dt.date:
+    """Return the same day some months on, cut to the month's end.
+
+    Examples
+    --------
+    >>> add_months(dt.date(2020, 2, 29), -12)
+    datetime.date(2019, 2, 28)
+    """
+    year, month = divmod(month_ordinal(day.year, day.month) + months, 12)
+    return dt.date(year, month + 1, min(day.day, calendar.monthrange(year, month + 1)[1]))
+
+
+def window_end(day: dt.date, months: int) -> dt.date:
+    """Return the last day of a window of whole months; from a month's end it ends at a month's end.
+
+    Examples
+    --------
+    >>> window_end(dt.date(2019, 2, 28), 12)
+    datetime.date(2020, 2, 29)
+    >>> window_end(dt.date(2021, 5, 15), 6)
+    datetime.date(2021, 11, 15)
+    """
+    end = add_months(day, months)
+    if day.day == calendar.monthrange(day.year, day.month)[1]:
+        return dt.date(end.year, end.month, calendar.monthrange(end.year, end.month)[1])
+    return end
+
+
+def month_end(ordinal: int) -> dt.date:
+    """Return the last day of a month given by its ordinal.
+
+    Examples
+    --------
+    >>> month_end(month_ordinal(2021, 2))
+    datetime.date(2021, 2, 28)
+    """
+    year, month = divmod(ordinal, 12)
+    return dt.date(year, month + 1, calendar.monthrange(year, month + 1)[1])
+
+
+def last_complete_month(day: dt.date) -> int:
+    """Return the ordinal of the last month completed on or before a day (rules, "accounting period").
+
+    Examples
+    --------
+    >>> last_complete_month(dt.date(2021, 6, 1)) == month_ordinal(2021, 5)
+    True
+    >>> last_complete_month(dt.date(2021, 6, 30)) == month_ordinal(2021, 6)
+    True
+    """
+    ordinal = month_ordinal(day.year, day.month)
+    return ordinal if day.day == calendar.monthrange(day.year, day.month)[1] else ordinal - 1
+
+
+def moments(as_of: DateLike | Iterable[DateLike] | Moment | Iterable[Moment]) -> tuple[Moment, ...]:
+    """Return distinct moments in order; a plain date is known by itself.
+
+    Parameters
+    ----------
+    as_of : date, ISO text, Moment, or several
+
+    Returns
+    -------
+    tuple of Moment
+
+    Raises
+    ------
+    UsageError
+        If none is given, one is not a date, or one day is asked for with two ``known_by``.
+    """
+    given = [as_of] if isinstance(as_of, str | dt.date | Moment) else list(as_of)
+    out = {m if isinstance(m, Moment) else Moment(to_date(m), to_date(m)) for m in given}
+    if not out:
+        raise UsageError("no as-of date given")
+    if len({m.as_of for m in out}) < len(out):
+        raise UsageError("one as-of date was given with two known-by dates")
+    return tuple(sorted(out))
+
+
+def clock(when: Iterable[Moment]) -> ibis.Table:
+    """Return the moments as a small table to join on.
+
+    Parameters
+    ----------
+    when : iterable of Moment
+
+    Returns
+    -------
+    ibis.Table
+        ``as_of, known_by, ago_12, ago_24`` (dates), ``as_of_month, last_month`` (month ordinals).
+    """
+    ticks = [_ticks(m) for m in when]
+    types = {name: "date" for days, _ in ticks for name in days}
+    types |= {name: "int32" for _, months in ticks for name in months}
+    rows = [days | months for days, months in ticks]
+    return ibis.memtable(pd.DataFrame(rows), schema=ibis.schema(types))
+
+
+def _ticks(m: Moment) -> tuple[dict[str, dt.date], dict[str, int]]:
+    """Return a moment's dates and month ordinals by name, see `clock`."""
+    days = {
+        "as_of": m.as_of,
+        "known_by": m.known_by,
+        "ago_12": add_months(m.as_of, -12),
+        "ago_24": add_months(m.as_of, -24),
+    }
+    months = {
+        "as_of_month": month_ordinal(m.as_of.year, m.as_of.month),
+        "last_month": last_complete_month(m.as_of),
+    }
+    return days, months
+
+
+def known(county: County, name: str, when: tuple[Moment, ...]) -> ibis.Table:
+    """Return the rows of a table that were known at each moment, corrections resolved.
+
+    Of rows with equal keys (or, in event tables, equal ``row_id``) the one recorded last holds.
+
+    Parameters
+    ----------
+    county : County
+    name : str
+        A table of the contract.
+    when : tuple of Moment
+
+    Returns
+    -------
+    ibis.Table
+        The table's columns and those of `clock`; one row per moment and known row.
+    """
+    t = county.table(name)
+    if len(when) == 1:
+        # One moment is a filter, not a join: the database then skips blocks of rows by their dates.
+        days, months = _ticks(when[0])
+        seen = t.filter(t.known_on <= ibis.date(when[0].known_by)).mutate(
+            **{n: ibis.date(d) for n, d in days.items()},
+            **{n: ibis.literal(m, "int32") for n, m in months.items()},
+        )
+    else:
+        ticks = clock(when)
+        seen = t.inner_join(ticks, [t.known_on <= ticks.known_by])
+    if not county.facts.get(f"corrected.{name}", False):
+        return seen
+    key = contract().tables[name].key or ("row_id",)
+    # Null keys (an open valid_from) are equal to one another in a window, as they must be here.
+    latest = ibis.row_number().over(
+        group_by=["as_of", *key],
+        order_by=[ibis.desc("known_on"), *(ibis.asc(c) for c in t.columns if c not in (*key, "known_on"))],
+    )
+    ranked = seen.mutate(_rank=latest)
+    holds = ranked._rank == 0
+    if not contract().tables[name].key:
+        holds = holds | ranked.row_id.isnull()
+    return ranked.filter(holds).drop("_rank")
+
+
+def valid(t: ibis.Table, day: ibis.expr.types.DateValue | str = "as_of") -> ibis.expr.types.BooleanValue:
+    """Return whether a row with ``valid_from``/``valid_to`` holds on a day; missing ends are open.
+
+    Parameters
+    ----------
+    t : ibis.Table
+    day : date expression or column name
+
+    Returns
+    -------
+    boolean expression
+        Never null.
+    """
+    on = t[day] if isinstance(day, str) else day
+    begun = t.valid_from.isnull() | (t.valid_from <= on)
+    if "valid_to" not in t.columns:
+        return begun
+    return begun & (t.valid_to.isnull() | (on < t.valid_to))
+
+
+def households(county: County, when: tuple[Moment, ...]) -> ibis.Table:
+    """Return the state of every household that has a row valid and recorded at each moment.
+
+    Parameters
+    ----------
+    county : County
+    when : tuple of Moment
+
+    Returns
+    -------
+    ibis.Table
+        One row per ``household_id, as_of``: columns of ``households`` and of `clock`.
+    """
+    t = known(county, "households", when)
+    t = t.filter(valid(t))
+    if not county.facts["versions.households"]:
+        return t
+    return _latest_version(t, ["as_of", "household_id"])
+
+
+def members(county: County, when: tuple[Moment, ...]) -> ibis.Table:
+    """Return the members present in each household at each moment, each once, as last known.
+
+    Parameters
+    ----------
+    county : County
+    when : tuple of Moment
+
+    Returns
+    -------
+    ibis.Table
+        One row per ``household_id, as_of, member_id``; ``age`` in completed years from the first day
+        of the birth month is added.
+    """
+    t = known(county, "members", when)
+    t = t.filter(valid(t))
+    if county.facts["versions.members"]:
+        t = _latest_version(t, ["as_of", "household_id", "member_id"])
+    return t.mutate(age=((t.as_of_month - t.birth_month) / 12).floor().cast("int32"))
+
+
+def _latest_version(t: ibis.Table, by: list[str]) -> ibis.Table:
+    rank = ibis.row_number().over(
+        group_by=by,
+        order_by=[ibis.desc("valid_from", nulls_first=False), ibis.desc("known_on")],
+    )
+    ranked = t.mutate(_rank=rank)
+    return ranked.filter(ranked._rank == 0).drop("_rank")
+
+
+def outside(county: County, as_of: DateLike | Iterable[DateLike]) -> list[str]:
+    """Say which days lie where the county has no records: everything computed there comes out unknown.
+
+    Parameters
+    ----------
+    county : County
+    as_of : date, ISO text, or several
+
+    Returns
+    -------
+    list of str
+        A sentence for each day before the first household or income was known, or a whole month and more
+        after ``data_through`` (late records are of earlier months, they do not help); where income comes as
+        totals, after the next total was due.
+    """
+    whole = county.data_through
+    if county.facts.get("spans.income"):
+        whole = add_months(whole, 12 + county.about.entry_lag_months)
+    first = max(_first_known(county, name) for name in ("households", "income"))
+    out = []
+    for day in (m.as_of for m in moments(as_of)):
+        if day > whole and last_complete_month(day) > last_complete_month(whole):
+            out.append(
+                f"as-of {day} lies after the records, which are whole until {county.data_through} "
+                f"(data_through): what came since is unknown, not zero; give --as-of {county.data_through}, "
+                "or bring the tables up to date"
+            )
+        elif day < first[0]:
+            out.append(
+                f"as-of {day} lies before the first {first[1]} row was recorded ({first[0]}): "
+                "nothing is known of that day; give a later --as-of"
+            )
+    return out
+
+
+def _first_known(county: County, name: str) -> tuple[dt.date, str]:
+    day = county.table(name).known_on.min().to_pyarrow().as_py()
+    return day or dt.date.max, name
+
+
+def fingerprint(county: County, as_of: DateLike) -> str:
+    """Return a content hash of every row known at a day; row and column order do not matter.
+
+    Two counties with the same known rows have the same fingerprint, whatever files they came in; rows
+    recorded later do not touch it.
+
+    Parameters
+    ----------
+    county : County
+    as_of : date or ISO text
+
+    Returns
+    -------
+    str
+        64 hexadecimal digits.
+    """
+    day = to_date(as_of)
+    digest = hashlib.sha256()
+    about = county.about
+    digest.update(f"{about.entry_lag_months}|{about.income_is_net}".encode())
+    for name in sorted(county.tables):
+        t = county.tables[name]
+        rows = t.filter(t.known_on <= day)
+        fields = [rows[c].cast("string").fill_null("\x00") for c in sorted(t.columns)]
+        digest.update(
+            f"{name}|{_sum_of_hashes(county, rows.select(h=ibis.literal(chr(31)).join(fields)))}".encode()
+        )
+    return digest.hexdigest()
+
+
+def _sum_of_hashes(county: County, rows: ibis.Table) -> str:
+    # A sum of row hashes is the same in any order and, unlike an xor, counts repeated rows.
+    sql = county.con.compile(rows)
+    total = county.con.raw_sql(
+        f"SELECT count(*), sum(md5_number_lower(h)::HUGEINT), sum(md5_number_upper(h)::HUGEINT) FROM ({sql})"
+    ).fetchall()[0]  # DuckDB refuses further work while a result is half read
+    return "|".join(str(part) for part in total)

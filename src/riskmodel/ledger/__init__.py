@@ -1,7 +1,0 @@
-"""The life-cycle ledger of the register, the tables that offices publish, and the check of a printed one."""
-
-from riskmodel.ledger.build import Ledger, build, tables
-from riskmodel.ledger.check import check, check_text
-from riskmodel.ledger.write import figures, published, summary, write
-
-__all__ = ["Ledger", "build", "check", "check_text", "figures", "published", "summary", "tables", "write"]

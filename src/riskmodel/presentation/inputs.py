@@ -1,0 +1,150 @@
+"""What a report is made of: the tidy frames of a run, and the list it led to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from riskmodel.errors import UsageError
+from riskmodel.runs import tracking
+
+_ALWAYS = ("metrics", "metrics_by_fold", "curves", "folds")
+
+
+@dataclass(frozen=True)
+class ReportInput:
+    """Everything a report shows. Frames that are None leave their section out.
+
+    Parameters
+    ----------
+    run_id : str
+    experiment : mapping
+        The declaration: ``id, title {zh, en}, cohort, events, horizon, feature_set, ruleset, models,
+        champion, budget, bootstrap, seed``.
+    metrics : DataFrame
+        `riskmodel.evaluation.pooled`: one row a model.
+    by_fold : DataFrame
+        `riskmodel.evaluation.by_fold`: one row a model and fold.
+    curves : DataFrame
+        `riskmodel.evaluation.curves`: ``model, curve, x, y, low, high, n``.
+    folds : DataFrame
+        One row a fold: ``fold, train_from, train_to, n_train, train_events, test_from, test_to, n_test,
+        test_events, n_null``.
+    headline : mapping
+        ``zh`` and ``en``: the verdict, rules against the champion.
+    fingerprint : str
+        Of the data.
+    environment : mapping
+        Package to version.
+    comparison, deployed : DataFrame, optional
+        `riskmodel.evaluation.Comparison`: ``table`` and ``deployed``.
+    oracle : DataFrame, optional
+        As ``metrics``, on rows whose true probability is known (simulated counties), model ``oracle``.
+    attainable, attainable_bins : DataFrame, optional
+        What of the oracle each model reaches, and mean truth by score bin (`riskmodel.evaluation.oracle`).
+    notes : sequence of mapping
+        ``zh`` and ``en`` each: what the reader must know.
+    scores : mapping of language to DataFrame
+        The list, in the contract's Scores columns, with reasons in that language; one language serves
+        both where the other is not given.
+    histories : DataFrame, optional
+        ``household_id, month`` (``YYYY-MM``)``, income, spending`` (yuan) of listed households.
+    yields : DataFrame, optional
+        What the last visits found, by source (`riskmodel.presentation.yields`).
+    weighted_yield : DataFrame, optional
+        The same visits weighted by the chances their lists logged (`riskmodel.presentation.weighted_yield`).
+    rules_page : str, optional
+        File beside the report with the rules, verdicts and changes (`riskmodel.presentation.rules_page`).
+    outlook : OutlookInput, optional
+        What is ahead (`riskmodel.presentation.outlook`): a chapter of its own.
+    """
+
+    run_id: str
+    experiment: Mapping[str, Any]
+    metrics: pd.DataFrame
+    by_fold: pd.DataFrame
+    curves: pd.DataFrame
+    folds: pd.DataFrame
+    headline: Mapping[str, str]
+    fingerprint: str
+    environment: Mapping[str, str] = field(default_factory=dict)
+    comparison: pd.DataFrame | None = None
+    deployed: pd.DataFrame | None = None
+    oracle: pd.DataFrame | None = None
+    attainable: pd.DataFrame | None = None
+    attainable_bins: pd.DataFrame | None = None
+    notes: Sequence[Mapping[str, str]] = ()
+    scores: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+    histories: pd.DataFrame | None = None
+    yields: pd.DataFrame | None = None
+    weighted_yield: pd.DataFrame | None = None
+    rules_page: str | None = None
+    outlook: Any = None
+
+
+def read_run(
+    run_id: str,
+    store: str | Path,
+    scores: Mapping[str, pd.DataFrame] | None = None,
+    histories: pd.DataFrame | None = None,
+    yields: pd.DataFrame | None = None,
+) -> ReportInput:
+    """Read a logged run.
+
+    Parameters
+    ----------
+    run_id : str
+    store : str or Path
+        MLflow's SQLite file.
+    scores : mapping of language to DataFrame, optional
+        The list to show.
+    histories, yields : DataFrame, optional
+        See `ReportInput`.
+
+    Returns
+    -------
+    ReportInput
+
+    Raises
+    ------
+    UsageError
+        If the run, or a table that every run has, is not in the store.
+    """
+    facts = tracking.read_document(run_id, "facts.json", store)
+    tables = {name: tracking.read_table(run_id, f"tables/{name}", store) for name in _ALWAYS}
+    return ReportInput(
+        run_id=run_id,
+        experiment=tracking.read_document(run_id, "experiment.json", store),
+        metrics=tables["metrics"],
+        by_fold=tables["metrics_by_fold"],
+        curves=tables["curves"],
+        folds=tables["folds"],
+        headline=facts["headline"],
+        fingerprint=facts["data_fingerprint"],
+        environment=tracking.read_document(run_id, "environment.json", store),
+        comparison=_if_there(run_id, "comparison", store),
+        deployed=_if_there(run_id, "deployed", store),
+        oracle=_if_there(run_id, "oracle", store),
+        attainable=_if_there(run_id, "attainable", store),
+        attainable_bins=_if_there(run_id, "attainable_bins", store),
+        notes=[_both(note) for note in [*facts.get("comparison_notes", []), *facts.get("notes", [])]],
+        scores=dict(scores or {}),
+        histories=histories,
+        yields=yields,
+    )
+
+
+def _if_there(run_id: str, name: str, store: str | Path) -> pd.DataFrame | None:
+    try:
+        return tracking.read_table(run_id, f"tables/{name}", store)
+    except UsageError:
+        # A run without a rule baseline has no comparison, one on real data no oracle.
+        return None
+
+
+def _both(note: Mapping[str, str] | str) -> dict[str, str]:
+    return {"zh": note, "en": note} if isinstance(note, str) else dict(note)

@@ -1,0 +1,187 @@
+"""Model card and data sheet, generated from the run that made the model: nothing in them is typed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import pandas as pd
+
+from riskmodel import models
+from riskmodel.evaluation import METRICS, Budget
+from riskmodel.io import files, paths
+from riskmodel.runs import MIN_EVENTS, ROW, groups, tracking
+
+NOTHING = "—"
+TABLES = ("predictions", "metrics", "folds", "features")
+DOCUMENTS = ("experiment", "facts", "environment")
+
+
+def write(name_at_alias: str, out: str | Path, store: str | Path) -> tuple[Path, Path]:
+    """Write ``model_card.md`` and ``data_sheet.md`` of a registered model.
+
+    A scorecard is written out as well, as it scores: ``scorecard.csv`` and ``scorecard_chances.csv``.
+
+    Parameters
+    ----------
+    name_at_alias : str
+    out : str or Path
+        Folder.
+    store : str or Path
+
+    Returns
+    -------
+    tuple of Path
+
+    Raises
+    ------
+    UsageError
+        If there is no such model.
+    InputRefused
+        If its file is not the one that was registered.
+
+    References
+    ----------
+    Mitchell et al. 2019, "Model cards for model reporting"; Gebru et al. 2021, "Datasheets for datasets".
+    """
+    loaded = tracking.load_model(name_at_alias, store)
+    home = paths.folder("reports/templates")
+    environment = jinja2.Environment(loader=jinja2.FileSystemLoader(home), undefined=jinja2.StrictUndefined)
+    run = _read(loaded, store)
+    made = []
+    for template, facts in (("model_card.md", model_facts(loaded, run)), ("data_sheet.md", data_facts(run))):
+        text = environment.get_template(f"{template}.j2").render(**facts)
+        made.append(files.write_text(text.strip() + "\n", Path(out) / template))
+    for table, frame in models.exported_card(loaded.model).items():
+        files.write_table(frame, Path(out) / f"{table}.csv")
+    return made[0], made[1]
+
+
+def _read(loaded: tracking.LoadedModel, store: str | Path) -> dict[str, Any]:
+    run = loaded.run_id
+    tables = {t: tracking.read_table(run, f"tables/{t}", store) for t in TABLES}
+    documents = {d: tracking.read_document(run, f"{d}.json", store) for d in DOCUMENTS}
+    own = tables["predictions"]
+    return {**tables, **documents, "run_id": run, "own": own[own["model"] == loaded.kind]}
+
+
+def _shared(run: Mapping[str, Any]) -> dict[str, Any]:
+    exp, facts = run["experiment"], run["facts"]
+    return {
+        "title": exp["title"],
+        "run_id": run["run_id"],
+        "fingerprint": facts["data_fingerprint"],
+        "cohort": ", ".join(exp["cohort"]),
+        "events": ", ".join(exp["events"]),
+        "horizon": exp["horizon"]["months"],
+        "ruleset": exp["ruleset"],
+        "feature_set": exp["feature_set"],
+        "n_villages": run["own"][["township", "village"]].drop_duplicates().shape[0],
+        "notes": [{"zh": n, "en": n} if isinstance(n, str) else n for n in facts["notes"]],
+    }
+
+
+def model_facts(loaded: tracking.LoadedModel, run: Mapping[str, Any]) -> dict[str, Any]:
+    """Return everything a model card says."""
+    metrics = run["metrics"].set_index("model").loc[loaded.kind].to_dict()
+    shown = [m for m in METRICS if m.name in metrics]
+    features = run["features"]
+    causes = features.groupby("cause").agg(n=("id", "size"), quotable=("explainable", "sum")).reset_index()
+    return {
+        **_shared(run),
+        "name": loaded.name,
+        "version": loaded.version,
+        "kind": loaded.kind,
+        "alias_note": f"{loaded.name}@{loaded.alias}",
+        "n_features": len(features),
+        "feature_hash": loaded.feature_set.catalog_hash[:12],
+        "sha256": loaded.card["model_sha256"],
+        "metrics": [
+            {"name": f"{m.zh} {m.en}", "value": _number(metrics[m.name]), "interval": _span(metrics, m.name)}
+            for m in shown
+        ],
+        **{n: int(metrics[n]) for n in ("n_test", "n_events", "n_null")},
+        "headline": run["facts"]["headline"],
+        "groups": by_group(run["own"], run["experiment"]["budget"]),
+        "least": MIN_EVENTS,
+        "calibration": _calibration(loaded.card["calibration"]),
+        "causes": causes.to_dict("records"),
+        "environment": ", ".join(f"{k} {v}" for k, v in run["environment"].items()),
+    }
+
+
+def data_facts(run: Mapping[str, Any]) -> dict[str, Any]:
+    """Return everything a data sheet says."""
+    own, features = run["own"], run["features"]
+    return {
+        **_shared(run),
+        "folds": run["folds"].to_dict("records"),
+        "n_rows": f"{len(own):,}",
+        "n_townships": own["township"].nunique(),
+        "mean_persons": f"{own['persons'].mean():.1f}",
+        "median_pcni": f"{own['pcni'].median():,.0f}",
+        "flagged": f"{own['flagged'].mean():.1%}",
+        "sources": _counted(features["from"], "source"),
+        "roles": _counted(features["role"], "role"),
+    }
+
+
+def _counted(values: pd.Series, name: str) -> list[dict[str, Any]]:
+    counts = values.value_counts().sort_index()
+    return [{name: str(value), "n": int(n)} for value, n in counts.items()]
+
+
+def by_group(predictions: pd.DataFrame, budget: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return recall at the budget, expected and observed events by township, size and rules' verdict.
+
+    Parameters
+    ----------
+    predictions : DataFrame
+        One model's test rows.
+    budget : mapping
+        Of the experiment.
+
+    Returns
+    -------
+    list of dict
+        ``group, n, events, recall`` (text; `NOTHING` under `MIN_EVENTS` events)``, expected``.
+    """
+    rows = predictions.dropna(subset=["y"]).sort_values(ROW, ignore_index=True)
+    bought = Budget(**budget)
+    order = rows.sort_values(["probability", "household_id"], ascending=[False, True])
+    place = order.groupby(["fold", "as_of"]).cumcount().reindex(rows.index)
+    size = rows.groupby(["fold", "as_of"])["y"].transform("size")
+    listed = place < [bought.at(int(n)) for n in size]
+    out = []
+    for kind, group in groups(rows).items():
+        for value in sorted(group.dropna().unique()):
+            mine = group == value
+            events = int(rows.loc[mine, "y"].sum())
+            hits = int(rows.loc[mine & listed, "y"].sum())
+            recall = f"{hits / events:.0%}" if events >= MIN_EVENTS else NOTHING
+            expected = f"{rows.loc[mine, 'probability'].sum():.1f}"
+            out.append({"group": f"{kind} {value}", "n": int(mine.sum()), "events": events,
+                        "recall": recall, "expected": expected})  # fmt: skip
+    return out
+
+
+def _number(value: Any) -> str:
+    return f"{float(value):.3f}" if value == value else NOTHING
+
+
+def _span(metrics: Mapping[str, Any], name: str) -> str:
+    low, high = metrics.get(f"{name}_low"), metrics.get(f"{name}_high")
+    known = low is not None and high is not None and low == low and high == high
+    return f"[{low:.3f}, {high:.3f}]" if known else NOTHING
+
+
+def _calibration(found: Mapping[str, Any] | None) -> str:
+    if found is None:
+        return "概率由本模型自己的频率给出。The model's probabilities are its own rates."
+    rows, events = found["held_out_rows"], found["held_out_events"]
+    return (
+        f"logit p = {found['intercept']:.3f} + {found['slope']:.3f} × margin；在未参加训练的村上拟合："
+        f"{rows} 户次，{events} 例。Fitted on villages held out of training: {rows} rows, {events} events."
+    )

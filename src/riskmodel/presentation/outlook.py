@@ -1,0 +1,434 @@
+"""The chapter on what is ahead: fan charts, a township table, warnings, and how good the methods were."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import pandas as pd
+from markupsafe import Markup
+
+from riskmodel import __version__
+from riskmodel.errors import InputMissing, InputRefused
+from riskmodel.forecasting import Outlook
+from riskmodel.io import files
+from riskmodel.presentation import fans
+from riskmodel.presentation.svg import LANGS
+from riskmodel.presentation.tables import NOTHING, Cell, Head, Row, Table
+from riskmodel.presentation.words import book, filled, templates
+
+FORMAT = 2
+PAGE = "forecast.html"
+META = "forecast.json"
+ALL = "all"
+WAN = 10_000  # the office reckons money in ten thousand yuan
+CAUSES_SHOWN = 2
+CHOICE_DIGITS = {"mase": 2, "plain_mase": 2, "p": 3}
+
+
+@dataclass(frozen=True)
+class OutlookInput:
+    """An outlook as the chapter shows it: ``meta`` (as_of, horizon, line, method, choice, …), frames."""
+
+    meta: Mapping[str, Any]
+    tables: Mapping[str, pd.DataFrame]
+
+
+def outlook_input(made: Outlook) -> OutlookInput:
+    """Return what the chapter shows of an outlook."""
+    last = max(made.households.lines)
+    meta = {
+        "format": FORMAT,
+        "as_of": str(made.as_of),
+        "horizon": made.horizon,
+        "line": made.households.lines[last],
+        "method": made.method,
+        "choice": _choice_of(made),
+        "notes": [{"zh": note.zh, "en": str(note)} for note in made.notes],
+    }
+    return OutlookInput(meta, made.tables)
+
+
+def _choice_of(made: Outlook) -> dict[str, Any] | None:
+    """Return why the counts go by their method; a number that is none has no word in JSON but null."""
+    if made.backtest is None:
+        return None
+    told = dataclasses.asdict(made.backtest.choice)
+    return {k: None if isinstance(v, float) and v != v else v for k, v in told.items()}
+
+
+def read_outlook(folder: str | Path) -> OutlookInput:
+    """Read what `write_outlook` and the verb ``forecast`` left in a folder.
+
+    Parameters
+    ----------
+    folder : str or Path
+
+    Returns
+    -------
+    OutlookInput
+
+    Raises
+    ------
+    InputMissing
+        If there is no forecast.
+    InputRefused
+        If it is of another format.
+    """
+    home = Path(folder)
+    try:
+        meta = json.loads((home / META).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as exc:
+        raise InputMissing(
+            f"{home}: no forecast in it; run `riskmodel forecast DATA --out {home}` first"
+        ) from exc
+    if meta.get("format") != FORMAT:
+        raise InputRefused(f"{home}: forecast of format {meta.get('format')!r}, not {FORMAT}; forecast again")
+    names = (
+        "households.parquet",
+        "townships.csv",
+        "counts.csv",
+        "past.csv",
+        "warnings.csv",
+        "methods.csv",
+        "backtest.csv",
+        "backtest-steps.csv",
+        "classifier.csv",
+    )
+    found = {Path(n).stem: files.read_table(home / n) for n in names if (home / n).is_file()}
+    return OutlookInput(meta, found)
+
+
+def write_outlook(made: Outlook, out: str | Path, lang: str = "zh") -> Path:
+    """Write an outlook into a folder: tables, ``forecast.json`` and the page.
+
+    Parameters
+    ----------
+    made : Outlook
+    out : str or Path
+    lang : str
+        Language the page opens in; it holds both.
+
+    Returns
+    -------
+    Path
+        The page; it makes no network request.
+    """
+    folder, given = Path(out), outlook_input(made)
+    for name, table in given.tables.items():
+        files.write_table(table, folder / f"{name}.{'parquet' if name == 'households' else 'csv'}")
+    files.write_json(dict(given.meta), folder / META)
+    words, home = _words(), templates()
+    text = (
+        _environment()
+        .get_template("forecast.html.j2")
+        .render(
+            lang=lang,
+            version=__version__,
+            format=FORMAT,
+            css=Markup((home / "report.css").read_text(encoding="utf-8")),
+            title=filled(words["page"]["title"], day=given.meta["as_of"], n=given.meta["horizon"]),
+            page=words["page"],
+            chapter=chapter(given),
+        )
+    )
+    return files.write_text(text, folder / PAGE)
+
+
+def chapter(given: OutlookInput) -> Markup:
+    """Return the chapter as HTML, in both languages.
+
+    Parameters
+    ----------
+    given : OutlookInput
+
+    Returns
+    -------
+    Markup
+    """
+    words = _words()
+    text = (
+        _environment()
+        .get_template("forecast-chapter.html.j2")
+        .render(
+            page=words["page"],
+            headline=_headline(given, words),
+            sentences=_sentences(given, words),
+            charts=_charts(given, words),
+            townships=_townships(given, words),
+            warnings=_warnings(given, words),
+            methods=_methods(given, words),
+            classifier=_classifier(given, words),
+            choice=_choice(given, words),
+            backtest=_backtest(given, words),
+            notes=given.meta["notes"],
+            limits=words["limits"],
+        )
+    )
+    return Markup(text)
+
+
+def _words() -> Mapping[str, Any]:
+    return book(templates() / "forecast-words.yaml")
+
+
+def _environment() -> jinja2.Environment:
+    return jinja2.Environment(
+        loader=jinja2.FileSystemLoader(templates()), autoescape=True, undefined=jinja2.StrictUndefined
+    )
+
+
+def _below(given: OutlookInput, measure: str, cause: str = ALL) -> pd.DataFrame:
+    t = given.tables["townships"]
+    return t[(t["measure"] == measure) & (t["cause"] == cause)]
+
+
+def _headline(given: OutlookInput, words: Mapping[str, Any]) -> dict[str, str]:
+    horizon = given.meta["horizon"]
+    homes, money = (
+        t[(t["township"] == ALL) & (t["horizon_months"] == horizon)].iloc[0]
+        for t in (_below(given, "households"), _below(given, "yuan"))
+    )
+    return filled(
+        words["page"]["headline"], n=horizon, mean=f"{homes['mean']:.0f}", low=f"{homes['low_80']:.0f}",
+        high=f"{homes['high_80']:.0f}", line=f"{given.meta['line']:,.0f}",
+        money=f"{money['mean'] / WAN:,.0f}", now=f"{_now_below(given).sum():,}",
+    )  # fmt: skip
+
+
+def _sentences(given: OutlookInput, words: Mapping[str, Any]) -> list[dict[str, str]]:
+    """Return what an office asks next: how many will be newly monitored, and whether intervals held."""
+    out, n = [], given.meta["horizon"]
+    new, past = _new(given), given.tables.get("past")
+    if ALL in new and past is not None:
+        before = past.loc[past["level"] == "county", "count"].tail(n)
+        figures = {"new": f"{new[ALL]:,.0f}", "past": f"{before.sum():,.0f}"}
+        out.append(filled(words["page"]["new"], n=min(n, len(before)), **figures))
+    tested = given.tables.get("methods")
+    if tested is not None:
+        used = tested[tested["chosen"].astype(bool)].sort_values("horizon_months")
+        told = {f"c{k}": " / ".join(f"{v:.0%}" for v in used[f"coverage_{k}"]) for k in (80, 95)}
+        out.append(
+            filled(words["page"]["covered"], months=" / ".join(map(str, used["horizon_months"])), **told)
+        )
+    return out
+
+
+def _now_below(given: OutlookInput) -> pd.Series:
+    t = given.tables["households"].drop_duplicates("household_id")
+    return (t["pcni"] < t["line"]).groupby(t["township"].astype(str)).sum()
+
+
+def _charts(given: OutlookInput, words: Mapping[str, Any]) -> list[dict[str, Any]]:
+    named = words["charts"]
+    homes = _below(given, "households")
+    ahead = homes[homes["township"] == ALL].sort_values("horizon_months")
+    out = [
+        {
+            "name": "below",
+            "title": named["below"],
+            "svg": Markup(fans.below_fan(float(_now_below(given).sum()), ahead, named, named["below"])),
+        }
+    ]
+    if "counts" not in given.tables:
+        return out
+    counts, past = given.tables["counts"], given.tables["past"]
+    out.append(_fan("counts", named["counts"], counts, past, ALL, named))
+    by_cause = counts[counts["level"] == "cause"].groupby("cause", sort=True)["mean"].sum()
+    for cause in by_cause.sort_values(ascending=False, kind="stable").index[:CAUSES_SHOWN]:
+        shown = cause_words(str(cause))
+        title = {lang: f"{named['counts'][lang]} · {shown[lang]}" for lang in LANGS}
+        out.append(_fan(f"counts-{cause}", title, counts, past, str(cause), named))
+    return out
+
+
+def cause_words(cause: str) -> dict[str, str]:
+    """Return an official cause in both languages."""
+    from riskmodel.data import codes
+
+    return {"zh": codes("risk_events", "cause").get(cause, cause), "en": cause.replace("_", " ")}
+
+
+def _fan(
+    name: str,
+    title: Mapping[str, str],
+    counts: pd.DataFrame,
+    past: pd.DataFrame,
+    cause: str,
+    named: Mapping[str, Any],
+) -> dict[str, Any]:
+    level = "county" if cause == ALL else "cause"
+    one, before = (t[(t["level"] == level) & (t["cause"] == cause)] for t in (counts, past))
+    return {"name": name, "title": title, "svg": Markup(fans.counts_fan(before, one, named, title))}
+
+
+def _heads(words: Mapping[str, Any], *names: str, text: int = 1) -> list[Head]:
+    return [Head(words["columns"][n], text=k < text) for k, n in enumerate(names)]
+
+
+def _named(words: Mapping[str, Any], value: Any) -> Cell:
+    known = words["values"].get(str(value))
+    return Cell(words=known) if known else Cell(str(value))
+
+
+def _with_interval(row: Any, scale: float = 1.0) -> Cell:
+    if row is None:
+        return Cell(NOTHING)
+    return Cell(
+        f"{row['mean'] / scale:,.0f}", small=f"[{row['low_80'] / scale:,.0f}, {row['high_80'] / scale:,.0f}]"
+    )
+
+
+def _townships(given: OutlookInput, words: Mapping[str, Any]) -> Table:
+    horizon = given.meta["horizon"]
+    t = given.tables["households"].drop_duplicates("household_id")
+    sizes, now = t.groupby(t["township"].astype(str)).size(), _now_below(given)
+    by = {}
+    for measure in ("households", "persons", "yuan"):
+        t = _below(given, measure)
+        t = t[t["horizon_months"] == horizon]
+        by[measure] = t.set_index(t["township"].astype(str))
+    new, alarms = _new(given), _alarms(given)
+    rows = []
+    for name in [ALL, *sorted(sizes.index)]:
+        cells = [
+            _named(words, name),
+            Cell(f"{sizes.sum() if name == ALL else sizes[name]:,}"),
+            Cell(f"{now.sum() if name == ALL else now[name]:,}"),
+            _with_interval(by["households"].loc[name]),
+            _with_interval(by["persons"].loc[name]),
+            _with_interval(by["yuan"].loc[name], WAN),
+            Cell(NOTHING) if name not in new else Cell(f"{new[name]:.1f}"),
+            Cell(words=alarms[name]) if name in alarms else Cell(""),
+        ]
+        rows.append(Row(cells, best=name == ALL))
+    heads = _heads(words, "township", "households", "now", "below", "persons", "money", "new", "alarm")
+    return Table(heads, rows)
+
+
+def _new(given: OutlookInput) -> dict[str, float]:
+    """Return how many households each township will newly monitor over the horizon."""
+    if "counts" not in given.tables:
+        return {}
+    t = given.tables["counts"]
+    summed = t[t["level"].isin(["county", "township"])].groupby(t["township"].astype(str))["mean"].sum()
+    return {str(k): float(v) for k, v in summed.items()}
+
+
+def _alarms(given: OutlookInput) -> dict[str, dict[str, str]]:
+    t = given.tables.get("warnings")
+    if t is None:
+        return {}
+    first = t[t["alarm"].astype(bool)].drop_duplicates("township")
+    return {
+        str(r["township"]): {"zh": r["reason_zh"], "en": r["reason_en"]} for r in first.to_dict("records")
+    }
+
+
+def _warnings(given: OutlookInput, words: Mapping[str, Any]) -> Table | None:
+    t = given.tables.get("warnings")
+    if t is None or not t["alarm"].astype(bool).any():
+        return None
+    rows = []
+    for r in t[t["alarm"].astype(bool)].to_dict("records"):
+        beside = r["with_neighbours"]
+        cells = [
+            Cell(str(r["township"]), small=beside.replace(";", " ") if isinstance(beside, str) else ""),
+            Cell(str(r["month"])),
+            _named(words, r["what"]),
+            Cell(f"{r['count']:.0f}"),
+            Cell(f"{r['expected']:.1f}"),
+            Cell(f"{r['p_adjusted']:.3f}"),
+            Cell(words={"zh": r["reason_zh"], "en": r["reason_en"]}),
+        ]
+        rows.append(Row(cells))
+    return Table(_heads(words, "township", "month", "what", "count", "expected", "p", "reason", text=3), rows)
+
+
+def _methods(given: OutlookInput, words: Mapping[str, Any]) -> Table | None:
+    t = given.tables.get("methods")
+    if t is None or t.empty:
+        return None
+    rows = []
+    for r in t.to_dict("records"):
+        cells = [
+            _named(words, r["method"]),
+            Cell(str(r["horizon_months"])),
+            Cell(f"{r['crps']:,.0f}"),
+            *(Cell(f"{r[f'pinball_{p}']:,.0f}") for p in (10, 50, 90)),
+            Cell(f"{r['coverage_80']:.0%} / {r['coverage_95']:.0%}"),
+            Cell(f"{r['brier']:.4f}"),
+            Cell(NOTHING if r["worse_than_best_p"] == 1 else f"{r['worse_than_best_p']:.3f}"),
+            Cell(f"{r['rows']:,}"),
+        ]
+        rows.append(Row(cells, best=bool(r["chosen"])))
+    names = ("horizon", "crps", "pinball_10", "pinball_50", "pinball_90", "coverage", "brier", "p", "rows")
+    return Table(_heads(words, "method", *names), rows)
+
+
+def _classifier(given: OutlookInput, words: Mapping[str, Any]) -> Table | None:
+    t = given.tables.get("classifier")
+    if t is None or t.empty:
+        return None
+    rows = [
+        Row(
+            [
+                _named(words, r["method"]),
+                Cell(str(r["horizon_months"])),
+                Cell(f"{r['distribution']:.4f}"),
+                Cell(f"{r['classifier']:.4f}"),
+                Cell(f"{r['difference']:+.4f}", small=f"[{r['low_95']:+.4f}, {r['high_95']:+.4f}]"),
+                Cell(f"{r['rows']:,}"),
+            ]
+        )
+        for r in t.to_dict("records")
+    ]
+    names = ("method", "horizon", "brier_distribution", "brier_classifier", "difference", "rows")
+    return Table(_heads(words, *names), rows)
+
+
+def _choice(given: OutlookInput, words: Mapping[str, Any]) -> dict[str, str] | None:
+    """Return which method the counts go by and why, as a sentence."""
+    told = given.meta.get("choice")
+    if told is None:
+        return None
+    named = {k: words["values"].get(told[k], {"zh": "", "en": ""}) for k in ("method", "rival")}
+    figures = {k: "" if told[k] is None else f"{told[k]:.{n}f}" for k, n in CHOICE_DIGITS.items()}
+    return {
+        lang: words["choice"][told["why"]][lang].format(
+            method=named["method"][lang], rival=named["rival"][lang], **figures
+        )
+        for lang in LANGS
+    }
+
+
+def _backtest(given: OutlookInput, words: Mapping[str, Any]) -> Table | None:
+    t = given.tables.get("backtest")
+    if t is None or t.empty:
+        return None
+    steps = given.tables.get("backtest-steps")
+    rows = []
+    for r in t[t["level"] == "county"].to_dict("records"):
+        cells = [
+            _named(words, r["method"]),
+            Cell(f"{r['mase']:.2f}", small=_some_steps(steps, r["method"])),
+            Cell(f"{r['coverage_80']:.0%} / {r['coverage_95']:.0%}"),
+            Cell(NOTHING if r["dm_p_holm"] != r["dm_p_holm"] else f"{r['dm_p_holm']:.3f}"),
+            Cell(str(r["origins"])),
+        ]
+        rows.append(Row(cells, best=r["method"] == given.meta["method"]))
+    return Table(_heads(words, "method", "mase", "coverage", "dm", "origins"), rows)
+
+
+def _some_steps(steps: pd.DataFrame | None, method: str) -> str:
+    """Return the county's MASE at the first, a middle and the last step tested."""
+    if steps is None or steps.empty:
+        return ""
+    t = steps[(steps["level"] == "county") & (steps["method"] == method)].sort_values("step")
+    shown = t.iloc[sorted({0, (len(t) - 1) // 2, len(t) - 1})] if len(t) else t
+    return " · ".join(f"{r['mase']:.2f} ({r['step']})" for r in shown.to_dict("records"))

@@ -1,0 +1,7 @@
+"""The life-cycle ledger of the register, the tables that offices publish, and the check of a printed one."""
+
+from riskmodel.register.build import Ledger, build, tables
+from riskmodel.register.check import check, check_text
+from riskmodel.register.write import figures, published, summary, write
+
+__all__ = ["Ledger", "build", "check", "check_text", "figures", "published", "summary", "tables", "write"]

@@ -1,0 +1,161 @@
+"""What is known of test households beside features: income of the outcome's year, groups, support."""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from riskmodel import rules, targets
+from riskmodel.data import County
+from riskmodel.households import Moment, accounts, point_in_time
+from riskmodel.runs.experiment.declared import Experiment
+from riskmodel.targets import EVER, KEY
+
+SOME = (1.0, math.inf)
+NONE = (0.0, 0.0)
+ONE = (1.0, 1.0)
+
+
+@dataclass(frozen=True)
+class Group:
+    """A kind of household whose errors are looked at apart.
+
+    Parameters
+    ----------
+    zh, en : str
+    where : tuple of (features, (least, most))
+        All must hold; several features of one condition are added up.
+    """
+
+    zh: str
+    en: str
+    where: tuple[tuple[tuple[str, ...], tuple[float, float]], ...]
+
+
+GROUPS: dict[str, Group] = {
+    "lifted": Group("脱贫户", "lifted out of poverty", ((("is_lifted",), SOME),)),
+    "elderly_alone": Group("独居老人", "old and alone", ((("elderly_alone",), SOME),)),
+    "disability": Group("有残疾人", "somebody disabled", ((("disabled",), SOME),)),
+    "no_labour": Group("无劳动力", "nobody able to work", ((("no_labour",), SOME),)),
+    "no_adult_at_home": Group(
+        "劳动年龄成员均不在家", "nobody of working age at home", ((("no_adult_at_home",), SOME),)
+    ),
+    "single_parent": Group(
+        "单亲家庭",
+        "one adult of working age, without a spouse, with children under 16",
+        ((("spouse",), NONE), (("working_age",), ONE), (("children_0_5", "children_6_15"), SOME)),
+    ),
+    "relocated": Group("易地搬迁", "relocated", ((("relocated",), SOME),)),
+}
+
+
+def groups(rows: pd.DataFrame, X: pd.DataFrame) -> pd.DataFrame:
+    """Say to which groups households belong, from features known at as-of.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        With ``row``, the position in X.
+    X : DataFrame
+        Features.
+
+    Returns
+    -------
+    DataFrame
+        Index of ``rows``; a column a group of `GROUPS` that the features know: "yes", "no" or missing.
+    """
+    out = pd.DataFrame(index=rows.index)
+    for name, group in GROUPS.items():
+        asked = [feature for features, _ in group.where for feature in features]
+        if not set(asked) <= set(X.columns):
+            continue
+        inside, known = np.ones(len(rows), dtype=bool), np.ones(len(rows), dtype=bool)
+        for features, (least, most) in group.where:
+            value = X[list(features)].iloc[rows["row"]].to_numpy(dtype=float, na_value=np.nan).sum(axis=1)
+            inside &= (value >= least) & (value <= most)
+            known &= ~np.isnan(value)
+        out[f"group_{name}"] = pd.Series(np.where(inside, "yes", "no"), index=rows.index).where(known)
+    return out
+
+
+def labels_of(exp: Experiment, county: County, days: tuple[dt.date, ...]) -> pd.DataFrame:
+    """Return every label event of the window, the trained one and the others.
+
+    Parameters
+    ----------
+    exp : Experiment
+    county : County
+    days : tuple of date
+        As-of dates.
+
+    Returns
+    -------
+    DataFrame
+        ``household_id, as_of, label_<event>`` (float; missing where not fully observed) for the events whose
+        table the county has.
+    """
+    tables = {"identified": "monitoring", "confirmed": "visits", "below_line": "income"}
+    known = tuple(event for event in targets.EVENTS if county.has(tables[event]))
+    found = targets.build(county, days, exp.horizon, known, exp.ruleset, params=exp.params)
+    columns = {f"label_{event}": found[f"label_{event}"].astype(float) for event in known}
+    return found[KEY].assign(**columns)
+
+
+def income_after(exp: Experiment, county: County, days: tuple[dt.date, ...]) -> pd.DataFrame | None:
+    """Return income per head over the period that ends with the label's window.
+
+    Parameters
+    ----------
+    exp : Experiment
+    county : County
+    days : tuple of date
+        As-of dates.
+
+    Returns
+    -------
+    DataFrame or None
+        ``household_id, as_of, pcni_after`` (yuan); None where each household has a window of its own
+        (``horizon.next``, totals).
+    """
+    if exp.horizon.next or county.facts.get("spans.income", False):
+        return None
+    ends = {day: point_in_time.window_end(day, exp.horizon.months) for day in days}
+    period = rules.load(exp.ruleset).period(exp.params)
+    t = accounts.incomes(county, point_in_time.moments(Moment(end, EVER) for end in ends.values()), period)
+    found = t.filter(t.income_basis == "months").select(*KEY, "pcni").to_pandas()
+    found["end"] = pd.to_datetime(found.pop("as_of"))
+    starts = pd.DataFrame({"as_of": pd.to_datetime(list(ends)), "end": pd.to_datetime(list(ends.values()))})
+    joined = found.merge(starts, on="end").rename(columns={"pcni": "pcni_after"})
+    return joined[[*KEY, "pcni_after"]].astype({"pcni_after": float})
+
+
+def supported_within(exp: Experiment, county: County, days: tuple[dt.date, ...]) -> pd.DataFrame | None:
+    """Return who was given support within the label's window.
+
+    Parameters
+    ----------
+    exp : Experiment
+    county : County
+    days : tuple of date
+
+    Returns
+    -------
+    DataFrame or None
+        ``household_id, as_of, supported_after`` (True; others are not listed); None where the county has no
+        table of support.
+    """
+    if not county.has("support"):
+        return None
+    given = point_in_time.known(county, "support", tuple(Moment(day, EVER) for day in days))
+    frame = given.select(*KEY, "date").to_pandas()
+    start = pd.to_datetime(frame["as_of"])
+    end = start.map(
+        {pd.Timestamp(d): pd.Timestamp(point_in_time.window_end(d, exp.horizon.months)) for d in days}
+    )
+    date = pd.to_datetime(frame["date"])
+    inside = frame[(date > start) & (date <= end)].assign(as_of=start)[KEY].drop_duplicates()
+    return inside.assign(supported_after=True)

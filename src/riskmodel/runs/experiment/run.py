@@ -1,0 +1,338 @@
+"""Run an experiment: temporal folds, every model on the same rows, then the models that will score."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from riskmodel import evaluation, features, models
+from riskmodel.data import County
+from riskmodel.errors import InputRefused
+from riskmodel.households import point_in_time
+from riskmodel.runs.experiment import following, outcomes, selection, splits, tables
+from riskmodel.runs.experiment.declared import Experiment
+from riskmodel.runs.experiment.inputs import inputs
+from riskmodel.runs.experiment.splits import Fold
+from riskmodel.targets import KEY
+
+_LOG = logging.getLogger(__name__)
+# Below this a fit says nothing: ten events a parameter is the custom, and even one income needs these.
+MIN_EVENTS = 10
+# ``model_params: {boosting: {monotone: declared}}``: risk may only move as the features' declarations say.
+DECLARED = "declared"
+
+
+@dataclass(frozen=True)
+class ExperimentResult:
+    """What a run made.
+
+    Parameters
+    ----------
+    experiment : Experiment
+    feature_set : FeatureSet
+    fingerprint : str
+        Of everything the run could see.
+    predictions : DataFrame
+        Test rows of every fold and model: ``household_id, as_of, fold, township, village, persons, pcni,
+        line, gap, flagged, y, real_horizon_months, model, score`` (log-odds), ``probability,
+        probability_low, probability_high``, and, where known, what only an evaluation may
+        look at: ``pcni_after`` (income per head over the outcome's year), ``supported_after`` (support
+        begun within the window), ``group_…``.
+    folds : DataFrame
+        One row a fold: dates, rows, events, nulls, training rows and events.
+    fitted : dict
+        Model name to the model fitted on every labelled as-of date: the one that scores; empty where the
+        run was only to compare.
+    background : DataFrame
+        Training rows' features, the reference explanations count from.
+    notes : list of dict
+        What a reader must know, in ``zh`` and ``en``.
+    findings : DataFrame
+        Where the label is ``confirmed``: every answered visit within a test row's window with the weight by
+        which it stands for all (see `selection.findings`); else empty.
+    leaks : DataFrame
+        Every feature's test for knowing the answer, on the last fold's training rows; see
+        `riskmodel.evaluation.leaks`.
+    first_seen : DataFrame
+        When each household that fell was first on a model's list and first seen by the rules
+        (`riskmodel.evaluation.first_seen`); empty where they were not followed month by month.
+    """
+
+    experiment: Experiment
+    feature_set: features.FeatureSet
+    fingerprint: str
+    predictions: pd.DataFrame
+    folds: pd.DataFrame
+    fitted: dict[str, Any]
+    background: pd.DataFrame
+    notes: list[dict[str, str]] = field(default_factory=list)
+    leaks: pd.DataFrame = field(default_factory=pd.DataFrame)
+    findings: pd.DataFrame = field(default_factory=pd.DataFrame)
+    first_seen: pd.DataFrame = field(default_factory=pd.DataFrame)
+
+
+def run(
+    exp: Experiment,
+    county: County,
+    progress: Callable[[str], None] | None = None,
+    *,
+    final: bool = True,
+    on_fold: Callable[[Fold, pd.DataFrame, dict[str, Any]], None] | None = None,
+) -> ExperimentResult:
+    """Run a declared experiment on a county.
+
+    Parameters
+    ----------
+    exp : Experiment
+    county : County
+    progress : callable, optional
+        Is told what is being done.
+    final : bool, default True
+        Whether the models that will score are fitted; a bench compares the folds' predictions only.
+    on_fold : callable, optional
+        Is given each fold, its training rows and its fitted models by name.
+
+    Returns
+    -------
+    ExperimentResult
+
+    Raises
+    ------
+    InputRefused
+        If the history is too short, the cohort empty, or the events too few to fit anything.
+    """
+    say = progress or _LOG.info
+    days = splits.dates(exp, county)
+    folds = splits.folds(exp, county)
+    say(f"{len(days)} as-of dates from {days[0]} to {days[-1]}: features, verdicts, cohort")
+    made = tables.build(exp, county, days)
+    predictions, rows, known_after, found = [], [], [], []
+    fits: dict[str, dict[str, Any]] = {}
+    for fold in folds:
+        say(f"fold {fold.name}: {len(fold.train)} training dates, {len(fold.test)} test dates")
+        train, test = tables.of_fold(exp, county, made, fold)
+        train, drawn = selection.represent(exp, county, train, fold.seen_by)
+        _enough(train, fold)
+        rows.append(_describe(fold, train, test))
+        of_fold = fits[fold.name] = {}
+        for name in exp.models:
+            of_fold[name] = fit(exp, name, train, made, test)
+            predictions.append(predict(name, of_fold[name], test, made.X).assign(fold=fold.name))
+        known_after.append(_after(exp, county, made, fold, test))
+        if tuple(exp.events) == selection.EVENTS:
+            found.append(selection.findings(county, test, exp.horizon.months, None).assign(fold=fold.name))
+        if on_fold:
+            on_fold(fold, train, of_fold)
+    seen = pd.DataFrame()
+    if following.followed(exp, county):
+        say("following the cohort month by month: who lists whom first")
+        seen = following.first_seen(exp, county, folds, fits)
+    leaks = evaluation.leaks(made.X.iloc[train["row"]], train["y"], _roles(exp))
+    known, fitted = train, {}
+    if final:
+        say("fitting the models that will score")
+        known = tables.with_labels(exp, county, made, days, exp.split.train_until)
+        known = known[known["y"].notna()].reset_index(drop=True)
+        known, drawn = selection.represent(exp, county, known, exp.split.train_until)
+        fitted = {name: fit(exp, name, known, made) for name in exp.models}
+    notes = [_named(name, note) for name, model in fitted.items() for note in model.notes_]
+    return ExperimentResult(
+        experiment=exp,
+        feature_set=tables.feature_set(exp),
+        fingerprint=point_in_time.fingerprint(county, county.data_through),
+        predictions=_with_after(pd.concat(predictions, ignore_index=True), known_after),
+        folds=pd.DataFrame(rows),
+        fitted=fitted,
+        background=made.X.iloc[known["row"]],
+        leaks=leaks,
+        findings=pd.concat(found, ignore_index=True) if found else pd.DataFrame(),
+        first_seen=seen,
+        notes=[*_leaking(leaks), *({"zh": note, "en": note} for note in county.notes), *drawn, *notes],
+    )
+
+
+def _roles(exp: Experiment) -> dict[str, str]:
+    return {feature.id: feature.role for feature in tables.feature_set(exp).features}
+
+
+def _leaking(leaks: pd.DataFrame) -> list[dict[str, str]]:
+    found = leaks.loc[leaks["suspected"], ["column", "why"]].to_dict("records")
+    return [
+        {
+            "zh": f"疑似信息泄漏：{row['column']}（{row['why']}）",
+            "en": f"suspect a leak: {row['column']} ({row['why']})",
+        }
+        for row in found
+    ]
+
+
+def _after(
+    exp: Experiment, county: County, made: tables.Tables, fold: Fold, test: pd.DataFrame
+) -> pd.DataFrame:
+    """Return what only an evaluation may look at, one row a test household and date."""
+    out = test[KEY].join(outcomes.groups(test, made.X))
+    income = outcomes.income_after(exp, county, fold.test)
+    if income is not None:
+        out = out.merge(income, on=KEY, how="left", validate="one_to_one")
+    happened = outcomes.labels_of(exp, county, fold.test)
+    out = out.merge(happened, on=KEY, how="left", validate="one_to_one")
+    support = outcomes.supported_within(exp, county, fold.test)
+    if support is not None:
+        out = out.merge(support, on=KEY, how="left", validate="one_to_one")
+        out["supported_after"] = out["supported_after"].eq(True)
+    return out
+
+
+def _with_after(predictions: pd.DataFrame, known_after: list[pd.DataFrame]) -> pd.DataFrame:
+    after = pd.concat(known_after, ignore_index=True).drop_duplicates(KEY)
+    return predictions.merge(after, on=KEY, how="left", validate="many_to_one")
+
+
+def fit(
+    exp: Experiment, name: str, train: pd.DataFrame, made: tables.Tables, test: pd.DataFrame | None = None
+) -> Any:
+    """Fit one declared model, calibrated on held-out villages of the training rows.
+
+    Parameters
+    ----------
+    exp : Experiment
+    name : str
+        Of `riskmodel.models.MODELS`.
+    train : DataFrame
+        Rows of `Tables.rows` with ``y``.
+    made : Tables
+    test : DataFrame, optional
+        Rows to be judged by: where households are to be unseen, these are kept out of the population too.
+
+    Returns
+    -------
+    estimator
+        With ``margin``, ``predict_proba`` and ``predict_interval``.
+    """
+    params = dict(exp.model_params.get(name, {}))
+    if params.get("monotone") == DECLARED:
+        params["monotone"] = signs(exp)
+    try:
+        return _fitted(exp, name, train, made, params, test)
+    except models.OneClass as exc:
+        raise InputRefused(
+            f"{name}: the villages that are learned from hold only households with the event, or only such "
+            f"without ({len(train)} rows, {int(train['y'].sum())} events): a longer history, more "
+            "households, or more visits that have come back"
+        ) from exc
+
+
+def _fitted(
+    exp: Experiment,
+    name: str,
+    train: pd.DataFrame,
+    made: tables.Tables,
+    params: dict[str, Any],
+    test: pd.DataFrame | None,
+) -> Any:
+    return models.fit_model(
+        name,
+        inputs(name, train, made.X.iloc[train["row"]]),
+        train["y"].astype(int).to_numpy(),
+        _villages(train),
+        exp.seed,
+        params,
+        scheme=exp.calibration,
+        population=_population(exp, name, train, made, test) if models.entry(name).population else None,
+    )
+
+
+def _villages(rows: pd.DataFrame) -> NDArray[Any]:
+    # Two townships may each have a village of one name.
+    return np.asarray(rows["township"].astype(str) + "/" + rows["village"].astype(str), dtype=object)
+
+
+def _population(
+    exp: Experiment, name: str, train: pd.DataFrame, made: tables.Tables, test: pd.DataFrame | None
+) -> models.Population:
+    rows = made.population[made.population["as_of"].isin(train["as_of"])]
+    if exp.split.unseen_households and test is not None:
+        rows = rows[~rows["household_id"].isin(test["household_id"])]
+    return models.Population(inputs(name, rows, made.X.iloc[rows["row"]]), _villages(rows))
+
+
+def signs(exp: Experiment) -> dict[str, int]:
+    """Return the direction in which risk moves with each feature, as its declaration has it.
+
+    Parameters
+    ----------
+    exp : Experiment
+
+    Returns
+    -------
+    dict
+        Feature to −1 or +1; features of no declared direction are left out.
+    """
+    chosen = tables.feature_set(exp)
+    kept = set(chosen.names)
+    return {f.id: int(f.direction) for f in chosen.features if f.direction and f.id in kept}
+
+
+def _named(name: str, note: dict[str, str]) -> dict[str, str]:
+    entry = models.entry(name)
+    return {"zh": f"{entry.zh}：{note['zh']}", "en": f"{entry.en}: {note['en']}"}
+
+
+def predict(name: str, model: Any, rows: pd.DataFrame, X: pd.DataFrame) -> pd.DataFrame:
+    """Return one row a household and as-of with score, probability and interval.
+
+    Parameters
+    ----------
+    name : str
+    model : CalibratedScore
+    rows : DataFrame
+        Rows of `Tables.rows`.
+    X : DataFrame
+        `Tables.X`.
+
+    Returns
+    -------
+    DataFrame
+    """
+    given = inputs(name, rows, X.iloc[rows["row"]])
+    interval = model.predict_interval(given)
+    extra = [c for c in rows.columns if ":" in c]
+    return rows.drop(columns=["row", *extra]).assign(
+        model=name,
+        score=model.margin(given),
+        probability=model.predict_proba(given)[:, 1],
+        probability_low=interval[:, 0],
+        probability_high=interval[:, 1],
+    )
+
+
+def _enough(train: pd.DataFrame, fold: Fold) -> None:
+    events = int(train["y"].sum()) if len(train) else 0
+    others = len(train) - events
+    if min(events, others) < MIN_EVENTS:
+        raise InputRefused(
+            f"fold {fold.name}: {len(train)} labelled training rows with {events} events; at least "
+            f"{MIN_EVENTS} events and {MIN_EVENTS} others are needed: a longer history, more households, or "
+            "another cohort or event"
+        )
+
+
+def _describe(fold: Fold, train: pd.DataFrame, test: pd.DataFrame) -> dict[str, Any]:
+    return {
+        "fold": fold.name,
+        "train_from": fold.train[0].isoformat(),
+        "train_to": fold.train[-1].isoformat(),
+        "n_train": len(train),
+        "train_events": int(train["y"].sum()),
+        "test_from": fold.test[0].isoformat(),
+        "test_to": fold.test[-1].isoformat(),
+        "n_test": int(test["y"].notna().sum()),
+        "test_events": int(test["y"].sum()),
+        "n_null": int(test["y"].isna().sum()),
+    }

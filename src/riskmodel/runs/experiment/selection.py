@@ -1,0 +1,166 @@
+"""Visits answer only for those who were visited: training rows are drawn so that they stand for everyone.
+
+A list visits all whom a rule flags, many at high risk, and few of the rest by lot. Learned from as they come,
+its findings describe the list, not the county. Each list logs every household's chance of a visit; findings
+are drawn anew with weights of 1 / chance, so that every model learns from a sample of the county it scores.
+
+A window holds many lists, one a month. What chance a household had of being found on any of them, no single
+list knows, so each speaks for itself: over the T lists of a window, a finding of list t weighs
+1 / (T · chance on list t), which adds up to 1 in expectation for every household whatever the lists did.
+What is learned is the chance that a check on a list day of the window, drawn by lot, confirms the risk.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+import ibis
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from riskmodel.data import County
+from riskmodel.households import Moment, point_in_time
+from riskmodel.runs.experiment.declared import Experiment
+from riskmodel.targets import EVER, KEY
+
+EVENTS = ("confirmed",)  # the one label that only visits give
+# Weights beyond so many times their mean are cut: a few rows would otherwise be the sample (Potter 1990).
+MOST_WEIGHT = 10.0
+
+
+def represent(
+    exp: Experiment, county: County, rows: pd.DataFrame, seen_by: dt.date | None
+) -> tuple[pd.DataFrame, list[dict[str, str]]]:
+    """Return training rows drawn so that they stand for all households with a chance of a visit.
+
+    Parameters
+    ----------
+    exp : Experiment
+        Whose label is ``confirmed``; rows of any other label are returned as they are.
+    county : County
+    rows : DataFrame
+        Labelled rows: ``household_id, as_of, y``.
+    seen_by : date, optional
+        Visits recorded later are not seen.
+
+    Returns
+    -------
+    rows : DataFrame
+        As many rows, some of them repeated (systematic sampling, seeded by the experiment).
+    notes : list of dict
+        What a reader must know, in ``zh`` and ``en``.
+
+    References
+    ----------
+    Horvitz & Thompson 1952 for the weights; Kish 1965 for the effective number of visits. Households whose
+    chance is 0 (a list without a random share) are not represented by anyone, and visits that nobody
+    drew (applications, visits without a logged chance) say nothing of others: they are left out.
+    """
+    if tuple(exp.events) != EVENTS or rows.empty:
+        return rows, []
+    found = findings(county, rows, exp.horizon.months, seen_by)
+    if found["weight"].isna().all():
+        zh = "核查记录没有入选概率：按原样训练，只代表被走访的农户"
+        en = "no visit has a logged chance: trained as they came, they stand for the visited only"
+        return rows, [{"zh": zh, "en": en}]
+    used = found[found["weight"].notna()]
+    weight = trimmed(used["weight"].to_numpy(dtype=float))
+    picked = systematic(weight, exp.seed, len(rows))
+    effective = float(weight.sum() ** 2 / np.sum(weight**2))
+    stood = rows.drop(columns="y").merge(used[[*KEY, "y"]].iloc[picked], on=KEY, how="right")
+    kept, left = len(used), len(found) - len(used)
+    zh = f"按入选概率的倒数抽取 {kept} 条核查（相当于 {effective:.0f} 条等概率样本），{left} 条无概率的不用"
+    en = f"{kept} visits drawn by 1 / chance (worth {effective:.0f} of equal chance)"
+    en += f"; {left} without a logged chance left out"
+    return stood[rows.columns], [{"zh": zh, "en": en}]
+
+
+def findings(county: County, rows: pd.DataFrame, months: int, seen_by: dt.date | None) -> pd.DataFrame:
+    """Return every answered visit within its row's window, with the weight by which it stands for the county.
+
+    Parameters
+    ----------
+    county : County
+    rows : DataFrame
+        ``household_id, as_of``.
+    months : int
+        Horizon.
+    seen_by : date, optional
+        Visits recorded later are not seen.
+
+    Returns
+    -------
+    DataFrame
+        One row per ``household_id, as_of`` and list (a calendar month): ``date, selected_by, chance``,
+        ``y`` (1 confirmed, 0 not), ``weight`` (1 / (lists · chance · answered share of the window's planned
+        visits of that source); NaN where no chance was logged).
+
+    References
+    ----------
+    Horvitz & Thompson 1952. Unanswered visits: a weighting class for each source
+    (Little & Rubin 2019, section 3.3.2).
+    """
+    made = _planned(county, rows["as_of"], months, seen_by)
+    # Whom a rule flags is visited for certain; their lists of former days logged no chance.
+    sure = made["chance"].isna() & made["selected_by"].eq("rule")
+    made["chance"] = made["chance"].where(made["chance"] > 0).mask(sure, 1.0)
+    logged = made[made["chance"].notna()]
+    lists = logged.groupby("as_of")["month"].nunique()
+    made["lists"] = made["as_of"].map(lists)
+    made["y"] = made["outcome"].map({"confirmed": 1.0, "not_confirmed": 0.0})
+    answered = made["y"].notna().groupby([made["as_of"], made["selected_by"]]).transform("mean")
+    made["weight"] = 1 / (made["lists"] * made["chance"] * answered)
+    out = rows[KEY].merge(made[made["y"].notna()], on=KEY)
+    return out[[*KEY, "date", "selected_by", "chance", "y", "weight"]]
+
+
+def _planned(county: County, as_of: pd.Series, months: int, seen_by: dt.date | None) -> pd.DataFrame:
+    """Return a visit a household, as-of and month: the first answered one, else the first tried.
+
+    All households are in it: one that nobody answered has no label, yet counts when one asks how many did.
+    """
+    days = sorted({d.date() for d in pd.to_datetime(as_of)})
+    ends = pd.DataFrame({"as_of": days, "window_end": [point_in_time.window_end(d, months) for d in days]})
+    windows = ibis.memtable(ends, schema=ibis.schema({"as_of": "date", "window_end": "date"}))
+    t = point_in_time.known(county, "visits", tuple(Moment(d, seen_by or EVER) for d in days))
+    t = t.join(windows, [t.as_of == windows.as_of, t.date > windows.as_of, t.date <= windows.window_end])
+    # A column of nothing but nulls has no kind of its own in an exported table.
+    t = t.select(*KEY, "date", "outcome", selected_by=t.selected_by.fill_null("unknown"), chance=t.chance)
+    found = county.con.to_pyarrow(t).to_pandas().astype({"household_id": object, "chance": float})
+    found["as_of"], found["date"] = pd.to_datetime(found["as_of"]), pd.to_datetime(found["date"])
+    found = found.assign(month=found["date"].dt.to_period("M"), tried=found["outcome"].eq("absent"))
+    order = [*KEY, "month", "tried", "date", "selected_by"]
+    return found.sort_values(order).drop_duplicates([*KEY, "month"]).reset_index(drop=True)
+
+
+def trimmed(weight: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return weights cut at `MOST_WEIGHT` times their mean."""
+    return np.minimum(weight, MOST_WEIGHT * weight.mean())
+
+
+def systematic(weight: NDArray[np.float64], seed: int, size: int | None = None) -> NDArray[np.int64]:
+    """Draw rows, each as often as its weight says, to within one.
+
+    Parameters
+    ----------
+    weight : array, shape (n,)
+    seed : int
+    size : int, optional
+        How many are drawn; n by default.
+
+    Returns
+    -------
+    array of int, shape (size,)
+        Row numbers, sorted.
+
+    Examples
+    --------
+    >>> systematic(np.array([1.0, 1.0, 2.0]), 0).tolist().count(2)
+    2
+    """
+    n = len(weight) if size is None else size
+    steps = (np.arange(n) + np.random.default_rng(seed).random()) / n * weight.sum()
+    picked: Any = np.searchsorted(np.cumsum(weight), steps, side="right")
+    return np.minimum(picked, len(weight) - 1).astype(np.int64)

@@ -1,0 +1,162 @@
+"""The tables one run needs, each computed once: features, verdicts, cohort, labels."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from riskmodel import features, models, rules, targets
+from riskmodel.data import County
+from riskmodel.rules import RelativeLine
+from riskmodel.runs.experiment.declared import Experiment
+from riskmodel.runs.experiment.splits import Fold
+from riskmodel.targets import KEY
+
+RULE_COLUMNS = ["pcni", "line", "gap", "flagged", "rule_rank"]
+PLACE = ["township", "village"]
+
+
+@dataclass(frozen=True)
+class Tables:
+    """Features and verdicts of the cohort at every as-of date of a run.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        One row per household of the cohort and as-of: ``row`` (its position in X), keys, place,
+        ``persons``, ``pcni``, ``line``, ``gap`` (yuan), ``flagged``, ``rule_rank`` (1 = first at its as-of),
+        and of each further rule set that a model follows ``flagged:ID, gap:ID, line:ID, conditions:ID``.
+    X : DataFrame
+        The features, in the set's order; of ``rows``, then of ``population``.
+    population : DataFrame
+        Households outside the cohort with a known income, for models that are fitted on them too: ``row``,
+        keys, place, ``pcni, line``; empty where no model asks for them.
+    flags : DataFrame
+        ``household_id, as_of`` of all whom the rules flag, in the cohort or not.
+    """
+
+    rows: pd.DataFrame
+    X: pd.DataFrame
+    flags: pd.DataFrame
+    population: pd.DataFrame
+
+
+def feature_set(exp: Experiment) -> features.FeatureSet:
+    """Return the experiment's feature set, measured from its rule set's line, without what it leaves out."""
+    chosen = features.load(exp.feature_set)
+    ruleset = rules.load(exp.ruleset)
+    line = ruleset.relative_line(exp.params) or ruleset.values(exp.params).get("line")
+    if isinstance(line, int | float | RelativeLine):
+        chosen = chosen.with_line(line, source=exp.ruleset)
+    return features.without(chosen, set(exp.leave_out)) if exp.leave_out else chosen
+
+
+def build(exp: Experiment, county: County, days: tuple[dt.date, ...]) -> Tables:
+    """Build features and verdicts for the cohort at every as-of date in one pass each.
+
+    Parameters
+    ----------
+    exp : Experiment
+    county : County
+    days : tuple of date
+
+    Returns
+    -------
+    Tables
+    """
+    chosen = feature_set(exp)
+    members = targets.build_cohorts(county, days, exp.cohort, exp.ruleset, exp.params)
+    X = _keyed(features.build(county, chosen, list(days)))
+    verdicts = _keyed(rules.evaluate(county, exp.ruleset, list(days), params=exp.params))
+    known = [c for c in RULE_COLUMNS if c != "rule_rank"]
+    rows = members.merge(verdicts[[*KEY, *known]], on=KEY, how="left", validate="one_to_one")
+    rows["rule_rank"] = _rule_rank(rows)
+    sets = list(dict.fromkeys(r for m in exp.models if (r := models.entry(m).ruleset)))
+    for name, found in rules.evaluate_each(county, sets, list(days)) if sets else ():
+        rows = rows.merge(_other(name, _keyed(found)), on=KEY, how="left", validate="one_to_one")
+    rows = rows.sort_values(["as_of", "household_id"], ignore_index=True)
+    others = _population(exp, rows, verdicts)
+    every = pd.concat([rows[KEY], others[KEY]], ignore_index=True)
+    X = every.merge(X, on=KEY, how="left", validate="one_to_one")
+    rows = rows.assign(row=np.arange(len(rows)), **{c: X[c] for c in PLACE})
+    at = np.arange(len(rows), len(every))
+    others = others.assign(row=at, **{c: X[c].to_numpy()[at] for c in PLACE})
+    extra = [c for c in rows.columns if ":" in c]
+    flags = verdicts.loc[verdicts["flagged"].astype(bool), KEY].reset_index(drop=True)
+    kept = rows[["row", *KEY, *PLACE, "persons", *RULE_COLUMNS, *extra]]
+    return Tables(kept, X[chosen.names], flags, others)
+
+
+def _population(exp: Experiment, rows: pd.DataFrame, verdicts: pd.DataFrame) -> pd.DataFrame:
+    """Return the households outside the cohort whose income is known, if a model is fitted on them."""
+    asked = any(models.entry(m).population for m in exp.models)
+    found = verdicts[verdicts["pcni"].notna()] if asked else verdicts.iloc[:0]
+    found = found[[*KEY, "pcni", "line"]].merge(rows[KEY], on=KEY, how="left", indicator=True)
+    found = found[found.pop("_merge") == "left_only"]
+    return found.sort_values(["as_of", "household_id"], ignore_index=True)
+
+
+def _other(name: str, found: pd.DataFrame) -> pd.DataFrame:
+    """Return another rule set's verdicts: flag, distance, line, and how many conditions hold."""
+    held = found["conditions"].fillna("").astype(str)
+    count = np.where(held == "", 0, held.str.count(";") + 1)
+    part = found[[*KEY, "flagged", "gap", "line"]].assign(conditions=count.astype(float))
+    return part.rename(columns={c: f"{c}:{name}" for c in ("flagged", "gap", "line", "conditions")})
+
+
+def _rule_rank(rows: pd.DataFrame) -> pd.Series:
+    """Rank as the rules would visit: flagged first, then by distance as a share of the line, then id."""
+    order = rows.assign(first=~rows["flagged"].astype(bool), distance=-(rows["gap"] / rows["line"]))
+    order = order.sort_values(["as_of", "first", "distance", "household_id"], na_position="last")
+    return order.groupby("as_of").cumcount().reindex(rows.index) + 1
+
+
+def with_labels(
+    exp: Experiment, county: County, tables: Tables, days: tuple[dt.date, ...], seen_by: dt.date | None
+) -> pd.DataFrame:
+    """Return the cohort's rows at some as-of dates with ``y`` (float, NaN where not fully observed)."""
+    found = targets.build(
+        county, days, exp.horizon, exp.events, exp.ruleset, known_by=seen_by, params=exp.params
+    )
+    found = found.assign(y=found["label"].astype(float))[[*KEY, "y", "real_horizon_months"]]
+    wanted = tables.rows["as_of"].isin(pd.to_datetime(list(days)))
+    return tables.rows[wanted].merge(found, on=KEY, how="left", validate="one_to_one")
+
+
+def of_fold(exp: Experiment, county: County, tables: Tables, fold: Fold) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return a fold's training rows (labels known by the fold's day) and its test rows (null labels kept).
+
+    Parameters
+    ----------
+    exp : Experiment
+    county : County
+    tables : Tables
+    fold : Fold
+
+    Returns
+    -------
+    tuple of DataFrame
+        Training and test.
+    """
+    train = with_labels(exp, county, tables, fold.train, fold.seen_by)
+    train = train[train["y"].notna()].reset_index(drop=True)
+    test = with_labels(exp, county, tables, fold.test, None)
+    if exp.split.unseen_households:
+        test = test[~test["household_id"].isin(train["household_id"])].reset_index(drop=True)
+    if exp.split.by == "outcome" and exp.split.test_from:
+        test = test[_outcome_from(test, exp.split.test_from)].reset_index(drop=True)
+    return train, test
+
+
+def _outcome_from(rows: pd.DataFrame, since: dt.date) -> pd.Series:
+    """Say whose outcome was measured in the month of a day or later (whole months, as accounts are)."""
+    first = pd.Timestamp(since)
+    months = (rows["as_of"].dt.year - first.year) * 12 + rows["as_of"].dt.month - first.month
+    return months + rows["real_horizon_months"] >= 0
+
+
+def _keyed(frame: pd.DataFrame) -> pd.DataFrame:
+    return frame.assign(as_of=pd.to_datetime(frame["as_of"]))

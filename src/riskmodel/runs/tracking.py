@@ -1,0 +1,466 @@
+"""MLflow, and nothing else knows of it: runs, metrics, models without pickle, aliases.
+
+One SQLite file holds runs and registry, artefacts lie beside it; no server, no network, no telemetry. A
+model is stored with skops, loaded with a trust list that stands in `riskmodel.models`, and only after its
+file's hash equals the one written down at registration: a changed file is refused before it is opened.
+Nothing personal is logged: households are numbered anew in every run.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import importlib.metadata
+import json
+import logging
+import os
+import platform
+import sqlite3
+import time
+import warnings
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from riskmodel import models
+from riskmodel.errors import InputMissing, InputRefused, UsageError
+from riskmodel.features import FeatureSet
+from riskmodel.rules import RuleSet
+
+FORMAT = 1
+CHAMPION = "champion"
+CHALLENGER = "challenger"
+PREVIOUS = "previous"  # the champion before, to go back to
+MODEL_FILE = "model.skops"
+_SHOWN_RUNS = 10
+_PACKAGES = (
+    "riskmodel",
+    "numpy",
+    "pandas",
+    "scikit-learn",
+    "statsmodels",
+    "shap",
+    "mlflow",
+    "skops",
+    "duckdb",
+    "ibis-framework",
+)
+
+
+@dataclass(frozen=True)
+class LoadedModel:
+    """A registered model with everything needed to score as it was trained.
+
+    Parameters
+    ----------
+    name, alias, version, run_id : str
+    kind : str
+        Which of the run's models it is (``logit``, …).
+    model : CalibratedScore
+    card : dict
+        What `Run.log_model` was given: feature set, rule set, horizon, events, reference contributions.
+    """
+
+    name: str
+    alias: str
+    version: str
+    run_id: str
+    kind: str
+    model: models.CalibratedScore
+    card: Mapping[str, Any]
+
+    @property
+    def feature_set(self) -> FeatureSet:
+        """The feature set exactly as it was trained on, whatever the declarations say now."""
+        return FeatureSet.model_validate(self.card["feature_set"])
+
+    @property
+    def ruleset(self) -> RuleSet:
+        """The rule set exactly as it was compared with."""
+        return RuleSet.model_validate(self.card["ruleset"])
+
+
+def environment() -> dict[str, str]:
+    """Return Python's and the main packages' versions."""
+    out = {"python": platform.python_version()}
+    for name in _PACKAGES:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            out[name] = importlib.metadata.version(name)
+    return out
+
+
+def _mlflow() -> Any:
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    os.environ.setdefault("DO_NOT_TRACK", "true")
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+    import mlflow
+    import mlflow.sklearn
+
+    # Set after the import, which sets them louder: database migrations are no news to an office.
+    for noisy in ("mlflow", "alembic"):
+        logging.getLogger(noisy).setLevel(logging.ERROR)
+    return mlflow
+
+
+def _client(store: Path, *, create: bool = False) -> Any:
+    path = Path(store).resolve()
+    if not create and not path.is_file():
+        raise InputMissing(f"no model store at {store}; run `riskmodel train` first, or give --store")
+    if path.exists() and not _is_store(path):
+        raise InputRefused(f"{store} is not an MLflow store; give another file as --store")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    mlflow = _mlflow()
+    uri = f"sqlite:///{path}"
+    mlflow.set_tracking_uri(uri)
+    mlflow.set_registry_uri(uri)
+    return mlflow.MlflowClient(tracking_uri=uri, registry_uri=uri)
+
+
+def _is_store(path: Path) -> bool:
+    """Say whether a file is a SQLite database of MLflow's, or an empty one that it may fill."""
+    if not path.is_file():
+        return False
+    try:
+        with contextlib.closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as opened:
+            tables = {name for (name,) in opened.execute("SELECT name FROM sqlite_master")}
+    except sqlite3.OperationalError:
+        # Locked, for one: MLflow waits for it, and says what is wrong.
+        return True
+    except sqlite3.DatabaseError:
+        return False
+    return not tables or "alembic_version" in tables
+
+
+class Run:
+    """An open MLflow run; made by `start`."""
+
+    def __init__(self, client: Any, run_id: str, store: Path) -> None:
+        self._client = client
+        self.run_id = run_id
+        self._store = store
+
+    def params(self, values: Mapping[str, Any]) -> None:
+        """Log parameters as text, in one batch."""
+        from mlflow.entities import Param
+
+        texts = {
+            name: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+            for name, value in values.items()
+        }
+        self._client.log_batch(self.run_id, params=[Param(name, text) for name, text in texts.items()])
+
+    def metrics(self, values: Mapping[str, float], step: int = 0) -> None:
+        """Log metrics in one batch; values that are not numbers are left out, not written as 0."""
+        from mlflow.entities import Metric
+
+        now = int(time.time() * 1000)
+        known = [Metric(n, float(v), now, step) for n, v in values.items() if v is not None and v == v]
+        self._client.log_batch(self.run_id, metrics=known)
+
+    def table(self, frame: pd.DataFrame, name: str) -> None:
+        """Log a frame as Parquet (``name`` without ending)."""
+        from tempfile import TemporaryDirectory
+
+        folder, _, stem = name.rpartition("/")
+        with TemporaryDirectory() as tmp:
+            path = Path(tmp) / f"{stem}.parquet"
+            frame.to_parquet(path, index=False)
+            self._client.log_artifact(self.run_id, str(path), folder or None)
+
+    def document(self, content: Mapping[str, Any], name: str) -> None:
+        """Log a document as JSON (``name`` with ending)."""
+        self._client.log_dict(self.run_id, dict(content), name)
+
+    def log_model(self, kind: str, model: Any, card: Mapping[str, Any]) -> str:
+        """Log one model with its card; returns the model file's SHA-256.
+
+        Parameters
+        ----------
+        kind : str
+            Its name within the run.
+        model : CalibratedScore
+        card : mapping
+            Plain values.
+
+        Returns
+        -------
+        str
+        """
+        mlflow = _mlflow()
+        _client(self._store)
+        with warnings.catch_warnings(), mlflow.start_run(run_id=self.run_id, log_system_metrics=False):
+            # Our estimators take anything scikit-learn takes and check it themselves.
+            warnings.filterwarnings("ignore", message=".*Any type hint is inferred as AnyType")
+            info = mlflow.sklearn.log_model(
+                model,
+                name=kind,
+                serialization_format="skops",
+                skops_trusted_types=models.trusted_types(),
+                pip_requirements=[f"{n}=={v}" for n, v in environment().items() if n != "python"],
+            )
+        digest = _sha256(Path(mlflow.artifacts.download_artifacts(info.model_uri)) / MODEL_FILE)
+        card = {"format": FORMAT, "kind": kind, "model_sha256": digest, "model_uri": info.model_uri, **card}
+        self.document(card, f"cards/{kind}.json")
+        return digest
+
+    def register(self, name: str, kind: str, aliases: tuple[str, ...]) -> str:
+        """Register one of the run's models as the next version of a name and point aliases at it.
+
+        Parameters
+        ----------
+        name : str
+            The registered model's name, such as the experiment's id.
+        kind : str
+        aliases : tuple of str
+
+        Returns
+        -------
+        str
+            The version.
+        """
+        from mlflow.exceptions import MlflowException
+
+        with contextlib.suppress(MlflowException):
+            self._client.create_registered_model(name)
+        card = _artifact(self._client, self.run_id, f"cards/{kind}.json")
+        version = self._client.create_model_version(
+            name,
+            source=card["model_uri"],
+            run_id=self.run_id,
+            tags={"kind": kind, "model_sha256": card["model_sha256"]},
+        ).version
+        for alias in aliases:
+            self._client.set_registered_model_alias(name, alias, version)
+        return str(version)
+
+
+@contextlib.contextmanager
+def start(
+    experiment: str, store: str | Path, name: str, tags: Mapping[str, str] | None = None
+) -> Iterator[Run]:
+    """Open a run; it is marked failed if the body raises.
+
+    Parameters
+    ----------
+    experiment : str
+        MLflow experiment, made if it is not there.
+    store : str or Path
+        The SQLite file, made if it is not there.
+    name : str
+        The run's name.
+    tags : mapping, optional
+
+    Yields
+    ------
+    Run
+    """
+    store = Path(store)
+    client = _client(store, create=True)
+    found = client.get_experiment_by_name(experiment)
+    if found is None:
+        where = (store.resolve().parent / "mlartifacts").as_uri()
+        experiment_id = client.create_experiment(experiment, artifact_location=f"{where}/{experiment}")
+    else:
+        experiment_id = found.experiment_id
+    run = client.create_run(experiment_id, run_name=name, tags=dict(tags or {}))
+    opened = Run(client, run.info.run_id, store)
+    opened.document(environment(), "environment.json")
+    try:
+        yield opened
+    except BaseException:
+        client.set_terminated(opened.run_id, status="FAILED")
+        raise
+    client.set_terminated(opened.run_id, status="FINISHED")
+
+
+def load_model(name_at_alias: str, store: str | Path) -> LoadedModel:
+    """Load a registered model by ``NAME@ALIAS`` (or ``NAME@VERSION``).
+
+    Parameters
+    ----------
+    name_at_alias : str
+    store : str or Path
+
+    Returns
+    -------
+    LoadedModel
+
+    Raises
+    ------
+    UsageError
+        If the name, alias or store is not there.
+    InputRefused
+        If the model's file is not the one that was registered, or holds types that are not trusted.
+    """
+    name, sign, alias = name_at_alias.partition("@")
+    if not sign or not name or not alias:
+        raise UsageError(f"model {name_at_alias!r}: write NAME@ALIAS, such as county@{CHAMPION}")
+    client = _client(Path(store))
+    version = _version(client, name, alias)
+    kind = version.tags["kind"]
+    card = _artifact(client, version.run_id, f"cards/{kind}.json")
+    if card.get("format") != FORMAT:
+        raise InputRefused(
+            f"{name_at_alias}: format {card.get('format')!r} is not {FORMAT}; train again with this riskmodel"
+        )
+    mlflow = _mlflow()
+    path = Path(mlflow.artifacts.download_artifacts(card["model_uri"])) / MODEL_FILE
+    if _sha256(path) != version.tags["model_sha256"]:
+        raise InputRefused(f"{name_at_alias}: the model file is not the one that was registered; train again")
+    return LoadedModel(
+        name=name,
+        alias=alias,
+        version=str(version.version),
+        run_id=version.run_id,
+        kind=kind,
+        model=_open(path),
+        card=card,
+    )
+
+
+@dataclass(frozen=True)
+class Registered:
+    """One version of a registered model: where it comes from, not the model itself."""
+
+    name: str
+    version: str
+    run_id: str
+    kind: str
+
+
+def find(name_at_alias: str, store: str | Path) -> Registered | None:
+    """Return which version ``NAME@ALIAS`` stands for, or None if it stands for none.
+
+    Parameters
+    ----------
+    name_at_alias : str
+    store : str or Path
+
+    Returns
+    -------
+    Registered or None
+    """
+    name, _, alias = name_at_alias.partition("@")
+    if not Path(store).is_file():
+        return None
+    try:
+        found = _version(_client(Path(store)), name, alias)
+    except UsageError:
+        # Asking is no error: a first training has no champion yet.
+        return None
+    return Registered(name, str(found.version), found.run_id, found.tags["kind"])
+
+
+def set_alias(name: str, alias: str, version: str, store: str | Path) -> None:
+    """Point an alias of a registered model at a version."""
+    _client(Path(store)).set_registered_model_alias(name, alias, version)
+
+
+def _open(path: Path) -> Any:
+    import skops.io
+    from skops.io.exceptions import UntrustedTypesFoundException
+
+    try:
+        return skops.io.load(path, trusted=models.trusted_types())
+    except UntrustedTypesFoundException as exc:
+        raise InputRefused(f"{path.name}: holds types that riskmodel does not trust: {exc}") from exc
+
+
+def _version(client: Any, name: str, alias: str) -> Any:
+    from mlflow.exceptions import MlflowException
+
+    try:
+        if alias.isdigit():
+            return client.get_model_version(name, alias)
+        return client.get_model_version_by_alias(name, alias)
+    except MlflowException as exc:
+        known = [f"{m.name}@{a}" for m in client.search_registered_models() for a in m.aliases]
+        raise UsageError(
+            f"no model {name}@{alias}; known: {', '.join(sorted(known)) or 'none: run riskmodel train'}"
+        ) from exc
+
+
+def read_document(run_id: str, name: str, store: str | Path) -> Any:
+    """Return a JSON document of a run; raises as `read_table`."""
+    return _artifact(_client(Path(store)), run_id, name)
+
+
+def finished(run_id: str, store: str | Path) -> bool:
+    """Say whether a store holds a run that ended well.
+
+    Parameters
+    ----------
+    run_id : str
+    store : str or Path
+
+    Returns
+    -------
+    bool
+        False also where there is no store.
+    """
+    from mlflow.exceptions import MlflowException
+
+    if not Path(store).is_file():
+        return False
+    try:
+        return bool(_client(Path(store)).get_run(run_id).info.status == "FINISHED")
+    except MlflowException:
+        return False
+
+
+def read_table(run_id: str, name: str, store: str | Path) -> pd.DataFrame:
+    """Return a table of a run.
+
+    Parameters
+    ----------
+    run_id : str
+    name : str
+        As given to `Run.table`.
+    store : str or Path
+
+    Returns
+    -------
+    DataFrame
+
+    Raises
+    ------
+    InputMissing
+        If the run is not there; the message names those that are.
+    UsageError
+        If the run has no such table.
+    """
+    return pd.read_parquet(_fetch(_client(Path(store)), run_id, f"{name}.parquet"))
+
+
+def _fetch(client: Any, run_id: str, name: str) -> Path:
+    from mlflow.exceptions import MlflowException
+
+    try:
+        return Path(client.download_artifacts(run_id, name))
+    except (MlflowException, OSError) as exc:
+        _refuse_unknown(client, run_id)
+        raise UsageError(f"run {run_id} has no {name} in this store; see `riskmodel train --json`") from exc
+
+
+def _refuse_unknown(client: Any, run_id: str) -> None:
+    """Refuse a run that the store does not hold, naming the newest that it does."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        client.get_run(run_id)
+    except MlflowException as exc:
+        homes = [home.experiment_id for home in client.search_experiments()]
+        newest = client.search_runs(homes, order_by=["attributes.start_time DESC"], max_results=_SHOWN_RUNS)
+        there = ", ".join(run.info.run_id for run in newest) or "none: run `riskmodel train`"
+        raise InputMissing(f"no such run: {run_id}; runs there are: {there}") from exc
+
+
+def _artifact(client: Any, run_id: str, name: str) -> Any:
+    return json.loads(_fetch(client, run_id, name).read_text(encoding="utf-8"))
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()

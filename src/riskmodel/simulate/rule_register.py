@@ -1,0 +1,293 @@
+"""A rule set as the register's rule of a simulated county.
+
+The simulator is handed a function and knows no rule set; this makes the function. It flags exactly whom the
+set's ``flagged`` would, were all records whole and prompt: the simulated office looks at the households
+themselves. What a simulated household does not have (which support it got, its assets, single sources of
+income, the water's quality) no rule can ask for; a set that does is refused, and told what for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from riskmodel.data import codes
+from riskmodel.errors import UsageError
+from riskmodel.rules import (
+    Bools,
+    Coded,
+    ExpressionError,
+    RelativeLine,
+    RuleSet,
+    Seen,
+    Truth,
+    absolute,
+    available,
+    load,
+    parse,
+    sure,
+    truth,
+)
+from riskmodel.rules.arrays import evaluate
+from riskmodel.simulate.params import CAUSES, STAGES
+from riskmodel.simulate.state import CAPACITY, ELIMINATED, HEALTH, MONITORED, RELATIONS, RuleView, State
+
+REGISTRATIONS = ("general", "lifted")
+PERIOD_MONTHS = 12
+
+
+@dataclass(frozen=True)
+class RegisterRule:
+    """A rule set that a simulated office goes by; a function from `RuleView` to a boolean array.
+
+    Parameters
+    ----------
+    ruleset : RuleSet
+    values : mapping
+        Its parameters' values.
+    """
+
+    ruleset: RuleSet
+    values: Mapping[str, Any]
+    _years: dict[int, dict[str, Any]] = field(default_factory=dict, repr=False, compare=False)
+
+    @property
+    def id(self) -> str:
+        """The rule set's id."""
+        return self.ruleset.id
+
+    def __call__(self, view: RuleView) -> Bools:
+        """Return whom the rule set flags."""
+        return _Judge(self, view).flagged()
+
+    def of_year(self, year: int) -> dict[str, Any]:
+        """Return line and parameters in force in a year."""
+        if year not in self._years:
+            declared = self.ruleset.parameters
+            out = {n: declared[n].at(value, year)[0] for n, value in self.values.items()}
+            self._years[year] = out | {"line": absolute(self.ruleset, self.values, year)}
+        return self._years[year]
+
+
+def register_rule(ruleset: str | Path | RuleSet, params: Mapping[str, Any] | None = None) -> RegisterRule:
+    """Return a rule set as the rule of a simulated county's register.
+
+    Parameters
+    ----------
+    ruleset : str, Path or RuleSet
+    params : mapping, optional
+        Overrides of its parameters.
+
+    Returns
+    -------
+    RegisterRule
+        To be handed to `riskmodel.simulate.county` as ``flag_rule``.
+
+    Raises
+    ------
+    UsageError
+        If the set flags nobody, has a relative line or another period than 12 months, or asks for what a
+        simulated office does not see.
+
+    Examples
+    --------
+    >>> register_rule("county-2020").id
+    'county-2020'
+    """
+    chosen = load(ruleset)
+    rule = RegisterRule(chosen, chosen.values(params))
+    why = _why_not(rule)
+    if why:
+        able = [name for name in available() if name != chosen.id and not _why_not(_plain(name))]
+        raise UsageError(
+            f"{chosen.id} cannot keep a simulated county's register: {why}; these can: {', '.join(able)}"
+        )
+    return rule
+
+
+def _plain(name: str) -> RegisterRule:
+    chosen = load(name)
+    return RegisterRule(chosen, chosen.values())
+
+
+def _why_not(rule: RegisterRule) -> str | None:
+    chosen = rule.ruleset
+    if not (chosen.flagged_categories or chosen.flagged_tiers):
+        return "it flags nobody by itself"
+    if isinstance(rule.values.get(chosen.line), RelativeLine):
+        return "its line is relative to the county's other incomes, which no single household's future holds"
+    if chosen.accounting != "rolling" or rule.values.get("period_months", PERIOD_MONTHS) != PERIOD_MONTHS:
+        return "its accounting period is not the last 12 months"
+    try:
+        rule(_nobody())
+    except ExpressionError as exc:
+        return str(exc)
+    return None
+
+
+def _nobody() -> RuleView:
+    """Return a view of no households: every name and function is looked up, nothing is computed."""
+    from riskmodel.simulate.history import PEOPLE, PLACES, stream
+    from riskmodel.simulate.lookup import lookup
+    from riskmodel.simulate.params import profile
+    from riskmodel.simulate.population import places, populate
+
+    given, month = profile("default"), 2020 * 12
+    where = places(stream(0, PLACES), 1, given)
+    state, books = populate(stream(0, PEOPLE), np.arange(1), where, month, lookup(given), 0)
+    return RuleView(state.take(slice(0, 0)), books.take(slice(0, 0)), month)
+
+
+@dataclass
+class _Judge:
+    """One month's verdicts; quantities, helpers and conditions are computed when first asked for."""
+
+    rule: RegisterRule
+    view: RuleView
+    known: dict[str, Any] = field(default_factory=dict)
+
+    @cached_property
+    def settings(self) -> dict[str, Any]:
+        return self.rule.of_year(self.view.month // 12)
+
+    @cached_property
+    def seen(self) -> Seen:
+        calls: dict[str, Callable[[list[Any]], Truth]] = {"any_cause": self._causes, "any_gap": self._gaps}
+        state = self.view.state
+        members = Seen(state.m.here.shape, self._member, {}, {})
+        return Seen((state.n,), self._household, calls, {"members": (members, state.m.here)})
+
+    def flagged(self) -> Bools:
+        chosen = self.rule.ruleset
+        kind = Coded(self.view.lifted.astype(int), REGISTRATIONS)
+        judged = (self.view.persons > 0) & kind.among(list(chosen.meant_for())).yes
+        found = np.zeros(self.view.state.n, bool)
+        categories = [
+            (c.flagged, judged & kind.among(list(c.registration)).yes, c) for c in chosen.categories
+        ]
+        for cases in (categories, [(t.flagged, judged, t) for t in chosen.tiers]):
+            left = judged.copy()
+            last = max((i for i, (flags, _, _) in enumerate(cases) if flags), default=-1)
+            # The first that holds decides; what stands after the last that flags decides nothing.
+            for flags, meant, case in cases[: last + 1]:
+                holds = left & meant & truth(parse(case.when), self.seen).yes
+                found |= holds & flags
+                left &= ~holds
+        if chosen.flagged_only is not None:
+            found &= truth(parse(chosen.flagged_only), self.seen).yes
+        return found
+
+    def _household(self, name: str) -> Any:
+        if name not in self.known:
+            self.known[name] = self._found(name)
+        return self.known[name]
+
+    def _found(self, name: str) -> Any:
+        chosen = self.rule.ruleset
+        if name in chosen.conditions:
+            condition = chosen.conditions[name]
+            held = truth(parse(condition.when), self.seen)
+            return truth(parse(condition.applies), self.seen) & held if condition.applies else held
+        if name in chosen.quantities:
+            return evaluate(parse(chosen.quantities[name].when), self.seen)
+        return self.settings[name] if name in self.settings else QUANTITIES[name](self.view)
+
+    def _member(self, name: str) -> Any:
+        if name in MEMBER:
+            return MEMBER[name](self.view)
+        if name in self.settings:
+            return self.settings[name]
+        raise KeyError(name)
+
+    def _causes(self, asked: list[Any]) -> Truth:
+        wanted = asked[0] if asked else list(codes("risk_events", "cause"))
+        out = np.zeros(self.view.state.n, bool)
+        for cause in wanted:
+            if cause in CAUSES:  # the others befall nobody here
+                out |= self.view.open(CAUSES.index(cause))
+        return sure(out)
+
+    def _gaps(self, asked: list[Any]) -> Truth:
+        return sure(_gap(self.view))
+
+
+def _gap(view: RuleView) -> Bools:
+    return ~view.state.housing_safe | _uninsured(view) | _out_of_school(view)
+
+
+def _uninsured(view: RuleView) -> Bools:
+    return ~view.state.insured & (view.persons > 0)
+
+
+def _out_of_school(view: RuleView) -> Bools:
+    """Children of compulsory age out of school, but the physically unable (as the accounting has it)."""
+    m = view.state.m
+    age = _age(view)
+    out = (m.school == STAGES.index("dropped_out")) & (age >= 6) & (age <= 15) & ~np.isin(m.grade, (1, 2))
+    return np.asarray((out & m.here).any(axis=0))
+
+
+def _age(view: RuleView) -> Any:
+    return ((view.month - view.state.m.birth) // 12).astype(np.float64)
+
+
+def _per_head(net: Any, persons: Any) -> Any:
+    return np.asarray(net, np.float64) / np.where(persons > 0, persons, np.nan)
+
+
+def _income_drop(view: RuleView) -> Any:
+    before = _per_head(view.previous_net, view.previous_persons)
+    return 1 - _per_head(view.net, view.persons) / np.where(before > 0, before, np.nan)
+
+
+def _rigid_ratio(view: RuleView) -> Any:
+    """Own spending over the year before's income; infinite where there was none, zero without spending."""
+    rigid, before = np.asarray(view.rigid, np.float64), np.asarray(view.previous_net, np.float64)
+    ratio = np.where(before > 0, rigid / np.where(before > 0, before, 1), np.inf)
+    return np.where(rigid == 0, 0.0, ratio)
+
+
+def _floats(values: Any) -> Any:
+    return np.asarray(values, dtype=np.float64)
+
+
+def _flag(of: Callable[[State], Any]) -> Callable[[RuleView], Truth]:
+    return lambda view: sure(np.asarray(of(view.state), bool))
+
+
+QUANTITIES: dict[str, Callable[[RuleView], Any]] = {
+    "registration": lambda v: Coded(v.lifted.astype(int), REGISTRATIONS),
+    "dibao": _flag(lambda s: s.dibao > 0),
+    "housing_safe": _flag(lambda s: s.housing_safe),
+    "persons": lambda v: _floats(v.persons),
+    "net_income": lambda v: _floats(v.net),
+    "previous_net_income": lambda v: _floats(v.previous_net),
+    "pcni": lambda v: _per_head(v.net, v.persons),
+    "previous_pcni": lambda v: _per_head(v.previous_net, v.previous_persons),
+    "income_drop": _income_drop,
+    "rigid": lambda v: _floats(v.rigid),
+    "rigid_ratio": _rigid_ratio,
+    "labour": lambda v: _floats(v.labour),
+    "labour_unknown": lambda v: np.zeros(v.state.n),
+    "gap_housing": lambda v: sure(~v.state.housing_safe),
+    "gap_schooling": lambda v: sure(_out_of_school(v)),
+    "gap_medical": lambda v: sure(_uninsured(v)),
+    "has_risk": lambda v: sure(v.has_open_cause | _gap(v)),
+    "in_register": lambda v: sure(v.books.status == MONITORED),
+    "was_eliminated": lambda v: sure(v.books.status == ELIMINATED),
+}
+MEMBER: dict[str, Callable[[RuleView], Any]] = {
+    "age": _age,
+    "sex": lambda v: Coded(v.state.m.sex, ("male", "female")),
+    "relation": lambda v: Coded(v.state.m.relation, RELATIONS),
+    "schooling": lambda v: Coded(v.state.m.school, STAGES),
+    "health": lambda v: Coded(v.state.m.health, HEALTH),
+    "disability_grade": lambda v: _floats(v.state.m.grade),
+    "work_capacity": lambda v: Coded(v.state.m.capacity, CAPACITY),
+    "insured": lambda v: sure(np.broadcast_to(v.state.insured, v.state.m.here.shape)),
+}

@@ -1,0 +1,261 @@
+"""The simulator's own future under a scenario: the ruler for `stress`.
+
+The simulated county is lived up to as-of by the code that made its history, then on through many worlds that
+its households share (weather, markets, disasters), once as it is and once with the scenario in it. Both lives
+of a world have the same chance, and whom the scenario leaves alone lives the same life.
+
+``wage``, ``sales``, ``medical``
+    scale what the month brings, by members' true jobs and true costs, not by records;
+``disaster``
+    strikes through the simulator's own shocks: costs of repair, lasting scars, whom the office finds and
+    supports follow as after any disaster. How much of the harvest is lost, and for how many months, is the
+    scenario's;
+``support``
+    stops all that runs and gives nothing new; a part of it cannot be stopped here, and is refused.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from riskmodel.errors import UsageError
+from riskmodel.forecasting import LARGEST, MEASURES, Scenario, Shock
+from riskmodel.simulate import noise, office, shocks
+from riskmodel.simulate.assemble import Order
+from riskmodel.simulate.history import PLACES, run_block, stream
+from riskmodel.simulate.incomes import Flow
+from riskmodel.simulate.lookup import Lookup, lookup
+from riskmodel.simulate.months import DateLike, month_of_end
+from riskmodel.simulate.noise import Noise
+from riskmodel.simulate.params import CAUSES
+from riskmodel.simulate.people import township_name
+from riskmodel.simulate.population import places
+from riskmodel.simulate.process import book, live
+from riskmodel.simulate.state import AWAY, FARM, Books, State
+
+Array = NDArray[Any]
+WORLDS = 40
+HORIZON = 12
+STREAM = 77  # of random numbers: none of the simulator's own purposes has this number
+CHANCE, SHARED, STRUCK = range(3)
+
+
+@dataclasses.dataclass(frozen=True)
+class Hit:
+    """A shock and the households (n,) that it hits in one world; ``rng`` draws how hard."""
+
+    shock: Shock
+    rows: Array
+    rng: np.random.Generator
+
+
+@dataclasses.dataclass(frozen=True)
+class _Start:
+    """A county at as-of, ready to be lived on."""
+
+    state: State
+    books: Books
+    month: int
+    t: Lookup
+    asked: Order
+    townships: int
+
+
+def future(asked: Order, as_of: DateLike, scenario: Scenario, worlds: int = WORLDS) -> pd.DataFrame:
+    """Return how many households of a simulated county are below the line a year on, with and without.
+
+    Parameters
+    ----------
+    asked : Order
+        Of the county (`simulate.order`); one block of households (4,096 by default).
+    as_of : date
+        A month's end.
+    scenario : Scenario
+    worlds : int
+
+    Returns
+    -------
+    DataFrame
+        One row a world: ``households_baseline, persons_baseline, yuan_baseline`` and the same with
+        ``_stressed``. A household's extra own medical cost is taken off its income, as `stress` does.
+
+    Raises
+    ------
+    UsageError
+        If the county has more than one block, a township is unknown, or a part of support is withdrawn.
+    """
+    return futures(asked, as_of, [scenario], worlds)[scenario.id]
+
+
+def futures(
+    asked: Order, as_of: DateLike, scenarios: Sequence[Scenario], worlds: int = WORLDS
+) -> dict[str, pd.DataFrame]:
+    """Return `future` of several scenarios, by their ids: one history and one life without any of them.
+
+    Parameters
+    ----------
+    asked : Order
+    as_of : date
+    scenarios : sequence of Scenario
+    worlds : int
+
+    Returns
+    -------
+    dict of str to DataFrame
+
+    Raises
+    ------
+    UsageError
+        See `future`.
+    """
+    _refuse(asked, scenarios)
+    month = month_of_end(as_of)
+    t = lookup(asked.profile)
+    plan = dataclasses.replace(asked.plan, months=month - asked.plan.first + 1, keep=(month,))
+    where = places(stream(plan.seed, PLACES), plan.households, asked.profile)
+    state, books = run_block(plan, 0, where, t, asked.rule).kept[month]
+    start = _Start(state, books, month, t, asked, where.townships)
+    rows: dict[str, list[dict[str, float]]] = {each.id: [] for each in scenarios}
+    for world in range(worlds):
+        before = _live(start, (), world)
+        for each in scenarios:
+            hits = _hits(start, each, world)
+            touched = np.any([h.rows for h in hits], axis=0)
+            # Nobody else is concerned; draws that move up in a list are not to look as if they were.
+            after = np.where(touched, _live(start, hits, world), before)
+            rows[each.id].append(_row("baseline", before) | _row("stressed", after))
+    return {name: pd.DataFrame(r) for name, r in rows.items()}
+
+
+def _refuse(asked: Order, scenarios: Sequence[Scenario]) -> None:
+    if asked.plan.households > asked.plan.block:
+        raise UsageError(
+            f"{asked.plan.households} households: the simulator's own future is lived by one block, at most "
+            f"{asked.plan.block} households; ask for a smaller county"
+        )
+    for each in scenarios:
+        for shock in each.shocks:
+            whole = shock.share == 1 and shock.months == HORIZON and shock.reach == 1 and shock.where is None
+            if shock.kind == "support" and not whole:
+                raise UsageError(
+                    f"scenario {each.id}: the simulator stops all support of all households for {HORIZON} "
+                    "months (share 1, reach 1, no place), or none"
+                )
+
+
+def _row(name: str, found: Array) -> dict[str, float]:
+    return {f"{measure}_{name}": float(v) for measure, v in zip(MEASURES, found.sum(axis=1), strict=True)}
+
+
+def _hits(start: _Start, scenario: Scenario, world: int) -> tuple[Hit, ...]:
+    """Return whom each shock hits in this world."""
+    out = []
+    for k, shock in enumerate(scenario.shocks):
+        rng = stream(start.asked.plan.seed, STREAM, world, STRUCK, k)
+        rows = _concerned(start, shock) & (rng.random(start.state.n) < shock.reach)
+        out.append(Hit(shock, rows, rng))
+    return tuple(out)
+
+
+def _concerned(start: _Start, shock: Shock) -> Array:
+    place = start.state.township
+    if shock.where is None:
+        return np.ones(place.size, dtype=bool)
+    if shock.where == LARGEST:
+        return np.asarray(place == np.bincount(place).argmax())
+    names = [township_name(k) for k in range(start.townships)]
+    if shock.where not in names:
+        raise UsageError(f"township {shock.where!r} is not in the county; known: {', '.join(names)}")
+    return np.asarray(place == names.index(shock.where))
+
+
+def _live(start: _Start, hits: tuple[Hit, ...], world: int) -> Array:
+    """Live one world; return who is below the line at its end, their persons and gaps, shape (3, n)."""
+    s, b, t, asked = start.state.copy(), start.books.copy(), start.t, start.asked
+    shared = stream(asked.plan.seed, STREAM, world, SHARED)
+    extra = np.zeros(s.n)
+    withdrawn = any(h.shock.kind == "support" for h in hits)
+    if withdrawn:
+        office.stop_all_aid(b)
+    floods = [_Flood(h, t) for h in hits if h.shock.kind == "disaster"]
+    for ahead in range(1, HORIZON + 1):
+        month = start.month + ahead
+        common = noise.world(shared, start.townships, len(t.weather_sd))
+        # A month's own stream: what one life draws more in a month moves nothing in the next.
+        chance = stream(asked.plan.seed, STREAM, world, CHANCE, month)
+        z = noise.draw(chance, s.n, month, t.profile.shocks.disaster_months, common, s.township, s.kind)
+
+        def also(state: State, ahead: int = ahead, z: Noise = z, month: int = month) -> Array:
+            paid = [flood.strike(state, z, month, ahead) for flood in floods]
+            return np.asarray(np.sum(paid, axis=0, dtype=np.float32))
+
+        flow = live(s, z, month, t, also=also if floods else None)
+        flow, cost = _changed(flow, s, tuple(h for h in hits if ahead <= h.shock.months))
+        extra += cost
+        book(b, s, flow, z, month, t, asked.rule, supported=not withdrawn)
+    persons = np.maximum(s.persons, 1)
+    income = (b.net - extra) / persons
+    line = asked.profile.office.line
+    below = (income < line) & (s.persons > 0)
+    return np.stack([below, below * s.persons, np.where(below, (line - income) * persons, 0.0)])
+
+
+class _Flood:
+    """A disaster of the scenario's size: struck in its first month, not over before its last.
+
+    Parameters
+    ----------
+    hit : Hit
+    t : Lookup
+    """
+
+    def __init__(self, hit: Hit, t: Lookup) -> None:
+        self.hit = hit
+        self.rows = np.flatnonzero(hit.rows)
+        self.cause = CAUSES.index("disaster")
+        loss = t.loss.copy()
+        loss[self.cause] = hit.shock.loss
+        self.t = dataclasses.replace(t, loss=loss)
+        self.lost = np.zeros(self.rows.size, dtype=np.float32)
+
+    def strike(self, s: State, z: Noise, month: int, ahead: int) -> Array:
+        """Strike, or keep what is lost from coming back; return own rigid spending (n,)."""
+        if ahead == 1:
+            self.rows = self.rows[s.persons[self.rows] > 0]
+            mine = dataclasses.replace(z, rng=self.hit.rng)
+            paid = shocks.befall(s, mine, month, self.t, self.rows, self.cause)
+            self.lost = s.loss[FARM, self.rows].copy()
+            return paid
+        if ahead <= self.hit.shock.months:
+            s.loss[FARM, self.rows] = np.maximum(s.loss[FARM, self.rows], self.lost)
+            s.age[FARM, self.rows] = 0
+        return np.zeros(s.n, dtype=np.float32)
+
+
+def _changed(flow: Flow, s: State, hits: tuple[Hit, ...]) -> tuple[Flow, Array]:
+    """Return a month's amounts under the scenario, and the extra own cost of care (n,)."""
+    cost = np.zeros(s.n)
+    for hit in hits:
+        shock = hit.shock
+        if shock.kind == "wage":
+            lost = hit.rows * shock.share * _away(s, shock)
+            flow = dataclasses.replace(flow, wage=np.rint(flow.wage * (1 - lost)))
+        elif shock.kind == "sales":
+            flow = dataclasses.replace(flow, business=np.rint(flow.business * (1 - hit.rows * shock.share)))
+        elif shock.kind == "medical":
+            cost = cost + hit.rows * flow.medical * shock.points / (1 - shock.reimbursed_now)
+    return flow, cost
+
+
+def _away(s: State, shock: Shock) -> Array:
+    """Return the share of wages that members away earn (all, where the scenario is not of migrants)."""
+    if shock.who == "all":
+        return np.ones(s.n)
+    away = ((s.m.job == AWAY) & s.m.here).sum(axis=0)
+    return np.where(s.wage_units > 0, np.minimum(away / np.maximum(s.wage_units, 1e-6), 1.0), 0.0)

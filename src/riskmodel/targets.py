@@ -1,0 +1,370 @@
+"""Labels (what happened after as-of) and cohorts (who was at risk at as-of).
+
+A label is 1 where any of the events asked for happens in ``(as_of, as_of + horizon]``, 0 where the window
+was fully seen and none did, and null otherwise: never 0 for what nobody could see (contract, "Labels").
+
+* ``identified``: newly monitored, rolled back or re-marked. The rule itself decides this event.
+* ``below_line``: per-capita net income of the accounting period that ends with the window is below the line
+  of the rule set then; on annual totals, of the first total that starts after the feature span. Null where
+  nobody of the household is left by then.
+* ``confirmed``: a home check confirmed the risk; null for the unvisited.
+
+Labels look back on a window that has passed, so they see rows recorded after as-of, up to ``known_by``.
+
+Cohorts: which households were at risk at as-of.
+
+Every cohort but ``all`` is a risk set: per-capita net income known and not below the line, and not under
+watch in the register, because staying poor is not returning to poverty. A general household that first
+appears at or after its own identification is in none: that it is there at all is the label (contract).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Iterable, Sequence
+from typing import Literal
+
+import ibis
+import ibis.expr.types as ir
+import numpy as np
+import pandas as pd
+from pydantic import Field
+
+from riskmodel import rules
+from riskmodel.data import County
+from riskmodel.errors import UsageError
+from riskmodel.households import WATCHED, DateLike, Moment, accounts, point_in_time
+from riskmodel.io.specs import Spec
+
+Event = Literal["identified", "below_line", "confirmed"]
+EVENTS: tuple[Event, ...] = ("identified", "below_line", "confirmed")
+EVER = dt.date(9999, 12, 31)
+KEY = ["household_id", "as_of"]
+
+
+class Horizon(Spec):
+    """A number of months, or the next observation within so many months (``next``)."""
+
+    months: int = Field(ge=1, le=120)
+    next: bool = False
+
+
+def build(
+    county: County,
+    as_of: DateLike | Iterable[DateLike],
+    horizon: int | Horizon,
+    events: Sequence[Event] = ("below_line",),
+    ruleset: str | rules.RuleSet = "national-2021",
+    *,
+    known_by: DateLike | None = None,
+    params: dict[str, object] | None = None,
+) -> pd.DataFrame:
+    """Return the label of every household known at each as-of.
+
+    Parameters
+    ----------
+    county : County
+    as_of : date or several
+    horizon : int or Horizon
+        Months.
+    events : sequence of {"identified", "below_line", "confirmed"}
+        Any of them gives 1.
+    ruleset : str or RuleSet
+        Whose line decides ``below_line``.
+    known_by : date, optional
+        Rows recorded later are not seen, and windows not over by then are null; everything by default.
+    params : dict, optional
+        Overrides of the rule set's parameters.
+
+    Returns
+    -------
+    DataFrame
+        One row per ``household_id, as_of``, sorted: ``label`` and ``label_<event>`` (Int8, null where not
+        fully observed), ``real_horizon_months`` (differs from the one asked for on totals and ``next``).
+
+    Raises
+    ------
+    UsageError
+        If an event is unknown or none is given.
+
+    References
+    ----------
+    Data contract, "Labels".
+    """
+    unknown = [e for e in events if e not in EVENTS]
+    if unknown or not events:
+        raise UsageError(f"events {list(events)!r}: give one or more of {', '.join(EVENTS)}")
+    span = horizon if isinstance(horizon, Horizon) else Horizon(months=horizon)
+    days = [m.as_of for m in point_in_time.moments(as_of)]
+    seen_by = point_in_time.to_date(known_by) if known_by else EVER
+    out = point_in_time.households(county, point_in_time.moments(days)).select(*KEY).to_pandas()
+    out["as_of"] = pd.to_datetime(out["as_of"])
+    out["real_horizon_months"] = float(span.months)
+    ends = {d: point_in_time.window_end(d, span.months) for d in days}
+    over = pd.Series({pd.Timestamp(d): _is_over(county, end, seen_by) for d, end in ends.items()})
+    for event in events:
+        if event == "below_line":
+            values = _below_line(county, days, span, seen_by, ruleset, params or {})
+        else:
+            values = _happened(county, event, ends, seen_by)
+        out = out.merge(values, on=KEY, how="left", validate="one_to_one")
+        if event == "identified":
+            out["label_identified"] = _no_event_is_zero(county, out, ends, seen_by)
+        # A total or a next observation that is there ends its own window.
+        own_window = out.pop("own_window").eq(True) if "own_window" in out else False
+        out.loc[~(out["as_of"].map(over) | own_window), f"label_{event}"] = np.nan
+        if "own_horizon" in out:
+            out["real_horizon_months"] = out.pop("own_horizon").fillna(out["real_horizon_months"])
+    return _combine(out, events)
+
+
+def _is_over(county: County, end: dt.date, seen_by: dt.date) -> bool:
+    final = end + dt.timedelta(days=county.about.recording_delay_days)
+    return final <= county.data_through and final <= seen_by
+
+
+def _combine(out: pd.DataFrame, events: Sequence[Event]) -> pd.DataFrame:
+    columns = [f"label_{e}" for e in events]
+    values = out[columns].astype(float)
+    label = values.max(axis=1).where(values.notna().all(axis=1) | (values.max(axis=1) == 1))
+    out["label"] = label
+    out[["label", *columns]] = out[["label", *columns]].astype("Int8")
+    order = [*KEY, "label", *columns, "real_horizon_months"]
+    return out[order].sort_values(["as_of", "household_id"], ignore_index=True)
+
+
+def _windows(ends: dict[dt.date, dt.date]) -> ir.Table:
+    rows = pd.DataFrame({"as_of": list(ends), "window_end": list(ends.values())})
+    return ibis.memtable(rows, schema=ibis.schema({"as_of": "date", "window_end": "date"}))
+
+
+def _happened(county: County, event: Event, ends: dict[dt.date, dt.date], seen_by: dt.date) -> pd.DataFrame:
+    """Return 1 for households with the event in the window; for visits also 0 where one did not confirm."""
+    name, column = ("monitoring", "event") if event == "identified" else ("visits", "outcome")
+    yes = WATCHED if event == "identified" else ("confirmed",)
+    t = point_in_time.known(county, name, tuple(Moment(d, seen_by) for d in ends))
+    windows = _windows(ends)
+    t = t.join(windows, [t.as_of == windows.as_of, t.date > windows.as_of, t.date <= windows.window_end])
+    answered = t[column].isin(yes)
+    if event == "confirmed":
+        answered = answered | (t[column] == "not_confirmed")
+    t = t.filter(answered).group_by(KEY).agg(**{f"label_{event}": t[column].isin(yes).cast("int8").max()})
+    frame = t.to_pandas()
+    frame["as_of"] = pd.to_datetime(frame["as_of"])
+    return frame.astype({f"label_{event}": "float64"})
+
+
+def _no_event_is_zero(
+    county: County, out: pd.DataFrame, ends: dict[dt.date, dt.date], seen_by: dt.date
+) -> pd.Series:
+    """Return 0 for households without the event that still lived there at the window's end."""
+    values = out["label_identified"]
+    if not county.has("monitoring"):
+        return values
+    there = []
+    for start, end in ends.items():
+        t = point_in_time.members(county, (Moment(end, seen_by),)).select("household_id").distinct()
+        there.append(t.to_pandas().assign(as_of=pd.Timestamp(start), there=True))
+    # Extinct and moved-out households could not be identified any more: null, not 0.
+    alive = out[KEY].merge(pd.concat(there), on=KEY, how="left")["there"].eq(True)
+    return values.mask(values.isna() & alive.to_numpy(), 0.0)
+
+
+def _below_line(
+    county: County,
+    days: list[dt.date],
+    span: Horizon,
+    seen_by: dt.date,
+    ruleset: str | rules.RuleSet,
+    params: dict[str, object],
+) -> pd.DataFrame:
+    """Return whether income is below the line at the window's end, by months or over own spans."""
+    chosen = rules.load(ruleset)
+    period = chosen.period(params)
+    parts = []
+    if not span.next:
+        ends = {d: point_in_time.window_end(d, span.months) for d in days}
+        t = accounts.incomes(county, point_in_time.moments(Moment(e, seen_by) for e in ends.values()), period)
+        at_end = t.filter(t.income_basis == "months").select("household_id", "as_of", "pcni").to_pandas()
+        lines = rules.lines(county, chosen, sorted(set(ends.values())), params, known_by=seen_by)
+        at_end["end"] = pd.to_datetime(at_end.pop("as_of"))
+        at_end["line"] = at_end["end"].map({pd.Timestamp(d): v for d, v in lines.items()}).astype(float)
+        starts = pd.DataFrame(
+            {"as_of": pd.to_datetime(list(ends)), "end": pd.to_datetime(list(ends.values()))}
+        )
+        parts.append(at_end.merge(starts, on="end"))
+    spans = _own_spans(county, days, span, seen_by, period)
+    if spans is not None:
+        t = accounts.build(county, tuple(Moment(d, seen_by) for d in days), period, spans=spans)
+        own = t.select(*KEY, "pcni", "period_to", "as_of_month").to_pandas()
+        own["as_of"] = pd.to_datetime(own["as_of"])
+        ends_of = {int(m): point_in_time.month_end(int(m)) for m in own["period_to"].unique()}
+        lines = rules.lines(county, chosen, ends_of.values(), params, known_by=seen_by) if ends_of else {}
+        own["line"] = own["period_to"].map({m: lines[d] for m, d in ends_of.items()}).astype(float)
+        own["own_horizon"] = (own["period_to"] - own["as_of_month"]).astype(float)
+        own["own_window"] = True
+        own["end"] = pd.to_datetime(own["period_to"].map(ends_of))
+        parts.append(own.drop(columns=["period_to", "as_of_month"]))
+    found = pd.concat(parts, ignore_index=True)
+    # Compared after rounding to nine decimals, as every threshold is.
+    below = found["pcni"].round(9) < found["line"].round(9)
+    found["label_below_line"] = below.astype(float).where(found["pcni"].notna() & found["line"].notna())
+    found = _null_where_replaced(county, found.drop(columns=["pcni", "line"]), seen_by).drop(columns="end")
+    # A household judged on totals goes by its own span; months would be a second answer.
+    if "own_window" in found:
+        found = found.sort_values("own_window", na_position="last").drop_duplicates(KEY)
+    return found
+
+
+def _null_where_replaced(county: County, found: pd.DataFrame, seen_by: dt.date) -> pd.DataFrame:
+    """Take back labels of households of whom nobody is left at the window's end.
+
+    Where other people live under a household's number by then, what they earn is not its outcome.
+    """
+    t = point_in_time.known(county, "members", (Moment(EVER, seen_by),))
+    if not t.valid_to.notnull().any().to_pyarrow().as_py():
+        return found
+    told = found.loc[found["label_below_line"].notna(), [*KEY, "end"]]
+    windows = ibis.memtable(told, schema=ibis.schema({KEY[0]: "string", KEY[1]: "date", "end": "date"}))
+    t = t.select("household_id", "member_id", "valid_from", "valid_to").inner_join(windows, "household_id")
+    by_member = t.mutate(before=point_in_time.valid(t, "as_of"), after=point_in_time.valid(t, "end"))
+    by_member = by_member.group_by([*KEY, "end", "member_id"]).agg(
+        stayed=ibis._.before.any() & ibis._.after.any()
+    )
+    stayed = by_member.group_by([*KEY, "end"]).agg(stayed=ibis._.stayed.any()).to_pandas()
+    stayed[[KEY[1], "end"]] = stayed[[KEY[1], "end"]].apply(pd.to_datetime)
+    kept = found.merge(stayed, on=[*KEY, "end"], how="left", validate="one_to_one")["stayed"].eq(True)
+    return found.assign(label_below_line=found["label_below_line"].where(kept.to_numpy()))
+
+
+def _own_spans(
+    county: County, days: list[dt.date], span: Horizon, seen_by: dt.date, period: accounts.Period
+) -> ir.Table | None:
+    """Return the span of each label: the next observation, or the first total after the features."""
+    if not span.next and not county.facts.get("spans.income", False):
+        return None
+    at = accounts.build(county, point_in_time.moments(days), period)
+    at = at.select(*KEY, "period_to", "income_basis", "as_of_month")
+    later = point_in_time.known(county, "income", tuple(Moment(d, seen_by) for d in days))
+    later = later.select(*KEY, "month_from", "month_to").inner_join(at, list(KEY))
+    is_total = later.month_to - later.month_from == accounts.TOTAL_MONTHS - 1
+    by_total = is_total & (later.income_basis == "total")
+    by_total = by_total & (later.month_from > later.period_to) & (later.month_to > later.as_of_month)
+    keep = by_total
+    if span.next:
+        within = (later.month_to > later.period_to) & (later.month_to <= later.period_to + span.months)
+        keep = by_total | ((later.income_basis == "months") & within)
+    length = ibis.ifelse(later.income_basis == "total", accounts.TOTAL_MONTHS, period.months)
+    found = later.mutate(length=length).filter(keep).group_by(KEY)
+    found = found.agg(period_to=ibis._.month_to.min(), length=ibis._.length.max())
+    return found.mutate(period_from=(found.period_to - found.length + 1).cast("int32")).drop("length")
+
+
+Choice = Callable[[pd.DataFrame], pd.Series]
+
+COHORTS: dict[str, Choice] = {
+    "all": lambda t: pd.Series(True, t.index),
+    "not_monitored": lambda t: t["at_risk"],
+    "lifted": lambda t: t["at_risk"] & (t["registration"] == "lifted"),
+    "general": lambda t: t["at_risk"] & (t["registration"] == "general"),
+    "eliminated": lambda t: t["at_risk"] & (t["register_event"] == "eliminated"),
+    "never_below": lambda t: t["at_risk"] & ~t["was_below"],
+    "fell_before": lambda t: t["at_risk"] & t["was_below"],
+}
+HISTORY = ("never_below", "fell_before")
+
+
+def build_cohorts(
+    county: County,
+    as_of: DateLike | Iterable[DateLike],
+    names: str | Sequence[str],
+    ruleset: str | rules.RuleSet = "national-2021",
+    params: dict[str, object] | None = None,
+) -> pd.DataFrame:
+    """Return the households of a cohort (or of the union of several) at each as-of.
+
+    Parameters
+    ----------
+    county : County
+    as_of : date or several
+    names : str or sequence of str
+        Of `COHORTS`.
+    ruleset : str or RuleSet
+        Whose line says who is below.
+    params : dict, optional
+        Overrides of the rule set's parameters.
+
+    Returns
+    -------
+    DataFrame
+        ``household_id, as_of, persons``, sorted.
+
+    Raises
+    ------
+    UsageError
+        If a name is unknown.
+    """
+    wanted = [names] if isinstance(names, str) else list(names)
+    unknown = [n for n in wanted if n not in COHORTS]
+    if unknown or not wanted:
+        raise UsageError(f"cohort {wanted!r}: give one or more of {', '.join(COHORTS)}")
+    days = [m.as_of for m in point_in_time.moments(as_of)]
+    chosen = rules.load(ruleset)
+    table = _standing(county, days, chosen, params or {})
+    if any(n in HISTORY for n in wanted):
+        table = _with_past(county, table, days, chosen, params or {})
+    member = pd.Series(False, table.index)
+    for name in wanted:
+        member |= COHORTS[name](table)
+    contaminated = _first_seen_by_identification(county)
+    general = table["registration"] == "general"
+    keep = member & ~(general & table["household_id"].isin(contaminated))
+    out = table.loc[keep, [*KEY, "persons"]]
+    return out.sort_values(["as_of", "household_id"], ignore_index=True)
+
+
+def _standing(county: County, days: list, ruleset: rules.RuleSet, params: dict[str, object]) -> pd.DataFrame:
+    """Return registration, register state and whether each household is known to be above the line."""
+    t = accounts.build(county, point_in_time.moments(days), ruleset.period(params))
+    columns = ["registration", "persons", "pcni", "in_register", "register_event"]
+    table = t.select(*KEY, *columns).to_pandas()
+    table["as_of"] = pd.to_datetime(table["as_of"])
+    lines = rules.lines(county, ruleset, days, params)
+    line = table["as_of"].map({pd.Timestamp(d): v for d, v in lines.items()}).astype(float)
+    table["below"] = (table["pcni"].round(9) < line.round(9)).where(table["pcni"].notna())
+    watched = table["in_register"].eq(True)
+    table["at_risk"] = table["below"].eq(False) & ~watched
+    return table
+
+
+def _with_past(
+    county: County,
+    table: pd.DataFrame,
+    days: list[dt.date],
+    ruleset: rules.RuleSet,
+    params: dict[str, object],
+) -> pd.DataFrame:
+    """Add ``was_below``: below the line in an earlier accounting period, as it was known then."""
+    period = ruleset.period(params)
+    seen = sorted(county.table("income").select("month_to").distinct().to_pandas()["month_to"])
+    # A period that begins before the records do would look poor for want of rows.
+    whole = [int(m) for m in seen if m >= seen[0] + period.months - 1]
+    # Overlapping twelve-month periods: a look each quarter finds a bad year without one for every month.
+    step = 1 if period.months == 1 else 3
+    earlier = [m for m in whole[::step] if point_in_time.month_end(m) < max(days)]
+    past_days = sorted({point_in_time.month_end(m) for m in earlier} | {d for d in days if d < max(days)})
+    if not past_days:
+        return table.assign(was_below=False)
+    past = _standing(county, past_days, ruleset, params)
+    fell = past.loc[past["below"].eq(True)].groupby("household_id")["as_of"].min().rename("first_below")
+    table = table.merge(fell, on="household_id", how="left")
+    return table.assign(was_below=(table["first_below"] < table["as_of"]).fillna(False))
+
+
+def _first_seen_by_identification(county: County) -> set[str]:
+    t = point_in_time.known(county, "monitoring", (Moment(EVER, EVER),))
+    identified = t.filter(t.event == "identified").group_by("household_id").agg(identified=t.date.min())
+    h = county.table("households")
+    seen = h.group_by("household_id").agg(seen=h.known_on.min())
+    both = seen.inner_join(identified, "household_id")
+    return set(both.filter(both.seen >= both.identified).household_id.to_pandas())

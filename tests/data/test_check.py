@@ -1,0 +1,118 @@
+"""`check`: what was kept out, and what the data as a whole shows, in files and in a summary."""
+
+from __future__ import annotations
+
+import json
+
+import pandas as pd
+
+from riskmodel.data import check, write
+from riskmodel.data.check import quality_text
+
+from . import exports
+
+
+def test_a_clean_county(tmp_path):
+    rows = exports.clean()
+    summary, county = check(write(exports.frames(rows), tmp_path / "data"), tmp_path / "out")
+    assert county is not None
+    assert not summary["refused"]
+    assert {n: (t["read"], t["kept"]) for n, t in summary["tables"].items()} == {
+        name: (len(some), len(some)) for name, some in rows.items()
+    }
+    assert summary["absent"] == {}
+    assert summary["data_through"] == "2020-12-31"
+    assert summary["income_coverage"]["general"] == {"households": 2, "with_income": 2, "share": 1.0}
+    assert json.loads((tmp_path / "out" / "quality.json").read_text(encoding="utf-8")) == summary
+    # Nothing kept out is a file with a header only, not a missing file.
+    assert len(pd.read_csv(tmp_path / "out" / "rejected.csv")) == 0
+
+
+def test_mistakes_are_counted_by_reason_and_written(tmp_path):
+    rows, placed = exports.with_mistakes()
+    folder = exports.write_chinese(tmp_path / "data", rows)
+    summary, _ = check(folder, tmp_path / "out")
+    assert summary["refused"]
+    assert "收入.csv: 10 of 82 rows" in " ".join(summary["refusals"])
+    counted = pd.Series([m.reason for m, _ in placed if m.table == "income"]).value_counts().to_dict()
+    assert summary["tables"]["income"]["rejected_by_reason"] == counted
+    assert summary["absent"].keys() == {
+        "spending",
+        "risk_events",
+        "monitoring",
+        "support",
+        "assets",
+        "visits",
+    }
+    written = pd.read_csv(tmp_path / "out" / "rejected.csv", dtype=str)
+    assert len(written) == len(placed)
+    # Whole and unchanged, even what looks like a formula.
+    assert "=A1+B1" in set(written["金额"])
+    assert not check(folder, max_rejected=0.5)[0]["refused"]
+
+
+def test_what_cannot_be_read_is_said_and_not_raised(tmp_path):
+    (tmp_path / "data").mkdir()
+    summary, county = check(tmp_path / "data", tmp_path / "out")
+    assert county is None
+    assert summary["refused"]
+    assert "households 农户" in summary["refusals"][0]
+    assert (tmp_path / "out" / "rejected.csv").exists()
+
+
+def test_findings(tmp_path):
+    rows = exports.core()
+    rows["income"] += [
+        # The months of h01 add up to 12,066: a total of 12,100 is within 1 %, one of 13,000 is not.
+        {
+            "household_id": "h01",
+            "month_from": "2020-01",
+            "month_to": "2020-12",
+            "source": "wage",
+            "amount": 12100,
+        },
+        {
+            "household_id": "h02",
+            "month_from": "2020-01",
+            "month_to": "2020-12",
+            "source": "wage",
+            "amount": 13000,
+        },
+        {"household_id": "h03", "month": "2020-05", "source": "business", "amount": 100},
+        {
+            "household_id": "h03",
+            "month_from": "2020-01",
+            "month_to": "2020-12",
+            "source": "business_net",
+            "amount": -5,
+        },
+    ]
+    # h05 (general) has no income at all; a child of h04 counts two years before it is born.
+    rows["income"] = [r for r in rows["income"] if r["household_id"] != "h05"]
+    rows["members"][7]["birth_month"] = "2020-02"
+    rows["income"][0]["recorded_on"] = "2020-06-30"
+    summary, _ = check(write(exports.frames(rows), tmp_path))
+    assert summary["totals_against_months"] == {
+        "compared": 2,
+        "differ": 1,
+        "examples": [
+            {
+                "household_id": "h02",
+                "source": "wage",
+                "month_from": "2020-01",
+                "month_to": "2020-12",
+                "total": 13000.0,
+                "months": 12186.0,
+            }
+        ],
+    }
+    assert summary["business_twice"] == {"households": 1, "examples": ["h03"]}
+    assert summary["valid_before_birth"] == 1
+    assert summary["income_coverage"]["general"] == {"households": 2, "with_income": 1, "share": 0.5}
+    # Late is: more than a month after the day a row speaks of. The one row of 2020-01 recorded in June,
+    # and the three totals, known three months after their year by assumption, of 64 rows in all.
+    assert summary["tables"]["income"]["late_share"] == round(4 / 64, 6)
+    for lang, said in (("zh", "一般农户：2 户中 1 户"), ("en", "general households with income")):
+        text = quality_text(summary, lang)
+        assert said in text
+        assert "{" not in text

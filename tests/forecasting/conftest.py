@@ -1,0 +1,43 @@
+"""One small simulated county, read as any other, shared by the forecast's tests."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+
+from riskmodel import simulate
+from riskmodel.data import County, from_frames
+from riskmodel.data.county import About
+from riskmodel.forecasting import household
+from riskmodel.forecasting.household import HouseholdForecast
+
+AS_OF = "2019-09-30"  # of 48 months from 2017-01: outcomes of the year ahead are known by 2020-12
+
+
+@pytest.fixture(scope="session")
+def frames() -> dict[str, pd.DataFrame]:
+    """Tables of 260 households over 48 months."""
+    return simulate.county(households=260, months=48, seed=5, truth_at=()).frames
+
+
+@pytest.fixture(scope="session")
+def about() -> About:
+    return About(data_through=pd.Timestamp("2020-12-31").date(), recording_delay_days=120)
+
+
+@pytest.fixture(scope="session")
+def county(frames: dict[str, pd.DataFrame], about: About) -> County:
+    return from_frames(frames, about)
+
+
+@pytest.fixture(scope="session")
+def forecast(county: County) -> HouseholdForecast:
+    """The county's households 3, 6 and 12 months ahead."""
+    return household.build(county, AS_OF)
+
+
+@pytest.fixture(scope="session")
+def tiny() -> tuple[dict[str, pd.DataFrame], About]:
+    """Tables of 80 households over 30 months: enough to run, too little to be good."""
+    made = simulate.county(households=80, months=30, seed=3, truth_at=())
+    return made.frames, About(data_through=pd.Timestamp("2019-06-30").date(), recording_delay_days=120)

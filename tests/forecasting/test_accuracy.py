@@ -1,0 +1,52 @@
+"""MASE by hand; Diebold-Mariano against values printed by R."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from riskmodel.forecasting.accuracy import diebold_mariano, mase, scaling
+
+
+def test_mase_is_one_for_the_seasonal_naive_method_in_its_own_history() -> None:
+    # The definition: errors are measured in the mean absolute seasonal difference.
+    y = np.array([3.0, 8, 4, 7, 5, 9, 2, 8])
+    assert np.abs(y[2:] - y[:-2]).mean() == scaling(y, season=2)
+    assert mase(y[2:], y[:-2], y, season=2) == pytest.approx(1.0)
+    assert np.isnan(scaling(np.ones(30)))
+    assert np.isnan(scaling(np.ones(5)))
+
+
+def test_diebold_mariano_is_rs() -> None:
+    # R: library(forecast)
+    # dm.test(c(0,1,2,3,4,5), c(0,2,3,3,5,6), h = 1, power = 2)
+    # prints DM = -2.4905, p-value = 0.05513 (the value that the PyPI package dieboldmariano is tested with).
+    found = diebold_mariano([0, 1, 2, 3, 4, 5], [0, 2, 3, 3, 5, 6])
+    assert found.statistic == pytest.approx(-2.4905, abs=5e-5)
+    assert found.p == pytest.approx(0.05513, abs=5e-6)
+    assert found.df == 5
+
+
+def test_diebold_mariano_of_three_steps_is_rs() -> None:
+    # R: dm.test(e1, e2, h = 3, power = 1, alternative = "less") of these errors prints DM = 1.2109,
+    # p-value = 0.877 (as above); two-sided that is 2 * (1 - 0.877).
+    first = [0.36752, 0.54506, 0.22045, 0.86887, 0.60725, 0.85823, 0.41662, 0.38121, 0.71851, 0.30827,
+             0.42971, 0.86160, 0.72405, 0.34508, 0.19675]  # fmt: skip
+    second = [0.12794, 0.36796, 0.76872, 0.09972, 0.27198, 0.28798, 0.91602, 0.61126, 0.54529, 0.06786,
+              0.60727, 0.62416, 0.39998, 0.19896, 0.80949]  # fmt: skip
+    found = diebold_mariano(first, second, horizon=3, power=1)
+    assert found.statistic == pytest.approx(1.2109, abs=2e-4)
+    assert 1 - found.p / 2 == pytest.approx(0.877, abs=5e-4)
+
+
+def test_equal_losses_have_no_statistic() -> None:
+    assert np.isnan(diebold_mariano([1, 2, 3], [1, 2, 3]).p)
+    assert np.isnan(diebold_mariano([1], [2]).p)
+
+
+def test_size_is_kept_in_small_samples() -> None:
+    # Two equally good methods, twelve errors: the corrected test rejects at about its level (five standard
+    # errors of 2,000 draws), which the uncorrected normal test does not.
+    rng = np.random.default_rng(4)
+    p = [diebold_mariano(*rng.normal(size=(2, 12))).p for _ in range(2_000)]
+    assert np.mean(np.array(p) < 0.05) == pytest.approx(0.05, abs=0.025)

@@ -1,0 +1,150 @@
+"""Household forecasts on a small county: honest about the past, whole where histories are not."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from riskmodel.data import County, from_frames
+from riskmodel.data.county import About
+from riskmodel.errors import UsageError
+from riskmodel.forecasting import histories, household
+from riskmodel.forecasting.household import HouseholdForecast
+from riskmodel.forecasting.proper import coverage
+
+from .conftest import AS_OF
+
+DAY = dt.date.fromisoformat(AS_OF)
+
+
+@pytest.fixture(scope="module")
+def made(forecast: HouseholdForecast) -> HouseholdForecast:
+    return forecast
+
+
+def test_every_household_has_each_horizon_once(made: HouseholdForecast, county: County) -> None:
+    t = made.table
+    assert sorted(t["horizon_months"].unique()) == [3, 6, 12]
+    assert not t.duplicated(["household_id", "horizon_months"]).any()
+    assert t["household_id"].nunique() > 240
+    assert t.notna().drop(columns=["pcni", "income_basis"]).all().all()
+    ordered = t[["low_95", "low_80", "pcni_median", "high_80", "high_95"]].to_numpy()
+    assert (np.diff(ordered, axis=1) >= 0).all()
+    assert t["probability_below"].between(0, 1, inclusive="neither").all()
+    assert set(t["period_end"].astype(str)) == {"2019-12-31", "2020-03-31", "2020-09-30"}
+
+
+def test_intervals_widen_with_the_horizon(made: HouseholdForecast, county: County) -> None:
+    # Nine of twelve months are known three months ahead, none twelve ahead. What comes after a September,
+    # harvest and sales, is the uncertain part of a year; after a June three months more tell little.
+    def widths(found: HouseholdForecast) -> pd.Series:
+        t = found.table
+        return (t["high_80"] - t["low_80"]).groupby(t["horizon_months"]).median()
+
+    assert widths(made).is_monotonic_increasing
+    width = widths(household.build(county, "2019-06-30", (3, 12)))
+    assert width.is_monotonic_increasing
+    assert width[12] > 1.5 * width[3]
+
+
+def test_intervals_cover_what_happened(made: HouseholdForecast, county: County) -> None:
+    # One county, one year: households share its luck, so the tolerance is wider than 260 coins'
+    # (`benchmarks/forecast.py` measures several counties and days).
+    actual = histories.outcomes(county, [(DAY, h) for h in (3, 6, 12)], dt.date(2020, 12, 31))
+    t = made.table.merge(actual, on=["household_id", "as_of", "horizon_months"], validate="one_to_one")
+    assert len(t) > 700
+    for level in (80, 95):
+        seen = coverage(t["actual"], t[f"low_{level}"], t[f"high_{level}"])
+        assert seen == pytest.approx(level / 100, abs=0.12)
+
+
+def test_nothing_recorded_later_moves_a_forecast(
+    made: HouseholdForecast, frames: dict[str, pd.DataFrame], about: About
+) -> None:
+    # The one promise about time: rows recorded after as-of are cut away whole, and nothing moves. The
+    # register, visits and support are no input of a household's distribution but for `in_register`.
+    known = {name: t[pd.to_datetime(t["recorded_on"]) <= AS_OF] for name, t in frames.items()}
+    past = household.build(from_frames(known, about), AS_OF, horizons=(12,))
+    ours = made.table[made.table["horizon_months"] == 12].reset_index(drop=True)
+    pd.testing.assert_frame_equal(past.table, ours)
+
+
+def test_origins_end_before_as_of_late_records_included(county: County) -> None:
+    found = histories.origins(county, DAY, 12)
+    # 2018-03-31 + 12 months + 120 days is the last that is over; 2017-12-31 is the first with a year behind.
+    assert found == [dt.date(2018, 3, 31)]
+    assert histories.origins(county, DAY, 3) == [dt.date(2018, 3, 31), dt.date(2018, 9, 30)]
+
+
+def broken(frames: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
+    """Return tables in which some households have holes, some totals only, some no income at all."""
+    out = dict(frames)
+    ids = sorted(frames["households"]["household_id"].unique())
+    holes, totals, none = ids[:15], ids[15:30], ids[30:40]
+    for name in ("income", "spending"):
+        t = frames[name]
+        month = t["month"].str.replace("-", "").astype(int)
+        gap = t["household_id"].isin(holes) & month.between(201810, 201903)
+        alone = t[~gap & ~t["household_id"].isin([*totals, *none])]
+        year = t[t["household_id"].isin(totals)].assign(year=lambda d: d["month"].str[:4])
+        code = "source" if name == "income" else "category"
+        sums = year.groupby(["household_id", "year", code], as_index=False)["amount"].sum()
+        sums = sums.assign(month_from=sums["year"] + "-01", month_to=sums["year"] + "-12").drop(
+            columns="year"
+        )
+        out[name] = pd.concat([alone, sums], ignore_index=True)
+    return out
+
+
+def test_sparse_broken_and_absent_histories_get_wider_intervals_not_errors(
+    frames: dict[str, pd.DataFrame], about: About
+) -> None:
+    made = household.build(from_frames(broken(frames), about), AS_OF, horizons=(6,))
+    t = made.table
+    # A few of them may have nobody left, or rows of the gap entered under another month.
+    assert (t["history"].value_counts()[["broken", "totals", "none"]] >= [12, 12, 8]).all()
+    # On the transformed scale, where widths of rich and poor compare.
+    shape = made.distributions["panel", 6].shape
+    width = pd.Series(shape.down).groupby(t["history"]).median()
+    # Thirty-three months are known of most: two whole years. Half of the period is known of them; of a
+    # household with last year's total none is, and of one without income nothing at all.
+    assert width["totals"] > width["short"]
+    assert width["none"] > width["totals"]
+    assert np.isfinite(t[["low_95", "high_95", "probability_below"]]).all().all()
+    spread = np.log(t["high_80"].clip(lower=1) / t["low_80"].clip(lower=1)).groupby(t["history"]).median()
+    assert spread["none"] > spread["short"]
+
+
+def test_a_county_too_young_to_check_itself_says_so() -> None:
+    rows = [(f"h{i}", f"2020-{m:02d}", "wage", 500.0 + 10 * i) for i in range(12) for m in range(1, 13)]
+    income = pd.DataFrame(rows, columns=["household_id", "month", "source", "amount"])
+    ids = [f"h{i}" for i in range(12)]
+    homes = pd.DataFrame(
+        {
+            "household_id": ids,
+            "township": "t",
+            "village": "v",
+            "registration": "general",
+            "valid_from": "2019-01-01",
+        }
+    )
+    people = pd.DataFrame(
+        {"member_id": ids, "household_id": ids, "birth_month": "1980-01", "valid_from": "2019-01-01"}
+    )
+    young = from_frames({"income": income, "households": homes, "members": people}, About(income_is_net=True))
+    made = household.build(young, "2020-12-31", horizons=(6,))
+    assert made.learned[6].chosen == "panel"
+    assert set(made.table["calibrated_on"]) == {"uncalibrated"}
+    assert "not calibrated" in made.notes[0]
+
+
+def test_wrong_wishes_are_refused(county: County) -> None:
+    with pytest.raises(UsageError, match="from 1 to 12"):
+        household.build(county, AS_OF, horizons=(0, 6))
+    with pytest.raises(UsageError, match="seasonal_naive"):
+        household.build(county, AS_OF, method="oracle")
+    with pytest.raises(UsageError, match="no household is known"):
+        household.build(county, "1990-01-31")

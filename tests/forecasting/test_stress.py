@@ -1,0 +1,202 @@
+"""Stress: scenarios are read or refused, do what they say, and agree with the simulator's own future."""
+
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from riskmodel import simulate
+from riskmodel.data import County, from_frames
+from riskmodel.data.county import About
+from riskmodel.errors import SpecError, UsageError
+from riskmodel.forecasting import household, scenario, stress
+from riskmodel.forecasting.household import HouseholdForecast
+from riskmodel.forecasting.scenario import Scenario
+from riskmodel.households import accounts, point_in_time
+from riskmodel.simulate import stress_truth
+
+from .conftest import AS_OF
+
+
+@pytest.fixture(scope="module")
+def made(forecast: HouseholdForecast) -> HouseholdForecast:
+    return forecast
+
+
+def one(**shock: object) -> Scenario:
+    return Scenario.model_validate(
+        {"version": 1, "id": "x", "name_zh": "试", "name_en": "trial", "risk": "disaster",
+         "shocks": [{"months": 12, "cause": "disaster", **shock}]}
+    )  # fmt: skip
+
+
+def total(found: stress.Stress, what: str, measure: str = "households") -> pd.Series:
+    t = found.table
+    return t[
+        (t["what"] == what) & (t["township"] == "all") & (t["cause"] == "all") & (t["measure"] == measure)
+    ].iloc[0]
+
+
+@pytest.mark.parametrize("name", scenario.available())
+def test_every_declared_scenario_adds_and_adds_up(name: str, county: County, made: HouseholdForecast) -> None:
+    chosen = scenario.read(name)
+    found = stress.build(county, made, chosen, draws=100)
+    for measure in ("households", "persons", "yuan"):
+        extra = total(found, "stressed", measure)["mean"] - total(found, "baseline", measure)["mean"]
+        # Same draws with and without: what is added is the difference, and a loss lifts nobody.
+        assert total(found, "extra", measure)["mean"] == pytest.approx(extra)
+        assert extra >= 0
+    assert set(found.table.loc[found.table["what"] == "extra", "cause"]) == {"all", chosen.shocks[0].cause}
+    assert (found.losses["loss"] > 0).all()
+    assert len(found.losses)
+
+
+def test_a_wage_loss_is_the_same_months_of_last_year(county: County, made: HouseholdForecast) -> None:
+    # Of everybody, all year, half: half of the year's wages a head, from the accounting itself.
+    found = stress.build(county, made, one(kind="wage", share=0.5), draws=50)
+    day = dt.date.fromisoformat(AS_OF)
+    t = (
+        accounts.build(county, point_in_time.moments(day))
+        .select("household_id", "income_wage", "persons")
+        .to_pandas()
+    )
+    expected = (0.5 * t["income_wage"] / t["persons"]).set_axis(t["household_id"])
+    loss = found.losses.set_index("household_id")["loss"]
+    assert loss.to_numpy() == pytest.approx(expected.loc[loss.index].to_numpy())
+    six = stress.build(county, made, one(kind="wage", share=0.5, months=6), draws=50).losses
+    assert 0.3 < six["loss"].sum() / loss.sum() < 0.7
+
+
+def test_only_migrants_and_only_one_township_where_that_is_said(
+    county: County, made: HouseholdForecast, frames: dict[str, pd.DataFrame]
+) -> None:
+    everyone = stress.build(county, made, one(kind="wage", share=0.5), draws=50).losses
+    away = stress.build(county, made, one(kind="wage", share=0.5, who="migrants"), draws=50).losses
+    assert 0 < away["loss"].sum() < everyone["loss"].sum()
+    biggest = made.standing["township"].value_counts().idxmax()
+    flood = stress.build(county, made, one(kind="disaster", loss=[0.5, 0.5], where="largest"), draws=50)
+    assert set(flood.losses["township"]) == {biggest}
+    t = flood.table
+    elsewhere = t[(t["what"] == "extra") & ~t["township"].isin([biggest, "all"])]
+    assert (elsewhere["high_95"] == 0).all()
+
+
+def test_more_is_worse_and_half_the_reach_is_half_the_fall(county: County, made: HouseholdForecast) -> None:
+    low, high, half = (
+        total(stress.build(county, made, one(kind="sales", share=s, reach=r), draws=300), "extra")["mean"]
+        for s, r in ((0.3, 1.0), (0.6, 1.0), (0.6, 0.5))
+    )
+    assert 0 < low < high
+    # Households are hit by lot, each with even chance: the expected number is half.
+    assert half == pytest.approx(high / 2, rel=0.25)
+
+
+def test_what_a_county_does_not_have_is_said(
+    frames: dict[str, pd.DataFrame], made: HouseholdForecast
+) -> None:
+    bare = from_frames({k: frames[k] for k in ("households", "members", "income")}, About(income_is_net=True))
+    with pytest.raises(UsageError, match="support is absent"):
+        stress.build(bare, made, scenario.read("support-withdrawn"))
+    with pytest.raises(UsageError, match="spending is absent"):
+        stress.build(bare, made, scenario.read("reimbursement-down"))
+    with pytest.raises(UsageError, match="known: 01镇"):
+        stress.build(bare, made, one(kind="disaster", loss=[0.1, 0.2], where="Atlantis"))
+
+
+def test_wrong_scenarios_are_refused_with_key_and_mend(tmp_path: Path) -> None:
+    good = scenario.read("wages-down").model_dump(mode="json")
+    for change, said in (
+        ({"kind": "wage", "months": 6, "cause": "illness"}, "needs share above 0"),
+        ({"kind": "wage", "share": 0.1, "months": 6, "cause": "bad luck"}, "one of illness"),
+        ({"kind": "disaster", "loss": [0.5, 0.2], "months": 6, "cause": "disaster"}, "lowest, highest"),
+        ({"kind": "wage", "share": 0.1, "months": 13, "cause": "illness"}, "less than or equal to 12"),
+    ):
+        path = tmp_path / "wrong.yaml"
+        path.write_text(__import__("json").dumps(good | {"shocks": [change]}), encoding="utf-8")
+        with pytest.raises(SpecError, match=said):
+            scenario.read(path)
+    with pytest.raises(UsageError, match="known: flood"):
+        scenario.read("plague")
+
+
+@pytest.fixture(scope="module")
+def ruler() -> tuple[simulate.assemble.Order, County]:
+    asked = {"households": 500, "months": 42, "seed": 9, "truth_at": ()}
+    about = About(data_through=dt.date(2020, 6, 30), recording_delay_days=120)
+    return simulate.order(**asked), from_frames(simulate.county(**asked).frames, about)
+
+
+@pytest.mark.slow
+def test_answers_agree_with_the_simulators_own_future(ruler: tuple[simulate.assemble.Order, County]) -> None:
+    # The same county lived on through eight worlds with every scenario in them: what the data say is added
+    # and what the simulator adds differ by no more than the interval and the worlds' own spread together.
+    # (One county tells little; `benchmarks/forecast.py --only stress --seeds 6` gives the mean ratios.)
+    order, county = ruler
+    made = household.build(county, "2019-12-31", horizons=(12,))
+    chosen = [scenario.read(name) for name in scenario.available()]
+    lived = stress_truth.futures(order, "2019-12-31", chosen, worlds=8)
+    for each in chosen:
+        found = total(stress.build(county, made, each, draws=200), "extra")
+        extra = lived[each.id]["households_stressed"] - lived[each.id]["households_baseline"]
+        assert extra.mean() > 0, each.id
+        assert found["low_95"] <= extra.max(), each.id
+        assert found["high_95"] >= extra.min(), each.id
+
+
+def flood(**changed: object) -> Scenario:
+    return one(kind="disaster", **{"loss": [0.5, 0.9], "where": "02镇", "reach": 0.5} | changed)
+
+
+def test_the_simulators_future_hits_whom_and_how_long_the_scenario_says(
+    ruler: tuple[simulate.assemble.Order, County],
+) -> None:
+    # Nested scenarios in the same worlds: one township is part of all, half its households are fewer than
+    # all of them, six months take less than twelve, and none lifts anybody.
+    order, _ = ruler
+    scenarios = {
+        "place": one(kind="sales", share=0.8, where="02镇"),
+        "all": one(kind="sales", share=0.8),
+        "half": one(kind="sales", share=0.8, where="02镇", reach=0.5),
+        "short": one(kind="sales", share=0.8, months=6),
+        "flood": flood(),
+        "harder": flood(reach=1.0, loss=[0.9, 1.0]),
+        "brief": flood(reach=1.0, loss=[0.9, 1.0], months=1),
+    }
+    named = [each.model_copy(update={"id": name}) for name, each in scenarios.items()]
+    lived = stress_truth.futures(order, "2019-12-31", named, worlds=3)
+    gap = {name: (t["yuan_stressed"] - t["yuan_baseline"]).sum() for name, t in lived.items()}
+    assert 0 < gap["half"] < gap["place"] < gap["all"]
+    assert 0 < gap["short"] < gap["all"]
+    assert 0 < gap["flood"] < gap["harder"]
+    assert gap["brief"] < gap["harder"]
+    # A flood is the simulator's own disaster: it scars, so whoever is struck earns less when it is over.
+    assert gap["brief"] > 0
+
+
+def test_what_the_simulator_cannot_live_is_refused(ruler: tuple[simulate.assemble.Order, County]) -> None:
+    order, _ = ruler
+    for wrong, said in (
+        (one(kind="support", share=0.5, cause="other"), "stops all support"),
+        (one(kind="support", share=1.0, months=6, cause="other"), "for 12 months"),
+        (flood(where="Atlantis"), "known: 01镇"),
+    ):
+        with pytest.raises(UsageError, match=said):
+            stress_truth.future(order, "2019-12-31", wrong, worlds=1)
+    large = simulate.order(households=5_000, months=24, seed=1, truth_at=())
+    with pytest.raises(UsageError, match="at most 4096"):
+        stress_truth.future(large, "2018-12-31", flood(), worlds=1)
+
+
+def test_the_simulators_future_without_shocks_is_the_same_life(
+    ruler: tuple[simulate.assemble.Order, County],
+) -> None:
+    # Both lives of a world have the same chance: a scenario that takes nothing away changes nothing.
+    order, _ = ruler
+    faint = one(kind="sales", share=1e-9)
+    worlds = stress_truth.future(order, "2019-12-31", faint, worlds=2)
+    assert worlds["households_stressed"].tolist() == worlds["households_baseline"].tolist()
+    assert np.diff(worlds["yuan_baseline"].to_numpy())[0] != 0

@@ -1,0 +1,87 @@
+"""Following households after the test: the rules are looked up outside the cohort, monthly, to the end."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from riskmodel import rules, simulate, targets
+from riskmodel.data import About, County, from_frames
+from riskmodel.runs import experiment
+from riskmodel.runs.experiment import following, splits
+from riskmodel.runs.experiment.splits import Fold
+
+SMALL = Path(__file__).resolve().parents[1] / "month" / "small.yaml"
+
+
+class Poorest:
+    """A list of the poorest: no fitting, so that what is tested is the following."""
+
+    def margin(self, X: pd.DataFrame) -> np.ndarray:
+        return -X["pcni"].fillna(1e6).to_numpy(float)
+
+
+@pytest.fixture(scope="module")
+def made() -> tuple[experiment.Experiment, County, tuple[Fold, ...], pd.DataFrame]:
+    drawn = simulate.county(households=150, months=46, seed=9, profile="poor-mountain", truth_at=[])
+    county = from_frames(drawn.frames, About.model_validate(drawn.about))
+    changed: dict[str, Any] = {
+        "models": ("rule", "past_income"),
+        "feature_set": str(SMALL),
+        "follow_months": 1,
+    }
+    # Lists of one household, so that who falls is seen by the verdict or not at all.
+    changed |= {"budget": experiment.declared.Budget(visits=1)}
+    exp = experiment.load("county").model_copy(update={**changed, "follow_months": 1})
+    folds = splits.folds(exp, county)
+    fitted = {f.name: {"rule": None, "past_income": Poorest()} for f in folds}
+    return exp, county, folds, following.first_seen(exp, county, folds, fitted)
+
+
+def test_following_is_monthly_and_lasts_longer_than_the_test_dates(made) -> None:
+    exp, county, folds, seen = made
+    days = following.days_of(exp, county, folds)
+    assert (days[0], len(days)) == (folds[0].test[0], len(pd.date_range(days[0], days[-1], freq="ME")))
+    assert days[-1] > folds[-1].test[-1]
+    assert len(seen) >= 3
+    assert set(seen["until"]) == {days[-1].year * 12 + days[-1].month - 1}
+
+
+def test_the_rules_count_where_they_flag_whoever_has_left_the_cohort(made) -> None:
+    exp, county, folds, seen = made
+    verdicts = rules.evaluate(county, exp.ruleset, following.days_of(exp, county, folds))
+    flagged = verdicts[verdicts["flagged"]]
+    month = flagged["as_of"].dt.year * 12 + flagged["as_of"].dt.month - 1
+    at = pd.DataFrame({"household_id": flagged["household_id"], "month": month})
+    both = seen.merge(at, on="household_id")
+    first = both[both["month"] >= np.maximum(both["entered"], both["fell"] - 12)]
+    first = first.groupby("household_id")["month"].min()
+    rows = seen.set_index("household_id").loc[first.index]
+    # A flag anywhere is seen at the latest when it is raised; a place on the rules' list may come before it.
+    assert (rows["rules"] <= first).all()
+    # Some are first seen at the fall or after it, where they are in the cohort no more.
+    assert (rows["rules"] >= rows["fell"]).any(), "a county with more falls is needed"
+    # A list counts before the fall only.
+    assert not (seen["list:past_income"] >= seen["fell"]).any()
+
+
+def test_the_fall_is_the_first_month_whose_period_is_below_the_line(made) -> None:
+    exp, county, _, seen = made
+    one = seen.iloc[0]
+    fell = pd.Timestamp(int(one["fell"]) // 12, int(one["fell"]) % 12 + 1, 1) + pd.offsets.MonthEnd(0)
+    before = (fell - pd.offsets.MonthEnd(1)).date()
+    label = targets.build(county, [before], 1, exp.events, exp.ruleset)
+    assert label.set_index("household_id").loc[one["household_id"], "label"] == 1
+
+
+def test_nobody_is_followed_where_no_month_has_an_outcome_or_nobody_asks(made) -> None:
+    exp, county, _, _ = made
+    assert following.followed(exp, county)
+    assert not following.followed(exp.model_copy(update={"follow_months": None}), county)
+    assert not following.followed(exp.model_copy(update={"models": ("past_income",)}), county)
+    by_next = exp.model_copy(update={"horizon": targets.Horizon(months=12, next=True)})
+    assert not following.followed(by_next, county)

@@ -1,0 +1,103 @@
+"""A split by the day of the outcome: tested on outcomes from a day on, of households not trained on."""
+
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from riskmodel.data import About, County, from_frames
+from riskmodel.errors import SpecError
+from riskmodel.runs import experiment
+from riskmodel.runs.experiment import splits, tables
+
+EXPERIMENT = """
+id: tiny
+title: {zh: 小, en: tiny}
+cohort: [not_monitored]
+ruleset: relative-60-monthly
+feature_set: SET
+horizon: {months: 12, next: true}
+as_of: {dates: [2010-03-31, 2010-06-30, 2010-09-30, 2010-12-31]}
+split: SPLIT
+models: [past_income]
+champion: past_income
+budget: {visits: 1}
+"""
+SET = """
+format: 1
+id: tiny
+version: 1
+zh: 小
+en: tiny
+line: {value: {relative: 0.6}, source: made by hand}
+period_months: 1
+features:
+  - id: pcni
+    from: accounting
+    aggregate: value
+    column: pcni
+    known_on: recorded_on
+    missing: as_accounting
+    unit: yuan_per_head
+    zh: 收入
+    en: income
+"""
+SEEN = {
+    "trained": ["2010-03", "2010-06", "2011-03"],
+    "later": ["2010-06", "2011-03"],
+    "early": ["2010-03", "2010-06"],
+}
+
+
+def county() -> County:
+    ids = list(SEEN)
+    frames = {
+        "households": pd.DataFrame(
+            {"household_id": ids, "township": "t", "village": ids, "registration": "general"}
+        ).assign(valid_from="2010-01-01"),
+        "members": pd.DataFrame({"member_id": ids, "household_id": ids, "birth_month": "1980-01"}).assign(
+            valid_from="2010-01-01"
+        ),
+        "income": pd.DataFrame(
+            [
+                {"household_id": i, "month": m, "source": "wage", "amount": 100}
+                for i, months in SEEN.items()
+                for m in months
+            ]
+        ),
+    }
+    return from_frames(frames, About(income_is_net=True, data_through="2011-03-31"))
+
+
+def declared(tmp_path: Path, split: str) -> experiment.Experiment:
+    (tmp_path / "set.yaml").write_text(SET, encoding="utf-8")
+    text = EXPERIMENT.replace("SET", str(tmp_path / "set.yaml")).replace("SPLIT", split)
+    (tmp_path / "tiny.yaml").write_text(text, encoding="utf-8")
+    return experiment.load(tmp_path / "tiny.yaml")
+
+
+def test_outcomes_before_the_day_train_and_later_ones_of_others_test(tmp_path: Path) -> None:
+    split = "{train_until: 2010-12-31, test_from: 2011-01-01, by: outcome, unseen_households: true}"
+    exp, data = declared(tmp_path, split), county()
+    (fold,) = splits.folds(exp, data)
+    train, test = tables.of_fold(exp, data, tables.build(exp, data, splits.dates(exp, data)), fold)
+    # Outcomes by the end of 2010: March → June, of trained and early.
+    assert sorted(train["household_id"]) == ["early", "trained"]
+    # June 2010 → March 2011 is an outcome of 2011; `trained` was trained on, so only `later` tests it.
+    known = test[test["y"].notna()]
+    assert known[["household_id", "as_of"]].values.tolist() == [["later", pd.Timestamp("2010-06-30")]]
+
+
+def test_by_as_of_the_same_days_would_be_training_days(tmp_path: Path) -> None:
+    exp, data = declared(tmp_path, "{train_until: 2010-12-31, test_from: 2010-12-31}"), county()
+    (fold,) = splits.folds(exp, data)
+    assert fold.test == (dt.date(2010, 12, 31),)
+
+
+def test_by_outcome_without_unseen_households_is_refused(tmp_path: Path) -> None:
+    # A test as-of before the last training outcome would see its own household's later rows in training.
+    with pytest.raises(SpecError, match="unseen_households: true"):
+        declared(tmp_path, "{train_until: 2010-12-31, test_from: 2011-01-01, by: outcome}")

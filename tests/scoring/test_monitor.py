@@ -1,0 +1,153 @@
+"""Monitoring on frames whose drift is known: no alarm where nothing changed, an alarm where something did."""
+
+from __future__ import annotations
+
+import datetime as dt
+from html.parser import HTMLParser
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from riskmodel import rules
+from riskmodel.data import About, from_frames
+from riskmodel.evaluation.yields import by_source
+from riskmodel.scoring import monitor
+from riskmodel.scoring.monitor import Monitored, drift, outcomes, psi
+from riskmodel.targets import Horizon
+
+
+def test_psi_equals_the_formula_by_hand() -> None:
+    # Two bins: 50/50 before, 80/20 now; with half a household added to each bin of a thousand.
+    before, now = pd.Series([0.0] * 500 + [1.0] * 500), pd.Series([0.0] * 800 + [1.0] * 200)
+    p, q = np.array([500.5, 500.5]) / 1001, np.array([800.5, 200.5]) / 1001
+    made = psi(before, now)
+    assert made.value == pytest.approx(float(np.sum((q - p) * np.log(q / p))))
+    assert made.bins == 2
+    assert made.status == "alarm"
+
+
+def test_the_limit_is_passed_by_one_in_twenty_where_nothing_changed() -> None:
+    rng = np.random.default_rng(0)
+    found = [psi(pd.Series(rng.normal(size=400)), pd.Series(rng.normal(size=600))) for _ in range(300)]
+    # 300 draws at 5 %: 15 expected, more than 28 or fewer than 4 once in a thousand.
+    assert 4 <= sum(f.value > f.limit for f in found) <= 28
+    assert np.mean([f.value for f in found]) == pytest.approx(found[0].chance, rel=0.15)
+
+
+def test_small_samples_do_not_cry_wolf_and_shared_values_count_once() -> None:
+    rng = np.random.default_rng(1)
+    few = [psi(pd.Series(rng.normal(size=40)), pd.Series(rng.normal(size=40))) for _ in range(100)]
+    # Above 0.25 by chance alone is the rule with 40 households; an alarm is not.
+    assert sum(f.value > 0.25 for f in few) > 30
+    assert sum(f.status != "ok" for f in few) < 15
+    township = pd.Series(np.repeat([0.1, 0.2, 0.3, 0.4], 250))
+    moved = pd.Series(np.repeat([0.15, 0.25, 0.35, 0.38], 250))
+    assert psi(township, moved).status == "alarm"
+    assert psi(township, moved, sizes=(4, 4)).status == "ok"
+
+
+def test_drift_finds_what_moved_and_what_went_missing() -> None:
+    rng = np.random.default_rng(2)
+    before = pd.DataFrame({name: rng.normal(size=800) for name in ("still", "moved", "gone")})
+    now = pd.DataFrame({name: rng.normal(size=800) for name in ("still", "moved", "gone")})
+    now["moved"] += 1.0
+    now.loc[: 800 // 4, "gone"] = np.nan
+    names = pd.DataFrame({"id": ["moved"], "zh": ["动了"], "en": ["moved"]})
+    made = drift(before, now, names).set_index("column")
+    assert made["status"].to_dict() == {"moved": "alarm", "gone": "alarm", "still": "ok"}
+    assert made["missing_status"].to_dict() == {"moved": "ok", "gone": "look", "still": "ok"}
+    assert made.loc["moved", "zh"] == "动了"
+
+
+def county(n: int = 60, through: str = "2021-12-31"):
+    """Households of one, of whom every third has no income after 2020: those fall below the line."""
+    ids = [f"h{i:02d}" for i in range(n)]
+    months = pd.period_range("2019-01", "2021-12", freq="M").astype(str)
+    income = pd.DataFrame([(h, m) for h in ids for m in months], columns=["household_id", "month"])
+    poor = income["household_id"].str[1:].astype(int) % 3 == 0
+    income["amount"] = np.where(poor & (income["month"] > "2020-12"), 100.0, 1200.0)
+    own = {"household_id": ids, "township": "t", "village": "v", "registration": "general"}
+    people = {"member_id": ids, "household_id": ids, "birth_month": "1980-01"}
+    return from_frames(
+        {
+            "households": pd.DataFrame(own | {"valid_from": "2018-01-01"}),
+            "members": pd.DataFrame(people | {"valid_from": "2018-01-01"}),
+            "income": income.assign(source="wage"),
+            "monitoring": pd.DataFrame({"household_id": [], "date": [], "event": []}),
+        },
+        About(data_through=dt.date.fromisoformat(through), income_is_net=True),
+    )  # fmt: skip
+
+
+def judged(made, probability: float, as_of: str = "2022-01-31") -> pd.DataFrame:
+    ids = [f"h{i:02d}" for i in range(60)]
+    scores = pd.DataFrame({"household_id": ids, "as_of": "2020-12-31", "probability": probability})
+    scores["listed"] = scores.index < 6
+    return outcomes(
+        made, [scores], events=("below_line",), horizon=Horizon(months=12), cohort=("general",),
+        ruleset=rules.load("national-2021"), params={}, as_of=dt.date.fromisoformat(as_of),
+    )  # fmt: skip
+
+
+def test_past_scores_are_held_against_what_came_once_the_window_is_over() -> None:
+    made = county()
+    (right,) = judged(made, 1 / 3).to_dict("records")
+    # Every third of 60 falls: 20 observed, 20 expected; of the six listed (0…5) two.
+    assert (right["households"], right["observed"], right["expected"]) == (60, 20, pytest.approx(20))
+    assert (right["listed"], right["listed_observed"], right["status"]) == (6, 2, "ok")
+    (wrong,) = judged(made, 0.05).to_dict("records")
+    assert wrong["status"] == "alarm"
+    assert wrong["ratio"] == pytest.approx(20 / 3)
+    # Before the window is over nothing is judged.
+    assert judged(county(through="2021-11-30"), 0.05).empty
+
+
+class Texts(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.texts: list[str] = []
+
+    def handle_data(self, data: str) -> None:
+        self.texts.append(data)
+
+
+def test_the_alarm_page_names_the_gravest_first_in_both_languages_and_no_household(tmp_path) -> None:
+    rng = np.random.default_rng(3)
+    before = pd.DataFrame({"probability": rng.random(500), "x": rng.normal(size=500)})
+    now = pd.DataFrame({"probability": rng.random(500) ** 3, "x": rng.normal(size=500) + 2})
+    names = pd.DataFrame({"id": ["probability", "x"], "zh": ["模型概率", "甲"], "en": ["probability", "a"]})
+    visits = pd.DataFrame({"selected_by": "rule", "outcome": ["confirmed", "absent", "not_confirmed"]})
+    found = Monitored(
+        about={"model": "county", "version": "3", "run_id": "r", "as_of": "2022-01-31",
+               "reference": "2021-01-31", "data_fingerprint": "f"},
+        drift=drift(before, now, names),
+        outcomes=judged(county(), 0.05),
+        yields=by_source(visits),
+    )  # fmt: skip
+    grades = [a["grade"] for a in found.alarms]
+    # The score that moved and the calibration are alarms; a feature that moved is a look, however far.
+    assert grades == ["alarm", "alarm", "look"]
+    text = monitor.write(found, tmp_path).read_text(encoding="utf-8")
+    parser = Texts()
+    parser.feed(text)
+    said = "".join(parser.texts)
+    assert "模型概率 的分布变了" in said
+    assert "observed / expected 20 / 3.0" in said
+    assert "h00" not in said
+    assert (tmp_path / "monitor.json").is_file()
+    assert pd.read_csv(tmp_path / "drift.csv").shape[0] == 2
+
+
+def test_a_model_that_finds_less_than_the_lot_is_an_alarm() -> None:
+    def found(model: int, random: int, n: int = 30) -> list[str]:
+        said = [["confirmed"] * k + ["not_confirmed"] * (n - k) for k in (model, random)]
+        seen = pd.DataFrame({"selected_by": ["model"] * n + ["random"] * n, "outcome": [*said[0], *said[1]]})
+        empty = pd.DataFrame(columns=["status", "missing_status"])
+        return [a["what"] for a in Monitored({}, empty, empty, by_source(seen)).alarms]
+
+    assert found(1, 20) == ["yield"]
+    assert found(20, 1) == []
+    # Within the intervals, or with a handful of visits, it is chance.
+    assert found(5, 8) == []
+    assert found(0, 5, n=5) == []

@@ -1,0 +1,288 @@
+"""A filled list comes back: entries are added once, faults named by cell, nothing is overwritten."""
+
+from __future__ import annotations
+
+import csv
+import datetime as dt
+import io
+import shutil
+import sys
+from pathlib import Path
+
+import openpyxl
+import pandas as pd
+import pytest
+
+from riskmodel import data
+from riskmodel.errors import InputRefused
+from riskmodel.scoring import worklist
+from riskmodel.scoring.worklist import returned
+from riskmodel.scoring.worklist.returned.table import held
+
+TODAY = dt.date(2021, 7, 20)
+FINDINGS = [("属实", "因病"), ("不属实", None), ("未见", None)]
+
+
+@pytest.fixture(scope="module")
+def scores(make_scores) -> pd.DataFrame:
+    scores = make_scores(24, seed=4)
+    scores.loc[scores.index[0], ["household_id", "flagged", "rule_category"]] = ["=1+1", True, "marginal"]
+    return scores
+
+
+@pytest.fixture(scope="module")
+def template(scores, tmp_path_factory) -> Path:
+    """A list on which the first three households were visited, as an office fills it in."""
+    made = worklist.build(scores, visits=12, by="township")
+    path = worklist.write_xlsx(made, tmp_path_factory.mktemp("list") / "list.xlsx")
+    book = openpyxl.load_workbook(path)
+    for i, (outcome, cause) in enumerate(FINDINGS, start=2):
+        put(book, i, 核查结果=outcome, 风险原因=cause, 核查日期=dt.date(2021, 7, i), 核查人="张三")
+    book.save(path)
+    return path
+
+
+@pytest.fixture
+def filled(template, tmp_path) -> Path:
+    return Path(shutil.copy(template, tmp_path / "list.xlsx"))
+
+
+def put(book: openpyxl.Workbook, row: int, sheet: str = "核查名单", **values: object) -> None:
+    page = book[sheet]
+    columns = [c.value for c in page[1]]
+    for name, value in values.items():
+        page.cell(row, columns.index(name) + 1).value = value
+
+
+def edited(path: Path, row: int, sheet: str = "核查名单", **values: object) -> Path:
+    book = openpyxl.load_workbook(path)
+    put(book, row, sheet, **values)
+    book.save(path)
+    return path
+
+
+def tables(scores: pd.DataFrame, *, chinese: bool = False) -> dict[str, pd.DataFrame]:
+    ids = list(scores["household_id"])
+    n = len(ids)
+    frames = {
+        "households": pd.DataFrame(
+            {"household_id": ids, "township": "东河镇", "village": "上坝村", "registration": "general",
+             "valid_from": "2019-01-01"}
+        ),
+        "members": pd.DataFrame(
+            {"member_id": [f"m{i}" for i in range(n)], "household_id": ids, "birth_month": "1980-01",
+             "valid_from": "2019-01-01"}
+        ),
+        "income": pd.DataFrame({"household_id": ids, "month": "2021-06", "source": "wage", "amount": 900.0}),
+    }  # fmt: skip
+    if chinese:
+        said = data.schema.contract().tables
+        frames = {
+            name: frame.rename(columns={c: s.zh for c, s in said[name].columns.items()})
+            for name, frame in frames.items()
+        }
+    return frames
+
+
+def visits_of(folder: Path) -> pd.DataFrame:
+    """The visits as the county reads them; nothing may be rejected."""
+    found = data.read(folder, max_rejected=1)
+    frame = found.frame("visits").sort_values(["date", "household_id"], ignore_index=True)
+    assert not len(found.rejected[found.rejected["file"].str.contains("visit|核查")])
+    return frame
+
+
+def make(folder: Path, frames: dict[str, pd.DataFrame], form: str) -> Path:
+    if form == "duckdb":
+        import duckdb
+
+        folder.mkdir()
+        with duckdb.connect(str(folder / "data.duckdb")) as con:
+            for name, frame in frames.items():
+                con.register("frame_", frame)
+                con.execute(f"CREATE TABLE {name} AS SELECT * FROM frame_")
+        return folder / "data.duckdb"
+    folder.mkdir()
+    for name, frame in frames.items():
+        if form == "parquet":
+            frame.to_parquet(folder / f"{name}.parquet", index=False)
+        elif form == "xlsx":
+            frame.to_excel(folder / f"{name}.xlsx", index=False)
+        else:
+            frame.to_csv(folder / f"{name}.csv", index=False, encoding=form)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("form", "with_visits"),
+    [("utf-8-sig", True), ("gb18030", False), ("parquet", True), ("parquet", False), ("xlsx", True),
+     ("duckdb", True), ("duckdb", False)],
+)  # fmt: skip
+def test_added_once_in_the_format_that_is_there(scores, filled, tmp_path, form, with_visits) -> None:
+    # "=1+1" is an id that a spreadsheet would spoil; the county's own reader refuses it, so it stays out.
+    frames = tables(scores[scores["household_id"] != "=1+1"], chinese=form == "gb18030")
+    old = 0
+    if with_visits:
+        before = pd.DataFrame(
+            {"household_id": [frames["households"].iloc[0, 0]], "date": ["2021-03-01"], "outcome": ["absent"]}
+        )
+        frames["visits"] = before
+        old = 1
+    data = make(tmp_path / "data", frames, form)
+    book = openpyxl.load_workbook(filled)
+    ids = [
+        book["核查名单"].cell(r, [c.value for c in book["核查名单"][1]].index("户编号") + 1).value
+        for r in (2, 3, 4)
+    ]
+    taken = returned.take(filled, data, TODAY)
+    usable = [i for i in ids if i != "'=1+1"]
+    assert len(taken.added) == len(usable) >= 2
+    found = visits_of(data)
+    assert len(found) == old + len(usable)
+    new = found[found["date"] > pd.Timestamp("2021-06-30")]
+    assert set(new["household_id"]) == set(usable)
+    said = {(v.household_id, v.outcome, v.cause or "") for v in taken.added}
+    assert set(zip(new["household_id"], new["outcome"], new["cause"].fillna(""), strict=True)) == said
+    assert set(new["selected_by"]) == {"rule"}
+    # Known from the day the office took them in, not from the day of the visit: no earlier as-of sees them.
+    assert set(new["known_on"]) == {pd.Timestamp(TODAY)}
+    # Once more, on another day: nothing is added and not a byte of the table moves.
+    bytes_before = taken.path.read_bytes()
+    again = returned.take(filled, data, TODAY + dt.timedelta(days=9))
+    assert (len(again.added), again.already, again.conflicts) == (0, len(usable), ())
+    assert taken.path.read_bytes() == bytes_before
+
+
+def test_a_file_saved_as_gb18030_csv_by_a_spreadsheet_is_the_same_list(scores, filled, tmp_path) -> None:
+    data = make(tmp_path / "data", tables(scores), "parquet")
+    rows = list(openpyxl.load_workbook(filled)["核查名单"].iter_rows(values_only=True))
+    text = io.StringIO()
+    # Excel writes dates of a Chinese machine as 2021/7/2.
+    told = [[f"{c.year}/{c.month}/{c.day}" if isinstance(c, dt.datetime) else c for c in row] for row in rows]
+    csv.writer(text).writerows(told)
+    path = tmp_path / "list.csv"
+    path.write_bytes(text.getvalue().encode("gb18030"))
+    from_csv, from_xlsx = returned.read_filled(path), returned.read_filled(filled)
+    assert [v.said for v in from_csv.visits] == [v.said for v in from_xlsx.visits]
+    assert len(returned.take(path, data, TODAY).added) == 3
+    assert returned.take(filled, data, TODAY).already == 3
+
+
+def test_conflicts_are_shown_and_nothing_is_overwritten(scores, filled, tmp_path) -> None:
+    data = make(tmp_path / "data", tables(scores), "utf-8-sig")
+    taken = returned.take(filled, data, TODAY)
+    before = taken.path.read_bytes()
+    again = returned.take(edited(filled, 2, 核查结果="不属实", 风险原因=None), data, TODAY)
+    assert not again.added
+    assert taken.path.read_bytes() == before
+    (conflict,) = again.conflicts
+    household = taken.added[0].household_id
+    assert conflict.household_id == household
+    assert "not_confirmed here but confirmed / illness in the data" in str(conflict)
+    assert str(conflict).startswith("核查名单!")
+
+
+@pytest.mark.parametrize(
+    ("values", "cell", "told"),
+    [
+        ({"核查结果": "属实吧"}, "outcome", "'属实吧' is not on the list; choose 属实 (confirmed)"),
+        ({"核查结果": None, "处理意见": "拟纳入"}, "outcome", "no finding although the row is filled"),
+        ({"核查日期": "去年"}, "visited_on", "'去年' is no date"),
+        ({"核查日期": None}, "visited_on", "no date of the visit"),
+        ({"核查日期": dt.date(2020, 7, 2)}, "visited_on", "is before the list was made (2021-06-30)"),
+        ({"核查日期": dt.date(2022, 7, 2)}, "visited_on", "after the day it was recorded"),
+        ({"风险原因": "因懒"}, "cause", "'因懒' is not on the list"),
+        ({"户编号": "H99999"}, "household_id", "is not in the county's table of households"),
+        ({"核查结果": "不属实", "处理意见": "拟纳入"}, "decision", "cannot both be"),
+    ],
+)
+def test_each_fault_is_named_by_its_cell_and_the_rest_is_used(
+    scores, filled, tmp_path, values, cell, told
+) -> None:
+    data = make(tmp_path / "data", tables(scores), "parquet")
+    taken = returned.take(edited(filled, 2, **values), data, TODAY)
+    assert len(taken.added) == 2
+    (problem,) = taken.problems
+    assert problem.column == cell
+    assert problem.cell.startswith("核查名单!")
+    assert problem.cell.endswith("2")
+    assert told in problem.reason
+
+
+def test_zeros_that_a_spreadsheet_dropped_are_guessed_at_in_words_only(make_scores, tmp_path) -> None:
+    scores = make_scores(12, seed=1)
+    scores["household_id"] = [f"{i:06d}" for i in range(1, 13)]
+    data = make(tmp_path / "data", tables(scores), "utf-8-sig")
+    path = tmp_path / "list.csv"
+    path.write_text("户编号,核查结果,核查日期\n000002,属实,2021-07-01\n3,属实,2021-07-01\n", encoding="utf-8")
+    taken = returned.take(path, data, TODAY)
+    assert [v.household_id for v in taken.added] == ["000002"]
+    assert "did a spreadsheet drop the zeros of 000003?" in taken.problems[0].reason
+
+
+def test_filled_on_the_list_or_on_the_township_sheet_is_one_visit(scores, filled, tmp_path) -> None:
+    book = openpyxl.load_workbook(filled)
+    columns = [c.value for c in book["核查名单"][1]]
+    household, township = (book["核查名单"].cell(3, columns.index(c) + 1).value for c in ("户编号", "乡镇"))
+    row = next(
+        r[0].row for r in book[township].iter_rows(min_row=2) if r[columns.index("户编号")].value == household
+    )
+    same = edited(filled, row, township, 核查结果="不属实", 核查日期=dt.date(2021, 7, 3))
+    read = returned.read_filled(same)
+    assert len(read.visits) == 3
+    assert not read.problems
+    other = returned.read_filled(edited(same, row, township, 核查结果="属实"))
+    assert len(other.visits) == 2
+    assert "filled in twice and differently" in other.problems[0].reason
+
+
+def test_nothing_but_faults_is_refused_and_no_list_is_refused(scores, filled, tmp_path) -> None:
+    data = make(tmp_path / "data", tables(scores), "parquet")
+    path = tmp_path / "bad.csv"
+    path.write_text("户编号,核查结果,核查日期\nX,属实,2021-07-01\n", encoding="utf-8")
+    with pytest.raises(InputRefused, match="none of 1 entries can be used"):
+        returned.take(path, data, TODAY)
+    path.write_text("a,b\n1,2\n", encoding="utf-8")
+    with pytest.raises(InputRefused, match="no sheet with the headers"):
+        returned.take(path, data, TODAY)
+    assert not (data / "visits.parquet").exists()
+
+
+def test_an_untouched_list_adds_nothing(scores, tmp_path) -> None:
+    data = make(tmp_path / "data", tables(scores), "parquet")
+    made = worklist.build(scores, visits=12)
+    taken = returned.take(worklist.write_xlsx(made, tmp_path / "list.xlsx"), data, TODAY)
+    assert (taken.added, taken.problems, taken.empty) == ((), (), len(made.listed) + len(made.unknown))
+    assert not taken.path.exists()
+
+
+def test_lists_in_english_are_read_too_and_carry_chance_and_source(scores, tmp_path) -> None:
+    made = worklist.build(scores, visits=12, random_share=0.5)
+    path = worklist.write_xlsx(made, tmp_path / "list.xlsx", "en")
+    book = openpyxl.load_workbook(path)
+    last = len(made.planned) + 1
+    put(
+        book,
+        last,
+        "Worklist",
+        **{"Finding": "confirmed", "Cause found": "illness", "Visited on": "2021-07-03"},
+    )
+    book.save(path)
+    (visit,) = returned.read_filled(path).visits
+    row = made.planned.iloc[-1]
+    assert (visit.household_id, visit.selected_by) == (row["household_id"], "random")
+    # The weight of the visit is 1 / chance: it must come back whole, not as printed.
+    assert visit.chance == pytest.approx(row["chance"], abs=1e-12)
+
+
+def test_two_imports_at_once_do_not_lose_one_another(scores, filled, tmp_path, monkeypatch) -> None:
+    data = make(tmp_path / "data", tables(scores), "parquet")
+    other = edited(Path(shutil.copy(filled, tmp_path / "other.xlsx")), 2, 核查日期=dt.date(2021, 7, 9))
+    slow = held(data)
+    # Another clerk's import ends between the reading and the writing of ours.
+    returned.take(other, data, TODAY)
+    monkeypatch.setattr(sys.modules[returned.take.__module__], "held", lambda _: slow)
+    before = (data / "visits.parquet").read_bytes()
+    with pytest.raises(InputRefused, match="changed by someone else"):
+        returned.take(filled, data, TODAY)
+    assert (data / "visits.parquet").read_bytes() == before

@@ -1,0 +1,171 @@
+"""What must hold of every list: all flagged households on it, N planned, nobody twice, the same each time."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from riskmodel.errors import InputRefused, UsageError
+from riskmodel.scoring import worklist
+
+CASES = given(
+    n=st.integers(1, 120),
+    flagged=st.sampled_from([0.0, 0.1, 0.5, 1.0]),
+    unknown=st.sampled_from([0.0, 0.2]),
+    unscored=st.sampled_from([0.0, 0.3]),
+    visits=st.integers(1, 150),
+    share=st.sampled_from([0.0, 0.05, 0.3, 1.0]),
+    seed=st.integers(0, 5),
+)
+
+
+@CASES
+@settings(max_examples=150, deadline=None)
+def test_invariants(make_scores, n, flagged, unknown, unscored, visits, share, seed) -> None:
+    scores = make_scores(n, flagged, unknown, unscored, seed)
+    made = worklist.build(scores, visits=visits, random_share=share, seed=seed)
+    listed, planned = made.listed, made.planned
+    known = scores[~(scores["rule_category"].eq("unknown") & ~scores["flagged"])]
+
+    # Harm rule: the model orders and adds; whoever a rule flags is on the list, whatever the score.
+    assert set(scores.loc[scores["flagged"], "household_id"]) <= set(listed["household_id"])
+    assert not listed["household_id"].duplicated().any()
+    # Each household is on the list, on the sheet of unknown incomes, or on neither: never on both.
+    assert not set(listed["household_id"]) & set(made.unknown["household_id"])
+    assert set(made.unknown["household_id"]) == set(scores["household_id"]) - set(known["household_id"])
+
+    pool = known[~known["flagged"]]
+    drawn = (listed["selected_by"] == "random").sum()
+    assert drawn == min(round(share * visits), len(pool))
+    reachable = (
+        known["flagged"].sum()
+        + max(drawn, 0)
+        + len(
+            set(pool.loc[pool["probability"].notna(), "household_id"])
+            - set(listed.loc[listed["selected_by"] == "random", "household_id"])
+        )
+    )
+    assert len(planned) == min(visits, reachable)
+    # Only a flagged household may be listed without being planned.
+    assert (listed.loc[~listed["planned"], "selected_by"] == "rule").all()
+    # More listed than planned only when the flagged alone are too many.
+    assert len(listed) == len(planned) or (listed["selected_by"] != "model").all()
+
+    chance = planned["chance"]
+    assert ((chance > 0) & (chance <= 1)).all()
+    assert set(made.selection["household_id"]) == set(known["household_id"])
+    assert (made.selection["chance"] >= 0).all()
+
+
+@CASES
+@settings(max_examples=40, deadline=None)
+def test_same_rows_in_any_order_give_the_same_list(
+    make_scores, n, flagged, unknown, unscored, visits, share, seed
+) -> None:
+    scores = make_scores(n, flagged, unknown, unscored, seed)
+    one = worklist.build(scores, visits=visits, random_share=share, seed=seed)
+    two = worklist.build(scores.sample(frac=1, random_state=1), visits=visits, random_share=share, seed=seed)
+    pd.testing.assert_frame_equal(one.listed, two.listed)
+    pd.testing.assert_frame_equal(one.unknown, two.unknown)
+    pd.testing.assert_frame_equal(one.selection, two.selection)
+
+
+def test_order_is_rule_then_model_then_lot_and_ties_go_by_id(make_scores) -> None:
+    made = worklist.build(make_scores(400, seed=3), visits=120, random_share=0.1)
+    planned = made.planned
+    assert list(dict.fromkeys(planned["selected_by"])) == ["rule", "model", "random"]
+    for source, rows in planned.groupby("selected_by"):
+        if source == "rule":
+            continue  # tests/scoring/test_urgency.py
+        key = list(zip(-rows["probability"].fillna(-1), rows["household_id"], strict=True))
+        assert key == sorted(key)
+    assert list(made.listed["position"]) == list(range(1, len(made.listed) + 1))
+
+
+def test_model_takes_the_most_probable_of_those_not_drawn(make_scores) -> None:
+    scores = make_scores(300, unscored=0.0, seed=4)
+    made = worklist.build(scores, visits=150, random_share=0.1)
+    by_model = made.listed[made.listed["selected_by"] == "model"]
+    left = scores[
+        ~scores["household_id"].isin(set(made.listed["household_id"]) | set(made.unknown["household_id"]))
+    ]
+    assert len(by_model) > 0
+    assert by_model["probability"].min() >= left["probability"].max()
+
+
+def test_too_many_flagged_are_all_listed_and_the_best_are_planned(make_scores) -> None:
+    made = worklist.build(make_scores(200, flagged=0.8, unscored=0.0), visits=50, random_share=0.1)
+    rule = made.listed[made.listed["selected_by"] == "rule"]
+    assert len(rule) > 100
+    assert len(made.planned) == 50
+    assert rule["planned"].sum() == 45  # five of the fifty visits are the lot's
+    # Below the line the depth decides, not the score; who is above it comes after.
+    assert rule.loc[rule["planned"], "pcni"].max() <= rule.loc[~rule["planned"], "pcni"].min() < 6000
+
+
+def test_lot_changes_with_seed_and_month_and_not_with_scores(make_scores) -> None:
+    scores = make_scores(400, unscored=0.0)
+
+    def drawn(frame: pd.DataFrame, seed: int = 0) -> set[str]:
+        made = worklist.build(frame, visits=100, random_share=0.2, seed=seed)
+        return set(made.listed.loc[made.listed["selected_by"] == "random", "household_id"])
+
+    assert drawn(scores) != drawn(scores, seed=1)
+    assert drawn(scores) != drawn(scores.assign(as_of=pd.Timestamp("2021-07-31")))
+    # A lot that followed the scores would be no random sample.
+    assert drawn(scores) == drawn(
+        scores.assign(probability=scores["probability"].sample(frac=1, random_state=2).to_numpy())
+    )
+
+
+def test_flagged_is_taken_from_the_rule_set_where_absent(make_scores) -> None:
+    scores = make_scores(200)
+    named = worklist.build(scores, visits=60)
+    derived = worklist.build(scores.drop(columns="flagged"), visits=60)
+    assert list(named.listed["household_id"]) == list(derived.listed["household_id"])
+
+
+def test_unjudged_household_that_is_flagged_stays_on_the_list(make_scores) -> None:
+    scores = make_scores(50, flagged=1.0)
+    scores["pcni"] = np.nan
+    assert len(worklist.build(scores, visits=10).listed) == 50
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (lambda s: s.drop(columns="pcni"), "pcni"),
+        (lambda s: s.iloc[:0], "no household"),
+        (lambda s: pd.concat([s, s.head(1)]), "stands twice"),
+        (lambda s: s.assign(probability=1.5), "1.5"),
+        (lambda s: s.drop(columns=["flagged", "ruleset"]), "flagged"),
+        (lambda s: s.assign(as_of=pd.date_range("2021-01-31", periods=len(s))), "as-of"),
+    ],
+)
+def test_unusable_scores_are_refused_with_the_reason(make_scores, change, says) -> None:
+    with pytest.raises(InputRefused, match=says):
+        worklist.build(change(make_scores(20)), visits=5)
+
+
+@pytest.mark.parametrize(
+    "call", [{"visits": 0}, {"visits": 5, "random_share": 1.5}, {"visits": 5, "by": "county"}]
+)
+def test_calls_that_make_no_sense(make_scores, call) -> None:
+    with pytest.raises(UsageError, match=r"visits|random share|by"):
+        worklist.build(make_scores(20), **call)
+
+
+def test_who_is_below_the_line_already_is_listed_but_not_foreseen(make_scores) -> None:
+    scores = make_scores(60, 0.2, 0.0, 0.0, 3)
+    inside = ~scores["flagged"]
+    made = worklist.build(scores.assign(in_cohort=inside), visits=20)
+    same = worklist.build(scores, visits=20)
+    assert set(made.listed["household_id"]) == set(same.listed["household_id"])
+    assert made.totals["expected"] == pytest.approx(scores.loc[inside, "probability"].sum())
+    assert made.totals["expected_flagged"] == 0.0
+    assert made.totals["planned_outside"] == (made.planned["flagged"]).sum() > 0
+    assert made.totals["expected"] < same.totals["expected"]
+    assert made.curve["expected"].iloc[0] == pytest.approx(made.totals["expected_planned"])

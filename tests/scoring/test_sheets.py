@@ -1,0 +1,95 @@
+"""A visit sheet is read in the village: it must say what is asked, and must not say what is not for it."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from html.parser import HTMLParser
+
+import pytest
+
+from riskmodel.explanation import load_measures
+from riskmodel.scoring import worklist
+from riskmodel.scoring.worklist.names import read_names
+
+
+class Texts(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.texts: list[str] = []
+        self.tags: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: object) -> None:
+        self.tags.append(tag)
+
+    def handle_data(self, data: str) -> None:
+        self.texts.append(data)
+
+
+@pytest.fixture(scope="module")
+def made(make_scores) -> worklist.Worklist:
+    scores = make_scores(120, seed=9)
+    scores.loc[scores.index[0], ["village", "flagged", "rule_category"]] = ["<b>坝&村", True, "marginal"]
+    scores["rule_conditions"] = "below_line;no_gap"
+    return worklist.build(scores, visits=30)
+
+
+def read(path) -> Texts:
+    found = Texts()
+    found.feed(path.read_text(encoding="utf-8"))
+    return found
+
+
+@pytest.mark.parametrize("lang", ["zh", "en"])
+def test_a_section_a_village_and_every_planned_household_once(made, tmp_path, lang) -> None:
+    found = read(worklist.write_sheets(made, tmp_path / "sheets.html", lang))
+    villages = made.planned[["township", "village"]].drop_duplicates()
+    assert found.tags.count("section") == len(villages)
+    assert found.tags.count("article") == len(made.planned)
+    assert "b" not in found.tags
+    heads = [t for t in found.texts if t.strip().split(". ")[-1] in set(made.planned["household_id"])]
+    assert len(heads) == len(made.planned)
+
+
+def test_no_probability_and_no_chance_stands_on_a_sheet(made, tmp_path) -> None:
+    found = read(worklist.write_sheets(made, tmp_path / "sheets.html"))
+    text = "".join(found.texts)
+    assert "%" not in text
+    assert "概率" not in text
+    assert "红" not in text or "走访卡" in text
+    # What is asked fits the causes that are named, and help is said to come after the visit.
+    row = made.planned[made.planned["cause_2"].eq("因病")].iloc[0]
+    assert row["reason_2"] in text
+    assert all(q in text for q in load_measures().questions(["illness"], "zh"))
+    assert "核查属实后" in text
+    # Why a rule flags is said; what an elimination needs (no_gap) is not for the village.
+    assert "人均纯收入低于监测线" in text
+    assert "消除" not in text
+
+
+def test_names_are_on_the_sheet_only_if_given(made, tmp_path) -> None:
+    household = made.planned["household_id"].iloc[0]
+    path = tmp_path / "names.csv"
+    path.write_text(f"户编号,户主姓名\n{household},王某某\n", encoding="utf-8")
+    with_names = worklist.write_sheets(made, tmp_path / "a.html", names=read_names(path))
+    assert "王某某" in with_names.read_text(encoding="utf-8")
+    assert "王某某" not in worklist.write_sheets(made, tmp_path / "b.html").read_text(encoding="utf-8")
+    # The same list gives the same bytes.
+    assert (tmp_path / "b.html").read_bytes() == worklist.write_sheets(made, tmp_path / "c.html").read_bytes()
+
+
+@pytest.mark.browser
+@pytest.mark.skipif(
+    not (shutil.which("chromium") and shutil.which("pdftotext")), reason="needs chromium, pdftotext"
+)
+def test_prints_a_page_a_village(make_scores, tmp_path) -> None:
+    made = worklist.build(make_scores(30, flagged=0.1, seed=2), visits=6)
+    page = worklist.write_sheets(made, tmp_path / "sheets.html")
+    pdf = worklist.print_pdf(page, tmp_path / "sheets.pdf")
+    text = subprocess.run(["pdftotext", "-layout", pdf, "-"], capture_output=True, check=True).stdout.decode()
+    pages = [p for p in text.split("\f") if p.strip()]
+    villages = made.planned[["township", "village"]].drop_duplicates()
+    assert len(pages) >= len(villages)
+    firsts = [p.strip().split("\n")[0].split() for p in pages]
+    told = {tuple(v) for v in villages.itertuples(index=False, name=None)}
+    assert told == {tuple(f) for f in firsts if tuple(f) in told}

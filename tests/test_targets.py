@@ -1,0 +1,225 @@
+"""Labels of hand-worked households: 1 where it happened, 0 where the window was seen, null else."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+
+from riskmodel import targets
+from riskmodel.data import About, County, from_frames
+from riskmodel.errors import UsageError
+from riskmodel.targets import Horizon
+
+
+def months(first: str, last: str) -> list[str]:
+    return [str(p) for p in pd.period_range(first, last, freq="M")]
+
+
+def people(ids: list[str], registration: str = "lifted") -> dict[str, pd.DataFrame]:
+    return {
+        "households": pd.DataFrame(
+            {
+                "household_id": ids,
+                "township": "t",
+                "village": "v",
+                "registration": registration,
+                "valid_from": "2018-01-01",
+            }
+        ),
+        "members": pd.DataFrame(
+            {
+                "member_id": [f"{i}-1" for i in ids],
+                "household_id": ids,
+                "birth_month": "1980-01",
+                "valid_from": "2018-01-01",
+            }
+        ),
+        "spending": pd.DataFrame(columns=["household_id", "month", "category", "amount"]),
+        "risk_events": pd.DataFrame(columns=["household_id", "date", "cause"]),
+    }
+
+
+def wages(amounts: dict[str, dict[str, float]]) -> pd.DataFrame:
+    rows = [
+        {"household_id": h, "month": m, "source": "wage", "amount": a}
+        for h, by_year in amounts.items()
+        for year, a in by_year.items()
+        for m in months(f"{year}-01", f"{year}-12")
+    ]
+    return pd.DataFrame(rows)
+
+
+@pytest.fixture(scope="module")
+def county() -> County:
+    frames = people(["falls", "stays", "poor", "gone"])
+    # Per head and year: 12 × the monthly wage, against the line of 6000.
+    frames["income"] = wages(
+        {
+            "falls": {"2019": 600, "2020": 400, "2021": 400},
+            "stays": {"2019": 600, "2020": 500, "2021": 600},
+            "poor": {"2019": 300, "2020": 300, "2021": 700},
+            "gone": {"2019": 600},
+        }
+    )
+    frames["members"].loc[3, "valid_to"] = "2020-03-01"
+    frames["monitoring"] = pd.DataFrame(
+        {
+            "household_id": ["falls", "poor", "poor"],
+            "date": ["2020-12-31", "2019-05-01", "2020-02-01"],
+            "event": ["identified", "identified", "eliminated"],
+            "causes": ["illness", "disability", None],
+            "recorded_on": ["2021-02-10", None, None],
+        }
+    )
+    frames["visits"] = pd.DataFrame(
+        {
+            "household_id": ["falls", "stays", "poor"],
+            "date": ["2020-05-01", "2020-05-02", "2020-05-03"],
+            "outcome": ["confirmed", "not_confirmed", "absent"],
+        }
+    )
+    return from_frames(frames, About(data_through="2021-12-31"))
+
+
+def value(found: pd.DataFrame, household: str, column: str = "label") -> object:
+    picked = found.loc[found["household_id"] == household, column]
+    assert len(picked) == 1
+    return None if pd.isna(picked.iloc[0]) else int(picked.iloc[0])
+
+
+def test_below_line_is_the_period_that_ends_with_the_window(county: County) -> None:
+    found = targets.build(county, "2019-12-31", 12, ["below_line"])
+    assert value(found, "falls") == 1  # 2020: 12 × 400 = 4800 < 6000
+    assert value(found, "stays") == 0  # 2020: exactly 6000 is not below
+    assert value(found, "gone") is None  # moved out: null, not 0
+
+
+def test_identified_counts_events_in_the_half_open_window(county: County) -> None:
+    found = targets.build(county, "2019-12-31", 12, ["identified"])
+    assert value(found, "falls") == 1  # on the window's last day, though recorded later
+    assert value(found, "poor") == 0  # elimination is no identification
+    assert value(found, "gone") is None
+    # A day on which the record was not there yet sees nothing of it, and the window is over by then.
+    found = targets.build(county, "2019-12-31", 12, ["identified"], known_by="2021-02-09")
+    assert value(found, "falls") == 0
+    # From the day itself on (open end on the left): not in the window that begins on it.
+    assert value(targets.build(county, "2020-12-31", 12, ["identified"]), "falls") == 0
+
+
+def test_confirmed_is_null_for_the_unvisited(county: County) -> None:
+    found = targets.build(county, "2019-12-31", 12, ["confirmed"])
+    assert [value(found, h) for h in ("falls", "stays", "poor", "gone")] == [1, 0, None, None]
+
+
+def test_any_event_gives_one_and_a_null_beats_a_zero(county: County) -> None:
+    found = targets.build(county, "2019-12-31", 12, ["below_line", "confirmed"])
+    assert value(found, "falls") == 1
+    assert value(found, "stays") == 0
+    assert value(found, "poor") == 1  # below the line, though unvisited
+    assert value(found, "gone") is None
+
+
+def test_null_where_window_and_delay_reach_past_the_records(county: County) -> None:
+    assert value(targets.build(county, "2020-12-31", 12), "falls") == 1
+    assert value(targets.build(county, "2021-01-31", 12), "falls") is None
+    late = County(county.con, county.tables, About(data_through="2021-12-31", recording_delay_days=1))
+    assert value(targets.build(late, "2020-12-31", 12), "falls") is None
+    # Even though the event is already there to be seen.
+    assert value(targets.build(late, "2020-12-31", 12, ["identified"]), "falls") is None
+
+
+def test_totals_take_the_first_total_after_the_feature_span() -> None:
+    frames = people(["h"])
+    spans = [("2019-01", "2019-12", 8_000), ("2020-01", "2020-12", 5_000), ("2021-01", "2021-12", 9_000)]
+    frames["income"] = pd.DataFrame(spans, columns=["month_from", "month_to", "amount"]).assign(
+        household_id="h", source="wage"
+    )
+    county = from_frames(frames, About(data_through="2022-03-31"))
+    # At 2020-06-30 the total of 2019 is known; 2020 starts after it and ends six months on.
+    found = targets.build(county, "2020-06-30", 12)
+    assert value(found, "h") == 1
+    assert found["real_horizon_months"].tolist() == [6.0]
+    # At 2021-06-30 the total of 2020 is known (from March): the next is 2021.
+    assert value(targets.build(county, "2021-06-30", 12), "h") == 0
+    # Nothing has come after the last one.
+    assert value(targets.build(county, "2022-03-31", 12), "h") is None
+
+
+def test_next_observation_within_so_many_months() -> None:
+    frames = people(["h", "late"])
+    frames["income"] = pd.DataFrame(
+        {
+            "household_id": ["h", "h", "late", "late"],
+            "month": ["2020-03", "2020-09", "2020-03", "2021-09"],
+            "source": "wage",
+            "amount": [700, 300, 700, 300],
+        }
+    )
+    county = from_frames(frames, About(data_through="2021-12-31"))
+    horizon = Horizon(months=12, next=True)
+    found = targets.build(county, "2020-03-31", horizon, params={"line": 500, "period_months": 1})
+    assert value(found, "h") == 1
+    assert found.set_index("household_id").loc["h", "real_horizon_months"] == 6
+    assert value(found, "late") is None  # seen again after 18 months only
+
+
+def test_a_household_of_whom_nobody_is_left_has_no_label() -> None:
+    # Other people live under h's number from March 2020 on, as poor as can be: that is not what became of h.
+    # In k the head leaves and a child stays: it is the same household, and below the line.
+    frames = people(["h", "k"])
+    frames["members"] = pd.DataFrame(
+        {
+            "member_id": ["h-1", "h-2", "k-1", "k-2"],
+            "household_id": ["h", "h", "k", "k"],
+            "birth_month": "1980-01",
+            "valid_from": ["2018-01-01", "2020-03-01", "2018-01-01", "2018-01-01"],
+            "valid_to": ["2020-03-01", None, "2020-03-01", None],
+        }
+    )
+    frames["income"] = wages({"h": {"2019": 600, "2020": 100}, "k": {"2019": 1200, "2020": 100}})
+    found = targets.build(from_frames(frames, About(data_through="2020-12-31")), "2019-12-31", 12)
+    assert value(found, "h") is None
+    assert value(found, "k") == 1
+
+
+def test_unknown_event_is_refused(county: County) -> None:
+    with pytest.raises(UsageError, match="identified, below_line, confirmed"):
+        targets.build(county, "2019-12-31", 12, ["poor"])  # type: ignore[list-item]
+
+
+def test_cohorts_hold_who_was_at_risk(county: County) -> None:
+    def of(name: str, day: str) -> set[str]:
+        return set(targets.build_cohorts(county, day, name)["household_id"])
+
+    # 2019-12-31: poor is below the line and under watch; the others earned 7200.
+    assert of("lifted", "2019-12-31") == {"falls", "stays", "gone"}
+    assert of("all", "2019-12-31") == {"falls", "stays", "gone", "poor"}
+    assert of("general", "2019-12-31") == set()
+    # 2021-12-31: falls (4800) is below the line; poor earned 8400, was eliminated, and fell before.
+    assert of("not_monitored", "2021-12-31") == {"stays", "poor"}
+    assert of("eliminated", "2021-12-31") == {"poor"}
+    assert of("fell_before", "2021-12-31") == {"poor"}
+    assert of("never_below", "2021-12-31") == {"stays"}
+
+
+def test_a_general_household_known_only_through_its_identification_is_in_no_cohort() -> None:
+    frames = people(["seen", "by_label"], registration="general")
+    frames["income"] = wages({"seen": {"2020": 600}, "by_label": {"2020": 600}})
+    frames["households"]["recorded_on"] = ["2018-01-01", "2020-06-01"]
+    frames["monitoring"] = pd.DataFrame(
+        {
+            "household_id": ["seen", "by_label", "by_label"],
+            "date": ["2021-06-01", "2020-06-01", "2020-11-01"],
+            "event": ["identified", "identified", "eliminated"],
+        }
+    )
+    county = from_frames(frames, About(data_through="2021-12-31"))
+    assert set(targets.build_cohorts(county, "2020-12-31", "general")["household_id"]) == {"seen"}
+    assert set(targets.build_cohorts(county, "2020-12-31", ["general", "eliminated"])["household_id"]) == {
+        "seen"
+    }
+
+
+def test_unknown_cohort_is_refused(county: County) -> None:
+    with pytest.raises(UsageError, match="never_below"):
+        targets.build_cohorts(county, "2019-12-31", "poorest")
