@@ -12,8 +12,10 @@ from typing import Any
 
 import ibis
 import pandas as pd
+from ibis.expr.operations import DatabaseTable
 from pydantic import ConfigDict
 
+from riskmodel.data.compiled import Shape, empty_table
 from riskmodel.data.known import known_on
 from riskmodel.data.schema import SPAN_TABLES, canonical_schema, contract
 from riskmodel.errors import InputRefused
@@ -84,10 +86,7 @@ class County:
         ibis.Table
             See `riskmodel.data.schema.canonical_schema`.
         """
-        if name in self.tables:
-            return self.tables[name]
-        schema = canonical_schema(name)
-        return ibis.memtable(pd.DataFrame(columns=list(schema)), schema=schema)
+        return self.tables[name] if name in self.tables else empty_table(canonical_schema(name))
 
     def once(self, key: Hashable, make: Callable[[], ibis.Table]) -> ibis.Table:
         """Compute a table the first time it is asked for and keep it; tables never change, so nor does it.
@@ -97,7 +96,7 @@ class County:
         key : hashable
             Names what is computed, whole: everything it depends on beside the county.
         make : callable
-            Returns the expression.
+            Returns the table, stored already (`riskmodel.data.compiled.store`) or as an expression.
 
         Returns
         -------
@@ -105,8 +104,11 @@ class County:
             A temporary table of ``con``.
         """
         if key not in self._kept:
-            # Several counties may share one connection (the same tables with another `about`).
-            self._kept[key] = self.con.create_table(f"kept_{uuid.uuid4().hex}", make(), temp=True)
+            made = make()
+            if not isinstance(made.op(), DatabaseTable):
+                # Several counties may share one connection (the same tables with another `about`).
+                made = self.con.create_table(f"kept_{uuid.uuid4().hex}", made, temp=True)
+            self._kept[key] = made
         return self._kept[key]
 
     def frame(self, name: str) -> pd.DataFrame:
@@ -136,6 +138,12 @@ class County:
         income = self.table("income")
         out["business_net"] = bool((income.source == "business_net").any().to_pyarrow().as_py())
         return out
+
+    @cached_property
+    def shape(self) -> Shape:
+        """What queries on the county are written from; counties of one shape share compiled queries."""
+        schemas = tuple((name, t.schema()) for name, t in self.tables.items())
+        return Shape(schemas, tuple(self.facts.items()), About(income_is_net=self.about.income_is_net))
 
     @cached_property
     def data_through(self) -> dt.date:

@@ -13,15 +13,19 @@ Every function takes `riskmodel.households.point_in_time` moments and gives one 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import ibis
 import ibis.expr.types as ir
 from pydantic import Field
 
-from riskmodel.data import County, codes, unfused
+from riskmodel.data import compiled
+from riskmodel.data.compiled import Shape
+from riskmodel.data.county import County
+from riskmodel.data.parse import unfused
+from riskmodel.data.schema import codes
 from riskmodel.households import point_in_time
-from riskmodel.households.point_in_time import Moment
+from riskmodel.households.point_in_time import Moment, When
 from riskmodel.io.specs import Spec
 
 RIGID = ("medical", "education", "housing", "disaster", "accident")
@@ -31,7 +35,10 @@ STALE_AFTER_MONTHS = 18  # contract: a total that ended longer ago no longer say
 TOTAL_MONTHS = 12
 WATCHED = ("identified", "rolled_back", "re_marked")
 KEY = ("household_id", "as_of")
+INCOMES = (*KEY, "pcni", "persons", "weight", "income_basis")
 PAID = {"wage": ("wage",), "earning": ("wage", "transfer")}  # what counts as a month with earnings
+
+Source = County | Shape
 
 
 class Period(Spec):
@@ -86,12 +93,12 @@ def build(
     Official rules, "Quantities" and "Exactly"; data contract, "What an office really has".
     """
     moments, period = tuple(when), period or Period()
-    if spans is not None or any(m.known_by != m.as_of for m in moments):
+    if spans is not None:
         return _build(county, moments, period, spans)
     # Rules, features and cohorts of one month all ask for the same: it is computed once.
-    key = ("accounting", moments, period)
-    with unfused():
-        return county.once(key, lambda: _build(county, moments, period, None))
+    return county.once(
+        ("accounting", moments, period), lambda: _stored(county, _quantities_at, moments, period)
+    )
 
 
 def incomes(county: County, when: Iterable[Moment], period: Period | None = None) -> ir.Table:
@@ -110,21 +117,37 @@ def incomes(county: County, when: Iterable[Moment], period: Period | None = None
         ``household_id, as_of, pcni, persons, weight, income_basis``; see `build`.
     """
     moments, period = tuple(when), period or Period()
-    columns = [*KEY, "pcni", "persons", "weight", "income_basis"]
-    key = ("incomes", moments, period)
-    return county.once(key, lambda: build(county, moments, period).select(*columns))
+    if all(m.known_by == m.as_of for m in moments):
+        return build(county, moments, period).select(*INCOMES)
+    # Looked back on by labels alone, so the other quantities are not computed.
+    return county.once(("incomes", moments, period), lambda: _stored(county, _incomes_at, moments, period))
 
 
-def _build(county: County, moments: tuple[Moment, ...], period: Period, spans: ir.Table | None) -> ir.Table:
+def _stored(
+    county: County, quantities: Callable[..., ir.Table], moments: tuple[Moment, ...], period: Period
+) -> ir.Table:
+    with unfused():
+        return compiled.store(county, quantities, period, clock=point_in_time.clock(moments))
+
+
+def _quantities_at(county: Shape, period: Period, clock: ir.Table) -> ir.Table:
+    return _build(county, clock, period, None)
+
+
+def _incomes_at(county: Shape, period: Period, clock: ir.Table) -> ir.Table:
+    return _build(county, clock, period, None).select(*INCOMES)
+
+
+def _build(county: Source, when: When, period: Period, spans: ir.Table | None) -> ir.Table:
     own = spans is not None or (county.facts.get("spans.income", False) and not period.calendar_year)
-    base = _with_period(county, moments, period) if spans is None else _with_spans(county, moments, spans)
+    base = _with_period(county, when, period) if spans is None else _with_spans(county, when, spans)
     parts = [
-        *_income(county, moments, base if own else None, period),
-        *_spending(county, moments, base if own else None, period),
-        _persons(county, moments, base if own else None, period),
-        _open_causes(county, moments),
-        _members(county, moments),
-        _register(county, moments),
+        *_income(county, when, base if own else None, period),
+        *_spending(county, when, base if own else None, period),
+        _persons(county, when, base if own else None, period),
+        _open_causes(county, when),
+        _members(county, when),
+        _register(county, when),
     ]
     return _quantities(county, _joined(base, parts))
 
@@ -146,7 +169,7 @@ def _by_clock(t: ir.Table, period: Period) -> ir.Table:
     return t.mutate(period_from=(t.last_month - period.months + 1).cast("int32"), period_to=t.last_month)
 
 
-def _with_period(county: County, when: tuple[Moment, ...], period: Period) -> ir.Table:
+def _with_period(county: Source, when: When, period: Period) -> ir.Table:
     """Attach ``period_from, period_to, income_basis, stale`` to every household."""
     base = point_in_time.households(county, when).drop("valid_from", "known_on", "ago_12", "ago_24")
     base = _by_clock(base, period)
@@ -183,15 +206,13 @@ def _with_totals_of_the_year(base: ir.Table, income: ir.Table) -> ir.Table:
     return out.mutate(income_basis=basis, stale=ibis.literal(False)).drop("by_total")
 
 
-def _with_spans(county: County, when: tuple[Moment, ...], spans: ir.Table) -> ir.Table:
+def _with_spans(county: Source, when: When, spans: ir.Table) -> ir.Table:
     base = point_in_time.households(county, when).drop("valid_from", "known_on", "ago_12", "ago_24")
     base = base.inner_join(spans.select(*KEY, "period_from", "period_to"), list(KEY))
     return base.mutate(income_basis=ibis.literal("total"), stale=ibis.literal(False))
 
 
-def _spans(
-    county: County, name: str, when: tuple[Moment, ...], base: ir.Table | None, period: Period
-) -> ir.Table:
+def _spans(county: Source, name: str, when: When, base: ir.Table | None, period: Period) -> ir.Table:
     """Return known rows of income or spending with their household's period and the shift they fall in.
 
     ``base`` carries a span per household; None says that the calendar alone decides, which is cheaper.
@@ -230,7 +251,7 @@ def _never_added(t: ir.Table, code: str) -> ir.Table:
     return best.filter(best.tier == best._best).select(*by, "amount", "paid_months")
 
 
-def _paid(county: County, rows: ir.Table) -> ir.Table:
+def _paid(county: Source, rows: ir.Table) -> ir.Table:
     """Return income rows with a bit for each month of the period that had an amount above 0 (no totals).
 
     An ``or`` over bits counts distinct months far cheaper than a distinct count.
@@ -250,9 +271,7 @@ def _earlier(rows: ir.Table, name: str) -> ir.Table:
     )
 
 
-def _income(
-    county: County, when: tuple[Moment, ...], base: ir.Table | None, period: Period
-) -> list[ir.Table]:
+def _income(county: Source, when: When, base: ir.Table | None, period: Period) -> list[ir.Table]:
     rows = _spans(county, "income", when, base, period)
     paid = _paid(county, rows)
     now = paid.filter(paid["shift"] == 0)
@@ -288,9 +307,7 @@ def _net_of_costs(rows: ir.Table) -> ir.Table:
     )
 
 
-def _spending(
-    county: County, when: tuple[Moment, ...], base: ir.Table | None, period: Period
-) -> list[ir.Table]:
+def _spending(county: Source, when: When, base: ir.Table | None, period: Period) -> list[ir.Table]:
     rows = _spans(county, "spending", when, base, period)
     if county.facts["business_net"]:
         rows = _without_costs_already_net(county, rows, when, base, period)
@@ -308,7 +325,7 @@ def _spending(
 
 
 def _without_costs_already_net(
-    county: County, rows: ir.Table, when: tuple[Moment, ...], base: ir.Table | None, period: Period
+    county: Source, rows: ir.Table, when: When, base: ir.Table | None, period: Period
 ) -> ir.Table:
     """Leave out production spending whose span lies inside a ``business_net`` row's span."""
     income = _spans(county, "income", when, base, period)
@@ -328,7 +345,7 @@ def _without_costs_already_net(
     return rows.filter(rows.category != "production").union(kept)
 
 
-def _persons(county: County, when: tuple[Moment, ...], base: ir.Table | None, period: Period) -> ir.Table:
+def _persons(county: Source, when: When, base: ir.Table | None, period: Period) -> ir.Table:
     """Count the members present at the end of each period (totals) or at as-of less 0, 1, 2 periods."""
     t = point_in_time.known(county, "members", when)
     t = t.select(*KEY, "member_id", "valid_from", "valid_to")
@@ -354,7 +371,7 @@ def _end_of_span(t: ir.Table, k: int) -> ir.Value:
     return (ibis.date(year, month, ibis.literal(1)) - ibis.interval(days=1)).cast("date")
 
 
-def _open_causes(county: County, when: tuple[Moment, ...]) -> ir.Table:
+def _open_causes(county: Source, when: When) -> ir.Table:
     t = point_in_time.known(county, "risk_events", when)
     t = t.filter((t.date > t.ago_12) & (t.date <= t.as_of))
     order = list(codes("risk_events", "cause"))
@@ -367,7 +384,7 @@ def _open_causes(county: County, when: tuple[Moment, ...]) -> ir.Table:
     )
 
 
-def _members(county: County, when: tuple[Moment, ...]) -> ir.Table:
+def _members(county: Source, when: When) -> ir.Table:
     t = point_in_time.members(county, when)
     # Physically unable children are no drop-outs (001 §8).
     able = ~t.disability_grade.isin([1, 2]).fill_null(False)
@@ -380,7 +397,7 @@ def _members(county: County, when: tuple[Moment, ...]) -> ir.Table:
     )
 
 
-def _register(county: County, when: tuple[Moment, ...]) -> ir.Table:
+def _register(county: Source, when: When) -> ir.Table:
     """Return the latest register row and the latest causes named in any register row."""
     t = point_in_time.known(county, "monitoring", when)
     t = t.filter(t.date <= t.as_of)
@@ -401,7 +418,7 @@ def _register(county: County, when: tuple[Moment, ...]) -> ir.Table:
     )
 
 
-def _quantities(county: County, t: ir.Table) -> ir.Table:
+def _quantities(county: Source, t: ir.Table) -> ir.Table:
     t = _absent_is_null_else_zero(county, t)
     t = _net_and_per_head(county, t)
     divisor = ibis.coalesce(t.previous_net_income, t.net_income)
@@ -431,7 +448,7 @@ def _quantities(county: County, t: ir.Table) -> ir.Table:
     return t.drop(*drop)
 
 
-def _absent_is_null_else_zero(county: County, t: ir.Table) -> ir.Table:
+def _absent_is_null_else_zero(county: Source, t: ir.Table) -> ir.Table:
     """Where a table exists, no row means 0 or none; where it is absent, null stays."""
     zero: dict[str, ir.Value] = {c: t[c].fill_null(0) for c in ("labour", "labour_unknown")}
     zero |= {f"{p}persons": t[f"{p}persons"].fill_null(0) for p in PREFIX}
@@ -453,7 +470,7 @@ def _absent_is_null_else_zero(county: County, t: ir.Table) -> ir.Table:
     return t.mutate(**zero)
 
 
-def _net_and_per_head(county: County, t: ir.Table) -> ir.Table:
+def _net_and_per_head(county: Source, t: ir.Table) -> ir.Table:
     amounts: dict[str, ir.Value] = {}
     for p in PREFIX:
         gross, costs = t[f"{p}gross_income"], t[f"{p}production" if p else "spending_production"]
@@ -478,7 +495,7 @@ def _income_reason(t: ir.Table) -> ir.Value:
     )
 
 
-def _has_risk(county: County, t: ir.Table) -> ir.Value:
+def _has_risk(county: Source, t: ir.Table) -> ir.Value:
     known = t.gap_housing | t.gap_water | t.gap_schooling | t.gap_medical
     for c in codes("risk_events", "cause"):
         known = known | t[f"cause_{c}"].fill_null(False)

@@ -14,11 +14,14 @@ import datetime as dt
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import ibis
-import pandas as pd
+import pyarrow as pa
 
-from riskmodel.data import County, contract, month_ordinal
+from riskmodel.data.compiled import Shape, rows_table
+from riskmodel.data.county import County
+from riskmodel.data.schema import contract, month_ordinal
 from riskmodel.errors import UsageError
 
 DateLike = str | dt.date
@@ -30,6 +33,10 @@ class Moment:
 
     as_of: dt.date
     known_by: dt.date
+
+
+# Moments, or a table of them with the columns of `clock` (a placeholder where a query is only compiled).
+When: TypeAlias = tuple[Moment, ...] | ibis.Table
 
 
 def to_date(value: DateLike) -> dt.date:
@@ -134,8 +141,8 @@ def moments(as_of: DateLike | Iterable[DateLike] | Moment | Iterable[Moment]) ->
     return tuple(sorted(out))
 
 
-def clock(when: Iterable[Moment]) -> ibis.Table:
-    """Return the moments as a small table to join on.
+def clock(when: Iterable[Moment]) -> pa.Table:
+    """Return the moments as a small table to join on, an input of compiled queries.
 
     Parameters
     ----------
@@ -143,14 +150,13 @@ def clock(when: Iterable[Moment]) -> ibis.Table:
 
     Returns
     -------
-    ibis.Table
+    pyarrow.Table
         ``as_of, known_by, ago_12, ago_24`` (dates), ``as_of_month, last_month`` (month ordinals).
     """
     ticks = [_ticks(m) for m in when]
     types = {name: "date" for days, _ in ticks for name in days}
     types |= {name: "int32" for _, months in ticks for name in months}
-    rows = [days | months for days, months in ticks]
-    return ibis.memtable(pd.DataFrame(rows), schema=ibis.schema(types))
+    return rows_table([days | months for days, months in ticks], **types)
 
 
 def _ticks(m: Moment) -> tuple[dict[str, dt.date], dict[str, int]]:
@@ -168,17 +174,17 @@ def _ticks(m: Moment) -> tuple[dict[str, dt.date], dict[str, int]]:
     return days, months
 
 
-def known(county: County, name: str, when: tuple[Moment, ...]) -> ibis.Table:
+def known(county: County | Shape, name: str, when: When) -> ibis.Table:
     """Return the rows of a table that were known at each moment, corrections resolved.
 
     Of rows with equal keys (or, in event tables, equal ``row_id``) the one recorded last holds.
 
     Parameters
     ----------
-    county : County
+    county : County or Shape
     name : str
         A table of the contract.
-    when : tuple of Moment
+    when : tuple of Moment, or a table of them as from `clock`
 
     Returns
     -------
@@ -186,16 +192,9 @@ def known(county: County, name: str, when: tuple[Moment, ...]) -> ibis.Table:
         The table's columns and those of `clock`; one row per moment and known row.
     """
     t = county.table(name)
-    if len(when) == 1:
-        # One moment is a filter, not a join: the database then skips blocks of rows by their dates.
-        days, months = _ticks(when[0])
-        seen = t.filter(t.known_on <= ibis.date(when[0].known_by)).mutate(
-            **{n: ibis.date(d) for n, d in days.items()},
-            **{n: ibis.literal(m, "int32") for n, m in months.items()},
-        )
-    else:
-        ticks = clock(when)
-        seen = t.inner_join(ticks, [t.known_on <= ticks.known_by])
+    # Dates are read from a table even where there is one: the query's text is then the same for all dates.
+    ticks = when if isinstance(when, ibis.Table) else ibis.memtable(clock(when))
+    seen = t.inner_join(ticks, [t.known_on <= ticks.known_by])
     if not county.facts.get(f"corrected.{name}", False):
         return seen
     key = contract().tables[name].key or ("row_id",)
@@ -231,13 +230,13 @@ def valid(t: ibis.Table, day: ibis.expr.types.DateValue | str = "as_of") -> ibis
     return begun & (t.valid_to.isnull() | (on < t.valid_to))
 
 
-def households(county: County, when: tuple[Moment, ...]) -> ibis.Table:
+def households(county: County | Shape, when: When) -> ibis.Table:
     """Return the state of every household that has a row valid and recorded at each moment.
 
     Parameters
     ----------
-    county : County
-    when : tuple of Moment
+    county : County or Shape
+    when : tuple of Moment, or a table of them as from `clock`
 
     Returns
     -------
@@ -251,13 +250,13 @@ def households(county: County, when: tuple[Moment, ...]) -> ibis.Table:
     return _latest_version(t, ["as_of", "household_id"])
 
 
-def members(county: County, when: tuple[Moment, ...]) -> ibis.Table:
+def members(county: County | Shape, when: When) -> ibis.Table:
     """Return the members present in each household at each moment, each once, as last known.
 
     Parameters
     ----------
-    county : County
-    when : tuple of Moment
+    county : County or Shape
+    when : tuple of Moment, or a table of them as from `clock`
 
     Returns
     -------

@@ -1,0 +1,317 @@
+"""Queries compiled once for all counties of one shape, then run on each with its own rows.
+
+Ibis and sqlglot take several times longer to write a large query than the engine takes to answer it, and
+what they write differs between months and counties by a few dates only. Here a query is written by a
+function that sees a county's `Shape` (which tables, columns and kinds of rows there are), never a row of it;
+whatever differs from one run to the next (as-of dates, lines, scores) comes in as an input table. The text
+is therefore decided by the function, the shape, the arguments and the inputs' columns, and it is kept by
+exactly these. Tables stand in the text as placeholders, which are replaced by a county's own names when the
+query is run, so counties share a text although they name their tables differently.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+import threading
+import uuid
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import ibis
+import ibis.expr.operations as ops
+import ibis.expr.types as ir
+import pandas as pd
+import pyarrow as pa
+from ibis.backends.duckdb.converter import DuckDBPandasData
+from pydantic import BaseModel
+
+from riskmodel.data.schema import canonical_schema
+
+if TYPE_CHECKING:
+    from riskmodel.data.county import About, County
+
+Input: TypeAlias = pa.Table | ir.Table | None
+Build = Callable[..., ir.Table]
+
+# A text is at most some 200 kB, and a run over several counties and rule sets needs fewer than a hundred.
+MOST_QUERIES = 512
+_PLACEHOLDER = re.compile(r'"@(county|input):([^"]+)"')
+_SCALARS = (str, int, float, bool, type(None))
+
+
+def empty_table(schema: ibis.Schema) -> ir.Table:
+    """Return a table without rows as an expression that needs no registration."""
+    nulls = {column: ibis.null(kind).op() for column, kind in schema.items()}
+    return ops.DummyTable(nulls).to_expr().filter(ibis.literal(False))
+
+
+def rows_table(rows: list[dict[str, Any]], **types: str) -> pa.Table:
+    """Return rows made in Python as an input table.
+
+    Parameters
+    ----------
+    rows : list of dict
+        One dict a row, each with every column; may be empty.
+    **types : str
+        Ibis type of each column.
+
+    Examples
+    --------
+    >>> rows_table([{"month": 24000, "weight": None}], month="int32", weight="float64").num_rows
+    1
+    """
+    schema = ibis.schema(types).to_pyarrow()
+    return pa.table({name: [row[name] for row in rows] for name in types}, schema=schema)
+
+
+@dataclass(frozen=True)
+class Shape:
+    """Everything about a county that decides how a query on it is written; none of its rows.
+
+    It stands in for a `County` wherever a query is only written: ``has``, ``table``, ``facts`` and ``about``
+    answer as the county's own do.
+
+    Parameters
+    ----------
+    schemas : tuple
+        Name and schema of each table that the source had.
+    kinds : tuple
+        Name and value of each of `County.facts`.
+    about : About
+        What queries ask of it, all else left at its default.
+    """
+
+    schemas: tuple[tuple[str, ibis.Schema], ...]
+    kinds: tuple[tuple[str, bool], ...]
+    about: About
+
+    @cached_property
+    def facts(self) -> Mapping[str, bool]:
+        """What kinds of rows there are at all, see `County.facts`."""
+        return dict(self.kinds)
+
+    @cached_property
+    def _tables(self) -> dict[str, ir.Table]:
+        return {name: ibis.table(schema, name=f"@county:{name}") for name, schema in self.schemas}
+
+    def has(self, name: str) -> bool:
+        """Say whether the source had this table."""
+        return name in self._tables
+
+    def table(self, name: str) -> ir.Table:
+        """Return a placeholder of a canonical table; one that is absent has its columns and no row."""
+        return self._tables[name] if self.has(name) else empty_table(canonical_schema(name))
+
+
+@dataclass(frozen=True)
+class Query:
+    """A compiled query: its text with placeholders for tables, and the columns it returns."""
+
+    text: str
+    schema: ibis.Schema
+
+    @cached_property
+    def create_text(self) -> str:
+        """The query with every column cast to its declared type, as a table of it must have them."""
+        columns = self.schema.to_sqlglot_column_defs("duckdb")
+        cast = (
+            f"CAST({c.this.sql('duckdb')} AS {c.kind.sql('duckdb')}) AS {c.this.sql('duckdb')}"
+            for c in columns
+        )
+        return f"SELECT {', '.join(cast)} FROM ({self.text})"
+
+
+class _Cache:
+    """The least recently used queries go first; may be asked from several threads."""
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        self._lock = threading.Lock()
+        self._queries: OrderedDict[Any, Query] = OrderedDict()
+
+    def get(self, key: Any, make: Callable[[], Query]) -> Query:
+        """Return the query of a key, made on the first call."""
+        with self._lock:
+            if key in self._queries:
+                self._queries.move_to_end(key)
+                return self._queries[key]
+        query = make()  # not under the lock: two threads may both write the same text
+        with self._lock:
+            self._queries[key] = query
+            while len(self._queries) > self.most:
+                self._queries.popitem(last=False)
+        return query
+
+    def clear(self) -> None:
+        """Forget every query."""
+        with self._lock:
+            self._queries.clear()
+
+    def __len__(self) -> int:
+        return len(self._queries)
+
+
+CACHE = _Cache(MOST_QUERIES)
+
+
+def query(county: County, build: Build, *arguments: Any, **inputs: Input) -> Query:
+    """Return a query compiled for a county's shape, from the cache where it was compiled before.
+
+    Parameters
+    ----------
+    county : County
+    build : callable
+        A function of a module, called as ``build(shape, *arguments, **inputs)`` with each input as an Ibis
+        table (or None). It returns the expression and must not ask for anything beside what it is given.
+    *arguments : any
+        Text, numbers, declarations and tuples or mappings of these. No dates: they belong into an input.
+    **inputs : pyarrow.Table or stored Ibis table or None
+
+    Returns
+    -------
+    Query
+
+    Raises
+    ------
+    TypeError
+        If an argument cannot be part of the key, or ``build`` carries values of its own.
+    """
+    if getattr(build, "__closure__", None) or getattr(build, "__self__", None) is not None:
+        raise TypeError(f"{build!r} carries values that the key does not have: hand them over as arguments")
+    schemas = {name: None if t is None else _schema(t) for name, t in inputs.items()}
+    key = (
+        build,
+        county.shape,
+        tuple(_key(a) for a in arguments),
+        tuple(schemas.items()),
+        ibis.options.sql.fuse_selects,
+    )
+
+    def make() -> Query:
+        given = {n: None if s is None else ibis.table(s, name=f"@input:{n}") for n, s in schemas.items()}
+        expression = build(county.shape, *arguments, **given)
+        return Query(county.con.compile(expression), expression.schema())
+
+    return CACHE.get(key, make)
+
+
+def store(
+    county: County, build: Build, *arguments: Any, name: str | None = None, **inputs: Input
+) -> ir.Table:
+    """Run a query and keep its answer as a temporary table of the county's connection.
+
+    Parameters
+    ----------
+    county : County
+    build, *arguments, **inputs
+        See `query`.
+    name : str, optional
+        Of the table; a new one by default.
+
+    Returns
+    -------
+    ibis.Table
+    """
+    name = name or f"kept_{uuid.uuid4().hex}"
+    compiled = query(county, build, *arguments, **inputs)
+    with _names(county, inputs) as names:
+        text = _bound(compiled.create_text, names)
+        county.con.con.execute(f'CREATE TEMP TABLE "{name}" AS {text}')
+    return _stored(county.con, name, compiled.schema)
+
+
+def frame(county: County, build: Build, *arguments: Any, **inputs: Input) -> pd.DataFrame:
+    """Run a query and return its answer as Ibis' ``to_pandas`` would.
+
+    Parameters
+    ----------
+    county : County
+    build, *arguments, **inputs
+        See `query`.
+
+    Returns
+    -------
+    DataFrame
+    """
+    compiled = query(county, build, *arguments, **inputs)
+    with _names(county, inputs) as names:
+        answer = county.con.con.sql(_bound(compiled.text, names)).to_arrow_table()
+    return as_pandas(answer, compiled.schema)
+
+
+def as_pandas(answer: pa.Table, schema: ibis.Schema) -> pd.DataFrame:
+    """Return an answer of the engine with the types that Ibis gives."""
+    # Ibis takes columns with nulls by their Python values, and so must we to give the same types.
+    columns = {
+        name: column.to_pylist() if _by_value(column) else column.to_pandas()
+        for name, column in zip(answer.column_names, answer.columns, strict=True)
+    }
+    return DuckDBPandasData.convert_table(pd.DataFrame(columns), schema)
+
+
+def _by_value(column: pa.ChunkedArray) -> bool:
+    nested = pa.types.is_nested(column.type) or pa.types.is_dictionary(column.type)
+    return bool(nested or column.null_count)
+
+
+def _stored(con: Any, name: str, schema: ibis.Schema) -> ir.Table:
+    """Return a temporary table whose columns are known, without asking the engine for them."""
+    namespace = ops.Namespace(catalog="temp", database="main")
+    return ops.DatabaseTable(name, schema=schema, source=con, namespace=namespace).to_expr()
+
+
+def _schema(table: pa.Table | ir.Table) -> ibis.Schema:
+    return table.schema() if isinstance(table, ir.Table) else ibis.Schema.from_pyarrow(table.schema)
+
+
+def _key(value: Any) -> Any:
+    """Return a value's part of the key: equal only where the text is sure to be equal (1 is not True)."""
+    if isinstance(value, BaseModel):
+        return type(value), value.model_dump_json()
+    if isinstance(value, _SCALARS):
+        return type(value), repr(value)
+    if isinstance(value, Mapping):
+        return dict, tuple((k, _key(v)) for k, v in value.items())
+    if isinstance(value, tuple | list):
+        return type(value), tuple(_key(v) for v in value)
+    if isinstance(value, dt.date):
+        raise TypeError(f"{value} would stand in the text: hand dates over in an input table")
+    if callable(value) and getattr(value, "__closure__", None) is None:
+        return value
+    raise TypeError(f"a {type(value).__name__} cannot be part of a compiled query's key")
+
+
+@contextmanager
+def _names(county: County, inputs: Mapping[str, Input]) -> Iterator[dict[tuple[str, str], str]]:
+    """Give the engine's names of the county's tables and of the inputs, which are there meanwhile."""
+    names = {("county", name): _qualified(t) for name, t in county.tables.items()}
+    registered: list[str] = []
+    try:
+        for name, table in inputs.items():
+            if isinstance(table, ir.Table):
+                names["input", name] = _qualified(table)
+            elif table is not None:
+                registered.append(f"input_{uuid.uuid4().hex}")
+                county.con.con.register(registered[-1], table)
+                names["input", name] = f'"{registered[-1]}"'
+        yield names
+    finally:
+        for name in registered:
+            county.con.con.unregister(name)
+
+
+def _qualified(table: ir.Table) -> str:
+    op = table.op()
+    if not isinstance(op, ops.DatabaseTable):
+        raise TypeError("only tables that the engine holds can be read by a compiled query; store it first")
+    space = op.namespace
+    return ".".join(f'"{part}"' for part in (space.catalog, space.database, op.name) if part)
+
+
+def _bound(text: str, names: Mapping[tuple[str, str], str]) -> str:
+    return _PLACEHOLDER.sub(lambda found: names[found[1], found[2]], text)
