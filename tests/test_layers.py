@@ -17,6 +17,7 @@ PACKAGE = ROOT / "src" / "riskmodel"
 LAYERS: list[tuple[str, ...]] = [
     ("errors",),
     ("io",),
+    ("i18n",),
     ("data",),
     ("households",),
     ("rules",),

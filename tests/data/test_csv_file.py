@@ -98,7 +98,7 @@ def test_other_delimiters_and_titles(tmp_path):
         loaded = load(tmp_path, text.encode())
         assert loaded.headers == tuple(HEADER.split(","))
         assert len(cells(loaded)) == len(ROWS)
-        assert [n.id for n in loaded.notices] == ["title rows"]
+        assert [n.code for n in loaded.notices] == ["title rows"]
 
 
 def test_no_header_is_nothing(tmp_path):

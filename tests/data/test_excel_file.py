@@ -65,7 +65,7 @@ def test_titles_hidden_columns_and_blank_rows(tmp_path):
     loaded = load(tmp_path, sheet)
     assert loaded.headers == tuple(HEADERS)
     assert loaded.rows[ROW].to_pylist() == [4, 6]
-    assert [notice.id for notice in loaded.notices] == ["title rows", "hidden columns"]
+    assert [notice.code for notice in loaded.notices] == ["title rows", "hidden columns"]
     assert loaded.faults == []
 
 

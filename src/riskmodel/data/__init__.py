@@ -5,7 +5,6 @@ from riskmodel.data.county import About, County, from_frames
 from riskmodel.data.encoding import find_encoding
 from riskmodel.data.excel_file import open_workbook
 from riskmodel.data.headers import header_row, normal
-from riskmodel.data.messages import Language, line
 from riskmodel.data.parse import unfused
 from riskmodel.data.personal import KEY_VARIABLE, pseudonym, secret_key
 from riskmodel.data.raw import Raw, open_raw
@@ -22,7 +21,6 @@ __all__ = [
     "County",
     "DataRefused",
     "Further",
-    "Language",
     "Raw",
     "Source",
     "canonical_schema",
@@ -35,7 +33,6 @@ __all__ = [
     "from_frames",
     "header_row",
     "later_lines",
-    "line",
     "month_ordinal",
     "month_text",
     "normal",

@@ -11,17 +11,16 @@ from typing import Any
 import pandas as pd
 
 from riskmodel.data.county import County
-from riskmodel.data.messages import Language, line, messages
 from riskmodel.data.quality import findings, late_share
 from riskmodel.data.read import MAX_REJECTED, Reading, TableRead, read_tables, refusals
 from riskmodel.data.rejects import write_rejected
 from riskmodel.data.schema import codes, contract
 from riskmodel.data.suspects import count, suspects, write_suspects
 from riskmodel.errors import InputRefused
+from riskmodel.i18n import LANGUAGES, Language, section, text
 from riskmodel.io.files import write_json, write_table, write_text
 
 FORMAT_VERSION = 1
-LANGUAGES: tuple[Language, ...] = ("zh", "en")
 
 
 @dataclass(frozen=True)
@@ -121,13 +120,12 @@ def _write_summary(summary: dict[str, Any], more: Further | None, out: Path, lan
 
 def _summary(reading: Reading) -> dict[str, Any]:
     county = reading.county
-    absent = {
-        name: both.model_dump() for name, both in messages().without.items() if name not in reading.tables
-    }
+    without = section("data.without")
+    absent = {name: words for name, words in without.items() if name not in reading.tables}
     return {
         "tables": {name: _table(reading, name, table) for name, table in reading.tables.items()},
         "absent": absent,
-        "notices": [{"id": n.id, "zh": n.text("zh"), "en": n.text("en")} for n in reading.notices],
+        "notices": [{"id": n.code, **n.both()} for n in reading.notices],
         **findings(county),
     }
 
@@ -160,12 +158,14 @@ def quality_text(summary: dict[str, Any], lang: Language, more: Further | None =
     """
     refused = summary["refused"]
     lines = [
-        f"# {line('title', lang, data=summary['data'])}",
+        f"# {text('data.quality.title', lang, data=summary['data'])}",
         "",
-        line("refused", lang, what="; ".join(summary["refusals"])) if refused else _usable(summary, lang),
+        text("data.quality.refused", lang, what="; ".join(summary["refusals"]))
+        if refused
+        else _usable(summary, lang),
     ]
     if summary["tables"]:
-        lines += ["", line("table_head", lang), "|---|---|---:|---:|---:|---|---:|"]
+        lines += ["", text("data.quality.table_head", lang), "|---|---|---:|---:|---:|---|---:|"]
         lines += [_table_line(name, table, lang) for name, table in summary["tables"].items()]
         told = more.lines[lang] if more else []
         lines += _section("findings", lang, [*_finding_lines(summary, lang), *told])
@@ -181,10 +181,12 @@ def _usable(summary: dict[str, Any], lang: Language) -> str:
         if name in contract().required and found["later"] == found["rows"]
     }
     if not never:
-        return line("usable", lang)
+        return text("data.quality.usable", lang)
     shown = ", ".join(contract().tables[name].zh if lang == "zh" else name for name in never)
     first = max(found["first"] for found in never.values())
-    return line("usable_later", lang, what=shown, first=first, by=next(iter(never.values()))["by"])
+    return text(
+        "data.quality.usable_later", lang, what=shown, first=first, by=next(iter(never.values()))["by"]
+    )
 
 
 def later_lines(summary: dict[str, Any], lang: Language) -> list[str]:
@@ -201,13 +203,22 @@ def later_lines(summary: dict[str, Any], lang: Language) -> list[str]:
     list of str
     """
     return [
-        line("known_later", lang, table=contract().tables[name].zh if lang == "zh" else name, **found)
+        text(
+            "data.quality.known_later",
+            lang,
+            table=contract().tables[name].zh if lang == "zh" else name,
+            **found,
+        )
         for name, found in summary.get("known_later", {}).items()
     ]
 
 
 def _section(title: str, lang: Language, items: list[str]) -> list[str]:
-    return ["", f"## {line(title, lang)}", "", *(f"- {item}" for item in items)] if items else []
+    return (
+        ["", f"## {text(f'data.quality.{title}', lang)}", "", *(f"- {item}" for item in items)]
+        if items
+        else []
+    )
 
 
 def _table_line(name: str, table: dict[str, Any], lang: Language) -> str:
@@ -220,20 +231,22 @@ def _table_line(name: str, table: dict[str, Any], lang: Language) -> str:
 
 def _finding_lines(summary: dict[str, Any], lang: Language) -> list[str]:
     first, last = summary["income_months"]
-    lines = [line("data_through", lang, day=summary["data_through"], first=first, last=last)]
+    lines = [text("data.quality.data_through", lang, day=summary["data_through"], first=first, last=last)]
     kinds = codes("households", "registration")
     for kind, counts in summary["income_coverage"].items():
-        places = {"kind": kind, "kind_zh": kinds[kind], "share": counts["share"]}
-        lines.append(line("coverage", lang, n=counts["households"], k=counts["with_income"], **places))
+        places = {"kind": {"zh": kinds[kind], "en": kind}, "share": counts["share"]}
+        lines.append(
+            text("data.quality.coverage", lang, n=counts["households"], k=counts["with_income"], **places)
+        )
     lines += later_lines(summary, lang)
     totals = summary["totals_against_months"]
     if totals["compared"]:
-        lines.append(line("totals", lang, n=totals["compared"], k=totals["differ"]))
+        lines.append(text("data.quality.totals", lang, n=totals["compared"], k=totals["differ"]))
     if summary["business_twice"]["households"]:
-        lines.append(line("business_twice", lang, n=summary["business_twice"]["households"]))
+        lines.append(text("data.quality.business_twice", lang, n=summary["business_twice"]["households"]))
     if summary["suspects"]:
         told = ", ".join(f"{reason} {n}" for reason, n in summary["suspects"].items())
-        lines.append(line("suspects", lang, what=told))
+        lines.append(text("data.quality.suspects", lang, what=told))
     if summary["valid_before_birth"]:
-        lines.append(line("unborn", lang, n=summary["valid_before_birth"]))
+        lines.append(text("data.quality.unborn", lang, n=summary["valid_before_birth"]))
     return lines

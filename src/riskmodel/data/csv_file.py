@@ -22,8 +22,8 @@ import pyarrow.csv as pa_csv
 from riskmodel.data.encoding import find_encoding
 from riskmodel.data.headers import header_row, known_headers
 from riskmodel.data.loaded import OVERFLOW, ROW, Loaded, text_batch
-from riskmodel.data.messages import Notice
 from riskmodel.errors import InputRefused
+from riskmodel.i18n import Message
 
 _BOM = b"\xef\xbb\xbf"
 _HEAD_BYTES = 1 << 16
@@ -69,7 +69,7 @@ def load_csv(path: Path, table: str) -> Loaded | None:
             return Loaded(plain, headers)
     loaded = _split_lines(_lines(data, encoding), delimiter, headers, at)
     if at > 1:
-        loaded.notices.append(Notice("title rows", {"file": path.name, "n": at - 1}))
+        loaded.notices.append(Message("data.notices.title rows", {"file": path.name, "n": at - 1}))
     return loaded
 
 

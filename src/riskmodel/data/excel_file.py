@@ -16,8 +16,8 @@ import pyarrow as pa
 
 from riskmodel.data.headers import header_row, known_headers
 from riskmodel.data.loaded import OVERFLOW, Loaded, text_batch
-from riskmodel.data.messages import Notice
 from riskmodel.errors import InputRefused
+from riskmodel.i18n import Message
 
 _TITLE_LINES = 10
 
@@ -118,14 +118,14 @@ def _merged_away(
     return sorted(out)
 
 
-def _notices(sheet: Any, at: int, headers: tuple[str, ...], table: str, file: str) -> list[Notice]:
+def _notices(sheet: Any, at: int, headers: tuple[str, ...], table: str, file: str) -> list[Message]:
     from openpyxl.utils import column_index_from_string
 
-    notices = [Notice("title rows", {"file": file, "n": at})] if at else []
+    notices = [Message("data.notices.title rows", {"file": file, "n": at})] if at else []
     hidden = {column_index_from_string(key) - 1 for key, d in sheet.column_dimensions.items() if d.hidden}
     names = [name for i, name in enumerate(headers) if i in hidden and known_headers(table, [name])]
     if names:
-        notices.append(Notice("hidden columns", {"file": file, "what": ", ".join(names)}))
+        notices.append(Message("data.notices.hidden columns", {"file": file, "what": ", ".join(names)}))
     return notices
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import pyarrow as pa
 
-from riskmodel.data.messages import Notice
+from riskmodel.i18n import Message
 
 ROW = "row_"
 OVERFLOW = "(beyond the header)"
@@ -24,14 +24,14 @@ class Loaded:
     headers : tuple of str
     faults : list of tuple
         ``(row, header, reason)`` of rows that the file format itself spoils.
-    notices : list of Notice
+    notices : list of Message
         What to say about the file as a whole.
     """
 
     rows: pa.Table
     headers: tuple[str, ...]
     faults: list[tuple[int, str, str]] = field(default_factory=list)
-    notices: list[Notice] = field(default_factory=list)
+    notices: list[Message] = field(default_factory=list)
 
 
 def text_batch(rows: Sequence[Sequence[object]], width: int) -> pa.RecordBatch:

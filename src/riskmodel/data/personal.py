@@ -26,10 +26,10 @@ import pyarrow as pa
 
 from riskmodel.data.cells import as_text
 from riskmodel.data.headers import normal
-from riskmodel.data.messages import Notice
 from riskmodel.data.raw import Raw
 from riskmodel.data.schema import contract
 from riskmodel.errors import InputRefused, UsageError
+from riskmodel.i18n import Message
 
 KEY_VARIABLE = "RISKMODEL_PSEUDONYM_KEY"
 ID_COLUMNS = ("household_id", "member_id", "old_id", "new_id")
@@ -173,7 +173,7 @@ def pseudonym(value: str, key: bytes) -> str:
     return hmac.new(key, value.encode(), hashlib.sha256).hexdigest()[:_DIGEST_CHARS]
 
 
-def pseudonymise(con: Any, raw: Raw, key: bytes) -> tuple[Raw, list[Notice]]:
+def pseudonymise(con: Any, raw: Raw, key: bytes) -> tuple[Raw, list[Message]]:
     """Replace the ids of one table by keyed hashes and drop its personal columns.
 
     Parameters
@@ -185,7 +185,7 @@ def pseudonymise(con: Any, raw: Raw, key: bytes) -> tuple[Raw, list[Notice]]:
     Returns
     -------
     raw : Raw
-    notices : list of Notice
+    notices : list of Message
     """
     found = personal_columns(raw)
     ids = [c for name, c in raw.at.items() if name in ID_COLUMNS or (name == "row_id" and c in found)]
@@ -205,7 +205,7 @@ def pseudonymise(con: Any, raw: Raw, key: bytes) -> tuple[Raw, list[Notice]]:
     single = {c: raw.headers[c] for c in found if c not in ids and c not in dropped}
     told = {"personal columns": dropped, "personal values": single}
     notices = [
-        Notice(said, {"file": raw.file, "what": ", ".join(columns.values())})
+        Message(f"data.notices.{said}", {"file": raw.file, "what": ", ".join(columns.values())})
         for said, columns in told.items()
         if columns
     ]

@@ -14,9 +14,9 @@ from riskmodel.data.csv_file import load_csv
 from riskmodel.data.excel_file import load_sheet
 from riskmodel.data.headers import match
 from riskmodel.data.loaded import ROW, Loaded
-from riskmodel.data.messages import Notice
 from riskmodel.data.sources import Source
 from riskmodel.errors import InputRefused
+from riskmodel.i18n import Message
 from riskmodel.io.files import first_line
 
 # Types that parsing understands as they are; any other is read as text.
@@ -58,7 +58,7 @@ class Raw:
         return [c for c in self.headers if c not in self.at.values()]
 
 
-def open_raw(con: Any, source: Source) -> tuple[Raw | None, list[Notice]]:
+def open_raw(con: Any, source: Source) -> tuple[Raw | None, list[Message]]:
     """Bring one source into DuckDB, as it stands.
 
     Parameters
@@ -70,7 +70,7 @@ def open_raw(con: Any, source: Source) -> tuple[Raw | None, list[Notice]]:
     -------
     raw : Raw or None
         None where the file has not even a header.
-    notices : list of Notice
+    notices : list of Message
 
     Raises
     ------
@@ -80,14 +80,14 @@ def open_raw(con: Any, source: Source) -> tuple[Raw | None, list[Notice]]:
     name = f"raw_{source.table}"
     try:
         if source.path.stat().st_size == 0:
-            return None, [Notice("empty file", {"file": source.file})]
+            return None, [Message("data.notices.empty file", {"file": source.file})]
         if source.kind in ("parquet", "duckdb"):
             headers = _view(con, source, name)
             loaded = None
         else:
             loaded = _load(source)
             if loaded is None:
-                return None, [Notice("empty file", {"file": source.file})]
+                return None, [Message("data.notices.empty file", {"file": source.file})]
             headers = loaded.headers
             con.con.register(name, loaded.rows)
     except (OSError, duckdb.Error) as exc:
@@ -106,7 +106,7 @@ def open_raw(con: Any, source: Source) -> tuple[Raw | None, list[Notice]]:
     unread = [raw.headers[c] for c in raw.others if raw.headers[c]]
     notices = list(loaded.notices) if loaded else []
     if unread:
-        notices.append(Notice("unknown columns", {"file": raw.file, "what": ", ".join(unread)}))
+        notices.append(Message("data.notices.unknown columns", {"file": raw.file, "what": ", ".join(unread)}))
     return raw, notices
 
 

@@ -18,7 +18,6 @@ import pyarrow as pa
 from riskmodel.data.conflicts import duplicate_keys, duplicate_rows, faults_of, unknown_ids
 from riskmodel.data.county import About, County
 from riskmodel.data.loaded import ROW
-from riskmodel.data.messages import Notice, messages
 from riskmodel.data.overlaps import overlaps
 from riskmodel.data.parse import EXTRA, parse, unfused
 from riskmodel.data.personal import pseudonymise as keyed
@@ -29,6 +28,7 @@ from riskmodel.data.schema import contract
 from riskmodel.data.sources import Source, find_sources
 from riskmodel.data.validate import validate
 from riskmodel.errors import InputRefused, SpecError
+from riskmodel.i18n import Message, section
 from riskmodel.io.files import first_line
 from riskmodel.io.specs import nearest, read_yaml
 from riskmodel.io.specs import parse as parse_spec
@@ -71,7 +71,7 @@ class Reading:
 
     county: County
     tables: Mapping[str, TableRead]
-    notices: tuple[Notice, ...]
+    notices: tuple[Message, ...]
 
 
 def read(
@@ -159,7 +159,7 @@ def read_tables(
     return _finish(con, tables, about, notices)
 
 
-def _about(data: Path, snapshot_on: str | dt.date | None) -> tuple[About, list[Notice]]:
+def _about(data: Path, snapshot_on: str | dt.date | None) -> tuple[About, list[Message]]:
     path = (data if data.is_dir() else data.parent) / "about.yaml"
     try:
         content: Any = read_yaml(path) if path.is_file() else {}
@@ -172,12 +172,12 @@ def _about(data: Path, snapshot_on: str | dt.date | None) -> tuple[About, list[N
     names = [str(k) for k in content if k not in About.model_fields]
     near = {name: nearest(name, About.model_fields) for name in sorted(names)}
     unread = ", ".join(f"{name} ({meant}?)" if meant else name for name, meant in near.items())
-    return about, [Notice("unknown about key", {"what": unread})] if unread else []
+    return about, [Message("data.notices.unknown about key", {"what": unread})] if unread else []
 
 
 def _read_one(
     con: Any, source: Source, about: About, key: bytes | None
-) -> tuple[TableRead | None, list[Notice]]:
+) -> tuple[TableRead | None, list[Message]]:
     """Read one table and keep out what is wrong by itself or clashes within the table."""
     raw, notices = open_raw(con, source)
     if raw is None:
@@ -201,7 +201,7 @@ def _read_one(
         _keep_out(con, table, never)
         if len(later):
             _defer(con, source.table, later)
-            notices.append(Notice("deferred rows", {"table": source.table, "n": len(later)}))
+            notices.append(Message("data.notices.deferred rows", {"table": source.table, "n": len(later)}))
     return table, notices
 
 
@@ -232,7 +232,7 @@ def _defer(con: Any, name: str, later: pd.DataFrame) -> None:
     con.con.unregister("later_")
 
 
-def _finish(con: Any, tables: dict[str, TableRead], about: About, notices: list[Notice]) -> Reading:
+def _finish(con: Any, tables: dict[str, TableRead], about: About, notices: list[Message]) -> Reading:
     """Strip what only reading needed, look at the result once more, and say what is absent."""
     parts = [rejected_rows(t.raw, t.kept_out) for t in tables.values()]
     rejected = pd.concat([p for p in parts if len(p)] or parts[:1], ignore_index=True)
@@ -243,8 +243,8 @@ def _finish(con: Any, tables: dict[str, TableRead], about: About, notices: list[
         validate(con, name, table.rows)
         if table.n_rejected:
             places = {"file": table.raw.file, "n": table.n_read, "what": table.n_rejected}
-            notices.append(Notice("rejected rows", places))
-    notices += [_absent(name) for name in messages().without if name not in tables]
+            notices.append(Message("data.notices.rejected rows", places))
+    notices += [_absent(name) for name in section("data.without") if name not in tables]
     _clean_up(con)
     county = County(
         con=con,
@@ -256,10 +256,10 @@ def _finish(con: Any, tables: dict[str, TableRead], about: About, notices: list[
     return Reading(county, tables, tuple(notices))
 
 
-def _absent(name: str) -> Notice:
-    both = messages().without[name]
-    places = {"table": name, "zh": contract().tables[name].zh, "without_zh": both.zh, "without_en": both.en}
-    return Notice("absent table", places)
+def _absent(name: str) -> Message:
+    table = {"zh": contract().tables[name].zh, "en": name}
+    values = {"table": table, "without": Message(f"data.without.{name}")}
+    return Message("data.notices.absent table", values)
 
 
 def _clean_up(con: Any) -> None:

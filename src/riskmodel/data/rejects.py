@@ -10,9 +10,9 @@ import pandas as pd
 import pyarrow as pa
 
 from riskmodel.data.loaded import ROW
-from riskmodel.data.messages import reason_text
 from riskmodel.data.raw import Raw
 from riskmodel.data.schema import codes, contract
+from riskmodel.i18n import both
 from riskmodel.io.files import atomic
 
 FILE_NAME = "rejected.csv"
@@ -82,8 +82,8 @@ def _explain(some: pd.DataFrame, reason: str, allowed: str) -> pd.DataFrame:
 
 
 def _detail(reason: str, given: str, allowed: str, other: str) -> str:
-    places = {"given": given, "allowed": allowed, "other": other}
-    return f"{reason_text(reason, 'zh', **places)} / {reason_text(reason, 'en', **places)}"
+    words = both(f"data.reasons.{reason}", given=given, allowed=allowed, other=other)
+    return f"{words['zh']} / {words['en']}"
 
 
 def _allowed(table: str, column: str, reason: str) -> str:

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from riskmodel.data.excel_file import open_workbook
-from riskmodel.data.messages import Notice
 from riskmodel.data.schema import contract
 from riskmodel.errors import InputRefused
+from riskmodel.i18n import Message
 
 FORMATS = (".parquet", ".csv", ".xlsx")
 DUCKDB = (".duckdb", ".ddb", ".db")
@@ -46,7 +46,7 @@ def table_of(name: str) -> str | None:
     return next((t for t, spec in contract().tables.items() if word in (t, spec.zh)), None)
 
 
-def find_sources(data: Path) -> tuple[list[Source], list[Notice]]:
+def find_sources(data: Path) -> tuple[list[Source], list[Message]]:
     """Find every table of a county.
 
     Parameters
@@ -58,7 +58,7 @@ def find_sources(data: Path) -> tuple[list[Source], list[Notice]]:
     -------
     sources : list of Source
         In the order of the contract.
-    notices : list of Notice
+    notices : list of Message
         Files that are no table.
 
     Raises
@@ -92,7 +92,7 @@ def find_sources(data: Path) -> tuple[list[Source], list[Notice]]:
     return [places[t] for t in contract().tables if t in places], notices
 
 
-def _in_folder(folder: Path) -> tuple[list[Source], list[Notice]]:
+def _in_folder(folder: Path) -> tuple[list[Source], list[Message]]:
     found: list[Source] = []
     others: list[str] = []
     for path in sorted(folder.iterdir()):
@@ -112,7 +112,7 @@ def _in_folder(folder: Path) -> tuple[list[Source], list[Notice]]:
         if not sources:
             others.append(path.name)
         found += sources
-    notices = [Notice("unknown file", {"what": ", ".join(others)})] if others else []
+    notices = [Message("data.notices.unknown file", {"what": ", ".join(others)})] if others else []
     return found, notices
 
 

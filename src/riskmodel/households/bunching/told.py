@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping
 
 import pandas as pd
 
-from riskmodel.data import County, Further, Language, line
+from riskmodel.data import County, Further
 from riskmodel.households.bunching.density import Heaps, Threshold, heaps
+from riskmodel.i18n import LANGUAGES, Language, text
 
 TESTS_FILE, HOUSEHOLDS_FILE = "heaps.csv", "heaped.csv"
 
@@ -36,7 +37,7 @@ def check_heaps(thresholds: Mapping[str, Threshold]) -> Callable[[County], Furth
             "warned": [{str(k): v for k, v in row.items()} for row in found.warned.to_dict("records")],
             "listed": len(found.households),
         }
-        told: dict[Language, list[str]] = {"zh": sentences(found, "zh"), "en": sentences(found, "en")}
+        told = {language: sentences(found, language) for language in LANGUAGES}
         return Further("heaps", figures, told, {TESTS_FILE: found.tests, HOUSEHOLDS_FILE: found.households})
 
     return further
@@ -56,7 +57,7 @@ def sentences(found: Heaps, lang: Language) -> list[str]:
     """
     if len(found.tests) and not len(found.warned):
         least = float(found.tests["p_adjusted"].min())
-        return [line("no_heap", lang, n=len(found.tests), p=least)]
+        return [text("data.quality.no_heap", lang, n=len(found.tests), p=least)]
     # One sentence a place and threshold: the window that speaks loudest.
     best = found.warned.sort_values("p").drop_duplicates(["scope", "place", "threshold"])
     return [_sentence(row, lang) for _, row in best.sort_values(["scope", "place"]).iterrows()]
@@ -66,16 +67,10 @@ def _sentence(row: pd.Series, lang: Language) -> str:
     below = row["side"] == "below"
     both = row["below"] + row["above"]
     places = {
-        "place": row["place"] or _WORDS[lang]["county"],
-        "side": _WORDS[lang][row["side"]],
+        "place": row["place"] or text("data.quality.heap_place", lang),
+        "side": text(f"data.quality.heap_{row['side']}", lang),
         "there": row[row["side"]],
         "expected": both * (row["share_expected"] if below else 1 - row["share_expected"]),
     }
     named = {k: row[k] for k in ("threshold", "window", "years")}
-    return line("heap", lang, **places, **named, amount=f"{row['line']:g}", p=row["p_adjusted"])
-
-
-_WORDS: dict[Language, dict[str, str]] = {
-    "zh": {"county": "全县", "below": "低于", "above": "高于"},
-    "en": {"county": "the county", "below": "below", "above": "above"},
-}
+    return text("data.quality.heap", lang, **places, **named, amount=f"{row['line']:g}", p=row["p_adjusted"])

@@ -1,0 +1,29 @@
+"""Words and sentences of every output, in Chinese and English: one catalogue, one loader.
+
+The catalogue is the folder ``words/``: one YAML file a subject. Computing layers return codes, numbers
+and `Message`; sentences are made where they are written out.
+"""
+
+from riskmodel.i18n.catalogue import (
+    LANGUAGES,
+    Language,
+    Message,
+    Words,
+    both,
+    check_language,
+    section,
+    subjects,
+    text,
+)
+
+__all__ = [
+    "LANGUAGES",
+    "Language",
+    "Message",
+    "Words",
+    "both",
+    "check_language",
+    "section",
+    "subjects",
+    "text",
+]
