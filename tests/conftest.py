@@ -15,6 +15,12 @@ os.environ.setdefault("MPLBACKEND", "Agg")
 import pytest  # noqa: E402 - after the caps
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--renew", action="store_true", help="rewrite the expected texts of tests/snapshots, to be reviewed"
+    )
+
+
 def _shared() -> Path | None:
     named = os.environ.get("RISKMODEL_SHARED")
     for path in ([Path(named)] if named else []) + [Path(__file__).resolve().parents[2] / "shared"]:
