@@ -12,7 +12,7 @@ import matplotlib.pyplot as plt
 import pytest
 
 from riskmodel.data.schema import contract
-from riskmodel.presentation.fonts import use_chinese
+from riskmodel.presentation.chart import use_chinese
 from riskmodel.presentation.words import book
 
 

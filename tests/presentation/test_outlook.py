@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from riskmodel import presentation
-from riskmodel.presentation import OutlookInput, ReportInput, fans, outlook
+from riskmodel.presentation import OutlookInput, ReportInput, chart, forecast_page
 
 
 def _interval(mean: float) -> dict[str, float]:
@@ -207,10 +207,10 @@ def test_counts_are_judged_by_step(given_outlook: OutlookInput) -> None:
 
 
 def test_bands_widen_and_stay_on_the_page(given_outlook: OutlookInput) -> None:
-    words = outlook._words()["charts"]
+    words = forecast_page._words()["charts"]
     t = given_outlook.tables["townships"]
     ahead = t[(t["township"] == "all") & (t["measure"] == "households")]
-    svg = fans.below_fan(4.0, ahead, words, words["below"])
+    svg = chart.below_fan(4.0, ahead, words, words["below"])
     polygons = re.findall(r'<polygon points="([^"]+)"', svg)
     assert len(polygons) == 2
     heights = []

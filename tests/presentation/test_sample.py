@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from riskmodel.presentation.outlook import FORMAT as OUTLOOK
+from riskmodel.presentation.forecast_page import FORMAT as OUTLOOK
 from riskmodel.presentation.rules_page import FORMAT as RULES
 from riskmodel.presentation.write import FORMAT as REPORT
 

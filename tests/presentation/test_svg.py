@@ -7,8 +7,8 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
+from riskmodel.presentation.chart import HEIGHT, LEFT, TOP, WIDTH, Axis, Plot, element
 from riskmodel.presentation.figures import all_figures
-from riskmodel.presentation.svg import HEIGHT, LEFT, TOP, WIDTH, Axis, Plot, element
 from riskmodel.presentation.words import book
 
 NAMES = {"gain", "roc", "precision_recall", "reliability", "delta", "auc"}

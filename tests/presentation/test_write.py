@@ -12,7 +12,7 @@ import pytest
 
 from riskmodel import presentation
 from riskmodel.errors import InputRefused, SpecError
-from riskmodel.presentation.listing import embedded
+from riskmodel.presentation.household_list import embedded
 from riskmodel.presentation.words import book, filled
 from riskmodel.presentation.write import page
 

@@ -12,11 +12,10 @@ import pytest
 import riskmodel.register as ledger
 from riskmodel.data import from_frames
 from riskmodel.errors import UsageError
-from riskmodel.register.grid import Column, Grid
-from riskmodel.register.html import page
-from riskmodel.register.shape import grids
+from riskmodel.presentation.register_page import page
+from riskmodel.presentation.register_tables import Column, Grid, grids
+from riskmodel.presentation.register_workbook import write_xlsx
 from riskmodel.register.words import book
-from riskmodel.register.xlsx import write_xlsx
 
 from .conftest import frames_of
 from .published_figures import BY_CAUSE, by_cause

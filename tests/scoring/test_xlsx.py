@@ -14,8 +14,8 @@ import pytest
 
 from riskmodel.errors import UsageError
 from riskmodel.io.files import safe_text
+from riskmodel.presentation.workbook import sheet_name, wrapped_lines
 from riskmodel.scoring import worklist
-from riskmodel.scoring.worklist.cells import sheet_name, wrapped_lines
 from riskmodel.scoring.worklist.words import book
 
 

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from riskmodel.presentation.chart import Axis, Interval, Plot, intervals
 from riskmodel.presentation.figures import SPARE, STYLES
-from riskmodel.presentation.histories import histories
+from riskmodel.presentation.forecast_page import (
+    OutlookInput,
+    chapter,
+    outlook_input,
+    read_outlook,
+    write_outlook,
+)
+from riskmodel.presentation.household_list import histories
 from riskmodel.presentation.inputs import ReportInput, read_run
-from riskmodel.presentation.outlook import OutlookInput, chapter, outlook_input, read_outlook, write_outlook
 from riskmodel.presentation.rules_page import with_rules, write_rules
-from riskmodel.presentation.svg import Axis, Interval, Plot, intervals
 from riskmodel.presentation.words import templates
 from riskmodel.presentation.write import write, write_run
 from riskmodel.presentation.yields import weighted_yield, yields

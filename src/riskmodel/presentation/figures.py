@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 
 from riskmodel.models import MODELS
+from riskmodel.presentation.chart import LANGS, Axis, Interval, Plot, Words, intervals
 from riskmodel.presentation.inputs import ReportInput
-from riskmodel.presentation.svg import LANGS, Axis, Interval, Plot, Words, intervals
 
 # Okabe and Ito 2008: told apart by colour-blind readers; the dashes do the same on a grey printer.
 STYLES: Mapping[str, tuple[str, str]] = {

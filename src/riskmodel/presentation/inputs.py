@@ -60,7 +60,7 @@ class ReportInput:
     rules_page : str, optional
         File beside the report with the rules, verdicts and changes (`riskmodel.presentation.rules_page`).
     outlook : OutlookInput, optional
-        What is ahead (`riskmodel.presentation.outlook`): a chapter of its own.
+        What is ahead (`riskmodel.presentation.forecast_page`): a chapter of its own.
     """
 
     run_id: str

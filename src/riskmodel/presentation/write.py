@@ -15,9 +15,9 @@ from riskmodel.io import files
 from riskmodel.presentation import tables
 from riskmodel.presentation.attainable import attainable_table, bins_table
 from riskmodel.presentation.figures import all_figures, model_words
+from riskmodel.presentation.forecast_page import chapter
+from riskmodel.presentation.household_list import HEADS, TEXT_HEADS, listing
 from riskmodel.presentation.inputs import ReportInput, read_run
-from riskmodel.presentation.listing import HEADS, TEXT_HEADS, listing
-from riskmodel.presentation.outlook import chapter
 from riskmodel.presentation.words import LANGS, book, filled, templates
 from riskmodel.presentation.yields import published, weighted_facts, yields_table
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from riskmodel.presentation.monitor_page import write
 from riskmodel.scoring.monitor.drift import drift
 from riskmodel.scoring.monitor.outcome import outcomes
-from riskmodel.scoring.monitor.page import write
 from riskmodel.scoring.monitor.psi import Psi, psi
 from riskmodel.scoring.monitor.run import Monitored, monitor
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from riskmodel.presentation.visit_sheets import print_pdf, write_sheets
+from riskmodel.presentation.worklist_words import plan_words
+from riskmodel.presentation.worklist_workbook import write_xlsx
 from riskmodel.scoring.worklist.select import Worklist, build
-from riskmodel.scoring.worklist.shape import plan_words
-from riskmodel.scoring.worklist.sheets import print_pdf, write_sheets
-from riskmodel.scoring.worklist.xlsx import write_xlsx
 
 __all__ = ["Worklist", "build", "plan_words", "print_pdf", "write_sheets", "write_xlsx"]

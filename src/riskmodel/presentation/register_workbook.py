@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from riskmodel.io.files import atomic, safe_text
-from riskmodel.register.grid import Grid, Value
+from riskmodel.presentation.register_tables import Grid, Value
 
 FONT = "等线"
 SHEET_NAME_LIMIT = 31

@@ -17,8 +17,8 @@ from riskmodel import __version__
 from riskmodel.errors import InputMissing, InputRefused
 from riskmodel.forecasting import Outlook
 from riskmodel.io import files
-from riskmodel.presentation import fans
-from riskmodel.presentation.svg import LANGS
+from riskmodel.presentation import chart
+from riskmodel.presentation.chart import LANGS
 from riskmodel.presentation.tables import NOTHING, Cell, Head, Row, Table
 from riskmodel.presentation.words import book, filled, templates
 
@@ -232,7 +232,7 @@ def _charts(given: OutlookInput, words: Mapping[str, Any]) -> list[dict[str, Any
         {
             "name": "below",
             "title": named["below"],
-            "svg": Markup(fans.below_fan(float(_now_below(given).sum()), ahead, named, named["below"])),
+            "svg": Markup(chart.below_fan(float(_now_below(given).sum()), ahead, named, named["below"])),
         }
     ]
     if "counts" not in given.tables:
@@ -264,7 +264,7 @@ def _fan(
 ) -> dict[str, Any]:
     level = "county" if cause == ALL else "cause"
     one, before = (t[(t["level"] == level) & (t["cause"] == cause)] for t in (counts, past))
-    return {"name": name, "title": title, "svg": Markup(fans.counts_fan(before, one, named, title))}
+    return {"name": name, "title": title, "svg": Markup(chart.counts_fan(before, one, named, title))}
 
 
 def _heads(words: Mapping[str, Any], *names: str, text: int = 1) -> list[Head]:

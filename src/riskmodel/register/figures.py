@@ -5,13 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from riskmodel.io.files import write_json, write_table, write_text
+from riskmodel.presentation.register_page import page
+from riskmodel.presentation.register_tables import grids, told_findings
+from riskmodel.presentation.register_workbook import write_xlsx
 from riskmodel.register.build import Ledger
-from riskmodel.register.grid import lookup
-from riskmodel.register.html import page
-from riskmodel.register.shape import grids, told_findings
 from riskmodel.register.words import book, check_lang, phrase
-from riskmodel.register.xlsx import write_xlsx
 
 FORMAT = "riskmodel-ledger/1"
 
@@ -188,3 +189,9 @@ def _plain(value: Any) -> Any:
     if hasattr(value, "isoformat"):
         return value.isoformat()[:10]
     return value.item() if hasattr(value, "item") else value
+
+
+def lookup(frame: pd.DataFrame, keys: list[str], values: list[str]) -> dict[tuple[str, ...], list[int]]:
+    """Return counts by their keys, as plain numbers."""
+    rows = frame[[*keys, *values]].itertuples(index=False, name=None)
+    return {row[: len(keys)]: [int(v) for v in row[len(keys) :]] for row in rows}

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from html import escape
 from itertools import groupby
 
-from riskmodel.register.grid import Column, Grid, Kind, Value
+from riskmodel.presentation.register_tables import Column, Grid, Kind, Value
 from riskmodel.register.words import Lang, phrase
 
 # A page with more rows than this is slow to open; the workbook and findings.csv hold them all.

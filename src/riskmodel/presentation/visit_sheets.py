@@ -15,10 +15,10 @@ import pandas as pd
 from riskmodel.errors import UsageError
 from riskmodel.explanation import Library, cause_codes, load_measures
 from riskmodel.io import files
+from riskmodel.presentation.worklist_words import list_columns, reasons, shaped
 from riskmodel.scoring.worklist.names import COLUMNS as NAMES
 from riskmodel.scoring.worklist.names import joined
 from riskmodel.scoring.worklist.select import Worklist
-from riskmodel.scoring.worklist.shape import list_columns, reasons, shaped
 from riskmodel.scoring.worklist.words import Lang, Words, book, check_lang, code_words
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
