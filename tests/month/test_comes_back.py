@@ -59,7 +59,7 @@ def test_findings_come_back_and_the_next_model_learns_from_them_by_their_chances
     for day in DAYS:
         county = read(data)
         made = worklist.build(score.score(county, loaded, day), visits=160, random_share=0.4, county=county)
-        path = worklist.write_xlsx(made, tmp_path / f"{day}.xlsx")
+        path = presentation.write_worklist(made, tmp_path / f"{day}.xlsx")
         filled += fill(path, truth, day)
         taken = returned.take(path, data, day + dt.timedelta(days=20))
         assert not taken.problems

@@ -164,7 +164,7 @@ def test_a_register_without_a_row_is_a_ledger_of_zeros(tmp_path):
     assert made.lines.empty
     assert made.findings.empty
     assert ledger.summary(made)["closing"] == {"hh": 0, "p": 0}
-    ledger.write(made, tmp_path)
+    presentation.write_register(made, tmp_path)
     assert ledger.check(ledger.published(made))["balanced"]
 
 

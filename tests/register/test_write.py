@@ -10,11 +10,12 @@ import pandas as pd
 import pytest
 
 import riskmodel.register as ledger
+from riskmodel import presentation
 from riskmodel.data import from_frames
 from riskmodel.errors import UsageError
-from riskmodel.presentation.register_page import page
+from riskmodel.presentation.register_page import register_html
 from riskmodel.presentation.register_tables import Column, Grid, grids
-from riskmodel.presentation.register_workbook import write_xlsx
+from riskmodel.presentation.register_workbook import write_register_workbook
 from riskmodel.register.words import book
 
 from .conftest import frames_of
@@ -74,13 +75,13 @@ def sheet_rows(path, name: str) -> list[list]:
 
 
 def test_a_ledger_writes_its_four_files(full, tmp_path):
-    written = ledger.write(full, tmp_path)
+    written = presentation.write_register(full, tmp_path)
     assert sorted(written) == ["findings.csv", "ledger.html", "ledger.json", "ledger.xlsx"]
     assert all(path.is_file() and path.parent == tmp_path for path in written.values())
 
 
 def test_the_workbook_balances_when_added_up_by_its_reader(full, tmp_path):
-    path = ledger.write(full, tmp_path)["ledger.xlsx"]
+    path = presentation.write_register(full, tmp_path)["ledger.xlsx"]
     signs = {word.zh: word.sign for word in book().lines.values()}
     rows = sheet_rows(path, "动态台账（未消除风险）")
     width = len(rows[0])
@@ -98,7 +99,7 @@ def test_the_workbook_balances_when_added_up_by_its_reader(full, tmp_path):
 
 def test_the_published_table_is_in_workbook_and_page_with_its_totals(tmp_path):
     made = ledger.build(by_cause(), "2020-01-01", "2020-03-31")
-    written = ledger.write(made, tmp_path)
+    written = presentation.write_register(made, tmp_path)
     rows = {r[0]: r for r in sheet_rows(written["ledger.xlsx"], "表1 监测对象类别与致贫返贫原因")}
     page_rows = html_tables(written["ledger.html"].read_text(encoding="utf-8"))["causes-ever"]
     shown = {r[0]: r for r in page_rows}
@@ -116,7 +117,7 @@ def test_the_published_table_is_in_workbook_and_page_with_its_totals(tmp_path):
 
 def test_every_table_says_what_its_percentages_are_of(full):
     for lang in ("zh", "en"):
-        for grid in grids(full, lang):
+        for grid in register_tables(full, lang):
             shares = [c for c in grid.columns if c.kind == "share"]
             assert not shares or any(
                 note.startswith("%：" if lang == "zh" else "%: ") for note in grid.notes
@@ -124,7 +125,7 @@ def test_every_table_says_what_its_percentages_are_of(full):
 
 
 def test_totals_in_the_page_are_sums_of_what_stands_above_them(full):
-    tables = {g.id: g for g in grids(full, "zh")}
+    tables = {g.id: g for g in register_tables(full, "zh")}
     for name in ("townships", "workload"):
         grid = tables[name]
         body, last = grid.rows[:-1], grid.rows[-1]
@@ -135,7 +136,7 @@ def test_totals_in_the_page_are_sums_of_what_stands_above_them(full):
 
 
 def test_all_tables_are_there_in_both_languages_and_absent_ones_say_so(full, small):
-    zh, en = grids(full, "zh"), grids(full, "en")
+    zh, en = register_tables(full, "zh"), register_tables(full, "en")
     assert [g.id for g in zh] == [g.id for g in en]
     assert {"ledger", "ever", "townships", "causes-ever", "dynamic", "natural", "measures", "bands"} <= {
         g.id for g in zh
@@ -143,22 +144,22 @@ def test_all_tables_are_there_in_both_languages_and_absent_ones_say_so(full, sma
     for one, other in zip(zh, en, strict=True):
         assert len(one.rows) == len(other.rows)
         assert one.title != other.title
-    (absent,) = [g for g in grids(small, "zh") if g.id == "measures"]
+    (absent,) = [g for g in register_tables(small, "zh") if g.id == "measures"]
     assert absent.rows == ()
     assert "缺少monitoring, support" in absent.notes[-1]
     with pytest.raises(UsageError, match="zh, en"):
-        ledger.write(small, "unused", "fr")
+        presentation.write_register(small, "unused", "fr")
 
 
 def test_the_same_ledger_gives_the_same_bytes(full, tmp_path):
-    first = ledger.write(full, tmp_path / "a")
-    second = ledger.write(full, tmp_path / "b")
+    first = presentation.write_register(full, tmp_path / "a")
+    second = presentation.write_register(full, tmp_path / "b")
     for name, path in first.items():
         assert path.read_bytes() == second[name].read_bytes(), name
 
 
 def test_the_json_holds_the_ledger_and_its_published_form(full, tmp_path):
-    path = ledger.write(full, tmp_path)["ledger.json"]
+    path = presentation.write_register(full, tmp_path)["ledger.json"]
     got = json.loads(path.read_text(encoding="utf-8"))
     assert got["format"] == "riskmodel-ledger/1"
     assert got["total"]["closing"] == {"hh": 2, "p": 8}
@@ -176,7 +177,7 @@ def test_findings_are_a_table_with_ids_words_and_dates(tmp_path):
         [{"household_id": "h3", "date": "2021-03-09", "event": "identified", "recorded_on": "2021-03-09"}]
     )
     frames["monitoring"] = pd.concat([frames["monitoring"], more], ignore_index=True)
-    written = ledger.write(ledger.build(from_frames(frames), "2021-01-01", "2021-03-31"), tmp_path)
+    written = presentation.write_register(ledger.build(from_frames(frames), "2021-01-01", "2021-03-31"), tmp_path)
     (row,) = pd.read_csv(written["findings.csv"], encoding="utf-8-sig").to_dict("records")
     assert (row["finding"], row["household_id"], row["date"]) == ("identified_twice", "h3", "2021-03-09")
     assert (row["earlier_date"], row["meaning"]) == ("2021-03-01", "在册期间重复识别")
@@ -184,19 +185,19 @@ def test_findings_are_a_table_with_ids_words_and_dates(tmp_path):
 
 def test_text_from_data_is_neither_formula_nor_markup(tmp_path):
     grid = Grid("t", "a/b:c", "x", (Column("n", "", "text"),), (("=1+1",), ("<b>&",)))
-    path = write_xlsx([grid, grid], tmp_path / "t.xlsx", pd.Timestamp("2021-01-01").date())
+    path = write_register_workbook([grid, grid], tmp_path / "t.xlsx", pd.Timestamp("2021-01-01").date())
     workbook = openpyxl.load_workbook(path)
     assert workbook.sheetnames == ["a b c", "a b c 2"]
     values = [r[0] for r in workbook["a b c"].iter_rows(values_only=True)]
     assert "'=1+1" in values
     assert all(c.data_type != "f" for r in workbook["a b c"].iter_rows() for c in r)
-    text = page([grid], "t", "en")
+    text = register_html([grid], "t", "en")
     assert "&lt;b&gt;&amp;" in text
     assert "<b>" not in text
 
 
 def test_the_page_fetches_nothing(full):
-    text = page(grids(full, "zh"), "t", "zh")
+    text = register_html(register_tables(full, "zh"), "t", "zh")
     assert "http" not in text
     assert "<script" not in text
     assert "src=" not in text
@@ -204,7 +205,7 @@ def test_the_page_fetches_nothing(full):
 
 def test_a_long_table_is_cut_on_the_page_and_says_so():
     rows = tuple((str(i),) for i in range(1500))
-    text = page([Grid("t", "t", "t", (Column("n", "", "text"),), rows)], "t", "en")
+    text = register_html([Grid("t", "t", "t", (Column("n", "", "text"),), rows)], "t", "en")
     assert "the first 1000 of 1500 rows" in text
     assert '<th scope="row">999</th>' in text
     assert '<th scope="row">1000</th>' not in text

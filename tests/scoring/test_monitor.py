@@ -128,7 +128,7 @@ def test_the_alarm_page_names_the_gravest_first_in_both_languages_and_no_househo
     grades = [a["grade"] for a in found.alarms]
     # The score that moved and the calibration are alarms; a feature that moved is a look, however far.
     assert grades == ["alarm", "alarm", "look"]
-    text = monitor.write(found, tmp_path).read_text(encoding="utf-8")
+    text = presentation.write_monitor(found, tmp_path).read_text(encoding="utf-8")
     parser = Texts()
     parser.feed(text)
     said = "".join(parser.texts)

@@ -46,7 +46,7 @@ def made(make_scores) -> worklist.Worklist:
 
 @pytest.fixture
 def filled(made, tmp_path) -> Path:
-    path = worklist.write_xlsx(made, tmp_path / "list.xlsx")
+    path = presentation.write_worklist(made, tmp_path / "list.xlsx")
     book = openpyxl.load_workbook(path)
     page = book["核查名单"]
     columns = [c.value for c in page[1]]
@@ -147,7 +147,7 @@ def test_a_list_with_keyed_ids_is_taken_in_under_the_offices_own(make_scores, tm
     told = "".join(f"{h},某{h[-2:]}\n" for h in scores["household_id"])
     names.write_text("户编号,户主姓名\n" + told, encoding="utf-8")
     people = keyed(read_names(names), key)
-    path = worklist.write_xlsx(made, tmp_path / "list.xlsx", names=people)
+    path = presentation.write_worklist(made, tmp_path / "list.xlsx", names=people)
     book = openpyxl.load_workbook(path)
     page = book["核查名单"]
     columns = [c.value for c in page[1]]
@@ -176,7 +176,7 @@ def test_a_filled_list_is_put_aside_and_an_empty_or_spoilt_one_is_not(filled, ma
     assert kept.read_bytes() == before
     shutil.copy(kept, filled)
     assert returned.set_aside(filled) == filled.with_name("list-filled-2.xlsx")
-    assert returned.set_aside(worklist.write_xlsx(made, filled)) is None
+    assert returned.set_aside(presentation.write_worklist(made, filled)) is None
     filled.write_bytes(b"no workbook")
     assert returned.set_aside(filled) is None
     assert returned.set_aside(tmp_path / "nothing.xlsx") is None

@@ -166,7 +166,7 @@ def test_the_curve_covers_what_will_happen(make_scores) -> None:
 
 def test_a_tour_takes_a_village_at_a_time(make_scores, tmp_path) -> None:
     made = worklist.build(make_scores(300, seed=6), visits=80, by="township")
-    path = worklist.write_xlsx(made, tmp_path / "list.xlsx")
+    path = presentation.write_worklist(made, tmp_path / "list.xlsx")
     page = openpyxl.load_workbook(path)[sorted(made.listed["township"].unique())[0]]
     columns = [c.value for c in page[1]]
     rows = [[c.value for c in r] for r in page.iter_rows(min_row=2)]
@@ -188,11 +188,11 @@ def test_names_are_joined_at_output_only(make_scores, tmp_path) -> None:
         )
     )
     names = read_names(path)
-    out = worklist.write_xlsx(made, tmp_path / "list.xlsx", names=names)
+    out = presentation.write_worklist(made, tmp_path / "list.xlsx", names=names)
     texts = {c.value for s in openpyxl.load_workbook(out) for r in s.iter_rows() for c in r}
     assert {"王某某", "李干部", "055112345"} <= texts
     assert "head_name" not in made.listed
-    plain = worklist.write_xlsx(made, tmp_path / "plain.xlsx")
+    plain = presentation.write_worklist(made, tmp_path / "plain.xlsx")
     texts = {c.value for s in openpyxl.load_workbook(plain) for r in s.iter_rows() for c in r}
     assert not {"户主姓名", "联系人", "联系电话"} & texts
     path.write_text(f"户编号,户主姓名\n{household},甲\n{household},乙\n", encoding="utf-8")
@@ -205,7 +205,7 @@ def test_names_are_joined_at_output_only(make_scores, tmp_path) -> None:
 
 def test_only_what_is_to_be_filled_in_can_be_changed(make_scores, tmp_path) -> None:
     made = worklist.build(make_scores(40, seed=1), visits=12)
-    book = openpyxl.load_workbook(worklist.write_xlsx(made, tmp_path / "list.xlsx"))
+    book = openpyxl.load_workbook(presentation.write_worklist(made, tmp_path / "list.xlsx"))
     page = book["核查名单"]
     open_cells = {page.cell(1, c.column).value for c in page[2] if not c.protection.locked}
     assert open_cells == {"核查结果", "处理意见", "风险原因", "核查日期", "核查人", "备注"}

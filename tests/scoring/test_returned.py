@@ -34,7 +34,7 @@ def scores(make_scores) -> pd.DataFrame:
 def template(scores, tmp_path_factory) -> Path:
     """A list on which the first three households were visited, as an office fills it in."""
     made = worklist.build(scores, visits=12, by="township")
-    path = worklist.write_xlsx(made, tmp_path_factory.mktemp("list") / "list.xlsx")
+    path = presentation.write_worklist(made, tmp_path_factory.mktemp("list") / "list.xlsx")
     book = openpyxl.load_workbook(path)
     for i, (outcome, cause) in enumerate(FINDINGS, start=2):
         put(book, i, 核查结果=outcome, 风险原因=cause, 核查日期=dt.date(2021, 7, i), 核查人="张三")
@@ -251,14 +251,14 @@ def test_nothing_but_faults_is_refused_and_no_list_is_refused(scores, filled, tm
 def test_an_untouched_list_adds_nothing(scores, tmp_path) -> None:
     data = make(tmp_path / "data", tables(scores), "parquet")
     made = worklist.build(scores, visits=12)
-    taken = returned.take(worklist.write_xlsx(made, tmp_path / "list.xlsx"), data, TODAY)
+    taken = returned.take(presentation.write_worklist(made, tmp_path / "list.xlsx"), data, TODAY)
     assert (taken.added, taken.problems, taken.empty) == ((), (), len(made.listed) + len(made.unknown))
     assert not taken.path.exists()
 
 
 def test_lists_in_english_are_read_too_and_carry_chance_and_source(scores, tmp_path) -> None:
     made = worklist.build(scores, visits=12, random_share=0.5)
-    path = worklist.write_xlsx(made, tmp_path / "list.xlsx", "en")
+    path = presentation.write_worklist(made, tmp_path / "list.xlsx", "en")
     book = openpyxl.load_workbook(path)
     last = len(made.planned) + 1
     put(

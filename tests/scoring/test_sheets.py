@@ -42,7 +42,7 @@ def read(path) -> Texts:
 
 @pytest.mark.parametrize("lang", ["zh", "en"])
 def test_a_section_a_village_and_every_planned_household_once(made, tmp_path, lang) -> None:
-    found = read(worklist.write_sheets(made, tmp_path / "sheets.html", lang))
+    found = read(presentation.write_visit_sheets(made, tmp_path / "sheets.html", lang))
     villages = made.planned[["township", "village"]].drop_duplicates()
     assert found.tags.count("section") == len(villages)
     assert found.tags.count("article") == len(made.planned)
@@ -52,7 +52,7 @@ def test_a_section_a_village_and_every_planned_household_once(made, tmp_path, la
 
 
 def test_no_probability_and_no_chance_stands_on_a_sheet(made, tmp_path) -> None:
-    found = read(worklist.write_sheets(made, tmp_path / "sheets.html"))
+    found = read(presentation.write_visit_sheets(made, tmp_path / "sheets.html"))
     text = "".join(found.texts)
     assert "%" not in text
     assert "概率" not in text
@@ -71,11 +71,11 @@ def test_names_are_on_the_sheet_only_if_given(made, tmp_path) -> None:
     household = made.planned["household_id"].iloc[0]
     path = tmp_path / "names.csv"
     path.write_text(f"户编号,户主姓名\n{household},王某某\n", encoding="utf-8")
-    with_names = worklist.write_sheets(made, tmp_path / "a.html", names=read_names(path))
+    with_names = presentation.write_visit_sheets(made, tmp_path / "a.html", names=read_names(path))
     assert "王某某" in with_names.read_text(encoding="utf-8")
-    assert "王某某" not in worklist.write_sheets(made, tmp_path / "b.html").read_text(encoding="utf-8")
+    assert "王某某" not in presentation.write_visit_sheets(made, tmp_path / "b.html").read_text(encoding="utf-8")
     # The same list gives the same bytes.
-    assert (tmp_path / "b.html").read_bytes() == worklist.write_sheets(made, tmp_path / "c.html").read_bytes()
+    assert (tmp_path / "b.html").read_bytes() == presentation.write_visit_sheets(made, tmp_path / "c.html").read_bytes()
 
 
 @pytest.mark.browser
@@ -84,8 +84,8 @@ def test_names_are_on_the_sheet_only_if_given(made, tmp_path) -> None:
 )
 def test_prints_a_page_a_village(make_scores, tmp_path) -> None:
     made = worklist.build(make_scores(30, flagged=0.1, seed=2), visits=6)
-    page = worklist.write_sheets(made, tmp_path / "sheets.html")
-    pdf = worklist.print_pdf(page, tmp_path / "sheets.pdf")
+    page = presentation.write_visit_sheets(made, tmp_path / "sheets.html")
+    pdf = presentation.print_pdf(page, tmp_path / "sheets.pdf")
     text = subprocess.run(["pdftotext", "-layout", pdf, "-"], capture_output=True, check=True).stdout.decode()
     pages = [p for p in text.split("\f") if p.strip()]
     villages = made.planned[["township", "village"]].drop_duplicates()

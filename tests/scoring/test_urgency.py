@@ -77,7 +77,7 @@ def test_the_list_says_why_each_household_stands_there(make_scores, tmp_path) ->
     import openpyxl
 
     made = worklist.build(make_scores(120, flagged=0.1, seed=2), visits=40, random_share=0.1, quota="village")
-    page = openpyxl.load_workbook(worklist.write_xlsx(made, tmp_path / "list.xlsx"))["核查名单"]
+    page = openpyxl.load_workbook(presentation.write_worklist(made, tmp_path / "list.xlsx"))["核查名单"]
     rows = [[c.value for c in row] for row in page.iter_rows()]
     told = [row[rows[0].index("排序依据")] for row in rows[1:]]
     words = {"new_below": "未监测 线下", "new_above": "未监测 线上", "quota": "乡村名额"}
@@ -100,7 +100,7 @@ def test_every_row_says_why_it_is_there_and_a_hint_is_no_forecast(make_scores, t
     made = worklist.build(scores, visits=60, random_share=0.1)
     beyond = made.listed["urgency"].eq("beyond")
     assert (beyond == (made.listed["selected_by"].eq("model") & ~made.listed["in_cohort"])).all()
-    page = openpyxl.load_workbook(worklist.write_xlsx(made, tmp_path / "list.xlsx"))["核查名单"]
+    page = openpyxl.load_workbook(presentation.write_worklist(made, tmp_path / "list.xlsx"))["核查名单"]
     head = [c.value for c in page[1]]
     why = [page.cell(r, head.index("为什么在名单上") + 1).value for r in range(2, len(made.listed) + 2)]
     assert all(why)
@@ -123,7 +123,7 @@ def test_who_cannot_be_judged_is_told_why(make_scores, tmp_path) -> None:
         ("zh", "收入未知", "为什么在名单上", "收入未知：最近的年度合计已过时"),
         ("en", "Income unknown", "Why on the list", "Income unknown: the newest annual total is too old"),
     ):
-        page = openpyxl.load_workbook(worklist.write_xlsx(made, tmp_path / f"{lang}.xlsx", lang))[sheet]
+        page = openpyxl.load_workbook(presentation.write_worklist(made, tmp_path / f"{lang}.xlsx", lang))[sheet]
         column = [c.value for c in page[1]].index(head) + 1
         assert all(page.cell(r, column).value.startswith(says) for r in range(2, page.max_row + 1))
         assert page.max_row == len(made.unknown) + 1 > 5

@@ -31,7 +31,7 @@ def made(make_scores) -> worklist.Worklist:
 
 @pytest.fixture(scope="module")
 def path(made, tmp_path_factory) -> Path:
-    return worklist.write_xlsx(made, tmp_path_factory.mktemp("list") / "list.xlsx")
+    return presentation.write_worklist(made, tmp_path_factory.mktemp("list") / "list.xlsx")
 
 
 @pytest.fixture(scope="module")
@@ -149,13 +149,13 @@ def test_dictionary_explains_every_column_of_the_list(workbook) -> None:
 
 
 def test_same_list_same_bytes(made, path, tmp_path) -> None:
-    again = worklist.write_xlsx(made, tmp_path / "again.xlsx")
+    again = presentation.write_worklist(made, tmp_path / "again.xlsx")
     assert again.read_bytes() == path.read_bytes()
     assert [p.name for p in tmp_path.iterdir()] == ["again.xlsx"]
 
 
 def test_english(made, tmp_path) -> None:
-    workbook = openpyxl.load_workbook(worklist.write_xlsx(made, tmp_path / "en.xlsx", lang="en"))
+    workbook = openpyxl.load_workbook(presentation.write_worklist(made, tmp_path / "en.xlsx", lang="en"))
     assert workbook.sheetnames[0] == "Worklist"
     assert {"Household", "Finding", "Decision"} <= set(header(workbook["Worklist"]))
 
@@ -164,7 +164,7 @@ def test_empty_list_still_opens(make_scores, tmp_path) -> None:
     scores = make_scores(5, flagged=0.0, unknown=1.0)
     made = worklist.build(scores, visits=3)
     assert made.listed.empty
-    workbook = openpyxl.load_workbook(worklist.write_xlsx(made, tmp_path / "none.xlsx"))
+    workbook = openpyxl.load_workbook(presentation.write_worklist(made, tmp_path / "none.xlsx"))
     assert workbook["收入未知"].max_row == 6
 
 
@@ -201,7 +201,7 @@ def test_visits_and_households_of_a_county_stand_beside(make_scores, tmp_path) -
     assert rows.loc[ids[0], "last_outcome"] == "absent"
     # The visit of August was not known on 30 June.
     assert pd.isna(rows.loc[ids[1], "last_visit"])
-    sheet = openpyxl.load_workbook(worklist.write_xlsx(made, tmp_path / "c.xlsx"))["核查名单"]
+    sheet = openpyxl.load_workbook(presentation.write_worklist(made, tmp_path / "c.xlsx"))["核查名单"]
     assert {"村民小组", "人口", "户类型", "上次走访", "上次结果"} <= set(header(sheet))
     column = header(sheet).index("上次走访") + 1
     assert dt.datetime(2021, 4, 2) in {sheet.cell(i, column).value for i in range(2, 14)}
@@ -209,9 +209,9 @@ def test_visits_and_households_of_a_county_stand_beside(make_scores, tmp_path) -
 
 def test_file_name_must_be_a_workbook(made, tmp_path) -> None:
     with pytest.raises(UsageError, match=r"\.xlsx"):
-        worklist.write_xlsx(made, tmp_path / "list.csv")
+        presentation.write_worklist(made, tmp_path / "list.csv")
     with pytest.raises(UsageError, match="fr"):
-        worklist.write_xlsx(made, tmp_path / "list.xlsx", lang="fr")
+        presentation.write_worklist(made, tmp_path / "list.xlsx", lang="fr")
 
 
 def test_nothing_in_the_file_names_this_machine_or_the_hour(path) -> None:

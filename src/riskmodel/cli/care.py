@@ -103,7 +103,7 @@ def monitor(
         county, loaded, day, before, past=past,
         cohort=tracking.read_document(loaded.run_id, "experiment.json", store)["cohort"],
     )  # fmt: skip
-    page = watching.write(found, out)
+    page = presentation.write_monitor(found, out)
     tell({"out": str(page), **found.summary}, as_json)
 
 
@@ -115,8 +115,8 @@ def card(
     as_json: JsonFlag = False,
 ) -> None:
     """Write the model card and the data sheet of a registered model; a scorecard's points as well."""
-    from riskmodel.presentation import model_card as cards
+    from riskmodel import presentation
 
-    model_card, data_sheet = cards.write(model, out, store)
+    model_card, data_sheet = presentation.write_model_card(model, out, store)
     points = [str(out / n) for n in ("scorecard.csv", "scorecard_chances.csv") if (out / n).is_file()]
     tell({"model_card": str(model_card), "data_sheet": str(data_sheet), "points": points}, as_json)

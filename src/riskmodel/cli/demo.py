@@ -132,7 +132,7 @@ def _worklist(county: County, scores: pd.DataFrame, visits: int, seed: int, out:
     from riskmodel.scoring import worklist
 
     made = worklist.build(scores, visits=visits, county=county, by="township", seed=seed)
-    worklist.write_xlsx(made, out / "worklist.xlsx", "zh")
+    presentation.write_worklist(made, out / "worklist.xlsx", "zh")
     write_table(made.selection, out / "worklist-chances.csv")
     return made
 

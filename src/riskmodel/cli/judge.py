@@ -170,5 +170,5 @@ def ledger(
         as_of=last,
     )  # fmt: skip
     made = ledgers.build(county, first, last)
-    ledgers.write(made, out, lang)
+    presentation.write_register(made, out, lang)
     tell({"out": str(out), **ledgers.summary(made)}, as_json)

@@ -104,6 +104,7 @@ def worklist(
     as_json: JsonFlag = False,
 ) -> None:
     """List whom to check, in order, and why: a workbook for the office."""
+    from riskmodel import presentation
     from riskmodel.explanation import load_measures
     from riskmodel.io.files import read_table, writable, write_table
     from riskmodel.scoring import worklist as lists
@@ -127,13 +128,13 @@ def worklist(
     _warn_of_list(given, county, made)
     if kept := returned.set_aside(out):
         warn(f"{out} was filled in: kept as {kept}; take it in with riskmodel visits import")
-    lists.write_xlsx(made, out, lang, people)
+    presentation.write_worklist(made, out, lang, people)
     # Whoever evaluates the visits must know how likely each household was to be on the list.
     chances = write_table(made.selection, out.with_name(f"{out.stem}-chances.csv"))
     summary: dict[str, object] = {"out": str(out), "chances": str(chances)}
     if sheets is not None:
-        page = lists.write_sheets(made, sheets.with_suffix(".html"), lang, people, library)
-        summary["sheets"] = str(lists.print_pdf(page, sheets) if sheets.suffix.lower() == ".pdf" else page)
+        page = presentation.write_visit_sheets(made, sheets.with_suffix(".html"), lang, people, library)
+        summary["sheets"] = str(presentation.print_pdf(page, sheets) if sheets.suffix.lower() == ".pdf" else page)
     tell({**summary, **made.totals}, as_json)
 
 
@@ -164,16 +165,16 @@ def report(
     as_json: JsonFlag = False,
 ) -> None:
     """Write a run's report: one self-contained HTML page, zh and en."""
-    from riskmodel import presentation as reports
+    from riskmodel import presentation
     from riskmodel.io.files import read_table
 
     shown = read_table(scores) if scores else None
-    given = reports.read_run(run, store, None if shown is None else {lang: shown})
+    given = presentation.read_run(run, store, None if shown is None else {lang: shown})
     if data is not None:
         given = _with_county(given, read_county(data, out=out), shown, out, lang)
     if forecast is not None:
-        given = dataclasses.replace(given, outlook=reports.read_outlook(forecast))
-    page = reports.write(given, out, lang)
+        given = dataclasses.replace(given, outlook=presentation.read_outlook(forecast))
+    page = presentation.write(given, out, lang)
     tell({"out": str(page), "rules": str(out / given.rules_page) if given.rules_page else None}, as_json)
 
 
@@ -183,14 +184,14 @@ def _with_county(
     """Add what only the county's own tables tell: histories, findings of visits, the page of rules."""
     from dataclasses import replace
 
-    from riskmodel import presentation as reports
+    from riskmodel import presentation
     from riskmodel.presentation import with_rules
     from riskmodel.rules import available
 
     day = county.data_through if shown is None else str(shown["as_of"].iloc[0])[:10]
     if shown is not None:
-        listed = reports.histories(county, day, list(shown["household_id"]))
-        found, weighted = reports.yields(county, day), reports.weighted_yield(county, day)
+        listed = presentation.histories(county, day, list(shown["household_id"]))
+        found, weighted = presentation.yields(county, day), presentation.weighted_yield(county, day)
         given = replace(given, histories=listed, yields=found, weighted_yield=weighted)
     ruleset, params = given.experiment["ruleset"], given.experiment.get("params")
     if ruleset not in available() and not Path(ruleset).is_file():

@@ -147,8 +147,8 @@ def _printed(work: Work, made: worklist.Worklist, folder: Path, names: pd.DataFr
         work.say(f"note: {target.name} was filled in: kept as {kept}; take it in: visits import")
     library = work.settings.measures
     return [
-        worklist.write_xlsx(made, target, lang, names),
-        worklist.write_sheets(made, folder / "visit-sheets.html", lang, names, library),
+        presentation.write_worklist(made, target, lang, names),
+        presentation.write_visit_sheets(made, folder / "visit-sheets.html", lang, names, library),
     ]
 
 
@@ -194,7 +194,7 @@ def _files(folder: Path) -> list[Path]:
 
 def _with_plan(scores: pd.DataFrame, chosen: pd.DataFrame, lang: str) -> pd.DataFrame:
     """Return scores with each household's place on the list, and in words how it came there."""
-    told = chosen[["household_id", "position", "planned"]].assign(plan=worklist.plan_words(chosen, lang))
+    told = chosen[["household_id", "position", "planned"]].assign(plan=presentation.plan_words(chosen, lang))
     out = scores.merge(told, on="household_id", how="left", validate="1:1")
     return out.assign(planned=out["planned"].eq(True))
 
@@ -212,7 +212,7 @@ def balanced(work: Work) -> Made:
         return [], {"ledger": "no table monitoring: there is no register to balance"}
     last = work.settings.as_of
     made = register.build(work.county, last.replace(day=1), last)
-    paths = register.write(made, work.out / "ledger", work.settings.lang)
+    paths = presentation.write_register(made, work.out / "ledger", work.settings.lang)
     return sorted(paths.values()), _plain(register.summary(made))
 
 

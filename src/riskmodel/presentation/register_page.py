@@ -1,13 +1,24 @@
-"""The printed tables as one self-contained page: no script, no font, nothing fetched."""
+"""Writing a ledger: workbook, page, figures for machines, findings."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from html import escape
 from itertools import groupby
+from pathlib import Path
+from typing import Any
 
-from riskmodel.presentation.register_tables import Column, Grid, Kind, Value
-from riskmodel.register.words import Lang, phrase
+from riskmodel.io.files import write_json, write_table, write_text
+from riskmodel.presentation.register_tables import (
+    Column,
+    Grid,
+    Kind,
+    Value,
+    findings_in_words,
+    register_tables,
+)
+from riskmodel.presentation.register_workbook import write_register_workbook
+from riskmodel.register import Ledger, Lang, check_lang, figures, phrase
 
 # A page with more rows than this is slow to open; the workbook and findings.csv hold them all.
 MOST_ROWS = 1000
@@ -24,7 +35,51 @@ tr.total th,tr.total td{font-weight:bold;background:#e6ecf4}
 """
 
 
-def page(grids: Iterable[Grid], title: str, lang: Lang) -> str:
+def write_register(ledger: Ledger, out: str | Path, lang: str = "zh") -> dict[str, Path]:
+    """Write ``ledger.xlsx``, ``ledger.html``, ``ledger.json`` and ``findings.csv`` into a folder.
+
+    The same ledger gives the same bytes. Findings name households by their number only.
+
+    Parameters
+    ----------
+    ledger : Ledger
+    out : str or Path
+        A folder; made if it is not there.
+    lang : str
+        ``zh`` or ``en``.
+
+    Returns
+    -------
+    dict
+        File name to path.
+
+    Raises
+    ------
+    UsageError
+        If the language is unknown or the folder cannot be written to.
+    """
+    language = check_lang(lang)
+    shaped = register_tables(ledger, language)
+    folder = Path(out)
+    fingerprint = phrase("fingerprint", language, fingerprint=ledger.data_fingerprint)
+    title = f"{phrase('title', language)}　{ledger.first} — {ledger.last}"
+    html = register_html(shaped, title, language).replace("</body>", f'<p class="note">{fingerprint}</p>\n</body>')
+    return {
+        "ledger.xlsx": write_register_workbook(shaped, folder / "ledger.xlsx", ledger.last),
+        "ledger.html": write_text(html, folder / "ledger.html"),
+        "ledger.json": write_json(figures(ledger), folder / "ledger.json"),
+        "findings.csv": write_table(_findings(ledger, language), folder / "findings.csv"),
+    }
+
+
+def _findings(ledger: Ledger, lang: Any) -> Any:
+    """Return the findings in words, each with its id in front."""
+    told = findings_in_words(ledger, lang).rename(columns={"finding": "meaning"})
+    told.insert(0, "finding", ledger.findings["finding"].to_numpy())
+    return told
+
+
+def register_html(grids: Iterable[Grid], title: str, lang: Lang) -> str:
     """Return printed tables as one HTML page.
 
     Parameters

@@ -309,7 +309,7 @@ def _band(band: str, lang: Lang) -> str:
     return phrase("between", lang, low=low, high=high)
 
 
-def grids(ledger: Ledger, lang: Lang) -> tuple[Grid, ...]:
+def register_tables(ledger: Ledger, lang: Lang) -> tuple[Grid, ...]:
     """Return every printed table of a ledger, in the order of sheets.
 
     Parameters
@@ -418,7 +418,7 @@ def _findings(ledger: Ledger, lang: Lang, period: str) -> Grid:
         "earlier_date",
         "in_period",
     )
-    told = told_findings(ledger, lang)
+    told = findings_in_words(ledger, lang)
     return Grid(
         id="findings",
         sheet=phrase("findings", lang),
@@ -430,7 +430,7 @@ def _findings(ledger: Ledger, lang: Lang, period: str) -> Grid:
     )
 
 
-def told_findings(ledger: Ledger, lang: Lang) -> pd.DataFrame:
+def findings_in_words(ledger: Ledger, lang: Lang) -> pd.DataFrame:
     """Return the findings in words.
 
     Returns

@@ -22,7 +22,7 @@ _HEAD = {"bold": True, "font_color": "#FFFFFF", "bg_color": "#1F3A5F", "align": 
 _LINES = {"border": 1, "border_color": "#D0D7E2", "valign": "vcenter", "font_name": FONT, "font_size": 10}
 
 
-def write_xlsx(grids: Iterable[Grid], path: str | Path, created: dt.date) -> Path:
+def write_register_workbook(grids: Iterable[Grid], path: str | Path, created: dt.date) -> Path:
     """Write printed tables to a workbook, one sheet each.
 
     Parameters

@@ -67,7 +67,7 @@ def page(worklist: Worklist, lang: Lang, names: pd.DataFrame | None, library: Li
     rows = joined(worklist.planned, names).sort_values(["township", "trip", "village", "position"])
     told = shaped(rows, list_columns(rows), lang)
     title = book().words["title"].say(lang).format(as_of=worklist.as_of.isoformat())
-    style = Path(__file__).with_name("sheets.css").read_text(encoding="utf-8")
+    style = (templates() / "visit-sheets.css").read_text(encoding="utf-8")
     parts = [
         f'<!doctype html>\n<html lang="{"zh-CN" if lang == "zh" else "en"}"><head><meta charset="utf-8">',
         f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">',

@@ -2,6 +2,6 @@
 
 from riskmodel.register.build import Ledger, build, tables
 from riskmodel.register.check import check, check_text
-from riskmodel.register.figures import figures, published, summary, write
+from riskmodel.register.figures import figures, published, summary
 
-__all__ = ["Ledger", "build", "check", "check_text", "figures", "published", "summary", "tables", "write"]
+__all__ = ["Ledger", "build", "check", "check_text", "figures", "published", "summary", "tables"]

@@ -1,64 +1,15 @@
-"""Writing a ledger: workbook, page, figures for machines, findings; and its short form as published."""
+"""A ledger's figures for machines: whole, as a summary, and in the form that offices publish."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from riskmodel.io.files import write_json, write_table, write_text
-from riskmodel.presentation.register_page import page
-from riskmodel.presentation.register_tables import grids, told_findings
-from riskmodel.presentation.register_workbook import write_xlsx
 from riskmodel.register.build import Ledger
-from riskmodel.register.words import book, check_lang, phrase
+from riskmodel.register.words import book
 
 FORMAT = "riskmodel-ledger/1"
-
-
-def write(ledger: Ledger, out: str | Path, lang: str = "zh") -> dict[str, Path]:
-    """Write ``ledger.xlsx``, ``ledger.html``, ``ledger.json`` and ``findings.csv`` into a folder.
-
-    The same ledger gives the same bytes. Findings name households by their number only.
-
-    Parameters
-    ----------
-    ledger : Ledger
-    out : str or Path
-        A folder; made if it is not there.
-    lang : str
-        ``zh`` or ``en``.
-
-    Returns
-    -------
-    dict
-        File name to path.
-
-    Raises
-    ------
-    UsageError
-        If the language is unknown or the folder cannot be written to.
-    """
-    language = check_lang(lang)
-    shaped = grids(ledger, language)
-    folder = Path(out)
-    fingerprint = phrase("fingerprint", language, fingerprint=ledger.data_fingerprint)
-    title = f"{phrase('title', language)}　{ledger.first} — {ledger.last}"
-    html = page(shaped, title, language).replace("</body>", f'<p class="note">{fingerprint}</p>\n</body>')
-    return {
-        "ledger.xlsx": write_xlsx(shaped, folder / "ledger.xlsx", ledger.last),
-        "ledger.html": write_text(html, folder / "ledger.html"),
-        "ledger.json": write_json(figures(ledger), folder / "ledger.json"),
-        "findings.csv": write_table(_findings(ledger, language), folder / "findings.csv"),
-    }
-
-
-def _findings(ledger: Ledger, lang: Any) -> Any:
-    """Return the findings in words, each with its id in front."""
-    told = told_findings(ledger, lang).rename(columns={"finding": "meaning"})
-    told.insert(0, "finding", ledger.findings["finding"].to_numpy())
-    return told
 
 
 def summary(ledger: Ledger) -> dict[str, Any]:
