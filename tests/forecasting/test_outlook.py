@@ -63,7 +63,7 @@ def test_without_a_register_households_are_forecast_all_the_same(
     assert found.counts.empty
     assert "monitoring is absent" in found.notes[-1]
     assert len(found.households.table)
-    page = presentation.chapter(presentation.outlook_input(found))
+    page = presentation.forecast_chapter(presentation.forecast_input(found))
     assert "figure-below" in page
     assert "figure-counts" not in page
 
@@ -98,7 +98,7 @@ def test_known_series_move_the_regression_and_are_named_where_it_is_not_used(
 
 
 def test_the_page_holds_both_languages_and_reads_back(made: Outlook, tmp_path: Path) -> None:
-    page = presentation.write_outlook(made, tmp_path)
+    page = presentation.write_forecast(made, tmp_path)
     text = page.read_text(encoding="utf-8")
     assert "分乡镇" in text
     assert "By township" in text
@@ -107,10 +107,10 @@ def test_the_page_holds_both_languages_and_reads_back(made: Outlook, tmp_path: P
     assert not any(
         i in text for i in made.households.standing["household_id"]
     )  # no household on a county page
-    again = presentation.chapter(presentation.read_outlook(tmp_path))
+    again = presentation.forecast_chapter(presentation.read_forecast(tmp_path))
     assert str(again) in text
     with pytest.raises(UsageError, match="no forecast in it"):
-        presentation.read_outlook(tmp_path / "nowhere")
+        presentation.read_forecast(tmp_path / "nowhere")
 
 
 def test_past_days_are_evaluated_with_a_classifier_beside(

@@ -27,7 +27,7 @@ def test_a_scorecard_is_written_out_with_the_chances_that_it_shows(
     office: Office, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     loaded = tracking.load_model("county@champion", office.store)
-    model_card.write("county@champion", tmp_path / "logit", office.store)
+    model_card.write_model_card("county@champion", tmp_path / "logit", office.store)
     # A logit has no points to add up.
     assert not list((tmp_path / "logit").glob("scorecard*"))
     rng = np.random.default_rng(0)
@@ -35,7 +35,7 @@ def test_a_scorecard_is_written_out_with_the_chances_that_it_shows(
     y = (rng.random(600) < 1 / (1 + np.exp(1.5 - 1.5 * X["a"]))).astype(int)
     card = models.fit_model("scorecard", X, y, np.arange(600) % 30, seed=0)
     monkeypatch.setattr(model_card.tracking, "load_model", lambda *_: replace(loaded, model=card))
-    model_card.write("county@champion", tmp_path / "card", office.store)
+    model_card.write_model_card("county@champion", tmp_path / "card", office.store)
     table = pd.read_csv(tmp_path / "card" / "scorecard.csv")
     again = models.Scorecard.from_table(table, ["a", "b"])
     assert again.predict_proba(X)[:, 1] == pytest.approx(card.predict_proba(X)[:, 1], abs=1e-12)
@@ -45,7 +45,7 @@ def test_a_scorecard_is_written_out_with_the_chances_that_it_shows(
 
 
 def test_the_card_is_what_the_run_measured_and_names_no_household(office: Office, tmp_path: Path) -> None:
-    card, sheet = model_card.write("county@champion", tmp_path, office.store)
+    card, sheet = model_card.write_model_card("county@champion", tmp_path, office.store)
     metrics = (
         tracking.read_table(office.run_id, "tables/metrics", office.store).set_index("model").loc["logit"]
     )

@@ -12,7 +12,7 @@ from riskmodel.evaluation import Budget
 from riskmodel.evaluation.oracle import against_truth
 from riskmodel.presentation.attainable import attainable_table, bins_table
 from riskmodel.presentation.words import book
-from riskmodel.presentation.write import page
+from riskmodel.presentation.write import report_html
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +61,7 @@ def test_bins_are_the_champion_s_own(known: dict[str, pd.DataFrame]) -> None:
 
 def test_the_page_shows_both_and_leaves_them_out_without_a_truth(given, known) -> None:
     words = book()["page"]
-    shown = page(dataclasses.replace(given, **known))
+    shown = report_html(dataclasses.replace(given, **known))
     for key in ("attainable", "attainable_bins"):
         assert words[key]["zh"] in shown
-        assert words[key]["zh"] not in page(given)
+        assert words[key]["zh"] not in report_html(given)

@@ -68,9 +68,9 @@ def pages(make_given, tmp_path_factory) -> dict[str, Path]:
     given = make_given()
     listed = replace(given, scores={lang: on_a_list(frame, lang) for lang, frame in given.scores.items()})
     return {
-        "few": presentation.write(given, home / "few"),
-        "listed": presentation.write(listed, home / "listed"),
-        "many": presentation.write(make_given(MANY, histories=None), home / "many"),
+        "few": presentation.write_report(given, home / "few"),
+        "listed": presentation.write_report(listed, home / "listed"),
+        "many": presentation.write_report(make_given(MANY, histories=None), home / "many"),
     }
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from riskmodel import presentation
-from riskmodel.presentation import OutlookInput, ReportInput, chart, forecast_page
+from riskmodel.presentation import ForecastInput, ReportInput, chart, forecast_page
 
 
 def _interval(mean: float) -> dict[str, float]:
@@ -24,7 +24,7 @@ def _interval(mean: float) -> dict[str, float]:
 
 
 @pytest.fixture(scope="module")
-def given_outlook() -> OutlookInput:
+def given_outlook() -> ForecastInput:
     towns = ["东河镇", "西河镇"]
     townships = pd.DataFrame(
         [
@@ -88,11 +88,11 @@ def given_outlook() -> OutlookInput:
         },
         "notes": [{"zh": "<b>", "en": "<b>"}],
     }
-    return OutlookInput(meta, tables)
+    return ForecastInput(meta, tables)
 
 
-def test_the_chapter_says_the_countys_number_in_both_languages(given_outlook: OutlookInput) -> None:
-    text = str(presentation.chapter(given_outlook))
+def test_the_chapter_says_the_countys_number_in_both_languages(given_outlook: ForecastInput) -> None:
+    text = str(presentation.forecast_chapter(given_outlook))
     # 20 × 1.5 households twelve months on, the 80 % interval 0.7 to 1.3 times that, 37.5 ten thousand yuan.
     said = (
         "12 个月后预计 30 户人均纯收入低于 6,000 元（80% 区间 21–39 户；现为 4 户），补足缺口一年约 38 万元"
@@ -107,17 +107,17 @@ def test_the_chapter_says_the_countys_number_in_both_languages(given_outlook: Ou
     assert "&lt;b&gt;" in text
 
 
-def test_only_alarms_are_listed_with_their_neighbours(given_outlook: OutlookInput) -> None:
-    text = str(presentation.chapter(given_outlook))
+def test_only_alarms_are_listed_with_their_neighbours(given_outlook: ForecastInput) -> None:
+    text = str(presentation.forecast_chapter(given_outlook))
     part = text[text.index("规模性返贫预警") :]
     assert part.count("自然灾害集中发生") == 1
     assert "西河镇<small>东河镇</small>" in part
     quiet = given_outlook.tables["warnings"].assign(alarm=False)
-    still = OutlookInput(given_outlook.meta, {**given_outlook.tables, "warnings": quiet})
-    assert "近两个月没有乡镇超出预期" in str(presentation.chapter(still))
+    still = ForecastInput(given_outlook.meta, {**given_outlook.tables, "warnings": quiet})
+    assert "近两个月没有乡镇超出预期" in str(presentation.forecast_chapter(still))
 
 
-def test_the_chapter_says_why_the_counts_go_by_their_method(given_outlook: OutlookInput) -> None:
+def test_the_chapter_says_why_the_counts_go_by_their_method(given_outlook: ForecastInput) -> None:
     # The same four answers as `rolling.Choice`, in sentences an office can read.
     told = {
         "beaten": "By mean of twelve months: it beats seasonal naive (MASE 0.80 against 1.00, p = 0.020).",
@@ -128,7 +128,9 @@ def test_the_chapter_says_why_the_counts_go_by_their_method(given_outlook: Outlo
     for why, said in told.items():
         choice = {**given_outlook.meta["choice"], "why": why}
         assert said in str(
-            presentation.chapter(OutlookInput({**given_outlook.meta, "choice": choice}, given_outlook.tables))
+            presentation.forecast_chapter(
+                ForecastInput({**given_outlook.meta, "choice": choice}, given_outlook.tables)
+            )
         )
     blank = dict.fromkeys(("mase", "plain_mase", "p")) | {
         "method": "seasonal_naive",
@@ -136,27 +138,29 @@ def test_the_chapter_says_why_the_counts_go_by_their_method(given_outlook: Outlo
         "why": "untested",
     }
     text = str(
-        presentation.chapter(OutlookInput({**given_outlook.meta, "choice": blank}, given_outlook.tables))
+        presentation.forecast_chapter(
+            ForecastInput({**given_outlook.meta, "choice": blank}, given_outlook.tables)
+        )
     )
     assert "采用季节朴素：可比的以往时点不足五个" in text
 
 
-def test_the_classifier_stands_beside_the_distribution(given_outlook: OutlookInput) -> None:
+def test_the_classifier_stands_beside_the_distribution(given_outlook: ForecastInput) -> None:
     classifier = pd.DataFrame(
         {"horizon_months": [12], "method": "panel", "distribution": 0.0613, "classifier": 0.0601,
          "difference": 0.0012, "low_95": -0.002, "high_95": 0.0044, "rows": 600}
     )  # fmt: skip
     text = str(
-        presentation.chapter(
-            OutlookInput(given_outlook.meta, {**given_outlook.tables, "classifier": classifier})
+        presentation.forecast_chapter(
+            ForecastInput(given_outlook.meta, {**given_outlook.tables, "classifier": classifier})
         )
     )
     assert "+0.0012<small>[-0.0020, +0.0044]</small>" in text
     assert "分布与分类器，谁更准" in text
-    assert "分布与分类器，谁更准" not in str(presentation.chapter(given_outlook))
+    assert "分布与分类器，谁更准" not in str(presentation.forecast_chapter(given_outlook))
 
 
-def test_the_chapter_says_whether_intervals_held(given_outlook: OutlookInput) -> None:
+def test_the_chapter_says_whether_intervals_held(given_outlook: ForecastInput) -> None:
     # Of the methods that are used, in the order of the horizons; the others stand in the table alone.
     row = {"method": "panel", "crps": 1.0, "worse_than_best_p": 1.0, "brier": 0.1, "rows": 50, "chosen": True}
     row |= dict.fromkeys(("pinball_10", "pinball_50", "pinball_90"), 1.0)
@@ -175,7 +179,9 @@ def test_the_chapter_says_whether_intervals_held(given_outlook: OutlookInput) ->
         ]
     )
     text = str(
-        presentation.chapter(OutlookInput(given_outlook.meta, {**given_outlook.tables, "methods": methods}))
+        presentation.forecast_chapter(
+            ForecastInput(given_outlook.meta, {**given_outlook.tables, "methods": methods})
+        )
     )
     assert "those of 80 % held 81% / 79% and those of 95 % held 94% / 96%" in text
     assert "(3 / 12 months ahead)" in text
@@ -183,15 +189,15 @@ def test_the_chapter_says_whether_intervals_held(given_outlook: OutlookInput) ->
 
 
 def test_a_report_has_the_chapter_where_a_forecast_is_given(
-    given: ReportInput, given_outlook: OutlookInput
+    given: ReportInput, given_outlook: ForecastInput
 ) -> None:
-    from riskmodel.presentation.write import page
+    from riskmodel.presentation.write import report_html
 
-    assert 'id="outlook"' not in page(given)
-    assert 'id="outlook"' in page(dataclasses.replace(given, outlook=given_outlook))
+    assert 'id="outlook"' not in report_html(given)
+    assert 'id="outlook"' in report_html(dataclasses.replace(given, outlook=given_outlook))
 
 
-def test_counts_are_judged_by_step(given_outlook: OutlookInput) -> None:
+def test_counts_are_judged_by_step(given_outlook: ForecastInput) -> None:
     table = pd.DataFrame(
         {"method": ["mean", "ets"], "level": "county", "mase": [0.9, 1.1], "coverage_80": 0.8,
          "coverage_95": 0.95, "dm_p_holm": [np.nan, 0.4], "origins": 8}
@@ -200,13 +206,13 @@ def test_counts_are_judged_by_step(given_outlook: OutlookInput) -> None:
         {"method": "mean", "level": "county", "step": [12, 1, 6, 2], "mase": [1.25, 0.5, 0.75, 0.6]}
     )
     given = {**given_outlook.tables, "backtest": table, "backtest-steps": steps}
-    text = str(presentation.chapter(OutlookInput(given_outlook.meta, given)))
+    text = str(presentation.forecast_chapter(ForecastInput(given_outlook.meta, given)))
     # The first, the second of four, and the last step; a method without steps has none.
     assert "0.90<small>0.50 (1) · 0.60 (2) · 1.25 (12)</small>" in text
     assert "<td>1.10</td>" in text
 
 
-def test_bands_widen_and_stay_on_the_page(given_outlook: OutlookInput) -> None:
+def test_bands_widen_and_stay_on_the_page(given_outlook: ForecastInput) -> None:
     words = forecast_page._words()["charts"]
     t = given_outlook.tables["townships"]
     ahead = t[(t["township"] == "all") & (t["measure"] == "households")]

@@ -12,7 +12,7 @@ import pytest
 from riskmodel import rules
 from riskmodel.data import About, from_frames
 from riskmodel.presentation import rules_tables, rules_view
-from riskmodel.presentation.rules_page import rules_page, write_rules
+from riskmodel.presentation.rules_page import rules_html, write_rules_page
 
 DAY = "2021-06-30"
 VOID = {"meta", "input", "br", "link", "img"}
@@ -78,7 +78,7 @@ def view(county):
 
 @pytest.fixture(scope="module")
 def html(view) -> str:
-    return rules_page(view)
+    return rules_html(view)
 
 
 def test_it_is_whole_and_loads_nothing(html) -> None:
@@ -112,7 +112,7 @@ def test_it_shows_the_rules_in_force(html, view) -> None:
 def test_a_set_that_is_not_yet_valid_says_so(html, view) -> None:
     assert "is valid from" not in html
     early = rules.load("national-2021").model_copy(update={"valid_from": dt.date(2022, 1, 1)})
-    assert "is valid from 2022-01-01" in rules_page(replace(view, ruleset=early))
+    assert "is valid from 2022-01-01" in rules_html(replace(view, ruleset=early))
 
 
 def _words():
@@ -162,7 +162,7 @@ def test_a_long_list_is_cut_and_says_so(view, monkeypatch) -> None:
 
 
 def test_the_same_input_gives_the_same_bytes(county, view, tmp_path) -> None:
-    one = write_rules(county, "national-2021", DAY, tmp_path, params={"large_drop": 0.4})
-    assert one.read_text(encoding="utf-8") == rules_page(view)
+    one = write_rules_page(county, "national-2021", DAY, tmp_path, params={"large_drop": 0.4})
+    assert one.read_text(encoding="utf-8") == rules_html(view)
     names = {p.name for p in (tmp_path / "tables").iterdir()}
     assert names == {f"rules-{n}.csv" for n in ("changes", "townships", "conditions", "parameters")}

@@ -14,7 +14,7 @@ from riskmodel import presentation
 from riskmodel.errors import InputRefused, SpecError
 from riskmodel.presentation.household_list import embedded
 from riskmodel.presentation.words import book, filled
-from riskmodel.presentation.write import page
+from riskmodel.presentation.write import report_html
 
 VOID = {"meta", "input", "br", "line", "circle", "polyline", "rect"}
 
@@ -51,7 +51,7 @@ class Reader(HTMLParser):
 
 @pytest.fixture(scope="module")
 def html(given) -> str:
-    return page(given)
+    return report_html(given)
 
 
 def read(html: str) -> Reader:
@@ -81,7 +81,7 @@ def test_it_loads_nothing(html) -> None:
 
 
 def test_same_input_same_bytes_and_no_hour(given, html) -> None:
-    assert page(given) == html
+    assert report_html(given) == html
     assert not re.search(r"\d\d:\d\d:\d\d", html)
 
 
@@ -135,7 +135,7 @@ def test_data_cannot_end_its_script(make_given) -> None:
     nasty = "</script><script>alert(1)</script><!--"
     scores = make_given().scores["zh"].copy()
     scores.loc[0, "village"] = nasty
-    html = page(make_given(scores={"zh": scores}, headline={"zh": nasty, "en": nasty}))
+    html = report_html(make_given(scores={"zh": scores}, headline={"zh": nasty, "en": nasty}))
     assert html.count("<script") == 2
     assert "alert(1)</script>" not in html
     assert nasty in [row[4] for row in embedded_data(html)["rows"]]
@@ -144,21 +144,21 @@ def test_data_cannot_end_its_script(make_given) -> None:
 def test_infinite_values_are_text(make_given) -> None:
     scores = make_given().scores["zh"].copy()
     scores.loc[0, "line"] = np.inf
-    data = embedded_data(page(make_given(scores={"zh": scores})))
+    data = embedded_data(report_html(make_given(scores={"zh": scores})))
     assert data["rows"][0][data["columns"].index("line")] == "inf"
 
 
 def test_sections_without_data_are_left_out(make_given) -> None:
     bare = make_given(comparison=None, deployed=None, oracle=None, notes=[], scores={}, histories=None)
-    reader = read(page(bare))
+    reader = read(report_html(bare))
     assert not {"comparison", "notes", "data", "search", "figure-delta"} & set(reader.ids)
     assert book()["page"]["no_list"]["zh"] in reader.texts
 
 
 def test_writes_page_tables_and_figures(given, tmp_path) -> None:
-    path = presentation.write(given, tmp_path / "out")
+    path = presentation.write_report(given, tmp_path / "out")
     assert path == tmp_path / "out" / "report.html"
-    assert path.read_text(encoding="utf-8") == page(given)
+    assert path.read_text(encoding="utf-8") == report_html(given)
     tables = {p.stem for p in (tmp_path / "out" / "tables").glob("*.csv")}
     assert tables == {"metrics", "metrics_by_fold", "curves", "folds", "comparison", "deployed", "oracle"}
     again = pd.read_csv(tmp_path / "out" / "tables" / "metrics.csv")
@@ -167,8 +167,8 @@ def test_writes_page_tables_and_figures(given, tmp_path) -> None:
 
 
 def test_opens_in_the_language_asked_for(given) -> None:
-    assert 'data-lang="en"' in page(given, "en")
-    assert f"<title>{given.experiment['title']['en']}</title>" in page(given, "en")
+    assert 'data-lang="en"' in report_html(given, "en")
+    assert f"<title>{given.experiment['title']['en']}</title>" in report_html(given, "en")
 
 
 @pytest.mark.parametrize(
@@ -180,13 +180,13 @@ def test_opens_in_the_language_asked_for(given) -> None:
 )
 def test_an_unusable_list_is_refused(make_given, change, says) -> None:
     with pytest.raises(InputRefused, match=says):
-        page(make_given(scores={"zh": change(make_given().scores["zh"])}))
+        report_html(make_given(scores={"zh": change(make_given().scores["zh"])}))
 
 
 def test_two_lists_of_different_households_are_refused(make_given) -> None:
     both = make_given().scores
     with pytest.raises(InputRefused, match="different households"):
-        page(make_given(scores={"zh": both["zh"], "en": both["en"].head(5)}))
+        report_html(make_given(scores={"zh": both["zh"], "en": both["en"].head(5)}))
 
 
 def test_every_word_stands_in_both_languages(tmp_path) -> None:

@@ -112,7 +112,7 @@ def test_the_page_shows_them_in_both_languages_beside_the_published(make_given, 
     said = ["rule"] * 40 + ["random"] * 10
     visits = pd.DataFrame({"selected_by": said, "outcome": ["confirmed"] * 12 + ["not_confirmed"] * 38})
     given = make_given(yields=by_source(visits), weighted_yield=weighted(visits_with_chances()))
-    text = presentation.write(given, tmp_path).read_text(encoding="utf-8")
+    text = presentation.write_report(given, tmp_path).read_text(encoding="utf-8")
     assert "属实率约 16.7%" in text
     assert "are worth 14 visits of equal chance" in text
     assert "近一年入户核查的成效" in text
@@ -120,6 +120,6 @@ def test_the_page_shows_them_in_both_languages_beside_the_published(make_given, 
     assert "126" in text
     assert "383" in text
     assert "screened for illness costs beforehand" in text
-    assert "近一年入户核查的成效" not in presentation.write(make_given(), tmp_path / "b").read_text(
+    assert "近一年入户核查的成效" not in presentation.write_report(make_given(), tmp_path / "b").read_text(
         encoding="utf-8"
     )

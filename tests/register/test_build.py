@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 
 import riskmodel.register as ledger
+from riskmodel import presentation
 from riskmodel.data import from_frames
 from riskmodel.errors import InputRefused, UsageError
 from riskmodel.households import accounts, point_in_time

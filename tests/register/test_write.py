@@ -14,7 +14,7 @@ from riskmodel import presentation
 from riskmodel.data import from_frames
 from riskmodel.errors import UsageError
 from riskmodel.presentation.register_page import register_html
-from riskmodel.presentation.register_tables import Column, Grid, grids
+from riskmodel.presentation.register_tables import Column, Grid
 from riskmodel.presentation.register_workbook import write_register_workbook
 from riskmodel.register.words import book
 

@@ -12,7 +12,6 @@ import pytest
 from riskmodel import rules
 from riskmodel.data import About, from_frames
 from riskmodel.evaluation.yields import by_source
-from riskmodel.scoring import monitor
 from riskmodel.scoring.monitor import Monitored, drift, outcomes, psi
 from riskmodel.targets import Horizon
 

@@ -84,7 +84,7 @@ def forecast(
     made = ahead.build(county, day, horizon, ruleset, seed=seed, exogenous=series, progress=say)
     for note in made.notes:
         say(f"note: {note}")
-    page = presentation.write_outlook(made, out, lang)
+    page = presentation.write_forecast(made, out, lang)
     given = {"ruleset": ruleset, "seed": seed, "data_fingerprint": fingerprint(county, made.as_of)}
     summary = summarise(made) | ({"checked": _covered(tested.table)} if tested else {})
     run = log(made, store, given | summary, tested)

@@ -143,7 +143,7 @@ def _forecast(county: County, day: dt.date, out: Path, store: Path) -> None:
 
     # Two past days show how methods are compared; the verb takes eight.
     made = forecasting.build(county, day, origins=2, bottom_up=False)
-    presentation.write_outlook(made, out / "forecast")
+    presentation.write_forecast(made, out / "forecast")
     ahead.log(made, store, ahead.summarise(made))
 
 
@@ -157,8 +157,8 @@ def _report(
     histories = presentation.histories(county, day, list(listed.listed["household_id"]))
     given = presentation.read_run(run_id, store, scores, histories)
     given = with_rules(given, county, given.experiment["ruleset"], day, out / "report")
-    given = dataclasses.replace(given, outlook=presentation.read_outlook(out / "forecast"))
-    return presentation.write(given, out / "report")
+    given = dataclasses.replace(given, outlook=presentation.read_forecast(out / "forecast"))
+    return presentation.write_report(given, out / "report")
 
 
 def _close(out: Path, store: Path, page: Path, trained: Any) -> None:

@@ -75,9 +75,11 @@ def rules(
         return
     told = {}
     if page is not None:
-        from riskmodel.presentation import write_rules
+        from riskmodel.presentation import write_rules_page
 
-        made = write_rules(county, chosen, as_of, page, since=since, params=params, scores=scores, lang=lang)
+        made = write_rules_page(
+            county, chosen, as_of, page, since=since, params=params, scores=scores, lang=lang
+        )
         told["page"] = str(made)
     if out is not None and since is None:
         told |= _write(official.evaluate(county, chosen, as_of, params=params, scores=scores), out)

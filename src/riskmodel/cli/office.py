@@ -134,7 +134,9 @@ def worklist(
     summary: dict[str, object] = {"out": str(out), "chances": str(chances)}
     if sheets is not None:
         page = presentation.write_visit_sheets(made, sheets.with_suffix(".html"), lang, people, library)
-        summary["sheets"] = str(presentation.print_pdf(page, sheets) if sheets.suffix.lower() == ".pdf" else page)
+        summary["sheets"] = str(
+            presentation.print_pdf(page, sheets) if sheets.suffix.lower() == ".pdf" else page
+        )
     tell({**summary, **made.totals}, as_json)
 
 
@@ -173,8 +175,8 @@ def report(
     if data is not None:
         given = _with_county(given, read_county(data, out=out), shown, out, lang)
     if forecast is not None:
-        given = dataclasses.replace(given, outlook=presentation.read_outlook(forecast))
-    page = presentation.write(given, out, lang)
+        given = dataclasses.replace(given, outlook=presentation.read_forecast(forecast))
+    page = presentation.write_report(given, out, lang)
     tell({"out": str(page), "rules": str(out / given.rules_page) if given.rules_page else None}, as_json)
 
 

@@ -184,7 +184,7 @@ def reported(work: Work) -> Made:
         params=dict(work.loaded.card["params"]),
         lang=work.settings.lang,
     )
-    page = presentation.write(given, work.out / "report", work.settings.lang)
+    page = presentation.write_report(given, work.out / "report", work.settings.lang)
     return _files(work.out / "report"), {"page": page.name}
 
 

@@ -1,43 +1,57 @@
-"""A run's report: one self-contained HTML page in Chinese and English, its tables and its figures."""
+"""Everything that people read: pages, workbooks, charts, tables, in Chinese and English."""
 
 from __future__ import annotations
 
-from riskmodel.presentation.chart import Axis, Interval, Plot, intervals
+from riskmodel.presentation.chart import Axis, Interval, Plot, intervals, use_chinese
 from riskmodel.presentation.figures import SPARE, STYLES
 from riskmodel.presentation.forecast_page import (
-    OutlookInput,
-    chapter,
-    outlook_input,
-    read_outlook,
-    write_outlook,
+    ForecastInput,
+    forecast_chapter,
+    forecast_input,
+    read_forecast,
+    write_forecast,
 )
 from riskmodel.presentation.household_list import histories
 from riskmodel.presentation.inputs import ReportInput, read_run
-from riskmodel.presentation.rules_page import with_rules, write_rules
+from riskmodel.presentation.model_card import write_model_card
+from riskmodel.presentation.monitor_page import write_monitor
+from riskmodel.presentation.register_page import write_register
+from riskmodel.presentation.rules_page import with_rules, write_rules_page
+from riskmodel.presentation.visit_sheets import print_pdf, write_visit_sheets
 from riskmodel.presentation.words import templates
-from riskmodel.presentation.write import write, write_run
+from riskmodel.presentation.worklist_words import plan_words
+from riskmodel.presentation.worklist_workbook import write_worklist
+from riskmodel.presentation.write import write_report, write_run_report
 from riskmodel.presentation.yields import weighted_yield, yields
 
 __all__ = [
     "SPARE",
     "STYLES",
     "Axis",
+    "ForecastInput",
     "Interval",
-    "OutlookInput",
     "Plot",
     "ReportInput",
-    "chapter",
+    "forecast_chapter",
+    "forecast_input",
     "histories",
     "intervals",
-    "outlook_input",
-    "read_outlook",
+    "plan_words",
+    "print_pdf",
+    "read_forecast",
     "read_run",
     "templates",
+    "use_chinese",
     "weighted_yield",
     "with_rules",
-    "write",
-    "write_outlook",
-    "write_rules",
-    "write_run",
+    "write_forecast",
+    "write_model_card",
+    "write_monitor",
+    "write_register",
+    "write_report",
+    "write_rules_page",
+    "write_run_report",
+    "write_visit_sheets",
+    "write_worklist",
     "yields",
 ]

@@ -32,14 +32,14 @@ CHOICE_DIGITS = {"mase": 2, "plain_mase": 2, "p": 3}
 
 
 @dataclass(frozen=True)
-class OutlookInput:
+class ForecastInput:
     """An outlook as the chapter shows it: ``meta`` (as_of, horizon, line, method, choice, …), frames."""
 
     meta: Mapping[str, Any]
     tables: Mapping[str, pd.DataFrame]
 
 
-def outlook_input(made: Outlook) -> OutlookInput:
+def forecast_input(made: Outlook) -> ForecastInput:
     """Return what the chapter shows of an outlook."""
     last = max(made.households.lines)
     meta = {
@@ -51,7 +51,7 @@ def outlook_input(made: Outlook) -> OutlookInput:
         "choice": _choice_of(made),
         "notes": [{"zh": note.zh, "en": str(note)} for note in made.notes],
     }
-    return OutlookInput(meta, made.tables)
+    return ForecastInput(meta, made.tables)
 
 
 def _choice_of(made: Outlook) -> dict[str, Any] | None:
@@ -62,8 +62,8 @@ def _choice_of(made: Outlook) -> dict[str, Any] | None:
     return {k: None if isinstance(v, float) and v != v else v for k, v in told.items()}
 
 
-def read_outlook(folder: str | Path) -> OutlookInput:
-    """Read what `write_outlook` and the verb ``forecast`` left in a folder.
+def read_forecast(folder: str | Path) -> ForecastInput:
+    """Read what `write_forecast` and the verb ``forecast`` left in a folder.
 
     Parameters
     ----------
@@ -101,10 +101,10 @@ def read_outlook(folder: str | Path) -> OutlookInput:
         "classifier.csv",
     )
     found = {Path(n).stem: files.read_table(home / n) for n in names if (home / n).is_file()}
-    return OutlookInput(meta, found)
+    return ForecastInput(meta, found)
 
 
-def write_outlook(made: Outlook, out: str | Path, lang: str = "zh") -> Path:
+def write_forecast(made: Outlook, out: str | Path, lang: str = "zh") -> Path:
     """Write an outlook into a folder: tables, ``forecast.json`` and the page.
 
     Parameters
@@ -119,7 +119,7 @@ def write_outlook(made: Outlook, out: str | Path, lang: str = "zh") -> Path:
     Path
         The page; it makes no network request.
     """
-    folder, given = Path(out), outlook_input(made)
+    folder, given = Path(out), forecast_input(made)
     for name, table in given.tables.items():
         files.write_table(table, folder / f"{name}.{'parquet' if name == 'households' else 'csv'}")
     files.write_json(dict(given.meta), folder / META)
@@ -134,13 +134,13 @@ def write_outlook(made: Outlook, out: str | Path, lang: str = "zh") -> Path:
             css=Markup((home / "report.css").read_text(encoding="utf-8")),
             title=filled(words["page"]["title"], day=given.meta["as_of"], n=given.meta["horizon"]),
             page=words["page"],
-            chapter=chapter(given),
+            chapter=forecast_chapter(given),
         )
     )
     return files.write_text(text, folder / PAGE)
 
 
-def chapter(given: OutlookInput) -> Markup:
+def forecast_chapter(given: ForecastInput) -> Markup:
     """Return the chapter as HTML, in both languages.
 
     Parameters
@@ -183,12 +183,12 @@ def _environment() -> jinja2.Environment:
     )
 
 
-def _below(given: OutlookInput, measure: str, cause: str = ALL) -> pd.DataFrame:
+def _below(given: ForecastInput, measure: str, cause: str = ALL) -> pd.DataFrame:
     t = given.tables["townships"]
     return t[(t["measure"] == measure) & (t["cause"] == cause)]
 
 
-def _headline(given: OutlookInput, words: Mapping[str, Any]) -> dict[str, str]:
+def _headline(given: ForecastInput, words: Mapping[str, Any]) -> dict[str, str]:
     horizon = given.meta["horizon"]
     homes, money = (
         t[(t["township"] == ALL) & (t["horizon_months"] == horizon)].iloc[0]
@@ -201,7 +201,7 @@ def _headline(given: OutlookInput, words: Mapping[str, Any]) -> dict[str, str]:
     )  # fmt: skip
 
 
-def _sentences(given: OutlookInput, words: Mapping[str, Any]) -> list[dict[str, str]]:
+def _sentences(given: ForecastInput, words: Mapping[str, Any]) -> list[dict[str, str]]:
     """Return what an office asks next: how many will be newly monitored, and whether intervals held."""
     out, n = [], given.meta["horizon"]
     new, past = _new(given), given.tables.get("past")
@@ -219,12 +219,12 @@ def _sentences(given: OutlookInput, words: Mapping[str, Any]) -> list[dict[str, 
     return out
 
 
-def _now_below(given: OutlookInput) -> pd.Series:
+def _now_below(given: ForecastInput) -> pd.Series:
     t = given.tables["households"].drop_duplicates("household_id")
     return (t["pcni"] < t["line"]).groupby(t["township"].astype(str)).sum()
 
 
-def _charts(given: OutlookInput, words: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _charts(given: ForecastInput, words: Mapping[str, Any]) -> list[dict[str, Any]]:
     named = words["charts"]
     homes = _below(given, "households")
     ahead = homes[homes["township"] == ALL].sort_values("horizon_months")
@@ -284,7 +284,7 @@ def _with_interval(row: Any, scale: float = 1.0) -> Cell:
     )
 
 
-def _townships(given: OutlookInput, words: Mapping[str, Any]) -> Table:
+def _townships(given: ForecastInput, words: Mapping[str, Any]) -> Table:
     horizon = given.meta["horizon"]
     t = given.tables["households"].drop_duplicates("household_id")
     sizes, now = t.groupby(t["township"].astype(str)).size(), _now_below(given)
@@ -311,7 +311,7 @@ def _townships(given: OutlookInput, words: Mapping[str, Any]) -> Table:
     return Table(heads, rows)
 
 
-def _new(given: OutlookInput) -> dict[str, float]:
+def _new(given: ForecastInput) -> dict[str, float]:
     """Return how many households each township will newly monitor over the horizon."""
     if "counts" not in given.tables:
         return {}
@@ -320,7 +320,7 @@ def _new(given: OutlookInput) -> dict[str, float]:
     return {str(k): float(v) for k, v in summed.items()}
 
 
-def _alarms(given: OutlookInput) -> dict[str, dict[str, str]]:
+def _alarms(given: ForecastInput) -> dict[str, dict[str, str]]:
     t = given.tables.get("warnings")
     if t is None:
         return {}
@@ -330,7 +330,7 @@ def _alarms(given: OutlookInput) -> dict[str, dict[str, str]]:
     }
 
 
-def _warnings(given: OutlookInput, words: Mapping[str, Any]) -> Table | None:
+def _warnings(given: ForecastInput, words: Mapping[str, Any]) -> Table | None:
     t = given.tables.get("warnings")
     if t is None or not t["alarm"].astype(bool).any():
         return None
@@ -350,7 +350,7 @@ def _warnings(given: OutlookInput, words: Mapping[str, Any]) -> Table | None:
     return Table(_heads(words, "township", "month", "what", "count", "expected", "p", "reason", text=3), rows)
 
 
-def _methods(given: OutlookInput, words: Mapping[str, Any]) -> Table | None:
+def _methods(given: ForecastInput, words: Mapping[str, Any]) -> Table | None:
     t = given.tables.get("methods")
     if t is None or t.empty:
         return None
@@ -371,7 +371,7 @@ def _methods(given: OutlookInput, words: Mapping[str, Any]) -> Table | None:
     return Table(_heads(words, "method", *names), rows)
 
 
-def _classifier(given: OutlookInput, words: Mapping[str, Any]) -> Table | None:
+def _classifier(given: ForecastInput, words: Mapping[str, Any]) -> Table | None:
     t = given.tables.get("classifier")
     if t is None or t.empty:
         return None
@@ -392,7 +392,7 @@ def _classifier(given: OutlookInput, words: Mapping[str, Any]) -> Table | None:
     return Table(_heads(words, *names), rows)
 
 
-def _choice(given: OutlookInput, words: Mapping[str, Any]) -> dict[str, str] | None:
+def _choice(given: ForecastInput, words: Mapping[str, Any]) -> dict[str, str] | None:
     """Return which method the counts go by and why, as a sentence."""
     told = given.meta.get("choice")
     if told is None:
@@ -407,7 +407,7 @@ def _choice(given: OutlookInput, words: Mapping[str, Any]) -> dict[str, str] | N
     }
 
 
-def _backtest(given: OutlookInput, words: Mapping[str, Any]) -> Table | None:
+def _backtest(given: ForecastInput, words: Mapping[str, Any]) -> Table | None:
     t = given.tables.get("backtest")
     if t is None or t.empty:
         return None

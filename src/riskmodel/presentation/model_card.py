@@ -19,7 +19,7 @@ TABLES = ("predictions", "metrics", "folds", "features")
 DOCUMENTS = ("experiment", "facts", "environment")
 
 
-def write(name_at_alias: str, out: str | Path, store: str | Path) -> tuple[Path, Path]:
+def write_model_card(name_at_alias: str, out: str | Path, store: str | Path) -> tuple[Path, Path]:
     """Write ``model_card.md`` and ``data_sheet.md`` of a registered model.
 
     A scorecard is written out as well, as it scores: ``scorecard.csv`` and ``scorecard_chances.csv``.

@@ -81,7 +81,7 @@ HEADS = {
 }
 
 
-def write(found: Monitored, out: str | Path) -> Path:
+def write_monitor(found: Monitored, out: str | Path) -> Path:
     """Write the alarm page and its tables into a folder.
 
     Parameters
@@ -99,10 +99,10 @@ def write(found: Monitored, out: str | Path) -> Path:
     for name in ("drift", "outcomes", "yields", "weighted"):
         files.write_table(getattr(found, name), folder / f"{name}.csv")
     files.write_json({"format": FORMAT, **found.summary}, folder / "monitor.json")
-    return files.write_text(page(found), folder / PAGE)
+    return files.write_text(monitor_html(found), folder / PAGE)
 
 
-def page(found: Monitored) -> str:
+def monitor_html(found: Monitored) -> str:
     """Return the page as text."""
     about = found.about
     where = f"{about['model']} v{about['version']}　{about['reference']} → {about['as_of']}"

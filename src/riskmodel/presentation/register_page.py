@@ -18,7 +18,7 @@ from riskmodel.presentation.register_tables import (
     register_tables,
 )
 from riskmodel.presentation.register_workbook import write_register_workbook
-from riskmodel.register import Ledger, Lang, check_lang, figures, phrase
+from riskmodel.register import Lang, Ledger, check_lang, figures, phrase
 
 # A page with more rows than this is slow to open; the workbook and findings.csv hold them all.
 MOST_ROWS = 1000

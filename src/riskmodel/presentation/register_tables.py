@@ -1,9 +1,4 @@
-"""Shaping the ledger itself into printed tables: by category, by township, and what is doubtful in it.
-
-One printed table: titled columns and rows, ready for a sheet or a page, with no computing left to do.
-
-Shaping office tables into printed ones: totals, shares, headings in zh and en.
-"""
+"""The ledger and the office tables as printed tables: totals, shares, notes, headings in zh and en."""
 
 from __future__ import annotations
 
@@ -13,11 +8,20 @@ from typing import Literal
 
 import pandas as pd
 
-from riskmodel.register.build import Ledger
-from riskmodel.register.county_tables import band_names
-from riskmodel.register.figures import lookup
-from riskmodel.register.office import ALL, ANY, declared
-from riskmodel.register.words import UNKNOWN, Lang, book, category_name, code_name, phrase
+from riskmodel.register import (
+    ALL,
+    ANY,
+    UNKNOWN,
+    Lang,
+    Ledger,
+    band_names,
+    book,
+    category_name,
+    code_name,
+    declared,
+    lookup,
+    phrase,
+)
 
 Kind = Literal["text", "count", "share"]
 Value = str | int | float | None

@@ -27,7 +27,7 @@ PAGE = "rules.html"
 WORDS = "rules-words.yaml"
 
 
-def write_rules(
+def write_rules_page(
     county: County,
     ruleset: str | Path | RuleSet,
     as_of: DateLike,
@@ -75,7 +75,7 @@ def write_rules(
     }
     for name, frame in frames.items():
         files.write_table(frame, folder / "tables" / f"rules-{name}.csv")
-    return files.write_text(rules_page(view, lang), folder / PAGE)
+    return files.write_text(rules_html(view, lang), folder / PAGE)
 
 
 def with_rules(
@@ -94,17 +94,17 @@ def with_rules(
     ----------
     given : ReportInput
     county, ruleset, as_of, out, params, lang
-        As in `write_rules`.
+        As in `write_rules_page`.
 
     Returns
     -------
     ReportInput
     """
-    written = write_rules(county, ruleset, as_of, out, params=params, lang=lang)
+    written = write_rules_page(county, ruleset, as_of, out, params=params, lang=lang)
     return replace(given, rules_page=written.name)
 
 
-def rules_page(view: RulesView, lang: str = "zh") -> str:
+def rules_html(view: RulesView, lang: str = "zh") -> str:
     """Return the page of rules as text.
 
     Parameters

@@ -29,7 +29,7 @@ FIGURES = ("persons", "registration", "in_register", "card", "pcni", "line", "ru
            "last_outcome", "due_date")  # fmt: skip
 
 
-def write_sheets(
+def write_visit_sheets(
     worklist: Worklist,
     path: str | Path,
     lang: str = "zh",
@@ -59,10 +59,10 @@ def write_sheets(
         Written whole or not at all; the same list gives the same bytes.
     """
     language = check_lang(lang)
-    return files.write_text(page(worklist, language, names, library or load_measures()), path)
+    return files.write_text(visit_sheets_html(worklist, language, names, library or load_measures()), path)
 
 
-def page(worklist: Worklist, lang: Lang, names: pd.DataFrame | None, library: Library) -> str:
+def visit_sheets_html(worklist: Worklist, lang: Lang, names: pd.DataFrame | None, library: Library) -> str:
     """Return the sheets as HTML text."""
     rows = joined(worklist.planned, names).sort_values(["township", "trip", "village", "position"])
     told = shaped(rows, list_columns(rows), lang)

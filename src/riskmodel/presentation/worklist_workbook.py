@@ -116,7 +116,7 @@ NOT_ON_HELD = (*NOT_ON_UNKNOWN[:-1], "due_date")
 FREE = {"autofilter": True, "sort": True, "format_columns": True, "format_rows": True}
 
 
-def write_xlsx(
+def write_worklist(
     worklist: Worklist, path: str | Path, lang: str = "zh", names: pd.DataFrame | None = None
 ) -> Path:
     """Write the workbook: the list, a sheet per place if asked, unknown incomes, summary, dictionary.

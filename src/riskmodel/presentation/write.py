@@ -15,7 +15,7 @@ from riskmodel.io import files
 from riskmodel.presentation import tables
 from riskmodel.presentation.attainable import attainable_table, bins_table
 from riskmodel.presentation.figures import all_figures, model_words
-from riskmodel.presentation.forecast_page import chapter
+from riskmodel.presentation.forecast_page import forecast_chapter
 from riskmodel.presentation.household_list import HEADS, TEXT_HEADS, listing
 from riskmodel.presentation.inputs import ReportInput, read_run
 from riskmodel.presentation.words import LANGS, book, filled, templates
@@ -25,7 +25,7 @@ FORMAT = 1
 PAGE = "report.html"
 
 
-def write(given: ReportInput, out: str | Path, lang: str = "zh") -> Path:
+def write_report(given: ReportInput, out: str | Path, lang: str = "zh") -> Path:
     """Write the report of a run into a folder.
 
     Parameters
@@ -49,10 +49,10 @@ def write(given: ReportInput, out: str | Path, lang: str = "zh") -> Path:
     for shown in LANGS:
         for name, svg in all_figures(given, words, [shown]).items():
             files.write_text(svg + "\n", folder / "figures" / f"{name}.{shown}.svg")
-    return files.write_text(page(given, lang), folder / PAGE)
+    return files.write_text(report_html(given, lang), folder / PAGE)
 
 
-def write_run(
+def write_run_report(
     run_id: str,
     out: str | Path,
     *,
@@ -87,10 +87,10 @@ def write_run(
         If the run is not in the store.
     """
     given = read_run(run_id, store, {lang: scores} if scores is not None else None, histories, yields)
-    return write(given, out, lang)
+    return write_report(given, out, lang)
 
 
-def page(given: ReportInput, lang: str = "zh") -> str:
+def report_html(given: ReportInput, lang: str = "zh") -> str:
     """Return the page as text.
 
     Parameters
@@ -123,7 +123,7 @@ def page(given: ReportInput, lang: str = "zh") -> str:
         found=tables.found(given, words),
         notes=given.notes,
         rules_page=given.rules_page,
-        outlook=None if given.outlook is None else chapter(given.outlook),
+        outlook=None if given.outlook is None else forecast_chapter(given.outlook),
         comparison=_made(tables.comparison_table, given.comparison, words, champion),
         targeting=_made(tables.targeting_table, given.comparison, words),
         deployed=_made(tables.deployed_table, given.deployed, words),

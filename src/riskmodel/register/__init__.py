@@ -2,6 +2,30 @@
 
 from riskmodel.register.build import Ledger, build, tables
 from riskmodel.register.check import check, check_text
-from riskmodel.register.figures import figures, published, summary
+from riskmodel.register.county_tables import band_names
+from riskmodel.register.figures import figures, lookup, published, summary
+from riskmodel.register.office import ALL, ANY, declared
+from riskmodel.register.words import UNKNOWN, Lang, book, category_name, check_lang, code_name, phrase
 
-__all__ = ["Ledger", "build", "check", "check_text", "figures", "published", "summary", "tables"]
+__all__ = [
+    "ALL",
+    "ANY",
+    "UNKNOWN",
+    "Lang",
+    "Ledger",
+    "band_names",
+    "book",
+    "build",
+    "category_name",
+    "check",
+    "check_lang",
+    "check_text",
+    "code_name",
+    "declared",
+    "figures",
+    "lookup",
+    "phrase",
+    "published",
+    "summary",
+    "tables",
+]
