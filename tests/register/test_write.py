@@ -14,7 +14,7 @@ from riskmodel import presentation
 from riskmodel.data import from_frames
 from riskmodel.errors import UsageError
 from riskmodel.presentation.register_page import register_html
-from riskmodel.presentation.register_tables import Column, Grid
+from riskmodel.presentation.register_tables import Column, Grid, register_tables
 from riskmodel.presentation.register_workbook import write_register_workbook
 from riskmodel.register.words import book
 
@@ -177,7 +177,9 @@ def test_findings_are_a_table_with_ids_words_and_dates(tmp_path):
         [{"household_id": "h3", "date": "2021-03-09", "event": "identified", "recorded_on": "2021-03-09"}]
     )
     frames["monitoring"] = pd.concat([frames["monitoring"], more], ignore_index=True)
-    written = presentation.write_register(ledger.build(from_frames(frames), "2021-01-01", "2021-03-31"), tmp_path)
+    written = presentation.write_register(
+        ledger.build(from_frames(frames), "2021-01-01", "2021-03-31"), tmp_path
+    )
     (row,) = pd.read_csv(written["findings.csv"], encoding="utf-8-sig").to_dict("records")
     assert (row["finding"], row["household_id"], row["date"]) == ("identified_twice", "h3", "2021-03-09")
     assert (row["earlier_date"], row["meaning"]) == ("2021-03-01", "在册期间重复识别")

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from riskmodel import rules
+from riskmodel import presentation, rules
 from riskmodel.data import About, from_frames
 from riskmodel.evaluation.yields import by_source
 from riskmodel.scoring.monitor import Monitored, drift, outcomes, psi

@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 
 from riskmodel import data as county
+from riskmodel import presentation
 from riskmodel.data.personal import pseudonym
 from riskmodel.errors import InputRefused
 from riskmodel.scoring import worklist

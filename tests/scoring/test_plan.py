@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from riskmodel import presentation
 from riskmodel.errors import InputRefused, UsageError
 from riskmodel.scoring import worklist
 from riskmodel.scoring.worklist.cadence import quarter_days, with_cadence

@@ -13,7 +13,7 @@ import openpyxl
 import pandas as pd
 import pytest
 
-from riskmodel import data
+from riskmodel import data, presentation
 from riskmodel.errors import InputRefused
 from riskmodel.scoring import worklist
 from riskmodel.scoring.worklist import returned

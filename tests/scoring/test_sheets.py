@@ -8,6 +8,7 @@ from html.parser import HTMLParser
 
 import pytest
 
+from riskmodel import presentation
 from riskmodel.explanation import load_measures
 from riskmodel.scoring import worklist
 from riskmodel.scoring.worklist.names import read_names
@@ -73,9 +74,13 @@ def test_names_are_on_the_sheet_only_if_given(made, tmp_path) -> None:
     path.write_text(f"户编号,户主姓名\n{household},王某某\n", encoding="utf-8")
     with_names = presentation.write_visit_sheets(made, tmp_path / "a.html", names=read_names(path))
     assert "王某某" in with_names.read_text(encoding="utf-8")
-    assert "王某某" not in presentation.write_visit_sheets(made, tmp_path / "b.html").read_text(encoding="utf-8")
+    assert "王某某" not in presentation.write_visit_sheets(made, tmp_path / "b.html").read_text(
+        encoding="utf-8"
+    )
     # The same list gives the same bytes.
-    assert (tmp_path / "b.html").read_bytes() == presentation.write_visit_sheets(made, tmp_path / "c.html").read_bytes()
+    assert (tmp_path / "b.html").read_bytes() == presentation.write_visit_sheets(
+        made, tmp_path / "c.html"
+    ).read_bytes()
 
 
 @pytest.mark.browser

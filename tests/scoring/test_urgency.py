@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from riskmodel import presentation
 from riskmodel.scoring import worklist
 from riskmodel.scoring.worklist.cadence import with_cadence
 from riskmodel.scoring.worklist.urgency import with_urgency
@@ -123,7 +124,9 @@ def test_who_cannot_be_judged_is_told_why(make_scores, tmp_path) -> None:
         ("zh", "收入未知", "为什么在名单上", "收入未知：最近的年度合计已过时"),
         ("en", "Income unknown", "Why on the list", "Income unknown: the newest annual total is too old"),
     ):
-        page = openpyxl.load_workbook(presentation.write_worklist(made, tmp_path / f"{lang}.xlsx", lang))[sheet]
+        page = openpyxl.load_workbook(presentation.write_worklist(made, tmp_path / f"{lang}.xlsx", lang))[
+            sheet
+        ]
         column = [c.value for c in page[1]].index(head) + 1
         assert all(page.cell(r, column).value.startswith(says) for r in range(2, page.max_row + 1))
         assert page.max_row == len(made.unknown) + 1 > 5

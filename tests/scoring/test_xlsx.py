@@ -12,6 +12,7 @@ import openpyxl
 import pandas as pd
 import pytest
 
+from riskmodel import presentation
 from riskmodel.errors import UsageError
 from riskmodel.io.files import safe_text
 from riskmodel.presentation.workbook import sheet_name, wrapped_lines

@@ -82,6 +82,7 @@ def monitor(
 ) -> None:
     """Look at the model in use: drift, missing values, calibration, yield; an alarm page."""
     from riskmodel import month as monthly
+    from riskmodel import presentation
     from riskmodel.households import point_in_time
     from riskmodel.runs import tracking
     from riskmodel.scoring import monitor as watching

@@ -128,6 +128,7 @@ def _score(county: County, day: dt.date, store: Path, out: Path) -> dict[str, pd
 
 
 def _worklist(county: County, scores: pd.DataFrame, visits: int, seed: int, out: Path) -> Worklist:
+    from riskmodel import presentation
     from riskmodel.io.files import write_table
     from riskmodel.scoring import worklist
 

@@ -155,6 +155,7 @@ def ledger(
     as_json: JsonFlag = False,
 ) -> None:
     """Balance the register over a period and make the office tables; or check a published ledger."""
+    from riskmodel import presentation
     from riskmodel import register as ledgers
 
     if check is not None:

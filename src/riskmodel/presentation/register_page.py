@@ -63,7 +63,9 @@ def write_register(ledger: Ledger, out: str | Path, lang: str = "zh") -> dict[st
     folder = Path(out)
     fingerprint = phrase("fingerprint", language, fingerprint=ledger.data_fingerprint)
     title = f"{phrase('title', language)}　{ledger.first} — {ledger.last}"
-    html = register_html(shaped, title, language).replace("</body>", f'<p class="note">{fingerprint}</p>\n</body>')
+    html = register_html(shaped, title, language).replace(
+        "</body>", f'<p class="note">{fingerprint}</p>\n</body>'
+    )
     return {
         "ledger.xlsx": write_register_workbook(shaped, folder / "ledger.xlsx", ledger.last),
         "ledger.html": write_text(html, folder / "ledger.html"),

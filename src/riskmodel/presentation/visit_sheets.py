@@ -15,6 +15,7 @@ import pandas as pd
 from riskmodel.errors import UsageError
 from riskmodel.explanation import Library, cause_codes, load_measures
 from riskmodel.io import files
+from riskmodel.presentation.words import templates
 from riskmodel.presentation.worklist_words import list_columns, reasons, shaped
 from riskmodel.scoring.worklist.names import COLUMNS as NAMES
 from riskmodel.scoring.worklist.names import joined

@@ -3,7 +3,7 @@
 from riskmodel.register.build import Ledger, build, tables
 from riskmodel.register.check import check, check_text
 from riskmodel.register.county_tables import band_names
-from riskmodel.register.figures import figures, lookup, published, summary
+from riskmodel.register.export import figures, lookup, published, summary
 from riskmodel.register.office import ALL, ANY, declared
 from riskmodel.register.words import UNKNOWN, Lang, book, category_name, check_lang, code_name, phrase
 
