@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 
 from riskmodel import data, month, simulate
-from riskmodel.runs import experiment, training
+from riskmodel.runs import load_experiment, training
 
 TRAINED_ON = 450  # households; enough events for every fold
 MONTHS = 48
@@ -33,7 +33,7 @@ def main() -> int:
         work = Path(home)
         small = simulate.county(households=TRAINED_ON, months=MONTHS, seed=1, truth_at=[])
         about = data.About.model_validate(small.about)
-        exp = experiment.load("county")
+        exp = load_experiment("county")
         exp = exp.model_copy(
             update={
                 "models": ("rule", given.model),

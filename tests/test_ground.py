@@ -12,8 +12,7 @@ import yaml
 from riskmodel import benchmark, features, rules
 from riskmodel.data.schema import contract
 from riskmodel.models import MODELS
-from riskmodel.runs import experiment
-from riskmodel.runs.experiment import tables
+from riskmodel.runs import design_matrix, load_experiment
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -60,7 +59,7 @@ EXPERIMENTS = sorted(p for p in (ROOT / "experiments").glob("*.yaml") if p.stem 
 
 @pytest.mark.parametrize("path", EXPERIMENTS, ids=lambda p: p.stem)
 def test_every_experiment_loads_and_names_what_there_is(path: Path) -> None:
-    exp = experiment.load(path)
+    exp = load_experiment(path)
     assert exp.id == path.stem
     assert rules.load(exp.ruleset).id
     columns = features.load(exp.feature_set).names
@@ -73,7 +72,7 @@ def test_every_feature_set_loads(path: Path) -> None:
 
 
 def test_every_model_is_used_by_some_experiment() -> None:
-    used = {m for p in EXPERIMENTS for m in experiment.load(p).models}
+    used = {m for p in EXPERIMENTS for m in load_experiment(p).models}
     assert used | set(benchmark.load("bench").models) == set(MODELS)
 
 
@@ -87,7 +86,7 @@ def test_the_bench_loads_and_names_what_there_is() -> None:
             continue
         exp = declared.experiment_of(panel)
         # What the experiment leaves out is not there either.
-        columns = set(tables.feature_set(exp).names)
+        columns = set(design_matrix.resolve_feature_set(exp).names)
         for params in exp.model_params.values():
             named = {*params.get("columns", []), *params.get("predictors", [])}
             assert named | ({params["duration"]} if "duration" in params else set()) <= columns, panel.id

@@ -15,8 +15,7 @@ import pytest
 
 from riskmodel import evaluation
 from riskmodel.data import County, importers, read
-from riskmodel.runs import experiment
-from riskmodel.runs.experiment import ExperimentResult
+from riskmodel.runs import ExperimentResult, load_experiment, run_experiment
 
 Runs = Callable[[str], ExperimentResult]
 
@@ -36,7 +35,7 @@ def runs_on(county: County) -> Runs:
 
     def run(name: str) -> ExperimentResult:
         if name not in done:
-            done[name] = experiment.run(experiment.load(name), county)
+            done[name] = run_experiment(load_experiment(name), county)
         return done[name]
 
     return run

@@ -19,8 +19,8 @@ from riskmodel.cli.app import app
 from riskmodel.errors import InputRefused, SpecError, UsageError
 from riskmodel.evaluation import Budget
 from riskmodel.models import MODELS
-from riskmodel.runs import experiment, tracking
-from riskmodel.runs.experiment.run import signs
+from riskmodel.runs import load_experiment, tracking
+from riskmodel.runs.fitting import monotone_signs
 
 
 @pytest.fixture(scope="module")
@@ -102,7 +102,7 @@ def test_every_rule_set_stands_twice_and_the_budget_is_the_benchs_own(small):
 
 
 def test_declared_directions_become_constraints(small):
-    made = signs(small.experiment_of(small.panels[0]))
+    made = monotone_signs(small.experiment_of(small.panels[0]))
     # Less income is more risk, a sick member is more risk; a sex of the head has no declared direction.
     assert (made["pcni"], made["sick"]) == (-1, 1)
     assert "head_female" not in made
@@ -335,11 +335,11 @@ def test_the_quick_bench_runs_whole_in_two_processes(tmp_path):
 
 
 def test_a_trained_runs_predictions_are_evaluated_further(found, tmp_path):
-    exp = experiment.load("county").model_copy(update={"bootstrap": 40})
+    exp = load_experiment("county").model_copy(update={"bootstrap": 40})
     found = found.assign(fold=found["fold"].astype(str))
     told = evaluation.compare(found, {"share": 0.05}, replicates=40)
     store = tmp_path / "mlflow.db"
-    with tracking.start("county", store, "made up") as opened:
+    with tracking.start_run("county", store, "made up") as opened:
         opened.document(exp.model_dump(mode="json"), "experiment.json")
         opened.document({"experiment": "county", "comparison_notes": told.notes}, "facts.json")
         opened.table(found.assign(household_id=pd.factorize(found["household_id"])[0]), "tables/predictions")

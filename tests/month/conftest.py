@@ -9,7 +9,7 @@ import pytest
 
 from riskmodel import simulate
 from riskmodel.data import read
-from riskmodel.runs import experiment, training
+from riskmodel.runs import Experiment, load_experiment, training
 
 AS_OF = "2020-12-31"
 
@@ -21,9 +21,9 @@ class Office:
     run_id: str
 
 
-def small(**changes: object) -> experiment.Experiment:
+def small(**changes: object) -> Experiment:
     """The county's experiment with little of everything: what is tested is the way, not the model."""
-    exp = experiment.load("county")
+    exp = load_experiment("county")
     return exp.model_copy(
         update={
             "models": ("rule", "logit"),

@@ -130,5 +130,5 @@ def test_the_verbs_of_the_office_end_to_end(office: Office, tmp_path: Path) -> N
         "promote", "county", "--challenger", "rule", "--store", store, "--override", "a test", exit_code=0
     )
     assert decision["promoted"]
-    assert tracking.find("county@champion", store) == tracking.find("county@rule", store)
-    assert tracking.find("county@previous", store) == tracking.find("county@logit", store)
+    assert tracking.find_model("county@champion", store) == tracking.find_model("county@rule", store)
+    assert tracking.find_model("county@previous", store) == tracking.find_model("county@logit", store)

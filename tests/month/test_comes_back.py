@@ -14,7 +14,7 @@ from riskmodel import month, presentation, targets
 from riskmodel.data import read
 from riskmodel.households import point_in_time
 from riskmodel.month import Wishes
-from riskmodel.runs import experiment, tracking, training
+from riskmodel.runs import load_experiment, tracking, training
 from riskmodel.scoring import score, worklist
 from riskmodel.scoring.worklist import returned
 from riskmodel.targets import Horizon
@@ -80,7 +80,7 @@ def test_findings_come_back_and_the_next_model_learns_from_them_by_their_chances
     assert row["low"] - 0.02 <= everyone.mean() <= row["high"] + 0.02
     assert row["naive"] > 1.5 * row["rate"]
     # The declared experiment, with the small features of these tests.
-    declared = experiment.load("confirmed")
+    declared = load_experiment("confirmed")
     exp = small(
         id="confirmed", title=declared.title, events=declared.events, horizon=declared.horizon,
         cohort=declared.cohort, calibration="cross",

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from riskmodel import features
-from riskmodel.runs.experiment.outcomes import GROUPS, groups
+from riskmodel.runs.outcomes import HOUSEHOLD_GROUPS, household_groups
 
 
 def test_a_single_parent_is_one_adult_without_a_spouse_with_a_child() -> None:
@@ -17,7 +17,7 @@ def test_a_single_parent_is_one_adult_without_a_spouse_with_a_child() -> None:
     )
     # Rows of the cohort are in an order of their own; ``row`` finds their features.
     rows = pd.DataFrame({"row": [5, 0, 1, 2, 3, 4]}, index=[10, 11, 12, 13, 14, 15])
-    made = groups(rows, X)
+    made = household_groups(rows, X)
     assert list(made.columns) == ["group_single_parent"]
     told = made["group_single_parent"]
     # An infant; two school children; a spouse; two adults; no child; and a spouse may or may not be there.
@@ -28,7 +28,7 @@ def test_a_single_parent_is_one_adult_without_a_spouse_with_a_child() -> None:
 
 def test_every_kind_is_told_by_features_that_the_household_set_has() -> None:
     names = set(features.load("household-v1").names)
-    for group in GROUPS.values():
+    for group in HOUSEHOLD_GROUPS.values():
         assert {feature for each, _ in group.where for feature in each} <= names
         assert group.zh
         assert group.en

@@ -10,9 +10,15 @@ import pandas as pd
 import pytest
 
 from riskmodel.errors import InputRefused, UsageError
-from riskmodel.runs import experiment, promotion, tracking
-from riskmodel.runs.promotion import Contender, comparable, decide, difference, paired
-from riskmodel.runs.tracking import Registered
+from riskmodel.runs import Experiment, experiment, promotion, tracking
+from riskmodel.runs.promotion import (
+    Candidate,
+    align_test_rows,
+    check_promotion,
+    pair_predictions,
+    recall_difference,
+)
+from riskmodel.runs.tracking import RegisteredModel
 
 EXPERIMENT = {
     "events": ["below_line"], "horizon": {"months": 12, "next": False}, "ruleset": "national-2021",
@@ -38,7 +44,7 @@ def rows(n: int = 2000, seed: int = 0) -> pd.DataFrame:
     )
 
 
-def contender(version: str, probability: np.ndarray | None = None, **changes: object) -> Contender:
+def contender(version: str, probability: np.ndarray | None = None, **changes: object) -> Candidate:
     found = rows()
     found["probability"] = found["true"] if probability is None else probability
     found = found.assign(model="logit", score=0.0)
@@ -48,18 +54,18 @@ def contender(version: str, probability: np.ndarray | None = None, **changes: ob
     }  # fmt: skip
     metrics |= {k: v for k, v in changes.items() if k in metrics}
     experiment = EXPERIMENT | {k: v for k, v in changes.items() if k in EXPERIMENT}
-    return Contender(Registered("county", version, version, "logit"), found, metrics, experiment)
+    return Candidate(RegisteredModel("county", version, version, "logit"), found, metrics, experiment)
 
 
 FINE = {"refused": False}
 
 
-def passed(champion: Contender, challenger: Contender, data_check: dict | None = FINE) -> dict[str, bool]:
-    return {c.id: c.passed for c in decide(champion, challenger, data_check)}
+def passed(champion: Candidate, challenger: Candidate, data_check: dict | None = FINE) -> dict[str, bool]:
+    return {c.id: c.passed for c in check_promotion(champion, challenger, data_check)}
 
 
 def test_an_equal_challenger_passes_everything() -> None:
-    checks = decide(contender("1"), contender("2"), FINE)
+    checks = check_promotion(contender("1"), contender("2"), FINE)
     assert all(c.passed for c in checks)
     assert [c.id for c in checks] == ["question", "primary", "calibrated", "leakage", "data", "fairness"]
     assert all(c.zh and c.en for c in checks)
@@ -86,7 +92,7 @@ def test_miscalibrated_leaking_or_other_questions_do_not_pass() -> None:
 def test_one_feature_written_by_the_register_is_enough_to_stop_a_promotion() -> None:
     # The whole model's AUC is modest: only the run's own look at each column can tell.
     leaks = pd.DataFrame({"column": ["register_years", "pcni"], "suspected": [True, False]})
-    found = decide(contender("1"), replace(contender("2"), leaks=leaks), FINE)
+    found = check_promotion(contender("1"), replace(contender("2"), leaks=leaks), FINE)
     (leakage,) = [c for c in found if c.id == "leakage"]
     assert not leakage.passed
     assert "register_years" in leakage.en
@@ -98,7 +104,7 @@ def test_a_township_may_not_be_given_up() -> None:
     # Equal elsewhere, blind in one township: its households are put last, what was theirs goes to others.
     found = rows()
     blind = found["true"].where(found["township"] != "t2", found["true"] * 0.01).to_numpy()
-    checks = {c.id: c for c in decide(contender("1"), contender("2", blind))}
+    checks = {c.id: c for c in check_promotion(contender("1"), contender("2", blind))}
     assert not checks["fairness"].passed
     assert "township t2" in checks["fairness"].en
 
@@ -112,10 +118,10 @@ def test_a_kind_of_household_may_not_be_given_up_and_small_kinds_are_said_to_be_
     for version, p in (("1", None), ("2", blind)):
         one = contender(version, p)
         both.append(replace(one, predictions=one.predictions.assign(group_old=old, group_rare=rare)))
-    checks = {c.id: c for c in decide(*both)}
+    checks = {c.id: c for c in check_promotion(*both)}
     assert not checks["fairness"].passed
     assert "old yes" in checks["fairness"].en
-    same = {c.id: c for c in decide(both[0], replace(both[0], registered=both[1].registered))}
+    same = {c.id: c for c in check_promotion(both[0], replace(both[0], registered=both[1].registered))}
     # Eight households hold fewer than ten events: nothing is said of them, and that is said.
     assert "1 too small to judge" in same["fairness"].en
 
@@ -129,7 +135,7 @@ def test_the_interval_covers_the_difference_of_two_lists() -> None:
         noisy = frame["true"] * np.exp(np.random.default_rng(seed + 100).normal(0, 1, len(frame)))
         lists = {"champion": frame["true"], "challenger": noisy}
         frame = frame.assign(**{f"{k}_listed": v.rank(ascending=False) <= 120 for k, v in lists.items()})
-        _, _, gap, low, high = difference(frame, seed)
+        _, _, gap, low, high = recall_difference(frame, seed)
         gaps.append(gap)
         spans.append((low, high))
     middle = float(np.mean(gaps))
@@ -141,7 +147,9 @@ def test_other_rows_cannot_be_compared() -> None:
     other = contender("2")
     changed = other.predictions.assign(y=1 - other.predictions["y"])
     with pytest.raises(InputRefused, match="different rows"):
-        paired(contender("1"), Contender(other.registered, changed, other.metrics, other.experiment))
+        pair_predictions(
+            contender("1"), Candidate(other.registered, changed, other.metrics, other.experiment)
+        )
 
 
 def test_where_records_came_in_between_both_are_tested_anew_on_the_same_rows(monkeypatch) -> None:
@@ -152,7 +160,7 @@ def test_where_records_came_in_between_both_are_tested_anew_on_the_same_rows(mon
     )
     new = replace(new, experiment=new.experiment | {"as_of": 2, "split": 2})
     with pytest.raises(InputRefused, match="--data"):
-        comparable(old, new)
+        align_test_rows(old, new)
     asked = []
 
     class Result:
@@ -163,14 +171,14 @@ def test_where_records_came_in_between_both_are_tested_anew_on_the_same_rows(mon
         return Result()
 
     monkeypatch.setattr(experiment, "run", run)
-    monkeypatch.setattr(experiment.Experiment, "model_validate", lambda declared: declared)
-    both = comparable(old, new, lambda: "county")  # type: ignore[arg-type,return-value]
+    monkeypatch.setattr(Experiment, "model_validate", lambda declared: declared)
+    both = align_test_rows(old, new, lambda: "county")  # type: ignore[arg-type,return-value]
     # Each keeps its own declaration; dates and folds are the challenger's for both.
     assert asked == [(["logit"], 2, 2, "county", False)] * 2
-    assert len(paired(*both)) == len(new.predictions)
+    assert len(pair_predictions(*both)) == len(new.predictions)
     other = replace(new, experiment=new.experiment | {"ruleset": "another"})
     with pytest.raises(InputRefused, match=r"something else than the champion.*ruleset"):
-        comparable(old, other, lambda: "county")  # type: ignore[arg-type,return-value]
+        align_test_rows(old, other, lambda: "county")  # type: ignore[arg-type,return-value]
 
 
 class Store:
@@ -182,10 +190,10 @@ class Store:
         self.aliases = {"champion": "1", "challenger": "2"}
         self.logged: list[dict] = []
 
-    def find(self, name_at_alias: str, store: object) -> Registered | None:
+    def find(self, name_at_alias: str, store: object) -> RegisteredModel | None:
         alias = name_at_alias.partition("@")[2]
         version = self.aliases.get(alias, alias if alias.isdigit() else "")
-        return Registered("county", version, version, "logit") if version else None
+        return RegisteredModel("county", version, version, "logit") if version else None
 
     def set_alias(self, name: str, alias: str, version: str, store: object) -> None:
         self.aliases[alias] = version
@@ -229,7 +237,7 @@ def test_promotion_moves_the_alias_and_keeps_the_one_before(store, monkeypatch) 
 
 
 def test_a_failed_check_keeps_the_champion_unless_overridden_with_a_reason(store, monkeypatch) -> None:
-    def contenders(registered: Registered, _: object) -> Contender:
+    def contenders(registered: RegisteredModel, _: object) -> Candidate:
         return contender(registered.version, leakage_suspected=registered.version == "2")
 
     monkeypatch.setattr(promotion, "logged", contenders)

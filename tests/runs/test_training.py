@@ -14,9 +14,8 @@ import skops.io
 from riskmodel import explanation, features, rules, simulate
 from riskmodel.data import About, County, from_frames
 from riskmodel.errors import InputRefused, UsageError
-from riskmodel.runs import comparison, experiment, tracking, training
-from riskmodel.runs.experiment import splits, tables
-from riskmodel.runs.experiment.truth import other_question, unanswered
+from riskmodel.runs import comparison, design_matrix, load_experiment, splits, tracking, training
+from riskmodel.runs.outcomes import missing_truth, truth_mismatch
 from riskmodel.scoring import score
 
 from .. import leaks
@@ -40,12 +39,12 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def trained(county: County, made: simulate.SimulatedCounty, store: Path) -> training.Trained:
-    return training.train(experiment.load("county"), county, store, truth=made.truth)
+def trained(county: County, made: simulate.SimulatedCounty, store: Path) -> training.TrainedRun:
+    return training.train(load_experiment("county"), county, store, truth=made.truth)
 
 
 @pytest.fixture(scope="module")
-def loaded(trained: training.Trained, store: Path) -> tracking.LoadedModel:
+def loaded(trained: training.TrainedRun, store: Path) -> tracking.LoadedModel:
     return tracking.load_model("county@champion", store)
 
 
@@ -62,24 +61,24 @@ def test_the_score_speaks_of_whom_it_was_trained_on(county: County, loaded: trac
 
 
 def test_the_truth_of_another_line_or_period_is_no_measure(county: County) -> None:
-    exp = experiment.load("county")
-    assert other_question(exp, county) is None
+    exp = load_experiment("county")
+    assert truth_mismatch(exp, county) is None
     other = exp.model_copy(update={"params": {"line": 7000}})
-    told = other_question(other, county)
+    told = truth_mismatch(other, county)
     assert told is not None
     assert "7000" in told["en"]
     assert "7000" in told["zh"]
     # causes-2020 judges calendar years by 5,000 yuan; what the register did is another question altogether.
-    assert other_question(exp.model_copy(update={"ruleset": "causes-2020"}), county) is not None
-    assert other_question(other.model_copy(update={"events": ("identified",)}), county) is None
+    assert truth_mismatch(exp.model_copy(update={"ruleset": "causes-2020"}), county) is not None
+    assert truth_mismatch(other.model_copy(update={"events": ("identified",)}), county) is None
 
 
 def test_test_dates_without_a_truth_are_named_with_the_mend(made: simulate.SimulatedCounty) -> None:
-    exp = experiment.load("county")
+    exp = load_experiment("county")
     there = pd.Series(pd.to_datetime(made.truth.as_of.unique()))
-    assert unanswered(exp, made.truth, there) is None
+    assert missing_truth(exp, made.truth, there) is None
     other = pd.Series(pd.to_datetime(["2018-03-31", "2018-03-31", there[0]]))
-    told = unanswered(exp, made.truth, other)
+    told = missing_truth(exp, made.truth, other)
     assert told is not None
     both = sorted(["2018-03-31", f"{there[0]:%Y-%m-%d}"])
     assert told["en"].startswith("truth.parquet holds no chance of below_line within 12 months at 2018")
@@ -88,13 +87,13 @@ def test_test_dates_without_a_truth_are_named_with_the_mend(made: simulate.Simul
     assert "2018-03-31" in told["zh"]
     # No truth has one chance for several events: nothing to mend.
     several = exp.model_copy(update={"events": ("below_line", "identified")})
-    assert unanswered(several, made.truth, other) is None
+    assert missing_truth(several, made.truth, other) is None
 
 
 def test_training_ends_one_horizon_and_the_delay_before_each_test(county: County) -> None:
-    exp = experiment.load("county")
+    exp = load_experiment("county")
     assert county.about.recording_delay_days > 0
-    for fold in splits.folds(exp, county):
+    for fold in splits.temporal_folds(exp, county):
         last = max(fold.train)
         # The label window of the last training date, and the time records take, are over by the test date.
         over = (
@@ -112,13 +111,13 @@ def test_a_history_too_short_is_refused_with_what_is_needed() -> None:
     short = simulate.county(households=40, months=24, seed=1, truth_at=[])
     county = from_frames(short.frames, About.model_validate(short.about))
     with pytest.raises(InputRefused, match="months"):
-        splits.folds(experiment.load("county"), county)
+        splits.temporal_folds(load_experiment("county"), county)
 
 
 def test_the_cohort_is_above_the_line_and_not_under_watch(county: County) -> None:
-    exp = experiment.load("county")
-    days = splits.dates(exp, county)[-1:]
-    rows = tables.build(exp, county, days).rows
+    exp = load_experiment("county")
+    days = splits.as_of_dates(exp, county)[-1:]
+    rows = design_matrix.build_design_matrix(exp, county, days).rows
     assert len(rows)
     assert (rows["pcni"] >= rows["line"]).all()
     assert (rows["rule_rank"].sort_values().to_numpy() == np.arange(1, len(rows) + 1)).all()
@@ -126,7 +125,7 @@ def test_the_cohort_is_above_the_line_and_not_under_watch(county: County) -> Non
     assert rows.loc[rows["flagged"], "rule_rank"].max() == rows["flagged"].sum() or not rows["flagged"].any()
 
 
-def test_predictions_lie_after_training_and_hold_every_model(trained: training.Trained) -> None:
+def test_predictions_lie_after_training_and_hold_every_model(trained: training.TrainedRun) -> None:
     found = trained.result.predictions
     per_row = found.groupby(["household_id", "as_of", "fold"])["model"].nunique()
     assert (per_row == len(trained.result.experiment.models)).all()
@@ -134,7 +133,7 @@ def test_predictions_lie_after_training_and_hold_every_model(trained: training.T
     assert (found["probability"] <= found["probability_high"]).all()
 
 
-def test_the_truth_orders_no_worse_than_what_was_learned(trained: training.Trained) -> None:
+def test_the_truth_orders_no_worse_than_what_was_learned(trained: training.TrainedRun) -> None:
     oracle = trained.evaluated.oracle
     assert oracle is not None
     auc = oracle.set_index("model")["auc"]
@@ -142,7 +141,9 @@ def test_the_truth_orders_no_worse_than_what_was_learned(trained: training.Train
     assert auc[training.ORACLE] > auc.drop(training.ORACLE).max() - 0.06
 
 
-def test_comparison_shows_what_is_reached_of_the_attainable(trained: training.Trained, store: Path) -> None:
+def test_comparison_shows_what_is_reached_of_the_attainable(
+    trained: training.TrainedRun, store: Path
+) -> None:
     found = comparison.read_comparison(trained.run_id, store)
     assert found.oracle is not None
     table = found.oracle.set_index("model")
@@ -158,7 +159,7 @@ def test_comparison_shows_what_is_reached_of_the_attainable(trained: training.Tr
 
 
 def test_comparison_tells_lists_as_deployed_and_what_could_be_shown(
-    trained: training.Trained, store: Path
+    trained: training.TrainedRun, store: Path
 ) -> None:
     found = comparison.read_comparison(trained.run_id, store)
     champion = trained.result.experiment.champion
@@ -181,7 +182,9 @@ def test_comparison_tells_lists_as_deployed_and_what_could_be_shown(
     assert trained.verdict["en"] in en
 
 
-def test_no_household_is_named_in_the_store(trained: training.Trained, store: Path, county: County) -> None:
+def test_no_household_is_named_in_the_store(
+    trained: training.TrainedRun, store: Path, county: County
+) -> None:
     ids = set(county.frame("households")["household_id"])
     logged = tracking.read_table(trained.run_id, "tables/predictions", store)
     assert not set(logged["household_id"].astype(str)) & ids
@@ -191,7 +194,7 @@ def test_no_household_is_named_in_the_store(trained: training.Trained, store: Pa
             assert needle not in path.read_bytes(), path
 
 
-def test_the_run_says_what_made_it(trained: training.Trained, store: Path) -> None:
+def test_the_run_says_what_made_it(trained: training.TrainedRun, store: Path) -> None:
     with sqlite3.connect(store) as db:
         params = dict(db.execute("select key, value from params where run_uuid = ?", [trained.run_id]))
         metrics = {k for (k,) in db.execute("select key from metrics where run_uuid = ?", [trained.run_id])}
@@ -206,7 +209,7 @@ def test_the_run_says_what_made_it(trained: training.Trained, store: Path) -> No
     assert {"python", "scikit-learn", "mlflow", "duckdb"} <= set(environment)
 
 
-def test_each_model_comes_back_as_it_was(trained: training.Trained, store: Path) -> None:
+def test_each_model_comes_back_as_it_was(trained: training.TrainedRun, store: Path) -> None:
     X = trained.result.background.iloc[:50]
     for name, fitted in trained.result.fitted.items():
         back = tracking.load_model(f"county@{name}", store)
@@ -216,7 +219,7 @@ def test_each_model_comes_back_as_it_was(trained: training.Trained, store: Path)
 
 
 def test_a_changed_model_file_is_refused_before_it_is_opened(
-    trained: training.Trained, store: Path, monkeypatch: pytest.MonkeyPatch
+    trained: training.TrainedRun, store: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     card = tracking.read_document(trained.run_id, "cards/boosting.json", store)
     path = next((store.parent / "mlartifacts").rglob(f"{card['model_uri'].split('/')[-1]}/**/model.skops"))
@@ -232,7 +235,7 @@ def test_a_changed_model_file_is_refused_before_it_is_opened(
     assert not opened
 
 
-def test_unknown_models_are_told_what_there_is(trained: training.Trained, store: Path) -> None:
+def test_unknown_models_are_told_what_there_is(trained: training.TrainedRun, store: Path) -> None:
     with pytest.raises(UsageError, match="county@champion"):
         tracking.load_model("county@nobody", store)
     with pytest.raises(UsageError, match="NAME@ALIAS"):
@@ -245,7 +248,7 @@ def test_unknown_models_are_told_what_there_is(trained: training.Trained, store:
 
 @pytest.mark.parametrize("name", ["past_income", "logit", "boosting"])
 def test_contributions_add_up_to_every_explained_models_score(
-    trained: training.Trained, county: County, store: Path, name: str
+    trained: training.TrainedRun, county: County, store: Path, name: str
 ) -> None:
     back = tracking.load_model(f"county@{name}", store)
     X = features.build(county, back.feature_set, AS_OF)[back.feature_set.names]
@@ -320,7 +323,7 @@ def visited(made: simulate.SimulatedCounty) -> County:
 
 
 def test_confirmed_visits_are_judged_by_their_chances(visited: County, tmp_path: Path) -> None:
-    base = experiment.load("county")
+    base = load_experiment("county")
     exp = base.model_copy(
         update={
             "id": "visits",

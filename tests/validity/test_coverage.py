@@ -10,7 +10,7 @@ from scipy.special import expit
 from riskmodel import models, simulate
 from riskmodel.data import About, from_frames
 from riskmodel.evaluation import oracle
-from riskmodel.runs import experiment
+from riskmodel.runs import load_experiment, run_experiment
 
 pytestmark = pytest.mark.slow
 
@@ -70,14 +70,14 @@ def test_the_venn_abers_pair_alone_is_no_interval_for_the_truth(shares: pd.DataF
 def test_on_simulated_counties_over_several_seeds() -> None:
     """Training and test lie a year or more apart; what changes between them is in no interval."""
     inside = dict.fromkeys(("logit", "logit_venn", "scorecard"), 0.0)
-    exp = experiment.load("county").model_copy(
+    exp = load_experiment("county").model_copy(
         update={"models": tuple(inside), "champion": "logit", "follow_months": None}
     )
     seeds = (1, 2, 3, 4)
     for seed in seeds:
         made = simulate.county(households=500, months=54, seed=seed, futures=60)
         county = from_frames(made.frames, About.model_validate(made.about))
-        found = experiment.run(exp, county, final=False).predictions
+        found = run_experiment(exp, county, final=False).predictions
         truth = made.truth
         truth = truth[(truth["event"] == "below_line") & (truth["horizon_months"] == exp.horizon.months)]
         truth = truth.drop(columns=["event", "horizon_months", "outcome"], errors="ignore")

@@ -18,8 +18,8 @@ from riskmodel import evaluation, simulate
 from riskmodel.data import About, County, from_frames
 from riskmodel.evaluation.oracle import ORACLE, against_truth, oracle_figures, true_auc
 from riskmodel.models.logit import PenalisedLogit
-from riskmodel.runs import experiment
-from riskmodel.runs.experiment.truth import truth_of
+from riskmodel.runs import load_experiment, run_experiment
+from riskmodel.runs.outcomes import select_truth
 from riskmodel.simulate import futures
 from riskmodel.simulate.history import PLACES, Block, Plan, run_block, stream
 from riskmodel.simulate.lookup import lookup
@@ -43,12 +43,12 @@ def county(made: simulate.SimulatedCounty) -> County:
 
 
 def reached(county: County, made: simulate.SimulatedCounty, cohort: tuple[str, ...]) -> pd.DataFrame:
-    exp = experiment.load("county")
+    exp = load_experiment("county")
     exp = exp.model_copy(
         update={"cohort": cohort, "bootstrap": 20, "models": ("rule", "past_income", "logit")}
     )
-    found = experiment.run(exp, county).predictions
-    table = against_truth(found, truth_of(exp, made.truth), BUDGET).table
+    found = run_experiment(exp, county).predictions
+    table = against_truth(found, select_truth(exp, made.truth), BUDGET).table
     table = table.set_index("model")
     print(table.round(3).to_string())  # noqa: T201 - the figures of docs/simulator.md: pytest -s
     return table

@@ -11,7 +11,7 @@ from riskmodel import evaluation, models
 from riskmodel.benchmark.simple import is_simple, ordering
 from riskmodel.errors import UsageError
 from riskmodel.evaluation import Budget, by_event, oracle
-from riskmodel.runs import EVENT_WORDS, experiment, tracking
+from riskmodel.runs import EVENT_WORDS, Experiment, tracking
 
 # One of every kind of method, where all would be too many to look at: groups, label events, net benefit.
 _LOOKED_AT = ("rule", "past_income", "scorecard", "logit", "boosting")
@@ -110,7 +110,7 @@ def further(run_id: str, store: str | Path) -> dict[str, pd.DataFrame]:
     InputRefused
         If it compared no model with a rule.
     """
-    exp = experiment.Experiment.model_validate(tracking.read_document(run_id, "experiment.json", store))
+    exp = Experiment.model_validate(tracking.read_document(run_id, "experiment.json", store))
     found = tracking.read_table(run_id, "tables/predictions", store)
     budget = Budget(visits=exp.budget.visits, share=exp.budget.share)
     event = EVENT_WORDS[exp.events[0]]

@@ -11,7 +11,7 @@ from riskmodel.io import paths
 from riskmodel.io.specs import Spec
 from riskmodel.io.specs import load as load_spec
 from riskmodel.models import MODELS
-from riskmodel.runs import Budget, Title, experiment
+from riskmodel.runs import Experiment, Title, VisitBudget, load_experiment
 
 
 class Size(Spec):
@@ -72,7 +72,7 @@ class Bench(Spec):
     rulesets: tuple[str, ...] = ()
     size: Size
     quick_size: Size
-    budget: Budget
+    budget: VisitBudget
     bootstrap: int = Field(default=400, ge=20, le=10_000)
     bootstrap_test: int = Field(default=2000, ge=20, le=100_000)
     seed: int = Field(default=0, ge=0)
@@ -135,7 +135,7 @@ class Bench(Spec):
             if n in self.models_of(panel)
         }
 
-    def experiment_of(self, panel: Panel) -> experiment.Experiment:
+    def experiment_of(self, panel: Panel) -> Experiment:
         """Return a panel's experiment with the bench's models, visits and seed.
 
         Parameters
@@ -152,7 +152,7 @@ class Bench(Spec):
         UsageError
             If there is no experiment of that name.
         """
-        exp = experiment.load(panel.experiment or "")
+        exp = load_experiment(panel.experiment or "")
         models = self.models_of(panel)
         changed = {
             "models": models,
@@ -166,7 +166,7 @@ class Bench(Spec):
             "bootstrap": self.bootstrap,
             "seed": self.seed,
         }
-        return experiment.Experiment.model_validate(exp.model_copy(update=changed).model_dump())
+        return Experiment.model_validate(exp.model_copy(update=changed).model_dump())
 
 
 def load(name: str | Path) -> Bench:

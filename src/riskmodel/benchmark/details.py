@@ -10,7 +10,7 @@ import pandas as pd
 from riskmodel import models
 from riskmodel.benchmark.cells import Cell, Table, cell, name_of, named, p_value, plain, table, w
 from riskmodel.benchmark.run import PanelRun
-from riskmodel.runs import GROUPS
+from riskmodel.runs import HOUSEHOLD_GROUPS
 
 PER_CENT = 100
 # Single columns that tell the outcome best, for a look at what may be leaking.
@@ -141,8 +141,8 @@ def _group(row: dict[Any, Any]) -> dict[str, str]:
     name = str(row["group"]).removeprefix("group_")
     if row["group"] == "township":
         return w(f"乡镇 {row['value']}", f"township {row['value']}")
-    if name in GROUPS:
-        return w(GROUPS[name].zh, GROUPS[name].en)
+    if name in HOUSEHOLD_GROUPS:
+        return w(HOUSEHOLD_GROUPS[name].zh, HOUSEHOLD_GROUPS[name].en)
     return w(name, name)
 
 

@@ -147,7 +147,7 @@ def logged(folder: Path, mark: str, store: Path) -> str | None:
     """
     about = _json(folder / _RUN)
     there = about is not None and about["digest"] == mark and about["store"] == str(store.resolve())
-    return about["run_id"] if there and about and tracking.finished(about["run_id"], store) else None
+    return about["run_id"] if there and about and tracking.run_finished(about["run_id"], store) else None
 
 
 def note_run(folder: Path, mark: str, store: Path, run_id: str) -> None:

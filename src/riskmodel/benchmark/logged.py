@@ -37,7 +37,7 @@ def log(job: Job, found: Found, mark: str, store: Path) -> str:
     bench, panel = job.bench, job.panel
     tags = {"bench": bench.id, "panel": panel.id, "quick": str(job.quick).lower(), "digest": mark}
     names = list(dict.fromkeys(found.predictions["model"]))
-    with tracking.start(bench.id, store, panel.id, tags) as opened:
+    with tracking.start_run(bench.id, store, panel.id, tags) as opened:
         opened.params({
             "panel": panel.id, "source": panel.source, "experiment": panel.experiment or "matrix",
             "models": names, "seed": bench.seed, "quick": job.quick,
@@ -56,7 +56,7 @@ def _model(job: Job, found: Found, name: str, tags: dict[str, str], store: Path)
     entry = models.entry(name)
     given = job.bench.params_of(job.panel).get(name, {})
     tags = {**tags, "model": name, "family": entry.family}
-    with tracking.start(job.bench.id, store, f"{job.panel.id}/{name}", tags) as opened:
+    with tracking.start_run(job.bench.id, store, f"{job.panel.id}/{name}", tags) as opened:
         opened.params({"model": name, "panel": job.panel.id, **given})
         opened.metrics(_row(found.tables["metrics"], name))
         compared = found.tables["comparison"].query("scope == 'pooled' and at == 'budget'")

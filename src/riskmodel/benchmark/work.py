@@ -18,7 +18,7 @@ from riskmodel.benchmark.assess import evaluate
 from riskmodel.benchmark.declared import Bench, Panel
 from riskmodel.benchmark.kept import Found
 from riskmodel.evaluation import Budget
-from riskmodel.runs import EVENT_WORDS, Experiment, ExperimentResult, experiment
+from riskmodel.runs import EVENT_WORDS, Experiment, ExperimentResult, run_experiment
 from riskmodel.targets import KEY
 
 _KIB_IN_GIB = 2**20
@@ -104,7 +104,7 @@ def _county(job: Job, say: Callable[[str], None]) -> _Made:
     say("data")
     source = panels.open_county(panel, size, job.out / "data" / panel.id, job.file)
     kept_fits: list[dict[str, Any]] = []
-    result = experiment.run(
+    result = run_experiment(
         exp, source.county, say, final=False, on_fold=lambda fold, train, fits: kept_fits.append(fits)
     )
     say("evaluating")

@@ -173,7 +173,7 @@ def log(made: Outlook, store: Path, params: dict[str, Any], tested: Evaluation |
     if tested is not None:
         for r in tested.table.to_dict("records"):
             metrics |= {f"checked_{s}_{r['horizon_months']}_{r['method']}": r[s] for s in SCORES}
-    with tracking.start("forecast", store, f"forecast {made.as_of}") as run:
+    with tracking.start_run("forecast", store, f"forecast {made.as_of}") as run:
         run.params(params)
         run.metrics(metrics)
         tables = {k: t for k, t in made.tables.items() if k != "households"}
@@ -260,7 +260,7 @@ def _answer(found: Stress) -> dict[str, Any]:
 def _log_stress(found: Stress, store: Path, params: dict[str, Any]) -> str:
     from riskmodel.runs import tracking
 
-    with tracking.start("stress", store, found.scenario.id) as run:
+    with tracking.start_run("stress", store, found.scenario.id) as run:
         run.params({**params, "scenario": found.scenario.model_dump(mode="json")})
         run.metrics({name: value["mean"] for name, value in _answer(found).items()})
         run.table(found.table, "stress/table")

@@ -103,10 +103,10 @@ def _features(county: County, day: dt.date, out: Path) -> None:
 
 
 def _train(county: County, data: Path, store: Path, step: _Steps) -> Any:
-    from riskmodel.runs import experiment, training
+    from riskmodel.runs import load_experiment, training
 
     return training.train(
-        experiment.load(EXPERIMENT),
+        load_experiment(EXPERIMENT),
         county,
         store,
         truth=training.read_truth(data),

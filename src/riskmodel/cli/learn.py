@@ -90,9 +90,9 @@ def train(
     as_json: JsonFlag = False,
 ) -> None:
     """Run an experiment, log it to MLflow, and print its run id."""
-    from riskmodel.runs import load, tracking, training
+    from riskmodel.runs import load_experiment, tracking, training
 
-    exp = load(experiment)
+    exp = load_experiment(experiment)
     exp = exp.model_copy(update={"follow_months": follow}) if follow else exp
     county = read_county(
         data,
@@ -104,7 +104,7 @@ def train(
     trained = training.train(exp, county, store, truth=training.read_truth(data), progress=say)
     if not as_json:
         say(trained.verdict["en"])
-    role = tracking.find(f"{exp.id}@{tracking.CHALLENGER}", store)
+    role = tracking.find_model(f"{exp.id}@{tracking.CHALLENGER}", store)
     if role is not None and role.run_id == trained.run_id:
         say(f"{exp.id}@champion stays in charge; to compare: riskmodel promote {exp.id}")
     tell(trained.summary, as_json)

@@ -12,7 +12,7 @@ import pandas as pd
 from riskmodel import models
 from riskmodel.evaluation import METRICS, Budget
 from riskmodel.io import files, paths
-from riskmodel.runs import MIN_EVENTS, ROW, groups, tracking
+from riskmodel.runs import MIN_GROUP_EVENTS, TEST_ROW, fairness_groups, tracking
 
 NOTHING = "—"
 TABLES = ("predictions", "metrics", "folds", "features")
@@ -105,7 +105,7 @@ def model_facts(loaded: tracking.LoadedModel, run: Mapping[str, Any]) -> dict[st
         **{n: int(metrics[n]) for n in ("n_test", "n_events", "n_null")},
         "headline": run["facts"]["headline"],
         "groups": by_group(run["own"], run["experiment"]["budget"]),
-        "least": MIN_EVENTS,
+        "least": MIN_GROUP_EVENTS,
         "calibration": _calibration(loaded.card["calibration"]),
         "causes": causes.to_dict("records"),
         "environment": ", ".join(f"{k} {v}" for k, v in run["environment"].items()),
@@ -148,19 +148,19 @@ def by_group(predictions: pd.DataFrame, budget: Mapping[str, Any]) -> list[dict[
     list of dict
         ``group, n, events, recall`` (text; `NOTHING` under `MIN_EVENTS` events)``, expected``.
     """
-    rows = predictions.dropna(subset=["y"]).sort_values(ROW, ignore_index=True)
+    rows = predictions.dropna(subset=["y"]).sort_values(TEST_ROW, ignore_index=True)
     bought = Budget(**budget)
     order = rows.sort_values(["probability", "household_id"], ascending=[False, True])
     place = order.groupby(["fold", "as_of"]).cumcount().reindex(rows.index)
     size = rows.groupby(["fold", "as_of"])["y"].transform("size")
     listed = place < [bought.at(int(n)) for n in size]
     out = []
-    for kind, group in groups(rows).items():
+    for kind, group in fairness_groups(rows).items():
         for value in sorted(group.dropna().unique()):
             mine = group == value
             events = int(rows.loc[mine, "y"].sum())
             hits = int(rows.loc[mine & listed, "y"].sum())
-            recall = f"{hits / events:.0%}" if events >= MIN_EVENTS else NOTHING
+            recall = f"{hits / events:.0%}" if events >= MIN_GROUP_EVENTS else NOTHING
             expected = f"{rows.loc[mine, 'probability'].sum():.1f}"
             out.append({"group": f"{kind} {value}", "n": int(mine.sum()), "events": events,
                         "recall": recall, "expected": expected})  # fmt: skip

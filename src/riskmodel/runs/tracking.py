@@ -134,8 +134,8 @@ def _is_store(path: Path) -> bool:
     return not tables or "alembic_version" in tables
 
 
-class Run:
-    """An open MLflow run; made by `start`."""
+class RunWriter:
+    """An open MLflow run; made by `start_run`."""
 
     def __init__(self, client: Any, run_id: str, store: Path) -> None:
         self._client = client
@@ -238,9 +238,9 @@ class Run:
 
 
 @contextlib.contextmanager
-def start(
+def start_run(
     experiment: str, store: str | Path, name: str, tags: Mapping[str, str] | None = None
-) -> Iterator[Run]:
+) -> Iterator[RunWriter]:
     """Open a run; it is marked failed if the body raises.
 
     Parameters
@@ -266,7 +266,7 @@ def start(
     else:
         experiment_id = found.experiment_id
     run = client.create_run(experiment_id, run_name=name, tags=dict(tags or {}))
-    opened = Run(client, run.info.run_id, store)
+    opened = RunWriter(client, run.info.run_id, store)
     opened.document(environment(), "environment.json")
     try:
         yield opened
@@ -322,7 +322,7 @@ def load_model(name_at_alias: str, store: str | Path) -> LoadedModel:
 
 
 @dataclass(frozen=True)
-class Registered:
+class RegisteredModel:
     """One version of a registered model: where it comes from, not the model itself."""
 
     name: str
@@ -331,7 +331,7 @@ class Registered:
     kind: str
 
 
-def find(name_at_alias: str, store: str | Path) -> Registered | None:
+def find_model(name_at_alias: str, store: str | Path) -> RegisteredModel | None:
     """Return which version ``NAME@ALIAS`` stands for, or None if it stands for none.
 
     Parameters
@@ -351,7 +351,7 @@ def find(name_at_alias: str, store: str | Path) -> Registered | None:
     except UsageError:
         # Asking is no error: a first training has no champion yet.
         return None
-    return Registered(name, str(found.version), found.run_id, found.tags["kind"])
+    return RegisteredModel(name, str(found.version), found.run_id, found.tags["kind"])
 
 
 def set_alias(name: str, alias: str, version: str, store: str | Path) -> None:
@@ -388,7 +388,7 @@ def read_document(run_id: str, name: str, store: str | Path) -> Any:
     return _artifact(_client(Path(store)), run_id, name)
 
 
-def finished(run_id: str, store: str | Path) -> bool:
+def run_finished(run_id: str, store: str | Path) -> bool:
     """Say whether a store holds a run that ended well.
 
     Parameters

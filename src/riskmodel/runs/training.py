@@ -18,8 +18,9 @@ from riskmodel.evaluation import oracle as attainable
 from riskmodel.evaluation import visited as weighted
 from riskmodel.runs import tracking
 from riskmodel.runs.comparison import EVENT_WORDS
-from riskmodel.runs.experiment import Experiment, ExperimentResult, run
-from riskmodel.runs.experiment.truth import other_question, truth_of, unanswered
+from riskmodel.runs.experiment import Experiment
+from riskmodel.runs.fitting import ExperimentResult, run_experiment
+from riskmodel.runs.outcomes import missing_truth, select_truth, truth_mismatch
 from riskmodel.targets import KEY
 
 ORACLE = "oracle"
@@ -72,7 +73,7 @@ class Evaluated:
 
 
 @dataclass(frozen=True)
-class Trained:
+class TrainedRun:
     """A logged run.
 
     Parameters
@@ -106,7 +107,7 @@ def train(
     truth: pd.DataFrame | None = None,
     progress: Callable[[str], None] | None = None,
     take_over: bool = False,
-) -> Trained:
+) -> TrainedRun:
     """Run an experiment on a county and log it.
 
     The model that is to score becomes ``<id>@champion`` if there is none yet, else ``<id>@challenger``:
@@ -133,9 +134,9 @@ def train(
     InputRefused
         If the history is too short or the events too few.
     """
-    result = run(exp, county, progress)
-    differs = other_question(exp, county) if truth is not None else None
-    missing = None if truth is None else unanswered(exp, truth, result.predictions["as_of"])
+    result = run_experiment(exp, county, progress)
+    differs = truth_mismatch(exp, county) if truth is not None else None
+    missing = None if truth is None else missing_truth(exp, truth, result.predictions["as_of"])
     if differs is not None:
         truth = None
     note = differs or missing
@@ -145,13 +146,13 @@ def train(
         progress(f"note: {note['en']}")
     if progress:
         progress("evaluating: village bootstrap, rules against models")
-    evaluated = evaluate(result, truth)
+    evaluated = evaluate_run(result, truth)
     if progress:
         progress("logging run and models")
-    return Trained(log(result, evaluated, store, take_over=take_over), result, evaluated)
+    return TrainedRun(log_run(result, evaluated, store, take_over=take_over), result, evaluated)
 
 
-def evaluate(result: ExperimentResult, truth: pd.DataFrame | None = None) -> Evaluated:
+def evaluate_run(result: ExperimentResult, truth: pd.DataFrame | None = None) -> Evaluated:
     """Evaluate a run's predictions (see `riskmodel.evaluation`).
 
     Parameters
@@ -175,7 +176,7 @@ def evaluate(result: ExperimentResult, truth: pd.DataFrame | None = None) -> Eva
     chosen = None
     if visits is not None and "rule" in exp.models:
         chosen = evaluation.selected(found, visits, budget, **how)
-    known = truth_of(exp, truth)
+    known = select_truth(exp, truth)
     oracle = None if known is None else _with_truth(found, known)
     return Evaluated(
         pooled=evaluation.pooled(found, budget, findings=visits, **how),
@@ -204,7 +205,9 @@ def _with_truth(found: pd.DataFrame, truth: pd.DataFrame) -> pd.DataFrame | None
     return pd.concat([rows, oracle], ignore_index=True).drop(columns="true")
 
 
-def log(result: ExperimentResult, evaluated: Evaluated, store: str | Path, *, take_over: bool = False) -> str:
+def log_run(
+    result: ExperimentResult, evaluated: Evaluated, store: str | Path, *, take_over: bool = False
+) -> str:
     """Log a run with its tables, models and cards; returns the run id.
 
     Parameters
@@ -222,9 +225,9 @@ def log(result: ExperimentResult, evaluated: Evaluated, store: str | Path, *, ta
     exp = result.experiment
     ruleset = rules.load(exp.ruleset)
     # Who is in charge stays so until `riskmodel promote` has compared the two.
-    free = take_over or tracking.find(f"{exp.id}@{tracking.CHAMPION}", store) is None
+    free = take_over or tracking.find_model(f"{exp.id}@{tracking.CHAMPION}", store) is None
     role = tracking.CHAMPION if free else tracking.CHALLENGER
-    with tracking.start(exp.id, store, f"{exp.id} v{exp.version}", {"experiment": exp.id}) as opened:
+    with tracking.start_run(exp.id, store, f"{exp.id} v{exp.version}", {"experiment": exp.id}) as opened:
         opened.params(_params(result, ruleset))
         _metrics(opened, evaluated)
         for name, frame in _tables(result, evaluated).items():
@@ -260,7 +263,7 @@ def _params(result: ExperimentResult, ruleset: rules.RuleSet) -> dict[str, Any]:
     }
 
 
-def _metrics(opened: tracking.Run, evaluated: Evaluated) -> None:
+def _metrics(opened: tracking.RunWriter, evaluated: Evaluated) -> None:
     def numeric(row: Mapping[Any, Any], model: str) -> dict[str, float]:
         return {
             f"{model}.{name}": float(value)
@@ -331,7 +334,7 @@ def _card(name: str, result: ExperimentResult, ruleset: rules.RuleSet) -> dict[s
         "ruleset": ruleset.model_dump(mode="json", by_alias=True),
         "data_fingerprint": result.fingerprint,
         "calibration": _calibration(result.fitted[name]),
-        "reference": reference(result.fitted[name], result.background)
+        "reference": reference_contributions(result.fitted[name], result.background)
         if models.entry(name).explained
         else None,
     }
@@ -349,7 +352,7 @@ def _calibration(model: Any) -> dict[str, Any] | None:
     }
 
 
-def reference(model: models.CalibratedScore, background: pd.DataFrame) -> dict[str, Any]:
+def reference_contributions(model: models.CalibratedScore, background: pd.DataFrame) -> dict[str, Any]:
     """Return what explanations count from: the mean contribution of each feature in training.
 
     Parameters

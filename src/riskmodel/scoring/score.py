@@ -14,7 +14,7 @@ from riskmodel import explanation, features, rules, targets
 from riskmodel.data import County
 from riskmodel.errors import UsageError
 from riskmodel.households import DateLike, point_in_time
-from riskmodel.runs import LoadedModel, inputs, tracking
+from riskmodel.runs import LoadedModel, model_inputs, tracking
 
 FORMAT = 1
 REASONS = 3
@@ -116,7 +116,7 @@ def by_language(
         )
     X = features.build(county, chosen, day).set_index("household_id").loc[verdicts["household_id"]]
     X = X[chosen.names].reset_index(drop=True)
-    given = inputs(loaded.kind, verdicts, X)
+    given = model_inputs(loaded.kind, verdicts, X)
     numbers = _numbers(loaded, given, verdicts, day.isoformat(), point_in_time.fingerprint(county, day))
     numbers["in_cohort"] = verdicts["household_id"].isin(_cohort(county, loaded, day)).to_numpy()
     told = _why(loaded, given, X, verdicts, langs)
@@ -283,7 +283,7 @@ def log(scores: pd.DataFrame, loaded: LoadedModel, store: str | Path) -> dict[st
     }
     edges = np.linspace(0, 1, 21)
     held, _ = np.histogram(scores["probability"], bins=edges)
-    with tracking.start(f"{loaded.name}-scores", store, f"{loaded.name} {first['as_of']}") as run:
+    with tracking.start_run(f"{loaded.name}-scores", store, f"{loaded.name} {first['as_of']}") as run:
         run.params(facts)
         run.metrics({k: float(v) for k, v in counts.items()})
         run.document({"edges": edges.tolist(), "households": held.tolist()}, "score_histogram.json")

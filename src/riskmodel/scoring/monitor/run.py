@@ -13,7 +13,7 @@ from riskmodel.data import County
 from riskmodel.errors import UsageError
 from riskmodel.evaluation import MONTHS, by_source, last_visits, weighted
 from riskmodel.households import DateLike, point_in_time
-from riskmodel.runs import LoadedModel, inputs
+from riskmodel.runs import LoadedModel, model_inputs
 from riskmodel.scoring.monitor.drift import drift
 from riskmodel.scoring.monitor.outcome import outcomes
 from riskmodel.targets import Horizon
@@ -165,7 +165,7 @@ def _at(county: County, loaded: LoadedModel, day: Any) -> pd.DataFrame:
         raise UsageError(f"no household is known at {day}; give a later date")
     X = features.build(county, loaded.feature_set, day).set_index("household_id")
     X = X.loc[verdicts["household_id"], loaded.feature_set.names].reset_index(drop=True)
-    chance = loaded.model.predict_proba(inputs(loaded.kind, verdicts, X))[:, 1]
+    chance = loaded.model.predict_proba(model_inputs(loaded.kind, verdicts, X))[:, 1]
     # Where a household lives says how many independent values a village's or township's figure has.
     where = {
         " township": verdicts["township"].astype(str),

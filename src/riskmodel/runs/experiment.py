@@ -1,4 +1,4 @@
-"""One YAML, one reproducible run: what an experiment file may say."""
+"""What an experiment file may say: one YAML declares one reproducible run."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class Split(Spec):
         return self
 
 
-class Budget(Spec):
+class VisitBudget(Spec):
     """How many households can be visited an as-of date: a number, or a share of the cohort."""
 
     visits: int | None = Field(default=None, ge=1)
@@ -98,7 +98,7 @@ class Experiment(Spec):
     model_params: dict[str, dict[str, Any]] = Field(default_factory=dict)
     calibration: Literal["holdout", "cross"] = "holdout"
     champion: str
-    budget: Budget
+    budget: VisitBudget
     # Every so many months after the first test date the models' lists are drawn up again, for lead time.
     follow_months: int | None = Field(default=None, ge=1, le=12)
     bootstrap: int = Field(default=400, ge=20, le=10_000)
@@ -127,7 +127,7 @@ class Experiment(Spec):
         return hashlib.sha256(text.encode()).hexdigest()
 
 
-def load(name: str | Path) -> Experiment:
+def load_experiment(name: str | Path) -> Experiment:
     """Read an experiment by id (``"county"``) or path.
 
     Parameters

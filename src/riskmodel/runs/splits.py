@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from riskmodel.data import County
 from riskmodel.errors import InputRefused
 from riskmodel.households import point_in_time
-from riskmodel.runs.experiment.declared import Experiment
+from riskmodel.runs.experiment import Experiment
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Fold:
     seen_by: dt.date
 
 
-def dates(exp: Experiment, county: County) -> tuple[dt.date, ...]:
+def as_of_dates(exp: Experiment, county: County) -> tuple[dt.date, ...]:
     """Return the as-of dates of an experiment on this county, in order.
 
     Where the declaration gives none: month ends, every ``every_months`` back from the last one whose label
@@ -86,7 +86,7 @@ def _last_labelled(exp: Experiment, county: County) -> dt.date:
     return point_in_time.month_end(ordinal)
 
 
-def folds(exp: Experiment, county: County) -> tuple[Fold, ...]:
+def temporal_folds(exp: Experiment, county: County) -> tuple[Fold, ...]:
     """Return the temporal folds, the earliest first.
 
     Rolling folds test one as-of date each, the latest ones; training as-of dates end at least one horizon
@@ -106,7 +106,7 @@ def folds(exp: Experiment, county: County) -> tuple[Fold, ...]:
     InputRefused
         If no fold has both a training and a test date.
     """
-    days = dates(exp, county)
+    days = as_of_dates(exp, county)
     delay = dt.timedelta(days=county.about.recording_delay_days)
     if exp.split.train_until and exp.split.test_from:
         return (_fixed(exp, days, delay, exp.split.train_until, exp.split.test_from),)

@@ -10,8 +10,7 @@ import pytest
 
 from riskmodel.data import About, County, from_frames
 from riskmodel.errors import SpecError
-from riskmodel.runs import experiment
-from riskmodel.runs.experiment import splits, tables
+from riskmodel.runs import Experiment, design_matrix, load_experiment, splits
 
 EXPERIMENT = """
 id: tiny
@@ -72,18 +71,20 @@ def county() -> County:
     return from_frames(frames, About(income_is_net=True, data_through="2011-03-31"))
 
 
-def declared(tmp_path: Path, split: str) -> experiment.Experiment:
+def declared(tmp_path: Path, split: str) -> Experiment:
     (tmp_path / "set.yaml").write_text(SET, encoding="utf-8")
     text = EXPERIMENT.replace("SET", str(tmp_path / "set.yaml")).replace("SPLIT", split)
     (tmp_path / "tiny.yaml").write_text(text, encoding="utf-8")
-    return experiment.load(tmp_path / "tiny.yaml")
+    return load_experiment(tmp_path / "tiny.yaml")
 
 
 def test_outcomes_before_the_day_train_and_later_ones_of_others_test(tmp_path: Path) -> None:
     split = "{train_until: 2010-12-31, test_from: 2011-01-01, by: outcome, unseen_households: true}"
     exp, data = declared(tmp_path, split), county()
-    (fold,) = splits.folds(exp, data)
-    train, test = tables.of_fold(exp, data, tables.build(exp, data, splits.dates(exp, data)), fold)
+    (fold,) = splits.temporal_folds(exp, data)
+    train, test = design_matrix.fold_rows(
+        exp, data, design_matrix.build_design_matrix(exp, data, splits.as_of_dates(exp, data)), fold
+    )
     # Outcomes by the end of 2010: March → June, of trained and early.
     assert sorted(train["household_id"]) == ["early", "trained"]
     # June 2010 → March 2011 is an outcome of 2011; `trained` was trained on, so only `later` tests it.
@@ -93,7 +94,7 @@ def test_outcomes_before_the_day_train_and_later_ones_of_others_test(tmp_path: P
 
 def test_by_as_of_the_same_days_would_be_training_days(tmp_path: Path) -> None:
     exp, data = declared(tmp_path, "{train_until: 2010-12-31, test_from: 2010-12-31}"), county()
-    (fold,) = splits.folds(exp, data)
+    (fold,) = splits.temporal_folds(exp, data)
     assert fold.test == (dt.date(2010, 12, 31),)
 
 

@@ -11,9 +11,8 @@ import pytest
 
 from riskmodel import rules, simulate, targets
 from riskmodel.data import About, County, from_frames
-from riskmodel.runs import experiment
-from riskmodel.runs.experiment import following, splits
-from riskmodel.runs.experiment.splits import Fold
+from riskmodel.runs import Experiment, VisitBudget, fitting, load_experiment, splits
+from riskmodel.runs.splits import Fold
 
 SMALL = Path(__file__).resolve().parents[1] / "month" / "small.yaml"
 
@@ -26,7 +25,7 @@ class Poorest:
 
 
 @pytest.fixture(scope="module")
-def made() -> tuple[experiment.Experiment, County, tuple[Fold, ...], pd.DataFrame]:
+def made() -> tuple[Experiment, County, tuple[Fold, ...], pd.DataFrame]:
     drawn = simulate.county(households=150, months=46, seed=9, profile="poor-mountain", truth_at=[])
     county = from_frames(drawn.frames, About.model_validate(drawn.about))
     changed: dict[str, Any] = {
@@ -35,16 +34,16 @@ def made() -> tuple[experiment.Experiment, County, tuple[Fold, ...], pd.DataFram
         "follow_months": 1,
     }
     # Lists of one household, so that who falls is seen by the verdict or not at all.
-    changed |= {"budget": experiment.declared.Budget(visits=1)}
-    exp = experiment.load("county").model_copy(update={**changed, "follow_months": 1})
-    folds = splits.folds(exp, county)
+    changed |= {"budget": VisitBudget(visits=1)}
+    exp = load_experiment("county").model_copy(update={**changed, "follow_months": 1})
+    folds = splits.temporal_folds(exp, county)
     fitted = {f.name: {"rule": None, "past_income": Poorest()} for f in folds}
-    return exp, county, folds, following.first_seen(exp, county, folds, fitted)
+    return exp, county, folds, fitting.follow_up_lists(exp, county, folds, fitted)
 
 
 def test_following_is_monthly_and_lasts_longer_than_the_test_dates(made) -> None:
     exp, county, folds, seen = made
-    days = following.days_of(exp, county, folds)
+    days = fitting.follow_up_dates(exp, county, folds)
     assert (days[0], len(days)) == (folds[0].test[0], len(pd.date_range(days[0], days[-1], freq="ME")))
     assert days[-1] > folds[-1].test[-1]
     assert len(seen) >= 3
@@ -53,7 +52,7 @@ def test_following_is_monthly_and_lasts_longer_than_the_test_dates(made) -> None
 
 def test_the_rules_count_where_they_flag_whoever_has_left_the_cohort(made) -> None:
     exp, county, folds, seen = made
-    verdicts = rules.evaluate(county, exp.ruleset, following.days_of(exp, county, folds))
+    verdicts = rules.evaluate(county, exp.ruleset, fitting.follow_up_dates(exp, county, folds))
     flagged = verdicts[verdicts["flagged"]]
     month = flagged["as_of"].dt.year * 12 + flagged["as_of"].dt.month - 1
     at = pd.DataFrame({"household_id": flagged["household_id"], "month": month})
@@ -80,8 +79,8 @@ def test_the_fall_is_the_first_month_whose_period_is_below_the_line(made) -> Non
 
 def test_nobody_is_followed_where_no_month_has_an_outcome_or_nobody_asks(made) -> None:
     exp, county, _, _ = made
-    assert following.followed(exp, county)
-    assert not following.followed(exp.model_copy(update={"follow_months": None}), county)
-    assert not following.followed(exp.model_copy(update={"models": ("past_income",)}), county)
+    assert fitting.can_follow_up(exp, county)
+    assert not fitting.can_follow_up(exp.model_copy(update={"follow_months": None}), county)
+    assert not fitting.can_follow_up(exp.model_copy(update={"models": ("past_income",)}), county)
     by_next = exp.model_copy(update={"horizon": targets.Horizon(months=12, next=True)})
-    assert not following.followed(by_next, county)
+    assert not fitting.can_follow_up(by_next, county)

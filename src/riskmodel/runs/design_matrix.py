@@ -1,4 +1,7 @@
-"""The tables one run needs, each computed once: features, verdicts, cohort, labels."""
+"""The tables one run needs, each computed once: features, verdicts, cohort, labels.
+
+What goes into each kind of model: features, the rules' columns, the village, or features and income.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +13,10 @@ import pandas as pd
 
 from riskmodel import features, models, rules, targets
 from riskmodel.data import County
+from riskmodel.errors import UsageError
 from riskmodel.rules import RelativeLine
-from riskmodel.runs.experiment.declared import Experiment
-from riskmodel.runs.experiment.splits import Fold
+from riskmodel.runs.experiment import Experiment
+from riskmodel.runs.splits import Fold
 from riskmodel.targets import KEY
 
 RULE_COLUMNS = ["pcni", "line", "gap", "flagged", "rule_rank"]
@@ -20,7 +24,7 @@ PLACE = ["township", "village"]
 
 
 @dataclass(frozen=True)
-class Tables:
+class DesignMatrix:
     """Features and verdicts of the cohort at every as-of date of a run.
 
     Parameters
@@ -44,7 +48,7 @@ class Tables:
     population: pd.DataFrame
 
 
-def feature_set(exp: Experiment) -> features.FeatureSet:
+def resolve_feature_set(exp: Experiment) -> features.FeatureSet:
     """Return the experiment's feature set, measured from its rule set's line, without what it leaves out."""
     chosen = features.load(exp.feature_set)
     ruleset = rules.load(exp.ruleset)
@@ -54,7 +58,7 @@ def feature_set(exp: Experiment) -> features.FeatureSet:
     return features.without(chosen, set(exp.leave_out)) if exp.leave_out else chosen
 
 
-def build(exp: Experiment, county: County, days: tuple[dt.date, ...]) -> Tables:
+def build_design_matrix(exp: Experiment, county: County, days: tuple[dt.date, ...]) -> DesignMatrix:
     """Build features and verdicts for the cohort at every as-of date in one pass each.
 
     Parameters
@@ -67,7 +71,7 @@ def build(exp: Experiment, county: County, days: tuple[dt.date, ...]) -> Tables:
     -------
     Tables
     """
-    chosen = feature_set(exp)
+    chosen = resolve_feature_set(exp)
     members = targets.build_cohorts(county, days, exp.cohort, exp.ruleset, exp.params)
     X = _keyed(features.build(county, chosen, list(days)))
     verdicts = _keyed(rules.evaluate(county, exp.ruleset, list(days), params=exp.params))
@@ -87,7 +91,7 @@ def build(exp: Experiment, county: County, days: tuple[dt.date, ...]) -> Tables:
     extra = [c for c in rows.columns if ":" in c]
     flags = verdicts.loc[verdicts["flagged"].astype(bool), KEY].reset_index(drop=True)
     kept = rows[["row", *KEY, *PLACE, "persons", *RULE_COLUMNS, *extra]]
-    return Tables(kept, X[chosen.names], flags, others)
+    return DesignMatrix(kept, X[chosen.names], flags, others)
 
 
 def _population(exp: Experiment, rows: pd.DataFrame, verdicts: pd.DataFrame) -> pd.DataFrame:
@@ -114,8 +118,8 @@ def _rule_rank(rows: pd.DataFrame) -> pd.Series:
     return order.groupby("as_of").cumcount().reindex(rows.index) + 1
 
 
-def with_labels(
-    exp: Experiment, county: County, tables: Tables, days: tuple[dt.date, ...], seen_by: dt.date | None
+def labelled_rows(
+    exp: Experiment, county: County, tables: DesignMatrix, days: tuple[dt.date, ...], seen_by: dt.date | None
 ) -> pd.DataFrame:
     """Return the cohort's rows at some as-of dates with ``y`` (float, NaN where not fully observed)."""
     found = targets.build(
@@ -126,7 +130,9 @@ def with_labels(
     return tables.rows[wanted].merge(found, on=KEY, how="left", validate="one_to_one")
 
 
-def of_fold(exp: Experiment, county: County, tables: Tables, fold: Fold) -> tuple[pd.DataFrame, pd.DataFrame]:
+def fold_rows(
+    exp: Experiment, county: County, tables: DesignMatrix, fold: Fold
+) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return a fold's training rows (labels known by the fold's day) and its test rows (null labels kept).
 
     Parameters
@@ -141,9 +147,9 @@ def of_fold(exp: Experiment, county: County, tables: Tables, fold: Fold) -> tupl
     tuple of DataFrame
         Training and test.
     """
-    train = with_labels(exp, county, tables, fold.train, fold.seen_by)
+    train = labelled_rows(exp, county, tables, fold.train, fold.seen_by)
     train = train[train["y"].notna()].reset_index(drop=True)
-    test = with_labels(exp, county, tables, fold.test, None)
+    test = labelled_rows(exp, county, tables, fold.test, None)
     if exp.split.unseen_households:
         test = test[~test["household_id"].isin(train["household_id"])].reset_index(drop=True)
     if exp.split.by == "outcome" and exp.split.test_from:
@@ -160,3 +166,51 @@ def _outcome_from(rows: pd.DataFrame, since: dt.date) -> pd.Series:
 
 def _keyed(frame: pd.DataFrame) -> pd.DataFrame:
     return frame.assign(as_of=pd.to_datetime(frame["as_of"]))
+
+
+def model_inputs(name: str, rows: pd.DataFrame, X: pd.DataFrame) -> pd.DataFrame:
+    """Return what a model takes in: features, the rules' columns, the village, or features and income.
+
+    Parameters
+    ----------
+    name : str
+    rows : DataFrame
+        ``flagged, gap, line, pcni, township, village``; for ``rule-ID`` and ``conditions-ID`` also
+        ``flagged:ID, gap:ID, line:ID, conditions:ID``.
+    X : DataFrame
+        Features of the same rows.
+
+    Returns
+    -------
+    DataFrame
+
+    Raises
+    ------
+    UsageError
+        If the rows hold no verdict of the rule set that the model follows.
+    """
+    entry = models.entry(name)
+    if entry.needs == "features":
+        return X
+    if entry.needs == "place":
+        # Two townships may each have a village of one name.
+        return pd.DataFrame({"village": rows["township"].astype(str) + "/" + rows["village"].astype(str)})
+    if entry.needs == "both":
+        income = {f"rule:{c}": rows[c].to_numpy(dtype=float, na_value=np.nan) for c in ("pcni", "line")}
+        return X.assign(**income)
+    return _rule_columns(entry, rows)
+
+
+def _rule_columns(entry: models.Entry, rows: pd.DataFrame) -> pd.DataFrame:
+    mark = f":{entry.ruleset}" if entry.ruleset else ""
+    if f"flagged{mark}" not in rows.columns:
+        raise UsageError(
+            f"{entry.name} follows the rule set {entry.ruleset!r}, whose verdicts are not here: it can be "
+            "compared within an experiment, not used to score"
+        )
+    flagged = rows[f"flagged{mark}"].astype(bool)
+    if entry.name.startswith("conditions-"):
+        return pd.DataFrame({"flagged": flagged, "gap": rows[f"conditions{mark}"].astype(float)})
+    # Lines differ over time and places: the rules rank by the distance as a share of the line.
+    gap = rows[f"gap{mark}"] / rows[f"line{mark}"]
+    return pd.DataFrame({"flagged": flagged, "gap": gap.replace([np.inf, -np.inf], np.nan)})

@@ -1,9 +1,13 @@
-"""Run an experiment: temporal folds, every model on the same rows, then the models that will score."""
+"""Run an experiment: temporal folds, every model on the same rows, then the models that will score.
+
+Following the cohort month by month after the first test: who lists whom first, for lead time.
+"""
 
 from __future__ import annotations
 
+import datetime as dt
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,15 +15,114 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from riskmodel import evaluation, features, models
+from riskmodel import evaluation, features, models, targets
 from riskmodel.data import County
 from riskmodel.errors import InputRefused
+from riskmodel.evaluation import SCORE, Budget
 from riskmodel.households import point_in_time
-from riskmodel.runs.experiment import following, outcomes, selection, splits, tables
-from riskmodel.runs.experiment.declared import Experiment
-from riskmodel.runs.experiment.inputs import inputs
-from riskmodel.runs.experiment.splits import Fold
+from riskmodel.runs import design_matrix, outcomes, splits, visit_sampling
+from riskmodel.runs.design_matrix import model_inputs
+from riskmodel.runs.experiment import Experiment
+from riskmodel.runs.splits import Fold
 from riskmodel.targets import KEY
+
+# Households times months whose features are held at once: some 300 MB.
+_AT_ONCE = 200_000
+
+
+def can_follow_up(exp: Experiment, county: County) -> bool:
+    """Say whether lead time can be measured: asked for, rules to compare with, and outcomes month by month.
+
+    Parameters
+    ----------
+    exp : Experiment
+    county : County
+
+    Returns
+    -------
+    bool
+        False on annual totals and where the label is the next observation: no month has an outcome there.
+    """
+    monthly = not exp.horizon.next and not county.facts.get("spans.income", False)
+    others = [m for m in exp.models if m != "rule"]
+    return bool(exp.follow_months and monthly and "rule" in exp.models and others)
+
+
+def follow_up_dates(exp: Experiment, county: County, folds: Sequence[Fold]) -> list[dt.date]:
+    """Return the dates followed: month ends from the first test date to the last month that is recorded.
+
+    Parameters
+    ----------
+    exp : Experiment
+    county : County
+    folds : sequence of Fold
+
+    Returns
+    -------
+    list of date
+    """
+    final = county.data_through - dt.timedelta(days=county.about.recording_delay_days)
+    first = point_in_time.last_complete_month(folds[0].test[0])
+    step = exp.follow_months or 1
+    return [
+        point_in_time.month_end(m) for m in range(first, point_in_time.last_complete_month(final) + 1, step)
+    ]
+
+
+def follow_up_lists(
+    exp: Experiment, county: County, folds: Sequence[Fold], fitted: Mapping[str, Mapping[str, Any]]
+) -> pd.DataFrame:
+    """Say when each household that fell was first on each model's list, and first seen by the rules.
+
+    At every date the models are those of the latest fold tested by then, so none has seen what came after.
+
+    Parameters
+    ----------
+    exp : Experiment
+    county : County
+    folds : sequence of Fold
+    fitted : mapping
+        Fold name to its models by name.
+
+    Returns
+    -------
+    DataFrame
+        As `riskmodel.evaluation.first_seen`.
+    """
+    days = follow_up_dates(exp, county, folds)
+    names = tuple(m for m in exp.models if m == "rule" or not models.entry(m).ruleset)
+    thin = exp.model_copy(update={"models": names})
+    households = max(1, county.table("households").household_id.nunique().to_pyarrow().as_py())
+    step = max(1, _AT_ONCE // households)
+    scores, flags = [], []
+    for first in range(0, len(days), step):
+        made = design_matrix.build_design_matrix(thin, county, tuple(days[first : first + step]))
+        flags.append(made.flags)
+        for day in pd.to_datetime(made.rows["as_of"]).unique():
+            rows = made.rows[made.rows["as_of"] == day]
+            fold = [f for f in folds if pd.Timestamp(f.test[0]) <= day][-1]
+            scores.append(_scored(rows, made.X, fitted[fold.name]))
+    months = targets.build(county, days, 1, exp.events, exp.ruleset, params=exp.params)
+    falls = months.loc[months["label"].eq(1), KEY]
+    falls = falls.assign(as_of=pd.to_datetime(falls["as_of"]) + pd.offsets.MonthEnd(1))
+    budget = Budget(visits=exp.budget.visits, share=exp.budget.share)
+    return evaluation.first_seen(
+        pd.concat(scores, ignore_index=True),
+        pd.concat(flags, ignore_index=True),
+        falls,
+        budget,
+        exp.horizon.months,
+    )
+
+
+def _scored(rows: pd.DataFrame, X: pd.DataFrame, fitted: Mapping[str, Any]) -> pd.DataFrame:
+    margins = {
+        SCORE + name: model.margin(model_inputs(name, rows, X.iloc[rows["row"]]))
+        for name, model in fitted.items()
+        if name != "rule" and not models.entry(name).ruleset
+    }
+    return rows[[*KEY, *design_matrix.PLACE, "flagged", "rule_rank"]].assign(**margins)
+
 
 _LOG = logging.getLogger(__name__)
 # Below this a fit says nothing: ten events a parameter is the custom, and even one income needs these.
@@ -77,7 +180,7 @@ class ExperimentResult:
     first_seen: pd.DataFrame = field(default_factory=pd.DataFrame)
 
 
-def run(
+def run_experiment(
     exp: Experiment,
     county: County,
     progress: Callable[[str], None] | None = None,
@@ -108,60 +211,62 @@ def run(
         If the history is too short, the cohort empty, or the events too few to fit anything.
     """
     say = progress or _LOG.info
-    days = splits.dates(exp, county)
-    folds = splits.folds(exp, county)
+    days = splits.as_of_dates(exp, county)
+    folds = splits.temporal_folds(exp, county)
     say(f"{len(days)} as-of dates from {days[0]} to {days[-1]}: features, verdicts, cohort")
-    made = tables.build(exp, county, days)
+    made = design_matrix.build_design_matrix(exp, county, days)
     predictions, rows, known_after, found = [], [], [], []
     fits: dict[str, dict[str, Any]] = {}
     for fold in folds:
         say(f"fold {fold.name}: {len(fold.train)} training dates, {len(fold.test)} test dates")
-        train, test = tables.of_fold(exp, county, made, fold)
-        train, drawn = selection.represent(exp, county, train, fold.seen_by)
-        _enough(train, fold)
+        train, test = design_matrix.fold_rows(exp, county, made, fold)
+        train, drawn = visit_sampling.resample_visited(exp, county, train, fold.seen_by)
+        _check_events(train, fold)
         rows.append(_describe(fold, train, test))
         of_fold = fits[fold.name] = {}
         for name in exp.models:
-            of_fold[name] = fit(exp, name, train, made, test)
-            predictions.append(predict(name, of_fold[name], test, made.X).assign(fold=fold.name))
-        known_after.append(_after(exp, county, made, fold, test))
-        if tuple(exp.events) == selection.EVENTS:
-            found.append(selection.findings(county, test, exp.horizon.months, None).assign(fold=fold.name))
+            of_fold[name] = fit_declared_model(exp, name, train, made, test)
+            predictions.append(predict_rows(name, of_fold[name], test, made.X).assign(fold=fold.name))
+        known_after.append(_evaluation_columns(exp, county, made, fold, test))
+        if tuple(exp.events) == visit_sampling.EVENTS:
+            found.append(
+                visit_sampling.visit_findings(county, test, exp.horizon.months, None).assign(fold=fold.name)
+            )
         if on_fold:
             on_fold(fold, train, of_fold)
     seen = pd.DataFrame()
-    if following.followed(exp, county):
+    if can_follow_up(exp, county):
         say("following the cohort month by month: who lists whom first")
-        seen = following.first_seen(exp, county, folds, fits)
+        seen = follow_up_lists(exp, county, folds, fits)
     leaks = evaluation.leaks(made.X.iloc[train["row"]], train["y"], _roles(exp))
     known, fitted = train, {}
     if final:
         say("fitting the models that will score")
-        known = tables.with_labels(exp, county, made, days, exp.split.train_until)
+        known = design_matrix.labelled_rows(exp, county, made, days, exp.split.train_until)
         known = known[known["y"].notna()].reset_index(drop=True)
-        known, drawn = selection.represent(exp, county, known, exp.split.train_until)
-        fitted = {name: fit(exp, name, known, made) for name in exp.models}
-    notes = [_named(name, note) for name, model in fitted.items() for note in model.notes_]
+        known, drawn = visit_sampling.resample_visited(exp, county, known, exp.split.train_until)
+        fitted = {name: fit_declared_model(exp, name, known, made) for name in exp.models}
+    notes = [_model_note(name, note) for name, model in fitted.items() for note in model.notes_]
     return ExperimentResult(
         experiment=exp,
-        feature_set=tables.feature_set(exp),
+        feature_set=design_matrix.resolve_feature_set(exp),
         fingerprint=point_in_time.fingerprint(county, county.data_through),
-        predictions=_with_after(pd.concat(predictions, ignore_index=True), known_after),
+        predictions=_add_evaluation_columns(pd.concat(predictions, ignore_index=True), known_after),
         folds=pd.DataFrame(rows),
         fitted=fitted,
         background=made.X.iloc[known["row"]],
         leaks=leaks,
         findings=pd.concat(found, ignore_index=True) if found else pd.DataFrame(),
         first_seen=seen,
-        notes=[*_leaking(leaks), *({"zh": note, "en": note} for note in county.notes), *drawn, *notes],
+        notes=[*_leak_notes(leaks), *({"zh": note, "en": note} for note in county.notes), *drawn, *notes],
     )
 
 
 def _roles(exp: Experiment) -> dict[str, str]:
-    return {feature.id: feature.role for feature in tables.feature_set(exp).features}
+    return {feature.id: feature.role for feature in design_matrix.resolve_feature_set(exp).features}
 
 
-def _leaking(leaks: pd.DataFrame) -> list[dict[str, str]]:
+def _leak_notes(leaks: pd.DataFrame) -> list[dict[str, str]]:
     found = leaks.loc[leaks["suspected"], ["column", "why"]].to_dict("records")
     return [
         {
@@ -172,30 +277,34 @@ def _leaking(leaks: pd.DataFrame) -> list[dict[str, str]]:
     ]
 
 
-def _after(
-    exp: Experiment, county: County, made: tables.Tables, fold: Fold, test: pd.DataFrame
+def _evaluation_columns(
+    exp: Experiment, county: County, made: design_matrix.DesignMatrix, fold: Fold, test: pd.DataFrame
 ) -> pd.DataFrame:
     """Return what only an evaluation may look at, one row a test household and date."""
-    out = test[KEY].join(outcomes.groups(test, made.X))
+    out = test[KEY].join(outcomes.household_groups(test, made.X))
     income = outcomes.income_after(exp, county, fold.test)
     if income is not None:
         out = out.merge(income, on=KEY, how="left", validate="one_to_one")
-    happened = outcomes.labels_of(exp, county, fold.test)
+    happened = outcomes.label_events(exp, county, fold.test)
     out = out.merge(happened, on=KEY, how="left", validate="one_to_one")
-    support = outcomes.supported_within(exp, county, fold.test)
+    support = outcomes.support_within(exp, county, fold.test)
     if support is not None:
         out = out.merge(support, on=KEY, how="left", validate="one_to_one")
         out["supported_after"] = out["supported_after"].eq(True)
     return out
 
 
-def _with_after(predictions: pd.DataFrame, known_after: list[pd.DataFrame]) -> pd.DataFrame:
+def _add_evaluation_columns(predictions: pd.DataFrame, known_after: list[pd.DataFrame]) -> pd.DataFrame:
     after = pd.concat(known_after, ignore_index=True).drop_duplicates(KEY)
     return predictions.merge(after, on=KEY, how="left", validate="many_to_one")
 
 
-def fit(
-    exp: Experiment, name: str, train: pd.DataFrame, made: tables.Tables, test: pd.DataFrame | None = None
+def fit_declared_model(
+    exp: Experiment,
+    name: str,
+    train: pd.DataFrame,
+    made: design_matrix.DesignMatrix,
+    test: pd.DataFrame | None = None,
 ) -> Any:
     """Fit one declared model, calibrated on held-out villages of the training rows.
 
@@ -217,7 +326,7 @@ def fit(
     """
     params = dict(exp.model_params.get(name, {}))
     if params.get("monotone") == DECLARED:
-        params["monotone"] = signs(exp)
+        params["monotone"] = monotone_signs(exp)
     try:
         return _fitted(exp, name, train, made, params, test)
     except models.OneClass as exc:
@@ -232,13 +341,13 @@ def _fitted(
     exp: Experiment,
     name: str,
     train: pd.DataFrame,
-    made: tables.Tables,
+    made: design_matrix.DesignMatrix,
     params: dict[str, Any],
     test: pd.DataFrame | None,
 ) -> Any:
     return models.fit_model(
         name,
-        inputs(name, train, made.X.iloc[train["row"]]),
+        model_inputs(name, train, made.X.iloc[train["row"]]),
         train["y"].astype(int).to_numpy(),
         _villages(train),
         exp.seed,
@@ -254,15 +363,19 @@ def _villages(rows: pd.DataFrame) -> NDArray[Any]:
 
 
 def _population(
-    exp: Experiment, name: str, train: pd.DataFrame, made: tables.Tables, test: pd.DataFrame | None
+    exp: Experiment,
+    name: str,
+    train: pd.DataFrame,
+    made: design_matrix.DesignMatrix,
+    test: pd.DataFrame | None,
 ) -> models.Population:
     rows = made.population[made.population["as_of"].isin(train["as_of"])]
     if exp.split.unseen_households and test is not None:
         rows = rows[~rows["household_id"].isin(test["household_id"])]
-    return models.Population(inputs(name, rows, made.X.iloc[rows["row"]]), _villages(rows))
+    return models.Population(model_inputs(name, rows, made.X.iloc[rows["row"]]), _villages(rows))
 
 
-def signs(exp: Experiment) -> dict[str, int]:
+def monotone_signs(exp: Experiment) -> dict[str, int]:
     """Return the direction in which risk moves with each feature, as its declaration has it.
 
     Parameters
@@ -274,17 +387,17 @@ def signs(exp: Experiment) -> dict[str, int]:
     dict
         Feature to −1 or +1; features of no declared direction are left out.
     """
-    chosen = tables.feature_set(exp)
+    chosen = design_matrix.resolve_feature_set(exp)
     kept = set(chosen.names)
     return {f.id: int(f.direction) for f in chosen.features if f.direction and f.id in kept}
 
 
-def _named(name: str, note: dict[str, str]) -> dict[str, str]:
+def _model_note(name: str, note: dict[str, str]) -> dict[str, str]:
     entry = models.entry(name)
     return {"zh": f"{entry.zh}：{note['zh']}", "en": f"{entry.en}: {note['en']}"}
 
 
-def predict(name: str, model: Any, rows: pd.DataFrame, X: pd.DataFrame) -> pd.DataFrame:
+def predict_rows(name: str, model: Any, rows: pd.DataFrame, X: pd.DataFrame) -> pd.DataFrame:
     """Return one row a household and as-of with score, probability and interval.
 
     Parameters
@@ -300,7 +413,7 @@ def predict(name: str, model: Any, rows: pd.DataFrame, X: pd.DataFrame) -> pd.Da
     -------
     DataFrame
     """
-    given = inputs(name, rows, X.iloc[rows["row"]])
+    given = model_inputs(name, rows, X.iloc[rows["row"]])
     interval = model.predict_interval(given)
     extra = [c for c in rows.columns if ":" in c]
     return rows.drop(columns=["row", *extra]).assign(
@@ -312,7 +425,7 @@ def predict(name: str, model: Any, rows: pd.DataFrame, X: pd.DataFrame) -> pd.Da
     )
 
 
-def _enough(train: pd.DataFrame, fold: Fold) -> None:
+def _check_events(train: pd.DataFrame, fold: Fold) -> None:
     events = int(train["y"].sum()) if len(train) else 0
     others = len(train) - events
     if min(events, others) < MIN_EVENTS:

@@ -9,16 +9,16 @@ import pandas as pd
 import pytest
 
 from riskmodel.data import County, from_frames
-from riskmodel.runs import experiment
-from riskmodel.runs.experiment.selection import findings, represent, systematic, trimmed
+from riskmodel.runs import Experiment, load_experiment
+from riskmodel.runs.visit_sampling import resample_visited, systematic_sample, trim_weights, visit_findings
 from riskmodel.scoring.worklist.chances import unflagged_chances
 
 N = 6000
 VISITS = 900
 
 
-def confirmed() -> experiment.Experiment:
-    exp = experiment.load("county")
+def confirmed() -> Experiment:
+    exp = load_experiment("county")
     return exp.model_copy(update={"events": ("confirmed",), "seed": 3})
 
 
@@ -51,7 +51,7 @@ def visited() -> tuple[County, pd.DataFrame, np.ndarray]:
 
 def test_the_drawn_rows_have_the_countys_rate_and_not_the_lists(visited) -> None:
     county, rows, y = visited
-    made, (note,) = represent(confirmed(), county, rows, None)
+    made, (note,) = resample_visited(confirmed(), county, rows, None)
     truth, naive = y.mean(), rows["y"].mean()
     # The list looks for risk: its own rate is far above the county's.
     assert naive > 1.8 * truth
@@ -70,7 +70,7 @@ def test_what_was_learned_of_x_stands_for_the_county(visited) -> None:
     from sklearn.linear_model import LogisticRegression
 
     county, rows, _ = visited
-    made, _ = represent(confirmed(), county, rows, None)
+    made, _ = resample_visited(confirmed(), county, rows, None)
     grid = np.array([[0.0], [1.0]])
     fits = [
         LogisticRegression(C=1e6).fit(r[["x"]].to_numpy(), r["y"]).predict_proba(grid) for r in (rows, made)
@@ -82,11 +82,11 @@ def test_what_was_learned_of_x_stands_for_the_county(visited) -> None:
 
 def test_other_labels_are_left_alone_and_visits_without_a_chance_are_said(visited) -> None:
     county, rows, _ = visited
-    same, notes = represent(experiment.load("county"), county, rows, None)
+    same, notes = resample_visited(load_experiment("county"), county, rows, None)
     assert same is rows
     assert notes == []
     bare = from_frames({"visits": county.frame("visits").drop(columns=["chance", "known_on"])})
-    same, (note,) = represent(confirmed(), bare, rows, None)
+    same, (note,) = resample_visited(confirmed(), bare, rows, None)
     assert same is rows
     assert "stand for the visited only" in note["en"]
 
@@ -95,14 +95,14 @@ def test_visits_recorded_later_are_not_seen_and_rule_visits_count_once(visited) 
     county, rows, _ = visited
     visits = county.frame("visits").drop(columns=["known_on"]).assign(recorded_on="2021-06-01")
     later = from_frames({"visits": visits})
-    _, (note,) = represent(confirmed(), later, rows, dt.date(2021, 5, 1))
+    _, (note,) = resample_visited(confirmed(), later, rows, dt.date(2021, 5, 1))
     assert "no visit has a logged chance" in note["en"]
-    _, (note,) = represent(confirmed(), later, rows, dt.date(2021, 6, 1))
+    _, (note,) = resample_visited(confirmed(), later, rows, dt.date(2021, 6, 1))
     assert f"{len(rows)} visits drawn" in note["en"]
     mixed = visits.assign(chance=visits["chance"].where(visits.index % 3 != 0))
     mixed.loc[mixed["chance"].isna() & (mixed.index % 2 == 0), "selected_by"] = "rule"
     mixed.loc[mixed["chance"].isna() & (mixed.index % 2 == 1), "selected_by"] = "application"
-    _, (note,) = represent(confirmed(), from_frames({"visits": mixed}), rows, None)
+    _, (note,) = resample_visited(confirmed(), from_frames({"visits": mixed}), rows, None)
     assert f"{(mixed['selected_by'] == 'application').sum()} without a logged chance left out" in note["en"]
 
 
@@ -132,7 +132,7 @@ def test_a_year_of_lists_each_with_its_own_chances_stands_for_the_county() -> No
         {"household_id": told.index, "as_of": pd.Timestamp("2020-12-31"), "y": told.to_numpy(float)}
     )
     county = from_frames({"visits": visits})
-    found = findings(county, rows, 12, None)
+    found = visit_findings(county, rows, 12, None)
     assert len(found) > len(rows)
     # Every household weighs 1 in expectation, so the weights add up to the county and their mean to its rate.
     share = found["weight"] / found["weight"].sum()
@@ -148,9 +148,9 @@ def test_a_year_of_lists_each_with_its_own_chances_stands_for_the_county() -> No
 
 def test_systematic_sampling_keeps_every_weight_to_within_one() -> None:
     weight = np.random.default_rng(1).gamma(0.7, size=500)
-    times = np.bincount(systematic(weight, 5), minlength=500)
+    times = np.bincount(systematic_sample(weight, 5), minlength=500)
     assert np.abs(times - weight / weight.mean()).max() < 1
     assert times.sum() == 500
-    assert np.array_equal(systematic(weight, 5), systematic(weight, 5))
+    assert np.array_equal(systematic_sample(weight, 5), systematic_sample(weight, 5))
     heavy = np.append(np.ones(99), 1000.0)
-    assert trimmed(heavy).max() == pytest.approx(10 * heavy.mean())
+    assert trim_weights(heavy).max() == pytest.approx(10 * heavy.mean())

@@ -1,4 +1,7 @@
-"""What is known of test households beside features: income of the outcome's year, groups, support."""
+"""What is known of test households beside features: income of the outcome's year, groups, support.
+
+Whether a simulated county's true chances answer an experiment's question, and for which test dates.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ import pandas as pd
 from riskmodel import rules, targets
 from riskmodel.data import County
 from riskmodel.households import Moment, accounts, point_in_time
-from riskmodel.runs.experiment.declared import Experiment
+from riskmodel.runs.experiment import Experiment
 from riskmodel.targets import EVER, KEY
 
 SOME = (1.0, math.inf)
@@ -21,7 +24,7 @@ ONE = (1.0, 1.0)
 
 
 @dataclass(frozen=True)
-class Group:
+class HouseholdGroup:
     """A kind of household whose errors are looked at apart.
 
     Parameters
@@ -36,24 +39,24 @@ class Group:
     where: tuple[tuple[tuple[str, ...], tuple[float, float]], ...]
 
 
-GROUPS: dict[str, Group] = {
-    "lifted": Group("脱贫户", "lifted out of poverty", ((("is_lifted",), SOME),)),
-    "elderly_alone": Group("独居老人", "old and alone", ((("elderly_alone",), SOME),)),
-    "disability": Group("有残疾人", "somebody disabled", ((("disabled",), SOME),)),
-    "no_labour": Group("无劳动力", "nobody able to work", ((("no_labour",), SOME),)),
-    "no_adult_at_home": Group(
+HOUSEHOLD_GROUPS: dict[str, HouseholdGroup] = {
+    "lifted": HouseholdGroup("脱贫户", "lifted out of poverty", ((("is_lifted",), SOME),)),
+    "elderly_alone": HouseholdGroup("独居老人", "old and alone", ((("elderly_alone",), SOME),)),
+    "disability": HouseholdGroup("有残疾人", "somebody disabled", ((("disabled",), SOME),)),
+    "no_labour": HouseholdGroup("无劳动力", "nobody able to work", ((("no_labour",), SOME),)),
+    "no_adult_at_home": HouseholdGroup(
         "劳动年龄成员均不在家", "nobody of working age at home", ((("no_adult_at_home",), SOME),)
     ),
-    "single_parent": Group(
+    "single_parent": HouseholdGroup(
         "单亲家庭",
         "one adult of working age, without a spouse, with children under 16",
         ((("spouse",), NONE), (("working_age",), ONE), (("children_0_5", "children_6_15"), SOME)),
     ),
-    "relocated": Group("易地搬迁", "relocated", ((("relocated",), SOME),)),
+    "relocated": HouseholdGroup("易地搬迁", "relocated", ((("relocated",), SOME),)),
 }
 
 
-def groups(rows: pd.DataFrame, X: pd.DataFrame) -> pd.DataFrame:
+def household_groups(rows: pd.DataFrame, X: pd.DataFrame) -> pd.DataFrame:
     """Say to which groups households belong, from features known at as-of.
 
     Parameters
@@ -66,10 +69,10 @@ def groups(rows: pd.DataFrame, X: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Index of ``rows``; a column a group of `GROUPS` that the features know: "yes", "no" or missing.
+        Index of ``rows``; a column a group that the features know: "yes", "no" or missing.
     """
     out = pd.DataFrame(index=rows.index)
-    for name, group in GROUPS.items():
+    for name, group in HOUSEHOLD_GROUPS.items():
         asked = [feature for features, _ in group.where for feature in features]
         if not set(asked) <= set(X.columns):
             continue
@@ -82,7 +85,7 @@ def groups(rows: pd.DataFrame, X: pd.DataFrame) -> pd.DataFrame:
     return out
 
 
-def labels_of(exp: Experiment, county: County, days: tuple[dt.date, ...]) -> pd.DataFrame:
+def label_events(exp: Experiment, county: County, days: tuple[dt.date, ...]) -> pd.DataFrame:
     """Return every label event of the window, the trained one and the others.
 
     Parameters
@@ -133,7 +136,7 @@ def income_after(exp: Experiment, county: County, days: tuple[dt.date, ...]) -> 
     return joined[[*KEY, "pcni_after"]].astype({"pcni_after": float})
 
 
-def supported_within(exp: Experiment, county: County, days: tuple[dt.date, ...]) -> pd.DataFrame | None:
+def support_within(exp: Experiment, county: County, days: tuple[dt.date, ...]) -> pd.DataFrame | None:
     """Return who was given support within the label's window.
 
     Parameters
@@ -159,3 +162,89 @@ def supported_within(exp: Experiment, county: County, days: tuple[dt.date, ...])
     date = pd.to_datetime(frame["date"])
     inside = frame[(date > start) & (date <= end)].assign(as_of=start)[KEY].drop_duplicates()
     return inside.assign(supported_after=True)
+
+
+def truth_mismatch(exp: Experiment, county: County) -> dict[str, str] | None:
+    """Return why a simulated county's true chances do not answer an experiment, in both languages, or None.
+
+    The simulator's truth is of net income over the twelve months that end with the window, by its own line.
+
+    Parameters
+    ----------
+    exp : Experiment
+    county : County
+
+    Returns
+    -------
+    dict or None
+        ``zh`` and ``en``.
+    """
+    made = county.about.simulated
+    if made is None or exp.events != ("below_line",):
+        return None
+    ruleset = rules.load(exp.ruleset)
+    line, period = ruleset.values(exp.params).get(ruleset.line), ruleset.period(exp.params)
+    if line == made["line"] and period.months == 12 and not period.calendar_year:
+        return None
+    asked_zh = f"按 {period.months} 个月、监测线 {line}"
+    asked_en = f"over {period.months} months and the line {line}"
+    return {
+        "zh": f"真实风险按十二个月、{made['line']} 元模拟，本实验{asked_zh}：不作对照",
+        "en": f"true chances are of twelve months and {made['line']} yuan, the run {asked_en}: not compared",
+    }
+
+
+def missing_truth(exp: Experiment, truth: pd.DataFrame, days: pd.Series) -> dict[str, str] | None:
+    """Return on which test dates the true chances of an experiment are not known, or None if on all.
+
+    Parameters
+    ----------
+    exp : Experiment
+    truth : DataFrame
+        ``truth.parquet``.
+    days : Series of date
+        Test dates, any number of times.
+
+    Returns
+    -------
+    dict or None
+        ``zh`` and ``en``, with the mend.
+    """
+    known = select_truth(exp, truth)
+    if known is None:
+        return None
+    tested = {day.date().isoformat() for day in pd.to_datetime(days.unique())}
+    there = {day.date().isoformat() for day in known["as_of"].unique()}
+    lacking = sorted(tested - there)
+    if not lacking:
+        return None
+    event, ahead = exp.events[0], exp.horizon.months
+    again = " ".join([f"--horizon {ahead}", *(f"--truth-at {day}" for day in sorted(tested))])
+    return {
+        "zh": f"truth.parquet 没有 {', '.join(lacking)} 未来 {ahead} 个月 {event} 的真实概率，"
+        f"这些日期不作对照：可加 {again} 重新模拟",
+        "en": f"truth.parquet holds no chance of {event} within {ahead} months at {', '.join(lacking)}: not "
+        f"compared there; simulate again with {again}",
+    }
+
+
+def select_truth(exp: Experiment, truth: pd.DataFrame | None) -> pd.DataFrame | None:
+    """Return the true chances of an experiment's own event and horizon; None where it has no single one.
+
+    Parameters
+    ----------
+    exp : Experiment
+    truth : DataFrame or None
+        ``truth.parquet``.
+
+    Returns
+    -------
+    DataFrame or None
+        ``household_id, as_of, probability, …`` of that event and horizon.
+    """
+    if truth is None or len(exp.events) != 1 or exp.horizon.next:
+        return None
+    known = truth[(truth["event"] == exp.events[0]) & (truth["horizon_months"] == exp.horizon.months)]
+    return known.assign(
+        as_of=pd.to_datetime(known["as_of"]), household_id=known["household_id"].astype(str)
+    ).drop(columns=["event", "horizon_months", "outcome"], errors="ignore")

@@ -8,20 +8,19 @@ import pytest
 from riskmodel import rules, simulate
 from riskmodel.data import About, County, from_frames
 from riskmodel.errors import InputRefused
-from riskmodel.runs import experiment
-from riskmodel.runs.experiment import splits, tables
-from riskmodel.runs.experiment.run import _population, fit
+from riskmodel.runs import Experiment, design_matrix, load_experiment, splits
+from riskmodel.runs.fitting import _population, fit_declared_model
 
 KEYS = ["household_id", "as_of"]
 
 
 @pytest.fixture(scope="module")
-def made() -> tuple[experiment.Experiment, County, tables.Tables, list]:
+def made() -> tuple[Experiment, County, design_matrix.DesignMatrix, list]:
     drawn = simulate.county(households=90, months=36, seed=4, profile="poor-mountain", truth_at=[])
     county = from_frames(drawn.frames, About.model_validate(drawn.about))
-    exp = experiment.load("county").model_copy(update={"models": ("rule", "vulnerability")})
-    days = splits.dates(exp, county)[:3]
-    return exp, county, tables.build(exp, county, days), list(days)
+    exp = load_experiment("county").model_copy(update={"models": ("rule", "vulnerability")})
+    days = splits.as_of_dates(exp, county)[:3]
+    return exp, county, design_matrix.build_design_matrix(exp, county, days), list(days)
 
 
 def test_households_below_the_line_stand_beside_the_cohort_for_models_of_income(made) -> None:
@@ -54,13 +53,13 @@ def test_the_population_is_as_old_as_the_training_rows_and_never_a_household_kep
 def test_no_population_is_kept_where_no_model_asks_for_it(made) -> None:
     exp, _, table, _ = made
     verdicts = pd.concat([table.rows, table.population])[[*KEYS, "pcni", "line"]]
-    assert len(tables._population(exp, table.rows, verdicts)) == len(table.population)
+    assert len(design_matrix._population(exp, table.rows, verdicts)) == len(table.population)
     plain = exp.model_copy(update={"models": ("rule", "logit")})
-    assert tables._population(plain, table.rows, verdicts).empty
+    assert design_matrix._population(plain, table.rows, verdicts).empty
 
 
 def test_villages_of_one_outcome_are_a_refusal_and_no_fault_of_ours(made) -> None:
     exp, _, table, days = made
     train = table.rows[table.rows["as_of"].isin(pd.to_datetime(days))].assign(y=1.0)
     with pytest.raises(InputRefused, match=r"only households with the event"):
-        fit(exp.model_copy(update={"models": ("past_income",)}), "past_income", train, table)
+        fit_declared_model(exp.model_copy(update={"models": ("past_income",)}), "past_income", train, table)

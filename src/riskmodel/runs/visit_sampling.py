@@ -22,15 +22,15 @@ from numpy.typing import NDArray
 
 from riskmodel.data import County
 from riskmodel.households import Moment, point_in_time
-from riskmodel.runs.experiment.declared import Experiment
+from riskmodel.runs.experiment import Experiment
 from riskmodel.targets import EVER, KEY
 
 EVENTS = ("confirmed",)  # the one label that only visits give
 # Weights beyond so many times their mean are cut: a few rows would otherwise be the sample (Potter 1990).
-MOST_WEIGHT = 10.0
+MAX_WEIGHT_RATIO = 10.0
 
 
-def represent(
+def resample_visited(
     exp: Experiment, county: County, rows: pd.DataFrame, seen_by: dt.date | None
 ) -> tuple[pd.DataFrame, list[dict[str, str]]]:
     """Return training rows drawn so that they stand for all households with a chance of a visit.
@@ -60,14 +60,14 @@ def represent(
     """
     if tuple(exp.events) != EVENTS or rows.empty:
         return rows, []
-    found = findings(county, rows, exp.horizon.months, seen_by)
+    found = visit_findings(county, rows, exp.horizon.months, seen_by)
     if found["weight"].isna().all():
         zh = "核查记录没有入选概率：按原样训练，只代表被走访的农户"
         en = "no visit has a logged chance: trained as they came, they stand for the visited only"
         return rows, [{"zh": zh, "en": en}]
     used = found[found["weight"].notna()]
-    weight = trimmed(used["weight"].to_numpy(dtype=float))
-    picked = systematic(weight, exp.seed, len(rows))
+    weight = trim_weights(used["weight"].to_numpy(dtype=float))
+    picked = systematic_sample(weight, exp.seed, len(rows))
     effective = float(weight.sum() ** 2 / np.sum(weight**2))
     stood = rows.drop(columns="y").merge(used[[*KEY, "y"]].iloc[picked], on=KEY, how="right")
     kept, left = len(used), len(found) - len(used)
@@ -77,7 +77,7 @@ def represent(
     return stood[rows.columns], [{"zh": zh, "en": en}]
 
 
-def findings(county: County, rows: pd.DataFrame, months: int, seen_by: dt.date | None) -> pd.DataFrame:
+def visit_findings(county: County, rows: pd.DataFrame, months: int, seen_by: dt.date | None) -> pd.DataFrame:
     """Return every answered visit within its row's window, with the weight by which it stands for the county.
 
     Parameters
@@ -102,7 +102,7 @@ def findings(county: County, rows: pd.DataFrame, months: int, seen_by: dt.date |
     Horvitz & Thompson 1952. Unanswered visits: a weighting class for each source
     (Little & Rubin 2019, section 3.3.2).
     """
-    made = _planned(county, rows["as_of"], months, seen_by)
+    made = _planned_visits(county, rows["as_of"], months, seen_by)
     # Whom a rule flags is visited for certain; their lists of former days logged no chance.
     sure = made["chance"].isna() & made["selected_by"].eq("rule")
     made["chance"] = made["chance"].where(made["chance"] > 0).mask(sure, 1.0)
@@ -116,7 +116,7 @@ def findings(county: County, rows: pd.DataFrame, months: int, seen_by: dt.date |
     return out[[*KEY, "date", "selected_by", "chance", "y", "weight"]]
 
 
-def _planned(county: County, as_of: pd.Series, months: int, seen_by: dt.date | None) -> pd.DataFrame:
+def _planned_visits(county: County, as_of: pd.Series, months: int, seen_by: dt.date | None) -> pd.DataFrame:
     """Return a visit a household, as-of and month: the first answered one, else the first tried.
 
     All households are in it: one that nobody answered has no label, yet counts when one asks how many did.
@@ -135,12 +135,12 @@ def _planned(county: County, as_of: pd.Series, months: int, seen_by: dt.date | N
     return found.sort_values(order).drop_duplicates([*KEY, "month"]).reset_index(drop=True)
 
 
-def trimmed(weight: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return weights cut at `MOST_WEIGHT` times their mean."""
-    return np.minimum(weight, MOST_WEIGHT * weight.mean())
+def trim_weights(weight: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return weights cut at `MAX_WEIGHT_RATIO` times their mean."""
+    return np.minimum(weight, MAX_WEIGHT_RATIO * weight.mean())
 
 
-def systematic(weight: NDArray[np.float64], seed: int, size: int | None = None) -> NDArray[np.int64]:
+def systematic_sample(weight: NDArray[np.float64], seed: int, size: int | None = None) -> NDArray[np.int64]:
     """Draw rows, each as often as its weight says, to within one.
 
     Parameters
@@ -157,7 +157,7 @@ def systematic(weight: NDArray[np.float64], seed: int, size: int | None = None) 
 
     Examples
     --------
-    >>> systematic(np.array([1.0, 1.0, 2.0]), 0).tolist().count(2)
+    >>> systematic_sample(np.array([1.0, 1.0, 2.0]), 0).tolist().count(2)
     2
     """
     n = len(weight) if size is None else size

@@ -1,0 +1,480 @@
+"""Champion and challenger: who scores changes only by a decision that is checked and logged with reasons.
+
+The two models of a promotion, on the same test rows: as their runs logged them, or tested anew.
+
+What a promotion needs: each check holds or fails, and says why in Chinese and English.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.stats import chi2
+
+from riskmodel.data import County
+from riskmodel.errors import InputMissing, InputRefused, UsageError
+from riskmodel.evaluation import Budget
+from riskmodel.runs import tracking
+from riskmodel.runs.experiment import Experiment
+from riskmodel.runs.fitting import run_experiment
+from riskmodel.runs.tracking import RegisteredModel
+
+TEST_ROW = ["household_id", "as_of", "fold"]
+LEVEL = 0.95
+REPLICATES = 1000
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One of the two models, with what its run measured.
+
+    Parameters
+    ----------
+    registered : Registered
+    predictions : DataFrame
+        Its rows of the run's test predictions.
+    metrics : mapping
+        Its row of the run's pooled metrics.
+    experiment : mapping
+        The run's declaration.
+    leaks : DataFrame
+        What the run's leak detector said of each feature; empty for runs that logged none.
+    """
+
+    registered: RegisteredModel
+    predictions: pd.DataFrame
+    metrics: Mapping[str, Any]
+    experiment: Mapping[str, Any]
+    leaks: pd.DataFrame = field(default_factory=pd.DataFrame)
+
+
+def load_candidate(registered: RegisteredModel, store: str | Path) -> Candidate:
+    """Return a registered model with what its run logged.
+
+    Parameters
+    ----------
+    registered : Registered
+    store : str or Path
+
+    Returns
+    -------
+    Contender
+    """
+    run = registered.run_id
+    predictions = tracking.read_table(run, "tables/predictions", store)
+    metrics = tracking.read_table(run, "tables/metrics", store)
+    return Candidate(
+        registered,
+        predictions[predictions["model"] == registered.kind].reset_index(drop=True),
+        {str(k): v for k, v in metrics[metrics["model"] == registered.kind].iloc[0].items()},
+        tracking.read_document(run, "experiment.json", store),
+        _leaks(run, store),
+    )
+
+
+def _leaks(run_id: str, store: str | Path) -> pd.DataFrame:
+    try:
+        return tracking.read_table(run_id, "tables/leaks", store)
+    except UsageError:  # a run of before leaks were logged
+        return pd.DataFrame()
+
+
+def align_test_rows(
+    champion: Candidate, challenger: Candidate, county: Callable[[], County] | None = None
+) -> tuple[Candidate, Candidate]:
+    """Return both on the same test rows.
+
+    Where records have come in since the champion was trained, the two runs tested other rows. Then both
+    declarations are run again on the county as it is now: the same folds, dates and households, each model
+    trained as its declaration says on what was known before each fold. What is compared is how the two learn,
+    not what the old one happened to know.
+
+    Parameters
+    ----------
+    champion, challenger : Contender
+    county : callable, optional
+        Reads the county, if it is needed.
+
+    Returns
+    -------
+    tuple of Contender
+        Champion and challenger.
+
+    Raises
+    ------
+    InputRefused
+        If the rows differ because the question does, or there is no county to test both on.
+    """
+    if _same_rows(champion.predictions, challenger.predictions):
+        return champion, challenger
+    differ = question_differences(champion.experiment, challenger.experiment)
+    if differ:
+        raise InputRefused(
+            f"version {challenger.registered.version} foretells something else than the champion (version "
+            f"{champion.registered.version}): {', '.join(differ)}; they cannot be compared"
+        )
+    if county is None:
+        raise InputRefused(
+            f"champion (version {champion.registered.version}) and challenger (version "
+            f"{challenger.registered.version}) were tested on different rows, as records came in between: "
+            "give --data DATA, and both are tested anew on the same rows"
+        )
+    now = county()
+    return _retested(champion, challenger, now), _retested(challenger, challenger, now)
+
+
+def _retested(contender: Candidate, asked: Candidate, county: County) -> Candidate:
+    """Return a contender's test predictions on today's records, at the challenger's dates and folds."""
+    own = dict(contender.experiment) | {name: asked.experiment[name] for name in ("as_of", "split")}
+    kind = contender.registered.kind
+    exp = Experiment.model_validate(own | {"models": [kind], "champion": kind})
+    found = run_experiment(exp, county, final=False)
+    return replace(contender, predictions=found.predictions, leaks=found.leaks)
+
+
+def question_differences(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> list[str]:
+    """Return which parts of the question two declarations ask differ: event, horizon, rule set, cohort."""
+    return [name for name in ("events", "horizon", "ruleset", "cohort") if ours[name] != theirs[name]]
+
+
+def _same_rows(ours: pd.DataFrame, theirs: pd.DataFrame) -> bool:
+    parts = [p.dropna(subset=["y"]).sort_values(TEST_ROW, ignore_index=True) for p in (ours, theirs)]
+    return len(parts[0]) == len(parts[1]) and all(
+        (parts[0][c].astype(str) == parts[1][c].astype(str)).all()
+        for c in (*TEST_ROW, "township", "village", "y")
+    )
+
+
+def pair_predictions(champion: Candidate, challenger: Candidate) -> pd.DataFrame:
+    """Return one row a test row with both probabilities and whether each model's list holds it.
+
+    A list is what `budget` visits a date buy, by falling probability, ties by household.
+
+    Raises
+    ------
+    InputRefused
+        If the test rows, or what happened on them, differ.
+    """
+    both = (champion.predictions, challenger.predictions)
+    if not _same_rows(*both):
+        raise InputRefused(
+            f"champion (version {champion.registered.version}) and challenger (version "
+            f"{challenger.registered.version}) were tested on different rows: nothing can be compared"
+        )
+    parts = [p.dropna(subset=["y"]).sort_values(TEST_ROW, ignore_index=True) for p in both]
+    out = parts[0].drop(columns=["model", "score"])
+    budget = Budget(**challenger.experiment["budget"])
+    for name, part in zip(("champion", "challenger"), parts, strict=True):
+        out[name] = part["probability"]
+        order = part.sort_values(["probability", "household_id"], ascending=[False, True])
+        place = order.groupby(["fold", "as_of"]).cumcount().reindex(part.index)
+        size = part.groupby(["fold", "as_of"])["y"].transform("size")
+        out[f"{name}_listed"] = place < [budget.at(int(n)) for n in size]
+    return out
+
+
+def recall_difference(rows: pd.DataFrame, seed: int = 0) -> tuple[float, float, float, float, float]:
+    """Return recall of champion and challenger, their difference and its interval, villages resampled.
+
+    The lists stand as they were made; villages are drawn with replacement (percentile interval).
+    """
+    village = rows["township"].astype(str) + "\x1f" + rows["village"].astype(str)
+    code = pd.factorize(village, sort=True)[0]
+
+    def by_village(values: pd.Series) -> NDArray[np.float64]:
+        return np.bincount(code, weights=values.to_numpy(dtype=float)).astype(np.float64)
+
+    event = by_village(rows["y"])
+    hits = [by_village(rows["y"] * rows[f"{name}_listed"]) for name in ("champion", "challenger")]
+    total = event.sum()
+    if not total:
+        return (float("nan"),) * 5
+    n = len(event)
+    weights = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=REPLICATES).astype(float)
+    drawn = weights @ event
+    with np.errstate(invalid="ignore", divide="ignore"):
+        gap = (weights @ (hits[1] - hits[0])) / drawn
+    low, high = np.nanquantile(gap, [(1 - LEVEL) / 2, 1 - (1 - LEVEL) / 2])
+    ours, theirs = hits[0].sum() / total, hits[1].sum() / total
+    return float(ours), float(theirs), float(theirs - ours), float(low), float(high)
+
+
+def fairness_groups(rows: pd.DataFrame) -> dict[str, pd.Series]:
+    """Return the groups whose recall must not be given up.
+
+    Township, household size, the rules' verdict, and the kinds of household that the run told apart (old and
+    alone, disability, relocated, …: the columns ``group_*`` of its predictions).
+    """
+    size = pd.cut(rows["persons"].astype(float), [0, 2, 4, np.inf], labels=["1-2", "3-4", "5+"])
+    return {
+        "township": rows["township"].astype(str),
+        "persons": size.astype(object),
+        "flagged": rows["flagged"].map({True: "yes", False: "no"}),
+        **{c.removeprefix("group_"): rows[c] for c in sorted(rows.columns) if c.startswith("group_")},
+    }
+
+
+# A group's recall may fall to four fifths of the champion's (the four-fifths rule, EEOC 1978): an assumption.
+FAIRNESS_FLOOR = 0.8
+MIN_GROUP_EVENTS = 10  # in a group, below which its recall says nothing
+# Expected and observed numbers may differ by a quarter where the interval cannot tell more: an assumption.
+CALIBRATION_RATIO = (0.8, 1.25)
+SLOPE_OFF = 0.2
+
+
+@dataclass(frozen=True)
+class Check:
+    """One condition of a promotion: whether it holds, and in words why."""
+
+    id: str
+    passed: bool
+    zh: str
+    en: str
+
+
+def check_promotion(
+    champion: Candidate, challenger: Candidate, data_check: Mapping[str, Any] | None = None
+) -> list[Check]:
+    """Check everything a promotion needs.
+
+    Parameters
+    ----------
+    champion, challenger : Contender
+    data_check : mapping, optional
+
+    Returns
+    -------
+    list of Check
+        ``question`` (same event, horizon, rule set, cohort), ``primary`` (recall at the budget),
+        ``calibrated``, ``leakage``, ``data``, ``fairness``.
+
+    Raises
+    ------
+    InputRefused
+        If they were not tested on the same rows.
+    """
+    rows = pair_predictions(champion, challenger)
+    return [
+        _question(champion.experiment, challenger.experiment),
+        _primary(rows),
+        _calibrated(challenger),
+        _leakage(challenger),
+        _data(rows, data_check),
+        _fairness(rows),
+    ]
+
+
+def _primary(rows: pd.DataFrame) -> Check:
+    ours, theirs, gap, low, high = recall_difference(rows)
+    passed = bool(high >= 0)
+    figures = f"{ours:.1%} → {theirs:.1%} ({100 * gap:+.1f}, 95% {100 * low:+.1f} … {100 * high:+.1f})"
+    return Check(
+        "primary",
+        passed,
+        f"同样名额下的查全率 {figures}：{'不比现用模型差' if passed else '比现用模型差，超出区间'}",
+        f"recall at the budget {figures}: {'not worse' if passed else 'worse, beyond its interval'}",
+    )
+
+
+def _question(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> Check:
+    differ = question_differences(ours, theirs)
+    if differ:
+        names = ", ".join(differ)
+        return Check("question", False, f"回答的是不同的问题：{names}", f"answers another question: {names}")
+    return Check("question", True, "与现用模型预测同一件事", "foretells what the champion foretells")
+
+
+def _calibrated(challenger: Candidate) -> Check:
+    known = challenger.predictions.dropna(subset=["y"])
+    observed, expected = float(known["y"].sum()), float(known["probability"].sum())
+    low = chi2.ppf((1 - LEVEL) / 2, 2 * observed) / 2 if observed else 0.0
+    high = chi2.ppf(1 - (1 - LEVEL) / 2, 2 * observed + 2) / 2
+    ratio = observed / expected if expected else float("inf")
+    level = low <= expected <= high or CALIBRATION_RATIO[0] <= ratio <= CALIBRATION_RATIO[1]
+    m = challenger.metrics
+    slope = float(m["calibration_slope"])
+    steep = m["calibration_slope_low"] <= 1 <= m["calibration_slope_high"] or abs(slope - 1) <= SLOPE_OFF
+    passed = bool(level and steep)
+    figures = f"{observed:.0f} / {expected:.1f}"
+    span = f"[{m['calibration_slope_low']:.2f}, {m['calibration_slope_high']:.2f}]"
+    return Check(
+        "calibrated",
+        passed,
+        f"实际 / 预计 {figures}，校准斜率 {slope:.2f} {span}",
+        f"observed / expected {figures}, calibration slope {slope:.2f} {span}",
+    )
+
+
+def _leakage(challenger: Candidate) -> Check:
+    high = bool(challenger.metrics.get("leakage_suspected"))
+    auc = f"AUC {float(challenger.metrics['auc']):.3f}"
+    leaks = challenger.leaks
+    columns = [str(c) for c in leaks.loc[leaks["suspected"].astype(bool), "column"]] if len(leaks) else []
+    told_zh = ["高得可疑，先查泄漏"] * high + [f"可疑的特征：{'、'.join(columns)}"] * bool(columns)
+    told_en = ["suspiciously high, look for a leak first"] * high
+    told_en += [f"suspected features: {', '.join(columns)}"] * bool(columns)
+    return Check(
+        "leakage",
+        not told_en,
+        f"{auc}：{'；'.join(told_zh) or '未见泄漏迹象'}",
+        f"{auc}: {'; '.join(told_en) or 'no sign of a leak'}",
+    )
+
+
+def _data(rows: pd.DataFrame, data_check: Mapping[str, Any] | None) -> Check:
+    events = int(rows["y"].sum())
+    enough = events >= MIN_GROUP_EVENTS
+    usable = data_check is not None and not data_check["refused"]
+    passes_zh, passes_en = ("通过", "passes") if usable else ("未通过", "fails")
+    zh = f"数据检查{passes_zh}" if data_check is not None else "数据未检查，请加 --data"
+    en = f"the check {passes_en}" if data_check is not None else "data not checked: give --data"
+    return Check("data", enough and usable, f"测试期 {events} 例；{zh}", f"{events} events tested; {en}")
+
+
+def _fairness(rows: pd.DataFrame) -> Check:
+    low, worst, untold = [], [], 0
+    for kind, group in fairness_groups(rows).items():
+        for value in sorted(group.dropna().unique()):
+            own = rows[group == value]
+            if own["y"].sum() < MIN_GROUP_EVENTS:
+                untold += 1
+                continue
+            ours, theirs, _, _, high = recall_difference(own)
+            worst.append((theirs, f"{kind} {value}"))
+            if theirs < FAIRNESS_FLOOR * ours and high < 0:
+                low.append(f"{kind} {value}: {ours:.0%} → {theirs:.0%}")
+    if low:
+        told = "; ".join(low)
+        zh, en = (
+            f"有组别的查全率不到现用模型的五分之四：{told}",
+            f"below four fifths of the champion's recall: {told}",
+        )
+        return Check("fairness", False, zh, en)
+    least = min(worst, default=None)
+    shown = f"{least[1]} {least[0]:.0%}" if least else "—"
+    return Check(
+        "fairness",
+        True,
+        f"可判断的 {len(worst)} 组均不低于下限，最低 {shown}；{untold} 组发生数太少，未判断",
+        f"none of {len(worst)} groups below the floor; lowest {shown}; {untold} too small to judge",
+    )
+
+
+__all__ = [
+    "MIN_GROUP_EVENTS",
+    "TEST_ROW",
+    "Candidate",
+    "Check",
+    "Decision",
+    "align_test_rows",
+    "check_promotion",
+    "fairness_groups",
+    "pair_predictions",
+    "promote",
+    "recall_difference",
+]
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What was decided, why, and where it is logged.
+
+    Parameters
+    ----------
+    name, champion, challenger : str
+        Registered model and versions.
+    checks : tuple of Check
+    promoted : bool
+    override : str
+        The reason given for promoting against a failed check; empty otherwise.
+    run_id : str
+        The MLflow run that keeps the decision.
+    """
+
+    name: str
+    champion: str
+    challenger: str
+    checks: tuple[Check, ...]
+    promoted: bool
+    override: str
+    run_id: str
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """What a verb prints."""
+        return {**asdict(self), "checks": [asdict(c) for c in self.checks]}
+
+
+def promote(
+    name: str,
+    store: str | Path,
+    challenger: str = tracking.CHALLENGER,
+    *,
+    override: str = "",
+    data_check: Mapping[str, Any] | None = None,
+    county: Callable[[], County] | None = None,
+) -> Decision:
+    """Compare challenger with champion and put it in charge if every check holds.
+
+    Parameters
+    ----------
+    name : str
+        Registered model, such as ``county``.
+    store : str or Path
+    challenger : str
+        Alias or version.
+    override : str
+        A reason to promote although a check fails; it is logged with the decision.
+    data_check : mapping, optional
+        What `riskmodel.data.check` said of the county's data today; without it the check ``data`` fails.
+    county : callable, optional
+        Reads the county: called only where the two were tested on different rows (see `comparable`).
+
+    Returns
+    -------
+    Decision
+        Logged whether it promotes or not. The champion before keeps the alias ``previous``.
+
+    Raises
+    ------
+    UsageError
+        If there is no champion or challenger, or they are the same version.
+    InputMissing
+        If there is no store.
+    InputRefused
+        If they foretell different things, or tested different rows and no county is given.
+    """
+    ours, theirs = _registered(name, tracking.CHAMPION, store), _registered(name, challenger, store)
+    if ours.version == theirs.version:
+        raise UsageError(f"{name}@{challenger} is the champion (version {ours.version}); train a challenger")
+    both = align_test_rows(load_candidate(ours, store), load_candidate(theirs, store), county)
+    checks = check_promotion(*both, data_check)
+    passed = all(check.passed for check in checks)
+    promoted = passed or bool(override)
+    with tracking.start_run(f"{name}-promotions", store, f"{name} {ours.version} → {theirs.version}") as run:
+        run.params({"champion": ours.version, "challenger": theirs.version, "promoted": str(promoted)})
+        run.metrics({f"check.{c.id}": float(c.passed) for c in checks})
+        said = "" if passed else override
+        decision = Decision(name, ours.version, theirs.version, tuple(checks), promoted, said, run.run_id)
+        run.document(decision.summary, "decision.json")
+    if promoted:
+        tracking.set_alias(name, tracking.PREVIOUS, ours.version, store)
+        tracking.set_alias(name, tracking.CHAMPION, theirs.version, store)
+    return decision
+
+
+def _registered(name: str, alias: str, store: str | Path) -> RegisteredModel:
+    if not Path(store).is_file():
+        raise InputMissing(f"no model store at {store}; run `riskmodel train` first, or give --store")
+    found = tracking.find_model(f"{name}@{alias}", store)
+    if found is None:
+        raise UsageError(
+            f"no model {name}@{alias} in {store}; run riskmodel train, or name an alias or version"
+        )
+    return found
