@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from riskmodel.errors import InputRefused, UsageError
-from riskmodel.runs import Experiment, experiment, promotion, tracking
+from riskmodel.runs import Experiment, promotion, tracking
 from riskmodel.runs.promotion import (
     Candidate,
     align_test_rows,
@@ -170,7 +170,7 @@ def test_where_records_came_in_between_both_are_tested_anew_on_the_same_rows(mon
         asked.append((exp["models"], exp["as_of"], exp["split"], county, final))
         return Result()
 
-    monkeypatch.setattr(experiment, "run", run)
+    monkeypatch.setattr(promotion, "run_experiment", run)
     monkeypatch.setattr(Experiment, "model_validate", lambda declared: declared)
     both = align_test_rows(old, new, lambda: "county")  # type: ignore[arg-type,return-value]
     # Each keeps its own declaration; dates and folds are the challenger's for both.
@@ -190,7 +190,7 @@ class Store:
         self.aliases = {"champion": "1", "challenger": "2"}
         self.logged: list[dict] = []
 
-    def find(self, name_at_alias: str, store: object) -> RegisteredModel | None:
+    def find_model(self, name_at_alias: str, store: object) -> RegisteredModel | None:
         alias = name_at_alias.partition("@")[2]
         version = self.aliases.get(alias, alias if alias.isdigit() else "")
         return RegisteredModel("county", version, version, "logit") if version else None
@@ -198,7 +198,7 @@ class Store:
     def set_alias(self, name: str, alias: str, version: str, store: object) -> None:
         self.aliases[alias] = version
 
-    def start(self, *_: object, **__: object):
+    def start_run(self, *_: object, **__: object):
         import contextlib
 
         store = self
@@ -221,13 +221,13 @@ def store(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Store:
     made = Store()
     made.path = tmp_path / "mlflow.db"
     made.path.touch()
-    for name in ("find", "set_alias", "start"):
+    for name in ("find_model", "set_alias", "start_run"):
         monkeypatch.setattr(tracking, name, getattr(made, name))
     return made
 
 
 def test_promotion_moves_the_alias_and_keeps_the_one_before(store, monkeypatch) -> None:
-    monkeypatch.setattr(promotion, "logged", lambda r, _: contender(r.version))
+    monkeypatch.setattr(promotion, "load_candidate", lambda r, _: contender(r.version))
     decision = promotion.promote("county", store.path, data_check=FINE)
     assert decision.promoted
     assert store.aliases == {"champion": "2", "challenger": "2", "previous": "1"}
@@ -240,7 +240,7 @@ def test_a_failed_check_keeps_the_champion_unless_overridden_with_a_reason(store
     def contenders(registered: RegisteredModel, _: object) -> Candidate:
         return contender(registered.version, leakage_suspected=registered.version == "2")
 
-    monkeypatch.setattr(promotion, "logged", contenders)
+    monkeypatch.setattr(promotion, "load_candidate", contenders)
     assert not promotion.promote("county", store.path).promoted
     assert store.aliases["champion"] == "1"
     decision = promotion.promote("county", store.path, override="the county office decided so")
