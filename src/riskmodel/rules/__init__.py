@@ -1,12 +1,12 @@
 """Official rule sets as versioned data, and the one engine that evaluates them."""
 
-from riskmodel.rules.arrays import Bools, Coded, Seen, Truth, sure, truth
+from riskmodel.rules.backends import ArrayBackend, Bools, Coded, Truth, array_figures, certain
 from riskmodel.rules.changes import changes, changes_by_township, tell_change
 from riskmodel.rules.clocks import clocks
 from riskmodel.rules.declaration import RuleSet
 from riskmodel.rules.evaluate import evaluate, evaluate_each
 from riskmodel.rules.explain import explain, parameter_table
-from riskmodel.rules.expression import ExpressionError, parse
+from riskmodel.rules.expression import ExpressionError, Scope, evaluate_condition, evaluate_expression, parse
 from riskmodel.rules.history import history
 from riskmodel.rules.library import available, listing, load
 from riskmodel.rules.lines import absolute, lines, relative_line
@@ -16,20 +16,25 @@ from riskmodel.rules.wording import REASONS
 
 __all__ = [
     "REASONS",
+    "ArrayBackend",
     "Bools",
     "Coded",
     "ExpressionError",
     "RelativeLine",
     "RuleSet",
-    "Seen",
+    "Scope",
     "Truth",
     "absolute",
+    "array_figures",
     "available",
+    "certain",
     "changes",
     "changes_by_township",
     "clocks",
     "evaluate",
+    "evaluate_condition",
     "evaluate_each",
+    "evaluate_expression",
     "explain",
     "history",
     "lines",
@@ -42,7 +47,5 @@ __all__ = [
     "result_lists",
     "scale_risk",
     "size_check",
-    "sure",
     "tell_change",
-    "truth",
 ]

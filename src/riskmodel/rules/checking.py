@@ -9,9 +9,19 @@ import ibis
 
 from riskmodel.data import canonical_schema, codes
 from riskmodel.rules import rows
+from riskmodel.rules.backends import GAPS, household_scope
 from riskmodel.rules.declaration import RuleSet, column_exists
-from riskmodel.rules.expression import FUNCTIONS, ExpressionError, RowTest, names, parse, row_tests
-from riskmodel.rules.meaning import GAPS, Scope, boolean, build
+from riskmodel.rules.expression import (
+    FUNCTIONS,
+    ExpressionError,
+    RowTest,
+    Scope,
+    evaluate_condition,
+    evaluate_expression,
+    names,
+    parse,
+    row_tests,
+)
 from riskmodel.rules.parameters import RelativeLine
 from riskmodel.rules.vocabulary import vocabulary
 
@@ -58,10 +68,11 @@ def check(ruleset: RuleSet) -> list[str]:
     """
     faults = [f"{key}: {msg}" for key, msg in _clashes(ruleset)]
     faults += [f"{key}: {msg}" for key, msg in _references(ruleset)]
-    scope = _dry_scope(ruleset, faults)
+    figures: dict[RowTest, Any] = {}
+    scope = _dry_scope(ruleset, figures, faults)
     for key, text in expressions(ruleset).items():
         try:
-            value = boolean(_whole(text, ruleset, scope), scope)
+            value = evaluate_condition(_checked(text, ruleset, figures), scope)
         except ExpressionError as exc:
             faults.append(f"{key}: {exc} (given: {text!r})")
             continue
@@ -70,13 +81,13 @@ def check(ruleset: RuleSet) -> list[str]:
     return faults
 
 
-def _whole(text: str, ruleset: RuleSet, scope: Scope) -> ast.expr:
+def _checked(text: str, ruleset: RuleSet, figures: dict[RowTest, Any]) -> ast.expr:
+    """Return an expression whose row tests are tried, each with a figure to stand for it."""
     node = parse(text)
     for test in row_tests(node):
-        seen = rows.scope(_dry_rows(test.relation), test.relation, _plain(ruleset))
-        boolean(test.node, seen)
-        figures = ibis.table({"passing": "int64", "unclear": "int64", "latest": "date"}, name="figures")
-        scope.tests[test] = figures[test.how]  # type: ignore[index]
+        evaluate_condition(test.node, rows.scope(_dry_rows(test.relation), test.relation, _plain(ruleset)))
+        kinds = ibis.table({"passing": "int64", "unclear": "int64", "latest": "date"}, name="figures")
+        figures[test] = kinds[test.how]
     return node
 
 
@@ -94,7 +105,7 @@ def _dry_rows(relation: str) -> ibis.Table:
     return ibis.table(columns, name=relation)
 
 
-def _dry_scope(ruleset: RuleSet, faults: list[str]) -> Scope:
+def _dry_scope(ruleset: RuleSet, figures: dict[RowTest, Any], faults: list[str]) -> Scope:
     columns = {name: _TYPES[q.kind] for name, q in vocabulary().quantities.items()}
     columns |= {f"cause_{c}": "boolean" for c in codes("risk_events", "cause")}
     columns |= dict.fromkeys(GAPS, "boolean") | {"register_causes": "string"}
@@ -102,10 +113,10 @@ def _dry_scope(ruleset: RuleSet, faults: list[str]) -> Scope:
     table = ibis.table(columns, name="households")
     seen: dict[str, Any] = {name: table[name] for name in vocabulary().quantities}
     seen |= {n: table[n] if n in columns else v for n, v in ruleset.values().items()}
-    scope = Scope(seen, tests={}, table=table)
+    scope = household_scope(seen, figures, table)
     for name, helper in ruleset.quantities.items():
         try:
-            seen[name] = build(_whole(helper.when, ruleset, scope), scope)
+            seen[name] = evaluate_expression(_checked(helper.when, ruleset, figures), scope)
         except ExpressionError as exc:
             faults.append(f"quantities.{name}.when: {exc} (given: {helper.when!r})")
     return scope

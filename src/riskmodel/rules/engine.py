@@ -20,11 +20,20 @@ import pandas as pd
 from riskmodel.data import County, codes
 from riskmodel.households import Moment, Period
 from riskmodel.rules import rows
+from riskmodel.rules.backends import GAPS, household_scope
 from riskmodel.rules.checking import expressions, tests_of
 from riskmodel.rules.declaration import RuleSet
-from riskmodel.rules.expression import RowTest, calls, names, parse
+from riskmodel.rules.expression import (
+    DECIMALS,
+    RowTest,
+    Scope,
+    calls,
+    evaluate_condition,
+    evaluate_expression,
+    names,
+    parse,
+)
 from riskmodel.rules.lines import absolute, relative_line
-from riskmodel.rules.meaning import DECIMALS, GAPS, Scope, boolean, build
 from riskmodel.rules.parameters import RelativeLine
 from riskmodel.rules.vocabulary import vocabulary
 
@@ -108,7 +117,7 @@ def judge(
     # From here on conditions are columns, so that nothing is computed twice.
     scope = _scope(case, t, columns)
     scope.names.update({n: t[f"c_{n}"] for n in case.ruleset.conditions})  # type: ignore[attr-defined]
-    t = t.mutate(**_cases(case, t, scope))
+    t = t.mutate(**_cases(case, t, scope, _figures(case, t, columns)))
     return t.mutate(flagged=_flagged(case, t, scope))
 
 
@@ -170,24 +179,27 @@ def _scope(case: Case, t: ir.Table, columns: Mapping[RowTest, str]) -> Scope:
             seen[name] = t[f"p_{name}"] if parameter.kind == "table" else case.values[name]
         if name == case.ruleset.line and isinstance(case.values[name], RelativeLine):
             seen[name] = t["line"]
-    tests = {test: t[columns[written]] for test, written in case.tests.items()}
-    scope = Scope(seen, tests=tests, table=t)
+    scope = household_scope(seen, _figures(case, t, columns), t)
     for name, helper in case.ruleset.quantities.items():
-        seen[name] = build(parse(helper.when), scope)
+        seen[name] = evaluate_expression(helper.when, scope)
     return scope
+
+
+def _figures(case: Case, t: ir.Table, columns: Mapping[RowTest, str]) -> dict[RowTest, ir.Value]:
+    return {test: t[columns[written]] for test, written in case.tests.items()}
 
 
 def _conditions(case: Case, scope: Scope) -> dict[str, ir.Value]:
     out: dict[str, ir.Value] = {}
     for name, condition in case.ruleset.conditions.items():
-        value = boolean(parse(condition.when), scope)
+        value = evaluate_condition(condition.when, scope)
         if condition.applies:
-            out[f"a_{name}"] = boolean(parse(condition.applies), scope)
+            out[f"a_{name}"] = evaluate_condition(condition.applies, scope)
             value = out[f"a_{name}"] & value
         out[f"c_{name}"] = value
         scope.names[name] = value  # type: ignore[index]
     for name, clause in case.ruleset.focus.items():
-        out[f"f_{name}"] = boolean(parse(clause.when), scope)
+        out[f"f_{name}"] = evaluate_condition(clause.when, scope)
     return out
 
 
@@ -199,28 +211,28 @@ def _literal(value: Any) -> ir.Value:
     return value if isinstance(value, ir.Value) else ibis.literal(value)
 
 
-def _cases(case: Case, t: ir.Table, scope: Scope) -> dict[str, ir.Value]:
+def _cases(case: Case, t: ir.Table, scope: Scope, figures: Mapping[RowTest, ir.Value]) -> dict[str, ir.Value]:
     ruleset = case.ruleset
     meant = t.registration.isin(ruleset.meant_for())
     order: list[tuple[ir.Value, Any]] = [(~meant, NONE), (t.pcni.isnull(), UNKNOWN)]
     for c in ruleset.categories:
-        holds = boolean(parse(c.when), scope)
+        holds = evaluate_condition(c.when, scope)
         if len(c.registration) < len(codes("households", "registration")):
             holds = holds & t.registration.isin(c.registration)
         order.append((holds, c.id))
     out: dict[str, ir.Value] = {"category": _first(order, NONE)}
     judged = meant & t.pcni.notnull()
-    tiers = [(judged & boolean(parse(x.when), scope), x) for x in ruleset.tiers]
+    tiers = [(judged & evaluate_condition(x.when, scope), x) for x in ruleset.tiers]
     out["tier"] = _first([(holds, x.id) for holds, x in tiers], "")
     # A null type would be guessed from the first case: every branch says int32.
     days = [(holds, ibis.literal(x.visit_every_days, "int32")) for holds, x in tiers]
     out["visit_every_days"] = _first(days, ibis.null("int32"))
-    verdicts = [(boolean(parse(v.when), scope), str(v.outcome)) for v in ruleset.outcomes]
+    verdicts = [(evaluate_condition(v.when, scope), str(v.outcome)) for v in ruleset.outcomes]
     out["outcome"] = _first(verdicts, "")
     out["income_band"] = _band(case, scope)
     plan = ruleset.income_plan
-    out["income_plan"] = ibis.null("boolean") if plan is None else boolean(parse(plan.when), scope)
-    out |= {f"asset_{k}": (scope.tests[_held(k)] > 0).fill_null(False) for k in case.negative_kinds}
+    out["income_plan"] = ibis.null("boolean") if plan is None else evaluate_condition(plan.when, scope)
+    out |= {f"asset_{k}": (figures[_held(k)] > 0).fill_null(False) for k in case.negative_kinds}
     return out
 
 
@@ -228,8 +240,8 @@ def _band(case: Case, scope: Scope) -> ir.Value:
     bands = case.ruleset.income_band
     if bands is None:
         return ibis.literal("")
-    applies = boolean(parse(bands.when), scope)
-    value = build(ast.Name(bands.of, ast.Load()), scope).round(DECIMALS)
+    applies = evaluate_condition(bands.when, scope)
+    value = evaluate_expression(ast.Name(bands.of, ast.Load()), scope).round(DECIMALS)
     pairs = zip(bands.edges, bands.edges[1:], strict=False)
     return _first([(applies & (value >= lo) & (value < hi), f"{lo:g}-{hi:g}") for lo, hi in pairs], "")
 
@@ -239,4 +251,4 @@ def _flagged(case: Case, t: ir.Table, scope: Scope) -> ir.Value:
     found = t.category.isin(ruleset.flagged_categories) | t.tier.isin(ruleset.flagged_tiers)
     if ruleset.flagged_only is None:
         return found
-    return found & boolean(parse(ruleset.flagged_only), scope).fill_null(False)
+    return found & evaluate_condition(ruleset.flagged_only, scope).fill_null(False)

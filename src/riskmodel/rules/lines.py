@@ -13,9 +13,8 @@ import ibis.expr.types as ir
 from riskmodel.data import County
 from riskmodel.households import DateLike, Moment, accounts, point_in_time
 from riskmodel.rules.declaration import RuleSet
-from riskmodel.rules.expression import parse
+from riskmodel.rules.expression import DECIMALS, parse
 from riskmodel.rules.library import load
-from riskmodel.rules.meaning import DECIMALS
 from riskmodel.rules.parameters import RelativeLine
 
 

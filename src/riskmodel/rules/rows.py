@@ -14,8 +14,8 @@ import ibis.expr.types as ir
 
 from riskmodel.data import County
 from riskmodel.households import Moment, point_in_time
-from riskmodel.rules.expression import RowTest
-from riskmodel.rules.meaning import Scope, boolean
+from riskmodel.rules.backends import row_scope
+from riskmodel.rules.expression import RowTest, Scope, evaluate_condition
 from riskmodel.rules.vocabulary import vocabulary
 
 KEY = ("household_id", "as_of")
@@ -79,11 +79,7 @@ def scope(t: ir.Table, relation: str, values: Mapping[str, Any] | None = None) -
     Scope
     """
     fields = {f: t[f] for f in vocabulary().relations[relation].fields}
-
-    def months_ago(months: int) -> ir.Value:
-        return (t.as_of - ibis.interval(months=months)).cast("date")
-
-    return Scope({**(values or {}), **fields}, months_ago=months_ago)
+    return row_scope({**(values or {}), **fields}, t.as_of)
 
 
 def count(county: County, when: When, tests: Iterable[RowTest]) -> dict[str, Figures]:
@@ -177,7 +173,8 @@ def attach(
 def _figures(rows: ir.Table, named: Mapping[RowTest, str]) -> ir.Table:
     sums: dict[str, ir.Value] = {}
     for test, name in named.items():
-        passes = boolean(test.node, scope(rows, test.relation)) & rows.as_of.notnull()  # never a constant
+        passes = evaluate_condition(test.test, scope(rows, test.relation))
+        passes = passes & rows.as_of.notnull()  # never a constant
         if test.how == "latest":
             sums[name] = rows.date.max(where=passes.fill_null(False))
         else:

@@ -16,24 +16,24 @@ from typing import Any
 
 import numpy as np
 
-from riskmodel.data import codes
 from riskmodel.errors import UsageError
 from riskmodel.rules import (
+    ArrayBackend,
     Bools,
     Coded,
     ExpressionError,
     RelativeLine,
     RuleSet,
-    Seen,
+    Scope,
     Truth,
     absolute,
+    array_figures,
     available,
+    certain,
+    evaluate_condition,
+    evaluate_expression,
     load,
-    parse,
-    sure,
-    truth,
 )
-from riskmodel.rules.arrays import evaluate
 from riskmodel.simulate.params import CAUSES, STAGES
 from riskmodel.simulate.state import CAPACITY, ELIMINATED, HEALTH, MONITORED, RELATIONS, RuleView, State
 
@@ -143,24 +143,39 @@ def _nobody() -> RuleView:
     return RuleView(state.take(slice(0, 0)), books.take(slice(0, 0)), month)
 
 
+class _Values(dict[str, Any]):
+    """Values by name, each computed when first asked for; a name that is not to be had is refused."""
+
+    def __init__(self, compute: Callable[[str], Any]) -> None:
+        super().__init__()
+        self.compute = compute
+
+    def __missing__(self, name: str) -> Any:
+        try:
+            self[name] = self.compute(name)
+        except KeyError as exc:
+            raise ExpressionError(f"{name} cannot be seen here") from exc
+        return self[name]
+
+
 @dataclass
 class _Judge:
     """One month's verdicts; quantities, helpers and conditions are computed when first asked for."""
 
     rule: RegisterRule
     view: RuleView
-    known: dict[str, Any] = field(default_factory=dict)
 
     @cached_property
     def settings(self) -> dict[str, Any]:
         return self.rule.of_year(self.view.month // 12)
 
     @cached_property
-    def seen(self) -> Seen:
-        calls: dict[str, Callable[[list[Any]], Truth]] = {"any_cause": self._causes, "any_gap": self._gaps}
+    def scope(self) -> Scope:
         state = self.view.state
-        members = Seen(state.m.here.shape, self._member, {}, {})
-        return Seen((state.n,), self._household, calls, {"members": (members, state.m.here)})
+        members = Scope(ArrayBackend(state.m.here.shape), _Values(self._member))
+        functions = {"any_cause": self._any_cause, "any_gap": lambda: certain(_gap(self.view))}
+        figure = array_figures({"members": (members, state.m.here)})
+        return Scope(ArrayBackend((state.n,)), _Values(self._household), functions, figure)
 
     def flagged(self) -> Bools:
         chosen = self.rule.ruleset
@@ -175,26 +190,21 @@ class _Judge:
             last = max((i for i, (flags, _, _) in enumerate(cases) if flags), default=-1)
             # The first that holds decides; what stands after the last that flags decides nothing.
             for flags, meant, case in cases[: last + 1]:
-                holds = left & meant & truth(parse(case.when), self.seen).yes
+                holds = left & meant & evaluate_condition(case.when, self.scope).yes
                 found |= holds & flags
                 left &= ~holds
         if chosen.flagged_only is not None:
-            found &= truth(parse(chosen.flagged_only), self.seen).yes
+            found &= evaluate_condition(chosen.flagged_only, self.scope).yes
         return found
 
     def _household(self, name: str) -> Any:
-        if name not in self.known:
-            self.known[name] = self._found(name)
-        return self.known[name]
-
-    def _found(self, name: str) -> Any:
         chosen = self.rule.ruleset
         if name in chosen.conditions:
             condition = chosen.conditions[name]
-            held = truth(parse(condition.when), self.seen)
-            return truth(parse(condition.applies), self.seen) & held if condition.applies else held
+            holds = evaluate_condition(condition.when, self.scope)
+            return evaluate_condition(condition.applies, self.scope) & holds if condition.applies else holds
         if name in chosen.quantities:
-            return evaluate(parse(chosen.quantities[name].when), self.seen)
+            return evaluate_expression(chosen.quantities[name].when, self.scope)
         return self.settings[name] if name in self.settings else QUANTITIES[name](self.view)
 
     def _member(self, name: str) -> Any:
@@ -204,16 +214,12 @@ class _Judge:
             return self.settings[name]
         raise KeyError(name)
 
-    def _causes(self, asked: list[Any]) -> Truth:
-        wanted = asked[0] if asked else list(codes("risk_events", "cause"))
+    def _any_cause(self, wanted: Any = CAUSES) -> Truth:
         out = np.zeros(self.view.state.n, bool)
         for cause in wanted:
             if cause in CAUSES:  # the others befall nobody here
                 out |= self.view.open(CAUSES.index(cause))
-        return sure(out)
-
-    def _gaps(self, asked: list[Any]) -> Truth:
-        return sure(_gap(self.view))
+        return certain(out)
 
 
 def _gap(view: RuleView) -> Bools:
@@ -257,7 +263,7 @@ def _floats(values: Any) -> Any:
 
 
 def _flag(of: Callable[[State], Any]) -> Callable[[RuleView], Truth]:
-    return lambda view: sure(np.asarray(of(view.state), bool))
+    return lambda view: certain(np.asarray(of(view.state), bool))
 
 
 QUANTITIES: dict[str, Callable[[RuleView], Any]] = {
@@ -274,12 +280,12 @@ QUANTITIES: dict[str, Callable[[RuleView], Any]] = {
     "rigid_ratio": _rigid_ratio,
     "labour": lambda v: _floats(v.labour),
     "labour_unknown": lambda v: np.zeros(v.state.n),
-    "gap_housing": lambda v: sure(~v.state.housing_safe),
-    "gap_schooling": lambda v: sure(_out_of_school(v)),
-    "gap_medical": lambda v: sure(_uninsured(v)),
-    "has_risk": lambda v: sure(v.has_open_cause | _gap(v)),
-    "in_register": lambda v: sure(v.books.status == MONITORED),
-    "was_eliminated": lambda v: sure(v.books.status == ELIMINATED),
+    "gap_housing": lambda v: certain(~v.state.housing_safe),
+    "gap_schooling": lambda v: certain(_out_of_school(v)),
+    "gap_medical": lambda v: certain(_uninsured(v)),
+    "has_risk": lambda v: certain(v.has_open_cause | _gap(v)),
+    "in_register": lambda v: certain(v.books.status == MONITORED),
+    "was_eliminated": lambda v: certain(v.books.status == ELIMINATED),
 }
 MEMBER: dict[str, Callable[[RuleView], Any]] = {
     "age": _age,
@@ -289,5 +295,5 @@ MEMBER: dict[str, Callable[[RuleView], Any]] = {
     "health": lambda v: Coded(v.state.m.health, HEALTH),
     "disability_grade": lambda v: _floats(v.state.m.grade),
     "work_capacity": lambda v: Coded(v.state.m.capacity, CAPACITY),
-    "insured": lambda v: sure(np.broadcast_to(v.state.insured, v.state.m.here.shape)),
+    "insured": lambda v: certain(np.broadcast_to(v.state.insured, v.state.m.here.shape)),
 }
