@@ -12,8 +12,8 @@ import yaml
 from riskmodel import features
 from riskmodel.errors import SpecError, UsageError
 from riskmodel.features.aggregates import AGGREGATES
-from riskmodel.features.checks import causes
-from riskmodel.features.declared import ROLES
+from riskmodel.features.declaration import ROLES
+from riskmodel.features.library import causes
 
 HOUSEHOLD = features.load("household-v1")
 

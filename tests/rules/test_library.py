@@ -10,10 +10,9 @@ from riskmodel import rules
 from riskmodel.data.schema import codes
 from riskmodel.errors import SpecError, UsageError
 from riskmodel.rules.backends import household_scope, row_scope
-from riskmodel.rules.checking import expressions
+from riskmodel.rules.declaration import vocabulary
 from riskmodel.rules.expression import FUNCTIONS, names, parse, row_tests
-from riskmodel.rules.library import SETS
-from riskmodel.rules.vocabulary import vocabulary
+from riskmodel.rules.library import SETS, expressions
 
 from .tiny import county
 

@@ -13,7 +13,7 @@ import pytest
 
 from riskmodel import simulate
 from riskmodel.data import About, from_frames
-from riskmodel.households.bunching import LEVEL, Heaps, heaps
+from riskmodel.households.bunching import LEVEL, BunchingResult, detect_bunching
 
 pytestmark = pytest.mark.slow
 
@@ -23,10 +23,10 @@ LINE = 6000.0
 PLACEBOS = (4500.0, 7500.0, 9000.0, 12000.0)
 
 
-def looked_at(made: simulate.SimulatedCounty, *lines: float) -> Heaps:
+def looked_at(made: simulate.SimulatedCounty, *lines: float) -> BunchingResult:
     about = {k: v for k, v in made.about.items() if k != "simulated"}
     thresholds = {f"{yuan:g}": lambda county, days, y=yuan: dict.fromkeys(days, y) for yuan in lines}
-    return heaps(from_frames(made.frames, About(**about)), thresholds)
+    return detect_bunching(from_frames(made.frames, About(**about)), thresholds)
 
 
 def spoiled(made: simulate.SimulatedCounty, seed: int) -> tuple[simulate.SimulatedCounty, pd.DataFrame]:

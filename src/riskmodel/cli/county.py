@@ -64,7 +64,7 @@ def check(
 ) -> None:
     """Check a county's tables: rejected rows, doubtful ones, and a summary of their quality."""
     from riskmodel import data as counties
-    from riskmodel.households import bunching, point_in_time
+    from riskmodel.households import bunching_check, point_in_time
 
     if spoiled is not None and not spoiled.is_file():
         raise InputMissing(f"{spoiled}: no such log; simulate --dirty writes OUT/spoiled/spoiled.csv")
@@ -72,7 +72,7 @@ def check(
     summary, found = counties.check(
         data,
         out,
-        further=bunching.check_heaps(thresholds),
+        further=bunching_check(thresholds),
         max_rejected=max_rejected,
         snapshot_on=snapshot_on,
         pseudonymise=pseudonymise,

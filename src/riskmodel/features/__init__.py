@@ -1,9 +1,9 @@
 """Features declared in YAML, compiled to Ibis, for many as-of dates in one pass."""
 
 from riskmodel.features.build import build, expression
-from riskmodel.features.declared import Feature, FeatureSet, without
+from riskmodel.features.declaration import Feature, FeatureSet, without
 from riskmodel.features.dictionary import describe, reasons_missing
-from riskmodel.features.families import available, load
+from riskmodel.features.library import available, load
 from riskmodel.features.observations import MOST_SHARE
 
 __all__ = [

@@ -14,10 +14,9 @@ from riskmodel.data import County
 from riskmodel.errors import SpecError
 from riskmodel.features import derived, events, monthly, observations, people
 from riskmodel.features.aggregates import EVENTS, MADE, MONTHLY, OBSERVED
-from riskmodel.features.checks import levels
 from riskmodel.features.conditions import holds
-from riskmodel.features.declared import Feature, FeatureSet
-from riskmodel.features.families import load
+from riskmodel.features.declaration import Feature, FeatureSet
+from riskmodel.features.library import levels, load
 from riskmodel.features.lines import line_of
 from riskmodel.features.storage import Nowhere, stored, taken_out
 from riskmodel.households import DateLike, Moment, Period, accounts, point_in_time

@@ -9,7 +9,7 @@ from typing import TypeAlias
 import ibis
 import ibis.expr.types as ir
 
-from riskmodel.features.declared import Feature
+from riskmodel.features.declaration import Feature
 from riskmodel.features.storage import Nowhere
 
 # Thresholds are compared after rounding, as in the official rules ("Exactly").

@@ -9,9 +9,9 @@ import pandas as pd
 from riskmodel.data import County
 from riskmodel.features.aggregates import AGGREGATES, EVENTS, MISSING_EN, MONTHLY, OBSERVED
 from riskmodel.features.build import KEY, build
-from riskmodel.features.declared import Feature, FeatureSet
+from riskmodel.features.declaration import Feature, FeatureSet
 from riskmodel.features.derived import ACCOUNTING
-from riskmodel.features.families import load
+from riskmodel.features.library import load
 from riskmodel.households import DateLike, accounts, point_in_time
 
 UNITS = {

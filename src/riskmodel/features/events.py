@@ -11,7 +11,7 @@ import pandas as pd
 from riskmodel.data import County
 from riskmodel.features.aggregates import CODES_OF, MADE
 from riskmodel.features.conditions import holds
-from riskmodel.features.declared import Feature
+from riskmodel.features.declaration import Feature
 from riskmodel.households import Moment, point_in_time
 
 KEY = ["household_id", "as_of"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ibis.expr.types as ir
 
-from riskmodel.features.declared import FeatureSet
+from riskmodel.features.declaration import FeatureSet
 from riskmodel.rules import RelativeLine, relative_line
 
 

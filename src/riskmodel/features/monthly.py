@@ -14,7 +14,7 @@ import ibis.expr.types as ir
 
 from riskmodel.data import County
 from riskmodel.features.aggregates import MADE
-from riskmodel.features.declared import Feature
+from riskmodel.features.declaration import Feature
 from riskmodel.features.spans import KEY, by_span, single_codes
 from riskmodel.features.storage import WHOLE, Piece
 from riskmodel.households import Moment, point_in_time

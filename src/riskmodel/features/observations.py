@@ -24,7 +24,7 @@ from riskmodel.errors import SpecError
 from riskmodel.features import derived
 from riskmodel.features.aggregates import MADE
 from riskmodel.features.conditions import in_range
-from riskmodel.features.declared import Feature, FeatureSet
+from riskmodel.features.declaration import Feature, FeatureSet
 from riskmodel.features.lines import line_of
 from riskmodel.households import Moment, Period, point_in_time
 from riskmodel.households import accounts as accounting

@@ -9,7 +9,7 @@ import ibis.expr.types as ir
 
 from riskmodel.data import County
 from riskmodel.features.conditions import holds
-from riskmodel.features.declared import Feature
+from riskmodel.features.declaration import Feature
 from riskmodel.households import Moment, point_in_time
 
 KEY = ["household_id", "as_of"]

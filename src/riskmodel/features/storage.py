@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from riskmodel.data import County
-from riskmodel.features.declared import FeatureSet
+from riskmodel.features.declaration import FeatureSet
 
 # Rows of income or spending whose windows are made at once: half a gigabyte or so of sums.
 ROWS_AT_ONCE = 4_000_000

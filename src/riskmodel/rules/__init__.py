@@ -2,7 +2,6 @@
 
 from riskmodel.rules.backends import ArrayBackend, Bools, Coded, Truth, array_figures, certain
 from riskmodel.rules.changes import changes, changes_by_township, tell_change
-from riskmodel.rules.clocks import clocks
 from riskmodel.rules.declaration import RuleSet
 from riskmodel.rules.evaluate import evaluate, evaluate_each
 from riskmodel.rules.explain import explain, parameter_table
@@ -11,7 +10,7 @@ from riskmodel.rules.history import history
 from riskmodel.rules.library import available, listing, load
 from riskmodel.rules.lines import absolute, lines, relative_line
 from riskmodel.rules.parameters import RelativeLine, parse_overrides
-from riskmodel.rules.screens import result_lists, scale_risk, size_check
+from riskmodel.rules.procedure import clocks, result_lists, scale_risk, size_check
 from riskmodel.rules.wording import REASONS
 
 __all__ = [

@@ -17,12 +17,11 @@ import pandas as pd
 from riskmodel.data import County
 from riskmodel.errors import UsageError
 from riskmodel.households import DateLike, Moment, point_in_time
-from riskmodel.rules.declaration import RuleSet
+from riskmodel.rules.declaration import RuleSet, vocabulary
 from riskmodel.rules.evaluate import evaluate
 from riskmodel.rules.explain import figure
 from riskmodel.rules.history import Schedule, schedule, valid_at
 from riskmodel.rules.scores import read_scores
-from riskmodel.rules.vocabulary import vocabulary
 from riskmodel.rules.wording import CHANGES, Language
 
 # In the order in which they are asked; the first that holds is the household's kind of change.

@@ -1,16 +1,21 @@
-"""What a rule set's YAML may say, and the checks that refuse a wrong one naming file, key and mend."""
+"""What a rule set's YAML may say, and the checks that refuse a wrong one naming file, key and mend.
+
+The names that rules may use: household quantities and the rows behind them (``vocabulary.yaml``).
+"""
 
 from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import Field
 
 from riskmodel.data import contract
 from riskmodel.households import Period
-from riskmodel.io.specs import Spec
+from riskmodel.io.specs import Spec, load
 from riskmodel.rules.parameters import Parameter, RelativeLine, resolve
 
 Registration = Literal["lifted", "general", "not_lifted"]
@@ -194,3 +199,44 @@ def column_exists(name: str) -> bool:
     table, _, column = name.partition(".")
     spec = contract().tables.get(table)
     return spec is not None and (not column or column in spec.columns)
+
+
+Kind = Literal["yuan", "share", "ratio", "count", "flag", "code", "date"]
+
+
+class Quantity(Spec):
+    """A household quantity: how its value is told, its names, and what one below zero is called."""
+
+    kind: Kind
+    zh: str
+    en: str
+    negative_zh: str | None = None
+    negative_en: str | None = None
+
+
+class Relation(Spec):
+    """Rows of a household that a rule can look through, by the contract table they come from."""
+
+    table: str
+    zh: str
+    en: str
+    fields: tuple[str, ...]
+
+
+class Vocabulary(Spec):
+    """All quantities and relations."""
+
+    quantities: dict[str, Quantity]
+    relations: dict[str, Relation]
+
+
+@cache
+def vocabulary() -> Vocabulary:
+    """Return the packaged vocabulary (parsed once).
+
+    Examples
+    --------
+    >>> vocabulary().quantities["pcni"].zh
+    '人均纯收入'
+    """
+    return load(Path(__file__).with_name("vocabulary.yaml"), Vocabulary)

@@ -21,8 +21,7 @@ from riskmodel.data import County, codes
 from riskmodel.households import Moment, Period
 from riskmodel.rules import rows
 from riskmodel.rules.backends import GAPS, household_scope
-from riskmodel.rules.checking import expressions, tests_of
-from riskmodel.rules.declaration import RuleSet
+from riskmodel.rules.declaration import RuleSet, vocabulary
 from riskmodel.rules.expression import (
     DECIMALS,
     RowTest,
@@ -33,9 +32,9 @@ from riskmodel.rules.expression import (
     names,
     parse,
 )
+from riskmodel.rules.library import expressions, tests_of
 from riskmodel.rules.lines import absolute, relative_line
 from riskmodel.rules.parameters import RelativeLine
-from riskmodel.rules.vocabulary import vocabulary
 
 NONE, UNKNOWN = "none", "unknown"
 ALWAYS = (

@@ -12,14 +12,13 @@ from riskmodel.data import County, codes
 from riskmodel.errors import UsageError
 from riskmodel.households import DateLike, accounts, point_in_time
 from riskmodel.rules.backends import GAPS
-from riskmodel.rules.declaration import Category, Clause, RuleSet, Tier
+from riskmodel.rules.declaration import Category, Clause, Quantity, RuleSet, Tier, vocabulary
 from riskmodel.rules.engine import Case, judge
 from riskmodel.rules.evaluate import assumptions, frame_of
 from riskmodel.rules.expression import names, parse
 from riskmodel.rules.library import load
 from riskmodel.rules.parameters import text
 from riskmodel.rules.scores import score_table
-from riskmodel.rules.vocabulary import Quantity, vocabulary
 from riskmodel.rules.wording import ANSWERS, REASONS, WORDS, Language
 
 _SHOWN = {"unit", "zh", "en", "source", "assumption"}

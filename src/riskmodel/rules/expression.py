@@ -28,7 +28,7 @@ from functools import lru_cache, reduce
 from typing import Any, Literal, Protocol
 
 from riskmodel.data import codes
-from riskmodel.rules.vocabulary import vocabulary
+from riskmodel.rules.declaration import vocabulary
 
 DECIMALS = 9  # official rules, "Exactly": thresholds are compared after rounding to 9 decimals
 

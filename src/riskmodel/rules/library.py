@@ -1,18 +1,207 @@
-"""Finding, reading and checking rule sets: packaged ids, or a user's own YAML by its path."""
+"""Finding, reading and checking rule sets: packaged ids, or a user's own YAML by its path.
+
+Checks of a rule set beyond its shape: every name, type and reference, tried without any data.
+"""
 
 from __future__ import annotations
 
+import ast
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+import ibis
 import pandas as pd
 
+from riskmodel.data import canonical_schema, codes
 from riskmodel.errors import InputMissing, SpecError, UsageError
 from riskmodel.io.specs import parse as parse_spec
 from riskmodel.io.specs import read_yaml
-from riskmodel.rules.checking import check
-from riskmodel.rules.declaration import RuleSet
+from riskmodel.rules import rows
+from riskmodel.rules.backends import GAPS, household_scope
+from riskmodel.rules.declaration import RuleSet, column_exists, vocabulary
+from riskmodel.rules.expression import (
+    FUNCTIONS,
+    ExpressionError,
+    RowTest,
+    Scope,
+    evaluate_condition,
+    evaluate_expression,
+    names,
+    parse,
+    row_tests,
+)
+from riskmodel.rules.parameters import RelativeLine
+
+_TYPES = {
+    "yuan": "float64", "share": "float64", "ratio": "float64", "count": "int64", "flag": "boolean",
+    "code": "string", "date": "date",
+}  # fmt: skip
+
+
+def expressions(ruleset: RuleSet) -> dict[str, str]:
+    """Return every expression of a rule set that must be true or false, by the key it stands under."""
+    out = {f"conditions.{n}.applies": c.applies for n, c in ruleset.conditions.items() if c.applies}
+    out |= {f"conditions.{name}.when": c.when for name, c in ruleset.conditions.items()}
+    out |= {f"focus.{name}.when": c.when for name, c in ruleset.focus.items()}
+    out |= {f"categories.{c.id}.when": c.when for c in ruleset.categories}
+    out |= {f"tiers.{c.id}.when": c.when for c in ruleset.tiers}
+    out |= {f"outcomes.{c.outcome}.when": c.when for c in ruleset.outcomes}
+    for key in ("income_band", "income_plan"):
+        clause = getattr(ruleset, key)
+        if clause is not None:
+            out[f"{key}.when"] = clause.when
+    if ruleset.flagged_only is not None:
+        out["flagged_only"] = ruleset.flagged_only
+    return out
+
+
+def tests_of(ruleset: RuleSet) -> list[RowTest]:
+    """Return every row test that a rule set asks for."""
+    texts = [*expressions(ruleset).values(), *(q.when for q in ruleset.quantities.values())]
+    return [test for text in texts for test in row_tests(parse(text))]
+
+
+def check(ruleset: RuleSet) -> list[str]:
+    """Return what is wrong in a rule set beyond its shape: names, types, references.
+
+    Parameters
+    ----------
+    ruleset : RuleSet
+
+    Returns
+    -------
+    list of str
+        One ``key: fault`` each; empty if all is well.
+    """
+    faults = [f"{key}: {msg}" for key, msg in _clashes(ruleset)]
+    faults += [f"{key}: {msg}" for key, msg in _references(ruleset)]
+    figures: dict[RowTest, Any] = {}
+    scope = _dry_scope(ruleset, figures, faults)
+    for key, text in expressions(ruleset).items():
+        try:
+            value = evaluate_condition(_checked(text, ruleset, figures), scope)
+        except ExpressionError as exc:
+            faults.append(f"{key}: {exc} (given: {text!r})")
+            continue
+        if key.startswith("conditions.") and key.endswith(".when"):
+            scope.names[key.split(".")[1]] = value  # type: ignore[index]
+    return faults
+
+
+def _checked(text: str, ruleset: RuleSet, figures: dict[RowTest, Any]) -> ast.expr:
+    """Return an expression whose row tests are tried, each with a figure to stand for it."""
+    node = parse(text)
+    for test in row_tests(node):
+        evaluate_condition(test.node, rows.scope(_dry_rows(test.relation), test.relation, _plain(ruleset)))
+        kinds = ibis.table({"passing": "int64", "unclear": "int64", "latest": "date"}, name="figures")
+        figures[test] = kinds[test.how]
+    return node
+
+
+def _plain(ruleset: RuleSet) -> dict[str, Any]:
+    return {n: v for n, v in ruleset.values().items() if not isinstance(v, dict | RelativeLine)}
+
+
+def _dry_rows(relation: str) -> ibis.Table:
+    spec = vocabulary().relations[relation]
+    columns = dict(canonical_schema(spec.table).items()) | {
+        "age": "int32",
+        "ended": "boolean",
+        "as_of": "date",
+    }
+    return ibis.table(columns, name=relation)
+
+
+def _dry_scope(ruleset: RuleSet, figures: dict[RowTest, Any], faults: list[str]) -> Scope:
+    columns = {name: _TYPES[q.kind] for name, q in vocabulary().quantities.items()}
+    columns |= {f"cause_{c}": "boolean" for c in codes("risk_events", "cause")}
+    columns |= dict.fromkeys(GAPS, "boolean") | {"register_causes": "string"}
+    columns |= {n: "float64" for n, v in ruleset.values().items() if isinstance(v, dict | RelativeLine)}
+    table = ibis.table(columns, name="households")
+    seen: dict[str, Any] = {name: table[name] for name in vocabulary().quantities}
+    seen |= {n: table[n] if n in columns else v for n, v in ruleset.values().items()}
+    scope = household_scope(seen, figures, table)
+    for name, helper in ruleset.quantities.items():
+        try:
+            seen[name] = evaluate_expression(_checked(helper.when, ruleset, figures), scope)
+        except ExpressionError as exc:
+            faults.append(f"quantities.{name}.when: {exc} (given: {helper.when!r})")
+    return scope
+
+
+def _clashes(ruleset: RuleSet) -> list[tuple[str, str]]:
+    taken = dict.fromkeys([*vocabulary().quantities, *vocabulary().relations, *FUNCTIONS], "the vocabulary")
+    taken.pop("line")  # a parameter may be the line
+    out = []
+    for section in ("parameters", "quantities", "conditions"):
+        for name in getattr(ruleset, section):
+            if name in taken or not name.isidentifier():
+                out.append((f"{section}.{name}", f"the name is {_why_not(name, taken)}; choose another"))
+            taken.setdefault(name, section)
+    for name in ruleset.focus:
+        if name in ruleset.conditions:
+            out.append((f"focus.{name}", "a condition has this id; choose another"))
+    for section in ("categories", "tiers"):
+        ids = [c.id for c in getattr(ruleset, section)]
+        out += [(f"{section}.{i}", "stands twice") for i in sorted({i for i in ids if ids.count(i) > 1})]
+        reserved = {"none", "unknown", ""} & set(ids)
+        out += [(f"{section}.{i}", "this id is reserved; choose another") for i in sorted(reserved)]
+    return out
+
+
+def _why_not(name: str, taken: dict[str, str]) -> str:
+    return f"taken by {taken[name]}" if name in taken else "no plain name (letters, digits, _)"
+
+
+def _references(ruleset: RuleSet) -> list[tuple[str, str]]:
+    out = []
+    for name, condition in ruleset.conditions.items():
+        out += [
+            (f"conditions.{name}.needs", f"{n!r} is no table.column of the data contract")
+            for n in condition.needs
+            if not column_exists(n)
+        ]
+    for clock in ruleset.clocks:
+        ends = (clock.start, clock.end)
+        out += [
+            (f"clocks.{clock.id}", f"{end!r} is no column of the data contract")
+            for end in ends
+            if end is not None and not column_exists(end.partition("=")[0])
+        ]
+    out += _line_faults(ruleset)
+    if ruleset.income_band and list(ruleset.income_band.edges) != sorted(set(ruleset.income_band.edges)):
+        out.append(("income_band.edges", "must rise"))
+    if ruleset.negative_list:
+        kinds = ruleset.parameters.get(ruleset.negative_list.kinds)
+        if kinds is None or kinds.kind != "codes":
+            out.append(("negative_list.kinds", "must name a parameter of kind codes"))
+    if ruleset.size_check:
+        check_names = (ruleset.size_check.expected, ruleset.size_check.low, ruleset.size_check.high)
+        out += [("size_check", f"{n!r} is no parameter") for n in check_names if n not in ruleset.parameters]
+    causes = codes("risk_events", "cause")
+    out += [
+        (f"scale_risks.{name}.cause", f"{risk.cause!r}: one of {', '.join(causes)}")
+        for name, risk in ruleset.scale_risks.items()
+        if risk.cause is not None and risk.cause not in causes
+    ]
+    return out
+
+
+def _line_faults(ruleset: RuleSet) -> list[tuple[str, str]]:
+    try:
+        used = names(parse(ruleset.line))
+    except ExpressionError as exc:
+        return [("line", str(exc))]
+    unknown = sorted(used - set(ruleset.parameters))
+    if unknown:
+        allowed = ", ".join(ruleset.parameters) or "none"
+        return [("line", f"no parameter {', '.join(unknown)}; the line is an expression over: {allowed}")]
+    relative = [n for n in used if isinstance(ruleset.values()[n], RelativeLine)]
+    if relative and ruleset.line not in relative:
+        return [("line", "a relative line stands alone; name its parameter and nothing else")]
+    return []
+
 
 SETS = Path(__file__).with_name("sets")
 _MERGED = ("parameters", "quantities", "conditions", "focus")

@@ -15,8 +15,8 @@ import ibis.expr.types as ir
 from riskmodel.data import County
 from riskmodel.households import Moment, point_in_time
 from riskmodel.rules.backends import row_scope
+from riskmodel.rules.declaration import vocabulary
 from riskmodel.rules.expression import RowTest, Scope, evaluate_condition
-from riskmodel.rules.vocabulary import vocabulary
 
 KEY = ("household_id", "as_of")
 When = tuple[Moment, ...]

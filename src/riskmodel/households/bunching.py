@@ -1,10 +1,11 @@
-"""Is a density broken at a threshold? Counts just below and just above it, against its own slope.
+"""Bunching of incomes at a threshold, such as the poverty line: a check of records by their density.
 
-The density of incomes is smooth where nobody gains by standing on one side of a line; where somebody does,
-too many stand just on that side. Of the n households within a window of the threshold, the number below is
-binomial with a share that the density's slope gives: with log density b₁·r + b₂·r² in the distance r from
-the threshold (in shares of it), log(share below / share above) = −b₁·w in a window of half-width w. The
-slope is fitted to the counts farther out, which bunching at the threshold does not touch.
+No single row of bunched incomes looks wrong; that too many stand just on one side of a line does. The density
+of incomes is smooth where nobody gains by standing on one side. Of the n households within a window of the
+threshold, the number below is binomial with a share that the density's slope gives: with log density
+b₁·r + b₂·r² in the distance r from the threshold (in shares of it), log(share below / share above) = −b₁·w in
+a window of half-width w. The slope is fitted to the counts farther out, which bunching at the threshold does
+not touch. Whoever is listed may be as poor as written: the figures say how many of them are to be expected.
 
 References
 ----------
@@ -12,11 +13,6 @@ McCrary 2008, Manipulation of the running variable in the regression discontinui
 J. Econometrics 142. Cattaneo, Jansson and Ma 2020, Simple local polynomial density estimators, JASA 115
 (the binomial test near the threshold). Kleven 2016, Bunching, Annual Review of Economics 8 (the
 counterfactual from outside the window).
-
-Incomes heaped at a threshold: county and townships tested, and the households that stand in a heap.
-
-No single row of a heap looks wrong; that there are too many does. Whoever is listed may be as poor as
-written: the figures say how many of them are to be expected there.
 """
 
 from __future__ import annotations
@@ -30,9 +26,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from riskmodel.data import County
+from riskmodel.data import County, Further
 from riskmodel.households import accounts, point_in_time
 from riskmodel.households.point_in_time import Moment
+from riskmodel.i18n import LANGUAGES, Language, text
 
 Floats = NDArray[np.floating]
 REACH = 0.30  # of the threshold, on either side: far enough for a slope, near enough for a parabola
@@ -44,7 +41,7 @@ _CLOSE = 1e-10
 
 
 @dataclass(frozen=True)
-class Slope:
+class DensitySlope:
     """How the log density rises with the distance from the threshold, and how surely that is known."""
 
     value: float
@@ -52,7 +49,7 @@ class Slope:
 
 
 @dataclass(frozen=True)
-class Jump:
+class DensityJump:
     """Households within a window of a threshold, and how likely so uneven a split is by chance.
 
     Parameters
@@ -82,7 +79,7 @@ class Jump:
         return self.below - self.share * (self.below + self.above)
 
 
-def slope(distance: Floats, reach: float = REACH, spared: float = max(WINDOWS)) -> Slope:
+def density_slope(distance: Floats, reach: float = REACH, spared: float = max(WINDOWS)) -> DensitySlope:
     """Fit the slope of the log density at a threshold from the counts on both sides farther out.
 
     Parameters
@@ -101,7 +98,7 @@ def slope(distance: Floats, reach: float = REACH, spared: float = max(WINDOWS)) 
     Examples
     --------
     >>> rng = np.random.default_rng(0)
-    >>> found = slope(rng.uniform(-0.3, 0.3, 5000))
+    >>> found = density_slope(rng.uniform(-0.3, 0.3, 5000))
     >>> bool(abs(found.value) < 3 * found.error)
     True
     """
@@ -110,13 +107,13 @@ def slope(distance: Floats, reach: float = REACH, spared: float = max(WINDOWS)) 
     counts = np.histogram(distance, edges)[0].astype(float)
     used = np.abs(middle) > spared
     x = np.column_stack([np.ones(middle.size), middle, middle**2])[used]
-    coefficients, covariance = poisson_fit(x, counts[used])
+    coefficients, covariance = fit_poisson(x, counts[used])
     mean = np.exp(x @ coefficients)
     dispersion = ((counts[used] - mean) ** 2 / mean).sum() / (used.sum() - x.shape[1])
-    return Slope(float(coefficients[1]), float(np.sqrt(covariance[1, 1] * max(1.0, dispersion))))
+    return DensitySlope(float(coefficients[1]), float(np.sqrt(covariance[1, 1] * max(1.0, dispersion))))
 
 
-def poisson_fit(x: Floats, y: Floats) -> tuple[Floats, Floats]:
+def fit_poisson(x: Floats, y: Floats) -> tuple[Floats, Floats]:
     """Return coefficients and covariance of a Poisson regression with log link, by Newton's method.
 
     Parameters
@@ -141,7 +138,9 @@ def poisson_fit(x: Floats, y: Floats) -> tuple[Floats, Floats]:
     return beta, np.linalg.inv(x.T @ (np.exp(np.clip(x @ beta, -30, 30))[:, None] * x))
 
 
-def jump(distance: Floats, household: NDArray[Any], window: float, given: Slope) -> Jump:
+def density_jump(
+    distance: Floats, household: NDArray[Any], window: float, given: DensitySlope
+) -> DensityJump:
     """Hold the split within a window against the split that a smooth density gives.
 
     Parameters
@@ -165,14 +164,14 @@ def jump(distance: Floats, household: NDArray[Any], window: float, given: Slope)
     n, k = int(near.sum()), int(under.sum())
     share = float(1 / (1 + np.exp(given.value * window)))
     if n < 2:
-        return Jump(k, n - k, share, 1.0, 1.0)
+        return DensityJump(k, n - k, share, 1.0, 1.0)
     spread = share * (1 - share)
     sums = np.bincount(np.unique(household[near], return_inverse=True)[1], under - share)
     repeated = max(1.0, float((sums**2).sum()) / (n * spread))
     error = spread * window * given.error
     inside = ((repeated - 1) + n * error**2 / spread) / (n - 1)
     p_below, p_above = _tails(k, n, share, min(inside, 0.99))
-    return Jump(k, n - k, share, p_below, p_above)
+    return DensityJump(k, n - k, share, p_below, p_above)
 
 
 def _tails(k: int, n: int, share: float, inside: float) -> tuple[float, float]:
@@ -202,7 +201,7 @@ Threshold = Callable[[County, list[dt.date]], Mapping[dt.date, float | None]]
 
 
 @dataclass(frozen=True)
-class Heaps:
+class BunchingResult:
     """What was tested, and who stands in a heap.
 
     Parameters
@@ -225,7 +224,7 @@ class Heaps:
         return self.tests[self.tests["warned"]]
 
 
-def yearly(county: County) -> pd.DataFrame:
+def annual_incomes(county: County) -> pd.DataFrame:
     """Return net income per head of every whole calendar year, by all that is known of it.
 
     Parameters
@@ -261,7 +260,9 @@ def _whole_years(county: County) -> list[int]:
     return list(range(-(-first // 12), last + 1))
 
 
-def heaps(county: County, thresholds: Mapping[str, Threshold], level: float = LEVEL) -> Heaps:
+def detect_bunching(
+    county: County, thresholds: Mapping[str, Threshold], level: float = LEVEL
+) -> BunchingResult:
     """Test whether incomes per head are heaped just below or just above thresholds.
 
     Parameters
@@ -273,10 +274,10 @@ def heaps(county: County, thresholds: Mapping[str, Threshold], level: float = LE
 
     Returns
     -------
-    Heaps
+    BunchingResult
         Empty where no calendar year is whole or too few incomes lie near.
     """
-    incomes = yearly(county)
+    incomes = annual_incomes(county)
     days = [dt.date(int(year), 12, 31) for year in sorted(incomes["year"].unique())]
     near: list[pd.DataFrame] = []
     rows: list[list[object]] = []
@@ -287,7 +288,7 @@ def heaps(county: County, thresholds: Mapping[str, Threshold], level: float = LE
         rows += _tests(part, name, lines)
     tests = _adjusted(pd.DataFrame(rows, columns=TESTS[:-3]), level)
     around = pd.concat(near, ignore_index=True) if near else _near(incomes, {}, "")
-    return Heaps(tests, _listed(tests, around))
+    return BunchingResult(tests, _listed(tests, around))
 
 
 def _near(incomes: pd.DataFrame, lines: Mapping[int, float], name: str) -> pd.DataFrame:
@@ -308,7 +309,7 @@ def _tests(near: pd.DataFrame, name: str, lines: Mapping[int, float]) -> Iterato
         # Where a place has too few for a slope of its own, the county's stands for it.
         own = _slope(distance) or whole
         for window in WINDOWS:
-            j = jump(distance, household, window, own)
+            j = density_jump(distance, household, window, own)
             counted = [j.below, j.above, round(j.share, 4), round(j.excess, 1), j.p]
             yield [scope, place, name, lines[max(lines)], years, window, *counted]
 
@@ -317,44 +318,22 @@ def _townships(near: pd.DataFrame) -> list[tuple[str, str, pd.DataFrame]]:
     return [(TOWNSHIP, str(place), part) for place, part in near.groupby("township", sort=True)]
 
 
-def _slope(distance: Floats) -> Slope | None:
+def _slope(distance: Floats) -> DensitySlope | None:
     around = (np.abs(distance) > max(WINDOWS)).sum()
-    return slope(distance) if around >= FEWEST_AROUND else None
+    return density_slope(distance) if around >= FEWEST_AROUND else None
 
 
 def _adjusted(tests: pd.DataFrame, level: float) -> pd.DataFrame:
-    adjusted = tests.groupby("scope")["p"].transform(lambda p: holm(p.to_numpy()))
+    from statsmodels.stats.multitest import multipletests
+
+    def holm(p: pd.Series) -> Floats:
+        return multipletests(p, method="holm")[1]
+
+    adjusted = tests.groupby("scope")["p"].transform(holm)
     out = tests.assign(p_adjusted=adjusted.astype(float))
     out["side"] = np.where(out["excess"].astype(float) >= 0, "below", "above")
     out["warned"] = out["p_adjusted"] < level
     return out[TESTS]
-
-
-def holm(p: Floats) -> Floats:
-    """Return Holm's adjusted p-values.
-
-    Parameters
-    ----------
-    p : array of shape (n,)
-
-    Returns
-    -------
-    array of shape (n,)
-
-    References
-    ----------
-    Holm 1979, A simple sequentially rejective multiple test procedure, Scand. J. Statistics 6.
-
-    Examples
-    --------
-    >>> holm(np.array([0.01, 0.04, 0.03])).round(4).tolist()
-    [0.03, 0.06, 0.06]
-    """
-    order = np.argsort(p, kind="stable")
-    stepped = np.maximum.accumulate(p[order] * (p.size - np.arange(p.size)))
-    out = np.empty(p.size)
-    out[order] = np.minimum(stepped, 1.0)
-    return out
 
 
 def _listed(tests: pd.DataFrame, near: pd.DataFrame) -> pd.DataFrame:
@@ -368,3 +347,69 @@ def _listed(tests: pd.DataFrame, near: pd.DataFrame) -> pd.DataFrame:
         beyond = (distance < 0) if row.side == "below" else (distance > 0)
         hit |= there & beyond & (np.abs(distance) <= row.window)
     return near.loc[hit, HOUSEHOLDS].sort_values(["year", "household_id"], ignore_index=True)
+
+
+TESTS_FILE, HOUSEHOLDS_FILE = "heaps.csv", "heaped.csv"
+
+
+def bunching_check(thresholds: Mapping[str, Threshold]) -> Callable[[County], Further]:
+    """Return the check of heaped incomes as `riskmodel.data.check` takes it.
+
+    Parameters
+    ----------
+    thresholds : mapping
+        As `detect_bunching` takes them.
+
+    Returns
+    -------
+    callable
+        County to `Further`: key ``heaps`` with ``looks, smallest_p, warned`` (the rows that warn) and
+        ``listed`` (household-years); files ``heaps.csv`` (every test) and ``heaped.csv`` (who is listed).
+    """
+
+    def further(county: County) -> Further:
+        found = detect_bunching(county, thresholds)
+        looks = len(found.tests)
+        figures = {
+            "looks": looks,
+            "smallest_p": float(found.tests["p_adjusted"].min()) if looks else None,
+            "warned": [{str(k): v for k, v in row.items()} for row in found.warned.to_dict("records")],
+            "listed": len(found.households),
+        }
+        told = {language: bunching_sentences(found, language) for language in LANGUAGES}
+        return Further("heaps", figures, told, {TESTS_FILE: found.tests, HOUSEHOLDS_FILE: found.households})
+
+    return further
+
+
+def bunching_sentences(found: BunchingResult, lang: Language) -> list[str]:
+    """Say in a line each what the tests found; the smallest p-value where they found nothing.
+
+    Parameters
+    ----------
+    found : BunchingResult
+    lang : {"zh", "en"}
+
+    Returns
+    -------
+    list of str
+    """
+    if len(found.tests) and not len(found.warned):
+        least = float(found.tests["p_adjusted"].min())
+        return [text("data.quality.no_heap", lang, n=len(found.tests), p=least)]
+    # One sentence a place and threshold: the window that speaks loudest.
+    best = found.warned.sort_values("p").drop_duplicates(["scope", "place", "threshold"])
+    return [_sentence(row, lang) for _, row in best.sort_values(["scope", "place"]).iterrows()]
+
+
+def _sentence(row: pd.Series, lang: Language) -> str:
+    below = row["side"] == "below"
+    both = row["below"] + row["above"]
+    places = {
+        "place": row["place"] or text("data.quality.heap_place", lang),
+        "side": text(f"data.quality.heap_{row['side']}", lang),
+        "there": row[row["side"]],
+        "expected": both * (row["share_expected"] if below else 1 - row["share_expected"]),
+    }
+    named = {k: row[k] for k in ("threshold", "window", "years")}
+    return text("data.quality.heap", lang, **places, **named, amount=f"{row['line']:g}", p=row["p_adjusted"])

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from riskmodel.data import About, County, from_frames
-from riskmodel.households.bunching import Heaps, check_heaps, heaps, yearly
+from riskmodel.households.bunching import BunchingResult, annual_incomes, bunching_check, detect_bunching
 
 YEARS = (2019, 2020)
 TOWNS = ("甲", "乙", "丙", "丁")
@@ -60,21 +60,21 @@ def smooth() -> County:
 
 
 @pytest.fixture(scope="module")
-def found(heaped: County) -> Heaps:
-    return heaps(heaped, at(6000.0))
+def found(heaped: County) -> BunchingResult:
+    return detect_bunching(heaped, at(6000.0))
 
 
 def test_incomes_are_those_of_whole_calendar_years(heaped: County, smooth: County) -> None:
-    t = yearly(smooth)
+    t = annual_incomes(smooth)
     assert sorted(t.year.unique()) == list(YEARS)  # 2021 has begun, and is not over
     wages = heaped.frame("income")
     one = wages[(wages.household_id == "H00000") & (wages.month_from == 2020 * 12 + 11)].amount.item()
-    heaped_too = yearly(heaped)
+    heaped_too = annual_incomes(heaped)
     own = heaped_too[(heaped_too.household_id == "H00000") & (heaped_too.year == 2020)].pcni.item()
     assert own == float(one) / 2  # two members, present at the year's end
 
 
-def test_the_heap_is_warned_of_where_it_is(found: Heaps) -> None:
+def test_the_heap_is_warned_of_where_it_is(found: BunchingResult) -> None:
     warned = found.warned
     assert set(warned[warned.scope == "township"].place) == {"乙"}
     assert set(warned.side) == {"below"}
@@ -83,7 +83,7 @@ def test_the_heap_is_warned_of_where_it_is(found: Heaps) -> None:
     assert row.excess > 10
 
 
-def test_listed_are_those_below_within_the_warned_window(found: Heaps) -> None:
+def test_listed_are_those_below_within_the_warned_window(found: BunchingResult) -> None:
     listed = found.households
     assert len(listed) > 20
     assert ((listed.pcni < 6000) & (listed.pcni >= 0.95 * 6000)).all()
@@ -93,8 +93,8 @@ def test_listed_are_those_below_within_the_warned_window(found: Heaps) -> None:
 
 def test_smooth_incomes_are_not_warned_of(heaped: County, smooth: County) -> None:
     """The other line is in no official's mind: nothing is heaped there, nor anywhere without a heap."""
-    assert heaps(smooth, at(6000.0)).warned.empty
-    elsewhere = heaps(heaped, at(5200.0))
+    assert detect_bunching(smooth, at(6000.0)).warned.empty
+    elsewhere = detect_bunching(heaped, at(5200.0))
     assert elsewhere.warned.empty
     assert len(elsewhere.tests) == 3 * (1 + len(TOWNS))
     assert elsewhere.households.empty
@@ -104,18 +104,18 @@ def test_years_without_a_line_and_small_counties_give_no_test(heaped: County) ->
     def late(county: County, days: list[dt.date]) -> dict[dt.date, float | None]:
         return {day: 6000.0 if day.year == 2020 else None for day in days}
 
-    assert set(heaps(heaped, {"late": late}).tests.years) == {"2020-2020"}
+    assert set(detect_bunching(heaped, {"late": late}).tests.years) == {"2020-2020"}
     # A line that hardly anyone stands near, and none at all.
-    assert heaps(heaped, at(60_000.0)).tests.empty
-    assert heaps(heaped, {}).households.empty
+    assert detect_bunching(heaped, at(60_000.0)).tests.empty
+    assert detect_bunching(heaped, {}).households.empty
 
 
 def test_what_the_check_says_in_both_languages(heaped: County) -> None:
-    told = check_heaps(at(6000.0))(heaped)
+    told = bunching_check(at(6000.0))(heaped)
     assert told.figures["looks"] == 15
     assert told.figures["listed"] == len(told.tables["heaped.csv"])
     assert any("乙：2019-2020 年人均纯收入刚低于 6000 元" in text for text in told.lines["zh"])
     assert any("just below 6000 yuan a head" in text for text in told.lines["en"])
-    quiet = check_heaps(at(5200.0))(heaped)
+    quiet = bunching_check(at(5200.0))(heaped)
     assert quiet.figures["warned"] == []
     assert "No heap of incomes" in quiet.lines["en"][0]
