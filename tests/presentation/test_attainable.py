@@ -10,8 +10,8 @@ import pytest
 
 from riskmodel.evaluation import Budget
 from riskmodel.evaluation.oracle import against_truth
+from riskmodel.i18n import section
 from riskmodel.presentation.attainable import attainable_table, bins_table
-from riskmodel.presentation.words import book
 from riskmodel.presentation.write import report_html
 
 
@@ -39,7 +39,7 @@ def known() -> dict[str, pd.DataFrame]:
 
 
 def test_shares_of_the_oracle_stand_below_the_figures(known: dict[str, pd.DataFrame]) -> None:
-    table = attainable_table(known["attainable"], book(), "logit")
+    table = attainable_table(known["attainable"], section("report"), "logit")
     by = {row.cells[0].words["en"]: row for row in table.rows}
     frame = known["attainable"].set_index("model")
     model, oracle = (by[name] for name in (table.rows[0].cells[0].words["en"], "true probability (ceiling)"))
@@ -51,7 +51,7 @@ def test_shares_of_the_oracle_stand_below_the_figures(known: dict[str, pd.DataFr
 
 
 def test_bins_are_the_champion_s_own(known: dict[str, pd.DataFrame]) -> None:
-    table = bins_table(known["attainable_bins"], book(), "logit")
+    table = bins_table(known["attainable_bins"], section("report"), "logit")
     assert len(table.rows) == 10
     foretold = [float(row.cells[2].text.rstrip("%")) for row in table.rows]
     assert foretold == sorted(foretold)
@@ -60,7 +60,7 @@ def test_bins_are_the_champion_s_own(known: dict[str, pd.DataFrame]) -> None:
 
 
 def test_the_page_shows_both_and_leaves_them_out_without_a_truth(given, known) -> None:
-    words = book()["page"]
+    words = section("report")["page"]
     shown = report_html(dataclasses.replace(given, **known))
     for key in ("attainable", "attainable_bins"):
         assert words[key]["zh"] in shown

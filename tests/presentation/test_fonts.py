@@ -12,8 +12,8 @@ import matplotlib.pyplot as plt
 import pytest
 
 from riskmodel.data.schema import contract
+from riskmodel.i18n import section, subjects
 from riskmodel.presentation.chart import use_chinese
-from riskmodel.presentation.words import book
 
 
 def texts(node) -> str:
@@ -28,7 +28,7 @@ def test_every_word_of_contract_and_report_has_its_glyph() -> None:
     # A missing glyph is a warning in matplotlib; the test run turns warnings into errors.
     words = sorted(
         set(
-            texts(book())
+            "".join(texts(section(subject)) for subject in subjects())
             + "".join(t.zh + "".join(c.zh for c in t.columns.values()) for t in contract().tables.values())
         )
     )

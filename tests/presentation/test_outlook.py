@@ -10,7 +10,8 @@ import pandas as pd
 import pytest
 
 from riskmodel import presentation
-from riskmodel.presentation import ForecastInput, ReportInput, chart, forecast_page
+from riskmodel.i18n import section
+from riskmodel.presentation import ForecastInput, ReportInput, chart
 
 
 def _interval(mean: float) -> dict[str, float]:
@@ -213,7 +214,7 @@ def test_counts_are_judged_by_step(given_outlook: ForecastInput) -> None:
 
 
 def test_bands_widen_and_stay_on_the_page(given_outlook: ForecastInput) -> None:
-    words = forecast_page._words()["charts"]
+    words = section("forecast")["charts"]
     t = given_outlook.tables["townships"]
     ahead = t[(t["township"] == "all") & (t["measure"] == "households")]
     svg = chart.below_fan(4.0, ahead, words, words["below"])

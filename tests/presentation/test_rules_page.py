@@ -116,10 +116,9 @@ def test_a_set_that_is_not_yet_valid_says_so(html, view) -> None:
 
 
 def _words():
-    from riskmodel.presentation.rules_page import WORDS
-    from riskmodel.presentation.words import book, templates
+    from riskmodel.i18n import section
 
-    return book(templates() / WORDS)
+    return section("rules_page")
 
 
 def test_counts_are_those_of_the_verdicts(county, view) -> None:

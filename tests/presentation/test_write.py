@@ -11,9 +11,10 @@ import pandas as pd
 import pytest
 
 from riskmodel import presentation
-from riskmodel.errors import InputRefused, SpecError
+from riskmodel.errors import InputRefused
+from riskmodel.i18n import section
 from riskmodel.presentation.household_list import embedded
-from riskmodel.presentation.words import book, filled
+from riskmodel.presentation.words import filled
 from riskmodel.presentation.write import report_html
 
 VOID = {"meta", "input", "br", "line", "circle", "polyline", "rect"}
@@ -152,7 +153,7 @@ def test_sections_without_data_are_left_out(make_given) -> None:
     bare = make_given(comparison=None, deployed=None, oracle=None, notes=[], scores={}, histories=None)
     reader = read(report_html(bare))
     assert not {"comparison", "notes", "data", "search", "figure-delta"} & set(reader.ids)
-    assert book()["page"]["no_list"]["zh"] in reader.texts
+    assert section("report")["page"]["no_list"]["zh"] in reader.texts
 
 
 def test_writes_page_tables_and_figures(given, tmp_path) -> None:
@@ -189,16 +190,6 @@ def test_two_lists_of_different_households_are_refused(make_given) -> None:
         report_html(make_given(scores={"zh": both["zh"], "en": both["en"].head(5)}))
 
 
-def test_every_word_stands_in_both_languages(tmp_path) -> None:
-    text = "version: 1\npage: {report: {zh: 报告}}\n"
-    (tmp_path / "words.yaml").write_text(text, encoding="utf-8")
-    with pytest.raises(SpecError, match=r"page\.report: needs zh and en"):
-        book(tmp_path / "words.yaml")
-    (tmp_path / "old.yaml").write_text("version: 0\n", encoding="utf-8")
-    with pytest.raises(SpecError, match="version must be 1"):
-        book(tmp_path / "old.yaml")
-
-
 def test_words_fill_in_per_language() -> None:
     words = filled({"zh": "{m} {n}", "en": "{m} {n}"}, m={"zh": "规则", "en": "rules"}, n=2)
     assert words == {"zh": "规则 2", "en": "rules 2"}
@@ -213,7 +204,7 @@ def test_embedded_json_is_ascii_safe_where_it_matters() -> None:
 def test_targeting_measures_are_the_comparisons_and_old_runs_have_none(given, html) -> None:
     from riskmodel.presentation.tables import number, targeting_table
 
-    table = targeting_table(given.comparison, book())
+    table = targeting_table(given.comparison, section("report"))
     row = given.comparison.query("scope == 'pooled' and at == 'budget' and model == 'logit'").iloc[0]
     shown = next(r for r in table.rows if r.cells[0].words["en"] == "penalised logit")
     assert [c.text for c in shown.cells[1:]] == [
@@ -224,4 +215,4 @@ def test_targeting_measures_are_the_comparisons_and_old_runs_have_none(given, ht
     # A run logged before these measures were has none of their columns, and its report is whole without.
     old = given.comparison.drop(columns=[c for c in given.comparison.columns if "targeting" in c])
     old = old.drop(columns=[c for c in old.columns if c.startswith(("cgh", "bpac", "welfare"))])
-    assert targeting_table(old, book()) is None
+    assert targeting_table(old, section("report")) is None

@@ -18,8 +18,8 @@ from riskmodel.benchmark.simple import is_simple, winner
 from riskmodel.benchmark.summary import markdown, summary
 from riskmodel.benchmark.views import tables_of
 from riskmodel.evaluation import FURTHER, METRICS
+from riskmodel.i18n import section
 from riskmodel.io import files
-from riskmodel.io.specs import read_yaml
 from riskmodel.presentation import templates
 
 PAGE, TEXT, ONE_TABLE = "bench.html", "bench.md", "tables/bench.csv"
@@ -51,7 +51,7 @@ def write(done: BenchRun, out: str | Path, lang: str = "en") -> Path:
         The page; it makes no network request.
     """
     home, folder = templates(), Path(out)
-    book = read_yaml(home / "bench.yaml")
+    book = section("benchmark")
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(home), autoescape=True, undefined=jinja2.StrictUndefined
     )
@@ -69,7 +69,7 @@ def write(done: BenchRun, out: str | Path, lang: str = "en") -> Path:
         css=Markup((home / "report.css").read_text(encoding="utf-8")), words=book["page"],
         findings=findings(done), overview=_overview(done), matrices=_matrices(done), charts=overall,
         panels=parts, methods=book["methods"], metrics=_metric_table(), models=_model_table(done),
-        limits=book["limits"], skipped=_skipped(done), references=book["references"],
+        limits=book["limits"], skipped=_skipped(done), references=[r["en"] for r in book["references"]],
     )  # fmt: skip
     files.write_table(summary(done), folder / ONE_TABLE)
     files.write_text(markdown(done, max((r.facts.get("peak_gib", 0.0) for r in done.done), default=0.0)),

@@ -33,6 +33,8 @@ class Words(Spec):
         """Return the phrase in one language."""
         return self.zh if language == "zh" else self.en
 
+    say = text
+
 
 @dataclass(frozen=True)
 class Message:

@@ -16,11 +16,12 @@ from markupsafe import Markup
 from riskmodel import __version__
 from riskmodel.errors import InputMissing, InputRefused
 from riskmodel.forecasting import Outlook
+from riskmodel.i18n import section
 from riskmodel.io import files
 from riskmodel.presentation import chart
 from riskmodel.presentation.chart import LANGS
 from riskmodel.presentation.tables import NOTHING, Cell, Head, Row, Table
-from riskmodel.presentation.words import book, filled, templates
+from riskmodel.presentation.words import filled, templates
 
 FORMAT = 2
 PAGE = "forecast.html"
@@ -123,7 +124,7 @@ def write_forecast(made: Outlook, out: str | Path, lang: str = "zh") -> Path:
     for name, table in given.tables.items():
         files.write_table(table, folder / f"{name}.{'parquet' if name == 'households' else 'csv'}")
     files.write_json(dict(given.meta), folder / META)
-    words, home = _words(), templates()
+    words, home = section("forecast"), templates()
     text = (
         _environment()
         .get_template("forecast.html.j2")
@@ -151,7 +152,7 @@ def forecast_chapter(given: ForecastInput) -> Markup:
     -------
     Markup
     """
-    words = _words()
+    words = section("forecast")
     text = (
         _environment()
         .get_template("forecast-chapter.html.j2")
@@ -171,10 +172,6 @@ def forecast_chapter(given: ForecastInput) -> Markup:
         )
     )
     return Markup(text)
-
-
-def _words() -> Mapping[str, Any]:
-    return book(templates() / "forecast-words.yaml")
 
 
 def _environment() -> jinja2.Environment:

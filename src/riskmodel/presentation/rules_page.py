@@ -14,17 +14,17 @@ from markupsafe import Markup
 from riskmodel import __version__
 from riskmodel.data import County, codes
 from riskmodel.households import DateLike
+from riskmodel.i18n import section
 from riskmodel.io import files
 from riskmodel.presentation import rules_tables, rules_view
 from riskmodel.presentation.inputs import ReportInput
 from riskmodel.presentation.rules_view import RulesView
 from riskmodel.presentation.tables import NOTHING, Cell, Head, Row, Table
-from riskmodel.presentation.words import LANGS, book, filled, templates
+from riskmodel.presentation.words import LANGS, filled, templates
 from riskmodel.rules import RuleSet
 
 FORMAT = 1
 PAGE = "rules.html"
-WORDS = "rules-words.yaml"
 
 
 def write_rules_page(
@@ -117,7 +117,7 @@ def rules_html(view: RulesView, lang: str = "zh") -> str:
     str
     """
     home = templates()
-    words = book(home / WORDS)
+    words = section("rules_page")
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(home), autoescape=True, undefined=jinja2.StrictUndefined
     )

@@ -13,6 +13,7 @@ from typing import Any
 import pandas as pd
 
 from riskmodel.errors import UsageError
+from riskmodel.i18n import LANGUAGES, section, text
 from riskmodel.io import files
 from riskmodel.presentation.workbook import Cells, sheet_name, wrapped_lines
 from riskmodel.presentation.worklist_words import list_columns, shaped
@@ -38,16 +39,14 @@ def summary_lines(worklist: Worklist, lang: Lang) -> list[tuple[str, str]]:
     """
     facts = summary_facts(worklist)
     out = []
-    for line in book().summary:
-        if line.id == "curve":
-            out += curve_lines(worklist, lang)
-            continue
-        if line.heading is not None:
-            out.append((line.heading.say(lang), ""))
-            continue
-        name = line.zh if lang == "zh" else line.en
-        text = line.text.say(lang).format(**facts) if line.text else str(facts[line.id])
-        out.append((name, text))
+    for part, words in section("worklist.summary").items():
+        out.append((words["heading"][lang], ""))
+        for line, said in words["lines"].items():
+            if line == "curve":
+                out += curve_lines(worklist, lang)
+                continue
+            key = f"worklist.summary.{part}.lines.{line}.text"
+            out.append((said["name"][lang], text(key, lang, **facts) if "text" in said else str(facts[line])))
     return out
 
 
@@ -69,10 +68,9 @@ def summary_facts(worklist: Worklist) -> dict[str, Any]:
     expected = ("expected", "expected_planned", "expected_flagged")
     facts: dict[str, Any] = {k: v if k in expected else int(v) for k, v in worklist.totals.items()}
     facts["waiting"] = facts["flagged"] + facts["card_due"] - facts["planned_rule"]
-    facts |= {"quota_zh": _quotas(worklist, "zh"), "quota_en": _quotas(worklist, "en")}
+    facts["quota"] = {lang: _quotas(worklist, lang) for lang in LANGUAGES}
     facts["covered"] = facts["expected_planned"] / facts["expected"] if facts["expected"] else 0.0
-    kept = book().words[f"beyond_{worklist.beyond}"]
-    facts |= {"beyond_zh": kept.zh, "beyond_en": kept.en}
+    facts["beyond"] = book().words[f"beyond_{worklist.beyond}"]
     facts |= {"as_of": worklist.as_of, "random_share": worklist.random_share, "seed": worklist.seed}
     rows = pd.concat([worklist.listed, worklist.unknown], ignore_index=True)
     for column in MADE_BY:
@@ -203,7 +201,7 @@ def _write_sheets(
         workbook, cells, fixed["summary"], heads, summary_lines(worklist, lang), (26, 86), title, lang
     )
     heads = [book().words[w].say(lang) for w in ("column", "meaning")]
-    meanings = [(c.say(lang), c.means_zh if lang == "zh" else c.means_en) for c in columns]
+    meanings = [(c.say(lang), c.meaning.text(lang)) for c in columns]
     _two_columns(workbook, cells, fixed["dictionary"], heads, meanings, (18, 94), title, lang)
 
 

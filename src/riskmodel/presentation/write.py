@@ -11,6 +11,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from riskmodel import __version__
+from riskmodel.i18n import section
 from riskmodel.io import files
 from riskmodel.presentation import tables
 from riskmodel.presentation.attainable import attainable_table, bins_table
@@ -18,7 +19,7 @@ from riskmodel.presentation.figures import all_figures, model_words
 from riskmodel.presentation.forecast_page import forecast_chapter
 from riskmodel.presentation.household_list import HEADS, TEXT_HEADS, listing
 from riskmodel.presentation.inputs import ReportInput, read_run
-from riskmodel.presentation.words import LANGS, book, filled, templates
+from riskmodel.presentation.words import LANGS, filled, templates
 from riskmodel.presentation.yields import published, weighted_facts, yields_table
 
 FORMAT = 1
@@ -43,7 +44,7 @@ def write_report(given: ReportInput, out: str | Path, lang: str = "zh") -> Path:
         gives the same bytes.
     """
     folder = Path(out)
-    words = book()
+    words = section("report")
     for name, frame in _frames(given).items():
         files.write_table(frame, folder / "tables" / f"{name}.csv")
     for shown in LANGS:
@@ -106,7 +107,7 @@ def report_html(given: ReportInput, lang: str = "zh") -> str:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(home), autoescape=True, undefined=jinja2.StrictUndefined
     )
-    words = book()
+    words = section("report")
     champion = str(given.experiment["champion"])
     data = listing(given, words)
     return environment.get_template("report.html.j2").render(

@@ -1,75 +1,76 @@
-"""The ledger's words (``words.yaml``): what things are called, and which written words mean which code."""
+"""The register's words: what its codes are called, and which written words mean which code."""
 
 from __future__ import annotations
 
 from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from riskmodel.data import codes
-from riskmodel.errors import UsageError
+from riskmodel.i18n import Language, Words, check_language, section, text
 from riskmodel.io.specs import Spec, load
 
-Lang = Literal["zh", "en"]
+Lang = Language
+check_lang = check_language
 UNKNOWN = "unknown"
 
 
-class Word(Spec):
-    """One name in both languages, and further words that mean it."""
+class Word(Words):
+    """A code's name in both languages, and further words that mean it."""
 
-    zh: str
-    en: str
     also: tuple[str, ...] = ()
 
-    def say(self, lang: Lang) -> str:
-        """Return the name in one language."""
-        return self.zh if lang == "zh" else self.en
 
-
-class Line(Word):
-    """One line of the ledger; ``sign`` says what it does to the closing stock (0: nothing)."""
+class LineSpec(Spec):
+    """What a line of the ledger does to the closing stock (0: nothing), and where it is printed."""
 
     sign: Literal[-1, 0, 1]
     persons_only: bool = False
     optional: bool = False
 
 
-class Book(Spec):
-    """All words of the ledger."""
+class Line(Words, LineSpec):
+    """One line of the ledger with its name."""
+
+
+class Vocabulary(Spec):
+    """The register's codes and lines, as ``vocabulary.yaml`` declares them."""
 
     version: Literal[1]
+    lines: dict[str, LineSpec]
+    categories: dict[str, tuple[str, ...]]
+    increase: dict[str, tuple[str, ...]]
+    decrease: dict[str, tuple[str, ...]]
+
+
+class Book(Spec):
+    """The register's codes and lines with their names."""
+
     categories: dict[str, Word]
     lines: dict[str, Line]
-    stocks: dict[str, Word]
+    stocks: dict[str, Words]
     increase: dict[str, Word]
     decrease: dict[str, Word]
-    findings: dict[str, Word]
-    words: dict[str, Word]
+    findings: dict[str, Words]
 
 
 @cache
 def book() -> Book:
-    """Return the packaged words (parsed once).
+    """Return the packaged codes with their names (parsed once).
 
     Examples
     --------
     >>> book().lines["eliminated"].sign
     -1
     """
-    return load(Path(__file__).with_name("words.yaml"), Book)
-
-
-def check_lang(lang: str) -> Lang:
-    """Return the language if there is one of that name.
-
-    Raises
-    ------
-    UsageError
-        Otherwise.
-    """
-    if lang not in ("zh", "en"):
-        raise UsageError(f"language {lang!r} is unknown; allowed: zh, en")
-    return "zh" if lang == "zh" else "en"
+    declared = load(Path(__file__).with_name("vocabulary.yaml"), Vocabulary)
+    named = section("register")
+    parts: dict[str, Any] = {"stocks": named["stocks"], "findings": named["findings"]}
+    parts["lines"] = {code: named["lines"][code] | line.model_dump() for code, line in declared.lines.items()}
+    for part in ("categories", "increase", "decrease"):
+        also = getattr(declared, part)
+        parts[part] = {code: named[part][code] | {"also": words} for code, words in also.items()}
+    return Book.model_validate(parts)
 
 
 @cache
@@ -81,11 +82,11 @@ def category_code(written: str | None) -> str:
     >>> category_code("边缘户"), category_code("marginal"), category_code("重点户"), category_code(None)
     ('marginal', 'marginal', '重点户', 'unknown')
     """
-    text = (written or "").strip()
+    given = (written or "").strip()
     for code, word in book().categories.items():
-        if text == code or text in (word.zh, *word.also) or text.lower() == word.en:
+        if given == code or given in (word.zh, *word.also) or given.lower() == word.en:
             return code
-    return text or UNKNOWN
+    return given or UNKNOWN
 
 
 @cache
@@ -95,7 +96,7 @@ def reason_code(direction: Literal["increase", "decrease"], written: str) -> str
     Returns
     -------
     str
-        A code of ``words.yaml``; ``other`` for words that nobody declared (free text is not repeated),
+        A code of ``vocabulary.yaml``; ``other`` for words that nobody declared (free text is not repeated),
         ``unstated`` where the words speak of the other direction.
 
     Examples
@@ -111,18 +112,18 @@ def reason_code(direction: Literal["increase", "decrease"], written: str) -> str
     return "unstated" if _matches(written.strip(), other) else "other"
 
 
-def _matches(text: str, words: dict[str, Word]) -> str | None:
+def _matches(given: str, words: dict[str, Word]) -> str | None:
     named = {code: w for code, w in words.items() if code not in ("other", "unstated")}
     for code, word in named.items():
-        if text.lower() in (code, word.en) or text in (word.zh, *word.also):
+        if given.lower() in (code, word.en) or given in (word.zh, *word.also):
             return code
     for code, word in named.items():
-        if any(part in text for part in (word.zh, *word.also)):
+        if any(part in given for part in (word.zh, *word.also)):
             return code
     return None
 
 
-def phrase(name: str, lang: Lang, /, **values: object) -> str:
+def phrase(name: str, lang: Language, /, **values: object) -> str:
     """Return a heading or sentence, its places filled in.
 
     Examples
@@ -130,16 +131,16 @@ def phrase(name: str, lang: Lang, /, **values: object) -> str:
     >>> phrase("below", "zh", edge=7000)
     '7000元以下'
     """
-    return book().words[name].say(lang).format(**values)
+    return text(f"register.words.{name}", lang, **values)
 
 
-def category_name(code: str, lang: Lang) -> str:
+def category_name(code: str, lang: Language) -> str:
     """Return a category's name; one that nobody declared is its own name."""
     word = book().categories.get(code)
-    return word.say(lang) if word else code
+    return word.text(lang) if word else code
 
 
-def code_name(table: str, column: str, code: str, lang: Lang) -> str:
+def code_name(table: str, column: str, code: str, lang: Language) -> str:
     """Return the contract's word for a code in zh, the code in plain words in en.
 
     Examples
