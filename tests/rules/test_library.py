@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from riskmodel.county.schema import codes
 
 from riskmodel import rules
-from riskmodel.data.schema import codes
 from riskmodel.errors import SpecError, UsageError
 from riskmodel.rules.backends import household_scope, row_scope
 from riskmodel.rules.declaration import vocabulary
@@ -67,13 +67,16 @@ def test_every_function_and_quantity_has_a_meaning() -> None:
 
 
 def _judged():
-    from riskmodel.households import accounts, point_in_time
-    from riskmodel.rules.engine import Case, judge
+    from riskmodel.households import point_in_time
+    from riskmodel.rules import rows
+    from riskmodel.rules.engine import Case
+    from riskmodel.rules.evaluate import answers
 
     c, when = county(), point_in_time.moments("2021-06-01")
     ruleset = rules.load("national-2021")
-    everything = vocabulary().quantities
-    return judge(Case(c, ruleset, when, ruleset.values()), accounts.build(c, when), keep=everything)
+    case = Case(ruleset, ruleset.values())
+    with rows.stored(c, when, case.tests.values()) as figures:
+        return answers(c, case, when, figures, keep=list(vocabulary().quantities))
 
 
 def test_parameters_of_codes_name_real_codes() -> None:

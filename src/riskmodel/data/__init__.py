@@ -1,6 +1,7 @@
 """Reading, checking and holding a county's tables."""
 
 from riskmodel.data.check import Further, check, later_lines
+from riskmodel.data.compiled import Shape, rows_table
 from riskmodel.data.county import About, County, from_frames
 from riskmodel.data.encoding import find_encoding
 from riskmodel.data.excel_file import open_workbook
@@ -22,6 +23,7 @@ __all__ = [
     "DataRefused",
     "Further",
     "Raw",
+    "Shape",
     "Source",
     "canonical_schema",
     "cell_text",
@@ -41,6 +43,7 @@ __all__ = [
     "parse_date",
     "pseudonym",
     "read",
+    "rows_table",
     "secret_key",
     "unfused",
     "write",

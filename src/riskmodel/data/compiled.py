@@ -18,7 +18,7 @@ import uuid
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -170,7 +170,7 @@ def query(county: County, build: Build, *arguments: Any, **inputs: Input) -> Que
         table (or None). It returns the expression and must not ask for anything beside what it is given.
     *arguments : any
         Text, numbers, declarations and tuples or mappings of these. No dates: they belong into an input.
-    **inputs : pyarrow.Table or stored Ibis table or None
+    **inputs : pyarrow.Table, stored Ibis table or some of its columns, or None
 
     Returns
     -------
@@ -279,6 +279,8 @@ def _key(value: Any) -> Any:
         return dict, tuple((k, _key(v)) for k, v in value.items())
     if isinstance(value, tuple | list):
         return type(value), tuple(_key(v) for v in value)
+    if is_dataclass(value) and not isinstance(value, type):
+        return type(value), tuple(_key(getattr(value, f.name)) for f in fields(value))
     if isinstance(value, dt.date):
         raise TypeError(f"{value} would stand in the text: hand dates over in an input table")
     if callable(value) and getattr(value, "__closure__", None) is None:
@@ -306,7 +308,13 @@ def _names(county: County, inputs: Mapping[str, Input]) -> Iterator[dict[tuple[s
 
 
 def _qualified(table: ir.Table) -> str:
+    """Return the engine's name of a table that it holds, or the text for some columns of one."""
     op = table.op()
+    if isinstance(op, ops.Project) and all(
+        isinstance(value, ops.Field) and value.name == name for name, value in op.values.items()
+    ):
+        columns = ", ".join(f'"{name}"' for name in op.values)
+        return f"(SELECT {columns} FROM {_qualified(op.parent.to_expr())})"
     if not isinstance(op, ops.DatabaseTable):
         raise TypeError("only tables that the engine holds can be read by a compiled query; store it first")
     space = op.namespace

@@ -2,7 +2,7 @@
 
 from riskmodel.households.accounts import RIGID, WATCHED, Period
 from riskmodel.households.bunching import Threshold, bunching_check
-from riskmodel.households.point_in_time import DateLike, Moment, fingerprint, to_date
+from riskmodel.households.point_in_time import DateLike, Moment, When, fingerprint, to_date
 
 __all__ = [
     "RIGID",
@@ -11,6 +11,7 @@ __all__ = [
     "Moment",
     "Period",
     "Threshold",
+    "When",
     "bunching_check",
     "fingerprint",
     "to_date",

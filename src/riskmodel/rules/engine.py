@@ -8,16 +8,16 @@ condition that is null is not met and stands in ``unknown``. Nothing here knows 
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import ibis
 import ibis.expr.types as ir
-import pandas as pd
+import pyarrow as pa
 
-from riskmodel.data import County, codes
+from riskmodel.data import County, Shape, codes, rows_table
 from riskmodel.households import Moment, Period
 from riskmodel.rules import rows
 from riskmodel.rules.backends import GAPS, household_scope
@@ -46,13 +46,10 @@ ALWAYS = (
 
 @dataclass(frozen=True)
 class Case:
-    """A rule set with its parameter values, asked about a county at some moments."""
+    """A rule set with its parameter values."""
 
-    county: County
     ruleset: RuleSet
-    when: tuple[Moment, ...]
     values: Mapping[str, Any]
-    scores: ir.Table | None = None
 
     @property
     def period(self) -> Period:
@@ -73,23 +70,55 @@ class Case:
         listed = self.ruleset.negative_list
         return [] if listed is None else list(self.values[listed.kinds])
 
+    def settings(self, when: Sequence[Moment]) -> pa.Table:
+        """Return what changes by year at each moment: the line, unless relative, and parameters in tables."""
+        declared = self.ruleset.parameters
+        tables = [n for n, p in declared.items() if p.kind == "table"]
+        relative = isinstance(self.values.get(self.ruleset.line), RelativeLine)
+        by_day = []
+        for m in when:
+            row: dict[str, Any] = {"as_of": m.as_of}
+            row |= {f"p_{n}": declared[n].at(self.values[n], m.as_of.year)[0] for n in tables}
+            if not relative:
+                row["line"] = absolute(self.ruleset, self.values, m.as_of.year)
+            by_day.append(row)
+        return rows_table(by_day, **{c: "date" if c == "as_of" else "float64" for c in by_day[0]})
+
+
+@dataclass(frozen=True)
+class Tables:
+    """What a rule set reads: the county's quantities and what is joined to them.
+
+    Parameters
+    ----------
+    base : ibis.Table
+        Over the case's period, from `riskmodel.accounts.build`.
+    settings : ibis.Table
+        From `Case.settings`.
+    figures : mapping
+        Relation to the figures of row tests, from `riskmodel.rules.rows.count`.
+    scores : ibis.Table, optional
+        From `riskmodel.rules.scores.score_table`.
+    """
+
+    base: ir.Table
+    settings: ir.Table
+    figures: Mapping[str, ir.Table]
+    scores: ir.Table | None = None
+
 
 def _held(kind: str) -> RowTest:
     return RowTest("assets", f"kind == '{kind}'")
 
 
-def judge(
-    case: Case, base: ir.Table, figures: Mapping[str, rows.Figures] | None = None, keep: Iterable[str] = ()
-) -> ir.Table:
+def judge(county: County | Shape, case: Case, tables: Tables, keep: Iterable[str] = ()) -> ir.Table:
     """Return every verdict of a rule set.
 
     Parameters
     ----------
+    county : County or Shape
     case : Case
-    base : ibis.Table
-        The county's quantities over the case's period, from `riskmodel.households.accounts.build`.
-    figures : mapping, optional
-        From `riskmodel.rules.rows.count`, where several sets share them.
+    tables : Tables
     keep : iterable of str
         Quantities to carry along beside those that the set looks at.
 
@@ -101,22 +130,19 @@ def judge(
         ``tier``, ``visit_every_days``, ``outcome``, ``income_band``, ``income_plan``, ``flagged``,
         ``asset_<kind>``.
     """
-    t = _register_state(case, base)
+    t = _register_state(county, tables.base)
     # Fewer columns through the joins: planning a query costs by the column.
     needed = {*rows.KEY, *ALWAYS, *_looked_at(case), *keep}
     t = t.select(*(c for c in t.columns if c in needed))
-    written = list(case.tests.values())
-    if figures is None:
-        figures = rows.count(case.county, case.when, written)
-    t, columns = rows.attach(t, case.county, figures, written)
-    t = _settings(case, t)
-    t = _scores(case, t)
-    scope = _scope(case, t, columns)
+    t = rows.attach(t, county, tables.figures, case.tests.values())
+    t = _settings(case, t, tables.settings)
+    t = _scores(t, tables.scores)
+    scope = _scope(case, t)
     t = t.mutate(**_conditions(case, scope))
     # From here on conditions are columns, so that nothing is computed twice.
-    scope = _scope(case, t, columns)
+    scope = _scope(case, t)
     scope.names.update({n: t[f"c_{n}"] for n in case.ruleset.conditions})  # type: ignore[attr-defined]
-    t = t.mutate(**_cases(case, t, scope, _figures(case, t, columns)))
+    t = t.mutate(**_cases(case, t, scope, _figures(case, t)))
     return t.mutate(flagged=_flagged(case, t, scope))
 
 
@@ -138,26 +164,15 @@ def _looked_at(case: Case) -> set[str]:
     return out
 
 
-def _register_state(case: Case, t: ir.Table) -> ir.Table:
-    there = case.county.has("monitoring")
+def _register_state(county: County | Shape, t: ir.Table) -> ir.Table:
+    there = county.has("monitoring")
     once = (t.register_event == "eliminated").fill_null(False)
     return t.mutate(was_eliminated=once if there else ibis.null("boolean"))
 
 
-def _settings(case: Case, t: ir.Table) -> ir.Table:
+def _settings(case: Case, t: ir.Table, settings: ir.Table) -> ir.Table:
     """Attach the line and every parameter that changes by year."""
-    declared = case.ruleset.parameters
-    tables = [n for n, p in declared.items() if p.kind == "table"]
     relative = case.values.get(case.ruleset.line)
-    by_day = []
-    for m in case.when:
-        row: dict[str, Any] = {"as_of": m.as_of}
-        row |= {f"p_{n}": declared[n].at(case.values[n], m.as_of.year)[0] for n in tables}
-        if not isinstance(relative, RelativeLine):
-            row["line"] = absolute(case.ruleset, case.values, m.as_of.year)
-        by_day.append(row)
-    types = {c: "date" if c == "as_of" else "float64" for c in by_day[0]}
-    settings = ibis.memtable(pd.DataFrame(by_day), schema=ibis.schema(types))
     out = t.left_join(settings, "as_of").drop("as_of_right")
     if isinstance(relative, RelativeLine):
         out = out.left_join(relative_line(t.select("as_of", "pcni", "persons", "weight"), relative), "as_of")
@@ -165,27 +180,27 @@ def _settings(case: Case, t: ir.Table) -> ir.Table:
     return out
 
 
-def _scores(case: Case, t: ir.Table) -> ir.Table:
-    if case.scores is None:
+def _scores(t: ir.Table, scores: ir.Table | None) -> ir.Table:
+    if scores is None:
         return t.mutate(score_probability=ibis.null("float64"))
-    return t.left_join(case.scores, list(rows.KEY)).drop("household_id_right", "as_of_right")
+    return t.left_join(scores, list(rows.KEY)).drop("household_id_right", "as_of_right")
 
 
-def _scope(case: Case, t: ir.Table, columns: Mapping[RowTest, str]) -> Scope:
+def _scope(case: Case, t: ir.Table) -> Scope:
     seen: dict[str, Any] = {n: t[n] for n in vocabulary().quantities if n in t.columns}
     for name, parameter in case.ruleset.parameters.items():
         if name != "line":
             seen[name] = t[f"p_{name}"] if parameter.kind == "table" else case.values[name]
         if name == case.ruleset.line and isinstance(case.values[name], RelativeLine):
             seen[name] = t["line"]
-    scope = household_scope(seen, _figures(case, t, columns), t)
+    scope = household_scope(seen, _figures(case, t), t)
     for name, helper in case.ruleset.quantities.items():
         seen[name] = evaluate_expression(helper.when, scope)
     return scope
 
 
-def _figures(case: Case, t: ir.Table, columns: Mapping[RowTest, str]) -> dict[RowTest, ir.Value]:
-    return {test: t[columns[written]] for test, written in case.tests.items()}
+def _figures(case: Case, t: ir.Table) -> dict[RowTest, ir.Value]:
+    return {test: t[rows.column_of(written)] for test, written in case.tests.items()}
 
 
 def _conditions(case: Case, scope: Scope) -> dict[str, ir.Value]:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import nullcontext
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +10,13 @@ import ibis
 import ibis.expr.types as ir
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
-from riskmodel.data import County, month_text, unfused
+from riskmodel.data import County, Shape, compiled, month_text, unfused
 from riskmodel.households import DateLike, Moment, accounts, point_in_time
 from riskmodel.rules import rows
 from riskmodel.rules.declaration import RuleSet
-from riskmodel.rules.engine import Case, judge
+from riskmodel.rules.engine import Case, Tables, judge
 from riskmodel.rules.library import load
 from riskmodel.rules.parameters import text
 from riskmodel.rules.scores import score_table
@@ -104,13 +104,11 @@ def evaluate_each(
     when = point_in_time.moments(as_of)
     chosen = [load(r) for r in rulesets]
     given = None if scores is None else score_table(scores, when)
-    cases = [Case(county, r, when, r.values(_own(params, r, chosen)), given) for r in chosen]
-    figures = rows.count(county, when, [test for c in cases for test in c.tests.values()])
-    with rows.kept(county, figures) if len(cases) > 1 else nullcontext(figures) as shared:
+    cases = [Case(r, r.values(_own(params, r, chosen))) for r in chosen]
+    with rows.stored(county, when, [test for c in cases for test in c.tests.values()]) as figures:
         for period in dict.fromkeys(c.period for c in cases):
-            base = accounts.build(county, when, period)
             for case in (c for c in cases if c.period == period):
-                yield case.ruleset.id, frame_of(case, judge(case, base, shared))
+                yield case.ruleset.id, frame_of(case, when, answers(county, case, when, figures, given))
 
 
 def _own(params: Mapping[str, Any] | None, one: RuleSet, chosen: list[RuleSet]) -> dict[str, Any]:
@@ -135,35 +133,102 @@ def _unmask(values: pd.Series, ids: list[str]) -> list[str]:
     return [";".join(name for i, name in enumerate(ids) if int(value) >> i & 1) for value in values]
 
 
-def frame_of(case: Case, t: ir.Table) -> pd.DataFrame:
-    """Run the query and shape its answer into `COLUMNS`.
+def answers(
+    county: County,
+    case: Case,
+    when: tuple[Moment, ...],
+    figures: Mapping[str, ir.Table],
+    scores: pa.Table | None = None,
+    household_id: str | None = None,
+    keep: Sequence[str] = (),
+) -> pd.DataFrame:
+    """Run a rule set's query.
 
     Parameters
     ----------
+    county : County
     case : Case
-    t : ibis.Table
-        From `riskmodel.rules.engine.judge`.
+    when : tuple of Moment
+    figures : mapping
+        From `riskmodel.rules.rows.stored`.
+    scores : pyarrow.Table, optional
+        From `riskmodel.rules.scores.score_table`.
+    household_id : str, optional
+        Ask about this household alone.
+    keep : sequence of str
+        Return these columns of `riskmodel.rules.engine.judge` instead of what `frame_of` shapes.
 
     Returns
     -------
     DataFrame
+        Sorted by ``as_of, household_id``.
     """
-    conditions, focus = list(case.ruleset.conditions), list(case.ruleset.focus)
-    c_columns, f_columns = [f"c_{n}" for n in conditions], [f"f_{n}" for n in focus]
-    a_columns = [f"asset_{k}" for k in case.negative_kinds]
-    picked = t.select(
-        "household_id",
-        "as_of",
+    columns: dict[str, list[str]] = {}
+    for test in sorted(set(case.tests.values())):
+        columns.setdefault(test.relation, []).append(rows.column_of(test))
+    counted = {
+        f"of_{name}": figures[name].select(*rows.KEY, *c) for name, c in columns.items() if name in figures
+    }
+    asked = (
+        None if household_id is None else pa.table({"household_id": pa.array([household_id], pa.string())})
+    )
+    inputs = {"base": accounts.build(county, when, case.period), "settings": case.settings(when)}
+    with unfused():
+        return compiled.frame(
+            county, _answers, case.ruleset, case.values, tuple(keep),
+            **inputs, **counted, scores=scores, asked=asked,
+        )  # fmt: skip
+
+
+def _answers(
+    county: Shape,
+    ruleset: RuleSet,
+    values: Mapping[str, Any],
+    keep: tuple[str, ...],
+    base: ir.Table,
+    settings: ir.Table,
+    scores: ir.Table | None,
+    asked: ir.Table | None,
+    **counted: ir.Table,
+) -> ir.Table:
+    case = Case(ruleset, values)
+    figures = {name.removeprefix("of_"): table for name, table in counted.items()}
+    t = judge(county, case, Tables(base, settings, figures, scores), keep)
+    t = t if asked is None else t.semi_join(asked, "household_id")
+    picked = t.select(*rows.KEY, *(c for c in keep if c not in rows.KEY)) if keep else _packed(case, t)
+    return picked.order_by("as_of", "household_id")
+
+
+def _packed(case: Case, t: ir.Table) -> ir.Table:
+    """Return the columns of a verdict, with what is many booleans packed into bits."""
+    c_columns = [f"c_{n}" for n in case.ruleset.conditions]
+    f_columns = [f"f_{n}" for n in case.ruleset.focus]
+    return t.select(
+        *rows.KEY,
         *_AS_IS,
         **{f: t[f].cast("int8").fill_null(_MISSING) for f in _FLAGS},
         _held=_mask(t, c_columns, null=False),
         _unclear=_mask(t, c_columns, null=True),
         _focus=_mask(t, f_columns, null=False),
         _focus_unclear=_mask(t, f_columns, null=True),
-        _assets=_mask(t, a_columns, null=False),
+        _assets=_mask(t, [f"asset_{k}" for k in case.negative_kinds], null=False),
     )
-    with unfused():
-        out = picked.order_by("as_of", "household_id").to_pandas()
+
+
+def frame_of(case: Case, when: tuple[Moment, ...], out: pd.DataFrame) -> pd.DataFrame:
+    """Shape what `answers` returned into `COLUMNS`.
+
+    Parameters
+    ----------
+    case : Case
+    when : tuple of Moment
+    out : DataFrame
+
+    Returns
+    -------
+    DataFrame
+    """
+    conditions, focus = list(case.ruleset.conditions), list(case.ruleset.focus)
     out["ruleset"] = case.ruleset.id
     out["gap"] = out["line"] - out["pcni"]
     for f in _FLAGS:
@@ -174,7 +239,7 @@ def frame_of(case: Case, t: ir.Table) -> pd.DataFrame:
     out["removed_by"] = _texts(out["_assets"], case.negative_kinds)
     out["unknown"] = _joined(_texts(out["_unclear"], conditions), _texts(out["_focus_unclear"], focus))
     out["assumptions"] = (
-        out["as_of"].map({pd.Timestamp(m.as_of): assumptions(case, m) for m in case.when}).astype("str")
+        out["as_of"].map({pd.Timestamp(m.as_of): assumptions(case, m) for m in when}).astype("str")
     )
     for end in ("period_from", "period_to"):
         out[end] = _mapped(out[end], month_text)

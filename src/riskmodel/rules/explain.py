@@ -10,11 +10,12 @@ import pandas as pd
 
 from riskmodel.data import County, codes
 from riskmodel.errors import UsageError
-from riskmodel.households import DateLike, accounts, point_in_time
+from riskmodel.households import DateLike, point_in_time
+from riskmodel.rules import rows
 from riskmodel.rules.backends import GAPS
 from riskmodel.rules.declaration import Category, Clause, Quantity, RuleSet, Tier, vocabulary
-from riskmodel.rules.engine import Case, judge
-from riskmodel.rules.evaluate import assumptions, frame_of
+from riskmodel.rules.engine import Case
+from riskmodel.rules.evaluate import answers, frame_of
 from riskmodel.rules.expression import names, parse
 from riskmodel.rules.library import load
 from riskmodel.rules.parameters import text
@@ -62,14 +63,14 @@ def explain(
     chosen = load(ruleset)
     when = point_in_time.moments(as_of)
     given = None if scores is None else score_table(scores, when)
-    case = Case(county, chosen, when, chosen.values(params), given)
-    table = judge(case, accounts.build(county, when, case.period), keep=_wanted(case))
-    table = table.filter(table.household_id == household_id)
-    row = frame_of(case, table)
+    case = Case(chosen, chosen.values(params))
+    with rows.stored(county, when, case.tests.values()) as figures:
+        row = frame_of(case, when, answers(county, case, when, figures, given, household_id))
+        seen = answers(county, case, when, figures, given, household_id, _wanted(case))
     if row.empty:
         raise UsageError(f"no household {household_id!r} is known at {when[0].as_of}")
     verdict = _plain(row.iloc[0].to_dict())
-    raw = _plain(table.select(*_wanted(case)).to_pandas().iloc[0].to_dict())
+    raw = _plain(seen[_wanted(case)].iloc[0].to_dict())
     asked = {n: c for n, c in chosen.conditions.items() if raw.get(f"a_{n}", True) is not False}
     conditions = [_condition(case, name, c, raw) for name, c in asked.items()]
     out: dict[str, Any] = {
@@ -170,7 +171,7 @@ def _lines(
 ) -> list[str]:
     say, ruleset = WORDS[lang], case.ruleset
     name = ruleset.name_zh if lang == "zh" else ruleset.name_en
-    day = case.when[0].as_of
+    day = str(verdict["as_of"])[:10]
     out = [say["head"].format(ruleset=name, id=ruleset.id, as_of=day, household=verdict["household_id"])]
     out.append(_verdict(case, verdict, lang))
     out.append(say["period"].format(start=verdict["period_from"], end=verdict["period_to"]))
@@ -184,7 +185,7 @@ def _lines(
             f"- {c[lang]}: {ANSWERS[lang][c['holds']]}{shown} ({say['source']} {c['source']}; {c['id']})"
         )
     out += _further(case, verdict, lang)
-    used = assumptions(case, case.when[0])
+    used = verdict["assumptions"]
     return [*out, say["assumptions"].format(assumptions=used.replace(";", "; "))] if used else out
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import ibis
 import ibis.expr.types as ir
 
-from riskmodel.data import County
+from riskmodel.data import County, Shape, compiled
 from riskmodel.households import DateLike, Moment, accounts, point_in_time
 from riskmodel.rules.declaration import RuleSet
 from riskmodel.rules.expression import DECIMALS, parse
@@ -53,10 +53,14 @@ def lines(
     relative = values.get(chosen.line)
     if not isinstance(relative, RelativeLine):
         return {m.as_of: absolute(chosen, values, m.as_of.year) for m in when}
-    t = accounts.incomes(county, when, chosen.period(params))
-    found = relative_line(t.select("as_of", "pcni", "persons", "weight"), relative).to_pandas()
+    incomes = accounts.incomes(county, when, chosen.period(params))
+    found = compiled.frame(county, _relative_line, relative, incomes=incomes)
     by_day = dict(zip(found["as_of"].dt.date, found["line"].astype(float), strict=True))
     return {m.as_of: by_day.get(m.as_of) for m in when}
+
+
+def _relative_line(county: Shape, relative: RelativeLine, incomes: ir.Table) -> ir.Table:
+    return relative_line(incomes, relative)
 
 
 def absolute(ruleset: RuleSet, values: Mapping[str, Any], year: int) -> float | None:

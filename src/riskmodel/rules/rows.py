@@ -5,56 +5,50 @@ Every relation is cut by what was known, then all tests of a rule set are counte
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from hashlib import sha256
+from typing import Any
 
 import ibis
 import ibis.expr.types as ir
 
-from riskmodel.data import County
-from riskmodel.households import Moment, point_in_time
+from riskmodel.data import County, Shape, compiled
+from riskmodel.households import Moment, When, point_in_time
 from riskmodel.rules.backends import row_scope
 from riskmodel.rules.declaration import vocabulary
 from riskmodel.rules.expression import RowTest, Scope, evaluate_condition
 
 KEY = ("household_id", "as_of")
-When = tuple[Moment, ...]
+Source = County | Shape
 
 
-class Figures(NamedTuple):
-    """The figures of one relation's row tests: ``household_id, as_of`` and a column for each."""
-
-    table: ir.Table
-    columns: Mapping[RowTest, str]
-
-
-def _members(county: County, when: When) -> ir.Table:
+def _members(county: Source, when: When) -> ir.Table:
     return point_in_time.members(county, when)
 
 
-def _support(county: County, when: When) -> ir.Table:
+def _support(county: Source, when: When) -> ir.Table:
     t = point_in_time.known(county, "support", when)
     t = t.filter(t.date <= t.as_of)
     return t.mutate(ended=(t.end_date <= t.as_of).fill_null(False))
 
 
-def _assets(county: County, when: When) -> ir.Table:
+def _assets(county: Source, when: When) -> ir.Table:
     t = point_in_time.known(county, "assets", when)
     return t.filter(point_in_time.valid(t))
 
 
-def _events(county: County, when: When) -> ir.Table:
+def _events(county: Source, when: When) -> ir.Table:
     t = point_in_time.known(county, "risk_events", when)
     return t.filter(t.date <= t.as_of)
 
 
-def _states(county: County, when: When) -> ir.Table:
+def _states(county: Source, when: When) -> ir.Table:
     t = point_in_time.known(county, "households", when)
     return t.filter(point_in_time.valid(t))
 
 
-_SOURCES: dict[str, Callable[[County, When], ir.Table]] = {
+_SOURCES: dict[str, Callable[[Source, When], ir.Table]] = {
     "members": _members,
     "support": _support,
     "assets": _assets,
@@ -82,8 +76,49 @@ def scope(t: ir.Table, relation: str, values: Mapping[str, Any] | None = None) -
     return row_scope({**(values or {}), **fields}, t.as_of)
 
 
-def count(county: County, when: When, tests: Iterable[RowTest]) -> dict[str, Figures]:
-    """Return every row test's figure, each relation in one pass.
+def column_of(test: RowTest) -> str:
+    """Return the column that holds a row test's figure: the same whatever else is asked for beside it."""
+    return f"{test.relation}_{sha256(f'{test.how} {test.test}'.encode()).hexdigest()[:12]}"
+
+
+def count(county: Source, relation: str, tests: Sequence[RowTest], when: When) -> ir.Table:
+    """Return the figures of one relation's row tests, in one pass.
+
+    Parameters
+    ----------
+    county : County or Shape
+    relation : str
+    tests : sequence of RowTest
+        Of this relation, parameters written out.
+    when : tuple of Moment, or a table of them
+
+    Returns
+    -------
+    ibis.Table
+        ``household_id, as_of`` and a column per test, see `column_of`.
+    """
+    rows = _SOURCES[relation](county, when)
+    sums: dict[str, ir.Value] = {}
+    for test in tests:
+        passes = evaluate_condition(test.test, scope(rows, test.relation))
+        passes = passes & rows.as_of.notnull()  # never a constant
+        if test.how == "latest":
+            sums[column_of(test)] = rows.date.max(where=passes.fill_null(False))
+        else:
+            counts = passes.isnull() if test.how == "unclear" else passes.fill_null(False)
+            sums[column_of(test)] = counts.cast("int64").sum()
+    return rows.group_by(KEY).agg(**sums)
+
+
+def _counted(county: Shape, relation: str, tests: tuple[RowTest, ...], clock: ir.Table) -> ir.Table:
+    return count(county, relation, tests, clock)
+
+
+@contextmanager
+def stored(
+    county: County, when: tuple[Moment, ...], tests: Iterable[RowTest]
+) -> Iterator[dict[str, ir.Table]]:
+    """Hold the figures of row tests in the county's database while rule sets read them.
 
     Parameters
     ----------
@@ -92,92 +127,60 @@ def count(county: County, when: When, tests: Iterable[RowTest]) -> dict[str, Fig
     tests : iterable of RowTest
         Parameters written out.
 
-    Returns
-    -------
-    dict
-        By relation.
-    """
-    out = {}
-    asked = sorted(set(tests))
-    for relation in dict.fromkeys(test.relation for test in asked):
-        own = [test for test in asked if test.relation == relation]
-        named = {test: f"{relation}_{i}" for i, test in enumerate(own)}
-        out[relation] = Figures(_figures(_SOURCES[relation](county, when), named), named)
-    return out
-
-
-@contextmanager
-def kept(county: County, figures: Mapping[str, Figures]) -> Iterator[dict[str, Figures]]:
-    """Hold the figures in the county's database while several rule sets read them.
-
-    Parameters
-    ----------
-    county : County
-    figures : mapping
-        From `count`.
-
     Yields
     ------
     dict
-        The same figures, computed; they are dropped at the end.
+        Relation to figures, see `count`; only relations whose table the county has. They are dropped at
+        the end.
     """
-    out, held = dict(figures), []
+    out: dict[str, ir.Table] = {}
+    asked = sorted(set(tests))
     try:
-        for relation, (table, columns) in figures.items():
-            if county.has(vocabulary().relations[relation].table):  # else there is nothing to compute
-                held.append(ibis.util.gen_name("rows"))
-                out[relation] = Figures(county.con.create_table(held[-1], table, temp=True), columns)
+        for relation in dict.fromkeys(test.relation for test in asked):
+            if county.has(vocabulary().relations[relation].table):
+                own = tuple(test for test in asked if test.relation == relation)
+                out[relation] = compiled.store(
+                    county, _counted, relation, own, clock=point_in_time.clock(when)
+                )
         yield out
     finally:
-        for name in held:
-            county.con.drop_table(name, force=True)
+        for table in out.values():
+            county.con.drop_table(table.op().name, force=True)
 
 
 def attach(
-    t: ir.Table, county: County, figures: Mapping[str, Figures], tests: Iterable[RowTest]
-) -> tuple[ir.Table, dict[RowTest, str]]:
+    t: ir.Table, county: Source, figures: Mapping[str, ir.Table], tests: Iterable[RowTest]
+) -> ir.Table:
     """Add the figures that a rule set asks for to each household.
 
     Parameters
     ----------
     t : ibis.Table
         One row per ``household_id, as_of``.
-    county : County
+    county : County or Shape
     figures : mapping
-        From `count`.
+        Relation to figures, from `count`.
     tests : iterable of RowTest
         Parameters written out.
 
     Returns
     -------
-    tuple
-        ``t`` with one column per test, and the tests' columns. Counts are 0 without rows and null if the
-        table is absent; a latest date is null in both cases.
+    ibis.Table
+        ``t`` with one column per test, see `column_of`. Counts are 0 without rows and null if the table is
+        absent; a latest date is null in both cases.
     """
     asked = sorted(set(tests))
     joined, columns, zero = t, list(t.columns), []
+    absent: dict[str, ir.Value] = {}
     for relation in dict.fromkeys(test.relation for test in asked):
-        table, named = figures[relation]
-        own = {test: named[test] for test in asked if test.relation == relation}
-        columns += own.values()
-        if county.has(vocabulary().relations[relation].table):
-            zero += [name for test, name in own.items() if test.how != "latest"]
+        own = {column_of(test): test for test in asked if test.relation == relation}
+        if not county.has(vocabulary().relations[relation].table):
+            absent |= {c: ibis.null("date" if x.how == "latest" else "int64") for c, x in own.items()}
+            continue
+        columns += own
+        zero += [name for name, test in own.items() if test.how != "latest"]
         # One chain of joins and one projection at its end: ibis plans each further layer anew.
-        part = table.select(*KEY, *own.values())
+        part = figures[relation].select(*KEY, *own)
         joined = joined.left_join(part, list(KEY), rname="{name}_" + relation)
     picked = joined.select(*columns) if asked else joined
-    out = picked.mutate(**{c: picked[c].fill_null(0) for c in zero})
-    return out, {test: figures[test.relation].columns[test] for test in asked}
-
-
-def _figures(rows: ir.Table, named: Mapping[RowTest, str]) -> ir.Table:
-    sums: dict[str, ir.Value] = {}
-    for test, name in named.items():
-        passes = evaluate_condition(test.test, scope(rows, test.relation))
-        passes = passes & rows.as_of.notnull()  # never a constant
-        if test.how == "latest":
-            sums[name] = rows.date.max(where=passes.fill_null(False))
-        else:
-            counts = passes.isnull() if test.how == "unclear" else passes.fill_null(False)
-            sums[name] = counts.cast("int64").sum()
-    return rows.group_by(KEY).agg(**sums)
+    return picked.mutate(**{c: picked[c].fill_null(0) for c in zero}, **absent)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import ibis
-import ibis.expr.types as ir
 import pandas as pd
+import pyarrow as pa
 
 from riskmodel.errors import InputMissing, InputRefused, UsageError
 from riskmodel.households import Moment
@@ -52,8 +52,8 @@ def _read(path: Path) -> pd.DataFrame:
     raise UsageError(f"scores {str(path)!r}: the file must end in .parquet, .csv or .xlsx")
 
 
-def score_table(scores: pd.DataFrame | str | Path, when: tuple[Moment, ...]) -> ir.Table:
-    """Return scores as a table to join on.
+def score_table(scores: pd.DataFrame | str | Path, when: tuple[Moment, ...]) -> pa.Table:
+    """Return scores as a table to join on, an input of compiled queries.
 
     Parameters
     ----------
@@ -63,7 +63,7 @@ def score_table(scores: pd.DataFrame | str | Path, when: tuple[Moment, ...]) -> 
 
     Returns
     -------
-    ibis.Table
+    pyarrow.Table
         ``household_id, as_of, score_probability``. Only a score at the very as-of date counts.
 
     Raises
@@ -77,4 +77,6 @@ def score_table(scores: pd.DataFrame | str | Path, when: tuple[Moment, ...]) -> 
         days = ", ".join(sorted({str(d) for d in frame["as_of"]})[:5]) or "no date"
         raise InputRefused(f"scores are for {days}; asked for {', '.join(str(d) for d in sorted(asked)[:5])}")
     types = {"household_id": "string", "as_of": "date", "score_probability": "float64"}
-    return ibis.memtable(frame, schema=ibis.schema(types))
+    return pa.Table.from_pandas(
+        frame[list(types)], schema=ibis.schema(types).to_pyarrow(), preserve_index=False
+    )
