@@ -8,6 +8,7 @@ from collections.abc import Callable
 import pandas as pd
 import pytest
 
+from riskmodel import rules
 from riskmodel.data import County, compiled
 from riskmodel.data.parse import unfused
 from riskmodel.households import accounts, point_in_time
@@ -62,7 +63,13 @@ def accounts_at(one: County, day: str) -> pd.DataFrame:
     return in_order(accounts.build(one, point_in_time.moments(day)).to_pandas())
 
 
-COMPUTED: dict[str, Callable[[County, str], pd.DataFrame]] = {"accounts": accounts_at}
+def verdicts(one: County, day: str) -> pd.DataFrame:
+    # A line in yuan, lines that are relative, parameters that change by year, a model's probability.
+    sets = ["national-2021", "ratio-1.5-2020", "relative-60-yearly", "cards-2023"]
+    return pd.concat([frame for _, frame in rules.evaluate_each(one, sets, day)], ignore_index=True)
+
+
+COMPUTED: dict[str, Callable[[County, str], pd.DataFrame]] = {"accounts": accounts_at, "verdicts": verdicts}
 
 
 @pytest.mark.parametrize("name", COMPUTED)

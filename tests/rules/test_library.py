@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from riskmodel.county.schema import codes
 
 from riskmodel import rules
+from riskmodel.data.schema import codes
 from riskmodel.errors import SpecError, UsageError
 from riskmodel.rules.backends import household_scope, row_scope
 from riskmodel.rules.declaration import vocabulary
