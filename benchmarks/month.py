@@ -55,8 +55,8 @@ def main() -> int:
             sys.stderr.write(f"[{now:6.1f} s] {text}\n")
             steps[text] = now
 
-        wishes = month.Wishes(visits=given.visits or given.households // 20)
-        made = month.run(
+        wishes = month.MonthOptions(visits=given.visits or given.households // 20)
+        made = month.run_month(
             work / "county", "2020-12-31", work / "months", store=work / "mlflow.db", wishes=wishes, say=lap
         )
         whole = time.monotonic() - began

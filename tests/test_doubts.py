@@ -7,9 +7,8 @@ from typing import Any
 
 import pandas as pd
 
-from riskmodel import features, rules
+from riskmodel import features, rules, scoring
 from riskmodel.data import About, County, from_frames
-from riskmodel.scoring import score
 
 DAY = "2021-03-31"
 IDS = ["h1", "h2", "h3"]
@@ -39,7 +38,7 @@ def county(source: str, monthly: bool, net: bool = False) -> County:
 def doubts(c: County) -> list[str]:
     # All that is looked at of a model is which features it wants.
     model: Any = SimpleNamespace(feature_set=features.load("household-v1"))
-    return score.doubts(c, model, rules.evaluate(c, "national-2021", DAY))
+    return scoring.scoring_warnings(c, model, rules.evaluate(c, "national-2021", DAY))
 
 
 def test_totals_before_a_model_of_months_are_doubted_with_both_mends() -> None:

@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from riskmodel.cli.app import app
-from riskmodel.scoring.score import COLUMNS
+from riskmodel.scoring.scores import SCORE_COLUMNS
 
 AS_OF = "2020-12-31"
 RULES = [
@@ -192,7 +192,7 @@ def test_scores_have_the_contracts_columns_and_the_same_bytes_twice(
     data: Path, work: Path, scores: Path, trained: dict
 ) -> None:
     frame = pd.read_parquet(scores)
-    assert list(frame.columns[: len(COLUMNS)]) == COLUMNS
+    assert list(frame.columns[: len(SCORE_COLUMNS)]) == SCORE_COLUMNS
     assert frame["rank"].tolist() == list(range(1, len(frame) + 1))
     assert frame["probability"].is_monotonic_decreasing
     assert (frame["probability_low"] <= frame["probability"]).all()

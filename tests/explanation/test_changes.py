@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from riskmodel.errors import SpecError, UsageError
-from riskmodel.explanation import cause_codes, changes, load_measures
+from riskmodel.explanation import cause_codes, find_counterfactuals, load_measures
 
 
 class Known:
@@ -42,7 +42,7 @@ def features() -> pd.DataFrame:
 
 
 def test_only_changeable_features_and_only_values_that_are_there(X, features) -> None:
-    made = changes(Known(), X, 0, features, 0.1)
+    made = find_counterfactuals(Known(), X, 0, features, 0.1)
     assert set(made["feature"]) <= {"a", "b"}
     for row in made.to_dict("records"):
         assert row["then"] in set(X[row["feature"]])
@@ -53,7 +53,7 @@ def test_only_changeable_features_and_only_values_that_are_there(X, features) ->
 
 
 def test_the_nearest_value_that_is_enough_is_named(X, features) -> None:
-    made = changes(Known(), X, 0, features, 0.6)
+    made = find_counterfactuals(Known(), X, 0, features, 0.6)
     (alone,) = made[~made["together"]].to_dict("records")
     # −4 + 3 + 2·b − 0.1 = log(0.6 / 0.4) = 0.405 at b = 0.753; the grid steps are quantiles 4 % apart.
     assert alone["feature"] == "b"
@@ -65,12 +65,12 @@ def test_the_nearest_value_that_is_enough_is_named(X, features) -> None:
 def test_no_change_for_the_worse_is_offered(X, features) -> None:
     # Were `b` declared to lower the risk, falling b would be a change for the worse: it is not offered,
     # whatever this model says of it.
-    made = changes(Known(), X, 0, features.assign(direction=[1, -1, -1]), 0.6)
+    made = find_counterfactuals(Known(), X, 0, features.assign(direction=[1, -1, -1]), 0.6)
     assert set(made["feature"]) == {"a"}
 
 
 def test_together_goes_down_step_by_step_and_says_whether_it_is_enough(X, features) -> None:
-    made = changes(Known(), X, 0, features, 0.1)
+    made = find_counterfactuals(Known(), X, 0, features, 0.1)
     together = made[made["together"]]
     assert list(together["step"]) == [1, 2]
     assert together["probability"].is_monotonic_decreasing
@@ -82,10 +82,10 @@ def test_together_goes_down_step_by_step_and_says_whether_it_is_enough(X, featur
 
 def test_nothing_to_say_where_the_chance_is_low_or_nothing_can_lower_it(X, features) -> None:
     low = int(np.argmin(Known().predict_proba(X)[:, 1]))
-    assert changes(Known(), X, low, features, 0.5).empty
-    assert changes(Known(), X, 0, features.assign(changeable=False), 0.1).empty
+    assert find_counterfactuals(Known(), X, low, features, 0.5).empty
+    assert find_counterfactuals(Known(), X, 0, features.assign(changeable=False), 0.1).empty
     with pytest.raises(UsageError, match="target"):
-        changes(Known(), X, 0, features, 0.0)
+        find_counterfactuals(Known(), X, 0, features, 0.0)
 
 
 def test_measures_fit_the_published_table_of_single_causes(tmp_path) -> None:
@@ -108,7 +108,7 @@ def test_measures_fit_the_published_table_of_single_causes(tmp_path) -> None:
 
 
 def test_every_official_cause_has_questions_and_measures() -> None:
-    from riskmodel.explanation.causes import all_causes
+    from riskmodel.explanation.contributions import all_causes
 
     assert set(load_measures().causes) == set(all_causes()) - {"none"}
     assert cause_codes(["因病", "不是原因"], "zh") == ["illness"]

@@ -10,7 +10,7 @@ import pytest
 
 from riskmodel import explanation
 from riskmodel.errors import UsageError
-from riskmodel.explanation.wording import packaged
+from riskmodel.explanation.reason_wording import packaged
 
 NUMBER = r"-?[\d,]+(?:\.\d+)?"
 GENERIC = re.compile(
@@ -43,7 +43,7 @@ def half_up(value: float) -> float:
 @pytest.fixture(scope="module", params=[0, 1, 2])
 def told(request, make_inputs, meta):
     parts, X, rules = make_inputs(400, seed=request.param)
-    return parts, X, rules, explanation.reasons(parts, X, meta, rules, "zh")
+    return parts, X, rules, explanation.write_reasons(parts, X, meta, rules, "zh")
 
 
 def test_generic_sentences_bear_out(told, meta) -> None:
@@ -99,7 +99,7 @@ def test_income_sentences_bear_out(told) -> None:
 
 def test_names_distinct_causes_by_falling_contribution(told, meta) -> None:
     parts, _, _, said = told
-    sums = explanation.by_cause(parts, meta).rename(columns=explanation.cause_words("zh"))
+    sums = explanation.sum_by_cause(parts, meta).rename(columns=explanation.cause_words("zh"))
     for household, row in said.iterrows():
         causes = [row[f"cause_{k}"] for k in (1, 2, 3) if row[f"cause_{k}"]]
         sizes = [row[f"contribution_{k}"] for k in range(1, len(causes) + 1)]
@@ -121,7 +121,7 @@ def test_where_there_is_no_cause_there_is_no_sentence_and_no_number(told) -> Non
 
 def test_no_internal_id_and_no_unfilled_slot(told, make_inputs, meta) -> None:
     parts, X, rules, said = told
-    english = explanation.reasons(parts, X, meta, rules, "en")
+    english = explanation.write_reasons(parts, X, meta, rules, "en")
     for k in (1, 2, 3):
         zh = " ".join(said[f"reason_{k}"]) + " ".join(said[f"cause_{k}"])
         assert not re.search(r"[A-Za-z_{}]|nan", zh)
@@ -131,7 +131,7 @@ def test_no_internal_id_and_no_unfilled_slot(told, make_inputs, meta) -> None:
 
 def test_languages_say_the_same(told, meta) -> None:
     parts, X, rules, zh = told
-    en = explanation.reasons(parts, X, meta, rules, "en")
+    en = explanation.write_reasons(parts, X, meta, rules, "en")
     words = dict(
         zip(explanation.cause_words("zh").values(), explanation.cause_words("en").values(), strict=True)
     ) | {"": ""}
@@ -144,13 +144,13 @@ def test_a_missing_value_is_never_quoted(make_inputs, meta) -> None:
     parts, X, rules = make_inputs(200)
     blank = X.copy()
     blank[:] = np.nan
-    assert (explanation.reasons(parts, blank, meta, rules, "zh")["reason_1"] == "").all()
+    assert (explanation.write_reasons(parts, blank, meta, rules, "zh")["reason_1"] == "").all()
 
 
 def test_only_explainable_features_speak(make_inputs, meta) -> None:
     parts, X, rules = make_inputs(200)
     silenced = meta.assign(explainable=meta["id"].eq("disabled"))
-    said = explanation.reasons(parts, X, silenced, rules, "zh")
+    said = explanation.write_reasons(parts, X, silenced, rules, "zh")
     spoken = set(said["reason_1"]) - {""}
     assert spoken
     assert all(text.startswith("残疾人数：") for text in spoken)
@@ -159,7 +159,7 @@ def test_only_explainable_features_speak(make_inputs, meta) -> None:
 
 def test_only_what_raises_the_risk_is_a_reason(make_inputs, meta) -> None:
     parts, X, rules = make_inputs(100)
-    assert (explanation.reasons(-parts.abs(), X, meta, rules, "zh")["reason_1"] == "").all()
+    assert (explanation.write_reasons(-parts.abs(), X, meta, rules, "zh")["reason_1"] == "").all()
 
 
 def test_the_strongest_true_feature_of_a_cause_speaks(make_inputs, meta) -> None:
@@ -167,7 +167,7 @@ def test_the_strongest_true_feature_of_a_cause_speaks(make_inputs, meta) -> None
     parts[:] = 0.0
     parts["disabled"], parts["disabled_severe"] = 0.2, 0.1
     X["disabled"], X["disabled_severe"] = [2.0, 0.0] * 20, 1.0
-    said = explanation.reasons(parts, X, meta, rules, "zh")
+    said = explanation.write_reasons(parts, X, meta, rules, "zh")
     # Nobody disabled is no reason, however the model weighs it; then the next feature speaks.
     assert list(said["reason_1"][:2]) == ["残疾人数：2 人", "一二级残疾人数：1 人"]
     assert said["contribution_1"].to_numpy() == pytest.approx(0.3)
@@ -178,7 +178,7 @@ def test_ties_go_by_the_contracts_order(make_inputs, meta) -> None:
     parts[:] = 0.0
     parts["disabled"] = parts["sick"] = 0.25
     X["disabled"] = X["sick"] = 1.0
-    said = explanation.reasons(parts, X, meta, rules, "zh")
+    said = explanation.write_reasons(parts, X, meta, rules, "zh")
     assert set(zip(said["cause_1"], said["cause_2"], strict=True)) == {("因病", "因残")}
 
 
@@ -186,7 +186,7 @@ def test_a_small_village_is_never_quoted(make_inputs, meta) -> None:
     # The median of four households and oneself would print a neighbour's figure.
     parts, X, rules = make_inputs(68)
     assert rules.groupby(["township", "village"]).size().max() < packaged().village_minimum
-    said = explanation.reasons(parts, X, meta, rules, "zh")
+    said = explanation.write_reasons(parts, X, meta, rules, "zh")
     assert not said.filter(like="reason").apply(lambda c: c.str.contains("本村中位数")).any(axis=None)
     assert said.filter(like="reason").apply(lambda c: c.str.contains("全县中位数")).any(axis=None)
 
@@ -195,7 +195,7 @@ def test_a_period_that_is_no_year_is_not_called_one(make_inputs, meta) -> None:
     parts, X, rules = make_inputs(300)
     monthly = rules.assign(period_from="2021-06", period_to="2021-06")
     text = " ".join(
-        explanation.reasons(parts, X, meta, monthly, "zh").filter(like="reason").to_numpy().ravel()
+        explanation.write_reasons(parts, X, meta, monthly, "zh").filter(like="reason").to_numpy().ravel()
     )
     assert "比上一期的" in text
     assert "比上年的" not in text
@@ -204,6 +204,6 @@ def test_a_period_that_is_no_year_is_not_called_one(make_inputs, meta) -> None:
 def test_rows_must_be_the_same_households_in_the_same_order(make_inputs, meta) -> None:
     parts, X, rules = make_inputs(20)
     with pytest.raises(UsageError, match="same index"):
-        explanation.reasons(parts, X, meta, rules[::-1], "zh")
+        explanation.write_reasons(parts, X, meta, rules[::-1], "zh")
     with pytest.raises(UsageError, match="same columns"):
-        explanation.reasons(parts[parts.columns[::-1]], X, meta, rules, "zh")
+        explanation.write_reasons(parts[parts.columns[::-1]], X, meta, rules, "zh")

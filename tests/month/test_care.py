@@ -12,13 +12,12 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from riskmodel import models
+from riskmodel import models, scoring
 from riskmodel.cli.app import app
 from riskmodel.data import read
 from riskmodel.errors import UsageError
 from riskmodel.presentation import model_card
 from riskmodel.runs import tracking
-from riskmodel.scoring import score
 
 from .conftest import AS_OF, Office
 
@@ -69,12 +68,14 @@ def test_the_card_is_what_the_run_measured_and_names_no_household(office: Office
 def test_what_would_change_lowers_the_score_of_that_household(office: Office) -> None:
     county = read(office.data)
     loaded = tracking.load_model("county@champion", office.store)
-    top = score.score(county, loaded, AS_OF).iloc[0]
-    made = score.what_would_change(county, loaded, AS_OF, top["household_id"], float(top["probability"]) / 2)
+    top = scoring.score(county, loaded, AS_OF).iloc[0]
+    made = scoring.score_counterfactuals(
+        county, loaded, AS_OF, top["household_id"], float(top["probability"]) / 2
+    )
     assert len(made)
     assert (made["probability"] < top["probability"]).all()
     with pytest.raises(UsageError, match="is not known"):
-        score.what_would_change(county, loaded, AS_OF, "nobody", 0.1)
+        scoring.score_counterfactuals(county, loaded, AS_OF, "nobody", 0.1)
 
 
 @pytest.mark.slow

@@ -10,13 +10,11 @@ import openpyxl
 import pandas as pd
 import pytest
 
-from riskmodel import month, presentation, targets
+from riskmodel import month, presentation, scoring, targets
 from riskmodel.data import read
 from riskmodel.households import point_in_time
-from riskmodel.month import Wishes
+from riskmodel.month import MonthOptions
 from riskmodel.runs import load_experiment, tracking, training
-from riskmodel.scoring import score, worklist
-from riskmodel.scoring.worklist import returned
 from riskmodel.targets import Horizon
 
 from .conftest import Office, small
@@ -58,10 +56,12 @@ def test_findings_come_back_and_the_next_model_learns_from_them_by_their_chances
     filled = 0
     for day in DAYS:
         county = read(data)
-        made = worklist.build(score.score(county, loaded, day), visits=160, random_share=0.4, county=county)
+        made = scoring.build_worklist(
+            scoring.score(county, loaded, day), visits=160, random_share=0.4, county=county
+        )
         path = presentation.write_worklist(made, tmp_path / f"{day}.xlsx")
         filled += fill(path, truth, day)
-        taken = returned.take(path, data, day + dt.timedelta(days=20))
+        taken = scoring.import_visits(path, data, day + dt.timedelta(days=20))
         assert not taken.problems
         assert not taken.conflicts
     county = read(data)
@@ -90,9 +90,9 @@ def test_findings_come_back_and_the_next_model_learns_from_them_by_their_chances
     notes = tracking.read_document(trained.run_id, "facts.json", store)["notes"]
     assert any("drawn by 1 / chance" in note["en"] for note in notes)
     # The next month is made with what was learnt from the visits, beside what they found.
-    after = month.run(
+    after = month.run_month(
         data, last, tmp_path / "months", store=store,
-        wishes=Wishes(visits=40, model="confirmed@champion"),
+        wishes=MonthOptions(visits=40, model="confirmed@champion"),
     )  # fmt: skip
     assert after.settings.run_id == trained.run_id
     page = (after.out / "report" / "report.html").read_text(encoding="utf-8")

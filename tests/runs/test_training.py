@@ -11,12 +11,11 @@ import pandas as pd
 import pytest
 import skops.io
 
-from riskmodel import explanation, features, rules, simulate
+from riskmodel import explanation, features, rules, scoring, simulate
 from riskmodel.data import About, County, from_frames
 from riskmodel.errors import InputRefused, UsageError
 from riskmodel.runs import comparison, design_matrix, load_experiment, splits, tracking, training
 from riskmodel.runs.outcomes import missing_truth, truth_mismatch
-from riskmodel.scoring import score
 
 from .. import leaks
 
@@ -49,7 +48,7 @@ def loaded(trained: training.TrainedRun, store: Path) -> tracking.LoadedModel:
 
 
 def test_the_score_speaks_of_whom_it_was_trained_on(county: County, loaded: tracking.LoadedModel) -> None:
-    scores = score.score(county, loaded, AS_OF)
+    scores = scoring.score(county, loaded, AS_OF)
     inside = scores[scores["in_cohort"]]
     assert 0 < len(inside) < len(scores)
     assert (inside["pcni"] >= inside["line"]).all()
@@ -252,14 +251,14 @@ def test_contributions_add_up_to_every_explained_models_score(
 ) -> None:
     back = tracking.load_model(f"county@{name}", store)
     X = features.build(county, back.feature_set, AS_OF)[back.feature_set.names]
-    parts, base = explanation.contributions(back.model, X)
+    parts, base = explanation.compute_contributions(back.model, X)
     np.testing.assert_allclose(base + parts.sum(axis=1), back.model.margin(X), atol=1e-6)
-    causes = explanation.by_cause(parts, features.describe(back.feature_set))
+    causes = explanation.sum_by_cause(parts, features.describe(back.feature_set))
     np.testing.assert_allclose(causes.sum(axis=1), parts.sum(axis=1), atol=1e-9)
 
 
 def test_scores_stand_beside_the_rules_verdict(loaded: tracking.LoadedModel, county: County) -> None:
-    scores = score.score(county, loaded, AS_OF).set_index("household_id")
+    scores = scoring.score(county, loaded, AS_OF).set_index("household_id")
     verdicts = rules.evaluate(county, "national-2021", AS_OF).set_index("household_id")
     assert set(scores.index) == set(verdicts.index)
     same = verdicts.loc[scores.index]
@@ -271,7 +270,7 @@ def test_scores_stand_beside_the_rules_verdict(loaded: tracking.LoadedModel, cou
 
 
 def test_both_languages_give_one_ranking(loaded: tracking.LoadedModel, county: County) -> None:
-    both = score.by_language(county, loaded, AS_OF)
+    both = scoring.score_in_languages(county, loaded, AS_OF)
     words = [c for c in both["zh"] if c.startswith(("cause_", "reason_"))]
     pd.testing.assert_frame_equal(both["zh"].drop(columns=words), both["en"].drop(columns=words))
     assert (both["zh"]["reason_1"] == "").equals(both["en"]["reason_1"] == "")
@@ -280,15 +279,15 @@ def test_both_languages_give_one_ranking(loaded: tracking.LoadedModel, county: C
 def test_nothing_recorded_later_moves_a_score(loaded: tracking.LoadedModel, county: County) -> None:
     # Rows recorded after as-of are changed, deleted and added in every table; the scores stay.
     other = leaks.another_future(county, "2019-12-31", seed=3)
-    here, there = (score.score(c, loaded, "2019-12-31") for c in (county, other))
+    here, there = (scoring.score(c, loaded, "2019-12-31") for c in (county, other))
     pd.testing.assert_frame_equal(here, there)
 
 
 def test_a_scoring_run_is_logged_without_households(
     loaded: tracking.LoadedModel, county: County, store: Path
 ) -> None:
-    scores = score.score(county, loaded, AS_OF)
-    summary = score.log(scores, loaded, store)
+    scores = scoring.score(county, loaded, AS_OF)
+    summary = scoring.log_scores(scores, loaded, store)
     assert summary["households"] == len(scores)
     held = tracking.read_document(summary["scoring_run_id"], "score_histogram.json", store)
     assert sum(held["households"]) == len(scores)

@@ -11,7 +11,7 @@ import pytest
 from riskmodel.data import County, from_frames
 from riskmodel.runs import Experiment, load_experiment
 from riskmodel.runs.visit_sampling import resample_visited, systematic_sample, trim_weights, visit_findings
-from riskmodel.scoring.worklist.chances import unflagged_chances
+from riskmodel.scoring.visit_plan import selection_probabilities
 
 N = 6000
 VISITS = 900
@@ -29,7 +29,7 @@ def visited() -> tuple[County, pd.DataFrame, np.ndarray]:
     x = np.sort(rng.normal(size=N))[::-1]
     y = (rng.random(N) < 1 / (1 + np.exp(2.5 - x))).astype(float)
     random = VISITS // 3
-    chance = unflagged_chances(N, N, random, VISITS - random)
+    chance = selection_probabilities(N, N, random, VISITS - random)
     drawn = rng.choice(N, random, replace=False)
     left = np.setdiff1d(np.arange(N), drawn)[: VISITS - random]
     seen = np.sort(np.concatenate([drawn, left]))
@@ -116,7 +116,7 @@ def test_a_year_of_lists_each_with_its_own_chances_stands_for_the_county() -> No
     for month in range(1, 13):
         order = np.argsort(-(x + rng.normal(size=N)))
         chance = np.empty(N)
-        chance[order] = unflagged_chances(N, N, 100, 200)
+        chance[order] = selection_probabilities(N, N, 100, 200)
         drawn = rng.choice(N, 100, replace=False)
         best = order[~np.isin(order, drawn)][:200]
         seen = np.concatenate([drawn, best])

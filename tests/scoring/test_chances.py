@@ -7,7 +7,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from riskmodel.scoring.worklist.chances import unflagged_chances
+from riskmodel.scoring.visit_plan import selection_probabilities
 
 
 @pytest.mark.parametrize(
@@ -22,13 +22,13 @@ def test_equal_to_all_lots_counted(pool: int, ranked: int, random: int, by_score
         left = [r for r in range(ranked) if r not in lot][:by_score]
         times[list(lot) + left] += 1
     np.testing.assert_allclose(
-        unflagged_chances(pool, ranked, random, by_score), times / len(lots), atol=1e-12
+        selection_probabilities(pool, ranked, random, by_score), times / len(lots), atol=1e-12
     )
 
 
 def test_chances_add_up_to_the_visits() -> None:
     # The expected number of visits is the number of visits: Σ chance = random + by_score when all are ranked.
-    chances = unflagged_chances(5000, 5000, 25, 400)
+    chances = selection_probabilities(5000, 5000, 25, 400)
     assert chances.sum() == pytest.approx(425, abs=1e-6)
     assert (chances > 0).all()
     assert (chances <= 1).all()

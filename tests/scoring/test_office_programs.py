@@ -12,12 +12,10 @@ import pandas as pd
 import pytest
 
 from riskmodel import data as county
-from riskmodel import presentation
+from riskmodel import presentation, scoring
 from riskmodel.data.personal import pseudonym
 from riskmodel.errors import InputRefused
-from riskmodel.scoring import worklist
-from riskmodel.scoring.worklist import returned
-from riskmodel.scoring.worklist.names import keyed, read_names
+from riskmodel.scoring.contacts import pseudonymise_names, read_names
 
 TODAY = dt.date(2021, 7, 20)
 SOFFICE = shutil.which("soffice")
@@ -41,8 +39,8 @@ SAID = [
 
 
 @pytest.fixture(scope="module")
-def made(make_scores) -> worklist.Worklist:
-    return worklist.build(make_scores(24, seed=4), visits=12, by="township")
+def made(make_scores) -> scoring.Worklist:
+    return scoring.build_worklist(make_scores(24, seed=4), visits=12, by="township")
 
 
 @pytest.fixture
@@ -58,9 +56,9 @@ def filled(made, tmp_path) -> Path:
     return path
 
 
-def check(path: Path, made: worklist.Worklist) -> None:
+def check(path: Path, made: scoring.Worklist) -> None:
     """What was read is what was written, whoever saved the file."""
-    read = returned.read_filled(path)
+    read = scoring.read_filled_list(path)
     assert not read.problems
     assert [(v.date, v.outcome, v.cause, v.decision) for v in read.visits] == SAID
     first = made.listed.head(len(SAID))
@@ -90,7 +88,7 @@ def test_columns_moved_titles_above_rows_deleted_copied_and_added(filled, made, 
         book.active.append([f" {row[i]}\n" if row is head else row[i] for i in order])
     path = tmp_path / "moved.xlsx"
     book.save(path)
-    read = returned.read_filled(path)
+    read = scoring.read_filled_list(path)
     assert not read.problems
     assert [(v.date, v.outcome, v.cause, v.decision) for v in read.visits[:6]] == SAID
     (own,) = read.visits[6:]
@@ -109,11 +107,11 @@ def test_saved_by_libreoffice_it_is_the_same_list(filled, made, tmp_path, form) 
     path = next(out.iterdir())
     if path.suffix == ".ods":
         with pytest.raises(InputRefused, match=r"\.xlsx, or one of its sheets as \.csv"):
-            returned.read_filled(path)
+            scoring.read_filled_list(path)
         return
     check(path, made)
     # The list's day survives the other program, so that a wrong year is still found out.
-    assert returned.read_filled(path).as_of == (None if path.suffix == ".csv" else dt.date(2021, 6, 30))
+    assert scoring.read_filled_list(path).as_of == (None if path.suffix == ".csv" else dt.date(2021, 6, 30))
 
 
 def data_of(ids: list[str], folder: Path) -> Path:
@@ -139,7 +137,7 @@ def test_a_list_with_keyed_ids_is_taken_in_under_the_offices_own(make_scores, tm
     data = data_of(list(scores["household_id"]), tmp_path / "data")
     # As `riskmodel score --pseudonymise` writes them, and the county reads the same ids.
     coded = scores.assign(household_id=[pseudonym(h, key) for h in scores["household_id"]])
-    made = worklist.build(coded, visits=12)
+    made = scoring.build_worklist(coded, visits=12)
     known = set(county.read(data, pseudonymise=True).frame("households")["household_id"])
     assert set(made.listed["household_id"]) <= known
     # The office's file of names says who is meant; its own number goes along, at output only.
@@ -147,7 +145,7 @@ def test_a_list_with_keyed_ids_is_taken_in_under_the_offices_own(make_scores, tm
     own = dict(zip(coded["household_id"], scores["household_id"], strict=True))
     told = "".join(f"{h},某{h[-2:]}\n" for h in scores["household_id"])
     names.write_text("户编号,户主姓名\n" + told, encoding="utf-8")
-    people = keyed(read_names(names), key)
+    people = pseudonymise_names(read_names(names), key)
     path = presentation.write_worklist(made, tmp_path / "list.xlsx", names=people)
     book = openpyxl.load_workbook(path)
     page = book["核查名单"]
@@ -160,24 +158,24 @@ def test_a_list_with_keyed_ids_is_taken_in_under_the_offices_own(make_scores, tm
         page.cell(row, at["核查日期"]).value = dt.date(2021, 7, 5)
     book.save(path)
     with pytest.raises(InputRefused, match=r"2 household ids are keyed .*: give --pseudonymise, and in RISK"):
-        returned.take(path, data, TODAY)
+        scoring.import_visits(path, data, TODAY)
     with pytest.raises(InputRefused, match="is not the one that the list was made with"):
-        returned.take(path, data, TODAY, key=b"another")
+        scoring.import_visits(path, data, TODAY, key=b"another")
     assert not (data / "visits.parquet").exists()
-    taken = returned.take(path, data, TODAY, key=key)
+    taken = scoring.import_visits(path, data, TODAY, key=key)
     # In the office's books the visit stands under the office's own number.
     assert sorted(pd.read_parquet(taken.path)["household_id"]) == sorted(plain)
-    assert returned.take(path, data, TODAY, key=key).already == 2
+    assert scoring.import_visits(path, data, TODAY, key=key).already == 2
 
 
 def test_a_filled_list_is_put_aside_and_an_empty_or_spoilt_one_is_not(filled, made, tmp_path) -> None:
     before = filled.read_bytes()
-    kept = returned.set_aside(filled)
+    kept = scoring.back_up_filled_list(filled)
     assert kept == filled.with_name("list-filled-1.xlsx")
     assert kept.read_bytes() == before
     shutil.copy(kept, filled)
-    assert returned.set_aside(filled) == filled.with_name("list-filled-2.xlsx")
-    assert returned.set_aside(presentation.write_worklist(made, filled)) is None
+    assert scoring.back_up_filled_list(filled) == filled.with_name("list-filled-2.xlsx")
+    assert scoring.back_up_filled_list(presentation.write_worklist(made, filled)) is None
     filled.write_bytes(b"no workbook")
-    assert returned.set_aside(filled) is None
-    assert returned.set_aside(tmp_path / "nothing.xlsx") is None
+    assert scoring.back_up_filled_list(filled) is None
+    assert scoring.back_up_filled_list(tmp_path / "nothing.xlsx") is None

@@ -8,10 +8,9 @@ from html.parser import HTMLParser
 
 import pytest
 
-from riskmodel import presentation
+from riskmodel import presentation, scoring
 from riskmodel.explanation import load_measures
-from riskmodel.scoring import worklist
-from riskmodel.scoring.worklist.names import read_names
+from riskmodel.scoring.contacts import read_names
 
 
 class Texts(HTMLParser):
@@ -28,11 +27,11 @@ class Texts(HTMLParser):
 
 
 @pytest.fixture(scope="module")
-def made(make_scores) -> worklist.Worklist:
+def made(make_scores) -> scoring.Worklist:
     scores = make_scores(120, seed=9)
     scores.loc[scores.index[0], ["village", "flagged", "rule_category"]] = ["<b>坝&村", True, "marginal"]
     scores["rule_conditions"] = "below_line;no_gap"
-    return worklist.build(scores, visits=30)
+    return scoring.build_worklist(scores, visits=30)
 
 
 def read(path) -> Texts:
@@ -88,7 +87,7 @@ def test_names_are_on_the_sheet_only_if_given(made, tmp_path) -> None:
     not (shutil.which("chromium") and shutil.which("pdftotext")), reason="needs chromium, pdftotext"
 )
 def test_prints_a_page_a_village(make_scores, tmp_path) -> None:
-    made = worklist.build(make_scores(30, flagged=0.1, seed=2), visits=6)
+    made = scoring.build_worklist(make_scores(30, flagged=0.1, seed=2), visits=6)
     page = presentation.write_visit_sheets(made, tmp_path / "sheets.html")
     pdf = presentation.print_pdf(page, tmp_path / "sheets.pdf")
     text = subprocess.run(["pdftotext", "-layout", pdf, "-"], capture_output=True, check=True).stdout.decode()

@@ -9,10 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from riskmodel import presentation
-from riskmodel.scoring import worklist
-from riskmodel.scoring.worklist.cadence import with_cadence
-from riskmodel.scoring.worklist.urgency import with_urgency
+from riskmodel import presentation, scoring
+from riskmodel.scoring.visit_plan import add_due_dates, add_urgency
 
 AS_OF = dt.date(2021, 6, 30)
 
@@ -24,11 +22,11 @@ def households(*rows: dict[str, object]) -> pd.DataFrame:
         household_id=[f"h{i}" for i in range(len(rows))]
     )
     frame["visit_every_days"] = frame["visit_every_days"].astype("Int64")
-    return with_cadence(frame, AS_OF)
+    return add_due_dates(frame, AS_OF)
 
 
 def order(frame: pd.DataFrame) -> list[str]:
-    made = with_urgency(frame)
+    made = add_urgency(frame)
     return list(made[made["turn"] > 0].sort_values("turn")["household_id"])
 
 
@@ -51,7 +49,7 @@ def test_new_before_watched_deep_before_shallow_and_a_chance_only_above_the_line
         {"flagged": False, "pcni": 9000.0, "probability": 0.99},
     )  # fmt: skip
     assert order(frame) == ["h1", "h0", "h3", "h2", "h5", "h4", "h6", "h7"]
-    assert list(with_urgency(frame)["urgency"]) == [
+    assert list(add_urgency(frame)["urgency"]) == [
         "new_below", "new_below", "new_above", "new_above", "watched_due", "watched_due", "watched",
         "card_due", "",
     ]  # fmt: skip
@@ -70,14 +68,16 @@ def test_unknown_income_register_and_line_are_no_reason_to_come_first(make_score
     frame = households({"pcni": float("nan"), "in_cohort": False}, {"pcni": 7000.0}, {"pcni": 5999.0})
     assert order(frame) == ["h2", "h1", "h0"]
     # Without a county nobody's register is known: everybody counts as new.
-    bare = worklist.build(make_scores(80, flagged=0.5, seed=2), visits=10)
+    bare = scoring.build_worklist(make_scores(80, flagged=0.5, seed=2), visits=10)
     assert set(bare.listed["urgency"]) <= {"new_below", "new_above", "chance", "lot"}
 
 
 def test_the_list_says_why_each_household_stands_there(make_scores, tmp_path) -> None:
     import openpyxl
 
-    made = worklist.build(make_scores(120, flagged=0.1, seed=2), visits=40, random_share=0.1, quota="village")
+    made = scoring.build_worklist(
+        make_scores(120, flagged=0.1, seed=2), visits=40, random_share=0.1, quota="village"
+    )
     page = openpyxl.load_workbook(presentation.write_worklist(made, tmp_path / "list.xlsx"))["核查名单"]
     rows = [[c.value for c in row] for row in page.iter_rows()]
     told = [row[rows[0].index("排序依据")] for row in rows[1:]]
@@ -98,7 +98,7 @@ def test_every_row_says_why_it_is_there_and_a_hint_is_no_forecast(make_scores, t
     scores = make_scores(120, flagged=0.2, unscored=0.0, seed=3)
     scores["in_cohort"] = scores["pcni"] >= scores["line"]
     scores.loc[scores["flagged"], "rule_conditions"] = "below_line;at_risk"
-    made = worklist.build(scores, visits=60, random_share=0.1)
+    made = scoring.build_worklist(scores, visits=60, random_share=0.1)
     beyond = made.listed["urgency"].eq("beyond")
     assert (beyond == (made.listed["selected_by"].eq("model") & ~made.listed["in_cohort"])).all()
     page = openpyxl.load_workbook(presentation.write_worklist(made, tmp_path / "list.xlsx"))["核查名单"]
@@ -119,7 +119,7 @@ def test_who_cannot_be_judged_is_told_why(make_scores, tmp_path) -> None:
 
     scores = make_scores(60, unknown=0.3, seed=5)
     scores["income_reason"] = pd.Series("income_stale", scores.index).where(scores["pcni"].isna())
-    made = worklist.build(scores, visits=10)
+    made = scoring.build_worklist(scores, visits=10)
     for lang, sheet, head, says in (
         ("zh", "收入未知", "为什么在名单上", "收入未知：最近的年度合计已过时"),
         ("en", "Income unknown", "Why on the list", "Income unknown: the newest annual total is too old"),

@@ -12,22 +12,21 @@ import openpyxl
 import pandas as pd
 import pytest
 
-from riskmodel import presentation
+from riskmodel import presentation, scoring
 from riskmodel.errors import UsageError
 from riskmodel.io.files import safe_text
 from riskmodel.presentation.workbook import sheet_name, wrapped_lines
-from riskmodel.scoring import worklist
 from riskmodel.scoring.worklist.words import book
 
 
 @pytest.fixture(scope="module")
-def made(make_scores) -> worklist.Worklist:
+def made(make_scores) -> scoring.Worklist:
     scores = make_scores(300, seed=7)
     scores.loc[scores.index[:4], "village"] = ["=1+1", "+坝村", "-坝村", "@坝村"]
     scores.loc[scores.index[:4], ["flagged", "rule_category"]] = [True, "marginal"]
     scores.loc[scores.index[4], "line"] = np.inf
     scores.loc[scores.index[4], ["flagged", "rule_category"]] = [True, "marginal"]
-    return worklist.build(scores, visits=70, random_share=0.1, by="township")
+    return scoring.build_worklist(scores, visits=70, random_share=0.1, by="township")
 
 
 @pytest.fixture(scope="module")
@@ -163,7 +162,7 @@ def test_english(made, tmp_path) -> None:
 
 def test_empty_list_still_opens(make_scores, tmp_path) -> None:
     scores = make_scores(5, flagged=0.0, unknown=1.0)
-    made = worklist.build(scores, visits=3)
+    made = scoring.build_worklist(scores, visits=3)
     assert made.listed.empty
     workbook = openpyxl.load_workbook(presentation.write_worklist(made, tmp_path / "none.xlsx"))
     assert workbook["收入未知"].max_row == 6
@@ -196,7 +195,7 @@ def test_visits_and_households_of_a_county_stand_beside(make_scores, tmp_path) -
             ),
         }
     )  # fmt: skip
-    made = worklist.build(make_scores(12, flagged=1.0), visits=12, county=county)
+    made = scoring.build_worklist(make_scores(12, flagged=1.0), visits=12, county=county)
     rows = made.listed.set_index("household_id")
     assert rows.loc[ids[0], "last_visit"] == pd.Timestamp("2021-04-02")
     assert rows.loc[ids[0], "last_outcome"] == "absent"

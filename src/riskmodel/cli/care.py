@@ -82,10 +82,9 @@ def monitor(
 ) -> None:
     """Look at the model in use: drift, missing values, calibration, yield; an alarm page."""
     from riskmodel import month as monthly
-    from riskmodel import presentation
+    from riskmodel import presentation, scoring
     from riskmodel.households import point_in_time
     from riskmodel.runs import tracking
-    from riskmodel.scoring import monitor as watching
 
     day = point_in_time.to_date(as_of)
     loaded = tracking.load_model(model, store)
@@ -98,9 +97,9 @@ def monitor(
         pseudonymise=pseudonymise,
         as_of=(before, day),
     )
-    past = monthly.past(months, loaded.name, before=day) if months.is_dir() else []
+    past = monthly.past_scores(months, loaded.name, before=day) if months.is_dir() else []
     say(f"comparing with {before}; {len(past)} past months on record")
-    found = watching.monitor(
+    found = scoring.monitor(
         county, loaded, day, before, past=past,
         cohort=tracking.read_document(loaded.run_id, "experiment.json", store)["cohort"],
     )  # fmt: skip

@@ -247,7 +247,7 @@ def read_people(names: Path | None, pseudonymise: bool) -> Any:
     if names is None:
         return None
     from riskmodel.data import secret_key
-    from riskmodel.scoring import keyed, read_names
+    from riskmodel.scoring import pseudonymise_names, read_names
 
     found = read_names(names)
-    return keyed(found, secret_key()) if pseudonymise else found
+    return pseudonymise_names(found, secret_key()) if pseudonymise else found

@@ -116,23 +116,22 @@ def _train(county: County, data: Path, store: Path, step: _Steps) -> Any:
 
 
 def _score(county: County, day: dt.date, store: Path, out: Path) -> dict[str, pd.DataFrame]:
+    from riskmodel import scoring
     from riskmodel.io.files import write_table
     from riskmodel.runs import tracking
-    from riskmodel.scoring import score
 
     loaded = tracking.load_model(f"{EXPERIMENT}@{tracking.CHAMPION}", store)
-    scores = score.by_language(county, loaded, day)
+    scores = scoring.score_in_languages(county, loaded, day)
     write_table(scores["zh"], out / "scores.parquet")
-    score.log(scores["zh"], loaded, store)
+    scoring.log_scores(scores["zh"], loaded, store)
     return scores
 
 
 def _worklist(county: County, scores: pd.DataFrame, visits: int, seed: int, out: Path) -> Worklist:
-    from riskmodel import presentation
+    from riskmodel import presentation, scoring
     from riskmodel.io.files import write_table
-    from riskmodel.scoring import worklist
 
-    made = worklist.build(scores, visits=visits, county=county, by="township", seed=seed)
+    made = scoring.build_worklist(scores, visits=visits, county=county, by="township", seed=seed)
     presentation.write_worklist(made, out / "worklist.xlsx", "zh")
     write_table(made.selection, out / "worklist-chances.csv")
     return made

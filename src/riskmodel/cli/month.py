@@ -64,13 +64,13 @@ def month(
     from riskmodel import month as monthly
     from riskmodel.explanation import load_measures
 
-    wishes = monthly.Wishes(
+    wishes = monthly.MonthOptions(
         model=model, visits=visits, random_share=random_share, by=by, quota=tuple(quota) if quota else None,
         floor=floor, beyond=beyond, measures=load_measures(measures) if measures else None, seed=seed,
         lang=lang,
     )  # fmt: skip
     people = read_people(names, pseudonymise)
-    made = monthly.run(
+    made = monthly.run_month(
         data, as_of, out, store=store, wishes=wishes, names=people, say=say, max_rejected=max_rejected,
         snapshot_on=snapshot_on, pseudonymise=pseudonymise,
     )  # fmt: skip
@@ -91,7 +91,7 @@ def months(
     from riskmodel import month as monthly
     from riskmodel.io.files import write_table
 
-    found = monthly.scores(out, household, lang) if household else monthly.months(out)
+    found = monthly.scores_by_month(out, household, lang) if household else monthly.list_months(out)
     if to is not None:
         write_table(found, to)
     if as_json:

@@ -52,10 +52,10 @@ def score(
     as_json: JsonFlag = False,
 ) -> None:
     """Score every household with a registered model, its rule verdict beside it."""
+    from riskmodel import scoring
     from riskmodel.households import to_date
     from riskmodel.io.files import write_table
     from riskmodel.runs import tracking
-    from riskmodel.scoring import score as scoring
 
     to_date(as_of)
     loaded = tracking.load_model(model, store)
@@ -70,9 +70,9 @@ def score(
     say(f"scoring with {loaded.name} version {loaded.version} ({loaded.kind})")
     scores = scoring.score(county, loaded, as_of, lang)
     write_table(scores, out, sheet="scores")
-    for doubt in scoring.doubts(county, loaded, scores):
+    for doubt in scoring.scoring_warnings(county, loaded, scores):
         warn(doubt)
-    summary = scoring.log(scores, loaded, store)
+    summary = scoring.log_scores(scores, loaded, store)
     tell({"out": str(out), **summary}, as_json)
 
 
@@ -104,11 +104,9 @@ def worklist(
     as_json: JsonFlag = False,
 ) -> None:
     """List whom to check, in order, and why: a workbook for the office."""
-    from riskmodel import presentation
+    from riskmodel import presentation, scoring
     from riskmodel.explanation import load_measures
     from riskmodel.io.files import read_table, writable, write_table
-    from riskmodel.scoring import worklist as lists
-    from riskmodel.scoring.worklist import returned
 
     writable(out, endings=(".xlsx",))
     people = read_people(names, pseudonymise)
@@ -121,12 +119,12 @@ def worklist(
             data, out=out.parent, as_of=days, snapshot_on=snapshot_on, max_rejected=max_rejected,
             pseudonymise=pseudonymise,
         )  # fmt: skip
-    made = lists.build(
+    made = scoring.build_worklist(
         given, visits=visits, random_share=random_share, by=None if by == "none" else by, quota=quota,
         floor=floor, beyond=beyond or "score", county=county, seed=seed,
     )  # fmt: skip
     _warn_of_list(given, county, made)
-    if kept := returned.set_aside(out):
+    if kept := scoring.back_up_filled_list(out):
         warn(f"{out} was filled in: kept as {kept}; take it in with riskmodel visits import")
     presentation.write_worklist(made, out, lang, people)
     # Whoever evaluates the visits must know how likely each household was to be on the list.
@@ -217,15 +215,15 @@ def why(
     as_json: JsonFlag = False,
 ) -> None:
     """Say what would have to change for a score to fall: for analysts, never to be printed for a village."""
+    from riskmodel import scoring
     from riskmodel.io.files import write_table
     from riskmodel.runs import tracking
-    from riskmodel.scoring import score as scoring
 
     loaded = tracking.load_model(model, store)
     county = read_county(
         data, snapshot_on=snapshot_on, max_rejected=max_rejected, pseudonymise=pseudonymise, as_of=as_of
     )
-    found = scoring.what_would_change(county, loaded, as_of, household, target)
+    found = scoring.score_counterfactuals(county, loaded, as_of, household, target)
     if out is not None:
         write_table(found, out)
     if as_json:

@@ -36,13 +36,13 @@ def take_in(
     as_json: JsonFlag = False,
 ) -> None:
     """Add the findings of a filled list to the county's visits, each once; conflicts are shown."""
+    from riskmodel import scoring
     from riskmodel.data import secret_key
     from riskmodel.households import to_date
     from riskmodel.io.files import write_table
-    from riskmodel.scoring.worklist import returned
 
     day = to_date(recorded_on) if recorded_on else dt.date.today()
-    taken = returned.take(filled, into, day, dry=dry, key=secret_key() if pseudonymise else None)
+    taken = scoring.import_visits(filled, into, day, dry=dry, key=secret_key() if pseudonymise else None)
     faults = taken.faults
     summary = taken.summary
     if len(faults):

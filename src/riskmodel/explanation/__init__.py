@@ -5,14 +5,21 @@ This package alone uses shap, and only when a tree model is explained.
 
 from __future__ import annotations
 
-from riskmodel.explanation.additive import contributions
-from riskmodel.explanation.causes import by_cause
-from riskmodel.explanation.changes import changes
+from riskmodel.explanation.contributions import compute_contributions, sum_by_cause
+from riskmodel.explanation.counterfactuals import find_counterfactuals
 from riskmodel.explanation.measures import Library, cause_codes, load_measures
-from riskmodel.explanation.reasons import reasons
-from riskmodel.explanation.wording import Wording, cause_words, load_wording
+from riskmodel.explanation.reason_wording import Wording, cause_words, load_wording
+from riskmodel.explanation.reasons import write_reasons
 
 __all__ = [
-    "Library", "Wording", "by_cause", "cause_codes", "cause_words", "changes", "contributions",
-    "load_measures", "load_wording", "reasons",
+    "Library",
+    "Wording",
+    "cause_codes",
+    "cause_words",
+    "compute_contributions",
+    "find_counterfactuals",
+    "load_measures",
+    "load_wording",
+    "sum_by_cause",
+    "write_reasons",
 ]  # fmt: skip

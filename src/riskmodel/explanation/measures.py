@@ -10,8 +10,8 @@ from typing import Self
 from pydantic import Field, model_validator
 
 from riskmodel.data import codes
-from riskmodel.explanation.causes import all_causes
-from riskmodel.explanation.wording import Lang, Words, cause_words
+from riskmodel.explanation.contributions import all_causes
+from riskmodel.explanation.reason_wording import Lang, Words, cause_words
 from riskmodel.io.specs import Spec, load
 
 

@@ -1,20 +1,298 @@
-"""Up to three reasons a household, in plain zh or en sentences that quote its own figures."""
+"""Up to three reasons a household, in plain zh or en sentences that quote its own figures.
+
+The numbers that a sentence may quote: a feature's own value, its medians, columns of the rule table.
+
+Which sentence each household may be told about each feature, from its own figures; all rows at once.
+"""
 
 from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from riskmodel.errors import UsageError
-from riskmodel.explanation.causes import GROUPS, all_causes, by_cause, cause_of
-from riskmodel.explanation.figures import figures
-from riskmodel.explanation.quotes import Quotes, quotes
-from riskmodel.explanation.wording import Wording, cause_words, check_lang, packaged
+from riskmodel.explanation.contributions import GROUPS, all_causes, declared_causes, sum_by_cause
+from riskmodel.explanation.reason_wording import (
+    OWN,
+    PLACEHOLDER,
+    YEAR_MONTHS,
+    Condition,
+    Lang,
+    Unit,
+    Variant,
+    Wording,
+    cause_words,
+    check_lang,
+    packaged,
+)
+
+
+@dataclass(frozen=True)
+class Figures:
+    """Every quotable number of the same n households.
+
+    ``values`` and ``village`` hold an array of shape (n,) a feature, ``county`` one median a feature,
+    ``declared_figures`` an array a figure, ``about`` the metadata row of each feature; ``yearly`` says of
+    each household whether its accounting period is known to be a year.
+    """
+
+    about: Mapping[str, dict[str, object]]
+    values: Mapping[str, np.ndarray]
+    village: Mapping[str, np.ndarray]
+    county: Mapping[str, float]
+    beside: Mapping[str, np.ndarray]
+    yearly: np.ndarray
+    wording: Wording
+
+    def __len__(self) -> int:
+        return len(self.yearly)
+
+    def array(self, name: str, feature: str) -> np.ndarray:
+        """Return one quantity as it stands, shape (n,); NaN where unknown."""
+        if name == "value":
+            return self.values[feature]
+        if name == "size":
+            return np.abs(self.values[feature])
+        if name == "village":
+            return self.village[feature]
+        if name == "county":
+            return np.full(len(self), self.county[feature])
+        return self.beside[name]
+
+    def unit(self, name: str, feature: str) -> Unit:
+        """Return the unit a quantity is printed in."""
+        own = str(self.about[feature]["unit"])
+        return self.wording.units[own if name in OWN else self.wording.figures[name].unit]
+
+    def printed(self, name: str, feature: str) -> np.ndarray:
+        """Return one quantity as its reader sees it, shape (n,)."""
+        return self.unit(name, feature).printed(self.array(name, feature))
+
+    def texts(self, name: str, feature: str, rows: np.ndarray, lang: Lang) -> list[str]:
+        """Return what stands for a placeholder in the sentences of some households (row numbers)."""
+        about = self.about[feature]
+        if name == "number":
+            return self.unit("value", feature).numbers(self.values[feature][rows])
+        if name == "before":
+            year, period = (str(getattr(self.wording.before[k], lang)) for k in ("year", "period"))
+            return [year if yearly else period for yearly in self.yearly[rows]]
+        fixed = {"name": str(about[lang]), "window": f"{self.window(feature):.0f}"}
+        if name == "cause":
+            fixed["cause"] = cause_words(lang, self.wording)[str(about["cause"])]
+        if name in fixed:
+            return [fixed[name]] * len(rows)
+        return self.unit(name, feature).texts(self.array(name, feature)[rows], lang)
+
+    def window(self, feature: str) -> float:
+        """Return the months a feature looks back on; NaN where it has no window."""
+        months = self.about[feature].get("window")
+        return float(months) if isinstance(months, int | float | np.number) else float("nan")
+
+
+def collect_figures(
+    X: pd.DataFrame, features: pd.DataFrame, rules: pd.DataFrame, wording: Wording
+) -> Figures:
+    """Collect the quotable numbers of the explainable features that some template speaks for.
+
+    Parameters
+    ----------
+    X : DataFrame, shape (n, p)
+        Feature values; NaN is missing.
+    features : DataFrame
+        Feature metadata.
+    rules : DataFrame, shape (n, …)
+        Rule columns of the same rows, and ``village``.
+    wording : Wording
+
+    Returns
+    -------
+    Figures
+    """
+    about: dict[str, dict[str, object]] = {
+        str(r["id"]): {str(k): v for k, v in r.items()} for r in features.to_dict("records")
+    }
+    columns = [
+        c for c in X.columns if bool(about[c]["explainable"]) and wording.template_for(about[c]) is not None
+    ]
+    values = X[columns].astype(float)
+    return Figures(
+        about=about,
+        values=_arrays(values),
+        village=_arrays(village_medians(values, _village(rules), wording.village_minimum)),
+        county={str(c): float(v) for c, v in values.median().items()},
+        beside=declared_figures(rules, X, wording),
+        yearly=_yearly(rules),
+        wording=wording,
+    )
+
+
+def _arrays(frame: pd.DataFrame) -> dict[str, np.ndarray]:
+    return {str(c): frame[c].to_numpy(dtype=float) for c in frame.columns}
+
+
+def _village(rules: pd.DataFrame) -> pd.Series | None:
+    # Two townships may each have a village of one name.
+    if not {"township", "village"} <= set(rules.columns):
+        return rules.get("village")
+    return rules["township"].astype(str) + "\x1f" + rules["village"].astype(str)
+
+
+def _yearly(rules: pd.DataFrame) -> np.ndarray:
+    if not {"period_from", "period_to"} <= set(rules.columns):
+        return np.zeros(len(rules), dtype=bool)
+    ends = [pd.to_datetime(rules[c], format="%Y-%m") for c in ("period_from", "period_to")]
+    months = [12 * end.dt.year + end.dt.month for end in ends]
+    return (months[1] - months[0] + 1).eq(YEAR_MONTHS).to_numpy(dtype=bool)
+
+
+def declared_figures(rules: pd.DataFrame, X: pd.DataFrame, wording: Wording) -> dict[str, np.ndarray]:
+    """Return every declared figure over the rows; NaN where its column is absent or unknown.
+
+    Parameters
+    ----------
+    rules : DataFrame, shape (n, …)
+        Looked at first.
+    X : DataFrame, shape (n, p)
+    wording : Wording
+
+    Returns
+    -------
+    dict
+        Figure name to array of shape (n,).
+    """
+    nothing = np.full(len(rules), np.nan)
+    out: dict[str, np.ndarray] = {}
+    for name, figure in wording.figures.items():
+        source = next((t for t in (rules, X) if figure.column in t), None)
+        if source is not None and figure.column:
+            out[name] = pd.to_numeric(source[figure.column]).to_numpy(dtype=float, na_value=np.nan)
+        elif figure.column:
+            out[name] = nothing
+    for name, figure in wording.figures.items():
+        if figure.of is not None and figure.over is not None:
+            over = np.where(out[figure.over] > 0, out[figure.over], np.nan)
+            change = out[figure.of] / over - 1
+            out[name] = np.abs(change) if figure.absolute else change
+    return out
+
+
+def village_medians(values: pd.DataFrame, village: pd.Series | None, minimum: int) -> pd.DataFrame:
+    """Return each row's village median of each feature.
+
+    Parameters
+    ----------
+    values : DataFrame, shape (n, p)
+    village : Series of shape (n,) or None
+    minimum : int
+        Villages where fewer households have a value get NaN.
+
+    Returns
+    -------
+    DataFrame, shape (n, p)
+    """
+    if village is None or not len(values):
+        return pd.DataFrame(np.nan, index=values.index, columns=values.columns)
+    key = village.to_numpy()
+    groups = values.groupby(key)
+    medians = groups.median().where(groups.count() >= minimum)
+    return medians.reindex(key).set_axis(values.index, axis=0)
+
+
+COMPARE: Mapping[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
+    "above": operator.gt,
+    "below": operator.lt,
+    "at_least": operator.ge,
+    "at_most": operator.le,
+}
+MEDIANS = ("village", "county")
+
+
+@dataclass(frozen=True)
+class SentenceChoice:
+    """What can be said of each feature (``columns``) in each row.
+
+    ``choice`` (n, features) is the index of the sentence to use, -1 where none is true of the household.
+    """
+
+    figures: Figures
+    columns: list[str]
+    variants: list[tuple[Variant, ...]]
+    choice: np.ndarray
+
+    def sentences(self, rows: np.ndarray, columns: np.ndarray, lang: Lang) -> list[str]:
+        """Return the sentences chosen for pairs of row and feature (a column of ``choice``)."""
+        out = np.full(len(rows), "", dtype=object)
+        pairs = np.stack([columns, self.choice[rows, columns]], axis=1)
+        kinds, kind = np.unique(pairs, axis=0, return_inverse=True)
+        for k, (column, variant) in enumerate(kinds.tolist()):
+            at = np.flatnonzero(kind.ravel() == k)
+            out[at] = self._filled(column, variant, rows[at], lang)
+        return out.tolist()
+
+    def _filled(self, column: int, variant: int, rows: np.ndarray, lang: Lang) -> list[str]:
+        feature = self.columns[column]
+        template = str(getattr(self.variants[column][variant], lang))
+        out = [template] * len(rows)
+        for name in dict.fromkeys(PLACEHOLDER.findall(template)):
+            filled = self.figures.texts(name, feature, rows, lang)
+            out = [text.replace("{" + name + "}", part) for text, part in zip(out, filled, strict=True)]
+        return [text[:1].upper() + text[1:] for text in out]
+
+
+def choose_sentences(figures: Figures) -> SentenceChoice:
+    """Choose, for every quotable feature and household, the first declared sentence that is true of it.
+
+    Parameters
+    ----------
+    figures : Figures
+
+    Returns
+    -------
+    Quotes
+    """
+    variants: dict[str, tuple[Variant, ...]] = {}
+    for feature in figures.values:
+        template = figures.wording.template_for(figures.about[feature])
+        if template is not None:
+            variants[feature] = template.variants
+    choice = np.full((len(figures), len(variants)), -1, dtype=np.int8)
+    for j, (feature, sentences) in enumerate(variants.items()):
+        for k in reversed(range(len(sentences))):
+            choice[_may_say(sentences[k], feature, figures), j] = k
+    return SentenceChoice(figures, list(variants), list(variants.values()), choice)
+
+
+def _may_say(sentence: Variant, feature: str, figures: Figures) -> np.ndarray:
+    if "{window}" in sentence.zh + sentence.en and not np.isfinite(figures.window(feature)):
+        return np.zeros(len(figures), dtype=bool)
+    ok = np.isfinite(figures.array("value", feature))
+    for name in sentence.needs:
+        ok = ok & np.isfinite(figures.array(name, feature))
+    for condition in sentence.when:
+        ok = ok & _holds(condition, feature, figures)
+    return ok
+
+
+def _holds(condition: Condition, feature: str, figures: Figures) -> np.ndarray:
+    left = figures.printed(condition.quantity, feature)
+    ok = np.ones(len(left), dtype=bool)
+    with np.errstate(invalid="ignore"):
+        for name, right in condition.comparisons:
+            other = figures.printed(right, feature) if isinstance(right, str) else np.array(right)
+            ok = ok & COMPARE[name](left, other)
+            if right in MEDIANS:
+                ok = ok & (np.abs(left - other) >= figures.wording.near * np.abs(other))
+    return ok
+
 
 UNNAMED = GROUPS[-1]  # "none": parts of the score that no cause stands for
 
 
-def reasons(
+def write_reasons(
     contributions: pd.DataFrame,
     X: pd.DataFrame,
     features: pd.DataFrame,
@@ -63,8 +341,8 @@ def reasons(
     wording = wording or packaged()
     _check(contributions, X, rules)
     words = cause_words(language, wording)
-    sums = by_cause(contributions, features)
-    said = quotes(figures(X, features, rules, wording))
+    sums = sum_by_cause(contributions, features)
+    said = choose_sentences(collect_figures(X, features, rules, wording))
     speaker, strength = _speakers(contributions, said, list(sums.columns), features)
     order = _order(sums.to_numpy(), strength, list(sums.columns), n)
     named = np.array([words[str(c)] for c in sums.columns], dtype=object)
@@ -92,10 +370,10 @@ def _check(contributions: pd.DataFrame, X: pd.DataFrame, rules: pd.DataFrame) ->
 
 
 def _speakers(
-    contributions: pd.DataFrame, said: Quotes, causes: list[str], features: pd.DataFrame
+    contributions: pd.DataFrame, said: SentenceChoice, causes: list[str], features: pd.DataFrame
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return, per row and cause, the quotable feature that raises the risk most, and how much (0: none)."""
-    cause = cause_of(list(contributions.columns), features)
+    cause = declared_causes(list(contributions.columns), features)
     parts = contributions[said.columns].to_numpy(dtype=float)
     usable = np.where((said.choice >= 0) & (parts > 0), parts, 0.0)
     speaker = np.zeros((len(parts), len(causes)), dtype=np.intp)

@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
-from riskmodel.month.archive import months, past, scores
-from riskmodel.month.run import STEPS, Month, run
-from riskmodel.month.settings import Settings, Wishes
+from riskmodel.month.archive import list_months, past_scores, scores_by_month
+from riskmodel.month.pipeline import STEPS, Month, run_month
+from riskmodel.month.settings import MonthOptions, MonthSettings
 
-__all__ = ["STEPS", "Month", "Settings", "Wishes", "months", "past", "run", "scores"]
+__all__ = [
+    "STEPS",
+    "Month",
+    "MonthOptions",
+    "MonthSettings",
+    "list_months",
+    "past_scores",
+    "run_month",
+    "scores_by_month",
+]

@@ -11,8 +11,7 @@ import pandas as pd
 from riskmodel.errors import InputMissing, InputRefused
 from riskmodel.io import files
 from riskmodel.month import markers, settings
-from riskmodel.month.run import STEPS
-from riskmodel.month.steps import score_file
+from riskmodel.month.pipeline import STEPS, score_file
 
 MADE_BY = (
     "model", "model_kind", "run_id", "feature_set", "feature_set_hash", "ruleset", "visits", "random_share",
@@ -20,7 +19,7 @@ MADE_BY = (
 )  # fmt: skip
 
 
-def months(out: str | Path) -> pd.DataFrame:
+def list_months(out: str | Path) -> pd.DataFrame:
     """Return what made each month.
 
     Parameters
@@ -41,7 +40,7 @@ def months(out: str | Path) -> pd.DataFrame:
     """
     rows = []
     for folder in _folders(Path(out)):
-        made = settings.read(folder)
+        made = settings.read_settings(folder)
         if made is None:
             continue
         told = {name: found["told"] for name in STEPS if (found := markers.read(folder, name))}
@@ -64,7 +63,7 @@ def months(out: str | Path) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def scores(
+def scores_by_month(
     out: str | Path, households: Sequence[str] | None = None, lang: str = "zh", columns: Sequence[str] = ()
 ) -> pd.DataFrame:
     """Return the scores of every month, as they were made then.
@@ -97,7 +96,7 @@ def scores(
     for folder in _folders(Path(out)):
         if markers.read(folder, "score") is None:
             continue
-        frame = scores_of(folder, lang)
+        frame = read_month_scores(folder, lang)
         parts.append(frame if households is None else frame[frame["household_id"].isin(list(households))])
     if not parts:
         raise InputMissing(f"no month with scores in {out}; make one with riskmodel month DATA --as-of DATE")
@@ -105,7 +104,7 @@ def scores(
     return found[list(columns)] if columns else found
 
 
-def past(out: str | Path, model: str, before: dt.date) -> list[pd.DataFrame]:
+def past_scores(out: str | Path, model: str, before: dt.date) -> list[pd.DataFrame]:
     """Return the scores of earlier months by any version of a model, with who was on the list.
 
     Parameters
@@ -123,18 +122,18 @@ def past(out: str | Path, model: str, before: dt.date) -> list[pd.DataFrame]:
     """
     parts = []
     for folder in _folders(Path(out)):
-        made = settings.read(folder)
+        made = settings.read_settings(folder)
         stands = markers.read(folder, "worklist") is not None and markers.read(folder, "score") is not None
         if made is None or not stands or made.as_of >= before or made.model.partition("@")[0] != model:
             continue
-        found = scores_of(folder)[["household_id", "as_of", "probability"]]
+        found = read_month_scores(folder)[["household_id", "as_of", "probability"]]
         chosen = files.read_table(folder / "worklist.parquet")
         on = set(chosen.loc[chosen["planned"], "household_id"])
         parts.append(found.assign(listed=found["household_id"].isin(on)))
     return parts
 
 
-def scores_of(folder: Path, lang: str = "zh") -> pd.DataFrame:
+def read_month_scores(folder: Path, lang: str = "zh") -> pd.DataFrame:
     """Return one month's scores.
 
     Raises

@@ -15,8 +15,7 @@ from riskmodel.io import files
 from riskmodel.io.specs import Spec, read_yaml
 from riskmodel.io.specs import parse as parse_spec
 from riskmodel.runs import tracking
-from riskmodel.scoring import FLOOR, Beyond
-from riskmodel.scoring import parse as parse_quotas
+from riskmodel.scoring import QUOTA_FLOOR, BeyondForecast, parse_quotas
 
 FORMAT = 1
 FILE = "month.json"
@@ -27,7 +26,7 @@ NO_SHEETS = "none"  # no sheet for each township or village
 
 
 @dataclass(frozen=True)
-class Wishes:
+class MonthOptions:
     """What was asked for on the command line; None where nothing was said.
 
     Parameters
@@ -39,10 +38,10 @@ class Wishes:
     by : str, optional
         ``township`` or ``village``: a sheet for each; ``none``.
     quota : tuple of str, optional
-        See `riskmodel.scoring.worklist.quota.parse`; an empty one takes back those of before.
+        See `riskmodel.scoring.visit_plan.parse_quotas`; an empty one takes back those of before.
     floor : float, optional
     beyond : str, optional
-        See `riskmodel.scoring.worklist.plan.ranking`.
+        See `riskmodel.scoring.visit_plan.rank_unflagged`.
     measures : Library, optional
         The office's own measures; they are kept with the month, so that it can be made again.
     seed : int, optional
@@ -55,13 +54,13 @@ class Wishes:
     by: str | None = None
     quota: tuple[str, ...] | None = None
     floor: float | None = None
-    beyond: Beyond | None = None
+    beyond: BeyondForecast | None = None
     measures: Library | None = None
     seed: int | None = None
     lang: str | None = None
 
 
-class Settings(Spec):
+class MonthSettings(Spec):
     """How a month is made, whole: with these and the rows known at as-of every file follows."""
 
     format: int = FORMAT
@@ -76,8 +75,8 @@ class Settings(Spec):
     random_share: float = Field(default=0.05, ge=0, le=1)
     by: str = "township"
     quota: tuple[str, ...] = ()
-    floor: float = Field(default=FLOOR, ge=0, le=1)
-    beyond: Beyond = "score"
+    floor: float = Field(default=QUOTA_FLOOR, ge=0, le=1)
+    beyond: BeyondForecast = "score"
     measures: Library | None = None
     seed: int = Field(default=0, ge=0)
     lang: str = "zh"
@@ -104,9 +103,9 @@ class Settings(Spec):
         return {k: getattr(self, k) for k in ("max_rejected", "snapshot_on", "pseudonymise")}
 
 
-def settle(
-    out: Path, as_of: dt.date, wishes: Wishes, store: str | Path, **reading: Any
-) -> tuple[Settings, tracking.LoadedModel | None]:
+def resolve_settings(
+    out: Path, as_of: dt.date, wishes: MonthOptions, store: str | Path, **reading: Any
+) -> tuple[MonthSettings, tracking.LoadedModel | None]:
     """Return the settings of a month: those it was made with before, changed only by what is asked now.
 
     A month that was made keeps its model's version although the champion may have changed since; asking
@@ -136,7 +135,7 @@ def settle(
         If the record of the month cannot be read.
     """
     parse_quotas(wishes.quota)  # a wrong one is told before anything is made
-    before = read(out)
+    before = read_settings(out)
     asked = {f.name: getattr(wishes, f.name) for f in fields(wishes) if getattr(wishes, f.name) is not None}
     if before is not None and "model" not in asked:
         return before.model_copy(update={**asked, **reading}), None
@@ -153,10 +152,10 @@ def settle(
     }
     if before is not None:
         return before.model_copy(update={**of_model, **asked, **reading}), loaded
-    return Settings(as_of=as_of, **of_model, **asked, **reading), loaded
+    return MonthSettings(as_of=as_of, **of_model, **asked, **reading), loaded
 
 
-def read(out: Path) -> Settings | None:
+def read_settings(out: Path) -> MonthSettings | None:
     """Return the settings a month was made with, or None if it was not.
 
     Raises
@@ -170,9 +169,9 @@ def read(out: Path) -> Settings | None:
     content = read_yaml(path)  # JSON is YAML, and the error names the line
     if isinstance(content, dict) and content.get("format") != FORMAT:
         raise InputRefused(f"{path}: format {content.get('format')!r} is not {FORMAT}; make the month anew")
-    return parse_spec(content, Settings, path)
+    return parse_spec(content, MonthSettings, path)
 
 
-def write(settings: Settings, out: Path) -> Path:
+def write_settings(settings: MonthSettings, out: Path) -> Path:
     """Write the settings of a month."""
     return files.write_json(settings.model_dump(mode="json"), out / FILE)

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from riskmodel.io import files
-from riskmodel.scoring.monitor.run import Monitored
+from riskmodel.scoring import MonitoringResult
 
 FORMAT = 1
 PAGE = "monitor.html"
@@ -81,7 +81,7 @@ HEADS = {
 }
 
 
-def write_monitor(found: Monitored, out: str | Path) -> Path:
+def write_monitor(found: MonitoringResult, out: str | Path) -> Path:
     """Write the alarm page and its tables into a folder.
 
     Parameters
@@ -102,7 +102,7 @@ def write_monitor(found: Monitored, out: str | Path) -> Path:
     return files.write_text(monitor_html(found), folder / PAGE)
 
 
-def monitor_html(found: Monitored) -> str:
+def monitor_html(found: MonitoringResult) -> str:
     """Return the page as text."""
     about = found.about
     where = f"{about['model']} v{about['version']}　{about['reference']} → {about['as_of']}"

@@ -17,10 +17,8 @@ from riskmodel.explanation import Library, cause_codes, load_measures
 from riskmodel.io import files
 from riskmodel.presentation.words import templates
 from riskmodel.presentation.worklist_words import list_columns, reasons, shaped
-from riskmodel.scoring.worklist.names import COLUMNS as NAMES
-from riskmodel.scoring.worklist.names import joined
-from riskmodel.scoring.worklist.select import Worklist
-from riskmodel.scoring.worklist.words import Lang, Words, book, check_lang, code_words
+from riskmodel.scoring import NAME_COLUMNS as NAMES
+from riskmodel.scoring import Lang, Words, Worklist, book, check_lang, code_words, join_names
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = ("--headless=new", "--no-sandbox", "--disable-gpu")
@@ -65,7 +63,7 @@ def write_visit_sheets(
 
 def visit_sheets_html(worklist: Worklist, lang: Lang, names: pd.DataFrame | None, library: Library) -> str:
     """Return the sheets as HTML text."""
-    rows = joined(worklist.planned, names).sort_values(["township", "trip", "village", "position"])
+    rows = join_names(worklist.planned, names).sort_values(["township", "trip", "village", "position"])
     told = shaped(rows, list_columns(rows), lang)
     title = book().words["title"].say(lang).format(as_of=worklist.as_of.isoformat())
     style = (templates() / "visit-sheets.css").read_text(encoding="utf-8")

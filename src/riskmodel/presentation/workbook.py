@@ -11,7 +11,7 @@ import pandas as pd
 
 from riskmodel.errors import RiskmodelError
 from riskmodel.io.files import safe_text
-from riskmodel.scoring.worklist.words import Column, Lang, book
+from riskmodel.scoring import Column, Lang, book
 
 SHEET_NAME_LIMIT = 31
 FONT = {"zh": "等线", "en": "Calibri"}

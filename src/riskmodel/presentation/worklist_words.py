@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import pandas as pd
 
-from riskmodel.scoring.worklist.words import ENTRIES, Column, Lang, book, check_lang, code_words
+from riskmodel.scoring import ENTRIES, Column, Lang, book, check_lang, code_words
 
 OPTIONAL = (
     "tier",

@@ -17,9 +17,7 @@ from riskmodel.i18n import LANGUAGES, section, text
 from riskmodel.io import files
 from riskmodel.presentation.workbook import Cells, sheet_name, wrapped_lines
 from riskmodel.presentation.worklist_words import list_columns, shaped
-from riskmodel.scoring.worklist.names import joined
-from riskmodel.scoring.worklist.select import Worklist
-from riskmodel.scoring.worklist.words import ENTRIES, Column, Lang, book, check_lang, code_words
+from riskmodel.scoring import ENTRIES, Column, Lang, Worklist, book, check_lang, code_words, join_names
 
 MISSING = "—"
 MADE_BY = ("horizon_months", "model", "model_version", "run_id", "feature_set", "ruleset", "data_fingerprint")
@@ -130,7 +128,7 @@ def write_worklist(
     lang : str
         ``zh`` or ``en``.
     names : DataFrame, optional
-        `riskmodel.scoring.worklist.names.read_names`: joined here and kept nowhere else.
+        `riskmodel.scoring.contacts.read_names`: joined here and kept nowhere else.
 
     Returns
     -------
@@ -165,7 +163,7 @@ def _tables(
     worklist: Worklist, lang: Lang, names: pd.DataFrame | None
 ) -> list[tuple[str, pd.DataFrame, list[Column]]]:
     """Return the tables of the workbook: name, rows, columns; fixed sheets go by their key in the book."""
-    rows = joined(worklist.listed, names)
+    rows = join_names(worklist.listed, names)
     columns = [c for c in list_columns(rows) if c.id != "held_until"]
     out = [("list", rows, columns)]
     if worklist.by:
@@ -176,7 +174,7 @@ def _tables(
         ("unknown", worklist.unknown, NOT_ON_UNKNOWN),
         ("held", worklist.held, NOT_ON_HELD),
     ):
-        told = joined(beside, names)
+        told = join_names(beside, names)
         if name == "unknown" or len(told):
             out.append((name, told, [c for c in list_columns(told) if c.id not in left_out]))
     return out

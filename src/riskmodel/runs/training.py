@@ -367,7 +367,7 @@ def reference_contributions(model: models.CalibratedScore, background: pd.DataFr
         ``columns`` and ``centre`` (log-odds).
     """
     step = max(1, -(-len(background) // REFERENCE_ROWS))
-    parts, _ = explanation.contributions(model, background.iloc[::step])
+    parts, _ = explanation.compute_contributions(model, background.iloc[::step])
     return {"columns": list(parts.columns), "centre": [float(v) for v in parts.mean(axis=0)]}
 
 

@@ -1,8 +1,52 @@
 """Scores, the worklist, returned visits and monitoring."""
 
-from riskmodel.scoring.worklist.names import keyed, read_names
-from riskmodel.scoring.worklist.plan import Beyond
-from riskmodel.scoring.worklist.quota import parse
-from riskmodel.scoring.worklist.select import FLOOR, Worklist
+from riskmodel.scoring.contacts import NAME_COLUMNS, join_names, pseudonymise_names, read_names
+from riskmodel.scoring.filled_lists import FilledList, back_up_filled_list, read_filled_list
+from riskmodel.scoring.monitoring import MonitoringResult, compare_outcomes, measure_drift, monitor
+from riskmodel.scoring.scores import (
+    SCORE_COLUMNS,
+    log_scores,
+    score,
+    score_counterfactuals,
+    score_in_languages,
+    scoring_warnings,
+)
+from riskmodel.scoring.visit_import import VisitImport, import_visits
+from riskmodel.scoring.visit_plan import BeyondForecast, parse_quotas, selection_probabilities
+from riskmodel.scoring.worklist.select import QUOTA_FLOOR, Worklist, build_worklist
+from riskmodel.scoring.worklist.words import ENTRIES, Column, Lang, Words, book, check_lang, code_words
 
-__all__ = ["FLOOR", "Beyond", "Worklist", "keyed", "parse", "read_names"]
+__all__ = [
+    "ENTRIES",
+    "NAME_COLUMNS",
+    "QUOTA_FLOOR",
+    "SCORE_COLUMNS",
+    "BeyondForecast",
+    "Column",
+    "FilledList",
+    "Lang",
+    "MonitoringResult",
+    "VisitImport",
+    "Words",
+    "Worklist",
+    "back_up_filled_list",
+    "book",
+    "build_worklist",
+    "check_lang",
+    "code_words",
+    "compare_outcomes",
+    "import_visits",
+    "join_names",
+    "log_scores",
+    "measure_drift",
+    "monitor",
+    "parse_quotas",
+    "pseudonymise_names",
+    "read_filled_list",
+    "read_names",
+    "score",
+    "score_counterfactuals",
+    "score_in_languages",
+    "scoring_warnings",
+    "selection_probabilities",
+]

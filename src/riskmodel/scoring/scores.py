@@ -18,8 +18,8 @@ from riskmodel.runs import LoadedModel, model_inputs, tracking
 
 FORMAT = 1
 REASONS = 3
-MOST = 0.5  # from this share of unknown incomes or features on, scores are doubted
-COLUMNS = [
+UNKNOWN_LIMIT = 0.5  # from this share of unknown incomes or features on, scores are doubted
+SCORE_COLUMNS = [
     "household_id",
     "township",
     "village",
@@ -43,7 +43,7 @@ COLUMNS = [
     "rule_conditions",
     *[f"{part}_{i}" for part in ("cause", "contribution", "reason") for i in range(1, REASONS + 1)],
 ]
-MORE_COLUMNS = [
+EXTRA_COLUMNS = [
     "flagged",
     "in_cohort",
     "registration",
@@ -72,11 +72,11 @@ def score(county: County, loaded: LoadedModel, as_of: DateLike, lang: str = "zh"
     Returns
     -------
     DataFrame
-        One row a household, ranked: the contract's ``COLUMNS``, then ``MORE_COLUMNS``. Probabilities are
-        chances of the trained event within ``horizon_months`` under current support; ``contribution_i``
-        are log-odds; money is in yuan. ``in_cohort`` is False where the model speaks beyond what it
-        learnt from (households below the line, in the register, or of unknown income already): their
-        probability orders, but is no forecast.
+        One row a household, ranked: the contract's ``SCORE_COLUMNS``, then ``EXTRA_COLUMNS``. Probabilities
+        are chances of the trained event within ``horizon_months`` under current support; ``contribution_i``
+        are log-odds; money is in yuan. ``in_cohort`` is False where the model speaks beyond what it learnt
+        from (households below the line, in the register, or of unknown income already): their probability
+        orders, but is no forecast.
 
     Raises
     ------
@@ -87,10 +87,10 @@ def score(county: County, loaded: LoadedModel, as_of: DateLike, lang: str = "zh"
     ----------
     Data contract, "Scores, one row per household and as-of".
     """
-    return by_language(county, loaded, as_of, (lang,))[lang]
+    return score_in_languages(county, loaded, as_of, (lang,))[lang]
 
 
-def by_language(
+def score_in_languages(
     county: County, loaded: LoadedModel, as_of: DateLike, langs: Sequence[str] = ("zh", "en")
 ) -> dict[str, pd.DataFrame]:
     """Score once and give the reasons in several languages; frames and errors as of `score`.
@@ -130,7 +130,7 @@ def _cohort(county: County, loaded: LoadedModel, day: dt.date) -> pd.Series:
     return found["household_id"]
 
 
-def what_would_change(
+def score_counterfactuals(
     county: County, loaded: LoadedModel, as_of: DateLike, household_id: str, target: float
 ) -> pd.DataFrame:
     """Return what would have to change for one household's score to fall; for analysts only.
@@ -147,7 +147,7 @@ def what_would_change(
     Returns
     -------
     DataFrame
-        See `riskmodel.explanation.changes`, which also says what it is not.
+        See `riskmodel.explanation.counterfactuals`, which also says what it is not.
 
     Raises
     ------
@@ -162,7 +162,9 @@ def what_would_change(
     row = int(np.flatnonzero(X.index == household_id)[0])
     X = X[loaded.feature_set.names].reset_index(drop=True)
     dictionary = features.describe(loaded.feature_set)
-    return explanation.changes(loaded.model, X, row, dictionary, target, feature_set=loaded.feature_set)
+    return explanation.find_counterfactuals(
+        loaded.model, X, row, dictionary, target, feature_set=loaded.feature_set
+    )
 
 
 def _numbers(
@@ -201,10 +203,10 @@ def _numbers(
 
 def _ranked(out: pd.DataFrame) -> pd.DataFrame:
     out = out.sort_values(["probability", "household_id"], ascending=[False, True], ignore_index=True)
-    return out.assign(rank=np.arange(1, len(out) + 1))[[*COLUMNS, *MORE_COLUMNS]]
+    return out.assign(rank=np.arange(1, len(out) + 1))[[*SCORE_COLUMNS, *EXTRA_COLUMNS]]
 
 
-def doubts(county: County, loaded: LoadedModel, scores: pd.DataFrame) -> list[str]:
+def scoring_warnings(county: County, loaded: LoadedModel, scores: pd.DataFrame) -> list[str]:
     """Say where scores rest on little, and the mend: most incomes or features unknown.
 
     Parameters
@@ -221,12 +223,12 @@ def doubts(county: County, loaded: LoadedModel, scores: pd.DataFrame) -> list[st
     """
     unknown = scores["pcni"].isna()
     totals = bool(county.facts.get("spans.income"))
-    if unknown.mean() < MOST and not totals:
+    if unknown.mean() < UNKNOWN_LIMIT and not totals:
         return []
     names = loaded.feature_set.names
     made = features.build(county, loaded.feature_set, str(scores["as_of"].iloc[0])[:10])[names]
     empty = int(made.isna().all().sum())
-    if unknown.mean() < MOST and empty < MOST * len(names):
+    if unknown.mean() < UNKNOWN_LIMIT and empty < UNKNOWN_LIMIT * len(names):
         return []
     reasons = scores.loc[unknown, "income_reason"].value_counts()
     why = f" ({', '.join(str(r) for r in reasons.index)})" if len(reasons) else ""
@@ -245,7 +247,7 @@ def doubts(county: County, loaded: LoadedModel, scores: pd.DataFrame) -> list[st
     ]
 
 
-def log(scores: pd.DataFrame, loaded: LoadedModel, store: str | Path) -> dict[str, Any]:
+def log_scores(scores: pd.DataFrame, loaded: LoadedModel, store: str | Path) -> dict[str, Any]:
     """Log a scoring run: which model, data and rules, and how the scores lie; no household in it.
 
     Parameters
@@ -312,12 +314,12 @@ def _why(
         nothing = {f"contribution_{i}": np.nan for i in range(1, REASONS + 1)}
         empty = pd.DataFrame(texts | nothing, index=X.index).assign(log_odds_base=np.nan)
         return dict.fromkeys(langs, empty)
-    parts, base = explanation.contributions(loaded.model, given)
+    parts, base = explanation.compute_contributions(loaded.model, given)
     mean = pd.Series(centre["centre"], index=centre["columns"])[parts.columns]
     dictionary = features.describe(loaded.feature_set)
     return {
-        lang: explanation.reasons(parts - mean, X[parts.columns], dictionary, verdicts, lang, REASONS).assign(
-            log_odds_base=base + float(mean.sum())
-        )
+        lang: explanation.write_reasons(
+            parts - mean, X[parts.columns], dictionary, verdicts, lang, REASONS
+        ).assign(log_odds_base=base + float(mean.sum()))
         for lang in langs
     }

@@ -8,7 +8,13 @@ import pytest
 
 from riskmodel import explanation, features, simulate
 from riskmodel.data import About, from_frames
-from riskmodel.explanation.levers import _OPERATIONS, SOURCES, Mover, _bounded, levers
+from riskmodel.explanation.counterfactuals import (
+    _OPERATIONS,
+    SOURCES,
+    FeatureMover,
+    _bounded,
+    movable_features,
+)
 
 SET = features.load("household-v1")
 LINE = 6000.0
@@ -74,7 +80,7 @@ def test_the_identities_hold_of_what_the_features_are(X) -> None:
 
 
 def test_the_identities_hold_after_every_change(X) -> None:
-    mover, rows = Mover(SET), whole(X)
+    mover, rows = FeatureMover(SET), whole(X)
     for i, lever in enumerate(["pcni", *(f"{s}_income_per_head" for s in SOURCES)] * 2):
         start = rows.iloc[[i]]
         now = float(start[lever].iloc[0])
@@ -93,22 +99,22 @@ def test_the_identities_hold_after_every_change(X) -> None:
 
 def test_what_does_not_stand_on_the_quantity_stays_to_the_bit(X) -> None:
     start = whole(X).iloc[[0]]
-    moved = Mover(SET).moved(start, "insured", np.array([float(start["insured"].iloc[0]) + 1]))
+    moved = FeatureMover(SET).moved(start, "insured", np.array([float(start["insured"].iloc[0]) + 1]))
     different = [c for c in X if not np.array_equal(moved[c], start[c].to_numpy(), equal_nan=True)]
     assert set(different) == {"insured", "insured_share"}
-    still = Mover(SET).moved(start, "pcni", start["pcni"].to_numpy())
+    still = FeatureMover(SET).moved(start, "pcni", start["pcni"].to_numpy())
     pd.testing.assert_frame_equal(still, start.reset_index(drop=True), check_dtype=False)
 
 
 def test_where_the_year_before_is_unknown_spending_is_measured_by_this_years_income(X) -> None:
     start = whole(X).iloc[[0]].assign(previous_pcni=np.nan, rigid_per_head=1000.0, rigid_ratio=0.5)
-    moved = Mover(SET).moved(start, "pcni", np.array([4000.0, -5.0]))
+    moved = FeatureMover(SET).moved(start, "pcni", np.array([4000.0, -5.0]))
     # 1,000 of 4,000; an income that is none at all is the declared bound of ten years' income.
     assert moved["rigid_ratio"].tolist() == [0.25, 10.0]
 
 
 def test_the_arithmetic_is_the_features_own(X) -> None:
-    mover, tested = Mover(SET), set()
+    mover, tested = FeatureMover(SET), set()
     at = {c: X[c].to_numpy(float) for c in X}
     for f in SET.features:
         if f.source != "features":
@@ -126,7 +132,7 @@ def test_the_arithmetic_is_the_features_own(X) -> None:
 
 
 def test_levers_are_no_function_of_one_another() -> None:
-    found = levers(SET)
+    found = movable_features(SET)
     assert {"pcni", "wage_income_per_head", "gap_housing"} <= set(found)
     assert not {
         "pcni_log",
@@ -139,7 +145,7 @@ def test_levers_are_no_function_of_one_another() -> None:
     # The same count over a longer window goes with the shorter one.
     assert "support_12m" in found
     assert "support_24m" not in found
-    assert "line_log" not in levers(features.load("eph-v1"))
+    assert "line_log" not in movable_features(features.load("eph-v1"))
 
 
 def test_one_account_is_one_quantity_in_the_panels() -> None:
@@ -148,7 +154,7 @@ def test_one_account_is_one_quantity_in_the_panels() -> None:
         line_ratio=2.0, line_share=0.5, line_log=np.log(2)
     )
     row = row.assign(line_log_1=0.0, line_log_change=np.log(2))
-    moved = Mover(panel).moved(row, "line_ratio", np.array([4.0]))
+    moved = FeatureMover(panel).moved(row, "line_ratio", np.array([4.0]))
     got = moved[["line_share", "line_log", "line_log_change"]].iloc[0].tolist()
     assert got == pytest.approx([0.25, np.log(4), np.log(4)])
 
@@ -166,11 +172,11 @@ def test_what_would_change_names_quantities_and_says_what_moves_with_them(X) -> 
     rows = whole(X).reset_index(drop=True)
     row = int(rows["pcni"].argmin())
     start = OfIncome().predict_proba(rows.iloc[[row]])[0, 1]
-    made = explanation.changes(
+    made = explanation.find_counterfactuals(
         OfIncome(), rows, row, features.describe(SET), float(start) / 2, feature_set=SET
     )
     assert len(made)
-    assert set(made["feature"]) <= set(levers(SET))
+    assert set(made["feature"]) <= set(movable_features(SET))
     alone = made[~made["together"]].set_index("feature").loc["pcni"]
     assert {"pcni_log", "line_distance", "net_income_log"} <= set(alone["moved_with"].split("; "))
     # What is said of the chance is so, both figures moved.

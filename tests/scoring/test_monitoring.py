@@ -12,7 +12,7 @@ import pytest
 from riskmodel import presentation, rules
 from riskmodel.data import About, from_frames
 from riskmodel.evaluation.yields import by_source
-from riskmodel.scoring.monitor import Monitored, drift, outcomes, psi
+from riskmodel.scoring.monitoring import MonitoringResult, compare_outcomes, measure_drift, psi
 from riskmodel.targets import Horizon
 
 
@@ -53,7 +53,7 @@ def test_drift_finds_what_moved_and_what_went_missing() -> None:
     now["moved"] += 1.0
     now.loc[: 800 // 4, "gone"] = np.nan
     names = pd.DataFrame({"id": ["moved"], "zh": ["动了"], "en": ["moved"]})
-    made = drift(before, now, names).set_index("column")
+    made = measure_drift(before, now, names).set_index("column")
     assert made["status"].to_dict() == {"moved": "alarm", "gone": "alarm", "still": "ok"}
     assert made["missing_status"].to_dict() == {"moved": "ok", "gone": "look", "still": "ok"}
     assert made.loc["moved", "zh"] == "动了"
@@ -83,7 +83,7 @@ def judged(made, probability: float, as_of: str = "2022-01-31") -> pd.DataFrame:
     ids = [f"h{i:02d}" for i in range(60)]
     scores = pd.DataFrame({"household_id": ids, "as_of": "2020-12-31", "probability": probability})
     scores["listed"] = scores.index < 6
-    return outcomes(
+    return compare_outcomes(
         made, [scores], events=("below_line",), horizon=Horizon(months=12), cohort=("general",),
         ruleset=rules.load("national-2021"), params={}, as_of=dt.date.fromisoformat(as_of),
     )  # fmt: skip
@@ -117,10 +117,10 @@ def test_the_alarm_page_names_the_gravest_first_in_both_languages_and_no_househo
     now = pd.DataFrame({"probability": rng.random(500) ** 3, "x": rng.normal(size=500) + 2})
     names = pd.DataFrame({"id": ["probability", "x"], "zh": ["模型概率", "甲"], "en": ["probability", "a"]})
     visits = pd.DataFrame({"selected_by": "rule", "outcome": ["confirmed", "absent", "not_confirmed"]})
-    found = Monitored(
+    found = MonitoringResult(
         about={"model": "county", "version": "3", "run_id": "r", "as_of": "2022-01-31",
                "reference": "2021-01-31", "data_fingerprint": "f"},
-        drift=drift(before, now, names),
+        drift=measure_drift(before, now, names),
         outcomes=judged(county(), 0.05),
         yields=by_source(visits),
     )  # fmt: skip
@@ -143,7 +143,7 @@ def test_a_model_that_finds_less_than_the_lot_is_an_alarm() -> None:
         said = [["confirmed"] * k + ["not_confirmed"] * (n - k) for k in (model, random)]
         seen = pd.DataFrame({"selected_by": ["model"] * n + ["random"] * n, "outcome": [*said[0], *said[1]]})
         empty = pd.DataFrame(columns=["status", "missing_status"])
-        return [a["what"] for a in Monitored({}, empty, empty, by_source(seen)).alarms]
+        return [a["what"] for a in MonitoringResult({}, empty, empty, by_source(seen)).alarms]
 
     assert found(1, 20) == ["yield"]
     assert found(20, 1) == []

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
-import importlib
 import shutil
 import signal
 import subprocess
@@ -18,25 +17,22 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from riskmodel import month
+from riskmodel import month, scoring
 from riskmodel.cli.app import app
 from riskmodel.errors import InputMissing, InputRefused, UsageError
 from riskmodel.explanation import load_measures
-from riskmodel.explanation.wording import Words
+from riskmodel.explanation.reason_wording import Words
 from riskmodel.io import files
-from riskmodel.month import Wishes, markers, settings, steps
-from riskmodel.scoring.worklist import returned
+from riskmodel.month import MonthOptions, markers, pipeline, settings
 
 from .conftest import AS_OF, Office
 
 VISITS = 20
-# The package exports the function of the same name.
-runner = importlib.import_module("riskmodel.month.run")
 
 
 def make(office: Office, out: Path, data: Path | None = None, **wishes: object) -> month.Month:
-    return month.run(
-        data or office.data, AS_OF, out, store=office.store, wishes=Wishes(visits=VISITS, **wishes)
+    return month.run_month(
+        data or office.data, AS_OF, out, store=office.store, wishes=MonthOptions(visits=VISITS, **wishes)
     )
 
 
@@ -196,7 +192,7 @@ def test_what_a_kill_left_half_made_is_swept_and_nothing_else(tmp_path: Path) ->
 def copying(name: str, reads: str | None) -> object:
     """A step that writes two files, the second from the first of another step."""
 
-    def step(work: steps.Work) -> steps.Made:
+    def step(work: pipeline.MonthContext) -> pipeline.Made:
         before = (work.out / f"{reads}.a").read_text() if reads else "data"
         made = [files.write_text(f"{before}>{name}.{end}", work.out / f"{name}.{end}") for end in "ab"]
         return made, {"name": name}
@@ -210,9 +206,9 @@ def test_a_kill_at_every_single_write_leaves_a_month_that_can_be_taken_up(
     # Three light steps in the places of the six: settings, then two files and a marker each = 10 writes.
     names = ("check", "score", "worklist")
     light = {n: copying(n, before) for n, before in zip(names, (None, "check", "score"), strict=True)}
-    monkeypatch.setattr(runner, "STEPS", light)
-    settled = settings.read(whole)
-    monkeypatch.setattr(runner.settings, "settle", lambda *_, **__: (settled, None))
+    monkeypatch.setattr(pipeline, "STEPS", light)
+    settled = settings.read_settings(whole)
+    monkeypatch.setattr(pipeline.settings, "resolve_settings", lambda *_, **__: (settled, None))
     for out in (tmp_path / "whole", tmp_path / "dry"):
         make(office, out)
     reference = bytes_of(tmp_path / "whole")
@@ -262,15 +258,21 @@ def test_names_quota_floor_and_measures_in_a_month_and_no_finding_is_written_ove
     book.save(folder / "worklist.xlsx")
     asked = {"quota": ("township:30%", "village"), "floor": 0.02, "measures": library}
     said: list[str] = []
-    made = month.run(
-        office.data, AS_OF, tmp_path, store=office.store, wishes=Wishes(**asked), names=names, say=said.append
+    made = month.run_month(
+        office.data,
+        AS_OF,
+        tmp_path,
+        store=office.store,
+        wishes=MonthOptions(**asked),
+        names=names,
+        say=said.append,
     )
     assert made.done == ("worklist", "report")
     # One name was given: a file of other ids would be seen at once.
     assert [text for text in said if text.startswith("names: 1 of the ")]
     before = {p.name: p.read_bytes() for p in folder.glob("*") if p.is_file()}
     with pytest.raises(InputMissing, match="no such folder"):
-        month.run(tmp_path / "nowhere", AS_OF, tmp_path, store=office.store)
+        month.run_month(tmp_path / "nowhere", AS_OF, tmp_path, store=office.store)
     assert {p.name: p.read_bytes() for p in folder.glob("*") if p.is_file()} == before
     kept = openpyxl.load_workbook(folder / "worklist-filled-1.xlsx")["核查名单"]
     assert "属实" in [c.value for c in kept[2]]
@@ -288,11 +290,11 @@ def test_names_quota_floor_and_measures_in_a_month_and_no_finding_is_written_ove
                 content = b"".join(packed.read(n) for n in packed.namelist())
         assert "王某某".encode() not in content
     # Made again with nothing said: everything stands, the options of then are those of now.
-    again = month.run(office.data, AS_OF, tmp_path, store=office.store)
+    again = month.run_month(office.data, AS_OF, tmp_path, store=office.store)
     assert (again.done, again.named) == ((), ())
     assert (again.settings.quota, again.settings.floor) == (("township:30%", "village"), 0.02)
     assert again.settings.measures == library
-    assert month.months(tmp_path)["quota"].tolist() == ["township:30%, village"]
+    assert month.list_months(tmp_path)["quota"].tolist() == ["township:30%, village"]
 
 
 def test_a_file_that_was_changed_is_made_again(office: Office, whole: Path, tmp_path: Path) -> None:
@@ -318,7 +320,7 @@ def test_an_old_month_comes_out_the_same_after_findings_came_in(
         page.cell(row, columns["核查结果"]).value = "属实"
         page.cell(row, columns["核查日期"]).value = dt.date(2021, 1, 5)
     book.save(tmp_path / "filled.xlsx")
-    taken = returned.take(tmp_path / "filled.xlsx", data, dt.date(2021, 1, 20))
+    taken = scoring.import_visits(tmp_path / "filled.xlsx", data, dt.date(2021, 1, 20))
     assert len(taken.added) == 10
     later = make(office, tmp_path / "months", data)
     made, before = bytes_of(later.out), bytes_of(whole)
@@ -333,43 +335,45 @@ def test_the_settings_of_a_month_are_kept_and_can_be_changed(
     office: Office, whole: Path, tmp_path: Path
 ) -> None:
     shutil.copytree(whole, tmp_path / whole.name)
-    again = month.run(office.data, AS_OF, tmp_path, store=office.store)
+    again = month.run_month(office.data, AS_OF, tmp_path, store=office.store)
     assert (again.done, again.settings.visits) == ((), VISITS)
-    more = month.run(office.data, AS_OF, tmp_path, store=office.store, wishes=Wishes(visits=VISITS + 5))
+    more = month.run_month(
+        office.data, AS_OF, tmp_path, store=office.store, wishes=MonthOptions(visits=VISITS + 5)
+    )
     assert more.settings.visits == VISITS + 5
     assert "worklist" in more.done
     assert more.told["worklist"]["planned"] == VISITS + 5
     with pytest.raises(UsageError, match="--visits"):
-        month.run(office.data, AS_OF, tmp_path / "new", store=office.store)
+        month.run_month(office.data, AS_OF, tmp_path / "new", store=office.store)
 
 
 def test_every_month_says_what_made_it_and_its_scores_can_be_asked_for(whole: Path, tmp_path: Path) -> None:
-    (row,) = month.months(whole.parent).to_dict("records")
+    (row,) = month.list_months(whole.parent).to_dict("records")
     scores = pd.read_parquet(whole / "scores.zh.parquet")
     assert row["complete"]
     assert row["households"] == len(scores)
     assert row["data_fingerprint"] == scores["data_fingerprint"].iloc[0]
     assert row["model"] == f"county@{scores['model_version'].iloc[0]}"
     assert (row["run_id"], row["ruleset"]) == (scores["run_id"].iloc[0], "national-2021")
-    one = month.scores(whole.parent, [scores["household_id"].iloc[3]])
+    one = month.scores_by_month(whole.parent, [scores["household_id"].iloc[3]])
     pd.testing.assert_frame_equal(one.reset_index(drop=True), scores.iloc[[3]].reset_index(drop=True))
     # Scores that are not those that were made are not quoted under that month's name.
     shutil.copytree(whole, tmp_path / whole.name)
     files.write_table(scores.assign(probability=0.5), tmp_path / whole.name / "scores.zh.parquet")
     with pytest.raises(InputRefused, match="is not the file that was made"):
-        month.scores(tmp_path)
-    assert not month.months(tmp_path)["complete"].iloc[0]
+        month.scores_by_month(tmp_path)
+    assert not month.list_months(tmp_path)["complete"].iloc[0]
     with pytest.raises(UsageError, match="no month"):
-        month.months(tmp_path / "nothing")
+        month.list_months(tmp_path / "nothing")
 
 
 def test_a_page_holds_everybody_on_the_list_and_then_the_highest_scores(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(steps, "PAGE_ROWS", 10)
+    monkeypatch.setattr(pipeline, "PAGE_ROWS", 10)
     scores = pd.DataFrame({"household_id": [f"h{i}" for i in range(30)], "probability": range(30, 0, -1)})
-    shown = list(steps._for_page(scores, ["h25", "h3"])["household_id"])
+    shown = list(pipeline._for_page(scores, ["h25", "h3"])["household_id"])
     assert shown == ["h0", "h1", "h2", "h3", "h4", "h5", "h6", "h7", "h8", "h25"]
     # A list longer than a page is shown whole: nobody on it is left out.
     everyone = list(scores["household_id"])
-    assert list(steps._for_page(scores, everyone)["household_id"]) == everyone
+    assert list(pipeline._for_page(scores, everyone)["household_id"]) == everyone

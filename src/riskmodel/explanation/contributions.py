@@ -1,4 +1,7 @@
-"""Additive contributions in log-odds: base value + sum of contributions = the model's margin, asserted."""
+"""Additive contributions in log-odds: base value + sum of contributions = the model's margin, asserted.
+
+Contributions summed to the official causes; nothing is lost or counted twice.
+"""
 
 from __future__ import annotations
 
@@ -8,14 +11,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from riskmodel.errors import RiskmodelError, UsageError
+from riskmodel.data import codes
+from riskmodel.errors import RiskmodelError, SpecError, UsageError
 
 # Log-odds. Float64 sums over some hundred trees or columns are good to about 1e-12; shap's wrong answers
 # on categorical splits were off by whole log-odds (shap's own check let them pass).
-TOLERANCE = 1e-6
+MARGIN_TOLERANCE = 1e-6
 
 
-def contributions(
+def compute_contributions(
     model: Any, X: pd.DataFrame, background: pd.DataFrame | None = None
 ) -> tuple[pd.DataFrame, float]:
     """Split every household's margin over the features, in log-odds.
@@ -46,8 +50,8 @@ def contributions(
     UsageError
         If the model is of no kind that can be explained, or X and background differ in columns.
     RiskmodelError
-        If base and contributions do not add up to the margin within `TOLERANCE`: a wrong explanation is
-        never handed out.
+        If base and contributions do not add up to the margin within `MARGIN_TOLERANCE`: a wrong explanation
+        is never handed out.
 
     References
     ----------
@@ -81,19 +85,19 @@ def assert_adds_up(parts: np.ndarray, base: float, margin: np.ndarray) -> None:
     Raises
     ------
     RiskmodelError
-        If a row is off by more than `TOLERANCE`, or is not a number.
+        If a row is off by more than `MARGIN_TOLERANCE`, or is not a number.
 
     Examples
     --------
     >>> assert_adds_up(np.array([[0.25, 0.5]]), -1.0, np.array([-0.25]))
     """
     off = np.abs(base + parts.sum(axis=1) - margin)
-    wrong = ~(off <= TOLERANCE)
+    wrong = ~(off <= MARGIN_TOLERANCE)
     if wrong.any():
         worst = int(np.argmax(np.where(np.isnan(off), np.inf, off)))
         raise RiskmodelError(
             f"contributions do not add up to the score in {int(wrong.sum())} of {len(off)} rows, worst row "
-            f"{worst} by {off[worst]:.3g} log-odds (allowed: {TOLERANCE:g}); a cause seen before are "
+            f"{worst} by {off[worst]:.3g} log-odds (allowed: {MARGIN_TOLERANCE:g}); a cause seen before are "
             "categorical columns in boosted trees: encode them"
         )
 
@@ -118,3 +122,85 @@ def _trees(ensemble: Any, X: pd.DataFrame) -> tuple[np.ndarray, float]:
     matrix = X.to_numpy(dtype=float)
     parts = np.asarray(explainer.shap_values(matrix, check_additivity=False), dtype=float)
     return parts.reshape(matrix.shape), float(np.ravel(explainer.expected_value)[0])
+
+
+GROUPS = ("income", "context", "none")  # what is no official cause: own income, the village, nothing nameable
+SUM_TOLERANCE = 1e-9  # log-odds; float64 sums of a few hundred terms stay orders of magnitude below
+
+
+def all_causes() -> list[str]:
+    """Return the official cause codes in contract order, then the groups beside them."""
+    return [*codes("risk_events", "cause"), *GROUPS]
+
+
+def sum_by_cause(contributions: pd.DataFrame, features: pd.DataFrame) -> pd.DataFrame:
+    """Sum contributions by the cause that each feature declares.
+
+    Parameters
+    ----------
+    contributions : DataFrame, shape (n_households, n_features)
+        Log-odds, from `riskmodel.explanation.contributions`.
+    features : DataFrame
+        Feature metadata with ``id`` and ``cause``.
+
+    Returns
+    -------
+    DataFrame, shape (n_households, n_causes)
+        Log-odds; only causes that some feature declares, in the order of `all_causes`. Rows sum to what
+        the contributions sum to.
+
+    Raises
+    ------
+    SpecError
+        If a column has no metadata, or a cause is unknown.
+
+    Examples
+    --------
+    >>> parts = pd.DataFrame({"a": [0.5], "b": [-0.2], "c": [0.1]})
+    >>> meta = pd.DataFrame({"id": ["a", "b", "c"], "cause": ["illness", "income", "illness"]})
+    >>> sum_by_cause(parts, meta).round(3).to_dict("records")
+    [{'illness': 0.6, 'income': -0.2}]
+    """
+    cause = declared_causes(list(contributions.columns), features)
+    present = set(cause.values())
+    columns = {
+        c: contributions[[f for f, own in cause.items() if own == c]].sum(axis=1)
+        for c in all_causes()
+        if c in present
+    }
+    out = pd.DataFrame(columns, index=contributions.index)
+    lost = np.abs(out.to_numpy().sum(axis=1) - contributions.to_numpy().sum(axis=1)).max(initial=0.0)
+    if lost > SUM_TOLERANCE:
+        raise SpecError(f"sums by cause are off by {lost:.2g} log-odds: a feature is declared twice")
+    return out
+
+
+def declared_causes(columns: list[str], features: pd.DataFrame) -> dict[str, str]:
+    """Return the declared cause of each feature.
+
+    Parameters
+    ----------
+    columns : list of str
+        Feature ids.
+    features : DataFrame
+        Feature metadata with ``id`` and ``cause``.
+
+    Returns
+    -------
+    dict
+        Feature id to cause code.
+
+    Raises
+    ------
+    SpecError
+        If a feature is not declared, or declares a cause that is none.
+    """
+    declared = dict(zip(features["id"], features["cause"], strict=True))
+    missing = [c for c in columns if c not in declared]
+    if missing:
+        raise SpecError(f"features without a declaration: {missing[:5]}; declare them in the feature set")
+    allowed = all_causes()
+    unknown = sorted({str(declared[c]) for c in columns} - set(allowed))
+    if unknown:
+        raise SpecError(f"unknown cause {unknown} in the feature set; allowed: {allowed}")
+    return {c: str(declared[c]) for c in columns}

@@ -11,7 +11,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 
 from riskmodel import explanation, models
 from riskmodel.errors import RiskmodelError, UsageError
-from riskmodel.explanation.additive import TOLERANCE
+from riskmodel.explanation.contributions import MARGIN_TOLERANCE
 from riskmodel.models.registry import MODELS
 
 
@@ -48,25 +48,25 @@ def test_the_eight_explained_models_are_tested() -> None:
 def test_adds_up_to_the_margin_for_every_household(fitted, data, calibrated, with_background) -> None:
     X = data[0]
     model = fitted if calibrated else fitted.base_
-    parts, base = explanation.contributions(model, X, X.head(200) if with_background else None)
+    parts, base = explanation.compute_contributions(model, X, X.head(200) if with_background else None)
     assert list(parts.columns) == list(X.columns)
     assert parts.index.equals(X.index)
     off = base + parts.sum(axis=1) - model.margin(X)
-    assert np.abs(off).max() < TOLERANCE
+    assert np.abs(off).max() < MARGIN_TOLERANCE
 
 
 def test_counted_from_the_background_the_base_is_its_mean_margin(fitted, data) -> None:
     # Contributions counted from a group average to nothing over it, so what is left is its mean margin.
     background = data[0].iloc[100:400]
-    parts, base = explanation.contributions(fitted, background, background)
+    parts, base = explanation.compute_contributions(fitted, background, background)
     assert base == pytest.approx(fitted.margin(background).mean(), abs=1e-9)
     np.testing.assert_allclose(parts.mean(), 0, atol=1e-9)
 
 
 def test_calibration_scales_contributions_by_its_slope(fitted, data) -> None:
     X = data[0].head(50)
-    plain, _ = explanation.contributions(fitted.base_, X)
-    scaled, _ = explanation.contributions(fitted, X)
+    plain, _ = explanation.compute_contributions(fitted.base_, X)
+    scaled, _ = explanation.compute_contributions(fitted, X)
     np.testing.assert_allclose(scaled, fitted.slope_ * plain, atol=1e-12)
 
 
@@ -76,7 +76,7 @@ def test_linear_contributions_are_shapley_values(data) -> None:
     few = X[["f0", "f1", "f2"]].dropna()
     model = models.PenalisedLogit().fit(few, y[few.index])
     row, background = few.iloc[[0]], few.iloc[1:41]
-    parts, _ = explanation.contributions(model, row, background)
+    parts, _ = explanation.compute_contributions(model, row, background)
     expected = dict.fromkeys(few.columns, 0.0)
     for order in permutations(few.columns):
         mixed = background.copy()
@@ -92,7 +92,7 @@ def test_linear_contributions_are_shapley_values(data) -> None:
 def test_unused_features_contribute_nothing(data) -> None:
     X, y, villages = data
     model = models.fit_calibrated(models.make("past_income", {"columns": ["pcni"]}, 0), X, y, villages, 0)
-    parts, _ = explanation.contributions(model, X)
+    parts, _ = explanation.compute_contributions(model, X)
     assert (parts.drop(columns="pcni") == 0).all(axis=None)
     assert parts["pcni"].abs().max() > 0
 
@@ -105,7 +105,7 @@ def test_a_split_that_does_not_add_up_is_never_handed_out(data) -> None:
             return super().margin(X) + 1e-3
 
     with pytest.raises(RiskmodelError, match="do not add up"):
-        explanation.contributions(Shifted().fit(X, y), X)
+        explanation.compute_contributions(Shifted().fit(X, y), X)
 
 
 def test_categorical_splits_which_shap_gets_wrong_are_caught() -> None:
@@ -122,7 +122,7 @@ def test_categorical_splits_which_shap_gets_wrong_are_caught() -> None:
             return trees.decision_function(X.to_numpy())
 
     with pytest.raises(RiskmodelError, match="categorical"):
-        explanation.contributions(Boosted(), X)
+        explanation.compute_contributions(Boosted(), X)
 
 
 def test_a_model_that_cannot_be_split_is_refused(data) -> None:
@@ -131,10 +131,10 @@ def test_a_model_that_cannot_be_split_is_refused(data) -> None:
             return np.zeros(len(X))
 
     with pytest.raises(UsageError, match="Opaque"):
-        explanation.contributions(Opaque(), data[0])
+        explanation.compute_contributions(Opaque(), data[0])
 
 
 def test_background_of_other_columns_is_refused(fitted, data) -> None:
     X = data[0]
     with pytest.raises(UsageError, match="same columns"):
-        explanation.contributions(fitted, X, X[X.columns[::-1]])
+        explanation.compute_contributions(fitted, X, X[X.columns[::-1]])

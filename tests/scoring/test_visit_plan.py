@@ -12,15 +12,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from riskmodel import presentation
+from riskmodel import presentation, scoring
 from riskmodel.errors import InputRefused, UsageError
-from riskmodel.scoring import worklist
-from riskmodel.scoring.worklist.cadence import quarter_days, with_cadence
-from riskmodel.scoring.worklist.curve import more_visits
-from riskmodel.scoring.worklist.names import read_names
-from riskmodel.scoring.worklist.plan import plan, ranking
-from riskmodel.scoring.worklist.quota import parse
-from riskmodel.scoring.worklist.urgency import with_urgency
+from riskmodel.scoring.contacts import read_names
+from riskmodel.scoring.visit_plan import (
+    add_due_dates,
+    add_urgency,
+    longest_visit_interval,
+    parse_quotas,
+    plan_visits,
+    rank_unflagged,
+)
+from riskmodel.scoring.worklist.select import coverage_curve
 
 AS_OF = dt.date(2021, 6, 30)
 
@@ -38,7 +41,7 @@ def seen(scores: pd.DataFrame, seed: int) -> pd.DataFrame:
 
 def ready(scores: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
     frame = seen(scores, seed).sort_values(["probability", "household_id"], ascending=[False, True])
-    return with_urgency(with_cadence(frame.reset_index(drop=True), AS_OF).assign(in_cohort=True))
+    return add_urgency(add_due_dates(frame.reset_index(drop=True), AS_OF).assign(in_cohort=True))
 
 
 @given(
@@ -52,7 +55,7 @@ def ready(scores: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
 @settings(max_examples=80, deadline=None)
 def test_no_flagged_household_is_ever_held_back(make_scores, n, flagged, visits, share, quota, seed) -> None:
     frame = ready(make_scores(n, flagged, 0.0, 0.1, seed), seed)
-    made = plan(frame, visits, share, [seed, 1], parse(quota), 0.1)
+    made = plan_visits(frame, visits, share, [seed, 1], parse_quotas(quota), 0.1)
     listed = made["selected_by"] != ""
     # Harm rule: whoever a rule flags is on the list; who is held back is neither flagged nor due.
     assert listed[made["flagged"]].all()
@@ -66,16 +69,16 @@ def test_no_flagged_household_is_ever_held_back(make_scores, n, flagged, visits,
 
 def test_held_back_means_visited_within_the_cadence(make_scores) -> None:
     frame = ready(make_scores(300, seed=2), 2)
-    every = frame["visit_every_days"].astype("Float64").fillna(quarter_days()).astype(float)
+    every = frame["visit_every_days"].astype("Float64").fillna(longest_visit_interval()).astype(float)
     days = (pd.Timestamp(AS_OF) - frame["last_seen"]).dt.days
-    assert quarter_days() == 90
+    assert longest_visit_interval() == 90
     lately = days.lt(every)
     assert (frame["held"] == (lately & ~frame["flagged"] & ~frame["card_due"])).all()
     assert frame["held"].any()
     # A red card visited 20 days ago is overdue: it is due at once, and on the list.
     one = frame.assign(flagged=False, card="red", visit_every_days=15)
     one["last_seen"] = pd.Timestamp(AS_OF) - pd.Timedelta(days=20)
-    again = with_cadence(one, AS_OF)
+    again = add_due_dates(one, AS_OF)
     assert (again["due_date"] == pd.Timestamp(AS_OF)).all()
     assert again["card_due"].all()
     assert not again["held"].any()
@@ -83,13 +86,13 @@ def test_held_back_means_visited_within_the_cadence(make_scores) -> None:
 
 def test_every_village_above_the_floor_gets_a_visit_if_asked(make_scores) -> None:
     scores = make_scores(200, flagged=0.02, unknown=0.0, unscored=0.0, seed=5)
-    made = worklist.build(scores, visits=40, quota="village", floor=0.2)
+    made = scoring.build_worklist(scores, visits=40, quota="village", floor=0.2)
     high = scores[scores["probability"] >= 0.2]
     villages = set(zip(high["township"], high["village"], strict=True))
     visited = set(zip(made.planned["township"], made.planned["village"], strict=True))
     assert len(villages) > 8
     assert villages <= visited
-    without = worklist.build(scores.assign(village=scores["household_id"]), visits=5, quota="village")
+    without = scoring.build_worklist(scores.assign(village=scores["household_id"]), visits=5, quota="village")
     assert len(without.planned) == 5
 
 
@@ -97,7 +100,7 @@ def test_chances_with_a_quota_and_held_households_are_those_of_all_lots(make_sco
     frame = ready(make_scores(9, flagged=0.0, unknown=0.0, unscored=0.0, seed=3), 3)
     frame = frame.assign(card_due=False, turn=0)
     frame.loc[[1, 4], "held"] = True
-    made = plan(frame, 5, 0.4, [0], parse("township"), 0.0)
+    made = plan_visits(frame, 5, 0.4, [0], parse_quotas("township"), 0.0)
     placed = made.index[(made["chance"] == 1.0) & made["planned"]]
     pool = [i for i in frame.index if not frame.loc[i, "held"] and i not in placed]
     times = np.zeros(len(frame))
@@ -113,7 +116,7 @@ def test_chances_with_a_quota_and_held_households_are_those_of_all_lots(make_sco
 def test_whom_no_forecast_speaks_of_goes_by_score_by_turns_or_last(make_scores, beyond) -> None:
     scores = make_scores(200, flagged=0.0, unknown=0.0, unscored=0.1, seed=9)
     scores["in_cohort"] = scores["pcni"] >= scores["line"]
-    made = worklist.build(scores, visits=60, random_share=0.0, beyond=beyond)
+    made = scoring.build_worklist(scores, visits=60, random_share=0.0, beyond=beyond)
     inside, pcni = made.planned["in_cohort"].to_numpy(), made.planned["pcni"].to_numpy()
     chances = made.planned["probability"].to_numpy()
     assert len(made.planned) == 60
@@ -128,7 +131,7 @@ def test_whom_no_forecast_speaks_of_goes_by_score_by_turns_or_last(make_scores, 
     assert inside.sum() == (30 if beyond == "half" else min(60, there))
     if beyond == "last":
         # No forecast loses its place to a score that is none.
-        plain = worklist.build(scores, visits=60, random_share=0.0)
+        plain = scoring.build_worklist(scores, visits=60, random_share=0.0)
         assert made.totals["expected_planned"] > plain.totals["expected_planned"]
     assert (made.curve["expected"].diff().dropna() >= 0).all()
 
@@ -137,8 +140,8 @@ def test_whom_no_forecast_speaks_of_goes_by_score_by_turns_or_last(make_scores, 
 def test_chances_are_those_of_all_lots_in_any_ranking(make_scores, beyond) -> None:
     frame = ready(make_scores(9, flagged=0.0, unknown=0.0, unscored=0.2, seed=4), 4)
     frame = frame.assign(card_due=False, turn=0, held=False, in_cohort=frame["pcni"] >= frame["line"])
-    made = plan(frame, 5, 0.4, [0], (), 0.0, beyond)
-    pool, ranked = ranking(frame, np.arange(9), beyond)
+    made = plan_visits(frame, 5, 0.4, [0], (), 0.0, beyond)
+    pool, ranked = rank_unflagged(frame, np.arange(9), beyond)
     times = np.zeros(9)
     lots = list(combinations(range(9), 2))
     for lot in lots:
@@ -148,7 +151,7 @@ def test_chances_are_those_of_all_lots_in_any_ranking(make_scores, beyond) -> No
 
 def test_the_curve_covers_what_will_happen(make_scores) -> None:
     scores = make_scores(400, unknown=0.0, unscored=0.0, seed=8)
-    made = worklist.build(scores, visits=60)
+    made = scoring.build_worklist(scores, visits=60)
     curve = made.curve
     assert curve["more"].iloc[0] == 0
     assert curve["expected"].iloc[0] == pytest.approx(made.totals["expected_planned"])
@@ -161,12 +164,14 @@ def test_the_curve_covers_what_will_happen(make_scores) -> None:
     hits = (rng.random((4000, len(p))) < p).sum(axis=1)
     inside = ((hits >= curve["low"].iloc[0]) & (hits <= curve["high"].iloc[0])).mean()
     assert inside >= 0.95
-    bare = more_visits(plan(ready(make_scores(30)).drop(columns=["probability_low"]), 5, 0, [0], (), 0.1))
+    bare = coverage_curve(
+        plan_visits(ready(make_scores(30)).drop(columns=["probability_low"]), 5, 0, [0], (), 0.1)
+    )
     assert bare["low"].isna().all()
 
 
 def test_a_tour_takes_a_village_at_a_time(make_scores, tmp_path) -> None:
-    made = worklist.build(make_scores(300, seed=6), visits=80, by="township")
+    made = scoring.build_worklist(make_scores(300, seed=6), visits=80, by="township")
     path = presentation.write_worklist(made, tmp_path / "list.xlsx")
     page = openpyxl.load_workbook(path)[sorted(made.listed["township"].unique())[0]]
     columns = [c.value for c in page[1]]
@@ -180,7 +185,7 @@ def test_a_tour_takes_a_village_at_a_time(make_scores, tmp_path) -> None:
 
 
 def test_names_are_joined_at_output_only(make_scores, tmp_path) -> None:
-    made = worklist.build(make_scores(60, seed=1), visits=20)
+    made = scoring.build_worklist(make_scores(60, seed=1), visits=20)
     household = made.listed["household_id"].iloc[0]
     path = tmp_path / "names.csv"
     path.write_bytes(
@@ -205,11 +210,11 @@ def test_names_are_joined_at_output_only(make_scores, tmp_path) -> None:
 
 
 def test_only_what_is_to_be_filled_in_can_be_changed(make_scores, tmp_path) -> None:
-    made = worklist.build(make_scores(40, seed=1), visits=12)
+    made = scoring.build_worklist(make_scores(40, seed=1), visits=12)
     book = openpyxl.load_workbook(presentation.write_worklist(made, tmp_path / "list.xlsx"))
     page = book["核查名单"]
     open_cells = {page.cell(1, c.column).value for c in page[2] if not c.protection.locked}
     assert open_cells == {"核查结果", "处理意见", "风险原因", "核查日期", "核查人", "备注"}
     assert all(sheet.protection.sheet for sheet in book)
     with pytest.raises(UsageError, match="quota"):
-        worklist.build(make_scores(40), visits=12, quota="county")  # type: ignore[arg-type]
+        scoring.build_worklist(make_scores(40), visits=12, quota="county")  # type: ignore[arg-type]

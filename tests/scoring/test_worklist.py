@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from riskmodel import scoring
 from riskmodel.errors import InputRefused, UsageError
-from riskmodel.scoring import worklist
 
 CASES = given(
     n=st.integers(1, 120),
@@ -26,7 +26,7 @@ CASES = given(
 @settings(max_examples=150, deadline=None)
 def test_invariants(make_scores, n, flagged, unknown, unscored, visits, share, seed) -> None:
     scores = make_scores(n, flagged, unknown, unscored, seed)
-    made = worklist.build(scores, visits=visits, random_share=share, seed=seed)
+    made = scoring.build_worklist(scores, visits=visits, random_share=share, seed=seed)
     listed, planned = made.listed, made.planned
     known = scores[~(scores["rule_category"].eq("unknown") & ~scores["flagged"])]
 
@@ -66,15 +66,17 @@ def test_same_rows_in_any_order_give_the_same_list(
     make_scores, n, flagged, unknown, unscored, visits, share, seed
 ) -> None:
     scores = make_scores(n, flagged, unknown, unscored, seed)
-    one = worklist.build(scores, visits=visits, random_share=share, seed=seed)
-    two = worklist.build(scores.sample(frac=1, random_state=1), visits=visits, random_share=share, seed=seed)
+    one = scoring.build_worklist(scores, visits=visits, random_share=share, seed=seed)
+    two = scoring.build_worklist(
+        scores.sample(frac=1, random_state=1), visits=visits, random_share=share, seed=seed
+    )
     pd.testing.assert_frame_equal(one.listed, two.listed)
     pd.testing.assert_frame_equal(one.unknown, two.unknown)
     pd.testing.assert_frame_equal(one.selection, two.selection)
 
 
 def test_order_is_rule_then_model_then_lot_and_ties_go_by_id(make_scores) -> None:
-    made = worklist.build(make_scores(400, seed=3), visits=120, random_share=0.1)
+    made = scoring.build_worklist(make_scores(400, seed=3), visits=120, random_share=0.1)
     planned = made.planned
     assert list(dict.fromkeys(planned["selected_by"])) == ["rule", "model", "random"]
     for source, rows in planned.groupby("selected_by"):
@@ -87,7 +89,7 @@ def test_order_is_rule_then_model_then_lot_and_ties_go_by_id(make_scores) -> Non
 
 def test_model_takes_the_most_probable_of_those_not_drawn(make_scores) -> None:
     scores = make_scores(300, unscored=0.0, seed=4)
-    made = worklist.build(scores, visits=150, random_share=0.1)
+    made = scoring.build_worklist(scores, visits=150, random_share=0.1)
     by_model = made.listed[made.listed["selected_by"] == "model"]
     left = scores[
         ~scores["household_id"].isin(set(made.listed["household_id"]) | set(made.unknown["household_id"]))
@@ -97,7 +99,7 @@ def test_model_takes_the_most_probable_of_those_not_drawn(make_scores) -> None:
 
 
 def test_too_many_flagged_are_all_listed_and_the_best_are_planned(make_scores) -> None:
-    made = worklist.build(make_scores(200, flagged=0.8, unscored=0.0), visits=50, random_share=0.1)
+    made = scoring.build_worklist(make_scores(200, flagged=0.8, unscored=0.0), visits=50, random_share=0.1)
     rule = made.listed[made.listed["selected_by"] == "rule"]
     assert len(rule) > 100
     assert len(made.planned) == 50
@@ -110,7 +112,7 @@ def test_lot_changes_with_seed_and_month_and_not_with_scores(make_scores) -> Non
     scores = make_scores(400, unscored=0.0)
 
     def drawn(frame: pd.DataFrame, seed: int = 0) -> set[str]:
-        made = worklist.build(frame, visits=100, random_share=0.2, seed=seed)
+        made = scoring.build_worklist(frame, visits=100, random_share=0.2, seed=seed)
         return set(made.listed.loc[made.listed["selected_by"] == "random", "household_id"])
 
     assert drawn(scores) != drawn(scores, seed=1)
@@ -123,15 +125,15 @@ def test_lot_changes_with_seed_and_month_and_not_with_scores(make_scores) -> Non
 
 def test_flagged_is_taken_from_the_rule_set_where_absent(make_scores) -> None:
     scores = make_scores(200)
-    named = worklist.build(scores, visits=60)
-    derived = worklist.build(scores.drop(columns="flagged"), visits=60)
+    named = scoring.build_worklist(scores, visits=60)
+    derived = scoring.build_worklist(scores.drop(columns="flagged"), visits=60)
     assert list(named.listed["household_id"]) == list(derived.listed["household_id"])
 
 
 def test_unjudged_household_that_is_flagged_stays_on_the_list(make_scores) -> None:
     scores = make_scores(50, flagged=1.0)
     scores["pcni"] = np.nan
-    assert len(worklist.build(scores, visits=10).listed) == 50
+    assert len(scoring.build_worklist(scores, visits=10).listed) == 50
 
 
 @pytest.mark.parametrize(
@@ -147,7 +149,7 @@ def test_unjudged_household_that_is_flagged_stays_on_the_list(make_scores) -> No
 )
 def test_unusable_scores_are_refused_with_the_reason(make_scores, change, says) -> None:
     with pytest.raises(InputRefused, match=says):
-        worklist.build(change(make_scores(20)), visits=5)
+        scoring.build_worklist(change(make_scores(20)), visits=5)
 
 
 @pytest.mark.parametrize(
@@ -155,14 +157,14 @@ def test_unusable_scores_are_refused_with_the_reason(make_scores, change, says) 
 )
 def test_calls_that_make_no_sense(make_scores, call) -> None:
     with pytest.raises(UsageError, match=r"visits|random share|by"):
-        worklist.build(make_scores(20), **call)
+        scoring.build_worklist(make_scores(20), **call)
 
 
 def test_who_is_below_the_line_already_is_listed_but_not_foreseen(make_scores) -> None:
     scores = make_scores(60, 0.2, 0.0, 0.0, 3)
     inside = ~scores["flagged"]
-    made = worklist.build(scores.assign(in_cohort=inside), visits=20)
-    same = worklist.build(scores, visits=20)
+    made = scoring.build_worklist(scores.assign(in_cohort=inside), visits=20)
+    same = scoring.build_worklist(scores, visits=20)
     assert set(made.listed["household_id"]) == set(same.listed["household_id"])
     assert made.totals["expected"] == pytest.approx(scores.loc[inside, "probability"].sum())
     assert made.totals["expected_flagged"] == 0.0

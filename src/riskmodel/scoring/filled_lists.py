@@ -1,19 +1,97 @@
-"""Reading a list that came back filled in: XLSX or CSV (UTF-8 or GB18030), every fault named by its cell."""
+"""Which column of a filled list is which: the list's own headers in both languages, and the contract's.
+
+Reading a list that came back filled in: XLSX or CSV (UTF-8 or GB18030), every fault named by its cell.
+
+A list that is filled in is never written over: it is put aside under another name.
+"""
 
 from __future__ import annotations
 
 import csv
 import datetime as dt
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import Any
 
-from riskmodel.data import cell_text, find_encoding, open_workbook, parse_date
+from riskmodel.data import cell_text, contract, find_encoding, normal, open_workbook, parse_date
 from riskmodel.errors import InputRefused
 from riskmodel.io.files import FORMULA_SIGNS
-from riskmodel.scoring.worklist.returned.headers import allowed, find, words_of
+from riskmodel.scoring.worklist.words import book
+
+NEEDED = ("household_id", "outcome", "visited_on")
+READ = (*NEEDED, "decision", "cause", "selected_by", "chance")
+# The list says "visited on" where the contract's table of visits says "date".
+_CONTRACT = {"visited_on": "date"}
+_CODED = {"outcome": "outcomes", "decision": "decisions", "cause": "causes"}
+
+
+def header_aliases() -> dict[str, str]:
+    """Return ``{normalised header: column of the list}``.
+
+    Examples
+    --------
+    >>> [header_aliases()[header] for header in ("核查结果", "finding", "date")]
+    ['outcome', 'outcome', 'visited_on']
+    """
+    own = {c.id: c for c in book().columns}
+    columns = contract().tables["visits"].columns
+    out: dict[str, str] = {}
+    for name in READ:
+        spec = columns[_CONTRACT.get(name, name)]
+        words = (name, _CONTRACT.get(name, name), spec.zh, own[name].zh, own[name].en)
+        out |= {normal(word): name for word in words}
+    return out
+
+
+def find_columns(cells: Sequence[object]) -> dict[str, int] | None:
+    """Return where the columns of a filled list stand in a row, or None if the row is no header of one.
+
+    Parameters
+    ----------
+    cells : sequence
+        One row as it stands.
+
+    Returns
+    -------
+    dict or None
+        Column to position from 0; the first of two equal headers counts.
+    """
+    known = header_aliases()
+    found: dict[str, int] = {}
+    for position, cell in enumerate(cells):
+        column = known.get(normal(cell)) if isinstance(cell, str) else None
+        if column is not None:
+            found.setdefault(column, position)
+    return found if all(name in found for name in NEEDED) else None
+
+
+def accepted_words(column: str) -> Mapping[str, str]:
+    """Return ``{what may be written: code}`` of a coded column: both languages, and the code itself.
+
+    Examples
+    --------
+    >>> [accepted_words("outcome")[word] for word in ("属实", "not confirmed")]
+    ['confirmed', 'not_confirmed']
+    """
+    from riskmodel.scoring.worklist.words import code_words
+
+    key = _CODED.get(column, column)
+    out: dict[str, str] = {}
+    for lang in ("zh", "en"):
+        out |= {word.lower(): code for code, word in code_words("zh" if lang == "zh" else "en")[key].items()}
+    return out | {code: code for code in list(out.values())}
+
+
+def allowed_words(column: str) -> str:
+    """Return the words that may be chosen, for a message."""
+    from riskmodel.scoring.worklist.words import code_words
+
+    both = (code_words("zh")[_CODED.get(column, column)], code_words("en")[_CODED.get(column, column)])
+    return ", ".join(f"{both[0][code]} ({both[1][code]})" for code in both[0])
+
 
 TITLE_LINES = 10  # an office puts a title or two above the header
 ENTRIES = ("outcome", "visited_on", "decision", "cause")
@@ -54,7 +132,7 @@ class Visit:
 
 
 @dataclass(frozen=True)
-class Filled:
+class FilledList:
     """A filled list.
 
     Parameters
@@ -74,7 +152,7 @@ class Filled:
     as_of: dt.date | None
 
 
-def read_filled(path: str | Path) -> Filled:
+def read_filled_list(path: str | Path) -> FilledList:
     """Read a filled list.
 
     A row counts when its finding or date is filled in; the same household may stand on the list and on
@@ -105,7 +183,7 @@ def read_filled(path: str | Path) -> Filled:
         sheets = [("", _csv_rows(source))]
     else:
         workbook = open_workbook(source)
-        as_of = list_date(workbook)
+        as_of = read_list_date(workbook)
         sheets = [(s.title, list(s.iter_rows(values_only=True))) for s in workbook.worksheets]
     visits: list[Visit] = []
     problems: list[Problem] = []
@@ -121,10 +199,10 @@ def read_filled(path: str | Path) -> Filled:
             untouched |= found[2]
     kept, clashes = _once(visits)
     spoken = {v.household_id for v in visits} | {p.household_id for p in problems}
-    return Filled(tuple(kept), (*problems, *clashes), len(untouched - spoken), as_of)
+    return FilledList(tuple(kept), (*problems, *clashes), len(untouched - spoken), as_of)
 
 
-def list_date(workbook: Any) -> dt.date | None:
+def read_list_date(workbook: Any) -> dt.date | None:
     """Return the as-of date that a list carries in its document properties; None if it was lost."""
     for prop in workbook.custom_doc_props:
         if prop.name == "riskmodel_as_of":
@@ -146,7 +224,7 @@ def _sheet(
     name: str, rows: list[tuple[Any, ...]], as_of: dt.date | None
 ) -> tuple[list[Visit], list[Problem], set[str]] | None:
     """Return a sheet's visits, problems, and households without an entry; None if it is no list."""
-    heads = ((top, find(cells)) for top, cells in enumerate(rows[:TITLE_LINES]))
+    heads = ((top, find_columns(cells)) for top, cells in enumerate(rows[:TITLE_LINES]))
     top, at = next(((top, at) for top, at in heads if at is not None), (0, None))
     if at is None:
         return None
@@ -159,7 +237,7 @@ def _sheet(
             if any(given[c] for c in ENTRIES if c in given):
                 problems.append(_no_household(name, number, at))
             continue
-        household = plain(given["household_id"])
+        household = unescaped_id(given["household_id"])
         if not any(given.get(c) for c in ENTRIES):
             untouched.add(household)
             continue
@@ -172,13 +250,13 @@ def _sheet(
     return visits, problems, untouched
 
 
-def plain(text: str) -> str:
+def unescaped_id(text: str) -> str:
     """Return an id without the apostrophe that keeps a spreadsheet from taking it for a formula.
 
     Examples
     --------
-    >>> plain("'=1+1"), plain("h'1")
-    ('=1+1', "h'1")
+    >>> [unescaped_id(text) for text in ("'=1+1", "h'1")]
+    ['=1+1', "h'1"]
     """
     return text[1:] if text.startswith("'") and text[1:].startswith(FORMULA_SIGNS) else text
 
@@ -217,7 +295,7 @@ class _Row:
         problems = list(self._faults(as_of))
         if problems:
             return problems
-        codes = {c: words_of(c)[text.lower()] for c in CODED if (text := self._text(c)) is not None}
+        codes = {c: accepted_words(c)[text.lower()] for c in CODED if (text := self._text(c)) is not None}
         chance = self._text("chance")
         return Visit(
             cell=self._cell("outcome"),
@@ -233,10 +311,12 @@ class _Row:
     def _faults(self, as_of: dt.date | None) -> Iterator[Problem]:
         for column in CODED:
             text = self._text(column)
-            if text is not None and text.lower() not in words_of(column):
-                yield self._problem(column, f"{text!r} is not on the list; choose {allowed(column)}")
+            if text is not None and text.lower() not in accepted_words(column):
+                yield self._problem(column, f"{text!r} is not on the list; choose {allowed_words(column)}")
         if self._text("outcome") is None:
-            yield self._problem("outcome", f"no finding although the row is filled; {allowed('outcome')}")
+            yield self._problem(
+                "outcome", f"no finding although the row is filled; {allowed_words('outcome')}"
+            )
         day, reason = parse_date(self.raw["visited_on"])
         if reason is not None:
             text = self._text("visited_on")
@@ -246,8 +326,8 @@ class _Row:
         elif as_of is not None and day < as_of:
             yield self._problem("visited_on", f"{day} is before the list was made ({as_of}); check the year")
         yield from self._chance_faults()
-        if words_of("outcome").get(self._text("outcome") or "") == "not_confirmed" and (
-            words_of("decision").get(self._text("decision") or "") == "enter"
+        if accepted_words("outcome").get(self._text("outcome") or "") == "not_confirmed" and (
+            accepted_words("decision").get(self._text("decision") or "") == "enter"
         ):
             yield self._problem("decision", "不属实 (not confirmed) and 拟纳入 (to enter) cannot both be")
 
@@ -286,3 +366,32 @@ def _once(visits: list[Visit]) -> tuple[list[Visit], list[Problem]]:
         told = f"filled in twice and differently for {same[0].date} ({cells}); keep one of them"
         problems.append(Problem(same[0].cell, same[0].household_id, "outcome", same[0].outcome, told))
     return kept, problems
+
+
+def back_up_filled_list(path: str | Path) -> Path | None:
+    """Rename a workbook that somebody has written findings into, so that a new list can take its place.
+
+    Parameters
+    ----------
+    path : str or Path
+        Where a list is about to be written.
+
+    Returns
+    -------
+    Path or None
+        Its new name, ``…-filled-1.xlsx`` or the next free one; None where there is nothing to keep: no
+        file, no list, or a list without an entry.
+    """
+    source = Path(path)
+    if not source.is_file():
+        return None
+    try:
+        found = read_filled_list(source)
+    except InputRefused:
+        # Not a list, or no longer one that anything can be read from: nothing was written down in it.
+        return None
+    if not (found.visits or found.problems):
+        return None
+    names = (source.with_name(f"{source.stem}-filled-{n}{source.suffix}") for n in count(1))
+    kept = next(name for name in names if not name.exists())
+    return source.rename(kept)

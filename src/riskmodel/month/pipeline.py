@@ -1,7 +1,11 @@
-"""The six steps of a month: each takes what stands, writes its files, and says what it made."""
+"""The six steps of a month: each takes what stands, writes its files, and says what it made.
+
+Running a month: step after step, each skipped where its marker says that it is done.
+"""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -11,15 +15,15 @@ from typing import Any
 import pandas as pd
 
 from riskmodel import data as counties
-from riskmodel import presentation, register, rules
+from riskmodel import presentation, register, rules, scoring
 from riskmodel.data import County, DataRefused
-from riskmodel.households import point_in_time
+from riskmodel.errors import InputMissing
+from riskmodel.households import DateLike, point_in_time
 from riskmodel.io import files
-from riskmodel.month.settings import NO_SHEETS, Settings
+from riskmodel.month import markers, settings
+from riskmodel.month.settings import NO_SHEETS, MonthOptions, MonthSettings
 from riskmodel.presentation import with_rules
 from riskmodel.runs import tracking
-from riskmodel.scoring import score, worklist
-from riskmodel.scoring.worklist import returned
 
 LANGS = ("zh", "en")
 PAGE_ROWS = 20_000  # households on one page; the browser test holds it to that
@@ -27,7 +31,7 @@ Made = tuple[list[Path], dict[str, Any]]
 
 
 @dataclass
-class Work:
+class MonthContext:
     """What the steps of one month share; heavy parts are made when first asked for.
 
     Parameters
@@ -42,10 +46,10 @@ class Work:
     data: Path
     out: Path
     store: Path
-    settings: Settings
+    settings: MonthSettings
     say: Callable[[str], None]
     model: tracking.LoadedModel | None = None
-    chosen: worklist.Worklist | None = field(default=None, init=False)
+    chosen: scoring.Worklist | None = field(default=None, init=False)
     _county: County | None = field(default=None, init=False)
 
     @property
@@ -65,7 +69,7 @@ class Work:
         self._county = county
 
     def scores(self, lang: str) -> pd.DataFrame:
-        """Return the month's scores as the step `scored` wrote them."""
+        """Return the month's scores as the step `score_households` wrote them."""
         return files.read_table(self.out / score_file(lang))
 
 
@@ -74,7 +78,7 @@ def score_file(lang: str) -> str:
     return f"scores.{lang}.parquet"
 
 
-def checked(work: Work) -> Made:
+def check_data(work: MonthContext) -> Made:
     """Check the tables; refuse what cannot be used."""
     summary, found = counties.check(work.data, work.out / "check", lang=work.settings.lang,
                                     **work.settings.reading)  # fmt: skip
@@ -91,7 +95,7 @@ def checked(work: Work) -> Made:
     return made, told | ({"warnings": warnings} if warnings else {})
 
 
-def judged(work: Work) -> Made:
+def apply_rules(work: MonthContext) -> Made:
     """Judge every household by the rule set that the model stands beside."""
     ruleset = work.loaded.ruleset
     verdicts = rules.evaluate(
@@ -103,16 +107,16 @@ def judged(work: Work) -> Made:
     return [path], {**told, "categories": {str(k): int(v) for k, v in counts.items()}}
 
 
-def scored(work: Work) -> Made:
+def score_households(work: MonthContext) -> Made:
     """Score every household, with reasons in both languages, and log what the scores were made of."""
-    made = score.by_language(work.county, work.loaded, work.settings.as_of, LANGS)
+    made = scoring.score_in_languages(work.county, work.loaded, work.settings.as_of, LANGS)
     paths = [files.write_table(made[lang], work.out / score_file(lang)) for lang in LANGS]
     card = {k: work.loaded.card[k] for k in ("feature_set", "ruleset", "params", "events", "horizon_months")}
     paths.append(files.write_json(card, work.out / "made_with.json"))
-    return paths, score.log(made["zh"], work.loaded, work.store)
+    return paths, scoring.log_scores(made["zh"], work.loaded, work.store)
 
 
-def listed(work: Work) -> Made:
+def list_visits(work: MonthContext) -> Made:
     """List whom to visit: the workbook, and each household's chance of being on it."""
     made = _chosen(work)
     if len(made.planned) < made.visits:
@@ -123,10 +127,10 @@ def listed(work: Work) -> Made:
     return paths, {k: round(v, 6) for k, v in made.totals.items()}
 
 
-def _chosen(work: Work) -> worklist.Worklist:
+def _chosen(work: MonthContext) -> scoring.Worklist:
     if work.chosen is None:
         settings = work.settings
-        work.chosen = worklist.build(
+        work.chosen = scoring.build_worklist(
             work.scores(settings.lang),
             visits=settings.visits,
             random_share=settings.random_share,
@@ -140,10 +144,12 @@ def _chosen(work: Work) -> worklist.Worklist:
     return work.chosen
 
 
-def _printed(work: Work, made: worklist.Worklist, folder: Path, names: pd.DataFrame | None) -> list[Path]:
+def _printed(
+    work: MonthContext, made: scoring.Worklist, folder: Path, names: pd.DataFrame | None
+) -> list[Path]:
     """Write workbook and visit sheets; a workbook that is filled in is put aside, never written over."""
     lang, target = work.settings.lang, folder / "worklist.xlsx"
-    if kept := returned.set_aside(target):
+    if kept := scoring.back_up_filled_list(target):
         work.say(f"note: {target.name} was filled in: kept as {kept}; take it in: visits import")
     library = work.settings.measures
     return [
@@ -152,21 +158,21 @@ def _printed(work: Work, made: worklist.Worklist, folder: Path, names: pd.DataFr
     ]
 
 
-def named(work: Work, names: pd.DataFrame) -> list[Path]:
+def write_named_lists(work: MonthContext, names: pd.DataFrame) -> list[Path]:
     """Write list and sheets once more, with names, beside the month: nothing of the month holds one."""
     made = _chosen(work)
     listed = set(made.listed["household_id"].astype(str))
     known = listed & set(names["household_id"].astype(str))
     work.say(f"names: {len(known)} of the {len(listed)} listed households have one")
-    return _printed(work, made, named_folder(work.out), names)
+    return _printed(work, made, named_lists_folder(work.out), names)
 
 
-def named_folder(out: Path) -> Path:
+def named_lists_folder(out: Path) -> Path:
     """Return where the lists with names of a month go."""
     return out.with_name(f"{out.name}-with-names")
 
 
-def reported(work: Work) -> Made:
+def write_month_report(work: MonthContext) -> Made:
     """Write the report: the run, this month's list with histories, and the page of rules and changes."""
     chosen = files.read_table(work.out / "worklist.parquet")
     on_list = list(chosen["household_id"])
@@ -206,7 +212,7 @@ def _for_page(scores: pd.DataFrame, on_list: list[str]) -> pd.DataFrame:
     return scores[listed | (~listed & ((~listed).cumsum() <= room))].reset_index(drop=True)
 
 
-def balanced(work: Work) -> Made:
+def balance_register(work: MonthContext) -> Made:
     """Balance the register over the calendar month up to as-of."""
     if not work.county.has("monitoring"):
         return [], {"ledger": "no table monitoring: there is no register to balance"}
@@ -218,3 +224,139 @@ def balanced(work: Work) -> Made:
 
 def _plain(value: Any) -> Any:
     return {str(k): _plain(v) for k, v in value.items()} if isinstance(value, Mapping) else value
+
+
+_LOG = logging.getLogger(__name__)
+# In order; a step's files go into the inputs of every later one, so what changes is made anew downstream.
+STEPS: Mapping[str, Callable[[MonthContext], Made]] = {
+    "check": check_data,
+    "rules": apply_rules,
+    "score": score_households,
+    "worklist": list_visits,
+    "report": write_month_report,
+    "ledger": balance_register,
+}
+# Which earlier steps' files each step reads.
+READS: Mapping[str, tuple[str, ...]] = {"worklist": ("score",), "report": ("score", "worklist")}
+
+
+@dataclass(frozen=True)
+class Month:
+    """A month as it stands after a run.
+
+    Parameters
+    ----------
+    out : Path
+    settings : Settings
+    told : mapping
+        Step to its summary.
+    done : tuple of str
+        Steps that this run had to do; the others stood already.
+    named : tuple of Path
+        The list and sheets with names, where names were given: no part of the month.
+    """
+
+    out: Path
+    settings: MonthSettings
+    told: Mapping[str, Any]
+    done: tuple[str, ...]
+    named: tuple[Path, ...] = ()
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """What a verb prints."""
+        return {
+            "out": str(self.out),
+            "as_of": self.settings.as_of.isoformat(),
+            "model": self.settings.model,
+            "done": list(self.done),
+            "kept": [name for name in STEPS if name not in self.done],
+            **({"with_names": [str(path) for path in self.named]} if self.named else {}),
+            **{name: self.told[name] for name in STEPS},
+        }
+
+
+def run_month(
+    data: str | Path,
+    as_of: DateLike,
+    out: str | Path,
+    *,
+    store: str | Path,
+    wishes: MonthOptions | None = None,
+    names: pd.DataFrame | None = None,
+    say: Callable[[str], None] | None = None,
+    **reading: Any,
+) -> Month:
+    """Make a month: check, rules, score, worklist, report, ledger, each once.
+
+    A run that was killed is taken up where it stopped. A month made before is made again with the model
+    version and the settings of then, unless others are asked for; as only rows known at as-of count, its
+    scores, list, report and ledger come out byte for byte the same, whatever was recorded since.
+
+    Parameters
+    ----------
+    data : str or Path
+        The county.
+    as_of : date or ISO text
+    out : str or Path
+        The folder of all months; this one's is named by its date.
+    store : str or Path
+        MLflow's SQLite file.
+    wishes : Wishes, optional
+        What is asked for; the number of visits must be said the first time.
+    names : DataFrame, optional
+        `riskmodel.scoring.contacts.read_names`: list and sheets are written again with them, into
+        a folder of their own beside the month's, which holds none.
+    say : callable, optional
+        Is told what is being done.
+    **reading
+        ``max_rejected``, ``snapshot_on``, ``pseudonymise``, as `riskmodel.data.read` takes them.
+
+    Returns
+    -------
+    Month
+
+    Raises
+    ------
+    InputRefused
+        If the data cannot be used.
+    UsageError
+        If there is no such model, or the number of visits was never said.
+    """
+    tell = say or _LOG.info
+    day = point_in_time.to_date(as_of)
+    folder = Path(out) / day.isoformat()
+    markers.sweep(folder)
+    # A mistyped folder must not touch a month that is made already.
+    if not Path(data).exists():
+        raise InputMissing(f"{data}: no such folder or file")
+    content = markers.data_digest(Path(data))
+    settled, loaded = settings.resolve_settings(folder, day, wishes or MonthOptions(), store, **reading)
+    settings.write_settings(settled, folder)
+    work = MonthContext(Path(data), folder, Path(store), settled, tell, loaded)
+    told: dict[str, Any] = {}
+    done: list[str] = []
+    for number, (name, step) in enumerate(STEPS.items(), start=1):
+        inputs = _inputs(name, settled, content, folder)
+        if markers.is_done(folder, name, inputs):
+            tell(f"{number}/{len(STEPS)} {name}: stands")
+        else:
+            tell(f"{number}/{len(STEPS)} {name}")
+            made, summary = step(work)
+            markers.write(folder, name, inputs, made, summary)
+            done.append(name)
+        found = markers.read(folder, name)
+        told[name] = found["told"] if found else {}
+    with_names = tuple(write_named_lists(work, names)) if names is not None else ()
+    beside = named_lists_folder(folder)
+    if names is None and "worklist" in done and beside.is_dir():
+        tell(f"warning: {beside} is of an earlier list: give --names again, or delete it")
+    return Month(folder, settled, told, tuple(done), with_names)
+
+
+def _inputs(name: str, settled: MonthSettings, content: str, folder: Path) -> dict[str, Any]:
+    out: dict[str, Any] = {"data": content, "settings": settled.of(name)}
+    for before in READS.get(name, ()):
+        found = markers.read(folder, before)
+        out[before] = found["files"] if found else None
+    return out

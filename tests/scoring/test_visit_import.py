@@ -13,11 +13,9 @@ import openpyxl
 import pandas as pd
 import pytest
 
-from riskmodel import data, presentation
+from riskmodel import data, presentation, scoring
 from riskmodel.errors import InputRefused
-from riskmodel.scoring import worklist
-from riskmodel.scoring.worklist import returned
-from riskmodel.scoring.worklist.returned.table import held
+from riskmodel.scoring.visit_import import read_recorded_visits
 
 TODAY = dt.date(2021, 7, 20)
 FINDINGS = [("属实", "因病"), ("不属实", None), ("未见", None)]
@@ -33,7 +31,7 @@ def scores(make_scores) -> pd.DataFrame:
 @pytest.fixture(scope="module")
 def template(scores, tmp_path_factory) -> Path:
     """A list on which the first three households were visited, as an office fills it in."""
-    made = worklist.build(scores, visits=12, by="township")
+    made = scoring.build_worklist(scores, visits=12, by="township")
     path = presentation.write_worklist(made, tmp_path_factory.mktemp("list") / "list.xlsx")
     book = openpyxl.load_workbook(path)
     for i, (outcome, cause) in enumerate(FINDINGS, start=2):
@@ -134,7 +132,7 @@ def test_added_once_in_the_format_that_is_there(scores, filled, tmp_path, form, 
         book["核查名单"].cell(r, [c.value for c in book["核查名单"][1]].index("户编号") + 1).value
         for r in (2, 3, 4)
     ]
-    taken = returned.take(filled, data, TODAY)
+    taken = scoring.import_visits(filled, data, TODAY)
     usable = [i for i in ids if i != "'=1+1"]
     assert len(taken.added) == len(usable) >= 2
     found = visits_of(data)
@@ -148,7 +146,7 @@ def test_added_once_in_the_format_that_is_there(scores, filled, tmp_path, form, 
     assert set(new["known_on"]) == {pd.Timestamp(TODAY)}
     # Once more, on another day: nothing is added and not a byte of the table moves.
     bytes_before = taken.path.read_bytes()
-    again = returned.take(filled, data, TODAY + dt.timedelta(days=9))
+    again = scoring.import_visits(filled, data, TODAY + dt.timedelta(days=9))
     assert (len(again.added), again.already, again.conflicts) == (0, len(usable), ())
     assert taken.path.read_bytes() == bytes_before
 
@@ -162,17 +160,17 @@ def test_a_file_saved_as_gb18030_csv_by_a_spreadsheet_is_the_same_list(scores, f
     csv.writer(text).writerows(told)
     path = tmp_path / "list.csv"
     path.write_bytes(text.getvalue().encode("gb18030"))
-    from_csv, from_xlsx = returned.read_filled(path), returned.read_filled(filled)
+    from_csv, from_xlsx = scoring.read_filled_list(path), scoring.read_filled_list(filled)
     assert [v.said for v in from_csv.visits] == [v.said for v in from_xlsx.visits]
-    assert len(returned.take(path, data, TODAY).added) == 3
-    assert returned.take(filled, data, TODAY).already == 3
+    assert len(scoring.import_visits(path, data, TODAY).added) == 3
+    assert scoring.import_visits(filled, data, TODAY).already == 3
 
 
 def test_conflicts_are_shown_and_nothing_is_overwritten(scores, filled, tmp_path) -> None:
     data = make(tmp_path / "data", tables(scores), "utf-8-sig")
-    taken = returned.take(filled, data, TODAY)
+    taken = scoring.import_visits(filled, data, TODAY)
     before = taken.path.read_bytes()
-    again = returned.take(edited(filled, 2, 核查结果="不属实", 风险原因=None), data, TODAY)
+    again = scoring.import_visits(edited(filled, 2, 核查结果="不属实", 风险原因=None), data, TODAY)
     assert not again.added
     assert taken.path.read_bytes() == before
     (conflict,) = again.conflicts
@@ -200,7 +198,7 @@ def test_each_fault_is_named_by_its_cell_and_the_rest_is_used(
     scores, filled, tmp_path, values, cell, told
 ) -> None:
     data = make(tmp_path / "data", tables(scores), "parquet")
-    taken = returned.take(edited(filled, 2, **values), data, TODAY)
+    taken = scoring.import_visits(edited(filled, 2, **values), data, TODAY)
     assert len(taken.added) == 2
     (problem,) = taken.problems
     assert problem.column == cell
@@ -215,7 +213,7 @@ def test_zeros_that_a_spreadsheet_dropped_are_guessed_at_in_words_only(make_scor
     data = make(tmp_path / "data", tables(scores), "utf-8-sig")
     path = tmp_path / "list.csv"
     path.write_text("户编号,核查结果,核查日期\n000002,属实,2021-07-01\n3,属实,2021-07-01\n", encoding="utf-8")
-    taken = returned.take(path, data, TODAY)
+    taken = scoring.import_visits(path, data, TODAY)
     assert [v.household_id for v in taken.added] == ["000002"]
     assert "did a spreadsheet drop the zeros of 000003?" in taken.problems[0].reason
 
@@ -228,10 +226,10 @@ def test_filled_on_the_list_or_on_the_township_sheet_is_one_visit(scores, filled
         r[0].row for r in book[township].iter_rows(min_row=2) if r[columns.index("户编号")].value == household
     )
     same = edited(filled, row, township, 核查结果="不属实", 核查日期=dt.date(2021, 7, 3))
-    read = returned.read_filled(same)
+    read = scoring.read_filled_list(same)
     assert len(read.visits) == 3
     assert not read.problems
-    other = returned.read_filled(edited(same, row, township, 核查结果="属实"))
+    other = scoring.read_filled_list(edited(same, row, township, 核查结果="属实"))
     assert len(other.visits) == 2
     assert "filled in twice and differently" in other.problems[0].reason
 
@@ -241,23 +239,23 @@ def test_nothing_but_faults_is_refused_and_no_list_is_refused(scores, filled, tm
     path = tmp_path / "bad.csv"
     path.write_text("户编号,核查结果,核查日期\nX,属实,2021-07-01\n", encoding="utf-8")
     with pytest.raises(InputRefused, match="none of 1 entries can be used"):
-        returned.take(path, data, TODAY)
+        scoring.import_visits(path, data, TODAY)
     path.write_text("a,b\n1,2\n", encoding="utf-8")
     with pytest.raises(InputRefused, match="no sheet with the headers"):
-        returned.take(path, data, TODAY)
+        scoring.import_visits(path, data, TODAY)
     assert not (data / "visits.parquet").exists()
 
 
 def test_an_untouched_list_adds_nothing(scores, tmp_path) -> None:
     data = make(tmp_path / "data", tables(scores), "parquet")
-    made = worklist.build(scores, visits=12)
-    taken = returned.take(presentation.write_worklist(made, tmp_path / "list.xlsx"), data, TODAY)
+    made = scoring.build_worklist(scores, visits=12)
+    taken = scoring.import_visits(presentation.write_worklist(made, tmp_path / "list.xlsx"), data, TODAY)
     assert (taken.added, taken.problems, taken.empty) == ((), (), len(made.listed) + len(made.unknown))
     assert not taken.path.exists()
 
 
 def test_lists_in_english_are_read_too_and_carry_chance_and_source(scores, tmp_path) -> None:
-    made = worklist.build(scores, visits=12, random_share=0.5)
+    made = scoring.build_worklist(scores, visits=12, random_share=0.5)
     path = presentation.write_worklist(made, tmp_path / "list.xlsx", "en")
     book = openpyxl.load_workbook(path)
     last = len(made.planned) + 1
@@ -268,7 +266,7 @@ def test_lists_in_english_are_read_too_and_carry_chance_and_source(scores, tmp_p
         **{"Finding": "confirmed", "Cause found": "illness", "Visited on": "2021-07-03"},
     )
     book.save(path)
-    (visit,) = returned.read_filled(path).visits
+    (visit,) = scoring.read_filled_list(path).visits
     row = made.planned.iloc[-1]
     assert (visit.household_id, visit.selected_by) == (row["household_id"], "random")
     # The weight of the visit is 1 / chance: it must come back whole, not as printed.
@@ -278,11 +276,11 @@ def test_lists_in_english_are_read_too_and_carry_chance_and_source(scores, tmp_p
 def test_two_imports_at_once_do_not_lose_one_another(scores, filled, tmp_path, monkeypatch) -> None:
     data = make(tmp_path / "data", tables(scores), "parquet")
     other = edited(Path(shutil.copy(filled, tmp_path / "other.xlsx")), 2, 核查日期=dt.date(2021, 7, 9))
-    slow = held(data)
+    slow = read_recorded_visits(data)
     # Another clerk's import ends between the reading and the writing of ours.
-    returned.take(other, data, TODAY)
-    monkeypatch.setattr(sys.modules[returned.take.__module__], "held", lambda _: slow)
+    scoring.import_visits(other, data, TODAY)
+    monkeypatch.setattr(sys.modules[scoring.import_visits.__module__], "read_recorded_visits", lambda _: slow)
     before = (data / "visits.parquet").read_bytes()
     with pytest.raises(InputRefused, match="changed by someone else"):
-        returned.take(filled, data, TODAY)
+        scoring.import_visits(filled, data, TODAY)
     assert (data / "visits.parquet").read_bytes() == before

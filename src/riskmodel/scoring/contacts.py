@@ -12,7 +12,7 @@ import pandas as pd
 from riskmodel.data import cell_text, find_encoding, normal, open_workbook, pseudonym
 from riskmodel.errors import InputRefused
 
-COLUMNS = ("own_id", "head_name", "contact", "phone")
+NAME_COLUMNS = ("own_id", "head_name", "contact", "phone")
 HEADERS = {
     "household_id": ("household_id", "户编号", "household"),
     "head_name": ("head_name", "name", "户主", "户主姓名", "姓名"),
@@ -34,8 +34,8 @@ def read_names(path: str | Path) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        ``household_id`` and those of `COLUMNS` that the file has (``own_id`` only from `keyed`); one row a
-        household.
+        ``household_id`` and those of `NAME_COLUMNS` that the file has (``own_id`` only from
+        `pseudonymise_names`); one row a household.
 
     Raises
     ------
@@ -82,7 +82,7 @@ def _frame(rows: Sequence[Sequence[object]], at: dict[str, int], file: str) -> p
     return frame.reset_index(drop=True)
 
 
-def keyed(names: pd.DataFrame, key: bytes) -> pd.DataFrame:
+def pseudonymise_names(names: pd.DataFrame, key: bytes) -> pd.DataFrame:
     """Return names for a county with keyed ids: the office's own number goes along as a name does.
 
     Parameters
@@ -101,7 +101,7 @@ def keyed(names: pd.DataFrame, key: bytes) -> pd.DataFrame:
     return names.assign(own_id=own, household_id=[pseudonym(str(i), key) for i in own])
 
 
-def joined(rows: pd.DataFrame, names: pd.DataFrame | None) -> pd.DataFrame:
+def join_names(rows: pd.DataFrame, names: pd.DataFrame | None) -> pd.DataFrame:
     """Return rows of a list with names beside them; the same rows where there are none."""
     if names is None or rows.empty:
         return rows

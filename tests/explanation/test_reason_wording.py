@@ -10,8 +10,8 @@ import pytest
 from riskmodel import explanation
 from riskmodel.data.schema import codes
 from riskmodel.errors import SpecError, UsageError
-from riskmodel.explanation import wording as wording_module
-from riskmodel.explanation.wording import PLACEHOLDER, Unit, packaged
+from riskmodel.explanation import reason_wording as wording_module
+from riskmodel.explanation.reason_wording import PLACEHOLDER, Unit, packaged
 from riskmodel.io.specs import parse, read_yaml
 
 YAML = Path(wording_module.__file__).with_name("reasons.yaml")

@@ -1,0 +1,363 @@
+"""The plan of visits: when each is due, who comes first, what places are sure of, and who is drawn by lot.
+
+The model learnt from households above the line and outside the register; among these its probability orders.
+A household that is below the line, or in the register, is not waiting to fall: its score is no forecast, and
+it is ordered by what the rules measure, which everyone can check.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal, cast
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.stats import hypergeom
+
+from riskmodel import rules
+from riskmodel.errors import UsageError
+
+PLANNING_DAYS = 30  # a list is made for a month
+CARD_RULESET = "cards-2023"
+CARD_ORDER = {"red": 0, "yellow": 1, "blue": 2}
+# Codes of the column `urgency`, in the order in which they stand on the list.
+NEW_BELOW, NEW_ABOVE = "new_below", "new_above"
+WATCHED_DUE, WATCHED, CARD = "watched_due", "watched", "card_due"
+URGENCY_OF_SOURCE = {"quota": "quota", "model": "chance", "random": "lot"}
+BEYOND = "beyond"  # added by the model though it did not learn from such households: below the line, watched
+
+PlaceKind = Literal["township", "village"]
+PLACES = ("township", "village")
+NO_QUOTA = "none"
+QUOTA_FORMS = (
+    "township or village, alone (one visit each), with a number (village:2) or a share (township:50%)"
+)
+_QUOTA = re.compile(r"(township|village)(?::(?:([1-9][0-9]{0,5})|([0-9]{1,3}(?:\.[0-9]{1,4})?)%))?")
+
+BeyondForecast = Literal["score", "half", "last"]
+RowNumbers = NDArray[np.intp]
+
+
+def longest_visit_interval() -> int:
+    """Return the longest time between two visits that ``cards-2023`` allows, in days."""
+    return max(tier.visit_every_days or 0 for tier in rules.load(CARD_RULESET).tiers)
+
+
+def add_due_dates(households: pd.DataFrame, as_of: dt.date) -> pd.DataFrame:
+    """Add ``due_date``, ``visit_due``, ``card_due``, ``held`` (visited lately) and ``held_until``.
+
+    A household in the register has a card, and by its colour a visit every so many days (001 §17). For all
+    others the rarest of these visits, the blue card's quarter, says what "lately" is: an assumption.
+    """
+    day = pd.Timestamp(as_of)
+    index = households.index
+    seen = pd.to_datetime(households["last_seen"]) if "last_seen" in households else pd.Series(pd.NaT, index)
+    every = households["visit_every_days"] if "visit_every_days" in households else pd.Series(pd.NA, index)
+    days = pd.to_numeric(every).astype("Float64").fillna(longest_visit_interval()).astype(float)
+    next_visit = seen + pd.to_timedelta(days, unit="D")
+    latest = day + pd.to_timedelta(days.clip(upper=PLANNING_DAYS), unit="D")
+    due = next_visit.where(next_visit < latest, latest).where(seen.notna(), latest)
+    # Only a card sets a day; whoever has none is to be visited while the list holds.
+    due = due.where(every.notna(), day + pd.to_timedelta(PLANNING_DAYS, unit="D"))
+    out = households.assign(due_date=due.where(due > day, day))
+    carded = households["card"].isin(["red", "yellow"]) if "card" in households else pd.Series(False, index)
+    out["visit_due"] = seen.isna() | (next_visit <= latest)
+    out["card_due"] = carded & ~households["flagged"] & out["visit_due"]
+    out["held"] = ~households["flagged"] & ~out["card_due"] & seen.notna() & (next_visit > day)
+    out["held_until"] = next_visit.where(out["held"])
+    return out
+
+
+def add_urgency(households: pd.DataFrame) -> pd.DataFrame:
+    """Add why each household that must be listed stands where it does (``urgency``), and its ``turn`` from 1.
+
+    First those that the rules flag and the register does not hold yet, for nobody looks after them: below
+    the line by how far below, then above it by probability. Then those in the register, whose visit is due
+    before whose is not, by the colour of their card, then as before. Last those whom no rule flags and whose
+    red or yellow card asks for a visit. All others have an empty code and turn 0; where the register is not
+    known everybody counts as new.
+    """
+    flagged = households["flagged"].to_numpy()
+    listed = flagged | households["card_due"].to_numpy()
+    watched = _boolean(households, "in_register") & flagged
+    due = watched & _boolean(households, "visit_due")
+    with np.errstate(invalid="ignore", divide="ignore"):
+        income_to_line = households["pcni"].to_numpy(dtype=float) / households["line"].to_numpy(dtype=float)
+    below = income_to_line < 1
+    is_forecast = ~below & households["in_cohort"].to_numpy() & ~watched
+    urgency = np.select(
+        [~listed, ~flagged, due, watched, below], ["", CARD, WATCHED_DUE, WATCHED, NEW_BELOW], NEW_ABOVE
+    ).astype(object)
+    index = households.index
+    colour = households["card"].map(CARD_ORDER) if "card" in households else pd.Series(np.nan, index)
+    probability = np.where(is_forecast, households["probability"].to_numpy(dtype=float), np.nan)
+    keys = pd.DataFrame(
+        {
+            "group": pd.Series(urgency).map({WATCHED_DUE: 1, WATCHED: 2, CARD: 3}).fillna(0).to_numpy(),
+            # Without a visit to make by card its colour says nothing of a household that is new.
+            "colour": np.where(watched | (urgency == CARD), colour.fillna(3).to_numpy(dtype=float), 0),
+            "above": ~below,
+            "probability": -np.nan_to_num(probability),
+            "income_to_line": income_to_line,
+            "household_id": households["household_id"].astype(str).to_numpy(),
+        }
+    )
+    order = keys[listed].sort_values(list(keys.columns)).index.to_numpy()
+    turn = np.zeros(len(households), dtype=int)
+    turn[order] = np.arange(1, len(order) + 1)
+    return households.assign(urgency=urgency, turn=turn)
+
+
+def _boolean(households: pd.DataFrame, column: str) -> NDArray[np.bool_]:
+    if column not in households:
+        return np.zeros(len(households), dtype=bool)
+    return households[column].eq(True).fillna(False).to_numpy(dtype=bool)
+
+
+@dataclass(frozen=True)
+class Quota:
+    """What each place of a kind is sure of: ``each`` visits, or its part of a ``share`` of all visits.
+
+    Parameters
+    ----------
+    place
+        ``township`` or ``village``.
+    each
+        At least so many visits for each that has as many candidates; 0 where a share is asked for.
+    share
+        Of the planned visits, shared out among the places by their households (largest remainders).
+    """
+
+    place: PlaceKind
+    each: int = 1
+    share: float = 0.0
+
+    def targets(self, places: NDArray[np.intp], visits: int) -> NDArray[np.intp]:
+        """Return how many of the visits each place is to get, from each household's place number.
+
+        Examples
+        --------
+        >>> Quota("township", 0, 0.5).targets(np.array([0, 0, 0, 1]), 8).tolist()
+        [3, 1]
+        """
+        households = np.bincount(places)
+        if self.each or not len(households):
+            return np.full(len(households), self.each, dtype=np.intp)
+        total = round(self.share * visits)
+        exact = total * households / households.sum()
+        out = np.floor(exact).astype(np.intp)
+        out[np.argsort(out - exact, kind="stable")[: total - int(out.sum())]] += 1
+        return out
+
+
+def parse_quotas(quotas: str | Quota | Iterable[str | Quota] | None) -> tuple[Quota, ...]:
+    """Return quotas from how they are written, in the order given: an earlier one is served first.
+
+    Parameters
+    ----------
+    quotas
+        One, several or None; ``none`` among them asks for nothing: it takes back what a month was made with
+        before.
+
+    Returns
+    -------
+    tuple of Quota
+        Empty where nothing is asked for.
+
+    Raises
+    ------
+    UsageError
+        If one is not of the form ``township``, ``village:2`` or ``township:50%``.
+
+    Examples
+    --------
+    >>> parse_quotas(["township:50%", "village"])
+    (Quota(place='township', each=0, share=0.5), Quota(place='village', each=1, share=0.0))
+    """
+    if quotas is None:
+        return ()
+    several = [quotas] if isinstance(quotas, str | Quota) else list(quotas)
+    return tuple(q if isinstance(q, Quota) else _parse_quota(q) for q in several if q != NO_QUOTA)
+
+
+def _parse_quota(text: str) -> Quota:
+    match = _QUOTA.fullmatch(text.strip())
+    if match is None or float(match[3] or 0) > 100:
+        raise UsageError(f"quota {text!r} is none; give {QUOTA_FORMS}")
+    place = cast(PlaceKind, match[1])
+    return Quota(place, 0, float(match[3]) / 100) if match[3] else Quota(place, int(match[2] or 1))
+
+
+def fill_quotas(
+    households: pd.DataFrame,
+    candidates: RowNumbers,
+    visited: RowNumbers,
+    quotas: Sequence[Quota],
+    visits: int,
+) -> RowNumbers:
+    """Return the candidates (best first) whom quotas give a visit, beside the rows that have one already.
+
+    Quota after quota; within one every place's first before any place's second, the best first.
+    """
+    if not len(candidates):
+        return candidates
+    chosen: list[int] = []
+    for quota in quotas:
+        places = place_numbers(households, quota.place)
+        have = np.bincount(
+            places[np.r_[visited, np.array(chosen, dtype=np.intp)]], minlength=places.max() + 1
+        )
+        need = quota.targets(places, visits) - have
+        left = candidates[~np.isin(candidates, chosen)]
+        turn = pd.Series(places[left]).groupby(places[left]).cumcount().to_numpy()
+        placed = turn < need[places[left]]
+        chosen += left[placed][np.argsort(turn[placed], kind="stable")].tolist()
+    return np.array(chosen, dtype=np.intp)
+
+
+def place_numbers(households: pd.DataFrame, place: PlaceKind) -> RowNumbers:
+    """Return each household's place as a number; two townships may each have a village of one name."""
+    name = households["township"].astype(str)
+    if place == "village":
+        name = name + "\x1f" + households["village"].astype(str)
+    return np.asarray(pd.factorize(name, sort=True)[0], dtype=np.intp)
+
+
+def selection_probabilities(pool: int, ranked: int, random: int, by_score: int) -> NDArray[np.float64]:
+    """Return each unflagged household's probability of a planned visit, in rank order, the unscored last.
+
+    ``random`` of the ``pool`` households are drawn without replacement; then the ``by_score`` best of those
+    left are taken, in rank order, of the ``ranked`` that have a score. The household of rank r is drawn with
+    probability random/pool; if not, it is taken when so many of the r − 1 above it were drawn that fewer
+    than ``by_score`` are left there, and the number drawn among them is hypergeometric. The inverse of these
+    probabilities are the weights of Horvitz & Thompson 1952.
+
+    Examples
+    --------
+    Of three, one is drawn, then the best left is taken: the best is always visited, the second if it is
+    drawn or the best is.
+
+    >>> selection_probabilities(pool=3, ranked=3, random=1, by_score=1).round(4).tolist()
+    [1.0, 0.6667, 0.3333]
+    """
+    if pool == 0:
+        return np.zeros(0)
+    drawn = random / pool
+    above = np.arange(ranked)
+    pushed_up = hypergeom.sf(above - by_score, pool - 1, above, random)
+    taken = np.where(above < by_score, 1.0, pushed_up if by_score else 0.0)
+    out = np.full(pool, drawn)
+    out[:ranked] = drawn + (1 - drawn) * taken
+    return out
+
+
+def plan_visits(
+    households: pd.DataFrame,
+    visits: int,
+    random_share: float,
+    seed: Sequence[int],
+    quotas: Sequence[Quota],
+    floor: float,
+    beyond: BeyondForecast = "score",
+) -> pd.DataFrame:
+    """Return the households (by falling probability) with ``planned``, ``selected_by``, ``chance`` in front.
+
+    Whom the rules name comes first; where these are too many, the quotas say who of them goes now. Else
+    quotas are served from the others at or above the floor, by probability, before the lot is drawn (so
+    these have chance 1). ``urgency`` is filled in and ``turn`` goes on for all who are listed. Chances are
+    exact, before the lot; households held back have none this month.
+    """
+    turns = households["turn"].to_numpy()
+    in_cohort = households["in_cohort"].to_numpy(dtype=bool)
+    named = np.argsort(np.where(turns > 0, turns, len(turns) + 1), kind="stable")[: (turns > 0).sum()]
+    free = np.flatnonzero((turns == 0) & ~households["held"].to_numpy())
+    unflagged, ranked = rank_unflagged(households, free, beyond)
+    random = min(round(random_share * visits), len(unflagged))
+    now = _plan_named(households, named, visits - random, quotas, visits)
+    room = min(visits - random - len(now), len(unflagged) - random)
+    # Below the line counts as above any floor.
+    low = (households["pcni"] < households["line"]) & ~in_cohort & (beyond != "score")
+    candidates = unflagged[((households["probability"] >= floor) | low).to_numpy()[unflagged]]
+    placed = fill_quotas(households, candidates, now, quotas, visits)[:room]
+    ranked -= int(np.isin(unflagged[:ranked], placed).sum())
+    pool = unflagged[~np.isin(unflagged, placed)]
+    by_score = min(room - len(placed), len(pool) - random)
+    # Drawn from ids in order, so that the lot does not depend on the scores.
+    by_id = pool[np.argsort(households["household_id"].to_numpy()[pool].astype(str), kind="stable")]
+    drawn = np.random.default_rng(list(seed)).choice(by_id, size=random, replace=False)
+    by_rank = pool[:ranked][~np.isin(pool[:ranked], drawn)][:by_score]
+
+    selected_by = np.full(len(households), "", dtype=object)
+    urgency = households["urgency"].to_numpy(dtype=object).copy()
+    for source, rows in (("rule", named), ("random", drawn), ("model", by_rank), ("quota", placed)):
+        selected_by[rows] = "model" if source == "quota" else source
+        if source in URGENCY_OF_SOURCE:
+            urgency[rows] = URGENCY_OF_SOURCE[source]
+    urgency[by_rank[~in_cohort[by_rank]]] = BEYOND
+    planned = np.zeros(len(households), dtype=bool)
+    planned[np.concatenate([now, drawn, by_rank, placed])] = True
+    chance = np.zeros(len(households))
+    chance[now] = chance[placed] = 1.0
+    chance[pool] = selection_probabilities(len(pool), ranked, random, by_score)
+    # Whom no rule names goes by rank.
+    turn = turns.copy()
+    turn[unflagged] = len(named) + 1 + np.arange(len(unflagged))
+    head = pd.DataFrame(
+        {"planned": planned, "selected_by": selected_by, "chance": chance}, index=households.index
+    )
+    return pd.concat([head, households.assign(urgency=urgency, turn=turn)], axis=1)
+
+
+def rank_unflagged(
+    households: pd.DataFrame, pool: RowNumbers, beyond: BeyondForecast
+) -> tuple[RowNumbers, int]:
+    """Return whom no rule names (rows by falling probability) in the order of the visits, and how many rank.
+
+    The rest can only be drawn. ``beyond`` says what becomes of households that the model did not learn from
+    (below the line, or under watch), whose score is no forecast: ``score`` leaves them where it puts them,
+    ``half`` gives them every second place, ``last`` puts them behind all forecasts; in both by how far below
+    the line they are.
+    """
+    scored = households["probability"].notna().to_numpy()[pool]
+    if beyond == "score":
+        return np.r_[pool[scored], pool[~scored]], int(scored.sum())
+    inside = households["in_cohort"].to_numpy(dtype=bool)[pool]
+    income_to_line = (households["pcni"] / households["line"]).to_numpy(dtype=float)[pool]
+    forecast, others = pool[inside & scored], pool[~inside]
+    others = others[np.argsort(income_to_line[~inside], kind="stable")]
+    place = np.r_[np.arange(len(forecast)), np.arange(len(others)) + (0.5 if beyond == "half" else len(pool))]
+    ranks = np.r_[forecast, others][np.argsort(place, kind="stable")]
+    return np.r_[ranks, pool[inside & ~scored]], len(ranks)
+
+
+def _plan_named(
+    households: pd.DataFrame, named: RowNumbers, room: int, quotas: Sequence[Quota], visits: int
+) -> RowNumbers:
+    """Return whom of those the rules name is visited this time: all, or so many as there is room for."""
+    if len(named) <= room:
+        return named
+    none = np.array([], dtype=np.intp)
+    first = fill_quotas(households, named, none, quotas, visits)[:room]
+    rest = named[~np.isin(named, first)][: room - len(first)]
+    return np.sort(np.r_[first, rest])
+
+
+def number_trips(planned: pd.DataFrame) -> pd.Series:
+    """Return the number of each household's village on its township's tour, the village most at risk first.
+
+    Examples
+    --------
+    >>> number_trips(pd.DataFrame({"township": ["t", "t", "t"], "village": ["a", "b", "a"],
+    ...                            "probability": [0.1, 0.5, 0.2]})).tolist()
+    [2, 1, 2]
+    """
+    keys = ["township", "village"]
+    total = planned.assign(p=planned["probability"].fillna(0.0)).groupby(keys)["p"].sum().reset_index()
+    total = total.sort_values(["township", "p", "village"], ascending=[True, False, True])
+    total["trip"] = total.groupby("township").cumcount() + 1
+    trips = planned[keys].merge(total[[*keys, "trip"]], on=keys, how="left")
+    return pd.Series(trips["trip"].to_numpy(), index=planned.index)
