@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import re
+import sys
 import tomllib
 from pathlib import Path
 
@@ -51,6 +53,39 @@ def test_lock_pins_every_declared_dependency() -> None:
     declared = [*project["dependencies"], *(d for e in project["optional-dependencies"].values() for d in e)]
     names = {re.split(r"[\[<>=!;~ ]", d)[0].lower() for d in declared} - {"riskmodel"}
     assert {n.replace("_", "-") for n in names} <= pinned
+
+
+# Distributions whose module has another name.
+MODULES = {
+    "scikit-learn": "sklearn", "ibis-framework": "ibis", "pyyaml": "yaml", "interpret-core": "interpret",
+    "pylopdf-fonts-zh-cn": "pylopdf_fonts_zh_cn",
+}  # fmt: skip
+# Core dependencies that nothing imports, and why they are declared.
+NOT_IMPORTED = {"sqlglot": "a bound for ibis, which breaks with later ones"}
+
+
+def _modules(requirements: list[str]) -> set[str]:
+    names = {re.split(r"[\[<>=!;~ ]", r)[0].lower() for r in requirements} - {"riskmodel"}
+    return {MODULES.get(n, n.replace("-", "_")) for n in names}
+
+
+def _imported() -> set[str]:
+    found = set()
+    for path in (ROOT / "src").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                found |= {a.name.split(".")[0] for a in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                found.add(node.module.split(".")[0])
+    return found - set(sys.stdlib_module_names) - {"riskmodel"}
+
+
+def test_what_is_imported_is_declared_and_what_is_declared_is_imported() -> None:
+    project = pyproject()["project"]
+    core = _modules(project["dependencies"])
+    extras = {e: _modules(d) for e, d in project["optional-dependencies"].items() if e != "dev"}
+    assert _imported() <= core.union(*extras.values())
+    assert core - _imported() == set(NOT_IMPORTED)
 
 
 # The bench is a declaration of its own, over several experiments.

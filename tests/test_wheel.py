@@ -33,6 +33,7 @@ def test_wheel_carries_what_the_package_reads(wheel: Path) -> None:
         assert wanted
         assert wanted <= names
     assert {n for n in names if n.startswith("riskmodel/rules/sets/")}
+    assert "riskmodel/py.typed" in names
     assert not [n for n in names if n.startswith("tests/")]
 
 

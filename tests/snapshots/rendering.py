@@ -82,8 +82,10 @@ class Renderer:
         """Return a page, a line an element; data for its scripts as JSON files are shown."""
         text = _DATA.sub(lambda m: f"{m[1]}\n{self.value(json.loads(m[2]))}\n{m[3]}", text)
         text = re.sub(r">\s*<", ">\n<", self.text(text)).strip() + "\n"
-        if ">seconds</span>\n</th>\n</tr>" in text:  # the last column of the bench's first table
-            text = re.sub(r"<td>\d+</td>(?=\n</tr>)", "<td><seconds></td>", text)
+        # The bench says how long a panel took, in the last column of one table.
+        before, heading, after = text.partition(">seconds</span>\n</th>\n</tr>")
+        table, end, rest = after.partition("</table>")
+        text = before + heading + re.sub(r"<td>\d+</td>(?=\n</tr>)", "<td><seconds></td>", table) + end + rest
         return text
 
     def runs(self, store: Path) -> str:
