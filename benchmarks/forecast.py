@@ -33,10 +33,9 @@ from riskmodel.forecasting import beside, evaluate, household, rolling, scenario
 from riskmodel.forecasting.counts import Counts
 from riskmodel.forecasting.counts import build as count
 from riskmodel.households import accounts, point_in_time
-from riskmodel.simulate import noise, stress_truth
+from riskmodel.simulate import random_draws, stress_truth
 from riskmodel.simulate.history import WORLD, stream
-from riskmodel.simulate.lookup import lookup
-from riskmodel.simulate.params import CAUSES
+from riskmodel.simulate.parameters import CAUSES, lookup
 
 AIM_SECONDS, AIM_GIB, AIM_RECONCILED = 120, 6.0, 60
 MONTHS = 48
@@ -289,7 +288,7 @@ def strikes(seed: int, profile: str, months: int, n: int, towns: int) -> list[tu
     chance = t.yearly[CAUSES.index("disaster")] / len(p.disaster_months) / p.disaster_reach
     out = []
     for month in range(asked.plan.first - asked.profile.warm_up_months, asked.plan.last + 1):
-        world = noise.world(shared, towns, len(t.weather_sd))
+        world = random_draws.world(shared, towns, len(t.weather_sd))
         if month % 12 + 1 in p.disaster_months:
             out += [(int(k), month) for k in np.flatnonzero(world.disaster < chance)]
     return out

@@ -124,14 +124,14 @@ def test_wrong_scenarios_are_refused_with_key_and_mend(tmp_path: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def ruler() -> tuple[simulate.assemble.Order, County]:
+def ruler() -> tuple[simulate.county.Order, County]:
     asked = {"households": 500, "months": 42, "seed": 9, "truth_at": ()}
     about = About(data_through=dt.date(2020, 6, 30), recording_delay_days=120)
     return simulate.order(**asked), from_frames(simulate.county(**asked).frames, about)
 
 
 @pytest.mark.slow
-def test_answers_agree_with_the_simulators_own_future(ruler: tuple[simulate.assemble.Order, County]) -> None:
+def test_answers_agree_with_the_simulators_own_future(ruler: tuple[simulate.county.Order, County]) -> None:
     # The same county lived on through eight worlds with every scenario in them: what the data say is added
     # and what the simulator adds differ by no more than the interval and the worlds' own spread together.
     # (One county tells little; `benchmarks/forecast.py --only stress --seeds 6` gives the mean ratios.)
@@ -152,7 +152,7 @@ def flood(**changed: object) -> Scenario:
 
 
 def test_the_simulators_future_hits_whom_and_how_long_the_scenario_says(
-    ruler: tuple[simulate.assemble.Order, County],
+    ruler: tuple[simulate.county.Order, County],
 ) -> None:
     # Nested scenarios in the same worlds: one township is part of all, half its households are fewer than
     # all of them, six months take less than twelve, and none lifts anybody.
@@ -177,7 +177,7 @@ def test_the_simulators_future_hits_whom_and_how_long_the_scenario_says(
     assert gap["brief"] > 0
 
 
-def test_what_the_simulator_cannot_live_is_refused(ruler: tuple[simulate.assemble.Order, County]) -> None:
+def test_what_the_simulator_cannot_live_is_refused(ruler: tuple[simulate.county.Order, County]) -> None:
     order, _ = ruler
     for wrong, said in (
         (one(kind="support", share=0.5, cause="other"), "stops all support"),
@@ -192,7 +192,7 @@ def test_what_the_simulator_cannot_live_is_refused(ruler: tuple[simulate.assembl
 
 
 def test_the_simulators_future_without_shocks_is_the_same_life(
-    ruler: tuple[simulate.assemble.Order, County],
+    ruler: tuple[simulate.county.Order, County],
 ) -> None:
     # Both lives of a world have the same chance: a scenario that takes nothing away changes nothing.
     order, _ = ruler

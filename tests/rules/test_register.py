@@ -10,9 +10,8 @@ from riskmodel import rules, simulate
 from riskmodel.data import About, County, from_frames
 from riskmodel.errors import UsageError
 from riskmodel.simulate.history import PLACES, run_block, stream
-from riskmodel.simulate.lookup import lookup
 from riskmodel.simulate.office import default_rule
-from riskmodel.simulate.params import CAUSES, STAGES
+from riskmodel.simulate.parameters import CAUSES, STAGES, lookup
 from riskmodel.simulate.population import places
 from riskmodel.simulate.rule_register import register_rule
 from riskmodel.simulate.state import CAPACITY, HEALTH, MONITORED, RELATIONS

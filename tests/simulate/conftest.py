@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from riskmodel import simulate
-from riskmodel.simulate.params import Profile
+from riskmodel.simulate.parameters import Profile
 
 Accounting = Callable[[dict[str, pd.DataFrame], str, str], pd.DataFrame]
 

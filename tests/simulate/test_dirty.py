@@ -11,7 +11,7 @@ import pytest
 from riskmodel import simulate
 from riskmodel.data import check
 from riskmodel.errors import SpecError, UsageError
-from riskmodel.simulate.dirty import SLIPS, Dirt
+from riskmodel.simulate.data_errors import SLIPS, Dirt
 
 LINE, PROMISED, END = 6000.0, 120, pd.Timestamp("2019-12-31")
 Spoiled = tuple[dict[str, pd.DataFrame], dict[str, pd.DataFrame], pd.DataFrame]

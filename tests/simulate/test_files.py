@@ -13,7 +13,7 @@ import yaml
 
 from riskmodel import simulate
 from riskmodel.data import read
-from riskmodel.simulate import assemble, files
+from riskmodel.simulate import county
 
 
 def test_same_seed_same_bytes(tmp_path: Path) -> None:
@@ -32,10 +32,10 @@ def test_blocks_written_one_by_one_hold_the_same_rows(tmp_path: Path) -> None:
     asked = simulate.order(**arguments)
     small = replace(asked, plan=replace(asked.plan, block=40))
     simulate.write_blocks(small, tmp_path)
-    parts = list(assemble.blocks(small))
+    parts = list(county.blocks(small))
     # Three blocks of 40, 40 and 10: memory holds one at a time.
     assert len(parts) == 3
-    for name in assemble.TABLES:
+    for name in county.TABLES:
         file = pq.ParquetFile(tmp_path / f"{name}.parquet")
         assert file.num_row_groups == 3
         assert file.read().equals(pa.concat_tables([tables[name] for tables, _ in parts])), name
@@ -55,11 +55,11 @@ def test_the_county_reads_its_own_files_without_a_rejected_row(tmp_path: Path, s
 def test_nothing_is_left_of_a_county_that_failed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = simulate.order(households=60, months=24, futures=0)
 
-    def breaks(given: assemble.Order) -> Iterator[object]:
-        yield from assemble.blocks(given)
+    def breaks(given: county.Order) -> Iterator[object]:
+        yield from county.blocks(given)
         raise OSError("disk full")
 
-    monkeypatch.setattr(files, "blocks", breaks)
+    monkeypatch.setattr(county, "blocks", breaks)
     with pytest.raises(OSError, match="disk full"):
         simulate.write_blocks(asked, tmp_path)
     assert list(tmp_path.iterdir()) == []

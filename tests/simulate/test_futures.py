@@ -8,12 +8,11 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from riskmodel import simulate
-from riskmodel.simulate import futures
-from riskmodel.simulate.history import PEOPLE, PLACES, stream
-from riskmodel.simulate.lookup import lookup
-from riskmodel.simulate.noise import draw
+from riskmodel.simulate import truth
+from riskmodel.simulate.history import PEOPLE, PLACES, book, live, step, stream
+from riskmodel.simulate.parameters import lookup
 from riskmodel.simulate.population import places, populate
-from riskmodel.simulate.process import book, live, step
+from riskmodel.simulate.random_draws import draw
 
 AS_OF, END = "2018-06-30", "2019-06-30"
 EVER = "2100-01-01"
@@ -144,20 +143,20 @@ def test_a_household_is_judged_alone() -> None:
     rule = simulate.order(households=6, months=24).rule
     where = places(stream(3, PLACES), 6, profile)
     s, b = populate(stream(3, PEOPLE), np.arange(6), where, 24203, t, 0)
-    both = futures.chances(s, b, 24203, 3, t, rule, futures=futures.COLUMNS, seed=1, block=0)
-    alone = futures.chances(
+    both = truth.chances(s, b, 24203, 3, t, rule, futures=truth.COLUMNS, seed=1, block=0)
+    alone = truth.chances(
         s.take(np.arange(1)),
         b.take(np.arange(1)),
         24203,
         3,
         t,
         rule,
-        futures=futures.COLUMNS,
+        futures=truth.COLUMNS,
         seed=1,
         block=0,
     )
     assert (both.supported[:, :1] == alone.supported).all()
-    assert both.supported.shape == (len(futures.EVENTS), 6)
+    assert both.supported.shape == (len(truth.EVENTS), 6)
 
 
 def test_history_and_futures_take_the_same_step() -> None:

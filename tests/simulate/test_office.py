@@ -7,9 +7,8 @@ import pytest
 
 from riskmodel import simulate
 from riskmodel.simulate.history import PEOPLE, PLACES, stream
-from riskmodel.simulate.lookup import lookup
 from riskmodel.simulate.office import default_rule
-from riskmodel.simulate.params import CAUSES, Profile
+from riskmodel.simulate.parameters import CAUSES, Profile, lookup
 from riskmodel.simulate.population import places, populate
 
 MONTH = 24300

@@ -8,8 +8,7 @@ import pytest
 
 from riskmodel import simulate
 from riskmodel.errors import SpecError, UsageError
-from riskmodel.simulate.lookup import lookup
-from riskmodel.simulate.params import PROFILES
+from riskmodel.simulate.parameters import PROFILES, lookup
 
 IDS = sorted(p.stem for p in PROFILES.glob("*.yaml"))
 

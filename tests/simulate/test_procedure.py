@@ -7,8 +7,8 @@ import pytest
 
 from riskmodel import rules, simulate
 from riskmodel.data import About, from_frames
-from riskmodel.simulate.params import Profile
-from riskmodel.simulate.procedure import STEPS
+from riskmodel.simulate.parameters import Profile
+from riskmodel.simulate.register_records import STEPS
 
 ENTRIES = ("identified", "rolled_back", "re_marked")
 

@@ -7,15 +7,12 @@ import pytest
 
 from riskmodel import simulate
 from riskmodel.simulate import shocks
-from riskmodel.simulate.history import PEOPLE, PLACES, stream
+from riskmodel.simulate.history import PEOPLE, PLACES, step, stream
 from riskmodel.simulate.incomes import drift, fall_depth, month_flow
-from riskmodel.simulate.log import Log, columns
-from riskmodel.simulate.lookup import Lookup, lookup
-from riskmodel.simulate.noise import draw, world
-from riskmodel.simulate.params import CAUSES, Profile
+from riskmodel.simulate.parameters import CAUSES, Lookup, Profile, lookup
 from riskmodel.simulate.population import places, populate
-from riskmodel.simulate.process import step
-from riskmodel.simulate.state import CAPACITY, JOB, SICK, Books, State
+from riskmodel.simulate.random_draws import draw, world
+from riskmodel.simulate.state import CAPACITY, JOB, SICK, Books, Log, State, columns
 
 START = 24204
 N = 3000

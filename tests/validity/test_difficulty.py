@@ -20,9 +20,9 @@ from riskmodel.evaluation.oracle import ORACLE, against_truth, oracle_figures, t
 from riskmodel.models.logit import PenalisedLogit
 from riskmodel.runs import load_experiment, run_experiment
 from riskmodel.runs.outcomes import select_truth
-from riskmodel.simulate import futures
+from riskmodel.simulate import truth
 from riskmodel.simulate.history import PLACES, Block, Plan, run_block, stream
-from riskmodel.simulate.lookup import lookup
+from riskmodel.simulate.parameters import lookup
 from riskmodel.simulate.population import places
 from riskmodel.simulate.state import MONITORED, State
 
@@ -91,7 +91,7 @@ def look(profile_name: str, cohort: str, households: int, seed: int) -> Looks:
         out.rows[k] = at_risk & before if cohort == "return" else at_risk
     s, b = block.kept[first + LAST]
     asked_of = np.flatnonzero(out.rows[LAST])
-    found = futures.chances(
+    found = truth.chances(
         s.take(asked_of), b.take(asked_of), first + LAST, 12, t, asked.rule,
         futures=200, seed=seed, block=0,
     )  # fmt: skip

@@ -12,10 +12,9 @@ import numpy as np
 import pytest
 
 from riskmodel import simulate
-from riskmodel.simulate import futures
+from riskmodel.simulate import truth
 from riskmodel.simulate.history import PLACES, Plan, run_block, stream
-from riskmodel.simulate.lookup import lookup
-from riskmodel.simulate.params import Profile
+from riskmodel.simulate.parameters import Profile, lookup
 from riskmodel.simulate.population import places
 
 pytestmark = pytest.mark.slow
@@ -46,7 +45,7 @@ def measure(profile: Profile, rule: Any, seed: int) -> Measured:
     given, below = b.aid > 0, block.below[:, -1]
     ours, others = below[given & there], below[~given & there]
     rows = np.flatnonzero(given & there)
-    found = futures.chances(
+    found = truth.chances(
         s.take(rows),
         b.take(rows),
         kept,
@@ -120,7 +119,7 @@ def test_monte_carlo_errors_are_what_they_say() -> None:
     s, b = run_block(plan, 0, where, t, asked.rule).kept[kept]
     rows = np.flatnonzero(s.persons > 0)
     one, two = (
-        futures.chances(s.take(rows), b.take(rows), kept, 12, t, asked.rule, futures=200, seed=seed, block=0)
+        truth.chances(s.take(rows), b.take(rows), kept, 12, t, asked.rule, futures=200, seed=seed, block=0)
         for seed in (1, 2)
     )
     p = (one.probability[0] + two.probability[0]) / 2

@@ -29,13 +29,11 @@ Examples
 
 from __future__ import annotations
 
-from riskmodel.simulate.assemble import TABLES, Order, SimulatedCounty, county, order
-from riskmodel.simulate.dirty import Dirt, dirt, spoil
-from riskmodel.simulate.files import write, write_blocks
+from riskmodel.simulate.assembly import TABLES, Order, SimulatedCounty, county, order, write, write_blocks
+from riskmodel.simulate.data_errors import Dirt, dirt, found, spoil
 from riskmodel.simulate.office import FlagRule
-from riskmodel.simulate.params import CAUSES, Profile, profile
+from riskmodel.simulate.parameters import CAUSES, Profile, profile
 from riskmodel.simulate.rule_register import register_rule
-from riskmodel.simulate.scored import found
 from riskmodel.simulate.state import RuleView
 from riskmodel.simulate.validation import targets, validate
 

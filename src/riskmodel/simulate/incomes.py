@@ -25,9 +25,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from riskmodel.simulate.lookup import Lookup
-from riskmodel.simulate.noise import Noise
-from riskmodel.simulate.params import BadLuck
+from riskmodel.simulate.parameters import BadLuck, Lookup
+from riskmodel.simulate.random_draws import Noise
 from riskmodel.simulate.state import FARM, JOB, RING, SICK, Books, Floats, State
 
 SCHOOL_MONTHS = {9: 0.6, 3: 0.4}

@@ -11,16 +11,14 @@ from functools import cached_property
 
 import numpy as np
 
-from riskmodel.simulate import futures, office
-from riskmodel.simulate.assemble import order
+from riskmodel.simulate import office, truth
+from riskmodel.simulate.assembly import order
 from riskmodel.simulate.history import CATEGORIES, PLACES, SOURCES, Block, Plan, run_block, stream
-from riskmodel.simulate.log import columns
-from riskmodel.simulate.lookup import Lookup, lookup
 from riskmodel.simulate.office import FlagRule
-from riskmodel.simulate.params import Profile
+from riskmodel.simulate.parameters import Lookup, Profile, lookup
 from riskmodel.simulate.population import places
-from riskmodel.simulate.rows import Clerk, living
-from riskmodel.simulate.state import Array, Bools, Floats, Ints
+from riskmodel.simulate.records import Clerk, living
+from riskmodel.simulate.state import Array, Bools, Floats, Ints, columns
 
 FIRST = "2017-01"
 # Eight years: five poor years in a row, or the fifth year after an escape, are not seen in fewer.
@@ -172,7 +170,7 @@ def _support(
     )
     if not rows.size:
         return 0.0, 0.0, 0.0
-    found = futures.chances(
+    found = truth.chances(
         s.take(rows),
         b.take(rows),
         kept,
@@ -183,7 +181,7 @@ def _support(
         seed=plan.seed,
         block=k,
     )
-    chance = futures.EVENTS.index("below_line")
+    chance = truth.EVENTS.index("below_line")
     return (
         float(rows.size),
         float(np.nanmean(found.probability[chance])),

@@ -14,10 +14,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from riskmodel.simulate.log import Log
-from riskmodel.simulate.lookup import Lookup
-from riskmodel.simulate.noise import Noise
-from riskmodel.simulate.params import CAUSES
+from riskmodel.simulate.parameters import CAUSES, Lookup
+from riskmodel.simulate.random_draws import Noise
 from riskmodel.simulate.state import (
     ELIMINATED,
     MONITORED,
@@ -29,6 +27,7 @@ from riskmodel.simulate.state import (
     Bools,
     Floats,
     Ints,
+    Log,
     RuleView,
     State,
 )

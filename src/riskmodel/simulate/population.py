@@ -14,10 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from riskmodel.simulate import family, school
+from riskmodel.simulate import demography
 from riskmodel.simulate.incomes import fall_depth
-from riskmodel.simulate.lookup import Lookup, by_age
-from riskmodel.simulate.params import CAUSES, Profile
+from riskmodel.simulate.parameters import CAUSES, Lookup, Profile, by_age
 from riskmodel.simulate.state import (
     AT_HOME,
     AWAY,
@@ -105,7 +104,7 @@ def _blank(n: int) -> tuple[State, Books]:
     depth = {
         "hazard": len(CAUSES),
         "last_cause": len(CAUSES),
-        "h_family": family.FAMILY_EVENTS,
+        "h_family": demography.FAMILY_EVENTS,
         "loss": 3,
         "age": 3,
     }
@@ -159,7 +158,7 @@ def populate(
     _levels(s, rng, where, p, past)
     watch = np.where(s.lifted, 1.0, p.office.general_watch)
     s.diligence[:] = where.diligence[s.village] * watch
-    family.refresh(s, month, t)
+    demography.refresh(s, month, t)
     _usual(s, rng, p)
     return s, books
 
@@ -219,14 +218,14 @@ def _three_generations(s: State, rng: np.random.Generator, month: int, age: Floa
 
 
 def _condition(s: State, rng: np.random.Generator, month: int, p: Profile) -> None:
-    shape, age = (SLOTS, s.n), family.ages(s.m, month)
+    shape, age = (SLOTS, s.n), demography.ages(s.m, month)
     high, vocational = p.schools.after_compulsory
     u = rng.random(shape)
-    youth = np.where(u < high, school.HIGH, np.where(u < high + vocational, school.VOCATIONAL, 0))
-    college = np.where(u < high * p.schools.to_college, school.COLLEGE, 0)
+    youth = np.where(u < high, demography.HIGH, np.where(u < high + vocational, demography.VOCATIONAL, 0))
+    college = np.where(u < high * p.schools.to_college, demography.COLLEGE, 0)
     stage = np.select(
         [age < 3, age < 6, age < 15, age < 18, age < 22],
-        [0, school.PRESCHOOL, school.COMPULSORY, youth, college],
+        [0, demography.PRESCHOOL, demography.COMPULSORY, youth, college],
         0,
     )
     s.m.school[:] = np.where(s.m.here, stage, 0)

@@ -34,7 +34,7 @@ from riskmodel.rules import (
     evaluate_expression,
     load,
 )
-from riskmodel.simulate.params import CAUSES, STAGES
+from riskmodel.simulate.parameters import CAUSES, STAGES
 from riskmodel.simulate.state import CAPACITY, ELIMINATED, HEALTH, MONITORED, RELATIONS, RuleView, State
 
 REGISTRATIONS = ("general", "lifted")
@@ -86,7 +86,7 @@ def register_rule(ruleset: str | Path | RuleSet, params: Mapping[str, Any] | Non
     Returns
     -------
     RegisterRule
-        To be handed to `riskmodel.simulate.county` as ``flag_rule``.
+        To be handed to `riskmodel.simulate.assembly` as ``flag_rule``.
 
     Raises
     ------
@@ -133,8 +133,7 @@ def _why_not(rule: RegisterRule) -> str | None:
 def _nobody() -> RuleView:
     """Return a view of no households: every name and function is looked up, nothing is computed."""
     from riskmodel.simulate.history import PEOPLE, PLACES, stream
-    from riskmodel.simulate.lookup import lookup
-    from riskmodel.simulate.params import profile
+    from riskmodel.simulate.parameters import lookup, profile
     from riskmodel.simulate.population import places, populate
 
     given, month = profile("default"), 2020 * 12

@@ -14,13 +14,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from riskmodel.simulate.family import DISABILITY, ILLNESS, JOB_LOSS, ages, illness_weight, pick
-from riskmodel.simulate.log import Log
-from riskmodel.simulate.lookup import Lookup
-from riskmodel.simulate.noise import Noise
-from riskmodel.simulate.params import CAUSES
-from riskmodel.simulate.school import COLLEGE
-from riskmodel.simulate.state import AT_HOME, FARM, JOB, NO_JOB, SICK, Floats, Ints, State
+from riskmodel.simulate.demography import COLLEGE, DISABILITY, ILLNESS, JOB_LOSS, ages, illness_weight, pick
+from riskmodel.simulate.parameters import CAUSES, Lookup
+from riskmodel.simulate.random_draws import Noise
+from riskmodel.simulate.state import AT_HOME, FARM, JOB, NO_JOB, SICK, Floats, Ints, Log, State
 
 SCHOOLING, DISASTER = CAUSES.index("schooling"), CAUSES.index("disaster")
 HOUSING = CAUSES.index("housing")

@@ -26,17 +26,15 @@ from numpy.typing import NDArray
 
 from riskmodel.errors import UsageError
 from riskmodel.forecasting import LARGEST, MEASURES, Scenario, Shock
-from riskmodel.simulate import noise, office, shocks
-from riskmodel.simulate.assemble import Order
-from riskmodel.simulate.history import PLACES, run_block, stream
+from riskmodel.simulate import office, random_draws, shocks
+from riskmodel.simulate.assembly import Order
+from riskmodel.simulate.history import PLACES, book, live, run_block, stream
 from riskmodel.simulate.incomes import Flow
-from riskmodel.simulate.lookup import Lookup, lookup
 from riskmodel.simulate.months import DateLike, month_of_end
-from riskmodel.simulate.noise import Noise
-from riskmodel.simulate.params import CAUSES
-from riskmodel.simulate.people import township_name
+from riskmodel.simulate.parameters import CAUSES, Lookup, lookup
 from riskmodel.simulate.population import places
-from riskmodel.simulate.process import book, live
+from riskmodel.simulate.random_draws import Noise
+from riskmodel.simulate.records import township_name
 from riskmodel.simulate.state import AWAY, FARM, Books, State
 
 Array = NDArray[Any]
@@ -186,10 +184,12 @@ def _live(start: _Start, hits: tuple[Hit, ...], world: int) -> Array:
     floods = [_Flood(h, t) for h in hits if h.shock.kind == "disaster"]
     for ahead in range(1, HORIZON + 1):
         month = start.month + ahead
-        common = noise.world(shared, start.townships, len(t.weather_sd))
+        common = random_draws.world(shared, start.townships, len(t.weather_sd))
         # A month's own stream: what one life draws more in a month moves nothing in the next.
         chance = stream(asked.plan.seed, STREAM, world, CHANCE, month)
-        z = noise.draw(chance, s.n, month, t.profile.shocks.disaster_months, common, s.township, s.kind)
+        z = random_draws.draw(
+            chance, s.n, month, t.profile.shocks.disaster_months, common, s.township, s.kind
+        )
 
         def also(state: State, ahead: int = ahead, z: Noise = z, month: int = month) -> Array:
             paid = [flood.strike(state, z, month, ahead) for flood in floods]

@@ -16,11 +16,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from riskmodel.simulate import noise, office
-from riskmodel.simulate.history import FUTURES, below, stream
-from riskmodel.simulate.lookup import Lookup
+from riskmodel.simulate import office, random_draws
+from riskmodel.simulate.history import FUTURES, below, book, live, stream
 from riskmodel.simulate.office import FlagRule
-from riskmodel.simulate.process import book, live
+from riskmodel.simulate.parameters import Lookup
 from riskmodel.simulate.state import Books, Floats, Ints, State
 
 COLUMNS = 32_768
@@ -133,7 +132,7 @@ def _run(
     office.stop_all_aid(bare)
     entered, confirmed, answered = np.zeros((3, 2, s.n), dtype=bool)
     for ahead in range(month + 1, month + horizon + 1):
-        z = noise.draw(rng, s.n, ahead, t.profile.shocks.disaster_months)
+        z = random_draws.draw(rng, s.n, ahead, t.profile.shocks.disaster_months)
         flow = live(s, z, ahead, t)
         for k, books in enumerate((b, bare)):
             _, rows = book(books, s, flow, z, ahead, t, rule, supported=k == 0)
