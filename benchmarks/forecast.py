@@ -35,7 +35,7 @@ from riskmodel.forecasting.counts import build as count
 from riskmodel.households import accounts, point_in_time
 from riskmodel.simulate import random_draws, stress_truth
 from riskmodel.simulate.history import WORLD, stream
-from riskmodel.simulate.parameters import CAUSES, lookup
+from riskmodel.simulate.parameters import CAUSES, parameter_arrays
 
 AIM_SECONDS, AIM_GIB, AIM_RECONCILED = 120, 6.0, 60
 MONTHS = 48
@@ -119,7 +119,7 @@ def reconciled() -> None:
 
 
 def simulated_county(seed: int, profile: str = "default", n: int = 600, months: int = 66) -> County:
-    made = simulate.county(households=n, months=months, seed=seed, truth_at=(), profile=profile)
+    made = simulate.simulate_county(households=n, months=months, seed=seed, truth_at=(), profile=profile)
     about = About(
         data_through=made.about["data_through"], recording_delay_days=made.about["recording_delay_days"]
     )
@@ -176,10 +176,10 @@ def stressed(seeds: int) -> None:
     chosen = [scenario.read(name) for name in scenario.available()]
     rows = []
     for seed in range(1, seeds + 1):
-        asked = simulate.order(households=1_500, months=60, seed=seed, truth_at=())
+        asked = simulate.simulation_spec(households=1_500, months=60, seed=seed, truth_at=())
         county = simulated_county(seed, n=1_500, months=60)
         homes = household.build(county, day, (12,))
-        lived = stress_truth.futures(asked, day, chosen, worlds=20)
+        lived = stress_truth.scenario_truths(asked, day, chosen, worlds=20)
         for each in chosen:
             t = stress.build(county, homes, each, draws=200).table
             t = t[
@@ -258,7 +258,7 @@ def watch_county(seed: int, profile: str, seen: Seen) -> None:
     """Run the early warning at the end of each of the last months and hold it against the strikes."""
     n, months = 2_400, 60
     county = simulated_county(seed, profile, n, months)
-    last = simulate.order(households=n, months=months, seed=seed, profile_name=profile).plan.last
+    last = simulate.simulation_spec(households=n, months=months, seed=seed, profile_name=profile).plan.last
     towns = count(county, point_in_time.month_end(last)).townships
     hits = {(towns[t], m) for t, m in strikes(seed, profile, months, n, len(towns))}
     when: dict[tuple[str, int], int] = {}
@@ -281,14 +281,14 @@ def watch_county(seed: int, profile: str, seen: Seen) -> None:
 
 def strikes(seed: int, profile: str, months: int, n: int, towns: int) -> list[tuple[int, int]]:
     """Return when the simulator struck which township: its world is drawn again from its own stream."""
-    asked = simulate.order(households=n, months=months, seed=seed, profile_name=profile)
-    t = lookup(asked.profile)
+    asked = simulate.simulation_spec(households=n, months=months, seed=seed, profile_name=profile)
+    t = parameter_arrays(asked.profile)
     p = asked.profile.shocks
     shared = stream(seed, WORLD)
     chance = t.yearly[CAUSES.index("disaster")] / len(p.disaster_months) / p.disaster_reach
     out = []
     for month in range(asked.plan.first - asked.profile.warm_up_months, asked.plan.last + 1):
-        world = random_draws.world(shared, towns, len(t.weather_sd))
+        world = random_draws.common_shocks(shared, towns, len(t.weather_sd))
         if month % 12 + 1 in p.disaster_months:
             out += [(int(k), month) for k in np.flatnonzero(world.disaster < chance)]
     return out

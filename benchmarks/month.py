@@ -31,7 +31,7 @@ def main() -> int:
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as home:
         work = Path(home)
-        small = simulate.county(households=TRAINED_ON, months=MONTHS, seed=1, truth_at=[])
+        small = simulate.simulate_county(households=TRAINED_ON, months=MONTHS, seed=1, truth_at=[])
         about = data.About.model_validate(small.about)
         exp = load_experiment("county")
         exp = exp.model_copy(
@@ -44,8 +44,8 @@ def main() -> int:
             }
         )
         training.train(exp, data.from_frames(small.frames, about), work / "mlflow.db")
-        large = simulate.county(households=given.households, months=MONTHS, seed=2, truth_at=[])
-        simulate.write(large, work / "county")
+        large = simulate.simulate_county(households=given.households, months=MONTHS, seed=2, truth_at=[])
+        simulate.write_simulated_county(large, work / "county")
         rows = {name: len(frame) for name, frame in large.frames.items()}
         del large, small
         began, steps = time.monotonic(), dict[str, float]()

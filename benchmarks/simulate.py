@@ -95,10 +95,10 @@ def measured(answer: Any, work: Callable[..., None], given: tuple[Any, ...]) -> 
 def made(out: Path, households: int, months: int, futures: int, sample: int) -> None:
     from riskmodel import simulate
 
-    asked = simulate.order(
+    asked = simulate.simulation_spec(
         households=households, months=months, seed=1, futures=futures, truth_sample=sample or None
     )
-    simulate.write_blocks(asked, out)
+    simulate.write_simulated_blocks(asked, out)
 
 
 def rewritten(folder: Path, out: Path) -> None:

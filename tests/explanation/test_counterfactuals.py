@@ -22,7 +22,7 @@ LINE = 6000.0
 
 @pytest.fixture(scope="module")
 def X() -> pd.DataFrame:
-    drawn = simulate.county(households=70, months=36, seed=3, truth_at=[])
+    drawn = simulate.simulate_county(households=70, months=36, seed=3, truth_at=[])
     county = from_frames(drawn.frames, About.model_validate(drawn.about))
     return features.build(county, SET, str(drawn.about["data_through"]))[SET.names]
 

@@ -17,7 +17,7 @@ AS_OF = "2019-09-30"  # of 48 months from 2017-01: outcomes of the year ahead ar
 @pytest.fixture(scope="session")
 def frames() -> dict[str, pd.DataFrame]:
     """Tables of 260 households over 48 months."""
-    return simulate.county(households=260, months=48, seed=5, truth_at=()).frames
+    return simulate.simulate_county(households=260, months=48, seed=5, truth_at=()).frames
 
 
 @pytest.fixture(scope="session")
@@ -39,5 +39,5 @@ def forecast(county: County) -> HouseholdForecast:
 @pytest.fixture(scope="session")
 def tiny() -> tuple[dict[str, pd.DataFrame], About]:
     """Tables of 80 households over 30 months: enough to run, too little to be good."""
-    made = simulate.county(households=80, months=30, seed=3, truth_at=())
+    made = simulate.simulate_county(households=80, months=30, seed=3, truth_at=())
     return made.frames, About(data_through=pd.Timestamp("2019-06-30").date(), recording_delay_days=120)

@@ -40,7 +40,7 @@ def small(**changes: object) -> Experiment:
 def office(tmp_path_factory: pytest.TempPathFactory) -> Office:
     home = tmp_path_factory.mktemp("office")
     data, store = home / "county", home / "mlflow.db"
-    made = simulate.county(households=450, months=48, seed=5, truth_at=[])
-    simulate.write(made, data)
+    made = simulate.simulate_county(households=450, months=48, seed=5, truth_at=[])
+    simulate.write_simulated_county(made, data)
     trained = training.train(small(), read(data), store)
     return Office(data, store, trained.run_id)

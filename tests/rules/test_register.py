@@ -11,7 +11,7 @@ from riskmodel.data import About, County, from_frames
 from riskmodel.errors import UsageError
 from riskmodel.simulate.history import PLACES, run_block, stream
 from riskmodel.simulate.office import default_rule
-from riskmodel.simulate.parameters import CAUSES, STAGES, lookup
+from riskmodel.simulate.parameters import CAUSES, STAGES, parameter_arrays
 from riskmodel.simulate.population import places
 from riskmodel.simulate.rule_register import register_rule
 from riskmodel.simulate.state import CAPACITY, HEALTH, MONITORED, RELATIONS
@@ -31,12 +31,12 @@ def text(month: int) -> str:
 @pytest.fixture(scope="module")
 def view() -> simulate.RuleView:
     """500 households at the end of 2019, a third of them made poor so that every rule has work."""
-    profile = simulate.profile("poor-mountain")
-    asked = simulate.order(
+    profile = simulate.load_profile("poor-mountain")
+    asked = simulate.simulation_spec(
         households=500, months=36, seed=5, profile_name=profile, truth_at=[DAY], start="2017-01"
     )
     rule = default_rule(6000, 1.0, 0.5)
-    block = run_block(asked.plan, 0, places(stream(5, PLACES), 500, profile), lookup(profile), rule)
+    block = run_block(asked.plan, 0, places(stream(5, PLACES), 500, profile), parameter_arrays(profile), rule)
     s, b = block.kept[LAST]
     rng = np.random.default_rng(0)
     for cause in range(len(CAUSES)):

@@ -16,7 +16,7 @@ KEYS = ["household_id", "as_of"]
 
 @pytest.fixture(scope="module")
 def made() -> tuple[Experiment, County, design_matrix.DesignMatrix, list]:
-    drawn = simulate.county(households=90, months=36, seed=4, profile="poor-mountain", truth_at=[])
+    drawn = simulate.simulate_county(households=90, months=36, seed=4, profile="poor-mountain", truth_at=[])
     county = from_frames(drawn.frames, About.model_validate(drawn.about))
     exp = load_experiment("county").model_copy(update={"models": ("rule", "vulnerability")})
     days = splits.as_of_dates(exp, county)[:3]

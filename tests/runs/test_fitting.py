@@ -26,7 +26,7 @@ class Poorest:
 
 @pytest.fixture(scope="module")
 def made() -> tuple[Experiment, County, tuple[Fold, ...], pd.DataFrame]:
-    drawn = simulate.county(households=150, months=46, seed=9, profile="poor-mountain", truth_at=[])
+    drawn = simulate.simulate_county(households=150, months=46, seed=9, profile="poor-mountain", truth_at=[])
     county = from_frames(drawn.frames, About.model_validate(drawn.about))
     changed: dict[str, Any] = {
         "models": ("rule", "past_income"),

@@ -24,7 +24,7 @@ AS_OF = "2020-12-31"
 
 @pytest.fixture(scope="module")
 def made() -> simulate.SimulatedCounty:
-    return simulate.county(households=500, months=48, seed=9, futures=60)
+    return simulate.simulate_county(households=500, months=48, seed=9, futures=60)
 
 
 @pytest.fixture(scope="module")
@@ -107,7 +107,7 @@ def test_training_ends_one_horizon_and_the_delay_before_each_test(county: County
 
 
 def test_a_history_too_short_is_refused_with_what_is_needed() -> None:
-    short = simulate.county(households=40, months=24, seed=1, truth_at=[])
+    short = simulate.simulate_county(households=40, months=24, seed=1, truth_at=[])
     county = from_frames(short.frames, About.model_validate(short.about))
     with pytest.raises(InputRefused, match="months"):
         splits.temporal_folds(load_experiment("county"), county)

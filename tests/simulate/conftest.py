@@ -17,7 +17,7 @@ Accounting = Callable[[dict[str, pd.DataFrame], str, str], pd.DataFrame]
 @pytest.fixture(scope="session")
 def small() -> simulate.SimulatedCounty:
     """300 households over 36 months, truth at one half-year end."""
-    return simulate.county(households=300, months=36, seed=1, futures=100, truth_at=["2018-06-30"])
+    return simulate.simulate_county(households=300, months=36, seed=1, futures=100, truth_at=["2018-06-30"])
 
 
 @pytest.fixture(scope="session")
@@ -26,7 +26,7 @@ def calm() -> Profile:
 
     Its office is a busy one, so that a small county has enough of a register to test.
     """
-    base = simulate.profile("default").model_dump()
+    base = simulate.load_profile("default").model_dump()
     base["office"] |= {"diligence": (0.3, 0.5), "min_months": 6, "eliminate": 0.45}
     base["office"]["confirm"]["constant"] = -0.8
     base["shocks"]["macro_sd"] = 0.0
@@ -39,7 +39,7 @@ def calm() -> Profile:
 @pytest.fixture(scope="session")
 def ruler(calm: Profile) -> simulate.SimulatedCounty:
     """1,600 independent households with truth from 300 futures."""
-    return simulate.county(
+    return simulate.simulate_county(
         households=1600, months=30, seed=11, profile=calm, futures=300, truth_at=["2018-06-30"]
     )
 

@@ -36,22 +36,22 @@ def test_amounts_are_whole_and_positive(small: simulate.SimulatedCounty) -> None
 
 
 def test_same_seed_same_tables_and_truth() -> None:
-    one, two = (simulate.county(seed=5, **ARGUMENTS) for _ in range(2))
+    one, two = (simulate.simulate_county(seed=5, **ARGUMENTS) for _ in range(2))
     for name, table in one.tables.items():
         assert table.equals(two.tables[name]), name
     pd.testing.assert_frame_equal(one.truth, two.truth)
 
 
 def test_another_seed_another_county() -> None:
-    one, two = (simulate.county(seed=s, **ARGUMENTS) for s in (5, 6))
+    one, two = (simulate.simulate_county(seed=s, **ARGUMENTS) for s in (5, 6))
     assert not one.tables["income"].equals(two.tables["income"])
     assert not one.truth.probability.equals(two.truth.probability)
 
 
 def test_history_does_not_depend_on_the_truth_asked_for() -> None:
     # Futures draw from streams of their own: asking for more truth must not change what happened.
-    one = simulate.county(seed=5, **ARGUMENTS)
-    none = simulate.county(seed=5, **{**ARGUMENTS, "truth_at": ()})
+    one = simulate.simulate_county(seed=5, **ARGUMENTS)
+    none = simulate.simulate_county(seed=5, **{**ARGUMENTS, "truth_at": ()})
     for name, table in one.tables.items():
         assert table.equals(none.tables[name]), name
     assert none.truth.empty
@@ -72,13 +72,13 @@ def test_truth_has_one_row_a_household_date_and_event(small: simulate.SimulatedC
 
 
 def test_outcome_is_null_while_the_window_is_open() -> None:
-    made = simulate.county(seed=5, **{**ARGUMENTS, "truth_at": ["2018-06-30"]})
+    made = simulate.simulate_county(seed=5, **{**ARGUMENTS, "truth_at": ["2018-06-30"]})
     assert made.truth.outcome.isna().all()
     assert made.truth.probability.gt(0).any()
 
 
 def test_several_horizons_and_a_sample_of_households() -> None:
-    made = simulate.county(
+    made = simulate.simulate_county(
         seed=5, **{**ARGUMENTS, "truth_at": ["2017-12-31", "2018-03-31"]}, horizon=[3, 6], truth_sample=20
     )
     t = made.truth[made.truth.event == "below_line"]
@@ -111,4 +111,4 @@ def test_about_promises_what_the_records_keep(small: simulate.SimulatedCounty) -
 )
 def test_what_makes_no_sense_is_refused(change: dict[str, object], says: str) -> None:
     with pytest.raises(UsageError, match=says):
-        simulate.county(**{**ARGUMENTS, **change})
+        simulate.simulate_county(**{**ARGUMENTS, **change})

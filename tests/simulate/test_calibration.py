@@ -22,7 +22,7 @@ Years = tuple[pd.DataFrame, pd.DataFrame]
 
 @pytest.fixture(scope="module")
 def made() -> simulate.SimulatedCounty:
-    return simulate.county(seed=1, truth_at=())
+    return simulate.simulate_county(seed=1, truth_at=())
 
 
 @pytest.fixture(scope="module")
@@ -103,7 +103,7 @@ def test_main_causes_of_the_watched(made: simulate.SimulatedCounty) -> None:
     # Published are the shares of those under watch, some 40 in a county of this size: three counties,
     # where a share of a third errs by 4.5 points.
     parts = []
-    for county in (made, *(simulate.county(seed=seed, truth_at=()) for seed in (2, 3))):
+    for county in (made, *(simulate.simulate_county(seed=seed, truth_at=()) for seed in (2, 3))):
         register = county.frames["monitoring"]
         known = register[register.date <= AS_OF].sort_values("date")
         last = known.groupby("household_id").event.last()

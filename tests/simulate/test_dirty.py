@@ -11,28 +11,28 @@ import pytest
 from riskmodel import simulate
 from riskmodel.data import check
 from riskmodel.errors import SpecError, UsageError
-from riskmodel.simulate.data_errors import SLIPS, Dirt
+from riskmodel.simulate.data_errors import SLIPS, ErrorProfile
 
 LINE, PROMISED, END = 6000.0, 120, pd.Timestamp("2019-12-31")
 Spoiled = tuple[dict[str, pd.DataFrame], dict[str, pd.DataFrame], pd.DataFrame]
 
 
-def spoil(made: simulate.SimulatedCounty, how: Dirt, seed: int = 1) -> Spoiled:
-    tables, log = simulate.spoil(
+def spoil(made: simulate.SimulatedCounty, how: ErrorProfile, seed: int = 1) -> Spoiled:
+    tables, log = simulate.inject_errors(
         made.tables, how, np.random.default_rng(seed), line=LINE, promised_days=PROMISED, end=END
     )
     return made.frames, {n: t.to_pandas(date_as_object=False) for n, t in tables.items()}, log
 
 
-def only(**shares: object) -> Dirt:
+def only(**shares: object) -> ErrorProfile:
     """Dirt of one kind and no other."""
-    none = {name: {**simulate.dirt().model_dump()[name], "share": 0.0} for name in SLIPS}
-    return Dirt.model_validate({"id": "x", **none, **shares})
+    none = {name: {**simulate.load_error_profile().model_dump()[name], "share": 0.0} for name in SLIPS}
+    return ErrorProfile.model_validate({"id": "x", **none, **shares})
 
 
 @pytest.fixture(scope="module")
 def spoiled(small: simulate.SimulatedCounty) -> Spoiled:
-    return spoil(small, simulate.dirt())
+    return spoil(small, simulate.load_error_profile())
 
 
 def test_every_slip_happens_and_no_row_twice(spoiled: Spoiled) -> None:
@@ -71,9 +71,9 @@ def test_what_is_not_in_the_log_is_untouched(spoiled: Spoiled) -> None:
 
 
 def test_same_seed_same_dirt(small: simulate.SimulatedCounty, spoiled: Spoiled) -> None:
-    again = spoil(small, simulate.dirt())
+    again = spoil(small, simulate.load_error_profile())
     pd.testing.assert_frame_equal(again[2], spoiled[2])
-    assert not spoil(small, simulate.dirt(), seed=2)[2].equals(spoiled[2])
+    assert not spoil(small, simulate.load_error_profile(), seed=2)[2].equals(spoiled[2])
 
 
 def test_units(small: simulate.SimulatedCounty) -> None:
@@ -118,12 +118,12 @@ def test_missing_months_and_late_ones(small: simulate.SimulatedCounty) -> None:
 def scored(tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
     """A dirty county of five years through `county.check`, scored by its log."""
     out = tmp_path_factory.mktemp("dirty")
-    asked = simulate.order(households=300, months=60, seed=3, futures=0)
-    *_, log = simulate.write_blocks(asked, out / "data", simulate.dirt())
+    asked = simulate.simulation_spec(households=300, months=60, seed=3, futures=0)
+    *_, log = simulate.write_simulated_blocks(asked, out / "data", simulate.load_error_profile())
     summary, _ = check(out / "data", out / "check")
     assert not summary["refused"]
     given = [pd.read_csv(p) for p in (log, out / "check/rejected.csv", out / "check/suspects.csv")]
-    table = simulate.found(*given).set_index("slip")
+    table = simulate.detection_rates(*given).set_index("slip")
     table.attrs["clean"] = summary["tables"]["income"]["read"]
     return table
 
@@ -182,7 +182,7 @@ def test_found_by_hand() -> None:
     )
     more = log.iloc[:1].assign(slip="heaped", row=4, household_id="h", household_true="h", month="2020-07")
     heaped = pd.DataFrame({"household_id": ["h", "h", "t"], "year": [2020, 2019, 2020]})
-    table = simulate.found(pd.concat([log, more]), rejected, suspects, heaped).set_index("slip")
+    table = simulate.detection_rates(pd.concat([log, more]), rejected, suspects, heaped).set_index("slip")
     # Of the three household-years listed in a heap one was put there: the others stand where they should.
     assert table.loc["heaped", "share"] == 1.0
     assert table.loc["(in a heap, as true as written)", "found"] == 2
@@ -193,11 +193,11 @@ def test_found_by_hand() -> None:
 @pytest.mark.parametrize("name", ["nowhere", "missing.yaml"])
 def test_unknown_dirt_lists_the_known(name: str) -> None:
     with pytest.raises(UsageError, match=r"(known|packaged ids): default"):
-        simulate.dirt(name)
+        simulate.load_error_profile(name)
 
 
 def test_wrong_dirt_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "dirt.yaml"
     path.write_text("id: x\nlate: {share: 2, mean_days: 1}\n", encoding="utf-8")
     with pytest.raises(SpecError, match="share"):
-        simulate.dirt(path)
+        simulate.load_error_profile(path)

@@ -13,13 +13,13 @@ import yaml
 
 from riskmodel import simulate
 from riskmodel.data import read
-from riskmodel.simulate import county
+from riskmodel.simulate import assembly
 
 
 def test_same_seed_same_bytes(tmp_path: Path) -> None:
     for name in ("a", "b"):
-        made = simulate.county(households=60, months=24, seed=9, futures=10, truth_at=["2017-12-31"])
-        simulate.write(made, tmp_path / name)
+        made = simulate.simulate_county(households=60, months=24, seed=9, futures=10, truth_at=["2017-12-31"])
+        simulate.write_simulated_county(made, tmp_path / name)
     files = sorted(p.name for p in (tmp_path / "a").iterdir())
     assert "truth.parquet" in files
     assert "about.yaml" in files
@@ -29,10 +29,10 @@ def test_same_seed_same_bytes(tmp_path: Path) -> None:
 
 def test_blocks_written_one_by_one_hold_the_same_rows(tmp_path: Path) -> None:
     arguments = {"households": 90, "months": 24, "seed": 9, "futures": 10, "truth_at": ["2017-12-31"]}
-    asked = simulate.order(**arguments)
+    asked = simulate.simulation_spec(**arguments)
     small = replace(asked, plan=replace(asked.plan, block=40))
-    simulate.write_blocks(small, tmp_path)
-    parts = list(county.blocks(small))
+    simulate.write_simulated_blocks(small, tmp_path)
+    parts = list(assembly.blocks(small))
     # Three blocks of 40, 40 and 10: memory holds one at a time.
     assert len(parts) == 3
     for name in county.TABLES:
@@ -44,7 +44,7 @@ def test_blocks_written_one_by_one_hold_the_same_rows(tmp_path: Path) -> None:
 
 
 def test_the_county_reads_its_own_files_without_a_rejected_row(tmp_path: Path, small) -> None:
-    simulate.write(small, tmp_path)
+    simulate.write_simulated_county(small, tmp_path)
     back = read(tmp_path)
     assert len(back.rejected) == 0
     assert back.data_through == small.about["data_through"]
@@ -53,20 +53,20 @@ def test_the_county_reads_its_own_files_without_a_rejected_row(tmp_path: Path, s
 
 
 def test_nothing_is_left_of_a_county_that_failed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = simulate.order(households=60, months=24, futures=0)
+    asked = simulate.simulation_spec(households=60, months=24, futures=0)
 
     def breaks(given: county.Order) -> Iterator[object]:
-        yield from county.blocks(given)
+        yield from assembly.blocks(given)
         raise OSError("disk full")
 
     monkeypatch.setattr(county, "blocks", breaks)
     with pytest.raises(OSError, match="disk full"):
-        simulate.write_blocks(asked, tmp_path)
+        simulate.write_simulated_blocks(asked, tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_about_is_plain_yaml(tmp_path: Path, small) -> None:
-    simulate.write(small, tmp_path)
+    simulate.write_simulated_county(small, tmp_path)
     about = yaml.safe_load((tmp_path / "about.yaml").read_text(encoding="utf-8"))
     assert about["simulated"]["seed"] == 1
     assert about["simulated"]["format_version"] == 1

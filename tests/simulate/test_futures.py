@@ -9,8 +9,15 @@ from sklearn.metrics import roc_auc_score
 
 from riskmodel import simulate
 from riskmodel.simulate import truth
-from riskmodel.simulate.history import PEOPLE, PLACES, book, live, step, stream
-from riskmodel.simulate.parameters import lookup
+from riskmodel.simulate.history import (
+    PEOPLE,
+    PLACES,
+    advance_households,
+    advance_month,
+    advance_office,
+    stream,
+)
+from riskmodel.simulate.parameters import parameter_arrays
 from riskmodel.simulate.population import places, populate
 from riskmodel.simulate.random_draws import draw
 
@@ -41,7 +48,7 @@ def test_probability_is_calibrated_within_bands(ruler: simulate.SimulatedCounty,
     Two counties together: the first alone is an unlucky one (72 of the endangered fell where 90 were to be
     expected), which fourteen others are not (the slow test below).
     """
-    second = simulate.county(
+    second = simulate.simulate_county(
         households=1600, months=30, seed=12, profile=calm, futures=300, truth_at=["2018-06-30"]
     )
     t = pd.concat([of(made, "below_line") for made in (ruler, second)]).dropna(subset="outcome")
@@ -60,7 +67,7 @@ def test_probability_is_calibrated_within_bands_over_many_counties(calm) -> None
     """One county can be an unlucky one (seed 11 was: 72 where 90 were to be expected); fourteen cannot."""
     parts = []
     for seed in range(31, 45):
-        made = simulate.county(
+        made = simulate.simulate_county(
             households=1600, months=30, seed=seed, profile=calm, futures=400, truth_at=["2018-06-30"]
         )
         parts.append(of(made, "below_line").dropna(subset="outcome"))
@@ -138,13 +145,13 @@ def test_a_confirmation_is_known_of_the_visited_only(ruler: simulate.SimulatedCo
 
 def test_a_household_is_judged_alone() -> None:
     """A household's chance does not depend on who is simulated beside it, nor on the number of threads."""
-    profile = simulate.profile("default")
-    t = lookup(profile)
-    rule = simulate.order(households=6, months=24).rule
+    profile = simulate.load_profile("default")
+    t = parameter_arrays(profile)
+    rule = simulate.simulation_spec(households=6, months=24).rule
     where = places(stream(3, PLACES), 6, profile)
     s, b = populate(stream(3, PEOPLE), np.arange(6), where, 24203, t, 0)
-    both = truth.chances(s, b, 24203, 3, t, rule, futures=truth.COLUMNS, seed=1, block=0)
-    alone = truth.chances(
+    both = truth.event_probabilities(s, b, 24203, 3, t, rule, futures=truth.COLUMNS, seed=1, block=0)
+    alone = truth.event_probabilities(
         s.take(np.arange(1)),
         b.take(np.arange(1)),
         24203,
@@ -161,18 +168,18 @@ def test_a_household_is_judged_alone() -> None:
 
 def test_history_and_futures_take_the_same_step() -> None:
     """`step` is `live` then `book`: with the same chance both give the same state, log or no log."""
-    profile = simulate.profile("default")
-    t = lookup(profile)
-    rule = simulate.order(households=200, months=24).rule
+    profile = simulate.load_profile("default")
+    t = parameter_arrays(profile)
+    rule = simulate.simulation_spec(households=200, months=24).rule
     where = places(stream(3, PLACES), 200, profile)
     s, b = populate(stream(3, PEOPLE), np.arange(200), where, 24203, t, 0)
     other, books = s.copy(), b.copy()
     months = profile.shocks.disaster_months
     for month in range(24204, 24204 + 30):
-        step(s, b, draw(np.random.default_rng(month), 200, month, months), month, t, rule)
+        advance_month(s, b, draw(np.random.default_rng(month), 200, month, months), month, t, rule)
         z = draw(np.random.default_rng(month), 200, month, months)
-        flow = live(other, z, month, t)
-        book(books, other, flow, z, month, t, rule)
+        flow = advance_households(other, z, month, t)
+        advance_office(books, other, flow, z, month, t, rule)
     assert (s.u_wage == other.u_wage).all()
     assert (b.net == books.net).all()
     assert (b.status == books.status).all()

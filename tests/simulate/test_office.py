@@ -8,16 +8,16 @@ import pytest
 from riskmodel import simulate
 from riskmodel.simulate.history import PEOPLE, PLACES, stream
 from riskmodel.simulate.office import default_rule
-from riskmodel.simulate.parameters import CAUSES, Profile, lookup
+from riskmodel.simulate.parameters import CAUSES, Profile, parameter_arrays
 from riskmodel.simulate.population import places, populate
 
 MONTH = 24300
 
 
 def view(n: int = 5) -> simulate.RuleView:
-    profile = simulate.profile("default")
+    profile = simulate.load_profile("default")
     where = places(stream(1, PLACES), n, profile)
-    s, b = populate(stream(1, PEOPLE), np.arange(n), where, MONTH, lookup(profile), 0)
+    s, b = populate(stream(1, PEOPLE), np.arange(n), where, MONTH, parameter_arrays(profile), 0)
     s.persons[:], b.persons_ring[:] = 2, 2
     return simulate.RuleView(s, b, MONTH)
 
@@ -56,8 +56,8 @@ def test_view_speaks_of_twelve_months() -> None:
 
 def test_the_rule_that_is_handed_in_decides() -> None:
     arguments = {"households": 400, "months": 24, "seed": 2, "truth_at": ()}
-    all_in = simulate.county(flag_rule=lambda view: np.ones(view.state.n, dtype=bool), **arguments)
-    none_in = simulate.county(flag_rule=lambda view: np.zeros(view.state.n, dtype=bool), **arguments)
+    all_in = simulate.simulate_county(flag_rule=lambda view: np.ones(view.state.n, dtype=bool), **arguments)
+    none_in = simulate.simulate_county(flag_rule=lambda view: np.zeros(view.state.n, dtype=bool), **arguments)
     visits = [made.frames["visits"].selected_by.value_counts() for made in (all_in, none_in)]
     assert visits[0]["rule"] > 400
     assert "rule" not in visits[1]
@@ -103,10 +103,10 @@ def test_objections_stop_some_of_the_confirmed() -> None:
     """With every case objected to nobody is registered; with none, all that are confirmed in time are."""
     entered = []
     for objection in (0.0, 0.95):
-        base = simulate.profile("default").model_dump()
+        base = simulate.load_profile("default").model_dump()
         base["office"] |= {"objection": objection, "diligence": (0.3, 0.5)}
         profile = Profile.model_validate(base)
-        made = simulate.county(households=900, months=30, seed=4, profile=profile, truth_at=())
+        made = simulate.simulate_county(households=900, months=30, seed=4, profile=profile, truth_at=())
         entered.append(int((made.frames["monitoring"].event == "identified").sum()))
     assert entered[0] > 20
     assert entered[1] < 0.25 * entered[0]

@@ -8,16 +8,16 @@ import pytest
 
 from riskmodel import simulate
 from riskmodel.errors import SpecError, UsageError
-from riskmodel.simulate.parameters import PROFILES, lookup
+from riskmodel.simulate.parameters import PROFILES, parameter_arrays
 
 IDS = sorted(p.stem for p in PROFILES.glob("*.yaml"))
 
 
 @pytest.mark.parametrize("name", IDS)
 def test_packaged_profiles_load_under_their_names(name: str) -> None:
-    p = simulate.profile(name)
+    p = simulate.load_profile(name)
     assert p.id == name
-    assert lookup(p).sales.shape == (len(p.income.farm.kinds), 12)
+    assert parameter_arrays(p).sales.shape == (len(p.income.farm.kinds), 12)
     for kind in p.income.farm.kinds.values():
         # Shares of a year: what is sold and paid over the months must be the whole.
         assert sum(kind.sales.values()) == pytest.approx(1)
@@ -28,7 +28,7 @@ def test_packaged_profiles_load_under_their_names(name: str) -> None:
 def test_profiles_differ_as_they_are_named() -> None:
     means = {}
     for name in ("poor-mountain", "default", "rich-plain"):
-        made = simulate.county(households=400, months=24, seed=3, profile=name, truth_at=())
+        made = simulate.simulate_county(households=400, months=24, seed=3, profile=name, truth_at=())
         income = made.frames["income"]
         means[name] = income[income.month >= "2018-01"].amount.sum()
     assert means["poor-mountain"] < means["default"] < means["rich-plain"]
@@ -37,7 +37,7 @@ def test_profiles_differ_as_they_are_named() -> None:
 def test_a_file_may_change_a_few_figures(tmp_path: Path) -> None:
     path = tmp_path / "mine.yaml"
     path.write_text("base: default\nid: mine\nincome: {wage: {monthly: 1}}\n", encoding="utf-8")
-    mine, base = simulate.profile(path), simulate.profile("default")
+    mine, base = simulate.load_profile(path), simulate.load_profile("default")
     assert mine.income.wage.monthly == 1
     assert mine.income.wage.season == base.income.wage.season
     assert mine.office == base.office
@@ -60,9 +60,9 @@ def test_wrong_profiles_are_refused(tmp_path: Path, text: str, says: str) -> Non
     path = tmp_path / "wrong.yaml"
     path.write_text(text, encoding="utf-8")
     with pytest.raises(SpecError, match=says):
-        simulate.profile(path)
+        simulate.load_profile(path)
 
 
 def test_unknown_profile_lists_the_known() -> None:
     with pytest.raises(UsageError, match="default"):
-        simulate.profile("nowhere")
+        simulate.load_profile("nowhere")

@@ -16,9 +16,11 @@ ENTRIES = ("identified", "rolled_back", "re_marked")
 @pytest.fixture(scope="module")
 def contested() -> simulate.SimulatedCounty:
     """A busy office where a third of the cases meet an objection."""
-    base = simulate.profile("default").model_dump()
+    base = simulate.load_profile("default").model_dump()
     base["office"] |= {"objection": 0.33, "diligence": (0.3, 0.5)}
-    return simulate.county(households=700, months=30, seed=4, profile=Profile.model_validate(base), futures=0)
+    return simulate.simulate_county(
+        households=700, months=30, seed=4, profile=Profile.model_validate(base), futures=0
+    )
 
 
 def days(made: simulate.SimulatedCounty, step: str) -> pd.DataFrame:

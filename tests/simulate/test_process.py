@@ -7,20 +7,20 @@ import pytest
 
 from riskmodel import simulate
 from riskmodel.simulate import shocks
-from riskmodel.simulate.history import PEOPLE, PLACES, step, stream
+from riskmodel.simulate.history import PEOPLE, PLACES, advance_month, stream
 from riskmodel.simulate.incomes import drift, fall_depth, month_flow
-from riskmodel.simulate.parameters import CAUSES, Lookup, Profile, lookup
+from riskmodel.simulate.parameters import CAUSES, ParameterArrays, Profile, parameter_arrays
 from riskmodel.simulate.population import places, populate
-from riskmodel.simulate.random_draws import draw, world
-from riskmodel.simulate.state import CAPACITY, JOB, SICK, Books, Log, State, columns
+from riskmodel.simulate.random_draws import common_shocks, draw
+from riskmodel.simulate.state import CAPACITY, JOB, SICK, EventLog, OfficeState, State, logged_columns
 
 START = 24204
 N = 3000
 
 
-def county(seed: int = 2, n: int = N) -> tuple[State, Books, Lookup]:
-    profile = simulate.profile("default")
-    t = lookup(profile)
+def county(seed: int = 2, n: int = N) -> tuple[State, OfficeState, ParameterArrays]:
+    profile = simulate.load_profile("default")
+    t = parameter_arrays(profile)
     where = places(stream(seed, PLACES), n, profile)
     s, b = populate(stream(seed, PEOPLE), np.arange(n), where, START - 1, t, 0)
     return s, b, t
@@ -30,12 +30,14 @@ def nobody(view: simulate.RuleView) -> np.ndarray:
     return np.zeros(view.state.n, dtype=bool)
 
 
-def run(s: State, b: Books, t: Lookup, months: int, log: Log | None = None) -> list[np.ndarray]:
+def run(
+    s: State, b: OfficeState, t: ParameterArrays, months: int, log: EventLog | None = None
+) -> list[np.ndarray]:
     nets = []
     rng = np.random.default_rng(4)
     for month in range(START, START + months):
         z = draw(rng, s.n, month, t.profile.shocks.disaster_months)
-        flow, booked, _ = step(s, b, z, month, t, nobody, log)
+        flow, booked, _ = advance_month(s, b, z, month, t, nobody, log)
         nets.append(flow.net + booked.aid)
     return nets
 
@@ -97,9 +99,9 @@ def test_trouble_brings_trouble() -> None:
     for recent in (0.0, 1.0):
         now = s.copy()
         now.recent[:] = recent
-        log = Log()
-        shocks.strike(now, draw(np.random.default_rng(1), s.n, START, ()), START, t, log)
-        rates.append(columns(log.events, 4)[0].size)
+        log = EventLog()
+        shocks.draw_shocks(now, draw(np.random.default_rng(1), s.n, START, ()), START, t, log)
+        rates.append(logged_columns(log.events, 4)[0].size)
     ratio = rates[1] / rates[0]
     # About 900 events: the ratio of two such counts on shared chance errs by some 2 %.
     assert ratio == pytest.approx(1 + t.profile.shocks.scar_hazard, rel=0.08)
@@ -111,11 +113,11 @@ def test_a_disaster_strikes_a_township_together() -> None:
     rng = np.random.default_rng(0)
     hit = np.zeros(int(s.township.max()) + 1)
     for _ in range(400):
-        log = Log()
-        shared = world(rng, hit.size, len(t.weather_sd))
+        log = EventLog()
+        shared = common_shocks(rng, hit.size, len(t.weather_sd))
         z = draw(rng, s.n, START + 6, profile.shocks.disaster_months, shared, s.township, s.kind)
-        shocks.strike(s.copy(), z, START + 6, t, log)
-        _, household, cause, _ = columns(log.events, 4)
+        shocks.draw_shocks(s.copy(), z, START + 6, t, log)
+        _, household, cause, _ = logged_columns(log.events, 4)
         struck = np.unique(s.township[household[cause == CAUSES.index("disaster")]])
         hit[struck] += 1
         assert struck.size <= 4, "a disaster is a township's, not the whole county's"
@@ -128,7 +130,7 @@ def test_a_january_draws_the_year_and_others_do_not() -> None:
     assert january.z_weather is not None
     assert may.z_weather is None
     with pytest.raises(ValueError, match="January"):
-        shocks.new_year(county(n=130)[0], may, lookup(simulate.profile("default")))
+        shocks.new_year(county(n=130)[0], may, parameter_arrays(simulate.load_profile("default")))
 
 
 def test_no_wage_at_the_spring_festival_for_some() -> None:
@@ -136,7 +138,7 @@ def test_no_wage_at_the_spring_festival_for_some() -> None:
     rng = np.random.default_rng(4)
     shares = []
     for month in range(START, START + 4):
-        flow, _, _ = step(s, b, draw(rng, s.n, month, ()), month, t, nobody)
+        flow, _, _ = advance_month(s, b, draw(rng, s.n, month, ()), month, t, nobody)
         shares.append((flow.wage[s.wage_units > 0] == 0).mean())
     gap = t.profile.income.wage.spring_gap
     assert shares[1] == pytest.approx(gap, abs=0.05)
@@ -145,7 +147,7 @@ def test_no_wage_at_the_spring_festival_for_some() -> None:
 
 def test_the_sick_earn_less(calm: Profile) -> None:
     s, _, _ = county()
-    t = lookup(calm)
+    t = parameter_arrays(calm)
     well, sick = s.copy(), s.copy()
     sick.loss[SICK] = 0.5
     for state in (well, sick):
@@ -159,7 +161,7 @@ def test_the_sick_earn_less(calm: Profile) -> None:
 
 
 def test_falls_are_as_deep_on_average_as_declared() -> None:
-    luck = simulate.profile("default").income.bad_luck
+    luck = simulate.load_profile("default").income.bad_luck
     u = (np.arange(200_000, dtype=np.float32) + 0.5) / 200_000
     depth = fall_depth(u, luck)
     # The exponential part has mean one: 200,000 even quantiles of it, cut at 1e-6, leave it at 0.99998.
@@ -174,7 +176,7 @@ def test_a_fall_costs_at_once_and_holds_earnings_down_after() -> None:
     s, _, t = county()
     luck = t.profile.income.bad_luck
     fast = t.profile.income.model_copy(update={"bad_luck": luck.model_copy(update={"yearly": 3.0})})
-    t = lookup(t.profile.model_copy(update={"income": fast}))
+    t = parameter_arrays(t.profile.model_copy(update={"income": fast}))
     z = draw(np.random.default_rng(3), s.n, START + 8, ())
     before, paid = s.fallen.copy(), np.zeros(s.n, dtype=np.float32)
     drift(s, z, t)
@@ -188,5 +190,9 @@ def test_a_fall_costs_at_once_and_holds_earnings_down_after() -> None:
     spared = s.copy()
     spared.debt[:] = 0
     assert (flow.production - month_flow(spared, z, paid, START + 8, t).production == s.debt).all()
-    drift(s, draw(np.random.default_rng(4), s.n, START + 9, ()), lookup(simulate.profile("default")))
+    drift(
+        s,
+        draw(np.random.default_rng(4), s.n, START + 9, ()),
+        parameter_arrays(simulate.load_profile("default")),
+    )
     assert (s.debt > 0).mean() < 0.05, "a loss is lost once"

@@ -140,7 +140,7 @@ def test_channels_differ_in_how_long_they_take(ruler: simulate.SimulatedCounty) 
     # Only events that every channel has had the time to tell of.
     events = events[events.date < events.date.max() - pd.Timedelta(days=120)]
     wait = (events.recorded_on - events.date).dt.days.groupby(events.channel).agg(["mean", "size"])
-    declared = simulate.profile("default").recording.channels
+    declared = simulate.load_profile("default").recording.channels
     assert set(wait.index) <= set(declared)
     for name in ("household_application", "cadre_screening", "department_screening"):
         row = wait.loc[name]

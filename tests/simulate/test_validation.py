@@ -21,7 +21,7 @@ MISSED_WITH_REASON: set[str] = set()
 
 @pytest.fixture(scope="module")
 def table() -> pd.DataFrame:
-    return simulate.validate("default", households=8000, seed=0)
+    return simulate.validate_profile("default", households=8000, seed=0)
 
 
 def years(poor: list[list[float]], persons: float = 2.0) -> Years:
@@ -38,7 +38,7 @@ def years(poor: list[list[float]], persons: float = 2.0) -> Years:
 
 
 def test_every_target_names_its_source_and_a_measure_that_is_there() -> None:
-    found = simulate.targets()
+    found = simulate.load_targets()
     assert len(found) > 45
     for name, target in found.items():
         assert target.source, name
@@ -52,7 +52,7 @@ def test_every_target_names_its_source_and_a_measure_that_is_there() -> None:
 def test_published_cause_shares_are_those_of_the_prefecture() -> None:
     """The ten shares are of one table (11,090 households), so they add up to one."""
     shares = {
-        t.of: t.span[0] for n, t in simulate.targets().items() if t.source.startswith("Households under")
+        t.of: t.span[0] for n, t in simulate.load_targets().items() if t.source.startswith("Households under")
     }
     assert set(shares) == set(CAUSES)
     assert sum(shares.values()) == pytest.approx(1, abs=0.01)
@@ -71,7 +71,7 @@ def test_what_is_missed_says_why(table: pd.DataFrame) -> None:
     missed = table[~table.met]
     assert (missed.why != "").all()
     assert (table[table.met].why == "").all()
-    named = {k for k, t in simulate.targets().items() if t.why}
+    named = {k for k, t in simulate.load_targets().items() if t.why}
     assert named >= MISSED_WITH_REASON
     counted = checks.summary(table)
     assert counted["missed"] == list(missed.id)
@@ -81,7 +81,7 @@ def test_what_is_missed_says_why(table: pd.DataFrame) -> None:
 
 
 def test_a_profile_without_figures_is_measured_by_the_default_ones() -> None:
-    found = simulate.validate("disaster-year", households=1500, seed=1)
+    found = simulate.validate_profile("disaster-year", households=1500, seed=1)
     assert set(found.profile) == {"disaster-year"}
     assert "cause_disaster" in set(found.id)
     # Every year is a bad one: disasters stand for far more of the watched than in the prefecture.
@@ -132,4 +132,4 @@ def test_wrong_targets_are_refused(tmp_path: Path, text: str, says: str) -> None
     path = tmp_path / "targets.yaml"
     path.write_text(text, encoding="utf-8")
     with pytest.raises(SpecError, match=says):
-        simulate.targets(path)
+        simulate.load_targets(path)

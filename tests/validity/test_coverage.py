@@ -75,7 +75,7 @@ def test_on_simulated_counties_over_several_seeds() -> None:
     )
     seeds = (1, 2, 3, 4)
     for seed in seeds:
-        made = simulate.county(households=500, months=54, seed=seed, futures=60)
+        made = simulate.simulate_county(households=500, months=54, seed=seed, futures=60)
         county = from_frames(made.frames, About.model_validate(made.about))
         found = run_experiment(exp, county, final=False).predictions
         truth = made.truth

@@ -22,7 +22,7 @@ from riskmodel.runs import load_experiment, run_experiment
 from riskmodel.runs.outcomes import select_truth
 from riskmodel.simulate import truth
 from riskmodel.simulate.history import PLACES, Block, Plan, run_block, stream
-from riskmodel.simulate.parameters import lookup
+from riskmodel.simulate.parameters import parameter_arrays
 from riskmodel.simulate.population import places
 from riskmodel.simulate.state import MONITORED, State
 
@@ -34,7 +34,7 @@ TRAIN, LAST = (23, 29, 35), 47  # months since the first: training windows are o
 
 @pytest.fixture(scope="module")
 def made() -> simulate.SimulatedCounty:
-    return simulate.county(households=2500, months=60, seed=7, futures=200)
+    return simulate.simulate_county(households=2500, months=60, seed=7, futures=200)
 
 
 @pytest.fixture(scope="module")
@@ -75,9 +75,11 @@ class Looks:
 
 
 def look(profile_name: str, cohort: str, households: int, seed: int) -> Looks:
-    profile, months = simulate.profile(profile_name), 60
-    asked = simulate.order(households=households, months=months, seed=seed, profile_name=profile, futures=0)
-    t, first = lookup(profile), asked.plan.first
+    profile, months = simulate.load_profile(profile_name), 60
+    asked = simulate.simulation_spec(
+        households=households, months=months, seed=seed, profile_name=profile, futures=0
+    )
+    t, first = parameter_arrays(profile), asked.plan.first
     plan = Plan(seed, households, first, months, tuple(first + k for k in (*TRAIN, LAST)), households)
     block = run_block(plan, 0, places(stream(seed, PLACES), households, profile), t, asked.rule)
     out = Looks({}, {}, {}, np.full(households, np.nan), np.zeros(households, int))
@@ -91,7 +93,7 @@ def look(profile_name: str, cohort: str, households: int, seed: int) -> Looks:
         out.rows[k] = at_risk & before if cohort == "return" else at_risk
     s, b = block.kept[first + LAST]
     asked_of = np.flatnonzero(out.rows[LAST])
-    found = truth.chances(
+    found = truth.event_probabilities(
         s.take(asked_of), b.take(asked_of), first + LAST, 12, t, asked.rule,
         futures=200, seed=seed, block=0,
     )  # fmt: skip

@@ -30,7 +30,7 @@ def seen() -> pd.DataFrame:
     """One row a household, day and horizon: whether each interval held what came."""
     parts = []
     for seed in SEEDS:
-        made = simulate.county(households=200, months=58, seed=seed, truth_at=())
+        made = simulate.simulate_county(households=200, months=58, seed=seed, truth_at=())
         about = About(data_through=made.about["data_through"], recording_delay_days=120)
         county = from_frames(made.frames, about)
         for day in DAYS:

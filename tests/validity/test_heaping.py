@@ -30,9 +30,9 @@ def looked_at(made: simulate.SimulatedCounty, *lines: float) -> BunchingResult:
 
 
 def spoiled(made: simulate.SimulatedCounty, seed: int) -> tuple[simulate.SimulatedCounty, pd.DataFrame]:
-    tables, log = simulate.spoil(
+    tables, log = simulate.inject_errors(
         made.tables,
-        simulate.dirt(),
+        simulate.load_error_profile(),
         np.random.default_rng(seed),
         line=LINE,
         promised_days=made.about["recording_delay_days"],
@@ -51,7 +51,7 @@ def test_heaps_are_found_and_smooth_incomes_left_alone(households: int) -> None:
     false, found, slips, listed, hit = 0, 0, 0, 0, 0
     n = COUNTIES if households == 1000 else COUNTIES // 3
     for seed in range(n):
-        made = simulate.county(households=households, months=60, seed=100 + seed, futures=0)
+        made = simulate.simulate_county(households=households, months=60, seed=100 + seed, futures=0)
         false += bool(len(looked_at(made, LINE, *PLACEBOS).warned))
         dirty, log = spoiled(made, seed)
         seen = looked_at(dirty, LINE)

@@ -14,7 +14,7 @@ import pytest
 from riskmodel import simulate
 from riskmodel.simulate import truth
 from riskmodel.simulate.history import PLACES, Plan, run_block, stream
-from riskmodel.simulate.parameters import Profile, lookup
+from riskmodel.simulate.parameters import Profile, parameter_arrays
 from riskmodel.simulate.population import places
 
 pytestmark = pytest.mark.slow
@@ -33,10 +33,10 @@ class Measured:
 
 
 def measure(profile: Profile, rule: Any, seed: int) -> Measured:
-    asked = simulate.order(
+    asked = simulate.simulation_spec(
         households=HOUSEHOLDS, months=MONTHS, seed=seed, profile_name=profile, flag_rule=rule, futures=0
     )
-    t, kept = lookup(profile), asked.plan.last - HORIZON
+    t, kept = parameter_arrays(profile), asked.plan.last - HORIZON
     plan = Plan(seed, HOUSEHOLDS, asked.plan.first, MONTHS, (kept,), HOUSEHOLDS)
     where = places(stream(seed, PLACES), HOUSEHOLDS, profile)
     block = run_block(plan, 0, where, t, asked.rule)
@@ -45,7 +45,7 @@ def measure(profile: Profile, rule: Any, seed: int) -> Measured:
     given, below = b.aid > 0, block.below[:, -1]
     ours, others = below[given & there], below[~given & there]
     rows = np.flatnonzero(given & there)
-    found = truth.chances(
+    found = truth.event_probabilities(
         s.take(rows),
         b.take(rows),
         kept,
@@ -68,7 +68,7 @@ def measure(profile: Profile, rule: Any, seed: int) -> Measured:
 
 def by_lot() -> Profile:
     """A county that gives support by lot: whoever is flagged is visited at once and confirmed."""
-    base = simulate.profile("default").model_dump()
+    base = simulate.load_profile("default").model_dump()
     base["office"] |= {
         "diligence": (0.9, 0.0),
         "general_watch": 1.0,
@@ -102,7 +102,7 @@ def test_an_effect_of_support_by_lot_is_recovered() -> None:
 
 def test_an_effect_of_support_by_need_is_biased() -> None:
     """The office supports the poor: the difference mixes need with help, and says far too little."""
-    found = measure(simulate.profile("default"), None, seed=1)
+    found = measure(simulate.load_profile("default"), None, seed=1)
     assert found.supported > 40
     assert found.true < -0.05
     assert found.naive - found.true > 3 * found.error
@@ -110,16 +110,18 @@ def test_an_effect_of_support_by_need_is_biased() -> None:
 
 def test_monte_carlo_errors_are_what_they_say() -> None:
     """Two independent truths of the same households differ by their stated errors: z has variance one."""
-    profile = simulate.profile("default")
-    t = lookup(profile)
-    asked = simulate.order(households=600, months=36, seed=2, futures=0)
+    profile = simulate.load_profile("default")
+    t = parameter_arrays(profile)
+    asked = simulate.simulation_spec(households=600, months=36, seed=2, futures=0)
     kept = asked.plan.last
     plan = Plan(2, 600, asked.plan.first, 36, (kept,), 600)
     where = places(stream(2, PLACES), 600, profile)
     s, b = run_block(plan, 0, where, t, asked.rule).kept[kept]
     rows = np.flatnonzero(s.persons > 0)
     one, two = (
-        truth.chances(s.take(rows), b.take(rows), kept, 12, t, asked.rule, futures=200, seed=seed, block=0)
+        truth.event_probabilities(
+            s.take(rows), b.take(rows), kept, 12, t, asked.rule, futures=200, seed=seed, block=0
+        )
         for seed in (1, 2)
     )
     p = (one.probability[0] + two.probability[0]) / 2

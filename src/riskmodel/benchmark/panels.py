@@ -47,11 +47,11 @@ def open_county(panel: Panel, size: Size, folder: Path, file: Path | None) -> So
         If the panel's file or package is not here; the message is the reason it is skipped for.
     """
     if panel.source == "simulate":
-        made = simulate.county(
+        made = simulate.simulate_county(
             households=size.households, months=size.months, seed=panel.seed, profile=panel.profile,
             futures=size.futures,
         )  # fmt: skip
-        simulate.write(made, folder)
+        simulate.write_simulated_county(made, folder)
         return Source(counties.read(folder), training.read_truth(folder))
     if panel.source == "eph":
         importers.run("eph", folder, needed(panel, file))

@@ -133,7 +133,9 @@ def _score(log: Path, out: Path) -> list[dict[str, Any]]:
 
     files = (log, *(out / name for name in ("rejected.csv", "suspects.csv", "heaped.csv")))
     given = [pd.read_csv(path) for path in files if path.is_file()]
-    return [{str(k): v for k, v in row.items()} for row in simulate.found(*given).to_dict("records")]
+    return [
+        {str(k): v for k, v in row.items()} for row in simulate.detection_rates(*given).to_dict("records")
+    ]
 
 
 def _short(summary: dict[str, Any], out: Path) -> dict[str, Any]:

@@ -74,7 +74,9 @@ def _simulate(out: Path, households: int, months: int, seed: int) -> Path:
     from riskmodel import simulate
 
     data = out / "county"
-    simulate.write(simulate.county(households=households, months=months, seed=seed), data)
+    simulate.write_simulated_county(
+        simulate.simulate_county(households=households, months=months, seed=seed), data
+    )
     return data
 
 

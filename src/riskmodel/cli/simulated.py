@@ -10,7 +10,7 @@ import typer
 from riskmodel.cli.common import USAGE, JsonFlag, say, tell, verb
 
 if TYPE_CHECKING:
-    from riskmodel.simulate import Order
+    from riskmodel.simulate import SimulationSpec
 
 HOUSEHOLDS, MONTHS = 3000, 60
 # Truth from 1,000 futures takes some 10 ms a household and date: of larger counties a sample is told.
@@ -70,14 +70,14 @@ def simulate(
     from riskmodel import simulate as simulation
 
     _not_a_real_county(out)
-    spoiling = simulation.dirt(dirty) if dirty else None
+    spoiling = simulation.load_error_profile(dirty) if dirty else None
     flag_rule = None
     if register:
         flag_rule = simulation.register_rule(register)
     size = households or HOUSEHOLDS
     if truth_sample is None and size > ALL_TOLD:
         truth_sample = TRUTH_SAMPLE
-    asked = simulation.order(
+    asked = simulation.simulation_spec(
         households=size,
         months=months,
         seed=seed,
@@ -94,7 +94,7 @@ def simulate(
         say(f"its register goes by {asked.register}")
     if asked.truth_at and truth_sample and size > truth_sample:
         say(f"truth for {truth_sample} of them, drawn at random (--truth-sample)")
-    files = simulation.write_blocks(asked, out, spoiling)
+    files = simulation.write_simulated_blocks(asked, out, spoiling)
     if spoiling is not None:
         say(f"spoiled on purpose; what was done to which row: {files[-1]}")
     tell(_summary(asked, out, files), as_json)
@@ -116,7 +116,7 @@ def _not_a_real_county(out: Path) -> None:
         )
 
 
-def _summary(asked: Order, out: Path, files: list[Path]) -> dict[str, Any]:
+def _summary(asked: SimulationSpec, out: Path, files: list[Path]) -> dict[str, Any]:
     import pyarrow.parquet as pq
 
     rows = {f.stem: pq.read_metadata(f).num_rows for f in files if f.suffix == ".parquet"}
@@ -138,7 +138,7 @@ def _validate(profile: str, households: int | None, seed: int, as_json: bool) ->
 
     size = households or validation.HOUSEHOLDS
     say(f"simulating {size} households over eight years (profile {profile}, seed {seed})")
-    table = validation.validate(profile, households=size, seed=seed)
+    table = validation.validate_profile(profile, households=size, seed=seed)
     counted = validation.summary(table)
     if as_json:
         tell(

@@ -29,32 +29,40 @@ Examples
 
 from __future__ import annotations
 
-from riskmodel.simulate.assembly import TABLES, Order, SimulatedCounty, county, order, write, write_blocks
-from riskmodel.simulate.data_errors import Dirt, dirt, found, spoil
+from riskmodel.simulate.assembly import (
+    TABLES,
+    SimulatedCounty,
+    SimulationSpec,
+    simulate_county,
+    simulation_spec,
+    write_simulated_blocks,
+    write_simulated_county,
+)
+from riskmodel.simulate.data_errors import ErrorProfile, detection_rates, inject_errors, load_error_profile
 from riskmodel.simulate.office import FlagRule
-from riskmodel.simulate.parameters import CAUSES, Profile, profile
+from riskmodel.simulate.parameters import CAUSES, Profile, load_profile
 from riskmodel.simulate.rule_register import register_rule
 from riskmodel.simulate.state import RuleView
-from riskmodel.simulate.validation import targets, validate
+from riskmodel.simulate.validation import load_targets, validate_profile
 
 __all__ = [
     "CAUSES",
     "TABLES",
-    "Dirt",
+    "ErrorProfile",
     "FlagRule",
-    "Order",
     "Profile",
     "RuleView",
     "SimulatedCounty",
-    "county",
-    "dirt",
-    "found",
-    "order",
-    "profile",
+    "SimulationSpec",
+    "detection_rates",
+    "inject_errors",
+    "load_error_profile",
+    "load_profile",
+    "load_targets",
     "register_rule",
-    "spoil",
-    "targets",
-    "validate",
-    "write",
-    "write_blocks",
+    "simulate_county",
+    "simulation_spec",
+    "validate_profile",
+    "write_simulated_blocks",
+    "write_simulated_county",
 ]

@@ -21,16 +21,23 @@ from riskmodel.errors import UsageError
 from riskmodel.io.files import atomic
 from riskmodel.simulate import office
 from riskmodel.simulate import truth as fut
-from riskmodel.simulate.data_errors import LOG, SPOILED, Dirt, spoil
+from riskmodel.simulate.data_errors import LOG, SPOILED, ErrorProfile, inject_errors
 from riskmodel.simulate.history import DIRT, PLACES, TRUTH, Block, Plan, run_block, stream
 from riskmodel.simulate.months import DateLike, last_day, month_of_end, ordinal
 from riskmodel.simulate.office import FlagRule
-from riskmodel.simulate.parameters import Lookup, Profile, lookup, profile
+from riskmodel.simulate.parameters import ParameterArrays, Profile, load_profile, parameter_arrays
 from riskmodel.simulate.population import places
-from riskmodel.simulate.records import Clerk, amounts, dates, household_rows, member_rows, words
-from riskmodel.simulate.records import days as to_days
+from riskmodel.simulate.records import (
+    RecordWriter,
+    category_array,
+    date_array,
+    household_rows,
+    income_and_spending,
+    member_rows,
+)
+from riskmodel.simulate.records import day_numbers as to_days
 from riskmodel.simulate.register_records import event_tables
-from riskmodel.simulate.state import Bools, Ints, State, columns
+from riskmodel.simulate.state import Bools, Ints, State, logged_columns
 
 FORMAT_VERSION = 1
 DEFAULT_REGISTER = "default"
@@ -50,7 +57,7 @@ TABLES = (
 
 
 @dataclass(frozen=True)
-class Order:
+class SimulationSpec:
     """What is asked for: a plan, the truth wanted, and the process it is made by."""
 
     plan: Plan
@@ -88,7 +95,7 @@ class SimulatedCounty:
         return {name: t.to_pandas(date_as_object=False) for name, t in self.tables.items()}
 
 
-def order(
+def simulation_spec(
     *,
     households: int = 3000,
     months: int = 60,
@@ -100,9 +107,9 @@ def order(
     horizon: int | Iterable[int] = 12,
     futures: int = 1000,
     truth_sample: int | None = None,
-) -> Order:
-    """Check what is asked for; see `county` for the parameters and what is raised."""
-    given = profile(profile_name)
+) -> SimulationSpec:
+    """Check what is asked for; see `simulate_county` for the parameters and what is raised."""
+    given = load_profile(profile_name)
     for name, value, low in (
         ("households", households, 1),
         ("months", months, MIN_MONTHS),
@@ -133,7 +140,7 @@ def order(
     )
     plan = Plan(seed=seed, households=households, first=first, months=months, keep=tuple(at))
     register = DEFAULT_REGISTER if flag_rule is None else getattr(flag_rule, "id", "a function")
-    return Order(plan, given, rule, tuple(at), horizons, futures, truth_sample, register)
+    return SimulationSpec(plan, given, rule, tuple(at), horizons, futures, truth_sample, register)
 
 
 def _default_dates(first: int, last: int, horizon: int, delay_days: int) -> list[int]:
@@ -144,7 +151,7 @@ def _default_dates(first: int, last: int, horizon: int, delay_days: int) -> list
     return (recorded or ends)[-2:]
 
 
-def blocks(asked: Order) -> Iterator[tuple[dict[str, pa.Table], pa.Table]]:
+def blocks(asked: SimulationSpec) -> Iterator[tuple[dict[str, pa.Table], pa.Table]]:
     """Make a county block by block.
 
     Parameters
@@ -157,19 +164,19 @@ def blocks(asked: Order) -> Iterator[tuple[dict[str, pa.Table], pa.Table]]:
         Arrow tables of one block of households.
     """
     plan = asked.plan
-    t = lookup(asked.profile)
+    t = parameter_arrays(asked.profile)
     where = places(stream(plan.seed, PLACES), plan.households, asked.profile)
     for k in range(-(-plan.households // plan.block)):
         history = run_block(plan, k, where, t, asked.rule)
-        clerk = Clerk(plan, k, t)
-        tables = amounts(clerk, history)
-        tables["households"] = household_rows(clerk, history, where)
-        tables["members"] = member_rows(clerk, history)
-        tables |= event_tables(clerk, history)
-        yield {name: tables[name] for name in TABLES}, _truth(asked, k, history, clerk, t)
+        writer = RecordWriter(plan, k, t)
+        tables = income_and_spending(writer, history)
+        tables["households"] = household_rows(writer, history, where)
+        tables["members"] = member_rows(writer, history)
+        tables |= event_tables(writer, history)
+        yield {name: tables[name] for name in TABLES}, _truth(asked, k, history, writer, t)
 
 
-def _told(asked: Order, state: State) -> Ints:
+def _income_delays(asked: SimulationSpec, state: State) -> Ints:
     """Return the columns of a block whose truth is asked for: all, or those of a sample drawn by the seed."""
     if asked.truth_sample is None or asked.truth_sample >= asked.plan.households:
         return np.arange(state.n)
@@ -178,9 +185,11 @@ def _told(asked: Order, state: State) -> Ints:
     return np.flatnonzero(np.isin(state.household, chosen))
 
 
-def _truth(asked: Order, block: int, history: Block, clerk: Clerk, t: Lookup) -> pa.Table:
+def _truth(
+    asked: SimulationSpec, block: int, history: Block, writer: RecordWriter, t: ParameterArrays
+) -> pa.Table:
     parts = [
-        _truth_at(asked, block, history, clerk, t, month, ahead)
+        _truth_at(asked, block, history, writer, t, month, ahead)
         for month in asked.truth_at
         for ahead in asked.horizons
     ]
@@ -202,25 +211,31 @@ TRUTH_SCHEMA = pa.schema(
 
 
 def _truth_at(
-    asked: Order, block: int, history: Block, clerk: Clerk, t: Lookup, month: int, h: int
+    asked: SimulationSpec,
+    block: int,
+    history: Block,
+    writer: RecordWriter,
+    t: ParameterArrays,
+    month: int,
+    h: int,
 ) -> pa.Table:
     plan = asked.plan
     state, books = history.kept[month]
-    rows = _told(asked, state)
+    rows = _income_delays(asked, state)
     if not rows.size:
         return TRUTH_SCHEMA.empty_table()
     state, books = state.take(rows), books.take(rows)
-    found = fut.chances(
+    found = fut.event_probabilities(
         state, books, month, h, t, asked.rule, futures=asked.futures, seed=plan.seed, block=block
     )
     n, events = state.n, len(fut.EVENTS)
     outcome, null = _outcomes(plan, history, rows, month, h)
     table = pa.table(
         {
-            "household_id": clerk.ids(np.tile(state.household, events)),
-            "as_of": dates(np.full(n * events, to_days([last_day(month)])[0])),
+            "household_id": writer.ids(np.tile(state.household, events)),
+            "as_of": date_array(np.full(n * events, to_days([last_day(month)])[0])),
             "horizon_months": pa.array(np.full(n * events, h, dtype=np.int32)),
-            "event": words(np.repeat(np.arange(events), n), fut.EVENTS),
+            "event": category_array(np.repeat(np.arange(events), n), fut.EVENTS),
             "probability": pa.array(found.probability.ravel()),
             "probability_unsupported": pa.array(found.probability_unsupported.ravel()),
             "mc_error": pa.array(found.error.ravel()),
@@ -241,7 +256,7 @@ def _outcomes(plan: Plan, history: Block, rows: Ints, month: int, h: int) -> tup
     k = month - plan.first
     there, entered = history.persons[:, k + h] > 0, history.entered[:, k + 1 : k + h + 1].any(axis=1)
     answered, confirmed = np.zeros((2, there.size), dtype=bool)
-    when, household, result, _, _ = columns(history.log.visits, 5)
+    when, household, result, _, _ = logged_columns(history.log.visits, 5)
     within = (when > month) & (when <= month + h) & (result != office.OUTCOMES.index("absent"))
     answered[household[within] - history.start.household[0]] = True
     within &= result == office.OUTCOMES.index("confirmed")
@@ -252,7 +267,7 @@ def _outcomes(plan: Plan, history: Block, rows: Ints, month: int, h: int) -> tup
     return happened[:, rows].astype(np.int8), unknown[:, rows]
 
 
-def about(asked: Order) -> dict[str, Any]:
+def about(asked: SimulationSpec) -> dict[str, Any]:
     """Return what ``about.yaml`` says of a county."""
     plan = asked.plan
     return {
@@ -274,7 +289,7 @@ def about(asked: Order) -> dict[str, Any]:
     }
 
 
-def county(
+def simulate_county(
     *,
     households: int = 3000,
     months: int = 60,
@@ -325,11 +340,11 @@ def county(
 
     Examples
     --------
-    >>> made = county(households=40, months=24, truth_at=())
+    >>> made = simulate_county(households=40, months=24, truth_at=())
     >>> sorted(made.frames)[:3], len(made.truth)
     (['assets', 'households', 'income'], 0)
     """
-    asked = order(
+    asked = simulation_spec(
         households=households,
         months=months,
         seed=seed,
@@ -352,7 +367,7 @@ TRUTH_FILES = "truth"
 FOLDER = "spoiled"
 
 
-def write(made: SimulatedCounty, out: str | Path) -> list[Path]:
+def write_simulated_county(made: SimulatedCounty, out: str | Path) -> list[Path]:
     """Write a county that is in memory.
 
     Parameters
@@ -370,7 +385,9 @@ def write(made: SimulatedCounty, out: str | Path) -> list[Path]:
     return _write(Path(out), iter([(made.tables, truth.replace_schema_metadata(None))]), made.about)
 
 
-def write_blocks(asked: Order, out: str | Path, dirt: Dirt | None = None) -> list[Path]:
+def write_simulated_blocks(
+    asked: SimulationSpec, out: str | Path, dirt: ErrorProfile | None = None
+) -> list[Path]:
     """Simulate and write a county block by block, so that memory does not grow with its size.
 
     Parameters
@@ -384,7 +401,7 @@ def write_blocks(asked: Order, out: str | Path, dirt: Dirt | None = None) -> lis
     Returns
     -------
     list of Path
-        As `write`; a county of more than one block has one row group a block.
+        As `write_simulated_county`; a county of more than one block has one row group a block.
     """
     if dirt is None:
         return _write(Path(out), blocks(asked), about(asked))
@@ -397,12 +414,12 @@ def write_blocks(asked: Order, out: str | Path, dirt: Dirt | None = None) -> lis
 
 
 def _spoiled(
-    asked: Order, dirt: Dirt, logs: list[pd.DataFrame]
+    asked: SimulationSpec, dirt: ErrorProfile, logs: list[pd.DataFrame]
 ) -> Iterator[tuple[dict[str, pa.Table], pa.Table]]:
     """Spoil a county block by block, each with its own stream; the logs are added to ``logs``."""
     rows = dict.fromkeys(SPOILED, 0)
     for k, (tables, truth) in enumerate(blocks(asked)):
-        written, log = spoil(
+        written, log = inject_errors(
             tables,
             dirt,
             stream(asked.plan.seed, DIRT, k),

@@ -23,7 +23,7 @@ from riskmodel.io.specs import Spec, declared, load
 from riskmodel.simulate.state import Bools, Ints
 
 
-def just_above(
+def just_above_line(
     income: pd.DataFrame, spending: pd.DataFrame, members: pd.DataFrame, line: float, above: float
 ) -> pd.DataFrame:
     """Return household-years whose net income a head is at most a share of the line above it.
@@ -110,7 +110,7 @@ class Heaped(Spec):
     below: float = Field(gt=0, lt=1)
 
 
-class Dirt(Spec):
+class ErrorProfile(Spec):
     """How often each slip happens; see ``dirt/default.yaml``."""
 
     id: str
@@ -125,16 +125,16 @@ class Dirt(Spec):
     heaped: Heaped
 
 
-SLIPS = tuple(name for name in Dirt.model_fields if name != "id")
+SLIPS = tuple(name for name in ErrorProfile.model_fields if name != "id")
 
 
-def dirt(name: str | Path | Dirt = "default") -> Dirt:
+def load_error_profile(name: str | Path | ErrorProfile = "default") -> ErrorProfile:
     """Read how often records go wrong.
 
     Parameters
     ----------
     name : str, Path or Dirt
-        The id of a packaged file, a path to a ``.yaml``, or a `Dirt` (returned as it is).
+        The id of a packaged file, a path to a ``.yaml``, or a `ErrorProfile` (returned as it is).
 
     Returns
     -------
@@ -151,16 +151,16 @@ def dirt(name: str | Path | Dirt = "default") -> Dirt:
 
     Examples
     --------
-    >>> dirt().wan.share
+    >>> load_error_profile().wan.share
     0.003
     """
-    if isinstance(name, Dirt):
+    if isinstance(name, ErrorProfile):
         return name
-    return load(declared(name, PROFILES, "dirt profile"), Dirt)
+    return load(declared(name, PROFILES, "dirt profile"), ErrorProfile)
 
 
 @dataclass
-class _Sheet:
+class _Table:
     """One table being spoiled: its rows, those that are dropped, those that are added, and the log."""
 
     name: str
@@ -171,7 +171,7 @@ class _Sheet:
     log: list[pd.DataFrame] = field(default_factory=list)
 
     @classmethod
-    def of(cls, name: str, table: pa.Table) -> _Sheet:
+    def of(cls, name: str, table: pa.Table) -> _Table:
         rows = table.to_pandas(date_as_object=False)
         rows = rows.assign(amount=rows["amount"].astype(float), row_id=None)
         n = len(rows)
@@ -205,9 +205,9 @@ class _Sheet:
         )
 
 
-def spoil(
+def inject_errors(
     tables: dict[str, pa.Table],
-    how: Dirt,
+    how: ErrorProfile,
     rng: np.random.Generator,
     *,
     line: float,
@@ -240,7 +240,7 @@ def spoil(
         A row a spoiled row, see `COLUMNS`; ``row`` counts the rows of the written file from 1 and is null
         where nothing was written.
     """
-    sheets = {name: _Sheet.of(name, tables[name]) for name in SPOILED}
+    sheets = {name: _Table.of(name, tables[name]) for name in SPOILED}
     _heap(sheets["income"], sheets["spending"], tables["members"], how.heaped, rng, line)
     _months(sheets, how, rng, promised_days)
     for sheet in sheets.values():
@@ -253,7 +253,9 @@ def spoil(
     return tables | written, pd.concat(logs, ignore_index=True)[COLUMNS]
 
 
-def _months(sheets: dict[str, _Sheet], how: Dirt, rng: np.random.Generator, promised_days: int) -> None:
+def _months(
+    sheets: dict[str, _Table], how: ErrorProfile, rng: np.random.Generator, promised_days: int
+) -> None:
     """Spoil whole household-months in both tables: late, missing, under the neighbour's number."""
     both = pd.concat([s.rows["household_id"] + s.rows["month"] for s in sheets.values()])
     code, groups = pd.factorize(both)
@@ -291,7 +293,7 @@ UNITS: dict[str, Change] = {
 }
 
 
-def _rows(sheet: _Sheet, how: Dirt, rng: np.random.Generator) -> None:
+def _rows(sheet: _Table, how: ErrorProfile, rng: np.random.Generator) -> None:
     """Spoil single rows: unit slips, wrong first entries, double entries."""
     n = len(sheet.rows)
     wages = (sheet.rows[SPOILED[sheet.name]] == "wage").to_numpy()
@@ -308,7 +310,7 @@ def _rows(sheet: _Sheet, how: Dirt, rng: np.random.Generator) -> None:
     sheet.note("duplicate", n + sum(map(len, sheet.added[:-1])) + np.arange(at.size), twice)
 
 
-def _correct(sheet: _Sheet, how: Late, rng: np.random.Generator) -> None:
+def _correct(sheet: _Table, how: Late, rng: np.random.Generator) -> None:
     """Write rows wrong at first, and again, right, later under the same number."""
     n = len(sheet.rows)
     at = sheet.free(rng.random(n) < how.share)
@@ -325,10 +327,12 @@ def _correct(sheet: _Sheet, how: Late, rng: np.random.Generator) -> None:
 
 
 def _heap(
-    income: _Sheet, spending: _Sheet, members: pa.Table, how: Heaped, rng: np.random.Generator, line: float
+    income: _Table, spending: _Table, members: pa.Table, how: Heaped, rng: np.random.Generator, line: float
 ) -> None:
     """Write some households that are just above the line as just below it: one row of the year less."""
-    found = just_above(income.rows, spending.rows, members.to_pandas(date_as_object=False), line, how.above)
+    found = just_above_line(
+        income.rows, spending.rows, members.to_pandas(date_as_object=False), line, how.above
+    )
     found = found[rng.random(len(found)) < how.share]
     wanted = line * (1 - how.below * rng.random(len(found)))
     less = np.ceil((found["pcni"].to_numpy() - wanted) * found["persons"].to_numpy())
@@ -343,7 +347,7 @@ def _heap(
     income.note("heaped", at, before, income.rows.iloc[at])
 
 
-def _assemble(sheet: _Sheet, end: pd.Timestamp, offset: int) -> tuple[pa.Table, pd.DataFrame]:
+def _assemble(sheet: _Table, end: pd.Timestamp, offset: int) -> tuple[pa.Table, pd.DataFrame]:
     """Return the table as written, and its log with row numbers of the file."""
     rows = pd.concat([sheet.rows, *sheet.added], ignore_index=True)
     dropped = np.concatenate([sheet.dropped, np.zeros(len(rows) - sheet.dropped.size, bool)])
@@ -379,7 +383,7 @@ WHY = {
 }
 
 
-def found(
+def detection_rates(
     log: pd.DataFrame, rejected: pd.DataFrame, suspects: pd.DataFrame, heaped: pd.DataFrame | None = None
 ) -> pd.DataFrame:
     """Score checks against the log: how many slips of each kind they name.
@@ -406,7 +410,7 @@ def found(
     given = log.assign(row=pd.to_numeric(log["row"]).fillna(0).astype("int64"))
     table = rejected["file"].astype("string").str.replace(r"\..*$", "", regex=True)
     out = set(zip(table, pd.to_numeric(rejected["row"]).astype("int64"), strict=True))
-    cells, months = _doubted(suspects)
+    cells, months = _suspect_cells(suspects)
     written, true = _keys(given, KEY), _keys(given, ["table", "household_true", "month"])
     kinds = given["kind"].astype(str)
     given["rejected"] = [place in out for place in zip(given["table"], given["row"], strict=True)]
@@ -448,6 +452,6 @@ def _keys(rows: pd.DataFrame, columns: list[str]) -> list[tuple[str, ...]]:
     return list(rows[columns].astype(str).itertuples(index=False, name=None))
 
 
-def _doubted(suspects: pd.DataFrame) -> tuple[Cells, Cells]:
+def _suspect_cells(suspects: pd.DataFrame) -> tuple[Cells, Cells]:
     whole = suspects["kind"].isna()
     return set(_keys(suspects[~whole], [*KEY, "kind"])), set(_keys(suspects[whole], KEY))

@@ -12,8 +12,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from riskmodel.simulate.parameters import CAUSES, OLDEST, Lookup
-from riskmodel.simulate.random_draws import Noise
+from riskmodel.simulate.parameters import CAUSES, OLDEST, ParameterArrays
+from riskmodel.simulate.random_draws import MonthDraws
 from riskmodel.simulate.state import (
     ALL,
     AT_HOME,
@@ -23,9 +23,9 @@ from riskmodel.simulate.state import (
     SLOTS,
     Array,
     Bools,
+    EventLog,
     Floats,
     Ints,
-    Log,
     Members,
     Rows,
     State,
@@ -50,18 +50,18 @@ def _count(which: Bools) -> Floats:
     return which.view(np.int8).sum(axis=0, dtype=np.int8).astype(np.float32)
 
 
-def illness_weight(m: Members, age: Ints, t: Lookup) -> Floats:
+def illness_weight(m: Members, age: Ints, t: ParameterArrays) -> Floats:
     """Return each member's share in the household's hazard of illness (unscaled), shape (8, n)."""
     weight = t.illness_by_age[age] * m.here
     return np.where(m.health > 0, weight * np.float32(t.profile.shocks.chronic_factor), weight)
 
 
-def death_weight(m: Members, age: Ints, t: Lookup) -> Floats:
+def death_weight(m: Members, age: Ints, t: ParameterArrays) -> Floats:
     """Return each member's monthly hazard of dying, shape (8, n)."""
     return t.death_by_age[age] * m.here
 
 
-def refresh(s: State, month: int, t: Lookup, rows: Rows = ALL) -> None:
+def refresh(s: State, month: int, t: ParameterArrays, rows: Rows = ALL) -> None:
     """Work out again what a household's members imply: labour, dependants, costs of school, hazards.
 
     Parameters
@@ -96,7 +96,9 @@ def refresh(s: State, month: int, t: Lookup, rows: Rows = ALL) -> None:
     s.h_family_sum[rows] = family.sum(axis=0)
 
 
-def _hazards(m: Members, age: Ints, t: Lookup, away: Floats, workers: Floats, farm: Floats) -> Floats:
+def _hazards(
+    m: Members, age: Ints, t: ParameterArrays, away: Floats, workers: Floats, farm: Floats
+) -> Floats:
     out = np.zeros((len(CAUSES), age.shape[1]), dtype=np.float32)
     ill = illness_weight(m, age, t).sum(axis=0)
     out[ILLNESS] = ill * t.yearly[ILLNESS]
@@ -109,7 +111,7 @@ def _hazards(m: Members, age: Ints, t: Lookup, away: Floats, workers: Floats, fa
     return out
 
 
-def _family_hazards(m: Members, age: Ints, t: Lookup) -> Floats:
+def _family_hazards(m: Members, age: Ints, t: ParameterArrays) -> Floats:
     p = t.profile.people
     room = ~m.here.all(axis=0)
     few = _count(m.here & (age < 15)) < MOST_CHILDREN
@@ -141,7 +143,7 @@ def pick(weights: Floats, u: Floats) -> Ints:
 
 
 def family_events(
-    s: State, z: Noise, month: int, t: Lookup, log: Log | None = None, stay: bool = False
+    s: State, z: MonthDraws, month: int, t: ParameterArrays, log: EventLog | None = None, stay: bool = False
 ) -> Ints:
     """Let at most one birth, death, marriage or move of the whole household happen in each.
 
@@ -192,21 +194,21 @@ def _enter(s: State, m: Members, rows: Ints, values: dict[str, Array | int]) -> 
         getattr(s.m, name)[slot, rows] = value
 
 
-def _birth(s: State, m: Members, age: Ints, month: int, t: Lookup, rows: Ints, u: Floats) -> None:
+def _birth(s: State, m: Members, age: Ints, month: int, t: ParameterArrays, rows: Ints, u: Floats) -> None:
     eldest = (age * m.here).max(axis=0)
     of = np.where(eldest < 46, CHILD, GRANDCHILD)
     sex = (u < 0.48).astype(np.int8)
     _enter(s, m, rows, {"birth": month, "sex": sex, "relation": of, "capacity": 0, "job": NO_JOB})
 
 
-def _bride(s: State, m: Members, age: Ints, month: int, t: Lookup, rows: Ints, u: Floats) -> None:
+def _bride(s: State, m: Members, age: Ints, month: int, t: ParameterArrays, rows: Ints, u: Floats) -> None:
     years = 21 + (u * 11).astype(int)
     born = month - 12 * years - (u * 997 % 12).astype(int)
     job = np.where(u * 97 % 1 < t.away_by_age[years], AWAY, AT_HOME)
     _enter(s, m, rows, {"birth": born, "sex": 1, "relation": IN_LAW, "capacity": 2, "job": job})
 
 
-def _death(s: State, m: Members, age: Ints, month: int, t: Lookup, rows: Ints, u: Floats) -> None:
+def _death(s: State, m: Members, age: Ints, month: int, t: ParameterArrays, rows: Ints, u: Floats) -> None:
     slot = pick(death_weight(m, age, t), u)
     s.m.here[slot, rows] = False
     lost = m.relation[slot, np.arange(rows.size)] == 0
@@ -217,7 +219,7 @@ def _death(s: State, m: Members, age: Ints, month: int, t: Lookup, rows: Ints, u
         s.m.relation[np.argmax(s.m.here[:, headless] * order, axis=0), headless] = 0
 
 
-def _leave(s: State, m: Members, age: Ints, month: int, t: Lookup, rows: Ints, u: Floats) -> None:
+def _leave(s: State, m: Members, age: Ints, month: int, t: ParameterArrays, rows: Ints, u: Floats) -> None:
     daughters = _grown(m, age, 1, 21, 32)
     # Hazards are worked out when members change: she may since have outgrown the age.
     still = daughters.any(axis=0)
@@ -228,7 +230,7 @@ PRESCHOOL, COMPULSORY, HIGH, VOCATIONAL, COLLEGE, DROPPED = range(1, 7)
 PART_TIME_AGE, RETIRED_AGE = 62, 74
 
 
-def school_year(s: State, z: Noise, month: int, t: Lookup) -> Ints:
+def school_year(s: State, z: MonthDraws, month: int, t: ParameterArrays) -> Ints:
     """Begin a school year: stages, school leavers who go to work, and old age.
 
     Parameters
@@ -259,7 +261,7 @@ def school_year(s: State, z: Noise, month: int, t: Lookup) -> Ints:
     return np.unique(row[(now != was) & (third < t.hardship[now])])
 
 
-def next_stage(was: Ints, age: Ints, u: Floats, t: Lookup) -> Ints:
+def next_stage(was: Ints, age: Ints, u: Floats, t: ParameterArrays) -> Ints:
     """Return the stage of schooling that a member enters in September.
 
     Parameters

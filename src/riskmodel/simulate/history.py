@@ -13,31 +13,31 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from riskmodel.simulate import demography, incomes, office, population, random_draws, shocks
-from riskmodel.simulate.incomes import Booked, Flow
+from riskmodel.simulate.incomes import Flow, YearTotals
 from riskmodel.simulate.office import FlagRule
-from riskmodel.simulate.parameters import RIGID, Lookup
+from riskmodel.simulate.parameters import RIGID, ParameterArrays
 from riskmodel.simulate.population import Places
-from riskmodel.simulate.random_draws import Noise
+from riskmodel.simulate.random_draws import MonthDraws
 from riskmodel.simulate.state import (
     AWAY,
     SUPPORT_SOURCES,
     Array,
-    Books,
     Bools,
+    EventLog,
     Floats,
     Ints,
-    Log,
     Members,
+    OfficeState,
     State,
 )
 
 
-def live(
+def advance_households(
     s: State,
-    z: Noise,
+    z: MonthDraws,
     month: int,
-    t: Lookup,
-    log: Log | None = None,
+    t: ParameterArrays,
+    log: EventLog | None = None,
     stay: bool = False,
     also: Callable[[State], Floats] | None = None,
 ) -> incomes.Flow:
@@ -72,7 +72,7 @@ def live(
         shocks.school_hardship(s, month, hard, t, log)
     moved = demography.family_events(s, z, month, t, log, stay)
     better = shocks.recover(s, z, t)
-    paid, worse = shocks.strike(s, z, month, t, log)
+    paid, worse = shocks.draw_shocks(s, z, month, t, log)
     if also is not None:
         paid = paid + also(s)
     changed = np.unique(np.concatenate([moved, better, worse]))
@@ -82,17 +82,17 @@ def live(
     return incomes.month_flow(s, z, paid, month, t)
 
 
-def book(
-    b: Books,
+def advance_office(
+    b: OfficeState,
     s: State,
     flow: incomes.Flow,
-    z: Noise,
+    z: MonthDraws,
     month: int,
-    t: Lookup,
+    t: ParameterArrays,
     rule: FlagRule,
-    log: Log | None = None,
+    log: EventLog | None = None,
     supported: bool = True,
-) -> tuple[incomes.Booked, Ints]:
+) -> tuple[incomes.YearTotals, Ints]:
     """Enter the month into the books and let the office do its work.
 
     Parameters
@@ -100,9 +100,9 @@ def book(
     b : Books
         At the end of the month before; changed in place.
     s : State
-        After `live`.
+        After `advance_households`.
     flow : Flow
-        From `live`.
+        From `advance_households`.
     z : Noise
     month : int
     t : Lookup
@@ -120,32 +120,32 @@ def book(
         Columns identified, rolled back or re-marked in the month.
     """
     booked = incomes.account(b, s, flow, month)
-    return booked, office.tend(b, s, z, month, t, rule, log, supported)
+    return booked, office.advance_register(b, s, z, month, t, rule, log, supported)
 
 
-def step(
+def advance_month(
     s: State,
-    b: Books,
-    z: Noise,
+    b: OfficeState,
+    z: MonthDraws,
     month: int,
-    t: Lookup,
+    t: ParameterArrays,
     rule: FlagRule,
-    log: Log | None = None,
+    log: EventLog | None = None,
     stay: bool = False,
-) -> tuple[incomes.Flow, incomes.Booked, Ints]:
-    """Move a county on by one month: `live`, then `book` with support.
+) -> tuple[incomes.Flow, incomes.YearTotals, Ints]:
+    """Move a county on by one month: `advance_households`, then `advance_office` with support.
 
     Parameters
     ----------
     s, b, z, month, t, rule, log, stay
-        As in `live` and `book`.
+        As in `advance_households` and `advance_office`.
 
     Returns
     -------
     flow, booked, entered
     """
-    flow = live(s, z, month, t, log, stay)
-    booked, entered = book(b, s, flow, z, month, t, rule, log)
+    flow = advance_households(s, z, month, t, log, stay)
+    booked, entered = advance_office(b, s, flow, z, month, t, rule, log)
     return flow, booked, entered
 
 
@@ -205,10 +205,10 @@ class Block:
     began: int
     income: Ints
     spending: Ints
-    log: Log = field(default_factory=Log)
+    log: EventLog = field(default_factory=EventLog)
     members: list[tuple[Array, ...]] = field(default_factory=list)
     houses: list[tuple[Array, ...]] = field(default_factory=list)
-    kept: dict[int, tuple[State, Books]] = field(default_factory=dict)
+    kept: dict[int, tuple[State, OfficeState]] = field(default_factory=dict)
     below: Array = field(default_factory=lambda: np.empty(0))
     entered: Array = field(default_factory=lambda: np.empty(0))
     persons: Array = field(default_factory=lambda: np.empty(0))
@@ -265,7 +265,7 @@ def unpack(packed: Ints) -> dict[str, Ints]:
     return out
 
 
-def run_block(plan: Plan, block: int, where: Places, t: Lookup, rule: FlagRule) -> Block:
+def run_block(plan: Plan, block: int, where: Places, t: ParameterArrays, rule: FlagRule) -> Block:
     """Simulate one block of households from the warm-up to the last month.
 
     Parameters
@@ -290,11 +290,11 @@ def run_block(plan: Plan, block: int, where: Places, t: Lookup, rule: FlagRule) 
     previous = pack(s.m)
     house = s.housing_safe.copy()
     for month in range(began, plan.last + 1):
-        common = random_draws.world(shared, where.townships, len(t.weather_sd))
+        common = random_draws.common_shocks(shared, where.townships, len(t.weather_sd))
         z = random_draws.draw(
             chance, s.n, month, t.profile.shocks.disaster_months, common, s.township, s.kind
         )
-        flow, booked, entered = step(s, b, z, month, t, rule, out.log, month < plan.first)
+        flow, booked, entered = advance_month(s, b, z, month, t, rule, out.log, month < plan.first)
         now = pack(s.m)
         slot, column = np.nonzero(now != previous)
         out.members.append((np.full(slot.size, month), slot, column, now[slot, column]))
@@ -323,7 +323,14 @@ def _empty(s: State, began: int, plan: Plan) -> Block:
 
 
 def _enter(
-    out: Block, s: State, b: Books, flow: Flow, booked: Booked, entered: Ints, k: int, t: Lookup
+    out: Block,
+    s: State,
+    b: OfficeState,
+    flow: Flow,
+    booked: YearTotals,
+    entered: Ints,
+    k: int,
+    t: ParameterArrays,
 ) -> None:
     for i, name in enumerate(FLOWS):
         out.income[i, :, k] = getattr(flow, name)
@@ -338,7 +345,7 @@ def _enter(
     out.entered[entered, k] = True
 
 
-def below(s: State, b: Books, t: Lookup) -> Bools:
+def below(s: State, b: OfficeState, t: ParameterArrays) -> Bools:
     """Return whose net income of the last 12 months is below the line; never those of whom nobody is left."""
     return (b.net < np.float32(t.profile.office.line) * s.persons) & (s.persons > 0)
 

@@ -25,9 +25,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from riskmodel.simulate.parameters import BadLuck, Lookup
-from riskmodel.simulate.random_draws import Noise
-from riskmodel.simulate.state import FARM, JOB, RING, SICK, Books, Floats, State
+from riskmodel.simulate.parameters import IncomeShock, ParameterArrays
+from riskmodel.simulate.random_draws import MonthDraws
+from riskmodel.simulate.state import FARM, JOB, RING, SICK, Floats, OfficeState, State
 
 SCHOOL_MONTHS = {9: 0.6, 3: 0.4}
 SUBSIDY_MONTH, RENT_MONTH = 6, 12
@@ -56,7 +56,7 @@ class Flow:
         return self.wage + self.business + self.transfer + self.rent - self.production
 
 
-def drift(s: State, z: Noise, t: Lookup) -> None:
+def drift(s: State, z: MonthDraws, t: ParameterArrays) -> None:
     """Move the transitory parts of wages and farm sales, and what is left of falls, on by one month.
 
     Parameters
@@ -76,10 +76,10 @@ def drift(s: State, z: Noise, t: Lookup) -> None:
         rho = part.persistence
         u *= np.float32(rho)
         u += noise * np.float32(part.sd * (1 - rho**2) ** 0.5)
-    _fall(s, z, inc.bad_luck)
+    _income_falls(s, z, inc.bad_luck)
 
 
-def _fall(s: State, z: Noise, luck: BadLuck) -> None:
+def _income_falls(s: State, z: MonthDraws, luck: IncomeShock) -> None:
     s.fallen *= np.float32(luck.fade)
     chance = np.float32(luck.yearly / 12) * (1 + np.float32(luck.again / max(luck.size, 1e-6)) * s.fallen)
     chance = np.minimum(chance, np.float32(MOST_LUCK))
@@ -91,7 +91,7 @@ def _fall(s: State, z: Noise, luck: BadLuck) -> None:
     s.debt[rows] = np.rint(np.float32(luck.debt) * s.usual[rows] * -np.expm1(-depth))
 
 
-def fall_depth(u: Floats, luck: BadLuck) -> Floats:
+def fall_depth(u: Floats, luck: IncomeShock) -> Floats:
     """Return how deep falls are, in log points, of mean ``luck.size``.
 
     Parameters
@@ -108,7 +108,7 @@ def fall_depth(u: Floats, luck: BadLuck) -> Floats:
     return np.asarray(luck.size * (1 - luck.spread + luck.spread * varies), dtype=np.float32)
 
 
-def _wage(s: State, z: Noise, m: int, t: Lookup, well: Floats) -> Floats:
+def _wage(s: State, z: MonthDraws, m: int, t: ParameterArrays, well: Floats) -> Floats:
     wage = np.exp(s.a_wage + s.u_wage - s.fallen)
     wage *= s.wage_units * t.wage_season[m]
     wage *= well * (1 - s.loss[JOB])
@@ -118,7 +118,7 @@ def _wage(s: State, z: Noise, m: int, t: Lookup, well: Floats) -> Floats:
     return np.rint(wage, out=wage)
 
 
-def _business(s: State, m: int, t: Lookup, well: Floats) -> Floats:
+def _business(s: State, m: int, t: ParameterArrays, well: Floats) -> Floats:
     share = t.sales[:, m]
     if not share.any():
         return np.zeros(s.n, dtype=np.float32)
@@ -129,14 +129,14 @@ def _business(s: State, m: int, t: Lookup, well: Floats) -> Floats:
     return np.rint(sales, out=sales)
 
 
-def _production(s: State, m: int, t: Lookup) -> Floats:
+def _production(s: State, m: int, t: ParameterArrays) -> Floats:
     share = t.costs[:, m]
     if not share.any():
         return np.zeros(s.n, dtype=np.float32)
     return np.rint(s.plan * s.farm_units * share[s.kind])
 
 
-def _transfer(s: State, m: int, t: Lookup) -> Floats:
+def _transfer(s: State, m: int, t: ParameterArrays) -> Floats:
     p = t.profile.income.transfer
     elders_only = (s.elders > 0) & (s.wage_units <= 0)
     kin = s.kin * (np.float32(p.kin) + np.float32(p.kin_elders) * elders_only) * s.persons
@@ -146,7 +146,7 @@ def _transfer(s: State, m: int, t: Lookup) -> Floats:
     return out
 
 
-def _medical(s: State, z: Noise, m: int, t: Lookup) -> Floats:
+def _medical(s: State, z: MonthDraws, m: int, t: ParameterArrays) -> Floats:
     due = np.rint(s.bill * np.float32(BILLED_AT_ONCE))
     s.bill -= due
     s.bill[s.bill < 50] = 0
@@ -163,7 +163,7 @@ def _medical(s: State, z: Noise, m: int, t: Lookup) -> Floats:
     return np.where(s.insured, due, np.rint(2 * due))
 
 
-def month_flow(s: State, z: Noise, paid: Floats, month: int, t: Lookup) -> Flow:
+def month_flow(s: State, z: MonthDraws, paid: Floats, month: int, t: ParameterArrays) -> Flow:
     """Work out one month's amounts.
 
     Parameters
@@ -200,7 +200,7 @@ def month_flow(s: State, z: Noise, paid: Floats, month: int, t: Lookup) -> Flow:
 
 
 @dataclass(frozen=True)
-class Booked:
+class YearTotals:
     """What support made of a month: ``aid`` paid, own ``medical`` and ``education`` costs left, each (n,)."""
 
     aid: Floats
@@ -208,7 +208,7 @@ class Booked:
     education: Floats
 
 
-def account(b: Books, s: State, flow: Flow, month: int) -> Booked:
+def account(b: OfficeState, s: State, flow: Flow, month: int) -> YearTotals:
     """Enter a month into the rings and their running sums, support included.
 
     Parameters
@@ -235,4 +235,4 @@ def account(b: Books, s: State, flow: Flow, month: int) -> Booked:
     b.rigid += rigid - b.rigid_ring[month % 12]
     b.rigid_ring[month % 12] = rigid
     b.persons_ring[month % 13] = s.persons
-    return Booked(aid, medical, education)
+    return YearTotals(aid, medical, education)

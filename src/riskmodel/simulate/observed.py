@@ -12,13 +12,13 @@ from functools import cached_property
 import numpy as np
 
 from riskmodel.simulate import office, truth
-from riskmodel.simulate.assembly import order
+from riskmodel.simulate.assembly import simulation_spec
 from riskmodel.simulate.history import CATEGORIES, PLACES, SOURCES, Block, Plan, run_block, stream
 from riskmodel.simulate.office import FlagRule
-from riskmodel.simulate.parameters import Lookup, Profile, lookup
+from riskmodel.simulate.parameters import ParameterArrays, Profile, parameter_arrays
 from riskmodel.simulate.population import places
-from riskmodel.simulate.records import Clerk, living
-from riskmodel.simulate.state import Array, Bools, Floats, Ints, columns
+from riskmodel.simulate.records import RecordWriter, living_costs
+from riskmodel.simulate.state import Array, Bools, Floats, Ints, logged_columns
 
 FIRST = "2017-01"
 # Eight years: five poor years in a row, or the fifth year after an escape, are not seen in fewer.
@@ -111,10 +111,10 @@ def observe(profile: Profile, households: int, seed: int) -> Years:
     -------
     Years
     """
-    asked = order(
+    asked = simulation_spec(
         households=households, months=MONTHS, seed=seed, profile_name=profile, start=FIRST, futures=0
     )
-    t, kept = lookup(profile), (REGISTER_YEAR + 1) * 12 - 1
+    t, kept = parameter_arrays(profile), (REGISTER_YEAR + 1) * 12 - 1
     plan = Plan(seed, households, asked.plan.first, MONTHS, (kept,), asked.plan.block)
     where = places(stream(seed, PLACES), households, profile)
     parts = []
@@ -140,28 +140,30 @@ def _mean(weight: Floats, values: list[float]) -> float:
     return float(np.dot(weight, values) / weight.sum()) if weight.sum() else float("nan")
 
 
-def _block(block: Block, plan: Plan, k: int, t: Lookup, rule: FlagRule, kept: int) -> dict[str, Array]:
-    living(Clerk(plan, k, t), block)
+def _block(
+    block: Block, plan: Plan, k: int, t: ParameterArrays, rule: FlagRule, kept: int
+) -> dict[str, Array]:
+    living_costs(RecordWriter(plan, k, t), block)
     yearly = {
         name: cube.reshape(*cube.shape[:2], -1, 12).sum(axis=3).astype(np.float64)
         for name, cube in (("income", block.income), ("spending", block.spending))
     }
     business, production = SOURCES.index("business"), CATEGORIES.index("production")
     yearly["income"][business] -= yearly["spending"][production]
-    month, household, event, category, causes = columns(block.log.register, 5)
+    month, household, event, category, causes = logged_columns(block.log.register, 5)
     register = np.vstack([month, household, event, category, causes.reshape(-1, office.MAX_CAUSES).T])
     return yearly | {
         "persons": block.persons[:, 11::12].astype(np.float64),
         "lifted": block.start.lifted,
         "register": register,
-        "visits": np.vstack(columns(block.log.visits, 5)),
-        "events": np.vstack(columns(block.log.events, 4)[:3]),
+        "visits": np.vstack(logged_columns(block.log.visits, 5)),
+        "events": np.vstack(logged_columns(block.log.events, 4)[:3]),
         "aided": np.array(_support(block, plan, k, t, rule, kept)),
     }
 
 
 def _support(
-    block: Block, plan: Plan, k: int, t: Lookup, rule: FlagRule, kept: int
+    block: Block, plan: Plan, k: int, t: ParameterArrays, rule: FlagRule, kept: int
 ) -> tuple[float, float, float]:
     """Return how many are given support and stand above the line, and their chances with and without."""
     s, b = block.kept[kept]
@@ -170,7 +172,7 @@ def _support(
     )
     if not rows.size:
         return 0.0, 0.0, 0.0
-    found = truth.chances(
+    found = truth.event_probabilities(
         s.take(rows),
         b.take(rows),
         kept,

@@ -14,8 +14,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from riskmodel.simulate.parameters import CAUSES, Lookup
-from riskmodel.simulate.random_draws import Noise
+from riskmodel.simulate.parameters import CAUSES, ParameterArrays
+from riskmodel.simulate.random_draws import MonthDraws
 from riskmodel.simulate.state import (
     ELIMINATED,
     MONITORED,
@@ -23,11 +23,11 @@ from riskmodel.simulate.state import (
     OUTSIDE,
     PENDING,
     Array,
-    Books,
     Bools,
+    EventLog,
     Floats,
     Ints,
-    Log,
+    OfficeState,
     RuleView,
     State,
 )
@@ -80,8 +80,15 @@ def default_rule(line: float, rigid_to_income: float, large_drop: float) -> Flag
     return rule
 
 
-def tend(
-    b: Books, s: State, z: Noise, month: int, t: Lookup, rule: FlagRule, log: Log | None, supported: bool
+def advance_register(
+    b: OfficeState,
+    s: State,
+    z: MonthDraws,
+    month: int,
+    t: ParameterArrays,
+    rule: FlagRule,
+    log: EventLog | None,
+    supported: bool,
 ) -> Ints:
     """Let the office do its month.
 
@@ -104,26 +111,34 @@ def tend(
         Columns identified, rolled back or re-marked this month.
     """
     entered = _publish(b, s, z, month, t, log, supported)
-    _let_go(b, s, z, month, t, log)
+    _eliminate(b, s, z, month, t, log)
     flagged = rule(RuleView(s, b, month))
     _visit(b, s, z, month, t, flagged, log)
     ended = np.flatnonzero(b.aid_until == month)
-    _stop_aid(b, ended)
+    _stop_support(b, ended)
     return entered
 
 
-def _stop_aid(b: Books, rows: Ints) -> None:
+def _stop_support(b: OfficeState, rows: Ints) -> None:
     b.aid[rows] = 0
     b.aid_cover[rows] = 0
     b.aid_until[rows] = NEVER
 
 
-def stop_all_aid(b: Books) -> None:
+def stop_all_support(b: OfficeState) -> None:
     """End all support of the register, as if from now on there were none."""
-    _stop_aid(b, np.arange(b.aid.size))
+    _stop_support(b, np.arange(b.aid.size))
 
 
-def _visit(b: Books, s: State, z: Noise, month: int, t: Lookup, flagged: Bools, log: Log | None) -> None:
+def _visit(
+    b: OfficeState,
+    s: State,
+    z: MonthDraws,
+    month: int,
+    t: ParameterArrays,
+    flagged: Bools,
+    log: EventLog | None,
+) -> None:
     p = t.profile.office
     boost = np.float32(p.quarter_boost if month % 3 == 2 else 1.0)
     random = np.float32(p.random_visit)
@@ -155,8 +170,8 @@ def _visit(b: Books, s: State, z: Noise, month: int, t: Lookup, flagged: Bools, 
     b.status[rows] = PENDING
 
 
-def visited(b: Books, z: Noise, month: int, t: Lookup) -> tuple[Bools, Bools]:
-    """Return whom a visit met this month, and whom it confirmed; after `tend`.
+def visited(b: OfficeState, z: MonthDraws, month: int, t: ParameterArrays) -> tuple[Bools, Bools]:
+    """Return whom a visit met this month, and whom it confirmed; after `advance_register`.
 
     Parameters
     ----------
@@ -175,7 +190,7 @@ def visited(b: Books, z: Noise, month: int, t: Lookup) -> tuple[Bools, Bools]:
     return came & (confirmed | (z.u_outcome <= 1 - t.profile.office.absent)), confirmed
 
 
-def _confirm_chance(b: Books, s: State, rows: Ints, found: Bools, t: Lookup) -> Floats:
+def _confirm_chance(b: OfficeState, s: State, rows: Ints, found: Bools, t: ParameterArrays) -> Floats:
     p = t.profile.office
     depth = np.clip(1 - b.net[rows] / (p.line * s.persons[rows]), -2, 1.5)
     in_spell = (s.loss[:, rows] > 0).any(axis=0)
@@ -212,7 +227,15 @@ def open_causes(s: State, rows: Ints, month: int) -> Ints:
     return out
 
 
-def _publish(b: Books, s: State, z: Noise, month: int, t: Lookup, log: Log | None, supported: bool) -> Ints:
+def _publish(
+    b: OfficeState,
+    s: State,
+    z: MonthDraws,
+    month: int,
+    t: ParameterArrays,
+    log: EventLog | None,
+    supported: bool,
+) -> Ints:
     rows = np.flatnonzero((b.status == PENDING) & (b.due <= month))
     if not rows.size:
         return rows
@@ -235,17 +258,24 @@ def _publish(b: Books, s: State, z: Noise, month: int, t: Lookup, log: Log | Non
     if log is not None:
         log.registered(month, s.household[rows], event, _category(b, s, rows, t), causes)
     if supported:
-        _aid(b, s, z, month, t, rows, causes[:, 0], log)
+        _start_support(b, s, z, month, t, rows, causes[:, 0], log)
     return rows
 
 
-def _category(b: Books, s: State, rows: Ints, t: Lookup) -> Ints:
+def _category(b: OfficeState, s: State, rows: Ints, t: ParameterArrays) -> Ints:
     below = b.net[rows] < t.profile.office.line * s.persons[rows]
     return np.where(below, np.where(s.lifted[rows], 0, 1), 2)
 
 
-def _aid(
-    b: Books, s: State, z: Noise, month: int, t: Lookup, rows: Ints, cause: Array, log: Log | None
+def _start_support(
+    b: OfficeState,
+    s: State,
+    z: MonthDraws,
+    month: int,
+    t: ParameterArrays,
+    rows: Ints,
+    cause: Array,
+    log: EventLog | None,
 ) -> None:
     p = t.profile.support
     low, high = p.months
@@ -266,16 +296,18 @@ def _aid(
         log.aided(month, household[extra], fallback, cause[extra], second[extra], until[extra])
 
 
-def _let_go(b: Books, s: State, z: Noise, month: int, t: Lookup, log: Log | None) -> None:
+def _eliminate(
+    b: OfficeState, s: State, z: MonthDraws, month: int, t: ParameterArrays, log: EventLog | None
+) -> None:
     p = t.profile.office
     rows = np.flatnonzero(b.status == MONITORED)
     rows = rows[b.since[rows] < month]
     gone = rows[(z.u_office[rows] < p.removed) | (s.persons[rows] == 0)]
     b.status[gone] = OUTSIDE
-    _stop_aid(b, gone)
+    _stop_support(b, gone)
     if log is not None:
         log.registered(
-            month, s.household[gone], np.full(gone.size, REMOVED), np.full(gone.size, 3), _none(gone)
+            month, s.household[gone], np.full(gone.size, REMOVED), np.full(gone.size, 3), _empty_rows(gone)
         )
     if month % 3 != 2:
         return
@@ -290,9 +322,9 @@ def _let_go(b: Books, s: State, z: Noise, month: int, t: Lookup, log: Log | None
     b.since[rows] = month
     if log is not None:
         log.registered(
-            month, s.household[rows], np.full(rows.size, LET_GO), np.full(rows.size, 3), _none(rows)
+            month, s.household[rows], np.full(rows.size, LET_GO), np.full(rows.size, 3), _empty_rows(rows)
         )
 
 
-def _none(rows: Ints) -> Ints:
+def _empty_rows(rows: Ints) -> Ints:
     return np.full((rows.size, MAX_CAUSES), -1)

@@ -147,7 +147,7 @@ class Living(Spec):
     floor: float
 
 
-class BadLuck(Spec):
+class IncomeShock(Spec):
     """Sudden falls whose cause nobody records: how often a year, how deep, and how slowly they fade.
 
     ``size`` is the mean depth in log points of all earnings, ``spread`` the part of it that varies from fall
@@ -173,7 +173,7 @@ class Income(Spec):
     sd_village: float
     sd_township: float
     shared: float = Field(ge=0, le=1)
-    bad_luck: BadLuck
+    bad_luck: IncomeShock
     wage: Wage
     farm: Farm
     transfer: Transfer
@@ -310,7 +310,7 @@ class Profile(Spec):
         return self
 
 
-def profile(name: str | Path | Profile = "default") -> Profile:
+def load_profile(name: str | Path | Profile = "default") -> Profile:
     """Read a county's parameters.
 
     Parameters
@@ -334,7 +334,7 @@ def profile(name: str | Path | Profile = "default") -> Profile:
 
     Examples
     --------
-    >>> profile("default").office.line
+    >>> load_profile("default").office.line
     6000.0
     """
     if isinstance(name, Profile):
@@ -365,7 +365,7 @@ RIGID = ("medical", "education", "housing", "disaster", "accident")
 
 
 @dataclass(frozen=True)
-class Lookup:
+class ParameterArrays:
     """A profile with its look-up arrays; causes, spells and stages in the order of `params`."""
 
     profile: Profile
@@ -408,7 +408,7 @@ def _calendar(shares: dict[int, float]) -> list[float]:
     return [shares.get(month, 0.0) for month in range(1, 13)]
 
 
-def lookup(profile: Profile) -> Lookup:
+def parameter_arrays(profile: Profile) -> ParameterArrays:
     """Turn a profile into look-up arrays.
 
     Parameters
@@ -428,7 +428,7 @@ def lookup(profile: Profile) -> Lookup:
     def floats(values: object) -> Floats:
         return np.asarray(values, dtype=np.float32)
 
-    return Lookup(
+    return ParameterArrays(
         profile=profile,
         illness_by_age=by_age(profile.shocks.illness_age),
         death_by_age=np.minimum(np.exp(a + b * years), 0.6).astype(np.float32) / 12,

@@ -16,7 +16,7 @@ import numpy as np
 
 from riskmodel.simulate import demography
 from riskmodel.simulate.incomes import fall_depth
-from riskmodel.simulate.parameters import CAUSES, Lookup, Profile, by_age
+from riskmodel.simulate.parameters import CAUSES, ParameterArrays, Profile, by_age
 from riskmodel.simulate.state import (
     AT_HOME,
     AWAY,
@@ -32,11 +32,11 @@ from riskmodel.simulate.state import (
     SLOTS,
     SPOUSE,
     Array,
-    Books,
     Bools,
     Floats,
     Ints,
     Members,
+    OfficeState,
     State,
 )
 
@@ -88,7 +88,7 @@ def places(rng: np.random.Generator, households: int, p: Profile) -> Places:
     )
 
 
-def _blank(n: int) -> tuple[State, Books]:
+def _blank(n: int) -> tuple[State, OfficeState]:
     small: dict[str, Array] = {f.name: np.zeros((SLOTS, n), np.int8) for f in fields(Members)}
     small |= {"birth": np.zeros((SLOTS, n), np.int16), "here": np.zeros((SLOTS, n), bool)}
     types: dict[str, Any] = {
@@ -110,18 +110,18 @@ def _blank(n: int) -> tuple[State, Books]:
     }
     depth |= {"net_ring": RING, "rigid_ring": 12, "persons_ring": 13}
 
-    def arrays(kind: type[State] | type[Books]) -> dict[str, Array]:
+    def arrays(kind: type[State] | type[OfficeState]) -> dict[str, Array]:
         shapes = {
             f.name: (depth[f.name], n) if f.name in depth else (n,) for f in fields(kind) if f.name != "m"
         }
         return {k: np.zeros(shape, dtype=types.get(k, np.float32)) for k, shape in shapes.items()}
 
-    return State(m=Members(**small), **arrays(State)), Books(**arrays(Books))
+    return State(m=Members(**small), **arrays(State)), OfficeState(**arrays(OfficeState))
 
 
 def populate(
-    rng: np.random.Generator, households: Ints, where: Places, month: int, t: Lookup, past: int
-) -> tuple[State, Books]:
+    rng: np.random.Generator, households: Ints, where: Places, month: int, t: ParameterArrays, past: int
+) -> tuple[State, OfficeState]:
     """Draw households and members as they are before the first simulated month.
 
     Parameters

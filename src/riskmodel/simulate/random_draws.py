@@ -10,7 +10,7 @@ from riskmodel.simulate.state import Array, Floats, Ints
 
 
 @dataclass(frozen=True)
-class Noise:
+class MonthDraws:
     """Draws of one month, one column a household: standard normals ``z_*`` and uniforms ``u_*`` on [0, 1).
 
     ``z_weather`` and ``z_macro`` are there in January, ``u_town`` (does a disaster strike the township?) in
@@ -40,7 +40,7 @@ class Noise:
 
 
 @dataclass(frozen=True)
-class World:
+class CommonShocks:
     """What a county's households share in one month: by township and farm kind, and for all."""
 
     weather: Floats
@@ -48,7 +48,7 @@ class World:
     disaster: Floats
 
 
-def world(rng: np.random.Generator, townships: int, kinds: int) -> World:
+def common_shocks(rng: np.random.Generator, townships: int, kinds: int) -> CommonShocks:
     """Draw a county's shared chance of one month.
 
     Parameters
@@ -61,7 +61,7 @@ def world(rng: np.random.Generator, townships: int, kinds: int) -> World:
     World
         ``weather`` (townships, kinds) and ``macro`` standard normal, ``disaster`` (townships) uniform.
     """
-    return World(
+    return CommonShocks(
         weather=rng.standard_normal((townships, kinds), dtype=np.float32),
         macro=float(rng.standard_normal(dtype=np.float32)),
         disaster=rng.random(townships, dtype=np.float32),
@@ -73,10 +73,10 @@ def draw(
     n: int,
     month: int,
     disasters: tuple[int, ...],
-    shared: World | None = None,
+    shared: CommonShocks | None = None,
     township: Ints | None = None,
     kind: Ints | None = None,
-) -> Noise:
+) -> MonthDraws:
     """Draw the chance of one month for n columns.
 
     Parameters
@@ -110,4 +110,4 @@ def draw(
     else:
         weather, macro = rng.standard_normal((2, n), dtype=np.float32) if january else (None, None)
         town = rng.random(n, dtype=np.float32) if season else None
-    return Noise(rng, z[0], z[1], weather, macro, town, *u)
+    return MonthDraws(rng, z[0], z[1], weather, macro, town, *u)

@@ -16,31 +16,33 @@ import pyarrow as pa
 
 from riskmodel.simulate.history import CATEGORIES, RECORDS, SOURCES, Block, Plan, pack, stream, unpack
 from riskmodel.simulate.months import first_day, last_day
-from riskmodel.simulate.parameters import STAGES, Lookup
+from riskmodel.simulate.parameters import STAGES, ParameterArrays
 from riskmodel.simulate.population import Places
-from riskmodel.simulate.state import CAPACITY, HEALTH, RELATIONS, SLOTS, Array, Ints, State, columns
+from riskmodel.simulate.state import CAPACITY, HEALTH, RELATIONS, SLOTS, Array, Ints, State, logged_columns
 
 EPOCH = np.datetime64("1970-01-01")
 
 
-def days(dates: list[object]) -> Ints:
+def day_numbers(dates: list[object]) -> Ints:
     """Return dates as days since 1970."""
     return (np.array(dates, dtype="datetime64[D]") - EPOCH).astype(np.int64)
 
 
-def words(codes: Ints, values: tuple[str, ...] | list[str], missing: Array | None = None) -> pa.Array:
+def category_array(
+    codes: Ints, values: tuple[str, ...] | list[str], missing: Array | None = None
+) -> pa.Array:
     """Return codes as text; null where ``missing``."""
     index = pa.array(np.asarray(codes, dtype=np.int32), mask=missing)
     return pa.DictionaryArray.from_arrays(index, pa.array(list(values), pa.string())).cast(pa.string())
 
 
-def dates(day: Ints, missing: Array | None = None) -> pa.Array:
+def date_array(day: Ints, missing: Array | None = None) -> pa.Array:
     """Return days since 1970 as dates; null where ``missing``."""
     return pa.array(np.asarray(day, dtype=np.int32), mask=missing).cast(pa.date32())
 
 
 @dataclass
-class Clerk:
+class RecordWriter:
     """Dates and recording delays for one block, from the block's own stream of records.
 
     Parameters
@@ -52,12 +54,12 @@ class Clerk:
 
     plan: Plan
     block: int
-    t: Lookup
+    t: ParameterArrays
 
     def __post_init__(self) -> None:
         self.rng = stream(self.plan.seed, RECORDS, self.block)
         self.base = self.block * self.plan.block
-        self.end = int(days([last_day(self.plan.last)])[0])
+        self.end = int(day_numbers([last_day(self.plan.last)])[0])
 
     @cached_property
     def names(self) -> list[str]:
@@ -67,7 +69,7 @@ class Clerk:
 
     def ids(self, household: Ints) -> pa.Array:
         """Return the ids of households named by their row in the county."""
-        return words(household - self.base, self.names)
+        return category_array(household - self.base, self.names)
 
     def day(self, month: Ints, low: int = 1, high: int = 28) -> Ints:
         """Draw a day within each month, between two days of the month, as days since 1970."""
@@ -88,12 +90,12 @@ class Clerk:
         return table.filter(pa.array(on <= self.end)) if (on > self.end).any() else table
 
 
-def amounts(clerk: Clerk, block: Block) -> dict[str, pa.Table]:
+def income_and_spending(writer: RecordWriter, block: Block) -> dict[str, pa.Table]:
     """Return the rows of ``income`` and ``spending``: one a household, month and kind with an amount.
 
     Parameters
     ----------
-    clerk : Clerk
+    writer : RecordWriter
     block : Block
         Its living costs are written, by the quarter, into ``spending`` here: nothing depends on them.
 
@@ -101,45 +103,45 @@ def amounts(clerk: Clerk, block: Block) -> dict[str, pa.Table]:
     -------
     dict
     """
-    living(clerk, block)
-    r = clerk.t.profile.recording
+    living_costs(writer, block)
+    r = writer.t.profile.recording
     shape = block.income.shape[1:]
     # One writing-up a household and month: what is late is late for all of its rows.
-    delay = clerk.late(shape, r.mean_days, r.prompt).astype(np.int16)
+    delay = writer.late(shape, r.mean_days, r.prompt).astype(np.int16)
     out = {}
     for name, cube, kind, kinds in (
         ("income", block.income, "source", SOURCES),
         ("spending", block.spending, "category", CATEGORIES),
     ):
         row, month, code = np.nonzero(np.moveaxis(cube, 0, -1))
-        ends = days([last_day(clerk.plan.first + k) for k in range(shape[1])])
-        months = [first_day(clerk.plan.first + k).strftime("%Y-%m") for k in range(shape[1])]
+        ends = day_numbers([last_day(writer.plan.first + k) for k in range(shape[1])])
+        months = [first_day(writer.plan.first + k).strftime("%Y-%m") for k in range(shape[1])]
         columns = {
-            "household_id": clerk.ids(row + clerk.base),
-            "month": words(month, months),
-            kind: words(code, kinds),
+            "household_id": writer.ids(row + writer.base),
+            "month": category_array(month, months),
+            kind: category_array(code, kinds),
             "amount": pa.array(cube[code, row, month].astype(np.int64)),
-            "recorded_on": dates(ends[month] + delay[row, month]),
+            "recorded_on": date_array(ends[month] + delay[row, month]),
         }
-        out[name] = clerk.known(pa.table(columns))
+        out[name] = writer.known(pa.table(columns))
     return out
 
 
-def living(clerk: Clerk, block: Block) -> None:
+def living_costs(writer: RecordWriter, block: Block) -> None:
     """Write living costs, by the quarter: a floor a head and a share of what the household usually has.
 
     Parameters
     ----------
-    clerk : Clerk
+    writer : RecordWriter
     block : Block
         Changed in place.
     """
-    p = clerk.t.profile.income.living
+    p = writer.t.profile.income.living
     s = block.start
     quarter = 3 * (p.floor * s.persons + p.share * s.usual / 12)
-    months = np.arange(clerk.plan.months)
-    ends = months[(clerk.plan.first + months) % 3 == 2]
-    noise = np.exp(clerk.rng.normal(0, 0.15, (s.n, ends.size)))
+    months = np.arange(writer.plan.months)
+    ends = months[(writer.plan.first + months) % 3 == 2]
+    noise = np.exp(writer.rng.normal(0, 0.15, (s.n, ends.size)))
     there = block.persons[:, ends] > 0
     block.spending[CATEGORIES.index("living")][:, ends] = np.rint(quarter[:, None] * noise) * there
 
@@ -159,12 +161,12 @@ def township_name(k: int) -> str:
     return f"{k + 1:02d}镇"
 
 
-def household_rows(clerk: Clerk, block: Block, where: Places) -> pa.Table:
+def household_rows(writer: RecordWriter, block: Block, where: Places) -> pa.Table:
     """Return the rows of ``households``: one at the start, and one for every change of house or allowance.
 
     Parameters
     ----------
-    clerk : Clerk
+    writer : RecordWriter
     block : Block
     where : Places
 
@@ -174,19 +176,19 @@ def household_rows(clerk: Clerk, block: Block, where: Places) -> pa.Table:
     """
     s = block.start
     n = s.n
-    row, day, safe, dibao = _house_versions(clerk, block)
-    first = day == int(days([first_day(block.began)])[0])
-    wrong = first & (clerk.rng.random(row.size) < clerk.t.profile.recording.corrected)
-    recorded = np.where(first, day, day + clerk.late(row.size, clerk.t.profile.recording.event_mean_days))
+    row, day, safe, dibao = _house_versions(writer, block)
+    first = day == int(day_numbers([first_day(block.began)])[0])
+    wrong = first & (writer.rng.random(row.size) < writer.t.profile.recording.corrected)
+    recorded = np.where(first, day, day + writer.late(row.size, writer.t.profile.recording.event_mean_days))
     # A wrong first entry (water, here) is put right some months later under the same key.
     again = np.flatnonzero(wrong)
-    fixed = recorded[again] + clerk.rng.integers(60, 900, again.size)
-    water = clerk.rng.random(n) >= clerk.t.profile.people.unsafe_water
+    fixed = recorded[again] + writer.rng.integers(60, 900, again.size)
+    water = writer.rng.random(n) >= writer.t.profile.people.unsafe_water
     true_water = water[row]
     written = np.where(wrong, ~true_water, true_water)
-    lifted_year = first_day(block.began).year - clerk.rng.integers(0, clerk.t.profile.people.lifted_years, n)
-    tekun, relocated = _single_elder(s), clerk.rng.random(n) < clerk.t.profile.people.relocated
-    group = clerk.rng.integers(1, 7, n)
+    lifted_year = first_day(block.began).year - writer.rng.integers(0, writer.t.profile.people.lifted_years, n)
+    tekun, relocated = _single_elder(s), writer.rng.random(n) < writer.t.profile.people.relocated
+    group = writer.rng.integers(1, 7, n)
     at = np.concatenate([np.arange(row.size), again])
     who = row[at]
     town = where.township_of_village[s.village[who]]
@@ -196,29 +198,29 @@ def household_rows(clerk: Clerk, block: Block, where: Places) -> pa.Table:
     ]
     table = pa.table(
         {
-            "household_id": clerk.ids(who + clerk.base),
-            "township": words(town, [township_name(k) for k in range(where.townships)]),
-            "village": words(s.village[who], village),
-            "registration": words(s.lifted[who], ("general", "lifted")),
+            "household_id": writer.ids(who + writer.base),
+            "township": category_array(town, [township_name(k) for k in range(where.townships)]),
+            "village": category_array(s.village[who], village),
+            "registration": category_array(s.lifted[who], ("general", "lifted")),
             "lifted_year": pa.array(lifted_year[who].astype(np.int32), mask=~s.lifted[who]),
             "dibao": pa.array(dibao[at]),
             "tekun": pa.array(tekun[who]),
-            "group": words(group[who], [f"{k}组" for k in range(8)]),
+            "group": category_array(group[who], [f"{k}组" for k in range(8)]),
             "relocated": pa.array(relocated[who] & s.lifted[who]),
             "housing_safe": pa.array(safe[at]),
             "water_safe": pa.array(np.concatenate([written, true_water[again]])),
-            "valid_from": dates(day[at]),
-            "recorded_on": dates(np.concatenate([recorded, fixed])),
+            "valid_from": date_array(day[at]),
+            "recorded_on": date_array(np.concatenate([recorded, fixed])),
         }
     )
-    return clerk.known(table).sort_by([("household_id", "ascending"), ("recorded_on", "ascending")])
+    return writer.known(table).sort_by([("household_id", "ascending"), ("recorded_on", "ascending")])
 
 
 def _single_elder(s: State) -> Array:
     return (s.persons == 1) & (s.elders == 1) & (s.dibao > 0)
 
 
-def _house_versions(clerk: Clerk, block: Block) -> tuple[Ints, Ints, Array, Array]:
+def _house_versions(writer: RecordWriter, block: Block) -> tuple[Ints, Ints, Array, Array]:
     """Return (column, day, housing safe, allowance) of every version of a household, in order."""
     s = block.start
     n = s.n
@@ -229,18 +231,18 @@ def _house_versions(clerk: Clerk, block: Block) -> tuple[Ints, Ints, Array, Arra
         changes.append((month, column, safe.astype(np.int8), np.full(column.size, -1, np.int8)))
     for month, household, measure, _, _, until in block.log.aid:
         fallback = measure == -1
-        column = household[fallback] - clerk.base
+        column = household[fallback] - writer.base
         none = np.full(column.size, -1, np.int8)
         changes.append((month[fallback], column, none, np.ones(column.size, np.int8)))
         changes.append((until[fallback] + 1, column, none, (s.dibao[column] > 0).astype(np.int8)))
     month, column, safe, dibao = (np.concatenate(part) for part in zip(*changes, strict=True))
-    keep = month <= clerk.plan.last
+    keep = month <= writer.plan.last
     order = np.lexsort((month[keep], column[keep]))
     month, column, safe, dibao = (part[keep][order] for part in (month, column, safe, dibao))
     safe, dibao = _carry(safe), _carry(dibao)
     last = np.append((month[1:] != month[:-1]) | (column[1:] != column[:-1]), True)
-    start = int(days([first_day(block.began)])[0])
-    day = np.where(month < block.began, start, clerk.day(np.maximum(month, block.began), 2))
+    start = int(day_numbers([first_day(block.began)])[0])
+    day = np.where(month < block.began, start, writer.day(np.maximum(month, block.began), 2))
     return column[last], day[last], safe[last].astype(bool), dibao[last].astype(bool)
 
 
@@ -250,12 +252,12 @@ def _carry(values: Ints) -> Ints:
     return values[np.maximum.accumulate(known)]
 
 
-def member_rows(clerk: Clerk, block: Block) -> pa.Table:
+def member_rows(writer: RecordWriter, block: Block) -> pa.Table:
     """Return the rows of ``members``: a version for every change, the one before closed by a correction.
 
     Parameters
     ----------
-    clerk : Clerk
+    writer : RecordWriter
     block : Block
 
     Returns
@@ -264,7 +266,7 @@ def member_rows(clerk: Clerk, block: Block) -> pa.Table:
         The closing row has the key of the version it ends and is recorded with what ended it; until then
         the office does not know that it ends.
     """
-    v = _versions(clerk, block)
+    v = _versions(writer, block)
     state = unpack(v["packed"])
     insured = block.start.insured[v["column"]]
     closed = np.flatnonzero(v["closes"] >= 0)
@@ -273,34 +275,34 @@ def member_rows(clerk: Clerk, block: Block) -> pa.Table:
     at = np.concatenate([open_rows["at"], close_rows["at"]])
     to = np.concatenate([open_rows["to"], close_rows["to"]])
     on = np.concatenate([open_rows["on"], close_rows["on"]])
-    health = np.concatenate([_misread(clerk, v, state["health"]), state["health"][closed]])
+    health = np.concatenate([_misread(writer, v, state["health"]), state["health"][closed]])
     late = np.flatnonzero(health[: v["column"].size] != state["health"])
-    fixed = v["recorded"][late] + clerk.rng.integers(60, 900, late.size)
+    fixed = v["recorded"][late] + writer.rng.integers(60, 900, late.size)
     at, to, on = np.concatenate([at, late]), np.concatenate([to, to[late]]), np.concatenate([on, fixed])
     health = np.concatenate([health, state["health"][late]])
-    serial = [f"{name}-{k:02d}" for name in clerk.names for k in range(100)]
+    serial = [f"{name}-{k:02d}" for name in writer.names for k in range(100)]
     reason = np.where(to >= 0, v["why"][at], v["came"][at])
     table = pa.table(
         {
-            "member_id": words(v["column"][at] * 100 + v["serial"][at], serial),
-            "household_id": clerk.ids(v["column"][at] + clerk.base),
-            "birth_month": words(*_birth_text(state["birth"][at])),
-            "sex": words(state["sex"][at], ("male", "female")),
-            "relation": words(state["relation"][at], RELATIONS),
-            "schooling": words(state["school"][at], STAGES),
-            "health": words(health, HEALTH),
+            "member_id": category_array(v["column"][at] * 100 + v["serial"][at], serial),
+            "household_id": writer.ids(v["column"][at] + writer.base),
+            "birth_month": category_array(*_birth_text(state["birth"][at])),
+            "sex": category_array(state["sex"][at], ("male", "female")),
+            "relation": category_array(state["relation"][at], RELATIONS),
+            "schooling": category_array(state["school"][at], STAGES),
+            "health": category_array(health, HEALTH),
             "disability_grade": pa.array(state["grade"][at].astype(np.int32)),
-            "work_capacity": words(state["capacity"][at], CAPACITY),
+            "work_capacity": category_array(state["capacity"][at], CAPACITY),
             "insured": pa.array(insured[at]),
             "hukou": pa.array(np.ones(at.size, dtype=bool)),
             "resident": pa.array(state["away"][at] == 0),
-            "valid_from": dates(v["from"][at]),
-            "valid_to": dates(np.maximum(to, 0), to < 0),
-            "change_reason": words(np.maximum(reason, 0), REASONS, reason < 0),
-            "recorded_on": dates(on),
+            "valid_from": date_array(v["from"][at]),
+            "valid_to": date_array(np.maximum(to, 0), to < 0),
+            "change_reason": category_array(np.maximum(reason, 0), REASONS, reason < 0),
+            "recorded_on": date_array(on),
         }
     )
-    return clerk.known(table).sort_by([("member_id", "ascending"), ("recorded_on", "ascending")])
+    return writer.known(table).sort_by([("member_id", "ascending"), ("recorded_on", "ascending")])
 
 
 def _birth_text(birth: Ints) -> tuple[Ints, list[str]]:
@@ -308,20 +310,20 @@ def _birth_text(birth: Ints) -> tuple[Ints, list[str]]:
     return birth - low, [first_day(m).strftime("%Y-%m") for m in range(low, int(birth.max()) + 1)]
 
 
-def _misread(clerk: Clerk, v: dict[str, Array], health: Array) -> Array:
+def _misread(writer: RecordWriter, v: dict[str, Array], health: Array) -> Array:
     """Return health as first written: wrong for a few who never change afterwards."""
     alone = (v["closes"] < 0) & (v["serial_first"])
-    wrong = alone & (clerk.rng.random(health.size) < clerk.t.profile.recording.corrected)
+    wrong = alone & (writer.rng.random(health.size) < writer.t.profile.recording.corrected)
     return np.where(wrong, np.where(health == 0, 1, 0), health)
 
 
-def _versions(clerk: Clerk, block: Block) -> dict[str, Array]:
+def _versions(writer: RecordWriter, block: Block) -> dict[str, Array]:
     """Return every version of every member, ordered by household, place and time."""
     month, slot, column, packed = _changes(block)
-    start = int(days([first_day(block.began)])[0])
+    start = int(day_numbers([first_day(block.began)])[0])
     old = month < block.began
-    day = np.where(old, start, clerk.day(np.maximum(month, block.began), 2))
-    late = np.where(old, 0, clerk.late(day.size, clerk.t.profile.recording.event_mean_days))
+    day = np.where(old, start, writer.day(np.maximum(month, block.began), 2))
+    late = np.where(old, 0, writer.late(day.size, writer.t.profile.recording.event_mean_days))
     place = column * SLOTS + slot
     follows = np.append(place[1:] == place[:-1], False)
     recorded = _in_order(day + late, place)
@@ -334,9 +336,9 @@ def _versions(clerk: Clerk, block: Block) -> dict[str, Array]:
     after = np.roll(np.arange(place.size), -1)
     leaves = follows & ~(here[after] & same[after])
     why = np.where(_leaves_by_marriage(packed), MARRIED_OUT, DIED)
-    away, who = columns(block.log.moves, 2)
+    away, who = logged_columns(block.log.moves, 2)
     moved = np.full(block.start.n, -1)
-    moved[who - clerk.base] = away
+    moved[who - writer.base] = away
     why = np.where(month[after] == moved[column], MOVED, why)
     out: dict[str, Array] = {
         "column": column,

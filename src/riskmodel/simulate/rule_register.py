@@ -133,12 +133,12 @@ def _why_not(rule: RegisterRule) -> str | None:
 def _nobody() -> RuleView:
     """Return a view of no households: every name and function is looked up, nothing is computed."""
     from riskmodel.simulate.history import PEOPLE, PLACES, stream
-    from riskmodel.simulate.parameters import lookup, profile
+    from riskmodel.simulate.parameters import load_profile, parameter_arrays
     from riskmodel.simulate.population import places, populate
 
-    given, month = profile("default"), 2020 * 12
+    given, month = load_profile("default"), 2020 * 12
     where = places(stream(0, PLACES), 1, given)
-    state, books = populate(stream(0, PEOPLE), np.arange(1), where, month, lookup(given), 0)
+    state, books = populate(stream(0, PEOPLE), np.arange(1), where, month, parameter_arrays(given), 0)
     return RuleView(state.take(slice(0, 0)), books.take(slice(0, 0)), month)
 
 

@@ -15,9 +15,9 @@ from __future__ import annotations
 import numpy as np
 
 from riskmodel.simulate.demography import COLLEGE, DISABILITY, ILLNESS, JOB_LOSS, ages, illness_weight, pick
-from riskmodel.simulate.parameters import CAUSES, Lookup
-from riskmodel.simulate.random_draws import Noise
-from riskmodel.simulate.state import AT_HOME, FARM, JOB, NO_JOB, SICK, Floats, Ints, Log, State
+from riskmodel.simulate.parameters import CAUSES, ParameterArrays
+from riskmodel.simulate.random_draws import MonthDraws
+from riskmodel.simulate.state import AT_HOME, FARM, JOB, NO_JOB, SICK, EventLog, Floats, Ints, State
 
 SCHOOLING, DISASTER = CAUSES.index("schooling"), CAUSES.index("disaster")
 HOUSING = CAUSES.index("housing")
@@ -25,7 +25,7 @@ LARGEST_COST = 300_000
 REPAIR = 0.12
 
 
-def new_year(s: State, z: Noise, t: Lookup) -> None:
+def new_year(s: State, z: MonthDraws, t: ParameterArrays) -> None:
     """Draw the year's weather and prices for each township and farm kind, and the county's labour market.
 
     Parameters
@@ -44,7 +44,7 @@ def new_year(s: State, z: Noise, t: Lookup) -> None:
     s.macro = np.exp(z.z_macro * spread - spread**2 / 2)
 
 
-def recover(s: State, z: Noise, t: Lookup) -> Ints:
+def recover(s: State, z: MonthDraws, t: ParameterArrays) -> Ints:
     """End spells; who was gravely ill becomes well or chronically ill.
 
     Parameters
@@ -79,7 +79,9 @@ def recover(s: State, z: Noise, t: Lookup) -> Ints:
     return changed
 
 
-def strike(s: State, z: Noise, month: int, t: Lookup, log: Log | None) -> tuple[Floats, Ints]:
+def draw_shocks(
+    s: State, z: MonthDraws, month: int, t: ParameterArrays, log: EventLog | None
+) -> tuple[Floats, Ints]:
     """Let at most one cause befall each household.
 
     Parameters
@@ -107,7 +109,7 @@ def strike(s: State, z: Noise, month: int, t: Lookup, log: Log | None) -> tuple[
     weights = s.hazard[:, rows].copy()
     weights[JOB_LOSS] *= s.macro[rows]
     causes = pick(weights, z.u_shock[rows] / fate[rows]) if rows.size else rows
-    hit = _struck(s, z, t)
+    hit = _shock_causes(s, z, t)
     if hit.size:
         alone = ~np.isin(rows, hit)
         rows = np.concatenate([rows[alone], hit])
@@ -118,8 +120,8 @@ def strike(s: State, z: Noise, month: int, t: Lookup, log: Log | None) -> tuple[
     return paid, rows[(causes == ILLNESS) | (causes == DISABILITY)]
 
 
-def befall(s: State, z: Noise, month: int, t: Lookup, rows: Ints, cause: int) -> Floats:
-    """Let one cause strike chosen households, as `strike` does to those whom chance chooses.
+def apply_shock(s: State, z: MonthDraws, month: int, t: ParameterArrays, rows: Ints, cause: int) -> Floats:
+    """Let one cause strike chosen households, as `draw_shocks` does to those whom chance chooses.
 
     Parameters
     ----------
@@ -144,7 +146,7 @@ def befall(s: State, z: Noise, month: int, t: Lookup, rows: Ints, cause: int) ->
     return paid
 
 
-def _struck(s: State, z: Noise, t: Lookup) -> Ints:
+def _shock_causes(s: State, z: MonthDraws, t: ParameterArrays) -> Ints:
     if z.u_town is None:
         return np.empty(0, dtype=np.intp)
     p = t.profile.shocks
@@ -155,7 +157,14 @@ def _struck(s: State, z: Noise, t: Lookup) -> Ints:
 
 
 def _apply(
-    s: State, z: Noise, month: int, t: Lookup, rows: Ints, causes: Ints, paid: Floats, log: Log | None
+    s: State,
+    z: MonthDraws,
+    month: int,
+    t: ParameterArrays,
+    rows: Ints,
+    causes: Ints,
+    paid: Floats,
+    log: EventLog | None,
 ) -> None:
     size, share = z.few(rows.size, 2)
     u = np.minimum(size, np.float32(0.99999))
@@ -186,7 +195,7 @@ def _apply(
         log.cost(month, s.household[rows], t.rigid[causes], cost)
 
 
-def _patients(s: State, z: Noise, month: int, t: Lookup, rows: Ints, causes: Ints) -> Floats:
+def _patients(s: State, z: MonthDraws, month: int, t: ParameterArrays, rows: Ints, causes: Ints) -> Floats:
     """Pick who falls ill or becomes disabled; return how much of the household's labour that concerns."""
     share = np.ones(rows.size, dtype=np.float32)
     ill = (causes == ILLNESS) | (causes == DISABILITY)
@@ -212,7 +221,7 @@ def _patients(s: State, z: Noise, month: int, t: Lookup, rows: Ints, causes: Int
     return share
 
 
-def school_hardship(s: State, month: int, rows: Ints, t: Lookup, log: Log | None) -> None:
+def school_hardship(s: State, month: int, rows: Ints, t: ParameterArrays, log: EventLog | None) -> None:
     """Record that a child's entry into a costly stage is a hardship.
 
     Parameters

@@ -2,7 +2,7 @@
 
 The same arrays serve the county's one history (one column a household) and its possible futures (one
 column a household and branch); ``take`` turns the first into the second. `State` is how households live;
-`Books` is what they have earned and how the office stands to them. Support touches the books only: it adds
+`OfficeState` is what they have earned and how the office stands to them. Support touches the books only: it adds
 income and covers own costs, and changes no hazard, so one life can be booked with support and without.
 Amounts are whole yuan held in float32, which is exact below 16.7 million, so sums over 12 months are exact
 in any order.
@@ -163,7 +163,7 @@ class State(Columns):
 
 
 @dataclass
-class Books(Columns):
+class OfficeState(Columns):
     """What households have earned, and how the office stands to them.
 
     ``net_ring`` (24, n), ``rigid_ring`` (12, n), ``persons_ring`` (13, n) by month, with the running sums
@@ -203,7 +203,7 @@ class RuleView:
     """
 
     state: State
-    books: Books
+    books: OfficeState
     month: int
 
     @property
@@ -258,7 +258,7 @@ class RuleView:
 
 
 @dataclass
-class Log:
+class EventLog:
     """Rows of what happened; every entry is a tuple of arrays of equal length, the month first."""
 
     events: list[tuple[Array, ...]] = field(default_factory=list)
@@ -304,7 +304,7 @@ class Log:
         self._note("aid", month, household, measure, cause, amount, until)
 
 
-def columns(rows: list[tuple[Array, ...]], width: int) -> list[Array]:
+def logged_columns(rows: list[tuple[Array, ...]], width: int) -> list[Array]:
     """Return logged rows as whole columns; empty ones if there is none.
 
     Parameters

@@ -27,15 +27,15 @@ from numpy.typing import NDArray
 from riskmodel.errors import UsageError
 from riskmodel.forecasting import LARGEST, MEASURES, Scenario, Shock
 from riskmodel.simulate import office, random_draws, shocks
-from riskmodel.simulate.assembly import Order
-from riskmodel.simulate.history import PLACES, book, live, run_block, stream
+from riskmodel.simulate.assembly import SimulationSpec
+from riskmodel.simulate.history import PLACES, advance_households, advance_office, run_block, stream
 from riskmodel.simulate.incomes import Flow
 from riskmodel.simulate.months import DateLike, month_of_end
-from riskmodel.simulate.parameters import CAUSES, Lookup, lookup
+from riskmodel.simulate.parameters import CAUSES, ParameterArrays, parameter_arrays
 from riskmodel.simulate.population import places
-from riskmodel.simulate.random_draws import Noise
+from riskmodel.simulate.random_draws import MonthDraws
 from riskmodel.simulate.records import township_name
-from riskmodel.simulate.state import AWAY, FARM, Books, State
+from riskmodel.simulate.state import AWAY, FARM, OfficeState, State
 
 Array = NDArray[Any]
 WORLDS = 40
@@ -45,7 +45,7 @@ CHANCE, SHARED, STRUCK = range(3)
 
 
 @dataclasses.dataclass(frozen=True)
-class Hit:
+class ScenarioShock:
     """A shock and the households (n,) that it hits in one world; ``rng`` draws how hard."""
 
     shock: Shock
@@ -54,18 +54,20 @@ class Hit:
 
 
 @dataclasses.dataclass(frozen=True)
-class _Start:
+class _StartState:
     """A county at as-of, ready to be lived on."""
 
     state: State
-    books: Books
+    books: OfficeState
     month: int
-    t: Lookup
-    asked: Order
+    t: ParameterArrays
+    asked: SimulationSpec
     townships: int
 
 
-def future(asked: Order, as_of: DateLike, scenario: Scenario, worlds: int = WORLDS) -> pd.DataFrame:
+def scenario_truth(
+    asked: SimulationSpec, as_of: DateLike, scenario: Scenario, worlds: int = WORLDS
+) -> pd.DataFrame:
     """Return how many households of a simulated county are below the line a year on, with and without.
 
     Parameters
@@ -88,13 +90,13 @@ def future(asked: Order, as_of: DateLike, scenario: Scenario, worlds: int = WORL
     UsageError
         If the county has more than one block, a township is unknown, or a part of support is withdrawn.
     """
-    return futures(asked, as_of, [scenario], worlds)[scenario.id]
+    return scenario_truths(asked, as_of, [scenario], worlds)[scenario.id]
 
 
-def futures(
-    asked: Order, as_of: DateLike, scenarios: Sequence[Scenario], worlds: int = WORLDS
+def scenario_truths(
+    asked: SimulationSpec, as_of: DateLike, scenarios: Sequence[Scenario], worlds: int = WORLDS
 ) -> dict[str, pd.DataFrame]:
-    """Return `future` of several scenarios, by their ids: one history and one life without any of them.
+    """Return `scenario_truth` of several scenarios, by their ids: one history and one life without any of them.
 
     Parameters
     ----------
@@ -110,28 +112,28 @@ def futures(
     Raises
     ------
     UsageError
-        See `future`.
+        See `scenario_truth`.
     """
     _refuse(asked, scenarios)
     month = month_of_end(as_of)
-    t = lookup(asked.profile)
+    t = parameter_arrays(asked.profile)
     plan = dataclasses.replace(asked.plan, months=month - asked.plan.first + 1, keep=(month,))
     where = places(stream(plan.seed, PLACES), plan.households, asked.profile)
     state, books = run_block(plan, 0, where, t, asked.rule).kept[month]
-    start = _Start(state, books, month, t, asked, where.townships)
+    start = _StartState(state, books, month, t, asked, where.townships)
     rows: dict[str, list[dict[str, float]]] = {each.id: [] for each in scenarios}
     for world in range(worlds):
-        before = _live(start, (), world)
+        before = _simulate_world(start, (), world)
         for each in scenarios:
-            hits = _hits(start, each, world)
+            hits = _scenario_shocks(start, each, world)
             touched = np.any([h.rows for h in hits], axis=0)
             # Nobody else is concerned; draws that move up in a list are not to look as if they were.
-            after = np.where(touched, _live(start, hits, world), before)
+            after = np.where(touched, _simulate_world(start, hits, world), before)
             rows[each.id].append(_row("baseline", before) | _row("stressed", after))
     return {name: pd.DataFrame(r) for name, r in rows.items()}
 
 
-def _refuse(asked: Order, scenarios: Sequence[Scenario]) -> None:
+def _refuse(asked: SimulationSpec, scenarios: Sequence[Scenario]) -> None:
     if asked.plan.households > asked.plan.block:
         raise UsageError(
             f"{asked.plan.households} households: the simulator's own future is lived by one block, at most "
@@ -151,17 +153,17 @@ def _row(name: str, found: Array) -> dict[str, float]:
     return {f"{measure}_{name}": float(v) for measure, v in zip(MEASURES, found.sum(axis=1), strict=True)}
 
 
-def _hits(start: _Start, scenario: Scenario, world: int) -> tuple[Hit, ...]:
+def _scenario_shocks(start: _StartState, scenario: Scenario, world: int) -> tuple[ScenarioShock, ...]:
     """Return whom each shock hits in this world."""
     out = []
     for k, shock in enumerate(scenario.shocks):
         rng = stream(start.asked.plan.seed, STREAM, world, STRUCK, k)
-        rows = _concerned(start, shock) & (rng.random(start.state.n) < shock.reach)
-        out.append(Hit(shock, rows, rng))
+        rows = _affected(start, shock) & (rng.random(start.state.n) < shock.reach)
+        out.append(ScenarioShock(shock, rows, rng))
     return tuple(out)
 
 
-def _concerned(start: _Start, shock: Shock) -> Array:
+def _affected(start: _StartState, shock: Shock) -> Array:
     place = start.state.township
     if shock.where is None:
         return np.ones(place.size, dtype=bool)
@@ -173,32 +175,32 @@ def _concerned(start: _Start, shock: Shock) -> Array:
     return np.asarray(place == names.index(shock.where))
 
 
-def _live(start: _Start, hits: tuple[Hit, ...], world: int) -> Array:
+def _simulate_world(start: _StartState, hits: tuple[ScenarioShock, ...], world: int) -> Array:
     """Live one world; return who is below the line at its end, their persons and gaps, shape (3, n)."""
     s, b, t, asked = start.state.copy(), start.books.copy(), start.t, start.asked
     shared = stream(asked.plan.seed, STREAM, world, SHARED)
     extra = np.zeros(s.n)
     withdrawn = any(h.shock.kind == "support" for h in hits)
     if withdrawn:
-        office.stop_all_aid(b)
+        office.stop_all_support(b)
     floods = [_Flood(h, t) for h in hits if h.shock.kind == "disaster"]
     for ahead in range(1, HORIZON + 1):
         month = start.month + ahead
-        common = random_draws.world(shared, start.townships, len(t.weather_sd))
+        common = random_draws.common_shocks(shared, start.townships, len(t.weather_sd))
         # A month's own stream: what one life draws more in a month moves nothing in the next.
         chance = stream(asked.plan.seed, STREAM, world, CHANCE, month)
         z = random_draws.draw(
             chance, s.n, month, t.profile.shocks.disaster_months, common, s.township, s.kind
         )
 
-        def also(state: State, ahead: int = ahead, z: Noise = z, month: int = month) -> Array:
+        def also(state: State, ahead: int = ahead, z: MonthDraws = z, month: int = month) -> Array:
             paid = [flood.strike(state, z, month, ahead) for flood in floods]
             return np.asarray(np.sum(paid, axis=0, dtype=np.float32))
 
-        flow = live(s, z, month, t, also=also if floods else None)
+        flow = advance_households(s, z, month, t, also=also if floods else None)
         flow, cost = _changed(flow, s, tuple(h for h in hits if ahead <= h.shock.months))
         extra += cost
-        book(b, s, flow, z, month, t, asked.rule, supported=not withdrawn)
+        advance_office(b, s, flow, z, month, t, asked.rule, supported=not withdrawn)
     persons = np.maximum(s.persons, 1)
     income = (b.net - extra) / persons
     line = asked.profile.office.line
@@ -215,7 +217,7 @@ class _Flood:
     t : Lookup
     """
 
-    def __init__(self, hit: Hit, t: Lookup) -> None:
+    def __init__(self, hit: ScenarioShock, t: ParameterArrays) -> None:
         self.hit = hit
         self.rows = np.flatnonzero(hit.rows)
         self.cause = CAUSES.index("disaster")
@@ -224,12 +226,12 @@ class _Flood:
         self.t = dataclasses.replace(t, loss=loss)
         self.lost = np.zeros(self.rows.size, dtype=np.float32)
 
-    def strike(self, s: State, z: Noise, month: int, ahead: int) -> Array:
+    def strike(self, s: State, z: MonthDraws, month: int, ahead: int) -> Array:
         """Strike, or keep what is lost from coming back; return own rigid spending (n,)."""
         if ahead == 1:
             self.rows = self.rows[s.persons[self.rows] > 0]
             mine = dataclasses.replace(z, rng=self.hit.rng)
-            paid = shocks.befall(s, mine, month, self.t, self.rows, self.cause)
+            paid = shocks.apply_shock(s, mine, month, self.t, self.rows, self.cause)
             self.lost = s.loss[FARM, self.rows].copy()
             return paid
         if ahead <= self.hit.shock.months:
@@ -238,7 +240,7 @@ class _Flood:
         return np.zeros(s.n, dtype=np.float32)
 
 
-def _changed(flow: Flow, s: State, hits: tuple[Hit, ...]) -> tuple[Flow, Array]:
+def _changed(flow: Flow, s: State, hits: tuple[ScenarioShock, ...]) -> tuple[Flow, Array]:
     """Return a month's amounts under the scenario, and the extra own cost of care (n,)."""
     cost = np.zeros(s.n)
     for hit in hits:

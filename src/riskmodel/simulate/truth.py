@@ -17,17 +17,17 @@ from dataclasses import dataclass
 import numpy as np
 
 from riskmodel.simulate import office, random_draws
-from riskmodel.simulate.history import FUTURES, below, book, live, stream
+from riskmodel.simulate.history import FUTURES, advance_households, advance_office, below, stream
 from riskmodel.simulate.office import FlagRule
-from riskmodel.simulate.parameters import Lookup
-from riskmodel.simulate.state import Books, Floats, Ints, State
+from riskmodel.simulate.parameters import ParameterArrays
+from riskmodel.simulate.state import Floats, Ints, OfficeState, State
 
 COLUMNS = 32_768
 EVENTS = ("below_line", "identified", "confirmed")
 
 
 @dataclass(frozen=True)
-class Chances:
+class EventProbabilities:
     """Counts of futures, each (events, households): with support and without, of ``futures`` each.
 
     ``seen`` and ``seen_unsupported`` are the futures whose label is known: below the line or not, by those
@@ -58,18 +58,18 @@ class Chances:
         return np.sqrt(p * (1 - p) / np.maximum(self.seen, 1))
 
 
-def chances(
+def event_probabilities(
     now: State,
-    books: Books,
+    books: OfficeState,
     month: int,
     horizon: int,
-    t: Lookup,
+    t: ParameterArrays,
     rule: FlagRule,
     *,
     futures: int,
     seed: int,
     block: int,
-) -> Chances:
+) -> EventProbabilities:
     """Count the futures in which each label event happens.
 
     Parameters
@@ -111,7 +111,7 @@ def chances(
     with ThreadPoolExecutor(max_workers=2) as pool:
         parts = list(pool.map(batch, starts))
     k, k_bare, seen, seen_bare = (np.concatenate(part, axis=1) for part in zip(*parts, strict=True))
-    return Chances(k, k_bare, seen, seen_bare, futures)
+    return EventProbabilities(k, k_bare, seen, seen_bare, futures)
 
 
 def _share(k: Ints, of: Ints) -> Floats:
@@ -120,22 +120,22 @@ def _share(k: Ints, of: Ints) -> Floats:
 
 def _run(
     s: State,
-    b: Books,
+    b: OfficeState,
     rng: np.random.Generator,
     month: int,
     horizon: int,
-    t: Lookup,
+    t: ParameterArrays,
     rule: FlagRule,
     futures: int,
 ) -> tuple[Ints, ...]:
     bare = b.copy()
-    office.stop_all_aid(bare)
+    office.stop_all_support(bare)
     entered, confirmed, answered = np.zeros((3, 2, s.n), dtype=bool)
     for ahead in range(month + 1, month + horizon + 1):
         z = random_draws.draw(rng, s.n, ahead, t.profile.shocks.disaster_months)
-        flow = live(s, z, ahead, t)
+        flow = advance_households(s, z, ahead, t)
         for k, books in enumerate((b, bare)):
-            _, rows = book(books, s, flow, z, ahead, t, rule, supported=k == 0)
+            _, rows = advance_office(books, s, flow, z, ahead, t, rule, supported=k == 0)
             entered[k, rows] = True
             met, held = office.visited(books, z, ahead, t)
             answered[k] |= met

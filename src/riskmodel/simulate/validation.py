@@ -18,7 +18,7 @@ from riskmodel.io.specs import Spec, parse, read_yaml
 from riskmodel.simulate import office
 from riskmodel.simulate.history import CATEGORIES, SOURCES
 from riskmodel.simulate.observed import LEVEL_YEAR, REGISTER_YEAR, Years, observe
-from riskmodel.simulate.parameters import CAUSES, Profile, profile
+from riskmodel.simulate.parameters import CAUSES, Profile, load_profile
 from riskmodel.simulate.state import Bools, Floats
 
 Measure = Callable[[Years, str], float]
@@ -325,7 +325,7 @@ class Target(Spec):
         return self.value if isinstance(self.value, tuple) else (self.value, self.value)
 
 
-def targets(path: str | Path = TARGETS) -> dict[str, Target]:
+def load_targets(path: str | Path = TARGETS) -> dict[str, Target]:
     """Read the published figures.
 
     Parameters
@@ -344,12 +344,12 @@ def targets(path: str | Path = TARGETS) -> dict[str, Target]:
 
     Examples
     --------
-    >>> targets()["check_yield"].value
+    >>> load_targets()["check_yield"].value
     0.329
     """
     given = read_yaml(Path(path))
     if not isinstance(given, dict) or not isinstance(given.get("targets"), dict):
-        raise SpecError(f"{path}: needs a mapping `targets` from ids to published figures")
+        raise SpecError(f"{path}: needs a mapping `load_targets` from ids to published figures")
     groups = given.get("groups", {})
     out = {}
     for name, one in given["targets"].items():
@@ -360,7 +360,7 @@ def targets(path: str | Path = TARGETS) -> dict[str, Target]:
     return out
 
 
-def validate(
+def validate_profile(
     name: str | Path | Profile = "default", *, households: int = HOUSEHOLDS, seed: int = 0
 ) -> pd.DataFrame:
     """Simulate a county over eight years and measure it against the published figures of its profile.
@@ -380,8 +380,8 @@ def validate(
         ``deviation`` from the nearer end (0 between them), ``tolerance``, ``met``, ``use`` (fitted or
         only checked), ``why`` where it is missed and the reason is known.
     """
-    given = profile(name)
-    asked = targets()
+    given = load_profile(name)
+    asked = load_targets()
     own = {k: t for k, t in asked.items() if given.id in t.profiles}
     chosen = own or {k: t for k, t in asked.items() if "default" in t.profiles}
     years = observe(given, households, seed)
@@ -413,7 +413,7 @@ def summary(table: pd.DataFrame) -> dict[str, Any]:
     Parameters
     ----------
     table : DataFrame
-        From `validate`.
+        From `validate_profile`.
 
     Returns
     -------
