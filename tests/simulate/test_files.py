@@ -35,7 +35,7 @@ def test_blocks_written_one_by_one_hold_the_same_rows(tmp_path: Path) -> None:
     parts = list(assembly.blocks(small))
     # Three blocks of 40, 40 and 10: memory holds one at a time.
     assert len(parts) == 3
-    for name in county.TABLES:
+    for name in assembly.TABLES:
         file = pq.ParquetFile(tmp_path / f"{name}.parquet")
         assert file.num_row_groups == 3
         assert file.read().equals(pa.concat_tables([tables[name] for tables, _ in parts])), name
@@ -55,11 +55,13 @@ def test_the_county_reads_its_own_files_without_a_rejected_row(tmp_path: Path, s
 def test_nothing_is_left_of_a_county_that_failed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = simulate.simulation_spec(households=60, months=24, futures=0)
 
-    def breaks(given: county.Order) -> Iterator[object]:
-        yield from assembly.blocks(given)
+    whole = assembly.blocks
+
+    def breaks(given: assembly.SimulationSpec) -> Iterator[object]:
+        yield from whole(given)
         raise OSError("disk full")
 
-    monkeypatch.setattr(county, "blocks", breaks)
+    monkeypatch.setattr(assembly, "blocks", breaks)
     with pytest.raises(OSError, match="disk full"):
         simulate.write_simulated_blocks(asked, tmp_path)
     assert list(tmp_path.iterdir()) == []

@@ -1,10 +1,10 @@
-"""A simulated county whose true risks are known: the ruler for rules and models.
+"""A simulated county whose true risks are known: the reference for rules and models.
 
 Real household records cannot be handed out, and their labels are made by the rules that are to be judged.
 Here a county lives month by month by a stated process, an office watches it with delays and mistakes, and
 many futures of every household give the true chance of each label event.
 
-The process, month by month (`process.live`, then `process.book`)
+The process, month by month (`history.live`, then `history.book`)
 
 1. Each January a township's weather and prices are drawn for each kind of farm, and the county's labour
    market; each September the school year begins (`school`).

@@ -58,7 +58,7 @@ TABLES = (
 
 @dataclass(frozen=True)
 class SimulationSpec:
-    """What is asked for: a plan, the truth wanted, and the process it is made by."""
+    """What is spec for: a plan, the truth wanted, and the process it is made by."""
 
     plan: Plan
     profile: Profile
@@ -108,7 +108,7 @@ def simulation_spec(
     futures: int = 1000,
     truth_sample: int | None = None,
 ) -> SimulationSpec:
-    """Check what is asked for; see `simulate_county` for the parameters and what is raised."""
+    """Check what is spec for; see `simulate_county` for the parameters and what is raised."""
     given = load_profile(profile_name)
     for name, value, low in (
         ("households", households, 1),
@@ -151,47 +151,37 @@ def _default_dates(first: int, last: int, horizon: int, delay_days: int) -> list
     return (recorded or ends)[-2:]
 
 
-def blocks(asked: SimulationSpec) -> Iterator[tuple[dict[str, pa.Table], pa.Table]]:
-    """Make a county block by block.
-
-    Parameters
-    ----------
-    asked : Order
-
-    Yields
-    ------
-    tables, truth
-        Arrow tables of one block of households.
-    """
-    plan = asked.plan
-    t = parameter_arrays(asked.profile)
-    where = places(stream(plan.seed, PLACES), plan.households, asked.profile)
+def blocks(spec: SimulationSpec) -> Iterator[tuple[dict[str, pa.Table], pa.Table]]:
+    """Make a county block by block."""
+    plan = spec.plan
+    t = parameter_arrays(spec.profile)
+    where = places(stream(plan.seed, PLACES), plan.households, spec.profile)
     for k in range(-(-plan.households // plan.block)):
-        history = run_block(plan, k, where, t, asked.rule)
+        history = run_block(plan, k, where, t, spec.rule)
         writer = RecordWriter(plan, k, t)
         tables = income_and_spending(writer, history)
         tables["households"] = household_rows(writer, history, where)
         tables["members"] = member_rows(writer, history)
         tables |= event_tables(writer, history)
-        yield {name: tables[name] for name in TABLES}, _truth(asked, k, history, writer, t)
+        yield {name: tables[name] for name in TABLES}, _truth(spec, k, history, writer, t)
 
 
-def _income_delays(asked: SimulationSpec, state: State) -> Ints:
-    """Return the columns of a block whose truth is asked for: all, or those of a sample drawn by the seed."""
-    if asked.truth_sample is None or asked.truth_sample >= asked.plan.households:
+def _income_delays(spec: SimulationSpec, state: State) -> Ints:
+    """Return the columns of a block whose truth is spec for: all, or those of a sample drawn by the seed."""
+    if spec.truth_sample is None or spec.truth_sample >= spec.plan.households:
         return np.arange(state.n)
-    rng = stream(asked.plan.seed, TRUTH)
-    chosen = rng.choice(asked.plan.households, asked.truth_sample, replace=False, shuffle=False)
+    rng = stream(spec.plan.seed, TRUTH)
+    chosen = rng.choice(spec.plan.households, spec.truth_sample, replace=False, shuffle=False)
     return np.flatnonzero(np.isin(state.household, chosen))
 
 
 def _truth(
-    asked: SimulationSpec, block: int, history: Block, writer: RecordWriter, t: ParameterArrays
+    spec: SimulationSpec, block: int, history: Block, writer: RecordWriter, t: ParameterArrays
 ) -> pa.Table:
     parts = [
-        _truth_at(asked, block, history, writer, t, month, ahead)
-        for month in asked.truth_at
-        for ahead in asked.horizons
+        _truth_at(spec, block, history, writer, t, month, ahead)
+        for month in spec.truth_at
+        for ahead in spec.horizons
     ]
     return pa.concat_tables(parts) if parts else TRUTH_SCHEMA.empty_table()
 
@@ -211,7 +201,7 @@ TRUTH_SCHEMA = pa.schema(
 
 
 def _truth_at(
-    asked: SimulationSpec,
+    spec: SimulationSpec,
     block: int,
     history: Block,
     writer: RecordWriter,
@@ -219,14 +209,14 @@ def _truth_at(
     month: int,
     h: int,
 ) -> pa.Table:
-    plan = asked.plan
-    state, books = history.kept[month]
-    rows = _income_delays(asked, state)
+    plan = spec.plan
+    state, books = history.snapshots[month]
+    rows = _income_delays(spec, state)
     if not rows.size:
         return TRUTH_SCHEMA.empty_table()
     state, books = state.take(rows), books.take(rows)
     found = fut.event_probabilities(
-        state, books, month, h, t, asked.rule, futures=asked.futures, seed=plan.seed, block=block
+        state, books, month, h, t, spec.rule, futures=spec.futures, seed=plan.seed, block=block
     )
     n, events = state.n, len(fut.EVENTS)
     outcome, null = _outcomes(plan, history, rows, month, h)
@@ -244,8 +234,8 @@ def _truth_at(
         schema=TRUTH_SCHEMA,
     )
     # Who is gone by as-of, or whom no future has a label for, has no chance to speak of.
-    told = (state.persons > 0) & (np.minimum(found.seen, found.seen_unsupported) > 0)
-    return table.filter(pa.array(told.ravel()))
+    known = (state.persons > 0) & (np.minimum(found.seen, found.seen_unsupported) > 0)
+    return table.filter(pa.array(known.ravel()))
 
 
 def _outcomes(plan: Plan, history: Block, rows: Ints, month: int, h: int) -> tuple[Ints, Bools]:
@@ -267,24 +257,24 @@ def _outcomes(plan: Plan, history: Block, rows: Ints, month: int, h: int) -> tup
     return happened[:, rows].astype(np.int8), unknown[:, rows]
 
 
-def about(asked: SimulationSpec) -> dict[str, Any]:
+def about(spec: SimulationSpec) -> dict[str, Any]:
     """Return what ``about.yaml`` says of a county."""
-    plan = asked.plan
+    plan = spec.plan
     return {
         "data_through": last_day(plan.last),
-        "recording_delay_days": asked.profile.recording.most_days,
+        "recording_delay_days": spec.profile.recording.most_days,
         "simulated": {
             "format_version": FORMAT_VERSION,
-            "profile": asked.profile.id,
+            "profile": spec.profile.id,
             "seed": plan.seed,
             "households": plan.households,
             "months": plan.months,
-            "line": asked.profile.office.line,
-            "register": asked.register,
-            "truth_at": [last_day(m) for m in asked.truth_at],
-            "horizon_months": asked.horizons[0] if len(asked.horizons) == 1 else list(asked.horizons),
-            "futures": asked.futures,
-            "truth_sample": asked.truth_sample,
+            "line": spec.profile.office.line,
+            "register": spec.register,
+            "truth_at": [last_day(m) for m in spec.truth_at],
+            "horizon_months": spec.horizons[0] if len(spec.horizons) == 1 else list(spec.horizons),
+            "futures": spec.futures,
+            "truth_sample": spec.truth_sample,
         },
     }
 
@@ -324,7 +314,7 @@ def simulate_county(
     horizon : int or several, optional
         Months ahead of the truth.
     futures : int, optional
-        Simulated futures a household and date; keep at 1,000 or more where truth is a ruler; 0 for no truth.
+        Simulated futures a household and date; 1,000 or more where truth is the reference; 0 for none.
     truth_sample : int, optional
         Truth for so many households only, drawn by the seed: a large county's truth takes far longer than
         its history. All by default.
@@ -344,7 +334,7 @@ def simulate_county(
     >>> sorted(made.frames)[:3], len(made.truth)
     (['assets', 'households', 'income'], 0)
     """
-    asked = simulation_spec(
+    spec = simulation_spec(
         households=households,
         months=months,
         seed=seed,
@@ -356,10 +346,10 @@ def simulate_county(
         futures=futures,
         truth_sample=truth_sample,
     )
-    made = list(blocks(asked))
+    made = list(blocks(spec))
     tables = {name: pa.concat_tables([b[0][name] for b in made]) for name in TABLES}
     truth = pa.concat_tables([b[1] for b in made]).to_pandas(date_as_object=False)
-    return SimulatedCounty(tables, truth, about(asked))
+    return SimulatedCounty(tables, truth, about(spec))
 
 
 TRUTH_FILES = "truth"
@@ -386,46 +376,46 @@ def write_simulated_county(made: SimulatedCounty, out: str | Path) -> list[Path]
 
 
 def write_simulated_blocks(
-    asked: SimulationSpec, out: str | Path, dirt: ErrorProfile | None = None
+    spec: SimulationSpec, out: str | Path, errors: ErrorProfile | None = None
 ) -> list[Path]:
     """Simulate and write a county block by block, so that memory does not grow with its size.
 
     Parameters
     ----------
-    asked : Order
+    spec : SimulationSpec
         From `county.order`.
     out : str or Path
-    dirt : Dirt, optional
-        How its records are spoiled; what was done to which row goes into ``spoiled/spoiled.csv``.
+    errors : ErrorProfile, optional
+        Which errors its records receive; what was done to which row goes into ``spoiled/spoiled.csv``.
 
     Returns
     -------
     list of Path
         As `write_simulated_county`; a county of more than one block has one row group a block.
     """
-    if dirt is None:
-        return _write(Path(out), blocks(asked), about(asked))
+    if errors is None:
+        return _write(Path(out), blocks(spec), about(spec))
     logs: list[pd.DataFrame] = []
-    files = _write(Path(out), _spoiled(asked, dirt, logs), about(asked))
+    files = _write(Path(out), _with_errors(spec, errors, logs), about(spec))
     log = Path(out) / FOLDER / LOG
     with atomic(log) as temporary:
         pd.concat(logs, ignore_index=True).to_csv(temporary, index=False, lineterminator="\n")
     return [*files, log]
 
 
-def _spoiled(
-    asked: SimulationSpec, dirt: ErrorProfile, logs: list[pd.DataFrame]
+def _with_errors(
+    spec: SimulationSpec, errors: ErrorProfile, logs: list[pd.DataFrame]
 ) -> Iterator[tuple[dict[str, pa.Table], pa.Table]]:
-    """Spoil a county block by block, each with its own stream; the logs are added to ``logs``."""
+    """Inject errors block by block, each with its own stream; the logs are added to ``logs``."""
     rows = dict.fromkeys(SPOILED, 0)
-    for k, (tables, truth) in enumerate(blocks(asked)):
+    for k, (tables, truth) in enumerate(blocks(spec)):
         written, log = inject_errors(
             tables,
-            dirt,
-            stream(asked.plan.seed, DIRT, k),
-            line=asked.profile.office.line,
-            promised_days=asked.profile.recording.most_days,
-            end=pd.Timestamp(last_day(asked.plan.last)),
+            errors,
+            stream(spec.plan.seed, DIRT, k),
+            line=spec.profile.office.line,
+            promised_days=spec.profile.recording.most_days,
+            end=pd.Timestamp(last_day(spec.plan.last)),
             first_row=rows,
         )
         rows = {name: n + written[name].num_rows for name, n in rows.items()}

@@ -1,11 +1,11 @@
-"""Dirt on demand: a clean simulated county spoiled as offices spoil theirs, every slip in a log.
+"""Data errors on demand: a clean simulated county given the errors that offices make, each in a log.
 
-The log says what was done to which row, so that cleaning and checks can be scored (`scored.found`). A row is
-spoiled at most once.
+The log says what was done to which row, so that cleaning and checks can be scored (`detection_rates`). A row
+receives at most one error.
 
 Who stands just above the line at a year's end: whose income is most easily written a little lower.
 
-How many of the slips of a spoiled county a check finds, and how many of its alarms are false.
+`detection_rates` says how many of them a check finds, and how many of its alarms are false.
 """
 
 from __future__ import annotations
@@ -26,23 +26,7 @@ from riskmodel.simulate.state import Bools, Ints
 def just_above_line(
     income: pd.DataFrame, spending: pd.DataFrame, members: pd.DataFrame, line: float, above: float
 ) -> pd.DataFrame:
-    """Return household-years whose net income a head is at most a share of the line above it.
-
-    Parameters
-    ----------
-    income, spending, members : DataFrame
-        In the contract's form, months as ``YYYY-MM``.
-    line : float
-        Yuan a head and year.
-    above : float
-        Share of the line.
-
-    Returns
-    -------
-    DataFrame
-        ``household_id, year, pcni, persons``, and of the year's largest income row its place ``at`` in
-        ``income`` and amount ``largest``.
-    """
+    """Return household-years whose net income a head is at most a share of the line above it."""
     earned = income.assign(year=income["month"].str[:4], at=range(len(income)))
     key = ["household_id", "year"]
     net = earned.groupby(key)["amount"].sum()
@@ -161,7 +145,7 @@ def load_error_profile(name: str | Path | ErrorProfile = "default") -> ErrorProf
 
 @dataclass
 class _Table:
-    """One table being spoiled: its rows, those that are dropped, those that are added, and the log."""
+    """One table that receives errors: its rows, those that are dropped, those that are added, and the log."""
 
     name: str
     rows: pd.DataFrame
@@ -256,7 +240,7 @@ def inject_errors(
 def _months(
     sheets: dict[str, _Table], how: ErrorProfile, rng: np.random.Generator, promised_days: int
 ) -> None:
-    """Spoil whole household-months in both tables: late, missing, under the neighbour's number."""
+    """Alter whole household-months in both tables: late, missing, under the neighbour's number."""
     both = pd.concat([s.rows["household_id"] + s.rows["month"] for s in sheets.values()])
     code, groups = pd.factorize(both)
     parts = np.split(code, [len(sheets["income"].rows)])
@@ -294,7 +278,7 @@ UNITS: dict[str, Change] = {
 
 
 def _rows(sheet: _Table, how: ErrorProfile, rng: np.random.Generator) -> None:
-    """Spoil single rows: unit slips, wrong first entries, double entries."""
+    """Alter single rows: unit slips, wrong first entries, double entries."""
     n = len(sheet.rows)
     wages = (sheet.rows[SPOILED[sheet.name]] == "wage").to_numpy()
     for slip, change in UNITS.items():

@@ -62,17 +62,7 @@ def death_weight(m: Members, age: Ints, t: ParameterArrays) -> Floats:
 
 
 def refresh(s: State, month: int, t: ParameterArrays, rows: Rows = ALL) -> None:
-    """Work out again what a household's members imply: labour, dependants, costs of school, hazards.
-
-    Parameters
-    ----------
-    s : State
-        Changed in place.
-    month : int
-    t : Lookup
-    rows : array of int or slice
-        The columns whose members changed.
-    """
+    """Work out again what a household's members imply: labour, dependants, costs of school, hazards."""
     p = t.profile
     m = s.m.take(rows)
     age = ages(m, month)
@@ -145,25 +135,7 @@ def pick(weights: Floats, u: Floats) -> Ints:
 def family_events(
     s: State, z: MonthDraws, month: int, t: ParameterArrays, log: EventLog | None = None, stay: bool = False
 ) -> Ints:
-    """Let at most one birth, death, marriage or move of the whole household happen in each.
-
-    Parameters
-    ----------
-    s : State
-        Changed in place.
-    z : Noise
-    month : int
-    t : Lookup
-    log : Log, optional
-        Told who moves away.
-    stay : bool, optional
-        Nobody leaves as a whole: before the records begin a county has only households that are in them.
-
-    Returns
-    -------
-    array of int
-        The columns that changed.
-    """
+    """Let at most one birth, death, marriage or move of the whole household happen in each."""
     rows = np.flatnonzero(z.u_family < s.h_family_sum)
     if not rows.size:
         return rows
@@ -231,21 +203,7 @@ PART_TIME_AGE, RETIRED_AGE = 62, 74
 
 
 def school_year(s: State, z: MonthDraws, month: int, t: ParameterArrays) -> Ints:
-    """Begin a school year: stages, school leavers who go to work, and old age.
-
-    Parameters
-    ----------
-    s : State
-        Changed in place; `family.refresh` must follow.
-    z : Noise
-    month : int
-    t : Lookup
-
-    Returns
-    -------
-    array of int
-        The columns where a child's entry is a hardship (cause ``schooling``).
-    """
+    """Begin a school year: stages, school leavers who go to work, and old age."""
     m = s.m
     age = ages(m, month)
     slot, row = np.nonzero(m.here & ((m.school > 0) | (age < 6)))
@@ -262,22 +220,7 @@ def school_year(s: State, z: MonthDraws, month: int, t: ParameterArrays) -> Ints
 
 
 def next_stage(was: Ints, age: Ints, u: Floats, t: ParameterArrays) -> Ints:
-    """Return the stage of schooling that a member enters in September.
-
-    Parameters
-    ----------
-    was : array of int
-        Stages so far, as places in `params.STAGES`.
-    age : array of int
-        Completed years.
-    u : array of float
-        Uniform draws.
-    t : Lookup
-
-    Returns
-    -------
-    array of int
-    """
+    """Return the stage of schooling that a member enters in September."""
     p = t.profile.schools
     high, vocational = p.after_compulsory
     after = np.where(u < high, HIGH, np.where(u < high + vocational, VOCATIONAL, 0))

@@ -1,4 +1,4 @@
-"""The county's one history: months run one by one for a block of households, what happened kept.
+"""The county's one history: a block of households month by month, and a log of what happened.
 
 What happens in the county's one history, noted as it happens; futures keep no log.
 
@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from riskmodel.simulate import demography, incomes, office, population, random_draws, shocks
-from riskmodel.simulate.incomes import Flow, YearTotals
+from riskmodel.simulate.incomes import Flow, MonthAccounts
 from riskmodel.simulate.office import FlagRule
 from riskmodel.simulate.parameters import RIGID, ParameterArrays
 from riskmodel.simulate.population import Places
@@ -41,29 +41,7 @@ def advance_households(
     stay: bool = False,
     also: Callable[[State], Floats] | None = None,
 ) -> incomes.Flow:
-    """Let households live one month: who is born, ill or jobless, and what is earned and spent.
-
-    Parameters
-    ----------
-    s : State
-        At the end of the month before; changed in place.
-    z : Noise
-        The month's chance.
-    month : int
-        Month ordinal.
-    t : Lookup
-    log : Log, optional
-        Told what happens (history); futures have none.
-    stay : bool, optional
-        No household leaves as a whole (before the records begin).
-    also : callable, optional
-        What else strikes this month (a scenario): changes the state, returns own rigid spending (n,).
-
-    Returns
-    -------
-    Flow
-        The month's amounts, before support.
-    """
+    """Let households live one month: who is born, ill or jobless, and what is earned and spent."""
     if month % 12 == 0:
         shocks.new_year(s, z, t)
     if month % 12 == 8:
@@ -92,33 +70,8 @@ def advance_office(
     rule: FlagRule,
     log: EventLog | None = None,
     supported: bool = True,
-) -> tuple[incomes.YearTotals, Ints]:
-    """Enter the month into the books and let the office do its work.
-
-    Parameters
-    ----------
-    b : Books
-        At the end of the month before; changed in place.
-    s : State
-        After `advance_households`.
-    flow : Flow
-        From `advance_households`.
-    z : Noise
-    month : int
-    t : Lookup
-    rule : callable
-        The register's rule: `state.RuleView` to a boolean array.
-    log : Log, optional
-    supported : bool, optional
-        False: nobody is given support from now on.
-
-    Returns
-    -------
-    booked : Booked
-        Support paid and own costs left.
-    entered : array of int
-        Columns identified, rolled back or re-marked in the month.
-    """
+) -> tuple[incomes.MonthAccounts, Ints]:
+    """Enter the month into the books and let the office do its work."""
     booked = incomes.account(b, s, flow, month)
     return booked, office.advance_register(b, s, z, month, t, rule, log, supported)
 
@@ -132,18 +85,8 @@ def advance_month(
     rule: FlagRule,
     log: EventLog | None = None,
     stay: bool = False,
-) -> tuple[incomes.Flow, incomes.YearTotals, Ints]:
-    """Move a county on by one month: `advance_households`, then `advance_office` with support.
-
-    Parameters
-    ----------
-    s, b, z, month, t, rule, log, stay
-        As in `advance_households` and `advance_office`.
-
-    Returns
-    -------
-    flow, booked, entered
-    """
+) -> tuple[incomes.Flow, incomes.MonthAccounts, Ints]:
+    """Move a county on by one month: `advance_households`, then `advance_office` with support."""
     flow = advance_households(s, z, month, t, log, stay)
     booked, entered = advance_office(b, s, flow, z, month, t, rule, log)
     return flow, booked, entered
@@ -175,31 +118,7 @@ class Plan:
 
 @dataclass
 class Block:
-    """One block's history.
-
-    Parameters
-    ----------
-    start : State
-        As it was before the warm-up; members and houses begin here.
-    began : int
-        First month of the warm-up.
-    income : array (4, households, months)
-        By source, whole yuan, exported months only.
-    spending : array (8, households, months)
-        By category.
-    log : Log
-    members : list
-        ``(month, slot, column, packed state)`` of every change of a member.
-    houses : list
-        ``(month, column, safe, dibao)`` of every change of a household.
-    kept : dict
-        States at the ends of the plan's months.
-    below, entered : array (households, months)
-        Whether net income of the 12 months up to each month's end is below the line; whether the register
-        took the household in (identified, rolled back, re-marked) that month.
-    persons : array (households, months)
-        Members present at each month's end; 0 for a household that moved away or died out.
-    """
+    """One block's history."""
 
     start: State
     began: int
@@ -208,24 +127,14 @@ class Block:
     log: EventLog = field(default_factory=EventLog)
     members: list[tuple[Array, ...]] = field(default_factory=list)
     houses: list[tuple[Array, ...]] = field(default_factory=list)
-    kept: dict[int, tuple[State, OfficeState]] = field(default_factory=dict)
+    snapshots: dict[int, tuple[State, OfficeState]] = field(default_factory=dict)
     below: Array = field(default_factory=lambda: np.empty(0))
     entered: Array = field(default_factory=lambda: np.empty(0))
     persons: Array = field(default_factory=lambda: np.empty(0))
 
 
 def stream(seed: int, *key: int) -> np.random.Generator:
-    """Return the random stream of one purpose (and block, month, ...), the same for the same key.
-
-    Parameters
-    ----------
-    seed : int
-    *key : int
-
-    Returns
-    -------
-    Generator
-    """
+    """Return the random stream of one purpose (and block, month, ...), the same for the same key."""
     return np.random.Generator(np.random.SFC64(np.random.SeedSequence([seed, *key])))
 
 
@@ -266,21 +175,7 @@ def unpack(packed: Ints) -> dict[str, Ints]:
 
 
 def run_block(plan: Plan, block: int, where: Places, t: ParameterArrays, rule: FlagRule) -> Block:
-    """Simulate one block of households from the warm-up to the last month.
-
-    Parameters
-    ----------
-    plan : Plan
-    block : int
-        Blocks have ``plan.block`` households; each has its own streams, so blocks can be made in any order.
-    where : Places
-    t : Lookup
-    rule : callable
-
-    Returns
-    -------
-    Block
-    """
+    """Simulate one block of households from the warm-up to the last month."""
     warm = t.profile.warm_up_months
     began = plan.first - warm
     households = np.arange(block * plan.block, min((block + 1) * plan.block, plan.households))
@@ -304,7 +199,7 @@ def run_block(plan: Plan, block: int, where: Places, t: ParameterArrays, rule: F
         if month >= plan.first:
             _enter(out, s, b, flow, booked, entered, month - plan.first, t)
         if month in plan.keep:
-            out.kept[month] = s.copy(), b.copy()
+            out.snapshots[month] = s.copy(), b.copy()
     _event_costs(out, plan, households)
     return out
 
@@ -327,7 +222,7 @@ def _enter(
     s: State,
     b: OfficeState,
     flow: Flow,
-    booked: YearTotals,
+    booked: MonthAccounts,
     entered: Ints,
     k: int,
     t: ParameterArrays,

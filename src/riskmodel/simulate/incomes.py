@@ -57,15 +57,7 @@ class Flow:
 
 
 def drift(s: State, z: MonthDraws, t: ParameterArrays) -> None:
-    """Move the transitory parts of wages and farm sales, and what is left of falls, on by one month.
-
-    Parameters
-    ----------
-    s : State
-        Changed in place.
-    z : Noise
-    t : Lookup
-    """
+    """Move the transitory parts of wages and farm sales, and what is left of falls, on by one month."""
     inc = t.profile.income
     growth = np.float32(inc.growth / 12)
     s.a_wage += growth
@@ -92,18 +84,7 @@ def _income_falls(s: State, z: MonthDraws, luck: IncomeShock) -> None:
 
 
 def fall_depth(u: Floats, luck: IncomeShock) -> Floats:
-    """Return how deep falls are, in log points, of mean ``luck.size``.
-
-    Parameters
-    ----------
-    u : array
-        Uniform on [0, 1).
-    luck : BadLuck
-
-    Returns
-    -------
-    array
-    """
+    """Return how deep falls are, in log points, of mean ``luck.size``."""
     varies = -np.log(np.maximum(u, np.float32(LEAST_UNIFORM)))
     return np.asarray(luck.size * (1 - luck.spread + luck.spread * varies), dtype=np.float32)
 
@@ -164,23 +145,7 @@ def _medical(s: State, z: MonthDraws, m: int, t: ParameterArrays) -> Floats:
 
 
 def month_flow(s: State, z: MonthDraws, paid: Floats, month: int, t: ParameterArrays) -> Flow:
-    """Work out one month's amounts.
-
-    Parameters
-    ----------
-    s : State
-        ``bill`` is paid down in place.
-    z : Noise
-    paid : array (n,)
-        Rigid spending of the month's events, yuan.
-    month : int
-    t : Lookup
-
-    Returns
-    -------
-    Flow
-        Before support.
-    """
+    """Work out one month's amounts."""
     m = month % 12
     well = 1 - s.loss[SICK]
     school = SCHOOL_MONTHS.get(m + 1, 0.0)
@@ -200,7 +165,7 @@ def month_flow(s: State, z: MonthDraws, paid: Floats, month: int, t: ParameterAr
 
 
 @dataclass(frozen=True)
-class YearTotals:
+class MonthAccounts:
     """What support made of a month: ``aid`` paid, own ``medical`` and ``education`` costs left, each (n,)."""
 
     aid: Floats
@@ -208,21 +173,8 @@ class YearTotals:
     education: Floats
 
 
-def account(b: OfficeState, s: State, flow: Flow, month: int) -> YearTotals:
-    """Enter a month into the rings and their running sums, support included.
-
-    Parameters
-    ----------
-    b : Books
-        Changed in place.
-    s : State
-    flow : Flow
-    month : int
-
-    Returns
-    -------
-    Booked
-    """
+def account(b: OfficeState, s: State, flow: Flow, month: int) -> MonthAccounts:
+    """Enter a month into the rings and their running sums, support included."""
     aid = b.aid * (s.persons > 0)
     net = flow.net + aid
     now, year_ago = month % RING, (month - 12) % RING
@@ -235,4 +187,4 @@ def account(b: OfficeState, s: State, flow: Flow, month: int) -> YearTotals:
     b.rigid += rigid - b.rigid_ring[month % 12]
     b.rigid_ring[month % 12] = rigid
     b.persons_ring[month % 13] = s.persons
-    return YearTotals(aid, medical, education)
+    return MonthAccounts(aid, medical, education)

@@ -13,11 +13,6 @@ DateLike = str | dt.date
 def ordinal(text: str) -> int:
     """Return the ordinal of a month written ``YYYY-MM``.
 
-    Raises
-    ------
-    UsageError
-        If it is not written so.
-
     Examples
     --------
     >>> ordinal("2017-01")
@@ -54,20 +49,6 @@ def last_day(month: int) -> dt.date:
 
 def month_of_end(day: DateLike) -> int:
     """Return the month that ends on a day.
-
-    Parameters
-    ----------
-    day : date or ISO text
-
-    Returns
-    -------
-    int
-        Month ordinal.
-
-    Raises
-    ------
-    UsageError
-        If the day is not the last of its month: the county's state is known at month ends only.
 
     Examples
     --------

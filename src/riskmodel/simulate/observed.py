@@ -30,30 +30,7 @@ SUPPORT_HORIZON, SUPPORT_FUTURES = 12, 200
 
 @dataclass(frozen=True)
 class Years:
-    """Households by calendar years, and the register's rows.
-
-    Parameters
-    ----------
-    income : array (4, households, years)
-        Yuan by source, business net of production costs.
-    spending : array (8, households, years)
-        Yuan by category.
-    persons : array (households, years)
-        At each year's end; 0 where nobody is left.
-    lifted : array (households,)
-    first : int
-        The first year.
-    line : float
-    register : array (7, rows)
-        Month, household, event, category, three causes, in order of time.
-    visits : array (5, rows)
-        Month, household, outcome, cause, selection.
-    events : array (3, rows)
-        Month, household, cause.
-    supported, unsupported : float
-        Mean chance to be below the line in 12 months of those given support and above the line at
-        the end of ``REGISTER_YEAR``; and were all support to end then.
-    """
+    """Households by calendar years, and the register's rows."""
 
     income: Floats
     spending: Floats
@@ -99,27 +76,16 @@ class Years:
 
 
 def observe(profile: Profile, households: int, seed: int) -> Years:
-    """Simulate a county over eight years and count it.
-
-    Parameters
-    ----------
-    profile : Profile
-    households : int
-    seed : int
-
-    Returns
-    -------
-    Years
-    """
-    asked = simulation_spec(
+    """Simulate a county over eight years and count it."""
+    spec = simulation_spec(
         households=households, months=MONTHS, seed=seed, profile_name=profile, start=FIRST, futures=0
     )
-    t, kept = parameter_arrays(profile), (REGISTER_YEAR + 1) * 12 - 1
-    plan = Plan(seed, households, asked.plan.first, MONTHS, (kept,), asked.plan.block)
+    t, at = parameter_arrays(profile), (REGISTER_YEAR + 1) * 12 - 1
+    plan = Plan(seed, households, spec.plan.first, MONTHS, (at,), spec.plan.block)
     where = places(stream(seed, PLACES), households, profile)
     parts = []
     for k in range(-(-households // plan.block)):
-        parts.append(_block(run_block(plan, k, where, t, asked.rule), plan, k, t, asked.rule, kept))
+        parts.append(_block(run_block(plan, k, where, t, spec.rule), plan, k, t, spec.rule, at))
     weight = np.array([p["aided"][0] for p in parts], dtype=float)
     return Years(
         **{
@@ -140,9 +106,7 @@ def _mean(weight: Floats, values: list[float]) -> float:
     return float(np.dot(weight, values) / weight.sum()) if weight.sum() else float("nan")
 
 
-def _block(
-    block: Block, plan: Plan, k: int, t: ParameterArrays, rule: FlagRule, kept: int
-) -> dict[str, Array]:
+def _block(block: Block, plan: Plan, k: int, t: ParameterArrays, rule: FlagRule, at: int) -> dict[str, Array]:
     living_costs(RecordWriter(plan, k, t), block)
     yearly = {
         name: cube.reshape(*cube.shape[:2], -1, 12).sum(axis=3).astype(np.float64)
@@ -158,15 +122,15 @@ def _block(
         "register": register,
         "visits": np.vstack(logged_columns(block.log.visits, 5)),
         "events": np.vstack(logged_columns(block.log.events, 4)[:3]),
-        "aided": np.array(_support(block, plan, k, t, rule, kept)),
+        "aided": np.array(_support(block, plan, k, t, rule, at)),
     }
 
 
 def _support(
-    block: Block, plan: Plan, k: int, t: ParameterArrays, rule: FlagRule, kept: int
+    block: Block, plan: Plan, k: int, t: ParameterArrays, rule: FlagRule, at: int
 ) -> tuple[float, float, float]:
     """Return how many are given support and stand above the line, and their chances with and without."""
-    s, b = block.kept[kept]
+    s, b = block.snapshots[at]
     rows = np.flatnonzero(
         (b.aid > 0) & (s.persons > 0) & (b.net >= np.float32(t.profile.office.line) * s.persons)
     )
@@ -175,7 +139,7 @@ def _support(
     found = truth.event_probabilities(
         s.take(rows),
         b.take(rows),
-        kept,
+        at,
         SUPPORT_HORIZON,
         t,
         rule,

@@ -52,17 +52,6 @@ def default_rule(line: float, rigid_to_income: float, large_drop: float) -> Flag
 
     Below the line with an open cause; or above it, struck by illness, disaster or accident, and own rigid
     spending above last year's income or income down by a large part.
-
-    Parameters
-    ----------
-    line : float
-        Yuan a head and 12 months.
-    rigid_to_income, large_drop : float
-
-    Returns
-    -------
-    callable
-        From a `RuleView` to a boolean array.
     """
 
     def rule(view: RuleView) -> Bools:
@@ -90,26 +79,7 @@ def advance_register(
     log: EventLog | None,
     supported: bool,
 ) -> Ints:
-    """Let the office do its month.
-
-    Parameters
-    ----------
-    b : Books
-        Changed in place.
-    s : State
-    z : Noise
-    month : int
-    t : Lookup
-    rule : callable
-    log : Log, optional
-    supported : bool
-        Whether newly monitored households are given support.
-
-    Returns
-    -------
-    array of int
-        Columns identified, rolled back or re-marked this month.
-    """
+    """Let the office do its month."""
     entered = _publish(b, s, z, month, t, log, supported)
     _eliminate(b, s, z, month, t, log)
     flagged = rule(RuleView(s, b, month))
@@ -171,20 +141,7 @@ def _visit(
 
 
 def visited(b: OfficeState, z: MonthDraws, month: int, t: ParameterArrays) -> tuple[Bools, Bools]:
-    """Return whom a visit met this month, and whom it confirmed; after `advance_register`.
-
-    Parameters
-    ----------
-    b : Books
-    z : Noise
-        Of the month.
-    month : int
-    t : Lookup
-
-    Returns
-    -------
-    met, confirmed : array of bool
-    """
+    """Return whom a visit met this month, and whom it confirmed; after `advance_register`."""
     came = b.visited == month
     confirmed = came & (b.status == PENDING)
     return came & (confirmed | (z.u_outcome <= 1 - t.profile.office.absent)), confirmed
@@ -200,20 +157,7 @@ def _confirm_chance(b: OfficeState, s: State, rows: Ints, found: Bools, t: Param
 
 
 def open_causes(s: State, rows: Ints, month: int) -> Ints:
-    """Return up to three open causes a household, the latest first, as places in `CAUSES`; -1 for none.
-
-    Parameters
-    ----------
-    s : State
-    rows : array of int
-    month : int
-
-    Returns
-    -------
-    array (len(rows), 3)
-        Where none is open the first is what the office would name: too little labour, schooling, uncertain
-        work away, or other.
-    """
+    """Return up to three open causes a household, the latest first, as places in `CAUSES`; -1 for none."""
     last = s.last_cause[:, rows].astype(np.int64)
     order = np.argsort(-last, axis=0, kind="stable")[:MAX_CAUSES]
     still = np.take_along_axis(last, order, axis=0) > month - 12

@@ -409,16 +409,7 @@ def _calendar(shares: dict[int, float]) -> list[float]:
 
 
 def parameter_arrays(profile: Profile) -> ParameterArrays:
-    """Turn a profile into look-up arrays.
-
-    Parameters
-    ----------
-    profile : Profile
-
-    Returns
-    -------
-    Lookup
-    """
+    """Turn a profile into look-up arrays."""
     farms = profile.income.farm.kinds.values()
     shocks = [profile.shocks.kinds[c] for c in CAUSES]
     aid = [profile.support.measures[c] for c in CAUSES]

@@ -60,18 +60,7 @@ class Places:
 
 
 def places(rng: np.random.Generator, households: int, p: Profile) -> Places:
-    """Lay out a county: consecutive households share a village, consecutive villages a township.
-
-    Parameters
-    ----------
-    rng : Generator
-    households : int
-    p : Profile
-
-    Returns
-    -------
-    Places
-    """
+    """Lay out a county: consecutive households share a village, consecutive villages a township."""
     g = p.geography
     villages = max(g.min_townships, round(households / g.village_size))
     townships = max(g.min_townships, round(villages / g.villages_per_township))
@@ -122,25 +111,7 @@ def _blank(n: int) -> tuple[State, OfficeState]:
 def populate(
     rng: np.random.Generator, households: Ints, where: Places, month: int, t: ParameterArrays, past: int
 ) -> tuple[State, OfficeState]:
-    """Draw households and members as they are before the first simulated month.
-
-    Parameters
-    ----------
-    rng : Generator
-    households : array of int
-        Their rows in the county.
-    where : Places
-    month : int
-        The month before the first one simulated.
-    t : Lookup
-    past : int
-        Months between this and the month in which incomes are at the profile's level.
-
-    Returns
-    -------
-    State, Books
-        With nothing in the rings and nobody in the register.
-    """
+    """Draw households and members as they are before the first simulated month."""
     n, p = households.size, t.profile
     s, books = _blank(n)
     s.household[:] = households

@@ -49,18 +49,7 @@ class CommonShocks:
 
 
 def common_shocks(rng: np.random.Generator, townships: int, kinds: int) -> CommonShocks:
-    """Draw a county's shared chance of one month.
-
-    Parameters
-    ----------
-    rng : Generator
-    townships, kinds : int
-
-    Returns
-    -------
-    World
-        ``weather`` (townships, kinds) and ``macro`` standard normal, ``disaster`` (townships) uniform.
-    """
+    """Draw a county's shared chance of one month."""
     return CommonShocks(
         weather=rng.standard_normal((townships, kinds), dtype=np.float32),
         macro=float(rng.standard_normal(dtype=np.float32)),
@@ -77,25 +66,7 @@ def draw(
     township: Ints | None = None,
     kind: Ints | None = None,
 ) -> MonthDraws:
-    """Draw the chance of one month for n columns.
-
-    Parameters
-    ----------
-    rng : Generator
-    n : int
-    month : int
-        Month ordinal.
-    disasters : tuple of int
-        Calendar months in which disasters strike.
-    shared : World, optional
-        What the households of a history share; without it every column has its own.
-    township, kind : array of int, optional
-        Where each column reads ``shared``.
-
-    Returns
-    -------
-    Noise
-    """
+    """Draw the chance of one month for n columns."""
     january, season = month % 12 == 0, month % 12 + 1 in disasters
     z = rng.standard_normal((2, n), dtype=np.float32)
     u = rng.random((7, n), dtype=np.float32)

@@ -43,14 +43,7 @@ def date_array(day: Ints, missing: Array | None = None) -> pa.Array:
 
 @dataclass
 class RecordWriter:
-    """Dates and recording delays for one block, from the block's own stream of records.
-
-    Parameters
-    ----------
-    plan : Plan
-    block : int
-    t : Lookup
-    """
+    """Dates and recording delays for one block, from the block's own stream of records."""
 
     plan: Plan
     block: int
@@ -91,18 +84,7 @@ class RecordWriter:
 
 
 def income_and_spending(writer: RecordWriter, block: Block) -> dict[str, pa.Table]:
-    """Return the rows of ``income`` and ``spending``: one a household, month and kind with an amount.
-
-    Parameters
-    ----------
-    writer : RecordWriter
-    block : Block
-        Its living costs are written, by the quarter, into ``spending`` here: nothing depends on them.
-
-    Returns
-    -------
-    dict
-    """
+    """Return the rows of ``income`` and ``spending``: one a household, month and kind with an amount."""
     living_costs(writer, block)
     r = writer.t.profile.recording
     shape = block.income.shape[1:]
@@ -128,14 +110,7 @@ def income_and_spending(writer: RecordWriter, block: Block) -> dict[str, pa.Tabl
 
 
 def living_costs(writer: RecordWriter, block: Block) -> None:
-    """Write living costs, by the quarter: a floor a head and a share of what the household usually has.
-
-    Parameters
-    ----------
-    writer : RecordWriter
-    block : Block
-        Changed in place.
-    """
+    """Write living costs, by the quarter: a floor a head and a share of what the household usually has."""
     p = writer.t.profile.income.living
     s = block.start
     quarter = 3 * (p.floor * s.persons + p.share * s.usual / 12)
@@ -162,18 +137,7 @@ def township_name(k: int) -> str:
 
 
 def household_rows(writer: RecordWriter, block: Block, where: Places) -> pa.Table:
-    """Return the rows of ``households``: one at the start, and one for every change of house or allowance.
-
-    Parameters
-    ----------
-    writer : RecordWriter
-    block : Block
-    where : Places
-
-    Returns
-    -------
-    pa.Table
-    """
+    """Return the rows of ``households``: one at the start, and one for every change of house or allowance."""
     s = block.start
     n = s.n
     row, day, safe, dibao = _house_versions(writer, block)
@@ -186,7 +150,9 @@ def household_rows(writer: RecordWriter, block: Block, where: Places) -> pa.Tabl
     water = writer.rng.random(n) >= writer.t.profile.people.unsafe_water
     true_water = water[row]
     written = np.where(wrong, ~true_water, true_water)
-    lifted_year = first_day(block.began).year - writer.rng.integers(0, writer.t.profile.people.lifted_years, n)
+    lifted_year = first_day(block.began).year - writer.rng.integers(
+        0, writer.t.profile.people.lifted_years, n
+    )
     tekun, relocated = _single_elder(s), writer.rng.random(n) < writer.t.profile.people.relocated
     group = writer.rng.integers(1, 7, n)
     at = np.concatenate([np.arange(row.size), again])
@@ -253,19 +219,7 @@ def _carry(values: Ints) -> Ints:
 
 
 def member_rows(writer: RecordWriter, block: Block) -> pa.Table:
-    """Return the rows of ``members``: a version for every change, the one before closed by a correction.
-
-    Parameters
-    ----------
-    writer : RecordWriter
-    block : Block
-
-    Returns
-    -------
-    pa.Table
-        The closing row has the key of the version it ends and is recorded with what ended it; until then
-        the office does not know that it ends.
-    """
+    """Return the rows of ``members``: a version for every change, the one before closed by a correction."""
     v = _versions(writer, block)
     state = unpack(v["packed"])
     insured = block.start.insured[v["column"]]

@@ -25,23 +25,7 @@ VISIT, BEGUN, OVER, OBJECTION, APPROVED = range(5)
 
 
 def procedure_rows(writer: RecordWriter, block: Block, confirmed: Days, entered: Days) -> pa.Table:
-    """Return the rows of ``procedure``.
-
-    Parameters
-    ----------
-    writer : RecordWriter
-    block : Block
-    confirmed : dict
-        Days of the visits that confirmed.
-    entered : dict
-        Days of the register's entries.
-
-    Returns
-    -------
-    pa.Table
-        ``household_id, step, date, recorded_on``; a household that is published when the records end has no
-        last step, nor has one of which nobody was left.
-    """
+    """Return the rows of ``procedure``."""
     begun = np.array([(house, month, day) for (month, house), day in confirmed.items()], dtype=np.int64)
     begun = begun.reshape(-1, 3)
     over, household, ended = logged_columns(block.log.publicity, 3)
@@ -84,19 +68,7 @@ ASSETS = {
 
 
 def event_tables(writer: RecordWriter, block: Block) -> dict[str, pa.Table]:
-    """Return the tables that stand on events.
-
-    Parameters
-    ----------
-    writer : RecordWriter
-    block : Block
-
-    Returns
-    -------
-    dict
-        ``risk_events, monitoring, support, visits, assets, procedure``; those of the warm-up included, as a
-        register has them.
-    """
+    """Return the tables that stand on events."""
     register, entered = _monitoring(writer, block)
     tables = {"risk_events": _risk_events(writer, block), "monitoring": register}
     tables["support"] = _support(writer, block, entered)

@@ -3,7 +3,7 @@
 The simulator is handed a function and knows no rule set; this makes the function. It flags exactly whom the
 set's ``flagged`` would, were all records whole and prompt: the simulated office looks at the households
 themselves. What a simulated household does not have (which support it got, its assets, single sources of
-income, the water's quality) no rule can ask for; a set that does is refused, and told what for.
+income, the water's quality) no rule can ask for; a set that does is refused with the reason.
 """
 
 from __future__ import annotations
@@ -43,14 +43,7 @@ PERIOD_MONTHS = 12
 
 @dataclass(frozen=True)
 class RegisterRule:
-    """A rule set that a simulated office goes by; a function from `RuleView` to a boolean array.
-
-    Parameters
-    ----------
-    ruleset : RuleSet
-    values : mapping
-        Its parameters' values.
-    """
+    """A rule set that a simulated office goes by; a function from `RuleView` to a boolean array."""
 
     ruleset: RuleSet
     values: Mapping[str, Any]

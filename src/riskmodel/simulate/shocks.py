@@ -26,16 +26,7 @@ REPAIR = 0.12
 
 
 def new_year(s: State, z: MonthDraws, t: ParameterArrays) -> None:
-    """Draw the year's weather and prices for each township and farm kind, and the county's labour market.
-
-    Parameters
-    ----------
-    s : State
-        Changed in place.
-    z : Noise
-        Of a January.
-    t : Lookup
-    """
+    """Draw the year's weather and prices for each township and farm kind, and the county's labour market."""
     if z.z_weather is None or z.z_macro is None:
         raise ValueError("the year begins in January: this month's noise has no yearly draws")
     sd = t.weather_sd[s.kind]
@@ -45,20 +36,7 @@ def new_year(s: State, z: MonthDraws, t: ParameterArrays) -> None:
 
 
 def recover(s: State, z: MonthDraws, t: ParameterArrays) -> Ints:
-    """End spells; who was gravely ill becomes well or chronically ill.
-
-    Parameters
-    ----------
-    s : State
-        Changed in place.
-    z : Noise
-    t : Lookup
-
-    Returns
-    -------
-    array of int
-        Columns whose members changed.
-    """
+    """End spells; who was gravely ill becomes well or chronically ill."""
     p = t.profile.shocks
     changed = np.empty(0, dtype=np.intp)
     for k, name in ((SICK, "sick"), (JOB, "job"), (FARM, "farm")):
@@ -82,25 +60,7 @@ def recover(s: State, z: MonthDraws, t: ParameterArrays) -> Ints:
 def draw_shocks(
     s: State, z: MonthDraws, month: int, t: ParameterArrays, log: EventLog | None
 ) -> tuple[Floats, Ints]:
-    """Let at most one cause befall each household.
-
-    Parameters
-    ----------
-    s : State
-        Changed in place.
-    z : Noise
-    month : int
-    t : Lookup
-    log : Log, optional
-        Told of every event.
-
-    Returns
-    -------
-    paid : array (n,)
-        Own rigid spending at once, before support, yuan.
-    changed : array of int
-        Columns whose members changed.
-    """
+    """Let at most one cause befall each household."""
     p = t.profile.shocks
     fate = 1 + np.float32(p.scar_hazard) * s.recent
     fate *= s.hazard_sum + s.hazard[JOB_LOSS] * (s.macro - 1)
@@ -121,25 +81,7 @@ def draw_shocks(
 
 
 def apply_shock(s: State, z: MonthDraws, month: int, t: ParameterArrays, rows: Ints, cause: int) -> Floats:
-    """Let one cause strike chosen households, as `draw_shocks` does to those whom chance chooses.
-
-    Parameters
-    ----------
-    s : State
-        Changed in place.
-    z : Noise
-        Its further draws alone are used.
-    month : int
-    t : Lookup
-    rows : array of int
-    cause : int
-        Place in `CAUSES`.
-
-    Returns
-    -------
-    array (n,)
-        Own rigid spending at once, before support, yuan.
-    """
+    """Let one cause strike chosen households, as `draw_shocks` does to those whom chance chooses."""
     paid = np.zeros(s.n, dtype=np.float32)
     if rows.size:
         _apply(s, z, month, t, rows, np.full(rows.size, cause), paid, None)
@@ -222,17 +164,7 @@ def _patients(s: State, z: MonthDraws, month: int, t: ParameterArrays, rows: Int
 
 
 def school_hardship(s: State, month: int, rows: Ints, t: ParameterArrays, log: EventLog | None) -> None:
-    """Record that a child's entry into a costly stage is a hardship.
-
-    Parameters
-    ----------
-    s : State
-        Changed in place.
-    month : int
-    rows : array of int
-    t : Lookup
-    log : Log, optional
-    """
+    """Record that a child's entry into a costly stage is a hardship."""
     if not rows.size:
         return
     s.last_cause[SCHOOLING, rows] = month

@@ -2,7 +2,7 @@
 
 The same arrays serve the county's one history (one column a household) and its possible futures (one
 column a household and branch); ``take`` turns the first into the second. `State` is how households live;
-`OfficeState` is what they have earned and how the office stands to them. Support touches the books only: it adds
+`OfficeState` is what they have earned and how the office stands to them. Support changes that only: it adds
 income and covers own costs, and changes no hazard, so one life can be booked with support and without.
 Amounts are whole yuan held in float32, which is exact below 16.7 million, so sums over 12 months are exact
 in any order.
@@ -41,24 +41,14 @@ class Columns:
     """Arrays that share their last axis."""
 
     def take(self, columns: Rows) -> Self:
-        """Return some columns, each as often as it is named (a copy, unless a slice is given).
-
-        Parameters
-        ----------
-        columns : array of int or slice
-        """
+        """Return some columns, each as often as it is named (a copy, unless a slice is given)."""
         parts = {f.name: getattr(self, f.name) for f in fields(self)}  # type: ignore[arg-type]
         return type(self)(
             **{k: v.take(columns) if isinstance(v, Columns) else v[..., columns] for k, v in parts.items()}
         )
 
     def repeat(self, first: int, stop: int, times: int) -> Self:
-        """Return columns ``first`` to ``stop`` (exclusive), each ``times`` times.
-
-        Parameters
-        ----------
-        first, stop, times : int
-        """
+        """Return columns ``first`` to ``stop`` (exclusive), each ``times`` times."""
         parts = {f.name: getattr(self, f.name) for f in fields(self)}  # type: ignore[arg-type]
         return type(self)(
             **{
@@ -80,7 +70,7 @@ class Members(Columns):
     """Eight places a household, shape (8, n), filled where ``here``.
 
     ``birth`` is a month ordinal, ``sex`` 1 for female, ``grade`` of disability 0-4; ``relation``,
-    ``school``, ``health``, ``capacity`` are places in `RELATIONS`, `params.STAGES`, `HEALTH`, `CAPACITY`;
+    ``school``, ``health``, ``capacity`` are places in `RELATIONS`, `parameters.STAGES`, `HEALTH`, `CAPACITY`;
     ``job`` is none, at home, or away.
     """
 
@@ -104,7 +94,7 @@ class State(Columns):
     hazards), ``diligence`` (chance of a visit to a flagged household), ``usual`` (income a year, as it was
     at the start), ``dibao`` (allowance a month).
 
-    Kept from the members by `family.refresh`: ``persons``, ``workers``, ``wage_units``, ``farm_units``,
+    Kept from the members by `demography.refresh`: ``persons``, ``workers``, ``wage_units``, ``farm_units``,
     ``elders``, ``chronic``, ``school_cost`` (a year), and the monthly hazards ``hazard`` (10, n: by cause)
     and ``h_family`` (5, n: birth, death, marriage in and out, moving away) with their sums.
 
@@ -248,7 +238,7 @@ class RuleView:
         return self.books.rigid
 
     def open(self, cause: int) -> Bools:
-        """Return whether a cause (its place in `params.CAUSES`) befell within 12 months."""
+        """Return whether a cause (its place in `parameters.CAUSES`) befell within 12 months."""
         return self.state.last_cause[cause] > self.month - 12
 
     @property
@@ -274,11 +264,11 @@ class EventLog:
             getattr(self, kind).append((np.full(columns[0].size, month, dtype=np.int32), *columns))
 
     def event(self, month: int, household: Array, cause: Array, loss: Array) -> None:
-        """Note risk events: cause as its place in `params.CAUSES`, loss in yuan."""
+        """Note risk events: cause as its place in `parameters.CAUSES`, loss in yuan."""
         self._note("events", month, household, cause, loss)
 
     def cost(self, month: int, household: Array, category: Array, amount: Array) -> None:
-        """Note what an event costs: category as its place in `lookup.RIGID`, -1 for other."""
+        """Note what an event costs: category as its place in `parameters.RIGID`, -1 for other."""
         self._note("costs", month, household, category, amount)
 
     def moved(self, month: int, household: Array) -> None:
@@ -305,18 +295,7 @@ class EventLog:
 
 
 def logged_columns(rows: list[tuple[Array, ...]], width: int) -> list[Array]:
-    """Return logged rows as whole columns; empty ones if there is none.
-
-    Parameters
-    ----------
-    rows : list of tuple of array
-    width : int
-        Number of columns expected.
-
-    Returns
-    -------
-    list of array
-    """
+    """Return logged rows as whole columns; empty ones if there is none."""
     if not rows:
         return [np.empty(0, dtype=np.int64)] * width
     return [np.concatenate(part) for part in zip(*rows, strict=True)]

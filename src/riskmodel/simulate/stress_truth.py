@@ -1,4 +1,4 @@
-"""The simulator's own future under a scenario: the ruler for `stress`.
+"""The simulator's own future under a scenario: the reference for `stress_test`.
 
 The simulated county is lived up to as-of by the code that made its history, then on through many worlds that
 its households share (weather, markets, disasters), once as it is and once with the scenario in it. Both lives
@@ -61,66 +61,28 @@ class _StartState:
     books: OfficeState
     month: int
     t: ParameterArrays
-    asked: SimulationSpec
+    spec: SimulationSpec
     townships: int
 
 
 def scenario_truth(
-    asked: SimulationSpec, as_of: DateLike, scenario: Scenario, worlds: int = WORLDS
+    spec: SimulationSpec, as_of: DateLike, scenario: Scenario, worlds: int = WORLDS
 ) -> pd.DataFrame:
-    """Return how many households of a simulated county are below the line a year on, with and without.
-
-    Parameters
-    ----------
-    asked : Order
-        Of the county (`simulate.order`); one block of households (4,096 by default).
-    as_of : date
-        A month's end.
-    scenario : Scenario
-    worlds : int
-
-    Returns
-    -------
-    DataFrame
-        One row a world: ``households_baseline, persons_baseline, yuan_baseline`` and the same with
-        ``_stressed``. A household's extra own medical cost is taken off its income, as `stress` does.
-
-    Raises
-    ------
-    UsageError
-        If the county has more than one block, a township is unknown, or a part of support is withdrawn.
-    """
-    return scenario_truths(asked, as_of, [scenario], worlds)[scenario.id]
+    """Return how many households of a simulated county are below the line a year on, with and without."""
+    return scenario_truths(spec, as_of, [scenario], worlds)[scenario.id]
 
 
 def scenario_truths(
-    asked: SimulationSpec, as_of: DateLike, scenarios: Sequence[Scenario], worlds: int = WORLDS
+    spec: SimulationSpec, as_of: DateLike, scenarios: Sequence[Scenario], worlds: int = WORLDS
 ) -> dict[str, pd.DataFrame]:
-    """Return `scenario_truth` of several scenarios, by their ids: one history and one life without any of them.
-
-    Parameters
-    ----------
-    asked : Order
-    as_of : date
-    scenarios : sequence of Scenario
-    worlds : int
-
-    Returns
-    -------
-    dict of str to DataFrame
-
-    Raises
-    ------
-    UsageError
-        See `scenario_truth`.
-    """
-    _refuse(asked, scenarios)
+    """Return `scenario_truth` of several scenarios, by their ids: one history, one life without any."""
+    _refuse(spec, scenarios)
     month = month_of_end(as_of)
-    t = parameter_arrays(asked.profile)
-    plan = dataclasses.replace(asked.plan, months=month - asked.plan.first + 1, keep=(month,))
-    where = places(stream(plan.seed, PLACES), plan.households, asked.profile)
-    state, books = run_block(plan, 0, where, t, asked.rule).kept[month]
-    start = _StartState(state, books, month, t, asked, where.townships)
+    t = parameter_arrays(spec.profile)
+    plan = dataclasses.replace(spec.plan, months=month - spec.plan.first + 1, keep=(month,))
+    where = places(stream(plan.seed, PLACES), plan.households, spec.profile)
+    state, books = run_block(plan, 0, where, t, spec.rule).snapshots[month]
+    start = _StartState(state, books, month, t, spec, where.townships)
     rows: dict[str, list[dict[str, float]]] = {each.id: [] for each in scenarios}
     for world in range(worlds):
         before = _simulate_world(start, (), world)
@@ -133,11 +95,11 @@ def scenario_truths(
     return {name: pd.DataFrame(r) for name, r in rows.items()}
 
 
-def _refuse(asked: SimulationSpec, scenarios: Sequence[Scenario]) -> None:
-    if asked.plan.households > asked.plan.block:
+def _refuse(spec: SimulationSpec, scenarios: Sequence[Scenario]) -> None:
+    if spec.plan.households > spec.plan.block:
         raise UsageError(
-            f"{asked.plan.households} households: the simulator's own future is lived by one block, at most "
-            f"{asked.plan.block} households; ask for a smaller county"
+            f"{spec.plan.households} households: the simulator's own future is lived by one block, at most "
+            f"{spec.plan.block} households; ask for a smaller county"
         )
     for each in scenarios:
         for shock in each.shocks:
@@ -157,7 +119,7 @@ def _scenario_shocks(start: _StartState, scenario: Scenario, world: int) -> tupl
     """Return whom each shock hits in this world."""
     out = []
     for k, shock in enumerate(scenario.shocks):
-        rng = stream(start.asked.plan.seed, STREAM, world, STRUCK, k)
+        rng = stream(start.spec.plan.seed, STREAM, world, STRUCK, k)
         rows = _affected(start, shock) & (rng.random(start.state.n) < shock.reach)
         out.append(ScenarioShock(shock, rows, rng))
     return tuple(out)
@@ -177,8 +139,8 @@ def _affected(start: _StartState, shock: Shock) -> Array:
 
 def _simulate_world(start: _StartState, hits: tuple[ScenarioShock, ...], world: int) -> Array:
     """Live one world; return who is below the line at its end, their persons and gaps, shape (3, n)."""
-    s, b, t, asked = start.state.copy(), start.books.copy(), start.t, start.asked
-    shared = stream(asked.plan.seed, STREAM, world, SHARED)
+    s, b, t, spec = start.state.copy(), start.books.copy(), start.t, start.spec
+    shared = stream(spec.plan.seed, STREAM, world, SHARED)
     extra = np.zeros(s.n)
     withdrawn = any(h.shock.kind == "support" for h in hits)
     if withdrawn:
@@ -188,7 +150,7 @@ def _simulate_world(start: _StartState, hits: tuple[ScenarioShock, ...], world: 
         month = start.month + ahead
         common = random_draws.common_shocks(shared, start.townships, len(t.weather_sd))
         # A month's own stream: what one life draws more in a month moves nothing in the next.
-        chance = stream(asked.plan.seed, STREAM, world, CHANCE, month)
+        chance = stream(spec.plan.seed, STREAM, world, CHANCE, month)
         z = random_draws.draw(
             chance, s.n, month, t.profile.shocks.disaster_months, common, s.township, s.kind
         )
@@ -200,22 +162,16 @@ def _simulate_world(start: _StartState, hits: tuple[ScenarioShock, ...], world: 
         flow = advance_households(s, z, month, t, also=also if floods else None)
         flow, cost = _changed(flow, s, tuple(h for h in hits if ahead <= h.shock.months))
         extra += cost
-        advance_office(b, s, flow, z, month, t, asked.rule, supported=not withdrawn)
+        advance_office(b, s, flow, z, month, t, spec.rule, supported=not withdrawn)
     persons = np.maximum(s.persons, 1)
     income = (b.net - extra) / persons
-    line = asked.profile.office.line
+    line = spec.profile.office.line
     below = (income < line) & (s.persons > 0)
     return np.stack([below, below * s.persons, np.where(below, (line - income) * persons, 0.0)])
 
 
 class _Flood:
-    """A disaster of the scenario's size: struck in its first month, not over before its last.
-
-    Parameters
-    ----------
-    hit : Hit
-    t : Lookup
-    """
+    """A disaster of the scenario's size: struck in its first month, not over before its last."""
 
     def __init__(self, hit: ScenarioShock, t: ParameterArrays) -> None:
         self.hit = hit

@@ -70,26 +70,7 @@ def event_probabilities(
     seed: int,
     block: int,
 ) -> EventProbabilities:
-    """Count the futures in which each label event happens.
-
-    Parameters
-    ----------
-    now, books : State, Books
-        At the end of ``month``, one column a household; not changed.
-    month : int
-    horizon : int
-        Months.
-    t : Lookup
-    rule : callable
-    futures : int
-        Branches a household.
-    seed, block : int
-        Name the random stream; a household's answer does not depend on how many threads work.
-
-    Returns
-    -------
-    Chances
-    """
+    """Count the futures in which each label event happens."""
     per = max(1, COLUMNS // futures)
     starts = range(0, now.n, per)
 

@@ -150,8 +150,8 @@ def new_of_watched(y: Years, _: str) -> float:
 def check_yield(y: Years, _: str) -> float:
     """Return the share of visits to flagged households that confirm, absences left out."""
     _, _, outcome, _, by = y.visits
-    asked = (by == office.SELECTED.index("rule")) & (outcome != office.OUTCOMES.index("absent"))
-    return float(np.mean(outcome[asked] == office.OUTCOMES.index("confirmed")))
+    spec = (by == office.SELECTED.index("rule")) & (outcome != office.OUTCOMES.index("absent"))
+    return float(np.mean(outcome[spec] == office.OUTCOMES.index("confirmed")))
 
 
 def _pairs(y: Years) -> tuple[Floats, Floats]:
@@ -277,27 +277,7 @@ COLUMNS = [
 
 
 class Target(Spec):
-    """One published figure: what it is, where it is from, and how near a county should come.
-
-    Parameters
-    ----------
-    zh, en : str
-    profiles : tuple of str
-        Ids of the profiles that it is of.
-    measure, of : str
-        A function of `measures.MEASURES` and what it takes (a cause, a source, a number of years).
-    year : str
-        Of the figure.
-    value : float or pair
-        The figure; the lowest and highest where sources differ.
-    tolerance : float
-        How far from it (outside the pair) is still met.
-    use : {"fitted", "checked"}
-    source : str
-    unit : {"share", "yuan", "persons", "ratio"}
-    why : str
-        Why it is missed, where it is known to be.
-    """
+    """One published figure: what it is, where it is from, and how near a county should come."""
 
     zh: str
     en: str
@@ -381,9 +361,9 @@ def validate_profile(
         only checked), ``why`` where it is missed and the reason is known.
     """
     given = load_profile(name)
-    asked = load_targets()
-    own = {k: t for k, t in asked.items() if given.id in t.profiles}
-    chosen = own or {k: t for k, t in asked.items() if "default" in t.profiles}
+    spec = load_targets()
+    own = {k: t for k, t in spec.items() if given.id in t.profiles}
+    chosen = own or {k: t for k, t in spec.items() if "default" in t.profiles}
     years = observe(given, households, seed)
     rows = []
     for key, target in chosen.items():
@@ -408,18 +388,7 @@ def validate_profile(
 
 
 def summary(table: pd.DataFrame) -> dict[str, Any]:
-    """Count what is met and name what is missed.
-
-    Parameters
-    ----------
-    table : DataFrame
-        From `validate_profile`.
-
-    Returns
-    -------
-    dict
-        ``fitted, fitted_met, checked, checked_met`` and ``missed`` (ids).
-    """
+    """Count what is met and name what is missed."""
     fitted = table["use"] == "fitted"
     return {
         "fitted": int(fitted.sum()),
@@ -431,16 +400,7 @@ def summary(table: pd.DataFrame) -> dict[str, Any]:
 
 
 def text(table: pd.DataFrame) -> str:
-    """Return the table for people: a line a figure, then what is missed and why.
-
-    Parameters
-    ----------
-    table : DataFrame
-
-    Returns
-    -------
-    str
-    """
+    """Return the table for people: a line a figure, then what is missed and why."""
     width = max(len(name) for name in table["en"])
     lines = [
         f"   {'':{width}} {'target':>15} {'simulated':>10} {'deviation':>10} {'tolerance':>10}  "
