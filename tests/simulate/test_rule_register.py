@@ -37,7 +37,7 @@ def view() -> simulate.RuleView:
     )
     rule = default_rule(6000, 1.0, 0.5)
     block = run_block(asked.plan, 0, places(stream(5, PLACES), 500, profile), parameter_arrays(profile), rule)
-    s, b = block.kept[LAST]
+    s, b = block.snapshots[LAST]
     rng = np.random.default_rng(0)
     for cause in range(len(CAUSES)):
         struck = rng.random(500) < 0.1

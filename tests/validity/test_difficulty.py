@@ -84,14 +84,14 @@ def look(profile_name: str, cohort: str, households: int, seed: int) -> Looks:
     block = run_block(plan, 0, places(stream(seed, PLACES), households, profile), t, asked.rule)
     out = Looks({}, {}, {}, np.full(households, np.nan), np.zeros(households, int))
     for k in (*TRAIN, LAST):
-        s, b = block.kept[first + k]
+        s, b = block.snapshots[first + k]
         out.x[k] = counted(block, s, k, first + k)
         out.below_next[k] = block.below[:, k + 12]
         there = (block.persons[:, k] > 0) & (block.persons[:, k + 12] > 0)
         at_risk = there & ~block.below[:, k] & (b.status != MONITORED)
         before = block.below[:, 11 : k - 2 : 3].any(axis=1)
         out.rows[k] = at_risk & before if cohort == "return" else at_risk
-    s, b = block.kept[first + LAST]
+    s, b = block.snapshots[first + LAST]
     asked_of = np.flatnonzero(out.rows[LAST])
     found = truth.event_probabilities(
         s.take(asked_of), b.take(asked_of), first + LAST, 12, t, asked.rule,

@@ -40,7 +40,7 @@ def measure(profile: Profile, rule: Any, seed: int) -> Measured:
     plan = Plan(seed, HOUSEHOLDS, asked.plan.first, MONTHS, (kept,), HOUSEHOLDS)
     where = places(stream(seed, PLACES), HOUSEHOLDS, profile)
     block = run_block(plan, 0, where, t, asked.rule)
-    s, b = block.kept[kept]
+    s, b = block.snapshots[kept]
     there = block.persons[:, -1] > 0
     given, below = b.aid > 0, block.below[:, -1]
     ours, others = below[given & there], below[~given & there]
@@ -116,7 +116,7 @@ def test_monte_carlo_errors_are_what_they_say() -> None:
     kept = asked.plan.last
     plan = Plan(2, 600, asked.plan.first, 36, (kept,), 600)
     where = places(stream(2, PLACES), 600, profile)
-    s, b = run_block(plan, 0, where, t, asked.rule).kept[kept]
+    s, b = run_block(plan, 0, where, t, asked.rule).snapshots[kept]
     rows = np.flatnonzero(s.persons > 0)
     one, two = (
         truth.event_probabilities(

@@ -22,7 +22,7 @@ What the office writes down, and when, is `rows` and `events`; truth is `futures
 Examples
 --------
 >>> from riskmodel import simulate
->>> made = simulate.county(households=60, months=24, seed=1, futures=20)
+>>> made = simulate.simulate_county(households=60, months=24, seed=1, futures=20)
 >>> list(made.truth.columns)[:4]
 ['household_id', 'as_of', 'horizon_months', 'event']
 """
