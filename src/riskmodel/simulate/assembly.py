@@ -58,7 +58,7 @@ TABLES = (
 
 @dataclass(frozen=True)
 class SimulationSpec:
-    """What is spec for: a plan, the truth wanted, and the process it is made by."""
+    """What is asked for: a plan, the truth wanted, and the process it is made by."""
 
     plan: Plan
     profile: Profile
@@ -108,7 +108,7 @@ def simulation_spec(
     futures: int = 1000,
     truth_sample: int | None = None,
 ) -> SimulationSpec:
-    """Check what is spec for; see `simulate_county` for the parameters and what is raised."""
+    """Check what is asked for; see `simulate_county` for the parameters and what is raised."""
     given = load_profile(profile_name)
     for name, value, low in (
         ("households", households, 1),
@@ -167,7 +167,7 @@ def blocks(spec: SimulationSpec) -> Iterator[tuple[dict[str, pa.Table], pa.Table
 
 
 def _income_delays(spec: SimulationSpec, state: State) -> Ints:
-    """Return the columns of a block whose truth is spec for: all, or those of a sample drawn by the seed."""
+    """Return the columns of a block whose truth is asked for: all, or those of a sample drawn by the seed."""
     if spec.truth_sample is None or spec.truth_sample >= spec.plan.households:
         return np.arange(state.n)
     rng = stream(spec.plan.seed, TRUTH)

@@ -329,7 +329,7 @@ def load_targets(path: str | Path = TARGETS) -> dict[str, Target]:
     """
     given = read_yaml(Path(path))
     if not isinstance(given, dict) or not isinstance(given.get("targets"), dict):
-        raise SpecError(f"{path}: needs a mapping `load_targets` from ids to published figures")
+        raise SpecError(f"{path}: needs a mapping `targets` from ids to published figures")
     groups = given.get("groups", {})
     out = {}
     for name, one in given["targets"].items():
