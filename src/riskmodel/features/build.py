@@ -13,7 +13,7 @@ import pandas as pd
 from riskmodel.data import County
 from riskmodel.errors import SpecError
 from riskmodel.features import derived, events, monthly, observations, people
-from riskmodel.features.aggregates import EVENTS, MADE, MONTHLY, OBSERVED
+from riskmodel.features.aggregates import AGGREGATES, EVENTS, MADE, MONTHLY, OBSERVED
 from riskmodel.features.conditions import holds
 from riskmodel.features.declaration import Feature, FeatureSet
 from riskmodel.features.library import levels, load
@@ -179,12 +179,8 @@ def _accounting(f: Feature, t: ir.Table) -> ir.Value:
         raise SpecError(
             f"feature {f.id}: column: {column!r} is no accounting quantity; there are: {', '.join(t.columns)}"
         )
-    if f.aggregate == "equals":
-        known = ibis.ifelse(t[column].isnull(), ibis.null("int32"), holds(t, f.where).cast("int32"))
-        return known.cast("float64")
-    value = derived.as_float(t[column])
-    if f.aggregate == "years_since":
-        value = t.as_of.year() - value
-    elif f.aggregate == "months_since":
-        value = t.as_of_month - value
+    value = t[column]
+    if "where" in AGGREGATES[f.aggregate].needs:
+        value = ibis.ifelse(value.isnull(), ibis.null("int32"), holds(t, f.where).cast("int32"))
+    value = AGGREGATES[f.aggregate].accounting(value, t)  # type: ignore[misc]  # declarations are checked
     return derived.per_unit(f, value, t)

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from functools import reduce
-from typing import TypeAlias
+from collections.abc import Sequence
 
 import ibis
 import ibis.expr.types as ir
 
+from riskmodel.features.aggregates import AGGREGATES, Line, as_float, positive
 from riskmodel.features.declaration import Feature
 from riskmodel.features.storage import Nowhere
 
-# Thresholds are compared after rounding, as in the official rules ("Exactly").
-DIGITS = 9
 ACCOUNTING = "accounting."
 # Village names recur in other townships.
 PLACES = {"village": ["as_of", "township", "village"], "township": ["as_of", "township"]}
-NULL = ibis.null("float64")
-Line: TypeAlias = float | ir.FloatingValue
 
 
 def carried(ref: str) -> str:
@@ -29,13 +24,6 @@ def carried(ref: str) -> str:
 def reference(ref: str, t: ir.Table) -> ir.FloatingValue:
     """Return what a reference names, a feature or an accounting quantity, as a float."""
     return as_float(t[carried(ref)])
-
-
-def as_float(value: ir.Value) -> ir.FloatingValue:
-    """Return a value as float64; booleans as 1 and 0."""
-    if value.type().is_boolean():
-        value = value.cast("int32")
-    return value.cast("float64")
 
 
 def bounded(f: Feature, value: ir.Value) -> ir.Value:
@@ -64,7 +52,7 @@ def per_unit(f: Feature, value: ir.Value, t: ir.Table) -> ir.Value:
     """
     if f.per == "head":
         return value / t.persons.nullif(0)
-    return value / _positive(as_float(t.net_income)) if f.per == "income" else value
+    return value / positive(as_float(t.net_income)) if f.per == "income" else value
 
 
 def derive(f: Feature, t: ir.Table, line: Line) -> ir.Value:
@@ -84,44 +72,8 @@ def derive(f: Feature, t: ir.Table, line: Line) -> ir.Value:
     """
     parts = [reference(ref, t) for ref in f.of]
     if f.aggregate == "per_head":
-        return parts[0] / reference("accounting.persons", t).nullif(0)
-    return _OPERATIONS[f.aggregate](parts, line * f.factor)
-
-
-def _positive(value: ir.Value) -> ir.Value:
-    return ibis.ifelse(value > 0, value, NULL)
-
-
-def _all_of(parts: list[ir.Value], line: Line) -> ir.Value:
-    # min over flags; least() skips nulls on DuckDB and not on Spark, so the product of comparisons is used.
-    both = reduce(lambda a, b: a & b, [p == 1 for p in parts])
-    return ibis.ifelse(_any_null(parts), NULL, both.cast("int32").cast("float64"))
-
-
-def _greatest(parts: list[ir.Value], line: Line) -> ir.Value:
-    return ibis.ifelse(_any_null(parts), NULL, ibis.greatest(*parts))
-
-
-def _rounded(line: Line) -> Line:
-    return line.round(DIGITS) if isinstance(line, ir.Value) else round(line, DIGITS)
-
-
-def _any_null(parts: list[ir.Value]) -> ir.BooleanValue:
-    return reduce(lambda a, b: a | b, [p.isnull() for p in parts])
-
-
-_OPERATIONS: dict[str, Callable[[list[ir.Value], Line], ir.Value]] = {
-    "ratio": lambda p, line: p[0] / _positive(p[1]),
-    "difference": lambda p, line: p[0] - p[1],
-    "growth": lambda p, line: p[0] / _positive(p[1]) - 1,
-    "log": lambda p, line: p[0].sign() * (p[0].abs() + 1).ln(),
-    "add": lambda p, line: reduce(lambda a, b: a + b, p),
-    "to_line": lambda p, line: p[0] - line,
-    "below_line": lambda p, line: as_float(p[0].round(DIGITS) < _rounded(line)),
-    "missing": lambda p, line: as_float(p[0].isnull()),
-    "all_of": _all_of,
-    "greatest": _greatest,
-}
+        parts.append(reference("accounting.persons", t))
+    return AGGREGATES[f.aggregate].derived(parts, line * f.factor)  # type: ignore[misc]  # declarations are checked
 
 
 def neighbours(features: Sequence[Feature], t: ir.Table, storage: Nowhere) -> ir.Table:

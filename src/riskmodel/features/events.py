@@ -9,7 +9,7 @@ import ibis.expr.types as ir
 import pandas as pd
 
 from riskmodel.data import County
-from riskmodel.features.aggregates import CODES_OF, MADE
+from riskmodel.features.aggregates import AGGREGATES, CODES_OF, MADE, DatedRows
 from riskmodel.features.conditions import holds
 from riskmodel.features.declaration import Feature
 from riskmodel.households import Moment, point_in_time
@@ -66,10 +66,7 @@ def assets(county: County, features: Sequence[Feature], when: tuple[Moment, ...]
         inside = t.kind.notnull() & _of_code(f, t)
         if f.known_on == "authorised_on":
             inside = inside & authorised
-        kind = ibis.ifelse(inside, t.kind, ibis.null("string"))
-        out[f.id] = (kind.nunique() if f.aggregate == "nunique" else inside.cast("int32").max()).cast(
-            "float64"
-        )
+        out[f.id] = AGGREGATES[f.aggregate].assets(DatedRows(f, t, inside)).cast("float64")  # type: ignore[misc]
     return t.group_by(KEY).agg(**out)
 
 
@@ -101,21 +98,4 @@ def _aggregate(f: Feature, t: ir.Table) -> ir.Value:
     inside = (t.date <= t.as_of) & _of_code(f, t) & holds(t, f.where)
     if f.window and f.aggregate != "active":
         inside = inside & (t.date > t[f"ago{f.window}"])
-    if f.aggregate == "active":
-        return _active(f, t, inside)
-    if f.aggregate == "any":
-        return inside.cast("int32").max()
-    if f.aggregate == "sum":
-        return ibis.ifelse(inside, t[f.column], None).sum()
-    if f.aggregate == "recency":
-        return t.as_of_month.max() - ibis.ifelse(inside, t.month, None).max()
-    if f.aggregate == "nunique":
-        code = t[CODES_OF[f.source].split(".")[1]]
-        return ibis.ifelse(inside, code, ibis.null("string")).nunique()
-    return inside.cast("int32").sum()
-
-
-def _active(f: Feature, t: ir.Table, inside: ir.BooleanValue) -> ir.Value:
-    open_ended = t.end_date.isnull() & (t.date > t[f"ago{f.window}"])
-    running = (t.end_date > t.as_of).fill_null(False) | open_ended
-    return (inside & running).cast("int32").sum()
+    return AGGREGATES[f.aggregate].dated(DatedRows(f, t, inside))  # type: ignore[misc]  # declarations are checked

@@ -96,8 +96,10 @@ def _check_window(f: Feature, where: str) -> None:
     if f.lag and f.source not in (*MONTHLY, *OBSERVED):
         able = ", ".join((*MONTHLY, *OBSERVED))
         raise SpecError(f"{where}: lag: only {able} can lag (feature {f.id})")
-    if f.aggregate in ("std", "cv", "slope") and (f.window or 0) < 3:
-        raise SpecError(f"{where}: window: {f.aggregate} needs at least 3 months (feature {f.id})")
+    monthly = AGGREGATES[f.aggregate].monthly
+    if monthly is not None and f.source in MONTHLY and (f.window or 0) < monthly.least_window:
+        least = monthly.least_window
+        raise SpecError(f"{where}: window: {f.aggregate} needs at least {least} months (feature {f.id})")
 
 
 def _check_columns(f: Feature, where: str) -> None:

@@ -13,20 +13,13 @@ import ibis
 import ibis.expr.types as ir
 
 from riskmodel.data import County
-from riskmodel.features.aggregates import MADE
+from riskmodel.features.aggregates import AGGREGATES, MADE, Monthly
 from riskmodel.features.declaration import Feature
 from riskmodel.features.spans import KEY, by_span, single_codes
 from riskmodel.features.storage import WHOLE, Piece
 from riskmodel.households import Moment, point_in_time
 
 YEAR = 12
-
-# What a household with records, but without any row of this code in the window, has (the window's length
-# where months without are counted).
-EMPTY: dict[str, float | None] = {
-    "sum": 0.0, "mean": 0.0, "std": 0.0, "cv": None, "max": 0.0, "min": 0.0, "slope": 0.0,
-    "months_with": 0.0, "nunique": 0.0,
-}  # fmt: skip
 
 
 def block(
@@ -55,7 +48,7 @@ def block(
     years = max(-(-(f.lag + (f.window or 0)) // YEAR) for f in features)
     edges = {YEAR * k for k in range(years + 1)}
     edges |= {edge for f in features for edge in (f.lag, f.lag + (f.window or 0))}
-    parts = {part for f in features for part in _PARTS[f.aggregate]} | {"n"}
+    parts = {part for f in features for part in _way(f).parts} | {"n"}
     wanted = {f.over for f in features}
     t = by_span(county, name, wanted, when, sorted(edges), sorted(parts), piece)
     return _pivot(_windows(t, features, sorted(edges)), name, features, years)
@@ -79,9 +72,9 @@ def finish(f: Feature, t: ir.Table, county: County) -> ir.Value:
     if not county.has(f.source):
         return ibis.null("float64")
     value = t[f"{MADE}{f.id}"]
-    empty = float(f.window or 0) if f.aggregate in ("months_without", "recency") else EMPTY[f.aggregate]
+    empty = _way(f).empty
     if empty is not None:
-        value = value.fill_null(empty)
+        value = value.fill_null(float(f.window or 0) if empty == "window" else empty)
     if f.per == "head":
         value = value / t.persons.nullif(0)
     observed = t.income_basis == "months"
@@ -93,13 +86,11 @@ def finish(f: Feature, t: ir.Table, county: County) -> ir.Value:
     return ibis.ifelse(observed, value, ibis.null("float64"))
 
 
-# What each declared aggregate is made of, per household, as-of, code and window: sums of y, y² and y·age,
-# largest and smallest y, months with a row (n) and with y above 0 (p), the age of the last of those (r).
-_PARTS: dict[str, tuple[str, ...]] = {
-    "sum": ("s",), "mean": ("s",), "std": ("s", "q"), "cv": ("s", "q"), "slope": ("s", "w"),
-    "max": ("hi", "n"), "min": ("lo", "n"), "recency": ("r",),
-    "months_with": ("p",), "months_without": ("p",), "nunique": ("p",),
-}  # fmt: skip
+def _way(f: Feature) -> Monthly:
+    """Return how a feature's aggregate is made of monthly amounts, as checked declarations are."""
+    way = AGGREGATES[f.aggregate].monthly
+    assert way is not None, f.aggregate
+    return way
 
 
 def _windows(t: ir.Table, features: Sequence[Feature], edges: list[int]) -> ir.Table:
@@ -112,7 +103,7 @@ def _windows(t: ir.Table, features: Sequence[Feature], edges: list[int]) -> ir.T
 
     out: dict[str, ir.Value] = {}
     for f in features:
-        for part in _PARTS[f.aggregate]:
+        for part in _way(f).parts:
             spans = inside(part, f.lag, f.lag + (f.window or 0))
             out.setdefault(_part(part, f), _over_spans(part, spans))
     for year in range(edges[-1] // YEAR):
@@ -134,9 +125,9 @@ def _pivot(t: ir.Table, name: str, features: Sequence[Feature], years: int) -> i
     single = single_codes(name)
     wide: dict[str, ir.Value] = {}
     for f in features:
-        for part in _PARTS[f.aggregate]:
+        for part in _way(f).parts:
             column = t[_part(part, f)]
-            if f.aggregate == "nunique":
+            if _way(f).formula is None:
                 inside = t.code.isin(single) & (column > 0)
                 wide[f.id] = inside.cast("int32").sum()
             else:
@@ -151,48 +142,11 @@ def _pivot(t: ir.Table, name: str, features: Sequence[Feature], years: int) -> i
 
 
 def _value(f: Feature, p: ir.Table) -> ir.Value:
-    if f.aggregate == "nunique":
+    way = _way(f)
+    if way.formula is None:
         return p[f.id].cast("float64")
-    part = {c: p[f"{f.over}_{_part(c, f)}"] for c in _PARTS[f.aggregate]}
-    return _FORMULAS[f.aggregate](part, f.window or 1, f.lag)
-
-
-def _std(part: dict[str, ir.Value], n: int, lag: int) -> ir.Value:
-    # n·Σy² − (Σy)² in decimals, exactly: a household with equal wages has a spread of exactly 0.
-    squares = (part["q"] * n - part["s"] * part["s"]).cast("float64")
-    return (squares / (n * (n - 1))).sqrt()
-
-
-def _cv(part: dict[str, ir.Value], n: int, lag: int) -> ir.Value:
-    mean = part["s"].cast("float64") / n
-    return _std(part, n, lag) / ibis.ifelse(mean > 0, mean, ibis.null("float64"))
-
-
-def _slope(part: dict[str, ir.Value], n: int, lag: int) -> ir.Value:
-    # With age a counted back from the last month, time is −a, and Σ(t − mean t)² = n(n² − 1)/12.
-    covariance = part["s"] * (2 * lag + n - 1) - part["w"] * 2
-    return covariance.cast("float64") * 6 / (n * (n * n - 1))
-
-
-def _extreme(part: dict[str, ir.Value], n: int, which: str) -> ir.Value:
-    # A month without a row counts as 0 once any month is missing.
-    value = part[which].cast("float64")
-    bounded = ibis.greatest(value, 0.0) if which == "hi" else ibis.least(value, 0.0)
-    return ibis.ifelse(part["n"] < n, bounded, value)
-
-
-_FORMULAS = {
-    "sum": lambda part, n, lag: part["s"].cast("float64"),
-    "mean": lambda part, n, lag: part["s"].cast("float64") / n,
-    "std": _std,
-    "cv": _cv,
-    "slope": _slope,
-    "max": lambda part, n, lag: _extreme(part, n, "hi"),
-    "min": lambda part, n, lag: _extreme(part, n, "lo"),
-    "months_with": lambda part, n, lag: part["p"].cast("float64"),
-    "months_without": lambda part, n, lag: n - part["p"].cast("float64"),
-    "recency": lambda part, n, lag: (part["r"] - lag).cast("float64"),
-}
+    part = {c: p[f"{f.over}_{_part(c, f)}"] for c in way.parts}
+    return way.formula(part, f.window or 1, f.lag)
 
 
 def totals(county: County, name: str, when: tuple[Moment, ...], reach: int) -> ir.Table:

@@ -22,7 +22,7 @@ import pandas as pd
 from riskmodel.data import County
 from riskmodel.errors import SpecError
 from riskmodel.features import derived
-from riskmodel.features.aggregates import MADE
+from riskmodel.features.aggregates import AGGREGATES, DECIMALS, MADE, Observations
 from riskmodel.features.conditions import in_range
 from riskmodel.features.declaration import Feature, FeatureSet
 from riskmodel.features.lines import line_of
@@ -93,7 +93,7 @@ def accounts(
     t = t.left_join(line, "as_of", rname="{name}_line").filter(t.pcni.notnull())
     there = t.pcni > t.line / MOST_SHARE
     share = ibis.ifelse(there, t.line / t.pcni.nullif(0), ibis.literal(MOST_SHARE))
-    below = t.pcni.round(derived.DIGITS) < t.line.round(derived.DIGITS)
+    below = t.pcni.round(DECIMALS) < t.line.round(DECIMALS)
     t = t.mutate(
         **{RATIO: t.pcni / t.line.nullif(0), SHARE: share, LOG: -share.ln(), BELOW: below.cast("int32")}
     )
@@ -181,19 +181,6 @@ def _aggregate(f: Feature, t: ir.Table, column: str) -> ir.Value:
         inside = inside & (t.date > t[f"ago{f.window}"])
     if f.where:  # counted back among all known values, whatever they are
         inside = inside & in_range(value, f.where["value"]).fill_null(False)
-    newest = value.argmax(t["order"], where=inside)
-    if f.lag:
-        inside = inside & (t[f"back_{column}"] == f.lag)
-    if f.aggregate == "last":
-        return value.argmax(t["order"], where=inside).cast("float64")
-    if f.aggregate == "change":
-        return (newest - value.argmax(t["order"], where=inside)).cast("float64")
-    if f.aggregate == "since":
-        return (t.as_of_month.max() - ibis.ifelse(inside, t.month, None).max()).cast("float64")
-    if f.aggregate == "count":
-        return inside.cast("int32").sum().cast("float64")
-    kept = ibis.ifelse(inside, value, None)
-    # Rounded to 9 decimals and summed as decimals: a mean must not depend on the order of rows.
-    exact = kept.cast("decimal(38,9)")
-    ways = {"mean": exact.mean(), "max": kept.max(), "min": kept.min()}
-    return ways[f.aggregate].cast("float64")
+    counted = inside & (t[f"back_{column}"] == f.lag) if f.lag else inside
+    seen = Observations(t, value, inside, counted)
+    return AGGREGATES[f.aggregate].observed(seen).cast("float64")  # type: ignore[misc]  # declarations are checked

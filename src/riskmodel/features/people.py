@@ -8,6 +8,7 @@ import ibis
 import ibis.expr.types as ir
 
 from riskmodel.data import County
+from riskmodel.features.aggregates import AGGREGATES, Members
 from riskmodel.features.conditions import holds
 from riskmodel.features.declaration import Feature
 from riskmodel.households import Moment, point_in_time
@@ -45,16 +46,8 @@ def _columns(f: Feature) -> list[str]:
 
 def _aggregate(f: Feature, t: ir.Table) -> ir.Value:
     inside = t.member_id.notnull() & holds(t, f.where)
-    if f.aggregate == "count":
-        return inside.cast("int32").sum()
-    if f.aggregate == "any":
-        return inside.cast("int32").max()
-    if f.aggregate == "none":
-        return 1 - inside.cast("int32").max()
-    value = ibis.ifelse(inside, t[f.column].cast("int32"), None)
-    if f.aggregate == "mean":
-        return value.sum().cast("float64") / value.count().nullif(0)
-    return value.max() if f.aggregate == "max" else value.min()
+    value = ibis.ifelse(inside, t[f.column].cast("int32"), None) if f.column else None
+    return AGGREGATES[f.aggregate].members(Members(inside, value))  # type: ignore[misc]  # declarations are checked
 
 
 def _known_or_null(f: Feature, g: ir.Table) -> ir.Value:

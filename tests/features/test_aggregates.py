@@ -1,0 +1,57 @@
+"""The table of aggregates: one entry makes one that can be declared, checked, described and built."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from riskmodel import features
+from riskmodel.data import from_frames
+from riskmodel.errors import SpecError
+from riskmodel.features.aggregates import AGGREGATES, Aggregate, Monthly, as_float
+
+from .test_declared import entry, write
+
+
+@pytest.fixture
+def spread(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The largest less the smallest monthly sum."""
+    new = Aggregate(
+        "spread", "largest less smallest monthly sum", ("over", "window"),
+        monthly=Monthly(("hi", "lo"), lambda part, n, lag: as_float(part["hi"] - part["lo"]), least_window=2),
+    )  # fmt: skip
+    monkeypatch.setitem(AGGREGATES, new.name, new)
+
+
+def test_one_entry_adds_an_aggregate(spread: None, tmp_path: Path) -> None:
+    chosen = features.load(write(tmp_path, entry(aggregate="spread", id="wage_spread", window=3)))
+    assert features.describe(chosen)["how"].tolist() == ["largest less smallest monthly sum"]
+    months = ["2020-10", "2020-11", "2020-12"]
+    amounts = pd.DataFrame({"month": months, "source": "wage", "amount": [900, 400, 1000]})
+    frames = {
+        "households": pd.DataFrame({"township": ["t"], "village": "v"}),
+        "members": pd.DataFrame({"member_id": ["m"], "birth_month": "1980-01"}),
+        "income": amounts,
+    }
+    known = {name: t.assign(household_id="h", recorded_on="2020-12-31") for name, t in frames.items()}
+    county = from_frames(known)
+    built = features.build(county, chosen, "2021-05-31")
+    assert built["wage_spread"].isna().all()  # no income row in the window: unknown
+    assert features.build(county, chosen, "2020-12-31")["wage_spread"].tolist() == [600.0]
+
+
+def test_a_new_aggregate_is_checked_as_all_are(spread: None, tmp_path: Path) -> None:
+    with pytest.raises(SpecError, match="spread needs at least 2 months"):
+        features.load(write(tmp_path, entry(aggregate="spread", window=1)))
+    with pytest.raises(SpecError, match="'spread' is not allowed on visits"):
+        features.load(
+            write(tmp_path, entry(**{"from": "visits", "aggregate": "spread", "missing": "null_if_none"}))
+        )
+
+
+def test_every_aggregate_can_be_declared_somewhere() -> None:
+    assert all(a.sources for a in AGGREGATES.values())
+    assert AGGREGATES["active"].sources == ("support",)
+    assert set(AGGREGATES["sum"].sources) == {"income", "spending", "risk_events", "support"}
