@@ -14,6 +14,8 @@ from html import escape
 
 import pandas as pd
 
+from riskmodel.errors import UsageError
+
 LANGS = ("zh", "en")
 Words = Mapping[str, str]
 Attribute = str | float | None
@@ -361,9 +363,20 @@ def use_chinese() -> str:
     -------
     str
         The font's name, Noto Sans SC (SIL Open Font License).
+
+    Raises
+    ------
+    UsageError
+        If matplotlib or the font is not installed: the extra to install is named.
     """
-    from matplotlib import font_manager, rcParams
-    from pylopdf_fonts_zh_cn import sans_path
+    try:
+        from matplotlib import font_manager, rcParams
+        from pylopdf_fonts_zh_cn import sans_path
+    except ImportError as exc:
+        raise UsageError(
+            f"{exc.name} is not installed: it comes with the extra 'notebook' "
+            "(pip install 'riskmodel[notebook]')"
+        ) from exc
 
     font_manager.fontManager.addfont(sans_path())
     name = str(font_manager.FontProperties(fname=sans_path()).get_name())
