@@ -12,14 +12,13 @@ from typer.testing import CliRunner
 
 from riskmodel import benchmark, evaluation, rules
 from riskmodel.benchmark import kept, matrix
-from riskmodel.benchmark.assess import evaluate
 from riskmodel.benchmark.run import _chosen
-from riskmodel.benchmark.simple import is_simple, ordering, winner
 from riskmodel.cli.app import app
 from riskmodel.errors import InputRefused, SpecError, UsageError
 from riskmodel.evaluation import Budget
 from riskmodel.models import MODELS
-from riskmodel.runs import load_experiment, tracking
+from riskmodel.runs import Evaluation, load_experiment, tracking
+from riskmodel.runs.assessment import compare_simple, is_simple, winner
 from riskmodel.runs.fitting import monotone_signs
 
 
@@ -120,13 +119,18 @@ SEEN = pd.DataFrame({
 def test_lead_is_of_those_who_were_followed(found):
     # A run that did not follow them month by month has no lead to show; there is none to be made up.
     args = (found, Budget(share=0.05), "rule", ("返贫", "returns"))
-    assert "lead" not in evaluate(*args, replicates=20)[0]
-    row = evaluate(*args, seen=SEEN, replicates=20)[0]["lead"].iloc[0]
+    assert Evaluation(*args, replicates=20).lead is None
+    lead = Evaluation(*args, first_seen=SEEN, replicates=20).lead
+    assert lead is not None
+    row = lead.iloc[0]
     assert (row["before"], row["after"], row["median_months"], row["warning_months"]) == (0.5, 0.5, 4, 3)
 
 
 def test_evaluation_gives_every_table_and_the_known_order(found, small):
-    tables, notes = evaluate(found, Budget(share=0.05), "rule", ("返贫", "returns"), seen=SEEN, replicates=60)
+    evaluation = Evaluation(
+        found, Budget(share=0.05), "rule", ("返贫", "returns"), first_seen=SEEN, replicates=60
+    )
+    tables, notes = evaluation.further(), evaluation.notes
     wanted = "metrics comparison deployed visits lead gaps support net_benefit planning ordering"
     assert set(wanted.split()) <= set(tables)
     # Less noise around the true log-odds is a better order: logit 0.3, boosting 0.5, scorecard 1.0.
@@ -152,7 +156,7 @@ def test_two_equal_scores_are_level(found):
     both = pd.concat([same, same.assign(model="logit")], ignore_index=True)
     metrics = pd.DataFrame({"model": ["scorecard", "logit"], "auc": [0.7, 0.7]})
     metrics["recall_at_budget"] = 0.3
-    rows = ordering(both, metrics, Budget(share=0.05), {"replicates": 50, "seed": 0})
+    rows = compare_simple(both, metrics, Budget(share=0.05), {"replicates": 50, "seed": 0})
     # One score under two names orders and lists alike in every resample, so neither wins.
     assert rows["measure"].tolist() == ["auc", "recall"]
     assert (rows[["low", "high"]] == 0).all(axis=None)
@@ -162,7 +166,10 @@ def test_two_equal_scores_are_level(found):
 
 
 def page_of(found, small, out):
-    tables, notes = evaluate(found, Budget(share=0.05), "rule", ("返贫", "returns"), seen=SEEN, replicates=60)
+    evaluation = Evaluation(
+        found, Budget(share=0.05), "rule", ("返贫", "returns"), first_seen=SEEN, replicates=60
+    )
+    tables, notes = evaluation.further(), evaluation.notes
     one = benchmark.PanelRun(small.panels[0], "run", tables, notes, 1.0)
     done = benchmark.BenchRun(
         small, True, [one], {"eph-entry": "its file is not given"}, {"ebm": "not installed"}

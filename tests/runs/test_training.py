@@ -14,7 +14,8 @@ import skops.io
 from riskmodel import explanation, features, rules, scoring, simulate
 from riskmodel.data import About, County, from_frames
 from riskmodel.errors import InputRefused, UsageError
-from riskmodel.runs import comparison, design_matrix, load_experiment, splits, tracking, training
+from riskmodel.runs import compare, design_matrix, load_experiment, open_run, splits, tracking, training
+from riskmodel.runs.assessment import ORACLE
 from riskmodel.runs.outcomes import missing_truth, truth_mismatch
 
 from .. import leaks
@@ -133,26 +134,26 @@ def test_predictions_lie_after_training_and_hold_every_model(trained: training.T
 
 
 def test_the_truth_orders_no_worse_than_what_was_learned(trained: training.TrainedRun) -> None:
-    oracle = trained.evaluated.oracle
+    oracle = trained.evaluation.metrics_with_truth
     assert oracle is not None
     auc = oracle.set_index("model")["auc"]
     # The true chance is the best possible ordering; on a few hundred rows chance may add some hundredths.
-    assert auc[training.ORACLE] > auc.drop(training.ORACLE).max() - 0.06
+    assert auc[ORACLE] > auc.drop(ORACLE).max() - 0.06
 
 
 def test_comparison_shows_what_is_reached_of_the_attainable(
     trained: training.TrainedRun, store: Path
 ) -> None:
-    found = comparison.read_comparison(trained.run_id, store)
-    assert found.oracle is not None
-    table = found.oracle.set_index("model")
-    assert list(table.index) == [*trained.result.experiment.models, training.ORACLE]
-    share = table["auc_share"].drop(training.ORACLE)
+    found = compare([trained.run_id], store)[0]
+    assert found.run.attainable is not None
+    table = found.run.attainable.set_index("model")
+    assert list(table.index) == [*trained.result.experiment.models, ORACLE]
+    share = table["auc_share"].drop(ORACLE)
     # Against true chances nobody passes who knows them, but for the error of 60 futures.
     assert share.between(0.5, 1.03).all()
-    assert found.effect["unsupported"] >= found.effect["supported"] > 0
+    assert found.run.support_effect["unsupported"] >= found.run.support_effect["supported"] > 0
     said = found.text()
-    for model in table.index.drop(training.ORACLE):
+    for model in table.index.drop(ORACLE):
         assert f"{model}: AUC against true chances" in said
     assert {row["model"] for row in found.summary()["oracle"]} == set(table.index)
 
@@ -160,7 +161,7 @@ def test_comparison_shows_what_is_reached_of_the_attainable(
 def test_comparison_tells_lists_as_deployed_and_what_could_be_shown(
     trained: training.TrainedRun, store: Path
 ) -> None:
-    found = comparison.read_comparison(trained.run_id, store)
+    found = compare([trained.run_id], store)[0]
     champion = trained.result.experiment.champion
     row = found.table[(found.table["scope"] == "pooled") & (found.table["at"] == "budget")].set_index("model")
     # The champion is the one test declared beforehand; the others are corrected among themselves.
@@ -170,14 +171,14 @@ def test_comparison_tells_lists_as_deployed_and_what_could_be_shown(
     assert "household-dates followed by a true fall below the line" in en
     assert "其后真实跌破监测线的户次" in zh
     assert en.count("As deployed") == zh.count("实际名单") == len(row)
-    assert found.deployed is not None
-    assert set(found.deployed["list"]) == {"rules+model", "rules+rules", "rules+random"}
-    assert found.planning is not None
-    assert found.planning["events"].iloc[0] == row["n_events"].iloc[0]
+    assert found.run.deployed is not None
+    assert set(found.run.deployed["list"]) == {"rules+model", "rules+rules", "rules+random"}
+    assert found.run.planning is not None
+    assert found.run.planning["events"].iloc[0] == row["n_events"].iloc[0]
     assert "a difference in recall of" in en
     told = found.summary()
     assert told["selected"] is None
-    assert len(told["deployed"]) == len(found.deployed)
+    assert len(told["deployed"]) == len(found.run.deployed)
     assert trained.verdict["en"] in en
 
 
@@ -206,6 +207,18 @@ def test_the_run_says_what_made_it(trained: training.TrainedRun, store: Path) ->
     assert {"logit.auc", "rule.recall_at_budget", "fold.boosting.auc"} <= metrics
     environment = tracking.read_document(trained.run_id, "environment.json", store)
     assert {"python", "scikit-learn", "mlflow", "duckdb"} <= set(environment)
+
+
+def test_the_champions_run_is_opened_by_its_alias(trained: training.TrainedRun, store: Path) -> None:
+    run = open_run("county@champion", store)
+    assert (run.run_id, run.kind) == (trained.run_id, trained.result.experiment.champion)
+    assert set(run.predictions_of()["model"]) == {run.kind}
+    # The tables that are logged and those that are computed anew from the logged predictions agree.
+    again = run.evaluate(declared=run.kind)
+    assert again.comparison is not None
+    pd.testing.assert_frame_equal(again.metrics, run.metrics)
+    columns = ["scope", "model", "hits_model", "delta_recall", "delta_low", "p_holm"]
+    pd.testing.assert_frame_equal(again.comparison.table[columns], run.comparison[columns])
 
 
 def test_each_model_comes_back_as_it_was(trained: training.TrainedRun, store: Path) -> None:
@@ -242,7 +255,7 @@ def test_unknown_models_are_told_what_there_is(trained: training.TrainedRun, sto
     with pytest.raises(UsageError, match="riskmodel train"):
         tracking.load_model("county@champion", store.parent / "elsewhere.db")
     with pytest.raises(InputRefused, match=f"no such run: nope; runs there are: .*{trained.run_id}"):
-        comparison.read_comparison("nope", store)
+        compare(["nope"], store)
 
 
 @pytest.mark.parametrize("name", ["past_income", "logit", "boosting"])
@@ -338,12 +351,12 @@ def test_confirmed_visits_are_judged_by_their_chances(visited: County, tmp_path:
     )
     store = tmp_path / "mlflow.db"
     trained = training.train(exp, visited, store)
-    findings, chosen = trained.result.findings, trained.evaluated.selected
+    findings, chosen = trained.result.findings, trained.evaluation.selected
     assert chosen is not None
     assert chosen["model"].tolist() == ["rule", "past_income"]
     assert findings["weight"].notna().all()
     # Every figure stands for all households, so the rate is far below that among the visited.
-    pooled = trained.evaluated.pooled.set_index("model")
+    pooled = trained.evaluation.metrics.set_index("model")
     assert pooled.loc["rule", "n_test"] == chosen["findings"].iloc[0] == len(findings)
     assert pooled.loc["rule", "base_rate"] == pytest.approx(chosen["rate"].iloc[0])
     truth = 0.3 * 0.25 + 0.7 * 0.05
@@ -351,7 +364,7 @@ def test_confirmed_visits_are_judged_by_their_chances(visited: County, tmp_path:
     assert chosen["rate"].iloc[0] == pytest.approx(truth, rel=0.25)
     # The one sentence is of the weighted visits, and the comparison says what its other tables are.
     assert trained.verdict["en"].startswith("Weighted by 1 / chance")
-    found = comparison.read_comparison(trained.run_id, store)
+    found = compare([trained.run_id], store)[0]
     said = found.text()
     assert trained.verdict["en"] in said
     assert "the visited only, unweighted" in said

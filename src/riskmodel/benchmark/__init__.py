@@ -1,6 +1,5 @@
 """The bench: every model and rule set on simulated and real panels, under one declaration."""
 
-from riskmodel.benchmark.assess import evaluate, further
 from riskmodel.benchmark.declared import Bench, Panel, load
 from riskmodel.benchmark.found import findings, lead, worth
 from riskmodel.benchmark.matrix import predict
@@ -12,9 +11,7 @@ __all__ = [
     "BenchRun",
     "Panel",
     "PanelRun",
-    "evaluate",
     "findings",
-    "further",
     "lead",
     "load",
     "predict",

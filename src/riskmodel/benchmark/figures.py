@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from riskmodel.benchmark.run import BenchRun, PanelRun
-from riskmodel.benchmark.simple import winner
 from riskmodel.models import MODELS, entry, known
 from riskmodel.presentation import SPARE, STYLES, Axis, Interval, Plot, intervals
+from riskmodel.runs import winner
 
 Words = Mapping[str, str]
 # By tradition, colours that colour-blind readers tell apart (Okabe and Ito 2008).

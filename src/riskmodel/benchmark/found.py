@@ -8,8 +8,8 @@ from typing import Any
 import pandas as pd
 
 from riskmodel.benchmark.run import BenchRun, PanelRun
-from riskmodel.benchmark.simple import winner
 from riskmodel.models import entry
+from riskmodel.runs import winner
 
 Words = dict[str, str]
 # Of the primary test, after Holm.

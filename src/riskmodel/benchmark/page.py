@@ -14,13 +14,13 @@ from riskmodel.benchmark.cells import Cell, Table, cell, name_of, named, number,
 from riskmodel.benchmark.details import PER_CENT
 from riskmodel.benchmark.found import LEVEL, findings, sentences
 from riskmodel.benchmark.run import BenchRun, PanelRun
-from riskmodel.benchmark.simple import is_simple, winner
 from riskmodel.benchmark.summary import markdown, summary
 from riskmodel.benchmark.views import tables_of
 from riskmodel.evaluation import FURTHER, METRICS
 from riskmodel.i18n import section
 from riskmodel.io import files
 from riskmodel.presentation import templates
+from riskmodel.runs import is_simple, winner
 
 PAGE, TEXT, ONE_TABLE = "bench.html", "bench.md", "tables/bench.csv"
 _NOTES = 12

@@ -11,7 +11,7 @@ from riskmodel import __version__, models
 from riskmodel.benchmark.cells import name_of, number
 from riskmodel.benchmark.found import LEVEL, findings
 from riskmodel.benchmark.run import BenchRun, PanelRun
-from riskmodel.benchmark.simple import is_simple, winner
+from riskmodel.runs import is_simple, winner
 
 _OWN = ("auc", "average_precision", "brier", "calibration_slope", "recall_at_budget", "precision_at_budget",
         "lift")  # fmt: skip

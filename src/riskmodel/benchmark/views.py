@@ -9,7 +9,7 @@ from riskmodel.benchmark.cells import Cell, Table, cell, name_of, named, number,
 from riskmodel.benchmark.details import DETAILS, PER_CENT, baseline, found_cell, points, pooled
 from riskmodel.benchmark.found import LEVEL
 from riskmodel.benchmark.run import PanelRun
-from riskmodel.benchmark.simple import winner
+from riskmodel.runs import winner
 
 # What a label's event is, in words; `identified` would be decided by the rules themselves.
 EVENTS = {

@@ -14,11 +14,10 @@ from threadpoolctl import threadpool_limits
 
 from riskmodel import models
 from riskmodel.benchmark import kept, matrix, panels
-from riskmodel.benchmark.assess import evaluate
 from riskmodel.benchmark.declared import Bench, Panel
 from riskmodel.benchmark.kept import Found
 from riskmodel.evaluation import Budget
-from riskmodel.runs import EVENT_WORDS, Experiment, ExperimentResult, run_experiment
+from riskmodel.runs import Evaluation, Experiment, ExperimentResult, evaluate, run_experiment, select_truth
 from riskmodel.targets import KEY
 
 _KIB_IN_GIB = 2**20
@@ -108,15 +107,12 @@ def _county(job: Job, say: Callable[[str], None]) -> _Made:
         exp, source.county, say, final=False, on_fold=lambda fold, train, fits: kept_fits.append(fits)
     )
     say("evaluating")
-    event, horizon = exp.events[0], exp.horizon.months
-    truth = None if source.truth is None else _of_event(source.truth, event, horizon)
-    budget = Budget(visits=exp.budget.visits, share=exp.budget.share)
-    words = (EVENT_WORDS[event][0], EVENT_WORDS[event][1])
-    tables, notes = evaluate(
-        result.predictions, budget, panel.baseline, words, truth,
-        seen=result.first_seen, replicates=bench.bootstrap, test_replicates=bench.bootstrap_test,
+    found = evaluate(
+        exp, result.predictions, baseline=panel.baseline, truth=select_truth(exp, source.truth),
+        first_seen=result.first_seen, replicates=bench.bootstrap, test_replicates=bench.bootstrap_test,
         seed=bench.seed,
     )  # fmt: skip
+    tables, notes = found.further(), found.notes
     tables |= {**_kept(kept_fits[-1]), "folds": result.folds, "leaks": result.leaks}
     facts = _facts(result.predictions, len(result.background.columns)) | _of_experiment(exp, result)
     if panel.source == "simulate":
@@ -131,10 +127,11 @@ def _matrix(job: Job, say: Callable[[str], None]) -> _Made:
     found, fitted, folds = matrix.predictions(bench, panel, bench.models_of(panel), file, say)
     say("evaluating")
     budget = Budget(visits=bench.budget.visits, share=bench.budget.share)
-    tables, notes = evaluate(
+    evaluated = Evaluation(
         found, budget, panel.baseline, (_ASKED["zh"], _ASKED["en"]),
         replicates=bench.bootstrap, test_replicates=bench.bootstrap_test, seed=bench.seed,
     )  # fmt: skip
+    tables, notes = evaluated.further(), evaluated.notes
     facts = _facts(found, len(matrix.FEATURES))
     facts |= {"cohort": "not_poor_now", "event": "poor_next_year", "horizon_months": 12, "ruleset": None,
               "feature_set": None, "calibration": "cross", "budget": bench.budget.model_dump()}  # fmt: skip
@@ -167,12 +164,6 @@ def _of_experiment(exp: Experiment, result: ExperimentResult) -> dict[str, Any]:
         "fingerprint": result.fingerprint,
         "leaks_suspected": int(result.leaks["suspected"].sum()),
     }
-
-
-def _of_event(truth: pd.DataFrame, event: str, horizon: int) -> pd.DataFrame:
-    rows = truth[(truth["event"] == event) & (truth["horizon_months"] == horizon)]
-    rows = rows.assign(as_of=pd.to_datetime(rows["as_of"]), household_id=rows["household_id"].astype(str))
-    return rows.drop(columns=["event", "horizon_months", "outcome"], errors="ignore")
 
 
 def _kept(fitted: Mapping[str, Any]) -> dict[str, pd.DataFrame]:

@@ -22,7 +22,7 @@ from riskmodel.cli.common import (
 )
 
 if TYPE_CHECKING:
-    from riskmodel.runs import StoredComparison
+    from riskmodel.runs import RunComparison
 
 
 @verb
@@ -128,31 +128,32 @@ def compare(
     import pandas as pd
 
     from riskmodel.io.files import write_table
-    from riskmodel.runs import read_comparison
+    from riskmodel.runs import compare as compare_runs
 
-    found = [read_comparison(run, store) for run in runs]
-    table = pd.concat([f.table.assign(run_id=f.run_id) for f in found], ignore_index=True)
+    found = compare_runs(runs, store)
+    table = pd.concat([f.table.assign(run_id=f.run.run_id) for f in found], ignore_index=True)
     if out is not None:
         write_table(table, out, sheet="compare")
-    more = {f.run_id: _further(f, store, further / f.run_id, lang) for f in found} if further else {}
+    more = {f.run.run_id: _further(f, further / f.run.run_id, lang) for f in found} if further else {}
     if as_json:
-        tell({"runs": [{**f.summary(), **more.get(f.run_id, {})} for f in found]}, as_json)
+        tell({"runs": [{**f.summary(), **more.get(f.run.run_id, {})} for f in found]}, as_json)
         return
     for one in found:
         typer.echo(one.text(lang))
-        for sentence in more.get(one.run_id, {}).get("further", []):
+        for sentence in more.get(one.run.run_id, {}).get("further", []):
             typer.echo(sentence)
 
 
-def _further(one: StoredComparison, store: Path, folder: Path, lang: str) -> dict[str, Any]:
+def _further(one: RunComparison, folder: Path, lang: str) -> dict[str, Any]:
     """Write the tables beyond the comparison itself; return what they say."""
     from riskmodel import benchmark
     from riskmodel.io.files import write_table
 
-    say(f"lead time, visits equivalent, gaps, bounds and planning of run {one.run_id}")
-    tables = benchmark.further(one.run_id, store)
+    say(f"lead time, visits equivalent, gaps, bounds and planning of run {one.run.run_id}")
+    tables = one.run.evaluate().further()
     for name, frame in (one.tables | tables).items():
-        write_table(frame, folder / f"{name}.csv")
+        if frame is not None:
+            write_table(frame, folder / f"{name}.csv")
     visits = tables["visits"]
     said = [benchmark.worth(visits, str(model))[lang] for model in visits["model"]]
     if "lead" in tables:

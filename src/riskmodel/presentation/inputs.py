@@ -9,10 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from riskmodel.errors import UsageError
-from riskmodel.runs import tracking
-
-_ALWAYS = ("metrics", "metrics_by_fold", "curves", "folds")
+from riskmodel.runs import open_run
 
 
 @dataclass(frozen=True)
@@ -114,37 +111,24 @@ def read_run(
     UsageError
         If the run, or a table that every run has, is not in the store.
     """
-    facts = tracking.read_document(run_id, "facts.json", store)
-    tables = {name: tracking.read_table(run_id, f"tables/{name}", store) for name in _ALWAYS}
+    run = open_run(run_id, store)
     return ReportInput(
-        run_id=run_id,
-        experiment=tracking.read_document(run_id, "experiment.json", store),
-        metrics=tables["metrics"],
-        by_fold=tables["metrics_by_fold"],
-        curves=tables["curves"],
-        folds=tables["folds"],
-        headline=facts["headline"],
-        fingerprint=facts["data_fingerprint"],
-        environment=tracking.read_document(run_id, "environment.json", store),
-        comparison=_if_there(run_id, "comparison", store),
-        deployed=_if_there(run_id, "deployed", store),
-        oracle=_if_there(run_id, "oracle", store),
-        attainable=_if_there(run_id, "attainable", store),
-        attainable_bins=_if_there(run_id, "attainable_bins", store),
-        notes=[_both(note) for note in [*facts.get("comparison_notes", []), *facts.get("notes", [])]],
+        run_id=run.run_id,
+        experiment=run.declaration,
+        metrics=run.metrics,
+        by_fold=run.metrics_by_fold,
+        curves=run.curves,
+        folds=run.folds,
+        headline=run.headline,
+        fingerprint=run.fingerprint,
+        environment=run.environment,
+        comparison=run.comparison,
+        deployed=run.deployed,
+        oracle=run.metrics_with_truth,
+        attainable=run.attainable,
+        attainable_bins=run.attainable_bins,
+        notes=[*run.comparison_notes, *run.notes],
         scores=dict(scores or {}),
         histories=histories,
         yields=yields,
     )
-
-
-def _if_there(run_id: str, name: str, store: str | Path) -> pd.DataFrame | None:
-    try:
-        return tracking.read_table(run_id, f"tables/{name}", store)
-    except UsageError:
-        # A run without a rule baseline has no comparison, one on real data no oracle.
-        return None
-
-
-def _both(note: Mapping[str, str] | str) -> dict[str, str]:
-    return {"zh": note, "en": note} if isinstance(note, str) else dict(note)

@@ -12,11 +12,17 @@ import pandas as pd
 from riskmodel import models
 from riskmodel.evaluation import METRICS, Budget
 from riskmodel.io import files, paths
-from riskmodel.runs import MIN_GROUP_EVENTS, TEST_ROW, fairness_groups, tracking
+from riskmodel.runs import (
+    MIN_GROUP_EVENTS,
+    TEST_ROW,
+    LoadedModel,
+    Run,
+    fairness_groups,
+    listed_at_budget,
+    load_model,
+)
 
 NOTHING = "—"
-TABLES = ("predictions", "metrics", "folds", "features")
-DOCUMENTS = ("experiment", "facts", "environment")
 
 
 def write_model_card(name_at_alias: str, out: str | Path, store: str | Path) -> tuple[Path, Path]:
@@ -46,10 +52,10 @@ def write_model_card(name_at_alias: str, out: str | Path, store: str | Path) -> 
     ----------
     Mitchell et al. 2019, "Model cards for model reporting"; Gebru et al. 2021, "Datasheets for datasets".
     """
-    loaded = tracking.load_model(name_at_alias, store)
+    loaded = load_model(name_at_alias, store)
     home = paths.folder("reports/templates")
     environment = jinja2.Environment(loader=jinja2.FileSystemLoader(home), undefined=jinja2.StrictUndefined)
-    run = _read(loaded, store)
+    run = Run(loaded.run_id, Path(store), loaded.kind)
     made = []
     for template, facts in (("model_card.md", model_facts(loaded, run)), ("data_sheet.md", data_facts(run))):
         text = environment.get_template(f"{template}.j2").render(**facts)
@@ -59,35 +65,27 @@ def write_model_card(name_at_alias: str, out: str | Path, store: str | Path) -> 
     return made[0], made[1]
 
 
-def _read(loaded: tracking.LoadedModel, store: str | Path) -> dict[str, Any]:
-    run = loaded.run_id
-    tables = {t: tracking.read_table(run, f"tables/{t}", store) for t in TABLES}
-    documents = {d: tracking.read_document(run, f"{d}.json", store) for d in DOCUMENTS}
-    own = tables["predictions"]
-    return {**tables, **documents, "run_id": run, "own": own[own["model"] == loaded.kind]}
-
-
-def _shared(run: Mapping[str, Any]) -> dict[str, Any]:
-    exp, facts = run["experiment"], run["facts"]
+def _shared(run: Run) -> dict[str, Any]:
+    exp = run.declaration
     return {
         "title": exp["title"],
-        "run_id": run["run_id"],
-        "fingerprint": facts["data_fingerprint"],
+        "run_id": run.run_id,
+        "fingerprint": run.fingerprint,
         "cohort": ", ".join(exp["cohort"]),
         "events": ", ".join(exp["events"]),
         "horizon": exp["horizon"]["months"],
         "ruleset": exp["ruleset"],
         "feature_set": exp["feature_set"],
-        "n_villages": run["own"][["township", "village"]].drop_duplicates().shape[0],
-        "notes": [{"zh": n, "en": n} if isinstance(n, str) else n for n in facts["notes"]],
+        "n_villages": run.predictions_of()[["township", "village"]].drop_duplicates().shape[0],
+        "notes": run.notes,
     }
 
 
-def model_facts(loaded: tracking.LoadedModel, run: Mapping[str, Any]) -> dict[str, Any]:
+def model_facts(loaded: LoadedModel, run: Run) -> dict[str, Any]:
     """Return everything a model card says."""
-    metrics = run["metrics"].set_index("model").loc[loaded.kind].to_dict()
+    metrics = run.metrics_of()
     shown = [m for m in METRICS if m.name in metrics]
-    features = run["features"]
+    features = run.features
     causes = features.groupby("cause").agg(n=("id", "size"), quotable=("explainable", "sum")).reset_index()
     return {
         **_shared(run),
@@ -103,21 +101,21 @@ def model_facts(loaded: tracking.LoadedModel, run: Mapping[str, Any]) -> dict[st
             for m in shown
         ],
         **{n: int(metrics[n]) for n in ("n_test", "n_events", "n_null")},
-        "headline": run["facts"]["headline"],
-        "groups": by_group(run["own"], run["experiment"]["budget"]),
+        "headline": run.headline,
+        "groups": by_group(run.predictions_of(), run.declaration["budget"]),
         "least": MIN_GROUP_EVENTS,
         "calibration": _calibration(loaded.card["calibration"]),
         "causes": causes.to_dict("records"),
-        "environment": ", ".join(f"{k} {v}" for k, v in run["environment"].items()),
+        "environment": ", ".join(f"{k} {v}" for k, v in run.environment.items()),
     }
 
 
-def data_facts(run: Mapping[str, Any]) -> dict[str, Any]:
+def data_facts(run: Run) -> dict[str, Any]:
     """Return everything a data sheet says."""
-    own, features = run["own"], run["features"]
+    own, features = run.predictions_of(), run.features
     return {
         **_shared(run),
-        "folds": run["folds"].to_dict("records"),
+        "folds": run.folds.to_dict("records"),
         "n_rows": f"{len(own):,}",
         "n_townships": own["township"].nunique(),
         "mean_persons": f"{own['persons'].mean():.1f}",
@@ -149,11 +147,7 @@ def by_group(predictions: pd.DataFrame, budget: Mapping[str, Any]) -> list[dict[
         ``group, n, events, recall`` (text; `NOTHING` under `MIN_EVENTS` events)``, expected``.
     """
     rows = predictions.dropna(subset=["y"]).sort_values(TEST_ROW, ignore_index=True)
-    bought = Budget(**budget)
-    order = rows.sort_values(["probability", "household_id"], ascending=[False, True])
-    place = order.groupby(["fold", "as_of"]).cumcount().reindex(rows.index)
-    size = rows.groupby(["fold", "as_of"])["y"].transform("size")
-    listed = place < [bought.at(int(n)) for n in size]
+    listed = listed_at_budget(rows, Budget(**budget))
     out = []
     for kind, group in fairness_groups(rows).items():
         for value in sorted(group.dropna().unique()):

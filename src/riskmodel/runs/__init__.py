@@ -1,35 +1,65 @@
 """Experiments: declaration, training, tracking, comparison and promotion of models."""
 
-from riskmodel.runs.comparison import EVENT_WORDS, StoredComparison, read_comparison
+from riskmodel.runs.assessment import Evaluation, evaluate, is_simple, winner
+from riskmodel.runs.comparison import RunComparison, compare
 from riskmodel.runs.design_matrix import model_inputs
-from riskmodel.runs.experiment import Experiment, Title, VisitBudget, load_experiment
+from riskmodel.runs.experiment import EVENT_WORDS, Experiment, Title, VisitBudget, load_experiment
 from riskmodel.runs.fitting import DECLARED, ExperimentResult, run_experiment
-from riskmodel.runs.outcomes import HOUSEHOLD_GROUPS
-from riskmodel.runs.promotion import MIN_GROUP_EVENTS, TEST_ROW, Decision, fairness_groups, promote
-from riskmodel.runs.tracking import LoadedModel, load_model
+from riskmodel.runs.outcomes import HOUSEHOLD_GROUPS, select_truth
+from riskmodel.runs.promotion import (
+    MIN_GROUP_EVENTS,
+    TEST_ROW,
+    Decision,
+    fairness_groups,
+    listed_at_budget,
+    promote,
+)
+from riskmodel.runs.run import Run, open_run
+from riskmodel.runs.tracking import (
+    CHALLENGER,
+    CHAMPION,
+    LoadedModel,
+    RegisteredModel,
+    find_model,
+    load_model,
+    start_run,
+)
 from riskmodel.runs.training import TrainedRun, read_truth, train
 
 __all__ = [
+    "CHALLENGER",
+    "CHAMPION",
     "DECLARED",
     "EVENT_WORDS",
     "HOUSEHOLD_GROUPS",
     "MIN_GROUP_EVENTS",
     "TEST_ROW",
     "Decision",
+    "Evaluation",
     "Experiment",
     "ExperimentResult",
     "LoadedModel",
-    "StoredComparison",
+    "RegisteredModel",
+    "Run",
+    "RunComparison",
     "Title",
     "TrainedRun",
     "VisitBudget",
+    "compare",
+    "evaluate",
     "fairness_groups",
+    "find_model",
+    "is_simple",
+    "listed_at_budget",
     "load_experiment",
     "load_model",
     "model_inputs",
+    "open_run",
     "promote",
-    "read_comparison",
     "read_truth",
     "run_experiment",
+    "select_truth",
+    "start_run",
     "train",
+    "winner",
 ]

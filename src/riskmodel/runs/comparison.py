@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,94 +13,81 @@ from riskmodel import evaluation
 from riskmodel.errors import UsageError
 from riskmodel.evaluation import oracle as attainable
 from riskmodel.evaluation import visited as weighted
-from riskmodel.runs import tracking
+from riskmodel.runs.experiment import EVENT_WORDS
+from riskmodel.runs.run import Run, open_run
 
-# What the found events are called in a sentence, by the first event of the experiment.
-EVENT_WORDS = {
-    "below_line": ("其后真实跌破监测线的户次", "household-dates followed by a true fall below the line"),
-    "identified": ("其后新纳入监测的户次", "household-dates followed by a new identification"),
-    "confirmed": ("其后核查属实的户次", "household-dates followed by a visit that confirmed the risk"),
-}
 Words = dict[str, str]
 
 
 @dataclass(frozen=True)
-class StoredComparison:
-    """Rules against models, as read from a run.
+class RunComparison:
+    """Rules against models as a logged run holds them: tables, a summary for a machine, sentences.
 
-    Parameters
+    Attributes
     ----------
-    run_id, experiment : str
-    events : tuple of str
-        Of the label.
-    table : DataFrame
-        ``Comparison.table``.
-    notes : list of dict
-    deployed : DataFrame or None
-        ``Comparison.deployed``: lists as an office would have them.
-    selected : DataFrame or None
-        `riskmodel.evaluation.selected`, where the label is ``confirmed``.
-    planning : DataFrame or None
-        `riskmodel.evaluation.what_can_be_shown`.
-    oracle, oracle_bins : DataFrame or None
-        What is reached of the attainable, on a simulated county.
-    effect : dict
-        Mean true chance under present support and without it, on a simulated county.
+    run
+        The logged run.
     """
 
-    run_id: str
-    experiment: str
-    events: tuple[str, ...]
-    table: pd.DataFrame
-    notes: list[Words]
-    deployed: pd.DataFrame | None = None
-    selected: pd.DataFrame | None = None
-    planning: pd.DataFrame | None = None
-    oracle: pd.DataFrame | None = None
-    oracle_bins: pd.DataFrame | None = None
-    effect: dict[str, float] = field(default_factory=dict)
+    run: Run
 
     @property
-    def tables(self) -> dict[str, pd.DataFrame]:
-        """The tables beside the comparison itself, by name; those that the run has."""
-        given = {
-            "deployed": self.deployed,
-            "selected": self.selected,
-            "planning": self.planning,
-            "oracle": self.oracle,
-            "oracle_bins": self.oracle_bins,
+    def table(self) -> pd.DataFrame:
+        """Models against the baseline, pooled and fold by fold, as `riskmodel.evaluation` made it.
+
+        Raises
+        ------
+        UsageError
+            If the run compared nothing.
+        """
+        if self.run.comparison is None:
+            raise UsageError(
+                f"run {self.run.run_id} compared no model with the rules: its experiment lists no rule"
+            )
+        return self.run.comparison
+
+    @property
+    def tables(self) -> dict[str, pd.DataFrame | None]:
+        """The tables beside the comparison itself; None where the run has none."""
+        return {
+            "deployed": self.run.deployed,
+            "selected": self.run.selected,
+            "planning": self.run.planning,
+            "oracle": self.run.attainable,
+            "oracle_bins": self.run.attainable_bins,
         }
-        return {name: table for name, table in given.items() if table is not None}
 
     def summary(self) -> dict[str, Any]:
         """Return the tables for a machine; null where the run has none."""
-        names = ("deployed", "selected", "planning", "oracle", "oracle_bins")
         return {
-            "run_id": self.run_id,
-            "experiment": self.experiment,
+            "run_id": self.run.run_id,
+            "experiment": self.run.facts["experiment"],
             "comparison": self.table.to_dict("records"),
-            "notes": self.notes,
-            **{n: self.tables[n].to_dict("records") if n in self.tables else None for n in names},
-            "support_effect": self.effect or None,
+            "notes": self.run.comparison_notes,
+            **{n: None if t is None else t.to_dict("records") for n, t in self.tables.items()},
+            "support_effect": self.run.support_effect or None,
         }
 
     def text(self, lang: str = "en") -> str:
         """Return the pooled verdicts as sentences, what follows from them, and the notes."""
-        pooled = self.table[(self.table["scope"] == "pooled") & (self.table["at"] == "budget")]
-        said: list[Words] = told_folds(self.table)
-        if self.selected is not None:
-            said += weighted.told(self.selected, EVENT_WORDS[self.events[0]])
-        if self.deployed is not None:
-            said += told_deployed(self.deployed)
-        if self.planning is not None:
-            said.append(told_planning(self.planning))
-        if self.oracle is not None:
-            said += attainable.told(self.oracle, self.effect)
-        lines = [f"{self.experiment} {self.run_id}", *pooled[f"verdict_{lang}"]]
-        return "\n".join([*lines, *(s[lang] for s in said), *(f"- {note[lang]}" for note in self.notes)])
+        table, run = self.table, self.run
+        pooled = table[(table["scope"] == "pooled") & (table["at"] == "budget")]
+        said: list[Words] = fold_sentences(table)
+        if run.selected is not None:
+            said += weighted.told(run.selected, EVENT_WORDS[run.declaration["events"][0]])
+        if run.deployed is not None:
+            said += deployed_sentences(run.deployed)
+        if run.planning is not None:
+            said.append(planning_sentence(run.planning))
+        if run.attainable is not None:
+            said += attainable.told(run.attainable, run.support_effect)
+        lines = [f"{run.facts['experiment']} {run.run_id}", *pooled[f"verdict_{lang}"]]
+        return "\n".join([
+            *lines, *(s[lang] for s in said), *(f"- {note[lang]}" for note in run.comparison_notes)
+        ])  # fmt: skip
 
 
-def told_folds(table: pd.DataFrame) -> list[Words]:
+def fold_sentences(table: pd.DataFrame) -> list[Words]:
     """Say each model's difference in recall test period by test period, beside the pooled one.
 
     Parameters
@@ -131,7 +119,7 @@ def _signed(share: Any) -> str:
     return "—" if pd.isna(share) else f"{100 * share:+.1f}"
 
 
-def told_deployed(deployed: pd.DataFrame) -> list[Words]:
+def deployed_sentences(deployed: pd.DataFrame) -> list[Words]:
     """Say what lists find as they would be deployed: all flagged kept, the rest topped up.
 
     Parameters
@@ -164,7 +152,7 @@ def told_deployed(deployed: pd.DataFrame) -> list[Words]:
     return out
 
 
-def told_planning(planning: pd.DataFrame) -> Words:
+def planning_sentence(planning: pd.DataFrame) -> Words:
     """Say how small a difference in recall a county of this size can show.
 
     Parameters
@@ -177,7 +165,7 @@ def told_planning(planning: pd.DataFrame) -> Words:
     dict with keys "zh", "en"
     """
     if "observed" in planning and planning["observed"].any():
-        return _told_observed(planning[planning["observed"]].iloc[0])
+        return _observed_planning_sentence(planning[planning["observed"]].iloc[0])
     first, last = planning.iloc[0], planning.iloc[-1]
     ends = [_points(row["smallest_difference"]) for row in (first, last)]
     return {
@@ -189,7 +177,7 @@ def told_planning(planning: pd.DataFrame) -> Words:
     }
 
 
-def _told_observed(row: Any) -> Words:
+def _observed_planning_sentence(row: Any) -> Words:
     seen, assumed = (_points(row[f"smallest_difference{end}"]) for end in ("_observed", ""))
     psi, rho = f"{row['discordant_observed']:.2f}", f"{row['correlation']:.3f}"
     return {
@@ -207,46 +195,29 @@ def _points(share: Any) -> str:
     return "—" if pd.isna(share) else f"{100 * share:.0f}"
 
 
-def read_comparison(run_id: str, store: str | Path) -> StoredComparison:
-    """Read a run's comparison of rules with models.
+def compare(runs: Sequence[str | Run], store: str | Path) -> list[RunComparison]:
+    """Compare rules with models, as logged runs hold it.
 
     Parameters
     ----------
-    run_id : str
-    store : str or Path
+    runs
+        Run ids, ``NAME@ALIAS`` of registered models, or open runs.
+    store
+        MLflow's SQLite file.
 
     Returns
     -------
-    StoredComparison
+    list of RunComparison
+        One a run, in their order.
 
     Raises
     ------
+    InputMissing
+        If a run is not there; those that are, are named.
     UsageError
-        If the run is not there or compared nothing.
+        If a run compared nothing: its experiment lists no rule.
     """
-    facts = tracking.read_document(run_id, "facts.json", store)
-    table = _if_there(run_id, "comparison", store)
-    if table is None:
-        raise UsageError(f"run {run_id} compared no model with the rules: its experiment lists no rule")
-    experiment = tracking.read_document(run_id, "experiment.json", store)
-    return StoredComparison(
-        run_id,
-        facts["experiment"],
-        tuple(experiment["events"]),
-        table,
-        facts["comparison_notes"],
-        deployed=_if_there(run_id, "deployed", store),
-        selected=_if_there(run_id, "selected", store),
-        planning=_if_there(run_id, "planning", store),
-        oracle=_if_there(run_id, "attainable", store),
-        oracle_bins=_if_there(run_id, "attainable_bins", store),
-        effect=facts.get("support_effect") or {},
-    )
-
-
-def _if_there(run_id: str, name: str, store: str | Path) -> pd.DataFrame | None:
-    """Return a table that not every run has."""
-    try:
-        return tracking.read_table(run_id, f"tables/{name}", store)
-    except UsageError:
-        return None
+    found = [RunComparison(run if isinstance(run, Run) else open_run(run, store)) for run in runs]
+    for one in found:
+        _ = one.table
+    return found

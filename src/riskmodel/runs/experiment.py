@@ -17,6 +17,12 @@ from riskmodel.io.specs import load as load_spec
 from riskmodel.models import MODELS, entry, known
 from riskmodel.targets import COHORTS, Event, Horizon
 
+# What the found events are called in a sentence, by the first event of the experiment.
+EVENT_WORDS = {
+    "below_line": ("其后真实跌破监测线的户次", "household-dates followed by a true fall below the line"),
+    "identified": ("其后新纳入监测的户次", "household-dates followed by a new identification"),
+    "confirmed": ("其后核查属实的户次", "household-dates followed by a visit that confirmed the risk"),
+}
 Role = Literal["register", "support", "context"]
 
 

@@ -18,11 +18,12 @@ from numpy.typing import NDArray
 from scipy.stats import chi2
 
 from riskmodel.data import County
-from riskmodel.errors import InputMissing, InputRefused, UsageError
+from riskmodel.errors import InputRefused, UsageError
 from riskmodel.evaluation import Budget
 from riskmodel.runs import tracking
 from riskmodel.runs.experiment import Experiment
 from riskmodel.runs.fitting import run_experiment
+from riskmodel.runs.run import Run
 from riskmodel.runs.tracking import RegisteredModel
 
 TEST_ROW = ["household_id", "as_of", "fold"]
@@ -32,20 +33,7 @@ REPLICATES = 1000
 
 @dataclass(frozen=True)
 class Candidate:
-    """One of the two models, with what its run measured.
-
-    Parameters
-    ----------
-    registered : Registered
-    predictions : DataFrame
-        Its rows of the run's test predictions.
-    metrics : mapping
-        Its row of the run's pooled metrics.
-    experiment : mapping
-        The run's declaration.
-    leaks : DataFrame
-        What the run's leak detector said of each feature; empty for runs that logged none.
-    """
+    """One of the two models: its rows of its run's predictions, metrics, declaration and leaks."""
 
     registered: RegisteredModel
     predictions: pd.DataFrame
@@ -55,61 +43,22 @@ class Candidate:
 
 
 def load_candidate(registered: RegisteredModel, store: str | Path) -> Candidate:
-    """Return a registered model with what its run logged.
-
-    Parameters
-    ----------
-    registered : Registered
-    store : str or Path
-
-    Returns
-    -------
-    Contender
-    """
-    run = registered.run_id
-    predictions = tracking.read_table(run, "tables/predictions", store)
-    metrics = tracking.read_table(run, "tables/metrics", store)
-    return Candidate(
-        registered,
-        predictions[predictions["model"] == registered.kind].reset_index(drop=True),
-        {str(k): v for k, v in metrics[metrics["model"] == registered.kind].iloc[0].items()},
-        tracking.read_document(run, "experiment.json", store),
-        _leaks(run, store),
-    )
-
-
-def _leaks(run_id: str, store: str | Path) -> pd.DataFrame:
-    try:
-        return tracking.read_table(run_id, "tables/leaks", store)
-    except UsageError:  # a run of before leaks were logged
-        return pd.DataFrame()
+    """Return a registered model with what its run logged."""
+    run = Run(registered.run_id, Path(store), registered.kind)
+    # A run of before leaks were logged has none.
+    leaks = pd.DataFrame() if run.leaks is None else run.leaks
+    return Candidate(registered, run.predictions_of(), run.metrics_of(), run.declaration, leaks)
 
 
 def align_test_rows(
     champion: Candidate, challenger: Candidate, county: Callable[[], County] | None = None
 ) -> tuple[Candidate, Candidate]:
-    """Return both on the same test rows.
+    """Return champion and challenger on the same test rows.
 
     Where records have come in since the champion was trained, the two runs tested other rows. Then both
     declarations are run again on the county as it is now: the same folds, dates and households, each model
     trained as its declaration says on what was known before each fold. What is compared is how the two learn,
     not what the old one happened to know.
-
-    Parameters
-    ----------
-    champion, challenger : Contender
-    county : callable, optional
-        Reads the county, if it is needed.
-
-    Returns
-    -------
-    tuple of Contender
-        Champion and challenger.
-
-    Raises
-    ------
-    InputRefused
-        If the rows differ because the question does, or there is no county to test both on.
     """
     if _same_rows(champion.predictions, challenger.predictions):
         return champion, challenger
@@ -152,15 +101,7 @@ def _same_rows(ours: pd.DataFrame, theirs: pd.DataFrame) -> bool:
 
 
 def pair_predictions(champion: Candidate, challenger: Candidate) -> pd.DataFrame:
-    """Return one row a test row with both probabilities and whether each model's list holds it.
-
-    A list is what `budget` visits a date buy, by falling probability, ties by household.
-
-    Raises
-    ------
-    InputRefused
-        If the test rows, or what happened on them, differ.
-    """
+    """Return one row a test row with both probabilities and whether each model's list holds it."""
     both = (champion.predictions, challenger.predictions)
     if not _same_rows(*both):
         raise InputRefused(
@@ -172,11 +113,16 @@ def pair_predictions(champion: Candidate, challenger: Candidate) -> pd.DataFrame
     budget = Budget(**challenger.experiment["budget"])
     for name, part in zip(("champion", "challenger"), parts, strict=True):
         out[name] = part["probability"]
-        order = part.sort_values(["probability", "household_id"], ascending=[False, True])
-        place = order.groupby(["fold", "as_of"]).cumcount().reindex(part.index)
-        size = part.groupby(["fold", "as_of"])["y"].transform("size")
-        out[f"{name}_listed"] = place < [budget.at(int(n)) for n in size]
+        out[f"{name}_listed"] = listed_at_budget(part, budget)
     return out
+
+
+def listed_at_budget(rows: pd.DataFrame, budget: Budget) -> pd.Series:
+    """Say which test rows a list holds: what the budget buys a date, by probability, ties by household."""
+    order = rows.sort_values(["probability", "household_id"], ascending=[False, True])
+    place = order.groupby(["fold", "as_of"]).cumcount().reindex(rows.index)
+    size = rows.groupby(["fold", "as_of"])["y"].transform("size")
+    return place < size.map(budget.at)
 
 
 def recall_difference(rows: pd.DataFrame, seed: int = 0) -> tuple[float, float, float, float, float]:
@@ -241,24 +187,7 @@ class Check:
 def check_promotion(
     champion: Candidate, challenger: Candidate, data_check: Mapping[str, Any] | None = None
 ) -> list[Check]:
-    """Check everything a promotion needs.
-
-    Parameters
-    ----------
-    champion, challenger : Contender
-    data_check : mapping, optional
-
-    Returns
-    -------
-    list of Check
-        ``question`` (same event, horizon, rule set, cohort), ``primary`` (recall at the budget),
-        ``calibrated``, ``leakage``, ``data``, ``fairness``.
-
-    Raises
-    ------
-    InputRefused
-        If they were not tested on the same rows.
-    """
+    """Check all a promotion needs: question, primary test, calibration, leakage, data, fairness."""
     rows = pair_predictions(champion, challenger)
     return [
         _question(champion.experiment, challenger.experiment),
@@ -385,15 +314,19 @@ __all__ = [
 class Decision:
     """What was decided, why, and where it is logged.
 
-    Parameters
+    Attributes
     ----------
-    name, champion, challenger : str
-        Registered model and versions.
-    checks : tuple of Check
-    promoted : bool
-    override : str
+    name
+        Registered model.
+    champion, challenger
+        Versions that were compared.
+    checks
+        What a promotion needs, each with whether it holds and why.
+    promoted
+        Whether the challenger is now the champion.
+    override
         The reason given for promoting against a failed check; empty otherwise.
-    run_id : str
+    run_id
         The MLflow run that keeps the decision.
     """
 
@@ -424,17 +357,18 @@ def promote(
 
     Parameters
     ----------
-    name : str
+    name
         Registered model, such as ``county``.
-    store : str or Path
-    challenger : str
+    store
+        MLflow's SQLite file.
+    challenger
         Alias or version.
-    override : str
+    override
         A reason to promote although a check fails; it is logged with the decision.
-    data_check : mapping, optional
+    data_check
         What `riskmodel.data.check` said of the county's data today; without it the check ``data`` fails.
-    county : callable, optional
-        Reads the county: called only where the two were tested on different rows (see `comparable`).
+    county
+        Reads the county: called only where the two were tested on different rows, as records came in between.
 
     Returns
     -------
@@ -450,7 +384,9 @@ def promote(
     InputRefused
         If they foretell different things, or tested different rows and no county is given.
     """
-    ours, theirs = _registered(name, tracking.CHAMPION, store), _registered(name, challenger, store)
+    ours, theirs = (
+        tracking.require_model(f"{name}@{alias}", store) for alias in (tracking.CHAMPION, challenger)
+    )
     if ours.version == theirs.version:
         raise UsageError(f"{name}@{challenger} is the champion (version {ours.version}); train a challenger")
     both = align_test_rows(load_candidate(ours, store), load_candidate(theirs, store), county)
@@ -467,14 +403,3 @@ def promote(
         tracking.set_alias(name, tracking.PREVIOUS, ours.version, store)
         tracking.set_alias(name, tracking.CHAMPION, theirs.version, store)
     return decision
-
-
-def _registered(name: str, alias: str, store: str | Path) -> RegisteredModel:
-    if not Path(store).is_file():
-        raise InputMissing(f"no model store at {store}; run `riskmodel train` first, or give --store")
-    found = tracking.find_model(f"{name}@{alias}", store)
-    if found is None:
-        raise UsageError(
-            f"no model {name}@{alias} in {store}; run riskmodel train, or name an alias or version"
-        )
-    return found

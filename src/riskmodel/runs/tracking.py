@@ -50,18 +50,22 @@ _PACKAGES = (
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class LoadedModel:
     """A registered model with everything needed to score as it was trained.
 
-    Parameters
+    Attributes
     ----------
-    name, alias, version, run_id : str
-    kind : str
+    name, alias, version
+        Under which it is registered, as text.
+    run_id
+        The run that trained it.
+    kind
         Which of the run's models it is (``logit``, …).
-    model : CalibratedScore
-    card : dict
-        What `Run.log_model` was given: feature set, rule set, horizon, events, reference contributions.
+    model
+        The fitted model.
+    card
+        What it was logged with: feature set, rule set, horizon, events, reference contributions.
     """
 
     name: str
@@ -71,6 +75,11 @@ class LoadedModel:
     kind: str
     model: models.CalibratedScore
     card: Mapping[str, Any]
+
+    def __repr__(self) -> str:
+        return (
+            f"LoadedModel({self.name}@{self.alias}: {self.kind}, version {self.version}, run {self.run_id})"
+        )
 
     @property
     def feature_set(self) -> FeatureSet:
@@ -135,7 +144,7 @@ def _is_store(path: Path) -> bool:
 
 
 class RunWriter:
-    """An open MLflow run; made by `start_run`."""
+    """An open MLflow run that is written to; opened by `start_run`."""
 
     def __init__(self, client: Any, run_id: str, store: Path) -> None:
         self._client = client
@@ -175,20 +184,7 @@ class RunWriter:
         self._client.log_dict(self.run_id, dict(content), name)
 
     def log_model(self, kind: str, model: Any, card: Mapping[str, Any]) -> str:
-        """Log one model with its card; returns the model file's SHA-256.
-
-        Parameters
-        ----------
-        kind : str
-            Its name within the run.
-        model : CalibratedScore
-        card : mapping
-            Plain values.
-
-        Returns
-        -------
-        str
-        """
+        """Log one model with its card (plain values); return the model file's SHA-256."""
         mlflow = _mlflow()
         _client(self._store)
         with warnings.catch_warnings(), mlflow.start_run(run_id=self.run_id, log_system_metrics=False):
@@ -207,20 +203,7 @@ class RunWriter:
         return digest
 
     def register(self, name: str, kind: str, aliases: tuple[str, ...]) -> str:
-        """Register one of the run's models as the next version of a name and point aliases at it.
-
-        Parameters
-        ----------
-        name : str
-            The registered model's name, such as the experiment's id.
-        kind : str
-        aliases : tuple of str
-
-        Returns
-        -------
-        str
-            The version.
-        """
+        """Register one of the run's models as a name's next version, with aliases; return the version."""
         from mlflow.exceptions import MlflowException
 
         with contextlib.suppress(MlflowException):
@@ -245,17 +228,19 @@ def start_run(
 
     Parameters
     ----------
-    experiment : str
+    experiment
         MLflow experiment, made if it is not there.
-    store : str or Path
-        The SQLite file, made if it is not there.
-    name : str
+    store
+        MLflow's SQLite file, made if it is not there.
+    name
         The run's name.
-    tags : mapping, optional
+    tags
+        Tag to text; default none.
 
     Yields
     ------
-    Run
+    RunWriter
+        What parameters, metrics, tables and models are logged with.
     """
     store = Path(store)
     client = _client(store, create=True)
@@ -281,12 +266,15 @@ def load_model(name_at_alias: str, store: str | Path) -> LoadedModel:
 
     Parameters
     ----------
-    name_at_alias : str
-    store : str or Path
+    name_at_alias
+        Such as ``county@champion`` or ``county@3``.
+    store
+        MLflow's SQLite file.
 
     Returns
     -------
     LoadedModel
+        The model with the feature set and rule set that it was trained on.
 
     Raises
     ------
@@ -332,16 +320,19 @@ class RegisteredModel:
 
 
 def find_model(name_at_alias: str, store: str | Path) -> RegisteredModel | None:
-    """Return which version ``NAME@ALIAS`` stands for, or None if it stands for none.
+    """Return which version ``NAME@ALIAS`` stands for; None if it stands for none or there is no store.
 
     Parameters
     ----------
-    name_at_alias : str
-    store : str or Path
+    name_at_alias
+        Such as ``county@champion``.
+    store
+        MLflow's SQLite file.
 
     Returns
     -------
-    Registered or None
+    RegisteredModel or None
+        Where the model comes from; `load_model` loads it.
     """
     name, _, alias = name_at_alias.partition("@")
     if not Path(store).is_file():
@@ -352,6 +343,18 @@ def find_model(name_at_alias: str, store: str | Path) -> RegisteredModel | None:
         # Asking is no error: a first training has no champion yet.
         return None
     return RegisteredModel(name, str(found.version), found.run_id, found.tags["kind"])
+
+
+def require_model(name_at_alias: str, store: str | Path) -> RegisteredModel:
+    """Return which version ``NAME@ALIAS`` stands for; UsageError or InputMissing if there is none."""
+    if not Path(store).is_file():
+        raise InputMissing(f"no model store at {store}; run `riskmodel train` first, or give --store")
+    found = find_model(name_at_alias, store)
+    if found is None:
+        raise UsageError(
+            f"no model {name_at_alias} in {store}; run riskmodel train, or name an alias or version"
+        )
+    return found
 
 
 def set_alias(name: str, alias: str, version: str, store: str | Path) -> None:
@@ -388,49 +391,40 @@ def read_document(run_id: str, name: str, store: str | Path) -> Any:
     return _artifact(_client(Path(store)), run_id, name)
 
 
+@dataclass(frozen=True)
+class RunRecord:
+    """What MLflow keeps of a run beside its files."""
+
+    params: Mapping[str, str]
+    tags: Mapping[str, str]
+    finished: bool
+
+
+def read_record(run_id: str, store: str | Path) -> RunRecord:
+    """Return a run's parameters, tags and whether it ended well; InputMissing if it is not there."""
+    run = _known_run(_client(Path(store)), run_id)
+    return RunRecord(dict(run.data.params), dict(run.data.tags), run.info.status == "FINISHED")
+
+
 def run_finished(run_id: str, store: str | Path) -> bool:
-    """Say whether a store holds a run that ended well.
-
-    Parameters
-    ----------
-    run_id : str
-    store : str or Path
-
-    Returns
-    -------
-    bool
-        False also where there is no store.
-    """
-    from mlflow.exceptions import MlflowException
-
-    if not Path(store).is_file():
-        return False
+    """Say whether a store holds a run that ended well; False also where there is no store."""
     try:
-        return bool(_client(Path(store)).get_run(run_id).info.status == "FINISHED")
-    except MlflowException:
+        return read_record(run_id, store).finished
+    except InputMissing:
         return False
+
+
+def table_names(run_id: str, store: str | Path) -> tuple[str, ...]:
+    """Return the names of a run's tables, sorted; InputMissing if the run is not there."""
+    client = _client(Path(store))
+    _known_run(client, run_id)
+    return tuple(sorted(Path(file.path).stem for file in client.list_artifacts(run_id, "tables")))
 
 
 def read_table(run_id: str, name: str, store: str | Path) -> pd.DataFrame:
-    """Return a table of a run.
+    """Return a table of a run, by the name given to `RunWriter.table`.
 
-    Parameters
-    ----------
-    run_id : str
-    name : str
-        As given to `Run.table`.
-    store : str or Path
-
-    Returns
-    -------
-    DataFrame
-
-    Raises
-    ------
-    InputMissing
-        If the run is not there; the message names those that are.
-    UsageError
-        If the run has no such table.
+    InputMissing if the run is not there (those that are, are named); UsageError if it has no such table.
     """
     return pd.read_parquet(_fetch(_client(Path(store)), run_id, f"{name}.parquet"))
 
@@ -441,16 +435,16 @@ def _fetch(client: Any, run_id: str, name: str) -> Path:
     try:
         return Path(client.download_artifacts(run_id, name))
     except (MlflowException, OSError) as exc:
-        _refuse_unknown(client, run_id)
+        _known_run(client, run_id)
         raise UsageError(f"run {run_id} has no {name} in this store; see `riskmodel train --json`") from exc
 
 
-def _refuse_unknown(client: Any, run_id: str) -> None:
-    """Refuse a run that the store does not hold, naming the newest that it does."""
+def _known_run(client: Any, run_id: str) -> Any:
+    """Return a run; one that the store does not hold is refused, naming the newest that it does."""
     from mlflow.exceptions import MlflowException
 
     try:
-        client.get_run(run_id)
+        return client.get_run(run_id)
     except MlflowException as exc:
         homes = [home.experiment_id for home in client.search_experiments()]
         newest = client.search_runs(homes, order_by=["attributes.start_time DESC"], max_results=_SHOWN_RUNS)

@@ -9,21 +9,16 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.special import logit
 
-from riskmodel import evaluation, explanation, features, models, rules
+from riskmodel import explanation, features, models, rules
 from riskmodel.data import County
-from riskmodel.evaluation import Budget, Comparison
-from riskmodel.evaluation import oracle as attainable
 from riskmodel.evaluation import visited as weighted
 from riskmodel.runs import tracking
-from riskmodel.runs.comparison import EVENT_WORDS
-from riskmodel.runs.experiment import Experiment
+from riskmodel.runs.assessment import Evaluation, evaluate
+from riskmodel.runs.experiment import EVENT_WORDS, Experiment
 from riskmodel.runs.fitting import ExperimentResult, run_experiment
 from riskmodel.runs.outcomes import missing_truth, select_truth, truth_mismatch
-from riskmodel.targets import KEY
 
-ORACLE = "oracle"
 SUMMARY = [
     "model",
     "auc",
@@ -41,62 +36,38 @@ SUMMARY = [
 REFERENCE_ROWS = 1000
 
 
-@dataclass(frozen=True)
-class Evaluated:
-    """What a run's predictions are worth.
-
-    Parameters
-    ----------
-    pooled, by_fold, curves : DataFrame
-        From `riskmodel.evaluation`.
-    comparison : Comparison or None
-        Rules against models; None where the experiment has no rule baseline or nothing to compare.
-    oracle : DataFrame or None
-        The same metrics on the rows whose true probability is known, the truth among the models.
-    attainable : OracleReport or None
-        What each model reaches of what could be known, where true probabilities are.
-    selected : DataFrame or None
-        Lists judged by weighted visits (`riskmodel.evaluation.selected`), where the label is ``confirmed``
-        and visits have logged chances; ``pooled`` and ``by_fold`` are then weighted as well.
-    planning : DataFrame or None
-        What a county of this size can show (`riskmodel.evaluation.what_can_be_shown`).
-    """
-
-    pooled: pd.DataFrame
-    by_fold: pd.DataFrame
-    curves: pd.DataFrame
-    comparison: Comparison | None
-    oracle: pd.DataFrame | None
-    attainable: attainable.OracleReport | None = None
-    selected: pd.DataFrame | None = None
-    planning: pd.DataFrame | None = None
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class TrainedRun:
-    """A logged run.
+    """A run that was just trained and logged.
 
-    Parameters
+    Attributes
     ----------
-    run_id : str
-    result : ExperimentResult
-    evaluated : Evaluated
+    run_id
+        MLflow's id.
+    result
+        The experiment's predictions, folds and fitted models.
+    evaluation
+        What the predictions are worth.
     """
 
     run_id: str
     result: ExperimentResult
-    evaluated: Evaluated
+    evaluation: Evaluation
+
+    def __repr__(self) -> str:
+        kinds = ", ".join(self.result.experiment.models)
+        return f"TrainedRun({self.run_id}: experiment {self.result.experiment.id}, models {kinds})"
 
     @property
     def summary(self) -> dict[str, Any]:
         """The contract's machine-readable summary of ``train``."""
-        rows = self.evaluated.pooled[SUMMARY].to_dict("records")
+        rows = self.evaluation.metrics[SUMMARY].to_dict("records")
         return {"run_id": self.run_id, "experiment": self.result.experiment.id, "models": rows}
 
     @property
     def verdict(self) -> dict[str, str]:
         """The one sentence that matters, in ``zh`` and ``en``: rules against the champion."""
-        return headline(self.evaluated, self.result.experiment)
+        return headline(self.evaluation, self.result.experiment)
 
 
 def train(
@@ -115,19 +86,23 @@ def train(
 
     Parameters
     ----------
-    exp : Experiment
-    county : County
-    store : str or Path
-        MLflow's SQLite file.
-    truth : DataFrame, optional
+    exp
+        What is declared: cohort, label, features, models, temporal split (see `load_experiment`).
+    county
+        The county's checked tables.
+    store
+        MLflow's SQLite file, made if it is not there.
+    truth
         The simulator's ``truth.parquet``; used to measure against, never to learn from.
-    progress : callable, optional
-    take_over : bool
+    progress
+        Called with a line of text at each step.
+    take_over
         Become champion without a comparison (a demonstration on a county of its own).
 
     Returns
     -------
-    Trained
+    TrainedRun
+        The logged run's id, its result and its evaluation.
 
     Raises
     ------
@@ -146,82 +121,36 @@ def train(
         progress(f"note: {note['en']}")
     if progress:
         progress("evaluating: village bootstrap, rules against models")
-    evaluated = evaluate_run(result, truth)
+    found = evaluate_result(result, truth)
+    tables = _tables(result, found)
     if progress:
         progress("logging run and models")
-    return TrainedRun(log_run(result, evaluated, store, take_over=take_over), result, evaluated)
+    return TrainedRun(log_run(result, found, tables, store, take_over=take_over), result, found)
 
 
-def evaluate_run(result: ExperimentResult, truth: pd.DataFrame | None = None) -> Evaluated:
-    """Evaluate a run's predictions (see `riskmodel.evaluation`).
-
-    Parameters
-    ----------
-    result : ExperimentResult
-    truth : DataFrame, optional
-
-    Returns
-    -------
-    Evaluated
-    """
-    exp, found = result.experiment, result.predictions
-    budget = Budget(visits=exp.budget.visits, share=exp.budget.share)
-    how: dict[str, Any] = {"replicates": exp.bootstrap, "seed": exp.seed}
-    comparison = None
-    if "rule" in exp.models and len(exp.models) > 1:
-        words = EVENT_WORDS[exp.events[0]]
-        declared = exp.champion if exp.champion != "rule" else None
-        comparison = evaluation.compare(found, budget, primary=declared, event=words, **how)
-    visits = result.findings if result.findings.get("weight", pd.Series(dtype=float)).notna().any() else None
-    chosen = None
-    if visits is not None and "rule" in exp.models:
-        chosen = evaluation.selected(found, visits, budget, **how)
-    known = select_truth(exp, truth)
-    oracle = None if known is None else _with_truth(found, known)
-    return Evaluated(
-        pooled=evaluation.pooled(found, budget, findings=visits, **how),
-        by_fold=evaluation.by_fold(found, budget, findings=visits, **how),
-        curves=evaluation.curves(found, seed=exp.seed),
-        comparison=comparison,
-        oracle=None if oracle is None else evaluation.pooled(oracle, budget, **how),
-        attainable=None
-        if oracle is None or known is None
-        else attainable.against_truth(found, known, budget, seed=exp.seed),
-        selected=chosen,
-        planning=None if comparison is None else evaluation.planned(comparison.primary, found),
+def evaluate_result(result: ExperimentResult, truth: pd.DataFrame | None = None) -> Evaluation:
+    """Evaluate a result's predictions against the rules, the visits that came back, and a simulated truth."""
+    exp = result.experiment
+    has_weights = result.findings.get("weight", pd.Series(dtype=float)).notna().any()
+    return evaluate(
+        exp,
+        result.predictions,
+        declared=exp.champion if exp.champion != "rule" else None,
+        truth=select_truth(exp, truth),
+        findings=result.findings if has_weights else None,
+        first_seen=result.first_seen,
     )
 
 
-def _with_truth(found: pd.DataFrame, truth: pd.DataFrame) -> pd.DataFrame | None:
-    """Return the predictions whose true probability is known, with the truth as one more model."""
-    known = truth[["household_id", "as_of", "probability"]]
-    rows = found.merge(known.rename(columns={"probability": "true"}), on=KEY, how="inner")
-    if rows.empty or rows["y"].isna().all():
-        return None
-    one = rows[rows["model"] == rows["model"].iloc[0]]
-    # A share of 1,000 futures can be 0 or 1; half a future keeps the log-odds finite and the order.
-    p = one["true"].clip(0.5e-3, 1 - 0.5e-3)
-    oracle = one.assign(model=ORACLE, probability=one["true"], score=logit(p))
-    return pd.concat([rows, oracle], ignore_index=True).drop(columns="true")
-
-
 def log_run(
-    result: ExperimentResult, evaluated: Evaluated, store: str | Path, *, take_over: bool = False
+    result: ExperimentResult,
+    evaluation: Evaluation,
+    tables: Mapping[str, pd.DataFrame],
+    store: str | Path,
+    *,
+    take_over: bool = False,
 ) -> str:
-    """Log a run with its tables, models and cards; returns the run id.
-
-    Parameters
-    ----------
-    result : ExperimentResult
-    evaluated : Evaluated
-    store : str or Path
-    take_over : bool
-        See `train`.
-
-    Returns
-    -------
-    str
-    """
+    """Log a run with its tables, models and cards; return the run id."""
     exp = result.experiment
     ruleset = rules.load(exp.ruleset)
     # Who is in charge stays so until `riskmodel promote` has compared the two.
@@ -229,11 +158,11 @@ def log_run(
     role = tracking.CHAMPION if free else tracking.CHALLENGER
     with tracking.start_run(exp.id, store, f"{exp.id} v{exp.version}", {"experiment": exp.id}) as opened:
         opened.params(_params(result, ruleset))
-        _metrics(opened, evaluated)
-        for name, frame in _tables(result, evaluated).items():
+        _log_metrics(opened, evaluation)
+        for name, frame in tables.items():
             opened.table(frame, f"tables/{name}")
         opened.document(exp.model_dump(mode="json"), "experiment.json")
-        opened.document(_facts(result, evaluated), "facts.json")
+        opened.document(_facts(result, evaluation), "facts.json")
         for name in exp.models:
             opened.log_model(name, result.fitted[name], _card(name, result, ruleset))
         for name in exp.models:
@@ -263,7 +192,7 @@ def _params(result: ExperimentResult, ruleset: rules.RuleSet) -> dict[str, Any]:
     }
 
 
-def _metrics(opened: tracking.RunWriter, evaluated: Evaluated) -> None:
+def _log_metrics(opened: tracking.RunWriter, evaluation: Evaluation) -> None:
     def numeric(row: Mapping[Any, Any], model: str) -> dict[str, float]:
         return {
             f"{model}.{name}": float(value)
@@ -271,52 +200,50 @@ def _metrics(opened: tracking.RunWriter, evaluated: Evaluated) -> None:
             if isinstance(value, int | float | np.number) and not isinstance(value, bool)
         }
 
-    for row in evaluated.pooled.to_dict("records"):
+    for row in evaluation.metrics.to_dict("records"):
         opened.metrics(numeric(row, str(row["model"])))
-    for model, rows in evaluated.by_fold.groupby("model", sort=False):
+    for model, rows in evaluation.metrics_by_fold.groupby("model", sort=False):
         for step, row in enumerate(rows.drop(columns="fold").to_dict("records"), start=1):
             opened.metrics(numeric(row, f"fold.{model}"), step)
 
 
-def _tables(result: ExperimentResult, evaluated: Evaluated) -> dict[str, pd.DataFrame]:
+def _tables(result: ExperimentResult, evaluation: Evaluation) -> dict[str, pd.DataFrame]:
+    """Return the tables of a run by the names they are logged under; computes what was not yet."""
     # Ids stay in the county: a run numbers its households anew.
     found = result.predictions
-    coded = found.assign(household_id=pd.factorize(found["household_id"], sort=True)[0])
+    truth = evaluation.attainable
     tables = {
-        "predictions": coded,
+        "predictions": found.assign(household_id=pd.factorize(found["household_id"], sort=True)[0]),
         "folds": result.folds,
         "leaks": result.leaks,
-        "metrics": evaluated.pooled,
-        "metrics_by_fold": evaluated.by_fold,
-        "curves": evaluated.curves,
+        "metrics": evaluation.metrics,
+        "metrics_by_fold": evaluation.metrics_by_fold,
+        "curves": evaluation.curves,
         "features": features.describe(result.feature_set),
-    }
-    if len(result.first_seen.columns):
         # Without ids: what is left says only when, and in which village.
-        tables["first_seen"] = result.first_seen.drop(columns="household_id", errors="ignore")
+        "first_seen": result.first_seen.drop(columns="household_id", errors="ignore"),
+        "comparison": evaluation.comparison.table if evaluation.comparison else None,
+        "deployed": evaluation.deployed,
+        "oracle": evaluation.metrics_with_truth,
+        "selected": evaluation.selected,
+        "planning": evaluation.planning,
+        "attainable": truth.table if truth else None,
+        "attainable_bins": truth.bins if truth else None,
+    }
+    if not len(result.first_seen.columns):
+        del tables["first_seen"]
     for model in result.fitted.values():
         tables |= models.exported_card(model)
-    if evaluated.comparison is not None:
-        tables |= {"comparison": evaluated.comparison.table, "deployed": evaluated.comparison.deployed}
-    if evaluated.oracle is not None:
-        tables["oracle"] = evaluated.oracle
-    if evaluated.selected is not None:
-        tables["selected"] = evaluated.selected
-    if evaluated.planning is not None:
-        tables["planning"] = evaluated.planning
-    if evaluated.attainable is not None:
-        tables["attainable"] = evaluated.attainable.table
-        tables["attainable_bins"] = evaluated.attainable.bins
-    return tables
+    return {name: table for name, table in tables.items() if table is not None}
 
 
-def _facts(result: ExperimentResult, evaluated: Evaluated) -> dict[str, Any]:
+def _facts(result: ExperimentResult, evaluation: Evaluation) -> dict[str, Any]:
     return {
         "experiment": result.experiment.id,
         "notes": result.notes,
-        "comparison_notes": _comparison_notes(evaluated, result.experiment),
-        "headline": headline(evaluated, result.experiment),
-        "support_effect": evaluated.attainable.effect if evaluated.attainable else {},
+        "comparison_notes": _comparison_notes(evaluation, result.experiment),
+        "headline": headline(evaluation, result.experiment),
+        "support_effect": evaluation.support_effect,
         "data_fingerprint": result.fingerprint,
     }
 
@@ -353,27 +280,15 @@ def _calibration(model: Any) -> dict[str, Any] | None:
 
 
 def reference_contributions(model: models.CalibratedScore, background: pd.DataFrame) -> dict[str, Any]:
-    """Return what explanations count from: the mean contribution of each feature in training.
-
-    Parameters
-    ----------
-    model : CalibratedScore
-    background : DataFrame, shape (n, p)
-        Training features.
-
-    Returns
-    -------
-    dict
-        ``columns`` and ``centre`` (log-odds).
-    """
+    """Return what explanations count from: each feature's mean contribution in training, in log-odds."""
     step = max(1, -(-len(background) // REFERENCE_ROWS))
     parts, _ = explanation.compute_contributions(model, background.iloc[::step])
     return {"columns": list(parts.columns), "centre": [float(v) for v in parts.mean(axis=0)]}
 
 
-def _comparison_notes(evaluated: Evaluated, exp: Experiment) -> list[dict[str, str]]:
-    out = list(evaluated.comparison.notes) if evaluated.comparison else []
-    if evaluated.selected is not None:
+def _comparison_notes(evaluation: Evaluation, exp: Experiment) -> list[dict[str, str]]:
+    out = evaluation.notes
+    if evaluation.selected is not None:
         out.append({
             "zh": "指标表已按入选概率的倒数加权，代表全部农户；规则与模型的逐户对照表只含被走访者，未加权",
             "en": "metrics are weighted by 1 / chance and stand for everyone; the table of rules against "
@@ -394,26 +309,17 @@ def _comparison_notes(evaluated: Evaluated, exp: Experiment) -> list[dict[str, s
     return out
 
 
-def headline(evaluated: Evaluated, exp: Experiment) -> dict[str, str]:
+def headline(evaluation: Evaluation, exp: Experiment) -> dict[str, str]:
     """Return the one sentence that matters: rules against the champion at the same number of visits.
 
-    Parameters
-    ----------
-    evaluated : Evaluated
-    exp : Experiment
-
-    Returns
-    -------
-    dict
-        ``zh`` and ``en``; of weighted visits where the label is theirs; says so where there is nothing to
-        compare.
+    Of weighted visits where the label is theirs; says so where there is nothing to compare.
     """
-    if evaluated.selected is not None and exp.champion in set(evaluated.selected["model"].iloc[1:]):
-        own = evaluated.selected["model"].isin([exp.champion])
+    if evaluation.selected is not None and exp.champion in set(evaluation.selected["model"].iloc[1:]):
+        own = evaluation.selected["model"].isin([exp.champion])
         own.iloc[0] = True
-        return weighted.told(evaluated.selected[own], EVENT_WORDS[exp.events[0]])[0]
-    if evaluated.comparison is not None:
-        rows = evaluated.comparison.primary
+        return weighted.told(evaluation.selected[own], EVENT_WORDS[exp.events[0]])[0]
+    if evaluation.comparison is not None:
+        rows = evaluation.comparison.primary
         rows = rows[rows["model"] == exp.champion]
         if len(rows):
             return {"zh": str(rows["verdict_zh"].iloc[0]), "en": str(rows["verdict_en"].iloc[0])}

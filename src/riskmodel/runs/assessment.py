@@ -1,0 +1,412 @@
+"""What predictions are worth: one evaluation, its tables computed once, when they are first asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.special import logit
+
+from riskmodel import evaluation, models
+from riskmodel.errors import InputRefused
+from riskmodel.evaluation import Budget, Comparison, auc_kernel, by_event, codes, list_kernel, quotas, rank
+from riskmodel.evaluation import oracle as attainable
+from riskmodel.runs.experiment import EVENT_WORDS, Experiment
+from riskmodel.targets import KEY
+
+Array = NDArray[np.float64]
+ORACLE = "oracle"  # the true chances, as one more model
+# What an office can do with pencil and paper, or does already.
+SIMPLE = ("rule", "past_income", "permanent_income", "village", "scorecard", "cluster_logit", "vulnerability")
+# The two questions put to the best simple method, and the metric that says who is best at each.
+MEASURES = {"auc": "auc", "recall": "recall_at_budget"}
+# One of every kind of method, where all would be too many to look at: groups, label events, net benefit.
+REPRESENTATIVES = ("rule", "past_income", "scorecard", "logit", "boosting")
+# Net benefit is drawn between these chances; offices that visit one household in twenty act near 5 %.
+THRESHOLDS = tuple(round(0.01 * k, 2) for k in range(1, 31))
+_CURVE_REPLICATES = 100
+_MOST_TOWNSHIPS = 30
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What predictions are worth, as tables; None where there is nothing to compute one from.
+
+    Attributes
+    ----------
+    predictions
+        Tidy predictions, as `riskmodel.evaluation` takes them.
+    budget
+        Visits at each as-of date.
+    baseline
+        Whose list the others are compared with: ``rule``, or a model.
+    event
+        What a found event is called, in Chinese and English.
+    declared
+        The one model that was declared beforehand to be tested; its p value is not corrected.
+    truth
+        True chances of this event and horizon, on a simulated county.
+    findings
+        Visits with the weight by which they stand for the county, where the label is ``confirmed``.
+    first_seen
+        When households that fell were first listed and first flagged, where they were followed.
+    replicates, test_replicates, seed
+        Village resamples of the intervals, and of the primary test, whose least p value is two over their
+        number.
+    """
+
+    predictions: pd.DataFrame
+    budget: Budget
+    baseline: str
+    event: tuple[str, str]
+    declared: str | None = None
+    truth: pd.DataFrame | None = None
+    findings: pd.DataFrame | None = None
+    first_seen: pd.DataFrame | None = None
+    replicates: int = 400
+    test_replicates: int | None = None
+    seed: int = 0
+
+    @property
+    def _resampling(self) -> dict[str, Any]:
+        return {"replicates": self.replicates, "seed": self.seed}
+
+    @cached_property
+    def metrics(self) -> pd.DataFrame:
+        """A row a model, with intervals; weighted where visits have logged chances."""
+        return evaluation.pooled(self.predictions, self.budget, findings=self.findings, **self._resampling)
+
+    @cached_property
+    def metrics_by_fold(self) -> pd.DataFrame:
+        """A row a model and fold."""
+        return evaluation.by_fold(self.predictions, self.budget, findings=self.findings, **self._resampling)
+
+    @cached_property
+    def curves(self) -> pd.DataFrame:
+        """Calibration, precision–recall and gain, as points."""
+        return evaluation.curves(self.predictions, seed=self.seed)
+
+    @cached_property
+    def comparison(self) -> Comparison | None:
+        """Models against the baseline at the same number of visits."""
+        names = set(self.predictions["model"])
+        if not names - {self.baseline} or (self.baseline == "rule" and "rule" not in names):
+            return None
+        return evaluation.compare(
+            self.predictions, self.budget, baseline=self.baseline, primary=self.declared, event=self.event,
+            replicates=self.test_replicates or self.replicates, seed=self.seed,
+        )  # fmt: skip
+
+    @property
+    def notes(self) -> list[dict[str, str]]:
+        """What was left out of the comparison, and what to beware of, in ``zh`` and ``en``."""
+        return list(self.comparison.notes) if self.comparison else []
+
+    @property
+    def deployed(self) -> pd.DataFrame | None:
+        """Lists as an office would have them."""
+        return None if self.comparison is None else self.comparison.deployed
+
+    @cached_property
+    def comparison_by_family(self) -> pd.DataFrame | None:
+        """The comparison, corrected by Holm among the models, and apart from them among the rule sets.
+
+        Rule sets beside the baseline are shown to be looked at; counted among the models they would only
+        make the test of the models blunt.
+        """
+        if self.comparison is None:
+            return None
+        table = self.comparison.table
+        table = table.assign(family=[_family(str(m)) for m in table["model"]])
+        groups = table.groupby(["scope", "at", "family"], sort=False)["p_bootstrap"]
+        return table.assign(p_holm=groups.transform(evaluation.holm))
+
+    @cached_property
+    def planning(self) -> pd.DataFrame | None:
+        """How small a difference predictions of this size can show."""
+        if self.comparison is None:
+            return None
+        return evaluation.planned(self.comparison.primary, self.predictions)
+
+    @cached_property
+    def selected(self) -> pd.DataFrame | None:
+        """Lists judged by weighted visits."""
+        if self.findings is None or "rule" not in set(self.predictions["model"]):
+            return None
+        return evaluation.selected(self.predictions, self.findings, self.budget, **self._resampling)
+
+    @cached_property
+    def metrics_with_truth(self) -> pd.DataFrame | None:
+        """The metrics on the rows whose true chance is known, the truth among the models."""
+        rows = None if self.truth is None else _with_truth(self.predictions, self.truth)
+        return None if rows is None else evaluation.pooled(rows, self.budget, **self._resampling)
+
+    @cached_property
+    def attainable(self) -> attainable.OracleReport | None:
+        """What each model reaches of a list by the true chances."""
+        if self.truth is None or _with_truth(self.predictions, self.truth) is None:
+            return None
+        return attainable.against_truth(self.predictions, self.truth, self.budget, seed=self.seed)
+
+    @property
+    def support_effect(self) -> dict[str, float]:
+        """Mean true chance under present support and without it; empty where the truth is not known."""
+        return self.attainable.effect if self.attainable else {}
+
+    @property
+    def truth_table(self) -> pd.DataFrame | None:
+        """The rows of `attainable`."""
+        return None if self.attainable is None else self.attainable.table
+
+    @cached_property
+    def visits(self) -> pd.DataFrame:
+        """How many visits in the baseline's order find what each model's list finds."""
+        rows = []
+        for model in dict.fromkeys(self.predictions["model"]):
+            if model not in models.MODELS or model in ("rule", self.baseline):
+                continue
+            pair = self.predictions[self.predictions["model"].isin([model, self.baseline])]
+            one = evaluation.visits_equivalent(
+                pair, self.budget, model, baseline=self.baseline, **self._resampling
+            )
+            more = one.more.set_index("factor")["recall_baseline"]
+            rows.append({
+                "model": model, "visits": one.visits, "recall_model": one.recall_model,
+                "recall_baseline": one.recall_baseline, "ratio": one.ratio, "low": one.low, "high": one.high,
+                "extra_visits": one.extra_visits, **{f"recall_baseline_x{f:g}": v for f, v in more.items()},
+            })  # fmt: skip
+        return pd.DataFrame(rows)
+
+    @cached_property
+    def net_benefit(self) -> pd.DataFrame:
+        """Net benefit of one model of every kind, by the least chance worth a visit."""
+        parts = []
+        known = self.predictions[self.predictions["y"].notna()]
+        for model in REPRESENTATIVES:
+            rows = known[known["model"] == model]
+            if len(rows):
+                resamples = evaluation.village_resamples(
+                    rows[["township", "village"]], _CURVE_REPLICATES, self.seed
+                )
+                curve = evaluation.net_benefit_curve(rows["y"], rows["probability"], THRESHOLDS, resamples)
+                parts.append(curve.assign(model=model))
+        return pd.concat(parts, ignore_index=True)
+
+    @cached_property
+    def ordering(self) -> pd.DataFrame | None:
+        """The best simple method against the best elaborate one; None where all are of one kind."""
+        kinds = {is_simple(model) for model in set(self.predictions["model"])}
+        if len(kinds) < 2:
+            return None
+        return compare_simple(self.predictions, self.metrics, self.budget, self._resampling)
+
+    @cached_property
+    def lead(self) -> pd.DataFrame | None:
+        """How long before the rules each list held those who fell."""
+        if self.first_seen is None or self.first_seen.empty or self.baseline != "rule":
+            return None
+        rows = []
+        for model in evaluation.listed(self.first_seen):
+            one = evaluation.lead_time(self.first_seen, model, **self._resampling)
+            rows.append({
+                "model": model, **one.shares, "median_months": one.median_months,
+                "mean_months": one.restricted_mean_months, "until_months": one.until_months,
+                "warning_months": one.warning_months, "censored": one.censored,
+            })  # fmt: skip
+        return pd.DataFrame(rows)
+
+    @property
+    def _representatives(self) -> pd.DataFrame:
+        return self.predictions[self.predictions["model"].isin(REPRESENTATIVES)]
+
+    @cached_property
+    def gaps(self) -> pd.DataFrame | None:
+        """Differences between groups of households, of one model of every kind."""
+        found = self.predictions
+        groups = [c for c in found.columns if c.startswith("group_") and found[c].nunique() > 1]
+        groups += ["township"] if 1 < found["township"].nunique() <= _MOST_TOWNSHIPS else []
+        if not groups:
+            return None
+        return evaluation.gaps(self._representatives, groups, self.budget, **self._resampling)
+
+    @cached_property
+    def events(self) -> pd.DataFrame | None:
+        """The same lists judged by each label event."""
+        if not any(c.startswith("label_") for c in self.predictions.columns):
+            return None
+        return by_event(self._representatives, self.budget, **self._resampling)
+
+    @cached_property
+    def support(self) -> pd.DataFrame | None:
+        """Bounds of precision and recall: every household supported within the window as 0, and as 1."""
+        if "supported_after" not in self.predictions.columns:
+            return None
+        rows = []
+        for model in ("rule", "past_income", "logit", "boosting"):
+            part = self.predictions[(self.predictions["model"] == model) & self.predictions["y"].notna()]
+            if part.empty:
+                continue
+            place = part.groupby("as_of")["score"].rank(ascending=False, method="first")
+            quota = part.groupby("as_of")["score"].transform("size").map(self.budget.at)
+            bounds = evaluation.support_bounds(part["y"], part["supported_after"], place <= quota)
+            rows.append({"model": model, **bounds})
+        return pd.DataFrame(rows)
+
+    def further(self) -> dict[str, pd.DataFrame]:
+        """Return the tables that a benchmark shows of a panel, by name; those there are.
+
+        Raises
+        ------
+        InputRefused
+            If there is no model beside the baseline.
+        """
+        if self.comparison is None:
+            raise InputRefused(f"the predictions hold no model to compare with {self.baseline}")
+        tables = {
+            "metrics": self.metrics,
+            "comparison": self.comparison_by_family,
+            "deployed": self.deployed,
+            "visits": self.visits,
+            "net_benefit": self.net_benefit,
+            "planning": self.planning,
+            "ordering": self.ordering,
+            "lead": self.lead,
+            "gaps": self.gaps,
+            "events": self.events,
+            "support": self.support,
+            "truth": self.truth_table,
+            "unsupported": pd.DataFrame([self.support_effect]) if self.support_effect else None,
+        }
+        return {name: table for name, table in tables.items() if table is not None}
+
+
+def evaluate(exp: Experiment, predictions: pd.DataFrame, **options: Any) -> Evaluation:
+    """Evaluate an experiment's predictions, whether they were just made or logged before.
+
+    Parameters
+    ----------
+    exp
+        Gives the budget, the label event, the number of resamples and the seed.
+    predictions
+        Tidy predictions.
+    **options
+        Attributes of `Evaluation`: ``baseline``, ``declared``, ``truth``, ``findings``, ``first_seen``, and
+        other ``replicates``, ``test_replicates`` and ``seed`` than the experiment's.
+
+    Returns
+    -------
+    Evaluation
+        Its tables are computed when they are first asked for.
+    """
+    declared: dict[str, Any] = {
+        "budget": Budget(visits=exp.budget.visits, share=exp.budget.share),
+        "baseline": "rule",
+        "event": EVENT_WORDS[exp.events[0]],
+        "replicates": exp.bootstrap,
+        "seed": exp.seed,
+    }
+    return Evaluation(predictions, **(declared | options))
+
+
+def _family(model: str) -> str:
+    return "rulesets" if models.known(model) and models.entry(model).ruleset else "models"
+
+
+def _with_truth(found: pd.DataFrame, truth: pd.DataFrame) -> pd.DataFrame | None:
+    """Return the predictions whose true probability is known, with the truth as one more model."""
+    known = truth[["household_id", "as_of", "probability"]]
+    rows = found.merge(known.rename(columns={"probability": "true"}), on=KEY, how="inner")
+    if rows.empty or rows["y"].isna().all():
+        return None
+    one = rows[rows["model"] == rows["model"].iloc[0]]
+    # A share of 1,000 futures can be 0 or 1; half a future keeps the log-odds finite and the order.
+    p = one["true"].clip(0.5e-3, 1 - 0.5e-3)
+    oracle = one.assign(model=ORACLE, probability=one["true"], score=logit(p))
+    return pd.concat([rows, oracle], ignore_index=True).drop(columns="true")
+
+
+def is_simple(model: str) -> bool:
+    """Say whether a model needs no machine learning.
+
+    Parameters
+    ----------
+    model
+        Of `riskmodel.models.MODELS`, or ``rule-ID`` and ``conditions-ID`` of a rule set.
+
+    Returns
+    -------
+    bool
+        True for rules, past income, village rates, scorecards and short regressions.
+    """
+    return model in SIMPLE or bool(models.known(model) and models.entry(model).ruleset)
+
+
+def winner(row: Mapping[Any, Any]) -> str:
+    """Say who wins by an interval of elaborate − simple.
+
+    Parameters
+    ----------
+    row
+        With ``low`` and ``high``, the ends of the interval.
+
+    Returns
+    -------
+    str
+        ``simple``, ``elaborate``, or ``level`` where the interval holds 0.
+    """
+    return "elaborate" if row["low"] > 0 else "simple" if row["high"] < 0 else "level"
+
+
+def compare_simple(
+    found: pd.DataFrame, metrics: pd.DataFrame, budget: Budget, resampling: Mapping[str, Any]
+) -> pd.DataFrame:
+    """Compare the best simple method with the best elaborate one, on the same village resamples.
+
+    Both are picked as the best of several on these very rows, which flatters both.
+    """
+    known = found[found["y"].notna()]
+    easy = [str(m) for m in metrics["model"] if is_simple(str(m))]
+    hard = [str(m) for m in metrics["model"] if not is_simple(str(m))]
+    rows = []
+    for measure, column in MEASURES.items():
+        value = metrics.set_index("model")[column]
+        first, other = str(value[easy].idxmax()), str(value[hard].idxmax())
+        low, high = _interval(known, (first, other), measure, budget, resampling)
+        rows.append({
+            "measure": measure, "simple": first, "elaborate": other, "value_simple": value[first],
+            "value_elaborate": value[other], "difference": value[other] - value[first], "low": low,
+            "high": high, "n_simple": len(easy), "n_elaborate": len(hard),
+        })  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def _interval(
+    known: pd.DataFrame, pair: tuple[str, str], measure: str, budget: Budget, resampling: Mapping[str, Any]
+) -> tuple[float, float]:
+    one, two = (
+        known[known["model"] == m].sort_values(["as_of", "household_id"], ignore_index=True) for m in pair
+    )
+    kernels = [_kernel(part, measure, budget) for part in (one, two)]
+    resamples = evaluation.village_resamples(one[["township", "village"]], **resampling)
+    return evaluation.percentile_interval(resamples.run(lambda w: kernels[1](w) - kernels[0](w)))
+
+
+def _kernel(part: pd.DataFrame, measure: str, budget: Budget) -> Callable[[Array], Array]:
+    y, score = part["y"].to_numpy(dtype=float), part["score"].to_numpy(dtype=float)
+    if measure == "auc":
+        return auc_kernel(y, score)
+    date = codes(part["as_of"])
+    find = list_kernel(y, date, rank(date, -score), quotas(date, budget))
+
+    def recall(weight: Array) -> Array:
+        listed = find(weight)
+        return np.divide(
+            listed.hits, listed.events, out=np.full_like(listed.hits, np.nan), where=listed.events > 0
+        )
+
+    return recall

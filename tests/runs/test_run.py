@@ -1,0 +1,79 @@
+"""A logged run is read by one object: typed tables, once each; what is not there is None or named."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from riskmodel.errors import InputMissing, UsageError
+from riskmodel.runs import load_experiment, open_run, start_run, tracking
+
+METRICS = pd.DataFrame({"model": ["rule", "logit"], "auc": [0.6, 0.7]})
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("store") / "mlflow.db"
+
+
+@pytest.fixture(scope="module")
+def run_id(store: Path) -> str:
+    exp = load_experiment("county")
+    with start_run("county", store, "made up", {"experiment": "county"}) as opened:
+        opened.params({"feature_set": "household-v1", "ruleset": "national-2021"})
+        opened.document(exp.model_dump(mode="json"), "experiment.json")
+        opened.document(
+            {
+                "experiment": "county",
+                "notes": ["an old run's note", {"zh": "注", "en": "note"}],
+                "headline": {"zh": "结论", "en": "verdict"},
+                "data_fingerprint": "f" * 64,
+            },
+            "facts.json",
+        )
+        opened.document({"calibration": {"slope": 1.0}}, "cards/logit.json")
+        opened.table(METRICS, "tables/metrics")
+    return opened.run_id
+
+
+def test_a_run_is_opened_by_its_id_and_its_tables_are_read_once(
+    run_id: str, store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = open_run(run_id, store)
+    reads: list[str] = []
+    read = tracking.read_table
+    monkeypatch.setattr(tracking, "read_table", lambda i, name, s: reads.append(name) or read(i, name, s))
+    assert reads == []
+    pd.testing.assert_frame_equal(run.metrics, METRICS)
+    assert run.metrics_of("logit") == {"model": "logit", "auc": 0.7}
+    assert reads == ["tables/metrics"]
+    # What a run need not have is None; what every run has is asked for by name.
+    assert run.table_names == ("metrics",)
+    assert run.comparison is None
+    with pytest.raises(UsageError, match="has no tables/predictions"):
+        _ = run.predictions
+
+
+def test_a_run_says_what_it_was_made_from(run_id: str, store: Path) -> None:
+    run = open_run(run_id, store)
+    assert run.experiment == load_experiment("county")
+    assert (run.feature_set, run.ruleset) == ("household-v1", "national-2021")
+    assert run.tags["experiment"] == "county"
+    assert run.fingerprint == "f" * 64
+    assert run.notes == [{"zh": "an old run's note", "en": "an old run's note"}, {"zh": "注", "en": "note"}]
+    assert run.comparison_notes == []
+    assert run.calibration("logit") == {"slope": 1.0}
+    # A short repr: no table is printed.
+    assert repr(run).startswith(f"Run({run_id}: experiment county, models rule, ")
+    assert len(repr(run)) < 200
+
+
+def test_an_unknown_run_or_model_is_refused_with_what_there_is(run_id: str, store: Path) -> None:
+    with pytest.raises(InputMissing, match=f"no such run: nope; runs there are: {run_id}"):
+        open_run("nope", store)
+    with pytest.raises(UsageError, match="no model county@champion"):
+        open_run("county@champion", store)
+    with pytest.raises(InputMissing, match="no model store"):
+        open_run("county@champion", store.parent / "elsewhere.db")
