@@ -9,11 +9,11 @@ import pandas as pd
 
 from riskmodel import rules
 from riskmodel.data import codes
+from riskmodel.i18n import section
 from riskmodel.presentation import rules_view
 from riskmodel.presentation.rules_view import RulesView
 from riskmodel.presentation.tables import NOTHING, Cell, Head, Row, Table, number
 from riskmodel.presentation.words import LANGS, filled
-from riskmodel.rules import REASONS
 
 Words = Mapping[str, str]
 MOST = 200  # rows of one kind of change on the page; the file beside it holds all
@@ -103,7 +103,7 @@ def counts(view: RulesView, book: Mapping[str, Any]) -> list[dict[str, Any]]:
     ruleset, out = view.ruleset, []
     outcomes = {str(v.outcome): _both(v) for v in ruleset.outcomes}
     focus = rules_view.ids_held(view, "focus", list(ruleset.focus))
-    reasons: dict[str, Words] = {n: {x: words[x] for x in LANGS} for n, words in REASONS.items()}  # type: ignore[index]
+    reasons: dict[str, Words] = section("rules.reasons")
     for key, frame, named in (
         ("outcomes", rules_view.values_held(view, "outcome"), outcomes),
         ("focus", focus, {i: _both(c) for i, c in ruleset.focus.items()}),

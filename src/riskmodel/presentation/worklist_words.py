@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import pandas as pd
 
+from riskmodel.i18n import section
 from riskmodel.scoring import ENTRIES, Column, Lang, book, check_lang, code_words
 
 OPTIONAL = (
@@ -178,13 +179,11 @@ def _why(rows: pd.DataFrame, lang: Lang) -> list[object]:
 
 def _unknown_incomes(rows: pd.DataFrame, lang: Lang) -> list[str | None]:
     """Return why an income is unknown, where the list cannot judge for that reason."""
-    from riskmodel.rules import REASONS as told
-
     if "income_reason" not in rows:
         return [None] * len(rows)
-    line = book().words["by_unknown"].say(lang)
+    line, told = book().words["by_unknown"].say(lang), section("rules.reasons", lang)
     codes = rows["income_reason"].where(rows["pcni"].isna())
-    return [line.format(said=told[c][lang]) if isinstance(c, str) and c in told else None for c in codes]
+    return [line.format(said=told[c]) if isinstance(c, str) and c in told else None for c in codes]
 
 
 def _intervals(rows: pd.DataFrame, lang: Lang) -> list[object]:

@@ -11,10 +11,8 @@ from riskmodel.rules.library import available, listing, load
 from riskmodel.rules.lines import absolute, lines, relative_line
 from riskmodel.rules.parameters import RelativeLine, parse_overrides
 from riskmodel.rules.procedure import clocks, result_lists, scale_risk, size_check
-from riskmodel.rules.wording import REASONS
 
 __all__ = [
-    "REASONS",
     "ArrayBackend",
     "Bools",
     "Coded",

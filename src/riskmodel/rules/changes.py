@@ -17,12 +17,12 @@ import pandas as pd
 from riskmodel.data import County
 from riskmodel.errors import UsageError
 from riskmodel.households import DateLike, Moment, point_in_time
+from riskmodel.i18n import Language, section
 from riskmodel.rules.declaration import RuleSet, vocabulary
 from riskmodel.rules.evaluate import evaluate
 from riskmodel.rules.explain import figure
 from riskmodel.rules.history import Schedule, schedule, valid_at
 from riskmodel.rules.scores import read_scores
-from riskmodel.rules.wording import CHANGES, Language
 
 # In the order in which they are asked; the first that holds is the household's kind of change.
 KINDS = (
@@ -236,7 +236,7 @@ def tell_change(ruleset: RuleSet, row: Mapping[str, Any], lang: Language) -> str
     -------
     str
     """
-    say, parts = CHANGES[lang], []
+    say, parts = section("rules.changes", lang), []
     for key in ("appeared", "disappeared", "became_unclear"):
         named = [_name(ruleset, i, lang) for i in row[key].split(";") if i]
         if named:

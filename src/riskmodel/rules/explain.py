@@ -11,6 +11,7 @@ import pandas as pd
 from riskmodel.data import County, codes
 from riskmodel.errors import UsageError
 from riskmodel.households import DateLike, point_in_time
+from riskmodel.i18n import LANGUAGES, Language, section
 from riskmodel.rules import rows
 from riskmodel.rules.backends import GAPS
 from riskmodel.rules.declaration import Category, Clause, Quantity, RuleSet, Tier, vocabulary
@@ -20,9 +21,9 @@ from riskmodel.rules.expression import names, parse
 from riskmodel.rules.library import load
 from riskmodel.rules.parameters import text
 from riskmodel.rules.scores import score_table
-from riskmodel.rules.wording import ANSWERS, REASONS, WORDS, Language
 
 _SHOWN = {"unit", "zh", "en", "source", "assumption"}
+_ANSWER = {True: "yes", False: "no", None: "unknown"}
 HEADLINE = (
     "persons", "net_income", "pcni", "line", "previous_pcni", "income_drop", "rigid", "rigid_ratio",
 )  # fmt: skip
@@ -80,7 +81,7 @@ def explain(
         "verdict": verdict,
         "conditions": conditions,
     }
-    for lang in ("zh", "en"):
+    for lang in LANGUAGES:
         out[lang] = "\n".join(_lines(case, verdict, raw, conditions, lang))
     return out
 
@@ -134,22 +135,24 @@ def figure(quantity: Quantity, value: Any, lang: Language) -> str:
     '50.00%'
     """
     if value is None:
-        return WORDS[lang]["missing"]
+        return section("rules.verdict", lang)["missing"]
     if quantity.kind == "yuan":
-        return f"{value:,.2f} {'元' if lang == 'zh' else 'yuan'}"
+        return section("rules.verdict", lang)["yuan"].format(value=f"{value:,.2f}")
     if quantity.kind == "share":
         return f"{100 * value:.2f}%"
     if quantity.kind == "ratio":
         return "∞" if value == float("inf") else f"{value:.4f}"
     if quantity.kind == "flag":
-        return {"zh": {True: "是", False: "否"}, "en": {True: "yes", False: "no"}}[lang][bool(value)]
+        return section("rules.verdict", lang)["yes" if value else "no"]
     if quantity.kind == "code" and lang == "zh":
         return codes("households", "registration").get(value, str(value))
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _figures(figures: Mapping[str, Any], lang: Language) -> str:
-    return WORDS[lang]["and"].join(named(vocabulary().quantities[q], v, lang) for q, v in figures.items())
+    return section("rules.verdict", lang)["and"].join(
+        named(vocabulary().quantities[q], v, lang) for q, v in figures.items()
+    )
 
 
 def named(quantity: Quantity, value: Any, lang: Language) -> str:
@@ -169,7 +172,7 @@ def named(quantity: Quantity, value: Any, lang: Language) -> str:
 def _lines(
     case: Case, verdict: dict[str, Any], raw: dict[str, Any], conditions: list[dict[str, Any]], lang: Language
 ) -> list[str]:
-    say, ruleset = WORDS[lang], case.ruleset
+    say, ruleset = section("rules.verdict", lang), case.ruleset
     name = ruleset.name_zh if lang == "zh" else ruleset.name_en
     day = str(verdict["as_of"])[:10]
     out = [say["head"].format(ruleset=name, id=ruleset.id, as_of=day, household=verdict["household_id"])]
@@ -178,11 +181,12 @@ def _lines(
     out.append(say["numbers"] + " " + _figures({q: raw[q] for q in HEADLINE}, lang))
     out += _risks(raw, lang)
     out.append(say["conditions"])
+    held = section("rules.answers", lang)
     for c in conditions:
         figures = _figures(c["figures"], lang)
         shown = f" [{figures}]" if figures else ""
         out.append(
-            f"- {c[lang]}: {ANSWERS[lang][c['holds']]}{shown} ({say['source']} {c['source']}; {c['id']})"
+            f"- {c[lang]}: {held[_ANSWER[c['holds']]]}{shown} ({say['source']} {c['source']}; {c['id']})"
         )
     out += _further(case, verdict, lang)
     used = verdict["assumptions"]
@@ -191,7 +195,7 @@ def _lines(
 
 def _risks(raw: dict[str, Any], lang: Language) -> list[str]:
     """Return the open causes, the gaps and the latest register row."""
-    say = WORDS[lang]
+    say = section("rules.verdict", lang)
 
     def words(ids: list[str], names_zh: Mapping[str, str]) -> str:
         return say["and"].join(names_zh.get(i, i) if lang == "zh" else i for i in ids) or say["nothing"]
@@ -211,14 +215,14 @@ def _risks(raw: dict[str, Any], lang: Language) -> list[str]:
 
 
 def _verdict(case: Case, verdict: dict[str, Any], lang: Language) -> str:
-    say, ruleset = WORDS[lang], case.ruleset
+    say, ruleset = section("rules.verdict", lang), case.ruleset
     found: Category | None = next((c for c in ruleset.categories if c.id == verdict["category"]), None)
     tier: Tier | None = next((t for t in ruleset.tiers if t.id == verdict["tier"]), None)
     if verdict["registration"] not in ruleset.meant_for():
         known = vocabulary().quantities["registration"]
         category = say["not_meant"].format(registration=figure(known, verdict["registration"], lang))
     elif verdict["category"] == "unknown":
-        reason = REASONS.get(verdict["income_reason"] or "", {}).get(lang, say["missing"])
+        reason = section("rules.reasons", lang).get(verdict["income_reason"], say["missing"])
         category = say["unknown"].format(reason=reason)
     else:
         category = f"{getattr(found, lang)} ({found.id})" if found else say["none"]
@@ -228,7 +232,7 @@ def _verdict(case: Case, verdict: dict[str, Any], lang: Language) -> str:
 
 
 def _further(case: Case, verdict: dict[str, Any], lang: Language) -> list[str]:
-    say, ruleset, out = WORDS[lang], case.ruleset, []
+    say, ruleset, out = section("rules.verdict", lang), case.ruleset, []
     proposed = next((v for v in ruleset.outcomes if v.outcome == verdict["outcome"]), None)
     if proposed:
         words = f"{getattr(proposed, lang)} ({proposed.outcome})"
