@@ -12,23 +12,16 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from riskmodel.data import codes
-from riskmodel.errors import UsageError
+from riskmodel.i18n import Language, Words, check_language
 from riskmodel.io.specs import Spec, load
 
-Lang = Literal["zh", "en"]
-LANGS: tuple[Lang, ...] = ("zh", "en")
+Lang = Language
+check_lang = check_language
 PLACEHOLDER = re.compile(r"\{([a-z_0-9]+)\}")
 OWN = ("value", "size", "village", "county")  # figures of the feature itself: they carry its unit
 TEXTS = ("name", "cause", "window", "number", "before")  # what is filled in beside figures
 YEAR_MONTHS = 12
 _EXACT = 9  # decimals beyond which a difference is the computer's, not the data's
-
-
-class Words(Spec):
-    """One phrase in both languages."""
-
-    zh: str
-    en: str
 
 
 class Unit(Words):
@@ -199,19 +192,6 @@ def load_wording(path: str | Path | None = None) -> Wording:
         If the file is wrong; the message names the key.
     """
     return packaged() if path is None else load(path, Wording)
-
-
-def check_lang(lang: str) -> Lang:
-    """Return the language if there is one of that name.
-
-    Raises
-    ------
-    UsageError
-        Otherwise.
-    """
-    if lang not in LANGS:
-        raise UsageError(f"language {lang!r} is unknown; allowed: zh, en")
-    return "zh" if lang == "zh" else "en"
 
 
 def cause_words(lang: str, wording: Wording | None = None) -> dict[str, str]:
