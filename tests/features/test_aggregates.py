@@ -37,9 +37,9 @@ def test_one_entry_adds_an_aggregate(spread: None, tmp_path: Path) -> None:
     }
     known = {name: t.assign(household_id="h", recorded_on="2020-12-31") for name, t in frames.items()}
     county = from_frames(known)
-    built = features.build(county, chosen, "2021-05-31")
-    assert built["wage_spread"].isna().all()  # no income row in the window: unknown
-    assert features.build(county, chosen, "2020-12-31")["wage_spread"].tolist() == [600.0]
+    built = features.build(county, chosen, ["2020-12-31", "2021-05-31", "2022-05-31"])
+    # Then a window without a row, which is 0, and a year without one, which is unknown.
+    assert built["wage_spread"].fillna(-1).tolist() == [600.0, 0.0, -1.0]
 
 
 def test_a_new_aggregate_is_checked_as_all_are(spread: None, tmp_path: Path) -> None:
