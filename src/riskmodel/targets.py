@@ -28,10 +28,11 @@ import ibis
 import ibis.expr.types as ir
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 from pydantic import Field
 
 from riskmodel import rules
-from riskmodel.data import County
+from riskmodel.data import County, Shape, compiled, rows_table
 from riskmodel.errors import UsageError
 from riskmodel.households import WATCHED, DateLike, Moment, accounts, point_in_time
 from riskmodel.io.specs import Spec
@@ -97,7 +98,7 @@ def build(
     span = horizon if isinstance(horizon, Horizon) else Horizon(months=horizon)
     days = [m.as_of for m in point_in_time.moments(as_of)]
     seen_by = point_in_time.to_date(known_by) if known_by else EVER
-    out = point_in_time.households(county, point_in_time.moments(days)).select(*KEY).to_pandas()
+    out = compiled.frame(county, _households, clock=point_in_time.clock(point_in_time.moments(days)))
     out["as_of"] = pd.to_datetime(out["as_of"])
     out["real_horizon_months"] = float(span.months)
     ends = {d: point_in_time.window_end(d, span.months) for d in days}
@@ -118,6 +119,10 @@ def build(
     return _combine(out, events)
 
 
+def _households(county: Shape, clock: ir.Table) -> ir.Table:
+    return point_in_time.households(county, clock).select(*KEY)
+
+
 def _is_over(county: County, end: dt.date, seen_by: dt.date) -> bool:
     final = end + dt.timedelta(days=county.about.recording_delay_days)
     return final <= county.data_through and final <= seen_by
@@ -133,25 +138,26 @@ def _combine(out: pd.DataFrame, events: Sequence[Event]) -> pd.DataFrame:
     return out[order].sort_values(["as_of", "household_id"], ignore_index=True)
 
 
-def _windows(ends: dict[dt.date, dt.date]) -> ir.Table:
-    rows = pd.DataFrame({"as_of": list(ends), "window_end": list(ends.values())})
-    return ibis.memtable(rows, schema=ibis.schema({"as_of": "date", "window_end": "date"}))
-
-
 def _happened(county: County, event: Event, ends: dict[dt.date, dt.date], seen_by: dt.date) -> pd.DataFrame:
     """Return 1 for households with the event in the window; for visits also 0 where one did not confirm."""
+    windows = rows_table(
+        [{"as_of": d, "window_end": end} for d, end in ends.items()], as_of="date", window_end="date"
+    )
+    clock = point_in_time.clock(Moment(d, seen_by) for d in ends)
+    frame = compiled.frame(county, _events, event, windows=windows, clock=clock)
+    frame["as_of"] = pd.to_datetime(frame["as_of"])
+    return frame.astype({f"label_{event}": "float64"})
+
+
+def _events(county: Shape, event: Event, windows: ir.Table, clock: ir.Table) -> ir.Table:
     name, column = ("monitoring", "event") if event == "identified" else ("visits", "outcome")
     yes = WATCHED if event == "identified" else ("confirmed",)
-    t = point_in_time.known(county, name, tuple(Moment(d, seen_by) for d in ends))
-    windows = _windows(ends)
+    t = point_in_time.known(county, name, clock)
     t = t.join(windows, [t.as_of == windows.as_of, t.date > windows.as_of, t.date <= windows.window_end])
     answered = t[column].isin(yes)
     if event == "confirmed":
         answered = answered | (t[column] == "not_confirmed")
-    t = t.filter(answered).group_by(KEY).agg(**{f"label_{event}": t[column].isin(yes).cast("int8").max()})
-    frame = t.to_pandas()
-    frame["as_of"] = pd.to_datetime(frame["as_of"])
-    return frame.astype({f"label_{event}": "float64"})
+    return t.filter(answered).group_by(KEY).agg(**{f"label_{event}": t[column].isin(yes).cast("int8").max()})
 
 
 def _no_event_is_zero(
@@ -163,11 +169,15 @@ def _no_event_is_zero(
         return values
     there = []
     for start, end in ends.items():
-        t = point_in_time.members(county, (Moment(end, seen_by),)).select("household_id").distinct()
-        there.append(t.to_pandas().assign(as_of=pd.Timestamp(start), there=True))
+        here = compiled.frame(county, _inhabited, clock=point_in_time.clock([Moment(end, seen_by)]))
+        there.append(here.assign(as_of=pd.Timestamp(start), there=True))
     # Extinct and moved-out households could not be identified any more: null, not 0.
     alive = out[KEY].merge(pd.concat(there), on=KEY, how="left")["there"].eq(True)
     return values.mask(values.isna() & alive.to_numpy(), 0.0)
+
+
+def _inhabited(county: Shape, clock: ir.Table) -> ir.Table:
+    return point_in_time.members(county, clock).select("household_id").distinct()
 
 
 def _below_line(
@@ -184,8 +194,8 @@ def _below_line(
     parts = []
     if not span.next:
         ends = {d: point_in_time.window_end(d, span.months) for d in days}
-        t = accounts.incomes(county, point_in_time.moments(Moment(e, seen_by) for e in ends.values()), period)
-        at_end = t.filter(t.income_basis == "months").select("household_id", "as_of", "pcni").to_pandas()
+        moments = point_in_time.moments(Moment(e, seen_by) for e in ends.values())
+        at_end = compiled.frame(county, _by_months, incomes=accounts.incomes(county, moments, period))
         lines = rules.lines(county, chosen, sorted(set(ends.values())), params, known_by=seen_by)
         at_end["end"] = pd.to_datetime(at_end.pop("as_of"))
         at_end["line"] = at_end["end"].map({pd.Timestamp(d): v for d, v in lines.items()}).astype(float)
@@ -195,8 +205,8 @@ def _below_line(
         parts.append(at_end.merge(starts, on="end"))
     spans = _own_spans(county, days, span, seen_by, period)
     if spans is not None:
-        t = accounts.build(county, tuple(Moment(d, seen_by) for d in days), period, spans=spans)
-        own = t.select(*KEY, "pcni", "period_to", "as_of_month").to_pandas()
+        clock = point_in_time.clock(Moment(d, seen_by) for d in days)
+        own = compiled.frame(county, _over_spans, period, spans=spans, clock=clock)
         own["as_of"] = pd.to_datetime(own["as_of"])
         ends_of = {int(m): point_in_time.month_end(int(m)) for m in own["period_to"].unique()}
         lines = rules.lines(county, chosen, ends_of.values(), params, known_by=seen_by) if ends_of else {}
@@ -216,25 +226,45 @@ def _below_line(
     return found
 
 
+def _by_months(county: Shape, incomes: ir.Table) -> ir.Table:
+    return incomes.filter(incomes.income_basis == "months").select(*KEY, "pcni")
+
+
+def _over_spans(county: Shape, period: accounts.Period, spans: ir.Table, clock: ir.Table) -> ir.Table:
+    t = accounts.over_spans(county, clock, spans, period)
+    return t.select(*KEY, "pcni", "period_to", "as_of_month")
+
+
 def _null_where_replaced(county: County, found: pd.DataFrame, seen_by: dt.date) -> pd.DataFrame:
     """Take back labels of households of whom nobody is left at the window's end.
 
     Where other people live under a household's number by then, what they earn is not its outcome.
     """
-    t = point_in_time.known(county, "members", (Moment(EVER, seen_by),))
-    if not t.valid_to.notnull().any().to_pyarrow().as_py():
+    clock = point_in_time.clock([Moment(EVER, seen_by)])
+    if not compiled.frame(county, _anybody_left, clock=clock)["left"].eq(True).all():
         return found
-    told = found.loc[found["label_below_line"].notna(), [*KEY, "end"]]
-    windows = ibis.memtable(told, schema=ibis.schema({KEY[0]: "string", KEY[1]: "date", "end": "date"}))
+    types = {KEY[0]: "string", KEY[1]: "date", "end": "date"}
+    told = found.loc[found["label_below_line"].notna(), list(types)]
+    windows = pa.Table.from_pandas(told, schema=ibis.schema(types).to_pyarrow(), preserve_index=False)
+    stayed = compiled.frame(county, _stayed, windows=windows, clock=clock)
+    stayed[[KEY[1], "end"]] = stayed[[KEY[1], "end"]].apply(pd.to_datetime)
+    kept = found.merge(stayed, on=[*KEY, "end"], how="left", validate="one_to_one")["stayed"].eq(True)
+    return found.assign(label_below_line=found["label_below_line"].where(kept.to_numpy()))
+
+
+def _anybody_left(county: Shape, clock: ir.Table) -> ir.Table:
+    t = point_in_time.known(county, "members", clock)
+    return t.aggregate(left=t.valid_to.notnull().any())
+
+
+def _stayed(county: Shape, windows: ir.Table, clock: ir.Table) -> ir.Table:
+    t = point_in_time.known(county, "members", clock)
     t = t.select("household_id", "member_id", "valid_from", "valid_to").inner_join(windows, "household_id")
     by_member = t.mutate(before=point_in_time.valid(t, "as_of"), after=point_in_time.valid(t, "end"))
     by_member = by_member.group_by([*KEY, "end", "member_id"]).agg(
         stayed=ibis._.before.any() & ibis._.after.any()
     )
-    stayed = by_member.group_by([*KEY, "end"]).agg(stayed=ibis._.stayed.any()).to_pandas()
-    stayed[[KEY[1], "end"]] = stayed[[KEY[1], "end"]].apply(pd.to_datetime)
-    kept = found.merge(stayed, on=[*KEY, "end"], how="left", validate="one_to_one")["stayed"].eq(True)
-    return found.assign(label_below_line=found["label_below_line"].where(kept.to_numpy()))
+    return by_member.group_by([*KEY, "end"]).agg(stayed=ibis._.stayed.any())
 
 
 def _own_spans(
@@ -244,8 +274,17 @@ def _own_spans(
     if not span.next and not county.facts.get("spans.income", False):
         return None
     at = accounts.build(county, point_in_time.moments(days), period)
-    at = at.select(*KEY, "period_to", "income_basis", "as_of_month")
-    later = point_in_time.known(county, "income", tuple(Moment(d, seen_by) for d in days))
+    clock = point_in_time.clock(Moment(d, seen_by) for d in days)
+    return compiled.store(
+        county, _next_spans, span, period,
+        at=at.select(*KEY, "period_to", "income_basis", "as_of_month"), clock=clock,
+    )  # fmt: skip
+
+
+def _next_spans(
+    county: Shape, span: Horizon, period: accounts.Period, at: ir.Table, clock: ir.Table
+) -> ir.Table:
+    later = point_in_time.known(county, "income", clock)
     later = later.select(*KEY, "month_from", "month_to").inner_join(at, list(KEY))
     is_total = later.month_to - later.month_from == accounts.TOTAL_MONTHS - 1
     by_total = is_total & (later.income_basis == "total")
@@ -327,7 +366,7 @@ def _standing(county: County, days: list, ruleset: rules.RuleSet, params: dict[s
     """Return registration, register state and whether each household is known to be above the line."""
     t = accounts.build(county, point_in_time.moments(days), ruleset.period(params))
     columns = ["registration", "persons", "pcni", "in_register", "register_event"]
-    table = t.select(*KEY, *columns).to_pandas()
+    table = compiled.read(county, t.select(*KEY, *columns))
     table["as_of"] = pd.to_datetime(table["as_of"])
     lines = rules.lines(county, ruleset, days, params)
     line = table["as_of"].map({pd.Timestamp(d): v for d, v in lines.items()}).astype(float)
@@ -346,7 +385,7 @@ def _with_past(
 ) -> pd.DataFrame:
     """Add ``was_below``: below the line in an earlier accounting period, as it was known then."""
     period = ruleset.period(params)
-    seen = sorted(county.table("income").select("month_to").distinct().to_pandas()["month_to"])
+    seen = sorted(compiled.frame(county, _income_months)["month_to"])
     # A period that begins before the records do would look poor for want of rows.
     whole = [int(m) for m in seen if m >= seen[0] + period.months - 1]
     # Overlapping twelve-month periods: a look each quarter finds a bad year without one for every month.
@@ -361,10 +400,19 @@ def _with_past(
     return table.assign(was_below=(table["first_below"] < table["as_of"]).fillna(False))
 
 
+def _income_months(county: Shape) -> ir.Table:
+    return county.table("income").select("month_to").distinct()
+
+
 def _first_seen_by_identification(county: County) -> set[str]:
-    t = point_in_time.known(county, "monitoring", (Moment(EVER, EVER),))
+    clock = point_in_time.clock([Moment(EVER, EVER)])
+    return set(compiled.frame(county, _seen_after_identification, clock=clock)["household_id"])
+
+
+def _seen_after_identification(county: Shape, clock: ir.Table) -> ir.Table:
+    t = point_in_time.known(county, "monitoring", clock)
     identified = t.filter(t.event == "identified").group_by("household_id").agg(identified=t.date.min())
     h = county.table("households")
     seen = h.group_by("household_id").agg(seen=h.known_on.min())
     both = seen.inner_join(identified, "household_id")
-    return set(both.filter(both.seen >= both.identified).household_id.to_pandas())
+    return both.filter(both.seen >= both.identified).select("household_id")

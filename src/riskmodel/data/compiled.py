@@ -244,6 +244,25 @@ def frame(county: County, build: Build, *arguments: Any, **inputs: Input) -> pd.
     return as_pandas(answer, compiled.schema)
 
 
+def read(county: County, table: ir.Table) -> pd.DataFrame:
+    """Return a stored table, or some of its columns, as Ibis' ``to_pandas`` would.
+
+    Parameters
+    ----------
+    county : County
+    table : stored Ibis table or some of its columns
+
+    Returns
+    -------
+    DataFrame
+    """
+    return frame(county, _itself, table=table)
+
+
+def _itself(county: Shape, table: ir.Table) -> ir.Table:
+    return table
+
+
 def as_pandas(answer: pa.Table, schema: ibis.Schema) -> pd.DataFrame:
     """Return an answer of the engine with the types that Ibis gives."""
     # Ibis takes columns with nulls by their Python values, and so must we to give the same types.

@@ -53,9 +53,7 @@ class Period(Spec):
     calendar_year: bool = False
 
 
-def build(
-    county: County, when: Iterable[Moment], period: Period | None = None, spans: ir.Table | None = None
-) -> ir.Table:
+def build(county: County, when: Iterable[Moment], period: Period | None = None) -> ir.Table:
     """Return the quantities of every household known at each moment.
 
     Parameters
@@ -65,10 +63,6 @@ def build(
         From `riskmodel.households.point_in_time.moments`.
     period : Period, optional
         Twelve months by default.
-    spans : ibis.Table, optional
-        ``household_id, as_of, period_from, period_to`` (month ordinals): account each household over its
-        own span instead, which may end after as-of (labels do; persons are then those at its end).
-        Households without a span are left out.
 
     Returns
     -------
@@ -93,12 +87,30 @@ def build(
     Official rules, "Quantities" and "Exactly"; data contract, "What an office really has".
     """
     moments, period = tuple(when), period or Period()
-    if spans is not None:
-        return _build(county, moments, period, spans)
     # Rules, features and cohorts of one month all ask for the same: it is computed once.
     return county.once(
         ("accounting", moments, period), lambda: _stored(county, _quantities_at, moments, period)
     )
+
+
+def over_spans(county: Source, when: When, spans: ir.Table, period: Period) -> ir.Table:
+    """Return the quantities of households each over its own span, which may end after as-of.
+
+    Parameters
+    ----------
+    county : County or Shape
+    when : tuple of Moment, or a table of them
+    spans : ibis.Table
+        ``household_id, as_of, period_from, period_to`` (month ordinals). Households without one are left
+        out.
+    period : Period
+
+    Returns
+    -------
+    ibis.Table
+        As `build`; persons are those at the span's end.
+    """
+    return _build(county, when, period, spans)
 
 
 def incomes(county: County, when: Iterable[Moment], period: Period | None = None) -> ir.Table:
