@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from riskmodel.cli.app import app
-from riskmodel.data import check, from_frames, write
+from riskmodel.data import check_county, from_frames, write_county
 from riskmodel.data.county import About, County
 from riskmodel.households import point_in_time
 
@@ -61,7 +61,7 @@ def test_days_outside_the_records_are_told(c: County, day: str, says: str | None
 
 
 def test_a_verb_warns_on_stderr_and_in_its_summary(tmp_path: Path) -> None:
-    data = write(exports.frames(exports.core()), tmp_path / "county")
+    data = write_county(exports.frames(exports.core()), tmp_path / "county")
     for verb in (["features", "--feature-set", "household-v1"], ["rules", "--ruleset", "national-2021"]):
         name, *options = verb
         days = ["--as-of", "1990-12-31"]
@@ -74,13 +74,13 @@ def test_a_verb_warns_on_stderr_and_in_its_summary(tmp_path: Path) -> None:
 
 def test_check_judges_what_is_known_by_the_end_of_the_records(tmp_path: Path) -> None:
     rows = exports.core()
-    before, _ = check(write(exports.frames(rows), tmp_path / "a"))
+    before, _ = check_county(write_county(exports.frames(rows), tmp_path / "a"))
     # Not all is known later by itself, or the test would show nothing.
     assert "income" not in before["known_later"]
     assert sum(found["with_income"] for found in before["income_coverage"].values()) > 0
     for row in rows["income"]:
         row["recorded_on"] = "2099-01-01"
-    summary, _ = check(write(exports.frames(rows), tmp_path / "b"), tmp_path / "out")
+    summary, _ = check_county(write_county(exports.frames(rows), tmp_path / "b"), tmp_path / "out")
     assert not summary["refused"]
     late = summary["known_later"]["income"]
     assert late["later"] == late["rows"] == len(rows["income"])

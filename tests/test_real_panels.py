@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from riskmodel import evaluation
-from riskmodel.data import County, importers, read
+from riskmodel.data import County, importers, read_county
 from riskmodel.runs import ExperimentResult, load_experiment, run_experiment
 
 Runs = Callable[[str], ExperimentResult]
@@ -45,7 +45,7 @@ def runs_on(county: County) -> Runs:
 def wagepan(tmp_path_factory: pytest.TempPathFactory) -> Runs:
     folder = tmp_path_factory.mktemp("wagepan")
     importers.run("wagepan", folder)
-    return runs_on(read(folder))
+    return runs_on(read_county(folder))
 
 
 def test_wagepan_split_is_the_one_asked_for(wagepan: Runs) -> None:
@@ -93,7 +93,7 @@ def eph(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Runs:
         pytest.skip(f"the EPH extract is not in {file.parent.name}/ of the real panels")
     folder = tmp_path_factory.mktemp("eph")
     importers.run("eph", folder, file)
-    return runs_on(read(folder))
+    return runs_on(read_county(folder))
 
 
 # What a quick logit, a quick boosting and the income ratio alone reach on that sample.

@@ -36,10 +36,10 @@ _ROOMS = (
 def __getattr__(name: str) -> Any:
     if name in _ROOMS:
         return importlib.import_module(f"riskmodel.{name}")
-    if name in ("read", "County"):
+    if name in ("read_county", "County"):
         return getattr(importlib.import_module("riskmodel.data"), name)
     raise AttributeError(f"module 'riskmodel' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *_ROOMS, "County", "read"])
+    return sorted([*globals(), *_ROOMS, "County", "read_county"])

@@ -11,7 +11,7 @@ from typer.testing import CliRunner, Result
 
 from riskmodel.cli import common
 from riskmodel.cli.app import app
-from riskmodel.data import read, write
+from riskmodel.data import read_county, write_county
 from riskmodel.errors import InputRefused, SpecError
 from riskmodel.io.specs import Spec, parse
 
@@ -152,16 +152,16 @@ def test_a_wrong_key_is_told_the_one_that_was_meant(given: dict, says: str) -> N
 
 
 def test_a_misspelt_key_of_about_is_named_with_the_right_one(tmp_path: Path) -> None:
-    folder = write(exports.frames(exports.core()), tmp_path)
+    folder = write_county(exports.frames(exports.core()), tmp_path)
     (folder / "about.yaml").write_text("snapshoton: 2021-01-01\n", encoding="utf-8")
-    assert any("snapshoton (snapshot_on?)" in note for note in read(folder).notes)
+    assert any("snapshoton (snapshot_on?)" in note for note in read_county(folder).notes)
 
 
 def test_a_file_that_is_no_parquet_is_told_in_a_line(tmp_path: Path) -> None:
-    folder = write(exports.frames(exports.core()), tmp_path)
+    folder = write_county(exports.frames(exports.core()), tmp_path)
     (folder / "income.parquet").write_text("junk", encoding="utf-8")
     with pytest.raises(InputRefused) as refused:
-        read(folder)
+        read_county(folder)
     assert str(refused.value).startswith("income.parquet: cannot be read as parquet (")
     assert "\n" not in str(refused.value)
     assert "SELECT" not in str(refused.value)

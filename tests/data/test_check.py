@@ -6,7 +6,7 @@ import json
 
 import pandas as pd
 
-from riskmodel.data import check, write
+from riskmodel.data import check_county, write_county
 from riskmodel.data.check import quality_text
 
 from . import exports
@@ -14,7 +14,7 @@ from . import exports
 
 def test_a_clean_county(tmp_path):
     rows = exports.clean()
-    summary, county = check(write(exports.frames(rows), tmp_path / "data"), tmp_path / "out")
+    summary, county = check_county(write_county(exports.frames(rows), tmp_path / "data"), tmp_path / "out")
     assert county is not None
     assert not summary["refused"]
     assert {n: (t["read"], t["kept"]) for n, t in summary["tables"].items()} == {
@@ -31,7 +31,7 @@ def test_a_clean_county(tmp_path):
 def test_mistakes_are_counted_by_reason_and_written(tmp_path):
     rows, placed = exports.with_mistakes()
     folder = exports.write_chinese(tmp_path / "data", rows)
-    summary, _ = check(folder, tmp_path / "out")
+    summary, _ = check_county(folder, tmp_path / "out")
     assert summary["refused"]
     assert "收入.csv: 10 of 82 rows" in " ".join(summary["refusals"])
     counted = pd.Series([m.reason for m, _ in placed if m.table == "income"]).value_counts().to_dict()
@@ -48,12 +48,12 @@ def test_mistakes_are_counted_by_reason_and_written(tmp_path):
     assert len(written) == len(placed)
     # Whole and unchanged, even what looks like a formula.
     assert "=A1+B1" in set(written["金额"])
-    assert not check(folder, max_rejected=0.5)[0]["refused"]
+    assert not check_county(folder, max_rejected=0.5)[0]["refused"]
 
 
 def test_what_cannot_be_read_is_said_and_not_raised(tmp_path):
     (tmp_path / "data").mkdir()
-    summary, county = check(tmp_path / "data", tmp_path / "out")
+    summary, county = check_county(tmp_path / "data", tmp_path / "out")
     assert county is None
     assert summary["refused"]
     assert "households 农户" in summary["refusals"][0]
@@ -91,7 +91,7 @@ def test_findings(tmp_path):
     rows["income"] = [r for r in rows["income"] if r["household_id"] != "h05"]
     rows["members"][7]["birth_month"] = "2020-02"
     rows["income"][0]["recorded_on"] = "2020-06-30"
-    summary, _ = check(write(exports.frames(rows), tmp_path))
+    summary, _ = check_county(write_county(exports.frames(rows), tmp_path))
     assert summary["totals_against_months"] == {
         "compared": 2,
         "differ": 1,

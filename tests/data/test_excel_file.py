@@ -7,7 +7,7 @@ import datetime as dt
 import openpyxl
 import pytest
 
-from riskmodel.data import from_frames, read, write
+from riskmodel.data import from_frames, read_county, write_county
 from riskmodel.data.excel_file import load_sheet, open_workbook
 from riskmodel.data.loaded import OVERFLOW, ROW
 from riskmodel.data.read import read_tables
@@ -81,7 +81,7 @@ def test_a_stray_cell_at_the_far_end_costs_nothing(tmp_path):
 
 def test_faults_reach_the_rejected_rows(tmp_path):
     rows = exports.core()
-    write(exports.frames(rows), tmp_path, "xlsx")
+    write_county(exports.frames(rows), tmp_path, "xlsx")
     path = tmp_path / "income.xlsx"
     book = openpyxl.load_workbook(path)
     sheet = book.active
@@ -102,7 +102,7 @@ def test_faults_reach_the_rejected_rows(tmp_path):
 
 def test_one_workbook_with_a_sheet_a_table(tmp_path):
     frames = exports.frames(exports.core())
-    write(frames, tmp_path / "files", "xlsx")
+    write_county(frames, tmp_path / "files", "xlsx")
     book = openpyxl.Workbook()
     book.remove(book.active)
     for name, zh in (("households", "农户"), ("members", "members"), ("income", "收入")):
@@ -118,7 +118,7 @@ def test_one_workbook_with_a_sheet_a_table(tmp_path):
         book.save(path)
     expected = point_in_time.fingerprint(from_frames(frames), "2022-01-01")
     for data in (tmp_path / "one", tmp_path / "台账.xlsx"):
-        county = read(data)
+        county = read_county(data)
         assert point_in_time.fingerprint(county, "2022-01-01") == expected
         assert not county.has("spending")
 

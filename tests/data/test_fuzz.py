@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from riskmodel.data import write
+from riskmodel.data import write_county
 from riskmodel.data.read import read_tables
 from riskmodel.errors import InputRefused
 
@@ -66,7 +66,7 @@ def test_corrupted_csv(home, changes):
 @settings(SLOW, max_examples=12)
 @given(at=st.integers(0, 5000), length=st.integers(0, 40), new=st.binary(max_size=40))
 def test_corrupted_parquet(home, at, length, new):
-    folder = write(exports.frames(ROWS), home / "parquet")
+    folder = write_county(exports.frames(ROWS), home / "parquet")
     path = folder / "income.parquet"
     content = path.read_bytes()
     at %= len(content)

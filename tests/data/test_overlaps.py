@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from riskmodel.data import read, write
+from riskmodel.data import read_county, write_county
 from riskmodel.data.overlaps import Stay, settle
 from riskmodel.data.read import read_tables
 from riskmodel.households import point_in_time
@@ -114,7 +114,7 @@ def test_a_move_recorded_before_the_departure(tmp_path):
         start | {"household_id": "h02", "valid_from": "2020-05-01", "recorded_on": "2020-05-10"},
         start | {"valid_to": "2020-05-01", "recorded_on": "2020-07-20"},
     ]
-    county = read(write(exports.frames(rows), tmp_path))
+    county = read_county(write_county(exports.frames(rows), tmp_path))
     assert len(county.rejected) == 0
     assert any("members: 1 rows contradict" in note for note in county.notes)
     home = {}
@@ -136,7 +136,7 @@ def test_an_overlap_is_kept_out_with_the_row_it_contradicts(tmp_path, changed):
     rows["members"].append(
         rows["members"][0] | {"valid_from": "2019-06-01", "recorded_on": "2019-06-02"} | changed
     )
-    reading = read_tables(write(exports.frames(rows), tmp_path, "csv"))
+    reading = read_tables(write_county(exports.frames(rows), tmp_path, "csv"))
     found = reading.county.rejected
     assert found[["row", "column", "reason"]].to_numpy().tolist() == [
         [14, "valid_from", "overlapping validity"]

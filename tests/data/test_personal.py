@@ -7,7 +7,7 @@ import hmac
 
 import pytest
 
-from riskmodel.data import read, write
+from riskmodel.data import read_county, write_county
 from riskmodel.data.personal import KEY_VARIABLE, personal_columns, pseudonym
 from riskmodel.data.raw import open_raw
 from riskmodel.data.sources import Source
@@ -31,9 +31,9 @@ def test_identity_numbers_are_refused_and_never_quoted(tmp_path):
     rows = exports.core()
     for i, row in enumerate(rows["members"]):
         row["member_id"] = identity(i)
-    folder = write(exports.frames(rows), tmp_path, "csv")
+    folder = write_county(exports.frames(rows), tmp_path, "csv")
     with pytest.raises(InputRefused, match=r"members\.csv: personal data in column 'member_id'") as refused:
-        read(folder)
+        read_county(folder)
     assert identity(0) not in str(refused.value)
     assert KEY_VARIABLE in str(refused.value)
 
@@ -41,9 +41,9 @@ def test_identity_numbers_are_refused_and_never_quoted(tmp_path):
 def test_pseudonymise_keys_ids_and_drops_the_rest(tmp_path, monkeypatch):
     rows = with_identities(exports.core())
     rows["members"][0]["health"] = "gone"  # a rejected row must not carry the identity either
-    folder = write(exports.frames(rows), tmp_path, "csv")
+    folder = write_county(exports.frames(rows), tmp_path, "csv")
     monkeypatch.setenv(KEY_VARIABLE, "a secret of the office")
-    county = read(folder, pseudonymise=True, max_rejected=1)
+    county = read_county(folder, pseudonymise=True, max_rejected=1)
     # HMAC-SHA256 of the id under the key, cut to 128 bits; computed here by the standard library.
     expected = hmac.new(b"a secret of the office", identity(1).encode(), hashlib.sha256).hexdigest()[:32]
     members = county.frame("members")
@@ -59,11 +59,11 @@ def test_pseudonymise_keys_ids_and_drops_the_rest(tmp_path, monkeypatch):
 
 
 def test_another_key_gives_other_ids(tmp_path, monkeypatch):
-    folder = write(exports.frames(exports.core()), tmp_path)
+    folder = write_county(exports.frames(exports.core()), tmp_path)
     ids = []
     for key in ("one", "other", "one"):
         monkeypatch.setenv(KEY_VARIABLE, key)
-        ids.append(sorted(read(folder, pseudonymise=True).frame("households").household_id))
+        ids.append(sorted(read_county(folder, pseudonymise=True).frame("households").household_id))
     assert ids[0] == ids[2] != ids[1]
     assert pseudonym("h01", b"one") in ids[0]
 
@@ -71,7 +71,7 @@ def test_another_key_gives_other_ids(tmp_path, monkeypatch):
 def test_pseudonymise_needs_a_key(tmp_path, monkeypatch):
     monkeypatch.delenv(KEY_VARIABLE, raising=False)
     with pytest.raises(UsageError, match=KEY_VARIABLE):
-        read(write(exports.frames(exports.core()), tmp_path), pseudonymise=True)
+        read_county(write_county(exports.frames(exports.core()), tmp_path), pseudonymise=True)
 
 
 @pytest.mark.parametrize(
@@ -118,7 +118,7 @@ def test_serial_numbers_of_rows_are_not_people(tmp_path):
     rows = exports.core()
     for i, row in enumerate(rows["income"]):
         row["row_id"] = str(987654321098765432 + i)  # 18 digits, but no birth date inside
-    county = read(write(exports.frames(rows), tmp_path))
+    county = read_county(write_county(exports.frames(rows), tmp_path))
     assert county.frame("income").row_id.notna().all()
 
 
@@ -127,11 +127,11 @@ def test_one_value_in_a_column_nobody_reads_is_refused(tmp_path):
     for row in rows["members"]:
         row["备注"] = ""
     rows["members"][0] |= {"备注": "11010519491231002X 张三 13812345678", "birth_month": "never"}
-    folder = write(exports.frames(rows), tmp_path, "csv")
+    folder = write_county(exports.frames(rows), tmp_path, "csv")
     with pytest.raises(
         InputRefused, match=r"members\.csv: personal data in column '备注'.*remove"
     ) as refused:
-        read(folder, max_rejected=1)
+        read_county(folder, max_rejected=1)
     assert "13812345678" not in str(refused.value)
 
 
@@ -144,9 +144,9 @@ def test_under_a_key_no_value_reaches_the_rejected_rows(tmp_path, monkeypatch):
     rows["members"][0] |= {"备注": secret, "birth_month": "never"}
     rows["members"][1]["health"] = secret
     rows["households"][0]["village"] = secret
-    folder = write(exports.frames(rows), tmp_path, "csv")
+    folder = write_county(exports.frames(rows), tmp_path, "csv")
     monkeypatch.setenv(KEY_VARIABLE, "a secret of the office")
-    county = read(folder, pseudonymise=True, max_rejected=1)
+    county = read_county(folder, pseudonymise=True, max_rejected=1)
     assert len(county.rejected) == 2
     everything = " ".join(county.frame(t).to_csv() for t in county.tables) + county.rejected.to_csv()
     for part in ("11010519491231002X", "13812345678", "张三"):
@@ -162,10 +162,10 @@ def test_ids_that_are_serial_numbers_are_not_people(tmp_path):
     for table in rows.values():
         for row in table:
             row["household_id"] = new[row["household_id"]]
-    assert set(read(write(exports.frames(rows), tmp_path)).frame("households").household_id) == set(
-        new.values()
-    )
+    assert set(
+        read_county(write_county(exports.frames(rows), tmp_path)).frame("households").household_id
+    ) == set(new.values())
     # One citizen's number among them is no serial number.
     rows["households"].append(rows["households"][0] | {"household_id": "11010519491231002X"})
     with pytest.raises(InputRefused, match="'household_id'"):
-        read(write(exports.frames(rows), tmp_path / "again"))
+        read_county(write_county(exports.frames(rows), tmp_path / "again"))

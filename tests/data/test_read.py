@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from riskmodel.data import About, County, DataRefused, from_frames, read, write
+from riskmodel.data import About, County, DataRefused, from_frames, read_county, write_county
 from riskmodel.data.read import Reading, read_tables
 from riskmodel.data.schema import contract
 from riskmodel.errors import InputRefused
@@ -105,17 +105,17 @@ def test_too_many_rejected_rows_are_refused(tmp_path):
     rows, _ = exports.with_mistakes()
     folder = exports.write_chinese(tmp_path, rows)
     with pytest.raises(DataRefused, match=r"收入\.csv: 10 of 82 rows.*--max-rejected") as refused:
-        read(folder)
+        read_county(folder)
     assert len(refused.value.rejected) == len(exports.MISTAKES)
-    assert len(read(folder, max_rejected=0.3).rejected) == len(exports.MISTAKES)
+    assert len(read_county(folder, max_rejected=0.3).rejected) == len(exports.MISTAKES)
 
 
 @pytest.mark.parametrize("format", ["csv", "parquet", "xlsx"])
 def test_round_trip(tmp_path, format):
     # Whatever files the rows come in, the same known rows have the same fingerprint.
     county = from_frames(exports.frames(exports.clean()), About(recording_delay_days=20))
-    write(county, tmp_path, format)
-    again = read(tmp_path)
+    write_county(county, tmp_path, format)
+    again = read_county(tmp_path)
     assert len(again.rejected) == 0
     assert again.about == county.about
     same(again, county)
@@ -123,12 +123,12 @@ def test_round_trip(tmp_path, format):
 
 def test_frames_round_trip(tmp_path):
     frames = exports.frames(exports.clean())
-    same(read(write(frames, tmp_path)), from_frames(frames))
+    same(read_county(write_county(frames, tmp_path)), from_frames(frames))
 
 
 def test_a_folder_name_is_no_pattern(tmp_path):
     frames = exports.frames(exports.core())
-    same(read(write(frames, tmp_path / "导出 [1]*'s")), from_frames(frames))
+    same(read_county(write_county(frames, tmp_path / "导出 [1]*'s")), from_frames(frames))
 
 
 def test_duckdb_file(tmp_path):
@@ -138,7 +138,7 @@ def test_duckdb_file(tmp_path):
         for name, frame in frames.items():
             con.register("frame", frame)
             con.execute(f'CREATE TABLE "{contract().tables[name].zh}" AS SELECT * FROM frame')
-    same(read(path), from_frames(frames))
+    same(read_county(path), from_frames(frames))
 
 
 def test_corrections_stay(tmp_path):
@@ -147,7 +147,7 @@ def test_corrections_stay(tmp_path):
     rows["members"].append(rows["members"][0] | {"health": "chronic", "recorded_on": "2020-02-01"})
     rows["income"][0] |= {"row_id": "r1", "recorded_on": "2020-02-01"}
     rows["income"].append(rows["income"][0] | {"amount": 1, "recorded_on": "2020-03-01"})
-    county = read(exports.write_chinese(tmp_path, rows))
+    county = read_county(exports.write_chinese(tmp_path, rows))
     assert len(county.rejected) == 0
     held = [
         point_in_time.members(county, point_in_time.moments(day))
@@ -172,7 +172,7 @@ def test_equal_event_rows_are_two_events_only_where_something_differs(tmp_path):
     lines = path.read_text(encoding="gb18030").splitlines()
     noted = [line + f",{i}" for i, line in enumerate(lines)]
     path.write_text("\n".join(["备注".join((lines[0] + ",", "")), *noted[1:]]), encoding="gb18030")
-    county = read(folder)
+    county = read_county(folder)
     assert len(county.rejected) == 0
     assert "收入.csv: columns not read: 备注" in county.notes
 
@@ -181,8 +181,8 @@ def test_annual_totals_and_one_snapshot(tmp_path):
     folder = exports.write_chinese(tmp_path, exports.annual())
     # Undated rows of households and members are refused without the day of the snapshot.
     with pytest.raises(DataRefused, match="no date known"):
-        read(folder)
-    county = read(folder, snapshot_on="2021-04-15")
+        read_county(folder)
+    county = read_county(folder, snapshot_on="2021-04-15")
     assert set(county.frame("households").known_on.astype(str)) == {"2021-04-15"}
     income = county.frame("income")
     # A total is known entry_lag_months (3) after the end of its span.
@@ -191,7 +191,7 @@ def test_annual_totals_and_one_snapshot(tmp_path):
     (folder / "about.yaml").write_text(
         "snapshot_on: 2021-04-15\nentry_lag_months: 1\nauthor: 王\n", encoding="utf-8"
     )
-    other = read(folder)
+    other = read_county(folder)
     assert set(other.frame("income").known_on.astype(str)) == {"2019-01-31", "2020-01-31", "2021-01-31"}
     assert any("author" in note for note in other.notes)
     same(other, from_frames(exports.frames(exports.annual()), other.about))
@@ -213,7 +213,7 @@ def test_months_and_dates_in_every_form(tmp_path):
         {"household_id": "h01", "month": form, "source": "wage", "amount": i, "recorded_on": "2021年6月3日"}
         for i, form in enumerate(forms)
     ]
-    county = read(exports.write_chinese(tmp_path, rows))
+    county = read_county(exports.write_chinese(tmp_path, rows))
     income = county.frame("income")
     assert set(income.month_to) == {2021 * 12 + 4}
     assert set(income.known_on.astype(str)) == {"2021-06-03"}
@@ -221,16 +221,16 @@ def test_months_and_dates_in_every_form(tmp_path):
 
 def test_absent_tables_are_said_once(tmp_path):
     rows = exports.core()
-    county = read(exports.write_chinese(tmp_path, rows))
+    county = read_county(exports.write_chinese(tmp_path, rows))
     assert sum("no spending table" in note for note in county.notes) == 1
     assert not county.has("spending")
 
 
 def test_truth_is_never_data(tmp_path):
     frames = exports.frames(exports.core())
-    write(frames, tmp_path)
+    write_county(frames, tmp_path)
     pd.DataFrame({"household_id": ["h01"], "probability": [0.5]}).to_parquet(tmp_path / "truth.parquet")
-    county = read(tmp_path)
+    county = read_county(tmp_path)
     assert set(county.tables) == set(frames)
     assert not any("truth" in note for note in county.notes)
 
@@ -281,13 +281,13 @@ def test_what_cannot_be_read_is_refused_by_name(tmp_path, kind):
     folder = exports.write_chinese(tmp_path, rows)
     spoil(folder)
     with pytest.raises(InputRefused, match=message):
-        read(folder)
+        read_county(folder)
 
 
 def test_an_empty_optional_file_is_an_absent_table(tmp_path):
     folder = exports.write_chinese(tmp_path, exports.core())
     (folder / "支出.csv").write_bytes(b"")
-    county = read(folder)
+    county = read_county(folder)
     assert not county.has("spending")
     assert any("支出.csv is empty" in note for note in county.notes)
 
@@ -297,7 +297,7 @@ def test_nothing_there_is_refused(tmp_path):
         if path.suffix:
             path.write_text("x")
         with pytest.raises(InputRefused):
-            read(path)
+            read_county(path)
 
 
 def test_unknown_households_take_their_rows_along(tmp_path):
@@ -315,7 +315,7 @@ def test_unknown_households_take_their_rows_along(tmp_path):
 def test_later_rows_never_change_what_was_kept(tmp_path):
     # Adding rows recorded later, good or bad, leaves every earlier day as it was.
     rows, _ = exports.with_mistakes()
-    before = read(exports.write_chinese(tmp_path / "before", rows), max_rejected=1)
+    before = read_county(exports.write_chinese(tmp_path / "before", rows), max_rejected=1)
     late = "2023-01-01"
     rows["members"] += [
         rows["members"][0] | {"recorded_on": late, "health": "chronic"},
@@ -324,7 +324,7 @@ def test_later_rows_never_change_what_was_kept(tmp_path):
     ]
     rows["income"] += [rows["income"][0] | {"recorded_on": late}, rows["income"][1] | {"recorded_on": late}]
     rows["income"].insert(0, rows["income"][2] | {"recorded_on": late})
-    after = read(exports.write_chinese(tmp_path / "after", rows), max_rejected=1)
+    after = read_county(exports.write_chinese(tmp_path / "after", rows), max_rejected=1)
     assert len(after.rejected) == len(before.rejected) + 2
     for day in ("2019-12-31", "2020-12-31", "2022-12-31"):
         assert point_in_time.fingerprint(before, day) == point_in_time.fingerprint(after, day)
@@ -335,6 +335,6 @@ def test_about_is_read(tmp_path):
     folder = exports.write_chinese(tmp_path, exports.core())
     said = {"data_through": dt.date(2020, 11, 30), "recording_delay_days": 30}
     (folder / "about.yaml").write_text(yaml.safe_dump(said), encoding="utf-8")
-    county = read(folder)
+    county = read_county(folder)
     assert county.data_through == said["data_through"]
     assert county.about.recording_delay_days == 30

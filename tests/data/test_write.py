@@ -10,7 +10,7 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from riskmodel.data import About, from_frames, read, write
+from riskmodel.data import About, from_frames, read_county, write_county
 from riskmodel.errors import UsageError
 from riskmodel.households import point_in_time
 
@@ -23,26 +23,26 @@ def test_frames_are_written_in_the_contracts_words(tmp_path):
             {"household_id": ["h"], "month": [2021 * 12 + 4], "source": ["wage"], "amount": [1.5]}
         )
     }
-    write(frames, tmp_path, "csv")
+    write_county(frames, tmp_path, "csv")
     assert (tmp_path / "income.csv").read_text() == "household_id,month,source,amount\nh,2021-05,wage,1.5\n"
 
 
 def test_totals_keep_their_span_and_about_goes_along(tmp_path):
     about = About(snapshot_on=dt.date(2021, 4, 15), entry_lag_months=2)
     county = from_frames(exports.frames(exports.annual()), about)
-    write(county, tmp_path)
+    write_county(county, tmp_path)
     written = pd.read_parquet(tmp_path / "income.parquet")
     assert {"month_from", "month_to", "recorded_on"} <= set(written.columns)
     assert set(written.month_to) == {"2018-12", "2019-12", "2020-12"}
-    assert read(tmp_path).about == about
+    assert read_county(tmp_path).about == about
 
 
 def test_an_empty_table_stays_a_table(tmp_path):
     frames = exports.frames(exports.core())
     frames["spending"] = pd.DataFrame(columns=["household_id", "month", "category", "amount"])
     # An empty table says that nothing happened; an absent one says nothing.
-    assert read(write(frames, tmp_path / "frames", "csv")).has("spending")
-    assert read(write(from_frames(frames), tmp_path / "county", "xlsx")).has("spending")
+    assert read_county(write_county(frames, tmp_path / "frames", "csv")).has("spending")
+    assert read_county(write_county(from_frames(frames), tmp_path / "county", "xlsx")).has("spending")
 
 
 days = st.dates(dt.date(2019, 1, 1), dt.date(2021, 12, 31))
@@ -71,7 +71,7 @@ def test_what_is_known_does_not_depend_on_the_files(tmp_path_factory, rows, as_o
     spans["row_id"] = [f"r{i}" for i in range(len(spans))]
     frames["income"] = spans
     county = from_frames(frames)
-    again = read(write(county, tmp_path_factory.mktemp("any"), format))
+    again = read_county(write_county(county, tmp_path_factory.mktemp("any"), format))
     assert len(again.rejected) == 0
     assert point_in_time.fingerprint(again, as_of) == point_in_time.fingerprint(county, as_of)
 
@@ -79,7 +79,7 @@ def test_what_is_known_does_not_depend_on_the_files(tmp_path_factory, rows, as_o
 def test_sheets_hold_typed_cells_and_no_formula(tmp_path):
     frames = exports.frames(exports.core())
     frames["households"].loc[0, "village"] = "=1+1"
-    write(frames, tmp_path, "xlsx")
+    write_county(frames, tmp_path, "xlsx")
     sheet = openpyxl.load_workbook(tmp_path / "households.xlsx").active
     cells = {cell.value: sheet.cell(2, cell.column) for cell in sheet[1]}
     assert cells["village"].data_type == "s"
@@ -89,4 +89,4 @@ def test_sheets_hold_typed_cells_and_no_formula(tmp_path):
 
 def test_other_formats_are_a_usage_error(tmp_path):
     with pytest.raises(UsageError, match="'json' is no format"):
-        write({}, tmp_path, "json")
+        write_county({}, tmp_path, "json")

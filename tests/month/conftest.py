@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from riskmodel import simulate
-from riskmodel.data import read
+from riskmodel.data import read_county
 from riskmodel.runs import Experiment, load_experiment, training
 
 AS_OF = "2020-12-31"
@@ -42,5 +42,5 @@ def office(tmp_path_factory: pytest.TempPathFactory) -> Office:
     data, store = home / "county", home / "mlflow.db"
     made = simulate.simulate_county(households=450, months=48, seed=5, truth_at=[])
     simulate.write_simulated_county(made, data)
-    trained = training.train(small(), read(data), store)
+    trained = training.train(small(), read_county(data), store)
     return Office(data, store, trained.run_id)

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from riskmodel import models, scoring
 from riskmodel.cli.app import app
-from riskmodel.data import read
+from riskmodel.data import read_county
 from riskmodel.errors import UsageError
 from riskmodel.presentation import model_card
 from riskmodel.runs import tracking
@@ -55,7 +55,7 @@ def test_the_card_is_what_the_run_measured_and_names_no_household(office: Office
     assert f"| {folds['n_train'].iloc[0]} | {folds['train_events'].iloc[0]} |" in sheet.read_text(
         encoding="utf-8"
     )
-    ids = set(read(office.data).frame("households")["household_id"])
+    ids = set(read_county(office.data).frame("households")["household_id"])
     assert not any(i in text or i in sheet.read_text(encoding="utf-8") for i in ids)
     # The events of the groups of one kind are all events, once.
     made = model_card.by_group(
@@ -66,7 +66,7 @@ def test_the_card_is_what_the_run_measured_and_names_no_household(office: Office
 
 
 def test_what_would_change_lowers_the_score_of_that_household(office: Office) -> None:
-    county = read(office.data)
+    county = read_county(office.data)
     loaded = tracking.load_model("county@champion", office.store)
     top = scoring.score(county, loaded, AS_OF).iloc[0]
     made = scoring.score_counterfactuals(
@@ -90,7 +90,7 @@ def test_the_verbs_of_the_office_end_to_end(office: Office, tmp_path: Path) -> N
 
     months = tmp_path / "months"
     names = tmp_path / "names.csv"
-    some = read(office.data).frame("households")["household_id"].head(200)
+    some = read_county(office.data).frame("households")["household_id"].head(200)
     names.write_text("户编号,户主姓名\n" + "".join(f"{h},某某\n" for h in some), encoding="utf-8")
     made = told(
         "month", office.data, "--as-of", AS_OF, "--visits", 15, "--quota", "township:40%",

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from riskmodel import month, presentation, scoring, targets
-from riskmodel.data import read
+from riskmodel.data import read_county
 from riskmodel.households import point_in_time
 from riskmodel.month import MonthOptions
 from riskmodel.runs import load_experiment, tracking, training
@@ -49,13 +49,13 @@ def test_findings_come_back_and_the_next_model_learns_from_them_by_their_chances
     shutil.copyfile(office.store, store)
     # The simulated office's own visits logged no chance: here the lists alone speak.
     (data / "visits.parquet").unlink()
-    county = read(data)
+    county = read_county(data)
     loaded = tracking.load_model("county@champion", store)
     truth = targets.build(county, DAYS, THREE, ("below_line",), "national-2021")
     truth = truth.set_index(["household_id", "as_of"])["label"]
     filled = 0
     for day in DAYS:
-        county = read(data)
+        county = read_county(data)
         made = scoring.build_worklist(
             scoring.score(county, loaded, day), visits=160, random_share=0.4, county=county
         )
@@ -64,7 +64,7 @@ def test_findings_come_back_and_the_next_model_learns_from_them_by_their_chances
         taken = scoring.import_visits(path, data, day + dt.timedelta(days=20))
         assert not taken.problems
         assert not taken.conflicts
-    county = read(data)
+    county = read_county(data)
     visits = county.frame("visits")
     assert len(visits) == filled > 800
     # The logged chances came through the workbook: whoever was drawn mostly had the lot's chance alone (who

@@ -138,7 +138,7 @@ def test_a_list_with_keyed_ids_is_taken_in_under_the_offices_own(make_scores, tm
     # As `riskmodel score --pseudonymise` writes them, and the county reads the same ids.
     coded = scores.assign(household_id=[pseudonym(h, key) for h in scores["household_id"]])
     made = scoring.build_worklist(coded, visits=12)
-    known = set(county.read(data, pseudonymise=True).frame("households")["household_id"])
+    known = set(county.read_county(data, pseudonymise=True).frame("households")["household_id"])
     assert set(made.listed["household_id"]) <= known
     # The office's file of names says who is meant; its own number goes along, at output only.
     names = tmp_path / "names.csv"

@@ -84,7 +84,7 @@ def tables(scores: pd.DataFrame, *, chinese: bool = False) -> dict[str, pd.DataF
 
 def visits_of(folder: Path) -> pd.DataFrame:
     """The visits as the county reads them; nothing may be rejected."""
-    found = data.read(folder, max_rejected=1)
+    found = data.read_county(folder, max_rejected=1)
     frame = found.frame("visits").sort_values(["date", "household_id"], ignore_index=True)
     assert not len(found.rejected[found.rejected["file"].str.contains("visit|核查")])
     return frame

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from riskmodel import simulate
-from riskmodel.data import check
+from riskmodel.data import check_county
 from riskmodel.errors import SpecError, UsageError
 from riskmodel.simulate.data_errors import SLIPS, ErrorProfile
 
@@ -120,7 +120,7 @@ def scored(tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
     out = tmp_path_factory.mktemp("dirty")
     asked = simulate.simulation_spec(households=300, months=60, seed=3, futures=0)
     *_, log = simulate.write_simulated_blocks(asked, out / "data", simulate.load_error_profile())
-    summary, _ = check(out / "data", out / "check")
+    summary, _ = check_county(out / "data", out / "check")
     assert not summary["refused"]
     given = [pd.read_csv(p) for p in (log, out / "check/rejected.csv", out / "check/suspects.csv")]
     table = simulate.detection_rates(*given).set_index("slip")

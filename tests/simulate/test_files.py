@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from riskmodel import simulate
-from riskmodel.data import read
+from riskmodel.data import read_county
 from riskmodel.simulate import assembly
 
 
@@ -45,7 +45,7 @@ def test_blocks_written_one_by_one_hold_the_same_rows(tmp_path: Path) -> None:
 
 def test_the_county_reads_its_own_files_without_a_rejected_row(tmp_path: Path, small) -> None:
     simulate.write_simulated_county(small, tmp_path)
-    back = read(tmp_path)
+    back = read_county(tmp_path)
     assert len(back.rejected) == 0
     assert back.data_through == small.about["data_through"]
     assert back.about.recording_delay_days == 120

@@ -52,12 +52,12 @@ def open_county(panel: Panel, size: Size, folder: Path, file: Path | None) -> So
             futures=size.futures,
         )  # fmt: skip
         simulate.write_simulated_county(made, folder)
-        return Source(counties.read(folder), training.read_truth(folder))
+        return Source(counties.read_county(folder), training.read_truth(folder))
     if panel.source == "eph":
         importers.run("eph", folder, needed(panel, file))
     else:
         importers.run("wagepan", folder)
-    return Source(counties.read(folder), None)
+    return Source(counties.read_county(folder), None)
 
 
 def needed(panel: Panel, file: Path | None) -> Path:

@@ -44,7 +44,7 @@ def promote(
     from riskmodel import data as counties
     from riskmodel.runs import promotion
 
-    found = counties.check(data)[0] if data is not None else None
+    found = counties.check_county(data)[0] if data is not None else None
     decision = promotion.promote(
         name, store, challenger, override=override, data_check=found,
         county=None if data is None else lambda: read_county(data, out=store.parent),

@@ -201,7 +201,7 @@ def read_county(
     out : Path, optional
         Folder of the verb's output.
     snapshot_on, max_rejected, pseudonymise
-        As `riskmodel.data.read` takes them.
+        As `riskmodel.data.read_county` takes them.
     as_of : date, ISO text, or several, optional
         The days that the verb will speak of.
 
@@ -215,7 +215,7 @@ def read_county(
     days = point_in_time.moments(as_of) if as_of else ()  # a wrong date is told before anything is read
     where = out or Path()
     try:
-        found = counties.read(
+        found = counties.read_county(
             data, max_rejected=max_rejected, pseudonymise=pseudonymise, snapshot_on=snapshot_on
         )
     except counties.DataRefused as exc:

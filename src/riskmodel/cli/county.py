@@ -69,7 +69,7 @@ def check(
     if spoiled is not None and not spoiled.is_file():
         raise InputMissing(f"{spoiled}: no such log; simulate --dirty writes OUT/spoiled/spoiled.csv")
     thresholds = _thresholds(ruleset or ["national-2021"], line or [])
-    summary, found = counties.check(
+    summary, found = counties.check_county(
         data,
         out,
         further=bunching_check(thresholds),

@@ -83,8 +83,8 @@ def _simulate(out: Path, households: int, months: int, seed: int) -> Path:
 def _read(data: Path, out: Path) -> County:
     from riskmodel import data as counties
 
-    counties.check(data, out / "check")
-    return counties.read(data)
+    counties.check_county(data, out / "check")
+    return counties.read_county(data)
 
 
 def _judge(county: County, day: dt.date, out: Path) -> None:

@@ -1,6 +1,6 @@
 """Reading, checking and holding a county's tables."""
 
-from riskmodel.data.check import Further, check, later_lines
+from riskmodel.data.check import Further, check_county, later_lines
 from riskmodel.data.compiled import Shape, rows_table
 from riskmodel.data.county import About, County, from_frames
 from riskmodel.data.encoding import find_encoding
@@ -9,12 +9,12 @@ from riskmodel.data.headers import header_row, normal
 from riskmodel.data.parse import unfused
 from riskmodel.data.personal import KEY_VARIABLE, pseudonym, secret_key
 from riskmodel.data.raw import Raw, open_raw
-from riskmodel.data.read import DataRefused, read
+from riskmodel.data.read import DataRefused, read_county
 from riskmodel.data.rejects import write_rejected
 from riskmodel.data.schema import canonical_schema, codes, contract, month_ordinal, month_text
 from riskmodel.data.sources import Source, find_sources
 from riskmodel.data.values import cell_text, parse_date
-from riskmodel.data.write import write
+from riskmodel.data.write import write_county
 
 __all__ = [
     "KEY_VARIABLE",
@@ -27,7 +27,7 @@ __all__ = [
     "Source",
     "canonical_schema",
     "cell_text",
-    "check",
+    "check_county",
     "codes",
     "contract",
     "find_encoding",
@@ -42,10 +42,10 @@ __all__ = [
     "open_workbook",
     "parse_date",
     "pseudonym",
-    "read",
+    "read_county",
     "rows_table",
     "secret_key",
     "unfused",
-    "write",
+    "write_county",
     "write_rejected",
 ]

@@ -44,7 +44,7 @@ class Further:
     tables: dict[str, pd.DataFrame] = field(default_factory=dict)
 
 
-def check(
+def check_county(
     data: str | Path,
     out: str | Path | None = None,
     *,
@@ -59,12 +59,12 @@ def check(
     Parameters
     ----------
     data : str or Path
-        As `riskmodel.data.read` takes it.
+        As `riskmodel.data.read_county` takes it.
     out : str or Path, optional
         Folder for ``rejected.csv``, ``suspects.csv``, ``quality.json`` and ``quality.md``; nothing is
         written without it.
     max_rejected, pseudonymise, snapshot_on
-        As in `riskmodel.data.read`.
+        As in `riskmodel.data.read_county`.
     lang : {"zh", "en"}
         Which language stands first in ``quality.md``; it holds both.
     further : callable, optional
@@ -144,7 +144,7 @@ def _table(reading: Reading, name: str, table: TableRead) -> dict[str, Any]:
 
 
 def quality_text(summary: dict[str, Any], lang: Language, more: Further | None = None) -> str:
-    """Return a summary of `check` as Markdown in one language.
+    """Return a summary of `check_county` as Markdown in one language.
 
     Parameters
     ----------
@@ -195,7 +195,7 @@ def later_lines(summary: dict[str, Any], lang: Language) -> list[str]:
     Parameters
     ----------
     summary : dict
-        From `check`.
+        From `check_county`.
     lang : {"zh", "en"}
 
     Returns

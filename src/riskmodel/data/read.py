@@ -67,14 +67,14 @@ class TableRead:
 
 @dataclass(frozen=True)
 class Reading:
-    """A county as read, with what happened to each table; `check` reports it, `read` judges it."""
+    """A county as read, with what happened to each of its tables (`check_county` reports it)."""
 
     county: County
     tables: Mapping[str, TableRead]
     notices: tuple[Message, ...]
 
 
-def read(
+def read_county(
     data: str | Path,
     *,
     max_rejected: float = MAX_REJECTED,
@@ -135,7 +135,7 @@ def refusals(reading: Reading, max_rejected: float) -> list[str]:
 def read_tables(
     data: str | Path, *, pseudonymise: bool = False, snapshot_on: str | dt.date | None = None
 ) -> Reading:
-    """Read and check all tables, without judging how much was kept out (see `read`)."""
+    """Read and check all tables, without judging how much was kept out (see `read_county`)."""
     folder = Path(data)
     key = secret_key() if pseudonymise else None
     sources, notices = find_sources(folder)

@@ -19,7 +19,7 @@ Format = Literal["parquet", "csv", "xlsx"]
 _MOST_EXCEL_ROWS = 1_048_575
 
 
-def write(
+def write_county(
     county: County | Mapping[str, pd.DataFrame],
     folder: str | Path,
     format: Format = "parquet",  # the word that users look for

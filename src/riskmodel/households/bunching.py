@@ -353,7 +353,7 @@ TESTS_FILE, HOUSEHOLDS_FILE = "heaps.csv", "heaped.csv"
 
 
 def bunching_check(thresholds: Mapping[str, Threshold]) -> Callable[[County], Further]:
-    """Return the check of heaped incomes as `riskmodel.data.check` takes it.
+    """Return the check of heaped incomes as `riskmodel.data.check_county` takes it.
 
     Parameters
     ----------

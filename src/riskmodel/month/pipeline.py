@@ -56,7 +56,7 @@ class MonthContext:
     def county(self) -> County:
         """The county, read once a run."""
         if self._county is None:
-            self._county = counties.read(self.data, **self.settings.reading)
+            self._county = counties.read_county(self.data, **self.settings.reading)
         return self._county
 
     @cached_property
@@ -80,7 +80,7 @@ def score_file(lang: str) -> str:
 
 def check_data(work: MonthContext) -> Made:
     """Check the tables; refuse what cannot be used."""
-    summary, found = counties.check(work.data, work.out / "check", lang=work.settings.lang,
+    summary, found = counties.check_county(work.data, work.out / "check", lang=work.settings.lang,
                                     **work.settings.reading)  # fmt: skip
     if summary["refused"] or found is None:
         rejected = found.rejected if found else pd.DataFrame()
@@ -310,7 +310,7 @@ def run_month(
     say : callable, optional
         Is told what is being done.
     **reading
-        ``max_rejected``, ``snapshot_on``, ``pseudonymise``, as `riskmodel.data.read` takes them.
+        ``max_rejected``, ``snapshot_on``, ``pseudonymise``, as `riskmodel.data.read_county` takes them.
 
     Returns
     -------

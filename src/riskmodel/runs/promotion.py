@@ -366,7 +366,7 @@ def promote(
     override
         A reason to promote although a check fails; it is logged with the decision.
     data_check
-        What `riskmodel.data.check` said of the county's data today; without it the check ``data`` fails.
+        What `riskmodel.data.check_county` says of the data today; without it the check ``data`` fails.
     county
         Reads the county: called only where the two were tested on different rows, as records came in between.
 

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from riskmodel import rules, targets
-from riskmodel.data import County, importers, read
+from riskmodel.data import County, importers, read_county
 from riskmodel.data.importers import eph
 from riskmodel.errors import InputRefused, UsageError
 from riskmodel.households import accounts as accounting
@@ -50,7 +50,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def county(folder: Path) -> County:
-    return read(folder)
+    return read_county(folder)
 
 
 def accounts(county: County, day: str) -> pd.DataFrame:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from riskmodel.data import County, importers, read
+from riskmodel.data import County, importers, read_county
 from riskmodel.data.importers import wagepan
 from riskmodel.errors import UsageError
 from riskmodel.households import accounts, point_in_time
@@ -23,7 +23,7 @@ def panel() -> pd.DataFrame:
 def county(tmp_path_factory: pytest.TempPathFactory) -> County:
     out = tmp_path_factory.mktemp("wagepan")
     importers.run("wagepan", out)
-    return read(out)
+    return read_county(out)
 
 
 def test_it_is_the_published_panel(panel: pd.DataFrame, county: County) -> None:
