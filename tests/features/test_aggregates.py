@@ -47,7 +47,10 @@ def test_a_new_aggregate_is_checked_as_all_are(spread: None, tmp_path: Path) -> 
         features.load(write(tmp_path, entry(aggregate="spread", window=1)))
     with pytest.raises(SpecError, match="'spread' is not allowed on visits"):
         features.load(
-            write(tmp_path, entry(**{"from": "visits", "aggregate": "spread", "missing": "null_if_none"}))
+            write(
+                tmp_path,
+                entry(**{"from": "visits", "aggregate": "spread", "over": "any", "missing": "null_if_none"}),
+            )
         )
 
 
