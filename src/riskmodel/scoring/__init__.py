@@ -14,7 +14,7 @@ from riskmodel.scoring.scores import (
 from riskmodel.scoring.visit_import import VisitImport, import_visits
 from riskmodel.scoring.visit_plan import BeyondForecast, parse_quotas, selection_probabilities
 from riskmodel.scoring.worklist.select import QUOTA_FLOOR, Worklist, build_worklist
-from riskmodel.scoring.worklist.words import ENTRIES, Column, Lang, Words, book, check_lang, code_words
+from riskmodel.scoring.worklist_columns import ENTRIES, Column, Lang, Words, book, check_lang, code_words
 
 __all__ = [
     "ENTRIES",

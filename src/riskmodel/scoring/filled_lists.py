@@ -19,7 +19,7 @@ from typing import Any
 from riskmodel.data import cell_text, contract, find_encoding, normal, open_workbook, parse_date
 from riskmodel.errors import InputRefused
 from riskmodel.io.files import FORMULA_SIGNS
-from riskmodel.scoring.worklist.words import book
+from riskmodel.scoring.worklist_columns import book
 
 NEEDED = ("household_id", "outcome", "visited_on")
 READ = (*NEEDED, "decision", "cause", "selected_by", "chance")
@@ -76,7 +76,7 @@ def accepted_words(column: str) -> Mapping[str, str]:
     >>> [accepted_words("outcome")[word] for word in ("属实", "not confirmed")]
     ['confirmed', 'not_confirmed']
     """
-    from riskmodel.scoring.worklist.words import code_words
+    from riskmodel.scoring.worklist_columns import code_words
 
     key = _CODED.get(column, column)
     out: dict[str, str] = {}
@@ -87,7 +87,7 @@ def accepted_words(column: str) -> Mapping[str, str]:
 
 def allowed_words(column: str) -> str:
     """Return the words that may be chosen, for a message."""
-    from riskmodel.scoring.worklist.words import code_words
+    from riskmodel.scoring.worklist_columns import code_words
 
     both = (code_words("zh")[_CODED.get(column, column)], code_words("en")[_CODED.get(column, column)])
     return ", ".join(f"{both[0][code]} ({both[1][code]})" for code in both[0])
