@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 from riskmodel import presentation, scoring
 from riskmodel.errors import InputRefused, UsageError
 from riskmodel.scoring.contacts import read_names
-from riskmodel.scoring.lists_tmp import coverage_curve
 from riskmodel.scoring.visit_plan import (
     add_due_dates,
     add_urgency,
@@ -24,6 +23,7 @@ from riskmodel.scoring.visit_plan import (
     plan_visits,
     rank_unflagged,
 )
+from riskmodel.scoring.worklist import coverage_curve
 
 AS_OF = dt.date(2021, 6, 30)
 

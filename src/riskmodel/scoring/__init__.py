@@ -2,7 +2,6 @@
 
 from riskmodel.scoring.contacts import NAME_COLUMNS, join_names, pseudonymise_names, read_names
 from riskmodel.scoring.filled_lists import FilledList, back_up_filled_list, read_filled_list
-from riskmodel.scoring.lists_tmp import QUOTA_FLOOR, Worklist, build_worklist
 from riskmodel.scoring.monitoring import MonitoringResult, compare_outcomes, measure_drift, monitor
 from riskmodel.scoring.scores import (
     SCORE_COLUMNS,
@@ -14,6 +13,7 @@ from riskmodel.scoring.scores import (
 )
 from riskmodel.scoring.visit_import import VisitImport, import_visits
 from riskmodel.scoring.visit_plan import BeyondForecast, parse_quotas, selection_probabilities
+from riskmodel.scoring.worklist import QUOTA_FLOOR, Worklist, build_worklist
 from riskmodel.scoring.worklist_columns import ENTRIES, Column, Lang, Words, book, check_lang, code_words
 
 __all__ = [

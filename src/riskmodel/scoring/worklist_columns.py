@@ -1,4 +1,4 @@
-"""The worklist's columns, as ``columns.yaml`` declares them, and the words of its codes."""
+"""The worklist's columns, as ``worklist_columns.yaml`` declares them, and the words of its codes."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Book(Spec):
 @cache
 def book() -> Book:
     """Return the packaged columns and phrases (parsed once)."""
-    declared = load(Path(__file__).with_name("columns.yaml"), Columns).columns
+    declared = load(Path(__file__).with_name("worklist_columns.yaml"), Columns).columns
     named = section("worklist")
     columns = [
         c.model_dump() | named["columns"][c.id]["name"] | {"meaning": named["columns"][c.id]["meaning"]}

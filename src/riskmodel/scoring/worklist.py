@@ -165,7 +165,7 @@ class Worklist:
     held : DataFrame
         Unflagged households that were visited lately, with ``held_until``; nobody whom a rule flags.
     curve : DataFrame
-        What more visits would reach (`riskmodel.scoring.lists_tmp.coverage_curve`).
+        What more visits would reach (`riskmodel.scoring.worklist.coverage_curve`).
     as_of : date
     visits : int
     random_share : float
