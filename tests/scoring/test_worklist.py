@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from riskmodel import scoring
 from riskmodel.errors import InputRefused, UsageError
+from riskmodel.scoring.visit_plan import add_urgency
 
 CASES = given(
     n=st.integers(1, 120),
@@ -85,6 +86,27 @@ def test_order_is_rule_then_model_then_lot_and_ties_go_by_id(make_scores) -> Non
         key = list(zip(-rows["probability"].fillna(-1), rows["household_id"], strict=True))
         assert key == sorted(key)
     assert list(made.listed["position"]) == list(range(1, len(made.listed) + 1))
+
+
+@pytest.mark.parametrize("quota", [None, "village"])
+def test_planned_households_stand_before_those_that_wait(make_scores, quota) -> None:
+    # An office reads the list from the top until its visits are used up. So nobody who waits may stand
+    # before anybody who is planned, whatever the source; among each the order is rule, model, lot, and
+    # whom the rules flag goes by urgency.
+    made = scoring.build_worklist(
+        make_scores(200, flagged=0.5, unscored=0.0), visits=60, random_share=0.2, quota=quota
+    )
+    listed = made.listed
+    planned = listed["planned"].to_numpy()
+    assert (~planned & listed["selected_by"].eq("rule")).sum() > 20
+    assert (planned & listed["selected_by"].eq("random")).sum() == 12
+    assert planned.tolist() == sorted(planned, reverse=True)
+    assert list(listed["position"]) == list(range(1, len(listed) + 1))
+    turn = add_urgency(listed)["turn"]
+    for _, part in listed.assign(turn=turn).groupby("planned"):
+        sources = part["selected_by"].map({"rule": 0, "model": 1, "random": 2})
+        assert sources.is_monotonic_increasing
+        assert part.loc[part["selected_by"] == "rule", "turn"].is_monotonic_increasing
 
 
 def test_model_takes_the_most_probable_of_those_not_drawn(make_scores) -> None:

@@ -1,8 +1,7 @@
-"""Choosing whom to visit: all whom a rule flags, a random share by lot, the rest by probability.
+"""The worklist: whom to visit, in what order, what the visitor should know, and what more visits would reach.
 
-What a visitor should know of a household beside its score, as the office knew it at as-of.
-
-How many households at risk a list reaches, and what more visits would add, with intervals.
+All whom a rule flags are listed, a random share is drawn by lot, the rest is chosen by probability
+(`riskmodel.scoring.visit_plan`).
 """
 
 from __future__ import annotations
@@ -14,12 +13,14 @@ from typing import get_args
 
 import numpy as np
 import pandas as pd
+from scipy.stats import poisson
 
 from riskmodel import rules
 from riskmodel.data import County
 from riskmodel.errors import InputRefused, UsageError
 from riskmodel.households import accounts, point_in_time, to_date
 from riskmodel.scoring.visit_plan import (
+    CARD_RULESET,
     PLACES,
     BeyondForecast,
     PlaceKind,
@@ -31,118 +32,17 @@ from riskmodel.scoring.visit_plan import (
     plan_visits,
 )
 
+NEEDED_COLUMNS = ("household_id", "township", "village", "as_of", "probability", "rule_category", "pcni")
 CONTEXT_COLUMNS = (
     "registration", "group", "persons", "in_register", "last_visit", "last_outcome", "last_seen", "card",
     "visit_every_days",
 )  # fmt: skip
-CARD_RULESET = "cards-2023"
-
-
-def household_context(county: County, as_of: dt.date, scores: pd.DataFrame | None = None) -> pd.DataFrame:
-    """Return household state, register, card and last visit at a date.
-
-    Parameters
-    ----------
-    county : County
-    as_of : date
-    scores : DataFrame, optional
-        ``household_id, as_of, probability``: the card of a household in the register is the worse of the
-        rules' colour and the probability's; without scores the rules' alone.
-
-    Returns
-    -------
-    DataFrame
-        ``household_id`` and `CONTEXT_COLUMNS`, one row a household; codes, dates as datetime64, NaN where
-        unknown. ``last_seen`` is the last visit at which somebody was met.
-    """
-    when = point_in_time.moments(as_of)
-    state = accounts.build(county, when)
-    own = ("registration", "group", "persons", "in_register")
-    state = state.select("household_id", *[c for c in own if c in state.columns]).to_pandas()
-    seen = point_in_time.known(county, "visits", when)
-    visits = seen.filter(seen.date <= seen.as_of).select("household_id", "date", "outcome").to_pandas()
-    # Two visits of a day: the outcome that says more than "absent" is the later word.
-    visits = visits.sort_values(["household_id", "date", "outcome"])
-    last = visits.drop_duplicates("household_id", keep="last")
-    last = last.rename(columns={"date": "last_visit", "outcome": "last_outcome"})
-    met = visits[visits["outcome"] != "absent"].drop_duplicates("household_id", keep="last")
-    met = met[["household_id", "date"]].rename(columns={"date": "last_seen"})
-    out = state.merge(last, on="household_id", how="left", validate="1:1")
-    out = out.merge(met, on="household_id", how="left", validate="1:1")
-    out = out.merge(_cards(county, as_of, scores), on="household_id", how="left", validate="1:1")
-    for day in ("last_visit", "last_seen"):
-        out[day] = pd.to_datetime(out[day])
-    return out.reindex(columns=["household_id", *CONTEXT_COLUMNS])
-
-
-def _cards(county: County, as_of: dt.date, scores: pd.DataFrame | None) -> pd.DataFrame:
-    given = None if scores is None else scores[["household_id", "as_of", "probability"]]
-    found = rules.evaluate(county, CARD_RULESET, as_of, scores=given)
-    held = found[["household_id", "tier", "visit_every_days"]].rename(columns={"tier": "card"})
-    return held.assign(card=held["card"].replace("", None))
-
-
-EXTRA_VISITS = (0, 10, 20, 50, 100, 200, 500)
-LEVEL = 0.95
-
-
-def coverage_curve(known: pd.DataFrame) -> pd.DataFrame:
-    """Return the expected number of households hit within the horizon that n more visits would reach.
-
-    Parameters
-    ----------
-    known : DataFrame
-        `riskmodel.scoring.visit_plan.plan_visits`: ``planned, selected_by, turn, held, probability`` by
-        falling probability; with ``probability_low`` and ``probability_high`` there is an interval.
-
-    Returns
-    -------
-    DataFrame
-        ``more, visits, expected, low, high, share``: rows of `EXTRA_VISITS` as far as there are households,
-        whom a rule names first, in their turn, then by probability. ``expected`` is the sum of probabilities,
-        ``share`` of the sum over all. The interval is for the number that will be hit: Poisson with the sums
-        of the lower and upper probabilities as means.
-
-    Notes
-    -----
-    A sum of independent 0/1 outcomes spreads less than a Poisson of the same mean (Le Cam 1960), so the
-    interval covers at least its level if the probabilities' intervals do; taking all lower (or upper) ends
-    together assumes that they err together, as the calibration of one model does.
-    """
-    from scipy.stats import poisson
-
-    waiting = known[~known["planned"] & known["selected_by"].eq("rule")].sort_values("turn")
-    rest = known[~known["planned"] & known["selected_by"].eq("") & ~known["held"]]
-    # Whom no rule names goes on by rank; who has none can only be drawn.
-    rest = rest[rest["probability"].notna()].sort_values("turn")
-    order = pd.concat([known[known["planned"]], waiting, rest])
-    base = int(known["planned"].sum())
-    steps = sorted(
-        {n for n in EXTRA_VISITS if n <= len(order) - base} | {min(len(order) - base, EXTRA_VISITS[-1])}
-    )
-    at = base + np.array(steps, dtype=int)
-    sums = {"expected": _running(order, "probability", at)}
-    tail = (1 - LEVEL) / 2
-    if {"probability_low", "probability_high"} <= set(order.columns):
-        sums["low"] = poisson.ppf(tail, _running(order, "probability_low", at))
-        sums["high"] = poisson.ppf(1 - tail, _running(order, "probability_high", at))
-    else:
-        sums["low"] = sums["high"] = np.full(len(at), np.nan)
-    everyone = float(known["probability"].sum())
-    share = np.minimum(sums["expected"] / everyone, 1.0) if everyone else np.zeros(len(at))
-    return pd.DataFrame({"more": steps, "visits": at, **sums, "share": share})
-
-
-def _running(rows: pd.DataFrame, column: str, at: np.ndarray) -> np.ndarray:
-    totals = np.concatenate([[0.0], np.cumsum(rows[column].fillna(0.0).to_numpy(dtype=float))])
-    return totals[at]
-
-
-NEEDED = ("household_id", "township", "village", "as_of", "probability", "rule_category", "pcni")
-UNKNOWN = "unknown"
 SELECTION_COLUMNS = ["household_id", "as_of", "selected_by", "planned", "chance", "held"]
+UNKNOWN_INCOME = "unknown"
 SOURCES = ("rule", "model", "random")  # codes of visits.selected_by, in the order they stand on the list
 QUOTA_FLOOR = 0.1  # a yellow card's probability in cards-2023 (an assumption there)
+EXTRA_VISITS = (0, 10, 20, 50, 100, 200, 500)
+INTERVAL_LEVEL = 0.95
 
 
 @dataclass(frozen=True)
@@ -151,36 +51,40 @@ class Worklist:
 
     Parameters
     ----------
-    listed : DataFrame
+    listed
         One row a household, in order: ``position`` (from 1), ``planned``, ``selected_by`` (`SOURCES`),
         ``chance``, ``urgency`` (why it is listed: `riskmodel.scoring.visit_plan`), then the columns of
-        the scores and, from a county, `scoring.worklist.context.CONTEXT`; ``due_date``, ``visit_due``,
-        ``card_due``, and ``trip`` (the village's place on its township's tour; 0 unplanned).
-    unknown : DataFrame
+        the scores and, from a county, `CONTEXT_COLUMNS`; ``due_date``, ``visit_due``, ``card_due``, and
+        ``trip`` (the village's place on its township's tour; 0 unplanned).
+    unknown
         Households whose income is unknown, by probability: they cannot be judged, so they are for a visit
         of their own.
-    selection : DataFrame
-        The log: ``household_id, as_of, selected_by`` (empty: not listed)``, planned, chance`` (of a
-        planned visit)``, held`` of every household with known income.
-    held : DataFrame
+    selection
+        The log: ``household_id, as_of, selected_by`` (empty: not listed), ``planned, chance`` (of a
+        planned visit), ``held`` of every household with known income.
+    held
         Unflagged households that were visited lately, with ``held_until``; nobody whom a rule flags.
-    curve : DataFrame
-        What more visits would reach (`riskmodel.scoring.worklist.coverage_curve`).
-    as_of : date
-    visits : int
-    random_share : float
-    seed : int
-    by : str or None
-        ``township`` or ``village``: one more sheet for each.
-    quotas : tuple of Quota
+    curve
+        What more visits would reach (`coverage_curve`).
+    as_of
+        Date of the scores.
+    visits
+        Planned visits asked for.
+    random_share
+        Of the visits, drawn by lot.
+    seed
+        Of the lot.
+    by
+        ``township`` or ``village``: one more sheet for each; or None.
+    quotas
         What places are sure of.
-    floor : float
+    floor
         Probability from which a household that no rule names counts for a quota.
-    beyond : str
-        What becomes of households beyond the forecast (`riskmodel.scoring.visit_plan.rank_unflagged`).
-    totals : dict
+    beyond
+        What becomes of households beyond the forecast: ``score``, ``half`` or ``last``.
+    totals
         Counts of households, and sums of probabilities (``expected…``: households expected to be hit
-        within the horizon, of those of whom the model was trained to speak).
+        within the horizon, of those the model was trained for).
     """
 
     listed: pd.DataFrame
@@ -197,6 +101,9 @@ class Worklist:
     floor: float = QUOTA_FLOOR
     beyond: BeyondForecast = "score"
     totals: dict[str, float] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        return f"<Worklist {self.as_of}: {len(self.listed)} households, {len(self.planned)} visits planned>"
 
     @property
     def planned(self) -> pd.DataFrame:
@@ -220,39 +127,42 @@ def build_worklist(
 
     Every household that a rule flags is listed, whatever its score. Of ``visits`` planned visits,
     ``round(random_share × visits)`` are drawn first, by lot, from the households that no rule flags; then
-    come the flagged, ordered by `riskmodel.scoring.visit_plan`, those whose red or yellow card asks for
-    a visit this month, and what is left goes by probability. Where more are flagged than visits are left,
-    all stay listed and the last of them are not planned yet. Who is not flagged and was visited lately is
-    held back, with the reason. Ties go by household id.
+    come the flagged, ordered by urgency (`riskmodel.scoring.visit_plan.add_urgency`), those whose red or
+    yellow card asks for a visit this month, and what is left goes by probability. Where more are flagged
+    than visits are left, all stay listed and the last of them are not planned yet. Planned visits stand
+    before those that wait. Who is not flagged and was visited lately is held back, with the reason. Ties go
+    by household id.
 
     Parameters
     ----------
-    scores : DataFrame
+    scores
         The contract's Scores columns of one as-of date; ``flagged`` is taken from the rule set's declared
         categories where it is absent.
-    visits : int
-        Planned visits.
-    random_share : float
-        Of the visits; keeps an unbiased sample of what nobody suspected.
-    by : str, optional
-        ``township`` or ``village``: a sheet for each.
-    quota : str, Quota or several, optional
+    visits
+        Planned visits, at least 1.
+    random_share
+        Of the visits, 0 to 1; keeps an unbiased sample of what nobody suspected.
+    by
+        ``township`` or ``village``: a sheet for each; none by default.
+    quota
         ``village``: each that has a household flagged, or at or above the floor, gets a visit; ``village:2``
         two; ``township:50%``: half of the visits are shared out among the townships by their households.
-    floor : float
-        Probability.
-    beyond : str
+        One, several, or none by default.
+    floor
+        Probability from which a household that no rule flags counts for a quota.
+    beyond
         Where households go that no rule flags and the model did not learn from, below the line or under
         watch: ``score`` by their score, ``half`` every second place, ``last`` after all forecasts.
-    county : County, optional
+    county
         Adds what the visitor should know: group, persons, register, card, last visit, as known at as-of;
         without it nobody is held back, because nobody's last visit is known.
-    seed : int
+    seed
         With the as-of date it fixes the draw.
 
     Returns
     -------
     Worklist
+        The same scores in any order give the same list.
 
     Raises
     ------
@@ -261,33 +171,28 @@ def build_worklist(
     UsageError
         If visits, random_share, by, quota, floor or beyond make no sense.
     """
-    _check_call(visits, random_share, by, floor, beyond)
+    _check_options(visits, random_share, by, floor, beyond)
     quotas = parse_quotas(quota)
-    frame = _checked(scores)
-    as_of = to_date(pd.Timestamp(frame["as_of"].iloc[0]).date())
-    frame["flagged"] = _flagged(frame)
+    households = _checked_scores(scores)
+    as_of = to_date(pd.Timestamp(households["as_of"].iloc[0]).date())
+    households["flagged"] = _flagged(households)
     if county is not None:
-        known_of = household_context(county, as_of, frame)
-        frame = frame.drop(columns=[c for c in CONTEXT_COLUMNS if c in frame])
-        frame = frame.merge(known_of, on="household_id", how="left", validate="1:1")
-    frame["in_cohort"] = frame["in_cohort"].eq(True) if "in_cohort" in frame else True
-    unjudged = ~frame["flagged"] & (frame["rule_category"].eq(UNKNOWN) | frame["pcni"].isna())
-    frame = add_due_dates(frame, as_of)
-    lot = [seed, as_of.toordinal()]
-    judged = add_urgency(frame[~unjudged].reset_index(drop=True))
-    known = plan_visits(judged, visits, random_share, lot, quotas, floor, beyond)
-    listed = known[known["selected_by"] != ""].drop(columns=["held", "held_until"])
-    order = listed.assign(_source=listed["selected_by"].map({s: i for i, s in enumerate(SOURCES)}))
-    order = order.sort_values(["planned", "_source", "turn"], ascending=[False, True, True])
-    listed = listed.loc[order.index].reset_index(drop=True).drop(columns="turn")
-    listed.insert(0, "position", np.arange(1, len(listed) + 1))
-    listed["trip"] = number_trips(listed[listed["planned"]]).reindex(listed.index, fill_value=0).astype(int)
+        context = household_context(county, as_of, households)
+        households = households.drop(columns=[c for c in CONTEXT_COLUMNS if c in households])
+        households = households.merge(context, on="household_id", how="left", validate="1:1")
+    households["in_cohort"] = households["in_cohort"].eq(True) if "in_cohort" in households else True
+    unknown = ~households["flagged"] & (
+        households["rule_category"].eq(UNKNOWN_INCOME) | households["pcni"].isna()
+    )
+    households = add_due_dates(households, as_of)
+    judged = add_urgency(households[~unknown].reset_index(drop=True))
+    plan = plan_visits(judged, visits, random_share, [seed, as_of.toordinal()], quotas, floor, beyond)
     return Worklist(
-        listed=listed,
-        unknown=frame[unjudged].reset_index(drop=True),
-        selection=known[SELECTION_COLUMNS].sort_values("household_id", ignore_index=True),
-        held=known[known["held"]].reset_index(drop=True).drop(columns="turn"),
-        curve=coverage_curve(_foreseen(known)),
+        listed=_in_order(plan),
+        unknown=households[unknown].reset_index(drop=True),
+        selection=plan[SELECTION_COLUMNS].sort_values("household_id", ignore_index=True),
+        held=plan[plan["held"]].reset_index(drop=True).drop(columns="turn"),
+        curve=coverage_curve(_forecast_only(plan)),
         as_of=as_of,
         visits=visits,
         random_share=random_share,
@@ -296,11 +201,24 @@ def build_worklist(
         quotas=quotas,
         floor=floor,
         beyond=beyond,
-        totals=_totals(frame, unjudged, known),
+        totals=_totals(households, unknown, plan),
     )
 
 
-def _check_call(visits: int, random_share: float, by: str | None, floor: float, beyond: str) -> None:
+def _in_order(plan: pd.DataFrame) -> pd.DataFrame:
+    """Return whom the plan lists, in the order of the visits: planned first, then by source and turn."""
+    listed = plan[plan["selected_by"] != ""].drop(columns=["held", "held_until"])
+    source = listed["selected_by"].map({s: i for i, s in enumerate(SOURCES)})
+    listed = listed.assign(_source=source).sort_values(
+        ["planned", "_source", "turn"], ascending=[False, True, True], ignore_index=True
+    )
+    listed = listed.drop(columns=["_source", "turn"])
+    listed.insert(0, "position", np.arange(1, len(listed) + 1))
+    trips = number_trips(listed[listed["planned"]])
+    return listed.assign(trip=trips.reindex(listed.index, fill_value=0).astype(int))
+
+
+def _check_options(visits: int, random_share: float, by: str | None, floor: float, beyond: str) -> None:
     if beyond not in get_args(BeyondForecast):
         raise UsageError(f"beyond {beyond!r} is unknown; allowed: {', '.join(get_args(BeyondForecast))}")
     if visits < 1:
@@ -313,8 +231,9 @@ def _check_call(visits: int, random_share: float, by: str | None, floor: float, 
         raise UsageError(f"floor {floor!r} is no probability; 0.1 is a yellow card's")
 
 
-def _checked(scores: pd.DataFrame) -> pd.DataFrame:
-    missing = [c for c in NEEDED if c not in scores]
+def _checked_scores(scores: pd.DataFrame) -> pd.DataFrame:
+    """Return usable scores by falling probability."""
+    missing = [c for c in NEEDED_COLUMNS if c not in scores]
     if missing:
         raise InputRefused(f"scores lack the columns {missing}; write them with riskmodel score")
     if not len(scores):
@@ -333,47 +252,111 @@ def _checked(scores: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def _flagged(frame: pd.DataFrame) -> pd.Series:
-    if "flagged" in frame:
-        return frame["flagged"].fillna(False).astype(bool)
-    if "ruleset" not in frame or frame["ruleset"].nunique(dropna=False) != 1:
+def _flagged(scores: pd.DataFrame) -> pd.Series:
+    if "flagged" in scores:
+        return scores["flagged"].fillna(False).astype(bool)
+    if "ruleset" not in scores or scores["ruleset"].nunique(dropna=False) != 1:
         raise InputRefused("scores have neither flagged nor one ruleset; score again, or add flagged")
-    from riskmodel import rules
-
-    return frame["rule_category"].isin(rules.load(frame["ruleset"].iloc[0]).flagged_categories)
+    return scores["rule_category"].isin(rules.load(scores["ruleset"].iloc[0]).flagged_categories)
 
 
-def _foreseen(known: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows with chance 0 where the model was not trained to speak.
+def _forecast_only(plan: pd.DataFrame) -> pd.DataFrame:
+    """Return the plan with probability 0 where the model was not trained to speak.
 
     Who is below the line already cannot fall below it: such a household is visited, but not foreseen.
     """
-    chances = [c for c in ("probability", "probability_low", "probability_high") if c in known]
+    columns = [c for c in ("probability", "probability_low", "probability_high") if c in plan]
     # Where there is no probability there is none to take away.
-    known = known.copy()
-    known.loc[~known["in_cohort"], chances] = known.loc[~known["in_cohort"], chances].mask(
-        known[chances].notna(), 0.0
-    )
-    return known
+    return plan.assign(**{c: plan[c].mask(~plan["in_cohort"] & plan[c].notna(), 0.0) for c in columns})
 
 
-def _totals(frame: pd.DataFrame, unjudged: pd.Series, known: pd.DataFrame) -> dict[str, float]:
-    planned, foreseen = known["planned"], _foreseen(known)["probability"]
+def _totals(households: pd.DataFrame, unknown: pd.Series, plan: pd.DataFrame) -> dict[str, float]:
+    planned, forecast = plan["planned"], _forecast_only(plan)["probability"]
     return {
-        "households": len(frame),
-        "flagged": int(frame["flagged"].sum()),
-        "card_due": int(known["card_due"].sum()),
-        "held": int(known["held"].sum()),
-        "unknown": int(unjudged.sum()),
-        "unscored": int(known["probability"].isna().sum()),
-        "listed": int((known["selected_by"] != "").sum()),
+        "households": len(households),
+        "flagged": int(households["flagged"].sum()),
+        "card_due": int(plan["card_due"].sum()),
+        "held": int(plan["held"].sum()),
+        "unknown": int(unknown.sum()),
+        "unscored": int(plan["probability"].isna().sum()),
+        "listed": int((plan["selected_by"] != "").sum()),
         "planned": int(planned.sum()),
-        **{f"planned_{s}": int((planned & known["selected_by"].eq(s)).sum()) for s in SOURCES},
-        "in_cohort": int(known["in_cohort"].sum()),
-        "planned_beyond": int((planned & ~known["in_cohort"] & known["selected_by"].eq("model")).sum()),
-        "planned_quota": int((planned & known["urgency"].eq("quota")).sum()),
-        "planned_outside": float((planned & ~known["in_cohort"]).sum()),
-        "expected": float(foreseen.sum()),
-        "expected_planned": float(foreseen[planned].sum()),
-        "expected_flagged": float(foreseen[known["flagged"]].sum()),
+        **{f"planned_{s}": int((planned & plan["selected_by"].eq(s)).sum()) for s in SOURCES},
+        "in_cohort": int(plan["in_cohort"].sum()),
+        "planned_beyond": int((planned & ~plan["in_cohort"] & plan["selected_by"].eq("model")).sum()),
+        "planned_quota": int((planned & plan["urgency"].eq("quota")).sum()),
+        "planned_outside": float((planned & ~plan["in_cohort"]).sum()),
+        "expected": float(forecast.sum()),
+        "expected_planned": float(forecast[planned].sum()),
+        "expected_flagged": float(forecast[plan["flagged"]].sum()),
     }
+
+
+def household_context(county: County, as_of: dt.date, scores: pd.DataFrame | None = None) -> pd.DataFrame:
+    """Return `CONTEXT_COLUMNS` of each household as known at a date: codes, datetime64, NaN where unknown.
+
+    ``last_seen`` is the last visit at which somebody was met. The card of a household in the register is the
+    worse of the rules' colour and that of the probability in ``scores``; without scores the rules' alone.
+    """
+    when = point_in_time.moments(as_of)
+    state = accounts.build(county, when)
+    own = ("registration", "group", "persons", "in_register")
+    state = state.select("household_id", *[c for c in own if c in state.columns]).to_pandas()
+    seen = point_in_time.known(county, "visits", when)
+    visits = seen.filter(seen.date <= seen.as_of).select("household_id", "date", "outcome").to_pandas()
+    # Two visits of a day: the outcome that says more than "absent" is the later word.
+    visits = visits.sort_values(["household_id", "date", "outcome"])
+    last = visits.drop_duplicates("household_id", keep="last")
+    last = last.rename(columns={"date": "last_visit", "outcome": "last_outcome"})
+    met = visits[visits["outcome"] != "absent"].drop_duplicates("household_id", keep="last")
+    met = met[["household_id", "date"]].rename(columns={"date": "last_seen"})
+    out = state
+    for part in (last, met, _cards(county, as_of, scores)):
+        out = out.merge(part, on="household_id", how="left", validate="1:1")
+    for day in ("last_visit", "last_seen"):
+        out[day] = pd.to_datetime(out[day])
+    return out.reindex(columns=["household_id", *CONTEXT_COLUMNS])
+
+
+def _cards(county: County, as_of: dt.date, scores: pd.DataFrame | None) -> pd.DataFrame:
+    probabilities = None if scores is None else scores[["household_id", "as_of", "probability"]]
+    verdicts = rules.evaluate(county, CARD_RULESET, as_of, scores=probabilities)
+    cards = verdicts[["household_id", "tier", "visit_every_days"]].rename(columns={"tier": "card"})
+    return cards.assign(card=cards["card"].replace("", None))
+
+
+def coverage_curve(plan: pd.DataFrame) -> pd.DataFrame:
+    """Return ``more, visits, expected, low, high, share``: whom n more visits would reach.
+
+    ``expected`` is the number of households hit within the horizon (sum of probabilities), ``share`` of the
+    sum over all; rows are `EXTRA_VISITS` as far as there are households, whom a rule names first, in their
+    turn, then by probability. The interval is for the number that will be hit: Poisson with the sums of the
+    lower and upper probabilities as means. A sum of independent 0/1 outcomes spreads less than a Poisson of
+    the same mean (Le Cam 1960), so it covers at least its level if the probabilities' intervals do; taking
+    all lower (or upper) ends together assumes that they err together, as one model's calibration does.
+    """
+    waiting = plan[~plan["planned"] & plan["selected_by"].eq("rule")].sort_values("turn")
+    rest = plan[~plan["planned"] & plan["selected_by"].eq("") & ~plan["held"]]
+    # Whom no rule names goes on by rank; who has none can only be drawn.
+    rest = rest[rest["probability"].notna()].sort_values("turn")
+    order = pd.concat([plan[plan["planned"]], waiting, rest])
+    base = int(plan["planned"].sum())
+    most = len(order) - base
+    steps = sorted({n for n in EXTRA_VISITS if n <= most} | {min(most, EXTRA_VISITS[-1])})
+    visits = base + np.array(steps, dtype=int)
+    sums = {"expected": _sums_of_first(order, "probability", visits)}
+    tail = (1 - INTERVAL_LEVEL) / 2
+    if {"probability_low", "probability_high"} <= set(order.columns):
+        sums["low"] = poisson.ppf(tail, _sums_of_first(order, "probability_low", visits))
+        sums["high"] = poisson.ppf(1 - tail, _sums_of_first(order, "probability_high", visits))
+    else:
+        sums["low"] = sums["high"] = np.full(len(visits), np.nan)
+    everyone = float(plan["probability"].sum())
+    share = np.minimum(sums["expected"] / everyone, 1.0) if everyone else np.zeros(len(visits))
+    return pd.DataFrame({"more": steps, "visits": visits, **sums, "share": share})
+
+
+def _sums_of_first(rows: pd.DataFrame, column: str, counts: np.ndarray) -> np.ndarray:
+    """Return the sum of a column over the first n rows, for each n."""
+    totals = np.concatenate([[0.0], np.cumsum(rows[column].fillna(0.0).to_numpy(dtype=float))])
+    return totals[counts]
