@@ -15,7 +15,7 @@ from riskmodel import data as county
 from riskmodel import presentation, scoring
 from riskmodel.data.personal import pseudonym
 from riskmodel.errors import InputRefused
-from riskmodel.scoring.contacts import pseudonymise_names, read_names
+from riskmodel.scoring.office_files import pseudonymise_names, read_names
 
 TODAY = dt.date(2021, 7, 20)
 SOFFICE = shutil.which("soffice")

@@ -10,7 +10,7 @@ import pytest
 
 from riskmodel import presentation, scoring
 from riskmodel.explanation import load_measures
-from riskmodel.scoring.contacts import read_names
+from riskmodel.scoring.office_files import read_names
 
 
 class Texts(HTMLParser):

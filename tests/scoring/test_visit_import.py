@@ -161,7 +161,7 @@ def test_a_file_saved_as_gb18030_csv_by_a_spreadsheet_is_the_same_list(scores, f
     path = tmp_path / "list.csv"
     path.write_bytes(text.getvalue().encode("gb18030"))
     from_csv, from_xlsx = scoring.read_filled_list(path), scoring.read_filled_list(filled)
-    assert [v.said for v in from_csv.visits] == [v.said for v in from_xlsx.visits]
+    assert [v.content for v in from_csv.visits] == [v.content for v in from_xlsx.visits]
     assert len(scoring.import_visits(path, data, TODAY).added) == 3
     assert scoring.import_visits(filled, data, TODAY).already == 3
 

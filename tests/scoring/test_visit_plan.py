@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from riskmodel import presentation, scoring
 from riskmodel.errors import InputRefused, UsageError
-from riskmodel.scoring.contacts import read_names
+from riskmodel.scoring.office_files import read_names
 from riskmodel.scoring.visit_plan import (
     add_due_dates,
     add_urgency,

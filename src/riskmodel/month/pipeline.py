@@ -305,7 +305,7 @@ def run_month(
     wishes : Wishes, optional
         What is asked for; the number of visits must be said the first time.
     names : DataFrame, optional
-        `riskmodel.scoring.contacts.read_names`: list and sheets are written again with them, into
+        `riskmodel.scoring.office_files.read_names`: list and sheets are written again with them, into
         a folder of their own beside the month's, which holds none.
     say : callable, optional
         Is told what is being done.

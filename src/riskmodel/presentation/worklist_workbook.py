@@ -128,7 +128,7 @@ def write_worklist(
     lang : str
         ``zh`` or ``en``.
     names : DataFrame, optional
-        `riskmodel.scoring.contacts.read_names`: joined here and kept nowhere else.
+        `riskmodel.scoring.office_files.read_names`: joined here and kept nowhere else.
 
     Returns
     -------

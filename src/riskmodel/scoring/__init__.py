@@ -1,8 +1,8 @@
 """Scores, the worklist, returned visits and monitoring."""
 
-from riskmodel.scoring.contacts import NAME_COLUMNS, join_names, pseudonymise_names, read_names
 from riskmodel.scoring.filled_lists import FilledList, back_up_filled_list, read_filled_list
 from riskmodel.scoring.monitoring import MonitoringResult, compare_outcomes, measure_drift, monitor
+from riskmodel.scoring.office_files import NAME_COLUMNS, join_names, pseudonymise_names, read_names
 from riskmodel.scoring.scores import (
     SCORE_COLUMNS,
     log_scores,

@@ -1,35 +1,34 @@
-"""Which column of a filled list is which: the list's own headers in both languages, and the contract's.
-
-Reading a list that came back filled in: XLSX or CSV (UTF-8 or GB18030), every fault named by its cell.
-
-A list that is filled in is never written over: it is put aside under another name.
-"""
+"""Filled-in lists: reading one that came back, every fault named by its cell, and backing one up."""
 
 from __future__ import annotations
 
-import csv
 import datetime as dt
-import io
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from itertools import count
 from pathlib import Path
 from typing import Any
 
-from riskmodel.data import cell_text, contract, find_encoding, normal, open_workbook, parse_date
+from riskmodel.data import cell_text, contract, normal, parse_date
 from riskmodel.errors import InputRefused
+from riskmodel.i18n import LANGUAGES
 from riskmodel.io.files import FORMULA_SIGNS
-from riskmodel.scoring.worklist_columns import book
+from riskmodel.scoring.office_files import TITLE_LINES, Row, find_headers, read_office_file
+from riskmodel.scoring.worklist_columns import book, code_words
 
-NEEDED = ("household_id", "outcome", "visited_on")
-READ = (*NEEDED, "decision", "cause", "selected_by", "chance")
+NEEDED_COLUMNS = ("household_id", "outcome", "visited_on")
+READ_COLUMNS = (*NEEDED_COLUMNS, "decision", "cause", "selected_by", "chance")
+ENTRY_COLUMNS = ("outcome", "visited_on", "decision", "cause")
+CODED_COLUMNS = ("outcome", "decision", "cause", "selected_by")
 # The list says "visited on" where the contract's table of visits says "date".
 _CONTRACT = {"visited_on": "date"}
 _CODED = {"outcome": "outcomes", "decision": "decisions", "cause": "causes"}
 
 
+@cache
 def header_aliases() -> dict[str, str]:
-    """Return ``{normalised header: column of the list}``.
+    """Return ``{normalised header: column}``: the list's own in both languages, and the contract's.
 
     Examples
     --------
@@ -39,36 +38,15 @@ def header_aliases() -> dict[str, str]:
     own = {c.id: c for c in book().columns}
     columns = contract().tables["visits"].columns
     out: dict[str, str] = {}
-    for name in READ:
+    for name in READ_COLUMNS:
         spec = columns[_CONTRACT.get(name, name)]
         words = (name, _CONTRACT.get(name, name), spec.zh, own[name].zh, own[name].en)
         out |= {normal(word): name for word in words}
     return out
 
 
-def find_columns(cells: Sequence[object]) -> dict[str, int] | None:
-    """Return where the columns of a filled list stand in a row, or None if the row is no header of one.
-
-    Parameters
-    ----------
-    cells : sequence
-        One row as it stands.
-
-    Returns
-    -------
-    dict or None
-        Column to position from 0; the first of two equal headers counts.
-    """
-    known = header_aliases()
-    found: dict[str, int] = {}
-    for position, cell in enumerate(cells):
-        column = known.get(normal(cell)) if isinstance(cell, str) else None
-        if column is not None:
-            found.setdefault(column, position)
-    return found if all(name in found for name in NEEDED) else None
-
-
-def accepted_words(column: str) -> Mapping[str, str]:
+@cache
+def accepted_words(column: str) -> dict[str, str]:
     """Return ``{what may be written: code}`` of a coded column: both languages, and the code itself.
 
     Examples
@@ -76,26 +54,15 @@ def accepted_words(column: str) -> Mapping[str, str]:
     >>> [accepted_words("outcome")[word] for word in ("属实", "not confirmed")]
     ['confirmed', 'not_confirmed']
     """
-    from riskmodel.scoring.worklist_columns import code_words
-
-    key = _CODED.get(column, column)
-    out: dict[str, str] = {}
-    for lang in ("zh", "en"):
-        out |= {word.lower(): code for code, word in code_words("zh" if lang == "zh" else "en")[key].items()}
-    return out | {code: code for code in list(out.values())}
+    words = [code_words(language)[_CODED.get(column, column)] for language in LANGUAGES]
+    out = {word.lower(): code for known in words for code, word in known.items()}
+    return out | {code: code for code in words[0]}
 
 
 def allowed_words(column: str) -> str:
     """Return the words that may be chosen, for a message."""
-    from riskmodel.scoring.worklist_columns import code_words
-
-    both = (code_words("zh")[_CODED.get(column, column)], code_words("en")[_CODED.get(column, column)])
-    return ", ".join(f"{both[0][code]} ({both[1][code]})" for code in both[0])
-
-
-TITLE_LINES = 10  # an office puts a title or two above the header
-ENTRIES = ("outcome", "visited_on", "decision", "cause")
-CODED = ("outcome", "decision", "cause", "selected_by")
+    zh, en = (code_words(language)[_CODED.get(column, column)] for language in ("zh", "en"))
+    return ", ".join(f"{zh[code]} ({en[code]})" for code in zh)
 
 
 @dataclass(frozen=True)
@@ -126,8 +93,8 @@ class Visit:
     chance: float | None = None
 
     @property
-    def said(self) -> tuple[object, ...]:
-        """What the visit says; two that say the same are one."""
+    def content(self) -> tuple[object, ...]:
+        """Two visits of the same content are one."""
         return (self.household_id, self.date, self.outcome, self.cause, self.decision)
 
 
@@ -137,12 +104,13 @@ class FilledList:
 
     Parameters
     ----------
-    visits : tuple of Visit
-        In the order of the file, each said once.
-    problems : tuple of Problem
-    empty : int
-        Households of the list without any entry: not visited yet.
-    as_of : date or None
+    visits
+        In the order of the file, each once.
+    problems
+        Cells that cannot be used.
+    empty
+        Number of households of the list without any entry: not visited yet.
+    as_of
         Of the list, where the workbook says.
     """
 
@@ -161,12 +129,14 @@ def read_filled_list(path: str | Path) -> FilledList:
 
     Parameters
     ----------
-    path : str or Path
-        ``.xlsx`` as `riskmodel worklist` wrote it, or one of its sheets saved as ``.csv``.
+    path
+        ``.xlsx`` as ``riskmodel worklist`` wrote it, or one of its sheets saved as ``.csv`` (UTF-8 or
+        GB18030).
 
     Returns
     -------
-    Filled
+    FilledList
+        Visits, and every cell that cannot be used.
 
     Raises
     ------
@@ -174,80 +144,50 @@ def read_filled_list(path: str | Path) -> FilledList:
         If the file cannot be read, or no sheet has the list's headers.
     """
     source = Path(path)
-    if source.suffix.lower() not in (".xlsx", ".csv"):
-        raise InputRefused(f"{source.name}: give the filled list as .xlsx, or one of its sheets as .csv")
-    if not source.is_file():
-        raise InputRefused(f"{source}: no such file; give the filled list as .xlsx or .csv")
-    as_of = None
-    if source.suffix.lower() == ".csv":
-        sheets = [("", _csv_rows(source))]
-    else:
-        workbook = open_workbook(source)
-        as_of = read_list_date(workbook)
-        sheets = [(s.title, list(s.iter_rows(values_only=True))) for s in workbook.worksheets]
-    visits: list[Visit] = []
-    problems: list[Problem] = []
-    untouched: set[str] = set()
-    read = [_sheet(name, rows, as_of) for name, rows in sheets]
-    if not any(found is not None for found in read):
+    sheets, properties = read_office_file(source, "the filled list, or one of its sheets,")
+    as_of = parse_date(properties["riskmodel_as_of"])[0] if "riskmodel_as_of" in properties else None
+    lists = [sheet for title, rows in sheets if (sheet := _read_sheet(title, rows, as_of)) is not None]
+    if not lists:
         heads = "户编号 (Household), 核查结果 (Finding), 核查日期 (Visited on)"
         raise InputRefused(f"{source.name}: no sheet with the headers {heads}; give the list as it was made")
-    for found in read:
-        if found is not None:
-            visits += found[0]
-            problems += found[1]
-            untouched |= found[2]
-    kept, clashes = _once(visits)
-    spoken = {v.household_id for v in visits} | {p.household_id for p in problems}
-    return FilledList(tuple(kept), (*problems, *clashes), len(untouched - spoken), as_of)
+    visits = [visit for sheet in lists for visit in sheet[0]]
+    problems = [problem for sheet in lists for problem in sheet[1]]
+    once, contradictions = _without_repeats(visits)
+    filled = {v.household_id for v in visits} | {p.household_id for p in problems}
+    empty = set[str]().union(*(sheet[2] for sheet in lists)) - filled
+    return FilledList(tuple(once), (*problems, *contradictions), len(empty), as_of)
 
 
-def read_list_date(workbook: Any) -> dt.date | None:
-    """Return the as-of date that a list carries in its document properties; None if it was lost."""
-    for prop in workbook.custom_doc_props:
-        if prop.name == "riskmodel_as_of":
-            return parse_date(str(prop.value))[0]
-    return None
-
-
-def _csv_rows(path: Path) -> list[tuple[Any, ...]]:
-    data = path.read_bytes().removeprefix(b"\xef\xbb\xbf")
-    encoding, clean = find_encoding(data, path.name)
-    if not clean:
-        raise InputRefused(f"{path.name}: holds bytes that are not {encoding}; save it as CSV UTF-8")
-    text = data.decode(encoding)
-    delimiter = max(",\t;", key=text[:4096].count)
-    return [tuple(row) for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)]
-
-
-def _sheet(
-    name: str, rows: list[tuple[Any, ...]], as_of: dt.date | None
+def _read_sheet(
+    title: str, rows: list[Row], as_of: dt.date | None
 ) -> tuple[list[Visit], list[Problem], set[str]] | None:
     """Return a sheet's visits, problems, and households without an entry; None if it is no list."""
-    heads = ((top, find_columns(cells)) for top, cells in enumerate(rows[:TITLE_LINES]))
-    top, at = next(((top, at) for top, at in heads if at is not None), (0, None))
-    if at is None:
+    heads = ((top, find_headers(cells, header_aliases())) for top, cells in enumerate(rows[:TITLE_LINES]))
+    header = next(((top, at) for top, at in heads if all(name in at for name in NEEDED_COLUMNS)), None)
+    if header is None:
         return None
+    top, at = header
     visits: list[Visit] = []
     problems: list[Problem] = []
-    untouched: set[str] = set()
+    empty: set[str] = set()
     for number, cells in enumerate(rows[top + 1 :], start=top + 2):
-        given = {c: cell_text(cells[i]) if i < len(cells) else None for c, i in at.items()}
-        if given["household_id"] is None:
-            if any(given[c] for c in ENTRIES if c in given):
-                problems.append(_no_household(name, number, at))
-            continue
-        household = unescaped_id(given["household_id"])
-        if not any(given.get(c) for c in ENTRIES):
-            untouched.add(household)
-            continue
         raw = {c: cells[i] if i < len(cells) else None for c, i in at.items()}
-        made = _Row(name, number, at, household, raw).read(as_of)
-        if isinstance(made, Visit):
-            visits.append(made)
+        household = cell_text(raw["household_id"])
+        has_entry = any(cell_text(raw[c]) for c in ENTRY_COLUMNS if c in raw)
+        if household is None:
+            if has_entry:
+                cell = cell_name(title, number, at["household_id"])
+                reason = "the row is filled in but names no household (户编号)"
+                problems.append(Problem(cell, "", "household_id", "", reason))
+        elif not has_entry:
+            empty.add(unescaped_id(household))
         else:
-            problems += made
-    return visits, problems, untouched
+            visit = _FilledRow(title, number, at, unescaped_id(household), raw).read(as_of)
+            if isinstance(visit, Visit):
+                visits.append(visit)
+            else:
+                problems += visit
+    return visits, problems, empty
 
 
 def unescaped_id(text: str) -> str:
@@ -261,28 +201,22 @@ def unescaped_id(text: str) -> str:
     return text[1:] if text.startswith("'") and text[1:].startswith(FORMULA_SIGNS) else text
 
 
-def _no_household(sheet: str, number: int, at: dict[str, int]) -> Problem:
-    cell = cell_name(sheet, number, at["household_id"])
-    return Problem(cell, "", "household_id", "", "the row is filled in but names no household (户编号)")
-
-
 def cell_name(sheet: str, number: int, position: int) -> str:
-    """Return how a spreadsheet calls a cell.
+    """Return how a spreadsheet calls a cell, from its row (from 1) and column (from 0).
 
     Examples
     --------
     >>> cell_name("核查名单", 12, 15), cell_name("", 3, 26)
     ('核查名单!P12', 'AA3')
     """
-    letters, left = "", position + 1
-    while left:
-        left, digit = divmod(left - 1, 26)
-        letters = chr(ord("A") + digit) + letters
-    return f"{sheet}!{letters}{number}" if sheet else f"{letters}{number}"
+    from openpyxl.utils import get_column_letter
+
+    name = f"{get_column_letter(position + 1)}{number}"
+    return f"{sheet}!{name}" if sheet else name
 
 
 @dataclass(frozen=True)
-class _Row:
+class _FilledRow:
     """One filled row and where it stands."""
 
     sheet: str
@@ -292,10 +226,10 @@ class _Row:
     raw: dict[str, Any]
 
     def read(self, as_of: dt.date | None) -> Visit | list[Problem]:
-        problems = list(self._faults(as_of))
+        problems = list(self._problems(as_of))
         if problems:
             return problems
-        codes = {c: accepted_words(c)[text.lower()] for c in CODED if (text := self._text(c)) is not None}
+        codes = {c: accepted_words(c)[text.lower()] for c in CODED_COLUMNS if (text := self._text(c))}
         chance = self._text("chance")
         return Visit(
             cell=self._cell("outcome"),
@@ -308,39 +242,30 @@ class _Row:
             chance=None if chance is None else float(chance),
         )
 
-    def _faults(self, as_of: dt.date | None) -> Iterator[Problem]:
-        for column in CODED:
+    def _problems(self, as_of: dt.date | None) -> Iterator[Problem]:
+        codes = {}
+        for column in CODED_COLUMNS:
             text = self._text(column)
-            if text is not None and text.lower() not in accepted_words(column):
+            codes[column] = None if text is None else accepted_words(column).get(text.lower())
+            if text is not None and codes[column] is None:
                 yield self._problem(column, f"{text!r} is not on the list; choose {allowed_words(column)}")
         if self._text("outcome") is None:
-            yield self._problem(
-                "outcome", f"no finding although the row is filled; {allowed_words('outcome')}"
-            )
-        day, reason = parse_date(self.raw["visited_on"])
-        if reason is not None:
+            reason = f"no finding although the row is filled; {allowed_words('outcome')}"
+            yield self._problem("outcome", reason)
+        day, unreadable = parse_date(self.raw["visited_on"])
+        if unreadable is not None:
             text = self._text("visited_on")
-            yield self._problem("visited_on", f"{text!r} is no date ({reason}); write it as 2021-06-30")
+            yield self._problem("visited_on", f"{text!r} is no date ({unreadable}); write it as 2021-06-30")
         elif day is None:
             yield self._problem("visited_on", "no date of the visit; write it as 2021-06-30")
         elif as_of is not None and day < as_of:
             yield self._problem("visited_on", f"{day} is before the list was made ({as_of}); check the year")
-        yield from self._chance_faults()
-        if accepted_words("outcome").get(self._text("outcome") or "") == "not_confirmed" and (
-            accepted_words("decision").get(self._text("decision") or "") == "enter"
-        ):
+        chance = self._text("chance")
+        if chance is not None and not _is_probability(chance):
+            reason = f"{chance!r} is no chance between 0 and 1; leave it as it was made"
+            yield self._problem("chance", reason)
+        if codes["outcome"] == "not_confirmed" and codes["decision"] == "enter":
             yield self._problem("decision", "不属实 (not confirmed) and 拟纳入 (to enter) cannot both be")
-
-    def _chance_faults(self) -> Iterator[Problem]:
-        text = self._text("chance")
-        if text is None:
-            return
-        try:
-            inside = 0 <= float(text) <= 1
-        except ValueError:
-            inside = False
-        if not inside:
-            yield self._problem("chance", f"{text!r} is no chance between 0 and 1; leave it as it was made")
 
     def _text(self, column: str) -> str | None:
         return cell_text(self.raw.get(column))
@@ -352,46 +277,53 @@ class _Row:
         return Problem(self._cell(column), self.household, column, self._text(column) or "", reason)
 
 
-def _once(visits: list[Visit]) -> tuple[list[Visit], list[Problem]]:
+def _is_probability(text: str) -> bool:
+    try:
+        return 0 <= float(text) <= 1
+    except ValueError:
+        return False
+
+
+def _without_repeats(visits: list[Visit]) -> tuple[list[Visit], list[Problem]]:
     """Return each visit once; two of one household and day that differ are a problem of both."""
     by_day: dict[tuple[str, dt.date], list[Visit]] = {}
     for visit in visits:
         by_day.setdefault((visit.household_id, visit.date), []).append(visit)
-    kept, problems = [], []
+    once, problems = [], []
     for same in by_day.values():
-        if len({v.said for v in same}) == 1:
-            kept.append(same[0])
+        first = same[0]
+        if len({v.content for v in same}) == 1:
+            once.append(first)
             continue
         cells = ", ".join(v.cell for v in same)
-        told = f"filled in twice and differently for {same[0].date} ({cells}); keep one of them"
-        problems.append(Problem(same[0].cell, same[0].household_id, "outcome", same[0].outcome, told))
-    return kept, problems
+        reason = f"filled in twice and differently for {first.date} ({cells}); keep one of them"
+        problems.append(Problem(first.cell, first.household_id, "outcome", first.outcome, reason))
+    return once, problems
 
 
 def back_up_filled_list(path: str | Path) -> Path | None:
-    """Rename a workbook that somebody has written findings into, so that a new list can take its place.
+    """Rename a workbook that somebody has written findings into, before a new list takes its place.
 
     Parameters
     ----------
-    path : str or Path
+    path
         Where a list is about to be written.
 
     Returns
     -------
     Path or None
-        Its new name, ``…-filled-1.xlsx`` or the next free one; None where there is nothing to keep: no
+        The backup, ``…-filled-1.xlsx`` or the next free one; None where there is nothing to keep: no
         file, no list, or a list without an entry.
     """
     source = Path(path)
     if not source.is_file():
         return None
     try:
-        found = read_filled_list(source)
+        filled = read_filled_list(source)
     except InputRefused:
         # Not a list, or no longer one that anything can be read from: nothing was written down in it.
         return None
-    if not (found.visits or found.problems):
+    if not (filled.visits or filled.problems):
         return None
     names = (source.with_name(f"{source.stem}-filled-{n}{source.suffix}") for n in count(1))
-    kept = next(name for name in names if not name.exists())
-    return source.rename(kept)
+    return source.rename(next(name for name in names if not name.exists()))

@@ -1,8 +1,6 @@
-"""The county's table of visits as it stands in its file: what it holds already, and how it is written to.
+"""Importing a filled list into a county's visits: new ones are added in the table's own format, each once.
 
-Adding rows to a table in the format it has, all at once or not at all.
-
-Taking a filled list into a county: what is new is added, what is there stays, what clashes is shown.
+What is there stays, what contradicts it is shown, and the table is replaced whole or not at all.
 """
 
 from __future__ import annotations
@@ -37,7 +35,6 @@ from riskmodel.data import (
 from riskmodel.errors import InputRefused
 from riskmodel.io.files import atomic
 from riskmodel.scoring.filled_lists import (
-    TITLE_LINES,
     FilledList,
     Problem,
     Visit,
@@ -45,32 +42,22 @@ from riskmodel.scoring.filled_lists import (
     read_filled_list,
     unescaped_id,
 )
+from riskmodel.scoring.office_files import BOM, TITLE_LINES, guess_delimiter
 
 TABLE = "visits"
 COLUMNS = ("household_id", "date", "outcome", "cause", "selected_by", "decision", "chance", "recorded_on")
-_RECORDED_ZH = "录入日期"
+RECORDED_ZH = "录入日期"
+_KEYED = re.compile(r"[0-9a-f]{32}")  # what `riskmodel.data.pseudonym` makes
+Finding = tuple[str | None, str | None]  # outcome and cause
 
 
 @dataclass(frozen=True)
 class VisitTable:
-    """Where visits are to be written.
+    """The county's table of visits as it stands in its file; ``path`` need not be there yet.
 
-    Parameters
-    ----------
-    path : Path
-        The file; not there yet where the county has no visits.
-    kind : str
-        ``parquet``, ``csv``, ``xlsx`` or ``duckdb``.
-    inside : str or None
-        Sheet or table in the file.
-    headers : tuple of str
-        As they stand; empty where there is no table yet.
-    at : mapping
-        Column of the contract to its position in ``headers``.
-    chinese : bool
-        Headers and words are Chinese.
-    seen : tuple of int or None
-        Size and time of the file when it was read; None where there is none.
+    ``kind`` is parquet, csv, xlsx or duckdb, ``inside`` the sheet or table in the file; ``headers`` are
+    empty where there is no table yet, ``at`` gives a column's position in them. ``chinese`` says that headers
+    and words are. ``seen`` is size and time of the file when it was read.
     """
 
     path: Path
@@ -85,312 +72,62 @@ class VisitTable:
         """Return what a column that is not there yet is to be called."""
         if not self.chinese:
             return column
-        return _RECORDED_ZH if column == "recorded_on" else contract().tables[TABLE].columns[column].zh
+        return RECORDED_ZH if column == "recorded_on" else contract().tables[TABLE].columns[column].zh
 
     def cell(self, column: str, visit: Visit, recorded_on: dt.date) -> Any:
-        """Return one value as it is written: codes in the file's own language, None where nothing is said."""
+        """Return one value as it is written: codes in the file's own language, None where there is none."""
         value = recorded_on if column == "recorded_on" else getattr(visit, column)
         words = contract().tables[TABLE].columns
         if self.chinese and column in words and isinstance(value, str) and column != "household_id":
-            spec = words[column]
-            known = spec.codes or contract().tables["risk_events"].columns["cause"].codes
-            return known[value]
+            return (words[column].codes or contract().tables["risk_events"].columns["cause"].codes)[value]
         return value
 
-    def added(self, visits: Sequence[Visit]) -> list[str]:
+    def new_columns(self, visits: Sequence[Visit]) -> list[str]:
         """Return the columns that the table lacks and these visits fill."""
         needed = [c for c in COLUMNS if c == "recorded_on" or any(getattr(v, c) is not None for v in visits)]
         return [c for c in needed if c not in self.at]
 
+    def columns(self, visits: Sequence[Visit]) -> list[str]:
+        """Return the columns of a row in file order; an empty name where the file has a column of its own."""
+        place = {position: column for column, position in self.at.items()}
+        return [place.get(i, "") for i in range(len(self.headers))] + self.new_columns(visits)
+
+    def rows(self, visits: Sequence[Visit], recorded_on: dt.date) -> list[list[Any]]:
+        """Return the visits as rows of the table."""
+        columns = self.columns(visits)
+        return [[self.cell(c, v, recorded_on) if c in COLUMNS else None for c in columns] for v in visits]
+
 
 @dataclass(frozen=True)
 class RecordedVisits:
-    """What a county holds already.
+    """What a county holds: its table of visits, household ids, and what is written of each visit."""
 
-    Parameters
-    ----------
-    target : Target
-    households : frozenset of str
-    visits : dict
-        ``(household_id, date)`` to what is written of that day: ``(outcome, cause)`` pairs.
-    """
-
-    target: VisitTable
+    table: VisitTable
     households: frozenset[str]
-    visits: dict[tuple[str, dt.date], set[tuple[str | None, str | None]]]
-
-
-def read_recorded_visits(data: str | Path) -> RecordedVisits:
-    """Read a county's household ids and visits as they stand; nothing else of it is read.
-
-    Parameters
-    ----------
-    data : str or Path
-
-    Returns
-    -------
-    Held
-
-    Raises
-    ------
-    InputRefused
-        If the county has no readable table of households.
-    """
-    folder = Path(data)
-    sources, _ = find_sources(folder)
-    by_table = {s.table: s for s in sources}
-    con = ibis.duckdb.connect()
-    households, _ = open_raw(con, by_table["households"])
-    ids = frozenset(_texts(households, "household_id")) if households else frozenset()
-    source = by_table.get(TABLE)
-    raw = open_raw(con, source)[0] if source else None
-    visits: dict[tuple[str, dt.date], set[tuple[str | None, str | None]]] = {}
-    if raw is not None:
-        columns = [_texts(raw, c) for c in ("household_id", "date", "outcome", "cause")]
-        for household, day, outcome, cause in zip(*columns, strict=True):
-            date = parse_date(day)[0]
-            if household is not None and date is not None:
-                said = (_code("outcome", outcome), _code("cause", cause))
-                visits.setdefault((household, date), set()).add(said)
-    return RecordedVisits(_target(folder, by_table, raw, households), ids, visits)
-
-
-def _texts(raw: Raw, column: str) -> list[Any]:
-    rows = raw.rows.order_by("row_").to_pyarrow()
-    if column not in raw.at:
-        return [None] * rows.num_rows
-    texts = [cell_text(v) for v in rows[raw.at[column]].to_pylist()]
-    return [unescaped_id(t) if t and column == "household_id" else t for t in texts]
-
-
-def _code(column: str, word: str | None) -> str | None:
-    return None if word is None else accepted_words(column).get(word.lower(), word)
-
-
-def _target(folder: Path, sources: dict[str, Source], raw: Raw | None, households: Raw | None) -> VisitTable:
-    source = sources.get(TABLE)
-    chinese = _is_chinese(raw or households)
-    if source is not None:
-        inside = source.inside if isinstance(source.inside, str) else getattr(source.inside, "title", None)
-        headers = tuple(raw.headers.values()) if raw else ()
-        at = {c: int(cell[1:]) for c, cell in raw.at.items()} if raw else {}
-        return VisitTable(source.path, source.kind, inside, headers, at, chinese, file_stamp(source.path))
-    model = sources["households"]
-    inside = (contract().tables[TABLE].zh if chinese else TABLE) if model.kind in ("xlsx", "duckdb") else None
-    path = model.path
-    if model.path.parent == folder and model.kind in ("csv", "parquet", "xlsx"):
-        path = folder / f"{contract().tables[TABLE].zh if chinese else TABLE}.{model.kind}"
-    if model.kind == "duckdb":
-        inside = TABLE
-    return VisitTable(path, model.kind, inside, (), {}, chinese, file_stamp(path))
-
-
-def file_stamp(path: Path) -> tuple[int, int] | None:
-    """Return what tells a file from a changed one: size and time; None where there is none."""
-    if not path.is_file():
-        return None
-    found = path.stat()
-    return found.st_size, found.st_mtime_ns
-
-
-def _is_chinese(raw: Raw | None) -> bool:
-    return raw is not None and not raw.headers[raw.at["household_id"]].isascii()
-
-
-_BOM = b"\xef\xbb\xbf"
-
-
-def append_visits(target: VisitTable, visits: Sequence[Visit], recorded_on: dt.date) -> Path:
-    """Add visits to the table, keeping its format, its headers, its words and what it holds.
-
-    Parameters
-    ----------
-    target : Target
-    visits : sequence of Visit
-    recorded_on : date
-        The day the office came to know them: written beside each, so that no earlier as-of sees them.
-
-    Returns
-    -------
-    Path
-        The file, replaced whole; untouched where there is nothing to add.
-
-    Raises
-    ------
-    InputRefused
-        If the file is no longer the one that was read: what another import wrote is never lost.
-    """
-    writers: Mapping[str, Callable[..., None]] = {
-        "csv": _csv,
-        "parquet": _parquet,
-        "xlsx": _xlsx,
-        "duckdb": _duckdb,
-    }
-    if visits:
-        with atomic(target.path) as temporary:
-            writers[target.kind](target, visits, recorded_on, temporary)
-            if file_stamp(target.path) != target.seen:
-                raise InputRefused(f"{target.path}: was changed by someone else meanwhile; import again")
-    return target.path
-
-
-def _columns(target: VisitTable, visits: Sequence[Visit]) -> list[str]:
-    """Return the columns of a row in file order; an empty name where the file has a column of its own."""
-    place = {position: column for column, position in target.at.items()}
-    return [place.get(i, "") for i in range(len(target.headers))] + target.added(visits)
-
-
-def _rows(target: VisitTable, visits: Sequence[Visit], recorded_on: dt.date) -> list[list[Any]]:
-    columns = _columns(target, visits)
-    known = set(COLUMNS)
-    return [[target.cell(c, v, recorded_on) if c in known else None for c in columns] for v in visits]
-
-
-def _csv(target: VisitTable, visits: Sequence[Visit], recorded_on: dt.date, out: Path) -> None:
-    data = target.path.read_bytes() if target.path.is_file() else _BOM
-    bom = _BOM if data.startswith(_BOM) else b""
-    encoding, _ = find_encoding(data.removeprefix(_BOM), target.path.name)
-    # Bytes that are no text stay what they are.
-    text = data.removeprefix(_BOM).decode(encoding, errors="surrogateescape")
-    end = "\r\n" if "\r\n" in text else "\n"
-    added = target.added(visits)
-    body = _text_rows(_rows(target, visits, recorded_on), _delimiter(text), end)
-    if text and not text.endswith("\n"):
-        text += end
-    if added:
-        text = _widened(text, [target.header(c) for c in added], end)
-    out.write_bytes(bom + (text + body).encode(encoding, errors="surrogateescape"))
-
-
-def _delimiter(text: str) -> str:
-    head = text[:4096]
-    return max(",\t;", key=head.count)
-
-
-def _text_rows(rows: Sequence[Sequence[Any]], delimiter: str, end: str) -> str:
-    buffer = io.StringIO(newline="")
-    csv.writer(buffer, delimiter=delimiter, lineterminator=end).writerows(rows)
-    return buffer.getvalue()
-
-
-def _widened(text: str, headers: list[str], end: str) -> str:
-    """Return the text with columns added on the right of the header and of every row below it."""
-    if not text.strip():
-        return _text_rows([headers], ",", end)
-    delimiter = _delimiter(text)
-    rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter))
-    top = header_row(TABLE, rows[:TITLE_LINES])
-    wide = len(rows[top])
-    filled = [row + [""] * (wide - len(row)) for row in rows]
-    blank = [""] * len(headers)
-    wider = [row if i < top else row + (headers if i == top else blank) for i, row in enumerate(filled)]
-    return _text_rows(wider, delimiter, end)
-
-
-def _parquet(target: VisitTable, visits: Sequence[Visit], recorded_on: dt.date, out: Path) -> None:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    old = pq.read_table(target.path) if target.path.is_file() else None
-    columns = _columns(target, visits)
-    cells = list(zip(*_rows(target, visits, recorded_on), strict=True))
-    fields, arrays = [], []
-    for i, (column, values) in enumerate(zip(columns, cells, strict=True)):
-        own = old.schema.field(i) if old is not None and i < len(target.headers) else None
-        if own is None:
-            kinds = {"chance": pa.float64(), "date": pa.date32(), "recorded_on": pa.date32()}
-            own = pa.field(target.header(column), kinds.get(column, pa.string()))
-        plain = own.type.value_type if pa.types.is_dictionary(own.type) else own.type
-        fields.append(pa.field(own.name, plain))
-        arrays.append(pa.array([_typed(v, plain) for v in values], plain))
-    new = pa.Table.from_arrays(arrays, schema=pa.schema(fields))
-    if old is not None:
-        for field in fields[len(old.schema) :]:
-            old = old.append_column(field, pa.nulls(old.num_rows, field.type))
-        new = pa.concat_tables([old.cast(pa.schema(fields)), new])
-    pq.write_table(new, out)
-
-
-def _typed(value: Any, kind: Any) -> Any:
-    import pyarrow as pa
-
-    if value is None:
-        return None
-    if pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
-        return value.isoformat() if isinstance(value, dt.date) else str(value)
-    if pa.types.is_timestamp(kind) and isinstance(value, dt.date):
-        return dt.datetime.combine(value, dt.time())
-    if pa.types.is_integer(kind):
-        return int(value)
-    return value
-
-
-def _xlsx(target: VisitTable, visits: Sequence[Visit], recorded_on: dt.date, out: Path) -> None:
-    import openpyxl
-
-    there = target.path.is_file()
-    book = openpyxl.load_workbook(target.path) if there else openpyxl.Workbook()
-    if not there:
-        book.active.title = target.inside
-    sheet = book[target.inside] if target.inside in book.sheetnames else book.create_sheet(target.inside)
-    filled = [[("" if c is None else str(c)) for c in row] for row in sheet.iter_rows(values_only=True)]
-    top = header_row(TABLE, filled[:TITLE_LINES]) if target.headers else 0
-    last = max((i for i, row in enumerate(filled) if any(row)), default=-1)
-    for j, column in enumerate(target.added(visits), start=len(target.headers) + 1):
-        sheet.cell(top + 1, j, target.header(column))
-    for i, row in enumerate(_rows(target, visits, recorded_on), start=max(last, top) + 2):
-        for j, value in enumerate(row, start=1):
-            if value is not None:
-                cell = sheet.cell(i, j, value)
-                if isinstance(value, dt.date):
-                    cell.number_format = "yyyy-mm-dd"
-                elif isinstance(value, str):
-                    cell.data_type = "s"  # an id that begins with = is no formula
-    book.save(out)
-
-
-def _duckdb(target: VisitTable, visits: Sequence[Visit], recorded_on: dt.date, out: Path) -> None:
-    import duckdb
-
-    shutil.copyfile(target.path, out)
-    name = '"' + str(target.inside).replace('"', '""') + '"'
-    kinds = {"date": "DATE", "recorded_on": "DATE", "chance": "DOUBLE"}
-    added = target.added(visits)
-    columns = [(target.header(c), kinds.get(c, "VARCHAR")) for c in added]
-    with duckdb.connect(str(out)) as con:
-        if not target.headers:
-            told = ", ".join(f'"{n}" {k}' for n, k in columns)
-            con.execute(f"CREATE TABLE {name} ({told})")
-        else:
-            for header, kind in columns:
-                con.execute(f'ALTER TABLE {name} ADD COLUMN "{header}" {kind}')
-        rows = _rows(target, visits, recorded_on)
-        con.executemany(f"INSERT INTO {name} VALUES ({', '.join('?' * len(rows[0]))})", rows)
-
-
-_KEYED = re.compile(r"[0-9a-f]{32}")  # what `riskmodel.data.personal.pseudonym` makes
+    findings: dict[tuple[str, dt.date], set[Finding]]
 
 
 @dataclass(frozen=True)
 class Conflict:
-    """A visit that says something else than the county's table says of the same household and day."""
+    """A visit of which the county's table says something else for the same household and day."""
 
     cell: str
     household_id: str
     date: dt.date
-    written: tuple[str | None, str | None]
-    there: tuple[tuple[str | None, str | None], ...]
+    written: Finding
+    recorded: tuple[Finding, ...]
 
     def __str__(self) -> str:
-        have = "; ".join(_said(pair) for pair in self.there)
+        have = "; ".join(_finding_text(finding) for finding in self.recorded)
+        here = _finding_text(self.written)
         return (
-            f"{self.cell}: household {self.household_id} on {self.date} is {_said(self.written)} here but "
-            f"{have} in the data; nothing was changed: mend one of them"
+            f"{self.cell}: household {self.household_id} on {self.date} is {here} here but {have} in the "
+            "data; nothing was changed: mend one of them"
         )
 
 
-def _said(pair: tuple[str | None, str | None]) -> str:
-    return " / ".join(part for part in pair if part)
+def _finding_text(finding: Finding) -> str:
+    return " / ".join(part for part in finding if part)
 
 
 @dataclass(frozen=True)
@@ -399,15 +136,18 @@ class VisitImport:
 
     Parameters
     ----------
-    path : Path
+    path
         The table of visits.
-    added : tuple of Visit
-    already : int
-        Visits that were there with the same finding and cause.
-    conflicts : tuple of Conflict
-    problems : tuple of Problem
-    empty : int
-        Households not visited yet.
+    added
+        Visits that are new.
+    already
+        Number of visits that were there with the same finding and cause.
+    conflicts
+        Visits of which the table says something else; it is left as it is.
+    problems
+        Entries that cannot be used.
+    empty
+        Number of households not visited yet.
     """
 
     path: Path
@@ -435,7 +175,9 @@ class VisitImport:
     def faults(self) -> pd.DataFrame:
         """Problems and conflicts as a table: ``cell, household_id, column, value, reason``."""
         rows = [(p.cell, p.household_id, p.column, p.value, p.reason) for p in self.problems]
-        rows += [(c.cell, c.household_id, "outcome", _said(c.written), str(c)) for c in self.conflicts]
+        rows += [
+            (c.cell, c.household_id, "outcome", _finding_text(c.written), str(c)) for c in self.conflicts
+        ]
         return pd.DataFrame(rows, columns=["cell", "household_id", "column", "value", "reason"])
 
 
@@ -450,81 +192,81 @@ def import_visits(
 
     Parameters
     ----------
-    path : str or Path
-        The filled list (see `read_filled`).
-    data : str or Path
+    path
+        The filled list (see `read_filled_list`).
+    data
         The county, a folder, a workbook or a DuckDB file; its table of visits keeps its format and is
         replaced whole or not at all.
-    recorded_on : date
-        The day on which the office came to know these visits.
-    dry : bool
+    recorded_on
+        The day on which the office came to know these visits: no earlier as-of sees them.
+    dry
         Check only.
-    key : bytes, optional
-        `riskmodel.data.personal.secret_key`, where the list was made with ``--pseudonymise``: its keyed
-        ids are turned back into the office's own, which is what the table of visits holds.
+    key
+        `riskmodel.data.secret_key`, where the list was made with ``--pseudonymise``: its keyed ids are
+        turned back into the office's own, which is what the table of visits holds.
 
     Returns
     -------
-    Taken
+    VisitImport
+        What was added, what was there, conflicts and problems.
 
     Raises
     ------
     InputRefused
         If list or county cannot be read, the list's ids are keyed and the key is not given (or is another),
-        or the list has entries and not one of them can be used.
+        the list has entries and not one of them can be used, or the table was changed meanwhile.
     """
-    filled = read_filled_list(path)
-    known = read_recorded_visits(data)
-    filled = _own_ids(Path(path), filled, known, key)
+    recorded = read_recorded_visits(data)
+    filled = _with_own_ids(Path(path), read_filled_list(path), recorded, key)
     problems = [*filled.problems]
     new: list[Visit] = []
     conflicts: list[Conflict] = []
     already = 0
     for visit in filled.visits:
-        problem = _problem(visit, known, recorded_on)
-        there = known.visits.get((visit.household_id, visit.date), set())
-        said = (visit.outcome, visit.cause)
-        if problem is not None:
+        there = recorded.findings.get((visit.household_id, visit.date), set())
+        finding = (visit.outcome, visit.cause)
+        if (problem := _problem(visit, recorded, recorded_on)) is not None:
             problems.append(problem)
-        elif said in there:
+        elif finding in there:
             already += 1
         elif there:
-            told = tuple(sorted(there, key=str))
-            conflicts.append(Conflict(visit.cell, visit.household_id, visit.date, said, told))
+            sides = (finding, tuple(sorted(there, key=str)))
+            conflicts.append(Conflict(visit.cell, visit.household_id, visit.date, *sides))
         else:
             new.append(visit)
     if problems and not (new or already or conflicts):
-        raise InputRefused(_nothing_usable(Path(path), filled, problems))
+        shown = "; ".join(str(p) for p in problems[:5])
+        more = f"; and {len(problems) - 5} more" if len(problems) > 5 else ""
+        name = Path(path).name
+        raise InputRefused(f"{name}: none of {len(problems)} entries can be used: {shown}{more}")
     if not dry:
-        append_visits(known.target, sorted(new, key=lambda v: (v.date, v.household_id)), recorded_on)
+        append_visits(recorded.table, sorted(new, key=lambda v: (v.date, v.household_id)), recorded_on)
     return VisitImport(
-        known.target.path, tuple(new), already, tuple(conflicts), tuple(problems), filled.empty
+        recorded.table.path, tuple(new), already, tuple(conflicts), tuple(problems), filled.empty
     )
 
 
-def _own_ids(path: Path, filled: FilledList, known: RecordedVisits, key: bytes | None) -> FilledList:
+def _with_own_ids(path: Path, filled: FilledList, recorded: RecordedVisits, key: bytes | None) -> FilledList:
     """Return the list with the office's own ids where they are keyed."""
-    own: Mapping[str, str] = {} if key is None else {pseudonym(h, key): h for h in known.households}
-    strange = [v for v in filled.visits if v.household_id not in known.households]
-    keyed = [v for v in strange if _KEYED.fullmatch(v.household_id)]
+    own: Mapping[str, str] = {} if key is None else {pseudonym(h, key): h for h in recorded.households}
+    unknown = [v for v in filled.visits if v.household_id not in recorded.households]
+    keyed = [v for v in unknown if _KEYED.fullmatch(v.household_id)]
     if keyed and not any(v.household_id in own for v in keyed):
-        told = (
+        mend = (
             f"the secret key in {KEY_VARIABLE} is not the one that the list was made with"
             if key is not None
             else f"give --pseudonymise, and in {KEY_VARIABLE} the secret key that the list was made with"
         )
-        raise InputRefused(f"{path.name}: {len(keyed)} household ids are keyed ({keyed[0].cell}): {told}")
-    return replace(
-        filled,
-        visits=tuple(replace(v, household_id=own.get(v.household_id, v.household_id)) for v in filled.visits),
-    )
+        raise InputRefused(f"{path.name}: {len(keyed)} household ids are keyed ({keyed[0].cell}): {mend}")
+    visits = (replace(v, household_id=own.get(v.household_id, v.household_id)) for v in filled.visits)
+    return replace(filled, visits=tuple(visits))
 
 
-def _problem(visit: Visit, known: RecordedVisits, recorded_on: dt.date) -> Problem | None:
-    if visit.household_id not in known.households:
+def _problem(visit: Visit, recorded: RecordedVisits, recorded_on: dt.date) -> Problem | None:
+    if visit.household_id not in recorded.households:
         hint = ""
         if visit.household_id.isdigit():
-            padded = [h for h in known.households if h.lstrip("0") == visit.household_id]
+            padded = [h for h in recorded.households if h.lstrip("0") == visit.household_id]
             hint = f"; did a spreadsheet drop the zeros of {padded[0]}?" if len(padded) == 1 else ""
         reason = f"household {visit.household_id!r} is not in the county's table of households{hint}"
         return Problem(visit.cell, visit.household_id, "household_id", visit.household_id, reason)
@@ -534,7 +276,191 @@ def _problem(visit: Visit, known: RecordedVisits, recorded_on: dt.date) -> Probl
     return None
 
 
-def _nothing_usable(path: Path, filled: FilledList, problems: list[Problem]) -> str:
-    shown = "; ".join(str(p) for p in problems[:5])
-    more = f"; and {len(problems) - 5} more" if len(problems) > 5 else ""
-    return f"{path.name}: none of {len(problems)} entries can be used: {shown}{more}"
+def read_recorded_visits(data: str | Path) -> RecordedVisits:
+    """Read a county's household ids and visits as they stand; nothing else of it is read."""
+    folder = Path(data)
+    sources, _ = find_sources(folder)
+    by_table = {s.table: s for s in sources}
+    con = ibis.duckdb.connect()
+    households, _ = open_raw(con, by_table["households"])
+    ids = frozenset(_texts(households, "household_id")) if households else frozenset()
+    source = by_table.get(TABLE)
+    raw = open_raw(con, source)[0] if source else None
+    findings: dict[tuple[str, dt.date], set[Finding]] = {}
+    if raw is not None:
+        columns = [_texts(raw, c) for c in ("household_id", "date", "outcome", "cause")]
+        for household, day, outcome, cause in zip(*columns, strict=True):
+            date = parse_date(day)[0]
+            if household is not None and date is not None:
+                finding = (_code("outcome", outcome), _code("cause", cause))
+                findings.setdefault((household, date), set()).add(finding)
+    return RecordedVisits(_visit_table(folder, by_table, raw, households), ids, findings)
+
+
+def _texts(raw: Raw, column: str) -> list[Any]:
+    rows = raw.rows.order_by("row_").to_pyarrow()
+    if column not in raw.at:
+        return [None] * rows.num_rows
+    texts = [cell_text(v) for v in rows[raw.at[column]].to_pylist()]
+    return [unescaped_id(t) if t and column == "household_id" else t for t in texts]
+
+
+def _code(column: str, word: str | None) -> str | None:
+    return None if word is None else accepted_words(column).get(word.lower(), word)
+
+
+def _visit_table(
+    folder: Path, sources: dict[str, Source], raw: Raw | None, households: Raw | None
+) -> VisitTable:
+    source, like = sources.get(TABLE), raw or households
+    chinese = like is not None and not like.headers[like.at["household_id"]].isascii()
+    if source is not None:
+        inside = source.inside if isinstance(source.inside, str) else getattr(source.inside, "title", None)
+        headers = tuple(raw.headers.values()) if raw else ()
+        at = {c: int(cell[1:]) for c, cell in raw.at.items()} if raw else {}
+        return VisitTable(source.path, source.kind, inside, headers, at, chinese, _file_stamp(source.path))
+    # A table that is not there yet goes where the households are, in the same format.
+    model = sources["households"]
+    name = contract().tables[TABLE].zh if chinese else TABLE
+    path = model.path
+    if path.parent == folder and model.kind in ("csv", "parquet", "xlsx"):
+        path = folder / f"{name}.{model.kind}"
+    inside = {"xlsx": name, "duckdb": TABLE}.get(model.kind)
+    return VisitTable(path, model.kind, inside, (), {}, chinese, _file_stamp(path))
+
+
+def _file_stamp(path: Path) -> tuple[int, int] | None:
+    """Return what tells a file from a changed one: size and time; None where there is none."""
+    if not path.is_file():
+        return None
+    stat = path.stat()
+    return stat.st_size, stat.st_mtime_ns
+
+
+def append_visits(table: VisitTable, visits: Sequence[Visit], recorded_on: dt.date) -> None:
+    """Add visits to the table, keeping its format, headers, words and rows; the file is replaced whole.
+
+    The day of recording is written beside each, so that no earlier as-of sees them. Refused if the file is
+    no longer the one that was read: what another import wrote is never lost.
+    """
+    writers: Mapping[str, Callable[..., None]] = {
+        "csv": _append_csv,
+        "parquet": _append_parquet,
+        "xlsx": _append_xlsx,
+        "duckdb": _append_duckdb,
+    }
+    if visits:
+        with atomic(table.path) as temporary:
+            writers[table.kind](table, visits, table.rows(visits, recorded_on), temporary)
+            if _file_stamp(table.path) != table.seen:
+                raise InputRefused(f"{table.path}: was changed by someone else meanwhile; import again")
+
+
+def _append_csv(table: VisitTable, visits: Sequence[Visit], rows: list[list[Any]], out: Path) -> None:
+    data = table.path.read_bytes() if table.path.is_file() else BOM
+    bom = BOM if data.startswith(BOM) else b""
+    encoding, _ = find_encoding(data.removeprefix(BOM), table.path.name)
+    # Bytes that are no text stay what they are.
+    text = data.removeprefix(BOM).decode(encoding, errors="surrogateescape")
+    end = "\r\n" if "\r\n" in text else "\n"
+    body = _csv_text(rows, guess_delimiter(text), end)
+    if text and not text.endswith("\n"):
+        text += end
+    if added := table.new_columns(visits):
+        text = _widened(text, [table.header(c) for c in added], end)
+    out.write_bytes(bom + (text + body).encode(encoding, errors="surrogateescape"))
+
+
+def _csv_text(rows: Sequence[Sequence[Any]], delimiter: str, end: str) -> str:
+    buffer = io.StringIO(newline="")
+    csv.writer(buffer, delimiter=delimiter, lineterminator=end).writerows(rows)
+    return buffer.getvalue()
+
+
+def _widened(text: str, headers: list[str], end: str) -> str:
+    """Return the text with columns added on the right of the header and of every row below it."""
+    if not text.strip():
+        return _csv_text([headers], ",", end)
+    delimiter = guess_delimiter(text)
+    rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter))
+    top = header_row(TABLE, rows[:TITLE_LINES])
+    width = len(rows[top])
+    filled = [row + [""] * (width - len(row)) for row in rows]
+    blank = [""] * len(headers)
+    wider = [row if i < top else row + (headers if i == top else blank) for i, row in enumerate(filled)]
+    return _csv_text(wider, delimiter, end)
+
+
+def _append_parquet(table: VisitTable, visits: Sequence[Visit], rows: list[list[Any]], out: Path) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    old = pq.read_table(table.path) if table.path.is_file() else None
+    kinds = {"chance": pa.float64(), "date": pa.date32(), "recorded_on": pa.date32()}
+    fields, arrays = [], []
+    for i, (column, values) in enumerate(zip(table.columns(visits), zip(*rows, strict=True), strict=True)):
+        if old is not None and i < len(table.headers):
+            name, kind = old.schema.field(i).name, old.schema.field(i).type
+        else:
+            name, kind = table.header(column), kinds.get(column, pa.string())
+        plain = kind.value_type if pa.types.is_dictionary(kind) else kind
+        fields.append(pa.field(name, plain))
+        arrays.append(pa.array([_typed(v, plain) for v in values], plain))
+    new = pa.Table.from_arrays(arrays, schema=pa.schema(fields))
+    if old is not None:
+        for field in fields[len(old.schema) :]:
+            old = old.append_column(field, pa.nulls(old.num_rows, field.type))
+        new = pa.concat_tables([old.cast(pa.schema(fields)), new])
+    pq.write_table(new, out)
+
+
+def _typed(value: Any, kind: Any) -> Any:
+    import pyarrow as pa
+
+    if value is None:
+        return None
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
+        return value.isoformat() if isinstance(value, dt.date) else str(value)
+    if pa.types.is_timestamp(kind) and isinstance(value, dt.date):
+        return dt.datetime.combine(value, dt.time())
+    return int(value) if pa.types.is_integer(kind) else value
+
+
+def _append_xlsx(table: VisitTable, visits: Sequence[Visit], rows: list[list[Any]], out: Path) -> None:
+    import openpyxl
+
+    there = table.path.is_file()
+    book = openpyxl.load_workbook(table.path) if there else openpyxl.Workbook()
+    if not there:
+        book.active.title = table.inside
+    sheet = book[table.inside] if table.inside in book.sheetnames else book.create_sheet(table.inside)
+    filled = [[("" if c is None else str(c)) for c in row] for row in sheet.iter_rows(values_only=True)]
+    top = header_row(TABLE, filled[:TITLE_LINES]) if table.headers else 0
+    last = max((i for i, row in enumerate(filled) if any(row)), default=-1)
+    for j, column in enumerate(table.new_columns(visits), start=len(table.headers) + 1):
+        sheet.cell(top + 1, j, table.header(column))
+    for i, row in enumerate(rows, start=max(last, top) + 2):
+        for j, value in enumerate(row, start=1):
+            if value is not None:
+                cell = sheet.cell(i, j, value)
+                if isinstance(value, dt.date):
+                    cell.number_format = "yyyy-mm-dd"
+                elif isinstance(value, str):
+                    cell.data_type = "s"  # an id that begins with = is no formula
+    book.save(out)
+
+
+def _append_duckdb(table: VisitTable, visits: Sequence[Visit], rows: list[list[Any]], out: Path) -> None:
+    import duckdb
+
+    shutil.copyfile(table.path, out)
+    name = '"' + str(table.inside).replace('"', '""') + '"'
+    kinds = {"date": "DATE", "recorded_on": "DATE", "chance": "DOUBLE"}
+    columns = [f'"{table.header(c)}" {kinds.get(c, "VARCHAR")}' for c in table.new_columns(visits)]
+    with duckdb.connect(str(out)) as con:
+        if not table.headers:
+            con.execute(f"CREATE TABLE {name} ({', '.join(columns)})")
+        else:
+            for column in columns:
+                con.execute(f"ALTER TABLE {name} ADD COLUMN {column}")
+        con.executemany(f"INSERT INTO {name} VALUES ({', '.join('?' * len(rows[0]))})", rows)
