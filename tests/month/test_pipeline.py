@@ -9,19 +9,22 @@ import signal
 import subprocess
 import sys
 import zipfile
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import openpyxl
 import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from riskmodel import month, scoring
+from riskmodel import features, month, scoring, targets
 from riskmodel.cli.app import app
 from riskmodel.errors import InputMissing, InputRefused, UsageError
 from riskmodel.explanation import load_measures
 from riskmodel.explanation.reason_wording import Words
+from riskmodel.households import point_in_time
 from riskmodel.io import files
 from riskmodel.month import MonthOptions, markers, pipeline, settings
 
@@ -43,8 +46,41 @@ def bytes_of(out: Path) -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def whole(office: Office, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make(office, tmp_path_factory.mktemp("whole")).out
+def computed() -> Counter[tuple[str, str]]:
+    """How often a month computed what several of its steps use."""
+    return Counter()
+
+
+@pytest.fixture(scope="module")
+def whole(
+    office: Office, tmp_path_factory: pytest.TempPathFactory, computed: Counter[tuple[str, str]]
+) -> Path:
+    def count(patch: pytest.MonkeyPatch, owner: Any, name: str, key: Callable[..., str]) -> None:
+        real = getattr(owner, name)
+
+        def counted(*given: Any, **named: Any) -> Any:
+            computed[name, key(*given)] += 1
+            return real(*given, **named)
+
+        patch.setattr(owner, name, counted)
+
+    with pytest.MonkeyPatch.context() as patch:
+        by_set = sys.modules["riskmodel.rules.evaluate"]
+        count(patch, by_set, "answers", lambda county, case, when, *_: f"{case.ruleset.id} {when}")
+        count(patch, point_in_time, "_fingerprint", lambda county, day: str(day))
+        count(patch, targets, "build_cohorts", lambda county, day, *_: str(day))
+        count(patch, features, "build", lambda county, chosen, day: f"{chosen.id} {day}")
+        return make(office, tmp_path_factory.mktemp("whole")).out
+
+
+def test_a_month_computes_everything_once(whole: Path, computed: Counter[tuple[str, str]]) -> None:
+    # The rule set's verdicts are written, scored beside, and reported with what changed; the register and
+    # the scores name one state of the data. Changes judge the month before too, as known then and now.
+    assert {name for name, _ in computed} == {"answers", "_fingerprint", "build_cohorts", "build"}
+    assert set(computed.values()) == {1}, computed
+    sets = [key for name, key in computed if name == "answers"]
+    assert sum(key.startswith("national-2021") for key in sets) == 3
+    assert len(sets) == 4
 
 
 def test_six_steps_and_what_the_office_needs(whole: Path) -> None:

@@ -64,6 +64,12 @@ class MonthContext:
         """The model at the version of this month."""
         return self.model or tracking.load_model(self.settings.model, self.store)
 
+    @cached_property
+    def verdicts(self) -> pd.DataFrame:
+        """Verdicts of the model's rule set at as-of: written, scored beside and reported from one table."""
+        params = dict(self.loaded.card["params"])
+        return rules.evaluate(self.county, self.loaded.ruleset, self.settings.as_of, params=params)
+
     def keep(self, county: County) -> None:
         """Take over a county that a step has read."""
         self._county = county
@@ -97,10 +103,7 @@ def check_data(work: MonthContext) -> Made:
 
 def apply_rules(work: MonthContext) -> Made:
     """Judge every household by the rule set that the model stands beside."""
-    ruleset = work.loaded.ruleset
-    verdicts = rules.evaluate(
-        work.county, ruleset, work.settings.as_of, params=dict(work.loaded.card["params"])
-    )
+    ruleset, verdicts = work.loaded.ruleset, work.verdicts
     path = files.write_table(verdicts, work.out / "rules" / f"{ruleset.id}.csv")
     counts = verdicts["category"].value_counts().sort_index()
     told = {"ruleset": ruleset.id, "flagged": int(verdicts["flagged"].sum())}
@@ -109,7 +112,7 @@ def apply_rules(work: MonthContext) -> Made:
 
 def score_households(work: MonthContext) -> Made:
     """Score every household, with reasons in both languages, and log what the scores were made of."""
-    made = scoring.score_in_languages(work.county, work.loaded, work.settings.as_of, LANGS)
+    made = scoring.score_in_languages(work.county, work.loaded, work.settings.as_of, LANGS, work.verdicts)
     paths = [files.write_table(made[lang], work.out / score_file(lang)) for lang in LANGS]
     card = {k: work.loaded.card[k] for k in ("feature_set", "ruleset", "params", "events", "horizon_months")}
     paths.append(files.write_json(card, work.out / "made_with.json"))
@@ -188,6 +191,7 @@ def write_month_report(work: MonthContext) -> Made:
         work.settings.as_of,
         work.out / "report",
         params=dict(work.loaded.card["params"]),
+        verdicts=work.verdicts,
         lang=work.settings.lang,
     )
     page = presentation.write_report(given, work.out / "report", work.settings.lang)

@@ -36,6 +36,7 @@ def write_rules_page(
     since: DateLike | None = None,
     params: Mapping[str, Any] | None = None,
     scores: pd.DataFrame | str | Path | None = None,
+    verdicts: pd.DataFrame | None = None,
     lang: str = "zh",
 ) -> Path:
     """Write the page of rules into a folder, with its tables beside it.
@@ -51,6 +52,8 @@ def write_rules_page(
         A month before by default.
     params, scores
         As in `riskmodel.rules.evaluate`.
+    verdicts : DataFrame, optional
+        Those of ``as_of``, where they were computed already.
     lang : str
         Language the page opens in; it holds both.
 
@@ -66,7 +69,9 @@ def write_rules_page(
         If the rule set, a date or a parameter is wrong.
     """
     folder = Path(out)
-    view = rules_view.rules_view(county, ruleset, as_of, since, params=params, scores=scores)
+    view = rules_view.rules_view(
+        county, ruleset, as_of, since, params=params, scores=scores, verdicts=verdicts
+    )
     frames = {
         "changes": view.changes,
         "townships": rules_view.by_township(view),
@@ -86,6 +91,7 @@ def with_rules(
     out: str | Path,
     *,
     params: Mapping[str, Any] | None = None,
+    verdicts: pd.DataFrame | None = None,
     lang: str = "zh",
 ) -> ReportInput:
     """Write the page of rules into a report's folder, and let the report point to it.
@@ -93,14 +99,14 @@ def with_rules(
     Parameters
     ----------
     given : ReportInput
-    county, ruleset, as_of, out, params, lang
+    county, ruleset, as_of, out, params, verdicts, lang
         As in `write_rules_page`.
 
     Returns
     -------
     ReportInput
     """
-    written = write_rules_page(county, ruleset, as_of, out, params=params, lang=lang)
+    written = write_rules_page(county, ruleset, as_of, out, params=params, verdicts=verdicts, lang=lang)
     return replace(given, rules_page=written.name)
 
 

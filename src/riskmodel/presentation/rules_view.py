@@ -57,6 +57,7 @@ def rules_view(
     *,
     params: Mapping[str, Any] | None = None,
     scores: pd.DataFrame | str | Path | None = None,
+    verdicts: pd.DataFrame | None = None,
 ) -> RulesView:
     """Gather what the page of rules shows.
 
@@ -69,6 +70,8 @@ def rules_view(
         A month before by default.
     params, scores
         As in `riskmodel.rules.evaluate`.
+    verdicts : DataFrame, optional
+        Those of ``as_of``, where they were computed already.
 
     Returns
     -------
@@ -82,7 +85,8 @@ def rules_view(
     chosen = rules.load(ruleset)
     day = point_in_time.to_date(as_of)
     before = point_in_time.to_date(since) if since is not None else point_in_time.window_end(day, -1)
-    verdicts = rules.evaluate(county, chosen, day, params=params, scores=scores)
+    if verdicts is None:
+        verdicts = rules.evaluate(county, chosen, day, params=params, scores=scores)
     found = rules.changes(county, chosen, day, before, params=params, scores=scores, verdicts=verdicts)
     given, own = chosen.values(params), chosen.values()
     return RulesView(

@@ -91,7 +91,11 @@ def score(county: County, loaded: LoadedModel, as_of: DateLike, lang: str = "zh"
 
 
 def score_in_languages(
-    county: County, loaded: LoadedModel, as_of: DateLike, langs: Sequence[str] = ("zh", "en")
+    county: County,
+    loaded: LoadedModel,
+    as_of: DateLike,
+    langs: Sequence[str] = ("zh", "en"),
+    verdicts: pd.DataFrame | None = None,
 ) -> dict[str, pd.DataFrame]:
     """Score once and give the reasons in several languages; frames and errors as of `score`.
 
@@ -101,6 +105,8 @@ def score_in_languages(
     loaded : LoadedModel
     as_of : date or ISO text
     langs : sequence of {"zh", "en"}
+    verdicts : DataFrame, optional
+        Of the model's rule set and parameters at as-of, where they were computed already.
 
     Returns
     -------
@@ -109,7 +115,8 @@ def score_in_languages(
     """
     day = point_in_time.to_date(as_of)
     chosen = loaded.feature_set
-    verdicts = rules.evaluate(county, loaded.ruleset, day, params=dict(loaded.card["params"]))
+    if verdicts is None:
+        verdicts = rules.evaluate(county, loaded.ruleset, day, params=dict(loaded.card["params"]))
     if verdicts.empty:
         raise UsageError(
             f"no household is known at {day}: give a later --as-of (data to {county.data_through})"
