@@ -167,13 +167,13 @@ def _metrics(made: Outlook) -> dict[str, float]:
 
 def log(made: Outlook, store: Path, params: dict[str, Any], tested: Evaluation | None = None) -> str:
     """Log an outlook to MLflow: parameters, accuracy, county tables; no household is in it."""
-    from riskmodel.runs import tracking
+    from riskmodel.runs import start_run
 
     metrics = _metrics(made)
     if tested is not None:
         for r in tested.table.to_dict("records"):
             metrics |= {f"checked_{s}_{r['horizon_months']}_{r['method']}": r[s] for s in SCORES}
-    with tracking.start_run("forecast", store, f"forecast {made.as_of}") as run:
+    with start_run("forecast", store, f"forecast {made.as_of}") as run:
         run.params(params)
         run.metrics(metrics)
         tables = {k: t for k, t in made.tables.items() if k != "households"}
@@ -258,9 +258,9 @@ def _answer(found: Stress) -> dict[str, Any]:
 
 
 def _log_stress(found: Stress, store: Path, params: dict[str, Any]) -> str:
-    from riskmodel.runs import tracking
+    from riskmodel.runs import start_run
 
-    with tracking.start_run("stress", store, found.scenario.id) as run:
+    with start_run("stress", store, found.scenario.id) as run:
         run.params({**params, "scenario": found.scenario.model_dump(mode="json")})
         run.metrics({name: value["mean"] for name, value in _answer(found).items()})
         run.table(found.table, "stress/table")

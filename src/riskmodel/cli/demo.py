@@ -107,13 +107,13 @@ def _features(county: County, day: dt.date, out: Path) -> None:
 
 
 def _train(county: County, data: Path, store: Path, step: _Steps) -> Any:
-    from riskmodel.runs import load_experiment, training
+    from riskmodel.runs import load_experiment, read_truth, train
 
-    return training.train(
+    return train(
         load_experiment(EXPERIMENT),
         county,
         store,
-        truth=training.read_truth(data),
+        truth=read_truth(data),
         progress=lambda text: step(f"    {text}"),
         take_over=True,
     )
@@ -124,9 +124,9 @@ def _score(
 ) -> dict[str, pd.DataFrame]:
     from riskmodel import scoring
     from riskmodel.io.files import write_table
-    from riskmodel.runs import tracking
+    from riskmodel.runs import CHAMPION, load_model
 
-    loaded = tracking.load_model(f"{EXPERIMENT}@{tracking.CHAMPION}", store)
+    loaded = load_model(f"{EXPERIMENT}@{CHAMPION}", store)
     own = None if loaded.card["params"] else verdicts.get(loaded.ruleset.id)
     scores = scoring.score_in_languages(county, loaded, day, verdicts=own)
     write_table(scores["zh"], out / "scores.parquet")

@@ -20,10 +20,11 @@ from riskmodel.data import County, DataRefused
 from riskmodel.errors import InputMissing
 from riskmodel.households import DateLike, point_in_time
 from riskmodel.io import files
-from riskmodel.month import markers, settings
+from riskmodel.io.checkpoints import Checkpoints, folder_digest
+from riskmodel.month import settings
 from riskmodel.month.settings import NO_SHEETS, MonthOptions, MonthSettings
 from riskmodel.presentation import with_rules
-from riskmodel.runs import tracking
+from riskmodel.runs import LoadedModel, load_model
 
 LANGS = ("zh", "en")
 PAGE_ROWS = 20_000  # households on one page; the browser test holds it to that
@@ -48,7 +49,7 @@ class MonthContext:
     store: Path
     settings: MonthSettings
     say: Callable[[str], None]
-    model: tracking.LoadedModel | None = None
+    model: LoadedModel | None = None
     chosen: scoring.Worklist | None = field(default=None, init=False)
     _county: County | None = field(default=None, init=False)
 
@@ -60,9 +61,9 @@ class MonthContext:
         return self._county
 
     @cached_property
-    def loaded(self) -> tracking.LoadedModel:
+    def loaded(self) -> LoadedModel:
         """The model at the version of this month."""
-        return self.model or tracking.load_model(self.settings.model, self.store)
+        return self.model or load_model(self.settings.model, self.store)
 
     @cached_property
     def verdicts(self) -> pd.DataFrame:
@@ -330,11 +331,12 @@ def run_month(
     tell = say or _LOG.info
     day = point_in_time.to_date(as_of)
     folder = Path(out) / day.isoformat()
-    markers.sweep(folder)
+    steps = Checkpoints(folder)
+    steps.remove_partial_files()
     # A mistyped folder must not touch a month that is made already.
     if not Path(data).exists():
         raise InputMissing(f"{data}: no such folder or file")
-    content = markers.data_digest(Path(data))
+    content = folder_digest(Path(data))
     settled, loaded = settings.resolve_settings(folder, day, wishes or MonthOptions(), store, **reading)
     settings.write_settings(settled, folder)
     work = MonthContext(Path(data), folder, Path(store), settled, tell, loaded)
@@ -342,15 +344,14 @@ def run_month(
     done: list[str] = []
     for number, (name, step) in enumerate(STEPS.items(), start=1):
         inputs = _inputs(name, settled, content, folder)
-        if markers.is_done(folder, name, inputs):
+        if steps.is_done(name, inputs):
             tell(f"{number}/{len(STEPS)} {name}: stands")
         else:
             tell(f"{number}/{len(STEPS)} {name}")
             made, summary = step(work)
-            markers.write(folder, name, inputs, made, summary)
+            steps.write(name, inputs, made, summary)
             done.append(name)
-        found = markers.read(folder, name)
-        told[name] = found["told"] if found else {}
+        told[name] = steps.result(name) or {}
     with_names = tuple(write_named_lists(work, names)) if names is not None else ()
     beside = named_lists_folder(folder)
     if names is None and "worklist" in done and beside.is_dir():
@@ -361,6 +362,6 @@ def run_month(
 def _inputs(name: str, settled: MonthSettings, content: str, folder: Path) -> dict[str, Any]:
     out: dict[str, Any] = {"data": content, "settings": settled.of(name)}
     for before in READS.get(name, ()):
-        found = markers.read(folder, before)
+        found = Checkpoints(folder).read(before)
         out[before] = found["files"] if found else None
     return out

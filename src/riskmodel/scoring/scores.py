@@ -14,7 +14,7 @@ from riskmodel import explanation, features, rules, targets
 from riskmodel.data import County
 from riskmodel.errors import UsageError
 from riskmodel.households import DateLike, point_in_time
-from riskmodel.runs import LoadedModel, model_inputs, tracking
+from riskmodel.runs import LoadedModel, model_inputs, start_run
 
 FORMAT = 1
 REASONS = 3
@@ -64,7 +64,7 @@ def score(county: County, loaded: LoadedModel, as_of: DateLike, lang: str = "zh"
     ----------
     county : County
     loaded : LoadedModel
-        From `riskmodel.runs.tracking.load_model`.
+        From `riskmodel.runs.load_model`.
     as_of : date or ISO text
     lang : {"zh", "en"}
         Of causes and reasons.
@@ -292,7 +292,7 @@ def log_scores(scores: pd.DataFrame, loaded: LoadedModel, store: str | Path) -> 
     }
     edges = np.linspace(0, 1, 21)
     held, _ = np.histogram(scores["probability"], bins=edges)
-    with tracking.start_run(f"{loaded.name}-scores", store, f"{loaded.name} {first['as_of']}") as run:
+    with start_run(f"{loaded.name}-scores", store, f"{loaded.name} {first['as_of']}") as run:
         run.params(facts)
         run.metrics({k: float(v) for k, v in counts.items()})
         run.document({"edges": edges.tolist(), "households": held.tolist()}, "score_histogram.json")
