@@ -81,9 +81,9 @@ def forecast(
         as_of=(*past, day),
     )
     tested = _checked(county, past, day, horizon, ruleset, seed, out) if past else None
-    made = ahead.build(county, day, horizon, ruleset, seed=seed, exogenous=series, progress=say)
+    made = ahead.forecast(county, day, horizon, ruleset, seed=seed, exogenous=series, progress=say)
     for note in made.notes:
-        say(f"note: {note}")
+        say(f"note: {note.text('en')}")
     page = presentation.write_forecast(made, out, lang)
     given = {"ruleset": ruleset, "seed": seed, "data_fingerprint": fingerprint(county, made.as_of)}
     summary = summarise(made) | ({"checked": _covered(tested.table)} if tested else {})
@@ -100,7 +100,9 @@ def _checked(
 
     say(f"households: forecast from {', '.join(map(str, past))} first, held against what came")
     ahead.check_past(county, past, day, horizon)
-    found = ahead.evaluate_households(county, past, ahead.horizons(horizon), ruleset, known_by=day, seed=seed)
+    found = ahead.evaluate_household_forecasts(
+        county, past, ahead.horizons(horizon), ruleset, known_by=day, seed=seed
+    )
     write_table(found.table, out / "evaluation.csv")
     write_table(found.coverage, out / "evaluation-coverage.csv")
     return found
@@ -141,7 +143,7 @@ def summarise(made: Outlook) -> dict[str, Any]:
         "count_choice": str(made.backtest.choice) if made.backtest is not None else "",
         "newly_monitored": None if expected is None else round(expected, 2),
         "alarms": int(made.warnings["alarm"].sum()) if len(made.warnings) else 0,
-        "notes": list(made.notes),
+        "notes": [note.text("en") for note in made.notes],
     }  # fmt: skip
 
 
@@ -218,7 +220,7 @@ def stress(
         as_of=as_of,
     )
     say("households: income per head 12 months ahead")
-    homes = ahead.households(county, as_of, (12,), ruleset, seed=seed)
+    homes = ahead.forecast_households(county, as_of, (12,), ruleset, seed=seed)
     given = {
         "as_of": str(homes.as_of),
         "horizon": max(homes.lines),

@@ -149,7 +149,7 @@ def _forecast(county: County, day: dt.date, out: Path, store: Path) -> None:
     from riskmodel.cli import ahead
 
     # Two past days show how methods are compared; the verb takes eight.
-    made = forecasting.build(county, day, origins=2, bottom_up=False)
+    made = forecasting.forecast(county, day, origins=2, bottom_up=False)
     presentation.write_forecast(made, out / "forecast")
     ahead.log(made, store, ahead.summarise(made))
 
