@@ -138,7 +138,7 @@ def adjust_p_values(p: Array, correction: Correction = "bh") -> Array:
 
     Examples
     --------
-    >>> adjust_p_values(np.array([0.01, 0.02, np.nan, 0.5])).tolist()
+    >>> adjust_p_values(np.array([0.01, 0.02, np.nan, 0.5])).round(6).tolist()
     [0.03, 0.03, nan, 0.5]
     """
     out = np.full(p.shape, np.nan)
