@@ -11,8 +11,8 @@ import pytest
 from riskmodel.evaluation import Budget
 from riskmodel.evaluation.oracle import against_truth
 from riskmodel.i18n import section
-from riskmodel.presentation.attainable import attainable_table, bins_table
-from riskmodel.presentation.write import report_html
+from riskmodel.presentation import report_html
+from riskmodel.presentation.report_tables import attainable_table, bins_table
 
 
 @pytest.fixture(scope="module")
@@ -40,23 +40,23 @@ def known() -> dict[str, pd.DataFrame]:
 
 def test_shares_of_the_oracle_stand_below_the_figures(known: dict[str, pd.DataFrame]) -> None:
     table = attainable_table(known["attainable"], section("report"), "logit")
-    by = {row.cells[0].words["en"]: row for row in table.rows}
+    by = {row.values[0]["en"]: row for row in table.rows}
     frame = known["attainable"].set_index("model")
-    model, oracle = (by[name] for name in (table.rows[0].cells[0].words["en"], "true probability (ceiling)"))
-    assert model.cells[1].small == f"{frame.auc_share['logit']:.0%}"
+    model, oracle = (by[name] for name in (table.rows[0].values[0]["en"], "true probability (ceiling)"))
+    assert model.full[1].small == f"{frame.auc_share['logit']:.0%}"
     assert 0.7 < frame.auc_share["logit"] < 1
-    assert oracle.cells[1].small == ""
-    assert float(oracle.cells[1].text) > float(model.cells[1].text)
-    assert [row.best for row in table.rows].count(True) == 1
+    assert oracle.full[1].small == ""
+    assert float(oracle.values[1]) > float(model.values[1])
+    assert [row.mark for row in table.rows].count("best") == 1
 
 
 def test_bins_are_the_champion_s_own(known: dict[str, pd.DataFrame]) -> None:
     table = bins_table(known["attainable_bins"], section("report"), "logit")
     assert len(table.rows) == 10
-    foretold = [float(row.cells[2].text.rstrip("%")) for row in table.rows]
+    foretold = [float(row.values[2].rstrip("%")) for row in table.rows]
     assert foretold == sorted(foretold)
     # Half and one and a half times a calibrated chance holds the mean truth of every bin.
-    assert {row.cells[5].text for row in table.rows} == {"✓"}
+    assert {row.values[5] for row in table.rows} == {"✓"}
 
 
 def test_the_page_shows_both_and_leaves_them_out_without_a_truth(given, known) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from riskmodel import presentation
 from riskmodel.i18n import section
-from riskmodel.presentation import ForecastInput, ReportInput, chart
+from riskmodel.presentation import ForecastInput, ReportInput, chart, report_html
 
 
 def _interval(mean: float) -> dict[str, float]:
@@ -192,8 +192,6 @@ def test_the_chapter_says_whether_intervals_held(given_outlook: ForecastInput) -
 def test_a_report_has_the_chapter_where_a_forecast_is_given(
     given: ReportInput, given_outlook: ForecastInput
 ) -> None:
-    from riskmodel.presentation.write import report_html
-
     assert 'id="outlook"' not in report_html(given)
     assert 'id="outlook"' in report_html(dataclasses.replace(given, outlook=given_outlook))
 

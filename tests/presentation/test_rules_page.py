@@ -11,7 +11,7 @@ import pytest
 
 from riskmodel import rules
 from riskmodel.data import About, from_frames
-from riskmodel.presentation import rules_tables, rules_view
+from riskmodel.presentation import rules_page
 from riskmodel.presentation.rules_page import rules_html, write_rules_page
 
 DAY = "2021-06-30"
@@ -73,7 +73,7 @@ def county():
 
 @pytest.fixture(scope="module")
 def view(county):
-    return rules_view.rules_view(county, "national-2021", DAY, params={"large_drop": 0.4})
+    return rules_page.rules_view(county, "national-2021", DAY, params={"large_drop": 0.4})
 
 
 @pytest.fixture(scope="module")
@@ -101,9 +101,7 @@ def test_it_shows_the_rules_in_force(html, view) -> None:
         assert name in html
         assert parameter.zh in html
     # The one that was changed for this page says so; assumptions do too.
-    standing = {
-        row.cells[0].small: row.cells[2].words["en"] for row in rules_tables.parameters(view, _words()).rows
-    }
+    standing = {row.full[0].small: row.values[2]["en"] for row in rules_page.parameters_table(view).rows}
     assert standing["large_drop"] == "changed for this run"
     assert standing["sudden_causes"] == "assumption"
     assert standing["line"] == "stated"
@@ -115,21 +113,15 @@ def test_a_set_that_is_not_yet_valid_says_so(html, view) -> None:
     assert "is valid from 2022-01-01" in rules_html(replace(view, ruleset=early))
 
 
-def _words():
-    from riskmodel.i18n import section
-
-    return section("rules_page")
-
-
 def test_counts_are_those_of_the_verdicts(county, view) -> None:
     verdicts = rules.evaluate(county, "national-2021", DAY, params={"large_drop": 0.4})
-    counted = rules_view.by_category(view).set_index("category")
+    counted = rules_page.by_verdict(view, "category").set_index("category")
     assert counted["households"].to_dict() == {
         **dict.fromkeys(counted.index, 0),
         **verdicts["category"].value_counts().to_dict(),
     }
     assert counted["persons"].sum() == verdicts["persons"].sum()
-    towns = rules_view.by_township(view)
+    towns = rules_page.by_township(view)
     assert towns["households"].sum() == len(verdicts)
     assert towns["flagged"].sum() == verdicts["flagged"].sum() > 0
     assert towns["unknown"].sum() == (verdicts["category"] == "unknown").sum() == 3
@@ -153,11 +145,10 @@ def test_every_change_is_told_in_both_languages(html, view) -> None:
 
 
 def test_a_long_list_is_cut_and_says_so(view, monkeypatch) -> None:
-    monkeypatch.setattr(rules_tables, "MOST", 1)
-    parts = rules_tables.changed(view, _words())
-    long = [p for p in parts if p["cut"]]
+    monkeypatch.setattr(rules_page, "MOST", 1)
+    long = [table for _, _, table in rules_page.change_tables(view) if table.notes]
     assert long
-    assert all(len(p["table"].rows) == 1 for p in long)
+    assert all(len(table.rows) == 1 for table in long)
 
 
 def test_the_same_input_gives_the_same_bytes(county, view, tmp_path) -> None:

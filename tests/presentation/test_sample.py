@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from riskmodel.presentation.forecast_page import FORMAT as OUTLOOK
+from riskmodel.presentation.report import FORMAT as REPORT
 from riskmodel.presentation.rules_page import FORMAT as RULES
-from riskmodel.presentation.write import FORMAT as REPORT
 
 SAMPLE = Path(__file__).resolve().parents[2] / "reports" / "sample"
 FORMATS = {"report.html": REPORT, "rules.html": RULES, "forecast.html": OUTLOOK}

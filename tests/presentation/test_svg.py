@@ -9,7 +9,7 @@ import pytest
 
 from riskmodel.i18n import section
 from riskmodel.presentation.chart import HEIGHT, LEFT, TOP, WIDTH, Axis, Plot, element
-from riskmodel.presentation.figures import all_figures
+from riskmodel.presentation.report_charts import report_charts
 
 NAMES = {"gain", "roc", "precision_recall", "reliability", "delta", "auc"}
 XML = "{http://www.w3.org/2000/svg}"
@@ -17,7 +17,7 @@ XML = "{http://www.w3.org/2000/svg}"
 
 @pytest.fixture(scope="module")
 def charts(given) -> dict[str, str]:
-    return all_figures(given, section("report"))
+    return {c.name: c.svg for c in report_charts(given, section("report"))}
 
 
 def test_every_chart_is_drawn_and_is_xml(charts) -> None:
@@ -46,7 +46,7 @@ def test_each_text_stands_in_both_languages(charts) -> None:
 
 
 def test_a_file_of_one_language_holds_one(given) -> None:
-    for svg in all_figures(given, section("report"), ["en"]).values():
+    for svg in (c.svg for c in report_charts(given, section("report"), ["en"])):
         assert not re.search(r"[\u4e00-\u9fff]", svg)
 
 
@@ -61,9 +61,8 @@ def test_curves_start_and_end_where_they_must(charts) -> None:
 
 
 def test_a_run_without_rules_has_no_difference_chart(make_given) -> None:
-    assert set(all_figures(make_given(comparison=None, deployed=None), section("report"))) == NAMES - {
-        "delta"
-    }
+    charts = report_charts(make_given(comparison=None, deployed=None), section("report"))
+    assert {chart.name for chart in charts} == NAMES - {"delta"}
 
 
 @pytest.mark.parametrize(

@@ -13,9 +13,8 @@ import pytest
 from riskmodel import presentation
 from riskmodel.errors import InputRefused
 from riskmodel.i18n import section
-from riskmodel.presentation.household_list import embedded
-from riskmodel.presentation.words import filled
-from riskmodel.presentation.write import report_html
+from riskmodel.presentation import report_html
+from riskmodel.presentation.page import embedded, filled
 
 VOID = {"meta", "input", "br", "line", "circle", "polyline", "rect"}
 
@@ -202,12 +201,13 @@ def test_embedded_json_is_ascii_safe_where_it_matters() -> None:
 
 
 def test_targeting_measures_are_the_comparisons_and_old_runs_have_none(given, html) -> None:
-    from riskmodel.presentation.tables import number, targeting_table
+    from riskmodel.presentation.report_tables import targeting_table
+    from riskmodel.presentation.table import number
 
     table = targeting_table(given.comparison, section("report"))
     row = given.comparison.query("scope == 'pooled' and at == 'budget' and model == 'logit'").iloc[0]
-    shown = next(r for r in table.rows if r.cells[0].words["en"] == "penalised logit")
-    assert [c.text for c in shown.cells[1:]] == [
+    shown = next(r for r in table.rows if r.values[0]["en"] == "penalised logit")
+    assert shown.values[1:] == [
         number(row[f"{n}_model"])
         for n in ("targeting_differential", "targeting_differential_errors", "cgh", "bpac")
     ]

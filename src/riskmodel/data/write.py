@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import pandas as pd
 import yaml
@@ -14,6 +13,7 @@ from riskmodel.data.county import About, County
 from riskmodel.data.schema import SPAN_TABLES, contract, month_text
 from riskmodel.errors import UsageError
 from riskmodel.io.files import atomic, write_text
+from riskmodel.io.workbook import write_frame
 
 Format = Literal["parquet", "csv", "xlsx"]
 _MOST_EXCEL_ROWS = 1_048_575
@@ -93,32 +93,9 @@ def _replace(path: Path, frame: pd.DataFrame, format: Format) -> None:
             frame.to_parquet(temporary, index=False)
         elif format == "csv":
             frame.to_csv(temporary, index=False, lineterminator="\n")
+        elif len(frame) > _MOST_EXCEL_ROWS:
+            raise UsageError(
+                f"{path.stem}: {len(frame)} rows do not fit an Excel sheet; write parquet or csv"
+            )
         else:
-            _write_sheet(temporary, path.stem, frame)
-
-
-def _write_sheet(path: Path, name: str, frame: pd.DataFrame) -> None:
-    import xlsxwriter
-
-    if len(frame) > _MOST_EXCEL_ROWS:
-        raise UsageError(f"{name}: {len(frame)} rows do not fit an Excel sheet; write parquet or csv")
-    with xlsxwriter.Workbook(path, {"strings_to_formulas": False, "strings_to_urls": False}) as book:
-        sheet = book.add_worksheet(name)
-        day = book.add_format({"num_format": "yyyy-mm-dd"})
-        for j, column in enumerate(frame.columns):
-            sheet.write_string(0, j, str(column))
-            for i, value in enumerate(frame[column].astype(object).where(frame[column].notna(), None), 1):
-                _write_cell(sheet, i, j, value, day)
-
-
-def _write_cell(sheet: Any, i: int, j: int, value: Any, day: Any) -> None:
-    if value is None:
-        return
-    if isinstance(value, bool):
-        sheet.write_boolean(i, j, value)
-    elif isinstance(value, dt.date):
-        sheet.write_datetime(i, j, dt.datetime.combine(value, dt.time()), day)
-    elif isinstance(value, str):
-        sheet.write_string(i, j, value)
-    else:
-        sheet.write_number(i, j, float(value))
+            write_frame(frame, temporary, path.stem, for_people=False)

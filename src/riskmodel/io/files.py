@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import datetime as dt
 import json
 import os
 import tempfile
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from riskmodel.errors import InputMissing, UsageError
+from riskmodel.io.workbook import write_frame
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 ENDINGS = (".parquet", ".csv", ".xlsx")
 # A spreadsheet takes a text cell that begins with one of these for a formula.
 FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r", "\n")
-# Fixed, so that a workbook's bytes depend on its content alone.
-_CREATED = dt.datetime(2020, 1, 1)
 
 
 @contextlib.contextmanager
@@ -82,7 +80,7 @@ def write_table(frame: pd.DataFrame, path: str | Path, sheet: str = "data") -> P
         If the folder cannot be written to.
     """
     target = Path(path)
-    writers = {".parquet": _parquet, ".csv": _csv, ".xlsx": _xlsx}
+    writers = {".parquet": _parquet, ".csv": _csv, ".xlsx": write_frame}
     if target.suffix.lower() not in writers:
         raise UsageError(f"{target}: write to a name that ends in {', '.join(ENDINGS)}")
     with atomic(target) as temporary:
@@ -206,34 +204,3 @@ def safe_text(text: str) -> str:
 
 def _neutral(value: Any) -> Any:
     return safe_text(value) if isinstance(value, str) else value
-
-
-def _xlsx(frame: pd.DataFrame, path: Path, sheet: str) -> None:
-    import xlsxwriter
-
-    options = {"strings_to_formulas": False, "strings_to_urls": False, "remove_timezone": True}
-    with xlsxwriter.Workbook(str(path), options) as book:
-        book.set_properties({"created": _CREATED})
-        page = book.add_worksheet(sheet)
-        bold = book.add_format({"bold": True})
-        for j, name in enumerate(frame.columns):
-            page.write_string(0, j, str(name), bold)
-            for i, value in enumerate(frame[name], start=1):
-                _cell(page, i, j, value)
-        page.freeze_panes(1, 0)
-
-
-def _cell(page: Any, i: int, j: int, value: Any) -> None:
-    import numpy as np
-    import pandas as pd
-
-    if value is None or value is pd.NA or value is pd.NaT or value != value:
-        return
-    if isinstance(value, bool | np.bool_):
-        page.write_boolean(i, j, bool(value))
-    elif isinstance(value, int | float | np.integer | np.floating) and np.isfinite(value):
-        page.write_number(i, j, float(value))
-    elif isinstance(value, dt.date):
-        page.write_string(i, j, value.isoformat()[:10])
-    else:
-        page.write_string(i, j, str(value))

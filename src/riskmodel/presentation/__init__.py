@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from riskmodel.presentation.chart import Axis, Interval, Plot, intervals, use_chinese
-from riskmodel.presentation.figures import SPARE, STYLES
 from riskmodel.presentation.forecast_page import (
     ForecastInput,
     forecast_chapter,
@@ -12,26 +11,34 @@ from riskmodel.presentation.forecast_page import (
     write_forecast,
 )
 from riskmodel.presentation.household_list import histories
-from riskmodel.presentation.inputs import ReportInput, read_run
 from riskmodel.presentation.model_card import write_model_card
 from riskmodel.presentation.monitor_page import write_monitor
+from riskmodel.presentation.page import templates
 from riskmodel.presentation.register_page import write_register
+from riskmodel.presentation.report import report_html, write_report, write_run_report
+from riskmodel.presentation.report_charts import SPARE, STYLES
+from riskmodel.presentation.report_input import ReportInput, read_run, weighted_yield, yields
 from riskmodel.presentation.rules_page import with_rules, write_rules_page
+from riskmodel.presentation.sections import ReportSection, report_section, sections
+from riskmodel.presentation.table import Cell, Column, Row, Table
 from riskmodel.presentation.visit_sheets import print_pdf, write_visit_sheets
-from riskmodel.presentation.words import templates
 from riskmodel.presentation.worklist_words import plan_words
 from riskmodel.presentation.worklist_workbook import write_worklist
-from riskmodel.presentation.write import write_report, write_run_report
-from riskmodel.presentation.yields import weighted_yield, yields
 
 __all__ = [
     "SPARE",
     "STYLES",
     "Axis",
+    "Cell",
+    "Chart",
+    "Column",
     "ForecastInput",
     "Interval",
     "Plot",
     "ReportInput",
+    "ReportSection",
+    "Row",
+    "Table",
     "forecast_chapter",
     "forecast_input",
     "histories",
@@ -40,6 +47,9 @@ __all__ = [
     "print_pdf",
     "read_forecast",
     "read_run",
+    "report_html",
+    "report_section",
+    "sections",
     "templates",
     "use_chinese",
     "weighted_yield",

@@ -1,9 +1,4 @@
-"""Charts drawn as SVG text: sharp on screen and paper, a few kilobytes each, words in both languages.
-
-Fan charts: what has been as a line, what is ahead as bands that widen.
-
-Chinese in matplotlib figures, from a font that comes as a package, whatever the machine has.
-"""
+"""Charts drawn as SVG text: sharp on screen and paper, a few kilobytes each, words in both languages."""
 
 from __future__ import annotations
 
@@ -25,6 +20,15 @@ LEFT, RIGHT, TOP, BOTTOM = 56, 22, 14, 46
 ROW, NAMES, VALUES = 30, 132, 56  # an interval chart's row height, and the room for names and values
 INK, FAINT, GRID = "#334155", "#64748b", "#e2e8f0"
 FONT = "system-ui,-apple-system,'Segoe UI','Microsoft YaHei','PingFang SC','Noto Sans CJK SC',sans-serif"
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A chart that is drawn: its name (of its file and anchor), its title, one SVG element."""
+
+    name: str
+    title: Words
+    svg: str
 
 
 def element(name: str, text: str | None = None, /, **attributes: Attribute) -> str:

@@ -1,4 +1,4 @@
-"""The chapter on what is ahead: fan charts, a township table, warnings, and how good the methods were."""
+"""What is ahead, as a page and as a chapter of the report: fans, townships, warnings, how good it was."""
 
 from __future__ import annotations
 
@@ -9,19 +9,26 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import pandas as pd
 from markupsafe import Markup
 
-from riskmodel import __version__
 from riskmodel.errors import InputMissing, InputRefused
 from riskmodel.forecasting import Outlook
 from riskmodel.i18n import section
 from riskmodel.io import files
-from riskmodel.presentation import chart
-from riskmodel.presentation.chart import LANGS
-from riskmodel.presentation.tables import NOTHING, Cell, Head, Row, Table
-from riskmodel.presentation.words import filled, templates
+from riskmodel.presentation.chart import LANGS, Chart, below_fan, counts_fan
+from riskmodel.presentation.page import (
+    Bullets,
+    Charts,
+    Heading,
+    PageSection,
+    Paragraph,
+    Part,
+    filled,
+    page_html,
+    section_html,
+)
+from riskmodel.presentation.table import NOTHING, Cell, Column, Content, Row, Table, Text
 
 FORMAT = 2
 PAGE = "forecast.html"
@@ -50,7 +57,7 @@ def forecast_input(made: Outlook) -> ForecastInput:
         "line": made.households.lines[last],
         "method": made.method,
         "choice": _choice_of(made),
-        "notes": [note.both() for note in made.notes],
+        "notes": [{"zh": note.zh, "en": str(note)} for note in made.notes],
     }
     return ForecastInput(meta, made.tables)
 
@@ -106,13 +113,15 @@ def read_forecast(folder: str | Path) -> ForecastInput:
 
 
 def write_forecast(made: Outlook, out: str | Path, lang: str = "zh") -> Path:
-    """Write an outlook into a folder: tables, ``forecast.json`` and the page.
+    """Write a forecast into a folder: tables, ``forecast.json`` and the page.
 
     Parameters
     ----------
     made : Outlook
+        What `riskmodel.forecasting` foresees for a county.
     out : str or Path
-    lang : str
+        Folder.
+    lang : {"zh", "en"}
         Language the page opens in; it holds both.
 
     Returns
@@ -124,60 +133,73 @@ def write_forecast(made: Outlook, out: str | Path, lang: str = "zh") -> Path:
     for name, table in given.tables.items():
         files.write_table(table, folder / f"{name}.{'parquet' if name == 'households' else 'csv'}")
     files.write_json(dict(given.meta), folder / META)
-    words, home = section("forecast"), templates()
-    text = (
-        _environment()
-        .get_template("forecast.html.j2")
-        .render(
-            lang=lang,
-            version=__version__,
-            format=FORMAT,
-            css=Markup((home / "report.css").read_text(encoding="utf-8")),
-            title=filled(words["page"]["title"], day=given.meta["as_of"], n=given.meta["horizon"]),
-            page=words["page"],
-            chapter=forecast_chapter(given),
-        )
+    html = page_html(
+        filled(_page("title"), day=given.meta["as_of"], n=given.meta["horizon"]),
+        [_chapter(given)],
+        language=lang,
+        kind=f"forecast format {FORMAT}",
+        above=_page("report"),
     )
-    return files.write_text(text, folder / PAGE)
+    return files.write_text(html, folder / PAGE)
 
 
 def forecast_chapter(given: ForecastInput) -> Markup:
-    """Return the chapter as HTML, in both languages.
+    """Return the chapter on what is ahead as HTML, in both languages.
 
     Parameters
     ----------
-    given : OutlookInput
+    given : ForecastInput
+        `forecast_input` or `read_forecast`.
 
     Returns
     -------
     Markup
+        One section of a page.
     """
-    words = section("forecast")
-    text = (
-        _environment()
-        .get_template("forecast-chapter.html.j2")
-        .render(
-            page=words["page"],
-            headline=_headline(given, words),
-            sentences=_sentences(given, words),
-            charts=_charts(given, words),
-            townships=_townships(given, words),
-            warnings=_warnings(given, words),
-            methods=_methods(given, words),
-            classifier=_classifier(given, words),
-            choice=_choice(given, words),
-            backtest=_backtest(given, words),
-            notes=given.meta["notes"],
-            limits=words["limits"],
-        )
-    )
-    return Markup(text)
+    return section_html(_chapter(given))
 
 
-def _environment() -> jinja2.Environment:
-    return jinja2.Environment(
-        loader=jinja2.FileSystemLoader(templates()), autoescape=True, undefined=jinja2.StrictUndefined
-    )
+def _chapter(given: ForecastInput) -> PageSection:
+    return PageSection("outlook", _page("chapter"), chapter_parts(given))
+
+
+def chapter_parts(given: ForecastInput) -> list[Part]:
+    """Return what the chapter shows: the county's number, charts, townships, warnings, how good it was."""
+    warnings, notes = _warnings(given), given.meta["notes"]
+    parts: list[Part] = [
+        Paragraph(_headline(given), "verdict"),
+        *(Paragraph(line) for line in _sentences(given)),
+        Charts(_charts(given)),
+        *_titled("townships", _townships(given)),
+        Heading(_page("warnings")),
+        *([warnings, _note("warnings")] if warnings else [Paragraph(_page("no_warnings"), "note")]),
+        *([Heading(_page("notes")), Bullets(notes)] if notes else []),
+        Heading(_page("limits")),
+        Bullets(section("forecast.limits")),
+    ]
+    methods, choice = _methods(given), _choice(given)
+    if methods is None and choice is None:
+        return parts
+    parts += [Heading(_page("tests")), *_titled("methods", methods, level=4)]
+    parts += _titled("classifier", _classifier(given), level=4)
+    if choice is not None:
+        backtest = _backtest(given)
+        parts += [Heading(_page("backtest"), level=4), Paragraph(choice)]
+        parts += [backtest, _note("backtest")] if backtest else []
+    return parts
+
+
+def _page(key: str) -> dict[str, str]:
+    words: dict[str, str] = section("forecast.page")[key]
+    return words
+
+
+def _note(key: str) -> Paragraph:
+    return Paragraph(_page(f"{key}_note"), "note")
+
+
+def _titled(key: str, table: Table | None, level: int = 3) -> list[Part]:
+    return [] if table is None else [Heading(_page(key), level=level), table, _note(key)]
 
 
 def _below(given: ForecastInput, measure: str, cause: str = ALL) -> pd.DataFrame:
@@ -185,34 +207,32 @@ def _below(given: ForecastInput, measure: str, cause: str = ALL) -> pd.DataFrame
     return t[(t["measure"] == measure) & (t["cause"] == cause)]
 
 
-def _headline(given: ForecastInput, words: Mapping[str, Any]) -> dict[str, str]:
+def _headline(given: ForecastInput) -> dict[str, str]:
     horizon = given.meta["horizon"]
     homes, money = (
         t[(t["township"] == ALL) & (t["horizon_months"] == horizon)].iloc[0]
         for t in (_below(given, "households"), _below(given, "yuan"))
     )
     return filled(
-        words["page"]["headline"], n=horizon, mean=f"{homes['mean']:.0f}", low=f"{homes['low_80']:.0f}",
+        _page("headline"), n=horizon, mean=f"{homes['mean']:.0f}", low=f"{homes['low_80']:.0f}",
         high=f"{homes['high_80']:.0f}", line=f"{given.meta['line']:,.0f}",
         money=f"{money['mean'] / WAN:,.0f}", now=f"{_now_below(given).sum():,}",
     )  # fmt: skip
 
 
-def _sentences(given: ForecastInput, words: Mapping[str, Any]) -> list[dict[str, str]]:
+def _sentences(given: ForecastInput) -> list[dict[str, str]]:
     """Return what an office asks next: how many will be newly monitored, and whether intervals held."""
     out, n = [], given.meta["horizon"]
     new, past = _new(given), given.tables.get("past")
     if ALL in new and past is not None:
         before = past.loc[past["level"] == "county", "count"].tail(n)
         figures = {"new": f"{new[ALL]:,.0f}", "past": f"{before.sum():,.0f}"}
-        out.append(filled(words["page"]["new"], n=min(n, len(before)), **figures))
+        out.append(filled(_page("new"), n=min(n, len(before)), **figures))
     tested = given.tables.get("methods")
     if tested is not None:
         used = tested[tested["chosen"].astype(bool)].sort_values("horizon_months")
         told = {f"c{k}": " / ".join(f"{v:.0%}" for v in used[f"coverage_{k}"]) for k in (80, 95)}
-        out.append(
-            filled(words["page"]["covered"], months=" / ".join(map(str, used["horizon_months"])), **told)
-        )
+        out.append(filled(_page("covered"), months=" / ".join(map(str, used["horizon_months"])), **told))
     return out
 
 
@@ -221,17 +241,12 @@ def _now_below(given: ForecastInput) -> pd.Series:
     return (t["pcni"] < t["line"]).groupby(t["township"].astype(str)).sum()
 
 
-def _charts(given: ForecastInput, words: Mapping[str, Any]) -> list[dict[str, Any]]:
-    named = words["charts"]
+def _charts(given: ForecastInput) -> list[Chart]:
+    named = section("forecast.charts")
     homes = _below(given, "households")
     ahead = homes[homes["township"] == ALL].sort_values("horizon_months")
-    out = [
-        {
-            "name": "below",
-            "title": named["below"],
-            "svg": Markup(chart.below_fan(float(_now_below(given).sum()), ahead, named, named["below"])),
-        }
-    ]
+    now = float(_now_below(given).sum())
+    out = [Chart("below", named["below"], below_fan(now, ahead, named, named["below"]))]
     if "counts" not in given.tables:
         return out
     counts, past = given.tables["counts"], given.tables["past"]
@@ -258,30 +273,30 @@ def _fan(
     past: pd.DataFrame,
     cause: str,
     named: Mapping[str, Any],
-) -> dict[str, Any]:
+) -> Chart:
     level = "county" if cause == ALL else "cause"
     one, before = (t[(t["level"] == level) & (t["cause"] == cause)] for t in (counts, past))
-    return {"name": name, "title": title, "svg": Markup(chart.counts_fan(before, one, named, title))}
+    return Chart(name, title, counts_fan(before, one, named, title))
 
 
-def _heads(words: Mapping[str, Any], *names: str, text: int = 1) -> list[Head]:
-    return [Head(words["columns"][n], text=k < text) for k, n in enumerate(names)]
+def _columns(*names: str, text: int = 1) -> list[Column]:
+    words = section("forecast.columns")
+    return [Column(words[n], "text" if k < text else "number") for k, n in enumerate(names)]
 
 
-def _named(words: Mapping[str, Any], value: Any) -> Cell:
-    known = words["values"].get(str(value))
-    return Cell(words=known) if known else Cell(str(value))
+def _name(value: Any) -> Text:
+    """Return what a code of the tables is called; a name that nobody declared stands for itself."""
+    name: Text = section("forecast.values").get(str(value), str(value))
+    return name
 
 
 def _with_interval(row: Any, scale: float = 1.0) -> Cell:
-    if row is None:
-        return Cell(NOTHING)
     return Cell(
         f"{row['mean'] / scale:,.0f}", small=f"[{row['low_80'] / scale:,.0f}, {row['high_80'] / scale:,.0f}]"
     )
 
 
-def _townships(given: ForecastInput, words: Mapping[str, Any]) -> Table:
+def _townships(given: ForecastInput) -> Table:
     horizon = given.meta["horizon"]
     t = given.tables["households"].drop_duplicates("household_id")
     sizes, now = t.groupby(t["township"].astype(str)).size(), _now_below(given)
@@ -293,18 +308,18 @@ def _townships(given: ForecastInput, words: Mapping[str, Any]) -> Table:
     new, alarms = _new(given), _alarms(given)
     rows = []
     for name in [ALL, *sorted(sizes.index)]:
-        cells = [
-            _named(words, name),
-            Cell(f"{sizes.sum() if name == ALL else sizes[name]:,}"),
-            Cell(f"{now.sum() if name == ALL else now[name]:,}"),
+        cells: list[Content] = [
+            _name(name),
+            f"{sizes.sum() if name == ALL else sizes[name]:,}",
+            f"{now.sum() if name == ALL else now[name]:,}",
             _with_interval(by["households"].loc[name]),
             _with_interval(by["persons"].loc[name]),
             _with_interval(by["yuan"].loc[name], WAN),
-            Cell(NOTHING) if name not in new else Cell(f"{new[name]:.1f}"),
-            Cell(words=alarms[name]) if name in alarms else Cell(""),
+            NOTHING if name not in new else f"{new[name]:.1f}",
+            alarms.get(name, ""),
         ]
-        rows.append(Row(cells, best=name == ALL))
-    heads = _heads(words, "township", "households", "now", "below", "persons", "money", "new", "alarm")
+        rows.append(Row(cells, "best" if name == ALL else ""))
+    heads = _columns("township", "households", "now", "below", "persons", "money", "new", "alarm")
     return Table(heads, rows)
 
 
@@ -327,99 +342,99 @@ def _alarms(given: ForecastInput) -> dict[str, dict[str, str]]:
     }
 
 
-def _warnings(given: ForecastInput, words: Mapping[str, Any]) -> Table | None:
+def _warnings(given: ForecastInput) -> Table | None:
     t = given.tables.get("warnings")
     if t is None or not t["alarm"].astype(bool).any():
         return None
     rows = []
     for r in t[t["alarm"].astype(bool)].to_dict("records"):
         beside = r["with_neighbours"]
-        cells = [
+        cells: list[Content] = [
             Cell(str(r["township"]), small=beside.replace(";", " ") if isinstance(beside, str) else ""),
-            Cell(str(r["month"])),
-            _named(words, r["what"]),
-            Cell(f"{r['count']:.0f}"),
-            Cell(f"{r['expected']:.1f}"),
-            Cell(f"{r['p_adjusted']:.3f}"),
-            Cell(words={"zh": r["reason_zh"], "en": r["reason_en"]}),
+            str(r["month"]),
+            _name(r["what"]),
+            f"{r['count']:.0f}",
+            f"{r['expected']:.1f}",
+            f"{r['p_adjusted']:.3f}",
+            {"zh": r["reason_zh"], "en": r["reason_en"]},
         ]
         rows.append(Row(cells))
-    return Table(_heads(words, "township", "month", "what", "count", "expected", "p", "reason", text=3), rows)
+    return Table(_columns("township", "month", "what", "count", "expected", "p", "reason", text=3), rows)
 
 
-def _methods(given: ForecastInput, words: Mapping[str, Any]) -> Table | None:
+def _methods(given: ForecastInput) -> Table | None:
     t = given.tables.get("methods")
     if t is None or t.empty:
         return None
     rows = []
     for r in t.to_dict("records"):
-        cells = [
-            _named(words, r["method"]),
-            Cell(str(r["horizon_months"])),
-            Cell(f"{r['crps']:,.0f}"),
-            *(Cell(f"{r[f'pinball_{p}']:,.0f}") for p in (10, 50, 90)),
-            Cell(f"{r['coverage_80']:.0%} / {r['coverage_95']:.0%}"),
-            Cell(f"{r['brier']:.4f}"),
-            Cell(NOTHING if r["worse_than_best_p"] == 1 else f"{r['worse_than_best_p']:.3f}"),
-            Cell(f"{r['rows']:,}"),
+        cells: list[Content] = [
+            _name(r["method"]),
+            str(r["horizon_months"]),
+            f"{r['crps']:,.0f}",
+            *(f"{r[f'pinball_{p}']:,.0f}" for p in (10, 50, 90)),
+            f"{r['coverage_80']:.0%} / {r['coverage_95']:.0%}",
+            f"{r['brier']:.4f}",
+            (NOTHING if r["worse_than_best_p"] == 1 else f"{r['worse_than_best_p']:.3f}"),
+            f"{r['rows']:,}",
         ]
-        rows.append(Row(cells, best=bool(r["chosen"])))
+        rows.append(Row(cells, "best" if bool(r["chosen"]) else ""))
     names = ("horizon", "crps", "pinball_10", "pinball_50", "pinball_90", "coverage", "brier", "p", "rows")
-    return Table(_heads(words, "method", *names), rows)
+    return Table(_columns("method", *names), rows)
 
 
-def _classifier(given: ForecastInput, words: Mapping[str, Any]) -> Table | None:
+def _classifier(given: ForecastInput) -> Table | None:
     t = given.tables.get("classifier")
     if t is None or t.empty:
         return None
     rows = [
         Row(
             [
-                _named(words, r["method"]),
-                Cell(str(r["horizon_months"])),
-                Cell(f"{r['distribution']:.4f}"),
-                Cell(f"{r['classifier']:.4f}"),
+                _name(r["method"]),
+                str(r["horizon_months"]),
+                f"{r['distribution']:.4f}",
+                f"{r['classifier']:.4f}",
                 Cell(f"{r['difference']:+.4f}", small=f"[{r['low_95']:+.4f}, {r['high_95']:+.4f}]"),
-                Cell(f"{r['rows']:,}"),
+                f"{r['rows']:,}",
             ]
         )
         for r in t.to_dict("records")
     ]
     names = ("method", "horizon", "brier_distribution", "brier_classifier", "difference", "rows")
-    return Table(_heads(words, *names), rows)
+    return Table(_columns(*names), rows)
 
 
-def _choice(given: ForecastInput, words: Mapping[str, Any]) -> dict[str, str] | None:
+def _choice(given: ForecastInput) -> dict[str, str] | None:
     """Return which method the counts go by and why, as a sentence."""
     told = given.meta.get("choice")
     if told is None:
         return None
-    named = {k: words["values"].get(told[k], {"zh": "", "en": ""}) for k in ("method", "rival")}
+    named = {k: section("forecast.values").get(told[k], {"zh": "", "en": ""}) for k in ("method", "rival")}
     figures = {k: "" if told[k] is None else f"{told[k]:.{n}f}" for k, n in CHOICE_DIGITS.items()}
     return {
-        lang: words["choice"][told["why"]][lang].format(
+        lang: section("forecast.choice")[told["why"]][lang].format(
             method=named["method"][lang], rival=named["rival"][lang], **figures
         )
         for lang in LANGS
     }
 
 
-def _backtest(given: ForecastInput, words: Mapping[str, Any]) -> Table | None:
+def _backtest(given: ForecastInput) -> Table | None:
     t = given.tables.get("backtest")
     if t is None or t.empty:
         return None
     steps = given.tables.get("backtest-steps")
     rows = []
     for r in t[t["level"] == "county"].to_dict("records"):
-        cells = [
-            _named(words, r["method"]),
+        cells: list[Content] = [
+            _name(r["method"]),
             Cell(f"{r['mase']:.2f}", small=_some_steps(steps, r["method"])),
-            Cell(f"{r['coverage_80']:.0%} / {r['coverage_95']:.0%}"),
-            Cell(NOTHING if r["dm_p_holm"] != r["dm_p_holm"] else f"{r['dm_p_holm']:.3f}"),
-            Cell(str(r["origins"])),
+            f"{r['coverage_80']:.0%} / {r['coverage_95']:.0%}",
+            (NOTHING if r["dm_p_holm"] != r["dm_p_holm"] else f"{r['dm_p_holm']:.3f}"),
+            str(r["origins"]),
         ]
-        rows.append(Row(cells, best=r["method"] == given.meta["method"]))
-    return Table(_heads(words, "method", "mase", "coverage", "dm", "origins"), rows)
+        rows.append(Row(cells, "best" if r["method"] == given.meta["method"] else ""))
+    return Table(_columns("method", "mase", "coverage", "dm", "origins"), rows)
 
 
 def _some_steps(steps: pd.DataFrame | None, method: str) -> str:

@@ -5,7 +5,6 @@ Income and spending by month of the households on a list, as known at a date, fo
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -17,7 +16,8 @@ from riskmodel import rules
 from riskmodel.data import County, month_text
 from riskmodel.errors import InputRefused
 from riskmodel.households import DateLike, Moment, point_in_time
-from riskmodel.presentation.inputs import ReportInput
+from riskmodel.presentation.page import embedded
+from riskmodel.presentation.report_input import ReportInput
 
 COLUMNS = (
     "id",
@@ -55,21 +55,7 @@ TEXT_HEADS = ("household_id", "township", "village", "rule_category", "reason")
 REASONS = 3
 
 
-def embedded(content: Any) -> str:
-    r"""Return JSON for a script element: no character in it can open or end an element.
-
-    Examples
-    --------
-    >>> embedded({"a": "</script>"})
-    '{"a":"\\u003c/script\\u003e"}'
-    """
-    text = json.dumps(content, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-    for sign in "<>&\u2028\u2029":
-        text = text.replace(sign, f"\\u{ord(sign):04x}")
-    return text
-
-
-def listing(given: ReportInput, book: Mapping[str, Any]) -> str | None:
+def list_data(given: ReportInput, book: Mapping[str, Any]) -> str | None:
     """Return the page's data, or None where there is no list.
 
     Parameters

@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import pandas as pd
 
 from riskmodel import models
 from riskmodel.evaluation import METRICS, Budget
-from riskmodel.io import files, paths
+from riskmodel.io import files
+from riskmodel.presentation.page import render
+from riskmodel.presentation.table import NOTHING
 from riskmodel.runs import (
     MIN_GROUP_EVENTS,
     TEST_ROW,
@@ -21,8 +22,6 @@ from riskmodel.runs import (
     listed_at_budget,
     load_model,
 )
-
-NOTHING = "—"
 
 
 def write_model_card(name_at_alias: str, out: str | Path, store: str | Path) -> tuple[Path, Path]:
@@ -53,12 +52,10 @@ def write_model_card(name_at_alias: str, out: str | Path, store: str | Path) -> 
     Mitchell et al. 2019, "Model cards for model reporting"; Gebru et al. 2021, "Datasheets for datasets".
     """
     loaded = load_model(name_at_alias, store)
-    home = paths.folder("reports/templates")
-    environment = jinja2.Environment(loader=jinja2.FileSystemLoader(home), undefined=jinja2.StrictUndefined)
     run = Run(loaded.run_id, Path(store), loaded.kind)
     made = []
     for template, facts in (("model_card.md", model_facts(loaded, run)), ("data_sheet.md", data_facts(run))):
-        text = environment.get_template(f"{template}.j2").render(**facts)
+        text = render(f"{template}.j2", **facts)
         made.append(files.write_text(text.strip() + "\n", Path(out) / template))
     for table, frame in models.exported_card(loaded.model).items():
         files.write_table(frame, Path(out) / f"{table}.csv")

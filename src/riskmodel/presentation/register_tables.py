@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Callable, Collection, Iterable, Sequence
 
 import pandas as pd
 
+from riskmodel.i18n import Language
+from riskmodel.presentation.table import Column, Kind, Row, Table, Value
 from riskmodel.register import (
     ALL,
     ANY,
     UNKNOWN,
-    Lang,
     Ledger,
     band_names,
     book,
@@ -23,47 +22,22 @@ from riskmodel.register import (
     phrase,
 )
 
-Kind = Literal["text", "count", "share"]
-Value = str | int | float | None
+PrintedRow = tuple[Value, ...]
 
 
-@dataclass(frozen=True)
-class Column:
-    """One column: its group's heading, its own, and how its values are written."""
-
-    top: str
-    sub: str
-    kind: Kind
-
-
-@dataclass(frozen=True)
-class Grid:
-    """One printed table.
-
-    Parameters
-    ----------
-    id : str
-        Stable name (an anchor on a page).
-    sheet, title : str
-    columns : tuple of Column
-        The first ``stub`` of them label the rows.
-    rows : tuple of tuple
-        Values in the order of columns; None is an empty cell (missing, not zero).
-    notes : tuple of str
-        What the percentages are of, and what adds up.
-    totals : frozenset of int
-        Rows that sum others.
-    stub : int
-    """
-
-    id: str
-    sheet: str
-    title: str
-    columns: tuple[Column, ...]
-    rows: tuple[tuple[Value, ...], ...]
-    notes: tuple[str, ...] = ()
-    totals: frozenset[int] = frozenset()
-    stub: int = 1
+def printed(
+    id: str,  # the anchor on a page
+    sheet: str,
+    title: str,
+    columns: Sequence[Column],
+    rows: Sequence[PrintedRow],
+    notes: Sequence[str] = (),
+    totals: Collection[int] = (),
+    labels: int = 1,
+) -> Table:
+    """Return a printed table; ``totals`` are the rows that sum others, ``labels`` say what a row is."""
+    marked = [Row(row, "total" if i in totals else "") for i, row in enumerate(rows)]
+    return Table(list(columns), marked, id=id, sheet=sheet, title=title, notes=notes, labels=labels)
 
 
 def ratio(part: int | None, whole: int | None) -> float | None:
@@ -71,51 +45,39 @@ def ratio(part: int | None, whole: int | None) -> float | None:
     return None if part is None or not whole else part / whole
 
 
-def pair(top: str, lang: Lang, *, percent: bool = False, items: bool = False) -> tuple[Column, ...]:
+def pair(top: str, lang: Language, *, percent: bool = False, items: bool = False) -> tuple[Column, ...]:
     """Return the columns households and persons under one heading, and what else is asked for."""
     names: list[tuple[str, Kind]] = [("hh", "count"), ("p", "count")]
     if items:
         names.append(("items", "count"))
     if percent:
         names.append(("percent", "share"))
-    return tuple(Column(top, phrase(name, lang), kind) for name, kind in names)
+    return tuple(Column(phrase(name, lang), kind, group=top) for name, kind in names)
 
 
-def label(name: str, lang: Lang) -> Column:
+def label(name: str, lang: Language) -> Column:
     """Return a column that labels rows."""
-    return Column(phrase(name, lang), "", "text")
+    return Column(phrase(name, lang), "label")
 
 
-def heads(categories: Iterable[str], lang: Lang) -> list[str]:
+def heads(categories: Iterable[str], lang: Language) -> list[str]:
     """Return the headings of categories, the total last."""
     return [*(category_name(c, lang) for c in categories), phrase("total", lang)]
 
 
-def office_grids(ledger: Ledger, lang: Lang, period: str) -> list[Grid]:
-    """Return the printed office tables; one whose data are absent says so and has no rows.
-
-    Parameters
-    ----------
-    ledger : Ledger
-    lang : str
-    period : str
-        The note that says which period it is.
-
-    Returns
-    -------
-    list of Grid
-    """
-    out: list[Grid] = []
+def office_tables(ledger: Ledger, lang: Language, period: str) -> list[Table]:
+    """Return the printed office tables; one whose data are absent says so and has no rows."""
+    out: list[Table] = []
     for name, spec in declared().tables.items():
-        title = phrase("table", lang, number=spec.number, name=spec.say(lang))
-        notes = [period, spec.note.say(lang)]
-        notes += [phrase("percent_is", lang, of=spec.of.say(lang))] if spec.of else []
+        title = phrase("table", lang, number=spec.number, name=spec.text(lang))
+        notes = [period, spec.note.text(lang)]
+        notes += [phrase("percent_is", lang, of=spec.of.text(lang))] if spec.of else []
         notes.append(phrase("source", lang, source=spec.source))
         if name in ledger.tables:
             out += _SHAPES[name](ledger, name, title, tuple(notes), lang)
         else:
             absent = phrase("absent", lang, tables=", ".join(spec.needs))
-            out.append(Grid(name, title, title, (label("line", lang),), (), (*notes, absent)))
+            out.append(printed(name, title, title, (label("line", lang),), (), (*notes, absent)))
     return out
 
 
@@ -127,7 +89,7 @@ def _two_ways(
     return lookup(pd.concat([frame, summed], ignore_index=True), [row, column], values)
 
 
-def _causes(ledger: Ledger, name: str, title: str, notes: tuple[str, ...], lang: Lang) -> list[Grid]:
+def _causes(ledger: Ledger, name: str, title: str, notes: tuple[str, ...], lang: Language) -> list[Table]:
     frame = ledger.tables[name]
     out = []
     for stock in ("ever", "open"):
@@ -139,7 +101,7 @@ def _causes(ledger: Ledger, name: str, title: str, notes: tuple[str, ...], lang:
         columns = [label("cause", lang)]
         for top in heads(ledger.categories, lang):
             columns += pair(top, lang, percent=True)
-        columns.append(Column(phrase("also", lang), phrase("hh", lang), "count"))
+        columns.append(Column(phrase("hh", lang), "count", group=phrase("also", lang)))
         rows: list[tuple[Value, ...]] = []
         for cause in order:
             row: list[Value] = [_cause(cause, lang)]
@@ -149,15 +111,13 @@ def _causes(ledger: Ledger, name: str, title: str, notes: tuple[str, ...], lang:
             rows.append((*row, cells[cause, ALL][2]))
         last = [v for c in wide for v in (*sums[c], ratio(sums[c][0], sums[c][0]))]
         rows.append((phrase("total", lang), *last, None))
-        told = f"{title}（{book().stocks[stock].say(lang)}）"
+        told = f"{title}（{book().stocks[stock].text(lang)}）"
         sheet = title if stock == "ever" else f"{title} 2"
-        out.append(
-            Grid(f"{name}-{stock}", sheet, told, tuple(columns), tuple(rows), notes, frozenset({len(order)}))
-        )
+        out.append(printed(f"{name}-{stock}", sheet, told, columns, rows, notes, {len(order)}))
     return out
 
 
-def _dynamic(ledger: Ledger, name: str, title: str, notes: tuple[str, ...], lang: Lang) -> list[Grid]:
+def _dynamic(ledger: Ledger, name: str, title: str, notes: tuple[str, ...], lang: Language) -> list[Table]:
     frame = ledger.tables[name]
     cells = _two_ways(frame[frame["category"] != ALL], "line", "category", ["hh", "p"])
     columns = [label("line", lang)]
@@ -165,7 +125,7 @@ def _dynamic(ledger: Ledger, name: str, title: str, notes: tuple[str, ...], lang
         columns += pair(top, lang)
     rows = []
     for line, word in declared().dynamic.items():
-        row: list[Value] = [word.say(lang)]
+        row: list[Value] = [word.text(lang)]
         for c in (*ledger.categories, ALL):
             hh, p = cells.get((line, c), [0, 0])
             row += [None if line.startswith("natural") else hh, p]
@@ -175,14 +135,14 @@ def _dynamic(ledger: Ledger, name: str, title: str, notes: tuple[str, ...], lang
     share = ratio(remaining, int(registered))
     told = "" if share is None else f"{share:.2%}"
     of = phrase("of_registered", lang, p=remaining, of=registered, share=told)
-    totals = frozenset({len(rows) - 1})
-    return [Grid(name, title, title, tuple(columns), tuple(rows), (*notes, of) if told else notes, totals)]
+    totals = {len(rows) - 1}
+    return [printed(name, title, title, columns, rows, (*notes, of) if told else notes, totals)]
 
 
-def _natural(ledger: Ledger, name: str, title: str, notes: tuple[str, ...], lang: Lang) -> list[Grid]:
+def _natural(ledger: Ledger, name: str, title: str, notes: tuple[str, ...], lang: Language) -> list[Table]:
     frame = ledger.tables[name]
     columns = [label("reason", lang)]
-    columns += [Column(top, phrase("p", lang), "count") for top in heads(ledger.categories, lang)]
+    columns += [Column(phrase("p", lang), "count", group=top) for top in heads(ledger.categories, lang)]
     rows: list[tuple[Value, ...]] = []
     totals = []
     for direction, words in (("increase", book().increase), ("decrease", book().decrease)):
@@ -193,11 +153,11 @@ def _natural(ledger: Ledger, name: str, title: str, notes: tuple[str, ...], lang
         sums = [sum(cells.get((reason, c), [0])[0] for reason in words) for c in wide]
         rows.append((phrase(direction, lang), *sums))
         for reason, word in words.items():
-            rows.append((f"　{word.say(lang)}", *(cells.get((reason, c), [0])[0] for c in wide)))
-    return [Grid(name, title, title, tuple(columns), tuple(rows), notes, frozenset(totals))]
+            rows.append((f"　{word.text(lang)}", *(cells.get((reason, c), [0])[0] for c in wide)))
+    return [printed(name, title, title, columns, rows, notes, frozenset(totals))]
 
 
-def _measures(ledger: Ledger, name: str, title: str, notes: tuple[str, ...], lang: Lang) -> list[Grid]:
+def _measures(ledger: Ledger, name: str, title: str, notes: tuple[str, ...], lang: Language) -> list[Table]:
     frame = ledger.tables[name]
     cells = _two_ways(frame, "measure", "category", ["hh", "p", "items", "of_hh"])
     columns = [label("measure", lang)]
@@ -212,18 +172,20 @@ def _measures(ledger: Ledger, name: str, title: str, notes: tuple[str, ...], lan
             row += [hh, p, items, ratio(hh, of)]
         rows.append(tuple(row))
     totals = frozenset({order.index(ANY)} if ANY in order else ())
-    return [Grid(name, title, title, tuple(columns), tuple(rows), notes, totals)]
+    return [printed(name, title, title, columns, rows, notes, totals)]
 
 
-def _single_cause(ledger: Ledger, name: str, title: str, notes: tuple[str, ...], lang: Lang) -> list[Grid]:
+def _single_cause(
+    ledger: Ledger, name: str, title: str, notes: tuple[str, ...], lang: Language
+) -> list[Table]:
     frame = ledger.tables[name]
     given = set(frame.loc[frame["hh"] > 0, "measure"])
     measures = [m for m in dict.fromkeys(frame["measure"]) if m in given or m == ANY]
-    columns = [label("cause", lang), Column(phrase("single", lang), phrase("hh", lang), "count")]
+    columns = [label("cause", lang), Column(phrase("hh", lang), "count", group=phrase("single", lang))]
     for measure in measures:
         columns += [
-            Column(_measure(measure, lang), phrase("hh", lang), "count"),
-            Column(_measure(measure, lang), phrase("percent", lang), "share"),
+            Column(phrase("hh", lang), "count", group=_measure(measure, lang)),
+            Column(phrase("percent", lang), "share", group=_measure(measure, lang)),
         ]
     cells = _two_ways(frame, "measure", "cause", ["hh", "of_hh"])
     rows = []
@@ -234,10 +196,10 @@ def _single_cause(ledger: Ledger, name: str, title: str, notes: tuple[str, ...],
             hh = cells[measure, cause][0]
             row += [hh, ratio(hh, of)]
         rows.append(tuple(row))
-    return [Grid(name, title, title, tuple(columns), tuple(rows), notes, frozenset({len(rows) - 1}))]
+    return [printed(name, title, title, columns, rows, notes, {len(rows) - 1})]
 
 
-def _bands(ledger: Ledger, name: str, title: str, notes: tuple[str, ...], lang: Lang) -> list[Grid]:
+def _bands(ledger: Ledger, name: str, title: str, notes: tuple[str, ...], lang: Language) -> list[Table]:
     frame = ledger.tables[name]
     columns = [label("township", lang), label("group", lang)]
     for band in band_names():
@@ -254,19 +216,19 @@ def _bands(ledger: Ledger, name: str, title: str, notes: tuple[str, ...], lang: 
         for group, word in declared().groups.items():
             counts = [cells[township, group, band] for band in band_names()]
             hh, p = (sum(c[i] for c in counts) for i in (0, 1))
-            row: list[Value] = [phrase("total", lang) if township == ALL else township, word.say(lang)]
+            row: list[Value] = [phrase("total", lang) if township == ALL else township, word.text(lang)]
             for c in counts:
                 row += [c[0], c[1], ratio(c[0], hh)]
             totals += [len(rows)] if township == ALL else []
             rows.append((*row, hh, p))
-    return [Grid(name, title, title, tuple(columns), tuple(rows), notes, frozenset(totals), stub=2)]
+    return [printed(name, title, title, columns, rows, notes, frozenset(totals), labels=2)]
 
 
-def _workload(ledger: Ledger, name: str, title: str, notes: tuple[str, ...], lang: Lang) -> list[Grid]:
+def _workload(ledger: Ledger, name: str, title: str, notes: tuple[str, ...], lang: Language) -> list[Table]:
     frame = ledger.tables[name]
     columns = [label("township", lang)]
-    columns += [Column(word.say(lang), "", "count") for word in declared().workload.values()]
-    columns.append(Column(phrase("yield", lang), "", "share"))
+    columns += [Column(word.text(lang), "count") for word in declared().workload.values()]
+    columns.append(Column(phrase("yield", lang), "share"))
     lines = list(declared().workload)
     known = lookup(frame.dropna(), ["township", "line"], ["n"])
     places = list(dict.fromkeys(frame["township"]))
@@ -279,10 +241,10 @@ def _workload(ledger: Ledger, name: str, title: str, notes: tuple[str, ...], lan
         shown = {ALL: phrase("total", lang), UNKNOWN: phrase("unknown", lang)}.get(place, place)
         confirmed = ratio(counts["households_confirmed"], counts["households_met"])
         rows.append((shown, *counts.values(), confirmed))
-    return [Grid(name, title, title, tuple(columns), tuple(rows), notes, frozenset({len(rows) - 1}))]
+    return [printed(name, title, title, columns, rows, notes, {len(rows) - 1})]
 
 
-_SHAPES: dict[str, Callable[[Ledger, str, str, tuple[str, ...], Lang], list[Grid]]] = {
+_SHAPES: dict[str, Callable[[Ledger, str, str, tuple[str, ...], Language], list[Table]]] = {
     "causes": _causes,
     "dynamic": _dynamic,
     "natural": _natural,
@@ -293,15 +255,15 @@ _SHAPES: dict[str, Callable[[Ledger, str, str, tuple[str, ...], Lang], list[Grid
 }
 
 
-def _cause(code: str, lang: Lang) -> str:
+def _cause(code: str, lang: Language) -> str:
     return phrase("unknown", lang) if code == UNKNOWN else code_name("risk_events", "cause", code, lang)
 
 
-def _measure(code: str, lang: Lang) -> str:
+def _measure(code: str, lang: Language) -> str:
     return phrase("any", lang) if code == ANY else code_name("support", "measure", code, lang)
 
 
-def _band(band: str, lang: Lang) -> str:
+def _band(band: str, lang: Language) -> str:
     edges = declared().bands
     if band == "below":
         return phrase("below", lang, edge=edges[0])
@@ -313,18 +275,8 @@ def _band(band: str, lang: Lang) -> str:
     return phrase("between", lang, low=low, high=high)
 
 
-def register_tables(ledger: Ledger, lang: Lang) -> tuple[Grid, ...]:
-    """Return every printed table of a ledger, in the order of sheets.
-
-    Parameters
-    ----------
-    ledger : Ledger
-    lang : str
-
-    Returns
-    -------
-    tuple of Grid
-    """
+def register_tables(ledger: Ledger, lang: Language) -> tuple[Table, ...]:
+    """Return every printed table of a ledger, in the order of sheets."""
     period = phrase("period", lang, first=ledger.first, last=ledger.last)
     notes = tuple(phrase(name, lang) for name in ("balances", "restated", "present"))
     own = (
@@ -332,7 +284,7 @@ def register_tables(ledger: Ledger, lang: Lang) -> tuple[Grid, ...]:
         _by_category(ledger, "ever", "ever", lang, (period, *notes[1:])),
         _by_township(ledger, lang, (period, *notes)),
     )
-    return (*own, *office_grids(ledger, lang, period), _findings(ledger, lang, period))
+    return (*own, *office_tables(ledger, lang, period), _findings(ledger, lang, period))
 
 
 def _shown(lines: pd.DataFrame, stock: str) -> list[str]:
@@ -345,7 +297,7 @@ def _shown(lines: pd.DataFrame, stock: str) -> list[str]:
     return [n for n, word in book().lines.items() if n in held or not (word.optional or n in still)]
 
 
-def _by_category(ledger: Ledger, stock: str, name: str, lang: Lang, notes: tuple[str, ...]) -> Grid:
+def _by_category(ledger: Ledger, stock: str, name: str, lang: Language, notes: tuple[str, ...]) -> Table:
     every = ledger.by("stock", "category")
     every = every[every["stock"] == stock]
     cells = lookup(every, ["category", "line"], ["hh", "p"])
@@ -356,16 +308,16 @@ def _by_category(ledger: Ledger, stock: str, name: str, lang: Lang, notes: tuple
         columns += pair(top, lang)
     rows = []
     for line in shown:
-        row: list[Value] = [book().lines[line].say(lang)]
+        row: list[Value] = [book().lines[line].text(lang)]
         for category in ledger.categories:
             row += _cells(cells, (category, line), line)
         rows.append((*row, *_cells(total, (stock, line), line)))
-    return Grid(
+    return printed(
         id=name,
         sheet=phrase(name, lang),
         title=f"{phrase('title', lang)}　{phrase(name, lang)}",
-        columns=tuple(columns),
-        rows=tuple(rows),
+        columns=columns,
+        rows=rows,
         notes=notes,
         totals=frozenset(i for i, line in enumerate(shown) if line in ("opening", "closing")),
     )
@@ -377,7 +329,7 @@ def _cells(cells: dict[tuple[str, ...], list[int]], key: tuple[str, str], line: 
     return [None if book().lines[line].persons_only else hh, p]
 
 
-def _by_township(ledger: Ledger, lang: Lang, notes: tuple[str, ...]) -> Grid:
+def _by_township(ledger: Ledger, lang: Language, notes: tuple[str, ...]) -> Table:
     every = ledger.by("stock", "township")
     every = every[every["stock"] == "open"]
     places = lookup(every, ["township", "line"], ["hh", "p"])
@@ -385,7 +337,7 @@ def _by_township(ledger: Ledger, lang: Lang, notes: tuple[str, ...]) -> Grid:
     shown = _shown(every, "open")
     columns = [label("township", lang)]
     for line in shown:
-        top = book().lines[line].say(lang)
+        top = book().lines[line].text(lang)
         both = pair(top, lang)
         columns += both[1:] if book().lines[line].persons_only else both
     names = sorted(set(ledger.lines["township"]), key=lambda t: (t == UNKNOWN, t))
@@ -395,14 +347,14 @@ def _by_township(ledger: Ledger, lang: Lang, notes: tuple[str, ...]) -> Grid:
         rows.append((phrase("unknown", lang) if name == UNKNOWN else name, *cells))
     cells = [v for line in shown for v in _township_cells(total, ("open", line), line)]
     rows.append((phrase("total", lang), *cells))
-    return Grid(
+    return printed(
         id="townships",
         sheet=phrase("townships", lang),
         title=f"{phrase('title', lang)}　{phrase('townships', lang)}",
-        columns=tuple(columns),
-        rows=tuple(rows),
+        columns=columns,
+        rows=rows,
         notes=notes,
-        totals=frozenset({len(rows) - 1}),
+        totals={len(rows) - 1},
     )
 
 
@@ -411,7 +363,7 @@ def _township_cells(cells: dict[tuple[str, ...], list[int]], key: tuple[str, str
     return both[1:] if book().lines[line].persons_only else both
 
 
-def _findings(ledger: Ledger, lang: Lang, period: str) -> Grid:
+def _findings(ledger: Ledger, lang: Language, period: str) -> Table:
     names = (
         "household",
         "township",
@@ -423,18 +375,18 @@ def _findings(ledger: Ledger, lang: Lang, period: str) -> Grid:
         "in_period",
     )
     told = findings_in_words(ledger, lang)
-    return Grid(
+    return printed(
         id="findings",
         sheet=phrase("findings", lang),
         title=phrase("findings", lang),
-        columns=tuple(Column(phrase(n, lang), "", "text") for n in names),
+        columns=tuple(Column(phrase(n, lang), "label") for n in names),
         rows=tuple(told[list(told.columns)].itertuples(index=False, name=None)),
         notes=(period,) if len(told) else (period, phrase("no_findings", lang)),
-        stub=2,
+        labels=2,
     )
 
 
-def findings_in_words(ledger: Ledger, lang: Lang) -> pd.DataFrame:
+def findings_in_words(ledger: Ledger, lang: Language) -> pd.DataFrame:
     """Return the findings in words.
 
     Returns
@@ -457,7 +409,7 @@ def findings_in_words(ledger: Ledger, lang: Lang) -> pd.DataFrame:
             "township": found["township"].where(found["township"] != UNKNOWN, phrase("unknown", lang)),
             "date": [day(d) for d in found["date"]],
             "event": [event(e) for e in found["event"]],
-            "finding": [book().findings[f].say(lang) for f in found["finding"]],
+            "finding": [book().findings[f].text(lang) for f in found["finding"]],
             "earlier_event": [event(e) for e in found["earlier_event"]],
             "earlier_date": [day(d) for d in found["earlier_date"]],
             "in_period": [phrase("yes" if i else "no", lang) for i in found["in_period"]],

@@ -1,30 +1,80 @@
-"""Writing the page of rules: what is in force, this month's verdicts, what changed since before and why."""
+"""The page of rules: what is in force, this month's verdicts, what changed since before and why."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import pandas as pd
-from markupsafe import Markup
 
-from riskmodel import __version__
+from riskmodel import rules
 from riskmodel.data import County, codes
-from riskmodel.households import DateLike
+from riskmodel.households import DateLike, point_in_time
 from riskmodel.i18n import section
 from riskmodel.io import files
-from riskmodel.presentation import rules_tables, rules_view
-from riskmodel.presentation.inputs import ReportInput
-from riskmodel.presentation.rules_view import RulesView
-from riskmodel.presentation.tables import NOTHING, Cell, Head, Row, Table
-from riskmodel.presentation.words import LANGS, filled, templates
+from riskmodel.presentation.page import (
+    LANGS,
+    Bullets,
+    Facts,
+    Heading,
+    Numbers,
+    PageSection,
+    Paragraph,
+    Part,
+    attributes_in_both,
+    filled,
+    page_html,
+)
+from riskmodel.presentation.report_input import ReportInput
+from riskmodel.presentation.table import NOTHING, Cell, Column, Row, Table, Text, Words, number
 from riskmodel.rules import RuleSet
 
 FORMAT = 1
 PAGE = "rules.html"
+MOST = 200  # rows of one kind of change on the page; the file beside it holds all
+TEXTS = ("verdict", "registration", "counted", "source", "condition", "expression", "parameter", "standing",
+         "group", "household", "township", "from_to", "why", "clock")  # fmt: skip
+
+
+@dataclass(frozen=True)
+class RulesView:
+    """Everything the page shows.
+
+    Parameters
+    ----------
+    ruleset : RuleSet
+    as_of, since : Timestamp
+        The day of the verdicts and the day that they are compared with.
+    verdicts : DataFrame
+        `riskmodel.rules.evaluate` at ``as_of``.
+    changes : DataFrame
+        `riskmodel.rules.changes`.
+    parameters : DataFrame
+        `riskmodel.rules.parameter_table`.
+    overridden : tuple of str
+        Parameters whose values are not the set's own.
+    size : DataFrame, optional
+        `riskmodel.rules.size_check`, for sets that declare one.
+    fingerprint : str
+        Of the rows known at ``as_of``.
+    """
+
+    ruleset: RuleSet
+    as_of: pd.Timestamp
+    since: pd.Timestamp
+    verdicts: pd.DataFrame
+    changes: pd.DataFrame
+    parameters: pd.DataFrame
+    overridden: tuple[str, ...]
+    size: pd.DataFrame | None
+    fingerprint: str
+
+    @property
+    def days(self) -> dict[str, str]:
+        """The day of the verdicts and the one compared with, as text."""
+        return {"day": f"{self.as_of:%Y-%m-%d}", "since": f"{self.since:%Y-%m-%d}"}
 
 
 def write_rules_page(
@@ -44,17 +94,20 @@ def write_rules_page(
     Parameters
     ----------
     county : County
+        Whose households are judged.
     ruleset : str, Path or RuleSet
+        Id, file or the set itself.
     as_of : date or ISO text
+        Day of the verdicts.
     out : str or Path
         Folder: ``rules.html``, ``tables/rules-{changes,townships,conditions,parameters}.csv``.
     since : date or ISO text, optional
-        A month before by default.
+        Day that the verdicts are compared with; a month before by default.
     params, scores
         As in `riskmodel.rules.evaluate`.
     verdicts : DataFrame, optional
         Those of ``as_of``, where they were computed already.
-    lang : str
+    lang : {"zh", "en"}
         Language the page opens in; it holds both.
 
     Returns
@@ -69,13 +122,11 @@ def write_rules_page(
         If the rule set, a date or a parameter is wrong.
     """
     folder = Path(out)
-    view = rules_view.rules_view(
-        county, ruleset, as_of, since, params=params, scores=scores, verdicts=verdicts
-    )
+    view = rules_view(county, ruleset, as_of, since, params=params, scores=scores, verdicts=verdicts)
     frames = {
         "changes": view.changes,
-        "townships": rules_view.by_township(view),
-        "conditions": rules_view.ids_held(view, "conditions", list(view.ruleset.conditions)),
+        "townships": by_township(view),
+        "conditions": ids_held(view, "conditions", list(view.ruleset.conditions)),
         "parameters": view.parameters,
     }
     for name, frame in frames.items():
@@ -99,140 +150,359 @@ def with_rules(
     Parameters
     ----------
     given : ReportInput
+        What the report shows so far.
     county, ruleset, as_of, out, params, verdicts, lang
         As in `write_rules_page`.
 
     Returns
     -------
     ReportInput
+        The same with its link.
     """
     written = write_rules_page(county, ruleset, as_of, out, params=params, verdicts=verdicts, lang=lang)
     return replace(given, rules_page=written.name)
 
 
-def rules_html(view: RulesView, lang: str = "zh") -> str:
-    """Return the page of rules as text.
+def rules_view(
+    county: County,
+    ruleset: str | Path | RuleSet,
+    as_of: DateLike,
+    since: DateLike | None = None,
+    *,
+    params: Mapping[str, Any] | None = None,
+    scores: pd.DataFrame | str | Path | None = None,
+    verdicts: pd.DataFrame | None = None,
+) -> RulesView:
+    """Return what the page of rules shows; parameters and errors as of `write_rules_page`."""
+    chosen = rules.load(ruleset)
+    day = point_in_time.to_date(as_of)
+    before = point_in_time.to_date(since) if since is not None else point_in_time.window_end(day, -1)
+    if verdicts is None:
+        verdicts = rules.evaluate(county, chosen, day, params=params, scores=scores)
+    changes = rules.changes(county, chosen, day, before, params=params, scores=scores, verdicts=verdicts)
+    given, own = chosen.values(params), chosen.values()
+    return RulesView(
+        ruleset=chosen,
+        as_of=pd.Timestamp(day),
+        since=pd.Timestamp(before),
+        verdicts=verdicts,
+        changes=changes,
+        parameters=rules.parameter_table(chosen, params),
+        overridden=tuple(n for n in given if given[n] != own[n]),
+        size=rules.size_check(verdicts, chosen, params) if chosen.size_check else None,
+        fingerprint=point_in_time.fingerprint(county, day),
+    )
 
-    Parameters
-    ----------
-    view : RulesView
-    lang : str
+
+def by_verdict(view: RulesView, column: str) -> pd.DataFrame:
+    """Count households and persons by category or tier, in the order of the set; also those with none.
 
     Returns
     -------
-    str
+    DataFrame
+        ``category`` or ``tier``, then ``flagged, households, persons``.
     """
-    home = templates()
-    words = section("rules_page")
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(home), autoescape=True, undefined=jinja2.StrictUndefined
-    )
-    ruleset = view.ruleset
-    return environment.get_template("rules.html.j2").render(
-        lang=lang,
-        version=__version__,
-        format=FORMAT,
-        css=Markup((home / "report.css").read_text(encoding="utf-8")),
-        js=Markup((home / "report.js").read_text(encoding="utf-8")),
-        title={"zh": ruleset.name_zh, "en": ruleset.name_en},
-        subtitle=filled(words["page"]["subtitle"], where=_both(ruleset.jurisdiction), **_days(view)),
-        page=words["page"],
-        headline=_headline(view, words),
-        numbers=_numbers(view),
-        early=filled(words["page"]["early"], day=str(ruleset.valid_from)) if _early(view) else None,
-        size=_size(view, words),
-        categories=rules_tables.categories(view, words),
-        townships=rules_tables.townships(view, words),
-        counts=rules_tables.counts(view, words),
-        changed=rules_tables.changed(view, words),
-        line=filled(words["page"]["line"], line=_line(view)),
-        conditions=rules_tables.conditions(view, words),
-        parameters=rules_tables.parameters(view, words),
-        procedure=[_both(step) for step in ruleset.procedure],
-        clocks=_clocks(view, words),
-        notes=[_both(note) for note in ruleset.notes],
-        origin=_origin(view, words),
-    )
+    v, ruleset = view.verdicts, view.ruleset
+    if column == "category":
+        names = [*(c.id for c in ruleset.categories), "none", "unknown"]
+        flagged = ruleset.flagged_categories
+    else:
+        v = v[v["tier"] != ""]
+        names, flagged = [t.id for t in ruleset.tiers], ruleset.flagged_tiers
+    counted = v.groupby(column)["persons"].agg(households="size", persons="sum")
+    out = counted.reindex(list(dict.fromkeys(names)), fill_value=0).rename_axis(column).reset_index()
+    out.insert(1, "flagged", out[column].isin(flagged))
+    return out.astype({"households": "int64", "persons": "int64"})
 
 
-def _both(thing: Any) -> dict[str, str]:
-    return {lang: getattr(thing, lang) for lang in LANGS}
+def by_township(view: RulesView) -> pd.DataFrame:
+    """Count verdicts and changes by township.
 
-
-def _days(view: RulesView) -> dict[str, str]:
-    return {"day": f"{view.as_of:%Y-%m-%d}", "since": f"{view.since:%Y-%m-%d}"}
-
-
-def _early(view: RulesView) -> bool:
-    return view.as_of.date() < view.ruleset.valid_from
-
-
-def _headline(view: RulesView, words: Mapping[str, Any]) -> dict[str, str]:
+    Returns
+    -------
+    DataFrame
+        ``township, households, flagged, flagged_persons, unknown``, then a column per kind of change.
+    """
     v = view.verdicts
-    return filled(
-        words["page"]["verdict"],
+    t = v.assign(
+        households=1,
+        flagged_persons=v["persons"].where(v["flagged"], 0),
+        flagged=v["flagged"].astype("int64"),
+        unknown=(v["category"] == "unknown").astype("int64"),
+    )
+    sums = t.groupby("township")[["households", "flagged", "flagged_persons", "unknown"]].sum()
+    moved = rules.changes_by_township(view.changes).set_index("township")
+    return sums.join(moved, how="outer").fillna(0).astype("int64").reset_index()
+
+
+def ids_held(view: RulesView, column: str, ids: list[str]) -> pd.DataFrame:
+    """Count for how many households each id stands in a ``;``-joined column; ``id, households``."""
+    parts = view.verdicts[column].str.split(";").explode()
+    counts = parts[parts != ""].value_counts()
+    return pd.DataFrame({"id": ids, "households": [int(counts.get(i, 0)) for i in ids]})
+
+
+def values_held(view: RulesView, column: str) -> pd.DataFrame:
+    """Count households by a column's values, empty ones left out, sorted; ``id, households``."""
+    v = view.verdicts[column].dropna().astype(str)
+    counts = v[v != ""].value_counts().sort_index()
+    return pd.DataFrame({"id": counts.index, "households": counts.to_numpy()})
+
+
+def rules_html(view: RulesView, lang: str = "zh") -> str:
+    """Return the page of rules as text."""
+    ruleset = view.ruleset
+    where = attributes_in_both(ruleset.jurisdiction)
+    return page_html(
+        {"zh": ruleset.name_zh, "en": ruleset.name_en},
+        [
+            PageSection("headline", _page("headline"), _headline(view)),
+            PageSection("verdicts", _page("verdicts"), _verdicts(view), wrap=True),
+            PageSection("changes", _page("changes"), _changes(view), wrap=True),
+            PageSection("rules", _page("rules"), _in_force(view), wrap=True),
+            PageSection("origin", _page("origin"), [_origin(view)]),
+        ],
+        language=lang,
+        kind=f"rules format {FORMAT}",
+        above=_page("report"),
+        below=filled(_page("subtitle"), where=where, **view.days),
+    )
+
+
+def _page(key: str) -> dict[str, str]:
+    words: dict[str, str] = section("rules_page.page")[key]
+    return words
+
+
+def _value(key: str) -> Words:
+    words: Words = section("rules_page.values")[key]
+    return words
+
+
+def _note(key: str) -> Paragraph:
+    return Paragraph(_page(f"{key}_note"), "note")
+
+
+def _headline(view: RulesView) -> list[Part]:
+    v, kinds = view.verdicts, view.changes["kind"]
+    verdict = filled(
+        _page("verdict"),
         n=f"{len(v):,}",
         flagged=f"{v['flagged'].sum():,}",
         persons=f"{int(v.loc[v['flagged'], 'persons'].sum()):,}",
         unknown=f"{(v['category'] == 'unknown').sum():,}",
-        since=_days(view)["since"],
+        since=view.days["since"],
         changed=f"{len(view.changes):,}",
     )
+    numbers = [
+        (f"{v['flagged'].sum():,}", _page("now"), ""),
+        (f"{(kinds == 'newly_flagged').sum():,}", _page("new"), ""),
+        (f"{(kinds == 'no_longer_flagged').sum():,}", _page("gone"), ""),
+    ]
+    parts: list[Part] = [Paragraph(verdict, "verdict"), Numbers(numbers)]
+    if view.as_of.date() < view.ruleset.valid_from:
+        parts.append(Paragraph(filled(_page("early"), day=str(view.ruleset.valid_from)), "warn"))
+    size = _size(view)
+    return parts if size is None else [*parts, Paragraph(size, "note")]
 
 
-def _numbers(view: RulesView) -> dict[str, str]:
-    kinds = view.changes["kind"]
-    return {
-        "now": f"{view.verdicts['flagged'].sum():,}",
-        "new": f"{(kinds == 'newly_flagged').sum():,}",
-        "gone": f"{(kinds == 'no_longer_flagged').sum():,}",
-    }
+def _verdicts(view: RulesView) -> list[Part]:
+    parts: list[Part] = [categories_table(view), _note("verdicts")]
+    parts += [Heading(_page("townships")), townships_table(view)]
+    for title, table in count_tables(view):
+        parts += [Heading(title), table]
+    return parts
 
 
-def _line(view: RulesView) -> str:
+def _changes(view: RulesView) -> list[Part]:
+    parts: list[Part] = [Paragraph(_page("not_published"), "warn")]
+    tables = change_tables(view)
+    parts.append(_note("changes") if tables else Paragraph(_page("no_changes"), "note"))
+    for kind, title, table in tables:
+        parts += [Heading(title, id=f"changes-{kind}"), table]
+    return parts
+
+
+def _in_force(view: RulesView) -> list[Part]:
     lines = view.verdicts["line"].dropna().unique()
-    return f"{lines[0]:,.2f}".removesuffix(".00") if len(lines) else NOTHING
+    line = f"{lines[0]:,.2f}".removesuffix(".00") if len(lines) else NOTHING
+    parts: list[Part] = [
+        Paragraph(filled(_page("line"), line=line), "verdict"),
+        Heading(_page("conditions")), conditions_table(view), _note("conditions"),
+        Heading(_page("parameters")), parameters_table(view), _note("parameters"),
+    ]  # fmt: skip
+    steps = [attributes_in_both(step) for step in view.ruleset.procedure]
+    parts += [Heading(_page("procedure")), Bullets(steps, numbered=True)] if steps else []
+    parts += [Heading(_page("clocks")), clocks_table(view)] if view.ruleset.clocks else []
+    notes = [attributes_in_both(note) for note in view.ruleset.notes]
+    return [*parts, *([Heading(_page("notes")), Bullets(notes)] if notes else [])]
 
 
-def _size(view: RulesView, words: Mapping[str, Any]) -> dict[str, str] | None:
+def _size(view: RulesView) -> dict[str, str] | None:
     """Say how many persons were found among the registered ones, where the set expects a share."""
     if view.size is None or view.size.empty or view.ruleset.size_check is None:
         return None
     row, kind = view.size.iloc[0], view.ruleset.size_check.denominator
     answer = "nobody" if pd.isna(row["within"]) else "within" if row["within"] else "outside"
-    share = NOTHING if pd.isna(row["share"]) else f"{row['share']:.1%}"
     return filled(
-        words["page"]["size"],
+        _page("size"),
         found=f"{int(row['flagged_persons']):,}",
         registered=f"{int(row['registered_persons']):,}",
         whom={"zh": codes("households", "registration")[kind], "en": kind},
-        share=share,
-        answer=words["values"][answer],
+        share=NOTHING if pd.isna(row["share"]) else f"{row['share']:.1%}",
+        answer=_value(answer),
         **{name: f"{row[name]:.0%}" for name in ("expected", "low", "high")},
     )
 
 
-def _clocks(view: RulesView, words: Mapping[str, Any]) -> Table:
-    columns = words["columns"]
-    heads = [Head(columns["clock"], text=True), Head(columns["limit"]), Head(columns["source"], text=True)]
+def _origin(view: RulesView) -> Facts:
+    ruleset = view.ruleset
+    values: dict[str, Text] = {
+        "ruleset": ruleset.id,
+        "valid_from": str(ruleset.valid_from),
+        "source": ruleset.source,
+        "jurisdiction": attributes_in_both(ruleset.jurisdiction),
+        "as_of": view.days["day"],
+        "since": view.days["since"],
+        "fingerprint": view.fingerprint,
+    }
+    names = section("rules_page.origin")
+    return Facts([(names[k], v) for k, v in values.items()])
+
+
+def _table(heads: Sequence[str], rows: Sequence[Row], note: Words | None = None) -> Table:
+    words = section("rules_page.columns")
+    columns = [Column(words[h], "text" if h in TEXTS else "number") for h in heads]
+    return Table(columns, rows, notes=() if note is None else (note,))
+
+
+def categories_table(view: RulesView) -> Table:
+    """Return what each category and tier means, whom it counts, and how many there are now."""
+    declared = {c.id: c for c in view.ruleset.categories}
+    tiers = {t.id: t for t in view.ruleset.tiers}
     rows = []
-    for c in view.ruleset.clocks:
-        length = {lang: f"{c.limit:g} {words['units'][c.unit][lang]}" for lang in LANGS}
-        rows.append(Row([Cell(words=_both(c), small=c.id), Cell(words=length), Cell(c.source)]))
+    for row in by_verdict(view, "category").to_dict("records"):
+        category = declared.get(row["category"])
+        words = attributes_in_both(category) if category else _value(row["category"])
+        whom = _registrations(category.registration) if category else NOTHING
+        rows.append(_counted(row, words, whom, category.source if category else NOTHING, row["category"]))
+    for row in by_verdict(view, "tier").to_dict("records"):
+        tier = tiers[row["tier"]]
+        rows.append(_counted(row, attributes_in_both(tier), NOTHING, tier.source, row["tier"]))
+    return _table(("verdict", "registration", "counted", "households", "persons", "source"), rows)
+
+
+def _registrations(names: Sequence[str]) -> Words:
+    zh = codes("households", "registration")
+    return {"zh": "、".join(zh[n] for n in names), "en": ", ".join(names)}
+
+
+def _counted(row: Mapping[Any, Any], words: Words, whom: Text, source: str, name: str) -> Row:
+    counts = [number(row["households"]), number(row["persons"])]
+    yes = _value("yes" if row["flagged"] else "no")
+    return Row([Cell(words, small=name), whom, yes, *counts, source], "best" if row["flagged"] else "")
+
+
+def conditions_table(view: RulesView) -> Table:
+    """Return each condition: what it says, its expression and paragraph, how many it holds for."""
+    ids = list(view.ruleset.conditions)
+    held = ids_held(view, "conditions", ids)["households"]
+    unclear = ids_held(view, "unknown", ids)["households"]
+    rows = [
+        Row([Cell(attributes_in_both(c), small=name), c.when, number(yes), number(unknown), c.source])
+        for (name, c), yes, unknown in zip(view.ruleset.conditions.items(), held, unclear, strict=True)
+    ]
+    return _table(("condition", "expression", "holds", "unclear", "source"), rows)
+
+
+def parameters_table(view: RulesView) -> Table:
+    """Return each parameter with its value, whether it is assumed or overridden, and its paragraph."""
+    rows = []
+    for row in view.parameters.to_dict("records"):
+        own = "overridden" if row["name"] in view.overridden else "assumed" if row["assumption"] else "stated"
+        name = Cell({lang: row[lang] for lang in LANGS}, small=row["name"])
+        cells = [name, f"{row['value']} {row['unit']}", _value(own), row["source"]]
+        rows.append(Row(cells, "best" if own != "stated" else ""))
+    return _table(("parameter", "value", "standing", "source"), rows)
+
+
+def clocks_table(view: RulesView) -> Table:
+    """Return the time limits of the procedure."""
+    units = section("rules_page.units")
+    rows = []
+    for clock in view.ruleset.clocks:
+        length = {lang: f"{clock.limit:g} {units[clock.unit][lang]}" for lang in LANGS}
+        rows.append(Row([Cell(attributes_in_both(clock), small=clock.id), length, clock.source]))
+    return _table(("clock", "limit", "source"), rows)
+
+
+def townships_table(view: RulesView) -> Table:
+    """Return verdicts and changes by township, with a last row of totals."""
+    frame = by_township(view)
+    names = [c for c in frame.columns if c != "township"]
+    rows = [Row([str(r["township"]), *(number(r[c]) for c in names)]) for r in frame.to_dict("records")]
+    rows.append(Row([_value("total"), *(number(int(frame[c].sum())) for c in names)], "best"))
+    words, kinds = section("rules_page.columns"), section("rules_page.kinds")
+    heads = [Column(words["township"], "text"), *(Column(kinds.get(c) or words[c]) for c in names)]
     return Table(heads, rows)
 
 
-def _origin(view: RulesView, words: Mapping[str, Any]) -> list[dict[str, Any]]:
-    values: dict[str, Any] = {
-        "ruleset": view.ruleset.id,
-        "valid_from": str(view.ruleset.valid_from),
-        "source": view.ruleset.source,
-        "jurisdiction": _both(view.ruleset.jurisdiction),
-        "as_of": _days(view)["day"],
-        "since": _days(view)["since"],
-        "fingerprint": view.fingerprint,
+def count_tables(view: RulesView) -> list[tuple[Words, Table]]:
+    """Return further counts that the set gives: outcomes, focus groups, bands, why incomes are unknown."""
+    ruleset = view.ruleset
+    outcomes: dict[str, Words] = {str(v.outcome): attributes_in_both(v) for v in ruleset.outcomes}
+    groups: dict[str, Words] = {i: attributes_in_both(c) for i, c in ruleset.focus.items()}
+    reasons: dict[str, Words] = section("rules.reasons")
+    counted = {
+        "outcomes": (values_held(view, "outcome"), outcomes),
+        "focus": (ids_held(view, "focus", list(ruleset.focus)), groups),
+        "bands": (values_held(view, "income_band"), {}),
+        "no_income": (values_held(view, "income_reason"), reasons),
     }
+    titles = section("rules_page.counts")
     return [
-        {"name": words["origin"][k], "value": v if isinstance(v, Mapping) else dict.fromkeys(LANGS, v)}
-        for k, v in values.items()
+        (titles[key], _table(("group", "households"), rows))
+        for key, (frame, words) in counted.items()
+        if (rows := [_group(i, n, words) for i, n in zip(frame["id"], frame["households"], strict=True)])
     ]
+
+
+def _group(name: str, n: int, words: Mapping[str, Words]) -> Row:
+    return Row([Cell(words[name], small=name) if name in words else name, number(n)])
+
+
+def change_tables(view: RulesView) -> list[tuple[str, Words, Table]]:
+    """Return kind, title and table of each kind of change: which household, from what to what, and why."""
+    out: list[tuple[str, Words, Table]] = []
+    for kind in rules.changes_by_township(view.changes).columns[1:]:
+        frame = view.changes[view.changes["kind"] == kind]
+        if frame.empty:
+            continue
+        rows = [_change(view, row) for row in frame.head(MOST).to_dict("records")]
+        title = filled(_page("kind"), kind=section("rules_page.kinds")[kind], n=f"{len(frame):,}")
+        cut = filled(_page("cut"), n=MOST) if len(frame) > MOST else None
+        out.append((kind, title, _table(("household", "township", "from_to", "why"), rows, cut)))
+    return out
+
+
+def _change(view: RulesView, row: Mapping[Any, Any]) -> Row:
+    why = {lang: rules.tell_change(view.ruleset, row, lang) for lang in LANGS}  # type: ignore[arg-type]
+    before, after = (_verdict(view, row, end) for end in ("_before", ""))
+    moved = {lang: f"{before[lang]} → {after[lang]}" for lang in LANGS}
+    home = Cell(str(row["household_id"]), small=str(row["village"]))
+    return Row([home, str(row["township"]), moved, why])
+
+
+def _verdict(view: RulesView, row: Mapping[Any, Any], end: str) -> Words:
+    """Return a verdict in words: category, tier and proposal, as far as there are."""
+    category, tier, outcome = (row[f"{name}{end}"] for name in ("category", "tier", "outcome"))
+    values = section("rules_page.values")
+    if pd.isna(category):
+        return _value("absent")
+    declared = {c.id: attributes_in_both(c) for c in view.ruleset.categories}
+    declared |= {t.id: attributes_in_both(t) for t in view.ruleset.tiers}
+    first = declared.get(category, values.get(category, dict.fromkeys(LANGS, str(category))))
+    parts = [first] if category != "none" or not (tier or outcome) else []
+    parts += [declared.get(tier, dict.fromkeys(LANGS, str(tier)))] if tier else []
+    parts += [section("rules_page.outcomes")[outcome]] if outcome else []
+    return {lang: {"zh": "，", "en": ", "}[lang].join(p[lang] for p in parts) for lang in LANGS}

@@ -5,27 +5,27 @@ from __future__ import annotations
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Mapping
-from html import escape
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from riskmodel import __version__
 from riskmodel.errors import UsageError
 from riskmodel.explanation import Library, cause_codes, load_measures
+from riskmodel.i18n import Language, check_language
 from riskmodel.io import files
-from riskmodel.presentation.words import templates
-from riskmodel.presentation.worklist_words import list_columns, reasons, shaped
-from riskmodel.scoring import NAME_COLUMNS as NAMES
-from riskmodel.scoring import Lang, Words, Worklist, book, check_lang, code_words, join_names
+from riskmodel.presentation.page import asset, render
+from riskmodel.presentation.worklist_words import list_columns, phrase, reasons, rows_in_words
+from riskmodel.scoring import NAME_COLUMNS, Worklist, book, code_words, join_names
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = ("--headless=new", "--no-sandbox", "--disable-gpu")
 PRINT_SECONDS = 300
-POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 FIGURES = ("persons", "registration", "in_register", "card", "pcni", "line", "rule_category", "last_visit",
            "last_outcome", "due_date")  # fmt: skip
+BLANKS = {"visited_on": False, "visitor": False, "cause": True, "note": True}  # entry to whether it is wide
 
 
 def write_visit_sheets(
@@ -44,9 +44,11 @@ def write_visit_sheets(
     Parameters
     ----------
     worklist : Worklist
+        `riskmodel.scoring.build_worklist`.
     path : str or Path
         Ends in ``.html``.
-    lang : str
+    lang : {"zh", "en"}
+        Language of the sheets.
     names : DataFrame, optional
         Joined here and kept nowhere else.
     library : Library, optional
@@ -57,92 +59,72 @@ def write_visit_sheets(
     Path
         Written whole or not at all; the same list gives the same bytes.
     """
-    language = check_lang(lang)
+    language = check_language(lang)
     return files.write_text(visit_sheets_html(worklist, language, names, library or load_measures()), path)
 
 
-def visit_sheets_html(worklist: Worklist, lang: Lang, names: pd.DataFrame | None, library: Library) -> str:
+def visit_sheets_html(
+    worklist: Worklist, lang: Language, names: pd.DataFrame | None, library: Library
+) -> str:
     """Return the sheets as HTML text."""
     rows = join_names(worklist.planned, names).sort_values(["township", "trip", "village", "position"])
-    told = shaped(rows, list_columns(rows), lang)
-    title = book().words["title"].say(lang).format(as_of=worklist.as_of.isoformat())
-    style = (templates() / "visit-sheets.css").read_text(encoding="utf-8")
-    parts = [
-        f'<!doctype html>\n<html lang="{"zh-CN" if lang == "zh" else "en"}"><head><meta charset="utf-8">',
-        f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">',
-        f"{_tag('title', title)}<style>{style}</style></head><body>",
-    ]
+    shown = rows_in_words(rows, list_columns(rows), lang)
+    title = phrase("title", lang, as_of=worklist.as_of.isoformat())
+    villages = []
     for (township, village), own in rows.groupby(["township", "village"], sort=False):
-        head = _say("sheet_head", lang).format(n=len(own), trip=int(own["trip"].iloc[0]), title=title)
-        parts.append(f"<section><header>{_tag('h1', f'{township}　{village}')}{_tag('p', head)}</header>")
-        parts += [
-            _household(row, told.loc[i].to_dict(), said, lang, library)
-            for i, row, said in zip(own.index, own.to_dict("records"), reasons(own, lang), strict=True)
+        head = phrase("sheet_head", lang, n=len(own), trip=int(own["trip"].iloc[0]), title=title)
+        homes = [
+            _household(row, shown.loc[i].to_dict(), why, lang, library)
+            for i, row, why in zip(own.index, own.to_dict("records"), reasons(own, lang), strict=True)
         ]
-        parts.append(f'<p class="note">{escape(_say("sheet_foot", lang))}</p></section>')
-    return "\n".join([*parts, "</body></html>\n"])
-
-
-def _tag(name: str, text: str) -> str:
-    return f"<{name}>{escape(text)}</{name}>"
-
-
-def _say(word: str, lang: Lang) -> str:
-    found: Words = book().words[word]
-    return found.say(lang)
+        villages.append({"title": f"{township}　{village}", "head": head, "households": homes})
+    return render(
+        "visit-sheets.html.j2", lang=lang, version=__version__, kind="visit sheets", single=True, title=title,
+        css=asset("visit-sheets.css"), villages=villages, foot=phrase("sheet_foot", lang),
+        entries=_entries(lang),
+    )  # fmt: skip
 
 
 def _household(
-    row: Mapping[Any, Any], told: Mapping[Any, Any], said: list[str], lang: Lang, library: Library
-) -> str:
-    beside = [str(told[n]) for n in (*NAMES, "group", "selected_by") if told.get(n)]
-    head = escape(f"{row['position']}. {row['household_id']}")
-    out = [f"<article><h2>{head} {_tag('small', '　'.join(beside))}</h2>", _figures(told, lang)]
-    if told.get("rule_conditions"):
-        out += [_tag("h3", _column("rule_conditions", lang)), _tag("p", str(told["rule_conditions"]))]
-    if said:
-        out += [_tag("h3", _say("sheet_why", lang)), _list("ol", said)]
+    row: Mapping[Any, Any], shown: Mapping[Any, Any], why: Sequence[str], lang: Language, library: Library
+) -> dict[str, Any]:
     causes = cause_codes((row.get(f"cause_{k}") for k in (1, 2, 3)), lang) or ["other"]
-    out += [_tag("h3", _say("sheet_ask", lang)), _list("ul", library.questions(causes, lang))]
-    helps = ("、" if lang == "zh" else ", ").join(library.measures(causes, lang))
+    measures = ("、" if lang == "zh" else ", ").join(library.measures(causes, lang))
     note = library.note.zh if lang == "zh" else library.note.en
-    out += [_tag("h3", _say("sheet_help", lang)), f'<p>{escape(helps)}<br><span class="note">{escape(note)}']
-    return "".join([*out, "</span></p>", _entries(lang), "</article>"])
+    parts: list[dict[str, Any]] = []
+    if shown.get("rule_conditions"):
+        parts.append({"title": _column("rule_conditions", lang), "text": str(shown["rule_conditions"])})
+    if why:
+        parts.append({"title": phrase("sheet_why", lang), "tag": "ol", "lines": why})
+    questions = library.questions(causes, lang)
+    parts.append({"title": phrase("sheet_ask", lang), "tag": "ul", "lines": questions})
+    parts.append({"title": phrase("sheet_help", lang), "text": measures, "note": note})
+    return {
+        "title": f"{row['position']}. {row['household_id']}",
+        "beside": "　".join(str(shown[n]) for n in (*NAME_COLUMNS, "group", "selected_by") if shown.get(n)),
+        "figures": [(_column(n, lang), _figure(v)) for n in FIGURES if (v := shown.get(n)) is not None],
+        "parts": [{"text": "", "note": "", **part} for part in parts],
+    }
 
 
-def _figures(told: Mapping[Any, Any], lang: Lang) -> str:
-    out = []
-    for name in FIGURES:
-        value = told.get(name)
-        if value is None or value != value:
-            continue
-        text = f"{value:%Y-%m-%d}" if isinstance(value, pd.Timestamp) else _number(value)
-        out.append(f"<div><dt>{escape(_column(name, lang))}</dt><dd>{escape(text)}</dd></div>")
-    return f"<dl>{''.join(out)}</dl>"
-
-
-def _number(value: object) -> str:
+def _figure(value: object) -> str:
+    if isinstance(value, pd.Timestamp):
+        return f"{value:%Y-%m-%d}"
     return f"{value:,.0f}" if isinstance(value, int | float) else str(value)
 
 
-def _column(name: str, lang: Lang) -> str:
-    return next(c for c in book().columns if c.id == name).say(lang)
+def _column(name: str, lang: Language) -> str:
+    return next(c for c in book().columns if c.id == name).text(lang)
 
 
-def _list(tag: str, items: list[str]) -> str:
-    return f"<{tag}>{''.join(f'<li>{escape(text)}</li>' for text in items)}</{tag}>"
-
-
-def _entries(lang: Lang) -> str:
+def _entries(lang: Language) -> dict[str, Any]:
+    """Return what is filled in on a visit: boxes to tick, lines to write on."""
     words = code_words(lang)
-    out = []
-    for name, kind in (("outcome", "outcomes"), ("decision", "decisions")):
-        boxes = "　".join("□ " + word for word in words[kind].values())
-        out.append(_tag("div", f"{_column(name, lang)}　{boxes}"))
-    for name in ("visited_on", "visitor", "cause", "note"):
-        wide = ' class="wide"' if name in ("cause", "note") else ""
-        out.append(f"<div{wide}>{escape(_column(name, lang))}　<span class=line></span></div>")
-    return f'<div class="fill">{"".join(out)}</div>'
+    boxes = [
+        f"{_column(name, lang)}　" + "　".join("□ " + word for word in words[kind].values())
+        for name, kind in (("outcome", "outcomes"), ("decision", "decisions"))
+    ]
+    return {"boxes": boxes, "lines": [(_column(name, lang), wide) for name, wide in BLANKS.items()]}
 
 
 def print_pdf(html: str | Path, pdf: str | Path) -> Path:
@@ -150,28 +132,32 @@ def print_pdf(html: str | Path, pdf: str | Path) -> Path:
 
     Parameters
     ----------
-    html, pdf : str or Path
+    html : str or Path
+        The page.
+    pdf : str or Path
+        The file to write.
 
     Returns
     -------
     Path
+        The file.
 
     Raises
     ------
     UsageError
         If there is no chromium, or it fails; the HTML page prints as well from any browser.
     """
-    browser = next((found for name in BROWSERS if (found := shutil.which(name))), None)
+    browser = next((program for name in BROWSERS if (program := shutil.which(name))), None)
     if browser is None:
         raise UsageError(f"no {' or '.join(BROWSERS)} here to make a PDF; print {html} from any browser")
     with tempfile.TemporaryDirectory() as home:
-        made = Path(home) / "sheets.pdf"
-        own = [f"--user-data-dir={home}", "--no-pdf-header-footer", f"--print-to-pdf={made}"]
+        printed = Path(home) / "sheets.pdf"
+        own = [f"--user-data-dir={home}", "--no-pdf-header-footer", f"--print-to-pdf={printed}"]
         command = [browser, *FLAGS, *own, Path(html).resolve().as_uri()]
         done = subprocess.run(command, capture_output=True, timeout=PRINT_SECONDS, check=False)
-        if done.returncode or not made.is_file():
-            said = done.stderr.decode(errors="replace")[-200:]
-            raise UsageError(f"{browser} could not print {html}: {said}")
+        if done.returncode or not printed.is_file():
+            message = done.stderr.decode(errors="replace")[-200:]
+            raise UsageError(f"{browser} could not print {html}: {message}")
         with files.atomic(pdf) as temporary:
-            temporary.write_bytes(made.read_bytes())
+            temporary.write_bytes(printed.read_bytes())
     return Path(pdf)

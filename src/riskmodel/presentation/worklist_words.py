@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import pandas as pd
 
-from riskmodel.i18n import section
-from riskmodel.scoring import ENTRIES, Column, Lang, book, check_lang, code_words
+from riskmodel.i18n import Language, check_language, section, text
+from riskmodel.scoring import ENTRIES, Column, book, code_words
 
 OPTIONAL = (
     "tier",
@@ -35,19 +35,13 @@ SOURCES_OF = {
 REASONS = 3
 
 
+def phrase(name: str, lang: Language, /, **values: object) -> str:
+    """Return a phrase of the worklist in one language, its places filled in."""
+    return text(f"worklist.words.{name}", lang, **values)
+
+
 def list_columns(rows: pd.DataFrame) -> list[Column]:
-    """Return the declared columns that have something to say for these rows, and those to be filled in.
-
-    Parameters
-    ----------
-    rows : DataFrame
-        ``Worklist.listed`` or ``Worklist.unknown``.
-
-    Returns
-    -------
-    list of Column
-        In the order of the workbook.
-    """
+    """Return the declared columns that have something to say for these rows, and those to be filled in."""
     return [c for c in book().columns if c.kind in ENTRIES or _present(rows, c)]
 
 
@@ -59,21 +53,9 @@ def _present(rows: pd.DataFrame, column: Column) -> bool:
     return column.id not in OPTIONAL or bool(rows[list(needed)].replace("", None).notna().any(axis=None))
 
 
-def shaped(rows: pd.DataFrame, columns: list[Column], lang: Lang) -> pd.DataFrame:
-    """Return the rows as they are read: text, numbers, dates; None where nothing is to be written.
-
-    Parameters
-    ----------
-    rows : DataFrame
-    columns : list of Column
-    lang : str
-
-    Returns
-    -------
-    DataFrame of object, shape (n, len(columns))
-        Columns named by id.
-    """
-    made: Mapping[str, Callable[[pd.DataFrame, Lang], list[object]]] = {
+def rows_in_words(rows: pd.DataFrame, columns: list[Column], lang: Language) -> pd.DataFrame:
+    """Return the rows as they are read: text, numbers, dates; None where nothing is to be written."""
+    made: Mapping[str, Callable[[pd.DataFrame, Language], list[object]]] = {
         "reasons": _why,
         "interval": _intervals,
         "planned": _yes_no("planned"),
@@ -100,37 +82,26 @@ def _plain(value: object, words: Mapping[str, str]) -> object:
     return words.get(value, value) if isinstance(value, str) else value
 
 
-def _yes_no(column: str) -> Callable[[pd.DataFrame, Lang], list[object]]:
-    def write(rows: pd.DataFrame, lang: Lang) -> list[object]:
-        yes, no = book().words["yes"].say(lang), book().words["no"].say(lang)
+def _yes_no(column: str) -> Callable[[pd.DataFrame, Language], list[object]]:
+    def write(rows: pd.DataFrame, lang: Language) -> list[object]:
+        yes, no = phrase("yes", lang), phrase("no", lang)
         return [None if pd.isna(v) else yes if v else no for v in rows[column]]
 
     return write
 
 
-def reasons(rows: pd.DataFrame, lang: Lang) -> list[list[str]]:
-    """Return what the model says of each household, at most `REASONS` sentences each.
-
-    Parameters
-    ----------
-    rows : DataFrame
-    lang : str
-
-    Returns
-    -------
-    list of list of str
-    """
-    line = book().words["reason_line"].say(lang)
+def reasons(rows: pd.DataFrame, lang: Language) -> list[list[str]]:
+    """Return what the model says of each household, at most `REASONS` sentences each."""
     out: list[list[str]] = []
     numbered = [k for k in range(1, REASONS + 1) if f"reason_{k}" in rows]
     parts = [f"{part}_{k}" for k in numbered for part in ("cause", "reason")]
     for row in rows[[c for c in parts if c in rows]].to_dict("records"):
-        said = [
-            line.format(cause=row.get(f"cause_{k}", ""), reason=row[f"reason_{k}"])
+        sentences = [
+            phrase("reason_line", lang, cause=row.get(f"cause_{k}", ""), reason=row[f"reason_{k}"])
             for k in numbered
             if isinstance(row[f"reason_{k}"], str) and row[f"reason_{k}"]
         ]
-        out.append(said)
+        out.append(sentences)
     return out
 
 
@@ -147,61 +118,63 @@ def plan_words(listed: pd.DataFrame, lang: str) -> list[str]:
     -------
     list of str
     """
-    language = check_lang(lang)
-    words, coded = book().words, code_words(language)
+    language = check_language(lang)
+    coded = code_words(language)
     out = []
     for row in listed[["position", "planned", "selected_by", "urgency", "due_date"]].to_dict("records"):
         source, why = coded["selected_by"][row["selected_by"]], coded["urgency"][row["urgency"]]
-        line = words["plan_line" if row["planned"] else "plan_waits"].say(language)
+        line = "plan_line" if row["planned"] else "plan_waits"
         due = f"{pd.Timestamp(row['due_date']):%Y-%m-%d}"
-        out.append(line.format(position=row["position"], source=source, why=why, due=due))
+        out.append(phrase(line, language, position=row["position"], source=source, why=why, due=due))
     return out
 
 
-def _why(rows: pd.DataFrame, lang: Lang) -> list[object]:
+def _why(rows: pd.DataFrame, lang: Language) -> list[object]:
     """Return one cell a household: the rules' grounds, the model's reasons, or that it was drawn."""
-    words = book().words
     rules = _conditions(rows, lang) if "rule_conditions" in rows else [None] * len(rows)
     flagged = rows["flagged"].eq(True) if "flagged" in rows else pd.Series(False, rows.index)
     urgency = rows["urgency"] if "urgency" in rows else pd.Series("", rows.index)
     alone = {"lot": "by_lot", "card_due": "by_card", "chance": "by_many", "beyond": "by_many"}
     blind = _unknown_incomes(rows, lang)
     out: list[object] = []
-    for told, said, named, code, why in zip(rules, reasons(rows, lang), flagged, urgency, blind, strict=True):
+    for grounds, given, is_flagged, code, why in zip(
+        rules, reasons(rows, lang), flagged, urgency, blind, strict=True
+    ):
         head = [why] if why else []
-        head += [words["by_rule"].say(lang).format(said=told)] if named and told else []
-        lines = head + [f"{i}. {text}" for i, text in enumerate(said, 1)]
+        head += [phrase("by_rule", lang, said=grounds)] if is_flagged and grounds else []
+        lines = head + [f"{i}. {sentence}" for i, sentence in enumerate(given, 1)]
         if code in alone and (not lines or code in ("lot", "card_due")):
-            lines = [words[alone[code]].say(lang), *lines]
+            lines = [phrase(alone[code], lang), *lines]
         out.append("\n".join(lines) or None)
     return out
 
 
-def _unknown_incomes(rows: pd.DataFrame, lang: Lang) -> list[str | None]:
+def _unknown_incomes(rows: pd.DataFrame, lang: Language) -> list[str | None]:
     """Return why an income is unknown, where the list cannot judge for that reason."""
     if "income_reason" not in rows:
         return [None] * len(rows)
-    line, told = book().words["by_unknown"].say(lang), section("rules.reasons", lang)
+    causes = section("rules.reasons", lang)
     codes = rows["income_reason"].where(rows["pcni"].isna())
-    return [line.format(said=told[c]) if isinstance(c, str) and c in told else None for c in codes]
+    known = [c if isinstance(c, str) and c in causes else None for c in codes]
+    return [phrase("by_unknown", lang, said=causes[c]) if c else None for c in known]
 
 
-def _intervals(rows: pd.DataFrame, lang: Lang) -> list[object]:
+def _intervals(rows: pd.DataFrame, lang: Language) -> list[object]:
     ends = rows[["probability_low", "probability_high"]].to_numpy(dtype=float)
     return [f"{low:.1%}–{high:.1%}" if np.isfinite(low + high) else None for low, high in ends]
 
 
-def _categories(rows: pd.DataFrame, lang: Lang) -> list[object]:
-    own = {"none": book().words["none"].say(lang), "unknown": book().words["unknown"].say(lang)}
+def _categories(rows: pd.DataFrame, lang: Language) -> list[object]:
+    own = {"none": phrase("none", lang), "unknown": phrase("unknown", lang)}
     known = own | {c: w for (kind, c), w in _rule_words(rows, lang).items() if kind == "category"}
     return [_plain(v, known) for v in rows["rule_category"]]
 
 
-def _conditions(rows: pd.DataFrame, lang: Lang) -> list[object]:
+def _conditions(rows: pd.DataFrame, lang: Language) -> list[object]:
     words = _rule_words(rows, lang)
     known = {c: w for (kind, c), w in words.items() if kind == "condition"}
     reviewed = {c for kind, c in words if kind == "review"}
-    join = book().words["colon_join"].say(lang)
+    join = phrase("colon_join", lang)
     out: list[object] = []
     for value in rows["rule_conditions"]:
         ids = [part for part in str(value).split(";") if part] if isinstance(value, str) else []
@@ -211,7 +184,7 @@ def _conditions(rows: pd.DataFrame, lang: Lang) -> list[object]:
     return out
 
 
-def _rule_words(rows: pd.DataFrame, lang: Lang) -> dict[tuple[str, str], str]:
+def _rule_words(rows: pd.DataFrame, lang: Language) -> dict[tuple[str, str], str]:
     """Return what the rule sets of these rows call their categories and conditions."""
     from riskmodel import rules
 

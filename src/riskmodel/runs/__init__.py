@@ -20,10 +20,8 @@ from riskmodel.runs.tracking import (
     CHAMPION,
     LoadedModel,
     RegisteredModel,
-    environment,
     find_model,
     load_model,
-    run_finished,
     start_run,
 )
 from riskmodel.runs.training import TrainedRun, read_truth, train
@@ -48,7 +46,6 @@ __all__ = [
     "TrainedRun",
     "VisitBudget",
     "compare",
-    "environment",
     "evaluate",
     "fairness_groups",
     "find_model",
@@ -61,7 +58,6 @@ __all__ = [
     "promote",
     "read_truth",
     "run_experiment",
-    "run_finished",
     "select_truth",
     "start_run",
     "train",

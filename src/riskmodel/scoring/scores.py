@@ -14,7 +14,7 @@ from riskmodel import explanation, features, rules, targets
 from riskmodel.data import County
 from riskmodel.errors import UsageError
 from riskmodel.households import DateLike, point_in_time
-from riskmodel.runs import LoadedModel, model_inputs, start_run
+from riskmodel.runs import LoadedModel, model_inputs, tracking
 
 FORMAT = 1
 REASONS = 3
@@ -64,7 +64,7 @@ def score(county: County, loaded: LoadedModel, as_of: DateLike, lang: str = "zh"
     ----------
     county : County
     loaded : LoadedModel
-        From `riskmodel.runs.load_model`.
+        From `riskmodel.runs.tracking.load_model`.
     as_of : date or ISO text
     lang : {"zh", "en"}
         Of causes and reasons.
@@ -91,11 +91,7 @@ def score(county: County, loaded: LoadedModel, as_of: DateLike, lang: str = "zh"
 
 
 def score_in_languages(
-    county: County,
-    loaded: LoadedModel,
-    as_of: DateLike,
-    langs: Sequence[str] = ("zh", "en"),
-    verdicts: pd.DataFrame | None = None,
+    county: County, loaded: LoadedModel, as_of: DateLike, langs: Sequence[str] = ("zh", "en")
 ) -> dict[str, pd.DataFrame]:
     """Score once and give the reasons in several languages; frames and errors as of `score`.
 
@@ -105,8 +101,6 @@ def score_in_languages(
     loaded : LoadedModel
     as_of : date or ISO text
     langs : sequence of {"zh", "en"}
-    verdicts : DataFrame, optional
-        Of the model's rule set and parameters at as-of, where they were computed already.
 
     Returns
     -------
@@ -115,8 +109,7 @@ def score_in_languages(
     """
     day = point_in_time.to_date(as_of)
     chosen = loaded.feature_set
-    if verdicts is None:
-        verdicts = rules.evaluate(county, loaded.ruleset, day, params=dict(loaded.card["params"]))
+    verdicts = rules.evaluate(county, loaded.ruleset, day, params=dict(loaded.card["params"]))
     if verdicts.empty:
         raise UsageError(
             f"no household is known at {day}: give a later --as-of (data to {county.data_through})"
@@ -292,7 +285,7 @@ def log_scores(scores: pd.DataFrame, loaded: LoadedModel, store: str | Path) -> 
     }
     edges = np.linspace(0, 1, 21)
     held, _ = np.histogram(scores["probability"], bins=edges)
-    with start_run(f"{loaded.name}-scores", store, f"{loaded.name} {first['as_of']}") as run:
+    with tracking.start_run(f"{loaded.name}-scores", store, f"{loaded.name} {first['as_of']}") as run:
         run.params(facts)
         run.metrics({k: float(v) for k, v in counts.items()})
         run.document({"edges": edges.tolist(), "households": held.tolist()}, "score_histogram.json")

@@ -1,0 +1,190 @@
+"""What a bench file may say: which panels, which models and rule sets, how many visits."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from pydantic import Field, model_validator
+
+from riskmodel.io import paths
+from riskmodel.io.specs import Spec
+from riskmodel.io.specs import load as load_spec
+from riskmodel.models import MODELS
+from riskmodel.runs import Experiment, Title, VisitBudget, load_experiment
+
+
+class Size(Spec):
+    """How large a simulated county is, and over how many futures its truth is averaged."""
+
+    households: int = Field(ge=100)
+    months: int = Field(ge=36)
+    futures: int = Field(default=1000, ge=10)
+
+
+class Panel(Spec):
+    """One panel: a simulated county, an imported panel, or a ready matrix.
+
+    ``about`` says what it is, ``short`` is its name where there is little room. ``experiment`` says cohort,
+    dates and label (a matrix is ready without). ``leave_out`` names models that make no sense on it;
+    ``model_params`` goes on top of the bench's; ``like: ID`` takes over whatever is not said from an earlier
+    panel.
+    """
+
+    id: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
+    title: Title
+    short: Title | None = None
+    about: Title | None = None
+    source: Literal["simulate", "eph", "wagepan", "teen_poverty"]
+    experiment: str | None = None
+    profile: str = "default"
+    seed: int = Field(default=0, ge=0)
+    baseline: str = "rule"
+    with_rulesets: bool = False
+    leave_out: tuple[str, ...] = ()
+    model_params: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    quick: bool = True
+
+    @property
+    def brief(self) -> dict[str, str]:
+        """Its name where there is little room, in both languages."""
+        return (self.short or self.title).model_dump()
+
+    @model_validator(mode="after")
+    def _ready_or_not(self) -> Self:
+        if (self.experiment is None) != (self.source == "teen_poverty"):
+            raise ValueError("give an experiment, except for teen_poverty, which is a ready matrix")
+        return self
+
+
+class Bench(Spec):
+    """A declared bench; see ``experiments/bench.yaml``.
+
+    ``bootstrap`` village resamples make the intervals, ``bootstrap_test`` those of the primary test, whose p
+    values Holm multiplies by the number of models.
+    """
+
+    id: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
+    version: int = 1
+    title: Title
+    models: tuple[str, ...]
+    model_params: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    rulesets: tuple[str, ...] = ()
+    size: Size
+    quick_size: Size
+    budget: VisitBudget
+    bootstrap: int = Field(default=400, ge=20, le=10_000)
+    bootstrap_test: int = Field(default=2000, ge=20, le=100_000)
+    seed: int = Field(default=0, ge=0)
+    panels: tuple[Panel, ...]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _like(cls, given: Any) -> Any:
+        """Fill a panel that is ``like`` an earlier one with what it does not say itself."""
+        if not isinstance(given, dict) or not isinstance(given.get("panels"), list):
+            return given
+        done: dict[Any, dict[str, Any]] = {}
+        for panel in given["panels"]:
+            if not isinstance(panel, dict):
+                return given
+            said = {k: v for k, v in panel.items() if k != "like"}
+            if "like" in panel and panel["like"] not in done:
+                raise ValueError(
+                    f"panel {panel.get('id')!r} is like {panel['like']!r}, which is no earlier panel"
+                )
+            done[panel.get("id")] = {**done.get(panel.get("like"), {}), **said}
+        return {
+            **given,
+            "panels": list(done.values()) if len(done) == len(given["panels"]) else given["panels"],
+        }
+
+    @model_validator(mode="after")
+    def _names(self) -> Self:
+        named = [*self.models, *self.model_params, *(m for p in self.panels for m in p.model_params)]
+        wrong = sorted({m for m in named if m not in MODELS})
+        if wrong or not self.panels:
+            raise ValueError(f"models {wrong}: allowed are {', '.join(MODELS)}; at least one panel is needed")
+        ids = [panel.id for panel in self.panels]
+        if len(set(ids)) < len(ids):
+            raise ValueError(f"panels {ids}: every id once")
+        return self
+
+    def models_of(self, panel: Panel) -> tuple[str, ...]:
+        """Return the models of a panel, rule sets included.
+
+        Parameters
+        ----------
+        panel : Panel
+
+        Returns
+        -------
+        tuple of str
+        """
+        chosen = [m for m in self.models if m not in panel.leave_out]
+        if panel.with_rulesets:
+            chosen += [f"{kind}-{name}" for name in self.rulesets for kind in ("rule", "conditions")]
+        return tuple(chosen)
+
+    def params_of(self, panel: Panel) -> dict[str, dict[str, Any]]:
+        """Return the model parameters of a panel: the bench's, then the panel's."""
+        names = {*self.model_params, *panel.model_params}
+        return {
+            n: {**self.model_params.get(n, {}), **panel.model_params.get(n, {})}
+            for n in sorted(names)
+            if n in self.models_of(panel)
+        }
+
+    def experiment_of(self, panel: Panel) -> Experiment:
+        """Return a panel's experiment with the bench's models, visits and seed.
+
+        Parameters
+        ----------
+        panel : Panel
+            With an experiment.
+
+        Returns
+        -------
+        Experiment
+
+        Raises
+        ------
+        UsageError
+            If there is no experiment of that name.
+        """
+        exp = load_experiment(panel.experiment or "")
+        models = self.models_of(panel)
+        changed = {
+            "models": models,
+            "model_params": {
+                **{k: v for k, v in exp.model_params.items() if k in models},
+                **self.params_of(panel),
+            },
+            "champion": exp.champion if exp.champion in models else models[-1],
+            "budget": self.budget if panel.source == "simulate" else exp.budget,
+            "follow_months": 1,
+            "bootstrap": self.bootstrap,
+            "seed": self.seed,
+        }
+        return Experiment.model_validate(exp.model_copy(update=changed).model_dump())
+
+
+def load(name: str | Path) -> Bench:
+    """Read a bench by id (``"bench"``) or path.
+
+    Parameters
+    ----------
+    name : str or Path
+
+    Returns
+    -------
+    Bench
+
+    Raises
+    ------
+    SpecError
+        If the file is wrong: file, key and allowed values are named.
+    UsageError
+        If there is no such file.
+    """
+    return load_spec(paths.declaration("experiments", name), Bench)

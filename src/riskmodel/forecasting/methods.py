@@ -1,0 +1,256 @@
+"""Four ways to say where a household will stand: two plain ones, the panel, and quantile boosting.
+
+All work on ``z = arcsinh(2 y / unit)`` of income per head: about logarithmic for usual incomes, and defined
+for losses. A method gives a centre and a scale (`conformal.Shape`); what comes of it is calibrated there.
+
+``naive``
+    the months that the new period shares with the last one, and the last quarter's rate for the others;
+``seasonal_naive``
+    the same months of a year ago stand for the new ones: on sums of twelve months that is the last
+    accounted figure itself;
+``panel``
+    the autoregression with household effects shrunk to the village (`effects`);
+``boosting``
+    quantiles of what the panel left, by gradient boosting on what the office knows of the household.
+
+The plain ones have no scale of their own and borrow the panel's; where a household has no income to carry
+on, every method says what the panel says of its village.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from riskmodel.forecasting import effects
+from riskmodel.forecasting.conformal import Shape
+from riskmodel.forecasting.effects import Components
+from riskmodel.forecasting.histories import BROKEN, QUARTERS, YEARS
+
+Array = NDArray[Any]
+
+METHODS = ("seasonal_naive", "naive", "panel", "boosting")  # the plainest first
+TOTALS_AT = (0.0, 12.0, 24.0)
+INNER = (0.1, 0.5, 0.9)
+NORMAL_90 = 1.2815515655446004  # standard normal quantile: makes the inner quantiles' distance a scale
+MOST_ROWS = 40_000
+BOOSTING = {"max_iter": 80, "max_depth": 4, "learning_rate": 0.08, "min_samples_leaf": 40}
+
+
+@dataclass(frozen=True)
+class Scale:
+    """The transformation: ``unit`` is the county's median income per head."""
+
+    unit: float
+
+    def to(self, yuan: Array) -> Array:
+        """Transform incomes per head."""
+        return np.arcsinh(2 * np.asarray(yuan, dtype=float) / self.unit)
+
+    def back(self, z: Array) -> Array:
+        """Transform back to yuan."""
+        return np.sinh(z) * self.unit / 2
+
+
+def scale_of(standing: pd.DataFrame) -> Scale:
+    """Return the scale of a county: the median of known incomes per head (1 where none is positive)."""
+    middle = float(standing["pcni"].median())
+    return Scale(middle if middle > 0 else 1.0)
+
+
+def years_of(t: pd.DataFrame, scale: Scale) -> Array:
+    """Return the transformed accounted years (n, 3); a broken year is no known year."""
+    z = scale.to(t[list(YEARS)].to_numpy(dtype=float))
+    z[t["history"].eq(BROKEN).to_numpy(), 0] = np.nan
+    return z
+
+
+def covariates(t: pd.DataFrame) -> Array:
+    """Return what a household's mean depends on: registration, labour, size; shape (n, 3)."""
+    persons = t["persons"].fillna(0).clip(lower=1).to_numpy(dtype=float)
+    labour = t["labour"].fillna(0).to_numpy(dtype=float) / persons
+    lifted = t["registration"].eq("lifted").to_numpy(dtype=float)
+    return np.column_stack([lifted, labour, np.log(persons)])
+
+
+def villages(t: pd.DataFrame) -> NDArray[np.int64]:
+    """Return village codes from 0, in sorted order."""
+    names = t["township"].astype(str) + "|" + t["village"].astype(str)
+    return pd.factorize(names, sort=True)[0].astype(np.int64)
+
+
+def components_of(t: pd.DataFrame, scale: Scale, seed: int) -> Components:
+    """Estimate the panel's variances from one day's standings; see `effects.estimate`."""
+    z = years_of(t, scale)
+    x = covariates(t)
+    return effects.estimate(z, x - x.mean(axis=0), villages(t), seed)
+
+
+def panel(t: pd.DataFrame, horizon: int, scale: Scale, components: Components) -> Shape:
+    """Forecast with household effects shrunk to the village.
+
+    Parameters
+    ----------
+    t : DataFrame
+        Standings of one day (`histories.build`).
+    horizon : int
+        Months from that day's last complete month.
+    scale : Scale
+    components : Components
+
+    Returns
+    -------
+    Shape
+    """
+    z = years_of(t, scale)
+    mean, drift = _means(z, covariates(t))
+    age = t["age_months"].fillna(0).clip(lower=0).to_numpy(dtype=float)
+    months = np.tile(np.array(TOTALS_AT), (len(t), 1))
+    found = effects.predict(z - mean, months, villages(t), age + horizon, components)
+    centre = mean[:, 0] + drift * (age + horizon) / 12 + found.centre
+    sd = np.sqrt(found.variance)
+    return Shape(centre, sd, sd)
+
+
+def _means(z: Array, x: Array) -> tuple[Array, float]:
+    """Fit each year's level and common slopes by least squares; return means (n, 3) and the yearly drift."""
+    centred = x - x.mean(axis=0)
+    known = ~np.isnan(z)
+    row, year = np.nonzero(known)
+    mean = np.zeros_like(z)
+    if not row.size:
+        return mean, 0.0
+    design = np.hstack([np.eye(z.shape[1])[year], centred[row]])
+    beta = np.linalg.lstsq(design, z[row, year], rcond=None)[0]
+    level = beta[: z.shape[1]]
+    seen: Array = np.asarray(known.any(axis=0))
+    level[~seen] = level[seen].mean()
+    mean = level[None, :] + (centred @ beta[z.shape[1] :])[:, None]
+    oldest = int(np.flatnonzero(seen).max())
+    return mean, float((level[0] - level[oldest]) / oldest) if oldest and seen[0] else 0.0
+
+
+def plain(t: pd.DataFrame, horizon: int, scale: Scale, fallback: Shape, *, seasonal: bool) -> Shape:
+    """Return one of the plain methods, with the panel's scale and, where it has nothing to carry on, all."""
+    last = t["pcni"].where(t["history"].ne(BROKEN)).to_numpy(dtype=float)
+    value = last if seasonal else _run_rate(t, horizon)
+    value = np.where(np.isnan(value), last, value)
+    z = scale.to(value)
+    return Shape(np.where(np.isnan(z), fallback.centre, z), fallback.down, fallback.up)
+
+
+def _run_rate(t: pd.DataFrame, horizon: int) -> Array:
+    """Return the kept months and, for the new ones, the last quarter's rate; yuan a head."""
+    quarters = t[["q0", "q1", "q2", "q3"]].to_numpy(dtype=float)
+    summed = np.hstack([np.zeros((len(t), 1)), np.cumsum(quarters, axis=1)])
+    at = max(12 - horizon, 0) / 3
+    whole = int(at)
+    kept = summed[:, whole]
+    if at > whole:
+        kept = kept + (at - whole) * quarters[:, whole]
+    persons = t["persons"].replace(0, np.nan).to_numpy(dtype=float)
+    return (kept + min(horizon, 12) / 3 * quarters[:, 0]) / persons
+
+
+def signals(t: pd.DataFrame, scale: Scale, base: Shape) -> pd.DataFrame:
+    """Return what boosting and the classifier look at: one float column each, NaN where unknown.
+
+    Parameters
+    ----------
+    t : DataFrame
+        Standings.
+    scale : Scale
+    base : Shape
+        The panel's forecast.
+
+    Returns
+    -------
+    DataFrame
+    """
+    persons = t["persons"].replace(0, np.nan).astype(float)
+    a_head = {f"q{k}": t[f"q{k}"] / persons / scale.unit for k in range(QUARTERS)}
+    z = years_of(t, scale)
+    wage = t["income_wage"] / t["net_income"].where(t["net_income"] > 0)
+    out = {
+        "panel_centre": base.centre,
+        "panel_sd": base.down,
+        "last": z[:, 0],
+        "change": z[:, 0] - z[:, 1],
+        "change_before": z[:, 1] - z[:, 2],
+        "quarter": a_head["q0"],
+        "quarter_on_year": a_head["q0"] - a_head["q4"],
+        "quarter_before_on_year": a_head["q1"] - a_head["q5"],
+        "half_on_half": a_head["q0"] + a_head["q1"] - a_head["q2"] - a_head["q3"],
+        "wage_share": wage.clip(upper=2),
+        "rigid": t["rigid"] / persons / scale.unit,
+        "persons": persons,
+        "labour": t["labour"] / persons,
+        "lifted": t["registration"].eq("lifted"),
+        "dibao": t["dibao"],
+        "in_register": t["in_register"],
+        "has_risk": t["has_risk"],
+        "age_months": t["age_months"],
+    }
+    return pd.DataFrame(
+        {k: pd.to_numeric(pd.Series(v, t.index), errors="coerce") for k, v in out.items()}
+    ).astype(float)
+
+
+@dataclass(frozen=True)
+class Boosted:
+    """Three quantile regressions of what the panel left."""
+
+    models: tuple[Any, Any, Any]
+
+    def shape(self, x: pd.DataFrame, base: Shape) -> Shape:
+        """Return centre and scales; quantiles that cross are put in order (rearrangement)."""
+        parts = [m.predict(x.to_numpy()) for m in self.models]
+        low, middle, high = np.sort(np.column_stack(parts), axis=1).T
+        # Never sharper than a twentieth of the panel's scale: a flat leaf is no certainty.
+        least = base.down / 20
+        down = np.maximum((middle - low) / NORMAL_90, least)
+        return Shape(base.centre + middle, down, np.maximum((high - middle) / NORMAL_90, least))
+
+
+def boost(x: pd.DataFrame, rest: Array, seed: int) -> Boosted:
+    """Fit the quantile regressions.
+
+    Parameters
+    ----------
+    x : DataFrame of shape (n, k)
+    rest : array of shape (n,)
+        Outcome less the panel's centre, transformed scale.
+    seed : int
+
+    Returns
+    -------
+    Boosted
+
+    References
+    ----------
+    Koenker, R. and Bassett, G. (1978), Regression quantiles, Econometrica 46, 33-50; Chernozhukov, V.,
+    Fernández-Val, I. and Galichon, A. (2010), Quantile and probability curves without crossing,
+    Econometrica 78, 1093-1125.
+    """
+    from sklearn.ensemble import HistGradientBoostingRegressor
+    from threadpoolctl import threadpool_limits
+
+    rows = np.arange(len(rest))
+    if rows.size > MOST_ROWS:
+        rows = np.sort(np.random.default_rng(seed).choice(rows, MOST_ROWS, replace=False))
+    matrix, target = x.to_numpy()[rows], rest[rows]
+    # scikit-learn cannot bin a column without any value; a constant is never split on either.
+    matrix[:, np.isnan(matrix).all(axis=0)] = 0.0
+    # As in `riskmodel.models.boosting`: threads that wait on each other are slow where the machine is shared.
+    with threadpool_limits(limits=1, user_api="openmp"):
+        models = [
+            HistGradientBoostingRegressor(
+                loss="quantile", quantile=q, random_state=seed, early_stopping=False, **BOOSTING
+            ).fit(matrix, target)
+            for q in INNER
+        ]
+    return Boosted((models[0], models[1], models[2]))

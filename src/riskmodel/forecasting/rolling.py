@@ -1,0 +1,447 @@
+"""Which method forecasts the counts: rolling origins decide, and the plain one unless it is beaten.
+
+At each past day counts are taken as they were known then, forecast with every method, and held against what
+came. The seasonal-naive method is used unless another one beats it: its MASE over all steps is smaller, and
+a one-sided Diebold-Mariano test with the small-sample correction says so at 5 %, corrected for the number of
+methods (`holm`). A day's loss in that test is the mean scaled absolute error of the county, its causes and
+its townships one step ahead: errors of one step are the only ones that do not overlap, and the mean over
+series is steadier than the county's alone. Among those that beat it the plainest is used whose MASE is within
+a twentieth of the smallest. `Choice` says what decided.
+
+References
+----------
+Harvey, D., Leybourne, S. and Newbold, P. (1997), IJF 13, 281-291 (the correction); Timmermann, A. and Zhu, Y.
+(2019), Comparing forecasting performance with panel data, CEPR DP 13746 (one test over many series).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from riskmodel.data import County
+from riskmodel.errors import UsageError
+from riskmodel.forecasting import accuracy, counts, hierarchy, series
+from riskmodel.forecasting.counts import Counts
+from riskmodel.forecasting.hierarchy import Hierarchy, Reconciled, Weighting
+from riskmodel.forecasting.series import Base
+from riskmodel.households import point_in_time
+
+Array = NDArray[Any]
+LEVELS = {80: (0.1, 0.9), 95: (0.025, 0.975)}
+TIE = 1.05
+SIGNIFICANT = 0.05
+ORDER = (*series.METHODS, "bottom_up")  # the plainest first
+LEAST_MONTHS = 18
+SETTLED = 0.98  # of a month's entries: what is counted then is taken as final (assumption)
+LEAST_TESTED = 5  # with fewer past days a test says nothing (assumption)
+
+
+Why = Literal["untested", "plain_is_best", "not_significant", "beaten"]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Which method is used and why.
+
+    Parameters
+    ----------
+    method : str
+    why : {"untested", "plain_is_best", "not_significant", "beaten"}
+        Too few past days; nothing has a smaller MASE than the plain method; ``rival`` has, but its test does
+        not say so; the plain method is beaten by ``method``.
+    rival : str
+        The method that was held against the plain one: the one used, or else the one with the smallest MASE.
+    mase, plain_mase, p : float
+        The rival's and the plain method's, over county, causes and townships; the rival's corrected p-value.
+    """
+
+    method: str
+    why: Why = "untested"
+    rival: str = ""
+    mase: float = float("nan")
+    plain_mase: float = float("nan")
+    p: float = float("nan")
+
+    def __str__(self) -> str:
+        """Say it in a sentence."""
+        used, rival, plain = (m.replace("_", " ") for m in (self.method, self.rival, series.PLAIN))
+        figures = f"MASE {self.mase:.2f} against {self.plain_mase:.2f}, Diebold-Mariano p {self.p:.3f}"
+        return {
+            "untested": f"{used}: with fewer than {LEAST_TESTED} past days no method can be shown to beat it",
+            "plain_is_best": f"{used}: no method has a smaller MASE ({self.plain_mase:.2f})",
+            "not_significant": f"{used}: {rival} does not beat it ({figures})",
+            "beaten": f"{used}: it beats the {plain} method ({figures})",
+        }[self.why]
+
+
+@dataclass(frozen=True)
+class Backtest:
+    """What rolling origins showed.
+
+    Parameters
+    ----------
+    errors : DataFrame
+        ``method, origin, level, township, cause, step, forecast, actual, low_80, …``, a row a step.
+    table : DataFrame
+        ``method, level, mase, mae, coverage_80, coverage_95, origins, dm, dm_p, dm_p_holm``: the p-values are
+        one-sided, of a method that is no better than the plain one.
+    choice : Choice
+    """
+
+    errors: pd.DataFrame
+    table: pd.DataFrame
+    choice: Choice
+
+    @property
+    def chosen(self) -> str:
+        """The method that is used."""
+        return self.choice.method
+
+    @property
+    def steps(self) -> pd.DataFrame:
+        """Accuracy by step: ``method, level, step, mase, coverage_80, coverage_95, origins``, no cells."""
+        if self.errors.empty:
+            return pd.DataFrame()
+        e = self.errors[self.errors["level"] != "cell"]
+        actual = e["actual"].round()
+        inside = {f"in_{k}": (actual >= e[f"low_{k}"]) & (actual <= e[f"high_{k}"]) for k in LEVELS}
+        e = e.assign(scaled=(e["forecast"] - e["actual"]).abs() / e["scale"], **inside)
+        return (
+            e.groupby(["method", "level", "step"], sort=False)
+            .agg(
+                mase=("scaled", "mean"),
+                coverage_80=("in_80", "mean"),
+                coverage_95=("in_95", "mean"),
+                origins=("origin", "nunique"),
+            )
+            .reset_index()
+        )
+
+
+def interval(mean: Array, variance: Array, level: int) -> tuple[Array, Array]:
+    """Return whole-number limits of a count: negative binomial with this mean and variance.
+
+    A mean near zero with a large error (the same month of last year had none) says little of the shape; the
+    limits are therefore never inside those of a normal error.
+
+    Parameters
+    ----------
+    mean, variance : array
+        Where the variance is not above the mean, Poisson.
+    level : int
+        80 or 95.
+
+    Returns
+    -------
+    low, high : array
+
+    Examples
+    --------
+    >>> [int(v) for v in interval(np.array(4.0), np.array(4.0), 95)]
+    [0, 8]
+    """
+    from scipy.stats import nbinom, norm, poisson
+
+    mu = np.maximum(np.asarray(mean, dtype=float), 1e-9)
+    spread = np.maximum(np.asarray(variance, dtype=float), mu)
+    excess = spread - mu
+    size = mu**2 / np.maximum(excess, 1e-9 * mu)
+    ends = []
+    for p in LEVELS[level]:
+        shaped = np.where(excess > 1e-6 * mu, nbinom.ppf(p, size, size / (size + mu)), poisson.ppf(p, mu))
+        normal = np.maximum(np.rint(mu + norm.ppf(p) * np.sqrt(spread)), 0.0)
+        ends.append(np.minimum(shaped, normal) if p < 0.5 else np.maximum(shaped, normal))
+    return ends[0], ends[1]
+
+
+def forecast(
+    known: Counts, method: str, horizon: int, weighting: Weighting = "mint", base: Base | None = None
+) -> tuple[Hierarchy, Reconciled]:
+    """Forecast all series with one method and make them add up.
+
+    Parameters
+    ----------
+    known : Counts
+    method : str
+        A key of `series.METHODS`, or any name where ``base`` is given.
+    horizon : int
+    weighting : {"ols", "wls", "mint"}
+    base : Base, optional
+        Base forecasts made elsewhere (the sum of household probabilities).
+
+    Returns
+    -------
+    Hierarchy, Reconciled
+
+    Raises
+    ------
+    UsageError
+        If the method is unknown.
+    """
+    if base is None and method not in series.METHODS:
+        raise UsageError(f"method {method!r}: give one of {', '.join(series.METHODS)}")
+    tree = Hierarchy(known.townships, known.causes)
+    found = base.first(horizon) if base is not None else series.METHODS[method](known, tree, horizon)
+    made = hierarchy.reconcile(tree, found.mean, found.variance, found.errors, weighting)
+    # Counting noise is no error of the mean: no reconciliation takes it away.
+    return tree, Reconciled(made.mean, np.maximum(made.variance, made.mean), made.shrinkage)
+
+
+class Origins(NamedTuple):
+    """The past days that are forecast from, the newest first, and how many steps each is tested at."""
+
+    days: tuple[dt.date, ...]
+    steps: int
+
+
+def settled(known: Counts, as_of: dt.date, delay_days: int) -> int:
+    """Return the last month (ordinal) whose count is taken as final.
+
+    Parameters
+    ----------
+    known : Counts
+        At as-of.
+    as_of : date
+    delay_days : int
+        What the county promises (``recording_delay_days``).
+
+    Returns
+    -------
+    int
+        At least 98 % of its entries and of all before it are expected to be recorded, and it ended so many
+        days before as-of.
+    """
+    short = np.flatnonzero(known.filled < SETTLED)
+    by_entries = int(known.months[short[0]]) - 1 if short.size else int(known.months[-1])
+    return min(by_entries, point_in_time.last_complete_month(as_of - dt.timedelta(days=delay_days)))
+
+
+def origins_of(known: Counts, as_of: dt.date, horizon: int, origins: int, delay_days: int) -> Origins:
+    """Return the past days to forecast from: what came within all their steps is settled by as-of.
+
+    Parameters
+    ----------
+    known : Counts
+        At as-of.
+    as_of : date
+    horizon : int
+        Steps that are asked for. Where the records are too short for five days at so many, there are fewer
+        steps: the more, the older the newest day.
+    origins : int
+        How many days, a month apart, at most.
+    delay_days : int
+
+    Returns
+    -------
+    Origins
+        No day and no step with too short a register: 18 months before the oldest day, and what came.
+    """
+    last = settled(known, as_of, delay_days)
+    room = last - int(known.months[0]) + 1 - LEAST_MONTHS
+    steps = min(horizon, room - min(origins, LEAST_TESTED) + 1)
+    if steps < 1:
+        return Origins((), 0)
+    back = point_in_time.last_complete_month(as_of) - last + steps
+    number = min(origins, room - steps + 1)
+    return Origins(tuple(point_in_time.window_end(as_of, -(back + k)) for k in range(number)), steps)
+
+
+def backtest(
+    county: County,
+    as_of: dt.date,
+    horizon: int = 6,
+    origins: int = 8,
+    methods: Sequence[str] = tuple(series.METHODS),
+    bases: Mapping[dt.date, Base] | None = None,
+    exogenous: pd.DataFrame | None = None,
+) -> Backtest:
+    """Forecast from past days and compare with what came.
+
+    Parameters
+    ----------
+    county : County
+    as_of : date
+        Rows recorded later are not seen: in the past forecasts those recorded after their own day, in what
+        came those recorded after as-of. Months that are still filling are not compared with (`settled`).
+    horizon : int
+        Steps ahead that are compared, fewer where the register is short (`origins_of`).
+    origins : int
+        How many days, a month apart.
+    methods : sequence of str
+    bases : mapping, optional
+        Day to the base forecasts of ``bottom_up`` from that day.
+    exogenous : DataFrame, optional
+        See `counts.Counts`.
+
+    Returns
+    -------
+    Backtest
+        With too short a register the plain method, untested.
+    """
+    rows = []
+    actual = counts.build(county, as_of)
+    tested = origins_of(actual, as_of, horizon, origins, county.about.recording_delay_days)
+    for day in tested.days:
+        known = dataclasses.replace(as_then(counts.build(county, day), actual), exogenous=exogenous)
+        for method in methods:
+            tree, made = forecast(known, method, tested.steps)
+            rows.append(_errors(method, day, tree, made, known, actual))
+        if bases is not None and day in bases:
+            tree, made = forecast(known, "bottom_up", tested.steps, base=bases[day])
+            rows.append(_errors("bottom_up", day, tree, made, known, actual))
+    if not rows:
+        return Backtest(pd.DataFrame(), pd.DataFrame(), Choice(series.PLAIN))
+    errors = pd.concat(rows, ignore_index=True)
+    return Backtest(errors, *summarise(errors))
+
+
+def as_then(known: Counts, now: Counts) -> Counts:
+    """Give past counts the townships and causes of today, so that series can be compared.
+
+    Parameters
+    ----------
+    known, now : Counts
+
+    Returns
+    -------
+    Counts
+    """
+    cells = np.zeros((len(now.townships), len(now.causes), known.months.size))
+    for i, township in enumerate(known.townships):
+        for j, cause in enumerate(known.causes):
+            if township in now.townships and cause in now.causes:
+                cells[now.townships.index(township), now.causes.index(cause)] = known.cells[i, j]
+    return Counts(now.townships, now.causes, known.months, cells, known.filled, now.households)
+
+
+def _errors(
+    method: str, day: dt.date, tree: Hierarchy, made: Reconciled, known: Counts, actual: Counts
+) -> pd.DataFrame:
+    truth = tree.add_up(actual.seen.reshape(-1, actual.months.size))
+    past = tree.add_up(known.bottom)
+    first = int(known.months[-1]) + 1 - int(actual.months[0])
+    steps = min(made.mean.shape[1], truth.shape[1] - first)
+    scale = np.array([accuracy.scaling(y) for y in past])
+    parts = []
+    for h in range(steps):
+        part = tree.labels.assign(
+            method=method, origin=pd.Timestamp(day), step=h + 1, forecast=made.mean[:, h],
+            actual=truth[:, first + h], scale=scale,
+        )  # fmt: skip
+        for level in LEVELS:
+            low, high = interval(made.mean[:, h], made.variance[:, h], level)
+            part[f"low_{level}"], part[f"high_{level}"] = low, high
+        parts.append(part)
+    return pd.concat(parts, ignore_index=True)
+
+
+def summarise(errors: pd.DataFrame) -> tuple[pd.DataFrame, Choice]:
+    """Return each method's accuracy by level and the method to use.
+
+    Parameters
+    ----------
+    errors : DataFrame
+        See `Backtest`.
+
+    Returns
+    -------
+    table : DataFrame
+    choice : Choice
+    """
+    # The same past days for all: a method that has no answer from one is not compared on it.
+    everywhere = errors.groupby("origin")["method"].transform("nunique") == errors["method"].nunique()
+    errors = errors[everywhere] if everywhere.any() else errors
+    e = errors.assign(absolute=(errors["forecast"] - errors["actual"]).abs())
+    e["scaled"] = e["absolute"] / e["scale"]
+    for level in LEVELS:
+        e[f"in_{level}"] = (e["actual"].round() >= e[f"low_{level}"]) & (
+            e["actual"].round() <= e[f"high_{level}"]
+        )
+    table = (
+        e.groupby(["method", "level"], sort=False)
+        .agg(
+            mase=("scaled", "mean"),
+            mae=("absolute", "mean"),
+            coverage_80=("in_80", "mean"),
+            coverage_95=("in_95", "mean"),
+            origins=("origin", "nunique"),
+        )
+        .reset_index()
+    )
+    tests = _against_plain(e)
+    overall = table[table["level"] != "cell"].groupby("method")["mase"].mean()
+    return table.merge(tests, on="method", how="left"), choose(
+        overall, tests.set_index("method")["dm_p_holm"]
+    )
+
+
+def choose(mase: pd.Series, p: pd.Series) -> Choice:
+    """Return the method to use: the plain one unless it is beaten (see the head of this module).
+
+    Parameters
+    ----------
+    mase : Series
+        By method, the plain one among them.
+    p : Series
+        Corrected one-sided p-values by method; a method that is missing was not tested.
+
+    Returns
+    -------
+    Choice
+    """
+    plain = float(mase.get(series.PLAIN, np.nan))
+    smaller = mase[mase < plain].sort_values(kind="stable")
+    if p.dropna().empty:
+        return Choice(series.PLAIN)
+    if smaller.empty:
+        return Choice(series.PLAIN, "plain_is_best", plain_mase=plain)
+    won = smaller[p.reindex(smaller.index) < SIGNIFICANT]
+    if won.empty:
+        best = str(smaller.index[0])
+        tested = float(p.get(best, np.nan))
+        return Choice(series.PLAIN, "not_significant", best, float(smaller.iloc[0]), plain, tested)
+    good = set(won[won <= TIE * won.min()].index)
+    used = next((m for m in ORDER if m in good), str(won.index[0]))
+    return Choice(used, "beaten", used, float(won[used]), plain, float(p[used]))
+
+
+def _against_plain(e: pd.DataFrame) -> pd.DataFrame:
+    """Test whether a method's one-step losses, averaged over series, are smaller than the plain method's."""
+    one = e[(e["level"] != "cell") & (e["step"] == 1)]
+    wide = one.groupby(["origin", "level", "method"])["scaled"].mean().groupby(["origin", "method"]).mean()
+    losses = wide.unstack("method")
+    rows = []
+    for method in losses.columns.drop(series.PLAIN, errors="ignore"):
+        pair = losses[[method, series.PLAIN]].dropna()
+        if len(pair) < LEAST_TESTED:
+            continue
+        found = accuracy.diebold_mariano(pair[method], pair[series.PLAIN], power=1)
+        one_sided = found.p / 2 if found.statistic < 0 else 1 - found.p / 2
+        rows.append({"method": method, "dm": found.statistic, "dm_p": one_sided})
+    table = pd.DataFrame(rows, columns=["method", "dm", "dm_p"])
+    table["dm_p_holm"] = holm(table["dm_p"].to_numpy(dtype=float))
+    return table
+
+
+def holm(p: Array) -> Array:
+    """Return p-values adjusted for as many tests as are known (Holm, S. 1979, Scand. J. Statist. 6, 65-70).
+
+    Examples
+    --------
+    >>> holm(np.array([0.01, 0.04, np.nan])).tolist()
+    [0.02, 0.04, nan]
+    """
+    out = np.full(p.shape, np.nan)
+    known = np.flatnonzero(~np.isnan(p))
+    order = known[np.argsort(p[known], kind="stable")]
+    adjusted = p[order] * (order.size - np.arange(order.size))
+    out[order] = np.minimum(np.maximum.accumulate(adjusted), 1.0) if order.size else adjusted
+    return out

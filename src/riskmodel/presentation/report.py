@@ -1,0 +1,285 @@
+"""A run's report: one HTML page that needs nothing else, CSV tables, and SVG figures in both languages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from markupsafe import Markup
+
+from riskmodel.i18n import section
+from riskmodel.io import files
+from riskmodel.presentation import report_tables as tables
+from riskmodel.presentation.forecast_page import chapter_parts
+from riskmodel.presentation.household_list import HEADS, TEXT_HEADS, list_data
+from riskmodel.presentation.page import (
+    LANGS,
+    Bullets,
+    Charts,
+    Facts,
+    Heading,
+    Html,
+    Link,
+    Numbers,
+    Paragraph,
+    Part,
+    filled,
+    page_html,
+    render,
+)
+from riskmodel.presentation.report_charts import model_words, report_charts
+from riskmodel.presentation.report_input import ReportInput, read_run
+from riskmodel.presentation.sections import Parts, page_sections, report_section
+from riskmodel.presentation.table import NOTHING, Table
+
+FORMAT = 1
+PAGE = "report.html"
+
+
+def write_report(given: ReportInput, out: str | Path, lang: str = "zh") -> Path:
+    """Write the report of a run into a folder.
+
+    Parameters
+    ----------
+    given : ReportInput
+        What the report shows (`read_run`).
+    out : str or Path
+        Folder: ``report.html``, ``tables/*.csv``, ``figures/*.{zh,en}.svg``.
+    lang : {"zh", "en"}
+        Language the page opens in; it holds both.
+
+    Returns
+    -------
+    Path
+        The page. It makes no network request and holds no name of the machine or hour: the same input
+        gives the same bytes.
+    """
+    folder = Path(out)
+    for name, frame in _frames(given).items():
+        files.write_table(frame, folder / "tables" / f"{name}.csv")
+    for shown in LANGS:
+        for chart in report_charts(given, section("report"), [shown]):
+            files.write_text(chart.svg + "\n", folder / "figures" / f"{chart.name}.{shown}.svg")
+    return files.write_text(report_html(given, lang), folder / PAGE)
+
+
+def write_run_report(
+    run_id: str,
+    out: str | Path,
+    *,
+    store: str | Path,
+    scores: pd.DataFrame | None = None,
+    lang: str = "zh",
+    histories: pd.DataFrame | None = None,
+    yields: pd.DataFrame | None = None,
+) -> Path:
+    """Write the report of a logged run.
+
+    Parameters
+    ----------
+    run_id : str
+        As `riskmodel train` prints it.
+    out : str or Path
+        Folder, as in `write_report`.
+    store : str or Path
+        MLflow's SQLite file.
+    scores : DataFrame, optional
+        The list to show, with reasons in ``lang``.
+    lang : {"zh", "en"}
+        Language the page opens in.
+    histories, yields : DataFrame, optional
+        See `ReportInput`.
+
+    Returns
+    -------
+    Path
+        The page.
+
+    Raises
+    ------
+    UsageError
+        If the run is not in the store.
+    """
+    given = read_run(run_id, store, {lang: scores} if scores is not None else None, histories, yields)
+    return write_report(given, out, lang)
+
+
+def report_html(given: ReportInput, lang: str = "zh") -> str:
+    """Return the page as text."""
+    words, folds = section("report"), given.folds
+    tested = f"{folds['test_from'].min()} – {folds['test_to'].max()}"
+    column = words["columns"]["test"]
+    return page_html(
+        given.experiment["title"],
+        page_sections(given),
+        language=lang,
+        kind=f"report format {FORMAT}",
+        above=words["page"]["report"],
+        below={lang: f"{column[lang]} {tested} · {given.experiment['ruleset']}" for lang in LANGS},
+        data=list_data(given, words),
+    )
+
+
+def _page(key: str) -> Mapping[str, str]:
+    words: Mapping[str, str] = section("report")["page"][key]
+    return words
+
+
+def _titled(
+    key: str, make: Callable[..., Table | None], frame: pd.DataFrame | None, *rest: Any, note: bool = True
+) -> list[Part]:
+    """Return a table below its heading, its note after it; nothing where the run has no such frame."""
+    table = None if frame is None else make(frame, section("report"), *rest)
+    if table is None:
+        return []
+    notes = [Paragraph(_page(f"{key}_note"), "note")] if note else []
+    return [Heading(_page(key)), table, *notes]
+
+
+def _champion(given: ReportInput) -> str:
+    return str(given.experiment["champion"])
+
+
+@report_section("headline", title="report.page.headline", order=10)
+def _headline(given: ReportInput) -> Parts:
+    verdict = Paragraph(given.headline, "verdict")
+    figures = tables.headline_figures(given, section("report"))
+    if figures is None:
+        return [verdict]
+    return [
+        verdict,
+        Paragraph(figures["visits"], "note"),
+        Numbers(
+            [
+                (figures["rules"], _page("rules_found"), ""),
+                (figures["model"], figures["model_words"], ""),
+                (figures["either"], _page("either_found"), figures["both_words"]),
+            ]
+        ),
+    ]
+
+
+@report_section("rules", title="report.page.rules", order=20)
+def _rules(given: ReportInput) -> Parts:
+    return [Link(_page("rules_page"), given.rules_page)] if given.rules_page else None
+
+
+@report_section("notes", title="report.page.notes", order=30)
+def _notes(given: ReportInput) -> Parts:
+    return [Bullets(given.notes)] if given.notes else None
+
+
+@report_section("comparison", title="report.page.comparison", order=40)
+def _comparison(given: ReportInput) -> Parts:
+    if given.comparison is None:
+        return None
+    return [
+        tables.comparison_table(given.comparison, section("report"), _champion(given)),
+        Paragraph(_page("comparison_note"), "note"),
+        *_titled("targeting", tables.targeting_table, given.comparison),
+        *_titled("deployed", tables.deployed_table, given.deployed, note=False),
+    ]
+
+
+@report_section("quality", title="report.page.quality", order=50)
+def _quality(given: ReportInput) -> Parts:
+    champion = _champion(given)
+    return [
+        Charts(report_charts(given, section("report"))),
+        *_titled("metrics", tables.metrics_table, given.metrics, champion),
+        *_titled("oracle", tables.metrics_table, given.oracle, champion),
+        *_titled("attainable", tables.attainable_table, given.attainable, champion),
+        *_titled("attainable_bins", tables.bins_table, given.attainable_bins, champion),
+        *_titled("by_fold", tables.fold_table, given.by_fold, note=False),
+    ]
+
+
+@report_section("yields", title="report.page.yields", order=60)
+def _yields(given: ReportInput) -> Parts:
+    if given.yields is None or given.yields.empty:
+        return None
+    weighted = tables.weighted_facts(given.weighted_yield)
+    return [
+        tables.yields_table(given.yields, section("report")),
+        Paragraph(_page("yields_note"), "note"),
+        *([] if weighted is None else [Paragraph(filled(_page("yields_weighted"), **weighted))]),
+        Paragraph(filled(_page("yields_published"), **tables.published_yield()), "note"),
+    ]
+
+
+@report_section("list", title="report.page.list", order=70)
+def _list(given: ReportInput) -> Parts:
+    if not given.scores:
+        return [Paragraph(_page("no_list"), "note")]
+    words = section("report")["list"]
+    heads = [(name, words[name]) for name in HEADS]
+    table = render("household-list.html.j2", heads=heads, text_heads=TEXT_HEADS, list=words)
+    return [Paragraph(_page("list_note"), "warn"), Html(Markup(table))]
+
+
+@report_section("outlook", title="forecast.page.chapter", order=80)
+def _outlook(given: ReportInput) -> Parts:
+    return None if given.outlook is None else chapter_parts(given.outlook)
+
+
+@report_section("methods", title="report.page.methods", order=90)
+def _methods(given: ReportInput) -> Parts:
+    return [
+        Bullets(section("report")["methods"]),
+        Heading(_page("limits")),
+        Bullets(section("report")["limits"]),
+    ]
+
+
+@report_section("origin", title="report.page.origin", order=100)
+def _origin(given: ReportInput) -> Parts:
+    exp, words = given.experiment, section("report")
+    events = [words["values"].get(e, {"zh": e, "en": e}) for e in exp["events"]]
+    values: dict[str, Any] = {
+        "run_id": given.run_id,
+        "experiment": f"{exp['id']} v{exp.get('version', 1)}",
+        "cohort": ", ".join(exp["cohort"]),
+        "events": {lang: ", ".join(e[lang] for e in events) for lang in LANGS},
+        "horizon": _horizon(exp["horizon"]),
+        "ruleset": exp["ruleset"],
+        "feature_set": exp["feature_set"],
+        "champion": model_words(_champion(given), words),
+        "budget": _budget(exp["budget"]),
+        "bootstrap": str(exp["bootstrap"]),
+        "seed": str(exp["seed"]),
+        "fingerprint": given.fingerprint,
+        "environment": ", ".join(f"{k} {v}" for k, v in given.environment.items()) or NOTHING,
+    }
+    facts = Facts([(words["origin"][name], value) for name, value in values.items()])
+    return [facts, *_titled("folds", tables.fold_dates, given.folds, note=False)]
+
+
+def _horizon(horizon: Mapping[str, Any]) -> dict[str, str]:
+    return filled(_page("next_interview" if horizon.get("next") else "months"), n=horizon["months"])
+
+
+def _budget(budget: Mapping[str, Any]) -> dict[str, str]:
+    if budget.get("visits") is not None:
+        return filled(_page("budget_visits"), n=budget["visits"])
+    return filled(_page("budget_share"), p=f"{budget['share']:.1%}")
+
+
+def _frames(given: ReportInput) -> dict[str, pd.DataFrame]:
+    """Return the frames that go into files: those that the run has."""
+    weighted = given.weighted_yield
+    frames = {
+        "metrics": given.metrics,
+        "metrics_by_fold": given.by_fold,
+        "curves": given.curves,
+        "folds": given.folds,
+        "comparison": given.comparison,
+        "deployed": given.deployed,
+        "oracle": given.oracle,
+        "attainable": given.attainable,
+        "attainable_bins": given.attainable_bins,
+        "yields": given.yields,
+        "yields_weighted": weighted if weighted is not None and len(weighted) else None,
+    }
+    return {name: frame for name, frame in frames.items() if frame is not None}
