@@ -28,10 +28,11 @@ from scipy.stats import binomtest
 import county_sql
 from riskmodel import simulate
 from riskmodel.data import About, County, from_frames
-from riskmodel.forecasting import alarms as warned
-from riskmodel.forecasting import beside, evaluate, household, rolling, scenario, series, stress
+from riskmodel.forecasting import count_models, household, household_evaluation, rolling_origin, stress
+from riskmodel.forecasting import stress as scenario
+from riskmodel.forecasting import warning as warned
 from riskmodel.forecasting.counts import Counts
-from riskmodel.forecasting.counts import build as count
+from riskmodel.forecasting.counts import monthly_counts as count
 from riskmodel.households import accounts, point_in_time
 from riskmodel.simulate import random_draws, stress_truth
 from riskmodel.simulate.history import WORLD, stream
@@ -83,7 +84,7 @@ def households(n: int) -> None:
     )
     once = time.perf_counter() - began
     wall, cpu = time.perf_counter(), time.process_time()
-    made = household.build(county, day, (12,))
+    made = household.forecast_households(county, day, (12,))
     q = made.quantiles(12)
     p = made.below(12)
     wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
@@ -105,9 +106,9 @@ def reconciled() -> None:
         rng.poisson(mu).astype(float), np.ones(60), np.full(40, 2_500.0),
     )  # fmt: skip
     slowest = 0.0
-    for method in series.METHODS:
+    for method in count_models.METHODS:
         wall, cpu = time.perf_counter(), time.process_time()
-        tree, made = rolling.forecast(known, method, 12)
+        tree, made = rolling_origin.forecast(known, method, 12)
         wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
         slowest = max(slowest, cpu)
         gap = np.abs(tree.add_up(made.mean[-400:]) - made.mean).max()
@@ -131,7 +132,9 @@ def coverage(seeds: int) -> None:
     rows = []
     for seed in range(1, seeds + 1):
         county = simulated_county(seed, n=COVERED)
-        found = evaluate.evaluate(county, ["2019-12-31", "2020-06-30", "2020-12-31"])
+        found = household_evaluation.evaluate_household_forecasts(
+            county, ["2019-12-31", "2020-06-30", "2020-12-31"]
+        )
         rows.append(found.rows.assign(seed=seed, month=found.rows["as_of"].dt.month))
     rows = pd.concat(rows)
     names = ["crps", "pinball_10", "pinball_90", "in_80", "in_95", "width_80"]
@@ -142,7 +145,7 @@ def coverage(seeds: int) -> None:
     mine = rows[rows["chosen"]]
     told = mine[mine["probability_classifier"].notna()]
     for h, g in told.groupby("horizon_months"):
-        d = beside.difference(
+        d = household_evaluation.brier_difference(
             g["below"], g["probability"], g["probability_classifier"], g["seed"].astype(str) + g["village"]
         )
         print(
@@ -173,15 +176,15 @@ def squared(g: pd.DataFrame) -> float:
 def stressed(seeds: int) -> None:
     """What the scenarios add, against the simulator's own future under them."""
     day = "2019-12-31"
-    chosen = [scenario.read(name) for name in scenario.available()]
+    chosen = [scenario.read_scenario(name) for name in scenario.available_scenarios()]
     rows = []
     for seed in range(1, seeds + 1):
         asked = simulate.simulation_spec(households=1_500, months=60, seed=seed, truth_at=())
         county = simulated_county(seed, n=1_500, months=60)
-        homes = household.build(county, day, (12,))
+        homes = household.forecast_households(county, day, (12,))
         lived = stress_truth.scenario_truths(asked, day, chosen, worlds=20)
         for each in chosen:
-            t = stress.build(county, homes, each, draws=200).table
+            t = stress.stress_test(county, homes, each, draws=200).table
             t = t[
                 (t["township"] == "all") & (t["cause"] == "all") & (t["measure"] == "households")
             ].set_index("what")
@@ -263,7 +266,7 @@ def watch_county(seed: int, profile: str, seen: Seen) -> None:
     hits = {(towns[t], m) for t, m in strikes(seed, profile, months, n, len(towns))}
     when: dict[tuple[str, int], int] = {}
     for month in range(last - LOOKED + 1, last + 1):
-        found = warned.build(county, point_in_time.month_end(month))
+        found = warned.early_warnings(county, point_in_time.month_end(month))
         raised = found[found["alarm"]]
         near = {(t, m) for t, m in hits if 0 <= month - m <= NEAR}
         wrong = raised[~raised["township"].isin([t for t, _ in near])]

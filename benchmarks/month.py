@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 
 from riskmodel import data, month, simulate
-from riskmodel.runs import load_experiment, training
+from riskmodel.runs import load_experiment, train
 
 TRAINED_ON = 450  # households; enough events for every fold
 MONTHS = 48
@@ -43,7 +43,7 @@ def main() -> int:
                 "split": exp.split.model_copy(update={"folds": 1}),
             }
         )
-        training.train(exp, data.from_frames(small.frames, about), work / "mlflow.db")
+        train(exp, data.from_frames(small.frames, about), work / "mlflow.db")
         large = simulate.simulate_county(households=given.households, months=MONTHS, seed=2, truth_at=[])
         simulate.write_simulated_county(large, work / "county")
         rows = {name: len(frame) for name, frame in large.frames.items()}

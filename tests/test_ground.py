@@ -108,11 +108,11 @@ def test_every_feature_set_loads(path: Path) -> None:
 
 def test_every_model_is_used_by_some_experiment() -> None:
     used = {m for p in EXPERIMENTS for m in load_experiment(p).models}
-    assert used | set(benchmark.load("bench").models) == set(MODELS)
+    assert used | set(benchmark.load_benchmark("bench").models) == set(MODELS)
 
 
 def test_the_bench_loads_and_names_what_there_is() -> None:
-    declared = benchmark.load("bench")
+    declared = benchmark.load_benchmark("bench")
     assert declared.id == "bench"
     for name in declared.rulesets:
         assert rules.load(name).id == name

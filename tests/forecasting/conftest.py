@@ -33,7 +33,7 @@ def county(frames: dict[str, pd.DataFrame], about: About) -> County:
 @pytest.fixture(scope="session")
 def forecast(county: County) -> HouseholdForecast:
     """The county's households 3, 6 and 12 months ahead."""
-    return household.build(county, AS_OF)
+    return household.forecast_households(county, AS_OF)
 
 
 @pytest.fixture(scope="session")

@@ -11,8 +11,8 @@ import pytest
 from riskmodel.data import County, from_frames
 from riskmodel.data.schema import month_ordinal
 from riskmodel.errors import UsageError
-from riskmodel.forecasting import counts, outlook, rolling, series
-from riskmodel.forecasting.hierarchy import Hierarchy
+from riskmodel.forecasting import count_models, counts, outlook, rolling_origin
+from riskmodel.forecasting.reconciliation import Hierarchy
 
 DAY = dt.date(2020, 6, 30)
 
@@ -42,7 +42,7 @@ def test_counts_by_hand() -> None:
             ("d", "2020-06-02", "re_marked", "illness", "2020-07-15"),  # not yet known at as-of
         ]
     )
-    found = counts.build(county, DAY)
+    found = counts.monthly_counts(county, DAY)
     assert found.months.tolist() == list(range(month_ordinal(2020, 3), month_ordinal(2020, 7)))
     assert found.townships == ("t1", "t2")
     assert found.causes == ("illness", "disaster", "other")
@@ -51,7 +51,7 @@ def test_counts_by_hand() -> None:
     assert found.cells[:, :, 2].tolist() == [[0, 0, 0], [0, 0, 1]]
     assert found.cells.sum() == 3
     assert found.households.tolist() == [2, 2]
-    later = counts.build(county, DAY, known_by=dt.date(2020, 12, 31))
+    later = counts.monthly_counts(county, DAY, known_by=dt.date(2020, 12, 31))
     assert later.cells.sum() == 4
 
 
@@ -63,7 +63,7 @@ def test_months_that_are_still_filling_are_made_up_for() -> None:
         late = first + dt.timedelta(days=30)
         rows += [("a", str(first), "identified", "illness", str(first))] * 2
         rows += [("c", str(first), "identified", "illness", str(late))] * 2
-    found = counts.build(made(rows), dt.date(2019, 12, 31))
+    found = counts.monthly_counts(made(rows), dt.date(2019, 12, 31))
     assert found.filled[-1] == pytest.approx(0.5)
     assert found.filled[:-1].tolist() == [1.0] * 23
     assert found.cells[:, :, -1].sum() == pytest.approx(4.0)
@@ -71,17 +71,17 @@ def test_months_that_are_still_filling_are_made_up_for() -> None:
 
 def test_what_is_not_there_is_said() -> None:
     with pytest.raises(UsageError, match="no row"):
-        counts.build(made([("a", "2020-03-10", "eliminated", None, "2020-03-12")]), DAY)
+        counts.monthly_counts(made([("a", "2020-03-10", "eliminated", None, "2020-03-12")]), DAY)
     home = {"household_id": ["a"], "township": "t", "village": "v", "registration": "lifted"}
     bare = from_frames({"households": pd.DataFrame(home | {"valid_from": "2018-01-01"})})
     with pytest.raises(UsageError, match="monitoring is absent"):
-        counts.build(bare, DAY)
+        counts.monthly_counts(bare, DAY)
 
 
 METHODS = ("seasonal_naive", "mean", "negbin")
 
 
-def rolled(days: int) -> tuple[pd.DataFrame, rolling.Choice]:
+def rolled(days: int) -> tuple[pd.DataFrame, rolling_origin.Choice]:
     """Three methods from so many days on townships with a strong season and no trend."""
     rng = np.random.default_rng(2)
     months = np.arange(24_000, 24_072)
@@ -95,9 +95,9 @@ def rolled(days: int) -> tuple[pd.DataFrame, rolling.Choice]:
         end = 46 + k
         known = counts.Counts(tree.townships, tree.causes, months[:end], y[:, :, :end], np.ones(end), homes)
         for method in METHODS:
-            t, out = rolling.forecast(known, method, 6)
-            rows.append(rolling._errors(method, dt.date(2020, 1, 1 + k), t, out, known, now))
-    return rolling.summarise(pd.concat(rows, ignore_index=True))
+            t, out = rolling_origin.forecast(known, method, 6)
+            rows.append(rolling_origin._errors(method, dt.date(2020, 1, 1 + k), t, out, known, now))
+    return rolling_origin.summarise(pd.concat(rows, ignore_index=True))
 
 
 def test_the_plain_method_is_used_until_another_is_shown_to_beat_it() -> None:
@@ -120,17 +120,17 @@ def test_the_rule_of_choice_by_hand() -> None:
     mase = pd.Series({"seasonal_naive": 1.0, "mean": 0.83, "ets": 0.80, "negbin": 0.5})
     p = pd.Series({"mean": 0.01, "ets": 0.01, "negbin": 0.2})
     # Half the error without a test that says so is not enough; of those that beat it the plainest within 5 %.
-    assert rolling.choose(mase, p).method == "mean"
-    lost = rolling.choose(mase, p + 0.2)
+    assert rolling_origin.choose(mase, p).method == "mean"
+    lost = rolling_origin.choose(mase, p + 0.2)
     assert (lost.method, lost.why, lost.rival) == ("seasonal_naive", "not_significant", "negbin")
     assert "negbin does not beat it (MASE 0.50 against 1.00" in str(lost)
     # A significant test of a method that errs more over all steps does not count.
-    worse = rolling.choose(mase.add([0, 1, 1, 1]), p)
+    worse = rolling_origin.choose(mase.add([0, 1, 1, 1]), p)
     assert (worse.method, worse.why) == ("seasonal_naive", "plain_is_best")
 
 
 def test_limits_are_whole_and_never_inside_the_normal_ones() -> None:
-    low, high = rolling.interval(np.array([0.0, 4.0, 50.0]), np.array([1.2, 4.0, 80.0]), 95)
+    low, high = rolling_origin.interval(np.array([0.0, 4.0, 50.0]), np.array([1.2, 4.0, 80.0]), 95)
     assert (low == np.rint(low)).all()
     # Mean 0 with a variance of 1.2: up to round(1.96 * 1.1) = 2; fifty with variance 80: 50 ± 17.5.
     assert high[0] == 2
@@ -151,11 +151,11 @@ def test_known_series_reach_the_regression_and_are_refused_where_they_end_too_so
     y = rng.poisson(20 * (1 + (np.arange(60) % 5 == 0)))[None, None, :].astype(float)
     table = outlook.read_known(price)
     known = counts.Counts(("t",), ("illness",), months, y, np.ones(60), np.array([400.0]), table)
-    made = series.regression(known, Hierarchy(("t",), ("illness",)), 12).mean[0]
+    made = count_models.regression(known, Hierarchy(("t",), ("illness",)), 12).mean[0]
     low = np.arange(60, 72) % 5 == 0
     assert made[low].mean() / made[~low].mean() == pytest.approx(2.0, rel=0.15)
     with pytest.raises(UsageError, match="no value for 2006-01"):
-        series.regression(known, Hierarchy(("t",), ("illness",)), 13)
+        count_models.regression(known, Hierarchy(("t",), ("illness",)), 13)
     with pytest.raises(UsageError, match="a month stands twice"):
         outlook.read_known(pd.concat([price, price]))
     with pytest.raises(UsageError, match="column month"):

@@ -12,8 +12,8 @@ from riskmodel.data import County, from_frames
 from riskmodel.data.county import About
 from riskmodel.errors import UsageError
 from riskmodel.forecasting import histories, household
+from riskmodel.forecasting.accuracy import coverage
 from riskmodel.forecasting.household import HouseholdForecast
-from riskmodel.forecasting.proper import coverage
 
 from .conftest import AS_OF
 
@@ -45,7 +45,7 @@ def test_intervals_widen_with_the_horizon(made: HouseholdForecast, county: Count
         return (t["high_80"] - t["low_80"]).groupby(t["horizon_months"]).median()
 
     assert widths(made).is_monotonic_increasing
-    width = widths(household.build(county, "2019-06-30", (3, 12)))
+    width = widths(household.forecast_households(county, "2019-06-30", (3, 12)))
     assert width.is_monotonic_increasing
     assert width[12] > 1.5 * width[3]
 
@@ -67,7 +67,7 @@ def test_nothing_recorded_later_moves_a_forecast(
     # The one promise about time: rows recorded after as-of are cut away whole, and nothing moves. The
     # register, visits and support are no input of a household's distribution but for `in_register`.
     known = {name: t[pd.to_datetime(t["recorded_on"]) <= AS_OF] for name, t in frames.items()}
-    past = household.build(from_frames(known, about), AS_OF, horizons=(12,))
+    past = household.forecast_households(from_frames(known, about), AS_OF, horizons=(12,))
     ours = made.table[made.table["horizon_months"] == 12].reset_index(drop=True)
     pd.testing.assert_frame_equal(past.table, ours)
 
@@ -102,7 +102,7 @@ def broken(frames: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
 def test_sparse_broken_and_absent_histories_get_wider_intervals_not_errors(
     frames: dict[str, pd.DataFrame], about: About
 ) -> None:
-    made = household.build(from_frames(broken(frames), about), AS_OF, horizons=(6,))
+    made = household.forecast_households(from_frames(broken(frames), about), AS_OF, horizons=(6,))
     t = made.table
     # A few of them may have nobody left, or rows of the gap entered under another month.
     assert (t["history"].value_counts()[["broken", "totals", "none"]] >= [12, 12, 8]).all()
@@ -135,16 +135,16 @@ def test_a_county_too_young_to_check_itself_says_so() -> None:
         {"member_id": ids, "household_id": ids, "birth_month": "1980-01", "valid_from": "2019-01-01"}
     )
     young = from_frames({"income": income, "households": homes, "members": people}, About(income_is_net=True))
-    made = household.build(young, "2020-12-31", horizons=(6,))
+    made = household.forecast_households(young, "2020-12-31", horizons=(6,))
     assert made.learned[6].chosen == "panel"
     assert set(made.table["calibrated_on"]) == {"uncalibrated"}
-    assert "not calibrated" in made.notes[0]
+    assert "not calibrated" in made.notes[0].text("en")
 
 
 def test_wrong_wishes_are_refused(county: County) -> None:
     with pytest.raises(UsageError, match="from 1 to 12"):
-        household.build(county, AS_OF, horizons=(0, 6))
+        household.forecast_households(county, AS_OF, horizons=(0, 6))
     with pytest.raises(UsageError, match="seasonal_naive"):
-        household.build(county, AS_OF, method="oracle")
+        household.forecast_households(county, AS_OF, method="oracle")
     with pytest.raises(UsageError, match="no household is known"):
-        household.build(county, "1990-01-31")
+        household.forecast_households(county, "1990-01-31")

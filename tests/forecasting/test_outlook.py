@@ -16,7 +16,7 @@ from riskmodel.cli.app import app
 from riskmodel.data import County, from_frames
 from riskmodel.data.county import About
 from riskmodel.errors import UsageError
-from riskmodel.forecasting import Stress, evaluate, household, outlook, read_scenario
+from riskmodel.forecasting import Stress, household, household_evaluation, outlook, read_scenario
 from riskmodel.forecasting.household import HouseholdForecast
 from riskmodel.forecasting.outlook import Outlook
 from riskmodel.runs import tracking
@@ -30,8 +30,8 @@ TINY_DAY = "2018-12-31"
 def made(county: County, forecast: HouseholdForecast) -> Outlook:
     with pytest.MonkeyPatch.context() as patch:
         # The very forecast that `build` would make again.
-        patch.setattr(household, "build", lambda *_, **__: forecast)
-        return outlook.build(county, AS_OF, 12, origins=2)
+        patch.setattr(household, "forecast_households", lambda *_, **__: forecast)
+        return outlook.forecast(county, AS_OF, 12, origins=2)
 
 
 def test_counts_add_up_over_causes_townships_and_county(made: Outlook) -> None:
@@ -59,9 +59,9 @@ def test_without_a_register_households_are_forecast_all_the_same(
     tiny: tuple[dict[str, pd.DataFrame], About],
 ) -> None:
     bare = {k: tiny[0][k] for k in ("households", "members", "income", "spending")}
-    found = outlook.build(from_frames(bare, tiny[1]), TINY_DAY, 3)
+    found = outlook.forecast(from_frames(bare, tiny[1]), TINY_DAY, 3)
     assert found.counts.empty
-    assert "monitoring is absent" in found.notes[-1]
+    assert "monitoring is absent" in found.notes[-1].text("en")
     assert len(found.households.table)
     page = presentation.forecast_chapter(presentation.forecast_input(found))
     assert "figure-below" in page
@@ -71,17 +71,17 @@ def test_without_a_register_households_are_forecast_all_the_same(
 def test_horizons_are_checked(county: County) -> None:
     for wrong in (0, 13):
         with pytest.raises(UsageError, match="from 1 to 12"):
-            outlook.build(county, AS_OF, wrong)
+            outlook.forecast(county, AS_OF, wrong)
 
 
 def test_known_series_move_the_regression_and_are_named_where_it_is_not_used(
     county: County, forecast: HouseholdForecast, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(outlook.household, "build", lambda *_, **__: forecast)
+    monkeypatch.setattr(outlook.household, "forecast_households", lambda *_, **__: forecast)
     months = [f"{y}-{m:02d}" for y in range(2015, 2022) for m in range(1, 13)]
     price = pd.DataFrame({"month": months, "price": np.arange(84) % 5 == 0})
     with_it, without = (
-        outlook.build(county, AS_OF, 3, origins=1, bottom_up=False, exogenous=known)
+        outlook.forecast(county, AS_OF, 3, origins=1, bottom_up=False, exogenous=known)
         for known in (price, None)
     )
     regression = [
@@ -92,9 +92,9 @@ def test_known_series_move_the_regression_and_are_named_where_it_is_not_used(
     # Nothing else takes them, so nothing else moves; whoever gave them is told.
     naive = [t.backtest.errors.query("method == 'mean'")["forecast"].to_numpy() for t in (with_it, without)]
     assert np.array_equal(*naive)
-    assert with_it.method == "negbin" or any("known series (price)" in n for n in with_it.notes)
+    assert with_it.method == "negbin" or any("known series (price)" in n.text("en") for n in with_it.notes)
     with pytest.raises(UsageError, match="no value for 2019-10"):
-        outlook.build(county, AS_OF, 3, exogenous=price[price["month"] < "2019-10"])
+        outlook.forecast(county, AS_OF, 3, exogenous=price[price["month"] < "2019-10"])
 
 
 def test_the_page_holds_both_languages_and_reads_back(made: Outlook, tmp_path: Path) -> None:
@@ -117,9 +117,11 @@ def test_past_days_are_evaluated_with_a_classifier_beside(
     county: County, forecast: HouseholdForecast
 ) -> None:
     known = dt.date(2020, 12, 31)
-    found = evaluate.summarise(evaluate.compare(county, forecast, known), known)
+    found = household_evaluation.summarise(
+        household_evaluation.compare_with_outcomes(county, forecast, known), known
+    )
     assert set(found.table["horizon_months"]) == {3, 6}  # twelve months and late records are not over
-    found = evaluate.summarise(found.rows[found.rows["horizon_months"] == 6], known)
+    found = household_evaluation.summarise(found.rows[found.rows["horizon_months"] == 6], known)
     t = found.table.set_index("method")
     assert {"seasonal_naive", "naive", "panel"} <= set(t.index)
     assert (t["rows"] > 200).all()
@@ -131,7 +133,9 @@ def test_past_days_are_evaluated_with_a_classifier_beside(
     told = found.rows["probability_classifier"].notna()
     assert told.all() or not told.any()
     with pytest.raises(UsageError, match="nothing that was forecast"):
-        evaluate.summarise(evaluate.compare(county, forecast, dt.date.fromisoformat(AS_OF)), known)
+        household_evaluation.summarise(
+            household_evaluation.compare_with_outcomes(county, forecast, dt.date.fromisoformat(AS_OF)), known
+        )
 
 
 @pytest.fixture(scope="module")
@@ -209,7 +213,7 @@ def test_a_stress_run_can_be_traced(
                       "mean": 1.0, "low_95": 0.0, "high_95": 2.0}),
         pd.DataFrame({"household_id": ["h"], "township": "t", "cause": "other", "loss": 1.0}), (),
     )  # fmt: skip
-    monkeypatch.setattr("riskmodel.forecasting.households", lambda *_, **__: forecast)
+    monkeypatch.setattr("riskmodel.forecasting.forecast_households", lambda *_, **__: forecast)
     monkeypatch.setattr("riskmodel.forecasting.stress_test", lambda *_, **__: answer)
     out, store = tmp_path / "s", tmp_path / "mlflow.db"
     arguments = ["--as-of", TINY_DAY, "--scenario", "price-down", "--out", str(out), "--store", str(store)]

@@ -13,9 +13,10 @@ from riskmodel import simulate
 from riskmodel.data import County, from_frames
 from riskmodel.data.county import About
 from riskmodel.errors import SpecError, UsageError
-from riskmodel.forecasting import household, scenario, stress
+from riskmodel.forecasting import household, stress
+from riskmodel.forecasting import stress as scenario
 from riskmodel.forecasting.household import HouseholdForecast
-from riskmodel.forecasting.scenario import Scenario
+from riskmodel.forecasting.stress import Scenario
 from riskmodel.households import accounts, point_in_time
 from riskmodel.simulate import stress_truth
 
@@ -41,10 +42,10 @@ def total(found: stress.Stress, what: str, measure: str = "households") -> pd.Se
     ].iloc[0]
 
 
-@pytest.mark.parametrize("name", scenario.available())
+@pytest.mark.parametrize("name", scenario.available_scenarios())
 def test_every_declared_scenario_adds_and_adds_up(name: str, county: County, made: HouseholdForecast) -> None:
-    chosen = scenario.read(name)
-    found = stress.build(county, made, chosen, draws=100)
+    chosen = scenario.read_scenario(name)
+    found = stress.stress_test(county, made, chosen, draws=100)
     for measure in ("households", "persons", "yuan"):
         extra = total(found, "stressed", measure)["mean"] - total(found, "baseline", measure)["mean"]
         # Same draws with and without: what is added is the difference, and a loss lifts nobody.
@@ -57,7 +58,7 @@ def test_every_declared_scenario_adds_and_adds_up(name: str, county: County, mad
 
 def test_a_wage_loss_is_the_same_months_of_last_year(county: County, made: HouseholdForecast) -> None:
     # Of everybody, all year, half: half of the year's wages a head, from the accounting itself.
-    found = stress.build(county, made, one(kind="wage", share=0.5), draws=50)
+    found = stress.stress_test(county, made, one(kind="wage", share=0.5), draws=50)
     day = dt.date.fromisoformat(AS_OF)
     t = (
         accounts.build(county, point_in_time.moments(day))
@@ -67,18 +68,18 @@ def test_a_wage_loss_is_the_same_months_of_last_year(county: County, made: House
     expected = (0.5 * t["income_wage"] / t["persons"]).set_axis(t["household_id"])
     loss = found.losses.set_index("household_id")["loss"]
     assert loss.to_numpy() == pytest.approx(expected.loc[loss.index].to_numpy())
-    six = stress.build(county, made, one(kind="wage", share=0.5, months=6), draws=50).losses
+    six = stress.stress_test(county, made, one(kind="wage", share=0.5, months=6), draws=50).losses
     assert 0.3 < six["loss"].sum() / loss.sum() < 0.7
 
 
 def test_only_migrants_and_only_one_township_where_that_is_said(
     county: County, made: HouseholdForecast, frames: dict[str, pd.DataFrame]
 ) -> None:
-    everyone = stress.build(county, made, one(kind="wage", share=0.5), draws=50).losses
-    away = stress.build(county, made, one(kind="wage", share=0.5, who="migrants"), draws=50).losses
+    everyone = stress.stress_test(county, made, one(kind="wage", share=0.5), draws=50).losses
+    away = stress.stress_test(county, made, one(kind="wage", share=0.5, who="migrants"), draws=50).losses
     assert 0 < away["loss"].sum() < everyone["loss"].sum()
     biggest = made.standing["township"].value_counts().idxmax()
-    flood = stress.build(county, made, one(kind="disaster", loss=[0.5, 0.5], where="largest"), draws=50)
+    flood = stress.stress_test(county, made, one(kind="disaster", loss=[0.5, 0.5], where="largest"), draws=50)
     assert set(flood.losses["township"]) == {biggest}
     t = flood.table
     elsewhere = t[(t["what"] == "extra") & ~t["township"].isin([biggest, "all"])]
@@ -87,7 +88,9 @@ def test_only_migrants_and_only_one_township_where_that_is_said(
 
 def test_more_is_worse_and_half_the_reach_is_half_the_fall(county: County, made: HouseholdForecast) -> None:
     low, high, half = (
-        total(stress.build(county, made, one(kind="sales", share=s, reach=r), draws=300), "extra")["mean"]
+        total(stress.stress_test(county, made, one(kind="sales", share=s, reach=r), draws=300), "extra")[
+            "mean"
+        ]
         for s, r in ((0.3, 1.0), (0.6, 1.0), (0.6, 0.5))
     )
     assert 0 < low < high
@@ -100,15 +103,15 @@ def test_what_a_county_does_not_have_is_said(
 ) -> None:
     bare = from_frames({k: frames[k] for k in ("households", "members", "income")}, About(income_is_net=True))
     with pytest.raises(UsageError, match="support is absent"):
-        stress.build(bare, made, scenario.read("support-withdrawn"))
+        stress.stress_test(bare, made, scenario.read_scenario("support-withdrawn"))
     with pytest.raises(UsageError, match="spending is absent"):
-        stress.build(bare, made, scenario.read("reimbursement-down"))
+        stress.stress_test(bare, made, scenario.read_scenario("reimbursement-down"))
     with pytest.raises(UsageError, match="known: 01镇"):
-        stress.build(bare, made, one(kind="disaster", loss=[0.1, 0.2], where="Atlantis"))
+        stress.stress_test(bare, made, one(kind="disaster", loss=[0.1, 0.2], where="Atlantis"))
 
 
 def test_wrong_scenarios_are_refused_with_key_and_mend(tmp_path: Path) -> None:
-    good = scenario.read("wages-down").model_dump(mode="json")
+    good = scenario.read_scenario("wages-down").model_dump(mode="json")
     for change, said in (
         ({"kind": "wage", "months": 6, "cause": "illness"}, "needs share above 0"),
         ({"kind": "wage", "share": 0.1, "months": 6, "cause": "bad luck"}, "one of illness"),
@@ -118,9 +121,9 @@ def test_wrong_scenarios_are_refused_with_key_and_mend(tmp_path: Path) -> None:
         path = tmp_path / "wrong.yaml"
         path.write_text(__import__("json").dumps(good | {"shocks": [change]}), encoding="utf-8")
         with pytest.raises(SpecError, match=said):
-            scenario.read(path)
+            scenario.read_scenario(path)
     with pytest.raises(UsageError, match="known: flood"):
-        scenario.read("plague")
+        scenario.read_scenario("plague")
 
 
 @pytest.fixture(scope="module")
@@ -138,11 +141,11 @@ def test_answers_agree_with_the_simulators_own_future(
     # and what the simulator adds differ by no more than the interval and the worlds' own spread together.
     # (One county tells little; `benchmarks/forecast.py --only stress --seeds 6` gives the mean ratios.)
     order, county = ruler
-    made = household.build(county, "2019-12-31", horizons=(12,))
-    chosen = [scenario.read(name) for name in scenario.available()]
+    made = household.forecast_households(county, "2019-12-31", horizons=(12,))
+    chosen = [scenario.read_scenario(name) for name in scenario.available_scenarios()]
     lived = stress_truth.scenario_truths(order, "2019-12-31", chosen, worlds=8)
     for each in chosen:
-        found = total(stress.build(county, made, each, draws=200), "extra")
+        found = total(stress.stress_test(county, made, each, draws=200), "extra")
         extra = lived[each.id]["households_stressed"] - lived[each.id]["households_baseline"]
         assert extra.mean() > 0, each.id
         assert found["low_95"] <= extra.max(), each.id

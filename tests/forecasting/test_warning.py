@@ -9,7 +9,7 @@ from scipy.stats import nbinom
 from scipy.stats import t as student
 
 from riskmodel.errors import UsageError
-from riskmodel.forecasting import warning
+from riskmodel.forecasting import accuracy, warning
 from riskmodel.rules import load
 
 MONTHS = np.arange(24_000, 24_048)
@@ -34,38 +34,38 @@ def test_the_tail_is_the_negative_binomials() -> None:
 def test_corrections_by_hand() -> None:
     # Benjamini & Hochberg (1995): p (i) n / i, made monotone from above; Holm: p (i) (n - i + 1) from below.
     p = np.array([0.001, 0.04, 0.03, 0.5])
-    assert warning.adjusted(p).tolist() == pytest.approx([0.004, 0.16 / 3, 0.16 / 3, 0.5])
-    assert warning.adjusted(p, "holm").tolist() == pytest.approx([0.004, 0.09, 0.09, 0.5])
+    assert accuracy.adjust_p_values(p).tolist() == pytest.approx([0.004, 0.16 / 3, 0.16 / 3, 0.5])
+    assert accuracy.adjust_p_values(p, "holm").tolist() == pytest.approx([0.004, 0.09, 0.09, 0.5])
 
 
 def test_quiet_counties_raise_few_alarms() -> None:
     # Under the null a run (12 looks, level 5 %) has an alarm in about 5 % of the runs at most: with
     # estimated expectations up to twice that. 40 counties: at most 8 is four standard errors above 5 %.
-    runs = [warning.watch(quiet(s), MONTHS, NAMES, HOMES)["alarm"].any() for s in range(40)]
+    runs = [warning.watch_counts(quiet(s), MONTHS, NAMES, HOMES)["alarm"].any() for s in range(40)]
     assert sum(runs) <= 8
 
 
 def test_an_outbreak_is_seen_at_once_and_not_used_up_by_its_own_baseline() -> None:
     counts = quiet(3)
     counts[4, -1] += 18
-    found = warning.watch(counts, MONTHS, NAMES, HOMES)
+    found = warning.watch_counts(counts, MONTHS, NAMES, HOMES)
     assert found.loc[found["alarm"], "township"].tolist() == ["t4"]
     assert found.loc[4, "ratio"] > 3
     # A past outbreak of the same month last year is weighted down: it does not hide the new one.
     counts[4, -13] += 30
-    again = warning.watch(counts, MONTHS, NAMES, HOMES)
+    again = warning.watch_counts(counts, MONTHS, NAMES, HOMES)
     assert bool(again.loc[4, "alarm"])
 
 
 def test_neighbours_find_trouble_that_each_township_alone_would_miss() -> None:
     near = pd.DataFrame({"township": NAMES, "lon": np.arange(12) / 10, "lat": 25.0})
-    neighbours = warning.nearest(near)
+    neighbours = warning.nearest_townships(near)
     assert neighbours["t0"] == ("t1", "t2")
     assert neighbours["t5"][0] in ("t4", "t6")
     counts = quiet(1)
     counts[[5, 6, 7], -1] = np.round(counts[[5, 6, 7], :45].mean(axis=1)) + 6
-    alone = warning.watch(counts, MONTHS, NAMES, HOMES)
-    together = warning.watch(counts, MONTHS, NAMES, HOMES, neighbours=neighbours)
+    alone = warning.watch_counts(counts, MONTHS, NAMES, HOMES)
+    together = warning.watch_counts(counts, MONTHS, NAMES, HOMES, neighbours=neighbours)
     best = {"alone": alone["p"].min(), "together": together["p"].min()}
     assert best["together"] < best["alone"] / 10
     assert together.loc[together["p"].idxmin(), "with_neighbours"] != ""
@@ -74,20 +74,20 @@ def test_neighbours_find_trouble_that_each_township_alone_would_miss() -> None:
 def test_only_the_newest_months_are_looked_at() -> None:
     counts = quiet(7)
     counts[0, -2] += 40
-    one = warning.watch(counts, MONTHS, NAMES, HOMES, looks=1)
-    two = warning.watch(counts, MONTHS, NAMES, HOMES, looks=2)
+    one = warning.watch_counts(counts, MONTHS, NAMES, HOMES, looks=1)
+    two = warning.watch_counts(counts, MONTHS, NAMES, HOMES, looks=2)
     assert not one["alarm"].any()
     assert two.loc[two["alarm"], ["township", "month"]].to_numpy().tolist() == [["t0", 24_046]]
 
 
 def test_short_series_are_refused_with_what_is_needed() -> None:
     with pytest.raises(UsageError, match="22 are needed"):
-        warning.watch(quiet(1)[:, :20], MONTHS[:20], NAMES, HOMES)
+        warning.watch_counts(quiet(1)[:, :20], MONTHS[:20], NAMES, HOMES)
     rare = np.zeros((12, 48))
     rare[3, -1] = 5
     rare[2, :9] = 1
     with pytest.raises(UsageError, match="fewer than 10 in 44 months"):
-        warning.watch(rare, MONTHS, NAMES, HOMES)
+        warning.watch_counts(rare, MONTHS, NAMES, HOMES)
 
 
 def test_months_that_are_still_filling_raise_no_false_alarms() -> None:
@@ -101,8 +101,10 @@ def test_months_that_are_still_filling_raise_no_false_alarms() -> None:
         for mean in (4.0, 10.0):
             rng = np.random.default_rng(seed)
             counts = rng.poisson(np.full((12, MONTHS.size), mean) * filled).astype(float)
-            alone += int((warning.look(counts, MONTHS, NAMES, HOMES, filled=filled)["p"] < 0.05).sum())
-            made_up += int((warning.look(counts / filled, MONTHS, NAMES, HOMES)["p"] < 0.05).sum())
+            alone += int(
+                (warning.newest_months(counts, MONTHS, NAMES, HOMES, filled=filled)["p"] < 0.05).sum()
+            )
+            made_up += int((warning.newest_months(counts / filled, MONTHS, NAMES, HOMES)["p"] < 0.05).sum())
     # 480 looks: 5 % are 24, three standard errors more are 38.
     assert 0 < alone <= 38
     assert made_up > 1.8 * alone
@@ -136,14 +138,16 @@ def test_a_share_stands_out_against_the_others() -> None:
     x = np.array([20.0, 24, 16, 22, 45])
     z = np.arcsin(np.sqrt(x / 100))
     t = (z[4] - z[:4].mean()) / np.sqrt(z[:4].var(ddof=1) * 1.25)
-    expected, p = warning.stand_out(x, np.full(5, 100.0))
+    expected, p = warning.outlying_shares(x, np.full(5, 100.0))
     assert p[4] == pytest.approx(student.sf(t, 3))
     assert expected[4] == pytest.approx(100 * np.sin(z[:4].mean()) ** 2)
     # A hamlet with the same share is no such outlier, four townships or nine households are not compared.
-    _, hamlet = warning.stand_out(np.array([20.0, 24, 16, 22, 4.5]), np.array([100.0, 100, 100, 100, 10]))
+    _, hamlet = warning.outlying_shares(
+        np.array([20.0, 24, 16, 22, 4.5]), np.array([100.0, 100, 100, 100, 10])
+    )
     assert hamlet[4] > 3 * p[4]
-    assert np.isnan(warning.stand_out(x[:4], np.full(4, 100.0))[1]).all()
-    assert np.isnan(warning.stand_out(x, np.array([100.0, 100, 100, 100, 9]))[1]).all()
+    assert np.isnan(warning.outlying_shares(x[:4], np.full(4, 100.0))[1]).all()
+    assert np.isnan(warning.outlying_shares(x, np.array([100.0, 100, 100, 100, 9]))[1]).all()
 
 
 def test_shares_stand_out_no_oftener_than_said() -> None:
@@ -153,7 +157,7 @@ def test_shares_stand_out_no_oftener_than_said() -> None:
     for _ in range(200):
         share = np.clip(0.3 + 0.08 * rng.standard_normal(8), 0.02, 0.98)
         size = rng.integers(20, 200, 8)
-        small += int((warning.stand_out(rng.binomial(size, share), size.astype(float))[1] < 0.05).sum())
+        small += int((warning.outlying_shares(rng.binomial(size, share), size.astype(float))[1] < 0.05).sum())
     # 1,600 looks, eight of a county depend on one another: 80 expected, at most 130 (half as much again).
     assert 40 <= small <= 130
 

@@ -9,21 +9,25 @@ import signal
 import subprocess
 import sys
 import zipfile
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import openpyxl
 import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from riskmodel import month, scoring
+from riskmodel import features, month, scoring, targets
 from riskmodel.cli.app import app
 from riskmodel.errors import InputMissing, InputRefused, UsageError
 from riskmodel.explanation import load_measures
 from riskmodel.explanation.reason_wording import Words
-from riskmodel.io import files
-from riskmodel.month import MonthOptions, markers, pipeline, settings
+from riskmodel.households import point_in_time
+from riskmodel.io import checkpoints, files
+from riskmodel.io.checkpoints import Checkpoints
+from riskmodel.month import MonthOptions, pipeline, settings
 
 from .conftest import AS_OF, Office
 
@@ -38,17 +42,50 @@ def make(office: Office, out: Path, data: Path | None = None, **wishes: object) 
 
 def bytes_of(out: Path) -> dict[str, str]:
     """Every file the office or a later month reads; markers hold the random id of a scoring run."""
-    kept = [p for p in sorted(out.rglob("*")) if p.is_file() and p.parent.name != markers.FOLDER]
-    return {p.relative_to(out).as_posix(): markers.digest(p) for p in kept}
+    kept = [p for p in sorted(out.rglob("*")) if p.is_file() and p.parent.name != checkpoints.FOLDER]
+    return {p.relative_to(out).as_posix(): checkpoints.file_digest(p) for p in kept}
 
 
 @pytest.fixture(scope="module")
-def whole(office: Office, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make(office, tmp_path_factory.mktemp("whole")).out
+def computed() -> Counter[tuple[str, str]]:
+    """How often a month computed what several of its steps use."""
+    return Counter()
+
+
+@pytest.fixture(scope="module")
+def whole(
+    office: Office, tmp_path_factory: pytest.TempPathFactory, computed: Counter[tuple[str, str]]
+) -> Path:
+    def count(patch: pytest.MonkeyPatch, owner: Any, name: str, key: Callable[..., str]) -> None:
+        real = getattr(owner, name)
+
+        def counted(*given: Any, **named: Any) -> Any:
+            computed[name, key(*given)] += 1
+            return real(*given, **named)
+
+        patch.setattr(owner, name, counted)
+
+    with pytest.MonkeyPatch.context() as patch:
+        by_set = sys.modules["riskmodel.rules.evaluate"]
+        count(patch, by_set, "answers", lambda county, case, when, *_: f"{case.ruleset.id} {when}")
+        count(patch, point_in_time, "_fingerprint", lambda county, day: str(day))
+        count(patch, targets, "build_cohorts", lambda county, day, *_: str(day))
+        count(patch, features, "build", lambda county, chosen, day: f"{chosen.id} {day}")
+        return make(office, tmp_path_factory.mktemp("whole")).out
+
+
+def test_a_month_computes_everything_once(whole: Path, computed: Counter[tuple[str, str]]) -> None:
+    # The rule set's verdicts are written, scored beside, and reported with what changed; the register and
+    # the scores name one state of the data. Changes judge the month before too, as known then and now.
+    assert {name for name, _ in computed} == {"answers", "_fingerprint", "build_cohorts", "build"}
+    assert set(computed.values()) == {1}, computed
+    sets = [key for name, key in computed if name == "answers"]
+    assert sum(key.startswith("national-2021") for key in sets) == 3
+    assert len(sets) == 4
 
 
 def test_six_steps_and_what_the_office_needs(whole: Path) -> None:
-    told = {name: markers.read(whole, name) for name in month.STEPS}
+    told = {name: Checkpoints(whole).read(name) for name in month.STEPS}
     assert all(told.values())
     made = bytes_of(whole)
     wanted = {
@@ -99,7 +136,7 @@ def test_a_kill_in_the_middle_of_the_report_is_taken_up_there(
     shutil.copytree(whole, folder)
     shutil.rmtree(folder / "report")
     for step in ("report", "ledger"):
-        (folder / markers.FOLDER / f"{step}.json").unlink()
+        (folder / checkpoints.FOLDER / f"{step}.json").unlink()
     with dying(monkeypatch, 5), pytest.raises(Killed):
         make(office, tmp_path)
     assert (folder / "report").is_dir()
@@ -120,12 +157,12 @@ def test_a_kill_at_the_first_and_the_last_write_of_every_step_is_taken_up(
         for kill_at in (2, 1 + count):  # the first write of every start is month.json
             with dying(monkeypatch, kill_at), pytest.raises(Killed):
                 make(office, out)
-            assert [n for n in month.STEPS if markers.read(out / whole.name, n)] == done
+            assert [n for n in month.STEPS if Checkpoints(out / whole.name).read(n)] == done
         # Past the marker, at the next step's first file; after the ledger there is none.
         with dying(monkeypatch, 1 + count + 1), contextlib.suppress(Killed):
             make(office, out)
         done.append(step)
-        assert [n for n in month.STEPS if markers.read(out / whole.name, n)] == done
+        assert [n for n in month.STEPS if Checkpoints(out / whole.name).read(n)] == done
     assert make(office, out).done == ()
     assert bytes_of(out / whole.name) == bytes_of(whole)
 
@@ -136,7 +173,7 @@ def writes_by_step(office: Office, out: Path, patch: pytest.MonkeyPatch) -> dict
     plain = files.atomic
 
     def counted(path: str | Path) -> contextlib.AbstractContextManager[Path]:
-        written.append(Path(path).name if Path(path).parent.name == markers.FOLDER else "")
+        written.append(Path(path).name if Path(path).parent.name == checkpoints.FOLDER else "")
         return plain(path)
 
     with patch.context() as inner:
@@ -182,11 +219,11 @@ def test_what_a_kill_left_half_made_is_swept_and_nothing_else(tmp_path: Path) ->
         kept = [tmp_path / ".keep", tmp_path / "report" / ".a.html", tmp_path / "worklist.xlsx"]
         for path in kept:
             path.write_text("mine")
-        assert markers.sweep(tmp_path) == [temporary]
+        assert Checkpoints(tmp_path).remove_partial_files() == [temporary]
         temporary.write_text("whole")
     assert (tmp_path / "report" / "page.html").read_text() == "whole"
     assert all(path.is_file() for path in kept)
-    assert markers.sweep(tmp_path / "nothing") == []
+    assert Checkpoints(tmp_path / "nothing").remove_partial_files() == []
 
 
 def copying(name: str, reads: str | None) -> object:

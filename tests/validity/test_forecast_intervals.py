@@ -34,7 +34,7 @@ def seen() -> pd.DataFrame:
         about = About(data_through=made.about["data_through"], recording_delay_days=120)
         county = from_frames(made.frames, about)
         for day in DAYS:
-            found = household.build(county, day)
+            found = household.forecast_households(county, day)
             actual = histories.outcomes(county, [(day, h) for h in household.HORIZONS], about.data_through)
             t = found.table.merge(actual, on=["household_id", "as_of", "horizon_months"])
             for name, (low, high) in ENDS.items():

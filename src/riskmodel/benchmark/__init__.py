@@ -1,21 +1,21 @@
 """The bench: every model and rule set on simulated and real panels, under one declaration."""
 
-from riskmodel.benchmark.declared import Bench, Panel, load
-from riskmodel.benchmark.found import findings, lead, worth
-from riskmodel.benchmark.matrix import predict
-from riskmodel.benchmark.page import write
-from riskmodel.benchmark.run import BenchRun, PanelRun, run
+from riskmodel.benchmark.declaration import Benchmark, Panel, load_benchmark
+from riskmodel.benchmark.findings import benchmark_findings, lead_time_sentence, visits_equivalent_sentence
+from riskmodel.benchmark.page import write_benchmark_page
+from riskmodel.benchmark.panels import fit_and_predict
+from riskmodel.benchmark.run import BenchmarkResult, PanelResult, run_benchmark
 
 __all__ = [
-    "Bench",
-    "BenchRun",
+    "Benchmark",
+    "BenchmarkResult",
     "Panel",
-    "PanelRun",
-    "findings",
-    "lead",
-    "load",
-    "predict",
-    "run",
-    "worth",
-    "write",
+    "PanelResult",
+    "benchmark_findings",
+    "fit_and_predict",
+    "lead_time_sentence",
+    "load_benchmark",
+    "run_benchmark",
+    "visits_equivalent_sentence",
+    "write_benchmark_page",
 ]

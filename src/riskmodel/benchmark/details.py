@@ -9,7 +9,7 @@ import pandas as pd
 
 from riskmodel import models
 from riskmodel.benchmark.cells import Cell, Table, cell, name_of, named, p_value, plain, table, w
-from riskmodel.benchmark.run import PanelRun
+from riskmodel.benchmark.run import PanelResult
 from riskmodel.runs import HOUSEHOLD_GROUPS
 
 PER_CENT = 100
@@ -17,14 +17,14 @@ PER_CENT = 100
 _LEAKS_SHOWN = 8
 
 
-def pooled(one: PanelRun, family: str | None = None) -> pd.DataFrame:
+def pooled(one: PanelResult, family: str | None = None) -> pd.DataFrame:
     """Return the comparison at the budget over all test dates, the best list first."""
     found = one.tables["comparison"].query("scope == 'pooled' and at == 'budget'")
     found = found if family is None else found[found["family"] == family]
     return found.sort_values("delta_recall", ascending=False, kind="stable")
 
 
-def baseline(one: PanelRun) -> dict[str, str]:
+def baseline(one: PanelResult) -> dict[str, str]:
     """Return what the list that all are compared with is called."""
     return name_of(str(one.tables["comparison"]["baseline"].iloc[0]))
 
@@ -41,7 +41,7 @@ def found_cell(row: dict[Any, Any], side: str) -> Cell:
     return {**cell(row[f"hits_{side}"], digits=0), "small": "" if worst == best else f"{worst} … {best}"}
 
 
-def _truth(one: PanelRun) -> Table | None:
+def _truth(one: PanelResult) -> Table | None:
     if "truth" not in one.tables:
         return None
     heads = [w("模型", "model"), w("AUC（对真实风险）", "AUC on true chances"),
@@ -63,7 +63,7 @@ def _truth(one: PanelRun) -> Table | None:
     return table(w("与真实风险相比", "Against the truth"), heads, rows)
 
 
-def _derived(one: PanelRun) -> Table:
+def _derived(one: PanelResult) -> Table:
     heads = [w("模型", "model"), w("查准率", "precision"), w("漏识率", "exclusion error"),
              w("误识率", "inclusion error"), w("瞄准差（覆盖）", "targeting differential (coverage)"),
              w("瞄准差（误差）", "targeting differential (errors)"), w("CGH（人口）", "CGH (persons)"),
@@ -86,7 +86,7 @@ def _derived(one: PanelRun) -> Table:
     return table(title, heads, rows, note=note, closed=True)
 
 
-def _rulesets(one: PanelRun) -> Table | None:
+def _rulesets(one: PanelResult) -> Table | None:
     found = pooled(one, "rulesets")
     if found.empty:
         return None
@@ -111,7 +111,7 @@ def _rulesets(one: PanelRun) -> Table | None:
     return table(title, heads, rows, note=note, closed=True)
 
 
-def _groups(one: PanelRun) -> Table | None:
+def _groups(one: PanelResult) -> Table | None:
     if "gaps" not in one.tables:
         return None
     heads = [w("组", "group"), w("模型", "model"), w("户次", "rows"), w("事件", "events"),
@@ -153,7 +153,7 @@ _EVENTS = {
 }
 
 
-def _events(one: PanelRun) -> Table | None:
+def _events(one: PanelResult) -> Table | None:
     if "events" not in one.tables or one.tables["events"].empty:
         return None
     heads = [w("标签事件", "label event"), w("方法", "method"), w("户次", "rows"), w("事件", "events"),
@@ -173,7 +173,7 @@ def _events(one: PanelRun) -> Table | None:
     return table(w("按标签事件分别评判", "Judged by each label event"), heads, rows, note=note, closed=True)
 
 
-def _bounds(one: PanelRun) -> Table | None:
+def _bounds(one: PanelResult) -> Table | None:
     if "support" not in one.tables:
         return None
     heads = [w("名单", "list"), w("名单中受帮扶", "supported on the list"), w("查准率", "precision"),
@@ -191,7 +191,7 @@ def _bounds(one: PanelRun) -> Table | None:
     return table(title, heads, rows, note=note)
 
 
-def _planned(one: PanelRun) -> Table:
+def _planned(one: PanelResult) -> Table:
     heads = [w("村内相关", "correlation within villages"), w("事件", "events"), w("村", "villages"),
              w("设计效应", "design effect"),
              w("可显示的最小查全率差（不一致比例：观察到的）",
@@ -217,7 +217,7 @@ def _planned(one: PanelRun) -> Table:
     return table(title, heads, rows, note=note)
 
 
-def _effects(one: PanelRun) -> Table | None:
+def _effects(one: PanelResult) -> Table | None:
     if "effects" not in one.tables:
         return None
     heads = [w("变量（每标准差）", "column (per standard deviation)"), w("系数", "coefficient"), w("p", "p"),
@@ -233,7 +233,7 @@ def _effects(one: PanelRun) -> Table | None:
     return table(title, heads, rows, closed=True)
 
 
-def _card(one: PanelRun) -> Table | None:
+def _card(one: PanelResult) -> Table | None:
     if "scorecard" not in one.tables:
         return None
     found = one.tables["scorecard"]
@@ -249,7 +249,7 @@ def _text(value: Any) -> str:
     return "–" if value is None else str(value)
 
 
-def _leaks(one: PanelRun) -> Table | None:
+def _leaks(one: PanelResult) -> Table | None:
     if "leaks" not in one.tables or one.tables["leaks"].empty:
         return None
     heads = [w("列", "column"), w("角色", "role"), w("单列 AUC", "AUC of the column alone"),
@@ -264,6 +264,6 @@ def _leaks(one: PanelRun) -> Table | None:
     return table(w("泄漏检查", "Leaks"), heads, rows, note=note, closed=True)
 
 
-DETAILS: tuple[Callable[[PanelRun], Table | None], ...] = (
+DETAILS: tuple[Callable[[PanelResult], Table | None], ...] = (
     _truth, _derived, _rulesets, _groups, _events, _bounds, _planned, _effects, _card, _leaks,
 )  # fmt: skip

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from riskmodel.benchmark.run import BenchRun, PanelRun
+from riskmodel.benchmark.run import BenchmarkResult, PanelResult
 from riskmodel.models import MODELS, entry, known
 from riskmodel.presentation import SPARE, STYLES, Axis, Interval, Plot, intervals
 from riskmodel.runs import winner
@@ -31,7 +31,7 @@ _PAD = 0.02
 _WINNER = {"simple": "#d97706", "elaborate": "#0072b2", "level": "#6b7280"}
 
 
-def charts(one: PanelRun, name_of: Callable[[str], Words]) -> Iterator[tuple[str, Words, str]]:
+def charts(one: PanelResult, name_of: Callable[[str], Words]) -> Iterator[tuple[str, Words, str]]:
     """Draw a panel's charts.
 
     Parameters
@@ -51,7 +51,7 @@ def charts(one: PanelRun, name_of: Callable[[str], Words]) -> Iterator[tuple[str
         yield _net_benefit(one, name_of)
 
 
-def overall(done: BenchRun) -> Iterator[tuple[str, Words, str]]:
+def overall(done: BenchmarkResult) -> Iterator[tuple[str, Words, str]]:
     """Draw over all panels by how much the best elaborate method is ahead of the best simple one.
 
     Parameters
@@ -106,7 +106,7 @@ def _span(values: Any, lows: Any, highs: Any) -> tuple[float, float]:
     return float(every.min()) - _PAD, float(every.max()) + _PAD
 
 
-def _delta(one: PanelRun, name_of: Callable[[str], Words]) -> tuple[str, Words, str]:
+def _delta(one: PanelResult, name_of: Callable[[str], Words]) -> tuple[str, Words, str]:
     table = one.tables["comparison"].query("scope == 'pooled' and at == 'budget'")
     table = table[table["model"].isin(list(MODELS))].sort_values(
         "delta_recall", ascending=False, kind="stable"
@@ -128,7 +128,7 @@ def _delta(one: PanelRun, name_of: Callable[[str], Words]) -> tuple[str, Words, 
     return "delta", title, intervals(rows, Axis(label, min(low, -_PAD), max(high, _PAD)), title, zero=True)
 
 
-def _auc(one: PanelRun, name_of: Callable[[str], Words]) -> tuple[str, Words, str]:
+def _auc(one: PanelResult, name_of: Callable[[str], Words]) -> tuple[str, Words, str]:
     table = one.tables["metrics"]
     table = table[table["model"].isin(list(MODELS))].sort_values("auc", ascending=False, kind="stable")
     low, high = _span(table["auc"], table["auc_low"], table["auc_high"])
@@ -141,7 +141,7 @@ def _auc(one: PanelRun, name_of: Callable[[str], Words]) -> tuple[str, Words, st
     return "auc", title, intervals(rows, axis, title)
 
 
-def _net_benefit(one: PanelRun, name_of: Callable[[str], Words]) -> tuple[str, Words, str]:
+def _net_benefit(one: PanelResult, name_of: Callable[[str], Words]) -> tuple[str, Words, str]:
     table = one.tables["net_benefit"]
     title = {"zh": "净收益（越高越好）", "en": "Net benefit (higher is better)"}
     top = max(float(table["net_benefit"].max()), 0.0) * 1.1 + 1e-4

@@ -12,9 +12,14 @@ from riskmodel import __version__, models
 from riskmodel.benchmark import figures
 from riskmodel.benchmark.cells import Cell, Table, cell, name_of, named, number, plain, table, w
 from riskmodel.benchmark.details import PER_CENT
-from riskmodel.benchmark.found import LEVEL, findings, sentences
-from riskmodel.benchmark.run import BenchRun, PanelRun
-from riskmodel.benchmark.summary import markdown, summary
+from riskmodel.benchmark.findings import (
+    LEVEL,
+    benchmark_findings,
+    panel_findings,
+    results_markdown,
+    summary_table,
+)
+from riskmodel.benchmark.run import BenchmarkResult, PanelResult
 from riskmodel.benchmark.views import tables_of
 from riskmodel.evaluation import FURTHER, METRICS
 from riskmodel.i18n import section
@@ -34,7 +39,7 @@ _FAMILIES = {
 }
 
 
-def write(done: BenchRun, out: str | Path, lang: str = "en") -> Path:
+def write_benchmark_page(done: BenchmarkResult, out: str | Path, lang: str = "en") -> Path:
     """Write a bench's page, its figures, its one table and its results as text.
 
     Parameters
@@ -67,27 +72,28 @@ def write(done: BenchRun, out: str | Path, lang: str = "en") -> Path:
     page = environment.get_template("bench.html.j2").render(
         lang=lang, version=__version__, quick=done.quick, title=done.bench.title.model_dump(),
         css=Markup((home / "report.css").read_text(encoding="utf-8")), words=book["page"],
-        findings=findings(done), overview=_overview(done), matrices=_matrices(done), charts=overall,
+        findings=benchmark_findings(done), overview=_overview(done), matrices=_matrices(done), charts=overall,
         panels=parts, methods=book["methods"], metrics=_metric_table(), models=_model_table(done),
         limits=book["limits"], skipped=_skipped(done), references=[r["en"] for r in book["references"]],
     )  # fmt: skip
-    files.write_table(summary(done), folder / ONE_TABLE)
-    files.write_text(markdown(done, max((r.facts.get("peak_gib", 0.0) for r in done.done), default=0.0)),
+    files.write_table(summary_table(done), folder / ONE_TABLE)
+    peak_gib = max((r.facts.get("peak_gib", 0.0) for r in done.done), default=0.0)
+    files.write_text(results_markdown(done, peak_gib),
                      folder / TEXT)  # fmt: skip
     return files.write_text(page, folder / PAGE)
 
 
-def _panel(one: PanelRun) -> dict[str, Any]:
+def _panel(one: PanelResult) -> dict[str, Any]:
     charts = [
         {"name": name, "title": title, "svg": Markup(svg)}
         for name, title, svg in figures.charts(one, name_of)
     ]
-    return {"id": one.panel.id, "title": one.panel.title.model_dump(), "sentences": sentences(one),
+    return {"id": one.panel.id, "title": one.panel.title.model_dump(), "sentences": panel_findings(one),
             "charts": charts, "tables": tables_of(one), "notes": one.notes[:_NOTES],
             "run_id": one.run_id}  # fmt: skip
 
 
-def _overview(done: BenchRun) -> Table:
+def _overview(done: BenchmarkResult) -> Table:
     heads = [w("数据集", "panel"), w("检验户次", "test rows"), w("事件", "events"), w("走访", "visits"),
              w("AUC 最高", "highest AUC"), w("名单最好", "best list"),
              w("AUC：复杂 − 简单", "AUC: elaborate − simple"), w("谁胜出", "who wins"),
@@ -107,7 +113,7 @@ def _overview(done: BenchRun) -> Table:
     return table(w("各数据集一览", "All panels at a glance"), heads, rows)
 
 
-def _won(one: PanelRun) -> list[Cell]:
+def _won(one: PanelResult) -> list[Cell]:
     if "ordering" not in one.tables:
         return [plain("–"), plain("–")]
     row = one.tables["ordering"].set_index("measure").loc["auc"].to_dict()
@@ -116,9 +122,9 @@ def _won(one: PanelRun) -> list[Cell]:
     return [cell(row["difference"], row["low"], row["high"], sign=True), named(said[winner(row)])]
 
 
-def _matrices(done: BenchRun) -> list[Table]:
+def _matrices(done: BenchmarkResult) -> list[Table]:
     """Return models by panels: how each orders, and what its list finds beyond the baseline's."""
-    whole = summary(done)
+    whole = summary_table(done)
     by = {(r["panel"], r["model"]): r for r in whole.to_dict("records")}
     names = [m for m in models.MODELS if m in set(whole["model"])]
     best = whole[whole["model"].isin(names)].groupby("panel")["auc"].max()
@@ -163,7 +169,7 @@ def _metric_table() -> Table:
     return table(w("指标", "Metrics"), heads, rows, wide=True)
 
 
-def _model_table(done: BenchRun) -> Table:
+def _model_table(done: BenchmarkResult) -> Table:
     heads = [w("模型", "model"), w("传统", "tradition"), w("简单", "simple"), w("说明", "note")]
     rows = [
         [named(name_of(m)), named(_FAMILIES[models.entry(m).family]),
@@ -173,7 +179,7 @@ def _model_table(done: BenchRun) -> Table:
     return table(w("模型", "Models"), heads, rows)
 
 
-def _skipped(done: BenchRun) -> Table | None:
+def _skipped(done: BenchmarkResult) -> Table | None:
     if not done.skipped:
         return None
     rows = [[plain(k), plain(v, "text")] for k, v in done.skipped.items()]

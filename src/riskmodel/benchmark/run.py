@@ -1,11 +1,13 @@
-"""Run a bench: every panel, every model and rule set, into one MLflow experiment and one set of tables."""
+"""Run a benchmark: every panel, model and rule set, into one MLflow experiment and one set of tables."""
 
 from __future__ import annotations
 
 import contextlib
 import functools
+import logging
 import multiprocessing
 import os
+import resource
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -15,35 +17,161 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from threadpoolctl import threadpool_limits
 
-from riskmodel.benchmark import kept, logged
-from riskmodel.benchmark.declared import Bench, Panel
-from riskmodel.benchmark.work import Job, absent, work
+from riskmodel import models
+from riskmodel.benchmark import panels
+from riskmodel.benchmark.declaration import Benchmark, Panel
+from riskmodel.benchmark.store import PanelJob, PanelOutput
 from riskmodel.errors import InputRefused, UsageError
+from riskmodel.evaluation import Budget
 from riskmodel.io import files
+from riskmodel.runs import Evaluation, Experiment, ExperimentResult, evaluate, run_experiment, select_truth
+from riskmodel.targets import KEY
+
+_LOG = logging.getLogger(__name__)
+_KIB_IN_GIB = 2**20
+_ASKED = {"zh": "下一年贫困", "en": "girls poor a year later"}
+
+
+def run_panel(job: PanelJob, say: Callable[[str], None]) -> bool:
+    """Run one panel and keep it, unless it is kept already; say whether it was run."""
+    if job.read() is not None:
+        say(f"panel {job.panel.id}: done before, kept in {job.folder}")
+        return False
+    say(f"panel {job.panel.id}")
+
+    def told(text: str) -> None:
+        say(f"{job.panel.id}: {text}")
+
+    began, cpu = time.monotonic(), time.process_time()
+    # The fits are many and small: threads would mostly wait for each other.
+    with threadpool_limits(limits=1):
+        found, tables, notes, facts = (_run_waves if job.panel.experiment is None else _run_county)(job, told)
+    facts["cpu_seconds"] = round(time.process_time() - cpu)
+    facts["peak_gib"] = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / _KIB_IN_GIB, 2)
+    coded = found.assign(household_id=pd.factorize(found["household_id"], sort=True)[0])
+    job.save(PanelOutput(tables, coded, notes, facts, time.monotonic() - began))
+    return True
+
+
+_Panel = tuple[pd.DataFrame, dict[str, pd.DataFrame], list[dict[str, str]], dict[str, Any]]
+
+
+def _run_county(job: PanelJob, say: Callable[[str], None]) -> _Panel:
+    """Run a panel that is a county: simulated, or imported."""
+    bench, panel = job.bench, job.panel
+    exp = bench.experiment_of(panel)
+    size = bench.quick_size if job.quick else bench.size
+    say("data")
+    source = panels.open_county(panel, size, job.out / "data" / panel.id, job.file)
+    fold_models: list[dict[str, Any]] = []
+    result = run_experiment(
+        exp, source.county, say, final=False, on_fold=lambda fold, train, fits: fold_models.append(fits)
+    )
+    say("evaluating")
+    found = evaluate(
+        exp, result.predictions, baseline=panel.baseline, truth=select_truth(exp, source.truth),
+        first_seen=result.first_seen, replicates=bench.bootstrap, test_replicates=bench.bootstrap_test,
+        seed=bench.seed,
+    )  # fmt: skip
+    tables, notes = found.further(), found.notes
+    tables |= {**_model_tables(fold_models[-1]), "folds": result.folds, "leaks": result.leaks}
+    facts = _count(result.predictions, len(result.background.columns)) | _experiment_facts(exp, result)
+    if panel.source == "simulate":
+        facts["simulated"] = {**size.model_dump(), "profile": panel.profile, "seed": panel.seed}
+    return result.predictions, tables, [*result.notes, *notes], facts
+
+
+def _run_waves(job: PanelJob, say: Callable[[str], None]) -> _Panel:
+    """Run a panel that is a ready matrix of waves."""
+    bench, panel = job.bench, job.panel
+    file = panels.require_file(panel, job.file)
+    found, fitted, folds = panels.predict_waves(bench, panel, bench.models_of(panel), file, say)
+    say("evaluating")
+    budget = Budget(visits=bench.budget.visits, share=bench.budget.share)
+    evaluated = Evaluation(
+        found, budget, panel.baseline, (_ASKED["zh"], _ASKED["en"]),
+        replicates=bench.bootstrap, test_replicates=bench.bootstrap_test, seed=bench.seed,
+    )  # fmt: skip
+    tables, notes = evaluated.further(), evaluated.notes
+    facts = _count(found, len(panels.FEATURES))
+    facts |= {"cohort": "not_poor_now", "event": "poor_next_year", "horizon_months": 12, "ruleset": None,
+              "feature_set": None, "calibration": "cross", "budget": bench.budget.model_dump()}  # fmt: skip
+    return found, tables | _model_tables(fitted) | {"folds": folds}, notes, facts
+
+
+def _count(found: pd.DataFrame, features: int) -> dict[str, Any]:
+    """Count what the test is made of."""
+    rows = found[found["model"] == found["model"].iloc[0]]
+    return {
+        "households": int(rows["household_id"].nunique()),
+        "villages": len(rows[["township", "village"]].drop_duplicates()),
+        "townships": int(rows["township"].nunique()),
+        "dates": len(rows[KEY[1]].unique()),
+        "features": features,
+        "n_models": len(found["model"].unique()),
+    }
+
+
+def _experiment_facts(exp: Experiment, result: ExperimentResult) -> dict[str, Any]:
+    return {
+        "cohort": ", ".join(exp.cohort),
+        "event": exp.events[0],
+        "horizon_months": exp.horizon.months,
+        "next": exp.horizon.next,
+        "ruleset": exp.ruleset,
+        "feature_set": exp.feature_set,
+        "calibration": exp.calibration,
+        "budget": exp.budget.model_dump(),
+        "fingerprint": result.fingerprint,
+        "leaks_suspected": int(result.leaks["suspected"].sum()),
+    }
+
+
+def _model_tables(fitted: Mapping[str, Any]) -> dict[str, pd.DataFrame]:
+    """Return the tables that a fitted model itself is: effects with standard errors, the scorecard."""
+    out = {}
+    if "cluster_logit" in fitted:
+        out["effects"] = fitted["cluster_logit"].base_.effects()
+    if "scorecard" in fitted:
+        out |= models.exported_card(fitted["scorecard"])
+    return out
+
+
+def missing_libraries(bench: Benchmark) -> dict[str, str]:
+    """Return the models whose library is not installed, with the reason."""
+    return {
+        m: f"the extra {models.entry(m).extra!r} is not installed"
+        for m in bench.models
+        if not models.available(m)
+    }
+
 
 # Each process of a pair has one core: more threads than that only fight each other.
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 @dataclass(frozen=True)
-class PanelRun:
+class PanelResult:
     """What one panel gave.
 
     Attributes
     ----------
-    panel : Panel
-    run_id : str
+    panel
+        Its declaration.
+    run_id
         Its MLflow run, the parent of one run a model.
-    tables : dict of name to DataFrame
+    tables
         ``metrics, comparison, deployed, visits, lead, gaps, support, net_benefit, planning, ordering, folds,
         leaks``, ``truth`` and ``unsupported`` where they are known, ``effects`` (village-robust logit) and
         ``scorecard``.
-    notes : list of dict with keys "zh", "en"
-    seconds : float
+    notes
+        What a reader must know, in ``zh`` and ``en``.
+    seconds
         Of the run that made it.
-    facts : dict
-        What the panel is; see `riskmodel.benchmark.kept.Found`.
+    facts
+        What the panel is: households, villages, dates, label, budget, and what it cost.
     """
 
     panel: Panel
@@ -55,44 +183,37 @@ class PanelRun:
 
 
 @dataclass(frozen=True)
-class BenchRun:
-    """A whole bench.
+class BenchmarkResult:
+    """A whole benchmark.
 
     Attributes
     ----------
-    bench : Bench
-    quick : bool
-    done : list of PanelRun
-    skipped : dict
+    bench
+        Its declaration.
+    quick
+        Whether in the quick size.
+    done
+        The panels that were run, in the order of the declaration.
+    skipped
         Panel id to the reason it was not run.
-    left_out : dict
+    left_out
         Model to the reason it was not fitted anywhere.
-    seconds : float
+    seconds
         From beginning to end; short where panels were kept from before.
-    jobs : int
+    jobs
         Panels run at once.
     """
 
-    bench: Bench
+    bench: Benchmark
     quick: bool
-    done: list[PanelRun]
+    done: list[PanelResult]
     skipped: dict[str, str]
     left_out: dict[str, str] = field(default_factory=dict)
     seconds: float = 0.0
     jobs: int = 1
 
     def table(self, name: str) -> pd.DataFrame:
-        """Return one table over all panels, the panel's id in front.
-
-        Parameters
-        ----------
-        name : str
-
-        Returns
-        -------
-        DataFrame
-            Empty where no panel has it.
-        """
+        """Return one table over all panels, the panel's id in front; empty where no panel has it."""
         parts = [r.tables[name].assign(panel=r.panel.id) for r in self.done if name in r.tables]
         if not parts:
             return pd.DataFrame()
@@ -100,8 +221,8 @@ class BenchRun:
         return whole[["panel", *(c for c in whole.columns if c != "panel")]]
 
 
-def run(
-    bench: Bench,
+def run_benchmark(
+    bench: Benchmark,
     out: str | Path,
     store: str | Path,
     *,
@@ -110,52 +231,55 @@ def run(
     only: Iterable[str] | None = None,
     progress: Callable[[str], None] | None = None,
     jobs: int = 1,
-) -> BenchRun:
+) -> BenchmarkResult:
     """Run a bench, or what is left of one that was stopped.
 
     Parameters
     ----------
-    bench : Bench
-    out : str or Path
+    bench
+        The declaration.
+    out
         Folder of the panels' data and of the tables. A panel that is whole there, made from the same
         declarations, data and program, is not run again.
-    store : str or Path
-        MLflow's SQLite file; all runs go into one experiment, the bench's id.
-    quick : bool, default False
+    store
+        MLflow's SQLite file; all runs go into one experiment, the benchmark's id.
+    quick
         Only the panels marked so, simulated ones in their small size.
-    sources : mapping, optional
+    sources
         Source (``eph``, ``teen_poverty``) to its file.
-    only : iterable of str, optional
+    only
         Panel ids; default all.
-    progress : callable, optional
-        With several jobs a module's own function: it is called in other processes.
-    jobs : int, default 1
+    progress
+        Called with a line of text at each step; with several jobs a module's own function: it is called in
+        other processes.
+    jobs
         How many panels are run at once, each in a process of its own with one thread.
 
     Returns
     -------
-    BenchRun
+    BenchmarkResult
+        Every panel's tables; they are written as CSV too.
 
     Raises
     ------
     UsageError
         If ``only`` names no panel of the bench.
     """
-    began, say = time.monotonic(), progress or _silent
-    away = absent(bench)
+    began, say = time.monotonic(), progress or _LOG.info
+    away = missing_libraries(bench)
     thin = bench.model_copy(update={"models": tuple(m for m in bench.models if m not in away)})
-    todo, skipped = _chosen(bench, only, quick)
+    todo, skipped = _choose_panels(bench, only, quick)
     files_of = dict(sources or {})
-    given = [Job(thin, p, Path(out), files_of.get(p.source), quick) for p in todo]
-    done: dict[str, PanelRun] = {}
-    for job, reason in _each(given, jobs, say):
+    given = [PanelJob(thin, p, Path(out), files_of.get(p.source), quick) for p in todo]
+    done: dict[str, PanelResult] = {}
+    for job, reason in _run_panels(given, jobs, say):
         if reason is not None:
             skipped[job.panel.id] = reason
             say(f"panel {job.panel.id} is skipped: {reason}")
         else:
-            done[job.panel.id] = _collect(job, Path(store))
+            done[job.panel.id] = _read_panel(job, Path(store))
     order = [p.id for p in bench.panels]
-    result = BenchRun(
+    result = BenchmarkResult(
         bench, quick, sorted(done.values(), key=lambda r: order.index(r.panel.id)),
         {k: skipped[k] for k in order if k in skipped}, away, time.monotonic() - began, jobs,
     )  # fmt: skip
@@ -164,11 +288,9 @@ def run(
     return result
 
 
-def _silent(text: str) -> None:
-    """Tell nobody."""
-
-
-def _chosen(bench: Bench, only: Iterable[str] | None, quick: bool) -> tuple[list[Panel], dict[str, str]]:
+def _choose_panels(
+    bench: Benchmark, only: Iterable[str] | None, quick: bool
+) -> tuple[list[Panel], dict[str, str]]:
     there = [p.id for p in bench.panels]
     wanted = list(only or there)
     unknown = [w for w in wanted if w not in there]
@@ -183,26 +305,28 @@ def _chosen(bench: Bench, only: Iterable[str] | None, quick: bool) -> tuple[list
     return [p for p in bench.panels if p.id not in skipped], skipped
 
 
-def _each(given: list[Job], jobs: int, say: Callable[[str], None]) -> Iterator[tuple[Job, str | None]]:
+def _run_panels(
+    given: list[PanelJob], jobs: int, say: Callable[[str], None]
+) -> Iterator[tuple[PanelJob, str | None]]:
     """Run panels, one after the other or some at once; give each with the reason it was skipped for."""
     if jobs < 2 or len(given) < 2:
         for job in given:
-            yield job, _reason(job, functools.partial(work, job, say))
+            yield job, _skip_reason(job, functools.partial(run_panel, job, say))
         return
     with _one_thread(), ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn")) as pool:
         # Imported panels are the longest and stand last in a declaration: begun first, none is waited for.
-        running: list[tuple[Job, Future[bool]]] = [
-            (job, pool.submit(work, job, say)) for job in sorted(given, key=_is_simulated)
+        running: list[tuple[PanelJob, Future[bool]]] = [
+            (job, pool.submit(run_panel, job, say)) for job in sorted(given, key=_is_simulated)
         ]
         for job, future in running:
-            yield job, _reason(job, future.result)
+            yield job, _skip_reason(job, future.result)
 
 
-def _is_simulated(job: Job) -> bool:
+def _is_simulated(job: PanelJob) -> bool:
     return job.panel.source == "simulate"
 
 
-def _reason(job: Job, run_it: Callable[[], bool]) -> str | None:
+def _skip_reason(job: PanelJob, run_it: Callable[[], bool]) -> str | None:
     try:
         run_it()
     except (UsageError, InputRefused) as exc:
@@ -229,14 +353,10 @@ def _one_thread() -> Iterator[None]:
                 os.environ[name] = value
 
 
-def _collect(job: Job, store: Path) -> PanelRun:
+def _read_panel(job: PanelJob, store: Path) -> PanelResult:
     """Read a panel that is done, and log it unless this store holds it."""
-    mark = kept.digest(job.bench, job.panel, job.quick, job.file)
-    found = kept.read(job.folder, mark)
+    found = job.read()
     if found is None:
         raise InputRefused(f"{job.folder}: what was kept of the panel cannot be read; delete it, run again")
-    run_id = kept.logged(job.folder, mark, store)
-    if run_id is None:
-        run_id = logged.log(job, found, mark, store)
-        kept.note_run(job.folder, mark, store, run_id)
-    return PanelRun(job.panel, run_id, found.tables, found.notes, found.seconds, found.facts)
+    run_id = job.log(found, store)
+    return PanelResult(job.panel, run_id, found.tables, found.notes, found.seconds, found.facts)

@@ -7,8 +7,8 @@ from typing import Any
 from riskmodel import models
 from riskmodel.benchmark.cells import Cell, Table, cell, name_of, named, number, p_value, plain, table, w
 from riskmodel.benchmark.details import DETAILS, PER_CENT, baseline, found_cell, points, pooled
-from riskmodel.benchmark.found import LEVEL
-from riskmodel.benchmark.run import PanelRun
+from riskmodel.benchmark.findings import LEVEL
+from riskmodel.benchmark.run import PanelResult
 from riskmodel.runs import winner
 
 # What a label's event is, in words; `identified` would be decided by the rules themselves.
@@ -23,7 +23,7 @@ EVENTS = {
 _BY_FOLD = w("各检验日", "by test date")
 
 
-def tables_of(one: PanelRun) -> list[Table]:
+def tables_of(one: PanelResult) -> list[Table]:
     """Return a panel's tables in the order in which they are read.
 
     Parameters
@@ -39,7 +39,7 @@ def tables_of(one: PanelRun) -> list[Table]:
     return [made for make in makers if (made := make(one)) is not None]
 
 
-def _design(one: PanelRun) -> Table | None:
+def _design(one: PanelResult) -> Table | None:
     facts = one.facts
     if not facts:
         return None
@@ -86,7 +86,7 @@ def _budget(budget: dict[str, Any]) -> dict[str, str]:
     return w(f"每个检验日 {budget['visits']} 户", f"{budget['visits']} at each date")
 
 
-def _folds(one: PanelRun) -> Table | None:
+def _folds(one: PanelResult) -> Table | None:
     if "folds" not in one.tables:
         return None
     heads = [w("检验日", "test dates"), w("训练日", "training dates"), w("训练户次", "training rows"),
@@ -109,7 +109,7 @@ def _span(first: Any, last: Any) -> str:
     return str(first) if first == last else f"{first} – {last}"
 
 
-def _primary(one: PanelRun) -> Table:
+def _primary(one: PanelResult) -> Table:
     base = baseline(one)
     heads = [w("模型", "model"), w("找到（并列最差…最好）", "found (ties: worst … best)"),
              w("查全率差（百分点，= −ΔEE）", "Δ recall (points, = −ΔEE)"), w("Holm p", "Holm p"),
@@ -145,7 +145,7 @@ def _upper(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def _results(one: PanelRun) -> Table:
+def _results(one: PanelResult) -> Table:
     heads = [w("模型", "model"), w("AUC", "AUC"), w("平均精确率", "average precision"), w("Brier", "Brier"),
              w("校准截距", "calibration intercept"), w("校准斜率", "calibration slope"),
              w("查全率", "recall at the budget"), w("查准率", "precision at the budget"),
@@ -166,7 +166,7 @@ def _results(one: PanelRun) -> Table:
     return table(w("单独看每个模型", "Each model by itself"), heads, rows, best=0, note=note)
 
 
-def _ordering(one: PanelRun) -> Table | None:
+def _ordering(one: PanelResult) -> Table | None:
     if "ordering" not in one.tables:
         return None
     heads = [w("比什么", "measure"), w("最好的简单方法", "best simple method"),
@@ -190,7 +190,7 @@ def _ordering(one: PanelRun) -> Table | None:
     return table(w("简单方法与复杂方法", "Simple against elaborate"), heads, rows, note=note)
 
 
-def _worth(one: PanelRun) -> Table | None:
+def _worth(one: PanelResult) -> Table | None:
     found = one.tables["visits"]
     if found.empty:
         return None
@@ -209,7 +209,7 @@ def _worth(one: PanelRun) -> Table | None:
     return table(title, heads, rows)
 
 
-def _lead(one: PanelRun) -> Table | None:
+def _lead(one: PanelResult) -> Table | None:
     if "lead" not in one.tables or one.tables["lead"].empty:
         return None
     heads = [w("名单", "list"), w("先于规则", "before the rules"), w("同日", "same date"),
@@ -236,7 +236,7 @@ def _lead(one: PanelRun) -> Table | None:
     return table(title, heads, rows, note=note)
 
 
-def _deployed(one: PanelRun) -> Table:
+def _deployed(one: PanelResult) -> Table:
     heads = [w("模型", "model"), w("规则+模型", "rules + model"), w("规则+规则", "rules + rules"),
              w("规则+随机", "rules + random"),
              w("差（百分点）", "rules + model − rules + rules (points)")]  # fmt: skip

@@ -81,9 +81,9 @@ def forecast(
         as_of=(*past, day),
     )
     tested = _checked(county, past, day, horizon, ruleset, seed, out) if past else None
-    made = ahead.build(county, day, horizon, ruleset, seed=seed, exogenous=series, progress=say)
+    made = ahead.forecast(county, day, horizon, ruleset, seed=seed, exogenous=series, progress=say)
     for note in made.notes:
-        say(f"note: {note}")
+        say(f"note: {note.text('en')}")
     page = presentation.write_forecast(made, out, lang)
     given = {"ruleset": ruleset, "seed": seed, "data_fingerprint": fingerprint(county, made.as_of)}
     summary = summarise(made) | ({"checked": _covered(tested.table)} if tested else {})
@@ -100,7 +100,9 @@ def _checked(
 
     say(f"households: forecast from {', '.join(map(str, past))} first, held against what came")
     ahead.check_past(county, past, day, horizon)
-    found = ahead.evaluate_households(county, past, ahead.horizons(horizon), ruleset, known_by=day, seed=seed)
+    found = ahead.evaluate_household_forecasts(
+        county, past, ahead.horizons(horizon), ruleset, known_by=day, seed=seed
+    )
     write_table(found.table, out / "evaluation.csv")
     write_table(found.coverage, out / "evaluation-coverage.csv")
     return found
@@ -141,7 +143,7 @@ def summarise(made: Outlook) -> dict[str, Any]:
         "count_choice": str(made.backtest.choice) if made.backtest is not None else "",
         "newly_monitored": None if expected is None else round(expected, 2),
         "alarms": int(made.warnings["alarm"].sum()) if len(made.warnings) else 0,
-        "notes": list(made.notes),
+        "notes": [note.text("en") for note in made.notes],
     }  # fmt: skip
 
 
@@ -167,13 +169,13 @@ def _metrics(made: Outlook) -> dict[str, float]:
 
 def log(made: Outlook, store: Path, params: dict[str, Any], tested: Evaluation | None = None) -> str:
     """Log an outlook to MLflow: parameters, accuracy, county tables; no household is in it."""
-    from riskmodel.runs import tracking
+    from riskmodel.runs import start_run
 
     metrics = _metrics(made)
     if tested is not None:
         for r in tested.table.to_dict("records"):
             metrics |= {f"checked_{s}_{r['horizon_months']}_{r['method']}": r[s] for s in SCORES}
-    with tracking.start_run("forecast", store, f"forecast {made.as_of}") as run:
+    with start_run("forecast", store, f"forecast {made.as_of}") as run:
         run.params(params)
         run.metrics(metrics)
         tables = {k: t for k, t in made.tables.items() if k != "households"}
@@ -218,7 +220,7 @@ def stress(
         as_of=as_of,
     )
     say("households: income per head 12 months ahead")
-    homes = ahead.households(county, as_of, (12,), ruleset, seed=seed)
+    homes = ahead.forecast_households(county, as_of, (12,), ruleset, seed=seed)
     given = {
         "as_of": str(homes.as_of),
         "horizon": max(homes.lines),
@@ -258,9 +260,9 @@ def _answer(found: Stress) -> dict[str, Any]:
 
 
 def _log_stress(found: Stress, store: Path, params: dict[str, Any]) -> str:
-    from riskmodel.runs import tracking
+    from riskmodel.runs import start_run
 
-    with tracking.start_run("stress", store, found.scenario.id) as run:
+    with start_run("stress", store, found.scenario.id) as run:
         run.params({**params, "scenario": found.scenario.model_dump(mode="json")})
         run.metrics({name: value["mean"] for name, value in _answer(found).items()})
         run.table(found.table, "stress/table")

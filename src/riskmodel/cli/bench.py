@@ -35,15 +35,15 @@ def bench(
     """
     from riskmodel import benchmark as benches
 
-    declared = benches.load(declaration)
+    declared = benches.load_benchmark(declaration)
     sources = {name: file for name, file in (("eph", eph), ("teen_poverty", teen)) if file is not None}
-    done = benches.run(
+    done = benches.run_benchmark(
         declared, out, store, quick=quick, sources=sources, only=panel, progress=say, jobs=jobs
     )
     if not done.done:
         say(f"riskmodel: no panel was run: {done.skipped}")
         raise typer.Exit(1)
-    page = benches.write(done, out, lang)
+    page = benches.write_benchmark_page(done, out, lang)
     summary = {
         "out": str(page),
         "experiment": declared.id,
@@ -52,6 +52,6 @@ def bench(
         "panels": {one.panel.id: {"run_id": one.run_id, "seconds": round(one.seconds)} for one in done.done},
         "skipped": done.skipped,
         "left_out": done.left_out,
-        "findings": [f["zh" if lang == "zh" else "en"] for f in benches.findings(done)],
+        "findings": [f["zh" if lang == "zh" else "en"] for f in benches.benchmark_findings(done)],
     }
     tell(summary, as_json)

@@ -42,10 +42,10 @@ def promote(
 ) -> None:
     """Put the challenger in charge if it passes every check; the decision is logged with its reasons."""
     from riskmodel import data as counties
-    from riskmodel.runs import promotion
+    from riskmodel.runs import promote
 
     found = counties.check_county(data)[0] if data is not None else None
-    decision = promotion.promote(
+    decision = promote(
         name, store, challenger, override=override, data_check=found,
         county=None if data is None else lambda: read_county(data, out=store.parent),
     )  # fmt: skip
@@ -84,10 +84,10 @@ def monitor(
     from riskmodel import month as monthly
     from riskmodel import presentation, scoring
     from riskmodel.households import point_in_time
-    from riskmodel.runs import tracking
+    from riskmodel.runs import load_model, open_run
 
     day = point_in_time.to_date(as_of)
-    loaded = tracking.load_model(model, store)
+    loaded = load_model(model, store)
     before = point_in_time.to_date(reference) if reference else point_in_time.add_months(day, -12)
     county = read_county(
         data,
@@ -101,7 +101,7 @@ def monitor(
     say(f"comparing with {before}; {len(past)} past months on record")
     found = scoring.monitor(
         county, loaded, day, before, past=past,
-        cohort=tracking.read_document(loaded.run_id, "experiment.json", store)["cohort"],
+        cohort=open_run(loaded.run_id, store).declaration["cohort"],
     )  # fmt: skip
     page = presentation.write_monitor(found, out)
     tell({"out": str(page), **found.summary}, as_json)

@@ -52,18 +52,18 @@ def demo(
     county = _read(data, out)
     day = county.data_through
     step(f"3/8 judging every household by {len(RULESETS)} official rule sets as of {day}")
-    _judge(county, day, out)
+    verdicts = _judge(county, day, out)
     step(f"4/8 building {FEATURE_SET} as of {day}, with its data dictionary")
     _features(county, day, out)
     step("5/8 training and evaluating on what came later; logging to MLflow")
     trained = _train(county, data, store, step)
     step("6/8 scoring every household, with reasons")
-    scores = _score(county, day, store, out)
+    scores = _score(county, day, store, out, verdicts)
     step(f"7/8 listing whom to visit ({visits} visits)")
     listed = _worklist(county, scores["zh"], visits, seed, out)
     step("8/8 looking ahead, and writing the report")
     _forecast(county, day, out, store)
-    page = _report(trained.run_id, county, day, scores, listed, out, store)
+    page = _report(trained.run_id, county, day, scores, verdicts, listed, out, store)
     step("done")
     _close(out, store, page, trained)
     if as_json:
@@ -87,12 +87,14 @@ def _read(data: Path, out: Path) -> County:
     return counties.read_county(data)
 
 
-def _judge(county: County, day: dt.date, out: Path) -> None:
+def _judge(county: County, day: dt.date, out: Path) -> dict[str, pd.DataFrame]:
     from riskmodel import rules
     from riskmodel.io.files import write_table
 
-    for name, verdicts in rules.evaluate_each(county, RULESETS, day):
-        write_table(verdicts, out / "rules" / f"{name}.csv")
+    verdicts = dict(rules.evaluate_each(county, RULESETS, day))
+    for name, table in verdicts.items():
+        write_table(table, out / "rules" / f"{name}.csv")
+    return verdicts
 
 
 def _features(county: County, day: dt.date, out: Path) -> None:
@@ -105,25 +107,28 @@ def _features(county: County, day: dt.date, out: Path) -> None:
 
 
 def _train(county: County, data: Path, store: Path, step: _Steps) -> Any:
-    from riskmodel.runs import load_experiment, training
+    from riskmodel.runs import load_experiment, read_truth, train
 
-    return training.train(
+    return train(
         load_experiment(EXPERIMENT),
         county,
         store,
-        truth=training.read_truth(data),
+        truth=read_truth(data),
         progress=lambda text: step(f"    {text}"),
         take_over=True,
     )
 
 
-def _score(county: County, day: dt.date, store: Path, out: Path) -> dict[str, pd.DataFrame]:
+def _score(
+    county: County, day: dt.date, store: Path, out: Path, verdicts: dict[str, pd.DataFrame]
+) -> dict[str, pd.DataFrame]:
     from riskmodel import scoring
     from riskmodel.io.files import write_table
-    from riskmodel.runs import tracking
+    from riskmodel.runs import CHAMPION, load_model
 
-    loaded = tracking.load_model(f"{EXPERIMENT}@{tracking.CHAMPION}", store)
-    scores = scoring.score_in_languages(county, loaded, day)
+    loaded = load_model(f"{EXPERIMENT}@{CHAMPION}", store)
+    own = None if loaded.card["params"] else verdicts.get(loaded.ruleset.id)
+    scores = scoring.score_in_languages(county, loaded, day, verdicts=own)
     write_table(scores["zh"], out / "scores.parquet")
     scoring.log_scores(scores["zh"], loaded, store)
     return scores
@@ -144,21 +149,22 @@ def _forecast(county: County, day: dt.date, out: Path, store: Path) -> None:
     from riskmodel.cli import ahead
 
     # Two past days show how methods are compared; the verb takes eight.
-    made = forecasting.build(county, day, origins=2, bottom_up=False)
+    made = forecasting.forecast(county, day, origins=2, bottom_up=False)
     presentation.write_forecast(made, out / "forecast")
     ahead.log(made, store, ahead.summarise(made))
 
 
 def _report(
-    run_id: str, county: County, day: dt.date, scores: dict[str, pd.DataFrame], listed: Worklist, out: Path,
-    store: Path,
+    run_id: str, county: County, day: dt.date, scores: dict[str, pd.DataFrame],
+    verdicts: dict[str, pd.DataFrame], listed: Worklist, out: Path, store: Path,
 ) -> Path:  # fmt: skip
     from riskmodel import presentation
     from riskmodel.presentation import with_rules
 
     histories = presentation.histories(county, day, list(listed.listed["household_id"]))
     given = presentation.read_run(run_id, store, scores, histories)
-    given = with_rules(given, county, given.experiment["ruleset"], day, out / "report")
+    ruleset = given.experiment["ruleset"]
+    given = with_rules(given, county, ruleset, day, out / "report", verdicts=verdicts.get(ruleset))
     given = dataclasses.replace(given, outlook=presentation.read_forecast(out / "forecast"))
     return presentation.write_report(given, out / "report")
 

@@ -90,7 +90,7 @@ def train(
     as_json: JsonFlag = False,
 ) -> None:
     """Run an experiment, log it to MLflow, and print its run id."""
-    from riskmodel.runs import load_experiment, tracking, training
+    from riskmodel.runs import CHALLENGER, find_model, load_experiment, read_truth, train
 
     exp = load_experiment(experiment)
     exp = exp.model_copy(update={"follow_months": follow}) if follow else exp
@@ -101,10 +101,10 @@ def train(
         max_rejected=max_rejected,
         pseudonymise=pseudonymise,
     )
-    trained = training.train(exp, county, store, truth=training.read_truth(data), progress=say)
+    trained = train(exp, county, store, truth=read_truth(data), progress=say)
     if not as_json:
         say(trained.verdict["en"])
-    role = tracking.find_model(f"{exp.id}@{tracking.CHALLENGER}", store)
+    role = find_model(f"{exp.id}@{CHALLENGER}", store)
     if role is not None and role.run_id == trained.run_id:
         say(f"{exp.id}@champion stays in charge; to compare: riskmodel promote {exp.id}")
     tell(trained.summary, as_json)
@@ -155,7 +155,7 @@ def _further(one: RunComparison, folder: Path, lang: str) -> dict[str, Any]:
         if frame is not None:
             write_table(frame, folder / f"{name}.csv")
     visits = tables["visits"]
-    said = [benchmark.worth(visits, str(model))[lang] for model in visits["model"]]
+    said = [benchmark.visits_equivalent_sentence(visits, str(model))[lang] for model in visits["model"]]
     if "lead" in tables:
-        said.append(benchmark.lead(tables["lead"], tables["metrics"])[lang])
+        said.append(benchmark.lead_time_sentence(tables["lead"], tables["metrics"])[lang])
     return {"further": said, "tables": str(folder)}

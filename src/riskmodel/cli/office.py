@@ -55,10 +55,10 @@ def score(
     from riskmodel import scoring
     from riskmodel.households import to_date
     from riskmodel.io.files import write_table
-    from riskmodel.runs import tracking
+    from riskmodel.runs import load_model
 
     to_date(as_of)
-    loaded = tracking.load_model(model, store)
+    loaded = load_model(model, store)
     county = read_county(
         data,
         out=out.parent,
@@ -217,9 +217,9 @@ def why(
     """Say what would have to change for a score to fall: for analysts, never to be printed for a village."""
     from riskmodel import scoring
     from riskmodel.io.files import write_table
-    from riskmodel.runs import tracking
+    from riskmodel.runs import load_model
 
-    loaded = tracking.load_model(model, store)
+    loaded = load_model(model, store)
     county = read_county(
         data, snapshot_on=snapshot_on, max_rejected=max_rejected, pseudonymise=pseudonymise, as_of=as_of
     )

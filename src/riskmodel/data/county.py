@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 import ibis
 import pandas as pd
@@ -21,6 +21,7 @@ from riskmodel.data.schema import SPAN_TABLES, canonical_schema, contract
 from riskmodel.errors import InputRefused
 from riskmodel.io.specs import Spec
 
+T = TypeVar("T")
 VERSIONED = {"households": "household_id", "members": "member_id"}
 
 
@@ -68,7 +69,7 @@ class County:
     about: About = field(default_factory=About)
     rejected: pd.DataFrame = field(default_factory=pd.DataFrame)
     notes: tuple[str, ...] = ()
-    _kept: dict[Hashable, ibis.Table] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _kept: dict[Hashable, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def has(self, name: str) -> bool:
         """Say whether the source had this table (an empty one counts: it says that nothing happened)."""
@@ -88,24 +89,25 @@ class County:
         """
         return self.tables[name] if name in self.tables else empty_table(canonical_schema(name))
 
-    def once(self, key: Hashable, make: Callable[[], ibis.Table]) -> ibis.Table:
-        """Compute a table the first time it is asked for and keep it; tables never change, so nor does it.
+    def once(self, key: Hashable, make: Callable[[], T]) -> T:
+        """Compute something the first time it is asked for and keep it; tables never change, so nor does it.
 
         Parameters
         ----------
         key : hashable
             Names what is computed, whole: everything it depends on beside the county.
         make : callable
-            Returns the table, stored already (`riskmodel.data.compiled.store`) or as an expression.
+            Returns a value that nobody changes, or a table: stored already
+            (`riskmodel.data.compiled.store`) or as an expression.
 
         Returns
         -------
-        ibis.Table
-            A temporary table of ``con``.
+        Any
+            The value; a table as a temporary table of ``con``.
         """
         if key not in self._kept:
-            made = make()
-            if not isinstance(made.op(), DatabaseTable):
+            made: Any = make()
+            if isinstance(made, ibis.Table) and not isinstance(made.op(), DatabaseTable):
                 # Several counties may share one connection (the same tables with another `about`).
                 made = self.con.create_table(f"kept_{uuid.uuid4().hex}", made, temp=True)
             self._kept[key] = made

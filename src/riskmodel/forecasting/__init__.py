@@ -1,22 +1,25 @@
 """Forecasting: where each household will stand, how many the county must expect, where trouble gathers.
 
-`build` gives a county's whole `Outlook`; `households` the households alone; `stress_test` what a scenario
-(`read_scenario`, `scenarios`) would do to them; `evaluate_households` how good household forecasts were.
+`forecast` gives a county's whole `Outlook`; `forecast_households` the households alone; `stress_test` what a
+scenario (`read_scenario`, `available_scenarios`) would do to them; `evaluate_household_forecasts` how good
+household forecasts were.
 """
 
 from __future__ import annotations
 
-from riskmodel.forecasting.evaluate import Evaluation
-from riskmodel.forecasting.evaluate import evaluate as evaluate_households
-from riskmodel.forecasting.gather import MEASURES
-from riskmodel.forecasting.household import HORIZONS, HouseholdForecast
-from riskmodel.forecasting.household import build as households
-from riskmodel.forecasting.outlook import Outlook, build, check_horizon, check_past, horizons
-from riskmodel.forecasting.scenario import LARGEST, Scenario, Shock
-from riskmodel.forecasting.scenario import available as scenarios
-from riskmodel.forecasting.scenario import read as read_scenario
-from riskmodel.forecasting.stress import Stress
-from riskmodel.forecasting.stress import build as stress_test
+from riskmodel.forecasting.aggregation import MEASURES
+from riskmodel.forecasting.household import HORIZONS, HouseholdForecast, forecast_households
+from riskmodel.forecasting.household_evaluation import Evaluation, evaluate_household_forecasts
+from riskmodel.forecasting.outlook import Outlook, check_horizon, check_past, forecast, horizons
+from riskmodel.forecasting.stress import (
+    LARGEST,
+    Scenario,
+    Shock,
+    Stress,
+    available_scenarios,
+    read_scenario,
+    stress_test,
+)
 
 __all__ = [
     "HORIZONS",
@@ -28,13 +31,13 @@ __all__ = [
     "Scenario",
     "Shock",
     "Stress",
-    "build",
+    "available_scenarios",
     "check_horizon",
     "check_past",
-    "evaluate_households",
+    "evaluate_household_forecasts",
+    "forecast",
+    "forecast_households",
     "horizons",
-    "households",
     "read_scenario",
-    "scenarios",
     "stress_test",
 ]

@@ -1,7 +1,13 @@
-r"""Accuracy of count forecasts: MASE, and the Diebold-Mariano test with its small-sample correction.
+r"""How good forecasts are: scores of a distribution (pinball, CRPS, coverage, width, Brier), MASE, tests.
+
+The scores are proper or are counts, on plain arrays. The CRPS is twice the mean pinball loss over levels
+
+.. math:: CRPS(F, y) = 2 \int_0^1 \rho_p(y - F^{-1}(p)) \, dp
 
 References
 ----------
+Gneiting, T. and Raftery, A. (2007), Strictly proper scoring rules, JASA 102, 359-378; Laio, F. and Tamea, S.
+(2007), HESS 11, 1267-1277 (the integral over quantiles); Brier, G. (1950), Mon. Weather Rev. 78, 1-3;
 Hyndman, R. and Koehler, A. (2006), Another look at measures of forecast accuracy, IJF 22, 679-688; Diebold,
 F. and Mariano, R. (1995), Comparing predictive accuracy, JBES 13, 253-263; Harvey, D., Leybourne, S. and
 Newbold, P. (1997), Testing the equality of prediction mean squared errors, IJF 13, 281-291.
@@ -9,27 +15,67 @@ Newbold, P. (1997), Testing the equality of prediction mean squared errors, IJF 
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from statsmodels.stats.multitest import multipletests
 
 Array = NDArray[Any]
+Correction = Literal["bh", "holm"]
+
+# Forty equal steps of probability: the ends are the limits of a 95 % interval.
+LEVELS: Array = np.arange(1, 40) / 40
+
+
+def pinball(y: ArrayLike, quantile: ArrayLike, level: ArrayLike) -> Array:
+    """Return the pinball (quantile) loss of each forecast.
+
+    Examples
+    --------
+    >>> pinball([3.0], [1.0], 0.9).tolist()
+    [1.8]
+    """
+    q = np.asarray(quantile, dtype=float)
+    observed = np.asarray(y, dtype=float).reshape((-1,) + (1,) * (q.ndim - 1))
+    error = observed - q
+    p = np.asarray(level, dtype=float)
+    return np.maximum(p * error, (p - 1) * error)
+
+
+def crps(y: ArrayLike, quantiles: ArrayLike, levels: ArrayLike = LEVELS) -> Array:
+    """Return the continuous ranked probability score of distributions given by equally spaced quantiles."""
+    return 2 * pinball(y, quantiles, levels).mean(axis=1)
+
+
+def coverage(y: ArrayLike, low: ArrayLike, high: ArrayLike) -> float:
+    """Return the share of outcomes within their intervals, ends included.
+
+    Examples
+    --------
+    >>> coverage([1, 2, 3, 9], [0, 0, 0, 0], [2, 2, 3, 4])
+    0.75
+    """
+    seen = np.asarray(y, dtype=float)
+    return float(np.mean((seen >= np.asarray(low)) & (seen <= np.asarray(high))))
+
+
+def brier(y: ArrayLike, probability: ArrayLike) -> float:
+    """Return the mean squared distance of probabilities from what happened (0/1).
+
+    Examples
+    --------
+    >>> brier([1, 0], [0.5, 0.5])
+    0.25
+    """
+    return float(np.mean((np.asarray(probability, dtype=float) - np.asarray(y, dtype=float)) ** 2))
+
+
 SEASON = 12
 
 
 def scaling(history: ArrayLike, season: int = SEASON) -> float:
     """Return the mean absolute seasonal difference of a history: what the seasonal-naive method errs in it.
-
-    Parameters
-    ----------
-    history : array of shape (T,)
-    season : int
-
-    Returns
-    -------
-    float
-        NaN where the history is not longer than a season, or never changes.
 
     Examples
     --------
@@ -68,21 +114,6 @@ def diebold_mariano(first: ArrayLike, second: ArrayLike, horizon: int = 1, power
 
     .. math:: S^* = \sqrt{\frac{n + 1 - 2h + h(h-1)/n}{n}} \;
               \frac{\bar d}{\sqrt{n^{-1}(\hat\gamma_0 + 2\sum_{k=1}^{h-1} \hat\gamma_k)}} \sim t_{n-1}
-
-    Parameters
-    ----------
-    first, second : array of shape (n,)
-        Errors of the two methods, in time order.
-    horizon : int
-        Steps ahead: errors so far apart are taken as uncorrelated.
-    power : int
-        1 for absolute, 2 for squared errors.
-
-    Returns
-    -------
-    DieboldMariano
-        NaN where there are fewer than two errors or the losses never differ. If the long-run variance
-        comes out negative it is taken at lag 0 alone, as R's ``dm.test`` does at horizon 1.
     """
     a, b = (np.abs(np.asarray(e, dtype=float)) ** power for e in (first, second))
     d = a - b
@@ -100,3 +131,18 @@ def diebold_mariano(first: ArrayLike, second: ArrayLike, horizon: int = 1, power
 
     corrected = float(statistic * correction)
     return DieboldMariano(corrected, float(2 * t.sf(abs(corrected), n - 1)), n - 1)
+
+
+def adjust_p_values(p: Array, correction: Correction = "bh") -> Array:
+    """Return p-values adjusted for all tests whose p-value is known, by false discovery rate or by Holm.
+
+    Examples
+    --------
+    >>> adjust_p_values(np.array([0.01, 0.02, np.nan, 0.5])).round(6).tolist()
+    [0.03, 0.03, nan, 0.5]
+    """
+    out = np.full(p.shape, np.nan)
+    known = ~np.isnan(p)
+    if known.any():
+        out[known] = multipletests(p[known], method={"bh": "fdr_bh", "holm": "holm"}[correction])[1]
+    return out

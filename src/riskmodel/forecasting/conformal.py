@@ -77,19 +77,6 @@ def seasonal(score: Array, month: Array, now: int) -> Array:
 
     What lies ahead of a June (harvests, sales) is not what lies ahead of a December: scores of days in other
     calendar months are brought to the spread of those in as-of's own.
-
-    Parameters
-    ----------
-    score : array of shape (n,)
-    month : array of shape (n,)
-        Calendar month of the day that each was forecast from.
-    now : int
-        As-of's.
-
-    Returns
-    -------
-    array of shape (n,)
-        To multiply the scales by; 1 where either month has fewer than 40 scores.
     """
     out = np.ones(score.size)
     groups = {int(m): score[month == m] for m in np.unique(month)}
@@ -123,21 +110,7 @@ class Calibration:
 
 
 def calibrate(shape: Shape, y: Array, category: NDArray[np.str_]) -> Calibration:
-    """Collect the scores of calibration rows.
-
-    Parameters
-    ----------
-    shape : Shape
-    y : array of shape (n,)
-        What happened.
-    category : array of shape (n,)
-        ``history|band``. A category with fewer than 40 rows goes by its band's; a band with fewer borrows
-        from the bands beside it, the nearest first; what is left goes by all.
-
-    Returns
-    -------
-    Calibration
-    """
+    """Collect the scores of calibration rows."""
     s = shape.score(y)
     bands = np.array([c.split("|")[-1] for c in category])
     found = {name: _with_neighbours(s, bands, k) for k, name in enumerate(BAND_NAMES)}
@@ -169,16 +142,7 @@ class Distribution:
         return [(str(name), np.asarray(rows)) for name, rows in groups.items()]
 
     def quantiles(self, levels: Array) -> Array:
-        """Return quantiles, shape (n, levels); ends are the conservative order statistics.
-
-        Parameters
-        ----------
-        levels : array of shape (levels,)
-
-        Returns
-        -------
-        array of shape (n, levels)
-        """
+        """Return quantiles, shape (n, levels); ends are the conservative order statistics."""
         out = np.empty((self.category.size, len(levels)))
         for name, rows in self._groups():
             s = self.calibration.scores(name)

@@ -27,22 +27,7 @@ MOST_LATE = 6
 
 @dataclass(frozen=True)
 class Counts:
-    """Monthly counts.
-
-    Parameters
-    ----------
-    townships, causes : tuple of str
-    months : array of shape (T,)
-        Month ordinals, without gaps.
-    cells : array of shape (townships, causes, T)
-        Households newly monitored, made up for late entries (whole numbers where nothing is late): what
-        forecasts go by.
-    filled : array of shape (T,)
-        Share of each month's entries that is expected to be known.
-    households : array of shape (townships,)
-    exogenous : DataFrame, optional
-        Series that are known ahead (a school calendar, announced prices): one row a month ordinal.
-    """
+    """Monthly counts."""
 
     townships: tuple[str, ...]
     causes: tuple[str, ...]
@@ -53,13 +38,7 @@ class Counts:
     exogenous: pd.DataFrame | None = None
 
     def known_ahead(self, horizon: int) -> Array | None:
-        """Return the exogenous series of the months seen and those ahead, shape (T + horizon, k).
-
-        Raises
-        ------
-        UsageError
-            If they lack one of these months.
-        """
+        """Return the exogenous series of the months seen and those ahead, shape (T + horizon, k)."""
         if self.exogenous is None:
             return None
         months = np.arange(self.months[0], self.months[-1] + 1 + horizon)
@@ -83,30 +62,10 @@ class Counts:
         return self.cells.reshape(-1, self.months.size)
 
 
-def build(county: County, as_of: dt.date, known_by: dt.date | None = None, what: What = "entries") -> Counts:
-    """Count newly monitored households (identified, rolled back, re-marked), or risk events, by month.
-
-    Parameters
-    ----------
-    county : County
-    as_of : date
-        The last month is the last completed one.
-    known_by : date, optional
-        Rows recorded later are not seen; as-of by default. Later: how the counts turned out.
-    what : {"entries", "events", "relocated"}
-        Rows of ``monitoring`` by their main cause, or of ``risk_events``, or of ``monitoring`` of households
-        that were relocated.
-
-    Returns
-    -------
-    Counts
-        By township and cause; a cause that is not named stands under ``other``.
-
-    Raises
-    ------
-    UsageError
-        If the county has no such table, or nothing is in it by as-of.
-    """
+def monthly_counts(
+    county: County, as_of: dt.date, known_by: dt.date | None = None, what: What = "entries"
+) -> Counts:
+    """Count newly monitored households (identified, rolled back, re-marked), or risk events, by month."""
     name = "risk_events" if what == "events" else "monitoring"
     if not county.has(name):
         raise InputMissing(f"table {name} is absent: there is nothing to count")

@@ -38,21 +38,7 @@ FULL, SHORT, BROKEN, TOTALS, NOTHING = "full", "short", "broken", "totals", "non
 
 
 def origins(county: County, as_of: dt.date, horizon: int) -> list[dt.date]:
-    """Return past days from which a forecast can be checked by as-of: the rows that methods learn from.
-
-    Parameters
-    ----------
-    county : County
-    as_of : date
-    horizon : int
-        Months.
-
-    Returns
-    -------
-    list of date
-        Oldest first, half a year apart, at most five: an accounting year of records lies before each, and
-        the accounting period ``horizon`` months after it was over, late records included, by as-of.
-    """
+    """Return past days from which a forecast can be checked by as-of: the rows that methods learn from."""
     first = first_month(county, as_of)
     if first is None:
         return []
@@ -74,30 +60,8 @@ def first_month(county: County, known_by: dt.date) -> int | None:
     return None if found is None else int(found)
 
 
-def build(county: County, days: Sequence[dt.date], *, quarters: bool = True) -> pd.DataFrame:
-    """Return each household's standing at each day, as it was known then.
-
-    Parameters
-    ----------
-    county : County
-    days : sequence of date
-    quarters : bool
-        False leaves the quarters out (they cost an accounting more); no history is ``broken`` then.
-
-    Returns
-    -------
-    DataFrame
-        ``household_id, as_of``, the columns of `STATE` (yuan, persons), ``q0 … q5`` (net income of the last,
-        last but one, … three months, yuan a household; NaN where no income row is in them or only totals
-        are known), ``age_months`` (since the accounted period's end) and ``history``: ``full`` (three
-        accounted years, by months), ``short`` (fewer), ``broken`` (a quarter without any income row
-        that had some a year ago), ``totals`` (annual totals), ``none`` (no income known).
-
-    Raises
-    ------
-    UsageError
-        If no household is known.
-    """
+def household_histories(county: County, days: Sequence[dt.date], *, quarters: bool = True) -> pd.DataFrame:
+    """Return each household's standing at each day, as it was known then."""
     when = point_in_time.moments(days)
     # Of whom nobody is left has no income per head to forecast.
     year = accounts.build(county, when).filter(lambda t: t.persons > 0).select(*KEY, *STATE).to_pandas()
@@ -159,22 +123,7 @@ def _kind(t: pd.DataFrame) -> pd.Series:
 
 
 def outcomes(county: County, pairs: Iterable[tuple[dt.date, int]], known_by: dt.date) -> pd.DataFrame:
-    """Return what each household's income per head turned out to be.
-
-    Parameters
-    ----------
-    county : County
-    pairs : iterable of (date, int)
-        From which day, and how many months ahead, was forecast.
-    known_by : date
-        Rows recorded later are not seen.
-
-    Returns
-    -------
-    DataFrame
-        ``household_id, as_of, horizon_months, actual``: per-capita net income (yuan) of the accounting period
-        that ends ``horizon_months`` after ``as_of``; for households on totals only where one ends just then.
-    """
+    """Return what each household's income per head turned out to be."""
     asked = pd.DataFrame(
         [(pd.Timestamp(d), h, pd.Timestamp(point_in_time.window_end(d, h))) for d, h in pairs],
         columns=["as_of", "horizon_months", "end"],
@@ -194,11 +143,6 @@ def line_at(county: County, ruleset: str | rules.RuleSet, as_of: dt.date, horizo
     """Return the line that the forecast is held against, yuan a head and year.
 
     A relative line (a share of the county's own median) is not known ahead: as-of's stands for it.
-
-    Raises
-    ------
-    UsageError
-        If the rule set has no line at that time.
     """
     end = point_in_time.window_end(as_of, horizon)
     chosen = rules.load(ruleset)
@@ -210,21 +154,7 @@ def line_at(county: County, ruleset: str | rules.RuleSet, as_of: dt.date, horizo
 
 
 def sampled(county: County, as_of: dt.date, households: int, seed: int) -> County:
-    """Return the county cut down to whole villages with about so many households.
-
-    Parameters
-    ----------
-    county : County
-    as_of : date
-        Households recorded later are not looked at.
-    households : int
-    seed : int
-
-    Returns
-    -------
-    County
-        The same one where it is not larger.
-    """
+    """Return the county cut down to whole villages with about so many households."""
     own = county.table("households").filter(lambda t: t.known_on <= as_of)
     h = own.group_by("village").agg(n=own.household_id.nunique()).to_pandas()
     if h["n"].sum() <= households:

@@ -20,18 +20,18 @@ from numpy.typing import NDArray
 from riskmodel import rules
 from riskmodel.data import County
 from riskmodel.errors import UsageError
-from riskmodel.forecasting import conformal, histories, luck, methods, selection
+from riskmodel.forecasting import common_shocks, conformal, histories, household_methods
+from riskmodel.forecasting.accuracy import LEVELS
 from riskmodel.forecasting.conformal import Distribution, Shape
-from riskmodel.forecasting.effects import Components
-from riskmodel.forecasting.methods import METHODS, Boosted, Scale
-from riskmodel.forecasting.notes import Note
-from riskmodel.forecasting.proper import LEVELS
+from riskmodel.forecasting.household_methods import METHODS, Boosted, Scale
+from riskmodel.forecasting.panel_effects import Components
 from riskmodel.households import DateLike, point_in_time
+from riskmodel.i18n import Message
 
 Array = NDArray[Any]
 HORIZONS = (3, 6, 12)
 LONGEST = 12
-INTERVALS = selection.ENDS
+INTERVALS = household_methods.ENDS
 TRAINING_HOUSEHOLDS = 8_000
 FEWEST_TRAINING, FEWEST_BOOSTING = 60, 400
 UNCALIBRATED = "uncalibrated"
@@ -71,7 +71,7 @@ class HouseholdForecast:
         Horizon to `Learned`.
     distributions : dict
         ``(method, horizon)`` to `Distribution`, on the transformed scale.
-    notes : tuple of Note
+    notes : tuple of Message
         What could not be done as usual.
     """
 
@@ -82,7 +82,7 @@ class HouseholdForecast:
     lines: dict[int, float]
     learned: dict[int, Learned]
     distributions: dict[tuple[str, int], Distribution]
-    notes: tuple[Note, ...]
+    notes: tuple[Message, ...]
 
     def distribution(self, horizon: int, method: str | None = None) -> Distribution:
         """Return the distribution of one horizon, by the chosen method unless one is named."""
@@ -123,7 +123,7 @@ class HouseholdForecast:
         return out
 
 
-def build(
+def forecast_households(
     county: County,
     as_of: DateLike,
     horizons: Iterable[int] = HORIZONS,
@@ -168,15 +168,15 @@ def build(
     past = {h: histories.origins(county, day, h) for h in ahead}
     days = sorted({o for found in past.values() for o in found})
     standing, training = _standings(county, day, days, training_households, seed)
-    scale = methods.scale_of(standing)
+    scale = household_methods.scale_of(standing)
     # Four numbers, from as-of's own past: it alone has three years behind it in a young county.
-    components = methods.components_of(standing, scale, seed)
+    components = household_methods.components_of(standing, scale, seed)
     source = histories.sampled(county, day, training_households, seed)
     seen = histories.outcomes(source, [(o, h) for h in ahead for o in past[h]], day)
     lines: dict[int, float] = {}
     learned: dict[int, Learned] = {}
     out: dict[tuple[str, int], Distribution] = {}
-    notes: list[Note] = []
+    notes: list[Message] = []
     for h in ahead:
         lines[h] = histories.line_at(county, ruleset, day, h)
         actual = seen[seen["horizon_months"] == h].drop(columns="horizon_months")
@@ -188,23 +188,16 @@ def build(
     return HouseholdForecast(day, standing, scale, components, lines, learned, out, tuple(notes))
 
 
-def _doubts(learned: Learned, horizon: int, day: dt.date) -> list[Note]:
+def _doubts(learned: Learned, horizon: int, day: dt.date) -> list[Message]:
     """Say where there is too little past to calibrate on."""
     if not learned.calibrations:
         return [
-            Note(
-                f"{horizon} months: too few past outcomes are known by {day}; "
-                "intervals are the panel's own normal ones, not calibrated",
-                f"{horizon} 个月：截至 {day} 已知的以往结果太少，区间为面板模型的正态区间，未经校准",
-            )
+            Message("forecast.messages.uncalibrated", {"months": horizon, "day": str(day)}),
         ]
     n = learned.calibrations[learned.chosen].pooled.size
     if n < conformal.FEWEST:
         return [
-            Note(
-                f"{horizon} months: {n} past outcomes do not reach the ends of a 95 % interval: normal ones",
-                f"{horizon} 个月：以往结果只有 {n} 个，不足以定出 95% 区间的两端，两端取正态分布的",
-            )
+            Message("forecast.messages.normal_tails", {"months": horizon, "n": n}),
         ]
     return []
 
@@ -215,23 +208,23 @@ def _standings(
     """Return the county's standings at as-of and those of the training villages at past days."""
     sample = histories.sampled(county, day, training_households, seed)
     if sample is county or not days:
-        both = histories.build(county, [*days, day])
+        both = histories.household_histories(county, [*days, day])
         now = both["as_of"] == pd.Timestamp(day)
         return both[now].reset_index(drop=True), both[~now].reset_index(drop=True)
-    return histories.build(county, [day]), histories.build(sample, days)
+    return histories.household_histories(county, [day]), histories.household_histories(sample, days)
 
 
 def _shapes(
     t: pd.DataFrame, horizon: int, scale: Scale, components: Components, boosted: Boosted | None
 ) -> dict[str, Shape]:
-    base = methods.panel(t, horizon, scale, components)
+    base = household_methods.panel_shape(t, horizon, scale, components)
     out = {
-        "seasonal_naive": methods.plain(t, horizon, scale, base, seasonal=True),
-        "naive": methods.plain(t, horizon, scale, base, seasonal=False),
+        "seasonal_naive": household_methods.plain_shape(t, horizon, scale, base, seasonal=True),
+        "naive": household_methods.plain_shape(t, horizon, scale, base, seasonal=False),
         "panel": base,
     }
     if boosted is not None:
-        out["boosting"] = boosted.shape(methods.signals(t, scale, base), base)
+        out["boosting"] = boosted.shape(household_methods.boosting_features(t, scale, base), base)
     return out
 
 
@@ -261,11 +254,11 @@ def _learn(
 ) -> Learned:  # fmt: skip
     if len(actual) < FEWEST_TRAINING:
         plain = method if method not in (None, "boosting") else "panel"
-        return Learned(None, {}, selection.nothing(), plain, pd.DataFrame())
+        return Learned(None, {}, household_methods.empty_selection(), plain, pd.DataFrame())
     rows = _with_signals(training, horizon, scale, components).merge(
         actual, on=histories.KEY, validate="one_to_one"
     )
-    fitted = selection.part_of(rows, seed) == 0
+    fitted = household_methods.part_of(rows, seed) == 0
     boosted = _boost(rows[fitted], scale, seed)
     held = rows[~fitted].reset_index(drop=True)
     y = scale.to(held["actual"].to_numpy())
@@ -275,13 +268,17 @@ def _learn(
         for name, shape in _held_shapes(held, horizon, scale, components, boosted).items()
     }
     category = _category(held, line)
-    table, best, crossed = selection.select(held, shapes, y, category, scale, line, seed)
+    table, best, crossed = household_methods.select(held, shapes, y, category, scale, line, seed)
     raw = {name: conformal.calibrate(shape, y, category) for name, shape in shapes.items()}
     scores = {name: _normal_scores(Distribution(shapes[name], category, raw[name]), y) for name in shapes}
     when, where = held["as_of"].to_numpy(), held["township"].to_numpy()
-    seen = luck.years(held["as_of"].dt.date, horizon)
+    seen = common_shocks.years(held["as_of"].dt.date, horizon)
     calibrations = {
-        name: found.widened(luck.widening(luck.common(scores[name], when, where), seen))
+        name: found.widened(
+            common_shocks.widening_factor(
+                common_shocks.estimate_common_shock(scores[name], when, where), seen
+            )
+        )
         for name, found in raw.items()
     }
     chosen = method if method in shapes else best
@@ -293,8 +290,8 @@ def _with_signals(training: pd.DataFrame, horizon: int, scale: Scale, components
     """Return past standings with the panel's forecast (``base, sd``) and what boosting looks at (``x_*``)."""
     parts = []
     for _, t in training.groupby("as_of", sort=True):
-        base = methods.panel(t, horizon, scale, components)
-        x = methods.signals(t, scale, base).add_prefix("x_")
+        base = household_methods.panel_shape(t, horizon, scale, components)
+        x = household_methods.boosting_features(t, scale, base).add_prefix("x_")
         parts.append(t.assign(base=base.centre, sd=base.down).join(x))
     return pd.concat(parts, ignore_index=True)
 
@@ -309,7 +306,9 @@ def _boost(rows: pd.DataFrame, scale: Scale, seed: int) -> Boosted | None:
     if len(rows) < FEWEST_BOOSTING:
         return None
     x = rows.filter(regex="^x_").rename(columns=lambda c: c[2:])
-    return methods.boost(x, scale.to(rows["actual"].to_numpy()) - rows["base"].to_numpy(), seed)
+    return household_methods.fit_boosting(
+        x, scale.to(rows["actual"].to_numpy()) - rows["base"].to_numpy(), seed
+    )
 
 
 def _held_shapes(
@@ -318,8 +317,8 @@ def _held_shapes(
     # The panel looked at each day's whole cross-section; its answers were kept, not made anew.
     base = Shape(*(held[c].to_numpy() for c in ("base", "sd", "sd")))
     out = {
-        "seasonal_naive": methods.plain(held, horizon, scale, base, seasonal=True),
-        "naive": methods.plain(held, horizon, scale, base, seasonal=False),
+        "seasonal_naive": household_methods.plain_shape(held, horizon, scale, base, seasonal=True),
+        "naive": household_methods.plain_shape(held, horizon, scale, base, seasonal=False),
         "panel": base,
     }
     if boosted is not None:

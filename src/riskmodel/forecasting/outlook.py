@@ -12,13 +12,22 @@ import pandas as pd
 from riskmodel import rules
 from riskmodel.data import County, month_text
 from riskmodel.errors import UsageError
-from riskmodel.forecasting import alarms, beside, counts, gather, household, rolling, series, upward
+from riskmodel.forecasting import (
+    aggregation,
+    count_models,
+    counts,
+    household,
+    household_evaluation,
+    rolling_origin,
+    warning,
+)
+from riskmodel.forecasting import bottom_up as upward
 from riskmodel.forecasting.counts import Counts
-from riskmodel.forecasting.hierarchy import Hierarchy
 from riskmodel.forecasting.household import HORIZONS, HouseholdForecast
-from riskmodel.forecasting.notes import Note
-from riskmodel.forecasting.rolling import Backtest
+from riskmodel.forecasting.reconciliation import Hierarchy
+from riskmodel.forecasting.rolling_origin import Backtest
 from riskmodel.households import DateLike, point_in_time
+from riskmodel.i18n import Message
 
 BOTTOM_UP, REGRESSION = "bottom_up", "negbin"
 SHOWN_MONTHS = 24
@@ -45,7 +54,7 @@ class Outlook:
         Of the counts.
     warnings : DataFrame
         `alarms.build`.
-    notes : tuple of Note
+    notes : tuple of Message
     classifier : DataFrame
         ``horizon_months, method, distribution, classifier, difference, low_95, high_95, rows``: Brier scores
         of falling below the line on held-out past rows (`beside.compare`).
@@ -60,7 +69,7 @@ class Outlook:
     backtest: Backtest | None
     method: str
     warnings: pd.DataFrame
-    notes: tuple[Note, ...]
+    notes: tuple[Message, ...]
     classifier: pd.DataFrame = dataclasses.field(default_factory=pd.DataFrame)
 
     @property
@@ -90,7 +99,7 @@ class Outlook:
         return pd.concat(parts, ignore_index=True)
 
 
-def build(
+def forecast(
     county: County,
     as_of: DateLike,
     horizon: int = 12,
@@ -136,13 +145,13 @@ def build(
     series_known = read_known(exogenous)
     ahead = horizons(horizon)
     progress(f"households: income per head {', '.join(map(str, ahead))} months ahead")
-    homes = household.build(county, day, ahead, ruleset, seed=seed)
-    townships = pd.concat([gather.below(homes, h, seed=seed) for h in ahead], ignore_index=True)
+    homes = household.forecast_households(county, day, ahead, ruleset, seed=seed)
+    townships = pd.concat([aggregation.below(homes, h, seed=seed) for h in ahead], ignore_index=True)
     classifier, notes = _classifier(homes, seed), list(homes.notes)
     try:
-        known = counts.build(county, day)
+        known = counts.monthly_counts(county, day)
     except UsageError as exc:
-        notes.append(Note(str(exc), f"没有可数的监测登记，只预测农户收入（{exc}）"))
+        notes.append(Message("forecast.messages.no_register", {"why": str(exc)}))
         nothing = pd.DataFrame()
         return Outlook(
             day, horizon, homes, townships, nothing, nothing, None, "none", nothing, tuple(notes), classifier
@@ -158,20 +167,11 @@ def build(
     if series_known is not None and method != REGRESSION:
         names = ", ".join(series_known.columns)
         notes.append(
-            Note(
-                f"known series ({names}): only the regression takes them, and past days did not choose it: "
-                f"the counts are by {method.replace('_', ' ')}",
-                f"已知序列（{names}）：只有负二项回归用得上，而它在以往时点上未被选中",
-            )
+            Message("forecast.messages.series_unused", {"names": names, "method": method.replace("_", " ")})
         )
-    found = alarms.build(county, day, known, homes)
-    if found.empty or not found["what"].isin(alarms.COUNTED).any():
-        notes.append(
-            Note(
-                "early warning: too few months of records, no township is held against its own past",
-                "预警：记录的月份太少，各乡镇无法与自身以往相比",
-            )
-        )
+    found = warning.early_warnings(county, day, known, homes)
+    if found.empty or not found["what"].isin(warning.COUNTED).any():
+        notes.append(Message("forecast.messages.no_own_past"))
     return Outlook(
         day, horizon, homes, townships, ahead_counts, _past(known), tested, method, found, tuple(notes),
         classifier,
@@ -179,7 +179,10 @@ def build(
 
 
 def _classifier(homes: HouseholdForecast, seed: int) -> pd.DataFrame:
-    found = {h: beside.compare(each, homes.lines[h], seed) for h, each in homes.learned.items()}
+    found = {
+        h: household_evaluation.compare_with_classifier(each, homes.lines[h], seed)
+        for h, each in homes.learned.items()
+    }
     return pd.DataFrame(
         {"horizon_months": h, "method": homes.learned[h].chosen, **d._asdict()}
         for h, d in found.items()
@@ -188,22 +191,7 @@ def _classifier(homes: HouseholdForecast, seed: int) -> pd.DataFrame:
 
 
 def read_known(table: pd.DataFrame | None) -> pd.DataFrame | None:
-    """Return series that are known ahead by month ordinal.
-
-    Parameters
-    ----------
-    table : DataFrame or None
-        ``month`` as ``YYYY-MM`` and at least one column of numbers.
-
-    Returns
-    -------
-    DataFrame or None
-
-    Raises
-    ------
-    UsageError
-        If there is no such column, a month is none or stands twice, or a value is no number.
-    """
+    """Return series that are known ahead by month ordinal."""
     if table is None:
         return None
     if "month" not in table or len(table.columns) < 2:
@@ -246,33 +234,27 @@ def check_horizon(horizon: int) -> None:
 
 def _counts(
     county: County, day: dt.date, horizon: int, known: Counts, ruleset: str | rules.RuleSet, origins: int,
-    bottom_up: bool, seed: int, notes: list[Note],
+    bottom_up: bool, seed: int, notes: list[Message],
 ) -> tuple[pd.DataFrame, Backtest, str]:  # fmt: skip
     delay = county.about.recording_delay_days
-    past = rolling.origins_of(known, day, horizon, origins, delay)
-    bases: dict[dt.date, series.Base] = {}
+    past = rolling_origin.origins_of(known, day, horizon, origins, delay)
+    bases: dict[dt.date, count_models.Base] = {}
     if bottom_up:
-        bases, why_not = upward.bases(county, [*past.days, day], known, horizon, ruleset, seed)
+        bases, why_not = upward.bottom_up_forecasts(county, [*past.days, day], known, horizon, ruleset, seed)
         notes += [why_not] if why_not else []
     if past.steps < horizon:
-        notes.append(
-            Note(
-                f"counts: the register is too short to test {horizon} months ahead on past days; tested "
-                f"{past.steps}",
-                f"新增监测户：登记的月份太少，无法检验 {horizon} 个月，只检验了 {past.steps} 个月",
-            )
-        )
-    tested = rolling.backtest(county, day, horizon, origins, bases=bases, exogenous=known.exogenous)
-    method = tested.chosen if tested.chosen in series.METHODS or day in bases else series.PLAIN
+        notes.append(Message("forecast.messages.short_register", {"months": horizon, "tested": past.steps}))
+    tested = rolling_origin.backtest(county, day, horizon, origins, bases=bases, exogenous=known.exogenous)
+    method = tested.chosen if tested.chosen in count_models.METHODS or day in bases else count_models.PLAIN
     base = bases.get(day) if method == BOTTOM_UP else None
-    tree, made = rolling.forecast(known, method, horizon, base=base)
+    tree, made = rolling_origin.forecast(known, method, horizon, base=base)
     parts = []
     for h in range(horizon):
         part = tree.labels.assign(
             month=month_text(int(known.months[-1]) + 1 + h), step=h + 1, method=method, mean=made.mean[:, h]
         )
-        for level in rolling.LEVELS:
-            low, high = rolling.interval(made.mean[:, h], made.variance[:, h], level)
+        for level in rolling_origin.LEVELS:
+            low, high = rolling_origin.interval(made.mean[:, h], made.variance[:, h], level)
             part[f"low_{level}"], part[f"high_{level}"] = low, high
         parts.append(part)
     return pd.concat(parts, ignore_index=True), tested, method

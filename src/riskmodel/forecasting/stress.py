@@ -10,6 +10,8 @@ an answer is what would be missing if nobody did anything.
 Assumptions: a worker who lives at home earns a quarter of a migrant's wage (`home_wage`, where a household
 has both); without records by month a loss takes its share of the year's total; medical cost recurs in the
 households where it was.
+
+Scenarios: what is to befall a county, declared in YAML under ``experiments/scenarios``.
 """
 
 from __future__ import annotations
@@ -17,21 +19,116 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, Literal
 
 import ibis
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from pydantic import Field, model_validator
 
-from riskmodel.data import County
+from riskmodel.data import County, codes
 from riskmodel.errors import InputMissing, UsageError
-from riskmodel.forecasting import gather
-from riskmodel.forecasting.gather import DRAWS
+from riskmodel.forecasting import aggregation
+from riskmodel.forecasting.aggregation import DRAWS
 from riskmodel.forecasting.household import LONGEST, HouseholdForecast
-from riskmodel.forecasting.notes import Note
-from riskmodel.forecasting.scenario import LARGEST, Scenario, Shock
+from riskmodel.forecasting.warning import headings
 from riskmodel.households import Moment, Period, accounts, point_in_time
+from riskmodel.i18n import Message
+from riskmodel.io import paths
+from riskmodel.io.specs import Spec, load
+
+FOLDER = "experiments/scenarios"
+LARGEST = "largest"
+Kind = Literal["wage", "sales", "medical", "disaster", "support"]
+
+
+class Shock(Spec):
+    """One thing that happens from the month after as-of on.
+
+    ``wage`` and ``sales`` lose ``share``; ``disaster`` loses a share of sales between ``loss[0]`` and
+    ``loss[1]``; ``support`` loses ``share`` of what running measures pay; ``medical`` reimburses ``points``
+    less. ``home_wage`` is what a worker at home earns against a migrant (assumption). ``reach`` is the share
+    of the households concerned that are hit, by lot.
+    """
+
+    kind: Kind
+    months: int = Field(ge=1, le=12)
+    share: float = Field(default=0.0, ge=0, le=1)
+    loss: tuple[float, float] = (0.0, 0.0)
+    points: float = Field(default=0.0, ge=0, lt=1)
+    reimbursed_now: float = Field(default=0.7, ge=0, lt=1)
+    who: Literal["all", "migrants"] = "all"
+    home_wage: float = Field(default=0.25, ge=0, le=1)
+    where: str | None = None
+    reach: float = Field(default=1.0, gt=0, le=1)
+    cause: str
+
+    @model_validator(mode="after")
+    def _fits(self) -> Shock:
+        given = {"disaster": max(self.loss), "medical": self.points}.get(self.kind, self.share)
+        if not given > 0:
+            name = {"disaster": "loss", "medical": "points"}.get(self.kind, "share")
+            raise ValueError(f"a shock of kind {self.kind} needs {name} above 0")
+        if not 0 <= self.loss[0] <= self.loss[1] <= 1:
+            raise ValueError("loss: write [lowest, highest], both from 0 to 1")
+        known = codes("risk_events", "cause")
+        if self.cause not in known:
+            raise ValueError(f"cause {self.cause!r}: one of {', '.join(known)}")
+        if self.kind == "medical" and self.reimbursed_now < self.points:
+            raise ValueError("reimbursed_now must be at least points")
+        return self
+
+
+class Scenario(Spec):
+    """One scenario; ``risk`` is its heading in the office's list of scale risks."""
+
+    version: Literal[1]
+    id: str
+    name_zh: str
+    name_en: str
+    risk: str
+    shocks: tuple[Shock, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _known_risk(self) -> Scenario:
+        if self.risk not in headings():
+            raise ValueError(f"risk {self.risk!r}: one of {', '.join(headings())}")
+        return self
+
+
+def read_scenario(name: str | Path) -> Scenario:
+    """Read a scenario by id or path.
+
+    Parameters
+    ----------
+    name : str or Path
+        Such as ``wages-down``, or a path to a ``.yaml`` file.
+
+    Returns
+    -------
+    Scenario
+
+    Raises
+    ------
+    UsageError
+        If there is none; the message lists those there are.
+    SpecError
+        If the file does not fit.
+
+    Examples
+    --------
+    >>> read_scenario("wages-down").shocks[0].share
+    0.3
+    """
+    return load(paths.declaration(FOLDER, name), Scenario)
+
+
+def available_scenarios() -> list[str]:
+    """Return the ids of the declared scenarios."""
+    return sorted(p.stem for p in paths.folder(FOLDER).glob("*.yaml"))
+
 
 Array = NDArray[Any]
 MOST_SCALED = 2.0
@@ -79,7 +176,7 @@ class Stress:
         the scenario's cause); households, persons, yuan to close the gap for a year.
     losses : DataFrame
         ``household_id, township, cause, loss`` (expected yuan a head) of households that lose something.
-    notes : tuple of Note
+    notes : tuple of Message
     """
 
     scenario: Scenario
@@ -87,10 +184,10 @@ class Stress:
     horizon: int
     table: pd.DataFrame
     losses: pd.DataFrame
-    notes: tuple[Note, ...]
+    notes: tuple[Message, ...]
 
 
-def build(
+def stress_test(
     county: County, made: HouseholdForecast, scenario: Scenario, *, draws: int = DRAWS, seed: int = 0
 ) -> Stress:
     """Push a scenario through a county's household forecast.
@@ -119,29 +216,29 @@ def build(
     line = made.lines[LONGEST]
     worst = np.argmax(np.stack([each.mean for each in losses]), axis=0)
     cause = pd.Series(np.array([each.cause for each in losses])[worst])
-    by, extra_by = gather.groups(made), gather.groups(made, cause)
+    by, extra_by = aggregation.groups(made), aggregation.groups(made, cause)
     last = made.standing["pcni"].to_numpy(dtype=float)[:, None]
     rng = np.random.default_rng([seed, len(losses)])
     totals: dict[str, list[Array]] = {"baseline": [], "stressed": [], "extra": []}
-    for income in gather.draw(made, LONGEST, draws, seed):
+    for income in aggregation.draw(made, LONGEST, draws, seed):
         with np.errstate(divide="ignore", invalid="ignore"):
             ratio = np.where(last > 0, np.clip(income / last, 0, MOST_SCALED), 1.0)
         lost = sum(each.draw(ratio, rng) for each in losses)
         after = income - lost
-        totals["baseline"].append(gather.fallen(income, line, by))
-        totals["stressed"].append(gather.fallen(after, line, by))
+        totals["baseline"].append(aggregation.newly_below(income, line, by))
+        totals["stressed"].append(aggregation.newly_below(after, line, by))
         totals["extra"].append(_extra(income, after, line, extra_by))
     parts = [
-        gather.tidy(np.concatenate(t, axis=2), extra_by if what == "extra" else by).assign(what=what)
+        aggregation.tidy(np.concatenate(t, axis=2), extra_by if what == "extra" else by).assign(what=what)
         for what, t in totals.items()
     ]
     table = pd.concat(parts, ignore_index=True)
     return Stress(scenario, made.as_of, LONGEST, table, _losses(made, losses, cause), made.notes)
 
 
-def _extra(before: Array, after: Array, line: float, by: gather.Groups) -> Array:
+def _extra(before: Array, after: Array, line: float, by: aggregation.Groups) -> Array:
     """Add up who is below the line because of the scenario, and the yuan by which all gaps widen."""
-    out = gather.fallen(after, line, by) - gather.fallen(before, line, by)
+    out = aggregation.newly_below(after, line, by) - aggregation.newly_below(before, line, by)
     return np.asarray(out)
 
 

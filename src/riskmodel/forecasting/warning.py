@@ -11,7 +11,7 @@ A part of the records drawn at random varies less than :math:`\phi f\mu`; that i
 coordinates a township is also looked at together with its nearest neighbours, for trouble that crosses a
 border; a sum's overdispersion is estimated from the past sums and never taken below the townships' own.
 
-Shares and risks that have no history by month are held against the other townships' (`stand_out`).
+Shares and risks that have no history by month are held against the other townships' (`outlying_shares`).
 
 Correction: all p-values of a run, of all kinds, townships, months and circles, are corrected together
 (Benjamini-Hochberg, or Holm). Where nothing is out of the ordinary, a run raises any alarm with 5 % chance at
@@ -25,27 +25,49 @@ Med. 32, 1206-1222; Benjamini, Y. and Hochberg, Y. (1995), JRSS B 57, 289-300; K
 spatial scan statistic, Commun. Statist. 26, 1481-1496 (the idea of growing circles); Cook, R. D. and
 Weisberg, S. (1982), Residuals and Influence in Regression, Chapman and Hall, section 2.2.1 (an outlier
 against the fit without it).
+
+What the early warning looks at in a county: counts by month, shares of the register, expected falls.
+
+==============  ==============================================  =================================
+``what``        count                                           held against
+==============  ==============================================  =================================
+``entries``     households newly monitored                      the months before (`warning.look`)
+``events``      risk events                                     the months before
+``relocated``   newly monitored among relocated households      the months before
+``register``    monitored households not yet eliminated, of     the other townships
+                those ever monitored                            (`warning.stand_out`)
+``falls``       households that are expected to fall below      the other townships
+                the line, of those not below it
+==============  ==============================================  =================================
+
+The first three answer "more than usual here?", the last two, which have no history by month, "more than
+elsewhere?": a township that always has the largest share stands out every time.
 """
 
 from __future__ import annotations
 
+import datetime as dt
 import functools
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from riskmodel import rules
+from riskmodel.data import County, month_text
 from riskmodel.errors import UsageError
-from riskmodel.forecasting import negbin
-from riskmodel.forecasting.rolling import holm
+from riskmodel.forecasting import count_models, counts
+from riskmodel.forecasting.accuracy import Correction, adjust_p_values
+from riskmodel.forecasting.counts import Counts
+from riskmodel.forecasting.household import HouseholdForecast
+from riskmodel.households import accounts, point_in_time
+from riskmodel.i18n import LANGUAGES, Language, both
 
 Array = NDArray[Any]
-Correction = Literal["bh", "holm"]
 LEVEL = 0.05
 LEAST_BASELINE = 18
 LEAST_COUNTED = 10  # in all the baseline: with fewer nothing can be expected (assumption)
@@ -56,52 +78,28 @@ TRENDED = 36  # with fewer months a trend is noise (assumption)
 LEAST_TOWNSHIPS, LEAST_HOUSEHOLDS = 5, 10  # below these a share is not held against the others' (assumption)
 SCALE_LIST = "yingjiang-2022"
 # Headings of our own, for what that list does not name.
-OWN: dict[str, dict[str, str]] = {
-    "illness": {"zh": "因病支出集中增加", "en": "costs of illness gather"},
-    "falls": {"zh": "预计跌破收入线的户偏多", "en": "unusually many households will fall below the line"},
-    "any": {"zh": "新纳入监测对象异常增多", "en": "unusually many newly monitored households"},
-}
+OWN = ("illness", "falls", "any")
 
 
 @functools.cache
 def headings() -> Mapping[str, Mapping[str, str]]:
     """Return the headings of scale risk, zh and en: the office's list (yingjiang-2022) and ours.
 
-    Returns
-    -------
-    mapping
-        By official cause (headings that share one are joined), or by their name where they speak of none.
-
     Examples
     --------
     >>> headings()["industry_failure"]["en"]
     'falling prices or failed projects'
     """
-    joint = {"zh": "或", "en": " or "}
-    out: dict[str, dict[str, str]] = {}
+    out: dict[str, Mapping[str, str]] = {}
     for name, risk in rules.load(SCALE_LIST).scale_risks.items():
         key, words = risk.cause or name, {"zh": risk.zh, "en": risk.en}
-        out[key] = {x: joint[x].join([out[key][x], w]) for x, w in words.items()} if key in out else words
-    return out | OWN
+        out[key] = both("forecast.risks.joint", first=out[key], second=words) if key in out else words
+    return out | {name: both(f"forecast.risks.{name}") for name in OWN}
 
 
 @dataclass(frozen=True)
 class Expected:
-    """What the months looked at should bring.
-
-    Parameters
-    ----------
-    mean : array of shape (series, H)
-        Expected counts, of all that will once be recorded.
-    phi : float
-        Overdispersion.
-    slopes : array of shape (series, H, k)
-        Derivatives of the means by the coefficients.
-    covariance : array of shape (k, k)
-        Of the coefficients.
-    past, fitted, weight : array of shape (series, T)
-        Counts of the baseline months, their fitted means, and how much each counted.
-    """
+    """What the months looked at should bring."""
 
     mean: Array
     phi: float
@@ -131,25 +129,7 @@ class Expected:
 def expected(
     past: Array, months: Array, ahead: Array, exposure: Array, filled: Array | None = None
 ) -> Expected:
-    """Return what the months ahead should bring.
-
-    Parameters
-    ----------
-    past : array of shape (series, T)
-        Counts of the baseline months.
-    months : array of shape (T,)
-        Their ordinals.
-    ahead : array of shape (H,)
-        The ordinals that are looked at.
-    exposure : array of shape (series,)
-        Households.
-    filled : array of shape (T,), optional
-        Share of each baseline month that is recorded; all by default.
-
-    Returns
-    -------
-    Expected
-    """
+    """Return what the months ahead should bring."""
     import statsmodels.api as sm
 
     i, t = past.shape
@@ -184,7 +164,7 @@ def _design(months: Array, baseline: Array, series: int) -> Array:
     place = np.repeat(np.eye(series), months.size, axis=0)
     parts = [place]
     if baseline.size >= 24:
-        parts.append(np.tile(negbin.seasons(months), (series, 1)))
+        parts.append(np.tile(count_models.seasons(months), (series, 1)))
     if baseline.size >= TRENDED:
         # Never carried beyond the last baseline month: a trend that runs on hides or invents outbreaks.
         years = (np.minimum(months, baseline[-1]) - baseline.mean()) / 12
@@ -194,14 +174,6 @@ def _design(months: Array, baseline: Array, series: int) -> Array:
 
 def tail(count: Array, mean: Array, variance: Array) -> Array:
     """Return the chance of so many or more: negative binomial, or Poisson where it varies no more.
-
-    Parameters
-    ----------
-    count, mean, variance : array
-
-    Returns
-    -------
-    array
 
     Examples
     --------
@@ -218,35 +190,7 @@ def tail(count: Array, mean: Array, variance: Array) -> Array:
     return np.where(over, nbinom.sf(x - 1, mu**2 / safe, mu / (mu + safe)), poisson.sf(x - 1, mu))
 
 
-def adjusted(p: Array, correction: Correction = "bh") -> Array:
-    """Return p-values corrected for all looks.
-
-    Parameters
-    ----------
-    p : array of shape (n,)
-    correction : {"bh", "holm"}
-        False discoveries among alarms, or any false alarm.
-
-    Returns
-    -------
-    array of shape (n,)
-
-    Examples
-    --------
-    >>> adjusted(np.array([0.01, 0.02, 0.5])).tolist()
-    [0.03, 0.03, 0.5]
-    """
-    if correction == "holm":
-        return holm(p)
-    order = np.argsort(p, kind="stable")
-    n = p.size
-    raised = p[order] * n / (np.arange(n) + 1)
-    out = np.empty(n)
-    out[order] = np.minimum(np.minimum.accumulate(raised[::-1])[::-1], 1.0)
-    return out
-
-
-def watch(
+def watch_counts(
     counts: Array,
     months: Array,
     townships: tuple[str, ...],
@@ -258,31 +202,14 @@ def watch(
     neighbours: dict[str, tuple[str, ...]] | None = None,
     filled: Array | None = None,
 ) -> pd.DataFrame:
-    """Hold the newest months of every township against what was to be expected; correct for all looks.
-
-    Parameters
-    ----------
-    counts, months, townships, exposure, looks, neighbours, filled
-        See `look`.
-    level : float
-        Of the corrected p-value from which a township-month is an alarm.
-    correction : {"bh", "holm"}
-
-    Returns
-    -------
-    DataFrame
-        `judged` looks: one row a township and month.
-
-    Raises
-    ------
-    UsageError
-        If there are fewer than 18 months, or ten counts in them, before those looked at.
-    """
-    found = look(counts, months, townships, exposure, looks=looks, neighbours=neighbours, filled=filled)
-    return judged(found, level, correction)
+    """Hold the newest months of every township against what was to be expected; correct for all looks."""
+    found = newest_months(
+        counts, months, townships, exposure, looks=looks, neighbours=neighbours, filled=filled
+    )
+    return flag_alarms(found, level, correction)
 
 
-def look(
+def newest_months(
     counts: Array,
     months: Array,
     townships: tuple[str, ...],
@@ -292,34 +219,7 @@ def look(
     neighbours: dict[str, tuple[str, ...]] | None = None,
     filled: Array | None = None,
 ) -> pd.DataFrame:
-    """Return every look at the newest months: each township alone and with its neighbours.
-
-    Parameters
-    ----------
-    counts : array of shape (townships, T)
-        Newly monitored households, risk events, or any other count a month, as recorded.
-    months : array of shape (T,)
-        Ordinals without gaps.
-    townships : tuple of str
-    exposure : array of shape (townships,)
-        Households.
-    looks : int
-        How many of the newest months are looked at.
-    neighbours : dict, optional
-        Each township's neighbours, nearest first (`nearest`): it is looked at alone, with the first, …
-    filled : array of shape (T,), optional
-        Share of each month that is recorded yet; all by default. Expectations are scaled by it, not counts.
-
-    Returns
-    -------
-    DataFrame
-        ``township, month, count, expected, with_neighbours`` (``;``-joined), ``ratio, p``.
-
-    Raises
-    ------
-    UsageError
-        If there are fewer than 18 months, or ten counts in them, before those looked at.
-    """
+    """Return every look at the newest months: each township alone and with its neighbours."""
     baseline = months.size - looks - GAP
     if baseline < LEAST_BASELINE:
         raise UsageError(
@@ -361,26 +261,16 @@ def _circles(
     return out
 
 
-def stand_out(counts: Array, sizes: Array) -> tuple[Array, Array]:
+def outlying_shares(counts: Array, sizes: Array) -> tuple[Array, Array]:
     r"""Hold each township's share against the other townships' shares.
 
     With :math:`z = \arcsin\sqrt{x/n}`, a township's distance from the mean of the others, in their standard
     deviation, follows Student's t with T - 2 degrees of freedom. A township smaller than the others has more
     chance variation than they show: what it has more, :math:`1/4n`, is added.
 
-    Parameters
-    ----------
-    counts, sizes : array of shape (T,)
-        Households with the sign (a sum of probabilities counts too), of how many.
-
-    Returns
-    -------
-    expected, p : array of shape (T,)
-        NaN where there are fewer than five townships with ten households, or the township has fewer.
-
     Examples
     --------
-    >>> expected, p = stand_out(np.array([10.0, 12, 8, 11, 40]), np.full(5, 100.0))
+    >>> expected, p = outlying_shares(np.array([10.0, 12, 8, 11, 40]), np.full(5, 100.0))
     >>> [bool(v) for v in p < 0.01]
     [False, False, False, False, True]
     """
@@ -401,43 +291,18 @@ def stand_out(counts: Array, sizes: Array) -> tuple[Array, Array]:
     return expected, p
 
 
-def judged(table: pd.DataFrame, level: float = LEVEL, correction: Correction = "bh") -> pd.DataFrame:
-    """Correct the p-values of all looks of a run and keep the sharpest look at each township and month.
-
-    Parameters
-    ----------
-    table : DataFrame
-        Of `look`, of one or several kinds of counts (column ``what``).
-    level : float
-    correction : {"bh", "holm"}
-
-    Returns
-    -------
-    DataFrame
-        With ``p_adjusted, alarm``, in the order given.
-    """
+def flag_alarms(table: pd.DataFrame, level: float = LEVEL, correction: Correction = "bh") -> pd.DataFrame:
+    """Correct the p-values of all looks of a run and keep the sharpest look at each township and month."""
     out = table.reset_index(drop=True)
-    out["p_adjusted"] = adjusted(out["p"].to_numpy(dtype=float), correction)
+    out["p_adjusted"] = adjust_p_values(out["p"].to_numpy(dtype=float), correction)
     out["alarm"] = out["p_adjusted"] < level
     key = [c for c in ("what", "township", "month") if c in out]
     best = out.sort_values(["p_adjusted", "p"], kind="stable").drop_duplicates(key)
     return best.sort_index().reset_index(drop=True)
 
 
-def nearest(coordinates: pd.DataFrame, most: int = 2) -> dict[str, tuple[str, ...]]:
-    """Return each township's nearest neighbours.
-
-    Parameters
-    ----------
-    coordinates : DataFrame
-        ``township, lon, lat``: one row a village; a township lies where its villages' mean does.
-    most : int
-
-    Returns
-    -------
-    dict
-        Ties in the order of names.
-    """
+def nearest_townships(coordinates: pd.DataFrame, most: int = 2) -> dict[str, tuple[str, ...]]:
+    """Return each township's nearest neighbours."""
     centre = coordinates.groupby("township", sort=True)[["lon", "lat"]].mean()
     # Degrees of longitude shrink with latitude; within a county that makes distances comparable.
     x = centre["lon"].to_numpy() * np.cos(np.radians(centre["lat"].mean()))
@@ -449,6 +314,127 @@ def nearest(coordinates: pd.DataFrame, most: int = 2) -> dict[str, tuple[str, ..
     return {names[k]: tuple(names[j] for j in order[k]) for k in range(len(names))}
 
 
-def reason(main_cause: str, lang: str) -> str:
+def reason(main_cause: str, lang: Language) -> str:
     """Return why a township stands out, in the words of the office's list of scale risks."""
     return headings().get(main_cause, headings()["any"])[lang]
+
+
+COUNTED: tuple[counts.What, ...] = ("entries", "events", "relocated")
+COLUMNS = ["what", "township", "month", "count", "expected", "ratio", "p", "with_neighbours", "cause"]
+LOOKS = 2
+
+
+def early_warnings(
+    county: County,
+    as_of: dt.date,
+    known: Counts | None = None,
+    homes: HouseholdForecast | None = None,
+    looks: int = LOOKS,
+) -> pd.DataFrame:
+    """Hold every township's newest counts, its register and its expected falls against what was expected."""
+    near = _neighbours(county, as_of)
+    parts = [_counted(county, as_of, what, known, near, looks) for what in COUNTED]
+    parts += [_register(county, as_of), _falls(homes)]
+    found = [t[COLUMNS] for t in parts if t is not None and len(t)]
+    if not found:
+        return pd.DataFrame()
+    out = flag_alarms(pd.concat(found, ignore_index=True))
+    for lang in LANGUAGES:
+        out[f"reason_{lang}"] = [reason(c, lang) for c in out["cause"]]
+    return out.sort_values(["p_adjusted", "p", "what", "township", "month"], ignore_index=True)
+
+
+def _counted(
+    county: County, as_of: dt.date, what: counts.What, known: Counts | None,
+    near: dict[str, tuple[str, ...]] | None, looks: int,
+) -> pd.DataFrame | None:  # fmt: skip
+    found = known if known is not None and what == "entries" else _count(county, as_of, what)
+    if found is None:
+        return None
+    try:
+        table = newest_months(
+            found.seen.sum(axis=1), found.months, found.townships, found.households, looks=looks,
+            neighbours=near, filled=found.filled,
+        )  # fmt: skip
+    except UsageError:
+        # Too short or too rare to expect anything of: not looked at, as the table shows.
+        return None
+    at = [found.townships.index(t) for t in table["township"]]
+    k = table["month"].to_numpy() - found.months[0]
+    usual = found.cells[:, :, : -looks - GAP].mean(axis=2)
+    excess = found.cells[at, :, k] - usual[at]
+    named = [found.causes[c] for c in excess.argmax(axis=1)]
+    return table.assign(
+        what=what, month=[month_text(int(m)) for m in table["month"]],
+        cause="relocation" if what == "relocated" else named,
+    )  # fmt: skip
+
+
+def _count(county: County, as_of: dt.date, what: counts.What) -> Counts | None:
+    try:
+        return counts.monthly_counts(county, as_of, what=what)
+    except UsageError:
+        # A table that is absent or empty raises no alarm; the outlook has said so of the register.
+        return None
+
+
+def _register(county: County, as_of: dt.date) -> pd.DataFrame | None:
+    """Hold the share of the monitored households that are not eliminated against the other townships'."""
+    if not county.has("monitoring"):
+        return None
+    t = point_in_time.known(county, "monitoring", point_in_time.moments(as_of))
+    rows = t.filter(t.date <= t.as_of).select("household_id", "date", "event").to_pandas()
+    homes = (
+        point_in_time.households(county, point_in_time.moments(as_of))
+        .select("household_id", "township")
+        .to_pandas()
+    )
+    last = rows.sort_values(["date", "event"], kind="stable").drop_duplicates("household_id", keep="last")
+    ever = last[last["event"].isin([*accounts.WATCHED, "eliminated"])].merge(homes)
+    if ever.empty:
+        return None
+    open_still = ever["event"].ne("eliminated").groupby(ever["township"].astype(str))
+    return _shares(open_still.sum(), open_still.size(), "register", "uneliminated", _month(as_of))
+
+
+def _falls(homes: HouseholdForecast | None) -> pd.DataFrame | None:
+    """Hold how many are expected to fall below the line by the last horizon against the other townships."""
+    if homes is None:
+        return None
+    horizon = max(homes.lines)
+    income = homes.standing["pcni"].to_numpy(dtype=float)
+    above = ~(income < homes.lines[horizon])
+    place = homes.standing["township"].astype(str)[above]
+    chance = pd.Series(homes.below(horizon)[above], place.index).groupby(place)
+    end = point_in_time.window_end(homes.as_of, horizon)
+    return _shares(chance.sum(), chance.size(), "falls", "falls", _month(end))
+
+
+def _shares(count: pd.Series, size: pd.Series, what: str, cause: str, month: str) -> pd.DataFrame:
+    x = count.to_numpy(dtype=float)
+    expected, p = outlying_shares(x, size.to_numpy(dtype=float))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = x / expected
+    table = pd.DataFrame(
+        {"what": what, "township": count.index, "month": month, "count": x, "expected": expected,
+         "ratio": ratio, "p": p, "with_neighbours": "", "cause": cause}
+    )  # fmt: skip
+    return table[table["p"].notna()]
+
+
+def _month(day: dt.date) -> str:
+    return month_text(point_in_time.last_complete_month(day))
+
+
+def _neighbours(county: County, as_of: dt.date) -> dict[str, tuple[str, ...]] | None:
+    if not county.has("coordinates"):
+        return None
+    where = county.table("coordinates")
+    where = where.filter(where.known_on.isnull() | (where.known_on <= as_of)).select("village", "lon", "lat")
+    homes = (
+        point_in_time.households(county, point_in_time.moments(as_of))
+        .select("township", "village")
+        .distinct()
+    )
+    points = homes.inner_join(where, "village").select("township", "lon", "lat").to_pandas().dropna()
+    return nearest_townships(points) if len(points) else None

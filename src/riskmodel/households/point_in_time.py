@@ -324,7 +324,7 @@ def fingerprint(county: County, as_of: DateLike) -> str:
     """Return a content hash of every row known at a day; row and column order do not matter.
 
     Two counties with the same known rows have the same fingerprint, whatever files they came in; rows
-    recorded later do not touch it.
+    recorded later do not touch it. Computed once for a county and day.
 
     Parameters
     ----------
@@ -337,6 +337,10 @@ def fingerprint(county: County, as_of: DateLike) -> str:
         64 hexadecimal digits.
     """
     day = to_date(as_of)
+    return county.once(("fingerprint", day), lambda: _fingerprint(county, day))
+
+
+def _fingerprint(county: County, day: dt.date) -> str:
     digest = hashlib.sha256()
     about = county.about
     digest.update(f"{about.entry_lag_months}|{about.income_is_net}".encode())

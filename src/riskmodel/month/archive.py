@@ -10,7 +10,8 @@ import pandas as pd
 
 from riskmodel.errors import InputMissing, InputRefused
 from riskmodel.io import files
-from riskmodel.month import markers, settings
+from riskmodel.io.checkpoints import Checkpoints
+from riskmodel.month import settings
 from riskmodel.month.pipeline import STEPS, score_file
 
 MADE_BY = (
@@ -43,9 +44,10 @@ def list_months(out: str | Path) -> pd.DataFrame:
         made = settings.read_settings(folder)
         if made is None:
             continue
-        told = {name: found["told"] for name in STEPS if (found := markers.read(folder, name))}
+        steps = Checkpoints(folder)
+        told = {name: found["told"] for name in STEPS if (found := steps.read(name))}
         scores, listed = told.get("score", {}), told.get("worklist", {})
-        whole = set(told) == set(STEPS) and not any(markers.changed(folder, name) for name in STEPS)
+        whole = set(told) == set(STEPS) and not any(map(steps.changed_files, STEPS))
         rows.append(
             {
                 "as_of": made.as_of.isoformat(),
@@ -94,7 +96,7 @@ def scores_by_month(
     """
     parts = []
     for folder in _folders(Path(out)):
-        if markers.read(folder, "score") is None:
+        if Checkpoints(folder).read("score") is None:
             continue
         frame = read_month_scores(folder, lang)
         parts.append(frame if households is None else frame[frame["household_id"].isin(list(households))])
@@ -123,7 +125,7 @@ def past_scores(out: str | Path, model: str, before: dt.date) -> list[pd.DataFra
     parts = []
     for folder in _folders(Path(out)):
         made = settings.read_settings(folder)
-        stands = markers.read(folder, "worklist") is not None and markers.read(folder, "score") is not None
+        stands = all(Checkpoints(folder).read(step) is not None for step in ("worklist", "score"))
         if made is None or not stands or made.as_of >= before or made.model.partition("@")[0] != model:
             continue
         found = read_month_scores(folder)[["household_id", "as_of", "probability"]]
@@ -142,7 +144,7 @@ def read_month_scores(folder: Path, lang: str = "zh") -> pd.DataFrame:
         If they are not the file that was made: they would be quoted under a wrong name.
     """
     name = score_file(lang)
-    if name in markers.changed(folder, "score"):
+    if name in Checkpoints(folder).changed_files("score"):
         raise InputRefused(
             f"{folder / name} is not the file that was made; make the month again: riskmodel month DATA "
             f"--as-of {folder.name}"

@@ -20,10 +20,11 @@ from riskmodel.data import County, DataRefused
 from riskmodel.errors import InputMissing
 from riskmodel.households import DateLike, point_in_time
 from riskmodel.io import files
-from riskmodel.month import markers, settings
+from riskmodel.io.checkpoints import Checkpoints, folder_digest
+from riskmodel.month import settings
 from riskmodel.month.settings import NO_SHEETS, MonthOptions, MonthSettings
 from riskmodel.presentation import with_rules
-from riskmodel.runs import tracking
+from riskmodel.runs import LoadedModel, load_model
 
 LANGS = ("zh", "en")
 PAGE_ROWS = 20_000  # households on one page; the browser test holds it to that
@@ -48,7 +49,7 @@ class MonthContext:
     store: Path
     settings: MonthSettings
     say: Callable[[str], None]
-    model: tracking.LoadedModel | None = None
+    model: LoadedModel | None = None
     chosen: scoring.Worklist | None = field(default=None, init=False)
     _county: County | None = field(default=None, init=False)
 
@@ -60,9 +61,15 @@ class MonthContext:
         return self._county
 
     @cached_property
-    def loaded(self) -> tracking.LoadedModel:
+    def loaded(self) -> LoadedModel:
         """The model at the version of this month."""
-        return self.model or tracking.load_model(self.settings.model, self.store)
+        return self.model or load_model(self.settings.model, self.store)
+
+    @cached_property
+    def verdicts(self) -> pd.DataFrame:
+        """Verdicts of the model's rule set at as-of: written, scored beside and reported from one table."""
+        params = dict(self.loaded.card["params"])
+        return rules.evaluate(self.county, self.loaded.ruleset, self.settings.as_of, params=params)
 
     def keep(self, county: County) -> None:
         """Take over a county that a step has read."""
@@ -97,10 +104,7 @@ def check_data(work: MonthContext) -> Made:
 
 def apply_rules(work: MonthContext) -> Made:
     """Judge every household by the rule set that the model stands beside."""
-    ruleset = work.loaded.ruleset
-    verdicts = rules.evaluate(
-        work.county, ruleset, work.settings.as_of, params=dict(work.loaded.card["params"])
-    )
+    ruleset, verdicts = work.loaded.ruleset, work.verdicts
     path = files.write_table(verdicts, work.out / "rules" / f"{ruleset.id}.csv")
     counts = verdicts["category"].value_counts().sort_index()
     told = {"ruleset": ruleset.id, "flagged": int(verdicts["flagged"].sum())}
@@ -109,7 +113,7 @@ def apply_rules(work: MonthContext) -> Made:
 
 def score_households(work: MonthContext) -> Made:
     """Score every household, with reasons in both languages, and log what the scores were made of."""
-    made = scoring.score_in_languages(work.county, work.loaded, work.settings.as_of, LANGS)
+    made = scoring.score_in_languages(work.county, work.loaded, work.settings.as_of, LANGS, work.verdicts)
     paths = [files.write_table(made[lang], work.out / score_file(lang)) for lang in LANGS]
     card = {k: work.loaded.card[k] for k in ("feature_set", "ruleset", "params", "events", "horizon_months")}
     paths.append(files.write_json(card, work.out / "made_with.json"))
@@ -188,6 +192,7 @@ def write_month_report(work: MonthContext) -> Made:
         work.settings.as_of,
         work.out / "report",
         params=dict(work.loaded.card["params"]),
+        verdicts=work.verdicts,
         lang=work.settings.lang,
     )
     page = presentation.write_report(given, work.out / "report", work.settings.lang)
@@ -326,11 +331,12 @@ def run_month(
     tell = say or _LOG.info
     day = point_in_time.to_date(as_of)
     folder = Path(out) / day.isoformat()
-    markers.sweep(folder)
+    steps = Checkpoints(folder)
+    steps.remove_partial_files()
     # A mistyped folder must not touch a month that is made already.
     if not Path(data).exists():
         raise InputMissing(f"{data}: no such folder or file")
-    content = markers.data_digest(Path(data))
+    content = folder_digest(Path(data))
     settled, loaded = settings.resolve_settings(folder, day, wishes or MonthOptions(), store, **reading)
     settings.write_settings(settled, folder)
     work = MonthContext(Path(data), folder, Path(store), settled, tell, loaded)
@@ -338,15 +344,14 @@ def run_month(
     done: list[str] = []
     for number, (name, step) in enumerate(STEPS.items(), start=1):
         inputs = _inputs(name, settled, content, folder)
-        if markers.is_done(folder, name, inputs):
+        if steps.is_done(name, inputs):
             tell(f"{number}/{len(STEPS)} {name}: stands")
         else:
             tell(f"{number}/{len(STEPS)} {name}")
             made, summary = step(work)
-            markers.write(folder, name, inputs, made, summary)
+            steps.write(name, inputs, made, summary)
             done.append(name)
-        found = markers.read(folder, name)
-        told[name] = found["told"] if found else {}
+        told[name] = steps.result(name) or {}
     with_names = tuple(write_named_lists(work, names)) if names is not None else ()
     beside = named_lists_folder(folder)
     if names is None and "worklist" in done and beside.is_dir():
@@ -357,6 +362,6 @@ def run_month(
 def _inputs(name: str, settled: MonthSettings, content: str, folder: Path) -> dict[str, Any]:
     out: dict[str, Any] = {"data": content, "settings": settled.of(name)}
     for before in READS.get(name, ()):
-        found = markers.read(folder, before)
+        found = Checkpoints(folder).read(before)
         out[before] = found["files"] if found else None
     return out

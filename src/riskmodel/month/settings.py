@@ -14,12 +14,12 @@ from riskmodel.explanation import Library
 from riskmodel.io import files
 from riskmodel.io.specs import Spec, read_yaml
 from riskmodel.io.specs import parse as parse_spec
-from riskmodel.runs import tracking
+from riskmodel.runs import CHAMPION, LoadedModel, load_model
 from riskmodel.scoring import QUOTA_FLOOR, BeyondForecast, parse_quotas
 
 FORMAT = 1
 FILE = "month.json"
-MODEL = f"county@{tracking.CHAMPION}"
+MODEL = f"county@{CHAMPION}"
 MODEL_FIELDS = ("model", "run_id", "feature_set_hash", "ruleset")
 LIST = ("visits", "random_share", "by", "quota", "floor", "beyond", "seed", "lang", "measures")
 NO_SHEETS = "none"  # no sheet for each township or village
@@ -105,7 +105,7 @@ class MonthSettings(Spec):
 
 def resolve_settings(
     out: Path, as_of: dt.date, wishes: MonthOptions, store: str | Path, **reading: Any
-) -> tuple[MonthSettings, tracking.LoadedModel | None]:
+) -> tuple[MonthSettings, LoadedModel | None]:
     """Return the settings of a month: those it was made with before, changed only by what is asked now.
 
     A month that was made keeps its model's version although the champion may have changed since; asking
@@ -141,7 +141,7 @@ def resolve_settings(
         return before.model_copy(update={**asked, **reading}), None
     if before is None and "visits" not in asked:
         raise UsageError("how many households can be visited this month? give --visits N")
-    loaded = tracking.load_model(str(asked.pop("model", MODEL)), store)
+    loaded = load_model(str(asked.pop("model", MODEL)), store)
     of_model: dict[str, Any] = {
         "model": f"{loaded.name}@{loaded.version}",
         "model_kind": loaded.kind,

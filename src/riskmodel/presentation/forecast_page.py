@@ -57,7 +57,7 @@ def forecast_input(made: Outlook) -> ForecastInput:
         "line": made.households.lines[last],
         "method": made.method,
         "choice": _choice_of(made),
-        "notes": [{"zh": note.zh, "en": str(note)} for note in made.notes],
+        "notes": [note.both() for note in made.notes],
     }
     return ForecastInput(meta, made.tables)
 

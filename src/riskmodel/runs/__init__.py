@@ -20,8 +20,10 @@ from riskmodel.runs.tracking import (
     CHAMPION,
     LoadedModel,
     RegisteredModel,
+    environment,
     find_model,
     load_model,
+    run_finished,
     start_run,
 )
 from riskmodel.runs.training import TrainedRun, read_truth, train
@@ -46,6 +48,7 @@ __all__ = [
     "TrainedRun",
     "VisitBudget",
     "compare",
+    "environment",
     "evaluate",
     "fairness_groups",
     "find_model",
@@ -58,6 +61,7 @@ __all__ = [
     "promote",
     "read_truth",
     "run_experiment",
+    "run_finished",
     "select_truth",
     "start_run",
     "train",

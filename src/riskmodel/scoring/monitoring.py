@@ -1,16 +1,9 @@
-"""Population stability index of one column, and how large it comes out where nothing has changed.
-
-Which features and scores have moved between two dates, and which are more often missing.
-
-What became of the households that were scored, once their window is over: expected against observed.
-
-One look at a model in use: everything measured, every alarm in words.
-"""
+"""Monitoring a model in use: drift, missing values, past scores against what came, yields of visits."""
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -23,31 +16,37 @@ from riskmodel.data import County
 from riskmodel.errors import UsageError
 from riskmodel.evaluation import MONTHS, by_source, last_visits, weighted
 from riskmodel.households import DateLike, point_in_time
+from riskmodel.i18n import Message, both
 from riskmodel.rules import RuleSet
 from riskmodel.runs import LoadedModel, model_inputs
 from riskmodel.targets import Event, Horizon
 
-BINS = 10
 LEVEL = 0.95
+BINS = 10
 # Custom in credit scoring (Siddiqi 2006): above the first it is worth a look, above the second the
 # population is another one. An assumption; the sampling limit below says what is more than chance.
 LOOK, ALARM = 0.1, 0.25
+# A share of missing values that grew by more than five points is worth a look: an assumption.
+MISSING_POINTS = 0.05
+# Expected may be off by a quarter before it is an alarm, however sure that is: an assumption.
+RATIO_LIMITS = (0.8, 1.25)
+MIN_VISITS = 10  # findings of a source, below which its yield says nothing
+SCORE = "probability"
+DRIFT_COLUMNS = [
+    "column", "zh", "en", "psi", "psi_chance", "psi_limit", "status", "missing_before", "missing_now",
+    "missing_status",
+]  # fmt: skip
+OUTCOME_COLUMNS = [
+    "as_of", "households", "expected", "observed", "low", "high", "ratio", "status", "listed",
+    "listed_observed",
+]  # fmt: skip
 
 
 class Psi(NamedTuple):
-    """An index, what chance alone would give, and the verdict.
+    """A population stability index and its verdict.
 
-    Attributes
-    ----------
-    value : float
-        Σ (q − p) ln(q / p) over bins.
-    chance : float
-        Its expectation where nothing has changed.
-    limit : float
-        Its 95 % quantile where nothing has changed.
-    status : str
-        ``ok``, ``look`` or ``alarm``; never more than ``ok`` within the limit.
-    bins : int
+    ``value`` is Σ (q − p) ln(q / p) over the bins, ``chance`` its expectation where nothing has changed and
+    ``limit`` its 95 % quantile then; ``status`` is ok, look or alarm, never more than ok within the limit.
     """
 
     value: float
@@ -58,20 +57,11 @@ class Psi(NamedTuple):
 
 
 def psi(before: pd.Series, now: pd.Series, bins: int = BINS, sizes: tuple[int, int] | None = None) -> Psi:
-    """Compare the distribution of a column at two times, missing values as a bin of their own.
+    """Compare the distribution of a column at two times, missing values (NaN) as a bin of their own.
 
-    Parameters
-    ----------
-    before, now : Series of float
-        NaN is missing; ``before`` sets the bins, by its quantiles.
-    bins : int
-    sizes : tuple of int, optional
-        How many independent values there are at each time, where that is fewer than rows: a figure of the
-        township is one value, however many households share it.
-
-    Returns
-    -------
-    Psi
+    ``before`` sets the bins, by its quantiles. ``sizes`` says how many independent values there are at each
+    time, where that is fewer than rows: a figure of the township is one value, however many households share
+    it.
 
     Notes
     -----
@@ -109,61 +99,34 @@ def _counts(values: pd.Series, edges: np.ndarray) -> np.ndarray:
     return np.append(inside, len(values) - len(known)).astype(float)
 
 
-# A share of missing values that grew by more than five points is worth a look: an assumption.
-MISSING_POINTS = 0.05
-DRIFT_COLUMNS = [
-    "column", "zh", "en", "psi", "psi_chance", "psi_limit", "status", "missing_before", "missing_now",
-    "missing_status",
-]  # fmt: skip
-
-
 def measure_drift(
     before: pd.DataFrame,
     now: pd.DataFrame,
-    features: pd.DataFrame,
+    names: pd.DataFrame,
     shared: Mapping[str, tuple[int, int]] | None = None,
 ) -> pd.DataFrame:
-    """Compare every column at two dates.
+    """Return `DRIFT_COLUMNS`, one row a column of the two frames, the most moved first.
 
-    Parameters
-    ----------
-    before, now : DataFrame
-        The same columns; NaN is missing.
-    features : DataFrame
-        ``id, zh, en`` of the columns that have a name.
-    shared : mapping, optional
-        Columns whose values are shared by a village or township: how many of these there are at each date.
-
-    Returns
-    -------
-    DataFrame
-        `DRIFT_COLUMNS`, one row a column, the most moved first. ``missing_status`` is ``look`` where the
-        share of missing values grew by more than `MISSING_POINTS` and by more than sampling explains.
+    ``names`` has ``id, zh, en`` of the columns that have a name; ``shared`` says, of columns whose values are
+    shared by a village or township, how many of these there are at each date. ``missing_status`` is look
+    where the share of missing values grew by more than `MISSING_POINTS` and than sampling explains.
     """
-    named = features.set_index("id")[["zh", "en"]].to_dict("index")
+    named = names.set_index("id")[["zh", "en"]].to_dict("index")
     rows = []
     for column in before.columns:
-        found = psi(before[column], now[column], sizes=(shared or {}).get(str(column)))
+        index = psi(before[column], now[column], sizes=(shared or {}).get(str(column)))
         share = [float(frame[column].isna().mean()) for frame in (before, now)]
         grew = share[1] - share[0]
         even = (share[0] * len(before) + share[1] * len(now)) / (len(before) + len(now))
         error = float(np.sqrt(even * (1 - even) * (1 / len(before) + 1 / len(now))))
-        beyond = grew > MISSING_POINTS and grew > norm.ppf(LEVEL) * error
+        missing = "look" if grew > MISSING_POINTS and grew > norm.ppf(LEVEL) * error else "ok"
         words = named.get(column, {"zh": column, "en": column})
         rows.append(
-            (column, words["zh"], words["en"], found.value, found.chance, found.limit, found.status, *share,
-             "look" if beyond else "ok")
+            (column, words["zh"], words["en"], index.value, index.chance, index.limit, index.status, *share,
+             missing)
         )  # fmt: skip
-    made = pd.DataFrame(rows, columns=DRIFT_COLUMNS)
-    return made.sort_values(["psi", "column"], ascending=[False, True], ignore_index=True)
-
-
-OUTCOME_COLUMNS = [
-    "as_of", "households", "expected", "observed", "low", "high", "ratio", "status", "listed",
-    "listed_observed",
-]  # fmt: skip
-# Expected may be off by a quarter before it is an alarm, however sure that is: an assumption.
-RATIO = (0.8, 1.25)
+    drift = pd.DataFrame(rows, columns=DRIFT_COLUMNS)
+    return drift.sort_values(["psi", "column"], ascending=[False, True], ignore_index=True)
 
 
 def compare_outcomes(
@@ -177,17 +140,18 @@ def compare_outcomes(
     params: dict[str, Any],
     as_of: dt.date,
 ) -> pd.DataFrame:
-    """Hold past months' scores against what happened, as far as it is known at a date.
+    """Compare past months' scores with what happened, as far as it is known at a date.
 
     Parameters
     ----------
-    county : County
-    scores : sequence of DataFrame
-        One a month: ``household_id, as_of, probability`` as they were made then, and ``listed`` (bool) where
-        the list is known.
+    county
+        Whose households were scored.
+    scores
+        One frame a month: ``household_id, as_of, probability`` as they were made then, and ``listed`` (bool)
+        where the list is known.
     events, horizon, cohort, ruleset, params
         Of the experiment that the model was trained by.
-    as_of : date
+    as_of
         Only what is recorded by then.
 
     Returns
@@ -201,63 +165,56 @@ def compare_outcomes(
     rows = []
     for frame in scores:
         day = pd.Timestamp(frame["as_of"].iloc[0]).date()
-        known = targets.build(county, day, horizon, events, ruleset, known_by=as_of, params=params)
-        known = known.dropna(subset=["label"])
-        if known.empty:
+        labels = targets.build(county, day, horizon, events, ruleset, known_by=as_of, params=params)
+        labels = labels.dropna(subset=["label"])
+        if labels.empty:
             continue
-        asked = targets.build_cohorts(county, day, cohort, ruleset, params)[["household_id"]]
-        found = known[["household_id", "label"]].merge(asked, on="household_id")
-        found = found.merge(frame.drop(columns="as_of"), on="household_id")
-        found = found.dropna(subset=["probability"])
-        if len(found):
-            rows.append(_row(day, found))
+        members = targets.build_cohorts(county, day, cohort, ruleset, params)[["household_id"]]
+        judged = labels[["household_id", "label"]].merge(members, on="household_id")
+        judged = judged.merge(frame.drop(columns="as_of"), on="household_id").dropna(subset=["probability"])
+        if len(judged):
+            rows.append(_outcome(day, judged))
     return pd.DataFrame(rows, columns=OUTCOME_COLUMNS)
 
 
-def _row(day: dt.date, found: pd.DataFrame) -> dict[str, Any]:
-    hit = found["label"].astype(int)
-    expected, observed = float(found["probability"].sum()), int(hit.sum())
-    tail = (1 - LEVEL) / 2
-    low = float(chi2.ppf(tail, 2 * observed) / 2) if observed else 0.0
-    high = float(chi2.ppf(1 - tail, 2 * observed + 2) / 2)
+def _outcome(day: dt.date, judged: pd.DataFrame) -> dict[str, Any]:
+    from statsmodels.stats.rates import confint_poisson
+
+    hit = judged["label"].astype(int)
+    expected, observed = float(judged["probability"].sum()), int(hit.sum())
+    low, high = (float(end) for end in confint_poisson(observed, 1, method="exact-c", alpha=1 - LEVEL))
     ratio = observed / expected if expected else float("inf")
-    off = not low <= expected <= high
-    on = found["listed"].eq(True) if "listed" in found else pd.Series(False, found.index)
+    off = not low <= expected <= high and not RATIO_LIMITS[0] <= ratio <= RATIO_LIMITS[1]
+    listed = judged["listed"].eq(True) if "listed" in judged else pd.Series(False, judged.index)
     return {
         "as_of": day.isoformat(),
-        "households": len(found),
+        "households": len(judged),
         "expected": expected,
         "observed": observed,
         "low": low,
         "high": high,
         "ratio": ratio,
-        "status": "alarm" if off and not RATIO[0] <= ratio <= RATIO[1] else "ok",
-        "listed": int(on.sum()),
-        "listed_observed": int(hit[on].sum()),
+        "status": "alarm" if off else "ok",
+        "listed": int(listed.sum()),
+        "listed_observed": int(hit[listed].sum()),
     }
-
-
-SCORE = "probability"
-SCORE_WORDS = {"zh": "模型概率", "en": "probability"}
-LEAST_MET = 10  # visits of a source, below which its yield says nothing
-PLACES = ("township", "village")
 
 
 @dataclass(frozen=True)
 class MonitoringResult:
-    """What was found.
+    """A model in use, compared with its own past.
 
     Parameters
     ----------
-    about : dict
+    about
         Model, version, dates, data fingerprint.
-    drift : DataFrame
-        `riskmodel.scoring.monitoring.measure_drift` over the score and every feature, all households.
-    outcomes : DataFrame
-        `riskmodel.scoring.monitoring.compare_outcomes`; no row before a window is over.
-    yields : DataFrame
+    drift
+        `measure_drift` over the score and every feature, all households.
+    outcomes
+        `compare_outcomes`; no row before a window is over.
+    yields
         Findings of the last year's visits by source.
-    weighted : DataFrame
+    weighted
         The same visits weighted by their logged chances; no row where none was logged.
     """
 
@@ -267,32 +224,51 @@ class MonitoringResult:
     yields: pd.DataFrame
     weighted: pd.DataFrame = field(default_factory=pd.DataFrame)
 
+    def __repr__(self) -> str:
+        about = " ".join(f"{k}={self.about[k]}" for k in ("model", "version", "as_of") if k in self.about)
+        return f"<MonitoringResult {about}: {len(self.alarms)} alarms and looks>"
+
     @property
     def alarms(self) -> list[dict[str, str]]:
         """Return every alarm and every look, the gravest first: ``grade, what, zh, en``."""
-        out = []
-        moved = self.drift[self.drift["status"] != "ok"]
-        for row in moved.to_dict("records"):
-            figures = f"PSI {row['psi']:.2f} (95% {row['psi_limit']:.2f})"
-            zh, en = f"{row['zh']} 的分布变了：{figures}", f"{row['en']} has moved: {figures}"
-            # One feature that moved is no reason to stop; the score that moved is.
-            grade = row["status"] if row["column"] == SCORE else "look"
-            out.append({"grade": grade, "what": "drift", "zh": zh, "en": en})
-        for row in self.drift[self.drift["missing_status"] != "ok"].to_dict("records"):
-            figures = f"{row['missing_before']:.0%} → {row['missing_now']:.0%}"
-            zh, en = f"{row['zh']} 缺得更多：{figures}", f"{row['en']} is missing more often: {figures}"
-            out.append({"grade": "look", "what": "missing", "zh": zh, "en": en})
-        for row in self.outcomes[self.outcomes["status"] != "ok"].to_dict("records"):
-            figures = f"{row['observed']} / {row['expected']:.1f} [{row['low']:.0f}, {row['high']:.0f}]"
-            zh = f"{row['as_of']} 的评分失准：实际 / 预计 {figures}"
-            en = f"scores of {row['as_of']} are off: observed / expected {figures}"
-            out.append({"grade": "alarm", "what": "calibration", "zh": zh, "en": en})
-        return sorted(out + _yield_alarms(self.yields), key=lambda a: a["grade"])
+        alarms = [*self._drift_alarms(), *self._outcome_alarms(), *_yield_alarms(self.yields)]
+        alarms.sort(key=lambda alarm: alarm[0])
+        return [{"grade": grade, "what": message.code, **message.both()} for grade, message in alarms]
 
     @property
     def summary(self) -> dict[str, Any]:
         """What a verb prints."""
         return {**self.about, "alarms": self.alarms, "months_judged": len(self.outcomes)}
+
+    def _drift_alarms(self) -> Iterator[tuple[str, Message]]:
+        for row in self.drift[self.drift["status"] != "ok"].to_dict("records"):
+            # One feature that moved is no reason to stop; the score that moved is.
+            grade = row["status"] if row["column"] == SCORE else "look"
+            figures = f"PSI {row['psi']:.2f} (95% {row['psi_limit']:.2f})"
+            yield grade, _alarm("drift", figures, name={"zh": row["zh"], "en": row["en"]})
+        for row in self.drift[self.drift["missing_status"] != "ok"].to_dict("records"):
+            figures = f"{row['missing_before']:.0%} → {row['missing_now']:.0%}"
+            yield "look", _alarm("missing", figures, name={"zh": row["zh"], "en": row["en"]})
+
+    def _outcome_alarms(self) -> Iterator[tuple[str, Message]]:
+        for row in self.outcomes[self.outcomes["status"] != "ok"].to_dict("records"):
+            figures = f"{row['observed']} / {row['expected']:.1f} [{row['low']:.0f}, {row['high']:.0f}]"
+            yield "alarm", _alarm("calibration", figures, as_of=row["as_of"])
+
+
+def _alarm(code: str, figures: str, **values: Any) -> Message:
+    return Message(f"monitoring.alarms.{code}", {"figures": figures, **values})
+
+
+def _yield_alarms(yields: pd.DataFrame) -> Iterator[tuple[str, Message]]:
+    """Alarm where the model's visits find less than the lot's, beyond both intervals."""
+    rows = {str(r["selected_by"]): r for r in yields.to_dict("records")}
+    ours, lot = rows.get("model"), rows.get("random")
+    if ours is None or lot is None:
+        return
+    enough = all(r["confirmed"] + r["not_confirmed"] >= MIN_VISITS for r in (ours, lot))
+    if enough and ours["high"] < lot["low"]:
+        yield "alarm", _alarm("yield", f"{ours['rate']:.0%} < {lot['rate']:.0%}")
 
 
 def monitor(
@@ -308,19 +284,23 @@ def monitor(
 
     Parameters
     ----------
-    county : County
-    loaded : LoadedModel
-    as_of : date or ISO text
-    reference : date or ISO text
+    county
+        The tables, read once for both dates.
+    loaded
+        The model in use, from `riskmodel.runs.load_model`.
+    as_of
+        The day of the comparison, a date or ISO text.
+    reference
         Earlier; a year before compares the same season.
-    past : sequence of DataFrame
-        Scores of past months as made then, see `riskmodel.scoring.monitoring.compare_outcomes`.
-    cohort : sequence of str
+    past
+        Scores of past months as made then, see `compare_outcomes`.
+    cohort
         Whom the model was trained on.
 
     Returns
     -------
-    Monitored
+    MonitoringResult
+        Tables, and what they give alarm of.
 
     Raises
     ------
@@ -330,18 +310,11 @@ def monitor(
     day, then = point_in_time.to_date(as_of), point_in_time.to_date(reference)
     if then >= day:
         raise UsageError(f"--reference {then} is not before --as-of {day}; a year before is the same season")
-    frames = {d: _at(county, loaded, d) for d in (then, day)}
-    names = features.describe(loaded.feature_set)
-    named = pd.concat([pd.DataFrame([{"id": SCORE, **SCORE_WORDS}]), names[["id", "zh", "en"]]])
-    params = dict(loaded.card["params"])
-    horizon = Horizon(months=int(loaded.card["horizon_months"]))
-    made = compare_outcomes(
-        county, past, events=loaded.card["events"], horizon=horizon, cohort=cohort,
-        ruleset=loaded.ruleset, params=params, as_of=day,
-    )  # fmt: skip
-    places = {d: {by: frame.pop(f" {by}").nunique() for by in PLACES} for d, frame in frames.items()}
+    (before, places_before), (now, places_now) = (_known_values(county, loaded, d) for d in (then, day))
+    names = features.describe(loaded.feature_set)[["id", "zh", "en"]]
+    names = pd.concat([pd.DataFrame([{"id": SCORE, **both("monitoring.score")}]), names])
     shared = {
-        f.id: (places[then][f.by], places[day][f.by]) for f in loaded.feature_set.features if f.by is not None
+        f.id: (places_before[f.by], places_now[f.by]) for f in loaded.feature_set.features if f.by is not None
     }
     visits = last_visits(county, day, MONTHS)
     return MonitoringResult(
@@ -351,44 +324,34 @@ def monitor(
             "run_id": loaded.run_id,
             "as_of": day.isoformat(),
             "reference": then.isoformat(),
-            "households": len(frames[day]),
+            "households": len(now),
             "data_fingerprint": point_in_time.fingerprint(county, day),
         },
-        drift=measure_drift(frames[then], frames[day], named, shared),
-        outcomes=made,
+        drift=measure_drift(before, now, names, shared),
+        outcomes=compare_outcomes(
+            county,
+            past,
+            events=loaded.card["events"],
+            horizon=Horizon(months=int(loaded.card["horizon_months"])),
+            cohort=cohort,
+            ruleset=loaded.ruleset,
+            params=dict(loaded.card["params"]),
+            as_of=day,
+        ),
         yields=by_source(visits),
         weighted=weighted(visits),
     )
 
 
-def _yield_alarms(yields: pd.DataFrame) -> list[dict[str, str]]:
-    """Alarm where the model's visits find less than the lot's, beyond both intervals."""
-    rows = {str(r["selected_by"]): r for r in yields.to_dict("records")}
-    ours, lot = rows.get("model"), rows.get("random")
-    if ours is None or lot is None:
-        return []
-    if any(r["confirmed"] + r["not_confirmed"] < LEAST_MET for r in (ours, lot)):
-        return []
-    if ours["high"] >= lot["low"]:
-        return []
-    figures = f"{ours['rate']:.0%} < {lot['rate']:.0%}"
-    zh = f"模型名单的属实率低于抽签：{figures}，超出区间"
-    en = f"the model's visits find less than the lot's: {figures}, beyond their intervals"
-    return [{"grade": "alarm", "what": "yield", "zh": zh, "en": en}]
-
-
-def _at(county: County, loaded: LoadedModel, day: Any) -> pd.DataFrame:
-    """Return features and probability of every household known at a date."""
+def _known_values(county: County, loaded: LoadedModel, day: dt.date) -> tuple[pd.DataFrame, dict[str, int]]:
+    """Return probability and features of every household known at a date, and how many places there are."""
     verdicts = rules.evaluate(county, loaded.ruleset, day, params=dict(loaded.card["params"]))
     if verdicts.empty:
         raise UsageError(f"no household is known at {day}; give a later date")
     X = features.build(county, loaded.feature_set, day).set_index("household_id")
     X = X.loc[verdicts["household_id"], loaded.feature_set.names].reset_index(drop=True)
-    chance = loaded.model.predict_proba(model_inputs(loaded.kind, verdicts, X))[:, 1]
-    # Where a household lives says how many independent values a village's or township's figure has.
-    where = {
-        " township": verdicts["township"].astype(str),
-        " village": verdicts["township"].astype(str) + "\x1f" + verdicts["village"].astype(str),
-    }
-    beside = pd.DataFrame({name: values.to_numpy() for name, values in where.items()})
-    return pd.concat([pd.Series(chance, name=SCORE), X, beside], axis=1)
+    probability = loaded.model.predict_proba(model_inputs(loaded.kind, verdicts, X))[:, 1]
+    # Two townships may each have a village of one name.
+    groups = {"township": ["township"], "village": ["township", "village"]}
+    places = {by: verdicts.groupby(columns, dropna=False).ngroups for by, columns in groups.items()}
+    return pd.concat([pd.Series(probability, name=SCORE), X], axis=1), places

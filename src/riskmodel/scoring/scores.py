@@ -14,7 +14,7 @@ from riskmodel import explanation, features, rules, targets
 from riskmodel.data import County
 from riskmodel.errors import UsageError
 from riskmodel.households import DateLike, point_in_time
-from riskmodel.runs import LoadedModel, model_inputs, tracking
+from riskmodel.runs import LoadedModel, model_inputs, start_run
 
 FORMAT = 1
 REASONS = 3
@@ -64,7 +64,7 @@ def score(county: County, loaded: LoadedModel, as_of: DateLike, lang: str = "zh"
     ----------
     county : County
     loaded : LoadedModel
-        From `riskmodel.runs.tracking.load_model`.
+        From `riskmodel.runs.load_model`.
     as_of : date or ISO text
     lang : {"zh", "en"}
         Of causes and reasons.
@@ -91,7 +91,11 @@ def score(county: County, loaded: LoadedModel, as_of: DateLike, lang: str = "zh"
 
 
 def score_in_languages(
-    county: County, loaded: LoadedModel, as_of: DateLike, langs: Sequence[str] = ("zh", "en")
+    county: County,
+    loaded: LoadedModel,
+    as_of: DateLike,
+    langs: Sequence[str] = ("zh", "en"),
+    verdicts: pd.DataFrame | None = None,
 ) -> dict[str, pd.DataFrame]:
     """Score once and give the reasons in several languages; frames and errors as of `score`.
 
@@ -101,6 +105,8 @@ def score_in_languages(
     loaded : LoadedModel
     as_of : date or ISO text
     langs : sequence of {"zh", "en"}
+    verdicts : DataFrame, optional
+        Of the model's rule set and parameters at as-of, where they were computed already.
 
     Returns
     -------
@@ -109,7 +115,8 @@ def score_in_languages(
     """
     day = point_in_time.to_date(as_of)
     chosen = loaded.feature_set
-    verdicts = rules.evaluate(county, loaded.ruleset, day, params=dict(loaded.card["params"]))
+    if verdicts is None:
+        verdicts = rules.evaluate(county, loaded.ruleset, day, params=dict(loaded.card["params"]))
     if verdicts.empty:
         raise UsageError(
             f"no household is known at {day}: give a later --as-of (data to {county.data_through})"
@@ -285,7 +292,7 @@ def log_scores(scores: pd.DataFrame, loaded: LoadedModel, store: str | Path) -> 
     }
     edges = np.linspace(0, 1, 21)
     held, _ = np.histogram(scores["probability"], bins=edges)
-    with tracking.start_run(f"{loaded.name}-scores", store, f"{loaded.name} {first['as_of']}") as run:
+    with start_run(f"{loaded.name}-scores", store, f"{loaded.name} {first['as_of']}") as run:
         run.params(facts)
         run.metrics({k: float(v) for k, v in counts.items()})
         run.document({"edges": edges.tolist(), "households": held.tolist()}, "score_histogram.json")

@@ -10,7 +10,7 @@ import pytest
 
 from riskmodel.data import County, from_frames
 from riskmodel.data.schema import month_ordinal
-from riskmodel.forecasting import counts, rolling
+from riskmodel.forecasting import counts, rolling_origin
 
 Row = tuple[str, str, str, str, str]
 METHODS = ("seasonal_naive", "mean")
@@ -41,24 +41,24 @@ def entered(months: int = 48, late: int = 60) -> list[Row]:
 
 def test_backtest_sees_nothing_that_was_recorded_after_as_of() -> None:
     end, rows = dt.date(2020, 12, 31), entered()
-    found = rolling.backtest(made(rows), end, 3, 3, methods=METHODS)
+    found = rolling_origin.backtest(made(rows), end, 3, 3, methods=METHODS)
     # Twenty rows more of every month, recorded the day after as-of.
     later = [("a", f"{y}-{m:02d}-05", "identified", "illness", "2021-01-01") for y in (2018, 2019, 2020)
              for m in range(1, 13) for _ in range(20)]  # fmt: skip
-    again = rolling.backtest(made(rows + later), end, 3, 3, methods=METHODS)
+    again = rolling_origin.backtest(made(rows + later), end, 3, 3, methods=METHODS)
     assert len(found.errors) > 0
     pd.testing.assert_frame_equal(again.errors, found.errors)
     # A day later they are seen.
-    assert counts.build(made(rows + later), dt.date(2021, 1, 1)).cells.sum() > 700
+    assert counts.monthly_counts(made(rows + later), dt.date(2021, 1, 1)).cells.sum() > 700
 
 
 def test_a_past_forecast_sees_nothing_that_was_recorded_after_its_own_day() -> None:
     end, rows = dt.date(2020, 12, 31), entered()
-    found = rolling.backtest(made(rows), end, 3, 3, methods=METHODS)
+    found = rolling_origin.backtest(made(rows), end, 3, 3, methods=METHODS)
     for origin in found.errors["origin"].unique()[:2]:
         known_then = [r for r in rows if r[4] <= str(origin.date())]
         since = [r for r in rows if r[4] > str(origin.date())]
-        doubled = rolling.backtest(made(known_then + since + since), end, 3, 3, methods=METHODS)
+        doubled = rolling_origin.backtest(made(known_then + since + since), end, 3, 3, methods=METHODS)
         mine, theirs = (t.errors[t.errors["origin"] == origin] for t in (found, doubled))
         assert mine["forecast"].to_numpy() == pytest.approx(theirs["forecast"].to_numpy())
         assert (mine["actual"].to_numpy() < theirs["actual"].to_numpy()).any()
@@ -72,22 +72,22 @@ def test_months_that_still_fill_are_not_compared_with_and_every_step_is_tested()
     known = counts.Counts(("t",), ("illness",), months, cells, filled, np.array([9.0]))
     end = dt.date(2004, 12, 31)
     # Recorded at 98 % up to September; 120 days before the year's end August is the last that was over.
-    assert rolling.settled(known, end, 0) == month_ordinal(2004, 9)
-    assert rolling.settled(known, end, 120) == month_ordinal(2004, 8)
-    found = rolling.origins_of(known, end, 12, 8, 120)
+    assert rolling_origin.last_settled_month(known, end, 0) == month_ordinal(2004, 9)
+    assert rolling_origin.last_settled_month(known, end, 120) == month_ordinal(2004, 8)
+    found = rolling_origin.origins_of(known, end, 12, 8, 120)
     # Twelve months before August and seven months more, one a month.
     assert found.steps == 12
     assert [str(d) for d in found.days[:2]] == ["2003-08-31", "2003-07-31"]
     assert len(found.days) == 8
     # 60 months less 4 unsettled less 18 to begin with are 38; of 30 only 8 are left: five days, four steps.
     short = counts.Counts(("t",), ("illness",), months[30:], cells[:, :, 30:], filled[30:], np.array([9.0]))
-    fewer = rolling.origins_of(short, end, 12, 8, 120)
+    fewer = rolling_origin.origins_of(short, end, 12, 8, 120)
     assert (fewer.steps, len(fewer.days)) == (4, 5)
-    assert rolling.origins_of(short, end, 12, 8, 3000) == rolling.Origins((), 0)
+    assert rolling_origin.origins_of(short, end, 12, 8, 3000) == rolling_origin.Origins((), 0)
 
 
 def test_accuracy_is_told_by_step_and_what_came_is_whole() -> None:
-    found = rolling.backtest(made(entered()), dt.date(2020, 12, 31), 12, 5, methods=METHODS)
+    found = rolling_origin.backtest(made(entered()), dt.date(2020, 12, 31), 12, 5, methods=METHODS)
     county = found.steps[(found.steps["level"] == "county") & (found.steps["method"] == "mean")]
     assert county["step"].tolist() == list(range(1, 13))
     assert set(county["origins"]) == {5}

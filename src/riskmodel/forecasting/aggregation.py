@@ -19,9 +19,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from riskmodel.forecasting import luck
+from riskmodel.forecasting import common_shocks
+from riskmodel.forecasting.common_shocks import CommonShock
 from riskmodel.forecasting.household import HouseholdForecast
-from riskmodel.forecasting.luck import Common
 
 Array = NDArray[Any]
 BLOCK = 25
@@ -30,38 +30,24 @@ ALL = "all"
 MEASURES = ("households", "persons", "yuan")
 
 
-def common_luck(made: HouseholdForecast, horizon: int) -> Common:
+def county_common_shock(made: HouseholdForecast, horizon: int) -> CommonShock:
     """Estimate the shared parts from the rows that a horizon's method was calibrated on."""
     scores = made.learned[horizon].scores
     if scores is None:
-        return Common(2 * luck.LEAST_COMMON, 0.0)
+        return CommonShock(2 * common_shocks.LEAST_COMMON, 0.0)
     z, day, township = scores
-    found = luck.common(z, day, township)
-    seen = luck.years(pd.to_datetime(day).date, horizon)
-    return Common(min(found.county * (1 + 1 / seen), luck.MOST_COMMON), found.township)
+    found = common_shocks.estimate_common_shock(z, day, township)
+    seen = common_shocks.years(pd.to_datetime(day).date, horizon)
+    return CommonShock(min(found.county * (1 + 1 / seen), common_shocks.MOST_COMMON), found.township)
 
 
 def draw(
-    made: HouseholdForecast, horizon: int, draws: int, seed: int, shared: Common | None = None
+    made: HouseholdForecast, horizon: int, draws: int, seed: int, shared: CommonShock | None = None
 ) -> Iterator[Array]:
-    """Draw the county's incomes per head, in blocks of shape (households, draws of the block), yuan.
-
-    Parameters
-    ----------
-    made : HouseholdForecast
-    horizon : int
-    draws : int
-    seed : int
-    shared : Common, optional
-        `common_luck` by default.
-
-    Yields
-    ------
-    array
-    """
+    """Draw the county's incomes per head, in blocks of shape (households, draws of the block), yuan."""
     from scipy.special import ndtr
 
-    parts = shared or common_luck(made, horizon)
+    parts = shared or county_common_shock(made, horizon)
     rng = np.random.default_rng([seed, horizon])
     place, names = pd.factorize(made.standing["township"], sort=True)
     distribution = made.distribution(horizon)
@@ -85,14 +71,7 @@ class Groups:
 
 
 def groups(made: HouseholdForecast, cause: pd.Series | None = None) -> Groups:
-    """Return the groups of a county: township and main cause (``none`` where the office knows of none).
-
-    Parameters
-    ----------
-    made : HouseholdForecast
-    cause : Series, optional
-        By default the main cause as the office has it.
-    """
+    """Return the groups of a county: township and main cause (``none`` where the office knows of none)."""
     t = made.standing
     named = (t["main_cause"] if cause is None else cause).fillna("none").astype(str)
     place, townships = pd.factorize(t["township"].astype(str), sort=True)
@@ -101,16 +80,8 @@ def groups(made: HouseholdForecast, cause: pd.Series | None = None) -> Groups:
     return Groups(code, tuple(townships), tuple(causes), t["persons"].to_numpy(dtype=float))
 
 
-def fallen(income: Array, line: float, by: Groups) -> Array:
-    """Add up who is below the line, shape (3, groups, draws): households, persons, yuan a year to the line.
-
-    Parameters
-    ----------
-    income : array of shape (n, draws)
-        Yuan a head.
-    line : float
-    by : Groups
-    """
+def newly_below(income: Array, line: float, by: Groups) -> Array:
+    """Add up who is below the line, shape (3, groups, draws): households, persons, yuan a year."""
     below = income < line
     n = len(by.townships) * len(by.causes)
     out = np.empty((3, n, income.shape[1]))
@@ -123,18 +94,7 @@ def fallen(income: Array, line: float, by: Groups) -> Array:
 
 
 def tidy(totals: Array, by: Groups) -> pd.DataFrame:
-    """Return totals with intervals, one row a township, cause and measure; ``all`` is the sum.
-
-    Parameters
-    ----------
-    totals : array of shape (3, groups, draws)
-    by : Groups
-
-    Returns
-    -------
-    DataFrame
-        ``township, cause, measure, mean, low_80, high_80, low_95, high_95``.
-    """
+    """Return totals with intervals, one row a township, cause and measure; ``all`` is the sum."""
     i, j = len(by.townships), len(by.causes)
     cells = totals.reshape(3, i, j, -1)
     rows = []
@@ -151,20 +111,7 @@ def tidy(totals: Array, by: Groups) -> pd.DataFrame:
 
 
 def below(made: HouseholdForecast, horizon: int, draws: int = DRAWS, seed: int = 0) -> pd.DataFrame:
-    """Return how many households and persons will be below the line, and the yuan to close the gap.
-
-    Parameters
-    ----------
-    made : HouseholdForecast
-    horizon : int
-    draws : int
-    seed : int
-
-    Returns
-    -------
-    DataFrame
-        See `tidy`; by township and main cause.
-    """
+    """Return how many households and persons will be below the line, and the yuan to close the gap."""
     by = groups(made)
-    parts = [fallen(y, made.lines[horizon], by) for y in draw(made, horizon, draws, seed)]
+    parts = [newly_below(y, made.lines[horizon], by) for y in draw(made, horizon, draws, seed)]
     return tidy(np.concatenate(parts, axis=2), by).assign(horizon_months=horizon)

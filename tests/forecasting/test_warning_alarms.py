@@ -11,7 +11,8 @@ import pytest
 
 from riskmodel.data import County, from_frames
 from riskmodel.data.county import About
-from riskmodel.forecasting import alarms, warning
+from riskmodel.forecasting import accuracy, warning
+from riskmodel.forecasting import warning as alarms
 from riskmodel.forecasting.household import HouseholdForecast
 
 DAY = dt.date(2020, 12, 31)
@@ -62,13 +63,13 @@ def more(
 
 
 def test_a_quiet_county_raises_none_and_every_kind_is_looked_at() -> None:
-    found = alarms.build(built(quiet()), DAY)
+    found = alarms.early_warnings(built(quiet()), DAY)
     assert set(found["what"]) == {"entries", "events", "relocated", "register"}
     assert not found["alarm"].any()
     # Six townships × two months of three counts, six shares: p-values are corrected over all 42.
     assert len(found) == 42
     raw = found.sort_values("p")["p"].to_numpy()
-    assert found["p_adjusted"].to_numpy() == pytest.approx(np.sort(warning.adjusted(raw)))
+    assert found["p_adjusted"].to_numpy() == pytest.approx(np.sort(accuracy.adjust_p_values(raw)))
 
 
 @pytest.mark.parametrize(
@@ -87,7 +88,7 @@ def test_each_kind_can_be_raised_under_its_heading(what: str, reason: str) -> No
         who = range(12) if what == "relocated" else range(14, 28)
         cause = "illness" if what == "relocated" else "other"
         frames = more(frames, "monitoring", [(f"t3-{k:02d}", day, "identified", cause, day) for k in who])
-    found = alarms.build(built(frames), DAY)
+    found = alarms.early_warnings(built(frames), DAY)
     raised = found[found["alarm"]]
     mine = raised[raised["what"] == what]
     assert set(mine["township"]) == {"t3"}
@@ -100,7 +101,7 @@ def test_what_is_too_rare_is_not_looked_at() -> None:
     few = frames["monitoring"].groupby("event").head(9)
     day = dt.date(2020, 12, 7)
     rows = [(f"t3-{k:02d}", day, "identified", "other", day) for k in range(6)]
-    found = alarms.build(built(more(frames | {"monitoring": few}, "monitoring", rows)), DAY)
+    found = alarms.early_warnings(built(more(frames | {"monitoring": few}, "monitoring", rows)), DAY)
     assert "entries" not in set(found["what"])
     assert "events" in set(found["what"])
 
@@ -115,7 +116,7 @@ def test_expected_falls_are_held_against_the_other_townships(
     chance[place == "t4"] = 0.3
     homes = dataclasses.replace(forecast, standing=standing.assign(township=place))
     monkeypatch.setattr(HouseholdForecast, "below", lambda self, horizon, method=None: chance)
-    found = alarms.build(
+    found = alarms.early_warnings(
         from_frames({"households": quiet()["households"]}, About(data_through=DAY)), DAY, homes=homes
     )
     assert found.loc[found["alarm"], ["what", "township"]].to_numpy().tolist() == [["falls", "t4"]]

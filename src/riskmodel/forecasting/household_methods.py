@@ -8,17 +8,23 @@ for losses. A method gives a centre and a scale (`conformal.Shape`); what comes 
 ``seasonal_naive``
     the same months of a year ago stand for the new ones: on sums of twelve months that is the last
     accounted figure itself;
-``panel``
+``panel_shape``
     the autoregression with household effects shrunk to the village (`effects`);
 ``boosting``
     quantiles of what the panel left, by gradient boosting on what the office knows of the household.
 
 The plain ones have no scale of their own and borrow the panel's; where a household has no income to carry
 on, every method says what the panel says of its village.
+
+Which household method is used: the plainest one that is not significantly worse than the best.
+
+Villages are dealt into two parts. Methods are fitted on one; on the other, halves take turns in calibrating
+and in being scored, so that no household is judged by its own village's past.
 """
 
 from __future__ import annotations
 
+import zlib
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,10 +32,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from riskmodel.forecasting import effects
-from riskmodel.forecasting.conformal import Shape
-from riskmodel.forecasting.effects import Components
+from riskmodel.forecasting import conformal, panel_effects
+from riskmodel.forecasting.accuracy import LEVELS, brier, coverage, crps, pinball
+from riskmodel.forecasting.conformal import Distribution, Shape
 from riskmodel.forecasting.histories import BROKEN, QUARTERS, YEARS
+from riskmodel.forecasting.panel_effects import Components
 
 Array = NDArray[Any]
 
@@ -87,30 +94,16 @@ def components_of(t: pd.DataFrame, scale: Scale, seed: int) -> Components:
     """Estimate the panel's variances from one day's standings; see `effects.estimate`."""
     z = years_of(t, scale)
     x = covariates(t)
-    return effects.estimate(z, x - x.mean(axis=0), villages(t), seed)
+    return panel_effects.estimate(z, x - x.mean(axis=0), villages(t), seed)
 
 
-def panel(t: pd.DataFrame, horizon: int, scale: Scale, components: Components) -> Shape:
-    """Forecast with household effects shrunk to the village.
-
-    Parameters
-    ----------
-    t : DataFrame
-        Standings of one day (`histories.build`).
-    horizon : int
-        Months from that day's last complete month.
-    scale : Scale
-    components : Components
-
-    Returns
-    -------
-    Shape
-    """
+def panel_shape(t: pd.DataFrame, horizon: int, scale: Scale, components: Components) -> Shape:
+    """Forecast with household effects shrunk to the village."""
     z = years_of(t, scale)
     mean, drift = _means(z, covariates(t))
     age = t["age_months"].fillna(0).clip(lower=0).to_numpy(dtype=float)
     months = np.tile(np.array(TOTALS_AT), (len(t), 1))
-    found = effects.predict(z - mean, months, villages(t), age + horizon, components)
+    found = panel_effects.predict(z - mean, months, villages(t), age + horizon, components)
     centre = mean[:, 0] + drift * (age + horizon) / 12 + found.centre
     sd = np.sqrt(found.variance)
     return Shape(centre, sd, sd)
@@ -134,7 +127,7 @@ def _means(z: Array, x: Array) -> tuple[Array, float]:
     return mean, float((level[0] - level[oldest]) / oldest) if oldest and seen[0] else 0.0
 
 
-def plain(t: pd.DataFrame, horizon: int, scale: Scale, fallback: Shape, *, seasonal: bool) -> Shape:
+def plain_shape(t: pd.DataFrame, horizon: int, scale: Scale, fallback: Shape, *, seasonal: bool) -> Shape:
     """Return one of the plain methods, with the panel's scale and, where it has nothing to carry on, all."""
     last = t["pcni"].where(t["history"].ne(BROKEN)).to_numpy(dtype=float)
     value = last if seasonal else _run_rate(t, horizon)
@@ -156,21 +149,8 @@ def _run_rate(t: pd.DataFrame, horizon: int) -> Array:
     return (kept + min(horizon, 12) / 3 * quarters[:, 0]) / persons
 
 
-def signals(t: pd.DataFrame, scale: Scale, base: Shape) -> pd.DataFrame:
-    """Return what boosting and the classifier look at: one float column each, NaN where unknown.
-
-    Parameters
-    ----------
-    t : DataFrame
-        Standings.
-    scale : Scale
-    base : Shape
-        The panel's forecast.
-
-    Returns
-    -------
-    DataFrame
-    """
+def boosting_features(t: pd.DataFrame, scale: Scale, base: Shape) -> pd.DataFrame:
+    """Return what boosting and the classifier look at: one float column each, NaN where unknown."""
     persons = t["persons"].replace(0, np.nan).astype(float)
     a_head = {f"q{k}": t[f"q{k}"] / persons / scale.unit for k in range(QUARTERS)}
     z = years_of(t, scale)
@@ -216,19 +196,8 @@ class Boosted:
         return Shape(base.centre + middle, down, np.maximum((high - middle) / NORMAL_90, least))
 
 
-def boost(x: pd.DataFrame, rest: Array, seed: int) -> Boosted:
+def fit_boosting(x: pd.DataFrame, rest: Array, seed: int) -> Boosted:
     """Fit the quantile regressions.
-
-    Parameters
-    ----------
-    x : DataFrame of shape (n, k)
-    rest : array of shape (n,)
-        Outcome less the panel's centre, transformed scale.
-    seed : int
-
-    Returns
-    -------
-    Boosted
 
     References
     ----------
@@ -254,3 +223,91 @@ def boost(x: pd.DataFrame, rest: Array, seed: int) -> Boosted:
             for q in INNER
         ]
     return Boosted((models[0], models[1], models[2]))
+
+
+SIGNIFICANT = 0.05
+ENDS = {80: (0.1, 0.9), 95: (0.025, 0.975)}
+PINBALL = (0.1, 0.5, 0.9)
+COLUMNS = [
+    "method", "crps", "worse_than_best_p", *(f"pinball_{round(100 * p)}" for p in PINBALL),
+    *(f"coverage_{level}" for level in ENDS), "brier", "rows",
+]  # fmt: skip
+
+
+def part_of(t: pd.DataFrame, seed: int, parts: int = 2) -> NDArray[np.int64]:
+    """Deal villages (households, where there are fewer than six villages) into parts by a checksum."""
+    by = "village" if t["village"].nunique() >= 3 * parts else "household_id"
+    names = t["township"].astype(str) + "|" + t[by].astype(str)
+    dealt = {
+        n: k
+        for k, n in enumerate(sorted(names.unique(), key=lambda n: (zlib.crc32(f"{seed}|{n}".encode()), n)))
+    }
+    return (names.map(dealt) % parts).to_numpy(dtype=np.int64)
+
+
+def empty_selection() -> pd.DataFrame:
+    """Return the table of `select` where nothing could be compared."""
+    return pd.DataFrame(columns=COLUMNS)
+
+
+def select(
+    held: pd.DataFrame,
+    shapes: dict[str, Shape],
+    y: Array,
+    category: NDArray[np.str_],
+    scale: Scale,
+    line: float,
+    seed: int,
+) -> tuple[pd.DataFrame, str, pd.DataFrame]:
+    """Choose the plainest method whose CRPS is not significantly worse than the best one's.
+
+    Each half of the held-out villages is scored with the other half's calibration; differences are tested
+    over villages (paired t, one-sided 5 %), whose households share their luck.
+    """
+    from scipy.stats import ttest_rel
+
+    half = part_of(held, seed + 1)
+    names = [m for m in METHODS if m in shapes]
+    found = {m: _crossed(shapes[m], y, category, half, float(scale.to(np.array(line)))) for m in names}
+    yuan = scale.back(y)
+    losses = {m: crps(yuan, scale.back(q)) for m, (q, _) in found.items()}
+    by_village = pd.DataFrame(losses).groupby(villages(held)).mean()
+    best = str(by_village.mean().idxmin())
+    p = {
+        m: 1.0
+        if m == best
+        else float(ttest_rel(by_village[m], by_village[best], alternative="greater").pvalue)
+        for m in names
+    }
+    table = pd.DataFrame(
+        {"method": m, "crps": float(losses[m].mean()), "worse_than_best_p": p[m], "rows": len(held)}
+        | _scores(yuan, scale.back(found[m][0]), found[m][1], line)
+        for m in names
+    )
+    crossed = pd.DataFrame({"half": half} | {f"below_{m}": found[m][1] for m in names})
+    return table[COLUMNS], next(m for m in names if not p[m] < SIGNIFICANT), crossed
+
+
+def _crossed(
+    shape: Shape, y: Array, category: NDArray[np.str_], half: NDArray[np.int64], line: float
+) -> tuple[Array, Array]:
+    """Return each row's quantiles and chance below the line by the other half's calibration."""
+    q, below = np.empty((y.size, len(LEVELS))), np.empty(y.size)
+    for k in (0, 1):
+        mine = half == k
+        # One part alone (a single household): it is its own calibration.
+        other = ~mine if mine.any() and not mine.all() else mine
+        if not mine.any():
+            continue
+        found = conformal.calibrate(shape.take(other), y[other], category[other])
+        made = Distribution(shape.take(mine), category[mine], found)
+        q[mine], below[mine] = made.quantiles(LEVELS), made.below(np.full(int(mine.sum()), line))
+    return q, below
+
+
+def _scores(yuan: Array, quantiles: Array, below: Array, line: float) -> dict[str, float]:
+    at = {p: int(np.argmin(np.abs(LEVELS - p))) for pair in (*ENDS.values(), PINBALL) for p in pair}
+    out = {f"pinball_{round(100 * p)}": float(pinball(yuan, quantiles[:, at[p]], p).mean()) for p in PINBALL}
+    for level, (low, high) in ENDS.items():
+        out[f"coverage_{level}"] = coverage(yuan, quantiles[:, at[low]], quantiles[:, at[high]])
+    return out | {"brier": brier(yuan.round(9) < line, below)}

@@ -3,6 +3,7 @@
 import html
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +12,9 @@ import pytest
 from typer.testing import CliRunner
 
 from riskmodel import benchmark, evaluation, rules
-from riskmodel.benchmark import kept, matrix
-from riskmodel.benchmark.run import _chosen
+from riskmodel.benchmark import panels
+from riskmodel.benchmark.run import _choose_panels
+from riskmodel.benchmark.store import PanelJob
 from riskmodel.cli.app import app
 from riskmodel.errors import InputRefused, SpecError, UsageError
 from riskmodel.evaluation import Budget
@@ -42,21 +44,21 @@ def found():
 
 @pytest.fixture(scope="module")
 def small():
-    return benchmark.load("bench").model_copy(update={"bootstrap": 60})
+    return benchmark.load_benchmark("bench").model_copy(update={"bootstrap": 60})
 
 
 def test_a_panel_that_is_named_is_run_in_the_quick_size_too() -> None:
-    declared = benchmark.load("bench")
+    declared = benchmark.load_benchmark("bench")
     small = [p.id for p in declared.panels if not p.quick]
     assert small
-    chosen, skipped = _chosen(declared, small[:1], quick=True)
+    chosen, skipped = _choose_panels(declared, small[:1], quick=True)
     assert [p.id for p in chosen] == small[:1]
     assert skipped[declared.panels[0].id] == "not asked for"
-    assert small[0] in _chosen(declared, None, quick=True)[1]
+    assert small[0] in _choose_panels(declared, None, quick=True)[1]
 
 
 def test_a_panel_like_another_takes_over_what_it_does_not_say():
-    declared = {p.id: p for p in benchmark.load("bench").panels}
+    declared = {p.id: p for p in benchmark.load_benchmark("bench").panels}
     first, second = declared["default"], declared["poor-mountain"]
     assert second.model_params == first.model_params
     assert (second.profile, second.seed) != (first.profile, first.seed)
@@ -74,7 +76,7 @@ def test_wrong_declarations_name_what_is_wrong(tmp_path):
         assert old in text
         wrong.write_text(text.replace(old, new, 1), encoding="utf-8")
         with pytest.raises(SpecError, match=said):
-            benchmark.load(wrong)
+            benchmark.load_benchmark(wrong)
 
 
 def test_everything_the_issue_names_takes_part(small):
@@ -170,11 +172,11 @@ def page_of(found, small, out):
         found, Budget(share=0.05), "rule", ("返贫", "returns"), first_seen=SEEN, replicates=60
     )
     tables, notes = evaluation.further(), evaluation.notes
-    one = benchmark.PanelRun(small.panels[0], "run", tables, notes, 1.0)
-    done = benchmark.BenchRun(
+    one = benchmark.PanelResult(small.panels[0], "run", tables, notes, 1.0)
+    done = benchmark.BenchmarkResult(
         small, True, [one], {"eph-entry": "its file is not given"}, {"ebm": "not installed"}
     )
-    return done, benchmark.write(done, out)
+    return done, benchmark.write_benchmark_page(done, out)
 
 
 def test_the_page_is_whole_speaks_both_languages_and_asks_the_network_for_nothing(found, small, tmp_path):
@@ -191,7 +193,7 @@ def test_the_page_is_whole_speaks_both_languages_and_asks_the_network_for_nothin
         "quick",
     ):
         assert must in text
-    by_auc, by_list, tested = (said["en"] for said in benchmark.findings(done)[:3])
+    by_auc, by_list, tested = (said["en"] for said in benchmark.benchmark_findings(done)[:3])
     # The logit has the least noise by construction: the page must not call the simple method the winner.
     assert "on 0 of 1 panels a simple method" in by_auc
     assert by_auc.endswith("An elaborate method wins on: Simulated county: average.")
@@ -230,7 +232,7 @@ def teens(tmp_path, n=400):
 
 def test_the_ready_matrix_trains_on_what_was_known_and_orders_by_the_past(tmp_path, small):
     file = teens(tmp_path)
-    rows = matrix.long(file)
+    rows = panels.read_waves(file)
     wide = pd.read_csv(file)
     # At risk: not poor now; the outcome is the flag of the next wave; the years so far leave this one out.
     assert len(rows) == sum(int((wide[f"pov{w}"] == 0).sum()) for w in range(1, 5))
@@ -238,31 +240,35 @@ def test_the_ready_matrix_trains_on_what_was_known_and_orders_by_the_past(tmp_pa
     girl = wide[wide["pov4"] == 0].iloc[0]
     assert last.loc[str(int(girl["id"])), "y"] == girl["pov5"]
     assert last.loc[str(int(girl["id"])), "years_poor"] == girl[["pov1", "pov2", "pov3"]].sum()
-    assert "black" not in matrix.FEATURES
+    assert "black" not in panels.FEATURES
     panel = next(p for p in small.panels if p.source == "teen_poverty")
-    found, fitted, split = matrix.predictions(small, panel, ("past_income", "logit"), file, lambda text: None)
-    assert split["n_train"].item() == (rows["wave"] < matrix.TEST_WAVE).sum()
+    found, fitted, split = panels.predict_waves(
+        small, panel, ("past_income", "logit"), file, lambda text: None
+    )
+    assert split["n_train"].item() == (rows["wave"] < panels.TEST_WAVE).sum()
     assert set(fitted) == {"past_income", "logit"}
-    assert set(found["as_of"].dt.year) == {1978 + matrix.TEST_WAVE}
+    assert set(found["as_of"].dt.year) == {1978 + panels.TEST_WAVE}
     past = found[found["model"] == "past_income"]
     # Past poverty is all there is to know, so its order beats chance clearly.
     poor, others = past.loc[past["y"] == 1, "score"], past.loc[past["y"] == 0, "score"]
     assert poor.mean() > others.mean()
     wide.drop(columns="black").to_csv(file, index=False)
     with pytest.raises(InputRefused, match="columns black are absent"):
-        matrix.long(file)
+        panels.read_waves(file)
 
 
 def test_a_panel_without_its_file_is_skipped_with_the_reason(tmp_path, small):
     store = tmp_path / "mlflow.db"
     said = []
-    done = benchmark.run(small, tmp_path, store, only=["teen-poverty", "eph-entry"], progress=said.append)
+    done = benchmark.run_benchmark(
+        small, tmp_path, store, only=["teen-poverty", "eph-entry"], progress=said.append
+    )
     assert done.done == []
     assert "--teen-poverty FILE" in done.skipped["teen-poverty"]
     assert "--eph FILE" in done.skipped["eph-entry"]
     assert done.skipped["default"] == "not asked for"
     with pytest.raises(UsageError, match="no panel nowhere"):
-        benchmark.run(small, tmp_path, store, only=["nowhere"])
+        benchmark.run_benchmark(small, tmp_path, store, only=["nowhere"])
 
 
 def children(store, run_id):
@@ -276,7 +282,7 @@ def test_a_run_is_logged_into_one_experiment_and_goes_on_where_it_was_stopped(tm
     thin = small.model_copy(update={"models": ("past_income", "logit", "scorecard"), "bootstrap_test": 60})
     store, asked = tmp_path / "mlflow.db", {"only": ["teen-poverty"]}
     asked["sources"] = {"teen_poverty": teens(tmp_path)}
-    (one,) = benchmark.run(thin, tmp_path, store, **asked).done
+    (one,) = benchmark.run_benchmark(thin, tmp_path, store, **asked).done
     back = tracking.read_table(one.run_id, "tables/metrics", store)
     pd.testing.assert_frame_equal(back, one.tables["metrics"])
     logged = tracking.read_table(one.run_id, "tables/predictions", store)
@@ -291,32 +297,33 @@ def test_a_run_is_logged_into_one_experiment_and_goes_on_where_it_was_stopped(tm
     def stopped(*args):
         raise RuntimeError("this panel is being run again")
 
-    monkeypatch.setattr(matrix, "predictions", stopped)
+    monkeypatch.setattr(panels, "predict_waves", stopped)
     # What is done is read, not run, and stands in the store once.
-    (again,) = benchmark.run(thin, tmp_path, store, **asked).done
+    (again,) = benchmark.run_benchmark(thin, tmp_path, store, **asked).done
     assert again.run_id == one.run_id
     pd.testing.assert_frame_equal(again.tables["comparison"], one.tables["comparison"])
     # A store that does not hold it is given it; no model is fitted for that.
-    (other,) = benchmark.run(thin, tmp_path, tmp_path / "other.db", **asked).done
+    (other,) = benchmark.run_benchmark(thin, tmp_path, tmp_path / "other.db", **asked).done
     assert set(children(tmp_path / "other.db", other.run_id)) == set(thin.models)
     # Killed before the end: what says that a panel is whole is written last, so it is run again.
     (tmp_path / "panels" / "teen-poverty" / "panel.json").unlink()
     with pytest.raises(RuntimeError, match="run again"):
-        benchmark.run(thin, tmp_path, store, **asked)
+        benchmark.run_benchmark(thin, tmp_path, store, **asked)
 
 
 def test_what_was_kept_is_not_taken_for_another_panel(tmp_path, small):
     panel = next(p for p in small.panels if p.source == "teen_poverty")
     file = teens(tmp_path)
-    mark = kept.digest(small, panel, False, file)
-    assert kept.digest(small, panel, False, file) == mark
+    job = PanelJob(small, panel, tmp_path, file, quick=False)
+    mark = job.digest
+    assert replace(job).digest == mark
     others = [
-        kept.digest(small.model_copy(update={"seed": small.seed + 1}), panel, False, file),
-        kept.digest(small, panel.model_copy(update={"leave_out": ("rule",)}), False, file),
-        kept.digest(small, panel, True, file),
+        replace(job, bench=small.model_copy(update={"seed": small.seed + 1})).digest,
+        replace(job, panel=panel.model_copy(update={"leave_out": ("rule",)})).digest,
+        replace(job, quick=True).digest,
     ]
     file.write_text(file.read_text() + "\n")
-    others.append(kept.digest(small, panel, False, file))
+    others.append(replace(job).digest)
     # A seed, a model less, the quick size, a changed file: none of them may be answered with the old figures.
     assert len({mark, *others}) == 5
 
@@ -330,7 +337,7 @@ def test_the_quick_bench_runs_whole_in_two_processes(tmp_path):
     told = json.loads(done.stdout)
     assert set(told["panels"]) == {"default", "wagepan-entry"}
     whole = pd.read_csv(out / "tables" / "bench.csv")
-    declared = benchmark.load("bench")
+    declared = benchmark.load_benchmark("bench")
     for panel in declared.panels[:1]:
         assert set(whole.loc[whole["panel"] == panel.id, "model"]) == set(declared.models_of(panel))
     assert set(children(store, told["panels"]["default"]["run_id"])) == set(

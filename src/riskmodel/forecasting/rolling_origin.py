@@ -3,7 +3,7 @@
 At each past day counts are taken as they were known then, forecast with every method, and held against what
 came. The seasonal-naive method is used unless another one beats it: its MASE over all steps is smaller, and
 a one-sided Diebold-Mariano test with the small-sample correction says so at 5 %, corrected for the number of
-methods (`holm`). A day's loss in that test is the mean scaled absolute error of the county, its causes and
+methods (Holm). A day's loss in that test is the mean scaled absolute error of the county, its causes and
 its townships one step ahead: errors of one step are the only ones that do not overlap, and the mean over
 series is steadier than the county's alone. Among those that beat it the plainest is used whose MASE is within
 a twentieth of the smallest. `Choice` says what decided.
@@ -28,17 +28,18 @@ from numpy.typing import NDArray
 
 from riskmodel.data import County
 from riskmodel.errors import UsageError
-from riskmodel.forecasting import accuracy, counts, hierarchy, series
+from riskmodel.forecasting import accuracy, count_models, counts, reconciliation
+from riskmodel.forecasting.accuracy import adjust_p_values
+from riskmodel.forecasting.count_models import Base
 from riskmodel.forecasting.counts import Counts
-from riskmodel.forecasting.hierarchy import Hierarchy, Reconciled, Weighting
-from riskmodel.forecasting.series import Base
+from riskmodel.forecasting.reconciliation import Hierarchy, Reconciled, Weighting
 from riskmodel.households import point_in_time
 
 Array = NDArray[Any]
 LEVELS = {80: (0.1, 0.9), 95: (0.025, 0.975)}
 TIE = 1.05
 SIGNIFICANT = 0.05
-ORDER = (*series.METHODS, "bottom_up")  # the plainest first
+ORDER = (*count_models.METHODS, "bottom_up")  # the plainest first
 LEAST_MONTHS = 18
 SETTLED = 0.98  # of a month's entries: what is counted then is taken as final (assumption)
 LEAST_TESTED = 5  # with fewer past days a test says nothing (assumption)
@@ -49,19 +50,7 @@ Why = Literal["untested", "plain_is_best", "not_significant", "beaten"]
 
 @dataclass(frozen=True)
 class Choice:
-    """Which method is used and why.
-
-    Parameters
-    ----------
-    method : str
-    why : {"untested", "plain_is_best", "not_significant", "beaten"}
-        Too few past days; nothing has a smaller MASE than the plain method; ``rival`` has, but its test does
-        not say so; the plain method is beaten by ``method``.
-    rival : str
-        The method that was held against the plain one: the one used, or else the one with the smallest MASE.
-    mase, plain_mase, p : float
-        The rival's and the plain method's, over county, causes and townships; the rival's corrected p-value.
-    """
+    """Which method is used and why."""
 
     method: str
     why: Why = "untested"
@@ -72,7 +61,7 @@ class Choice:
 
     def __str__(self) -> str:
         """Say it in a sentence."""
-        used, rival, plain = (m.replace("_", " ") for m in (self.method, self.rival, series.PLAIN))
+        used, rival, plain = (m.replace("_", " ") for m in (self.method, self.rival, count_models.PLAIN))
         figures = f"MASE {self.mase:.2f} against {self.plain_mase:.2f}, Diebold-Mariano p {self.p:.3f}"
         return {
             "untested": f"{used}: with fewer than {LEAST_TESTED} past days no method can be shown to beat it",
@@ -84,17 +73,7 @@ class Choice:
 
 @dataclass(frozen=True)
 class Backtest:
-    """What rolling origins showed.
-
-    Parameters
-    ----------
-    errors : DataFrame
-        ``method, origin, level, township, cause, step, forecast, actual, low_80, …``, a row a step.
-    table : DataFrame
-        ``method, level, mase, mae, coverage_80, coverage_95, origins, dm, dm_p, dm_p_holm``: the p-values are
-        one-sided, of a method that is no better than the plain one.
-    choice : Choice
-    """
+    """What rolling origins showed."""
 
     errors: pd.DataFrame
     table: pd.DataFrame
@@ -132,17 +111,6 @@ def interval(mean: Array, variance: Array, level: int) -> tuple[Array, Array]:
     A mean near zero with a large error (the same month of last year had none) says little of the shape; the
     limits are therefore never inside those of a normal error.
 
-    Parameters
-    ----------
-    mean, variance : array
-        Where the variance is not above the mean, Poisson.
-    level : int
-        80 or 95.
-
-    Returns
-    -------
-    low, high : array
-
     Examples
     --------
     >>> [int(v) for v in interval(np.array(4.0), np.array(4.0), 95)]
@@ -165,32 +133,12 @@ def interval(mean: Array, variance: Array, level: int) -> tuple[Array, Array]:
 def forecast(
     known: Counts, method: str, horizon: int, weighting: Weighting = "mint", base: Base | None = None
 ) -> tuple[Hierarchy, Reconciled]:
-    """Forecast all series with one method and make them add up.
-
-    Parameters
-    ----------
-    known : Counts
-    method : str
-        A key of `series.METHODS`, or any name where ``base`` is given.
-    horizon : int
-    weighting : {"ols", "wls", "mint"}
-    base : Base, optional
-        Base forecasts made elsewhere (the sum of household probabilities).
-
-    Returns
-    -------
-    Hierarchy, Reconciled
-
-    Raises
-    ------
-    UsageError
-        If the method is unknown.
-    """
-    if base is None and method not in series.METHODS:
-        raise UsageError(f"method {method!r}: give one of {', '.join(series.METHODS)}")
+    """Forecast all series with one method and make them add up."""
+    if base is None and method not in count_models.METHODS:
+        raise UsageError(f"method {method!r}: give one of {', '.join(count_models.METHODS)}")
     tree = Hierarchy(known.townships, known.causes)
-    found = base.first(horizon) if base is not None else series.METHODS[method](known, tree, horizon)
-    made = hierarchy.reconcile(tree, found.mean, found.variance, found.errors, weighting)
+    found = base.first(horizon) if base is not None else count_models.METHODS[method](known, tree, horizon)
+    made = reconciliation.reconcile(tree, found.mean, found.variance, found.errors, weighting)
     # Counting noise is no error of the mean: no reconciliation takes it away.
     return tree, Reconciled(made.mean, np.maximum(made.variance, made.mean), made.shrinkage)
 
@@ -202,49 +150,16 @@ class Origins(NamedTuple):
     steps: int
 
 
-def settled(known: Counts, as_of: dt.date, delay_days: int) -> int:
-    """Return the last month (ordinal) whose count is taken as final.
-
-    Parameters
-    ----------
-    known : Counts
-        At as-of.
-    as_of : date
-    delay_days : int
-        What the county promises (``recording_delay_days``).
-
-    Returns
-    -------
-    int
-        At least 98 % of its entries and of all before it are expected to be recorded, and it ended so many
-        days before as-of.
-    """
+def last_settled_month(known: Counts, as_of: dt.date, delay_days: int) -> int:
+    """Return the last month (ordinal) whose count is taken as final."""
     short = np.flatnonzero(known.filled < SETTLED)
     by_entries = int(known.months[short[0]]) - 1 if short.size else int(known.months[-1])
     return min(by_entries, point_in_time.last_complete_month(as_of - dt.timedelta(days=delay_days)))
 
 
 def origins_of(known: Counts, as_of: dt.date, horizon: int, origins: int, delay_days: int) -> Origins:
-    """Return the past days to forecast from: what came within all their steps is settled by as-of.
-
-    Parameters
-    ----------
-    known : Counts
-        At as-of.
-    as_of : date
-    horizon : int
-        Steps that are asked for. Where the records are too short for five days at so many, there are fewer
-        steps: the more, the older the newest day.
-    origins : int
-        How many days, a month apart, at most.
-    delay_days : int
-
-    Returns
-    -------
-    Origins
-        No day and no step with too short a register: 18 months before the oldest day, and what came.
-    """
-    last = settled(known, as_of, delay_days)
+    """Return the past days to forecast from: what came within all their steps is settled by as-of."""
+    last = last_settled_month(known, as_of, delay_days)
     room = last - int(known.months[0]) + 1 - LEAST_MONTHS
     steps = min(horizon, room - min(origins, LEAST_TESTED) + 1)
     if steps < 1:
@@ -259,38 +174,18 @@ def backtest(
     as_of: dt.date,
     horizon: int = 6,
     origins: int = 8,
-    methods: Sequence[str] = tuple(series.METHODS),
+    methods: Sequence[str] = tuple(count_models.METHODS),
     bases: Mapping[dt.date, Base] | None = None,
     exogenous: pd.DataFrame | None = None,
 ) -> Backtest:
-    """Forecast from past days and compare with what came.
-
-    Parameters
-    ----------
-    county : County
-    as_of : date
-        Rows recorded later are not seen: in the past forecasts those recorded after their own day, in what
-        came those recorded after as-of. Months that are still filling are not compared with (`settled`).
-    horizon : int
-        Steps ahead that are compared, fewer where the register is short (`origins_of`).
-    origins : int
-        How many days, a month apart.
-    methods : sequence of str
-    bases : mapping, optional
-        Day to the base forecasts of ``bottom_up`` from that day.
-    exogenous : DataFrame, optional
-        See `counts.Counts`.
-
-    Returns
-    -------
-    Backtest
-        With too short a register the plain method, untested.
-    """
+    """Forecast from past days and compare with what came."""
     rows = []
-    actual = counts.build(county, as_of)
+    actual = counts.monthly_counts(county, as_of)
     tested = origins_of(actual, as_of, horizon, origins, county.about.recording_delay_days)
     for day in tested.days:
-        known = dataclasses.replace(as_then(counts.build(county, day), actual), exogenous=exogenous)
+        known = dataclasses.replace(
+            counts_as_known(counts.monthly_counts(county, day), actual), exogenous=exogenous
+        )
         for method in methods:
             tree, made = forecast(known, method, tested.steps)
             rows.append(_errors(method, day, tree, made, known, actual))
@@ -298,22 +193,13 @@ def backtest(
             tree, made = forecast(known, "bottom_up", tested.steps, base=bases[day])
             rows.append(_errors("bottom_up", day, tree, made, known, actual))
     if not rows:
-        return Backtest(pd.DataFrame(), pd.DataFrame(), Choice(series.PLAIN))
+        return Backtest(pd.DataFrame(), pd.DataFrame(), Choice(count_models.PLAIN))
     errors = pd.concat(rows, ignore_index=True)
     return Backtest(errors, *summarise(errors))
 
 
-def as_then(known: Counts, now: Counts) -> Counts:
-    """Give past counts the townships and causes of today, so that series can be compared.
-
-    Parameters
-    ----------
-    known, now : Counts
-
-    Returns
-    -------
-    Counts
-    """
+def counts_as_known(known: Counts, now: Counts) -> Counts:
+    """Give past counts the townships and causes of today, so that series can be compared."""
     cells = np.zeros((len(now.townships), len(now.causes), known.months.size))
     for i, township in enumerate(known.townships):
         for j, cause in enumerate(known.causes):
@@ -344,18 +230,7 @@ def _errors(
 
 
 def summarise(errors: pd.DataFrame) -> tuple[pd.DataFrame, Choice]:
-    """Return each method's accuracy by level and the method to use.
-
-    Parameters
-    ----------
-    errors : DataFrame
-        See `Backtest`.
-
-    Returns
-    -------
-    table : DataFrame
-    choice : Choice
-    """
+    """Return each method's accuracy by level and the method to use."""
     # The same past days for all: a method that has no answer from one is not compared on it.
     everywhere = errors.groupby("origin")["method"].transform("nunique") == errors["method"].nunique()
     errors = errors[everywhere] if everywhere.any() else errors
@@ -384,30 +259,18 @@ def summarise(errors: pd.DataFrame) -> tuple[pd.DataFrame, Choice]:
 
 
 def choose(mase: pd.Series, p: pd.Series) -> Choice:
-    """Return the method to use: the plain one unless it is beaten (see the head of this module).
-
-    Parameters
-    ----------
-    mase : Series
-        By method, the plain one among them.
-    p : Series
-        Corrected one-sided p-values by method; a method that is missing was not tested.
-
-    Returns
-    -------
-    Choice
-    """
-    plain = float(mase.get(series.PLAIN, np.nan))
+    """Return the method to use: the plain one unless it is beaten (see the head of this module)."""
+    plain = float(mase.get(count_models.PLAIN, np.nan))
     smaller = mase[mase < plain].sort_values(kind="stable")
     if p.dropna().empty:
-        return Choice(series.PLAIN)
+        return Choice(count_models.PLAIN)
     if smaller.empty:
-        return Choice(series.PLAIN, "plain_is_best", plain_mase=plain)
+        return Choice(count_models.PLAIN, "plain_is_best", plain_mase=plain)
     won = smaller[p.reindex(smaller.index) < SIGNIFICANT]
     if won.empty:
         best = str(smaller.index[0])
         tested = float(p.get(best, np.nan))
-        return Choice(series.PLAIN, "not_significant", best, float(smaller.iloc[0]), plain, tested)
+        return Choice(count_models.PLAIN, "not_significant", best, float(smaller.iloc[0]), plain, tested)
     good = set(won[won <= TIE * won.min()].index)
     used = next((m for m in ORDER if m in good), str(won.index[0]))
     return Choice(used, "beaten", used, float(won[used]), plain, float(p[used]))
@@ -419,29 +282,13 @@ def _against_plain(e: pd.DataFrame) -> pd.DataFrame:
     wide = one.groupby(["origin", "level", "method"])["scaled"].mean().groupby(["origin", "method"]).mean()
     losses = wide.unstack("method")
     rows = []
-    for method in losses.columns.drop(series.PLAIN, errors="ignore"):
-        pair = losses[[method, series.PLAIN]].dropna()
+    for method in losses.columns.drop(count_models.PLAIN, errors="ignore"):
+        pair = losses[[method, count_models.PLAIN]].dropna()
         if len(pair) < LEAST_TESTED:
             continue
-        found = accuracy.diebold_mariano(pair[method], pair[series.PLAIN], power=1)
+        found = accuracy.diebold_mariano(pair[method], pair[count_models.PLAIN], power=1)
         one_sided = found.p / 2 if found.statistic < 0 else 1 - found.p / 2
         rows.append({"method": method, "dm": found.statistic, "dm_p": one_sided})
     table = pd.DataFrame(rows, columns=["method", "dm", "dm_p"])
-    table["dm_p_holm"] = holm(table["dm_p"].to_numpy(dtype=float))
+    table["dm_p_holm"] = adjust_p_values(table["dm_p"].to_numpy(dtype=float), "holm")
     return table
-
-
-def holm(p: Array) -> Array:
-    """Return p-values adjusted for as many tests as are known (Holm, S. 1979, Scand. J. Statist. 6, 65-70).
-
-    Examples
-    --------
-    >>> holm(np.array([0.01, 0.04, np.nan])).tolist()
-    [0.02, 0.04, nan]
-    """
-    out = np.full(p.shape, np.nan)
-    known = np.flatnonzero(~np.isnan(p))
-    order = known[np.argsort(p[known], kind="stable")]
-    adjusted = p[order] * (order.size - np.arange(order.size))
-    out[order] = np.minimum(np.maximum.accumulate(adjusted), 1.0) if order.size else adjusted
-    return out

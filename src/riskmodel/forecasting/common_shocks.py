@@ -31,32 +31,20 @@ MOST_COMMON = 0.5
 MONTH_DAYS = 30.4375
 
 
-class Common(NamedTuple):
+class CommonShock(NamedTuple):
     """Shares of a household's luck that the county and its township have in common."""
 
     county: float
     township: float
 
 
-def common(z: Array, day: Array, township: Array) -> Common:
-    """Estimate the shared parts of normal scores.
-
-    Parameters
-    ----------
-    z : array of shape (n,)
-        Normal scores of outcomes in their forecast distributions.
-    day, township : array of shape (n,)
-        When and where.
-
-    Returns
-    -------
-    Common
-    """
+def estimate_common_shock(z: Array, day: Array, township: Array) -> CommonShock:
+    """Estimate the shared parts of normal scores."""
     t = pd.DataFrame({"z": z, "day": day, "township": township})
     cells = t.groupby(["day", "township"])["z"].agg(["mean", "var", "size"]).reset_index()
     cells = cells[cells["size"] > 1]
     if cells.empty:
-        return Common(LEAST_COMMON, 0.0)
+        return CommonShock(LEAST_COMMON, 0.0)
     within = float(np.average(cells["var"], weights=cells["size"] - 1))
     noise = within * float((1 / cells["size"]).mean())
     apart = cells["mean"] - cells.groupby("day")["mean"].transform("mean")
@@ -66,7 +54,7 @@ def common(z: Array, day: Array, township: Array) -> Common:
     between = float(days["mean"].var()) if len(days) > 1 else 0.0
     year = max(between - (place + noise) / float(days["size"].mean()), 0.0)
     whole = max(within + place + year, 1e-9)
-    return Common(
+    return CommonShock(
         float(np.clip(year / whole, LEAST_COMMON, MOST_COMMON)),
         float(np.clip(place / whole, 0.0, MOST_COMMON)),
     )
@@ -74,17 +62,6 @@ def common(z: Array, day: Array, township: Array) -> Common:
 
 def years(days: Iterable[dt.date], horizon: int) -> float:
     """Return how many outcomes' worth of different luck past days have seen.
-
-    Parameters
-    ----------
-    days : iterable of date
-    horizon : int
-        Months: days closer together than this share part of what came after them.
-
-    Returns
-    -------
-    float
-        At least 1.
 
     Examples
     --------
@@ -97,12 +74,12 @@ def years(days: Iterable[dt.date], horizon: int) -> float:
     return 1.0 + sum(min(gap / horizon, 1.0) for gap in gaps)
 
 
-def widening(shared: Common, seen: float) -> float:
+def widening_factor(shared: CommonShock, seen: float) -> float:
     """Return by what intervals are to be widened for a year unlike the ``seen`` ones.
 
     Examples
     --------
-    >>> round(widening(Common(county=0.1, township=0.0), seen=2.0), 3)
+    >>> round(widening_factor(CommonShock(county=0.1, township=0.0), seen=2.0), 3)
     1.049
     """
     return float(np.sqrt(1 + 2 * shared.county / seen))

@@ -73,25 +73,7 @@ class Effects:
 
 
 def estimate(z: Array, x: Array, village: Ints, seed: int) -> Components:
-    """Estimate the variance components with statsmodels' mixed model.
-
-    Parameters
-    ----------
-    z : array of shape (n, 3)
-        Transformed income of the years 0, 12 and 24 months ago; NaN where unknown.
-    x : array of shape (n, k)
-        What a household's mean depends on, without intercept.
-    village : array of shape (n,)
-        Codes.
-    seed : int
-        Chooses the villages and households that are used where there are many.
-
-    Returns
-    -------
-    Components
-        Two years do not tell the moving part's correlation: it is then 0. Where fewer than 60 households
-        have two, the moving part alone is left, from what is known.
-    """
+    """Estimate the variance components with statsmodels' mixed model."""
     for years, grid in ((3, GRID), (2, GRID[:1])):
         whole = np.flatnonzero(~np.isnan(z[:, :years]).any(axis=1))
         rows = _sample(whole, village, seed)
@@ -126,21 +108,7 @@ def _fit(z: Array, x: Array, village: Ints, phi: float) -> tuple[float, Componen
 
 
 def mixed_model(z: Array, x: Array, village: Ints, phi: float) -> Any:
-    """Fit statsmodels' mixed model to whole histories, transformed after Prais and Winsten.
-
-    Parameters
-    ----------
-    z : array of shape (n, 3)
-        No NaN; the newest year first.
-    x : array of shape (n, k)
-    village : array of shape (n,)
-    phi : float
-
-    Returns
-    -------
-    statsmodels MixedLMResults
-        Fitted by maximum likelihood, so that likelihoods of different ``phi`` can be compared.
-    """
+    """Fit statsmodels' mixed model to whole histories, transformed after Prais and Winsten."""
     from statsmodels.regression.mixed_linear_model import MixedLM, VCSpec
 
     n, years = z.shape
@@ -178,22 +146,6 @@ def predict(
 
     .. math:: \hat z = \hat v + c'\Sigma^{-1}(z - \hat v 1), \quad
               \hat v = \frac{\sum_i 1'\Sigma_i^{-1} z_i}{\sigma_v^{-2} + \sum_i 1'\Sigma_i^{-1}1}
-
-    Parameters
-    ----------
-    deviations : array of shape (n, years)
-        Of transformed income from its mean; NaN where unknown.
-    months : array of shape (n, years)
-        How long before the newest the year ended.
-    village : array of shape (n,)
-        Codes from 0.
-    horizon : array of shape (n,)
-        Months from the newest year's end to the end of the year that is forecast.
-    components : Components
-
-    Returns
-    -------
-    Effects
     """
     known = ~np.isnan(deviations)
     weights, own, total = _weights(known, months, horizon, components)

@@ -68,17 +68,6 @@ def shrunk_correlation(errors: Array) -> tuple[Array, float]:
     r"""Return the correlation of errors shrunk to the identity, and the shrinkage.
 
     .. math:: \lambda^* = \frac{\sum_{i \ne j} \widehat{Var}(r_{ij})}{\sum_{i \ne j} r_{ij}^2}
-
-    Parameters
-    ----------
-    errors : array of shape (T, series)
-        One-step errors; a series without any variation is uncorrelated.
-
-    Returns
-    -------
-    correlation : array of shape (series, series)
-    shrinkage : float
-        From 0 (as estimated) to 1 (uncorrelated).
     """
     n = errors.shape[0]
     sd = np.sqrt((errors**2).mean(axis=0))
@@ -107,23 +96,7 @@ class Reconciled:
 def reconcile(
     hierarchy: Hierarchy, mean: Array, variance: Array, errors: Array, weighting: Weighting = "mint"
 ) -> Reconciled:
-    """Make base forecasts add up.
-
-    Parameters
-    ----------
-    hierarchy : Hierarchy
-    mean, variance : array of shape (series, H)
-        Base forecasts and the variances of their errors, in the order of ``hierarchy.labels``.
-    errors : array of shape (T, series)
-        One-step errors, of which ``mint`` takes the correlation.
-    weighting : {"ols", "wls", "mint"}
-
-    Returns
-    -------
-    Reconciled
-        Counts are not negative: cells below zero become zero and everything is summed anew from them
-        (Di Fonzo, T. and Girolimetto, D. 2023, Spatio-temporal reconciliation, IJF 39, 39-57, "sntz").
-    """
+    """Make base forecasts add up."""
     s = hierarchy.summing
     correlation, shrinkage = shrunk_correlation(errors) if weighting == "mint" else (np.eye(len(s)), 1.0)
     out, spread = np.empty_like(mean), np.empty_like(variance)

@@ -7,9 +7,9 @@ import warnings
 import numpy as np
 import pytest
 
-from riskmodel.forecasting import negbin, series
+from riskmodel.forecasting import count_models
 from riskmodel.forecasting.counts import Counts
-from riskmodel.forecasting.hierarchy import Hierarchy
+from riskmodel.forecasting.reconciliation import Hierarchy
 
 
 def counts(cells: np.ndarray, households: float = 300.0) -> Counts:
@@ -35,7 +35,7 @@ def test_exponential_smoothing_is_rs() -> None:
                     488.89, 509.87, 456.72, 473.82, 525.95, 549.83, 542.34])  # fmt: skip
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        mean, variance, fitted = series.fit_ets(oil, 2)
+        mean, variance, fitted = count_models.fit_ets(oil, 2)
     assert mean == pytest.approx([542.68, 542.68], abs=0.05)
     # forecast 8 printed sigma with n in the denominator.
     assert np.sqrt(((oil - fitted) ** 2).mean()) == pytest.approx(28.12, abs=0.01)
@@ -58,7 +58,7 @@ def test_exponential_smoothing_with_seasons_is_rs() -> None:
         52.67120908, 54.33231689, 66.83435838, 40.87118847, 51.82853579, 57.49190993, 65.25146985,
         43.06120822, 54.76075713, 59.83447494, 73.25702747, 47.69662373, 61.09776802, 66.05576122,
     ])  # fmt: skip
-    mean, variance, fitted = series.fit_ets(visitors, 4, season=4)
+    mean, variance, fitted = count_models.fit_ets(visitors, 4, season=4)
     assert mean == pytest.approx([75.32914757, 50.16726775, 62.21021038, 65.90296904], abs=0.02)
     # Both maximise the same likelihood; R stops a shade below its top.
     assert ((visitors - fitted) ** 2).sum() == pytest.approx(6.56104274 * 62, rel=0.001)
@@ -78,7 +78,7 @@ def test_smoothing_does_not_stop_at_the_lower_of_two_tops() -> None:
     ], dtype=float)  # fmt: skip
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        fitted = series.fit_ets(deaths, 1)[2]
+        fitted = count_models.fit_ets(deaths, 1)[2]
     assert np.sqrt(((deaths - fitted) ** 2).mean()) < 255
 
 
@@ -95,7 +95,7 @@ def test_the_local_level_is_rs() -> None:
     assert fit.params == pytest.approx([15099, 1469], rel=0.02)
     assert theirs.llf == pytest.approx(fit.llf, abs=0.01)
     assert theirs.get_forecast(1).predicted_mean[0] == pytest.approx(798.4, abs=0.1)
-    mean, variance, _ = series.fit_state_space(flow[:23], 3)  # below two years: the local level alone
+    mean, variance, _ = count_models.fit_state_space(flow[:23], 3)  # below two years: the local level alone
     alone = (
         UnobservedComponents(flow[:23], level="llevel", use_exact_diffuse=True)
         .fit(disp=False)
@@ -109,7 +109,7 @@ def test_the_overdispersion_is_mass_fitdistr() -> None:
     # R: library(MASS); mites <- rep(0:7, c(70, 38, 17, 10, 9, 3, 2, 1)); fitdistr(mites, "negative binomial")
     # gives size 1.0246, mu 1.1467; Bliss & Fisher (1953) print k = 1.02459.
     mites = np.repeat(np.arange(8), [70, 38, 17, 10, 9, 3, 2, 1])
-    assert 1 / negbin.dispersion(mites, np.full(150, mites.mean())) == pytest.approx(1.02459, abs=2e-5)
+    assert 1 / count_models.dispersion(mites, np.full(150, mites.mean())) == pytest.approx(1.02459, abs=2e-5)
 
 
 # MASS's quine: days absent by origin, sex, age and learner status (146 children of Walgett).
@@ -136,7 +136,7 @@ def test_the_regression_is_mass_glm_nb() -> None:
     y = np.concatenate([np.array(v, dtype=float) for v in QUINE.values()])
     assert y.size == 146
     x = np.repeat(np.eye(len(QUINE)), [len(v) for v in QUINE.values()], axis=0)
-    beta, alpha = negbin.regress(y, x, np.zeros(146), rounds=20)
+    beta, alpha = count_models.regress(y, x, np.zeros(146), rounds=20)
     assert 1 / alpha == pytest.approx(1.928, abs=0.0006)
     mu = np.exp(x @ beta)
     loglik = nbinom.logpmf(y, 1 / alpha, 1 / (1 + alpha * mu)).sum()
@@ -150,10 +150,10 @@ def test_regression_equals_statsmodels_maximum_likelihood() -> None:
 
     rng = np.random.default_rng(8)
     months = np.arange(24_000, 24_120)
-    mu = 12 * np.exp(negbin.seasons(months) @ np.array([0.4, 0.1, -0.2, 0.0]))
+    mu = 12 * np.exp(count_models.seasons(months) @ np.array([0.4, 0.1, -0.2, 0.0]))
     y = rng.negative_binomial(3, 3 / (3 + mu)).astype(float)
-    found = negbin.fit(counts(y[None, None, :], 1.0), 1)
-    x = sm.add_constant(negbin.seasons(months))
+    found = count_models.fit(counts(y[None, None, :], 1.0), 1)
+    x = sm.add_constant(count_models.seasons(months))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         both = sm.NegativeBinomial(y, x).fit(
@@ -169,7 +169,7 @@ def test_a_known_series_ahead_moves_the_regression() -> None:
     rng = np.random.default_rng(9)
     known = (np.arange(72) % 5 == 0).astype(float)[:, None]
     y = rng.poisson(20 * (1 + known[:60, 0]))[None, None, :].astype(float)
-    found = negbin.fit(counts(y), 12, known)
+    found = count_models.fit(counts(y), 12, known)
     ratio = found.mean[0, known[60:, 0] == 1].mean() / found.mean[0, known[60:, 0] == 0].mean()
     assert ratio == pytest.approx(2.0, rel=0.12)
 
@@ -177,18 +177,18 @@ def test_a_known_series_ahead_moves_the_regression() -> None:
 def test_plain_methods_by_hand() -> None:
     y = np.arange(1.0, 25.0)[None, None, :]
     tree = Hierarchy(("t0",), ("c0",))
-    naive = series.seasonal_naive(counts(y), tree, 14)
+    naive = count_models.seasonal_naive(counts(y), tree, 14)
     assert naive.mean[0].tolist() == [*range(13, 25), 13, 14]
     # Every seasonal difference is 12.
     assert np.unique(naive.errors).tolist() == [12.0]
-    assert series.mean(counts(y), tree, 2).mean[0].tolist() == [18.5, 18.5]
+    assert count_models.mean(counts(y), tree, 2).mean[0].tolist() == [18.5, 18.5]
 
 
 @pytest.mark.parametrize("name", ["ets", "state_space", "negbin"])
 def test_methods_find_a_season_and_keep_shapes(name: str) -> None:
     known = seasonal(1)
     tree = Hierarchy(known.townships, known.causes)
-    made = series.METHODS[name](known, tree, 12)
+    made = count_models.METHODS[name](known, tree, 12)
     truth = 6.0 * 3.7 * np.exp(0.8 * np.sin(2 * np.pi * np.arange(24_060, 24_072) / 12))
     assert made.mean.shape == made.variance.shape == (9, 12)
     assert made.errors.shape[1] == 9
@@ -196,13 +196,13 @@ def test_methods_find_a_season_and_keep_shapes(name: str) -> None:
     assert (made.variance > 0).all()
 
 
-@pytest.mark.parametrize("name", list(series.METHODS))
+@pytest.mark.parametrize("name", list(count_models.METHODS))
 @pytest.mark.parametrize("months", [5, 14, 30])
 def test_short_and_empty_series_give_forecasts_not_errors(name: str, months: int) -> None:
     cells = np.zeros((2, 2, months))
     cells[0, 0, ::3] = 1
     known = counts(cells)
-    made = series.METHODS[name](known, Hierarchy(known.townships, known.causes), 6)
+    made = count_models.METHODS[name](known, Hierarchy(known.townships, known.causes), 6)
     assert np.isfinite(made.mean).all()
     assert np.isfinite(made.variance).all()
     assert (made.mean > -5).all()

@@ -14,7 +14,7 @@ from riskmodel.models import MODELS
 from riskmodel.runs import Experiment, Title, VisitBudget, load_experiment
 
 
-class Size(Spec):
+class CountySize(Spec):
     """How large a simulated county is, and over how many futures its truth is averaged."""
 
     households: int = Field(ge=100)
@@ -57,7 +57,7 @@ class Panel(Spec):
         return self
 
 
-class Bench(Spec):
+class Benchmark(Spec):
     """A declared bench; see ``experiments/bench.yaml``.
 
     ``bootstrap`` village resamples make the intervals, ``bootstrap_test`` those of the primary test, whose p
@@ -70,8 +70,8 @@ class Bench(Spec):
     models: tuple[str, ...]
     model_params: dict[str, dict[str, Any]] = Field(default_factory=dict)
     rulesets: tuple[str, ...] = ()
-    size: Size
-    quick_size: Size
+    size: CountySize
+    quick_size: CountySize
     budget: VisitBudget
     bootstrap: int = Field(default=400, ge=20, le=10_000)
     bootstrap_test: int = Field(default=2000, ge=20, le=100_000)
@@ -169,7 +169,7 @@ class Bench(Spec):
         return Experiment.model_validate(exp.model_copy(update=changed).model_dump())
 
 
-def load(name: str | Path) -> Bench:
+def load_benchmark(name: str | Path) -> Benchmark:
     """Read a bench by id (``"bench"``) or path.
 
     Parameters
@@ -187,4 +187,4 @@ def load(name: str | Path) -> Bench:
     UsageError
         If there is no such file.
     """
-    return load_spec(paths.declaration("experiments", name), Bench)
+    return load_spec(paths.declaration("experiments", name), Benchmark)

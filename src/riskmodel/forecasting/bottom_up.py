@@ -23,15 +23,15 @@ from numpy.typing import NDArray
 
 from riskmodel import rules
 from riskmodel.data import County
-from riskmodel.forecasting import counts, histories, methods, negbin
+from riskmodel.forecasting import count_models, counts, histories, household_methods
+from riskmodel.forecasting.count_models import Base
 from riskmodel.forecasting.counts import Counts
-from riskmodel.forecasting.effects import Components
-from riskmodel.forecasting.hierarchy import Hierarchy
-from riskmodel.forecasting.methods import Scale
-from riskmodel.forecasting.notes import Note
-from riskmodel.forecasting.rolling import as_then
-from riskmodel.forecasting.series import Base
+from riskmodel.forecasting.household_methods import Scale
+from riskmodel.forecasting.panel_effects import Components
+from riskmodel.forecasting.reconciliation import Hierarchy
+from riskmodel.forecasting.rolling_origin import counts_as_known
 from riskmodel.households import WATCHED, Moment, point_in_time
+from riskmodel.i18n import Message
 
 Array = NDArray[Any]
 YEAR = 12
@@ -45,43 +45,19 @@ STEP, MOST_LESSONS, EARLIEST = (
 BORROWED = 10.0  # entries of the county's mix of causes lent to each township (assumption)
 
 
-def bases(
+def bottom_up_forecasts(
     county: County,
     days: Sequence[dt.date],
     known: Counts,
     horizon: int,
     ruleset: str | rules.RuleSet,
     seed: int = 0,
-) -> tuple[dict[dt.date, Base], Note | None]:
-    """Return the bottom-up base forecasts of each day for which enough entries are known.
-
-    Parameters
-    ----------
-    county : County
-    days : sequence of date
-        As-of last.
-    known : Counts
-        At as-of: its townships and causes are every day's.
-    horizon : int
-    ruleset : str or RuleSet
-        Whose line is used.
-    seed : int
-        Chooses the villages that are learnt from, and those that the variances are estimated on.
-
-    Returns
-    -------
-    bases : dict
-        Day to base forecasts.
-    why_not : Note or None
-        Why as-of has none.
-    """
+) -> tuple[dict[dt.date, Base], Message | None]:
+    """Return the bottom-up base forecasts of each day for which enough entries are known."""
     now = days[-1]
     first = histories.first_month(county, now)
     if first is None:
-        return {}, Note(
-            f"sum of household chances left out: no income is recorded by {now}",
-            f"农户概率加总未用：截至 {now} 没有收入记录",
-        )
+        return {}, Message("forecast.messages.bottom_up_no_income", {"day": str(now)})
     used = sorted(d for d in set(days) if point_in_time.last_complete_month(d) - (YEAR - 1) >= first)
     past = [point_in_time.window_end(now, -STEP * k) for k in range(2, EARLIEST)]
     past = sorted(d for d in past if point_in_time.last_complete_month(d) - (YEAR - 1) >= first)
@@ -91,11 +67,7 @@ def bases(
     }
     wanted = sorted({p for found in lessons.values() for p in found})
     if not lessons.get(now):
-        return {}, Note(
-            f"sum of household chances left out: by {now} no year of entries is recorded that follows a year "
-            "of income",
-            f"农户概率加总未用：截至 {now}，没有“一年收入之后再有一年纳入登记”的完整记录",
-        )
+        return {}, Message("forecast.messages.bottom_up_no_year", {"day": str(now)})
     lesson, standing = _standings(county, now, used, wanted, seed)
     out: dict[dt.date, Base] = {}
     own: Own | None = None
@@ -107,14 +79,12 @@ def bases(
             own = _own(day, t, seed)
         found = _chances(county, day, t, [lesson[p] for p in lessons[day]], ruleset, own)
         if found is not None:
-            out[day] = base(found, as_then(counts.build(county, day), known), horizon)
+            out[day] = base(found, counts_as_known(counts.monthly_counts(county, day), known), horizon)
     lacking = sorted(d for d in set(days) if d not in out)
     if lacking:
         # Compared on the days of all other methods, or not at all.
-        return {}, Note(
-            f"sum of household chances left out: fewer than {FEWEST_EVENTS} entries follow the days that it "
-            f"could learn from on {lacking[0]}, one of the days that methods are compared on",
-            f"农户概率加总未用：比较时点 {lacking[0]} 可供学习的时点之后，新纳入不足 {FEWEST_EVENTS} 户",
+        return {}, Message(
+            "forecast.messages.bottom_up_few", {"fewest": FEWEST_EVENTS, "day": str(lacking[0])}
         )
     return out, None
 
@@ -128,8 +98,8 @@ class Own(NamedTuple):
 
 
 def _own(day: dt.date, standing: pd.DataFrame, seed: int) -> Own:
-    scale = methods.scale_of(standing)
-    return Own(day, scale, methods.components_of(standing, scale, seed))
+    scale = household_methods.scale_of(standing)
+    return Own(day, scale, household_methods.components_of(standing, scale, seed))
 
 
 def _standings(
@@ -139,10 +109,10 @@ def _standings(
     sample = histories.sampled(county, now, LESSON_HOUSEHOLDS, seed)
     if sample is not county:
         # One day of a large county at a time: all at once would not fit beside it.
-        return _by_day(histories.build(sample, lessons, quarters=False)), (
-            lambda day: histories.build(county, [day], quarters=False)
+        return _by_day(histories.household_histories(sample, lessons, quarters=False)), (
+            lambda day: histories.household_histories(county, [day], quarters=False)
         )
-    both = _by_day(histories.build(county, sorted({*used, *lessons}), quarters=False))
+    both = _by_day(histories.household_histories(county, sorted({*used, *lessons}), quarters=False))
     return both, both.__getitem__
 
 
@@ -156,27 +126,13 @@ def _chances(
 ) -> pd.DataFrame | None:  # fmt: skip
     scale, components = own.scale, own.components
     line = histories.line_at(county, ruleset, day, YEAR)
-    past = pd.concat([looks(t, line, scale, components) for t in lessons], ignore_index=True)
-    return chances(county, past, looks(standing, line, scale, components), day)
+    past = pd.concat([as_of_features(t, line, scale, components) for t in lessons], ignore_index=True)
+    return entry_probabilities(county, past, as_of_features(standing, line, scale, components), day)
 
 
-def looks(t: pd.DataFrame, line: float, scale: Scale, components: Components) -> pd.DataFrame:
-    """Return what the chance of entry is read from, one row a household not in the register.
-
-    Parameters
-    ----------
-    t : DataFrame
-        Standings of one day.
-    line : float
-    scale : Scale
-    components : Components
-
-    Returns
-    -------
-    DataFrame
-        ``household_id, as_of, township`` and float columns ``x_*``.
-    """
-    base = methods.panel(t, YEAR, scale, components)
+def as_of_features(t: pd.DataFrame, line: float, scale: Scale, components: Components) -> pd.DataFrame:
+    """Return what the chance of entry is read from, one row a household not in the register."""
+    base = household_methods.panel_shape(t, YEAR, scale, components)
     last = scale.to(t["pcni"].to_numpy(dtype=float))
     edge = float(scale.to(np.array(line)))
     out = t[["household_id", "as_of", "township"]].copy()
@@ -187,23 +143,10 @@ def looks(t: pd.DataFrame, line: float, scale: Scale, components: Components) ->
     return out[~t["in_register"].eq(True).to_numpy()]
 
 
-def chances(county: County, past: pd.DataFrame, now: pd.DataFrame, as_of: dt.date) -> pd.DataFrame | None:
-    """Return each household's chance of being newly monitored within twelve months.
-
-    Parameters
-    ----------
-    county : County
-    past : DataFrame
-        `looks` of days whose year was over, and its entries recorded, by as-of.
-    now : DataFrame
-        `looks` at as-of.
-    as_of : date
-
-    Returns
-    -------
-    DataFrame or None
-        ``household_id, township, probability``; None where fewer than 15 past entries are known.
-    """
+def entry_probabilities(
+    county: County, past: pd.DataFrame, now: pd.DataFrame, as_of: dt.date
+) -> pd.DataFrame | None:
+    """Return each household's chance of being newly monitored within twelve months."""
     from sklearn.linear_model import LogisticRegression
 
     entries = _entries(county, as_of)
@@ -229,22 +172,9 @@ def _entries(county: County, as_of: dt.date) -> pd.DataFrame:
 
 
 def base(found: pd.DataFrame, known: Counts, horizon: int) -> Base:
-    """Return the summed chances as base forecasts of all series.
-
-    Parameters
-    ----------
-    found : DataFrame
-        Of `chances`.
-    known : Counts
-    horizon : int
-
-    Returns
-    -------
-    Base
-        Errors are those of the seasonal regression, which stand in for the correlation of errors.
-    """
+    """Return the summed chances as base forecasts of all series."""
     tree = Hierarchy(known.townships, known.causes)
-    regression = negbin.fit(known, YEAR)
+    regression = count_models.fit(known, YEAR)
     year = regression.mean.sum(axis=0)
     months = year / year.sum() if year.sum() > 0 else np.full(YEAR, 1 / YEAR)
     total = found.groupby("township")["probability"].sum().reindex(list(known.townships)).fillna(0).to_numpy()

@@ -2,6 +2,12 @@
 
 Each day's forecast is made from what was known then; what came is what is known now. A classifier learns
 whether income fell below the line on equal terms (`beside`), so that the two answers can be compared.
+
+A classifier beside the distribution: the same question on the same rows, villages and signals.
+
+Whether income falls below the line can be read from its forecast distribution, or be learnt directly. On
+equal terms: the package's logistic regression is fitted on the villages that boosting is fitted on and
+calibrated on those that the distributions are calibrated on; on past days, halves of these take turns.
 """
 
 from __future__ import annotations
@@ -9,21 +15,111 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from riskmodel import rules
+from riskmodel import models, rules
 from riskmodel.data import County
 from riskmodel.errors import UsageError
-from riskmodel.forecasting import beside, conformal, histories, household, methods
-from riskmodel.forecasting.household import HouseholdForecast
-from riskmodel.forecasting.proper import LEVELS, brier, crps, pinball
+from riskmodel.forecasting import conformal, histories, household, household_methods
+from riskmodel.forecasting.accuracy import LEVELS, brier, crps, pinball
+from riskmodel.forecasting.household import HouseholdForecast, Learned
 from riskmodel.households import DateLike, point_in_time
+from riskmodel.models import fit_affine
 
 Array = NDArray[Any]
+CLASSIFIER = "logit"
+FEWEST_EVENTS = 20  # to fit on; half as many to calibrate on
+
+
+class Difference(NamedTuple):
+    """Brier score of the distribution, of the classifier, and the first less the second with its interval."""
+
+    distribution: float
+    classifier: float
+    difference: float
+    low_95: float
+    high_95: float
+    rows: int
+
+
+def brier_difference(
+    y: ArrayLike, distribution: ArrayLike, classifier: ArrayLike, village: Any
+) -> Difference:
+    """Compare two sets of probabilities; the interval is over villages, whose households share their luck."""
+    from scipy.stats import t
+
+    hit, p, q = (np.asarray(v, dtype=float) for v in (y, distribution, classifier))
+    rows = pd.DataFrame({"d": (p - hit) ** 2 - (q - hit) ** 2, "n": 1.0})
+    sums = rows.groupby(np.asarray(village)).sum()
+    mean, k = float(rows["d"].mean()), len(sums)
+    half = float("nan")
+    if k > 1:
+        rest = sums["d"] - mean * sums["n"]
+        half = float(t.ppf(0.975, k - 1) * np.sqrt(k / (k - 1) * (rest**2).sum()) / sums["n"].sum())
+    return Difference(brier(hit, p), brier(hit, q), mean, mean - half, mean + half, len(rows))
+
+
+def compare_with_classifier(learned: Learned, line: float, seed: int) -> Difference | None:
+    """Compare the chosen method's probabilities with the classifier's on the held-out past rows."""
+    base, held = _fitted(learned, line, seed), _held(learned)
+    if base is None:
+        return None
+    y, half = _below(held, line), held["half"].to_numpy()
+    if any(y[half == k].sum() < FEWEST_EVENTS / 2 for k in (0, 1)):
+        return None
+    margin, p = base.margin(_signals(held)), np.empty(len(held))
+    for k in (0, 1):
+        p[half == k] = _placed(margin[half != k], y[half != k], margin[half == k])
+    return brier_difference(y, held[f"below_{learned.chosen}"], p, household_methods.villages(held))
+
+
+def probabilities(made: HouseholdForecast, horizon: int, seed: int) -> Array | None:
+    """Return the classifier's probabilities of income below the line, shape (n,)."""
+    learned, line = made.learned[horizon], made.lines[horizon]
+    base, held = _fitted(learned, line, seed), _held(learned)
+    if base is None or _below(held, line).sum() < FEWEST_EVENTS / 2:
+        return None
+    panel = household_methods.panel_shape(made.standing, horizon, made.scale, made.components)
+    now = household_methods.boosting_features(made.standing, made.scale, panel)
+    return _placed(base.margin(_signals(held)), _below(held, line), base.margin(now))
+
+
+def _fitted(learned: Learned, line: float, seed: int) -> Any:
+    if learned.training.empty:
+        return None
+    past = learned.training[learned.training["fitted"]]
+    y = _below(past, line)
+    if y.sum() < FEWEST_EVENTS:
+        return None
+    model = models.make(CLASSIFIER, seed=seed)
+    return model.fit(_signals(past), y.astype(int), groups=household_methods.villages(past))
+
+
+def _held(learned: Learned) -> pd.DataFrame:
+    t = learned.training
+    return t[~t["fitted"]].reset_index(drop=True) if len(t) else t
+
+
+def _below(t: pd.DataFrame, line: float) -> Array:
+    return (t["actual"].round(9) < line).to_numpy(dtype=float)
+
+
+def _signals(t: pd.DataFrame) -> pd.DataFrame:
+    return t.filter(regex="^x_").rename(columns=lambda c: c[2:])
+
+
+def _placed(margin: Array, y: Array, at: Array) -> Array:
+    """Return probabilities at margins, calibrated by an affine map of the log-odds."""
+    from scipy.special import expit
+
+    placed = fit_affine(margin, y[None, :], np.ones((1, y.size)), smooth=True)
+    return np.asarray(expit(placed.intercept[0] + placed.slope[0] * at))
+
+
 BESIDE = ["brier_same_rows", "brier_classifier", "brier_difference", "difference_low", "difference_high"]
 
 
@@ -49,7 +145,7 @@ class Evaluation:
     coverage: pd.DataFrame
 
 
-def evaluate(
+def evaluate_household_forecasts(
     county: County,
     as_ofs: Iterable[DateLike],
     horizons: Iterable[int] = household.HORIZONS,
@@ -83,8 +179,8 @@ def evaluate(
     ahead = sorted(set(horizons))
     parts = []
     for day in [point_in_time.to_date(d) for d in as_ofs]:
-        made = household.build(county, day, ahead, ruleset, seed=seed)
-        parts.append(compare(county, made, seen_by, seed))
+        made = household.forecast_households(county, day, ahead, ruleset, seed=seed)
+        parts.append(compare_with_outcomes(county, made, seen_by, seed))
     return summarise(pd.concat(parts, ignore_index=True), seen_by)
 
 
@@ -95,21 +191,10 @@ def summarise(rows: pd.DataFrame, known_by: dt.date) -> Evaluation:
     return Evaluation(rows, _table(rows), _coverage(rows))
 
 
-def compare(county: County, made: HouseholdForecast, known_by: dt.date, seed: int = 0) -> pd.DataFrame:
-    """Compare one forecast with what came, as far as it is over, late records included.
-
-    Parameters
-    ----------
-    county : County
-    made : HouseholdForecast
-    known_by : date
-    seed : int
-
-    Returns
-    -------
-    DataFrame
-        ``Evaluation.rows``; empty where nothing is over yet.
-    """
+def compare_with_outcomes(
+    county: County, made: HouseholdForecast, known_by: dt.date, seed: int = 0
+) -> pd.DataFrame:
+    """Compare one forecast with what came, as far as it is over, late records included."""
     late = dt.timedelta(days=county.about.recording_delay_days)
     over = [h for h in made.lines if point_in_time.window_end(made.as_of, h) + late <= known_by]
     actual = histories.outcomes(county, [(made.as_of, h) for h in over], known_by)
@@ -122,9 +207,9 @@ def _rows(made: HouseholdForecast, actual: pd.DataFrame, horizon: int, seed: int
     at, y = t["index"].to_numpy(), t["actual"].to_numpy(dtype=float)
     line = made.lines[horizon]
     band = conformal.band(t["pcni"].to_numpy(dtype=float), line)
-    classifier = beside.probabilities(made, horizon, seed)
+    classifier = probabilities(made, horizon, seed)
     parts = []
-    for method in [m for m in methods.METHODS if (m, horizon) in made.distributions]:
+    for method in [m for m in household_methods.METHODS if (m, horizon) in made.distributions]:
         q = made.quantiles(horizon, LEVELS, method)[at]
         part = t[["household_id", "as_of", "township", "village", "history"]].assign(
             horizon_months=horizon, method=method, chosen=made.learned[horizon].chosen == method, band=band,
@@ -150,8 +235,11 @@ def _table(rows: pd.DataFrame) -> pd.DataFrame:
         told = g[g["probability_classifier"].notna()]
         found: dict[str, Any] = dict.fromkeys(BESIDE, np.nan)
         if len(told):
-            d = beside.difference(
-                told["below"], told["probability"], told["probability_classifier"], methods.villages(told)
+            d = brier_difference(
+                told["below"],
+                told["probability"],
+                told["probability_classifier"],
+                household_methods.villages(told),
             )
             found = dict(zip(BESIDE, d[:5], strict=True))
         parts.append(
