@@ -282,6 +282,31 @@ def test_scores_stand_beside_the_rules_verdict(loaded: tracking.LoadedModel, cou
     np.testing.assert_allclose(scores["probability"], 1 / (1 + np.exp(-scores["score"])), rtol=1e-9)
 
 
+def test_an_explanation_adds_up_to_the_households_score(
+    trained: training.TrainedRun, county: County, store: Path
+) -> None:
+    model = tracking.load_model("county@logit", store)
+    scores = scoring.score(county, model, AS_OF).set_index("household_id")
+    two = [scores.index[-1], scores.index[0]]
+    made = scoring.explain(county, model, AS_OF, two, "en")
+    assert list(made["household_id"].unique()) == two
+    # Additive in log-odds: the base and all contributions are the score, and the base is the scores' own.
+    total = made.groupby("household_id")["contribution"].sum() + made.groupby("household_id")["base"].first()
+    np.testing.assert_allclose(total[two], scores.loc[two, "score"], atol=1e-6)
+    assert made["base"].eq(scores["log_odds_base"].iloc[0]).all()
+    # The largest stands first, and every feature says what it is and what the household's figure was.
+    assert made["contribution"].abs().groupby(made["household_id"]).is_monotonic_decreasing.all()
+    assert sorted(made.loc[made["household_id"] == two[0], "feature"]) == sorted(model.feature_set.names)
+    X = features.build(county, model.feature_set, AS_OF).set_index("household_id")
+    own = made[made["household_id"] == two[1]].set_index("feature")["value"]
+    np.testing.assert_array_equal(own, X.loc[two[1], own.index].to_numpy(dtype=float))
+    assert made[["name", "cause"]].notna().all(axis=None)
+    with pytest.raises(UsageError, match="'nobody' is not known at"):
+        scoring.explain(county, model, AS_OF, "nobody")
+    with pytest.raises(UsageError, match="not explained by features"):
+        scoring.explain(county, tracking.load_model("county@rule", store), AS_OF)
+
+
 def test_both_languages_give_one_ranking(loaded: tracking.LoadedModel, county: County) -> None:
     both = scoring.score_in_languages(county, loaded, AS_OF)
     words = [c for c in both["zh"] if c.startswith(("cause_", "reason_"))]

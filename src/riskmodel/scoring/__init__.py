@@ -5,6 +5,7 @@ from riskmodel.scoring.monitoring import MonitoringResult, compare_outcomes, mea
 from riskmodel.scoring.office_files import NAME_COLUMNS, join_names, pseudonymise_names, read_names
 from riskmodel.scoring.scores import (
     SCORE_COLUMNS,
+    explain,
     log_scores,
     score,
     score_counterfactuals,
@@ -35,6 +36,7 @@ __all__ = [
     "check_lang",
     "code_words",
     "compare_outcomes",
+    "explain",
     "import_visits",
     "join_names",
     "log_scores",

@@ -1,9 +1,9 @@
-"""Scores of a month: every household's probability beside its rule verdict, with reasons."""
+"""Scores of a month: every household's probability beside its rule verdict, with reasons; explanations."""
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,65 +14,45 @@ from riskmodel import explanation, features, rules, targets
 from riskmodel.data import County
 from riskmodel.errors import UsageError
 from riskmodel.households import DateLike, point_in_time
+from riskmodel.i18n import check_language
 from riskmodel.runs import LoadedModel, model_inputs, start_run
+from riskmodel.scoring.visit_plan import CARD_RULESET
 
 FORMAT = 1
 REASONS = 3
-UNKNOWN_LIMIT = 0.5  # from this share of unknown incomes or features on, scores are doubted
+UNKNOWN_LIMIT = 0.5  # from this share of unknown incomes or features on, scores say little
 SCORE_COLUMNS = [
-    "household_id",
-    "township",
-    "village",
-    "as_of",
-    "horizon_months",
-    "probability",
-    "probability_low",
-    "probability_high",
-    "rank",
-    "tier",
-    "model",
-    "model_version",
-    "run_id",
-    "feature_set",
-    "data_fingerprint",
-    "ruleset",
-    "pcni",
-    "line",
-    "gap",
-    "rule_category",
-    "rule_conditions",
+    "household_id", "township", "village", "as_of", "horizon_months", "probability", "probability_low",
+    "probability_high", "rank", "tier", "model", "model_version", "run_id", "feature_set", "data_fingerprint",
+    "ruleset", "pcni", "line", "gap", "rule_category", "rule_conditions",
     *[f"{part}_{i}" for part in ("cause", "contribution", "reason") for i in range(1, REASONS + 1)],
-]
+]  # fmt: skip
 EXTRA_COLUMNS = [
-    "flagged",
-    "in_cohort",
-    "registration",
-    "persons",
-    "income_reason",
-    "score",
-    "log_odds_base",
-    "format",
-]
+    "flagged", "in_cohort", "registration", "persons", "income_reason", "score", "log_odds_base", "format",
+]  # fmt: skip
+EXPLANATION_COLUMNS = ["household_id", "feature", "name", "cause", "value", "unit", "contribution", "base"]
 
 
-def score(county: County, loaded: LoadedModel, as_of: DateLike, lang: str = "zh") -> pd.DataFrame:
+def score(county: County, model: LoadedModel, as_of: DateLike, lang: str = "zh") -> pd.DataFrame:
     """Score every household known at as-of.
 
     The same known data, model and as-of give the same frame, byte for byte once written.
 
     Parameters
     ----------
-    county : County
-    loaded : LoadedModel
+    county
+        The tables; only what was known at as-of counts.
+    model
         From `riskmodel.runs.load_model`.
-    as_of : date or ISO text
-    lang : {"zh", "en"}
-        Of causes and reasons.
+    as_of
+        The day, a date or ISO text.
+    lang
+        Of causes and reasons: ``zh`` or ``en``.
 
     Returns
     -------
     DataFrame
-        One row a household, ranked: the contract's ``SCORE_COLUMNS``, then ``EXTRA_COLUMNS``. Probabilities
+        One row a household, ranked: the contract's `SCORE_COLUMNS`, then `EXTRA_COLUMNS`. Probabilities
         are chances of the trained event within ``horizon_months`` under current support; ``contribution_i``
         are log-odds; money is in yuan. ``in_cohort`` is False where the model speaks beyond what it learnt
         from (households below the line, in the register, or of unknown income already): their probability
@@ -81,18 +61,18 @@ def score(county: County, loaded: LoadedModel, as_of: DateLike, lang: str = "zh"
     Raises
     ------
     UsageError
-        If no household is known at as-of.
+        If no household is known at as-of, or the language is unknown.
 
     References
     ----------
     Data contract, "Scores, one row per household and as-of".
     """
-    return score_in_languages(county, loaded, as_of, (lang,))[lang]
+    return score_in_languages(county, model, as_of, (lang,))[lang]
 
 
 def score_in_languages(
     county: County,
-    loaded: LoadedModel,
+    model: LoadedModel,
     as_of: DateLike,
     langs: Sequence[str] = ("zh", "en"),
     verdicts: pd.DataFrame | None = None,
@@ -101,11 +81,11 @@ def score_in_languages(
 
     Parameters
     ----------
-    county : County
-    loaded : LoadedModel
-    as_of : date or ISO text
-    langs : sequence of {"zh", "en"}
-    verdicts : DataFrame, optional
+    county, model, as_of
+        As in `score`.
+    langs
+        ``zh``, ``en`` or both.
+    verdicts
         Of the model's rule set and parameters at as-of, where they were computed already.
 
     Returns
@@ -114,90 +94,154 @@ def score_in_languages(
         Language to scores.
     """
     day = point_in_time.to_date(as_of)
-    chosen = loaded.feature_set
     if verdicts is None:
-        verdicts = rules.evaluate(county, loaded.ruleset, day, params=dict(loaded.card["params"]))
+        verdicts = rules.evaluate(county, model.ruleset, day, params=dict(model.card["params"]))
     if verdicts.empty:
         raise UsageError(
             f"no household is known at {day}: give a later --as-of (data to {county.data_through})"
         )
-    X = features.build(county, chosen, day).set_index("household_id").loc[verdicts["household_id"]]
-    X = X[chosen.names].reset_index(drop=True)
-    given = model_inputs(loaded.kind, verdicts, X)
-    numbers = _numbers(loaded, given, verdicts, day.isoformat(), point_in_time.fingerprint(county, day))
-    numbers["in_cohort"] = verdicts["household_id"].isin(_cohort(county, loaded, day)).to_numpy()
-    told = _why(loaded, given, X, verdicts, langs)
-    return {lang: _ranked(pd.concat([numbers, words], axis=1)) for lang, words in told.items()}
+    X = _feature_values(county, model, day).loc[verdicts["household_id"]].reset_index(drop=True)
+    values = model_inputs(model.kind, verdicts, X)
+    numbers = _numbers(model, values, verdicts, day.isoformat(), point_in_time.fingerprint(county, day))
+    params = dict(model.card["params"])
+    cohort = targets.build_cohorts(county, day, model.card["cohort"], model.ruleset, params)
+    numbers["in_cohort"] = verdicts["household_id"].isin(cohort["household_id"]).to_numpy()
+    reasons = _reasons(model, values, X, verdicts, langs)
+    return {lang: _ranked(pd.concat([numbers, texts], axis=1)) for lang, texts in reasons.items()}
 
 
-def _cohort(county: County, loaded: LoadedModel, day: dt.date) -> pd.Series:
-    """Return the ids of those whom the model was trained to speak of."""
-    card = loaded.card
-    found = targets.build_cohorts(county, day, card["cohort"], loaded.ruleset, dict(card["params"]))
-    return found["household_id"]
+def explain(
+    county: County,
+    model: LoadedModel,
+    as_of: DateLike,
+    household_ids: str | Sequence[str] | None = None,
+    lang: str = "zh",
+) -> pd.DataFrame:
+    """Return what each feature contributes to the scores of some households.
+
+    Parameters
+    ----------
+    county, model, as_of
+        As in `score`.
+    household_ids
+        Whose scores; one, several, or all that are known at as-of by default.
+    lang
+        Of the features' names: ``zh`` or ``en``.
+
+    Returns
+    -------
+    DataFrame
+        `EXPLANATION_COLUMNS`, one row a household and feature, the largest contribution first; ``cause`` is a
+        code, ``value`` NaN where unknown, ``contribution`` and ``base`` are log-odds. ``base`` plus a
+        household's contributions is its ``score``; they count from the households that the model was
+        trained on, so that a feature contributes nothing on average among them.
+
+    Raises
+    ------
+    UsageError
+        If a household is not known at as-of, the language is unknown, or the model is not one that features
+        explain.
+
+    References
+    ----------
+    See `riskmodel.explanation.compute_contributions`.
+    """
+    language = check_language(lang)
+    _check_explained(model)
+    X = _feature_values(county, model, point_in_time.to_date(as_of))
+    if household_ids is not None:
+        wanted = [household_ids] if isinstance(household_ids, str) else list(household_ids)
+        for household_id in wanted:
+            _check_known(household_id, X, as_of)
+        X = X.loc[wanted]
+    parts, base = _contributions(model, X)
+    about = features.describe(model.feature_set).set_index("id")
+    place = np.tile(np.arange(len(X)), parts.shape[1])
+    long = parts.melt(var_name="feature", value_name="contribution").assign(
+        household_id=X.index.to_numpy()[place],
+        value=X[parts.columns].to_numpy(dtype=float).ravel(order="F"),
+        base=base,
+        place=place,
+    )
+    for column, source in (("name", language), ("cause", "cause"), ("unit", "unit")):
+        long[column] = long["feature"].map(about[source])
+    long = long.assign(size=-long["contribution"].abs()).sort_values(["place", "size", "feature"])
+    return long[EXPLANATION_COLUMNS].reset_index(drop=True)
 
 
 def score_counterfactuals(
-    county: County, loaded: LoadedModel, as_of: DateLike, household_id: str, target: float
+    county: County, model: LoadedModel, as_of: DateLike, household_id: str, target: float
 ) -> pd.DataFrame:
     """Return what would have to change for one household's score to fall; for analysts only.
 
     Parameters
     ----------
-    county : County
-    loaded : LoadedModel
-    as_of : date or ISO text
-    household_id : str
-    target : float
+    county, model, as_of
+        As in `score`.
+    household_id
+        Whose score.
+    target
         Probability to fall to.
 
     Returns
     -------
     DataFrame
-        See `riskmodel.explanation.counterfactuals`, which also says what it is not.
+        See `riskmodel.explanation.find_counterfactuals`, which also says what it is not.
 
     Raises
     ------
     UsageError
         If the household is not known at as-of, or the model is not one that features explain.
     """
-    if loaded.card.get("reference") is None:
-        raise UsageError(f"{loaded.kind} is not explained by features; choose a model that is, such as logit")
-    X = features.build(county, loaded.feature_set, point_in_time.to_date(as_of)).set_index("household_id")
-    if household_id not in X.index:
-        raise UsageError(f"household {household_id!r} is not known at {as_of}; see the scores of that day")
+    _check_explained(model)
+    X = _feature_values(county, model, point_in_time.to_date(as_of))
+    _check_known(household_id, X, as_of)
     row = int(np.flatnonzero(X.index == household_id)[0])
-    X = X[loaded.feature_set.names].reset_index(drop=True)
-    dictionary = features.describe(loaded.feature_set)
+    dictionary = features.describe(model.feature_set)
     return explanation.find_counterfactuals(
-        loaded.model, X, row, dictionary, target, feature_set=loaded.feature_set
+        model.model, X.reset_index(drop=True), row, dictionary, target, feature_set=model.feature_set
     )
 
 
+def _feature_values(county: County, model: LoadedModel, day: dt.date) -> pd.DataFrame:
+    """Return the model's features of every household known at a day, by household id."""
+    return features.build(county, model.feature_set, day).set_index("household_id")[model.feature_set.names]
+
+
+def _check_explained(model: LoadedModel) -> None:
+    if model.card.get("reference") is None:
+        raise UsageError(f"{model.kind} is not explained by features; choose a model that is, such as logit")
+
+
+def _check_known(household_id: str, X: pd.DataFrame, as_of: DateLike) -> None:
+    if household_id not in X.index:
+        raise UsageError(f"household {household_id!r} is not known at {as_of}; see the scores of that day")
+
+
 def _numbers(
-    loaded: LoadedModel, given: pd.DataFrame, verdicts: pd.DataFrame, day: str, fingerprint: str
+    model: LoadedModel, values: pd.DataFrame, verdicts: pd.DataFrame, day: str, fingerprint: str
 ) -> pd.DataFrame:
     """Return everything but the reasons, in the verdicts' order."""
-    interval = loaded.model.predict_interval(given)
-    probability = pd.Series(loaded.model.predict_proba(given)[:, 1])
+    interval = model.model.predict_interval(values)
+    probability = pd.Series(model.model.predict_proba(values)[:, 1])
     out = pd.DataFrame(
         {
             "household_id": verdicts["household_id"],
             "township": verdicts["township"],
             "village": verdicts["village"],
             "as_of": day,
-            "horizon_months": int(loaded.card["horizon_months"]),
+            "horizon_months": int(model.card["horizon_months"]),
             "probability": probability,
             "probability_low": interval[:, 0],
             "probability_high": interval[:, 1],
-            "score": loaded.model.margin(given),
+            "score": model.model.margin(values),
             "tier": _tier(probability),
-            "model": loaded.name,
-            "model_version": loaded.version,
-            "run_id": loaded.run_id,
-            "feature_set": loaded.feature_set.id,
+            "model": model.name,
+            "model_version": model.version,
+            "run_id": model.run_id,
+            "feature_set": model.feature_set.id,
             "data_fingerprint": fingerprint,
-            "ruleset": loaded.ruleset.id,
+            "ruleset": model.ruleset.id,
             "rule_category": verdicts["category"],
             "rule_conditions": verdicts["conditions"],
             "format": FORMAT,
@@ -208,19 +252,54 @@ def _numbers(
     return out
 
 
-def _ranked(out: pd.DataFrame) -> pd.DataFrame:
-    out = out.sort_values(["probability", "household_id"], ascending=[False, True], ignore_index=True)
-    return out.assign(rank=np.arange(1, len(out) + 1))[[*SCORE_COLUMNS, *EXTRA_COLUMNS]]
+def _tier(probability: pd.Series) -> pd.Series:
+    """Colour by probability alone, at the thresholds that ``cards-2023`` assumes."""
+    values = rules.load(CARD_RULESET).values()
+    red, yellow = float(values["card_red"]), float(values["card_yellow"])
+    colour = np.select([probability >= red, probability >= yellow], ["red", "yellow"], "blue")
+    return pd.Series(colour, probability.index)
 
 
-def scoring_warnings(county: County, loaded: LoadedModel, scores: pd.DataFrame) -> list[str]:
+def _contributions(model: LoadedModel, values: pd.DataFrame) -> tuple[pd.DataFrame, float]:
+    """Return contributions and base in log-odds, counted from the mean of the training households."""
+    parts, base = explanation.compute_contributions(model.model, values)
+    reference = model.card["reference"]
+    mean = pd.Series(reference["centre"], index=reference["columns"])[parts.columns]
+    return parts - mean, base + float(mean.sum())
+
+
+def _reasons(
+    model: LoadedModel, values: pd.DataFrame, X: pd.DataFrame, verdicts: pd.DataFrame, langs: Sequence[str]
+) -> dict[str, pd.DataFrame]:
+    """Return causes, contributions and sentences; empty where the model is not an explained one."""
+    if model.card.get("reference") is None:
+        texts = {f"{part}_{i}": "" for part in ("cause", "reason") for i in range(1, REASONS + 1)}
+        nothing = {f"contribution_{i}": np.nan for i in range(1, REASONS + 1)}
+        empty = pd.DataFrame(texts | nothing, index=X.index).assign(log_odds_base=np.nan)
+        return dict.fromkeys(langs, empty)
+    parts, base = _contributions(model, values)
+    dictionary = features.describe(model.feature_set)
+    return {
+        lang: explanation.write_reasons(parts, X[parts.columns], dictionary, verdicts, lang, REASONS).assign(
+            log_odds_base=base
+        )
+        for lang in langs
+    }
+
+
+def _ranked(scores: pd.DataFrame) -> pd.DataFrame:
+    scores = scores.sort_values(["probability", "household_id"], ascending=[False, True], ignore_index=True)
+    return scores.assign(rank=np.arange(1, len(scores) + 1))[[*SCORE_COLUMNS, *EXTRA_COLUMNS]]
+
+
+def scoring_warnings(county: County, model: LoadedModel, scores: pd.DataFrame) -> list[str]:
     """Say where scores rest on little, and the mend: most incomes or features unknown.
 
     Parameters
     ----------
-    county : County
-    loaded : LoadedModel
-    scores : DataFrame
+    county, model
+        As they were scored.
+    scores
         From `score`, of one day.
 
     Returns
@@ -232,9 +311,9 @@ def scoring_warnings(county: County, loaded: LoadedModel, scores: pd.DataFrame) 
     totals = bool(county.facts.get("spans.income"))
     if unknown.mean() < UNKNOWN_LIMIT and not totals:
         return []
-    names = loaded.feature_set.names
-    made = features.build(county, loaded.feature_set, str(scores["as_of"].iloc[0])[:10])[names]
-    empty = int(made.isna().all().sum())
+    names = model.feature_set.names
+    X = features.build(county, model.feature_set, str(scores["as_of"].iloc[0])[:10])[names]
+    empty = int(X.isna().all().sum())
     if unknown.mean() < UNKNOWN_LIMIT and empty < UNKNOWN_LIMIT * len(names):
         return []
     reasons = scores.loc[unknown, "income_reason"].value_counts()
@@ -249,20 +328,22 @@ def scoring_warnings(county: County, loaded: LoadedModel, scores: pd.DataFrame) 
         )
     return [
         f"income is unknown for {int(unknown.sum())} of {len(scores)} households{why}, and {empty} of "
-        f"{len(names)} features of {loaded.feature_set.id} ({empty / len(names):.0%}) have no value in any: "
+        f"{len(names)} features of {model.feature_set.id} ({empty / len(names):.0%}) have no value in any: "
         f"these scores say little; {'; '.join(mends) or 'see riskmodel check'}"
     ]
 
 
-def log_scores(scores: pd.DataFrame, loaded: LoadedModel, store: str | Path) -> dict[str, Any]:
+def log_scores(scores: pd.DataFrame, model: LoadedModel, store: str | Path) -> dict[str, Any]:
     """Log a scoring run: which model, data and rules, and how the scores lie; no household in it.
 
     Parameters
     ----------
-    scores : DataFrame
+    scores
         From `score`.
-    loaded : LoadedModel
-    store : str or Path
+    model
+        That made them.
+    store
+        MLflow's SQLite file.
 
     Returns
     -------
@@ -271,18 +352,8 @@ def log_scores(scores: pd.DataFrame, loaded: LoadedModel, store: str | Path) -> 
         (sum of their probabilities), ``model``, ``model_version``, ``data_fingerprint``, ``as_of``.
     """
     first = scores.iloc[0]
-    facts = {
-        name: str(first[name])
-        for name in (
-            "as_of",
-            "model",
-            "model_version",
-            "run_id",
-            "feature_set",
-            "ruleset",
-            "data_fingerprint",
-        )
-    }
+    names = ("as_of", "model", "model_version", "run_id", "feature_set", "ruleset", "data_fingerprint")
+    facts = {name: str(first[name]) for name in names}
     counts = {
         "households": len(scores),
         "in_cohort": int(scores["in_cohort"].sum()),
@@ -290,43 +361,10 @@ def log_scores(scores: pd.DataFrame, loaded: LoadedModel, store: str | Path) -> 
         "unknown_income": int(scores["pcni"].isna().sum()),
         "expected": float(scores.loc[scores["in_cohort"], "probability"].sum()),
     }
-    edges = np.linspace(0, 1, 21)
-    held, _ = np.histogram(scores["probability"], bins=edges)
-    with start_run(f"{loaded.name}-scores", store, f"{loaded.name} {first['as_of']}") as run:
+    households, edges = np.histogram(scores["probability"], bins=np.linspace(0, 1, 21))
+    histogram = {"edges": edges.tolist(), "households": households.tolist()}
+    with start_run(f"{model.name}-scores", store, f"{model.name} {first['as_of']}") as run:
         run.params(facts)
         run.metrics({k: float(v) for k, v in counts.items()})
-        run.document({"edges": edges.tolist(), "households": held.tolist()}, "score_histogram.json")
+        run.document(histogram, "score_histogram.json")
     return {"scoring_run_id": run.run_id, **counts, **facts}
-
-
-def _tier(probability: pd.Series) -> pd.Series:
-    """Colour by probability alone, at the thresholds that ``cards-2023`` assumes."""
-    values = rules.load("cards-2023").values()
-    red, yellow = float(values["card_red"]), float(values["card_yellow"])
-    shade = np.select([probability >= red, probability >= yellow], ["red", "yellow"], "blue")
-    return pd.Series(shade, probability.index)
-
-
-def _why(
-    loaded: LoadedModel,
-    given: pd.DataFrame,
-    X: pd.DataFrame,
-    verdicts: pd.DataFrame,
-    langs: Sequence[str],
-) -> dict[str, pd.DataFrame]:
-    """Return causes, contributions and sentences; empty where the model is not an explained one."""
-    centre: Mapping[str, Any] | None = loaded.card.get("reference")
-    if centre is None:
-        texts = {f"{part}_{i}": "" for part in ("cause", "reason") for i in range(1, REASONS + 1)}
-        nothing = {f"contribution_{i}": np.nan for i in range(1, REASONS + 1)}
-        empty = pd.DataFrame(texts | nothing, index=X.index).assign(log_odds_base=np.nan)
-        return dict.fromkeys(langs, empty)
-    parts, base = explanation.compute_contributions(loaded.model, given)
-    mean = pd.Series(centre["centre"], index=centre["columns"])[parts.columns]
-    dictionary = features.describe(loaded.feature_set)
-    return {
-        lang: explanation.write_reasons(
-            parts - mean, X[parts.columns], dictionary, verdicts, lang, REASONS
-        ).assign(log_odds_base=base + float(mean.sum()))
-        for lang in langs
-    }
