@@ -5,9 +5,7 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from riskmodel.data.csv_file import load_csv
-from riskmodel.data.encoding import find_encoding
-from riskmodel.data.loaded import OVERFLOW, ROW
+from riskmodel.data.file_formats import OVERFLOW, ROW, find_encoding, load_csv
 from riskmodel.errors import InputRefused
 
 HEADER = "household_id,month,source,amount"

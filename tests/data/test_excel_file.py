@@ -8,8 +8,7 @@ import openpyxl
 import pytest
 
 from riskmodel.data import from_frames, read_county, write_county
-from riskmodel.data.excel_file import load_sheet, open_workbook
-from riskmodel.data.loaded import OVERFLOW, ROW
+from riskmodel.data.file_formats import OVERFLOW, ROW, load_sheet, open_workbook
 from riskmodel.data.read import read_tables
 from riskmodel.errors import InputRefused
 from riskmodel.households import point_in_time

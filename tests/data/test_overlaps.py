@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from riskmodel.data import read_county, write_county
-from riskmodel.data.overlaps import Stay, settle
+from riskmodel.data.conflicts import Stay, settle
 from riskmodel.data.read import read_tables
 from riskmodel.households import point_in_time
 

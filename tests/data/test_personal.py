@@ -9,8 +9,7 @@ import pytest
 
 from riskmodel.data import read_county, write_county
 from riskmodel.data.personal import KEY_VARIABLE, personal_columns, pseudonym
-from riskmodel.data.raw import open_raw
-from riskmodel.data.sources import Source
+from riskmodel.data.sources import Source, open_raw
 from riskmodel.errors import InputRefused, UsageError
 
 from . import exports

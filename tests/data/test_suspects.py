@@ -7,7 +7,7 @@ import pytest
 
 from riskmodel.data import About, from_frames
 from riskmodel.data.county import County
-from riskmodel.data.suspects import count, suspects, write_suspects
+from riskmodel.data.quality import count, suspects, write_suspects
 
 MONTHS = [f"{year}-{month:02d}" for year in (2018, 2019, 2020, 2021) for month in range(1, 13)]
 

@@ -9,7 +9,7 @@ import ibis
 import pyarrow as pa
 import pytest
 
-from riskmodel.data import cells
+import riskmodel.data.parse as parse_module
 from riskmodel.data.schema import contract, month_ordinal
 from riskmodel.data.values import (
     is_formula_like,
@@ -134,9 +134,9 @@ def test_formulas():
 
 def in_place(values, kind, arrow=None):
     rows = ibis.memtable(pa.table({"x": pa.array(values, arrow)}))
-    given = cells.given(rows.x, kind)
-    value = cells.value(given, kind)
-    out = rows.select(value=value, reason=cells.reason(given, value, kind)).to_pyarrow()
+    given = parse.given(rows.x, kind)
+    value = parse.value(given, kind)
+    out = rows.select(value=value, reason=parse.reason(given, value, kind)).to_pyarrow()
     return list(zip(out["value"].to_pylist(), out["reason"].to_pylist(), strict=True))
 
 

@@ -3,16 +3,20 @@
 from riskmodel.data.check import Further, check_county, later_lines
 from riskmodel.data.compiled import Shape, rows_table
 from riskmodel.data.county import About, County, from_frames
-from riskmodel.data.encoding import find_encoding
-from riskmodel.data.excel_file import open_workbook
-from riskmodel.data.headers import header_row, normal
+from riskmodel.data.file_formats import find_encoding, open_workbook
 from riskmodel.data.parse import unfused
 from riskmodel.data.personal import KEY_VARIABLE, pseudonym, secret_key
-from riskmodel.data.raw import Raw, open_raw
-from riskmodel.data.read import DataRefused, read_county
-from riskmodel.data.rejects import write_rejected
-from riskmodel.data.schema import canonical_schema, codes, contract, month_ordinal, month_text
-from riskmodel.data.sources import Source, find_sources
+from riskmodel.data.read import DataRefused, read_county, write_rejected
+from riskmodel.data.schema import (
+    canonical_schema,
+    codes,
+    contract,
+    header_row,
+    month_ordinal,
+    month_text,
+    normal,
+)
+from riskmodel.data.sources import Raw, Source, find_sources, open_raw
 from riskmodel.data.values import cell_text, parse_date
 from riskmodel.data.write import write_county
 

@@ -11,11 +11,9 @@ from typing import Any
 import pandas as pd
 
 from riskmodel.data.county import County
-from riskmodel.data.quality import findings, late_share
-from riskmodel.data.read import MAX_REJECTED, Reading, TableRead, read_tables, refusals
-from riskmodel.data.rejects import write_rejected
+from riskmodel.data.quality import count, findings, late_share, suspects, write_suspects
+from riskmodel.data.read import MAX_REJECTED, Reading, TableRead, read_tables, refusals, write_rejected
 from riskmodel.data.schema import codes, contract
-from riskmodel.data.suspects import count, suspects, write_suspects
 from riskmodel.errors import InputRefused
 from riskmodel.i18n import LANGUAGES, Language, section, text
 from riskmodel.io.files import write_json, write_table, write_text
@@ -144,18 +142,7 @@ def _table(reading: Reading, name: str, table: TableRead) -> dict[str, Any]:
 
 
 def quality_text(summary: dict[str, Any], lang: Language, more: Further | None = None) -> str:
-    """Return a summary of `check_county` as Markdown in one language.
-
-    Parameters
-    ----------
-    summary : dict
-    lang : {"zh", "en"}
-    more : Further, optional
-
-    Returns
-    -------
-    str
-    """
+    """Return a summary of `check_county` as Markdown in one language."""
     refused = summary["refused"]
     lines = [
         f"# {text('data.quality.title', lang, data=summary['data'])}",

@@ -160,27 +160,7 @@ CACHE = _Cache(MOST_QUERIES)
 
 
 def query(county: County, build: Build, *arguments: Any, **inputs: Input) -> Query:
-    """Return a query compiled for a county's shape, from the cache where it was compiled before.
-
-    Parameters
-    ----------
-    county : County
-    build : callable
-        A function of a module, called as ``build(shape, *arguments, **inputs)`` with each input as an Ibis
-        table (or None). It returns the expression and must not ask for anything beside what it is given.
-    *arguments : any
-        Text, numbers, declarations and tuples or mappings of these. No dates: they belong into an input.
-    **inputs : pyarrow.Table, stored Ibis table or some of its columns, or None
-
-    Returns
-    -------
-    Query
-
-    Raises
-    ------
-    TypeError
-        If an argument cannot be part of the key, or ``build`` carries values of its own.
-    """
+    """Return a query compiled for a county's shape, from the cache where it was compiled before."""
     if getattr(build, "__closure__", None) or getattr(build, "__self__", None) is not None:
         raise TypeError(f"{build!r} carries values that the key does not have: hand them over as arguments")
     schemas = {name: None if t is None else _schema(t) for name, t in inputs.items()}
@@ -203,20 +183,7 @@ def query(county: County, build: Build, *arguments: Any, **inputs: Input) -> Que
 def store(
     county: County, build: Build, *arguments: Any, name: str | None = None, **inputs: Input
 ) -> ir.Table:
-    """Run a query and keep its answer as a temporary table of the county's connection.
-
-    Parameters
-    ----------
-    county : County
-    build, *arguments, **inputs
-        See `query`.
-    name : str, optional
-        Of the table; a new one by default.
-
-    Returns
-    -------
-    ibis.Table
-    """
+    """Run a query and keep its answer as a temporary table of the county's connection."""
     name = name or f"kept_{uuid.uuid4().hex}"
     compiled = query(county, build, *arguments, **inputs)
     with _names(county, inputs) as names:
@@ -226,18 +193,7 @@ def store(
 
 
 def frame(county: County, build: Build, *arguments: Any, **inputs: Input) -> pd.DataFrame:
-    """Run a query and return its answer as Ibis' ``to_pandas`` would.
-
-    Parameters
-    ----------
-    county : County
-    build, *arguments, **inputs
-        See `query`.
-
-    Returns
-    -------
-    DataFrame
-    """
+    """Run a query and return its answer as Ibis' ``to_pandas`` would."""
     compiled = query(county, build, *arguments, **inputs)
     with _names(county, inputs) as names:
         answer = county.con.con.sql(_bound(compiled.text, names)).to_arrow_table()
@@ -245,17 +201,7 @@ def frame(county: County, build: Build, *arguments: Any, **inputs: Input) -> pd.
 
 
 def read(county: County, table: ir.Table) -> pd.DataFrame:
-    """Return a stored table, or some of its columns, as Ibis' ``to_pandas`` would.
-
-    Parameters
-    ----------
-    county : County
-    table : stored Ibis table or some of its columns
-
-    Returns
-    -------
-    DataFrame
-    """
+    """Return a stored table, or some of its columns, as Ibis' ``to_pandas`` would."""
     return frame(county, _itself, table=table)
 
 

@@ -3,17 +3,33 @@
 Of rows that clash it is the one that became known later that goes (of one day, the later row). A choice
 that looked at anything recorded afterwards would let the future reach back. These checks run once over
 every table, so they are plain SQL: building the same through Ibis took longer than running it.
+
+Members who would be in two places at once.
+
+Overlaps are judged in the state that the office knew on each day, in the order in which rows became
+known, as the contract asks ("judged in the state known at as-of"). A row that contradicts what stands is
+not lost while a correction may still come: it waits, and counts from the day on which the correction
+that makes room for it was recorded. Rows that wait for ever are rejected. So no decision depends on
+anything recorded after the day from which it counts.
+
+In one household a later row replaces an earlier one that was left open, as it does in ``households``;
+a later row that repeats the open one unchanged is an overlap.
 """
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
+import ibis
+import ibis.expr.types as ir
 import numpy as np
 import pandas as pd
 
-from riskmodel.data.loaded import ROW
+from riskmodel.data.file_formats import ROW
 from riskmodel.data.parse import EXTRA
 from riskmodel.data.schema import canonical_schema, contract
 
@@ -23,20 +39,7 @@ HOMES = {"household_id": "households", "member_id": "members"}
 
 
 def faults_of(rows: Iterable[int], column: str, reason: str, others: Iterable[int] = ()) -> pd.DataFrame:
-    """Return faults of one kind.
-
-    Parameters
-    ----------
-    rows : iterable of int
-    column, reason : str
-    others : iterable of int, optional
-        The row that each one clashes with.
-
-    Returns
-    -------
-    DataFrame
-        ``row, column, reason, other``.
-    """
+    """Return faults of one kind."""
     at = np.asarray(list(rows) if not isinstance(rows, np.ndarray) else rows, dtype="int64")
     clash = np.asarray(list(others) if not isinstance(others, np.ndarray) else others, dtype="int64")
     other = pd.array(clash, "Int64") if len(clash) else pd.array([pd.NA] * len(at), "Int64")
@@ -45,39 +48,13 @@ def faults_of(rows: Iterable[int], column: str, reason: str, others: Iterable[in
 
 
 def duplicate_rows(con: Any, table: str) -> pd.DataFrame:
-    """Find rows equal in every column to an earlier one.
-
-    Parameters
-    ----------
-    con : ibis DuckDB backend
-        Holds the good rows of `riskmodel.data.parse` under the table's name.
-    table : str
-
-    Returns
-    -------
-    DataFrame
-        ``row, column, reason, other`` (the row that stays).
-    """
+    """Find rows equal in every column to an earlier one."""
     columns = _listed([*canonical_schema(table), EXTRA])
     return _later_of(con, table, columns, "true", "", "duplicate row")
 
 
 def duplicate_keys(con: Any, table: str) -> pd.DataFrame:
-    """Find rows with the key and the day of recording of an earlier one, but other content.
-
-    Rows with equal keys recorded on different days are corrections; both stay.
-
-    Parameters
-    ----------
-    con : ibis DuckDB backend
-    table : str
-        Without duplicate rows.
-
-    Returns
-    -------
-    DataFrame
-        As in `duplicate_rows`.
-    """
+    """Find rows with the key and the day of recording of an earlier one, but other content."""
     key = contract().tables[table].key
     if key:
         return _later_of(con, table, _listed([*key, "known_on"]), "true", key[0], "duplicate key")
@@ -99,19 +76,7 @@ def _later_of(con: Any, table: str, by: str, where: str, column: str, reason: st
 
 
 def unknown_ids(con: Any, table: str) -> pd.DataFrame:
-    """Find rows of households or members that have no usable row of their own.
-
-    Parameters
-    ----------
-    con : ibis DuckDB backend
-        Holds ``households`` and ``members`` too.
-    table : str
-
-    Returns
-    -------
-    DataFrame
-        As in `duplicate_rows`, without ``other``.
-    """
+    """Find rows of households or members that have no usable row of their own."""
     columns = canonical_schema(table)
     column = next((c for c in HOMES if c in columns), None)
     if column is None or HOMES[column] == table:
@@ -124,3 +89,162 @@ def unknown_ids(con: Any, table: str) -> pd.DataFrame:
 
 def _listed(columns: Iterable[str]) -> str:
     return ", ".join(f'"{c}"' for c in columns)
+
+
+_STATE = [
+    *("birth_month", "sex", "relation", "schooling", "health", "disability_grade", "work_capacity"),
+    *("insured", "hukou", "resident"),
+]
+
+
+@dataclass(frozen=True)
+class Stay:
+    """One version of one stay of a member in a household."""
+
+    row: int
+    known_on: dt.date
+    household: str
+    begin: dt.date
+    end: dt.date
+    state: tuple[Any, ...]
+
+    @property
+    def open(self) -> bool:
+        """Whether no end is given."""
+        return self.end == dt.date.max
+
+
+def overlaps(con: Any) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Find the rows of ``members`` that contradict what stands when they become known."""
+    if not con.raw_sql("SELECT 1 FROM members GROUP BY member_id HAVING count(*) > 1 LIMIT 1").fetchall():
+        return faults_of([], "", ""), pd.DataFrame()
+    t = con.table("members")
+    suspects = t.semi_join(_pairs(t), "member_id")
+    frame = suspects.order_by("member_id", "known_on", ROW).to_pandas()
+    faults: list[tuple[int, int]] = []
+    deferred: list[tuple[int, dt.date]] = []
+    for _, rows in frame.groupby("member_id", sort=True):
+        never, later = settle(_stays(rows))
+        faults += never
+        deferred += later
+    later_days = pd.DataFrame(deferred, columns=["row", "known_on"])
+    rows, others = ([pair[side] for pair in faults] for side in (0, 1))
+    return faults_of(rows, "valid_from", "overlapping validity", others), later_days
+
+
+def _pairs(t: ir.Table) -> ir.Table:
+    """Return members with two rows that could clash: valid at one time and standing at one time."""
+    far = ibis.date(dt.date.max)
+    near = ibis.date(dt.date.min)
+    replaced_on = t.known_on.lead().over(group_by=["member_id", "valid_from"], order_by="known_on")
+    rows = t.mutate(
+        n=t.count().over(group_by="member_id"),
+        begin=t.valid_from.coalesce(near),
+        end=t.valid_to.coalesce(far),
+        until=replaced_on.coalesce(far),
+    )
+    rows = rows.filter((rows.n > 1) & (rows.begin < rows.end))
+    rows = rows.select(ROW, "member_id", "household_id", "known_on", "begin", "end", "until", *_STATE)
+    other = rows.view()
+    same_state = ibis.and_(*(rows[c].identical_to(other[c]) for c in _STATE))
+    open_before = ibis.ifelse(rows.begin < other.begin, rows.end, other.end) == far
+    handed_over = (rows.household_id == other.household_id) & open_before & ~same_state
+    clash = [
+        rows.member_id == other.member_id,
+        rows[ROW] < other[ROW],
+        rows.begin != other.begin,
+        rows.begin < other.end,
+        other.begin < rows.end,
+        rows.known_on < other.until,
+        other.known_on < rows.until,
+        ~handed_over,
+    ]
+    return rows.inner_join(other, clash).select(member_id=rows.member_id).distinct()
+
+
+def _stays(rows: pd.DataFrame) -> list[Stay]:
+    return [
+        Stay(
+            row=int(row[ROW]),
+            known_on=_day(row["known_on"], dt.date.min),
+            household=row["household_id"],
+            begin=_day(row["valid_from"], dt.date.min),
+            end=_day(row["valid_to"], dt.date.max),
+            state=tuple(None if pd.isna(row[c]) else row[c] for c in _STATE),
+        )
+        for row in rows.to_dict("records")
+    ]
+
+
+def _day(value: Any, missing: dt.date) -> dt.date:
+    return missing if pd.isna(value) else pd.Timestamp(value).date()
+
+
+def settle(stays: Iterable[Stay]) -> tuple[list[tuple[int, int]], list[tuple[int, dt.date]]]:
+    """Let one member's rows become known day by day and see which can stand.
+
+    Examples
+    --------
+    >>> day = dt.date
+    >>> a = Stay(2, day(2019, 1, 1), "A", day(2019, 1, 1), day.max, ())
+    >>> b = Stay(3, day(2020, 6, 5), "B", day(2020, 6, 1), day.max, ())
+    >>> closed = Stay(4, day(2020, 7, 10), "A", day(2019, 1, 1), day(2020, 6, 1), ())
+    >>> settle([a, b]), settle([a, b, closed])
+    (([(3, 2)], []), ([], [(3, datetime.date(2020, 7, 10))]))
+    """
+    standing: dict[dt.date, Stay] = {}
+    waiting: list[Stay] = []
+    never: list[tuple[int, int]] = []
+    later: list[tuple[int, dt.date]] = []
+    ordered = sorted(stays, key=lambda s: (s.known_on, s.begin, s.row))
+    for day, arrived in groupby(ordered, key=lambda s: s.known_on):
+        fresh = list(arrived)
+        begins = {s.begin for s in fresh}
+        # A version that is itself corrected while it waits never stood.
+        never += [(s.row, _in_the_way(s, standing)) for s in waiting if s.begin in begins]
+        waiting = [s for s in waiting if s.begin not in begins] + fresh
+        stood = _let_stand(waiting, standing)
+        later += [(s.row, day) for s in stood if s.known_on < day]
+        waiting = [s for s in waiting if s not in stood]
+    return never + [(s.row, _in_the_way(s, standing)) for s in waiting], later
+
+
+def _let_stand(waiting: list[Stay], standing: dict[dt.date, Stay]) -> list[Stay]:
+    """Admit every waiting row that nothing contradicts; each one admitted may make room for another."""
+    stood: list[Stay] = []
+    # Corrections of what stands go first: they are what makes room.
+    queue = sorted(waiting, key=lambda s: (s.begin not in standing, s.begin, s.row))
+    while admitted := next((s for s in queue if _contradicted(s, standing) is None), None):
+        standing[admitted.begin] = admitted
+        stood.append(admitted)
+        queue.remove(admitted)
+    return stood
+
+
+def _contradicted(stay: Stay, standing: dict[dt.date, Stay]) -> Stay | None:
+    others = [s for s in standing.values() if s.begin != stay.begin and s.begin < s.end]
+    if stay.begin == stay.end:
+        return None
+    before = max(
+        (s for s in others if s.household == stay.household and s.begin < stay.begin),
+        key=_begin,
+        default=None,
+    )
+    if before is not None and before.open and before.state == stay.state:
+        return before
+    return next((s for s in others if _clash(s, stay)), None)
+
+
+def _begin(stay: Stay) -> dt.date:
+    return stay.begin
+
+
+def _clash(a: Stay, b: Stay) -> bool:
+    first, second = sorted((a, b), key=_begin)
+    handed_over = first.household == second.household and first.open
+    return second.begin < first.end and not handed_over
+
+
+def _in_the_way(stay: Stay, standing: dict[dt.date, Stay]) -> int:
+    other = _contradicted(stay, standing)
+    return other.row if other else stay.row

@@ -16,8 +16,7 @@ from ibis.expr.operations import DatabaseTable
 from pydantic import ConfigDict
 
 from riskmodel.data.compiled import Shape, empty_table
-from riskmodel.data.known import known_on
-from riskmodel.data.schema import SPAN_TABLES, canonical_schema, contract
+from riskmodel.data.schema import SPAN_TABLES, canonical_schema, contract, known_on
 from riskmodel.errors import InputRefused
 from riskmodel.io.specs import Spec
 

@@ -1,8 +1,13 @@
 """From raw cells to canonical columns, as Ibis expressions: what each row says, or why it says nothing.
 
 Columns of few distinct values (dates, codes, …) are parsed once a value (`riskmodel.data.values`) and
-joined back; ids and amounts are parsed in place (`riskmodel.data.cells`). Nothing here looks at more
+joined back; ids and amounts are parsed in place (`riskmodel.data.parse`). Nothing here looks at more
 than one row, so nothing recorded later can change what is made of a row.
+
+Ids, texts and amounts of a raw column, parsed in place: there are too many distinct ones to look up.
+
+Three steps, each a column of its own, so that nothing is computed twice: what is given, its value, and
+the reason where no value that holds comes of it.
 """
 
 from __future__ import annotations
@@ -17,13 +22,89 @@ import ibis.expr.types as ir
 import pandas as pd
 import pyarrow as pa
 
-from riskmodel.data.cells import Cell, given, reason, value
 from riskmodel.data.county import About
-from riskmodel.data.known import known_on
-from riskmodel.data.loaded import ROW
-from riskmodel.data.raw import Raw
-from riskmodel.data.schema import SPAN_TABLES, Column, canonical_schema, contract, ibis_type
+from riskmodel.data.file_formats import ROW
+from riskmodel.data.schema import SPAN_TABLES, Column, canonical_schema, contract, ibis_type, known_on
+from riskmodel.data.sources import Raw
 from riskmodel.data.values import parser
+
+_THOUSANDS = r"^[+-]?[0-9]{1,3}(,[0-9]{3})+(\.[0-9]*)?$"
+# Wide and no-break spaces too: Excel leaves them behind.
+_SPACE_AT_AN_END = "^[\\s\\v\\x{3000}\\x{a0}]|[\\s\\v\\x{3000}\\x{a0}]$"
+_SPACES = "^[\\s\\v\\x{3000}\\x{a0}]+|[\\s\\v\\x{3000}\\x{a0}]+$"
+_FORMULA = "^[=+@-]"
+_NUMBERS = ("amount", "number")
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A parsed column: its value, and the reason where there is none that holds."""
+
+    value: ir.Value
+    reason: ir.Value
+
+
+def as_text(column: ir.Column) -> ir.StringValue:
+    """Return a raw column as trimmed text, empty cells as null; whole floats without their ``.0``."""
+    if column.type().is_floating():
+        number = column.isnan().ifelse(ibis.null(column.type()), column)
+        whole = number.try_cast("int64")
+        return (number == whole).ifelse(whole.cast("string"), number.cast("string"))
+    text: ir.StringValue = column.cast("string")
+    # Trimming every cell costs more than looking for the few that need it.
+    return text.re_search(_SPACE_AT_AN_END).ifelse(text.re_replace(_SPACES, ""), text).nullif("")
+
+
+def given(column: ir.Column, kind: str) -> ir.Value:
+    """Return what a cell gives: trimmed text, or a number that is not NaN."""
+    if kind in _NUMBERS and column.type().is_floating():
+        return column.isnan().ifelse(ibis.null(column.type()), column)
+    if kind in _NUMBERS and column.type().is_numeric():
+        return column
+    return as_text(column)
+
+
+def value(cell: ir.Value, kind: str) -> ir.Value:
+    """Return the value of what is `given`, null where it has none."""
+    if kind not in _NUMBERS:
+        return cell
+    target = ibis_type(kind)
+    if not cell.type().is_string():
+        finite = cell.isinf().ifelse(ibis.null(cell.type()), cell) if cell.type().is_floating() else cell
+        return finite.try_cast(target)
+    parsed = _plain(cell).try_cast(target)
+    if target.is_floating():
+        parsed = (parsed.isnan() | parsed.isinf()).ifelse(ibis.null(target), parsed)
+    return parsed
+
+
+def reason(cell: ir.Value, parsed: ir.Value, kind: str) -> ir.Value:
+    """Return why a `given` cell has no `value` that holds, null where all is well."""
+    nothing = ibis.null("string")
+    if kind not in _NUMBERS:
+        # A sign begins hardly any id, so the test for a number runs on hardly any.
+        formula = cell.re_search(_FORMULA) & cell.try_cast("float64").isnull()
+        return ibis.ifelse(formula, "formula-like cell", nothing)
+    lost = cell.notnull() & parsed.isnull()
+    if not cell.type().is_string():
+        infinite = cell.isinf() if cell.type().is_floating() else ibis.literal(False)
+        why = ibis.ifelse(infinite, "non-finite amount", "amount too large")
+        return ibis.ifelse(lost, why, nothing)
+    number = _plain(cell).try_cast("float64")
+    why = ibis.cases(
+        (number.isinf() | number.isnan(), "non-finite amount"),
+        (number.notnull(), "amount too large"),
+        (cell.re_search(_FORMULA), "formula-like cell"),
+        else_="unparsable number",
+    )
+    return ibis.ifelse(lost, why, nothing)
+
+
+def _plain(text: ir.StringValue) -> ir.StringValue:
+    """Take the commas out of a number written in thousands."""
+    grouped = text.re_search(_THOUSANDS).ifelse(text.replace(",", ""), ibis.null("string"))
+    return text.contains(",").ifelse(grouped, text)
+
 
 EXTRA = "extra_"
 RECORDED = "recorded_on"
@@ -58,15 +139,7 @@ def unfused() -> Iterator[None]:
 
 @dataclass(frozen=True)
 class Parsed:
-    """A table whose cells are parsed, nothing computed yet.
-
-    Parameters
-    ----------
-    rows : ibis.Table
-        ``row_``, the canonical columns, ``extra_`` (a hash of what else the row holds: whether
-        ``recorded_on`` was given, columns that the contract does not know), and ``why_C`` for each
-        column C that can be wrong: the reason, or null.
-    """
+    """A table whose cells are parsed, nothing computed yet."""
 
     rows: ir.Table
     reasons: Mapping[str, str]
@@ -78,13 +151,7 @@ class Parsed:
         return whole.drop(*self.reasons.values())
 
     def faults(self) -> pd.DataFrame:
-        """Return every fault of a cell or a row.
-
-        Returns
-        -------
-        DataFrame
-            ``row, column, reason, other``, one row a fault; ``other`` is null.
-        """
+        """Return every fault of a cell or a row."""
         bad = ibis.or_(*(self.rows[why].notnull() for why in self.reasons.values()))
         wide = self.rows.filter(bad).select(ROW, **{c: self.rows[why] for c, why in self.reasons.items()})
         with unfused():
@@ -95,18 +162,7 @@ class Parsed:
 
 
 def parse(raw: Raw, about: About) -> Parsed:
-    """Parse the rows of one table that its file format did not spoil.
-
-    Parameters
-    ----------
-    raw : Raw
-    about : About
-        For the day from which rows without a date of their own are known.
-
-    Returns
-    -------
-    Parsed
-    """
+    """Parse the rows of one table that its file format did not spoil."""
     rows = raw.rows
     if raw.faults:
         spoilt = ibis.memtable(pa.table({"spoilt_": sorted({row for row, _, _ in raw.faults})}))

@@ -24,10 +24,9 @@ import ibis
 import ibis.expr.types as ir
 import pyarrow as pa
 
-from riskmodel.data.cells import as_text
-from riskmodel.data.headers import normal
-from riskmodel.data.raw import Raw
-from riskmodel.data.schema import contract
+from riskmodel.data.parse import as_text
+from riskmodel.data.schema import contract, normal
+from riskmodel.data.sources import Raw
 from riskmodel.errors import InputRefused, UsageError
 from riskmodel.i18n import Message
 
@@ -56,17 +55,7 @@ _DIGEST_CHARS = 32  # 128 bits: no two of a country's ids meet
 
 
 def personal_columns(raw: Raw) -> dict[str, str]:
-    """Find the columns of one table that name people.
-
-    Parameters
-    ----------
-    raw : Raw
-
-    Returns
-    -------
-    dict
-        ``c0, c1, …`` to what it looks like: ``name``, ``phone`` or ``identity number``.
-    """
+    """Find the columns of one table that name people."""
     found: dict[str, str] = {}
     for cell in raw.others:
         header = normal(raw.headers[cell])
@@ -132,13 +121,7 @@ def _patterns(kind: str) -> dict[str, str]:
 
 
 def refuse_personal(raw: Raw) -> None:
-    """Refuse a table that names people.
-
-    Raises
-    ------
-    InputRefused
-        Naming the columns, never a value.
-    """
+    """Refuse a table that names people."""
     found = personal_columns(raw)
     if found:
         columns = ", ".join(f"{raw.headers[c]!r} (looks like: {what})" for c, what in found.items())
@@ -174,19 +157,7 @@ def pseudonym(value: str, key: bytes) -> str:
 
 
 def pseudonymise(con: Any, raw: Raw, key: bytes) -> tuple[Raw, list[Message]]:
-    """Replace the ids of one table by keyed hashes and drop its personal columns.
-
-    Parameters
-    ----------
-    con : ibis DuckDB backend
-    raw : Raw
-    key : bytes
-
-    Returns
-    -------
-    raw : Raw
-    notices : list of Message
-    """
+    """Replace the ids of one table by keyed hashes and drop its personal columns."""
     found = personal_columns(raw)
     ids = [c for name, c in raw.at.items() if name in ID_COLUMNS or (name == "row_id" and c in found)]
     dropped = {c: raw.headers[c] for c in found if c in raw.others}

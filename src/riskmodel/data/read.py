@@ -1,10 +1,13 @@
-"""Reading a county: files to checked, canonical tables, with every row kept out accounted for."""
+"""Reading a county: files to checked, canonical tables, with every row kept out accounted for.
+
+``rejected.csv``: every row kept out, whole and unchanged, with file, row number, column and reason.
+"""
 
 from __future__ import annotations
 
 import datetime as dt
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,23 +18,133 @@ import ibis.expr.types as ir
 import pandas as pd
 import pyarrow as pa
 
-from riskmodel.data.conflicts import duplicate_keys, duplicate_rows, faults_of, unknown_ids
+from riskmodel.data.conflicts import duplicate_keys, duplicate_rows, faults_of, overlaps, unknown_ids
 from riskmodel.data.county import About, County
-from riskmodel.data.loaded import ROW
-from riskmodel.data.overlaps import overlaps
+from riskmodel.data.file_formats import ROW
 from riskmodel.data.parse import EXTRA, parse, unfused
 from riskmodel.data.personal import pseudonymise as keyed
 from riskmodel.data.personal import refuse_personal, secret_key
-from riskmodel.data.raw import Raw, open_raw
-from riskmodel.data.rejects import rejected_rows
-from riskmodel.data.schema import contract
-from riskmodel.data.sources import Source, find_sources
+from riskmodel.data.schema import codes, contract
+from riskmodel.data.sources import Raw, Source, find_sources, open_raw
 from riskmodel.data.validate import validate
 from riskmodel.errors import InputRefused, SpecError
-from riskmodel.i18n import Message, section
-from riskmodel.io.files import first_line
+from riskmodel.i18n import Message, both, section
+from riskmodel.io.files import atomic, first_line
 from riskmodel.io.specs import nearest, read_yaml
 from riskmodel.io.specs import parse as parse_spec
+
+FILE_NAME = "rejected.csv"
+WHOLE_ROW = "*"  # stands for a column where no single one is to blame
+COLUMNS = ["file", "row", "column", "reason", "detail"]
+_DATES = {"date": "2021-05-31", "month": "2021-05", "year": "2021"}
+_MOST_ALLOWED = 20
+
+
+def rejected_rows(raw: Raw, faults: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of one file that are kept out, each once."""
+    if faults.empty:
+        return pd.DataFrame(columns=COLUMNS)
+    wanted = ibis.memtable(pa.table({"wanted_": pa.array(sorted(set(faults["row"])), pa.int64())}))
+    found = raw.rows.semi_join(wanted, raw.rows[ROW] == wanted.wanted_).order_by(ROW)
+    texts = found.select(row=found[ROW], **{c: found[c].cast("string") for c in raw.headers})
+    cells = texts.to_pandas().set_index("row")
+    told = _tell(raw, faults, cells)
+    own = cells.rename(columns=_free_names(raw.headers.values(), raw.headers))
+    out = told.join(own, how="left").reset_index().assign(file=raw.file)
+    return out[[*COLUMNS, *own.columns]]
+
+
+def _tell(raw: Raw, faults: pd.DataFrame, cells: pd.DataFrame) -> pd.DataFrame:
+    """Return ``column, reason, detail`` of each row, several faults joined."""
+    place = {name: position for position, name in enumerate(contract().tables[raw.table].columns)}
+    ordered = faults.assign(place=faults["column"].map(place).fillna(-1))
+    ordered = ordered.drop_duplicates(["row", "column", "reason"]).sort_values(
+        ["row", "place"], kind="stable"
+    )
+    parts = []
+    for (column, reason), some in ordered.groupby(["column", "reason"], sort=False):
+        column, reason = str(column), str(reason)
+        cell = raw.at.get(column)
+        given = cells[cell].reindex(some["row"]).fillna("").array if cell else ""
+        header = raw.headers[cell] if cell else column or WHOLE_ROW
+        part = _explain(some.assign(given=given), reason, _allowed(raw.table, column, reason))
+        parts.append(part.assign(column=header))
+    told = pd.concat(parts).sort_values(["row", "place"], kind="stable")
+    several = told["row"].duplicated(keep=False)
+    texts = ["column", "reason", "detail"]
+    joined = told[several].groupby("row")[texts].agg("; ".join)
+    return pd.concat([told[~several].set_index("row")[texts], joined]).sort_index()
+
+
+def _explain(some: pd.DataFrame, reason: str, allowed: str) -> pd.DataFrame:
+    """Attach the sentence of a reason, made once for each distinct cell."""
+    keys = ["given", "other"]
+    distinct = some[keys].drop_duplicates()
+    others = distinct["other"].astype("string").fillna("")
+    sentences = [_detail(reason, repr(g), allowed, o) for g, o in zip(distinct["given"], others, strict=True)]
+    return some.merge(distinct.assign(detail=sentences), on=keys, how="left")
+
+
+def _detail(reason: str, given: str, allowed: str, other: str) -> str:
+    words = both(f"data.reasons.{reason}", given=given, allowed=allowed, other=other)
+    return f"{words['zh']} / {words['en']}"
+
+
+def _allowed(table: str, column: str, reason: str) -> str:
+    """Return what may stand in a column, for the sentence of a reason."""
+    if reason == "unknown id":
+        home = "members" if column == "member_id" else "households"
+        return f"{home} {contract().tables[home].zh}"
+    columns = contract().tables[table].columns
+    kind = columns[column].type if column in columns else "date"
+    if reason == "unparsable date":
+        return _DATES.get(kind, _DATES["date"])
+    if reason != "unknown code":
+        return ""
+    if kind == "bool":
+        return "是 True 1, 否 False 0"
+    if kind == "grade":
+        return "0–4"
+    words = [f"{code} {zh}" for code, zh in codes(table, column).items()]
+    return ", ".join(words[:_MOST_ALLOWED])
+
+
+def _free_names(headers: Iterable[str], cells: Iterable[str]) -> dict[str, str]:
+    """Name the row's own cells by their headers, kept apart from our columns and from one another."""
+    names: dict[str, str] = {}
+    taken = set(COLUMNS)
+    for cell, header in zip(cells, headers, strict=True):
+        name = header or "(no header)"
+        while name in taken:
+            name += " (source)"
+        taken.add(name)
+        names[cell] = name
+    return names
+
+
+def write_rejected(rejected: pd.DataFrame, folder: str | Path) -> Path:
+    """Write ``rejected.csv`` (UTF-8 with BOM, so that Excel shows the Chinese) into a folder.
+
+    The cells are written as they came: the contract wants them whole and unchanged.
+
+    Parameters
+    ----------
+    rejected : DataFrame
+        ``County.rejected``.
+    folder : str or Path
+        Made if it is not there.
+
+    Returns
+    -------
+    Path
+        The file; it has only a header where nothing was kept out.
+    """
+    path = Path(folder) / FILE_NAME
+    frame = rejected if len(rejected.columns) else pd.DataFrame(columns=COLUMNS)
+    with atomic(path) as temporary:
+        frame.to_csv(temporary, index=False, encoding="utf-8-sig", lineterminator="\n")
+    return path
+
 
 MAX_REJECTED = 0.05
 

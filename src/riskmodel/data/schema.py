@@ -5,36 +5,45 @@ names (typed nulls where the source lacks one), English codes, amounts as DECIMA
 as **month ordinals** (``year * 12 + month - 1``), so that "the 12 months up to" is a subtraction.
 ``month`` becomes ``month_from`` = ``month_to``; every row gains ``known_on``, the day from which the
 office knew it (contract, "Input").
+
+The day from which the office knew a row (contract, "Input").
+
+From the headers of a file to the columns of the contract.
 """
 
 from __future__ import annotations
 
+import datetime as dt
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Protocol
 
 import ibis
-import ibis.expr.datatypes as dt
+import ibis.expr.datatypes as types
+import ibis.expr.types as ir
 from pydantic import Field
 
+from riskmodel.errors import InputRefused
 from riskmodel.io.specs import Spec, load
 
 ColumnType = Literal[
     "id", "text", "code", "codes", "bool", "date", "month", "year", "grade", "amount", "number"
 ]
 
-_IBIS_TYPES: dict[str, dt.DataType] = {
-    "id": dt.string,
-    "text": dt.string,
-    "code": dt.string,
-    "codes": dt.string,
-    "bool": dt.boolean,
+_IBIS_TYPES: dict[str, types.DataType] = {
+    "id": types.string,
+    "text": types.string,
+    "code": types.string,
+    "codes": types.string,
+    "bool": types.boolean,
     "date": dt.date,
-    "month": dt.int32,
-    "year": dt.int32,
-    "grade": dt.int32,
-    "amount": dt.Decimal(18, 4),
-    "number": dt.float64,
+    "month": types.int32,
+    "year": types.int32,
+    "grade": types.int32,
+    "amount": types.Decimal(18, 4),
+    "number": types.float64,
 }
 SPAN_TABLES = ("income", "spending")
 
@@ -110,7 +119,7 @@ def canonical_schema(table: str) -> ibis.Schema:
     ibis.Schema
         Contract columns (without ``month`` for income and spending), then ``known_on``.
     """
-    fields: dict[str, dt.DataType] = {}
+    fields: dict[str, types.DataType] = {}
     for name, col in contract().tables[table].columns.items():
         if table in SPAN_TABLES and name == "month":
             continue
@@ -119,7 +128,7 @@ def canonical_schema(table: str) -> ibis.Schema:
     return ibis.schema(fields)
 
 
-def ibis_type(kind: str) -> dt.DataType:
+def ibis_type(kind: str) -> types.DataType:
     """Return the Ibis type of a contract type (months are ordinals).
 
     Examples
@@ -150,3 +159,138 @@ def month_text(ordinal: int) -> str:
     '2021-05'
     """
     return f"{ordinal // 12:04d}-{ordinal % 12 + 1:02d}"
+
+
+# A table without any date (villages' coordinates) speaks of what was always there.
+ALWAYS = dt.date(1900, 1, 1)
+
+
+class Lag(Protocol):
+    """What `known_on` needs of ``about.yaml``."""
+
+    @property
+    def entry_lag_months(self) -> int:
+        """Months from the end of a total to its entry."""
+
+    @property
+    def snapshot_on(self) -> dt.date | None:
+        """The day of an overwritten snapshot."""
+
+
+def known_on(table: str, values: Mapping[str, ir.Value], about: Lag) -> ir.DateValue:
+    """Return ``recorded_on``, else the row's own date, else the day of the snapshot."""
+    known = ibis.coalesce(values["recorded_on"], own_date(table, values, about.entry_lag_months))
+    if about.snapshot_on:
+        known = ibis.coalesce(known, ibis.date(about.snapshot_on))
+    return known
+
+
+def own_date(table: str, values: Mapping[str, ir.Value], entry_lag_months: int = 0) -> ir.DateValue:
+    """Return the day that a row speaks of, from which it counts as known where nothing else is said."""
+    spec = contract().tables[table]
+    if table in SPAN_TABLES:
+        lag = (values["month_to"] > values["month_from"]).cast("int32") * entry_lag_months
+        return month_end(values["month_to"] + lag)
+    if spec.event_date == "month":
+        return month_end(values["month"])
+    if spec.event_date or "valid_from" in spec.columns:
+        return values[spec.event_date or "valid_from"]
+    if "year" in spec.columns:
+        return month_end(values["year"] * 12 + 11)
+    return ibis.date(ALWAYS)
+
+
+def month_end(ordinal: ir.Value) -> ir.DateValue:
+    """Return the last day of a month ordinal."""
+    following = (ordinal + 1).cast("int32")
+    first = ibis.date((following // 12).cast("int32"), (following % 12 + 1).cast("int32"), ibis.literal(1))
+    return (first - ibis.interval(days=1)).cast("date")
+
+
+RECORDED_ON = {"recorded_on": "录入日期"}
+# A unit of 万元 is left standing: the column is then missing, better than read 10,000 times too small.
+_REMARK = re.compile(r"[（(](?:元|人民币|人民币元|yuan|CNY|必填|required)[)）]", re.IGNORECASE)
+
+
+def normal(header: str) -> str:
+    """Return a header without case, spaces, stars and unit remarks.
+
+    Examples
+    --------
+    >>> normal(" Household ID*"), normal("金额（元）"), normal("金额（万元）")
+    ('household_id', '金额', '金额（万元）')
+    """
+    text = _REMARK.sub("", header.replace("\ufeff", "")).strip().strip("*＊").strip()
+    return re.sub(r"[\s\-]+", "_", text).lower()
+
+
+def aliases(table: str) -> dict[str, str]:
+    """Return ``{normalised header: column}`` of a table, in both languages, ``recorded_on`` included.
+
+    Examples
+    --------
+    >>> aliases("income")["收入类别"], aliases("income")["录入日期"]
+    ('source', 'recorded_on')
+    """
+    zh = {name: column.zh for name, column in contract().tables[table].columns.items()} | RECORDED_ON
+    return {normal(name): name for name in zh} | {normal(word): name for name, word in zh.items()}
+
+
+def match(table: str, headers: Sequence[str], file: str) -> dict[str, int]:
+    """Return which column stands where in a file."""
+    known = aliases(table)
+    found: dict[str, int] = {}
+    for position, header in enumerate(headers):
+        column = known.get(normal(header))
+        if column is None:
+            continue
+        if column in found:
+            both = f"{headers[found[column]]!r} and {header!r}"
+            raise InputRefused(f"{file}: {both} both mean {column}; keep one of them")
+        found[column] = position
+    missing = _missing(table, found)
+    if missing:
+        columns = contract().tables[table].columns
+        wanted = ", ".join(f"{name} {columns[name].zh}" for name in missing)
+        there = ", ".join(str(h) for h in headers) or "none"
+        raise InputRefused(f"{file}: no column {wanted}; the headers found are: {there}")
+    return found
+
+
+def _missing(table: str, found: Iterable[str]) -> list[str]:
+    there = set(found)
+    missing = [n for n, c in contract().tables[table].columns.items() if c.required and n not in there]
+    if table in SPAN_TABLES and "month" not in there and not {"month_from", "month_to"} <= there:
+        missing.append("month")
+    return missing
+
+
+def known_headers(table: str, cells: Iterable[str]) -> set[str]:
+    """Return the columns of a table that a row of cells names."""
+    known = aliases(table)
+    return {known[normal(cell)] for cell in cells if normal(cell) in known}
+
+
+def header_row(table: str, rows: Sequence[Sequence[str]]) -> int:
+    """Return which of a file's first rows is the header: the first with two known headers, else the first.
+
+    Parameters
+    ----------
+    table : str
+    rows : sequence of sequence of str
+        The first rows, as text.
+
+    Returns
+    -------
+    int
+        Its position; a title above the header is then skipped.
+
+    Examples
+    --------
+    >>> header_row("income", [["某县收入表", "", ""], ["户编号", "月份", "金额"]])
+    1
+    """
+    for position, row in enumerate(rows):
+        if len(known_headers(table, row)) >= 2:
+            return position
+    return next((p for p, row in enumerate(rows) if any(cell.strip() for cell in row)), 0)

@@ -28,17 +28,7 @@ _FEW_VALUES = ("code", "grade", "bool")
 
 @cache
 def schema_of(table: str) -> DataFrameSchema:
-    """Return the pandera schema of a canonical table, made from the contract.
-
-    Parameters
-    ----------
-    table : str
-
-    Returns
-    -------
-    pandera.pandas.DataFrameSchema
-        For frames such as `witnesses` returns.
-    """
+    """Return the pandera schema of a canonical table, made from the contract."""
     import pandera.pandas as pa
 
     spec = contract().tables[table].columns
@@ -71,19 +61,7 @@ def _checks(table: str, name: str) -> list[Any]:
 
 
 def witnesses(con: Any, table: str) -> pd.DataFrame:
-    """Return a few rows that hold every value a check could fail on.
-
-    Parameters
-    ----------
-    con : ibis DuckDB backend
-    table : str
-
-    Returns
-    -------
-    DataFrame
-        Columns of the canonical table; columns of few values with all of them, others with their least
-        and greatest, each with a null where the table has one. Rows do not belong together.
-    """
+    """Return a few rows that hold every value a check could fail on."""
     spec = contract().tables[table].columns
     names = list(canonical_schema(table))
     parts = []
@@ -104,19 +82,7 @@ def _padded(values: list[Any], length: int) -> list[Any]:
 
 
 def validate(con: Any, table: str, rows: ir.Table) -> None:
-    """Check a canonical table against its schema.
-
-    Parameters
-    ----------
-    con : ibis DuckDB backend
-    table : str
-    rows : ibis.Table
-
-    Raises
-    ------
-    InputRefused
-        Naming the table and the check that failed.
-    """
+    """Check a canonical table against its schema."""
     from pandera.errors import SchemaErrors
 
     kinds = {name: kind.copy(nullable=True) for name, kind in rows.schema().items()}

@@ -160,18 +160,7 @@ def parse_grade(value: Any) -> Parsed:
 
 
 def parser(table: str, column: str, spec: Column) -> Parser:
-    """Return the parser of a column of few distinct values.
-
-    Parameters
-    ----------
-    table, column : str
-    spec : Column
-
-    Returns
-    -------
-    callable
-        From a raw value to ``(value, reason)``.
-    """
+    """Return the parser of a column of few distinct values."""
     plain: Mapping[str, Parser] = {
         "date": parse_date,
         "month": parse_month,

@@ -96,24 +96,7 @@ REQUIRED = (
 
 
 def read(file: str | Path | None) -> pd.DataFrame:
-    """Read an extract of the panel and check that it is one.
-
-    Parameters
-    ----------
-    file : str or Path
-        CSV, plain or compressed, one row per dwelling and quarter.
-
-    Returns
-    -------
-    DataFrame
-        The columns of `REQUIRED` as numbers, sorted by dwelling and quarter.
-
-    Raises
-    ------
-    InputRefused
-        If the file cannot be read, lacks a column, holds text where a number must be, or a dwelling twice
-        in a quarter.
-    """
+    """Read an extract of the panel and check that it is one."""
     if file is None or not Path(file).is_file():
         raise InputRefused(f"{file}: cannot be read: no such file")
     try:
@@ -141,18 +124,7 @@ def read(file: str | Path | None) -> pd.DataFrame:
 
 
 def tables(frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """Turn the panel into tables of the contract; the module's first lines say how.
-
-    Parameters
-    ----------
-    frame : DataFrame
-        From `read`.
-
-    Returns
-    -------
-    dict
-        ``households``, ``members``, ``income``, ``indicators``.
-    """
+    """Turn the panel into tables of the contract; the module's first lines say how."""
     t = frame.assign(
         household_id=frame["hid"].astype(int).astype(str),
         on=_quarter_end(frame),
@@ -168,17 +140,6 @@ def tables(frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
 
 def another_family(frame: pd.DataFrame) -> pd.Series:
     """Say at which interviews another family than at the dwelling's interview before is found.
-
-    Parameters
-    ----------
-    frame : DataFrame
-        Sorted by dwelling and quarter.
-
-    Returns
-    -------
-    Series of bool
-        True where the head's age changed by less than −2 or more than +3 years, or one of the two ages is
-        not recorded; False at a dwelling's first interview.
 
     Examples
     --------

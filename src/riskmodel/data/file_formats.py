@@ -1,0 +1,368 @@
+"""The rows of one file as they stand there, before anything is made of them.
+
+Which encoding a text file has, found by looking: UTF-8, else GB18030.
+
+Reading a CSV file as text: its encoding found by looking, its rows one by one, none lost.
+
+A plain file (no quotes, no blank lines) is split by Arrow in one go. Anything else is split here, line
+by line, so that one stray quote or one broken byte costs its own row and not those after it.
+
+Reading an Excel sheet as text: hidden rows, merged cells and formulas are found, not passed over.
+
+A hidden row is kept out with its reason, because nobody can tell whether it was hidden as withdrawn or
+only filtered away. A cell merged into another one has lost its content, so its row is kept out too.
+Formulas are read as text (their last result may be stale) and then rejected like any formula-like cell.
+"""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import datetime as dt
+import io
+import warnings
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import reduce
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv as pa_csv
+
+from riskmodel.data.schema import header_row, known_headers
+from riskmodel.errors import InputRefused
+from riskmodel.i18n import Message
+
+ROW = "row_"
+OVERFLOW = "(beyond the header)"
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """The rows of one file as they stand there."""
+
+    rows: pa.Table
+    headers: tuple[str, ...]
+    faults: list[tuple[int, str, str]] = field(default_factory=list)
+    notices: list[Message] = field(default_factory=list)
+
+
+def text_batch(rows: Sequence[Sequence[object]], width: int) -> pa.RecordBatch:
+    """Return rows of ``(row number, cell, cell, …)`` as text columns ``c0, c1, …`` behind ``row_``."""
+    columns: list[Sequence[object]] = list(zip(*rows, strict=True)) if rows else [()] * (width + 1)
+    arrays = [pa.array(columns[0], pa.int64()), *(pa.array(cells, pa.string()) for cells in columns[1:])]
+    return pa.record_batch(arrays, names=[ROW, *(f"c{i}" for i in range(width))])
+
+
+_BLOCK = 1 << 24
+
+
+def find_encoding(data: bytes, file: str) -> tuple[str, bool]:
+    """Return the encoding of a file and whether every byte of it is well formed.
+
+    A file is UTF-8 if all of it is, or if most of its lines with bytes beyond ASCII are; else GB18030 by
+    the same test. The majority decides because one broken byte in a UTF-8 file often leaves it readable
+    as GB18030, with every Chinese word turned into another.
+
+    Raises
+    ------
+    InputRefused
+        If it is neither.
+
+    Examples
+    --------
+    >>> find_encoding("户编号,金额".encode("gb18030"), "x.csv")
+    ('gb18030', True)
+    """
+    if data[:2] in (b"\xff\xfe", b"\xfe\xff") or data.count(b"\x00") > len(data) / 10:
+        raise InputRefused(f"{file}: looks like UTF-16; save it as CSV UTF-8")
+    if _decodes(data, "utf-8"):
+        return "utf-8", True
+    lines = [line for line in data.split(b"\n") if not line.isascii()]
+    if _share_decodable(lines, "utf-8") > 0.5:
+        return "utf-8", False
+    if _decodes(data, "gb18030"):
+        return "gb18030", True
+    if _share_decodable(lines, "gb18030") > 0.5:
+        return "gb18030", False
+    if len(lines) > (data.count(b"\n") + 1) / 2:
+        raise InputRefused(f"{file}: neither UTF-8 nor GB18030; save it as CSV UTF-8")
+    return "utf-8", False
+
+
+def _decodes(data: bytes, encoding: str) -> bool:
+    # Block by block: a large file need not stand in memory a second time as text.
+    decoder = codecs.getincrementaldecoder(encoding)()
+    try:
+        for start in range(0, len(data), _BLOCK):
+            decoder.decode(data[start : start + _BLOCK])
+        decoder.decode(b"", final=True)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _share_decodable(lines: list[bytes], encoding: str) -> float:
+    return sum(_decodes(line, encoding) for line in lines) / len(lines)
+
+
+_BOM = b"\xef\xbb\xbf"
+_HEAD_BYTES = 1 << 16
+_ROWS_A_BATCH = 200_000
+_DELIMITERS = ",\t;"
+_MOST_LINES_A_RECORD = 50  # a longer quoted cell is taken for a quote that was never closed
+_TITLE_LINES = 10
+_LOST = "\ufffd"
+
+
+def load_csv(path: Path, table: str) -> Loaded | None:
+    """Read a CSV file."""
+    data = path.read_bytes().removeprefix(_BOM).rstrip(b"\r\n")
+    if not data.strip(b"\x00\r\n\t ,;"):
+        return None
+    encoding, clean = find_encoding(data, path.name)
+    header = _find_header(data[:_HEAD_BYTES], encoding, table)
+    if header is None:
+        return None
+    delimiter, at, headers = header
+    if _LOST in "".join(headers):
+        raise InputRefused(f"{path.name}: the header holds bytes of no known encoding; save it as CSV UTF-8")
+    if clean and at == 1 and _is_plain(data):
+        plain = _split_plain(data, encoding, delimiter, len(headers))
+        if plain is not None:
+            return Loaded(plain, headers)
+    loaded = _split_lines(_lines(data, encoding), delimiter, headers, at)
+    if at > 1:
+        loaded.notices.append(Message("data.notices.title rows", {"file": path.name, "n": at - 1}))
+    return loaded
+
+
+def _find_header(data: bytes, encoding: str, table: str) -> tuple[str, int, tuple[str, ...]] | None:
+    """Return the delimiter, the header's row number, and the headers; None where all is blank."""
+    best: tuple[int, str, int, tuple[str, ...]] | None = None
+    for delimiter in _DELIMITERS:
+        head = list(islice(_records(_lines(data, encoding), delimiter, None), _TITLE_LINES))
+        if not head:
+            return None
+        at = header_row(table, [fields for _, fields, _ in head])
+        row, fields, _ = head[at]
+        found = len(known_headers(table, fields))
+        if best is None or found > best[0]:
+            best = found, delimiter, row, tuple(cell.strip() for cell in fields)
+    return best[1:] if best else None
+
+
+def _is_plain(data: bytes) -> bool:
+    if b'"' in data or b"\x00" in data or data.count(b"\r") != data.count(b"\r\n"):
+        return False
+    return not (data[:1] in (b"\r", b"\n") or b"\n\n" in data or b"\n\r\n" in data)
+
+
+def _split_plain(data: bytes, encoding: str, delimiter: str, width: int) -> pa.Table | None:
+    """Split with Arrow; None where the rows are not all as wide as the header."""
+    names = [f"c{i}" for i in range(width)]
+    try:
+        body = pa_csv.read_csv(
+            pa.py_buffer(data),
+            read_options=pa_csv.ReadOptions(column_names=names, skip_rows=1, encoding=encoding),
+            parse_options=pa_csv.ParseOptions(
+                delimiter=delimiter, quote_char=False, ignore_empty_lines=False
+            ),
+            convert_options=pa_csv.ConvertOptions(
+                column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False
+            ),
+        )
+    except pa.ArrowInvalid:
+        return None
+    body = body.add_column(0, ROW, pa.array(np.arange(2, body.num_rows + 2)))
+    blank = reduce(pc.and_, (pc.equal(body[name], "") for name in names))
+    return body.filter(pc.invert(blank)) if pc.any(blank).as_py() else body
+
+
+def _lines(data: bytes, encoding: str) -> Iterator[str]:
+    return (line.rstrip("\n") for line in io.TextIOWrapper(io.BytesIO(data), encoding, errors="replace"))
+
+
+def _records(
+    lines: Iterator[str], delimiter: str, width: int | None
+) -> Iterator[tuple[int, list[str], str | None]]:
+    """Yield ``(row number, fields, reason)``; blank lines are counted and left out."""
+    waiting: deque[str] = deque()
+    row = 0
+    while True:
+        line = waiting.popleft() if waiting else next(lines, None)
+        if line is None:
+            return
+        row += 1
+        if line.count('"') % 2 == 0:
+            if line.strip():
+                yield row, _fields(line, delimiter), None
+            continue
+        joined = _join_open_quote(line, lines, waiting)
+        fields = _fields("\n".join(joined), delimiter) if joined else []
+        if joined and (width is None or _one_record(joined, fields, delimiter, width)):
+            yield row, fields, None
+        else:
+            waiting.extendleft(reversed(joined[1:]))
+            yield row, [line], "broken quotes"
+
+
+def _join_open_quote(line: str, lines: Iterator[str], waiting: deque[str]) -> list[str]:
+    """Return the lines of a record whose quotes close; where they never do, put all back and return none."""
+    joined = [line]
+    while len(joined) < _MOST_LINES_A_RECORD:
+        following = waiting.popleft() if waiting else next(lines, None)
+        if following is None:
+            break
+        joined.append(following)
+        if following.count('"') % 2:
+            return joined
+    waiting.extendleft(reversed(joined[1:]))
+    return []
+
+
+def _one_record(joined: list[str], fields: list[str], delimiter: str, width: int) -> bool:
+    # Two stray quotes some rows apart also "close"; then a line between them is a whole row by itself.
+    return len(fields) == width and all(part.count(delimiter) < width - 1 for part in joined[1:])
+
+
+def _fields(text: str, delimiter: str) -> list[str]:
+    if len(text) >= csv.field_size_limit():
+        return text.split(delimiter)
+    parsed = list(csv.reader(io.StringIO(text), delimiter=delimiter))
+    return parsed[0] if len(parsed) == 1 else text.split(delimiter)
+
+
+def _split_lines(lines: Iterator[str], delimiter: str, headers: tuple[str, ...], at: int) -> Loaded:
+    width = len(headers)
+    batches: list[pa.RecordBatch] = []
+    faults: list[tuple[int, str, str]] = []
+    records = (record for record in _records(lines, delimiter, width) if record[0] > at)
+    while chunk := list(islice(records, _ROWS_A_BATCH)):
+        rows = []
+        for row, fields, spoilt in chunk:
+            if not any(cell.strip() for cell in fields):
+                continue
+            reason = spoilt or _spoilt(fields, width)
+            if reason:
+                faults.append((row, "", reason))
+            padded = (*fields[:width], *[""] * (width - len(fields)))
+            rows.append((row, *padded, delimiter.join(fields[width:])))
+        batches.append(text_batch(rows, width + 1))
+    table = pa.Table.from_batches(batches or [text_batch([], width + 1)])
+    if pc.any(pc.not_equal(table.column(f"c{width}"), "")).as_py():
+        return Loaded(table, (*headers, OVERFLOW), faults)
+    return Loaded(table.drop_columns([f"c{width}"]), headers, faults)
+
+
+def _spoilt(fields: list[str], width: int) -> str | None:
+    if any(_LOST in cell or "\x00" in cell for cell in fields):
+        return "wrong encoding"
+    if len(fields) < width or any(cell.strip() for cell in fields[width:]):
+        return "wrong number of fields"
+    return None
+
+
+def open_workbook(path: Path) -> Any:
+    """Open a workbook for reading, formulas as text.
+
+    Raises
+    ------
+    InputRefused
+        If it is no readable .xlsx file.
+    """
+    import openpyxl
+
+    try:
+        with warnings.catch_warnings():
+            # openpyxl warns of styles and validations that it does not know; no cell value depends on them.
+            warnings.simplefilter("ignore", UserWarning)
+            return openpyxl.load_workbook(path, data_only=False)
+    except Exception as exc:  # a broken archive shows as any of a dozen error types
+        raise InputRefused(
+            f"{path.name}: cannot be read as .xlsx ({exc}); open and save it in Excel"
+        ) from exc
+
+
+def load_sheet(sheet: Any, table: str, file: str) -> Loaded | None:
+    """Read one sheet."""
+    grid = _grid(sheet)
+    if not grid:
+        return None
+    numbers = sorted(grid)
+    width = max(max(cells) for cells in grid.values())
+    top = [[grid[n].get(c, "") for c in range(1, width + 1)] for n in numbers[:_TITLE_LINES]]
+    at = header_row(table, top)
+    headers = tuple(cell.strip() for cell in top[at])
+    while not headers[-1]:
+        headers = headers[:-1]
+    header, last = numbers[at], numbers[-1]
+    faults = {row: (row, "", "hidden row") for row, d in sheet.row_dimensions.items() if d.hidden}
+    for row, column in _merged_away(sheet, header, last, headers, table):
+        faults.setdefault(row, (row, headers[column - 1], "merged cell"))
+    spoilt = {row for row, (_, _, reason) in faults.items() if reason == "merged cell"}
+    rows = [_row(n, grid.get(n, {}), len(headers)) for n in sorted({*numbers[at + 1 :], *spoilt})]
+    kept = {row[0] for row in rows}
+    beyond = any(row[-1] for row in rows)
+    cells = pa.Table.from_batches([text_batch(rows, len(headers) + 1)])
+    return Loaded(
+        cells if beyond else cells.drop_columns([f"c{len(headers)}"]),
+        (*headers, OVERFLOW) if beyond else headers,
+        [fault for row, fault in sorted(faults.items()) if row in kept],
+        _notices(sheet, header - 1, headers, table, file),
+    )
+
+
+def _grid(sheet: Any) -> dict[int, dict[int, str]]:
+    """Return the cells that hold something, by row and column from 1."""
+    grid: dict[int, dict[int, str]] = {}
+    for (row, column), cell in sheet._cells.items():
+        text = _text(cell.value)
+        if text:
+            grid.setdefault(row, {})[column] = text
+    return grid
+
+
+def _row(number: int, cells: dict[int, str], width: int) -> tuple[int | str, ...]:
+    beyond = "; ".join(text for column, text in sorted(cells.items()) if column > width)
+    return (number, *(cells.get(column, "") for column in range(1, width + 1)), beyond)
+
+
+def _merged_away(
+    sheet: Any, header: int, last: int, headers: tuple[str, ...], table: str
+) -> list[tuple[int, int]]:
+    """Return ``(row, column)`` of cells below the header whose content went to another cell."""
+    wanted = [i for i, name in enumerate(headers, start=1) if known_headers(table, [name])]
+    out = []
+    for area in sheet.merged_cells.ranges:
+        columns = [c for c in wanted if area.min_col <= c <= area.max_col]
+        for row in range(max(area.min_row, header + 1), min(area.max_row, last) + 1):
+            out += [(row, c) for c in columns if (row, c) != (area.min_row, area.min_col)]
+    return sorted(out)
+
+
+def _notices(sheet: Any, at: int, headers: tuple[str, ...], table: str, file: str) -> list[Message]:
+    from openpyxl.utils import column_index_from_string
+
+    notices = [Message("data.notices.title rows", {"file": file, "n": at})] if at else []
+    hidden = {column_index_from_string(key) - 1 for key, d in sheet.column_dimensions.items() if d.hidden}
+    names = [name for i, name in enumerate(headers) if i in hidden and known_headers(table, [name])]
+    if names:
+        notices.append(Message("data.notices.hidden columns", {"file": file, "what": ", ".join(names)}))
+    return notices
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, dt.datetime):
+        return value.date().isoformat() if value.time() == dt.time() else value.isoformat(sep=" ")
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    # An array formula comes as an object that holds its text.
+    return str(getattr(value, "text", value))
