@@ -10,7 +10,7 @@ import pytest
 
 from riskmodel import rules, targets
 from riskmodel.data import County, compiled
-from riskmodel.data.parse import unfused
+from riskmodel.data.parse import unfused_selects
 from riskmodel.households import accounts, point_in_time
 from riskmodel.households.accounts import Period
 from riskmodel.households.point_in_time import Moment
@@ -41,7 +41,7 @@ def test_kept_accounts_are_those_that_ibis_writes_for_the_occasion(seed: int, pe
         when = point_in_time.moments(days)
         kept = in_order(accounts.build(one, when, period).to_pandas())
         # The same declaration, handed to Ibis as it is: neither cache nor placeholders are in its way.
-        with unfused():
+        with unfused_selects():
             fresh = in_order(accounts._build(one, when, period, None).to_pandas())
         pd.testing.assert_frame_equal(kept, fresh, check_exact=True)
     assert len(compiled.CACHE) == 1
@@ -51,7 +51,7 @@ def test_incomes_looked_back_on_are_those_that_ibis_writes_for_the_occasion() ->
     one = county(5)
     for day in DAYS[:2]:
         when = (Moment(dt.date.fromisoformat(day), dt.date(2022, 12, 31)),)
-        with unfused():
+        with unfused_selects():
             fresh = accounts._build(one, when, Period(), None).select(*accounts.INCOMES).to_pandas()
         kept = accounts.incomes(one, when).to_pandas()
         pd.testing.assert_frame_equal(in_order(kept), in_order(fresh), check_exact=True)

@@ -12,7 +12,8 @@ from typer.testing import CliRunner
 
 from riskmodel.cli.app import app
 from riskmodel.data import check_county, from_frames, write_county
-from riskmodel.data.county import About, County
+from riskmodel.data.county import County
+from riskmodel.data.schema import About
 from riskmodel.households import point_in_time
 
 from .data import exports

@@ -44,7 +44,7 @@ def runs_on(county: County) -> Runs:
 @pytest.fixture(scope="module")
 def wagepan(tmp_path_factory: pytest.TempPathFactory) -> Runs:
     folder = tmp_path_factory.mktemp("wagepan")
-    importers.run("wagepan", folder)
+    importers.import_panel("wagepan", folder)
     return runs_on(read_county(folder))
 
 
@@ -92,7 +92,7 @@ def eph(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Runs:
     if not file.is_file():
         pytest.skip(f"the EPH extract is not in {file.parent.name}/ of the real panels")
     folder = tmp_path_factory.mktemp("eph")
-    importers.run("eph", folder, file)
+    importers.import_panel("eph", folder, file)
     return runs_on(read_county(folder))
 
 

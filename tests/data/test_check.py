@@ -7,7 +7,7 @@ import json
 import pandas as pd
 
 from riskmodel.data import check_county, write_county
-from riskmodel.data.check import quality_text
+from riskmodel.data.check import quality_report
 
 from . import exports
 
@@ -113,6 +113,6 @@ def test_findings(tmp_path):
     # and the three totals, known three months after their year by assumption, of 64 rows in all.
     assert summary["tables"]["income"]["late_share"] == round(4 / 64, 6)
     for lang, said in (("zh", "一般农户：2 户中 1 户"), ("en", "general households with income")):
-        text = quality_text(summary, lang)
+        text = quality_report(summary, lang)
         assert said in text
         assert "{" not in text

@@ -9,7 +9,7 @@ import pytest
 
 from riskmodel.data import read_county, write_county
 from riskmodel.data.personal import KEY_VARIABLE, personal_columns, pseudonym
-from riskmodel.data.sources import Source, open_raw
+from riskmodel.data.sources import Source, open_raw_table
 from riskmodel.errors import InputRefused, UsageError
 
 from . import exports
@@ -108,7 +108,7 @@ def test_what_looks_personal(tmp_path, header, values, personal):
     path.write_text(
         "\n".join([f"household_id,township,village,registration,{header}", *rows]), encoding="utf-8"
     )
-    raw, _ = open_raw(ibis.duckdb.connect(), Source("households", path, "csv"))
+    raw, _ = open_raw_table(ibis.duckdb.connect(), Source("households", path, "csv"))
     assert raw is not None
     assert bool(personal_columns(raw)) == personal
 

@@ -9,7 +9,7 @@ import ibis
 import pyarrow as pa
 import pytest
 
-import riskmodel.data.parse as parse_module
+from riskmodel.data.parse import cell_content, cell_fault, cell_value
 from riskmodel.data.schema import contract, month_ordinal
 from riskmodel.data.values import (
     is_formula_like,
@@ -18,7 +18,7 @@ from riskmodel.data.values import (
     parse_grade,
     parse_month,
     parse_year,
-    parser,
+    value_parser,
 )
 
 DAY = dt.date(2021, 5, 31)
@@ -107,14 +107,14 @@ def test_every_code_and_its_chinese_word():
         for name, column in spec.columns.items():
             if column.type not in ("code", "codes"):
                 continue
-            parse = parser(table, name, column)
+            parse = value_parser(table, name, column)
             for code, word in (column.codes or {"illness": "因病"}).items():
                 assert parse(code) == parse(word) == parse(f" {code.upper()} ") == (code, None)
             assert parse("no such word") == (None, "unknown code")
 
 
 def test_several_causes_keep_their_order():
-    parse = parser("monitoring", "causes", contract().tables["monitoring"].columns["causes"])
+    parse = value_parser("monitoring", "causes", contract().tables["monitoring"].columns["causes"])
     # The main cause stands first.
     assert (
         parse("因灾；因病")
@@ -134,9 +134,9 @@ def test_formulas():
 
 def in_place(values, kind, arrow=None):
     rows = ibis.memtable(pa.table({"x": pa.array(values, arrow)}))
-    given = parse.given(rows.x, kind)
-    value = parse.value(given, kind)
-    out = rows.select(value=value, reason=parse.reason(given, value, kind)).to_pyarrow()
+    given = cell_content(rows.x, kind)
+    value = cell_value(given, kind)
+    out = rows.select(value=value, reason=cell_fault(given, value, kind)).to_pyarrow()
     return list(zip(out["value"].to_pylist(), out["reason"].to_pylist(), strict=True))
 
 

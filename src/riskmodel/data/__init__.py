@@ -1,22 +1,23 @@
 """Reading, checking and holding a county's tables."""
 
-from riskmodel.data.check import Further, check_county, later_lines
+from riskmodel.data.check import FurtherCheck, check_county, later_lines
 from riskmodel.data.compiled import Shape, rows_table
-from riskmodel.data.county import About, County, from_frames
+from riskmodel.data.county import County, from_frames
 from riskmodel.data.file_formats import find_encoding, open_workbook
-from riskmodel.data.parse import unfused
+from riskmodel.data.parse import unfused_selects
 from riskmodel.data.personal import KEY_VARIABLE, pseudonym, secret_key
 from riskmodel.data.read import DataRefused, read_county, write_rejected
 from riskmodel.data.schema import (
+    About,
     canonical_schema,
     codes,
     contract,
     header_row,
     month_ordinal,
     month_text,
-    normal,
+    normal_header,
 )
-from riskmodel.data.sources import Raw, Source, find_sources, open_raw
+from riskmodel.data.sources import RawTable, Source, find_sources, open_raw_table
 from riskmodel.data.values import cell_text, parse_date
 from riskmodel.data.write import write_county
 
@@ -25,8 +26,8 @@ __all__ = [
     "About",
     "County",
     "DataRefused",
-    "Further",
-    "Raw",
+    "FurtherCheck",
+    "RawTable",
     "Shape",
     "Source",
     "canonical_schema",
@@ -41,15 +42,15 @@ __all__ = [
     "later_lines",
     "month_ordinal",
     "month_text",
-    "normal",
-    "open_raw",
+    "normal_header",
+    "open_raw_table",
     "open_workbook",
     "parse_date",
     "pseudonym",
     "read_county",
     "rows_table",
     "secret_key",
-    "unfused",
+    "unfused_selects",
     "write_county",
     "write_rejected",
 ]

@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from riskmodel.data.county import County
-from riskmodel.data.quality import count, findings, late_share, suspects, write_suspects
+from riskmodel.data.quality import count_suspects, data_findings, find_suspects, late_share, write_suspects
 from riskmodel.data.read import MAX_REJECTED, Reading, TableRead, read_tables, refusals, write_rejected
 from riskmodel.data.schema import codes, contract
 from riskmodel.errors import InputRefused
@@ -22,7 +22,7 @@ FORMAT_VERSION = 1
 
 
 @dataclass(frozen=True)
-class Further:
+class FurtherCheck:
     """What a check from above this layer found (one that needs an accounting, say).
 
     Parameters
@@ -50,7 +50,7 @@ def check_county(
     pseudonymise: bool = False,
     snapshot_on: str | dt.date | None = None,
     lang: str = "zh",
-    further: Callable[[County], Further] | None = None,
+    further: Callable[[County], FurtherCheck] | None = None,
 ) -> tuple[dict[str, Any], County | None]:
     """Check a county's data and say what was found.
 
@@ -72,7 +72,7 @@ def check_county(
     -------
     summary : dict
         ``format_version, data, refused, refusals, tables, absent, notices`` and, where the tables could be
-        read, what `riskmodel.data.quality.findings` gives. Nothing is raised for data that cannot be
+        read, what `riskmodel.data.quality.data_findings` gives. Nothing is raised for data that cannot be
         used: ``refused`` says so, ``refusals`` why.
     county : County or None
         What the summary is of (for a fingerprint), None where it could not be read at all.
@@ -84,7 +84,7 @@ def check_county(
     """
     reading: Reading | None = None
     doubted = None
-    more: Further | None = None
+    more: FurtherCheck | None = None
     rejected = pd.DataFrame()
     summary: dict[str, Any] = {"format_version": FORMAT_VERSION, "data": Path(data).name}
     try:
@@ -94,9 +94,9 @@ def check_county(
     else:
         why = refusals(reading, max_rejected)
         rejected = reading.county.rejected
-        doubted = suspects(reading.county)
+        doubted = find_suspects(reading.county)
         summary |= {"refused": bool(why), "refusals": why} | _summary(reading)
-        summary["suspects"] = count(doubted)
+        summary["suspects"] = count_suspects(doubted)
         more = further(reading.county) if further is not None and not why else None
         summary |= {more.name: more.figures} if more else {}
     if out is not None:
@@ -107,12 +107,12 @@ def check_county(
     return summary, reading.county if reading else None
 
 
-def _write_summary(summary: dict[str, Any], more: Further | None, out: Path, lang: str) -> None:
+def _write_summary(summary: dict[str, Any], more: FurtherCheck | None, out: Path, lang: str) -> None:
     for name, table in more.tables.items() if more else ():
         write_table(table, out / name)
     write_json(summary, out / "quality.json")
     both = sorted(LANGUAGES, key=lambda word: word != lang)
-    texts = [quality_text(summary, word, more) for word in both]
+    texts = [quality_report(summary, word, more) for word in both]
     write_text("\n\n".join(texts) + "\n", out / "quality.md")
 
 
@@ -124,7 +124,7 @@ def _summary(reading: Reading) -> dict[str, Any]:
         "tables": {name: _table(reading, name, table) for name, table in reading.tables.items()},
         "absent": absent,
         "notices": [{"id": n.code, **n.both()} for n in reading.notices],
-        **findings(county),
+        **data_findings(county),
     }
 
 
@@ -141,7 +141,7 @@ def _table(reading: Reading, name: str, table: TableRead) -> dict[str, Any]:
     }
 
 
-def quality_text(summary: dict[str, Any], lang: Language, more: Further | None = None) -> str:
+def quality_report(summary: dict[str, Any], lang: Language, more: FurtherCheck | None = None) -> str:
     """Return a summary of `check_county` as Markdown in one language."""
     refused = summary["refused"]
     lines = [

@@ -33,7 +33,8 @@ from pydantic import BaseModel
 from riskmodel.data.schema import canonical_schema
 
 if TYPE_CHECKING:
-    from riskmodel.data.county import About, County
+    from riskmodel.data.county import County
+    from riskmodel.data.schema import About
 
 Input: TypeAlias = pa.Table | ir.Table | None
 Build = Callable[..., ir.Table]

@@ -38,7 +38,7 @@ FAULT_COLUMNS = ["row", "column", "reason", "other"]
 HOMES = {"household_id": "households", "member_id": "members"}
 
 
-def faults_of(rows: Iterable[int], column: str, reason: str, others: Iterable[int] = ()) -> pd.DataFrame:
+def fault_rows(rows: Iterable[int], column: str, reason: str, others: Iterable[int] = ()) -> pd.DataFrame:
     """Return faults of one kind."""
     at = np.asarray(list(rows) if not isinstance(rows, np.ndarray) else rows, dtype="int64")
     clash = np.asarray(list(others) if not isinstance(others, np.ndarray) else others, dtype="int64")
@@ -61,7 +61,7 @@ def duplicate_keys(con: Any, table: str) -> pd.DataFrame:
     if "row_id" in canonical_schema(table):
         by, where = _listed(["row_id", "known_on"]), "row_id IS NOT NULL"
         return _later_of(con, table, by, where, "row_id", "duplicate key")
-    return faults_of([], "", "")
+    return fault_rows([], "", "")
 
 
 def _later_of(con: Any, table: str, by: str, where: str, column: str, reason: str) -> pd.DataFrame:
@@ -72,7 +72,7 @@ def _later_of(con: Any, table: str, by: str, where: str, column: str, reason: st
         f'FROM "{table}" WHERE {where} AND hash({by}) IN ({twice})) WHERE {ROW} > first_ ORDER BY 1'
     )
     columns = found.fetchnumpy()
-    return faults_of(columns[ROW], column, reason, columns["first_"])
+    return fault_rows(columns[ROW], column, reason, columns["first_"])
 
 
 def unknown_ids(con: Any, table: str) -> pd.DataFrame:
@@ -80,11 +80,11 @@ def unknown_ids(con: Any, table: str) -> pd.DataFrame:
     columns = canonical_schema(table)
     column = next((c for c in HOMES if c in columns), None)
     if column is None or HOMES[column] == table:
-        return faults_of([], "", "")
+        return fault_rows([], "", "")
     found = con.raw_sql(
         f'SELECT {ROW} FROM "{table}" ANTI JOIN "{HOMES[column]}" USING ({column}) ORDER BY 1'
     )
-    return faults_of(found.fetchnumpy()[ROW], column, "unknown id")
+    return fault_rows(found.fetchnumpy()[ROW], column, "unknown id")
 
 
 def _listed(columns: Iterable[str]) -> str:
@@ -114,22 +114,22 @@ class Stay:
         return self.end == dt.date.max
 
 
-def overlaps(con: Any) -> tuple[pd.DataFrame, pd.DataFrame]:
+def overlapping_stays(con: Any) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Find the rows of ``members`` that contradict what stands when they become known."""
     if not con.raw_sql("SELECT 1 FROM members GROUP BY member_id HAVING count(*) > 1 LIMIT 1").fetchall():
-        return faults_of([], "", ""), pd.DataFrame()
+        return fault_rows([], "", ""), pd.DataFrame()
     t = con.table("members")
     suspects = t.semi_join(_pairs(t), "member_id")
     frame = suspects.order_by("member_id", "known_on", ROW).to_pandas()
     faults: list[tuple[int, int]] = []
     deferred: list[tuple[int, dt.date]] = []
     for _, rows in frame.groupby("member_id", sort=True):
-        never, later = settle(_stays(rows))
+        never, later = resolve_stays(_stays(rows))
         faults += never
         deferred += later
     later_days = pd.DataFrame(deferred, columns=["row", "known_on"])
     rows, others = ([pair[side] for pair in faults] for side in (0, 1))
-    return faults_of(rows, "valid_from", "overlapping validity", others), later_days
+    return fault_rows(rows, "valid_from", "overlapping validity", others), later_days
 
 
 def _pairs(t: ir.Table) -> ir.Table:
@@ -180,7 +180,7 @@ def _day(value: Any, missing: dt.date) -> dt.date:
     return missing if pd.isna(value) else pd.Timestamp(value).date()
 
 
-def settle(stays: Iterable[Stay]) -> tuple[list[tuple[int, int]], list[tuple[int, dt.date]]]:
+def resolve_stays(stays: Iterable[Stay]) -> tuple[list[tuple[int, int]], list[tuple[int, dt.date]]]:
     """Let one member's rows become known day by day and see which can stand.
 
     Examples
@@ -189,7 +189,7 @@ def settle(stays: Iterable[Stay]) -> tuple[list[tuple[int, int]], list[tuple[int
     >>> a = Stay(2, day(2019, 1, 1), "A", day(2019, 1, 1), day.max, ())
     >>> b = Stay(3, day(2020, 6, 5), "B", day(2020, 6, 1), day.max, ())
     >>> closed = Stay(4, day(2020, 7, 10), "A", day(2019, 1, 1), day(2020, 6, 1), ())
-    >>> settle([a, b]), settle([a, b, closed])
+    >>> resolve_stays([a, b]), resolve_stays([a, b, closed])
     (([(3, 2)], []), ([], [(3, datetime.date(2020, 7, 10))]))
     """
     standing: dict[dt.date, Stay] = {}
@@ -201,27 +201,27 @@ def settle(stays: Iterable[Stay]) -> tuple[list[tuple[int, int]], list[tuple[int
         fresh = list(arrived)
         begins = {s.begin for s in fresh}
         # A version that is itself corrected while it waits never stood.
-        never += [(s.row, _in_the_way(s, standing)) for s in waiting if s.begin in begins]
+        never += [(s.row, _blocking_row(s, standing)) for s in waiting if s.begin in begins]
         waiting = [s for s in waiting if s.begin not in begins] + fresh
-        stood = _let_stand(waiting, standing)
+        stood = _admit(waiting, standing)
         later += [(s.row, day) for s in stood if s.known_on < day]
         waiting = [s for s in waiting if s not in stood]
-    return never + [(s.row, _in_the_way(s, standing)) for s in waiting], later
+    return never + [(s.row, _blocking_row(s, standing)) for s in waiting], later
 
 
-def _let_stand(waiting: list[Stay], standing: dict[dt.date, Stay]) -> list[Stay]:
+def _admit(waiting: list[Stay], standing: dict[dt.date, Stay]) -> list[Stay]:
     """Admit every waiting row that nothing contradicts; each one admitted may make room for another."""
     stood: list[Stay] = []
     # Corrections of what stands go first: they are what makes room.
     queue = sorted(waiting, key=lambda s: (s.begin not in standing, s.begin, s.row))
-    while admitted := next((s for s in queue if _contradicted(s, standing) is None), None):
+    while admitted := next((s for s in queue if _contradiction(s, standing) is None), None):
         standing[admitted.begin] = admitted
         stood.append(admitted)
         queue.remove(admitted)
     return stood
 
 
-def _contradicted(stay: Stay, standing: dict[dt.date, Stay]) -> Stay | None:
+def _contradiction(stay: Stay, standing: dict[dt.date, Stay]) -> Stay | None:
     others = [s for s in standing.values() if s.begin != stay.begin and s.begin < s.end]
     if stay.begin == stay.end:
         return None
@@ -245,6 +245,6 @@ def _clash(a: Stay, b: Stay) -> bool:
     return second.begin < first.end and not handed_over
 
 
-def _in_the_way(stay: Stay, standing: dict[dt.date, Stay]) -> int:
-    other = _contradicted(stay, standing)
+def _blocking_row(stay: Stay, standing: dict[dt.date, Stay]) -> int:
+    other = _contradiction(stay, standing)
     return other.row if other else stay.row

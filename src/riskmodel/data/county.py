@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import calendar
 import datetime as dt
 import uuid
 from collections.abc import Callable, Hashable, Mapping
@@ -13,37 +12,13 @@ from typing import Any, TypeVar
 import ibis
 import pandas as pd
 from ibis.expr.operations import DatabaseTable
-from pydantic import ConfigDict
 
 from riskmodel.data.compiled import Shape, empty_table
-from riskmodel.data.schema import SPAN_TABLES, canonical_schema, contract, known_on
+from riskmodel.data.schema import SPAN_TABLES, About, canonical_schema, contract, known_on, month_end
 from riskmodel.errors import InputRefused
-from riskmodel.io.specs import Spec
 
 T = TypeVar("T")
 VERSIONED = {"households": "household_id", "members": "member_id"}
-
-
-class About(Spec):
-    """What ``about.yaml`` beside the tables says of the whole county (contract, "Input").
-
-    ``income_is_net`` is ours: incomes were recorded net of production costs, so that net income does
-    not need the ``spending`` table. ``source``, ``licence`` and ``unit`` are ours too: where the data come
-    from, on what terms, and in what money; ``simulated`` says how a made-up county was made. Keys that nobody
-    reads are kept out, not refused.
-    """
-
-    model_config = ConfigDict(extra="ignore", frozen=True)
-
-    data_through: dt.date | None = None
-    recording_delay_days: int = 0
-    entry_lag_months: int = 3
-    snapshot_on: dt.date | None = None
-    income_is_net: bool = False
-    source: str | None = None
-    licence: str | None = None
-    unit: str | None = None
-    simulated: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -165,8 +140,7 @@ class County:
         last = self.table("income").month_to.max().to_pyarrow().as_py()
         if last is None:
             raise InputRefused("no income row, and no data_through in about.yaml: add YYYY-MM-DD there")
-        year, month = divmod(int(last), 12)
-        return dt.date(year, month + 1, calendar.monthrange(year, month + 1)[1])
+        return month_end(int(last))
 
     @cached_property
     def known_through(self) -> dt.date:

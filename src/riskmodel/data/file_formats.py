@@ -43,7 +43,7 @@ OVERFLOW = "(beyond the header)"
 
 
 @dataclass(frozen=True)
-class Loaded:
+class FileRows:
     """The rows of one file as they stand there."""
 
     rows: pa.Table
@@ -120,7 +120,7 @@ _TITLE_LINES = 10
 _LOST = "\ufffd"
 
 
-def load_csv(path: Path, table: str) -> Loaded | None:
+def load_csv(path: Path, table: str) -> FileRows | None:
     """Read a CSV file."""
     data = path.read_bytes().removeprefix(_BOM).rstrip(b"\r\n")
     if not data.strip(b"\x00\r\n\t ,;"):
@@ -135,7 +135,7 @@ def load_csv(path: Path, table: str) -> Loaded | None:
     if clean and at == 1 and _is_plain(data):
         plain = _split_plain(data, encoding, delimiter, len(headers))
         if plain is not None:
-            return Loaded(plain, headers)
+            return FileRows(plain, headers)
     loaded = _split_lines(_lines(data, encoding), delimiter, headers, at)
     if at > 1:
         loaded.notices.append(Message("data.notices.title rows", {"file": path.name, "n": at - 1}))
@@ -238,7 +238,7 @@ def _fields(text: str, delimiter: str) -> list[str]:
     return parsed[0] if len(parsed) == 1 else text.split(delimiter)
 
 
-def _split_lines(lines: Iterator[str], delimiter: str, headers: tuple[str, ...], at: int) -> Loaded:
+def _split_lines(lines: Iterator[str], delimiter: str, headers: tuple[str, ...], at: int) -> FileRows:
     width = len(headers)
     batches: list[pa.RecordBatch] = []
     faults: list[tuple[int, str, str]] = []
@@ -248,7 +248,7 @@ def _split_lines(lines: Iterator[str], delimiter: str, headers: tuple[str, ...],
         for row, fields, spoilt in chunk:
             if not any(cell.strip() for cell in fields):
                 continue
-            reason = spoilt or _spoilt(fields, width)
+            reason = spoilt or _row_fault(fields, width)
             if reason:
                 faults.append((row, "", reason))
             padded = (*fields[:width], *[""] * (width - len(fields)))
@@ -256,11 +256,11 @@ def _split_lines(lines: Iterator[str], delimiter: str, headers: tuple[str, ...],
         batches.append(text_batch(rows, width + 1))
     table = pa.Table.from_batches(batches or [text_batch([], width + 1)])
     if pc.any(pc.not_equal(table.column(f"c{width}"), "")).as_py():
-        return Loaded(table, (*headers, OVERFLOW), faults)
-    return Loaded(table.drop_columns([f"c{width}"]), headers, faults)
+        return FileRows(table, (*headers, OVERFLOW), faults)
+    return FileRows(table.drop_columns([f"c{width}"]), headers, faults)
 
 
-def _spoilt(fields: list[str], width: int) -> str | None:
+def _row_fault(fields: list[str], width: int) -> str | None:
     if any(_LOST in cell or "\x00" in cell for cell in fields):
         return "wrong encoding"
     if len(fields) < width or any(cell.strip() for cell in fields[width:]):
@@ -289,7 +289,7 @@ def open_workbook(path: Path) -> Any:
         ) from exc
 
 
-def load_sheet(sheet: Any, table: str, file: str) -> Loaded | None:
+def load_sheet(sheet: Any, table: str, file: str) -> FileRows | None:
     """Read one sheet."""
     grid = _grid(sheet)
     if not grid:
@@ -310,7 +310,7 @@ def load_sheet(sheet: Any, table: str, file: str) -> Loaded | None:
     kept = {row[0] for row in rows}
     beyond = any(row[-1] for row in rows)
     cells = pa.Table.from_batches([text_batch(rows, len(headers) + 1)])
-    return Loaded(
+    return FileRows(
         cells if beyond else cells.drop_columns([f"c{len(headers)}"]),
         (*headers, OVERFLOW) if beyond else headers,
         [fault for row, fault in sorted(faults.items()) if row in kept],

@@ -22,11 +22,10 @@ import ibis.expr.types as ir
 import pandas as pd
 import pyarrow as pa
 
-from riskmodel.data.county import About
 from riskmodel.data.file_formats import ROW
-from riskmodel.data.schema import SPAN_TABLES, Column, canonical_schema, contract, ibis_type, known_on
-from riskmodel.data.sources import Raw
-from riskmodel.data.values import parser
+from riskmodel.data.schema import SPAN_TABLES, About, Column, canonical_schema, contract, ibis_type, known_on
+from riskmodel.data.sources import RawTable
+from riskmodel.data.values import value_parser
 
 _THOUSANDS = r"^[+-]?[0-9]{1,3}(,[0-9]{3})+(\.[0-9]*)?$"
 # Wide and no-break spaces too: Excel leaves them behind.
@@ -55,7 +54,7 @@ def as_text(column: ir.Column) -> ir.StringValue:
     return text.re_search(_SPACE_AT_AN_END).ifelse(text.re_replace(_SPACES, ""), text).nullif("")
 
 
-def given(column: ir.Column, kind: str) -> ir.Value:
+def cell_content(column: ir.Column, kind: str) -> ir.Value:
     """Return what a cell gives: trimmed text, or a number that is not NaN."""
     if kind in _NUMBERS and column.type().is_floating():
         return column.isnan().ifelse(ibis.null(column.type()), column)
@@ -64,7 +63,7 @@ def given(column: ir.Column, kind: str) -> ir.Value:
     return as_text(column)
 
 
-def value(cell: ir.Value, kind: str) -> ir.Value:
+def cell_value(cell: ir.Value, kind: str) -> ir.Value:
     """Return the value of what is `given`, null where it has none."""
     if kind not in _NUMBERS:
         return cell
@@ -78,7 +77,7 @@ def value(cell: ir.Value, kind: str) -> ir.Value:
     return parsed
 
 
-def reason(cell: ir.Value, parsed: ir.Value, kind: str) -> ir.Value:
+def cell_fault(cell: ir.Value, parsed: ir.Value, kind: str) -> ir.Value:
     """Return why a `given` cell has no `value` that holds, null where all is well."""
     nothing = ibis.null("string")
     if kind not in _NUMBERS:
@@ -127,7 +126,7 @@ def _hash(seed: int, value: object) -> int:  # the body is DuckDB's
 
 
 @contextmanager
-def unfused() -> Iterator[None]:
+def unfused_selects() -> Iterator[None]:
     """Let Ibis keep one SELECT a step: merged into one, a step's expression is run once for each use."""
     before = ibis.options.sql.fuse_selects
     ibis.options.sql.fuse_selects = False
@@ -138,7 +137,7 @@ def unfused() -> Iterator[None]:
 
 
 @dataclass(frozen=True)
-class Parsed:
+class ParsedTable:
     """A table whose cells are parsed, nothing computed yet."""
 
     rows: ir.Table
@@ -154,14 +153,14 @@ class Parsed:
         """Return every fault of a cell or a row."""
         bad = ibis.or_(*(self.rows[why].notnull() for why in self.reasons.values()))
         wide = self.rows.filter(bad).select(ROW, **{c: self.rows[why] for c, why in self.reasons.items()})
-        with unfused():
+        with unfused_selects():
             found = wide.to_pandas()
         frame = found.melt(id_vars=ROW, var_name="column", value_name="reason")
         frame = frame.dropna(subset="reason").rename(columns={ROW: "row"})
         return frame.assign(other=pd.array([pd.NA] * len(frame), dtype="Int64"))
 
 
-def parse(raw: Raw, about: About) -> Parsed:
+def parse_table(raw: RawTable, about: About) -> ParsedTable:
     """Parse the rows of one table that its file format did not spoil."""
     rows = raw.rows
     if raw.faults:
@@ -183,10 +182,10 @@ def parse(raw: Raw, about: About) -> Parsed:
     why = {name: f"why_{name}" for name in reasons}
     flags = {why[name]: reason for name, reason in reasons.items()}
     extra = {EXTRA: _extra(raw, rows, values[RECORDED])}
-    return Parsed(rows.select(rows[ROW], **out, **extra, **flags), why)
+    return ParsedTable(rows.select(rows[ROW], **out, **extra, **flags), why)
 
 
-def _cells(raw: Raw, rows: ir.Table) -> tuple[ir.Table, dict[str, Cell]]:
+def _cells(raw: RawTable, rows: ir.Table) -> tuple[ir.Table, dict[str, Cell]]:
     """Return the rows with look-ups joined on, and each column's value and reason over them."""
     columns = dict(contract().tables[raw.table].columns) | {RECORDED: _RECORDED_COLUMN}
     looked_up = {n: raw.at[n] for n, c in columns.items() if c.type in _LOOKED_UP and n in raw.at}
@@ -200,8 +199,8 @@ def _cells(raw: Raw, rows: ir.Table) -> tuple[ir.Table, dict[str, Cell]]:
         if lookup is not None:
             joined = joined.left_join(lookup, [(looked_up[name], f"k_{name}")])
     kinds = {n: c.type for n, c in columns.items() if n in raw.at and n not in lookups}
-    staged = joined.mutate(**{f"g_{n}": given(joined[raw.at[n]], kind) for n, kind in kinds.items()})
-    staged = staged.mutate(**{f"v_{n}": value(staged[f"g_{n}"], kind) for n, kind in kinds.items()})
+    staged = joined.mutate(**{f"g_{n}": cell_content(joined[raw.at[n]], kind) for n, kind in kinds.items()})
+    staged = staged.mutate(**{f"v_{n}": cell_value(staged[f"g_{n}"], kind) for n, kind in kinds.items()})
     cells = {}
     nothing = ibis.null("string")
     for name, column in columns.items():
@@ -209,7 +208,7 @@ def _cells(raw: Raw, rows: ir.Table) -> tuple[ir.Table, dict[str, Cell]]:
             cells[name] = Cell(ibis.null(ibis_type(column.type)), nothing)
         elif name in kinds:
             parsed = staged[f"v_{name}"]
-            cells[name] = Cell(parsed, reason(staged[f"g_{name}"], parsed, kinds[name]))
+            cells[name] = Cell(parsed, cell_fault(staged[f"g_{name}"], parsed, kinds[name]))
         elif lookups[name] is None:
             cells[name] = Cell(staged[raw.at[name]], nothing)
         else:
@@ -230,7 +229,7 @@ def _lookup(
     table: str, name: str, column: Column, distinct: pa.Array, raw_type: dt.DataType
 ) -> ir.Table | None:
     """Return ``k_, v_, f_`` (raw value, parsed value, reason) of a column; None where both are the same."""
-    parse_one = parser(table, name, column)
+    parse_one = value_parser(table, name, column)
     keys = distinct.to_pylist()
     parsed = [parse_one(key) for key in keys]
     reasons = [reason for _, reason in parsed]
@@ -254,7 +253,7 @@ def _not_negative(table: str, columns: Mapping[str, Column], cells: dict[str, Ce
         cells[name] = replace(cells[name], reason=ibis.coalesce(cells[name].reason, why))
 
 
-def _span(raw: Raw, values: dict[str, ir.Value], reasons: dict[str, ir.Value]) -> None:
+def _span(raw: RawTable, values: dict[str, ir.Value], reasons: dict[str, ir.Value]) -> None:
     """Bring ``month`` and ``month_from``/``month_to`` to one form."""
     month = values["month"]
     first, last = (ibis.coalesce(values[end], month) for end in ("month_from", "month_to"))
@@ -286,7 +285,7 @@ def _across(table: str, values: dict[str, ir.Value], reasons: dict[str, ir.Value
         reasons[RECORDED] = ibis.coalesce(reasons[RECORDED], why)
 
 
-def _extra(raw: Raw, rows: ir.Table, recorded: ir.Value) -> ir.Value:
+def _extra(raw: RawTable, rows: ir.Table, recorded: ir.Value) -> ir.Value:
     said = recorded.notnull().cast("uint64")
     if not raw.others:
         return said

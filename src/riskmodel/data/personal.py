@@ -25,8 +25,8 @@ import ibis.expr.types as ir
 import pyarrow as pa
 
 from riskmodel.data.parse import as_text
-from riskmodel.data.schema import contract, normal
-from riskmodel.data.sources import Raw
+from riskmodel.data.schema import contract, normal_header
+from riskmodel.data.sources import RawTable
 from riskmodel.errors import InputRefused, UsageError
 from riskmodel.i18n import Message
 
@@ -54,18 +54,18 @@ _FEW = 0.01
 _DIGEST_CHARS = 32  # 128 bits: no two of a country's ids meet
 
 
-def personal_columns(raw: Raw) -> dict[str, str]:
+def personal_columns(raw: RawTable) -> dict[str, str]:
     """Find the columns of one table that name people."""
     found: dict[str, str] = {}
     for cell in raw.others:
-        header = normal(raw.headers[cell])
+        header = normal_header(raw.headers[cell])
         for pattern, what in ((_NAME, "name"), (_PHONE, "phone"), (_IDENTITY, "identity number")):
             if pattern.search(header):
                 found[cell] = what
     return found | _by_content(raw, [c for c in raw.headers if c not in found])
 
 
-def _by_content(raw: Raw, cells: list[str]) -> dict[str, str]:
+def _by_content(raw: RawTable, cells: list[str]) -> dict[str, str]:
     types = {c: _type(raw, c) for c in cells}
     # Amounts, dates and codes that the file holds as numbers cannot hide a text.
     cells = [c for c in cells if types[c] in ("id", "text", "") or raw.rows[c].type().is_string()]
@@ -103,7 +103,7 @@ def _verdict(hits: Mapping[str, int], n: int, serials: bool) -> str | None:
     return "phone" if hits.get("phone") else None
 
 
-def _type(raw: Raw, cell: str) -> str:
+def _type(raw: RawTable, cell: str) -> str:
     """Return the contract's type of a column, nothing for one that it does not know."""
     spec = contract().tables[raw.table].columns
     return next((spec[name].type for name, c in raw.at.items() if c == cell and name in spec), "")
@@ -120,7 +120,7 @@ def _patterns(kind: str) -> dict[str, str]:
     return {"identity": _IDENTITY_IN, "phone": _MOBILE_IN}
 
 
-def refuse_personal(raw: Raw) -> None:
+def refuse_personal_data(raw: RawTable) -> None:
     """Refuse a table that names people."""
     found = personal_columns(raw)
     if found:
@@ -156,7 +156,7 @@ def pseudonym(value: str, key: bytes) -> str:
     return hmac.new(key, value.encode(), hashlib.sha256).hexdigest()[:_DIGEST_CHARS]
 
 
-def pseudonymise(con: Any, raw: Raw, key: bytes) -> tuple[Raw, list[Message]]:
+def pseudonymise_table(con: Any, raw: RawTable, key: bytes) -> tuple[RawTable, list[Message]]:
     """Replace the ids of one table by keyed hashes and drop its personal columns."""
     found = personal_columns(raw)
     ids = [c for name, c in raw.at.items() if name in ID_COLUMNS or (name == "row_id" and c in found)]

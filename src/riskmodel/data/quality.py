@@ -16,7 +16,7 @@ import pandas as pd
 from riskmodel.data.county import County
 from riskmodel.data.schema import codes, month_ordinal, month_text, own_date
 from riskmodel.errors import InputRefused
-from riskmodel.io.files import atomic
+from riskmodel.io.files import write_csv
 
 _MOST_EXAMPLES = 20
 _YEAR = 12
@@ -64,7 +64,7 @@ def late_share(county: County, table: str) -> float | None:
     return None if share is None else round(float(share), 6)
 
 
-def known_later(county: County) -> dict[str, dict[str, Any]]:
+def rows_known_later(county: County) -> dict[str, dict[str, Any]]:
     """Count the rows that come to be known only after the day that the records are said to be whole by."""
     through = _data_through(county)
     if through is None:
@@ -84,7 +84,7 @@ def known_later(county: County) -> dict[str, dict[str, Any]]:
     return out
 
 
-def findings(county: County) -> dict[str, Any]:
+def data_findings(county: County) -> dict[str, Any]:
     """Return what the data as a whole shows."""
     con = county.con.con
     compared = _rows(con, _TOTALS_AND_MONTHS)
@@ -106,7 +106,7 @@ def findings(county: County) -> dict[str, Any]:
         "data_through": _data_through(county),
         "income_months": [month_text(m) if m is not None else None for m in (first, last)],
         "income_coverage": _coverage(county, last),
-        "known_later": known_later(county),
+        "known_later": rows_known_later(county),
         "totals_against_months": {
             "compared": len(compared),
             "differ": len(differ),
@@ -152,7 +152,7 @@ def _coverage(county: County, last: int | None) -> dict[str, dict[str, float]]:
     }
 
 
-FILE_NAME = "suspects.csv"
+SUSPECTS_FILE = "suspects.csv"
 COLUMNS = ["table", "household_id", "month", "kind", "amount", "usual", "reason"]
 # So many times the usual amount: ten times and a year's total in a month lie above, good months below.
 MANY_TIMES = 6.0
@@ -195,7 +195,7 @@ _GAPS = """
     FROM holes JOIN counted USING (household_id) WHERE months >= 0.9 * span ORDER BY ALL"""
 
 
-def suspects(county: County) -> pd.DataFrame:
+def find_suspects(county: County) -> pd.DataFrame:
     """List the monthly amounts that look wrong, and the months that seem to have been forgotten."""
     con, days = county.con.con, county.about.recording_delay_days
     parts = []
@@ -227,7 +227,7 @@ def _found(con: Any, sql: str, table: str, reason: str) -> pd.DataFrame:
     return rows.assign(month=text.astype(object), table=table, reason=reason)
 
 
-def count(found: pd.DataFrame) -> dict[str, int]:
+def count_suspects(found: pd.DataFrame) -> dict[str, int]:
     """Count suspects by reason; a forgotten month once."""
     once = found[~((found["reason"] == "month missing") & (found["table"] != "income"))]
     return {str(k): int(v) for k, v in once["reason"].value_counts().sort_index().items()}
@@ -235,7 +235,4 @@ def count(found: pd.DataFrame) -> dict[str, int]:
 
 def write_suspects(found: pd.DataFrame, folder: str | Path) -> Path:
     """Write ``suspects.csv`` (UTF-8 with BOM, for Excel) into a folder."""
-    path = Path(folder) / FILE_NAME
-    with atomic(path) as temporary:
-        found.to_csv(temporary, index=False, encoding="utf-8-sig", lineterminator="\n")
-    return path
+    return write_csv(found, Path(folder) / SUSPECTS_FILE)

@@ -1,6 +1,7 @@
-"""Reading a county: files to checked, canonical tables, with every row kept out accounted for.
+"""Reading a county: files to checked, canonical tables.
 
-``rejected.csv``: every row kept out, whole and unchanged, with file, row number, column and reason.
+Every row kept out is accounted for in ``rejected.csv``: whole and unchanged, with file, row number, column
+and reason.
 """
 
 from __future__ import annotations
@@ -18,29 +19,35 @@ import ibis.expr.types as ir
 import pandas as pd
 import pyarrow as pa
 
-from riskmodel.data.conflicts import duplicate_keys, duplicate_rows, faults_of, overlaps, unknown_ids
-from riskmodel.data.county import About, County
+from riskmodel.data.conflicts import (
+    duplicate_keys,
+    duplicate_rows,
+    fault_rows,
+    overlapping_stays,
+    unknown_ids,
+)
+from riskmodel.data.county import County
 from riskmodel.data.file_formats import ROW
-from riskmodel.data.parse import EXTRA, parse, unfused
-from riskmodel.data.personal import pseudonymise as keyed
-from riskmodel.data.personal import refuse_personal, secret_key
-from riskmodel.data.schema import codes, contract
-from riskmodel.data.sources import Raw, Source, find_sources, open_raw
-from riskmodel.data.validate import validate
+from riskmodel.data.parse import EXTRA, parse_table, unfused_selects
+from riskmodel.data.personal import pseudonymise_table as keyed
+from riskmodel.data.personal import refuse_personal_data, secret_key
+from riskmodel.data.schema import About, canonical_schema, codes, contract
+from riskmodel.data.sources import RawTable, Source, find_sources, open_raw_table
+from riskmodel.data.values import FIRST_YEAR, LAST_YEAR
 from riskmodel.errors import InputRefused, SpecError
 from riskmodel.i18n import Message, both, section
-from riskmodel.io.files import atomic, first_line
+from riskmodel.io.files import first_line, write_csv
 from riskmodel.io.specs import nearest, read_yaml
 from riskmodel.io.specs import parse as parse_spec
 
-FILE_NAME = "rejected.csv"
+REJECTED_FILE = "rejected.csv"
 WHOLE_ROW = "*"  # stands for a column where no single one is to blame
 COLUMNS = ["file", "row", "column", "reason", "detail"]
 _DATES = {"date": "2021-05-31", "month": "2021-05", "year": "2021"}
 _MOST_ALLOWED = 20
 
 
-def rejected_rows(raw: Raw, faults: pd.DataFrame) -> pd.DataFrame:
+def rejected_rows(raw: RawTable, faults: pd.DataFrame) -> pd.DataFrame:
     """Return the rows of one file that are kept out, each once."""
     if faults.empty:
         return pd.DataFrame(columns=COLUMNS)
@@ -48,13 +55,13 @@ def rejected_rows(raw: Raw, faults: pd.DataFrame) -> pd.DataFrame:
     found = raw.rows.semi_join(wanted, raw.rows[ROW] == wanted.wanted_).order_by(ROW)
     texts = found.select(row=found[ROW], **{c: found[c].cast("string") for c in raw.headers})
     cells = texts.to_pandas().set_index("row")
-    told = _tell(raw, faults, cells)
+    told = _fault_texts(raw, faults, cells)
     own = cells.rename(columns=_free_names(raw.headers.values(), raw.headers))
     out = told.join(own, how="left").reset_index().assign(file=raw.file)
     return out[[*COLUMNS, *own.columns]]
 
 
-def _tell(raw: Raw, faults: pd.DataFrame, cells: pd.DataFrame) -> pd.DataFrame:
+def _fault_texts(raw: RawTable, faults: pd.DataFrame, cells: pd.DataFrame) -> pd.DataFrame:
     """Return ``column, reason, detail`` of each row, several faults joined."""
     place = {name: position for position, name in enumerate(contract().tables[raw.table].columns)}
     ordered = faults.assign(place=faults["column"].map(place).fillna(-1))
@@ -139,14 +146,16 @@ def write_rejected(rejected: pd.DataFrame, folder: str | Path) -> Path:
     Path
         The file; it has only a header where nothing was kept out.
     """
-    path = Path(folder) / FILE_NAME
     frame = rejected if len(rejected.columns) else pd.DataFrame(columns=COLUMNS)
-    with atomic(path) as temporary:
-        frame.to_csv(temporary, index=False, encoding="utf-8-sig", lineterminator="\n")
-    return path
+    return write_csv(frame, Path(folder) / REJECTED_FILE)
 
 
 MAX_REJECTED = 0.05
+_RANGES = {
+    "grade": (0, 4),
+    "year": (FIRST_YEAR, LAST_YEAR),
+    "month": (FIRST_YEAR * 12, LAST_YEAR * 12 + 11),
+}
 
 
 class DataRefused(InputRefused):
@@ -161,11 +170,11 @@ class DataRefused(InputRefused):
 class TableRead:
     """What became of one table while it was read."""
 
-    raw: Raw
+    raw: RawTable
     n_read: int
     rows: ir.Table
     faults: list[pd.DataFrame] = field(default_factory=list)
-    kept_out: pd.DataFrame = field(default_factory=lambda: faults_of([], "", ""))
+    kept_out: pd.DataFrame = field(default_factory=lambda: fault_rows([], "", ""))
 
     @property
     def n_rejected(self) -> int:
@@ -292,16 +301,16 @@ def _read_one(
     con: Any, source: Source, about: About, key: bytes | None
 ) -> tuple[TableRead | None, list[Message]]:
     """Read one table and keep out what is wrong by itself or clashes within the table."""
-    raw, notices = open_raw(con, source)
+    raw, notices = open_raw_table(con, source)
     if raw is None:
         return None, notices
     if key is None:
-        refuse_personal(raw)
+        refuse_personal_data(raw)
     else:
         raw, said = keyed(con, raw, key)
         notices += said
-    parsed = parse(raw, about)
-    with unfused():
+    parsed = parse_table(raw, about)
+    with unfused_selects():
         rows = con.create_table(source.table, parsed.good)
     table = TableRead(raw, n_read=_count(con, raw.rows), rows=rows)
     _note(table, pd.DataFrame(raw.faults, columns=["row", "column", "reason"]))
@@ -310,7 +319,7 @@ def _read_one(
     _keep_out(con, table, duplicate_rows(con, source.table))
     _keep_out(con, table, duplicate_keys(con, source.table))
     if source.table == "members":
-        never, later = overlaps(con)
+        never, later = overlapping_stays(con)
         _keep_out(con, table, never)
         if len(later):
             _defer(con, source.table, later)
@@ -353,7 +362,7 @@ def _finish(con: Any, tables: dict[str, TableRead], about: About, notices: list[
         con.raw_sql(f'ALTER TABLE "{name}" DROP COLUMN {ROW}')
         con.raw_sql(f'ALTER TABLE "{name}" DROP COLUMN {EXTRA}')
         table.rows = con.table(name)
-        validate(con, name, table.rows)
+        verify_table(con, name, table.rows)
         if table.n_rejected:
             places = {"file": table.raw.file, "n": table.n_read, "what": table.n_rejected}
             notices.append(Message("data.notices.rejected rows", places))
@@ -367,6 +376,41 @@ def _finish(con: Any, tables: dict[str, TableRead], about: About, notices: list[
         notes=tuple(notice.text("en") for notice in notices),
     )
     return Reading(county, tables, tuple(notices))
+
+
+def verify_table(con: Any, name: str, rows: ir.Table) -> None:
+    """Refuse a canonical table that breaks the contract: a second look at what parsing kept.
+
+    Raises
+    ------
+    InputRefused
+        Naming table and columns. It is an error of the reader, and is never passed on.
+    """
+    expected = canonical_schema(name)
+    kinds = {column: kind.copy(nullable=True) for column, kind in rows.schema().items()}
+    if kinds != {column: kind.copy(nullable=True) for column, kind in expected.items()}:
+        raise InputRefused(f"{name}: columns {dict(kinds)} are not those of the contract")
+    counts = ", ".join(f"count(*) FILTER ({_violation(name, column)})" for column in expected)
+    found = con.raw_sql(f'SELECT {counts} FROM "{name}"').fetchall()[0]
+    broken = [f"{column} ({n} rows)" for column, n in zip(expected, found, strict=True) if n]
+    if broken:
+        raise InputRefused(f"{name}: the rows kept break the contract in {', '.join(broken)}")
+
+
+def _violation(table: str, column: str) -> str:
+    """Return the SQL condition of cells that the contract does not allow in a column."""
+    spec = contract().tables[table].columns.get(column)
+    required = column in ("month_from", "month_to", "known_on") or (spec is not None and spec.required)
+    out = [f'"{column}" IS NULL'] if required else []
+    if spec is not None and spec.type == "code":
+        allowed = ", ".join(f"'{code}'" for code in codes(table, column))
+        out.append(f'"{column}" NOT IN ({allowed})')
+    elif spec is not None and spec.type in _RANGES:
+        low, high = _RANGES[spec.type]
+        out.append(f'"{column}" NOT BETWEEN {low} AND {high}')
+    elif spec is not None and spec.type == "amount" and table != "income":
+        out.append(f'"{column}" < 0')
+    return " OR ".join(out) or "false"
 
 
 def _absent(name: str) -> Message:

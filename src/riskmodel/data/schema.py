@@ -1,14 +1,10 @@
-"""The tables of the data contract as declared in ``contract.yaml``: columns, types, codes, keys.
+"""The tables of the data contract: columns, types, codes, keys, headers, and when a row is known.
 
-A *canonical* table is what every module above reads. It has all contract columns under their English
-names (typed nulls where the source lacks one), English codes, amounts as DECIMAL(18,4) yuan, and months
-as **month ordinals** (``year * 12 + month - 1``), so that "the 12 months up to" is a subtraction.
-``month`` becomes ``month_from`` = ``month_to``; every row gains ``known_on``, the day from which the
-office knew it (contract, "Input").
-
-The day from which the office knew a row (contract, "Input").
-
-From the headers of a file to the columns of the contract.
+`contract.yaml` declares them. A *canonical* table is what every module above reads. It has all contract
+columns under their English names (typed nulls where the source lacks one), English codes, amounts as
+DECIMAL(18,4) yuan, and months as **month ordinals** (``year * 12 + month - 1``), so that "the 12 months up
+to" is a subtraction. ``month`` becomes ``month_from`` = ``month_to``; every row gains ``known_on``, the day
+from which the office knew it (contract, "Input").
 """
 
 from __future__ import annotations
@@ -18,12 +14,12 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Any, Literal
 
 import ibis
 import ibis.expr.datatypes as types
 import ibis.expr.types as ir
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from riskmodel.errors import InputRefused
 from riskmodel.io.specs import Spec, load
@@ -38,7 +34,7 @@ _IBIS_TYPES: dict[str, types.DataType] = {
     "code": types.string,
     "codes": types.string,
     "bool": types.boolean,
-    "date": dt.date,
+    "date": types.date,
     "month": types.int32,
     "year": types.int32,
     "grade": types.int32,
@@ -73,6 +69,28 @@ class Contract(Spec):
     version: int
     required: tuple[str, ...]
     tables: dict[str, Table]
+
+
+class About(Spec):
+    """What ``about.yaml`` beside the tables says of the whole county (contract, "Input").
+
+    ``income_is_net`` is ours: incomes were recorded net of production costs, so that net income does
+    not need the ``spending`` table. ``source``, ``licence`` and ``unit`` are ours too: where the data come
+    from, on what terms, and in what money; ``simulated`` says how a made-up county was made. Keys that nobody
+    reads are kept out, not refused.
+    """
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    data_through: dt.date | None = None
+    recording_delay_days: int = 0
+    entry_lag_months: int = 3
+    snapshot_on: dt.date | None = None
+    income_is_net: bool = False
+    source: str | None = None
+    licence: str | None = None
+    unit: str | None = None
+    simulated: dict[str, Any] | None = None
 
 
 @cache
@@ -124,7 +142,7 @@ def canonical_schema(table: str) -> ibis.Schema:
         if table in SPAN_TABLES and name == "month":
             continue
         fields[name] = _IBIS_TYPES[col.type]
-    fields["known_on"] = dt.date
+    fields["known_on"] = types.date
     return ibis.schema(fields)
 
 
@@ -161,23 +179,32 @@ def month_text(ordinal: int) -> str:
     return f"{ordinal // 12:04d}-{ordinal % 12 + 1:02d}"
 
 
+def month_end(ordinal: int) -> dt.date:
+    """Return the last day of a month.
+
+    Parameters
+    ----------
+    ordinal
+        Month ordinal, ``year * 12 + month - 1``.
+
+    Returns
+    -------
+    date
+        A calendar day.
+
+    Examples
+    --------
+    >>> month_end(month_ordinal(2020, 2))
+    datetime.date(2020, 2, 29)
+    """
+    return dt.date((ordinal + 1) // 12, (ordinal + 1) % 12 + 1, 1) - dt.timedelta(days=1)
+
+
 # A table without any date (villages' coordinates) speaks of what was always there.
 ALWAYS = dt.date(1900, 1, 1)
 
 
-class Lag(Protocol):
-    """What `known_on` needs of ``about.yaml``."""
-
-    @property
-    def entry_lag_months(self) -> int:
-        """Months from the end of a total to its entry."""
-
-    @property
-    def snapshot_on(self) -> dt.date | None:
-        """The day of an overwritten snapshot."""
-
-
-def known_on(table: str, values: Mapping[str, ir.Value], about: Lag) -> ir.DateValue:
+def known_on(table: str, values: Mapping[str, ir.Value], about: About) -> ir.DateValue:
     """Return ``recorded_on``, else the row's own date, else the day of the snapshot."""
     known = ibis.coalesce(values["recorded_on"], own_date(table, values, about.entry_lag_months))
     if about.snapshot_on:
@@ -190,18 +217,18 @@ def own_date(table: str, values: Mapping[str, ir.Value], entry_lag_months: int =
     spec = contract().tables[table]
     if table in SPAN_TABLES:
         lag = (values["month_to"] > values["month_from"]).cast("int32") * entry_lag_months
-        return month_end(values["month_to"] + lag)
+        return month_end_column(values["month_to"] + lag)
     if spec.event_date == "month":
-        return month_end(values["month"])
+        return month_end_column(values["month"])
     if spec.event_date or "valid_from" in spec.columns:
         return values[spec.event_date or "valid_from"]
     if "year" in spec.columns:
-        return month_end(values["year"] * 12 + 11)
+        return month_end_column(values["year"] * 12 + 11)
     return ibis.date(ALWAYS)
 
 
-def month_end(ordinal: ir.Value) -> ir.DateValue:
-    """Return the last day of a month ordinal."""
+def month_end_column(ordinal: ir.Value) -> ir.DateValue:
+    """Return the last day of a column of month ordinals."""
     following = (ordinal + 1).cast("int32")
     first = ibis.date((following // 12).cast("int32"), (following % 12 + 1).cast("int32"), ibis.literal(1))
     return (first - ibis.interval(days=1)).cast("date")
@@ -212,36 +239,36 @@ RECORDED_ON = {"recorded_on": "录入日期"}
 _REMARK = re.compile(r"[（(](?:元|人民币|人民币元|yuan|CNY|必填|required)[)）]", re.IGNORECASE)
 
 
-def normal(header: str) -> str:
+def normal_header(header: str) -> str:
     """Return a header without case, spaces, stars and unit remarks.
 
     Examples
     --------
-    >>> normal(" Household ID*"), normal("金额（元）"), normal("金额（万元）")
-    ('household_id', '金额', '金额（万元）')
+    >>> [normal_header(h) for h in (" Household ID*", "金额（元）", "金额（万元）")]
+    ['household_id', '金额', '金额（万元）']
     """
     text = _REMARK.sub("", header.replace("\ufeff", "")).strip().strip("*＊").strip()
     return re.sub(r"[\s\-]+", "_", text).lower()
 
 
-def aliases(table: str) -> dict[str, str]:
+def header_words(table: str) -> dict[str, str]:
     """Return ``{normalised header: column}`` of a table, in both languages, ``recorded_on`` included.
 
     Examples
     --------
-    >>> aliases("income")["收入类别"], aliases("income")["录入日期"]
+    >>> header_words("income")["收入类别"], header_words("income")["录入日期"]
     ('source', 'recorded_on')
     """
     zh = {name: column.zh for name, column in contract().tables[table].columns.items()} | RECORDED_ON
-    return {normal(name): name for name in zh} | {normal(word): name for name, word in zh.items()}
+    return {normal_header(header): name for pair in zh.items() for name in pair[:1] for header in pair}
 
 
-def match(table: str, headers: Sequence[str], file: str) -> dict[str, int]:
+def match_headers(table: str, headers: Sequence[str], file: str) -> dict[str, int]:
     """Return which column stands where in a file."""
-    known = aliases(table)
+    known = header_words(table)
     found: dict[str, int] = {}
     for position, header in enumerate(headers):
-        column = known.get(normal(header))
+        column = known.get(normal_header(header))
         if column is None:
             continue
         if column in found:
@@ -267,8 +294,8 @@ def _missing(table: str, found: Iterable[str]) -> list[str]:
 
 def known_headers(table: str, cells: Iterable[str]) -> set[str]:
     """Return the columns of a table that a row of cells names."""
-    known = aliases(table)
-    return {known[normal(cell)] for cell in cells if normal(cell) in known}
+    known = header_words(table)
+    return {known[normal_header(cell)] for cell in cells if normal_header(cell) in known}
 
 
 def header_row(table: str, rows: Sequence[Sequence[str]]) -> int:

@@ -14,8 +14,8 @@ from typing import Any
 import duckdb
 import ibis.expr.types as ir
 
-from riskmodel.data.file_formats import ROW, Loaded, load_csv, load_sheet, open_workbook
-from riskmodel.data.schema import contract, match
+from riskmodel.data.file_formats import ROW, FileRows, load_csv, load_sheet, open_workbook
+from riskmodel.data.schema import contract, match_headers
 from riskmodel.errors import InputRefused
 from riskmodel.i18n import Message
 from riskmodel.io.files import first_line
@@ -154,7 +154,7 @@ _PLAIN |= {f"{sign}{size}INT" for sign in ("", "U") for size in ("TINY", "SMALL"
 
 
 @dataclass(frozen=True)
-class Raw:
+class RawTable:
     """One table as its file gives it.
 
     Parameters
@@ -184,7 +184,7 @@ class Raw:
         return [c for c in self.headers if c not in self.at.values()]
 
 
-def open_raw(con: Any, source: Source) -> tuple[Raw | None, list[Message]]:
+def open_raw_table(con: Any, source: Source) -> tuple[RawTable | None, list[Message]]:
     """Bring one source into DuckDB, as it stands.
 
     Parameters
@@ -220,8 +220,8 @@ def open_raw(con: Any, source: Source) -> tuple[Raw | None, list[Message]]:
         raise InputRefused(
             f"{source.file}: cannot be read as {source.kind} ({first_line(exc)}); export it again"
         ) from exc
-    at = {column: f"c{i}" for column, i in match(source.table, headers, source.file).items()}
-    raw = Raw(
+    at = {column: f"c{i}" for column, i in match_headers(source.table, headers, source.file).items()}
+    raw = RawTable(
         table=source.table,
         file=source.file,
         rows=con.table(name),
@@ -236,7 +236,7 @@ def open_raw(con: Any, source: Source) -> tuple[Raw | None, list[Message]]:
     return raw, notices
 
 
-def _load(source: Source) -> Loaded | None:
+def _load(source: Source) -> FileRows | None:
     if source.kind == "csv":
         return load_csv(source.path, source.table)
     return load_sheet(source.inside, source.table, source.file)

@@ -17,8 +17,8 @@ from typing import Any
 
 from riskmodel.data.schema import Column, codes, month_ordinal
 
-Parsed = tuple[Any, str | None]
-Parser = Callable[[Any], Parsed]
+ParsedValue = tuple[Any, str | None]
+Parser = Callable[[Any], ParsedValue]
 
 # No member was born earlier and no record speaks of later; a year outside is a slip of the pen.
 FIRST_YEAR, LAST_YEAR = 1900, 2100
@@ -67,7 +67,7 @@ def is_formula_like(text: str) -> bool:
     return False
 
 
-def parse_date(value: Any) -> Parsed:
+def parse_date(value: Any) -> ParsedValue:
     """Parse a day: ISO, ``2021/5/31``, ``2021年5月31日``, ``20210531``, an Excel serial, or a date.
 
     Examples
@@ -92,7 +92,7 @@ def parse_date(value: Any) -> Parsed:
     return _day(*(int(part) for part in found.groups()))
 
 
-def parse_month(value: Any) -> Parsed:
+def parse_month(value: Any) -> ParsedValue:
     """Parse a month to its ordinal: ``2021-05``, ``202105``, ``2021年5月``, or any date within it.
 
     Examples
@@ -108,7 +108,7 @@ def parse_month(value: Any) -> Parsed:
     return (None, reason) if day is None else (month_ordinal(day.year, day.month), None)
 
 
-def parse_bool(value: Any) -> Parsed:
+def parse_bool(value: Any) -> ParsedValue:
     """Parse True/False, 1/0, 是/否.
 
     Examples
@@ -123,7 +123,7 @@ def parse_bool(value: Any) -> Parsed:
     return (found, None) if found is not None else (None, _no_code(text))
 
 
-def parse_year(value: Any) -> Parsed:
+def parse_year(value: Any) -> ParsedValue:
     """Parse a year: ``2014``, ``2014年``, or a date within it.
 
     Examples
@@ -139,13 +139,13 @@ def parse_year(value: Any) -> Parsed:
     return (None, reason) if day is None else (day.year, None)
 
 
-def parse_month_day(value: Any) -> Parsed:
+def parse_month_day(value: Any) -> ParsedValue:
     """Parse a date, or a month as its first day."""
     month, reason = parse_month(value)
     return (None, reason) if month is None else (dt.date(month // 12, month % 12 + 1, 1), None)
 
 
-def parse_grade(value: Any) -> Parsed:
+def parse_grade(value: Any) -> ParsedValue:
     """Parse a disability grade, 0 (none) to 4.
 
     Examples
@@ -159,7 +159,7 @@ def parse_grade(value: Any) -> Parsed:
     return (int(text), None) if text in ("0", "1", "2", "3", "4") else (None, _no_code(text))
 
 
-def parser(table: str, column: str, spec: Column) -> Parser:
+def value_parser(table: str, column: str, spec: Column) -> Parser:
     """Return the parser of a column of few distinct values."""
     plain: Mapping[str, Parser] = {
         "date": parse_date,
@@ -176,7 +176,7 @@ def parser(table: str, column: str, spec: Column) -> Parser:
 
 
 def _code_parser(words: Mapping[str, str]) -> Parser:
-    def parse(value: Any) -> Parsed:
+    def parse(value: Any) -> ParsedValue:
         text = cell_text(value)
         if text is None:
             return None, None
@@ -189,7 +189,7 @@ def _code_parser(words: Mapping[str, str]) -> Parser:
 def _codes_parser(words: Mapping[str, str]) -> Parser:
     one = _code_parser(words)
 
-    def parse(value: Any) -> Parsed:
+    def parse(value: Any) -> ParsedValue:
         text = cell_text(value)
         parts = [one(part) for part in _SEPARATORS.split(text or "") if part.strip()]
         reason = next((why for _, why in parts if why), None)
@@ -204,12 +204,12 @@ def _no_code(text: str) -> str:
     return "formula-like cell" if is_formula_like(text) else "unknown code"
 
 
-def _day(year: int, month: int, day: int) -> Parsed:
+def _day(year: int, month: int, day: int) -> ParsedValue:
     try:
         return _in_range(dt.date(year, month, day))
     except ValueError:
         return None, "impossible date"
 
 
-def _in_range(day: dt.date) -> Parsed:
+def _in_range(day: dt.date) -> ParsedValue:
     return (day, None) if FIRST_YEAR <= day.year <= LAST_YEAR else (None, "impossible date")

@@ -9,8 +9,8 @@ from typing import Literal
 import pandas as pd
 import yaml
 
-from riskmodel.data.county import About, County
-from riskmodel.data.schema import SPAN_TABLES, contract, month_text
+from riskmodel.data.county import County
+from riskmodel.data.schema import SPAN_TABLES, About, contract, month_text
 from riskmodel.errors import UsageError
 from riskmodel.io.files import atomic, write_text
 from riskmodel.io.workbook import write_frame

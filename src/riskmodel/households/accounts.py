@@ -22,7 +22,7 @@ from pydantic import Field
 from riskmodel.data import compiled
 from riskmodel.data.compiled import Shape
 from riskmodel.data.county import County
-from riskmodel.data.parse import unfused
+from riskmodel.data.parse import unfused_selects
 from riskmodel.data.schema import codes
 from riskmodel.households import point_in_time
 from riskmodel.households.point_in_time import Moment, When
@@ -138,7 +138,7 @@ def incomes(county: County, when: Iterable[Moment], period: Period | None = None
 def _stored(
     county: County, quantities: Callable[..., ir.Table], moments: tuple[Moment, ...], period: Period
 ) -> ir.Table:
-    with unfused():
+    with unfused_selects():
         return compiled.store(county, quantities, period, clock=point_in_time.clock(moments))
 
 

@@ -26,7 +26,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from riskmodel.data import County, Further
+from riskmodel.data import County, FurtherCheck
 from riskmodel.households import accounts, point_in_time
 from riskmodel.households.point_in_time import Moment
 from riskmodel.i18n import LANGUAGES, Language, text
@@ -352,7 +352,7 @@ def _listed(tests: pd.DataFrame, near: pd.DataFrame) -> pd.DataFrame:
 TESTS_FILE, HOUSEHOLDS_FILE = "heaps.csv", "heaped.csv"
 
 
-def bunching_check(thresholds: Mapping[str, Threshold]) -> Callable[[County], Further]:
+def bunching_check(thresholds: Mapping[str, Threshold]) -> Callable[[County], FurtherCheck]:
     """Return the check of heaped incomes as `riskmodel.data.check_county` takes it.
 
     Parameters
@@ -367,7 +367,7 @@ def bunching_check(thresholds: Mapping[str, Threshold]) -> Callable[[County], Fu
         ``listed`` (household-years); files ``heaps.csv`` (every test) and ``heaped.csv`` (who is listed).
     """
 
-    def further(county: County) -> Further:
+    def further(county: County) -> FurtherCheck:
         found = detect_bunching(county, thresholds)
         looks = len(found.tests)
         figures = {
@@ -377,7 +377,9 @@ def bunching_check(thresholds: Mapping[str, Threshold]) -> Callable[[County], Fu
             "listed": len(found.households),
         }
         told = {language: bunching_sentences(found, language) for language in LANGUAGES}
-        return Further("heaps", figures, told, {TESTS_FILE: found.tests, HOUSEHOLDS_FILE: found.households})
+        return FurtherCheck(
+            "heaps", figures, told, {TESTS_FILE: found.tests, HOUSEHOLDS_FILE: found.households}
+        )
 
     return further
 

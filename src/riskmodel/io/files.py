@@ -168,6 +168,16 @@ def writable(path: str | Path, *, folder: bool = False, endings: tuple[str, ...]
         raise InputMissing(f"{target}: cannot be written: {there}: {why}")
 
 
+def write_csv(frame: pd.DataFrame, path: str | Path) -> Path:
+    """Write a frame as CSV (UTF-8 with BOM) with its cells as they are; raises as `atomic`.
+
+    For copies of what an office wrote; `write_table` makes cells safe for a spreadsheet.
+    """
+    with atomic(path) as temporary:
+        _to_csv(frame, temporary)
+    return Path(path)
+
+
 def write_text(text: str, path: str | Path) -> Path:
     """Write UTF-8 text; raises as `atomic`."""
     with atomic(path) as temporary:
@@ -188,7 +198,11 @@ def _csv(frame: pd.DataFrame, path: Path, sheet: str) -> None:
     safe = frame.copy()
     for column in safe.select_dtypes(include=["object", "str"]):
         safe[column] = safe[column].map(_neutral)
-    safe.to_csv(path, index=False, encoding="utf-8-sig", lineterminator="\n")
+    _to_csv(safe, path)
+
+
+def _to_csv(frame: pd.DataFrame, path: Path) -> None:
+    frame.to_csv(path, index=False, encoding="utf-8-sig", lineterminator="\n")
 
 
 def safe_text(text: str) -> str:

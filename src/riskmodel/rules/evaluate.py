@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from riskmodel.data import County, Shape, compiled, month_text, unfused
+from riskmodel.data import County, Shape, compiled, month_text, unfused_selects
 from riskmodel.households import DateLike, Moment, accounts, point_in_time
 from riskmodel.rules import rows
 from riskmodel.rules.declaration import RuleSet
@@ -173,7 +173,7 @@ def answers(
         None if household_id is None else pa.table({"household_id": pa.array([household_id], pa.string())})
     )
     inputs = {"base": accounts.build(county, when, case.period), "settings": case.settings(when)}
-    with unfused():
+    with unfused_selects():
         return compiled.frame(
             county, _answers, case.ruleset, case.values, tuple(keep),
             **inputs, **counted, scores=scores, asked=asked,

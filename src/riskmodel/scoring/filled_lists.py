@@ -10,7 +10,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from riskmodel.data import cell_text, contract, normal, parse_date
+from riskmodel.data import cell_text, contract, normal_header, parse_date
 from riskmodel.errors import InputRefused
 from riskmodel.i18n import LANGUAGES
 from riskmodel.io.files import FORMULA_SIGNS
@@ -41,7 +41,7 @@ def header_aliases() -> dict[str, str]:
     for name in READ_COLUMNS:
         spec = columns[_CONTRACT.get(name, name)]
         words = (name, _CONTRACT.get(name, name), spec.zh, own[name].zh, own[name].en)
-        out |= {normal(word): name for word in words}
+        out |= {normal_header(word): name for word in words}
     return out
 
 

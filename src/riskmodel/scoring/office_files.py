@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from riskmodel.data import cell_text, find_encoding, normal, open_workbook, pseudonym
+from riskmodel.data import cell_text, find_encoding, normal_header, open_workbook, pseudonym
 from riskmodel.errors import InputRefused
 
 NAME_COLUMNS = ("own_id", "head_name", "contact", "phone")
@@ -64,7 +64,7 @@ def find_headers(cells: Row, names: Mapping[str, str]) -> dict[str, int]:
     """Return where columns stand in a row, from 0, by normalised headers; the first of equals counts."""
     out: dict[str, int] = {}
     for position, cell in enumerate(cells):
-        column = names.get(normal(cell)) if isinstance(cell, str) else None
+        column = names.get(normal_header(cell)) if isinstance(cell, str) else None
         if column is not None:
             out.setdefault(column, position)
     return out
@@ -91,7 +91,7 @@ def read_names(path: str | Path) -> pd.DataFrame:
     """
     source = Path(path)
     _, rows = read_office_file(source, "the names").sheets[0]
-    known = {normal(word): name for name, words in HEADERS.items() for word in words}
+    known = {normal_header(word): name for name, words in HEADERS.items() for word in words}
     for top, cells in enumerate(rows[:TITLE_LINES]):
         at = find_headers(cells, known)
         if "household_id" in at and len(at) > 1:

@@ -21,14 +21,14 @@ import pandas as pd
 
 from riskmodel.data import (
     KEY_VARIABLE,
-    Raw,
+    RawTable,
     Source,
     cell_text,
     contract,
     find_encoding,
     find_sources,
     header_row,
-    open_raw,
+    open_raw_table,
     parse_date,
     pseudonym,
 )
@@ -282,10 +282,10 @@ def read_recorded_visits(data: str | Path) -> RecordedVisits:
     sources, _ = find_sources(folder)
     by_table = {s.table: s for s in sources}
     con = ibis.duckdb.connect()
-    households, _ = open_raw(con, by_table["households"])
+    households, _ = open_raw_table(con, by_table["households"])
     ids = frozenset(_texts(households, "household_id")) if households else frozenset()
     source = by_table.get(TABLE)
-    raw = open_raw(con, source)[0] if source else None
+    raw = open_raw_table(con, source)[0] if source else None
     findings: dict[tuple[str, dt.date], set[Finding]] = {}
     if raw is not None:
         columns = [_texts(raw, c) for c in ("household_id", "date", "outcome", "cause")]
@@ -297,7 +297,7 @@ def read_recorded_visits(data: str | Path) -> RecordedVisits:
     return RecordedVisits(_visit_table(folder, by_table, raw, households), ids, findings)
 
 
-def _texts(raw: Raw, column: str) -> list[Any]:
+def _texts(raw: RawTable, column: str) -> list[Any]:
     rows = raw.rows.order_by("row_").to_pyarrow()
     if column not in raw.at:
         return [None] * rows.num_rows
@@ -310,7 +310,7 @@ def _code(column: str, word: str | None) -> str | None:
 
 
 def _visit_table(
-    folder: Path, sources: dict[str, Source], raw: Raw | None, households: Raw | None
+    folder: Path, sources: dict[str, Source], raw: RawTable | None, households: RawTable | None
 ) -> VisitTable:
     source, like = sources.get(TABLE), raw or households
     chinese = like is not None and not like.headers[like.at["household_id"]].isascii()

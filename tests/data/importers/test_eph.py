@@ -44,7 +44,7 @@ PANEL = interviews(
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("eph")
     PANEL.to_csv(out / "panel.csv.gz", index=False)
-    importers.run("eph", out / "county", out / "panel.csv.gz")
+    importers.import_panel("eph", out / "county", out / "panel.csv.gz")
     return out / "county"
 
 
@@ -169,14 +169,14 @@ def test_a_file_that_is_not_the_panel_is_refused(tmp_path: Path, change, words: 
     file = tmp_path / "panel.csv"
     change(PANEL).to_csv(file, index=False)
     with pytest.raises(InputRefused, match=words):
-        importers.run("eph", tmp_path / "out", file)
+        importers.import_panel("eph", tmp_path / "out", file)
     assert not (tmp_path / "out").exists()
 
 
 def test_a_missing_file_and_a_wrong_name_are_told(tmp_path: Path) -> None:
     with pytest.raises(InputRefused, match="cannot be read"):
-        importers.run("eph", tmp_path, tmp_path / "none.csv")
+        importers.import_panel("eph", tmp_path, tmp_path / "none.csv")
     with pytest.raises(UsageError, match="give its FILE"):
-        importers.run("eph", tmp_path)
+        importers.import_panel("eph", tmp_path)
     with pytest.raises(UsageError, match="no panel 'eurostat'; there are: eph, wagepan"):
-        importers.run("eurostat", tmp_path)
+        importers.import_panel("eurostat", tmp_path)

@@ -16,13 +16,13 @@ from riskmodel.households import accounts, point_in_time
 
 @pytest.fixture(scope="module")
 def panel() -> pd.DataFrame:
-    return wagepan.read()
+    return wagepan.read_wagepan()
 
 
 @pytest.fixture(scope="module")
 def county(tmp_path_factory: pytest.TempPathFactory) -> County:
     out = tmp_path_factory.mktemp("wagepan")
-    importers.run("wagepan", out)
+    importers.import_panel("wagepan", out)
     return read_county(out)
 
 
@@ -61,7 +61,7 @@ def test_age_follows_from_schooling_and_experience(panel: pd.DataFrame, county: 
 
 def test_it_takes_no_file(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="it comes with a package"):
-        importers.run("wagepan", tmp_path, tmp_path / "x.csv")
+        importers.import_panel("wagepan", tmp_path, tmp_path / "x.csv")
 
 
 def test_race_is_not_brought_in(county: County) -> None:

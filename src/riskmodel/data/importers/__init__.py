@@ -1,10 +1,10 @@
 """Real panels from elsewhere, brought into the data contract: one module a panel.
 
-A panel's module gives ``tables(frame)``, contract tables made of the panel's own frame, and an entry of
-`riskmodel.data.importers.run.PANELS`. What a panel does not hold stays absent, never invented; where the
-contract asks for something it cannot say, the module's first lines tell what stands in.
+A panel's module declares ``IMPORTER``, an `Importer`; nothing else names it: the command line, the
+benchmark and the documentation read the registry. What a panel does not hold stays absent, never invented;
+where the contract asks for something it cannot say, the module's first lines tell what is imputed.
 """
 
-from riskmodel.data.importers.run import PANELS, Panel, run
+from riskmodel.data.importers.registry import Importer, import_panel, importer_names, importers
 
-__all__ = ["PANELS", "Panel", "run"]
+__all__ = ["Importer", "import_panel", "importer_names", "importers"]

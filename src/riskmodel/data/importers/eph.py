@@ -11,8 +11,10 @@ row per dwelling and quarter. It is brought into the contract so:
   ``transfer``, and so is what the file does not name (5 % of all income; it also stands in the indicator
   ``income_unnamed``). An interview without income is a known 0; the file is net of production costs.
 * **Members.** The file counts persons, it does not list them. Only the head has a sex and an age; the
-  others are stand-ins, as many as there are children (0–14), adults and old persons (65+), with an age in
-  the middle of their band. They make the number of persons right; nothing else should be read off them.
+  others are imputed, as many as there are children (0–14), adults and old persons (65+), with an age in
+  the middle of their band, because the contract wants a birth month. They make the number of persons right;
+  nothing else should be read off them. Presence follows the counts: an imputed member is there from the first
+  interview that counts it to the first that no longer does, and that end is recorded when it was found.
 * **Another family.** The dwelling's number stays when a family moves out. Where the head's age jumps by
   less than −2 or more than +3 years between two interviews, or is not recorded, all members leave and
   others come: a label across such a change is null, because the household it spoke of is gone.
@@ -36,11 +38,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from riskmodel.data.importers.standins import stand_ins
+from riskmodel.data.importers.registry import Importer
 from riskmodel.errors import InputRefused
 from riskmodel.io.files import first_line
 
-ABOUT = {
+_ABOUT = {
     "income_is_net": True,
     "source": "INDEC (Argentina), Encuesta Permanente de Hogares, microdatos, extract of 20,000 dwellings",
     "licence": "open official microdata; cite INDEC as the primary source; terms of reuse not stated",
@@ -95,7 +97,7 @@ REQUIRED = (
 )  # fmt: skip
 
 
-def read(file: str | Path | None) -> pd.DataFrame:
+def read_eph(file: str | Path | None) -> pd.DataFrame:
     """Read an extract of the panel and check that it is one."""
     if file is None or not Path(file).is_file():
         raise InputRefused(f"{file}: cannot be read: no such file")
@@ -123,7 +125,7 @@ def read(file: str | Path | None) -> pd.DataFrame:
     return frame[columns].sort_values(key, kind="stable", ignore_index=True)
 
 
-def tables(frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
+def eph_tables(frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
     """Turn the panel into tables of the contract; the module's first lines say how."""
     t = frame.assign(
         household_id=frame["hid"].astype(int).astype(str),
@@ -185,7 +187,7 @@ def _members(t: pd.DataFrame) -> pd.DataFrame:
         }
     ).astype(int)
     sex = t["head_sex"].map({1: "male", 2: "female"})
-    return stand_ins(t[["household_id", "on", "family"]], counts, t["head_age"], sex)
+    return _imputed_members(t[["household_id", "on", "family"]], counts, t["head_age"], sex)
 
 
 def _income(t: pd.DataFrame) -> pd.DataFrame:
@@ -226,3 +228,74 @@ def _indicators(t: pd.DataFrame) -> pd.DataFrame:
     rows = rows[np.isfinite(rows["value"])]
     rows["recorded_on"] = rows["date"]
     return rows.sort_values(["household_id", "date", "item"], ignore_index=True)
+
+
+# Imputed ages: the middles of 0–14 and 15–64, and 75 for the open band from 65.
+_BAND_AGE = {"adult": 40, "child": 7, "old": 75}
+
+
+def _imputed_members(
+    interviews: pd.DataFrame, counts: pd.DataFrame, head_age: pd.Series, head_sex: pd.Series
+) -> pd.DataFrame:
+    """Return rows of ``members`` for a panel that counts persons by band."""
+    t = interviews.assign(head_age=head_age, sex=head_sex, turn=interviews.groupby("household_id").cumcount())
+    present = _present(t, counts)
+    runs = _runs(present)
+    runs = runs.merge(
+        t.drop(columns="family"), left_on=["household_id", "first"], right_on=["household_id", "turn"]
+    )
+    after = t[["household_id", "turn", "on"]].rename(columns={"turn": "gone", "on": "gone_on"})
+    runs = runs.assign(gone=runs["last"] + 1).merge(after, on=["household_id", "gone"], how="left")
+    is_head = runs["kind"] == "head"
+    age = runs["head_age"].where(is_head, runs["kind"].map(_BAND_AGE))
+    opened = pd.DataFrame(
+        {
+            "member_id": runs["member_id"],
+            "household_id": runs["household_id"],
+            "birth_month": _born(runs["on"], age),
+            "sex": runs["sex"].where(is_head, None),
+            "relation": is_head.map({True: "head", False: None}),
+            "valid_from": runs["on"].dt.date,
+            "valid_to": None,
+            "recorded_on": runs["on"].dt.date,
+        }
+    )
+    ended = runs["gone_on"].notna()
+    end = runs.loc[ended, "gone_on"].dt.date
+    closed = opened[ended].assign(valid_to=end, recorded_on=end)
+    out = pd.concat([opened, closed], ignore_index=True)
+    return out.sort_values(["household_id", "member_id", "valid_from", "recorded_on"], ignore_index=True)
+
+
+def _present(t: pd.DataFrame, counts: pd.DataFrame) -> pd.DataFrame:
+    """Return one row per imputed member and interview at which it is there."""
+    long = pd.concat([t[["household_id", "turn", "family"]], counts], axis=1)
+    long = long.melt(["household_id", "turn", "family"], var_name="kind", value_name="n")
+    long = long.loc[long.index.repeat(long["n"].clip(lower=0))]
+    number = long.groupby(["household_id", "turn", "kind"]).cumcount() + 1
+    family = long["family"].astype(int) + 1
+    ids = long["household_id"] + "-" + family.astype(str) + "-" + long["kind"] + "-" + number.astype(str)
+    return long.assign(member_id=ids)
+
+
+def _runs(present: pd.DataFrame) -> pd.DataFrame:
+    """Return unbroken runs of interviews: ``member_id, household_id, kind, first, last``."""
+    p = present.sort_values(["member_id", "turn"])
+    broken = p.groupby("member_id")["turn"].diff() != 1
+    by = ["member_id", "household_id", "kind", broken.cumsum().rename("run")]
+    return p.groupby(by)["turn"].agg(first="min", last="max").reset_index()
+
+
+def _born(on: pd.Series, age: pd.Series) -> pd.Series:
+    # Completed years say a birthday within twelve months; half a year earlier is the middle.
+    months = on.dt.year * 12 + on.dt.month - 1 - age.astype(int) * 12 - 6
+    return (months // 12).astype(str) + "-" + (months % 12 + 1).astype(str).str.zfill(2)
+
+
+IMPORTER = Importer(
+    title="Argentina's household panel (Encuesta Permanente de Hogares, INDEC).",
+    read=read_eph,
+    tables=eph_tables,
+    about=_ABOUT,
+    file="The panel as CSV, plain or gzipped.",
+)

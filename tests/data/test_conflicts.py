@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from riskmodel.data import read_county, write_county
-from riskmodel.data.conflicts import Stay, settle
+from riskmodel.data.conflicts import Stay, resolve_stays
 from riskmodel.data.read import read_tables
 from riskmodel.households import point_in_time
 
@@ -28,11 +28,11 @@ def stay(row, known, household, begin, end=None, state="s"):
 
 def test_spans_that_only_touch_do_not_overlap():
     # valid_to is exclusive: leaving on the day of arriving elsewhere is no overlap.
-    assert settle([stay(1, 1, "A", 1, 5), stay(2, 5, "B", 5)]) == ([], [])
+    assert resolve_stays([stay(1, 1, "A", 1, 5), stay(2, 5, "B", 5)]) == ([], [])
 
 
 def test_an_explicit_end_inside_a_later_span_overlaps_even_in_one_household():
-    assert settle([stay(1, 1, "A", 1, 9), stay(2, 5, "A", 5, state="other")])[0] == [(2, 1)]
+    assert resolve_stays([stay(1, 1, "A", 1, 9), stay(2, 5, "A", 5, state="other")])[0] == [(2, 1)]
 
 
 def test_in_one_household_a_later_row_replaces_an_open_one():
@@ -41,27 +41,27 @@ def test_in_one_household_a_later_row_replaces_an_open_one():
         stay(2, 5, "A", 5, state="ill"),
         stay(3, 9, "A", 9, state="well"),
     ]
-    assert settle(rows) == ([], [])
+    assert resolve_stays(rows) == ([], [])
 
 
 def test_a_row_that_repeats_an_open_one_unchanged_overlaps():
-    assert settle([stay(1, 1, "A", 1), stay(2, 5, "A", 5)]) == ([(2, 1)], [])
+    assert resolve_stays([stay(1, 1, "A", 1), stay(2, 5, "A", 5)]) == ([(2, 1)], [])
 
 
 def test_the_row_known_later_goes_whatever_it_speaks_of():
     # Row 2 speaks of the earlier time and became known later: it is the one that goes.
-    assert settle([stay(1, 6, "A", 6), stay(2, 7, "B", 2)]) == ([(2, 1)], [])
+    assert resolve_stays([stay(1, 6, "A", 6), stay(2, 7, "B", 2)]) == ([(2, 1)], [])
 
 
 def test_a_correction_that_makes_room_lets_the_waiting_row_stand_from_its_day():
     rows = [stay(1, 1, "A", 1), stay(2, 5, "B", 5), stay(3, 8, "A", 1, 5)]
-    assert settle(rows) == ([], [(2, day(8))])
+    assert resolve_stays(rows) == ([], [(2, day(8))])
     # Recorded on one day, neither has to wait, in whatever order they stand in the file.
-    assert settle([stay(1, 1, "A", 1), stay(2, 5, "B", 5), stay(3, 5, "A", 1, 5)]) == ([], [])
+    assert resolve_stays([stay(1, 1, "A", 1), stay(2, 5, "B", 5), stay(3, 5, "A", 1, 5)]) == ([], [])
 
 
 def test_an_empty_span_is_nowhere():
-    assert settle([stay(1, 1, "A", 1), stay(2, 5, "B", 5, 5)]) == ([], [])
+    assert resolve_stays([stay(1, 1, "A", 1), stay(2, 5, "B", 5, 5)]) == ([], [])
 
 
 stays = st.builds(
@@ -82,7 +82,7 @@ def distinct(rows: list[Stay]) -> list[Stay]:
 
 
 def visible(rows: list[Stay], on: dt.date) -> set[int]:
-    never, later = settle(rows)
+    never, later = resolve_stays(rows)
     known = {s.row: s.known_on for s in rows} | dict(later)
     return {row for row, since in known.items() if since <= on} - {row for row, _ in never}
 
@@ -100,7 +100,7 @@ def test_nothing_recorded_later_changes_what_stood(rows, cut):
 @given(st.lists(stays, max_size=7))
 def test_every_row_stands_waits_or_goes_once(rows):
     rows = distinct(rows)
-    never, later = settle(rows)
+    never, later = resolve_stays(rows)
     gone = [row for row, _ in never]
     assert len(gone) == len(set(gone))
     assert set(gone).isdisjoint(row for row, _ in later)

@@ -7,7 +7,7 @@ import pytest
 
 from riskmodel.data import About, from_frames
 from riskmodel.data.county import County
-from riskmodel.data.quality import count, suspects, write_suspects
+from riskmodel.data.quality import count_suspects, find_suspects, write_suspects
 
 MONTHS = [f"{year}-{month:02d}" for year in (2018, 2019, 2020, 2021) for month in range(1, 13)]
 
@@ -31,7 +31,7 @@ def county(changes: dict[tuple[str, str], float | None], late: tuple[str, ...] =
 @pytest.mark.parametrize(("amount", "doubted"), [(10_000, True), (0.1, True), (5_900, False), (20, False)])
 def test_far_from_usual(amount: float, doubted: bool) -> None:
     """The usual is the median of the Mays: 1,000; six times it and a hundredth of it are the bounds."""
-    found = suspects(county({("a", "2020-05"): amount}))
+    found = find_suspects(county({("a", "2020-05"): amount}))
     assert len(found) == doubted
     if doubted:
         row = found.iloc[0]
@@ -40,22 +40,22 @@ def test_far_from_usual(amount: float, doubted: bool) -> None:
 
 
 def test_a_forgotten_month_is_one_between_two() -> None:
-    found = suspects(county({("b", "2020-05"): None, ("a", "2019-03"): None, ("a", "2019-04"): None}))
+    found = find_suspects(county({("b", "2020-05"): None, ("a", "2019-03"): None, ("a", "2019-04"): None}))
     # Two months in a row may be a household without income; one between two with some looks forgotten.
     assert found[["household_id", "month", "reason"]].to_numpy().tolist() == [
         ["b", "2020-05", "month missing"]
     ]
-    assert count(found) == {"month missing": 1}
+    assert count_suspects(found) == {"month missing": 1}
 
 
 def test_later_than_promised() -> None:
-    found = suspects(county({}, late=("2019-07",)))
+    found = find_suspects(county({}, late=("2019-07",)))
     assert set(found.reason) == {"later than promised"}
     assert found.household_id.tolist() == ["a", "b"]
 
 
 def test_written_for_excel_and_for_machines(tmp_path) -> None:
-    found = suspects(county({("a", "2020-05"): 10_000}))
+    found = find_suspects(county({("a", "2020-05"): 10_000}))
     back = pd.read_csv(write_suspects(found, tmp_path), dtype={"month": str})
     assert back.month.tolist() == ["2020-05"]
-    assert len(pd.read_csv(write_suspects(suspects(county({})), tmp_path))) == 0
+    assert len(pd.read_csv(write_suspects(find_suspects(county({})), tmp_path))) == 0
