@@ -193,7 +193,7 @@ def test_the_page_is_whole_speaks_both_languages_and_asks_the_network_for_nothin
         "quick",
     ):
         assert must in text
-    by_auc, by_list, tested = (said["en"] for said in benchmark.benchmark_findings(done)[:3])
+    by_auc, by_list, tested = (said.text("en") for said in benchmark.benchmark_findings(done)[:3])
     # The logit has the least noise by construction: the page must not call the simple method the winner.
     assert "on 0 of 1 panels a simple method" in by_auc
     assert by_auc.endswith("An elaborate method wins on: Simulated county: average.")

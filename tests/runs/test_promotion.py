@@ -68,7 +68,7 @@ def test_an_equal_challenger_passes_everything() -> None:
     checks = check_promotion(contender("1"), contender("2"), FINE)
     assert all(c.passed for c in checks)
     assert [c.id for c in checks] == ["question", "primary", "calibrated", "leakage", "data", "fairness"]
-    assert all(c.zh and c.en for c in checks)
+    assert all(all(c.message.both().values()) for c in checks)
 
 
 def test_a_challenger_that_guesses_is_worse_beyond_its_interval() -> None:
@@ -95,8 +95,8 @@ def test_one_feature_written_by_the_register_is_enough_to_stop_a_promotion() -> 
     found = check_promotion(contender("1"), replace(contender("2"), leaks=leaks), FINE)
     (leakage,) = [c for c in found if c.id == "leakage"]
     assert not leakage.passed
-    assert "register_years" in leakage.en
-    assert "pcni" not in leakage.zh
+    assert "register_years" in leakage.message.text("en")
+    assert "pcni" not in leakage.message.text("zh")
     assert passed(contender("1"), replace(contender("2"), leaks=leaks.iloc[1:]))["leakage"]
 
 
@@ -106,7 +106,7 @@ def test_a_township_may_not_be_given_up() -> None:
     blind = found["true"].where(found["township"] != "t2", found["true"] * 0.01).to_numpy()
     checks = {c.id: c for c in check_promotion(contender("1"), contender("2", blind))}
     assert not checks["fairness"].passed
-    assert "township t2" in checks["fairness"].en
+    assert "township t2" in checks["fairness"].message.text("en")
 
 
 def test_a_kind_of_household_may_not_be_given_up_and_small_kinds_are_said_to_be_unjudged() -> None:
@@ -120,10 +120,10 @@ def test_a_kind_of_household_may_not_be_given_up_and_small_kinds_are_said_to_be_
         both.append(replace(one, predictions=one.predictions.assign(group_old=old, group_rare=rare)))
     checks = {c.id: c for c in check_promotion(*both)}
     assert not checks["fairness"].passed
-    assert "old yes" in checks["fairness"].en
+    assert "old yes" in checks["fairness"].message.text("en")
     same = {c.id: c for c in check_promotion(both[0], replace(both[0], registered=both[1].registered))}
     # Eight households hold fewer than ten events: nothing is said of them, and that is said.
-    assert "1 too small to judge" in same["fairness"].en
+    assert "1 too small to judge" in same["fairness"].message.text("en")
 
 
 def test_the_interval_covers_the_difference_of_two_lists() -> None:

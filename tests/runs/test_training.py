@@ -66,8 +66,8 @@ def test_the_truth_of_another_line_or_period_is_no_measure(county: County) -> No
     other = exp.model_copy(update={"params": {"line": 7000}})
     told = truth_mismatch(other, county)
     assert told is not None
-    assert "7000" in told["en"]
-    assert "7000" in told["zh"]
+    assert "7000" in told.text("en")
+    assert "7000" in told.text("zh")
     # causes-2020 judges calendar years by 5,000 yuan; what the register did is another question altogether.
     assert truth_mismatch(exp.model_copy(update={"ruleset": "causes-2020"}), county) is not None
     assert truth_mismatch(other.model_copy(update={"events": ("identified",)}), county) is None
@@ -81,10 +81,10 @@ def test_test_dates_without_a_truth_are_named_with_the_mend(made: simulate.Simul
     told = missing_truth(exp, made.truth, other)
     assert told is not None
     both = sorted(["2018-03-31", f"{there[0]:%Y-%m-%d}"])
-    assert told["en"].startswith("truth.parquet holds no chance of below_line within 12 months at 2018")
+    assert told.text("en").startswith("truth.parquet holds no chance of below_line within 12 months at 2018")
     # The mend asks for all test dates: a truth is written anew, not added to.
-    assert told["en"].endswith(" ".join(["--horizon 12", *(f"--truth-at {day}" for day in both)]))
-    assert "2018-03-31" in told["zh"]
+    assert told.text("en").endswith(" ".join(["--horizon 12", *(f"--truth-at {day}" for day in both)]))
+    assert "2018-03-31" in told.text("zh")
     # No truth has one chance for several events: nothing to mend.
     several = exp.model_copy(update={"events": ("below_line", "identified")})
     assert missing_truth(several, made.truth, other) is None

@@ -56,7 +56,7 @@ def test_the_drawn_rows_have_the_countys_rate_and_not_the_lists(visited) -> None
     # The list looks for risk: its own rate is far above the county's.
     assert naive > 1.8 * truth
     # The drawn rows' rate: sd of the weighted mean, bounded by that of its effective number of visits.
-    effective = float(note["en"].split("worth ")[1].split(" ")[0])
+    effective = float(note.text("en").split("worth ")[1].split(" ")[0])
     assert 200 < effective < VISITS
     sd = np.sqrt(truth * (1 - truth) / effective)
     assert abs(made["y"].mean() - truth) < 3 * sd
@@ -88,7 +88,7 @@ def test_other_labels_are_left_alone_and_visits_without_a_chance_are_said(visite
     bare = from_frames({"visits": county.frame("visits").drop(columns=["chance", "known_on"])})
     same, (note,) = resample_visited(confirmed(), bare, rows, None)
     assert same is rows
-    assert "stand for the visited only" in note["en"]
+    assert "stand for the visited only" in note.text("en")
 
 
 def test_visits_recorded_later_are_not_seen_and_rule_visits_count_once(visited) -> None:
@@ -96,14 +96,16 @@ def test_visits_recorded_later_are_not_seen_and_rule_visits_count_once(visited) 
     visits = county.frame("visits").drop(columns=["known_on"]).assign(recorded_on="2021-06-01")
     later = from_frames({"visits": visits})
     _, (note,) = resample_visited(confirmed(), later, rows, dt.date(2021, 5, 1))
-    assert "no visit has a logged chance" in note["en"]
+    assert "no visit has a logged chance" in note.text("en")
     _, (note,) = resample_visited(confirmed(), later, rows, dt.date(2021, 6, 1))
-    assert f"{len(rows)} visits drawn" in note["en"]
+    assert f"{len(rows)} visits drawn" in note.text("en")
     mixed = visits.assign(chance=visits["chance"].where(visits.index % 3 != 0))
     mixed.loc[mixed["chance"].isna() & (mixed.index % 2 == 0), "selected_by"] = "rule"
     mixed.loc[mixed["chance"].isna() & (mixed.index % 2 == 1), "selected_by"] = "application"
     _, (note,) = resample_visited(confirmed(), from_frames({"visits": mixed}), rows, None)
-    assert f"{(mixed['selected_by'] == 'application').sum()} without a logged chance left out" in note["en"]
+    assert f"{(mixed['selected_by'] == 'application').sum()} without a logged chance left out" in note.text(
+        "en"
+    )
 
 
 def test_a_year_of_lists_each_with_its_own_chances_stands_for_the_county() -> None:

@@ -1,7 +1,7 @@
 """The bench: every model and rule set on simulated and real panels, under one declaration."""
 
 from riskmodel.benchmark.declaration import Benchmark, Panel, load_benchmark
-from riskmodel.benchmark.findings import benchmark_findings, lead_time_sentence, visits_equivalent_sentence
+from riskmodel.benchmark.findings import benchmark_findings, lead_time_message, visits_message
 from riskmodel.benchmark.page import write_benchmark_page
 from riskmodel.benchmark.panels import fit_and_predict
 from riskmodel.benchmark.run import BenchmarkResult, PanelResult, run_benchmark
@@ -13,9 +13,9 @@ __all__ = [
     "PanelResult",
     "benchmark_findings",
     "fit_and_predict",
-    "lead_time_sentence",
+    "lead_time_message",
     "load_benchmark",
     "run_benchmark",
-    "visits_equivalent_sentence",
+    "visits_message",
     "write_benchmark_page",
 ]

@@ -1,11 +1,8 @@
-"""What a bench found, in sentences: who wins, where the simple method does, what cannot be told.
-
-The one table of a bench: a row a panel and model; the same as text for a document.
-"""
+"""What a benchmark shows: sentences, one table of all panels and models, and the same as Markdown."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -13,86 +10,66 @@ import pandas as pd
 from riskmodel import __version__, models
 from riskmodel.benchmark.cells import name_of, number
 from riskmodel.benchmark.run import BenchmarkResult, PanelResult
-from riskmodel.models import entry
+from riskmodel.i18n import Message
 from riskmodel.runs import is_simple, winner
 
-Words = dict[str, str]
 # Of the primary test, after Holm.
 LEVEL = 0.05
-_NOBODY: Words = {"zh": "无", "en": "none"}
-_SAID: dict[str, Words] = {
-    "level": {"zh": "未显示差别", "en": "no difference is shown"},
-    "simple": {"zh": "简单方法胜出", "en": "the simple method wins"},
-    "elaborate": {"zh": "复杂方法胜出", "en": "the elaborate method wins"},
-}
-_ASKED: dict[str, Words] = {
-    "auc": {"zh": "排序能力（AUC）", "en": "Ordering (AUC)"},
-    "recall": {"zh": "同样走访量的名单（查全率）", "en": "The list at the same visits (recall)"},
-}
 
 
-def _name(model: str) -> Words:
-    found = entry(model)
+def _message(key: str, **values: Any) -> Message:
+    return Message(f"benchmark.sentences.{key}", values)
+
+
+def _name(model: Any) -> dict[str, str]:
+    found = models.entry(str(model))
     return {"zh": found.zh, "en": found.en}
 
 
-def _listed(names: Iterable[str], lang: str) -> str:
-    return ("、" if lang == "zh" else ", ").join(_name(n)[lang] for n in names) or _NOBODY[lang]
+def _joined(names: Sequence[Mapping[str, str]], zh: str, en: str) -> dict[str, str] | Message:
+    if not names:
+        return _message("none")
+    return {"zh": zh.join(n["zh"] for n in names), "en": en.join(n["en"] for n in names)}
 
 
-def panel_findings(one: PanelResult) -> list[Words]:
-    """Say what one panel shows.
+def _models(names: Sequence[str]) -> dict[str, str] | Message:
+    return _joined([_name(n) for n in names], "、", ", ")
 
-    Parameters
-    ----------
-    one : PanelRun
 
-    Returns
-    -------
-    list of dict with keys "zh", "en"
-    """
-    out = [_against(one)]
+def _titles(runs: Sequence[PanelResult]) -> dict[str, str] | Message:
+    return _joined([r.panel.title.model_dump() for r in runs], "；", "; ")
+
+
+def panel_findings(one: PanelResult) -> list[Message]:
+    """Say what one panel shows: the primary test first, then how the simple method does."""
+    out = [_primary_message(one)]
     if "ordering" in one.tables:
-        out += [_ranking(row) for row in one.tables["ordering"].to_dict("records")]
+        out += [_ordering_message(row) for row in one.tables["ordering"].to_dict("records")]
     visits = one.tables["visits"]
     if len(visits) and visits["ratio"].notna().any():
-        recall = visits.set_index("model")["recall_model"]
-        out.append(visits_equivalent_sentence(visits, str(recall.idxmax()), one.panel.baseline))
+        best = str(visits.set_index("model")["recall_model"].idxmax())
+        out.append(visits_message(visits, best, one.panel.baseline))
     if "lead" in one.tables and len(one.tables["lead"]):
-        out.append(lead_time_sentence(one.tables["lead"], one.tables["metrics"]))
+        out.append(lead_time_message(one.tables["lead"], one.tables["metrics"]))
     if "truth" in one.tables:
-        out.append(_attained(one.tables["truth"]))
+        out.append(_truth_message(one.tables["truth"]))
     if "unsupported" in one.tables:
-        out.append(_support(one.tables["unsupported"].iloc[0]))
+        effect = one.tables["unsupported"].iloc[0]
+        out.append(_message("support", supported=effect["supported"], unsupported=effect["unsupported"]))
     return out
 
 
-def _ranking(row: dict[Any, Any]) -> Words:
-    one, two, said = _name(str(row["simple"])), _name(str(row["elaborate"])), _SAID[winner(row)]
-    asked = _ASKED[str(row["measure"])]
-    a, b, d, low, high = (
-        float(row[c]) for c in ("value_simple", "value_elaborate", "difference", "low", "high")
-    )
-    return {
-        "zh": f"{asked['zh']}：最好的简单方法是{one['zh']}（{a:.3f}），最好的复杂方法是{two['zh']}"
-        f"（{b:.3f}）；差 {d:+.3f}（{low:+.3f} 至 {high:+.3f}）：{said['zh']}。",
-        "en": f"{asked['en']}: the best simple method is {one['en']} ({a:.3f}), the best elaborate one "
-        f"{two['en']} ({b:.3f}); difference {d:+.3f} ({low:+.3f} to {high:+.3f}): {said['en']}.",
-    }
+def _ordering_message(row: dict[Any, Any]) -> Message:
+    names = {kind: _name(row[kind]) for kind in ("simple", "elaborate")}
+    measure, wins = _message(f"measures.{row['measure']}"), _message(f"winner.{winner(row)}")
+    return _message("ordering", **{**row, **names, "measure": measure, "winner": wins})
 
 
 def primary_test(one: PanelResult) -> dict[str, list[str]]:
-    """Return which models the primary test shows to differ from the baseline.
+    """Return which models the primary test shows to differ from the baseline, rule sets left out.
 
-    Parameters
-    ----------
-    one : PanelRun
-
-    Returns
-    -------
-    dict
-        ``better, worse`` (Holm-corrected p below 0.05) and ``unsure`` (the interval lies apart from 0, but
-        not after the correction): models, rule sets beside the baseline left out.
+    ``better, worse`` (Holm-corrected p below 0.05) and ``unsure`` (the interval lies apart from 0, but not
+    after the correction).
     """
     table = one.tables["comparison"].query("scope == 'pooled' and at == 'budget' and family == 'models'")
     out: dict[str, list[str]] = {"better": [], "worse": [], "unsure": []}
@@ -104,169 +81,111 @@ def primary_test(one: PanelResult) -> dict[str, list[str]]:
     return out
 
 
-def _against(one: PanelResult) -> Words:
+def _primary_message(one: PanelResult) -> Message:
     first = one.tables["comparison"].query("scope == 'pooled' and at == 'budget'").iloc[0]
-    baseline, found = _name(str(first["baseline"])), primary_test(one)
-    unsure = {
-        "zh": f"；校正前区间不含 0、校正后不显著：{_listed(found['unsure'], 'zh')}",
-        "en": f"; apart from 0 before the correction only: {_listed(found['unsure'], 'en')}",
-    }
-    return {
-        "zh": f"主要检验：同样走访 {first['visits']} 户次，{first['n_events']} 个事件，"
-        f"{baseline['zh']}的名单找到 {first['hits_baseline']} 个。Holm 校正后查全率高于它的："
-        f"{_listed(found['better'], 'zh')}；低于它的：{_listed(found['worse'], 'zh')}"
-        f"{unsure['zh'] if found['unsure'] else ''}；其余未显示差别。",
-        "en": f"Primary test: at the same {first['visits']} visits ({first['n_events']} events) the list of "
-        f"{baseline['en']} finds {first['hits_baseline']}. After Holm recall is higher for: "
-        f"{_listed(found['better'], 'en')}; lower for: {_listed(found['worse'], 'en')}"
-        f"{unsure['en'] if found['unsure'] else ''}; no difference is shown for the others.",
-    }
+    found = primary_test(one)
+    unsure = _message("unsure", models=_models(found["unsure"])) if found["unsure"] else _message("nothing")
+    return _message(
+        "primary", visits=first["visits"], n_events=first["n_events"], hits_baseline=first["hits_baseline"],
+        baseline=_name(first["baseline"]), better=_models(found["better"]), worse=_models(found["worse"]),
+        unsure=unsure,
+    )  # fmt: skip
 
 
-def visits_equivalent_sentence(visits: pd.DataFrame, model: str, baseline: str = "rule") -> Words:
+def visits_message(visits: pd.DataFrame, model: str, baseline: str = "rule") -> Message:
     """Say what a model's list is worth in visits.
 
     Parameters
     ----------
-    visits : DataFrame
-        Of `riskmodel.benchmark.evaluate`.
-    model, baseline : str
+    visits
+        `riskmodel.runs.Evaluation.visits`.
+    model, baseline
+        Whose list, and in whose order the visits are counted.
 
     Returns
     -------
-    dict with keys "zh", "en"
+    Message
+        One sentence.
     """
     row = visits.set_index("model").to_dict("index")[model]
-    one, other = _name(model), _name(baseline)
-    ratio, low, high = float(row["ratio"]), float(row["low"]), float(row["high"])
-    return {
-        "zh": f"等效走访：按{other['zh']}的顺序要走访 {ratio:.2f} 倍（{low:.2f} 至 {high:.2f}）"
-        f"才能找到{one['zh']}在名额内找到的户；"
-        f"走访加倍时{other['zh']}的查全率为 {row['recall_baseline_x2']:.1%}。",
-        "en": f"Visits equivalent: in the order of {other['en']} it takes {ratio:.2f} times the visits "
-        f"({low:.2f} to {high:.2f}) to find what {one['en']} finds within the budget; with twice the visits "
-        f"{other['en']} "
-        f"reaches a recall of {row['recall_baseline_x2']:.1%}.",
-    }
+    return _message(
+        "visits", model=_name(model), baseline=_name(baseline), ratio=row["ratio"], low=row["low"],
+        high=row["high"], doubled=row["recall_baseline_x2"],
+    )  # fmt: skip
 
 
-def lead_time_sentence(table: pd.DataFrame, metrics: pd.DataFrame) -> Words:
+def lead_time_message(table: pd.DataFrame, metrics: pd.DataFrame) -> Message:
     """Say how early the list of the model that finds most holds those who fell.
 
     Parameters
     ----------
-    table, metrics : DataFrame
-        Of `riskmodel.benchmark.evaluate`.
+    table, metrics
+        `riskmodel.runs.Evaluation.lead` and ``metrics``.
 
     Returns
     -------
-    dict with keys "zh", "en"
+    Message
+        One sentence.
     """
     # The list of whoever finds most, not of whoever looks earliest.
-    found = metrics[metrics["model"].isin(table["model"])].set_index("model")["recall_at_budget"]
-    row = table[table["model"] == found.idxmax()].iloc[0]
-    name = _name(str(row["model"]))
-    share, low, high = (100 * float(row[c]) for c in ("before", "low", "high"))
-    return {
-        "zh": f"提前量：{name['zh']}的名单先于规则名单列入 {share:.0f}%"
-        f"（{low:.0f}–{high:.0f}%）的返贫户"
-        f"（同日 {100 * row['same_date']:.0f}%，规则在先 {100 * row['after']:.0f}%，"
-        f"都未列入 {100 * row['neither']:.0f}%）；先列入或同日的户，规则平均晚"
-        f" {row['mean_months']:.1f} 个月（{row['until_months']:.0f} 个月内，{_half(row, 'zh')}）。",
-        "en": f"Lead time: the list of {name['en']} held {share:.0f} % ({low:.0f}–{high:.0f} %) of those who "
-        f"fell before the rules saw them (same date {100 * row['same_date']:.0f} %, the rules first "
-        f"{100 * row['after']:.0f} %, neither {100 * row['neither']:.0f} %); of those it held no later, the "
-        f"rules followed {row['mean_months']:.1f} months after on average (within "
-        f"{row['until_months']:.0f} months; {_half(row, 'en')}).",
-    }
+    recall = metrics[metrics["model"].isin(table["model"])].set_index("model")["recall_at_budget"]
+    row = table[table["model"] == recall.idxmax()].iloc[0]
+    median = _message("no median" if pd.isna(row["median_months"]) else "median", **row)
+    shares = {c: 100 * float(row[c]) for c in ("before", "low", "high", "same_date", "after", "neither")}
+    return _message("lead", **{**row, **shares, "model": _name(row["model"]), "median": median})
 
 
-def _half(row: pd.Series, lang: str) -> str:
-    """Say after how many months the rules had seen half of those that a list held no later."""
-    median, until = float(row["median_months"]), float(row["until_months"])
-    if median != median:
-        return {"zh": f"{until:.0f} 个月时未到一半", "en": f"not half of them by {until:.0f} months"}[lang]
-    return {"zh": f"中位数 {median:.0f} 个月", "en": f"median {median:.0f} months"}[lang]
-
-
-def _attained(truth: pd.DataFrame) -> Words:
+def _truth_message(truth: pd.DataFrame) -> Message:
     table = truth[truth["model"] != "oracle"].set_index("model")
-    best, limit = str(table["recall_true"].idxmax()), float(table["oracle_recall"].iloc[0])
-    rule = float(table["recall_share"].get("rule", float("nan")))
-    own = float(table["recall_share"][best])
-    name = _name(best)
-    return {
-        "zh": f"真实风险已知：按真实风险排序的名单查全率为 {limit:.1%}；规则达到其 {rule:.0%}，"
-        f"最好的{name['zh']}达到 {own:.0%}。",
-        "en": "The truth is known here: a list in the order of the true chances has a recall of "
-        f"{limit:.1%}; the rules reach {rule:.0%} of that, the best, {name['en']}, {own:.0%}.",
-    }
+    best, share = str(table["recall_true"].idxmax()), table["recall_share"]
+    return _message(
+        "truth", limit=float(table["oracle_recall"].iloc[0]), rule=float(share.get("rule", float("nan"))),
+        model=_name(best), best=float(share[best]),
+    )  # fmt: skip
 
 
-def _support(row: pd.Series) -> Words:
-    now, without = float(row["supported"]), float(row["unsupported"])
-    return {
-        "zh": f"真实平均风险：现有帮扶下 {now:.2%}，若帮扶全部停止 {without:.2%}。",
-        "en": f"Mean true chance: {now:.2%} under current support, {without:.2%} were it all to end.",
-    }
-
-
-def benchmark_findings(done: BenchmarkResult) -> list[Words]:
-    """Say what the whole bench shows, the simple method's wins first.
+def benchmark_findings(done: BenchmarkResult) -> list[Message]:
+    """Say what the whole benchmark shows, the simple method's wins first.
 
     Parameters
     ----------
-    done : BenchRun
+    done
+        The benchmark's result.
 
     Returns
     -------
-    list of dict with keys "zh", "en"
+    list of Message
+        Ordering, lists, primary test over all panels; then one a panel.
     """
-    out = [_overall(done, "auc"), _overall(done, "recall"), _tests(done)]
+    out = [_wins_message(done, "auc"), _wins_message(done, "recall"), _tests_message(done)]
     for one in done.done:
-        said, title = panel_findings(one), one.panel.title.model_dump()
         # The primary test, and how the simple method does in ordering.
-        out.append({
-            "zh": f"{title['zh']}：{''.join(s['zh'] for s in said[:2])}",
-            "en": f"{title['en']}. {' '.join(s['en'] for s in said[:2])}",
-        })  # fmt: skip
+        first, *others = panel_findings(one)
+        title = one.panel.title.model_dump()
+        out.append(
+            _message("panel", title=title, first=first, second=others[0])
+            if others
+            else _message("panel one", title=title, first=first)
+        )
     return out
 
 
-def _titles(runs: list[PanelResult], lang: str) -> str:
-    titles = [r.panel.title.model_dump()[lang] for r in runs]
-    return ("；" if lang == "zh" else "; ").join(titles) or _NOBODY[lang]
-
-
-def _overall(done: BenchmarkResult, measure: str) -> Words:
+def _wins_message(done: BenchmarkResult, measure: str) -> Message:
     wins: dict[str, list[PanelResult]] = {"simple": [], "level": [], "elaborate": []}
     for one in done.done:
         if "ordering" in one.tables:
             row = one.tables["ordering"].set_index("measure").loc[measure]
             wins[winner(row.to_dict())].append(one)
-    asked = _ASKED[measure]
-    total = sum(map(len, wins.values()))
+    titles = {kind: _titles(runs) for kind, runs in wins.items()}
     count = len(wins["simple"]) + len(wins["level"])
-    return {
-        "zh": f"{asked['zh']}：{total} 个数据集中有 {count} 个，简单方法（规则、往期收入、评分卡、短回归）"
-        f"胜出或未显示落后。简单方法胜出：{_titles(wins['simple'], 'zh')}。"
-        f"未显示差别：{_titles(wins['level'], 'zh')}。复杂方法胜出：{_titles(wins['elaborate'], 'zh')}。",
-        "en": f"{asked['en']}: on {count} of {total} panels a simple method (rules, past income, scorecard, "
-        f"a short regression) wins or is not shown to lose. The simple method wins on: "
-        f"{_titles(wins['simple'], 'en')}. No difference is shown on: {_titles(wins['level'], 'en')}. "
-        f"An elaborate method wins on: {_titles(wins['elaborate'], 'en')}.",
-    }
+    total = sum(map(len, wins.values()))
+    return _message("wins", measure=_message(f"measures.{measure}"), total=total, count=count, **titles)
 
 
-def _tests(done: BenchmarkResult) -> Words:
+def _tests_message(done: BenchmarkResult) -> Message:
     better = [one for one in done.done if primary_test(one)["better"]]
     others = [one for one in done.done if not primary_test(one)["better"]]
-    return {
-        "zh": f"主要检验（同样走访量，Holm 校正后）：至少一个模型的名单优于对照名单："
-        f"{_titles(better, 'zh')}；没有模型被证明更好：{_titles(others, 'zh')}。",
-        "en": f"The primary test (same visits, after Holm) shows at least one model's list to be better than "
-        f"the baseline's on: {_titles(better, 'en')}; no model's on: {_titles(others, 'en')}.",
-    }
+    return _message("tests", better=_titles(better), others=_titles(others))
 
 
 _OWN = ("auc", "average_precision", "brier", "calibration_slope", "recall_at_budget", "precision_at_budget",
@@ -277,18 +196,10 @@ _WINS = {"simple": "**simple**", "elaborate": "elaborate", "level": "not told ap
 
 
 def summary_table(done: BenchmarkResult) -> pd.DataFrame:
-    """Return every panel's models and rule sets in one table.
+    """Return every panel's models and rule sets in one table, a row a panel and model.
 
-    Parameters
-    ----------
-    done : BenchRun
-
-    Returns
-    -------
-    DataFrame
-        ``panel, model, tradition, simple``; counts; each metric with ``_low, _high``; against the baseline
-        ``delta_recall`` (minus the difference in exclusion error), ``delta_low, delta_high, p_bootstrap,
-        p_holm, family, overlap``; ``auc_true, recall_true, recall_share`` where the truth is known.
+    Metrics with their intervals, the difference from the baseline, and what is reached of the truth where
+    it is known.
     """
     return pd.concat([_of_panel(one) for one in done.done], ignore_index=True)
 
@@ -309,23 +220,12 @@ def _of_panel(one: PanelResult) -> pd.DataFrame:
 
 
 def results_markdown(done: BenchmarkResult, peak_gib: float) -> str:
-    """Write a bench's results as text in Markdown, made to be copied into a document.
-
-    Parameters
-    ----------
-    done : BenchRun
-    peak_gib : float
-        Most memory that a process of it held.
-
-    Returns
-    -------
-    str
-    """
+    """Return a benchmark's results as Markdown, made to be copied into a document."""
     whole = summary_table(done)
     named = [m for m in models.MODELS if m in set(whole["model"])]
     parts = [
         _what_it_cost(done, peak_gib),
-        "\n".join(f"* {said['en']}" for said in benchmark_findings(done)),
+        "\n".join(f"* {said.text('en')}" for said in benchmark_findings(done)),
         "**The panels.** Δ: the best elaborate method less the best simple one, with its 95 % interval. "
         "Visits equivalent: visits in the baseline's order that find what the best list finds, over the "
         "visits.",

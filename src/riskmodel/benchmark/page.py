@@ -72,7 +72,8 @@ def write_benchmark_page(done: BenchmarkResult, out: str | Path, lang: str = "en
     page = environment.get_template("bench.html.j2").render(
         lang=lang, version=__version__, quick=done.quick, title=done.bench.title.model_dump(),
         css=Markup((home / "report.css").read_text(encoding="utf-8")), words=book["page"],
-        findings=benchmark_findings(done), overview=_overview(done), matrices=_matrices(done), charts=overall,
+        findings=[message.both() for message in benchmark_findings(done)], overview=_overview(done),
+        matrices=_matrices(done), charts=overall,
         panels=parts, methods=book["methods"], metrics=_metric_table(), models=_model_table(done),
         limits=book["limits"], skipped=_skipped(done), references=[r["en"] for r in book["references"]],
     )  # fmt: skip
@@ -88,7 +89,8 @@ def _panel(one: PanelResult) -> dict[str, Any]:
         {"name": name, "title": title, "svg": Markup(svg)}
         for name, title, svg in figures.charts(one, name_of)
     ]
-    return {"id": one.panel.id, "title": one.panel.title.model_dump(), "sentences": panel_findings(one),
+    return {"id": one.panel.id, "title": one.panel.title.model_dump(),
+            "sentences": [message.both() for message in panel_findings(one)],
             "charts": charts, "tables": tables_of(one), "notes": one.notes[:_NOTES],
             "run_id": one.run_id}  # fmt: skip
 

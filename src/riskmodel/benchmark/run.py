@@ -25,13 +25,13 @@ from riskmodel.benchmark.declaration import Benchmark, Panel
 from riskmodel.benchmark.store import PanelJob, PanelOutput
 from riskmodel.errors import InputRefused, UsageError
 from riskmodel.evaluation import Budget
+from riskmodel.i18n import both
 from riskmodel.io import files
 from riskmodel.runs import Evaluation, Experiment, ExperimentResult, evaluate, run_experiment, select_truth
 from riskmodel.targets import KEY
 
 _LOG = logging.getLogger(__name__)
 _KIB_IN_GIB = 2**20
-_ASKED = {"zh": "下一年贫困", "en": "girls poor a year later"}
 
 
 def run_panel(job: PanelJob, say: Callable[[str], None]) -> bool:
@@ -80,7 +80,7 @@ def _run_county(job: PanelJob, say: Callable[[str], None]) -> _Panel:
     facts = _count(result.predictions, len(result.background.columns)) | _experiment_facts(exp, result)
     if panel.source == "simulate":
         facts["simulated"] = {**size.model_dump(), "profile": panel.profile, "seed": panel.seed}
-    return result.predictions, tables, [*result.notes, *notes], facts
+    return result.predictions, tables, [*(note.both() for note in result.notes), *notes], facts
 
 
 def _run_waves(job: PanelJob, say: Callable[[str], None]) -> _Panel:
@@ -90,8 +90,9 @@ def _run_waves(job: PanelJob, say: Callable[[str], None]) -> _Panel:
     found, fitted, folds = panels.predict_waves(bench, panel, bench.models_of(panel), file, say)
     say("evaluating")
     budget = Budget(visits=bench.budget.visits, share=bench.budget.share)
+    event = both("benchmark.sentences.poor next year")
     evaluated = Evaluation(
-        found, budget, panel.baseline, (_ASKED["zh"], _ASKED["en"]),
+        found, budget, panel.baseline, (event["zh"], event["en"]),
         replicates=bench.bootstrap, test_replicates=bench.bootstrap_test, seed=bench.seed,
     )  # fmt: skip
     tables, notes = evaluated.further(), evaluated.notes

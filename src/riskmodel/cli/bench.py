@@ -52,6 +52,8 @@ def bench(
         "panels": {one.panel.id: {"run_id": one.run_id, "seconds": round(one.seconds)} for one in done.done},
         "skipped": done.skipped,
         "left_out": done.left_out,
-        "findings": [f["zh" if lang == "zh" else "en"] for f in benches.benchmark_findings(done)],
+        "findings": [
+            message.text("zh" if lang == "zh" else "en") for message in benches.benchmark_findings(done)
+        ],
     }
     tell(summary, as_json)

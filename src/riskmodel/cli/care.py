@@ -53,7 +53,8 @@ def promote(
         tell(decision.summary, as_json)
     else:
         for check in decision.checks:
-            say(f"{'ok  ' if check.passed else 'FAIL'} {check.id}: {check.en}  {check.zh}")
+            reason = check.message.both()
+            say(f"{'ok  ' if check.passed else 'FAIL'} {check.id}: {reason['en']}  {reason['zh']}")
         verdict = "is champion now" if decision.promoted else "is not promoted"
         say(f"{name} version {decision.challenger} {verdict} (decision: run {decision.run_id})")
     raise typer.Exit(DONE if decision.promoted else REFUSED)

@@ -144,7 +144,7 @@ def compare(
             typer.echo(sentence)
 
 
-def _further(one: RunComparison, folder: Path, lang: str) -> dict[str, Any]:
+def _further(one: RunComparison, folder: Path, lang: Literal["zh", "en"]) -> dict[str, Any]:
     """Write the tables beyond the comparison itself; return what they say."""
     from riskmodel import benchmark
     from riskmodel.io.files import write_table
@@ -155,7 +155,7 @@ def _further(one: RunComparison, folder: Path, lang: str) -> dict[str, Any]:
         if frame is not None:
             write_table(frame, folder / f"{name}.csv")
     visits = tables["visits"]
-    said = [benchmark.visits_equivalent_sentence(visits, str(model))[lang] for model in visits["model"]]
+    said = [benchmark.visits_message(visits, str(model)).text(lang) for model in visits["model"]]
     if "lead" in tables:
-        said.append(benchmark.lead_time_sentence(tables["lead"], tables["metrics"])[lang])
+        said.append(benchmark.lead_time_message(tables["lead"], tables["metrics"]).text(lang))
     return {"further": said, "tables": str(folder)}

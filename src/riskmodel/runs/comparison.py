@@ -13,6 +13,7 @@ from riskmodel import evaluation
 from riskmodel.errors import UsageError
 from riskmodel.evaluation import oracle as attainable
 from riskmodel.evaluation import visited as weighted
+from riskmodel.i18n import Message
 from riskmodel.runs.experiment import EVENT_WORDS
 from riskmodel.runs.run import Run, open_run
 
@@ -72,13 +73,13 @@ class RunComparison:
         """Return the pooled verdicts as sentences, what follows from them, and the notes."""
         table, run = self.table, self.run
         pooled = table[(table["scope"] == "pooled") & (table["at"] == "budget")]
-        said: list[Words] = fold_sentences(table)
+        said: list[Words] = [m.both() for m in fold_messages(table)]
         if run.selected is not None:
             said += weighted.told(run.selected, EVENT_WORDS[run.declaration["events"][0]])
         if run.deployed is not None:
-            said += deployed_sentences(run.deployed)
+            said += [m.both() for m in deployed_messages(run.deployed)]
         if run.planning is not None:
-            said.append(planning_sentence(run.planning))
+            said.append(power_message(run.planning).both())
         if run.attainable is not None:
             said += attainable.told(run.attainable, run.support_effect)
         lines = [f"{run.facts['experiment']} {run.run_id}", *pooled[f"verdict_{lang}"]]
@@ -87,108 +88,62 @@ class RunComparison:
         ])  # fmt: skip
 
 
-def fold_sentences(table: pd.DataFrame) -> list[Words]:
-    """Say each model's difference in recall test period by test period, beside the pooled one.
-
-    Parameters
-    ----------
-    table : DataFrame
-        ``Comparison.table``.
-
-    Returns
-    -------
-    list of dict with keys "zh", "en"
-        One sentence a model; none where there is one period only.
-    """
+def fold_messages(table: pd.DataFrame) -> list[Message]:
+    """Say each model's difference in recall test period by test period; nothing where there is one period."""
     rows = table[(table["scope"] != "pooled") & (table["at"] == "budget")]
     if rows["scope"].nunique() < 2:
         return []
     out = []
     for model, part in rows.groupby("model", sort=False):
-        zh, en = evaluation.model_names(str(model))
         each = [f"{scope} {_signed(d)}" for scope, d in zip(part["scope"], part["delta_recall"], strict=True)]
-        out.append({
-            "zh": f"{zh}分期的查全率差（百分点；各期训练数据重叠，不独立）：{'；'.join(each)}。",
-            "en": f"Difference in recall of {en} by test period (points; training overlaps, so they are not "
-            f"independent): {'; '.join(each)}.",
-        })  # fmt: skip
+        differences = {"zh": "；".join(each), "en": "; ".join(each)}
+        out.append(_message("periods", model=_name(model), differences=differences))
     return out
+
+
+def _message(key: str, **values: Any) -> Message:
+    return Message(f"runs.comparison.{key}", values)
+
+
+def _name(model: Any) -> Words:
+    return dict(zip(("zh", "en"), evaluation.model_names(str(model)), strict=True))
 
 
 def _signed(share: Any) -> str:
     return "—" if pd.isna(share) else f"{100 * share:+.1f}"
 
 
-def deployed_sentences(deployed: pd.DataFrame) -> list[Words]:
-    """Say what lists find as they would be deployed: all flagged kept, the rest topped up.
-
-    Parameters
-    ----------
-    deployed : DataFrame
-        ``Comparison.deployed``.
-
-    Returns
-    -------
-    list of dict with keys "zh", "en"
-        One sentence a model.
-    """
+def deployed_messages(deployed: pd.DataFrame) -> list[Message]:
+    """Say what each model's list finds as it would be deployed: all flagged kept, the rest topped up."""
     pooled = deployed[deployed["scope"] == "pooled"]
     out = []
     for model, rows in pooled.groupby("model", sort=False):
-        zh, en = evaluation.model_names(str(model))
         at = rows.set_index("list")
         own, rule, lot = (at.loc[name] for name in ("rules+model", "rules+rules", "rules+random"))
-        ends = [100 * own[c] for c in ("delta_low", "delta_high")]
-        out.append({
-            "zh": f"实际名单（规则标记者全部保留，{own['visits']} 户次）：余额按{zh}补足"
-            f"找到 {own['hits']:.0f}，按规则排序补足 {rule['hits']:.0f}，"
-            f"随机补足 {lot['hits']:.1f} ± {lot['hits_sd']:.1f}"
-            f"（查全率差 {100 * own['delta_recall']:+.1f} 个百分点，{ends[0]:+.1f} 至 {ends[1]:+.1f}）。",
-            "en": f"As deployed (all flagged kept, {own['visits']} visits): topped up by {en} the list finds "
-            f"{own['hits']:.0f}, by the rules' order {rule['hits']:.0f}, at random {lot['hits']:.1f} ± "
-            f"{lot['hits_sd']:.1f} (difference in recall {100 * own['delta_recall']:+.1f} points, "
-            f"{ends[0]:+.1f} to {ends[1]:+.1f}).",
-        })  # fmt: skip
+        delta, low, high = (100 * own[c] for c in ("delta_recall", "delta_low", "delta_high"))
+        out.append(_message(
+            "deployed", model=_name(model), visits=own["visits"], own=own["hits"], rule=rule["hits"],
+            random=lot["hits"], random_sd=lot["hits_sd"], delta=delta, low=low, high=high,
+        ))  # fmt: skip
     return out
 
 
-def planning_sentence(planning: pd.DataFrame) -> Words:
-    """Say how small a difference in recall a county of this size can show.
-
-    Parameters
-    ----------
-    planning : DataFrame
-        Of `riskmodel.evaluation.what_can_be_shown`.
-
-    Returns
-    -------
-    dict with keys "zh", "en"
-    """
-    if "observed" in planning and planning["observed"].any():
-        return _observed_planning_sentence(planning[planning["observed"]].iloc[0])
+def power_message(planning: pd.DataFrame) -> Message:
+    """Say how small a difference in recall a county of this size can show."""
+    observed = planning[planning["observed"]] if "observed" in planning else planning.iloc[:0]
+    if len(observed):
+        row = observed.iloc[0]
+        return _message(
+            "power observed", events=row["events"], villages=row["villages"], correlation=row["correlation"],
+            discordant=row["discordant_observed"], observed=_points(row["smallest_difference_observed"]),
+            discordant_assumed=row["discordant_assumed"], assumed=_points(row["smallest_difference"]),
+        )  # fmt: skip
     first, last = planning.iloc[0], planning.iloc[-1]
-    ends = [_points(row["smallest_difference"]) for row in (first, last)]
-    return {
-        "zh": f"规模：{first['events']} 个事件、{first['villages']} 个村，能显示（功效 80%）的最小查全率差为 "
-        f"{ends[0]} 个百分点，村内相关 {last['correlation']:g} 时为 {ends[1]}。",
-        "en": f"Size: {first['events']} events in {first['villages']} villages can show (power 80 %) a "
-        f"difference in recall of {ends[0]} points or more; {ends[1]} where households of a village "
-        f"correlate by {last['correlation']:g}.",
-    }
-
-
-def _observed_planning_sentence(row: Any) -> Words:
-    seen, assumed = (_points(row[f"smallest_difference{end}"]) for end in ("_observed", ""))
-    psi, rho = f"{row['discordant_observed']:.2f}", f"{row['correlation']:.3f}"
-    return {
-        "zh": f"规模：{row['events']} 个事件、{row['villages']} 个村，村内相关（估计）{rho}；"
-        f"仅一份名单找到的事件占 {psi}，能显示（功效 80%）的最小查全率差为 {seen} 个百分点"
-        f"（若假定占 {row['discordant_assumed']:.2f}：{assumed}）。",
-        "en": f"Size: {row['events']} events in {row['villages']} villages, correlation within villages "
-        f"estimated at {rho}; with the observed share of events that only one list holds ({psi}) a "
-        f"difference in recall of {seen} points or more can be shown (power 80 %), with the assumed "
-        f"{row['discordant_assumed']:.2f} one of {assumed}.",
-    }
+    return _message(
+        "power assumed", events=first["events"], villages=first["villages"],
+        least=_points(first["smallest_difference"]), most=_points(last["smallest_difference"]),
+        correlation=last["correlation"],
+    )  # fmt: skip
 
 
 def _points(share: Any) -> str:

@@ -20,6 +20,7 @@ from riskmodel.data import County
 from riskmodel.errors import InputRefused
 from riskmodel.evaluation import SCORE, Budget
 from riskmodel.households import point_in_time
+from riskmodel.i18n import Message
 from riskmodel.runs import design_matrix, outcomes, splits, visit_sampling
 from riskmodel.runs.design_matrix import model_inputs
 from riskmodel.runs.experiment import Experiment
@@ -174,7 +175,7 @@ class ExperimentResult:
     folds: pd.DataFrame
     fitted: dict[str, Any]
     background: pd.DataFrame
-    notes: list[dict[str, str]] = field(default_factory=list)
+    notes: list[Message] = field(default_factory=list)
     leaks: pd.DataFrame = field(default_factory=pd.DataFrame)
     findings: pd.DataFrame = field(default_factory=pd.DataFrame)
     first_seen: pd.DataFrame = field(default_factory=pd.DataFrame)
@@ -258,7 +259,12 @@ def run_experiment(
         leaks=leaks,
         findings=pd.concat(found, ignore_index=True) if found else pd.DataFrame(),
         first_seen=seen,
-        notes=[*_leak_notes(leaks), *({"zh": note, "en": note} for note in county.notes), *drawn, *notes],
+        notes=[
+            *_leak_notes(leaks),
+            *(Message("runs.notes.data", {"note": note}) for note in county.notes),
+            *drawn,
+            *notes,
+        ],
     )
 
 
@@ -266,15 +272,9 @@ def _roles(exp: Experiment) -> dict[str, str]:
     return {feature.id: feature.role for feature in design_matrix.resolve_feature_set(exp).features}
 
 
-def _leak_notes(leaks: pd.DataFrame) -> list[dict[str, str]]:
+def _leak_notes(leaks: pd.DataFrame) -> list[Message]:
     found = leaks.loc[leaks["suspected"], ["column", "why"]].to_dict("records")
-    return [
-        {
-            "zh": f"疑似信息泄漏：{row['column']}（{row['why']}）",
-            "en": f"suspect a leak: {row['column']} ({row['why']})",
-        }
-        for row in found
-    ]
+    return [Message("runs.notes.leak", {"column": row["column"], "why": row["why"]}) for row in found]
 
 
 def _evaluation_columns(
@@ -392,9 +392,9 @@ def monotone_signs(exp: Experiment) -> dict[str, int]:
     return {f.id: int(f.direction) for f in chosen.features if f.direction and f.id in kept}
 
 
-def _model_note(name: str, note: dict[str, str]) -> dict[str, str]:
+def _model_note(name: str, note: Any) -> Message:
     entry = models.entry(name)
-    return {"zh": f"{entry.zh}：{note['zh']}", "en": f"{entry.en}: {note['en']}"}
+    return Message("runs.notes.model", {"model": {"zh": entry.zh, "en": entry.en}, "note": note})
 
 
 def predict_rows(name: str, model: Any, rows: pd.DataFrame, X: pd.DataFrame) -> pd.DataFrame:

@@ -15,6 +15,7 @@ import pandas as pd
 from riskmodel import rules, targets
 from riskmodel.data import County
 from riskmodel.households import Moment, accounts, point_in_time
+from riskmodel.i18n import Message
 from riskmodel.runs.experiment import Experiment
 from riskmodel.targets import EVER, KEY
 
@@ -25,13 +26,9 @@ ONE = (1.0, 1.0)
 
 @dataclass(frozen=True)
 class HouseholdGroup:
-    """A kind of household whose errors are looked at apart.
+    """A kind of household whose errors are looked at apart: all conditions hold.
 
-    Parameters
-    ----------
-    zh, en : str
-    where : tuple of (features, (least, most))
-        All must hold; several features of one condition are added up.
+    A condition is features, which are added up, and the least and most of their sum.
     """
 
     zh: str
@@ -59,17 +56,7 @@ HOUSEHOLD_GROUPS: dict[str, HouseholdGroup] = {
 def household_groups(rows: pd.DataFrame, X: pd.DataFrame) -> pd.DataFrame:
     """Say to which groups households belong, from features known at as-of.
 
-    Parameters
-    ----------
-    rows : DataFrame
-        With ``row``, the position in X.
-    X : DataFrame
-        Features.
-
-    Returns
-    -------
-    DataFrame
-        Index of ``rows``; a column a group that the features know: "yes", "no" or missing.
+    A column a group that the features know: "yes", "no" or missing; index of ``rows``.
     """
     out = pd.DataFrame(index=rows.index)
     for name, group in HOUSEHOLD_GROUPS.items():
@@ -86,20 +73,9 @@ def household_groups(rows: pd.DataFrame, X: pd.DataFrame) -> pd.DataFrame:
 
 
 def label_events(exp: Experiment, county: County, days: tuple[dt.date, ...]) -> pd.DataFrame:
-    """Return every label event of the window, the trained one and the others.
+    """Return every label event of the window (``label_<event>``) whose table the county has.
 
-    Parameters
-    ----------
-    exp : Experiment
-    county : County
-    days : tuple of date
-        As-of dates.
-
-    Returns
-    -------
-    DataFrame
-        ``household_id, as_of, label_<event>`` (float; missing where not fully observed) for the events whose
-        table the county has.
+    Float; missing where not fully observed.
     """
     tables = {"identified": "monitoring", "confirmed": "visits", "below_line": "income"}
     known = tuple(event for event in targets.EVENTS if county.has(tables[event]))
@@ -109,20 +85,9 @@ def label_events(exp: Experiment, county: County, days: tuple[dt.date, ...]) -> 
 
 
 def income_after(exp: Experiment, county: County, days: tuple[dt.date, ...]) -> pd.DataFrame | None:
-    """Return income per head over the period that ends with the label's window.
+    """Return income per head in yuan (``pcni_after``) over the period that ends with the label's window.
 
-    Parameters
-    ----------
-    exp : Experiment
-    county : County
-    days : tuple of date
-        As-of dates.
-
-    Returns
-    -------
-    DataFrame or None
-        ``household_id, as_of, pcni_after`` (yuan); None where each household has a window of its own
-        (``horizon.next``, totals).
+    None where each household has a window of its own (``horizon.next``, totals).
     """
     if exp.horizon.next or county.facts.get("spans.income", False):
         return None
@@ -137,20 +102,7 @@ def income_after(exp: Experiment, county: County, days: tuple[dt.date, ...]) -> 
 
 
 def support_within(exp: Experiment, county: County, days: tuple[dt.date, ...]) -> pd.DataFrame | None:
-    """Return who was given support within the label's window.
-
-    Parameters
-    ----------
-    exp : Experiment
-    county : County
-    days : tuple of date
-
-    Returns
-    -------
-    DataFrame or None
-        ``household_id, as_of, supported_after`` (True; others are not listed); None where the county has no
-        table of support.
-    """
+    """Return who was given support within the label's window; None if the county has no table of support."""
     if not county.has("support"):
         return None
     given = point_in_time.known(county, "support", tuple(Moment(day, EVER) for day in days))
@@ -164,20 +116,10 @@ def support_within(exp: Experiment, county: County, days: tuple[dt.date, ...]) -
     return inside.assign(supported_after=True)
 
 
-def truth_mismatch(exp: Experiment, county: County) -> dict[str, str] | None:
-    """Return why a simulated county's true chances do not answer an experiment, in both languages, or None.
+def truth_mismatch(exp: Experiment, county: County) -> Message | None:
+    """Return why a simulated county's true chances do not answer an experiment; None if they do.
 
     The simulator's truth is of net income over the twelve months that end with the window, by its own line.
-
-    Parameters
-    ----------
-    exp : Experiment
-    county : County
-
-    Returns
-    -------
-    dict or None
-        ``zh`` and ``en``.
     """
     made = county.about.simulated
     if made is None or exp.events != ("below_line",):
@@ -186,30 +128,13 @@ def truth_mismatch(exp: Experiment, county: County) -> dict[str, str] | None:
     line, period = ruleset.values(exp.params).get(ruleset.line), ruleset.period(exp.params)
     if line == made["line"] and period.months == 12 and not period.calendar_year:
         return None
-    asked_zh = f"按 {period.months} 个月、监测线 {line}"
-    asked_en = f"over {period.months} months and the line {line}"
-    return {
-        "zh": f"真实风险按十二个月、{made['line']} 元模拟，本实验{asked_zh}：不作对照",
-        "en": f"true chances are of twelve months and {made['line']} yuan, the run {asked_en}: not compared",
-    }
+    return Message(
+        "runs.notes.other truth", {"truth_line": made["line"], "months": period.months, "line": line}
+    )
 
 
-def missing_truth(exp: Experiment, truth: pd.DataFrame, days: pd.Series) -> dict[str, str] | None:
-    """Return on which test dates the true chances of an experiment are not known, or None if on all.
-
-    Parameters
-    ----------
-    exp : Experiment
-    truth : DataFrame
-        ``truth.parquet``.
-    days : Series of date
-        Test dates, any number of times.
-
-    Returns
-    -------
-    dict or None
-        ``zh`` and ``en``, with the mend.
-    """
+def missing_truth(exp: Experiment, truth: pd.DataFrame, days: pd.Series) -> Message | None:
+    """Return on which test dates the true chances are not known, with the mend; None if on all."""
     known = select_truth(exp, truth)
     if known is None:
         return None
@@ -218,30 +143,16 @@ def missing_truth(exp: Experiment, truth: pd.DataFrame, days: pd.Series) -> dict
     lacking = sorted(tested - there)
     if not lacking:
         return None
-    event, ahead = exp.events[0], exp.horizon.months
-    again = " ".join([f"--horizon {ahead}", *(f"--truth-at {day}" for day in sorted(tested))])
-    return {
-        "zh": f"truth.parquet 没有 {', '.join(lacking)} 未来 {ahead} 个月 {event} 的真实概率，"
-        f"这些日期不作对照：可加 {again} 重新模拟",
-        "en": f"truth.parquet holds no chance of {event} within {ahead} months at {', '.join(lacking)}: not "
-        f"compared there; simulate again with {again}",
-    }
+    months = exp.horizon.months
+    options = " ".join([f"--horizon {months}", *(f"--truth-at {day}" for day in sorted(tested))])
+    return Message(
+        "runs.notes.missing truth",
+        {"days": ", ".join(lacking), "months": months, "event": exp.events[0], "options": options},
+    )
 
 
 def select_truth(exp: Experiment, truth: pd.DataFrame | None) -> pd.DataFrame | None:
-    """Return the true chances of an experiment's own event and horizon; None where it has no single one.
-
-    Parameters
-    ----------
-    exp : Experiment
-    truth : DataFrame or None
-        ``truth.parquet``.
-
-    Returns
-    -------
-    DataFrame or None
-        ``household_id, as_of, probability, …`` of that event and horizon.
-    """
+    """Return the true chances of an experiment's own event and horizon; None where it has no single one."""
     if truth is None or len(exp.events) != 1 or exp.horizon.next:
         return None
     known = truth[(truth["event"] == exp.events[0]) & (truth["horizon_months"] == exp.horizon.months)]

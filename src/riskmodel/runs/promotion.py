@@ -20,6 +20,7 @@ from scipy.stats import chi2
 from riskmodel.data import County
 from riskmodel.errors import InputRefused, UsageError
 from riskmodel.evaluation import Budget
+from riskmodel.i18n import Message
 from riskmodel.runs import tracking
 from riskmodel.runs.experiment import Experiment
 from riskmodel.runs.fitting import run_experiment
@@ -176,12 +177,15 @@ SLOPE_OFF = 0.2
 
 @dataclass(frozen=True)
 class Check:
-    """One condition of a promotion: whether it holds, and in words why."""
+    """One condition of a promotion: whether it holds, and why."""
 
     id: str
     passed: bool
-    zh: str
-    en: str
+    message: Message
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain values with the reason in ``zh`` and ``en``."""
+        return {"id": self.id, "passed": self.passed, **self.message.both()}
 
 
 def check_promotion(
@@ -199,24 +203,23 @@ def check_promotion(
     ]
 
 
+def _check(kind: str, passed: bool, key: str, **values: Any) -> Check:
+    return Check(kind, passed, Message(f"runs.checks.{key}", values))
+
+
 def _primary(rows: pd.DataFrame) -> Check:
     ours, theirs, gap, low, high = recall_difference(rows)
     passed = bool(high >= 0)
-    figures = f"{ours:.1%} → {theirs:.1%} ({100 * gap:+.1f}, 95% {100 * low:+.1f} … {100 * high:+.1f})"
-    return Check(
-        "primary",
-        passed,
-        f"同样名额下的查全率 {figures}：{'不比现用模型差' if passed else '比现用模型差，超出区间'}",
-        f"recall at the budget {figures}: {'not worse' if passed else 'worse, beyond its interval'}",
-    )
+    ends = {"delta": 100 * gap, "low": 100 * low, "high": 100 * high}
+    figures = Message("runs.checks.figures", {"champion": ours, "challenger": theirs, **ends})
+    return _check("primary", passed, "primary not worse" if passed else "primary worse", figures=figures)
 
 
 def _question(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> Check:
     differ = question_differences(ours, theirs)
     if differ:
-        names = ", ".join(differ)
-        return Check("question", False, f"回答的是不同的问题：{names}", f"answers another question: {names}")
-    return Check("question", True, "与现用模型预测同一件事", "foretells what the champion foretells")
+        return _check("question", False, "other question", parts=", ".join(differ))
+    return _check("question", True, "same question")
 
 
 def _calibrated(challenger: Candidate) -> Check:
@@ -226,88 +229,51 @@ def _calibrated(challenger: Candidate) -> Check:
     high = chi2.ppf(1 - (1 - LEVEL) / 2, 2 * observed + 2) / 2
     ratio = observed / expected if expected else float("inf")
     level = low <= expected <= high or CALIBRATION_RATIO[0] <= ratio <= CALIBRATION_RATIO[1]
-    m = challenger.metrics
-    slope = float(m["calibration_slope"])
-    steep = m["calibration_slope_low"] <= 1 <= m["calibration_slope_high"] or abs(slope - 1) <= SLOPE_OFF
-    passed = bool(level and steep)
-    figures = f"{observed:.0f} / {expected:.1f}"
-    span = f"[{m['calibration_slope_low']:.2f}, {m['calibration_slope_high']:.2f}]"
-    return Check(
-        "calibrated",
-        passed,
-        f"实际 / 预计 {figures}，校准斜率 {slope:.2f} {span}",
-        f"observed / expected {figures}, calibration slope {slope:.2f} {span}",
+    slope, first, last = (
+        float(challenger.metrics[f"calibration_slope{end}"]) for end in ("", "_low", "_high")
     )
+    steep = first <= 1 <= last or abs(slope - 1) <= SLOPE_OFF
+    return _check(
+        "calibrated", bool(level and steep), "calibrated",
+        observed=observed, expected=expected, slope=slope, low=first, high=last,
+    )  # fmt: skip
 
 
 def _leakage(challenger: Candidate) -> Check:
     high = bool(challenger.metrics.get("leakage_suspected"))
-    auc = f"AUC {float(challenger.metrics['auc']):.3f}"
     leaks = challenger.leaks
     columns = [str(c) for c in leaks.loc[leaks["suspected"].astype(bool), "column"]] if len(leaks) else []
-    told_zh = ["高得可疑，先查泄漏"] * high + [f"可疑的特征：{'、'.join(columns)}"] * bool(columns)
-    told_en = ["suspiciously high, look for a leak first"] * high
-    told_en += [f"suspected features: {', '.join(columns)}"] * bool(columns)
-    return Check(
-        "leakage",
-        not told_en,
-        f"{auc}：{'；'.join(told_zh) or '未见泄漏迹象'}",
-        f"{auc}: {'; '.join(told_en) or 'no sign of a leak'}",
-    )
+    kind = {(0, 0): "no leak", (1, 0): "high auc", (0, 1): "suspected", (1, 1): "high and suspected"}
+    names = {"zh": "、".join(columns), "en": ", ".join(columns)}
+    finding = Message(f"runs.checks.{kind[high, bool(columns)]}", {"columns": names} if columns else {})
+    passed = not high and not columns
+    return _check("leakage", passed, "leakage", auc=float(challenger.metrics["auc"]), finding=finding)
 
 
 def _data(rows: pd.DataFrame, data_check: Mapping[str, Any] | None) -> Check:
     events = int(rows["y"].sum())
-    enough = events >= MIN_GROUP_EVENTS
     usable = data_check is not None and not data_check["refused"]
-    passes_zh, passes_en = ("通过", "passes") if usable else ("未通过", "fails")
-    zh = f"数据检查{passes_zh}" if data_check is not None else "数据未检查，请加 --data"
-    en = f"the check {passes_en}" if data_check is not None else "data not checked: give --data"
-    return Check("data", enough and usable, f"测试期 {events} 例；{zh}", f"{events} events tested; {en}")
+    kind = "data not checked" if data_check is None else "data passes" if usable else "data fails"
+    passed = events >= MIN_GROUP_EVENTS and usable
+    return _check("data", passed, "data", events=events, data=Message(f"runs.checks.{kind}"))
 
 
 def _fairness(rows: pd.DataFrame) -> Check:
-    low, worst, untold = [], [], 0
+    low, judged, small = [], [], 0
     for kind, group in fairness_groups(rows).items():
         for value in sorted(group.dropna().unique()):
             own = rows[group == value]
             if own["y"].sum() < MIN_GROUP_EVENTS:
-                untold += 1
+                small += 1
                 continue
             ours, theirs, _, _, high = recall_difference(own)
-            worst.append((theirs, f"{kind} {value}"))
+            judged.append((theirs, f"{kind} {value}"))
             if theirs < FAIRNESS_FLOOR * ours and high < 0:
                 low.append(f"{kind} {value}: {ours:.0%} → {theirs:.0%}")
     if low:
-        told = "; ".join(low)
-        zh, en = (
-            f"有组别的查全率不到现用模型的五分之四：{told}",
-            f"below four fifths of the champion's recall: {told}",
-        )
-        return Check("fairness", False, zh, en)
-    least = min(worst, default=None)
-    shown = f"{least[1]} {least[0]:.0%}" if least else "—"
-    return Check(
-        "fairness",
-        True,
-        f"可判断的 {len(worst)} 组均不低于下限，最低 {shown}；{untold} 组发生数太少，未判断",
-        f"none of {len(worst)} groups below the floor; lowest {shown}; {untold} too small to judge",
-    )
-
-
-__all__ = [
-    "MIN_GROUP_EVENTS",
-    "TEST_ROW",
-    "Candidate",
-    "Check",
-    "Decision",
-    "align_test_rows",
-    "check_promotion",
-    "fairness_groups",
-    "pair_predictions",
-    "promote",
-    "recall_difference",
-]
+        return _check("fairness", False, "groups low", groups="; ".join(low))
+    lowest = "{1} {0:.0%}".format(*min(judged)) if judged else "—"
+    return _check("fairness", True, "groups fine", judged=len(judged), lowest=lowest, small=small)
 
 
 @dataclass(frozen=True)
@@ -341,7 +307,7 @@ class Decision:
     @property
     def summary(self) -> dict[str, Any]:
         """What a verb prints."""
-        return {**asdict(self), "checks": [asdict(c) for c in self.checks]}
+        return {**asdict(self), "checks": [check.as_dict() for check in self.checks]}
 
 
 def promote(

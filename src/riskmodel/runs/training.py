@@ -13,6 +13,7 @@ import pandas as pd
 from riskmodel import explanation, features, models, rules
 from riskmodel.data import County
 from riskmodel.evaluation import visited as weighted
+from riskmodel.i18n import both
 from riskmodel.runs import tracking
 from riskmodel.runs.assessment import Evaluation, evaluate
 from riskmodel.runs.experiment import EVENT_WORDS, Experiment
@@ -118,7 +119,7 @@ def train(
     if note is not None:
         result = replace(result, notes=[*result.notes, note])
     if note is not None and progress:
-        progress(f"note: {note['en']}")
+        progress(f"note: {note.text('en')}")
     if progress:
         progress("evaluating: village bootstrap, rules against models")
     found = evaluate_result(result, truth)
@@ -240,7 +241,7 @@ def _tables(result: ExperimentResult, evaluation: Evaluation) -> dict[str, pd.Da
 def _facts(result: ExperimentResult, evaluation: Evaluation) -> dict[str, Any]:
     return {
         "experiment": result.experiment.id,
-        "notes": result.notes,
+        "notes": [note.both() for note in result.notes],
         "comparison_notes": _comparison_notes(evaluation, result.experiment),
         "headline": headline(evaluation, result.experiment),
         "support_effect": evaluation.support_effect,
@@ -289,23 +290,11 @@ def reference_contributions(model: models.CalibratedScore, background: pd.DataFr
 def _comparison_notes(evaluation: Evaluation, exp: Experiment) -> list[dict[str, str]]:
     out = evaluation.notes
     if evaluation.selected is not None:
-        out.append({
-            "zh": "指标表已按入选概率的倒数加权，代表全部农户；规则与模型的逐户对照表只含被走访者，未加权",
-            "en": "metrics are weighted by 1 / chance and stand for everyone; the table of rules against "
-            "models household by household holds the visited only, unweighted",
-        })  # fmt: skip
+        out.append(both("runs.notes.weighted"))
     elif "confirmed" in exp.events:
-        out.append({
-            "zh": "核查结果只有被走访者才有，且没有入选概率可以加权：各表只代表被走访者",
-            "en": "only the visited have this label, and no chance of a visit was logged to weight by: all "
-            "tables speak of the visited only",
-        })  # fmt: skip
+        out.append(both("runs.notes.visited only"))
     if "identified" in exp.events:
-        out.append({
-            "zh": "“新纳入监测”由规则本身决定：规则在这一标签上占优并不说明它看得更准",
-            "en": "new identification is decided by the rule itself: that the rule does well on this label "
-            "does not say that it sees better",
-        })  # fmt: skip
+        out.append(both("runs.notes.rule's own label"))
     return out
 
 
@@ -323,7 +312,7 @@ def headline(evaluation: Evaluation, exp: Experiment) -> dict[str, str]:
         rows = rows[rows["model"] == exp.champion]
         if len(rows):
             return {"zh": str(rows["verdict_zh"].iloc[0]), "en": str(rows["verdict_en"].iloc[0])}
-    return {"zh": "本次实验没有规则基准，无可比较。", "en": "This run has no rule baseline to compare with."}
+    return both("runs.notes.no baseline")
 
 
 def read_truth(data: str | Path) -> pd.DataFrame | None:

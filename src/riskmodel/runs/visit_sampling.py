@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from riskmodel.data import County
 from riskmodel.households import Moment, point_in_time
+from riskmodel.i18n import Message
 from riskmodel.runs.experiment import Experiment
 from riskmodel.targets import EVER, KEY
 
@@ -32,25 +33,11 @@ MAX_WEIGHT_RATIO = 10.0
 
 def resample_visited(
     exp: Experiment, county: County, rows: pd.DataFrame, seen_by: dt.date | None
-) -> tuple[pd.DataFrame, list[dict[str, str]]]:
+) -> tuple[pd.DataFrame, list[Message]]:
     """Return training rows drawn so that they stand for all households with a chance of a visit.
 
-    Parameters
-    ----------
-    exp : Experiment
-        Whose label is ``confirmed``; rows of any other label are returned as they are.
-    county : County
-    rows : DataFrame
-        Labelled rows: ``household_id, as_of, y``.
-    seen_by : date, optional
-        Visits recorded later are not seen.
-
-    Returns
-    -------
-    rows : DataFrame
-        As many rows, some of them repeated (systematic sampling, seeded by the experiment).
-    notes : list of dict
-        What a reader must know, in ``zh`` and ``en``.
+    Rows of a label other than ``confirmed`` are returned as they are; else as many rows, some of them
+    repeated (systematic sampling, seeded by the experiment), of visits recorded by ``seen_by``.
 
     References
     ----------
@@ -62,40 +49,22 @@ def resample_visited(
         return rows, []
     found = visit_findings(county, rows, exp.horizon.months, seen_by)
     if found["weight"].isna().all():
-        zh = "核查记录没有入选概率：按原样训练，只代表被走访的农户"
-        en = "no visit has a logged chance: trained as they came, they stand for the visited only"
-        return rows, [{"zh": zh, "en": en}]
+        return rows, [Message("runs.notes.no chance logged")]
     used = found[found["weight"].notna()]
     weight = trim_weights(used["weight"].to_numpy(dtype=float))
     picked = systematic_sample(weight, exp.seed, len(rows))
     effective = float(weight.sum() ** 2 / np.sum(weight**2))
     stood = rows.drop(columns="y").merge(used[[*KEY, "y"]].iloc[picked], on=KEY, how="right")
-    kept, left = len(used), len(found) - len(used)
-    zh = f"按入选概率的倒数抽取 {kept} 条核查（相当于 {effective:.0f} 条等概率样本），{left} 条无概率的不用"
-    en = f"{kept} visits drawn by 1 / chance (worth {effective:.0f} of equal chance)"
-    en += f"; {left} without a logged chance left out"
-    return stood[rows.columns], [{"zh": zh, "en": en}]
+    drawn = {"used": len(used), "effective": effective, "left": len(found) - len(used)}
+    return stood[rows.columns], [Message("runs.notes.drawn by chance", drawn)]
 
 
 def visit_findings(county: County, rows: pd.DataFrame, months: int, seen_by: dt.date | None) -> pd.DataFrame:
     """Return every answered visit within its row's window, with the weight by which it stands for the county.
 
-    Parameters
-    ----------
-    county : County
-    rows : DataFrame
-        ``household_id, as_of``.
-    months : int
-        Horizon.
-    seen_by : date, optional
-        Visits recorded later are not seen.
-
-    Returns
-    -------
-    DataFrame
-        One row per ``household_id, as_of`` and list (a calendar month): ``date, selected_by, chance``,
-        ``y`` (1 confirmed, 0 not), ``weight`` (1 / (lists · chance · answered share of the window's planned
-        visits of that source); NaN where no chance was logged).
+    Returns one row per ``household_id, as_of`` and list (a calendar month): ``date, selected_by, chance``,
+    ``y`` (1 confirmed, 0 not), ``weight`` (1 / (lists · chance · answered share of the window's planned
+    visits of that source); NaN where no chance was logged).
 
     References
     ----------
@@ -143,17 +112,7 @@ def trim_weights(weight: NDArray[np.float64]) -> NDArray[np.float64]:
 def systematic_sample(weight: NDArray[np.float64], seed: int, size: int | None = None) -> NDArray[np.int64]:
     """Draw rows, each as often as its weight says, to within one.
 
-    Parameters
-    ----------
-    weight : array, shape (n,)
-    seed : int
-    size : int, optional
-        How many are drawn; n by default.
-
-    Returns
-    -------
-    array of int, shape (size,)
-        Row numbers, sorted.
+    Returns ``size`` (default n) row numbers, sorted.
 
     Examples
     --------
