@@ -89,7 +89,7 @@ def compare(county: County, day: dt.date, repeats: int) -> None:
         wanted = county.con.con.sql(reference_rules.national(day)).df()
         sql.append(since(start))
         start = clock()
-        got = rules.evaluate(fresh(county), NATIONAL, day)
+        got = rules.evaluate_rules(fresh(county), NATIONAL, day)
         ours.append(since(start))
     assert_equal(got, wanted)
     for name, rounds in (("sql", sql), ("rules", ours)):
@@ -117,7 +117,7 @@ def assert_equal(got: pd.DataFrame, wanted: pd.DataFrame) -> None:
 def every_set(county: County, day: dt.date) -> None:
     """Evaluate all twelve sets and print time and the peak memory of this process."""
     before, start = peak(), clock()
-    for name, frame in rules.evaluate_each(fresh(county), TWELVE, day):
+    for name, frame in rules.evaluate_rule_sets(fresh(county), TWELVE, day):
         print(f"    {name}: {frame['flagged'].sum():,} flagged")
     wall, cpu = since(start)
     print(

@@ -65,7 +65,7 @@ def accounts_at(one: County, day: str) -> pd.DataFrame:
 def verdicts(one: County, day: str) -> pd.DataFrame:
     # A line in yuan, lines that are relative, parameters that change by year, a model's probability.
     sets = ["national-2021", "ratio-1.5-2020", "relative-60-yearly", "cards-2023"]
-    return pd.concat([frame for _, frame in rules.evaluate_each(one, sets, day)], ignore_index=True)
+    return pd.concat([frame for _, frame in rules.evaluate_rule_sets(one, sets, day)], ignore_index=True)
 
 
 def labels(one: County, day: str) -> pd.DataFrame:

@@ -38,7 +38,7 @@ def county(source: str, monthly: bool, net: bool = False) -> County:
 def doubts(c: County) -> list[str]:
     # All that is looked at of a model is which features it wants.
     model: Any = SimpleNamespace(feature_set=features.load("household-v1"))
-    return scoring.scoring_warnings(c, model, rules.evaluate(c, "national-2021", DAY))
+    return scoring.scoring_warnings(c, model, rules.evaluate_rules(c, "national-2021", DAY))
 
 
 def test_totals_before_a_model_of_months_are_doubted_with_both_mends() -> None:

@@ -96,7 +96,7 @@ EXPERIMENTS = sorted(p for p in (ROOT / "experiments").glob("*.yaml") if p.stem 
 def test_every_experiment_loads_and_names_what_there_is(path: Path) -> None:
     exp = load_experiment(path)
     assert exp.id == path.stem
-    assert rules.load(exp.ruleset).id
+    assert rules.load_rules(exp.ruleset).id
     columns = features.load(exp.feature_set).names
     assert set(exp.model_params.get("past_income", {}).get("columns", [])) <= set(columns)
 
@@ -115,7 +115,7 @@ def test_the_bench_loads_and_names_what_there_is() -> None:
     declared = benchmark.load_benchmark("bench")
     assert declared.id == "bench"
     for name in declared.rulesets:
-        assert rules.load(name).id == name
+        assert rules.load_rules(name).id == name
     for panel in declared.panels:
         if panel.experiment is None:
             continue

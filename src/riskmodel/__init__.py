@@ -1,7 +1,7 @@
 """Return-to-poverty risk scores beside the official rules.
 
 >>> import riskmodel as rm
->>> rm.rules.load("national-2021").flagged_categories
+>>> rm.rules.load_rules("national-2021").flagged_categories
 ('unstable_lifted', 'marginal', 'sudden_hardship')
 """
 

@@ -189,14 +189,14 @@ def _below_line(
     params: dict[str, object],
 ) -> pd.DataFrame:
     """Return whether income is below the line at the window's end, by months or over own spans."""
-    chosen = rules.load(ruleset)
+    chosen = rules.load_rules(ruleset)
     period = chosen.period(params)
     parts = []
     if not span.next:
         ends = {d: point_in_time.window_end(d, span.months) for d in days}
         moments = point_in_time.moments(Moment(e, seen_by) for e in ends.values())
         at_end = compiled.frame(county, _by_months, incomes=accounts.incomes(county, moments, period))
-        lines = rules.lines(county, chosen, sorted(set(ends.values())), params, known_by=seen_by)
+        lines = rules.poverty_lines(county, chosen, sorted(set(ends.values())), params, known_by=seen_by)
         at_end["end"] = pd.to_datetime(at_end.pop("as_of"))
         at_end["line"] = at_end["end"].map({pd.Timestamp(d): v for d, v in lines.items()}).astype(float)
         starts = pd.DataFrame(
@@ -209,7 +209,9 @@ def _below_line(
         own = compiled.frame(county, _over_spans, period, spans=spans, clock=clock)
         own["as_of"] = pd.to_datetime(own["as_of"])
         ends_of = {int(m): point_in_time.month_end(int(m)) for m in own["period_to"].unique()}
-        lines = rules.lines(county, chosen, ends_of.values(), params, known_by=seen_by) if ends_of else {}
+        lines = (
+            rules.poverty_lines(county, chosen, ends_of.values(), params, known_by=seen_by) if ends_of else {}
+        )
         own["line"] = own["period_to"].map({m: lines[d] for m, d in ends_of.items()}).astype(float)
         own["own_horizon"] = (own["period_to"] - own["as_of_month"]).astype(float)
         own["own_window"] = True
@@ -348,7 +350,7 @@ def build_cohorts(
     if unknown or not wanted:
         raise UsageError(f"cohort {wanted!r}: give one or more of {', '.join(COHORTS)}")
     days = [m.as_of for m in point_in_time.moments(as_of)]
-    chosen = rules.load(ruleset)
+    chosen = rules.load_rules(ruleset)
     table = _standing(county, days, chosen, params or {})
     if any(n in HISTORY for n in wanted):
         table = _with_past(county, table, days, chosen, params or {})
@@ -368,7 +370,7 @@ def _standing(county: County, days: list, ruleset: rules.RuleSet, params: dict[s
     columns = ["registration", "persons", "pcni", "in_register", "register_event"]
     table = compiled.read(county, t.select(*KEY, *columns))
     table["as_of"] = pd.to_datetime(table["as_of"])
-    lines = rules.lines(county, ruleset, days, params)
+    lines = rules.poverty_lines(county, ruleset, days, params)
     line = table["as_of"].map({pd.Timestamp(d): v for d, v in lines.items()}).astype(float)
     table["below"] = (table["pcni"].round(9) < line.round(9)).where(table["pcni"].notna())
     watched = table["in_register"].eq(True)

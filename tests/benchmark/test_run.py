@@ -82,7 +82,7 @@ def test_wrong_declarations_name_what_is_wrong(tmp_path):
 def test_everything_the_issue_names_takes_part(small):
     # A model or rule set that is added to the package has to be put on the bench, or left out on purpose.
     assert set(small.models) == set(MODELS)
-    assert set(small.rulesets) == {r for r in rules.available() if not r.startswith("relative-60")}
+    assert set(small.rulesets) == {r for r in rules.available_rule_sets() if not r.startswith("relative-60")}
     declared = [(p.source, p.profile) for p in small.panels]
     simulated = {profile for source, profile in declared if source == "simulate"}
     assert simulated == {"default", "poor-mountain", "rich-plain", "disaster-year"}

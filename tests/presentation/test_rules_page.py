@@ -93,7 +93,7 @@ def test_it_is_whole_and_loads_nothing(html) -> None:
 
 
 def test_it_shows_the_rules_in_force(html, view) -> None:
-    ruleset = rules.load("national-2021")
+    ruleset = rules.load_rules("national-2021")
     for condition in ruleset.conditions.values():
         assert condition.zh in html
         assert condition.source in html
@@ -109,12 +109,12 @@ def test_it_shows_the_rules_in_force(html, view) -> None:
 
 def test_a_set_that_is_not_yet_valid_says_so(html, view) -> None:
     assert "is valid from" not in html
-    early = rules.load("national-2021").model_copy(update={"valid_from": dt.date(2022, 1, 1)})
+    early = rules.load_rules("national-2021").model_copy(update={"valid_from": dt.date(2022, 1, 1)})
     assert "is valid from 2022-01-01" in rules_html(replace(view, ruleset=early))
 
 
 def test_counts_are_those_of_the_verdicts(county, view) -> None:
-    verdicts = rules.evaluate(county, "national-2021", DAY, params={"large_drop": 0.4})
+    verdicts = rules.evaluate_rules(county, "national-2021", DAY, params={"large_drop": 0.4})
     counted = rules_page.by_verdict(view, "category").set_index("category")
     assert counted["households"].to_dict() == {
         **dict.fromkeys(counted.index, 0),
@@ -125,7 +125,7 @@ def test_counts_are_those_of_the_verdicts(county, view) -> None:
     assert towns["households"].sum() == len(verdicts)
     assert towns["flagged"].sum() == verdicts["flagged"].sum() > 0
     assert towns["unknown"].sum() == (verdicts["category"] == "unknown").sum() == 3
-    found = rules.changes(county, "national-2021", DAY, params={"large_drop": 0.4})
+    found = rules.find_verdict_changes(county, "national-2021", DAY, params={"large_drop": 0.4})
     kinds = found["kind"].value_counts()
     assert len(found) > 0
     assert all(towns[kind].sum() == kinds.get(kind, 0) for kind in kinds.index)
@@ -137,10 +137,10 @@ def test_it_looks_back_from_a_months_end_to_a_months_end(view) -> None:
 
 
 def test_every_change_is_told_in_both_languages(html, view) -> None:
-    ruleset = rules.load("national-2021")
+    ruleset = rules.load_rules("national-2021")
     for row in view.changes.to_dict("records"):
         for lang in ("zh", "en"):
-            said = rules.tell_change(ruleset, row, lang)
+            said = rules.describe_change(ruleset, row, lang)
             assert said.replace("&", "&amp;") in html
 
 

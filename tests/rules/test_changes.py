@@ -56,7 +56,7 @@ def county():
 
 @pytest.fixture(scope="module")
 def found(county) -> pd.DataFrame:
-    return rules.changes(county, "national-2021", NOW, BEFORE)
+    return rules.find_verdict_changes(county, "national-2021", NOW, BEFORE)
 
 
 def test_each_kind_of_change_is_found_and_nothing_else(found) -> None:
@@ -77,8 +77,8 @@ def test_each_kind_of_change_is_found_and_nothing_else(found) -> None:
 
 def test_changes_are_the_difference_of_two_evaluations(county, found) -> None:
     # By hand from the two verdict tables, without the function's own comparison.
-    old = rules.evaluate(county, "national-2021", BEFORE).set_index("household_id")
-    new = rules.evaluate(county, "national-2021", NOW).set_index("household_id")
+    old = rules.evaluate_rules(county, "national-2021", BEFORE).set_index("household_id")
+    new = rules.evaluate_rules(county, "national-2021", NOW).set_index("household_id")
     for row in found.to_dict("records"):
         home = row["household_id"]
         assert row["category"] == new.loc[home, "category"]
@@ -99,13 +99,13 @@ def test_why_names_conditions_and_figures(found) -> None:
     row = found.set_index("household_id").loc["fell_ill"]
     assert row["appeared"] == "at_risk;sudden_cause"
     assert row["moved"].split(";")[:2] == ["net_income", "pcni"]
-    ruleset = rules.load("national-2021")
-    said = rules.tell_change(ruleset, row, "en")
+    ruleset = rules.load_rules("national-2021")
+    said = rules.describe_change(ruleset, row, "en")
     assert "now holds: there is a risk of falling back" in said
     assert "net income per head 4,000.00 yuan → 4,100.00 yuan" in said
-    assert "新成立：存在返贫致贫风险" in rules.tell_change(ruleset, row, "zh")
+    assert "新成立：存在返贫致贫风险" in rules.describe_change(ruleset, row, "zh")
     everything = [
-        rules.tell_change(ruleset, r, lang) for r in found.to_dict("records") for lang in ("zh", "en")
+        rules.describe_change(ruleset, r, lang) for r in found.to_dict("records") for lang in ("zh", "en")
     ]
     assert all(everything)
 
@@ -119,36 +119,40 @@ def test_late_records_are_told_from_new_events(found) -> None:
 
 
 def test_counts_by_township_add_up(found) -> None:
-    counts = rules.changes_by_township(found)
+    counts = rules.count_changes_by_township(found)
     assert list(counts.columns) == ["township", *KINDS]
     assert counts[list(KINDS)].to_numpy().sum() == len(found)
-    assert rules.changes_by_township(found.head(0)).empty
+    assert rules.count_changes_by_township(found.head(0)).empty
 
 
 def test_the_earlier_day_is_a_month_before_unless_said(county) -> None:
-    assert set(rules.changes(county, "national-2021", NOW)["since"].dt.date) == {dt.date(2021, 5, 1)}
+    assert set(rules.find_verdict_changes(county, "national-2021", NOW)["since"].dt.date) == {
+        dt.date(2021, 5, 1)
+    }
     # (From a month's end to a month's end: tests/presentation/test_rules_page.py.)
     with pytest.raises(UsageError, match="does not lie before"):
-        rules.changes(county, "national-2021", NOW, NOW)
+        rules.find_verdict_changes(county, "national-2021", NOW, NOW)
 
 
 def test_a_new_rule_set_in_between_changes_verdicts(county) -> None:
     # The county scheme's 5000 yuan before, the national 6000 after: the line itself is what moved.
     sets = {"2019-01-01": "county-2020", "2021-05-15": "national-2021"}
-    row = rules.changes(county, sets, NOW, BEFORE).set_index("household_id").loc["fell_ill"]
+    row = rules.find_verdict_changes(county, sets, NOW, BEFORE).set_index("household_id").loc["fell_ill"]
     assert (row["ruleset_before"], row["ruleset"]) == ("county-2020", "national-2021")
     assert (row["line_before"], row["line"]) == (5000.0, 6000.0)
 
 
 def test_a_parameter_that_no_set_knows_is_refused(county) -> None:
     with pytest.raises(UsageError, match="no parameter 'lime'"):
-        rules.changes(county, "national-2021", NOW, BEFORE, params={"lime": 1})
+        rules.find_verdict_changes(county, "national-2021", NOW, BEFORE, params={"lime": 1})
 
 
 def test_scores_of_the_later_day_alone_are_enough(county) -> None:
     # "same" is not in the register; "watched" is: its card turns red by the score, which April did not have.
     scores = pd.DataFrame({"household_id": ["watched"], "as_of": [NOW], "probability": [0.5]})
-    found = rules.changes(county, "cards-2023", NOW, BEFORE, scores=scores).set_index("household_id")
+    found = rules.find_verdict_changes(county, "cards-2023", NOW, BEFORE, scores=scores).set_index(
+        "household_id"
+    )
     row = found.loc["watched"]
     assert (row["kind"], row["tier_before"], row["tier"]) == ("tier_changed", "blue", "red")
     assert "probability" in row["appeared"].split(";")

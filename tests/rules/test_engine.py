@@ -50,7 +50,7 @@ def differences(
     use = scores and len(frame) > 0
     facts: dict = {}
     out = []
-    for name, got in rules.evaluate_each(county, sets, as_of, scores=frame if use else None):
+    for name, got in rules.evaluate_rule_sets(county, sets, as_of, scores=frame if use else None):
         assert got["household_id"].is_monotonic_increasing or len(as_of) > 1
         by_key = {(r["as_of"].date(), r["household_id"]): r for r in got.to_dict("records")}
         for day in as_of:

@@ -18,7 +18,7 @@ DAY = "2021-06-01"
 
 
 def rows(c, ruleset: str = "national-2021", day: str = DAY, **given) -> dict[str, pd.Series]:
-    frame = rules.evaluate(c, ruleset, day, **given)
+    frame = rules.evaluate_rules(c, ruleset, day, **given)
     return {r["household_id"]: r for _, r in frame.iterrows()}
 
 
@@ -42,7 +42,7 @@ def medical(amount: float) -> list[dict]:
 
 
 def test_columns_are_the_contracts_in_its_order() -> None:
-    frame = rules.evaluate(county(), "county-2020", DAY)
+    frame = rules.evaluate_rules(county(), "county-2020", DAY)
     assert tuple(frame.columns) == COLUMNS
     assert tuple(frame.columns[: len(CONTRACT)]) == CONTRACT
     assert frame["has_risk"].dtype == "boolean"
@@ -105,7 +105,9 @@ def test_what_cannot_be_judged_is_listed_and_not_met() -> None:
 
 def test_nothing_recorded_later_is_seen() -> None:
     late = [{"date": "2021-03-01", "cause": "illness", "recorded_on": "2021-06-02"}]
-    frame = rules.evaluate(county(4900.0, risk_events=late), "county-2020", ["2021-06-01", "2021-06-02"])
+    frame = rules.evaluate_rules(
+        county(4900.0, risk_events=late), "county-2020", ["2021-06-01", "2021-06-02"]
+    )
     assert frame["category"].tolist() == ["none", "unstable_lifted"]
 
 
@@ -152,7 +154,7 @@ def test_unknown_never_eliminates() -> None:
 
 def test_fallback_support_counts_from_twelve_months_on() -> None:
     c = street({"h": STABLE | {"members": UNABLE, "support": [*HELPED, *FALLBACK]}})
-    frame = rules.evaluate(c, "national-2021", ["2021-05-31", "2021-06-01"])
+    frame = rules.evaluate_rules(c, "national-2021", ["2021-05-31", "2021-06-01"])
     # On 2021-05-31 the first of June 2020 is not yet 12 months ago.
     assert frame["outcome"].tolist() == ["hold_no_labour", "eliminate"]
 
@@ -267,7 +269,7 @@ def test_wrong_overrides_are_refused_with_what_is_allowed(params: dict, message:
 
 def test_a_year_without_a_standard_takes_the_latest_earlier_one_and_says_so() -> None:
     c, days = county(5999.0), ["2019-12-31", "2020-12-31", "2021-06-01"]
-    before, that_year, later = (r for _, r in rules.evaluate(c, "ratio-1.5-2020", days).iterrows())
+    before, that_year, later = (r for _, r in rules.evaluate_rules(c, "ratio-1.5-2020", days).iterrows())
     assert that_year["line"] == later["line"] == 6000.0
     assert "national_standard[2021]=4000 (of 2020)" in later["assumptions"].split(";")
     assert "(of 2020)" not in that_year["assumptions"]
@@ -275,7 +277,7 @@ def test_a_year_without_a_standard_takes_the_latest_earlier_one_and_says_so() ->
     assert pd.isna(before["line"])
     assert "below_line" in before["unknown"].split(";")
     by_year = {"national_standard": "{2020: 4000, 2021: 4100}"}
-    assert rules.lines(c, "ratio-1.5-2020", DAY, by_year)[dt.date(2021, 6, 1)] == 6150.0
+    assert rules.poverty_lines(c, "ratio-1.5-2020", DAY, by_year)[dt.date(2021, 6, 1)] == 6150.0
 
 
 def test_a_warning_without_its_data_is_unknown_never_false() -> None:
@@ -294,8 +296,8 @@ def test_several_sets_and_dates_in_one_pass_agree_with_one_at_a_time() -> None:
     c = county(5500.0, previous=9000.0, risk_events=ILL, monitoring=MARKED)
     days = ["2021-06-01", "2022-06-01"]
     sets = ("causes-2020", "county-2020", "wuhu-2019")  # two accounting periods
-    together = dict(rules.evaluate_each(c, sets, days))
+    together = dict(rules.evaluate_rule_sets(c, sets, days))
     assert {len(f) for f in together.values()} == {len(days)}
     for name in sets[:2]:
-        apart = pd.concat([rules.evaluate(c, name, d) for d in days], ignore_index=True)
+        apart = pd.concat([rules.evaluate_rules(c, name, d) for d in days], ignore_index=True)
         pd.testing.assert_frame_equal(together[name], apart)

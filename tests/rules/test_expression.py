@@ -26,7 +26,7 @@ from riskmodel.rules import (
     certain,
     evaluate_condition,
     evaluate_expression,
-    parse,
+    parse_expression,
 )
 from riskmodel.rules.backends import Truth, household_scope
 from riskmodel.rules.expression import FUNCTIONS, OPERATORS, RowTest, row_tests
@@ -105,7 +105,7 @@ def test_both_backends_give_one_answer_on_every_case(text: str) -> None:
 
 
 def test_the_expressions_use_every_operator_and_function() -> None:
-    nodes = [node for text in EXPRESSIONS for node in ast.walk(parse(text))]
+    nodes = [node for text in EXPRESSIONS for node in ast.walk(parse_expression(text))]
     assert set(OPERATORS) <= {type(n) for n in nodes}
     called = {n.func.id for n in nodes if isinstance(n, ast.Call)}
     assert called == {name for name, f in FUNCTIONS.items() if f.apply is not None and f.of != "rows"}
@@ -159,7 +159,7 @@ def test_what_cannot_be_evaluated_is_refused(text: str, message: str) -> None:
 
 
 def test_a_parsed_expression_is_never_changed() -> None:
-    (test,) = row_tests(parse("some(members, age < child_age)"))
+    (test,) = row_tests(parse_expression("some(members, age < child_age)"))
     assert test.with_values({"child_age": 16}) == RowTest("members", "age < 16")
     assert ast.unparse(test.node) == "age < child_age"
 

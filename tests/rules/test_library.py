@@ -11,8 +11,8 @@ from riskmodel.data.schema import codes
 from riskmodel.errors import SpecError, UsageError
 from riskmodel.rules.backends import household_scope, row_scope
 from riskmodel.rules.declaration import vocabulary
-from riskmodel.rules.expression import FUNCTIONS, names, parse, row_tests
-from riskmodel.rules.library import SETS, expressions
+from riskmodel.rules.expression import FUNCTIONS, names, parse_expression, row_tests
+from riskmodel.rules.library import SETS, rule_expressions
 
 from .tiny import county
 
@@ -23,17 +23,21 @@ OFFICIAL = {
 
 
 def test_all_twelve_official_sets_are_there_and_load() -> None:
-    assert set(rules.available()) >= OFFICIAL
-    for name in rules.available():
-        assert rules.load(name).id == name
+    assert set(rules.available_rule_sets()) >= OFFICIAL
+    for name in rules.available_rule_sets():
+        assert rules.load_rules(name).id == name
 
 
 @pytest.mark.parametrize("name", sorted(OFFICIAL))
 def test_every_declared_name_is_used(name: str) -> None:
-    ruleset = rules.load(name)
-    texts = [*expressions(ruleset).values(), ruleset.line, *(q.when for q in ruleset.quantities.values())]
-    used = set().union(*(names(parse(t)) for t in texts))
-    used |= set().union(*(names(t.node) for text in texts for t in row_tests(parse(text))), set())
+    ruleset = rules.load_rules(name)
+    texts = [
+        *rule_expressions(ruleset).values(),
+        ruleset.line,
+        *(q.when for q in ruleset.quantities.values()),
+    ]
+    used = set().union(*(names(parse_expression(t)) for t in texts))
+    used |= set().union(*(names(t.node) for text in texts for t in row_tests(parse_expression(text))), set())
     # `given(x)` and the checks below read parameters by name, not through an expression.
     if ruleset.negative_list:
         used.add(ruleset.negative_list.kinds)
@@ -48,7 +52,7 @@ def test_every_declared_name_is_used(name: str) -> None:
 
 @pytest.mark.parametrize("name", sorted(OFFICIAL))
 def test_every_set_has_both_languages_and_its_source(name: str) -> None:
-    ruleset = rules.load(name)
+    ruleset = rules.load_rules(name)
     parts = [*ruleset.conditions.values(), *ruleset.categories, *ruleset.tiers, *ruleset.focus.values()]
     parts += [*ruleset.parameters.values(), *ruleset.outcomes, *ruleset.clocks]
     for part in parts:
@@ -68,27 +72,27 @@ def test_every_function_and_quantity_has_a_meaning() -> None:
 
 def _judged():
     from riskmodel.households import point_in_time
-    from riskmodel.rules import rows
-    from riskmodel.rules.engine import Case
-    from riskmodel.rules.evaluate import answers
+    from riskmodel.rules import row_tests as rows
+    from riskmodel.rules.engine import RuleCase
+    from riskmodel.rules.evaluate import query_verdicts
 
     c, when = county(), point_in_time.moments("2021-06-01")
-    ruleset = rules.load("national-2021")
-    case = Case(ruleset, ruleset.values())
-    with rows.stored(c, when, case.tests.values()) as figures:
-        return answers(c, case, when, figures, keep=list(vocabulary().quantities))
+    ruleset = rules.load_rules("national-2021")
+    case = RuleCase(ruleset, ruleset.values())
+    with rows.stored_figures(c, when, case.tests.values()) as figures:
+        return query_verdicts(c, case, when, figures, keep=list(vocabulary().quantities))
 
 
 def test_parameters_of_codes_name_real_codes() -> None:
-    for name in rules.available():
-        for parameter in rules.load(name).parameters.values():
+    for name in rules.available_rule_sets():
+        for parameter in rules.load_rules(name).parameters.values():
             if parameter.kind == "codes":
                 assert set(parameter.value) <= set(codes(*(parameter.codes or "").split(".")))
 
 
 def test_listing_has_a_row_for_each_set() -> None:
-    listing = rules.listing()
-    assert listing["id"].tolist() == rules.available()
+    listing = rules.list_rule_sets()
+    assert listing["id"].tolist() == rules.available_rule_sets()
     assert listing.set_index("id").loc["national-2021", "line"] == "6000 元/人/年"
     assert listing.notna().all().all()
 
@@ -119,13 +123,13 @@ def write(tmp_path: Path, text: str) -> Path:
 
 def test_users_write_their_own_set(tmp_path: Path) -> None:
     path = write(tmp_path, GOOD)
-    row = rules.evaluate(county(6400.0), path, "2021-06-01").iloc[0]
+    row = rules.evaluate_rules(county(6400.0), path, "2021-06-01").iloc[0]
     assert (row["ruleset"], row["category"], row["flagged"]) == ("mine", "poor", True)
 
 
 def test_a_set_may_extend_packaged_ones(tmp_path: Path) -> None:
     text = GOOD.replace("source: own\nparameters", "source: own\nextends: [national-2021]\nparameters", 1)
-    ruleset = rules.load(write(tmp_path, text))
+    ruleset = rules.load_rules(write(tmp_path, text))
     assert "rigid_too_large" in ruleset.conditions  # sections are merged by id
     assert [c.id for c in ruleset.categories] == ["poor"]  # lists are replaced whole
 
@@ -160,16 +164,16 @@ def test_a_wrong_set_is_refused_naming_file_key_and_mend(
 ) -> None:
     assert old in GOOD
     with pytest.raises(SpecError, match=message) as caught:
-        rules.load(write(tmp_path, GOOD.replace(old, new, 1)))
+        rules.load_rules(write(tmp_path, GOOD.replace(old, new, 1)))
     assert "mine.yaml" in str(caught.value)
 
 
 def test_unknown_ids_and_files_are_refused() -> None:
     with pytest.raises(UsageError, match=r"no rule set 'national'; known: anhui-town-2020, .*national-2021"):
-        rules.load("national")
+        rules.load_rules("national")
     with pytest.raises(UsageError, match="no rule set file"):
-        rules.load("none.yaml")
+        rules.load_rules("none.yaml")
 
 
 def test_packaged_files_are_named_after_their_ids() -> None:
-    assert {p.stem for p in SETS.glob("*.yaml")} == set(rules.available())
+    assert {p.stem for p in SETS.glob("*.yaml")} == set(rules.available_rule_sets())

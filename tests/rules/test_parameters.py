@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from riskmodel.errors import UsageError
-from riskmodel.rules import load
-from riskmodel.rules.parameters import Parameter, resolve
+from riskmodel.rules import load_rules
+from riskmodel.rules.parameters import Parameter, resolve_parameters
 
 
 def parameter(value: object, unit: str, **more: object) -> Parameter:
@@ -29,14 +29,14 @@ def test_a_value_outside_its_range_is_refused_and_told_the_range(
     declared: Parameter, given: str, says: str
 ) -> None:
     with pytest.raises(UsageError, match=says):
-        resolve({"p": declared}, {"p": given}, "own")
+        resolve_parameters({"p": declared}, {"p": given}, "own")
 
 
 def test_the_ends_of_a_range_are_inside() -> None:
     share = parameter(0.5, "份额")
-    assert [resolve({"p": share}, {"p": v}, "own")["p"] for v in ("0", "1")] == [0, 1]
+    assert [resolve_parameters({"p": share}, {"p": v}, "own")["p"] for v in ("0", "1")] == [0, 1]
 
 
 def test_a_packaged_set_refuses_a_negative_line() -> None:
     with pytest.raises(UsageError, match="national-2021: parameter line: -5 is outside"):
-        load("national-2021").values({"line": "-5"})
+        load_rules("national-2021").values({"line": "-5"})

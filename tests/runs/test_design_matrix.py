@@ -27,7 +27,7 @@ def test_households_below_the_line_stand_beside_the_cohort_for_models_of_income(
     exp, county, table, days = made
     both = pd.concat([table.rows[KEYS], table.population[KEYS]])
     assert not both.duplicated().any()
-    verdicts = rules.evaluate(county, exp.ruleset, days)
+    verdicts = rules.evaluate_rules(county, exp.ruleset, days)
     assert len(both) == verdicts["pcni"].notna().sum()
     # Nobody of the cohort is below the line, and everybody known to be is in the population.
     below = (verdicts["pcni"] < verdicts["line"]).sum()

@@ -52,7 +52,7 @@ def test_following_is_monthly_and_lasts_longer_than_the_test_dates(made) -> None
 
 def test_the_rules_count_where_they_flag_whoever_has_left_the_cohort(made) -> None:
     exp, county, folds, seen = made
-    verdicts = rules.evaluate(county, exp.ruleset, fitting.follow_up_dates(exp, county, folds))
+    verdicts = rules.evaluate_rules(county, exp.ruleset, fitting.follow_up_dates(exp, county, folds))
     flagged = verdicts[verdicts["flagged"]]
     month = flagged["as_of"].dt.year * 12 + flagged["as_of"].dt.month - 1
     at = pd.DataFrame({"household_id": flagged["household_id"], "month": month})

@@ -272,7 +272,7 @@ def test_contributions_add_up_to_every_explained_models_score(
 
 def test_scores_stand_beside_the_rules_verdict(loaded: tracking.LoadedModel, county: County) -> None:
     scores = scoring.score(county, loaded, AS_OF).set_index("household_id")
-    verdicts = rules.evaluate(county, "national-2021", AS_OF).set_index("household_id")
+    verdicts = rules.evaluate_rules(county, "national-2021", AS_OF).set_index("household_id")
     assert set(scores.index) == set(verdicts.index)
     same = verdicts.loc[scores.index]
     assert (scores["rule_category"] == same["category"]).all()

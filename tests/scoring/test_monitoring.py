@@ -85,7 +85,7 @@ def judged(made, probability: float, as_of: str = "2022-01-31") -> pd.DataFrame:
     scores["listed"] = scores.index < 6
     return compare_outcomes(
         made, [scores], events=("below_line",), horizon=Horizon(months=12), cohort=("general",),
-        ruleset=rules.load("national-2021"), params={}, as_of=dt.date.fromisoformat(as_of),
+        ruleset=rules.load_rules("national-2021"), params={}, as_of=dt.date.fromisoformat(as_of),
     )  # fmt: skip
 
 

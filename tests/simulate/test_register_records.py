@@ -65,7 +65,9 @@ def test_steps_come_in_order_and_objections_end_a_case(contested: simulate.Simul
 def test_publicity_lasts_as_the_rules_ask(contested: simulate.SimulatedCounty) -> None:
     """At least 5 days in the village: the simulated office's approval is one or two months off."""
     about = {k: v for k, v in contested.about.items() if k != "simulated"}
-    row = rules.clocks(from_frames(contested.frames, About(**about)), "national-2021", about["data_through"])
+    row = rules.check_time_limits(
+        from_frames(contested.frames, About(**about)), "national-2021", about["data_through"]
+    )
     publicity = row.set_index("id").loc["publicity"]
     assert publicity["checked"]
     assert publicity["in_time"] > 25

@@ -125,7 +125,7 @@ def told(view: simulate.RuleView) -> County:
 
 @pytest.mark.parametrize("name", ABLE)
 def test_the_verdicts_are_the_engine_s(name: str, view: simulate.RuleView, told: County) -> None:
-    own = rules.evaluate(told, name, DAY).set_index("household_id").flagged
+    own = rules.evaluate_rules(told, name, DAY).set_index("household_id").flagged
     flagged = register_rule(name)(view)
     ids = np.array([f"H{k:04d}" for k in range(view.state.n)])
     assert not flagged[view.persons == 0].any()
@@ -137,7 +137,7 @@ def test_the_verdicts_are_the_engine_s(name: str, view: simulate.RuleView, told:
 
 
 def test_parameters_can_be_overridden(view: simulate.RuleView, told: County) -> None:
-    own = rules.evaluate(told, "national-2021", DAY, params={"line": 3000})
+    own = rules.evaluate_rules(told, "national-2021", DAY, params={"line": 3000})
     flagged = register_rule("national-2021", {"line": 3000})(view)
     assert flagged.sum() == own.flagged.sum() < register_rule("national-2021")(view).sum()
 

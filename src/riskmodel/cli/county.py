@@ -148,7 +148,7 @@ def _thresholds(rulesets: list[str], amounts: list[float]) -> dict[str, Threshol
     """Return the lines that incomes may be heaped at: those of rule sets, and fixed amounts."""
     from riskmodel import rules
 
-    chosen = [rules.load(name) for name in rulesets]
+    chosen = [rules.load_rules(name) for name in rulesets]
     lines: dict[str, Threshold] = {one.id: partial(_line_of, one) for one in chosen}
     return lines | {f"{yuan:g}": partial(_fixed, yuan) for yuan in amounts}
 
@@ -156,7 +156,7 @@ def _thresholds(rulesets: list[str], amounts: list[float]) -> dict[str, Threshol
 def _line_of(ruleset: RuleSet, county: County, days: list[dt.date]) -> dict[dt.date, float | None]:
     from riskmodel import rules
 
-    return rules.lines(county, ruleset, days, known_by=max(county.known_through, days[-1]))
+    return rules.poverty_lines(county, ruleset, days, known_by=max(county.known_through, days[-1]))
 
 
 def _fixed(yuan: float, county: County, days: list[dt.date]) -> dict[dt.date, float | None]:

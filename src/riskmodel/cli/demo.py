@@ -91,7 +91,7 @@ def _judge(county: County, day: dt.date, out: Path) -> dict[str, pd.DataFrame]:
     from riskmodel import rules
     from riskmodel.io.files import write_table
 
-    verdicts = dict(rules.evaluate_each(county, RULESETS, day))
+    verdicts = dict(rules.evaluate_rule_sets(county, RULESETS, day))
     for name, table in verdicts.items():
         write_table(table, out / "rules" / f"{name}.csv")
     return verdicts

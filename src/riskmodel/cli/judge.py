@@ -60,7 +60,7 @@ def rules(
 
     to_date(as_of)
     params = official.parse_overrides(param or [])
-    chosen = official.load(ruleset)
+    chosen = official.load_rules(ruleset)
     county = read_county(
         data,
         out=out.parent if out else page,
@@ -70,7 +70,7 @@ def rules(
         as_of=[day for day in (as_of, since) if day],
     )
     if explain is not None:
-        told = official.explain(county, chosen, as_of, explain, params=params, scores=scores)
+        told = official.explain_verdict(county, chosen, as_of, explain, params=params, scores=scores)
         tell(told if as_json else {lang: told[lang]}, as_json)
         return
     told = {}
@@ -82,10 +82,12 @@ def rules(
         )
         told["page"] = str(made)
     if out is not None and since is None:
-        told |= _write(official.evaluate(county, chosen, as_of, params=params, scores=scores), out)
+        told |= _write(official.evaluate_rules(county, chosen, as_of, params=params, scores=scores), out)
     elif out is not None:
         told |= _write_changes(
-            official.changes(county, chosen, as_of, since, params=params, scores=scores), chosen, out
+            official.find_verdict_changes(county, chosen, as_of, since, params=params, scores=scores),
+            chosen,
+            out,
         )
     tell(told, as_json)
 
@@ -109,7 +111,7 @@ def _write_changes(found: pd.DataFrame, ruleset: RuleSet, out: Path) -> dict[str
 
     for lang in ("zh", "en"):
         found[f"why_{lang}"] = [
-            official.tell_change(ruleset, row, lang)  # type: ignore[arg-type]
+            official.describe_change(ruleset, row, lang)  # type: ignore[arg-type]
             for row in found.to_dict("records")
         ]
     write_table(found, out, sheet="changes")
@@ -120,7 +122,7 @@ def _write_changes(found: pd.DataFrame, ruleset: RuleSet, out: Path) -> dict[str
 def _list(as_json: bool) -> None:
     from riskmodel import rules as official
 
-    found = official.listing()
+    found = official.list_rule_sets()
     if as_json:
         tell({"rulesets": found.to_dict("records")}, as_json)
         return

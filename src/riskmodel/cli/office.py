@@ -186,7 +186,7 @@ def _with_county(
 
     from riskmodel import presentation
     from riskmodel.presentation import with_rules
-    from riskmodel.rules import available
+    from riskmodel.rules import available_rule_sets
 
     day = county.data_through if shown is None else str(shown["as_of"].iloc[0])[:10]
     if shown is not None:
@@ -194,7 +194,7 @@ def _with_county(
         found, weighted = presentation.yields(county, day), presentation.weighted_yield(county, day)
         given = replace(given, histories=listed, yields=found, weighted_yield=weighted)
     ruleset, params = given.experiment["ruleset"], given.experiment.get("params")
-    if ruleset not in available() and not Path(ruleset).is_file():
+    if ruleset not in available_rule_sets() and not Path(ruleset).is_file():
         say(f"note: the run's rule set {ruleset} is not here; the page of rules is left out")
         return given
     return with_rules(given, county, ruleset, day, out, params=params, lang=lang)

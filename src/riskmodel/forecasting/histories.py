@@ -145,9 +145,9 @@ def line_at(county: County, ruleset: str | rules.RuleSet, as_of: dt.date, horizo
     A relative line (a share of the county's own median) is not known ahead: as-of's stands for it.
     """
     end = point_in_time.window_end(as_of, horizon)
-    chosen = rules.load(ruleset)
+    chosen = rules.load_rules(ruleset)
     for day in (end, as_of):
-        found = rules.lines(county, chosen, day)[day]
+        found = rules.poverty_lines(county, chosen, day)[day]
         if found is not None and np.isfinite(found):
             return float(found)
     raise UsageError(f"rule set {chosen.id} has no line at {end}; give another --ruleset")

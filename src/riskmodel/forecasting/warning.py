@@ -91,7 +91,7 @@ def headings() -> Mapping[str, Mapping[str, str]]:
     'falling prices or failed projects'
     """
     out: dict[str, Mapping[str, str]] = {}
-    for name, risk in rules.load(SCALE_LIST).scale_risks.items():
+    for name, risk in rules.load_rules(SCALE_LIST).scale_risks.items():
         key, words = risk.cause or name, {"zh": risk.zh, "en": risk.en}
         out[key] = both("forecast.risks.joint", first=out[key], second=words) if key in out else words
     return out | {name: both(f"forecast.risks.{name}") for name in OWN}

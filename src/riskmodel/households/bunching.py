@@ -269,7 +269,7 @@ def detect_bunching(
     ----------
     county : County
     thresholds : mapping
-        Name to the amounts in force, as `riskmodel.rules.lines` gives them.
+        Name to the amounts in force, as `riskmodel.rules.poverty_line` gives them.
     level : float
 
     Returns

@@ -69,7 +69,7 @@ class MonthContext:
     def verdicts(self) -> pd.DataFrame:
         """Verdicts of the model's rule set at as-of: written, scored beside and reported from one table."""
         params = dict(self.loaded.card["params"])
-        return rules.evaluate(self.county, self.loaded.ruleset, self.settings.as_of, params=params)
+        return rules.evaluate_rules(self.county, self.loaded.ruleset, self.settings.as_of, params=params)
 
     def keep(self, county: County) -> None:
         """Take over a county that a step has read."""

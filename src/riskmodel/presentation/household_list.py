@@ -175,8 +175,8 @@ def _rule_words(
     categories = {"none": dict(book["list"]["none"]), "unknown": dict(book["list"]["unknown"])}
     conditions: dict[str, dict[str, str] | None] = {}
     names = set(frame["ruleset"].dropna()) if "ruleset" in frame else set()
-    for name in sorted(names & set(rules.available())):
-        found = rules.load(name)
+    for name in sorted(names & set(rules.available_rule_sets())):
+        found = rules.load_rules(name)
         categories |= {c.id: {"zh": c.zh, "en": c.en} for c in found.categories}
         told = found.conditions.items()
         conditions |= {i: {"zh": c.zh, "en": c.en} if c.applies is None else None for i, c in told}

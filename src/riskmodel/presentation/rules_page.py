@@ -48,9 +48,9 @@ class RulesView:
     as_of, since : Timestamp
         The day of the verdicts and the day that they are compared with.
     verdicts : DataFrame
-        `riskmodel.rules.evaluate` at ``as_of``.
+        `riskmodel.rules.evaluate_rules` at ``as_of``.
     changes : DataFrame
-        `riskmodel.rules.changes`.
+        `riskmodel.rules.find_verdict_changes`.
     parameters : DataFrame
         `riskmodel.rules.parameter_table`.
     overridden : tuple of str
@@ -104,7 +104,7 @@ def write_rules_page(
     since : date or ISO text, optional
         Day that the verdicts are compared with; a month before by default.
     params, scores
-        As in `riskmodel.rules.evaluate`.
+        As in `riskmodel.rules.evaluate_rules`.
     verdicts : DataFrame, optional
         Those of ``as_of``, where they were computed already.
     lang : {"zh", "en"}
@@ -174,12 +174,14 @@ def rules_view(
     verdicts: pd.DataFrame | None = None,
 ) -> RulesView:
     """Return what the page of rules shows; parameters and errors as of `write_rules_page`."""
-    chosen = rules.load(ruleset)
+    chosen = rules.load_rules(ruleset)
     day = point_in_time.to_date(as_of)
     before = point_in_time.to_date(since) if since is not None else point_in_time.window_end(day, -1)
     if verdicts is None:
-        verdicts = rules.evaluate(county, chosen, day, params=params, scores=scores)
-    changes = rules.changes(county, chosen, day, before, params=params, scores=scores, verdicts=verdicts)
+        verdicts = rules.evaluate_rules(county, chosen, day, params=params, scores=scores)
+    changes = rules.find_verdict_changes(
+        county, chosen, day, before, params=params, scores=scores, verdicts=verdicts
+    )
     given, own = chosen.values(params), chosen.values()
     return RulesView(
         ruleset=chosen,
@@ -189,7 +191,7 @@ def rules_view(
         changes=changes,
         parameters=rules.parameter_table(chosen, params),
         overridden=tuple(n for n in given if given[n] != own[n]),
-        size=rules.size_check(verdicts, chosen, params) if chosen.size_check else None,
+        size=rules.check_size(verdicts, chosen, params) if chosen.size_check else None,
         fingerprint=point_in_time.fingerprint(county, day),
     )
 
@@ -231,7 +233,7 @@ def by_township(view: RulesView) -> pd.DataFrame:
         unknown=(v["category"] == "unknown").astype("int64"),
     )
     sums = t.groupby("township")[["households", "flagged", "flagged_persons", "unknown"]].sum()
-    moved = rules.changes_by_township(view.changes).set_index("township")
+    moved = rules.count_changes_by_township(view.changes).set_index("township")
     return sums.join(moved, how="outer").fillna(0).astype("int64").reset_index()
 
 
@@ -474,7 +476,7 @@ def _group(name: str, n: int, words: Mapping[str, Words]) -> Row:
 def change_tables(view: RulesView) -> list[tuple[str, Words, Table]]:
     """Return kind, title and table of each kind of change: which household, from what to what, and why."""
     out: list[tuple[str, Words, Table]] = []
-    for kind in rules.changes_by_township(view.changes).columns[1:]:
+    for kind in rules.count_changes_by_township(view.changes).columns[1:]:
         frame = view.changes[view.changes["kind"] == kind]
         if frame.empty:
             continue
@@ -486,7 +488,7 @@ def change_tables(view: RulesView) -> list[tuple[str, Words, Table]]:
 
 
 def _change(view: RulesView, row: Mapping[Any, Any]) -> Row:
-    why = {lang: rules.tell_change(view.ruleset, row, lang) for lang in LANGS}  # type: ignore[arg-type]
+    why = {lang: rules.describe_change(view.ruleset, row, lang) for lang in LANGS}  # type: ignore[arg-type]
     before, after = (_verdict(view, row, end) for end in ("_before", ""))
     moved = {lang: f"{before[lang]} → {after[lang]}" for lang in LANGS}
     home = Cell(str(row["household_id"]), small=str(row["village"]))

@@ -190,9 +190,9 @@ def _rule_words(rows: pd.DataFrame, lang: Language) -> dict[tuple[str, str], str
 
     out: dict[tuple[str, str], str] = {}
     for name in sorted(set(rows.get("ruleset", pd.Series(dtype=object)).dropna())):
-        if name not in rules.available():
+        if name not in rules.available_rule_sets():
             continue
-        found = rules.load(name)
+        found = rules.load_rules(name)
         for kind, pairs in (
             ("category", [(c.id, c) for c in found.categories]),
             ("condition", list(found.conditions.items())),

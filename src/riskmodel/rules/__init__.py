@@ -1,16 +1,21 @@
 """Official rule sets as versioned data, and the one engine that evaluates them."""
 
 from riskmodel.rules.backends import ArrayBackend, Bools, Coded, Truth, array_figures, certain
-from riskmodel.rules.changes import changes, changes_by_township, tell_change
+from riskmodel.rules.changes import count_changes_by_township, describe_change, find_verdict_changes
 from riskmodel.rules.declaration import RuleSet
-from riskmodel.rules.evaluate import evaluate, evaluate_each
-from riskmodel.rules.explain import explain, parameter_table
-from riskmodel.rules.expression import ExpressionError, Scope, evaluate_condition, evaluate_expression, parse
-from riskmodel.rules.history import history
-from riskmodel.rules.library import available, listing, load
-from riskmodel.rules.lines import absolute, lines, relative_line
+from riskmodel.rules.evaluate import evaluate_history, evaluate_rule_sets, evaluate_rules
+from riskmodel.rules.explain import explain_verdict, parameter_table
+from riskmodel.rules.expression import (
+    ExpressionError,
+    Scope,
+    evaluate_condition,
+    evaluate_expression,
+    parse_expression,
+)
+from riskmodel.rules.library import available_rule_sets, list_rule_sets, load_rules
 from riskmodel.rules.parameters import RelativeLine, parse_overrides
-from riskmodel.rules.procedure import clocks, result_lists, scale_risk, size_check
+from riskmodel.rules.poverty_line import absolute_line, poverty_lines, relative_line
+from riskmodel.rules.procedure import assess_scale_risk, check_size, check_time_limits, result_lists
 
 __all__ = [
     "ArrayBackend",
@@ -21,28 +26,28 @@ __all__ = [
     "RuleSet",
     "Scope",
     "Truth",
-    "absolute",
+    "absolute_line",
     "array_figures",
-    "available",
+    "assess_scale_risk",
+    "available_rule_sets",
     "certain",
-    "changes",
-    "changes_by_township",
-    "clocks",
-    "evaluate",
+    "check_size",
+    "check_time_limits",
+    "count_changes_by_township",
+    "describe_change",
     "evaluate_condition",
-    "evaluate_each",
     "evaluate_expression",
-    "explain",
-    "history",
-    "lines",
-    "listing",
-    "load",
+    "evaluate_history",
+    "evaluate_rule_sets",
+    "evaluate_rules",
+    "explain_verdict",
+    "find_verdict_changes",
+    "list_rule_sets",
+    "load_rules",
     "parameter_table",
-    "parse",
+    "parse_expression",
     "parse_overrides",
+    "poverty_lines",
     "relative_line",
     "result_lists",
-    "scale_risk",
-    "size_check",
-    "tell_change",
 ]

@@ -103,21 +103,7 @@ def _is_numeric(value: Any) -> bool:
 
 
 def household_scope(names: Mapping[str, Any], figures: Mapping[RowTest, ir.Value], table: ir.Table) -> Scope:
-    """Return what an expression about a household can name.
-
-    Parameters
-    ----------
-    names : mapping
-        Quantities, parameters, helpers and conditions.
-    figures : mapping
-        Row test to its column; looked up when an expression asks for it.
-    table : ibis.Table
-        Holds ``cause_*``, ``gap_*`` and ``register_causes``.
-
-    Returns
-    -------
-    Scope
-    """
+    """Return what an expression about a household can name."""
     every = list(codes("risk_events", "cause"))
 
     def any_cause(wanted: Any = every) -> ir.BooleanValue:

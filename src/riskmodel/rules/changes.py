@@ -19,10 +19,8 @@ from riskmodel.errors import UsageError
 from riskmodel.households import DateLike, Moment, point_in_time
 from riskmodel.i18n import Language, section
 from riskmodel.rules.declaration import RuleSet, vocabulary
-from riskmodel.rules.evaluate import evaluate
-from riskmodel.rules.explain import figure
-from riskmodel.rules.history import Schedule, schedule, valid_at
-from riskmodel.rules.scores import read_scores
+from riskmodel.rules.evaluate import Schedule, evaluate_rules, read_scores, rule_schedule, rules_valid_at
+from riskmodel.rules.explain import format_figure
 
 # In the order in which they are asked; the first that holds is the household's kind of change.
 KINDS = (
@@ -38,7 +36,7 @@ DECIMALS = 9  # as thresholds are compared (official rules, "Exactly"): less is 
 UNKNOWN = "unknown"
 
 
-def changes(
+def find_verdict_changes(
     county: County,
     ruleset: str | Path | RuleSet | Schedule,
     as_of: DateLike,
@@ -54,12 +52,12 @@ def changes(
     ----------
     county : County
     ruleset : rule set, sequence or mapping
-        As in `riskmodel.rules.history`: where the set changed in between, each day is judged by its own.
+        As in `evaluate_history`: where the set changed in between, each day is judged by its own.
     as_of : date or ISO text
     before : date or ISO text, optional
         The earlier day; a month before by default (from a month's end: the end of the month before).
     params, scores
-        As in `riskmodel.rules.evaluate`.
+        As in `riskmodel.rules.evaluate_rules`.
     verdicts : DataFrame, optional
         The verdicts at ``as_of`` by the same set, parameters and scores, where they were made already.
 
@@ -76,11 +74,11 @@ def changes(
     Raises
     ------
     UsageError
-        If ``before`` does not lie before ``as_of``, or as `riskmodel.rules.history` says.
+        If ``before`` does not lie before ``as_of``, or as `riskmodel.rules.evaluate_history` says.
     """
     now, then = _days(as_of, before)
-    starts = schedule(ruleset)
-    _refuse_strange(params, [valid_at(starts, m.as_of) for m in (then, now)])
+    starts = rule_schedule(ruleset)
+    _refuse_strange(params, [rules_valid_at(starts, m.as_of) for m in (then, now)])
     given = None if scores is None else read_scores(scores)
     # Scores are often of the later day alone; the earlier one is then judged without.
     earlier = None if given is None or then.as_of not in set(given["as_of"]) else given
@@ -121,9 +119,9 @@ def _judged(
     scores: pd.DataFrame | None,
 ) -> pd.DataFrame:
     """Return the verdicts of a day by the set valid then; overrides go to the sets that know them."""
-    chosen = valid_at(starts, when.as_of)
+    chosen = rules_valid_at(starts, when.as_of)
     own = {n: v for n, v in (params or {}).items() if n in chosen.parameters}
-    return evaluate(county, chosen, when, params=own, scores=scores)
+    return evaluate_rules(county, chosen, when, params=own, scores=scores)
 
 
 def _positions(out: pd.DataFrame) -> list[int]:
@@ -201,13 +199,13 @@ def _same_verdict(found: pd.DataFrame, again: pd.DataFrame | None) -> list[bool]
     return list(same[0] & same[1] & same[2] & same[3])
 
 
-def changes_by_township(found: pd.DataFrame) -> pd.DataFrame:
+def count_changes_by_township(found: pd.DataFrame) -> pd.DataFrame:
     """Count changes by township and kind.
 
     Parameters
     ----------
     found : DataFrame
-        From `changes`.
+        From `find_verdict_changes`.
 
     Returns
     -------
@@ -220,7 +218,7 @@ def changes_by_township(found: pd.DataFrame) -> pd.DataFrame:
     return counts.rename_axis("township").reset_index().sort_values("township", ignore_index=True)
 
 
-def tell_change(ruleset: RuleSet, row: Mapping[str, Any], lang: Language) -> str:
+def describe_change(ruleset: RuleSet, row: Mapping[str, Any], lang: Language) -> str:
     """Say in one sentence why a household's verdict changed.
 
     Parameters
@@ -228,7 +226,7 @@ def tell_change(ruleset: RuleSet, row: Mapping[str, Any], lang: Language) -> str
     ruleset : RuleSet
         The set of the later day; ids that it does not know are named as they are.
     row : mapping
-        A row of `changes`.
+        A row of `find_verdict_changes`.
     lang : str
         ``zh`` or ``en``.
 
@@ -245,8 +243,8 @@ def tell_change(ruleset: RuleSet, row: Mapping[str, Any], lang: Language) -> str
     moved = [
         say["from_to"].format(
             name=getattr(quantities[n], lang),
-            old=figure(quantities[n], _value(row[f"{n}_before"]), lang),
-            new=figure(quantities[n], _value(row[n]), lang),
+            old=format_figure(quantities[n], _value(row[f"{n}_before"]), lang),
+            new=format_figure(quantities[n], _value(row[n]), lang),
         )
         for n in row["moved"].split(";")
         if n

@@ -16,7 +16,7 @@ from pydantic import Field
 from riskmodel.data import contract
 from riskmodel.households import Period
 from riskmodel.io.specs import Spec, load
-from riskmodel.rules.parameters import Parameter, RelativeLine, resolve
+from riskmodel.rules.parameters import Parameter, RelativeLine, resolve_parameters
 
 Registration = Literal["lifted", "general", "not_lifted"]
 Outcome = Literal["eliminate", "hold", "hold_no_labour", "roll_back", "re_mark", "verify_removal"]
@@ -174,7 +174,7 @@ class RuleSet(Spec):
 
     def values(self, params: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """Return the value of every parameter, overrides taken in (see `parameters.resolve`)."""
-        return resolve(self.parameters, params, self.id)
+        return resolve_parameters(self.parameters, params, self.id)
 
     def relative_line(self, params: Mapping[str, Any] | None = None) -> RelativeLine | None:
         """Return the relative line, or None where the line is an amount in yuan."""

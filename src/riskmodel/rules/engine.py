@@ -3,6 +3,10 @@
 Order of the verdict (official rules, "Exactly"): a registration that the set does not speak of gives
 ``none``; an unknown ``pcni`` gives ``unknown`` and no tier; then the first category that holds. A
 condition that is null is not met and stands in ``unknown``. Nothing here knows any one rule set.
+
+Columns of a verdict: the quantities that the set looks at, ``line``, ``c_<condition>`` and ``a_<condition>``
+(whether it applies), ``f_<focus>`` (nullable booleans), ``category``, ``tier``, ``visit_every_days``,
+``outcome``, ``income_band``, ``income_plan``, ``flagged``, ``asset_<kind>``.
 """
 
 from __future__ import annotations
@@ -19,7 +23,7 @@ import pyarrow as pa
 
 from riskmodel.data import County, Shape, codes, rows_table
 from riskmodel.households import Moment, Period
-from riskmodel.rules import rows
+from riskmodel.rules import row_tests
 from riskmodel.rules.backends import GAPS, household_scope
 from riskmodel.rules.declaration import RuleSet, vocabulary
 from riskmodel.rules.expression import (
@@ -30,11 +34,11 @@ from riskmodel.rules.expression import (
     evaluate_condition,
     evaluate_expression,
     names,
-    parse,
+    parse_expression,
 )
-from riskmodel.rules.library import expressions, tests_of
-from riskmodel.rules.lines import absolute, relative_line
+from riskmodel.rules.library import rule_expressions, rule_row_tests
 from riskmodel.rules.parameters import RelativeLine
+from riskmodel.rules.poverty_line import absolute_line, relative_line
 
 NONE, UNKNOWN = "none", "unknown"
 ALWAYS = (
@@ -45,7 +49,7 @@ ALWAYS = (
 
 
 @dataclass(frozen=True)
-class Case:
+class RuleCase:
     """A rule set with its parameter values."""
 
     ruleset: RuleSet
@@ -59,7 +63,7 @@ class Case:
     @cached_property
     def tests(self) -> dict[RowTest, RowTest]:
         """Every row test of the set, as declared and with its parameters written out."""
-        found = tests_of(self.ruleset)
+        found = rule_row_tests(self.ruleset)
         found += [_held(kind) for kind in self.negative_kinds]
         plain = {n: v for n, v in self.values.items() if not isinstance(v, dict | RelativeLine)}
         return {test: test.with_values(plain) for test in found}
@@ -80,30 +84,18 @@ class Case:
             row: dict[str, Any] = {"as_of": m.as_of}
             row |= {f"p_{n}": declared[n].at(self.values[n], m.as_of.year)[0] for n in tables}
             if not relative:
-                row["line"] = absolute(self.ruleset, self.values, m.as_of.year)
+                row["line"] = absolute_line(self.ruleset, self.values, m.as_of.year)
             by_day.append(row)
         return rows_table(by_day, **{c: "date" if c == "as_of" else "float64" for c in by_day[0]})
 
 
 @dataclass(frozen=True)
-class Tables:
-    """What a rule set reads: the county's quantities and what is joined to them.
+class RuleInputs:
+    """What a rule set reads: the county's quantities and what is joined to them."""
 
-    Parameters
-    ----------
-    base : ibis.Table
-        Over the case's period, from `riskmodel.accounts.build`.
-    settings : ibis.Table
-        From `Case.settings`.
-    figures : mapping
-        Relation to the figures of row tests, from `riskmodel.rules.rows.count`.
-    scores : ibis.Table, optional
-        From `riskmodel.rules.scores.score_table`.
-    """
-
-    base: ir.Table
-    settings: ir.Table
-    figures: Mapping[str, ir.Table]
+    base: ir.Table  # the household accounts over the set's period
+    settings: ir.Table  # what changes by year, see `RuleCase.settings`
+    figures: Mapping[str, ir.Table]  # relation to the figures of row tests
     scores: ir.Table | None = None
 
 
@@ -111,30 +103,15 @@ def _held(kind: str) -> RowTest:
     return RowTest("assets", f"kind == '{kind}'")
 
 
-def judge(county: County | Shape, case: Case, tables: Tables, keep: Iterable[str] = ()) -> ir.Table:
-    """Return every verdict of a rule set.
-
-    Parameters
-    ----------
-    county : County or Shape
-    case : Case
-    tables : Tables
-    keep : iterable of str
-        Quantities to carry along beside those that the set looks at.
-
-    Returns
-    -------
-    ibis.Table
-        The quantities needed, ``line``, ``c_<condition>`` (and ``a_<condition>``, whether it applies),
-        ``f_<focus>`` (nullable booleans), ``category``,
-        ``tier``, ``visit_every_days``, ``outcome``, ``income_band``, ``income_plan``, ``flagged``,
-        ``asset_<kind>``.
-    """
+def verdict_expression(
+    county: County | Shape, case: RuleCase, tables: RuleInputs, keep: Iterable[str] = ()
+) -> ir.Table:
+    """Return every verdict of a rule set."""
     t = _register_state(county, tables.base)
     # Fewer columns through the joins: planning a query costs by the column.
-    needed = {*rows.KEY, *ALWAYS, *_looked_at(case), *keep}
+    needed = {*row_tests.KEY, *ALWAYS, *_looked_at(case), *keep}
     t = t.select(*(c for c in t.columns if c in needed))
-    t = rows.attach(t, county, tables.figures, case.tests.values())
+    t = row_tests.attach_figures(t, county, tables.figures, case.tests.values())
     t = _settings(case, t, tables.settings)
     t = _scores(t, tables.scores)
     scope = _scope(case, t)
@@ -146,11 +123,11 @@ def judge(county: County | Shape, case: Case, tables: Tables, keep: Iterable[str
     return t.mutate(flagged=_flagged(case, t, scope))
 
 
-def _looked_at(case: Case) -> set[str]:
+def _looked_at(case: RuleCase) -> set[str]:
     """Return the columns that the set's expressions use."""
     ruleset = case.ruleset
-    texts = [*expressions(ruleset).values(), *(q.when for q in ruleset.quantities.values())]
-    nodes = [parse(text) for text in texts]
+    texts = [*rule_expressions(ruleset).values(), *(q.when for q in ruleset.quantities.values())]
+    nodes = [parse_expression(text) for text in texts]
     out = set().union(*(names(node) for node in nodes))
     functions = {call.func.id for node in nodes for call in calls(node) if isinstance(call.func, ast.Name)}
     if "any_cause" in functions:
@@ -170,7 +147,7 @@ def _register_state(county: County | Shape, t: ir.Table) -> ir.Table:
     return t.mutate(was_eliminated=once if there else ibis.null("boolean"))
 
 
-def _settings(case: Case, t: ir.Table, settings: ir.Table) -> ir.Table:
+def _settings(case: RuleCase, t: ir.Table, settings: ir.Table) -> ir.Table:
     """Attach the line and every parameter that changes by year."""
     relative = case.values.get(case.ruleset.line)
     out = t.left_join(settings, "as_of").drop("as_of_right")
@@ -183,10 +160,10 @@ def _settings(case: Case, t: ir.Table, settings: ir.Table) -> ir.Table:
 def _scores(t: ir.Table, scores: ir.Table | None) -> ir.Table:
     if scores is None:
         return t.mutate(score_probability=ibis.null("float64"))
-    return t.left_join(scores, list(rows.KEY)).drop("household_id_right", "as_of_right")
+    return t.left_join(scores, list(row_tests.KEY)).drop("household_id_right", "as_of_right")
 
 
-def _scope(case: Case, t: ir.Table) -> Scope:
+def _scope(case: RuleCase, t: ir.Table) -> Scope:
     seen: dict[str, Any] = {n: t[n] for n in vocabulary().quantities if n in t.columns}
     for name, parameter in case.ruleset.parameters.items():
         if name != "line":
@@ -199,11 +176,11 @@ def _scope(case: Case, t: ir.Table) -> Scope:
     return scope
 
 
-def _figures(case: Case, t: ir.Table) -> dict[RowTest, ir.Value]:
-    return {test: t[rows.column_of(written)] for test, written in case.tests.items()}
+def _figures(case: RuleCase, t: ir.Table) -> dict[RowTest, ir.Value]:
+    return {test: t[row_tests.figure_column(written)] for test, written in case.tests.items()}
 
 
-def _conditions(case: Case, scope: Scope) -> dict[str, ir.Value]:
+def _conditions(case: RuleCase, scope: Scope) -> dict[str, ir.Value]:
     out: dict[str, ir.Value] = {}
     for name, condition in case.ruleset.conditions.items():
         value = evaluate_condition(condition.when, scope)
@@ -225,7 +202,9 @@ def _literal(value: Any) -> ir.Value:
     return value if isinstance(value, ir.Value) else ibis.literal(value)
 
 
-def _cases(case: Case, t: ir.Table, scope: Scope, figures: Mapping[RowTest, ir.Value]) -> dict[str, ir.Value]:
+def _cases(
+    case: RuleCase, t: ir.Table, scope: Scope, figures: Mapping[RowTest, ir.Value]
+) -> dict[str, ir.Value]:
     ruleset = case.ruleset
     meant = t.registration.isin(ruleset.meant_for())
     order: list[tuple[ir.Value, Any]] = [(~meant, NONE), (t.pcni.isnull(), UNKNOWN)]
@@ -250,7 +229,7 @@ def _cases(case: Case, t: ir.Table, scope: Scope, figures: Mapping[RowTest, ir.V
     return out
 
 
-def _band(case: Case, scope: Scope) -> ir.Value:
+def _band(case: RuleCase, scope: Scope) -> ir.Value:
     bands = case.ruleset.income_band
     if bands is None:
         return ibis.literal("")
@@ -260,7 +239,7 @@ def _band(case: Case, scope: Scope) -> ir.Value:
     return _first([(applies & (value >= lo) & (value < hi), f"{lo:g}-{hi:g}") for lo, hi in pairs], "")
 
 
-def _flagged(case: Case, t: ir.Table, scope: Scope) -> ir.Value:
+def _flagged(case: RuleCase, t: ir.Table, scope: Scope) -> ir.Value:
     ruleset = case.ruleset
     found = t.category.isin(ruleset.flagged_categories) | t.tier.isin(ruleset.flagged_tiers)
     if ruleset.flagged_only is None:

@@ -1,7 +1,13 @@
-"""Evaluating rule sets: verdict tables as pandas frames with the contract's columns."""
+"""Evaluating rule sets: verdict tables as pandas frames with the contract's columns.
+
+Reading a model's scores for the rule sets that use its probability.
+
+Rules over time: many as-of dates in one pass, with the set that is valid at each of them.
+"""
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,15 +19,59 @@ import pandas as pd
 import pyarrow as pa
 
 from riskmodel.data import County, Shape, compiled, month_text, unfused_selects
+from riskmodel.errors import InputMissing, InputRefused, UsageError
 from riskmodel.households import DateLike, Moment, accounts, point_in_time
-from riskmodel.rules import rows
+from riskmodel.rules import row_tests
 from riskmodel.rules.declaration import RuleSet
-from riskmodel.rules.engine import Case, Tables, judge
-from riskmodel.rules.library import load
-from riskmodel.rules.parameters import text
-from riskmodel.rules.scores import score_table
+from riskmodel.rules.engine import RuleCase, RuleInputs, verdict_expression
+from riskmodel.rules.library import load_rules
+from riskmodel.rules.parameters import parameter_text
 
-When = DateLike | Iterable[DateLike] | Moment | Iterable[Moment]
+
+def read_scores(scores: pd.DataFrame | str | Path) -> pd.DataFrame:
+    """Return ``household_id, as_of, probability`` from a frame or a Parquet, CSV or XLSX file."""
+    if not isinstance(scores, pd.DataFrame):
+        scores = _read(Path(scores))
+    missing = [c for c in ("household_id", "as_of", "probability") if c not in scores]
+    if missing:
+        raise InputRefused(f"scores lack the column {', '.join(missing)}")
+    out = scores[["household_id", "as_of", "probability"]].copy()
+    out["as_of"] = pd.to_datetime(out["as_of"]).dt.date
+    out["probability"] = out["probability"].astype(float)
+    if out.duplicated(["household_id", "as_of"]).any():
+        raise InputRefused("scores hold a household twice at one as-of date; keep one horizon and model")
+    if not out["probability"].dropna().between(0, 1).all():
+        raise InputRefused("scores hold a probability outside 0 to 1")
+    return out
+
+
+def _read(path: Path) -> pd.DataFrame:
+    if not path.is_file():
+        raise InputMissing(f"no scores file {str(path)!r}")
+    as_text = {"household_id": str}  # ids may be digits with leading zeros
+    if path.suffix == ".parquet":
+        return pd.read_parquet(path)
+    if path.suffix == ".csv":
+        return pd.read_csv(path, dtype=as_text)
+    if path.suffix == ".xlsx":
+        return pd.read_excel(path, dtype=as_text)
+    raise UsageError(f"scores {str(path)!r}: the file must end in .parquet, .csv or .xlsx")
+
+
+def score_table(scores: pd.DataFrame | str | Path, when: tuple[Moment, ...]) -> pa.Table:
+    """Return scores as a table to join on, an input of compiled queries."""
+    frame = read_scores(scores).rename(columns={"probability": "score_probability"})
+    asked = {m.as_of for m in when}
+    if not asked & set(frame["as_of"]):
+        days = ", ".join(sorted({str(d) for d in frame["as_of"]})[:5]) or "no date"
+        raise InputRefused(f"scores are for {days}; asked for {', '.join(str(d) for d in sorted(asked)[:5])}")
+    types = {"household_id": "string", "as_of": "date", "score_probability": "float64"}
+    return pa.Table.from_pandas(
+        frame[list(types)], schema=ibis.schema(types).to_pyarrow(), preserve_index=False
+    )
+
+
+AsOf = DateLike | Iterable[DateLike] | Moment | Iterable[Moment]
 CONTRACT = (
     "household_id", "as_of", "ruleset", "persons", "net_income", "pcni", "previous_pcni", "income_drop",
     "rigid", "rigid_ratio", "line", "gap", "has_risk", "category", "main_cause", "conditions", "unknown",
@@ -41,10 +91,10 @@ _FLAGS = ("has_risk", "income_plan")
 _MISSING = -1  # stands for null in a flag's int8; pandas reads it faster than a nullable boolean
 
 
-def evaluate(
+def evaluate_rules(
     county: County,
     ruleset: str | Path | RuleSet,
-    as_of: When,
+    as_of: AsOf,
     *,
     params: Mapping[str, Any] | None = None,
     scores: pd.DataFrame | str | Path | None = None,
@@ -76,14 +126,14 @@ def evaluate(
     InputRefused
         If scores lack a column or are for other dates.
     """
-    ((_, frame),) = evaluate_each(county, [ruleset], as_of, params=params, scores=scores)
+    ((_, frame),) = evaluate_rule_sets(county, [ruleset], as_of, params=params, scores=scores)
     return frame
 
 
-def evaluate_each(
+def evaluate_rule_sets(
     county: County,
     rulesets: Iterable[str | Path | RuleSet],
-    as_of: When,
+    as_of: AsOf,
     *,
     params: Mapping[str, Any] | None = None,
     scores: pd.DataFrame | str | Path | None = None,
@@ -93,7 +143,7 @@ def evaluate_each(
     Parameters
     ----------
     county, as_of, params, scores
-        As in `evaluate`. A parameter must be known to at least one of the sets.
+        As in `evaluate_rules`. A parameter must be known to at least one of the sets.
     rulesets : iterable
 
     Yields
@@ -102,13 +152,18 @@ def evaluate_each(
         Rule set id and frame, sets of one accounting period after another.
     """
     when = point_in_time.moments(as_of)
-    chosen = [load(r) for r in rulesets]
+    chosen = [load_rules(r) for r in rulesets]
     given = None if scores is None else score_table(scores, when)
-    cases = [Case(r, r.values(_own(params, r, chosen))) for r in chosen]
-    with rows.stored(county, when, [test for c in cases for test in c.tests.values()]) as figures:
+    cases = [RuleCase(r, r.values(_own(params, r, chosen))) for r in chosen]
+    with row_tests.stored_figures(
+        county, when, [test for c in cases for test in c.tests.values()]
+    ) as figures:
         for period in dict.fromkeys(c.period for c in cases):
             for case in (c for c in cases if c.period == period):
-                yield case.ruleset.id, frame_of(case, when, answers(county, case, when, figures, given))
+                yield (
+                    case.ruleset.id,
+                    verdict_frame(case, when, query_verdicts(county, case, when, figures, given)),
+                )
 
 
 def _own(params: Mapping[str, Any] | None, one: RuleSet, chosen: list[RuleSet]) -> dict[str, Any]:
@@ -133,41 +188,23 @@ def _unmask(values: pd.Series, ids: list[str]) -> list[str]:
     return [";".join(name for i, name in enumerate(ids) if int(value) >> i & 1) for value in values]
 
 
-def answers(
+def query_verdicts(
     county: County,
-    case: Case,
+    case: RuleCase,
     when: tuple[Moment, ...],
     figures: Mapping[str, ir.Table],
     scores: pa.Table | None = None,
     household_id: str | None = None,
     keep: Sequence[str] = (),
 ) -> pd.DataFrame:
-    """Run a rule set's query.
-
-    Parameters
-    ----------
-    county : County
-    case : Case
-    when : tuple of Moment
-    figures : mapping
-        From `riskmodel.rules.rows.stored`.
-    scores : pyarrow.Table, optional
-        From `riskmodel.rules.scores.score_table`.
-    household_id : str, optional
-        Ask about this household alone.
-    keep : sequence of str
-        Return these columns of `riskmodel.rules.engine.judge` instead of what `frame_of` shapes.
-
-    Returns
-    -------
-    DataFrame
-        Sorted by ``as_of, household_id``.
-    """
+    """Run a rule set's query."""
     columns: dict[str, list[str]] = {}
     for test in sorted(set(case.tests.values())):
-        columns.setdefault(test.relation, []).append(rows.column_of(test))
+        columns.setdefault(test.relation, []).append(row_tests.figure_column(test))
     counted = {
-        f"of_{name}": figures[name].select(*rows.KEY, *c) for name, c in columns.items() if name in figures
+        f"of_{name}": figures[name].select(*row_tests.KEY, *c)
+        for name, c in columns.items()
+        if name in figures
     }
     asked = (
         None if household_id is None else pa.table({"household_id": pa.array([household_id], pa.string())})
@@ -191,20 +228,22 @@ def _answers(
     asked: ir.Table | None,
     **counted: ir.Table,
 ) -> ir.Table:
-    case = Case(ruleset, values)
+    case = RuleCase(ruleset, values)
     figures = {name.removeprefix("of_"): table for name, table in counted.items()}
-    t = judge(county, case, Tables(base, settings, figures, scores), keep)
+    t = verdict_expression(county, case, RuleInputs(base, settings, figures, scores), keep)
     t = t if asked is None else t.semi_join(asked, "household_id")
-    picked = t.select(*rows.KEY, *(c for c in keep if c not in rows.KEY)) if keep else _packed(case, t)
+    picked = (
+        t.select(*row_tests.KEY, *(c for c in keep if c not in row_tests.KEY)) if keep else _packed(case, t)
+    )
     return picked.order_by("as_of", "household_id")
 
 
-def _packed(case: Case, t: ir.Table) -> ir.Table:
+def _packed(case: RuleCase, t: ir.Table) -> ir.Table:
     """Return the columns of a verdict, with what is many booleans packed into bits."""
     c_columns = [f"c_{n}" for n in case.ruleset.conditions]
     f_columns = [f"f_{n}" for n in case.ruleset.focus]
     return t.select(
-        *rows.KEY,
+        *row_tests.KEY,
         *_AS_IS,
         **{f: t[f].cast("int8").fill_null(_MISSING) for f in _FLAGS},
         _held=_mask(t, c_columns, null=False),
@@ -215,19 +254,8 @@ def _packed(case: Case, t: ir.Table) -> ir.Table:
     )
 
 
-def frame_of(case: Case, when: tuple[Moment, ...], out: pd.DataFrame) -> pd.DataFrame:
-    """Shape what `answers` returned into `COLUMNS`.
-
-    Parameters
-    ----------
-    case : Case
-    when : tuple of Moment
-    out : DataFrame
-
-    Returns
-    -------
-    DataFrame
-    """
+def verdict_frame(case: RuleCase, when: tuple[Moment, ...], out: pd.DataFrame) -> pd.DataFrame:
+    """Shape what `query_verdicts` returned into `COLUMNS`."""
     conditions, focus = list(case.ruleset.conditions), list(case.ruleset.focus)
     out["ruleset"] = case.ruleset.id
     out["gap"] = out["line"] - out["pcni"]
@@ -263,20 +291,8 @@ def _joined(left: pd.Series, right: pd.Series) -> pd.Series:
     return (left + ";" + right).str.strip(";")
 
 
-def assumptions(case: Case, moment: Moment) -> str:
-    """Return the parameters that the source leaves open, and those overridden, with the values used.
-
-    Parameters
-    ----------
-    case : Case
-    moment : Moment
-
-    Returns
-    -------
-    str
-        ``name=value`` joined by ``;``; ``(override)`` marks one given by the user, ``(of YEAR)`` a table's
-        value taken from an earlier year.
-    """
+def assumptions(case: RuleCase, moment: Moment) -> str:
+    """Return the parameters that the source leaves open, and those overridden, with the values used."""
     out = []
     for name, parameter in case.ruleset.parameters.items():
         value, remark = parameter.at(case.values[name], moment.as_of.year)
@@ -285,5 +301,85 @@ def assumptions(case: Case, moment: Moment) -> str:
             continue
         where = f"[{moment.as_of.year}]" if parameter.kind == "table" else ""
         remarks = [r for r in (remark, "override" if overridden else None) if r]
-        out.append(f"{name}{where}={text(value)}" + (f" ({', '.join(remarks)})" if remarks else ""))
+        out.append(f"{name}{where}={parameter_text(value)}" + (f" ({', '.join(remarks)})" if remarks else ""))
     return ";".join(out)
+
+
+Schedule = Sequence[str | Path | RuleSet] | Mapping[DateLike, str | Path | RuleSet]
+
+
+def evaluate_history(
+    county: County,
+    rulesets: str | Path | RuleSet | Schedule,
+    as_of: DateLike | Iterable[DateLike] | Moment | Iterable[Moment],
+    *,
+    params: Mapping[str, Any] | None = None,
+    scores: pd.DataFrame | str | Path | None = None,
+) -> pd.DataFrame:
+    """Return verdicts over many dates, each by the rule set valid then.
+
+    Parameters
+    ----------
+    county : County
+    rulesets : rule set, sequence of rule sets, or mapping
+        A sequence takes each set's own ``valid_from``; a mapping gives the date from which a set holds in
+        this jurisdiction. The latest one on or before as-of decides.
+    as_of : date or several
+    params : mapping, optional
+        Overrides, for whichever of the sets has the parameter.
+    scores : DataFrame or path, optional
+        As in `riskmodel.rules.evaluate_rules`.
+
+    Returns
+    -------
+    DataFrame
+        As `evaluate_rules`, sorted by ``as_of, household_id``; column ``ruleset`` says which set.
+
+    Raises
+    ------
+    UsageError
+        If no set is valid at a date, or two begin on one day.
+    """
+    when = point_in_time.moments(as_of)
+    starts = rule_schedule(rulesets)
+    chosen = {m: rules_valid_at(starts, m.as_of) for m in when}
+    used = list(dict.fromkeys(r.id for r in chosen.values()))
+    known = {n for r in chosen.values() for n in r.parameters}
+    strange = sorted(set(params or {}) - known)
+    if strange:
+        raise UsageError(
+            f"no parameter {', '.join(strange)} in {', '.join(used)}; they have: {sorted(known)}"
+        )
+    frames = []
+    for name in used:
+        dates = [m for m, r in chosen.items() if r.id == name]
+        ruleset = chosen[dates[0]]
+        own = {n: v for n, v in (params or {}).items() if n in ruleset.parameters}
+        frames.append(evaluate_rules(county, ruleset, dates, params=own, scores=scores))
+    out = pd.concat(frames, ignore_index=True)
+    return out.sort_values(["as_of", "household_id"], ignore_index=True) if len(frames) > 1 else out
+
+
+def rule_schedule(rulesets: str | Path | RuleSet | Schedule) -> dict[dt.date, RuleSet]:
+    """Return rule sets by the day from which each holds, in order."""
+    if isinstance(rulesets, str | Path | RuleSet):
+        return {dt.date.min: load_rules(rulesets)}
+    if isinstance(rulesets, Mapping):
+        pairs = [(point_in_time.to_date(day), load_rules(r)) for day, r in rulesets.items()]
+    else:
+        sets = [load_rules(r) for r in rulesets]
+        pairs = [(r.valid_from, r) for r in sets] if len(sets) > 1 else [(dt.date.min, r) for r in sets]
+    days = [day for day, _ in pairs]
+    twice = sorted({str(d) for d in days if days.count(d) > 1})
+    if not pairs or twice:
+        raise UsageError(f"two rule sets begin on {', '.join(twice)}" if twice else "no rule set given")
+    return dict(sorted(pairs, key=lambda pair: pair[0]))
+
+
+def rules_valid_at(starts: Mapping[dt.date, RuleSet], day: dt.date) -> RuleSet:
+    """Return the set that holds on a day: the latest one that began on or before it."""
+    begun = [d for d in starts if d <= day]
+    if not begun:
+        first = min(starts)
+        raise UsageError(f"no rule set is valid on {day}: the first, {starts[first].id}, begins on {first}")
+    return starts[max(begun)]

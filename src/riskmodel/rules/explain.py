@@ -12,15 +12,14 @@ from riskmodel.data import County, codes
 from riskmodel.errors import UsageError
 from riskmodel.households import DateLike, point_in_time
 from riskmodel.i18n import LANGUAGES, Language, section
-from riskmodel.rules import rows
+from riskmodel.rules import row_tests
 from riskmodel.rules.backends import GAPS
 from riskmodel.rules.declaration import Category, Clause, Quantity, RuleSet, Tier, vocabulary
-from riskmodel.rules.engine import Case
-from riskmodel.rules.evaluate import answers, frame_of
-from riskmodel.rules.expression import names, parse
-from riskmodel.rules.library import load
-from riskmodel.rules.parameters import text
-from riskmodel.rules.scores import score_table
+from riskmodel.rules.engine import RuleCase
+from riskmodel.rules.evaluate import query_verdicts, score_table, verdict_frame
+from riskmodel.rules.expression import names, parse_expression
+from riskmodel.rules.library import load_rules
+from riskmodel.rules.parameters import parameter_text
 
 _SHOWN = {"unit", "zh", "en", "source", "assumption"}
 _ANSWER = {True: "yes", False: "no", None: "unknown"}
@@ -29,7 +28,7 @@ HEADLINE = (
 )  # fmt: skip
 
 
-def explain(
+def explain_verdict(
     county: County,
     ruleset: str | Path | RuleSet,
     as_of: DateLike,
@@ -47,12 +46,12 @@ def explain(
     as_of : date or ISO text
     household_id : str
     params, scores
-        As in `riskmodel.rules.evaluate`.
+        As in `riskmodel.rules.evaluate_rules`.
 
     Returns
     -------
     dict
-        ``household_id, as_of, ruleset``; ``verdict`` (the row of `evaluate`, plain values); ``conditions``
+        ``household_id, as_of, ruleset``; ``verdict`` (as of `evaluate_rules`, plain values); ``conditions``
         (those that apply to the household, each with ``id``, ``holds`` (True, False or None), ``zh``, ``en``,
         ``source`` and the ``figures`` it looks at); ``zh`` and ``en``, the whole as text.
 
@@ -61,13 +60,13 @@ def explain(
     UsageError
         If the household is not known at as-of.
     """
-    chosen = load(ruleset)
+    chosen = load_rules(ruleset)
     when = point_in_time.moments(as_of)
     given = None if scores is None else score_table(scores, when)
-    case = Case(chosen, chosen.values(params))
-    with rows.stored(county, when, case.tests.values()) as figures:
-        row = frame_of(case, when, answers(county, case, when, figures, given, household_id))
-        seen = answers(county, case, when, figures, given, household_id, _wanted(case))
+    case = RuleCase(chosen, chosen.values(params))
+    with row_tests.stored_figures(county, when, case.tests.values()) as figures:
+        row = verdict_frame(case, when, query_verdicts(county, case, when, figures, given, household_id))
+        seen = query_verdicts(county, case, when, figures, given, household_id, _wanted(case))
     if row.empty:
         raise UsageError(f"no household {household_id!r} is known at {when[0].as_of}")
     verdict = _plain(row.iloc[0].to_dict())
@@ -90,7 +89,7 @@ def _plain(row: Mapping[Any, Any]) -> dict[str, Any]:
     return {k: None if pd.isna(v) else getattr(v, "item", lambda v=v: v)() for k, v in row.items()}
 
 
-def _wanted(case: Case) -> list[str]:
+def _wanted(case: RuleCase) -> list[str]:
     quantities = [n for n in vocabulary().quantities if n != "line"]
     causes = [f"cause_{c}" for c in codes("risk_events", "cause")]
     register = ["register_event", "register_causes", "register_category"]
@@ -99,10 +98,10 @@ def _wanted(case: Case) -> list[str]:
     return [*quantities, "line", *causes, *register, *conditions, *applies]
 
 
-def _used(case: Case, expression: str) -> list[str]:
+def _used(case: RuleCase, expression: str) -> list[str]:
     """Return the quantities behind an expression, looking through helpers and other conditions."""
     out: list[str] = []
-    for name in sorted(names(parse(expression))):
+    for name in sorted(names(parse_expression(expression))):
         inner: Clause | None = case.ruleset.quantities.get(name) or case.ruleset.conditions.get(name)
         if inner is not None:
             out += _used(case, inner.when)
@@ -112,7 +111,7 @@ def _used(case: Case, expression: str) -> list[str]:
     return sorted(set(out), key=order.index)
 
 
-def _condition(case: Case, name: str, c: Clause, raw: dict[str, Any]) -> dict[str, Any]:
+def _condition(case: RuleCase, name: str, c: Clause, raw: dict[str, Any]) -> dict[str, Any]:
     holds = raw[f"c_{name}"]
     return {
         "id": name,
@@ -124,14 +123,14 @@ def _condition(case: Case, name: str, c: Clause, raw: dict[str, Any]) -> dict[st
     }
 
 
-def figure(quantity: Quantity, value: Any, lang: Language) -> str:
+def format_figure(quantity: Quantity, value: Any, lang: Language) -> str:
     """Return a value as people read it.
 
     Examples
     --------
-    >>> figure(vocabulary().quantities["pcni"], 5999.5, "en")
+    >>> format_figure(vocabulary().quantities["pcni"], 5999.5, "en")
     '5,999.50 yuan'
-    >>> figure(vocabulary().quantities["income_drop"], 0.5, "zh")
+    >>> format_figure(vocabulary().quantities["income_drop"], 0.5, "zh")
     '50.00%'
     """
     if value is None:
@@ -151,26 +150,30 @@ def figure(quantity: Quantity, value: Any, lang: Language) -> str:
 
 def _figures(figures: Mapping[str, Any], lang: Language) -> str:
     return section("rules.verdict", lang)["and"].join(
-        named(vocabulary().quantities[q], v, lang) for q, v in figures.items()
+        format_named_figure(vocabulary().quantities[q], v, lang) for q, v in figures.items()
     )
 
 
-def named(quantity: Quantity, value: Any, lang: Language) -> str:
+def format_named_figure(quantity: Quantity, value: Any, lang: Language) -> str:
     """Return a value with its name; one below zero under the name that turns its sign, where it has one.
 
     Examples
     --------
-    >>> named(vocabulary().quantities["income_drop"], -0.2387, "zh")
+    >>> format_named_figure(vocabulary().quantities["income_drop"], -0.2387, "zh")
     '收入增长 23.87%'
     """
     turned = getattr(quantity, f"negative_{lang}")
     if turned and value is not None and value < 0:
-        return f"{turned} {figure(quantity, -value, lang)}"
-    return f"{getattr(quantity, lang)} {figure(quantity, value, lang)}"
+        return f"{turned} {format_figure(quantity, -value, lang)}"
+    return f"{getattr(quantity, lang)} {format_figure(quantity, value, lang)}"
 
 
 def _lines(
-    case: Case, verdict: dict[str, Any], raw: dict[str, Any], conditions: list[dict[str, Any]], lang: Language
+    case: RuleCase,
+    verdict: dict[str, Any],
+    raw: dict[str, Any],
+    conditions: list[dict[str, Any]],
+    lang: Language,
 ) -> list[str]:
     say, ruleset = section("rules.verdict", lang), case.ruleset
     name = ruleset.name_zh if lang == "zh" else ruleset.name_en
@@ -214,13 +217,13 @@ def _risks(raw: dict[str, Any], lang: Language) -> list[str]:
     return out
 
 
-def _verdict(case: Case, verdict: dict[str, Any], lang: Language) -> str:
+def _verdict(case: RuleCase, verdict: dict[str, Any], lang: Language) -> str:
     say, ruleset = section("rules.verdict", lang), case.ruleset
     found: Category | None = next((c for c in ruleset.categories if c.id == verdict["category"]), None)
     tier: Tier | None = next((t for t in ruleset.tiers if t.id == verdict["tier"]), None)
     if verdict["registration"] not in ruleset.meant_for():
         known = vocabulary().quantities["registration"]
-        category = say["not_meant"].format(registration=figure(known, verdict["registration"], lang))
+        category = say["not_meant"].format(registration=format_figure(known, verdict["registration"], lang))
     elif verdict["category"] == "unknown":
         reason = section("rules.reasons", lang).get(verdict["income_reason"], say["missing"])
         category = say["unknown"].format(reason=reason)
@@ -231,7 +234,7 @@ def _verdict(case: Case, verdict: dict[str, Any], lang: Language) -> str:
     return say["verdict"].format(category=category, tier=colour, source=source)
 
 
-def _further(case: Case, verdict: dict[str, Any], lang: Language) -> list[str]:
+def _further(case: RuleCase, verdict: dict[str, Any], lang: Language) -> list[str]:
     say, ruleset, out = section("rules.verdict", lang), case.ruleset, []
     proposed = next((v for v in ruleset.outcomes if v.outcome == verdict["outcome"]), None)
     if proposed:
@@ -265,7 +268,7 @@ def parameter_table(ruleset: RuleSet, params: Mapping[str, Any] | None = None) -
         [
             {
                 "name": n,
-                "value": text(values[n]),
+                "value": parameter_text(values[n]),
                 **p.model_dump(include={"unit", "zh", "en", "source", "assumption"}),
             }
             for n, p in ruleset.parameters.items()

@@ -93,7 +93,7 @@ class RowTest:
     @property
     def node(self) -> ast.expr:
         """The test, parsed."""
-        return parse(self.test)
+        return parse_expression(self.test)
 
     def with_values(self, values: Mapping[str, Any]) -> RowTest:
         """Return the test with plain parameter values written out, so that equal tests of two sets are equal.
@@ -146,7 +146,7 @@ def evaluate_condition(expression: str | ast.expr, scope: Scope) -> Any:
     Parameters
     ----------
     expression
-        As text, or from `parse`.
+        As text, or from `parse_expression`.
     scope
         What it can name.
 
@@ -174,7 +174,7 @@ def evaluate_expression(expression: str | ast.expr, scope: Scope) -> Any:
     Parameters
     ----------
     expression
-        As text, or from `parse`.
+        As text, or from `parse_expression`.
     scope
         What it can name.
 
@@ -187,7 +187,7 @@ def evaluate_expression(expression: str | ast.expr, scope: Scope) -> Any:
     ExpressionError
         If a name or function is unknown, or types do not fit.
     """
-    node = parse(expression) if isinstance(expression, str) else expression
+    node = parse_expression(expression) if isinstance(expression, str) else expression
     try:
         return _WALK[type(node)](node, scope)
     except scope.backend.errors as exc:
@@ -349,7 +349,7 @@ _ALLOWED_OPERATORS = (*OPERATORS, ast.And, ast.Or, ast.Not, ast.USub)
 
 
 @lru_cache(maxsize=4096)
-def parse(text: str) -> ast.expr:
+def parse_expression(text: str) -> ast.expr:
     """Read an expression; the syntax tree is shared and must not be changed.
 
     Parameters
@@ -368,7 +368,7 @@ def parse(text: str) -> ast.expr:
 
     Examples
     --------
-    >>> parse("__import__('os')")
+    >>> parse_expression("__import__('os')")
     Traceback (most recent call last):
     riskmodel.rules.expression.ExpressionError: unknown function '__import__'; allowed: ...
     """
@@ -435,7 +435,7 @@ def names(node: ast.expr) -> set[str]:
 
     Examples
     --------
-    >>> sorted(names(parse("pcni < line and some(members, age < child_age)")))
+    >>> sorted(names(parse_expression("pcni < line and some(members, age < child_age)")))
     ['line', 'pcni']
     """
     if isinstance(node, ast.Call):

@@ -17,7 +17,7 @@ from riskmodel.data import canonical_schema, codes
 from riskmodel.errors import InputMissing, SpecError, UsageError
 from riskmodel.io.specs import parse as parse_spec
 from riskmodel.io.specs import read_yaml
-from riskmodel.rules import rows
+from riskmodel.rules import row_tests as rows
 from riskmodel.rules.backends import GAPS, household_scope
 from riskmodel.rules.declaration import RuleSet, column_exists, vocabulary
 from riskmodel.rules.expression import (
@@ -28,7 +28,7 @@ from riskmodel.rules.expression import (
     evaluate_condition,
     evaluate_expression,
     names,
-    parse,
+    parse_expression,
     row_tests,
 )
 from riskmodel.rules.parameters import RelativeLine
@@ -39,7 +39,7 @@ _TYPES = {
 }  # fmt: skip
 
 
-def expressions(ruleset: RuleSet) -> dict[str, str]:
+def rule_expressions(ruleset: RuleSet) -> dict[str, str]:
     """Return every expression of a rule set that must be true or false, by the key it stands under."""
     out = {f"conditions.{n}.applies": c.applies for n, c in ruleset.conditions.items() if c.applies}
     out |= {f"conditions.{name}.when": c.when for name, c in ruleset.conditions.items()}
@@ -56,29 +56,19 @@ def expressions(ruleset: RuleSet) -> dict[str, str]:
     return out
 
 
-def tests_of(ruleset: RuleSet) -> list[RowTest]:
+def rule_row_tests(ruleset: RuleSet) -> list[RowTest]:
     """Return every row test that a rule set asks for."""
-    texts = [*expressions(ruleset).values(), *(q.when for q in ruleset.quantities.values())]
-    return [test for text in texts for test in row_tests(parse(text))]
+    texts = [*rule_expressions(ruleset).values(), *(q.when for q in ruleset.quantities.values())]
+    return [test for text in texts for test in row_tests(parse_expression(text))]
 
 
-def check(ruleset: RuleSet) -> list[str]:
-    """Return what is wrong in a rule set beyond its shape: names, types, references.
-
-    Parameters
-    ----------
-    ruleset : RuleSet
-
-    Returns
-    -------
-    list of str
-        One ``key: fault`` each; empty if all is well.
-    """
+def check_rules(ruleset: RuleSet) -> list[str]:
+    """Return what is wrong in a rule set beyond its shape: names, types, references."""
     faults = [f"{key}: {msg}" for key, msg in _clashes(ruleset)]
     faults += [f"{key}: {msg}" for key, msg in _references(ruleset)]
     figures: dict[RowTest, Any] = {}
     scope = _dry_scope(ruleset, figures, faults)
-    for key, text in expressions(ruleset).items():
+    for key, text in rule_expressions(ruleset).items():
         try:
             value = evaluate_condition(_checked(text, ruleset, figures), scope)
         except ExpressionError as exc:
@@ -91,9 +81,11 @@ def check(ruleset: RuleSet) -> list[str]:
 
 def _checked(text: str, ruleset: RuleSet, figures: dict[RowTest, Any]) -> ast.expr:
     """Return an expression whose row tests are tried, each with a figure to stand for it."""
-    node = parse(text)
+    node = parse_expression(text)
     for test in row_tests(node):
-        evaluate_condition(test.node, rows.scope(_dry_rows(test.relation), test.relation, _plain(ruleset)))
+        evaluate_condition(
+            test.node, rows.row_test_scope(_dry_rows(test.relation), test.relation, _plain(ruleset))
+        )
         kinds = ibis.table({"passing": "int64", "unclear": "int64", "latest": "date"}, name="figures")
         figures[test] = kinds[test.how]
     return node
@@ -190,7 +182,7 @@ def _references(ruleset: RuleSet) -> list[tuple[str, str]]:
 
 def _line_faults(ruleset: RuleSet) -> list[tuple[str, str]]:
     try:
-        used = names(parse(ruleset.line))
+        used = names(parse_expression(ruleset.line))
     except ExpressionError as exc:
         return [("line", str(exc))]
     unknown = sorted(used - set(ruleset.parameters))
@@ -212,18 +204,18 @@ _INHERITED = (
 )  # fmt: skip
 
 
-def available() -> list[str]:
+def available_rule_sets() -> list[str]:
     """Return the ids of the packaged rule sets, in order.
 
     Examples
     --------
-    >>> "national-2021" in available()
+    >>> "national-2021" in available_rule_sets()
     True
     """
     return sorted(path.stem for path in SETS.glob("*.yaml"))
 
 
-def listing() -> pd.DataFrame:
+def list_rule_sets() -> pd.DataFrame:
     """Return one row per packaged rule set.
 
     Returns
@@ -233,8 +225,8 @@ def listing() -> pd.DataFrame:
         tiers, flagged, parameters`` (assumptions marked with ``*``).
     """
     rows_ = []
-    for name in available():
-        s = load(name)
+    for name in available_rule_sets():
+        s = load_rules(name)
         own = s.parameters.get(s.line)
         rows_.append(
             {
@@ -255,7 +247,7 @@ def listing() -> pd.DataFrame:
     return pd.DataFrame(rows_)
 
 
-def load(name: str | Path | RuleSet) -> RuleSet:
+def load_rules(name: str | Path | RuleSet) -> RuleSet:
     """Return a checked rule set.
 
     Parameters
@@ -278,7 +270,7 @@ def load(name: str | Path | RuleSet) -> RuleSet:
 
     Examples
     --------
-    >>> load("national-2021").flagged_categories
+    >>> load_rules("national-2021").flagged_categories
     ('unstable_lifted', 'marginal', 'sudden_hardship')
     """
     if isinstance(name, RuleSet):
@@ -286,12 +278,13 @@ def load(name: str | Path | RuleSet) -> RuleSet:
     path = Path(name)
     if path.suffix in {".yaml", ".yml"}:
         if not path.is_file():
-            raise InputMissing(f"no rule set file {str(name)!r}; packaged ids: {', '.join(available())}")
+            raise InputMissing(
+                f"no rule set file {str(name)!r}; packaged ids: {', '.join(available_rule_sets())}"
+            )
         return _read(path)
-    if str(name) not in available():
-        raise UsageError(
-            f"no rule set {str(name)!r}; known: {', '.join(available())}; or give a path to a .yaml file"
-        )
+    if str(name) not in available_rule_sets():
+        known = ", ".join(available_rule_sets())
+        raise UsageError(f"no rule set {str(name)!r}; known: {known}; or give a path to a .yaml file")
     return _packaged(str(name))
 
 
@@ -305,7 +298,7 @@ def _read(path: Path) -> RuleSet:
     if not isinstance(content, dict):
         raise SpecError(f"{path}: a rule set is a mapping of keys; see the packaged sets for examples")
     ruleset = parse_spec(_extended(content, path), RuleSet, path)
-    faults = check(ruleset)
+    faults = check_rules(ruleset)
     if faults:
         raise SpecError("\n".join(f"{path}: {fault}" for fault in faults))
     return ruleset
@@ -318,8 +311,8 @@ def _extended(content: dict[str, Any], path: Path) -> dict[str, Any]:
         bases = [bases]
     out: dict[str, Any] = {}
     for base in bases:
-        if base not in available() or base == path.stem:
-            others = ", ".join(n for n in available() if n != path.stem)
+        if base not in available_rule_sets() or base == path.stem:
+            others = ", ".join(n for n in available_rule_sets() if n != path.stem)
             raise SpecError(f"{path}: extends: no packaged rule set {base!r}; allowed: {others}")
         inherited = _packaged(base).model_dump(mode="python", exclude_unset=True)
         out = _merge(out, {k: v for k, v in inherited.items() if k in (*_MERGED, *_INHERITED)})

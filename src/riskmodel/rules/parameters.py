@@ -49,22 +49,7 @@ class Parameter(Spec):
         return self
 
     def check(self, value: Any) -> Any:
-        """Return a value in this parameter's type.
-
-        Parameters
-        ----------
-        value : Any
-            A plain value, or text as typed after ``NAME=``.
-
-        Returns
-        -------
-        float, int, list of str, dict of year to float, RelativeLine or None
-
-        Raises
-        ------
-        ValueError
-            If it does not fit; the message says what would.
-        """
+        """Return a value in this parameter's type."""
         if self.kind == "codes" and isinstance(value, str):
             value = [part.strip() for part in value.strip("[]").split(",") if part.strip()]
         if isinstance(value, str):
@@ -141,19 +126,7 @@ class Parameter(Spec):
         return self._number(value)
 
     def at(self, value: Any, year: int) -> tuple[Any, str | None]:
-        """Return the value that holds in a year, and which earlier year it comes from if another.
-
-        Parameters
-        ----------
-        value : Any
-            From `check`.
-        year : int
-
-        Returns
-        -------
-        tuple
-            The value (None if a table has no year up to this one) and a remark or None.
-        """
+        """Return the value that holds in a year, and which earlier year it comes from if another."""
         if self.kind != "table":
             return value, None
         years = [y for y in value if y <= year]
@@ -223,29 +196,10 @@ def parse_overrides(given: Iterable[str]) -> dict[str, str]:
     return out
 
 
-def resolve(
+def resolve_parameters(
     declared: Mapping[str, Parameter], overrides: Mapping[str, Any] | None, where: str
 ) -> dict[str, Any]:
-    """Return every parameter's value, overrides taken in.
-
-    Parameters
-    ----------
-    declared : mapping
-        Name to parameter.
-    overrides : mapping, optional
-        Name to value or text.
-    where : str
-        The rule set, named in errors.
-
-    Returns
-    -------
-    dict
-
-    Raises
-    ------
-    UsageError
-        If a name is unknown (the message lists the names) or a value does not fit.
-    """
+    """Return every parameter's value, overrides taken in."""
     values = {name: p.check(p.value) for name, p in declared.items()}
     for name, given in (overrides or {}).items():
         if name not in declared:
@@ -258,12 +212,12 @@ def resolve(
     return values
 
 
-def text(value: Any) -> str:
+def parameter_text(value: Any) -> str:
     """Return a parameter's value as text that `Parameter.check` reads back.
 
     Examples
     --------
-    >>> text(["illness", "disaster"]), text(None), text(1.0), text(6000)
+    >>> text(["illness", "disaster"]), text(None), text(1.0), parameter_text(6000)
     ('illness,disaster', 'null', '1', '6000')
     """
     if value is None:

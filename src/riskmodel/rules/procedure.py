@@ -20,7 +20,7 @@ from riskmodel.households import DateLike, Moment, accounts, point_in_time
 from riskmodel.io.specs import Spec
 from riskmodel.io.specs import load as load_spec
 from riskmodel.rules.declaration import Clock, RuleSet
-from riskmodel.rules.library import load
+from riskmodel.rules.library import load_rules
 
 
 class Calendar(Spec):
@@ -30,7 +30,7 @@ class Calendar(Spec):
     working_weekends: tuple[str, ...] = ()
 
 
-def clocks(
+def check_time_limits(
     county: County,
     ruleset: str | Path | RuleSet,
     as_of: DateLike,
@@ -59,7 +59,7 @@ def clocks(
     SpecError
         If the calendar is wrong.
     """
-    chosen = load(ruleset)
+    chosen = load_rules(ruleset)
     (when,) = point_in_time.moments(as_of)
     free = _calendar(calendar)
     rows = []
@@ -164,7 +164,7 @@ SCALE_CAUSES = {
 }
 
 
-def size_check(
+def check_size(
     verdicts: pd.DataFrame, ruleset: str | RuleSet, params: Mapping[str, Any] | None = None
 ) -> pd.DataFrame:
     """Return the share of flagged persons among the registered ones, beside the band where it is expected.
@@ -172,9 +172,9 @@ def size_check(
     Parameters
     ----------
     verdicts : DataFrame
-        From `riskmodel.rules.evaluate` with this set.
+        From `riskmodel.rules.evaluate_rules` with this set.
     ruleset : str or RuleSet
-        One that declares ``size_check`` (ratio-1.5-2020).
+        One that declares ``check_size`` (ratio-1.5-2020).
     params : mapping, optional
         Overrides.
 
@@ -189,7 +189,7 @@ def size_check(
     UsageError
         If the set declares no size check.
     """
-    chosen = load(ruleset)
+    chosen = load_rules(ruleset)
     if chosen.size_check is None:
         raise UsageError(f"{chosen.id} declares no size_check")
     values, check = chosen.values(params), chosen.size_check
@@ -204,7 +204,7 @@ def size_check(
     return out.assign(within=within.where(out["share"].notna()))
 
 
-def scale_risk(county: County, as_of: DateLike) -> pd.DataFrame:
+def assess_scale_risk(county: County, as_of: DateLike) -> pd.DataFrame:
     """Return signs of a return to poverty on a larger scale, by township (004).
 
     Parameters
@@ -247,7 +247,7 @@ def result_lists(verdicts: pd.DataFrame) -> dict[str, pd.DataFrame]:
     Parameters
     ----------
     verdicts : DataFrame
-        From `riskmodel.rules.evaluate`, one ``as_of``.
+        From `riskmodel.rules.evaluate_rules`, one ``as_of``.
 
     Returns
     -------

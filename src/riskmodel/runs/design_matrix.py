@@ -51,7 +51,7 @@ class DesignMatrix:
 def resolve_feature_set(exp: Experiment) -> features.FeatureSet:
     """Return the experiment's feature set, measured from its rule set's line, without what it leaves out."""
     chosen = features.load(exp.feature_set)
-    ruleset = rules.load(exp.ruleset)
+    ruleset = rules.load_rules(exp.ruleset)
     line = ruleset.relative_line(exp.params) or ruleset.values(exp.params).get("line")
     if isinstance(line, int | float | RelativeLine):
         chosen = chosen.with_line(line, source=exp.ruleset)
@@ -74,12 +74,12 @@ def build_design_matrix(exp: Experiment, county: County, days: tuple[dt.date, ..
     chosen = resolve_feature_set(exp)
     members = targets.build_cohorts(county, days, exp.cohort, exp.ruleset, exp.params)
     X = _keyed(features.build(county, chosen, list(days)))
-    verdicts = _keyed(rules.evaluate(county, exp.ruleset, list(days), params=exp.params))
+    verdicts = _keyed(rules.evaluate_rules(county, exp.ruleset, list(days), params=exp.params))
     known = [c for c in RULE_COLUMNS if c != "rule_rank"]
     rows = members.merge(verdicts[[*KEY, *known]], on=KEY, how="left", validate="one_to_one")
     rows["rule_rank"] = _rule_rank(rows)
     sets = list(dict.fromkeys(r for m in exp.models if (r := models.entry(m).ruleset)))
-    for name, found in rules.evaluate_each(county, sets, list(days)) if sets else ():
+    for name, found in rules.evaluate_rule_sets(county, sets, list(days)) if sets else ():
         rows = rows.merge(_other(name, _keyed(found)), on=KEY, how="left", validate="one_to_one")
     rows = rows.sort_values(["as_of", "household_id"], ignore_index=True)
     others = _population(exp, rows, verdicts)

@@ -92,7 +92,7 @@ def income_after(exp: Experiment, county: County, days: tuple[dt.date, ...]) -> 
     if exp.horizon.next or county.facts.get("spans.income", False):
         return None
     ends = {day: point_in_time.window_end(day, exp.horizon.months) for day in days}
-    period = rules.load(exp.ruleset).period(exp.params)
+    period = rules.load_rules(exp.ruleset).period(exp.params)
     t = accounts.incomes(county, point_in_time.moments(Moment(end, EVER) for end in ends.values()), period)
     found = t.filter(t.income_basis == "months").select(*KEY, "pcni").to_pandas()
     found["end"] = pd.to_datetime(found.pop("as_of"))
@@ -124,7 +124,7 @@ def truth_mismatch(exp: Experiment, county: County) -> Message | None:
     made = county.about.simulated
     if made is None or exp.events != ("below_line",):
         return None
-    ruleset = rules.load(exp.ruleset)
+    ruleset = rules.load_rules(exp.ruleset)
     line, period = ruleset.values(exp.params).get(ruleset.line), ruleset.period(exp.params)
     if line == made["line"] and period.months == 12 and not period.calendar_year:
         return None

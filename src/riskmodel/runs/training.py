@@ -153,7 +153,7 @@ def log_run(
 ) -> str:
     """Log a run with its tables, models and cards; return the run id."""
     exp = result.experiment
-    ruleset = rules.load(exp.ruleset)
+    ruleset = rules.load_rules(exp.ruleset)
     # Who is in charge stays so until `riskmodel promote` has compared the two.
     free = take_over or tracking.find_model(f"{exp.id}@{tracking.CHAMPION}", store) is None
     role = tracking.CHAMPION if free else tracking.CHALLENGER

@@ -345,7 +345,7 @@ def monitor(
 
 def _known_values(county: County, loaded: LoadedModel, day: dt.date) -> tuple[pd.DataFrame, dict[str, int]]:
     """Return probability and features of every household known at a date, and how many places there are."""
-    verdicts = rules.evaluate(county, loaded.ruleset, day, params=dict(loaded.card["params"]))
+    verdicts = rules.evaluate_rules(county, loaded.ruleset, day, params=dict(loaded.card["params"]))
     if verdicts.empty:
         raise UsageError(f"no household is known at {day}; give a later date")
     X = features.build(county, loaded.feature_set, day).set_index("household_id")

@@ -95,7 +95,7 @@ def score_in_languages(
     """
     day = point_in_time.to_date(as_of)
     if verdicts is None:
-        verdicts = rules.evaluate(county, model.ruleset, day, params=dict(model.card["params"]))
+        verdicts = rules.evaluate_rules(county, model.ruleset, day, params=dict(model.card["params"]))
     if verdicts.empty:
         raise UsageError(
             f"no household is known at {day}: give a later --as-of (data to {county.data_through})"
@@ -254,7 +254,7 @@ def _numbers(
 
 def _tier(probability: pd.Series) -> pd.Series:
     """Colour by probability alone, at the thresholds that ``cards-2023`` assumes."""
-    values = rules.load(CARD_RULESET).values()
+    values = rules.load_rules(CARD_RULESET).values()
     red, yellow = float(values["card_red"]), float(values["card_yellow"])
     colour = np.select([probability >= red, probability >= yellow], ["red", "yellow"], "blue")
     return pd.Series(colour, probability.index)

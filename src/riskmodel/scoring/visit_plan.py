@@ -44,7 +44,7 @@ RowNumbers = NDArray[np.intp]
 
 def longest_visit_interval() -> int:
     """Return the longest time between two visits that ``cards-2023`` allows, in days."""
-    return max(tier.visit_every_days or 0 for tier in rules.load(CARD_RULESET).tiers)
+    return max(tier.visit_every_days or 0 for tier in rules.load_rules(CARD_RULESET).tiers)
 
 
 def add_due_dates(households: pd.DataFrame, as_of: dt.date) -> pd.DataFrame:

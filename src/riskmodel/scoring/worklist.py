@@ -257,7 +257,7 @@ def _flagged(scores: pd.DataFrame) -> pd.Series:
         return scores["flagged"].fillna(False).astype(bool)
     if "ruleset" not in scores or scores["ruleset"].nunique(dropna=False) != 1:
         raise InputRefused("scores have neither flagged nor one ruleset; score again, or add flagged")
-    return scores["rule_category"].isin(rules.load(scores["ruleset"].iloc[0]).flagged_categories)
+    return scores["rule_category"].isin(rules.load_rules(scores["ruleset"].iloc[0]).flagged_categories)
 
 
 def _forecast_only(plan: pd.DataFrame) -> pd.DataFrame:
@@ -320,7 +320,7 @@ def household_context(county: County, as_of: dt.date, scores: pd.DataFrame | Non
 
 def _cards(county: County, as_of: dt.date, scores: pd.DataFrame | None) -> pd.DataFrame:
     probabilities = None if scores is None else scores[["household_id", "as_of", "probability"]]
-    verdicts = rules.evaluate(county, CARD_RULESET, as_of, scores=probabilities)
+    verdicts = rules.evaluate_rules(county, CARD_RULESET, as_of, scores=probabilities)
     cards = verdicts[["household_id", "tier", "visit_every_days"]].rename(columns={"tier": "card"})
     return cards.assign(card=cards["card"].replace("", None))
 

@@ -26,13 +26,13 @@ from riskmodel.rules import (
     RuleSet,
     Scope,
     Truth,
-    absolute,
+    absolute_line,
     array_figures,
-    available,
+    available_rule_sets,
     certain,
     evaluate_condition,
     evaluate_expression,
-    load,
+    load_rules,
 )
 from riskmodel.simulate.parameters import CAUSES, STAGES
 from riskmodel.simulate.state import CAPACITY, ELIMINATED, HEALTH, MONITORED, RELATIONS, RuleView, State
@@ -63,7 +63,7 @@ class RegisterRule:
         if year not in self._years:
             declared = self.ruleset.parameters
             out = {n: declared[n].at(value, year)[0] for n, value in self.values.items()}
-            self._years[year] = out | {"line": absolute(self.ruleset, self.values, year)}
+            self._years[year] = out | {"line": absolute_line(self.ruleset, self.values, year)}
         return self._years[year]
 
 
@@ -92,11 +92,11 @@ def register_rule(ruleset: str | Path | RuleSet, params: Mapping[str, Any] | Non
     >>> register_rule("county-2020").id
     'county-2020'
     """
-    chosen = load(ruleset)
+    chosen = load_rules(ruleset)
     rule = RegisterRule(chosen, chosen.values(params))
     why = _why_not(rule)
     if why:
-        able = [name for name in available() if name != chosen.id and not _why_not(_plain(name))]
+        able = [name for name in available_rule_sets() if name != chosen.id and not _why_not(_plain(name))]
         raise UsageError(
             f"{chosen.id} cannot keep a simulated county's register: {why}; these can: {', '.join(able)}"
         )
@@ -104,7 +104,7 @@ def register_rule(ruleset: str | Path | RuleSet, params: Mapping[str, Any] | Non
 
 
 def _plain(name: str) -> RegisterRule:
-    chosen = load(name)
+    chosen = load_rules(name)
     return RegisterRule(chosen, chosen.values())
 
 

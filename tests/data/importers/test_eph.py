@@ -133,7 +133,7 @@ def test_a_label_across_another_family_is_null(county: County) -> None:
 def test_the_line_counts_persons_as_often_as_the_sample_weight_says(county: County) -> None:
     # June 2010: 2 × 10 persons at 50, 2 × 90 at 400. The median person of 200 has 400, the line is 240; each
     # household once, or each person once, would give the middle of 50 and 400.
-    assert rules.lines(county, "relative-60-monthly", "2010-06-30") == {
+    assert rules.poverty_lines(county, "relative-60-monthly", "2010-06-30") == {
         point_in_time.to_date("2010-06-30"): 240.0
     }
 

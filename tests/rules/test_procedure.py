@@ -24,7 +24,7 @@ def county(**more: pd.DataFrame) -> County:
 
 
 def clock(c: County, name: str, day: str = "2021-10-29", calendar=None) -> pd.Series:
-    return rules.clocks(c, "dali-2021", day, calendar).set_index("id").loc[name]
+    return rules.check_time_limits(c, "dali-2021", day, calendar).set_index("id").loc[name]
 
 
 def test_working_days_leave_out_weekends() -> None:
@@ -78,7 +78,9 @@ def test_declared_clocks_without_columns_are_listed_not_checked() -> None:
 
 @pytest.mark.parametrize("name", ["national-2021", "wuhu-2019", "yingjiang-2022", "cards-2023"])
 def test_every_set_lists_its_clocks(name: str) -> None:
-    assert set(rules.clocks(county(), name, "2021-10-29")["id"]) == {c.id for c in rules.load(name).clocks}
+    assert set(rules.check_time_limits(county(), name, "2021-10-29")["id"]) == {
+        c.id for c in rules.load_rules(name).clocks
+    }
 
 
 def test_steps_of_the_procedure_with_a_lower_limit() -> None:
@@ -91,7 +93,9 @@ def test_steps_of_the_procedure_with_a_lower_limit() -> None:
         ("c", "公示开始", "2021-09-01"), ("c", "公示期满", "2021-09-20"),
     ]  # fmt: skip
     table = pd.DataFrame(steps, columns=["household_id", "step", "date"])
-    row = rules.clocks(from_frames({"procedure": table}), "national-2021", "2021-12-31").set_index("id")
+    row = rules.check_time_limits(from_frames({"procedure": table}), "national-2021", "2021-12-31").set_index(
+        "id"
+    )
     row = row.loc["publicity"]
     assert (row["started"], row["in_time"], row["late"], row["running"]) == (4, 2, 1, 1)
 
@@ -106,5 +110,5 @@ def test_identification_is_timed_from_the_visit_to_the_approval() -> None:
     given = from_frames({"procedure": table})
     # The 15th day is still in time; on the 17th b is overdue, on the 10th not yet.
     for day, counts in (("2021-07-17", (2, 1, 1, 0)), ("2021-07-10", (2, 0, 0, 2))):
-        row = rules.clocks(given, "yingjiang-2022", day).set_index("id").loc["identification"]
+        row = rules.check_time_limits(given, "yingjiang-2022", day).set_index("id").loc["identification"]
         assert (row["started"], row["in_time"], row["late"], row["running"]) == counts

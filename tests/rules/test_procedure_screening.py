@@ -26,17 +26,17 @@ def verdicts(flagged: list[bool], registration: list[str], persons: list[int]) -
 def test_size_is_flagged_persons_over_registered_persons(persons: int, within: bool) -> None:
     # 100 registered persons; a marginal household adds to the flagged, not to the registered.
     frame = verdicts([False, True], ["lifted", "general"], [100, persons])
-    row = rules.size_check(frame, "ratio-1.5-2020").iloc[0]
+    row = rules.check_size(frame, "ratio-1.5-2020").iloc[0]
     assert row["share"] == persons / 100
     assert bool(row["within"]) is within
 
 
 def test_size_is_missing_where_nobody_is_registered() -> None:
-    row = rules.size_check(verdicts([True], ["general"], [3]), "ratio-1.5-2020").iloc[0]
+    row = rules.check_size(verdicts([True], ["general"], [3]), "ratio-1.5-2020").iloc[0]
     assert pd.isna(row["share"])
     assert pd.isna(row["within"])
     with pytest.raises(UsageError, match="declares no size_check"):
-        rules.size_check(verdicts([True], ["general"], [3]), "national-2021")
+        rules.check_size(verdicts([True], ["general"], [3]), "national-2021")
 
 
 def test_scale_risk_by_township() -> None:
@@ -49,17 +49,17 @@ def test_scale_risk_by_township() -> None:
             "state": {"township": "u"},
         },
     }
-    t, u = (row for _, row in rules.scale_risk(street(homes), "2021-06-01").iterrows())
+    t, u = (row for _, row in rules.assess_scale_risk(street(homes), "2021-06-01").iterrows())
     assert (t["township"], t["households"], t["disaster"], t["epidemic"]) == ("t", 1, 1.0, 0.0)
     assert pd.isna(t["not_eliminated"])  # nobody was ever monitored
     # One of two ever monitored is still in the register.
     assert (u["township"], u["households"], u["disaster"], u["not_eliminated"]) == ("u", 2, 0.0, 0.5)
-    assert pd.isna(rules.scale_risk(county(absent=("risk_events",)), "2021-06-01").iloc[0]["disaster"])
+    assert pd.isna(rules.assess_scale_risk(county(absent=("risk_events",)), "2021-06-01").iloc[0]["disaster"])
 
 
 def test_result_lists_are_the_outcomes() -> None:
     c = county(5000.0, state={"housing_safe": False})
-    verdicts_of_a_day = rules.evaluate(c, "yingjiang-2022", "2021-06-01")
+    verdicts_of_a_day = rules.evaluate_rules(c, "yingjiang-2022", "2021-06-01")
     lists = rules.result_lists(verdicts_of_a_day)
     assert {name for name, frame in lists.items() if len(frame)} == {"new", "income_plan"}
     both = pd.concat([verdicts_of_a_day, verdicts_of_a_day.assign(as_of=pd.Timestamp("2021-07-01"))])

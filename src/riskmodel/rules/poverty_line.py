@@ -13,12 +13,12 @@ import ibis.expr.types as ir
 from riskmodel.data import County, Shape, compiled
 from riskmodel.households import DateLike, Moment, accounts, point_in_time
 from riskmodel.rules.declaration import RuleSet
-from riskmodel.rules.expression import DECIMALS, parse
-from riskmodel.rules.library import load
+from riskmodel.rules.expression import DECIMALS, parse_expression
+from riskmodel.rules.library import load_rules
 from riskmodel.rules.parameters import RelativeLine
 
 
-def lines(
+def poverty_lines(
     county: County,
     ruleset: str | RuleSet,
     as_of: DateLike | Iterable[DateLike] | Moment | Iterable[Moment],
@@ -45,14 +45,14 @@ def lines(
         Date to yuan per person and period; None where a parameter table has no year up to that date, or
         nobody's income is known.
     """
-    chosen = load(ruleset)
+    chosen = load_rules(ruleset)
     when = point_in_time.moments(as_of)
     if known_by is not None:
         when = tuple(Moment(m.as_of, point_in_time.to_date(known_by)) for m in when)
     values = chosen.values(params)
     relative = values.get(chosen.line)
     if not isinstance(relative, RelativeLine):
-        return {m.as_of: absolute(chosen, values, m.as_of.year) for m in when}
+        return {m.as_of: absolute_line(chosen, values, m.as_of.year) for m in when}
     incomes = accounts.incomes(county, when, chosen.period(params))
     found = compiled.frame(county, _relative_line, relative, incomes=incomes)
     by_day = dict(zip(found["as_of"].dt.date, found["line"].astype(float), strict=True))
@@ -63,7 +63,7 @@ def _relative_line(county: Shape, relative: RelativeLine, incomes: ir.Table) -> 
     return relative_line(incomes, relative)
 
 
-def absolute(ruleset: RuleSet, values: Mapping[str, Any], year: int) -> float | None:
+def absolute_line(ruleset: RuleSet, values: Mapping[str, Any], year: int) -> float | None:
     """Return the line in yuan that parameters give for a year; None if one of them is empty then.
 
     Parameters
@@ -78,7 +78,7 @@ def absolute(ruleset: RuleSet, values: Mapping[str, Any], year: int) -> float | 
     float or None
     """
     at = {n: p.at(values[n], year)[0] for n, p in ruleset.parameters.items() if n in values}
-    result = _arithmetic(parse(ruleset.line), at)
+    result = _arithmetic(parse_expression(ruleset.line), at)
     return None if result is None else round(result, DECIMALS)
 
 

@@ -65,12 +65,12 @@ COUNTY = [(100.0, 1), (400.0, 2), (400.0, 1), (None, 5), (900.0, 0)]
 )
 def test_relative_lines_of_a_county_counted_by_hand(line: str, expected: float) -> None:
     c = incomes(COUNTY)
-    assert rules.lines(c, "county-2020", DAY, {"line": line})[DAY] == pytest.approx(expected)
+    assert rules.poverty_lines(c, "county-2020", DAY, {"line": line})[DAY] == pytest.approx(expected)
 
 
 def test_verdicts_use_the_relative_line() -> None:
     params = {"line": "{relative: 1.5, of: median, weight: persons}"}  # 1.5 x 200
-    frame = rules.evaluate(incomes(COUNTY), "county-2020", DAY, params=params)
+    frame = rules.evaluate_rules(incomes(COUNTY), "county-2020", DAY, params=params)
     assert frame["line"].eq(300.0).all()
     below = frame["conditions"].str.split(";").map(lambda ids: "below_line" in ids)
     assert below.tolist() == [True, True, False, False, False]
@@ -79,19 +79,19 @@ def test_verdicts_use_the_relative_line() -> None:
 def test_a_median_that_splits_evenly_is_the_middle_of_two() -> None:
     c = incomes([(100.0, 1), (300.0, 1)])
     params = {"line": "{relative: 1, of: median, weight: persons}"}
-    assert rules.lines(c, "county-2020", DAY, params)[DAY] == pytest.approx(200.0)
+    assert rules.poverty_lines(c, "county-2020", DAY, params)[DAY] == pytest.approx(200.0)
 
 
 def test_a_county_without_known_incomes_has_no_relative_line() -> None:
     c = incomes([(900.0, 0), (None, 1)])
     params = {"line": "{relative: 0.6}"}
-    assert rules.lines(c, "county-2020", DAY, params)[DAY] is None
-    assert rules.evaluate(c, "county-2020", DAY, params=params)["line"].isna().all()
+    assert rules.poverty_lines(c, "county-2020", DAY, params)[DAY] is None
+    assert rules.evaluate_rules(c, "county-2020", DAY, params=params)["line"].isna().all()
 
 
 def test_the_accounting_period_is_a_parameter() -> None:
     c = incomes([(100.0, 1)])
-    frame = rules.evaluate(c, "county-2020", ["2021-05-31", "2021-06-30"], params={"period_months": 1})
+    frame = rules.evaluate_rules(c, "county-2020", ["2021-05-31", "2021-06-30"], params={"period_months": 1})
     assert frame["period_from"].tolist() == frame["period_to"].tolist() == ["2021-05", "2021-06"]
     assert frame["pcni"].iloc[0] == 100.0
     assert pd.isna(frame["pcni"].iloc[1])

@@ -57,82 +57,41 @@ _SOURCES: dict[str, Callable[[Source, When], ir.Table]] = {
 }
 
 
-def scope(t: ir.Table, relation: str, values: Mapping[str, Any] | None = None) -> Scope:
-    """Return what a row test can see: the row's fields and, where not written out, plain parameters.
-
-    Parameters
-    ----------
-    t : ibis.Table
-        Rows of the relation, with ``as_of``.
-    relation : str
-    values : mapping, optional
-        Parameter values.
-
-    Returns
-    -------
-    Scope
-    """
+def row_test_scope(t: ir.Table, relation: str, values: Mapping[str, Any] | None = None) -> Scope:
+    """Return what a row test can see: the row's fields and, where not written out, plain parameters."""
     fields = {f: t[f] for f in vocabulary().relations[relation].fields}
     return row_scope({**(values or {}), **fields}, t.as_of)
 
 
-def column_of(test: RowTest) -> str:
+def figure_column(test: RowTest) -> str:
     """Return the column that holds a row test's figure: the same whatever else is asked for beside it."""
     return f"{test.relation}_{sha256(f'{test.how} {test.test}'.encode()).hexdigest()[:12]}"
 
 
-def count(county: Source, relation: str, tests: Sequence[RowTest], when: When) -> ir.Table:
-    """Return the figures of one relation's row tests, in one pass.
-
-    Parameters
-    ----------
-    county : County or Shape
-    relation : str
-    tests : sequence of RowTest
-        Of this relation, parameters written out.
-    when : tuple of Moment, or a table of them
-
-    Returns
-    -------
-    ibis.Table
-        ``household_id, as_of`` and a column per test, see `column_of`.
-    """
+def count_rows(county: Source, relation: str, tests: Sequence[RowTest], when: When) -> ir.Table:
+    """Return the figures of one relation's row tests, in one pass."""
     rows = _SOURCES[relation](county, when)
     sums: dict[str, ir.Value] = {}
     for test in tests:
-        passes = evaluate_condition(test.test, scope(rows, test.relation))
+        passes = evaluate_condition(test.test, row_test_scope(rows, test.relation))
         passes = passes & rows.as_of.notnull()  # never a constant
         if test.how == "latest":
-            sums[column_of(test)] = rows.date.max(where=passes.fill_null(False))
+            sums[figure_column(test)] = rows.date.max(where=passes.fill_null(False))
         else:
             counts = passes.isnull() if test.how == "unclear" else passes.fill_null(False)
-            sums[column_of(test)] = counts.cast("int64").sum()
+            sums[figure_column(test)] = counts.cast("int64").sum()
     return rows.group_by(KEY).agg(**sums)
 
 
 def _counted(county: Shape, relation: str, tests: tuple[RowTest, ...], clock: ir.Table) -> ir.Table:
-    return count(county, relation, tests, clock)
+    return count_rows(county, relation, tests, clock)
 
 
 @contextmanager
-def stored(
+def stored_figures(
     county: County, when: tuple[Moment, ...], tests: Iterable[RowTest]
 ) -> Iterator[dict[str, ir.Table]]:
-    """Hold the figures of row tests in the county's database while rule sets read them.
-
-    Parameters
-    ----------
-    county : County
-    when : tuple of Moment
-    tests : iterable of RowTest
-        Parameters written out.
-
-    Yields
-    ------
-    dict
-        Relation to figures, see `count`; only relations whose table the county has. They are dropped at
-        the end.
-    """
+    """Hold the figures of row tests in the county's database while rule sets read them."""
     out: dict[str, ir.Table] = {}
     asked = sorted(set(tests))
     try:
@@ -148,32 +107,15 @@ def stored(
             county.con.drop_table(table.op().name, force=True)
 
 
-def attach(
+def attach_figures(
     t: ir.Table, county: Source, figures: Mapping[str, ir.Table], tests: Iterable[RowTest]
 ) -> ir.Table:
-    """Add the figures that a rule set asks for to each household.
-
-    Parameters
-    ----------
-    t : ibis.Table
-        One row per ``household_id, as_of``.
-    county : County or Shape
-    figures : mapping
-        Relation to figures, from `count`.
-    tests : iterable of RowTest
-        Parameters written out.
-
-    Returns
-    -------
-    ibis.Table
-        ``t`` with one column per test, see `column_of`. Counts are 0 without rows and null if the table is
-        absent; a latest date is null in both cases.
-    """
+    """Add the figures that a rule set asks for to each household."""
     asked = sorted(set(tests))
     joined, columns, zero = t, list(t.columns), []
     absent: dict[str, ir.Value] = {}
     for relation in dict.fromkeys(test.relation for test in asked):
-        own = {column_of(test): test for test in asked if test.relation == relation}
+        own = {figure_column(test): test for test in asked if test.relation == relation}
         if not county.has(vocabulary().relations[relation].table):
             absent |= {c: ibis.null("date" if x.how == "latest" else "int64") for c, x in own.items()}
             continue
