@@ -10,7 +10,7 @@ from scipy.stats import t as student
 
 from riskmodel.errors import UsageError
 from riskmodel.forecasting import accuracy, warning
-from riskmodel.rules import load
+from riskmodel.rules import load_rules
 
 MONTHS = np.arange(24_000, 24_048)
 NAMES = tuple(f"t{k}" for k in range(12))
@@ -163,7 +163,7 @@ def test_shares_stand_out_no_oftener_than_said() -> None:
 
 
 def test_the_headings_are_those_of_the_scale_risk_list() -> None:
-    listed = load("yingjiang-2022").scale_risks
+    listed = load_rules("yingjiang-2022").scale_risks
     # Document 004: disasters, epidemics, falling prices, job losses, failed projects, relocation sites, share
     # of monitored households not yet eliminated.
     assert list(listed) == [
