@@ -15,7 +15,7 @@ import pytest
 
 from riskmodel import evaluation
 from riskmodel.data import County, importers, read_county
-from riskmodel.runs import ExperimentResult, load_experiment, run_experiment
+from riskmodel.runs import ExperimentResult, evaluate, load_experiment, run_experiment
 
 Runs = Callable[[str], ExperimentResult]
 
@@ -77,9 +77,9 @@ def test_wagepan_return_is_told_best_by_the_simple_rule(wagepan: Runs) -> None:
 
 def test_the_comparison_says_where_the_simple_rule_finds_more(wagepan: Runs) -> None:
     run = wagepan("wagepan-return")
-    budget = evaluation.Budget(**run.experiment.budget.model_dump())
-    told = evaluation.compare(run.predictions, budget, baseline="past_income", replicates=200).primary
-    row = told.set_index("model").loc["boosting"]
+    judged = evaluate(run.experiment, run.predictions, baseline="past_income", replicates=200, seed=0)
+    assert judged.comparison is not None
+    row = judged.comparison.primary.set_index("model").loc["boosting"]
     assert row["auc_baseline"] > row["auc_model"]
     assert row["hits_baseline"] > row["hits_model"]
     assert row["verdict"] != "model"

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from riskmodel import benchmark, evaluation, rules
+from riskmodel import benchmark, rules
 from riskmodel.benchmark import panels
 from riskmodel.benchmark.run import _choose_panels
 from riskmodel.benchmark.store import PanelJob
@@ -110,6 +110,7 @@ def test_declared_directions_become_constraints(small):
     assert small.params_of(small.panels[0])["scorecard"] == {"monotone": "declared"}
 
 
+EVENT = {"zh": "返贫", "en": "returns"}
 # Twenty households fell in month 12; the logit's list held every second one four months before the rules.
 SEEN = pd.DataFrame({
     "household_id": [f"h{i}" for i in range(20)], "township": "t",
@@ -120,7 +121,7 @@ SEEN = pd.DataFrame({
 
 def test_lead_is_of_those_who_were_followed(found):
     # A run that did not follow them month by month has no lead to show; there is none to be made up.
-    args = (found, Budget(share=0.05), "rule", ("返贫", "returns"))
+    args = (found, Budget(share=0.05), "rule", EVENT)
     assert Evaluation(*args, replicates=20).lead is None
     lead = Evaluation(*args, first_seen=SEEN, replicates=20).lead
     assert lead is not None
@@ -129,9 +130,7 @@ def test_lead_is_of_those_who_were_followed(found):
 
 
 def test_evaluation_gives_every_table_and_the_known_order(found, small):
-    evaluation = Evaluation(
-        found, Budget(share=0.05), "rule", ("返贫", "returns"), first_seen=SEEN, replicates=60
-    )
+    evaluation = Evaluation(found, Budget(share=0.05), "rule", EVENT, first_seen=SEEN, replicates=60)
     tables, notes = evaluation.further(), evaluation.notes
     wanted = "metrics comparison deployed visits lead gaps support net_benefit planning ordering"
     assert set(wanted.split()) <= set(tables)
@@ -168,9 +167,7 @@ def test_two_equal_scores_are_level(found):
 
 
 def page_of(found, small, out):
-    evaluation = Evaluation(
-        found, Budget(share=0.05), "rule", ("返贫", "returns"), first_seen=SEEN, replicates=60
-    )
+    evaluation = Evaluation(found, Budget(share=0.05), "rule", EVENT, first_seen=SEEN, replicates=60)
     tables, notes = evaluation.further(), evaluation.notes
     one = benchmark.PanelResult(small.panels[0], "run", tables, notes, 1.0)
     done = benchmark.BenchmarkResult(
@@ -351,14 +348,15 @@ def test_the_quick_bench_runs_whole_in_two_processes(tmp_path):
 def test_a_trained_runs_predictions_are_evaluated_further(found, tmp_path):
     exp = load_experiment("county").model_copy(update={"bootstrap": 40})
     found = found.assign(fold=found["fold"].astype(str))
-    told = evaluation.compare(found, {"share": 0.05}, replicates=40)
+    judged = Evaluation(found, Budget(share=0.05), "rule", EVENT, replicates=40)
+    assert judged.comparison is not None
     store = tmp_path / "mlflow.db"
     with tracking.start_run("county", store, "made up") as opened:
         opened.document(exp.model_dump(mode="json"), "experiment.json")
-        opened.document({"experiment": "county", "comparison_notes": told.notes}, "facts.json")
+        opened.document({"experiment": "county", "comparison_notes": judged.notes}, "facts.json")
         opened.table(found.assign(household_id=pd.factorize(found["household_id"])[0]), "tables/predictions")
         opened.table(SEEN.drop(columns="household_id"), "tables/first_seen")
-        opened.table(told.table, "tables/comparison")
+        opened.table(judged.comparison.table, "tables/comparison")
     done = CliRunner().invoke(
         app, ["compare", opened.run_id, "--store", str(store), "--further", str(tmp_path / "more")]
     )

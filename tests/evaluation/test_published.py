@@ -83,7 +83,7 @@ def lists(seed=0, n=400):
 
 def test_targeting_measures_are_scikit_learns_under_other_names():
     y, on = lists()
-    made = evaluation.targeting(y, on)
+    made = evaluation.targeting_measures(y, on)
     recall, precision = recall_score(y, on), precision_score(y, on)
     assert made["exclusion_error"] == pytest.approx(1 - recall)
     assert made["inclusion_error"] == pytest.approx(1 - precision)
@@ -98,9 +98,9 @@ def test_cgh_of_the_papers_own_example():
     # Coady, Grosh and Hoddinott 2004: if the bottom 40 % receive 60 % of the benefits the indicator is 1.5.
     y = np.r_[np.ones(40), np.zeros(60)]
     listed = np.r_[np.ones(30), np.zeros(10), np.ones(20), np.zeros(40)]
-    assert evaluation.targeting(y, listed)["cgh"] == pytest.approx(1.5)
+    assert evaluation.targeting_measures(y, listed)["cgh"] == pytest.approx(1.5)
     # At one number of visits it is the lift: precision over the base rate.
-    found = evaluation.at_budget(y, listed, {"visits": 50})
+    found = evaluation.metrics_at_budget(y, listed, {"visits": 50})
     assert found["lift"] == pytest.approx(1.5)
 
 

@@ -6,7 +6,13 @@ import pytest
 from scipy.special import expit
 from sklearn.ensemble import HistGradientBoostingClassifier
 
+from riskmodel import models
 from riskmodel.models.boosting import Boosting
+
+
+def frame(n=3000, seed=0):
+    rng = np.random.default_rng(seed)
+    return rng, pd.DataFrame({"a": rng.normal(size=n), "b": rng.normal(size=n), "c": rng.normal(size=n)})
 
 
 def _data(n=1500, seed=0):
@@ -94,3 +100,21 @@ def test_a_column_that_nobody_has_changes_nothing():
     with_it = Boosting(random_state=0).fit(empty, y)
     np.testing.assert_allclose(with_it.margin(empty), without)
     np.testing.assert_allclose(with_it.margin(later), without)
+
+
+def test_kept_text_is_lightgbms_own_booster():
+    lgb = pytest.importorskip("lightgbm", reason="the extra 'boost' is not installed")
+    rng, X = frame(800, 21)
+    y = (rng.random(800) < expit(-1 + X["a"])).astype(int)
+    model = models.LightBoosting(max_trees=30).fit(X, y)
+    # The parameters in LightGBM's own names, no early stopping: rows without villages are dealt singly, so
+    # the number of trees is the one that our search found.
+    theirs = lgb.train(
+        {
+            "objective": "binary", "learning_rate": 0.05, "max_depth": 3, "num_leaves": 8,
+            "min_data_in_leaf": 20, "lambda_l2": 1.0, "seed": 0, "deterministic": True,
+            "force_row_wise": True, "num_threads": 1, "verbosity": -1,
+        },
+        lgb.Dataset(X.to_numpy(), y.to_numpy(), params={"verbosity": -1}), model.n_trees_,
+    )  # fmt: skip
+    assert model.predict_proba(X)[:, 1] == pytest.approx(theirs.predict(X.to_numpy(), num_threads=1))

@@ -80,8 +80,8 @@ def test_a_score_that_points_the_wrong_way_gets_slope_zero_and_says_so(caplog):
     X, y, village = _process()
     model = fit_calibrated(Given(factor=-1.0), X, y, village, seed=0)
     assert model.slope_ == 0
-    assert "slope is 0" in model.notes_[0]["en"]
-    assert "斜率为 0" in model.notes_[0]["zh"]
+    assert "slope is 0" in model.notes[0].text("en")
+    assert "斜率为 0" in model.notes[0].text("zh")
     assert "slope is 0" in caplog.text
     # Everyone then has the smoothed rate of the held-out villages.
     p = model.predict_proba(X)[:, 1]
@@ -96,13 +96,13 @@ def test_with_too_few_events_only_the_level_is_fitted_and_it_says_so():
     model = fit_calibrated(Given(), X, rare, village, seed=0)
     assert model.slope_ == 1
     assert model.n_held_out_events_ < 10
-    assert "held at 1" in model.notes_[0]["en"]
+    assert "held at 1" in model.notes[0].text("en")
     assert logit(0.001) < model.margin(X).mean() < logit(0.2)
 
 
 def test_a_good_score_leaves_no_note():
     X, y, village = _process()
-    assert fit_calibrated(Given(), X, y, village, seed=0).notes_ == []
+    assert fit_calibrated(Given(), X, y, village, seed=0).notes == []
 
 
 def test_from_fitted_keeps_the_base_as_it_is():

@@ -48,8 +48,8 @@ def _expected(estimator):
         models.Scorecard(),
         models.Stack([models.PenalisedLogit(), models.Scorecard()]),
         models.VennAbersScore(models.PenalisedLogit(), draws=20),
-        *([models.LightBoosting(max_trees=60, learning_rate=0.2)] if models.available("lightgbm") else []),
-        *([models.AdditiveBoosting(max_rounds=100, outer_bags=1)] if models.available("ebm") else []),
+        *([models.LightBoosting(max_trees=60, learning_rate=0.2)] if models.is_available("lightgbm") else []),
+        *([models.AdditiveBoosting(max_rounds=100, outer_bags=1)] if models.is_available("ebm") else []),
     ],
     expected_failed_checks=_expected,
 )
@@ -79,15 +79,15 @@ def county():
     return tables | {"both": both.drop(columns="income")}, y, village
 
 
-INSTALLED = [name for name in models.MODELS if models.available(name)]
+INSTALLED = [name for name in models.MODELS if models.is_available(name)]
 
 
 @pytest.fixture(scope="module", params=list(models.MODELS))
 def fitted(request, county):
-    if not models.available(request.param):
-        pytest.skip(f"the extra {models.entry(request.param).extra!r} is not installed")
+    if not models.is_available(request.param):
+        pytest.skip(f"the extra {models.model_entry(request.param).extra!r} is not installed")
     tables, y, village = county
-    X = tables[models.entry(request.param).needs]
+    X = tables[models.model_entry(request.param).needs]
     return request.param, models.fit_model(request.param, X, y, village, seed=7), X, y, village
 
 
@@ -127,7 +127,7 @@ def test_every_trusted_type_is_needed_by_some_model(county):
         pytest.skip("without every extra the list holds types that nothing here makes")
     needed = set()
     for name in models.MODELS:
-        model = models.fit_model(name, tables[models.entry(name).needs], y, village, seed=0)
+        model = models.fit_model(name, tables[models.model_entry(name).needs], y, village, seed=0)
         needed |= set(sio.get_untrusted_types(data=sio.dumps(model)))
     assert needed == set(models.trusted_types())
 
@@ -151,7 +151,7 @@ def test_one_class_only_is_refused_with_the_mend(county):
     tables, _, village = county
     for name in INSTALLED:
         with pytest.raises(ValueError, match="one class only"):
-            models.fit_model(name, tables[models.entry(name).needs], np.zeros(1200), village, seed=0)
+            models.fit_model(name, tables[models.model_entry(name).needs], np.zeros(1200), village, seed=0)
 
 
 def test_the_informative_columns_are_used(fitted):
@@ -164,10 +164,12 @@ def test_the_informative_columns_are_used(fitted):
     assert roc_auc_score(y.astype(int), model.margin(X)) > least.get(name, 0.7)
 
 
-@pytest.mark.parametrize("name", [n for n in models.MODELS if models.entry(n).contributions == "linear"])
+@pytest.mark.parametrize(
+    "name", [n for n in models.MODELS if models.model_entry(n).contributions == "linear"]
+)
 def test_own_contributions_add_up_to_the_margin(county, name):
-    if not models.available(name):
-        pytest.skip(f"the extra {models.entry(name).extra!r} is not installed")
+    if not models.is_available(name):
+        pytest.skip(f"the extra {models.model_entry(name).extra!r} is not installed")
     tables, y, village = county
     model = models.fit_model(name, tables["features"], y, village, seed=7)
     parts = model.contributions(tables["features"])
@@ -187,4 +189,45 @@ def test_a_missing_library_names_its_extra(county, name, extra, monkeypatch):
     monkeypatch.setattr(importlib, "import_module", absent)
     tables, y, village = county
     with pytest.raises(UsageError, match=rf"riskmodel\[{extra}\]"):
-        models.make(name).fit(tables["features"], y.astype(int), groups=village)
+        models.build_model(name).fit(tables["features"], y.astype(int), groups=village)
+
+
+def frame(n=3000, seed=0):
+    rng = np.random.default_rng(seed)
+    return rng, pd.DataFrame({"a": rng.normal(size=n), "b": rng.normal(size=n), "c": rng.normal(size=n)})
+
+
+@pytest.mark.parametrize("name", ["boosting", "lightgbm", "ebm", "scorecard"])
+def test_monotone_columns_move_the_margin_one_way_only(name):
+    if not models.is_available(name):
+        pytest.skip(f"the extra {models.model_entry(name).extra!r} is not installed")
+    rng, X = frame(3000, 12)
+    # Risk falls and then rises with a: without the constraint a model bends, with it it may not.
+    y = (rng.random(3000) < expit(-2 + X["a"] ** 2)).astype(int)
+    grid = pd.DataFrame({"a": np.linspace(-3, 3, 61), "b": 0.0, "c": 0.0})
+    free = models.build_model(name).fit(X, y).margin(grid)
+    bound = models.build_model(name, {"monotone": {"a": 1}}).fit(X, y).margin(grid)
+    assert np.diff(bound).min() >= -1e-12
+    # A card's bins are monotone of themselves; the constraint only says which way.
+    assert name == "scorecard" or np.diff(free).min() < -0.01
+    with pytest.raises(ValueError, match="unknown columns \\['z'\\]"):
+        models.build_model(name, {"monotone": {"z": 1}}).fit(X, y)
+
+
+@pytest.mark.parametrize("name", ["logit", "boosting", "lightgbm", "ebm"])
+def test_weights_of_rare_events_move_the_margin_and_leave_calibrated_chances_where_they_were(name):
+    if not models.is_available(name):
+        pytest.skip(f"the extra {models.model_entry(name).extra!r} is not installed")
+    rng, X = frame(4000, 22)
+    village = rng.integers(0, 80, 4000)
+    y = (rng.random(4000) < expit(-3.5 + X["a"])).astype(int)
+    plain, heavy = (
+        models.build_model(name, {"event_weight": w}).fit(X, y, groups=village) for w in (1.0, 10.0)
+    )
+    # Weighting events by ten adds ln 10 to the log-odds of a model that is right.
+    assert np.median(heavy.margin(X) - plain.margin(X)) == pytest.approx(np.log(10), abs=0.35)
+    # The calibrator sees rows as they are, so the rate is that of the county and not of the weights.
+    both = models.fit_model(name, X, y, village, seed=0, params={"event_weight": 10.0})
+    assert both.predict_proba(X)[:, 1].mean() == pytest.approx(y.mean(), rel=0.2)
+    with pytest.raises(ValueError, match="event_weight=0"):
+        models.build_model(name, {"event_weight": 0}).fit(X, y, groups=village)

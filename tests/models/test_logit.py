@@ -8,7 +8,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
 from riskmodel.models import logit
-from riskmodel.models.logit import C_GRID, PastIncome, PenalisedLogit
+from riskmodel.models.logit import C_GRID, PenalisedLogit
 
 
 def _data(n=600, seed=0, villages=30):
@@ -80,8 +80,8 @@ def test_cv_on_many_rows_uses_a_part_of_the_villages(monkeypatch):
     matrix = X.drop(columns="c").to_numpy()
     monkeypatch.setattr(logit, "_CV_ROWS", 1500)
     fitted = []
-    solve = logit._solve
-    monkeypatch.setattr(logit, "_solve", lambda *given: fitted.append(len(given[1])) or solve(*given))
+    solve = logit.solve_logit
+    monkeypatch.setattr(logit, "solve_logit", lambda *given: fitted.append(len(given[1])) or solve(*given))
     model = PenalisedLogit(C="cv").fit(matrix, y, groups=groups)
     # A quarter of the rows takes part, four fifths of it in each fit; the last fit takes all.
     assert fitted[-1] == 6000
@@ -98,24 +98,3 @@ def test_bad_c_is_refused():
             PenalisedLogit(C=C).fit([[0.0], [1.0]], [0, 1])
     with pytest.raises(ValueError, match="at least two villages"):
         PenalisedLogit(C="cv").fit([[0.0], [1.0]], [0, 1], groups=["a", "a"])
-
-
-def test_past_income_uses_only_its_columns():
-    X, y, _ = _data()
-    model = PastIncome(columns=["a"]).fit(X, y)
-    other = X.assign(b=999.0, c=np.nan)
-    assert (model.margin(other) == model.margin(X)).all()
-    parts = model.contributions(X)
-    assert (parts[:, 1:] == 0).all()
-    assert model.base_value_ + parts.sum(axis=1) == pytest.approx(model.margin(X))
-    # One rising column: the ranking is the column's own ranking.
-    assert model.coef_.shape == (1,)
-    assert model.coef_[0] > 0
-
-
-def test_past_income_names_the_columns_there_are():
-    X, y, _ = _data()
-    with pytest.raises(ValueError, match=r"columns \['z'\] are not in X.*one of: a, b, c, d, e"):
-        PastIncome(columns=["z"]).fit(X, y)
-    with pytest.raises(ValueError, match="X has no column names"):
-        PastIncome(columns=["z"]).fit(X.to_numpy(), y)

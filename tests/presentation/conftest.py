@@ -10,6 +10,8 @@ import pytest
 
 from riskmodel import evaluation
 from riskmodel.presentation import ReportInput
+from riskmodel.runs import EVENT_WORDS
+from riskmodel.runs.assessment import add_verdict_sentences
 
 MODELS = {"rule": 0.4, "past_income": 0.7, "logit": 1.2, "boosting": 1.3}
 
@@ -86,6 +88,7 @@ def _given(n: int = 300, **changes) -> ReportInput:
     found = _predictions()
     budget, how = {"share": 0.05}, {"replicates": 60, "seed": 1}
     compared = evaluation.compare(found, budget, **how)
+    table = add_verdict_sentences(compared, EVENT_WORDS["below_line"])
     months = pd.period_range("2018-01", "2020-12", freq="M").astype(str)
     rng = np.random.default_rng(3)
     histories = pd.DataFrame(
@@ -114,7 +117,8 @@ def _given(n: int = 300, **changes) -> ReportInput:
         ]
     )
     truth = found[found["model"] == "boosting"].assign(model="oracle")
-    champion = compared.primary.set_index("model").loc["logit"]
+    primary = table[(table["scope"] == "pooled") & (table["at"] == "budget")]
+    champion = primary.set_index("model").loc["logit"]
     values = {
         "run_id": "0f" * 16,
         "experiment": {
@@ -132,17 +136,17 @@ def _given(n: int = 300, **changes) -> ReportInput:
             "bootstrap": 400,
             "seed": 20210601,
         },
-        "metrics": evaluation.pooled(found, budget, **how),
-        "by_fold": evaluation.by_fold(found, budget, **how),
-        "curves": evaluation.curves(found, replicates=60),
+        "metrics": evaluation.pooled_metrics(found, budget, **how),
+        "by_fold": evaluation.metrics_by_fold(found, budget, **how),
+        "curves": evaluation.metric_curves(found, replicates=60),
         "folds": folds,
         "headline": {"zh": champion["verdict_zh"], "en": champion["verdict_en"]},
         "fingerprint": "ab" * 32,
         "environment": {"python": "3.11.7", "riskmodel": "0.1.0"},
-        "comparison": compared.table,
+        "comparison": table,
         "deployed": compared.deployed,
-        "oracle": evaluation.pooled(truth, budget, **how),
-        "notes": compared.notes,
+        "oracle": evaluation.pooled_metrics(truth, budget, **how),
+        "notes": [note.both() for note in compared.notes],
         "scores": {lang: _scores(n, lang) for lang in ("zh", "en")},
         "histories": histories,
     }

@@ -8,8 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from riskmodel.evaluation import Budget
-from riskmodel.evaluation.oracle import against_truth
+from riskmodel.evaluation import Budget, compare_with_true_risk
 from riskmodel.i18n import section
 from riskmodel.presentation import report_html
 from riskmodel.presentation.report_tables import attainable_table, bins_table
@@ -34,7 +33,7 @@ def known() -> dict[str, pd.DataFrame]:
         ]
     ).assign(flagged=False, score=lambda t: t.probability)
     truth = rows[["household_id", "as_of"]].assign(probability=chance, mc_error=1e-3)
-    report = against_truth(found, truth, Budget(share=0.05))
+    report = compare_with_true_risk(found, truth, Budget(share=0.05))
     return {"attainable": report.table, "attainable_bins": report.bins}
 
 

@@ -9,7 +9,7 @@ from scipy.stats import binom
 
 from riskmodel import presentation
 from riskmodel.data import from_frames
-from riskmodel.evaluation.yields import by_source, last_visits, weighted, wilson
+from riskmodel.evaluation import recent_visits, weighted_yield, wilson_interval, yield_by_source
 
 
 def test_wilson_against_another_implementation_and_its_coverage() -> None:
@@ -17,10 +17,10 @@ def test_wilson_against_another_implementation_and_its_coverage() -> None:
 
     for hits, n in [(126, 383), (0, 10), (7, 9), (50, 50)]:
         theirs = proportion_confint(hits, n, method="wilson")
-        assert np.allclose([float(v) for v in wilson(hits, n)], theirs, atol=1e-12)
+        assert np.allclose([float(v) for v in wilson_interval(hits, n)], theirs, atol=1e-12)
     # Coverage at p = 0.3, n = 40: the exact sum over all outcomes stays near 95 %.
     hits = np.arange(41)
-    low, high = wilson(hits, 40)
+    low, high = wilson_interval(hits, 40)
     assert binom.pmf(hits, 40, 0.3)[(low <= 0.3) & (high >= 0.3)].sum() == pytest.approx(0.95, abs=0.03)
 
 
@@ -30,7 +30,7 @@ def test_absent_households_are_counted_and_left_out_of_the_rate() -> None:
          ("random", "absent"), (None, "confirmed")],
         columns=["selected_by", "outcome"],
     )  # fmt: skip
-    made = by_source(visits).set_index("selected_by")
+    made = yield_by_source(visits).set_index("selected_by")
     assert list(made.index) == ["rule", "random", "unknown"]
     assert made.loc["rule", ["visits", "confirmed", "absent"]].tolist() == [3, 1, 1]
     assert made.loc["rule", "rate"] == 0.5
@@ -49,7 +49,7 @@ def visits_with_chances() -> pd.DataFrame:
 
 def test_the_weighted_yield_is_that_of_all_whom_the_lists_could_choose() -> None:
     visits = visits_with_chances()
-    (row,) = weighted(visits).to_dict("records")
+    (row,) = weighted_yield(visits).to_dict("records")
     # The ten of the lot stand for a hundred: (10 + 10 · 1) / (20 + 10 · 10), not 11 of 30.
     assert row["rate"] == pytest.approx(20 / 120)
     assert row["naive"] == pytest.approx(11 / 30)
@@ -62,16 +62,16 @@ def test_the_weighted_yield_is_that_of_all_whom_the_lists_could_choose() -> None
          ("rule", "confirmed", None)],
         columns=["selected_by", "outcome", "chance"],
     ).assign(village="v9")  # fmt: skip
-    (wider,) = weighted(pd.concat([visits, more], ignore_index=True)).to_dict("records")
+    (wider,) = weighted_yield(pd.concat([visits, more], ignore_index=True)).to_dict("records")
     assert (wider["visits"], wider["left_out"]) == (31, 2)
     assert wider["rate"] == pytest.approx(21 / 121)
-    assert weighted(visits.assign(chance=np.nan)).empty
-    assert weighted(visits.iloc[:0]).empty
+    assert weighted_yield(visits.assign(chance=np.nan)).empty
+    assert weighted_yield(visits.iloc[:0]).empty
 
 
 def test_bounds_take_the_absent_as_they_like() -> None:
     said = ["confirmed", "not_confirmed", "absent", "absent"]
-    (row,) = by_source(pd.DataFrame({"selected_by": "model", "outcome": said})).to_dict("records")
+    (row,) = yield_by_source(pd.DataFrame({"selected_by": "model", "outcome": said})).to_dict("records")
     assert (row["worst"], row["rate"], row["best"]) == (0.25, 0.5, 0.75)
 
 
@@ -82,13 +82,13 @@ def test_chance_and_village_come_with_the_visits_of_a_county() -> None:
     county = from_frames(
         {"households": pd.DataFrame(own | {"valid_from": "2018-01-01"}), "visits": pd.DataFrame(visits)}
     )
-    found = last_visits(county, "2021-06-30").sort_values("chance")
+    found = recent_visits(county, "2021-06-30").sort_values("chance")
     assert found["chance"].tolist()[:2] == [0.5, 1.0]
     assert np.isnan(found["chance"].iloc[2])
     assert found["village"].nunique() == 2
     # Whoever is not known to live anywhere is a village of its own, not one with all the others.
     alone = from_frames({"visits": pd.DataFrame(visits)})
-    assert last_visits(alone, "2021-06-30")["village"].nunique() == 3
+    assert recent_visits(alone, "2021-06-30")["village"].nunique() == 3
 
 
 def test_only_visits_made_and_known_by_then_count() -> None:
@@ -111,7 +111,7 @@ def test_only_visits_made_and_known_by_then_count() -> None:
 def test_the_page_shows_them_in_both_languages_beside_the_published(make_given, tmp_path) -> None:
     said = ["rule"] * 40 + ["random"] * 10
     visits = pd.DataFrame({"selected_by": said, "outcome": ["confirmed"] * 12 + ["not_confirmed"] * 38})
-    given = make_given(yields=by_source(visits), weighted_yield=weighted(visits_with_chances()))
+    given = make_given(yields=yield_by_source(visits), weighted_yield=weighted_yield(visits_with_chances()))
     text = presentation.write_report(given, tmp_path).read_text(encoding="utf-8")
     assert "属实率约 16.7%" in text
     assert "are worth 14 visits of equal chance" in text

@@ -11,7 +11,7 @@ import pytest
 
 from riskmodel import presentation, rules
 from riskmodel.data import About, from_frames
-from riskmodel.evaluation.yields import by_source
+from riskmodel.evaluation import yield_by_source
 from riskmodel.scoring.monitoring import MonitoringResult, compare_outcomes, measure_drift, psi
 from riskmodel.targets import Horizon
 
@@ -122,7 +122,7 @@ def test_the_alarm_page_names_the_gravest_first_in_both_languages_and_no_househo
                "reference": "2021-01-31", "data_fingerprint": "f"},
         drift=measure_drift(before, now, names),
         outcomes=judged(county(), 0.05),
-        yields=by_source(visits),
+        yields=yield_by_source(visits),
     )  # fmt: skip
     grades = [a["grade"] for a in found.alarms]
     # The score that moved and the calibration are alarms; a feature that moved is a look, however far.
@@ -143,7 +143,7 @@ def test_a_model_that_finds_less_than_the_lot_is_an_alarm() -> None:
         said = [["confirmed"] * k + ["not_confirmed"] * (n - k) for k in (model, random)]
         seen = pd.DataFrame({"selected_by": ["model"] * n + ["random"] * n, "outcome": [*said[0], *said[1]]})
         empty = pd.DataFrame(columns=["status", "missing_status"])
-        return [a["what"] for a in MonitoringResult({}, empty, empty, by_source(seen)).alarms]
+        return [a["what"] for a in MonitoringResult({}, empty, empty, yield_by_source(seen)).alarms]
 
     assert found(1, 20) == ["yield"]
     assert found(20, 1) == []

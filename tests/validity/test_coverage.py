@@ -9,7 +9,7 @@ from scipy.special import expit
 
 from riskmodel import models, simulate
 from riskmodel.data import About, from_frames
-from riskmodel.evaluation import oracle
+from riskmodel.evaluation import true_risk
 from riskmodel.runs import load_experiment, run_experiment
 
 pytestmark = pytest.mark.slow
@@ -81,7 +81,9 @@ def test_on_simulated_counties_over_several_seeds() -> None:
         truth = made.truth
         truth = truth[(truth["event"] == "below_line") & (truth["horizon_months"] == exp.horizon.months)]
         truth = truth.drop(columns=["event", "horizon_months", "outcome"], errors="ignore")
-        table = oracle.against_truth(found, truth, {"share": 0.05}, seed=seed).table.set_index("model")
+        table = true_risk.compare_with_true_risk(found, truth, {"share": 0.05}, seed=seed).table.set_index(
+            "model"
+        )
         for name in inside:
             inside[name] += table.loc[name, "bins_covered"] / table.loc[name, "bins"] / len(seeds)
     # Not the nominal 95 %: years differ, and a county has two or three of them to learn that from.

@@ -87,7 +87,7 @@ def test_weighted_visits_find_the_lists_recall_and_their_intervals_hold_it() -> 
         drawn = rng.random(len(one)) < chance
         findings = one.loc[drawn, [*KEY, "y"]].assign(weight=1 / chance[drawn])
         partly = every.assign(y=every["y"].where(every["household_id"].isin(findings["household_id"])))
-        made = evaluation.selected(partly, findings, {"share": 0.1}, replicates=200, seed=seed)
+        made = evaluation.metrics_by_findings(partly, findings, {"share": 0.1}, replicates=200, seed=seed)
         row = made.set_index("model").loc["logit"]
         real = evaluation.compare(every, {"share": 0.1}, replicates=2).primary.iloc[0]
         errors.append(row["recall"] - real["recall_model"])

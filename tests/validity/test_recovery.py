@@ -18,8 +18,8 @@ from riskmodel.evaluation import (
     two_sided_p,
     village_resamples,
 )
-from riskmodel.evaluation.oracle import true_auc
-from riskmodel.evaluation.ranking import auc_kernel
+from riskmodel.evaluation.score_metrics import auc_kernel
+from riskmodel.evaluation.true_risk import true_auc
 from riskmodel.models.logit import PenalisedLogit
 
 pytestmark = pytest.mark.slow

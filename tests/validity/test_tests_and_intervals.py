@@ -74,7 +74,7 @@ def test_delong_rejects_too_often_where_villages_and_dates_repeat(nulls):
 def test_gaps_between_groups_drawn_at_random_cover_zero():
     inside = []
     for seed in range(60):
-        table = evaluation.gaps(county(seed), ["group"], {"share": 0.1}, replicates=200, seed=seed)
+        table = evaluation.group_gaps(county(seed), ["group"], {"share": 0.1}, replicates=200, seed=seed)
         row = table[(table["model"] == "logit") & (table["value"] == "a")].iloc[0]
         inside.append([
             row[f"gap_{m}_low"] <= 0 <= row[f"gap_{m}_high"]

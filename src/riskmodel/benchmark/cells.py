@@ -84,5 +84,5 @@ def name_of(model: str) -> dict[str, str]:
     """
     if model == "oracle":
         return w("真实风险", "the truth")
-    found = models.entry(model) if models.known(model) else None
+    found = models.model_entry(model) if models.is_model(model) else None
     return w(found.zh, found.en) if found else w(model, model)

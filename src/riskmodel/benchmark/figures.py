@@ -7,26 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from riskmodel import models
 from riskmodel.benchmark.run import BenchmarkResult, PanelResult
-from riskmodel.models import MODELS, entry, known
-from riskmodel.presentation import SPARE, STYLES, Axis, Interval, Plot, intervals
+from riskmodel.presentation import Axis, Interval, Plot, intervals, line_style
 from riskmodel.runs import winner
 
 Words = Mapping[str, str]
-# By tradition, colours that colour-blind readers tell apart (Okabe and Ito 2008).
-FAMILY = {
-    "rules": "#6b7280", "poverty": "#d97706", "econometrics": "#cc79a7", "survival": "#56b4e9",
-    "scorecards": "#b45309", "machine learning": "#0072b2",
-}  # fmt: skip
-# What the charts' margin has room for.
-_SHORT: Mapping[str, Words] = {
-    "vulnerability": {"zh": "贫困脆弱性", "en": "vulnerability"},
-    "hazard": {"zh": "离散时间风险", "en": "discrete hazard"},
-    "cluster_logit": {"zh": "逻辑回归（少列）", "en": "logit, few columns"},
-    "logit_venn": {"zh": "Venn–Abers 校准", "en": "logit, Venn–Abers"},
-    "past_income": {"zh": "仅往期收入", "en": "past income"},
-    "ebm": {"zh": "可解释提升机", "en": "explainable boost."},
-}
 _PAD = 0.02
 _WINNER = {"simple": "#d97706", "elaborate": "#0072b2", "level": "#6b7280"}
 
@@ -93,11 +79,13 @@ def overall(done: BenchmarkResult) -> Iterator[tuple[str, Words, str]]:
 
 
 def _words(model: str, name_of: Callable[[str], Words]) -> Words:
-    return _SHORT.get(model, name_of(model))
+    return models.MODELS[model].short if model in models.MODELS else name_of(model)
 
 
 def _colour(model: str) -> str:
-    return FAMILY[entry(model).family] if known(model) else SPARE[0]
+    if not models.is_model(model):
+        return line_style(model)[0]
+    return models.TRADITIONS[models.model_entry(model).tradition].colour
 
 
 def _span(values: Any, lows: Any, highs: Any) -> tuple[float, float]:
@@ -108,7 +96,7 @@ def _span(values: Any, lows: Any, highs: Any) -> tuple[float, float]:
 
 def _delta(one: PanelResult, name_of: Callable[[str], Words]) -> tuple[str, Words, str]:
     table = one.tables["comparison"].query("scope == 'pooled' and at == 'budget'")
-    table = table[table["model"].isin(list(MODELS))].sort_values(
+    table = table[table["model"].isin(list(models.MODELS))].sort_values(
         "delta_recall", ascending=False, kind="stable"
     )
     low, high = _span(table["delta_recall"], table["delta_low"], table["delta_high"])
@@ -130,7 +118,7 @@ def _delta(one: PanelResult, name_of: Callable[[str], Words]) -> tuple[str, Word
 
 def _auc(one: PanelResult, name_of: Callable[[str], Words]) -> tuple[str, Words, str]:
     table = one.tables["metrics"]
-    table = table[table["model"].isin(list(MODELS))].sort_values("auc", ascending=False, kind="stable")
+    table = table[table["model"].isin(list(models.MODELS))].sort_values("auc", ascending=False, kind="stable")
     low, high = _span(table["auc"], table["auc_low"], table["auc_high"])
     rows = [
         Interval(_words(r["model"], name_of), r["auc"], r["auc_low"], r["auc_high"], _colour(r["model"]))
@@ -157,7 +145,7 @@ def _net_benefit(one: PanelResult, name_of: Callable[[str], Words]) -> tuple[str
         above["threshold"], above["visit_all"], "#94a3b8", "2 4", {"zh": "全部走访", "en": "visit everyone"}
     )
     for model, rows in table.groupby("model", sort=False):
-        colour, dash = STYLES.get(str(model), SPARE)
+        colour, dash = line_style(str(model))
         inside = rows[rows["net_benefit"] >= 0]
         plot.line(inside["threshold"], inside["net_benefit"], colour, dash, _words(str(model), name_of))
     return "net_benefit", title, plot.svg()

@@ -22,7 +22,7 @@ def _message(key: str, **values: Any) -> Message:
 
 
 def _name(model: Any) -> dict[str, str]:
-    found = models.entry(str(model))
+    found = models.model_entry(str(model))
     return {"zh": found.zh, "en": found.en}
 
 
@@ -214,7 +214,7 @@ def _of_panel(one: PanelResult) -> pd.DataFrame:
         true = one.tables["truth"][["model", "auc_true", "recall_true", "recall_share"]]
         out = out.merge(true, on="model", how="left", validate="one_to_one")
     out.insert(0, "panel", one.panel.id)
-    out.insert(2, "tradition", [models.entry(m).family for m in out["model"]])
+    out.insert(2, "tradition", [models.model_entry(m).tradition for m in out["model"]])
     out.insert(3, "simple", [is_simple(m) for m in out["model"]])
     return out
 
@@ -313,7 +313,7 @@ def _ruleset(row: Mapping[Any, Any]) -> str:
 
 def _rulesets(whole: pd.DataFrame) -> list[str]:
     names = list(dict.fromkeys(whole["model"]))
-    return [m for m in names if models.entry(m).ruleset and m.startswith("rule-")]
+    return [m for m in names if models.model_entry(m).ruleset and m.startswith("rule-")]
 
 
 def _matrix(done: BenchmarkResult, names: list[str], text: Callable[[Mapping[Any, Any]], str]) -> str:

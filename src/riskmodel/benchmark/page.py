@@ -21,7 +21,7 @@ from riskmodel.benchmark.findings import (
 )
 from riskmodel.benchmark.run import BenchmarkResult, PanelResult
 from riskmodel.benchmark.views import tables_of
-from riskmodel.evaluation import FURTHER, METRICS
+from riskmodel.evaluation import METRICS
 from riskmodel.i18n import section
 from riskmodel.io import files
 from riskmodel.presentation import templates
@@ -29,14 +29,6 @@ from riskmodel.runs import is_simple, winner
 
 PAGE, TEXT, ONE_TABLE = "bench.html", "bench.md", "tables/bench.csv"
 _NOTES = 12
-_FAMILIES = {
-    "rules": w("官方规则", "rules"),
-    "poverty": w("贫困经济学", "poverty economics"),
-    "econometrics": w("计量经济学", "econometrics"),
-    "survival": w("生存分析", "survival"),
-    "scorecards": w("评分卡", "scorecards"),
-    "machine learning": w("机器学习", "machine learning"),
-}
 
 
 def write_benchmark_page(done: BenchmarkResult, out: str | Path, lang: str = "en") -> Path:
@@ -166,7 +158,7 @@ def _metric_table() -> Table:
     rows = [
         [named(w(m.zh, m.en)), *(plain(t, "text") for t in (m.formula, m.source)),
          named(w("是" if m.derived else "", "yes" if m.derived else ""))]
-        for m in (*METRICS, *FURTHER)
+        for m in METRICS.values()
     ]  # fmt: skip
     return table(w("指标", "Metrics"), heads, rows, wide=True)
 
@@ -174,7 +166,7 @@ def _metric_table() -> Table:
 def _model_table(done: BenchmarkResult) -> Table:
     heads = [w("模型", "model"), w("传统", "tradition"), w("简单", "simple"), w("说明", "note")]
     rows = [
-        [named(name_of(m)), named(_FAMILIES[models.entry(m).family]),
+        [named(name_of(m)), named(models.TRADITIONS[models.model_entry(m).tradition].words),
          named(w("是", "yes") if is_simple(m) else w("", "")), plain(done.left_out.get(m, ""), "text")]
         for m in done.bench.models
     ]  # fmt: skip

@@ -92,7 +92,7 @@ def _run_waves(job: PanelJob, say: Callable[[str], None]) -> _Panel:
     budget = Budget(visits=bench.budget.visits, share=bench.budget.share)
     event = both("benchmark.sentences.poor next year")
     evaluated = Evaluation(
-        found, budget, panel.baseline, (event["zh"], event["en"]),
+        found, budget, panel.baseline, event,
         replicates=bench.bootstrap, test_replicates=bench.bootstrap_test, seed=bench.seed,
     )  # fmt: skip
     tables, notes = evaluated.further(), evaluated.notes
@@ -131,21 +131,16 @@ def _experiment_facts(exp: Experiment, result: ExperimentResult) -> dict[str, An
 
 
 def _model_tables(fitted: Mapping[str, Any]) -> dict[str, pd.DataFrame]:
-    """Return the tables that a fitted model itself is: effects with standard errors, the scorecard."""
-    out = {}
-    if "cluster_logit" in fitted:
-        out["effects"] = fitted["cluster_logit"].base_.effects()
-    if "scorecard" in fitted:
-        out |= models.exported_card(fitted["scorecard"])
-    return out
+    """Return the tables that fitted models themselves are: effects with standard errors, the scorecard."""
+    return {k: v for name, model in fitted.items() for k, v in models.model_tables(name, model).items()}
 
 
 def missing_libraries(bench: Benchmark) -> dict[str, str]:
     """Return the models whose library is not installed, with the reason."""
     return {
-        m: f"the extra {models.entry(m).extra!r} is not installed"
+        m: f"the extra {models.model_entry(m).extra!r} is not installed"
         for m in bench.models
-        if not models.available(m)
+        if not models.is_available(m)
     }
 
 

@@ -158,7 +158,7 @@ def _log_panel(job: PanelJob, output: PanelOutput, store: Path) -> str:
 
 def _log_model(job: PanelJob, output: PanelOutput, name: str, tags: dict[str, str], store: Path) -> None:
     params = job.bench.params_of(job.panel).get(name, {})
-    tags = {**tags, "model": name, "family": models.entry(name).family}
+    tags = {**tags, "model": name, "family": models.model_entry(name).tradition}
     with start_run(job.bench.id, store, f"{job.panel.id}/{name}", tags) as opened:
         opened.params({"model": name, "panel": job.panel.id, **params})
         opened.metrics(_figures(output.tables["metrics"], name))

@@ -45,7 +45,7 @@ def plan(
     if correlation and not villages:
         raise UsageError("--correlation needs --villages: how many villages the visits are spread over")
     effect = evaluation.design_effect(visits / villages, correlation) if villages else 1.0
-    table = evaluation.visits_planned(base_rate, visits, lifts=lift or evaluation.LIFTS, effect=effect)
+    table = evaluation.precision_plan(base_rate, visits, lifts=lift or evaluation.LIFTS, effect=effect)
     if table.empty:
         raise UsageError(
             f"base rate {base_rate} times the lift is no share below 1; give a --lift below {1 / base_rate:g}"

@@ -1,114 +1,150 @@
 """Evaluation: what a score is worth, alone and against the rules, with village-bootstrap intervals.
 
-Functions on arrays for single statistics; `pooled`, `by_fold`, `curves` and `compare` on the tidy frame of
-predictions: ``household_id, as_of, fold, township, village, persons, model, score, probability, y, flagged,
-rule_rank``.
+Functions on arrays for single statistics; `pooled_metrics`, `metrics_by_fold`, `metric_curves` and `compare`
+on the tidy frame of predictions: ``household_id, as_of, fold, township, village, persons, model, score,
+probability, y, flagged, rule_rank``. They return numbers, codes and messages (`riskmodel.i18n.Message`).
 """
 
-from riskmodel.evaluation.bootstrap import Resamples, percentile_interval, two_sided_p, village_resamples
-from riskmodel.evaluation.budget import Budget, at_budget, quotas
-from riskmodel.evaluation.calibration import brier, calibration_intercept, calibration_slope, reliability
-from riskmodel.evaluation.compare import Comparison, compare
-from riskmodel.evaluation.decision import net_benefit_curve
-from riskmodel.evaluation.events import by_event
-from riskmodel.evaluation.fairness import gaps
-from riskmodel.evaluation.frame import codes
-from riskmodel.evaluation.lead import SCORE, LeadTime, first_seen, kaplan_meier, lead_time, listed
-from riskmodel.evaluation.leaks import leaks
-from riskmodel.evaluation.lists import list_kernel, rank
-from riskmodel.evaluation.paired import DeLong, delong, holm, mcnemar_exact
-from riskmodel.evaluation.planning import (
-    design_effect,
-    precision_interval,
-    precision_power,
-    smallest_difference,
-    visits_needed,
+from riskmodel.evaluation.compare import Comparison, VisitsEquivalent, compare, visits_equivalent
+from riskmodel.evaluation.lead_time import (
+    SCORE_PREFIX,
+    LeadTime,
+    first_listings,
+    followed_models,
+    kaplan_meier,
+    lead_time,
 )
-from riskmodel.evaluation.ranking import auc, auc_kernel, average_precision
-from riskmodel.evaluation.selective import support_bounds, weighted_rate, worst_case
-from riskmodel.evaluation.size import (
+from riskmodel.evaluation.leakage import find_leaks
+from riskmodel.evaluation.list_metrics import crra_welfare, metrics_at_budget, targeting_measures
+from riskmodel.evaluation.lists import Budget, list_kernel, quotas, rank_rows
+from riskmodel.evaluation.metrics import LEAKAGE_AUC, METRICS, Metric, table_metrics
+from riskmodel.evaluation.paired_lists import DeLong, delong, holm, mcnemar_exact
+from riskmodel.evaluation.power import (
     DISCORDANT,
     LIFTS,
-    planned,
+    comparison_power,
+    design_effect,
+    power_table,
+    precision_interval,
+    precision_plan,
+    precision_power,
+    smallest_difference,
     village_correlation,
-    visits_planned,
-    what_can_be_shown,
+    visits_needed,
 )
-from riskmodel.evaluation.summary import by_fold, curves, pooled
-from riskmodel.evaluation.table import FURTHER, LEAKAGE_AUC, METRICS, Metric, net_benefit
-from riskmodel.evaluation.targeting import crra_welfare, targeting
-from riskmodel.evaluation.verdict import names as model_names
-from riskmodel.evaluation.visited import represented, selected
-from riskmodel.evaluation.visits import VisitsEquivalent, visits_equivalent
-from riskmodel.evaluation.yields import MONTHS, PUBLISHED, by_source, last_visits, weighted, wilson
+from riskmodel.evaluation.predictions import (
+    Resamples,
+    percentile_interval,
+    sorted_codes,
+    two_sided_p,
+    village_resamples,
+)
+from riskmodel.evaluation.score_metrics import (
+    auc,
+    auc_kernel,
+    average_precision,
+    brier,
+    calibration_intercept,
+    calibration_slope,
+    net_benefit,
+    net_benefit_curve,
+    reliability,
+)
+from riskmodel.evaluation.selective_labels import (
+    finding_messages,
+    label_by_findings,
+    metrics_by_findings,
+    support_bounds,
+    weighted_rate,
+    worst_case_bounds,
+)
+from riskmodel.evaluation.summary import (
+    group_gaps,
+    metric_curves,
+    metrics_by_event,
+    metrics_by_fold,
+    pooled_metrics,
+)
+from riskmodel.evaluation.true_risk import TrueRiskReport, compare_with_true_risk, true_risk_messages
+from riskmodel.evaluation.visit_yield import (
+    PUBLISHED_YIELD,
+    YIELD_MONTHS,
+    recent_visits,
+    weighted_yield,
+    wilson_interval,
+    yield_by_source,
+)
 
 __all__ = [
     "DISCORDANT",
-    "FURTHER",
     "LEAKAGE_AUC",
     "LIFTS",
     "METRICS",
-    "MONTHS",
-    "PUBLISHED",
-    "SCORE",
+    "PUBLISHED_YIELD",
+    "SCORE_PREFIX",
+    "YIELD_MONTHS",
     "Budget",
     "Comparison",
     "DeLong",
     "LeadTime",
     "Metric",
     "Resamples",
+    "TrueRiskReport",
     "VisitsEquivalent",
-    "at_budget",
     "auc",
     "auc_kernel",
     "average_precision",
     "brier",
-    "by_event",
-    "by_fold",
-    "by_source",
     "calibration_intercept",
     "calibration_slope",
-    "codes",
     "compare",
+    "compare_with_true_risk",
+    "comparison_power",
     "crra_welfare",
-    "curves",
     "delong",
     "design_effect",
-    "first_seen",
-    "gaps",
+    "find_leaks",
+    "finding_messages",
+    "first_listings",
+    "followed_models",
+    "group_gaps",
     "holm",
     "kaplan_meier",
-    "last_visits",
+    "label_by_findings",
     "lead_time",
-    "leaks",
     "list_kernel",
-    "listed",
     "mcnemar_exact",
-    "model_names",
+    "metric_curves",
+    "metrics_at_budget",
+    "metrics_by_event",
+    "metrics_by_findings",
+    "metrics_by_fold",
     "net_benefit",
     "net_benefit_curve",
     "percentile_interval",
-    "planned",
-    "pooled",
+    "pooled_metrics",
+    "power_table",
     "precision_interval",
+    "precision_plan",
     "precision_power",
     "quotas",
-    "rank",
+    "rank_rows",
+    "recent_visits",
     "reliability",
-    "represented",
-    "selected",
     "smallest_difference",
+    "sorted_codes",
     "support_bounds",
-    "targeting",
+    "table_metrics",
+    "targeting_measures",
+    "true_risk_messages",
     "two_sided_p",
     "village_correlation",
     "village_resamples",
     "visits_equivalent",
     "visits_needed",
-    "visits_planned",
-    "weighted",
     "weighted_rate",
-    "what_can_be_shown",
-    "wilson",
-    "worst_case",
+    "weighted_yield",
+    "wilson_interval",
+    "worst_case_bounds",
+    "yield_by_source",
 ]

@@ -1,4 +1,4 @@
-"""Rules against models at the same number of visits on the same households, as a proper test.
+"""Rules against models at the same number of visits on the same households, and what that is worth in visits.
 
 Primary: the difference in recall (minus the difference in exclusion error) of the two pure orderings at the
 budget, with a paired village-bootstrap interval. At one budget every other list measure follows from it.
@@ -6,7 +6,7 @@ budget, with a paired village-bootstrap interval. At one budget every other list
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,18 +15,48 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from riskmodel.errors import InputRefused
-from riskmodel.evaluation.budget import Budget, quotas
-from riskmodel.evaluation.frame import Predictions, checked
-from riskmodel.evaluation.lists import Ranking, chosen, random_find, rank, tie_bounds
-from riskmodel.evaluation.paired import delong, holm, mcnemar_exact
-from riskmodel.evaluation.sides import RULE, Recalls, Sides, same_rows, sides
-from riskmodel.evaluation.targeting import crra_welfare, targeting
-from riskmodel.evaluation.verdict import notes, verdict
+from riskmodel.evaluation.list_metrics import crra_welfare, targeting_measures
+from riskmodel.evaluation.lists import (
+    Budget,
+    Codes,
+    Ranking,
+    list_kernel,
+    list_members,
+    quotas,
+    random_list_hits,
+    rank_rows,
+    ratio_or_nan,
+    tie_bounds,
+)
+from riskmodel.evaluation.metrics import LEAKAGE_AUC, METRICS, Array, Metric
+from riskmodel.evaluation.paired_lists import (
+    RULE,
+    PairedLists,
+    PairedRecalls,
+    common_rows,
+    delong,
+    holm,
+    mcnemar_exact,
+    pair_lists,
+)
+from riskmodel.evaluation.predictions import (
+    Predictions,
+    check_predictions,
+    percentile_interval,
+    village_resamples,
+)
+from riskmodel.i18n import Message
+from riskmodel.models import model_names
 
-Codes = NDArray[np.int64]
 POOLED = "pooled"
 _BASELINE = "baseline"
 TARGETING = ("targeting_differential", "targeting_differential_errors", "cgh", "bpac")
+# With fewer clusters percentile intervals are known to be too short (Cameron, Gelbach and Miller 2008).
+_FEW_VILLAGES = 30
+# The other direction of the trade: what this many more visits buy the rules.
+MORE_VISITS = (1.1, 1.25, 1.5, 2.0)
+# A list by what it is cut at and whose it is: its order, and the visits at each date.
+NamedLists = dict[tuple[str, str], tuple[Ranking, Codes]]
 
 
 @dataclass(frozen=True)
@@ -35,24 +65,41 @@ class Comparison:
 
     Attributes
     ----------
-    table : DataFrame
+    table
         One row a scope (``pooled`` or a fold), model and ``at`` (``budget``; ``rule_quota``, the number that
         the rules flag at each date). Columns: see `compare`.
-    deployed : DataFrame
+    deployed
         One row a scope, model and ``list`` as it would be deployed.
-    notes : list of dict with keys "zh", "en"
-        What was left out and what to beware of.
+    notes
+        What was left out and what weakens the comparison.
+    level
+        Of the intervals; 1 − level is the level of the tests.
     """
 
     table: pd.DataFrame
     deployed: pd.DataFrame
-    notes: list[dict[str, str]]
+    notes: list[Message]
+    level: float = 0.95
 
     @property
     def primary(self) -> pd.DataFrame:
         """The pooled rows at the budget: the one test, a row a model."""
-        rows = self.table[(self.table["scope"] == POOLED) & (self.table["at"] == "budget")]
-        return rows.reset_index(drop=True)
+        return _pooled_rows(self.table).reset_index(drop=True)
+
+    def verdicts(self, event: Mapping[str, str]) -> list[Message]:
+        """Return each row's verdict as a message.
+
+        Parameters
+        ----------
+        event
+            What a found event is called, ``zh`` and ``en``.
+
+        Returns
+        -------
+        list of Message
+            One a row of ``table``.
+        """
+        return [_verdict_message(row, self.level, event) for row in self.table.to_dict("records")]
 
 
 def compare(
@@ -64,7 +111,6 @@ def compare(
     replicates: int = 1000,
     seed: int = 0,
     level: float = 0.95,
-    event: tuple[str, str] = ("其后真实返贫的户次", "household-dates followed by a true return"),
 ) -> Comparison:
     """Compare every model with the rules at the same number of visits.
 
@@ -86,8 +132,6 @@ def compare(
         (all, where none is named) are decided by Holm's correction among themselves.
     replicates, seed, level
         Village resamples and level of the intervals.
-    event : tuple of str
-        What a found event is called in the sentences, in Chinese and English.
 
     Returns
     -------
@@ -105,7 +149,7 @@ def compare(
         inclusion_error_persons, cgh_persons``, and ``welfare`` where incomes of the outcome's year are known
         (see `targeting` and `crra_welfare`); description only: ``mcnemar_p, auc_baseline, auc_model,
         delong_z, delong_p``;
-        ``verdict`` {model, baseline, none} with ``verdict_zh, verdict_en``.
+        ``verdict`` {model, baseline, none}; an interval that cannot be computed shows no difference.
         ``deployed``: ``scope, model, list`` {rules+model, rules+rules, rules+random}, ``visits, hits,
         hits_sd`` (random only), ``recall, delta_recall, delta_low, delta_high`` (against rules+rules).
 
@@ -115,28 +159,33 @@ def compare(
         If a column is absent, the baseline is unknown, models disagree on a row's label or flag, or no row
         was scored by all.
     """
-    given = checked(predictions, ("persons", "flagged", "rule_rank"))
-    models = _compared(given, baseline)
+    given = check_predictions(predictions, ("persons", "flagged", "rule_rank"))
+    models = _compared_models(given, baseline)
     if primary is not None and primary not in models:
         raise InputRefused(f"primary {primary!r} is not compared; compared are: {', '.join(models)}")
-    wide, unscored = same_rows(given)
-    limit, tables, lists = Budget.of(budget), [], []
+    wide, unscored = common_rows(given)
+    limit, tables, deployed_tables = Budget.of(budget), [], []
     for scope in [POOLED, *sorted(set(wide["fold"]))]:
         part = wide if scope == POOLED else wide[wide["fold"] == scope]
-        table, deployed = _scope(sides(part, given.models, baseline), models, limit, replicates, seed, level)
+        lists = pair_lists(part, given.models, baseline)
+        table, deployed = _compare_scope(lists, models, limit, replicates, seed, level)
         null = given.n_null(given.models[0], None if scope == POOLED else scope)
         tables.append(table.assign(scope=scope, baseline=baseline, n_null=null))
-        lists.append(deployed.assign(scope=scope))
+        deployed_tables.append(deployed.assign(scope=scope))
     table = pd.concat(tables, ignore_index=True)
     table["declared"] = table["model"] == primary
     table["p_holm"] = table.groupby(["scope", "at", "declared"], sort=False)["p_bootstrap"].transform(holm)
-    said = [verdict(row, level, event) for row in table.to_dict("records")]
-    table = _leading(table.join(pd.DataFrame(said, index=table.index)), ["scope", "at", "baseline", "model"])
-    deployed = _leading(pd.concat(lists, ignore_index=True), ["scope", "model", "list"])
-    return Comparison(table, deployed, notes(table, unscored))
+    table["verdict"] = [_verdict(row, level) for row in table.to_dict("records")]
+    table = _columns_first(table, ["scope", "at", "baseline", "model"])
+    deployed = _columns_first(pd.concat(deployed_tables, ignore_index=True), ["scope", "model", "list"])
+    return Comparison(table, deployed, _notes(_pooled_rows(table), unscored), level)
 
 
-def _compared(given: Predictions, baseline: str) -> list[str]:
+def _pooled_rows(table: pd.DataFrame) -> pd.DataFrame:
+    return table[(table["scope"] == POOLED) & (table["at"] == "budget")]
+
+
+def _compared_models(given: Predictions, baseline: str) -> list[str]:
     if baseline != RULE and baseline not in given.models:
         known = dict.fromkeys((RULE, *given.models))
         raise InputRefused(f"no baseline {baseline!r} in the predictions; known: {', '.join(known)}")
@@ -148,95 +197,109 @@ def _compared(given: Predictions, baseline: str) -> list[str]:
     return others
 
 
-def _leading(table: pd.DataFrame, names: list[str]) -> pd.DataFrame:
+def _columns_first(table: pd.DataFrame, names: list[str]) -> pd.DataFrame:
     return table[names + [name for name in table.columns if name not in names]]
 
 
-def _scope(
-    side: Sides, models: list[str], budget: Budget, replicates: int, seed: int, level: float
+def _compare_scope(
+    lists: PairedLists, models: list[str], budget: Budget, replicates: int, seed: int, level: float
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     limits = {
-        "budget": quotas(side.date, budget),
-        "rule_quota": np.bincount(side.date, weights=side.flagged).astype(np.int64),
+        "budget": quotas(lists.date, budget),
+        "rule_quota": np.bincount(lists.date, weights=lists.flagged).astype(np.int64),
     }
-    orders = {_BASELINE: side.baseline} | {m: rank(side.date, -side.scores[m]) for m in models}
-    deployed = {RULE: side.rules} | {m: rank(side.date, ~side.flagged, -side.scores[m]) for m in models}
-    lists = {(at, name): (order, quota) for at, quota in limits.items() for name, order in orders.items()}
-    lists |= {("deployed", name): (order, limits["budget"]) for name, order in deployed.items()}
-    recalls = Recalls(side, lists, replicates, seed, level)
-    rows = [_row(side, at, model, lists, recalls) for at in limits for model in models]
-    found = [row for model in models for row in _deployed(side, model, lists, recalls)]
-    return pd.DataFrame(rows), pd.DataFrame(found)
+    orders = {_BASELINE: lists.baseline} | {m: rank_rows(lists.date, -lists.scores[m]) for m in models}
+    deployed = {RULE: lists.rules} | {
+        m: rank_rows(lists.date, ~lists.flagged, -lists.scores[m]) for m in models
+    }
+    named = {(at, name): (order, quota) for at, quota in limits.items() for name, order in orders.items()}
+    named |= {("deployed", name): (order, limits["budget"]) for name, order in deployed.items()}
+    recalls = PairedRecalls(lists, named, replicates, seed, level)
+    rows = [_comparison_row(lists, at, model, named, recalls) for at in limits for model in models]
+    as_deployed = [row for model in models for row in _deployed_rows(lists, model, named, recalls)]
+    return pd.DataFrame(rows), pd.DataFrame(as_deployed)
 
 
-def _row(
-    side: Sides, at: str, model: str, lists: dict[tuple[str, str], tuple[Ranking, Codes]], recalls: Recalls
+def _comparison_row(
+    lists: PairedLists,
+    at: str,
+    model: str,
+    named: NamedLists,
+    recalls: PairedRecalls,
 ) -> dict[str, Any]:
-    (base, quota), (order, _) = lists[at, _BASELINE], lists[at, model]
-    ours, theirs, event = chosen(side.date, order, quota), chosen(side.date, base, quota), side.y == 1
+    (base, quota), (order, _) = named[at, _BASELINE], named[at, model]
+    ours, theirs, event = (
+        list_members(lists.date, order, quota),
+        list_members(lists.date, base, quota),
+        lists.y == 1,
+    )
     visits, union = int(quota.sum()), int((ours | theirs).sum())
-    flagged = np.bincount(side.date, weights=side.flagged)
+    flagged = np.bincount(lists.date, weights=lists.flagged)
     primary = recalls.difference((at, model), (at, _BASELINE))
     persons = recalls.difference((at, model), (at, _BASELINE), persons=True)
     only_base, only_model = int((event & theirs & ~ours).sum()), int((event & ours & ~theirs).sum())
-    areas = delong(side.y, side.baseline_score, side.scores[model])
+    areas = delong(lists.y, lists.baseline_score, lists.scores[model])
     bounds = {
         f"hits_{name}_{end}": value
         for name, ranking in ((_BASELINE, base), ("model", order))
-        for end, value in zip(("worst", "best"), tie_bounds(side.y, side.date, ranking, quota), strict=True)
+        for end, value in zip(("worst", "best"), tie_bounds(lists.y, lists.date, ranking, quota), strict=True)
     }
     return {
-        "at": at, "model": model, "visits": visits, "n": len(side.y), "n_events": int(event.sum()),
-        "n_villages": recalls.resamples.n_villages, "flagged": int(side.flagged.sum()),
+        "at": at, "model": model, "visits": visits, "n": len(lists.y), "n_events": int(event.sum()),
+        "n_villages": recalls.resamples.n_villages, "flagged": int(lists.flagged.sum()),
         "topped_up": int(np.maximum(0, quota - flagged).sum()),
         "cut": int(np.maximum(0, flagged - quota).sum()),
         "both": int((event & ours & theirs).sum()), "baseline_only": only_base, "model_only": only_model,
         "neither": int((event & ~ours & ~theirs).sum()),
         "hits_baseline": int((event & theirs).sum()), "hits_model": int((event & ours).sum()), **bounds,
         "recall_baseline": recalls.recall((at, _BASELINE)), "recall_model": recalls.recall((at, model)),
-        "precision_baseline": _share((event & theirs).sum(), visits),
-        "precision_model": _share((event & ours).sum(), visits),
+        "precision_baseline": ratio_or_nan((event & theirs).sum(), visits),
+        "precision_model": ratio_or_nan((event & ours).sum(), visits),
         "delta_recall": primary.delta, "delta_low": primary.low, "delta_high": primary.high,
         "delta_exclusion_error": -primary.delta, "p_bootstrap": primary.p,
         "delta_recall_persons": persons.delta, "delta_recall_persons_low": persons.low,
         "delta_recall_persons_high": persons.high,
-        "overlap": _share((ours & theirs).sum(), union), "mcnemar_p": mcnemar_exact(only_base, only_model),
+        "overlap": ratio_or_nan((ours & theirs).sum(), union),
+        "mcnemar_p": mcnemar_exact(only_base, only_model),
         "auc_baseline": areas.auc_first, "auc_model": areas.auc_second,
         "delong_z": areas.z, "delong_p": areas.p,
-        **_targeting(side, theirs, _BASELINE), **_targeting(side, ours, "model"),
+        **_targeting(lists, theirs, _BASELINE), **_targeting(lists, ours, "model"),
     }  # fmt: skip
 
 
-def _targeting(side: Sides, listed: NDArray[np.bool_], name: str) -> dict[str, float]:
+def _targeting(lists: PairedLists, listed: NDArray[np.bool_], name: str) -> dict[str, float]:
     """Measures of the poverty literature for one list; all follow from who is on it."""
-    by_household, by_person = targeting(side.y, listed), targeting(side.y, listed, side.persons)
+    by_household, by_person = (
+        targeting_measures(lists.y, listed),
+        targeting_measures(lists.y, listed, lists.persons),
+    )
     out = {f"{m}_{name}": by_household[m] for m in TARGETING}
     out |= {f"{m}_persons_{name}": by_person[m] for m in ("exclusion_error", "inclusion_error", "cgh")}
     out[f"welfare_{name}"] = float("nan")
-    if np.isfinite(side.line):
+    if np.isfinite(lists.line):
         # A transfer of a tenth of the line a head, for a family of the average size.
-        transfer = 0.1 * side.line * float(side.persons.mean())
-        out[f"welfare_{name}"] = crra_welfare(side.income, side.persons, listed, transfer)
+        transfer = 0.1 * lists.line * float(lists.persons.mean())
+        out[f"welfare_{name}"] = crra_welfare(lists.income, lists.persons, listed, transfer)
     return out
 
 
-def _deployed(
-    side: Sides, model: str, lists: dict[tuple[str, str], tuple[Ranking, Codes]], recalls: Recalls
+def _deployed_rows(
+    lists: PairedLists, model: str, named: NamedLists, recalls: PairedRecalls
 ) -> list[dict[str, Any]]:
     out: list[dict[str, Any]] = []
-    quota = lists["deployed", RULE][1]
-    events, visits = side.y.sum(), int(quota.sum())
+    quota = named["deployed", RULE][1]
+    events, visits = lists.y.sum(), int(quota.sum())
     for name, key in (("rules+model", model), ("rules+rules", RULE)):
-        on_list = chosen(side.date, lists["deployed", key][0], quota)
+        on_list = list_members(lists.date, named["deployed", key][0], quota)
         change = recalls.difference(("deployed", key), ("deployed", RULE))
         out.append({
             "model": model, "list": name, "visits": visits,
-            "hits": float(side.y[on_list].sum()), "hits_sd": 0.0,
+            "hits": float(lists.y[on_list].sum()), "hits_sd": 0.0,
             "recall": recalls.recall(("deployed", key)), "delta_recall": change.delta,
             "delta_low": change.low, "delta_high": change.high,
         })  # fmt: skip
-    mean, sd = random_find(side.y, side.date, quota, side.flagged)
-    recall = _share(mean, events)
+    mean, sd = random_list_hits(lists.y, lists.date, quota, lists.flagged)
+    recall = ratio_or_nan(mean, events)
     return [*out, {
         "model": model, "list": "rules+random", "visits": visits, "hits": mean, "hits_sd": sd,
         "recall": recall, "delta_recall": recall - recalls.recall(("deployed", RULE)),
@@ -244,5 +307,199 @@ def _deployed(
     }]  # fmt: skip
 
 
-def _share(part: Any, whole: Any) -> float:
-    return float(part / whole) if whole else float("nan")
+def _verdict(row: Mapping[Any, Any], level: float) -> str:
+    """Return which list is better: the declared model by its interval, the others after Holm's correction."""
+    low, high = float(row["delta_low"]), float(row["delta_high"])
+    if row["declared"]:
+        return "model" if low > 0 else "baseline" if high < 0 else "none"
+    # Without an interval there is no test either.
+    if not (low == low and float(row["p_holm"]) < 1 - level):
+        return "none"
+    return "model" if row["delta_recall"] > 0 else "baseline"
+
+
+def _verdict_message(row: Mapping[Any, Any], level: float, event: Mapping[str, str]) -> Message:
+    names = {"model": model_names(str(row["model"])), "baseline": model_names(str(row["baseline"]))}
+    points = {name: 100 * float(row[f"delta_{name}"]) for name in ("recall", "low", "high")}
+    interval = Message("evaluation.verdict.no interval")
+    if points["low"] == points["low"]:
+        test = "declared" if row["declared"] else "holm"
+        interval = Message(
+            f"evaluation.verdict.interval {test}", {**points, "level": level, "p": row["p_holm"]}
+        )
+    conclusion = Message(f"evaluation.verdict.better {row['verdict']}", names)
+    counts = ("visits", "n_events", "hits_baseline", "hits_model", "both", "baseline_only", "model_only")
+    values = {name: row[name] for name in (*counts, "neither")}
+    return Message(
+        "evaluation.verdict.sentence",
+        {**values, **names, "event": event, "delta": points["recall"], "interval": interval,
+         "conclusion": conclusion},
+    )  # fmt: skip
+
+
+def _notes(pooled: pd.DataFrame, unscored: int) -> list[Message]:
+    """Return what was left out of a comparison and what weakens it."""
+    first = pooled.iloc[0]
+    values = {name: int(first[name]) for name in ("n_null", "n_villages", "flagged", "topped_up", "cut")}
+    by_rules = first["baseline"] == RULE
+    applies = {
+        "no label": values["n_null"],
+        "not scored": unscored,
+        "few villages": values["n_villages"] < _FEW_VILLAGES,
+        "topped up": by_rules and values["topped_up"],
+        "cut": by_rules and values["cut"],
+    }
+    notes = [
+        Message(f"evaluation.notes.{key}", {**values, "unscored": unscored})
+        for key, true in applies.items()
+        if true
+    ]
+    for row in pooled[pooled["auc_model"] > LEAKAGE_AUC].to_dict("records"):
+        shown = {
+            "model": model_names(str(row["model"])),
+            "auc": float(row["auc_model"]),
+            "limit": LEAKAGE_AUC,
+        }
+        notes.append(Message("evaluation.notes.leak", shown))
+    return notes
+
+
+@dataclass(frozen=True)
+class VisitsEquivalent:
+    """What better prediction is worth in visits.
+
+    Attributes
+    ----------
+    visits : int
+        Of the model's list, over all dates.
+    recall_model, recall_baseline : float
+        At these visits.
+    ratio, low, high : float
+        Rule-ordered visits that reach the model's recall, over the model's visits; below 1 the rules need
+        fewer. Village bootstrap. NaN where the model finds nothing.
+    extra_visits : float
+        (ratio − 1) · visits.
+    more : DataFrame
+        ``factor, recall_baseline, gain, gain_model``: the rules' recall at that many times the visits, what
+        that gains over the budget, and what the model gains at the budget itself.
+    """
+
+    visits: int
+    recall_model: float
+    recall_baseline: float
+    ratio: float
+    low: float
+    high: float
+    extra_visits: float
+    more: pd.DataFrame
+
+
+def visits_equivalent(
+    predictions: pd.DataFrame,
+    budget: Budget | Mapping[str, Any],
+    model: str,
+    *,
+    baseline: str = RULE,
+    replicates: int = 400,
+    seed: int = 0,
+    level: float = 0.95,
+) -> VisitsEquivalent:
+    """Measure how many visits in the rules' order find as much as a model's list at the budget.
+
+    Parameters
+    ----------
+    predictions
+        As for `compare`.
+    budget
+        Visits at each as-of date; the rules' list grows by the same factor at every date.
+    model
+        Whose list it is.
+    baseline
+        ``"rule"`` or the model that it is compared with.
+    replicates, seed, level
+        Village resamples and level of the interval.
+
+    Returns
+    -------
+    VisitsEquivalent
+        The ratio of visits with its interval, and the other direction of the trade.
+
+    Raises
+    ------
+    InputRefused
+        As `compare`.
+    """
+    given = check_predictions(predictions, ("persons", "flagged", "rule_rank"))
+    lists = pair_lists(common_rows(given)[0], given.models, baseline)
+    quota = quotas(lists.date, Budget.of(budget))
+    order = rank_rows(lists.date, -lists.scores[model])
+    kernel = _ratio_kernel(lists, order, quota)
+    resamples = village_resamples(lists.villages, replicates, seed)
+    low, high = percentile_interval(resamples.run(kernel), level)
+    ratio, visits = float(kernel(np.ones((1, len(lists.y))))[0]), int(quota.sum())
+
+    def recall(ranking: Ranking, visits_by_date: Codes) -> float:
+        counts = list_kernel(lists.y, lists.date, ranking, visits_by_date)(np.ones((1, len(lists.y))))
+        return ratio_or_nan(counts.hits[0], counts.events[0])
+
+    recall_model, recall_baseline = recall(order, quota), recall(lists.baseline, quota)
+    rows = []
+    for factor in MORE_VISITS:
+        more = np.minimum(np.bincount(lists.date), np.rint(quota * factor)).astype(np.int64)
+        reached = recall(lists.baseline, more)
+        rows.append({
+            "factor": factor, "recall_baseline": reached, "gain": reached - recall_baseline,
+            "gain_model": recall_model - recall_baseline,
+        })  # fmt: skip
+    extra = (ratio - 1) * visits
+    return VisitsEquivalent(
+        visits, recall_model, recall_baseline, ratio, low, high, extra, pd.DataFrame(rows)
+    )
+
+
+def _ratio_kernel(lists: PairedLists, model: Ranking, quota: Codes) -> Callable[[Array], Array]:
+    """Prepare the factor by which the rules' quotas must grow to hold as many events as the model's list."""
+    found = list_kernel(lists.y, lists.date, model, quota)
+    order = lists.baseline.order
+    ordered_date = lists.date[order]
+    n = np.bincount(lists.date)
+    end = np.cumsum(n)
+    event = np.flatnonzero(lists.y[order] == 1)
+    at = ordered_date[event]
+    share = quota / n
+
+    def kernel(weight: Array) -> Array:
+        hits = found(weight).hits
+        ordered = weight[:, order]
+        running = np.zeros((len(ordered), ordered.shape[1] + 1))
+        np.cumsum(ordered, axis=1, out=running[:, 1:])
+        before = running[:, end - n]
+        visits = share * (running[:, end] - before)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            # Factor at which a list has just taken the event in: its depth over the date's visits.
+            factor = (running[:, event + 1] - before[:, at]) / visits[:, at]
+        factor = np.where(np.isfinite(factor), factor, np.inf)
+        by_depth = np.argsort(factor, axis=1, kind="stable")
+        taken = np.cumsum(np.take_along_axis(ordered[:, event], by_depth, axis=1), axis=1)
+        first = np.argmax(taken >= hits[:, None] - 1e-9, axis=1)
+        rows = np.arange(len(hits))
+        reached = np.take_along_axis(factor, by_depth, axis=1)[rows, first]
+        return np.where(hits > 0, reached, np.nan)
+
+    return kernel
+
+
+METRICS.register(
+    Metric(
+        "visits_equivalent",
+        zh="等效走访量",
+        en="visits equivalent",
+        formula="rule-ordered visits that reach the model's recall / visits",
+        source="inverse of the gain curve",
+        better="higher",
+        needs="list",
+        order=190,
+        checked_against="counted down the rules' order by hand",
+        tests=("evaluation/test_compare.py::test_visits_equivalent_is_read_off_the_rules_own_order",),
+    )
+)

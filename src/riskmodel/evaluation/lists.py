@@ -1,12 +1,18 @@
-"""Lists of visits, date by date: who is on them, what they find, and what ties at their end could change."""
+"""Lists of visits, date by date: who is on them, what they find, and what ties at their end could change.
+
+The budget of visits, and what a score finds within it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+from riskmodel.errors import SpecError
 
 Array = NDArray[np.float64]
 Codes = NDArray[np.int64]
@@ -27,7 +33,7 @@ class Ranking(NamedTuple):
     tied: NDArray[np.bool_]
 
 
-def rank(date: Codes, *keys: NDArray[Any]) -> Ranking:
+def rank_rows(date: Codes, *keys: NDArray[Any]) -> Ranking:
     """Order the rows of each date by keys, smallest first; equal keys keep the order of the rows.
 
     Parameters
@@ -53,13 +59,13 @@ def _same(values: NDArray[Any]) -> NDArray[np.bool_]:
     return (first == second) | (np.isnan(first) & np.isnan(second))
 
 
-def _place(date: Codes, ranking: Ranking) -> Codes:
+def _position(date: Codes, ranking: Ranking) -> Codes:
     """Return the place (from 0) of each ordered row within its date."""
     start = np.r_[0, np.cumsum(np.bincount(date))[:-1]]
     return np.arange(len(date)) - start[date[ranking.order]]
 
 
-def chosen(date: Codes, ranking: Ranking, quota: Codes) -> NDArray[np.bool_]:
+def list_members(date: Codes, ranking: Ranking, quota: Codes) -> NDArray[np.bool_]:
     """Say which rows are on the list.
 
     Parameters
@@ -73,7 +79,7 @@ def chosen(date: Codes, ranking: Ranking, quota: Codes) -> NDArray[np.bool_]:
     boolean array of shape (n,)
     """
     out = np.zeros(len(date), dtype=bool)
-    out[ranking.order] = _place(date, ranking) < quota[date[ranking.order]]
+    out[ranking.order] = _position(date, ranking) < quota[date[ranking.order]]
     return out
 
 
@@ -97,13 +103,13 @@ def tie_bounds(y: Array, date: Codes, ranking: Ranking, quota: Codes) -> tuple[i
     group = np.cumsum(~ranking.tied) - 1
     first = np.flatnonzero(~ranking.tied)
     size, events = np.bincount(group), np.bincount(group, weights=y[ranking.order])
-    seats = np.clip(quota[date[ranking.order]][first] - _place(date, ranking)[first], 0, size)
+    seats = np.clip(quota[date[ranking.order]][first] - _position(date, ranking)[first], 0, size)
     best = np.minimum(events, seats).sum()
     worst = np.maximum(0, seats - (size - events)).sum()
     return int(worst), int(best)
 
 
-class ListFind(NamedTuple):
+class ListCounts(NamedTuple):
     """What a list holds in each replicate, arrays of shape (replicates,).
 
     Attributes
@@ -124,7 +130,7 @@ class ListFind(NamedTuple):
 
 def list_kernel(
     y: Array, date: Codes, ranking: Ranking, quota: Codes, persons: Array | None = None
-) -> Callable[[Array], ListFind]:
+) -> Callable[[Array], ListCounts]:
     """Prepare the list of each replicate: the same ranking, cut at the same share of the households.
 
     A resampled county has more or fewer households; visits keep their share, and a household drawn
@@ -142,7 +148,7 @@ def list_kernel(
     Returns
     -------
     callable
-        Weights (replicates, n) to `ListFind`.
+        Weights (replicates, n) to `ListCounts`.
     """
     order = ranking.order
     ordered_date = date[order]
@@ -153,7 +159,7 @@ def list_kernel(
     at = ordered_date[event]
     heads = np.ones(len(event)) if persons is None else persons[order][event]
 
-    def kernel(weight: Array) -> ListFind:
+    def kernel(weight: Array) -> ListCounts:
         ordered = weight[:, order]
         running = np.zeros((len(ordered), ordered.shape[1] + 1))
         np.cumsum(ordered, axis=1, out=running[:, 1:])
@@ -162,7 +168,7 @@ def list_kernel(
         on_event = ordered[:, event]
         room = visits[:, at] - (running[:, event] - before_date[:, at])
         taken = np.minimum(np.maximum(room, 0.0), on_event)
-        return ListFind(
+        return ListCounts(
             taken.sum(axis=1), on_event.sum(axis=1), visits.sum(axis=1), running[:, -1],
             taken @ heads, on_event @ heads,
         )  # fmt: skip
@@ -170,7 +176,7 @@ def list_kernel(
     return kernel
 
 
-def random_find(
+def random_list_hits(
     y: Array, date: Codes, quota: Codes, first: NDArray[np.bool_] | None = None
 ) -> tuple[float, float]:
     """Events that a list drawn at random finds: mean and standard deviation.
@@ -193,7 +199,7 @@ def random_find(
     --------
     Five draws from ten with two events: mean 1, variance 5·0.2·0.8·5/9.
 
-    >>> mean, sd = random_find(np.r_[1.0, 1, np.zeros(8)], np.zeros(10, dtype=int), np.array([5]))
+    >>> mean, sd = random_list_hits(np.r_[1.0, 1, np.zeros(8)], np.zeros(10, dtype=int), np.array([5]))
     >>> mean, round(sd**2, 4)
     (1.0, 0.4444)
     """
@@ -201,32 +207,107 @@ def random_find(
     n, events = np.bincount(date).astype(float), np.bincount(date, weights=y)
     n_ahead, events_ahead = np.bincount(date, weights=ahead), np.bincount(date, weights=ahead * y)
     seats = np.minimum(quota, n_ahead).astype(float)
-    mean, variance = _drawn(seats, n_ahead, events_ahead)
-    mean_rest, variance_rest = _drawn(quota - seats, n - n_ahead, events - events_ahead)
+    mean, variance = _hypergeometric(seats, n_ahead, events_ahead)
+    mean_rest, variance_rest = _hypergeometric(quota - seats, n - n_ahead, events - events_ahead)
     return float(np.sum(mean + mean_rest)), float(np.sqrt(np.sum(variance + variance_rest)))
 
 
-def _drawn(seats: NDArray[Any], n: NDArray[Any], events: NDArray[Any]) -> tuple[Array, Array]:
+def _hypergeometric(seats: NDArray[Any], n: NDArray[Any], events: NDArray[Any]) -> tuple[Array, Array]:
     rate = events / np.maximum(1, n)
     return seats * rate, seats * rate * (1 - rate) * (n - seats) / np.maximum(1, n - 1)
 
 
-def list_measures(found: ListFind) -> dict[str, Array]:
-    """Recall, precision and what follows from them at one number of visits.
+@dataclass(frozen=True)
+class Budget:
+    """Visits at each as-of date: a number of them, or a share of the households.
+
+    Exactly one of the two is given.
 
     Parameters
     ----------
-    found : ListFind
+    visits : int, optional
+        At least 1.
+    share : float, optional
+        In (0, 1].
+
+    Raises
+    ------
+    SpecError
+        If both or neither are given, or one is out of range.
+
+    Examples
+    --------
+    >>> Budget(share=0.05).at(90), Budget(visits=500).at(90)
+    (5, 90)
+    """
+
+    visits: int | None = None
+    share: float | None = None
+
+    def __post_init__(self) -> None:
+        if (self.visits is None) == (self.share is None):
+            raise SpecError(f"budget {self}: give visits (a number) or share (of households), and one only")
+        if self.visits is not None and (int(self.visits) != self.visits or self.visits < 1):
+            raise SpecError(f"budget: visits is {self.visits!r}; it must be a whole number of at least 1")
+        if self.share is not None and not 0 < self.share <= 1:
+            raise SpecError(f"budget: share is {self.share!r}; it must be in (0, 1]")
+
+    @classmethod
+    def of(cls, given: Budget | Mapping[str, Any]) -> Budget:
+        """Take a budget, or a mapping with its one key.
+
+        Parameters
+        ----------
+        given : Budget or mapping
+
+        Returns
+        -------
+        Budget
+
+        Raises
+        ------
+        SpecError
+            If the mapping has another key.
+        """
+        if isinstance(given, Budget):
+            return given
+        unknown = sorted(set(given) - {"visits", "share"})
+        if unknown:
+            raise SpecError(f"budget: unknown key {', '.join(unknown)}; allowed: visits, share")
+        return cls(**given)
+
+    def at(self, households: int) -> int:
+        """Visits where there are so many households: the share rounded half up, at least 1, at most all.
+
+        Parameters
+        ----------
+        households : int
+
+        Returns
+        -------
+        int
+        """
+        wanted = (
+            self.visits if self.visits is not None else int(np.floor((self.share or 0) * households + 0.5))
+        )
+        return min(households, max(1, int(wanted)))
+
+
+def quotas(date: Codes, budget: Budget) -> Codes:
+    """Visits at each date.
+
+    Parameters
+    ----------
+    date : integer array of shape (n,)
+    budget : Budget
 
     Returns
     -------
-    dict of arrays of shape (replicates,)
-        ``recall, precision, exclusion_error, inclusion_error, lift``; NaN where nothing is divided by.
+    integer array of shape (dates,)
     """
-    with np.errstate(divide="ignore", invalid="ignore"):
-        recall, precision = found.hits / found.events, found.hits / found.visits
-        lift = precision / (found.events / found.rows)
-    return {
-        "recall": recall, "precision": precision,
-        "exclusion_error": 1 - recall, "inclusion_error": 1 - precision, "lift": lift,
-    }  # fmt: skip
+    return np.array([budget.at(int(n)) for n in np.bincount(date)], dtype=np.int64)
+
+
+def ratio_or_nan(part: Any, whole: Any) -> float:
+    """Return a share; NaN where nothing is divided by."""
+    return float(part / whole) if whole else float("nan")

@@ -1,21 +1,33 @@
-"""Metrics of every model with village-bootstrap intervals: pooled over the folds, and fold by fold."""
+"""Metrics of every model with village-bootstrap intervals: pooled over the folds, and fold by fold.
+
+The same lists judged by each label event: what a rule wrote down is not what became of income.
+
+Gaps between groups of households: who is missed, who is visited in vain, whose probabilities are off.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from riskmodel.evaluation.bootstrap import percentile_interval, village_resamples
-from riskmodel.evaluation.budget import Budget, quotas
-from riskmodel.evaluation.calibration import reliability
-from riskmodel.evaluation.frame import VILLAGE, Predictions, checked, codes, numbers
-from riskmodel.evaluation.lists import random_find, rank, tie_bounds
-from riskmodel.evaluation.table import LEAKAGE_AUC, METRICS, Scored, prepare
-from riskmodel.evaluation.visited import as_share, represented
+from riskmodel.errors import InputRefused
+from riskmodel.evaluation.lists import Budget, list_members, quotas, random_list_hits, rank_rows, tie_bounds
+from riskmodel.evaluation.metrics import LEAKAGE_AUC, ScoredRows, prepare_metrics, table_metrics
+from riskmodel.evaluation.predictions import (
+    VILLAGE,
+    Predictions,
+    check_predictions,
+    float_column,
+    percentile_interval,
+    sorted_codes,
+    village_resamples,
+)
+from riskmodel.evaluation.score_metrics import reliability
+from riskmodel.evaluation.selective_labels import budget_as_share, label_by_findings
 
 Array = NDArray[np.float64]
 
@@ -23,7 +35,7 @@ Array = NDArray[np.float64]
 _POINTS = 200
 
 
-def pooled(
+def pooled_metrics(
     predictions: pd.DataFrame,
     budget: Budget | Mapping[str, Any],
     *,
@@ -37,7 +49,7 @@ def pooled(
     Parameters
     ----------
     predictions : DataFrame
-        See `riskmodel.evaluation.frame.checked`.
+        See `riskmodel.evaluation.predictions.check_predictions`.
     budget : Budget or mapping
         Visits at each as-of date.
     findings : DataFrame, optional
@@ -65,7 +77,7 @@ def pooled(
     )
 
 
-def by_fold(
+def metrics_by_fold(
     predictions: pd.DataFrame,
     budget: Budget | Mapping[str, Any],
     *,
@@ -79,12 +91,12 @@ def by_fold(
     Parameters
     ----------
     predictions, budget, findings, replicates, seed, level
-        As in `pooled`.
+        As in `pooled_metrics`.
 
     Returns
     -------
     DataFrame
-        One row a model and fold: ``model, fold`` and the columns of `pooled`; folds without any label
+        One row a model and fold: ``model, fold`` and the columns of `pooled_metrics`; folds without any label
         have counts only.
     """
     given, limit = _given(predictions, budget, findings)
@@ -106,8 +118,8 @@ def _given(
     predictions: pd.DataFrame, budget: Budget | Mapping[str, Any], findings: pd.DataFrame | None
 ) -> tuple[Predictions, Budget]:
     if findings is None:
-        return checked(predictions), Budget.of(budget)
-    return represented(predictions, findings), as_share(budget, predictions)
+        return check_predictions(predictions), Budget.of(budget)
+    return label_by_findings(predictions, findings), budget_as_share(budget, predictions)
 
 
 def _summary(
@@ -120,13 +132,13 @@ def _summary(
     if part.empty:
         return {"n_test": 0, "n_events": 0, "n_null": n_null}
     rows = _scored(part, budget)
-    kernel = prepare(rows)
-    weight = numbers(part, "weight") if "weight" in part.columns else np.ones(len(part))
+    kernel = prepare_metrics(rows)
+    weight = float_column(part, "weight") if "weight" in part.columns else np.ones(len(part))
     point = kernel(weight[None])[0]
     resamples = village_resamples(part[VILLAGE], replicates, seed)
     drawn = resamples.run(lambda times: kernel(times * weight))
     out: dict[str, Any] = {}
-    for i, metric in enumerate(METRICS):
+    for i, metric in enumerate(table_metrics()):
         out[metric.name] = float(point[i])
         low, high = percentile_interval(drawn[:, i], level)
         out[f"{metric.name}_low"], out[f"{metric.name}_high"] = low, high
@@ -135,18 +147,22 @@ def _summary(
             "leakage_suspected": bool(out["auc"] > LEAKAGE_AUC)}  # fmt: skip
 
 
-def _scored(part: pd.DataFrame, budget: Budget) -> Scored:
-    return Scored(
-        numbers(part, "y"), numbers(part, "score"), numbers(part, "probability"), codes(part["as_of"]), budget
+def _scored(part: pd.DataFrame, budget: Budget) -> ScoredRows:
+    return ScoredRows(
+        float_column(part, "y"),
+        float_column(part, "score"),
+        float_column(part, "probability"),
+        sorted_codes(part["as_of"]),
+        budget,
     )
 
 
-def _counts(rows: Scored) -> dict[str, Any]:
-    quota, ranking = quotas(rows.date, rows.budget), rank(rows.date, -rows.score)
+def _counts(rows: ScoredRows) -> dict[str, Any]:
+    quota, ranking = quotas(rows.date, rows.budget), rank_rows(rows.date, -rows.score)
     worst, best = tie_bounds(rows.y, rows.date, ranking, quota)
     place = np.arange(len(rows.y)) - np.searchsorted(rows.date[ranking.order], rows.date[ranking.order])
     listed = place < quota[rows.date[ranking.order]]
-    mean, sd = random_find(rows.y, rows.date, quota)
+    mean, sd = random_list_hits(rows.y, rows.date, quota)
     return {
         "n_test": len(rows.y),
         "n_events": int(rows.y.sum()),
@@ -159,7 +175,7 @@ def _counts(rows: Scored) -> dict[str, Any]:
     }
 
 
-def curves(
+def metric_curves(
     predictions: pd.DataFrame, *, bins: int = 10, replicates: int = 200, seed: int = 0, level: float = 0.95
 ) -> pd.DataFrame:
     """Curves to draw: ROC, precision-recall, gain, reliability.
@@ -180,16 +196,16 @@ def curves(
         share at each date) against recall; ``reliability``: mean probability against observed rate,
         with interval and rows a bin. At most 200 points a curve.
     """
-    given = checked(predictions)
+    given = check_predictions(predictions)
     parts = []
     for model in given.models:
         part = given.frame[given.frame["model"] == model]
         if part.empty:
             continue
-        y, score = numbers(part, "y"), numbers(part, "score")
+        y, score = float_column(part, "y"), float_column(part, "score")
         resamples = village_resamples(part[VILLAGE], replicates, seed)
-        table = reliability(y, numbers(part, "probability"), bins, resamples, level)
-        parts += [*_ordered_curves(y, score, codes(part["as_of"]), model), pd.DataFrame({
+        table = reliability(y, float_column(part, "probability"), bins, resamples, level)
+        parts += [*_ordered_curves(y, score, sorted_codes(part["as_of"]), model), pd.DataFrame({
             "model": model, "curve": "reliability", "x": table["probability"], "y": table["observed"],
             "low": table["low"], "high": table["high"], "n": table["n"],
         })]  # fmt: skip
@@ -204,7 +220,7 @@ def _ordered_curves(y: Array, score: Array, date: NDArray[np.int64], model: str)
     # Only where the score changes is there a cut that the score itself can make.
     last = np.flatnonzero(np.r_[np.diff(score[order]) != 0, True])
     hits, false = np.cumsum(y[order])[last], np.cumsum(1 - y[order])[last]
-    ranking = rank(date, -score)
+    ranking = rank_rows(date, -score)
     ordered = date[ranking.order]
     depth = (np.arange(len(y)) - np.searchsorted(ordered, ordered) + 1) / np.bincount(date)[ordered]
     deepest = np.argsort(depth, kind="stable")
@@ -229,3 +245,167 @@ def _curve(model: str, name: str, x: Array, y: Array) -> pd.DataFrame:
             "n": np.nan,
         }
     )
+
+
+PREFIX = "label_"
+_SHOWN = ("auc", "recall_at_budget", "precision_at_budget")
+
+
+def metrics_by_event(
+    predictions: pd.DataFrame,
+    budget: Budget | Mapping[str, Any],
+    *,
+    replicates: int = 1000,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Judge every model's ranking by each label event apart, whichever of them it was trained on.
+
+    ``identified`` is decided by the rule itself and flatters it; ``confirmed`` is known of the visited only,
+    as they came; ``below_line`` is what became of income. Events of one class only are left out.
+
+    Parameters
+    ----------
+    predictions : DataFrame
+        As for `pooled_metrics`; with a column ``label_<event>`` (0, 1, missing) an event.
+    budget : Budget or mapping
+        Visits at each as-of date.
+    replicates : int, default 1000
+        Village resamples.
+    seed : int, default 0
+
+    Returns
+    -------
+    DataFrame
+        One row an event and model: ``event, model, n, n_events``, and ``auc, recall_at_budget,
+        precision_at_budget``, each with ``_low`` and ``_high``.
+
+    References
+    ----------
+    Data contract, "Labels"; Lakkaraju et al. 2017 for labels that depend on the decision they judge.
+    """
+    parts = []
+    for column in sorted(c for c in predictions.columns if c.startswith(PREFIX)):
+        label = predictions[column].astype(float)
+        if label.dropna().nunique() < 2:
+            continue
+        found = pooled_metrics(predictions.assign(y=label), budget, replicates=replicates, seed=seed)
+        kept = ["model", *(f"{name}{end}" for name in _SHOWN for end in ("", "_low", "_high"))]
+        part = found[kept].assign(n=found["n_test"], n_events=found["n_events"])
+        part.insert(0, "event", column.removeprefix(PREFIX))
+        parts.append(part)
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=["event", "model"])
+
+
+MEASURES = ("selection_rate", "recall", "false_positive_rate", "precision", "calibration_gap")
+# Fewer than ten households with the event, or without, or five villages: a rate of so few says more about
+# them than about the list, and could point at persons. How many rows there are is given, and nothing else.
+LEAST_HOUSEHOLDS = 10
+LEAST_VILLAGES = 5
+
+
+def group_gaps(
+    predictions: pd.DataFrame,
+    groups: Sequence[str],
+    budget: Budget | Mapping[str, Any],
+    *,
+    replicates: int = 400,
+    seed: int = 0,
+    level: float = 0.95,
+) -> pd.DataFrame:
+    """Compare each group of households with all the others, list and probabilities of each model.
+
+    Parameters
+    ----------
+    predictions : DataFrame
+        As for `pooled`, with the columns named by ``groups`` (registration, township, household type; rows
+        without a value belong to no group).
+    groups : sequence of str
+    budget : Budget or mapping
+        Visits at each as-of date.
+    replicates, seed, level
+        Village resamples of the gaps' intervals; lists stay as they were drawn.
+
+    Returns
+    -------
+    DataFrame
+        One row a model, column and value: ``model, group, value, n, n_events, base_rate``; each of
+        ``selection_rate`` (on the list), ``recall``, ``false_positive_rate``, ``precision``,
+        ``calibration_gap`` (mean probability − rate); ``gap_<measure>`` (group − others), ``_low, _high``;
+        ``small`` (too few households to say: events and all rates are NaN, a household counted once however
+        many dates it has).
+
+    Raises
+    ------
+    InputRefused
+        If a column is absent.
+
+    References
+    ----------
+    Hardt, Price and Srebro 2016 (recall and false positive gaps); Kleinberg, Mullainathan and Raghavan 2017:
+    with different base rates they cannot all be 0, so gaps are shown, not one verdict.
+    """
+    given = check_predictions(predictions, tuple(groups))
+    limit, tables = Budget.of(budget), []
+    for model in given.models:
+        part = given.frame[given.frame["model"] == model].reset_index(drop=True)
+        if part.empty:
+            raise InputRefused(f"no labelled prediction of model {model!r}")
+        date = sorted_codes(part["as_of"])
+        listed = list_members(
+            date, rank_rows(date, -float_column(part, "score")), quotas(date, limit)
+        ).astype(float)
+        resamples = village_resamples(part[VILLAGE], replicates, seed)
+        sums = _sums(float_column(part, "y"), listed, float_column(part, "probability"))
+        for group in groups:
+            for value in sorted(part[group].dropna().unique(), key=str):
+                mine = part[group].eq(value).fillna(False).to_numpy(dtype=bool)
+                row = _gap_row(part, mine, sums, resamples.run, level)
+                tables.append({"model": model, "group": group, "value": str(value), **row})
+    return pd.DataFrame(tables)
+
+
+def _sums(y: Array, listed: Array, p: Array) -> Array:
+    """Return what is added up by weight, shape (n, 6): rows, events, listed, hits, false, probabilities."""
+    return np.column_stack([np.ones(len(y)), y, listed, y * listed, (1 - y) * listed, p])
+
+
+def _measures(total: Array) -> Array:
+    """Measures from added-up rows, shape (…, 5), in the order of `MEASURES`."""
+    rows, events, listed, hits, false, p = np.moveaxis(total, -1, 0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.stack(
+            [listed / rows, hits / events, false / (rows - events), hits / listed, (p - events) / rows],
+            axis=-1,
+        )
+
+
+def _gap_row(
+    part: pd.DataFrame,
+    mine: NDArray[np.bool_],
+    sums: Array,
+    run: Callable[[Callable[[Array], Array]], Array],
+    level: float,
+) -> dict[str, Any]:
+    apart = (
+        mine & (sums[:, 1] > 0),
+        mine & (sums[:, 1] == 0),
+        ~mine & (sums[:, 1] > 0),
+        ~mine & (sums[:, 1] == 0),
+    )
+    least = min(int(part.loc[rows, "household_id"].nunique()) for rows in apart)
+    own, rest = sums * mine[:, None], sums * ~mine[:, None]
+    here, there = _measures(own.sum(axis=0)), _measures(rest.sum(axis=0))
+    n, events = float(mine.sum()), float(own[:, 1].sum())
+    villages = part.loc[mine, VILLAGE].drop_duplicates().shape[0]
+    small = least < LEAST_HOUSEHOLDS or villages < LEAST_VILLAGES
+    if small:
+        here = np.full(len(MEASURES), np.nan)
+    out: dict[str, Any] = {"n": int(n), "n_events": np.nan if small else events}
+    out["base_rate"] = np.nan if small else events / n
+    out |= dict(zip(MEASURES, here.tolist(), strict=True))
+    drawn = None if small else run(lambda w: _measures(w @ own) - _measures(w @ rest))
+    for k, name in enumerate(MEASURES):
+        low, high = (np.nan, np.nan) if drawn is None else percentile_interval(drawn[:, k], level)
+        gap = np.nan if small else float(here[k] - there[k])
+        out |= {f"gap_{name}": gap, f"gap_{name}_low": low, f"gap_{name}_high": high}
+    return {**out, "n_villages": villages, "small": bool(small)}

@@ -95,7 +95,7 @@ def _fitted(learned: Learned, line: float, seed: int) -> Any:
     y = _below(past, line)
     if y.sum() < FEWEST_EVENTS:
         return None
-    model = models.make(CLASSIFIER, seed=seed)
+    model = models.build_model(CLASSIFIER, seed=seed)
     return model.fit(_signals(past), y.astype(int), groups=household_methods.villages(past))
 
 

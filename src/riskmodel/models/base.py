@@ -1,21 +1,33 @@
-"""What every model here shares: a margin in log-odds, from which probability and class follow."""
+"""What every model here shares: a margin in log-odds, from which probability and class follow.
+
+What a meta-estimator hands on to its bases beside X and y, by scikit-learn's metadata routing.
+
+Dealing villages into folds: whole villages, balanced in events and size, the same every time.
+"""
 
 from __future__ import annotations
 
+import importlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
+from sklearn import get_config
 from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import check_is_fitted, validate_data
+
+from riskmodel.errors import UsageError
+from riskmodel.i18n import Message
 
 Array = NDArray[np.float64]
 
 
-class OneClass(ValueError):
+class OneClassError(ValueError):
     """The rows to fit on hold events only, or none."""
 
 
@@ -74,6 +86,11 @@ class MarginClassifier(ClassifierMixin, BaseEstimator):
 
     classes_: NDArray[Any]
 
+    @property
+    def notes(self) -> list[Message]:
+        """What the reader of its scores must know; nothing, for most."""
+        return []
+
     def margin(self, X: Any) -> Array:
         """Return the log-odds of the event, shape (n,)."""
         raise NotImplementedError
@@ -118,15 +135,215 @@ class MarginClassifier(ClassifierMixin, BaseEstimator):
         if kind != "binary" or len(classes) > 2:
             raise ValueError(f"Only binary classification is supported. The type of the target is {kind}.")
         if len(classes) < 2:
-            raise OneClass(
+            raise OneClassError(
                 f"the target holds one class only ({classes[0]}); both events and non-events are needed "
                 "to fit: lengthen the training period or widen the cohort"
             )
         self.classes_ = classes
         return coded.astype(float)
 
+    def _names(self) -> list[str]:
+        """Return the column names of the training X, if it had any."""
+        return [str(name) for name in getattr(self, "feature_names_in_", [])]
+
+    def _positions(self, columns: Sequence[str] | None) -> NDArray[np.int64]:
+        """Return where the named columns stand in X; all columns for None."""
+        if columns is None:
+            return np.arange(self.n_features_in_)
+        names = self._names()
+        absent = [name for name in columns if name not in names]
+        if absent or not len(columns):
+            raise ValueError(
+                f"columns {absent or list(columns)} are not in X; give X as a DataFrame with them, one of: "
+                f"{', '.join(names[:20]) or '(X has no column names)'}"
+            )
+        return np.array([names.index(name) for name in columns], dtype=np.int64)
+
+    def _signs(self, monotone: Mapping[str, int] | None) -> list[int] | None:
+        """Return the sign that each column of X must have; None where no column has one."""
+        if not monotone:
+            return None
+        names = self._names()
+        absent = sorted(set(monotone) - set(names))
+        wrong = sorted(str(v) for v in set(monotone.values()) - {-1, 0, 1})
+        if absent or wrong:
+            raise ValueError(
+                f"monotone: unknown columns {absent}, signs not in -1, 0, 1: {wrong}; X must be a DataFrame "
+                f"whose columns they are, one of: {', '.join(names[:20]) or '(no names)'}"
+            )
+        return [int(monotone.get(name, 0)) for name in names]
+
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.classifier_tags.multi_class = False
         tags.input_tags.allow_nan = True
         return tags
+
+
+def metadata_router(owner: Any, **bases: Any) -> MetadataRouter:
+    """Declare that an estimator takes metadata itself and hands them on to its bases' ``fit``.
+
+    Parameters
+    ----------
+    owner : estimator
+    **bases : estimator
+        By the name they go by in ``fit``.
+
+    Returns
+    -------
+    MetadataRouter
+        For ``get_metadata_routing``.
+    """
+    made = MetadataRouter(owner=type(owner).__name__).add_self_request(owner)
+    for name, base in bases.items():
+        made.add(method_mapping=MethodMapping().add(caller="fit", callee="fit"), **{name: base})
+    return made
+
+
+def routed_metadata(owner: Any, base: str, **metadata: Any) -> dict[str, Any]:
+    """Return the metadata that a base's ``fit`` is given.
+
+    Parameters
+    ----------
+    owner : estimator
+        With ``get_metadata_routing``.
+    base : str
+        Name in the router.
+    **metadata
+        As given to the owner's ``fit``; None is not given.
+
+    Returns
+    -------
+    dict
+        With routing off all that was given, as every model here takes the village of a row; with routing on
+        what the base asks for.
+
+    Raises
+    ------
+    UnsetMetadataPassedError
+        With routing on, if the base neither asks for nor refuses something given.
+    """
+    given = {name: value for name, value in metadata.items() if value is not None}
+    if not get_config()["enable_metadata_routing"]:
+        return given
+    return dict(process_routing(owner, "fit", **given)[base].fit)
+
+
+def village_codes(groups: Any, n: int) -> NDArray[np.int64]:
+    """Code the villages by sorted order; without groups every row stands alone.
+
+    Parameters
+    ----------
+    groups : array-like of shape (n,) or None
+        Village of each row.
+    n : int
+        Rows.
+
+    Returns
+    -------
+    integer array of shape (n,)
+
+    Raises
+    ------
+    ValueError
+        If the lengths differ or a village is missing.
+    """
+    if groups is None:
+        return np.arange(n)
+    names = np.asarray(groups, dtype=object)
+    if len(names) != n:
+        raise ValueError(f"groups has {len(names)} rows where X has {n}; give one village a row")
+    if any(name is None or name != name for name in names.tolist()):
+        raise ValueError("groups holds a missing village; give every row its village")
+    return np.unique(names.astype(str), return_inverse=True)[1].astype(np.int64)
+
+
+def village_folds(y: Any, groups: Any, folds: int, seed: int) -> NDArray[np.int64]:
+    """Deal villages into folds so that events and rows spread evenly.
+
+    Villages are sorted by events, then rows (ties in seeded order), and dealt out in rounds: each round
+    gives every fold one village, in an order drawn from the seed. Rows of one village never part.
+
+    Parameters
+    ----------
+    y : array of shape (n,)
+        0/1.
+    groups : array-like of shape (n,) or None
+        Village of each row; None deals rows.
+    folds : int
+    seed : int
+
+    Returns
+    -------
+    integer array of shape (n,)
+        Fold of each row, 0 … folds-1.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer villages than folds.
+    """
+    target = np.asarray(y, dtype=float)
+    code = village_codes(groups, len(target))
+    villages = int(code.max()) + 1
+    if villages < folds:
+        raise ValueError(
+            f"{villages} village(s) cannot be dealt into {folds} folds; "
+            "give more villages, fewer folds, or pass groups=None to deal rows"
+        )
+    rng = np.random.default_rng(seed)
+    events = np.bincount(code, weights=target)
+    order = np.lexsort((rng.permutation(villages), -np.bincount(code), -events))
+    rounds = -(-villages // folds)
+    dealt = rng.permuted(np.tile(np.arange(folds), (rounds, 1)), axis=1).ravel()[:villages]
+    fold_of = np.empty(villages, dtype=np.int64)
+    fold_of[order] = dealt
+    return fold_of[code]
+
+
+def village_draws(villages: int, draws: int, seed: int) -> NDArray[np.float64]:
+    """Draw villages with replacement, as many as there are, and count how often each came.
+
+    Parameters
+    ----------
+    villages, draws, seed : int
+
+    Returns
+    -------
+    array of shape (draws, villages)
+        Each row adds up to ``villages``.
+    """
+    rng = np.random.default_rng(seed)
+    counts = np.empty((draws, villages))
+    # One draw at a time: memory stays at one row of indices, and a longer run begins like a shorter one.
+    for row in counts:
+        row[:] = np.bincount(rng.integers(0, villages, size=villages), minlength=villages)
+    return counts
+
+
+def import_optional(name: str, extra: str) -> Any:
+    """Import a library of an optional extra.
+
+    Parameters
+    ----------
+    name : str
+        The module.
+    extra : str
+        The extra of pyproject.toml that brings it.
+
+    Returns
+    -------
+    module
+
+    Raises
+    ------
+    UsageError
+        If it is not installed: the extra to install is named.
+    """
+    try:
+        return importlib.import_module(name)
+    except ImportError as exc:
+        raise UsageError(
+            f"{name} is not installed: it comes with the extra {extra!r} (pip install 'riskmodel[{extra}]'); "
+            "or take the model out of the experiment"
+        ) from exc

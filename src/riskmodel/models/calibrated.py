@@ -1,4 +1,7 @@
-"""A fitted model and one affine map of its margin, fitted on villages the model has not seen."""
+"""A fitted model and one affine map of its margin, fitted on villages the model has not seen.
+
+Venn–Abers: two probabilities a score, one of which is calibrated whatever the score's shape.
+"""
 
 from __future__ import annotations
 
@@ -13,10 +16,15 @@ from sklearn.utils.metadata_routing import MetadataRouter
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from riskmodel.models.base import MarginClassifier, Population
-from riskmodel.models.interval import BootstrapInterval
-from riskmodel.models.routing import handed_on, router
-from riskmodel.models.split import village_folds
+from riskmodel.i18n import Message
+from riskmodel.models.affine_calibration import BootstrapInterval
+from riskmodel.models.base import (
+    MarginClassifier,
+    Population,
+    metadata_router,
+    routed_metadata,
+    village_folds,
+)
 
 Array = NDArray[np.float64]
 _LOG = logging.getLogger(__name__)
@@ -58,8 +66,8 @@ class CalibratedScore(MetaEstimatorMixin, MarginClassifier):
         a and b.
     interval_ : BootstrapInterval
     n_held_out_, n_held_out_events_ : int
-    notes_ : list of dict with keys "zh", "en"
-        What the reader must know: the slope came out as 0, or there were too few events to fit it.
+    slope_held_ : bool
+        There were too few events to fit the slope: it is 1.
     """
 
     __metadata_request__fit: ClassVar = {"population": True}
@@ -113,7 +121,7 @@ class CalibratedScore(MetaEstimatorMixin, MarginClassifier):
         parts = round(1 / self.share)
         fold = village_folds(target, groups, parts, self.random_state)
         village = None if groups is None else np.asarray(groups, dtype=object)
-        given = handed_on(self, "base", groups=village, population=population)
+        given = routed_metadata(self, "base", groups=village, population=population)
         margin, aside = np.empty(len(target)), np.flatnonzero(fold == 0)
         for part in range(parts if self.scheme == "cross" else 1):
             rest, held = np.flatnonzero(fold != part), np.flatnonzero(fold == part)
@@ -135,7 +143,7 @@ class CalibratedScore(MetaEstimatorMixin, MarginClassifier):
 
     def get_metadata_routing(self) -> MetadataRouter:
         """Return what `fit` takes and hands on to the base."""
-        return router(self, base=self.base)
+        return metadata_router(self, base=self.base)
 
     @classmethod
     def from_fitted(
@@ -178,9 +186,18 @@ class CalibratedScore(MetaEstimatorMixin, MarginClassifier):
         self.interval_ = BootstrapInterval(self.draws, self.level, self.random_state)
         self.interval_.fit(margin, target, groups, slope=placed)
         self.intercept_, self.slope_ = self.interval_.intercept_, self.interval_.slope_
-        self.notes_ = _notes(events, len(target), placed=placed, slope=self.slope_)
-        for note in self.notes_:
-            _LOG.warning("%s: %s", type(self.base_).__name__, note["en"])
+        self.slope_held_ = not placed
+        for note in self.notes:
+            _LOG.warning("%s: %s", type(self.base_).__name__, note.text("en"))
+
+    @property
+    def notes(self) -> list[Message]:
+        """What the reader must know: the slope came out as 0, or there were too few events to fit it."""
+        check_is_fitted(self)
+        if self.slope_held_:
+            counts = {"events": self.n_held_out_events_, "rows": self.n_held_out_}
+            return [Message("evaluation.calibration.slope held", counts)]
+        return [Message("evaluation.calibration.slope zero")] if self.slope_ == 0 else []
 
     def margin(self, X: Any) -> Array:
         """Return ``intercept_ + slope_ * base_.margin(X)``, shape (n,)."""
@@ -239,26 +256,6 @@ class CalibratedScore(MetaEstimatorMixin, MarginClassifier):
     def feature_names_in_(self) -> Any:
         """Column names the base was fitted on."""
         return self.base_.feature_names_in_
-
-
-def _notes(events: int, rows: int, *, placed: bool, slope: float) -> list[dict[str, str]]:
-    if not placed:
-        return [
-            {
-                "zh": f"留出村 {rows} 行中只有 {events} 个事件：校准斜率固定为 1，只校准水平",
-                "en": f"only {events} events in {rows} held-out rows: the calibration slope is held at 1, "
-                "only the level is fitted",
-            }
-        ]
-    if slope == 0:
-        return [
-            {
-                "zh": "校准斜率为 0：在留出村上评分的排序不优于随机，所有农户的概率相同",
-                "en": "the calibration slope is 0: on the held-out villages the score orders no better than "
-                "chance, and everyone gets the same probability",
-            }
-        ]
-    return []
 
 
 def _outside(population: Population | None, village: Any, held: NDArray[np.int64]) -> Population | None:

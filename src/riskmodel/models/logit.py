@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -11,9 +10,9 @@ from scipy.special import log_expit
 from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits
 
-from riskmodel.models.base import MarginClassifier, event_weights
-from riskmodel.models.design import DesignMatrix
-from riskmodel.models.split import village_codes, village_folds
+from riskmodel.models.base import MarginClassifier, event_weights, village_codes, village_folds
+from riskmodel.models.design_matrix import DesignMatrix
+from riskmodel.models.registry import MODELS, ModelEntry
 
 Array = NDArray[np.float64]
 
@@ -159,85 +158,18 @@ class PenalisedLogit(LinearMargin):
             if self.C == "cv":
                 self.cv_loss_ = _cv_loss(columns, target, groups, self.random_state, weight)
                 self.C_ = C_GRID[int(np.argmin(self.cv_loss_))]
-            self.coef_, self.intercept_ = _solve(columns, target, float(self.C_), None, weight)
+            self.coef_, self.intercept_ = solve_logit(columns, target, float(self.C_), None, weight)
         return self
 
 
-class PastIncome(LinearMargin):
-    """Past income alone: what any model has to beat.
-
-    Parameters
-    ----------
-    columns : sequence of str, optional
-        The income column(s) of a DataFrame; default all columns of X. Columns not named are not used.
-
-    Notes
-    -----
-    One or two coefficients need no shrinkage; a weak penalty (C = 100) only keeps separated samples finite.
-    """
-
-    _C = 100.0
-
-    def __init__(self, columns: Sequence[str] | None = None) -> None:
-        self.columns = columns
-
-    def fit(self, X: Any, y: Any, groups: Any = None) -> Self:
-        """Fit on training rows; ``groups`` is accepted for the common interface and not used.
-
-        Parameters
-        ----------
-        X : array or DataFrame of shape (n, p)
-        y : array of shape (n,)
-        groups : ignored
-
-        Returns
-        -------
-        PastIncome
-
-        Raises
-        ------
-        ValueError
-            If a named column is not in X, or the target has not exactly two classes.
-        """
-        matrix, target = self._training(X, y)
-        self.columns_ = self._positions(matrix.shape[1])
-        self.design_ = DesignMatrix().fit(matrix[:, self.columns_])
-        self.coef_, self.intercept_ = _solve(
-            self.design_.transform(matrix[:, self.columns_]), target, self._C
-        )
-        return self
-
-    def _positions(self, p: int) -> NDArray[np.int64]:
-        if self.columns is None:
-            return np.arange(p)
-        names = list(getattr(self, "feature_names_in_", []))
-        absent = [name for name in self.columns if name not in names]
-        if absent or not self.columns:
-            raise ValueError(
-                f"columns {absent or list(self.columns)} are not in X; give X as a DataFrame with the income "
-                f"columns, one of: {', '.join(map(str, names[:20])) or '(X has no column names)'}"
-            )
-        return np.array([names.index(name) for name in self.columns], dtype=np.int64)
-
-    def _design(self, X: Any) -> Array:
-        matrix = self._matrix(X)
-        return self.design_.transform(matrix[:, self.columns_])
-
-    def contributions(self, X: Any) -> Array:
-        """As in `LinearMargin.contributions`; columns that are not used contribute 0."""
-        used = super().contributions(X)
-        out = np.zeros((len(used), self.n_features_in_))
-        out[:, self.columns_] = used
-        return out
-
-
-def _solve(
+def solve_logit(
     columns: Array,
     target: Array,
     C: float,
     start: LogisticRegression | None = None,
     weight: Array | None = None,
 ) -> tuple[Array, float]:
+    """Return coefficients and intercept of a penalised logit, from a warm start if one is given."""
     model = start or _regression(C)
     model.set_params(C=C).fit(columns, target, sample_weight=weight)
     return model.coef_[0].copy(), float(model.intercept_[0])
@@ -266,9 +198,41 @@ def _cv_loss(columns: Array, target: Array, groups: Any, seed: int, weight: Arra
         model = _regression(C_GRID[0])
         rest, rest_target, aside = columns[train], target[train], columns[held]
         for i, C in enumerate(C_GRID):
-            coef, intercept = _solve(rest, rest_target, C, model, None if weight is None else each[train])
+            coef, intercept = solve_logit(
+                rest, rest_target, C, model, None if weight is None else each[train]
+            )
             margin = aside @ coef + intercept
             total[i] -= each[held] @ log_expit(np.where(target[held] == 1, margin, -margin))
     if rows == 0:
         raise ValueError('C="cv": no fold of villages leaves both classes to fit on; give a number for C')
     return total / rows
+
+
+def _cross_validated(**params: Any) -> PenalisedLogit:
+    return PenalisedLogit(**{"C": "cv", **params})
+
+
+MODELS.register(
+    ModelEntry(
+        "logit",
+        zh="惩罚逻辑回归",
+        en="penalised logit",
+        factory=_cross_validated,
+        saves=(PenalisedLogit, DesignMatrix),
+        needs="features",
+        tradition="machine learning",
+        contributions="linear",
+        style=("#0072b2", ""),
+        order=40,
+        description_zh="标准化列上的岭惩罚逻辑回归",
+        description_en="Ridge logistic regression on standardised columns.",
+        checked_against=(
+            "scikit-learn's ridge logistic regression on standard columns; coefficients recovered by "
+            "simulation"
+        ),
+        tests=(
+            "models/test_logit.py::test_without_gaps_and_tails_it_is_ridge_logistic_regression_on_standard_columns",
+            "validity/test_recovery.py::test_logit_recovers_its_coefficients",
+        ),
+    )
+)

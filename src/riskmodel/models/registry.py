@@ -1,217 +1,206 @@
-"""The declared table of models: what an experiment may name, what each needs, who is explained."""
+"""The registry of models: what an experiment may name, and all that the package knows of each by name.
+
+A model is one `ModelEntry`, registered in the file of its estimator. Experiments, the trust list of saved
+models, explanations, charts, tables and documentation read the registry.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from typing import Any, Literal
 
+import pandas as pd
+
 from riskmodel.errors import SpecError
+from riskmodel.io.registry import Registry
+from riskmodel.models.affine_calibration import BootstrapInterval
 from riskmodel.models.base import Population
-from riskmodel.models.boosting import Boosting
-from riskmodel.models.calibrated import fit_calibrated
-from riskmodel.models.hazard import DiscreteHazard
-from riskmodel.models.inference import ClusterLogit
-from riskmodel.models.logit import PastIncome, PenalisedLogit
-from riskmodel.models.optional import AdditiveBoosting, LightBoosting
-from riskmodel.models.permanent import PermanentIncome
-from riskmodel.models.rule import RuleVerdict
-from riskmodel.models.scorecard import Scorecard
-from riskmodel.models.stack import Stack
-from riskmodel.models.vennabers import VennAbersScore
-from riskmodel.models.village import VillageRate
-from riskmodel.models.vulnerability import Vulnerability
+from riskmodel.models.calibrated import CalibratedScore, fit_calibrated
+
+Words = Mapping[str, str]
+RULE = "rule"
 
 
 @dataclass(frozen=True)
-class Entry:
+class Tradition:
+    """Where a model comes from: its words, and the colour its members share in charts by tradition."""
+
+    zh: str
+    en: str
+    colour: str
+
+    @property
+    def words(self) -> Words:
+        """Its name in both languages."""
+        return {"zh": self.zh, "en": self.en}
+
+
+# Colours that colour-blind readers tell apart (Okabe and Ito 2008).
+TRADITIONS: Mapping[str, Tradition] = {
+    "rules": Tradition("官方规则", "rules", "#6b7280"),
+    "poverty": Tradition("贫困经济学", "poverty economics", "#d97706"),
+    "econometrics": Tradition("计量经济学", "econometrics", "#cc79a7"),
+    "survival": Tradition("生存分析", "survival", "#56b4e9"),
+    "scorecards": Tradition("评分卡", "scorecards", "#b45309"),
+    "machine learning": Tradition("机器学习", "machine learning", "#0072b2"),
+}
+
+
+@dataclass(frozen=True)
+class ModelEntry:
     """One model that an experiment can name.
 
     Attributes
     ----------
-    name, zh, en : str
-    factory : callable
+    name
+        As experiments write it.
+    zh, en
+        What it is called.
+    description_zh, description_en
+        What it is, in one sentence.
+    factory
         Makes an estimator that is not fitted, from parameters.
-    needs : {"features", "rules", "place", "both"}
-        Which table goes in as X: the feature set's columns; the rules' columns ``flagged, gap``; the column
-        ``village``; or the features with ``rule:pcni, rule:line`` beside them.
-    explained : bool
-        Whether contributions add up to its margin and are shown.
-    contributions : {"linear", "trees", "none"}
-        How: its own ``contributions``, or the trees of ``ensemble_``.
-    calibrated : bool
+    saves
+        Types a saved model may hold that are neither scikit-learn's nor numpy's public ware, its own class
+        first; a type that is not ours by its dotted name.
+    needs
+        Which table goes in as X: the feature set's columns (``features``); the rules' columns
+        ``flagged, gap`` (``rules``); the column ``village`` (``place``); or the features with
+        ``rule:pcni, rule:line`` beside them (``both``).
+    tradition
+        Where it comes from: a key of `TRADITIONS`.
+    checked_against
+        Independent figures or software that the tests hold it against.
+    tests
+        The tests that do, as ``file::function`` below ``tests``.
+    contributions
+        How its margin is explained: by its own ``contributions`` (``linear``), by the trees of ``ensemble_``
+        (``trees``), or not (``none``).
+    calibrated
         Whether `fit_model` wraps it in `CalibratedScore`. The rules' rates are rates already, and a
         calibrator's slope of 0 would hide a ranking that is worse than chance; so are the villages', who
         cannot be held out.
-    family : str
-        The tradition it comes from, for tables: rules, poverty, survival, econometrics, scorecards,
-        machine learning.
-    extra : str
-        Optional extra of the package that brings its library; empty where none is needed.
-    ruleset : str
-        For ``rule-ID`` and ``conditions-ID``: the rule set it follows; empty for the experiment's own.
-    population : bool
+    simple
+        Whether an office can do it with pencil and paper, or does already.
+    extra, library
+        Optional extra of the package that brings its library, and the module that must be there; empty where
+        none is needed.
+    population
         Whether it is also fitted on households outside the cohort.
+    tables
+        Returns the tables that a fitted model itself is (effects, a scorecard), by name; none without.
+    short_zh, short_en
+        A name for the margin of a chart, where the full one is too long.
+    sentence_zh, sentence_en
+        What it is called within a sentence, where not by its name.
+    style
+        Colour and dashes of its line in charts; the spare ones where not given.
+    order
+        Place in tables.
+    ruleset
+        For ``rule-ID`` and ``conditions-ID``: the rule set it follows; empty for the experiment's own.
     """
 
     name: str
     zh: str
     en: str
+    description_zh: str
+    description_en: str
     factory: Callable[..., Any]
+    saves: tuple[type | str, ...]
     needs: Literal["features", "rules", "place", "both"]
-    explained: bool
-    contributions: Literal["linear", "trees", "none"]
-    calibrated: bool
-    family: str = "machine learning"
+    tradition: str
+    checked_against: str
+    tests: tuple[str, ...]
+    contributions: Literal["linear", "trees", "none"] = "none"
+    calibrated: bool = True
+    simple: bool = False
     extra: str = ""
-    ruleset: str = ""
+    library: str = ""
     population: bool = False
+    tables: Callable[[Any], dict[str, pd.DataFrame]] | None = None
+    short_zh: str = ""
+    short_en: str = ""
+    sentence_zh: str = ""
+    sentence_en: str = ""
+    style: tuple[str, str] = ("#56b4e9", "1 2")
+    order: int = 1000
+    ruleset: str = ""
+
+    @property
+    def explained(self) -> bool:
+        """Whether contributions add up to its margin and are shown."""
+        return self.contributions != "none"
+
+    @property
+    def words(self) -> Words:
+        """Its name in both languages."""
+        return {"zh": self.zh, "en": self.en}
+
+    @property
+    def short(self) -> Words:
+        """Its name in both languages, short enough for the margin of a chart."""
+        return {"zh": self.short_zh or self.zh, "en": self.short_en or self.en}
 
 
-def _logit(**params: Any) -> PenalisedLogit:
-    return PenalisedLogit(**{"C": "cv", **params})
+MODELS: Registry[ModelEntry] = Registry("model", "riskmodel.models")
 
-
-def _hazard(**params: Any) -> DiscreteHazard:
-    return DiscreteHazard(**{"alpha": "cv", **params})
-
-
-def _venn(**params: Any) -> VennAbersScore:
-    return VennAbersScore(**{"base": PenalisedLogit(C="cv"), **params})
-
-
-_RULES, _POVERTY, _SURVIVAL, _ECONOMETRICS = "rules", "poverty", "survival", "econometrics"
-_CARDS = "scorecards"
-
-MODELS: Mapping[str, Entry] = {
-    entry.name: entry
-    for entry in (
-        Entry("rule", "规则判定", "rule verdict", RuleVerdict, "rules", False, "none", False, _RULES),
-        Entry(
-            "past_income",
-            "仅往期收入",
-            "past income alone",
-            PastIncome,
-            "features",
-            True,
-            "linear",
-            True,
-            _POVERTY,
-        ),
-        Entry(
-            "permanent_income",
-            "往期收入加权（永久收入）",
-            "past weighted income (permanent income)",
-            PermanentIncome,
-            "features",
-            True,
-            "linear",
-            True,
-            _POVERTY,
-        ),
-        Entry("logit", "惩罚逻辑回归", "penalised logit", _logit, "features", True, "linear", True),
-        Entry("boosting", "梯度提升树", "gradient boosting", Boosting, "features", True, "trees", True),
-        Entry("village", "仅所在村", "village alone", VillageRate, "place", False, "none", False, _POVERTY),
-        Entry(
-            "vulnerability",
-            "贫困脆弱性（三步FGLS）",
-            "vulnerability (three-step FGLS)",
-            Vulnerability,
-            "both",
-            False,
-            "none",
-            True,
-            _POVERTY,
-            population=True,
-        ),
-        Entry(
-            "hazard",
-            "离散时间风险（cloglog）",
-            "discrete-time hazard (cloglog)",
-            _hazard,
-            "features",
-            False,
-            "none",
-            True,
-            _SURVIVAL,
-        ),
-        Entry(
-            "cluster_logit",
-            "逻辑回归（按村聚类标准误）",
-            "logit, village-robust",
-            ClusterLogit,
-            "features",
-            True,
-            "linear",
-            True,
-            _ECONOMETRICS,
-        ),
-        Entry("scorecard", "评分卡", "scorecard", Scorecard, "features", True, "linear", True, _CARDS),
-        Entry(
-            "ebm",
-            "可解释提升机",
-            "explainable boosting",
-            AdditiveBoosting,
-            "features",
-            True,
-            "linear",
-            True,
-            extra="ebm",
-        ),
-        Entry(
-            "lightgbm", "LightGBM", "LightGBM", LightBoosting, "features", True, "linear", True, extra="boost"
-        ),
-        Entry("stack", "堆叠", "stack", Stack, "features", False, "none", True),
-        Entry(
-            "logit_venn",
-            "逻辑回归（Venn–Abers 校准）",
-            "logit, Venn–Abers",
-            _venn,
-            "features",
-            False,
-            "none",
-            False,
-        ),
-    )
-}
 # What may stand before a rule set's id: its verdict with the distance to the line, or its conditions' count.
 _OF_RULESET = {"rule-": ("规则", "rules"), "conditions-": ("满足条件数", "conditions met,")}
-# Libraries of the optional extras, by the module that must be there.
-_LIBRARIES = {"boost": "lightgbm", "ebm": "interpret"}
 
 
-def available(name: str) -> bool:
+def is_available(name: str) -> bool:
     """Say whether a model's library is installed.
 
     Parameters
     ----------
-    name : str
+    name
+        Of a model.
 
     Returns
     -------
     bool
+        True where it needs none.
+
+    Raises
+    ------
+    SpecError
+        If there is no such model.
     """
-    from importlib.util import find_spec
-
-    extra = entry(name).extra
-    return not extra or find_spec(_LIBRARIES[extra]) is not None
+    library = model_entry(name).library
+    return not library or find_spec(library) is not None
 
 
-def known(name: str) -> bool:
-    """Say whether an experiment may name it: a key of `MODELS`, ``rule-ID`` or ``conditions-ID``."""
+def is_model(name: str) -> bool:
+    """Say whether an experiment may name it.
+
+    Parameters
+    ----------
+    name
+        Of a model, perhaps.
+
+    Returns
+    -------
+    bool
+        True for a key of `MODELS`, ``rule-ID`` or ``conditions-ID``.
+    """
     return name in MODELS or any(name.startswith(p) and len(name) > len(p) for p in _OF_RULESET)
 
 
-def entry(name: str) -> Entry:
+def model_entry(name: str) -> ModelEntry:
     """Look one model up.
 
     Parameters
     ----------
-    name : str
+    name
+        A key of `MODELS`, ``rule-ID`` or ``conditions-ID``.
 
     Returns
     -------
-    Entry
+    ModelEntry
+        What is known of it.
 
     Raises
     ------
@@ -223,49 +212,57 @@ def entry(name: str) -> Entry:
     for prefix, (zh, en) in _OF_RULESET.items():
         ruleset = name.removeprefix(prefix)
         if name.startswith(prefix) and ruleset:
-            made = RuleVerdict
-            return Entry(
-                name,
-                f"{zh} {ruleset}",
-                f"{en} {ruleset}",
-                made,
-                "rules",
-                False,
-                "none",
-                False,
-                _RULES,
-                "",
-                ruleset,
-            )
-    raise SpecError(
-        f"no model {name!r}; known: {', '.join(MODELS)}, and rule-ID or conditions-ID of a rule set"
-    ) from None
+            return replace(
+                MODELS[RULE], name=name, zh=f"{zh} {ruleset}", en=f"{en} {ruleset}", ruleset=ruleset,
+                sentence_zh="", sentence_en="",
+            )  # fmt: skip
+    raise MODELS.unknown(name, ", and rule-ID or conditions-ID of a rule set")
 
 
-def make(name: str, params: Mapping[str, Any] | None = None, seed: int = 0) -> Any:
+def model_names(name: str) -> Words:
+    """Return what a model is called within a sentence.
+
+    Parameters
+    ----------
+    name
+        Of a model; one that is not registered stands for itself.
+
+    Returns
+    -------
+    mapping
+        ``zh`` and ``en``.
+    """
+    if not is_model(name):
+        return {"zh": name, "en": name}
+    entry = model_entry(name)
+    return {"zh": entry.sentence_zh or entry.zh, "en": entry.sentence_en or entry.en}
+
+
+def build_model(name: str, params: Mapping[str, Any] | None = None, seed: int = 0) -> Any:
     """Make one model that is not fitted.
 
     Parameters
     ----------
-    name : str
+    name
         A key of `MODELS`.
-    params : mapping, optional
+    params
         Constructor parameters.
-    seed : int, default 0
+    seed
         Its ``random_state``, where it takes one and ``params`` does not give it.
 
     Returns
     -------
     estimator
+        Not fitted.
 
     Raises
     ------
     SpecError
         If the model or one of its parameters is unknown.
     """
-    found = entry(name)
+    entry = model_entry(name)
     given = dict(params or {})
-    takes = found.factory().get_params(deep=False)
+    takes = entry.factory().get_params(deep=False)
     unknown = sorted(set(given) - set(takes))
     if unknown:
         raise SpecError(
@@ -273,7 +270,7 @@ def make(name: str, params: Mapping[str, Any] | None = None, seed: int = 0) -> A
         )
     if "random_state" in takes:
         given.setdefault("random_state", seed)
-    return found.factory(**given)
+    return entry.factory(**given)
 
 
 def fit_model(
@@ -287,11 +284,11 @@ def fit_model(
     scheme: Literal["holdout", "cross"] = "holdout",
     population: Population | None = None,
 ) -> Any:
-    """Fit one declared model, calibrated on held-out villages where the table says so.
+    """Fit one declared model, calibrated on held-out villages where its entry says so.
 
     Parameters
     ----------
-    name : str
+    name
         A key of `MODELS`.
     X : DataFrame of shape (n, …)
         The table the model ``needs``.
@@ -299,61 +296,66 @@ def fit_model(
         0/1, no nulls.
     groups : array-like of shape (n,)
         Village of each row.
-    seed : int
-    params : mapping, optional
+    seed
+        Chooses the held-out villages and the resamples.
+    params
         Constructor parameters.
-    share : float, default 0.25
+    share
         Share of villages held out for the calibrator.
-    scheme : {"holdout", "cross"}, default "holdout"
+    scheme
         See `CalibratedScore`.
-    population : Population, optional
+    population
         Households outside the cohort, for models that are fitted on them too.
 
     Returns
     -------
     estimator
         With ``margin``, ``predict_proba`` and ``predict_interval``.
+
+    Raises
+    ------
+    SpecError
+        If the model or one of its parameters is unknown.
     """
-    base = make(name, params, seed)
-    if isinstance(base, VennAbersScore):
+    entry, base = model_entry(name), build_model(name, params, seed)
+    if entry.calibrated:
+        outside = population if entry.population else None
+        return fit_calibrated(base, X, y, groups, seed, share, scheme, outside)
+    if isinstance(base, CalibratedScore):
         base.set_params(share=share, scheme=scheme)
-    if entry(name).calibrated:
-        return fit_calibrated(
-            base, X, y, groups, seed, share, scheme, population if entry(name).population else None
-        )
     return base.fit(X, y, groups=groups)
 
 
-# Every type that is not scikit-learn's or numpy's public ware and may stand in a saved model. A file that
-# holds any other type is refused: the list lives here, never in the file.
-_TRUSTED: tuple[str, ...] = (
-    "riskmodel.models.boosting.Boosting",
-    "riskmodel.models.calibrated.CalibratedScore",
-    "riskmodel.models.design.DesignMatrix",
-    "riskmodel.models.hazard.DiscreteHazard",
-    "riskmodel.models.inference.ClusterLogit",
-    "riskmodel.models.interval.BootstrapInterval",
-    "riskmodel.models.logit.PastIncome",
-    "riskmodel.models.logit.PenalisedLogit",
-    "riskmodel.models.permanent.PermanentIncome",
-    "riskmodel.models.optional.AdditiveBoosting",
-    "riskmodel.models.optional.LightBoosting",
-    "riskmodel.models.rule.RuleVerdict",
-    "riskmodel.models.scorecard.Scorecard",
-    "riskmodel.models.stack.Stack",
-    "riskmodel.models.vennabers.VennAbers",
-    "riskmodel.models.vennabers.VennAbersScore",
-    "riskmodel.models.village.VillageRate",
-    "riskmodel.models.vulnerability.Vulnerability",
-    "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
-)
+def model_tables(name: str, model: Any) -> dict[str, pd.DataFrame]:
+    """Return the tables that a fitted model itself is: effects with standard errors, a scorecard.
+
+    Parameters
+    ----------
+    name
+        Of the model.
+    model
+        Fitted, calibrated or not.
+
+    Returns
+    -------
+    dict
+        Tables by name; empty for a model that is none.
+    """
+    tables = model_entry(name).tables
+    return tables(model) if tables is not None else {}
 
 
 def trusted_types() -> list[str]:
-    """Return the fixed list of types that a saved model may hold, for ``skops.io.load(trusted=...)``.
+    """Return the types that a saved model may hold, for ``skops.io.load(trusted=...)``.
+
+    The list lives here and in the entries, never in the file: a file that holds any other type is refused.
 
     Returns
     -------
     list of str
+        Dotted names, sorted.
     """
-    return list(_TRUSTED)
+    saved = {CalibratedScore, BootstrapInterval, *(kind for e in MODELS.values() for kind in e.saves)}
+    return sorted(
+        kind if isinstance(kind, str) else f"{kind.__module__}.{kind.__qualname__}" for kind in saved
+    )

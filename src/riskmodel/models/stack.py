@@ -13,12 +13,17 @@ from sklearn.base import clone
 from sklearn.utils.metadata_routing import MetadataRouter
 from sklearn.utils.validation import check_is_fitted
 
-from riskmodel.models.base import MarginClassifier
+from riskmodel.models.base import (
+    MarginClassifier,
+    metadata_router,
+    routed_metadata,
+    village_codes,
+    village_folds,
+)
 from riskmodel.models.boosting import Boosting
 from riskmodel.models.logit import PenalisedLogit
-from riskmodel.models.routing import handed_on, router
+from riskmodel.models.registry import MODELS, ModelEntry
 from riskmodel.models.scorecard import Scorecard
-from riskmodel.models.split import village_codes, village_folds
 
 Array = NDArray[np.float64]
 _FOLDS = 3
@@ -78,7 +83,7 @@ class Stack(MarginClassifier):
         given = X if hasattr(X, "iloc") else matrix
         labels = target.astype(int)
         names = None if groups is None else np.asarray(groups, dtype=object)
-        handed = [handed_on(self, f"base_{i}", groups=names) for i in range(len(self._bases()))]
+        handed = [routed_metadata(self, f"base_{i}", groups=names) for i in range(len(self._bases()))]
         units = int(village_codes(groups, len(target)).max()) + 1
         fold = village_folds(target, groups, min(_FOLDS, units), self.random_state)
         seen = np.full((len(target), len(self._bases())), np.nan)
@@ -97,7 +102,7 @@ class Stack(MarginClassifier):
 
     def get_metadata_routing(self) -> MetadataRouter:
         """Return what `fit` takes and hands on to the bases."""
-        return router(self, **{f"base_{i}": base for i, base in enumerate(self._bases())})
+        return metadata_router(self, **{f"base_{i}": base for i, base in enumerate(self._bases())})
 
     def margin(self, X: Any) -> Array:
         """Return the weighted sum of the bases' margins, shape (n,)."""
@@ -134,3 +139,21 @@ def _weigh(margins: Array, target: Array) -> tuple[Array, float]:
     bounds = [(0.0, None)] * k + [(None, None)]
     found = minimize(loss, np.r_[equal, 0.0], jac=True, method="L-BFGS-B", bounds=bounds)
     return found.x[:k], float(found.x[k])
+
+
+MODELS.register(
+    ModelEntry(
+        "stack",
+        zh="堆叠",
+        en="stack",
+        factory=Stack,
+        saves=(Stack, PenalisedLogit, Boosting, Scorecard),
+        needs="features",
+        tradition="machine learning",
+        order=130,
+        description_zh="几个模型的边际按逻辑回归加权",
+        description_en="Margins of several models weighed by a logit with weights at least 0.",
+        checked_against="a base that knows, and one that does not",
+        tests=("models/test_stack.py::test_stack_weighs_a_base_that_knows_and_drops_one_that_does_not",),
+    )
+)

@@ -16,7 +16,7 @@ from riskmodel.presentation.monitor_page import write_monitor
 from riskmodel.presentation.page import templates
 from riskmodel.presentation.register_page import write_register
 from riskmodel.presentation.report import report_html, write_report, write_run_report
-from riskmodel.presentation.report_charts import SPARE, STYLES
+from riskmodel.presentation.report_charts import line_style
 from riskmodel.presentation.report_input import ReportInput, read_run, weighted_yield, yields
 from riskmodel.presentation.rules_page import with_rules, write_rules_page
 from riskmodel.presentation.sections import ReportSection, report_section, sections
@@ -26,8 +26,6 @@ from riskmodel.presentation.worklist_words import plan_words
 from riskmodel.presentation.worklist_workbook import write_worklist
 
 __all__ = [
-    "SPARE",
-    "STYLES",
     "Axis",
     "Cell",
     "Chart",
@@ -43,6 +41,7 @@ __all__ = [
     "forecast_input",
     "histories",
     "intervals",
+    "line_style",
     "plan_words",
     "print_pdf",
     "read_forecast",

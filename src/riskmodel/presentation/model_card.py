@@ -57,7 +57,7 @@ def write_model_card(name_at_alias: str, out: str | Path, store: str | Path) -> 
     for template, facts in (("model_card.md", model_facts(loaded, run)), ("data_sheet.md", data_facts(run))):
         text = render(f"{template}.j2", **facts)
         made.append(files.write_text(text.strip() + "\n", Path(out) / template))
-    for table, frame in models.exported_card(loaded.model).items():
+    for table, frame in models.model_tables(loaded.kind, loaded.model).items():
         files.write_table(frame, Path(out) / f"{table}.csv")
     return made[0], made[1]
 
@@ -81,7 +81,7 @@ def _shared(run: Run) -> dict[str, Any]:
 def model_facts(loaded: LoadedModel, run: Run) -> dict[str, Any]:
     """Return everything a model card says."""
     metrics = run.metrics_of()
-    shown = [m for m in METRICS if m.name in metrics]
+    shown = [m for m in METRICS.values() if m.name in metrics]
     features = run.features
     causes = features.groupby("cause").agg(n=("id", "size"), quotable=("explainable", "sum")).reset_index()
     return {

@@ -12,25 +12,26 @@ from riskmodel.models import MODELS
 from riskmodel.presentation.chart import LANGS, Axis, Chart, Interval, Plot, Words, intervals
 from riskmodel.presentation.report_input import ReportInput
 
-# Okabe and Ito 2008: told apart by colour-blind readers; the dashes do the same on a grey printer.
-STYLES: Mapping[str, tuple[str, str]] = {
-    "rule": ("#6b7280", "6 3"),
-    "past_income": ("#d97706", "2 3"),
-    "logit": ("#0072b2", ""),
-    "boosting": ("#009e73", "9 3 2 3"),
-    "oracle": ("#cc79a7", "4 2"),
-}
+# The truth of a simulated county is drawn like a model. Colours that colour-blind readers tell apart (Okabe
+# and Ito 2008); the dashes do the same on a grey printer.
+_ORACLE_STYLE = ("#cc79a7", "4 2")
 SPARE = ("#56b4e9", "1 2")
 REFERENCE = "#94a3b8"
 MARGIN = 1.05  # room above the highest point of a chart whose range follows the data
+
+
+def line_style(model: str) -> tuple[str, str]:
+    """Return colour and dashes of a model's line."""
+    if model == "oracle":
+        return _ORACLE_STYLE
+    return MODELS[model].style if model in MODELS else SPARE
 
 
 def model_words(name: str, book: Mapping[str, Any]) -> Words:
     """Return what a model is called in both languages; unknown names stand for themselves."""
     if name in book["models"]:
         return dict(book["models"][name])
-    entry = MODELS.get(name)
-    return {"zh": entry.zh, "en": entry.en} if entry else {"zh": name, "en": name}
+    return dict(MODELS[name].words) if name in MODELS else {"zh": name, "en": name}
 
 
 def report_charts(given: ReportInput, book: Mapping[str, Any], langs: Sequence[str] = LANGS) -> list[Chart]:
@@ -63,7 +64,7 @@ class _Drawer:
         return [(str(model), rows) for model, rows in part.groupby("model", sort=False)]
 
     def _draw(self, plot: Plot, model: str, rows: pd.DataFrame) -> None:
-        colour, dash = STYLES.get(model, SPARE)
+        colour, dash = line_style(model)
         plot.line(rows["x"], rows["y"], colour, dash, model_words(model, self.book))
 
     def curve(self, name: str) -> str:
@@ -112,7 +113,7 @@ class _Drawer:
         for model, curve in rows:
             self._draw(plot, model, curve)
             for point in curve.to_dict("records"):
-                plot.point(point["x"], point["y"], point["low"], point["high"], STYLES.get(model, SPARE)[0])
+                plot.point(point["x"], point["y"], point["low"], point["high"], line_style(model)[0])
         return plot.svg()
 
     def delta(self) -> str:
@@ -143,7 +144,7 @@ class _Drawer:
                 float(r[value]),
                 float(r[low]),
                 float(r[high]),
-                STYLES.get(str(r["model"]), SPARE)[0],
+                line_style(str(r["model"]))[0],
             )
             for r in rows.to_dict("records")
         ]

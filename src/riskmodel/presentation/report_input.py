@@ -9,8 +9,9 @@ from typing import Any
 
 import pandas as pd
 
+from riskmodel import evaluation
 from riskmodel.data import County
-from riskmodel.evaluation import MONTHS, by_source, last_visits, weighted
+from riskmodel.evaluation import YIELD_MONTHS, recent_visits, yield_by_source
 from riskmodel.households import DateLike
 from riskmodel.runs import open_run
 
@@ -26,11 +27,11 @@ class ReportInput:
         The declaration: ``id, title {zh, en}, cohort, events, horizon, feature_set, ruleset, models,
         champion, budget, bootstrap, seed``.
     metrics : DataFrame
-        `riskmodel.evaluation.pooled`: one row a model.
+        `riskmodel.evaluation.pooled_metrics`: one row a model.
     by_fold : DataFrame
-        `riskmodel.evaluation.by_fold`: one row a model and fold.
+        `riskmodel.evaluation.metrics_by_fold`: one row a model and fold.
     curves : DataFrame
-        `riskmodel.evaluation.curves`: ``model, curve, x, y, low, high, n``.
+        `riskmodel.evaluation.metric_curves`: ``model, curve, x, y, low, high, n``.
     folds : DataFrame
         One row a fold: ``fold, train_from, train_to, n_train, train_events, test_from, test_to, n_test,
         test_events, n_null``.
@@ -45,7 +46,7 @@ class ReportInput:
     oracle : DataFrame, optional
         As ``metrics``, on rows whose true probability is known (simulated counties), model ``oracle``.
     attainable, attainable_bins : DataFrame, optional
-        What of the oracle each model reaches, and mean truth by score bin (`riskmodel.evaluation.oracle`).
+        What of the oracle each model reaches, and mean truth by score bin (`riskmodel.evaluation.true_risk`).
     notes : sequence of mapping
         ``zh`` and ``en`` each: what the reader must know.
     scores : mapping of language to DataFrame
@@ -137,7 +138,7 @@ def read_run(
     )
 
 
-def yields(county: County, as_of: DateLike, months: int = MONTHS) -> pd.DataFrame:
+def yields(county: County, as_of: DateLike, months: int = YIELD_MONTHS) -> pd.DataFrame:
     """Return findings of the visits of the last months by source.
 
     Parameters
@@ -150,17 +151,17 @@ def yields(county: County, as_of: DateLike, months: int = MONTHS) -> pd.DataFram
     Returns
     -------
     DataFrame
-        See `riskmodel.evaluation.yields.by_source`; no row where there was no visit.
+        See `riskmodel.evaluation.yield_by_source`; no row where there was no visit.
     """
-    return by_source(last_visits(county, as_of, months))
+    return yield_by_source(recent_visits(county, as_of, months))
 
 
-def weighted_yield(county: County, as_of: DateLike, months: int = MONTHS) -> pd.DataFrame:
+def weighted_yield(county: County, as_of: DateLike, months: int = YIELD_MONTHS) -> pd.DataFrame:
     """Return the same visits weighted by the chances that their lists logged; parameters as of `yields`.
 
     Returns
     -------
     DataFrame
-        See `riskmodel.evaluation.yields.weighted`.
+        See `riskmodel.evaluation.weighted_yield`.
     """
-    return weighted(last_visits(county, as_of, months))
+    return evaluation.weighted_yield(recent_visits(county, as_of, months))

@@ -8,14 +8,23 @@ from typing import Any
 
 import pandas as pd
 
-from riskmodel.evaluation import FURTHER, METRICS, PUBLISHED, wilson
+from riskmodel.evaluation import METRICS, PUBLISHED_YIELD, wilson_interval
 from riskmodel.presentation.page import filled
 from riskmodel.presentation.report_charts import model_words
 from riskmodel.presentation.report_input import ReportInput
-from riskmodel.presentation.table import NOTHING, SHARES, Cell, Column, Content, Row, Table, interval, number
+from riskmodel.presentation.table import (
+    NOTHING,
+    Cell,
+    Column,
+    Content,
+    Row,
+    Table,
+    interval,
+    is_share,
+    number,
+)
 
 POINTS = 100  # percentage points
-SHOWN = ("auc", "average_precision", "brier", "calibration_slope", "recall_at_budget", "precision_at_budget")
 LISTS = ("rules+rules", "rules+random", "rules+model")
 TARGETING = ("targeting_differential", "targeting_differential_errors", "cgh", "bpac", "welfare")
 COUNTS = ("visits", "confirmed", "not_confirmed", "absent")
@@ -25,13 +34,13 @@ ORACLE = "oracle"
 def metrics_table(frame: pd.DataFrame, book: Mapping[str, Any], champion: str) -> Table:
     """Return metrics by model with intervals; the model that scores is marked."""
     columns = book["columns"]
-    named = {m.name: {"zh": m.zh, "en": m.en} for m in METRICS}
-    heads = [Column(columns["model"], "text"), *(Column(named[m]) for m in SHOWN)]
+    shown = [m.name for m in METRICS.values() if "summary" in m.shown_in]
+    heads = [Column(columns["model"], "text"), *(Column(METRICS[m].words) for m in shown)]
     heads += [Column(columns[c]) for c in ("n_test", "n_events", "base_rate")]
     rows = []
     for row in frame.to_dict("records"):
         cells: list[Content] = [model_words(str(row["model"]), book)]
-        cells += [Cell(_value(row, m), small=interval(row, m)) for m in SHOWN]
+        cells += [Cell(_value(row, m), small=interval(row, m)) for m in shown]
         cells += [number(row.get(c), c) for c in ("n_test", "n_events", "base_rate")]
         rows.append(Row(cells, "best" if row["model"] == champion else ""))
     return Table(heads, rows)
@@ -41,16 +50,19 @@ def _value(row: Mapping[Any, Any], name: str) -> str:
     value = row.get(name)
     if value is None or not math.isfinite(value):
         return NOTHING
-    return f"{value:.1%}" if name in SHARES else f"{value:.3f}"
+    return f"{value:.1%}" if is_share(name) else f"{value:.3f}"
 
 
 def fold_table(frame: pd.DataFrame, book: Mapping[str, Any]) -> Table:
     """Return AUC, average precision and recall by test period and model."""
     columns = book["columns"]
-    shown = ("auc", "average_precision", "brier", "recall_at_budget", "precision_at_budget")
-    named = {m.name: {"zh": m.zh, "en": m.en} for m in METRICS}
+    shown = [m.name for m in METRICS.values() if "periods" in m.shown_in]
     heads = [Column(columns["fold"], "text"), Column(columns["model"], "text")]
-    heads += [*(Column(named[m]) for m in shown), Column(columns["n_test"]), Column(columns["n_events"])]
+    heads += [
+        *(Column(METRICS[m].words) for m in shown),
+        Column(columns["n_test"]),
+        Column(columns["n_events"]),
+    ]
     rows = []
     for row in frame.sort_values("fold", kind="stable").to_dict("records"):
         cells: list[Content] = [str(row["fold"]), model_words(str(row["model"]), book)]
@@ -78,13 +90,12 @@ def comparison_table(frame: pd.DataFrame, book: Mapping[str, Any], champion: str
 
 def targeting_table(frame: pd.DataFrame, book: Mapping[str, Any]) -> Table | None:
     """Return the poverty literature's measures of the rules' list and of each model's, at the budget."""
-    declared = {m.name: m for m in (*METRICS, *FURTHER)}
     shown = [n for n in TARGETING if f"{n}_model" in frame.columns and frame[f"{n}_model"].notna().any()]
     rows = frame[(frame["scope"] == "pooled") & (frame["at"] == "budget")].to_dict("records")
     if not shown or not rows:
         return None
     heads = [Column(book["columns"]["model"], "text")]
-    heads += [Column({"zh": declared[n].zh, "en": declared[n].en}) for n in shown]
+    heads += [Column(METRICS[n].words) for n in shown]
     sides = [("rule", "baseline", rows[0]), *((str(row["model"]), "model", row) for row in rows)]
     return Table(
         heads,
@@ -253,8 +264,8 @@ def weighted_facts(frame: pd.DataFrame | None) -> dict[str, str] | None:
 
 def published_yield() -> dict[str, str]:
     """Return the published yield that stands beside, with its interval, as text."""
-    hits, n = int(PUBLISHED["confirmed"]), int(PUBLISHED["checked"])
-    low, high = wilson(hits, n)
+    hits, n = int(PUBLISHED_YIELD["confirmed"]), int(PUBLISHED_YIELD["checked"])
+    low, high = wilson_interval(hits, n)
     return {
         "confirmed": f"{hits}",
         "checked": f"{n}",

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import pandas as pd
 
+from riskmodel.evaluation import METRICS
 from riskmodel.io import files
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ Kind = Literal[
 TEXT_KINDS = ("id", "label", "text", "wrap", "line")
 ENTRIES = ("pick", "entry", "date_entry")  # columns that a reader fills in
 NOTHING = "—"
-SHARES = ("recall_at_budget", "precision_at_budget", "base_rate", "recall")
+SHARES = ("base_rate", "recall")
 
 
 @dataclass(frozen=True)
@@ -220,6 +221,11 @@ def shown(value: Value, kind: str) -> Value:
     return value if isinstance(value, str | Mapping) else str(value)
 
 
+def is_share(name: str) -> bool:
+    """Say whether a quantity of this name is written in percent."""
+    return name in SHARES or (name in METRICS and METRICS[name].share)
+
+
 def number(value: Any, name: str = "") -> str:
     """Return a number as people read it: counts whole, shares in percent, the rest with three digits.
 
@@ -230,7 +236,7 @@ def number(value: Any, name: str = "") -> str:
     """
     if value is None or (isinstance(value, float) and not math.isfinite(value)):
         return NOTHING
-    if name in SHARES:
+    if is_share(name):
         return f"{value:.1%}"
     if isinstance(value, int) or float(value).is_integer():
         return f"{int(value):,}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -14,15 +14,24 @@ from scipy.special import logit
 
 from riskmodel import evaluation, models
 from riskmodel.errors import InputRefused
-from riskmodel.evaluation import Budget, Comparison, auc_kernel, by_event, codes, list_kernel, quotas, rank
-from riskmodel.evaluation import oracle as attainable
+from riskmodel.evaluation import (
+    Budget,
+    Comparison,
+    TrueRiskReport,
+    auc_kernel,
+    compare_with_true_risk,
+    list_kernel,
+    metrics_by_event,
+    quotas,
+    rank_rows,
+    sorted_codes,
+)
+from riskmodel.i18n import LANGUAGES
 from riskmodel.runs.experiment import EVENT_WORDS, Experiment
 from riskmodel.targets import KEY
 
 Array = NDArray[np.float64]
 ORACLE = "oracle"  # the true chances, as one more model
-# What an office can do with pencil and paper, or does already.
-SIMPLE = ("rule", "past_income", "permanent_income", "village", "scorecard", "cluster_logit", "vulnerability")
 # The two questions put to the best simple method, and the metric that says who is best at each.
 MEASURES = {"auc": "auc", "recall": "recall_at_budget"}
 # One of every kind of method, where all would be too many to look at: groups, label events, net benefit.
@@ -46,7 +55,7 @@ class Evaluation:
     baseline
         Whose list the others are compared with: ``rule``, or a model.
     event
-        What a found event is called, in Chinese and English.
+        What a found event is called, ``zh`` and ``en``.
     declared
         The one model that was declared beforehand to be tested; its p value is not corrected.
     truth
@@ -63,7 +72,7 @@ class Evaluation:
     predictions: pd.DataFrame
     budget: Budget
     baseline: str
-    event: tuple[str, str]
+    event: Mapping[str, str]
     declared: str | None = None
     truth: pd.DataFrame | None = None
     findings: pd.DataFrame | None = None
@@ -79,17 +88,21 @@ class Evaluation:
     @cached_property
     def metrics(self) -> pd.DataFrame:
         """A row a model, with intervals; weighted where visits have logged chances."""
-        return evaluation.pooled(self.predictions, self.budget, findings=self.findings, **self._resampling)
+        return evaluation.pooled_metrics(
+            self.predictions, self.budget, findings=self.findings, **self._resampling
+        )
 
     @cached_property
     def metrics_by_fold(self) -> pd.DataFrame:
         """A row a model and fold."""
-        return evaluation.by_fold(self.predictions, self.budget, findings=self.findings, **self._resampling)
+        return evaluation.metrics_by_fold(
+            self.predictions, self.budget, findings=self.findings, **self._resampling
+        )
 
     @cached_property
     def curves(self) -> pd.DataFrame:
         """Calibration, precision–recall and gain, as points."""
-        return evaluation.curves(self.predictions, seed=self.seed)
+        return evaluation.metric_curves(self.predictions, seed=self.seed)
 
     @cached_property
     def comparison(self) -> Comparison | None:
@@ -97,15 +110,16 @@ class Evaluation:
         names = set(self.predictions["model"])
         if not names - {self.baseline} or (self.baseline == "rule" and "rule" not in names):
             return None
-        return evaluation.compare(
-            self.predictions, self.budget, baseline=self.baseline, primary=self.declared, event=self.event,
+        compared = evaluation.compare(
+            self.predictions, self.budget, baseline=self.baseline, primary=self.declared,
             replicates=self.test_replicates or self.replicates, seed=self.seed,
         )  # fmt: skip
+        return replace(compared, table=add_verdict_sentences(compared, self.event))
 
     @property
     def notes(self) -> list[dict[str, str]]:
         """What was left out of the comparison, and what to beware of, in ``zh`` and ``en``."""
-        return list(self.comparison.notes) if self.comparison else []
+        return [note.both() for note in self.comparison.notes] if self.comparison else []
 
     @property
     def deployed(self) -> pd.DataFrame | None:
@@ -131,27 +145,29 @@ class Evaluation:
         """How small a difference predictions of this size can show."""
         if self.comparison is None:
             return None
-        return evaluation.planned(self.comparison.primary, self.predictions)
+        return evaluation.comparison_power(self.comparison.primary, self.predictions)
 
     @cached_property
     def selected(self) -> pd.DataFrame | None:
         """Lists judged by weighted visits."""
         if self.findings is None or "rule" not in set(self.predictions["model"]):
             return None
-        return evaluation.selected(self.predictions, self.findings, self.budget, **self._resampling)
+        return evaluation.metrics_by_findings(
+            self.predictions, self.findings, self.budget, **self._resampling
+        )
 
     @cached_property
     def metrics_with_truth(self) -> pd.DataFrame | None:
         """The metrics on the rows whose true chance is known, the truth among the models."""
         rows = None if self.truth is None else _with_truth(self.predictions, self.truth)
-        return None if rows is None else evaluation.pooled(rows, self.budget, **self._resampling)
+        return None if rows is None else evaluation.pooled_metrics(rows, self.budget, **self._resampling)
 
     @cached_property
-    def attainable(self) -> attainable.OracleReport | None:
+    def attainable(self) -> TrueRiskReport | None:
         """What each model reaches of a list by the true chances."""
         if self.truth is None or _with_truth(self.predictions, self.truth) is None:
             return None
-        return attainable.against_truth(self.predictions, self.truth, self.budget, seed=self.seed)
+        return compare_with_true_risk(self.predictions, self.truth, self.budget, seed=self.seed)
 
     @property
     def support_effect(self) -> dict[str, float]:
@@ -211,7 +227,7 @@ class Evaluation:
         if self.first_seen is None or self.first_seen.empty or self.baseline != "rule":
             return None
         rows = []
-        for model in evaluation.listed(self.first_seen):
+        for model in evaluation.followed_models(self.first_seen):
             one = evaluation.lead_time(self.first_seen, model, **self._resampling)
             rows.append({
                 "model": model, **one.shares, "median_months": one.median_months,
@@ -232,14 +248,14 @@ class Evaluation:
         groups += ["township"] if 1 < found["township"].nunique() <= _MOST_TOWNSHIPS else []
         if not groups:
             return None
-        return evaluation.gaps(self._representatives, groups, self.budget, **self._resampling)
+        return evaluation.group_gaps(self._representatives, groups, self.budget, **self._resampling)
 
     @cached_property
     def events(self) -> pd.DataFrame | None:
         """The same lists judged by each label event."""
         if not any(c.startswith("label_") for c in self.predictions.columns):
             return None
-        return by_event(self._representatives, self.budget, **self._resampling)
+        return metrics_by_event(self._representatives, self.budget, **self._resampling)
 
     @cached_property
     def support(self) -> pd.DataFrame | None:
@@ -313,8 +329,15 @@ def evaluate(exp: Experiment, predictions: pd.DataFrame, **options: Any) -> Eval
     return Evaluation(predictions, **(declared | options))
 
 
+def add_verdict_sentences(comparison: Comparison, event: Mapping[str, str]) -> pd.DataFrame:
+    """Return a comparison's table with each verdict in a sentence, ``verdict_zh`` and ``verdict_en``."""
+    messages = comparison.verdicts(event)
+    sentences = {f"verdict_{lang}": [m.text(lang) for m in messages] for lang in LANGUAGES}
+    return comparison.table.assign(**sentences)
+
+
 def _family(model: str) -> str:
-    return "rulesets" if models.known(model) and models.entry(model).ruleset else "models"
+    return "rulesets" if models.is_model(model) and models.model_entry(model).ruleset else "models"
 
 
 def _with_truth(found: pd.DataFrame, truth: pd.DataFrame) -> pd.DataFrame | None:
@@ -343,7 +366,7 @@ def is_simple(model: str) -> bool:
     bool
         True for rules, past income, village rates, scorecards and short regressions.
     """
-    return model in SIMPLE or bool(models.known(model) and models.entry(model).ruleset)
+    return models.is_model(model) and models.model_entry(model).simple
 
 
 def winner(row: Mapping[Any, Any]) -> str:
@@ -400,8 +423,8 @@ def _kernel(part: pd.DataFrame, measure: str, budget: Budget) -> Callable[[Array
     y, score = part["y"].to_numpy(dtype=float), part["score"].to_numpy(dtype=float)
     if measure == "auc":
         return auc_kernel(y, score)
-    date = codes(part["as_of"])
-    find = list_kernel(y, date, rank(date, -score), quotas(date, budget))
+    date = sorted_codes(part["as_of"])
+    find = list_kernel(y, date, rank_rows(date, -score), quotas(date, budget))
 
     def recall(weight: Array) -> Array:
         listed = find(weight)

@@ -9,10 +9,9 @@ from typing import Any
 
 import pandas as pd
 
-from riskmodel import evaluation
+from riskmodel import models
 from riskmodel.errors import UsageError
-from riskmodel.evaluation import oracle as attainable
-from riskmodel.evaluation import visited as weighted
+from riskmodel.evaluation import finding_messages, true_risk_messages
 from riskmodel.i18n import Message
 from riskmodel.runs.experiment import EVENT_WORDS
 from riskmodel.runs.run import Run, open_run
@@ -75,13 +74,14 @@ class RunComparison:
         pooled = table[(table["scope"] == "pooled") & (table["at"] == "budget")]
         said: list[Words] = [m.both() for m in fold_messages(table)]
         if run.selected is not None:
-            said += weighted.told(run.selected, EVENT_WORDS[run.declaration["events"][0]])
+            event = EVENT_WORDS[run.declaration["events"][0]]
+            said += [m.both() for m in finding_messages(run.selected, event)]
         if run.deployed is not None:
             said += [m.both() for m in deployed_messages(run.deployed)]
         if run.planning is not None:
             said.append(power_message(run.planning).both())
         if run.attainable is not None:
-            said += attainable.told(run.attainable, run.support_effect)
+            said += [m.both() for m in true_risk_messages(run.attainable, run.support_effect)]
         lines = [f"{run.facts['experiment']} {run.run_id}", *pooled[f"verdict_{lang}"]]
         return "\n".join([
             *lines, *(s[lang] for s in said), *(f"- {note[lang]}" for note in run.comparison_notes)
@@ -97,16 +97,12 @@ def fold_messages(table: pd.DataFrame) -> list[Message]:
     for model, part in rows.groupby("model", sort=False):
         each = [f"{scope} {_signed(d)}" for scope, d in zip(part["scope"], part["delta_recall"], strict=True)]
         differences = {"zh": "；".join(each), "en": "; ".join(each)}
-        out.append(_message("periods", model=_name(model), differences=differences))
+        out.append(_message("periods", model=models.model_names(str(model)), differences=differences))
     return out
 
 
 def _message(key: str, **values: Any) -> Message:
     return Message(f"runs.comparison.{key}", values)
-
-
-def _name(model: Any) -> Words:
-    return dict(zip(("zh", "en"), evaluation.model_names(str(model)), strict=True))
 
 
 def _signed(share: Any) -> str:
@@ -122,7 +118,7 @@ def deployed_messages(deployed: pd.DataFrame) -> list[Message]:
         own, rule, lot = (at.loc[name] for name in ("rules+model", "rules+rules", "rules+random"))
         delta, low, high = (100 * own[c] for c in ("delta_recall", "delta_low", "delta_high"))
         out.append(_message(
-            "deployed", model=_name(model), visits=own["visits"], own=own["hits"], rule=rule["hits"],
+            "deployed", model=models.model_names(str(model)), visits=own["visits"], own=own["hits"], rule=rule["hits"],
             random=lot["hits"], random_sd=lot["hits_sd"], delta=delta, low=low, high=high,
         ))  # fmt: skip
     return out

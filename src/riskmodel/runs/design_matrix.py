@@ -78,7 +78,7 @@ def build_design_matrix(exp: Experiment, county: County, days: tuple[dt.date, ..
     known = [c for c in RULE_COLUMNS if c != "rule_rank"]
     rows = members.merge(verdicts[[*KEY, *known]], on=KEY, how="left", validate="one_to_one")
     rows["rule_rank"] = _rule_rank(rows)
-    sets = list(dict.fromkeys(r for m in exp.models if (r := models.entry(m).ruleset)))
+    sets = list(dict.fromkeys(r for m in exp.models if (r := models.model_entry(m).ruleset)))
     for name, found in rules.evaluate_rule_sets(county, sets, list(days)) if sets else ():
         rows = rows.merge(_other(name, _keyed(found)), on=KEY, how="left", validate="one_to_one")
     rows = rows.sort_values(["as_of", "household_id"], ignore_index=True)
@@ -96,7 +96,7 @@ def build_design_matrix(exp: Experiment, county: County, days: tuple[dt.date, ..
 
 def _population(exp: Experiment, rows: pd.DataFrame, verdicts: pd.DataFrame) -> pd.DataFrame:
     """Return the households outside the cohort whose income is known, if a model is fitted on them."""
-    asked = any(models.entry(m).population for m in exp.models)
+    asked = any(models.model_entry(m).population for m in exp.models)
     found = verdicts[verdicts["pcni"].notna()] if asked else verdicts.iloc[:0]
     found = found[[*KEY, "pcni", "line"]].merge(rows[KEY], on=KEY, how="left", indicator=True)
     found = found[found.pop("_merge") == "left_only"]
@@ -189,7 +189,7 @@ def model_inputs(name: str, rows: pd.DataFrame, X: pd.DataFrame) -> pd.DataFrame
     UsageError
         If the rows hold no verdict of the rule set that the model follows.
     """
-    entry = models.entry(name)
+    entry = models.model_entry(name)
     if entry.needs == "features":
         return X
     if entry.needs == "place":
@@ -201,7 +201,7 @@ def model_inputs(name: str, rows: pd.DataFrame, X: pd.DataFrame) -> pd.DataFrame
     return _rule_columns(entry, rows)
 
 
-def _rule_columns(entry: models.Entry, rows: pd.DataFrame) -> pd.DataFrame:
+def _rule_columns(entry: models.ModelEntry, rows: pd.DataFrame) -> pd.DataFrame:
     mark = f":{entry.ruleset}" if entry.ruleset else ""
     if f"flagged{mark}" not in rows.columns:
         raise UsageError(

@@ -5,24 +5,22 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
 from riskmodel.errors import SpecError
+from riskmodel.i18n import section
 from riskmodel.io import paths
 from riskmodel.io.specs import Spec
 from riskmodel.io.specs import load as load_spec
-from riskmodel.models import MODELS, entry, known
+from riskmodel.models import MODELS, is_model, model_entry
 from riskmodel.targets import COHORTS, Event, Horizon
 
 # What the found events are called in a sentence, by the first event of the experiment.
-EVENT_WORDS = {
-    "below_line": ("其后真实跌破监测线的户次", "household-dates followed by a true fall below the line"),
-    "identified": ("其后新纳入监测的户次", "household-dates followed by a new identification"),
-    "confirmed": ("其后核查属实的户次", "household-dates followed by a visit that confirmed the risk"),
-}
+EVENT_WORDS: Mapping[str, Mapping[str, str]] = section("evaluation.events")
 Role = Literal["register", "support", "context"]
 
 
@@ -115,14 +113,14 @@ class Experiment(Spec):
         wrong = [c for c in self.cohort if c not in COHORTS]
         if wrong or not self.cohort:
             raise ValueError(f"cohort {wrong or list(self.cohort)}: allowed are {', '.join(COHORTS)}")
-        wrong = [m for m in (*self.models, *self.model_params) if not known(m)]
+        wrong = [m for m in (*self.models, *self.model_params) if not is_model(m)]
         if wrong:
             raise ValueError(
                 f"models {wrong}: allowed are {', '.join(MODELS)}, and rule-ID or conditions-ID of a rule set"
             )
         if self.champion not in self.models:
             raise ValueError(f"champion {self.champion!r} is not among models {list(self.models)}")
-        if entry(self.champion).ruleset:
+        if model_entry(self.champion).ruleset:
             raise ValueError(f"champion {self.champion!r} follows another rule set than the experiment's")
         return self
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from riskmodel import evaluation, features, models, targets
 from riskmodel.data import County
 from riskmodel.errors import InputRefused
-from riskmodel.evaluation import SCORE, Budget
+from riskmodel.evaluation import SCORE_PREFIX, Budget
 from riskmodel.households import point_in_time
 from riskmodel.i18n import Message
 from riskmodel.runs import design_matrix, outcomes, splits, visit_sampling
@@ -88,10 +88,10 @@ def follow_up_lists(
     Returns
     -------
     DataFrame
-        As `riskmodel.evaluation.first_seen`.
+        As `riskmodel.evaluation.first_listings`.
     """
     days = follow_up_dates(exp, county, folds)
-    names = tuple(m for m in exp.models if m == "rule" or not models.entry(m).ruleset)
+    names = tuple(m for m in exp.models if m == "rule" or not models.model_entry(m).ruleset)
     thin = exp.model_copy(update={"models": names})
     households = max(1, county.table("households").household_id.nunique().to_pyarrow().as_py())
     step = max(1, _AT_ONCE // households)
@@ -107,7 +107,7 @@ def follow_up_lists(
     falls = months.loc[months["label"].eq(1), KEY]
     falls = falls.assign(as_of=pd.to_datetime(falls["as_of"]) + pd.offsets.MonthEnd(1))
     budget = Budget(visits=exp.budget.visits, share=exp.budget.share)
-    return evaluation.first_seen(
+    return evaluation.first_listings(
         pd.concat(scores, ignore_index=True),
         pd.concat(flags, ignore_index=True),
         falls,
@@ -118,9 +118,9 @@ def follow_up_lists(
 
 def _scored(rows: pd.DataFrame, X: pd.DataFrame, fitted: Mapping[str, Any]) -> pd.DataFrame:
     margins = {
-        SCORE + name: model.margin(model_inputs(name, rows, X.iloc[rows["row"]]))
+        SCORE_PREFIX + name: model.margin(model_inputs(name, rows, X.iloc[rows["row"]]))
         for name, model in fitted.items()
-        if name != "rule" and not models.entry(name).ruleset
+        if name != "rule" and not models.model_entry(name).ruleset
     }
     return rows[[*KEY, *design_matrix.PLACE, "flagged", "rule_rank"]].assign(**margins)
 
@@ -162,10 +162,10 @@ class ExperimentResult:
         which it stands for all (see `selection.findings`); else empty.
     leaks : DataFrame
         Every feature's test for knowing the answer, on the last fold's training rows; see
-        `riskmodel.evaluation.leaks`.
+        `riskmodel.evaluation.find_leaks`.
     first_seen : DataFrame
         When each household that fell was first on a model's list and first seen by the rules
-        (`riskmodel.evaluation.first_seen`); empty where they were not followed month by month.
+        (`riskmodel.evaluation.first_listings`); empty where they were not followed month by month.
     """
 
     experiment: Experiment
@@ -239,7 +239,7 @@ def run_experiment(
     if can_follow_up(exp, county):
         say("following the cohort month by month: who lists whom first")
         seen = follow_up_lists(exp, county, folds, fits)
-    leaks = evaluation.leaks(made.X.iloc[train["row"]], train["y"], _roles(exp))
+    leaks = evaluation.find_leaks(made.X.iloc[train["row"]], train["y"], _roles(exp))
     known, fitted = train, {}
     if final:
         say("fitting the models that will score")
@@ -247,7 +247,7 @@ def run_experiment(
         known = known[known["y"].notna()].reset_index(drop=True)
         known, drawn = visit_sampling.resample_visited(exp, county, known, exp.split.train_until)
         fitted = {name: fit_declared_model(exp, name, known, made) for name in exp.models}
-    notes = [_model_note(name, note) for name, model in fitted.items() for note in model.notes_]
+    notes = [_model_note(name, note) for name, model in fitted.items() for note in model.notes]
     return ExperimentResult(
         experiment=exp,
         feature_set=design_matrix.resolve_feature_set(exp),
@@ -329,7 +329,7 @@ def fit_declared_model(
         params["monotone"] = monotone_signs(exp)
     try:
         return _fitted(exp, name, train, made, params, test)
-    except models.OneClass as exc:
+    except models.OneClassError as exc:
         raise InputRefused(
             f"{name}: the villages that are learned from hold only households with the event, or only such "
             f"without ({len(train)} rows, {int(train['y'].sum())} events): a longer history, more "
@@ -353,7 +353,7 @@ def _fitted(
         exp.seed,
         params,
         scheme=exp.calibration,
-        population=_population(exp, name, train, made, test) if models.entry(name).population else None,
+        population=_population(exp, name, train, made, test) if models.model_entry(name).population else None,
     )
 
 
@@ -392,8 +392,8 @@ def monotone_signs(exp: Experiment) -> dict[str, int]:
     return {f.id: int(f.direction) for f in chosen.features if f.direction and f.id in kept}
 
 
-def _model_note(name: str, note: Any) -> Message:
-    entry = models.entry(name)
+def _model_note(name: str, note: Message) -> Message:
+    entry = models.model_entry(name)
     return Message("runs.notes.model", {"model": {"zh": entry.zh, "en": entry.en}, "note": note})
 
 

@@ -40,7 +40,7 @@ class Run:
     predictions
         A row a test household, date and model; households are numbered anew in every run.
     metrics, metrics_by_fold
-        `riskmodel.evaluation.pooled` and `by_fold`: a row a model (and fold), with intervals.
+        `riskmodel.evaluation.pooled_metrics` and `by_fold`: a row a model (and fold), with intervals.
     curves
         Calibration, precision–recall and gain, as points.
     folds

@@ -12,7 +12,7 @@ import pandas as pd
 
 from riskmodel import explanation, features, models, rules
 from riskmodel.data import County
-from riskmodel.evaluation import visited as weighted
+from riskmodel.evaluation import finding_messages
 from riskmodel.i18n import both
 from riskmodel.runs import tracking
 from riskmodel.runs.assessment import Evaluation, evaluate
@@ -233,8 +233,8 @@ def _tables(result: ExperimentResult, evaluation: Evaluation) -> dict[str, pd.Da
     }
     if not len(result.first_seen.columns):
         del tables["first_seen"]
-    for model in result.fitted.values():
-        tables |= models.exported_card(model)
+    for name, model in result.fitted.items():
+        tables |= models.model_tables(name, model)
     return {name: table for name, table in tables.items() if table is not None}
 
 
@@ -263,7 +263,7 @@ def _card(name: str, result: ExperimentResult, ruleset: rules.RuleSet) -> dict[s
         "data_fingerprint": result.fingerprint,
         "calibration": _calibration(result.fitted[name]),
         "reference": reference_contributions(result.fitted[name], result.background)
-        if models.entry(name).explained
+        if models.model_entry(name).explained
         else None,
     }
 
@@ -306,7 +306,7 @@ def headline(evaluation: Evaluation, exp: Experiment) -> dict[str, str]:
     if evaluation.selected is not None and exp.champion in set(evaluation.selected["model"].iloc[1:]):
         own = evaluation.selected["model"].isin([exp.champion])
         own.iloc[0] = True
-        return weighted.told(evaluation.selected[own], EVENT_WORDS[exp.events[0]])[0]
+        return finding_messages(evaluation.selected[own], EVENT_WORDS[exp.events[0]])[0].both()
     if evaluation.comparison is not None:
         rows = evaluation.comparison.primary
         rows = rows[rows["model"] == exp.champion]

@@ -14,7 +14,7 @@ from scipy.stats import chi2, norm
 from riskmodel import features, rules, targets
 from riskmodel.data import County
 from riskmodel.errors import UsageError
-from riskmodel.evaluation import MONTHS, by_source, last_visits, weighted
+from riskmodel.evaluation import YIELD_MONTHS, recent_visits, weighted_yield, yield_by_source
 from riskmodel.households import DateLike, point_in_time
 from riskmodel.i18n import Message, both
 from riskmodel.rules import RuleSet
@@ -316,7 +316,7 @@ def monitor(
     shared = {
         f.id: (places_before[f.by], places_now[f.by]) for f in loaded.feature_set.features if f.by is not None
     }
-    visits = last_visits(county, day, MONTHS)
+    visits = recent_visits(county, day, YIELD_MONTHS)
     return MonitoringResult(
         about={
             "model": loaded.name,
@@ -338,8 +338,8 @@ def monitor(
             params=dict(loaded.card["params"]),
             as_of=day,
         ),
-        yields=by_source(visits),
-        weighted=weighted(visits),
+        yields=yield_by_source(visits),
+        weighted=weighted_yield(visits),
     )
 
 

@@ -1,0 +1,356 @@
+"""The two sides of a comparison on the same rows: their orderings, and the recall of their lists.
+
+Descriptive tests of two lists or two scores on the same households, and Holm's correction.
+
+McNemar and DeLong take households as independent; villages and repeated as-of dates make them too sure.
+They are reported as description; the village bootstrap of `compare` decides.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+from scipy.stats import binomtest, norm, rankdata
+
+from riskmodel.errors import InputRefused
+from riskmodel.evaluation.lists import Ranking, list_kernel, rank_rows
+from riskmodel.evaluation.predictions import (
+    KEY,
+    VILLAGE,
+    Predictions,
+    Resamples,
+    float_column,
+    percentile_interval,
+    sorted_codes,
+    two_sided_p,
+    village_resamples,
+)
+
+Array = NDArray[np.float64]
+Codes = NDArray[np.int64]
+RULE = "rule"
+# Income per head over the outcome's year, and the line: what welfare is measured by, where they are known.
+OPTIONAL = ("pcni_after", "line")
+
+
+@dataclass(frozen=True)
+class PairedLists:
+    """The rows of one scope, in the order of as-of date and household id.
+
+    Attributes
+    ----------
+    y, persons : arrays of shape (n,)
+    date : integer array of shape (n,)
+    flagged : boolean array of shape (n,)
+    villages : DataFrame of shape (n, 2)
+    scores : dict of model to array of shape (n,)
+    rules, baseline : Ranking
+        The rules' own list, and the list compared with.
+    baseline_score : array of shape (n,)
+        Orders as `baseline` within a date and compares between dates.
+    income : array of shape (n,)
+        Income per head over the outcome's year; NaN where not known.
+    line : float
+        Median line (yuan); NaN where not known.
+    """
+
+    y: Array
+    persons: Array
+    date: Codes
+    flagged: NDArray[np.bool_]
+    villages: pd.DataFrame
+    scores: dict[str, Array]
+    rules: Ranking
+    baseline: Ranking
+    baseline_score: Array
+    income: Array
+    line: float
+
+
+def common_rows(given: Predictions) -> tuple[pd.DataFrame, int]:
+    """Bring the models side by side on the rows that all of them scored.
+
+    Parameters
+    ----------
+    given : Predictions
+
+    Returns
+    -------
+    tuple of DataFrame and int
+        One row a household and date, each model's score in ``score:MODEL``; and how many rows some model
+        did not score.
+
+    Raises
+    ------
+    InputRefused
+        If models disagree on a row's label or flag, or no row was scored by all.
+    """
+    frame = given.frame
+    facts = ["fold", *VILLAGE, "persons", "flagged", "rule_rank", "y", *(c for c in OPTIONAL if c in frame)]
+    first = frame.drop_duplicates(KEY).set_index(KEY)
+    distinct = frame[[*KEY, "y", "flagged"]].drop_duplicates()
+    if len(distinct) > len(first):
+        row = distinct[distinct.duplicated(KEY)].iloc[0]
+        raise InputRefused(
+            f"models disagree on y or flagged for {row['household_id']} at {row['as_of']}; "
+            "labels and verdicts belong to the household, not to the model"
+        )
+    scores = frame.pivot(index=KEY, columns="model", values="score")
+    whole = scores.notna().all(axis=1)
+    if not whole.any():
+        raise InputRefused("no household was scored by all models; compare models of one run")
+    wide = first.loc[:, facts].join(scores[whole].add_prefix("score:"), how="inner")
+    return wide.sort_index().reset_index(), int((~whole).sum())
+
+
+def pair_lists(wide: pd.DataFrame, models: tuple[str, ...], baseline: str) -> PairedLists:
+    """Order the rows of one scope by the rules, the baseline and nothing else yet.
+
+    Parameters
+    ----------
+    wide : DataFrame
+        As `common_rows` returns it, or some of its rows.
+    models : tuple of str
+    baseline : str
+
+    Returns
+    -------
+    Sides
+    """
+    date, flagged = sorted_codes(wide["as_of"]), wide["flagged"].to_numpy(dtype=bool)
+    scores = {model: float_column(wide, f"score:{model}") for model in models}
+    rules = rank_rows(date, ~flagged, float_column(wide, "rule_rank"))
+    if baseline == RULE:
+        chosen, score = rules, scores.get(RULE, score_from_ranking(rules, date))
+    else:
+        chosen, score = rank_rows(date, -scores[baseline]), scores[baseline]
+    persons = float_column(wide, "persons")
+    # A household whose size is not known counts as one person, as it does in the household-weighted figure.
+    persons = np.where(np.isnan(persons), 1.0, persons)
+    income, line = (
+        float_column(wide, c) if c in wide.columns else np.full(len(wide), np.nan) for c in OPTIONAL
+    )
+    middle = float(np.nanmedian(line)) if np.isfinite(line).any() else float("nan")
+    return PairedLists(
+        float_column(wide, "y"),
+        persons,
+        date,
+        flagged,
+        wide[VILLAGE],
+        scores,
+        rules,
+        chosen,
+        score,
+        income,
+        middle,
+    )
+
+
+def score_from_ranking(ranking: Ranking, date: Codes) -> Array:
+    """Turn places into a score: minus the share of the date's households ahead, ties equal.
+
+    Parameters
+    ----------
+    ranking : Ranking
+    date : integer array of shape (n,)
+
+    Returns
+    -------
+    array of shape (n,)
+        From 0 (first) down to above −1.
+    """
+    ordered = date[ranking.order]
+    place = np.arange(len(date)) - np.searchsorted(ordered, ordered)
+    first = np.maximum.accumulate(np.where(ranking.tied, 0, np.arange(len(date))))
+    out = np.empty(len(date))
+    out[ranking.order] = -place[first] / np.bincount(date)[ordered]
+    return out
+
+
+class Difference(NamedTuple):
+    """One list's recall minus another's.
+
+    Attributes
+    ----------
+    delta, low, high : float
+    p : float
+        Two-sided bootstrap p value.
+    """
+
+    delta: float
+    low: float
+    high: float
+    p: float
+
+
+class PairedRecalls:
+    """Recall of named lists on the rows themselves and on every village resample, paired.
+
+    Parameters
+    ----------
+    side : Sides
+    lists : dict of name to (Ranking, quota)
+    replicates, seed
+    level : float
+    """
+
+    def __init__(
+        self,
+        side: PairedLists,
+        lists: dict[tuple[str, str], tuple[Ranking, Codes]],
+        replicates: int,
+        seed: int,
+        level: float,
+    ) -> None:
+        kernels = [
+            list_kernel(side.y, side.date, order, quota, side.persons) for order, quota in lists.values()
+        ]
+        self.level = level
+        self.resamples: Resamples = village_resamples(side.villages, replicates, seed)
+        self._column = {name: i for i, name in enumerate(lists)}
+
+        def recalls(weight: Array) -> Array:
+            found = [kernel(weight) for kernel in kernels]
+            with np.errstate(divide="ignore", invalid="ignore"):
+                households = np.column_stack([f.hits / f.events for f in found])
+                persons = np.column_stack([f.hits_persons / f.events_persons for f in found])
+            return np.stack([households, persons], axis=2)
+
+        self._point = recalls(np.ones((1, len(side.y))))[0]
+        self._drawn = self.resamples.run(recalls)
+
+    def recall(self, name: tuple[str, str], *, persons: bool = False) -> float:
+        """Return a list's recall on the rows themselves."""
+        return float(self._point[self._column[name], int(persons)])
+
+    def difference(
+        self, name: tuple[str, str], other: tuple[str, str], *, persons: bool = False
+    ) -> Difference:
+        """Return a list's recall minus another's, with the paired interval."""
+        first, second, which = self._column[name], self._column[other], int(persons)
+        drawn = self._drawn[:, first, which] - self._drawn[:, second, which]
+        low, high = percentile_interval(drawn, self.level)
+        delta = float(self._point[first, which] - self._point[second, which])
+        return Difference(delta, low, high, two_sided_p(drawn))
+
+
+def mcnemar_exact(only_first: int, only_second: int) -> float:
+    """Exact two-sided McNemar test on the cases that one of two lists holds and the other does not.
+
+    Parameters
+    ----------
+    only_first, only_second : int
+        True cases caught by one list only.
+
+    Returns
+    -------
+    float
+        p value; 1 where the lists do not differ.
+
+    References
+    ----------
+    McNemar 1947.
+
+    Examples
+    --------
+    One against eight: 2·(1 + 9)/2⁹.
+
+    >>> mcnemar_exact(1, 8)
+    0.0390625
+    """
+    discordant = only_first + only_second
+    return 1.0 if discordant == 0 else float(binomtest(only_first, discordant, 0.5).pvalue)
+
+
+class DeLong(NamedTuple):
+    """Two correlated AUCs.
+
+    Attributes
+    ----------
+    auc_first, auc_second, difference : float
+        Difference is the second minus the first.
+    se, z, p : float
+        Of the difference; NaN where its variance is 0 or a class is absent.
+    """
+
+    auc_first: float
+    auc_second: float
+    difference: float
+    se: float
+    z: float
+    p: float
+
+
+def delong(y: ArrayLike, first: ArrayLike, second: ArrayLike) -> DeLong:
+    """Compare the AUCs of two scores on the same rows.
+
+    Parameters
+    ----------
+    y : array of shape (n,)
+        0/1.
+    first, second : array of shape (n,)
+        Scores; ties count one half.
+
+    Returns
+    -------
+    DeLong
+
+    References
+    ----------
+    DeLong, DeLong and Clarke-Pearson 1988; by midranks in n·log n as Sun and Xu 2014.
+    """
+    target = np.asarray(y, dtype=float)
+    scores = np.vstack([np.asarray(first, dtype=float), np.asarray(second, dtype=float)])
+    events = target == 1
+    m, n = int(events.sum()), int((~events).sum())
+    if m == 0 or n == 0:
+        return DeLong(*[float("nan")] * 6)
+    everyone = rankdata(scores, axis=1)
+    over_others = (everyone[:, events] - rankdata(scores[:, events], axis=1)) / n
+    over_events = 1 - (everyone[:, ~events] - rankdata(scores[:, ~events], axis=1)) / m
+    areas = over_others.mean(axis=1)
+    contrast = np.array([-1.0, 1.0])
+    difference = float(contrast @ areas)
+    if m < 2 or n < 2:
+        return DeLong(float(areas[0]), float(areas[1]), difference, *[float("nan")] * 3)
+    variance = np.var(contrast @ over_others, ddof=1) / m + np.var(contrast @ over_events, ddof=1) / n
+    se = float(np.sqrt(variance))
+    # Rounding noise of identical scores is no variance.
+    z = difference / se if se > 1e-12 else float("nan")
+    return DeLong(float(areas[0]), float(areas[1]), difference, se, z, float(2 * norm.sf(abs(z))))
+
+
+def holm(p: ArrayLike) -> Array:
+    """Adjust p values for several comparisons, step down.
+
+    Parameters
+    ----------
+    p : array of shape (tests,)
+        NaN is left out and stays NaN.
+
+    Returns
+    -------
+    array of shape (tests,)
+
+    References
+    ----------
+    Holm 1979.
+
+    Examples
+    --------
+    >>> holm([0.01, 0.04, 0.03]).round(4).tolist()
+    [0.03, 0.06, 0.06]
+    """
+    # statsmodels takes long to import, and only a comparison needs it.
+    from statsmodels.stats.multitest import multipletests
+
+    values = np.asarray(p, dtype=float)
+    known = ~np.isnan(values)
+    out = np.full(values.shape, np.nan)
+    if known.any():
+        out[known] = multipletests(values[known], method="holm")[1]
+    return out

@@ -1,0 +1,406 @@
+"""Before the visits: how sure precision will be, and how small a difference a county can show.
+
+What a county of this size can show: tables for planning, with what its data tell of villages and lists.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
+from scipy.optimize import brentq
+from scipy.stats import beta, binom, norm
+
+
+class ShareInterval(NamedTuple):
+    """A share with its exact interval.
+
+    Attributes
+    ----------
+    share, low, high : float
+    """
+
+    share: float
+    low: float
+    high: float
+
+
+def design_effect(rows_per_village: float, correlation: float) -> float:
+    """By how much villages inflate a variance: 1 + (m − 1)·ρ.
+
+    Parameters
+    ----------
+    rows_per_village : float
+        m, of the rows in question (visits, or events), on average.
+    correlation : float
+        ρ, of two households of one village; about 0.01–0.05 for poverty within counties.
+
+    Returns
+    -------
+    float
+
+    References
+    ----------
+    Kish 1965, *Survey Sampling*, ch. 5.
+
+    Examples
+    --------
+    >>> design_effect(11, 0.05)
+    1.5
+    """
+    return 1 + max(0.0, rows_per_village - 1) * correlation
+
+
+def precision_interval(hits: float, visits: float, level: float = 0.95, effect: float = 1.0) -> ShareInterval:
+    """Interval of precision@k (Clopper–Pearson on effective counts).
+
+    Parameters
+    ----------
+    hits, visits : float
+    level : float, default 0.95
+    effect : float, default 1
+        Design effect; counts are divided by it.
+
+    Returns
+    -------
+    Interval
+
+    References
+    ----------
+    Clopper and Pearson 1934; Korn and Graubard 1998 for effective counts.
+
+    Examples
+    --------
+    >>> [round(v, 4) for v in precision_interval(5, 150)]
+    [0.0333, 0.0109, 0.0761]
+    """
+    a, n = hits / effect, visits / effect
+    tail = (1 - level) / 2
+    low = float(beta.ppf(tail, a, n - a + 1)) if a > 0 else 0.0
+    high = float(beta.ppf(1 - tail, a + 1, n - a)) if a < n else 1.0
+    return ShareInterval(hits / visits, low, high)
+
+
+def precision_power(
+    base_rate: float, visits: int, lift: float, alpha: float = 0.05, effect: float = 1.0
+) -> float:
+    """Power to show that a list of k visits is better than random: precision above the base rate.
+
+    Parameters
+    ----------
+    base_rate : float
+        Share with the event among all (0.01: one in a hundred).
+    visits : int
+        k.
+    lift : float
+        True precision over the base rate.
+    alpha : float, default 0.05
+        One-sided level of the exact binomial test.
+    effect : float, default 1
+        Design effect.
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    ValueError
+        If the lifted precision is not in (0, 1].
+
+    Examples
+    --------
+    At a base rate of 1 % two hundred visits show a fivefold list, but hardly a twofold one.
+
+    >>> round(precision_power(0.01, 200, 5), 2), round(precision_power(0.01, 200, 2), 2)
+    (0.94, 0.21)
+    """
+    better = base_rate * lift
+    if not 0 < better <= 1:
+        raise ValueError(f"base_rate·lift is {better!r}; it must be in (0, 1]")
+    n = max(1, int(np.floor(visits / effect)))
+    # The smallest count whose chance under the base rate is at most alpha.
+    critical = int(binom.isf(alpha, n, base_rate)) + 1
+    return float(binom.sf(critical - 1, n, better))
+
+
+def visits_needed(
+    base_rate: float, lift: float, power: float = 0.8, alpha: float = 0.05, effect: float = 1.0
+) -> int:
+    """Fewest visits at which `precision_power` reaches a power, and stays there.
+
+    Parameters
+    ----------
+    base_rate, lift, alpha, effect
+        As in `precision_power`.
+    power : float, default 0.8
+
+    Returns
+    -------
+    int
+
+    Raises
+    ------
+    ValueError
+        If ``lift`` is not above 1: no number of visits shows what is not there.
+    """
+    if not lift > 1:
+        raise ValueError(f"lift={lift!r}: must be above 1")
+    top = 16
+    while precision_power(base_rate, top, lift, alpha, effect) < power:
+        top *= 2
+    # Exact power is a saw: the last fall below decides.
+    sizes = np.arange(1, 2 * top + 1)
+    enough = np.array([precision_power(base_rate, int(n), lift, alpha, effect) >= power for n in sizes])
+    short = np.flatnonzero(~enough)
+    return int(sizes[short[-1]] + 1) if len(short) else 1
+
+
+def smallest_difference(
+    events: float, discordant: float = 0.3, power: float = 0.8, alpha: float = 0.05, effect: float = 1.0
+) -> float:
+    """Smallest difference in recall of two lists that a paired test will show.
+
+    Parameters
+    ----------
+    events : float
+        Households with the event.
+    discordant : float, default 0.3
+        ψ: share of them that one list holds and the other does not.
+    power : float, default 0.8
+    alpha : float, default 0.05
+        Two-sided.
+    effect : float, default 1
+        Design effect of the events' villages.
+
+    Returns
+    -------
+    float
+        δ; NaN where even δ = ψ (every discordant event on one side) is not shown.
+
+    References
+    ----------
+    Connor 1987, "Sample size for testing differences in proportions for the paired-sample design":
+    n = [z_{1−α/2}·√ψ + z_{power}·√(ψ − δ²)]² / δ².
+
+    Examples
+    --------
+    >>> round(smallest_difference(100), 3), round(smallest_difference(1000), 3)
+    (0.152, 0.048)
+    """
+    n = events / effect
+    za, zb = norm.ppf(1 - alpha / 2), norm.ppf(power)
+
+    def short(delta: float) -> float:
+        return float((za * np.sqrt(discordant) + zb * np.sqrt(discordant - delta**2)) ** 2 / delta**2 - n)
+
+    top = min(discordant, np.sqrt(discordant))
+    if short(top) > 0:
+        return float("nan")
+    return float(brentq(short, 1e-6, top))
+
+
+# One household in a hundred: the rate at which new cases come in a county where most have been lifted.
+RARE = 0.01
+CORRELATIONS = (0.0, 0.02, 0.05)
+# Where no comparison has been made yet: lists at one budget that hold a third of the events on one side only.
+DISCORDANT = 0.3
+# How much better than chance a list may be; official lists and models have been measured between 2 and 10.
+LIFTS = (1.5, 2.0, 3.0, 5.0, 10.0)
+
+
+def village_correlation(value: ArrayLike, villages: ArrayLike, dates: ArrayLike | None = None) -> float:
+    """Estimate how alike two households of one village are: the intraclass correlation ρ (ANOVA estimator).
+
+    Parameters
+    ----------
+    value : array of shape (n,)
+        The event, 0 or 1, or any number.
+    villages : array-like of shape (n,)
+        Two townships may each have a village of one name: give both.
+    dates : array-like of shape (n,), optional
+        As-of date. Estimated within each date and averaged by rows: the same household at two dates is no
+        neighbour of itself.
+
+    Returns
+    -------
+    float
+        May be below 0 where villages are no more alike than chance has it; NaN where no village has two rows.
+
+    References
+    ----------
+    Ridout, Demétrio and Firth 1999, "Estimating intraclass correlation for binary data", eq. 2 (the ANOVA
+    estimator of Donner and Koval 1980, which serves binary data as well).
+
+    Examples
+    --------
+    >>> round(village_correlation([1, 1, 0, 0], ["a", "a", "b", "b"]), 2)
+    1.0
+    """
+    frame = pd.DataFrame({"v": np.asarray(value, dtype=float), "g": np.asarray(villages, dtype=object)})
+    frame["d"] = 0 if dates is None else np.asarray(dates)
+    found = [(len(part), _anova(part["v"], part["g"])) for _, part in frame.groupby("d")]
+    known = [(n, rho) for n, rho in found if np.isfinite(rho)]
+    return float(np.average([r for _, r in known], weights=[n for n, _ in known])) if known else float("nan")
+
+
+def _anova(value: pd.Series, group: pd.Series) -> float:
+    size = group.map(group.value_counts())
+    mean = value.groupby(group).transform("mean")
+    n, k = len(value), group.nunique()
+    if k < 2 or n == k:
+        return float("nan")
+    between = float(((mean - value.mean()) ** 2).sum()) / (k - 1)
+    within = float(((value - mean) ** 2).sum()) / (n - k)
+    typical = (n - float(size.sum()) / n) / (k - 1)
+    total = between + (typical - 1) * within
+    return (between - within) / total if total > 0 else float("nan")
+
+
+def comparison_power(primary: pd.DataFrame, found: pd.DataFrame) -> pd.DataFrame:
+    """Say what a comparison of this size could show, with what it has itself told of villages and lists.
+
+    Parameters
+    ----------
+    primary : DataFrame
+        Of `riskmodel.evaluation.compare`; its first row is the one primary comparison.
+    found : DataFrame
+        Its predictions.
+
+    Returns
+    -------
+    DataFrame
+        As `power_table`, at the observed correlation and share of discordant events first.
+    """
+    first = primary.iloc[0]
+    events = int(first["n_events"])
+    one = found[(found["model"] == found["model"].iloc[0]) & found["y"].notna()]
+    villages = one["township"].astype(str) + "/" + one["village"].astype(str)
+    apart = int(first["baseline_only"]) + int(first["model_only"])
+    return power_table(
+        events, int(first["n"]), int(first["visits"]), int(first["n_villages"]),
+        correlation=village_correlation(one["y"].astype(float), villages, one["as_of"].astype(str)),
+        discordant=apart / events if events else None,
+    )  # fmt: skip
+
+
+def power_table(
+    events: int,
+    rows: int,
+    visits: int,
+    villages: int,
+    *,
+    correlation: float | None = None,
+    discordant: float | None = None,
+) -> pd.DataFrame:
+    """Say what a comparison of this size could show at all, for several correlations within villages.
+
+    Parameters
+    ----------
+    events, rows, visits, villages : int
+        Events among rows, visits within the budget, villages that they are spread over.
+    correlation : float, optional
+        As observed (`village_correlation`); counted as 0 where it is below.
+    discordant : float, optional
+        Share of the events that one list holds and the other does not, as observed.
+
+    Returns
+    -------
+    DataFrame
+        One row a correlation, the observed one first and marked in ``observed``: ``correlation, events,
+        villages, visits, base_rate``; ``design_effect`` (of the events); ``smallest_difference`` in recall
+        (power 80 %) at the share of discordant events assumed, `DISCORDANT`, in ``discordant_assumed``, and
+        ``smallest_difference_observed`` at the share observed, in ``discordant_observed`` (NaN where none
+        is); of precision at these visits:
+        ``precision_low, precision_high`` about a list of twice the base rate, ``power_twice_random``,
+        ``visits_to_show_twice_random``; and were one household in a hundred to fall: ``rare_low, rare_high``
+        about a list of three in a hundred, ``rare_power_threefold``, ``rare_visits_to_show_threefold``.
+    """
+    base = events / rows
+    seen = [] if correlation is None or not np.isfinite(correlation) else [max(0.0, correlation)]
+    psi = float("nan") if discordant is None else discordant
+    out = []
+    for i, rho in enumerate([*seen, *CORRELATIONS]):
+        effect = design_effect(events / villages, rho)
+        by_visit = design_effect(visits / villages, rho)
+        found = {
+            "correlation": rho, "observed": i < len(seen), "events": events, "villages": villages,
+            "visits": visits, "base_rate": base, "design_effect": effect,
+            "discordant_assumed": DISCORDANT,
+            "smallest_difference": smallest_difference(events, DISCORDANT, effect=effect),
+            "discordant_observed": psi,
+            "smallest_difference_observed": smallest_difference(events, psi, effect=effect)
+            if psi > 0 else np.nan,
+        }  # fmt: skip
+        for mark, rate, lift, said in (("", base, 2.0, "twice_random"), ("rare_", RARE, 3.0, "threefold")):
+            possible = 0 < rate * lift < 1
+            ends = precision_interval(rate * lift * visits, visits, effect=by_visit) if possible else None
+            name = mark or "precision_"
+            found |= {
+                f"{name}low": ends.low if ends else np.nan,
+                f"{name}high": ends.high if ends else np.nan,
+                f"{mark}power_{said}": precision_power(rate, visits, lift, effect=by_visit)
+                if possible else np.nan,
+                f"{mark}visits_to_show_{said}": visits_needed(rate, lift, effect=by_visit)
+                if possible else np.nan,
+            }  # fmt: skip
+        out.append(found)
+    return pd.DataFrame(out)
+
+
+def precision_plan(
+    base_rate: float,
+    visits: int,
+    *,
+    lifts: Sequence[float] = LIFTS,
+    effect: float = 1.0,
+    level: float = 0.95,
+    alpha: float = 0.05,
+) -> pd.DataFrame:
+    """Say, before anybody is visited, how sure the precision of a list of k visits will be.
+
+    Parameters
+    ----------
+    base_rate : float
+        Share of households with the event.
+    visits : int
+        k.
+    lifts : sequence of float, default `LIFTS`
+        How many times better than chance the list may be; those that give no share are left out.
+    effect : float, default 1
+        Design effect of the visits.
+    level : float, default 0.95
+        Of the interval.
+    alpha : float, default 0.05
+        One-sided, of the test against chance.
+
+    Returns
+    -------
+    DataFrame
+        ``lift, precision, hits`` (expected), ``low, high`` (interval about that many hits), ``power`` (to
+        show that the list is better than chance), ``visits_needed`` (for 80 %).
+
+    Examples
+    --------
+    One household in a hundred, two hundred visits: a list five times as good as chance finds ten.
+
+    >>> precision_plan(0.01, 200, lifts=[5]).round(3).iloc[0].tolist()
+    [5.0, 0.05, 10.0, 0.024, 0.09, 0.938, 110.0]
+    """
+    rows = []
+    for lift in lifts:
+        precision = base_rate * lift
+        if not 0 < precision < 1:
+            continue
+        ends = precision_interval(precision * visits, visits, level, effect)
+        rows.append({
+            "lift": float(lift), "precision": precision, "hits": precision * visits,
+            "low": ends.low, "high": ends.high,
+            "power": precision_power(base_rate, visits, lift, alpha, effect),
+            "visits_needed": visits_needed(base_rate, lift, alpha=alpha, effect=effect),
+        })  # fmt: skip
+    columns = ["lift", "precision", "hits", "low", "high", "power", "visits_needed"]
+    return pd.DataFrame(rows, columns=columns)

@@ -1,0 +1,281 @@
+"""The tidy predictions frame: checked once, null labels set aside and counted, rows in one fixed order.
+
+Village bootstrap: whole villages with all their as-of dates are drawn, so that repeats count once.
+
+Households of a village share weather, roads and cadres, and one household stands at several as-of dates;
+drawing rows would call all that independent and make every interval too narrow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.stats import norm
+
+from riskmodel.errors import InputRefused
+from riskmodel.models import village_draws
+
+Array = NDArray[np.float64]
+
+# What names a row, and what names its village: two townships may each have a village of one name.
+KEY = ["as_of", "household_id"]
+VILLAGE = ["township", "village"]
+_COLUMNS = ["household_id", "as_of", "fold", *VILLAGE, "model", "score", "probability", "y"]
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """Predictions whose label is known, and how many rows were set aside.
+
+    Attributes
+    ----------
+    frame : DataFrame
+        Sorted by as-of date and household id, ``y`` 0.0 or 1.0.
+    models : tuple of str
+        In the order of their first row.
+    nulls : Series
+        Rows without a label, indexed by model and fold.
+    """
+
+    frame: pd.DataFrame
+    models: tuple[str, ...]
+    nulls: pd.Series
+
+    def n_null(self, model: str, fold: object | None = None) -> int:
+        """Count the rows without a label, of one model and, if given, one fold."""
+        part = self.nulls[self.nulls.index.get_level_values("model") == model]
+        if fold is not None:
+            part = part[part.index.get_level_values("fold") == fold]
+        return int(part.sum())
+
+
+def check_predictions(predictions: pd.DataFrame, extra: tuple[str, ...] = ()) -> Predictions:
+    """Check a predictions frame and set null labels aside.
+
+    Parameters
+    ----------
+    predictions : DataFrame
+        One row a household, as-of date and model: ``household_id, as_of, fold, township, village,
+        model, score`` (orders), ``probability, y`` (0, 1 or null).
+    extra : tuple of str
+        Further columns that are needed.
+
+    Returns
+    -------
+    Predictions
+
+    Raises
+    ------
+    InputRefused
+        If a column is absent, a row is given twice, a label is neither 0, 1 nor null, a score or
+        probability is missing or out of range, or nothing has a label.
+    """
+    absent = [name for name in (*_COLUMNS, *extra) if name not in predictions.columns]
+    if absent:
+        raise InputRefused(
+            f"predictions lack the column(s) {', '.join(absent)}; needed: {', '.join((*_COLUMNS, *extra))}"
+        )
+    twice = predictions.duplicated([*KEY, "model"])
+    if twice.any():
+        row = predictions.iloc[int(np.argmax(twice))]
+        raise InputRefused(
+            f"predictions hold {int(twice.sum())} row(s) twice, first {row['household_id']} at "
+            f"{row['as_of']} of model {row['model']!r}; give each household, as-of date and model once"
+        )
+    label = pd.to_numeric(predictions["y"]).astype("Float64")
+    wrong = label.notna() & ~label.isin([0, 1])
+    if wrong.any():
+        raise InputRefused(f"label {label[wrong].iloc[0]} in y; allowed: 0, 1 or null")
+    models = tuple(dict.fromkeys(predictions["model"]))
+    nulls = label.isna().groupby([predictions["model"], predictions["fold"]]).sum()
+    known = predictions[label.notna()].assign(y=label[label.notna()].to_numpy(dtype=float))
+    if known.empty:
+        raise InputRefused(
+            f"none of the {len(predictions)} predictions has a label; choose earlier test dates"
+        )
+    _check_numbers(known)
+    return Predictions(known.sort_values(KEY, kind="stable", ignore_index=True), models, nulls)
+
+
+def _check_numbers(known: pd.DataFrame) -> None:
+    score = known["score"].to_numpy(dtype=float, na_value=np.nan)
+    p = known["probability"].to_numpy(dtype=float, na_value=np.nan)
+    for name, bad, allowed in (
+        ("score", ~np.isfinite(score), "finite numbers"),
+        ("probability", ~((p >= 0) & (p <= 1)), "numbers from 0 to 1"),
+    ):
+        if bad.any():
+            row = known.iloc[int(np.argmax(bad))]
+            raise InputRefused(
+                f"{name} of model {row['model']!r} is {row[name]!r} for {row['household_id']} at "
+                f"{row['as_of']} ({int(bad.sum())} such row(s)); allowed: {allowed}"
+            )
+
+
+def float_column(frame: pd.DataFrame, column: str) -> Array:
+    """Return a column as floats, NaN where missing.
+
+    Parameters
+    ----------
+    frame : DataFrame
+    column : str
+
+    Returns
+    -------
+    array of shape (n,)
+    """
+    return frame[column].to_numpy(dtype=float, na_value=np.nan)
+
+
+def sorted_codes(column: pd.Series) -> NDArray[np.int64]:
+    """Code a column's values by sorted order.
+
+    Parameters
+    ----------
+    column : Series
+
+    Returns
+    -------
+    integer array of shape (n,)
+    """
+    return pd.factorize(column, sort=True)[0].astype(np.int64)
+
+
+# Weights handled at once: a million doubles are 8 MB, and a kernel holds a few such arrays.
+_CHUNK = 1_000_000
+# Below this share of usable replicates an interval would describe only the lucky ones.
+_LEAST_USABLE = 0.9
+
+
+@dataclass(frozen=True)
+class Resamples:
+    """How often each village comes in each replicate, and which village each row is in.
+
+    Attributes
+    ----------
+    counts : array of shape (replicates, villages)
+    village : integer array of shape (n,)
+    """
+
+    counts: Array
+    village: NDArray[np.int64]
+
+    @property
+    def n_villages(self) -> int:
+        """Number of villages."""
+        return self.counts.shape[1]
+
+    def run(self, kernel: Callable[[Array], Array]) -> Array:
+        """Apply a kernel to every replicate.
+
+        Parameters
+        ----------
+        kernel : callable
+            From weights (replicates, n) to an array whose first axis is the replicates.
+
+        Returns
+        -------
+        array of shape (replicates, …)
+            One row of NaN without replicates, or with one village only: nothing can be resampled.
+        """
+        step = max(1, _CHUNK // max(1, len(self.village)))
+        if self.n_villages < 2 or len(self.counts) == 0:
+            return np.full_like(kernel(np.ones((1, len(self.village)))), np.nan)
+        parts = [
+            kernel(self.counts[first : first + step][:, self.village])
+            for first in range(0, len(self.counts), step)
+        ]
+        return np.concatenate(parts)
+
+
+def village_resamples(villages: pd.DataFrame | Any, replicates: int, seed: int) -> Resamples:
+    """Draw the villages.
+
+    Parameters
+    ----------
+    villages : DataFrame or array of shape (n, …)
+        What names a row's village; with several columns (township, village) they name it together.
+    replicates : int
+    seed : int
+
+    Returns
+    -------
+    Resamples
+        The same for the same set of villages, whatever the order of the rows.
+    """
+    code = village_code(villages)
+    return Resamples(village_draws(int(code.max()) + 1, replicates, seed), code)
+
+
+def village_code(villages: pd.DataFrame | Any) -> NDArray[np.int64]:
+    """Code the villages by sorted order.
+
+    Parameters
+    ----------
+    villages : DataFrame or array of shape (n, …)
+
+    Returns
+    -------
+    integer array of shape (n,)
+    """
+    frame = villages if isinstance(villages, pd.DataFrame) else pd.DataFrame(np.asarray(villages))
+    grouped = frame.groupby(list(frame.columns), sort=True, dropna=False)
+    return grouped.ngroup().to_numpy().astype(np.int64)
+
+
+def percentile_interval(values: Array, level: float = 0.95) -> tuple[float, float]:
+    """Percentile interval of bootstrap values.
+
+    Parameters
+    ----------
+    values : array of shape (replicates,)
+        NaN where a replicate had no answer (one class only).
+    level : float, default 0.95
+
+    Returns
+    -------
+    tuple of float
+        Lower and upper end; NaN where fewer than 90 % of the replicates had an answer.
+    """
+    usable = values[~np.isnan(values)]
+    if usable.size == 0 or usable.size < _LEAST_USABLE * values.size:
+        return float("nan"), float("nan")
+    low, high = np.quantile(usable, [0.5 - level / 2, 0.5 + level / 2])
+    return float(low), float(high)
+
+
+def two_sided_p(values: Array) -> float:
+    """Twice the smaller share of bootstrap differences on one side of 0, with one counted on each side.
+
+    Where no difference lies beyond 0 the share says no more than "less than two in so many draws", which
+    Holm's correction over some models could never pass; the normal tail of the differences' mean and spread
+    stands in.
+
+    Parameters
+    ----------
+    values : array of shape (replicates,)
+
+    Returns
+    -------
+    float
+        In (0, 1]; NaN without values.
+
+    Examples
+    --------
+    >>> two_sided_p(np.array([1.0, 2.0, -1.0]))
+    1.0
+    """
+    usable = values[~np.isnan(values)]
+    if usable.size == 0:
+        return float("nan")
+    side = min(np.sum(usable <= 0), np.sum(usable >= 0))
+    share = float(min(1.0, 2 * (side + 1) / (usable.size + 1)))
+    spread = float(usable.std())
+    if side or spread == 0:
+        return share
+    return min(share, max(2 * float(norm.sf(abs(usable.mean()) / spread)), np.finfo(float).tiny))

@@ -1,0 +1,444 @@
+"""Labels that only some have: visits chosen with known chances, support that changes what happens.
+
+Models judged by what visits found, weighted so that the findings stand for everyone and not for a list.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+from scipy.stats import norm
+
+from riskmodel.errors import InputRefused
+from riskmodel.evaluation.lists import Budget, list_members, quotas, rank_rows, ratio_or_nan
+from riskmodel.evaluation.paired_lists import RULE, common_rows, holm, pair_lists
+from riskmodel.evaluation.predictions import (
+    KEY,
+    VILLAGE,
+    Predictions,
+    check_predictions,
+    float_column,
+    percentile_interval,
+    two_sided_p,
+    village_resamples,
+)
+from riskmodel.i18n import Message
+from riskmodel.models import model_names
+
+Array = NDArray[np.float64]
+
+
+class WeightedRate(NamedTuple):
+    """A rate from chosen visits.
+
+    Attributes
+    ----------
+    naive : float
+        Among the visited, as if they were like the others.
+    estimate, low, high : float
+        Weighted by the inverse of the logged chance (Hájek), with a village-robust interval.
+    effective_n : float
+        Kish's effective number of visits.
+    unreachable : float
+        Share of rows whose chance of a visit was 0: no weight can speak for them.
+    """
+
+    naive: float
+    estimate: float
+    low: float
+    high: float
+    effective_n: float
+    unreachable: float
+
+
+def weighted_rate(
+    y: ArrayLike,
+    visited: ArrayLike,
+    chance: ArrayLike,
+    groups: ArrayLike | None = None,
+    among: ArrayLike | None = None,
+    level: float = 0.95,
+) -> WeightedRate:
+    """Estimate the rate of an event that only visits reveal, from the logged chances of a visit.
+
+    Parameters
+    ----------
+    y : array of shape (n,)
+        0/1 for the visited; what stands for the others is not looked at.
+    visited : array of shape (n,)
+        0/1.
+    chance : array of shape (n,)
+        Logged chance of being selected, in [0, 1]; positive for every visited row.
+    groups : array of shape (n,), optional
+        Village of each row; default rows are independent.
+    among : array of shape (n,), optional
+        0/1: only these rows (a list: its precision); default all.
+    level : float, default 0.95
+
+    Returns
+    -------
+    Weighted
+
+    Raises
+    ------
+    ValueError
+        If a chance is out of range, or 0 for somebody who was visited.
+
+    References
+    ----------
+    Horvitz and Thompson 1952; Hájek 1971; linearised variance as in Särndal et al. 1992, ch. 5.
+
+    Examples
+    --------
+    One of two flagged households (certain visits) is poor, and one of two drawn with a chance of 1/4:
+
+    >>> weighted_rate([1, 0, 1, 0], [1, 1, 1, 1], [1, 1, 0.25, 0.25]).estimate
+    0.5
+    """
+    seen, p = np.asarray(visited, dtype=float) > 0, np.asarray(chance, dtype=float)
+    inside = np.ones(len(p), dtype=bool) if among is None else np.asarray(among, dtype=float) > 0
+    if not ((p >= 0) & (p <= 1)).all() or (p[seen] == 0).any():
+        raise ValueError("chance: numbers in [0, 1], and above 0 for everyone who was visited")
+    use = seen & inside
+    if not use.any():
+        nothing = float("nan")
+        missed = float(np.mean(p[inside] == 0)) if inside.any() else 0.0
+        return WeightedRate(nothing, nothing, nothing, nothing, 0.0, missed)
+    target, weight = np.asarray(y, dtype=float)[use], 1 / p[use]
+    estimate = float(np.sum(weight * target) / weight.sum())
+    influence = weight * (target - estimate) / weight.sum()
+    village = (
+        np.arange(use.sum()) if groups is None else np.unique(np.asarray(groups)[use], return_inverse=True)[1]
+    )
+    sums = np.bincount(village, weights=influence)
+    g = len(sums)
+    se = float(np.sqrt(g / max(1, g - 1) * np.sum(sums**2)))
+    reach = norm.ppf(0.5 + level / 2) * se
+    return WeightedRate(
+        float(target.mean()), estimate, max(0.0, estimate - reach), min(1.0, estimate + reach),
+        float(weight.sum() ** 2 / np.sum(weight**2)), float(np.mean(p[inside] == 0)),
+    )  # fmt: skip
+
+
+class Bounds(NamedTuple):
+    """Worst and best case of what is not known.
+
+    Attributes
+    ----------
+    rate_low, rate_high, precision_low, precision_high, recall_low, recall_high : float
+    """
+
+    rate_low: float
+    rate_high: float
+    precision_low: float
+    precision_high: float
+    recall_low: float
+    recall_high: float
+
+
+def worst_case_bounds(y: ArrayLike, known: ArrayLike, listed: ArrayLike) -> Bounds:
+    """Bound rate, precision and recall of a list where labels are missing, whatever the missing ones are.
+
+    Parameters
+    ----------
+    y : array of shape (n,)
+        0/1 where known.
+    known, listed : array of shape (n,)
+        0/1.
+
+    Returns
+    -------
+    Bounds
+        NaN where nobody is listed, or nobody could have the event.
+
+    References
+    ----------
+    Manski 1989, "Anatomy of the selection problem".
+
+    Examples
+    --------
+    >>> worst_case_bounds([1, 0, 1, 0], [1, 1, 0, 0], [1, 0, 1, 0])[:4]
+    (0.25, 0.75, 0.5, 1.0)
+    """
+    told, on = np.asarray(known, dtype=float) > 0, np.asarray(listed, dtype=float) > 0
+    event = np.where(told, np.asarray(y, dtype=float), 0.0) > 0
+    open_on, open_off = float((~told & on).sum()), float((~told & ~on).sum())
+    hits, missed = float((event & on).sum()), float((event & ~on).sum())
+    n, size = float(len(on)), float(on.sum())
+    return Bounds(
+        ratio_or_nan(hits + missed, n), ratio_or_nan(hits + missed + open_on + open_off, n),
+        ratio_or_nan(hits, size), ratio_or_nan(hits + open_on, size),
+        ratio_or_nan(hits, hits + missed + open_off), ratio_or_nan(hits + open_on, hits + open_on + missed),
+    )  # fmt: skip
+
+
+def support_bounds(y: ArrayLike, supported: ArrayLike, listed: ArrayLike) -> dict[str, float]:
+    """Bound what would have happened without the support given within the window.
+
+    A score is risk under current support. Who was supported and did not fall might have fallen without it
+    (counted as 1), or not (as 0); who fell although supported fell.
+
+    Parameters
+    ----------
+    y : array of shape (n,)
+        0/1: what happened.
+    supported : array of shape (n,)
+        0/1: support began within the label's window.
+    listed : array of shape (n,)
+        0/1.
+
+    Returns
+    -------
+    dict
+        ``rate, rate_low, rate_high, precision…, recall…`` (as seen, every supported household counted as 0,
+        and as 1), ``supported_share, supported_share_listed``.
+
+    References
+    ----------
+    Manski 1990, "Nonparametric bounds on treatment effects".
+    """
+    event, helped = np.asarray(y, dtype=float), np.asarray(supported, dtype=float) > 0
+    on = np.asarray(listed, dtype=float) > 0
+    cases = {"": event, "_low": np.where(helped, 0.0, event), "_high": np.where(helped, 1.0, event)}
+    out = {
+        "supported_share": float(helped.mean()),
+        "supported_share_listed": ratio_or_nan(float((helped & on).sum()), float(on.sum())),
+    }
+    for name, outcome in cases.items():
+        hits = float(outcome[on].sum())
+        out[f"rate{name}"] = float(outcome.mean())
+        out[f"precision{name}"] = ratio_or_nan(hits, float(on.sum()))
+        out[f"recall{name}"] = ratio_or_nan(hits, float(outcome.sum()))
+    return out
+
+
+# Columns of a table of findings: whose, of which as-of date, what was found, and for how many it stands.
+_DELTAS = {"delta": "recall", "low": "low", "high": "high"}
+FINDING = (*KEY, "y", "weight")
+
+
+def label_by_findings(predictions: pd.DataFrame, findings: pd.DataFrame) -> Predictions:
+    """Put findings with their weights in the place of labels.
+
+    Parameters
+    ----------
+    predictions : DataFrame
+        As for `pooled`; its labels are not looked at.
+    findings : DataFrame
+        ``household_id, as_of, y`` (0/1) and ``weight`` (1 / chance of the visit; null: left out); a
+        household may have several.
+
+    Returns
+    -------
+    Predictions
+        One row a model and finding, with ``weight``; without a weight they are counted as nulls.
+
+    Raises
+    ------
+    InputRefused
+        If a column is absent, or no finding with a weight is of a household that was scored.
+    """
+    known = _weighted_findings(findings)
+    given = check_predictions(predictions.assign(y=0.0))
+    frame = _align_keys(given.frame.drop(columns="y")).merge(known, on=KEY, how="inner")
+    if frame.empty:
+        raise InputRefused("no finding is of a household and as-of date that was scored")
+    left = len(findings) - len(known)
+    nulls = pd.Series(0, index=given.nulls.index)
+    for model in given.models:
+        # They belong to no fold in particular; the first one of each model carries the count.
+        nulls.loc[next(label for label in nulls.index if label[0] == model)] = left
+    return Predictions(frame.sort_values(KEY, kind="stable", ignore_index=True), given.models, nulls)
+
+
+def budget_as_share(budget: Budget | Mapping[str, Any], predictions: pd.DataFrame) -> Budget:
+    """Return a budget of visits as the share of the scored households that it is, over all as-of dates."""
+    given = Budget.of(budget)
+    if given.visits is None:
+        return given
+    sizes = predictions.drop_duplicates(KEY).groupby("as_of").size()
+    return Budget(share=float(sum(given.at(int(n)) for n in sizes) / sizes.sum()))
+
+
+def metrics_by_findings(
+    predictions: pd.DataFrame,
+    findings: pd.DataFrame,
+    budget: Budget | Mapping[str, Any],
+    *,
+    baseline: str = RULE,
+    replicates: int = 400,
+    seed: int = 0,
+    level: float = 0.95,
+) -> pd.DataFrame:
+    """Say what lists of the whole cohort would have found, from those who were visited.
+
+    Parameters
+    ----------
+    predictions : DataFrame
+        As for `compare`; lists are drawn from all rows, labelled or not.
+    findings : DataFrame
+        As for `label_by_findings`.
+    budget : Budget or mapping
+        Visits at each as-of date.
+    baseline : str, default "rule"
+    replicates, seed, level
+        Village resamples; lists stay as they were drawn.
+
+    Returns
+    -------
+    DataFrame
+        One row a list, the baseline's first: ``model, visits, n, findings, effective_n`` (Kish), ``rate``
+        (of the event, in everyone), ``precision, recall`` with ``_low, _high`` (village bootstrap),
+        ``_naive`` (findings as they came) and ``_worst, _best`` (whatever unknown labels are; not of the
+        weights); ``delta_recall`` (minus the baseline's) with ``delta_low, delta_high, p_bootstrap, p_holm``.
+
+    Raises
+    ------
+    InputRefused
+        As `compare` and `label_by_findings`.
+
+    References
+    ----------
+    Horvitz and Thompson 1952; Hájek 1971; Manski 1989 for the bounds.
+
+    Notes
+    -----
+    Right where every household had a chance of a visit and it was logged: a list without a random share has
+    none for most. ``effective_n`` says how few visits speak for how many.
+    """
+    whole = check_predictions(predictions.assign(y=0.0), ("persons", "flagged", "rule_rank"))
+    wide = _align_keys(common_rows(whole)[0])
+    side = pair_lists(wide, whole.models, baseline)
+    quota = quotas(side.date, Budget.of(budget))
+    others = [m for m in whole.models if m not in (baseline, RULE)]
+    lists = {baseline: list_members(side.date, side.baseline, quota)}
+    lists |= {m: list_members(side.date, rank_rows(side.date, -side.scores[m]), quota) for m in others}
+    seen = wide.assign(at=np.arange(len(wide)))[[*KEY, *VILLAGE, "at"]].merge(
+        _weighted_findings(findings), on=KEY
+    )
+    if seen.empty:
+        raise InputRefused("no finding is of a household and as-of date that was scored")
+    kernel = _finding_kernel(seen, lists)
+    point = kernel(np.ones((1, len(seen))))[0]
+    drawn = village_resamples(seen[VILLAGE], replicates, seed).run(kernel)
+    labels = _labels(predictions, wide)
+    weight = float_column(seen, "weight")
+    shared = {
+        "visits": int(quota.sum()), "n": len(wide), "findings": len(seen),
+        "effective_n": float(weight.sum() ** 2 / np.sum(weight**2)),
+    }  # fmt: skip
+    rows = [
+        {
+            "model": name,
+            **shared,
+            **_finding_row(k, name, point, drawn, level),
+            **_unweighted_figures(seen, labels, listed),
+        }
+        for k, (name, listed) in enumerate(lists.items())
+    ]
+    table = pd.DataFrame(rows)
+    table["p_holm"] = holm(table["p_bootstrap"])
+    return table
+
+
+def _finding_kernel(seen: pd.DataFrame, lists: dict[str, NDArray[np.bool_]]) -> Callable[[Array], Array]:
+    """Prepare rate, and precision and recall of each list: shape (replicates, 1 + 2·lists)."""
+    weight, y, at = float_column(seen, "weight"), float_column(seen, "y"), seen["at"].to_numpy()
+    parts = [weight, weight * y]
+    for listed in lists.values():
+        parts += [weight * listed[at], weight * y * listed[at]]
+    sums = np.column_stack(parts)
+
+    def kernel(drawn: Array) -> Array:
+        total = drawn @ sums
+        with np.errstate(divide="ignore", invalid="ignore"):
+            out = [total[:, 1] / total[:, 0]]
+            for k in range(2, sums.shape[1], 2):
+                out += [total[:, k + 1] / total[:, k], total[:, k + 1] / total[:, 1]]
+        return np.column_stack(out)
+
+    return kernel
+
+
+def _finding_row(k: int, name: str, point: Array, drawn: Array, level: float) -> dict[str, float]:
+    out = {"rate": float(point[0])}
+    for measure, column in (("precision", 1 + 2 * k), ("recall", 2 + 2 * k)):
+        low, high = percentile_interval(drawn[:, column], level)
+        out |= {measure: float(point[column]), f"{measure}_low": low, f"{measure}_high": high}
+    if k == 0:
+        return out | dict.fromkeys(("delta_recall", "delta_low", "delta_high", "p_bootstrap"), float("nan"))
+    apart = drawn[:, 2 + 2 * k] - drawn[:, 2]
+    low, high = percentile_interval(apart, level)
+    return out | {
+        "delta_recall": float(point[2 + 2 * k] - point[2]), "delta_low": low, "delta_high": high,
+        "p_bootstrap": two_sided_p(apart),
+    }  # fmt: skip
+
+
+def _unweighted_figures(seen: pd.DataFrame, labels: Array, listed: NDArray[np.bool_]) -> dict[str, float]:
+    """Figures as they come from the visited, and their bounds."""
+    y, on = float_column(seen, "y"), listed[seen["at"].to_numpy()]
+    bounds = worst_case_bounds(np.nan_to_num(labels), np.isfinite(labels), listed)
+    return {
+        "rate_naive": float(y.mean()), "rate_worst": bounds.rate_low, "rate_best": bounds.rate_high,
+        "precision_naive": float(y[on].mean()) if on.any() else float("nan"),
+        "precision_worst": bounds.precision_low, "precision_best": bounds.precision_high,
+        "recall_naive": float(y[on].sum() / y.sum()) if y.sum() else float("nan"),
+        "recall_worst": bounds.recall_low, "recall_best": bounds.recall_high,
+    }  # fmt: skip
+
+
+def _labels(predictions: pd.DataFrame, wide: pd.DataFrame) -> Array:
+    one = _align_keys(predictions.drop_duplicates(KEY)[[*KEY, "y"]])
+    return float_column(wide[KEY].merge(one, on=KEY, how="left", validate="one_to_one"), "y")
+
+
+def _weighted_findings(findings: pd.DataFrame) -> pd.DataFrame:
+    absent = [c for c in FINDING if c not in findings.columns]
+    if absent:
+        raise InputRefused(f"findings lack the column(s) {', '.join(absent)}; needed: {', '.join(FINDING)}")
+    weight = float_column(findings, "weight")
+    if (weight[np.isfinite(weight)] <= 0).any():
+        raise InputRefused("findings hold a weight that is not positive; give 1 / chance of the visit")
+    return _align_keys(findings.loc[np.isfinite(weight), list(FINDING)]).astype({"y": float})
+
+
+def _align_keys(frame: pd.DataFrame) -> pd.DataFrame:
+    return frame.assign(as_of=pd.to_datetime(frame["as_of"]), household_id=frame["household_id"].astype(str))
+
+
+def finding_messages(table: pd.DataFrame, event: Mapping[str, str]) -> list[Message]:
+    """Return what a table of `metrics_by_findings` shows, one message a model.
+
+    Parameters
+    ----------
+    table
+        The baseline's row first.
+    event
+        What a found event is called, ``zh`` and ``en``.
+
+    Returns
+    -------
+    list of Message
+        One a model, in the order of the table.
+    """
+    base = table.iloc[0]
+    names = ("findings", "effective_n", "recall", "recall_worst", "recall_best")
+    return [
+        Message(
+            "evaluation.findings.sentence",
+            {
+                **{name: row[name] for name in names},
+                **{name: 100 * row[f"delta_{part}"] for name, part in _DELTAS.items()},
+                "event": event,
+                "baseline": model_names(str(base["model"])),
+                "recall_baseline": base["recall"],
+                "model": model_names(str(row["model"])),
+            },
+        )
+        for row in table.iloc[1:].to_dict("records")
+    ]

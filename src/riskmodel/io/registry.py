@@ -1,0 +1,134 @@
+"""A registry: the only door of a family of declarations (models, metrics), each of which registers itself."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Protocol, TypeVar
+
+from riskmodel.errors import SpecError
+from riskmodel.io.specs import nearest
+
+
+class Member(Protocol):
+    """What a registry asks of its members: a name, and where it stands among the others."""
+
+    @property
+    def name(self) -> str:
+        """Its name, unique in the family."""
+
+    @property
+    def order(self) -> int:
+        """Its place in tables; lower comes first, equal places are ordered by name."""
+
+
+M = TypeVar("M", bound=Member)
+
+
+class Registry(Mapping[str, M]):
+    """The members of one family by name, in the order in which they are shown.
+
+    The family's package is imported, module by module, when the registry is first read: a module that lies in
+    the package and registers a member needs to be named nowhere else.
+
+    Parameters
+    ----------
+    kind
+        What a member is, for messages ("model").
+    package
+        Package whose modules register the members.
+    """
+
+    def __init__(self, kind: str, package: str) -> None:
+        self.kind = kind
+        self.package = package
+        self._members: dict[str, M] = {}
+        self._complete = False
+
+    def register(self, member: M) -> M:
+        """Add a member.
+
+        Parameters
+        ----------
+        member
+            Its name must not be taken.
+
+        Returns
+        -------
+        Member
+            The same.
+
+        Raises
+        ------
+        SpecError
+            If another member has the name.
+        """
+        if self._members.setdefault(member.name, member) is not member:
+            raise SpecError(f"{self.kind} {member.name!r} is registered twice; give one of them another name")
+        return member
+
+    @contextmanager
+    def including(self, member: M) -> Iterator[M]:
+        """Have a member in the registry for the length of a ``with`` block.
+
+        Parameters
+        ----------
+        member
+            As in `register`.
+
+        Yields
+        ------
+        Member
+            The same.
+        """
+        self._load()
+        try:
+            yield self.register(member)
+        finally:
+            if self._members.get(member.name) is member:
+                del self._members[member.name]
+
+    def unknown(self, name: str, also: str = "") -> SpecError:
+        """Return the error for a name that no member has.
+
+        Parameters
+        ----------
+        name
+            The name asked for.
+        also
+            What else may be named, for the end of the message.
+
+        Returns
+        -------
+        SpecError
+            With the names there are, and the likeliest one.
+        """
+        near = nearest(name, self)
+        meant = f"; did you mean {near!r}?" if near else ""
+        return SpecError(f"no {self.kind} {name!r}; known: {', '.join(self)}{also}{meant}")
+
+    def __getitem__(self, name: str) -> M:
+        self._load()
+        return self._members[name]
+
+    def __iter__(self) -> Iterator[str]:
+        self._load()
+        return iter(sorted(self._members, key=lambda name: (self._members[name].order, name)))
+
+    def __len__(self) -> int:
+        self._load()
+        return len(self._members)
+
+    def __repr__(self) -> str:
+        return f"<{len(self)} {self.kind}s: {', '.join(self)}>"
+
+    def _load(self) -> None:
+        """Import the family's modules, once."""
+        if self._complete:
+            return
+        self._complete = True
+        package = importlib.import_module(self.package)
+        for module in pkgutil.iter_modules(package.__path__, f"{self.package}."):
+            importlib.import_module(module.name)

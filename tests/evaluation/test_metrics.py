@@ -1,0 +1,64 @@
+"""The registry of metrics: complete, ordered, and open to a metric that stands in one file (this one)."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from riskmodel import evaluation
+from riskmodel.errors import SpecError
+from riskmodel.evaluation import METRICS, Metric, table_metrics
+from riskmodel.presentation.report_tables import fold_table, metrics_table
+
+
+def rank_correlation(y: np.ndarray, score: np.ndarray):
+    """Prepare a metric of this test: Somers' D, which is 2·AUC − 1."""
+    kernel = evaluation.auc_kernel(y, score)
+    return lambda weight: 2 * kernel(weight) - 1
+
+
+# All that a metric needs to be computed with intervals, shown and documented.
+SOMERS = Metric(
+    "somers_d", zh="Somers D", en="Somers' D", formula="2·AUC − 1", source="Somers 1962", better="higher",
+    needs="score", checked_against="twice the AUC less one", tests=("evaluation/test_metrics.py::x",),
+    kernel=rank_correlation, order=15, shown_in=("summary", "periods"),
+)  # fmt: skip
+FOUND_TWICE = Metric(
+    "missed_share", zh="漏掉的份额", en="share missed", formula="1 − TP/(TP + FN)", source="here",
+    better="lower", needs="list", checked_against="recall", tests=("evaluation/test_metrics.py::x",),
+    of_list=lambda counts: 1 - counts.hits / counts.events, derived=True, share=True,
+)  # fmt: skip
+
+
+def test_every_metric_is_described_and_those_of_the_table_are_computed_one_way():
+    for name, metric in METRICS.items():
+        assert metric.name == name
+        texts = (metric.zh, metric.en, metric.formula, metric.source, metric.checked_against, metric.tests)
+        assert all(texts), name
+        assert not (metric.kernel and metric.of_list), name
+        assert (metric.of_list is None) or metric.needs == "list", name
+    # One test at one budget: everything else of the table that needs the list is declared derived.
+    assert [m.name for m in table_metrics() if m.needs == "list" and not m.derived] == ["recall_at_budget"]
+
+
+def test_a_metric_of_one_file_is_computed_and_reported_and_leaves_no_trace(predictions):
+    book = {"models": {}, "columns": {c: {"zh": c, "en": c} for c in (
+        "model", "fold", "n_test", "n_events", "base_rate")}}  # fmt: skip
+    before = list(METRICS)
+    with METRICS.including(SOMERS), METRICS.including(FOUND_TWICE):
+        assert list(METRICS)[1] == "somers_d"
+        pooled = evaluation.pooled_metrics(predictions, {"share": 0.05}, replicates=20)
+        assert pooled["somers_d"].to_numpy() == pytest.approx(2 * pooled["auc"] - 1)
+        assert pooled["somers_d_low"].to_numpy() == pytest.approx(2 * pooled["auc_low"] - 1)
+        assert pooled["missed_share"].to_numpy() == pytest.approx(1 - pooled["recall_at_budget"])
+        folds = evaluation.metrics_by_fold(predictions, {"share": 0.05}, replicates=20)
+        for table in (metrics_table(pooled, book, "logit"), fold_table(folds, book)):
+            heads = [str(getattr(head, "words", head)) for head in table.heads]
+            assert any("Somers" in head for head in heads)
+    assert list(METRICS) == before
+    assert "somers_d" not in evaluation.pooled_metrics(predictions, {"share": 0.05}, replicates=2)
+
+
+def test_a_name_that_is_taken_is_refused():
+    with pytest.raises(SpecError, match="metric 'auc' is registered twice"):
+        METRICS.register(Metric(**{**SOMERS.__dict__, "name": "auc"}))
