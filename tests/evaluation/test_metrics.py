@@ -53,7 +53,7 @@ def test_a_metric_of_one_file_is_computed_and_reported_and_leaves_no_trace(predi
         assert pooled["missed_share"].to_numpy() == pytest.approx(1 - pooled["recall_at_budget"])
         folds = evaluation.metrics_by_fold(predictions, {"share": 0.05}, replicates=20)
         for table in (metrics_table(pooled, book, "logit"), fold_table(folds, book)):
-            heads = [str(getattr(head, "words", head)) for head in table.heads]
+            heads = [str(getattr(head, "words", head)) for head in table.columns]
             assert any("Somers" in head for head in heads)
     assert list(METRICS) == before
     assert "somers_d" not in evaluation.pooled_metrics(predictions, {"share": 0.05}, replicates=2)
