@@ -118,8 +118,8 @@ def deployed_messages(deployed: pd.DataFrame) -> list[Message]:
         own, rule, lot = (at.loc[name] for name in ("rules+model", "rules+rules", "rules+random"))
         delta, low, high = (100 * own[c] for c in ("delta_recall", "delta_low", "delta_high"))
         out.append(_message(
-            "deployed", model=models.model_names(str(model)), visits=own["visits"], own=own["hits"], rule=rule["hits"],
-            random=lot["hits"], random_sd=lot["hits_sd"], delta=delta, low=low, high=high,
+            "deployed", model=models.model_names(str(model)), visits=own["visits"], own=own["hits"],
+            rule=rule["hits"], random=lot["hits"], random_sd=lot["hits_sd"], delta=delta, low=low, high=high,
         ))  # fmt: skip
     return out
 
