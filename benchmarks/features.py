@@ -23,9 +23,10 @@ from pathlib import Path
 import county_sql
 import reference_sql
 from riskmodel import features
-from riskmodel.data import County
+from riskmodel.data import County, compiled
 from riskmodel.features import monthly
 from riskmodel.features.aggregates import MONTHLY
+from riskmodel.features.storage import WHOLE
 from riskmodel.households import point_in_time
 
 AIM_RATIO = 1.3
@@ -77,14 +78,14 @@ def compare(county: County, days: list[dt.date], repeats: int) -> None:
     """Time both sides in turn, assert equal values, print the ratio."""
     fs, when, times = features.load("household-v1"), point_in_time.moments(days), {}
     for table in MONTHLY:
-        mine = [f for f in fs.features if f.source == table]
+        mine = tuple(f for f in fs.features if f.source == table)
         for _ in range(repeats):
             with timed(times, "sql"):
                 store(county, f"sql_{table}", reference_sql.monthly(table, days))
             with timed(times, "features"):
-                county.con.create_table(
-                    f"our_{table}", monthly.block(county, table, mine, when), overwrite=True, temp=True
-                )
+                county.con.raw_sql(f"DROP TABLE IF EXISTS our_{table}").fetchall()
+                dates = monthly.dates(county, table, mine, when)
+                compiled.store(county, monthly.block, table, mine, WHOLE, name=f"our_{table}", **dates)
         assert_equal(county, table, [f.id for f in mine])
         store(county, f"sql_{table}", "SELECT 1")
         county.con.drop_table(f"our_{table}")

@@ -70,7 +70,7 @@ def test_a_county_taken_in_pieces_is_the_same_county(monkeypatch: pytest.MonkeyP
     some = only(EVERY, *(f.id for f in EVERY.features if f.source in ("income", "spending")), "f_growth")
     whole = features.build(county, some, ["2020-03-31", "2021-06-30"])
     monkeypatch.setattr(storage, "ROWS_AT_ONCE", len(county.frame("income")) // 3 + 1)
-    assert len(storage.Stored(county.con).pieces(county, "income")) == 3
+    assert len(storage.Stored(county).pieces("income")) == 3
     in_pieces = features.build(county, some, ["2020-03-31", "2021-06-30"])
     pd.testing.assert_frame_equal(whole, in_pieces, check_exact=True)
 

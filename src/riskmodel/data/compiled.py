@@ -196,9 +196,28 @@ def store(
 def frame(county: County, build: Build, *arguments: Any, **inputs: Input) -> pd.DataFrame:
     """Run a query and return its answer as Ibis' ``to_pandas`` would."""
     compiled = query(county, build, *arguments, **inputs)
+    return as_pandas(_run(county, compiled, inputs), compiled.schema)
+
+
+def arrow(county: County, build: Build, *arguments: Any, **inputs: Input) -> pa.Table:
+    """Run a query and return its answer as the engine gives it.
+
+    Parameters
+    ----------
+    county : County
+    build, *arguments, **inputs
+        See `query`.
+
+    Returns
+    -------
+    pyarrow.Table
+    """
+    return _run(county, query(county, build, *arguments, **inputs), inputs)
+
+
+def _run(county: County, compiled: Query, inputs: Mapping[str, Input]) -> pa.Table:
     with _names(county, inputs) as names:
-        answer = county.con.con.sql(_bound(compiled.text, names)).to_arrow_table()
-    return as_pandas(answer, compiled.schema)
+        return county.con.con.sql(_bound(compiled.text, names)).to_arrow_table()
 
 
 def read(county: County, table: ir.Table) -> pd.DataFrame:

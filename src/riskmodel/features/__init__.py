@@ -1,6 +1,6 @@
 """Features declared in YAML, compiled to Ibis, for many as-of dates in one pass."""
 
-from riskmodel.features.build import build, expression
+from riskmodel.features.build import build
 from riskmodel.features.declaration import Feature, FeatureSet, without
 from riskmodel.features.dictionary import describe, reasons_missing
 from riskmodel.features.library import available, load
@@ -13,7 +13,6 @@ __all__ = [
     "available",
     "build",
     "describe",
-    "expression",
     "load",
     "reasons_missing",
     "without",

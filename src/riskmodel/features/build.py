@@ -1,8 +1,8 @@
-"""From a declared feature set to a table: one Ibis expression for all as-of dates, pandas at the edge."""
+"""From a declared feature set to a table: all as-of dates in one pass, pandas at the edge."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import reduce
 from pathlib import Path
 
@@ -10,7 +10,7 @@ import ibis
 import ibis.expr.types as ir
 import pandas as pd
 
-from riskmodel.data import County
+from riskmodel.data import County, Shape
 from riskmodel.errors import SpecError
 from riskmodel.features import derived, events, monthly, observations, people
 from riskmodel.features.aggregates import AGGREGATES, EVENTS, MADE, MONTHLY, OBSERVED
@@ -18,63 +18,13 @@ from riskmodel.features.conditions import holds
 from riskmodel.features.declaration import Feature, FeatureSet
 from riskmodel.features.library import levels, load
 from riskmodel.features.lines import line_of
-from riskmodel.features.storage import Nowhere, stored, taken_out
+from riskmodel.features.storage import Stored, stored, taken_out
 from riskmodel.households import DateLike, Moment, Period, accounts, point_in_time
 from riskmodel.rules import RelativeLine
 
 KEY = ["household_id", "as_of"]
 ID_COLUMNS = [*KEY, "township", "village"]
 _LATER = ("features", "neighbours")
-
-
-def expression(
-    county: County, feature_set: FeatureSet, when: Iterable[Moment], storage: Nowhere | None = None
-) -> ir.Table:
-    """Return the features as an Ibis expression.
-
-    Parameters
-    ----------
-    county : County
-    feature_set : FeatureSet
-    when : iterable of Moment
-        From `riskmodel.households.point_in_time.moments`; all in one pass.
-    storage : optional
-        Where `build` keeps intermediate tables, so that the engine plans small queries and gives their
-        memory back. By default nothing is kept.
-
-    Returns
-    -------
-    ibis.Table
-        One row per household known at each moment: ``household_id, as_of, township, village``, then the
-        features as float64, null where missing. Rows are in no order.
-
-    Raises
-    ------
-    SpecError
-        If the set names an accounting quantity that there is not.
-    """
-    moments = tuple(when)
-    storage = storage or Nowhere()
-    base = accounts.build(county, moments, Period(months=feature_set.period_months))
-    relative = isinstance(feature_set.line, RelativeLine)
-    if relative:
-        line = storage.keep(line_of(feature_set, base))
-        base = base.left_join(line, "as_of", rname="{name}_of_line").drop("as_of_of_line")
-    t = base
-    for i, part in enumerate(_blocks(county, feature_set, moments, storage)):
-        # Joins stay one chain: a select in between would write every column out again.
-        t = t.left_join(part, KEY, rname=f"{{name}}_{i}")
-    made = {f.id: _finish(f, t, county) for f in feature_set.features if f.source not in _LATER}
-    bounded = {f.id: derived.bounded(f, made[f.id]) for f in feature_set.features if f.id in made}
-    t = storage.only(t.select(*ID_COLUMNS, **_carried(feature_set, base, t), **bounded))
-    for wave in levels(feature_set.features):
-        if wave[0].source == "neighbours":
-            t = derived.neighbours(wave, t, storage)
-        else:
-            at = t[derived.carried("accounting.line")] if relative else feature_set.line
-            made = {f.id: derived.derive(f, t, at) for f in wave}
-            t = t.mutate(**{f.id: derived.bounded(f, made[f.id]) for f in wave})
-    return t.select(*ID_COLUMNS, **{name: t[name].cast("float64") for name in feature_set.names})
 
 
 def _carried(feature_set: FeatureSet, base: ir.Table, t: ir.Table) -> dict[str, ir.Value]:
@@ -120,48 +70,144 @@ def build(
     fs = feature_set if isinstance(feature_set, FeatureSet) else load(feature_set)
     when = point_in_time.moments(as_of)
     with stored(county) as storage:
-        table = storage.only(expression(county, fs, when, storage))
-        return taken_out(county.con, table, fs, [m.as_of for m in when])
+        table = _features(county, fs, when, storage)
+        return taken_out(county, table, fs, [m.as_of for m in when])
+
+
+def _features(county: County, feature_set: FeatureSet, when: tuple[Moment, ...], storage: Stored) -> ir.Table:
+    """Store the features of all as-of dates: what sources give, joined; then features made of features."""
+    base = accounts.build(county, when, Period(months=feature_set.period_months))
+    line = storage.keep(_relative_line, feature_set.line, base=base) if _is_relative(feature_set) else None
+    blocks = dict(_blocks(county, feature_set, when, storage))
+    parts = tuple(blocks)
+    pieces = {_piece(part, k): t for part, tables in blocks.items() for k, t in enumerate(tables)}
+    counts = tuple(len(blocks[part]) for part in parts)
+    t = storage.only(_joined, feature_set, parts, counts, base=base, line=line, **pieces)
+    around: dict[str, ir.Table] = {}
+    for number, wave in enumerate(levels(feature_set.features)):
+        for by in _places(wave):
+            # What an earlier wave made is computed anew, not stored: it is cheap beside the sums.
+            around[_around(number, by)] = storage.keep(_sums, feature_set, number, by, t=t, **around)
+    return storage.only(_finished, feature_set, t=t, **around)
+
+
+def _is_relative(feature_set: FeatureSet) -> bool:
+    return isinstance(feature_set.line, RelativeLine)
+
+
+def _relative_line(county: Shape, line: RelativeLine, base: ir.Table) -> ir.Table:
+    return line_of(line, base)
+
+
+def _piece(part: str, number: int) -> str:
+    return f"{part}_{number}"
+
+
+def _around(wave: int, by: str) -> str:
+    return f"around_{wave}_{by}"
+
+
+def _places(wave: list[Feature]) -> list[str]:
+    """Return the kinds of places, if any, whose sums a wave needs."""
+    return [by for by in derived.PLACES if any(f.source == "neighbours" and f.by == by for f in wave)]
+
+
+def _joined(
+    county: Shape,
+    feature_set: FeatureSet,
+    parts: tuple[str, ...],
+    counts: tuple[int, ...],
+    base: ir.Table,
+    line: ir.Table | None,
+    **pieces: ir.Table,
+) -> ir.Table:
+    """Join the tables of all sources to the accounts and apply the declared rules for missing values."""
+    if line is not None:
+        base = base.left_join(line, "as_of", rname="{name}_of_line").drop("as_of_of_line")
+    t = base
+    for i, (part, count) in enumerate(zip(parts, counts, strict=True)):
+        block = reduce(lambda a, b: a.union(b), (pieces[_piece(part, k)] for k in range(count)))
+        # Joins stay one chain: a select in between would write every column out again.
+        t = t.left_join(block, KEY, rname=f"{{name}}_{i}")
+    made = {f.id: _finish(f, t, county) for f in feature_set.features if f.source not in _LATER}
+    bounded = {f.id: derived.bounded(f, made[f.id]) for f in feature_set.features if f.id in made}
+    return t.select(*ID_COLUMNS, **_carried(feature_set, base, t), **bounded)
+
+
+def _derived(feature_set: FeatureSet, t: ir.Table, around: Mapping[str, ir.Table], waves: int) -> ir.Table:
+    """Add the features of the first waves of features made of features."""
+    for number, wave in enumerate(levels(feature_set.features)[:waves]):
+        if wave[0].source == "neighbours":
+            t = derived.neighbours(wave, t, {by: around[_around(number, by)] for by in _places(wave)})
+        else:
+            line = t[derived.carried("accounting.line")] if _is_relative(feature_set) else feature_set.line
+            made = {f.id: derived.derive(f, t, line) for f in wave}
+            t = t.mutate(**{f.id: derived.bounded(f, made[f.id]) for f in wave})
+    return t
+
+
+def _sums(
+    county: Shape, feature_set: FeatureSet, wave: int, by: str, t: ir.Table, **around: ir.Table
+) -> ir.Table:
+    features = levels(feature_set.features)[wave]
+    return derived.sums_by_place(features, by, _derived(feature_set, t, around, wave))
+
+
+def _finished(county: Shape, feature_set: FeatureSet, t: ir.Table, **around: ir.Table) -> ir.Table:
+    t = _derived(feature_set, t, around, len(feature_set.features))
+    return t.select(*ID_COLUMNS, **{name: t[name].cast("float64") for name in feature_set.names})
 
 
 def _blocks(
-    county: County, feature_set: FeatureSet, when: tuple[Moment, ...], storage: Nowhere
-) -> Iterator[ir.Table]:
-    """Give the tables of features of each source, kept one by one, their columns marked as made."""
+    county: County, feature_set: FeatureSet, when: tuple[Moment, ...], storage: Stored
+) -> Iterator[tuple[str, list[ir.Table]]]:
+    """Give the stored tables of features of each source, in pieces, their columns marked as made."""
+    clock = point_in_time.clock(when)
     for source in dict.fromkeys(f.source for f in feature_set.features):
-        features = [f for f in feature_set.features if f.source == source]
-        if source in MONTHLY and county.has(source):
-            pieces = storage.pieces(county, source)
-            made = [storage.keep(_marked(monthly.block(county, source, features, when, p))) for p in pieces]
-            yield reduce(lambda a, b: a.union(b), made)
-            if county.facts.get(f"spans.{source}", False) and source == "spending":
-                reach = max(f.lag + (f.window or 0) for f in features)
-                yield storage.keep(_marked(monthly.totals(county, source, when, reach)))
-        elif (block := _block(county, feature_set, source, features, when)) is not None:
-            yield storage.keep(_marked(block))
+        features = tuple(f for f in feature_set.features if f.source == source)
+        if source == "members":
+            yield source, [storage.keep(_block, people.block, features, clock=clock)]
+        elif source == "accounts":
+            ends = observations.ends(county, features, when)
+            quantities = accounts.build(county, ends, Period(months=feature_set.period_months))
+            windows = observations.window_starts(features, when)
+            what = (observations.accounts, feature_set.line, features)
+            yield source, [storage.keep(_block, *what, quantities=quantities, windows=windows)]
+        elif county.has(source):
+            yield from _recorded(county, source, features, when, storage)
 
 
-def _marked(block: ir.Table) -> ir.Table:
-    return block.rename({f"{MADE}{c}": c for c in block.columns if c not in KEY})
+def _recorded(
+    county: County, source: str, features: tuple[Feature, ...], when: tuple[Moment, ...], storage: Stored
+) -> Iterator[tuple[str, list[ir.Table]]]:
+    """Give the stored tables of features of one table of the county."""
+    clock = point_in_time.clock(when)
+    if source in MONTHLY:
+        dates = monthly.dates(county, source, features, when)
+        what = (monthly.block, source, features)
+        yield source, [storage.keep(_block, *what, p, **dates) for p in storage.pieces(source)]
+        if county.facts.get(f"spans.{source}", False) and source == "spending":
+            reach = max(f.lag + (f.window or 0) for f in features)
+            yield f"{source}_totals", [storage.keep(_block, monthly.totals, source, reach, clock=clock)]
+    elif source in EVENTS:
+        windows = events.window_starts(features, when)
+        yield source, [storage.keep(_block, events.block, source, features, clock=clock, windows=windows)]
+    elif source == "assets":
+        yield source, [storage.keep(_block, events.assets, features, clock=clock)]
+    elif source == "indicators":
+        windows = observations.window_starts(features, when)
+        yield source, [storage.keep(_block, observations.indicators, features, clock=clock, windows=windows)]
 
 
 def _block(
-    county: County, feature_set: FeatureSet, source: str, features: list[Feature], when: tuple[Moment, ...]
-) -> ir.Table | None:
-    if source == "members":
-        return people.block(county, features, when)
-    if source == "accounts":
-        return observations.accounts(county, feature_set, features, when)
-    if not county.has(source):
-        return None
-    if source in EVENTS:
-        return events.block(county, source, features, when)
-    if source == "assets":
-        return events.assets(county, features, when)
-    return observations.indicators(county, features, when) if source == "indicators" else None
+    county: Shape, source: Callable[..., ir.Table], *arguments: object, **inputs: ir.Table
+) -> ir.Table:
+    """Return the table of features of one source, its columns marked as made."""
+    block = source(county, *arguments, **inputs)
+    return block.rename({f"{MADE}{c}": c for c in block.columns if c not in KEY})
 
 
-def _finish(f: Feature, t: ir.Table, county: County) -> ir.Value:
+def _finish(f: Feature, t: ir.Table, county: Shape) -> ir.Value:
     if f.source in MONTHLY:
         return monthly.finish(f, t, county)
     if f.source in EVENTS or f.source == "assets":

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import ibis
 import ibis.expr.types as ir
 
 from riskmodel.features.aggregates import AGGREGATES, Line, as_float, positive
 from riskmodel.features.declaration import Feature
-from riskmodel.features.storage import Nowhere
 
 ACCOUNTING = "accounting."
 # Village names recur in other townships.
@@ -76,11 +75,35 @@ def derive(f: Feature, t: ir.Table, line: Line) -> ir.Value:
     return AGGREGATES[f.aggregate].derived(parts, line * f.factor)  # type: ignore[misc]  # declarations are checked
 
 
-def neighbours(features: Sequence[Feature], t: ir.Table, storage: Nowhere) -> ir.Table:
+def sums_by_place(features: Sequence[Feature], by: str, t: ir.Table) -> ir.Table:
+    """Return sums and counts, over each village or township at each as-of, of what neighbours are asked for.
+
+    Parameters
+    ----------
+    features : sequence of Feature
+        All of source ``neighbours``.
+    by : str
+        Of `PLACES`.
+    t : ibis.Table
+        One row per household and as-of with the columns that they name.
+
+    Returns
+    -------
+    ibis.Table
+        One row per place and as-of. Values are summed as decimals (6 places), so nothing depends on their
+        order.
+    """
+    refs = sorted({f.of[0] for f in features if f.by == by})
+    sums = {f"{by}_sum_{i}": _exact(ref, t).sum() for i, ref in enumerate(refs)}
+    counts = {f"{by}_n_{i}": reference(ref, t).count() for i, ref in enumerate(refs)}
+    return t.group_by(PLACES[by]).agg(**sums, **counts)
+
+
+def neighbours(features: Sequence[Feature], t: ir.Table, around: Mapping[str, ir.Table]) -> ir.Table:
     """Add features of the other households of the same village or township at the same as-of.
 
     The household itself is taken out of sum and count, so its own figure can never come back to it as
-    context. Values are summed as decimals (6 places), so the mean does not depend on their order.
+    context.
 
     Parameters
     ----------
@@ -88,8 +111,8 @@ def neighbours(features: Sequence[Feature], t: ir.Table, storage: Nowhere) -> ir
         All of source ``neighbours``.
     t : ibis.Table
         One row per household and as-of with the columns that they name.
-    storage : Nowhere or Stored
-        Keeps the sums by place.
+    around : mapping
+        Place to what `sums_by_place` returns.
 
     Returns
     -------
@@ -97,13 +120,8 @@ def neighbours(features: Sequence[Feature], t: ir.Table, storage: Nowhere) -> ir
         The same rows with one more column per feature.
     """
     joined = t
-    for by, place in PLACES.items():
-        refs = sorted({f.of[0] for f in features if f.by == by})
-        if refs:
-            sums = {f"{by}_sum_{i}": _exact(ref, t).sum() for i, ref in enumerate(refs)}
-            counts = {f"{by}_n_{i}": reference(ref, t).count() for i, ref in enumerate(refs)}
-            around = storage.keep(t.group_by(place).agg(**sums, **counts))
-            joined = joined.left_join(around, place, rname=f"{{name}}_{by}")
+    for by, sums in around.items():
+        joined = joined.left_join(sums, PLACES[by], rname=f"{{name}}_{by}")
     made = {f.id: _mean_of_others(f, features, joined) for f in features}
     return joined.select(*t.columns, **{f.id: bounded(f, made[f.id]) for f in features})
 

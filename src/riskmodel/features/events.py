@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import ibis
 import ibis.expr.types as ir
-import pandas as pd
+import pyarrow as pa
 
-from riskmodel.data import County
+from riskmodel.data import Shape, rows_table
 from riskmodel.features.aggregates import AGGREGATES, CODES_OF, MADE, DatedRows
 from riskmodel.features.conditions import holds
 from riskmodel.features.declaration import Feature
@@ -18,7 +18,9 @@ KEY = ["household_id", "as_of"]
 ZERO_WHERE_NO_ROW = ("count", "any", "sum", "nunique", "active")
 
 
-def block(county: County, name: str, features: Sequence[Feature], when: tuple[Moment, ...]) -> ir.Table:
+def block(
+    county: Shape, name: str, features: Sequence[Feature], clock: ir.Table, windows: ir.Table
+) -> ir.Table:
     """Return the features of one table of dated rows, before the rule for missing values.
 
     A window of n months is ``(as_of − n months, as_of]``, as for open causes; without a window every row
@@ -26,39 +28,40 @@ def block(county: County, name: str, features: Sequence[Feature], when: tuple[Mo
 
     Parameters
     ----------
-    county : County
+    county : Shape
     name : str
         ``risk_events``, ``monitoring``, ``support`` or ``visits``.
     features : sequence of Feature
-    when : tuple of Moment
+    clock : ibis.Table
+    windows : ibis.Table
+        From `window_starts`.
 
     Returns
     -------
     ibis.Table
         One row per ``household_id, as_of`` with any row; one float column per feature.
     """
-    windows = sorted({f.window for f in features if f.window})
-    t = point_in_time.known(county, name, when).inner_join(_ago(when, windows), "as_of")
+    t = point_in_time.known(county, name, clock).inner_join(windows, "as_of")
     t = t.mutate(month=(t.date.year() * 12 + t.date.month() - 1).cast("int32"))
     return t.group_by(KEY).agg(**{f.id: _aggregate(f, t).cast("float64") for f in features})
 
 
-def assets(county: County, features: Sequence[Feature], when: tuple[Moment, ...]) -> ir.Table:
+def assets(county: Shape, features: Sequence[Feature], clock: ir.Table) -> ir.Table:
     """Return the features of assets held at as-of; a set may ask for authorised rows only.
 
     Parameters
     ----------
-    county : County
+    county : Shape
     features : sequence of Feature
         ``known_on: authorised_on`` leaves out what the household has not authorised by then.
-    when : tuple of Moment
+    clock : ibis.Table
 
     Returns
     -------
     ibis.Table
         One row per ``household_id, as_of`` with any row; one float column per feature.
     """
-    t = point_in_time.known(county, "assets", when)
+    t = point_in_time.known(county, "assets", clock)
     t = t.filter(point_in_time.valid(t))
     authorised = (t.authorised_on <= t.known_by).fill_null(False)
     out = {}
@@ -70,7 +73,7 @@ def assets(county: County, features: Sequence[Feature], when: tuple[Moment, ...]
     return t.group_by(KEY).agg(**out)
 
 
-def finish(f: Feature, t: ir.Table, county: County) -> ir.Value:
+def finish(f: Feature, t: ir.Table, county: Shape) -> ir.Value:
     """Apply the declared rule for missing values to a feature of dated rows or assets."""
     if not county.has(f.source):
         return ibis.null("float64")
@@ -80,12 +83,14 @@ def finish(f: Feature, t: ir.Table, county: County) -> ir.Value:
     return value / t.persons.nullif(0) if f.per == "head" else value
 
 
-def _ago(when: Sequence[Moment], windows: Sequence[int]) -> ir.Table:
+def window_starts(features: Sequence[Feature], when: Sequence[Moment]) -> pa.Table:
+    """Return the day before each window of dated rows begins, by as-of: ``as_of, ago{months}``."""
+    windows = sorted({f.window for f in features if f.window})
     rows = [
         {"as_of": m.as_of} | {f"ago{w}": point_in_time.add_months(m.as_of, -w) for w in windows} for m in when
     ]
     columns = ["as_of", *(f"ago{w}" for w in windows)]
-    return ibis.memtable(pd.DataFrame(rows), schema=ibis.schema(dict.fromkeys(columns, "date")))
+    return rows_table(rows, **dict.fromkeys(columns, "date"))
 
 
 def _of_code(f: Feature, t: ir.Table) -> ir.BooleanValue:

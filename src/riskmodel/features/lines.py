@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import ibis.expr.types as ir
 
-from riskmodel.features.declaration import FeatureSet
 from riskmodel.rules import RelativeLine, relative_line
 
 
-def line_of(feature_set: FeatureSet, accounts: ir.Table) -> ir.Table:
+def line_of(line: float | RelativeLine, accounts: ir.Table) -> ir.Table:
     """Return the line at each as-of date.
 
     Parameters
     ----------
-    feature_set : FeatureSet
+    line : float or RelativeLine
+        Of a feature set.
     accounts : ibis.Table
         From `riskmodel.households.accounts.build`.
 
@@ -22,6 +22,6 @@ def line_of(feature_set: FeatureSet, accounts: ir.Table) -> ir.Table:
     ibis.Table
         ``as_of, line`` (yuan per person and period).
     """
-    if isinstance(feature_set.line, RelativeLine):
-        return relative_line(accounts.select("as_of", "pcni", "persons", "weight"), feature_set.line)
-    return accounts.select("as_of").distinct().mutate(line=feature_set.line)
+    if isinstance(line, RelativeLine):
+        return relative_line(accounts.select("as_of", "pcni", "persons", "weight"), line)
+    return accounts.select("as_of").distinct().mutate(line=line)

@@ -11,32 +11,32 @@ from collections.abc import Sequence
 
 import ibis
 import ibis.expr.types as ir
+import pyarrow as pa
 
-from riskmodel.data import County
+from riskmodel.data import County, Shape
 from riskmodel.features.aggregates import AGGREGATES, MADE, Monthly
 from riskmodel.features.declaration import Feature
-from riskmodel.features.spans import KEY, by_span, single_codes
-from riskmodel.features.storage import WHOLE, Piece
+from riskmodel.features.spans import KEY, by_span, single_codes, span_dates
+from riskmodel.features.storage import Piece
 from riskmodel.households import Moment, point_in_time
 
 YEAR = 12
 
 
-def block(
-    county: County, name: str, features: Sequence[Feature], when: tuple[Moment, ...], piece: Piece = WHOLE
-) -> ir.Table:
+def block(county: Shape, name: str, features: Sequence[Feature], piece: Piece, **dates: ir.Table) -> ir.Table:
     """Return the monthly features of one source, before the rule for missing values.
 
     Parameters
     ----------
-    county : County
+    county : Shape
     name : str
         ``income`` or ``spending``.
     features : sequence of Feature
         Those declared on this source.
-    when : tuple of Moment
     piece : pair
         From and to which household id.
+    **dates : ibis.Table
+        From `dates`.
 
     Returns
     -------
@@ -45,16 +45,41 @@ def block(
         feature, null where the code has no row; ``{name}_year_k`` counts month-code pairs in the k-th
         year back.
     """
-    years = max(-(-(f.lag + (f.window or 0)) // YEAR) for f in features)
-    edges = {YEAR * k for k in range(years + 1)}
-    edges |= {edge for f in features for edge in (f.lag, f.lag + (f.window or 0))}
+    edges = _edges(features)
     parts = {part for f in features for part in _way(f).parts} | {"n"}
     wanted = {f.over for f in features}
-    t = by_span(county, name, wanted, when, sorted(edges), sorted(parts), piece)
-    return _pivot(_windows(t, features, sorted(edges)), name, features, years)
+    t = by_span(county, name, wanted, edges, sorted(parts), piece, dates)
+    return _pivot(_windows(t, features, edges), name, features, edges[-1] // YEAR)
 
 
-def finish(f: Feature, t: ir.Table, county: County) -> ir.Value:
+def dates(
+    county: County, name: str, features: Sequence[Feature], when: Sequence[Moment]
+) -> dict[str, pa.Table]:
+    """Return the tables of dates that `block` reads.
+
+    Parameters
+    ----------
+    county : County
+    name : str
+    features : sequence of Feature
+    when : sequence of Moment
+
+    Returns
+    -------
+    dict
+        See `riskmodel.features.spans.dates`.
+    """
+    return span_dates(county, name, when, _edges(features))
+
+
+def _edges(features: Sequence[Feature]) -> list[int]:
+    """Return the ages in months at which windows and years begin and end."""
+    years = max(-(-(f.lag + (f.window or 0)) // YEAR) for f in features)
+    edges = {YEAR * k for k in range(years + 1)}
+    return sorted(edges | {edge for f in features for edge in (f.lag, f.lag + (f.window or 0))})
+
+
+def finish(f: Feature, t: ir.Table, county: Shape) -> ir.Value:
     """Apply the declared rule for missing values to a monthly feature.
 
     Parameters
@@ -62,7 +87,7 @@ def finish(f: Feature, t: ir.Table, county: County) -> ir.Value:
     f : Feature
     t : ibis.Table
         The accounting table joined with the blocks.
-    county : County
+    county : Shape
 
     Returns
     -------
@@ -149,12 +174,12 @@ def _value(f: Feature, p: ir.Table) -> ir.Value:
     return way.formula(part, f.window or 1, f.lag)
 
 
-def totals(county: County, name: str, when: tuple[Moment, ...], reach: int) -> ir.Table:
+def totals(county: Shape, name: str, reach: int, clock: ir.Table) -> ir.Table:
     """Count the totals over several months that reach into the longest window, by household and as-of.
 
     A household whose spending is only known as such totals has no monthly figures to make windows of.
     """
-    t = point_in_time.known(county, name, when)
+    t = point_in_time.known(county, name, clock)
     t = t.filter(
         (t.month_from < t.month_to) & (t.month_to > t.last_month - reach) & (t.month_from <= t.last_month)
     )

@@ -17,17 +17,17 @@ from collections.abc import Sequence
 
 import ibis
 import ibis.expr.types as ir
-import pandas as pd
+import pyarrow as pa
 
-from riskmodel.data import County
+from riskmodel.data import County, Shape, compiled, rows_table
 from riskmodel.errors import SpecError
 from riskmodel.features import derived
 from riskmodel.features.aggregates import AGGREGATES, DECIMALS, MADE, Observations
 from riskmodel.features.conditions import in_range
-from riskmodel.features.declaration import Feature, FeatureSet
+from riskmodel.features.declaration import Feature
 from riskmodel.features.lines import line_of
-from riskmodel.households import Moment, Period, point_in_time
-from riskmodel.households import accounts as accounting
+from riskmodel.households import Moment, point_in_time
+from riskmodel.rules import RelativeLine
 
 KEY = ["household_id", "as_of"]
 RATIO, SHARE, LOG, BELOW = "line_ratio", "line_share", "line_log", "below"
@@ -35,15 +35,17 @@ RATIO, SHARE, LOG, BELOW = "line_ratio", "line_share", "line_log", "below"
 MOST_SHARE = 1_000.0
 
 
-def indicators(county: County, features: Sequence[Feature], when: tuple[Moment, ...]) -> ir.Table:
+def indicators(county: Shape, features: Sequence[Feature], clock: ir.Table, windows: ir.Table) -> ir.Table:
     """Return the features of items of ``indicators``.
 
     Parameters
     ----------
-    county : County
+    county : Shape
     features : sequence of Feature
         ``column`` is the item.
-    when : tuple of Moment
+    clock : ibis.Table
+    windows : ibis.Table
+        From `window_starts`.
 
     Returns
     -------
@@ -53,30 +55,37 @@ def indicators(county: County, features: Sequence[Feature], when: tuple[Moment, 
     items = sorted({str(f.column) for f in features})
     corrected = county.facts.get("corrected.indicators", False)
     # A corrected row holds from one moment to another, so then every moment has rows of its own.
-    t = point_in_time.known(county, "indicators", when) if corrected else county.table("indicators")
+    t = point_in_time.known(county, "indicators", clock) if corrected else county.table("indicators")
     by = [*(KEY if corrected else ["household_id"]), "date", "known_on"]
     t = t.filter(t["item"].isin(items))
     wide = t.group_by(by).agg(
         **{_column(i): ibis.ifelse(t["item"] == item, t.value, None).max() for i, item in enumerate(items)}
     )
     names = {item: _column(i) for i, item in enumerate(items)}
-    return _features(wide, features, names, when)
+    return _features(wide, features, names, windows)
 
 
 def accounts(
-    county: County, feature_set: FeatureSet, features: Sequence[Feature], when: tuple[Moment, ...]
+    county: Shape,
+    line: float | RelativeLine,
+    features: Sequence[Feature],
+    quantities: ir.Table,
+    windows: ir.Table,
 ) -> ir.Table:
     """Return the features of accounts at the end of every month with income, this one and earlier ones.
 
     Parameters
     ----------
-    county : County
-    feature_set : FeatureSet
-        Gives the period and the line.
+    county : Shape
+    line : float or RelativeLine
+        Of the feature set.
     features : sequence of Feature
         ``column`` is a quantity of `riskmodel.households.accounts.build`, ``line_ratio``,
         ``line_share``, ``line_log`` or ``below``.
-    when : tuple of Moment
+    quantities : ibis.Table
+        The accounts at the `ends` of months.
+    windows : ibis.Table
+        From `window_starts`.
 
     Returns
     -------
@@ -88,9 +97,8 @@ def accounts(
     SpecError
         If a column is no quantity of the accounting.
     """
-    t = accounting.build(county, _ends(county, features, when), Period(months=feature_set.period_months))
-    line = line_of(feature_set, t)
-    t = t.left_join(line, "as_of", rname="{name}_line").filter(t.pcni.notnull())
+    t = quantities.filter(quantities.pcni.notnull())
+    t = t.left_join(line_of(line, quantities), "as_of", rname="{name}_line")
     there = t.pcni > t.line / MOST_SHARE
     share = ibis.ifelse(there, t.line / t.pcni.nullif(0), ibis.literal(MOST_SHARE))
     below = t.pcni.round(DECIMALS) < t.line.round(DECIMALS)
@@ -106,24 +114,40 @@ def accounts(
             )
     values = {_column(i): _number(t[column]) for i, column in enumerate(columns)}
     wide = t.select("household_id", date=t.as_of, known_on=t.known_by, **values)
-    return _features(wide, features, {column: _column(i) for i, column in enumerate(columns)}, when)
+    return _features(wide, features, {column: _column(i) for i, column in enumerate(columns)}, windows)
 
 
-def finish(f: Feature, t: ir.Table, county: County) -> ir.Value:
+def finish(f: Feature, t: ir.Table, county: Shape) -> ir.Value:
     """Apply ``per``; a source that the county does not have gives nulls."""
     if not (f.source == "accounts" or county.has(f.source)):
         return ibis.null("float64")
     return derived.per_unit(f, t[f"{MADE}{f.id}"], t)
 
 
-def _ends(county: County, features: Sequence[Feature], when: tuple[Moment, ...]) -> tuple[Moment, ...]:
+def ends(county: County, features: Sequence[Feature], when: tuple[Moment, ...]) -> tuple[Moment, ...]:
     """Return the ends of the months with income that any feature can reach."""
-    t = county.table("income").select("month_to").distinct().to_pandas()["month_to"]
+    t = compiled.frame(county, _income_months)["month_to"]
     last = max(point_in_time.last_complete_month(m.as_of) for m in when)
     windows = [f.window for f in features]
     reach = None if None in windows else max(w for w in windows if w is not None)
     first = 0 if reach is None else min(point_in_time.last_complete_month(m.as_of) for m in when) - reach + 1
     return point_in_time.moments(point_in_time.month_end(int(m)) for m in t if first <= m <= last)
+
+
+def _income_months(county: Shape) -> ir.Table:
+    return county.table("income").select("month_to").distinct()
+
+
+def window_starts(features: Sequence[Feature], when: Sequence[Moment]) -> pa.Table:
+    """Return the day before each window of observations begins: ``as_of, known_by, ago{months}``."""
+    windows = sorted({f.window for f in features if f.window})
+    rows = [
+        {"as_of": m.as_of, "known_by": m.known_by}
+        | {f"ago{w}": point_in_time.window_end(m.as_of, -w) for w in windows}
+        for m in when
+    ]
+    columns = ["as_of", "known_by", *(f"ago{w}" for w in windows)]
+    return rows_table(rows, **dict.fromkeys(columns, "date"))
 
 
 def _number(value: ir.Value) -> ir.FloatingValue:
@@ -135,30 +159,22 @@ def _column(i: int) -> str:
 
 
 def _features(
-    wide: ir.Table, features: Sequence[Feature], names: dict[str, str], when: tuple[Moment, ...]
+    wide: ir.Table, features: Sequence[Feature], names: dict[str, str], windows: ir.Table
 ) -> ir.Table:
     """Aggregate ``household_id, [as_of,] date, known_on, v0, v1, …`` to one row per household and as-of."""
-    t = _seen(wide, features, when)
+    t = _seen(wide, features, windows)
     lagged = sorted({names[str(f.column)] for f in features if f.lag})
     t = t.mutate(**{f"back_{c}": _back(t, c) for c in lagged})
     return t.group_by(KEY).agg(**{f.id: _aggregate(f, t, names[str(f.column)]) for f in features})
 
 
-def _seen(wide: ir.Table, features: Sequence[Feature], when: tuple[Moment, ...]) -> ir.Table:
+def _seen(wide: ir.Table, features: Sequence[Feature], days: ir.Table) -> ir.Table:
     """Attach the as-of dates at which each observation is known and in reach, and ``order`` in time."""
-    windows = sorted({f.window for f in features if f.window})
-    rows = [
-        {"as_of": m.as_of, "known_by": m.known_by}
-        | {f"ago{w}": point_in_time.window_end(m.as_of, -w) for w in windows}
-        for m in when
-    ]
-    columns = ["as_of", "known_by", *(f"ago{w}" for w in windows)]
-    days = ibis.memtable(pd.DataFrame(rows), schema=ibis.schema(dict.fromkeys(columns, "date")))
     own = "as_of" in wide.columns
     t = wide.inner_join(days, "as_of") if own else wide.cross_join(days)
     t = t.filter((t.date <= t.as_of) & (t.known_on <= t.known_by))
     if all(f.window for f in features):
-        t = t.filter(t.date > t[f"ago{windows[-1]}"])
+        t = t.filter(t.date > t[f"ago{max(f.window or 0 for f in features)}"])
     day = 86400
     # Of two rows of one day the later recorded one is the later one.
     order = (t.date.epoch_seconds() // day) * 100_000 + t.known_on.epoch_seconds() // day

@@ -7,16 +7,16 @@ from collections.abc import Sequence
 import ibis
 import ibis.expr.types as ir
 
-from riskmodel.data import County
+from riskmodel.data import Shape
 from riskmodel.features.aggregates import AGGREGATES, Members
 from riskmodel.features.conditions import holds
 from riskmodel.features.declaration import Feature
-from riskmodel.households import Moment, point_in_time
+from riskmodel.households import point_in_time
 
 KEY = ["household_id", "as_of"]
 
 
-def block(county: County, features: Sequence[Feature], when: tuple[Moment, ...]) -> ir.Table:
+def block(county: Shape, features: Sequence[Feature], clock: ir.Table) -> ir.Table:
     """Return the features of members, missing values decided.
 
     A count is null, not 0, where a column it asks about is known for no member of the household: an
@@ -24,16 +24,16 @@ def block(county: County, features: Sequence[Feature], when: tuple[Moment, ...])
 
     Parameters
     ----------
-    county : County
+    county : Shape
     features : sequence of Feature
-    when : tuple of Moment
+    clock : ibis.Table
 
     Returns
     -------
     ibis.Table
         One row per ``household_id, as_of`` with members; one float column per feature.
     """
-    t = point_in_time.members(county, when)
+    t = point_in_time.members(county, clock)
     asked = sorted({c for f in features for c in _columns(f)})
     known = {f"known_{c}": t[c].count() for c in asked}
     g = t.group_by(KEY).agg(**{f.id: _aggregate(f, t).cast("float64") for f in features}, **known)

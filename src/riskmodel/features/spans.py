@@ -9,16 +9,16 @@ one sum before and another one after; such months, few, meet the as-of dates one
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import reduce
 from itertools import pairwise
 
 import ibis
 import ibis.expr.types as ir
-import pandas as pd
+import pyarrow as pa
 
-from riskmodel.data import County, codes
-from riskmodel.features.storage import WHOLE, Piece, within
+from riskmodel.data import County, Shape, codes, rows_table
+from riskmodel.features.storage import Piece, within
 from riskmodel.households import RIGID, Moment, point_in_time
 
 KEY = ["household_id", "as_of"]
@@ -43,30 +43,31 @@ def single_codes(name: str) -> list[str]:
 
 
 def by_span(
-    county: County,
+    county: Shape,
     name: str,
     wanted: Collection[str | None],
-    when: tuple[Moment, ...],
     edges: Sequence[int],
     parts: Sequence[str],
-    piece: Piece = WHOLE,
+    piece: Piece,
+    dates: Mapping[str, ir.Table],
 ) -> ir.Table:
     """Return what windows are made of, by household, as-of, code and span.
 
     Parameters
     ----------
-    county : County
+    county : Shape
     name : str
         ``income`` or ``spending``.
     wanted : collection of str
         Codes, single or together, that are asked for; None asks for every single one.
-    when : tuple of Moment
     edges : sequence of int
         Ages in months at which spans begin and end, from 0 up.
     parts : sequence of str
         Of `TYPES`.
     piece : pair
         From and to which household id.
+    dates : mapping
+        The tables of `span_dates`.
 
     Returns
     -------
@@ -74,18 +75,69 @@ def by_span(
         ``household_id, as_of, code, span`` (number of the span, youngest first) and the parts; several rows
         may share a span.
     """
-    known_in_order = all(a.known_by <= b.known_by for a, b in pairwise(when))
-    if county.facts.get(f"corrected.{name}", False) or not known_in_order:
-        rows = within(point_in_time.known(county, name, when), piece)
+    if "clock" in dates:
+        rows = within(point_in_time.known(county, name, dates["clock"]), piece)
         return _from_months(_known_months(rows, name, wanted, edges[-1]), edges, parts)
-    first = _month_sums(within(county.table(name), piece), name, wanted, when, edges[-1])
+    first = _month_sums(within(county.table(name), piece), name, wanted, dates["months"], dates["known"])
     key = ["household_id", "code", "month"]
     late = first.filter(first.turn > first.closed).select(*key).distinct()
-    days = _calendar(when, edges[-1])
-    mixed = first.semi_join(late, key).rename(since="turn").inner_join(days, "month")
+    mixed = first.semi_join(late, key).rename(since="turn").inner_join(dates["calendar"], "month")
     mixed = mixed.filter(mixed.turn >= mixed.since).group_by([*KEY, "code", "age"]).agg(y=ibis._.y.sum())
-    cells = _cells(first.anti_join(late, key), when, edges, parts)
+    cells = _cells(first.anti_join(late, key), dates["months"], dates["spans"], parts)
     return cells.union(_from_months(mixed.mutate(y=mixed.y.cast(FEN)), edges, parts))
+
+
+def span_dates(
+    county: County, name: str, when: Sequence[Moment], edges: Sequence[int]
+) -> dict[str, pa.Table]:
+    """Return the tables of months and days that `by_span` reads.
+
+    Parameters
+    ----------
+    county : County
+    name : str
+        ``income`` or ``spending``.
+    when : sequence of Moment
+    edges : sequence of int
+        Ages in months at which spans begin and end, from 0 up.
+
+    Returns
+    -------
+    dict
+        ``clock`` alone where rows were corrected or are not known in the order of as-of dates. Else
+        ``months`` (each in reach, with the number of the first as-of date at which it is over, its cell and
+        its number), ``spans`` (the cells of each span at each as-of date), ``calendar`` (each month in reach
+        of each as-of date: an equality join on it replaces a range join) and ``known`` (one row: the day by
+        which rows are known at each as-of date).
+    """
+    known_in_order = all(a.known_by <= b.known_by for a, b in pairwise(when))
+    if county.facts.get(f"corrected.{name}", False) or not known_in_order:
+        return {"clock": point_in_time.clock(when)}
+    last = [point_in_time.last_complete_month(m.as_of) for m in when]
+    ends = sorted({m - edge for m in last for edge in edges})  # a cell is (ends[i], ends[i + 1]]
+    base = ends[0]
+    months = [
+        {"month": m, "closed": sum(m > x for x in last), "cell": bisect_left(ends, m) - 1, "number": m - base}
+        for m in range(base + 1, ends[-1] + 1)
+    ]
+    spans = [
+        {"cell": cell, "as_of": m.as_of, "span": span, "back": m_last - base}
+        for m, m_last in zip(when, last, strict=True)
+        for span, (young, old) in enumerate(pairwise(edges))
+        for cell in range(ends.index(m_last - old), ends.index(m_last - young))
+    ]
+    calendar = [
+        {"month": m_last - age, "turn": turn, "as_of": m.as_of, "age": age}
+        for turn, (m, m_last) in enumerate(zip(when, last, strict=True))
+        for age in range(edges[-1])
+    ]
+    known = {f"known_{i}": m.known_by for i, m in enumerate(when)}
+    return {
+        "months": rows_table(months, month="int32", closed="int32", cell="int32", number="int32"),
+        "spans": rows_table(spans, cell="int32", as_of="date", span="int8", back="int32"),
+        "calendar": rows_table(calendar, month="int32", turn="int32", as_of="date", age="int32"),
+        "known": rows_table([known], **dict.fromkeys(known, "date")),
+    }
 
 
 def _single_months(t: ir.Table, name: str, wanted: Collection[str | None]) -> ir.Table:
@@ -103,18 +155,18 @@ def _single_months(t: ir.Table, name: str, wanted: Collection[str | None]) -> ir
 
 
 def _month_sums(
-    t: ir.Table, name: str, wanted: Collection[str | None], when: tuple[Moment, ...], reach: int
+    t: ir.Table, name: str, wanted: Collection[str | None], months: ir.Table, known: ir.Table
 ) -> ir.Table:
     """Sum by household, code, month and ``turn``, the first as-of date (by number) at which a row counts.
 
     ``closed`` is the first as-of date at which the month itself is complete.
     """
     t = _single_months(t, name, wanted)
-    last = [point_in_time.last_complete_month(m.as_of) for m in when]
-    t = t.filter((t.month > min(last) - reach) & (t.month <= max(last)) & (t.known_on <= when[-1].known_by))
-    closed = _total((t.month > m).cast("int32") for m in last)
-    known = _total((t.known_on > ibis.literal(m.known_by)).cast("int32") for m in when)
-    t = t.mutate(turn=ibis.greatest(closed, known), closed=closed)
+    t = t.inner_join(months.select("month", "closed"), "month").cross_join(known)
+    days = [t[column] for column in known.columns]
+    t = t.filter(t.known_on <= days[-1])
+    turn = ibis.greatest(t.closed, reduce(lambda a, b: a + b, ((t.known_on > d).cast("int32") for d in days)))
+    t = t.mutate(turn=turn)
     key = ["household_id", "month", "turn", "closed"]
     sums = t.group_by([*key, "code"]).agg(y=ibis._.amount.sum().cast(FEN))
     return _with_together(sums, key, name, wanted)
@@ -140,45 +192,17 @@ def _with_together(sums: ir.Table, key: list[str], name: str, wanted: Collection
     return out
 
 
-def _calendar(when: Sequence[Moment], reach: int) -> ir.Table:
-    """Return every month in reach of every as-of date; an equality join on it replaces a range join."""
-    rows = [
-        {
-            "month": point_in_time.last_complete_month(m.as_of) - age,
-            "turn": turn,
-            "as_of": m.as_of,
-            "age": age,
-        }
-        for turn, m in enumerate(when)
-        for age in range(reach)
-    ]
-    schema = ibis.schema({"month": "int32", "turn": "int32", "as_of": "date", "age": "int32"})
-    return ibis.memtable(pd.DataFrame(rows), schema=schema)
-
-
-def _cells(months: ir.Table, when: Sequence[Moment], edges: Sequence[int], parts: Sequence[str]) -> ir.Table:
-    last = [point_in_time.last_complete_month(m.as_of) for m in when]
-    ends = sorted({m - edge for m in last for edge in edges})  # a cell is (ends[i], ends[i + 1]]
-    base = ends[0]
-    of_month = [{"month": m, "cell": bisect_left(ends, m) - 1} for m in range(base + 1, ends[-1] + 1)]
-    of_span = [
-        {"cell": cell, "as_of": m.as_of, "span": span, "back": m_last - base}
-        for m, m_last in zip(when, last, strict=True)
-        for span, (young, old) in enumerate(pairwise(edges))
-        for cell in range(ends.index(m_last - old), ends.index(m_last - young))
-    ]
-    months = months.inner_join(_small(of_month, month="int32", cell="int32"), "month")
-    y, since = months.y, (months.month - base).cast("int32")
+def _cells(months: ir.Table, of_month: ir.Table, spans: ir.Table, parts: Sequence[str]) -> ir.Table:
+    t = months.drop("closed").inner_join(of_month, "month")
+    y, number = t.y, t.number
     sums = {
-        "s": y.sum(), "q": (y * y).sum(), "w": (y * since).sum(), "hi": y.max(), "lo": y.min(),
-        "n": y.count(), "p": ibis.ifelse(y > 0, 1, None).count(), "r": ibis.ifelse(y > 0, since, None).max(),
+        "s": y.sum(), "q": (y * y).sum(), "w": (y * number).sum(), "hi": y.max(), "lo": y.min(),
+        "n": y.count(), "p": ibis.ifelse(y > 0, 1, None).count(), "r": ibis.ifelse(y > 0, number, None).max(),
     }  # fmt: skip
     needed = dict.fromkeys([*parts, *(["s"] if "w" in parts else [])])
-    cells = months.group_by(["household_id", "code", "cell"]).agg(
-        **{p: sums[p].cast(TYPES[p]) for p in needed}
-    )
-    t = cells.inner_join(_small(of_span, cell="int32", as_of="date", span="int8", back="int32"), "cell")
-    # With a month counted from `base` on, its age is back − month.
+    cells = t.group_by(["household_id", "code", "cell"]).agg(**{p: sums[p].cast(TYPES[p]) for p in needed})
+    t = cells.inner_join(spans, "cell")
+    # With months numbered from the first in reach, a month's age is back − number.
     aged = {"w": t.s * t.back - t.w} if "w" in parts else {}
     aged |= {"r": t.back - t.r} if "r" in parts else {}
     return t.select(*KEY, "code", "span", **{p: aged.get(p, t[p]).cast(TYPES[p]) for p in parts})
@@ -192,11 +216,3 @@ def _from_months(t: ir.Table, edges: Sequence[int], parts: Sequence[str]) -> ir.
         "p": (t.y > 0).cast("int64"), "r": ibis.ifelse(t.y > 0, t.age, None),
     }  # fmt: skip
     return t.select(*KEY, "code", span=span.cast("int8"), **{p: values[p].cast(TYPES[p]) for p in parts})
-
-
-def _small(rows: Sequence[Mapping[str, object]], **types: str) -> ir.Table:
-    return ibis.memtable(pd.DataFrame(rows), schema=ibis.schema(types))
-
-
-def _total(terms: Iterable[ir.IntegerValue]) -> ir.IntegerValue:
-    return reduce(lambda a, b: a + b, terms)
