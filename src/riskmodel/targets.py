@@ -32,7 +32,7 @@ import pyarrow as pa
 from pydantic import Field
 
 from riskmodel import rules
-from riskmodel.data import County, Shape, compiled, rows_table
+from riskmodel.data import County, Shape, compiled, month_end, rows_table
 from riskmodel.errors import UsageError
 from riskmodel.households import WATCHED, DateLike, Moment, accounts, point_in_time
 from riskmodel.io.specs import Spec
@@ -208,7 +208,7 @@ def _below_line(
         clock = point_in_time.clock(Moment(d, seen_by) for d in days)
         own = compiled.frame(county, _over_spans, period, spans=spans, clock=clock)
         own["as_of"] = pd.to_datetime(own["as_of"])
-        ends_of = {int(m): point_in_time.month_end(int(m)) for m in own["period_to"].unique()}
+        ends_of = {int(m): month_end(int(m)) for m in own["period_to"].unique()}
         lines = (
             rules.poverty_lines(county, chosen, ends_of.values(), params, known_by=seen_by) if ends_of else {}
         )
@@ -392,8 +392,8 @@ def _with_past(
     whole = [int(m) for m in seen if m >= seen[0] + period.months - 1]
     # Overlapping twelve-month periods: a look each quarter finds a bad year without one for every month.
     step = 1 if period.months == 1 else 3
-    earlier = [m for m in whole[::step] if point_in_time.month_end(m) < max(days)]
-    past_days = sorted({point_in_time.month_end(m) for m in earlier} | {d for d in days if d < max(days)})
+    earlier = [m for m in whole[::step] if month_end(m) < max(days)]
+    past_days = sorted({month_end(m) for m in earlier} | {d for d in days if d < max(days)})
     if not past_days:
         return table.assign(was_below=False)
     past = _standing(county, past_days, ruleset, params)

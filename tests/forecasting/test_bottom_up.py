@@ -9,11 +9,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from riskmodel.data import County, from_frames
+from riskmodel.data import County, from_frames, month_end
 from riskmodel.data.county import About
 from riskmodel.forecasting import bottom_up, counts, histories
 from riskmodel.forecasting.counts import Counts
-from riskmodel.households import point_in_time
 
 NOW, THEN = dt.date(2020, 12, 31), dt.date(2020, 6, 30)
 
@@ -107,7 +106,7 @@ def test_a_large_county_learns_from_whole_villages_and_scores_every_household(
 
 
 def test_why_there_is_none_is_said(county: County, known: Counts) -> None:
-    early = point_in_time.month_end(2017 * 12 + 11)
+    early = month_end(2017 * 12 + 11)
     made, why_not = bottom_up.bottom_up_forecasts(county, [early], known, 12, "national-2021")
     assert made == {}
     assert "no year of entries is recorded" in why_not.text("en")

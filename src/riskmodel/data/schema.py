@@ -9,6 +9,7 @@ from which the office knew it (contract, "Input").
 
 from __future__ import annotations
 
+import calendar
 import datetime as dt
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -197,7 +198,8 @@ def month_end(ordinal: int) -> dt.date:
     >>> month_end(month_ordinal(2020, 2))
     datetime.date(2020, 2, 29)
     """
-    return dt.date((ordinal + 1) // 12, (ordinal + 1) % 12 + 1, 1) - dt.timedelta(days=1)
+    year, month = divmod(ordinal, 12)
+    return dt.date(year, month + 1, calendar.monthrange(year, month + 1)[1])
 
 
 # A table without any date (villages' coordinates) speaks of what was always there.

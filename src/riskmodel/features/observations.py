@@ -19,7 +19,7 @@ import ibis
 import ibis.expr.types as ir
 import pyarrow as pa
 
-from riskmodel.data import County, Shape, compiled, rows_table
+from riskmodel.data import County, Shape, compiled, month_end, rows_table
 from riskmodel.errors import SpecError
 from riskmodel.features import derived
 from riskmodel.features.aggregates import AGGREGATES, DECIMALS, MADE, Observations
@@ -131,7 +131,7 @@ def ends(county: County, features: Sequence[Feature], when: tuple[Moment, ...]) 
     windows = [f.window for f in features]
     reach = None if None in windows else max(w for w in windows if w is not None)
     first = 0 if reach is None else min(point_in_time.last_complete_month(m.as_of) for m in when) - reach + 1
-    return point_in_time.moments(point_in_time.month_end(int(m)) for m in t if first <= m <= last)
+    return point_in_time.moments(month_end(int(m)) for m in t if first <= m <= last)
 
 
 def _income_months(county: Shape) -> ir.Table:

@@ -9,7 +9,6 @@ one pass: tables come back with an ``as_of`` column, one set of rows a moment (c
 
 from __future__ import annotations
 
-import calendar
 import datetime as dt
 import hashlib
 from collections.abc import Iterable
@@ -21,7 +20,7 @@ import pyarrow as pa
 
 from riskmodel.data.compiled import Shape, rows_table
 from riskmodel.data.county import County
-from riskmodel.data.schema import contract, month_ordinal
+from riskmodel.data.schema import contract, month_end, month_ordinal
 from riskmodel.errors import UsageError
 
 DateLike = str | dt.date
@@ -70,8 +69,8 @@ def add_months(day: dt.date, months: int) -> dt.date:
     >>> add_months(dt.date(2020, 2, 29), -12)
     datetime.date(2019, 2, 28)
     """
-    year, month = divmod(month_ordinal(day.year, day.month) + months, 12)
-    return dt.date(year, month + 1, min(day.day, calendar.monthrange(year, month + 1)[1]))
+    last = month_end(month_ordinal(day.year, day.month) + months)
+    return last.replace(day=min(day.day, last.day))
 
 
 def window_end(day: dt.date, months: int) -> dt.date:
@@ -84,22 +83,8 @@ def window_end(day: dt.date, months: int) -> dt.date:
     >>> window_end(dt.date(2021, 5, 15), 6)
     datetime.date(2021, 11, 15)
     """
-    end = add_months(day, months)
-    if day.day == calendar.monthrange(day.year, day.month)[1]:
-        return dt.date(end.year, end.month, calendar.monthrange(end.year, end.month)[1])
-    return end
-
-
-def month_end(ordinal: int) -> dt.date:
-    """Return the last day of a month given by its ordinal.
-
-    Examples
-    --------
-    >>> month_end(month_ordinal(2021, 2))
-    datetime.date(2021, 2, 28)
-    """
-    year, month = divmod(ordinal, 12)
-    return dt.date(year, month + 1, calendar.monthrange(year, month + 1)[1])
+    ordinal = month_ordinal(day.year, day.month)
+    return month_end(ordinal + months) if day == month_end(ordinal) else add_months(day, months)
 
 
 def last_complete_month(day: dt.date) -> int:
@@ -113,7 +98,7 @@ def last_complete_month(day: dt.date) -> int:
     True
     """
     ordinal = month_ordinal(day.year, day.month)
-    return ordinal if day.day == calendar.monthrange(day.year, day.month)[1] else ordinal - 1
+    return ordinal if day == month_end(ordinal) else ordinal - 1
 
 
 def moments(as_of: DateLike | Iterable[DateLike] | Moment | Iterable[Moment]) -> tuple[Moment, ...]:

@@ -16,7 +16,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from riskmodel import evaluation, features, models, targets
-from riskmodel.data import County
+from riskmodel.data import County, month_end
 from riskmodel.errors import InputRefused
 from riskmodel.evaluation import SCORE_PREFIX, Budget
 from riskmodel.households import point_in_time
@@ -65,9 +65,7 @@ def follow_up_dates(exp: Experiment, county: County, folds: Sequence[Fold]) -> l
     final = county.data_through - dt.timedelta(days=county.about.recording_delay_days)
     first = point_in_time.last_complete_month(folds[0].test[0])
     step = exp.follow_months or 1
-    return [
-        point_in_time.month_end(m) for m in range(first, point_in_time.last_complete_month(final) + 1, step)
-    ]
+    return [month_end(m) for m in range(first, point_in_time.last_complete_month(final) + 1, step)]
 
 
 def follow_up_lists(

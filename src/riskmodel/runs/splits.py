@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass
 
-from riskmodel.data import County
+from riskmodel.data import County, month_end
 from riskmodel.errors import InputRefused
 from riskmodel.households import point_in_time
 from riskmodel.runs.experiment import Experiment
@@ -57,7 +57,7 @@ def as_of_dates(exp: Experiment, county: County) -> tuple[dt.date, ...]:
     first_month = county.table("income").month_from.min().to_pyarrow().as_py()
     if first_month is None:
         raise InputRefused("no income row: nothing can be learned; check the income table")
-    earliest = point_in_time.month_end(int(first_month) + exp.as_of.history_months - 1)
+    earliest = month_end(int(first_month) + exp.as_of.history_months - 1)
     last = exp.as_of.last or _last_labelled(exp, county)
     earliest = max(earliest, exp.as_of.first or earliest)
     found = []
@@ -65,8 +65,8 @@ def as_of_dates(exp: Experiment, county: County) -> tuple[dt.date, ...]:
     if exp.as_of.last is None and 12 % exp.as_of.every_months == 0:
         # Quarter, half-year and year ends stay where they are as the records grow.
         ordinal -= (ordinal + 1) % exp.as_of.every_months
-    while point_in_time.month_end(ordinal) >= earliest:
-        found.append(point_in_time.month_end(ordinal))
+    while month_end(ordinal) >= earliest:
+        found.append(month_end(ordinal))
         ordinal -= exp.as_of.every_months
     if not found:
         months = exp.as_of.history_months + exp.horizon.months
@@ -81,9 +81,9 @@ def _last_labelled(exp: Experiment, county: County) -> dt.date:
     final = county.data_through - dt.timedelta(days=county.about.recording_delay_days)
     day = point_in_time.add_months(final, -exp.horizon.months)
     ordinal = point_in_time.last_complete_month(day)
-    while point_in_time.window_end(point_in_time.month_end(ordinal), exp.horizon.months) > final:
+    while point_in_time.window_end(month_end(ordinal), exp.horizon.months) > final:
         ordinal -= 1
-    return point_in_time.month_end(ordinal)
+    return month_end(ordinal)
 
 
 def temporal_folds(exp: Experiment, county: County) -> tuple[Fold, ...]:

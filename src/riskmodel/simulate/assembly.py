@@ -17,13 +17,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
 
+from riskmodel.data import month_end
 from riskmodel.errors import UsageError
 from riskmodel.io.files import atomic
 from riskmodel.simulate import office
 from riskmodel.simulate import truth as fut
 from riskmodel.simulate.data_errors import LOG, SPOILED, ErrorProfile, inject_errors
 from riskmodel.simulate.history import DIRT, PLACES, TRUTH, Block, Plan, run_block, stream
-from riskmodel.simulate.months import DateLike, last_day, month_of_end, ordinal
+from riskmodel.simulate.months import DateLike, month_of_end, ordinal
 from riskmodel.simulate.office import FlagRule
 from riskmodel.simulate.parameters import ParameterArrays, Profile, load_profile, parameter_arrays
 from riskmodel.simulate.population import places
@@ -133,7 +134,7 @@ def simulation_spec(
     for month in at:
         if not first <= month <= last:
             raise UsageError(
-                f"truth at {last_day(month)}: outside the simulated months, {start} to {last_day(last)}"
+                f"truth at {month_end(month)}: outside the simulated months, {start} to {month_end(last)}"
             )
     rule = flag_rule or office.default_rule(
         given.office.line, given.office.rigid_to_income, given.office.large_drop
@@ -223,7 +224,7 @@ def _truth_at(
     table = pa.table(
         {
             "household_id": writer.ids(np.tile(state.household, events)),
-            "as_of": date_array(np.full(n * events, to_days([last_day(month)])[0])),
+            "as_of": date_array(np.full(n * events, to_days([month_end(month)])[0])),
             "horizon_months": pa.array(np.full(n * events, h, dtype=np.int32)),
             "event": category_array(np.repeat(np.arange(events), n), fut.EVENTS),
             "probability": pa.array(found.probability.ravel()),
@@ -261,7 +262,7 @@ def about(spec: SimulationSpec) -> dict[str, Any]:
     """Return what ``about.yaml`` says of a county."""
     plan = spec.plan
     return {
-        "data_through": last_day(plan.last),
+        "data_through": month_end(plan.last),
         "recording_delay_days": spec.profile.recording.most_days,
         "simulated": {
             "format_version": FORMAT_VERSION,
@@ -271,7 +272,7 @@ def about(spec: SimulationSpec) -> dict[str, Any]:
             "months": plan.months,
             "line": spec.profile.office.line,
             "register": spec.register,
-            "truth_at": [last_day(m) for m in spec.truth_at],
+            "truth_at": [month_end(m) for m in spec.truth_at],
             "horizon_months": spec.horizons[0] if len(spec.horizons) == 1 else list(spec.horizons),
             "futures": spec.futures,
             "truth_sample": spec.truth_sample,
@@ -415,7 +416,7 @@ def _with_errors(
             stream(spec.plan.seed, DIRT, k),
             line=spec.profile.office.line,
             promised_days=spec.profile.recording.most_days,
-            end=pd.Timestamp(last_day(spec.plan.last)),
+            end=pd.Timestamp(month_end(spec.plan.last)),
             first_row=rows,
         )
         rows = {name: n + written[name].num_rows for name, n in rows.items()}

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import calendar
 import datetime as dt
 
+from riskmodel.data import month_end, month_ordinal
 from riskmodel.errors import UsageError
 
 DateLike = str | dt.date
@@ -22,7 +22,7 @@ def ordinal(text: str) -> int:
         day = dt.date.fromisoformat(f"{text}-01")
     except ValueError as exc:
         raise UsageError(f"{text!r} is not a month; write YYYY-MM") from exc
-    return day.year * 12 + day.month - 1
+    return month_ordinal(day.year, day.month)
 
 
 def first_day(month: int) -> dt.date:
@@ -34,17 +34,6 @@ def first_day(month: int) -> dt.date:
     datetime.date(2017, 2, 1)
     """
     return dt.date(month // 12, month % 12 + 1, 1)
-
-
-def last_day(month: int) -> dt.date:
-    """Return the last day of a month.
-
-    Examples
-    --------
-    >>> last_day(ordinal("2020-02"))
-    datetime.date(2020, 2, 29)
-    """
-    return dt.date(month // 12, month % 12 + 1, calendar.monthrange(month // 12, month % 12 + 1)[1])
 
 
 def month_of_end(day: DateLike) -> int:
@@ -59,7 +48,7 @@ def month_of_end(day: DateLike) -> int:
         date = day if isinstance(day, dt.date) else dt.date.fromisoformat(str(day))
     except ValueError as exc:
         raise UsageError(f"{day!r} is not a date; write YYYY-MM-DD") from exc
-    month = date.year * 12 + date.month - 1
-    if date != last_day(month):
-        raise UsageError(f"truth is known at month ends only: {date} is none; take {last_day(month)}")
+    month = month_ordinal(date.year, date.month)
+    if date != month_end(month):
+        raise UsageError(f"truth is known at month ends only: {date} is none; take {month_end(month)}")
     return month

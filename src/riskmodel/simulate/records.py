@@ -14,8 +14,9 @@ from functools import cached_property
 import numpy as np
 import pyarrow as pa
 
+from riskmodel.data import month_end
 from riskmodel.simulate.history import CATEGORIES, RECORDS, SOURCES, Block, Plan, pack, stream, unpack
-from riskmodel.simulate.months import first_day, last_day
+from riskmodel.simulate.months import first_day
 from riskmodel.simulate.parameters import STAGES, ParameterArrays
 from riskmodel.simulate.population import Places
 from riskmodel.simulate.state import CAPACITY, HEALTH, RELATIONS, SLOTS, Array, Ints, State, logged_columns
@@ -52,7 +53,7 @@ class RecordWriter:
     def __post_init__(self) -> None:
         self.rng = stream(self.plan.seed, RECORDS, self.block)
         self.base = self.block * self.plan.block
-        self.end = int(day_numbers([last_day(self.plan.last)])[0])
+        self.end = int(day_numbers([month_end(self.plan.last)])[0])
 
     @cached_property
     def names(self) -> list[str]:
@@ -96,7 +97,7 @@ def income_and_spending(writer: RecordWriter, block: Block) -> dict[str, pa.Tabl
         ("spending", block.spending, "category", CATEGORIES),
     ):
         row, month, code = np.nonzero(np.moveaxis(cube, 0, -1))
-        ends = day_numbers([last_day(writer.plan.first + k) for k in range(shape[1])])
+        ends = day_numbers([month_end(writer.plan.first + k) for k in range(shape[1])])
         months = [first_day(writer.plan.first + k).strftime("%Y-%m") for k in range(shape[1])]
         columns = {
             "household_id": writer.ids(row + writer.base),
