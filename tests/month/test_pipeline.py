@@ -67,7 +67,7 @@ def whole(
 
     with pytest.MonkeyPatch.context() as patch:
         by_set = sys.modules["riskmodel.rules.evaluate"]
-        count(patch, by_set, "query_verdicts", lambda county, case, when, *_: f"{case.ruleset.id} {when}")
+        count(patch, by_set, "query_verdicts", lambda known, case, *_: f"{case.ruleset.id} {known.moments}")
         count(patch, point_in_time, "_fingerprint", lambda county, day: str(day))
         count(patch, targets, "build_cohorts", lambda county, day, *_: str(day))
         count(patch, features, "build", lambda county, chosen, day: f"{chosen.id} {day}")

@@ -71,16 +71,16 @@ def test_every_function_and_quantity_has_a_meaning() -> None:
 
 
 def _judged():
-    from riskmodel.households import point_in_time
+    from riskmodel.households import known_county
     from riskmodel.rules import row_tests as rows
     from riskmodel.rules.engine import RuleCase
     from riskmodel.rules.evaluate import query_verdicts
 
-    c, when = county(), point_in_time.moments("2021-06-01")
+    known = known_county(county(), "2021-06-01")
     ruleset = rules.load_rules("national-2021")
     case = RuleCase(ruleset, ruleset.values())
-    with rows.stored_figures(c, when, case.tests.values()) as figures:
-        return query_verdicts(c, case, when, figures, keep=list(vocabulary().quantities))
+    with rows.stored_figures(known, case.tests.values()) as figures:
+        return query_verdicts(known, case, figures, keep=list(vocabulary().quantities))
 
 
 def test_parameters_of_codes_name_real_codes() -> None:

@@ -20,7 +20,7 @@ import pyarrow as pa
 
 from riskmodel.data import County, Shape, compiled, month_text, unfused_selects
 from riskmodel.errors import InputMissing, InputRefused, UsageError
-from riskmodel.households import DateLike, Moment, accounts, point_in_time
+from riskmodel.households import AsOf, DateLike, KnownCounty, Moment, known_county, point_in_time
 from riskmodel.rules import row_tests
 from riskmodel.rules.declaration import RuleSet
 from riskmodel.rules.engine import RuleCase, RuleInputs, verdict_expression
@@ -71,7 +71,6 @@ def score_table(scores: pd.DataFrame | str | Path, when: tuple[Moment, ...]) -> 
     )
 
 
-AsOf = DateLike | Iterable[DateLike] | Moment | Iterable[Moment]
 CONTRACT = (
     "household_id", "as_of", "ruleset", "persons", "net_income", "pcni", "previous_pcni", "income_drop",
     "rigid", "rigid_ratio", "line", "gap", "has_risk", "category", "main_cause", "conditions", "unknown",
@@ -92,9 +91,9 @@ _MISSING = -1  # stands for null in a flag's int8; pandas reads it faster than a
 
 
 def evaluate_rules(
-    county: County,
+    county: County | KnownCounty,
     ruleset: str | Path | RuleSet,
-    as_of: AsOf,
+    as_of: AsOf | None = None,
     *,
     params: Mapping[str, Any] | None = None,
     scores: pd.DataFrame | str | Path | None = None,
@@ -103,14 +102,17 @@ def evaluate_rules(
 
     Parameters
     ----------
-    county : County
-    ruleset : str, Path or RuleSet
+    county
+        The checked tables, or a `KnownCounty`, which carries its own dates.
+    ruleset
         A packaged id, the path of a YAML, or a loaded set.
-    as_of : date, ISO text, Moment, or several
-    params : mapping, optional
+    as_of
+        Date, ISO text, `Moment`, or several: the days judged, each by what was known then.
+    params
         Overrides of parameters, name to value or text.
-    scores : DataFrame or path, optional
-        ``household_id, as_of, probability`` for sets that use a model's probability (cards-2023).
+    scores
+        ``household_id, as_of, probability`` (a frame or the path of a Parquet, CSV or XLSX file), for sets
+        that use a model's probability (cards-2023).
 
     Returns
     -------
@@ -131,9 +133,9 @@ def evaluate_rules(
 
 
 def evaluate_rule_sets(
-    county: County,
+    county: County | KnownCounty,
     rulesets: Iterable[str | Path | RuleSet],
-    as_of: AsOf,
+    as_of: AsOf | None = None,
     *,
     params: Mapping[str, Any] | None = None,
     scores: pd.DataFrame | str | Path | None = None,
@@ -151,19 +153,15 @@ def evaluate_rule_sets(
     tuple
         Rule set id and frame, sets of one accounting period after another.
     """
-    when = point_in_time.moments(as_of)
+    known = known_county(county, as_of)
     chosen = [load_rules(r) for r in rulesets]
-    given = None if scores is None else score_table(scores, when)
+    given = None if scores is None else score_table(scores, known.moments)
     cases = [RuleCase(r, r.values(_own(params, r, chosen))) for r in chosen]
-    with row_tests.stored_figures(
-        county, when, [test for c in cases for test in c.tests.values()]
-    ) as figures:
+    with row_tests.stored_figures(known, [test for c in cases for test in c.tests.values()]) as figures:
         for period in dict.fromkeys(c.period for c in cases):
             for case in (c for c in cases if c.period == period):
-                yield (
-                    case.ruleset.id,
-                    verdict_frame(case, when, query_verdicts(county, case, when, figures, given)),
-                )
+                rows = query_verdicts(known, case, figures, given)
+                yield case.ruleset.id, verdict_frame(case, known.moments, rows)
 
 
 def _own(params: Mapping[str, Any] | None, one: RuleSet, chosen: list[RuleSet]) -> dict[str, Any]:
@@ -189,9 +187,8 @@ def _unmask(values: pd.Series, ids: list[str]) -> list[str]:
 
 
 def query_verdicts(
-    county: County,
+    known: KnownCounty,
     case: RuleCase,
-    when: tuple[Moment, ...],
     figures: Mapping[str, ir.Table],
     scores: pa.Table | None = None,
     household_id: str | None = None,
@@ -209,10 +206,10 @@ def query_verdicts(
     asked = (
         None if household_id is None else pa.table({"household_id": pa.array([household_id], pa.string())})
     )
-    inputs = {"base": accounts.build(county, when, case.period), "settings": case.settings(when)}
+    inputs = {"base": known.accounts(case.period), "settings": case.settings(known.moments)}
     with unfused_selects():
         return compiled.frame(
-            county, _answers, case.ruleset, case.values, tuple(keep),
+            known.county, _answers, case.ruleset, case.values, tuple(keep),
             **inputs, **counted, scores=scores, asked=asked,
         )  # fmt: skip
 

@@ -10,7 +10,7 @@ import pandas as pd
 
 from riskmodel.data import County, codes
 from riskmodel.errors import UsageError
-from riskmodel.households import DateLike, point_in_time
+from riskmodel.households import DateLike, known_county
 from riskmodel.i18n import LANGUAGES, Language, section
 from riskmodel.rules import row_tests
 from riskmodel.rules.backends import GAPS
@@ -61,21 +61,23 @@ def explain_verdict(
         If the household is not known at as-of.
     """
     chosen = load_rules(ruleset)
-    when = point_in_time.moments(as_of)
-    given = None if scores is None else score_table(scores, when)
+    known = known_county(county, as_of)
+    given = None if scores is None else score_table(scores, known.moments)
     case = RuleCase(chosen, chosen.values(params))
-    with row_tests.stored_figures(county, when, case.tests.values()) as figures:
-        row = verdict_frame(case, when, query_verdicts(county, case, when, figures, given, household_id))
-        seen = query_verdicts(county, case, when, figures, given, household_id, _wanted(case))
+    with row_tests.stored_figures(known, case.tests.values()) as figures:
+        rows = query_verdicts(known, case, figures, given, household_id)
+        row = verdict_frame(case, known.moments, rows)
+        seen = query_verdicts(known, case, figures, given, household_id, _wanted(case))
+    day = known.moments[0].as_of
     if row.empty:
-        raise UsageError(f"no household {household_id!r} is known at {when[0].as_of}")
+        raise UsageError(f"no household {household_id!r} is known at {day}")
     verdict = _plain(row.iloc[0].to_dict())
     raw = _plain(seen[_wanted(case)].iloc[0].to_dict())
     asked = {n: c for n, c in chosen.conditions.items() if raw.get(f"a_{n}", True) is not False}
     conditions = [_condition(case, name, c, raw) for name, c in asked.items()]
     out: dict[str, Any] = {
         "household_id": household_id,
-        "as_of": str(when[0].as_of),
+        "as_of": str(day),
         "ruleset": chosen.id,
         "verdict": verdict,
         "conditions": conditions,

@@ -14,7 +14,7 @@ import ibis
 import ibis.expr.types as ir
 
 from riskmodel.data import County, Shape, compiled
-from riskmodel.households import Moment, When, point_in_time
+from riskmodel.households import KnownCounty, When, point_in_time
 from riskmodel.rules.backends import row_scope
 from riskmodel.rules.declaration import vocabulary
 from riskmodel.rules.expression import RowTest, Scope, evaluate_condition
@@ -88,23 +88,20 @@ def _counted(county: Shape, relation: str, tests: tuple[RowTest, ...], clock: ir
 
 
 @contextmanager
-def stored_figures(
-    county: County, when: tuple[Moment, ...], tests: Iterable[RowTest]
-) -> Iterator[dict[str, ir.Table]]:
+def stored_figures(known: KnownCounty, tests: Iterable[RowTest]) -> Iterator[dict[str, ir.Table]]:
     """Hold the figures of row tests in the county's database while rule sets read them."""
     out: dict[str, ir.Table] = {}
     asked = sorted(set(tests))
     try:
         for relation in dict.fromkeys(test.relation for test in asked):
-            if county.has(vocabulary().relations[relation].table):
+            if known.county.has(vocabulary().relations[relation].table):
                 own = tuple(test for test in asked if test.relation == relation)
-                out[relation] = compiled.store(
-                    county, _counted, relation, own, clock=point_in_time.clock(when)
-                )
+                clock = point_in_time.clock(known.moments)
+                out[relation] = compiled.store(known.county, _counted, relation, own, clock=clock)
         yield out
     finally:
         for table in out.values():
-            county.con.drop_table(table.op().name, force=True)
+            known.county.con.drop_table(table.op().name, force=True)
 
 
 def attach_figures(

@@ -1,0 +1,50 @@
+"""A view of what was known gives the same tables as its county with a date, and says when dates disagree."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+
+from riskmodel import rules
+from riskmodel.errors import UsageError
+from riskmodel.households import KnownCounty, accounts, fingerprint, known_county, point_in_time
+
+from ..rules.tiny import county
+
+DAYS = ["2021-05-31", "2021-06-01"]
+
+
+@pytest.fixture(scope="module")
+def view() -> KnownCounty:
+    return known_county(county(5999.0), DAYS)
+
+
+def test_a_view_gives_the_tables_of_its_county(view: KnownCounty) -> None:
+    c, when = view.county, point_in_time.moments(DAYS)
+    assert view.moments == when
+    key = ["as_of", "household_id"]
+    for ours, theirs in [
+        (view.rows("income"), point_in_time.known(c, "income", when)),
+        (view.households(), point_in_time.households(c, when)),
+        (view.members(), point_in_time.members(c, when)),
+        (view.accounts(), accounts.build(c, when)),
+        (view.incomes(), accounts.incomes(c, when)),
+    ]:
+        same = [t.to_pandas().sort_values(key, ignore_index=True) for t in (ours, theirs)]
+        pd.testing.assert_frame_equal(*same)
+    assert view.fingerprint == fingerprint(c, DAYS[-1])
+
+
+def test_rules_take_a_view_or_a_county_with_dates(view: KnownCounty) -> None:
+    by_view = rules.evaluate_rules(view, "national-2021")
+    pd.testing.assert_frame_equal(by_view, rules.evaluate_rules(view.county, "national-2021", DAYS))
+    assert by_view["as_of"].nunique() == 2
+
+
+def test_a_view_is_made_once_and_keeps_its_dates(view: KnownCounty) -> None:
+    assert known_county(view) is view
+    assert known_county(view, DAYS) is view
+    with pytest.raises(UsageError, match=r"known as of 2021-05-31, 2021-06-01: leave as_of out"):
+        known_county(view, "2021-07-01")
+    with pytest.raises(UsageError, match="no as-of date given"):
+        rules.evaluate_rules(view.county, "national-2021")
