@@ -1,4 +1,4 @@
-"""What a bench file may say: which panels, which models and rule sets, how many visits."""
+"""What a benchmark file may say: which panels, which models and rule sets, how many visits."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
+from riskmodel.i18n import Words
 from riskmodel.io import paths
 from riskmodel.io.specs import Spec
 from riskmodel.io.specs import load as load_spec
 from riskmodel.models import MODELS
-from riskmodel.runs import Experiment, Title, VisitBudget, load_experiment
+from riskmodel.runs import Experiment, VisitBudget, load_experiment
 
 
 class CountySize(Spec):
@@ -27,14 +28,14 @@ class Panel(Spec):
 
     ``about`` says what it is, ``short`` is its name where there is little room. ``experiment`` says cohort,
     dates and label (a matrix is ready without). ``leave_out`` names models that make no sense on it;
-    ``model_params`` goes on top of the bench's; ``like: ID`` takes over whatever is not said from an earlier
-    panel.
+    ``model_params`` goes on top of the benchmark's; ``like: ID`` takes over whatever is not said from an
+    earlier panel.
     """
 
     id: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
-    title: Title
-    short: Title | None = None
-    about: Title | None = None
+    title: Words
+    short: Words | None = None
+    about: Words | None = None
     source: Literal["simulate", "eph", "wagepan", "teen_poverty"]
     experiment: str | None = None
     profile: str = "default"
@@ -58,7 +59,7 @@ class Panel(Spec):
 
 
 class Benchmark(Spec):
-    """A declared bench; see ``experiments/bench.yaml``.
+    """A declared benchmark; see ``experiments/bench.yaml``.
 
     ``bootstrap`` village resamples make the intervals, ``bootstrap_test`` those of the primary test, whose p
     values Holm multiplies by the number of models.
@@ -66,7 +67,7 @@ class Benchmark(Spec):
 
     id: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
     version: int = 1
-    title: Title
+    title: Words
     models: tuple[str, ...]
     model_params: dict[str, dict[str, Any]] = Field(default_factory=dict)
     rulesets: tuple[str, ...] = ()
@@ -111,23 +112,14 @@ class Benchmark(Spec):
         return self
 
     def models_of(self, panel: Panel) -> tuple[str, ...]:
-        """Return the models of a panel, rule sets included.
-
-        Parameters
-        ----------
-        panel : Panel
-
-        Returns
-        -------
-        tuple of str
-        """
+        """Return the models of a panel, rule sets included."""
         chosen = [m for m in self.models if m not in panel.leave_out]
         if panel.with_rulesets:
             chosen += [f"{kind}-{name}" for name in self.rulesets for kind in ("rule", "conditions")]
         return tuple(chosen)
 
     def params_of(self, panel: Panel) -> dict[str, dict[str, Any]]:
-        """Return the model parameters of a panel: the bench's, then the panel's."""
+        """Return the model parameters of a panel: the benchmark's, then the panel's."""
         names = {*self.model_params, *panel.model_params}
         return {
             n: {**self.model_params.get(n, {}), **panel.model_params.get(n, {})}
@@ -136,22 +128,7 @@ class Benchmark(Spec):
         }
 
     def experiment_of(self, panel: Panel) -> Experiment:
-        """Return a panel's experiment with the bench's models, visits and seed.
-
-        Parameters
-        ----------
-        panel : Panel
-            With an experiment.
-
-        Returns
-        -------
-        Experiment
-
-        Raises
-        ------
-        UsageError
-            If there is no experiment of that name.
-        """
+        """Return a panel's experiment with the benchmark's models, visits and seed."""
         exp = load_experiment(panel.experiment or "")
         models = self.models_of(panel)
         changed = {
@@ -170,15 +147,17 @@ class Benchmark(Spec):
 
 
 def load_benchmark(name: str | Path) -> Benchmark:
-    """Read a bench by id (``"bench"``) or path.
+    """Read a benchmark's declaration by id (``"bench"``) or path.
 
     Parameters
     ----------
-    name : str or Path
+    name
+        Id of a declaration that comes with riskmodel, or a YAML file.
 
     Returns
     -------
-    Bench
+    Benchmark
+        The checked declaration.
 
     Raises
     ------

@@ -14,7 +14,7 @@ the data of Allison 2009, *Fixed Effects Regression Models*.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,7 @@ from riskmodel import models, simulate
 from riskmodel.benchmark.declaration import Benchmark, CountySize, Panel
 from riskmodel.data import County, importers
 from riskmodel.errors import InputMissing, InputRefused, UsageError
-from riskmodel.runs import DECLARED, read_truth
+from riskmodel.runs import DECLARED, read_truth, score_columns
 
 
 @dataclass(frozen=True)
@@ -39,28 +39,7 @@ class PanelData:
 
 
 def open_county(panel: Panel, size: CountySize, folder: Path, file: Path | None) -> PanelData:
-    """Simulate or import a panel's county and read it.
-
-    Parameters
-    ----------
-    panel : Panel
-        Of a source that is a county.
-    size : Size
-        Of simulated counties.
-    folder : Path
-        Where its tables are written.
-    file : Path, optional
-        The panel's own file, where it needs one.
-
-    Returns
-    -------
-    Source
-
-    Raises
-    ------
-    UsageError
-        If the panel's file or package is not here; the message is the reason it is skipped for.
-    """
+    """Simulate or import a panel's county and read it."""
     if panel.source == "simulate":
         made = simulate.simulate_county(
             households=size.households, months=size.months, seed=panel.seed, profile=panel.profile,
@@ -74,22 +53,7 @@ def open_county(panel: Panel, size: CountySize, folder: Path, file: Path | None)
 
 
 def require_file(panel: Panel, file: Path | None) -> Path:
-    """Return the file of a panel that needs one.
-
-    Parameters
-    ----------
-    panel : Panel
-    file : Path, optional
-
-    Returns
-    -------
-    Path
-
-    Raises
-    ------
-    UsageError
-        If it is not given or not there.
-    """
+    """Return the file of a panel that needs one."""
     option = f"--{panel.source.replace('_', '-')} FILE"
     if file is None:
         raise UsageError(f"{panel.source}: its file is not given ({option})")
@@ -106,24 +70,7 @@ _EACH = ("mother", "spouse", "inschool", "hours")
 
 
 def read_waves(file: Path) -> pd.DataFrame:
-    """Read the wide file into one row a girl and wave at risk.
-
-    Parameters
-    ----------
-    file : Path
-        ``teen_poverty.csv``.
-
-    Returns
-    -------
-    DataFrame
-        ``household_id, wave, y, black``, and the columns models see: ``age, mother, spouse, in_school, hours,
-        years_poor, poor_before`` (a year earlier; missing in the first wave).
-
-    Raises
-    ------
-    InputRefused
-        If columns are absent.
-    """
+    """Read the wide file into one row a girl and wave at risk."""
     wide = pd.read_csv(file)
     wanted = ["id", "age", "black", *(f"{c}{w}" for c in ("pov", *_EACH) for w in range(1, WAVES + 1))]
     absent = [c for c in wanted if c not in wide.columns]
@@ -156,37 +103,37 @@ def read_waves(file: Path) -> pd.DataFrame:
     return rows[(rows["now"] == 0) & rows["y"].notna()].drop(columns="now").reset_index(drop=True)
 
 
+# No rule set can be judged on the survey: nobody is flagged or ranked.
+_NO_RULES: dict[str, Any] = {"township": "-", "persons": 1, "flagged": False, "rule_rank": np.nan}
 FEATURES = ["wave", "age", "mother", "spouse", "in_school", "hours", "years_poor", "poor_before"]
 
 
 def predict_waves(
     bench: Benchmark, panel: Panel, names: tuple[str, ...], file: Path, say: Callable[[str], None]
 ) -> tuple[pd.DataFrame, dict[str, Any], pd.DataFrame]:
-    """Fit every model on the earlier waves and predict the last.
-
-    Parameters
-    ----------
-    bench : Bench
-    panel : Panel
-    names : tuple of str
-        Models that take features.
-    file : Path
-    say : callable
-        Is told progress.
-
-    Returns
-    -------
-    tuple of DataFrame, dict and DataFrame
-        The tidy predictions, the fitted models by name, and the split as `ExperimentResult.folds` has it.
-    """
+    """Fit every model on the earlier waves and predict the last."""
     rows = read_waves(file).rename(columns={"black": "group_black"})
     train, test = rows[rows["wave"] < TEST_WAVE], rows[rows["wave"] == TEST_WAVE]
     say(f"{len(train)} training rows, {len(test)} test rows")
     test = test.assign(as_of=pd.Timestamp(_year_end(TEST_WAVE)))
     # A ready matrix declares no directions.
     params = {k: {n: v for n, v in p.items() if v != DECLARED} for k, p in bench.params_of(panel).items()}
-    found, fitted = fit_and_predict(train, test, FEATURES, names, params, bench.seed)
-    return found, fitted, _split(train, test)
+    parts, fitted = [], {}
+    for name in names:
+        # Every girl is a cluster of her own, over all waves; each serves to fit and, left out in turn, to
+        # calibrate.
+        fitted[name] = models.fit_model(
+            name, train[FEATURES], train["y"].astype(int).to_numpy(), train["household_id"].to_numpy(),
+            bench.seed, params.get(name), scheme="cross",
+        )  # fmt: skip
+        scores = score_columns(fitted[name], test[FEATURES])
+        rows = test[["household_id", "as_of", "y", "group_black"]]
+        parts.append(rows.assign(**_NO_RULES, model=name, **scores))
+    predictions = pd.concat(parts, ignore_index=True)
+    predictions = predictions.assign(
+        fold=predictions["as_of"].astype(str), village=predictions["household_id"]
+    )
+    return predictions, fitted, _split(train, test)
 
 
 def _split(train: pd.DataFrame, test: pd.DataFrame) -> pd.DataFrame:
@@ -200,58 +147,3 @@ def _split(train: pd.DataFrame, test: pd.DataFrame) -> pd.DataFrame:
 
 def _year_end(wave: int) -> str:
     return f"{_FIRST_YEAR + wave - 1}-12-31"
-
-
-def fit_and_predict(
-    train: pd.DataFrame,
-    test: pd.DataFrame,
-    features: Sequence[str],
-    names: Sequence[str],
-    params: Mapping[str, dict[str, Any]] | None = None,
-    seed: int = 0,
-) -> tuple[pd.DataFrame, dict[str, Any]]:
-    """Fit models on a ready matrix and predict its test rows, as tidy predictions.
-
-    Parameters
-    ----------
-    train, test : DataFrame
-        ``household_id`` (its own cluster: it comes back at every date), ``y`` (0/1), the features; of the
-        test also ``as_of``, and ``group_…`` columns where gaps are to be looked at.
-    features : sequence of str
-    names : sequence of str
-        Models that take features.
-    params : mapping, optional
-        Model to its parameters.
-    seed : int, default 0
-
-    Returns
-    -------
-    tuple of DataFrame and dict
-        Predictions as `riskmodel.evaluation` takes them, without rules (nobody flagged, no rank), and the
-        fitted models by name. Every household serves to fit and, left out in turn, to calibrate.
-    """
-    columns, parts, fitted = list(features), [], {}
-    groups = [c for c in test.columns if c.startswith("group_")]
-    for name in names:
-        model = models.fit_model(
-            name, train[columns], train["y"].astype(int).to_numpy(), train["household_id"].to_numpy(),
-            seed, (params or {}).get(name), scheme="cross",
-        )  # fmt: skip
-        X, fitted[name] = test[columns], model
-        interval = model.predict_interval(X)
-        parts.append(
-            test[["household_id", "as_of", "y", *groups]].assign(
-                fold=test["as_of"].astype(str),
-                township="-",
-                village=test["household_id"],
-                persons=1,
-                flagged=False,
-                rule_rank=np.nan,
-                model=name,
-                score=model.margin(X),
-                probability=model.predict_proba(X)[:, 1],
-                probability_low=interval[:, 0],
-                probability_high=interval[:, 1],
-            )
-        )
-    return pd.concat(parts, ignore_index=True), fitted

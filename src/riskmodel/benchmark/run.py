@@ -24,7 +24,6 @@ from riskmodel.benchmark import panels
 from riskmodel.benchmark.declaration import Benchmark, Panel
 from riskmodel.benchmark.store import PanelJob, PanelOutput
 from riskmodel.errors import InputRefused, UsageError
-from riskmodel.evaluation import Budget
 from riskmodel.i18n import both
 from riskmodel.io import files
 from riskmodel.runs import Evaluation, Experiment, ExperimentResult, evaluate, run_experiment, select_truth
@@ -89,10 +88,9 @@ def _run_waves(job: PanelJob, say: Callable[[str], None]) -> _Panel:
     file = panels.require_file(panel, job.file)
     found, fitted, folds = panels.predict_waves(bench, panel, bench.models_of(panel), file, say)
     say("evaluating")
-    budget = Budget(visits=bench.budget.visits, share=bench.budget.share)
     event = both("benchmark.sentences.poor next year")
     evaluated = Evaluation(
-        found, budget, panel.baseline, event,
+        found, bench.budget.per_date, panel.baseline, event,
         replicates=bench.bootstrap, test_replicates=bench.bootstrap_test, seed=bench.seed,
     )  # fmt: skip
     tables, notes = evaluated.further(), evaluated.notes

@@ -3,8 +3,8 @@
 from riskmodel.runs.assessment import Evaluation, evaluate, is_simple, winner
 from riskmodel.runs.comparison import RunComparison, compare
 from riskmodel.runs.design_matrix import model_inputs
-from riskmodel.runs.experiment import EVENT_WORDS, Experiment, Title, VisitBudget, load_experiment
-from riskmodel.runs.fitting import DECLARED, ExperimentResult, run_experiment
+from riskmodel.runs.experiment import EVENT_WORDS, Experiment, VisitBudget, load_experiment
+from riskmodel.runs.fitting import DECLARED, ExperimentResult, run_experiment, score_columns
 from riskmodel.runs.outcomes import HOUSEHOLD_GROUPS, select_truth
 from riskmodel.runs.promotion import (
     MIN_GROUP_EVENTS,
@@ -44,7 +44,6 @@ __all__ = [
     "RegisteredModel",
     "Run",
     "RunComparison",
-    "Title",
     "TrainedRun",
     "VisitBudget",
     "compare",
@@ -62,6 +61,7 @@ __all__ = [
     "read_truth",
     "run_experiment",
     "run_finished",
+    "score_columns",
     "select_truth",
     "start_run",
     "train",

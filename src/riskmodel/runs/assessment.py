@@ -320,7 +320,7 @@ def evaluate(exp: Experiment, predictions: pd.DataFrame, **options: Any) -> Eval
         Its tables are computed when they are first asked for.
     """
     declared: dict[str, Any] = {
-        "budget": Budget(visits=exp.budget.visits, share=exp.budget.share),
+        "budget": exp.budget.per_date,
         "baseline": "rule",
         "event": EVENT_WORDS[exp.events[0]],
         "replicates": exp.bootstrap,

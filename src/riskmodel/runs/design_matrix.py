@@ -1,15 +1,14 @@
-"""The tables one run needs, each computed once: features, verdicts, cohort, labels.
-
-What goes into each kind of model: features, the rules' columns, the village, or features and income.
-"""
+"""The design matrix of a run: features, verdicts, cohort and labels, and what each model takes of them."""
 
 from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from riskmodel import features, models, rules, targets
 from riskmodel.data import County
@@ -27,18 +26,18 @@ PLACE = ["township", "village"]
 class DesignMatrix:
     """Features and verdicts of the cohort at every as-of date of a run.
 
-    Parameters
+    Attributes
     ----------
-    rows : DataFrame
+    rows
         One row per household of the cohort and as-of: ``row`` (its position in X), keys, place,
         ``persons``, ``pcni``, ``line``, ``gap`` (yuan), ``flagged``, ``rule_rank`` (1 = first at its as-of),
         and of each further rule set that a model follows ``flagged:ID, gap:ID, line:ID, conditions:ID``.
-    X : DataFrame
+    X
         The features, in the set's order; of ``rows``, then of ``population``.
-    population : DataFrame
+    population
         Households outside the cohort with a known income, for models that are fitted on them too: ``row``,
         keys, place, ``pcni, line``; empty where no model asks for them.
-    flags : DataFrame
+    flags
         ``household_id, as_of`` of all whom the rules flag, in the cohort or not.
     """
 
@@ -59,18 +58,7 @@ def resolve_feature_set(exp: Experiment) -> features.FeatureSet:
 
 
 def build_design_matrix(exp: Experiment, county: County, days: tuple[dt.date, ...]) -> DesignMatrix:
-    """Build features and verdicts for the cohort at every as-of date in one pass each.
-
-    Parameters
-    ----------
-    exp : Experiment
-    county : County
-    days : tuple of date
-
-    Returns
-    -------
-    Tables
-    """
+    """Build features and verdicts for the cohort at every as-of date in one pass each."""
     chosen = resolve_feature_set(exp)
     members = targets.build_cohorts(county, days, exp.cohort, exp.ruleset, exp.params)
     X = _keyed(features.build(county, chosen, list(days)))
@@ -133,20 +121,7 @@ def labelled_rows(
 def fold_rows(
     exp: Experiment, county: County, tables: DesignMatrix, fold: Fold
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return a fold's training rows (labels known by the fold's day) and its test rows (null labels kept).
-
-    Parameters
-    ----------
-    exp : Experiment
-    county : County
-    tables : Tables
-    fold : Fold
-
-    Returns
-    -------
-    tuple of DataFrame
-        Training and test.
-    """
+    """Return a fold's training rows (labels known by the fold's day) and its test rows (null labels kept)."""
     train = labelled_rows(exp, county, tables, fold.train, fold.seen_by)
     train = train[train["y"].notna()].reset_index(drop=True)
     test = labelled_rows(exp, county, tables, fold.test, None)
@@ -168,21 +143,28 @@ def _keyed(frame: pd.DataFrame) -> pd.DataFrame:
     return frame.assign(as_of=pd.to_datetime(frame["as_of"]))
 
 
+def village_names(rows: pd.DataFrame) -> NDArray[Any]:
+    """Return each row's village with its township: two townships may each have a village of one name."""
+    return np.asarray(rows["township"].astype(str) + "/" + rows["village"].astype(str), dtype=object)
+
+
 def model_inputs(name: str, rows: pd.DataFrame, X: pd.DataFrame) -> pd.DataFrame:
     """Return what a model takes in: features, the rules' columns, the village, or features and income.
 
     Parameters
     ----------
-    name : str
-    rows : DataFrame
+    name
+        Of a model, or ``rule-ID`` and ``conditions-ID`` of a rule set.
+    rows
         ``flagged, gap, line, pcni, township, village``; for ``rule-ID`` and ``conditions-ID`` also
         ``flagged:ID, gap:ID, line:ID, conditions:ID``.
-    X : DataFrame
+    X
         Features of the same rows.
 
     Returns
     -------
     DataFrame
+        One row a row of ``rows``.
 
     Raises
     ------
@@ -193,8 +175,7 @@ def model_inputs(name: str, rows: pd.DataFrame, X: pd.DataFrame) -> pd.DataFrame
     if entry.needs == "features":
         return X
     if entry.needs == "place":
-        # Two townships may each have a village of one name.
-        return pd.DataFrame({"village": rows["township"].astype(str) + "/" + rows["village"].astype(str)})
+        return pd.DataFrame({"village": village_names(rows)}, index=rows.index)
     if entry.needs == "both":
         income = {f"rule:{c}": rows[c].to_numpy(dtype=float, na_value=np.nan) for c in ("pcni", "line")}
         return X.assign(**income)

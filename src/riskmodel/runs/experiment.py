@@ -12,7 +12,8 @@ from typing import Any, Literal, Self
 from pydantic import Field, model_validator
 
 from riskmodel.errors import SpecError
-from riskmodel.i18n import section
+from riskmodel.evaluation import Budget
+from riskmodel.i18n import Words, section
 from riskmodel.io import paths
 from riskmodel.io.specs import Spec
 from riskmodel.io.specs import load as load_spec
@@ -22,13 +23,6 @@ from riskmodel.targets import COHORTS, Event, Horizon
 # What the found events are called in a sentence, by the first event of the experiment.
 EVENT_WORDS: Mapping[str, Mapping[str, str]] = section("evaluation.events")
 Role = Literal["register", "support", "context"]
-
-
-class Title(Spec):
-    """The name people read."""
-
-    zh: str
-    en: str
 
 
 class AsOf(Spec):
@@ -82,13 +76,18 @@ class VisitBudget(Spec):
             raise ValueError("give either visits (a number) or share (of the cohort)")
         return self
 
+    @property
+    def per_date(self) -> Budget:
+        """The same as `riskmodel.evaluation` takes it."""
+        return Budget(visits=self.visits, share=self.share)
+
 
 class Experiment(Spec):
     """A declared run; see ``experiments/county.yaml`` for one with every key."""
 
     id: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
     version: int = 1
-    title: Title
+    title: Words
     cohort: tuple[str, ...]
     ruleset: str
     params: dict[str, Any] = Field(default_factory=dict)
@@ -136,11 +135,13 @@ def load_experiment(name: str | Path) -> Experiment:
 
     Parameters
     ----------
-    name : str or Path
+    name
+        Id of a declaration that comes with riskmodel, or a YAML file.
 
     Returns
     -------
     Experiment
+        The checked declaration.
 
     Raises
     ------

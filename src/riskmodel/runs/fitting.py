@@ -1,6 +1,6 @@
 """Run an experiment: temporal folds, every model on the same rows, then the models that will score.
 
-Following the cohort month by month after the first test: who lists whom first, for lead time.
+After the first test the cohort may be followed month by month: who lists whom first, for lead time.
 """
 
 from __future__ import annotations
@@ -18,152 +18,59 @@ from numpy.typing import NDArray
 from riskmodel import evaluation, features, models, targets
 from riskmodel.data import County, month_end
 from riskmodel.errors import InputRefused
-from riskmodel.evaluation import SCORE_PREFIX, Budget
+from riskmodel.evaluation import SCORE_PREFIX
 from riskmodel.households import point_in_time
 from riskmodel.i18n import Message
 from riskmodel.runs import design_matrix, outcomes, splits, visit_sampling
-from riskmodel.runs.design_matrix import model_inputs
+from riskmodel.runs.design_matrix import DesignMatrix, model_inputs, village_names
 from riskmodel.runs.experiment import Experiment
 from riskmodel.runs.splits import Fold
 from riskmodel.targets import KEY
-
-# Households times months whose features are held at once: some 300 MB.
-_AT_ONCE = 200_000
-
-
-def can_follow_up(exp: Experiment, county: County) -> bool:
-    """Say whether lead time can be measured: asked for, rules to compare with, and outcomes month by month.
-
-    Parameters
-    ----------
-    exp : Experiment
-    county : County
-
-    Returns
-    -------
-    bool
-        False on annual totals and where the label is the next observation: no month has an outcome there.
-    """
-    monthly = not exp.horizon.next and not county.facts.get("spans.income", False)
-    others = [m for m in exp.models if m != "rule"]
-    return bool(exp.follow_months and monthly and "rule" in exp.models and others)
-
-
-def follow_up_dates(exp: Experiment, county: County, folds: Sequence[Fold]) -> list[dt.date]:
-    """Return the dates followed: month ends from the first test date to the last month that is recorded.
-
-    Parameters
-    ----------
-    exp : Experiment
-    county : County
-    folds : sequence of Fold
-
-    Returns
-    -------
-    list of date
-    """
-    final = county.data_through - dt.timedelta(days=county.about.recording_delay_days)
-    first = point_in_time.last_complete_month(folds[0].test[0])
-    step = exp.follow_months or 1
-    return [month_end(m) for m in range(first, point_in_time.last_complete_month(final) + 1, step)]
-
-
-def follow_up_lists(
-    exp: Experiment, county: County, folds: Sequence[Fold], fitted: Mapping[str, Mapping[str, Any]]
-) -> pd.DataFrame:
-    """Say when each household that fell was first on each model's list, and first seen by the rules.
-
-    At every date the models are those of the latest fold tested by then, so none has seen what came after.
-
-    Parameters
-    ----------
-    exp : Experiment
-    county : County
-    folds : sequence of Fold
-    fitted : mapping
-        Fold name to its models by name.
-
-    Returns
-    -------
-    DataFrame
-        As `riskmodel.evaluation.first_listings`.
-    """
-    days = follow_up_dates(exp, county, folds)
-    names = tuple(m for m in exp.models if m == "rule" or not models.model_entry(m).ruleset)
-    thin = exp.model_copy(update={"models": names})
-    households = max(1, county.table("households").household_id.nunique().to_pyarrow().as_py())
-    step = max(1, _AT_ONCE // households)
-    scores, flags = [], []
-    for first in range(0, len(days), step):
-        made = design_matrix.build_design_matrix(thin, county, tuple(days[first : first + step]))
-        flags.append(made.flags)
-        for day in pd.to_datetime(made.rows["as_of"]).unique():
-            rows = made.rows[made.rows["as_of"] == day]
-            fold = [f for f in folds if pd.Timestamp(f.test[0]) <= day][-1]
-            scores.append(_scored(rows, made.X, fitted[fold.name]))
-    months = targets.build(county, days, 1, exp.events, exp.ruleset, params=exp.params)
-    falls = months.loc[months["label"].eq(1), KEY]
-    falls = falls.assign(as_of=pd.to_datetime(falls["as_of"]) + pd.offsets.MonthEnd(1))
-    budget = Budget(visits=exp.budget.visits, share=exp.budget.share)
-    return evaluation.first_listings(
-        pd.concat(scores, ignore_index=True),
-        pd.concat(flags, ignore_index=True),
-        falls,
-        budget,
-        exp.horizon.months,
-    )
-
-
-def _scored(rows: pd.DataFrame, X: pd.DataFrame, fitted: Mapping[str, Any]) -> pd.DataFrame:
-    margins = {
-        SCORE_PREFIX + name: model.margin(model_inputs(name, rows, X.iloc[rows["row"]]))
-        for name, model in fitted.items()
-        if name != "rule" and not models.model_entry(name).ruleset
-    }
-    return rows[[*KEY, *design_matrix.PLACE, "flagged", "rule_rank"]].assign(**margins)
-
 
 _LOG = logging.getLogger(__name__)
 # Below this a fit says nothing: ten events a parameter is the custom, and even one income needs these.
 MIN_EVENTS = 10
 # ``model_params: {boosting: {monotone: declared}}``: risk may only move as the features' declarations say.
 DECLARED = "declared"
+# Households times months whose features are held at once: some 300 MB.
+_AT_ONCE = 200_000
 
 
 @dataclass(frozen=True)
 class ExperimentResult:
-    """What a run made.
+    """What running an experiment gave, before it is evaluated and logged.
 
-    Parameters
+    Attributes
     ----------
-    experiment : Experiment
-    feature_set : FeatureSet
-    fingerprint : str
+    experiment
+        The declaration.
+    feature_set
+        As it was trained on: measured from the rule set's line, without what is left out.
+    fingerprint
         Of everything the run could see.
-    predictions : DataFrame
+    predictions
         Test rows of every fold and model: ``household_id, as_of, fold, township, village, persons, pcni,
         line, gap, flagged, y, real_horizon_months, model, score`` (log-odds), ``probability,
         probability_low, probability_high``, and, where known, what only an evaluation may
         look at: ``pcni_after`` (income per head over the outcome's year), ``supported_after`` (support
         begun within the window), ``group_…``.
-    folds : DataFrame
+    folds
         One row a fold: dates, rows, events, nulls, training rows and events.
-    fitted : dict
+    fitted
         Model name to the model fitted on every labelled as-of date: the one that scores; empty where the
         run was only to compare.
-    background : DataFrame
+    background
         Training rows' features, the reference explanations count from.
-    notes : list of dict
-        What a reader must know, in ``zh`` and ``en``.
-    findings : DataFrame
+    notes
+        What a reader must know.
+    findings
         Where the label is ``confirmed``: every answered visit within a test row's window with the weight by
-        which it stands for all (see `selection.findings`); else empty.
-    leaks : DataFrame
-        Every feature's test for knowing the answer, on the last fold's training rows; see
-        `riskmodel.evaluation.find_leaks`.
-    first_seen : DataFrame
-        When each household that fell was first on a model's list and first seen by the rules
-        (`riskmodel.evaluation.first_listings`); empty where they were not followed month by month.
+        which it stands for all; else empty.
+    leaks
+        Every feature's test for knowing the answer, on the last fold's training rows.
+    first_seen
+        When each household that fell was first on a model's list and first seen by the rules; empty where
+        they were not followed month by month.
     """
 
     experiment: Experiment
@@ -191,18 +98,21 @@ def run_experiment(
 
     Parameters
     ----------
-    exp : Experiment
-    county : County
-    progress : callable, optional
-        Is told what is being done.
-    final : bool, default True
-        Whether the models that will score are fitted; a bench compares the folds' predictions only.
-    on_fold : callable, optional
-        Is given each fold, its training rows and its fitted models by name.
+    exp
+        The declaration.
+    county
+        The county's checked tables.
+    progress
+        Called with a line of text at each step.
+    final
+        Whether the models that will score are fitted; a benchmark compares the folds' predictions only.
+    on_fold
+        Called with each fold, its training rows and its fitted models by name.
 
     Returns
     -------
     ExperimentResult
+        Predictions on what came later, and the fitted models.
 
     Raises
     ------
@@ -213,20 +123,20 @@ def run_experiment(
     days = splits.as_of_dates(exp, county)
     folds = splits.temporal_folds(exp, county)
     say(f"{len(days)} as-of dates from {days[0]} to {days[-1]}: features, verdicts, cohort")
-    made = design_matrix.build_design_matrix(exp, county, days)
+    matrix = design_matrix.build_design_matrix(exp, county, days)
     predictions, rows, known_after, found = [], [], [], []
     fits: dict[str, dict[str, Any]] = {}
     for fold in folds:
         say(f"fold {fold.name}: {len(fold.train)} training dates, {len(fold.test)} test dates")
-        train, test = design_matrix.fold_rows(exp, county, made, fold)
+        train, test = design_matrix.fold_rows(exp, county, matrix, fold)
         train, drawn = visit_sampling.resample_visited(exp, county, train, fold.seen_by)
         _check_events(train, fold)
         rows.append(_describe(fold, train, test))
         of_fold = fits[fold.name] = {}
         for name in exp.models:
-            of_fold[name] = fit_declared_model(exp, name, train, made, test)
-            predictions.append(predict_rows(name, of_fold[name], test, made.X).assign(fold=fold.name))
-        known_after.append(_evaluation_columns(exp, county, made, fold, test))
+            of_fold[name] = fit_declared_model(exp, name, train, matrix, test)
+            predictions.append(predict_rows(name, of_fold[name], test, matrix.X).assign(fold=fold.name))
+        known_after.append(_evaluation_columns(exp, county, matrix, fold, test))
         if tuple(exp.events) == visit_sampling.EVENTS:
             found.append(
                 visit_sampling.visit_findings(county, test, exp.horizon.months, None).assign(fold=fold.name)
@@ -237,14 +147,14 @@ def run_experiment(
     if can_follow_up(exp, county):
         say("following the cohort month by month: who lists whom first")
         seen = follow_up_lists(exp, county, folds, fits)
-    leaks = evaluation.find_leaks(made.X.iloc[train["row"]], train["y"], _roles(exp))
+    leaks = evaluation.find_leaks(matrix.X.iloc[train["row"]], train["y"], _roles(exp))
     known, fitted = train, {}
     if final:
         say("fitting the models that will score")
-        known = design_matrix.labelled_rows(exp, county, made, days, exp.split.train_until)
+        known = design_matrix.labelled_rows(exp, county, matrix, days, exp.split.train_until)
         known = known[known["y"].notna()].reset_index(drop=True)
         known, drawn = visit_sampling.resample_visited(exp, county, known, exp.split.train_until)
-        fitted = {name: fit_declared_model(exp, name, known, made) for name in exp.models}
+        fitted = {name: fit_declared_model(exp, name, known, matrix) for name in exp.models}
     notes = [_model_note(name, note) for name, model in fitted.items() for note in model.notes]
     return ExperimentResult(
         experiment=exp,
@@ -253,7 +163,7 @@ def run_experiment(
         predictions=_add_evaluation_columns(pd.concat(predictions, ignore_index=True), known_after),
         folds=pd.DataFrame(rows),
         fitted=fitted,
-        background=made.X.iloc[known["row"]],
+        background=matrix.X.iloc[known["row"]],
         leaks=leaks,
         findings=pd.concat(found, ignore_index=True) if found else pd.DataFrame(),
         first_seen=seen,
@@ -276,10 +186,10 @@ def _leak_notes(leaks: pd.DataFrame) -> list[Message]:
 
 
 def _evaluation_columns(
-    exp: Experiment, county: County, made: design_matrix.DesignMatrix, fold: Fold, test: pd.DataFrame
+    exp: Experiment, county: County, matrix: DesignMatrix, fold: Fold, test: pd.DataFrame
 ) -> pd.DataFrame:
     """Return what only an evaluation may look at, one row a test household and date."""
-    out = test[KEY].join(outcomes.household_groups(test, made.X))
+    out = test[KEY].join(outcomes.household_groups(test, matrix.X))
     income = outcomes.income_after(exp, county, fold.test)
     if income is not None:
         out = out.merge(income, on=KEY, how="left", validate="one_to_one")
@@ -301,32 +211,15 @@ def fit_declared_model(
     exp: Experiment,
     name: str,
     train: pd.DataFrame,
-    made: design_matrix.DesignMatrix,
+    matrix: DesignMatrix,
     test: pd.DataFrame | None = None,
 ) -> Any:
-    """Fit one declared model, calibrated on held-out villages of the training rows.
-
-    Parameters
-    ----------
-    exp : Experiment
-    name : str
-        Of `riskmodel.models.MODELS`.
-    train : DataFrame
-        Rows of `Tables.rows` with ``y``.
-    made : Tables
-    test : DataFrame, optional
-        Rows to be judged by: where households are to be unseen, these are kept out of the population too.
-
-    Returns
-    -------
-    estimator
-        With ``margin``, ``predict_proba`` and ``predict_interval``.
-    """
+    """Fit one declared model, calibrated on held-out villages of the training rows."""
     params = dict(exp.model_params.get(name, {}))
     if params.get("monotone") == DECLARED:
         params["monotone"] = monotone_signs(exp)
     try:
-        return _fitted(exp, name, train, made, params, test)
+        return _fitted(exp, name, train, matrix, params, test)
     except models.OneClassError as exc:
         raise InputRefused(
             f"{name}: the villages that are learned from hold only households with the event, or only such "
@@ -339,52 +232,39 @@ def _fitted(
     exp: Experiment,
     name: str,
     train: pd.DataFrame,
-    made: design_matrix.DesignMatrix,
+    matrix: DesignMatrix,
     params: dict[str, Any],
     test: pd.DataFrame | None,
 ) -> Any:
     return models.fit_model(
         name,
-        model_inputs(name, train, made.X.iloc[train["row"]]),
+        model_inputs(name, train, matrix.X.iloc[train["row"]]),
         train["y"].astype(int).to_numpy(),
-        _villages(train),
+        village_names(train),
         exp.seed,
         params,
         scheme=exp.calibration,
-        population=_population(exp, name, train, made, test) if models.model_entry(name).population else None,
+        population=_population(exp, name, train, matrix, test)
+        if models.model_entry(name).population
+        else None,
     )
-
-
-def _villages(rows: pd.DataFrame) -> NDArray[Any]:
-    # Two townships may each have a village of one name.
-    return np.asarray(rows["township"].astype(str) + "/" + rows["village"].astype(str), dtype=object)
 
 
 def _population(
     exp: Experiment,
     name: str,
     train: pd.DataFrame,
-    made: design_matrix.DesignMatrix,
+    matrix: DesignMatrix,
     test: pd.DataFrame | None,
 ) -> models.Population:
-    rows = made.population[made.population["as_of"].isin(train["as_of"])]
+    rows = matrix.population[matrix.population["as_of"].isin(train["as_of"])]
     if exp.split.unseen_households and test is not None:
         rows = rows[~rows["household_id"].isin(test["household_id"])]
-    return models.Population(model_inputs(name, rows, made.X.iloc[rows["row"]]), _villages(rows))
+    return models.Population(model_inputs(name, rows, matrix.X.iloc[rows["row"]]), village_names(rows))
 
 
 def monotone_signs(exp: Experiment) -> dict[str, int]:
-    """Return the direction in which risk moves with each feature, as its declaration has it.
-
-    Parameters
-    ----------
-    exp : Experiment
-
-    Returns
-    -------
-    dict
-        Feature to −1 or +1; features of no declared direction are left out.
-    """
+    """Return the direction in which risk moves with each feature, as its declaration has it."""
     chosen = design_matrix.resolve_feature_set(exp)
     kept = set(chosen.names)
     return {f.id: int(f.direction) for f in chosen.features if f.direction and f.id in kept}
@@ -396,31 +276,35 @@ def _model_note(name: str, note: Message) -> Message:
 
 
 def predict_rows(name: str, model: Any, rows: pd.DataFrame, X: pd.DataFrame) -> pd.DataFrame:
-    """Return one row a household and as-of with score, probability and interval.
+    """Return one row a household and as-of with score, probability and interval."""
+    extra = [c for c in rows.columns if ":" in c]
+    scores = score_columns(model, model_inputs(name, rows, X.iloc[rows["row"]]))
+    return rows.drop(columns=["row", *extra]).assign(model=name, **scores)
+
+
+def score_columns(model: Any, inputs: pd.DataFrame) -> dict[str, NDArray[np.float64]]:
+    """Return what a fitted model says of rows.
 
     Parameters
     ----------
-    name : str
-    model : CalibratedScore
-    rows : DataFrame
-        Rows of `Tables.rows`.
-    X : DataFrame
-        `Tables.X`.
+    model
+        A fitted model of `riskmodel.models`.
+    inputs
+        What it takes in: see `model_inputs`.
 
     Returns
     -------
-    DataFrame
+    dict
+        ``score`` (log-odds), ``probability``, and the ends of its 95 % interval, ``probability_low`` and
+        ``probability_high``.
     """
-    given = model_inputs(name, rows, X.iloc[rows["row"]])
-    interval = model.predict_interval(given)
-    extra = [c for c in rows.columns if ":" in c]
-    return rows.drop(columns=["row", *extra]).assign(
-        model=name,
-        score=model.margin(given),
-        probability=model.predict_proba(given)[:, 1],
-        probability_low=interval[:, 0],
-        probability_high=interval[:, 1],
-    )
+    interval = model.predict_interval(inputs)
+    return {
+        "score": model.margin(inputs),
+        "probability": model.predict_proba(inputs)[:, 1],
+        "probability_low": interval[:, 0],
+        "probability_high": interval[:, 1],
+    }
 
 
 def _check_events(train: pd.DataFrame, fold: Fold) -> None:
@@ -447,3 +331,59 @@ def _describe(fold: Fold, train: pd.DataFrame, test: pd.DataFrame) -> dict[str, 
         "test_events": int(test["y"].sum()),
         "n_null": int(test["y"].isna().sum()),
     }
+
+
+def can_follow_up(exp: Experiment, county: County) -> bool:
+    """Say whether lead time can be measured: asked for, against rules, and with outcomes month by month."""
+    monthly = not exp.horizon.next and not county.facts.get("spans.income", False)
+    others = [m for m in exp.models if m != "rule"]
+    return bool(exp.follow_months and monthly and "rule" in exp.models and others)
+
+
+def follow_up_dates(exp: Experiment, county: County, folds: Sequence[Fold]) -> list[dt.date]:
+    """Return the dates followed: month ends from the first test date to the last month that is recorded."""
+    final = county.data_through - dt.timedelta(days=county.about.recording_delay_days)
+    first = point_in_time.last_complete_month(folds[0].test[0])
+    step = exp.follow_months or 1
+    return [month_end(m) for m in range(first, point_in_time.last_complete_month(final) + 1, step)]
+
+
+def follow_up_lists(
+    exp: Experiment, county: County, folds: Sequence[Fold], fitted: Mapping[str, Mapping[str, Any]]
+) -> pd.DataFrame:
+    """Say when each household that fell was first on each model's list, and first seen by the rules.
+
+    At every date the models are those of the latest fold tested by then, so none has seen what came after.
+    """
+    days = follow_up_dates(exp, county, folds)
+    names = tuple(m for m in exp.models if m == "rule" or not models.model_entry(m).ruleset)
+    thin = exp.model_copy(update={"models": names})
+    households = max(1, county.table("households").household_id.nunique().to_pyarrow().as_py())
+    step = max(1, _AT_ONCE // households)
+    scores, flags = [], []
+    for first in range(0, len(days), step):
+        matrix = design_matrix.build_design_matrix(thin, county, tuple(days[first : first + step]))
+        flags.append(matrix.flags)
+        for day in pd.to_datetime(matrix.rows["as_of"]).unique():
+            rows = matrix.rows[matrix.rows["as_of"] == day]
+            fold = [f for f in folds if pd.Timestamp(f.test[0]) <= day][-1]
+            scores.append(_scored(rows, matrix.X, fitted[fold.name]))
+    months = targets.build(county, days, 1, exp.events, exp.ruleset, params=exp.params)
+    falls = months.loc[months["label"].eq(1), KEY]
+    falls = falls.assign(as_of=pd.to_datetime(falls["as_of"]) + pd.offsets.MonthEnd(1))
+    return evaluation.first_listings(
+        pd.concat(scores, ignore_index=True),
+        pd.concat(flags, ignore_index=True),
+        falls,
+        exp.budget.per_date,
+        exp.horizon.months,
+    )
+
+
+def _scored(rows: pd.DataFrame, X: pd.DataFrame, fitted: Mapping[str, Any]) -> pd.DataFrame:
+    margins = {
+        SCORE_PREFIX + name: model.margin(model_inputs(name, rows, X.iloc[rows["row"]]))
+        for name, model in fitted.items()
+        if name != "rule" and not models.model_entry(name).ruleset
+    }
+    return rows[[*KEY, *design_matrix.PLACE, "flagged", "rule_rank"]].assign(**margins)

@@ -15,13 +15,13 @@ from riskmodel.runs.experiment import Experiment
 class Fold:
     """One temporal split.
 
-    Parameters
+    Attributes
     ----------
-    name : str
+    name
         Names the fold in tables: the first test as-of.
-    train, test : tuple of date
+    train, test
         As-of dates.
-    seen_by : date
+    seen_by
         Training labels see rows recorded by this day only.
     """
 
@@ -37,20 +37,6 @@ def as_of_dates(exp: Experiment, county: County) -> tuple[dt.date, ...]:
     Where the declaration gives none: month ends, every ``every_months`` back from the last one whose label
     window (and recording delay) is over by ``data_through``, down to ``history_months`` after the first
     month with income.
-
-    Parameters
-    ----------
-    exp : Experiment
-    county : County
-
-    Returns
-    -------
-    tuple of date
-
-    Raises
-    ------
-    InputRefused
-        If the county's history is too short for even one.
     """
     if exp.as_of.dates:
         return tuple(sorted(exp.as_of.dates))
@@ -91,20 +77,6 @@ def temporal_folds(exp: Experiment, county: County) -> tuple[Fold, ...]:
 
     Rolling folds test one as-of date each, the latest ones; training as-of dates end at least one horizon
     and the recording delay before it (the embargo).
-
-    Parameters
-    ----------
-    exp : Experiment
-    county : County
-
-    Returns
-    -------
-    tuple of Fold
-
-    Raises
-    ------
-    InputRefused
-        If no fold has both a training and a test date.
     """
     days = as_of_dates(exp, county)
     delay = dt.timedelta(days=county.about.recording_delay_days)

@@ -15,7 +15,7 @@ from riskmodel.data import County
 from riskmodel.errors import UsageError
 from riskmodel.households import DateLike, point_in_time
 from riskmodel.i18n import check_language
-from riskmodel.runs import LoadedModel, model_inputs, start_run
+from riskmodel.runs import LoadedModel, model_inputs, score_columns, start_run
 from riskmodel.scoring.visit_plan import CARD_RULESET
 
 FORMAT = 1
@@ -222,8 +222,7 @@ def _numbers(
     model: LoadedModel, values: pd.DataFrame, verdicts: pd.DataFrame, day: str, fingerprint: str
 ) -> pd.DataFrame:
     """Return everything but the reasons, in the verdicts' order."""
-    interval = model.model.predict_interval(values)
-    probability = pd.Series(model.model.predict_proba(values)[:, 1])
+    scores = score_columns(model.model, values)
     out = pd.DataFrame(
         {
             "household_id": verdicts["household_id"],
@@ -231,11 +230,8 @@ def _numbers(
             "village": verdicts["village"],
             "as_of": day,
             "horizon_months": int(model.card["horizon_months"]),
-            "probability": probability,
-            "probability_low": interval[:, 0],
-            "probability_high": interval[:, 1],
-            "score": model.model.margin(values),
-            "tier": _tier(probability),
+            **{c: scores[c] for c in ("probability", "probability_low", "probability_high", "score")},
+            "tier": _tier(pd.Series(scores["probability"])),
             "model": model.name,
             "model_version": model.version,
             "run_id": model.run_id,
