@@ -1,15 +1,12 @@
-"""Cells and tables of the bench's page: text in both languages, a value with its interval below it."""
+"""Cells and tables of the benchmark's page: a value with its interval below it, words in both languages."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from riskmodel import models
-
-Words = Mapping[str, str]
-Cell = dict[str, Any]
-Table = dict[str, Any]
+from riskmodel.presentation import Cell, Column, Row, Table, Words
 
 
 def w(zh: str, en: str) -> dict[str, str]:
@@ -36,22 +33,22 @@ def cell(value: Any, low: Any = None, high: Any = None, *, digits: int = 3, sign
     """Return a number's cell, its interval small below it."""
     has = low is not None and low == low
     small = f"{number(low, digits, sign)} … {number(high, digits, sign)}" if has else ""
-    return {"text": number(value, digits, sign), "small": small, "kind": ""}
+    return Cell(number(value, digits, sign), small)
 
 
 def p_value(value: Any) -> Cell:
-    """Return a p value's cell; below a thousandth it is not told apart."""
+    """Return a p value's cell; below a thousandth it is given as that."""
     return plain("<0.001" if value is not None and value < 0.001 else number(value))
 
 
-def plain(text: str, kind: str = "") -> Cell:
+def plain(text: str, mark: str = "") -> Cell:
     """Return a cell of one text in every language."""
-    return {"text": text, "small": "", "kind": kind}
+    return Cell(text, mark=mark)
 
 
 def named(words: Words, small: str = "") -> Cell:
     """Return a cell of words in both languages."""
-    return {**words, "small": small, "kind": ""}
+    return Cell(words, small)
 
 
 def table(
@@ -61,27 +58,17 @@ def table(
     *,
     best: int | None = None,
     note: Words | None = None,
-    closed: bool = False,
+    folded: bool = False,
     wide: bool = False,
 ) -> Table:
-    """Return a table as the page's template takes it; a closed one opens at a click, a wide one is text."""
-    made = [{"cells": list(cells), "best": i == best} for i, cells in enumerate(rows)]
-    return {
-        "title": title, "heads": list(heads), "rows": made, "note": note, "closed": closed, "wide": wide,
-    }  # fmt: skip
+    """Return a table whose first column says what a row is; a folded one opens at a click."""
+    columns = [Column(head, "number" if k else "text") for k, head in enumerate(heads)]
+    marked = [Row(cells, "best" if i == best else "") for i, cells in enumerate(rows)]
+    return Table(columns, marked, title=title, notes=(note,) if note else (), folded=folded, wide=wide)
 
 
 def name_of(model: str) -> dict[str, str]:
-    """Return what a model is called in both languages.
-
-    Parameters
-    ----------
-    model : str
-
-    Returns
-    -------
-    dict
-    """
+    """Return what a model is called in both languages."""
     if model == "oracle":
         return w("真实风险", "the truth")
     found = models.model_entry(model) if models.is_model(model) else None

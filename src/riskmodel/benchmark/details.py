@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
 
 from riskmodel import models
-from riskmodel.benchmark.cells import Cell, Table, cell, name_of, named, p_value, plain, table, w
+from riskmodel.benchmark.cells import cell, name_of, named, p_value, plain, table, w
 from riskmodel.benchmark.run import PanelResult
+from riskmodel.presentation import Cell, Table
 from riskmodel.runs import HOUSEHOLD_GROUPS
 
 PER_CENT = 100
@@ -38,7 +40,7 @@ def points(row: Any, name: str, low: str, high: str) -> Cell:
 def found_cell(row: dict[Any, Any], side: str) -> Cell:
     """Return how many events a list finds, and the least and most if ties fell otherwise."""
     worst, best = int(row[f"hits_{side}_worst"]), int(row[f"hits_{side}_best"])
-    return {**cell(row[f"hits_{side}"], digits=0), "small": "" if worst == best else f"{worst} … {best}"}
+    return replace(cell(row[f"hits_{side}"], digits=0), small="" if worst == best else f"{worst} … {best}")
 
 
 def _truth(one: PanelResult) -> Table | None:
@@ -83,7 +85,7 @@ def _derived(one: PanelResult) -> Table:
         "rows as independent and are description only.",
     )
     title = w("派生指标与描述性检验", "Derived measures and descriptive tests")
-    return table(title, heads, rows, note=note, closed=True)
+    return table(title, heads, rows, note=note, folded=True)
 
 
 def _rulesets(one: PanelResult) -> Table | None:
@@ -108,7 +110,7 @@ def _rulesets(one: PanelResult) -> Table | None:
         "conditions met. Where many tie, the list hangs on how ties fall: see worst and best.",
     )
     title = w("其他规则集，同样走访量", "The other rule sets at the same visits")
-    return table(title, heads, rows, note=note, closed=True)
+    return table(title, heads, rows, note=note, folded=True)
 
 
 def _groups(one: PanelResult) -> Table | None:
@@ -134,7 +136,7 @@ def _groups(one: PanelResult) -> Table | None:
         "组减其他户；事件或非事件少于 10、或村少于 5 的组不显示。",
         "Group minus the others; groups of fewer than 10 events, non-events or 5 villages are left out.",
     )
-    return table(w("组间差距", "Gaps between groups"), heads, rows, note=note, closed=True)
+    return table(w("组间差距", "Gaps between groups"), heads, rows, note=note, folded=True)
 
 
 def _group(row: dict[Any, Any]) -> dict[str, str]:
@@ -170,7 +172,7 @@ def _events(one: PanelResult) -> Table | None:
         "The same lists judged by each event. Who is put under watch is decided by the rule, which flatters "
         "it; what a visit confirms is known of the visited only.",
     )
-    return table(w("按标签事件分别评判", "Judged by each label event"), heads, rows, note=note, closed=True)
+    return table(w("按标签事件分别评判", "Judged by each label event"), heads, rows, note=note, folded=True)
 
 
 def _bounds(one: PanelResult) -> Table | None:
@@ -199,7 +201,7 @@ def _planned(one: PanelResult) -> Table:
              w("（假定的）", "(assumed)"),
              w("显示两倍于随机所需走访", "visits to show twice random")]  # fmt: skip
     rows = [
-        [{**cell(r["correlation"], digits=3), "small": "ρ̂" if r["observed"] else ""},
+        [replace(cell(r["correlation"], digits=3), small="ρ̂" if r["observed"] else ""),
          cell(r["events"], digits=0), cell(r["villages"], digits=0),
          cell(r["design_effect"], digits=2), cell(r["smallest_difference_observed"]),
          cell(r["smallest_difference"]),
@@ -230,7 +232,7 @@ def _effects(one: PanelResult) -> Table | None:
                      p_value(row["p"]), cell(ame, ame - se, ame + se, digits=2, sign=True)])  # fmt: skip
     title = w("按村聚类标准误的逻辑回归（最后一个检验日）",
               "The logit with village-robust standard errors (last test date)")  # fmt: skip
-    return table(title, heads, rows, closed=True)
+    return table(title, heads, rows, folded=True)
 
 
 def _card(one: PanelResult) -> Table | None:
@@ -240,7 +242,7 @@ def _card(one: PanelResult) -> Table | None:
     heads = [w(str(c), str(c)) for c in found.columns]
     rows = [[plain(_text(v)) for v in row] for row in found.itertuples(index=False)]
     title = w("评分卡（最后一个检验日）", "The scorecard (last test date)")
-    return table(title, heads, rows, closed=True)
+    return table(title, heads, rows, folded=True)
 
 
 def _text(value: Any) -> str:
@@ -261,7 +263,7 @@ def _leaks(one: PanelResult) -> Table | None:
     ]  # fmt: skip
     total, suspected = len(one.tables["leaks"]), int(one.tables["leaks"]["suspected"].sum())
     note = w(f"共查 {total} 列，疑似 {suspected} 列。", f"{total} columns looked at, {suspected} suspected.")
-    return table(w("泄漏检查", "Leaks"), heads, rows, note=note, closed=True)
+    return table(w("泄漏检查", "Leaks"), heads, rows, note=note, folded=True)
 
 
 DETAILS: tuple[Callable[[PanelResult], Table | None], ...] = (

@@ -9,46 +9,23 @@ import numpy as np
 
 from riskmodel import models
 from riskmodel.benchmark.run import BenchmarkResult, PanelResult
-from riskmodel.presentation import Axis, Interval, Plot, intervals, line_style
+from riskmodel.presentation import Axis, Chart, Interval, Plot, Words, intervals, line_style
 from riskmodel.runs import winner
 
-Words = Mapping[str, str]
 _PAD = 0.02
 _WINNER = {"simple": "#d97706", "elaborate": "#0072b2", "level": "#6b7280"}
 
 
-def charts(one: PanelResult, name_of: Callable[[str], Words]) -> Iterator[tuple[str, Words, str]]:
-    """Draw a panel's charts.
-
-    Parameters
-    ----------
-    one : PanelRun
-    name_of : callable
-        Model to its words.
-
-    Yields
-    ------
-    tuple
-        Name, title in both languages, SVG.
-    """
+def charts(one: PanelResult, name_of: Callable[[str], Words]) -> Iterator[Chart]:
+    """Draw a panel's charts."""
     yield _delta(one, name_of)
     yield _auc(one, name_of)
     if len(one.tables["net_benefit"]):
         yield _net_benefit(one, name_of)
 
 
-def overall(done: BenchmarkResult) -> Iterator[tuple[str, Words, str]]:
-    """Draw over all panels by how much the best elaborate method is ahead of the best simple one.
-
-    Parameters
-    ----------
-    done : BenchRun
-
-    Yields
-    ------
-    tuple
-        Name, title in both languages, SVG.
-    """
+def overall(done: BenchmarkResult) -> Iterator[Chart]:
+    """Draw over all panels by how much the best elaborate method is ahead of the best simple one."""
     asked = {
         "auc": (
             {"zh": "复杂 − 简单：AUC", "en": "Elaborate minus simple: AUC"},
@@ -75,7 +52,7 @@ def overall(done: BenchmarkResult) -> Iterator[tuple[str, Words, str]]:
             "en": f"difference in {unit['en']}, points (right: elaborate is better)",
         }
         axis = Axis(label, min(low, -_PAD), max(high, _PAD))
-        yield f"simple_{measure}", title, intervals(found, axis, title, zero=True)
+        yield Chart(f"simple_{measure}", title, intervals(found, axis, title, zero=True))
 
 
 def _words(model: str, name_of: Callable[[str], Words]) -> Words:
@@ -94,7 +71,7 @@ def _span(values: Any, lows: Any, highs: Any) -> tuple[float, float]:
     return float(every.min()) - _PAD, float(every.max()) + _PAD
 
 
-def _delta(one: PanelResult, name_of: Callable[[str], Words]) -> tuple[str, Words, str]:
+def _delta(one: PanelResult, name_of: Callable[[str], Words]) -> Chart:
     table = one.tables["comparison"].query("scope == 'pooled' and at == 'budget'")
     table = table[table["model"].isin(list(models.MODELS))].sort_values(
         "delta_recall", ascending=False, kind="stable"
@@ -113,10 +90,12 @@ def _delta(one: PanelResult, name_of: Callable[[str], Words]) -> tuple[str, Word
     baseline = name_of(str(table["baseline"].iloc[0]))
     label = {"zh": f"查全率减{baseline['zh']}", "en": f"recall minus that of {baseline['en']}"}
     title = {"zh": "同样走访量下的查全率之差", "en": "Difference in recall at the same number of visits"}
-    return "delta", title, intervals(rows, Axis(label, min(low, -_PAD), max(high, _PAD)), title, zero=True)
+    return Chart(
+        "delta", title, intervals(rows, Axis(label, min(low, -_PAD), max(high, _PAD)), title, zero=True)
+    )
 
 
-def _auc(one: PanelResult, name_of: Callable[[str], Words]) -> tuple[str, Words, str]:
+def _auc(one: PanelResult, name_of: Callable[[str], Words]) -> Chart:
     table = one.tables["metrics"]
     table = table[table["model"].isin(list(models.MODELS))].sort_values("auc", ascending=False, kind="stable")
     low, high = _span(table["auc"], table["auc_low"], table["auc_high"])
@@ -126,10 +105,10 @@ def _auc(one: PanelResult, name_of: Callable[[str], Words]) -> tuple[str, Words,
     ]
     title = {"zh": "AUC", "en": "Area under the ROC curve"}
     axis = Axis({"zh": "AUC", "en": "AUC"}, max(0.0, low), min(1.0, high), percent=False)
-    return "auc", title, intervals(rows, axis, title)
+    return Chart("auc", title, intervals(rows, axis, title))
 
 
-def _net_benefit(one: PanelResult, name_of: Callable[[str], Words]) -> tuple[str, Words, str]:
+def _net_benefit(one: PanelResult, name_of: Callable[[str], Words]) -> Chart:
     table = one.tables["net_benefit"]
     title = {"zh": "净收益（越高越好）", "en": "Net benefit (higher is better)"}
     top = max(float(table["net_benefit"].max()), 0.0) * 1.1 + 1e-4
@@ -148,4 +127,4 @@ def _net_benefit(one: PanelResult, name_of: Callable[[str], Words]) -> tuple[str
         colour, dash = line_style(str(model))
         inside = rows[rows["net_benefit"] >= 0]
         plot.line(inside["threshold"], inside["net_benefit"], colour, dash, _words(str(model), name_of))
-    return "net_benefit", title, plot.svg()
+    return Chart("net_benefit", title, plot.svg())

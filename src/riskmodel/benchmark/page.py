@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import jinja2
-from markupsafe import Markup
-
 from riskmodel import __version__, models
 from riskmodel.benchmark import figures
-from riskmodel.benchmark.cells import Cell, Table, cell, name_of, named, number, plain, table, w
+from riskmodel.benchmark.cells import cell, name_of, named, number, plain, table, w
 from riskmodel.benchmark.details import PER_CENT
 from riskmodel.benchmark.findings import (
     LEVEL,
@@ -24,7 +22,20 @@ from riskmodel.benchmark.views import tables_of
 from riskmodel.evaluation import METRICS
 from riskmodel.i18n import section
 from riskmodel.io import files
-from riskmodel.presentation import templates
+from riskmodel.presentation import (
+    Bullets,
+    Cell,
+    Chart,
+    Charts,
+    Heading,
+    Link,
+    Links,
+    PageSection,
+    Paragraph,
+    Table,
+    Words,
+    page_html,
+)
 from riskmodel.runs import is_simple, winner
 
 PAGE, TEXT, ONE_TABLE = "bench.html", "bench.md", "tables/bench.csv"
@@ -32,14 +43,15 @@ _NOTES = 12
 
 
 def write_benchmark_page(done: BenchmarkResult, out: str | Path, lang: str = "en") -> Path:
-    """Write a bench's page, its figures, its one table and its results as text.
+    """Write a benchmark's page, its figures, its one table and its results as text.
 
     Parameters
     ----------
-    done : BenchRun
+    done : BenchmarkResult
+        What `run_benchmark` returned.
     out : str or Path
         Folder: ``bench.html``, ``figures/*.svg``, ``tables/bench.csv`` and ``bench.md``.
-    lang : str, default "en"
+    lang : {"en", "zh"}
         Language the page opens in; it holds both.
 
     Returns
@@ -47,44 +59,57 @@ def write_benchmark_page(done: BenchmarkResult, out: str | Path, lang: str = "en
     Path
         The page; it makes no network request.
     """
-    home, folder = templates(), Path(out)
-    book = section("benchmark")
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(home), autoescape=True, undefined=jinja2.StrictUndefined
-    )
-    parts = [_panel(one) for one in done.done]
-    overall = [
-        {"name": name, "title": title, "svg": Markup(svg)} for name, title, svg in figures.overall(done)
-    ]
-    for part in [{"id": "bench", "charts": overall}, *parts]:
-        for chart in part["charts"]:
-            files.write_text(
-                str(chart["svg"]) + "\n", folder / "figures" / f"{part['id']}-{chart['name']}.svg"
-            )
-    page = environment.get_template("bench.html.j2").render(
-        lang=lang, version=__version__, quick=done.quick, title=done.bench.title.model_dump(),
-        css=Markup((home / "report.css").read_text(encoding="utf-8")), words=book["page"],
-        findings=[message.both() for message in benchmark_findings(done)], overview=_overview(done),
-        matrices=_matrices(done), charts=overall,
-        panels=parts, methods=book["methods"], metrics=_metric_table(), models=_model_table(done),
-        limits=book["limits"], skipped=_skipped(done), references=[r["en"] for r in book["references"]],
-    )  # fmt: skip
+    folder = Path(out)
+    overall = list(figures.overall(done))
+    charts = {one.panel.id: list(figures.charts(one, name_of)) for one in done.done}
+    for part, drawn in {"bench": overall, **charts}.items():
+        for chart in drawn:
+            files.write_text(chart.svg + "\n", folder / "figures" / f"{part}-{chart.name}.svg")
     files.write_table(summary_table(done), folder / ONE_TABLE)
-    peak_gib = max((r.facts.get("peak_gib", 0.0) for r in done.done), default=0.0)
-    files.write_text(results_markdown(done, peak_gib),
-                     folder / TEXT)  # fmt: skip
-    return files.write_text(page, folder / PAGE)
+    peak = max((r.facts.get("peak_gib", 0.0) for r in done.done), default=0.0)
+    files.write_text(results_markdown(done, peak), folder / TEXT)
+    html = page_html(
+        done.bench.title.model_dump(),
+        [*_first_sections(done, overall), *(_panel(one, charts[one.panel.id]) for one in done.done),
+         *_last_sections(done)],
+        language=lang, kind="benchmark", above=f"riskmodel {__version__}{' · quick' if done.quick else ''}",
+    )  # fmt: skip
+    return files.write_text(html, folder / PAGE)
 
 
-def _panel(one: PanelResult) -> dict[str, Any]:
-    charts = [
-        {"name": name, "title": title, "svg": Markup(svg)}
-        for name, title, svg in figures.charts(one, name_of)
+def _words(key: str) -> Words:
+    words: Words = section("benchmark.page")[key]
+    return words
+
+
+def _first_sections(done: BenchmarkResult, charts: list[Chart]) -> list[PageSection]:
+    links = [Link(one.panel.title.model_dump(), f"#{one.panel.id}") for one in done.done]
+    links += [Link(_words(name), f"#{name}") for name in ("methods", "limits", "references")]
+    quick = [Paragraph(_words("quick"), "warn")] if done.quick else []
+    findings = [*quick, Bullets([m.both() for m in benchmark_findings(done)]), Links(_words("go"), links)]
+    overview = [replace(_overview(done), title=""), Charts(charts), *_matrices(done)]
+    return [
+        PageSection("findings", _words("findings"), findings),
+        PageSection("overview", _words("overview"), overview),
     ]
-    return {"id": one.panel.id, "title": one.panel.title.model_dump(),
-            "sentences": [message.both() for message in panel_findings(one)],
-            "charts": charts, "tables": tables_of(one), "notes": one.notes[:_NOTES],
-            "run_id": one.run_id}  # fmt: skip
+
+
+def _panel(one: PanelResult, charts: list[Chart]) -> PageSection:
+    notes = [Heading(_words("notes")), Bullets(one.notes[:_NOTES])] if one.notes else []
+    run = Paragraph({lang: f"{words} {one.run_id}" for lang, words in _words("run").items()}, "note")
+    parts = [Bullets([m.both() for m in panel_findings(one)]), Charts(charts), *tables_of(one), *notes, run]
+    return PageSection(one.panel.id, one.panel.title.model_dump(), parts)
+
+
+def _last_sections(done: BenchmarkResult) -> list[PageSection]:
+    words, skipped = section("benchmark"), _skipped(done)
+    limits = [Bullets(words["limits"]), *([skipped] if skipped else [])]
+    return [
+        PageSection("methods", _words("methods"),
+                    [Bullets(words["methods"]), _metric_table(), _model_table(done)]),
+        PageSection("limits", _words("limits"), limits),
+        PageSection("references", _words("references"), [Bullets(words["references"], numbered=True)]),
+    ]  # fmt: skip
 
 
 def _overview(done: BenchmarkResult) -> Table:
@@ -132,7 +157,7 @@ def _matrices(done: BenchmarkResult) -> list[Table]:
 
     def auc(r: dict[Any, Any]) -> Cell:
         made = cell(r["auc"], r["auc_low"], r["auc_high"])
-        return {**made, "kind": "won" if r["auc"] == best[r["panel"]] else ""}
+        return replace(made, mark="won" if r["auc"] == best[r["panel"]] else "")
 
     def delta(r: dict[Any, Any]) -> Cell:
         if r["delta_recall"] != r["delta_recall"]:
@@ -141,7 +166,7 @@ def _matrices(done: BenchmarkResult) -> list[Table]:
             *(PER_CENT * r[c] for c in ("delta_recall", "delta_low", "delta_high")), digits=1, sign=True
         )
         better = "won" if r["delta_recall"] > 0 else "lost"
-        return {**made, "kind": better if r["p_holm"] < LEVEL else ""}
+        return replace(made, mark=better if r["p_holm"] < LEVEL else "")
 
     star = w("* 简单方法。着色：该数据集最高。", "* a simple method. Coloured: the panel's highest.")
     test = w("主要检验；着色：Holm 校正后 p < 0.05。", "The primary test; coloured: p < 0.05 after Holm.")

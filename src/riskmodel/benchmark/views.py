@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from riskmodel import models
-from riskmodel.benchmark.cells import Cell, Table, cell, name_of, named, number, p_value, plain, table, w
+from riskmodel.benchmark.cells import cell, name_of, named, number, p_value, plain, table, w
 from riskmodel.benchmark.details import DETAILS, PER_CENT, baseline, found_cell, points, pooled
 from riskmodel.benchmark.findings import LEVEL
 from riskmodel.benchmark.run import PanelResult
+from riskmodel.presentation import Cell, Table
 from riskmodel.runs import winner
 
 # What a label's event is, in words; `identified` would be decided by the rules themselves.
@@ -30,10 +32,6 @@ def tables_of(one: PanelResult) -> list[Table]:
     ----------
     one : PanelRun
 
-    Returns
-    -------
-    list of dict
-        See `riskmodel.benchmark.cells.table`.
     """
     makers = (_design, _folds, _primary, _results, _ordering, _worth, _lead, _deployed, *DETAILS)
     return [made for make in makers if (made := make(one)) is not None]
@@ -119,7 +117,8 @@ def _primary(one: PanelResult) -> Table:
     for row in pooled(one, "models").to_dict("records"):
         mine = scopes[scopes["model"] == row["model"]].sort_values("scope")["delta_recall"]
         delta = points(row, "delta_recall", "delta_low", "delta_high")
-        delta["kind"] = "" if row["p_holm"] >= LEVEL else "won" if row["delta_recall"] > 0 else "lost"
+        better = "won" if row["delta_recall"] > 0 else "lost"
+        delta = replace(delta, mark="" if row["p_holm"] >= LEVEL else better)
         folds = " ".join(number(PER_CENT * v, 1, sign=True) for v in mine) if len(mine) > 1 else "–"
         rows.append([
             named(name_of(row["model"])), found_cell(row, "model"), delta, p_value(row["p_holm"]),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from riskmodel.presentation.chart import Axis, Interval, Plot, intervals, use_chinese
+from riskmodel.presentation.chart import Axis, Chart, Interval, Plot, intervals, use_chinese
 from riskmodel.presentation.forecast_page import (
     ForecastInput,
     forecast_chapter,
@@ -13,35 +13,58 @@ from riskmodel.presentation.forecast_page import (
 from riskmodel.presentation.household_list import histories
 from riskmodel.presentation.model_card import write_model_card
 from riskmodel.presentation.monitor_page import write_monitor
-from riskmodel.presentation.page import templates
+from riskmodel.presentation.page import (
+    Bullets,
+    Charts,
+    Facts,
+    Heading,
+    Link,
+    Links,
+    Numbers,
+    PageSection,
+    Paragraph,
+    page_html,
+    templates,
+)
 from riskmodel.presentation.register_page import write_register
 from riskmodel.presentation.report import report_html, write_report, write_run_report
 from riskmodel.presentation.report_charts import line_style
 from riskmodel.presentation.report_input import ReportInput, read_run, weighted_yield, yields
 from riskmodel.presentation.rules_page import with_rules, write_rules_page
 from riskmodel.presentation.sections import ReportSection, report_section, sections
-from riskmodel.presentation.table import Cell, Column, Row, Table
+from riskmodel.presentation.table import Cell, Column, Row, Table, Words
 from riskmodel.presentation.visit_sheets import print_pdf, write_visit_sheets
 from riskmodel.presentation.worklist_words import plan_words
 from riskmodel.presentation.worklist_workbook import write_worklist
 
 __all__ = [
     "Axis",
+    "Bullets",
     "Cell",
     "Chart",
+    "Charts",
     "Column",
+    "Facts",
     "ForecastInput",
+    "Heading",
     "Interval",
+    "Link",
+    "Links",
+    "Numbers",
+    "PageSection",
+    "Paragraph",
     "Plot",
     "ReportInput",
     "ReportSection",
     "Row",
     "Table",
+    "Words",
     "forecast_chapter",
     "forecast_input",
     "histories",
     "intervals",
     "line_style",
+    "page_html",
     "plan_words",
     "print_pdf",
     "read_forecast",
