@@ -7,7 +7,8 @@
   const setLang = (l) => {
     root.dataset.lang = l;
     root.lang = l === "zh" ? "zh-CN" : "en";
-    document.title = document.querySelector("h1 [lang=" + l + "]").textContent;
+    const title = document.querySelector("h1 [lang=" + l + "]") || document.querySelector("h1");
+    document.title = title.textContent;
     document.dispatchEvent(new Event("lang"));
   };
   document.getElementById("switch").addEventListener("click", () => setLang(lang() === "zh" ? "en" : "zh"));
