@@ -13,7 +13,7 @@ from riskmodel.cli import common
 from riskmodel.cli.app import app
 from riskmodel.data import read_county, write_county
 from riskmodel.errors import InputRefused, SpecError
-from riskmodel.io.specs import Spec, parse
+from riskmodel.io.specs import Spec, parse_spec
 
 from ..data import exports
 
@@ -147,7 +147,7 @@ class Outer(Spec):
 )  # fmt: skip
 def test_a_wrong_key_is_told_the_one_that_was_meant(given: dict, says: str) -> None:
     with pytest.raises(SpecError) as refused:
-        parse(given, Outer, "x.yaml")
+        parse_spec(given, Outer, "x.yaml")
     assert str(refused.value).startswith(f"x.yaml: {says}")
 
 

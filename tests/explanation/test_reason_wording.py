@@ -12,7 +12,7 @@ from riskmodel.data.schema import codes
 from riskmodel.errors import SpecError, UsageError
 from riskmodel.explanation import reason_wording as wording_module
 from riskmodel.explanation.reason_wording import PLACEHOLDER, Unit, packaged
-from riskmodel.io.specs import parse, read_yaml
+from riskmodel.io.specs import parse_spec, read_yaml
 
 YAML = Path(wording_module.__file__).with_name("reasons.yaml")
 
@@ -109,7 +109,7 @@ def test_an_offices_own_file_is_checked(change, says) -> None:
     content = read_yaml(YAML)
     change(content)
     with pytest.raises(SpecError, match=says):
-        parse(content, explanation.Wording, "own.yaml")
+        parse_spec(content, explanation.Wording, "own.yaml")
 
 
 def test_an_offices_own_file_is_used(tmp_path) -> None:

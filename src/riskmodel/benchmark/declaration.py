@@ -9,8 +9,7 @@ from pydantic import Field, model_validator
 
 from riskmodel.i18n import Words
 from riskmodel.io import paths
-from riskmodel.io.specs import Spec
-from riskmodel.io.specs import load as load_spec
+from riskmodel.io.specs import Spec, load_spec
 from riskmodel.models import MODELS
 from riskmodel.runs import Experiment, VisitBudget, load_experiment
 
@@ -166,4 +165,4 @@ def load_benchmark(name: str | Path) -> Benchmark:
     UsageError
         If there is no such file.
     """
-    return load_spec(paths.declaration("experiments", name), Benchmark)
+    return load_spec(paths.find_declaration(name, paths.folder("experiments"), "benchmark"), Benchmark)

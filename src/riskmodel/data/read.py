@@ -37,8 +37,7 @@ from riskmodel.data.values import FIRST_YEAR, LAST_YEAR
 from riskmodel.errors import InputRefused, SpecError
 from riskmodel.i18n import Message, both, section
 from riskmodel.io.files import first_line, write_csv
-from riskmodel.io.specs import nearest, read_yaml
-from riskmodel.io.specs import parse as parse_spec
+from riskmodel.io.specs import nearest, parse_spec, read_yaml
 
 REJECTED_FILE = "rejected.csv"
 WHOLE_ROW = "*"  # stands for a column where no single one is to blame

@@ -23,7 +23,7 @@ import ibis.expr.types as ir
 from pydantic import ConfigDict, Field
 
 from riskmodel.errors import InputRefused
-from riskmodel.io.specs import Spec, load
+from riskmodel.io.specs import Spec, load_spec
 
 ColumnType = Literal[
     "id", "text", "code", "codes", "bool", "date", "month", "year", "grade", "amount", "number"
@@ -97,7 +97,7 @@ class About(Spec):
 @cache
 def contract() -> Contract:
     """Return the packaged data contract (parsed once)."""
-    return load(Path(__file__).with_name("contract.yaml"), Contract)
+    return load_spec(Path(__file__).with_name("contract.yaml"), Contract)
 
 
 def codes(table: str, column: str) -> dict[str, str]:

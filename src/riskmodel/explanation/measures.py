@@ -12,7 +12,7 @@ from pydantic import Field, model_validator
 from riskmodel.data import codes
 from riskmodel.explanation.contributions import all_causes
 from riskmodel.explanation.reason_wording import Lang, Words, cause_words
-from riskmodel.io.specs import Spec, load
+from riskmodel.io.specs import Spec, load_spec
 
 
 class Measure(Spec):
@@ -70,7 +70,7 @@ class Library(Spec):
 
 @cache
 def _packaged() -> Library:
-    return load(Path(__file__).with_name("measures.yaml"), Library)
+    return load_spec(Path(__file__).with_name("measures.yaml"), Library)
 
 
 def load_measures(path: str | Path | None = None) -> Library:
@@ -95,7 +95,7 @@ def load_measures(path: str | Path | None = None) -> Library:
     >>> load_measures().measures(["illness"], "en")
     ['health', 'social security', 'social help']
     """
-    return _packaged() if path is None else load(path, Library)
+    return _packaged() if path is None else load_spec(path, Library)
 
 
 def cause_codes(words: Iterable[object], lang: Lang) -> list[str]:

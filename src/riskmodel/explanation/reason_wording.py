@@ -13,7 +13,7 @@ from pydantic import Field, model_validator
 
 from riskmodel.data import codes
 from riskmodel.i18n import Language, Words, check_language
-from riskmodel.io.specs import Spec, load
+from riskmodel.io.specs import Spec, load_spec
 
 Lang = Language
 check_lang = check_language
@@ -171,7 +171,7 @@ class Wording(Spec):
 @cache
 def packaged() -> Wording:
     """Return the packaged wording (parsed once)."""
-    return load(Path(__file__).with_name("reasons.yaml"), Wording)
+    return load_spec(Path(__file__).with_name("reasons.yaml"), Wording)
 
 
 def load_wording(path: str | Path | None = None) -> Wording:
@@ -191,7 +191,7 @@ def load_wording(path: str | Path | None = None) -> Wording:
     SpecError
         If the file is wrong; the message names the key.
     """
-    return packaged() if path is None else load(path, Wording)
+    return packaged() if path is None else load_spec(path, Wording)
 
 
 def cause_words(lang: str, wording: Wording | None = None) -> dict[str, str]:

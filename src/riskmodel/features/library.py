@@ -31,8 +31,7 @@ from riskmodel.features.aggregates import (
 )
 from riskmodel.features.declaration import Common, Feature, FeatureSet, KnownOn, Missing, Source
 from riskmodel.io import paths
-from riskmodel.io.specs import Spec
-from riskmodel.io.specs import load as load_spec
+from riskmodel.io.specs import Spec, load_spec
 from riskmodel.rules import RelativeLine
 
 if TYPE_CHECKING:
@@ -310,7 +309,7 @@ def load(name: str | Path) -> FeatureSet:
     >>> load("household-v1").feature("pcni").unit
     'yuan_per_head'
     """
-    path = paths.declaration(KIND, name)
+    path = paths.find_declaration(name, paths.folder(KIND), "feature set")
     return _load(path, path.stat().st_mtime_ns)
 
 

@@ -37,7 +37,7 @@ from riskmodel.forecasting.warning import headings
 from riskmodel.households import Moment, Period, accounts, point_in_time
 from riskmodel.i18n import Message
 from riskmodel.io import paths
-from riskmodel.io.specs import Spec, load
+from riskmodel.io.specs import Spec, load_spec
 
 FOLDER = "experiments/scenarios"
 LARGEST = "largest"
@@ -122,7 +122,7 @@ def read_scenario(name: str | Path) -> Scenario:
     >>> read_scenario("wages-down").shocks[0].share
     0.3
     """
-    return load(paths.declaration(FOLDER, name), Scenario)
+    return load_spec(paths.find_declaration(name, paths.folder(FOLDER), "scenario"), Scenario)
 
 
 def available_scenarios() -> list[str]:

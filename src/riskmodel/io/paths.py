@@ -24,7 +24,7 @@ def folder(kind: str) -> Path:
 
     Parameters
     ----------
-    kind : str
+    kind
         ``"features"``, ``"experiments"`` or ``"reports/templates"``.
 
     Returns
@@ -43,36 +43,38 @@ def folder(kind: str) -> Path:
     raise UsageError(f"no folder {kind!r} in the package or its checkout; reinstall riskmodel")
 
 
-def declaration(kind: str, name: str | Path) -> Path:
-    """Find one declared YAML by id, or take an explicit path as it is.
+def find_declaration(name: str | Path, packaged: Path, what: str) -> Path:
+    """Return where a declaration stands: a packaged one by its id, or a file of the user's.
 
     Parameters
     ----------
-    kind : str
-        As in `folder`.
-    name : str or Path
-        An id such as ``"household-v1"``, or a path that ends in ``.yaml``.
+    name
+        An id such as ``household-v1``, or a path that ends in ``.yaml``.
+    packaged
+        The folder of the packaged ones; `folder` knows those outside the code.
+    what
+        What it declares ("rule set"), for the message.
 
     Returns
     -------
     Path
-        An existing file.
+        An existing file. A path that is not there means the packaged one of that name, if there is one.
 
     Raises
     ------
     UsageError
-        If there is none of that name; the message lists what there is.
+        If there is none of that id; the message lists what there is.
     InputMissing
         If a path is given and there is no such file.
     """
     given = Path(name)
-    if given.suffix in {".yaml", ".yml"} and given.is_file():
+    is_file = given.suffix in {".yaml", ".yml"}
+    if is_file and given.is_file():
         return given
-    home = folder(kind)
-    stem = given.stem if given.suffix in {".yaml", ".yml"} else str(name)
-    path = home / f"{stem}.yaml"
+    path = packaged / f"{given.stem if is_file else name}.yaml"
     if path.is_file():
         return path
-    known = ", ".join(sorted(p.stem for p in home.glob("*.yaml"))) or "none"
-    refused = InputMissing if given.suffix in {".yaml", ".yml"} else UsageError
-    raise refused(f"no {kind} declaration {str(name)!r}; known: {known}; or give a path to a .yaml file")
+    known = ", ".join(sorted(p.stem for p in packaged.glob("*.yaml"))) or "none"
+    if is_file:
+        raise InputMissing(f"no {what} file {str(name)!r}; packaged ids: {known}")
+    raise UsageError(f"no {what} {str(name)!r}; known: {known}; or give a path to a .yaml file")

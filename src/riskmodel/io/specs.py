@@ -11,7 +11,7 @@ from typing import Any, TypeVar, get_args
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from riskmodel.errors import InputMissing, SpecError, UsageError
+from riskmodel.errors import InputMissing, SpecError
 
 
 class Spec(BaseModel):
@@ -81,7 +81,7 @@ def read_yaml(path: str | Path) -> Any:
         raise SpecError(f"{path}: not valid YAML: {exc}") from exc
 
 
-def parse(content: Any, model: type[S], where: str | Path) -> S:
+def parse_spec(content: Any, model: type[S], where: str | Path) -> S:
     """Check plain values against a declaration model.
 
     Parameters
@@ -157,41 +157,7 @@ def _models_in(annotation: Any) -> list[type[BaseModel]]:
     return [inner for part in get_args(annotation) for inner in _models_in(part)]
 
 
-def declared(name: str | Path, folder: Path, what: str) -> Path:
-    """Return where a declaration stands: packaged under an id, or a file of the user's.
-
-    Parameters
-    ----------
-    name : str or Path
-        An id, or a path that ends in ``.yaml``.
-    folder : Path
-        Of the packaged ones.
-    what : str
-        What it declares, for the message.
-
-    Returns
-    -------
-    Path
-
-    Raises
-    ------
-    InputMissing
-        If there is no such file.
-    UsageError
-        If there is no such id.
-    """
-    path = Path(name)
-    known = ", ".join(sorted(p.stem for p in folder.glob("*.yaml")))
-    if path.suffix in {".yaml", ".yml"}:
-        if not path.is_file():
-            raise InputMissing(f"no {what} file {str(name)!r}; packaged ids: {known}")
-        return path
-    if not (folder / f"{name}.yaml").is_file():
-        raise UsageError(f"no {what} {str(name)!r}; known: {known}; or give a path to a .yaml file")
-    return folder / f"{name}.yaml"
-
-
-def load(path: str | Path, model: type[S]) -> S:
+def load_spec(path: str | Path, model: type[S]) -> S:
     """Read and check one declaration file; see `read_yaml` and `parse` for what is raised.
 
     Parameters
@@ -204,4 +170,4 @@ def load(path: str | Path, model: type[S]) -> S:
     -------
     S
     """
-    return parse(read_yaml(path), model, path)
+    return parse_spec(read_yaml(path), model, path)

@@ -12,8 +12,7 @@ from pydantic import Field, field_validator
 from riskmodel.errors import InputRefused, UsageError
 from riskmodel.explanation import Library
 from riskmodel.io import files
-from riskmodel.io.specs import Spec, read_yaml
-from riskmodel.io.specs import parse as parse_spec
+from riskmodel.io.specs import Spec, parse_spec, read_yaml
 from riskmodel.runs import CHAMPION, LoadedModel, load_model
 from riskmodel.scoring import QUOTA_FLOOR, BeyondForecast, parse_quotas
 

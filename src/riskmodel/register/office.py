@@ -17,7 +17,7 @@ import pandas as pd
 
 from riskmodel.data import County
 from riskmodel.households import accounts, point_in_time
-from riskmodel.io.specs import Spec, load
+from riskmodel.io.specs import Spec, load_spec
 from riskmodel.register.persons import Presence, day_of
 from riskmodel.register.register import STOCKS, causes_at, state_at
 from riskmodel.register.words import Word, category_order
@@ -56,7 +56,7 @@ class Declared(Spec):
 @cache
 def declared() -> Declared:
     """Return the packaged declaration of the office tables (parsed once)."""
-    return load(Path(__file__).with_name("tables.yaml"), Declared)
+    return load_spec(Path(__file__).with_name("tables.yaml"), Declared)
 
 
 @dataclass(frozen=True)

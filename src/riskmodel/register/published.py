@@ -12,7 +12,7 @@ import yaml
 from pydantic import Field
 
 from riskmodel.errors import SpecError
-from riskmodel.io.specs import Spec, parse, read_yaml
+from riskmodel.io.specs import Spec, parse_spec, read_yaml
 
 Unit = Literal["hh", "p"]
 UNITS: tuple[Unit, ...] = ("hh", "p")
@@ -111,11 +111,11 @@ def read_published(given: Mapping[str, Any] | str | Path) -> Published:
         If the file cannot be read or a key is wrong; the message names file, key and what is allowed.
     """
     if isinstance(given, Mapping):
-        return parse(dict(given), Published, "published ledger")
+        return parse_spec(dict(given), Published, "published ledger")
     content = read_yaml(given)
     node = yaml.compose(Path(given).read_text(encoding="utf-8-sig"), Loader=yaml.SafeLoader)
     try:
-        return parse(_as_printed(content, node), Published, given)
+        return parse_spec(_as_printed(content, node), Published, given)
     except SpecError as exc:
         allowed = ", ".join(Row.model_fields)
         raise SpecError(

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from riskmodel.data import codes
 from riskmodel.i18n import Language, Words, check_language, section, text
-from riskmodel.io.specs import Spec, load
+from riskmodel.io.specs import Spec, load_spec
 
 Lang = Language
 check_lang = check_language
@@ -63,7 +63,7 @@ def book() -> Book:
     >>> book().lines["eliminated"].sign
     -1
     """
-    declared = load(Path(__file__).with_name("vocabulary.yaml"), Vocabulary)
+    declared = load_spec(Path(__file__).with_name("vocabulary.yaml"), Vocabulary)
     named = section("register")
     parts: dict[str, Any] = {"stocks": named["stocks"], "findings": named["findings"]}
     parts["lines"] = {code: named["lines"][code] | line.model_dump() for code, line in declared.lines.items()}

@@ -15,7 +15,7 @@ from pydantic import Field
 
 from riskmodel.data import contract
 from riskmodel.households import Period
-from riskmodel.io.specs import Spec, load
+from riskmodel.io.specs import Spec, load_spec
 from riskmodel.rules.parameters import Parameter, RelativeLine, resolve_parameters
 
 Registration = Literal["lifted", "general", "not_lifted"]
@@ -239,4 +239,4 @@ def vocabulary() -> Vocabulary:
     >>> vocabulary().quantities["pcni"].zh
     '人均纯收入'
     """
-    return load(Path(__file__).with_name("vocabulary.yaml"), Vocabulary)
+    return load_spec(Path(__file__).with_name("vocabulary.yaml"), Vocabulary)

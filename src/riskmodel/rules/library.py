@@ -14,9 +14,9 @@ import ibis
 import pandas as pd
 
 from riskmodel.data import canonical_schema, codes
-from riskmodel.errors import InputMissing, SpecError, UsageError
-from riskmodel.io.specs import parse as parse_spec
-from riskmodel.io.specs import read_yaml
+from riskmodel.errors import SpecError
+from riskmodel.io.paths import find_declaration
+from riskmodel.io.specs import parse_spec, read_yaml
 from riskmodel.rules import row_tests as rows
 from riskmodel.rules.backends import GAPS, household_scope
 from riskmodel.rules.declaration import RuleSet, column_exists, vocabulary
@@ -275,17 +275,8 @@ def load_rules(name: str | Path | RuleSet) -> RuleSet:
     """
     if isinstance(name, RuleSet):
         return name
-    path = Path(name)
-    if path.suffix in {".yaml", ".yml"}:
-        if not path.is_file():
-            raise InputMissing(
-                f"no rule set file {str(name)!r}; packaged ids: {', '.join(available_rule_sets())}"
-            )
-        return _read(path)
-    if str(name) not in available_rule_sets():
-        known = ", ".join(available_rule_sets())
-        raise UsageError(f"no rule set {str(name)!r}; known: {known}; or give a path to a .yaml file")
-    return _packaged(str(name))
+    path = find_declaration(name, SETS, "rule set")
+    return _packaged(path.stem) if path.parent == SETS else _read(path)
 
 
 @cache

@@ -17,8 +17,7 @@ import pandas as pd
 from riskmodel.data import County, contract
 from riskmodel.errors import UsageError
 from riskmodel.households import DateLike, Moment, accounts, point_in_time
-from riskmodel.io.specs import Spec
-from riskmodel.io.specs import load as load_spec
+from riskmodel.io.specs import Spec, load_spec
 from riskmodel.rules.declaration import Clock, RuleSet
 from riskmodel.rules.library import load_rules
 

@@ -15,8 +15,7 @@ from riskmodel.errors import SpecError
 from riskmodel.evaluation import Budget
 from riskmodel.i18n import Words, section
 from riskmodel.io import paths
-from riskmodel.io.specs import Spec
-from riskmodel.io.specs import load as load_spec
+from riskmodel.io.specs import Spec, load_spec
 from riskmodel.models import MODELS, is_model, model_entry
 from riskmodel.targets import COHORTS, Event, Horizon
 
@@ -150,7 +149,7 @@ def load_experiment(name: str | Path) -> Experiment:
     UsageError
         If there is no such file.
     """
-    path = paths.declaration("experiments", name)
+    path = paths.find_declaration(name, paths.folder("experiments"), "experiment")
     exp = load_spec(path, Experiment)
     beside = path.parent / exp.ruleset
     if exp.ruleset.endswith(".yaml"):

@@ -8,7 +8,7 @@ from typing import Literal
 
 from riskmodel.data import codes
 from riskmodel.i18n import Language, Words, check_language, section
-from riskmodel.io.specs import Spec, load
+from riskmodel.io.specs import Spec, load_spec
 
 Lang = Language
 check_lang = check_language
@@ -52,7 +52,7 @@ class Book(Spec):
 @cache
 def book() -> Book:
     """Return the packaged columns and phrases (parsed once)."""
-    declared = load(Path(__file__).with_name("worklist_columns.yaml"), Columns).columns
+    declared = load_spec(Path(__file__).with_name("worklist_columns.yaml"), Columns).columns
     named = section("worklist")
     columns = [
         c.model_dump() | named["columns"][c.id]["name"] | {"meaning": named["columns"][c.id]["meaning"]}

@@ -19,7 +19,8 @@ import pandas as pd
 import pyarrow as pa
 from pydantic import Field
 
-from riskmodel.io.specs import Spec, declared, load
+from riskmodel.io.paths import find_declaration
+from riskmodel.io.specs import Spec, load_spec
 from riskmodel.simulate.state import Bools, Ints
 
 
@@ -140,7 +141,7 @@ def load_error_profile(name: str | Path | ErrorProfile = "default") -> ErrorProf
     """
     if isinstance(name, ErrorProfile):
         return name
-    return load(declared(name, PROFILES, "dirt profile"), ErrorProfile)
+    return load_spec(find_declaration(name, PROFILES, "dirt profile"), ErrorProfile)
 
 
 @dataclass

@@ -15,7 +15,8 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from riskmodel.errors import SpecError
-from riskmodel.io.specs import Spec, declared, parse, read_yaml
+from riskmodel.io.paths import find_declaration
+from riskmodel.io.specs import Spec, parse_spec, read_yaml
 from riskmodel.simulate.state import SUPPORT_SOURCES, Floats, Ints
 
 PROFILES = Path(__file__).with_name("profiles")
@@ -339,11 +340,11 @@ def load_profile(name: str | Path | Profile = "default") -> Profile:
     """
     if isinstance(name, Profile):
         return name
-    return parse(_content(name), Profile, str(name))
+    return parse_spec(_content(name), Profile, str(name))
 
 
 def _content(name: str | Path) -> dict[str, Any]:
-    path = declared(name, PROFILES, "county profile")
+    path = find_declaration(name, PROFILES, "county profile")
     given = read_yaml(path)
     if not isinstance(given, dict):
         raise SpecError(f"{path}: a profile is a mapping of names to values, not {type(given).__name__}")

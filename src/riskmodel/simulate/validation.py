@@ -14,7 +14,7 @@ import pandas as pd
 from pydantic import Field, field_validator
 
 from riskmodel.errors import SpecError
-from riskmodel.io.specs import Spec, parse, read_yaml
+from riskmodel.io.specs import Spec, parse_spec, read_yaml
 from riskmodel.simulate import office
 from riskmodel.simulate.history import CATEGORIES, SOURCES
 from riskmodel.simulate.observed import LEVEL_YEAR, REGISTER_YEAR, Years, observe
@@ -336,7 +336,7 @@ def load_targets(path: str | Path = TARGETS) -> dict[str, Target]:
         group = one.pop("group", None)
         if group is not None and group not in groups:
             raise SpecError(f"{path}: {name}: no group {group!r}; known: {', '.join(groups)}")
-        out[name] = parse({**groups.get(group, {}), **one}, Target, f"{path}: {name}")
+        out[name] = parse_spec({**groups.get(group, {}), **one}, Target, f"{path}: {name}")
     return out
 
 
