@@ -1,4 +1,4 @@
-"""Levers: what is made of a quantity moves with it, by the very arithmetic of the features."""
+"""Counterfactuals: what is made of a quantity moves with it, by the very arithmetic of the features."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ import pytest
 
 from riskmodel import explanation, features, simulate
 from riskmodel.data import About, from_frames
+from riskmodel.errors import UsageError
 from riskmodel.explanation.counterfactuals import (
     _OPERATIONS,
     SOURCES,
-    FeatureMover,
+    FeatureChanger,
     _bounded,
     movable_features,
 )
@@ -80,12 +81,12 @@ def test_the_identities_hold_of_what_the_features_are(X) -> None:
 
 
 def test_the_identities_hold_after_every_change(X) -> None:
-    mover, rows = FeatureMover(SET), whole(X)
-    for i, lever in enumerate(["pcni", *(f"{s}_income_per_head" for s in SOURCES)] * 2):
+    changer, rows = FeatureChanger(SET), whole(X)
+    for i, quantity in enumerate(["pcni", *(f"{s}_income_per_head" for s in SOURCES)] * 2):
         start = rows.iloc[[i]]
-        now = float(start[lever].iloc[0])
-        moved = mover.moved(start, lever, np.array([now + 500.0, now + 20_000.0]))
-        assert moved[lever].tolist() == pytest.approx([now + 500.0, now + 20_000.0])
+        now = float(start[quantity].iloc[0])
+        moved = changer.change(start, quantity, np.array([now + 500.0, now + 20_000.0]))
+        assert moved[quantity].tolist() == pytest.approx([now + 500.0, now + 20_000.0])
         assert not np.array_equal(moved["pcni_log"], np.repeat(start["pcni_log"].to_numpy(), 2))
         # Costs stay: net income and its sources rise by the same.
         costs = sum(moved[f"{s}_income_per_head"] for s in SOURCES) - moved["pcni"]
@@ -99,28 +100,28 @@ def test_the_identities_hold_after_every_change(X) -> None:
 
 def test_what_does_not_stand_on_the_quantity_stays_to_the_bit(X) -> None:
     start = whole(X).iloc[[0]]
-    moved = FeatureMover(SET).moved(start, "insured", np.array([float(start["insured"].iloc[0]) + 1]))
+    moved = FeatureChanger(SET).change(start, "insured", np.array([float(start["insured"].iloc[0]) + 1]))
     different = [c for c in X if not np.array_equal(moved[c], start[c].to_numpy(), equal_nan=True)]
     assert set(different) == {"insured", "insured_share"}
-    still = FeatureMover(SET).moved(start, "pcni", start["pcni"].to_numpy())
+    still = FeatureChanger(SET).change(start, "pcni", start["pcni"].to_numpy())
     pd.testing.assert_frame_equal(still, start.reset_index(drop=True), check_dtype=False)
 
 
 def test_where_the_year_before_is_unknown_spending_is_measured_by_this_years_income(X) -> None:
     start = whole(X).iloc[[0]].assign(previous_pcni=np.nan, rigid_per_head=1000.0, rigid_ratio=0.5)
-    moved = FeatureMover(SET).moved(start, "pcni", np.array([4000.0, -5.0]))
+    moved = FeatureChanger(SET).change(start, "pcni", np.array([4000.0, -5.0]))
     # 1,000 of 4,000; an income that is none at all is the declared bound of ten years' income.
     assert moved["rigid_ratio"].tolist() == [0.25, 10.0]
 
 
 def test_the_arithmetic_is_the_features_own(X) -> None:
-    mover, tested = FeatureMover(SET), set()
+    changer, tested = FeatureChanger(SET), set()
     at = {c: X[c].to_numpy(float) for c in X}
     for f in SET.features:
         if f.source != "features":
             continue
         parts = [
-            mover._value(r, at)
+            changer._value(r, at)
             for r in ([*f.of, "accounting.persons"] if f.aggregate == "per_head" else f.of)
         ]
         if all(p is not None for p in parts):
@@ -131,7 +132,7 @@ def test_the_arithmetic_is_the_features_own(X) -> None:
     assert tested >= {f.aggregate for f in SET.features if f.source == "features"} - {"missing"}
 
 
-def test_levers_are_no_function_of_one_another() -> None:
+def test_quantities_are_no_function_of_one_another() -> None:
     found = movable_features(SET)
     assert {"pcni", "wage_income_per_head", "gap_housing"} <= set(found)
     assert not {
@@ -154,7 +155,7 @@ def test_one_account_is_one_quantity_in_the_panels() -> None:
         line_ratio=2.0, line_share=0.5, line_log=np.log(2)
     )
     row = row.assign(line_log_1=0.0, line_log_change=np.log(2))
-    moved = FeatureMover(panel).moved(row, "line_ratio", np.array([4.0]))
+    moved = FeatureChanger(panel).change(row, "line_ratio", np.array([4.0]))
     got = moved[["line_share", "line_log", "line_log_change"]].iloc[0].tolist()
     assert got == pytest.approx([0.25, np.log(4), np.log(4)])
 
@@ -182,3 +183,81 @@ def test_what_would_change_names_quantities_and_says_what_moves_with_them(X) -> 
     # What is said of the chance is so, both figures moved.
     then = rows.iloc[[row]].assign(pcni_log=signed_log(alone["then"]), line_distance=alone["then"] - LINE)
     assert OfIncome().predict_proba(then)[0, 1] == pytest.approx(alone["probability"])
+
+
+class Known:
+    """Log-odds = −4 + a + 2·b − c: what lowers the chance, and by how much, is known."""
+
+    def predict_proba(self, X: pd.DataFrame) -> np.ndarray:
+        z = -4 + X["a"].fillna(0) + 2 * X["b"] - X["c"]
+        p = 1 / (1 + np.exp(-z.to_numpy(dtype=float)))
+        return np.column_stack([1 - p, p])
+
+
+@pytest.fixture(scope="module")
+def three() -> pd.DataFrame:
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({name: rng.uniform(0, 3, 400) for name in "abc"})
+    frame.iloc[0] = [3.0, 2.9, 0.1]
+    return frame
+
+
+@pytest.fixture(scope="module")
+def declared() -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "id": list("abc"),
+            "zh": "甲",
+            "en": "x",
+            "unit": "yuan",
+            "changeable": [True, True, False],
+            "direction": [1, 0, -1],
+        }
+    )
+
+
+def test_only_changeable_features_and_only_values_that_are_there(three, declared) -> None:
+    made = explanation.find_counterfactuals(Known(), three, 0, declared, 0.1)
+    assert set(made["feature"]) <= {"a", "b"}
+    for row in made.to_dict("records"):
+        assert row["then"] in set(three[row["feature"]])
+    alone = made[~made["together"]]
+    # −4 + 3 + 2·b − 0.1 ≤ log(0.1 / 0.9) only for b ≤ −0.55: no household has it; alone, b cannot do it;
+    # −4 + a + 5.8 − 0.1 needs a below −3.9: nor can a.
+    assert alone.empty
+
+
+def test_the_nearest_value_that_is_enough_is_named(three, declared) -> None:
+    made = explanation.find_counterfactuals(Known(), three, 0, declared, 0.6)
+    (alone,) = made[~made["together"]].to_dict("records")
+    # −4 + 3 + 2·b − 0.1 = log(0.6 / 0.4) = 0.405 at b = 0.753; the grid steps are quantiles 4 % apart.
+    assert alone["feature"] == "b"
+    assert alone["then"] <= 0.753
+    assert alone["then"] > 0.753 - 2 * 0.04 * 3
+    assert alone["probability"] <= 0.6
+
+
+def test_no_change_for_the_worse_is_offered(three, declared) -> None:
+    # Were `b` declared to lower the risk, falling b would be a change for the worse: it is not offered,
+    # whatever this model says of it.
+    made = explanation.find_counterfactuals(Known(), three, 0, declared.assign(direction=[1, -1, -1]), 0.6)
+    assert set(made["feature"]) == {"a"}
+
+
+def test_together_goes_down_step_by_step_and_says_whether_it_is_enough(three, declared) -> None:
+    made = explanation.find_counterfactuals(Known(), three, 0, declared, 0.1)
+    together = made[made["together"]]
+    assert list(together["step"]) == [1, 2]
+    assert together["probability"].is_monotonic_decreasing
+    # b first: its whole range is worth 5.8 log-odds, a's 3.
+    assert list(together["feature"]) == ["b", "a"]
+    assert bool(together["reached"].iloc[-1]) == (together["probability"].iloc[-1] <= 0.1)
+    assert together["reached"].iloc[-1]
+
+
+def test_nothing_to_say_where_the_chance_is_low_or_nothing_can_lower_it(three, declared) -> None:
+    low = int(np.argmin(Known().predict_proba(three)[:, 1]))
+    assert explanation.find_counterfactuals(Known(), three, low, declared, 0.5).empty
+    assert explanation.find_counterfactuals(Known(), three, 0, declared.assign(changeable=False), 0.1).empty
+    with pytest.raises(UsageError, match="target"):
+        explanation.find_counterfactuals(Known(), three, 0, declared, 0.0)

@@ -11,14 +11,14 @@ from riskmodel import explanation
 from riskmodel.data.schema import codes
 from riskmodel.errors import SpecError, UsageError
 from riskmodel.explanation import reason_wording as wording_module
-from riskmodel.explanation.reason_wording import PLACEHOLDER, Unit, packaged
+from riskmodel.explanation.reason_wording import PLACEHOLDER, Unit, load_wording
 from riskmodel.io.specs import parse_spec, read_yaml
 
 YAML = Path(wording_module.__file__).with_name("reasons.yaml")
 
 
 def variants():
-    return [v for t in packaged().templates for v in t.variants]
+    return [v for t in load_wording().templates for v in t.variants]
 
 
 def test_both_languages_quote_the_same_figures() -> None:
@@ -45,7 +45,7 @@ def test_no_sentence_tells_what_is_missing_to_the_line() -> None:
 
 
 def test_every_explainable_feature_with_a_direction_has_a_sentence(meta) -> None:
-    wording = packaged()
+    wording = load_wording()
     said = meta[meta["explainable"] & (meta["direction"] != 0)]
     silent = [r["id"] for r in said.to_dict("records") if wording.template_for(r) is None]
     # Findings of earlier visits carry no cause and are never named.
@@ -55,7 +55,7 @@ def test_every_explainable_feature_with_a_direction_has_a_sentence(meta) -> None
 
 def test_no_pattern_is_idle(meta) -> None:
     ids = list(meta["id"])
-    for template in packaged().templates:
+    for template in load_wording().templates:
         for pattern in template.match:
             assert any(re.fullmatch(pattern.replace("*", ".*"), i) for i in ids), pattern
 
@@ -63,7 +63,7 @@ def test_no_pattern_is_idle(meta) -> None:
 def test_logarithms_are_never_quoted(meta) -> None:
     rows = [r for r in meta.to_dict("records") if r["unit"] == "log_yuan"]
     assert rows
-    assert all(packaged().template_for(r) is None for r in rows)
+    assert all(load_wording().template_for(r) is None for r in rows)
 
 
 def test_causes_are_called_as_in_the_contract() -> None:
@@ -89,7 +89,7 @@ def test_causes_are_called_as_in_the_contract() -> None:
 )
 def test_numbers_are_printed_with_their_unit(value, unit, zh, en) -> None:
     # A half goes up, as in a spreadsheet; nothing may read "-0".
-    u: Unit = packaged().units[unit]
+    u: Unit = load_wording().units[unit]
     assert u.texts([value], "zh") == [zh]
     assert u.texts([value], "en") == [en]
 
@@ -109,7 +109,7 @@ def test_an_offices_own_file_is_checked(change, says) -> None:
     content = read_yaml(YAML)
     change(content)
     with pytest.raises(SpecError, match=says):
-        parse_spec(content, explanation.Wording, "own.yaml")
+        parse_spec(content, explanation.ReasonWording, "own.yaml")
 
 
 def test_an_offices_own_file_is_used(tmp_path) -> None:

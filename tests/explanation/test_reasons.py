@@ -10,7 +10,7 @@ import pytest
 
 from riskmodel import explanation
 from riskmodel.errors import UsageError
-from riskmodel.explanation.reason_wording import packaged
+from riskmodel.explanation.reason_wording import load_wording
 
 NUMBER = r"-?[\d,]+(?:\.\d+)?"
 GENERIC = re.compile(
@@ -65,7 +65,7 @@ def test_generic_sentences_bear_out(told, meta) -> None:
             whose = place == place[household] if match["whose"] == "本村" else place.notna()
             neighbours = X.loc[whose, about["id"]].dropna()
             assert number(match["median"]) == shown(neighbours.median(), about["unit"]), text
-            assert len(neighbours) >= packaged().village_minimum
+            assert len(neighbours) >= load_wording().village_minimum
             # The reader sees a comparison that holds on what is printed.
             value, median = number(match["value"]), number(match["median"])
             assert value < median if match["than"] == "低于" else value > median, text
@@ -185,7 +185,7 @@ def test_ties_go_by_the_contracts_order(make_inputs, meta) -> None:
 def test_a_small_village_is_never_quoted(make_inputs, meta) -> None:
     # The median of four households and oneself would print a neighbour's figure.
     parts, X, rules = make_inputs(68)
-    assert rules.groupby(["township", "village"]).size().max() < packaged().village_minimum
+    assert rules.groupby(["township", "village"]).size().max() < load_wording().village_minimum
     said = explanation.write_reasons(parts, X, meta, rules, "zh")
     assert not said.filter(like="reason").apply(lambda c: c.str.contains("本村中位数")).any(axis=None)
     assert said.filter(like="reason").apply(lambda c: c.str.contains("全县中位数")).any(axis=None)

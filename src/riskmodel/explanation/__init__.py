@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from riskmodel.explanation.contributions import compute_contributions, sum_by_cause
 from riskmodel.explanation.counterfactuals import find_counterfactuals
-from riskmodel.explanation.measures import Library, cause_codes, load_measures
-from riskmodel.explanation.reason_wording import Wording, cause_words, load_wording
+from riskmodel.explanation.measures import MeasureLibrary, cause_codes, load_measures
+from riskmodel.explanation.reason_wording import ReasonWording, cause_words, load_wording
 from riskmodel.explanation.reasons import write_reasons
 
 __all__ = [
-    "Library",
-    "Wording",
+    "MeasureLibrary",
+    "ReasonWording",
     "cause_codes",
     "cause_words",
     "compute_contributions",

@@ -1,7 +1,4 @@
-"""Additive contributions in log-odds: base value + sum of contributions = the model's margin, asserted.
-
-Contributions summed to the official causes; nothing is lost or counted twice.
-"""
+"""Additive contributions in log-odds: base + their sum = the margin, asserted; and sums by official cause."""
 
 from __future__ import annotations
 
@@ -17,6 +14,8 @@ from riskmodel.errors import RiskmodelError, SpecError, UsageError
 # Log-odds. Float64 sums over some hundred trees or columns are good to about 1e-12; shap's wrong answers
 # on categorical splits were off by whole log-odds (shap's own check let them pass).
 MARGIN_TOLERANCE = 1e-6
+GROUPS = ("income", "context", "none")  # what is no official cause: own income, the village, nothing nameable
+SUM_TOLERANCE = 1e-9  # log-odds; float64 sums of a few hundred terms stay orders of magnitude below
 
 
 def compute_contributions(
@@ -31,18 +30,18 @@ def compute_contributions(
 
     Parameters
     ----------
-    model : estimator
+    model
         Fitted, with ``margin``: a linear margin, boosted trees, or a `CalibratedScore` of either.
-    X : DataFrame, shape (n, p)
-        Feature values; NaN is missing.
-    background : DataFrame, shape (m, p), optional
-        Households to compare with; by default what the model was fitted on.
+    X
+        Feature values, shape (n, p); NaN is missing.
+    background
+        Households to compare with, shape (m, p); by default what the model was fitted on.
 
     Returns
     -------
-    parts : DataFrame, shape (n, p)
+    parts
         Log-odds, index and columns of X.
-    base : float
+    base
         Log-odds.
 
     Raises
@@ -74,18 +73,7 @@ def compute_contributions(
 
 
 def assert_adds_up(parts: np.ndarray, base: float, margin: np.ndarray) -> None:
-    """Check that base + contributions = margin for every row.
-
-    Parameters
-    ----------
-    parts : array, shape (n, p)
-    base : float
-    margin : array, shape (n,)
-
-    Raises
-    ------
-    RiskmodelError
-        If a row is off by more than `MARGIN_TOLERANCE`, or is not a number.
+    """Refuse where base + contributions (n, p) is off the margin (n,) by more than `MARGIN_TOLERANCE`.
 
     Examples
     --------
@@ -124,10 +112,6 @@ def _trees(ensemble: Any, X: pd.DataFrame) -> tuple[np.ndarray, float]:
     return parts.reshape(matrix.shape), float(np.ravel(explainer.expected_value)[0])
 
 
-GROUPS = ("income", "context", "none")  # what is no official cause: own income, the village, nothing nameable
-SUM_TOLERANCE = 1e-9  # log-odds; float64 sums of a few hundred terms stay orders of magnitude below
-
-
 def all_causes() -> list[str]:
     """Return the official cause codes in contract order, then the groups beside them."""
     return [*codes("risk_events", "cause"), *GROUPS]
@@ -138,16 +122,16 @@ def sum_by_cause(contributions: pd.DataFrame, features: pd.DataFrame) -> pd.Data
 
     Parameters
     ----------
-    contributions : DataFrame, shape (n_households, n_features)
-        Log-odds, from `riskmodel.explanation.contributions`.
-    features : DataFrame
+    contributions
+        Log-odds, shape (households, features), from `compute_contributions`.
+    features
         Feature metadata with ``id`` and ``cause``.
 
     Returns
     -------
-    DataFrame, shape (n_households, n_causes)
-        Log-odds; only causes that some feature declares, in the order of `all_causes`. Rows sum to what
-        the contributions sum to.
+    DataFrame
+        Log-odds, shape (households, causes); only causes that some feature declares, in the order of the
+        code list. Rows sum to what the contributions sum to.
 
     Raises
     ------
@@ -176,25 +160,7 @@ def sum_by_cause(contributions: pd.DataFrame, features: pd.DataFrame) -> pd.Data
 
 
 def declared_causes(columns: list[str], features: pd.DataFrame) -> dict[str, str]:
-    """Return the declared cause of each feature.
-
-    Parameters
-    ----------
-    columns : list of str
-        Feature ids.
-    features : DataFrame
-        Feature metadata with ``id`` and ``cause``.
-
-    Returns
-    -------
-    dict
-        Feature id to cause code.
-
-    Raises
-    ------
-    SpecError
-        If a feature is not declared, or declares a cause that is none.
-    """
+    """Return the declared cause of each feature id; refuse where there is none, or an unknown one."""
     declared = dict(zip(features["id"], features["cause"], strict=True))
     missing = [c for c in columns if c not in declared]
     if missing:

@@ -1,13 +1,12 @@
-"""Moving one quantity of a household with all that stands on it, so that no figure contradicts another.
-
-What moves is a base quantity: income of a source, net income per head, a gap, a count. Every feature that is
-made of it is computed again as the feature set declares it: its logarithm, its distance to the line, the
-change on the period before. Figures of one thing over several windows move together.
-
-What would have to change for a score to fall: for analysts only, never on a list, a sheet or a page.
+"""Counterfactuals: what would have to change for a score to fall; for analysts only, never on a list or page.
 
 Not advice and not an effect: a model says how households with other figures fare, not what becomes of this
 one if its figures are changed. Printed for a village, it would tell how to look less at risk.
+
+What is changed is a base quantity: income of a source, net income per head, a gap, a count. Every feature
+that is made of it is computed again as the feature set declares it (its logarithm, its distance to the line,
+the change on the period before), so that no figure contradicts another. Figures of one thing over several
+windows change together.
 """
 
 from __future__ import annotations
@@ -26,7 +25,13 @@ from riskmodel.errors import UsageError
 from riskmodel.features import MOST_SHARE, Feature, FeatureSet
 
 Array = NDArray[np.float64]
+Change = Callable[[pd.DataFrame, str, NDArray[Any]], pd.DataFrame]
 
+QUANTILES = np.linspace(0.02, 0.98, 25)  # values that other households really have, the far ends left out
+MAX_FEATURES = 3  # features changed together: more explain nothing
+COUNTERFACTUAL_COLUMNS = [
+    "together", "step", "feature", "zh", "en", "unit", "now", "then", "probability", "reached", "moved_with",
+]  # fmt: skip
 ACCOUNTING = "accounting."
 INCOME, PERSONS, NET, DROP = "pcni", "persons", "net_income", "income_drop"
 # Sources of income per head, with the column of the accounting that they stand for.
@@ -68,7 +73,7 @@ _OPERATIONS: dict[str, Callable[[list[Array], Array], Array]] = {
 # What can be carried on by how much its parts have moved, where not all of the parts are features.
 _LINEAR = {"add": (1.0, 1.0), "difference": (1.0, -1.0), "to_line": (1.0, 0.0)}
 # Figures of one account beside each other (eph-v1, wagepan-v1), from the ratio of income to the line.
-_OF_RATIO: dict[str, Callable[[Array], Array]] = {
+_FROM_LINE_RATIO: dict[str, Callable[[Array], Array]] = {
     "line_share": lambda r: _share(r),
     "line_log": lambda r: -np.log(_share(r)),
 }
@@ -79,32 +84,24 @@ def movable_features(feature_set: FeatureSet) -> list[str]:
 
     Left out is whatever is made of others, the same quantity over another window, and how income is spread
     over the months, which cannot be moved without saying which months earn how much.
-
-    Parameters
-    ----------
-    feature_set : FeatureSet
-
-    Returns
-    -------
-    list of str
     """
-    own = [f for f in feature_set.features if f.changeable and not _derived(f, feature_set)]
-    return [f.id for f in own if not any(_shorter(g, f) for g in own)]
+    own = [f for f in feature_set.features if f.changeable and not _is_derived(f, feature_set)]
+    return [f.id for f in own if not any(_has_shorter_window(g, f) for g in own)]
 
 
-def _shorter(g: Feature, f: Feature) -> bool:
+def _has_shorter_window(g: Feature, f: Feature) -> bool:
     return _same_but_window(f, g) and (g.window or 0) < (f.window or 0)
 
 
-def _derived(f: Feature, feature_set: FeatureSet) -> bool:
+def _is_derived(f: Feature, feature_set: FeatureSet) -> bool:
     names = set(feature_set.names)
     if f.id == "business_income_per_head":
-        # The lever of a source is its income per head, as for the others.
+        # The quantity of a source of income is its income per head, as for the others.
         return False
     if f.source == "features":
         return True
     monthly = f.source in ("income", "spending")
-    twin = f.column in _OF_RATIO and "line_ratio" in names
+    twin = f.column in _FROM_LINE_RATIO and "line_ratio" in names
     return monthly or twin or (f.source == "accounting" and f.column == DROP and INCOME in names)
 
 
@@ -116,16 +113,9 @@ def _same_but_window(f: Feature, g: Feature) -> bool:
 
 
 @dataclass
-class FeatureMover:
-    """Moves a lever of one household, and whatever stands on it.
+class FeatureChanger:
+    """Changes a quantity of one household, and whatever is made of it.
 
-    Parameters
-    ----------
-    feature_set : FeatureSet
-        Of the columns of ``start``.
-
-    Notes
-    -----
     A source of income moves net income by as much (costs stay), evenly over the months of the accounting
     period; net income moves its known sources in proportion. So income less its sources stays what it was.
     How income varies from month to month, the neighbours and the past stay as they are.
@@ -137,61 +127,50 @@ class FeatureMover:
     def __post_init__(self) -> None:
         self._by_id = {f.id: f for f in self.feature_set.features}
 
-    def moved(self, start: pd.DataFrame, lever: str, values: NDArray[Any]) -> pd.DataFrame:
-        """Return one row a value: the household with the lever there.
-
-        Parameters
-        ----------
-        start : DataFrame of one row
-        lever : str
-        values : array of shape (k,)
-
-        Returns
-        -------
-        DataFrame of k rows, the columns of ``start``
-        """
+    def change(self, start: pd.DataFrame, quantity: str, values: NDArray[Any]) -> pd.DataFrame:
+        """Return the household (one row) once for each value of a quantity, with what is made of it."""
         before = {name: np.full(len(values), float(start[name].iloc[0])) for name in start.columns}
         after = dict(before)
-        self._move(after, lever, np.asarray(values, dtype=float))
+        self._set_quantity(after, quantity, np.asarray(values, dtype=float))
         made = True
         while made:
             # A feature may be declared before what it is made of: until nothing moves any more.
-            made = self._follow(lever, before, after)
+            made = self._update_derived(quantity, before, after)
         return pd.DataFrame(after, columns=start.columns)
 
-    def _follow(self, lever: str, before: dict[str, Array], after: dict[str, Array]) -> bool:
+    def _update_derived(self, quantity: str, before: dict[str, Array], after: dict[str, Array]) -> bool:
         moved = False
         for f in self.feature_set.features:
-            if f.id in after and f.id not in (lever, "business_income"):
-                made = self._again(f, before, after)
+            if f.id in after and f.id not in (quantity, "business_income"):
+                made = self._recompute(f, before, after)
                 if made is not None and not _same(after[f.id], new := _bounded(f, made)):
                     after[f.id], moved = new, True
         return moved
 
-    def _move(self, at: dict[str, Array], lever: str, values: Array) -> None:
-        delta = values - at[lever]
-        if lever == INCOME:
-            self._sources(at, delta)
+    def _set_quantity(self, at: dict[str, Array], quantity: str, values: Array) -> None:
+        delta = values - at[quantity]
+        if quantity == INCOME:
+            self._spread_over_sources(at, delta)
             at[INCOME] = values
-        elif lever in {f"{s}_income_per_head" for s in SOURCES}:
-            self._source(at, lever.removesuffix("_income_per_head"), delta)
+        elif quantity in {f"{s}_income_per_head" for s in SOURCES}:
+            self._change_source(at, quantity.removesuffix("_income_per_head"), delta)
             if INCOME in at:
                 at[INCOME] = at[INCOME] + delta
         else:
-            at[lever] = values
+            at[quantity] = values
             for g in self.feature_set.features:
-                if g.id in at and _same_but_window(self._by_id[lever], g):
+                if g.id in at and _same_but_window(self._by_id[quantity], g):
                     at[g.id] = at[g.id] + delta
 
-    def _sources(self, at: dict[str, Array], delta: Array) -> None:
+    def _spread_over_sources(self, at: dict[str, Array], delta: Array) -> None:
         own = [s for s in SOURCES if f"{s}_income_per_head" in at]
         each = {s: at[f"{s}_income_per_head"] for s in own}
         total = np.sum(list(each.values()), axis=0) if each else np.zeros_like(delta)
         if len(own) == len(SOURCES) and np.isfinite(total).all() and (total > 0).all():
             for s in own:
-                self._source(at, s, delta * each[s] / total)
+                self._change_source(at, s, delta * each[s] / total)
 
-    def _source(self, at: dict[str, Array], source: str, delta: Array) -> None:
+    def _change_source(self, at: dict[str, Array], source: str, delta: Array) -> None:
         name = f"{source}_income_per_head"
         at[name] = at[name] + delta
         if source == "business" and "business_income" in at and PERSONS in at:
@@ -202,7 +181,7 @@ class FeatureMover:
             if counted and f.id in at and f.over in (source, "total"):
                 at[f.id] = at[f.id] + delta * min(f.window or period, period) / period
 
-    def _again(self, f: Feature, before: dict[str, Array], after: dict[str, Array]) -> Array | None:
+    def _recompute(self, f: Feature, before: dict[str, Array], after: dict[str, Array]) -> Array | None:
         """Return a feature made anew where something that it stands on has moved."""
         if f.source == "accounting" and f.column == DROP and {INCOME, "previous_pcni"} <= set(after):
             if _same(before[INCOME], after[INCOME]):
@@ -211,14 +190,14 @@ class FeatureMover:
         if f.source == "accounting" and f.column == "rigid_ratio":
             return _rigid_ratio(before, after)
         if f.source in ("accounts", "features") and "line_ratio" in after:
-            twin = self._of_account(f, before, after)
+            twin = self._account_figure(f, before, after)
             if twin is not None:
                 return twin
         if f.source != "features" or f.id == "business_income_per_head":
             return None
         refs = [*f.of, "accounting.persons"] if f.aggregate == "per_head" else list(f.of)
         old, new = [self._value(r, before) for r in refs], [self._value(r, after) for r in refs]
-        steps = [self._step(r, before, after) for r in refs]
+        steps = [self._difference(r, before, after) for r in refs]
         if all(s is None or not np.any(s) for s in steps) and all(
             o is None or n is None or _same(o, n) for o, n in zip(old, new, strict=True)
         ):
@@ -247,7 +226,7 @@ class FeatureMover:
                     return at[f.id] * at[PERSONS]
         return None
 
-    def _step(self, ref: str, before: dict[str, Array], after: dict[str, Array]) -> Array | None:
+    def _difference(self, ref: str, before: dict[str, Array], after: dict[str, Array]) -> Array | None:
         """Return by how much a reference has moved; None where that is not known, which is not at all."""
         # Gross and net business income are features only together.
         if ref == "accounting.income_business" and "business_income" in after:
@@ -265,14 +244,14 @@ class FeatureMover:
                 return (at[f.of[0]] - at[f.id]) / f.factor
         return np.full(len(size), math.nan)
 
-    def _of_account(self, f: Feature, before: dict[str, Array], after: dict[str, Array]) -> Array | None:
+    def _account_figure(self, f: Feature, before: dict[str, Array], after: dict[str, Array]) -> Array | None:
         ratio = after["line_ratio"]
         if _same(before["line_ratio"], ratio) or f.source != "accounts":
             return None
-        if f.aggregate == "last" and not f.lag and f.column in _OF_RATIO:
-            return _OF_RATIO[f.column](ratio)
-        if f.aggregate == "change" and f.column in _OF_RATIO:
-            old, new = _OF_RATIO[f.column](before["line_ratio"]), _OF_RATIO[f.column](ratio)
+        if f.aggregate == "last" and not f.lag and f.column in _FROM_LINE_RATIO:
+            return _FROM_LINE_RATIO[f.column](ratio)
+        if f.aggregate == "change" and f.column in _FROM_LINE_RATIO:
+            old, new = _FROM_LINE_RATIO[f.column](before["line_ratio"]), _FROM_LINE_RATIO[f.column](ratio)
             return before[f.id] + new - old
         return None
 
@@ -298,21 +277,13 @@ def _bounded(f: Feature, value: Array) -> Array:
     return np.clip(value.astype(float), low, high)
 
 
-GRID = np.linspace(0.02, 0.98, 25)  # values that other households really have, the far ends left out
-MOST = 3  # features changed together: more explain nothing
-COLUMNS = [
-    "together", "step", "feature", "zh", "en", "unit", "now", "then", "probability", "reached", "moved_with",
-]  # fmt: skip
-Move = Callable[[pd.DataFrame, str, NDArray[Any]], pd.DataFrame]
-
-
 def find_counterfactuals(
     model: Any,
     X: pd.DataFrame,
     row: int,
     features: pd.DataFrame,
     target: float,
-    most: int = MOST,
+    most: int = MAX_FEATURES,
     feature_set: FeatureSet | None = None,
 ) -> pd.DataFrame:
     """Return the smallest changes of changeable features that bring one household's chance to a target.
@@ -324,19 +295,19 @@ def find_counterfactuals(
 
     Parameters
     ----------
-    model : estimator
+    model
         With ``margin`` (log-odds) and ``predict_proba``.
-    X : DataFrame, shape (n, p)
+    X
         Features of all households at as-of; they say which values are real.
-    row : int
+    row
         Which household, by position.
-    features : DataFrame
+    features
         Feature metadata: ``id, zh, en, unit, changeable, direction``.
-    target : float
+    target
         Probability to fall to.
-    most : int
+    most
         Quantities changed together at most.
-    feature_set : FeatureSet, optional
+    feature_set
         Of the columns of X. Without it every changeable feature is a quantity of its own.
 
     Returns
@@ -363,47 +334,47 @@ def find_counterfactuals(
     about = features.set_index("id")
     free = set(X.columns) if feature_set is None else set(movable_features(feature_set))
     names = [c for c in X.columns if c in free and bool(about.loc[c, "changeable"]) and X[c].notna().any()]
-    move = _alone if feature_set is None else FeatureMover(feature_set).moved
+    move = _change_one if feature_set is None else FeatureChanger(feature_set).change
     signs = {name: int(about["direction"].to_dict()[name]) for name in names}
     start = X.iloc[[row]]
     rows: list[dict[str, Any]] = []
-    if _chance(model, start)[0] > target:
+    if _probability(model, start)[0] > target:
         for name in signs:
-            found = _least(model, start, X[name], signs[name], target, move)
+            found = _smallest_change(model, start, X[name], signs[name], target, move)
             if found is not None and found["reached"]:
                 rows.append({"together": False, "step": 1, **found})
         rows = sorted(rows, key=lambda r: (r["moved"], r["feature"]))
-        rows += _together(model, X, start, signs, target, most, move)
+        rows += _change_together(model, X, start, signs, target, most, move)
     for found in rows:
         found |= {word: about.loc[found["feature"], word] for word in ("zh", "en", "unit")}
-    return pd.DataFrame(rows, columns=COLUMNS)
+    return pd.DataFrame(rows, columns=COUNTERFACTUAL_COLUMNS)
 
 
-def _alone(start: pd.DataFrame, name: str, values: NDArray[Any]) -> pd.DataFrame:
+def _change_one(start: pd.DataFrame, name: str, values: NDArray[Any]) -> pd.DataFrame:
     """Return the household once for each value of one feature, all others as they are."""
     return pd.concat([start] * len(values), ignore_index=True).assign(**{name: values})
 
 
-def _chance(model: Any, rows: pd.DataFrame) -> np.ndarray:
+def _probability(model: Any, rows: pd.DataFrame) -> np.ndarray:
     return np.asarray(model.predict_proba(rows)[:, 1], dtype=float)
 
 
-def _least(
-    model: Any, start: pd.DataFrame, known: pd.Series, sign: int, target: float, move: Move
+def _smallest_change(
+    model: Any, start: pd.DataFrame, known: pd.Series, sign: int, target: float, move: Change
 ) -> dict[str, Any] | None:
     """Return the nearest observed value that reaches the target, else the one that lowers most.
 
     Where a feature declares which way risk goes, only the other way counts as a change for the better.
     """
     name = str(known.name)
-    values = np.unique(known.dropna().quantile(GRID, interpolation="nearest").to_numpy(dtype=float))
+    values = np.unique(known.dropna().quantile(QUANTILES, interpolation="nearest").to_numpy(dtype=float))
     now = float(start[name].iloc[0])
     if sign and np.isfinite(now):
         values = values[(values - now) * sign < 0]
     if not len(values):
         return None
     tried = move(start, name, values)
-    chance, before = _chance(model, tried), _chance(model, start)[0]
+    chance, before = _probability(model, tried), _probability(model, start)[0]
     # How far a value lies is counted in households passed on the way, so that units do not matter.
     place = known.rank(pct=True)
     own = float(place[known.le(now)].max()) if np.isfinite(now) and known.le(now).any() else 0.0
@@ -419,28 +390,30 @@ def _least(
         "probability": float(chance[best]),
         "reached": bool(chance[best] <= target),
         "moved": float(moved[best]),
-        "moved_with": "; ".join(_different(start.iloc[0], tried.iloc[int(best)], name)),
+        "moved_with": "; ".join(_changed_columns(start.iloc[0], tried.iloc[int(best)], name)),
     }
 
 
-def _different(before: pd.Series, after: pd.Series, name: str) -> list[str]:
+def _changed_columns(before: pd.Series, after: pd.Series, name: str) -> list[str]:
     same = (before == after) | (before.isna() & after.isna())
     return [str(c) for c in before.index[~same.to_numpy()] if c != name]
 
 
-def _together(
+def _change_together(
     model: Any,
     X: pd.DataFrame,
     start: pd.DataFrame,
     signs: dict[str, int],
     target: float,
     most: int,
-    move: Move,
+    move: Change,
 ) -> list[dict[str, Any]]:
     at, left, out = start, list(signs), []
     for step in range(1, most + 1):
         found = [
-            f for name in left if (f := _least(model, at, X[name], signs[name], target, move)) is not None
+            f
+            for name in left
+            if (f := _smallest_change(model, at, X[name], signs[name], target, move)) is not None
         ]
         if not found:
             break

@@ -11,7 +11,8 @@ from pydantic import Field, model_validator
 
 from riskmodel.data import codes
 from riskmodel.explanation.contributions import all_causes
-from riskmodel.explanation.reason_wording import Lang, Words, cause_words
+from riskmodel.explanation.reason_wording import cause_words
+from riskmodel.i18n import Language, Words
 from riskmodel.io.specs import Spec, load_spec
 
 
@@ -22,7 +23,7 @@ class Measure(Spec):
     households: int | None = Field(default=None, ge=0)
 
 
-class Fit(Spec):
+class CauseMeasures(Spec):
     """What fits one cause: measures in the order to be tried, questions for the visit."""
 
     of: int | None = Field(default=None, ge=1)
@@ -37,13 +38,13 @@ class Fit(Spec):
         return self
 
 
-class Library(Spec):
+class MeasureLibrary(Spec):
     """The whole library; ``source`` names where its figures come from."""
 
     version: int
     source: str
     note: Words
-    causes: dict[str, Fit]
+    causes: dict[str, CauseMeasures]
 
     @model_validator(mode="after")
     def _known(self) -> Self:
@@ -56,34 +57,35 @@ class Library(Spec):
             raise ValueError(f"unknown measure {wrong}; allowed: {', '.join(allowed)}")
         return self
 
-    def measures(self, causes: Iterable[str], lang: Lang) -> list[str]:
+    def measures(self, causes: Iterable[str], lang: Language) -> list[str]:
         """Return the words of the measures that fit some causes, each once, in the order of the causes."""
         words = codes("support", "measure")
         found = [m.id for c in causes for m in (self.causes[c].measures if c in self.causes else ())]
         return [words[m] if lang == "zh" else m.replace("_", " ") for m in dict.fromkeys(found)]
 
-    def questions(self, causes: Iterable[str], lang: Lang) -> list[str]:
+    def questions(self, causes: Iterable[str], lang: Language) -> list[str]:
         """Return what to ask about some causes, each question once."""
         found = [q for c in causes for q in (self.causes[c].ask if c in self.causes else ())]
         return list(dict.fromkeys(q.zh if lang == "zh" else q.en for q in found))
 
 
 @cache
-def _packaged() -> Library:
-    return load_spec(Path(__file__).with_name("measures.yaml"), Library)
+def _packaged() -> MeasureLibrary:
+    return load_spec(Path(__file__).with_name("measures.yaml"), MeasureLibrary)
 
 
-def load_measures(path: str | Path | None = None) -> Library:
+def load_measures(path: str | Path | None = None) -> MeasureLibrary:
     """Return the library of measures.
 
     Parameters
     ----------
-    path : str or Path, optional
+    path
         An office's own YAML; the packaged one by default.
 
     Returns
     -------
-    Library
+    MeasureLibrary
+        Measures and questions by cause.
 
     Raises
     ------
@@ -95,11 +97,23 @@ def load_measures(path: str | Path | None = None) -> Library:
     >>> load_measures().measures(["illness"], "en")
     ['health', 'social security', 'social help']
     """
-    return _packaged() if path is None else load_spec(path, Library)
+    return _packaged() if path is None else load_spec(path, MeasureLibrary)
 
 
-def cause_codes(words: Iterable[object], lang: Lang) -> list[str]:
+def cause_codes(words: Iterable[object], lang: Language) -> list[str]:
     """Return the codes of causes as scores say them; what is no cause is left out.
+
+    Parameters
+    ----------
+    words
+        Such as the columns ``cause_1`` to ``cause_3`` of one household's scores.
+    lang
+        Of the words: ``zh`` or ``en``.
+
+    Returns
+    -------
+    list of str
+        Codes of the data contract, and of the groups beside them.
 
     Examples
     --------

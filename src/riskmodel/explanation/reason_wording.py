@@ -15,8 +15,6 @@ from riskmodel.data import codes
 from riskmodel.i18n import Language, Words, check_language
 from riskmodel.io.specs import Spec, load_spec
 
-Lang = Language
-check_lang = check_language
 PLACEHOLDER = re.compile(r"\{([a-z_0-9]+)\}")
 OWN = ("value", "size", "village", "county")  # figures of the feature itself: they carry its unit
 TEXTS = ("name", "cause", "window", "number", "before")  # what is filled in beside figures
@@ -46,7 +44,7 @@ class Unit(Words):
         size = np.round(np.abs(np.asarray(values, dtype=float)) * self.scale * shift, _EXACT)
         return np.sign(values) * np.floor(size + 0.5) / shift
 
-    def texts(self, values: np.ndarray, lang: Lang) -> list[str]:
+    def texts(self, values: np.ndarray, lang: Language) -> list[str]:
         """Return values with their unit.
 
         Examples
@@ -129,7 +127,7 @@ class Template(Spec):
         return all(not allowed or feature[key] in allowed for key, allowed in asked.items())
 
 
-class Wording(Spec):
+class ReasonWording(Spec):
     """The whole declaration.
 
     ``village_minimum`` households must have a value before a village median is quoted: fewer would print
@@ -147,7 +145,7 @@ class Wording(Spec):
     templates: tuple[Template, ...]
 
     @model_validator(mode="after")
-    def _closed(self) -> Wording:
+    def _closed(self) -> ReasonWording:
         for figure in self.figures.values():
             if figure.unit not in self.units:
                 raise ValueError(f"unknown unit {figure.unit!r}; declared: {sorted(self.units)}")
@@ -169,39 +167,40 @@ class Wording(Spec):
 
 
 @cache
-def packaged() -> Wording:
-    """Return the packaged wording (parsed once)."""
-    return load_spec(Path(__file__).with_name("reasons.yaml"), Wording)
+def _packaged() -> ReasonWording:
+    return load_spec(Path(__file__).with_name("reasons.yaml"), ReasonWording)
 
 
-def load_wording(path: str | Path | None = None) -> Wording:
+def load_wording(path: str | Path | None = None) -> ReasonWording:
     """Return the wording of reasons.
 
     Parameters
     ----------
-    path : str or Path, optional
+    path
         An office's own YAML; the packaged one by default.
 
     Returns
     -------
-    Wording
+    ReasonWording
+        Names, units and sentences in both languages.
 
     Raises
     ------
     SpecError
         If the file is wrong; the message names the key.
     """
-    return packaged() if path is None else load_spec(path, Wording)
+    return _packaged() if path is None else load_spec(path, ReasonWording)
 
 
-def cause_words(lang: str, wording: Wording | None = None) -> dict[str, str]:
+def cause_words(lang: str, wording: ReasonWording | None = None) -> dict[str, str]:
     """Return what each official cause, and each group beside them, is called, in the order of the code list.
 
     Parameters
     ----------
-    lang : str
+    lang
         ``zh`` (the contract's words) or ``en``.
-    wording : Wording, optional
+    wording
+        The packaged one by default.
 
     Returns
     -------
@@ -213,8 +212,8 @@ def cause_words(lang: str, wording: Wording | None = None) -> dict[str, str]:
     >>> cause_words("zh")["illness"], cause_words("en")["illness"]
     ('因病', 'illness')
     """
-    lang = check_lang(lang)
-    wording = wording or packaged()
+    lang = check_language(lang)
+    wording = wording or load_wording()
     official = codes("risk_events", "cause")
     own = {code: getattr(words, lang) for code, words in wording.groups.items()}
     if lang == "zh":

@@ -1,8 +1,7 @@
 """Up to three reasons a household, in plain zh or en sentences that quote its own figures.
 
-The numbers that a sentence may quote: a feature's own value, its medians, columns of the rule table.
-
-Which sentence each household may be told about each feature, from its own figures; all rows at once.
+`collect_figures` gathers the numbers that a sentence may quote (a feature's own value, its medians, columns
+of the rule table), `choose_sentences` the declared sentence that is true of each household, all rows at once.
 """
 
 from __future__ import annotations
@@ -21,14 +20,23 @@ from riskmodel.explanation.reason_wording import (
     PLACEHOLDER,
     YEAR_MONTHS,
     Condition,
-    Lang,
+    Language,
+    ReasonWording,
     Unit,
     Variant,
-    Wording,
     cause_words,
-    check_lang,
-    packaged,
+    check_language,
+    load_wording,
 )
+
+COMPARE: Mapping[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
+    "above": operator.gt,
+    "below": operator.lt,
+    "at_least": operator.ge,
+    "at_most": operator.le,
+}
+MEDIANS = ("village", "county")
+UNNAMED = GROUPS[-1]  # "none": parts of the score that no cause stands for
 
 
 @dataclass(frozen=True)
@@ -36,7 +44,7 @@ class Figures:
     """Every quotable number of the same n households.
 
     ``values`` and ``village`` hold an array of shape (n,) a feature, ``county`` one median a feature,
-    ``declared_figures`` an array a figure, ``about`` the metadata row of each feature; ``yearly`` says of
+    ``declared`` an array a declared figure, ``about`` the metadata row of each feature; ``yearly`` says of
     each household whether its accounting period is known to be a year.
     """
 
@@ -44,9 +52,9 @@ class Figures:
     values: Mapping[str, np.ndarray]
     village: Mapping[str, np.ndarray]
     county: Mapping[str, float]
-    beside: Mapping[str, np.ndarray]
+    declared: Mapping[str, np.ndarray]
     yearly: np.ndarray
-    wording: Wording
+    wording: ReasonWording
 
     def __len__(self) -> int:
         return len(self.yearly)
@@ -61,7 +69,7 @@ class Figures:
             return self.village[feature]
         if name == "county":
             return np.full(len(self), self.county[feature])
-        return self.beside[name]
+        return self.declared[name]
 
     def unit(self, name: str, feature: str) -> Unit:
         """Return the unit a quantity is printed in."""
@@ -72,7 +80,7 @@ class Figures:
         """Return one quantity as its reader sees it, shape (n,)."""
         return self.unit(name, feature).printed(self.array(name, feature))
 
-    def texts(self, name: str, feature: str, rows: np.ndarray, lang: Lang) -> list[str]:
+    def texts(self, name: str, feature: str, rows: np.ndarray, lang: Language) -> list[str]:
         """Return what stands for a placeholder in the sentences of some households (row numbers)."""
         about = self.about[feature]
         if name == "number":
@@ -94,24 +102,9 @@ class Figures:
 
 
 def collect_figures(
-    X: pd.DataFrame, features: pd.DataFrame, rules: pd.DataFrame, wording: Wording
+    X: pd.DataFrame, features: pd.DataFrame, rules: pd.DataFrame, wording: ReasonWording
 ) -> Figures:
-    """Collect the quotable numbers of the explainable features that some template speaks for.
-
-    Parameters
-    ----------
-    X : DataFrame, shape (n, p)
-        Feature values; NaN is missing.
-    features : DataFrame
-        Feature metadata.
-    rules : DataFrame, shape (n, …)
-        Rule columns of the same rows, and ``village``.
-    wording : Wording
-
-    Returns
-    -------
-    Figures
-    """
+    """Collect the quotable numbers of the explainable features that some template speaks for."""
     about: dict[str, dict[str, object]] = {
         str(r["id"]): {str(k): v for k, v in r.items()} for r in features.to_dict("records")
     }
@@ -124,7 +117,7 @@ def collect_figures(
         values=_arrays(values),
         village=_arrays(village_medians(values, _village(rules), wording.village_minimum)),
         county={str(c): float(v) for c, v in values.median().items()},
-        beside=declared_figures(rules, X, wording),
+        declared=declared_figures(rules, X, wording),
         yearly=_yearly(rules),
         wording=wording,
     )
@@ -149,21 +142,8 @@ def _yearly(rules: pd.DataFrame) -> np.ndarray:
     return (months[1] - months[0] + 1).eq(YEAR_MONTHS).to_numpy(dtype=bool)
 
 
-def declared_figures(rules: pd.DataFrame, X: pd.DataFrame, wording: Wording) -> dict[str, np.ndarray]:
-    """Return every declared figure over the rows; NaN where its column is absent or unknown.
-
-    Parameters
-    ----------
-    rules : DataFrame, shape (n, …)
-        Looked at first.
-    X : DataFrame, shape (n, p)
-    wording : Wording
-
-    Returns
-    -------
-    dict
-        Figure name to array of shape (n,).
-    """
+def declared_figures(rules: pd.DataFrame, X: pd.DataFrame, wording: ReasonWording) -> dict[str, np.ndarray]:
+    """Return every declared figure over the rows, of the rules or else X; NaN where absent or unknown."""
     nothing = np.full(len(rules), np.nan)
     out: dict[str, np.ndarray] = {}
     for name, figure in wording.figures.items():
@@ -181,19 +161,7 @@ def declared_figures(rules: pd.DataFrame, X: pd.DataFrame, wording: Wording) -> 
 
 
 def village_medians(values: pd.DataFrame, village: pd.Series | None, minimum: int) -> pd.DataFrame:
-    """Return each row's village median of each feature.
-
-    Parameters
-    ----------
-    values : DataFrame, shape (n, p)
-    village : Series of shape (n,) or None
-    minimum : int
-        Villages where fewer households have a value get NaN.
-
-    Returns
-    -------
-    DataFrame, shape (n, p)
-    """
+    """Return each row's village median of each feature, NaN where fewer than the minimum have a value."""
     if village is None or not len(values):
         return pd.DataFrame(np.nan, index=values.index, columns=values.columns)
     key = village.to_numpy()
@@ -202,18 +170,9 @@ def village_medians(values: pd.DataFrame, village: pd.Series | None, minimum: in
     return medians.reindex(key).set_axis(values.index, axis=0)
 
 
-COMPARE: Mapping[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
-    "above": operator.gt,
-    "below": operator.lt,
-    "at_least": operator.ge,
-    "at_most": operator.le,
-}
-MEDIANS = ("village", "county")
-
-
 @dataclass(frozen=True)
 class SentenceChoice:
-    """What can be said of each feature (``columns``) in each row.
+    """What can be choice of each feature (``columns``) in each row.
 
     ``choice`` (n, features) is the index of the sentence to use, -1 where none is true of the household.
     """
@@ -223,7 +182,7 @@ class SentenceChoice:
     variants: list[tuple[Variant, ...]]
     choice: np.ndarray
 
-    def sentences(self, rows: np.ndarray, columns: np.ndarray, lang: Lang) -> list[str]:
+    def sentences(self, rows: np.ndarray, columns: np.ndarray, lang: Language) -> list[str]:
         """Return the sentences chosen for pairs of row and feature (a column of ``choice``)."""
         out = np.full(len(rows), "", dtype=object)
         pairs = np.stack([columns, self.choice[rows, columns]], axis=1)
@@ -233,7 +192,7 @@ class SentenceChoice:
             out[at] = self._filled(column, variant, rows[at], lang)
         return out.tolist()
 
-    def _filled(self, column: int, variant: int, rows: np.ndarray, lang: Lang) -> list[str]:
+    def _filled(self, column: int, variant: int, rows: np.ndarray, lang: Language) -> list[str]:
         feature = self.columns[column]
         template = str(getattr(self.variants[column][variant], lang))
         out = [template] * len(rows)
@@ -244,16 +203,7 @@ class SentenceChoice:
 
 
 def choose_sentences(figures: Figures) -> SentenceChoice:
-    """Choose, for every quotable feature and household, the first declared sentence that is true of it.
-
-    Parameters
-    ----------
-    figures : Figures
-
-    Returns
-    -------
-    Quotes
-    """
+    """Choose, for every quotable feature and household, the first declared sentence that is true of it."""
     variants: dict[str, tuple[Variant, ...]] = {}
     for feature in figures.values:
         template = figures.wording.template_for(figures.about[feature])
@@ -262,11 +212,11 @@ def choose_sentences(figures: Figures) -> SentenceChoice:
     choice = np.full((len(figures), len(variants)), -1, dtype=np.int8)
     for j, (feature, sentences) in enumerate(variants.items()):
         for k in reversed(range(len(sentences))):
-            choice[_may_say(sentences[k], feature, figures), j] = k
+            choice[_is_true(sentences[k], feature, figures), j] = k
     return SentenceChoice(figures, list(variants), list(variants.values()), choice)
 
 
-def _may_say(sentence: Variant, feature: str, figures: Figures) -> np.ndarray:
+def _is_true(sentence: Variant, feature: str, figures: Figures) -> np.ndarray:
     if "{window}" in sentence.zh + sentence.en and not np.isfinite(figures.window(feature)):
         return np.zeros(len(figures), dtype=bool)
     ok = np.isfinite(figures.array("value", feature))
@@ -289,9 +239,6 @@ def _holds(condition: Condition, feature: str, figures: Figures) -> np.ndarray:
     return ok
 
 
-UNNAMED = GROUPS[-1]  # "none": parts of the score that no cause stands for
-
-
 def write_reasons(
     contributions: pd.DataFrame,
     X: pd.DataFrame,
@@ -299,7 +246,7 @@ def write_reasons(
     rules: pd.DataFrame,
     lang: str = "zh",
     n: int = 3,
-    wording: Wording | None = None,
+    wording: ReasonWording | None = None,
 ) -> pd.DataFrame:
     """Name the causes that raise a household's score most, each with one sentence that its figures bear out.
 
@@ -309,26 +256,27 @@ def write_reasons(
 
     Parameters
     ----------
-    contributions : DataFrame, shape (n_households, n_features)
-        Log-odds, from `riskmodel.explanation.contributions`.
-    X : DataFrame, shape (n_households, n_features)
+    contributions
+        Log-odds, shape (households, features), from `riskmodel.explanation.compute_contributions`.
+    X
         Feature values of the same rows and columns.
-    features : DataFrame
+    features
         Feature metadata: ``id, zh, en, unit, cause, role, explainable, direction, window``.
-    rules : DataFrame
+    rules
         Rule columns of the same rows: ``pcni, previous_pcni, line, township, village``; with
         ``period_from`` and ``period_to`` (``YYYY-MM``) a period of twelve months is called a year.
-    lang : str
+    lang
         ``zh`` or ``en``.
-    n : int
+    n
         How many reasons at most.
-    wording : Wording, optional
+    wording
         The packaged sentences by default.
 
     Returns
     -------
-    DataFrame, shape (n_households, 3n)
-        ``cause_k`` (words), ``contribution_k`` (log-odds of the whole cause, NaN where empty), ``reason_k``.
+    DataFrame
+        Shape (households, 3n): ``cause_k`` (words), ``contribution_k`` (log-odds of the whole cause, NaN
+        where empty), ``reason_k``.
 
     Raises
     ------
@@ -337,13 +285,13 @@ def write_reasons(
     SpecError
         If a feature has no metadata.
     """
-    language = check_lang(lang)
-    wording = wording or packaged()
+    language = check_language(lang)
+    wording = wording or load_wording()
     _check(contributions, X, rules)
     words = cause_words(language, wording)
     sums = sum_by_cause(contributions, features)
-    said = choose_sentences(collect_figures(X, features, rules, wording))
-    speaker, strength = _speakers(contributions, said, list(sums.columns), features)
+    choice = choose_sentences(collect_figures(X, features, rules, wording))
+    speaker, strength = _speakers(contributions, choice, list(sums.columns), features)
     order = _order(sums.to_numpy(), strength, list(sums.columns), n)
     named = np.array([words[str(c)] for c in sums.columns], dtype=object)
     size = sums.to_numpy()
@@ -354,8 +302,8 @@ def write_reasons(
         cause = cause[rows]
         out[f"cause_{i + 1}"] = _spread(rows, named[cause], "", len(X))
         out[f"contribution_{i + 1}"] = _spread(rows, size[rows, cause], np.nan, len(X))
-        said_here = said.sentences(rows, speaker[rows, cause], language)
-        out[f"reason_{i + 1}"] = _spread(rows, said_here, "", len(X))
+        sentences = choice.sentences(rows, speaker[rows, cause], language)
+        out[f"reason_{i + 1}"] = _spread(rows, sentences, "", len(X))
     return pd.DataFrame(out, index=X.index)
 
 
@@ -370,16 +318,16 @@ def _check(contributions: pd.DataFrame, X: pd.DataFrame, rules: pd.DataFrame) ->
 
 
 def _speakers(
-    contributions: pd.DataFrame, said: SentenceChoice, causes: list[str], features: pd.DataFrame
+    contributions: pd.DataFrame, choice: SentenceChoice, causes: list[str], features: pd.DataFrame
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return, per row and cause, the quotable feature that raises the risk most, and how much (0: none)."""
     cause = declared_causes(list(contributions.columns), features)
-    parts = contributions[said.columns].to_numpy(dtype=float)
-    usable = np.where((said.choice >= 0) & (parts > 0), parts, 0.0)
+    parts = contributions[choice.columns].to_numpy(dtype=float)
+    usable = np.where((choice.choice >= 0) & (parts > 0), parts, 0.0)
     speaker = np.zeros((len(parts), len(causes)), dtype=np.intp)
     strength = np.zeros((len(parts), len(causes)))
     for j, name in enumerate(causes):
-        own = np.array([i for i, f in enumerate(said.columns) if cause[f] == name], dtype=np.intp)
+        own = np.array([i for i, f in enumerate(choice.columns) if cause[f] == name], dtype=np.intp)
         if name == UNNAMED or not len(own):
             continue
         best = usable[:, own].argmax(axis=1)

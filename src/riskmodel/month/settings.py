@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import Field, field_validator
 
 from riskmodel.errors import InputRefused, UsageError
-from riskmodel.explanation import Library
+from riskmodel.explanation import MeasureLibrary
 from riskmodel.io import files
 from riskmodel.io.specs import Spec, parse_spec, read_yaml
 from riskmodel.runs import CHAMPION, LoadedModel, load_model
@@ -54,7 +54,7 @@ class MonthOptions:
     quota: tuple[str, ...] | None = None
     floor: float | None = None
     beyond: BeyondForecast | None = None
-    measures: Library | None = None
+    measures: MeasureLibrary | None = None
     seed: int | None = None
     lang: str | None = None
 
@@ -76,7 +76,7 @@ class MonthSettings(Spec):
     quota: tuple[str, ...] = ()
     floor: float = Field(default=QUOTA_FLOOR, ge=0, le=1)
     beyond: BeyondForecast = "score"
-    measures: Library | None = None
+    measures: MeasureLibrary | None = None
     seed: int = Field(default=0, ge=0)
     lang: str = "zh"
     max_rejected: float = 0.05

@@ -13,7 +13,7 @@ import pandas as pd
 
 from riskmodel import __version__
 from riskmodel.errors import UsageError
-from riskmodel.explanation import Library, cause_codes, load_measures
+from riskmodel.explanation import MeasureLibrary, cause_codes, load_measures
 from riskmodel.i18n import Language, check_language
 from riskmodel.io import files
 from riskmodel.presentation.page import asset, render
@@ -33,7 +33,7 @@ def write_visit_sheets(
     path: str | Path,
     lang: str = "zh",
     names: pd.DataFrame | None = None,
-    library: Library | None = None,
+    library: MeasureLibrary | None = None,
 ) -> Path:
     """Write the visit sheets of all planned visits as one HTML page, a printed page a village.
 
@@ -64,7 +64,7 @@ def write_visit_sheets(
 
 
 def visit_sheets_html(
-    worklist: Worklist, lang: Language, names: pd.DataFrame | None, library: Library
+    worklist: Worklist, lang: Language, names: pd.DataFrame | None, library: MeasureLibrary
 ) -> str:
     """Return the sheets as HTML text."""
     rows = join_names(worklist.planned, names).sort_values(["township", "trip", "village", "position"])
@@ -86,7 +86,11 @@ def visit_sheets_html(
 
 
 def _household(
-    row: Mapping[Any, Any], shown: Mapping[Any, Any], why: Sequence[str], lang: Language, library: Library
+    row: Mapping[Any, Any],
+    shown: Mapping[Any, Any],
+    why: Sequence[str],
+    lang: Language,
+    library: MeasureLibrary,
 ) -> dict[str, Any]:
     causes = cause_codes((row.get(f"cause_{k}") for k in (1, 2, 3)), lang) or ["other"]
     measures = ("、" if lang == "zh" else ", ").join(library.measures(causes, lang))
