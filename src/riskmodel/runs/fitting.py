@@ -124,56 +124,76 @@ def run_experiment(
     folds = splits.temporal_folds(exp, county)
     say(f"{len(days)} as-of dates from {days[0]} to {days[-1]}: features, verdicts, cohort")
     matrix = design_matrix.build_design_matrix(exp, county, days)
-    predictions, rows, known_after, found = [], [], [], []
-    fits: dict[str, dict[str, Any]] = {}
+    tested = []
     for fold in folds:
         say(f"fold {fold.name}: {len(fold.train)} training dates, {len(fold.test)} test dates")
-        train, test = design_matrix.fold_rows(exp, county, matrix, fold)
-        train, drawn = visit_sampling.resample_visited(exp, county, train, fold.seen_by)
-        _check_events(train, fold)
-        rows.append(_describe(fold, train, test))
-        of_fold = fits[fold.name] = {}
-        for name in exp.models:
-            of_fold[name] = fit_declared_model(exp, name, train, matrix, test)
-            predictions.append(predict_rows(name, of_fold[name], test, matrix.X).assign(fold=fold.name))
-        known_after.append(_evaluation_columns(exp, county, matrix, fold, test))
-        if tuple(exp.events) == visit_sampling.EVENTS:
-            found.append(
-                visit_sampling.visit_findings(county, test, exp.horizon.months, None).assign(fold=fold.name)
-            )
+        one = _test_fold(exp, county, matrix, fold)
+        tested.append(one)
         if on_fold:
-            on_fold(fold, train, of_fold)
-    seen = pd.DataFrame()
+            on_fold(fold, one.train, one.models)
+    first_seen = pd.DataFrame()
     if can_follow_up(exp, county):
         say("following the cohort month by month: who lists whom first")
-        seen = follow_up_lists(exp, county, folds, fits)
+        first_seen = follow_up_lists(exp, county, folds, {one.fold.name: one.models for one in tested})
+    train, sampling_notes = tested[-1].train, tested[-1].notes
     leaks = evaluation.find_leaks(matrix.X.iloc[train["row"]], train["y"], _roles(exp))
-    known, fitted = train, {}
+    fitted = {}
     if final:
         say("fitting the models that will score")
-        known = design_matrix.labelled_rows(exp, county, matrix, days, exp.split.train_until)
-        known = known[known["y"].notna()].reset_index(drop=True)
-        known, drawn = visit_sampling.resample_visited(exp, county, known, exp.split.train_until)
-        fitted = {name: fit_declared_model(exp, name, known, matrix) for name in exp.models}
-    notes = [_model_note(name, note) for name, model in fitted.items() for note in model.notes]
+        train = design_matrix.labelled_rows(exp, county, matrix, days, exp.split.train_until)
+        train = train[train["y"].notna()].reset_index(drop=True)
+        train, sampling_notes = visit_sampling.resample_visited(exp, county, train, exp.split.train_until)
+        fitted = {name: fit_declared_model(exp, name, train, matrix) for name in exp.models}
     return ExperimentResult(
         experiment=exp,
         feature_set=design_matrix.resolve_feature_set(exp),
         fingerprint=point_in_time.fingerprint(county, county.data_through),
-        predictions=_add_evaluation_columns(pd.concat(predictions, ignore_index=True), known_after),
-        folds=pd.DataFrame(rows),
+        predictions=_add_evaluation_columns(tested),
+        folds=pd.DataFrame([one.description for one in tested]),
         fitted=fitted,
-        background=matrix.X.iloc[known["row"]],
+        background=matrix.X.iloc[train["row"]],
         leaks=leaks,
-        findings=pd.concat(found, ignore_index=True) if found else pd.DataFrame(),
-        first_seen=seen,
+        findings=pd.concat([one.findings for one in tested], ignore_index=True),
+        first_seen=first_seen,
         notes=[
             *_leak_notes(leaks),
             *(Message("runs.notes.data", {"note": note}) for note in county.notes),
-            *drawn,
-            *notes,
+            *sampling_notes,
+            *(_model_note(name, note) for name, model in fitted.items() for note in model.notes),
         ],
     )
+
+
+@dataclass(frozen=True)
+class _TestedFold:
+    """One fold: its training rows, its models, and what they predict and is known of its test rows."""
+
+    fold: Fold
+    train: pd.DataFrame
+    models: dict[str, Any]
+    description: dict[str, Any]
+    predictions: pd.DataFrame
+    evaluation_columns: pd.DataFrame
+    findings: pd.DataFrame
+    notes: list[Message]
+
+
+def _test_fold(exp: Experiment, county: County, matrix: DesignMatrix, fold: Fold) -> _TestedFold:
+    """Fit every model on a fold's training rows and predict its test rows."""
+    train, test = design_matrix.fold_rows(exp, county, matrix, fold)
+    train, notes = visit_sampling.resample_visited(exp, county, train, fold.seen_by)
+    _check_events(train, fold)
+    fitted = {name: fit_declared_model(exp, name, train, matrix, test) for name in exp.models}
+    predictions = [predict_rows(name, model, test, matrix.X) for name, model in fitted.items()]
+    findings = pd.DataFrame()
+    if tuple(exp.events) == visit_sampling.EVENTS:
+        findings = visit_sampling.visit_findings(county, test, exp.horizon.months, None)
+        findings = findings.assign(fold=fold.name)
+    return _TestedFold(
+        fold, train, fitted, _describe(fold, train, test),
+        pd.concat(predictions, ignore_index=True).assign(fold=fold.name),
+        _evaluation_columns(exp, county, matrix, fold, test), findings, notes,
+    )  # fmt: skip
 
 
 def _roles(exp: Experiment) -> dict[str, str]:
@@ -202,9 +222,10 @@ def _evaluation_columns(
     return out
 
 
-def _add_evaluation_columns(predictions: pd.DataFrame, known_after: list[pd.DataFrame]) -> pd.DataFrame:
-    after = pd.concat(known_after, ignore_index=True).drop_duplicates(KEY)
-    return predictions.merge(after, on=KEY, how="left", validate="many_to_one")
+def _add_evaluation_columns(tested: Sequence[_TestedFold]) -> pd.DataFrame:
+    predictions = pd.concat([one.predictions for one in tested], ignore_index=True)
+    columns = pd.concat([one.evaluation_columns for one in tested], ignore_index=True).drop_duplicates(KEY)
+    return predictions.merge(columns, on=KEY, how="left", validate="many_to_one")
 
 
 def fit_declared_model(
@@ -218,36 +239,18 @@ def fit_declared_model(
     params = dict(exp.model_params.get(name, {}))
     if params.get("monotone") == DECLARED:
         params["monotone"] = monotone_signs(exp)
+    population = _population(exp, name, train, matrix, test) if models.model_entry(name).population else None
     try:
-        return _fitted(exp, name, train, matrix, params, test)
+        return models.fit_model(
+            name, model_inputs(name, train, matrix.X.iloc[train["row"]]), train["y"].astype(int).to_numpy(),
+            village_names(train), exp.seed, params, scheme=exp.calibration, population=population,
+        )  # fmt: skip
     except models.OneClassError as exc:
         raise InputRefused(
             f"{name}: the villages that are learned from hold only households with the event, or only such "
             f"without ({len(train)} rows, {int(train['y'].sum())} events): a longer history, more "
             "households, or more visits that have come back"
         ) from exc
-
-
-def _fitted(
-    exp: Experiment,
-    name: str,
-    train: pd.DataFrame,
-    matrix: DesignMatrix,
-    params: dict[str, Any],
-    test: pd.DataFrame | None,
-) -> Any:
-    return models.fit_model(
-        name,
-        model_inputs(name, train, matrix.X.iloc[train["row"]]),
-        train["y"].astype(int).to_numpy(),
-        village_names(train),
-        exp.seed,
-        params,
-        scheme=exp.calibration,
-        population=_population(exp, name, train, matrix, test)
-        if models.model_entry(name).population
-        else None,
-    )
 
 
 def _population(

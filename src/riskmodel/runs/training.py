@@ -13,10 +13,10 @@ import pandas as pd
 from riskmodel import explanation, features, models, rules
 from riskmodel.data import County
 from riskmodel.evaluation import finding_messages
-from riskmodel.i18n import both
+from riskmodel.i18n import LANGUAGES, both
 from riskmodel.runs import tracking
 from riskmodel.runs.assessment import Evaluation, evaluate
-from riskmodel.runs.experiment import EVENT_WORDS, Experiment
+from riskmodel.runs.experiment import EVENT_WORDS, Experiment, load_experiment
 from riskmodel.runs.fitting import ExperimentResult, run_experiment
 from riskmodel.runs.outcomes import missing_truth, select_truth, truth_mismatch
 
@@ -72,7 +72,7 @@ class TrainedRun:
 
 
 def train(
-    exp: Experiment,
+    exp: Experiment | str,
     county: County,
     store: str | Path,
     *,
@@ -88,7 +88,7 @@ def train(
     Parameters
     ----------
     exp
-        What is declared: cohort, label, features, models, temporal split (see `load_experiment`).
+        What is declared: cohort, label, features, models, temporal split; or its id (see `load_experiment`).
     county
         The county's checked tables.
     store
@@ -110,6 +110,7 @@ def train(
     InputRefused
         If the history is too short or the events too few.
     """
+    exp = load_experiment(exp) if isinstance(exp, str) else exp
     result = run_experiment(exp, county, progress)
     differs = truth_mismatch(exp, county) if truth is not None else None
     missing = None if truth is None else missing_truth(exp, truth, result.predictions["as_of"])
@@ -311,7 +312,7 @@ def headline(evaluation: Evaluation, exp: Experiment) -> dict[str, str]:
         rows = evaluation.comparison.primary
         rows = rows[rows["model"] == exp.champion]
         if len(rows):
-            return {"zh": str(rows["verdict_zh"].iloc[0]), "en": str(rows["verdict_en"].iloc[0])}
+            return {lang: str(rows[f"verdict_{lang}"].iloc[0]) for lang in LANGUAGES}
     return both("runs.notes.no baseline")
 
 
