@@ -47,7 +47,7 @@ def open_county(panel: Panel, size: CountySize, folder: Path, file: Path | None)
         )  # fmt: skip
         simulate.write_simulated_county(made, folder)
         return PanelData(counties.read_county(folder), read_truth(folder))
-    importer = importers.importers()[panel.source]
+    importer = importers.IMPORTERS[panel.source]
     importers.import_panel(panel.source, folder, require_file(panel, file) if importer.file else None)
     return PanelData(counties.read_county(folder), None)
 

@@ -38,15 +38,15 @@ class ImporterCommands(TyperGroup):
 
     def list_commands(self, ctx: Any) -> list[str]:
         """Return the importers' names."""
-        from riskmodel.data.importers import importer_names
+        from riskmodel.data.importers import IMPORTERS
 
-        return list(importer_names())
+        return list(IMPORTERS)
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         """Return the command that runs an importer."""
-        from riskmodel.data import importers
+        from riskmodel.data.importers import IMPORTERS
 
-        importer = importers.importers().get(cmd_name)
+        importer = IMPORTERS.get(cmd_name)
         if importer is None:
             return None
         one = typer.Typer(rich_markup_mode=None, add_completion=False)

@@ -27,12 +27,13 @@ class FurtherCheck:
 
     Parameters
     ----------
-    name : str
+    name
         Its key in the summary.
-    figures : dict
-    lines : mapping
+    figures
+        What the summary holds under that key, plain values.
+    lines
         Language to sentences for ``quality.md``.
-    tables : mapping
+    tables
         File name to a table written beside it.
     """
 
@@ -56,16 +57,16 @@ def check_county(
 
     Parameters
     ----------
-    data : str or Path
+    data
         As `riskmodel.data.read_county` takes it.
-    out : str or Path, optional
+    out
         Folder for ``rejected.csv``, ``suspects.csv``, ``quality.json`` and ``quality.md``; nothing is
         written without it.
     max_rejected, pseudonymise, snapshot_on
         As in `riskmodel.data.read_county`.
-    lang : {"zh", "en"}
+    lang
         Which language stands first in ``quality.md``; it holds both.
-    further : callable, optional
+    further
         One more check, of data that can be used; what it found goes into the summary and the folder.
 
     Returns
@@ -181,13 +182,15 @@ def later_lines(summary: dict[str, Any], lang: Language) -> list[str]:
 
     Parameters
     ----------
-    summary : dict
+    summary
         From `check_county`.
-    lang : {"zh", "en"}
+    lang
+        Which language.
 
     Returns
     -------
     list of str
+        One sentence a table; none where nothing was recorded late.
     """
     return [
         text(

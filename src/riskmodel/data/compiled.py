@@ -200,18 +200,7 @@ def frame(county: County, build: Build, *arguments: Any, **inputs: Input) -> pd.
 
 
 def arrow(county: County, build: Build, *arguments: Any, **inputs: Input) -> pa.Table:
-    """Run a query and return its answer as the engine gives it.
-
-    Parameters
-    ----------
-    county : County
-    build, *arguments, **inputs
-        See `query`.
-
-    Returns
-    -------
-    pyarrow.Table
-    """
+    """Run a query and return its answer as the engine gives it."""
     return _run(county, query(county, build, *arguments, **inputs), inputs)
 
 

@@ -27,14 +27,15 @@ class County:
 
     Parameters
     ----------
-    con : ibis backend
+    con
         The embedded DuckDB that holds the tables.
-    tables : mapping
+    tables
         Table name to canonical Ibis table, only those the source had.
-    about : About
-    rejected : DataFrame
+    about
+        What ``about.yaml`` says of the county as a whole.
+    rejected
         Rows kept out, whole, with ``file``, ``row``, ``column``, ``reason``.
-    notes : tuple of str
+    notes
         What was said once while reading (absent tables, findings).
     """
 
@@ -54,7 +55,8 @@ class County:
 
         Parameters
         ----------
-        name : str
+        name
+            A table of the contract.
 
         Returns
         -------
@@ -68,9 +70,9 @@ class County:
 
         Parameters
         ----------
-        key : hashable
+        key
             Names what is computed, whole: everything it depends on beside the county.
-        make : callable
+        make
             Returns a value that nobody changes, or a table: stored already
             (`riskmodel.data.compiled.store`) or as an expression.
 
@@ -183,14 +185,16 @@ def from_frames(frames: Mapping[str, pd.DataFrame], about: About | None = None) 
 
     Parameters
     ----------
-    frames : mapping
+    frames
         Table name to a frame with contract columns; months as ``YYYY-MM`` text or ordinals, dates as
         anything pandas reads, ``recorded_on`` optional.
-    about : About, optional
+    about
+        What ``about.yaml`` would say; by default nothing.
 
     Returns
     -------
     County
+        On a connection of its own.
 
     Examples
     --------

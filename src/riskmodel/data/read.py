@@ -135,9 +135,9 @@ def write_rejected(rejected: pd.DataFrame, folder: str | Path) -> Path:
 
     Parameters
     ----------
-    rejected : DataFrame
+    rejected
         ``County.rejected``.
-    folder : str or Path
+    folder
         Made if it is not there.
 
     Returns
@@ -206,15 +206,15 @@ def read_county(
 
     Parameters
     ----------
-    data : str or Path
+    data
         A folder of ``.csv``, ``.parquet``, ``.xlsx`` files named after the tables (English or Chinese), a
         workbook with one sheet a table, or a DuckDB file; ``about.yaml`` beside the tables is read.
-    max_rejected : float
+    max_rejected
         Share of a table's rows that may be kept out.
-    pseudonymise : bool
+    pseudonymise
         Replace household and member ids by keyed hashes and drop personal columns, instead of refusing.
         The key is taken from the environment variable ``RISKMODEL_PSEUDONYM_KEY``.
-    snapshot_on : date or ISO text, optional
+    snapshot_on
         From when rows of ``households`` and ``members`` without any date are known; overrides about.yaml.
 
     Returns

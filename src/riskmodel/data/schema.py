@@ -105,7 +105,8 @@ def codes(table: str, column: str) -> dict[str, str]:
 
     Parameters
     ----------
-    table, column : str
+    table, column
+        A table of the contract, and one of its columns.
 
     Returns
     -------
@@ -131,7 +132,8 @@ def canonical_schema(table: str) -> ibis.Schema:
 
     Parameters
     ----------
-    table : str
+    table
+        A table of the contract.
 
     Returns
     -------
@@ -305,8 +307,9 @@ def header_row(table: str, rows: Sequence[Sequence[str]]) -> int:
 
     Parameters
     ----------
-    table : str
-    rows : sequence of sequence of str
+    table
+        The table of the contract that the file holds.
+    rows
         The first rows, as text.
 
     Returns

@@ -59,7 +59,7 @@ def find_sources(data: Path) -> tuple[list[Source], list[Message]]:
 
     Parameters
     ----------
-    data : Path
+    data
         A folder, an .xlsx workbook with one sheet a table, or a DuckDB file.
 
     Returns
@@ -159,15 +159,15 @@ class RawTable:
 
     Parameters
     ----------
-    table, file : str
+    table, file
         The contract's table, and the file as people know it.
-    rows : ibis.Table
+    rows
         ``row_``, then ``c0, c1, …``.
-    headers : mapping
+    headers
         ``c0, c1, …`` to the file's own header.
-    at : mapping
+    at
         Column of the contract to ``c0, c1, …``.
-    faults : list of tuple
+    faults
         ``(row, header, reason)`` of rows that the file format spoils.
     """
 
@@ -189,14 +189,17 @@ def open_raw_table(con: Any, source: Source) -> tuple[RawTable | None, list[Mess
 
     Parameters
     ----------
-    con : ibis DuckDB backend
-    source : Source
+    con
+        The connection that is to hold it.
+    source
+        One of `find_sources`.
 
     Returns
     -------
     raw : Raw or None
         None where the file has not even a header.
     notices : list of Message
+        What to tell of it: columns not read, title rows, hidden columns.
 
     Raises
     ------

@@ -29,13 +29,14 @@ def write_county(
 
     Parameters
     ----------
-    county : County or mapping
+    county
         A county (``recorded_on`` is then the day from which each row was known), or contract-like frames by
         table name, written as they are apart from month ordinals.
-    folder : str or Path
+    folder
         Made if it is not there; files of the same name are replaced.
-    format : {"parquet", "csv", "xlsx"}
-    about : About, optional
+    format
+        Of each table; amounts stay exact in parquet.
+    about
         Written as ``about.yaml``; by default a county's own, where it says anything.
 
     Returns

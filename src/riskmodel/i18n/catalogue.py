@@ -44,9 +44,9 @@ class Message:
 
     Parameters
     ----------
-    key : str
+    key
         Such as ``evaluation.verdict.better``.
-    values : mapping
+    values
         Place to number, text, another `Message`, or words ``{"zh": …, "en": …}``.
 
     Examples
@@ -91,9 +91,9 @@ def text(key: str, language: Language, /, **values: Any) -> str:
 
     Parameters
     ----------
-    key : str
+    key
         Subject and path, such as ``register.words.below``.
-    language : {"zh", "en"}
+    language
         Which language.
     **values
         What fills the places: numbers, text, a `Message`, or words in both languages.
@@ -149,9 +149,9 @@ def section(prefix: str, language: Language | None = None) -> Any:
 
     Parameters
     ----------
-    prefix : str
+    prefix
         A subject, or a path within one.
-    language : {"zh", "en"}, optional
+    language
         Give one to get phrases of that language; else an entry is ``{"zh": …, "en": …}``.
 
     Returns
@@ -197,7 +197,7 @@ def check_language(language: str) -> Language:
 
     Parameters
     ----------
-    language : str
+    language
         As a user typed it.
 
     Returns

@@ -28,11 +28,13 @@ def atomic(path: str | Path) -> Iterator[Path]:
 
     Parameters
     ----------
-    path : str or Path
+    path
+        The target; its folder is made if it is not there.
 
     Yields
     ------
     Path
+        Where to write.
 
     Raises
     ------
@@ -62,15 +64,17 @@ def write_table(frame: pd.DataFrame, path: str | Path, sheet: str = "data") -> P
 
     Parameters
     ----------
-    frame : DataFrame
-    path : str or Path
+    frame
+        Its index is not written.
+    path
         Ending ``.parquet``, ``.csv`` (UTF-8 with BOM, which Excel opens rightly) or ``.xlsx``.
-    sheet : str
+    sheet
         Sheet name in a workbook.
 
     Returns
     -------
     Path
+        The file written.
 
     Raises
     ------
@@ -93,7 +97,8 @@ def read_table(path: str | Path) -> pd.DataFrame:
 
     Parameters
     ----------
-    path : str or Path
+    path
+        A ``.parquet``, ``.csv`` or ``.xlsx`` file.
 
     Returns
     -------
@@ -143,11 +148,11 @@ def writable(path: str | Path, *, folder: bool = False, endings: tuple[str, ...]
 
     Parameters
     ----------
-    path : str or Path
+    path
         A file, whose ending says its format, or a folder; its parents are made later.
-    folder : bool
+    folder
         Whether it is a folder.
-    endings : tuple of str
+    endings
         What a file's name may end in.
 
     Raises

@@ -51,7 +51,8 @@ def read_yaml(path: str | Path) -> Any:
 
     Parameters
     ----------
-    path : str or Path
+    path
+        A UTF-8 file.
 
     Returns
     -------
@@ -86,11 +87,11 @@ def parse_spec(content: Any, model: type[S], where: str | Path) -> S:
 
     Parameters
     ----------
-    content : Any
+    content
         What `read_yaml` returned.
-    model : type
+    model
         A pydantic model.
-    where : str or Path
+    where
         Named in the error.
 
     Returns
@@ -162,12 +163,14 @@ def load_spec(path: str | Path, model: type[S]) -> S:
 
     Parameters
     ----------
-    path : str or Path
-    model : type
+    path
+        The declaration.
+    model
         A pydantic model.
 
     Returns
     -------
     S
+        The checked declaration.
     """
     return parse_spec(read_yaml(path), model, path)

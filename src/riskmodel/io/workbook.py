@@ -32,9 +32,9 @@ def new_workbook(path: str | Path, created: dt.date = CREATED, **properties: str
 
     Parameters
     ----------
-    path : str or Path
+    path
         Where to; give a temporary path (`riskmodel.io.files.atomic`) to replace a file whole or not at all.
-    created : date
+    created
         Stands in the file as the day it was made.
     **properties
         Further properties of the document, such as ``title``.
@@ -82,13 +82,13 @@ def write_frame(frame: pd.DataFrame, path: str | Path, sheet: str, *, for_people
 
     Parameters
     ----------
-    frame : DataFrame
+    frame
         Its columns are the header.
-    path : str or Path
+    path
         As in `new_workbook`.
-    sheet : str
+    sheet
         The sheet's name.
-    for_people : bool
+    for_people
         Days as text and the header bold and fixed; else days as day cells, as the data contract has them.
     """
     with new_workbook(path) as book:

@@ -38,7 +38,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from riskmodel.data.importers.registry import Importer
+from riskmodel.data.importers.registry import IMPORTERS, Importer
 from riskmodel.errors import InputRefused
 from riskmodel.io.files import first_line
 
@@ -292,10 +292,13 @@ def _born(on: pd.Series, age: pd.Series) -> pd.Series:
     return (months // 12).astype(str) + "-" + (months % 12 + 1).astype(str).str.zfill(2)
 
 
-IMPORTER = Importer(
-    title="Argentina's household panel (Encuesta Permanente de Hogares, INDEC).",
-    read=read_eph,
-    tables=eph_tables,
-    about=_ABOUT,
-    file="The panel as CSV, plain or gzipped.",
+IMPORTERS.register(
+    Importer(
+        name="eph",
+        title="Argentina's household panel (Encuesta Permanente de Hogares, INDEC).",
+        read=read_eph,
+        tables=eph_tables,
+        about=_ABOUT,
+        file="The panel as CSV, plain or gzipped.",
+    )
 )

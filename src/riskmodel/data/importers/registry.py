@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +11,8 @@ import yaml
 
 from riskmodel.errors import UsageError
 from riskmodel.io import files
+from riskmodel.io.registry import Registry
+from riskmodel.io.specs import nearest
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,6 +24,8 @@ class Importer:
 
     Parameters
     ----------
+    name
+        What it is called: ``riskmodel import NAME``.
     title
         What the panel is, as ``riskmodel import --help`` goes on after "Import".
     read
@@ -35,34 +36,20 @@ class Importer:
         What ``about.yaml`` says: how incomes are meant, where the data come from, on what terms.
     file
         What file the user must give; None where the data come with a package.
+    order
+        Place among the others.
     """
 
+    name: str
     title: str
     read: Callable[[str | Path | None], pd.DataFrame]
     tables: Callable[[pd.DataFrame], dict[str, pd.DataFrame]]
     about: Mapping[str, object]
     file: str | None = None
+    order: int = 0
 
 
-def importer_names() -> tuple[str, ...]:
-    """Return the names of all importers: the modules beside this one."""
-    folder = Path(__file__).parent
-    return tuple(sorted(m.name for m in pkgutil.iter_modules([str(folder)]) if m.name != "registry"))
-
-
-@cache
-def importers() -> Mapping[str, Importer]:
-    """Return every importer by name.
-
-    Returns
-    -------
-    mapping
-        Module name to its ``IMPORTER``.
-    """
-    return {
-        name: importlib.import_module(f"riskmodel.data.importers.{name}").IMPORTER
-        for name in importer_names()
-    }
+IMPORTERS: Registry[Importer] = Registry("panel", "riskmodel.data.importers")
 
 
 def import_panel(name: str, out: str | Path, file: str | Path | None = None) -> dict[str, int]:
@@ -71,7 +58,7 @@ def import_panel(name: str, out: str | Path, file: str | Path | None = None) -> 
     Parameters
     ----------
     name
-        One of `importers`.
+        One of `IMPORTERS`.
     out
         The folder to write; files of the same names are replaced.
     file
@@ -89,9 +76,11 @@ def import_panel(name: str, out: str | Path, file: str | Path | None = None) -> 
     InputRefused
         If the file is not that panel.
     """
-    if name not in importers():
-        raise UsageError(f"no panel {name!r}; there are: {', '.join(importers())}")
-    importer = importers()[name]
+    if name not in IMPORTERS:
+        near = nearest(name, IMPORTERS)
+        meant = f"; did you mean {near!r}?" if near else ""
+        raise UsageError(f"no panel {name!r}; there are: {', '.join(IMPORTERS)}{meant}")
+    importer = IMPORTERS[name]
     if (importer.file is None) == (file is not None):
         want = "give its FILE" if importer.file else "it comes with a package: give no FILE"
         raise UsageError(f"import {name}: {want}")

