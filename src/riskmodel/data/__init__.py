@@ -10,6 +10,7 @@ from riskmodel.data.read import DataRefused, read_county, write_rejected
 from riskmodel.data.schema import (
     About,
     canonical_schema,
+    code_words,
     codes,
     contract,
     header_row,
@@ -17,6 +18,7 @@ from riskmodel.data.schema import (
     month_ordinal,
     month_text,
     normal_header,
+    table_words,
 )
 from riskmodel.data.sources import RawTable, Source, find_sources, open_raw_table
 from riskmodel.data.values import cell_text, parse_date
@@ -34,6 +36,7 @@ __all__ = [
     "canonical_schema",
     "cell_text",
     "check_county",
+    "code_words",
     "codes",
     "contract",
     "find_encoding",
@@ -52,6 +55,7 @@ __all__ = [
     "read_county",
     "rows_table",
     "secret_key",
+    "table_words",
     "unfused_selects",
     "write_county",
     "write_rejected",

@@ -13,7 +13,7 @@ import pandas as pd
 from riskmodel.data.county import County
 from riskmodel.data.quality import count_suspects, data_findings, find_suspects, late_share, write_suspects
 from riskmodel.data.read import MAX_REJECTED, Reading, TableRead, read_tables, refusals, write_rejected
-from riskmodel.data.schema import codes, contract
+from riskmodel.data.schema import code_words, contract, table_words
 from riskmodel.errors import InputRefused
 from riskmodel.i18n import LANGUAGES, Language, section, text
 from riskmodel.io.files import write_json, write_table, write_text
@@ -170,7 +170,7 @@ def _usable(summary: dict[str, Any], lang: Language) -> str:
     }
     if not never:
         return text("data.quality.usable", lang)
-    shown = ", ".join(contract().tables[name].zh if lang == "zh" else name for name in never)
+    shown = ", ".join(table_words(name)[lang] for name in never)
     first = max(found["first"] for found in never.values())
     return text(
         "data.quality.usable_later", lang, what=shown, first=first, by=next(iter(never.values()))["by"]
@@ -196,7 +196,7 @@ def later_lines(summary: dict[str, Any], lang: Language) -> list[str]:
         text(
             "data.quality.known_later",
             lang,
-            table=contract().tables[name].zh if lang == "zh" else name,
+            table=table_words(name),
             **found,
         )
         for name, found in summary.get("known_later", {}).items()
@@ -214,7 +214,7 @@ def _section(title: str, lang: Language, items: list[str]) -> list[str]:
 def _table_line(name: str, table: dict[str, Any], lang: Language) -> str:
     reasons = ", ".join(f"{reason} {n}" for reason, n in table["rejected_by_reason"].items())
     late = "" if table["late_share"] is None else f"{table['late_share']:.1%}"
-    shown = contract().tables[name].zh if lang == "zh" else name
+    shown = table_words(name)[lang]
     numbers = f"{table['read']} | {table['kept']} | {table['rejected']}"
     return f"| {shown} | {table['file']} | {numbers} | {reasons} | {late} |"
 
@@ -222,9 +222,8 @@ def _table_line(name: str, table: dict[str, Any], lang: Language) -> str:
 def _finding_lines(summary: dict[str, Any], lang: Language) -> list[str]:
     first, last = summary["income_months"]
     lines = [text("data.quality.data_through", lang, day=summary["data_through"], first=first, last=last)]
-    kinds = codes("households", "registration")
     for kind, counts in summary["income_coverage"].items():
-        places = {"kind": {"zh": kinds[kind], "en": kind}, "share": counts["share"]}
+        places = {"kind": code_words("households", "registration", kind), "share": counts["share"]}
         lines.append(
             text("data.quality.coverage", lang, n=counts["households"], k=counts["with_income"], **places)
         )

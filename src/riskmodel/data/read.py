@@ -31,7 +31,7 @@ from riskmodel.data.file_formats import ROW
 from riskmodel.data.parse import EXTRA, parse_table, unfused_selects
 from riskmodel.data.personal import pseudonymise_table as keyed
 from riskmodel.data.personal import refuse_personal_data, secret_key
-from riskmodel.data.schema import About, canonical_schema, codes, contract
+from riskmodel.data.schema import About, canonical_schema, codes, contract, table_words
 from riskmodel.data.sources import RawTable, Source, find_sources, open_raw_table
 from riskmodel.data.values import FIRST_YEAR, LAST_YEAR
 from riskmodel.errors import InputRefused, SpecError
@@ -413,8 +413,7 @@ def _violation(table: str, column: str) -> str:
 
 
 def _absent(name: str) -> Message:
-    table = {"zh": contract().tables[name].zh, "en": name}
-    values = {"table": table, "without": Message(f"data.without.{name}")}
+    values = {"table": table_words(name), "without": Message(f"data.without.{name}")}
     return Message("data.notices.absent table", values)
 
 

@@ -23,6 +23,7 @@ import ibis.expr.types as ir
 from pydantic import ConfigDict, Field
 
 from riskmodel.errors import InputRefused
+from riskmodel.i18n import same
 from riskmodel.io.specs import Spec, load_spec
 
 ColumnType = Literal[
@@ -125,6 +126,48 @@ def codes(table: str, column: str) -> dict[str, str]:
         other_table, other_column = col.codes_of.split(".")
         return codes(other_table, other_column)
     return dict(col.codes)
+
+
+def code_words(table: str, column: str, code: str, *, spaced: bool = False) -> dict[str, str]:
+    """Return what a code is called in both languages.
+
+    Parameters
+    ----------
+    table, column
+        A table of the contract, and one of its columns.
+    code
+        One of its codes; any other stands for itself.
+    spaced
+        Whether the English is the code in plain words ("public post") or as it stands ("public_post").
+
+    Returns
+    -------
+    dict
+        ``{"zh": the contract's word, "en": the code}``
+
+    Examples
+    --------
+    >>> code_words("support", "measure", "public_post", spaced=True)["en"]
+    'public post'
+    """
+    words = same(code.replace("_", " ") if spaced else code)
+    return words | {"zh": codes(table, column).get(code, code)}
+
+
+def table_words(table: str) -> dict[str, str]:
+    """Return what a table of the contract is called in both languages: its Chinese name, its id.
+
+    Parameters
+    ----------
+    table
+        A table of the contract.
+
+    Returns
+    -------
+    dict
+        ``{"zh": …, "en": …}``
+    """
+    return same(table) | {"zh": contract().tables[table].zh}
 
 
 def canonical_schema(table: str) -> ibis.Schema:

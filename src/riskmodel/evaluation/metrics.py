@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from riskmodel.evaluation.lists import Budget, ListCounts, list_kernel, quotas, rank_rows
+from riskmodel.i18n import pair
 from riskmodel.io.registry import Registry
 
 Array = NDArray[np.float64]
@@ -93,7 +94,7 @@ class Metric:
     @property
     def words(self) -> dict[str, str]:
         """What it is called in both languages."""
-        return {"zh": self.zh, "en": self.en}
+        return pair(self)
 
     @property
     def in_table(self) -> bool:

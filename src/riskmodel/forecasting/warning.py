@@ -65,7 +65,7 @@ from riskmodel.forecasting.accuracy import Correction, adjust_p_values
 from riskmodel.forecasting.counts import Counts
 from riskmodel.forecasting.household import HouseholdForecast
 from riskmodel.households import accounts, point_in_time
-from riskmodel.i18n import LANGUAGES, Language, both
+from riskmodel.i18n import LANGUAGES, Language, both, pair
 
 Array = NDArray[Any]
 LEVEL = 0.05
@@ -92,7 +92,7 @@ def headings() -> Mapping[str, Mapping[str, str]]:
     """
     out: dict[str, Mapping[str, str]] = {}
     for name, risk in rules.load_rules(SCALE_LIST).scale_risks.items():
-        key, words = risk.cause or name, {"zh": risk.zh, "en": risk.en}
+        key, words = risk.cause or name, pair(risk)
         out[key] = both("forecast.risks.joint", first=out[key], second=words) if key in out else words
     return out | {name: both(f"forecast.risks.{name}") for name in OWN}
 

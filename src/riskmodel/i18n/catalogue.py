@@ -8,7 +8,7 @@ Places are those of `str.format`: ``{n}``, ``{share:.1%}``.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -142,6 +142,70 @@ def both(key: str, /, **values: Any) -> dict[str, str]:
         As in `text`.
     """
     return {language: text(key, language, **values) for language in LANGUAGES}
+
+
+def same(written: object) -> dict[str, str]:
+    """Return a text that both languages write alike (an id, a place), as a phrase in both.
+
+    Parameters
+    ----------
+    written
+        Anything; its text is taken.
+
+    Returns
+    -------
+    dict
+        ``{"zh": …, "en": …}``
+
+    Examples
+    --------
+    >>> same("MASE")
+    {'zh': 'MASE', 'en': 'MASE'}
+    """
+    return {language: str(written) for language in LANGUAGES}
+
+
+def pair(declared: Any) -> dict[str, str]:
+    """Return what a declaration or a row of a table is called in both languages.
+
+    Parameters
+    ----------
+    declared
+        An object with the attributes ``zh`` and ``en``, or a mapping that has them among its keys.
+
+    Returns
+    -------
+    dict
+        ``{"zh": …, "en": …}``
+    """
+    if isinstance(declared, Mapping):
+        return {language: declared[language] for language in LANGUAGES}
+    return {language: getattr(declared, language) for language in LANGUAGES}
+
+
+def join(parts: Iterable[Mapping[str, str] | str], by: str = "list") -> dict[str, str]:
+    """Return several phrases as one, joined as each language does.
+
+    Parameters
+    ----------
+    parts
+        Phrases in both languages, or texts that both write alike.
+    by
+        Which of the catalogue's ``common.separators``.
+
+    Returns
+    -------
+    dict
+        ``{"zh": …, "en": …}``
+
+    Examples
+    --------
+    >>> join(["a", {"zh": "乙", "en": "b"}])
+    {'zh': 'a、乙', 'en': 'a, b'}
+    """
+    phrases = [same(part) if isinstance(part, str) else part for part in parts]
+    separator = both(f"common.separators.{by}")
+    return {lang: separator[lang].join(phrase[lang] for phrase in phrases) for lang in LANGUAGES}
 
 
 def section(prefix: str, language: Language | None = None) -> Any:

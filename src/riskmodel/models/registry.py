@@ -14,6 +14,7 @@ from typing import Any, Literal
 import pandas as pd
 
 from riskmodel.errors import SpecError
+from riskmodel.i18n import pair, same
 from riskmodel.io.registry import Registry
 from riskmodel.models.affine_calibration import BootstrapInterval
 from riskmodel.models.base import Population
@@ -34,7 +35,7 @@ class Tradition:
     @property
     def words(self) -> Words:
         """Its name in both languages."""
-        return {"zh": self.zh, "en": self.en}
+        return pair(self)
 
 
 # Colours that colour-blind readers tell apart (Okabe and Ito 2008).
@@ -137,7 +138,7 @@ class ModelEntry:
     @property
     def words(self) -> Words:
         """Its name in both languages."""
-        return {"zh": self.zh, "en": self.en}
+        return pair(self)
 
     @property
     def short(self) -> Words:
@@ -233,7 +234,7 @@ def model_names(name: str) -> Words:
         ``zh`` and ``en``.
     """
     if not is_model(name):
-        return {"zh": name, "en": name}
+        return same(name)
     entry = model_entry(name)
     return {"zh": entry.sentence_zh or entry.zh, "en": entry.sentence_en or entry.en}
 

@@ -14,7 +14,7 @@ from markupsafe import Markup
 
 from riskmodel.errors import InputMissing, InputRefused
 from riskmodel.forecasting import Outlook
-from riskmodel.i18n import section
+from riskmodel.i18n import same, section
 from riskmodel.io import files
 from riskmodel.presentation.chart import LANGS, Chart, below_fan, counts_fan
 from riskmodel.presentation.page import (
@@ -261,9 +261,9 @@ def _charts(given: ForecastInput) -> list[Chart]:
 
 def cause_words(cause: str) -> dict[str, str]:
     """Return an official cause in both languages."""
-    from riskmodel.data import codes
+    from riskmodel.data import code_words
 
-    return {"zh": codes("risk_events", "cause").get(cause, cause), "en": cause.replace("_", " ")}
+    return code_words("risk_events", "cause", cause, spaced=True)
 
 
 def _fan(
@@ -409,7 +409,7 @@ def _choice(given: ForecastInput) -> dict[str, str] | None:
     told = given.meta.get("choice")
     if told is None:
         return None
-    named = {k: section("forecast.values").get(told[k], {"zh": "", "en": ""}) for k in ("method", "rival")}
+    named = {k: section("forecast.values").get(told[k], same("")) for k in ("method", "rival")}
     figures = {k: "" if told[k] is None else f"{told[k]:.{n}f}" for k, n in CHOICE_DIGITS.items()}
     return {
         lang: section("forecast.choice")[told["why"]][lang].format(

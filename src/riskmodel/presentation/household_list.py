@@ -16,6 +16,7 @@ from riskmodel import rules
 from riskmodel.data import County, month_text
 from riskmodel.errors import InputRefused
 from riskmodel.households import DateLike, Moment, point_in_time
+from riskmodel.i18n import pair
 from riskmodel.presentation.page import embedded
 from riskmodel.presentation.report_input import ReportInput
 
@@ -177,9 +178,9 @@ def _rule_words(
     names = set(frame["ruleset"].dropna()) if "ruleset" in frame else set()
     for name in sorted(names & set(rules.available_rule_sets())):
         found = rules.load_rules(name)
-        categories |= {c.id: {"zh": c.zh, "en": c.en} for c in found.categories}
+        categories |= {c.id: pair(c) for c in found.categories}
         told = found.conditions.items()
-        conditions |= {i: {"zh": c.zh, "en": c.en} if c.applies is None else None for i, c in told}
+        conditions |= {i: pair(c) if c.applies is None else None for i, c in told}
     return categories, conditions
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from riskmodel.i18n import both, section
+from riskmodel.i18n import both, pair, section
 from riskmodel.io import files
 from riskmodel.presentation.page import Alarms, Facts, PageSection, Paragraph, Part, page_html
 from riskmodel.presentation.table import NOTHING, Column, Row, Table
@@ -44,7 +44,7 @@ def write_monitor(found: MonitoringResult, out: str | Path) -> Path:
 def monitor_html(found: MonitoringResult, lang: str = "zh") -> str:
     """Return the page as text."""
     about = found.about
-    alarms = [(a["grade"], {"zh": a["zh"], "en": a["en"]}) for a in found.alarms]
+    alarms = [(a["grade"], pair(a)) for a in found.alarms]
     origin = [(both("monitor_page.run"), str(about["run_id"]))]
     origin.append((both("monitor_page.data"), str(about["data_fingerprint"])))
     parts: dict[str, list[Part]] = {
@@ -73,7 +73,7 @@ def _drift(frame: pd.DataFrame) -> Table:
     rows = []
     for r in frame.head(SHOWN).to_dict("records"):
         grade = r["status"] if r["status"] != "ok" else r["missing_status"]
-        name = {"zh": r["zh"], "en": r["en"]}
+        name = pair(r)
         rows.append(Row([name, *(f"{r[c]:.3f}" for c in figures), *(f"{r[c]:.0%}" for c in shares)], grade))
     return _table(("column", *figures, *shares), rows)
 

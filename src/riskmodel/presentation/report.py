@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 from markupsafe import Markup
 
-from riskmodel.i18n import section
+from riskmodel.i18n import same, section
 from riskmodel.io import files
 from riskmodel.presentation import report_tables as tables
 from riskmodel.presentation.forecast_page import chapter_parts
@@ -236,7 +236,7 @@ def _methods(given: ReportInput) -> Parts:
 @report_section("origin", title="report.page.origin", order=100)
 def _origin(given: ReportInput) -> Parts:
     exp, words = given.experiment, section("report")
-    events = [words["values"].get(e, {"zh": e, "en": e}) for e in exp["events"]]
+    events = [words["values"].get(e, same(e)) for e in exp["events"]]
     values: dict[str, Any] = {
         "run_id": given.run_id,
         "experiment": f"{exp['id']} v{exp.get('version', 1)}",

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from riskmodel.i18n import same
 from riskmodel.models import MODELS
 from riskmodel.presentation.chart import LANGS, Axis, Chart, Interval, Plot, Words, intervals
 from riskmodel.presentation.report_input import ReportInput
@@ -31,7 +32,7 @@ def model_words(name: str, book: Mapping[str, Any]) -> Words:
     """Return what a model is called in both languages; unknown names stand for themselves."""
     if name in book["models"]:
         return dict(book["models"][name])
-    return dict(MODELS[name].words) if name in MODELS else {"zh": name, "en": name}
+    return dict(MODELS[name].words) if name in MODELS else same(name)
 
 
 def report_charts(given: ReportInput, book: Mapping[str, Any], langs: Sequence[str] = LANGS) -> list[Chart]:

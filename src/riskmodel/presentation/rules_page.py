@@ -10,9 +10,9 @@ from typing import Any
 import pandas as pd
 
 from riskmodel import rules
-from riskmodel.data import County, codes
+from riskmodel.data import County, code_words
 from riskmodel.households import DateLike, point_in_time
-from riskmodel.i18n import section
+from riskmodel.i18n import join, section
 from riskmodel.io import files
 from riskmodel.presentation.page import (
     LANGS,
@@ -350,7 +350,7 @@ def _size(view: RulesView) -> dict[str, str] | None:
         _page("size"),
         found=f"{int(row['flagged_persons']):,}",
         registered=f"{int(row['registered_persons']):,}",
-        whom={"zh": codes("households", "registration")[kind], "en": kind},
+        whom=code_words("households", "registration", kind),
         share=NOTHING if pd.isna(row["share"]) else f"{row['share']:.1%}",
         answer=_value(answer),
         **{name: f"{row[name]:.0%}" for name in ("expected", "low", "high")},
@@ -395,8 +395,7 @@ def categories_table(view: RulesView) -> Table:
 
 
 def _registrations(names: Sequence[str]) -> Words:
-    zh = codes("households", "registration")
-    return {"zh": "、".join(zh[n] for n in names), "en": ", ".join(names)}
+    return join(code_words("households", "registration", name) for name in names)
 
 
 def _counted(row: Mapping[Any, Any], words: Words, whom: Text, source: str, name: str) -> Row:
@@ -507,4 +506,4 @@ def _verdict(view: RulesView, row: Mapping[Any, Any], end: str) -> Words:
     parts = [first] if category != "none" or not (tier or outcome) else []
     parts += [declared.get(tier, dict.fromkeys(LANGS, str(tier)))] if tier else []
     parts += [section("rules_page.outcomes")[outcome]] if outcome else []
-    return {lang: {"zh": "，", "en": ", "}[lang].join(p[lang] for p in parts) for lang in LANGS}
+    return join(parts, by="comma")

@@ -11,7 +11,7 @@ import pandas as pd
 from riskmodel.data import County, codes
 from riskmodel.errors import UsageError
 from riskmodel.households import DateLike, known_county
-from riskmodel.i18n import LANGUAGES, Language, section
+from riskmodel.i18n import LANGUAGES, Language, pair, section
 from riskmodel.rules import row_tests
 from riskmodel.rules.backends import GAPS
 from riskmodel.rules.declaration import Category, Clause, Quantity, RuleSet, Tier, vocabulary
@@ -118,8 +118,7 @@ def _condition(case: RuleCase, name: str, c: Clause, raw: dict[str, Any]) -> dic
     return {
         "id": name,
         "holds": None if holds is None else bool(holds),
-        "zh": c.zh,
-        "en": c.en,
+        **pair(c),
         "source": c.source,
         "figures": {q: raw[q] for q in _used(case, c.when)},
     }

@@ -12,7 +12,7 @@ import pandas as pd
 from riskmodel import models
 from riskmodel.errors import UsageError
 from riskmodel.evaluation import finding_messages, true_risk_messages
-from riskmodel.i18n import Message
+from riskmodel.i18n import Message, join
 from riskmodel.runs.experiment import EVENT_WORDS
 from riskmodel.runs.run import Run, open_run
 
@@ -96,7 +96,7 @@ def fold_messages(table: pd.DataFrame) -> list[Message]:
     out = []
     for model, part in rows.groupby("model", sort=False):
         each = [f"{scope} {_signed(d)}" for scope, d in zip(part["scope"], part["delta_recall"], strict=True)]
-        differences = {"zh": "；".join(each), "en": "; ".join(each)}
+        differences = join(each, by="clause")
         out.append(_message("periods", model=models.model_names(str(model)), differences=differences))
     return out
 

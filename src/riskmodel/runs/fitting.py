@@ -20,7 +20,7 @@ from riskmodel.data import County, month_end
 from riskmodel.errors import InputRefused
 from riskmodel.evaluation import SCORE_PREFIX
 from riskmodel.households import point_in_time
-from riskmodel.i18n import Message
+from riskmodel.i18n import Message, pair
 from riskmodel.runs import design_matrix, outcomes, splits, visit_sampling
 from riskmodel.runs.design_matrix import DesignMatrix, model_inputs, village_names
 from riskmodel.runs.experiment import Experiment
@@ -275,7 +275,7 @@ def monotone_signs(exp: Experiment) -> dict[str, int]:
 
 def _model_note(name: str, note: Message) -> Message:
     entry = models.model_entry(name)
-    return Message("runs.notes.model", {"model": {"zh": entry.zh, "en": entry.en}, "note": note})
+    return Message("runs.notes.model", {"model": pair(entry), "note": note})
 
 
 def predict_rows(name: str, model: Any, rows: pd.DataFrame, X: pd.DataFrame) -> pd.DataFrame:

@@ -20,7 +20,7 @@ from scipy.stats import chi2
 from riskmodel.data import County
 from riskmodel.errors import InputRefused, UsageError
 from riskmodel.evaluation import Budget
-from riskmodel.i18n import Message
+from riskmodel.i18n import Message, join
 from riskmodel.runs import tracking
 from riskmodel.runs.experiment import Experiment
 from riskmodel.runs.fitting import run_experiment
@@ -244,7 +244,7 @@ def _leakage(challenger: Candidate) -> Check:
     leaks = challenger.leaks
     columns = [str(c) for c in leaks.loc[leaks["suspected"].astype(bool), "column"]] if len(leaks) else []
     kind = {(0, 0): "no leak", (1, 0): "high auc", (0, 1): "suspected", (1, 1): "high and suspected"}
-    names = {"zh": "、".join(columns), "en": ", ".join(columns)}
+    names = join(columns)
     finding = Message(f"runs.checks.{kind[high, bool(columns)]}", {"columns": names} if columns else {})
     passed = not high and not columns
     return _check("leakage", passed, "leakage", auc=float(challenger.metrics["auc"]), finding=finding)

@@ -10,6 +10,7 @@ from typing import Any
 
 import pandas as pd
 
+from riskmodel.i18n import same
 from riskmodel.runs import tracking
 from riskmodel.runs.assessment import Evaluation, evaluate
 from riskmodel.runs.experiment import Experiment
@@ -230,7 +231,7 @@ class Run:
 
 
 def _in_both_languages(note: Mapping[str, str] | str) -> dict[str, str]:
-    return {"zh": note, "en": note} if isinstance(note, str) else dict(note)
+    return same(note) if isinstance(note, str) else dict(note)
 
 
 def open_run(name: str, store: str | Path) -> Run:

@@ -16,7 +16,7 @@ from riskmodel.data import County
 from riskmodel.errors import UsageError
 from riskmodel.evaluation import YIELD_MONTHS, recent_visits, weighted_yield, yield_by_source
 from riskmodel.households import DateLike, point_in_time
-from riskmodel.i18n import Message, both
+from riskmodel.i18n import Message, both, pair, same
 from riskmodel.rules import RuleSet
 from riskmodel.runs import LoadedModel, model_inputs
 from riskmodel.targets import Event, Horizon
@@ -120,7 +120,7 @@ def measure_drift(
         even = (share[0] * len(before) + share[1] * len(now)) / (len(before) + len(now))
         error = float(np.sqrt(even * (1 - even) * (1 / len(before) + 1 / len(now))))
         missing = "look" if grew > MISSING_POINTS and grew > norm.ppf(LEVEL) * error else "ok"
-        words = named.get(column, {"zh": column, "en": column})
+        words = named.get(column, same(column))
         rows.append(
             (column, words["zh"], words["en"], index.value, index.chance, index.limit, index.status, *share,
              missing)
@@ -245,10 +245,10 @@ class MonitoringResult:
             # One feature that moved is no reason to stop; the score that moved is.
             grade = row["status"] if row["column"] == SCORE else "look"
             figures = f"PSI {row['psi']:.2f} (95% {row['psi_limit']:.2f})"
-            yield grade, _alarm("drift", figures, name={"zh": row["zh"], "en": row["en"]})
+            yield grade, _alarm("drift", figures, name=pair(row))
         for row in self.drift[self.drift["missing_status"] != "ok"].to_dict("records"):
             figures = f"{row['missing_before']:.0%} → {row['missing_now']:.0%}"
-            yield "look", _alarm("missing", figures, name={"zh": row["zh"], "en": row["en"]})
+            yield "look", _alarm("missing", figures, name=pair(row))
 
     def _outcome_alarms(self) -> Iterator[tuple[str, Message]]:
         for row in self.outcomes[self.outcomes["status"] != "ok"].to_dict("records"):
