@@ -80,23 +80,23 @@ class Benchmark(Spec):
 
     @model_validator(mode="before")
     @classmethod
-    def _like(cls, given: Any) -> Any:
+    def _like(cls, content: Any) -> Any:
         """Fill a panel that is ``like`` an earlier one with what it does not say itself."""
-        if not isinstance(given, dict) or not isinstance(given.get("panels"), list):
-            return given
-        done: dict[Any, dict[str, Any]] = {}
-        for panel in given["panels"]:
+        if not isinstance(content, dict) or not isinstance(content.get("panels"), list):
+            return content
+        panels: dict[Any, dict[str, Any]] = {}
+        for panel in content["panels"]:
             if not isinstance(panel, dict):
-                return given
-            said = {k: v for k, v in panel.items() if k != "like"}
-            if "like" in panel and panel["like"] not in done:
+                return content
+            own = {k: v for k, v in panel.items() if k != "like"}
+            if "like" in panel and panel["like"] not in panels:
                 raise ValueError(
                     f"panel {panel.get('id')!r} is like {panel['like']!r}, which is no earlier panel"
                 )
-            done[panel.get("id")] = {**done.get(panel.get("like"), {}), **said}
+            panels[panel.get("id")] = {**panels.get(panel.get("like"), {}), **own}
         return {
-            **given,
-            "panels": list(done.values()) if len(done) == len(given["panels"]) else given["panels"],
+            **content,
+            "panels": list(panels.values()) if len(panels) == len(content["panels"]) else content["panels"],
         }
 
     @model_validator(mode="after")

@@ -22,8 +22,8 @@ def _message(key: str, **values: Any) -> Message:
 
 
 def _name(model: Any) -> dict[str, str]:
-    found = models.model_entry(str(model))
-    return {"zh": found.zh, "en": found.en}
+    entry = models.model_entry(str(model))
+    return {"zh": entry.zh, "en": entry.en}
 
 
 def _joined(names: Sequence[Mapping[str, str]], zh: str, en: str) -> dict[str, str] | Message:
@@ -83,11 +83,11 @@ def primary_test(one: PanelResult) -> dict[str, list[str]]:
 
 def _primary_message(one: PanelResult) -> Message:
     first = one.tables["comparison"].query("scope == 'pooled' and at == 'budget'").iloc[0]
-    found = primary_test(one)
-    unsure = _message("unsure", models=_models(found["unsure"])) if found["unsure"] else _message("nothing")
+    test = primary_test(one)
+    unsure = _message("unsure", models=_models(test["unsure"])) if test["unsure"] else _message("nothing")
     return _message(
         "primary", visits=first["visits"], n_events=first["n_events"], hits_baseline=first["hits_baseline"],
-        baseline=_name(first["baseline"]), better=_models(found["better"]), worse=_models(found["worse"]),
+        baseline=_name(first["baseline"]), better=_models(test["better"]), worse=_models(test["worse"]),
         unsure=unsure,
     )  # fmt: skip
 

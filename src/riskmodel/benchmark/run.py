@@ -40,17 +40,18 @@ def run_panel(job: PanelJob, say: Callable[[str], None]) -> bool:
         return False
     say(f"panel {job.panel.id}")
 
-    def told(text: str) -> None:
+    def report(text: str) -> None:
         say(f"{job.panel.id}: {text}")
 
-    began, cpu = time.monotonic(), time.process_time()
+    start, cpu = time.monotonic(), time.process_time()
+    run_source = _run_waves if job.panel.experiment is None else _run_county
     # The fits are many and small: threads would mostly wait for each other.
     with threadpool_limits(limits=1):
-        found, tables, notes, facts = (_run_waves if job.panel.experiment is None else _run_county)(job, told)
+        predictions, tables, notes, facts = run_source(job, report)
     facts["cpu_seconds"] = round(time.process_time() - cpu)
     facts["peak_gib"] = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / _KIB_IN_GIB, 2)
-    coded = found.assign(household_id=pd.factorize(found["household_id"], sort=True)[0])
-    job.save(PanelOutput(tables, coded, notes, facts, time.monotonic() - began))
+    numbered = predictions.assign(household_id=pd.factorize(predictions["household_id"], sort=True)[0])
+    job.save(PanelOutput(tables, numbered, notes, facts, time.monotonic() - start))
     return True
 
 
@@ -69,12 +70,12 @@ def _run_county(job: PanelJob, say: Callable[[str], None]) -> _Panel:
         exp, source.county, say, final=False, on_fold=lambda fold, train, fits: fold_models.append(fits)
     )
     say("evaluating")
-    found = evaluate(
+    evaluation = evaluate(
         exp, result.predictions, baseline=panel.baseline, truth=select_truth(exp, source.truth),
         first_seen=result.first_seen, replicates=bench.bootstrap, test_replicates=bench.bootstrap_test,
         seed=bench.seed,
     )  # fmt: skip
-    tables, notes = found.further(), found.notes
+    tables, notes = evaluation.further(), evaluation.notes
     tables |= {**_model_tables(fold_models[-1]), "folds": result.folds, "leaks": result.leaks}
     facts = _count(result.predictions, len(result.background.columns)) | _experiment_facts(exp, result)
     if panel.source == "simulate":
@@ -86,30 +87,30 @@ def _run_waves(job: PanelJob, say: Callable[[str], None]) -> _Panel:
     """Run a panel that is a ready matrix of waves."""
     bench, panel = job.bench, job.panel
     file = panels.require_file(panel, job.file)
-    found, fitted, folds = panels.predict_waves(bench, panel, bench.models_of(panel), file, say)
+    predictions, fitted, folds = panels.predict_waves(bench, panel, bench.models_of(panel), file, say)
     say("evaluating")
     event = both("benchmark.sentences.poor next year")
-    evaluated = Evaluation(
-        found, bench.budget.per_date, panel.baseline, event,
+    evaluation = Evaluation(
+        predictions, bench.budget.per_date, panel.baseline, event,
         replicates=bench.bootstrap, test_replicates=bench.bootstrap_test, seed=bench.seed,
     )  # fmt: skip
-    tables, notes = evaluated.further(), evaluated.notes
-    facts = _count(found, len(panels.FEATURES))
+    tables, notes = evaluation.further(), evaluation.notes
+    facts = _count(predictions, len(panels.FEATURES))
     facts |= {"cohort": "not_poor_now", "event": "poor_next_year", "horizon_months": 12, "ruleset": None,
               "feature_set": None, "calibration": "cross", "budget": bench.budget.model_dump()}  # fmt: skip
-    return found, tables | _model_tables(fitted) | {"folds": folds}, notes, facts
+    return predictions, tables | _model_tables(fitted) | {"folds": folds}, notes, facts
 
 
-def _count(found: pd.DataFrame, features: int) -> dict[str, Any]:
+def _count(predictions: pd.DataFrame, features: int) -> dict[str, Any]:
     """Count what the test is made of."""
-    rows = found[found["model"] == found["model"].iloc[0]]
+    rows = predictions[predictions["model"] == predictions["model"].iloc[0]]
     return {
         "households": int(rows["household_id"].nunique()),
         "villages": len(rows[["township", "village"]].drop_duplicates()),
         "townships": int(rows["township"].nunique()),
         "dates": len(rows[KEY[1]].unique()),
         "features": features,
-        "n_models": len(found["model"].unique()),
+        "n_models": len(predictions["model"].unique()),
     }
 
 
@@ -259,14 +260,14 @@ def run_benchmark(
     UsageError
         If ``only`` names no panel of the bench.
     """
-    began, say = time.monotonic(), progress or _LOG.info
-    away = missing_libraries(bench)
-    thin = bench.model_copy(update={"models": tuple(m for m in bench.models if m not in away)})
+    start, say = time.monotonic(), progress or _LOG.info
+    missing = missing_libraries(bench)
+    fittable = bench.model_copy(update={"models": tuple(m for m in bench.models if m not in missing)})
     todo, skipped = _choose_panels(bench, only, quick)
     files_of = dict(sources or {})
-    given = [PanelJob(thin, p, Path(out), files_of.get(p.source), quick) for p in todo]
+    panel_jobs = [PanelJob(fittable, p, Path(out), files_of.get(p.source), quick) for p in todo]
     done: dict[str, PanelResult] = {}
-    for job, reason in _run_panels(given, jobs, say):
+    for job, reason in _run_panels(panel_jobs, jobs, say):
         if reason is not None:
             skipped[job.panel.id] = reason
             say(f"panel {job.panel.id} is skipped: {reason}")
@@ -275,7 +276,7 @@ def run_benchmark(
     order = [p.id for p in bench.panels]
     result = BenchmarkResult(
         bench, quick, sorted(done.values(), key=lambda r: order.index(r.panel.id)),
-        {k: skipped[k] for k in order if k in skipped}, away, time.monotonic() - began, jobs,
+        {k: skipped[k] for k in order if k in skipped}, missing, time.monotonic() - start, jobs,
     )  # fmt: skip
     for name in sorted({n for r in result.done for n in r.tables}):
         files.write_table(result.table(name), Path(out) / "tables" / f"{name}.csv")
@@ -300,17 +301,17 @@ def _choose_panels(
 
 
 def _run_panels(
-    given: list[PanelJob], jobs: int, say: Callable[[str], None]
+    panel_jobs: list[PanelJob], jobs: int, say: Callable[[str], None]
 ) -> Iterator[tuple[PanelJob, str | None]]:
     """Run panels, one after the other or some at once; give each with the reason it was skipped for."""
-    if jobs < 2 or len(given) < 2:
-        for job in given:
+    if jobs < 2 or len(panel_jobs) < 2:
+        for job in panel_jobs:
             yield job, _skip_reason(job, functools.partial(run_panel, job, say))
         return
     with _one_thread(), ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn")) as pool:
         # Imported panels are the longest and stand last in a declaration: begun first, none is waited for.
         running: list[tuple[PanelJob, Future[bool]]] = [
-            (job, pool.submit(run_panel, job, say)) for job in sorted(given, key=_is_simulated)
+            (job, pool.submit(run_panel, job, say)) for job in sorted(panel_jobs, key=_is_simulated)
         ]
         for job, future in running:
             yield job, _skip_reason(job, future.result)
@@ -349,8 +350,8 @@ def _one_thread() -> Iterator[None]:
 
 def _read_panel(job: PanelJob, store: Path) -> PanelResult:
     """Read a panel that is done, and log it unless this store holds it."""
-    found = job.read()
-    if found is None:
+    output = job.read()
+    if output is None:
         raise InputRefused(f"{job.folder}: what was kept of the panel cannot be read; delete it, run again")
-    run_id = job.log(found, store)
-    return PanelResult(job.panel, run_id, found.tables, found.notes, found.seconds, found.facts)
+    run_id = job.log(output, store)
+    return PanelResult(job.panel, run_id, output.tables, output.notes, output.seconds, output.facts)

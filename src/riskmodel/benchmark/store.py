@@ -93,12 +93,12 @@ class PanelJob:
     def save(self, output: PanelOutput) -> None:
         """Keep what the panel gave; the checkpoint, which says that it is whole, is written last."""
         frames = {_PREDICTIONS: output.predictions, **output.tables}
-        made = [files.write_table(frame, self.folder / f"{name}.parquet") for name, frame in frames.items()]
+        paths = [files.write_table(frame, self.folder / f"{name}.parquet") for name, frame in frames.items()]
         content = {
             "tables": list(output.tables), "notes": output.notes, "facts": output.facts,
             "seconds": output.seconds,
         }  # fmt: skip
-        self._checkpoints.write(_PANEL, self.inputs, made, content)
+        self._checkpoints.write(_PANEL, self.inputs, paths, content)
 
     def read(self) -> PanelOutput | None:
         """Return what was kept of the panel; None if there is nothing, or it was made otherwise."""
@@ -115,13 +115,13 @@ class PanelJob:
 
     def log(self, output: PanelOutput, store: Path) -> str:
         """Log the panel unless this store holds it; return its run, the parent of one run a model."""
-        asked = {"digest": self.digest, "store": str(store.resolve())}
-        if self._checkpoints.is_done(_RUN, asked):
+        inputs = {"digest": self.digest, "store": str(store.resolve())}
+        if self._checkpoints.is_done(_RUN, inputs):
             known: str = self._checkpoints.result(_RUN)
             if run_finished(known, store):
                 return known
         run_id = _log_panel(self, output, store)
-        self._checkpoints.write(_RUN, asked, [], run_id)
+        self._checkpoints.write(_RUN, inputs, [], run_id)
         return run_id
 
 

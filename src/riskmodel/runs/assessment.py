@@ -243,9 +243,9 @@ class Evaluation:
     @cached_property
     def gaps(self) -> pd.DataFrame | None:
         """Differences between groups of households, of one model of every kind."""
-        found = self.predictions
-        groups = [c for c in found.columns if c.startswith("group_") and found[c].nunique() > 1]
-        groups += ["township"] if 1 < found["township"].nunique() <= _MOST_TOWNSHIPS else []
+        predictions = self.predictions
+        groups = [c for c in predictions.columns if c.startswith("group_") and predictions[c].nunique() > 1]
+        groups += ["township"] if 1 < predictions["township"].nunique() <= _MOST_TOWNSHIPS else []
         if not groups:
             return None
         return evaluation.group_gaps(self._representatives, groups, self.budget, **self._resampling)
@@ -340,10 +340,10 @@ def _family(model: str) -> str:
     return "rulesets" if models.is_model(model) and models.model_entry(model).ruleset else "models"
 
 
-def _with_truth(found: pd.DataFrame, truth: pd.DataFrame) -> pd.DataFrame | None:
+def _with_truth(predictions: pd.DataFrame, truth: pd.DataFrame) -> pd.DataFrame | None:
     """Return the predictions whose true probability is known, with the truth as one more model."""
     known = truth[["household_id", "as_of", "probability"]]
-    rows = found.merge(known.rename(columns={"probability": "true"}), on=KEY, how="inner")
+    rows = predictions.merge(known.rename(columns={"probability": "true"}), on=KEY, how="inner")
     if rows.empty or rows["y"].isna().all():
         return None
     one = rows[rows["model"] == rows["model"].iloc[0]]
@@ -386,24 +386,25 @@ def winner(row: Mapping[Any, Any]) -> str:
 
 
 def compare_simple(
-    found: pd.DataFrame, metrics: pd.DataFrame, budget: Budget, resampling: Mapping[str, Any]
+    predictions: pd.DataFrame, metrics: pd.DataFrame, budget: Budget, resampling: Mapping[str, Any]
 ) -> pd.DataFrame:
     """Compare the best simple method with the best elaborate one, on the same village resamples.
 
     Both are picked as the best of several on these very rows, which flatters both.
     """
-    known = found[found["y"].notna()]
-    easy = [str(m) for m in metrics["model"] if is_simple(str(m))]
-    hard = [str(m) for m in metrics["model"] if not is_simple(str(m))]
+    known = predictions[predictions["y"].notna()]
+    simple = [str(m) for m in metrics["model"] if is_simple(str(m))]
+    elaborate = [str(m) for m in metrics["model"] if not is_simple(str(m))]
     rows = []
     for measure, column in MEASURES.items():
         value = metrics.set_index("model")[column]
-        first, other = str(value[easy].idxmax()), str(value[hard].idxmax())
-        low, high = _interval(known, (first, other), measure, budget, resampling)
+        best_simple, best_elaborate = str(value[simple].idxmax()), str(value[elaborate].idxmax())
+        low, high = _interval(known, (best_simple, best_elaborate), measure, budget, resampling)
+        values = {"value_simple": value[best_simple], "value_elaborate": value[best_elaborate]}
         rows.append({
-            "measure": measure, "simple": first, "elaborate": other, "value_simple": value[first],
-            "value_elaborate": value[other], "difference": value[other] - value[first], "low": low,
-            "high": high, "n_simple": len(easy), "n_elaborate": len(hard),
+            "measure": measure, "simple": best_simple, "elaborate": best_elaborate, **values,
+            "difference": values["value_elaborate"] - values["value_simple"], "low": low, "high": high,
+            "n_simple": len(simple), "n_elaborate": len(elaborate),
         })  # fmt: skip
     return pd.DataFrame(rows)
 

@@ -72,19 +72,19 @@ class RunComparison:
         """Return the pooled verdicts as sentences, what follows from them, and the notes."""
         table, run = self.table, self.run
         pooled = table[(table["scope"] == "pooled") & (table["at"] == "budget")]
-        said: list[Words] = [m.both() for m in fold_messages(table)]
+        messages: list[Words] = [m.both() for m in fold_messages(table)]
         if run.selected is not None:
             event = EVENT_WORDS[run.declaration["events"][0]]
-            said += [m.both() for m in finding_messages(run.selected, event)]
+            messages += [m.both() for m in finding_messages(run.selected, event)]
         if run.deployed is not None:
-            said += [m.both() for m in deployed_messages(run.deployed)]
+            messages += [m.both() for m in deployed_messages(run.deployed)]
         if run.planning is not None:
-            said.append(power_message(run.planning).both())
+            messages.append(power_message(run.planning).both())
         if run.attainable is not None:
-            said += [m.both() for m in true_risk_messages(run.attainable, run.support_effect)]
+            messages += [m.both() for m in true_risk_messages(run.attainable, run.support_effect)]
         lines = [f"{run.facts['experiment']} {run.run_id}", *pooled[f"verdict_{lang}"]]
         return "\n".join([
-            *lines, *(s[lang] for s in said), *(f"- {note[lang]}" for note in run.comparison_notes)
+            *lines, *(s[lang] for s in messages), *(f"- {note[lang]}" for note in run.comparison_notes)
         ])  # fmt: skip
 
 
@@ -115,11 +115,12 @@ def deployed_messages(deployed: pd.DataFrame) -> list[Message]:
     out = []
     for model, rows in pooled.groupby("model", sort=False):
         at = rows.set_index("list")
-        own, rule, lot = (at.loc[name] for name in ("rules+model", "rules+rules", "rules+random"))
+        own, rule, random = (at.loc[name] for name in ("rules+model", "rules+rules", "rules+random"))
         delta, low, high = (100 * own[c] for c in ("delta_recall", "delta_low", "delta_high"))
         out.append(_message(
             "deployed", model=models.model_names(str(model)), visits=own["visits"], own=own["hits"],
-            rule=rule["hits"], random=lot["hits"], random_sd=lot["hits_sd"], delta=delta, low=low, high=high,
+            rule=rule["hits"], random=random["hits"], random_sd=random["hits_sd"], delta=delta, low=low,
+            high=high,
         ))  # fmt: skip
     return out
 
@@ -168,7 +169,7 @@ def compare(runs: Sequence[str | Run], store: str | Path) -> list[RunComparison]
     UsageError
         If a run compared nothing: its experiment lists no rule.
     """
-    found = [RunComparison(run if isinstance(run, Run) else open_run(run, store)) for run in runs]
-    for one in found:
+    comparisons = [RunComparison(run if isinstance(run, Run) else open_run(run, store)) for run in runs]
+    for one in comparisons:
         _ = one.table
-    return found
+    return comparisons

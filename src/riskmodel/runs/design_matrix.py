@@ -67,8 +67,8 @@ def build_design_matrix(exp: Experiment, county: County, days: tuple[dt.date, ..
     rows = members.merge(verdicts[[*KEY, *known]], on=KEY, how="left", validate="one_to_one")
     rows["rule_rank"] = _rule_rank(rows)
     sets = list(dict.fromkeys(r for m in exp.models if (r := models.model_entry(m).ruleset)))
-    for name, found in rules.evaluate_rule_sets(county, sets, list(days)) if sets else ():
-        rows = rows.merge(_other(name, _keyed(found)), on=KEY, how="left", validate="one_to_one")
+    for name, others_verdicts in rules.evaluate_rule_sets(county, sets, list(days)) if sets else ():
+        rows = rows.merge(_other(name, _keyed(others_verdicts)), on=KEY, how="left", validate="one_to_one")
     rows = rows.sort_values(["as_of", "household_id"], ignore_index=True)
     others = _population(exp, rows, verdicts)
     every = pd.concat([rows[KEY], others[KEY]], ignore_index=True)
@@ -78,24 +78,24 @@ def build_design_matrix(exp: Experiment, county: County, days: tuple[dt.date, ..
     others = others.assign(row=at, **{c: X[c].to_numpy()[at] for c in PLACE})
     extra = [c for c in rows.columns if ":" in c]
     flags = verdicts.loc[verdicts["flagged"].astype(bool), KEY].reset_index(drop=True)
-    kept = rows[["row", *KEY, *PLACE, "persons", *RULE_COLUMNS, *extra]]
-    return DesignMatrix(kept, X[chosen.names], flags, others)
+    columns = rows[["row", *KEY, *PLACE, "persons", *RULE_COLUMNS, *extra]]
+    return DesignMatrix(columns, X[chosen.names], flags, others)
 
 
 def _population(exp: Experiment, rows: pd.DataFrame, verdicts: pd.DataFrame) -> pd.DataFrame:
     """Return the households outside the cohort whose income is known, if a model is fitted on them."""
     asked = any(models.model_entry(m).population for m in exp.models)
-    found = verdicts[verdicts["pcni"].notna()] if asked else verdicts.iloc[:0]
-    found = found[[*KEY, "pcni", "line"]].merge(rows[KEY], on=KEY, how="left", indicator=True)
-    found = found[found.pop("_merge") == "left_only"]
-    return found.sort_values(["as_of", "household_id"], ignore_index=True)
+    outside = verdicts[verdicts["pcni"].notna()] if asked else verdicts.iloc[:0]
+    outside = outside[[*KEY, "pcni", "line"]].merge(rows[KEY], on=KEY, how="left", indicator=True)
+    outside = outside[outside.pop("_merge") == "left_only"]
+    return outside.sort_values(["as_of", "household_id"], ignore_index=True)
 
 
-def _other(name: str, found: pd.DataFrame) -> pd.DataFrame:
+def _other(name: str, verdicts: pd.DataFrame) -> pd.DataFrame:
     """Return another rule set's verdicts: flag, distance, line, and how many conditions hold."""
-    held = found["conditions"].fillna("").astype(str)
-    count = np.where(held == "", 0, held.str.count(";") + 1)
-    part = found[[*KEY, "flagged", "gap", "line"]].assign(conditions=count.astype(float))
+    conditions = verdicts["conditions"].fillna("").astype(str)
+    count = np.where(conditions == "", 0, conditions.str.count(";") + 1)
+    part = verdicts[[*KEY, "flagged", "gap", "line"]].assign(conditions=count.astype(float))
     return part.rename(columns={c: f"{c}:{name}" for c in ("flagged", "gap", "line", "conditions")})
 
 
@@ -110,12 +110,12 @@ def labelled_rows(
     exp: Experiment, county: County, tables: DesignMatrix, days: tuple[dt.date, ...], seen_by: dt.date | None
 ) -> pd.DataFrame:
     """Return the cohort's rows at some as-of dates with ``y`` (float, NaN where not fully observed)."""
-    found = targets.build(
+    labels = targets.build(
         county, days, exp.horizon, exp.events, exp.ruleset, known_by=seen_by, params=exp.params
     )
-    found = found.assign(y=found["label"].astype(float))[[*KEY, "y", "real_horizon_months"]]
+    labels = labels.assign(y=labels["label"].astype(float))[[*KEY, "y", "real_horizon_months"]]
     wanted = tables.rows["as_of"].isin(pd.to_datetime(list(days)))
-    return tables.rows[wanted].merge(found, on=KEY, how="left", validate="one_to_one")
+    return tables.rows[wanted].merge(labels, on=KEY, how="left", validate="one_to_one")
 
 
 def fold_rows(

@@ -201,8 +201,8 @@ def _roles(exp: Experiment) -> dict[str, str]:
 
 
 def _leak_notes(leaks: pd.DataFrame) -> list[Message]:
-    found = leaks.loc[leaks["suspected"], ["column", "why"]].to_dict("records")
-    return [Message("runs.notes.leak", {"column": row["column"], "why": row["why"]}) for row in found]
+    suspected = leaks.loc[leaks["suspected"], ["column", "why"]].to_dict("records")
+    return [Message("runs.notes.leak", {"column": row["column"], "why": row["why"]}) for row in suspected]
 
 
 def _evaluation_columns(
@@ -269,8 +269,8 @@ def _population(
 def monotone_signs(exp: Experiment) -> dict[str, int]:
     """Return the direction in which risk moves with each feature, as its declaration has it."""
     chosen = design_matrix.resolve_feature_set(exp)
-    kept = set(chosen.names)
-    return {f.id: int(f.direction) for f in chosen.features if f.direction and f.id in kept}
+    names = set(chosen.names)
+    return {f.id: int(f.direction) for f in chosen.features if f.direction and f.id in names}
 
 
 def _model_note(name: str, note: Message) -> Message:
@@ -360,12 +360,12 @@ def follow_up_lists(
     """
     days = follow_up_dates(exp, county, folds)
     names = tuple(m for m in exp.models if m == "rule" or not models.model_entry(m).ruleset)
-    thin = exp.model_copy(update={"models": names})
+    listing = exp.model_copy(update={"models": names})
     households = max(1, county.table("households").household_id.nunique().to_pyarrow().as_py())
     step = max(1, _AT_ONCE // households)
     scores, flags = [], []
     for first in range(0, len(days), step):
-        matrix = design_matrix.build_design_matrix(thin, county, tuple(days[first : first + step]))
+        matrix = design_matrix.build_design_matrix(listing, county, tuple(days[first : first + step]))
         flags.append(matrix.flags)
         for day in pd.to_datetime(matrix.rows["as_of"]).unique():
             rows = matrix.rows[matrix.rows["as_of"] == day]

@@ -79,9 +79,9 @@ def label_events(exp: Experiment, county: County, days: tuple[dt.date, ...]) -> 
     """
     tables = {"identified": "monitoring", "confirmed": "visits", "below_line": "income"}
     known = tuple(event for event in targets.EVENTS if county.has(tables[event]))
-    found = targets.build(county, days, exp.horizon, known, exp.ruleset, params=exp.params)
-    columns = {f"label_{event}": found[f"label_{event}"].astype(float) for event in known}
-    return found[KEY].assign(**columns)
+    labels = targets.build(county, days, exp.horizon, known, exp.ruleset, params=exp.params)
+    columns = {f"label_{event}": labels[f"label_{event}"].astype(float) for event in known}
+    return labels[KEY].assign(**columns)
 
 
 def income_after(exp: Experiment, county: County, days: tuple[dt.date, ...]) -> pd.DataFrame | None:
@@ -94,10 +94,10 @@ def income_after(exp: Experiment, county: County, days: tuple[dt.date, ...]) -> 
     ends = {day: point_in_time.window_end(day, exp.horizon.months) for day in days}
     period = rules.load_rules(exp.ruleset).period(exp.params)
     t = accounts.incomes(county, point_in_time.moments(Moment(end, EVER) for end in ends.values()), period)
-    found = t.filter(t.income_basis == "months").select(*KEY, "pcni").to_pandas()
-    found["end"] = pd.to_datetime(found.pop("as_of"))
+    incomes = t.filter(t.income_basis == "months").select(*KEY, "pcni").to_pandas()
+    incomes["end"] = pd.to_datetime(incomes.pop("as_of"))
     starts = pd.DataFrame({"as_of": pd.to_datetime(list(ends)), "end": pd.to_datetime(list(ends.values()))})
-    joined = found.merge(starts, on="end").rename(columns={"pcni": "pcni_after"})
+    joined = incomes.merge(starts, on="end").rename(columns={"pcni": "pcni_after"})
     return joined[[*KEY, "pcni_after"]].astype({"pcni_after": float})
 
 
@@ -105,8 +105,8 @@ def support_within(exp: Experiment, county: County, days: tuple[dt.date, ...]) -
     """Return who was given support within the label's window; None if the county has no table of support."""
     if not county.has("support"):
         return None
-    given = point_in_time.known(county, "support", tuple(Moment(day, EVER) for day in days))
-    frame = given.select(*KEY, "date").to_pandas()
+    support = point_in_time.known(county, "support", tuple(Moment(day, EVER) for day in days))
+    frame = support.select(*KEY, "date").to_pandas()
     start = pd.to_datetime(frame["as_of"])
     end = start.map(
         {pd.Timestamp(d): pd.Timestamp(point_in_time.window_end(d, exp.horizon.months)) for d in days}
@@ -121,15 +121,15 @@ def truth_mismatch(exp: Experiment, county: County) -> Message | None:
 
     The simulator's truth is of net income over the twelve months that end with the window, by its own line.
     """
-    made = county.about.simulated
-    if made is None or exp.events != ("below_line",):
+    simulated = county.about.simulated
+    if simulated is None or exp.events != ("below_line",):
         return None
     ruleset = rules.load_rules(exp.ruleset)
     line, period = ruleset.values(exp.params).get(ruleset.line), ruleset.period(exp.params)
-    if line == made["line"] and period.months == 12 and not period.calendar_year:
+    if line == simulated["line"] and period.months == 12 and not period.calendar_year:
         return None
     return Message(
-        "runs.notes.other truth", {"truth_line": made["line"], "months": period.months, "line": line}
+        "runs.notes.other truth", {"truth_line": simulated["line"], "months": period.months, "line": line}
     )
 
 

@@ -79,13 +79,15 @@ def align_test_rows(
     return _retested(champion, challenger, now), _retested(challenger, challenger, now)
 
 
-def _retested(contender: Candidate, asked: Candidate, county: County) -> Candidate:
+def _retested(contender: Candidate, challenger: Candidate, county: County) -> Candidate:
     """Return a contender's test predictions on today's records, at the challenger's dates and folds."""
-    own = dict(contender.experiment) | {name: asked.experiment[name] for name in ("as_of", "split")}
+    declaration = dict(contender.experiment) | {
+        name: challenger.experiment[name] for name in ("as_of", "split")
+    }
     kind = contender.registered.kind
-    exp = Experiment.model_validate(own | {"models": [kind], "champion": kind})
-    found = run_experiment(exp, county, final=False)
-    return replace(contender, predictions=found.predictions, leaks=found.leaks)
+    exp = Experiment.model_validate(declaration | {"models": [kind], "champion": kind})
+    result = run_experiment(exp, county, final=False)
+    return replace(contender, predictions=result.predictions, leaks=result.leaks)
 
 
 def question_differences(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> list[str]:
@@ -144,9 +146,9 @@ def recall_difference(rows: pd.DataFrame, seed: int = 0) -> tuple[float, float, 
         return (float("nan"),) * 5
     n = len(event)
     weights = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=REPLICATES).astype(float)
-    drawn = weights @ event
+    events_drawn = weights @ event
     with np.errstate(invalid="ignore", divide="ignore"):
-        gap = (weights @ (hits[1] - hits[0])) / drawn
+        gap = (weights @ (hits[1] - hits[0])) / events_drawn
     low, high = np.nanquantile(gap, [(1 - LEVEL) / 2, 1 - (1 - LEVEL) / 2])
     ours, theirs = hits[0].sum() / total, hits[1].sum() / total
     return float(ours), float(theirs), float(theirs - ours), float(low), float(high)
@@ -362,8 +364,8 @@ def promote(
     with tracking.start_run(f"{name}-promotions", store, f"{name} {ours.version} → {theirs.version}") as run:
         run.params({"champion": ours.version, "challenger": theirs.version, "promoted": str(promoted)})
         run.metrics({f"check.{c.id}": float(c.passed) for c in checks})
-        said = "" if passed else override
-        decision = Decision(name, ours.version, theirs.version, tuple(checks), promoted, said, run.run_id)
+        reason = "" if passed else override
+        decision = Decision(name, ours.version, theirs.version, tuple(checks), promoted, reason, run.run_id)
         run.document(decision.summary, "decision.json")
     if promoted:
         tracking.set_alias(name, tracking.PREVIOUS, ours.version, store)

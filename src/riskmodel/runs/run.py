@@ -222,8 +222,8 @@ class Run:
 
     def calibration(self, kind: str | None = None) -> dict[str, Any] | None:
         """Return one model's calibration: intercept, slope, held-out rows; None where rates are its own."""
-        found: dict[str, Any] | None = self.card(kind)["calibration"]
-        return found
+        calibration: dict[str, Any] | None = self.card(kind)["calibration"]
+        return calibration
 
     def _document(self, name: str) -> dict[str, Any]:
         content: dict[str, Any] = tracking.read_document(self.run_id, name, self.store)
@@ -260,5 +260,5 @@ def open_run(name: str, store: str | Path) -> Run:
     if "@" not in name:
         tracking.read_record(name, path)
         return Run(name, path)
-    found = tracking.require_model(name, path)
-    return Run(found.run_id, path, found.kind)
+    model = tracking.require_model(name, path)
+    return Run(model.run_id, path, model.kind)

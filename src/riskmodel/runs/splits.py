@@ -46,21 +46,21 @@ def as_of_dates(exp: Experiment, county: County) -> tuple[dt.date, ...]:
     earliest = month_end(int(first_month) + exp.as_of.history_months - 1)
     last = exp.as_of.last or _last_labelled(exp, county)
     earliest = max(earliest, exp.as_of.first or earliest)
-    found = []
+    days = []
     ordinal = point_in_time.last_complete_month(last)
     if exp.as_of.last is None and 12 % exp.as_of.every_months == 0:
         # Quarter, half-year and year ends stay where they are as the records grow.
         ordinal -= (ordinal + 1) % exp.as_of.every_months
     while month_end(ordinal) >= earliest:
-        found.append(month_end(ordinal))
+        days.append(month_end(ordinal))
         ordinal -= exp.as_of.every_months
-    if not found:
+    if not days:
         months = exp.as_of.history_months + exp.horizon.months
         raise InputRefused(
             f"the records end on {county.data_through}: at least {months} months are needed, "
             f"{exp.as_of.history_months} of history and {exp.horizon.months} for the label"
         )
-    return tuple(sorted(found))
+    return tuple(sorted(days))
 
 
 def _last_labelled(exp: Experiment, county: County) -> dt.date:

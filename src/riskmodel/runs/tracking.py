@@ -244,12 +244,12 @@ def start_run(
     """
     store = Path(store)
     client = _client(store, create=True)
-    found = client.get_experiment_by_name(experiment)
-    if found is None:
+    existing = client.get_experiment_by_name(experiment)
+    if existing is None:
         where = (store.resolve().parent / "mlartifacts").as_uri()
         experiment_id = client.create_experiment(experiment, artifact_location=f"{where}/{experiment}")
     else:
-        experiment_id = found.experiment_id
+        experiment_id = existing.experiment_id
     run = client.create_run(experiment_id, run_name=name, tags=dict(tags or {}))
     opened = RunWriter(client, run.info.run_id, store)
     opened.document(environment(), "environment.json")
@@ -338,23 +338,23 @@ def find_model(name_at_alias: str, store: str | Path) -> RegisteredModel | None:
     if not Path(store).is_file():
         return None
     try:
-        found = _version(_client(Path(store)), name, alias)
+        version = _version(_client(Path(store)), name, alias)
     except UsageError:
         # Asking is no error: a first training has no champion yet.
         return None
-    return RegisteredModel(name, str(found.version), found.run_id, found.tags["kind"])
+    return RegisteredModel(name, str(version.version), version.run_id, version.tags["kind"])
 
 
 def require_model(name_at_alias: str, store: str | Path) -> RegisteredModel:
     """Return which version ``NAME@ALIAS`` stands for; UsageError or InputMissing if there is none."""
     if not Path(store).is_file():
         raise InputMissing(f"no model store at {store}; run `riskmodel train` first, or give --store")
-    found = find_model(name_at_alias, store)
-    if found is None:
+    model = find_model(name_at_alias, store)
+    if model is None:
         raise UsageError(
             f"no model {name_at_alias} in {store}; run riskmodel train, or name an alias or version"
         )
-    return found
+    return model
 
 
 def set_alias(name: str, alias: str, version: str, store: str | Path) -> None:

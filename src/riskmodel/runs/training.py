@@ -123,11 +123,11 @@ def train(
         progress(f"note: {note.text('en')}")
     if progress:
         progress("evaluating: village bootstrap, rules against models")
-    found = evaluate_result(result, truth)
-    tables = _tables(result, found)
+    evaluation = evaluate_result(result, truth)
+    tables = _tables(result, evaluation)
     if progress:
         progress("logging run and models")
-    return TrainedRun(log_run(result, found, tables, store, take_over=take_over), result, found)
+    return TrainedRun(log_run(result, evaluation, tables, store, take_over=take_over), result, evaluation)
 
 
 def evaluate_result(result: ExperimentResult, truth: pd.DataFrame | None = None) -> Evaluation:
@@ -212,10 +212,12 @@ def _log_metrics(opened: tracking.RunWriter, evaluation: Evaluation) -> None:
 def _tables(result: ExperimentResult, evaluation: Evaluation) -> dict[str, pd.DataFrame]:
     """Return the tables of a run by the names they are logged under; computes what was not yet."""
     # Ids stay in the county: a run numbers its households anew.
-    found = result.predictions
+    predictions = result.predictions
     truth = evaluation.attainable
     tables = {
-        "predictions": found.assign(household_id=pd.factorize(found["household_id"], sort=True)[0]),
+        "predictions": predictions.assign(
+            household_id=pd.factorize(predictions["household_id"], sort=True)[0]
+        ),
         "folds": result.folds,
         "leaks": result.leaks,
         "metrics": evaluation.metrics,

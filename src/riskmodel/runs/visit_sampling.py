@@ -47,16 +47,16 @@ def resample_visited(
     """
     if tuple(exp.events) != EVENTS or rows.empty:
         return rows, []
-    found = visit_findings(county, rows, exp.horizon.months, seen_by)
-    if found["weight"].isna().all():
+    findings = visit_findings(county, rows, exp.horizon.months, seen_by)
+    if findings["weight"].isna().all():
         return rows, [Message("runs.notes.no chance logged")]
-    used = found[found["weight"].notna()]
+    used = findings[findings["weight"].notna()]
     weight = trim_weights(used["weight"].to_numpy(dtype=float))
     picked = systematic_sample(weight, exp.seed, len(rows))
     effective = float(weight.sum() ** 2 / np.sum(weight**2))
-    stood = rows.drop(columns="y").merge(used[[*KEY, "y"]].iloc[picked], on=KEY, how="right")
-    drawn = {"used": len(used), "effective": effective, "left": len(found) - len(used)}
-    return stood[rows.columns], [Message("runs.notes.drawn by chance", drawn)]
+    representative = rows.drop(columns="y").merge(used[[*KEY, "y"]].iloc[picked], on=KEY, how="right")
+    counts = {"used": len(used), "effective": effective, "left": len(findings) - len(used)}
+    return representative[rows.columns], [Message("runs.notes.drawn by chance", counts)]
 
 
 def visit_findings(county: County, rows: pd.DataFrame, months: int, seen_by: dt.date | None) -> pd.DataFrame:
@@ -71,18 +71,18 @@ def visit_findings(county: County, rows: pd.DataFrame, months: int, seen_by: dt.
     Horvitz & Thompson 1952. Unanswered visits: a weighting class for each source
     (Little & Rubin 2019, section 3.3.2).
     """
-    made = _planned_visits(county, rows["as_of"], months, seen_by)
+    visits = _planned_visits(county, rows["as_of"], months, seen_by)
     # Whom a rule flags is visited for certain; their lists of former days logged no chance.
-    sure = made["chance"].isna() & made["selected_by"].eq("rule")
-    made["chance"] = made["chance"].where(made["chance"] > 0).mask(sure, 1.0)
-    logged = made[made["chance"].notna()]
+    sure = visits["chance"].isna() & visits["selected_by"].eq("rule")
+    visits["chance"] = visits["chance"].where(visits["chance"] > 0).mask(sure, 1.0)
+    logged = visits[visits["chance"].notna()]
     lists = logged.groupby("as_of")["month"].nunique()
-    made["lists"] = made["as_of"].map(lists)
-    made["y"] = made["outcome"].map({"confirmed": 1.0, "not_confirmed": 0.0})
-    answered = made["y"].notna().groupby([made["as_of"], made["selected_by"]]).transform("mean")
-    made["weight"] = 1 / (made["lists"] * made["chance"] * answered)
-    out = rows[KEY].merge(made[made["y"].notna()], on=KEY)
-    return out[[*KEY, "date", "selected_by", "chance", "y", "weight"]]
+    visits["lists"] = visits["as_of"].map(lists)
+    visits["y"] = visits["outcome"].map({"confirmed": 1.0, "not_confirmed": 0.0})
+    answered = visits["y"].notna().groupby([visits["as_of"], visits["selected_by"]]).transform("mean")
+    visits["weight"] = 1 / (visits["lists"] * visits["chance"] * answered)
+    findings = rows[KEY].merge(visits[visits["y"].notna()], on=KEY)
+    return findings[[*KEY, "date", "selected_by", "chance", "y", "weight"]]
 
 
 def _planned_visits(county: County, as_of: pd.Series, months: int, seen_by: dt.date | None) -> pd.DataFrame:
@@ -97,11 +97,11 @@ def _planned_visits(county: County, as_of: pd.Series, months: int, seen_by: dt.d
     t = t.join(windows, [t.as_of == windows.as_of, t.date > windows.as_of, t.date <= windows.window_end])
     # A column of nothing but nulls has no kind of its own in an exported table.
     t = t.select(*KEY, "date", "outcome", selected_by=t.selected_by.fill_null("unknown"), chance=t.chance)
-    found = county.con.to_pyarrow(t).to_pandas().astype({"household_id": object, "chance": float})
-    found["as_of"], found["date"] = pd.to_datetime(found["as_of"]), pd.to_datetime(found["date"])
-    found = found.assign(month=found["date"].dt.to_period("M"), tried=found["outcome"].eq("absent"))
+    visits = county.con.to_pyarrow(t).to_pandas().astype({"household_id": object, "chance": float})
+    visits["as_of"], visits["date"] = pd.to_datetime(visits["as_of"]), pd.to_datetime(visits["date"])
+    visits = visits.assign(month=visits["date"].dt.to_period("M"), tried=visits["outcome"].eq("absent"))
     order = [*KEY, "month", "tried", "date", "selected_by"]
-    return found.sort_values(order).drop_duplicates([*KEY, "month"]).reset_index(drop=True)
+    return visits.sort_values(order).drop_duplicates([*KEY, "month"]).reset_index(drop=True)
 
 
 def trim_weights(weight: NDArray[np.float64]) -> NDArray[np.float64]:
