@@ -1,4 +1,4 @@
-"""Random registers, and a slow second reckoning of the ledger, household by household and day by day.
+"""Random registers, and a slow second reckoning of the accounts, household by household and day by day.
 
 The reckoning is written from the official rules alone (life cycle; who is present on a day); it shares no
 code with riskmodel.register, so that agreement means something.
@@ -137,8 +137,9 @@ def frames_of(county) -> dict[str, pd.DataFrame]:
 
 @pytest.fixture(scope="session")
 def small():
-    """Return the ledger of the first quarter of the four-household county."""
-    import riskmodel.register as ledger
-    from riskmodel.register.example import small_county
+    """Return the accounts of the first quarter of the four-household county."""
+    from riskmodel.register import build_register_accounts
 
-    return ledger.build(small_county(), "2021-01-01", "2021-03-31")
+    from .small_county import small_county
+
+    return build_register_accounts(small_county(), "2021-01-01", "2021-03-31")

@@ -1,4 +1,4 @@
-"""The tables that offices publish: two rebuilt cell by cell, the others against counts made by hand."""
+"""The tables that offices publish: two rebuilt cell by cell, the others against counts by hand."""
 
 from __future__ import annotations
 
@@ -6,28 +6,27 @@ import pandas as pd
 import pytest
 import yaml
 
-import riskmodel.register as ledger
 from riskmodel.data import from_frames
-from riskmodel.register.example import small_county
-from riskmodel.register.makers import MAKERS
-from riskmodel.register.office import declared
+from riskmodel.register import build_register_accounts, check_published, published_form
+from riskmodel.register.office_tables import TABLES, office_table_specs
 
 from .conftest import frames_of
 from .published_figures import BY_CAUSE, CAUSES, DECREASE, DYNAMIC, INCREASE, by_cause, quarter
+from .small_county import small_county
 
 
 @pytest.fixture(scope="module")
 def caused():
-    return ledger.build(by_cause(), "2020-01-01", "2020-03-31")
+    return build_register_accounts(by_cause(), "2020-01-01", "2020-03-31")
 
 
 @pytest.fixture(scope="module")
 def moved():
-    return ledger.build(quarter(), "2020-01-01", "2020-03-31")
+    return build_register_accounts(quarter(), "2020-01-01", "2020-03-31")
 
 
-def test_every_declared_table_has_its_maker_and_every_maker_its_declaration():
-    assert list(MAKERS) == list(declared().tables)
+def test_every_declared_table_has_a_function_and_every_function_a_declaration():
+    assert list(TABLES) == list(office_table_specs().tables)
 
 
 def test_category_by_cause_comes_out_as_published_cell_by_cell(caused):
@@ -61,12 +60,12 @@ def test_the_published_quarter_comes_out_cell_by_cell(moved):
     assert round(remaining / lifted, 4) == 0.0391
 
 
-def test_what_is_rebuilt_passes_the_check_of_published_ledgers(moved, caused):
-    for made in (moved, caused):
-        answer = ledger.check(ledger.published(made))
+def test_what_is_rebuilt_passes_the_check_of_published_tables(moved, caused):
+    for accounts in (moved, caused):
+        answer = check_published(published_form(accounts))
         assert answer["balanced"]
         assert answer["relations_checked"] > 10
-    row = ledger.published(moved)["categories"]["marginal"]
+    row = published_form(moved)["categories"]["marginal"]
     # The cell that is misprinted as 129 follows from the households.
     assert row["eliminated"] == {"hh": 192, "p": 702}
 
@@ -100,15 +99,15 @@ SUPPORT = [
 
 def test_measures_count_households_once_and_say_what_their_share_is_of():
     # h2's measure ended before the quarter, h3's second begins after it, h4 is struck off: none counts.
-    made = ledger.tables(with_tables(support=SUPPORT), "2021-01-01", "2021-03-31")
-    got = made["measures"].set_index(["category", "measure"])
+    tables = build_register_accounts(with_tables(support=SUPPORT), "2021-01-01", "2021-03-31").tables
+    got = tables["measures"].set_index(["category", "measure"])
     columns = ["hh", "p", "items", "of_hh"]
     assert got.loc[("unstable_lifted", "health"), columns].tolist() == [1, 4, 2, 1]
     assert got.loc[("unstable_lifted", "any"), columns].tolist() == [1, 4, 3, 1]
     assert got.loc[("marginal", "employment"), columns].tolist() == [1, 4, 1, 2]
     assert got.loc[("marginal", "employment"), "share"] == 0.5
     assert got.loc[("marginal", "industry"), columns].tolist() == [0, 0, 0, 2]
-    single = made["single_cause"].set_index(["cause", "measure"])
+    single = tables["single_cause"].set_index(["cause", "measure"])
     # h1 has two causes and is not single; h3 (illness) and h2 (disaster) are.
     assert single.loc[("illness", "any"), ["hh", "of_hh"]].tolist() == [1, 1]
     assert single.loc[("illness", "health"), ["hh", "of_hh"]].tolist() == [0, 1]
@@ -153,13 +152,17 @@ def test_bands_take_the_lower_bound_in_and_the_upper_out():
         ],
     }
     county = from_frames({name: pd.DataFrame(rows) for name, rows in frames.items()})
-    made = ledger.tables(county, "2020-10-01", "2020-12-31")["bands"].set_index(["group", "band"])
-    general = made.loc["general"]["hh"].to_dict()
+    bands = (
+        build_register_accounts(county, "2020-10-01", "2020-12-31")
+        .tables["bands"]
+        .set_index(["group", "band"])
+    )
+    general = bands.loc["general"]["hh"].to_dict()
     assert general == {"below": 1, "7000-8000": 2, "8000-9000": 0, "9000-10000": 0, "above": 1, "unknown": 1}
     # A watched household is counted there alone; the shares of a kind of household are of that kind.
-    assert made.loc[("monitored", "8000-9000"), ["hh", "share"]].tolist() == [1, 1.0]
-    assert made.loc[("general", "7000-8000"), "share"] == pytest.approx(0.4)
-    assert made["hh"].sum() == len(ids)
+    assert bands.loc[("monitored", "8000-9000"), ["hh", "share"]].tolist() == [1, 1.0]
+    assert bands.loc[("general", "7000-8000"), "share"] == pytest.approx(0.4)
+    assert bands["hh"].sum() == len(ids)
 
 
 def test_workload_counts_warnings_by_row_and_households_once():
@@ -185,10 +188,10 @@ def test_workload_counts_warnings_by_row_and_households_once():
         {"household_id": "h2", "date": "2021-02-22", "outcome": "absent"},
         {"household_id": "h4", "date": "2021-03-31", "outcome": "not_confirmed"},
     ]
-    made = ledger.tables(with_tables(warnings=warnings, visits=visits), "2021-01-01", "2021-03-31")[
-        "workload"
-    ]
-    got = made.groupby("line", sort=False)["n"].sum().to_dict()
+    workload = build_register_accounts(
+        with_tables(warnings=warnings, visits=visits), "2021-01-01", "2021-03-31"
+    ).tables["workload"]
+    got = workload.groupby("line", sort=False)["n"].sum().to_dict()
     # As known at the end, what was passed on or checked in April had not been.
     assert got == {
         "warnings_pushed": 3,

@@ -138,7 +138,7 @@ def _answer(published: Path) -> dict[str, Any]:
     from riskmodel.errors import InputRefused, SpecError
 
     try:
-        return ledgers.check(published)
+        return ledgers.check_published(published)
     except SpecError as exc:
         raise InputRefused(str(exc)) from exc
 
@@ -165,7 +165,7 @@ def ledger(
         if as_json:
             tell(answer, as_json)
         else:
-            typer.echo(ledgers.check_text(answer, lang))
+            typer.echo(ledgers.describe_check(answer, lang))
         raise typer.Exit(DONE if answer["balanced"] else REFUSED)
     if data is None or first is None or last is None:
         say("riskmodel ledger needs DATA, --from DATE and --to DATE; or --check FILE")
@@ -174,6 +174,6 @@ def ledger(
         data, out=out, snapshot_on=snapshot_on, max_rejected=max_rejected, pseudonymise=pseudonymise,
         as_of=last,
     )  # fmt: skip
-    made = ledgers.build(county, first, last)
+    made = ledgers.build_register_accounts(county, first, last)
     presentation.write_register(made, out, lang)
-    tell({"out": str(out), **ledgers.summary(made)}, as_json)
+    tell({"out": str(out), **ledgers.summarise_accounts(made)}, as_json)

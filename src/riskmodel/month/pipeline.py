@@ -222,9 +222,9 @@ def balance_register(work: MonthContext) -> Made:
     if not work.county.has("monitoring"):
         return [], {"ledger": "no table monitoring: there is no register to balance"}
     last = work.settings.as_of
-    made = register.build(work.county, last.replace(day=1), last)
+    made = register.build_register_accounts(work.county, last.replace(day=1), last)
     paths = presentation.write_register(made, work.out / "ledger", work.settings.lang)
-    return sorted(paths.values()), _plain(register.summary(made))
+    return sorted(paths.values()), _plain(register.summarise_accounts(made))
 
 
 def _plain(value: Any) -> Any:

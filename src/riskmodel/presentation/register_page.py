@@ -12,22 +12,22 @@ from riskmodel.presentation.page import Link, Links, PageSection, Paragraph, pag
 from riskmodel.presentation.register_tables import findings_in_words, register_tables
 from riskmodel.presentation.table import Table
 from riskmodel.presentation.workbook import open_workbook
-from riskmodel.register import Ledger, figures, phrase
+from riskmodel.register import RegisterAccounts, accounts_as_dict, phrase
 
 # A page with more rows than this is slow to open; the workbook and findings.csv hold them all.
 MOST_ROWS = 1000
 FORMAT = 1
 
 
-def write_register(ledger: Ledger, out: str | Path, lang: str = "zh") -> dict[str, Path]:
+def write_register(accounts: RegisterAccounts, out: str | Path, lang: str = "zh") -> dict[str, Path]:
     """Write ``ledger.xlsx``, ``ledger.html``, ``ledger.json`` and ``findings.csv`` into a folder.
 
     The same ledger gives the same bytes. Findings name households by their number only.
 
     Parameters
     ----------
-    ledger : Ledger
-        `riskmodel.register.build`.
+    accounts
+        `riskmodel.register.build_register_accounts`.
     out : str or Path
         A folder; made if it is not there.
     lang : {"zh", "en"}
@@ -44,20 +44,20 @@ def write_register(ledger: Ledger, out: str | Path, lang: str = "zh") -> dict[st
         If the language is unknown or the folder cannot be written to.
     """
     language, folder = check_language(lang), Path(out)
-    tables = register_tables(ledger, language)
-    with open_workbook(folder / "ledger.xlsx", language, ledger.last) as book:
+    tables = register_tables(accounts, language)
+    with open_workbook(folder / "ledger.xlsx", language, accounts.last) as book:
         for table in tables:
             table.to_sheet(book)
-    findings = findings_in_words(ledger, language).rename(columns={"finding": "meaning"})
-    findings.insert(0, "finding", ledger.findings["finding"].to_numpy())
-    title = f"{phrase('title', language)}　{ledger.first} — {ledger.last}"
-    fingerprint = phrase("fingerprint", language, fingerprint=ledger.data_fingerprint)
+    findings = findings_in_words(accounts, language).rename(columns={"finding": "meaning"})
+    findings.insert(0, "finding", accounts.findings["finding"].to_numpy())
+    title = f"{phrase('title', language)}　{accounts.first} — {accounts.last}"
+    fingerprint = phrase("fingerprint", language, fingerprint=accounts.data_fingerprint)
     return {
         "ledger.xlsx": folder / "ledger.xlsx",
         "ledger.html": write_text(
             register_html(tables, title, language, fingerprint), folder / "ledger.html"
         ),
-        "ledger.json": write_json(figures(ledger), folder / "ledger.json"),
+        "ledger.json": write_json(accounts_as_dict(accounts), folder / "ledger.json"),
         "findings.csv": write_table(findings, folder / "findings.csv"),
     }
 

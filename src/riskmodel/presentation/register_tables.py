@@ -12,14 +12,14 @@ from riskmodel.register import (
     ALL,
     ANY,
     UNKNOWN,
-    Ledger,
-    band_names,
-    book,
+    RegisterAccounts,
     category_name,
     code_name,
-    declared,
-    lookup,
+    counts_by_key,
+    income_bands,
+    office_table_specs,
     phrase,
+    register_vocabulary,
 )
 
 PrintedRow = tuple[Value, ...]
@@ -65,16 +65,16 @@ def heads(categories: Iterable[str], lang: Language) -> list[str]:
     return [*(category_name(c, lang) for c in categories), phrase("total", lang)]
 
 
-def office_tables(ledger: Ledger, lang: Language, period: str) -> list[Table]:
+def office_tables(accounts: RegisterAccounts, lang: Language, period: str) -> list[Table]:
     """Return the printed office tables; one whose data are absent says so and has no rows."""
     out: list[Table] = []
-    for name, spec in declared().tables.items():
+    for name, spec in office_table_specs().tables.items():
         title = phrase("table", lang, number=spec.number, name=spec.text(lang))
         notes = [period, spec.note.text(lang)]
         notes += [phrase("percent_is", lang, of=spec.of.text(lang))] if spec.of else []
         notes.append(phrase("source", lang, source=spec.source))
-        if name in ledger.tables:
-            out += _SHAPES[name](ledger, name, title, tuple(notes), lang)
+        if name in accounts.tables:
+            out += _SHAPES[name](accounts, name, title, tuple(notes), lang)
         else:
             absent = phrase("absent", lang, tables=", ".join(spec.needs))
             out.append(printed(name, title, title, (label("line", lang),), (), (*notes, absent)))
@@ -86,20 +86,22 @@ def _two_ways(
 ) -> dict[tuple[str, ...], list[int]]:
     """Return counts by row and column, with sums over columns under the column ``all``."""
     summed = frame.groupby(row, sort=False)[values].sum().reset_index().assign(**{column: ALL})
-    return lookup(pd.concat([frame, summed], ignore_index=True), [row, column], values)
+    return counts_by_key(pd.concat([frame, summed], ignore_index=True), [row, column], values)
 
 
-def _causes(ledger: Ledger, name: str, title: str, notes: tuple[str, ...], lang: Language) -> list[Table]:
-    frame = ledger.tables[name]
+def _causes(
+    accounts: RegisterAccounts, name: str, title: str, notes: tuple[str, ...], lang: Language
+) -> list[Table]:
+    frame = accounts.tables[name]
     out = []
     for stock in ("ever", "open"):
         some = frame[frame["stock"] == stock]
         cells = _two_ways(some, "cause", "category", ["hh", "p", "also_hh"])
         order = list(dict.fromkeys(some["cause"]))
-        wide = [*ledger.categories, ALL]
+        wide = [*accounts.categories, ALL]
         sums = {c: [sum(cells.get((cause, c), [0, 0])[i] for cause in order) for i in (0, 1)] for c in wide}
         columns = [label("cause", lang)]
-        for top in heads(ledger.categories, lang):
+        for top in heads(accounts.categories, lang):
             columns += pair(top, lang, percent=True)
         columns.append(Column(phrase("hh", lang), "count", group=phrase("also", lang)))
         rows: list[tuple[Value, ...]] = []
@@ -111,22 +113,24 @@ def _causes(ledger: Ledger, name: str, title: str, notes: tuple[str, ...], lang:
             rows.append((*row, cells[cause, ALL][2]))
         last = [v for c in wide for v in (*sums[c], ratio(sums[c][0], sums[c][0]))]
         rows.append((phrase("total", lang), *last, None))
-        told = f"{title}（{book().stocks[stock].text(lang)}）"
+        told = f"{title}（{register_vocabulary().stocks[stock].text(lang)}）"
         sheet = title if stock == "ever" else f"{title} 2"
         out.append(printed(f"{name}-{stock}", sheet, told, columns, rows, notes, {len(order)}))
     return out
 
 
-def _dynamic(ledger: Ledger, name: str, title: str, notes: tuple[str, ...], lang: Language) -> list[Table]:
-    frame = ledger.tables[name]
+def _dynamic(
+    accounts: RegisterAccounts, name: str, title: str, notes: tuple[str, ...], lang: Language
+) -> list[Table]:
+    frame = accounts.tables[name]
     cells = _two_ways(frame[frame["category"] != ALL], "line", "category", ["hh", "p"])
     columns = [label("line", lang)]
-    for top in heads(ledger.categories, lang):
+    for top in heads(accounts.categories, lang):
         columns += pair(top, lang)
     rows = []
-    for line, word in declared().dynamic.items():
+    for line, word in office_table_specs().dynamic.items():
         row: list[Value] = [word.text(lang)]
-        for c in (*ledger.categories, ALL):
+        for c in (*accounts.categories, ALL):
             hh, p = cells.get((line, c), [0, 0])
             row += [None if line.startswith("natural") else hh, p]
         rows.append(tuple(row))
@@ -139,16 +143,21 @@ def _dynamic(ledger: Ledger, name: str, title: str, notes: tuple[str, ...], lang
     return [printed(name, title, title, columns, rows, (*notes, of) if told else notes, totals)]
 
 
-def _natural(ledger: Ledger, name: str, title: str, notes: tuple[str, ...], lang: Language) -> list[Table]:
-    frame = ledger.tables[name]
+def _natural(
+    accounts: RegisterAccounts, name: str, title: str, notes: tuple[str, ...], lang: Language
+) -> list[Table]:
+    frame = accounts.tables[name]
     columns = [label("reason", lang)]
-    columns += [Column(phrase("p", lang), "count", group=top) for top in heads(ledger.categories, lang)]
+    columns += [Column(phrase("p", lang), "count", group=top) for top in heads(accounts.categories, lang)]
     rows: list[tuple[Value, ...]] = []
     totals = []
-    for direction, words in (("increase", book().increase), ("decrease", book().decrease)):
+    for direction, words in (
+        ("increase", register_vocabulary().increase),
+        ("decrease", register_vocabulary().decrease),
+    ):
         some = frame[frame["direction"] == direction]
         cells = _two_ways(some, "reason", "category", ["p"])
-        wide = (*ledger.categories, ALL)
+        wide = (*accounts.categories, ALL)
         totals.append(len(rows))
         sums = [sum(cells.get((reason, c), [0])[0] for reason in words) for c in wide]
         rows.append((phrase(direction, lang), *sums))
@@ -157,17 +166,19 @@ def _natural(ledger: Ledger, name: str, title: str, notes: tuple[str, ...], lang
     return [printed(name, title, title, columns, rows, notes, frozenset(totals))]
 
 
-def _measures(ledger: Ledger, name: str, title: str, notes: tuple[str, ...], lang: Language) -> list[Table]:
-    frame = ledger.tables[name]
+def _measures(
+    accounts: RegisterAccounts, name: str, title: str, notes: tuple[str, ...], lang: Language
+) -> list[Table]:
+    frame = accounts.tables[name]
     cells = _two_ways(frame, "measure", "category", ["hh", "p", "items", "of_hh"])
     columns = [label("measure", lang)]
-    for top in heads(ledger.categories, lang):
+    for top in heads(accounts.categories, lang):
         columns += pair(top, lang, percent=True, items=True)
     order = list(dict.fromkeys(frame["measure"]))
     rows = []
     for measure in order:
         row: list[Value] = [_measure(measure, lang)]
-        for c in (*ledger.categories, ALL):
+        for c in (*accounts.categories, ALL):
             hh, p, items, of = cells.get((measure, c), [0, 0, 0, 0])
             row += [hh, p, items, ratio(hh, of)]
         rows.append(tuple(row))
@@ -176,9 +187,9 @@ def _measures(ledger: Ledger, name: str, title: str, notes: tuple[str, ...], lan
 
 
 def _single_cause(
-    ledger: Ledger, name: str, title: str, notes: tuple[str, ...], lang: Language
+    accounts: RegisterAccounts, name: str, title: str, notes: tuple[str, ...], lang: Language
 ) -> list[Table]:
-    frame = ledger.tables[name]
+    frame = accounts.tables[name]
     given = set(frame.loc[frame["hh"] > 0, "measure"])
     measures = [m for m in dict.fromkeys(frame["measure"]) if m in given or m == ANY]
     columns = [label("cause", lang), Column(phrase("hh", lang), "count", group=phrase("single", lang))]
@@ -199,22 +210,24 @@ def _single_cause(
     return [printed(name, title, title, columns, rows, notes, {len(rows) - 1})]
 
 
-def _bands(ledger: Ledger, name: str, title: str, notes: tuple[str, ...], lang: Language) -> list[Table]:
-    frame = ledger.tables[name]
+def _bands(
+    accounts: RegisterAccounts, name: str, title: str, notes: tuple[str, ...], lang: Language
+) -> list[Table]:
+    frame = accounts.tables[name]
     columns = [label("township", lang), label("group", lang)]
-    for band in band_names():
+    for band in income_bands():
         columns += pair(_band(band, lang), lang, percent=True)
     columns += pair(phrase("total", lang), lang)
     summed = (
         frame.groupby(["group", "band"], sort=False)[["hh", "p"]].sum().reset_index().assign(township=ALL)
     )
     keys = ["township", "group", "band"]
-    cells = lookup(pd.concat([frame, summed], ignore_index=True), keys, ["hh", "p"])
+    cells = counts_by_key(pd.concat([frame, summed], ignore_index=True), keys, ["hh", "p"])
     rows: list[tuple[Value, ...]] = []
     totals: list[int] = []
     for township in [*sorted(set(frame["township"])), ALL]:
-        for group, word in declared().groups.items():
-            counts = [cells[township, group, band] for band in band_names()]
+        for group, word in office_table_specs().groups.items():
+            counts = [cells[township, group, band] for band in income_bands()]
             hh, p = (sum(c[i] for c in counts) for i in (0, 1))
             row: list[Value] = [phrase("total", lang) if township == ALL else township, word.text(lang)]
             for c in counts:
@@ -224,13 +237,15 @@ def _bands(ledger: Ledger, name: str, title: str, notes: tuple[str, ...], lang: 
     return [printed(name, title, title, columns, rows, notes, frozenset(totals), labels=2)]
 
 
-def _workload(ledger: Ledger, name: str, title: str, notes: tuple[str, ...], lang: Language) -> list[Table]:
-    frame = ledger.tables[name]
+def _workload(
+    accounts: RegisterAccounts, name: str, title: str, notes: tuple[str, ...], lang: Language
+) -> list[Table]:
+    frame = accounts.tables[name]
     columns = [label("township", lang)]
-    columns += [Column(word.text(lang), "count") for word in declared().workload.values()]
+    columns += [Column(word.text(lang), "count") for word in office_table_specs().workload.values()]
     columns.append(Column(phrase("yield", lang), "share"))
-    lines = list(declared().workload)
-    known = lookup(frame.dropna(), ["township", "line"], ["n"])
+    lines = list(office_table_specs().workload)
+    known = counts_by_key(frame.dropna(), ["township", "line"], ["n"])
     places = list(dict.fromkeys(frame["township"]))
     # A sum with nothing known in it is unknown, not zero.
     found = {line: [known[t, line][0] for t in places if (t, line) in known] for line in lines}
@@ -244,7 +259,7 @@ def _workload(ledger: Ledger, name: str, title: str, notes: tuple[str, ...], lan
     return [printed(name, title, title, columns, rows, notes, {len(rows) - 1})]
 
 
-_SHAPES: dict[str, Callable[[Ledger, str, str, tuple[str, ...], Language], list[Table]]] = {
+_SHAPES: dict[str, Callable[[RegisterAccounts, str, str, tuple[str, ...], Language], list[Table]]] = {
     "causes": _causes,
     "dynamic": _dynamic,
     "natural": _natural,
@@ -264,7 +279,7 @@ def _measure(code: str, lang: Language) -> str:
 
 
 def _band(band: str, lang: Language) -> str:
-    edges = declared().bands
+    edges = office_table_specs().bands
     if band == "below":
         return phrase("below", lang, edge=edges[0])
     if band == "above":
@@ -275,16 +290,16 @@ def _band(band: str, lang: Language) -> str:
     return phrase("between", lang, low=low, high=high)
 
 
-def register_tables(ledger: Ledger, lang: Language) -> tuple[Table, ...]:
-    """Return every printed table of a ledger, in the order of sheets."""
-    period = phrase("period", lang, first=ledger.first, last=ledger.last)
+def register_tables(accounts: RegisterAccounts, lang: Language) -> tuple[Table, ...]:
+    """Return every printed table of the accounts, in the order of sheets."""
+    period = phrase("period", lang, first=accounts.first, last=accounts.last)
     notes = tuple(phrase(name, lang) for name in ("balances", "restated", "present"))
     own = (
-        _by_category(ledger, "open", "ledger", lang, (period, *notes)),
-        _by_category(ledger, "ever", "ever", lang, (period, *notes[1:])),
-        _by_township(ledger, lang, (period, *notes)),
+        _by_category(accounts, "open", "ledger", lang, (period, *notes)),
+        _by_category(accounts, "ever", "ever", lang, (period, *notes[1:])),
+        _by_township(accounts, lang, (period, *notes)),
     )
-    return (*own, *office_tables(ledger, lang, period), _findings(ledger, lang, period))
+    return (*own, *office_tables(accounts, lang, period), _findings(accounts, lang, period))
 
 
 def _shown(lines: pd.DataFrame, stock: str) -> list[str]:
@@ -294,22 +309,26 @@ def _shown(lines: pd.DataFrame, stock: str) -> list[str]:
     """
     held = set(lines.loc[(lines["hh"] != 0) | (lines["p"] != 0), "line"])
     still = ("rolled_back", "re_marked", "eliminated") if stock == "ever" else ()
-    return [n for n, word in book().lines.items() if n in held or not (word.optional or n in still)]
+    return [
+        n for n, word in register_vocabulary().lines.items() if n in held or not (word.optional or n in still)
+    ]
 
 
-def _by_category(ledger: Ledger, stock: str, name: str, lang: Language, notes: tuple[str, ...]) -> Table:
-    every = ledger.by("stock", "category")
+def _by_category(
+    accounts: RegisterAccounts, stock: str, name: str, lang: Language, notes: tuple[str, ...]
+) -> Table:
+    every = accounts.by("stock", "category")
     every = every[every["stock"] == stock]
-    cells = lookup(every, ["category", "line"], ["hh", "p"])
-    total = lookup(ledger.by("stock"), ["stock", "line"], ["hh", "p"])
+    cells = counts_by_key(every, ["category", "line"], ["hh", "p"])
+    total = counts_by_key(accounts.by("stock"), ["stock", "line"], ["hh", "p"])
     shown = _shown(every, stock)
     columns = [label("line", lang)]
-    for top in heads(ledger.categories, lang):
+    for top in heads(accounts.categories, lang):
         columns += pair(top, lang)
     rows = []
     for line in shown:
-        row: list[Value] = [book().lines[line].text(lang)]
-        for category in ledger.categories:
+        row: list[Value] = [register_vocabulary().lines[line].text(lang)]
+        for category in accounts.categories:
             row += _cells(cells, (category, line), line)
         rows.append((*row, *_cells(total, (stock, line), line)))
     return printed(
@@ -326,21 +345,21 @@ def _by_category(ledger: Ledger, stock: str, name: str, lang: Language, notes: t
 def _cells(cells: dict[tuple[str, ...], list[int]], key: tuple[str, str], line: str) -> list[Value]:
     """Return households and persons of one line; no households where a line has persons only."""
     hh, p = cells.get(key, [0, 0])
-    return [None if book().lines[line].persons_only else hh, p]
+    return [None if register_vocabulary().lines[line].persons_only else hh, p]
 
 
-def _by_township(ledger: Ledger, lang: Language, notes: tuple[str, ...]) -> Table:
-    every = ledger.by("stock", "township")
+def _by_township(accounts: RegisterAccounts, lang: Language, notes: tuple[str, ...]) -> Table:
+    every = accounts.by("stock", "township")
     every = every[every["stock"] == "open"]
-    places = lookup(every, ["township", "line"], ["hh", "p"])
-    total = lookup(ledger.by("stock"), ["stock", "line"], ["hh", "p"])
+    places = counts_by_key(every, ["township", "line"], ["hh", "p"])
+    total = counts_by_key(accounts.by("stock"), ["stock", "line"], ["hh", "p"])
     shown = _shown(every, "open")
     columns = [label("township", lang)]
     for line in shown:
-        top = book().lines[line].text(lang)
+        top = register_vocabulary().lines[line].text(lang)
         both = pair(top, lang)
-        columns += both[1:] if book().lines[line].persons_only else both
-    names = sorted(set(ledger.lines["township"]), key=lambda t: (t == UNKNOWN, t))
+        columns += both[1:] if register_vocabulary().lines[line].persons_only else both
+    names = sorted(set(accounts.lines["township"]), key=lambda t: (t == UNKNOWN, t))
     rows: list[tuple[Value, ...]] = []
     for name in names:
         cells = [v for line in shown for v in _township_cells(places, (name, line), line)]
@@ -360,10 +379,10 @@ def _by_township(ledger: Ledger, lang: Language, notes: tuple[str, ...]) -> Tabl
 
 def _township_cells(cells: dict[tuple[str, ...], list[int]], key: tuple[str, str], line: str) -> list[Value]:
     both = _cells(cells, key, line)
-    return both[1:] if book().lines[line].persons_only else both
+    return both[1:] if register_vocabulary().lines[line].persons_only else both
 
 
-def _findings(ledger: Ledger, lang: Language, period: str) -> Table:
+def _findings(accounts: RegisterAccounts, lang: Language, period: str) -> Table:
     names = (
         "household",
         "township",
@@ -374,7 +393,7 @@ def _findings(ledger: Ledger, lang: Language, period: str) -> Table:
         "earlier_date",
         "in_period",
     )
-    told = findings_in_words(ledger, lang)
+    told = findings_in_words(accounts, lang)
     return printed(
         id="findings",
         sheet=phrase("findings", lang),
@@ -386,7 +405,7 @@ def _findings(ledger: Ledger, lang: Language, period: str) -> Table:
     )
 
 
-def findings_in_words(ledger: Ledger, lang: Language) -> pd.DataFrame:
+def findings_in_words(accounts: RegisterAccounts, lang: Language) -> pd.DataFrame:
     """Return the findings in words.
 
     Returns
@@ -395,7 +414,7 @@ def findings_in_words(ledger: Ledger, lang: Language) -> pd.DataFrame:
         Text columns ``household_id, township, date, event, finding, earlier_event, earlier_date,
         in_period``; empty where there is none.
     """
-    found = ledger.findings
+    found = accounts.findings
 
     def event(code: object) -> str | None:
         return code_name("monitoring", "event", code, lang) if isinstance(code, str) else None
@@ -409,7 +428,7 @@ def findings_in_words(ledger: Ledger, lang: Language) -> pd.DataFrame:
             "township": found["township"].where(found["township"] != UNKNOWN, phrase("unknown", lang)),
             "date": [day(d) for d in found["date"]],
             "event": [event(e) for e in found["event"]],
-            "finding": [book().findings[f].text(lang) for f in found["finding"]],
+            "finding": [register_vocabulary().findings[f].text(lang) for f in found["finding"]],
             "earlier_event": [event(e) for e in found["earlier_event"]],
             "earlier_date": [day(d) for d in found["earlier_date"]],
             "in_period": [phrase("yes" if i else "no", lang) for i in found["in_period"]],

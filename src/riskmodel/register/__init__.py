@@ -1,31 +1,39 @@
-"""The life-cycle ledger of the register, the tables that offices publish, and the check of a printed one."""
+"""Stock and flow accounts of the register, the tables that offices publish, and checks of printed ones."""
 
-from riskmodel.register.build import Ledger, build, tables
-from riskmodel.register.check import check, check_text
-from riskmodel.register.county_tables import band_names
-from riskmodel.register.export import figures, lookup, published, summary
-from riskmodel.register.office import ALL, ANY, declared
-from riskmodel.register.words import UNKNOWN, Lang, book, category_name, check_lang, code_name, phrase
+from riskmodel.register.accounts import (
+    RegisterAccounts,
+    accounts_as_dict,
+    build_register_accounts,
+    counts_by_key,
+    published_form,
+    summarise_accounts,
+)
+from riskmodel.register.office_tables import ALL, ANY, income_bands, office_table_specs
+from riskmodel.register.published_check import check_published, describe_check
+from riskmodel.register.vocabulary import (
+    UNKNOWN,
+    category_name,
+    code_name,
+    phrase,
+    register_vocabulary,
+)
 
 __all__ = [
     "ALL",
     "ANY",
     "UNKNOWN",
-    "Lang",
-    "Ledger",
-    "band_names",
-    "book",
-    "build",
+    "RegisterAccounts",
+    "accounts_as_dict",
+    "build_register_accounts",
     "category_name",
-    "check",
-    "check_lang",
-    "check_text",
+    "check_published",
     "code_name",
-    "declared",
-    "figures",
-    "lookup",
+    "counts_by_key",
+    "describe_check",
+    "income_bands",
+    "office_table_specs",
     "phrase",
-    "published",
-    "summary",
-    "tables",
+    "published_form",
+    "register_vocabulary",
+    "summarise_accounts",
 ]

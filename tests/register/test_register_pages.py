@@ -10,15 +10,14 @@ import openpyxl
 import pandas as pd
 import pytest
 
-import riskmodel.register as ledger
-from riskmodel import presentation
+from riskmodel import presentation, register
 from riskmodel.data import from_frames
 from riskmodel.errors import UsageError
 from riskmodel.presentation.register_page import register_html
 from riskmodel.presentation.register_tables import register_tables
 from riskmodel.presentation.table import Column, Row, Table
 from riskmodel.presentation.workbook import open_workbook
-from riskmodel.register.words import book
+from riskmodel.register.vocabulary import register_vocabulary
 
 from .conftest import frames_of
 from .published_figures import BY_CAUSE, by_cause
@@ -31,7 +30,7 @@ def full():
     visits = [{"household_id": "h1", "date": "2021-01-22", "outcome": "confirmed"}]
     warnings = [{"household_id": "h1", "pushed_on": "2021-01-05"}]
     county = with_tables(support=SUPPORT, visits=visits, warnings=warnings)
-    return ledger.build(county, "2021-01-01", "2021-03-31")
+    return register.build_register_accounts(county, "2021-01-01", "2021-03-31")
 
 
 class Tables(HTMLParser):
@@ -84,7 +83,7 @@ def test_a_ledger_writes_its_four_files(full, tmp_path):
 
 def test_the_workbook_balances_when_added_up_by_its_reader(full, tmp_path):
     path = presentation.write_register(full, tmp_path)["ledger.xlsx"]
-    signs = {word.zh: word.sign for word in book().lines.values()}
+    signs = {word.zh: word.sign for word in register_vocabulary().lines.values()}
     rows = sheet_rows(path, "动态台账（未消除风险）")
     width = len(rows[0])
     for j in range(1, width):
@@ -100,7 +99,7 @@ def test_the_workbook_balances_when_added_up_by_its_reader(full, tmp_path):
 
 
 def test_the_published_table_is_in_workbook_and_page_with_its_totals(tmp_path):
-    made = ledger.build(by_cause(), "2020-01-01", "2020-03-31")
+    made = register.build_register_accounts(by_cause(), "2020-01-01", "2020-03-31")
     written = presentation.write_register(made, tmp_path)
     rows = {r[0]: r for r in sheet_rows(written["ledger.xlsx"], "表1 监测对象类别与致贫返贫原因")}
     page_rows = html_tables(written["ledger.html"].read_text(encoding="utf-8"))["causes-ever"]
@@ -169,8 +168,8 @@ def test_the_json_holds_the_ledger_and_its_published_form(full, tmp_path):
     assert got["categories"]["marginal"]["identified"] == {"hh": 1, "p": 4}
     assert got["townships"]["西乡"]["removed"] == {"hh": 1, "p": 1}
     assert got["total"]["natural_increase"] == {"p": 1}
-    assert ledger.check(got["published"])["balanced"]
-    assert ledger.summary(full)["closing"] == got["total"]["closing"]
+    assert register.check_published(got["published"])["balanced"]
+    assert register.summarise_accounts(full)["closing"] == got["total"]["closing"]
 
 
 def test_findings_are_a_table_with_ids_words_and_dates(tmp_path):
@@ -180,7 +179,7 @@ def test_findings_are_a_table_with_ids_words_and_dates(tmp_path):
     )
     frames["monitoring"] = pd.concat([frames["monitoring"], more], ignore_index=True)
     written = presentation.write_register(
-        ledger.build(from_frames(frames), "2021-01-01", "2021-03-31"), tmp_path
+        register.build_register_accounts(from_frames(frames), "2021-01-01", "2021-03-31"), tmp_path
     )
     (row,) = pd.read_csv(written["findings.csv"], encoding="utf-8-sig").to_dict("records")
     assert (row["finding"], row["household_id"], row["date"]) == ("identified_twice", "h3", "2021-03-09")

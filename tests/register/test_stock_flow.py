@@ -9,28 +9,28 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from riskmodel.register import flows
-from riskmodel.register.persons import presence_of
-from riskmodel.register.register import IMPOSSIBLE, STATE_AFTER, follow
-from riskmodel.register.words import book
+from riskmodel.register import stock_flow
+from riskmodel.register.events import CONTRADICTIONS, STATE_AFTER, trace_states
+from riskmodel.register.presence import presence_from_rows
+from riskmodel.register.vocabulary import register_vocabulary
 
 from .conftest import START, random_register, reckon
 
 
 def lines_of(register: pd.DataFrame, members: pd.DataFrame, first: dt.date, last: dt.date):
-    """Return the ledger's lines from rows as known at ``last`` (the ground's cut, done here by hand)."""
+    """Return the lines from rows as known at ``last`` (the point-in-time cut, done here by hand)."""
     known = register[register["recorded_on"] <= last].rename(columns={"recorded_on": "known_on"})
-    rows = follow(known[known["date"] <= last])
+    rows = trace_states(known[known["date"] <= last])
     rows["township"] = rows["household_id"].str[-1]
     there = members[members["recorded_on"] <= last].rename(columns={"recorded_on": "known_on"})
-    people = presence_of(there, there[there["change_reason"].notna()])
-    natural = flows.natural_change(rows, people, first, last)
+    people = presence_from_rows(there, there[there["change_reason"].notna()])
+    natural = stock_flow.count_natural_change(rows, people, first, last)
     parts = [
-        flows.stock(rows, people, flows.day_before(first), "opening"),
-        flows.movements(rows, people, first, last),
-        flows.stock(rows, people, last, "closing"),
+        stock_flow.count_stocks(rows, people, stock_flow.day_before(first), "opening"),
+        stock_flow.count_flows(rows, people, first, last),
+        stock_flow.count_stocks(rows, people, last, "closing"),
     ]
-    return flows.lines(parts, natural), natural, rows
+    return stock_flow.assemble_lines(parts, natural), natural, rows
 
 
 @settings(max_examples=20, deadline=None, derandomize=True)
@@ -42,13 +42,15 @@ def test_any_register_balances_and_every_row_moves_something_or_cannot_be(seed, 
     first = START + dt.timedelta(days=begin)
     last = first + dt.timedelta(days=length)
     lines, natural, rows = lines_of(register, members, first, last)
-    assert flows.breaches(lines).empty
-    told = lines[lines["line"].str.startswith("natural")].groupby("stock")["p"].sum()
-    assert told.to_dict() == natural.groupby("stock")["p"].sum().reindex(told.index, fill_value=0).to_dict()
+    assert stock_flow.find_imbalances(lines).empty
+    summed = lines[lines["line"].str.startswith("natural")].groupby("stock")["p"].sum()
+    assert (
+        summed.to_dict() == natural.groupby("stock")["p"].sum().reindex(summed.index, fill_value=0).to_dict()
+    )
     # A row that moves no household into or out of any stock is an impossible one: nothing is silent.
     inside = {"none": 0, "struck_off": 0, "eliminated": 1, "watched": 2}
     still = rows[rows["state_before"].map(inside) == rows["state"].map(inside)]
-    assert all((a, e) in IMPOSSIBLE for a, e in zip(still["state_before"], still["event"], strict=True))
+    assert all((a, e) in CONTRADICTIONS for a, e in zip(still["state_before"], still["event"], strict=True))
 
 
 @pytest.mark.parametrize(("seed", "begin", "last"), [(1, 10, 40), (2, 0, 59), (3, 30, 30)])
@@ -61,7 +63,7 @@ def test_flows_agree_with_a_reckoning_by_hand(seed, begin, last):
     total = lines.groupby(["stock", "line"])[["hh", "p"]].sum()
     skipped = ("natural_increase", "natural_decrease", "opening_then", "restated")
     for stock in ("open", "ever"):
-        for line in book().lines:
+        for line in register_vocabulary().lines:
             if line in skipped or line.startswith("reclassified"):
                 continue
             for unit in ("hh", "p"):
@@ -78,7 +80,7 @@ def test_a_breach_is_found_in_its_cell():
     lines, _, _ = lines_of(register, members, START, START + dt.timedelta(days=30))
     at = lines.index[(lines["line"] == "closing") & (lines["hh"] > 0)][0]
     lines.loc[at, "p"] += 3
-    wrong = flows.breaches(lines)
+    wrong = stock_flow.find_imbalances(lines)
     cell = lines.loc[at]
     assert wrong.to_dict("records") == [
         {"stock": cell.stock, "township": cell.township, "category": cell.category, "hh": 0, "p": 3}
@@ -86,5 +88,5 @@ def test_a_breach_is_found_in_its_cell():
 
 
 def test_every_event_has_its_line_and_its_place_in_the_life_cycle():
-    assert set(STATE_AFTER) < set(book().lines)
-    assert set(IMPOSSIBLE.values()) < set(book().findings)
+    assert set(STATE_AFTER) < set(register_vocabulary().lines)
+    assert set(CONTRADICTIONS.values()) < set(register_vocabulary().findings)

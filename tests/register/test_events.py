@@ -7,7 +7,7 @@ import datetime as dt
 import pandas as pd
 import pytest
 
-from riskmodel.register.register import causes_at, follow, impossible, state_at
+from riskmodel.register.events import causes_at, find_contradictions, state_at, trace_states
 
 COLUMNS = ["household_id", "date", "known_on", "event", "category", "causes"]
 
@@ -18,12 +18,12 @@ def rows(*events: tuple, home: str = "h") -> pd.DataFrame:
         (home, dt.date(2021, 1, e[0]), dt.date(2021, 1, e[0]), e[1], *(*e[2:], None, None)[:2])
         for e in events
     ]
-    return follow(pd.DataFrame(full, columns=COLUMNS))
+    return trace_states(pd.DataFrame(full, columns=COLUMNS))
 
 
 def found(*events: tuple) -> list[str]:
     named = [(*e[:2], *(e[2:] or ("marginal",))) for e in events]
-    return impossible(rows(*named))["finding"].tolist()
+    return find_contradictions(rows(*named))["finding"].tolist()
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ def test_every_order_that_the_life_cycle_excludes_is_a_finding(events, expected)
 
 
 def test_a_finding_names_household_and_both_dates():
-    got = impossible(rows((3, "identified", "marginal"), (9, "identified", "marginal"))).iloc[0]
+    got = find_contradictions(rows((3, "identified", "marginal"), (9, "identified", "marginal"))).iloc[0]
     assert (got.household_id, got.date, got.earlier_date) == (
         "h",
         pd.Timestamp("2021-01-09"),
@@ -72,7 +72,7 @@ def test_of_rows_of_one_day_the_later_recorded_holds_then_the_contracts_order():
         ],
         columns=COLUMNS,
     )
-    assert follow(later)["event"].tolist() == ["eliminated", "identified"]
+    assert trace_states(later)["event"].tolist() == ["eliminated", "identified"]
 
 
 def test_a_household_stands_in_the_category_it_entered_with():
@@ -84,17 +84,17 @@ def test_a_household_stands_in_the_category_it_entered_with():
     assert got["category_before"].tolist() == ["unknown", "unstable_lifted", "unstable_lifted", "marginal"]
 
 
-def test_a_leaving_row_that_writes_another_category_moves_nobody_and_is_told():
+def test_a_leaving_row_that_writes_another_category_moves_nobody_and_is_a_finding():
     got = rows((1, "identified", "marginal"), (2, "eliminated", "突发严重困难户"))
     assert got["category"].tolist() == ["marginal", "marginal"]
-    assert impossible(got)["finding"].tolist() == ["category_differs"]
+    assert find_contradictions(got)["finding"].tolist() == ["category_differs"]
 
 
 def test_a_category_written_late_is_taken_for_the_rows_before_and_none_at_all_is_unknown():
     assert rows((1, "identified"), (2, "eliminated", "marginal"))["category"].tolist() == ["marginal"] * 2
     nameless = rows((1, "identified"), (2, "eliminated"))
     assert nameless["category"].tolist() == ["unknown"] * 2
-    assert impossible(nameless)["finding"].tolist() == ["category_unknown"]
+    assert find_contradictions(nameless)["finding"].tolist() == ["category_unknown"]
 
 
 def test_a_type_that_nobody_declared_stays_as_written():

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from riskmodel.data import from_frames
-from riskmodel.register.persons import day_of, presence, presence_of
+from riskmodel.register.presence import presence_from_rows, read_presence, to_day
 
 DAY0 = dt.date(2021, 1, 1)
 COLUMNS = ["household_id", "member_id", "valid_from", "valid_to", "change_reason", "known_on"]
@@ -30,7 +30,7 @@ def frame(rows: list[tuple]) -> pd.DataFrame:
 @given(st.lists(stay, max_size=12))
 def test_counts_and_changes_agree_with_looking_at_each_day(rows):
     # A member counts once on a day however many rows say so; empty spans (to before from) say nothing.
-    people = presence_of(frame(rows), frame([]))
+    people = presence_from_rows(frame(rows), frame([]))
     days = range(-2, 15)
 
     def looked(home: str, day: int) -> int:
@@ -39,7 +39,7 @@ def test_counts_and_changes_agree_with_looking_at_each_day(rows):
         )
 
     for home in "ab":
-        base = day_of(DAY0)
+        base = to_day(DAY0)
         asked = pd.Series([home] * len(days))
         got = people.count(asked, np.array([base + d for d in days]))
         assert got.tolist() == [looked(home, d) for d in days]
@@ -50,7 +50,7 @@ def test_counts_and_changes_agree_with_looking_at_each_day(rows):
 
 
 def test_an_unknown_household_has_nobody():
-    assert presence_of(frame([]), frame([])).count(pd.Series(["x"]), np.array([0])).tolist() == [0]
+    assert presence_from_rows(frame([]), frame([])).count(pd.Series(["x"]), np.array([0])).tolist() == [0]
 
 
 def test_a_correction_keeps_the_reason_why_the_member_came():
@@ -63,13 +63,13 @@ def test_a_correction_keeps_the_reason_why_the_member_came():
         ]
     )
     county = from_frames({"members": members})
-    got = presence(county, dt.date(2021, 3, 1)).changes(dt.date(2021, 1, 1), dt.date(2021, 3, 1))
+    got = read_presence(county, dt.date(2021, 3, 1)).changes(dt.date(2021, 1, 1), dt.date(2021, 3, 1))
     assert got[["direction", "reason"]].to_numpy().tolist() == [
         ["increase", "married_in"],
         ["decrease", "died"],
     ]
     # As known on 1 February's eve she is still there.
-    early = presence(county, dt.date(2021, 1, 31)).changes(dt.date(2021, 1, 1), dt.date(2021, 3, 1))
+    early = read_presence(county, dt.date(2021, 1, 31)).changes(dt.date(2021, 1, 1), dt.date(2021, 3, 1))
     assert early["direction"].tolist() == ["increase"]
 
 
@@ -82,6 +82,8 @@ def test_words_of_the_other_direction_and_unknown_words_do_not_pass_for_a_reason
         ],
         columns=COLUMNS,
     )
-    got = presence_of(rows, rows[rows["change_reason"].notna()]).changes(DAY0 - dt.timedelta(days=1), DAY0)
+    got = presence_from_rows(rows, rows[rows["change_reason"].notna()]).changes(
+        DAY0 - dt.timedelta(days=1), DAY0
+    )
     # Free text may hold a name: it is counted, never repeated.
     assert got["reason"].tolist() == ["unstated", "other", "unstated"]

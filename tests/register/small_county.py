@@ -1,4 +1,4 @@
-"""A county of four households, small enough to check a ledger by hand (examples, tests, the manual)."""
+"""A county of four households, small enough to check its accounts by hand."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Checking published ledgers: real ones, planted errors, ties, cells left out, wrong files."""
+"""Checking published tables: real ones, planted errors, ties, cells left out, wrong files."""
 
 from __future__ import annotations
 
@@ -12,9 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from riskmodel.errors import InputMissing, SpecError, UsageError
-from riskmodel.register import check, check_text
-from riskmodel.register.published import read_published
-from riskmodel.register.relations import relations
+from riskmodel.register import check_published, describe_check
+from riskmodel.register.published import read_published_table, table_relations
 
 # 000 §5 (one county, one quarter); in print one marginal cell reads 129 where 192 fits.
 QUARTER = """
@@ -56,10 +55,10 @@ def quarter(**changes: float) -> dict:
 
 
 def test_the_contracts_example_is_one_cell_and_no_more():
-    answer = check(yaml.safe_load(QUARTER))
+    answer = check_published(yaml.safe_load(QUARTER))
     assert not answer["balanced"]
     assert named(answer) == [("categories.marginal.eliminated.hh", 129, 192)]
-    # It breaks its row and its column; both are told with their figures.
+    # It breaks its row and its column; both are reported with their figures.
     row, column = answer["findings"][0]["relations"]
     assert "317 ≠ 129 + 125 = 254" in row
     assert "774 ≠ 582 + 129 = 711" in column
@@ -69,13 +68,13 @@ def test_the_contracts_example_is_one_cell_and_no_more():
 
 def test_a_printed_prefecture_has_one_transposed_cell_and_causes_that_miss_ten():
     # 4713 for 4173: row and column agree on the difference of 540; the causes add up to 11090 of 11100.
-    answer = check(yaml.safe_load(PREFECTURE))
+    answer = check_published(yaml.safe_load(PREFECTURE))
     assert named(answer) == [("categories.marginal.eliminated.hh", 4713, 4173), ("causes", 11090, 11100)]
     assert set(answer["shares"].values()) == {"persons"}
 
 
 def test_what_is_right_balances():
-    answer = check(quarter())
+    answer = check_published(quarter())
     assert answer["balanced"]
     assert answer["findings"] == []
     # Rows, columns of households (the total's too), the same of persons (no total), causes, a share.
@@ -85,7 +84,7 @@ def test_what_is_right_balances():
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [
-        # A broken sum without one guilty cell is its group; the group's printed and expected values are told.
+        # A broken sum that no single cell explains is a group with its printed and expected values.
         ({"total__eliminated__p": 2991}, [("total.eliminated.p", 2991, 2911)]),
         ({"causes__illness__hh": 14}, [("causes", 26, 25)]),
         ({"categories__marginal__identified__hh": 9}, [("causes", 25, 26)]),
@@ -105,11 +104,11 @@ def test_what_is_right_balances():
     ],
 )
 def test_each_kind_of_finding(changes, expected):
-    assert named(check(quarter(**changes))) == expected
+    assert named(check_published(quarter(**changes))) == expected
 
 
 def test_two_independent_errors_are_two_cells():
-    answer = check(
+    answer = check_published(
         quarter(categories__marginal__remaining__hh=152, categories__unstable_lifted__eliminated__p=2290)
     )
     assert set(named(answer)) == {
@@ -118,9 +117,9 @@ def test_two_independent_errors_are_two_cells():
     }
 
 
-def test_two_errors_in_one_column_are_told_apart_by_their_rows():
+def test_two_errors_in_one_column_are_separated_by_their_rows():
     # Neither cell alone mends two relations; together they mend three, and no other two cells do.
-    answer = check(
+    answer = check_published(
         quarter(categories__marginal__eliminated__hh=129, categories__unstable_lifted__eliminated__hh=528)
     )
     assert set(named(answer)) == {
@@ -129,9 +128,9 @@ def test_two_errors_in_one_column_are_told_apart_by_their_rows():
     }
 
 
-def test_two_errors_that_could_be_two_others_are_told_as_groups():
+def test_two_errors_that_could_be_two_others_are_reported_as_groups():
     # Off by the same 9 crosswise: rows and columns fit either diagonal, so no cell is named.
-    answer = check(
+    answer = check_published(
         quarter(categories__marginal__eliminated__hh=201, categories__unstable_lifted__remaining__hh=254)
     )
     assert not answer["balanced"]
@@ -144,7 +143,7 @@ def test_two_errors_that_could_be_two_others_are_told_as_groups():
 
 
 def test_errors_that_cancel_in_their_column_leave_two_broken_rows():
-    answer = check(
+    answer = check_published(
         quarter(categories__marginal__eliminated__hh=191, categories__unstable_lifted__eliminated__hh=583)
     )
     assert [w for w, _, _ in named(answer)] == [
@@ -155,9 +154,11 @@ def test_errors_that_cancel_in_their_column_leave_two_broken_rows():
 
 def test_a_cell_left_out_is_unknown_not_zero():
     for path in ("total__eliminated__hh", "categories__marginal__total__hh", "causes__other__hh"):
-        assert check(quarter(**{path: None}))["balanced"], path
+        assert check_published(quarter(**{path: None}))["balanced"], path
     # With the row's total left out only the column speaks: the group, and who alone could be wrong.
-    answer = check(quarter(categories__marginal__total__hh=None, categories__marginal__eliminated__hh=129))
+    answer = check_published(
+        quarter(categories__marginal__total__hh=None, categories__marginal__eliminated__hh=129)
+    )
     assert named(answer) == [("total.eliminated.hh", 774, 711)]
     assert answer["findings"][0]["suspects"] == [
         {"where": "categories.marginal.eliminated.hh", "expected": 192}
@@ -166,13 +167,13 @@ def test_a_cell_left_out_is_unknown_not_zero():
 
 def test_a_share_may_be_of_persons_and_is_judged_to_its_last_printed_digit(tmp_path):
     of_persons = quarter(categories__unstable_lifted__share_pct=73.1)
-    assert check(of_persons)["shares"] == {"categories.unstable_lifted.share_pct": "persons"}
+    assert check_published(of_persons)["shares"] == {"categories.unstable_lifted.share_pct": "persons"}
     file = tmp_path / "ledger.yaml"
     text = "categories:\n  a: {total: {hh: 2}, share_pct: %s}\n  b: {total: {hh: 1}}\n"
     # 2 of 3 are 66.67 per cent: 66.6 is within one tenth, 66.60 is not within one hundredth.
     for printed, fits in (("66.6", True), ("66.60", False), ("67", True), ("66.67", True), ("66.68", False)):
         file.write_text(text % printed, encoding="utf-8")
-        assert check(file)["balanced"] is fits, printed
+        assert check_published(file)["balanced"] is fits, printed
 
 
 def test_movements_are_checked_where_an_opening_and_a_closing_are_printed():
@@ -183,7 +184,7 @@ def test_movements_are_checked_where_an_opening_and_a_closing_are_printed():
         "closing": {"hh": 12, "p": 32},
     }
     # Persons come and go by themselves, so without that line nothing is said of them.
-    answer = check({"categories": {"a": row}})
+    answer = check_published({"categories": {"a": row}})
     assert named(answer) == [("categories.a.closing.hh", 12, 11)]
     with_natural = {
         **row,
@@ -191,14 +192,14 @@ def test_movements_are_checked_where_an_opening_and_a_closing_are_printed():
         "natural_increase": {"p": 2},
         "natural_decrease": {"p": 1},
     }
-    assert check({"categories": {"a": with_natural}})["balanced"]
+    assert check_published({"categories": {"a": with_natural}})["balanced"]
 
 
 def test_a_table_with_nothing_to_compare_says_so():
-    answer = check({"categories": {"a": {"total": {"hh": 5}}}})
+    answer = check_published({"categories": {"a": {"total": {"hh": 5}}}})
     assert answer["balanced"]
     assert answer["relations_checked"] == 0
-    assert check_text(answer, "en").startswith("nothing could be checked")
+    assert describe_check(answer, "en").startswith("nothing could be checked")
 
 
 CELLS = ("eliminated", "remaining", "identified")
@@ -234,27 +235,27 @@ def plant(table: dict, path: str, value: int) -> dict:
 
 def broken_by(table: dict, path: str) -> list:
     """Return the relations that contain a cell and are broken."""
-    read = read_published(table)
+    read = read_published_table(table)
     values = read.cells()
     exact = {p: Fraction(v) for p, v in values.items()}
-    return [r for r in relations(read) if path in r.terms and not r.holds(exact)]
+    return [r for r in table_relations(read) if path in r.terms and not r.holds(exact)]
 
 
 @settings(max_examples=150, deadline=None, derandomize=True)
 @given(consistent(), st.data())
 def test_one_planted_error_is_named_in_any_consistent_table(table, data):
-    assert check(table)["balanced"]
-    paths = [p for p in read_published(table).cells() if not p.endswith("share_pct")]
+    assert check_published(table)["balanced"]
+    paths = [p for p in read_published_table(table).cells() if not p.endswith("share_pct")]
     path = data.draw(st.sampled_from(paths))
-    before = read_published(table).cells()[path]
+    before = read_published_table(table).cells()[path]
     value = data.draw(st.integers(0, 4000).filter(lambda v: v != before))
     wrong = plant(table, path, value)
-    broken, answer = broken_by(wrong, path), check(wrong)
+    broken, answer = broken_by(wrong, path), check_published(wrong)
     assert not answer["balanced"]
     if len(broken) > 1:
         assert named(answer) == [(path, value, before)]
     else:
-        # One broken sum: its group is told, and the cell is among those that alone could mend it.
+        # One broken sum: its group is reported, and the cell is among those that alone could repair it.
         (finding,) = answer["findings"]
         assert {"where": path, "expected": before} in finding["suspects"]
 
@@ -267,9 +268,12 @@ def test_two_planted_errors_of_different_units_are_both_named(table, data):
     other = data.draw(st.sampled_from(sorted(table["categories"])))
     column = data.draw(st.sampled_from(("eliminated", "remaining")))
     hh, p = f"categories.{name}.{column}.hh", f"categories.{other}.eliminated.p"
-    before = read_published(table).cells()
+    before = read_published_table(table).cells()
     wrong = plant(plant(table, hh, before[hh] + 7), p, before[p] + 90)
-    assert set(named(check(wrong))) == {(hh, before[hh] + 7, before[hh]), (p, before[p] + 90, before[p])}
+    assert set(named(check_published(wrong))) == {
+        (hh, before[hh] + 7, before[hh]),
+        (p, before[p] + 90, before[p]),
+    }
 
 
 @settings(max_examples=80, deadline=None, derandomize=True)
@@ -280,7 +284,7 @@ def test_leaving_cells_out_of_a_consistent_table_breaks_nothing(table, data):
         for column in list(row):
             if column != "share_pct" and data.draw(st.booleans()):
                 row[column].pop(data.draw(st.sampled_from(("hh", "p"))))
-    assert check(out)["balanced"]
+    assert check_published(out)["balanced"]
 
 
 @pytest.mark.parametrize(
@@ -307,21 +311,21 @@ def test_a_wrong_file_is_refused_naming_file_and_key(tmp_path, text, key):
     file = tmp_path / "published.yaml"
     file.write_text(text, encoding="utf-8")
     with pytest.raises(SpecError) as refused:
-        check(file)
+        check_published(file)
     assert key in str(refused.value)
     assert "published.yaml" in str(refused.value)
 
 
 def test_a_missing_file_is_refused(tmp_path):
     with pytest.raises(InputMissing, match=r"none\.yaml"):
-        check(tmp_path / "none.yaml")
+        check_published(tmp_path / "none.yaml")
 
 
 def test_the_answer_as_text_names_cell_and_value_in_both_languages():
-    answer = check(yaml.safe_load(QUARTER))
-    zh, en = check_text(answer), check_text(answer, "en")
+    answer = check_published(yaml.safe_load(QUARTER))
+    zh, en = describe_check(answer), describe_check(answer, "en")
     assert "categories.marginal.eliminated.hh：印作 129，应为 192" in zh
     assert "categories.marginal.eliminated.hh: printed 129, expected 192" in en
     assert "按户数计" in zh
     with pytest.raises(UsageError, match="zh, en"):
-        check_text(answer, "fr")
+        describe_check(answer, "fr")

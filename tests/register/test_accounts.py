@@ -1,22 +1,28 @@
-"""The ledger of a period: by hand, against the ground, and as known at its end."""
+"""The accounts of a period: by hand, against household accounts, and as known at its end."""
 
 from __future__ import annotations
 
 import pandas as pd
 import pytest
 
-import riskmodel.register as ledger
 from riskmodel import presentation
 from riskmodel.data import from_frames
 from riskmodel.errors import InputRefused, UsageError
 from riskmodel.households import accounts, point_in_time
-from riskmodel.register import flows
-from riskmodel.register.example import HOUSEHOLDS, MEMBERS, REGISTER, small_county
+from riskmodel.register import (
+    RegisterAccounts,
+    build_register_accounts,
+    check_published,
+    published_form,
+    stock_flow,
+    summarise_accounts,
+)
 
 from .conftest import START, frames_of, random_register, reckon
+from .small_county import HOUSEHOLDS, MEMBERS, REGISTER, small_county
 
 
-def cells(made: ledger.Ledger, *keys: str) -> dict:
+def cells(made: RegisterAccounts, *keys: str) -> dict:
     frame = made.by("stock", *keys)
     return {tuple(r[:-2]): tuple(int(v) for v in r[-2:]) for r in frame.itertuples(index=False, name=None)}
 
@@ -58,9 +64,9 @@ def test_categories_and_townships_of_the_quarter_by_hand(small):
 
 def test_both_days_belong_to_the_period_and_periods_join(small):
     # Events of the first and the last day count; the next period opens with what this one closed with.
-    one_day = ledger.build(small_county(), "2021-03-01", "2021-03-01")
+    one_day = build_register_accounts(small_county(), "2021-03-01", "2021-03-01")
     assert cells(one_day)["open", "identified"] == (1, 4)
-    later = ledger.build(small_county(), "2021-04-01", "2021-04-30")
+    later = build_register_accounts(small_county(), "2021-04-01", "2021-04-30")
     assert cells(later)["open", "opening_then"] == cells(small)["open", "closing"]
     assert cells(later)["open", "restated"] == (0, 0)
 
@@ -78,31 +84,31 @@ def random_county(seed: int, households: int = 120):
     return frames, register, members
 
 
-def test_a_whole_county_agrees_with_the_reckoning_and_with_the_ground():
+def test_a_whole_county_agrees_with_the_reckoning_and_with_household_accounts():
     frames, register, members = random_county(7)
     county = from_frames(frames)
     first, last = (
         START + pd.Timedelta(days=15).to_pytimedelta(),
         START + pd.Timedelta(days=45).to_pytimedelta(),
     )
-    made = ledger.build(county, first, last)
+    made = build_register_accounts(county, first, last)
     expected = reckon(register, members, first, last)
     total = cells(made)
     for stock in ("open", "ever"):
         for line in ("opening", "identified", "rolled_back", "re_marked", "eliminated", "removed", "closing"):
             assert total[stock, line] == tuple(expected[stock, line, unit] for unit in ("hh", "p")), line
-    # Whom the ledger holds watched at the end is whom the rules hold in the register.
+    # Households watched at the end are those that the rules take for registered.
     ground = accounts.build(county, point_in_time.moments(last)).select("in_register", "persons").to_pandas()
     watched = ground[ground["in_register"].astype(bool)]
     assert total["open", "closing"] == (len(watched), watched["persons"].sum()) != (0, 0)
 
 
-def test_the_opening_as_then_known_is_the_closing_of_a_ledger_made_then():
+def test_the_opening_as_then_known_is_the_closing_of_accounts_built_then():
     frames, _, _ = random_county(11, 60)
     county = from_frames(frames)
     day = START + pd.Timedelta(days=25).to_pytimedelta()
-    earlier = ledger.build(county, START, day)
-    later = ledger.build(
+    earlier = build_register_accounts(county, START, day)
+    later = build_register_accounts(
         county, day + pd.Timedelta(days=1).to_pytimedelta(), day + pd.Timedelta(days=20).to_pytimedelta()
     )
     assert cells(later)["open", "opening_then"] == cells(earlier)["open", "closing"]
@@ -111,7 +117,7 @@ def test_the_opening_as_then_known_is_the_closing_of_a_ledger_made_then():
     assert opening == tuple(a + b for a, b in zip(cells(earlier)["open", "closing"], restated, strict=True))
 
 
-def test_nothing_recorded_after_the_end_touches_the_ledger(small):
+def test_nothing_recorded_after_the_end_changes_the_accounts(small):
     late = [*REGISTER, ("h1", "2021-02-02", "eliminated", "marginal", None, "2021-04-01")]
     members = small_county().frame("members")
     county = small_county()
@@ -121,15 +127,15 @@ def test_nothing_recorded_after_the_end_touches_the_ledger(small):
     )
     gone = {**members.iloc[0].to_dict(), "valid_to": "2021-01-02", "recorded_on": "2021-05-01"}
     frames["members"] = pd.concat([frames["members"], pd.DataFrame([gone])[list(frames["members"])]])
-    made = ledger.build(from_frames(frames), "2021-01-01", "2021-03-31")
+    made = build_register_accounts(from_frames(frames), "2021-01-01", "2021-03-31")
     pd.testing.assert_frame_equal(made.lines, small.lines)
     assert made.data_fingerprint == small.data_fingerprint
-    seen = ledger.build(from_frames(frames), "2021-01-01", "2021-05-31")
+    seen = build_register_accounts(from_frames(frames), "2021-01-01", "2021-05-31")
     # Now h1 left on 2 February with two present (one had gone, one was not born yet), and h2 with one.
     assert cells(seen)["open", "eliminated"] == (2, 3)
 
 
-def test_findings_name_household_place_and_dates_and_do_not_stop_the_ledger():
+def test_findings_name_household_place_and_dates_and_do_not_stop_the_accounts():
     columns = ["household_id", "date", "event", "category", "causes", "recorded_on"]
     more = [
         ("h3", "2021-03-05", "identified", "marginal", None, "2021-03-05"),
@@ -138,7 +144,7 @@ def test_findings_name_household_place_and_dates_and_do_not_stop_the_ledger():
     county = small_county()
     frames = frames_of(county)
     frames["monitoring"] = pd.DataFrame([*REGISTER, *more], columns=columns)
-    made = ledger.build(from_frames(frames), "2021-01-01", "2021-03-31")
+    made = build_register_accounts(from_frames(frames), "2021-01-01", "2021-03-31")
     told = made.findings.set_index("household_id")
     assert told["finding"].to_dict() == {"h3": "identified_twice", "h4": "acting_after_removal"}
     assert told.loc["h3", "earlier_date"] == pd.Timestamp("2021-03-01")
@@ -148,31 +154,31 @@ def test_findings_name_household_place_and_dates_and_do_not_stop_the_ledger():
     assert cells(made)["open", "identified"] == (1, 4)
 
 
-def test_a_watched_household_without_members_is_told():
+def test_a_watched_household_without_members_is_a_finding():
     county = small_county()
     frames = frames_of(county)
     frames["members"].loc[frames["members"]["household_id"] == "h3", "valid_to"] = "2021-03-15"
-    made = ledger.build(from_frames(frames), "2021-01-01", "2021-03-31")
+    made = build_register_accounts(from_frames(frames), "2021-01-01", "2021-03-31")
     assert made.findings[["finding", "household_id"]].to_numpy().tolist() == [["no_members", "h3"]]
     assert cells(made)["open", "natural_decrease"] == (0, 5)
 
 
-def test_a_register_without_a_row_is_a_ledger_of_zeros(tmp_path):
+def test_a_register_without_a_row_is_accounts_of_zeros(tmp_path):
     county = small_county()
     frames = frames_of(county)
     frames["monitoring"] = frames["monitoring"].iloc[:0]
-    made = ledger.build(from_frames(frames), "2021-01-01", "2021-03-31")
+    made = build_register_accounts(from_frames(frames), "2021-01-01", "2021-03-31")
     assert made.lines.empty
     assert made.findings.empty
-    assert ledger.summary(made)["closing"] == {"hh": 0, "p": 0}
+    assert summarise_accounts(made)["closing"] == {"hh": 0, "p": 0}
     presentation.write_register(made, tmp_path)
-    assert ledger.check(ledger.published(made))["balanced"]
+    assert check_published(published_form(made))["balanced"]
 
 
-def test_without_a_register_there_is_no_ledger():
+def test_without_a_register_there_are_no_accounts():
     homes = pd.DataFrame([{"household_id": h, "township": t, "village": "v"} for h, t in HOUSEHOLDS])
     with pytest.raises(InputRefused, match="monitoring"):
-        ledger.build(
+        build_register_accounts(
             from_frames({"households": homes.assign(valid_from="2020-01-01")}), "2021-01-01", "2021-02-01"
         )
     assert MEMBERS  # the example is not empty
@@ -181,16 +187,16 @@ def test_without_a_register_there_is_no_ledger():
 @pytest.mark.parametrize(("first", "last"), [("2021-02-01", "2021-01-31"), ("soon", "2021-01-31")])
 def test_a_period_that_is_none_is_refused(first, last):
     with pytest.raises(UsageError):
-        ledger.build(small_county(), first, last)
+        build_register_accounts(small_county(), first, last)
 
 
-def test_a_ledger_that_does_not_balance_is_refused_with_where(monkeypatch):
-    right = flows.movements
+def test_accounts_that_do_not_balance_are_refused_with_the_cell(monkeypatch):
+    right = stock_flow.count_flows
 
     def wrong(*args):
         out = right(*args)
         return out[out["line"] != "removed"]
 
-    monkeypatch.setattr(flows, "movements", wrong)
+    monkeypatch.setattr(stock_flow, "count_flows", wrong)
     with pytest.raises(InputRefused, match="open/西乡/marginal: -1 households, -1 persons"):
-        ledger.build(small_county(), "2021-01-01", "2021-03-31")
+        build_register_accounts(small_county(), "2021-01-01", "2021-03-31")

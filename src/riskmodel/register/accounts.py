@@ -1,0 +1,339 @@
+"""Stock and flow accounts of the register over a period: balanced, or refused with the cell that is not.
+
+Also their figures as plain values: whole, as a summary, and in the form that offices publish.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from riskmodel.data import County
+from riskmodel.errors import InputRefused, UsageError
+from riskmodel.households import DateLike, point_in_time
+from riskmodel.register import events, office_tables, stock_flow
+from riskmodel.register.office_tables import RegisterPeriod
+from riskmodel.register.presence import Presence, read_presence, to_day
+from riskmodel.register.vocabulary import register_vocabulary
+
+FORMAT = "riskmodel-ledger/1"
+FINDING_COLUMNS = (
+    "finding", "household_id", "township", "date", "event", "earlier_event", "earlier_date", "in_period",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, repr=False)
+class RegisterAccounts(RegisterPeriod):
+    """Stock and flow accounts of the register over a period, as known at its end.
+
+    Parameters
+    ----------
+    county
+        The county; ``data_fingerprint`` is of its rows known at the end.
+    first
+        First day of the period; the opening stock is that of the end of the day before.
+    last
+        Last day of the period, and the day up to which rows are known.
+    rows
+        The register's rows in the order in which they hold, with the states around each.
+    presence
+        Members present in the register's households on any day.
+    lines
+        ``stock, township, category, line, hh, p``: households and persons, one row a line of every cell.
+    natural
+        Natural change of persons: ``stock, township, category, direction, reason, p``.
+    findings
+        ``finding, household_id, township, date, event, earlier_event, earlier_date, in_period``.
+    """
+
+    findings: pd.DataFrame
+
+    @cached_property
+    def tables(self) -> Mapping[str, pd.DataFrame]:
+        """Office tables by id (``tables.yaml``), tidy and without totals; made when first asked for."""
+        return office_tables.build_office_tables(self)
+
+    @cached_property
+    def data_fingerprint(self) -> str:
+        """Content hash of the rows known at the end."""
+        return point_in_time.fingerprint(self.county, self.last)
+
+    def __repr__(self) -> str:
+        """Return the period, and how many households are watched at its end."""
+        closing = _lines(self, "open", {})["closing"]["hh"]
+        return f"RegisterAccounts({self.first} to {self.last}, {closing} households watched at the end)"
+
+    def by(self, *keys: str) -> pd.DataFrame:
+        """Return the lines summed to ``stock``, ``township`` or ``category``, in any combination.
+
+        Parameters
+        ----------
+        *keys
+            Which of the three columns stay.
+
+        Returns
+        -------
+        DataFrame
+            ``*keys, line, hh, p``.
+        """
+        return stock_flow.sum_lines(self.lines, list(keys))
+
+
+def build_register_accounts(county: County, from_: DateLike, to: DateLike) -> RegisterAccounts:
+    """Build the stock and flow accounts of the register over a period, with the office tables.
+
+    Everything is as known at ``to``. The opening as known on its own day stands in the line ``opening_then``,
+    what was recorded or corrected since in ``restated``. Townships are those of ``to``.
+
+    Parameters
+    ----------
+    county
+        A county with the table ``monitoring``.
+    from_, to
+        First and last day, both included: dates or ISO text.
+
+    Returns
+    -------
+    RegisterAccounts
+        Lines that balance, findings, and the office tables (made when first asked for).
+
+    Raises
+    ------
+    UsageError
+        If a date cannot be read, or the period ends before it begins.
+    InputRefused
+        If the county has no register, or a cell does not balance; the message says which.
+
+    References
+    ----------
+    Official rules, "Life cycle of a monitored household".
+    """
+    first, last = _period(from_, to)
+    if not county.has("monitoring"):
+        raise InputRefused("no table 'monitoring' (监测): there is no register to balance; add the table")
+    rows = events.register_history(county, last, last)
+    rows["township"] = stock_flow.townships_known_by(county, rows["household_id"], last)
+    presence = read_presence(county, last, rows["household_id"])
+    natural = stock_flow.count_natural_change(rows, presence, first, last)
+    parts = [
+        _opening_then(county, rows, stock_flow.day_before(first)),
+        stock_flow.count_stocks(rows, presence, stock_flow.day_before(first), "opening"),
+        stock_flow.count_flows(rows, presence, first, last),
+        stock_flow.count_stocks(rows, presence, last, "closing"),
+    ]
+    lines = stock_flow.assemble_lines(parts, natural)
+    _refuse_imbalance(lines)
+    findings = _findings(rows, presence, first, last)
+    return RegisterAccounts(county, first, last, rows, presence, lines, natural, findings)
+
+
+def _period(from_: DateLike, to: DateLike) -> tuple[dt.date, dt.date]:
+    first, last = point_in_time.to_date(from_), point_in_time.to_date(to)
+    if last < first:
+        raise UsageError(f"the period {first} to {last} ends before it begins; give the earlier day as from")
+    return first, last
+
+
+def _opening_then(county: County, rows: pd.DataFrame, day: dt.date) -> pd.DataFrame:
+    """Return the opening as it was known on its own day."""
+    then = events.register_history(county, day, day)
+    township = rows.drop_duplicates("household_id").set_index("household_id")["township"]
+    missing = ~then["household_id"].isin(township.index)
+    then["township"] = then["household_id"].map(township)
+    if missing.any():
+        # A correction may have moved a household's only row beyond the period; it still had a township.
+        then.loc[missing, "township"] = stock_flow.townships_known_by(
+            county, then.loc[missing, "household_id"], day
+        )
+    return stock_flow.count_stocks(
+        then, read_presence(county, day, then["household_id"]), day, "opening_then"
+    )
+
+
+def _refuse_imbalance(lines: pd.DataFrame) -> None:
+    wrong = stock_flow.find_imbalances(lines)
+    if len(wrong):
+        cells = "; ".join(
+            f"{r.stock}/{r.township}/{r.category}: {r.hh:+d} households, {r.p:+d} persons"
+            for r in wrong.itertuples()
+        )
+        raise InputRefused(f"the register does not balance (closing less the lines before it): {cells}")
+
+
+def _findings(rows: pd.DataFrame, presence: Presence, first: dt.date, last: dt.date) -> pd.DataFrame:
+    """Return contradictory rows, and watched households in which nobody is left."""
+    contradictions = events.find_contradictions(rows)
+    at = rows.drop_duplicates("household_id", keep="last")
+    at = at[at["state"] == events.WATCHED]
+    empty = at[presence.count(at["household_id"], np.full(len(at), to_day(last))) == 0]
+    columns = ["household_id", "date", "event", "earlier_event", "earlier_date"]
+    out = pd.concat([contradictions, empty[columns].assign(finding="no_members")], ignore_index=True)
+    township = rows.drop_duplicates("household_id").set_index("household_id")["township"]
+    out["township"] = out["household_id"].map(township)
+    out["in_period"] = events.dated_within(out, first, last)
+    out = out.sort_values(["household_id", "date", "finding"], kind="stable").reset_index(drop=True)
+    return out[list(FINDING_COLUMNS)]
+
+
+def summarise_accounts(accounts: RegisterAccounts) -> dict[str, Any]:
+    """Return a summary: the open stock's lines in households and persons, and how many findings.
+
+    Parameters
+    ----------
+    accounts
+        Of `build_register_accounts`.
+
+    Returns
+    -------
+    dict
+        ``from, to, balanced, opening … closing`` (each ``{hh, p}``; natural change ``{p}``), ``findings``,
+        ``tables`` (ids made), ``data_fingerprint``.
+    """
+    total = _lines(accounts, "open", {})
+    return {
+        "from": str(accounts.first),
+        "to": str(accounts.last),
+        "balanced": True,
+        **total,
+        "findings": len(accounts.findings),
+        "tables": list(accounts.tables),
+        "data_fingerprint": accounts.data_fingerprint,
+    }
+
+
+def accounts_as_dict(accounts: RegisterAccounts) -> dict[str, Any]:
+    """Return all accounts as plain values, as ``ledger.json`` holds them.
+
+    Parameters
+    ----------
+    accounts
+        Of `build_register_accounts`.
+
+    Returns
+    -------
+    dict
+        ``total``, ``categories`` and ``townships`` (each with the open stock's lines, and the other stock's
+        under ``ever``), ``natural_change``, ``findings``, ``tables`` (records) and ``published`` (the form
+        that `check_published` reads).
+    """
+    categories = {c: _both(accounts, {"category": c}) for c in accounts.categories}
+    townships = {t: _both(accounts, {"township": t}) for t in sorted(set(accounts.lines["township"]))}
+    return {
+        "format": FORMAT,
+        "from": str(accounts.first),
+        "to": str(accounts.last),
+        "known_by": str(accounts.last),
+        "balanced": True,
+        "data_fingerprint": accounts.data_fingerprint,
+        "total": _both(accounts, {}),
+        "categories": categories,
+        "townships": townships,
+        "natural_change": _records(accounts.natural),
+        "findings": _records(accounts.findings),
+        "tables": {name: _records(frame) for name, frame in accounts.tables.items()},
+        "published": published_form(accounts),
+    }
+
+
+def _both(accounts: RegisterAccounts, where: dict[str, str]) -> dict[str, Any]:
+    return {**_lines(accounts, "open", where), "ever": _lines(accounts, "ever", where)}
+
+
+def _lines(accounts: RegisterAccounts, stock: str, where: dict[str, str]) -> dict[str, dict[str, int]]:
+    some = accounts.lines[accounts.lines["stock"] == stock]
+    for column, value in where.items():
+        some = some[some[column] == value]
+    sums = counts_by_key(
+        some.groupby("line", sort=False)[["hh", "p"]].sum().reset_index(), ["line"], ["hh", "p"]
+    )
+    out = {}
+    for line, spec in register_vocabulary().lines.items():
+        hh, p = sums.get((line,), [0, 0])
+        out[line] = {"p": p} if spec.persons_only else {"hh": hh, "p": p}
+    return out
+
+
+def published_form(accounts: RegisterAccounts) -> dict[str, Any]:
+    """Return the accounts in the form that offices publish and `check_published` reads.
+
+    ``total`` is everyone ever identified and not struck off, ``eliminated`` and ``remaining`` how they stand
+    at the end, ``identified`` who was new in the period; causes are main causes and add up to ``total``.
+
+    Parameters
+    ----------
+    accounts
+        Of `build_register_accounts`.
+
+    Returns
+    -------
+    dict
+        ``period, unit, categories, total, causes``; counts are households ``hh`` and persons ``p``, shares of
+        households in per cent.
+    """
+    rows = {c: _published_row(accounts, {"category": c}) for c in accounts.categories}
+    whole = _published_row(accounts, {})
+    out: dict[str, Any] = {
+        "period": f"{accounts.first}/{accounts.last}",
+        "unit": {"hh": "households", "p": "persons"},
+        "categories": rows,
+        "total": whole,
+    }
+    causes = accounts.tables["causes"]
+    sums = causes[causes["stock"] == "ever"].groupby("cause", sort=False)[["hh", "p"]].sum()
+    out["causes"] = {c: {"hh": int(r["hh"]), "p": int(r["p"])} for c, r in sums.iterrows() if r["hh"]}
+    if not out["causes"]:
+        del out["causes"]
+    for row in rows.values():
+        if whole["total"]["hh"]:
+            row["share_pct"] = round(100 * row["total"]["hh"] / whole["total"]["hh"], 1)
+    return out
+
+
+def _published_row(accounts: RegisterAccounts, where: dict[str, str]) -> dict[str, Any]:
+    ever, still = _lines(accounts, "ever", where), _lines(accounts, "open", where)
+    total, remaining = ever["closing"], still["closing"]
+    return {
+        "total": total,
+        "eliminated": {unit: total[unit] - remaining[unit] for unit in ("hh", "p")},
+        "remaining": remaining,
+        "identified": still["identified"],
+    }
+
+
+def _records(frame: Any) -> list[dict[str, Any]]:
+    """Return a frame as records: dates as text, missing as null."""
+    plain = frame.astype(object).where(frame.notna(), None)
+    return [{k: _plain(v) for k, v in row.items()} for row in plain.to_dict("records")]
+
+
+def _plain(value: Any) -> Any:
+    if hasattr(value, "isoformat"):
+        return value.isoformat()[:10]
+    return value.item() if hasattr(value, "item") else value
+
+
+def counts_by_key(
+    frame: pd.DataFrame, keys: list[str], values: list[str]
+) -> dict[tuple[str, ...], list[int]]:
+    """Return counts by their keys, as plain numbers.
+
+    Parameters
+    ----------
+    frame
+        One row a combination of keys.
+    keys, values
+        Columns of the frame.
+
+    Returns
+    -------
+    dict
+        Values of ``keys`` to the counts in the order of ``values``.
+    """
+    rows = frame[[*keys, *values]].itertuples(index=False, name=None)
+    return {row[: len(keys)]: [int(v) for v in row[len(keys) :]] for row in rows}

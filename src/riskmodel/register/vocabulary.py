@@ -1,0 +1,203 @@
+"""The register's vocabulary: names of its codes, and which written words mean which code."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+
+from riskmodel.data import codes
+from riskmodel.i18n import Language, Words, section, text
+from riskmodel.io.specs import Spec, load_spec
+
+UNKNOWN = "unknown"
+
+
+class Term(Words):
+    """A code's name in both languages, and its synonyms."""
+
+    synonyms: tuple[str, ...] = ()
+
+
+class LineSpec(Spec):
+    """What a line of the accounts does to the closing stock (0: nothing), and where it is printed."""
+
+    sign: Literal[-1, 0, 1]
+    persons_only: bool = False
+    optional: bool = False
+
+
+class Line(Words, LineSpec):
+    """One line of the accounts with its name."""
+
+
+class VocabularySpec(Spec):
+    """The register's codes and lines, as ``vocabulary.yaml`` declares them."""
+
+    version: Literal[1]
+    lines: dict[str, LineSpec]
+    categories: dict[str, tuple[str, ...]]
+    increase: dict[str, tuple[str, ...]]
+    decrease: dict[str, tuple[str, ...]]
+
+
+class RegisterVocabulary(Spec):
+    """The register's codes and lines with their names."""
+
+    categories: dict[str, Term]
+    lines: dict[str, Line]
+    stocks: dict[str, Words]
+    increase: dict[str, Term]
+    decrease: dict[str, Term]
+    findings: dict[str, Words]
+
+
+@cache
+def register_vocabulary() -> RegisterVocabulary:
+    """Return the packaged codes and lines with their names (parsed once).
+
+    Returns
+    -------
+    RegisterVocabulary
+        ``categories, lines, stocks, increase, decrease, findings``: each a mapping from code to its term.
+
+    Examples
+    --------
+    >>> register_vocabulary().lines["eliminated"].sign
+    -1
+    """
+    declared = load_spec(Path(__file__).with_name("vocabulary.yaml"), VocabularySpec)
+    named = section("register")
+    parts: dict[str, Any] = {"stocks": named["stocks"], "findings": named["findings"]}
+    parts["lines"] = {code: named["lines"][code] | line.model_dump() for code, line in declared.lines.items()}
+    for part in ("categories", "increase", "decrease"):
+        synonyms = getattr(declared, part)
+        parts[part] = {code: named[part][code] | {"synonyms": words} for code, words in synonyms.items()}
+    return RegisterVocabulary.model_validate(parts)
+
+
+@cache
+def category_code(written: str | None) -> str:
+    """Return the id of a category as a register wrote it; a word that nobody declared stays as it is.
+
+    Examples
+    --------
+    >>> category_code("边缘户"), category_code("marginal"), category_code("重点户"), category_code(None)
+    ('marginal', 'marginal', '重点户', 'unknown')
+    """
+    text_written = (written or "").strip()
+    for code, term in register_vocabulary().categories.items():
+        if text_written in (code, term.zh, *term.synonyms) or text_written.lower() == term.en:
+            return code
+    return text_written or UNKNOWN
+
+
+@cache
+def reason_code(direction: Literal["increase", "decrease"], written: str) -> str:
+    """Return the reason for an arrival or a departure as a code.
+
+    ``other`` stands for words that nobody declared (free text is not repeated), ``unstated`` where the words
+    belong to the other direction.
+
+    Examples
+    --------
+    >>> reason_code("increase", "婚入"), reason_code("decrease", "婚入"), reason_code("decrease", "因病死亡")
+    ('married_in', 'unstated', 'died')
+    """
+    vocabulary = register_vocabulary()
+    same, opposite = vocabulary.increase, vocabulary.decrease
+    if direction == "decrease":
+        same, opposite = opposite, same
+    code = _matching_code(written.strip(), same)
+    if code:
+        return code
+    return "unstated" if _matching_code(written.strip(), opposite) else "other"
+
+
+def _matching_code(written: str, terms: dict[str, Term]) -> str | None:
+    specific = {code: term for code, term in terms.items() if code not in ("other", "unstated")}
+    for code, term in specific.items():
+        if written.lower() in (code, term.en) or written in (term.zh, *term.synonyms):
+            return code
+    for code, term in specific.items():
+        if any(part in written for part in (term.zh, *term.synonyms)):
+            return code
+    return None
+
+
+def phrase(name: str, lang: Language, /, **values: object) -> str:
+    """Return a heading or sentence of the register's pages and workbooks.
+
+    Parameters
+    ----------
+    name
+        Key below ``register.words`` in the catalogue.
+    lang
+        ``zh`` or ``en``.
+    **values
+        What fills the places of the sentence.
+
+    Returns
+    -------
+    str
+        The phrase in that language.
+
+    Examples
+    --------
+    >>> phrase("below", "zh", edge=7000)
+    '7000元以下'
+    """
+    return text(f"register.words.{name}", lang, **values)
+
+
+def category_name(code: str, lang: Language) -> str:
+    """Return a category's name; one that nobody declared is its own name.
+
+    Parameters
+    ----------
+    code
+        Id of the category, or the word that the register holds.
+    lang
+        ``zh`` or ``en``.
+
+    Returns
+    -------
+    str
+        The name in that language.
+    """
+    term = register_vocabulary().categories.get(code)
+    return term.text(lang) if term else code
+
+
+def code_name(table: str, column: str, code: str, lang: Language) -> str:
+    """Return the contract's word for a code in zh, the code in plain words in en.
+
+    Parameters
+    ----------
+    table, column
+        Where the contract declares the code.
+    code
+        The code; one that the contract does not know is returned as it is.
+    lang
+        ``zh`` or ``en``.
+
+    Returns
+    -------
+    str
+        The word in that language.
+
+    Examples
+    --------
+    >>> code_name("risk_events", "cause", "illness", "zh")
+    '因病'
+    >>> code_name("support", "measure", "public_post", "en")
+    'public post'
+    """
+    return codes(table, column).get(code, code) if lang == "zh" else code.replace("_", " ")
+
+
+def order_categories(codes_used: set[str]) -> list[str]:
+    """Return categories in declared order, then undeclared ones by name; ``unknown`` comes last."""
+    declared = [c for c in register_vocabulary().categories if c in codes_used and c != UNKNOWN]
+    others = sorted(codes_used - set(register_vocabulary().categories))
+    return declared + others + ([UNKNOWN] if UNKNOWN in codes_used else [])
