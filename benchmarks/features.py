@@ -26,7 +26,7 @@ from riskmodel import features
 from riskmodel.data import County, compiled
 from riskmodel.features import monthly
 from riskmodel.features.aggregates import MONTHLY
-from riskmodel.features.storage import WHOLE
+from riskmodel.features.monthly import ALL_HOUSEHOLDS
 from riskmodel.households import point_in_time
 
 AIM_RATIO = 1.3
@@ -76,7 +76,7 @@ def timed(into: dict[str, list[tuple[float, float]]], name: str) -> Iterator[Non
 
 def compare(county: County, days: list[dt.date], repeats: int) -> None:
     """Time both sides in turn, assert equal values, print the ratio."""
-    fs, when, times = features.load("household-v1"), point_in_time.moments(days), {}
+    fs, when, times = features.load_feature_set("household-v1"), point_in_time.as_moments(days), {}
     for table in MONTHLY:
         mine = tuple(f for f in fs.features if f.source == table)
         for _ in range(repeats):
@@ -84,8 +84,16 @@ def compare(county: County, days: list[dt.date], repeats: int) -> None:
                 store(county, f"sql_{table}", reference_sql.monthly(table, days))
             with timed(times, "features"):
                 county.con.raw_sql(f"DROP TABLE IF EXISTS our_{table}").fetchall()
-                dates = monthly.dates(county, table, mine, when)
-                compiled.store(county, monthly.block, table, mine, WHOLE, name=f"our_{table}", **dates)
+                dates = monthly.monthly_dates(county, table, mine, when)
+                compiled.store(
+                    county,
+                    monthly.monthly_features,
+                    table,
+                    mine,
+                    ALL_HOUSEHOLDS,
+                    name=f"our_{table}",
+                    **dates,
+                )
         assert_equal(county, table, [f.id for f in mine])
         store(county, f"sql_{table}", "SELECT 1")
         county.con.drop_table(f"our_{table}")
@@ -126,7 +134,7 @@ def whole(county: County, days: list[dt.date]) -> None:
     before = peak()
     times: dict[str, list[tuple[float, float]]] = {}
     with timed(times, "build"):
-        frame = features.build(county, "household-v1", days)
+        frame = features.build_features(county, "household-v1", days)
     wall, cpu = times["build"][0]
     size = f"{frame.shape[0]:,} × {frame.shape[1]}"
     print(f"  household-v1, whole: {size}, wall {wall:.1f} s, processor {cpu:.1f} s")

@@ -80,7 +80,7 @@ def households(n: int) -> None:
     day = dt.date(county_sql.FIRST_YEAR + MONTHS // 12 - 1, 12, 31)
     began = time.perf_counter()
     county.con.execute(
-        accounts.build(county, point_in_time.moments(point_in_time.add_months(day, -1))).count()
+        accounts.build_accounts(county, point_in_time.as_moments(point_in_time.add_months(day, -1))).count()
     )
     once = time.perf_counter() - began
     wall, cpu = time.perf_counter(), time.process_time()

@@ -12,14 +12,14 @@ from riskmodel import features, rules, targets
 from riskmodel.data import County, compiled, from_frames
 from riskmodel.data.parse import unfused_selects
 from riskmodel.households import accounts, point_in_time
-from riskmodel.households.accounts import Period
+from riskmodel.households.accounts import AccountingPeriod
 from riskmodel.households.point_in_time import Moment
 
 from .features import counties as monthly
 from .rules import counties
 
 DAYS = ["2020-12-31", "2021-06-01", "2022-02-28"]
-PERIODS = [Period(), Period(months=3), Period(calendar_year=True)]
+PERIODS = [AccountingPeriod(), AccountingPeriod(months=3), AccountingPeriod(calendar_year=True)]
 
 
 def county(seed: int) -> County:
@@ -39,11 +39,13 @@ def in_order(t: pd.DataFrame) -> pd.DataFrame:
 
 
 @pytest.mark.parametrize(("seed", "period"), [(1, PERIODS[0]), *enumerate(PERIODS)])
-def test_kept_accounts_are_those_that_ibis_writes_for_the_occasion(seed: int, period: Period) -> None:
+def test_kept_accounts_are_those_that_ibis_writes_for_the_occasion(
+    seed: int, period: AccountingPeriod
+) -> None:
     one = county(seed)
     for days in (DAYS[0], DAYS[1:]):
-        when = point_in_time.moments(days)
-        kept = in_order(accounts.build(one, when, period).to_pandas())
+        when = point_in_time.as_moments(days)
+        kept = in_order(accounts.build_accounts(one, when, period).to_pandas())
         # The same declaration, handed to Ibis as it is: neither cache nor placeholders are in its way.
         with unfused_selects():
             fresh = in_order(accounts._build(one, when, period, None).to_pandas())
@@ -56,14 +58,14 @@ def test_incomes_looked_back_on_are_those_that_ibis_writes_for_the_occasion() ->
     for day in DAYS[:2]:
         when = (Moment(dt.date.fromisoformat(day), dt.date(2022, 12, 31)),)
         with unfused_selects():
-            fresh = accounts._build(one, when, Period(), None).select(*accounts.INCOMES).to_pandas()
-        kept = accounts.incomes(one, when).to_pandas()
+            fresh = accounts._build(one, when, AccountingPeriod(), None).select(*accounts.INCOMES).to_pandas()
+        kept = accounts.build_incomes(one, when).to_pandas()
         pd.testing.assert_frame_equal(in_order(kept), in_order(fresh), check_exact=True)
     assert len(compiled.CACHE) == 1
 
 
 def accounts_at(one: County, day: str) -> pd.DataFrame:
-    return in_order(accounts.build(one, point_in_time.moments(day)).to_pandas())
+    return in_order(accounts.build_accounts(one, point_in_time.as_moments(day)).to_pandas())
 
 
 def verdicts(one: County, day: str) -> pd.DataFrame:
@@ -73,8 +75,8 @@ def verdicts(one: County, day: str) -> pd.DataFrame:
 
 
 def labels(one: County, day: str) -> pd.DataFrame:
-    months = targets.build(one, day, 6, targets.EVENTS, "relative-60-yearly")
-    following = targets.build(one, day, targets.Horizon(months=12, next=True), known_by="2043-12-31")
+    months = targets.build_targets(one, day, 6, targets.EVENTS, "relative-60-yearly")
+    following = targets.build_targets(one, day, targets.Horizon(months=12, next=True), known_by="2043-12-31")
     return pd.concat([months, following], ignore_index=True)
 
 
@@ -83,11 +85,11 @@ def cohorts(one: County, day: str) -> pd.DataFrame:
 
 
 def monthly_features(one: County, day: str) -> pd.DataFrame:
-    return features.build(one, "household-v1", [day, "2020-06-30"])
+    return features.build_features(one, "household-v1", [day, "2020-06-30"])
 
 
 def observed_features(one: County, day: str) -> pd.DataFrame:
-    return features.build(one, "household-annual-v1", day)
+    return features.build_features(one, "household-annual-v1", day)
 
 
 COMPUTED: dict[str, Callable[[County, str], pd.DataFrame]] = {

@@ -37,7 +37,7 @@ def county(source: str, monthly: bool, net: bool = False) -> County:
 
 def doubts(c: County) -> list[str]:
     # All that is looked at of a model is which features it wants.
-    model: Any = SimpleNamespace(feature_set=features.load("household-v1"))
+    model: Any = SimpleNamespace(feature_set=features.load_feature_set("household-v1"))
     return scoring.scoring_warnings(c, model, rules.evaluate_rules(c, "national-2021", DAY))
 
 

@@ -97,13 +97,13 @@ def test_every_experiment_loads_and_names_what_there_is(path: Path) -> None:
     exp = load_experiment(path)
     assert exp.id == path.stem
     assert rules.load_rules(exp.ruleset).id
-    columns = features.load(exp.feature_set).names
+    columns = features.load_feature_set(exp.feature_set).names
     assert set(exp.model_params.get("past_income", {}).get("columns", [])) <= set(columns)
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "features").glob("*.yaml")), ids=lambda p: p.stem)
 def test_every_feature_set_loads(path: Path) -> None:
-    assert features.load(path).id == path.stem
+    assert features.load_feature_set(path).id == path.stem
 
 
 def test_every_model_is_used_by_some_experiment() -> None:

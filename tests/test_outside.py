@@ -55,7 +55,7 @@ def county(spans: bool = False, **about: object) -> County:
     ],
 )
 def test_days_outside_the_records_are_told(c: County, day: str, says: str | None) -> None:
-    told = point_in_time.outside(c, day)
+    told = point_in_time.dates_outside_records(c, day)
     assert len(told) == (says is not None)
     if says:
         assert says in told[0]

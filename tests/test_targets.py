@@ -88,31 +88,31 @@ def value(found: pd.DataFrame, household: str, column: str = "label") -> object:
 
 
 def test_below_line_is_the_period_that_ends_with_the_window(county: County) -> None:
-    found = targets.build(county, "2019-12-31", 12, ["below_line"])
+    found = targets.build_targets(county, "2019-12-31", 12, ["below_line"])
     assert value(found, "falls") == 1  # 2020: 12 × 400 = 4800 < 6000
     assert value(found, "stays") == 0  # 2020: exactly 6000 is not below
     assert value(found, "gone") is None  # moved out: null, not 0
 
 
 def test_identified_counts_events_in_the_half_open_window(county: County) -> None:
-    found = targets.build(county, "2019-12-31", 12, ["identified"])
+    found = targets.build_targets(county, "2019-12-31", 12, ["identified"])
     assert value(found, "falls") == 1  # on the window's last day, though recorded later
     assert value(found, "poor") == 0  # elimination is no identification
     assert value(found, "gone") is None
     # A day on which the record was not there yet sees nothing of it, and the window is over by then.
-    found = targets.build(county, "2019-12-31", 12, ["identified"], known_by="2021-02-09")
+    found = targets.build_targets(county, "2019-12-31", 12, ["identified"], known_by="2021-02-09")
     assert value(found, "falls") == 0
     # From the day itself on (open end on the left): not in the window that begins on it.
-    assert value(targets.build(county, "2020-12-31", 12, ["identified"]), "falls") == 0
+    assert value(targets.build_targets(county, "2020-12-31", 12, ["identified"]), "falls") == 0
 
 
 def test_confirmed_is_null_for_the_unvisited(county: County) -> None:
-    found = targets.build(county, "2019-12-31", 12, ["confirmed"])
+    found = targets.build_targets(county, "2019-12-31", 12, ["confirmed"])
     assert [value(found, h) for h in ("falls", "stays", "poor", "gone")] == [1, 0, None, None]
 
 
 def test_any_event_gives_one_and_a_null_beats_a_zero(county: County) -> None:
-    found = targets.build(county, "2019-12-31", 12, ["below_line", "confirmed"])
+    found = targets.build_targets(county, "2019-12-31", 12, ["below_line", "confirmed"])
     assert value(found, "falls") == 1
     assert value(found, "stays") == 0
     assert value(found, "poor") == 1  # below the line, though unvisited
@@ -120,12 +120,12 @@ def test_any_event_gives_one_and_a_null_beats_a_zero(county: County) -> None:
 
 
 def test_null_where_window_and_delay_reach_past_the_records(county: County) -> None:
-    assert value(targets.build(county, "2020-12-31", 12), "falls") == 1
-    assert value(targets.build(county, "2021-01-31", 12), "falls") is None
+    assert value(targets.build_targets(county, "2020-12-31", 12), "falls") == 1
+    assert value(targets.build_targets(county, "2021-01-31", 12), "falls") is None
     late = County(county.con, county.tables, About(data_through="2021-12-31", recording_delay_days=1))
-    assert value(targets.build(late, "2020-12-31", 12), "falls") is None
+    assert value(targets.build_targets(late, "2020-12-31", 12), "falls") is None
     # Even though the event is already there to be seen.
-    assert value(targets.build(late, "2020-12-31", 12, ["identified"]), "falls") is None
+    assert value(targets.build_targets(late, "2020-12-31", 12, ["identified"]), "falls") is None
 
 
 def test_totals_take_the_first_total_after_the_feature_span() -> None:
@@ -136,13 +136,13 @@ def test_totals_take_the_first_total_after_the_feature_span() -> None:
     )
     county = from_frames(frames, About(data_through="2022-03-31"))
     # At 2020-06-30 the total of 2019 is known; 2020 starts after it and ends six months on.
-    found = targets.build(county, "2020-06-30", 12)
+    found = targets.build_targets(county, "2020-06-30", 12)
     assert value(found, "h") == 1
     assert found["real_horizon_months"].tolist() == [6.0]
     # At 2021-06-30 the total of 2020 is known (from March): the next is 2021.
-    assert value(targets.build(county, "2021-06-30", 12), "h") == 0
+    assert value(targets.build_targets(county, "2021-06-30", 12), "h") == 0
     # Nothing has come after the last one.
-    assert value(targets.build(county, "2022-03-31", 12), "h") is None
+    assert value(targets.build_targets(county, "2022-03-31", 12), "h") is None
 
 
 def test_next_observation_within_so_many_months() -> None:
@@ -157,7 +157,7 @@ def test_next_observation_within_so_many_months() -> None:
     )
     county = from_frames(frames, About(data_through="2021-12-31"))
     horizon = Horizon(months=12, next=True)
-    found = targets.build(county, "2020-03-31", horizon, params={"line": 500, "period_months": 1})
+    found = targets.build_targets(county, "2020-03-31", horizon, params={"line": 500, "period_months": 1})
     assert value(found, "h") == 1
     assert found.set_index("household_id").loc["h", "real_horizon_months"] == 6
     assert value(found, "late") is None  # seen again after 18 months only
@@ -177,14 +177,14 @@ def test_a_household_of_whom_nobody_is_left_has_no_label() -> None:
         }
     )
     frames["income"] = wages({"h": {"2019": 600, "2020": 100}, "k": {"2019": 1200, "2020": 100}})
-    found = targets.build(from_frames(frames, About(data_through="2020-12-31")), "2019-12-31", 12)
+    found = targets.build_targets(from_frames(frames, About(data_through="2020-12-31")), "2019-12-31", 12)
     assert value(found, "h") is None
     assert value(found, "k") == 1
 
 
 def test_unknown_event_is_refused(county: County) -> None:
     with pytest.raises(UsageError, match="identified, below_line, confirmed"):
-        targets.build(county, "2019-12-31", 12, ["poor"])  # type: ignore[list-item]
+        targets.build_targets(county, "2019-12-31", 12, ["poor"])  # type: ignore[list-item]
 
 
 def test_cohorts_hold_who_was_at_risk(county: County) -> None:

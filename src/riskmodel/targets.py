@@ -34,12 +34,12 @@ from pydantic import Field
 from riskmodel import rules
 from riskmodel.data import County, Shape, compiled, month_end, rows_table
 from riskmodel.errors import UsageError
-from riskmodel.households import WATCHED, DateLike, Moment, accounts, point_in_time
+from riskmodel.households import WATCHED_EVENTS, DateLike, Moment, accounts, point_in_time
 from riskmodel.io.specs import Spec
 
 Event = Literal["identified", "below_line", "confirmed"]
 EVENTS: tuple[Event, ...] = ("identified", "below_line", "confirmed")
-EVER = dt.date(9999, 12, 31)
+END_OF_TIME = dt.date(9999, 12, 31)
 KEY = ["household_id", "as_of"]
 
 
@@ -50,7 +50,7 @@ class Horizon(Spec):
     next: bool = False
 
 
-def build(
+def build_targets(
     county: County,
     as_of: DateLike | Iterable[DateLike],
     horizon: int | Horizon,
@@ -96,9 +96,11 @@ def build(
     if unknown or not events:
         raise UsageError(f"events {list(events)!r}: give one or more of {', '.join(EVENTS)}")
     span = horizon if isinstance(horizon, Horizon) else Horizon(months=horizon)
-    days = [m.as_of for m in point_in_time.moments(as_of)]
-    seen_by = point_in_time.to_date(known_by) if known_by else EVER
-    out = compiled.frame(county, _households, clock=point_in_time.clock(point_in_time.moments(days)))
+    days = [m.as_of for m in point_in_time.as_moments(as_of)]
+    seen_by = point_in_time.to_date(known_by) if known_by else END_OF_TIME
+    out = compiled.frame(
+        county, _households, clock=point_in_time.moment_table(point_in_time.as_moments(days))
+    )
     out["as_of"] = pd.to_datetime(out["as_of"])
     out["real_horizon_months"] = float(span.months)
     ends = {d: point_in_time.window_end(d, span.months) for d in days}
@@ -120,7 +122,7 @@ def build(
 
 
 def _households(county: Shape, clock: ir.Table) -> ir.Table:
-    return point_in_time.households(county, clock).select(*KEY)
+    return point_in_time.known_households(county, clock).select(*KEY)
 
 
 def _is_over(county: County, end: dt.date, seen_by: dt.date) -> bool:
@@ -143,7 +145,7 @@ def _happened(county: County, event: Event, ends: dict[dt.date, dt.date], seen_b
     windows = rows_table(
         [{"as_of": d, "window_end": end} for d, end in ends.items()], as_of="date", window_end="date"
     )
-    clock = point_in_time.clock(Moment(d, seen_by) for d in ends)
+    clock = point_in_time.moment_table(Moment(d, seen_by) for d in ends)
     frame = compiled.frame(county, _events, event, windows=windows, clock=clock)
     frame["as_of"] = pd.to_datetime(frame["as_of"])
     return frame.astype({f"label_{event}": "float64"})
@@ -151,8 +153,8 @@ def _happened(county: County, event: Event, ends: dict[dt.date, dt.date], seen_b
 
 def _events(county: Shape, event: Event, windows: ir.Table, clock: ir.Table) -> ir.Table:
     name, column = ("monitoring", "event") if event == "identified" else ("visits", "outcome")
-    yes = WATCHED if event == "identified" else ("confirmed",)
-    t = point_in_time.known(county, name, clock)
+    yes = WATCHED_EVENTS if event == "identified" else ("confirmed",)
+    t = point_in_time.known_rows(county, name, clock)
     t = t.join(windows, [t.as_of == windows.as_of, t.date > windows.as_of, t.date <= windows.window_end])
     answered = t[column].isin(yes)
     if event == "confirmed":
@@ -169,7 +171,7 @@ def _no_event_is_zero(
         return values
     there = []
     for start, end in ends.items():
-        here = compiled.frame(county, _inhabited, clock=point_in_time.clock([Moment(end, seen_by)]))
+        here = compiled.frame(county, _inhabited, clock=point_in_time.moment_table([Moment(end, seen_by)]))
         there.append(here.assign(as_of=pd.Timestamp(start), there=True))
     # Extinct and moved-out households could not be identified any more: null, not 0.
     alive = out[KEY].merge(pd.concat(there), on=KEY, how="left")["there"].eq(True)
@@ -177,7 +179,7 @@ def _no_event_is_zero(
 
 
 def _inhabited(county: Shape, clock: ir.Table) -> ir.Table:
-    return point_in_time.members(county, clock).select("household_id").distinct()
+    return point_in_time.known_members(county, clock).select("household_id").distinct()
 
 
 def _below_line(
@@ -194,8 +196,8 @@ def _below_line(
     parts = []
     if not span.next:
         ends = {d: point_in_time.window_end(d, span.months) for d in days}
-        moments = point_in_time.moments(Moment(e, seen_by) for e in ends.values())
-        at_end = compiled.frame(county, _by_months, incomes=accounts.incomes(county, moments, period))
+        moments = point_in_time.as_moments(Moment(e, seen_by) for e in ends.values())
+        at_end = compiled.frame(county, _by_months, incomes=accounts.build_incomes(county, moments, period))
         lines = rules.poverty_lines(county, chosen, sorted(set(ends.values())), params, known_by=seen_by)
         at_end["end"] = pd.to_datetime(at_end.pop("as_of"))
         at_end["line"] = at_end["end"].map({pd.Timestamp(d): v for d, v in lines.items()}).astype(float)
@@ -205,7 +207,7 @@ def _below_line(
         parts.append(at_end.merge(starts, on="end"))
     spans = _own_spans(county, days, span, seen_by, period)
     if spans is not None:
-        clock = point_in_time.clock(Moment(d, seen_by) for d in days)
+        clock = point_in_time.moment_table(Moment(d, seen_by) for d in days)
         own = compiled.frame(county, _over_spans, period, spans=spans, clock=clock)
         own["as_of"] = pd.to_datetime(own["as_of"])
         ends_of = {int(m): month_end(int(m)) for m in own["period_to"].unique()}
@@ -232,8 +234,10 @@ def _by_months(county: Shape, incomes: ir.Table) -> ir.Table:
     return incomes.filter(incomes.income_basis == "months").select(*KEY, "pcni")
 
 
-def _over_spans(county: Shape, period: accounts.Period, spans: ir.Table, clock: ir.Table) -> ir.Table:
-    t = accounts.over_spans(county, clock, spans, period)
+def _over_spans(
+    county: Shape, period: accounts.AccountingPeriod, spans: ir.Table, clock: ir.Table
+) -> ir.Table:
+    t = accounts.accounts_over_spans(county, clock, spans, period)
     return t.select(*KEY, "pcni", "period_to", "as_of_month")
 
 
@@ -242,7 +246,7 @@ def _null_where_replaced(county: County, found: pd.DataFrame, seen_by: dt.date) 
 
     Where other people live under a household's number by then, what they earn is not its outcome.
     """
-    clock = point_in_time.clock([Moment(EVER, seen_by)])
+    clock = point_in_time.moment_table([Moment(END_OF_TIME, seen_by)])
     if not compiled.frame(county, _anybody_left, clock=clock)["left"].eq(True).all():
         return found
     types = {KEY[0]: "string", KEY[1]: "date", "end": "date"}
@@ -255,14 +259,14 @@ def _null_where_replaced(county: County, found: pd.DataFrame, seen_by: dt.date) 
 
 
 def _anybody_left(county: Shape, clock: ir.Table) -> ir.Table:
-    t = point_in_time.known(county, "members", clock)
+    t = point_in_time.known_rows(county, "members", clock)
     return t.aggregate(left=t.valid_to.notnull().any())
 
 
 def _stayed(county: Shape, windows: ir.Table, clock: ir.Table) -> ir.Table:
-    t = point_in_time.known(county, "members", clock)
+    t = point_in_time.known_rows(county, "members", clock)
     t = t.select("household_id", "member_id", "valid_from", "valid_to").inner_join(windows, "household_id")
-    by_member = t.mutate(before=point_in_time.valid(t, "as_of"), after=point_in_time.valid(t, "end"))
+    by_member = t.mutate(before=point_in_time.valid_on(t, "as_of"), after=point_in_time.valid_on(t, "end"))
     by_member = by_member.group_by([*KEY, "end", "member_id"]).agg(
         stayed=ibis._.before.any() & ibis._.after.any()
     )
@@ -270,13 +274,13 @@ def _stayed(county: Shape, windows: ir.Table, clock: ir.Table) -> ir.Table:
 
 
 def _own_spans(
-    county: County, days: list[dt.date], span: Horizon, seen_by: dt.date, period: accounts.Period
+    county: County, days: list[dt.date], span: Horizon, seen_by: dt.date, period: accounts.AccountingPeriod
 ) -> ir.Table | None:
     """Return the span of each label: the next observation, or the first total after the features."""
     if not span.next and not county.facts.get("spans.income", False):
         return None
-    at = accounts.build(county, point_in_time.moments(days), period)
-    clock = point_in_time.clock(Moment(d, seen_by) for d in days)
+    at = accounts.build_accounts(county, point_in_time.as_moments(days), period)
+    clock = point_in_time.moment_table(Moment(d, seen_by) for d in days)
     return compiled.store(
         county, _next_spans, span, period,
         at=at.select(*KEY, "period_to", "income_basis", "as_of_month"), clock=clock,
@@ -284,9 +288,9 @@ def _own_spans(
 
 
 def _next_spans(
-    county: Shape, span: Horizon, period: accounts.Period, at: ir.Table, clock: ir.Table
+    county: Shape, span: Horizon, period: accounts.AccountingPeriod, at: ir.Table, clock: ir.Table
 ) -> ir.Table:
-    later = point_in_time.known(county, "income", clock)
+    later = point_in_time.known_rows(county, "income", clock)
     later = later.select(*KEY, "month_from", "month_to").inner_join(at, list(KEY))
     is_total = later.month_to - later.month_from == accounts.TOTAL_MONTHS - 1
     by_total = is_total & (later.income_basis == "total")
@@ -349,7 +353,7 @@ def build_cohorts(
     unknown = [n for n in wanted if n not in COHORTS]
     if unknown or not wanted:
         raise UsageError(f"cohort {wanted!r}: give one or more of {', '.join(COHORTS)}")
-    days = [m.as_of for m in point_in_time.moments(as_of)]
+    days = [m.as_of for m in point_in_time.as_moments(as_of)]
     chosen = rules.load_rules(ruleset)
     table = _standing(county, days, chosen, params or {})
     if any(n in HISTORY for n in wanted):
@@ -366,7 +370,7 @@ def build_cohorts(
 
 def _standing(county: County, days: list, ruleset: rules.RuleSet, params: dict[str, object]) -> pd.DataFrame:
     """Return registration, register state and whether each household is known to be above the line."""
-    t = accounts.build(county, point_in_time.moments(days), ruleset.period(params))
+    t = accounts.build_accounts(county, point_in_time.as_moments(days), ruleset.period(params))
     columns = ["registration", "persons", "pcni", "in_register", "register_event"]
     table = compiled.read(county, t.select(*KEY, *columns))
     table["as_of"] = pd.to_datetime(table["as_of"])
@@ -407,12 +411,12 @@ def _income_months(county: Shape) -> ir.Table:
 
 
 def _first_seen_by_identification(county: County) -> set[str]:
-    clock = point_in_time.clock([Moment(EVER, EVER)])
+    clock = point_in_time.moment_table([Moment(END_OF_TIME, END_OF_TIME)])
     return set(compiled.frame(county, _seen_after_identification, clock=clock)["household_id"])
 
 
 def _seen_after_identification(county: Shape, clock: ir.Table) -> ir.Table:
-    t = point_in_time.known(county, "monitoring", clock)
+    t = point_in_time.known_rows(county, "monitoring", clock)
     identified = t.filter(t.event == "identified").group_by("household_id").agg(identified=t.date.min())
     h = county.table("households")
     seen = h.group_by("household_id").agg(seen=h.known_on.min())

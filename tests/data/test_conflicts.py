@@ -119,7 +119,7 @@ def test_a_move_recorded_before_the_departure(tmp_path):
     assert any("members: 1 rows contradict" in note for note in county.notes)
     home = {}
     for on in ("2020-04-30", "2020-05-31", "2020-07-19", "2020-07-20"):
-        present = point_in_time.members(county, point_in_time.moments(on)).to_pandas()
+        present = point_in_time.known_members(county, point_in_time.as_moments(on)).to_pandas()
         home[on] = present.loc[present.member_id == start["member_id"], "household_id"].tolist()
     # Until the office knew that he had left h01, he counts there; never in both, never in none.
     assert home == {

@@ -150,7 +150,7 @@ def test_corrections_stay(tmp_path):
     county = read_county(exports.write_chinese(tmp_path, rows))
     assert len(county.rejected) == 0
     held = [
-        point_in_time.members(county, point_in_time.moments(day))
+        point_in_time.known_members(county, point_in_time.as_moments(day))
         .filter(lambda t: t.member_id == "h01-head")
         .to_pandas()
         .health[0]

@@ -29,7 +29,7 @@ BY_UNIT: dict[str, Callable[[np.random.Generator, int], np.ndarray]] = {
 
 def _made(n: int = 400, seed: int = 0) -> Made:
     rng = np.random.default_rng(seed)
-    meta = features.describe("household-v1")
+    meta = features.describe_features("household-v1")
     columns = {row["id"]: BY_UNIT[row["unit"]](rng, n) for row in meta.to_dict("records")}
     index = pd.Index([f"h{i:04d}" for i in range(n)], name="household_id")
     X = pd.DataFrame(columns, index=index)
@@ -52,7 +52,7 @@ def _made(n: int = 400, seed: int = 0) -> Made:
 
 @pytest.fixture(scope="session")
 def meta() -> pd.DataFrame:
-    return features.describe("household-v1")
+    return features.describe_features("household-v1")
 
 
 @pytest.fixture(scope="session")

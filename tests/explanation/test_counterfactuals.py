@@ -17,7 +17,7 @@ from riskmodel.explanation.counterfactuals import (
     movable_features,
 )
 
-SET = features.load("household-v1")
+SET = features.load_feature_set("household-v1")
 LINE = 6000.0
 
 
@@ -25,7 +25,7 @@ LINE = 6000.0
 def X() -> pd.DataFrame:
     drawn = simulate.simulate_county(households=70, months=36, seed=3, truth_at=[])
     county = from_frames(drawn.frames, About.model_validate(drawn.about))
-    return features.build(county, SET, str(drawn.about["data_through"]))[SET.names]
+    return features.build_features(county, SET, str(drawn.about["data_through"]))[SET.names]
 
 
 def signed_log(x):
@@ -146,11 +146,11 @@ def test_quantities_are_no_function_of_one_another() -> None:
     # The same count over a longer window goes with the shorter one.
     assert "support_12m" in found
     assert "support_24m" not in found
-    assert "line_log" not in movable_features(features.load("eph-v1"))
+    assert "line_log" not in movable_features(features.load_feature_set("eph-v1"))
 
 
 def test_one_account_is_one_quantity_in_the_panels() -> None:
-    panel = features.load("eph-v1")
+    panel = features.load_feature_set("eph-v1")
     row = pd.DataFrame([dict.fromkeys(panel.names, 1.0)]).assign(
         line_ratio=2.0, line_share=0.5, line_log=np.log(2)
     )
@@ -174,7 +174,7 @@ def test_what_would_change_names_quantities_and_says_what_moves_with_them(X) -> 
     row = int(rows["pcni"].argmin())
     start = OfIncome().predict_proba(rows.iloc[[row]])[0, 1]
     made = explanation.find_counterfactuals(
-        OfIncome(), rows, row, features.describe(SET), float(start) / 2, feature_set=SET
+        OfIncome(), rows, row, features.describe_features(SET), float(start) / 2, feature_set=SET
     )
     assert len(made)
     assert set(made["feature"]) <= set(movable_features(SET))

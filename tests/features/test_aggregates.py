@@ -26,8 +26,8 @@ def spread(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_one_entry_adds_an_aggregate(spread: None, tmp_path: Path) -> None:
-    chosen = features.load(write(tmp_path, entry(aggregate="spread", id="wage_spread", window=3)))
-    assert features.describe(chosen)["how"].tolist() == ["largest less smallest monthly sum"]
+    chosen = features.load_feature_set(write(tmp_path, entry(aggregate="spread", id="wage_spread", window=3)))
+    assert features.describe_features(chosen)["how"].tolist() == ["largest less smallest monthly sum"]
     months = ["2020-10", "2020-11", "2020-12"]
     amounts = pd.DataFrame({"month": months, "source": "wage", "amount": [900, 400, 1000]})
     frames = {
@@ -37,16 +37,16 @@ def test_one_entry_adds_an_aggregate(spread: None, tmp_path: Path) -> None:
     }
     known = {name: t.assign(household_id="h", recorded_on="2020-12-31") for name, t in frames.items()}
     county = from_frames(known)
-    built = features.build(county, chosen, ["2020-12-31", "2021-05-31", "2022-05-31"])
+    built = features.build_features(county, chosen, ["2020-12-31", "2021-05-31", "2022-05-31"])
     # Then a window without a row, which is 0, and a year without one, which is unknown.
     assert built["wage_spread"].fillna(-1).tolist() == [600.0, 0.0, -1.0]
 
 
 def test_a_new_aggregate_is_checked_as_all_are(spread: None, tmp_path: Path) -> None:
     with pytest.raises(SpecError, match="spread needs at least 2 months"):
-        features.load(write(tmp_path, entry(aggregate="spread", window=1)))
+        features.load_feature_set(write(tmp_path, entry(aggregate="spread", window=1)))
     with pytest.raises(SpecError, match="'spread' is not allowed on visits"):
-        features.load(
+        features.load_feature_set(
             write(
                 tmp_path,
                 entry(**{"from": "visits", "aggregate": "spread", "over": "any", "missing": "null_if_none"}),

@@ -10,12 +10,12 @@ import pytest
 
 from riskmodel import features
 from riskmodel.data import About, County, from_frames
-from riskmodel.features import FeatureSet, storage
+from riskmodel.features import FeatureSet, build
 
 from . import counties
 
-EVERY = features.load(Path(__file__).parent / "sets" / "every-aggregate.yaml")
-HOUSEHOLD = features.load("household-v1")
+EVERY = features.load_feature_set(Path(__file__).parent / "sets" / "every-aggregate.yaml")
+HOUSEHOLD = features.load_feature_set("household-v1")
 MONTHS = [counties.month_text(m) for m in range(2019 * 12, 2021 * 12 + 6)]
 
 
@@ -46,7 +46,7 @@ def plain(**tables: pd.DataFrame) -> dict[str, pd.DataFrame]:
 
 
 def built(county: County, fs: FeatureSet, as_of: str) -> pd.DataFrame:
-    return features.build(county, fs, as_of).set_index("household_id")
+    return features.build_features(county, fs, as_of).set_index("household_id")
 
 
 def empty(*columns: str) -> pd.DataFrame:
@@ -57,8 +57,8 @@ def test_many_dates_in_one_pass_equal_separate_builds() -> None:
     # Rows recorded late belong to some of the dates and not to others.
     county = from_frames(counties.frames(3, households=5))
     dates = ["2020-03-31", "2021-06-10"]
-    together = features.build(county, EVERY, dates)
-    apart = pd.concat([features.build(county, EVERY, d) for d in dates])
+    together = features.build_features(county, EVERY, dates)
+    apart = pd.concat([features.build_features(county, EVERY, d) for d in dates])
     apart = apart.sort_values(["household_id", "as_of"], ignore_index=True)
     pd.testing.assert_frame_equal(together, apart, check_exact=True)
     assert together[EVERY.names].dtypes.eq("float64").all()
@@ -68,15 +68,15 @@ def test_a_county_taken_in_pieces_is_the_same_county(monkeypatch: pytest.MonkeyP
     # Windows of large tables are made for some of the households at a time.
     county = from_frames(counties.frames(3, households=7))
     some = only(EVERY, *(f.id for f in EVERY.features if f.source in ("income", "spending")), "f_growth")
-    whole = features.build(county, some, ["2020-03-31", "2021-06-30"])
-    monkeypatch.setattr(storage, "ROWS_AT_ONCE", len(county.frame("income")) // 3 + 1)
-    assert len(storage.Stored(county).pieces("income")) == 3
-    in_pieces = features.build(county, some, ["2020-03-31", "2021-06-30"])
+    whole = features.build_features(county, some, ["2020-03-31", "2021-06-30"])
+    monkeypatch.setattr(build, "MAX_ROWS", len(county.frame("income")) // 3 + 1)
+    assert len(build.TemporaryTables(county).pieces("income")) == 3
+    in_pieces = features.build_features(county, some, ["2020-03-31", "2021-06-30"])
     pd.testing.assert_frame_equal(whole, in_pieces, check_exact=True)
 
 
 def test_no_household_known_gives_no_row() -> None:
-    none = features.build(from_frames(plain()), only(EVERY, "pcni", "old"), "2017-12-31")
+    none = features.build_features(from_frames(plain()), only(EVERY, "pcni", "old"), "2017-12-31")
     assert none.empty
     assert {"household_id", "as_of", "township", "village", "pcni", "old"} <= set(none.columns)
 
@@ -115,7 +115,7 @@ def test_bytes_do_not_depend_on_row_order_or_threads() -> None:
         mixed = {k: f.sample(frac=1, random_state=threads) for k, f in frames.items()}
         county = from_frames(mixed)
         county.con.raw_sql(f"SET threads = {threads}").fetchall()
-        found.append(features.build(county, some, ["2020-12-31", "2021-06-30"]))
+        found.append(features.build_features(county, some, ["2020-12-31", "2021-06-30"]))
     assert len(found[0]) == 6000
     assert found[0][some.names].notna().mean().mean() > 0.5
     assert found[0][some.names].to_numpy().tobytes() == found[1][some.names].to_numpy().tobytes()
@@ -164,7 +164,7 @@ def test_annual_totals_leave_monthly_features_missing_for_want_of_months() -> No
     assert found.loc["a", "months_without_wage_12m"] == 0
     # The total itself speaks: 9000 in 2020, one person.
     assert found.loc["c", "pcni"] == 9000
-    annual = built(county, features.load("household-annual-v1"), "2021-06-30")
+    annual = built(county, features.load_feature_set("household-annual-v1"), "2021-06-30")
     assert annual.loc["c", "income_age_months"] == 6  # December 2020 to June 2021
     assert annual.loc["c", "on_totals"] == 1
     assert annual.loc["c", "wage_share"] == 1
@@ -172,7 +172,7 @@ def test_annual_totals_leave_monthly_features_missing_for_want_of_months() -> No
 
 
 def test_reasons_name_why_a_feature_is_missing() -> None:
-    reasons = features.reasons_missing(from_frames(plain()), HOUSEHOLD, "2021-06-30").set_index("id")
+    reasons = features.explain_missing(from_frames(plain()), HOUSEHOLD, "2021-06-30").set_index("id")
     # No spending table: production costs are unknown, and so is net income and what stands on it.
     assert reasons.loc["pcni", ["missing", "reason"]].tolist() == [3, "production_unknown"]
     assert reasons.loc["pcni_log", "reason"] == "production_unknown"
@@ -279,7 +279,7 @@ def test_the_line_is_the_sets_own_and_can_be_given() -> None:
 
 
 def test_the_household_set_builds_as_declared() -> None:
-    found = features.build(from_frames(counties.frames(2, households=4)), HOUSEHOLD, "2021-06-30")
+    found = features.build_features(from_frames(counties.frames(2, households=4)), HOUSEHOLD, "2021-06-30")
     assert list(found.columns) == ["household_id", "as_of", "township", "village", *HOUSEHOLD.names]
     assert not np.isinf(found[HOUSEHOLD.names].to_numpy()).any()
     assert found["household_id"].is_monotonic_increasing

@@ -13,9 +13,9 @@ from riskmodel import features
 from riskmodel.errors import SpecError, UsageError
 from riskmodel.features.aggregates import AGGREGATES
 from riskmodel.features.declaration import ROLES
-from riskmodel.features.library import causes
+from riskmodel.features.library import feature_causes
 
-HOUSEHOLD = features.load("household-v1")
+HOUSEHOLD = features.load_feature_set("household-v1")
 
 
 def write(folder: Path, *entries: dict[str, Any], **top: Any) -> Path:
@@ -37,15 +37,15 @@ def entry(**changes: Any) -> dict[str, Any]:
     return {k: v for k, v in (good | changes).items() if v is not None}
 
 
-@pytest.mark.parametrize("name", features.available())
+@pytest.mark.parametrize("name", features.available_feature_sets())
 def test_every_set_loads_and_is_whole(name: str) -> None:
-    fs = features.load(name)
+    fs = features.load_feature_set(name)
     assert fs.id == name
     assert len(set(fs.names)) == len(fs.names)
     for f in fs.features:
         # Column names go to LightGBM, Parquet and MLflow: plain ASCII, none of [ ] { } : , "
         assert re.fullmatch(r"[a-z][a-z0-9_]*", f.id)
-        assert f.cause in causes()
+        assert f.cause in feature_causes()
         assert f.zh.strip()
         assert f.en.strip()
         assert "{" not in f.zh + f.en
@@ -61,18 +61,22 @@ def test_household_set_has_what_was_asked_for() -> None:
     assert len(HOUSEHOLD.features) >= 150
     assert {3, 6, 12, 24} <= {f.window for f in HOUSEHOLD.features}
     assert {f.role for f in HOUSEHOLD.features} == set(ROLES)
-    assert {f.cause for f in HOUSEHOLD.features} >= set(causes()) - {"epidemic"}
+    assert {f.cause for f in HOUSEHOLD.features} >= set(feature_causes()) - {"epidemic"}
     tables = {"accounting", "income", "spending", "members", "risk_events", "monitoring", "support"}
     assert {f.source for f in HOUSEHOLD.features} >= tables
 
 
 def test_every_registered_aggregate_is_used_by_some_set() -> None:
-    used = {f.aggregate for name in features.available() for f in features.load(name).features}
+    used = {
+        f.aggregate
+        for name in features.available_feature_sets()
+        for f in features.load_feature_set(name).features
+    }
     assert used == set(AGGREGATES)
 
 
 def test_annual_set_needs_no_month_and_keeps_the_rest() -> None:
-    annual = features.load("household-annual-v1")
+    annual = features.load_feature_set("household-annual-v1")
     assert not any(f.months for f in annual.features)
     kept = {f.id for f in HOUSEHOLD.features if not f.months}
     assert kept <= set(annual.names)
@@ -87,7 +91,7 @@ def test_a_family_expands_in_the_order_written(tmp_path: Path) -> None:
         zh="近{window}个月{over}", en="{over} of {window} months",
         cause={"wage": "unstable_employment", "total": "income"}, direction={"wage": -1, "total": 0},
     )  # fmt: skip
-    found = features.load(write(tmp_path, families)).features
+    found = features.load_feature_set(write(tmp_path, families)).features
     assert [f.id for f in found] == ["wage_3", "wage_12", "total_3", "total_12"]
     assert [f.cause for f in found] == ["unstable_employment"] * 2 + ["income"] * 2
     assert [f.direction for f in found] == [-1, -1, 0, 0]
@@ -125,7 +129,7 @@ def test_a_wrong_declaration_names_file_key_and_what_is_allowed(
 ) -> None:
     path = write(tmp_path, entry(**changes))
     with pytest.raises(SpecError) as refused:
-        features.load(path)
+        features.load_feature_set(path)
     for text in [path.name, *named]:
         assert text in str(refused.value)
 
@@ -145,7 +149,7 @@ def test_a_wrong_reference_is_named(tmp_path: Path, changes: dict[str, Any], nam
     )
     path = write(tmp_path, entry(), made | {"from": "features"} | {k: v for k, v in changes.items() if v})
     with pytest.raises(SpecError) as refused:
-        features.load(path)
+        features.load_feature_set(path)
     for text in [path.name, *named]:
         assert text in str(refused.value)
 
@@ -158,7 +162,7 @@ def test_wrong_code_in_a_condition_is_named(tmp_path: Path) -> None:
     with pytest.raises(
         SpecError, match=r"where.health: 'sick' is not one of healthy, chronic, major_illness"
     ):
-        features.load(write(tmp_path, wrong))
+        features.load_feature_set(write(tmp_path, wrong))
 
 
 def test_an_accounting_quantity_that_there_is_not_is_named(tmp_path: Path) -> None:
@@ -172,7 +176,7 @@ def test_an_accounting_quantity_that_there_is_not_is_named(tmp_path: Path) -> No
     with pytest.raises(
         SpecError, match=r"feature x: column: 'pcnj' is no accounting quantity; there are: .*pcni"
     ):
-        features.build(from_frames(counties.frames(0, 2)), write(tmp_path, wrong), "2021-06-30")
+        features.build_features(from_frames(counties.frames(0, 2)), write(tmp_path, wrong), "2021-06-30")
 
 
 def test_what_stands_on_the_register_is_of_the_register(tmp_path: Path) -> None:
@@ -183,30 +187,30 @@ def test_what_stands_on_the_register_is_of_the_register(tmp_path: Path) -> None:
     ) | {"from": "monitoring"}  # fmt: skip
     made = entry(id="made", aggregate="log", over=None, window=None, of="times", missing="null_if_input_null")
     with pytest.raises(SpecError, match="made: role: stands on 'times', so it must be 'register', not 'own'"):
-        features.load(write(tmp_path, times, made | {"from": "features"}))
+        features.load_feature_set(write(tmp_path, times, made | {"from": "features"}))
 
 
 def test_roles_can_be_left_out() -> None:
-    plain = features.without(HOUSEHOLD, {"register", "support"})
+    plain = features.without_roles(HOUSEHOLD, {"register", "support"})
     assert {f.role for f in plain.features} == {"own", "context"}
     assert plain.id == "household-v1-without-register-without-support"
     assert plain.catalog_hash != HOUSEHOLD.catalog_hash
     with pytest.raises(UsageError, match="unknown role 'policy'; roles: own, context, register, support"):
-        features.without(HOUSEHOLD, {"policy"})
+        features.without_roles(HOUSEHOLD, {"policy"})
     with pytest.raises(UsageError, match="which would be left out"):
-        features.without(HOUSEHOLD, {"own"})
+        features.without_roles(HOUSEHOLD, {"own"})
 
 
 def test_the_hash_is_of_what_is_computed() -> None:
-    assert features.load("household-v1").catalog_hash == HOUSEHOLD.catalog_hash
+    assert features.load_feature_set("household-v1").catalog_hash == HOUSEHOLD.catalog_hash
     assert HOUSEHOLD.with_line(7000).catalog_hash != HOUSEHOLD.catalog_hash
 
 
 def test_an_edited_file_is_read_again(tmp_path: Path) -> None:
     path = write(tmp_path, entry())
-    assert len(features.load(path).features) == 2
+    assert len(features.load_feature_set(path).features) == 2
     path = write(tmp_path, entry(window=[3, 6, 12]))
-    assert len(features.load(path).features) == 3
+    assert len(features.load_feature_set(path).features) == 3
 
 
 def test_a_set_comes_back_from_json_as_it_was() -> None:
@@ -218,13 +222,13 @@ def test_a_set_comes_back_from_json_as_it_was() -> None:
 
 def test_unknown_set_lists_the_known() -> None:
     with pytest.raises(UsageError, match=r"household-v9.*household-annual-v1, household-v1"):
-        features.load("household-v9")
+        features.load_feature_set("household-v9")
 
 
-@pytest.mark.parametrize("name", features.available())
+@pytest.mark.parametrize("name", features.available_feature_sets())
 def test_describe_prints_every_feature_with_all_it_declares(name: str) -> None:
-    fs = features.load(name)
-    table = features.describe(fs)
+    fs = features.load_feature_set(name)
+    table = features.describe_features(fs)
     assert table["id"].tolist() == fs.names
     wanted = ["zh", "en", "unit_zh", "aggregate", "known_on", "missing", "cause", "role", "how", "null_means"]
     assert table[wanted].notna().all(axis=None)

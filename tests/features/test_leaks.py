@@ -18,8 +18,8 @@ from riskmodel.households import point_in_time
 from .. import leaks
 from . import counties
 
-EVERY = features.load(Path(__file__).parent / "sets" / "every-aggregate.yaml")
-HOUSEHOLD = features.load("household-v1")
+EVERY = features.load_feature_set(Path(__file__).parent / "sets" / "every-aggregate.yaml")
+HOUSEHOLD = features.load_feature_set("household-v1")
 
 
 @cache
@@ -29,7 +29,7 @@ def county(seed: int) -> County:
 
 
 def moved(fs: FeatureSet, made: County, as_of: str, seed: int) -> None:
-    leaks.assert_unmoved(lambda c: features.build(c, fs, as_of), made, as_of, seed)
+    leaks.assert_unmoved(lambda c: features.build_features(c, fs, as_of), made, as_of, seed)
 
 
 # A county is dear to build: no shrinking, the seeds name the case.
@@ -56,5 +56,5 @@ def test_the_other_future_is_another_one() -> None:
                   for c, t in zip((mine, other), only, strict=True)]  # fmt: skip
         assert prints[0] != prints[1], name
     few = EVERY.model_copy(update={"features": EVERY.features[:12]})
-    now, then = (features.build(c, few, "2021-06-30")[few.names] for c in (mine, other))
+    now, then = (features.build_features(c, few, "2021-06-30")[few.names] for c in (mine, other))
     assert (now.fillna(-1).to_numpy() != then.fillna(-1).to_numpy()).any(axis=0).mean() > 0.5

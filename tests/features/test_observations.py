@@ -62,7 +62,7 @@ def built(tmp_path: Path, *entries: str, days: list[str] | None = None) -> pd.Da
     common = "unit: ratio, zh: 一, en: one"
     path = tmp_path / "seen.yaml"
     path.write_text(HEAD + "".join(f"  - {{{e}, {common}}}\n" for e in entries), encoding="utf-8")
-    found = features.build(county(), path, days or DAYS)
+    found = features.build_features(county(), path, days or DAYS)
     return found[found["household_id"] == "h"].reset_index(drop=True)
 
 
@@ -163,7 +163,7 @@ def test_an_absent_table_gives_nulls_not_zeros(tmp_path: Path) -> None:
     )
     full = county()
     bare = County(full.con, {n: t for n, t in full.tables.items() if n != "indicators"}, full.about)
-    assert features.build(bare, tmp_path / "seen.yaml", DAYS)["rooms"].isna().all()
+    assert features.build_features(bare, tmp_path / "seen.yaml", DAYS)["rooms"].isna().all()
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ SET = Path(__file__).parent / "sets" / "every-aggregate.yaml"
 DATES = ["2019-10-15", "2020-12-31", "2021-06-10"]
 
 
-EVERY = features.load(SET)
+EVERY = features.load_feature_set(SET)
 SEEDS = (0, 1)
 
 
@@ -32,7 +32,7 @@ SEEDS = (0, 1)
 def expected(seed: int, row_ids: bool = False) -> pd.DataFrame:
     """Read a random county row by row at all dates."""
     county = from_frames(counties.frames(seed, row_ids=row_ids))
-    accounts = accounting.build(county, point_in_time.moments(DATES)).to_pandas()
+    accounts = accounting.build_accounts(county, point_in_time.as_moments(DATES)).to_pandas()
     found = []
     for date in DATES:
         of_date = accounts[accounts["as_of"] == date]
@@ -41,7 +41,7 @@ def expected(seed: int, row_ids: bool = False) -> pd.DataFrame:
 
 
 def compare(county: County, theirs: pd.DataFrame) -> None:
-    built = features.build(county, EVERY, DATES).set_index(["household_id", "as_of"])[EVERY.names]
+    built = features.build_features(county, EVERY, DATES).set_index(["household_id", "as_of"])[EVERY.names]
     assert list(built.index) == list(theirs.index)
     # Slopes and spreads are differences of large sums: compare on the scale of the amounts.
     pd.testing.assert_frame_equal(built, theirs, rtol=1e-9, atol=1e-6, check_index_type=False)
@@ -86,6 +86,6 @@ def test_equal_months_have_no_spread_and_a_straight_line_its_step() -> None:
     frames = counties.frames(0, households=2) | {"income": pd.concat([flat, rising])}
     wanted = ["in_wage_std_24", "in_wage_cv_12", "in_wage_slope_6", "in_wage_slope_24", "in_wage_slope_lag"]
     few = EVERY.model_copy(update={"features": tuple(map(EVERY.feature, wanted))})
-    found = features.build(from_frames(frames), few, "2020-12-31").set_index("household_id")
+    found = features.build_features(from_frames(frames), few, "2020-12-31").set_index("household_id")
     assert found.loc["h0", wanted].tolist() == [0.0] * 5
     assert found.loc["h1", wanted[2:]].tolist() == [25.0] * 3

@@ -61,7 +61,7 @@ def test_a_wage_loss_is_the_same_months_of_last_year(county: County, made: House
     found = stress.stress_test(county, made, one(kind="wage", share=0.5), draws=50)
     day = dt.date.fromisoformat(AS_OF)
     t = (
-        accounts.build(county, point_in_time.moments(day))
+        accounts.build_accounts(county, point_in_time.as_moments(day))
         .select("household_id", "income_wage", "persons")
         .to_pandas()
     )

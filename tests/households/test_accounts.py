@@ -7,7 +7,7 @@ import pytest
 
 from riskmodel.data import About, from_frames
 from riskmodel.households import accounts, point_in_time
-from riskmodel.households.accounts import Period
+from riskmodel.households.accounts import AccountingPeriod
 
 
 def months(first: str, last: str) -> list[str]:
@@ -50,7 +50,7 @@ def one(
     frames: dict[str, pd.DataFrame], as_of: str, about: About | None = None, **kwargs: object
 ) -> pd.Series:
     county = from_frames(frames, about)
-    found = accounts.build(county, point_in_time.moments(as_of), **kwargs).to_pandas()  # type: ignore[arg-type]
+    found = accounts.build_accounts(county, point_in_time.as_moments(as_of), **kwargs).to_pandas()  # type: ignore[arg-type]
     assert len(found) == 1
     return found.iloc[0]
 
@@ -196,7 +196,7 @@ def test_a_correction_holds_from_the_day_it_was_recorded() -> None:
 
 
 def test_calendar_year_is_divided_by_todays_members() -> None:
-    row = one(base(), "2021-06-01", period=Period(calendar_year=True))
+    row = one(base(), "2021-06-01", period=AccountingPeriod(calendar_year=True))
     assert (row.period_from, row.period_to) == (2020 * 12, 2020 * 12 + 11)
     assert row.pcni == (5 * 500 + 7 * 1_000) / 2
 
@@ -205,10 +205,10 @@ def test_a_calendar_year_told_by_a_total_says_nothing_of_single_months() -> None
     # The year is known (12,000 / 2 present today), the months with earnings are not: null, never 0.
     year = {"month_from": ["2020-01"], "month_to": ["2020-12"], "source": ["wage"], "amount": [12_000]}
     frames = base(income=pd.DataFrame({"household_id": ["h"], **year}))
-    row = one(frames, "2021-06-01", period=Period(calendar_year=True))
+    row = one(frames, "2021-06-01", period=AccountingPeriod(calendar_year=True))
     assert (row.pcni, row.income_basis) == (6_000, "total")
     assert pd.isna(row.earning_months)
-    monthly = one(base(), "2021-06-01", period=Period(calendar_year=True))
+    monthly = one(base(), "2021-06-01", period=AccountingPeriod(calendar_year=True))
     assert (monthly.income_basis, monthly.earning_months) == ("months", 12)
 
 
@@ -244,8 +244,12 @@ def test_many_moments_in_one_pass_equal_one_at_a_time() -> None:
     frames = base()
     county = from_frames(frames)
     days = ["2020-12-31", "2021-03-31", "2021-06-01"]
-    together = accounts.build(county, point_in_time.moments(days)).to_pandas().sort_values("as_of")
-    apart = pd.concat([accounts.build(county, point_in_time.moments(d)).to_pandas() for d in days])
+    together = (
+        accounts.build_accounts(county, point_in_time.as_moments(days)).to_pandas().sort_values("as_of")
+    )
+    apart = pd.concat(
+        [accounts.build_accounts(county, point_in_time.as_moments(d)).to_pandas() for d in days]
+    )
     pd.testing.assert_frame_equal(
         together.reset_index(drop=True), apart.reset_index(drop=True), check_dtype=False
     )
@@ -265,7 +269,7 @@ def test_who_knows_more_than_as_of_still_takes_the_total_that_ended_by_then() ->
     )
     county = from_frames(base(income=totals))
     late = point_in_time.Moment(point_in_time.to_date("2019-12-31"), point_in_time.to_date("2021-06-30"))
-    assert accounts.build(county, (late,)).to_pandas()["net_income"].tolist() == [6000]
+    assert accounts.build_accounts(county, (late,)).to_pandas()["net_income"].tolist() == [6000]
 
 
 def test_where_nobody_lives_the_reason_is_that() -> None:

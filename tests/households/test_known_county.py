@@ -20,15 +20,15 @@ def view() -> KnownCounty:
 
 
 def test_a_view_gives_the_tables_of_its_county(view: KnownCounty) -> None:
-    c, when = view.county, point_in_time.moments(DAYS)
+    c, when = view.county, point_in_time.as_moments(DAYS)
     assert view.moments == when
     key = ["as_of", "household_id"]
     for ours, theirs in [
-        (view.rows("income"), point_in_time.known(c, "income", when)),
-        (view.households(), point_in_time.households(c, when)),
-        (view.members(), point_in_time.members(c, when)),
-        (view.accounts(), accounts.build(c, when)),
-        (view.incomes(), accounts.incomes(c, when)),
+        (view.rows("income"), point_in_time.known_rows(c, "income", when)),
+        (view.households(), point_in_time.known_households(c, when)),
+        (view.members(), point_in_time.known_members(c, when)),
+        (view.accounts(), accounts.build_accounts(c, when)),
+        (view.incomes(), accounts.build_incomes(c, when)),
     ]:
         same = [t.to_pandas().sort_values(key, ignore_index=True) for t in (ours, theirs)]
         pd.testing.assert_frame_equal(*same)

@@ -51,7 +51,7 @@ def test_findings_come_back_and_the_next_model_learns_from_them_by_their_chances
     (data / "visits.parquet").unlink()
     county = read_county(data)
     loaded = tracking.load_model("county@champion", store)
-    truth = targets.build(county, DAYS, THREE, ("below_line",), "national-2021")
+    truth = targets.build_targets(county, DAYS, THREE, ("below_line",), "national-2021")
     truth = truth.set_index(["household_id", "as_of"])["label"]
     filled = 0
     for day in DAYS:

@@ -70,14 +70,19 @@ def whole(
         count(patch, by_set, "query_verdicts", lambda known, case, *_: f"{case.ruleset.id} {known.moments}")
         count(patch, point_in_time, "_fingerprint", lambda county, day: str(day))
         count(patch, targets, "build_cohorts", lambda county, day, *_: str(day))
-        count(patch, features, "build", lambda county, chosen, day: f"{chosen.id} {day}")
+        count(patch, features, "build_features", lambda county, chosen, day: f"{chosen.id} {day}")
         return make(office, tmp_path_factory.mktemp("whole")).out
 
 
 def test_a_month_computes_everything_once(whole: Path, computed: Counter[tuple[str, str]]) -> None:
     # The rule set's verdicts are written, scored beside, and reported with what changed; the register and
     # the scores name one state of the data. Changes judge the month before too, as known then and now.
-    assert {name for name, _ in computed} == {"query_verdicts", "_fingerprint", "build_cohorts", "build"}
+    assert {name for name, _ in computed} == {
+        "query_verdicts",
+        "_fingerprint",
+        "build_cohorts",
+        "build_features",
+    }
     assert set(computed.values()) == {1}, computed
     sets = [key for name, key in computed if name == "query_verdicts"]
     assert sum(key.startswith("national-2021") for key in sets) == 3

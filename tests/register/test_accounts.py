@@ -98,7 +98,11 @@ def test_a_whole_county_agrees_with_the_reckoning_and_with_household_accounts():
         for line in ("opening", "identified", "rolled_back", "re_marked", "eliminated", "removed", "closing"):
             assert total[stock, line] == tuple(expected[stock, line, unit] for unit in ("hh", "p")), line
     # Households watched at the end are those that the rules take for registered.
-    ground = accounts.build(county, point_in_time.moments(last)).select("in_register", "persons").to_pandas()
+    ground = (
+        accounts.build_accounts(county, point_in_time.as_moments(last))
+        .select("in_register", "persons")
+        .to_pandas()
+    )
     watched = ground[ground["in_register"].astype(bool)]
     assert total["open", "closing"] == (len(watched), watched["persons"].sum()) != (0, 0)
 

@@ -73,7 +73,7 @@ def test_the_fall_is_the_first_month_whose_period_is_below_the_line(made) -> Non
     one = seen.iloc[0]
     fell = pd.Timestamp(int(one["fell"]) // 12, int(one["fell"]) % 12 + 1, 1) + pd.offsets.MonthEnd(0)
     before = (fell - pd.offsets.MonthEnd(1)).date()
-    label = targets.build(county, [before], 1, exp.events, exp.ruleset)
+    label = targets.build_targets(county, [before], 1, exp.events, exp.ruleset)
     assert label.set_index("household_id").loc[one["household_id"], "label"] == 1
 
 

@@ -27,7 +27,7 @@ def test_a_single_parent_is_one_adult_without_a_spouse_with_a_child() -> None:
 
 
 def test_every_kind_is_told_by_features_that_the_household_set_has() -> None:
-    names = set(features.load("household-v1").names)
+    names = set(features.load_feature_set("household-v1").names)
     for group in HOUSEHOLD_GROUPS.values():
         assert {feature for each, _ in group.where for feature in each} <= names
         assert group.zh

@@ -199,8 +199,8 @@ def test_the_run_says_what_made_it(trained: training.TrainedRun, store: Path) ->
         params = dict(db.execute("select key, value from params where run_uuid = ?", [trained.run_id]))
         metrics = {k for (k,) in db.execute("select key from metrics where run_uuid = ?", [trained.run_id])}
     assert params["ruleset"] == "national-2021"
-    declared = features.load("household-v1").with_line(6000, "national-2021")
-    learned_from = features.without(declared, set(trained.result.experiment.leave_out))
+    declared = features.load_feature_set("household-v1").with_line(6000, "national-2021")
+    learned_from = features.without_roles(declared, set(trained.result.experiment.leave_out))
     assert params["feature_set"] == learned_from.id
     assert params["feature_set_hash"] == learned_from.catalog_hash != declared.catalog_hash
     assert params["data_fingerprint"] == trained.result.fingerprint
@@ -263,10 +263,10 @@ def test_contributions_add_up_to_every_explained_models_score(
     trained: training.TrainedRun, county: County, store: Path, name: str
 ) -> None:
     back = tracking.load_model(f"county@{name}", store)
-    X = features.build(county, back.feature_set, AS_OF)[back.feature_set.names]
+    X = features.build_features(county, back.feature_set, AS_OF)[back.feature_set.names]
     parts, base = explanation.compute_contributions(back.model, X)
     np.testing.assert_allclose(base + parts.sum(axis=1), back.model.margin(X), atol=1e-6)
-    causes = explanation.sum_by_cause(parts, features.describe(back.feature_set))
+    causes = explanation.sum_by_cause(parts, features.describe_features(back.feature_set))
     np.testing.assert_allclose(causes.sum(axis=1), parts.sum(axis=1), atol=1e-9)
 
 
@@ -297,7 +297,7 @@ def test_an_explanation_adds_up_to_the_households_score(
     # The largest stands first, and every feature says what it is and what the household's figure was.
     assert made["contribution"].abs().groupby(made["household_id"]).is_monotonic_decreasing.all()
     assert sorted(made.loc[made["household_id"] == two[0], "feature"]) == sorted(model.feature_set.names)
-    X = features.build(county, model.feature_set, AS_OF).set_index("household_id")
+    X = features.build_features(county, model.feature_set, AS_OF).set_index("household_id")
     own = made[made["household_id"] == two[1]].set_index("feature")["value"]
     np.testing.assert_array_equal(own, X.loc[two[1], own.index].to_numpy(dtype=float))
     assert made[["name", "cause"]].notna().all(axis=None)

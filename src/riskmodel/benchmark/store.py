@@ -82,7 +82,7 @@ class PanelJob:
         if panel.experiment is not None:
             exp = bench.experiment_of(panel)
             out["experiment"] = exp.model_dump(mode="json")
-            out["features"] = features.load(exp.feature_set).model_dump(mode="json")
+            out["features"] = features.load_feature_set(exp.feature_set).model_dump(mode="json")
         return out
 
     @property

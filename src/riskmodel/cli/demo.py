@@ -101,9 +101,9 @@ def _features(county: County, day: dt.date, out: Path) -> None:
     from riskmodel import features
     from riskmodel.io.files import write_table
 
-    chosen = features.load(FEATURE_SET)
-    write_table(features.describe(chosen), out / "features" / "dictionary.csv")
-    write_table(features.build(county, chosen, day), out / "features" / f"{FEATURE_SET}.parquet")
+    chosen = features.load_feature_set(FEATURE_SET)
+    write_table(features.describe_features(chosen), out / "features" / "dictionary.csv")
+    write_table(features.build_features(county, chosen, day), out / "features" / f"{FEATURE_SET}.parquet")
 
 
 def _train(county: County, data: Path, store: Path, step: _Steps) -> Any:

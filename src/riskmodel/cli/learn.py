@@ -42,9 +42,9 @@ def features(
     from riskmodel import features as declared
     from riskmodel.io.files import write_table
 
-    chosen = declared.load(feature_set)
+    chosen = declared.load_feature_set(feature_set)
     if describe:
-        dictionary = declared.describe(chosen)
+        dictionary = declared.describe_features(chosen)
         if out is not None:
             write_table(dictionary, out, sheet="features")
         elif as_json:
@@ -63,7 +63,7 @@ def features(
         pseudonymise=pseudonymise,
         as_of=as_of,
     )
-    made = declared.build(county, chosen, as_of)
+    made = declared.build_features(county, chosen, as_of)
     write_table(made, out, sheet="features")
     summary = {"out": str(out), "rows": len(made), "features": len(chosen.names), "feature_set": chosen.id}
     tell(summary, as_json)

@@ -139,10 +139,10 @@ def recent_visits(county: County, as_of: DateLike, months: int = YIELD_MONTHS) -
         ``selected_by, outcome, chance, village``: what `yield_by_source` and `weighted_yield` take.
     """
     day = point_in_time.to_date(as_of)
-    when = point_in_time.moments(day)
-    seen = point_in_time.known(county, "visits", when)
+    when = point_in_time.as_moments(day)
+    seen = point_in_time.known_rows(county, "visits", when)
     seen = seen.filter(seen.date <= day, seen.date > point_in_time.add_months(day, -months))
-    lives = point_in_time.households(county, when).select("household_id", "township", "village")
+    lives = point_in_time.known_households(county, when).select("household_id", "township", "village")
     found = seen.select("household_id", "selected_by", "outcome", "chance").left_join(lives, "household_id")
     frame = county.con.to_pyarrow(found).to_pandas()
     # Two townships may each have a village of one name; who lives nowhere known is a village alone.

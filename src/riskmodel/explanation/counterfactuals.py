@@ -22,7 +22,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from riskmodel.errors import UsageError
-from riskmodel.features import MOST_SHARE, Feature, FeatureSet
+from riskmodel.features import MAX_LINE_SHARE, Feature, FeatureSet
 
 Array = NDArray[np.float64]
 Change = Callable[[pd.DataFrame, str, NDArray[Any]], pd.DataFrame]
@@ -45,7 +45,7 @@ def _greatest(p: list[Array], line: Array) -> Array:
 
 def _share(ratio: Array) -> Array:
     with np.errstate(divide="ignore", invalid="ignore"):
-        share = np.where(ratio > 0, np.minimum(1 / ratio, MOST_SHARE), MOST_SHARE)
+        share = np.where(ratio > 0, np.minimum(1 / ratio, MAX_LINE_SHARE), MAX_LINE_SHARE)
     return np.where(np.isnan(ratio), np.nan, share)
 
 

@@ -1,19 +1,19 @@
 """Features declared in YAML, compiled to Ibis, for many as-of dates in one pass."""
 
-from riskmodel.features.build import build
-from riskmodel.features.declaration import Feature, FeatureSet, without
-from riskmodel.features.dictionary import describe, reasons_missing
-from riskmodel.features.library import available, load
-from riskmodel.features.observations import MOST_SHARE
+from riskmodel.features.build import build_features
+from riskmodel.features.declaration import Feature, FeatureSet, without_roles
+from riskmodel.features.dictionary import describe_features, explain_missing
+from riskmodel.features.library import available_feature_sets, load_feature_set
+from riskmodel.features.observations import MAX_LINE_SHARE
 
 __all__ = [
-    "MOST_SHARE",
+    "MAX_LINE_SHARE",
     "Feature",
     "FeatureSet",
-    "available",
-    "build",
-    "describe",
-    "load",
-    "reasons_missing",
-    "without",
+    "available_feature_sets",
+    "build_features",
+    "describe_features",
+    "explain_missing",
+    "load_feature_set",
+    "without_roles",
 ]

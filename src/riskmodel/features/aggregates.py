@@ -25,10 +25,10 @@ SOURCES = ("accounting", *MONTHLY, "members", *EVENTS, "assets", *OBSERVED, "fea
 PLACES = ("village", "township")
 
 # Columns that the blocks make stand beside the accounting quantities, some of which have a feature's name.
-MADE = "made_"
+BLOCK_PREFIX = "made_"
 
 # Column whose codes a source may be declared `over`.
-CODES_OF = {
+CODE_COLUMNS = {
     "income": "income.source",
     "spending": "spending.category",
     "risk_events": "risk_events.cause",
@@ -38,7 +38,7 @@ CODES_OF = {
     "assets": "assets.kind",
 }
 # Names for several codes together, with their Chinese and English words.
-TOGETHER = {
+CODE_GROUPS = {
     "income": {"total": ("全部收入", "total")},
     "spending": {"rigid": ("刚性", "rigid")},
     "risk_events": {"any": ("任一", "any")},
@@ -122,7 +122,7 @@ class DatedRows:
     @property
     def codes(self) -> ir.Value:
         """How many different codes are inside."""
-        code = self.table[CODES_OF[self.feature.source].split(".")[1]]
+        code = self.table[CODE_COLUMNS[self.feature.source].split(".")[1]]
         return ibis.ifelse(self.inside, code, ibis.null("string")).nunique()
 
 

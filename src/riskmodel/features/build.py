@@ -1,26 +1,130 @@
-"""From a declared feature set to a table: all as-of dates in one pass, pandas at the edge."""
+"""From a declared feature set to a table: all as-of dates in one pass, pandas at the edge.
+
+Where intermediate tables are kept while a feature set is built, and how the result is taken out.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import datetime as dt
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from functools import reduce
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import ibis
 import ibis.expr.types as ir
+import numpy as np
 import pandas as pd
 
-from riskmodel.data import County, Shape
+from riskmodel.data import County, Shape, compiled, rows_table
 from riskmodel.errors import SpecError
-from riskmodel.features import derived, events, monthly, observations, people
-from riskmodel.features.aggregates import AGGREGATES, EVENTS, MADE, MONTHLY, OBSERVED
-from riskmodel.features.conditions import holds
+from riskmodel.features import derived, monthly, observations, records
+from riskmodel.features.aggregates import AGGREGATES, BLOCK_PREFIX, EVENTS, MONTHLY, OBSERVED
 from riskmodel.features.declaration import Feature, FeatureSet
-from riskmodel.features.library import levels, load
-from riskmodel.features.lines import line_of
-from riskmodel.features.storage import Stored, stored, taken_out
-from riskmodel.households import DateLike, Moment, Period, accounts, point_in_time
+from riskmodel.features.derived import line_of
+from riskmodel.features.library import dependency_levels, load_feature_set
+from riskmodel.features.monthly import ALL_HOUSEHOLDS, HouseholdRange
+from riskmodel.features.records import conditions_hold
+from riskmodel.households import AccountingPeriod, DateLike, Moment, accounts, point_in_time
 from riskmodel.rules import RelativeLine
+
+# Rows of income or spending whose windows are made at once: half a gigabyte or so of sums.
+MAX_ROWS = 4_000_000
+
+
+@dataclass
+class TemporaryTables:
+    """Keeps tables in the county's engine, so that it plans small queries and gives their memory back."""
+
+    county: County
+    names: list[str] = field(default_factory=list)
+
+    def keep(self, build: Callable[..., ir.Table], *arguments: Any, **inputs: compiled.Input) -> ir.Table:
+        """Return a compiled query's answer as a stored table, see `riskmodel.data.compiled.store`."""
+        self.names.append(f"features_{uuid.uuid4().hex}")
+        return compiled.store(self.county, build, *arguments, name=self.names[-1], **inputs)
+
+    def only(self, build: Callable[..., ir.Table], *arguments: Any, **inputs: compiled.Input) -> ir.Table:
+        """Return a compiled query's answer as a stored table, and forget all others kept before."""
+        before = tuple(self.names)
+        kept = self.keep(build, *arguments, **inputs)
+        self.forget(before)
+        return kept
+
+    def forget(self, names: Sequence[str]) -> None:
+        """Drop stored tables."""
+        for name in names:
+            self.county.con.con.execute(f'DROP TABLE IF EXISTS "{name}"')
+            self.names.remove(name)
+
+    def pieces(self, name: str) -> list[HouseholdRange]:
+        """Return ranges of household ids, from (in) and to (out), of at most `ROWS_AT_ONCE` rows or so."""
+        rows = int(compiled.frame(self.county, _count, name)["rows"][0])
+        parts = -(-rows // MAX_ROWS)
+        if parts < 2:
+            return [ALL_HOUSEHOLDS]
+        ordered = sorted(compiled.frame(self.county, _households)["household_id"])
+        cuts = [None, *(ordered[len(ordered) * k // parts] for k in range(1, parts)), None]
+        return list(pairwise(cuts))
+
+
+def _count(county: Shape, name: str) -> ir.Table:
+    t = county.table(name)
+    return t.aggregate(rows=t.count())
+
+
+def _households(county: Shape) -> ir.Table:
+    return county.table("households").select("household_id").distinct()
+
+
+@contextmanager
+def temporary_tables(county: County) -> Iterator[TemporaryTables]:
+    """Give a storage in the county's engine; what it still keeps in the end is dropped."""
+    storage = TemporaryTables(county)
+    try:
+        yield storage
+    finally:
+        storage.forget(tuple(storage.names))
+
+
+def read_features(
+    county: County, table: ir.Table, feature_set: FeatureSet, days: Sequence[dt.date]
+) -> pd.DataFrame:
+    """Return a stored table of features as a frame sorted by household and as-of.
+
+    It is taken out date by date into one array: the engine's copy of the whole, the array and one date's
+    rows are in memory, never a second copy of the whole.
+    """
+    names, ids = feature_set.names, [c for c in table.columns if c not in set(feature_set.names)]
+    total = int(compiled.frame(county, _rows, table=table)["rows"][0])
+    values, keys, start = np.empty((len(names), total)), [], 0
+    for day in days:
+        part = compiled.arrow(county, _of_day, table=table, day=rows_table([{"day": day}], day="date"))
+        for j, name in enumerate(names):
+            values[j, start : start + part.num_rows] = part[name].to_numpy()
+        keys.append(part.select(ids).to_pandas(date_as_object=False))
+        start += part.num_rows
+    key = pd.concat(keys, ignore_index=True)
+    key["as_of"] = key["as_of"].astype("datetime64[s]")
+    key = key.sort_values(["household_id", "as_of"])
+    order = key.index.to_numpy()
+    for j in range(len(names)):
+        values[j] = values[j][order]
+    frame = pd.DataFrame(values.T, columns=names, copy=False)
+    return pd.concat([key.reset_index(drop=True), frame], axis=1)
+
+
+def _rows(county: Shape, table: ir.Table) -> ir.Table:
+    return table.aggregate(rows=table.count())
+
+
+def _of_day(county: Shape, table: ir.Table, day: ir.Table) -> ir.Table:
+    return table.semi_join(day, table.as_of == day.day)
+
 
 KEY = ["household_id", "as_of"]
 ID_COLUMNS = [*KEY, "township", "village"]
@@ -37,11 +141,11 @@ def _carried(feature_set: FeatureSet, base: ir.Table, t: ir.Table) -> dict[str, 
         name = ref.removeprefix(derived.ACCOUNTING)
         if name not in base.columns:
             raise SpecError(f"{ref!r} is no accounting quantity; there are: {', '.join(base.columns)}")
-        out[derived.carried(ref)] = t[name]
+        out[derived.carried_column(ref)] = t[name]
     return out
 
 
-def build(
+def build_features(
     county: County,
     feature_set: FeatureSet | str | Path,
     as_of: DateLike | Moment | Iterable[DateLike] | Iterable[Moment],
@@ -67,16 +171,18 @@ def build(
     UsageError
         If there is no such set or a date is none.
     """
-    fs = feature_set if isinstance(feature_set, FeatureSet) else load(feature_set)
-    when = point_in_time.moments(as_of)
-    with stored(county) as storage:
+    fs = feature_set if isinstance(feature_set, FeatureSet) else load_feature_set(feature_set)
+    when = point_in_time.as_moments(as_of)
+    with temporary_tables(county) as storage:
         table = _features(county, fs, when, storage)
-        return taken_out(county, table, fs, [m.as_of for m in when])
+        return read_features(county, table, fs, [m.as_of for m in when])
 
 
-def _features(county: County, feature_set: FeatureSet, when: tuple[Moment, ...], storage: Stored) -> ir.Table:
+def _features(
+    county: County, feature_set: FeatureSet, when: tuple[Moment, ...], storage: TemporaryTables
+) -> ir.Table:
     """Store the features of all as-of dates: what sources give, joined; then features made of features."""
-    base = accounts.build(county, when, Period(months=feature_set.period_months))
+    base = accounts.build_accounts(county, when, AccountingPeriod(months=feature_set.period_months))
     line = storage.keep(_relative_line, feature_set.line, base=base) if _is_relative(feature_set) else None
     blocks = dict(_blocks(county, feature_set, when, storage))
     parts = tuple(blocks)
@@ -84,7 +190,7 @@ def _features(county: County, feature_set: FeatureSet, when: tuple[Moment, ...],
     counts = tuple(len(blocks[part]) for part in parts)
     t = storage.only(_joined, feature_set, parts, counts, base=base, line=line, **pieces)
     around: dict[str, ir.Table] = {}
-    for number, wave in enumerate(levels(feature_set.features)):
+    for number, wave in enumerate(dependency_levels(feature_set.features)):
         for by in _places(wave):
             # What an earlier wave made is computed anew, not stored: it is cheap beside the sums.
             around[_around(number, by)] = storage.keep(_sums, feature_set, number, by, t=t, **around)
@@ -130,26 +236,30 @@ def _joined(
         # Joins stay one chain: a select in between would write every column out again.
         t = t.left_join(block, KEY, rname=f"{{name}}_{i}")
     made = {f.id: _finish(f, t, county) for f in feature_set.features if f.source not in _LATER}
-    bounded = {f.id: derived.bounded(f, made[f.id]) for f in feature_set.features if f.id in made}
+    bounded = {f.id: derived.clip_to_bounds(f, made[f.id]) for f in feature_set.features if f.id in made}
     return t.select(*ID_COLUMNS, **_carried(feature_set, base, t), **bounded)
 
 
 def _derived(feature_set: FeatureSet, t: ir.Table, around: Mapping[str, ir.Table], waves: int) -> ir.Table:
     """Add the features of the first waves of features made of features."""
-    for number, wave in enumerate(levels(feature_set.features)[:waves]):
+    for number, wave in enumerate(dependency_levels(feature_set.features)[:waves]):
         if wave[0].source == "neighbours":
-            t = derived.neighbours(wave, t, {by: around[_around(number, by)] for by in _places(wave)})
+            t = derived.neighbour_features(wave, t, {by: around[_around(number, by)] for by in _places(wave)})
         else:
-            line = t[derived.carried("accounting.line")] if _is_relative(feature_set) else feature_set.line
-            made = {f.id: derived.derive(f, t, line) for f in wave}
-            t = t.mutate(**{f.id: derived.bounded(f, made[f.id]) for f in wave})
+            line = (
+                t[derived.carried_column("accounting.line")]
+                if _is_relative(feature_set)
+                else feature_set.line
+            )
+            made = {f.id: derived.derived_value(f, t, line) for f in wave}
+            t = t.mutate(**{f.id: derived.clip_to_bounds(f, made[f.id]) for f in wave})
     return t
 
 
 def _sums(
     county: Shape, feature_set: FeatureSet, wave: int, by: str, t: ir.Table, **around: ir.Table
 ) -> ir.Table:
-    features = levels(feature_set.features)[wave]
+    features = dependency_levels(feature_set.features)[wave]
     return derived.sums_by_place(features, by, _derived(feature_set, t, around, wave))
 
 
@@ -159,44 +269,56 @@ def _finished(county: Shape, feature_set: FeatureSet, t: ir.Table, **around: ir.
 
 
 def _blocks(
-    county: County, feature_set: FeatureSet, when: tuple[Moment, ...], storage: Stored
+    county: County, feature_set: FeatureSet, when: tuple[Moment, ...], storage: TemporaryTables
 ) -> Iterator[tuple[str, list[ir.Table]]]:
     """Give the stored tables of features of each source, in pieces, their columns marked as made."""
-    clock = point_in_time.clock(when)
+    clock = point_in_time.moment_table(when)
     for source in dict.fromkeys(f.source for f in feature_set.features):
         features = tuple(f for f in feature_set.features if f.source == source)
         if source == "members":
-            yield source, [storage.keep(_block, people.block, features, clock=clock)]
+            yield source, [storage.keep(_block, records.member_features, features, clock=clock)]
         elif source == "accounts":
-            ends = observations.ends(county, features, when)
-            quantities = accounts.build(county, ends, Period(months=feature_set.period_months))
-            windows = observations.window_starts(features, when)
-            what = (observations.accounts, feature_set.line, features)
+            ends = observations.account_ends(county, features, when)
+            quantities = accounts.build_accounts(
+                county, ends, AccountingPeriod(months=feature_set.period_months)
+            )
+            windows = observations.observation_windows(features, when)
+            what = (observations.account_features, feature_set.line, features)
             yield source, [storage.keep(_block, *what, quantities=quantities, windows=windows)]
         elif county.has(source):
             yield from _recorded(county, source, features, when, storage)
 
 
 def _recorded(
-    county: County, source: str, features: tuple[Feature, ...], when: tuple[Moment, ...], storage: Stored
+    county: County,
+    source: str,
+    features: tuple[Feature, ...],
+    when: tuple[Moment, ...],
+    storage: TemporaryTables,
 ) -> Iterator[tuple[str, list[ir.Table]]]:
     """Give the stored tables of features of one table of the county."""
-    clock = point_in_time.clock(when)
+    clock = point_in_time.moment_table(when)
     if source in MONTHLY:
-        dates = monthly.dates(county, source, features, when)
-        what = (monthly.block, source, features)
+        dates = monthly.monthly_dates(county, source, features, when)
+        what = (monthly.monthly_features, source, features)
         yield source, [storage.keep(_block, *what, p, **dates) for p in storage.pieces(source)]
         if county.facts.get(f"spans.{source}", False) and source == "spending":
             reach = max(f.lag + (f.window or 0) for f in features)
-            yield f"{source}_totals", [storage.keep(_block, monthly.totals, source, reach, clock=clock)]
+            yield f"{source}_totals", [storage.keep(_block, monthly.count_totals, source, reach, clock=clock)]
     elif source in EVENTS:
-        windows = events.window_starts(features, when)
-        yield source, [storage.keep(_block, events.block, source, features, clock=clock, windows=windows)]
+        windows = records.window_starts(features, when)
+        yield (
+            source,
+            [storage.keep(_block, records.dated_features, source, features, clock=clock, windows=windows)],
+        )
     elif source == "assets":
-        yield source, [storage.keep(_block, events.assets, features, clock=clock)]
+        yield source, [storage.keep(_block, records.asset_features, features, clock=clock)]
     elif source == "indicators":
-        windows = observations.window_starts(features, when)
-        yield source, [storage.keep(_block, observations.indicators, features, clock=clock, windows=windows)]
+        windows = observations.observation_windows(features, when)
+        yield (
+            source,
+            [storage.keep(_block, observations.indicator_features, features, clock=clock, windows=windows)],
+        )
 
 
 def _block(
@@ -204,18 +326,18 @@ def _block(
 ) -> ir.Table:
     """Return the table of features of one source, its columns marked as made."""
     block = source(county, *arguments, **inputs)
-    return block.rename({f"{MADE}{c}": c for c in block.columns if c not in KEY})
+    return block.rename({f"{BLOCK_PREFIX}{c}": c for c in block.columns if c not in KEY})
 
 
 def _finish(f: Feature, t: ir.Table, county: Shape) -> ir.Value:
     if f.source in MONTHLY:
-        return monthly.finish(f, t, county)
+        return monthly.finish_monthly(f, t, county)
     if f.source in EVENTS or f.source == "assets":
-        return events.finish(f, t, county)
+        return records.finish_record(f, t, county)
     if f.source in OBSERVED:
-        return observations.finish(f, t, county)
+        return observations.finish_observation(f, t, county)
     if f.source == "members":
-        return t[f"{MADE}{f.id}"]
+        return t[f"{BLOCK_PREFIX}{f.id}"]
     return _accounting(f, t)
 
 
@@ -227,6 +349,6 @@ def _accounting(f: Feature, t: ir.Table) -> ir.Value:
         )
     value = t[column]
     if "where" in AGGREGATES[f.aggregate].needs:
-        value = ibis.ifelse(value.isnull(), ibis.null("int32"), holds(t, f.where).cast("int32"))
+        value = ibis.ifelse(value.isnull(), ibis.null("int32"), conditions_hold(t, f.where).cast("int32"))
     value = AGGREGATES[f.aggregate].accounting(value, t)  # type: ignore[misc]  # declarations are checked
     return derived.per_unit(f, value, t)

@@ -30,7 +30,7 @@ Source = Literal[
 ]  # fmt: skip
 
 
-class Common(Spec):
+class FeatureBase(Spec):
     """What an entry and each feature it stands for have in common."""
 
     # Written out under the name that is read in, so that a set comes back from JSON as it was.
@@ -53,7 +53,7 @@ class Common(Spec):
     explainable: bool = False
 
 
-class Feature(Common):
+class Feature(FeatureBase):
     """One feature, explicit in everything.
 
     ``cause`` is an official cause (`riskmodel.data.schema.codes` of ``risk_events.cause``), ``income``,
@@ -127,7 +127,7 @@ class FeatureSet(Spec):
         return self.model_copy(update={"line": chosen, "line_source": source})
 
 
-def without(feature_set: FeatureSet, roles: set[str]) -> FeatureSet:
+def without_roles(feature_set: FeatureSet, roles: set[str]) -> FeatureSet:
     """Return a feature set without the features of some roles.
 
     Parameters

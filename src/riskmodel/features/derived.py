@@ -1,4 +1,7 @@
-"""Features made of features: ratios, differences, logs, distances to the line; and of the neighbours'."""
+"""Features made of features: ratios, differences, logs, distances to the line; and of the neighbours'.
+
+The line that a feature set measures from: an amount, or relative to the county at each as-of.
+"""
 
 from __future__ import annotations
 
@@ -9,23 +12,24 @@ import ibis.expr.types as ir
 
 from riskmodel.features.aggregates import AGGREGATES, Line, as_float, positive
 from riskmodel.features.declaration import Feature
+from riskmodel.rules import RelativeLine, relative_line
 
 ACCOUNTING = "accounting."
 # Village names recur in other townships.
 PLACES = {"village": ["as_of", "township", "village"], "township": ["as_of", "township"]}
 
 
-def carried(ref: str) -> str:
+def carried_column(ref: str) -> str:
     """Return the column that holds an accounting quantity beside the features, or the feature itself."""
     return f"_{ref.removeprefix(ACCOUNTING)}" if ref.startswith(ACCOUNTING) else ref
 
 
 def reference(ref: str, t: ir.Table) -> ir.FloatingValue:
     """Return what a reference names, a feature or an accounting quantity, as a float."""
-    return as_float(t[carried(ref)])
+    return as_float(t[carried_column(ref)])
 
 
-def bounded(f: Feature, value: ir.Value) -> ir.Value:
+def clip_to_bounds(f: Feature, value: ir.Value) -> ir.Value:
     """Clip a feature to its declared bounds; a null stays null."""
     out = value
     if f.at_most is not None:
@@ -54,7 +58,7 @@ def per_unit(f: Feature, value: ir.Value, t: ir.Table) -> ir.Value:
     return value / positive(as_float(t.net_income)) if f.per == "income" else value
 
 
-def derive(f: Feature, t: ir.Table, line: Line) -> ir.Value:
+def derived_value(f: Feature, t: ir.Table, line: Line) -> ir.Value:
     """Return a feature made of others of the same household and as-of.
 
     Parameters
@@ -99,7 +103,7 @@ def sums_by_place(features: Sequence[Feature], by: str, t: ir.Table) -> ir.Table
     return t.group_by(PLACES[by]).agg(**sums, **counts)
 
 
-def neighbours(features: Sequence[Feature], t: ir.Table, around: Mapping[str, ir.Table]) -> ir.Table:
+def neighbour_features(features: Sequence[Feature], t: ir.Table, around: Mapping[str, ir.Table]) -> ir.Table:
     """Add features of the other households of the same village or township at the same as-of.
 
     The household itself is taken out of sum and count, so its own figure can never come back to it as
@@ -123,7 +127,7 @@ def neighbours(features: Sequence[Feature], t: ir.Table, around: Mapping[str, ir
     for by, sums in around.items():
         joined = joined.left_join(sums, PLACES[by], rname=f"{{name}}_{by}")
     made = {f.id: _mean_of_others(f, features, joined) for f in features}
-    return joined.select(*t.columns, **{f.id: bounded(f, made[f.id]) for f in features})
+    return joined.select(*t.columns, **{f.id: clip_to_bounds(f, made[f.id]) for f in features})
 
 
 def _exact(ref: str, t: ir.Table) -> ir.Value:
@@ -136,3 +140,23 @@ def _mean_of_others(f: Feature, features: Sequence[Feature], t: ir.Table) -> ir.
     others = t[f"{f.by}_sum_{i}"] - own.fill_null(0)
     n = t[f"{f.by}_n_{i}"] - own.notnull().cast("int64")
     return others.cast("float64") / n.nullif(0)
+
+
+def line_of(line: float | RelativeLine, accounts: ir.Table) -> ir.Table:
+    """Return the line at each as-of date.
+
+    Parameters
+    ----------
+    line : float or RelativeLine
+        Of a feature set.
+    accounts : ibis.Table
+        From `riskmodel.households.accounts.build_accounts`.
+
+    Returns
+    -------
+    ibis.Table
+        ``as_of, line`` (yuan per person and period).
+    """
+    if isinstance(line, RelativeLine):
+        return relative_line(accounts.select("as_of", "pcni", "persons", "weight"), line)
+    return accounts.select("as_of").distinct().mutate(line=line)

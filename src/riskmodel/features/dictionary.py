@@ -8,10 +8,10 @@ import pandas as pd
 
 from riskmodel.data import County
 from riskmodel.features.aggregates import AGGREGATES, EVENTS, MISSING_EN, MONTHLY, OBSERVED
-from riskmodel.features.build import KEY, build
+from riskmodel.features.build import KEY, build_features
 from riskmodel.features.declaration import Feature, FeatureSet
 from riskmodel.features.derived import ACCOUNTING
-from riskmodel.features.library import load
+from riskmodel.features.library import load_feature_set
 from riskmodel.households import DateLike, accounts, point_in_time
 
 UNITS = {
@@ -21,7 +21,7 @@ UNITS = {
 }  # fmt: skip
 
 
-def describe(feature_set: FeatureSet | str | Path) -> pd.DataFrame:
+def describe_features(feature_set: FeatureSet | str | Path) -> pd.DataFrame:
     """Return the data dictionary: one row per feature, families written out.
 
     Parameters
@@ -36,10 +36,10 @@ def describe(feature_set: FeatureSet | str | Path) -> pd.DataFrame:
 
     Examples
     --------
-    >>> describe("household-v1").set_index("id").loc["pcni", "zh"]
+    >>> describe_features("household-v1").set_index("id").loc["pcni", "zh"]
     '人均纯收入'
     """
-    fs = feature_set if isinstance(feature_set, FeatureSet) else load(feature_set)
+    fs = feature_set if isinstance(feature_set, FeatureSet) else load_feature_set(feature_set)
     return pd.DataFrame([_row(f) for f in fs.features])
 
 
@@ -55,7 +55,7 @@ def _row(f: Feature) -> dict[str, object]:
     }  # fmt: skip
 
 
-def reasons_missing(county: County, feature_set: FeatureSet | str | Path, as_of: DateLike) -> pd.DataFrame:
+def explain_missing(county: County, feature_set: FeatureSet | str | Path, as_of: DateLike) -> pd.DataFrame:
     """Return per feature how much is missing at a date, and why.
 
     Parameters
@@ -72,10 +72,10 @@ def reasons_missing(county: County, feature_set: FeatureSet | str | Path, as_of:
         reason for unknown income (``no_income``, ``income_stale``, ``production_unknown``,
         ``no_persons``), or the declared rule for missing values.
     """
-    fs = feature_set if isinstance(feature_set, FeatureSet) else load(feature_set)
-    frame = build(county, fs, as_of)
-    period = accounts.Period(months=fs.period_months)
-    basis = accounts.build(county, point_in_time.moments(as_of), period).select(
+    fs = feature_set if isinstance(feature_set, FeatureSet) else load_feature_set(feature_set)
+    frame = build_features(county, fs, as_of)
+    period = accounts.AccountingPeriod(months=fs.period_months)
+    basis = accounts.build_accounts(county, point_in_time.as_moments(as_of), period).select(
         *KEY, "income_basis", "income_reason"
     )
     frame = frame.merge(county.con.to_pyarrow(basis).to_pandas(date_as_object=False), on=KEY)

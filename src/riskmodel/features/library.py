@@ -21,15 +21,15 @@ from riskmodel.data import canonical_schema, codes
 from riskmodel.errors import SpecError
 from riskmodel.features.aggregates import (
     AGGREGATES,
-    CODES_OF,
+    CODE_COLUMNS,
+    CODE_GROUPS,
     EVENTS,
     MISSING,
     MONTHLY,
     OBSERVED,
     SOURCES,
-    TOGETHER,
 )
-from riskmodel.features.declaration import Common, Feature, FeatureSet, KnownOn, Missing, Source
+from riskmodel.features.declaration import Feature, FeatureBase, FeatureSet, KnownOn, Missing, Source
 from riskmodel.io import paths
 from riskmodel.io.specs import Spec, load_spec
 from riskmodel.rules import RelativeLine
@@ -43,7 +43,7 @@ _EXTRA_MEMBER_COLUMNS = ("age",)
 _RANK = {"own": 0, "context": 0, "register": 1, "support": 1}
 
 
-def causes() -> list[str]:
+def feature_causes() -> list[str]:
     """Return what a feature's ``cause`` may be: the official causes, ``income``, ``context``, ``none``."""
     return [*codes("risk_events", "cause"), "income", "context", "none"]
 
@@ -62,7 +62,7 @@ def check_feature(f: Feature, where: str) -> None:
         )
     _one_of(f.aggregate, [n for n, a in AGGREGATES.items() if f.source in a.sources], "aggregate", f, where)
     _one_of(f.missing, [n for n, sources in MISSING.items() if f.source in sources], "missing", f, where)
-    _one_of(f.cause, causes(), "cause", f, where)
+    _one_of(f.cause, feature_causes(), "cause", f, where)
     for key in AGGREGATES[f.aggregate].needs:
         if not getattr(f, key):
             raise SpecError(f"{where}: {key}: {f.source}/{f.aggregate} needs it (feature {f.id})")
@@ -166,10 +166,10 @@ def check_set(features: Sequence[Feature], where: str) -> None:
                 raise SpecError(
                     f"{where}: {f.id}: role: stands on {ref!r}, so it must be {inherited!r}, not {f.role!r}"
                 )
-    levels(features, where)
+    dependency_levels(features, where)
 
 
-def levels(features: Sequence[Feature], where: str = "") -> list[list[Feature]]:
+def dependency_levels(features: Sequence[Feature], where: str = "") -> list[list[Feature]]:
     """Return derived and neighbour features in waves of one source, each standing only on earlier ones.
 
     Raises
@@ -197,7 +197,7 @@ KIND = "features"
 _PLACE_WORDS = {"village": ("村", "village"), "township": ("乡镇", "township")}
 
 
-class Entry(Common):
+class FeatureEntry(FeatureBase):
     """One entry of a feature-set file: a feature, or a family of them."""
 
     id: str
@@ -224,7 +224,7 @@ class Entry(Common):
         return value
 
 
-class Line(Spec):
+class LineDeclaration(Spec):
     """The poverty line that distances are measured from: yuan per person and period, or relative."""
 
     value: float | RelativeLine
@@ -238,21 +238,21 @@ class Line(Spec):
         return value
 
 
-class Include(Spec):
+class IncludedSet(Spec):
     """Features taken over from another set: all, or only those that annual totals can support."""
 
     set: str
     without_months: bool = False
 
 
-class Rules(Spec):
+class SourceDefaults(Spec):
     """What a file says once for all its features of one source."""
 
     known_on: KnownOn
     missing: Missing
 
 
-class File(Spec):
+class FeatureSetFile(Spec):
     """A feature-set file; an entry without its own ``known_on`` or ``missing`` takes its source's."""
 
     format: Literal[1]
@@ -260,11 +260,11 @@ class File(Spec):
     version: int
     zh: str
     en: str
-    line: Line
+    line: LineDeclaration
     period_months: int = Field(default=12, ge=1, le=24)
-    include: Include | None = None
-    defaults: dict[Source, Rules] = Field(default_factory=dict)
-    features: tuple[Entry, ...] = ()
+    include: IncludedSet | None = None
+    defaults: dict[Source, SourceDefaults] = Field(default_factory=dict)
+    features: tuple[FeatureEntry, ...] = ()
 
     @model_validator(mode="before")
     @classmethod
@@ -280,12 +280,12 @@ class File(Spec):
         }
 
 
-def available() -> list[str]:
+def available_feature_sets() -> list[str]:
     """Return the ids of the feature sets that come with the project."""
     return sorted(p.stem for p in paths.folder(KIND).glob("*.yaml"))
 
 
-def load(name: str | Path) -> FeatureSet:
+def load_feature_set(name: str | Path) -> FeatureSet:
     """Read, expand and check a feature set.
 
     Parameters
@@ -306,7 +306,7 @@ def load(name: str | Path) -> FeatureSet:
 
     Examples
     --------
-    >>> load("household-v1").feature("pcni").unit
+    >>> load_feature_set("household-v1").feature("pcni").unit
     'yuan_per_head'
     """
     path = paths.find_declaration(name, paths.folder(KIND), "feature set")
@@ -316,13 +316,13 @@ def load(name: str | Path) -> FeatureSet:
 @lru_cache(maxsize=32)
 def _load(path: Path, changed: int) -> FeatureSet:
     # `changed` is the file's time stamp: an edited file is read again.
-    spec = load_spec(path, File)
+    spec = load_spec(path, FeatureSetFile)
     out: list[Feature] = []
     if spec.include:
         if spec.include.set == spec.id:
             raise SpecError(f"{path}: include.set: a set cannot include itself")
         beside = path.parent / f"{spec.include.set}.yaml"
-        base = load(beside if beside.is_file() else spec.include.set)
+        base = load_feature_set(beside if beside.is_file() else spec.include.set)
         out += [f for f in base.features if not (spec.include.without_months and f.months)]
     for i, entry in enumerate(spec.features):
         out += _expand(entry, f"{path}: features.{i} ({entry.id})")
@@ -335,7 +335,7 @@ def _load(path: Path, changed: int) -> FeatureSet:
     )  # fmt: skip
 
 
-def words(entry: Entry, code: str, where: str) -> tuple[str, str]:
+def code_words(entry: FeatureEntry, code: str, where: str) -> tuple[str, str]:
     """Return the Chinese and English words of a code an entry is declared over.
 
     Raises
@@ -343,9 +343,9 @@ def words(entry: Entry, code: str, where: str) -> tuple[str, str]:
     SpecError
         If the code is none of the source's.
     """
-    column = entry.codes_of or CODES_OF.get(entry.source, "")
+    column = entry.codes_of or CODE_COLUMNS.get(entry.source, "")
     table = column.split(".")[0]
-    together = TOGETHER.get(table, {})
+    together = CODE_GROUPS.get(table, {})
     if code in together:
         return together[code]
     known = codes(*column.split(".")) if column else {}
@@ -355,11 +355,11 @@ def words(entry: Entry, code: str, where: str) -> tuple[str, str]:
     return known[code], code.replace("_", " ")
 
 
-def _expand(entry: Entry, where: str) -> list[Feature]:
-    common = {k: getattr(entry, k) for k in Common.model_fields if k != "source"}
+def _expand(entry: FeatureEntry, where: str) -> list[Feature]:
+    common = {k: getattr(entry, k) for k in FeatureBase.model_fields if k != "source"}
     out = []
     for over, window, by in product(entry.over or (None,), entry.window or (None,), entry.by or (None,)):
-        zh, en = words(entry, over, where) if over else ("", "")
+        zh, en = code_words(entry, over, where) if over else ("", "")
         place = _PLACE_WORDS[by] if by else ("", "")
         slots = {"over": over or "", "window": window or "", "by": by or ""}
         feature = Feature(

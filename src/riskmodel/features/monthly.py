@@ -1,29 +1,241 @@
 """Windows over monthly income and spending, for many as-of dates in one pass.
 
-The spans between the ends of windows (`riskmodel.features.spans`) are grouped by household, as-of and code
+The spans between the ends of windows (`riskmodel.features.monthly`) are grouped by household, as-of and code
 with every window beside the others, and pivoted last. Sums are decimals throughout (of amounts rounded to
 the fen, 0.01 yuan), so nothing depends on the order of rows or on threads.
+
+Monthly amounts by household, code and span, as known at each as-of date.
+
+A span is the time between two neighbouring ends of windows, counted back from the last complete month. Raw
+rows are summed once to household × code × month and then to *cells*, the pieces that the spans of all as-of
+dates cut time into; only cells meet the as-of dates. A month whose rows became known at different times has
+one sum before and another one after; such months, few, meet the as-of dates one by one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from bisect import bisect_left
+from collections.abc import Collection, Mapping, Sequence
+from functools import reduce
+from itertools import pairwise
 
 import ibis
 import ibis.expr.types as ir
 import pyarrow as pa
 
-from riskmodel.data import County, Shape
-from riskmodel.features.aggregates import AGGREGATES, MADE, Monthly
+from riskmodel.data import County, Shape, codes, rows_table
+from riskmodel.features.aggregates import AGGREGATES, BLOCK_PREFIX, Monthly
 from riskmodel.features.declaration import Feature
-from riskmodel.features.spans import KEY, by_span, single_codes, span_dates
-from riskmodel.features.storage import Piece
-from riskmodel.households import Moment, point_in_time
+from riskmodel.households import RIGID_CATEGORIES, Moment, point_in_time
+
+KEY = ["household_id", "as_of"]
+CODE = {"income": "source", "spending": "category"}
+# Codes taken together; an empty tuple stands for every code.
+SUMMED_CODES: dict[str, dict[str, tuple[str, ...]]] = {
+    "income": {"total": ()},
+    "spending": {"rigid": RIGID_CATEGORIES},
+}
+# Net business income stands in for gross business income where an office records only that.
+EQUIVALENT_CODES = {"business_net": "business"}
+FEN = "decimal(18,2)"
+
+# Sums of y, y² and y·age over the months of a span, largest and smallest y, months with a row (n) and with
+# y above 0 (p), age of the youngest of those (r): all that windows are made of can be added up from spans.
+TYPES = {
+    "s": FEN, "q": "decimal(38,4)", "w": "decimal(38,2)", "hi": FEN, "lo": FEN, "n": "int64", "p": "int64",
+    "r": "int32",
+}  # fmt: skip
+
+
+def single_codes(name: str) -> list[str]:
+    """Return the codes of a source by themselves, in contract order."""
+    return [c for c in codes(name, CODE[name]) if c not in EQUIVALENT_CODES]
+
+
+def by_span(
+    county: Shape,
+    name: str,
+    wanted: Collection[str | None],
+    edges: Sequence[int],
+    parts: Sequence[str],
+    piece: HouseholdRange,
+    dates: Mapping[str, ir.Table],
+) -> ir.Table:
+    """Return what windows are made of, by household, as-of, code and span.
+
+    Parameters
+    ----------
+    county : Shape
+    name : str
+        ``income`` or ``spending``.
+    wanted : collection of str
+        Codes, single or together, that are asked for; None asks for every single one.
+    edges : sequence of int
+        Ages in months at which spans begin and end, from 0 up.
+    parts : sequence of str
+        Of `TYPES`.
+    piece : pair
+        From and to which household id.
+    dates : mapping
+        The tables of `span_dates`.
+
+    Returns
+    -------
+    ibis.Table
+        ``household_id, as_of, code, span`` (number of the span, youngest first) and the parts; several rows
+        may share a span.
+    """
+    if "clock" in dates:
+        rows = households_within(point_in_time.known_rows(county, name, dates["clock"]), piece)
+        return _from_months(_known_months(rows, name, wanted, edges[-1]), edges, parts)
+    first = _month_sums(
+        households_within(county.table(name), piece), name, wanted, dates["months"], dates["known"]
+    )
+    key = ["household_id", "code", "month"]
+    late = first.filter(first.turn > first.closed).select(*key).distinct()
+    mixed = first.semi_join(late, key).rename(since="turn").inner_join(dates["calendar"], "month")
+    mixed = mixed.filter(mixed.turn >= mixed.since).group_by([*KEY, "code", "age"]).agg(y=ibis._.y.sum())
+    cells = _cells(first.anti_join(late, key), dates["months"], dates["spans"], parts)
+    return cells.union(_from_months(mixed.mutate(y=mixed.y.cast(FEN)), edges, parts))
+
+
+def span_dates(
+    county: County, name: str, when: Sequence[Moment], edges: Sequence[int]
+) -> dict[str, pa.Table]:
+    """Return the tables of months and days that `by_span` reads.
+
+    Parameters
+    ----------
+    county : County
+    name : str
+        ``income`` or ``spending``.
+    when : sequence of Moment
+    edges : sequence of int
+        Ages in months at which spans begin and end, from 0 up.
+
+    Returns
+    -------
+    dict
+        ``clock`` alone where rows were corrected or are not known in the order of as-of dates. Else
+        ``months`` (each in reach, with the number of the first as-of date at which it is over, its cell and
+        its number), ``spans`` (the cells of each span at each as-of date), ``calendar`` (each month in reach
+        of each as-of date: an equality join on it replaces a range join) and ``known`` (one row: the day by
+        which rows are known at each as-of date).
+    """
+    known_in_order = all(a.known_by <= b.known_by for a, b in pairwise(when))
+    if county.facts.get(f"corrected.{name}", False) or not known_in_order:
+        return {"clock": point_in_time.moment_table(when)}
+    last = [point_in_time.last_complete_month(m.as_of) for m in when]
+    ends = sorted({m - edge for m in last for edge in edges})  # a cell is (ends[i], ends[i + 1]]
+    base = ends[0]
+    months = [
+        {"month": m, "closed": sum(m > x for x in last), "cell": bisect_left(ends, m) - 1, "number": m - base}
+        for m in range(base + 1, ends[-1] + 1)
+    ]
+    spans = [
+        {"cell": cell, "as_of": m.as_of, "span": span, "back": m_last - base}
+        for m, m_last in zip(when, last, strict=True)
+        for span, (young, old) in enumerate(pairwise(edges))
+        for cell in range(ends.index(m_last - old), ends.index(m_last - young))
+    ]
+    calendar = [
+        {"month": m_last - age, "turn": turn, "as_of": m.as_of, "age": age}
+        for turn, (m, m_last) in enumerate(zip(when, last, strict=True))
+        for age in range(edges[-1])
+    ]
+    known = {f"known_{i}": m.known_by for i, m in enumerate(when)}
+    return {
+        "months": rows_table(months, month="int32", closed="int32", cell="int32", number="int32"),
+        "spans": rows_table(spans, cell="int32", as_of="date", span="int8", back="int32"),
+        "calendar": rows_table(calendar, month="int32", turn="int32", as_of="date", age="int32"),
+        "known": rows_table([known], **dict.fromkeys(known, "date")),
+    }
+
+
+def _single_months(t: ir.Table, name: str, wanted: Collection[str | None]) -> ir.Table:
+    t = t.filter(t.month_from == t.month_to)
+    code = t[CODE[name]]
+    for other, same in EQUIVALENT_CODES.items():
+        code = ibis.ifelse(code == other, same, code)
+    t = t.mutate(code=code, month=t.month_to, amount=t.amount.cast(FEN))
+    if name == "income":  # whether a household has any income row decides what is missing: all are needed
+        return t
+    single = set(single_codes(name)) if None in wanted else set(wanted)
+    for together, parts in SUMMED_CODES[name].items():
+        single |= set(parts) if together in wanted else set()
+    return t.filter(t.code.isin(sorted(c for c in single if c)))
+
+
+def _month_sums(
+    t: ir.Table, name: str, wanted: Collection[str | None], months: ir.Table, known: ir.Table
+) -> ir.Table:
+    """Sum by household, code, month and ``turn``, the first as-of date (by number) at which a row counts.
+
+    ``closed`` is the first as-of date at which the month itself is complete.
+    """
+    t = _single_months(t, name, wanted)
+    t = t.inner_join(months.select("month", "closed"), "month").cross_join(known)
+    days = [t[column] for column in known.columns]
+    t = t.filter(t.known_on <= days[-1])
+    turn = ibis.greatest(t.closed, reduce(lambda a, b: a + b, ((t.known_on > d).cast("int32") for d in days)))
+    t = t.mutate(turn=turn)
+    key = ["household_id", "month", "turn", "closed"]
+    sums = t.group_by([*key, "code"]).agg(y=ibis._.amount.sum().cast(FEN))
+    return _with_together(sums, key, name, wanted)
+
+
+def _known_months(t: ir.Table, name: str, wanted: Collection[str | None], reach: int) -> ir.Table:
+    t = _single_months(t, name, wanted)
+    t = t.mutate(age=(t.last_month - t.month).cast("int32"))
+    t = t.filter(t.age.between(0, reach - 1))
+    key = [*KEY, "age"]
+    sums = t.group_by([*key, "code"]).agg(y=ibis._.amount.sum().cast(FEN))
+    return _with_together(sums, key, name, wanted)
+
+
+def _with_together(sums: ir.Table, key: list[str], name: str, wanted: Collection[str | None]) -> ir.Table:
+    """Add the rows of codes taken together (all income, rigid spending)."""
+    out = sums
+    for together, parts in SUMMED_CODES[name].items():
+        if together in wanted:
+            t = sums.filter(sums.code.isin(parts)) if parts else sums
+            t = t.group_by(key).agg(y=ibis._.y.sum().cast(FEN))
+            out = out.union(t.mutate(code=ibis.literal(together)).select(*out.columns))
+    return out
+
+
+def _cells(months: ir.Table, of_month: ir.Table, spans: ir.Table, parts: Sequence[str]) -> ir.Table:
+    t = months.drop("closed").inner_join(of_month, "month")
+    y, number = t.y, t.number
+    sums = {
+        "s": y.sum(), "q": (y * y).sum(), "w": (y * number).sum(), "hi": y.max(), "lo": y.min(),
+        "n": y.count(), "p": ibis.ifelse(y > 0, 1, None).count(), "r": ibis.ifelse(y > 0, number, None).max(),
+    }  # fmt: skip
+    needed = dict.fromkeys([*parts, *(["s"] if "w" in parts else [])])
+    cells = t.group_by(["household_id", "code", "cell"]).agg(**{p: sums[p].cast(TYPES[p]) for p in needed})
+    t = cells.inner_join(spans, "cell")
+    # With months numbered from the first in reach, a month's age is back − number.
+    aged = {"w": t.s * t.back - t.w} if "w" in parts else {}
+    aged |= {"r": t.back - t.r} if "r" in parts else {}
+    return t.select(*KEY, "code", "span", **{p: aged.get(p, t[p]).cast(TYPES[p]) for p in parts})
+
+
+def _from_months(t: ir.Table, edges: Sequence[int], parts: Sequence[str]) -> ir.Table:
+    """Bring single months, already at their as-of dates, into the shape of cells."""
+    span = ibis.cases(*((t.age < end, i) for i, end in enumerate(edges[1:])), else_=len(edges))
+    values = {
+        "s": t.y, "q": t.y * t.y, "w": t.y * t.age, "hi": t.y, "lo": t.y, "n": ibis.literal(1),
+        "p": (t.y > 0).cast("int64"), "r": ibis.ifelse(t.y > 0, t.age, None),
+    }  # fmt: skip
+    return t.select(*KEY, "code", span=span.cast("int8"), **{p: values[p].cast(TYPES[p]) for p in parts})
+
 
 YEAR = 12
 
 
-def block(county: Shape, name: str, features: Sequence[Feature], piece: Piece, **dates: ir.Table) -> ir.Table:
+def monthly_features(
+    county: Shape, name: str, features: Sequence[Feature], piece: HouseholdRange, **dates: ir.Table
+) -> ir.Table:
     """Return the monthly features of one source, before the rule for missing values.
 
     Parameters
@@ -36,7 +248,7 @@ def block(county: Shape, name: str, features: Sequence[Feature], piece: Piece, *
     piece : pair
         From and to which household id.
     **dates : ibis.Table
-        From `dates`.
+        From `monthly_dates`.
 
     Returns
     -------
@@ -46,13 +258,13 @@ def block(county: Shape, name: str, features: Sequence[Feature], piece: Piece, *
         year back.
     """
     edges = _edges(features)
-    parts = {part for f in features for part in _way(f).parts} | {"n"}
+    parts = {part for f in features for part in _monthly_aggregate(f).parts} | {"n"}
     wanted = {f.over for f in features}
     t = by_span(county, name, wanted, edges, sorted(parts), piece, dates)
     return _pivot(_windows(t, features, edges), name, features, edges[-1] // YEAR)
 
 
-def dates(
+def monthly_dates(
     county: County, name: str, features: Sequence[Feature], when: Sequence[Moment]
 ) -> dict[str, pa.Table]:
     """Return the tables of dates that `block` reads.
@@ -67,7 +279,7 @@ def dates(
     Returns
     -------
     dict
-        See `riskmodel.features.spans.dates`.
+        See `riskmodel.features.monthly.dates`.
     """
     return span_dates(county, name, when, _edges(features))
 
@@ -79,7 +291,7 @@ def _edges(features: Sequence[Feature]) -> list[int]:
     return sorted(edges | {edge for f in features for edge in (f.lag, f.lag + (f.window or 0))})
 
 
-def finish(f: Feature, t: ir.Table, county: Shape) -> ir.Value:
+def finish_monthly(f: Feature, t: ir.Table, county: Shape) -> ir.Value:
     """Apply the declared rule for missing values to a monthly feature.
 
     Parameters
@@ -96,8 +308,8 @@ def finish(f: Feature, t: ir.Table, county: Shape) -> ir.Value:
     """
     if not county.has(f.source):
         return ibis.null("float64")
-    value = t[f"{MADE}{f.id}"]
-    empty = _way(f).empty
+    value = t[f"{BLOCK_PREFIX}{f.id}"]
+    empty = _monthly_aggregate(f).empty
     if empty is not None:
         value = value.fill_null(float(f.window or 0) if empty == "window" else empty)
     if f.per == "head":
@@ -105,13 +317,13 @@ def finish(f: Feature, t: ir.Table, county: Shape) -> ir.Value:
     observed = t.income_basis == "months"
     if f.missing == "null_if_no_income":
         for year in range(f.lag // YEAR, -(-(f.lag + (f.window or 0)) // YEAR)):
-            observed = observed & (t[f"{MADE}income_year_{year}"].fill_null(0) > 0)
-    if f"{MADE}{f.source}_spans" in t.columns:
-        observed = observed & (t[f"{MADE}{f.source}_spans"].fill_null(0) == 0)
+            observed = observed & (t[f"{BLOCK_PREFIX}income_year_{year}"].fill_null(0) > 0)
+    if f"{BLOCK_PREFIX}{f.source}_spans" in t.columns:
+        observed = observed & (t[f"{BLOCK_PREFIX}{f.source}_spans"].fill_null(0) == 0)
     return ibis.ifelse(observed, value, ibis.null("float64"))
 
 
-def _way(f: Feature) -> Monthly:
+def _monthly_aggregate(f: Feature) -> Monthly:
     """Return how a feature's aggregate is made of monthly amounts, as checked declarations are."""
     way = AGGREGATES[f.aggregate].monthly
     assert way is not None, f.aggregate
@@ -128,7 +340,7 @@ def _windows(t: ir.Table, features: Sequence[Feature], edges: list[int]) -> ir.T
 
     out: dict[str, ir.Value] = {}
     for f in features:
-        for part in _way(f).parts:
+        for part in _monthly_aggregate(f).parts:
             spans = inside(part, f.lag, f.lag + (f.window or 0))
             out.setdefault(_part(part, f), _over_spans(part, spans))
     for year in range(edges[-1] // YEAR):
@@ -150,9 +362,9 @@ def _pivot(t: ir.Table, name: str, features: Sequence[Feature], years: int) -> i
     single = single_codes(name)
     wide: dict[str, ir.Value] = {}
     for f in features:
-        for part in _way(f).parts:
+        for part in _monthly_aggregate(f).parts:
             column = t[_part(part, f)]
-            if _way(f).formula is None:
+            if _monthly_aggregate(f).formula is None:
                 inside = t.code.isin(single) & (column > 0)
                 wide[f.id] = inside.cast("int32").sum()
             else:
@@ -167,20 +379,32 @@ def _pivot(t: ir.Table, name: str, features: Sequence[Feature], years: int) -> i
 
 
 def _value(f: Feature, p: ir.Table) -> ir.Value:
-    way = _way(f)
+    way = _monthly_aggregate(f)
     if way.formula is None:
         return p[f.id].cast("float64")
     part = {c: p[f"{f.over}_{_part(c, f)}"] for c in way.parts}
     return way.formula(part, f.window or 1, f.lag)
 
 
-def totals(county: Shape, name: str, reach: int, clock: ir.Table) -> ir.Table:
+def count_totals(county: Shape, name: str, reach: int, clock: ir.Table) -> ir.Table:
     """Count the totals over several months that reach into the longest window, by household and as-of.
 
     A household whose spending is only known as such totals has no monthly figures to make windows of.
     """
-    t = point_in_time.known(county, name, clock)
+    t = point_in_time.known_rows(county, name, clock)
     t = t.filter(
         (t.month_from < t.month_to) & (t.month_to > t.last_month - reach) & (t.month_from <= t.last_month)
     )
     return t.group_by(KEY).agg(**{f"{name}_spans": ibis._.count()})
+
+
+HouseholdRange = tuple[str | None, str | None]
+
+ALL_HOUSEHOLDS: HouseholdRange = (None, None)
+
+
+def households_within(t: ir.Table, piece: HouseholdRange) -> ir.Table:
+    """Return the rows of the households of a piece."""
+    low, high = piece
+    t = t if low is None else t.filter(t.household_id >= low)
+    return t if high is None else t.filter(t.household_id < high)

@@ -3,7 +3,7 @@
 An observation is a day with a figure. For source ``indicators`` it is the date of an item. For ``accounts``
 it is the end of a month in which the household has a known income: every quantity of
 `riskmodel.households.accounts`, and beside them ``line_ratio`` (income per head over the line of that time),
-``line_share`` (the line over it, at most `MOST_SHARE`), ``line_log`` (minus the logarithm of that share: 0 at
+``line_share`` (the line over it, at most `MAX_LINE_SHARE`), ``line_log`` (minus its logarithm: 0 at
 the line, above 0 over it) and ``below`` (1 where it was below).
 
 Surveys that come back now and then, and offices that look once a year, have observations rather than months;
@@ -22,20 +22,22 @@ import pyarrow as pa
 from riskmodel.data import County, Shape, compiled, month_end, rows_table
 from riskmodel.errors import SpecError
 from riskmodel.features import derived
-from riskmodel.features.aggregates import AGGREGATES, DECIMALS, MADE, Observations
-from riskmodel.features.conditions import in_range
+from riskmodel.features.aggregates import AGGREGATES, BLOCK_PREFIX, DECIMALS, Observations
 from riskmodel.features.declaration import Feature
-from riskmodel.features.lines import line_of
+from riskmodel.features.derived import line_of
+from riskmodel.features.records import in_range
 from riskmodel.households import Moment, point_in_time
 from riskmodel.rules import RelativeLine
 
 KEY = ["household_id", "as_of"]
 RATIO, SHARE, LOG, BELOW = "line_ratio", "line_share", "line_log", "below"
 # Stands for "no income at all", where the share has no value; finite, so that means are.
-MOST_SHARE = 1_000.0
+MAX_LINE_SHARE = 1_000.0
 
 
-def indicators(county: Shape, features: Sequence[Feature], clock: ir.Table, windows: ir.Table) -> ir.Table:
+def indicator_features(
+    county: Shape, features: Sequence[Feature], clock: ir.Table, windows: ir.Table
+) -> ir.Table:
     """Return the features of items of ``indicators``.
 
     Parameters
@@ -45,7 +47,7 @@ def indicators(county: Shape, features: Sequence[Feature], clock: ir.Table, wind
         ``column`` is the item.
     clock : ibis.Table
     windows : ibis.Table
-        From `window_starts`.
+        From `observation_windows`.
 
     Returns
     -------
@@ -55,7 +57,7 @@ def indicators(county: Shape, features: Sequence[Feature], clock: ir.Table, wind
     items = sorted({str(f.column) for f in features})
     corrected = county.facts.get("corrected.indicators", False)
     # A corrected row holds from one moment to another, so then every moment has rows of its own.
-    t = point_in_time.known(county, "indicators", clock) if corrected else county.table("indicators")
+    t = point_in_time.known_rows(county, "indicators", clock) if corrected else county.table("indicators")
     by = [*(KEY if corrected else ["household_id"]), "date", "known_on"]
     t = t.filter(t["item"].isin(items))
     wide = t.group_by(by).agg(
@@ -65,7 +67,7 @@ def indicators(county: Shape, features: Sequence[Feature], clock: ir.Table, wind
     return _features(wide, features, names, windows)
 
 
-def accounts(
+def account_features(
     county: Shape,
     line: float | RelativeLine,
     features: Sequence[Feature],
@@ -80,12 +82,12 @@ def accounts(
     line : float or RelativeLine
         Of the feature set.
     features : sequence of Feature
-        ``column`` is a quantity of `riskmodel.households.accounts.build`, ``line_ratio``,
+        ``column`` is a quantity of `riskmodel.households.accounts.build_accounts`, ``line_ratio``,
         ``line_share``, ``line_log`` or ``below``.
     quantities : ibis.Table
-        The accounts at the `ends` of months.
+        The accounts at the `account_ends` of months.
     windows : ibis.Table
-        From `window_starts`.
+        From `observation_windows`.
 
     Returns
     -------
@@ -99,8 +101,8 @@ def accounts(
     """
     t = quantities.filter(quantities.pcni.notnull())
     t = t.left_join(line_of(line, quantities), "as_of", rname="{name}_line")
-    there = t.pcni > t.line / MOST_SHARE
-    share = ibis.ifelse(there, t.line / t.pcni.nullif(0), ibis.literal(MOST_SHARE))
+    there = t.pcni > t.line / MAX_LINE_SHARE
+    share = ibis.ifelse(there, t.line / t.pcni.nullif(0), ibis.literal(MAX_LINE_SHARE))
     below = t.pcni.round(DECIMALS) < t.line.round(DECIMALS)
     t = t.mutate(
         **{RATIO: t.pcni / t.line.nullif(0), SHARE: share, LOG: -share.ln(), BELOW: below.cast("int32")}
@@ -117,28 +119,28 @@ def accounts(
     return _features(wide, features, {column: _column(i) for i, column in enumerate(columns)}, windows)
 
 
-def finish(f: Feature, t: ir.Table, county: Shape) -> ir.Value:
+def finish_observation(f: Feature, t: ir.Table, county: Shape) -> ir.Value:
     """Apply ``per``; a source that the county does not have gives nulls."""
     if not (f.source == "accounts" or county.has(f.source)):
         return ibis.null("float64")
-    return derived.per_unit(f, t[f"{MADE}{f.id}"], t)
+    return derived.per_unit(f, t[f"{BLOCK_PREFIX}{f.id}"], t)
 
 
-def ends(county: County, features: Sequence[Feature], when: tuple[Moment, ...]) -> tuple[Moment, ...]:
+def account_ends(county: County, features: Sequence[Feature], when: tuple[Moment, ...]) -> tuple[Moment, ...]:
     """Return the ends of the months with income that any feature can reach."""
     t = compiled.frame(county, _income_months)["month_to"]
     last = max(point_in_time.last_complete_month(m.as_of) for m in when)
     windows = [f.window for f in features]
     reach = None if None in windows else max(w for w in windows if w is not None)
     first = 0 if reach is None else min(point_in_time.last_complete_month(m.as_of) for m in when) - reach + 1
-    return point_in_time.moments(month_end(int(m)) for m in t if first <= m <= last)
+    return point_in_time.as_moments(month_end(int(m)) for m in t if first <= m <= last)
 
 
 def _income_months(county: Shape) -> ir.Table:
     return county.table("income").select("month_to").distinct()
 
 
-def window_starts(features: Sequence[Feature], when: Sequence[Moment]) -> pa.Table:
+def observation_windows(features: Sequence[Feature], when: Sequence[Moment]) -> pa.Table:
     """Return the day before each window of observations begins: ``as_of, known_by, ago{months}``."""
     windows = sorted({f.window for f in features if f.window})
     rows = [

@@ -30,7 +30,7 @@ from riskmodel.forecasting.household_methods import Scale
 from riskmodel.forecasting.panel_effects import Components
 from riskmodel.forecasting.reconciliation import Hierarchy
 from riskmodel.forecasting.rolling_origin import counts_as_known
-from riskmodel.households import WATCHED, Moment, point_in_time
+from riskmodel.households import WATCHED_EVENTS, Moment, point_in_time
 from riskmodel.i18n import Message
 
 Array = NDArray[Any]
@@ -166,8 +166,8 @@ def entry_probabilities(
 
 
 def _entries(county: County, as_of: dt.date) -> pd.DataFrame:
-    t = point_in_time.known(county, "monitoring", (Moment(as_of, as_of),))
-    rows = t.filter(t.event.isin(WATCHED)).select("household_id", "date").to_pandas()
+    t = point_in_time.known_rows(county, "monitoring", (Moment(as_of, as_of),))
+    rows = t.filter(t.event.isin(WATCHED_EVENTS)).select("household_id", "date").to_pandas()
     return rows.assign(date=pd.to_datetime(rows["date"]))
 
 

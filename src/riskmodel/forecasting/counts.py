@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from riskmodel.data import County, codes, month_text
 from riskmodel.errors import InputMissing, UsageError
-from riskmodel.households import WATCHED, Moment, point_in_time
+from riskmodel.households import WATCHED_EVENTS, Moment, point_in_time
 
 Array = NDArray[Any]
 What = Literal["entries", "events", "relocated"]
@@ -70,10 +70,10 @@ def monthly_counts(
     if not county.has(name):
         raise InputMissing(f"table {name} is absent: there is nothing to count")
     moment = (Moment(as_of, known_by or as_of),)
-    t = point_in_time.known(county, name, moment)
+    t = point_in_time.known_rows(county, name, moment)
     t = t.filter(t.date <= t.as_of)
-    t = t.mutate(causes=t.cause) if what == "events" else t.filter(t.event.isin(WATCHED))
-    homes = point_in_time.households(county, moment)
+    t = t.mutate(causes=t.cause) if what == "events" else t.filter(t.event.isin(WATCHED_EVENTS))
+    homes = point_in_time.known_households(county, moment)
     if what == "relocated":
         homes = homes.filter(homes.relocated.fill_null(False))
     homes = homes.select("household_id", "township")

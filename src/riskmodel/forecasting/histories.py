@@ -19,7 +19,7 @@ import pandas as pd
 from riskmodel import rules
 from riskmodel.data import County
 from riskmodel.errors import UsageError
-from riskmodel.households import Moment, Period, accounts, point_in_time
+from riskmodel.households import AccountingPeriod, Moment, accounts, point_in_time
 
 KEY = ["household_id", "as_of"]
 STATE = [
@@ -62,9 +62,11 @@ def first_month(county: County, known_by: dt.date) -> int | None:
 
 def household_histories(county: County, days: Sequence[dt.date], *, quarters: bool = True) -> pd.DataFrame:
     """Return each household's standing at each day, as it was known then."""
-    when = point_in_time.moments(days)
+    when = point_in_time.as_moments(days)
     # Of whom nobody is left has no income per head to forecast.
-    year = accounts.build(county, when).filter(lambda t: t.persons > 0).select(*KEY, *STATE).to_pandas()
+    year = (
+        accounts.build_accounts(county, when).filter(lambda t: t.persons > 0).select(*KEY, *STATE).to_pandas()
+    )
     if year.empty:
         raise UsageError(f"no household is known at {', '.join(map(str, days))}: give a later --as-of")
     year["as_of"] = pd.to_datetime(year["as_of"])
@@ -95,16 +97,16 @@ def _quarters(county: County, when: tuple[Moment, ...]) -> pd.DataFrame:
     looks = {
         point_in_time.window_end(m.as_of, back): (m, first) for m in when for first, back in ((0, 0), (3, -9))
     }
-    moments = point_in_time.moments(Moment(day, m.known_by) for day, (m, _) in looks.items())
-    t = accounts.build(county, moments, Period(months=3))
-    t = t.filter(t.income_basis == "months").select(*KEY, *(f"{p}net_income" for p in accounts.PREFIX))
+    moments = point_in_time.as_moments(Moment(day, m.known_by) for day, (m, _) in looks.items())
+    t = accounts.build_accounts(county, moments, AccountingPeriod(months=3))
+    t = t.filter(t.income_basis == "months").select(*KEY, *(f"{p}net_income" for p in accounts.PREFIXES))
     found = t.to_pandas()
     found["as_of"] = pd.to_datetime(found["as_of"])
     parts = []
     for first in (0, 3):
         back_to = {pd.Timestamp(d): pd.Timestamp(m.as_of) for d, (m, k) in looks.items() if k == first}
         part = found[found["as_of"].isin(list(back_to))]
-        names = {f"{p}net_income": f"q{first + k}" for k, p in enumerate(accounts.PREFIX)}
+        names = {f"{p}net_income": f"q{first + k}" for k, p in enumerate(accounts.PREFIXES)}
         parts.append(part.assign(as_of=part["as_of"].map(back_to)).rename(columns=names))
     return parts[0].merge(parts[1], on=KEY, how="outer", validate="one_to_one")
 
@@ -130,8 +132,8 @@ def outcomes(county: County, pairs: Iterable[tuple[dt.date, int]], known_by: dt.
     )
     if asked.empty:
         return pd.DataFrame(columns=[*KEY, "horizon_months", "actual"])
-    when = point_in_time.moments(Moment(e.date(), known_by) for e in asked["end"].unique())
-    t = accounts.build(county, when).select(*KEY, "pcni", "period_to").to_pandas()
+    when = point_in_time.as_moments(Moment(e.date(), known_by) for e in asked["end"].unique())
+    t = accounts.build_accounts(county, when).select(*KEY, "pcni", "period_to").to_pandas()
     end = pd.to_datetime(t.pop("as_of"))
     last = end.map({pd.Timestamp(m.as_of): point_in_time.last_complete_month(m.as_of) for m in when})
     kept = t["pcni"].notna() & (t["period_to"] == last)

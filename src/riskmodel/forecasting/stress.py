@@ -34,7 +34,7 @@ from riskmodel.forecasting import aggregation
 from riskmodel.forecasting.aggregation import DRAWS
 from riskmodel.forecasting.household import LONGEST, HouseholdForecast
 from riskmodel.forecasting.warning import headings
-from riskmodel.households import Moment, Period, accounts, point_in_time
+from riskmodel.households import AccountingPeriod, Moment, accounts, point_in_time
 from riskmodel.i18n import Message
 from riskmodel.io import paths
 from riskmodel.io.specs import Spec, load_spec
@@ -256,7 +256,9 @@ def _flows(county: County, made: HouseholdForecast, months: int) -> pd.DataFrame
     day = point_in_time.window_end(made.as_of, months - LONGEST)
     when = (Moment(day, made.as_of),)
     columns = ["income_wage", "income_business", "spending_medical"]
-    t = accounts.build(county, when, Period(months=months)).select("household_id", "income_basis", *columns)
+    t = accounts.build_accounts(county, when, AccountingPeriod(months=months)).select(
+        "household_id", "income_basis", *columns
+    )
     frame = t.to_pandas().set_index("household_id").reindex(made.standing["household_id"])
     amounts = frame[columns].astype(float).fillna(0.0)
     return amounts.mul(np.where(frame["income_basis"].eq("total"), months / LONGEST, 1.0), axis=0)
@@ -304,7 +306,7 @@ def _reimbursed(county: County, as_of: dt.date, otherwise: float) -> float:
     """Return the county's share of medical cost that is reimbursed, from ``medical`` where it is there."""
     if not county.has("medical"):
         return otherwise
-    t = point_in_time.known(county, "medical", (Moment(as_of, as_of),))
+    t = point_in_time.known_rows(county, "medical", (Moment(as_of, as_of),))
     total, paid = t.total.sum(), t.reimbursed.sum()
     found = t.agg(total=total.cast("float64"), paid=paid.cast("float64")).to_pandas().iloc[0]
     return (
@@ -320,7 +322,7 @@ def _support(county: County, made: HouseholdForecast, shock: Shock) -> Loss:
         raise InputMissing(
             "table support is absent: what support pays is not known, so it cannot be withdrawn"
         )
-    t = point_in_time.known(county, "support", (Moment(made.as_of, made.as_of),))
+    t = point_in_time.known_rows(county, "support", (Moment(made.as_of, made.as_of),))
     running = t.filter(
         (t.date <= t.as_of) & (t.end_date.isnull() | (t.end_date > t.as_of)) & t.amount.notnull()
     )
@@ -352,7 +354,7 @@ def _concerned(made: HouseholdForecast, shock: Shock) -> Array:
 
 def _migrant_share(county: County, as_of: dt.date, ids: pd.Series, home_wage: float) -> Array:
     """Return the share of a household's wages that members earn who do not live there."""
-    t = point_in_time.members(county, (Moment(as_of, as_of),))
+    t = point_in_time.known_members(county, (Moment(as_of, as_of),))
     t = t.filter(t.work_capacity.isin(list(WORKING)).fill_null(False))
     away = (t.resident == ibis.literal(False)).fill_null(False)
     counts = t.group_by("household_id").agg(away=away.cast("int64").sum(), able=t.count()).to_pandas()

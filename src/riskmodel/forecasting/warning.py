@@ -382,15 +382,15 @@ def _register(county: County, as_of: dt.date) -> pd.DataFrame | None:
     """Hold the share of the monitored households that are not eliminated against the other townships'."""
     if not county.has("monitoring"):
         return None
-    t = point_in_time.known(county, "monitoring", point_in_time.moments(as_of))
+    t = point_in_time.known_rows(county, "monitoring", point_in_time.as_moments(as_of))
     rows = t.filter(t.date <= t.as_of).select("household_id", "date", "event").to_pandas()
     homes = (
-        point_in_time.households(county, point_in_time.moments(as_of))
+        point_in_time.known_households(county, point_in_time.as_moments(as_of))
         .select("household_id", "township")
         .to_pandas()
     )
     last = rows.sort_values(["date", "event"], kind="stable").drop_duplicates("household_id", keep="last")
-    ever = last[last["event"].isin([*accounts.WATCHED, "eliminated"])].merge(homes)
+    ever = last[last["event"].isin([*accounts.WATCHED_EVENTS, "eliminated"])].merge(homes)
     if ever.empty:
         return None
     open_still = ever["event"].ne("eliminated").groupby(ever["township"].astype(str))
@@ -432,7 +432,7 @@ def _neighbours(county: County, as_of: dt.date) -> dict[str, tuple[str, ...]] | 
     where = county.table("coordinates")
     where = where.filter(where.known_on.isnull() | (where.known_on <= as_of)).select("village", "lon", "lat")
     homes = (
-        point_in_time.households(county, point_in_time.moments(as_of))
+        point_in_time.known_households(county, point_in_time.as_moments(as_of))
         .select("township", "village")
         .distinct()
     )

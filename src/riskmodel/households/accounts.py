@@ -25,23 +25,23 @@ from riskmodel.data.county import County
 from riskmodel.data.parse import unfused_selects
 from riskmodel.data.schema import codes
 from riskmodel.households import point_in_time
-from riskmodel.households.point_in_time import Moment, When
+from riskmodel.households.point_in_time import Moment, Moments
 from riskmodel.io.specs import Spec
 
-RIGID = ("medical", "education", "housing", "disaster", "accident")
+RIGID_CATEGORIES = ("medical", "education", "housing", "disaster", "accident")
 LOOKBACK = 3  # the period, the one before it, and the one before that (a fall in each of two years)
-PREFIX = ("", "previous_", "before_previous_")
+PREFIXES = ("", "previous_", "before_previous_")
 STALE_AFTER_MONTHS = 18  # contract: a total that ended longer ago no longer says what a household earns
 TOTAL_MONTHS = 12
-WATCHED = ("identified", "rolled_back", "re_marked")
+WATCHED_EVENTS = ("identified", "rolled_back", "re_marked")
 KEY = ("household_id", "as_of")
 INCOMES = (*KEY, "pcni", "persons", "weight", "income_basis")
-PAID = {"wage": ("wage",), "earning": ("wage", "transfer")}  # what counts as a month with earnings
+PAID_SOURCES = {"wage": ("wage",), "earning": ("wage", "transfer")}  # what counts as a month with earnings
 
 Source = County | Shape
 
 
-class Period(Spec):
+class AccountingPeriod(Spec):
     """Which months are accounted.
 
     ``calendar_year`` takes the calendar year before as-of, divided by the members present at as-of
@@ -53,14 +53,16 @@ class Period(Spec):
     calendar_year: bool = False
 
 
-def build(county: County, when: Iterable[Moment], period: Period | None = None) -> ir.Table:
+def build_accounts(
+    county: County, when: Iterable[Moment], period: AccountingPeriod | None = None
+) -> ir.Table:
     """Return the quantities of every household known at each moment.
 
     Parameters
     ----------
     county : County
     when : iterable of Moment
-        From `riskmodel.households.point_in_time.moments`.
+        From `riskmodel.households.point_in_time.as_moments`.
     period : Period, optional
         Twelve months by default.
 
@@ -86,14 +88,14 @@ def build(county: County, when: Iterable[Moment], period: Period | None = None) 
     ----------
     Official rules, "Quantities" and "Exactly"; data contract, "What an office really has".
     """
-    moments, period = tuple(when), period or Period()
+    moments, period = tuple(when), period or AccountingPeriod()
     # Rules, features and cohorts of one month all ask for the same: it is computed once.
     return county.once(
         ("accounting", moments, period), lambda: _stored(county, _quantities_at, moments, period)
     )
 
 
-def over_spans(county: Source, when: When, spans: ir.Table, period: Period) -> ir.Table:
+def accounts_over_spans(county: Source, when: Moments, spans: ir.Table, period: AccountingPeriod) -> ir.Table:
     """Return the quantities of households each over its own span, which may end after as-of.
 
     Parameters
@@ -108,12 +110,12 @@ def over_spans(county: Source, when: When, spans: ir.Table, period: Period) -> i
     Returns
     -------
     ibis.Table
-        As `build`; persons are those at the span's end.
+        As `build_accounts`; persons are those at the span's end.
     """
     return _build(county, when, period, spans)
 
 
-def incomes(county: County, when: Iterable[Moment], period: Period | None = None) -> ir.Table:
+def build_incomes(county: County, when: Iterable[Moment], period: AccountingPeriod | None = None) -> ir.Table:
     """Return incomes per head alone, computed once whoever asks: lines and labels look at many windows.
 
     Parameters
@@ -126,31 +128,31 @@ def incomes(county: County, when: Iterable[Moment], period: Period | None = None
     Returns
     -------
     ibis.Table
-        ``household_id, as_of, pcni, persons, weight, income_basis``; see `build`.
+        ``household_id, as_of, pcni, persons, weight, income_basis``; see `build_accounts`.
     """
-    moments, period = tuple(when), period or Period()
+    moments, period = tuple(when), period or AccountingPeriod()
     if all(m.known_by == m.as_of for m in moments):
-        return build(county, moments, period).select(*INCOMES)
+        return build_accounts(county, moments, period).select(*INCOMES)
     # Looked back on by labels alone, so the other quantities are not computed.
     return county.once(("incomes", moments, period), lambda: _stored(county, _incomes_at, moments, period))
 
 
 def _stored(
-    county: County, quantities: Callable[..., ir.Table], moments: tuple[Moment, ...], period: Period
+    county: County, quantities: Callable[..., ir.Table], moments: tuple[Moment, ...], period: AccountingPeriod
 ) -> ir.Table:
     with unfused_selects():
-        return compiled.store(county, quantities, period, clock=point_in_time.clock(moments))
+        return compiled.store(county, quantities, period, clock=point_in_time.moment_table(moments))
 
 
-def _quantities_at(county: Shape, period: Period, clock: ir.Table) -> ir.Table:
+def _quantities_at(county: Shape, period: AccountingPeriod, clock: ir.Table) -> ir.Table:
     return _build(county, clock, period, None)
 
 
-def _incomes_at(county: Shape, period: Period, clock: ir.Table) -> ir.Table:
+def _incomes_at(county: Shape, period: AccountingPeriod, clock: ir.Table) -> ir.Table:
     return _build(county, clock, period, None).select(*INCOMES)
 
 
-def _build(county: Source, when: When, period: Period, spans: ir.Table | None) -> ir.Table:
+def _build(county: Source, when: Moments, period: AccountingPeriod, spans: ir.Table | None) -> ir.Table:
     own = spans is not None or (county.facts.get("spans.income", False) and not period.calendar_year)
     base = _with_period(county, when, period) if spans is None else _with_spans(county, when, spans)
     parts = [
@@ -173,7 +175,7 @@ def _joined(base: ir.Table, parts: list[ir.Table]) -> ir.Table:
     return joined.select(*columns)
 
 
-def _by_clock(t: ir.Table, period: Period) -> ir.Table:
+def _by_clock(t: ir.Table, period: AccountingPeriod) -> ir.Table:
     """Attach ``period_from, period_to`` where the calendar alone decides them."""
     if period.calendar_year:
         first = ((t.as_of.year() - 1) * 12).cast("int32")
@@ -181,13 +183,13 @@ def _by_clock(t: ir.Table, period: Period) -> ir.Table:
     return t.mutate(period_from=(t.last_month - period.months + 1).cast("int32"), period_to=t.last_month)
 
 
-def _with_period(county: Source, when: When, period: Period) -> ir.Table:
+def _with_period(county: Source, when: Moments, period: AccountingPeriod) -> ir.Table:
     """Attach ``period_from, period_to, income_basis, stale`` to every household."""
-    base = point_in_time.households(county, when).drop("valid_from", "known_on", "ago_12", "ago_24")
+    base = point_in_time.known_households(county, when).drop("valid_from", "known_on", "ago_12", "ago_24")
     base = _by_clock(base, period)
     if not county.facts.get("spans.income", False):
         return base.mutate(income_basis=ibis.literal("months"), stale=ibis.literal(False))
-    t = point_in_time.known(county, "income", when)
+    t = point_in_time.known_rows(county, "income", when)
     if period.calendar_year:
         return _with_totals_of_the_year(base, t)
     # Labels know more than as-of did: a total that ends later is not this period's.
@@ -218,18 +220,20 @@ def _with_totals_of_the_year(base: ir.Table, income: ir.Table) -> ir.Table:
     return out.mutate(income_basis=basis, stale=ibis.literal(False)).drop("by_total")
 
 
-def _with_spans(county: Source, when: When, spans: ir.Table) -> ir.Table:
-    base = point_in_time.households(county, when).drop("valid_from", "known_on", "ago_12", "ago_24")
+def _with_spans(county: Source, when: Moments, spans: ir.Table) -> ir.Table:
+    base = point_in_time.known_households(county, when).drop("valid_from", "known_on", "ago_12", "ago_24")
     base = base.inner_join(spans.select(*KEY, "period_from", "period_to"), list(KEY))
     return base.mutate(income_basis=ibis.literal("total"), stale=ibis.literal(False))
 
 
-def _spans(county: Source, name: str, when: When, base: ir.Table | None, period: Period) -> ir.Table:
+def _spans(
+    county: Source, name: str, when: Moments, base: ir.Table | None, period: AccountingPeriod
+) -> ir.Table:
     """Return known rows of income or spending with their household's period and the shift they fall in.
 
     ``base`` carries a span per household; None says that the calendar alone decides, which is cheaper.
     """
-    t = point_in_time.known(county, name, when)
+    t = point_in_time.known_rows(county, name, when)
     if base is not None:
         t = t.inner_join(base.select(*KEY, "period_from", "period_to"), list(KEY))
     else:
@@ -277,13 +281,13 @@ def _paid(county: Source, rows: ir.Table) -> ir.Table:
 def _earlier(rows: ir.Table, name: str) -> ir.Table:
     """Sum the amounts of the two periods before the current one."""
     t = rows.filter(rows["shift"] > 0)
-    earlier = enumerate(PREFIX[1:], start=1)
+    earlier = enumerate(PREFIXES[1:], start=1)
     return t.group_by(KEY).agg(
         **{f"{p}{name}": t.amount.sum(where=t["shift"] == k).cast("float64") for k, p in earlier}
     )
 
 
-def _income(county: Source, when: When, base: ir.Table | None, period: Period) -> list[ir.Table]:
+def _income(county: Source, when: Moments, base: ir.Table | None, period: AccountingPeriod) -> list[ir.Table]:
     rows = _spans(county, "income", when, base, period)
     paid = _paid(county, rows)
     now = paid.filter(paid["shift"] == 0)
@@ -291,14 +295,16 @@ def _income(county: Source, when: When, base: ir.Table | None, period: Period) -
         f"income_{s}": now.amount.sum(where=now.source == s).cast("float64")
         for s in codes("income", "source")
     }
-    masks = {f"{kind}_mask": now.paid_months.bit_or(where=now.source.isin(of)) for kind, of in PAID.items()}
+    masks = {
+        f"{kind}_mask": now.paid_months.bit_or(where=now.source.isin(of)) for kind, of in PAID_SOURCES.items()
+    }
     out = now.group_by(KEY).agg(gross_income=now.amount.sum().cast("float64"), **sources, **masks)
     length = 12 if period.calendar_year else period.months
     counts = {
         f"{k}_months": sum(((out[f"{k}_mask"] >> j) & 1 for j in range(1, length)), out[f"{k}_mask"] & 1)
-        for k in PAID
+        for k in PAID_SOURCES
     }
-    parts = [out.mutate(**counts).drop(*(f"{k}_mask" for k in PAID)), _earlier(paid, "gross_income")]
+    parts = [out.mutate(**counts).drop(*(f"{k}_mask" for k in PAID_SOURCES)), _earlier(paid, "gross_income")]
     if not (county.has("spending") or county.about.income_is_net):
         parts.append(_net_of_costs(rows))
     return parts
@@ -314,12 +320,14 @@ def _net_of_costs(rows: ir.Table) -> ir.Table:
     return by_shift.group_by(KEY).agg(
         **{
             f"{p}costs_known": by_shift.covered.any(where=by_shift["shift"] == k)
-            for k, p in enumerate(PREFIX)
+            for k, p in enumerate(PREFIXES)
         }
     )
 
 
-def _spending(county: Source, when: When, base: ir.Table | None, period: Period) -> list[ir.Table]:
+def _spending(
+    county: Source, when: Moments, base: ir.Table | None, period: AccountingPeriod
+) -> list[ir.Table]:
     rows = _spans(county, "spending", when, base, period)
     if county.facts["business_net"]:
         rows = _without_costs_already_net(county, rows, when, base, period)
@@ -332,12 +340,12 @@ def _spending(county: Source, when: When, base: ir.Table | None, period: Period)
         f"spending_{c}": now.amount.sum(where=now.category == c).cast("float64")
         for c in codes("spending", "category")
     }
-    rigid = now.amount.sum(where=now.category.isin(RIGID)).cast("float64")
+    rigid = now.amount.sum(where=now.category.isin(RIGID_CATEGORIES)).cast("float64")
     return [now.group_by(KEY).agg(**current, rigid=rigid), _earlier(rows, "production")]
 
 
 def _without_costs_already_net(
-    county: Source, rows: ir.Table, when: When, base: ir.Table | None, period: Period
+    county: Source, rows: ir.Table, when: Moments, base: ir.Table | None, period: AccountingPeriod
 ) -> ir.Table:
     """Leave out production spending whose span lies inside a ``business_net`` row's span."""
     income = _spans(county, "income", when, base, period)
@@ -357,19 +365,19 @@ def _without_costs_already_net(
     return rows.filter(rows.category != "production").union(kept)
 
 
-def _persons(county: Source, when: When, base: ir.Table | None, period: Period) -> ir.Table:
+def _persons(county: Source, when: Moments, base: ir.Table | None, period: AccountingPeriod) -> ir.Table:
     """Count the members present at the end of each period (totals) or at as-of less 0, 1, 2 periods."""
-    t = point_in_time.known(county, "members", when)
+    t = point_in_time.known_rows(county, "members", when)
     t = t.select(*KEY, "member_id", "valid_from", "valid_to")
     if base is not None:
         t = t.inner_join(base.select(*KEY, "period_from", "period_to", "income_basis"), list(KEY))
     present = {}
-    for k, prefix in enumerate(PREFIX):
+    for k, prefix in enumerate(PREFIXES):
         back = ibis.interval(months=k * (12 if period.calendar_year else period.months))
         on = (t.as_of - back).cast("date")
         if base is not None:
             on = ibis.ifelse(t.income_basis == "total", _end_of_span(t, k), on)
-        present[f"{prefix}persons"] = point_in_time.valid(t, on)
+        present[f"{prefix}persons"] = point_in_time.valid_on(t, on)
     t = t.mutate(**present)
     if county.facts["versions.members"]:
         t = t.group_by([*KEY, "member_id"]).agg(**{c: ibis._[c].any() for c in present})
@@ -383,8 +391,8 @@ def _end_of_span(t: ir.Table, k: int) -> ir.Value:
     return (ibis.date(year, month, ibis.literal(1)) - ibis.interval(days=1)).cast("date")
 
 
-def _open_causes(county: Source, when: When) -> ir.Table:
-    t = point_in_time.known(county, "risk_events", when)
+def _open_causes(county: Source, when: Moments) -> ir.Table:
+    t = point_in_time.known_rows(county, "risk_events", when)
     t = t.filter((t.date > t.ago_12) & (t.date <= t.as_of))
     order = list(codes("risk_events", "cause"))
     rank = ibis.cases(*[(t.cause == c, i) for i, c in enumerate(order)], else_=len(order))
@@ -396,8 +404,8 @@ def _open_causes(county: Source, when: When) -> ir.Table:
     )
 
 
-def _members(county: Source, when: When) -> ir.Table:
-    t = point_in_time.members(county, when)
+def _members(county: Source, when: Moments) -> ir.Table:
+    t = point_in_time.known_members(county, when)
     # Physically unable children are no drop-outs (001 §8).
     able = ~t.disability_grade.isin([1, 2]).fill_null(False)
     out_of_school = t.age.between(6, 15) & (t.schooling == "dropped_out").fill_null(False) & able
@@ -409,9 +417,9 @@ def _members(county: Source, when: When) -> ir.Table:
     )
 
 
-def _register(county: Source, when: When) -> ir.Table:
+def _register(county: Source, when: Moments) -> ir.Table:
     """Return the latest register row and the latest causes named in any register row."""
-    t = point_in_time.known(county, "monitoring", when)
+    t = point_in_time.known_rows(county, "monitoring", when)
     t = t.filter(t.date <= t.as_of)
     order = list(codes("monitoring", "event"))
     rank = ibis.cases(*[(t.event == c, i) for i, c in enumerate(order)], else_=len(order))
@@ -446,7 +454,7 @@ def _quantities(county: Source, t: ir.Table) -> ir.Table:
         ),
         income_reason=_income_reason(t),
         main_cause=ibis.coalesce(t.named_causes.split(";")[0].strip().nullif(""), t.latest_open_cause),
-        in_register=t.register_event.isin(WATCHED).fill_null(False)
+        in_register=t.register_event.isin(WATCHED_EVENTS).fill_null(False)
         if county.has("monitoring")
         else ibis.null("boolean"),
     )
@@ -463,14 +471,14 @@ def _quantities(county: Source, t: ir.Table) -> ir.Table:
 def _absent_is_null_else_zero(county: Source, t: ir.Table) -> ir.Table:
     """Where a table exists, no row means 0 or none; where it is absent, null stays."""
     zero: dict[str, ir.Value] = {c: t[c].fill_null(0) for c in ("labour", "labour_unknown")}
-    zero |= {f"{p}persons": t[f"{p}persons"].fill_null(0) for p in PREFIX}
+    zero |= {f"{p}persons": t[f"{p}persons"].fill_null(0) for p in PREFIXES}
     zero |= {c: t[c].fill_null(False) for c in ("gap_schooling", "gap_medical")}
     for state in ("housing", "water"):
         zero[f"gap_{state}"] = (~t[f"{state}_safe"]).fill_null(False)
     if county.has("spending"):
         amounts = [c for c in t.columns if c.startswith("spending_") or c == "rigid"]
         zero |= {c: t[c].fill_null(0.0) for c in amounts}
-        zero |= {f"{p}production": t[f"{p}production"].fill_null(0.0) for p in PREFIX[1:]}
+        zero |= {f"{p}production": t[f"{p}production"].fill_null(0.0) for p in PREFIXES[1:]}
     if county.has("risk_events"):
         zero |= {c: t[c].fill_null(False) for c in t.columns if c.startswith("cause_")}
     monthly = t.income_basis == "months"
@@ -484,7 +492,7 @@ def _absent_is_null_else_zero(county: Source, t: ir.Table) -> ir.Table:
 
 def _net_and_per_head(county: Source, t: ir.Table) -> ir.Table:
     amounts: dict[str, ir.Value] = {}
-    for p in PREFIX:
+    for p in PREFIXES:
         gross, costs = t[f"{p}gross_income"], t[f"{p}production" if p else "spending_production"]
         if not county.has("spending"):
             known = (
@@ -493,7 +501,7 @@ def _net_and_per_head(county: Source, t: ir.Table) -> ir.Table:
             costs = ibis.ifelse(known, 0.0, ibis.null("float64"))
         amounts[f"{p}net_income"] = ibis.ifelse(t.stale, ibis.null("float64"), gross - costs)
     t = t.mutate(**amounts)
-    return t.mutate(**{f"{p}pcni": t[f"{p}net_income"] / t[f"{p}persons"].nullif(0) for p in PREFIX})
+    return t.mutate(**{f"{p}pcni": t[f"{p}net_income"] / t[f"{p}persons"].nullif(0) for p in PREFIXES})
 
 
 def _income_reason(t: ir.Table) -> ir.Value:

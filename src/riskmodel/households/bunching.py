@@ -242,9 +242,9 @@ def annual_incomes(county: County) -> pd.DataFrame:
     # As of New Year's Day the accounting takes the year before, and the members present at its end.
     by = max(county.known_through, dt.date(years[-1] + 1, 1, 1))
     when = tuple(Moment(dt.date(year + 1, 1, 1), by) for year in years)
-    t = accounts.incomes(county, when, accounts.Period(calendar_year=True))
+    t = accounts.build_incomes(county, when, accounts.AccountingPeriod(calendar_year=True))
     t = t.filter(t.pcni.notnull()).select("household_id", "as_of", "pcni")
-    places = point_in_time.households(county, when).select("household_id", "as_of", "township")
+    places = point_in_time.known_households(county, when).select("household_id", "as_of", "township")
     out = t.inner_join(places, ["household_id", "as_of"]).order_by("as_of", "household_id").to_pandas()
     out["year"] = pd.to_datetime(out["as_of"]).dt.year - 1
     return out[["household_id", "year", "township", "pcni"]]

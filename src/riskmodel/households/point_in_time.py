@@ -34,8 +34,8 @@ class Moment:
     known_by: dt.date
 
 
-# Moments, or a table of them with the columns of `clock` (a placeholder where a query is only compiled).
-When: TypeAlias = tuple[Moment, ...] | ibis.Table
+# Moments, or a table of them as `moment_table` gives (a placeholder where a query is only compiled).
+Moments: TypeAlias = tuple[Moment, ...] | ibis.Table
 
 
 def to_date(value: DateLike) -> dt.date:
@@ -101,7 +101,7 @@ def last_complete_month(day: dt.date) -> int:
     return ordinal if day == month_end(ordinal) else ordinal - 1
 
 
-def moments(as_of: DateLike | Iterable[DateLike] | Moment | Iterable[Moment]) -> tuple[Moment, ...]:
+def as_moments(as_of: DateLike | Iterable[DateLike] | Moment | Iterable[Moment]) -> tuple[Moment, ...]:
     """Return distinct moments in order; a plain date is known by itself.
 
     Parameters
@@ -126,7 +126,7 @@ def moments(as_of: DateLike | Iterable[DateLike] | Moment | Iterable[Moment]) ->
     return tuple(sorted(out))
 
 
-def clock(when: Iterable[Moment]) -> pa.Table:
+def moment_table(when: Iterable[Moment]) -> pa.Table:
     """Return the moments as a small table to join on, an input of compiled queries.
 
     Parameters
@@ -159,7 +159,7 @@ def _ticks(m: Moment) -> tuple[dict[str, dt.date], dict[str, int]]:
     return days, months
 
 
-def known(county: County | Shape, name: str, when: When) -> ibis.Table:
+def known_rows(county: County | Shape, name: str, when: Moments) -> ibis.Table:
     """Return the rows of a table that were known at each moment, corrections resolved.
 
     Of rows with equal keys (or, in event tables, equal ``row_id``) the one recorded last holds.
@@ -169,16 +169,16 @@ def known(county: County | Shape, name: str, when: When) -> ibis.Table:
     county : County or Shape
     name : str
         A table of the contract.
-    when : tuple of Moment, or a table of them as from `clock`
+    when : tuple of Moment, or a table of them as from `moment_table`
 
     Returns
     -------
     ibis.Table
-        The table's columns and those of `clock`; one row per moment and known row.
+        The table's columns and those of `moment_table`; one row per moment and known row.
     """
     t = county.table(name)
     # Dates are read from a table even where there is one: the query's text is then the same for all dates.
-    ticks = when if isinstance(when, ibis.Table) else ibis.memtable(clock(when))
+    ticks = when if isinstance(when, ibis.Table) else ibis.memtable(moment_table(when))
     seen = t.inner_join(ticks, [t.known_on <= ticks.known_by])
     if not county.facts.get(f"corrected.{name}", False):
         return seen
@@ -195,7 +195,7 @@ def known(county: County | Shape, name: str, when: When) -> ibis.Table:
     return ranked.filter(holds).drop("_rank")
 
 
-def valid(t: ibis.Table, day: ibis.expr.types.DateValue | str = "as_of") -> ibis.expr.types.BooleanValue:
+def valid_on(t: ibis.Table, day: ibis.expr.types.DateValue | str = "as_of") -> ibis.expr.types.BooleanValue:
     """Return whether a row with ``valid_from``/``valid_to`` holds on a day; missing ends are open.
 
     Parameters
@@ -215,33 +215,33 @@ def valid(t: ibis.Table, day: ibis.expr.types.DateValue | str = "as_of") -> ibis
     return begun & (t.valid_to.isnull() | (on < t.valid_to))
 
 
-def households(county: County | Shape, when: When) -> ibis.Table:
+def known_households(county: County | Shape, when: Moments) -> ibis.Table:
     """Return the state of every household that has a row valid and recorded at each moment.
 
     Parameters
     ----------
     county : County or Shape
-    when : tuple of Moment, or a table of them as from `clock`
+    when : tuple of Moment, or a table of them as from `moment_table`
 
     Returns
     -------
     ibis.Table
-        One row per ``household_id, as_of``: columns of ``households`` and of `clock`.
+        One row per ``household_id, as_of``: columns of ``households`` and of `moment_table`.
     """
-    t = known(county, "households", when)
-    t = t.filter(valid(t))
+    t = known_rows(county, "households", when)
+    t = t.filter(valid_on(t))
     if not county.facts["versions.households"]:
         return t
     return _latest_version(t, ["as_of", "household_id"])
 
 
-def members(county: County | Shape, when: When) -> ibis.Table:
+def known_members(county: County | Shape, when: Moments) -> ibis.Table:
     """Return the members present in each household at each moment, each once, as last known.
 
     Parameters
     ----------
     county : County or Shape
-    when : tuple of Moment, or a table of them as from `clock`
+    when : tuple of Moment, or a table of them as from `moment_table`
 
     Returns
     -------
@@ -249,8 +249,8 @@ def members(county: County | Shape, when: When) -> ibis.Table:
         One row per ``household_id, as_of, member_id``; ``age`` in completed years from the first day
         of the birth month is added.
     """
-    t = known(county, "members", when)
-    t = t.filter(valid(t))
+    t = known_rows(county, "members", when)
+    t = t.filter(valid_on(t))
     if county.facts["versions.members"]:
         t = _latest_version(t, ["as_of", "household_id", "member_id"])
     return t.mutate(age=((t.as_of_month - t.birth_month) / 12).floor().cast("int32"))
@@ -265,7 +265,7 @@ def _latest_version(t: ibis.Table, by: list[str]) -> ibis.Table:
     return ranked.filter(ranked._rank == 0).drop("_rank")
 
 
-def outside(county: County, as_of: DateLike | Iterable[DateLike]) -> list[str]:
+def dates_outside_records(county: County, as_of: DateLike | Iterable[DateLike]) -> list[str]:
     """Say which days lie where the county has no records: everything computed there comes out unknown.
 
     Parameters
@@ -285,7 +285,7 @@ def outside(county: County, as_of: DateLike | Iterable[DateLike]) -> list[str]:
         whole = add_months(whole, 12 + county.about.entry_lag_months)
     first = max(_first_known(county, name) for name in ("households", "income"))
     out = []
-    for day in (m.as_of for m in moments(as_of)):
+    for day in (m.as_of for m in as_moments(as_of)):
         if day > whole and last_complete_month(day) > last_complete_month(whole):
             out.append(
                 f"as-of {day} lies after the records, which are whole until {county.data_through} "

@@ -92,7 +92,7 @@ def check_data(work: MonthContext) -> Made:
     if summary["refused"] or found is None:
         rejected = found.rejected if found else pd.DataFrame()
         raise DataRefused("; ".join(summary["refusals"]), rejected)
-    warnings = point_in_time.outside(found, work.settings.as_of)
+    warnings = point_in_time.dates_outside_records(found, work.settings.as_of)
     for warning in warnings:
         work.say(f"warning: {warning}")
     work.keep(found)

@@ -220,7 +220,7 @@ def histories(county: County, as_of: DateLike, households: Sequence[str]) -> pd.
     DataFrame
         ``household_id, month`` (``YYYY-MM``)``, income, spending`` (yuan, NaN where there is none), sorted.
     """
-    when = point_in_time.moments(as_of)
+    when = point_in_time.as_moments(as_of)
     found = [_monthly(county, name, when, list(households)) for name in ("income", "spending")]
     out = found[0].merge(found[1], on=["household_id", "month"], how="outer")
     out = out.sort_values(["household_id", "month"], ignore_index=True)
@@ -228,7 +228,7 @@ def histories(county: County, as_of: DateLike, households: Sequence[str]) -> pd.
 
 
 def _monthly(county: County, name: str, when: tuple[Moment, ...], households: list[str]) -> pd.DataFrame:
-    t = point_in_time.known(county, name, when)
+    t = point_in_time.known_rows(county, name, when)
     t = t.filter(
         t.month_from == t.month_to,
         t.month_to <= t.last_month,

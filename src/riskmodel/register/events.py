@@ -50,7 +50,7 @@ def register_history(county: County, through: dt.date, known_by: dt.date) -> pd.
     Columns are those of `trace_states`; rows recorded after ``known_by`` do not exist.
     """
     when = (Moment(through, known_by),)
-    t = point_in_time.known(county, "monitoring", when)
+    t = point_in_time.known_rows(county, "monitoring", when)
     rows = t.filter(t.date <= t.as_of).select(
         "household_id", "date", "known_on", "event", "category", "causes"
     )

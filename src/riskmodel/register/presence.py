@@ -84,7 +84,7 @@ class Presence:
 
 def read_presence(county: County, known_by: dt.date, households: pd.Series | None = None) -> Presence:
     """Return the presence of members as known by a day, of some households or all."""
-    t = point_in_time.known(county, "members", (Moment(known_by, known_by),))
+    t = point_in_time.known_rows(county, "members", (Moment(known_by, known_by),))
     raw = county.table("members").filter(lambda m: (m.known_on <= known_by) & m.change_reason.notnull())
     if households is not None:
         some = ibis.memtable(

@@ -126,7 +126,7 @@ def sum_lines(frame: pd.DataFrame, by: list[str]) -> pd.DataFrame:
 
 def townships_known_by(county: County, households: pd.Series, known_by: dt.date) -> pd.Series:
     """Return each household's township as known by a day; ``unknown`` where it has no state then."""
-    known = point_in_time.households(county, point_in_time.moments(known_by))
+    known = point_in_time.known_households(county, point_in_time.as_moments(known_by))
     townships = known.select("household_id", "township").to_pandas().set_index("household_id")["township"]
     out = households.map(townships).astype(object)
     return out.where(out.notna(), UNKNOWN)

@@ -129,8 +129,10 @@ def _positions(out: pd.DataFrame) -> list[int]:
 
 
 def _days(as_of: DateLike, before: DateLike | None) -> tuple[Moment, Moment]:
-    (now,) = point_in_time.moments(as_of)
-    (then,) = point_in_time.moments(before if before is not None else point_in_time.window_end(now.as_of, -1))
+    (now,) = point_in_time.as_moments(as_of)
+    (then,) = point_in_time.as_moments(
+        before if before is not None else point_in_time.window_end(now.as_of, -1)
+    )
     if then.as_of >= now.as_of:
         raise UsageError(f"changes are since an earlier day: {then.as_of} does not lie before {now.as_of}")
     return now, then

@@ -14,7 +14,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from riskmodel.data import contract
-from riskmodel.households import Period
+from riskmodel.households import AccountingPeriod
 from riskmodel.io.specs import Spec, load_spec
 from riskmodel.rules.parameters import Parameter, RelativeLine, resolve_parameters
 
@@ -181,11 +181,11 @@ class RuleSet(Spec):
         value = self.values(params).get(self.line)
         return value if isinstance(value, RelativeLine) else None
 
-    def period(self, params: Mapping[str, Any] | None = None) -> Period:
+    def period(self, params: Mapping[str, Any] | None = None) -> AccountingPeriod:
         """Return the accounting period that parameter ``period_months`` (12 unless declared) sets."""
         if self.accounting == "calendar_year":
-            return Period(calendar_year=True)
-        return Period(months=int(self.values(params).get("period_months", PERIOD_MONTHS)))
+            return AccountingPeriod(calendar_year=True)
+        return AccountingPeriod(months=int(self.values(params).get("period_months", PERIOD_MONTHS)))
 
 
 def column_exists(name: str) -> bool:

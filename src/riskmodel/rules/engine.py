@@ -22,7 +22,7 @@ import ibis.expr.types as ir
 import pyarrow as pa
 
 from riskmodel.data import County, Shape, codes, rows_table
-from riskmodel.households import Moment, Period
+from riskmodel.households import AccountingPeriod, Moment
 from riskmodel.rules import row_tests
 from riskmodel.rules.backends import GAPS, household_scope
 from riskmodel.rules.declaration import RuleSet, vocabulary
@@ -56,7 +56,7 @@ class RuleCase:
     values: Mapping[str, Any]
 
     @property
-    def period(self) -> Period:
+    def period(self) -> AccountingPeriod:
         """The accounting period."""
         return self.ruleset.period(self.values)
 

@@ -337,7 +337,7 @@ def evaluate_history(
     UsageError
         If no set is valid at a date, or two begin on one day.
     """
-    when = point_in_time.moments(as_of)
+    when = point_in_time.as_moments(as_of)
     starts = rule_schedule(rulesets)
     chosen = {m: rules_valid_at(starts, m.as_of) for m in when}
     used = list(dict.fromkeys(r.id for r in chosen.values()))

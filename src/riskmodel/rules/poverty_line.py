@@ -46,14 +46,14 @@ def poverty_lines(
         nobody's income is known.
     """
     chosen = load_rules(ruleset)
-    when = point_in_time.moments(as_of)
+    when = point_in_time.as_moments(as_of)
     if known_by is not None:
         when = tuple(Moment(m.as_of, point_in_time.to_date(known_by)) for m in when)
     values = chosen.values(params)
     relative = values.get(chosen.line)
     if not isinstance(relative, RelativeLine):
         return {m.as_of: absolute_line(chosen, values, m.as_of.year) for m in when}
-    incomes = accounts.incomes(county, when, chosen.period(params))
+    incomes = accounts.build_incomes(county, when, chosen.period(params))
     found = compiled.frame(county, _relative_line, relative, incomes=incomes)
     by_day = dict(zip(found["as_of"].dt.date, found["line"].astype(float), strict=True))
     return {m.as_of: by_day.get(m.as_of) for m in when}

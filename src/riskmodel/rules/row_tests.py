@@ -14,7 +14,7 @@ import ibis
 import ibis.expr.types as ir
 
 from riskmodel.data import County, Shape, compiled
-from riskmodel.households import KnownCounty, When, point_in_time
+from riskmodel.households import KnownCounty, Moments, point_in_time
 from riskmodel.rules.backends import row_scope
 from riskmodel.rules.declaration import vocabulary
 from riskmodel.rules.expression import RowTest, Scope, evaluate_condition
@@ -23,32 +23,32 @@ KEY = ("household_id", "as_of")
 Source = County | Shape
 
 
-def _members(county: Source, when: When) -> ir.Table:
-    return point_in_time.members(county, when)
+def _members(county: Source, when: Moments) -> ir.Table:
+    return point_in_time.known_members(county, when)
 
 
-def _support(county: Source, when: When) -> ir.Table:
-    t = point_in_time.known(county, "support", when)
+def _support(county: Source, when: Moments) -> ir.Table:
+    t = point_in_time.known_rows(county, "support", when)
     t = t.filter(t.date <= t.as_of)
     return t.mutate(ended=(t.end_date <= t.as_of).fill_null(False))
 
 
-def _assets(county: Source, when: When) -> ir.Table:
-    t = point_in_time.known(county, "assets", when)
-    return t.filter(point_in_time.valid(t))
+def _assets(county: Source, when: Moments) -> ir.Table:
+    t = point_in_time.known_rows(county, "assets", when)
+    return t.filter(point_in_time.valid_on(t))
 
 
-def _events(county: Source, when: When) -> ir.Table:
-    t = point_in_time.known(county, "risk_events", when)
+def _events(county: Source, when: Moments) -> ir.Table:
+    t = point_in_time.known_rows(county, "risk_events", when)
     return t.filter(t.date <= t.as_of)
 
 
-def _states(county: Source, when: When) -> ir.Table:
-    t = point_in_time.known(county, "households", when)
-    return t.filter(point_in_time.valid(t))
+def _states(county: Source, when: Moments) -> ir.Table:
+    t = point_in_time.known_rows(county, "households", when)
+    return t.filter(point_in_time.valid_on(t))
 
 
-_SOURCES: dict[str, Callable[[Source, When], ir.Table]] = {
+_SOURCES: dict[str, Callable[[Source, Moments], ir.Table]] = {
     "members": _members,
     "support": _support,
     "assets": _assets,
@@ -68,7 +68,7 @@ def figure_column(test: RowTest) -> str:
     return f"{test.relation}_{sha256(f'{test.how} {test.test}'.encode()).hexdigest()[:12]}"
 
 
-def count_rows(county: Source, relation: str, tests: Sequence[RowTest], when: When) -> ir.Table:
+def count_rows(county: Source, relation: str, tests: Sequence[RowTest], when: Moments) -> ir.Table:
     """Return the figures of one relation's row tests, in one pass."""
     rows = _SOURCES[relation](county, when)
     sums: dict[str, ir.Value] = {}
@@ -96,7 +96,7 @@ def stored_figures(known: KnownCounty, tests: Iterable[RowTest]) -> Iterator[dic
         for relation in dict.fromkeys(test.relation for test in asked):
             if known.county.has(vocabulary().relations[relation].table):
                 own = tuple(test for test in asked if test.relation == relation)
-                clock = point_in_time.clock(known.moments)
+                clock = point_in_time.moment_table(known.moments)
                 out[relation] = compiled.store(known.county, _counted, relation, own, clock=clock)
         yield out
     finally:

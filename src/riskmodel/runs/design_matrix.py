@@ -49,19 +49,19 @@ class DesignMatrix:
 
 def resolve_feature_set(exp: Experiment) -> features.FeatureSet:
     """Return the experiment's feature set, measured from its rule set's line, without what it leaves out."""
-    chosen = features.load(exp.feature_set)
+    chosen = features.load_feature_set(exp.feature_set)
     ruleset = rules.load_rules(exp.ruleset)
     line = ruleset.relative_line(exp.params) or ruleset.values(exp.params).get("line")
     if isinstance(line, int | float | RelativeLine):
         chosen = chosen.with_line(line, source=exp.ruleset)
-    return features.without(chosen, set(exp.leave_out)) if exp.leave_out else chosen
+    return features.without_roles(chosen, set(exp.leave_out)) if exp.leave_out else chosen
 
 
 def build_design_matrix(exp: Experiment, county: County, days: tuple[dt.date, ...]) -> DesignMatrix:
     """Build features and verdicts for the cohort at every as-of date in one pass each."""
     chosen = resolve_feature_set(exp)
     members = targets.build_cohorts(county, days, exp.cohort, exp.ruleset, exp.params)
-    X = _keyed(features.build(county, chosen, list(days)))
+    X = _keyed(features.build_features(county, chosen, list(days)))
     verdicts = _keyed(rules.evaluate_rules(county, exp.ruleset, list(days), params=exp.params))
     known = [c for c in RULE_COLUMNS if c != "rule_rank"]
     rows = members.merge(verdicts[[*KEY, *known]], on=KEY, how="left", validate="one_to_one")
@@ -110,7 +110,7 @@ def labelled_rows(
     exp: Experiment, county: County, tables: DesignMatrix, days: tuple[dt.date, ...], seen_by: dt.date | None
 ) -> pd.DataFrame:
     """Return the cohort's rows at some as-of dates with ``y`` (float, NaN where not fully observed)."""
-    labels = targets.build(
+    labels = targets.build_targets(
         county, days, exp.horizon, exp.events, exp.ruleset, known_by=seen_by, params=exp.params
     )
     labels = labels.assign(y=labels["label"].astype(float))[[*KEY, "y", "real_horizon_months"]]

@@ -371,7 +371,7 @@ def follow_up_lists(
             rows = matrix.rows[matrix.rows["as_of"] == day]
             fold = [f for f in folds if pd.Timestamp(f.test[0]) <= day][-1]
             scores.append(_scored(rows, matrix.X, fitted[fold.name]))
-    months = targets.build(county, days, 1, exp.events, exp.ruleset, params=exp.params)
+    months = targets.build_targets(county, days, 1, exp.events, exp.ruleset, params=exp.params)
     falls = months.loc[months["label"].eq(1), KEY]
     falls = falls.assign(as_of=pd.to_datetime(falls["as_of"]) + pd.offsets.MonthEnd(1))
     return evaluation.first_listings(

@@ -17,7 +17,7 @@ from riskmodel.data import County
 from riskmodel.households import Moment, accounts, point_in_time
 from riskmodel.i18n import Message
 from riskmodel.runs.experiment import Experiment
-from riskmodel.targets import EVER, KEY
+from riskmodel.targets import END_OF_TIME, KEY
 
 SOME = (1.0, math.inf)
 NONE = (0.0, 0.0)
@@ -79,7 +79,7 @@ def label_events(exp: Experiment, county: County, days: tuple[dt.date, ...]) -> 
     """
     tables = {"identified": "monitoring", "confirmed": "visits", "below_line": "income"}
     known = tuple(event for event in targets.EVENTS if county.has(tables[event]))
-    labels = targets.build(county, days, exp.horizon, known, exp.ruleset, params=exp.params)
+    labels = targets.build_targets(county, days, exp.horizon, known, exp.ruleset, params=exp.params)
     columns = {f"label_{event}": labels[f"label_{event}"].astype(float) for event in known}
     return labels[KEY].assign(**columns)
 
@@ -93,7 +93,9 @@ def income_after(exp: Experiment, county: County, days: tuple[dt.date, ...]) -> 
         return None
     ends = {day: point_in_time.window_end(day, exp.horizon.months) for day in days}
     period = rules.load_rules(exp.ruleset).period(exp.params)
-    t = accounts.incomes(county, point_in_time.moments(Moment(end, EVER) for end in ends.values()), period)
+    t = accounts.build_incomes(
+        county, point_in_time.as_moments(Moment(end, END_OF_TIME) for end in ends.values()), period
+    )
     incomes = t.filter(t.income_basis == "months").select(*KEY, "pcni").to_pandas()
     incomes["end"] = pd.to_datetime(incomes.pop("as_of"))
     starts = pd.DataFrame({"as_of": pd.to_datetime(list(ends)), "end": pd.to_datetime(list(ends.values()))})
@@ -105,7 +107,7 @@ def support_within(exp: Experiment, county: County, days: tuple[dt.date, ...]) -
     """Return who was given support within the label's window; None if the county has no table of support."""
     if not county.has("support"):
         return None
-    support = point_in_time.known(county, "support", tuple(Moment(day, EVER) for day in days))
+    support = point_in_time.known_rows(county, "support", tuple(Moment(day, END_OF_TIME) for day in days))
     frame = support.select(*KEY, "date").to_pandas()
     start = pd.to_datetime(frame["as_of"])
     end = start.map(

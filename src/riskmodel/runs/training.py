@@ -223,7 +223,7 @@ def _tables(result: ExperimentResult, evaluation: Evaluation) -> dict[str, pd.Da
         "metrics": evaluation.metrics,
         "metrics_by_fold": evaluation.metrics_by_fold,
         "curves": evaluation.curves,
-        "features": features.describe(result.feature_set),
+        "features": features.describe_features(result.feature_set),
         # Without ids: what is left says only when, and in which village.
         "first_seen": result.first_seen.drop(columns="household_id", errors="ignore"),
         "comparison": evaluation.comparison.table if evaluation.comparison else None,

@@ -165,7 +165,7 @@ def compare_outcomes(
     rows = []
     for frame in scores:
         day = pd.Timestamp(frame["as_of"].iloc[0]).date()
-        labels = targets.build(county, day, horizon, events, ruleset, known_by=as_of, params=params)
+        labels = targets.build_targets(county, day, horizon, events, ruleset, known_by=as_of, params=params)
         labels = labels.dropna(subset=["label"])
         if labels.empty:
             continue
@@ -311,7 +311,7 @@ def monitor(
     if then >= day:
         raise UsageError(f"--reference {then} is not before --as-of {day}; a year before is the same season")
     (before, places_before), (now, places_now) = (_known_values(county, loaded, d) for d in (then, day))
-    names = features.describe(loaded.feature_set)[["id", "zh", "en"]]
+    names = features.describe_features(loaded.feature_set)[["id", "zh", "en"]]
     names = pd.concat([pd.DataFrame([{"id": SCORE, **both("monitoring.score")}]), names])
     shared = {
         f.id: (places_before[f.by], places_now[f.by]) for f in loaded.feature_set.features if f.by is not None
@@ -348,7 +348,7 @@ def _known_values(county: County, loaded: LoadedModel, day: dt.date) -> tuple[pd
     verdicts = rules.evaluate_rules(county, loaded.ruleset, day, params=dict(loaded.card["params"]))
     if verdicts.empty:
         raise UsageError(f"no household is known at {day}; give a later date")
-    X = features.build(county, loaded.feature_set, day).set_index("household_id")
+    X = features.build_features(county, loaded.feature_set, day).set_index("household_id")
     X = X.loc[verdicts["household_id"], loaded.feature_set.names].reset_index(drop=True)
     probability = loaded.model.predict_proba(model_inputs(loaded.kind, verdicts, X))[:, 1]
     # Two townships may each have a village of one name.

@@ -155,7 +155,7 @@ def explain(
             _check_known(household_id, X, as_of)
         X = X.loc[wanted]
     parts, base = _contributions(model, X)
-    about = features.describe(model.feature_set).set_index("id")
+    about = features.describe_features(model.feature_set).set_index("id")
     place = np.tile(np.arange(len(X)), parts.shape[1])
     long = parts.melt(var_name="feature", value_name="contribution").assign(
         household_id=X.index.to_numpy()[place],
@@ -197,7 +197,7 @@ def score_counterfactuals(
     X = _feature_values(county, model, point_in_time.to_date(as_of))
     _check_known(household_id, X, as_of)
     row = int(np.flatnonzero(X.index == household_id)[0])
-    dictionary = features.describe(model.feature_set)
+    dictionary = features.describe_features(model.feature_set)
     return explanation.find_counterfactuals(
         model.model, X.reset_index(drop=True), row, dictionary, target, feature_set=model.feature_set
     )
@@ -205,7 +205,9 @@ def score_counterfactuals(
 
 def _feature_values(county: County, model: LoadedModel, day: dt.date) -> pd.DataFrame:
     """Return the model's features of every household known at a day, by household id."""
-    return features.build(county, model.feature_set, day).set_index("household_id")[model.feature_set.names]
+    return features.build_features(county, model.feature_set, day).set_index("household_id")[
+        model.feature_set.names
+    ]
 
 
 def _check_explained(model: LoadedModel) -> None:
@@ -274,7 +276,7 @@ def _reasons(
         empty = pd.DataFrame(texts | nothing, index=X.index).assign(log_odds_base=np.nan)
         return dict.fromkeys(langs, empty)
     parts, base = _contributions(model, values)
-    dictionary = features.describe(model.feature_set)
+    dictionary = features.describe_features(model.feature_set)
     return {
         lang: explanation.write_reasons(parts, X[parts.columns], dictionary, verdicts, lang, REASONS).assign(
             log_odds_base=base
@@ -308,7 +310,7 @@ def scoring_warnings(county: County, model: LoadedModel, scores: pd.DataFrame) -
     if unknown.mean() < UNKNOWN_LIMIT and not totals:
         return []
     names = model.feature_set.names
-    X = features.build(county, model.feature_set, str(scores["as_of"].iloc[0])[:10])[names]
+    X = features.build_features(county, model.feature_set, str(scores["as_of"].iloc[0])[:10])[names]
     empty = int(X.isna().all().sum())
     if unknown.mean() < UNKNOWN_LIMIT and empty < UNKNOWN_LIMIT * len(names):
         return []

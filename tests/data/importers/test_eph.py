@@ -13,7 +13,7 @@ from riskmodel.data.importers import eph
 from riskmodel.errors import InputRefused, UsageError
 from riskmodel.households import accounts as accounting
 from riskmodel.households import point_in_time
-from riskmodel.households.accounts import Period
+from riskmodel.households.accounts import AccountingPeriod
 
 ONE = dict.fromkeys(eph.REQUIRED, 0) | {
     "hid": 1, "ANO4": 2010, "TRIMESTRE": 1, "REGION": 43, "PONDERA": 10, "IX_TOT": 3, "ITF": 900.0,
@@ -54,7 +54,9 @@ def county(folder: Path) -> County:
 
 
 def accounts(county: County, day: str) -> pd.DataFrame:
-    t = accounting.build(county, point_in_time.moments(day), Period(months=1)).to_pandas()
+    t = accounting.build_accounts(
+        county, point_in_time.as_moments(day), AccountingPeriod(months=1)
+    ).to_pandas()
     return t.set_index("household_id").sort_index()
 
 
@@ -118,7 +120,7 @@ def eph_sorted() -> pd.DataFrame:
 def test_a_label_across_another_family_is_null(county: County) -> None:
     # June 2010 → March 2011 in dwelling 1 is another family; March → June 2010 is the same one. In
     # dwelling 2 a missing head's age cuts both transitions.
-    found = targets.build(
+    found = targets.build_targets(
         county,
         ["2010-03-31", "2010-06-30"],
         targets.Horizon(months=12, next=True),
