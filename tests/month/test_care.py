@@ -17,7 +17,7 @@ from riskmodel.cli.app import app
 from riskmodel.data import read_county
 from riskmodel.errors import UsageError
 from riskmodel.presentation import model_card
-from riskmodel.runs import tracking
+from riskmodel.runs import Run, tracking
 
 from .conftest import AS_OF, Office
 
@@ -33,7 +33,10 @@ def test_a_scorecard_is_written_out_with_the_chances_that_it_shows(
     X = pd.DataFrame({"a": rng.normal(size=600), "b": rng.normal(size=600)})
     y = (rng.random(600) < 1 / (1 + np.exp(1.5 - 1.5 * X["a"]))).astype(int)
     card = models.fit_model("scorecard", X, y, np.arange(600) % 30, seed=0)
-    monkeypatch.setattr(model_card, "load_model", lambda *_: replace(loaded, model=card))
+    # The run has no scorecard: its other tables are those of the logit.
+    as_card = replace(loaded, model=card, kind="scorecard")
+    monkeypatch.setattr(model_card, "load_model", lambda *_: as_card)
+    monkeypatch.setattr(model_card, "Run", lambda run_id, store, _: Run(run_id, store, loaded.kind))
     model_card.write_model_card("county@champion", tmp_path / "card", office.store)
     table = pd.read_csv(tmp_path / "card" / "scorecard.csv")
     again = models.Scorecard.from_table(table, ["a", "b"])
