@@ -38,7 +38,12 @@ LEVEL = {name: level for level, row in enumerate(LAYERS) for name in row}
 # The simulator is a laboratory: what runs an office does not know it.
 LABORATORY = {"simulate", "benchmark", "cli"}
 # One door each (design): third-party package -> the only part, or module, that may open it.
-DOORS = {"mlflow": "runs/tracking.py", "shap": "explanation"}
+DOORS = {
+    "mlflow": "runs/tracking.py",
+    "shap": "explanation",
+    "xlsxwriter": "io/workbook.py",
+    "jinja2": "presentation/page.py",
+}
 
 
 def modules() -> Iterator[tuple[str, Path]]:
