@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from riskmodel import __version__, models
-from riskmodel.benchmark.cells import name_of, number
+from riskmodel.benchmark.further_tables import name_of, number
 from riskmodel.benchmark.run import BenchmarkResult, PanelResult
 from riskmodel.i18n import Message
 from riskmodel.runs import is_simple, winner

@@ -8,8 +8,6 @@ from typing import Any
 
 from riskmodel import __version__, models
 from riskmodel.benchmark import figures
-from riskmodel.benchmark.cells import cell, name_of, named, number, plain, table, w
-from riskmodel.benchmark.details import PER_CENT
 from riskmodel.benchmark.findings import (
     LEVEL,
     benchmark_findings,
@@ -17,8 +15,9 @@ from riskmodel.benchmark.findings import (
     results_markdown,
     summary_table,
 )
+from riskmodel.benchmark.further_tables import PER_CENT, cell, name_of, named, number, plain, table, w
+from riskmodel.benchmark.panel_tables import tables_of
 from riskmodel.benchmark.run import BenchmarkResult, PanelResult
-from riskmodel.benchmark.views import tables_of
 from riskmodel.evaluation import METRICS
 from riskmodel.i18n import section
 from riskmodel.io import files

@@ -6,9 +6,23 @@ from dataclasses import replace
 from typing import Any
 
 from riskmodel import models
-from riskmodel.benchmark.cells import cell, name_of, named, number, p_value, plain, table, w
-from riskmodel.benchmark.details import DETAILS, PER_CENT, baseline, found_cell, points, pooled
 from riskmodel.benchmark.findings import LEVEL
+from riskmodel.benchmark.further_tables import (
+    DETAILS,
+    PER_CENT,
+    baseline,
+    cell,
+    found_cell,
+    name_of,
+    named,
+    number,
+    p_value,
+    plain,
+    points,
+    pooled,
+    table,
+    w,
+)
 from riskmodel.benchmark.run import PanelResult
 from riskmodel.presentation import Cell, Table
 from riskmodel.runs import winner
