@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from riskmodel import models
+from riskmodel.benchmark.further_tables import word
 from riskmodel.benchmark.run import BenchmarkResult, PanelResult
 from riskmodel.presentation import Axis, Chart, Interval, Plot, Words, intervals, line_style
 from riskmodel.runs import winner
@@ -28,12 +29,12 @@ def overall(done: BenchmarkResult) -> Iterator[Chart]:
     """Draw over all panels by how much the best elaborate method is ahead of the best simple one."""
     asked = {
         "auc": (
-            {"zh": "复杂 − 简单：AUC", "en": "Elaborate minus simple: AUC"},
-            {"zh": "AUC", "en": "AUC"},
+            word("ordering_auc"),
+            word("auc"),
         ),
         "recall": (
-            {"zh": "复杂 − 简单：名额内查全率", "en": "Elaborate minus simple: recall"},
-            {"zh": "查全率", "en": "recall"},
+            word("ordering_recall"),
+            word("recall"),
         ),
     }
     for measure, (title, unit) in asked.items():
@@ -47,10 +48,7 @@ def overall(done: BenchmarkResult) -> Iterator[Chart]:
         if not found:
             continue
         low, high = _span(*zip(*((f.value, f.low, f.high) for f in found), strict=True))
-        label = {
-            "zh": f"{unit['zh']}之差（百分点，右：复杂方法更好）",
-            "en": f"difference in {unit['en']}, points (right: elaborate is better)",
-        }
+        label = word("difference_axis", unit=unit)
         axis = Axis(label, min(low, -_PAD), max(high, _PAD))
         yield Chart(f"simple_{measure}", title, intervals(found, axis, title, zero=True))
 
@@ -88,8 +86,8 @@ def _delta(one: PanelResult, name_of: Callable[[str], Words]) -> Chart:
         for r in table.to_dict("records")
     ]
     baseline = name_of(str(table["baseline"].iloc[0]))
-    label = {"zh": f"查全率减{baseline['zh']}", "en": f"recall minus that of {baseline['en']}"}
-    title = {"zh": "同样走访量下的查全率之差", "en": "Difference in recall at the same number of visits"}
+    label = word("recall_minus_baseline", baseline=baseline)
+    title = word("delta_recall")
     return Chart(
         "delta", title, intervals(rows, Axis(label, min(low, -_PAD), max(high, _PAD)), title, zero=True)
     )
@@ -103,26 +101,24 @@ def _auc(one: PanelResult, name_of: Callable[[str], Words]) -> Chart:
         Interval(_words(r["model"], name_of), r["auc"], r["auc_low"], r["auc_high"], _colour(r["model"]))
         for r in table.to_dict("records")
     ]
-    title = {"zh": "AUC", "en": "Area under the ROC curve"}
-    axis = Axis({"zh": "AUC", "en": "AUC"}, max(0.0, low), min(1.0, high), percent=False)
+    title = word("area_under_the_roc_curve")
+    axis = Axis(word("auc"), max(0.0, low), min(1.0, high), percent=False)
     return Chart("auc", title, intervals(rows, axis, title))
 
 
 def _net_benefit(one: PanelResult, name_of: Callable[[str], Words]) -> Chart:
     table = one.tables["net_benefit"]
-    title = {"zh": "净收益（越高越好）", "en": "Net benefit (higher is better)"}
+    title = word("net_benefit_higher_is_better")
     top = max(float(table["net_benefit"].max()), 0.0) * 1.1 + 1e-4
     x = Axis(
-        {"zh": "值得走访的最低风险", "en": "chance at which a visit is worth making"},
+        word("least_chance"),
         0,
         float(table["threshold"].max()),
     )
-    plot = Plot(x, Axis({"zh": "净收益", "en": "net benefit"}, 0, top), title)
+    plot = Plot(x, Axis(word("net_benefit"), 0, top), title)
     everyone = table[table["model"] == table["model"].iloc[0]]
     above = everyone[everyone["visit_all"] >= 0]
-    plot.line(
-        above["threshold"], above["visit_all"], "#94a3b8", "2 4", {"zh": "全部走访", "en": "visit everyone"}
-    )
+    plot.line(above["threshold"], above["visit_all"], "#94a3b8", "2 4", word("visit_everyone"))
     for model, rows in table.groupby("model", sort=False):
         colour, dash = line_style(str(model))
         inside = rows[rows["net_benefit"] >= 0]

@@ -13,13 +13,14 @@ import pandas as pd
 
 from riskmodel import models
 from riskmodel.benchmark.run import PanelResult
-from riskmodel.presentation import Cell, Column, Row, Table, Words
+from riskmodel.i18n import LANGUAGES, both
+from riskmodel.presentation import Cell, Column, Row, Table, Words, attributes_in_both
 from riskmodel.runs import HOUSEHOLD_GROUPS
 
 
-def w(zh: str, en: str) -> dict[str, str]:
-    """Return one text in both languages."""
-    return {"zh": zh, "en": en}
+def word(name: str, /, **values: Any) -> dict[str, str]:
+    """Return a phrase of the page's tables in both languages, its places filled in."""
+    return both(f"benchmark.tables.{name}", **values)
 
 
 def number(value: Any, digits: int = 3, sign: bool = False) -> str:
@@ -61,7 +62,7 @@ def named(words: Words, small: str = "") -> Cell:
 
 def table(
     title: Words,
-    heads: Sequence[Words],
+    heads: Sequence[Words | str],
     rows: Sequence[Sequence[Cell]],
     *,
     best: int | None = None,
@@ -78,9 +79,9 @@ def table(
 def name_of(model: str) -> dict[str, str]:
     """Return what a model is called in both languages."""
     if model == "oracle":
-        return w("真实风险", "the truth")
+        return word("the_truth")
     found = models.model_entry(model) if models.is_model(model) else None
-    return w(found.zh, found.en) if found else w(model, model)
+    return attributes_in_both(found) if found else dict.fromkeys(LANGUAGES, model)
 
 
 PER_CENT = 100
@@ -115,11 +116,11 @@ def found_cell(row: dict[Any, Any], side: str) -> Cell:
 def _truth(one: PanelResult) -> Table | None:
     if "truth" not in one.tables:
         return None
-    heads = [w("模型", "model"), w("AUC（对真实风险）", "AUC on true chances"),
-             w("占可达到的份额", "share of the attainable gain"), w("查全率（真实）", "true recall"),
-             w("占可达到的份额", "share of the attainable"), w("对真实风险的斜率", "slope of the truth"),
-             w("均方根误差", "distance from the truth"),
-             w("区间含真值的分数段", "score bins covered")]  # fmt: skip
+    heads = [word("model"), word("auc_on_true_chances"),
+             word("share_of_the_attainable_gain"), word("true_recall"),
+             word("share_of_the_attainable"), word("slope_of_the_truth"),
+             word("distance_from_the_truth"),
+             word("score_bins_covered")]  # fmt: skip
     rows = []
     found = one.tables["truth"]
     found = found[found["model"].isin([*models.MODELS, "oracle"])]
@@ -131,15 +132,15 @@ def _truth(one: PanelResult) -> Table | None:
             cell(row["recall_true"]), cell(row["recall_share"], digits=2), cell(row["slope_true"], digits=2),
             cell(row["error_true"], digits=4), plain(text),
         ])  # fmt: skip
-    return table(w("与真实风险相比", "Against the truth"), heads, rows)
+    return table(word("truth_title"), heads, rows)
 
 
 def _derived(one: PanelResult) -> Table:
-    heads = [w("模型", "model"), w("查准率", "precision"), w("漏识率", "exclusion error"),
-             w("误识率", "inclusion error"), w("瞄准差（覆盖）", "targeting differential (coverage)"),
-             w("瞄准差（误差）", "targeting differential (errors)"), w("CGH（人口）", "CGH (persons)"),
-             w("BPAC", "BPAC"), w("福利", "CRRA welfare"), w("McNemar p", "McNemar p"),
-             w("DeLong p", "DeLong p")]  # fmt: skip
+    heads = [word("model"), word("precision"), word("exclusion_error"),
+             word("inclusion_error"), word("targeting_differential_coverage"),
+             word("targeting_differential_errors"), word("cgh_persons"),
+             word("bpac"), word("crra_welfare"), word("mcnemar_p"),
+             word("delong_p")]  # fmt: skip
     rows = [
         [named(name_of(r["model"])), cell(r["precision_model"]), cell(1 - r["recall_model"]),
          cell(1 - r["precision_model"]), cell(r["targeting_differential_model"]),
@@ -148,12 +149,8 @@ def _derived(one: PanelResult) -> Table:
          p_value(r["delong_p"])]
         for r in pooled(one, "models").to_dict("records")
     ]  # fmt: skip
-    note = w(
-        "同一走访量下，这些名单指标都由找到的事件数推出；McNemar 与 DeLong 把户次视为独立，只作描述。",
-        "At one budget these list measures follow from the number of events found; McNemar and DeLong take "
-        "rows as independent and are description only.",
-    )
-    title = w("派生指标与描述性检验", "Derived measures and descriptive tests")
+    note = word("derived_note")
+    title = word("derived_measures_and_descriptive_tests")
     return table(title, heads, rows, note=note, folded=True)
 
 
@@ -161,9 +158,9 @@ def _rulesets(one: PanelResult) -> Table | None:
     found = pooled(one, "rulesets")
     if found.empty:
         return None
-    heads = [w("规则集", "rule set"), w("AUC", "AUC"), w("找到（并列）", "found (ties)"),
-             w("查全率差（百分点）", "Δ recall (points)"), w("Holm p", "Holm p"), w("重合", "overlap"),
-             w("查准率", "precision")]  # fmt: skip
+    heads = [word("rule_set"), word("auc"), word("found_ties"),
+             word("recall_points"), word("holm_p"), word("overlap_2"),
+             word("precision")]  # fmt: skip
     auc = one.tables["metrics"].set_index("model")
     rows = []
     for row in found.to_dict("records"):
@@ -173,21 +170,17 @@ def _rulesets(one: PanelResult) -> Table | None:
             found_cell(row, "model"), points(row, "delta_recall", "delta_low", "delta_high"),
             p_value(row["p_holm"]), cell(row["overlap"], digits=2), cell(row["precision_model"]),
         ])  # fmt: skip
-    note = w(
-        "每个规则集两种排法：判定加距线远近，或满足条件数。并列多时名单取决于并列如何处理：看最差与最好。",
-        "Every rule set in two orders: its verdict with the distance to the line, or the number of "
-        "conditions met. Where many tie, the list hangs on how ties fall: see worst and best.",
-    )
-    title = w("其他规则集，同样走访量", "The other rule sets at the same visits")
+    note = word("rule_sets_note")
+    title = word("rule_sets_title")
     return table(title, heads, rows, note=note, folded=True)
 
 
 def _groups(one: PanelResult) -> Table | None:
     if "gaps" not in one.tables:
         return None
-    heads = [w("组", "group"), w("模型", "model"), w("户次", "rows"), w("事件", "events"),
-             w("查全率差", "gap in recall"), w("误报率差", "gap in false positives"),
-             w("校准差", "gap in calibration")]  # fmt: skip
+    heads = [word("group"), word("model"), word("rows"), word("events"),
+             word("gap_in_recall"), word("gap_in_false_positives"),
+             word("gap_in_calibration")]  # fmt: skip
     found = one.tables["gaps"]
     small = int((found["small"] & (found["value"] != "no")).sum() > 0)
     found = found[(found["value"] != "no") & ~found["small"]]
@@ -201,74 +194,63 @@ def _groups(one: PanelResult) -> Table | None:
                      cell(row["n_events"], digits=0), *cells])  # fmt: skip
     if not rows and not small:
         return None
-    note = w(
-        "组减其他户；事件或非事件少于 10、或村少于 5 的组不显示。",
-        "Group minus the others; groups of fewer than 10 events, non-events or 5 villages are left out.",
-    )
-    return table(w("组间差距", "Gaps between groups"), heads, rows, note=note, folded=True)
+    note = word("gaps_note")
+    return table(word("gaps_between_groups"), heads, rows, note=note, folded=True)
 
 
 def _group(row: dict[Any, Any]) -> dict[str, str]:
     name = str(row["group"]).removeprefix("group_")
     if row["group"] == "township":
-        return w(f"乡镇 {row['value']}", f"township {row['value']}")
+        return word("township", value=row["value"])
     if name in HOUSEHOLD_GROUPS:
-        return w(HOUSEHOLD_GROUPS[name].zh, HOUSEHOLD_GROUPS[name].en)
-    return w(name, name)
+        return attributes_in_both(HOUSEHOLD_GROUPS[name])
+    return dict.fromkeys(LANGUAGES, name)
 
 
 _EVENTS = {
-    "below_line": w("收入跌破监测线", "income falls below the line"),
-    "identified": w("被纳入监测", "is put under watch"),
-    "confirmed": w("走访属实", "a visit confirms"),
+    "below_line": "income_falls_below_the_line",
+    "identified": "is_put_under_watch",
+    "confirmed": "a_visit_confirms",
 }
 
 
 def _events(one: PanelResult) -> Table | None:
     if "events" not in one.tables or one.tables["events"].empty:
         return None
-    heads = [w("标签事件", "label event"), w("方法", "method"), w("户次", "rows"), w("事件", "events"),
-             w("AUC", "AUC"), w("查全率", "recall"), w("查准率", "precision")]  # fmt: skip
+    heads = [word("label_event"), word("method"), word("rows"), word("events"),
+             word("auc"), word("recall"), word("precision")]  # fmt: skip
     rows = [
-        [named(_EVENTS[r["event"]]), named(name_of(r["model"])), cell(r["n"], digits=0),
+        [named(word(_EVENTS[r["event"]])), named(name_of(r["model"])), cell(r["n"], digits=0),
          cell(r["n_events"], digits=0),
          *(cell(r[m], r[f"{m}_low"], r[f"{m}_high"])
            for m in ("auc", "recall_at_budget", "precision_at_budget"))]
         for r in one.tables["events"].to_dict("records")
     ]  # fmt: skip
-    note = w(
-        "同一批名单，按不同事件评判。“被纳入监测”由规则决定，对规则有利；“走访属实”只有被走访的户才知道。",
-        "The same lists judged by each event. Who is put under watch is decided by the rule, which flatters "
-        "it; what a visit confirms is known of the visited only.",
-    )
-    return table(w("按标签事件分别评判", "Judged by each label event"), heads, rows, note=note, folded=True)
+    note = word("events_note")
+    return table(word("judged_by_each_label_event"), heads, rows, note=note, folded=True)
 
 
 def _bounds(one: PanelResult) -> Table | None:
     if "support" not in one.tables:
         return None
-    heads = [w("名单", "list"), w("名单中受帮扶", "supported on the list"), w("查准率", "precision"),
-             w("查全率", "recall")]  # fmt: skip
+    heads = [word("list"), word("supported_on_the_list"), word("precision"),
+             word("recall")]  # fmt: skip
     rows = [
         [named(name_of(row["model"])), cell(row["supported_share_listed"], digits=2),
          *(cell(row[m], row[f"{m}_low"], row[f"{m}_high"]) for m in ("precision", "recall"))]
         for row in one.tables["support"].to_dict("records")
     ]  # fmt: skip
-    note = w(
-        "小字：窗口内受帮扶的户一律计为未发生 / 发生。",
-        "Small: every household supported within the window counted as 0, and as 1.",
-    )
-    title = w("现有帮扶下的风险：上下界", "Risk under current support: bounds")
+    note = word("bounds_note")
+    title = word("risk_under_current_support_bounds")
     return table(title, heads, rows, note=note)
 
 
 def _planned(one: PanelResult) -> Table:
-    heads = [w("村内相关", "correlation within villages"), w("事件", "events"), w("村", "villages"),
-             w("设计效应", "design effect"),
-             w("可显示的最小查全率差（不一致比例：观察到的）",
-               "smallest difference in recall (discordant share: observed)"),
-             w("（假定的）", "(assumed)"),
-             w("显示两倍于随机所需走访", "visits to show twice random")]  # fmt: skip
+    heads = [word("correlation_within_villages"), word("events"), word("villages"),
+             word("design_effect"),
+             word("smallest_difference"),
+             word("assumed"),
+             word("visits_to_show_twice_random")]  # fmt: skip
     rows = [
         [replace(cell(r["correlation"], digits=3), small="ρ̂" if r["observed"] else ""),
          cell(r["events"], digits=0), cell(r["villages"], digits=0),
@@ -277,30 +259,25 @@ def _planned(one: PanelResult) -> Table:
          cell(r["visits_to_show_twice_random"], digits=0)]
         for r in one.tables["planning"].to_dict("records")
     ]  # fmt: skip
-    title = w("这样大小的数据能显示什么（检验力 80%）", "What a panel of this size can show (power 80 %)")
+    title = word("power_title")
     first = one.tables["planning"].iloc[0]
     seen, assumed = f"{first['discordant_observed']:.2f}", f"{first['discordant_assumed']:.2f}"
-    note = w(
-        f"ρ̂：由本数据估计（方差分析法）。只在一份名单上的事件比例：观察到 {seen}，假定 {assumed}。",
-        f"ρ̂: estimated on these data (ANOVA). Share of events on one list only: observed {seen}, "
-        f"assumed {assumed}.",
-    )
+    note = word("power_note", seen=seen, assumed=assumed)
     return table(title, heads, rows, note=note)
 
 
 def _effects(one: PanelResult) -> Table | None:
     if "effects" not in one.tables:
         return None
-    heads = [w("变量（每标准差）", "column (per standard deviation)"), w("系数", "coefficient"), w("p", "p"),
-             w("平均边际效应（百分点）", "average marginal effect (points)")]  # fmt: skip
+    heads = [word("column_per_standard_deviation"), word("coefficient"), word("p"),
+             word("average_marginal_effect_points")]  # fmt: skip
     rows = []
     for row in one.tables["effects"].to_dict("records"):
         reach, ame, se = 1.96 * row["se"], PER_CENT * row["ame"], 196 * row["ame_se"]
         rows.append([plain(str(row["column"])),
                      cell(row["coef"], row["coef"] - reach, row["coef"] + reach, digits=2, sign=True),
                      p_value(row["p"]), cell(ame, ame - se, ame + se, digits=2, sign=True)])  # fmt: skip
-    title = w("按村聚类标准误的逻辑回归（最后一个检验日）",
-              "The logit with village-robust standard errors (last test date)")  # fmt: skip
+    title = word("effects_title")  # fmt: skip
     return table(title, heads, rows, folded=True)
 
 
@@ -308,9 +285,9 @@ def _card(one: PanelResult) -> Table | None:
     if "scorecard" not in one.tables:
         return None
     found = one.tables["scorecard"]
-    heads = [w(str(c), str(c)) for c in found.columns]
+    heads = [str(c) for c in found.columns]
     rows = [[plain(_text(v)) for v in row] for row in found.itertuples(index=False)]
-    title = w("评分卡（最后一个检验日）", "The scorecard (last test date)")
+    title = word("scorecard_title")
     return table(title, heads, rows, folded=True)
 
 
@@ -323,16 +300,16 @@ def _text(value: Any) -> str:
 def _leaks(one: PanelResult) -> Table | None:
     if "leaks" not in one.tables or one.tables["leaks"].empty:
         return None
-    heads = [w("列", "column"), w("角色", "role"), w("单列 AUC", "AUC of the column alone"),
-             w("有值与否的 AUC", "AUC of being known"), w("疑似泄漏", "suspected")]  # fmt: skip
+    heads = [word("column"), word("role"), word("auc_of_the_column_alone"),
+             word("auc_of_being_known"), word("suspected")]  # fmt: skip
     rows = [
         [plain(str(r["column"])), plain(str(r["role"])), cell(r["auc"]), cell(r["missing_auc"]),
-         named(w("是", "yes") if r["suspected"] else w("否", "no"))]
+         named(word("yes") if r["suspected"] else word("no"))]
         for r in one.tables["leaks"].head(_LEAKS_SHOWN).to_dict("records")
     ]  # fmt: skip
     total, suspected = len(one.tables["leaks"]), int(one.tables["leaks"]["suspected"].sum())
-    note = w(f"共查 {total} 列，疑似 {suspected} 列。", f"{total} columns looked at, {suspected} suspected.")
-    return table(w("泄漏检查", "Leaks"), heads, rows, note=note, folded=True)
+    note = word("leaks_note", total=total, suspected=suspected)
+    return table(word("leaks"), heads, rows, note=note, folded=True)
 
 
 DETAILS: tuple[Callable[[PanelResult], Table | None], ...] = (

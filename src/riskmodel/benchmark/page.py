@@ -15,7 +15,7 @@ from riskmodel.benchmark.findings import (
     results_markdown,
     summary_table,
 )
-from riskmodel.benchmark.further_tables import PER_CENT, cell, name_of, named, number, plain, table, w
+from riskmodel.benchmark.further_tables import PER_CENT, cell, name_of, named, number, plain, table, word
 from riskmodel.benchmark.panel_tables import tables_of
 from riskmodel.benchmark.run import BenchmarkResult, PanelResult
 from riskmodel.evaluation import METRICS
@@ -33,6 +33,7 @@ from riskmodel.presentation import (
     Paragraph,
     Table,
     Words,
+    attributes_in_both,
     page_html,
 )
 from riskmodel.runs import is_simple, winner
@@ -112,10 +113,10 @@ def _last_sections(done: BenchmarkResult) -> list[PageSection]:
 
 
 def _overview(done: BenchmarkResult) -> Table:
-    heads = [w("数据集", "panel"), w("检验户次", "test rows"), w("事件", "events"), w("走访", "visits"),
-             w("AUC 最高", "highest AUC"), w("名单最好", "best list"),
-             w("AUC：复杂 − 简单", "AUC: elaborate − simple"), w("谁胜出", "who wins"),
-             w("秒", "seconds")]  # fmt: skip
+    heads = [word("panel"), word("test_rows"), word("events"), word("visits_2"),
+             word("highest_auc"), word("best_list"),
+             word("auc_elaborate_simple"), word("who_wins"),
+             word("seconds")]  # fmt: skip
     rows = []
     for one in done.done:
         found = one.tables["metrics"].set_index("model")
@@ -128,15 +129,15 @@ def _overview(done: BenchmarkResult) -> Table:
             named(name_of(best), number(found.loc[best, "recall_at_budget"])), *_won(one),
             cell(one.seconds, digits=0),
         ])  # fmt: skip
-    return table(w("各数据集一览", "All panels at a glance"), heads, rows)
+    return table(word("overview_title"), heads, rows)
 
 
 def _won(one: PanelResult) -> list[Cell]:
     if "ordering" not in one.tables:
         return [plain("–"), plain("–")]
     row = one.tables["ordering"].set_index("measure").loc["auc"].to_dict()
-    said = {"simple": w("简单方法", "simple"), "elaborate": w("复杂方法", "elaborate"),
-            "level": w("未显示差别", "not told apart")}  # fmt: skip
+    said = {"simple": word("simple"), "elaborate": word("elaborate"),
+            "level": word("not_told_apart")}  # fmt: skip
     return [cell(row["difference"], row["low"], row["high"], sign=True), named(said[winner(row)])]
 
 
@@ -146,7 +147,7 @@ def _matrices(done: BenchmarkResult) -> list[Table]:
     by = {(r["panel"], r["model"]): r for r in whole.to_dict("records")}
     names = [m for m in models.MODELS if m in set(whole["model"])]
     best = whole[whole["model"].isin(names)].groupby("panel")["auc"].max()
-    heads = [w("模型", "model"), *(one.panel.brief for one in done.done)]
+    heads = [word("model"), *(one.panel.brief for one in done.done)]
 
     def row(name: str, make: Any) -> list[Cell]:
         mark = " *" if is_simple(name) else ""
@@ -160,46 +161,45 @@ def _matrices(done: BenchmarkResult) -> list[Table]:
 
     def delta(r: dict[Any, Any]) -> Cell:
         if r["delta_recall"] != r["delta_recall"]:
-            return named(w("对照", "baseline"))
+            return named(word("baseline"))
         made = cell(
             *(PER_CENT * r[c] for c in ("delta_recall", "delta_low", "delta_high")), digits=1, sign=True
         )
         better = "won" if r["delta_recall"] > 0 else "lost"
         return replace(made, mark=better if r["p_holm"] < LEVEL else "")
 
-    star = w("* 简单方法。着色：该数据集最高。", "* a simple method. Coloured: the panel's highest.")
-    test = w("主要检验；着色：Holm 校正后 p < 0.05。", "The primary test; coloured: p < 0.05 after Holm.")
+    star = word("auc_matrix_note")
+    test = word("primary_matrix_note")
     return [
-        table(w("AUC", "AUC"), heads, [row(m, auc) for m in names], note=star),
-        table(w("同样走访量下与对照名单的查全率差（百分点）",
-                "Difference in recall from the baseline at the same visits (points)"),
+        table(word("auc"), heads, [row(m, auc) for m in names], note=star),
+        table(word("delta_recall_by_panel"),
               heads, [row(m, delta) for m in names], note=test),
     ]  # fmt: skip
 
 
 def _metric_table() -> Table:
-    heads = [w("指标", "metric"), w("公式", "formula"), w("出处", "source"), w("派生", "derived")]
+    heads = [word("metric"), word("formula"), word("source"), word("derived")]
     rows = [
-        [named(w(m.zh, m.en)), *(plain(t, "text") for t in (m.formula, m.source)),
-         named(w("是" if m.derived else "", "yes" if m.derived else ""))]
+        [named(attributes_in_both(m)), *(plain(t, "text") for t in (m.formula, m.source)),
+         named(word("yes")) if m.derived else plain("")]
         for m in METRICS.values()
     ]  # fmt: skip
-    return table(w("指标", "Metrics"), heads, rows, wide=True)
+    return table(word("metrics"), heads, rows, wide=True)
 
 
 def _model_table(done: BenchmarkResult) -> Table:
-    heads = [w("模型", "model"), w("传统", "tradition"), w("简单", "simple"), w("说明", "note")]
+    heads = [word("model"), word("tradition"), word("simple_2"), word("note")]
     rows = [
         [named(name_of(m)), named(models.TRADITIONS[models.model_entry(m).tradition].words),
-         named(w("是", "yes") if is_simple(m) else w("", "")), plain(done.left_out.get(m, ""), "text")]
+         named(word("yes")) if is_simple(m) else plain(""), plain(done.left_out.get(m, ""), "text")]
         for m in done.bench.models
     ]  # fmt: skip
-    return table(w("模型", "Models"), heads, rows)
+    return table(word("models"), heads, rows)
 
 
 def _skipped(done: BenchmarkResult) -> Table | None:
     if not done.skipped:
         return None
     rows = [[plain(k), plain(v, "text")] for k, v in done.skipped.items()]
-    heads = [w("数据集", "panel"), w("原因", "reason")]
-    return table(w("未运行的数据集", "Panels that were not run"), heads, rows, wide=True)
+    heads = [word("panel"), word("reason")]
+    return table(word("panels_that_were_not_run"), heads, rows, wide=True)

@@ -23,6 +23,7 @@ from riskmodel.presentation.page import (
     Numbers,
     PageSection,
     Paragraph,
+    attributes_in_both,
     page_html,
     templates,
 )
@@ -59,6 +60,7 @@ __all__ = [
     "Row",
     "Table",
     "Words",
+    "attributes_in_both",
     "forecast_chapter",
     "forecast_input",
     "histories",
