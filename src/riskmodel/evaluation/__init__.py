@@ -5,7 +5,7 @@ on the tidy frame of predictions: ``household_id, as_of, fold, township, village
 probability, y, flagged, rule_rank``. They return numbers, codes and messages (`riskmodel.i18n.Message`).
 """
 
-from riskmodel.evaluation.compare import Comparison, VisitsEquivalent, compare, visits_equivalent
+from riskmodel.evaluation.compare import Comparison, compare
 from riskmodel.evaluation.lead_time import (
     SCORE_PREFIX,
     LeadTime,
@@ -74,6 +74,7 @@ from riskmodel.evaluation.visit_yield import (
     wilson_interval,
     yield_by_source,
 )
+from riskmodel.evaluation.visits_equivalent import VisitsEquivalent, visits_equivalent
 
 __all__ = [
     "DISCORDANT",

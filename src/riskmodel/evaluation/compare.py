@@ -1,4 +1,4 @@
-"""Rules against models at the same number of visits on the same households, and what that is worth in visits.
+"""Rules against models at the same number of visits on the same households, as a proper test.
 
 Primary: the difference in recall (minus the difference in exclusion error) of the two pure orderings at the
 budget, with a paired village-bootstrap interval. At one budget every other list measure follows from it.
@@ -6,7 +6,7 @@ budget, with a paired village-bootstrap interval. At one budget every other list
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,7 +20,6 @@ from riskmodel.evaluation.lists import (
     Budget,
     Codes,
     Ranking,
-    list_kernel,
     list_members,
     quotas,
     random_list_hits,
@@ -28,7 +27,7 @@ from riskmodel.evaluation.lists import (
     ratio_or_nan,
     tie_bounds,
 )
-from riskmodel.evaluation.metrics import LEAKAGE_AUC, METRICS, Array, Metric
+from riskmodel.evaluation.metrics import LEAKAGE_AUC
 from riskmodel.evaluation.paired_lists import (
     RULE,
     PairedLists,
@@ -42,8 +41,6 @@ from riskmodel.evaluation.paired_lists import (
 from riskmodel.evaluation.predictions import (
     Predictions,
     check_predictions,
-    percentile_interval,
-    village_resamples,
 )
 from riskmodel.i18n import Message
 from riskmodel.models import model_names
@@ -53,8 +50,6 @@ _BASELINE = "baseline"
 TARGETING = ("targeting_differential", "targeting_differential_errors", "cgh", "bpac")
 # With fewer clusters percentile intervals are known to be too short (Cameron, Gelbach and Miller 2008).
 _FEW_VILLAGES = 30
-# The other direction of the trade: what this many more visits buy the rules.
-MORE_VISITS = (1.1, 1.25, 1.5, 2.0)
 # A list by what it is cut at and whose it is: its order, and the visits at each date.
 NamedLists = dict[tuple[str, str], tuple[Ranking, Codes]]
 
@@ -120,14 +115,14 @@ def compare(
 
     Parameters
     ----------
-    predictions : DataFrame
+    predictions
         As for `pooled`, with ``persons, flagged, rule_rank`` (1 = first at its as-of date; may be null).
-    budget : Budget or mapping
+    budget
         Visits at each as-of date.
-    baseline : str, default "rule"
+    baseline
         ``"rule"``, or a model's name to compare the others with (past income, say); its list is then
         ordered by its score.
-    primary : str, optional
+    primary
         The one model that was declared beforehand to be tested: its interval decides as it stands. The others
         (all, where none is named) are decided by Holm's correction among themselves.
     replicates, seed, level
@@ -362,144 +357,3 @@ def _notes(pooled: pd.DataFrame, unscored: int) -> list[Message]:
         }
         notes.append(Message("evaluation.notes.leak", shown))
     return notes
-
-
-@dataclass(frozen=True)
-class VisitsEquivalent:
-    """What better prediction is worth in visits.
-
-    Attributes
-    ----------
-    visits : int
-        Of the model's list, over all dates.
-    recall_model, recall_baseline : float
-        At these visits.
-    ratio, low, high : float
-        Rule-ordered visits that reach the model's recall, over the model's visits; below 1 the rules need
-        fewer. Village bootstrap. NaN where the model finds nothing.
-    extra_visits : float
-        (ratio − 1) · visits.
-    more : DataFrame
-        ``factor, recall_baseline, gain, gain_model``: the rules' recall at that many times the visits, what
-        that gains over the budget, and what the model gains at the budget itself.
-    """
-
-    visits: int
-    recall_model: float
-    recall_baseline: float
-    ratio: float
-    low: float
-    high: float
-    extra_visits: float
-    more: pd.DataFrame
-
-
-def visits_equivalent(
-    predictions: pd.DataFrame,
-    budget: Budget | Mapping[str, Any],
-    model: str,
-    *,
-    baseline: str = RULE,
-    replicates: int = 400,
-    seed: int = 0,
-    level: float = 0.95,
-) -> VisitsEquivalent:
-    """Measure how many visits in the rules' order find as much as a model's list at the budget.
-
-    Parameters
-    ----------
-    predictions
-        As for `compare`.
-    budget
-        Visits at each as-of date; the rules' list grows by the same factor at every date.
-    model
-        Whose list it is.
-    baseline
-        ``"rule"`` or the model that it is compared with.
-    replicates, seed, level
-        Village resamples and level of the interval.
-
-    Returns
-    -------
-    VisitsEquivalent
-        The ratio of visits with its interval, and the other direction of the trade.
-
-    Raises
-    ------
-    InputRefused
-        As `compare`.
-    """
-    given = check_predictions(predictions, ("persons", "flagged", "rule_rank"))
-    lists = pair_lists(common_rows(given)[0], given.models, baseline)
-    quota = quotas(lists.date, Budget.of(budget))
-    order = rank_rows(lists.date, -lists.scores[model])
-    kernel = _ratio_kernel(lists, order, quota)
-    resamples = village_resamples(lists.villages, replicates, seed)
-    low, high = percentile_interval(resamples.run(kernel), level)
-    ratio, visits = float(kernel(np.ones((1, len(lists.y))))[0]), int(quota.sum())
-
-    def recall(ranking: Ranking, visits_by_date: Codes) -> float:
-        counts = list_kernel(lists.y, lists.date, ranking, visits_by_date)(np.ones((1, len(lists.y))))
-        return ratio_or_nan(counts.hits[0], counts.events[0])
-
-    recall_model, recall_baseline = recall(order, quota), recall(lists.baseline, quota)
-    rows = []
-    for factor in MORE_VISITS:
-        more = np.minimum(np.bincount(lists.date), np.rint(quota * factor)).astype(np.int64)
-        reached = recall(lists.baseline, more)
-        rows.append({
-            "factor": factor, "recall_baseline": reached, "gain": reached - recall_baseline,
-            "gain_model": recall_model - recall_baseline,
-        })  # fmt: skip
-    extra = (ratio - 1) * visits
-    return VisitsEquivalent(
-        visits, recall_model, recall_baseline, ratio, low, high, extra, pd.DataFrame(rows)
-    )
-
-
-def _ratio_kernel(lists: PairedLists, model: Ranking, quota: Codes) -> Callable[[Array], Array]:
-    """Prepare the factor by which the rules' quotas must grow to hold as many events as the model's list."""
-    found = list_kernel(lists.y, lists.date, model, quota)
-    order = lists.baseline.order
-    ordered_date = lists.date[order]
-    n = np.bincount(lists.date)
-    end = np.cumsum(n)
-    event = np.flatnonzero(lists.y[order] == 1)
-    at = ordered_date[event]
-    share = quota / n
-
-    def kernel(weight: Array) -> Array:
-        hits = found(weight).hits
-        ordered = weight[:, order]
-        running = np.zeros((len(ordered), ordered.shape[1] + 1))
-        np.cumsum(ordered, axis=1, out=running[:, 1:])
-        before = running[:, end - n]
-        visits = share * (running[:, end] - before)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            # Factor at which a list has just taken the event in: its depth over the date's visits.
-            factor = (running[:, event + 1] - before[:, at]) / visits[:, at]
-        factor = np.where(np.isfinite(factor), factor, np.inf)
-        by_depth = np.argsort(factor, axis=1, kind="stable")
-        taken = np.cumsum(np.take_along_axis(ordered[:, event], by_depth, axis=1), axis=1)
-        first = np.argmax(taken >= hits[:, None] - 1e-9, axis=1)
-        rows = np.arange(len(hits))
-        reached = np.take_along_axis(factor, by_depth, axis=1)[rows, first]
-        return np.where(hits > 0, reached, np.nan)
-
-    return kernel
-
-
-METRICS.register(
-    Metric(
-        "visits_equivalent",
-        zh="等效走访量",
-        en="visits equivalent",
-        formula="rule-ordered visits that reach the model's recall / visits",
-        source="inverse of the gain curve",
-        better="higher",
-        needs="list",
-        order=190,
-        checked_against="counted down the rules' order by hand",
-        tests=("evaluation/test_compare.py::test_visits_equivalent_is_read_off_the_rules_own_order",),
-    )
-)

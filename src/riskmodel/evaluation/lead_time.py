@@ -38,7 +38,8 @@ def kaplan_meier(duration: ArrayLike, seen: ArrayLike, level: float = 0.95) -> p
         Time to the event or to the end of observation.
     seen : array of shape (n,)
         1 where the event was seen, 0 where observation ended first (censored).
-    level : float, default 0.95
+    level
+        Level of the interval.
 
     Returns
     -------
@@ -82,17 +83,18 @@ class LeadTime:
         bootstrap), ``same_date, after`` (the rules first), ``neither``; the four add up to 1. ``never`` (part
         of ``after`` and ``neither``): never on the model's list before the event. ``from_start``: on the
         model's list when following began, so that their lead is cut there.
-    curve : DataFrame
+    curve
         Of the households on the model's list no later than seen by the rules: chance that the rules have not
         seen them so many months later (`kaplan_meier`).
-    median_months : float
+    median_months
         Where the curve crosses one half; NaN where it does not within the dates seen.
-    restricted_mean_months : float
+    restricted_mean_months
         Area under the curve up to ``until_months``: the mean lead, counted to there at most.
-    until_months : float
-    warning_months : float
+    until_months
+        The longest lead that could be seen.
+    warning_months
         Median months from the model's first list to the event, of those it listed before the event.
-    censored : int
+    censored
         Households of the curve that the rules had not seen when the records ended.
     """
 
@@ -116,17 +118,17 @@ def first_listings(
 
     Parameters
     ----------
-    scores : DataFrame
+    scores
         The cohort at each date followed: ``household_id, as_of, township, village, flagged, rule_rank`` and
         ``score:MODEL`` of each model. The last date of ``flags`` or ``scores`` is where following ends.
-    flags : DataFrame
+    flags
         ``household_id, as_of`` of every household that the rules flag at a date, in the cohort or not: a
         household leaves the cohort when it falls, and that is when the rules flag it.
-    falls : DataFrame
+    falls
         ``household_id, as_of`` of every event: the end of the month in which it happened.
-    budget : Budget or mapping
+    budget
         Visits at each date.
-    horizon_months : int
+    horizon_months
         How early before the event a list counts as having seen it. An older entry was, by the label, a false
         alarm; counting it would reward lists that change their mind often.
 
@@ -202,11 +204,13 @@ def followed_models(seen: pd.DataFrame) -> list[str]:
 
     Parameters
     ----------
-    seen : DataFrame
+    seen
+        From `first_listings`.
 
     Returns
     -------
     list of str
+        In the order of its columns.
     """
     return [c.removeprefix(LIST_PREFIX) for c in seen.columns if c.startswith(LIST_PREFIX)]
 
@@ -218,15 +222,17 @@ def lead_time(
 
     Parameters
     ----------
-    seen : DataFrame
+    seen
         From `first_listings`.
-    model : str
+    model
+        Whose list it is.
     replicates, seed, level
         Of the interval of the share seen before.
 
     Returns
     -------
     LeadTime
+        Shares of the households with an event, and the curve of leads.
 
     Raises
     ------

@@ -30,7 +30,7 @@ def find_leaks(X: pd.DataFrame, y: ArrayLike, roles: Mapping[str, str] | None = 
         Numeric columns; NaN is missing.
     y : array of shape (n,)
         0/1.
-    roles : mapping, optional
+    roles
         Column to its declared role; ``register`` and ``support`` are told apart in ``why``.
 
     Returns

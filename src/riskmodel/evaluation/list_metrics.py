@@ -107,7 +107,7 @@ def metrics_at_budget(
     ----------
     y, score : array of shape (n,)
         In the order of household_id, by which equal scores are resolved.
-    budget : Budget or mapping
+    budget
         Visits at each as-of date.
     as_of : array of shape (n,), optional
         One list a date; default one list.
@@ -160,11 +160,12 @@ def crra_welfare(
     income : array of shape (n,)
         Income per head over the outcome's year (yuan); rows without it are left out.
     persons : array of shape (n,)
+        Of each household.
     listed : array of shape (n,)
         0/1.
-    transfer : float
+    transfer
         Yuan a household.
-    risk_aversion : float, default 3
+    risk_aversion
         ρ ≥ 0.
 
     Returns

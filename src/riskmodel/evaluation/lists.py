@@ -19,18 +19,10 @@ Codes = NDArray[np.int64]
 
 
 class Ranking(NamedTuple):
-    """An order of the rows, date by date.
+    """An order of the rows, date by date."""
 
-    Attributes
-    ----------
-    order : integer array of shape (n,)
-        Row numbers, by date, then from first to last visited.
-    tied : boolean array of shape (n,)
-        Whether the row at this place equals the one before in everything but the household id.
-    """
-
-    order: Codes
-    tied: NDArray[np.bool_]
+    order: Codes  # row numbers, by date, then from first to last visited
+    tied: NDArray[np.bool_]  # this place equals the one before in everything but the household id
 
 
 def rank_rows(date: Codes, *keys: NDArray[Any]) -> Ranking:
@@ -66,38 +58,14 @@ def _position(date: Codes, ranking: Ranking) -> Codes:
 
 
 def list_members(date: Codes, ranking: Ranking, quota: Codes) -> NDArray[np.bool_]:
-    """Say which rows are on the list.
-
-    Parameters
-    ----------
-    date : integer array of shape (n,)
-    ranking : Ranking
-    quota : integer array of shape (dates,)
-
-    Returns
-    -------
-    boolean array of shape (n,)
-    """
+    """Say which rows are on the list."""
     out = np.zeros(len(date), dtype=bool)
     out[ranking.order] = _position(date, ranking) < quota[date[ranking.order]]
     return out
 
 
 def tie_bounds(y: Array, date: Codes, ranking: Ranking, quota: Codes) -> tuple[int, int]:
-    """Fewest and most events that the list could hold if ties at its end fell otherwise.
-
-    Parameters
-    ----------
-    y : array of shape (n,)
-    date : integer array of shape (n,)
-    ranking : Ranking
-    quota : integer array of shape (dates,)
-
-    Returns
-    -------
-    tuple of int
-        Worst and best.
-    """
+    """Fewest and most events that the list could hold if ties at its end fell otherwise."""
     if len(y) == 0:
         return 0, 0
     group = np.cumsum(~ranking.tied) - 1
@@ -110,21 +78,13 @@ def tie_bounds(y: Array, date: Codes, ranking: Ranking, quota: Codes) -> tuple[i
 
 
 class ListCounts(NamedTuple):
-    """What a list holds in each replicate, arrays of shape (replicates,).
+    """What a list holds in each replicate, arrays of shape (replicates,)."""
 
-    Attributes
-    ----------
-    hits, events, visits, rows : arrays
-        Events on the list, events in all, visits, households (all at all dates).
-    hits_persons, events_persons : arrays
-        The events weighted by persons.
-    """
-
-    hits: Array
-    events: Array
+    hits: Array  # events on the list
+    events: Array  # events in all
     visits: Array
-    rows: Array
-    hits_persons: Array
+    rows: Array  # households, all at all dates
+    hits_persons: Array  # weighted by persons
     events_persons: Array
 
 
@@ -139,9 +99,13 @@ def list_kernel(
     Parameters
     ----------
     y : array of shape (n,)
+        0/1: had the event.
     date : integer array of shape (n,)
-    ranking : Ranking
+        Code of each row's as-of date.
+    ranking
+        Order of the rows, from `rank_rows`.
     quota : integer array of shape (dates,)
+        Visits at each date, from `quotas`.
     persons : array of shape (n,), optional
         For the person-weighted sums; default 1.
 
@@ -181,20 +145,6 @@ def random_list_hits(
 ) -> tuple[float, float]:
     """Events that a list drawn at random finds: mean and standard deviation.
 
-    Parameters
-    ----------
-    y : array of shape (n,)
-    date : integer array of shape (n,)
-    quota : integer array of shape (dates,)
-    first : boolean array of shape (n,), optional
-        Who is visited before the others (the flagged); the draw fills what is left, or is among
-        them where they are too many. Default nobody.
-
-    Returns
-    -------
-    tuple of float
-        Hypergeometric, dates added up as independent.
-
     Examples
     --------
     Five draws from ten with two events: mean 1, variance 5·0.2·0.8·5/9.
@@ -203,6 +153,7 @@ def random_list_hits(
     >>> mean, round(sd**2, 4)
     (1.0, 0.4444)
     """
+    # Who comes first (the flagged) is visited before the draw; where they are too many it is among them.
     ahead = np.zeros(len(y)) if first is None else first.astype(float)
     n, events = np.bincount(date).astype(float), np.bincount(date, weights=y)
     n_ahead, events_ahead = np.bincount(date, weights=ahead), np.bincount(date, weights=ahead * y)
@@ -225,9 +176,9 @@ class Budget:
 
     Parameters
     ----------
-    visits : int, optional
+    visits
         At least 1.
-    share : float, optional
+    share
         In (0, 1].
 
     Raises
@@ -258,11 +209,13 @@ class Budget:
 
         Parameters
         ----------
-        given : Budget or mapping
+        given
+            A budget, or ``{"visits": n}`` or ``{"share": s}``.
 
         Returns
         -------
         Budget
+            The same, checked.
 
         Raises
         ------
@@ -281,11 +234,13 @@ class Budget:
 
         Parameters
         ----------
-        households : int
+        households
+            How many there are at the date.
 
         Returns
         -------
         int
+            Visits.
         """
         wanted = (
             self.visits if self.visits is not None else int(np.floor((self.share or 0) * households + 0.5))
@@ -299,11 +254,14 @@ def quotas(date: Codes, budget: Budget) -> Codes:
     Parameters
     ----------
     date : integer array of shape (n,)
-    budget : Budget
+        Code of each row's as-of date.
+    budget
+        Visits at each date: a number or a share.
 
     Returns
     -------
     integer array of shape (dates,)
+        One number a date, in the order of the codes.
     """
     return np.array([budget.at(int(n)) for n in np.bincount(date)], dtype=np.int64)
 

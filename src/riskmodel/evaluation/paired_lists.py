@@ -39,24 +39,7 @@ OPTIONAL = ("pcni_after", "line")
 
 @dataclass(frozen=True)
 class PairedLists:
-    """The rows of one scope, in the order of as-of date and household id.
-
-    Attributes
-    ----------
-    y, persons : arrays of shape (n,)
-    date : integer array of shape (n,)
-    flagged : boolean array of shape (n,)
-    villages : DataFrame of shape (n, 2)
-    scores : dict of model to array of shape (n,)
-    rules, baseline : Ranking
-        The rules' own list, and the list compared with.
-    baseline_score : array of shape (n,)
-        Orders as `baseline` within a date and compares between dates.
-    income : array of shape (n,)
-        Income per head over the outcome's year; NaN where not known.
-    line : float
-        Median line (yuan); NaN where not known.
-    """
+    """The rows of one scope, in the order of as-of date and household id."""
 
     y: Array
     persons: Array
@@ -64,31 +47,15 @@ class PairedLists:
     flagged: NDArray[np.bool_]
     villages: pd.DataFrame
     scores: dict[str, Array]
-    rules: Ranking
-    baseline: Ranking
-    baseline_score: Array
-    income: Array
-    line: float
+    rules: Ranking  # the rules' own list
+    baseline: Ranking  # the list compared with
+    baseline_score: Array  # orders as `baseline` within a date and compares between dates
+    income: Array  # per head over the outcome's year; NaN where not known
+    line: float  # median, yuan; NaN where not known
 
 
 def common_rows(given: Predictions) -> tuple[pd.DataFrame, int]:
-    """Bring the models side by side on the rows that all of them scored.
-
-    Parameters
-    ----------
-    given : Predictions
-
-    Returns
-    -------
-    tuple of DataFrame and int
-        One row a household and date, each model's score in ``score:MODEL``; and how many rows some model
-        did not score.
-
-    Raises
-    ------
-    InputRefused
-        If models disagree on a row's label or flag, or no row was scored by all.
-    """
+    """Bring the models side by side on the rows that all of them scored."""
     frame = given.frame
     facts = ["fold", *VILLAGE, "persons", "flagged", "rule_rank", "y", *(c for c in OPTIONAL if c in frame)]
     first = frame.drop_duplicates(KEY).set_index(KEY)
@@ -108,19 +75,7 @@ def common_rows(given: Predictions) -> tuple[pd.DataFrame, int]:
 
 
 def pair_lists(wide: pd.DataFrame, models: tuple[str, ...], baseline: str) -> PairedLists:
-    """Order the rows of one scope by the rules, the baseline and nothing else yet.
-
-    Parameters
-    ----------
-    wide : DataFrame
-        As `common_rows` returns it, or some of its rows.
-    models : tuple of str
-    baseline : str
-
-    Returns
-    -------
-    Sides
-    """
+    """Order the rows of one scope by the rules, the baseline and nothing else yet."""
     date, flagged = sorted_codes(wide["as_of"]), wide["flagged"].to_numpy(dtype=bool)
     scores = {model: float_column(wide, f"score:{model}") for model in models}
     rules = rank_rows(date, ~flagged, float_column(wide, "rule_rank"))
@@ -151,18 +106,7 @@ def pair_lists(wide: pd.DataFrame, models: tuple[str, ...], baseline: str) -> Pa
 
 
 def score_from_ranking(ranking: Ranking, date: Codes) -> Array:
-    """Turn places into a score: minus the share of the date's households ahead, ties equal.
-
-    Parameters
-    ----------
-    ranking : Ranking
-    date : integer array of shape (n,)
-
-    Returns
-    -------
-    array of shape (n,)
-        From 0 (first) down to above −1.
-    """
+    """Turn places into a score: minus the share of the date's households ahead, ties equal."""
     ordered = date[ranking.order]
     place = np.arange(len(date)) - np.searchsorted(ordered, ordered)
     first = np.maximum.accumulate(np.where(ranking.tied, 0, np.arange(len(date))))
@@ -172,14 +116,7 @@ def score_from_ranking(ranking: Ranking, date: Codes) -> Array:
 
 
 class Difference(NamedTuple):
-    """One list's recall minus another's.
-
-    Attributes
-    ----------
-    delta, low, high : float
-    p : float
-        Two-sided bootstrap p value.
-    """
+    """One list's recall minus another's."""
 
     delta: float
     low: float
@@ -188,15 +125,7 @@ class Difference(NamedTuple):
 
 
 class PairedRecalls:
-    """Recall of named lists on the rows themselves and on every village resample, paired.
-
-    Parameters
-    ----------
-    side : Sides
-    lists : dict of name to (Ranking, quota)
-    replicates, seed
-    level : float
-    """
+    """Recall of named lists on the rows themselves and on every village resample, paired."""
 
     def __init__(
         self,
@@ -243,7 +172,7 @@ def mcnemar_exact(only_first: int, only_second: int) -> float:
 
     Parameters
     ----------
-    only_first, only_second : int
+    only_first, only_second
         True cases caught by one list only.
 
     Returns
@@ -271,9 +200,9 @@ class DeLong(NamedTuple):
 
     Attributes
     ----------
-    auc_first, auc_second, difference : float
+    auc_first, auc_second, difference
         Difference is the second minus the first.
-    se, z, p : float
+    se, z, p
         Of the difference; NaN where its variance is 0 or a class is absent.
     """
 
@@ -298,6 +227,7 @@ def delong(y: ArrayLike, first: ArrayLike, second: ArrayLike) -> DeLong:
     Returns
     -------
     DeLong
+        Both areas, their difference and its test.
 
     References
     ----------
@@ -335,6 +265,7 @@ def holm(p: ArrayLike) -> Array:
     Returns
     -------
     array of shape (tests,)
+        Adjusted, in the order given.
 
     References
     ----------

@@ -16,12 +16,7 @@ from scipy.stats import beta, binom, norm
 
 
 class ShareInterval(NamedTuple):
-    """A share with its exact interval.
-
-    Attributes
-    ----------
-    share, low, high : float
-    """
+    """A share with its exact interval."""
 
     share: float
     low: float
@@ -33,14 +28,15 @@ def design_effect(rows_per_village: float, correlation: float) -> float:
 
     Parameters
     ----------
-    rows_per_village : float
+    rows_per_village
         m, of the rows in question (visits, or events), on average.
-    correlation : float
+    correlation
         ρ, of two households of one village; about 0.01–0.05 for poverty within counties.
 
     Returns
     -------
     float
+        At least 1.
 
     References
     ----------
@@ -59,14 +55,17 @@ def precision_interval(hits: float, visits: float, level: float = 0.95, effect: 
 
     Parameters
     ----------
-    hits, visits : float
-    level : float, default 0.95
-    effect : float, default 1
+    hits, visits
+        Counts: how many of how many.
+    level
+        Level of the interval.
+    effect
         Design effect; counts are divided by it.
 
     Returns
     -------
-    Interval
+    ShareInterval
+        Share with its ends.
 
     References
     ----------
@@ -91,20 +90,21 @@ def precision_power(
 
     Parameters
     ----------
-    base_rate : float
+    base_rate
         Share with the event among all (0.01: one in a hundred).
-    visits : int
+    visits
         k.
-    lift : float
+    lift
         True precision over the base rate.
-    alpha : float, default 0.05
+    alpha
         One-sided level of the exact binomial test.
-    effect : float, default 1
+    effect
         Design effect.
 
     Returns
     -------
     float
+        Chance that the test shows it.
 
     Raises
     ------
@@ -136,11 +136,13 @@ def visits_needed(
     ----------
     base_rate, lift, alpha, effect
         As in `precision_power`.
-    power : float, default 0.8
+    power
+        To be reached.
 
     Returns
     -------
     int
+        Number of visits.
 
     Raises
     ------
@@ -166,14 +168,15 @@ def smallest_difference(
 
     Parameters
     ----------
-    events : float
+    events
         Households with the event.
-    discordant : float, default 0.3
+    discordant
         ψ: share of them that one list holds and the other does not.
-    power : float, default 0.8
-    alpha : float, default 0.05
+    power
+        To be reached.
+    alpha
         Two-sided.
-    effect : float, default 1
+    effect
         Design effect of the events' villages.
 
     Returns
@@ -265,9 +268,9 @@ def comparison_power(primary: pd.DataFrame, found: pd.DataFrame) -> pd.DataFrame
 
     Parameters
     ----------
-    primary : DataFrame
+    primary
         Of `riskmodel.evaluation.compare`; its first row is the one primary comparison.
-    found : DataFrame
+    found
         Its predictions.
 
     Returns
@@ -300,11 +303,11 @@ def power_table(
 
     Parameters
     ----------
-    events, rows, visits, villages : int
+    events, rows, visits, villages
         Events among rows, visits within the budget, villages that they are spread over.
-    correlation : float, optional
+    correlation
         As observed (`village_correlation`); counted as 0 where it is below.
-    discordant : float, optional
+    discordant
         Share of the events that one list holds and the other does not, as observed.
 
     Returns
@@ -364,17 +367,17 @@ def precision_plan(
 
     Parameters
     ----------
-    base_rate : float
+    base_rate
         Share of households with the event.
-    visits : int
+    visits
         k.
-    lifts : sequence of float, default `LIFTS`
+    lifts
         How many times better than chance the list may be; those that give no share are left out.
-    effect : float, default 1
+    effect
         Design effect of the visits.
-    level : float, default 0.95
+    level
         Of the interval.
-    alpha : float, default 0.05
+    alpha
         One-sided, of the test against chance.
 
     Returns

@@ -30,21 +30,11 @@ _COLUMNS = ["household_id", "as_of", "fold", *VILLAGE, "model", "score", "probab
 
 @dataclass(frozen=True)
 class Predictions:
-    """Predictions whose label is known, and how many rows were set aside.
+    """Predictions whose label is known, and how many rows were set aside."""
 
-    Attributes
-    ----------
-    frame : DataFrame
-        Sorted by as-of date and household id, ``y`` 0.0 or 1.0.
-    models : tuple of str
-        In the order of their first row.
-    nulls : Series
-        Rows without a label, indexed by model and fold.
-    """
-
-    frame: pd.DataFrame
-    models: tuple[str, ...]
-    nulls: pd.Series
+    frame: pd.DataFrame  # sorted by as-of date and household id, ``y`` 0.0 or 1.0
+    models: tuple[str, ...]  # in the order of their first row
+    nulls: pd.Series  # rows without a label, indexed by model and fold
 
     def n_null(self, model: str, fold: object | None = None) -> int:
         """Count the rows without a label, of one model and, if given, one fold."""
@@ -55,26 +45,7 @@ class Predictions:
 
 
 def check_predictions(predictions: pd.DataFrame, extra: tuple[str, ...] = ()) -> Predictions:
-    """Check a predictions frame and set null labels aside.
-
-    Parameters
-    ----------
-    predictions : DataFrame
-        One row a household, as-of date and model: ``household_id, as_of, fold, township, village,
-        model, score`` (orders), ``probability, y`` (0, 1 or null).
-    extra : tuple of str
-        Further columns that are needed.
-
-    Returns
-    -------
-    Predictions
-
-    Raises
-    ------
-    InputRefused
-        If a column is absent, a row is given twice, a label is neither 0, 1 nor null, a score or
-        probability is missing or out of range, or nothing has a label.
-    """
+    """Check a predictions frame and set null labels aside."""
     absent = [name for name in (*_COLUMNS, *extra) if name not in predictions.columns]
     if absent:
         raise InputRefused(
@@ -118,17 +89,7 @@ def _check_numbers(known: pd.DataFrame) -> None:
 
 
 def float_column(frame: pd.DataFrame, column: str) -> Array:
-    """Return a column as floats, NaN where missing.
-
-    Parameters
-    ----------
-    frame : DataFrame
-    column : str
-
-    Returns
-    -------
-    array of shape (n,)
-    """
+    """Return a column as floats, NaN where missing."""
     return frame[column].to_numpy(dtype=float, na_value=np.nan)
 
 
@@ -137,11 +98,13 @@ def sorted_codes(column: pd.Series) -> NDArray[np.int64]:
 
     Parameters
     ----------
-    column : Series
+    column
+        Values that can be sorted.
 
     Returns
     -------
     integer array of shape (n,)
+        0 for the smallest value, and so on.
     """
     return pd.factorize(column, sort=True)[0].astype(np.int64)
 
@@ -159,7 +122,9 @@ class Resamples:
     Attributes
     ----------
     counts : array of shape (replicates, villages)
+        How often each village came.
     village : integer array of shape (n,)
+        Code of each row's village.
     """
 
     counts: Array
@@ -175,7 +140,7 @@ class Resamples:
 
         Parameters
         ----------
-        kernel : callable
+        kernel
             From weights (replicates, n) to an array whose first axis is the replicates.
 
         Returns
@@ -200,8 +165,10 @@ def village_resamples(villages: pd.DataFrame | Any, replicates: int, seed: int) 
     ----------
     villages : DataFrame or array of shape (n, …)
         What names a row's village; with several columns (township, village) they name it together.
-    replicates : int
-    seed : int
+    replicates
+        How many.
+    seed
+        Draws the villages.
 
     Returns
     -------
@@ -213,16 +180,7 @@ def village_resamples(villages: pd.DataFrame | Any, replicates: int, seed: int) 
 
 
 def village_code(villages: pd.DataFrame | Any) -> NDArray[np.int64]:
-    """Code the villages by sorted order.
-
-    Parameters
-    ----------
-    villages : DataFrame or array of shape (n, …)
-
-    Returns
-    -------
-    integer array of shape (n,)
-    """
+    """Code the villages by sorted order."""
     frame = villages if isinstance(villages, pd.DataFrame) else pd.DataFrame(np.asarray(villages))
     grouped = frame.groupby(list(frame.columns), sort=True, dropna=False)
     return grouped.ngroup().to_numpy().astype(np.int64)
@@ -235,7 +193,8 @@ def percentile_interval(values: Array, level: float = 0.95) -> tuple[float, floa
     ----------
     values : array of shape (replicates,)
         NaN where a replicate had no answer (one class only).
-    level : float, default 0.95
+    level
+        Level of the interval.
 
     Returns
     -------
@@ -259,6 +218,7 @@ def two_sided_p(values: Array) -> float:
     Parameters
     ----------
     values : array of shape (replicates,)
+        Differences; NaN where a replicate had no answer.
 
     Returns
     -------

@@ -53,17 +53,7 @@ def auc_kernel(y: Array, score: Array) -> Kernel:
 
 
 def average_precision_kernel(y: Array, score: Array) -> Kernel:
-    """Prepare the average precision: precision at each event's score, averaged over the events.
-
-    Parameters
-    ----------
-    y, score : array of shape (n,)
-
-    Returns
-    -------
-    callable
-        Weights (replicates, n) to values (replicates,); NaN where the events have no weight.
-    """
+    """Prepare the average precision: precision at each event's score, averaged over the events."""
     events, others = np.flatnonzero(y == 1), np.flatnonzero(y == 0)
     events = events[np.argsort(-score[events], kind="stable")]
     others = others[np.argsort(-score[others], kind="stable")]
@@ -82,49 +72,18 @@ def average_precision_kernel(y: Array, score: Array) -> Kernel:
 
 
 def brier_kernel(y: Array, probability: Array) -> Kernel:
-    """Prepare the mean squared error of probabilities.
-
-    Parameters
-    ----------
-    y, probability : array of shape (n,)
-
-    Returns
-    -------
-    callable
-        Weights (replicates, n) to values (replicates,).
-    """
+    """Prepare the mean squared error of probabilities."""
     loss = (probability - y) ** 2
     return lambda weight: (weight @ loss) / weight.sum(axis=1)
 
 
 def slope_kernel(y: Array, probability: Array) -> Kernel:
-    """Prepare the calibration slope: b in ``logit P(y) = a + b * logit(probability)``.
-
-    Parameters
-    ----------
-    y, probability : array of shape (n,)
-
-    Returns
-    -------
-    callable
-        Weights (replicates, n) to slopes (replicates,); NaN where there is none. Replicates are fitted on
-        512 bins of the probability and shifted by what binning does to the unweighted fit.
-    """
+    """Prepare the calibration slope: b in ``logit P(y) = a + b * logit(probability)``."""
     return _affine_kernel(y, probability, slope=True)
 
 
 def intercept_kernel(y: Array, probability: Array) -> Kernel:
-    """Prepare calibration in the large: a in ``logit P(y) = a + logit(probability)``.
-
-    Parameters
-    ----------
-    y, probability : array of shape (n,)
-
-    Returns
-    -------
-    callable
-        As `slope_kernel`; below 0 the probabilities are too high.
-    """
+    """Prepare calibration in the large: a in ``logit P(y) = a + logit(probability)``."""
     return _affine_kernel(y, probability, slope=False)
 
 
@@ -150,20 +109,7 @@ def _affine_kernel(y: Array, probability: Array, *, slope: bool) -> Kernel:
 def evaluate_kernel(
     prepare: Callable[[Array, Array], Kernel], y: ArrayLike, score: ArrayLike, weight: ArrayLike | None
 ) -> float:
-    """Run a kernel for one weighting.
-
-    Parameters
-    ----------
-    prepare : callable
-        Makes the kernel from target and score.
-    y, score : array of shape (n,)
-    weight : array of shape (n,) or None
-        None weighs every row 1.
-
-    Returns
-    -------
-    float
-    """
+    """Run a kernel for one weighting."""
     target = np.asarray(y, dtype=float)
     rows = np.ones(len(target)) if weight is None else np.asarray(weight, dtype=float)
     return float(prepare(target, np.asarray(score, dtype=float))(rows[None])[0])
@@ -186,7 +132,9 @@ def auc(y: ArrayLike, score: ArrayLike, weight: ArrayLike | None = None) -> floa
     Parameters
     ----------
     y, score : array of shape (n,)
+        0/1, and what orders.
     weight : array of shape (n,), optional
+        Of each row; default 1.
 
     Returns
     -------
@@ -211,7 +159,9 @@ def average_precision(y: ArrayLike, score: ArrayLike, weight: ArrayLike | None =
     Parameters
     ----------
     y, score : array of shape (n,)
+        0/1, and what orders.
     weight : array of shape (n,), optional
+        Of each row; default 1.
 
     Returns
     -------
@@ -232,11 +182,14 @@ def brier(y: ArrayLike, probability: ArrayLike, weight: ArrayLike | None = None)
     Parameters
     ----------
     y, probability : array of shape (n,)
+        0/1, and the chance foretold.
     weight : array of shape (n,), optional
+        Of each row; default 1.
 
     Returns
     -------
     float
+        0 is perfect; lower is better.
 
     References
     ----------
@@ -256,6 +209,7 @@ def calibration_slope(y: ArrayLike, probability: ArrayLike) -> float:
     Parameters
     ----------
     y, probability : array of shape (n,)
+        0/1, and the chance foretold.
 
     Returns
     -------
@@ -275,6 +229,7 @@ def calibration_intercept(y: ArrayLike, probability: ArrayLike) -> float:
     Parameters
     ----------
     y, probability : array of shape (n,)
+        0/1, and the chance foretold.
 
     Returns
     -------
@@ -300,11 +255,13 @@ def reliability(
     Parameters
     ----------
     y, probability : array of shape (n,)
-    bins : int, default 10
+        0/1, and the chance foretold.
+    bins
         At most so many; equal probabilities share a bin.
-    resamples : Resamples, optional
+    resamples
         Of the same rows; gives the intervals.
-    level : float, default 0.95
+    level
+        Level of the interval.
 
     Returns
     -------
@@ -347,11 +304,13 @@ def net_benefit_curve(
     Parameters
     ----------
     y, probability : array of shape (n,)
-    thresholds : sequence of float
+        0/1, and the chance foretold.
+    thresholds
         In (0, 1): the chance at which a visit is just worth making.
-    resamples : Resamples, optional
+    resamples
         For intervals.
-    level : float, default 0.95
+    level
+        Level of the interval.
 
     Returns
     -------
@@ -392,7 +351,8 @@ def net_benefit(y: ArrayLike, probability: ArrayLike, threshold: float) -> float
     Parameters
     ----------
     y, probability : array of shape (n,)
-    threshold : float
+        0/1, and the chance foretold.
+    threshold
         pt in (0, 1): the chance at which a visit is just worth making.
 
     Returns

@@ -33,26 +33,14 @@ Array = NDArray[np.float64]
 
 
 class WeightedRate(NamedTuple):
-    """A rate from chosen visits.
+    """A rate from chosen visits."""
 
-    Attributes
-    ----------
-    naive : float
-        Among the visited, as if they were like the others.
-    estimate, low, high : float
-        Weighted by the inverse of the logged chance (Hájek), with a village-robust interval.
-    effective_n : float
-        Kish's effective number of visits.
-    unreachable : float
-        Share of rows whose chance of a visit was 0: no weight can speak for them.
-    """
-
-    naive: float
-    estimate: float
-    low: float
+    naive: float  # among the visited, as if they were like the others
+    estimate: float  # weighted by the inverse of the logged chance (Hájek)
+    low: float  # village-robust
     high: float
-    effective_n: float
-    unreachable: float
+    effective_n: float  # Kish's effective number of visits
+    unreachable: float  # share of rows whose chance was 0: no weight can speak for them
 
 
 def weighted_rate(
@@ -77,11 +65,13 @@ def weighted_rate(
         Village of each row; default rows are independent.
     among : array of shape (n,), optional
         0/1: only these rows (a list: its precision); default all.
-    level : float, default 0.95
+    level
+        Level of the interval.
 
     Returns
     -------
-    Weighted
+    WeightedRate
+        Rate with its interval, and how much it rests on.
 
     Raises
     ------
@@ -125,12 +115,7 @@ def weighted_rate(
 
 
 class Bounds(NamedTuple):
-    """Worst and best case of what is not known.
-
-    Attributes
-    ----------
-    rate_low, rate_high, precision_low, precision_high, recall_low, recall_high : float
-    """
+    """Worst and best case of what is not known."""
 
     rate_low: float
     rate_high: float
@@ -226,9 +211,9 @@ def label_by_findings(predictions: pd.DataFrame, findings: pd.DataFrame) -> Pred
 
     Parameters
     ----------
-    predictions : DataFrame
+    predictions
         As for `pooled`; its labels are not looked at.
-    findings : DataFrame
+    findings
         ``household_id, as_of, y`` (0/1) and ``weight`` (1 / chance of the visit; null: left out); a
         household may have several.
 
@@ -278,13 +263,14 @@ def metrics_by_findings(
 
     Parameters
     ----------
-    predictions : DataFrame
+    predictions
         As for `compare`; lists are drawn from all rows, labelled or not.
-    findings : DataFrame
+    findings
         As for `label_by_findings`.
-    budget : Budget or mapping
+    budget
         Visits at each as-of date.
-    baseline : str, default "rule"
+    baseline
+        ``"rule"`` or the model compared with.
     replicates, seed, level
         Village resamples; lists stay as they were drawn.
 

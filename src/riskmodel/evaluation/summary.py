@@ -48,17 +48,19 @@ def pooled_metrics(
 
     Parameters
     ----------
-    predictions : DataFrame
+    predictions
         See `riskmodel.evaluation.predictions.check_predictions`.
-    budget : Budget or mapping
+    budget
         Visits at each as-of date.
-    findings : DataFrame, optional
+    findings
         What visits found, weighted by 1 / chance (see `represented`): it takes the place of the labels, and
         every metric stands for all who were scored. Counts are of findings, as they came.
-    replicates : int, default 1000
+    replicates
         Village resamples; 0 gives no intervals.
-    seed : int, default 0
-    level : float, default 0.95
+    seed
+        Draws the villages.
+    level
+        Level of the interval.
 
     Returns
     -------
@@ -182,8 +184,9 @@ def metric_curves(
 
     Parameters
     ----------
-    predictions : DataFrame
-    bins : int, default 10
+    predictions
+        As for `pooled_metrics`.
+    bins
         Of the reliability curve.
     replicates, seed, level
         Village resamples of the reliability curve.
@@ -265,13 +268,14 @@ def metrics_by_event(
 
     Parameters
     ----------
-    predictions : DataFrame
+    predictions
         As for `pooled_metrics`; with a column ``label_<event>`` (0, 1, missing) an event.
-    budget : Budget or mapping
+    budget
         Visits at each as-of date.
-    replicates : int, default 1000
+    replicates
         Village resamples.
-    seed : int, default 0
+    seed
+        Draws the villages.
 
     Returns
     -------
@@ -316,11 +320,12 @@ def group_gaps(
 
     Parameters
     ----------
-    predictions : DataFrame
+    predictions
         As for `pooled`, with the columns named by ``groups`` (registration, township, household type; rows
         without a value belong to no group).
-    groups : sequence of str
-    budget : Budget or mapping
+    groups
+        Names of the columns.
+    budget
         Visits at each as-of date.
     replicates, seed, level
         Village resamples of the gaps' intervals; lists stay as they were drawn.

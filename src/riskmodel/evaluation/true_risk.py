@@ -44,7 +44,7 @@ class TrueRiskReport:
 
     Attributes
     ----------
-    table : DataFrame
+    table
         A row a model, the oracle last: ``model, n, n_events, auc`` (of outcomes), ``auc_true`` (of true
         chances), ``oracle_auc, auc_share`` (of the oracle's), ``auc_gain_share`` (both less one half),
         ``recall, recall_true, oracle_recall, recall_share`` at the budget, ``slope_true, intercept_true``
@@ -52,7 +52,7 @@ class TrueRiskReport:
         the truth, its own error taken out), ``auc_unsupported, recall_unsupported`` (against the chances were
         support to end; null where these are not known), ``bins, bins_covered`` (score bins whose mean truth
         lies within the mean interval; null without intervals).
-    bins : DataFrame
+    bins
         A row a model and score bin: ``model, bin, n, predicted, low, high, true, observed, covered``.
     effect : dict
         ``n, supported, unsupported``: mean true chance with support as it is, and were it to end.
@@ -65,14 +65,6 @@ class TrueRiskReport:
 
 def count_futures(probability: Array, mc_error: Array) -> NDArray[np.int64]:
     """Return how many futures a chance was counted from, given its Monte-Carlo error.
-
-    Parameters
-    ----------
-    probability, mc_error : array of shape (n,)
-
-    Returns
-    -------
-    integer array of shape (n,)
 
     Examples
     --------
@@ -91,15 +83,6 @@ def count_futures(probability: Array, mc_error: Array) -> NDArray[np.int64]:
 
 def true_auc(chance: Array, score: Array) -> float:
     """Return the AUC that a score is expected to reach when events come with given chances.
-
-    Parameters
-    ----------
-    chance, score : array of shape (n,)
-        The chances are estimates that are independent of the score given the truth.
-
-    Returns
-    -------
-    float
 
     Examples
     --------
@@ -126,24 +109,7 @@ def true_recall(chance: Array, listed: NDArray[np.bool_]) -> float:
 def best_attainable(
     chance: Array, futures: NDArray[np.int64], date: NDArray[np.int64], budget: Budget, seed: int = 0
 ) -> tuple[float, float]:
-    """Return the AUC and the recall at the budget of whoever knows every true chance.
-
-    Parameters
-    ----------
-    chance : array of shape (n,)
-        Shares of futures.
-    futures : integer array of shape (n,)
-    date : integer array of shape (n,)
-        One list each.
-    budget : Budget
-    seed : int, optional
-        Of the splits.
-
-    Returns
-    -------
-    auc, recall : float
-        Corrected for the error of the shares.
-    """
+    """Return the AUC and the recall at the budget of whoever knows every true chance."""
     rng = np.random.default_rng(seed)
     hits = np.rint(chance * futures).astype(np.int64)
     quota = quotas(date, budget)
@@ -177,18 +143,20 @@ def compare_with_true_risk(
 
     Parameters
     ----------
-    predictions : DataFrame
+    predictions
         As for `pooled`; ``probability_low, probability_high`` where a model has intervals.
-    truth : DataFrame
+    truth
         ``household_id, as_of, probability, mc_error`` of one event and horizon, and
         ``probability_unsupported`` where it is known.
-    budget : Budget or mapping
+    budget
         Visits at each as-of date.
-    seed : int, optional
+    seed
+        Of the splits of futures.
 
     Returns
     -------
-    OracleReport
+    TrueRiskReport
+        Models beside the truth.
 
     Raises
     ------

@@ -59,7 +59,7 @@ def yield_by_source(visits: pd.DataFrame) -> pd.DataFrame:
 
     Parameters
     ----------
-    visits : DataFrame
+    visits
         ``selected_by`` (null: not said) and ``outcome``.
 
     Returns
@@ -93,7 +93,7 @@ def weighted_yield(visits: pd.DataFrame) -> pd.DataFrame:
 
     Parameters
     ----------
-    visits : DataFrame
+    visits
         ``selected_by, outcome, chance`` (logged by the list; null where none was) and ``village`` (any
         code of it: villages are resampled as one).
 
@@ -128,10 +128,12 @@ def recent_visits(county: County, as_of: DateLike, months: int = YIELD_MONTHS) -
 
     Parameters
     ----------
-    county : County
-    as_of : date or ISO text
+    county
+        As read.
+    as_of
         Only visits made and recorded by then.
-    months : int
+    months
+        How far back.
 
     Returns
     -------

@@ -29,14 +29,18 @@ class AdditiveBoosting(MarginClassifier):
 
     Parameters
     ----------
-    max_bins : int, default 64
-    outer_bags : int, default 4
-    max_rounds : int, default 2000
+    max_bins
+        Bins of a column.
+    outer_bags
+        Fits that are averaged.
+    max_rounds
+        Rounds of boosting at most.
     monotone : mapping of column name to -1, 0 or +1, optional
         The curve of a column may only fall (-1) or rise (+1); X must then be a DataFrame.
-    event_weight : float, default 1.0
+    event_weight
         Weight of an event row in the fit; see `riskmodel.models.base.event_weights`.
-    random_state : int, default 0
+    random_state
+        Deals the villages and seeds the fit.
 
     Attributes
     ----------
@@ -45,6 +49,7 @@ class AdditiveBoosting(MarginClassifier):
     scores_ : list of arrays
         Log-odds of the gap (first) and of each bin.
     intercept_ : float
+        Log-odds where every curve is 0.
 
     References
     ----------
@@ -75,12 +80,14 @@ class AdditiveBoosting(MarginClassifier):
         X : array or DataFrame of shape (n, p)
             NaN is missing.
         y : array of shape (n,)
+            0/1: two classes, no nulls.
         groups : array-like of shape (n,), optional
             Village of each row: whole villages are held out to stop the rounds.
 
         Returns
         -------
         AdditiveBoosting
+            Itself, fitted.
 
         Raises
         ------

@@ -49,9 +49,9 @@ def fit_affine(
         Log-odds.
     positive, total : array of shape (replicates, values)
         Weight of the positive rows, and of all rows, at each margin value.
-    slope : bool, default True
+    slope
         With ``False`` b is held at 1 (calibration in the large).
-    smooth : bool, default False
+    smooth
         Platt's targets: a positive counts as (N+ + 1)/(N+ + 2), a negative as 1/(N- + 2), so that a
         separated or one-sided sample still has a finite answer.
 
@@ -161,22 +161,7 @@ class VillageTable(NamedTuple):
 
 
 def village_table(margin: Array, y: Array, village: NDArray[np.int64], bins: int) -> VillageTable:
-    """Add rows up by village and quantile bin of the margin.
-
-    Parameters
-    ----------
-    margin, y : array of shape (n,)
-        Log-odds, and 0/1.
-    village : integer array of shape (n,)
-        Codes 0 … V-1.
-    bins : int
-        At most so many; equal margins share a bin.
-
-    Returns
-    -------
-    VillageTable
-        ``margin`` (bins,) is each bin's mean; ``positive`` and ``total`` are (V, bins).
-    """
+    """Add rows up by village and quantile bin of the margin."""
     edges = np.unique(np.quantile(margin, np.linspace(0, 1, bins + 1)[1:-1]))
     cell = np.searchsorted(edges, margin, side="left")
     _, cell = np.unique(cell, return_inverse=True)
@@ -216,10 +201,12 @@ class BootstrapInterval(BaseEstimator):
 
     Parameters
     ----------
-    draws : int, default 200
+    draws
         Village resamples; they only estimate a 2×2 covariance.
-    level : float, default 0.95
-    random_state : int, default 0
+    level
+        Level of the interval.
+    random_state
+        Deals the villages and seeds the fit.
 
     Attributes
     ----------
@@ -230,6 +217,7 @@ class BootstrapInterval(BaseEstimator):
     tau2_ : float
         Excess scatter, squared log-odds.
     villages_ : int
+        How many were resampled.
 
     References
     ----------
@@ -250,13 +238,14 @@ class BootstrapInterval(BaseEstimator):
             The base model's margin and 0/1, on rows the base model was not fitted on.
         groups : array-like of shape (n,), optional
             Village of each row; without it rows are resampled, which is too narrow where they are alike.
-        slope : bool, default True
+        slope
             ``False`` holds b at 1; the interval then allows for slopes of 1 ± 0.5 (one standard deviation)
             about the mean margin, since nothing in the data speaks for 1.
 
         Returns
         -------
         BootstrapInterval
+            Itself, fitted.
 
         Raises
         ------
@@ -346,24 +335,7 @@ class BootstrapInterval(BaseEstimator):
 def fit_calibrator(
     margin: Array, positive: Array, total: Array | None = None, *, slope: bool = True
 ) -> tuple[Array, Array]:
-    """Fit the calibrator with Platt's targets and a slope that is not negative.
-
-    The likelihood is concave, so where the free slope is negative the best one allowed is 0, with the
-    smoothed overall rate as intercept.
-
-    Parameters
-    ----------
-    margin : array of shape (values,)
-    positive, total : array of shape (replicates, values)
-        As in `fit_affine`; ``total`` defaults to ones.
-    slope : bool, default True
-        ``False`` holds the slope at 1.
-
-    Returns
-    -------
-    tuple of two arrays of shape (replicates,)
-        Intercept and slope; finite.
-    """
+    """Fit the calibrator with Platt's targets and a slope that is not negative."""
     weight = np.ones_like(positive) if total is None else total
     a, b = fit_affine(margin, positive, weight, slope=slope, smooth=True)
     hits, rows = positive.sum(axis=1), weight.sum(axis=1)

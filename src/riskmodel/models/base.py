@@ -48,38 +48,14 @@ class Population:
 
 
 def event_weights(target: Array, weight: float) -> Array | None:
-    """Return each row's weight in a fit where events are to count more (or less) than other rows.
-
-    Rare events are met by weights and by the threshold that a budget sets, never by drawing rows anew: the
-    calibrator is fitted on rows as they are, so the probabilities stay what they were.
-
-    Parameters
-    ----------
-    target : array of shape (n,)
-        0/1.
-    weight : float
-        Of an event row; another row weighs 1.
-
-    Returns
-    -------
-    array of shape (n,) or None
-        None where all weigh the same.
-
-    Raises
-    ------
-    ValueError
-        If the weight is not positive.
-    """
+    """Return each row's weight in a fit where events are to count more (or less) than other rows."""
     if not weight > 0:
         raise ValueError(f"event_weight={weight!r}: must be positive; 1 weighs all rows alike")
     return None if weight == 1 else np.where(target == 1, float(weight), 1.0)
 
 
 class MarginClassifier(ClassifierMixin, BaseEstimator):
-    """A binary classifier defined by its margin.
-
-    Subclasses give ``fit`` and ``margin``. The larger of the two classes in sorted order is the event.
-    """
+    """A binary classifier defined by its margin."""
 
     # Inside scikit-learn's pipelines and searches the villages reach `fit` without being asked for.
     __metadata_request__fit: ClassVar = {"groups": True}
@@ -100,16 +76,7 @@ class MarginClassifier(ClassifierMixin, BaseEstimator):
         return self.margin(X)
 
     def predict_proba(self, X: Any) -> Array:
-        """Return the chances of no event and of the event.
-
-        Parameters
-        ----------
-        X : array or DataFrame of shape (n, p)
-
-        Returns
-        -------
-        array of shape (n, 2)
-        """
+        """Return the chances of no event and of the event."""
         p = expit(self.margin(X))
         return np.column_stack([1 - p, p])
 
@@ -181,19 +148,7 @@ class MarginClassifier(ClassifierMixin, BaseEstimator):
 
 
 def metadata_router(owner: Any, **bases: Any) -> MetadataRouter:
-    """Declare that an estimator takes metadata itself and hands them on to its bases' ``fit``.
-
-    Parameters
-    ----------
-    owner : estimator
-    **bases : estimator
-        By the name they go by in ``fit``.
-
-    Returns
-    -------
-    MetadataRouter
-        For ``get_metadata_routing``.
-    """
+    """Declare that an estimator takes metadata itself and hands them on to its bases' ``fit``."""
     made = MetadataRouter(owner=type(owner).__name__).add_self_request(owner)
     for name, base in bases.items():
         made.add(method_mapping=MethodMapping().add(caller="fit", callee="fit"), **{name: base})
@@ -201,28 +156,7 @@ def metadata_router(owner: Any, **bases: Any) -> MetadataRouter:
 
 
 def routed_metadata(owner: Any, base: str, **metadata: Any) -> dict[str, Any]:
-    """Return the metadata that a base's ``fit`` is given.
-
-    Parameters
-    ----------
-    owner : estimator
-        With ``get_metadata_routing``.
-    base : str
-        Name in the router.
-    **metadata
-        As given to the owner's ``fit``; None is not given.
-
-    Returns
-    -------
-    dict
-        With routing off all that was given, as every model here takes the village of a row; with routing on
-        what the base asks for.
-
-    Raises
-    ------
-    UnsetMetadataPassedError
-        With routing on, if the base neither asks for nor refuses something given.
-    """
+    """Return the metadata that a base's ``fit`` is given."""
     given = {name: value for name, value in metadata.items() if value is not None}
     if not get_config()["enable_metadata_routing"]:
         return given
@@ -230,24 +164,7 @@ def routed_metadata(owner: Any, base: str, **metadata: Any) -> dict[str, Any]:
 
 
 def village_codes(groups: Any, n: int) -> NDArray[np.int64]:
-    """Code the villages by sorted order; without groups every row stands alone.
-
-    Parameters
-    ----------
-    groups : array-like of shape (n,) or None
-        Village of each row.
-    n : int
-        Rows.
-
-    Returns
-    -------
-    integer array of shape (n,)
-
-    Raises
-    ------
-    ValueError
-        If the lengths differ or a village is missing.
-    """
+    """Code the villages by sorted order; without groups every row stands alone."""
     if groups is None:
         return np.arange(n)
     names = np.asarray(groups, dtype=object)
@@ -259,30 +176,7 @@ def village_codes(groups: Any, n: int) -> NDArray[np.int64]:
 
 
 def village_folds(y: Any, groups: Any, folds: int, seed: int) -> NDArray[np.int64]:
-    """Deal villages into folds so that events and rows spread evenly.
-
-    Villages are sorted by events, then rows (ties in seeded order), and dealt out in rounds: each round
-    gives every fold one village, in an order drawn from the seed. Rows of one village never part.
-
-    Parameters
-    ----------
-    y : array of shape (n,)
-        0/1.
-    groups : array-like of shape (n,) or None
-        Village of each row; None deals rows.
-    folds : int
-    seed : int
-
-    Returns
-    -------
-    integer array of shape (n,)
-        Fold of each row, 0 … folds-1.
-
-    Raises
-    ------
-    ValueError
-        If there are fewer villages than folds.
-    """
+    """Deal villages into folds so that events and rows spread evenly."""
     target = np.asarray(y, dtype=float)
     code = village_codes(groups, len(target))
     villages = int(code.max()) + 1
@@ -306,7 +200,8 @@ def village_draws(villages: int, draws: int, seed: int) -> NDArray[np.float64]:
 
     Parameters
     ----------
-    villages, draws, seed : int
+    villages, draws, seed
+        How many villages, how often, and what seeds the draw.
 
     Returns
     -------
@@ -322,24 +217,7 @@ def village_draws(villages: int, draws: int, seed: int) -> NDArray[np.float64]:
 
 
 def import_optional(name: str, extra: str) -> Any:
-    """Import a library of an optional extra.
-
-    Parameters
-    ----------
-    name : str
-        The module.
-    extra : str
-        The extra of pyproject.toml that brings it.
-
-    Returns
-    -------
-    module
-
-    Raises
-    ------
-    UsageError
-        If it is not installed: the extra to install is named.
-    """
+    """Import a library of an optional extra."""
     try:
         return importlib.import_module(name)
     except ImportError as exc:

@@ -29,7 +29,7 @@ class PastIncome(LinearMargin):
 
     Parameters
     ----------
-    columns : sequence of str, optional
+    columns
         The income column(s) of a DataFrame; default all columns of X. Columns not named are not used.
 
     Notes
@@ -48,12 +48,16 @@ class PastIncome(LinearMargin):
         Parameters
         ----------
         X : array or DataFrame of shape (n, p)
+            A row a household and as-of date; NaN is missing.
         y : array of shape (n,)
+            0/1: two classes, no nulls.
         groups : ignored
+            For the common interface only.
 
         Returns
         -------
         PastIncome
+            Itself, fitted.
 
         Raises
         ------
@@ -88,9 +92,9 @@ class PermanentIncome(PastIncome):
 
     Parameters
     ----------
-    columns : sequence of str, optional
+    columns
         Income of the latest period first, then of the one before, and so on; default all columns of X.
-    weights : sequence of float, optional
+    weights
         Of the same periods; default exp(−0.4·k), Friedman's, k = 0, 1, … years back.
 
     Attributes
@@ -125,12 +129,16 @@ class PermanentIncome(PastIncome):
         Parameters
         ----------
         X : array or DataFrame of shape (n, p)
+            A row a household and as-of date; NaN is missing.
         y : array of shape (n,)
+            0/1: two classes, no nulls.
         groups : ignored
+            For the common interface only.
 
         Returns
         -------
         PermanentIncome
+            Itself, fitted.
 
         Raises
         ------
@@ -160,11 +168,14 @@ class PermanentIncome(PastIncome):
         Parameters
         ----------
         incomes : array of shape (n, periods)
+            Latest period first; NaN where not known.
         weights : array of shape (periods,)
+            Of the same periods.
 
         Returns
         -------
         array of shape (n,)
+            Yuan a head.
         """
         known = ~np.isnan(incomes)
         total = known @ weights
@@ -180,14 +191,6 @@ class PermanentIncome(PastIncome):
 
         The one quantity's share is dealt to the known periods by their weights; where none is known, to the
         latest period.
-
-        Parameters
-        ----------
-        X : array or DataFrame of shape (n, p)
-
-        Returns
-        -------
-        array of shape (n, p)
         """
         matrix = self._matrix(X)
         known = ~np.isnan(matrix[:, self.columns_])
@@ -208,11 +211,11 @@ class VillageRate(MarginClassifier):
 
     Parameters
     ----------
-    column : str, default "village"
+    column
         Column of X that names the village.
-    prior_rows : float, optional
+    prior_rows
         Weight of the county's rate, in rows; default estimated.
-    level : float, default 0.95
+    level
         Of `predict_interval`.
 
     Attributes
@@ -220,7 +223,9 @@ class VillageRate(MarginClassifier):
     villages_ : array of str
         Sorted.
     hits_, rows_ : arrays of shape (villages,)
+        Events and rows of each village.
     base_rate_, prior_rows_ : float
+        The county's rate and its weight in rows.
 
     Notes
     -----
@@ -253,10 +258,12 @@ class VillageRate(MarginClassifier):
         y : array of shape (n,)
             Two classes, no nulls.
         groups : ignored
+            For the common interface only.
 
         Returns
         -------
         VillageRate
+            Itself, fitted.
 
         Raises
         ------
@@ -279,16 +286,7 @@ class VillageRate(MarginClassifier):
         return logit(a / (a + b))
 
     def predict_interval(self, X: pd.DataFrame) -> Array:
-        """Return the posterior interval of the village's rate.
-
-        Parameters
-        ----------
-        X : DataFrame of shape (n, …)
-
-        Returns
-        -------
-        array of shape (n, 2)
-        """
+        """Return the posterior interval of the village's rate."""
         a, b = self._posterior(X)
         tail = (1 - self.level) / 2
         low, high, mean = beta.ppf(tail, a, b), beta.ppf(1 - tail, a, b), a / (a + b)

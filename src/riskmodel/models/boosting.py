@@ -35,27 +35,33 @@ class Boosting(MarginClassifier):
 
     Parameters
     ----------
-    learning_rate : float, default 0.05
-    max_trees : int, default 400
-    max_depth : int, default 3
+    learning_rate
+        Share of each tree that is added.
+    max_trees
+        Trees at most.
+    max_depth
         At most `MAX_DEPTH`.
-    min_samples_leaf : int, default 20
-    l2 : float, default 1.0
-    patience : int, default 20
+    min_samples_leaf
+        Rows of a leaf at least.
+    l2
+        Penalty on the values of leaves.
+    patience
         Trees without a better held-out loss before the search ends.
-    early_stopping : bool, default True
+    early_stopping
         ``False`` fits ``max_trees`` trees.
     monotone : mapping of column name to -1, 0 or +1, optional
         The margin may only fall (-1) or rise (+1) with the column; X must then be a DataFrame.
-    event_weight : float, default 1.0
+    event_weight
         Weight of an event row in the fit; see `riskmodel.models.base.event_weights`.
-    random_state : int, default 0
+    random_state
+        Deals the villages and seeds the fit.
 
     Attributes
     ----------
     ensemble_ : HistGradientBoostingClassifier
         The fitted trees; their raw score is the margin.
     n_trees_ : int
+        Trees used.
 
     Examples
     --------
@@ -105,6 +111,7 @@ class Boosting(MarginClassifier):
         Returns
         -------
         Boosting
+            Itself, fitted.
 
         Raises
         ------
@@ -129,16 +136,7 @@ class Boosting(MarginClassifier):
         return self
 
     def margin(self, X: Any) -> Array:
-        """Return the log-odds of the event, the trees' raw score.
-
-        Parameters
-        ----------
-        X : array or DataFrame of shape (n, p)
-
-        Returns
-        -------
-        array of shape (n,)
-        """
+        """Return the log-odds of the event, the trees' raw score."""
         matrix = self._matrix(X)
         return self.ensemble_.decision_function(matrix)
 
@@ -186,13 +184,15 @@ class LightBoosting(MarginClassifier):
     ----------
     learning_rate, max_trees, max_depth, min_samples_leaf, l2, patience, monotone, event_weight
         As in `riskmodel.models.Boosting`.
-    random_state : int, default 0
+    random_state
+        Deals the villages and seeds the fit.
 
     Attributes
     ----------
     text_ : str
         The trees in LightGBM's own text format: no pickle.
     n_trees_ : int
+        Trees used.
     base_value_ : float
         What `contributions` count from.
 
@@ -231,12 +231,14 @@ class LightBoosting(MarginClassifier):
         X : array or DataFrame of shape (n, p)
             NaN is missing.
         y : array of shape (n,)
+            0/1: two classes, no nulls.
         groups : array-like of shape (n,), optional
             Village of each row, for the number of trees.
 
         Returns
         -------
         LightBoosting
+            Itself, fitted.
 
         Raises
         ------

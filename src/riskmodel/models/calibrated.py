@@ -49,23 +49,27 @@ class CalibratedScore(MetaEstimatorMixin, MarginClassifier):
 
     Parameters
     ----------
-    base : estimator
+    base
         With ``fit(X, y, groups)`` and ``margin(X)``.
-    share : float, default 0.25
+    share
         Share of villages held out; 1/share is rounded to a whole number of parts.
     scheme : {"holdout", "cross"}, default "holdout"
+        See above.
     draws, level
         Of the interval; see `BootstrapInterval`.
-    random_state : int, default 0
+    random_state
+        Deals the villages and seeds the fit.
 
     Attributes
     ----------
-    base_ : estimator
+    base_
         Fitted on the other villages (holdout) or on all (cross).
     intercept_, slope_ : float
         a and b.
     interval_ : BootstrapInterval
+        How sure the calibration is.
     n_held_out_, n_held_out_events_ : int
+        Rows and events that the calibrator was fitted on.
     slope_held_ : bool
         There were too few events to fit the slope: it is 1.
     """
@@ -94,6 +98,7 @@ class CalibratedScore(MetaEstimatorMixin, MarginClassifier):
         Parameters
         ----------
         X : array or DataFrame of shape (n, p)
+            A row a household and as-of date; NaN is missing.
         y : array of shape (n,)
             Two classes, no nulls.
         groups : array-like of shape (n,), optional
@@ -104,6 +109,7 @@ class CalibratedScore(MetaEstimatorMixin, MarginClassifier):
         Returns
         -------
         CalibratedScore
+            Itself, fitted.
 
         Raises
         ------
@@ -161,7 +167,7 @@ class CalibratedScore(MetaEstimatorMixin, MarginClassifier):
 
         Parameters
         ----------
-        base : estimator
+        base
             Fitted; kept as it is.
         X, y, groups
             As in `fit`, of other villages than the base was fitted on.
@@ -171,6 +177,7 @@ class CalibratedScore(MetaEstimatorMixin, MarginClassifier):
         Returns
         -------
         CalibratedScore
+            Fitted.
         """
         score = cls(base, draws=draws, level=level, random_state=random_state)
         target = np.asarray(y, dtype=float)
@@ -205,16 +212,7 @@ class CalibratedScore(MetaEstimatorMixin, MarginClassifier):
         return self.intercept_ + self.slope_ * self.base_.margin(X)
 
     def predict_interval(self, X: Any) -> Array:
-        """Return lower and upper probability; `BootstrapInterval` says what they cover.
-
-        Parameters
-        ----------
-        X : array or DataFrame of shape (n, p)
-
-        Returns
-        -------
-        array of shape (n, 2)
-        """
+        """Return lower and upper probability; `BootstrapInterval` says what they cover."""
         check_is_fitted(self)
         return self.interval_.interval(self.base_.margin(X))
 
@@ -225,7 +223,7 @@ class CalibratedScore(MetaEstimatorMixin, MarginClassifier):
         ----------
         contributions : array of shape (n, p)
             Log-odds of the base model.
-        base_value : float
+        base_value
             What the base model's contributions count from.
 
         Returns
@@ -279,16 +277,17 @@ def fit_calibrated(
 
     Parameters
     ----------
-    base : estimator
+    base
         Not fitted; a clone is.
     X : array or DataFrame of shape (n, p)
+        A row a household and as-of date; NaN is missing.
     y : array of shape (n,)
         0/1, no nulls.
     groups : array-like of shape (n,)
         Village of each row.
-    seed : int
+    seed
         Chooses the held-out villages and the resamples.
-    share : float, default 0.25
+    share
         Share of villages held out.
     scheme : {"holdout", "cross"}, default "holdout"
         See `CalibratedScore`.
@@ -298,6 +297,7 @@ def fit_calibrated(
     Returns
     -------
     CalibratedScore
+        Fitted.
     """
     score = CalibratedScore(base, share=share, scheme=scheme, random_state=seed)
     return score.fit(X, y, groups=groups, population=population)

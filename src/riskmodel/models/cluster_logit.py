@@ -35,7 +35,7 @@ class ClusterLogit(LinearMargin):
 
     Parameters
     ----------
-    columns : sequence of str, optional
+    columns
         Columns of a DataFrame to use; default all. Many columns and few events infer little.
 
     Attributes
@@ -48,6 +48,7 @@ class ClusterLogit(LinearMargin):
         Average change of the chance for one standard deviation of a column, and its standard error
         (delta method).
     n_clusters_ : int
+        Villages.
     separated_ : bool
         The likelihood had no maximum; a weak penalty stands in and standard errors are to be distrusted.
 
@@ -82,6 +83,7 @@ class ClusterLogit(LinearMargin):
         Returns
         -------
         ClusterLogit
+            Itself, fitted.
 
         Raises
         ------
@@ -178,23 +180,7 @@ def _fitted(matrix: Array, target: Array, village: NDArray[np.int64]) -> tuple[A
 def sandwich(
     matrix: Array, target: Array, beta: Array, village: NDArray[np.int64], ridge: float = 0.0
 ) -> Array:
-    """Cluster-robust covariance of a logit.
-
-    Parameters
-    ----------
-    matrix : array of shape (n, k)
-        With the constant.
-    target : array of shape (n,)
-    beta : array of shape (k,)
-    village : integer array of shape (n,)
-    ridge : float, default 0
-        Penalty added to the curvature.
-
-    Returns
-    -------
-    array of shape (k, k)
-        With the factor G/(G−1)·(n−1)/(n−k); by rows (G = n) where there is one cluster.
-    """
+    """Cluster-robust covariance of a logit."""
     p = expit(matrix @ beta)
     curvature = (matrix * (p * (1 - p))[:, None]).T @ matrix + ridge * np.eye(len(beta))
     bread = np.linalg.pinv(curvature)

@@ -17,51 +17,20 @@ _FEW_VALUES = 10
 
 
 class DesignMatrix(TransformerMixin, BaseEstimator):
-    """Impute, tame tails, standardise, and mark what was missing.
+    """Impute, tame tails, standardise, and mark what was missing."""
 
-    Each column is clipped to its training quantiles (to its training range where the two quantiles
-    coincide, as for rare events), heavy-tailed ones go through sign(x)·ln(1 + |x|/s) with s the
-    median of the non-zero |x|, gaps take the training median, and all is standardised. Every pattern
-    of missingness seen in training adds one indicator column; columns that are missing together share
-    it, so that one source that was not delivered is counted once.
-
-    Parameters
-    ----------
-    signed_log : bool, default True
-        Whether heavy-tailed columns are taken in logarithms.
-    winsorise : float, default 0.002
-        Share cut at each end; the logit must not be led by one typing error in a hundred thousand yuan.
-
-    Attributes
-    ----------
-    pattern_shares_ : array of shape (patterns, p)
-        Each indicator's share for each raw column; rows add up to 1. Contributions are handed back by it.
-    missing_share_ : array of shape (p,)
-        Share of training rows without a value.
-    """
+    # Each column is clipped to its training quantiles (to its training range where the two quantiles
+    # coincide, as for rare events), heavy-tailed ones go through sign(x)·ln(1 + |x|/s) with s the median of
+    # the non-zero |x|, gaps take the training median, and all is standardised. Every pattern of missingness
+    # seen in training adds one indicator column; columns that are missing together share it, so that one
+    # source that was not delivered is counted once.
 
     def __init__(self, signed_log: bool = True, winsorise: float = 0.002) -> None:
         self.signed_log = signed_log
         self.winsorise = winsorise
 
     def fit(self, X: Any, y: Any = None) -> Self:
-        """Learn medians, limits, scales and missing patterns.
-
-        Parameters
-        ----------
-        X : float array of shape (n, p)
-            NaN is missing.
-        y : ignored
-
-        Returns
-        -------
-        DesignMatrix
-
-        Raises
-        ------
-        ValueError
-            If ``winsorise`` is not in [0, 0.5).
-        """
+        """Learn medians, limits, scales and missing patterns."""
         if not 0 <= self.winsorise < 0.5:
             raise ValueError(f"winsorise={self.winsorise!r}: must be in [0, 0.5)")
         raw = np.asarray(X, dtype=float)
@@ -83,16 +52,7 @@ class DesignMatrix(TransformerMixin, BaseEstimator):
         return self
 
     def transform(self, X: Any) -> Array:
-        """Return the standardised columns followed by the indicator columns.
-
-        Parameters
-        ----------
-        X : float array of shape (n, p)
-
-        Returns
-        -------
-        array of shape (n, p + patterns)
-        """
+        """Return the standardised columns followed by the indicator columns."""
         raw = np.asarray(X, dtype=float)
         marks = np.isnan(raw[:, self.pattern_column_]).astype(float)
         return np.hstack(
@@ -103,16 +63,7 @@ class DesignMatrix(TransformerMixin, BaseEstimator):
         )
 
     def to_columns(self, contributions: Array) -> Array:
-        """Add the indicators' contributions to the raw columns they stand for.
-
-        Parameters
-        ----------
-        contributions : array of shape (n, p + patterns)
-
-        Returns
-        -------
-        array of shape (n, p)
-        """
+        """Add the indicators' contributions to the raw columns they stand for."""
         p = len(self.median_)
         return contributions[:, :p] + contributions[:, p:] @ self.pattern_shares_
 

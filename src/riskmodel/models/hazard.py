@@ -35,18 +35,18 @@ class DiscreteHazard(MarginClassifier):
 
     Parameters
     ----------
-    duration : str, optional
+    duration
         Column with the time at risk so far; it enters as steps between its training quantiles, and a gap as
         a step of its own. X must then be a DataFrame. Default: no duration terms beyond the level.
-    steps : int, default 5
+    steps
         At most so many steps.
-    frailty : bool, default False
+    frailty
         Villages share a normal effect, integrated out by Gauss–Hermite quadrature.
     alpha : float or "cv", default 1.0
         Ridge penalty α/2·|β|² on the standardised columns (not on the level); 0 is maximum likelihood.
         ``"cv"`` takes from `ALPHAS` the value with the highest likelihood over folds of whole villages of the
         training rows (ties: the stronger penalty).
-    random_state : int, default 0
+    random_state
         Deals the villages.
 
     Attributes
@@ -60,6 +60,7 @@ class DiscreteHazard(MarginClassifier):
     frailty_sd_ : float
         0 without frailty.
     converged_ : bool
+        Whether the maximum was reached.
 
     Notes
     -----
@@ -107,6 +108,7 @@ class DiscreteHazard(MarginClassifier):
         Returns
         -------
         DiscreteHazard
+            Itself, fitted.
 
         Raises
         ------
@@ -132,16 +134,7 @@ class DiscreteHazard(MarginClassifier):
         return self
 
     def margin(self, X: Any) -> Array:
-        """Return the log-odds of the event within one period, the village effect averaged over.
-
-        Parameters
-        ----------
-        X : array or DataFrame of shape (n, p)
-
-        Returns
-        -------
-        array of shape (n,)
-        """
+        """Return the log-odds of the event within one period, the village effect averaged over."""
         return self._log_odds(self._eta(self._matrix(X)))
 
     def survival(self, X: Any, periods: int, period_length: float) -> Array:
@@ -150,9 +143,10 @@ class DiscreteHazard(MarginClassifier):
         Parameters
         ----------
         X : array or DataFrame of shape (n, p)
-        periods : int
+            A row a household and as-of date; NaN is missing.
+        periods
             How many periods ahead.
-        period_length : float
+        period_length
             Length of a period in the duration column's unit (12 for months and a yearly label).
 
         Returns

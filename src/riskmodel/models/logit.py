@@ -36,17 +36,7 @@ class LinearMargin(MarginClassifier):
         return self.design_.transform(matrix)
 
     def margin(self, X: Any) -> Array:
-        """Return the log-odds of the event.
-
-        Parameters
-        ----------
-        X : array or DataFrame of shape (n, p)
-            NaN is missing.
-
-        Returns
-        -------
-        array of shape (n,)
-        """
+        """Return the log-odds of the event."""
         return self._design(X) @ self.coef_ + self.intercept_
 
     @property
@@ -55,20 +45,7 @@ class LinearMargin(MarginClassifier):
         return self.intercept_
 
     def contributions(self, X: Any) -> Array:
-        """Split the margin over the columns of X, in log-odds, counted from the training mean.
-
-        A column's share is coefficient × (value − training mean), its missing indicator included;
-        this is the SHAP value of a linear model with independent columns.
-
-        Parameters
-        ----------
-        X : array or DataFrame of shape (n, p)
-
-        Returns
-        -------
-        array of shape (n, p)
-            ``base_value_ + contributions.sum(axis=1) == margin(X)``.
-        """
+        """Split the margin over the columns of X, in log-odds, counted from the training mean."""
         return self.design_.to_columns(self._design(X) * self.coef_)
 
 
@@ -83,9 +60,9 @@ class PenalisedLogit(LinearMargin):
         are standardised once on all training rows: no label enters that.
     signed_log, winsorise
         See `DesignMatrix`.
-    event_weight : float, default 1.0
+    event_weight
         Weight of an event row in the fit; see `riskmodel.models.base.event_weights`.
-    random_state : int, default 0
+    random_state
         Deals the villages.
 
     Attributes
@@ -130,6 +107,7 @@ class PenalisedLogit(LinearMargin):
         Parameters
         ----------
         X : array or DataFrame of shape (n, p)
+            A row a household and as-of date; NaN is missing.
         y : array of shape (n,)
             Two classes, no nulls.
         groups : array-like of shape (n,), optional
@@ -139,6 +117,7 @@ class PenalisedLogit(LinearMargin):
         Returns
         -------
         PenalisedLogit
+            Itself, fitted.
 
         Raises
         ------

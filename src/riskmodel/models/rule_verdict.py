@@ -37,16 +37,18 @@ class RuleVerdict(MarginClassifier):
 
     Parameters
     ----------
-    flag_column : str, default "flagged"
+    flag_column
         Boolean column: the rules count the household as found.
-    distance_column : str, default "gap"
+    distance_column
         Larger is poorer; NaN where the income is not known. Use a relative gap where lines differ.
-    bins : int, default 5
+    bins
         At most so many bins of known distance within the flagged, and within the others.
-    draws : int, default 200
+    draws
         Village resamples behind `predict_interval`.
-    level : float, default 0.95
-    random_state : int, default 0
+    level
+        Level of the interval.
+    random_state
+        Deals the villages and seeds the fit.
 
     Attributes
     ----------
@@ -92,6 +94,7 @@ class RuleVerdict(MarginClassifier):
         Returns
         -------
         RuleVerdict
+            Itself, fitted.
 
         Raises
         ------
@@ -109,32 +112,13 @@ class RuleVerdict(MarginClassifier):
         return self
 
     def margin(self, X: pd.DataFrame) -> Array:
-        """Return the log-odds of the event, strictly rising with the ranking.
-
-        Parameters
-        ----------
-        X : DataFrame of shape (n, …)
-
-        Returns
-        -------
-        array of shape (n,)
-        """
+        """Return the log-odds of the event, strictly rising with the ranking."""
         check_is_fitted(self)
         position = self._position(*self._columns(X))
         return np.interp(position, self.knots_, self.levels_) + _TILT * position
 
     def predict_interval(self, X: pd.DataFrame) -> Array:
-        """Return lower and upper probability for the average household at that place in the ranking.
-
-        Parameters
-        ----------
-        X : DataFrame of shape (n, …)
-
-        Returns
-        -------
-        array of shape (n, 2)
-            From village resamples of the bins' rates; change after the training period is not covered.
-        """
+        """Return lower and upper probability for the average household at that place in the ranking."""
         margin = self.margin(X)
         error = np.interp(self._position(*self._columns(X)), self.knots_, self.errors_)
         reach = student.ppf(0.5 + self.level / 2, max(1, self.villages_ - 1)) * error

@@ -32,24 +32,7 @@ PRIOR_ROWS = 1.0
 def weight_of_evidence(
     rows: NDArray[Any], hits: NDArray[Any], total: float, events: float
 ) -> tuple[Array, Array]:
-    """Weight of evidence of bins (more is riskier) and what each adds to the information value.
-
-    Parameters
-    ----------
-    rows, hits : arrays of one shape
-        Rows of each bin, and events among them.
-    total, events : float
-        Of the column as a whole, its gap included.
-
-    Returns
-    -------
-    tuple of arrays of that shape
-        The second adds up to the information value over the bins of a column.
-
-    References
-    ----------
-    Good 1950; Siddiqi 2006, ch. 6. One row at the overall rate is added to each bin, as pseudo-count.
-    """
+    """Weight of evidence of bins (more is riskier) and what each adds to the information value."""
     base = events / total
     risky, safe = hits + PRIOR_ROWS * base, rows - hits + PRIOR_ROWS * (1 - base)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -60,39 +43,7 @@ def weight_of_evidence(
 def optimal_edges(
     column: Array, target: Array, most: int, least: int, sign: int = 0, prebins: int = PREBINS
 ) -> Array:
-    """Return the edges of the monotone bins with the largest information value.
-
-    Parameters
-    ----------
-    column : array of shape (n,)
-        NaN is missing; such rows are a bin of their own and are not cut.
-    target : array of shape (n,)
-        0.0 or 1.0.
-    most : int
-        Bins of known values at most.
-    least : int
-        Rows of a bin at least.
-    sign : {-1, 0, 1}, default 0
-        Whether the event rate falls or rises with the column; 0: whichever holds more information.
-    prebins : int, default `PREBINS`
-
-    Returns
-    -------
-    array
-        Bin k holds ``edges[k-1] < x <= edges[k]``; empty where no two bins are allowed.
-
-    Notes
-    -----
-    Decision trees make some ``prebins`` fine bins; a dynamic programme then joins neighbours. Its state is
-    (bins so far, first and last fine bin of the latest one): the best value of such a beginning is the best
-    over all latest-but-one bins that end right before and whose event rate lies on the right side. All
-    partitions of the fine bins are thereby covered, so over them the result is optimal, not greedy.
-
-    References
-    ----------
-    Navas-Palencia 2020, "Optimal binning: mathematical programming formulation" (the same problem, solved as
-    an integer programme); Bellman 1961 for the recursion.
-    """
+    """Return the edges of the monotone bins with the largest information value."""
     known = ~np.isnan(column)
     values, hits = column[known], target[known]
     if len(values) < 2 * least or len(np.unique(hits)) < 2:
@@ -189,12 +140,14 @@ class Scorecard(MarginClassifier):
 
     Parameters
     ----------
-    max_columns : int, default 10
-    max_bins : int, default 5
+    max_columns
+        Columns used at most.
+    max_bins
         Of known values; the gap comes on top.
-    min_share : float, default 0.03
+    min_share
         Least share of the rows in a bin.
-    max_correlation : float, default 0.75
+    max_correlation
+        Of the weights of evidence of two columns used.
     monotone : mapping of column name to -1 or +1, optional
         The direction a column's bins must have; else the one in which they hold more information.
 
@@ -246,10 +199,12 @@ class Scorecard(MarginClassifier):
         y : array of shape (n,)
             Two classes, no nulls.
         groups : ignored
+            For the common interface only.
 
         Returns
         -------
         Scorecard
+            Itself, fitted.
 
         Raises
         ------
@@ -302,7 +257,7 @@ class Scorecard(MarginClassifier):
 
         Parameters
         ----------
-        intercept, slope : float, default 0 and 1
+        intercept, slope
             Of the calibration on top (`CalibratedScore`): with them the table gives the chance that is shown,
             log-odds = (intercept + slope · offset_) + points · slope · per_point_. The points stay.
 
@@ -335,7 +290,7 @@ class Scorecard(MarginClassifier):
 
         Parameters
         ----------
-        intercept, slope : float, default 0 and 1
+        intercept, slope
             As in `table`.
 
         Returns
@@ -354,9 +309,9 @@ class Scorecard(MarginClassifier):
 
         Parameters
         ----------
-        table : DataFrame
+        table
             As `table` returns it, whatever file it went through.
-        names : sequence of str
+        names
             Columns of the X that it will be given, in order.
 
         Returns
@@ -443,7 +398,7 @@ def scorecard_tables(model: Any) -> dict[str, pd.DataFrame]:
 
     Parameters
     ----------
-    model : estimator
+    model
         Fitted; a `Scorecard`, or one under `CalibratedScore`.
 
     Returns

@@ -39,7 +39,7 @@ class Stack(MarginClassifier):
     bases : sequence of estimators, optional
         Not fitted, with ``fit(X, y, groups)`` and ``margin``. Default: penalised logit, shallow boosting and
         scorecard.
-    random_state : int, default 0
+    random_state
         Deals the villages.
 
     Attributes
@@ -47,7 +47,9 @@ class Stack(MarginClassifier):
     bases_ : list of estimators
         Fitted on all rows.
     weights_ : array of shape (bases,)
+        Of the bases' margins, at least 0.
     intercept_ : float
+        Log-odds where every margin is 0.
 
     References
     ----------
@@ -64,13 +66,16 @@ class Stack(MarginClassifier):
         Parameters
         ----------
         X : array or DataFrame of shape (n, p)
+            A row a household and as-of date; NaN is missing.
         y : array of shape (n,)
+            0/1: two classes, no nulls.
         groups : array-like of shape (n,), optional
             Village of each row.
 
         Returns
         -------
         Stack
+            Itself, fitted.
 
         Raises
         ------

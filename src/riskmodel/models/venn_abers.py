@@ -57,6 +57,7 @@ class VennAbers(BaseEstimator):
         Returns
         -------
         VennAbers
+            Itself, fitted.
         """
         given, target = _even(score), np.asarray(y, dtype=float)
         edges = np.unique(given)
@@ -124,6 +125,7 @@ class VennAbersScore(CalibratedScore):
     Attributes
     ----------
     venn_ : VennAbers
+        The step functions.
     """
 
     @property
@@ -143,17 +145,7 @@ class VennAbersScore(CalibratedScore):
         return logit(p) + 1e-6 * (self.intercept_ + self.slope_ * raw)
 
     def predict_interval(self, X: Any) -> Array:
-        """Return the join of p0, p1 and the village bootstrap's interval, shape (n, 2).
-
-        Parameters
-        ----------
-        X : array or DataFrame of shape (n, p)
-
-        Returns
-        -------
-        array of shape (n, 2)
-            Always around the reported probability; the pair alone is ``venn_.interval``.
-        """
+        """Return the join of p0, p1 and the village bootstrap's interval, shape (n, 2)."""
         raw = self.base_.margin(X)
         ends = np.hstack([self.venn_.interval(raw), self.interval_.interval(raw)])
         p = self.predict_proba(X)[:, 1]
