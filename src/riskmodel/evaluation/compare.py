@@ -154,17 +154,17 @@ def compare(
         If a column is absent, the baseline is unknown, models disagree on a row's label or flag, or no row
         was scored by all.
     """
-    given = check_predictions(predictions, ("persons", "flagged", "rule_rank"))
-    models = _compared_models(given, baseline)
+    checked = check_predictions(predictions, ("persons", "flagged", "rule_rank"))
+    models = _compared_models(checked, baseline)
     if primary is not None and primary not in models:
         raise InputRefused(f"primary {primary!r} is not compared; compared are: {', '.join(models)}")
-    wide, unscored = common_rows(given)
+    wide, unscored = common_rows(checked)
     limit, tables, deployed_tables = Budget.of(budget), [], []
     for scope in [POOLED, *sorted(set(wide["fold"]))]:
         part = wide if scope == POOLED else wide[wide["fold"] == scope]
-        lists = pair_lists(part, given.models, baseline)
+        lists = pair_lists(part, checked.models, baseline)
         table, deployed = _compare_scope(lists, models, limit, replicates, seed, level)
-        null = given.n_null(given.models[0], None if scope == POOLED else scope)
+        null = checked.n_null(checked.models[0], None if scope == POOLED else scope)
         tables.append(table.assign(scope=scope, baseline=baseline, n_null=null))
         deployed_tables.append(deployed.assign(scope=scope))
     table = pd.concat(tables, ignore_index=True)
@@ -180,11 +180,11 @@ def _pooled_rows(table: pd.DataFrame) -> pd.DataFrame:
     return table[(table["scope"] == POOLED) & (table["at"] == "budget")]
 
 
-def _compared_models(given: Predictions, baseline: str) -> list[str]:
-    if baseline != RULE and baseline not in given.models:
-        known = dict.fromkeys((RULE, *given.models))
+def _compared_models(checked: Predictions, baseline: str) -> list[str]:
+    if baseline != RULE and baseline not in checked.models:
+        known = dict.fromkeys((RULE, *checked.models))
         raise InputRefused(f"no baseline {baseline!r} in the predictions; known: {', '.join(known)}")
-    others = [model for model in given.models if model not in (baseline, RULE)]
+    others = [model for model in checked.models if model not in (baseline, RULE)]
     if not others:
         raise InputRefused(
             "the predictions hold the baseline only; give at least one model to compare it with"
@@ -223,16 +223,19 @@ def _comparison_row(
     recalls: PairedRecalls,
 ) -> dict[str, Any]:
     (base, quota), (order, _) = named[at, _BASELINE], named[at, model]
-    ours, theirs, event = (
+    model_list, baseline_list, event = (
         list_members(lists.date, order, quota),
         list_members(lists.date, base, quota),
         lists.y == 1,
     )
-    visits, union = int(quota.sum()), int((ours | theirs).sum())
+    visits, union = int(quota.sum()), int((model_list | baseline_list).sum())
     flagged = np.bincount(lists.date, weights=lists.flagged)
     primary = recalls.difference((at, model), (at, _BASELINE))
     persons = recalls.difference((at, model), (at, _BASELINE), persons=True)
-    only_base, only_model = int((event & theirs & ~ours).sum()), int((event & ours & ~theirs).sum())
+    only_base, only_model = (
+        int((event & baseline_list & ~model_list).sum()),
+        int((event & model_list & ~baseline_list).sum()),
+    )
     areas = delong(lists.y, lists.baseline_score, lists.scores[model])
     bounds = {
         f"hits_{name}_{end}": value
@@ -244,21 +247,23 @@ def _comparison_row(
         "n_villages": recalls.resamples.n_villages, "flagged": int(lists.flagged.sum()),
         "topped_up": int(np.maximum(0, quota - flagged).sum()),
         "cut": int(np.maximum(0, flagged - quota).sum()),
-        "both": int((event & ours & theirs).sum()), "baseline_only": only_base, "model_only": only_model,
-        "neither": int((event & ~ours & ~theirs).sum()),
-        "hits_baseline": int((event & theirs).sum()), "hits_model": int((event & ours).sum()), **bounds,
+        "both": int((event & model_list & baseline_list).sum()), "baseline_only": only_base,
+        "model_only": only_model,
+        "neither": int((event & ~model_list & ~baseline_list).sum()),
+        "hits_baseline": int((event & baseline_list).sum()),
+        "hits_model": int((event & model_list).sum()), **bounds,
         "recall_baseline": recalls.recall((at, _BASELINE)), "recall_model": recalls.recall((at, model)),
-        "precision_baseline": ratio_or_nan((event & theirs).sum(), visits),
-        "precision_model": ratio_or_nan((event & ours).sum(), visits),
+        "precision_baseline": ratio_or_nan((event & baseline_list).sum(), visits),
+        "precision_model": ratio_or_nan((event & model_list).sum(), visits),
         "delta_recall": primary.delta, "delta_low": primary.low, "delta_high": primary.high,
         "delta_exclusion_error": -primary.delta, "p_bootstrap": primary.p,
         "delta_recall_persons": persons.delta, "delta_recall_persons_low": persons.low,
         "delta_recall_persons_high": persons.high,
-        "overlap": ratio_or_nan((ours & theirs).sum(), union),
+        "overlap": ratio_or_nan((model_list & baseline_list).sum(), union),
         "mcnemar_p": mcnemar_exact(only_base, only_model),
         "auc_baseline": areas.auc_first, "auc_model": areas.auc_second,
         "delong_z": areas.z, "delong_p": areas.p,
-        **_targeting(lists, theirs, _BASELINE), **_targeting(lists, ours, "model"),
+        **_targeting(lists, baseline_list, _BASELINE), **_targeting(lists, model_list, "model"),
     }  # fmt: skip
 
 

@@ -174,8 +174,8 @@ def first_listings(
 
 
 def _month(day: pd.Series) -> pd.Series:
-    found = pd.to_datetime(day)
-    return found.dt.year * 12 + found.dt.month - 1
+    date = pd.to_datetime(day)
+    return date.dt.year * 12 + date.dt.month - 1
 
 
 def _households_with_event(
@@ -192,11 +192,11 @@ def _households_with_event(
 
 def _first(seen: pd.DataFrame, start: Any, end: Any) -> Any:
     """Return the first month of each household from its start on, and before its end if there is one."""
-    found = seen.join(start.rename("start"), on="household_id", how="inner")
-    keep = found["month"] >= found["start"]
+    followed = seen.join(start.rename("start"), on="household_id", how="inner")
+    keep = followed["month"] >= followed["start"]
     if end is not None:
-        keep &= found["month"] < found["household_id"].map(end)
-    return found[keep].groupby("household_id")["month"].min().astype(float).reindex(start.index)
+        keep &= followed["month"] < followed["household_id"].map(end)
+    return followed[keep].groupby("household_id")["month"].min().astype(float).reindex(start.index)
 
 
 def followed_models(seen: pd.DataFrame) -> list[str]:
@@ -250,29 +250,30 @@ def lead_time(
             f"no lists of {model!r} were followed; there are: {', '.join(followed_models(seen)) or 'none'}"
         )
     n, never = len(seen), np.inf
-    ours = seen[LIST_PREFIX + model].fillna(never).to_numpy(dtype=float)
-    theirs = seen["rules"].fillna(never).to_numpy(dtype=float)
+    listed_at = seen[LIST_PREFIX + model].fillna(never).to_numpy(dtype=float)
+    flagged_at = seen["rules"].fillna(never).to_numpy(dtype=float)
     low, high = float("nan"), float("nan")
-    before = (ours < theirs).astype(float)
+    before = (listed_at < flagged_at).astype(float)
     if n:
         resamples = village_resamples(seen[VILLAGE], replicates, seed)
         drawn = resamples.run(lambda w: (w @ before) / w.sum(axis=1))
         low, high = percentile_interval(drawn, level)
-    kept = np.isfinite(ours)
+    was_listed = np.isfinite(listed_at)
     what = {
-        "before": before, "same_date": kept & (ours == theirs), "after": theirs < ours,
-        "neither": ~kept & ~np.isfinite(theirs), "never": ~kept,
-        "from_start": kept & (ours == seen["entered"].min()),
+        "before": before, "same_date": was_listed & (listed_at == flagged_at),
+        "after": flagged_at < listed_at,
+        "neither": ~was_listed & ~np.isfinite(flagged_at), "never": ~was_listed,
+        "from_start": was_listed & (listed_at == seen["entered"].min()),
     }  # fmt: skip
     shares = {k: float(np.mean(v)) if n else float("nan") for k, v in what.items()}
-    follow = kept & (ours <= theirs)
-    caught = np.isfinite(theirs[follow])
-    end = np.where(caught, theirs[follow], seen["until"].to_numpy(dtype=float)[follow])
-    duration = end - ours[follow]
-    curve = kaplan_meier(duration, caught.astype(float), level)
+    follow = was_listed & (listed_at <= flagged_at)
+    was_flagged = np.isfinite(flagged_at[follow])
+    end = np.where(was_flagged, flagged_at[follow], seen["until"].to_numpy(dtype=float)[follow])
+    duration = end - listed_at[follow]
+    curve = kaplan_meier(duration, was_flagged.astype(float), level)
     limit = float(duration.max()) if len(duration) else 0.0
     below = curve.loc[curve["survival"] <= 0.5, "time"]
-    warning = (seen["fell"].to_numpy(dtype=float) - ours)[kept]
+    warning = (seen["fell"].to_numpy(dtype=float) - listed_at)[was_listed]
     return LeadTime(
         shares={"n": float(n), "before": shares.pop("before"), "low": low, "high": high, **shares},
         curve=curve,
@@ -280,7 +281,7 @@ def lead_time(
         restricted_mean_months=_area(curve, limit),
         until_months=limit,
         warning_months=float(np.median(warning)) if len(warning) else float("nan"),
-        censored=int((~caught).sum()),
+        censored=int((~was_flagged).sum()),
     )
 
 

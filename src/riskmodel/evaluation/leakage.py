@@ -1,4 +1,4 @@
-"""Columns that know the answer: written at or after the event, filled in only for those who had it."""
+"""Leakage: columns written at or after the event, filled in only for those who had it."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ MISSING_AUC = 0.75
 # A value that nine in ten of its holders share with an event, where fewer than half of all have one.
 _WRITTEN = 0.9
 _LEAST_ROWS = 20
-# Two events of two rows can be told by anything; from ten on, an area of 0.95 is not luck any more.
+# Two events of two rows can be separated by anything; from ten on, an area of 0.95 is no chance result.
 _LEAST_EVENTS = 10
 
 
 def find_leaks(X: pd.DataFrame, y: ArrayLike, roles: Mapping[str, str] | None = None) -> pd.DataFrame:
-    """Look for columns that were written because of the event that they are to foretell.
+    """Look for columns that were written because of the event that they are to predict.
 
     Parameters
     ----------
@@ -31,7 +31,7 @@ def find_leaks(X: pd.DataFrame, y: ArrayLike, roles: Mapping[str, str] | None = 
     y : array of shape (n,)
         0/1.
     roles
-        Column to its declared role; ``register`` and ``support`` are told apart in ``why``.
+        Column to its declared role; ``register`` and ``support`` are named in ``why``.
 
     Returns
     -------
@@ -53,7 +53,7 @@ def find_leaks(X: pd.DataFrame, y: ArrayLike, roles: Mapping[str, str] | None = 
     """
     target = np.asarray(y, dtype=float)
     if len(np.unique(target)) < 2:
-        raise ValueError("y holds one class only: nothing can be told apart")
+        raise ValueError("y holds one class only: nothing can be compared")
     rows = [
         _leak_row(str(name), X[name].to_numpy(dtype=float, na_value=np.nan), target) for name in X.columns
     ]
@@ -89,17 +89,17 @@ def _sided(values: np.ndarray, target: np.ndarray) -> float:
 
 
 def _why(row: dict[str, object]) -> str:
-    said = []
+    reasons = []
     if _number(row["auc"]) > LEAKAGE_AUC:
-        said.append(f"its values alone have an AUC of {_number(row['auc']):.3f}")
+        reasons.append(f"its values alone have an AUC of {_number(row['auc']):.3f}")
     if _number(row["missing_auc"]) > MISSING_AUC:
-        said.append(f"having a value at all has an AUC of {_number(row['missing_auc']):.3f}")
+        reasons.append(f"having a value at all has an AUC of {_number(row['missing_auc']):.3f}")
     written = _number(row["rate_where_present"]) > _WRITTEN and _number(row["base_rate"]) < 0.5
     if written and _number(row["present"]) >= _LEAST_ROWS:
-        said.append(f"{_number(row['rate_where_present']):.0%} of those who have a value had the event")
-    if said and row["role"] in ("register", "support"):
-        said.append(f"it is written by the office (role {row['role']})")
-    return "; ".join(said)
+        reasons.append(f"{_number(row['rate_where_present']):.0%} of those who have a value had the event")
+    if reasons and row["role"] in ("register", "support"):
+        reasons.append(f"it is written by the office (role {row['role']})")
+    return "; ".join(reasons)
 
 
 def _number(value: object) -> float:

@@ -128,8 +128,8 @@ def metrics_at_budget(
     2.0
     """
     target = np.asarray(y, dtype=float)
-    given = np.zeros(len(target)) if as_of is None else np.asarray(as_of)
-    date = np.unique(given, return_inverse=True)[1].astype(np.int64)
+    dates = np.zeros(len(target)) if as_of is None else np.asarray(as_of)
+    date = np.unique(dates, return_inverse=True)[1].astype(np.int64)
     ranking, quota = rank_rows(date, -np.asarray(score, dtype=float)), quotas(date, Budget.of(budget))
     counts = list_kernel(target, date, ranking, quota)(np.ones((1, len(target))))
     values = {name: float(part[0]) for name, part in list_measures(counts).items() if name in _RATES}
@@ -189,12 +189,12 @@ def crra_welfare(
     """
     if not transfer > 0 or risk_aversion < 0:
         raise ValueError(f"transfer={transfer!r}, risk_aversion={risk_aversion!r}: positive, and at least 0")
-    given, heads, on = (np.asarray(v, dtype=float) for v in (income, persons, listed))
-    known = np.isfinite(given) & (heads > 0)
-    given, heads, on = given[known], heads[known], on[known] > 0
+    before, heads, on = (np.asarray(v, dtype=float) for v in (income, persons, listed))
+    known = np.isfinite(before) & (heads > 0)
+    before, heads, on = before[known], heads[known], on[known] > 0
     if not on.any():
         return float("nan")
-    base = np.maximum(given, _LEAST_INCOME * max(float(np.median(given)), 1.0))
+    base = np.maximum(before, _LEAST_INCOME * max(float(np.median(before)), 1.0))
     gain = heads * (_utility(base + transfer / heads, risk_aversion) - _utility(base, risk_aversion))
     number = int(on.sum())
     spread = transfer * number / heads.sum()

@@ -1,7 +1,4 @@
-"""Lists of visits, date by date: who is on them, what they find, and what ties at their end could change.
-
-The budget of visits, and what a score finds within it.
-"""
+"""Lists of visits at a budget, date by date: who is on them, what they hold, and what ties could change."""
 
 from __future__ import annotations
 
@@ -204,7 +201,7 @@ class Budget:
             raise SpecError(f"budget: share is {self.share!r}; it must be in (0, 1]")
 
     @classmethod
-    def of(cls, given: Budget | Mapping[str, Any]) -> Budget:
+    def of(cls, budget: Budget | Mapping[str, Any]) -> Budget:
         """Take a budget, or a mapping with its one key.
 
         Parameters
@@ -222,12 +219,12 @@ class Budget:
         SpecError
             If the mapping has another key.
         """
-        if isinstance(given, Budget):
-            return given
-        unknown = sorted(set(given) - {"visits", "share"})
+        if isinstance(budget, Budget):
+            return budget
+        unknown = sorted(set(budget) - {"visits", "share"})
         if unknown:
             raise SpecError(f"budget: unknown key {', '.join(unknown)}; allowed: visits, share")
-        return cls(**given)
+        return cls(**budget)
 
     def at(self, households: int) -> int:
         """Visits where there are so many households: the share rounded half up, at least 1, at most all.

@@ -1,6 +1,4 @@
-"""The two sides of a comparison on the same rows: their orderings, and the recall of their lists.
-
-Descriptive tests of two lists or two scores on the same households, and Holm's correction.
+"""Two lists on the same households: their orders, their recall with a paired interval, and descriptive tests.
 
 McNemar and DeLong take households as independent; villages and repeated as-of dates make them too sure.
 They are reported as description; the village bootstrap of `compare` decides.
@@ -54,9 +52,9 @@ class PairedLists:
     line: float  # median, yuan; NaN where not known
 
 
-def common_rows(given: Predictions) -> tuple[pd.DataFrame, int]:
+def common_rows(checked: Predictions) -> tuple[pd.DataFrame, int]:
     """Bring the models side by side on the rows that all of them scored."""
-    frame = given.frame
+    frame = checked.frame
     facts = ["fold", *VILLAGE, "persons", "flagged", "rule_rank", "y", *(c for c in OPTIONAL if c in frame)]
     first = frame.drop_duplicates(KEY).set_index(KEY)
     distinct = frame[[*KEY, "y", "flagged"]].drop_duplicates()
@@ -143,10 +141,10 @@ class PairedRecalls:
         self._column = {name: i for i, name in enumerate(lists)}
 
         def recalls(weight: Array) -> Array:
-            found = [kernel(weight) for kernel in kernels]
+            counts = [kernel(weight) for kernel in kernels]
             with np.errstate(divide="ignore", invalid="ignore"):
-                households = np.column_stack([f.hits / f.events for f in found])
-                persons = np.column_stack([f.hits_persons / f.events_persons for f in found])
+                households = np.column_stack([f.hits / f.events for f in counts])
+                persons = np.column_stack([f.hits_persons / f.events_persons for f in counts])
             return np.stack([households, persons], axis=2)
 
         self._point = recalls(np.ones((1, len(side.y))))[0]

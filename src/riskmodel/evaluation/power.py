@@ -1,7 +1,4 @@
-"""Before the visits: how sure precision will be, and how small a difference a county can show.
-
-What a county of this size can show: tables for planning, with what its data tell of villages and lists.
-"""
+"""Power: how sure the precision of a list will be, and how small a difference a county can show."""
 
 from __future__ import annotations
 
@@ -13,6 +10,14 @@ import pandas as pd
 from numpy.typing import ArrayLike
 from scipy.optimize import brentq
 from scipy.stats import beta, binom, norm
+
+# One household in a hundred: the rate at which new cases come in a county where most have been lifted.
+RARE = 0.01
+CORRELATIONS = (0.0, 0.02, 0.05)
+# Where no comparison has been made yet: lists at one budget that hold a third of the events on one side only.
+DISCORDANT = 0.3
+# How much better than chance a list may be; official lists and models have been measured between 2 and 10.
+LIFTS = (1.5, 2.0, 3.0, 5.0, 10.0)
 
 
 class ShareInterval(NamedTuple):
@@ -206,15 +211,6 @@ def smallest_difference(
     return float(brentq(short, 1e-6, top))
 
 
-# One household in a hundred: the rate at which new cases come in a county where most have been lifted.
-RARE = 0.01
-CORRELATIONS = (0.0, 0.02, 0.05)
-# Where no comparison has been made yet: lists at one budget that hold a third of the events on one side only.
-DISCORDANT = 0.3
-# How much better than chance a list may be; official lists and models have been measured between 2 and 10.
-LIFTS = (1.5, 2.0, 3.0, 5.0, 10.0)
-
-
 def village_correlation(value: ArrayLike, villages: ArrayLike, dates: ArrayLike | None = None) -> float:
     """Estimate how alike two households of one village are: the intraclass correlation ρ (ANOVA estimator).
 
@@ -245,8 +241,8 @@ def village_correlation(value: ArrayLike, villages: ArrayLike, dates: ArrayLike 
     """
     frame = pd.DataFrame({"v": np.asarray(value, dtype=float), "g": np.asarray(villages, dtype=object)})
     frame["d"] = 0 if dates is None else np.asarray(dates)
-    found = [(len(part), _anova(part["v"], part["g"])) for _, part in frame.groupby("d")]
-    known = [(n, rho) for n, rho in found if np.isfinite(rho)]
+    estimates = [(len(part), _anova(part["v"], part["g"])) for _, part in frame.groupby("d")]
+    known = [(n, rho) for n, rho in estimates if np.isfinite(rho)]
     return float(np.average([r for _, r in known], weights=[n for n, _ in known])) if known else float("nan")
 
 
@@ -263,14 +259,14 @@ def _anova(value: pd.Series, group: pd.Series) -> float:
     return (between - within) / total if total > 0 else float("nan")
 
 
-def comparison_power(primary: pd.DataFrame, found: pd.DataFrame) -> pd.DataFrame:
-    """Say what a comparison of this size could show, with what it has itself told of villages and lists.
+def comparison_power(primary: pd.DataFrame, predictions: pd.DataFrame) -> pd.DataFrame:
+    """Say what a comparison of this size could show, with what it has itself shown of villages and lists.
 
     Parameters
     ----------
     primary
         Of `riskmodel.evaluation.compare`; its first row is the one primary comparison.
-    found
+    predictions
         Its predictions.
 
     Returns
@@ -280,7 +276,7 @@ def comparison_power(primary: pd.DataFrame, found: pd.DataFrame) -> pd.DataFrame
     """
     first = primary.iloc[0]
     events = int(first["n_events"])
-    one = found[(found["model"] == found["model"].iloc[0]) & found["y"].notna()]
+    one = predictions[(predictions["model"] == predictions["model"].iloc[0]) & predictions["y"].notna()]
     villages = one["township"].astype(str) + "/" + one["village"].astype(str)
     apart = int(first["baseline_only"]) + int(first["model_only"])
     return power_table(
@@ -329,7 +325,7 @@ def power_table(
     for i, rho in enumerate([*seen, *CORRELATIONS]):
         effect = design_effect(events / villages, rho)
         by_visit = design_effect(visits / villages, rho)
-        found = {
+        row = {
             "correlation": rho, "observed": i < len(seen), "events": events, "villages": villages,
             "visits": visits, "base_rate": base, "design_effect": effect,
             "discordant_assumed": DISCORDANT,
@@ -338,19 +334,19 @@ def power_table(
             "smallest_difference_observed": smallest_difference(events, psi, effect=effect)
             if psi > 0 else np.nan,
         }  # fmt: skip
-        for mark, rate, lift, said in (("", base, 2.0, "twice_random"), ("rare_", RARE, 3.0, "threefold")):
+        for mark, rate, lift, suffix in (("", base, 2.0, "twice_random"), ("rare_", RARE, 3.0, "threefold")):
             possible = 0 < rate * lift < 1
             ends = precision_interval(rate * lift * visits, visits, effect=by_visit) if possible else None
             name = mark or "precision_"
-            found |= {
+            row |= {
                 f"{name}low": ends.low if ends else np.nan,
                 f"{name}high": ends.high if ends else np.nan,
-                f"{mark}power_{said}": precision_power(rate, visits, lift, effect=by_visit)
+                f"{mark}power_{suffix}": precision_power(rate, visits, lift, effect=by_visit)
                 if possible else np.nan,
-                f"{mark}visits_to_show_{said}": visits_needed(rate, lift, effect=by_visit)
+                f"{mark}visits_to_show_{suffix}": visits_needed(rate, lift, effect=by_visit)
                 if possible else np.nan,
             }  # fmt: skip
-        out.append(found)
+        out.append(row)
     return pd.DataFrame(out)
 
 

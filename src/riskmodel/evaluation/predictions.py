@@ -1,9 +1,8 @@
-"""The tidy predictions frame: checked once, null labels set aside and counted, rows in one fixed order.
+"""The tidy frame of predictions, checked once, and its village bootstrap.
 
-Village bootstrap: whole villages with all their as-of dates are drawn, so that repeats count once.
-
-Households of a village share weather, roads and cadres, and one household stands at several as-of dates;
-drawing rows would call all that independent and make every interval too narrow.
+Whole villages with all their as-of dates are drawn, so that repeats count once: households of a village
+share weather, roads and cadres, and one household stands at several as-of dates; drawing rows would call
+all that independent and make every interval too narrow.
 """
 
 from __future__ import annotations
@@ -26,6 +25,10 @@ Array = NDArray[np.float64]
 KEY = ["as_of", "household_id"]
 VILLAGE = ["township", "village"]
 _COLUMNS = ["household_id", "as_of", "fold", *VILLAGE, "model", "score", "probability", "y"]
+# Weights handled at once: a million doubles are 8 MB, and a kernel holds a few such arrays.
+_CHUNK = 1_000_000
+# Below this share of usable replicates an interval would describe only the lucky ones.
+_LEAST_USABLE = 0.9
 
 
 @dataclass(frozen=True)
@@ -107,12 +110,6 @@ def sorted_codes(column: pd.Series) -> NDArray[np.int64]:
         0 for the smallest value, and so on.
     """
     return pd.factorize(column, sort=True)[0].astype(np.int64)
-
-
-# Weights handled at once: a million doubles are 8 MB, and a kernel holds a few such arrays.
-_CHUNK = 1_000_000
-# Below this share of usable replicates an interval would describe only the lucky ones.
-_LEAST_USABLE = 0.9
 
 
 @dataclass(frozen=True)

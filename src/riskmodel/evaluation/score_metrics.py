@@ -58,13 +58,13 @@ def average_precision_kernel(y: Array, score: Array) -> Kernel:
     events = events[np.argsort(-score[events], kind="stable")]
     others = others[np.argsort(-score[others], kind="stable")]
     # "right": everyone with at least this score stands on the list that reaches the event.
-    found = np.searchsorted(-score[events], -score[events], side="right")
-    false = np.searchsorted(-score[others], -score[events], side="right")
+    events_above = np.searchsorted(-score[events], -score[events], side="right")
+    others_above = np.searchsorted(-score[others], -score[events], side="right")
 
     def kernel(weight: Array) -> Array:
         on_events = weight[:, events]
-        hits = _running_sums(on_events)[:, found]
-        listed = hits + _running_sums(weight[:, others])[:, false]
+        hits = _running_sums(on_events)[:, events_above]
+        listed = hits + _running_sums(weight[:, others])[:, others_above]
         precision = np.divide(hits, listed, out=np.zeros_like(hits), where=listed > 0)
         return _ratio(np.sum(on_events * precision, axis=1), on_events.sum(axis=1))
 

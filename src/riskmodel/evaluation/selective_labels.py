@@ -1,7 +1,4 @@
-"""Labels that only some have: visits chosen with known chances, support that changes what happens.
-
-Models judged by what visits found, weighted so that the findings stand for everyone and not for a list.
-"""
+"""Labels that only some have: rates, bounds and lists from visits with known chances, and from support."""
 
 from __future__ import annotations
 
@@ -30,6 +27,9 @@ from riskmodel.i18n import Message
 from riskmodel.models import model_names
 
 Array = NDArray[np.float64]
+# Columns of a table of findings: whose, of which as-of date, what was found, and for how many it stands.
+_DELTAS = {"delta": "recall", "low": "low", "high": "high"}
+FINDING = (*KEY, "y", "weight")
 
 
 class WeightedRate(NamedTuple):
@@ -149,9 +149,9 @@ def worst_case_bounds(y: ArrayLike, known: ArrayLike, listed: ArrayLike) -> Boun
     >>> worst_case_bounds([1, 0, 1, 0], [1, 1, 0, 0], [1, 0, 1, 0])[:4]
     (0.25, 0.75, 0.5, 1.0)
     """
-    told, on = np.asarray(known, dtype=float) > 0, np.asarray(listed, dtype=float) > 0
-    event = np.where(told, np.asarray(y, dtype=float), 0.0) > 0
-    open_on, open_off = float((~told & on).sum()), float((~told & ~on).sum())
+    labelled, on = np.asarray(known, dtype=float) > 0, np.asarray(listed, dtype=float) > 0
+    event = np.where(labelled, np.asarray(y, dtype=float), 0.0) > 0
+    open_on, open_off = float((~labelled & on).sum()), float((~labelled & ~on).sum())
     hits, missed = float((event & on).sum()), float((event & ~on).sum())
     n, size = float(len(on)), float(on.sum())
     return Bounds(
@@ -201,11 +201,6 @@ def support_bounds(y: ArrayLike, supported: ArrayLike, listed: ArrayLike) -> dic
     return out
 
 
-# Columns of a table of findings: whose, of which as-of date, what was found, and for how many it stands.
-_DELTAS = {"delta": "recall", "low": "low", "high": "high"}
-FINDING = (*KEY, "y", "weight")
-
-
 def label_by_findings(predictions: pd.DataFrame, findings: pd.DataFrame) -> Predictions:
     """Put findings with their weights in the place of labels.
 
@@ -228,25 +223,25 @@ def label_by_findings(predictions: pd.DataFrame, findings: pd.DataFrame) -> Pred
         If a column is absent, or no finding with a weight is of a household that was scored.
     """
     known = _weighted_findings(findings)
-    given = check_predictions(predictions.assign(y=0.0))
-    frame = _align_keys(given.frame.drop(columns="y")).merge(known, on=KEY, how="inner")
+    checked = check_predictions(predictions.assign(y=0.0))
+    frame = _align_keys(checked.frame.drop(columns="y")).merge(known, on=KEY, how="inner")
     if frame.empty:
         raise InputRefused("no finding is of a household and as-of date that was scored")
     left = len(findings) - len(known)
-    nulls = pd.Series(0, index=given.nulls.index)
-    for model in given.models:
+    nulls = pd.Series(0, index=checked.nulls.index)
+    for model in checked.models:
         # They belong to no fold in particular; the first one of each model carries the count.
         nulls.loc[next(label for label in nulls.index if label[0] == model)] = left
-    return Predictions(frame.sort_values(KEY, kind="stable", ignore_index=True), given.models, nulls)
+    return Predictions(frame.sort_values(KEY, kind="stable", ignore_index=True), checked.models, nulls)
 
 
 def budget_as_share(budget: Budget | Mapping[str, Any], predictions: pd.DataFrame) -> Budget:
     """Return a budget of visits as the share of the scored households that it is, over all as-of dates."""
-    given = Budget.of(budget)
-    if given.visits is None:
-        return given
+    limit = Budget.of(budget)
+    if limit.visits is None:
+        return limit
     sizes = predictions.drop_duplicates(KEY).groupby("as_of").size()
-    return Budget(share=float(sum(given.at(int(n)) for n in sizes) / sizes.sum()))
+    return Budget(share=float(sum(limit.at(int(n)) for n in sizes) / sizes.sum()))
 
 
 def metrics_by_findings(

@@ -1,9 +1,4 @@
-"""Metrics of every model with village-bootstrap intervals: pooled over the folds, and fold by fold.
-
-The same lists judged by each label event: what a rule wrote down is not what became of income.
-
-Gaps between groups of households: who is missed, who is visited in vain, whose probabilities are off.
-"""
+"""Metrics of every model with village-bootstrap intervals: all folds, by fold, by label event, by group."""
 
 from __future__ import annotations
 
@@ -33,6 +28,13 @@ Array = NDArray[np.float64]
 
 # A drawn curve needs no more corners than a screen has columns to show them.
 _POINTS = 200
+PREFIX = "label_"
+_SHOWN = ("auc", "recall_at_budget", "precision_at_budget")
+MEASURES = ("selection_rate", "recall", "false_positive_rate", "precision", "calibration_gap")
+# Fewer than ten households with the event, or without, or five villages: a rate of so few says more about
+# them than about the list, and could point at persons. How many rows there are is given, and nothing else.
+LEAST_HOUSEHOLDS = 10
+LEAST_VILLAGES = 5
 
 
 def pooled_metrics(
@@ -70,11 +72,11 @@ def pooled_metrics(
         ``visits``, ``hits``, ``hits_worst``, ``hits_best`` (over ties), ``hits_random``,
         ``hits_random_sd``, ``leakage_suspected``. Metrics without an answer (one class) are NaN.
     """
-    given, limit = _given(predictions, budget, findings)
+    checked, limit = _checked_rows(predictions, budget, findings)
     return pd.DataFrame(
         [
-            {"model": model, **_summary(given, model, None, limit, replicates, seed, level)}
-            for model in given.models
+            {"model": model, **_summary(checked, model, None, limit, replicates, seed, level)}
+            for model in checked.models
         ]
     )
 
@@ -101,22 +103,22 @@ def metrics_by_fold(
         One row a model and fold: ``model, fold`` and the columns of `pooled_metrics`; folds without any label
         have counts only.
     """
-    given, limit = _given(predictions, budget, findings)
-    folds = sorted(set(given.nulls.index.get_level_values("fold")))
+    checked, limit = _checked_rows(predictions, budget, findings)
+    folds = sorted(set(checked.nulls.index.get_level_values("fold")))
     return pd.DataFrame(
         [
             {
                 "model": model,
                 "fold": fold,
-                **_summary(given, model, fold, limit, replicates, seed, level),
+                **_summary(checked, model, fold, limit, replicates, seed, level),
             }
-            for model in given.models
+            for model in checked.models
             for fold in folds
         ]
     )
 
 
-def _given(
+def _checked_rows(
     predictions: pd.DataFrame, budget: Budget | Mapping[str, Any], findings: pd.DataFrame | None
 ) -> tuple[Predictions, Budget]:
     if findings is None:
@@ -125,12 +127,12 @@ def _given(
 
 
 def _summary(
-    given: Predictions, model: str, fold: Any, budget: Budget, replicates: int, seed: int, level: float
+    checked: Predictions, model: str, fold: Any, budget: Budget, replicates: int, seed: int, level: float
 ) -> dict[str, Any]:
-    part = given.frame[given.frame["model"] == model]
+    part = checked.frame[checked.frame["model"] == model]
     if fold is not None:
         part = part[part["fold"] == fold]
-    n_null = given.n_null(model, fold)
+    n_null = checked.n_null(model, fold)
     if part.empty:
         return {"n_test": 0, "n_events": 0, "n_null": n_null}
     rows = _scored(part, budget)
@@ -199,10 +201,10 @@ def metric_curves(
         share at each date) against recall; ``reliability``: mean probability against observed rate,
         with interval and rows a bin. At most 200 points a curve.
     """
-    given = check_predictions(predictions)
+    checked = check_predictions(predictions)
     parts = []
-    for model in given.models:
-        part = given.frame[given.frame["model"] == model]
+    for model in checked.models:
+        part = checked.frame[checked.frame["model"] == model]
         if part.empty:
             continue
         y, score = float_column(part, "y"), float_column(part, "score")
@@ -227,11 +229,11 @@ def _ordered_curves(y: Array, score: Array, date: NDArray[np.int64], model: str)
     ordered = date[ranking.order]
     depth = (np.arange(len(y)) - np.searchsorted(ordered, ordered) + 1) / np.bincount(date)[ordered]
     deepest = np.argsort(depth, kind="stable")
-    found = np.cumsum(y[ranking.order][deepest]) / events
+    recalled = np.cumsum(y[ranking.order][deepest]) / events
     return [
         _curve(model, "roc", np.r_[0.0, false / others], np.r_[0.0, hits / events]),
         _curve(model, "precision_recall", hits / events, hits / (hits + false)),
-        _curve(model, "gain", np.r_[0.0, depth[deepest]], np.r_[0.0, found]),
+        _curve(model, "gain", np.r_[0.0, depth[deepest]], np.r_[0.0, recalled]),
     ]
 
 
@@ -248,10 +250,6 @@ def _curve(model: str, name: str, x: Array, y: Array) -> pd.DataFrame:
             "n": np.nan,
         }
     )
-
-
-PREFIX = "label_"
-_SHOWN = ("auc", "recall_at_budget", "precision_at_budget")
 
 
 def metrics_by_event(
@@ -292,19 +290,12 @@ def metrics_by_event(
         label = predictions[column].astype(float)
         if label.dropna().nunique() < 2:
             continue
-        found = pooled_metrics(predictions.assign(y=label), budget, replicates=replicates, seed=seed)
-        kept = ["model", *(f"{name}{end}" for name in _SHOWN for end in ("", "_low", "_high"))]
-        part = found[kept].assign(n=found["n_test"], n_events=found["n_events"])
+        metrics = pooled_metrics(predictions.assign(y=label), budget, replicates=replicates, seed=seed)
+        columns = ["model", *(f"{name}{end}" for name in _SHOWN for end in ("", "_low", "_high"))]
+        part = metrics[columns].assign(n=metrics["n_test"], n_events=metrics["n_events"])
         part.insert(0, "event", column.removeprefix(PREFIX))
         parts.append(part)
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=["event", "model"])
-
-
-MEASURES = ("selection_rate", "recall", "false_positive_rate", "precision", "calibration_gap")
-# Fewer than ten households with the event, or without, or five villages: a rate of so few says more about
-# them than about the list, and could point at persons. How many rows there are is given, and nothing else.
-LEAST_HOUSEHOLDS = 10
-LEAST_VILLAGES = 5
 
 
 def group_gaps(
@@ -349,10 +340,10 @@ def group_gaps(
     Hardt, Price and Srebro 2016 (recall and false positive gaps); Kleinberg, Mullainathan and Raghavan 2017:
     with different base rates they cannot all be 0, so gaps are shown, not one verdict.
     """
-    given = check_predictions(predictions, tuple(groups))
+    checked = check_predictions(predictions, tuple(groups))
     limit, tables = Budget.of(budget), []
-    for model in given.models:
-        part = given.frame[given.frame["model"] == model].reset_index(drop=True)
+    for model in checked.models:
+        part = checked.frame[checked.frame["model"] == model].reset_index(drop=True)
         if part.empty:
             raise InputRefused(f"no labelled prediction of model {model!r}")
         date = sorted_codes(part["as_of"])

@@ -113,7 +113,7 @@ def best_attainable(
     rng = np.random.default_rng(seed)
     hits = np.rint(chance * futures).astype(np.int64)
     quota = quotas(date, budget)
-    found = np.empty((len(PARTS), 2))
+    figures = np.empty((len(PARTS), 2))
     for at, part in enumerate(PARTS):
         first = np.maximum(futures // part, 1)
         rest = np.maximum(futures - first, 1)
@@ -129,10 +129,10 @@ def best_attainable(
                     true_recall(weight, list_members(date, rank_rows(date, -mixed), quota)),
                 )
             )
-        found[at] = np.mean(runs, axis=0)
+        figures[at] = np.mean(runs, axis=0)
     size = np.array([1 / np.mean(np.maximum(futures // part, 1)) for part in PARTS])
     design = np.column_stack([np.ones(len(PARTS)), size, size**2])
-    best = np.linalg.lstsq(design, found, rcond=None)[0][0]
+    best = np.linalg.lstsq(design, figures, rcond=None)[0][0]
     return float(min(best[0], 1.0)), float(min(best[1], 1.0))
 
 
@@ -168,8 +168,8 @@ def compare_with_true_risk(
     rows = predictions.merge(known.drop_duplicates(KEY), on=KEY, how="inner", suffixes=("", "_truth"))
     if rows.empty:
         raise InputRefused("no prediction has a true chance: the truth is of other dates or households")
-    given, limit = check_predictions(rows), Budget.of(budget)
-    parts = {model: given.frame[given.frame["model"] == model] for model in given.models}
+    checked, limit = check_predictions(rows), Budget.of(budget)
+    parts = {model: checked.frame[checked.frame["model"] == model] for model in checked.models}
     first = next(iter(parts.values()))
     chance = float_column(first, "true")
     size = count_futures(chance, float_column(first, "mc_error"))

@@ -1,4 +1,4 @@
-"""What visits found: confirmed among those who were met, by how the household came to be visited."""
+"""The yield of visits: confirmed among those who were met, by how the household came to be visited."""
 
 from __future__ import annotations
 
@@ -118,8 +118,9 @@ def weighted_yield(visits: pd.DataFrame) -> pd.DataFrame:
     logged = logged.where(logged.notna() | met["selected_by"].ne("rule"), 1.0)
     used = logged.notna()
     hit = met.loc[used, "outcome"].eq("confirmed").to_numpy(dtype=float)
-    made = weighted_rate(hit, np.ones(len(hit)), logged[used], met.loc[used, "village"])
-    row = (len(hit), int((~used).sum()), made.naive, made.estimate, made.low, made.high, made.effective_n)
+    rate = weighted_rate(hit, np.ones(len(hit)), logged[used], met.loc[used, "village"])
+    left_out = int((~used).sum())
+    row = (len(hit), left_out, rate.naive, rate.estimate, rate.low, rate.high, rate.effective_n)
     return pd.DataFrame([row], columns=WEIGHTED_YIELD_COLUMNS)
 
 
@@ -144,9 +145,9 @@ def recent_visits(county: County, as_of: DateLike, months: int = YIELD_MONTHS) -
     when = point_in_time.as_moments(day)
     seen = point_in_time.known_rows(county, "visits", when)
     seen = seen.filter(seen.date <= day, seen.date > point_in_time.add_months(day, -months))
-    lives = point_in_time.known_households(county, when).select("household_id", "township", "village")
-    found = seen.select("household_id", "selected_by", "outcome", "chance").left_join(lives, "household_id")
-    frame = county.con.to_pyarrow(found).to_pandas()
+    homes = point_in_time.known_households(county, when).select("household_id", "township", "village")
+    rows = seen.select("household_id", "selected_by", "outcome", "chance").left_join(homes, "household_id")
+    frame = county.con.to_pyarrow(rows).to_pandas()
     # Two townships may each have a village of one name; who lives nowhere known is a village alone.
     village = frame["township"].astype(str) + "\x1f" + frame["village"].astype(str)
     village = village.where(frame["village"].notna(), frame["household_id"])

@@ -83,8 +83,8 @@ def visits_equivalent(
     InputRefused
         As `compare`.
     """
-    given = check_predictions(predictions, ("persons", "flagged", "rule_rank"))
-    lists = pair_lists(common_rows(given)[0], given.models, baseline)
+    checked = check_predictions(predictions, ("persons", "flagged", "rule_rank"))
+    lists = pair_lists(common_rows(checked)[0], checked.models, baseline)
     quota = quotas(lists.date, Budget.of(budget))
     order = rank_rows(lists.date, -lists.scores[model])
     kernel = _ratio_kernel(lists, order, quota)
@@ -113,7 +113,7 @@ def visits_equivalent(
 
 def _ratio_kernel(lists: PairedLists, model: Ranking, quota: Codes) -> Callable[[Array], Array]:
     """Prepare the factor by which the rules' quotas must grow to hold as many events as the model's list."""
-    found = list_kernel(lists.y, lists.date, model, quota)
+    model_counts = list_kernel(lists.y, lists.date, model, quota)
     order = lists.baseline.order
     ordered_date = lists.date[order]
     n = np.bincount(lists.date)
@@ -123,7 +123,7 @@ def _ratio_kernel(lists: PairedLists, model: Ranking, quota: Codes) -> Callable[
     share = quota / n
 
     def kernel(weight: Array) -> Array:
-        hits = found(weight).hits
+        hits = model_counts(weight).hits
         ordered = weight[:, order]
         running = np.zeros((len(ordered), ordered.shape[1] + 1))
         np.cumsum(ordered, axis=1, out=running[:, 1:])

@@ -1,10 +1,8 @@
-"""One affine map of a margin, fitted by maximum likelihood for many weightings of the same rows at once.
+"""One affine map of a margin: its fit for many weightings of the rows at once, and how sure it is.
 
-The calibrator of an explained model, its village bootstrap, and the calibration intercept and slope
-of the evaluation are all this one fit, so they stand in one place. Rows are given as counts per
-margin value: ``positive`` and ``total`` of shape (replicates, values).
-
-How sure the calibration is: an interval for the average risk of households with one score.
+The calibrator of an explained model, its village bootstrap, and the calibration intercept and slope of the
+evaluation are all this one fit, so they stand in one place. Rows are counts per margin value: ``positive``
+and ``total`` of shape (replicates, values).
 """
 
 from __future__ import annotations
@@ -29,6 +27,14 @@ _TOLERANCE = 1e-12
 # In units of the margin's standard deviation; beyond it the two classes are as good as separated and
 # no finite slope is the answer.
 _SEPARATED = 25.0
+# The bootstrap works on counts per village and margin bin; 200 bins move no answer in the third digit.
+_BINS = 200
+# A group's rate is only compared with the curve where about ten events stand behind it.
+_EVENTS_PER_GROUP = 10
+_MAX_GROUPS = 10
+# Where events are too few to fit a slope, 1 is held, which is an assumption: on rows not seen slopes lie
+# between 0 (no better than chance) and 2 nearly always; so this is their standard deviation.
+_HELD_SLOPE_SD = 0.5
 
 
 class Affine(NamedTuple):
@@ -172,16 +178,6 @@ def village_table(margin: Array, y: Array, village: NDArray[np.int64], bins: int
     positive = np.bincount(flat, weights=y, minlength=villages * width).reshape(shape).astype(float)
     centre = np.bincount(cell, weights=margin) / np.bincount(cell)
     return VillageTable(centre, positive, total)
-
-
-# The bootstrap works on counts per village and margin bin; 200 bins move no answer in the third digit.
-_BINS = 200
-# A group's rate is only compared with the curve where about ten events stand behind it.
-_EVENTS_PER_GROUP = 10
-_MAX_GROUPS = 10
-# Where events are too few to fit a slope, 1 is held, which is an assumption: on rows not seen slopes lie
-# between 0 (no better than chance) and 2 nearly always; so this is their standard deviation.
-_HELD_SLOPE_SD = 0.5
 
 
 class BootstrapInterval(BaseEstimator):

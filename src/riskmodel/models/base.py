@@ -1,9 +1,4 @@
-"""What every model here shares: a margin in log-odds, from which probability and class follow.
-
-What a meta-estimator hands on to its bases beside X and y, by scikit-learn's metadata routing.
-
-Dealing villages into folds: whole villages, balanced in events and size, the same every time.
-"""
+"""What every model here shares: a margin in log-odds, metadata routing, and villages dealt into folds."""
 
 from __future__ import annotations
 
@@ -149,18 +144,18 @@ class MarginClassifier(ClassifierMixin, BaseEstimator):
 
 def metadata_router(owner: Any, **bases: Any) -> MetadataRouter:
     """Declare that an estimator takes metadata itself and hands them on to its bases' ``fit``."""
-    made = MetadataRouter(owner=type(owner).__name__).add_self_request(owner)
+    router = MetadataRouter(owner=type(owner).__name__).add_self_request(owner)
     for name, base in bases.items():
-        made.add(method_mapping=MethodMapping().add(caller="fit", callee="fit"), **{name: base})
-    return made
+        router.add(method_mapping=MethodMapping().add(caller="fit", callee="fit"), **{name: base})
+    return router
 
 
 def routed_metadata(owner: Any, base: str, **metadata: Any) -> dict[str, Any]:
     """Return the metadata that a base's ``fit`` is given."""
-    given = {name: value for name, value in metadata.items() if value is not None}
+    present = {name: value for name, value in metadata.items() if value is not None}
     if not get_config()["enable_metadata_routing"]:
-        return given
-    return dict(process_routing(owner, "fit", **given)[base].fit)
+        return present
+    return dict(process_routing(owner, "fit", **present)[base].fit)
 
 
 def village_codes(groups: Any, n: int) -> NDArray[np.int64]:

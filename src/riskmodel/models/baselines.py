@@ -148,8 +148,8 @@ class PermanentIncome(PastIncome):
         """
         matrix, target = self._training(X, y)
         self.columns_ = self._positions(self.columns)
-        given = np.exp(-BETA * np.arange(len(self.columns_))) if self.weights is None else self.weights
-        weights = np.asarray(given, dtype=float)
+        raw = np.exp(-BETA * np.arange(len(self.columns_))) if self.weights is None else self.weights
+        weights = np.asarray(raw, dtype=float)
         if weights.shape != self.columns_.shape or not (np.isfinite(weights) & (weights > 0)).all():
             raise ValueError(
                 f"weights={self.weights!r}: give one positive number for each of the "

@@ -1,4 +1,4 @@
-"""Gradient boosting of shallow trees, stopped on held-out villages."""
+"""Gradient boosting of shallow trees, their number set on held-out villages: two libraries."""
 
 from __future__ import annotations
 
@@ -151,8 +151,10 @@ class Boosting(MarginClassifier):
         trial = self._ensemble(self.max_trees, signs)
         trial.set_params(early_stopping=True, n_iter_no_change=self.patience, scoring="loss")
         rest = _constant_where_unknown(matrix[~held])
-        here, aside = (None, None) if weight is None else (weight[~held], weight[held])
-        trial.fit(rest, target[~held], here, X_val=matrix[held], y_val=target[held], sample_weight_val=aside)
+        own, held_out = (None, None) if weight is None else (weight[~held], weight[held])
+        trial.fit(
+            rest, target[~held], own, X_val=matrix[held], y_val=target[held], sample_weight_val=held_out
+        )
         # validation_score_ starts with the score of no tree at all and holds minus the loss.
         return max(1, int(np.argmax(trial.validation_score_)))
 
@@ -298,9 +300,9 @@ class LightBoosting(MarginClassifier):
             return self.max_trees
         own, other = (None, None) if weight is None else (weight[~held], weight[held])
         rest = self._data(lgb, matrix[~held], target[~held], own)
-        aside = self._data(lgb, matrix[held], target[held], other, rest)
+        held_out = self._data(lgb, matrix[held], target[held], other, rest)
         stop = lgb.early_stopping(self.patience, verbose=False)
-        trial = lgb.train(self._params(), rest, self.max_trees, valid_sets=[aside], callbacks=[stop])
+        trial = lgb.train(self._params(), rest, self.max_trees, valid_sets=[held_out], callbacks=[stop])
         return max(1, int(trial.best_iteration))
 
 

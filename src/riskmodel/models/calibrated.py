@@ -1,7 +1,4 @@
-"""A fitted model and one affine map of its margin, fitted on villages the model has not seen.
-
-Venn–Abers: two probabilities a score, one of which is calibrated whatever the score's shape.
-"""
+"""A fitted model and one affine map of its margin, fitted on villages the model has not seen."""
 
 from __future__ import annotations
 
@@ -127,25 +124,25 @@ class CalibratedScore(MetaEstimatorMixin, MarginClassifier):
         parts = round(1 / self.share)
         fold = village_folds(target, groups, parts, self.random_state)
         village = None if groups is None else np.asarray(groups, dtype=object)
-        given = routed_metadata(self, "base", groups=village, population=population)
-        margin, aside = np.empty(len(target)), np.flatnonzero(fold == 0)
+        routed = routed_metadata(self, "base", groups=village, population=population)
+        margin, held_out = np.empty(len(target)), np.flatnonzero(fold == 0)
         for part in range(parts if self.scheme == "cross" else 1):
             rest, held = np.flatnonzero(fold != part), np.flatnonzero(fold == part)
-            if "population" in given:
-                given["population"] = _outside(population, village, held)
-            self.base_ = self._fit_base(X, target, rest, given)
+            if "population" in routed:
+                routed["population"] = _outside(population, village, held)
+            self.base_ = self._fit_base(X, target, rest, routed)
             margin[held] = self.base_.margin(_safe_indexing(X, held))
         if self.scheme == "cross":
-            aside = np.arange(len(target))
-            whole = given | {"population": population} if "population" in given else given
-            self.base_ = self._fit_base(X, target, aside, whole)
-        self._calibrate(margin[aside], target[aside], None if village is None else village[aside])
+            held_out = np.arange(len(target))
+            whole = routed | {"population": population} if "population" in routed else routed
+            self.base_ = self._fit_base(X, target, held_out, whole)
+        self._calibrate(margin[held_out], target[held_out], None if village is None else village[held_out])
         return self
 
-    def _fit_base(self, X: Any, target: Array, rows: NDArray[np.int64], given: dict[str, Any]) -> Any:
-        if "groups" in given:
-            given = given | {"groups": given["groups"][rows]}
-        return clone(self.base).fit(_safe_indexing(X, rows), target[rows].astype(int), **given)
+    def _fit_base(self, X: Any, target: Array, rows: NDArray[np.int64], routed: dict[str, Any]) -> Any:
+        if "groups" in routed:
+            routed = routed | {"groups": routed["groups"][rows]}
+        return clone(self.base).fit(_safe_indexing(X, rows), target[rows].astype(int), **routed)
 
     def get_metadata_routing(self) -> MetadataRouter:
         """Return what `fit` takes and hands on to the base."""
@@ -259,8 +256,8 @@ class CalibratedScore(MetaEstimatorMixin, MarginClassifier):
 def _outside(population: Population | None, village: Any, held: NDArray[np.int64]) -> Population | None:
     if population is None or village is None:
         return population
-    kept = ~np.isin(population.groups.astype(str), village[held].astype(str))
-    return Population(_safe_indexing(population.X, np.flatnonzero(kept)), population.groups[kept])
+    outside = ~np.isin(population.groups.astype(str), village[held].astype(str))
+    return Population(_safe_indexing(population.X, np.flatnonzero(outside)), population.groups[outside])
 
 
 def fit_calibrated(

@@ -96,18 +96,18 @@ class ClusterLogit(LinearMargin):
         design = self.design_.transform(matrix[:, self.columns_])
         village = village_codes(groups, len(target))
         self.n_clusters_ = int(village.max()) + 1
-        kept = _independent(design)
-        full = np.column_stack([design[:, kept], np.ones(len(design))])
+        independent = _independent(design)
+        full = np.column_stack([design[:, independent], np.ones(len(design))])
         with threadpool_limits(limits=1, user_api="blas"):
             beta, covariance, self.separated_ = _fitted(full, target, village)
         k = design.shape[1]
-        place = np.r_[kept, k]
+        place = np.r_[independent, k]
         self.coef_ = np.zeros(k)
-        self.coef_[kept], self.intercept_ = beta[:-1], float(beta[-1])
+        self.coef_[independent], self.intercept_ = beta[:-1], float(beta[-1])
         self.covariance_ = np.full((k + 1, k + 1), np.nan)
         self.covariance_[np.ix_(place, place)] = covariance
         self.ame_, self.ame_se_ = np.zeros(k), np.full(k, np.nan)
-        self.ame_[kept], self.ame_se_[kept] = _marginal_effects(full, beta, covariance)
+        self.ame_[independent], self.ame_se_[independent] = _marginal_effects(full, beta, covariance)
         return self
 
     def _design(self, X: Any) -> Array:
@@ -161,10 +161,10 @@ def _fitted(matrix: Array, target: Array, village: NDArray[np.int64]) -> tuple[A
         with warnings.catch_warnings():
             # Every warning here means that the maximum was not reached: separation, most often.
             warnings.simplefilter("error")
-            found = Logit(target, matrix).fit(
+            result = Logit(target, matrix).fit(
                 disp=0, maxiter=60, cov_type="cluster", cov_kwds={"groups": village}
             )
-        beta, covariance = np.asarray(found.params), np.asarray(found.cov_params())
+        beta, covariance = np.asarray(result.params), np.asarray(result.cov_params())
         if np.isfinite(covariance).all() and np.abs(beta).max() < 50:
             return beta, covariance, False
     except (Warning, np.linalg.LinAlgError, ValueError, ZeroDivisionError):

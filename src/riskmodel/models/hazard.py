@@ -314,10 +314,10 @@ def _mixed(
 
     # A log standard deviation below −5 is no frailty; above 1.5 villages would have rates of 0 or 1.
     bounds = [(None, None)] * len(start) + [(-5.0, 1.5)]
-    found = minimize(
+    solution = minimize(
         loss, np.r_[start, -1.0], jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": 300}
     )
-    return found.x[:-1], float(np.exp(found.x[-1])), bool(found.success)
+    return solution.x[:-1], float(np.exp(solution.x[-1])), bool(solution.success)
 
 
 def _cross_validated(**params: Any) -> DiscreteHazard:

@@ -1,4 +1,4 @@
-"""Penalised logit on standardised columns, and past income alone."""
+"""Logistic regression with a ridge penalty on standardised columns."""
 
 from __future__ import annotations
 
@@ -175,12 +175,12 @@ def _cv_loss(columns: Array, target: Array, groups: Any, seed: int, weight: Arra
             continue
         rows += int(held.sum())
         model = _regression(C_GRID[0])
-        rest, rest_target, aside = columns[train], target[train], columns[held]
+        rest, rest_target, held_columns = columns[train], target[train], columns[held]
         for i, C in enumerate(C_GRID):
             coef, intercept = solve_logit(
                 rest, rest_target, C, model, None if weight is None else each[train]
             )
-            margin = aside @ coef + intercept
+            margin = held_columns @ coef + intercept
             total[i] -= each[held] @ log_expit(np.where(target[held] == 1, margin, -margin))
     if rows == 0:
         raise ValueError('C="cv": no fold of villages leaves both classes to fit on; give a number for C')

@@ -262,16 +262,16 @@ def build_model(name: str, params: Mapping[str, Any] | None = None, seed: int = 
         If the model or one of its parameters is unknown.
     """
     entry = model_entry(name)
-    given = dict(params or {})
+    arguments = dict(params or {})
     takes = entry.factory().get_params(deep=False)
-    unknown = sorted(set(given) - set(takes))
+    unknown = sorted(set(arguments) - set(takes))
     if unknown:
         raise SpecError(
             f"model {name!r} has no parameter {', '.join(unknown)}; it takes: {', '.join(takes) or 'none'}"
         )
     if "random_state" in takes:
-        given.setdefault("random_state", seed)
-    return entry.factory(**given)
+        arguments.setdefault("random_state", seed)
+    return entry.factory(**arguments)
 
 
 def fit_model(

@@ -1,7 +1,4 @@
-"""A scorecard: points for bins of a few columns, which a cadre can add up by hand.
-
-Optimal bins of one column: the most information that monotone bins of a least size can hold.
-"""
+"""A scorecard: points for monotone bins of a few columns, which a cadre can add up by hand."""
 
 from __future__ import annotations
 
@@ -27,6 +24,14 @@ PREBINS = 20
 DIGITS = 3
 # Rows of prior weight at the overall rate that keep a bin's weight of evidence finite.
 PRIOR_ROWS = 1.0
+# Information value below which a column is customarily "not useful" (Siddiqi 2006, ch. 6).
+_LEAST_VALUE = 0.02
+# Twenty points double the odds (the customary scale, Siddiqi 2006, ch. 7); here more points are more risk.
+_DOUBLING = 20.0
+# A C at which the penalty only settles columns that say the same thing.
+_C = 10.0
+# What stands for the level and for one point's worth in an exported table.
+OFFSET, PER_POINT = "(offset)", "(per point)"
 
 
 def weight_of_evidence(
@@ -55,11 +60,11 @@ def optimal_edges(
     place = np.searchsorted(fine, values, side="left")
     events = np.bincount(place, weights=hits, minlength=len(fine) + 1)
     rows = np.bincount(place, minlength=len(fine) + 1).astype(events.dtype)
-    found = [
+    candidates = [
         _best(rows, events, float(len(target)), float(target.sum()), most, least, s)
         for s in ((sign,) if sign else (1, -1))
     ]
-    _, ends = max(found, key=lambda f: f[0])
+    _, ends = max(candidates, key=lambda f: f[0])
     return fine[ends]
 
 
@@ -93,14 +98,14 @@ def _best(
     best = (float(value[0, -1]), [-1, n - 1])
     before: list[NDArray[np.int64]] = []
     for _ in range(1, min(most, n)):
-        later, came = np.full((n, n), -np.inf), np.zeros((n, n), dtype=np.int64)
+        later, origin = np.full((n, n), -np.inf), np.zeros((n, n), dtype=np.int64)
         for i in range(1, n):
             # Bins that end right before i, by their first fine bin h; each must be less risky than (i, j).
             fits = rate[:i, i - 1][:, None] < rate[i][None, :] - 1e-12
             from_h = np.where(fits, value[:i, i - 1][:, None], -np.inf)
-            came[i] = np.argmax(from_h, axis=0)
-            later[i] = from_h[came[i], np.arange(n)] + gain[i]
-        before.append(came)
+            origin[i] = np.argmax(from_h, axis=0)
+            later[i] = from_h[origin[i], np.arange(n)] + gain[i]
+        before.append(origin)
         value = later
         i = int(np.argmax(value[:, -1]))
         # More bins must bring more: a tie goes to fewer.
@@ -112,20 +117,10 @@ def _best(
 def _walk(before: list[NDArray[np.int64]], first: int, n: int) -> list[int]:
     """Return −1, the last fine bin of each bin, from the first fine bin of the latest one back."""
     ends, last = [n - 1], n - 1
-    for came in reversed(before):
+    for origin in reversed(before):
         ends.append(first - 1)
-        first, last = int(came[first, last]), first - 1
+        first, last = int(origin[first, last]), first - 1
     return [-1, *reversed(ends)]
-
-
-# Information value below which a column is customarily "not useful" (Siddiqi 2006, ch. 6).
-_LEAST_VALUE = 0.02
-# Twenty points double the odds (the customary scale, Siddiqi 2006, ch. 7); here more points are more risk.
-_DOUBLING = 20.0
-# A C at which the penalty only settles columns that say the same thing.
-_C = 10.0
-# What stands for the level and for one point's worth in an exported table.
-OFFSET, PER_POINT = "(offset)", "(per point)"
 
 
 class Scorecard(MarginClassifier):

@@ -85,10 +85,10 @@ class Stack(MarginClassifier):
         from sklearn.utils import _safe_indexing
 
         matrix, target = self._training(X, y)
-        given = X if hasattr(X, "iloc") else matrix
+        table = X if hasattr(X, "iloc") else matrix
         labels = target.astype(int)
         names = None if groups is None else np.asarray(groups, dtype=object)
-        handed = [routed_metadata(self, f"base_{i}", groups=names) for i in range(len(self._bases()))]
+        routed = [routed_metadata(self, f"base_{i}", groups=names) for i in range(len(self._bases()))]
         units = int(village_codes(groups, len(target)).max()) + 1
         fold = village_folds(target, groups, min(_FOLDS, units), self.random_state)
         seen = np.full((len(target), len(self._bases())), np.nan)
@@ -97,12 +97,12 @@ class Stack(MarginClassifier):
             if len(np.unique(labels[rest])) < 2:
                 continue
             for i, base in enumerate(self._bases()):
-                inner = {name: value[rest] for name, value in handed[i].items()}
-                fitted = base.fit(_safe_indexing(given, rest), labels[rest], **inner)
-                seen[held, i] = fitted.margin(_safe_indexing(given, held))
+                inner = {name: value[rest] for name, value in routed[i].items()}
+                fitted = base.fit(_safe_indexing(table, rest), labels[rest], **inner)
+                seen[held, i] = fitted.margin(_safe_indexing(table, held))
         used = ~np.isnan(seen).any(axis=1)
         self.weights_, self.intercept_ = _weigh(seen[used], target[used])
-        self.bases_ = [base.fit(given, labels, **handed[i]) for i, base in enumerate(self._bases())]
+        self.bases_ = [base.fit(table, labels, **routed[i]) for i, base in enumerate(self._bases())]
         return self
 
     def get_metadata_routing(self) -> MetadataRouter:
@@ -113,8 +113,8 @@ class Stack(MarginClassifier):
         """Return the weighted sum of the bases' margins, shape (n,)."""
         check_is_fitted(self)
         matrix = self._matrix(X)
-        given = X if hasattr(X, "iloc") else matrix
-        return self.intercept_ + np.column_stack([b.margin(given) for b in self.bases_]) @ self.weights_
+        table = X if hasattr(X, "iloc") else matrix
+        return self.intercept_ + np.column_stack([b.margin(table) for b in self.bases_]) @ self.weights_
 
     def _bases(self) -> list[Any]:
         if self.bases is not None:
@@ -132,18 +132,18 @@ def _weigh(margins: Array, target: Array) -> tuple[Array, float]:
     if len(target) == 0 or len(np.unique(target)) < 2:
         return equal, 0.0
     # Margins of separated folds can be huge; twenty log-odds are certain enough.
-    given = np.clip(margins, -20, 20)
+    clipped = np.clip(margins, -20, 20)
 
     def loss(theta: Array) -> tuple[float, Array]:
-        eta = given @ theta[:k] + theta[k]
+        eta = clipped @ theta[:k] + theta[k]
         apart = theta[:k] - equal
         value = np.sum(np.logaddexp(0, eta) - target * eta) + 0.5 * _RIDGE * float(apart @ apart)
         residual = expit(eta) - target
-        return float(value), np.r_[given.T @ residual + _RIDGE * apart, residual.sum()]
+        return float(value), np.r_[clipped.T @ residual + _RIDGE * apart, residual.sum()]
 
     bounds = [(0.0, None)] * k + [(None, None)]
-    found = minimize(loss, np.r_[equal, 0.0], jac=True, method="L-BFGS-B", bounds=bounds)
-    return found.x[:k], float(found.x[k])
+    solution = minimize(loss, np.r_[equal, 0.0], jac=True, method="L-BFGS-B", bounds=bounds)
+    return solution.x[:k], float(solution.x[k])
 
 
 MODELS.register(

@@ -59,11 +59,11 @@ class VennAbers(BaseEstimator):
         VennAbers
             Itself, fitted.
         """
-        given, target = _even(score), np.asarray(y, dtype=float)
-        edges = np.unique(given)
+        scores, target = _even(score), np.asarray(y, dtype=float)
+        edges = np.unique(scores)
         if len(edges) > _PLACES:
-            edges = np.unique(np.quantile(given, np.linspace(0, 1, _PLACES), method="higher"))
-        cell = np.searchsorted(edges, given, side="left")
+            edges = np.unique(np.quantile(scores, np.linspace(0, 1, _PLACES), method="higher"))
+        cell = np.searchsorted(edges, scores, side="left")
         rows = np.bincount(cell, minlength=len(edges)).astype(float)
         hits = np.bincount(cell, weights=target, minlength=len(edges)).astype(float)
         self.scores_ = edges
@@ -73,10 +73,10 @@ class VennAbers(BaseEstimator):
     def interval(self, score: ArrayLike) -> Array:
         """Return p0 and p1, shape (n, 2)."""
         check_is_fitted(self)
-        given = _even(score)
-        at = np.searchsorted(self.scores_, given, side="left")
+        scores = _even(score)
+        at = np.searchsorted(self.scores_, scores, side="left")
         inside = np.minimum(at, len(self.scores_) - 1)
-        place = 2 * at + (self.scores_[inside] == given)
+        place = 2 * at + (self.scores_[inside] == scores)
         return np.column_stack([self.low_[place], self.high_[place]])
 
     def probability(self, score: ArrayLike) -> Array:
