@@ -40,39 +40,14 @@ def clip_to_bounds(f: Feature, value: ir.Value) -> ir.Value:
 
 
 def per_unit(f: Feature, value: ir.Value, t: ir.Table) -> ir.Value:
-    """Divide by the members present or by the period's net income, as declared; null where there is none.
-
-    Parameters
-    ----------
-    f : Feature
-    value : float expression
-    t : ibis.Table
-        Holds ``persons`` and ``net_income``.
-
-    Returns
-    -------
-    float expression
-    """
+    """Divide by the members present or by the period's net income, as declared; null where there is none."""
     if f.per == "head":
         return value / t.persons.nullif(0)
     return value / positive(as_float(t.net_income)) if f.per == "income" else value
 
 
 def derived_value(f: Feature, t: ir.Table, line: Line) -> ir.Value:
-    """Return a feature made of others of the same household and as-of.
-
-    Parameters
-    ----------
-    f : Feature
-    t : ibis.Table
-        Holds what ``f.of`` names.
-    line : float or float expression
-        Yuan per person and period.
-
-    Returns
-    -------
-    float expression
-    """
+    """Return a feature made of others of the same household and as-of."""
     parts = [reference(ref, t) for ref in f.of]
     if f.aggregate == "per_head":
         parts.append(reference("accounting.persons", t))
@@ -80,23 +55,7 @@ def derived_value(f: Feature, t: ir.Table, line: Line) -> ir.Value:
 
 
 def sums_by_place(features: Sequence[Feature], by: str, t: ir.Table) -> ir.Table:
-    """Return sums and counts, over each village or township at each as-of, of what neighbours are asked for.
-
-    Parameters
-    ----------
-    features : sequence of Feature
-        All of source ``neighbours``.
-    by : str
-        Of `PLACES`.
-    t : ibis.Table
-        One row per household and as-of with the columns that they name.
-
-    Returns
-    -------
-    ibis.Table
-        One row per place and as-of. Values are summed as decimals (6 places), so nothing depends on their
-        order.
-    """
+    """Return sums and counts of what is asked of neighbours, by village or township at each as-of."""
     refs = sorted({f.of[0] for f in features if f.by == by})
     sums = {f"{by}_sum_{i}": _exact(ref, t).sum() for i, ref in enumerate(refs)}
     counts = {f"{by}_n_{i}": reference(ref, t).count() for i, ref in enumerate(refs)}
@@ -108,20 +67,6 @@ def neighbour_features(features: Sequence[Feature], t: ir.Table, around: Mapping
 
     The household itself is taken out of sum and count, so its own figure can never come back to it as
     context.
-
-    Parameters
-    ----------
-    features : sequence of Feature
-        All of source ``neighbours``.
-    t : ibis.Table
-        One row per household and as-of with the columns that they name.
-    around : mapping
-        Place to what `sums_by_place` returns.
-
-    Returns
-    -------
-    ibis.Table
-        The same rows with one more column per feature.
     """
     joined = t
     for by, sums in around.items():
@@ -143,20 +88,7 @@ def _mean_of_others(f: Feature, features: Sequence[Feature], t: ir.Table) -> ir.
 
 
 def line_of(line: float | RelativeLine, accounts: ir.Table) -> ir.Table:
-    """Return the line at each as-of date.
-
-    Parameters
-    ----------
-    line : float or RelativeLine
-        Of a feature set.
-    accounts : ibis.Table
-        From `riskmodel.households.accounts.build_accounts`.
-
-    Returns
-    -------
-    ibis.Table
-        ``as_of, line`` (yuan per person and period).
-    """
+    """Return the line at each as-of date."""
     if isinstance(line, RelativeLine):
         return relative_line(accounts.select("as_of", "pcni", "persons", "weight"), line)
     return accounts.select("as_of").distinct().mutate(line=line)

@@ -49,13 +49,7 @@ def feature_causes() -> list[str]:
 
 
 def check_feature(f: Feature, where: str) -> None:
-    """Check one expanded feature.
-
-    Raises
-    ------
-    SpecError
-        Naming file, feature, key, value and what is allowed.
-    """
+    """Check one expanded feature."""
     if not _ID.fullmatch(f.id):
         raise SpecError(
             f"{where}: id: {f.id!r} must be lower-case ASCII letters, digits and _, beginning with a letter"
@@ -142,12 +136,7 @@ def _check_observed(f: Feature, where: str) -> None:
 
 
 def check_set(features: Sequence[Feature], where: str) -> None:
-    """Check that ids are distinct and references lead somewhere, in no circle, and keep their role.
-
-    Raises
-    ------
-    SpecError
-    """
+    """Check that ids are distinct and references lead somewhere, in no circle, and keep their role."""
     by_id: dict[str, Feature] = {}
     for f in features:
         if f.id in by_id:
@@ -170,13 +159,7 @@ def check_set(features: Sequence[Feature], where: str) -> None:
 
 
 def dependency_levels(features: Sequence[Feature], where: str = "") -> list[list[Feature]]:
-    """Return derived and neighbour features in waves of one source, each standing only on earlier ones.
-
-    Raises
-    ------
-    SpecError
-        If they stand on one another in a circle.
-    """
+    """Return derived and neighbour features in waves of one source, each standing only on earlier ones."""
     derived = [f for f in features if f.source in ("features", "neighbours")]
     waiting = {f.id for f in derived}
     out: list[list[Feature]] = []
@@ -336,13 +319,7 @@ def _load(path: Path, changed: int) -> FeatureSet:
 
 
 def code_words(entry: FeatureEntry, code: str, where: str) -> tuple[str, str]:
-    """Return the Chinese and English words of a code an entry is declared over.
-
-    Raises
-    ------
-    SpecError
-        If the code is none of the source's.
-    """
+    """Return the Chinese and English words of a code an entry is declared over."""
     column = entry.codes_of or CODE_COLUMNS.get(entry.source, "")
     table = column.split(".")[0]
     together = CODE_GROUPS.get(table, {})

@@ -61,30 +61,7 @@ def by_span(
     piece: HouseholdRange,
     dates: Mapping[str, ir.Table],
 ) -> ir.Table:
-    """Return what windows are made of, by household, as-of, code and span.
-
-    Parameters
-    ----------
-    county : Shape
-    name : str
-        ``income`` or ``spending``.
-    wanted : collection of str
-        Codes, single or together, that are asked for; None asks for every single one.
-    edges : sequence of int
-        Ages in months at which spans begin and end, from 0 up.
-    parts : sequence of str
-        Of `TYPES`.
-    piece : pair
-        From and to which household id.
-    dates : mapping
-        The tables of `span_dates`.
-
-    Returns
-    -------
-    ibis.Table
-        ``household_id, as_of, code, span`` (number of the span, youngest first) and the parts; several rows
-        may share a span.
-    """
+    """Return what windows are made of, by household, as-of, code and span."""
     if "clock" in dates:
         rows = households_within(point_in_time.known_rows(county, name, dates["clock"]), piece)
         return _from_months(_known_months(rows, name, wanted, edges[-1]), edges, parts)
@@ -102,26 +79,7 @@ def by_span(
 def span_dates(
     county: County, name: str, when: Sequence[Moment], edges: Sequence[int]
 ) -> dict[str, pa.Table]:
-    """Return the tables of months and days that `by_span` reads.
-
-    Parameters
-    ----------
-    county : County
-    name : str
-        ``income`` or ``spending``.
-    when : sequence of Moment
-    edges : sequence of int
-        Ages in months at which spans begin and end, from 0 up.
-
-    Returns
-    -------
-    dict
-        ``clock`` alone where rows were corrected or are not known in the order of as-of dates. Else
-        ``months`` (each in reach, with the number of the first as-of date at which it is over, its cell and
-        its number), ``spans`` (the cells of each span at each as-of date), ``calendar`` (each month in reach
-        of each as-of date: an equality join on it replaces a range join) and ``known`` (one row: the day by
-        which rows are known at each as-of date).
-    """
+    """Return the tables of months and days that `by_span` reads."""
     known_in_order = all(a.known_by <= b.known_by for a, b in pairwise(when))
     if county.facts.get(f"corrected.{name}", False) or not known_in_order:
         return {"clock": point_in_time.moment_table(when)}
@@ -236,27 +194,7 @@ YEAR = 12
 def monthly_features(
     county: Shape, name: str, features: Sequence[Feature], piece: HouseholdRange, **dates: ir.Table
 ) -> ir.Table:
-    """Return the monthly features of one source, before the rule for missing values.
-
-    Parameters
-    ----------
-    county : Shape
-    name : str
-        ``income`` or ``spending``.
-    features : sequence of Feature
-        Those declared on this source.
-    piece : pair
-        From and to which household id.
-    **dates : ibis.Table
-        From `monthly_dates`.
-
-    Returns
-    -------
-    ibis.Table
-        One row per ``household_id, as_of`` with any row in the longest window; one float column per
-        feature, null where the code has no row; ``{name}_year_k`` counts month-code pairs in the k-th
-        year back.
-    """
+    """Return the monthly features of one source, before the rule for missing values."""
     edges = _edges(features)
     parts = {part for f in features for part in _monthly_aggregate(f).parts} | {"n"}
     wanted = {f.over for f in features}
@@ -267,20 +205,7 @@ def monthly_features(
 def monthly_dates(
     county: County, name: str, features: Sequence[Feature], when: Sequence[Moment]
 ) -> dict[str, pa.Table]:
-    """Return the tables of dates that `block` reads.
-
-    Parameters
-    ----------
-    county : County
-    name : str
-    features : sequence of Feature
-    when : sequence of Moment
-
-    Returns
-    -------
-    dict
-        See `riskmodel.features.monthly.dates`.
-    """
+    """Return the tables of dates that `block` reads."""
     return span_dates(county, name, when, _edges(features))
 
 
@@ -292,20 +217,7 @@ def _edges(features: Sequence[Feature]) -> list[int]:
 
 
 def finish_monthly(f: Feature, t: ir.Table, county: Shape) -> ir.Value:
-    """Apply the declared rule for missing values to a monthly feature.
-
-    Parameters
-    ----------
-    f : Feature
-    t : ibis.Table
-        The accounting table joined with the blocks.
-    county : Shape
-
-    Returns
-    -------
-    float expression
-        Null for households on annual totals (reason ``needs_monthly``).
-    """
+    """Apply the declared rule for missing values to a monthly feature."""
     if not county.has(f.source):
         return ibis.null("float64")
     value = t[f"{BLOCK_PREFIX}{f.id}"]

@@ -38,22 +38,7 @@ MAX_LINE_SHARE = 1_000.0
 def indicator_features(
     county: Shape, features: Sequence[Feature], clock: ir.Table, windows: ir.Table
 ) -> ir.Table:
-    """Return the features of items of ``indicators``.
-
-    Parameters
-    ----------
-    county : Shape
-    features : sequence of Feature
-        ``column`` is the item.
-    clock : ibis.Table
-    windows : ibis.Table
-        From `observation_windows`.
-
-    Returns
-    -------
-    ibis.Table
-        One row per ``household_id, as_of`` with any such item in reach; one float column per feature.
-    """
+    """Return the features of items of ``indicators``."""
     items = sorted({str(f.column) for f in features})
     corrected = county.facts.get("corrected.indicators", False)
     # A corrected row holds from one moment to another, so then every moment has rows of its own.
@@ -74,31 +59,7 @@ def account_features(
     quantities: ir.Table,
     windows: ir.Table,
 ) -> ir.Table:
-    """Return the features of accounts at the end of every month with income, this one and earlier ones.
-
-    Parameters
-    ----------
-    county : Shape
-    line : float or RelativeLine
-        Of the feature set.
-    features : sequence of Feature
-        ``column`` is a quantity of `riskmodel.households.accounts.build_accounts`, ``line_ratio``,
-        ``line_share``, ``line_log`` or ``below``.
-    quantities : ibis.Table
-        The accounts at the `account_ends` of months.
-    windows : ibis.Table
-        From `observation_windows`.
-
-    Returns
-    -------
-    ibis.Table
-        One row per ``household_id, as_of`` with a known income in reach; one float column per feature.
-
-    Raises
-    ------
-    SpecError
-        If a column is no quantity of the accounting.
-    """
+    """Return the features of accounts at the end of every month with income, this one and earlier ones."""
     t = quantities.filter(quantities.pcni.notnull())
     t = t.left_join(line_of(line, quantities), "as_of", rname="{name}_line")
     there = t.pcni > t.line / MAX_LINE_SHARE

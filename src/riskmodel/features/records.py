@@ -22,19 +22,7 @@ from riskmodel.households import Moment, point_in_time
 
 
 def conditions_hold(t: ir.Table, where: Mapping[str, Any]) -> ir.BooleanValue:
-    """Return whether all conditions hold; an unknown value never counts as the one asked for.
-
-    Parameters
-    ----------
-    t : ibis.Table
-    where : mapping
-        ``{column: value}``, ``{column: [values]}`` or ``{column: {min: a, max: b}}`` (both ends in).
-
-    Returns
-    -------
-    boolean expression
-        Never null; true where nothing is asked.
-    """
+    """Return whether all conditions hold; an unknown value never counts as the one asked for."""
     terms = [_condition_holds(t[column], wanted).fill_null(False) for column, wanted in where.items()]
     return reduce(lambda a, b: a & b, terms, ibis.literal(True))
 
@@ -65,21 +53,6 @@ def dated_features(
 
     A window of n months is ``(as_of − n months, as_of]``, as for open causes; without a window every row
     up to as-of counts.
-
-    Parameters
-    ----------
-    county : Shape
-    name : str
-        ``risk_events``, ``monitoring``, ``support`` or ``visits``.
-    features : sequence of Feature
-    clock : ibis.Table
-    windows : ibis.Table
-        From `window_starts`.
-
-    Returns
-    -------
-    ibis.Table
-        One row per ``household_id, as_of`` with any row; one float column per feature.
     """
     t = point_in_time.known_rows(county, name, clock).inner_join(windows, "as_of")
     t = t.mutate(month=(t.date.year() * 12 + t.date.month() - 1).cast("int32"))
@@ -87,20 +60,7 @@ def dated_features(
 
 
 def asset_features(county: Shape, features: Sequence[Feature], clock: ir.Table) -> ir.Table:
-    """Return the features of assets held at as-of; a set may ask for authorised rows only.
-
-    Parameters
-    ----------
-    county : Shape
-    features : sequence of Feature
-        ``known_on: authorised_on`` leaves out what the household has not authorised by then.
-    clock : ibis.Table
-
-    Returns
-    -------
-    ibis.Table
-        One row per ``household_id, as_of`` with any row; one float column per feature.
-    """
+    """Return the features of assets held at as-of; a set may ask for authorised rows only."""
     t = point_in_time.known_rows(county, "assets", clock)
     t = t.filter(point_in_time.valid_on(t))
     authorised = (t.authorised_on <= t.known_by).fill_null(False)
@@ -151,17 +111,6 @@ def member_features(county: Shape, features: Sequence[Feature], clock: ir.Table)
 
     A count is null, not 0, where a column it asks about is known for no member of the household: an
     office that never recorded health has not thereby a healthy county.
-
-    Parameters
-    ----------
-    county : Shape
-    features : sequence of Feature
-    clock : ibis.Table
-
-    Returns
-    -------
-    ibis.Table
-        One row per ``household_id, as_of`` with members; one float column per feature.
     """
     t = point_in_time.known_members(county, clock)
     asked = sorted({c for f in features for c in _member_columns(f)})

@@ -82,19 +82,6 @@ class DensityJump:
 def density_slope(distance: Floats, reach: float = REACH, spared: float = max(WINDOWS)) -> DensitySlope:
     """Fit the slope of the log density at a threshold from the counts on both sides farther out.
 
-    Parameters
-    ----------
-    distance : array of shape (n,)
-        Income over threshold, less one.
-    reach, spared : float
-        Counts between ``spared`` and ``reach`` are used.
-
-    Returns
-    -------
-    Slope
-        Poisson regression of bin counts on the distance and its square; the error is inflated where counts
-        scatter more than Poisson's.
-
     Examples
     --------
     >>> rng = np.random.default_rng(0)
@@ -114,18 +101,7 @@ def density_slope(distance: Floats, reach: float = REACH, spared: float = max(WI
 
 
 def fit_poisson(x: Floats, y: Floats) -> tuple[Floats, Floats]:
-    """Return coefficients and covariance of a Poisson regression with log link, by Newton's method.
-
-    Parameters
-    ----------
-    x : array of shape (n, k)
-    y : array of shape (n,)
-
-    Returns
-    -------
-    tuple of array
-        Shapes (k,) and (k, k).
-    """
+    """Return coefficients and covariance of a Poisson regression with log link, by Newton's method."""
     # A quarter of a count keeps the start finite where bins are empty.
     beta = np.linalg.lstsq(x, np.log(y + 0.25), rcond=None)[0]
     for _ in range(_STEPS):
@@ -141,24 +117,7 @@ def fit_poisson(x: Floats, y: Floats) -> tuple[Floats, Floats]:
 def density_jump(
     distance: Floats, household: NDArray[Any], window: float, given: DensitySlope
 ) -> DensityJump:
-    """Hold the split within a window against the split that a smooth density gives.
-
-    Parameters
-    ----------
-    distance : array of shape (n,)
-        Income over threshold, less one.
-    household : array of shape (n,)
-        Whose income it is: a household that stands there year after year is one witness, not five.
-    window : float
-        Half-width, a share of the threshold.
-    given : Slope
-
-    Returns
-    -------
-    Jump
-        The number below is beta-binomial: its spread holds the binomial's, that of households seen more than
-        once, and the slope's error.
-    """
+    """Hold the split within a window against the split that a smooth density gives."""
     near = (np.abs(distance) <= window) & (distance != 0)
     under = distance[near] < 0
     n, k = int(near.sum()), int(under.sum())
@@ -225,17 +184,7 @@ class BunchingResult:
 
 
 def annual_incomes(county: County) -> pd.DataFrame:
-    """Return net income per head of every whole calendar year, by all that is known of it.
-
-    Parameters
-    ----------
-    county : County
-
-    Returns
-    -------
-    DataFrame
-        ``household_id, year, township, pcni``; households without a known income in a year are left out.
-    """
+    """Return net income per head of every whole calendar year, by all that is known of it."""
     years = _whole_years(county)
     if not years:
         return pd.DataFrame(columns=["household_id", "year", "township", "pcni"])
@@ -263,20 +212,7 @@ def _whole_years(county: County) -> list[int]:
 def detect_bunching(
     county: County, thresholds: Mapping[str, Threshold], level: float = LEVEL
 ) -> BunchingResult:
-    """Test whether incomes per head are heaped just below or just above thresholds.
-
-    Parameters
-    ----------
-    county : County
-    thresholds : mapping
-        Name to the amounts in force, as `riskmodel.rules.poverty_line` gives them.
-    level : float
-
-    Returns
-    -------
-    BunchingResult
-        Empty where no calendar year is whole or too few incomes lie near.
-    """
+    """Test whether incomes per head are heaped just below or just above thresholds."""
     incomes = annual_incomes(county)
     days = [dt.date(int(year), 12, 31) for year in sorted(incomes["year"].unique())]
     near: list[pd.DataFrame] = []
@@ -385,17 +321,7 @@ def bunching_check(thresholds: Mapping[str, Threshold]) -> Callable[[County], Fu
 
 
 def bunching_sentences(found: BunchingResult, lang: Language) -> list[str]:
-    """Say in a line each what the tests found; the smallest p-value where they found nothing.
-
-    Parameters
-    ----------
-    found : BunchingResult
-    lang : {"zh", "en"}
-
-    Returns
-    -------
-    list of str
-    """
+    """Say in a line each what the tests found; the smallest p-value where they found nothing."""
     if len(found.tests) and not len(found.warned):
         least = float(found.tests["p_adjusted"].min())
         return [text("data.quality.no_heap", lang, n=len(found.tests), p=least)]
