@@ -81,7 +81,7 @@ def labels(one: County, day: str) -> pd.DataFrame:
 
 
 def cohorts(one: County, day: str) -> pd.DataFrame:
-    return targets.build_cohorts(one, day, ["not_monitored", "fell_before"])
+    return targets.build_cohorts(one, ["not_monitored", "fell_before"], day)
 
 
 def monthly_features(one: County, day: str) -> pd.DataFrame:

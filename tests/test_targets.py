@@ -189,7 +189,7 @@ def test_unknown_event_is_refused(county: County) -> None:
 
 def test_cohorts_hold_who_was_at_risk(county: County) -> None:
     def of(name: str, day: str) -> set[str]:
-        return set(targets.build_cohorts(county, day, name)["household_id"])
+        return set(targets.build_cohorts(county, name, day)["household_id"])
 
     # 2019-12-31: poor is below the line and under watch; the others earned 7200.
     assert of("lifted", "2019-12-31") == {"falls", "stays", "gone"}
@@ -214,12 +214,12 @@ def test_a_general_household_known_only_through_its_identification_is_in_no_coho
         }
     )
     county = from_frames(frames, About(data_through="2021-12-31"))
-    assert set(targets.build_cohorts(county, "2020-12-31", "general")["household_id"]) == {"seen"}
-    assert set(targets.build_cohorts(county, "2020-12-31", ["general", "eliminated"])["household_id"]) == {
+    assert set(targets.build_cohorts(county, "general", "2020-12-31")["household_id"]) == {"seen"}
+    assert set(targets.build_cohorts(county, ["general", "eliminated"], "2020-12-31")["household_id"]) == {
         "seen"
     }
 
 
 def test_unknown_cohort_is_refused(county: County) -> None:
     with pytest.raises(UsageError, match="never_below"):
-        targets.build_cohorts(county, "2019-12-31", "poorest")
+        targets.build_cohorts(county, "poorest", "2019-12-31")

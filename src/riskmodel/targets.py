@@ -34,7 +34,16 @@ from pydantic import Field
 from riskmodel import rules
 from riskmodel.data import County, Shape, compiled, month_end, rows_table
 from riskmodel.errors import UsageError
-from riskmodel.households import WATCHED_EVENTS, DateLike, Moment, accounts, point_in_time
+from riskmodel.households import (
+    WATCHED_EVENTS,
+    AsOf,
+    DateLike,
+    KnownCounty,
+    Moment,
+    accounts,
+    known_county,
+    point_in_time,
+)
 from riskmodel.io.specs import Spec
 
 Event = Literal["identified", "below_line", "confirmed"]
@@ -320,9 +329,9 @@ HISTORY = ("never_below", "fell_before")
 
 
 def build_cohorts(
-    county: County,
-    as_of: DateLike | Iterable[DateLike],
+    county: County | KnownCounty,
     names: str | Sequence[str],
+    as_of: AsOf | None = None,
     ruleset: str | rules.RuleSet = "national-2021",
     params: dict[str, object] | None = None,
 ) -> pd.DataFrame:
@@ -330,13 +339,15 @@ def build_cohorts(
 
     Parameters
     ----------
-    county : County
-    as_of : date or several
-    names : str or sequence of str
-        Of `COHORTS`.
-    ruleset : str or RuleSet
+    county
+        The checked tables, or a `riskmodel.households.KnownCounty`, which carries its own dates.
+    names
+        One or more of `COHORTS`.
+    as_of
+        Date, ISO text, or several.
+    ruleset
         Whose line says who is below.
-    params : dict, optional
+    params
         Overrides of the rule set's parameters.
 
     Returns
@@ -353,28 +364,29 @@ def build_cohorts(
     unknown = [n for n in wanted if n not in COHORTS]
     if unknown or not wanted:
         raise UsageError(f"cohort {wanted!r}: give one or more of {', '.join(COHORTS)}")
-    days = [m.as_of for m in point_in_time.as_moments(as_of)]
+    known = known_county(county, as_of)
+    days = [m.as_of for m in known.moments]
     chosen = rules.load_rules(ruleset)
-    table = _standing(county, days, chosen, params or {})
+    table = _standing(known, chosen, params or {})
     if any(n in HISTORY for n in wanted):
-        table = _with_past(county, table, days, chosen, params or {})
+        table = _with_past(known.county, table, days, chosen, params or {})
     member = pd.Series(False, table.index)
     for name in wanted:
         member |= COHORTS[name](table)
-    contaminated = _first_seen_by_identification(county)
+    contaminated = _first_seen_by_identification(known.county)
     general = table["registration"] == "general"
     keep = member & ~(general & table["household_id"].isin(contaminated))
     out = table.loc[keep, [*KEY, "persons"]]
     return out.sort_values(["as_of", "household_id"], ignore_index=True)
 
 
-def _standing(county: County, days: list, ruleset: rules.RuleSet, params: dict[str, object]) -> pd.DataFrame:
+def _standing(known: KnownCounty, ruleset: rules.RuleSet, params: dict[str, object]) -> pd.DataFrame:
     """Return registration, register state and whether each household is known to be above the line."""
-    t = accounts.build_accounts(county, point_in_time.as_moments(days), ruleset.period(params))
+    t = known.accounts(ruleset.period(params))
     columns = ["registration", "persons", "pcni", "in_register", "register_event"]
-    table = compiled.read(county, t.select(*KEY, *columns))
+    table = compiled.read(known.county, t.select(*KEY, *columns))
     table["as_of"] = pd.to_datetime(table["as_of"])
-    lines = rules.poverty_lines(county, ruleset, days, params)
+    lines = rules.poverty_lines(known.county, ruleset, known.moments, params)
     line = table["as_of"].map({pd.Timestamp(d): v for d, v in lines.items()}).astype(float)
     table["below"] = (table["pcni"].round(9) < line.round(9)).where(table["pcni"].notna())
     watched = table["in_register"].eq(True)
@@ -400,7 +412,7 @@ def _with_past(
     past_days = sorted({month_end(m) for m in earlier} | {d for d in days if d < max(days)})
     if not past_days:
         return table.assign(was_below=False)
-    past = _standing(county, past_days, ruleset, params)
+    past = _standing(known_county(county, past_days), ruleset, params)
     fell = past.loc[past["below"].eq(True)].groupby("household_id")["as_of"].min().rename("first_below")
     table = table.merge(fell, on="household_id", how="left")
     return table.assign(was_below=(table["first_below"] < table["as_of"]).fillna(False))

@@ -69,8 +69,8 @@ def whole(
         by_set = sys.modules["riskmodel.rules.evaluate"]
         count(patch, by_set, "query_verdicts", lambda known, case, *_: f"{case.ruleset.id} {known.moments}")
         count(patch, point_in_time, "_fingerprint", lambda county, day: str(day))
-        count(patch, targets, "build_cohorts", lambda county, day, *_: str(day))
-        count(patch, features, "build_features", lambda county, chosen, day: f"{chosen.id} {day}")
+        count(patch, targets, "build_cohorts", lambda known, names: f"{names} {known.moments}")
+        count(patch, features, "build_features", lambda known, chosen: f"{chosen.id} {known.moments}")
         return make(office, tmp_path_factory.mktemp("whole")).out
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import reduce
@@ -29,7 +29,15 @@ from riskmodel.features.derived import line_of
 from riskmodel.features.library import dependency_levels, load_feature_set
 from riskmodel.features.monthly import ALL_HOUSEHOLDS, HouseholdRange
 from riskmodel.features.records import conditions_hold
-from riskmodel.households import AccountingPeriod, DateLike, Moment, accounts, point_in_time
+from riskmodel.households import (
+    AccountingPeriod,
+    AsOf,
+    KnownCounty,
+    Moment,
+    accounts,
+    known_county,
+    point_in_time,
+)
 from riskmodel.rules import RelativeLine
 
 # Rows of income or spending whose windows are made at once: half a gigabyte or so of sums.
@@ -146,17 +154,20 @@ def _carried(feature_set: FeatureSet, base: ir.Table, t: ir.Table) -> dict[str, 
 
 
 def build_features(
-    county: County,
+    county: County | KnownCounty,
     feature_set: FeatureSet | str | Path,
-    as_of: DateLike | Moment | Iterable[DateLike] | Iterable[Moment],
+    as_of: AsOf | None = None,
 ) -> pd.DataFrame:
     """Compute a feature set for one or many as-of dates.
 
     Parameters
     ----------
-    county : County
-    feature_set : FeatureSet, id or path
-    as_of : date, or several
+    county
+        The checked tables, or a `riskmodel.households.KnownCounty`, which carries its own dates.
+    feature_set
+        A packaged id such as ``household-v1``, the path of a YAML, or a loaded set.
+    as_of
+        Date, ISO text, `Moment`, or several: the days whose features are wanted, each by what was known then.
 
     Returns
     -------
@@ -172,19 +183,17 @@ def build_features(
         If there is no such set or a date is none.
     """
     fs = feature_set if isinstance(feature_set, FeatureSet) else load_feature_set(feature_set)
-    when = point_in_time.as_moments(as_of)
-    with temporary_tables(county) as storage:
-        table = _features(county, fs, when, storage)
-        return read_features(county, table, fs, [m.as_of for m in when])
+    known = known_county(county, as_of)
+    with temporary_tables(known.county) as storage:
+        table = _features(known, fs, storage)
+        return read_features(known.county, table, fs, [m.as_of for m in known.moments])
 
 
-def _features(
-    county: County, feature_set: FeatureSet, when: tuple[Moment, ...], storage: TemporaryTables
-) -> ir.Table:
+def _features(known: KnownCounty, feature_set: FeatureSet, storage: TemporaryTables) -> ir.Table:
     """Store the features of all as-of dates: what sources give, joined; then features made of features."""
-    base = accounts.build_accounts(county, when, AccountingPeriod(months=feature_set.period_months))
+    base = known.accounts(AccountingPeriod(months=feature_set.period_months))
     line = storage.keep(_relative_line, feature_set.line, base=base) if _is_relative(feature_set) else None
-    blocks = dict(_blocks(county, feature_set, when, storage))
+    blocks = dict(_blocks(known.county, feature_set, known.moments, storage))
     parts = tuple(blocks)
     pieces = {_piece(part, k): t for part, tables in blocks.items() for k, t in enumerate(tables)}
     counts = tuple(len(blocks[part]) for part in parts)

@@ -60,7 +60,7 @@ def resolve_feature_set(exp: Experiment) -> features.FeatureSet:
 def build_design_matrix(exp: Experiment, county: County, days: tuple[dt.date, ...]) -> DesignMatrix:
     """Build features and verdicts for the cohort at every as-of date in one pass each."""
     chosen = resolve_feature_set(exp)
-    members = targets.build_cohorts(county, days, exp.cohort, exp.ruleset, exp.params)
+    members = targets.build_cohorts(county, exp.cohort, days, exp.ruleset, exp.params)
     X = _keyed(features.build_features(county, chosen, list(days)))
     verdicts = _keyed(rules.evaluate_rules(county, exp.ruleset, list(days), params=exp.params))
     known = [c for c in RULE_COLUMNS if c != "rule_rank"]

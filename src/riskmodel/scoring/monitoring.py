@@ -15,7 +15,7 @@ from riskmodel import features, rules, targets
 from riskmodel.data import County
 from riskmodel.errors import UsageError
 from riskmodel.evaluation import YIELD_MONTHS, recent_visits, weighted_yield, yield_by_source
-from riskmodel.households import DateLike, point_in_time
+from riskmodel.households import DateLike, known_county, point_in_time
 from riskmodel.i18n import Message, both, pair, same
 from riskmodel.rules import RuleSet
 from riskmodel.runs import LoadedModel, model_inputs
@@ -169,7 +169,7 @@ def compare_outcomes(
         labels = labels.dropna(subset=["label"])
         if labels.empty:
             continue
-        members = targets.build_cohorts(county, day, cohort, ruleset, params)[["household_id"]]
+        members = targets.build_cohorts(county, cohort, day, ruleset, params)[["household_id"]]
         judged = labels[["household_id", "label"]].merge(members, on="household_id")
         judged = judged.merge(frame.drop(columns="as_of"), on="household_id").dropna(subset=["probability"])
         if len(judged):
@@ -345,10 +345,11 @@ def monitor(
 
 def _known_values(county: County, loaded: LoadedModel, day: dt.date) -> tuple[pd.DataFrame, dict[str, int]]:
     """Return probability and features of every household known at a date, and how many places there are."""
-    verdicts = rules.evaluate_rules(county, loaded.ruleset, day, params=dict(loaded.card["params"]))
+    known = known_county(county, day)
+    verdicts = rules.evaluate_rules(known, loaded.ruleset, params=dict(loaded.card["params"]))
     if verdicts.empty:
         raise UsageError(f"no household is known at {day}; give a later date")
-    X = features.build_features(county, loaded.feature_set, day).set_index("household_id")
+    X = features.build_features(known, loaded.feature_set).set_index("household_id")
     X = X.loc[verdicts["household_id"], loaded.feature_set.names].reset_index(drop=True)
     probability = loaded.model.predict_proba(model_inputs(loaded.kind, verdicts, X))[:, 1]
     # Two townships may each have a village of one name.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ import pandas as pd
 from riskmodel import explanation, features, rules, targets
 from riskmodel.data import County
 from riskmodel.errors import UsageError
-from riskmodel.households import DateLike, point_in_time
+from riskmodel.households import DateLike, KnownCounty, known_county
 from riskmodel.i18n import check_language
 from riskmodel.runs import LoadedModel, model_inputs, score_columns, start_run
 from riskmodel.scoring.visit_plan import CARD_RULESET
@@ -93,18 +92,17 @@ def score_in_languages(
     dict
         Language to scores.
     """
-    day = point_in_time.to_date(as_of)
+    known, params = known_county(county, as_of), dict(model.card["params"])
+    day = known.moments[0].as_of
     if verdicts is None:
-        verdicts = rules.evaluate_rules(county, model.ruleset, day, params=dict(model.card["params"]))
+        verdicts = rules.evaluate_rules(known, model.ruleset, params=params)
     if verdicts.empty:
-        raise UsageError(
-            f"no household is known at {day}: give a later --as-of (data to {county.data_through})"
-        )
-    X = _feature_values(county, model, day).loc[verdicts["household_id"]].reset_index(drop=True)
+        through = known.county.data_through
+        raise UsageError(f"no household is known at {day}: give a later --as-of (data to {through})")
+    X = _feature_values(known, model).loc[verdicts["household_id"]].reset_index(drop=True)
     values = model_inputs(model.kind, verdicts, X)
-    numbers = _numbers(model, values, verdicts, day.isoformat(), point_in_time.fingerprint(county, day))
-    params = dict(model.card["params"])
-    cohort = targets.build_cohorts(county, day, model.card["cohort"], model.ruleset, params)
+    numbers = _numbers(model, values, verdicts, day.isoformat(), known.fingerprint)
+    cohort = targets.build_cohorts(known, model.card["cohort"], ruleset=model.ruleset, params=params)
     numbers["in_cohort"] = verdicts["household_id"].isin(cohort["household_id"]).to_numpy()
     reasons = _reasons(model, values, X, verdicts, langs)
     return {lang: _ranked(pd.concat([numbers, texts], axis=1)) for lang, texts in reasons.items()}
@@ -148,7 +146,7 @@ def explain(
     """
     language = check_language(lang)
     _check_explained(model)
-    X = _feature_values(county, model, point_in_time.to_date(as_of))
+    X = _feature_values(known_county(county, as_of), model)
     if household_ids is not None:
         wanted = [household_ids] if isinstance(household_ids, str) else list(household_ids)
         for household_id in wanted:
@@ -194,7 +192,7 @@ def score_counterfactuals(
         If the household is not known at as-of, or the model is not one that features explain.
     """
     _check_explained(model)
-    X = _feature_values(county, model, point_in_time.to_date(as_of))
+    X = _feature_values(known_county(county, as_of), model)
     _check_known(household_id, X, as_of)
     row = int(np.flatnonzero(X.index == household_id)[0])
     dictionary = features.describe_features(model.feature_set)
@@ -203,11 +201,10 @@ def score_counterfactuals(
     )
 
 
-def _feature_values(county: County, model: LoadedModel, day: dt.date) -> pd.DataFrame:
+def _feature_values(known: KnownCounty, model: LoadedModel) -> pd.DataFrame:
     """Return the model's features of every household known at a day, by household id."""
-    return features.build_features(county, model.feature_set, day).set_index("household_id")[
-        model.feature_set.names
-    ]
+    X = features.build_features(known, model.feature_set).set_index("household_id")
+    return X[model.feature_set.names]
 
 
 def _check_explained(model: LoadedModel) -> None:
