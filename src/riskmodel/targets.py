@@ -228,15 +228,19 @@ def _below_line(
         own["own_window"] = True
         own["end"] = pd.to_datetime(own["period_to"].map(ends_of))
         parts.append(own.drop(columns=["period_to", "as_of_month"]))
-    found = pd.concat(parts, ignore_index=True)
+    outcomes = pd.concat(parts, ignore_index=True)
     # Compared after rounding to nine decimals, as every threshold is.
-    below = found["pcni"].round(9) < found["line"].round(9)
-    found["label_below_line"] = below.astype(float).where(found["pcni"].notna() & found["line"].notna())
-    found = _null_where_replaced(county, found.drop(columns=["pcni", "line"]), seen_by).drop(columns="end")
+    below = outcomes["pcni"].round(9) < outcomes["line"].round(9)
+    outcomes["label_below_line"] = below.astype(float).where(
+        outcomes["pcni"].notna() & outcomes["line"].notna()
+    )
+    outcomes = _null_where_replaced(county, outcomes.drop(columns=["pcni", "line"]), seen_by).drop(
+        columns="end"
+    )
     # A household judged on totals goes by its own span; months would be a second answer.
-    if "own_window" in found:
-        found = found.sort_values("own_window", na_position="last").drop_duplicates(KEY)
-    return found
+    if "own_window" in outcomes:
+        outcomes = outcomes.sort_values("own_window", na_position="last").drop_duplicates(KEY)
+    return outcomes
 
 
 def _by_months(county: Shape, incomes: ir.Table) -> ir.Table:
@@ -250,21 +254,23 @@ def _over_spans(
     return t.select(*KEY, "pcni", "period_to", "as_of_month")
 
 
-def _null_where_replaced(county: County, found: pd.DataFrame, seen_by: dt.date) -> pd.DataFrame:
+def _null_where_replaced(county: County, outcomes: pd.DataFrame, seen_by: dt.date) -> pd.DataFrame:
     """Take back labels of households of whom nobody is left at the window's end.
 
     Where other people live under a household's number by then, what they earn is not its outcome.
     """
     clock = point_in_time.moment_table([Moment(END_OF_TIME, seen_by)])
     if not compiled.frame(county, _anybody_left, clock=clock)["left"].eq(True).all():
-        return found
+        return outcomes
     types = {KEY[0]: "string", KEY[1]: "date", "end": "date"}
-    told = found.loc[found["label_below_line"].notna(), list(types)]
-    windows = pa.Table.from_pandas(told, schema=ibis.schema(types).to_pyarrow(), preserve_index=False)
+    labelled = outcomes.loc[outcomes["label_below_line"].notna(), list(types)]
+    windows = pa.Table.from_pandas(labelled, schema=ibis.schema(types).to_pyarrow(), preserve_index=False)
     stayed = compiled.frame(county, _stayed, windows=windows, clock=clock)
     stayed[[KEY[1], "end"]] = stayed[[KEY[1], "end"]].apply(pd.to_datetime)
-    kept = found.merge(stayed, on=[*KEY, "end"], how="left", validate="one_to_one")["stayed"].eq(True)
-    return found.assign(label_below_line=found["label_below_line"].where(kept.to_numpy()))
+    still_there = outcomes.merge(stayed, on=[*KEY, "end"], how="left", validate="one_to_one")["stayed"].eq(
+        True
+    )
+    return outcomes.assign(label_below_line=outcomes["label_below_line"].where(still_there.to_numpy()))
 
 
 def _anybody_left(county: Shape, clock: ir.Table) -> ir.Table:
@@ -309,9 +315,11 @@ def _next_spans(
         within = (later.month_to > later.period_to) & (later.month_to <= later.period_to + span.months)
         keep = by_total | ((later.income_basis == "months") & within)
     length = ibis.ifelse(later.income_basis == "total", accounts.TOTAL_MONTHS, period.months)
-    found = later.mutate(length=length).filter(keep).group_by(KEY)
-    found = found.agg(period_to=ibis._.month_to.min(), length=ibis._.length.max())
-    return found.mutate(period_from=(found.period_to - found.length + 1).cast("int32")).drop("length")
+    next_totals = later.mutate(length=length).filter(keep).group_by(KEY)
+    next_totals = next_totals.agg(period_to=ibis._.month_to.min(), length=ibis._.length.max())
+    return next_totals.mutate(
+        period_from=(next_totals.period_to - next_totals.length + 1).cast("int32")
+    ).drop("length")
 
 
 Choice = Callable[[pd.DataFrame], pd.Series]
@@ -360,22 +368,22 @@ def build_cohorts(
     UsageError
         If a name is unknown.
     """
-    wanted = [names] if isinstance(names, str) else list(names)
-    unknown = [n for n in wanted if n not in COHORTS]
-    if unknown or not wanted:
-        raise UsageError(f"cohort {wanted!r}: give one or more of {', '.join(COHORTS)}")
+    cohorts = [names] if isinstance(names, str) else list(names)
+    unknown = [n for n in cohorts if n not in COHORTS]
+    if unknown or not cohorts:
+        raise UsageError(f"cohort {cohorts!r}: give one or more of {', '.join(COHORTS)}")
     known = known_county(county, as_of)
     days = [m.as_of for m in known.moments]
     chosen = rules.load_rules(ruleset)
     table = _standing(known, chosen, params or {})
-    if any(n in HISTORY for n in wanted):
+    if any(n in HISTORY for n in cohorts):
         table = _with_past(known.county, table, days, chosen, params or {})
     member = pd.Series(False, table.index)
-    for name in wanted:
+    for name in cohorts:
         member |= COHORTS[name](table)
-    contaminated = _first_seen_by_identification(known.county)
+    identified_first = _first_seen_by_identification(known.county)
     general = table["registration"] == "general"
-    keep = member & ~(general & table["household_id"].isin(contaminated))
+    keep = member & ~(general & table["household_id"].isin(identified_first))
     out = table.loc[keep, [*KEY, "persons"]]
     return out.sort_values(["as_of", "household_id"], ignore_index=True)
 
@@ -403,9 +411,9 @@ def _with_past(
 ) -> pd.DataFrame:
     """Add ``was_below``: below the line in an earlier accounting period, as it was known then."""
     period = ruleset.period(params)
-    seen = sorted(compiled.frame(county, _income_months)["month_to"])
+    months = sorted(compiled.frame(county, _income_months)["month_to"])
     # A period that begins before the records do would look poor for want of rows.
-    whole = [int(m) for m in seen if m >= seen[0] + period.months - 1]
+    whole = [int(m) for m in months if m >= months[0] + period.months - 1]
     # Overlapping twelve-month periods: a look each quarter finds a bad year without one for every month.
     step = 1 if period.months == 1 else 3
     earlier = [m for m in whole[::step] if month_end(m) < max(days)]

@@ -244,8 +244,8 @@ def _joined(
         block = reduce(lambda a, b: a.union(b), (pieces[_piece(part, k)] for k in range(count)))
         # Joins stay one chain: a select in between would write every column out again.
         t = t.left_join(block, KEY, rname=f"{{name}}_{i}")
-    made = {f.id: _finish(f, t, county) for f in feature_set.features if f.source not in _LATER}
-    bounded = {f.id: derived.clip_to_bounds(f, made[f.id]) for f in feature_set.features if f.id in made}
+    values = {f.id: _finish(f, t, county) for f in feature_set.features if f.source not in _LATER}
+    bounded = {f.id: derived.clip_to_bounds(f, values[f.id]) for f in feature_set.features if f.id in values}
     return t.select(*ID_COLUMNS, **_carried(feature_set, base, t), **bounded)
 
 
@@ -260,8 +260,8 @@ def _derived(feature_set: FeatureSet, t: ir.Table, around: Mapping[str, ir.Table
                 if _is_relative(feature_set)
                 else feature_set.line
             )
-            made = {f.id: derived.derived_value(f, t, line) for f in wave}
-            t = t.mutate(**{f.id: derived.clip_to_bounds(f, made[f.id]) for f in wave})
+            values = {f.id: derived.derived_value(f, t, line) for f in wave}
+            t = t.mutate(**{f.id: derived.clip_to_bounds(f, values[f.id]) for f in wave})
     return t
 
 

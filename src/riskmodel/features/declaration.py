@@ -149,15 +149,15 @@ def without_roles(feature_set: FeatureSet, roles: set[str]) -> FeatureSet:
     unknown = set(roles) - set(ROLES)
     if unknown:
         raise UsageError(f"unknown role {sorted(unknown)[0]!r}; roles: {', '.join(ROLES)}")
-    kept = tuple(f for f in feature_set.features if f.role not in roles)
-    names = {f.id for f in kept}
-    for f in kept:
+    features = tuple(f for f in feature_set.features if f.role not in roles)
+    names = {f.id for f in features}
+    for f in features:
         gone = [ref for ref in f.of if not ref.startswith("accounting.") and ref not in names]
         if gone:
             raise UsageError(
                 f"{f.id} stands on {gone[0]}, which would be left out; leave out role {f.role!r} too"
             )
-    if not kept:
+    if not features:
         raise UsageError(f"leaving out {', '.join(sorted(roles))} leaves no feature of {feature_set.id}")
     left_out = "".join(f"-without-{r}" for r in sorted(roles))
-    return feature_set.model_copy(update={"id": feature_set.id + left_out, "features": kept})
+    return feature_set.model_copy(update={"id": feature_set.id + left_out, "features": features})

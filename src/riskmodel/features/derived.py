@@ -71,8 +71,8 @@ def neighbour_features(features: Sequence[Feature], t: ir.Table, around: Mapping
     joined = t
     for by, sums in around.items():
         joined = joined.left_join(sums, PLACES[by], rname=f"{{name}}_{by}")
-    made = {f.id: _mean_of_others(f, features, joined) for f in features}
-    return joined.select(*t.columns, **{f.id: clip_to_bounds(f, made[f.id]) for f in features})
+    values = {f.id: _mean_of_others(f, features, joined) for f in features}
+    return joined.select(*t.columns, **{f.id: clip_to_bounds(f, values[f.id]) for f in features})
 
 
 def _exact(ref: str, t: ir.Table) -> ir.Value:

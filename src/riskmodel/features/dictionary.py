@@ -94,12 +94,12 @@ def explain_missing(county: County, feature_set: FeatureSet | str | Path, as_of:
 def _on_income(fs: FeatureSet) -> set[str]:
     """Return the features that stand on the household's own net income, through any number of steps."""
     quantities = {"pcni", "net_income", "income_drop"}
-    found = {f.id for f in fs.features if f.source == "accounting" and f.column in quantities}
-    refs = found | {f"{ACCOUNTING}{q}" for q in quantities}
-    while more := {f.id for f in fs.features if f.source == "features" and refs & set(f.of)} - found:
-        found |= more
+    on_income = {f.id for f in fs.features if f.source == "accounting" and f.column in quantities}
+    refs = on_income | {f"{ACCOUNTING}{q}" for q in quantities}
+    while more := {f.id for f in fs.features if f.source == "features" and refs & set(f.of)} - on_income:
+        on_income |= more
         refs |= more
-    return found
+    return on_income
 
 
 def _reason(f: Feature, county: County, missing: int, monthly: int, unknown: pd.Series) -> str:

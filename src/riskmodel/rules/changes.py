@@ -79,10 +79,10 @@ def find_verdict_changes(
     now, then = _days(as_of, before)
     starts = rule_schedule(ruleset)
     _refuse_strange(params, [rules_valid_at(starts, m.as_of) for m in (then, now)])
-    given = None if scores is None else read_scores(scores)
+    score_rows = None if scores is None else read_scores(scores)
     # Scores are often of the later day alone; the earlier one is then judged without.
-    earlier = None if given is None or then.as_of not in set(given["as_of"]) else given
-    new = verdicts if verdicts is not None else _judged(county, starts, now, params, given)
+    earlier = None if score_rows is None or then.as_of not in set(score_rows["as_of"]) else score_rows
+    new = verdicts if verdicts is not None else _judged(county, starts, now, params, score_rows)
     new = new.set_index("household_id")
     old = _judged(county, starts, then, params, earlier).set_index("household_id")
     ids = sorted(set(new.index) | set(old.index))
@@ -189,24 +189,25 @@ def _moved(new: pd.DataFrame, old: pd.DataFrame) -> list[str]:
     return [";".join(n for n in FIGURES if differ[n][i]) for i in range(len(new))]
 
 
-def _same_verdict(found: pd.DataFrame, again: pd.DataFrame | None) -> list[bool]:
+def _same_verdict(changed: pd.DataFrame, again: pd.DataFrame | None) -> list[bool]:
     """Say for which households the earlier day, as known now, already gives the present verdict."""
     if again is None:
         return []
-    there = again.set_index("household_id").reindex(found["household_id"])
+    judged_again = again.set_index("household_id").reindex(changed["household_id"])
     same = [
-        there[n].astype(object).fillna("").to_numpy() == found[n].astype(object).fillna("").to_numpy()
+        judged_again[n].astype(object).fillna("").to_numpy()
+        == changed[n].astype(object).fillna("").to_numpy()
         for n in VERDICT
     ]
     return list(same[0] & same[1] & same[2] & same[3])
 
 
-def count_changes_by_township(found: pd.DataFrame) -> pd.DataFrame:
+def count_changes_by_township(changes: pd.DataFrame) -> pd.DataFrame:
     """Count changes by township and kind.
 
     Parameters
     ----------
-    found : DataFrame
+    changes : DataFrame
         From `find_verdict_changes`.
 
     Returns
@@ -214,7 +215,7 @@ def count_changes_by_township(found: pd.DataFrame) -> pd.DataFrame:
     DataFrame
         One row per township with a change, sorted, and one column per kind (households).
     """
-    counts = pd.crosstab(found["township"], found["kind"]) if len(found) else pd.DataFrame()
+    counts = pd.crosstab(changes["township"], changes["kind"]) if len(changes) else pd.DataFrame()
     counts = counts.reindex(columns=list(KINDS), fill_value=0).astype("int64")
     counts.columns.name = None
     return counts.rename_axis("township").reset_index().sort_values("township", ignore_index=True)

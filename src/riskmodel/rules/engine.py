@@ -63,10 +63,10 @@ class RuleCase:
     @cached_property
     def tests(self) -> dict[RowTest, RowTest]:
         """Every row test of the set, as declared and with its parameters written out."""
-        found = rule_row_tests(self.ruleset)
-        found += [_held(kind) for kind in self.negative_kinds]
+        declared = rule_row_tests(self.ruleset)
+        declared += [_held(kind) for kind in self.negative_kinds]
         plain = {n: v for n, v in self.values.items() if not isinstance(v, dict | RelativeLine)}
-        return {test: test.with_values(plain) for test in found}
+        return {test: test.with_values(plain) for test in declared}
 
     @property
     def negative_kinds(self) -> list[str]:
@@ -164,15 +164,15 @@ def _scores(t: ir.Table, scores: ir.Table | None) -> ir.Table:
 
 
 def _scope(case: RuleCase, t: ir.Table) -> Scope:
-    seen: dict[str, Any] = {n: t[n] for n in vocabulary().quantities if n in t.columns}
+    values: dict[str, Any] = {n: t[n] for n in vocabulary().quantities if n in t.columns}
     for name, parameter in case.ruleset.parameters.items():
         if name != "line":
-            seen[name] = t[f"p_{name}"] if parameter.kind == "table" else case.values[name]
+            values[name] = t[f"p_{name}"] if parameter.kind == "table" else case.values[name]
         if name == case.ruleset.line and isinstance(case.values[name], RelativeLine):
-            seen[name] = t["line"]
-    scope = household_scope(seen, _figures(case, t), t)
+            values[name] = t["line"]
+    scope = household_scope(values, _figures(case, t), t)
     for name, helper in case.ruleset.quantities.items():
-        seen[name] = evaluate_expression(helper.when, scope)
+        values[name] = evaluate_expression(helper.when, scope)
     return scope
 
 
@@ -241,7 +241,7 @@ def _band(case: RuleCase, scope: Scope) -> ir.Value:
 
 def _flagged(case: RuleCase, t: ir.Table, scope: Scope) -> ir.Value:
     ruleset = case.ruleset
-    found = t.category.isin(ruleset.flagged_categories) | t.tier.isin(ruleset.flagged_tiers)
+    flagged = t.category.isin(ruleset.flagged_categories) | t.tier.isin(ruleset.flagged_tiers)
     if ruleset.flagged_only is None:
-        return found
-    return found & evaluate_condition(ruleset.flagged_only, scope).fill_null(False)
+        return flagged
+    return flagged & evaluate_condition(ruleset.flagged_only, scope).fill_null(False)

@@ -61,10 +61,10 @@ def _read(path: Path) -> pd.DataFrame:
 def score_table(scores: pd.DataFrame | str | Path, when: tuple[Moment, ...]) -> pa.Table:
     """Return scores as a table to join on, an input of compiled queries."""
     frame = read_scores(scores).rename(columns={"probability": "score_probability"})
-    asked = {m.as_of for m in when}
-    if not asked & set(frame["as_of"]):
+    dates = {m.as_of for m in when}
+    if not dates & set(frame["as_of"]):
         days = ", ".join(sorted({str(d) for d in frame["as_of"]})[:5]) or "no date"
-        raise InputRefused(f"scores are for {days}; asked for {', '.join(str(d) for d in sorted(asked)[:5])}")
+        raise InputRefused(f"scores are for {days}; asked for {', '.join(str(d) for d in sorted(dates)[:5])}")
     types = {"household_id": "string", "as_of": "date", "score_probability": "float64"}
     return pa.Table.from_pandas(
         frame[list(types)], schema=ibis.schema(types).to_pyarrow(), preserve_index=False
@@ -154,13 +154,13 @@ def evaluate_rule_sets(
         Rule set id and frame, sets of one accounting period after another.
     """
     known = known_county(county, as_of)
-    chosen = [load_rules(r) for r in rulesets]
-    given = None if scores is None else score_table(scores, known.moments)
-    cases = [RuleCase(r, r.values(_own(params, r, chosen))) for r in chosen]
+    sets = [load_rules(r) for r in rulesets]
+    score_rows = None if scores is None else score_table(scores, known.moments)
+    cases = [RuleCase(r, r.values(_own(params, r, sets))) for r in sets]
     with row_tests.stored_figures(known, [test for c in cases for test in c.tests.values()]) as figures:
         for period in dict.fromkeys(c.period for c in cases):
             for case in (c for c in cases if c.period == period):
-                rows = query_verdicts(known, case, figures, given)
+                rows = query_verdicts(known, case, figures, score_rows)
                 yield case.ruleset.id, verdict_frame(case, known.moments, rows)
 
 

@@ -62,19 +62,19 @@ def explain_verdict(
     """
     chosen = load_rules(ruleset)
     known = known_county(county, as_of)
-    given = None if scores is None else score_table(scores, known.moments)
+    score_rows = None if scores is None else score_table(scores, known.moments)
     case = RuleCase(chosen, chosen.values(params))
     with row_tests.stored_figures(known, case.tests.values()) as figures:
-        rows = query_verdicts(known, case, figures, given, household_id)
+        rows = query_verdicts(known, case, figures, score_rows, household_id)
         row = verdict_frame(case, known.moments, rows)
-        seen = query_verdicts(known, case, figures, given, household_id, _wanted(case))
+        quantities = query_verdicts(known, case, figures, score_rows, household_id, _wanted(case))
     day = known.moments[0].as_of
     if row.empty:
         raise UsageError(f"no household {household_id!r} is known at {day}")
     verdict = _plain(row.iloc[0].to_dict())
-    raw = _plain(seen[_wanted(case)].iloc[0].to_dict())
-    asked = {n: c for n, c in chosen.conditions.items() if raw.get(f"a_{n}", True) is not False}
-    conditions = [_condition(case, name, c, raw) for name, c in asked.items()]
+    raw = _plain(quantities[_wanted(case)].iloc[0].to_dict())
+    applicable = {n: c for n, c in chosen.conditions.items() if raw.get(f"a_{n}", True) is not False}
+    conditions = [_condition(case, name, c, raw) for name, c in applicable.items()]
     out: dict[str, Any] = {
         "household_id": household_id,
         "as_of": str(day),
@@ -220,7 +220,7 @@ def _risks(raw: dict[str, Any], lang: Language) -> list[str]:
 
 def _verdict(case: RuleCase, verdict: dict[str, Any], lang: Language) -> str:
     say, ruleset = section("rules.verdict", lang), case.ruleset
-    found: Category | None = next((c for c in ruleset.categories if c.id == verdict["category"]), None)
+    matched: Category | None = next((c for c in ruleset.categories if c.id == verdict["category"]), None)
     tier: Tier | None = next((t for t in ruleset.tiers if t.id == verdict["tier"]), None)
     if verdict["registration"] not in ruleset.meant_for():
         known = vocabulary().quantities["registration"]
@@ -229,9 +229,9 @@ def _verdict(case: RuleCase, verdict: dict[str, Any], lang: Language) -> str:
         reason = section("rules.reasons", lang).get(verdict["income_reason"], say["missing"])
         category = say["unknown"].format(reason=reason)
     else:
-        category = f"{getattr(found, lang)} ({found.id})" if found else say["none"]
+        category = f"{getattr(matched, lang)} ({matched.id})" if matched else say["none"]
     colour = say["tier"].format(tier=f"{getattr(tier, lang)} ({tier.id})") if tier else ""
-    source = found.source if found else tier.source if tier else ruleset.source
+    source = matched.source if matched else tier.source if tier else ruleset.source
     return say["verdict"].format(category=category, tier=colour, source=source)
 
 

@@ -111,12 +111,12 @@ def _dry_scope(ruleset: RuleSet, figures: dict[RowTest, Any], faults: list[str])
     columns |= dict.fromkeys(GAPS, "boolean") | {"register_causes": "string"}
     columns |= {n: "float64" for n, v in ruleset.values().items() if isinstance(v, dict | RelativeLine)}
     table = ibis.table(columns, name="households")
-    seen: dict[str, Any] = {name: table[name] for name in vocabulary().quantities}
-    seen |= {n: table[n] if n in columns else v for n, v in ruleset.values().items()}
-    scope = household_scope(seen, figures, table)
+    values: dict[str, Any] = {name: table[name] for name in vocabulary().quantities}
+    values |= {n: table[n] if n in columns else v for n, v in ruleset.values().items()}
+    scope = household_scope(values, figures, table)
     for name, helper in ruleset.quantities.items():
         try:
-            seen[name] = evaluate_expression(_checked(helper.when, ruleset, figures), scope)
+            values[name] = evaluate_expression(_checked(helper.when, ruleset, figures), scope)
         except ExpressionError as exc:
             faults.append(f"quantities.{name}.when: {exc} (given: {helper.when!r})")
     return scope

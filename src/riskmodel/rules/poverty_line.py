@@ -45,17 +45,17 @@ def poverty_lines(
         Date to yuan per person and period; None where a parameter table has no year up to that date, or
         nobody's income is known.
     """
-    chosen = load_rules(ruleset)
+    loaded = load_rules(ruleset)
     when = point_in_time.as_moments(as_of)
     if known_by is not None:
         when = tuple(Moment(m.as_of, point_in_time.to_date(known_by)) for m in when)
-    values = chosen.values(params)
-    relative = values.get(chosen.line)
+    values = loaded.values(params)
+    relative = values.get(loaded.line)
     if not isinstance(relative, RelativeLine):
-        return {m.as_of: absolute_line(chosen, values, m.as_of.year) for m in when}
-    incomes = accounts.build_incomes(county, when, chosen.period(params))
-    found = compiled.frame(county, _relative_line, relative, incomes=incomes)
-    by_day = dict(zip(found["as_of"].dt.date, found["line"].astype(float), strict=True))
+        return {m.as_of: absolute_line(loaded, values, m.as_of.year) for m in when}
+    incomes = accounts.build_incomes(county, when, loaded.period(params))
+    by_moment = compiled.frame(county, _relative_line, relative, incomes=incomes)
+    by_day = dict(zip(by_moment["as_of"].dt.date, by_moment["line"].astype(float), strict=True))
     return {m.as_of: by_day.get(m.as_of) for m in when}
 
 

@@ -76,10 +76,12 @@ def check_time_limits(
     return pd.DataFrame(rows)
 
 
-def _calendar(given: str | Path | Mapping[str, list[str]] | None) -> Calendar:
-    if given is None:
+def _calendar(calendar: str | Path | Mapping[str, list[str]] | None) -> Calendar:
+    if calendar is None:
         return Calendar()
-    return Calendar.model_validate(given) if isinstance(given, Mapping) else load_spec(given, Calendar)
+    return (
+        Calendar.model_validate(calendar) if isinstance(calendar, Mapping) else load_spec(calendar, Calendar)
+    )
 
 
 def _both_ends(county: County, clock: Clock) -> tuple[str, str] | None:

@@ -91,11 +91,11 @@ def _counted(county: Shape, relation: str, tests: tuple[RowTest, ...], clock: ir
 def stored_figures(known: KnownCounty, tests: Iterable[RowTest]) -> Iterator[dict[str, ir.Table]]:
     """Hold the figures of row tests in the county's database while rule sets read them."""
     out: dict[str, ir.Table] = {}
-    asked = sorted(set(tests))
+    distinct = sorted(set(tests))
     try:
-        for relation in dict.fromkeys(test.relation for test in asked):
+        for relation in dict.fromkeys(test.relation for test in distinct):
             if known.county.has(vocabulary().relations[relation].table):
-                own = tuple(test for test in asked if test.relation == relation)
+                own = tuple(test for test in distinct if test.relation == relation)
                 clock = point_in_time.moment_table(known.moments)
                 out[relation] = compiled.store(known.county, _counted, relation, own, clock=clock)
         yield out
@@ -108,11 +108,11 @@ def attach_figures(
     t: ir.Table, county: Source, figures: Mapping[str, ir.Table], tests: Iterable[RowTest]
 ) -> ir.Table:
     """Add the figures that a rule set asks for to each household."""
-    asked = sorted(set(tests))
+    distinct = sorted(set(tests))
     joined, columns, zero = t, list(t.columns), []
     absent: dict[str, ir.Value] = {}
-    for relation in dict.fromkeys(test.relation for test in asked):
-        own = {figure_column(test): test for test in asked if test.relation == relation}
+    for relation in dict.fromkeys(test.relation for test in distinct):
+        own = {figure_column(test): test for test in distinct if test.relation == relation}
         if not county.has(vocabulary().relations[relation].table):
             absent |= {c: ibis.null("date" if x.how == "latest" else "int64") for c, x in own.items()}
             continue
@@ -121,5 +121,5 @@ def attach_figures(
         # One chain of joins and one projection at its end: ibis plans each further layer anew.
         part = figures[relation].select(*KEY, *own)
         joined = joined.left_join(part, list(KEY), rname="{name}_" + relation)
-    picked = joined.select(*columns) if asked else joined
-    return picked.mutate(**{c: picked[c].fill_null(0) for c in zero}, **absent)
+    out = joined.select(*columns) if distinct else joined
+    return out.mutate(**{c: out[c].fill_null(0) for c in zero}, **absent)
