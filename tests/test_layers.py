@@ -15,7 +15,7 @@ PACKAGE = ROOT / "src" / "riskmodel"
 
 # From the ground up; parts of one row do not know each other.
 LAYERS: list[tuple[str, ...]] = [
-    ("errors",),
+    ("errors", "version"),
     ("io",),
     ("i18n",),
     ("data",),
@@ -75,7 +75,7 @@ def test_imports_run_downward_only(part: str) -> None:
             continue
         for name in imported(path):
             pieces = name.split(".")
-            if pieces[0] != "riskmodel" or len(pieces) < 2 or pieces[1] in {own, "__version__"}:
+            if pieces[0] != "riskmodel" or len(pieces) < 2 or pieces[1] in {own}:
                 continue
             if LEVEL[pieces[1]] >= LEVEL[own]:
                 wrong.append(f"{path.relative_to(PACKAGE)} imports {name}")

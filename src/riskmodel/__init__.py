@@ -1,45 +1,25 @@
 """Return-to-poverty risk scores beside the official rules.
 
+The names below are what most users need; each is loaded when first asked for, so that importing riskmodel
+stays light. The packages that hold them (``rm.rules``, ``rm.features``, …) offer more.
+
 >>> import riskmodel as rm
->>> rm.rules.load_rules("national-2021").flagged_categories
+>>> rm.load_rules("national-2021").flagged_categories
 ('unstable_lifted', 'marginal', 'sudden_hardship')
 """
 
-from __future__ import annotations
-
-import importlib
+import sys
 from typing import Any
 
-__version__ = "0.1.0"
+import lazy_loader
 
-# Loaded when first asked for: importing riskmodel itself stays light.
-_ROOMS = (
-    "benchmark",
-    "data",
-    "evaluation",
-    "explanation",
-    "features",
-    "forecasting",
-    "households",
-    "models",
-    "month",
-    "presentation",
-    "register",
-    "rules",
-    "runs",
-    "scoring",
-    "simulate",
-    "targets",
-)
+# The names stand once, in __init__.pyi: type checkers and the loader read the same list.
+_load, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
 
 
 def __getattr__(name: str) -> Any:
-    if name in _ROOMS:
-        return importlib.import_module(f"riskmodel.{name}")
-    if name in ("read_county", "County"):
-        return getattr(importlib.import_module("riskmodel.data"), name)
-    raise AttributeError(f"module 'riskmodel' has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted([*globals(), *_ROOMS, "County", "read_county"])
+    try:
+        return _load(name)
+    except AttributeError as exc:
+        # With name and object, Python itself asks "Did you mean …?".
+        raise AttributeError(str(exc), name=name, obj=sys.modules[__name__]) from exc

@@ -9,9 +9,12 @@ import pandas as pd
 
 from riskmodel import __version__, models
 from riskmodel.benchmark.further_tables import name_of, number
+from riskmodel import models
+from riskmodel.benchmark.cells import name_of, number
 from riskmodel.benchmark.run import BenchmarkResult, PanelResult
 from riskmodel.i18n import Message
 from riskmodel.runs import is_simple, winner
+from riskmodel.version import __version__
 
 # Of the primary test, after Holm.
 LEVEL = 0.05

@@ -6,7 +6,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from riskmodel import __version__, models
+import jinja2
+from markupsafe import Markup
+from riskmodel import models
 from riskmodel.benchmark import figures
 from riskmodel.benchmark.findings import (
     LEVEL,
@@ -37,6 +39,7 @@ from riskmodel.presentation import (
     page_html,
 )
 from riskmodel.runs import is_simple, winner
+from riskmodel.version import __version__
 
 PAGE, TEXT, ONE_TABLE = "bench.html", "bench.md", "tables/bench.csv"
 _NOTES = 12

@@ -115,25 +115,31 @@ def forecast(
 
     Parameters
     ----------
-    county : County
-    as_of : date
-    horizon : int
+    county
+        The county's tables; rows recorded after as-of are not used.
+    as_of
+        From when on is forecast, a date or ``YYYY-MM-DD``.
+    horizon
         Months ahead, 1 to 12: households at 3, 6, 12 months up to it and at itself; counts month by month.
-    ruleset : str or RuleSet
+    ruleset
         Whose line is used.
-    seed : int
-    origins : int
+    seed
+        Of sampling and of splits; the same seed gives the same forecast.
+    origins
         Past days that the methods for counts are compared on.
     bottom_up : bool
         Whether the sum of household chances is among them (it costs an accounting of all those days).
     exogenous : DataFrame, optional
         Series that are known ahead, for the regression: a column ``month`` (``YYYY-MM``) and one each, for
         every month on record and ahead (`read_known`).
-    progress : callable
+    progress
+        Called with a line of text before each long step.
 
     Returns
     -------
     Outlook
+        Household distributions in yuan a head, expected counts with 80 and 95 % intervals, early warnings,
+        and how the methods compared on past dates.
 
     Raises
     ------

@@ -194,16 +194,22 @@ def stress_test(
 
     Parameters
     ----------
-    county : County
-    made : HouseholdForecast
-        With a horizon of 12 months.
-    scenario : Scenario
-    draws : int
-    seed : int
+    county
+        The county that was forecast.
+    made
+        From `forecast_households`, with a horizon of 12 months.
+    scenario
+        From `read_scenario`.
+    draws
+        Draws of the joint distribution; the error of a count falls with their square root.
+    seed
+        The same draws are used with and without the scenario.
 
     Returns
     -------
     Stress
+        Households and persons below the line and yuan a year to close the gap, with and without the scenario,
+        by township and cause.
 
     Raises
     ------

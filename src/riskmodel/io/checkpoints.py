@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from riskmodel import __version__
 from riskmodel.io import files
+from riskmodel.version import __version__
 
 FORMAT = 1
 FOLDER = "steps"

@@ -15,11 +15,11 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
-from riskmodel import __version__
 from riskmodel.i18n import LANGUAGES
 from riskmodel.io import paths
 from riskmodel.presentation.chart import Chart
 from riskmodel.presentation.table import Text, shown
+from riskmodel.version import __version__
 
 LANGS: tuple[str, ...] = LANGUAGES
 

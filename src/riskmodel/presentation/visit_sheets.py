@@ -11,7 +11,6 @@ from typing import Any
 
 import pandas as pd
 
-from riskmodel import __version__
 from riskmodel.errors import UsageError
 from riskmodel.explanation import MeasureLibrary, cause_codes, load_measures
 from riskmodel.i18n import Language, check_language
@@ -19,6 +18,7 @@ from riskmodel.io import files
 from riskmodel.presentation.page import asset, render
 from riskmodel.presentation.worklist_words import list_columns, phrase, reasons, rows_in_words
 from riskmodel.scoring import NAME_COLUMNS, Worklist, book, code_words, join_names
+from riskmodel.version import __version__
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = ("--headless=new", "--no-sandbox", "--disable-gpu")

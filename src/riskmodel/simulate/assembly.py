@@ -297,7 +297,8 @@ def simulate_county(
 
     Parameters
     ----------
-    households : int, optional
+    households
+        How many at the first month of records.
     months : int, optional
         Whole months of records, at least 24.
     seed : int, optional
@@ -323,6 +324,7 @@ def simulate_county(
     Returns
     -------
     SimulatedCounty
+        Tables of the data contract (``frames`` as pandas, ``tables`` as Arrow), ``about``, and ``truth``.
 
     Raises
     ------
@@ -363,7 +365,8 @@ def write_simulated_county(made: SimulatedCounty, out: str | Path) -> list[Path]
 
     Parameters
     ----------
-    made : SimulatedCounty
+    made
+        From `simulate_county`.
     out : str or Path
         A folder; made if it is not there. Files of the same names are replaced.
 
@@ -384,8 +387,9 @@ def write_simulated_blocks(
     Parameters
     ----------
     spec : SimulationSpec
-        From `county.order`.
-    out : str or Path
+        From `simulation_spec`.
+    out
+        A folder; made if it is not there. Files of the same names are replaced.
     errors : ErrorProfile, optional
         Which errors its records receive; what was done to which row goes into ``spoiled/spoiled.csv``.
 

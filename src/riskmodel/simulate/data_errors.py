@@ -118,12 +118,13 @@ def load_error_profile(name: str | Path | ErrorProfile = "default") -> ErrorProf
 
     Parameters
     ----------
-    name : str, Path or Dirt
-        The id of a packaged file, a path to a ``.yaml``, or a `ErrorProfile` (returned as it is).
+    name
+        The id of a packaged file, a path to a ``.yaml``, or an `ErrorProfile` (returned as it is).
 
     Returns
     -------
-    Dirt
+    ErrorProfile
+        Shares of rows and household-months, by kind of error.
 
     Raises
     ------
@@ -200,14 +201,16 @@ def inject_errors(
     end: pd.Timestamp,
     first_row: dict[str, int] | None = None,
 ) -> tuple[dict[str, pa.Table], pd.DataFrame]:
-    """Spoil a county's income and spending.
+    """Inject data errors into a county's income and spending.
 
     Parameters
     ----------
     tables : dict of pa.Table
         As simulated; not changed.
-    how : Dirt
-    rng : Generator
+    how
+        Which errors, and how often.
+    rng
+        The source of chance: the same state gives the same errors.
     line : float
         Yuan a head and year, that heaping stays below.
     promised_days : int
@@ -220,9 +223,9 @@ def inject_errors(
     Returns
     -------
     tables : dict of pa.Table
-        ``income`` and ``spending`` spoiled (amounts float, a ``row_id`` column), the others as they were.
+        ``income`` and ``spending`` with errors (amounts float, a ``row_id`` column), the others as they were.
     log : DataFrame
-        A row a spoiled row, see `COLUMNS`; ``row`` counts the rows of the written file from 1 and is null
+        A row an altered row, see `COLUMNS`; ``row`` counts the rows of the written file from 1 and is null
         where nothing was written.
     """
     sheets = {name: _Table.of(name, tables[name]) for name in SPOILED}

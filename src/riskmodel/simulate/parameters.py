@@ -323,6 +323,7 @@ def load_profile(name: str | Path | Profile = "default") -> Profile:
     Returns
     -------
     Profile
+        Every parameter of the process, validated; units stand in ``profiles/default.yaml``.
 
     Raises
     ------

@@ -72,7 +72,8 @@ def register_rule(ruleset: str | Path | RuleSet, params: Mapping[str, Any] | Non
 
     Parameters
     ----------
-    ruleset : str, Path or RuleSet
+    ruleset
+        Id of a packaged set, a path to a ``.yaml``, or a rule set.
     params : mapping, optional
         Overrides of its parameters.
 

@@ -186,10 +186,12 @@ class RuleView:
 
     Parameters
     ----------
-    state : State
-    books : Books
-    month : int
-        Month ordinal.
+    state
+        Members, incomes, spells and causes at the month's end.
+    books
+        What the office knows and did: register, support, sums of the last twelve months in yuan.
+    month
+        Month ordinal (``year * 12 + month - 1``).
     """
 
     state: State

@@ -310,7 +310,8 @@ def load_targets(path: str | Path = TARGETS) -> dict[str, Target]:
 
     Parameters
     ----------
-    path : str or Path, optional
+    path
+        A file in the form of the packaged ``targets.yaml``.
 
     Returns
     -------
@@ -350,8 +351,10 @@ def validate_profile(
     name : str, Path or Profile
         A profile with no figures of its own (a file of yours, the disaster year) is measured by the
         default county's.
-    households : int, optional
-    seed : int, optional
+    households
+        Size of the simulated county: more of them, less chance in the comparison.
+    seed
+        The same seed gives the same table.
 
     Returns
     -------
@@ -361,9 +364,9 @@ def validate_profile(
         only checked), ``why`` where it is missed and the reason is known.
     """
     given = load_profile(name)
-    spec = load_targets()
-    own = {k: t for k, t in spec.items() if given.id in t.profiles}
-    chosen = own or {k: t for k, t in spec.items() if "default" in t.profiles}
+    targets = load_targets()
+    own = {k: t for k, t in targets.items() if given.id in t.profiles}
+    chosen = own or {k: t for k, t in targets.items() if "default" in t.profiles}
     years = observe(given, households, seed)
     rows = []
     for key, target in chosen.items():

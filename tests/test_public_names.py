@@ -1,0 +1,54 @@
+"""The names at ``rm.``: about twenty that people import, each typed, documented and light to reach."""
+
+from __future__ import annotations
+
+import inspect
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import riskmodel as rm
+
+STUB = Path(rm.__file__).with_name("__init__.pyi").read_text(encoding="utf-8")
+OFFERED = re.findall(r"^from \.(\w+) import (\w+) as \2$", STUB, flags=re.MULTILINE)
+FUNCTIONS = [name for room, name in OFFERED if room != "version" and name != "County"]
+WANTED = {
+    "County", "build_features", "build_targets", "build_worklist", "compare", "evaluate_rules", "explain",
+    "forecast", "load_experiment", "load_model", "load_rules", "monitor", "promote", "read_county", "score",
+    "simulate_county", "stress_test", "train", "write_report",
+}  # fmt: skip
+
+
+def test_the_offered_names_are_those_that_the_documentation_names() -> None:
+    assert {name for room, name in OFFERED if room != "version"} == WANTED
+    assert set(rm.__all__) >= WANTED | {"errors"}
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_every_function_is_typed_and_every_parameter_described(name: str) -> None:
+    function = getattr(rm, name)
+    parameters = inspect.signature(function).parameters
+    assert all(p.annotation is not inspect.Parameter.empty for p in parameters.values())
+    assert inspect.signature(function).return_annotation is not inspect.Signature.empty
+    sections = inspect.cleandoc(function.__doc__ or "").split("Parameters\n----------\n")
+    assert len(sections) == 2, "no Parameters section"
+    # An entry: a line of names, then an indented description.
+    entries = re.findall(r"^(\S[^\n]*)\n {4}\S", sections[1].split("\n\n")[0], flags=re.MULTILINE)
+    named = {part.strip(" *") for entry in entries for part in entry.split(" : ")[0].split(",")}
+    missing = {p for p in parameters if p not in named}
+    assert not missing, f"{name}: not described: {sorted(missing)}"
+
+
+def test_an_unknown_name_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="read_count"):
+        rm.read_count  # noqa: B018
+
+
+def test_the_names_are_loaded_when_first_asked_for() -> None:
+    code = "import sys, riskmodel as rm\nbefore = set(sys.modules)\nrm.errors\n"
+    code += "print('pandas' in before, sorted(m for m in sys.modules if m.startswith('riskmodel.')))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False ['riskmodel.errors']"
