@@ -52,3 +52,14 @@ def test_the_names_are_loaded_when_first_asked_for() -> None:
     code += "print('pandas' in before, sorted(m for m in sys.modules if m.startswith('riskmodel.')))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False ['riskmodel.errors']"
+
+
+def test_what_a_notebook_prints_is_short() -> None:
+    made = rm.simulate_county(households=40, months=24, truth_at=())
+    shown = [
+        made, rm.data.from_frames(made.frames, rm.data.About.model_validate(made.about)),
+        rm.load_rules("national-2021"), rm.features.load_feature_set("household-v1"),
+        rm.load_experiment("county"), rm.simulate.load_profile(),
+    ]  # fmt: skip
+    assert max(len(repr(one)) for one in shown) <= 300
+    assert "features: 282" in repr(shown[3])

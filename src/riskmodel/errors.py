@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Iterable
+
 
 class RiskmodelError(Exception):
     """Base of every error that this package raises on purpose."""
@@ -21,3 +24,26 @@ class UsageError(RiskmodelError):
 
 class InputMissing(InputRefused, UsageError):
     """What a call names is not there or cannot be opened: a file, a folder to write to, a run."""
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """Return the known name that was probably meant.
+
+    Examples
+    --------
+    >>> nearest("snapshoton", ["snapshot_on", "source"])
+    'snapshot_on'
+    """
+    return next(iter(difflib.get_close_matches(name, list(known), n=1)), None)
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Return the part of a message that asks for the likeliest name, empty where none is close.
+
+    Examples
+    --------
+    >>> did_you_mean("nationl-2021", ["national-2021", "county-2020"])
+    '; did you mean national-2021?'
+    """
+    near = nearest(name, known)
+    return f"; did you mean {near}?" if near else ""

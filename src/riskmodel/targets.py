@@ -73,13 +73,15 @@ def build_targets(
 
     Parameters
     ----------
-    county : County
-    as_of : date or several
-    horizon : int or Horizon
-        Months.
-    events : sequence of {"identified", "below_line", "confirmed"}
-        Any of them gives 1.
-    ruleset : str or RuleSet
+    county
+        The county's tables.
+    as_of
+        One or several dates from which the horizon counts.
+    horizon
+        Months within which an event counts.
+    events
+        Of ``identified``, ``below_line``, ``confirmed``: any of them gives 1.
+    ruleset
         Whose line decides ``below_line``.
     known_by : date, optional
         Rows recorded later are not seen, and windows not over by then are null; everything by default.

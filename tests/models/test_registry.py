@@ -77,7 +77,7 @@ def test_a_model_of_one_file_is_named_trained_saved_and_drawn(tmp_path):
 
 
 def test_a_name_nearly_right_is_answered_with_the_right_one():
-    with pytest.raises(SpecError, match="did you mean 'boosting'"):
+    with pytest.raises(SpecError, match="did you mean boosting"):
         models.build_model("bosting")
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from riskmodel import __version__, models
+from riskmodel import models
 from riskmodel.benchmark.further_tables import name_of, number
 from riskmodel import models
 from riskmodel.benchmark.cells import name_of, number

@@ -6,8 +6,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import jinja2
-from markupsafe import Markup
 from riskmodel import models
 from riskmodel.benchmark import figures
 from riskmodel.benchmark.findings import (

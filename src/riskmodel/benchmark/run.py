@@ -23,7 +23,7 @@ from riskmodel import models
 from riskmodel.benchmark import panels
 from riskmodel.benchmark.declaration import Benchmark, Panel
 from riskmodel.benchmark.store import PanelJob, PanelOutput
-from riskmodel.errors import InputRefused, UsageError
+from riskmodel.errors import InputRefused, UsageError, did_you_mean
 from riskmodel.i18n import both
 from riskmodel.io import files
 from riskmodel.runs import Evaluation, Experiment, ExperimentResult, evaluate, run_experiment, select_truth
@@ -290,7 +290,9 @@ def _choose_panels(
     wanted = list(only or there)
     unknown = [w for w in wanted if w not in there]
     if unknown:
-        raise UsageError(f"no panel {', '.join(unknown)}; there are: {', '.join(there)}")
+        raise UsageError(
+            f"no panel {', '.join(unknown)}; there are: {', '.join(there)}{did_you_mean(unknown[0], there)}"
+        )
     skipped = {p.id: "not asked for" for p in bench.panels if p.id not in wanted}
     skipped |= {
         p.id: "left out of the quick size"

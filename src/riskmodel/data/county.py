@@ -46,6 +46,10 @@ class County:
     notes: tuple[str, ...] = ()
     _kept: dict[Hashable, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
+    def __repr__(self) -> str:
+        counts = ", ".join(f"{name} {t.count().execute():,}" for name, t in self.tables.items())
+        return f"County({counts} rows; {len(self.rejected)} rejected)"
+
     def has(self, name: str) -> bool:
         """Say whether the source had this table (an empty one counts: it says that nothing happened)."""
         return name in self.tables

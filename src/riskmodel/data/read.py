@@ -34,10 +34,10 @@ from riskmodel.data.personal import refuse_personal_data, secret_key
 from riskmodel.data.schema import About, canonical_schema, codes, contract, table_words
 from riskmodel.data.sources import RawTable, Source, find_sources, open_raw_table
 from riskmodel.data.values import FIRST_YEAR, LAST_YEAR
-from riskmodel.errors import InputRefused, SpecError
+from riskmodel.errors import InputRefused, SpecError, nearest
 from riskmodel.i18n import Message, both, section
 from riskmodel.io.files import first_line, write_csv
-from riskmodel.io.specs import nearest, parse_spec, read_yaml
+from riskmodel.io.specs import parse_spec, read_yaml
 
 REJECTED_FILE = "rejected.csv"
 WHOLE_ROW = "*"  # stands for a column where no single one is to blame

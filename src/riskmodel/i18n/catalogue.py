@@ -14,8 +14,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal, cast
 
-from riskmodel.errors import SpecError, UsageError
-from riskmodel.io.specs import Spec, nearest, read_yaml
+from riskmodel.errors import SpecError, UsageError, did_you_mean
+from riskmodel.io.specs import Spec, read_yaml
 
 Language = Literal["zh", "en"]
 LANGUAGES: tuple[Language, ...] = ("zh", "en")
@@ -362,6 +362,5 @@ def _in_language(value: Any, language: Language) -> Any:
 
 
 def _unknown(key: str, part: str, names: Iterator[str] | Any) -> str:
-    near = nearest(part, names)
-    meant = f"; did you mean {near}?" if near else ""
+    meant = did_you_mean(part, names)
     return f"no words {key!r} in the catalogue: {part!r} is unknown{meant} (known: {', '.join(names)})"

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from riskmodel.errors import InputMissing, UsageError
+from riskmodel.errors import InputMissing, UsageError, did_you_mean
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 _CHECKOUT = _PACKAGE.parent.parent
@@ -77,4 +77,5 @@ def find_declaration(name: str | Path, packaged: Path, what: str) -> Path:
     known = ", ".join(sorted(p.stem for p in packaged.glob("*.yaml"))) or "none"
     if is_file:
         raise InputMissing(f"no {what} file {str(name)!r}; packaged ids: {known}")
-    raise UsageError(f"no {what} {str(name)!r}; known: {known}; or give a path to a .yaml file")
+    meant = did_you_mean(str(name), known.split(", "))
+    raise UsageError(f"no {what} {str(name)!r}; known: {known}; or give a path to a .yaml file{meant}")

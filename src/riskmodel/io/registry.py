@@ -8,8 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Protocol, TypeVar
 
-from riskmodel.errors import SpecError
-from riskmodel.io.specs import nearest
+from riskmodel.errors import SpecError, did_you_mean
 
 
 class Member(Protocol):
@@ -105,8 +104,7 @@ class Registry(Mapping[str, M]):
         SpecError
             With the names there are, and the likeliest one.
         """
-        near = nearest(name, self)
-        meant = f"; did you mean {near!r}?" if near else ""
+        meant = did_you_mean(name, self)
         return SpecError(f"no {self.kind} {name!r}; known: {', '.join(self)}{also}{meant}")
 
     def __getitem__(self, name: str) -> M:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import difflib
-from collections.abc import Hashable, Iterable
+from collections.abc import Collection, Hashable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
@@ -18,6 +17,23 @@ class Spec(BaseModel):
     """Base of every declaration: unknown keys are refused, values are frozen."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    def __repr__(self) -> str:
+        """Short: plain values as they are, long ones counted; the whole is in the file it was read from."""
+        return shorten(f"{type(self).__name__}({', '.join(_shown(k, v) for k, v in self)})", 240)
+
+    __str__ = __repr__
+
+
+def _shown(name: str, value: Any) -> str:
+    if isinstance(value, Mapping | Collection) and not isinstance(value, str):
+        return f"{name}={value!r}" if len(repr(value)) <= 40 else f"{name}: {len(value)}"
+    return f"{name}={shorten(repr(value), 60)}"
+
+
+def shorten(text: str, most: int) -> str:
+    """Return a text of at most ``most`` characters, an ellipsis for what is left out."""
+    return text if len(text) <= most else text[: most - 1] + "…"
 
 
 S = TypeVar("S", bound=BaseModel)
@@ -110,17 +126,6 @@ def parse_spec(content: Any, model: type[S], where: str | Path) -> S:
         raise SpecError("\n".join(f"{where}: {_told(model, err)}" for err in exc.errors())) from exc
 
 
-def nearest(given: str, allowed: Iterable[str]) -> str | None:
-    """Return the allowed word that was probably meant.
-
-    Examples
-    --------
-    >>> nearest("snapshoton", ["snapshot_on", "source"])
-    'snapshot_on'
-    """
-    return next(iter(difflib.get_close_matches(given, list(allowed), n=1)), None)
-
-
 def _told(model: type[BaseModel], err: Any) -> str:
     """Say one fault of a declaration in a line."""
     loc = err["loc"]
@@ -129,9 +134,7 @@ def _told(model: type[BaseModel], err: Any) -> str:
         return f"{key}: required, and missing"
     if err["type"] == "extra_forbidden":
         allowed = [name for m in _models_at(model, loc[:-1]) for name in m.model_fields]
-        near = nearest(str(loc[-1]), allowed)
-        meant = f"; did you mean {near}?" if near else ""
-        return f"{key}: no such key{meant} (allowed: {', '.join(allowed)})"
+        return f"{key}: no such key{did_you_mean(str(loc[-1]), allowed)} (allowed: {', '.join(allowed)})"
     given = err.get("input")
     shown = f"a {'mapping' if isinstance(given, dict) else 'list'}"
     return f"{key}: {err['msg']} (given: {shown if isinstance(given, dict | list) else repr(given)})"

@@ -26,7 +26,7 @@ from typing import Any
 import pandas as pd
 
 from riskmodel import models
-from riskmodel.errors import InputMissing, InputRefused, UsageError
+from riskmodel.errors import InputMissing, InputRefused, UsageError, did_you_mean
 from riskmodel.features import FeatureSet
 from riskmodel.rules import RuleSet
 
@@ -381,8 +381,10 @@ def _version(client: Any, name: str, alias: str) -> Any:
         return client.get_model_version_by_alias(name, alias)
     except MlflowException as exc:
         known = [f"{m.name}@{a}" for m in client.search_registered_models() for a in m.aliases]
+        meant = did_you_mean(f"{name}@{alias}", known)
         raise UsageError(
-            f"no model {name}@{alias}; known: {', '.join(sorted(known)) or 'none: run riskmodel train'}"
+            f"no model {name}@{alias}; known: "
+            f"{', '.join(sorted(known)) or 'none: run riskmodel train'}{meant}"
         ) from exc
 
 

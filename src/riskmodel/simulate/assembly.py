@@ -90,6 +90,10 @@ class SimulatedCounty:
     truth: pd.DataFrame
     about: dict[str, Any]
 
+    def __repr__(self) -> str:
+        counts = ", ".join(f"{name} {t.num_rows:,}" for name, t in self.tables.items())
+        return f"SimulatedCounty({counts} rows; truth {len(self.truth):,})"
+
     @cached_property
     def frames(self) -> dict[str, pd.DataFrame]:
         """The tables as pandas frames; dates are timestamps, months text."""
