@@ -10,7 +10,7 @@ from typing import Any, TypeVar, get_args
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from riskmodel.errors import InputMissing, SpecError
+from riskmodel.errors import InputMissing, SpecError, did_you_mean
 
 
 class Spec(BaseModel):

@@ -56,7 +56,7 @@ class RulesView:
     overridden : tuple of str
         Parameters whose values are not the set's own.
     size : DataFrame, optional
-        `riskmodel.rules.size_check`, for sets that declare one.
+        `riskmodel.rules.check_size`, for sets that declare one.
     fingerprint : str
         Of the rows known at ``as_of``.
     """
