@@ -9,8 +9,6 @@ import pandas as pd
 
 from riskmodel import models
 from riskmodel.benchmark.further_tables import name_of, number
-from riskmodel import models
-from riskmodel.benchmark.cells import name_of, number
 from riskmodel.benchmark.run import BenchmarkResult, PanelResult
 from riskmodel.i18n import Message
 from riskmodel.runs import is_simple, winner

@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING
 
 import yaml
 
-from riskmodel.errors import UsageError
+from riskmodel.errors import UsageError, did_you_mean
 from riskmodel.io import files
 from riskmodel.io.registry import Registry
-from riskmodel.io.specs import nearest
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -77,8 +76,7 @@ def import_panel(name: str, out: str | Path, file: str | Path | None = None) -> 
         If the file is not that panel.
     """
     if name not in IMPORTERS:
-        near = nearest(name, IMPORTERS)
-        meant = f"; did you mean {near!r}?" if near else ""
+        meant = did_you_mean(name, IMPORTERS)
         raise UsageError(f"no panel {name!r}; there are: {', '.join(IMPORTERS)}{meant}")
     importer = IMPORTERS[name]
     if (importer.file is None) == (file is not None):
