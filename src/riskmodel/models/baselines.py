@@ -14,7 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from riskmodel.models.base import MarginClassifier
 from riskmodel.models.design_matrix import DesignMatrix
-from riskmodel.models.logit import LinearMargin, solve_logit
+from riskmodel.models.logit import SelectedColumns, solve_logit
 from riskmodel.models.registry import MODELS, ModelEntry
 
 Array = NDArray[np.float64]
@@ -24,7 +24,7 @@ Array = NDArray[np.float64]
 BETA = 0.4
 
 
-class PastIncome(LinearMargin):
+class PastIncome(SelectedColumns):
     """Past income alone: what any model has to beat.
 
     Parameters
@@ -71,17 +71,6 @@ class PastIncome(LinearMargin):
             self.design_.transform(matrix[:, self.columns_]), target, self._C
         )
         return self
-
-    def _design(self, X: Any) -> Array:
-        matrix = self._matrix(X)
-        return self.design_.transform(matrix[:, self.columns_])
-
-    def contributions(self, X: Any) -> Array:
-        """As in `LinearMargin.contributions`; columns that are not used contribute 0."""
-        used = super().contributions(X)
-        out = np.zeros((len(used), self.n_features_in_))
-        out[:, self.columns_] = used
-        return out
 
 
 class PermanentIncome(PastIncome):

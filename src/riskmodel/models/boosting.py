@@ -131,8 +131,7 @@ class Boosting(MarginClassifier):
             self.n_trees_ = (
                 self._search(matrix, target, groups, signs, weight) if self.early_stopping else self.max_trees
             )
-            full = _constant_where_unknown(matrix)
-            self.ensemble_ = self._ensemble(self.n_trees_, signs).fit(full, target, sample_weight=weight)
+            self._fit_trees(matrix, target, signs, weight)
         return self
 
     def margin(self, X: Any) -> Array:
@@ -144,10 +143,20 @@ class Boosting(MarginClassifier):
         """Return the number of trees with the lowest loss on held-out villages."""
         if int(village_codes(groups, len(target)).max()) + 1 < _FOLDS:
             return self.max_trees
-        fold = village_folds(target, groups, _FOLDS, self.random_state)
-        held = fold == 0
+        held = village_folds(target, groups, _FOLDS, self.random_state) == 0
         if len(np.unique(target[~held])) < 2 or len(np.unique(target[held])) < 2:
             return self.max_trees
+        return max(1, self._best_number(matrix, target, held, signs, weight))
+
+    def _fit_trees(self, matrix: Array, target: Array, signs: Any, weight: Array | None) -> None:
+        """Fit ``n_trees_`` trees on all rows."""
+        full = _constant_where_unknown(matrix)
+        self.ensemble_ = self._ensemble(self.n_trees_, signs).fit(full, target, sample_weight=weight)
+
+    def _best_number(
+        self, matrix: Array, target: Array, held: NDArray[np.bool_], signs: Any, weight: Array | None
+    ) -> int:
+        """Return the number of trees with the lowest loss on the rows held out."""
         trial = self._ensemble(self.max_trees, signs)
         trial.set_params(early_stopping=True, n_iter_no_change=self.patience, scoring="loss")
         rest = _constant_where_unknown(matrix[~held])
@@ -156,7 +165,7 @@ class Boosting(MarginClassifier):
             rest, target[~held], own, X_val=matrix[held], y_val=target[held], sample_weight_val=held_out
         )
         # validation_score_ starts with the score of no tree at all and holds minus the loss.
-        return max(1, int(np.argmax(trial.validation_score_)))
+        return int(np.argmax(trial.validation_score_))
 
     def _ensemble(self, trees: int, signs: Any) -> HistGradientBoostingClassifier:
         return HistGradientBoostingClassifier(
@@ -179,15 +188,10 @@ def _constant_where_unknown(matrix: Array) -> Array:
     return np.where(unknown, 0.0, matrix) if unknown.any() else matrix
 
 
-class LightBoosting(MarginClassifier):
+class LightBoosting(Boosting):
     """LightGBM with shallow trees, its number of trees set on held-out villages (extra ``boost``).
 
-    Parameters
-    ----------
-    learning_rate, max_trees, max_depth, min_samples_leaf, l2, patience, monotone, event_weight
-        As in `riskmodel.models.Boosting`.
-    random_state
-        Deals the villages and seeds the fit.
+    It takes the parameters of `Boosting`.
 
     Attributes
     ----------
@@ -203,62 +207,22 @@ class LightBoosting(MarginClassifier):
     Ke et al. 2017, "LightGBM: a highly efficient gradient boosting decision tree".
     """
 
-    def __init__(
-        self,
-        learning_rate: float = 0.05,
-        max_trees: int = 400,
-        max_depth: int = 3,
-        min_samples_leaf: int = 20,
-        l2: float = 1.0,
-        patience: int = 20,
-        monotone: Mapping[str, int] | None = None,
-        event_weight: float = 1.0,
-        random_state: int = 0,
-    ) -> None:
-        self.learning_rate = learning_rate
-        self.max_trees = max_trees
-        self.max_depth = max_depth
-        self.min_samples_leaf = min_samples_leaf
-        self.l2 = l2
-        self.patience = patience
-        self.monotone = monotone
-        self.event_weight = event_weight
-        self.random_state = random_state
-
-    def fit(self, X: Any, y: Any, groups: Any = None) -> Self:
-        """Fit on training rows.
-
-        Parameters
-        ----------
-        X : array or DataFrame of shape (n, p)
-            NaN is missing.
-        y : array of shape (n,)
-            0/1: two classes, no nulls.
-        groups : array-like of shape (n,), optional
-            Village of each row, for the number of trees.
-
-        Returns
-        -------
-        LightBoosting
-            Itself, fitted.
-
-        Raises
-        ------
-        UsageError
-            If LightGBM is not installed.
-        ValueError
-            If ``max_depth`` is out of range or the target has one class.
-        """
+    def _fit_trees(self, matrix: Array, target: Array, signs: Any, weight: Array | None) -> None:
         lgb = import_optional("lightgbm", "boost")
-        if not 1 <= self.max_depth <= MAX_DEPTH:
-            raise ValueError(f"max_depth={self.max_depth!r}: must be 1 to {MAX_DEPTH}")
-        matrix, target = self._training(X, y)
-        weight = event_weights(target, self.event_weight)
-        self.n_trees_ = self._search(lgb, matrix, target, groups, weight)
-        booster = lgb.train(self._params(), self._data(lgb, matrix, target, weight), self.n_trees_)
+        booster = lgb.train(self._params(signs), self._data(lgb, matrix, target, weight), self.n_trees_)
         self.text_ = booster.model_to_string()
         self.base_value_ = float(np.asarray(booster.predict(matrix[:1], pred_contrib=True))[0, -1])
-        return self
+
+    def _best_number(
+        self, matrix: Array, target: Array, held: NDArray[np.bool_], signs: Any, weight: Array | None
+    ) -> int:
+        lgb = import_optional("lightgbm", "boost")
+        own, other = (None, None) if weight is None else (weight[~held], weight[held])
+        rest = self._data(lgb, matrix[~held], target[~held], own)
+        held_out = self._data(lgb, matrix[held], target[held], other, rest)
+        stop = lgb.early_stopping(self.patience, verbose=False)
+        trial = lgb.train(self._params(signs), rest, self.max_trees, valid_sets=[held_out], callbacks=[stop])
+        return int(trial.best_iteration)
 
     def margin(self, X: Any) -> Array:
         """Return the trees' raw score, shape (n,)."""
@@ -274,36 +238,19 @@ class LightBoosting(MarginClassifier):
     def _booster(self) -> Any:
         return import_optional("lightgbm", "boost").Booster(model_str=self.text_)
 
-    def _params(self) -> dict[str, Any]:
+    def _params(self, signs: Any) -> dict[str, Any]:
         return {
             "objective": "binary", "learning_rate": self.learning_rate, "max_depth": self.max_depth,
             "num_leaves": 2**self.max_depth, "min_data_in_leaf": self.min_samples_leaf, "lambda_l2": self.l2,
             "seed": self.random_state, "deterministic": True, "force_row_wise": True, "num_threads": 1,
-            "verbosity": -1, **self._constraints(),
+            "verbosity": -1, **({} if signs is None else {"monotone_constraints": signs}),
         }  # fmt: skip
-
-    def _constraints(self) -> dict[str, Any]:
-        signs = self._signs(self.monotone)
-        return {} if signs is None else {"monotone_constraints": signs}
 
     def _data(
         self, lgb: Any, matrix: Array, target: Array, weight: Array | None, reference: Any = None
     ) -> Any:
         # Names would have to be free of brackets and colons; positions are enough.
         return lgb.Dataset(matrix, target, weight=weight, params={"verbosity": -1}, reference=reference)
-
-    def _search(self, lgb: Any, matrix: Array, target: Array, groups: Any, weight: Array | None) -> int:
-        if int(village_codes(groups, len(target)).max()) + 1 < _FOLDS:
-            return self.max_trees
-        held = village_folds(target, groups, _FOLDS, self.random_state) == 0
-        if len(np.unique(target[~held])) < 2 or len(np.unique(target[held])) < 2:
-            return self.max_trees
-        own, other = (None, None) if weight is None else (weight[~held], weight[held])
-        rest = self._data(lgb, matrix[~held], target[~held], own)
-        held_out = self._data(lgb, matrix[held], target[held], other, rest)
-        stop = lgb.early_stopping(self.patience, verbose=False)
-        trial = lgb.train(self._params(), rest, self.max_trees, valid_sets=[held_out], callbacks=[stop])
-        return max(1, int(trial.best_iteration))
 
 
 MODELS.register(

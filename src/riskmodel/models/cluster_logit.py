@@ -18,7 +18,7 @@ from threadpoolctl import threadpool_limits
 
 from riskmodel.models.base import village_codes
 from riskmodel.models.design_matrix import DesignMatrix
-from riskmodel.models.logit import LinearMargin
+from riskmodel.models.logit import SelectedColumns
 from riskmodel.models.registry import MODELS, ModelEntry
 
 Array = NDArray[np.float64]
@@ -27,7 +27,7 @@ Array = NDArray[np.float64]
 _WEAK = 1e4
 
 
-class ClusterLogit(LinearMargin):
+class ClusterLogit(SelectedColumns):
     """Maximum-likelihood logit with cluster-robust covariance and average marginal effects.
 
     statsmodels fits it and gives the covariance; the estimator keeps arrays only. Columns that are linear
@@ -109,17 +109,6 @@ class ClusterLogit(LinearMargin):
         self.ame_, self.ame_se_ = np.zeros(k), np.full(k, np.nan)
         self.ame_[independent], self.ame_se_[independent] = _marginal_effects(full, beta, covariance)
         return self
-
-    def _design(self, X: Any) -> Array:
-        matrix = self._matrix(X)
-        return self.design_.transform(matrix[:, self.columns_])
-
-    def contributions(self, X: Any) -> Array:
-        """As in `LinearMargin.contributions`; columns that are not used contribute 0."""
-        used = super().contributions(X)
-        out = np.zeros((len(used), self.n_features_in_))
-        out[:, self.columns_] = used
-        return out
 
     def effects(self) -> pd.DataFrame:
         """Return the table an econometrician wants.

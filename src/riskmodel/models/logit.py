@@ -49,6 +49,23 @@ class LinearMargin(MarginClassifier):
         return self.design_.to_columns(self._design(X) * self.coef_)
 
 
+class SelectedColumns(LinearMargin):
+    """A margin that is linear in some columns of X, those at ``columns_``."""
+
+    columns_: NDArray[np.int64]
+
+    def _design(self, X: Any) -> Array:
+        matrix = self._matrix(X)
+        return self.design_.transform(matrix[:, self.columns_])
+
+    def contributions(self, X: Any) -> Array:
+        """As in `LinearMargin.contributions`; columns that are not used contribute 0."""
+        used = super().contributions(X)
+        out = np.zeros((len(used), self.n_features_in_))
+        out[:, self.columns_] = used
+        return out
+
+
 class PenalisedLogit(LinearMargin):
     """Logistic regression with an l2 penalty, preprocessing included.
 
