@@ -116,7 +116,8 @@ def compare(
     Parameters
     ----------
     predictions
-        As for `pooled`, with ``persons, flagged, rule_rank`` (1 = first at its as-of date; may be null).
+        As for `pooled_metrics`, with ``persons, flagged, rule_rank`` (1 = first at its as-of date; may be
+        null).
     budget
         Visits at each as-of date.
     baseline

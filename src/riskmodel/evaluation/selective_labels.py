@@ -207,7 +207,7 @@ def label_by_findings(predictions: pd.DataFrame, findings: pd.DataFrame) -> Pred
     Parameters
     ----------
     predictions
-        As for `pooled`; its labels are not looked at.
+        As for `pooled_metrics`; its labels are not looked at.
     findings
         ``household_id, as_of, y`` (0/1) and ``weight`` (1 / chance of the visit; null: left out); a
         household may have several.

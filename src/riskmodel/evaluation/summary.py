@@ -55,8 +55,8 @@ def pooled_metrics(
     budget
         Visits at each as-of date.
     findings
-        What visits found, weighted by 1 / chance (see `represented`): it takes the place of the labels, and
-        every metric stands for all who were scored. Counts are of findings, as they came.
+        What visits found, weighted by 1 / chance (see `label_by_findings`): it takes the place of the
+        labels, and every metric stands for all who were scored. Counts are of findings, as they came.
     replicates
         Village resamples; 0 gives no intervals.
     seed
@@ -312,8 +312,8 @@ def group_gaps(
     Parameters
     ----------
     predictions
-        As for `pooled`, with the columns named by ``groups`` (registration, township, household type; rows
-        without a value belong to no group).
+        As for `pooled_metrics`, with the columns named by ``groups`` (registration, township, household
+        type; rows without a value belong to no group).
     groups
         Names of the columns.
     budget

@@ -144,7 +144,7 @@ def compare_with_true_risk(
     Parameters
     ----------
     predictions
-        As for `pooled`; ``probability_low, probability_high`` where a model has intervals.
+        As for `pooled_metrics`; ``probability_low, probability_high`` where a model has intervals.
     truth
         ``household_id, as_of, probability, mc_error`` of one event and horizon, and
         ``probability_unsupported`` where it is known.

@@ -1,0 +1,71 @@
+"""The registry of a family: members stand in files of their own and are named nowhere else."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from riskmodel.errors import SpecError
+from riskmodel.io.registry import Registry
+
+FILE = """
+from {package} import MEMBERS, Shape
+MEMBERS.register(Shape("{name}", {order}))
+"""
+DOOR = """
+from dataclasses import dataclass
+from riskmodel.io.registry import Registry
+
+@dataclass(frozen=True)
+class Shape:
+    name: str
+    order: int = 1000
+
+MEMBERS = Registry("shape", "{package}")
+"""
+
+
+@dataclass(frozen=True)
+class Shape:
+    name: str
+    order: int = 1000
+
+
+def test_a_file_in_the_package_is_all_that_a_member_needs(tmp_path: Path, monkeypatch) -> None:
+    package = "shapes_of_this_test"
+    home = tmp_path / package
+    home.mkdir()
+    (home / "__init__.py").write_text(DOOR.format(package=package), encoding="utf-8")
+    for name, order in (("square", 20), ("circle", 10), ("arc", 20)):
+        (home / f"{name}.py").write_text(FILE.format(package=package, name=name, order=order), "utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    try:
+        members = __import__(package).MEMBERS
+        # Nobody imported the three files; by place, and equal places by name.
+        assert list(members) == ["circle", "arc", "square"]
+        assert repr(members) == "<3 shapes: circle, arc, square>"
+        assert "ring" not in members
+    finally:
+        for loaded in [name for name in sys.modules if name.startswith(package)]:
+            del sys.modules[loaded]
+
+
+def test_two_members_of_one_name_and_unknown_names_are_refused() -> None:
+    shapes: Registry[Shape] = Registry("shape", "riskmodel.io")
+    square = shapes.register(Shape("square"))
+    assert shapes.register(square) is square
+    with pytest.raises(SpecError, match="shape 'square' is registered twice"):
+        shapes.register(Shape("square", 2))
+    assert "known: square, or a polygon; did you mean square?" in str(
+        shapes.unknown("sqare", ", or a polygon")
+    )
+
+
+def test_a_member_for_the_length_of_a_block_leaves_no_trace() -> None:
+    shapes: Registry[Shape] = Registry("shape", "riskmodel.io")
+    with shapes.including(Shape("ring")):
+        assert list(shapes) == ["ring"]
+    assert list(shapes) == []
