@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-import skops.io
 
 from riskmodel import explanation, features, rules, scoring, simulate
 from riskmodel.data import About, County, from_frames
@@ -21,31 +19,6 @@ from riskmodel.runs.outcomes import missing_truth, truth_mismatch
 from .. import leaks
 
 AS_OF = "2020-12-31"
-
-
-@pytest.fixture(scope="module")
-def made() -> simulate.SimulatedCounty:
-    return simulate.simulate_county(households=500, months=48, seed=9, futures=60)
-
-
-@pytest.fixture(scope="module")
-def county(made: simulate.SimulatedCounty) -> County:
-    return from_frames(made.frames, About.model_validate(made.about))
-
-
-@pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("store") / "mlflow.db"
-
-
-@pytest.fixture(scope="module")
-def trained(county: County, made: simulate.SimulatedCounty, store: Path) -> training.TrainedRun:
-    return training.train(load_experiment("county"), county, store, truth=made.truth)
-
-
-@pytest.fixture(scope="module")
-def loaded(trained: training.TrainedRun, store: Path) -> tracking.LoadedModel:
-    return tracking.load_model("county@champion", store)
 
 
 def test_the_score_speaks_of_whom_it_was_trained_on(county: County, loaded: tracking.LoadedModel) -> None:
@@ -182,33 +155,6 @@ def test_comparison_tells_lists_as_deployed_and_what_could_be_shown(
     assert trained.verdict["en"] in en
 
 
-def test_no_household_is_named_in_the_store(
-    trained: training.TrainedRun, store: Path, county: County
-) -> None:
-    ids = set(county.frame("households")["household_id"])
-    logged = tracking.read_table(trained.run_id, "tables/predictions", store)
-    assert not set(logged["household_id"].astype(str)) & ids
-    needle = sorted(ids)[0].encode()
-    for path in [store, *(store.parent / "mlartifacts").rglob("*")]:
-        if path.is_file():
-            assert needle not in path.read_bytes(), path
-
-
-def test_the_run_says_what_made_it(trained: training.TrainedRun, store: Path) -> None:
-    with sqlite3.connect(store) as db:
-        params = dict(db.execute("select key, value from params where run_uuid = ?", [trained.run_id]))
-        metrics = {k for (k,) in db.execute("select key from metrics where run_uuid = ?", [trained.run_id])}
-    assert params["ruleset"] == "national-2021"
-    declared = features.load_feature_set("household-v1").with_line(6000, "national-2021")
-    learned_from = features.without_roles(declared, set(trained.result.experiment.leave_out))
-    assert params["feature_set"] == learned_from.id
-    assert params["feature_set_hash"] == learned_from.catalog_hash != declared.catalog_hash
-    assert params["data_fingerprint"] == trained.result.fingerprint
-    assert {"logit.auc", "rule.recall_at_budget", "fold.boosting.auc"} <= metrics
-    environment = tracking.read_document(trained.run_id, "environment.json", store)
-    assert {"python", "scikit-learn", "mlflow", "duckdb"} <= set(environment)
-
-
 def test_the_champions_run_is_opened_by_its_alias(trained: training.TrainedRun, store: Path) -> None:
     run = open_run("county@champion", store)
     assert (run.run_id, run.kind) == (trained.run_id, trained.result.experiment.champion)
@@ -219,43 +165,6 @@ def test_the_champions_run_is_opened_by_its_alias(trained: training.TrainedRun, 
     pd.testing.assert_frame_equal(again.metrics, run.metrics)
     columns = ["scope", "model", "hits_model", "delta_recall", "delta_low", "p_holm"]
     pd.testing.assert_frame_equal(again.comparison.table[columns], run.comparison[columns])
-
-
-def test_each_model_comes_back_as_it_was(trained: training.TrainedRun, store: Path) -> None:
-    X = trained.result.background.iloc[:50]
-    for name, fitted in trained.result.fitted.items():
-        back = tracking.load_model(f"county@{name}", store)
-        assert back.kind == name
-        if name != "rule":
-            np.testing.assert_array_equal(back.model.margin(X), fitted.margin(X))
-
-
-def test_a_changed_model_file_is_refused_before_it_is_opened(
-    trained: training.TrainedRun, store: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    card = tracking.read_document(trained.run_id, "cards/boosting.json", store)
-    path = next((store.parent / "mlartifacts").rglob(f"{card['model_uri'].split('/')[-1]}/**/model.skops"))
-    whole = path.read_bytes()
-    opened: list[object] = []
-    monkeypatch.setattr(skops.io, "load", lambda *a, **k: opened.append(a))
-    try:
-        path.write_bytes(whole + b" ")
-        with pytest.raises(InputRefused, match="not the one that was registered"):
-            tracking.load_model("county@boosting", store)
-    finally:
-        path.write_bytes(whole)
-    assert not opened
-
-
-def test_unknown_models_are_told_what_there_is(trained: training.TrainedRun, store: Path) -> None:
-    with pytest.raises(UsageError, match="county@champion"):
-        tracking.load_model("county@nobody", store)
-    with pytest.raises(UsageError, match="NAME@ALIAS"):
-        tracking.load_model("county", store)
-    with pytest.raises(UsageError, match="riskmodel train"):
-        tracking.load_model("county@champion", store.parent / "elsewhere.db")
-    with pytest.raises(InputRefused, match=f"no such run: nope; runs there are: .*{trained.run_id}"):
-        compare(["nope"], store)
 
 
 @pytest.mark.parametrize("name", ["past_income", "logit", "boosting"])

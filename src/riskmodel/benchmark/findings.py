@@ -10,7 +10,7 @@ import pandas as pd
 from riskmodel import models
 from riskmodel.benchmark.further_tables import name_of, number
 from riskmodel.benchmark.run import BenchmarkResult, PanelResult
-from riskmodel.i18n import Message
+from riskmodel.i18n import Message, join, pair
 from riskmodel.runs import is_simple, winner
 from riskmodel.version import __version__
 
@@ -23,22 +23,15 @@ def _message(key: str, **values: Any) -> Message:
 
 
 def _name(model: Any) -> dict[str, str]:
-    entry = models.model_entry(str(model))
-    return {"zh": entry.zh, "en": entry.en}
-
-
-def _joined(names: Sequence[Mapping[str, str]], zh: str, en: str) -> dict[str, str] | Message:
-    if not names:
-        return _message("none")
-    return {"zh": zh.join(n["zh"] for n in names), "en": en.join(n["en"] for n in names)}
+    return pair(models.model_entry(str(model)))
 
 
 def _models(names: Sequence[str]) -> dict[str, str] | Message:
-    return _joined([_name(n) for n in names], "、", ", ")
+    return join(map(_name, names)) if names else _message("none")
 
 
 def _titles(runs: Sequence[PanelResult]) -> dict[str, str] | Message:
-    return _joined([r.panel.title.model_dump() for r in runs], "；", "; ")
+    return join((pair(r.panel.title) for r in runs), by="clause") if runs else _message("none")
 
 
 def panel_findings(one: PanelResult) -> list[Message]:
