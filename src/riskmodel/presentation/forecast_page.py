@@ -47,27 +47,27 @@ class ForecastInput:
     tables: Mapping[str, pd.DataFrame]
 
 
-def forecast_input(made: Outlook) -> ForecastInput:
+def forecast_input(outlook: Outlook) -> ForecastInput:
     """Return what the chapter shows of an outlook."""
-    last = max(made.households.lines)
+    last = max(outlook.households.lines)
     meta = {
         "format": FORMAT,
-        "as_of": str(made.as_of),
-        "horizon": made.horizon,
-        "line": made.households.lines[last],
-        "method": made.method,
-        "choice": _choice_of(made),
-        "notes": [note.both() for note in made.notes],
+        "as_of": str(outlook.as_of),
+        "horizon": outlook.horizon,
+        "line": outlook.households.lines[last],
+        "method": outlook.method,
+        "choice": _choice_of(outlook),
+        "notes": [note.both() for note in outlook.notes],
     }
-    return ForecastInput(meta, made.tables)
+    return ForecastInput(meta, outlook.tables)
 
 
-def _choice_of(made: Outlook) -> dict[str, Any] | None:
+def _choice_of(outlook: Outlook) -> dict[str, Any] | None:
     """Return why the counts go by their method; a number that is none has no word in JSON but null."""
-    if made.backtest is None:
+    if outlook.backtest is None:
         return None
-    told = dataclasses.asdict(made.backtest.choice)
-    return {k: None if isinstance(v, float) and v != v else v for k, v in told.items()}
+    choice = dataclasses.asdict(outlook.backtest.choice)
+    return {k: None if isinstance(v, float) and v != v else v for k, v in choice.items()}
 
 
 def read_forecast(folder: str | Path) -> ForecastInput:
@@ -108,16 +108,16 @@ def read_forecast(folder: str | Path) -> ForecastInput:
         "backtest-steps.csv",
         "classifier.csv",
     )
-    found = {Path(n).stem: files.read_table(home / n) for n in names if (home / n).is_file()}
-    return ForecastInput(meta, found)
+    tables = {Path(n).stem: files.read_table(home / n) for n in names if (home / n).is_file()}
+    return ForecastInput(meta, tables)
 
 
-def write_forecast(made: Outlook, out: str | Path, lang: str = "zh") -> Path:
+def write_forecast(outlook: Outlook, out: str | Path, lang: str = "zh") -> Path:
     """Write a forecast into a folder: tables, ``forecast.json`` and the page.
 
     Parameters
     ----------
-    made : Outlook
+    outlook : Outlook
         What `riskmodel.forecasting` foresees for a county.
     out : str or Path
         Folder.
@@ -129,7 +129,7 @@ def write_forecast(made: Outlook, out: str | Path, lang: str = "zh") -> Path:
     Path
         The page; it makes no network request.
     """
-    folder, given = Path(out), forecast_input(made)
+    folder, given = Path(out), forecast_input(outlook)
     for name, table in given.tables.items():
         files.write_table(table, folder / f"{name}.{'parquet' if name == 'households' else 'csv'}")
     files.write_json(dict(given.meta), folder / META)
@@ -231,8 +231,8 @@ def _sentences(given: ForecastInput) -> list[dict[str, str]]:
     tested = given.tables.get("methods")
     if tested is not None:
         used = tested[tested["chosen"].astype(bool)].sort_values("horizon_months")
-        told = {f"c{k}": " / ".join(f"{v:.0%}" for v in used[f"coverage_{k}"]) for k in (80, 95)}
-        out.append(filled(_page("covered"), months=" / ".join(map(str, used["horizon_months"])), **told))
+        shares = {f"c{k}": " / ".join(f"{v:.0%}" for v in used[f"coverage_{k}"]) for k in (80, 95)}
+        out.append(filled(_page("covered"), months=" / ".join(map(str, used["horizon_months"])), **shares))
     return out
 
 
@@ -348,9 +348,11 @@ def _warnings(given: ForecastInput) -> Table | None:
         return None
     rows = []
     for r in t[t["alarm"].astype(bool)].to_dict("records"):
-        beside = r["with_neighbours"]
+        neighbours = r["with_neighbours"]
         cells: list[Content] = [
-            Cell(str(r["township"]), small=beside.replace(";", " ") if isinstance(beside, str) else ""),
+            Cell(
+                str(r["township"]), small=neighbours.replace(";", " ") if isinstance(neighbours, str) else ""
+            ),
             str(r["month"]),
             _name(r["what"]),
             f"{r['count']:.0f}",
@@ -406,13 +408,13 @@ def _classifier(given: ForecastInput) -> Table | None:
 
 def _choice(given: ForecastInput) -> dict[str, str] | None:
     """Return which method the counts go by and why, as a sentence."""
-    told = given.meta.get("choice")
-    if told is None:
+    choice = given.meta.get("choice")
+    if choice is None:
         return None
-    named = {k: section("forecast.values").get(told[k], same("")) for k in ("method", "rival")}
-    figures = {k: "" if told[k] is None else f"{told[k]:.{n}f}" for k, n in CHOICE_DIGITS.items()}
+    named = {k: section("forecast.values").get(choice[k], same("")) for k in ("method", "rival")}
+    figures = {k: "" if choice[k] is None else f"{choice[k]:.{n}f}" for k, n in CHOICE_DIGITS.items()}
     return {
-        lang: section("forecast.choice")[told["why"]][lang].format(
+        lang: section("forecast.choice")[choice["why"]][lang].format(
             method=named["method"][lang], rival=named["rival"][lang], **figures
         )
         for lang in LANGS

@@ -1,7 +1,4 @@
-"""The list inside the page: rows, words and histories as JSON that cannot end its own script element.
-
-Income and spending by month of the households on a list, as known at a date, for their cards.
-"""
+"""The list of households inside the report: rows, words and monthly histories as JSON for its script."""
 
 from __future__ import annotations
 
@@ -158,8 +155,12 @@ def _reasons(frame: pd.DataFrame) -> list[list[list[Any]]]:
     numbered = [k for k in range(1, REASONS + 1) if f"reason_{k}" in frame]
     parts = [f"{part}_{k}" for k in numbered for part in ("cause", "contribution", "reason")]
     for row in frame[[c for c in parts if c in frame]].to_dict("records"):
-        said = [(row.get(f"cause_{k}"), row.get(f"contribution_{k}"), row[f"reason_{k}"]) for k in numbered]
-        out.append([[c, _number(size, 4), text] for c, size, text in said if isinstance(text, str) and text])
+        reasons = [
+            (row.get(f"cause_{k}"), row.get(f"contribution_{k}"), row[f"reason_{k}"]) for k in numbered
+        ]
+        out.append(
+            [[c, _number(size, 4), text] for c, size, text in reasons if isinstance(text, str) and text]
+        )
     return out
 
 
@@ -177,10 +178,9 @@ def _rule_words(
     conditions: dict[str, dict[str, str] | None] = {}
     names = set(frame["ruleset"].dropna()) if "ruleset" in frame else set()
     for name in sorted(names & set(rules.available_rule_sets())):
-        found = rules.load_rules(name)
-        categories |= {c.id: pair(c) for c in found.categories}
-        told = found.conditions.items()
-        conditions |= {i: pair(c) if c.applies is None else None for i, c in told}
+        ruleset = rules.load_rules(name)
+        categories |= {c.id: pair(c) for c in ruleset.categories}
+        conditions |= {i: pair(c) if c.applies is None else None for i, c in ruleset.conditions.items()}
     return categories, conditions
 
 
@@ -221,8 +221,8 @@ def histories(county: County, as_of: DateLike, households: Sequence[str]) -> pd.
         ``household_id, month`` (``YYYY-MM``)``, income, spending`` (yuan, NaN where there is none), sorted.
     """
     when = point_in_time.as_moments(as_of)
-    found = [_monthly(county, name, when, list(households)) for name in ("income", "spending")]
-    out = found[0].merge(found[1], on=["household_id", "month"], how="outer")
+    both = [_monthly(county, name, when, list(households)) for name in ("income", "spending")]
+    out = both[0].merge(both[1], on=["household_id", "month"], how="outer")
     out = out.sort_values(["household_id", "month"], ignore_index=True)
     return out.assign(month=out["month"].map(month_text))[["household_id", "month", "income", "spending"]]
 
@@ -235,7 +235,7 @@ def _monthly(county: County, name: str, when: tuple[Moment, ...], households: li
         t.month_to > t.last_month - MONTHS,
         t.household_id.isin(households),
     )
-    made = t.group_by("household_id", month=ibis._.month_to).agg(amount=ibis._.amount.sum().cast("float64"))
-    frame = county.con.to_pyarrow(made).to_pandas().rename(columns={"amount": name})
+    sums = t.group_by("household_id", month=ibis._.month_to).agg(amount=ibis._.amount.sum().cast("float64"))
+    frame = county.con.to_pyarrow(sums).to_pandas().rename(columns={"amount": name})
     # pandas 3.1 cannot merge two empty frames on text columns backed by Arrow.
     return frame.astype({"household_id": object})

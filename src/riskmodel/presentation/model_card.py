@@ -53,13 +53,13 @@ def write_model_card(name_at_alias: str, out: str | Path, store: str | Path) -> 
     """
     loaded = load_model(name_at_alias, store)
     run = Run(loaded.run_id, Path(store), loaded.kind)
-    made = []
+    paths = []
     for template, facts in (("model_card.md", model_facts(loaded, run)), ("data_sheet.md", data_facts(run))):
         text = render(f"{template}.j2", **facts)
-        made.append(files.write_text(text.strip() + "\n", Path(out) / template))
+        paths.append(files.write_text(text.strip() + "\n", Path(out) / template))
     for table, frame in models.model_tables(loaded.kind, loaded.model).items():
         files.write_table(frame, Path(out) / f"{table}.csv")
-    return made[0], made[1]
+    return paths[0], paths[1]
 
 
 def _shared(run: Run) -> dict[str, Any]:
@@ -168,11 +168,11 @@ def _span(metrics: Mapping[str, Any], name: str) -> str:
     return f"[{low:.3f}, {high:.3f}]" if known else NOTHING
 
 
-def _calibration(found: Mapping[str, Any] | None) -> str:
-    if found is None:
+def _calibration(fit: Mapping[str, Any] | None) -> str:
+    if fit is None:
         return "概率由本模型自己的频率给出。The model's probabilities are its own rates."
-    rows, events = found["held_out_rows"], found["held_out_events"]
+    rows, events = fit["held_out_rows"], fit["held_out_events"]
     return (
-        f"logit p = {found['intercept']:.3f} + {found['slope']:.3f} × margin；在未参加训练的村上拟合："
+        f"logit p = {fit['intercept']:.3f} + {fit['slope']:.3f} × margin；在未参加训练的村上拟合："
         f"{rows} 户次，{events} 例。Fitted on villages held out of training: {rows} rows, {events} events."
     )

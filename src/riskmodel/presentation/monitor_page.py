@@ -19,12 +19,12 @@ SHOWN = 25  # features on the page; all of them stand in the table
 COUNTS = ("visits", "confirmed", "not_confirmed", "absent")
 
 
-def write_monitor(found: MonitoringResult, out: str | Path) -> Path:
+def write_monitor(result: MonitoringResult, out: str | Path) -> Path:
     """Write the page of alarms and its tables into a folder.
 
     Parameters
     ----------
-    found : MonitoringResult
+    result : MonitoringResult
         What `riskmodel.scoring.monitor` measured.
     out : str or Path
         ``monitor.html``, ``monitor.json``, ``drift.csv``, ``outcomes.csv``, ``yields.csv``, ``weighted.csv``.
@@ -36,22 +36,22 @@ def write_monitor(found: MonitoringResult, out: str | Path) -> Path:
     """
     folder = Path(out)
     for name in ("drift", "outcomes", "yields", "weighted"):
-        files.write_table(getattr(found, name), folder / f"{name}.csv")
-    files.write_json({"format": FORMAT, **found.summary}, folder / "monitor.json")
-    return files.write_text(monitor_html(found), folder / PAGE)
+        files.write_table(getattr(result, name), folder / f"{name}.csv")
+    files.write_json({"format": FORMAT, **result.summary}, folder / "monitor.json")
+    return files.write_text(monitor_html(result), folder / PAGE)
 
 
-def monitor_html(found: MonitoringResult, lang: str = "zh") -> str:
+def monitor_html(result: MonitoringResult, lang: str = "zh") -> str:
     """Return the page as text."""
-    about = found.about
-    alarms = [(a["grade"], pair(a)) for a in found.alarms]
+    about = result.about
+    alarms = [(a["grade"], pair(a)) for a in result.alarms]
     origin = [(both("monitor_page.run"), str(about["run_id"]))]
     origin.append((both("monitor_page.data"), str(about["data_fingerprint"])))
     parts: dict[str, list[Part]] = {
         "alarms": [Alarms(alarms) if alarms else Paragraph(both("monitor_page.none"), "ok")],
-        "drift": [_drift(found.drift), Paragraph(both("monitor_page.drift_note"), "note")],
-        "outcomes": [_outcomes(found.outcomes)],
-        "yields": [_yields(found.yields), *_weighted(found.weighted)],
+        "drift": [_drift(result.drift), Paragraph(both("monitor_page.drift_note"), "note")],
+        "outcomes": [_outcomes(result.outcomes)],
+        "yields": [_yields(result.yields), *_weighted(result.weighted)],
         "origin": [Facts(origin)],
     }
     return page_html(

@@ -46,13 +46,13 @@ def filled(words: Mapping[str, str], **values: Any) -> dict[str, str]:
 @cache
 def environment() -> jinja2.Environment:
     """Return the template environment: HTML is escaped, an unknown name is an error."""
-    made = jinja2.Environment(
+    env = jinja2.Environment(
         loader=jinja2.FileSystemLoader(templates()),
         autoescape=jinja2.select_autoescape(enabled_extensions=("html", "html.j2"), default=False),
         undefined=jinja2.StrictUndefined,
     )
-    made.filters["shown"] = shown
-    return made
+    env.filters["shown"] = shown
+    return env
 
 
 def render(template: str, **content: Any) -> str:

@@ -113,9 +113,9 @@ def _causes(
             rows.append((*row, cells[cause, ALL][2]))
         last = [v for c in wide for v in (*sums[c], ratio(sums[c][0], sums[c][0]))]
         rows.append((phrase("total", lang), *last, None))
-        told = f"{title}（{register_vocabulary().stocks[stock].text(lang)}）"
+        heading = f"{title}（{register_vocabulary().stocks[stock].text(lang)}）"
         sheet = title if stock == "ever" else f"{title} 2"
-        out.append(printed(f"{name}-{stock}", sheet, told, columns, rows, notes, {len(order)}))
+        out.append(printed(f"{name}-{stock}", sheet, heading, columns, rows, notes, {len(order)}))
     return out
 
 
@@ -137,10 +137,10 @@ def _dynamic(
     registered = frame.loc[frame["line"] == "registered", "p"].sum()
     remaining = cells.get(("remaining", ALL), [0, 0])[1]
     share = ratio(remaining, int(registered))
-    told = "" if share is None else f"{share:.2%}"
-    of = phrase("of_registered", lang, p=remaining, of=registered, share=told)
+    percent = "" if share is None else f"{share:.2%}"
+    of = phrase("of_registered", lang, p=remaining, of=registered, share=percent)
     totals = {len(rows) - 1}
-    return [printed(name, title, title, columns, rows, (*notes, of) if told else notes, totals)]
+    return [printed(name, title, title, columns, rows, (*notes, of) if percent else notes, totals)]
 
 
 def _natural(
@@ -248,8 +248,8 @@ def _workload(
     known = counts_by_key(frame.dropna(), ["township", "line"], ["n"])
     places = list(dict.fromkeys(frame["township"]))
     # A sum with nothing known in it is unknown, not zero.
-    found = {line: [known[t, line][0] for t in places if (t, line) in known] for line in lines}
-    known |= {(ALL, line): [sum(values)] for line, values in found.items() if values}
+    values_of = {line: [known[t, line][0] for t in places if (t, line) in known] for line in lines}
+    known |= {(ALL, line): [sum(values)] for line, values in values_of.items() if values}
     rows: list[tuple[Value, ...]] = []
     for place in [*places, ALL]:
         counts = {line: known[place, line][0] if (place, line) in known else None for line in lines}
@@ -393,14 +393,14 @@ def _findings(accounts: RegisterAccounts, lang: Language, period: str) -> Table:
         "earlier_date",
         "in_period",
     )
-    told = findings_in_words(accounts, lang)
+    findings = findings_in_words(accounts, lang)
     return printed(
         id="findings",
         sheet=phrase("findings", lang),
         title=phrase("findings", lang),
         columns=tuple(Column(phrase(n, lang), "label") for n in names),
-        rows=tuple(told[list(told.columns)].itertuples(index=False, name=None)),
-        notes=(period,) if len(told) else (period, phrase("no_findings", lang)),
+        rows=tuple(findings[list(findings.columns)].itertuples(index=False, name=None)),
+        notes=(period,) if len(findings) else (period, phrase("no_findings", lang)),
         labels=2,
     )
 
@@ -414,7 +414,7 @@ def findings_in_words(accounts: RegisterAccounts, lang: Language) -> pd.DataFram
         Text columns ``household_id, township, date, event, finding, earlier_event, earlier_date,
         in_period``; empty where there is none.
     """
-    found = accounts.findings
+    rows = accounts.findings
 
     def event(code: object) -> str | None:
         return code_name("monitoring", "event", code, lang) if isinstance(code, str) else None
@@ -424,14 +424,14 @@ def findings_in_words(accounts: RegisterAccounts, lang: Language) -> pd.DataFram
 
     return pd.DataFrame(
         {
-            "household_id": found["household_id"],
-            "township": found["township"].where(found["township"] != UNKNOWN, phrase("unknown", lang)),
-            "date": [day(d) for d in found["date"]],
-            "event": [event(e) for e in found["event"]],
-            "finding": [register_vocabulary().findings[f].text(lang) for f in found["finding"]],
-            "earlier_event": [event(e) for e in found["earlier_event"]],
-            "earlier_date": [day(d) for d in found["earlier_date"]],
-            "in_period": [phrase("yes" if i else "no", lang) for i in found["in_period"]],
+            "household_id": rows["household_id"],
+            "township": rows["township"].where(rows["township"] != UNKNOWN, phrase("unknown", lang)),
+            "date": [day(d) for d in rows["date"]],
+            "event": [event(e) for e in rows["event"]],
+            "finding": [register_vocabulary().findings[f].text(lang) for f in rows["finding"]],
+            "earlier_event": [event(e) for e in rows["earlier_event"]],
+            "earlier_date": [day(d) for d in rows["earlier_date"]],
+            "in_period": [phrase("yes" if i else "no", lang) for i in rows["in_period"]],
         },
         dtype=object,
     )

@@ -197,13 +197,7 @@ def rules_view(
 
 
 def by_verdict(view: RulesView, column: str) -> pd.DataFrame:
-    """Count households and persons by category or tier, in the order of the set; also those with none.
-
-    Returns
-    -------
-    DataFrame
-        ``category`` or ``tier``, then ``flagged, households, persons``.
-    """
+    """Count households and persons by category or tier, in the order of the set; also those with none."""
     v, ruleset = view.verdicts, view.ruleset
     if column == "category":
         names = [*(c.id for c in ruleset.categories), "none", "unknown"]
@@ -218,13 +212,7 @@ def by_verdict(view: RulesView, column: str) -> pd.DataFrame:
 
 
 def by_township(view: RulesView) -> pd.DataFrame:
-    """Count verdicts and changes by township.
-
-    Returns
-    -------
-    DataFrame
-        ``township, households, flagged, flagged_persons, unknown``, then a column per kind of change.
-    """
+    """Count verdicts and changes by township."""
     v = view.verdicts
     t = v.assign(
         households=1,
