@@ -384,6 +384,6 @@ def use_chinese() -> str:
 
     font_manager.fontManager.addfont(sans_path())
     name = str(font_manager.FontProperties(fname=sans_path()).get_name())
-    rcParams["font.family"] = "sans-serif"
-    rcParams["font.sans-serif"] = [name, *(f for f in rcParams["font.sans-serif"] if f != name)]
+    # Signs that it lacks (×, a hat on a letter) come from the font that matplotlib brings.
+    rcParams["font.family"] = [name, *(f for f in rcParams["font.family"] if f != name)]
     return name
