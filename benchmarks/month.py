@@ -55,9 +55,9 @@ def main() -> int:
             sys.stderr.write(f"[{now:6.1f} s] {text}\n")
             steps[text] = now
 
-        wishes = month.MonthOptions(visits=given.visits or given.households // 20)
+        options = month.MonthOptions(visits=given.visits or given.households // 20)
         made = month.run_month(
-            work / "county", "2020-12-31", work / "months", store=work / "mlflow.db", wishes=wishes, say=lap
+            work / "county", "2020-12-31", work / "months", store=work / "mlflow.db", options=options, say=lap
         )
         whole = time.monotonic() - began
         names = list(steps)
@@ -66,7 +66,7 @@ def main() -> int:
         told = {
             "households": given.households,
             "rows": rows,
-            "planned": made.told["worklist"]["planned"],
+            "planned": made.summaries["worklist"]["planned"],
             "seconds": round(whole, 1),
             "by_step": seconds,
             # Of this process from its start; ru_maxrss is in KiB on Linux.

@@ -92,7 +92,7 @@ def test_findings_come_back_and_the_next_model_learns_from_them_by_their_chances
     # The next month is made with what was learnt from the visits, beside what they found.
     after = month.run_month(
         data, last, tmp_path / "months", store=store,
-        wishes=MonthOptions(visits=40, model="confirmed@champion"),
+        options=MonthOptions(visits=40, model="confirmed@champion"),
     )  # fmt: skip
     assert after.settings.run_id == trained.run_id
     page = (after.out / "report" / "report.html").read_text(encoding="utf-8")

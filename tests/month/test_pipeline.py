@@ -34,9 +34,9 @@ from .conftest import AS_OF, Office
 VISITS = 20
 
 
-def make(office: Office, out: Path, data: Path | None = None, **wishes: object) -> month.Month:
+def make(office: Office, out: Path, data: Path | None = None, **options: object) -> month.Month:
     return month.run_month(
-        data or office.data, AS_OF, out, store=office.store, wishes=MonthOptions(visits=VISITS, **wishes)
+        data or office.data, AS_OF, out, store=office.store, options=MonthOptions(visits=VISITS, **options)
     )
 
 
@@ -234,7 +234,7 @@ def test_what_a_kill_left_half_made_is_swept_and_nothing_else(tmp_path: Path) ->
 def copying(name: str, reads: str | None) -> object:
     """A step that writes two files, the second from the first of another step."""
 
-    def step(work: pipeline.MonthContext) -> pipeline.Made:
+    def step(work: pipeline.MonthContext) -> pipeline.StepResult:
         before = (work.out / f"{reads}.a").read_text() if reads else "data"
         made = [files.write_text(f"{before}>{name}.{end}", work.out / f"{name}.{end}") for end in "ab"]
         return made, {"name": name}
@@ -305,7 +305,7 @@ def test_names_quota_floor_and_measures_in_a_month_and_no_finding_is_written_ove
         AS_OF,
         tmp_path,
         store=office.store,
-        wishes=MonthOptions(**asked),
+        options=MonthOptions(**asked),
         names=names,
         say=said.append,
     )
@@ -320,10 +320,10 @@ def test_names_quota_floor_and_measures_in_a_month_and_no_finding_is_written_ove
     assert "属实" in [c.value for c in kept[2]]
     assert "本县措施" in (folder / "visit-sheets.html").read_text(encoding="utf-8")
     # Names stand in the files beside the month and in no file of it, not even in its markers.
-    assert {p.name for p in made.named} == {"worklist.xlsx", "visit-sheets.html"}
-    assert all(p.parent == tmp_path / f"{whole.name}-with-names" for p in made.named)
-    assert "王某某" in made.named[1].read_text(encoding="utf-8")
-    texts = [c.value for s in openpyxl.load_workbook(made.named[0]) for r in s.iter_rows() for c in r]
+    assert {p.name for p in made.named_lists} == {"worklist.xlsx", "visit-sheets.html"}
+    assert all(p.parent == tmp_path / f"{whole.name}-with-names" for p in made.named_lists)
+    assert "王某某" in made.named_lists[1].read_text(encoding="utf-8")
+    texts = [c.value for s in openpyxl.load_workbook(made.named_lists[0]) for r in s.iter_rows() for c in r]
     assert "李干部" in texts
     for path in (p for p in folder.rglob("*") if p.is_file()):
         content = path.read_bytes()
@@ -333,7 +333,7 @@ def test_names_quota_floor_and_measures_in_a_month_and_no_finding_is_written_ove
         assert "王某某".encode() not in content
     # Made again with nothing said: everything stands, the options of then are those of now.
     again = month.run_month(office.data, AS_OF, tmp_path, store=office.store)
-    assert (again.done, again.named) == ((), ())
+    assert (again.done, again.named_lists) == ((), ())
     assert (again.settings.quota, again.settings.floor) == (("township:30%", "village"), 0.02)
     assert again.settings.measures == library
     assert month.list_months(tmp_path)["quota"].tolist() == ["township:30%, village"]
@@ -380,11 +380,11 @@ def test_the_settings_of_a_month_are_kept_and_can_be_changed(
     again = month.run_month(office.data, AS_OF, tmp_path, store=office.store)
     assert (again.done, again.settings.visits) == ((), VISITS)
     more = month.run_month(
-        office.data, AS_OF, tmp_path, store=office.store, wishes=MonthOptions(visits=VISITS + 5)
+        office.data, AS_OF, tmp_path, store=office.store, options=MonthOptions(visits=VISITS + 5)
     )
     assert more.settings.visits == VISITS + 5
     assert "worklist" in more.done
-    assert more.told["worklist"]["planned"] == VISITS + 5
+    assert more.summaries["worklist"]["planned"] == VISITS + 5
     with pytest.raises(UsageError, match="--visits"):
         month.run_month(office.data, AS_OF, tmp_path / "new", store=office.store)
 

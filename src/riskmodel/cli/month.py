@@ -64,14 +64,14 @@ def month(
     from riskmodel import month as monthly
     from riskmodel.explanation import load_measures
 
-    wishes = monthly.MonthOptions(
+    options = monthly.MonthOptions(
         model=model, visits=visits, random_share=random_share, by=by, quota=tuple(quota) if quota else None,
         floor=floor, beyond=beyond, measures=load_measures(measures) if measures else None, seed=seed,
         lang=lang,
     )  # fmt: skip
     people = read_people(names, pseudonymise)
     made = monthly.run_month(
-        data, as_of, out, store=store, wishes=wishes, names=people, say=say, max_rejected=max_rejected,
+        data, as_of, out, store=store, options=options, names=people, say=say, max_rejected=max_rejected,
         snapshot_on=snapshot_on, pseudonymise=pseudonymise,
     )  # fmt: skip
     tell(made.summary, as_json)

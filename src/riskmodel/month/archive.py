@@ -25,7 +25,7 @@ def list_months(out: str | Path) -> pd.DataFrame:
 
     Parameters
     ----------
-    out : str or Path
+    out
         The folder of all months.
 
     Returns
@@ -41,23 +41,23 @@ def list_months(out: str | Path) -> pd.DataFrame:
     """
     rows = []
     for folder in _folders(Path(out)):
-        made = settings.read_settings(folder)
-        if made is None:
+        month = settings.read_settings(folder)
+        if month is None:
             continue
         steps = Checkpoints(folder)
-        told = {name: found["told"] for name in STEPS if (found := steps.read(name))}
-        scores, listed = told.get("score", {}), told.get("worklist", {})
-        whole = set(told) == set(STEPS) and not any(map(steps.changed_files, STEPS))
+        results = {name: steps.result(name) for name in STEPS if steps.read(name)}
+        scores, worklist = results.get("score", {}), results.get("worklist", {})
+        complete = set(results) == set(STEPS) and not any(map(steps.changed_files, STEPS))
         rows.append(
             {
-                "as_of": made.as_of.isoformat(),
-                **{name: getattr(made, name) for name in MADE_BY},
-                "quota": ", ".join(made.quota),
+                "as_of": month.as_of.isoformat(),
+                **{name: getattr(month, name) for name in MADE_BY},
+                "quota": ", ".join(month.quota),
                 "data_fingerprint": scores.get("data_fingerprint"),
                 "households": scores.get("households"),
                 "flagged": scores.get("flagged"),
-                "planned": listed.get("planned"),
-                "complete": whole,
+                "planned": worklist.get("planned"),
+                "complete": complete,
             }
         )
     if not rows:
@@ -72,13 +72,13 @@ def scores_by_month(
 
     Parameters
     ----------
-    out : str or Path
+    out
         The folder of all months.
-    households : sequence of str, optional
-        Only these.
-    lang : str
-        Of the reasons.
-    columns : sequence of str
+    households
+        Only these ids; all by default.
+    lang
+        Of the reasons: ``zh`` or ``en``.
+    columns
         Only these columns; all by default.
 
     Returns
@@ -102,8 +102,8 @@ def scores_by_month(
         parts.append(frame if households is None else frame[frame["household_id"].isin(list(households))])
     if not parts:
         raise InputMissing(f"no month with scores in {out}; make one with riskmodel month DATA --as-of DATE")
-    found = pd.concat(parts, ignore_index=True)
-    return found[list(columns)] if columns else found
+    scores = pd.concat(parts, ignore_index=True)
+    return scores[list(columns)] if columns else scores
 
 
 def past_scores(out: str | Path, model: str, before: dt.date) -> list[pd.DataFrame]:
@@ -111,11 +111,12 @@ def past_scores(out: str | Path, model: str, before: dt.date) -> list[pd.DataFra
 
     Parameters
     ----------
-    out : str or Path
+    out
         The folder of all months.
-    model : str
+    model
         Registered name.
-    before : date
+    before
+        Only months whose as-of date is earlier.
 
     Returns
     -------
@@ -124,25 +125,19 @@ def past_scores(out: str | Path, model: str, before: dt.date) -> list[pd.DataFra
     """
     parts = []
     for folder in _folders(Path(out)):
-        made = settings.read_settings(folder)
-        stands = all(Checkpoints(folder).read(step) is not None for step in ("worklist", "score"))
-        if made is None or not stands or made.as_of >= before or made.model.partition("@")[0] != model:
+        month = settings.read_settings(folder)
+        complete = all(Checkpoints(folder).read(step) is not None for step in ("worklist", "score"))
+        if month is None or not complete or month.as_of >= before or month.model.partition("@")[0] != model:
             continue
-        found = read_month_scores(folder)[["household_id", "as_of", "probability"]]
-        chosen = files.read_table(folder / "worklist.parquet")
-        on = set(chosen.loc[chosen["planned"], "household_id"])
-        parts.append(found.assign(listed=found["household_id"].isin(on)))
+        scores = read_month_scores(folder)[["household_id", "as_of", "probability"]]
+        worklist = files.read_table(folder / "worklist.parquet")
+        planned = set(worklist.loc[worklist["planned"], "household_id"])
+        parts.append(scores.assign(listed=scores["household_id"].isin(planned)))
     return parts
 
 
 def read_month_scores(folder: Path, lang: str = "zh") -> pd.DataFrame:
-    """Return one month's scores.
-
-    Raises
-    ------
-    InputRefused
-        If they are not the file that was made: they would be quoted under a wrong name.
-    """
+    """Return one month's scores; refuse a file that is not the one that was made."""
     name = score_file(lang)
     if name in Checkpoints(folder).changed_files("score"):
         raise InputRefused(

@@ -1,22 +1,18 @@
-"""The six steps of a month: each takes what stands, writes its files, and says what it made.
-
-Running a month: step after step, each skipped where its marker says that it is done.
-"""
+"""A month in six steps, each writing its files and a checkpoint; a step whose checkpoint holds is skipped."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from riskmodel import data as counties
 from riskmodel import presentation, register, rules, scoring
-from riskmodel.data import County, DataRefused
+from riskmodel.data import County, DataRefused, check_county, read_county
 from riskmodel.errors import InputMissing
 from riskmodel.households import DateLike, point_in_time
 from riskmodel.io import files
@@ -26,23 +22,15 @@ from riskmodel.month.settings import NO_SHEETS, MonthOptions, MonthSettings
 from riskmodel.presentation import with_rules
 from riskmodel.runs import LoadedModel, load_model
 
+_LOG = logging.getLogger(__name__)
 LANGS = ("zh", "en")
 PAGE_ROWS = 20_000  # households on one page; the browser test holds it to that
-Made = tuple[list[Path], dict[str, Any]]
+StepResult = tuple[list[Path], dict[str, Any]]  # files written, and what the step reports of itself
 
 
 @dataclass
 class MonthContext:
-    """What the steps of one month share; heavy parts are made when first asked for.
-
-    Parameters
-    ----------
-    data, out, store : Path
-    settings : Settings
-    say : callable
-    model : LoadedModel, optional
-        If it is loaded already.
-    """
+    """What the steps of one month share; heavy parts are made when first asked for."""
 
     data: Path
     out: Path
@@ -50,15 +38,11 @@ class MonthContext:
     settings: MonthSettings
     say: Callable[[str], None]
     model: LoadedModel | None = None
-    chosen: scoring.Worklist | None = field(default=None, init=False)
-    _county: County | None = field(default=None, init=False)
 
-    @property
+    @cached_property
     def county(self) -> County:
-        """The county, read once a run."""
-        if self._county is None:
-            self._county = counties.read_county(self.data, **self.settings.reading)
-        return self._county
+        """The county, read once a run (by the check, where that step has to be done)."""
+        return read_county(self.data, **self.settings.reading)
 
     @cached_property
     def loaded(self) -> LoadedModel:
@@ -71,9 +55,21 @@ class MonthContext:
         params = dict(self.loaded.card["params"])
         return rules.evaluate_rules(self.county, self.loaded.ruleset, self.settings.as_of, params=params)
 
-    def keep(self, county: County) -> None:
-        """Take over a county that a step has read."""
-        self._county = county
+    @cached_property
+    def worklist(self) -> scoring.Worklist:
+        """The month's list, from the scores that stand on disk."""
+        settings = self.settings
+        return scoring.build_worklist(
+            self.scores(settings.lang),
+            visits=settings.visits,
+            random_share=settings.random_share,
+            by=None if settings.by == NO_SHEETS else settings.by,  # type: ignore[arg-type]  # build checks
+            quota=settings.quota,
+            floor=settings.floor,
+            beyond=settings.beyond,
+            county=self.county,
+            seed=settings.seed,
+        )
 
     def scores(self, lang: str) -> pd.DataFrame:
         """Return the month's scores as the step `score_households` wrote them."""
@@ -85,90 +81,77 @@ def score_file(lang: str) -> str:
     return f"scores.{lang}.parquet"
 
 
-def check_data(work: MonthContext) -> Made:
+def check_data(context: MonthContext) -> StepResult:
     """Check the tables; refuse what cannot be used."""
-    summary, found = counties.check_county(work.data, work.out / "check", lang=work.settings.lang,
-                                    **work.settings.reading)  # fmt: skip
-    if summary["refused"] or found is None:
-        rejected = found.rejected if found else pd.DataFrame()
+    settings = context.settings
+    summary, county = check_county(
+        context.data, context.out / "check", lang=settings.lang, **settings.reading
+    )
+    if summary["refused"] or county is None:
+        rejected = county.rejected if county else pd.DataFrame()
         raise DataRefused("; ".join(summary["refusals"]), rejected)
-    warnings = point_in_time.dates_outside_records(found, work.settings.as_of)
+    warnings = point_in_time.dates_outside_records(county, settings.as_of)
     for warning in warnings:
-        work.say(f"warning: {warning}")
-    work.keep(found)
+        context.say(f"warning: {warning}")
+    context.county = county
     rows = {name: table["kept"] for name, table in summary["tables"].items()}
-    made = _files(work.out / "check")
-    told = {"rows": rows, "data_through": found.data_through.isoformat()}
-    return made, told | ({"warnings": warnings} if warnings else {})
+    result = {"rows": rows, "data_through": county.data_through.isoformat()}
+    return _files(context.out / "check"), result | ({"warnings": warnings} if warnings else {})
 
 
-def apply_rules(work: MonthContext) -> Made:
+def apply_rules(context: MonthContext) -> StepResult:
     """Judge every household by the rule set that the model stands beside."""
-    ruleset, verdicts = work.loaded.ruleset, work.verdicts
-    path = files.write_table(verdicts, work.out / "rules" / f"{ruleset.id}.csv")
+    ruleset, verdicts = context.loaded.ruleset, context.verdicts
+    path = files.write_table(verdicts, context.out / "rules" / f"{ruleset.id}.csv")
     counts = verdicts["category"].value_counts().sort_index()
-    told = {"ruleset": ruleset.id, "flagged": int(verdicts["flagged"].sum())}
-    return [path], {**told, "categories": {str(k): int(v) for k, v in counts.items()}}
+    result = {"ruleset": ruleset.id, "flagged": int(verdicts["flagged"].sum())}
+    return [path], {**result, "categories": {str(k): int(v) for k, v in counts.items()}}
 
 
-def score_households(work: MonthContext) -> Made:
+def score_households(context: MonthContext) -> StepResult:
     """Score every household, with reasons in both languages, and log what the scores were made of."""
-    made = scoring.score_in_languages(work.county, work.loaded, work.settings.as_of, LANGS, work.verdicts)
-    paths = [files.write_table(made[lang], work.out / score_file(lang)) for lang in LANGS]
-    card = {k: work.loaded.card[k] for k in ("feature_set", "ruleset", "params", "events", "horizon_months")}
-    paths.append(files.write_json(card, work.out / "made_with.json"))
-    return paths, scoring.log_scores(made["zh"], work.loaded, work.store)
+    scores = scoring.score_in_languages(
+        context.county, context.loaded, context.settings.as_of, LANGS, context.verdicts
+    )
+    paths = [files.write_table(scores[lang], context.out / score_file(lang)) for lang in LANGS]
+    card = {
+        k: context.loaded.card[k] for k in ("feature_set", "ruleset", "params", "events", "horizon_months")
+    }
+    paths.append(files.write_json(card, context.out / "made_with.json"))
+    return paths, scoring.log_scores(scores["zh"], context.loaded, context.store)
 
 
-def list_visits(work: MonthContext) -> Made:
+def list_visits(context: MonthContext) -> StepResult:
     """List whom to visit: the workbook, and each household's chance of being on it."""
-    made = _chosen(work)
-    if len(made.planned) < made.visits:
-        work.say(f"warning: {made.visits} visits, but only {len(made.planned)} households to plan them for")
-    paths = _printed(work, made, work.out, None)
-    paths.append(files.write_table(made.selection, work.out / "worklist-chances.csv"))
-    paths.append(files.write_table(made.listed, work.out / "worklist.parquet"))
-    return paths, {k: round(v, 6) for k, v in made.totals.items()}
-
-
-def _chosen(work: MonthContext) -> scoring.Worklist:
-    if work.chosen is None:
-        settings = work.settings
-        work.chosen = scoring.build_worklist(
-            work.scores(settings.lang),
-            visits=settings.visits,
-            random_share=settings.random_share,
-            by=None if settings.by == NO_SHEETS else settings.by,  # type: ignore[arg-type]  # build checks
-            quota=settings.quota,
-            floor=settings.floor,
-            beyond=settings.beyond,
-            county=work.county,
-            seed=settings.seed,
+    worklist = context.worklist
+    if len(worklist.planned) < worklist.visits:
+        context.say(
+            f"warning: {worklist.visits} visits, but only {len(worklist.planned)} households to plan them for"
         )
-    return work.chosen
+    paths = _write_lists(context, context.out, None)
+    paths.append(files.write_table(worklist.selection, context.out / "worklist-chances.csv"))
+    paths.append(files.write_table(worklist.listed, context.out / "worklist.parquet"))
+    return paths, {k: round(v, 6) for k, v in worklist.totals.items()}
 
 
-def _printed(
-    work: MonthContext, made: scoring.Worklist, folder: Path, names: pd.DataFrame | None
-) -> list[Path]:
-    """Write workbook and visit sheets; a workbook that is filled in is put aside, never written over."""
-    lang, target = work.settings.lang, folder / "worklist.xlsx"
-    if kept := scoring.back_up_filled_list(target):
-        work.say(f"note: {target.name} was filled in: kept as {kept}; take it in: visits import")
-    library = work.settings.measures
+def _write_lists(context: MonthContext, folder: Path, names: pd.DataFrame | None) -> list[Path]:
+    """Write workbook and visit sheets; back up a filled-in workbook before overwriting it."""
+    lang, target = context.settings.lang, folder / "worklist.xlsx"
+    if backup := scoring.back_up_filled_list(target):
+        context.say(f"note: {target.name} was filled in: kept as {backup}; take it in: visits import")
+    sheets = folder / "visit-sheets.html"
     return [
-        presentation.write_worklist(made, target, lang, names),
-        presentation.write_visit_sheets(made, folder / "visit-sheets.html", lang, names, library),
+        presentation.write_worklist(context.worklist, target, lang, names),
+        presentation.write_visit_sheets(context.worklist, sheets, lang, names, context.settings.measures),
     ]
 
 
-def write_named_lists(work: MonthContext, names: pd.DataFrame) -> list[Path]:
+def write_named_lists(context: MonthContext, names: pd.DataFrame) -> list[Path]:
     """Write list and sheets once more, with names, beside the month: nothing of the month holds one."""
-    made = _chosen(work)
-    listed = set(made.listed["household_id"].astype(str))
+    listed = set(context.worklist.listed["household_id"].astype(str))
     known = listed & set(names["household_id"].astype(str))
-    work.say(f"names: {len(known)} of the {len(listed)} listed households have one")
-    return _printed(work, made, named_lists_folder(work.out), names)
+    context.say(f"names: {len(known)} of the {len(listed)} listed households have one")
+    return _write_lists(context, named_lists_folder(context.out), names)
 
 
 def named_lists_folder(out: Path) -> Path:
@@ -176,27 +159,27 @@ def named_lists_folder(out: Path) -> Path:
     return out.with_name(f"{out.name}-with-names")
 
 
-def write_month_report(work: MonthContext) -> Made:
+def write_month_report(context: MonthContext) -> StepResult:
     """Write the report: the run, this month's list with histories, and the page of rules and changes."""
-    chosen = files.read_table(work.out / "worklist.parquet")
+    chosen = files.read_table(context.out / "worklist.parquet")
     on_list = list(chosen["household_id"])
-    shown = {lang: _with_plan(_for_page(work.scores(lang), on_list), chosen, lang) for lang in LANGS}
-    histories = presentation.histories(work.county, work.settings.as_of, on_list)
-    found = presentation.yields(work.county, work.settings.as_of)
-    given = presentation.read_run(work.settings.run_id, work.store, shown, histories, found)
-    given = replace(given, weighted_yield=presentation.weighted_yield(work.county, work.settings.as_of))
+    shown = {lang: _with_plan(_for_page(context.scores(lang), on_list), chosen, lang) for lang in LANGS}
+    histories = presentation.histories(context.county, context.settings.as_of, on_list)
+    found = presentation.yields(context.county, context.settings.as_of)
+    given = presentation.read_run(context.settings.run_id, context.store, shown, histories, found)
+    given = replace(given, weighted_yield=presentation.weighted_yield(context.county, context.settings.as_of))
     given = with_rules(
         given,
-        work.county,
-        work.loaded.ruleset,
-        work.settings.as_of,
-        work.out / "report",
-        params=dict(work.loaded.card["params"]),
-        verdicts=work.verdicts,
-        lang=work.settings.lang,
+        context.county,
+        context.loaded.ruleset,
+        context.settings.as_of,
+        context.out / "report",
+        params=dict(context.loaded.card["params"]),
+        verdicts=context.verdicts,
+        lang=context.settings.lang,
     )
-    page = presentation.write_report(given, work.out / "report", work.settings.lang)
-    return _files(work.out / "report"), {"page": page.name}
+    page = presentation.write_report(given, context.out / "report", context.settings.lang)
+    return _files(context.out / "report"), {"page": page.name}
 
 
 def _files(folder: Path) -> list[Path]:
@@ -217,13 +200,13 @@ def _for_page(scores: pd.DataFrame, on_list: list[str]) -> pd.DataFrame:
     return scores[listed | (~listed & ((~listed).cumsum() <= room))].reset_index(drop=True)
 
 
-def balance_register(work: MonthContext) -> Made:
+def balance_register(context: MonthContext) -> StepResult:
     """Balance the register over the calendar month up to as-of."""
-    if not work.county.has("monitoring"):
+    if not context.county.has("monitoring"):
         return [], {"ledger": "no table monitoring: there is no register to balance"}
-    last = work.settings.as_of
-    made = register.build_register_accounts(work.county, last.replace(day=1), last)
-    paths = presentation.write_register(made, work.out / "ledger", work.settings.lang)
+    last = context.settings.as_of
+    made = register.build_register_accounts(context.county, last.replace(day=1), last)
+    paths = presentation.write_register(made, context.out / "ledger", context.settings.lang)
     return sorted(paths.values()), _plain(register.summarise_accounts(made))
 
 
@@ -231,9 +214,8 @@ def _plain(value: Any) -> Any:
     return {str(k): _plain(v) for k, v in value.items()} if isinstance(value, Mapping) else value
 
 
-_LOG = logging.getLogger(__name__)
 # In order; a step's files go into the inputs of every later one, so what changes is made anew downstream.
-STEPS: Mapping[str, Callable[[MonthContext], Made]] = {
+STEPS: Mapping[str, Callable[[MonthContext], StepResult]] = {
     "check": check_data,
     "rules": apply_rules,
     "score": score_households,
@@ -251,21 +233,23 @@ class Month:
 
     Parameters
     ----------
-    out : Path
-    settings : Settings
-    told : mapping
-        Step to its summary.
-    done : tuple of str
+    out
+        The month's folder.
+    settings
+        What it was made with.
+    summaries
+        What each step reports of itself.
+    done
         Steps that this run had to do; the others stood already.
-    named : tuple of Path
+    named_lists
         The list and sheets with names, where names were given: no part of the month.
     """
 
     out: Path
     settings: MonthSettings
-    told: Mapping[str, Any]
+    summaries: Mapping[str, Any]
     done: tuple[str, ...]
-    named: tuple[Path, ...] = ()
+    named_lists: tuple[Path, ...] = ()
 
     @property
     def summary(self) -> dict[str, Any]:
@@ -276,8 +260,8 @@ class Month:
             "model": self.settings.model,
             "done": list(self.done),
             "kept": [name for name in STEPS if name not in self.done],
-            **({"with_names": [str(path) for path in self.named]} if self.named else {}),
-            **{name: self.told[name] for name in STEPS},
+            **({"with_names": [str(path) for path in self.named_lists]} if self.named_lists else {}),
+            **{name: self.summaries[name] for name in STEPS},
         }
 
 
@@ -287,7 +271,7 @@ def run_month(
     out: str | Path,
     *,
     store: str | Path,
-    wishes: MonthOptions | None = None,
+    options: MonthOptions | None = None,
     names: pd.DataFrame | None = None,
     say: Callable[[str], None] | None = None,
     **reading: Any,
@@ -300,26 +284,28 @@ def run_month(
 
     Parameters
     ----------
-    data : str or Path
-        The county.
-    as_of : date or ISO text
-    out : str or Path
+    data
+        The county: a folder, a workbook or a DuckDB file.
+    as_of
+        The month's last day, a date or ISO text.
+    out
         The folder of all months; this one's is named by its date.
-    store : str or Path
+    store
         MLflow's SQLite file.
-    wishes : Wishes, optional
+    options
         What is asked for; the number of visits must be said the first time.
-    names : DataFrame, optional
-        `riskmodel.scoring.office_files.read_names`: list and sheets are written again with them, into
-        a folder of their own beside the month's, which holds none.
-    say : callable, optional
-        Is told what is being done.
+    names
+        From `riskmodel.scoring.read_names`: list and sheets are written again with them, into a folder of
+        their own beside the month's, which holds none.
+    say
+        Is given a line of text on each step; the log by default.
     **reading
         ``max_rejected``, ``snapshot_on``, ``pseudonymise``, as `riskmodel.data.read_county` takes them.
 
     Returns
     -------
     Month
+        Its folder, settings and what each step reports.
 
     Raises
     ------
@@ -328,7 +314,7 @@ def run_month(
     UsageError
         If there is no such model, or the number of visits was never said.
     """
-    tell = say or _LOG.info
+    say = say or _LOG.info
     day = point_in_time.to_date(as_of)
     folder = Path(out) / day.isoformat()
     steps = Checkpoints(folder)
@@ -336,32 +322,31 @@ def run_month(
     # A mistyped folder must not touch a month that is made already.
     if not Path(data).exists():
         raise InputMissing(f"{data}: no such folder or file")
-    content = folder_digest(Path(data))
-    settled, loaded = settings.resolve_settings(folder, day, wishes or MonthOptions(), store, **reading)
-    settings.write_settings(settled, folder)
-    work = MonthContext(Path(data), folder, Path(store), settled, tell, loaded)
-    told: dict[str, Any] = {}
+    digest = folder_digest(Path(data))
+    resolved, model = settings.resolve_settings(folder, day, options or MonthOptions(), store, **reading)
+    settings.write_settings(resolved, folder)
+    context = MonthContext(Path(data), folder, Path(store), resolved, say, model)
+    summaries: dict[str, Any] = {}
     done: list[str] = []
     for number, (name, step) in enumerate(STEPS.items(), start=1):
-        inputs = _inputs(name, settled, content, folder)
-        if steps.is_done(name, inputs):
-            tell(f"{number}/{len(STEPS)} {name}: stands")
-        else:
-            tell(f"{number}/{len(STEPS)} {name}")
-            made, summary = step(work)
-            steps.write(name, inputs, made, summary)
+        inputs = _inputs(name, resolved, digest, steps)
+        is_done = steps.is_done(name, inputs)
+        say(f"{number}/{len(STEPS)} {name}{': stands' if is_done else ''}")
+        if not is_done:
+            steps.write(name, inputs, *step(context))
             done.append(name)
-        told[name] = steps.result(name) or {}
-    with_names = tuple(write_named_lists(work, names)) if names is not None else ()
-    beside = named_lists_folder(folder)
-    if names is None and "worklist" in done and beside.is_dir():
-        tell(f"warning: {beside} is of an earlier list: give --names again, or delete it")
-    return Month(folder, settled, told, tuple(done), with_names)
+        summaries[name] = steps.result(name) or {}
+    named = tuple(write_named_lists(context, names)) if names is not None else ()
+    earlier = named_lists_folder(folder)
+    if names is None and "worklist" in done and earlier.is_dir():
+        say(f"warning: {earlier} is of an earlier list: give --names again, or delete it")
+    return Month(folder, resolved, summaries, tuple(done), named)
 
 
-def _inputs(name: str, settled: MonthSettings, content: str, folder: Path) -> dict[str, Any]:
-    out: dict[str, Any] = {"data": content, "settings": settled.of(name)}
-    for before in READS.get(name, ()):
-        found = Checkpoints(folder).read(before)
-        out[before] = found["files"] if found else None
+def _inputs(step: str, resolved: MonthSettings, digest: str, steps: Checkpoints) -> dict[str, Any]:
+    """Return all that a step's files follow from: data, settings, and the files of earlier steps."""
+    out: dict[str, Any] = {"data": digest, "settings": resolved.of(step)}
+    for before in READS.get(step, ()):
+        checkpoint = steps.read(before)
+        out[before] = checkpoint["files"] if checkpoint else None
     return out

@@ -20,31 +20,28 @@ FORMAT = 1
 FILE = "month.json"
 MODEL = f"county@{CHAMPION}"
 MODEL_FIELDS = ("model", "run_id", "feature_set_hash", "ruleset")
-LIST = ("visits", "random_share", "by", "quota", "floor", "beyond", "seed", "lang", "measures")
+LIST_FIELDS = ("visits", "random_share", "by", "quota", "floor", "beyond", "seed", "lang", "measures")
 NO_SHEETS = "none"  # no sheet for each township or village
 
 
 @dataclass(frozen=True)
 class MonthOptions:
-    """What was asked for on the command line; None where nothing was said.
+    """What a month is asked for; None leaves what it was made with before, or the default.
 
     Parameters
     ----------
-    model : str, optional
+    model
         ``NAME@ALIAS``; the alias is resolved to a version once.
-    visits : int, optional
-    random_share : float, optional
-    by : str, optional
+    visits, random_share, floor, beyond, seed
+        As in `riskmodel.scoring.build_worklist`.
+    by
         ``township`` or ``village``: a sheet for each; ``none``.
-    quota : tuple of str, optional
-        See `riskmodel.scoring.visit_plan.parse_quotas`; an empty one takes back those of before.
-    floor : float, optional
-    beyond : str, optional
-        See `riskmodel.scoring.visit_plan.rank_unflagged`.
-    measures : Library, optional
+    quota
+        As `riskmodel.scoring.parse_quotas` takes them; an empty one takes back those of before.
+    measures
         The office's own measures; they are kept with the month, so that it can be made again.
-    seed : int, optional
-    lang : str, optional
+    lang
+        ``zh`` or ``en``, of list, report and ledger.
     """
 
     model: str | None = None
@@ -91,10 +88,12 @@ class MonthSettings(Spec):
 
     def of(self, step: str) -> dict[str, Any]:
         """Return what one step's files depend on beside the data."""
-        own = {"worklist": LIST, "check": ("lang",), "ledger": ("lang",), "report": ("lang",)}.get(step, ())
+        own = {"worklist": LIST_FIELDS, "check": ("lang",), "ledger": ("lang",), "report": ("lang",)}.get(
+            step, ()
+        )
         names = ("as_of", *MODEL_FIELDS, "max_rejected", "snapshot_on", "pseudonymise", *own)
-        told = self.model_dump(mode="json")
-        return {name: told[name] for name in names}
+        values = self.model_dump(mode="json")
+        return {name: values[name] for name in names}
 
     @property
     def reading(self) -> dict[str, Any]:
@@ -103,39 +102,19 @@ class MonthSettings(Spec):
 
 
 def resolve_settings(
-    out: Path, as_of: dt.date, wishes: MonthOptions, store: str | Path, **reading: Any
+    out: Path, as_of: dt.date, options: MonthOptions, store: str | Path, **reading: Any
 ) -> tuple[MonthSettings, LoadedModel | None]:
     """Return the settings of a month: those it was made with before, changed only by what is asked now.
 
     A month that was made keeps its model's version although the champion may have changed since; asking
-    for a model by name takes the one of today.
-
-    Parameters
-    ----------
-    out : Path
-        The month's folder.
-    as_of : date
-    wishes : Wishes
-    store : str or Path
-    **reading
-        ``max_rejected``, ``snapshot_on``, ``pseudonymise``.
-
-    Returns
-    -------
-    settings : Settings
-    loaded : LoadedModel or None
-        None where the month is on record and no other model is asked for: it is then loaded when needed.
-
-    Raises
-    ------
-    UsageError
-        If the number of visits was never said.
-    InputRefused
-        If the record of the month cannot be read.
+    for a model by name takes the one of today. The model is None where the month is on record and no other
+    is asked for: it is then loaded when needed.
     """
-    parse_quotas(wishes.quota)  # a wrong one is told before anything is made
+    parse_quotas(options.quota)  # a wrong one is refused before anything is made
     before = read_settings(out)
-    asked = {f.name: getattr(wishes, f.name) for f in fields(wishes) if getattr(wishes, f.name) is not None}
+    asked = {
+        f.name: getattr(options, f.name) for f in fields(options) if getattr(options, f.name) is not None
+    }
     if before is not None and "model" not in asked:
         return before.model_copy(update={**asked, **reading}), None
     if before is None and "visits" not in asked:
@@ -155,13 +134,7 @@ def resolve_settings(
 
 
 def read_settings(out: Path) -> MonthSettings | None:
-    """Return the settings a month was made with, or None if it was not.
-
-    Raises
-    ------
-    InputRefused
-        If the file is there and cannot be read, or is of a later format.
-    """
+    """Return the settings a month was made with, or None; refuse a record that cannot be read."""
     path = out / FILE
     if not path.is_file():
         return None
