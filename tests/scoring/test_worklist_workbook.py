@@ -16,7 +16,7 @@ from riskmodel import presentation, scoring
 from riskmodel.errors import UsageError
 from riskmodel.io.files import safe_text
 from riskmodel.presentation.workbook import sheet_name, wrapped_lines
-from riskmodel.scoring.worklist_columns import book
+from riskmodel.scoring.worklist_columns import declared_columns
 
 
 @pytest.fixture(scope="module")
@@ -131,7 +131,7 @@ def test_nothing_tells_how_much_is_missing_to_the_line(workbook) -> None:
     # 数字式增收: a printed gap is an income target.
     words = {cell.value for sheet in workbook for row in sheet.iter_rows() for cell in row}
     assert not {"gap", "差距", "缺口"} & words
-    assert all("gap" not in column.id for column in book().columns)
+    assert all("gap" not in column.id for column in declared_columns())
 
 
 def test_summary_counts_what_the_list_holds(workbook, made) -> None:

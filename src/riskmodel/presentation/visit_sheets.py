@@ -17,7 +17,7 @@ from riskmodel.i18n import Language, check_language
 from riskmodel.io import files
 from riskmodel.presentation.page import asset, render
 from riskmodel.presentation.worklist_words import list_columns, phrase, reasons, rows_in_words
-from riskmodel.scoring import NAME_COLUMNS, Worklist, book, code_words, join_names
+from riskmodel.scoring import NAME_COLUMNS, Worklist, code_words, declared_columns, join_names
 from riskmodel.version import __version__
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
@@ -118,7 +118,7 @@ def _figure(value: object) -> str:
 
 
 def _column(name: str, lang: Language) -> str:
-    return next(c for c in book().columns if c.id == name).text(lang)
+    return next(c for c in declared_columns() if c.id == name).text(lang)
 
 
 def _entries(lang: Language) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from riskmodel.i18n import Language, check_language, section, text
-from riskmodel.scoring import ENTRIES, Column, book, code_words
+from riskmodel.scoring import ENTRY_KINDS, Column, code_words, declared_columns
 
 OPTIONAL = (
     "tier",
@@ -42,7 +42,7 @@ def phrase(name: str, lang: Language, /, **values: object) -> str:
 
 def list_columns(rows: pd.DataFrame) -> list[Column]:
     """Return the declared columns that have something to say for these rows, and those to be filled in."""
-    return [c for c in book().columns if c.kind in ENTRIES or _present(rows, c)]
+    return [c for c in declared_columns() if c.kind in ENTRY_KINDS or _present(rows, c)]
 
 
 def _present(rows: pd.DataFrame, column: Column) -> bool:
@@ -66,7 +66,7 @@ def rows_in_words(rows: pd.DataFrame, columns: list[Column], lang: Language) -> 
     coded = code_words(lang)
     out: dict[str, list[object]] = {}
     for column in columns:
-        if column.kind in ENTRIES:
+        if column.kind in ENTRY_KINDS:
             out[column.id] = [None] * len(rows)
         elif column.id in made:
             out[column.id] = made[column.id](rows, lang)

@@ -15,27 +15,24 @@ from riskmodel.scoring.scores import (
 from riskmodel.scoring.visit_import import VisitImport, import_visits
 from riskmodel.scoring.visit_plan import BeyondForecast, parse_quotas, selection_probabilities
 from riskmodel.scoring.worklist import QUOTA_FLOOR, Worklist, build_worklist
-from riskmodel.scoring.worklist_columns import ENTRIES, Column, Lang, Words, book, check_lang, code_words
+from riskmodel.scoring.worklist_columns import ENTRY_KINDS, Column, code_words, declared_columns
 
 __all__ = [
-    "ENTRIES",
+    "ENTRY_KINDS",
     "NAME_COLUMNS",
     "QUOTA_FLOOR",
     "SCORE_COLUMNS",
     "BeyondForecast",
     "Column",
     "FilledList",
-    "Lang",
     "MonitoringResult",
     "VisitImport",
-    "Words",
     "Worklist",
     "back_up_filled_list",
-    "book",
     "build_worklist",
-    "check_lang",
     "code_words",
     "compare_outcomes",
+    "declared_columns",
     "explain",
     "import_visits",
     "join_names",

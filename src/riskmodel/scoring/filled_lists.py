@@ -15,7 +15,7 @@ from riskmodel.errors import InputRefused
 from riskmodel.i18n import LANGUAGES
 from riskmodel.io.files import FORMULA_SIGNS
 from riskmodel.scoring.office_files import TITLE_LINES, Row, find_headers, read_office_file
-from riskmodel.scoring.worklist_columns import book, code_words
+from riskmodel.scoring.worklist_columns import code_words, declared_columns
 
 NEEDED_COLUMNS = ("household_id", "outcome", "visited_on")
 READ_COLUMNS = (*NEEDED_COLUMNS, "decision", "cause", "selected_by", "chance")
@@ -35,7 +35,7 @@ def header_aliases() -> dict[str, str]:
     >>> [header_aliases()[header] for header in ("核查结果", "finding", "date")]
     ['outcome', 'outcome', 'visited_on']
     """
-    own = {c.id: c for c in book().columns}
+    own = {c.id: c for c in declared_columns()}
     columns = contract().tables["visits"].columns
     out: dict[str, str] = {}
     for name in READ_COLUMNS:

@@ -7,15 +7,13 @@ from pathlib import Path
 from typing import Literal
 
 from riskmodel.data import codes
-from riskmodel.i18n import Language, Words, check_language, section
+from riskmodel.i18n import Language, Words, section
 from riskmodel.io.specs import Spec, load_spec
 
-Lang = Language
-check_lang = check_language
 Kind = Literal[
     "text", "wrap", "id", "integer", "yuan", "percent", "chance", "date", "pick", "entry", "date_entry"
 ]
-ENTRIES = ("pick", "entry", "date_entry")
+ENTRY_KINDS = ("pick", "entry", "date_entry")
 
 
 class ColumnSpec(Spec):
@@ -41,38 +39,31 @@ class Columns(Spec):
     columns: tuple[ColumnSpec, ...]
 
 
-class Book(Spec):
-    """Columns and phrases of the worklist."""
-
-    sheets: dict[str, Words]
-    columns: tuple[Column, ...]
-    words: dict[str, Words]
-
-
 @cache
-def book() -> Book:
-    """Return the packaged columns and phrases (parsed once)."""
-    declared = load_spec(Path(__file__).with_name("worklist_columns.yaml"), Columns).columns
-    named = section("worklist")
-    columns = [
-        c.model_dump() | named["columns"][c.id]["name"] | {"meaning": named["columns"][c.id]["meaning"]}
-        for c in declared
-    ]
-    return Book.model_validate({"sheets": named["sheets"], "columns": columns, "words": named["words"]})
+def declared_columns() -> tuple[Column, ...]:
+    """Return the list's columns in their order, named in both languages (parsed once)."""
+    layout = load_spec(Path(__file__).with_name("worklist_columns.yaml"), Columns).columns
+    words = section("worklist.columns")
+    return tuple(
+        Column.model_validate(c.model_dump() | words[c.id]["name"] | {"meaning": words[c.id]["meaning"]})
+        for c in layout
+    )
 
 
 def code_words(lang: Language) -> dict[str, dict[str, str]]:
-    """Return the words of every coded column, ``{column: {code: word}}``; the contract's words in zh.
+    """Return the words of every coded column of the list.
 
     Parameters
     ----------
-    lang : str
+    lang
+        ``zh`` (the contract's words) or ``en``.
 
     Returns
     -------
     dict
+        ``{column: {code: word}}``, drop-down lists included.
     """
-    found = {
+    words = {
         "registration": codes("households", "registration"),
         "last_outcome": codes("visits", "outcome"),
         "selected_by": codes("visits", "selected_by"),
@@ -80,6 +71,6 @@ def code_words(lang: Language) -> dict[str, dict[str, str]]:
         "causes": codes("risk_events", "cause"),
     }
     if lang == "en":
-        found = {column: {code: code.replace("_", " ") for code in known} for column, known in found.items()}
+        words = {column: {code: code.replace("_", " ") for code in known} for column, known in words.items()}
     colours = section("worklist.tiers", lang)
-    return {**found, **section("worklist.choices", lang), "tier": colours, "card": colours}
+    return {**words, **section("worklist.choices", lang), "tier": colours, "card": colours}
