@@ -41,13 +41,13 @@ def half_up(value: float) -> float:
 
 
 @pytest.fixture(scope="module", params=[0, 1, 2])
-def told(request, make_inputs, meta):
+def explained(request, make_inputs, meta):
     parts, X, rules = make_inputs(400, seed=request.param)
     return parts, X, rules, explanation.write_reasons(parts, X, meta, rules, "zh")
 
 
-def test_generic_sentences_bear_out(told, meta) -> None:
-    _, X, rules, said = told
+def test_generic_sentences_bear_out(explained, meta) -> None:
+    _, X, rules, said = explained
     by_name = meta[meta["explainable"]].set_index("zh")
     assert by_name.index.is_unique  # else a sentence would not say which figure it quotes
     place = rules["township"] + rules["village"]
@@ -75,8 +75,8 @@ def test_generic_sentences_bear_out(told, meta) -> None:
     assert read > 300
 
 
-def test_income_sentences_bear_out(told) -> None:
-    _, _, rules, said = told
+def test_income_sentences_bear_out(explained) -> None:
+    _, _, rules, said = explained
     seen = {"level": 0, "fell": 0, "above": 0}
     for k in (1, 2, 3):
         for household, text in said[f"reason_{k}"].items():
@@ -97,8 +97,8 @@ def test_income_sentences_bear_out(told) -> None:
     assert all(seen.values()), seen
 
 
-def test_names_distinct_causes_by_falling_contribution(told, meta) -> None:
-    parts, _, _, said = told
+def test_names_distinct_causes_by_falling_contribution(explained, meta) -> None:
+    parts, _, _, said = explained
     sums = explanation.sum_by_cause(parts, meta).rename(columns=explanation.cause_words("zh"))
     for household, row in said.iterrows():
         causes = [row[f"cause_{k}"] for k in (1, 2, 3) if row[f"cause_{k}"]]
@@ -109,8 +109,8 @@ def test_names_distinct_causes_by_falling_contribution(told, meta) -> None:
         assert sizes == pytest.approx([sums.loc[household, c] for c in causes])
 
 
-def test_where_there_is_no_cause_there_is_no_sentence_and_no_number(told) -> None:
-    said = told[3]
+def test_where_there_is_no_cause_there_is_no_sentence_and_no_number(explained) -> None:
+    said = explained[3]
     for k in (1, 2, 3):
         empty = said[f"cause_{k}"] == ""
         assert (said.loc[empty, f"reason_{k}"] == "").all()
@@ -119,8 +119,8 @@ def test_where_there_is_no_cause_there_is_no_sentence_and_no_number(told) -> Non
     assert (said["cause_3"] == "").any()  # never padded to three
 
 
-def test_no_internal_id_and_no_unfilled_slot(told, make_inputs, meta) -> None:
-    parts, X, rules, said = told
+def test_no_internal_id_and_no_unfilled_slot(explained, make_inputs, meta) -> None:
+    parts, X, rules, said = explained
     english = explanation.write_reasons(parts, X, meta, rules, "en")
     for k in (1, 2, 3):
         zh = " ".join(said[f"reason_{k}"]) + " ".join(said[f"cause_{k}"])
@@ -129,8 +129,8 @@ def test_no_internal_id_and_no_unfilled_slot(told, make_inputs, meta) -> None:
         assert not re.search(r"[_{}\u3000-\u9fff]|\bnan\b", en)
 
 
-def test_languages_say_the_same(told, meta) -> None:
-    parts, X, rules, zh = told
+def test_languages_say_the_same(explained, meta) -> None:
+    parts, X, rules, zh = explained
     en = explanation.write_reasons(parts, X, meta, rules, "en")
     words = dict(
         zip(explanation.cause_words("zh").values(), explanation.cause_words("en").values(), strict=True)

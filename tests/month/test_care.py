@@ -86,7 +86,7 @@ def test_the_verbs_of_the_office_end_to_end(office: Office, tmp_path: Path) -> N
     store = tmp_path / "mlflow.db"
     shutil.copyfile(office.store, store)
 
-    def told(*arguments: object, exit_code: int = 0) -> dict:
+    def run_json(*arguments: object, exit_code: int = 0) -> dict:
         done = CliRunner().invoke(app, [*(str(a) for a in arguments), "--json"])
         assert done.exit_code == exit_code, done.stderr
         return json.loads(done.stdout)
@@ -95,21 +95,23 @@ def test_the_verbs_of_the_office_end_to_end(office: Office, tmp_path: Path) -> N
     names = tmp_path / "names.csv"
     some = read_county(office.data).frame("households")["household_id"].head(200)
     names.write_text("户编号,户主姓名\n" + "".join(f"{h},某某\n" for h in some), encoding="utf-8")
-    made = told(
+    made = run_json(
         "month", office.data, "--as-of", AS_OF, "--visits", 15, "--quota", "township:40%",
         "--quota", "village", "--floor", 0.02, "--names", names, "--out", months, "--store", store,
     )  # fmt: skip
     assert [Path(p).name for p in made["with_names"]] == ["worklist.xlsx", "visit-sheets.html"]
     # What was asked of a month is asked of it again, unless it is taken back.
-    again = told("month", office.data, "--as-of", AS_OF, "--out", months, "--store", store)
+    again = run_json("month", office.data, "--as-of", AS_OF, "--out", months, "--store", store)
     assert again["done"] == []
-    plain = told("month", office.data, "--as-of", AS_OF, "--quota", "none", "--out", months, "--store", store)
+    plain = run_json(
+        "month", office.data, "--as-of", AS_OF, "--quota", "none", "--out", months, "--store", store
+    )
     assert plain["done"] == ["worklist", "report"]
     assert plain["worklist"]["planned_quota"] == 0
     assert made["done"] == ["check", "rules", "score", "worklist", "report", "ledger"]
-    rows = told("months", months)["rows"]
+    rows = run_json("months", months)["rows"]
     assert [r["as_of"] for r in rows] == [AS_OF]
-    found = told(
+    found = run_json(
         "monitor",
         office.data,
         "--as-of",
@@ -130,7 +132,7 @@ def test_the_verbs_of_the_office_end_to_end(office: Office, tmp_path: Path) -> N
         .exit_code
         == 2
     )
-    decision = told(
+    decision = run_json(
         "promote", "county", "--challenger", "rule", "--store", store, "--override", "a test", exit_code=0
     )
     assert decision["promoted"]

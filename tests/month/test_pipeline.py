@@ -90,8 +90,8 @@ def test_a_month_computes_everything_once(whole: Path, computed: Counter[tuple[s
 
 
 def test_six_steps_and_what_the_office_needs(whole: Path) -> None:
-    told = {name: Checkpoints(whole).read(name) for name in month.STEPS}
-    assert all(told.values())
+    checkpoints = {name: Checkpoints(whole).read(name) for name in month.STEPS}
+    assert all(checkpoints.values())
     made = bytes_of(whole)
     wanted = {
         "check/quality.md", "rules/national-2021.csv", "scores.zh.parquet", "scores.en.parquet",

@@ -143,8 +143,8 @@ def test_a_list_with_keyed_ids_is_taken_in_under_the_offices_own(make_scores, tm
     # The office's file of names says who is meant; its own number goes along, at output only.
     names = tmp_path / "names.csv"
     own = dict(zip(coded["household_id"], scores["household_id"], strict=True))
-    told = "".join(f"{h},某{h[-2:]}\n" for h in scores["household_id"])
-    names.write_text("户编号,户主姓名\n" + told, encoding="utf-8")
+    lines = "".join(f"{h},某{h[-2:]}\n" for h in scores["household_id"])
+    names.write_text("户编号,户主姓名\n" + lines, encoding="utf-8")
     people = pseudonymise_names(read_names(names), key)
     path = presentation.write_worklist(made, tmp_path / "list.xlsx", names=people)
     book = openpyxl.load_workbook(path)

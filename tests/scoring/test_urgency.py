@@ -80,11 +80,11 @@ def test_the_list_says_why_each_household_stands_there(make_scores, tmp_path) ->
     )
     page = openpyxl.load_workbook(presentation.write_worklist(made, tmp_path / "list.xlsx"))["核查名单"]
     rows = [[c.value for c in row] for row in page.iter_rows()]
-    told = [row[rows[0].index("排序依据")] for row in rows[1:]]
+    shown = [row[rows[0].index("排序依据")] for row in rows[1:]]
     words = {"new_below": "未监测 线下", "new_above": "未监测 线上", "quota": "乡村名额"}
     words |= {"chance": "风险概率", "lot": "抽签"}
-    assert told == [words[u] for u in made.listed["urgency"]]
-    assert set(told) == set(words.values())
+    assert shown == [words[u] for u in made.listed["urgency"]]
+    assert set(shown) == set(words.values())
     summary = {
         r[0].value: r[1].value for r in openpyxl.load_workbook(tmp_path / "list.xlsx")["汇总"].iter_rows()
     }

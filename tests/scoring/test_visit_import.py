@@ -156,8 +156,8 @@ def test_a_file_saved_as_gb18030_csv_by_a_spreadsheet_is_the_same_list(scores, f
     rows = list(openpyxl.load_workbook(filled)["核查名单"].iter_rows(values_only=True))
     text = io.StringIO()
     # Excel writes dates of a Chinese machine as 2021/7/2.
-    told = [[f"{c.year}/{c.month}/{c.day}" if isinstance(c, dt.datetime) else c for c in row] for row in rows]
-    csv.writer(text).writerows(told)
+    rows = [[f"{c.year}/{c.month}/{c.day}" if isinstance(c, dt.datetime) else c for c in row] for row in rows]
+    csv.writer(text).writerows(rows)
     path = tmp_path / "list.csv"
     path.write_bytes(text.getvalue().encode("gb18030"))
     from_csv, from_xlsx = scoring.read_filled_list(path), scoring.read_filled_list(filled)
@@ -181,7 +181,7 @@ def test_conflicts_are_shown_and_nothing_is_overwritten(scores, filled, tmp_path
 
 
 @pytest.mark.parametrize(
-    ("values", "cell", "told"),
+    ("values", "cell", "reason"),
     [
         ({"核查结果": "属实吧"}, "outcome", "'属实吧' is not on the list; choose 属实 (confirmed)"),
         ({"核查结果": None, "处理意见": "拟纳入"}, "outcome", "no finding although the row is filled"),
@@ -195,7 +195,7 @@ def test_conflicts_are_shown_and_nothing_is_overwritten(scores, filled, tmp_path
     ],
 )
 def test_each_fault_is_named_by_its_cell_and_the_rest_is_used(
-    scores, filled, tmp_path, values, cell, told
+    scores, filled, tmp_path, values, cell, reason
 ) -> None:
     data = make(tmp_path / "data", tables(scores), "parquet")
     taken = scoring.import_visits(edited(filled, 2, **values), data, TODAY)
@@ -204,7 +204,7 @@ def test_each_fault_is_named_by_its_cell_and_the_rest_is_used(
     assert problem.column == cell
     assert problem.cell.startswith("核查名单!")
     assert problem.cell.endswith("2")
-    assert told in problem.reason
+    assert reason in problem.reason
 
 
 def test_zeros_that_a_spreadsheet_dropped_are_guessed_at_in_words_only(make_scores, tmp_path) -> None:

@@ -95,5 +95,5 @@ def test_prints_a_page_a_village(make_scores, tmp_path) -> None:
     villages = made.planned[["township", "village"]].drop_duplicates()
     assert len(pages) >= len(villages)
     firsts = [p.strip().split("\n")[0].split() for p in pages]
-    told = {tuple(v) for v in villages.itertuples(index=False, name=None)}
-    assert told == {tuple(f) for f in firsts if tuple(f) in told}
+    shown = {tuple(v) for v in villages.itertuples(index=False, name=None)}
+    assert shown == {tuple(f) for f in firsts if tuple(f) in shown}

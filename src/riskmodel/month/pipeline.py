@@ -19,7 +19,6 @@ from riskmodel.io import files
 from riskmodel.io.checkpoints import Checkpoints, folder_digest
 from riskmodel.month import settings
 from riskmodel.month.settings import NO_SHEETS, MonthOptions, MonthSettings
-from riskmodel.presentation import with_rules
 from riskmodel.runs import LoadedModel, load_model
 
 _LOG = logging.getLogger(__name__)
@@ -161,41 +160,43 @@ def named_lists_folder(out: Path) -> Path:
 
 def write_month_report(context: MonthContext) -> StepResult:
     """Write the report: the run, this month's list with histories, and the page of rules and changes."""
-    chosen = files.read_table(context.out / "worklist.parquet")
-    on_list = list(chosen["household_id"])
-    shown = {lang: _with_plan(_for_page(context.scores(lang), on_list), chosen, lang) for lang in LANGS}
-    histories = presentation.histories(context.county, context.settings.as_of, on_list)
-    found = presentation.yields(context.county, context.settings.as_of)
-    given = presentation.read_run(context.settings.run_id, context.store, shown, histories, found)
-    given = replace(given, weighted_yield=presentation.weighted_yield(context.county, context.settings.as_of))
-    given = with_rules(
-        given,
-        context.county,
+    county, as_of, lang = context.county, context.settings.as_of, context.settings.lang
+    listed = files.read_table(context.out / "worklist.parquet")
+    ids = list(listed["household_id"])
+    scores = {code: _with_plan(_for_page(context.scores(code), ids), listed, code) for code in LANGS}
+    histories = presentation.histories(county, as_of, ids)
+    yields = presentation.yields(county, as_of)
+    report = presentation.read_run(context.settings.run_id, context.store, scores, histories, yields)
+    report = replace(report, weighted_yield=presentation.weighted_yield(county, as_of))
+    folder = context.out / "report"
+    report = presentation.with_rules(
+        report,
+        county,
         context.loaded.ruleset,
-        context.settings.as_of,
-        context.out / "report",
+        as_of,
+        folder,
         params=dict(context.loaded.card["params"]),
         verdicts=context.verdicts,
-        lang=context.settings.lang,
+        lang=lang,
     )
-    page = presentation.write_report(given, context.out / "report", context.settings.lang)
-    return _files(context.out / "report"), {"page": page.name}
+    page = presentation.write_report(report, folder, lang)
+    return _files(folder), {"page": page.name}
 
 
 def _files(folder: Path) -> list[Path]:
     return [p for p in sorted(folder.rglob("*")) if p.is_file() and not p.name.startswith(".")]
 
 
-def _with_plan(scores: pd.DataFrame, chosen: pd.DataFrame, lang: str) -> pd.DataFrame:
+def _with_plan(scores: pd.DataFrame, listed: pd.DataFrame, lang: str) -> pd.DataFrame:
     """Return scores with each household's place on the list, and in words how it came there."""
-    told = chosen[["household_id", "position", "planned"]].assign(plan=presentation.plan_words(chosen, lang))
-    out = scores.merge(told, on="household_id", how="left", validate="1:1")
+    plan = listed[["household_id", "position", "planned"]].assign(plan=presentation.plan_words(listed, lang))
+    out = scores.merge(plan, on="household_id", how="left", validate="1:1")
     return out.assign(planned=out["planned"].eq(True))
 
 
-def _for_page(scores: pd.DataFrame, on_list: list[str]) -> pd.DataFrame:
+def _for_page(scores: pd.DataFrame, ids: list[str]) -> pd.DataFrame:
     """Return the rows that a page holds at ease: everybody on the list, then the highest scores."""
-    listed = scores["household_id"].isin(on_list)
+    listed = scores["household_id"].isin(ids)
     room = max(0, PAGE_ROWS - int(listed.sum()))
     return scores[listed | (~listed & ((~listed).cumsum() <= room))].reset_index(drop=True)
 
