@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import pytest
 
-from riskmodel.errors import UsageError
+from riskmodel.errors import SpecError, UsageError
 from riskmodel.presentation import (
+    REPORT_SECTIONS,
     Chart,
     Charts,
     Column,
     Paragraph,
     ReportInput,
+    ReportSection,
     Row,
     Table,
     report_html,
     report_section,
-    sections,
 )
-from riskmodel.presentation.sections import unregister
 
 TITLE = {"zh": "各模型的户次", "en": "Rows by model"}
 
@@ -26,7 +26,6 @@ TITLE = {"zh": "各模型的户次", "en": "Rows by model"}
 def rows_by_model():
     """Register an example section between the comparison and the quality of the models."""
 
-    @report_section("rows_by_model", title=TITLE, order=45)
     def parts(given: ReportInput) -> list | None:
         if given.metrics.empty:
             return None
@@ -39,8 +38,8 @@ def rows_by_model():
         )
         return [Paragraph(TITLE, "note"), table, Charts([Chart("example", TITLE, "<svg></svg>")])]
 
-    yield parts
-    unregister("rows_by_model")
+    with REPORT_SECTIONS.including(ReportSection("rows_by_model", TITLE, 45, parts)):
+        yield parts
 
 
 def test_an_example_section_stands_in_its_place(given, rows_by_model) -> None:
@@ -54,7 +53,7 @@ def test_an_example_section_stands_in_its_place(given, rows_by_model) -> None:
 
 
 def test_the_list_of_sections_is_what_documentation_reads(rows_by_model) -> None:
-    registered = sections()
+    registered = list(REPORT_SECTIONS.values())
     own = [s.id for s in registered if s.id != "rows_by_model"]
     assert own == [
         "headline", "rules", "notes", "comparison", "quality",
@@ -69,7 +68,7 @@ def test_without_it_the_report_is_as_before(given) -> None:
 
 
 def test_a_section_that_is_there_or_lacks_a_language_is_refused() -> None:
-    with pytest.raises(UsageError, match="registered already"):
-        report_section("headline", title=TITLE, order=1)
+    with pytest.raises(SpecError, match="report section 'headline' is registered twice"):
+        report_section("headline", title=TITLE, order=1)(lambda given: None)
     with pytest.raises(UsageError, match="zh and en"):
         report_section("another", title={"zh": "", "en": "x"}, order=1)

@@ -32,13 +32,14 @@ from riskmodel.presentation.report import report_html, write_report, write_run_r
 from riskmodel.presentation.report_charts import line_style
 from riskmodel.presentation.report_input import ReportInput, read_run, weighted_yield, yields
 from riskmodel.presentation.rules_page import with_rules, write_rules_page
-from riskmodel.presentation.sections import ReportSection, report_section, sections
+from riskmodel.presentation.sections import REPORT_SECTIONS, ReportSection, report_section
 from riskmodel.presentation.table import Cell, Column, Row, Table, Words
 from riskmodel.presentation.visit_sheets import print_pdf, write_visit_sheets
 from riskmodel.presentation.worklist_words import plan_words
 from riskmodel.presentation.worklist_workbook import write_worklist
 
 __all__ = [
+    "REPORT_SECTIONS",
     "Axis",
     "Bullets",
     "Cell",
@@ -73,7 +74,6 @@ __all__ = [
     "read_run",
     "report_html",
     "report_section",
-    "sections",
     "templates",
     "use_chinese",
     "weighted_yield",

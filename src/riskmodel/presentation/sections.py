@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from riskmodel.errors import UsageError
 from riskmodel.i18n import section
+from riskmodel.io.registry import Registry
 from riskmodel.presentation.page import PageSection, Part
 from riskmodel.presentation.report_input import ReportInput
 from riskmodel.presentation.table import Words
@@ -41,12 +42,17 @@ class ReportSection:
     parts: Callable[[ReportInput], Parts]
 
     @property
+    def name(self) -> str:
+        """Its id, as registries call it."""
+        return self.id
+
+    @property
     def words(self) -> Words:
         """Its heading in both languages."""
         return section(self.title) if isinstance(self.title, str) else self.title
 
 
-_REGISTERED: dict[str, ReportSection] = {}
+REPORT_SECTIONS: Registry[ReportSection] = Registry("report section", "riskmodel.presentation")
 
 
 def report_section(
@@ -74,33 +80,21 @@ def report_section(
     Raises
     ------
     UsageError
-        If the id is taken, or the title lacks a language.
+        If the title lacks a language.
+    SpecError
+        If the id is taken.
     """
-    if id in _REGISTERED:
-        raise UsageError(f"report section {id!r} is registered already; choose another id")
     if not isinstance(title, str) and not (title.get("zh") and title.get("en")):
         raise UsageError(f"report section {id!r} needs a title in zh and en")
 
     def register(function: Callable[[ReportInput], Parts]) -> Callable[[ReportInput], Parts]:
-        _REGISTERED[id] = ReportSection(id, title, order, function)
+        REPORT_SECTIONS.register(ReportSection(id, title, order, function))
         return function
 
     return register
 
 
-def unregister(id: str) -> None:
-    """Take a section out of the report again, as a test does that registered one."""
-    _REGISTERED.pop(id, None)
-
-
-def sections() -> tuple[ReportSection, ...]:
-    """Return the registered sections in the order of the page."""
-    from riskmodel.presentation import report  # noqa: F401 - registers the package's own
-
-    return tuple(sorted(_REGISTERED.values(), key=lambda s: (s.order, s.id)))
-
-
 def page_sections(given: ReportInput) -> list[PageSection]:
     """Return the sections of a report that have something to show."""
-    made = [(s, s.parts(given)) for s in sections()]
+    made = [(s, s.parts(given)) for s in REPORT_SECTIONS.values()]
     return [PageSection(s.id, s.words, list(parts)) for s, parts in made if parts is not None]

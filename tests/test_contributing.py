@@ -1,0 +1,44 @@
+"""CONTRIBUTING.md shows how to add each kind of thing: its examples are written out and their tests run."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import riskmodel
+
+ROOT = Path(__file__).resolve().parents[1]
+EXAMPLE = re.compile(r"```(?:python|yaml)\n# ((?:src|tests)/\S+)\n(.*?)```", flags=re.DOTALL)
+# The packages whose registries look into their own folder: the examples' files lie beside the real ones.
+OPEN = """
+import importlib
+from pathlib import Path
+
+for name in ("models", "evaluation", "presentation", "data.importers"):
+    package = importlib.import_module(f"riskmodel.{name}")
+    package.__path__.append(str(Path(__file__).parent / "src/riskmodel" / name.replace(".", "/")))
+"""
+
+
+def test_every_worked_example_runs_as_it_stands(tmp_path: Path) -> None:
+    examples = dict(EXAMPLE.findall((ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")))
+    tests = sorted(path for path in examples if path.startswith("tests/"))
+    # A rule set, a model, a metric, a section of the report, an importer: a file and its test each.
+    assert len(tests) == 5
+    assert len(examples) == 10
+    for path, text in examples.items():
+        file = tmp_path / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8")
+    (tmp_path / "conftest.py").write_text(OPEN, encoding="utf-8")
+    (tmp_path / "pytest.ini").write_text("[pytest]\naddopts = --import-mode=importlib\n", encoding="utf-8")
+    source = str(Path(riskmodel.__file__).parents[1])
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *tests], cwd=tmp_path, text=True,
+        capture_output=True, check=False, env=os.environ | {"PYTHONPATH": source},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "5 passed" in done.stdout
