@@ -96,40 +96,12 @@ def build_accounts(
 
 
 def accounts_over_spans(county: Source, when: Moments, spans: ir.Table, period: AccountingPeriod) -> ir.Table:
-    """Return the quantities of households each over its own span, which may end after as-of.
-
-    Parameters
-    ----------
-    county : County or Shape
-    when : tuple of Moment, or a table of them
-    spans : ibis.Table
-        ``household_id, as_of, period_from, period_to`` (month ordinals). Households without one are left
-        out.
-    period : Period
-
-    Returns
-    -------
-    ibis.Table
-        As `build_accounts`; persons are those at the span's end.
-    """
+    """Return the quantities of households each over its own span, which may end after as-of."""
     return _build(county, when, period, spans)
 
 
 def build_incomes(county: County, when: Iterable[Moment], period: AccountingPeriod | None = None) -> ir.Table:
-    """Return incomes per head alone, computed once whoever asks: lines and labels look at many windows.
-
-    Parameters
-    ----------
-    county : County
-    when : iterable of Moment
-    period : Period, optional
-        Twelve months by default.
-
-    Returns
-    -------
-    ibis.Table
-        ``household_id, as_of, pcni, persons, weight, income_basis``; see `build_accounts`.
-    """
+    """Return incomes per head alone, computed once whoever asks: lines and labels look at many windows."""
     moments, period = tuple(when), period or AccountingPeriod()
     if all(m.known_by == m.as_of for m in moments):
         return build_accounts(county, moments, period).select(*INCOMES)
