@@ -35,14 +35,25 @@ from riskmodel import rules
 from riskmodel.data import County, Shape, compiled, month_end, rows_table
 from riskmodel.errors import UsageError
 from riskmodel.households import (
+    TOTAL_MONTHS,
     WATCHED_EVENTS,
+    AccountingPeriod,
     AsOf,
     DateLike,
     KnownCounty,
     Moment,
-    accounts,
+    accounts_over_spans,
+    as_moments,
+    build_accounts,
+    build_incomes,
     known_county,
-    point_in_time,
+    known_households,
+    known_members,
+    known_rows,
+    moment_table,
+    to_date,
+    valid_on,
+    window_end,
 )
 from riskmodel.io.specs import Spec
 
@@ -107,14 +118,12 @@ def build_targets(
     if unknown or not events:
         raise UsageError(f"events {list(events)!r}: give one or more of {', '.join(EVENTS)}")
     span = horizon if isinstance(horizon, Horizon) else Horizon(months=horizon)
-    days = [m.as_of for m in point_in_time.as_moments(as_of)]
-    seen_by = point_in_time.to_date(known_by) if known_by else END_OF_TIME
-    out = compiled.frame(
-        county, _households, clock=point_in_time.moment_table(point_in_time.as_moments(days))
-    )
+    days = [m.as_of for m in as_moments(as_of)]
+    seen_by = to_date(known_by) if known_by else END_OF_TIME
+    out = compiled.frame(county, _households, clock=moment_table(as_moments(days)))
     out["as_of"] = pd.to_datetime(out["as_of"])
     out["real_horizon_months"] = float(span.months)
-    ends = {d: point_in_time.window_end(d, span.months) for d in days}
+    ends = {d: window_end(d, span.months) for d in days}
     over = pd.Series({pd.Timestamp(d): _is_over(county, end, seen_by) for d, end in ends.items()})
     for event in events:
         if event == "below_line":
@@ -133,7 +142,7 @@ def build_targets(
 
 
 def _households(county: Shape, clock: ir.Table) -> ir.Table:
-    return point_in_time.known_households(county, clock).select(*KEY)
+    return known_households(county, clock).select(*KEY)
 
 
 def _is_over(county: County, end: dt.date, seen_by: dt.date) -> bool:
@@ -156,7 +165,7 @@ def _happened(county: County, event: Event, ends: dict[dt.date, dt.date], seen_b
     windows = rows_table(
         [{"as_of": d, "window_end": end} for d, end in ends.items()], as_of="date", window_end="date"
     )
-    clock = point_in_time.moment_table(Moment(d, seen_by) for d in ends)
+    clock = moment_table(Moment(d, seen_by) for d in ends)
     frame = compiled.frame(county, _events, event, windows=windows, clock=clock)
     frame["as_of"] = pd.to_datetime(frame["as_of"])
     return frame.astype({f"label_{event}": "float64"})
@@ -165,7 +174,7 @@ def _happened(county: County, event: Event, ends: dict[dt.date, dt.date], seen_b
 def _events(county: Shape, event: Event, windows: ir.Table, clock: ir.Table) -> ir.Table:
     name, column = ("monitoring", "event") if event == "identified" else ("visits", "outcome")
     yes = WATCHED_EVENTS if event == "identified" else ("confirmed",)
-    t = point_in_time.known_rows(county, name, clock)
+    t = known_rows(county, name, clock)
     t = t.join(windows, [t.as_of == windows.as_of, t.date > windows.as_of, t.date <= windows.window_end])
     answered = t[column].isin(yes)
     if event == "confirmed":
@@ -182,7 +191,7 @@ def _no_event_is_zero(
         return values
     there = []
     for start, end in ends.items():
-        here = compiled.frame(county, _inhabited, clock=point_in_time.moment_table([Moment(end, seen_by)]))
+        here = compiled.frame(county, _inhabited, clock=moment_table([Moment(end, seen_by)]))
         there.append(here.assign(as_of=pd.Timestamp(start), there=True))
     # Extinct and moved-out households could not be identified any more: null, not 0.
     alive = out[KEY].merge(pd.concat(there), on=KEY, how="left")["there"].eq(True)
@@ -190,7 +199,7 @@ def _no_event_is_zero(
 
 
 def _inhabited(county: Shape, clock: ir.Table) -> ir.Table:
-    return point_in_time.known_members(county, clock).select("household_id").distinct()
+    return known_members(county, clock).select("household_id").distinct()
 
 
 def _below_line(
@@ -206,9 +215,9 @@ def _below_line(
     period = chosen.period(params)
     parts = []
     if not span.next:
-        ends = {d: point_in_time.window_end(d, span.months) for d in days}
-        moments = point_in_time.as_moments(Moment(e, seen_by) for e in ends.values())
-        at_end = compiled.frame(county, _by_months, incomes=accounts.build_incomes(county, moments, period))
+        ends = {d: window_end(d, span.months) for d in days}
+        moments = as_moments(Moment(e, seen_by) for e in ends.values())
+        at_end = compiled.frame(county, _by_months, incomes=build_incomes(county, moments, period))
         lines = rules.poverty_lines(county, chosen, sorted(set(ends.values())), params, known_by=seen_by)
         at_end["end"] = pd.to_datetime(at_end.pop("as_of"))
         at_end["line"] = at_end["end"].map({pd.Timestamp(d): v for d, v in lines.items()}).astype(float)
@@ -218,7 +227,7 @@ def _below_line(
         parts.append(at_end.merge(starts, on="end"))
     spans = _own_spans(county, days, span, seen_by, period)
     if spans is not None:
-        clock = point_in_time.moment_table(Moment(d, seen_by) for d in days)
+        clock = moment_table(Moment(d, seen_by) for d in days)
         own = compiled.frame(county, _over_spans, period, spans=spans, clock=clock)
         own["as_of"] = pd.to_datetime(own["as_of"])
         ends_of = {int(m): month_end(int(m)) for m in own["period_to"].unique()}
@@ -249,10 +258,8 @@ def _by_months(county: Shape, incomes: ir.Table) -> ir.Table:
     return incomes.filter(incomes.income_basis == "months").select(*KEY, "pcni")
 
 
-def _over_spans(
-    county: Shape, period: accounts.AccountingPeriod, spans: ir.Table, clock: ir.Table
-) -> ir.Table:
-    t = accounts.accounts_over_spans(county, clock, spans, period)
+def _over_spans(county: Shape, period: AccountingPeriod, spans: ir.Table, clock: ir.Table) -> ir.Table:
+    t = accounts_over_spans(county, clock, spans, period)
     return t.select(*KEY, "pcni", "period_to", "as_of_month")
 
 
@@ -261,7 +268,7 @@ def _null_where_replaced(county: County, outcomes: pd.DataFrame, seen_by: dt.dat
 
     Where other people live under a household's number by then, what they earn is not its outcome.
     """
-    clock = point_in_time.moment_table([Moment(END_OF_TIME, seen_by)])
+    clock = moment_table([Moment(END_OF_TIME, seen_by)])
     if not compiled.frame(county, _anybody_left, clock=clock)["left"].eq(True).all():
         return outcomes
     types = {KEY[0]: "string", KEY[1]: "date", "end": "date"}
@@ -276,14 +283,14 @@ def _null_where_replaced(county: County, outcomes: pd.DataFrame, seen_by: dt.dat
 
 
 def _anybody_left(county: Shape, clock: ir.Table) -> ir.Table:
-    t = point_in_time.known_rows(county, "members", clock)
+    t = known_rows(county, "members", clock)
     return t.aggregate(left=t.valid_to.notnull().any())
 
 
 def _stayed(county: Shape, windows: ir.Table, clock: ir.Table) -> ir.Table:
-    t = point_in_time.known_rows(county, "members", clock)
+    t = known_rows(county, "members", clock)
     t = t.select("household_id", "member_id", "valid_from", "valid_to").inner_join(windows, "household_id")
-    by_member = t.mutate(before=point_in_time.valid_on(t, "as_of"), after=point_in_time.valid_on(t, "end"))
+    by_member = t.mutate(before=valid_on(t, "as_of"), after=valid_on(t, "end"))
     by_member = by_member.group_by([*KEY, "end", "member_id"]).agg(
         stayed=ibis._.before.any() & ibis._.after.any()
     )
@@ -291,13 +298,13 @@ def _stayed(county: Shape, windows: ir.Table, clock: ir.Table) -> ir.Table:
 
 
 def _own_spans(
-    county: County, days: list[dt.date], span: Horizon, seen_by: dt.date, period: accounts.AccountingPeriod
+    county: County, days: list[dt.date], span: Horizon, seen_by: dt.date, period: AccountingPeriod
 ) -> ir.Table | None:
     """Return the span of each label: the next observation, or the first total after the features."""
     if not span.next and not county.facts.get("spans.income", False):
         return None
-    at = accounts.build_accounts(county, point_in_time.as_moments(days), period)
-    clock = point_in_time.moment_table(Moment(d, seen_by) for d in days)
+    at = build_accounts(county, as_moments(days), period)
+    clock = moment_table(Moment(d, seen_by) for d in days)
     return compiled.store(
         county, _next_spans, span, period,
         at=at.select(*KEY, "period_to", "income_basis", "as_of_month"), clock=clock,
@@ -305,18 +312,18 @@ def _own_spans(
 
 
 def _next_spans(
-    county: Shape, span: Horizon, period: accounts.AccountingPeriod, at: ir.Table, clock: ir.Table
+    county: Shape, span: Horizon, period: AccountingPeriod, at: ir.Table, clock: ir.Table
 ) -> ir.Table:
-    later = point_in_time.known_rows(county, "income", clock)
+    later = known_rows(county, "income", clock)
     later = later.select(*KEY, "month_from", "month_to").inner_join(at, list(KEY))
-    is_total = later.month_to - later.month_from == accounts.TOTAL_MONTHS - 1
+    is_total = later.month_to - later.month_from == TOTAL_MONTHS - 1
     by_total = is_total & (later.income_basis == "total")
     by_total = by_total & (later.month_from > later.period_to) & (later.month_to > later.as_of_month)
     keep = by_total
     if span.next:
         within = (later.month_to > later.period_to) & (later.month_to <= later.period_to + span.months)
         keep = by_total | ((later.income_basis == "months") & within)
-    length = ibis.ifelse(later.income_basis == "total", accounts.TOTAL_MONTHS, period.months)
+    length = ibis.ifelse(later.income_basis == "total", TOTAL_MONTHS, period.months)
     next_totals = later.mutate(length=length).filter(keep).group_by(KEY)
     next_totals = next_totals.agg(period_to=ibis._.month_to.min(), length=ibis._.length.max())
     return next_totals.mutate(
@@ -433,12 +440,12 @@ def _income_months(county: Shape) -> ir.Table:
 
 
 def _first_seen_by_identification(county: County) -> set[str]:
-    clock = point_in_time.moment_table([Moment(END_OF_TIME, END_OF_TIME)])
+    clock = moment_table([Moment(END_OF_TIME, END_OF_TIME)])
     return set(compiled.frame(county, _seen_after_identification, clock=clock)["household_id"])
 
 
 def _seen_after_identification(county: Shape, clock: ir.Table) -> ir.Table:
-    t = point_in_time.known_rows(county, "monitoring", clock)
+    t = known_rows(county, "monitoring", clock)
     identified = t.filter(t.event == "identified").group_by("household_id").agg(identified=t.date.min())
     h = county.table("households")
     seen = h.group_by("household_id").agg(seen=h.known_on.min())

@@ -84,12 +84,12 @@ def monitor(
     """Look at the model in use: drift, missing values, calibration, yield; an alarm page."""
     from riskmodel import month as monthly
     from riskmodel import presentation, scoring
-    from riskmodel.households import point_in_time
+    from riskmodel.households import add_months, to_date
     from riskmodel.runs import load_model, open_run
 
-    day = point_in_time.to_date(as_of)
+    day = to_date(as_of)
     loaded = load_model(model, store)
-    before = point_in_time.to_date(reference) if reference else point_in_time.add_months(day, -12)
+    before = to_date(reference) if reference else add_months(day, -12)
     county = read_county(
         data,
         out=out,

@@ -210,9 +210,9 @@ def read_county(
     County
     """
     from riskmodel import data as counties
-    from riskmodel.households import point_in_time
+    from riskmodel.households import as_moments, dates_outside_records
 
-    days = point_in_time.as_moments(as_of) if as_of else ()  # a wrong date is told before anything is read
+    days = as_moments(as_of) if as_of else ()  # a wrong date is told before anything is read
     where = out or Path()
     try:
         found = counties.read_county(
@@ -227,7 +227,7 @@ def read_county(
     if len(found.rejected):
         path = counties.write_rejected(found.rejected, where)
         say(f"warning: {found.rejected.groupby(['file', 'row']).ngroups} rows rejected, kept whole in {path}")
-    for note in point_in_time.dates_outside_records(found, [d.as_of for d in days]) if days else ():
+    for note in dates_outside_records(found, [d.as_of for d in days]) if days else ():
         warn(note)
     return found
 

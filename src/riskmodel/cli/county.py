@@ -116,7 +116,7 @@ def check(
 ) -> None:
     """Check a county's tables: rejected rows, doubtful ones, and a summary of their quality."""
     from riskmodel import data as counties
-    from riskmodel.households import bunching_check, point_in_time
+    from riskmodel.households import bunching_check, fingerprint
 
     if spoiled is not None and not spoiled.is_file():
         raise InputMissing(f"{spoiled}: no such log; simulate --dirty writes OUT/spoiled/spoiled.csv")
@@ -132,7 +132,7 @@ def check(
     )
     if found is not None and not summary["refused"]:
         summary["data_through"] = found.data_through
-        summary["data_fingerprint"] = point_in_time.fingerprint(found, found.data_through)
+        summary["data_fingerprint"] = fingerprint(found, found.data_through)
     if spoiled is not None and found is not None:
         summary["spoiled"] = _score(spoiled, out)
     for late in [*counties.later_lines(summary, "en"), *_heaps(summary)]:

@@ -140,10 +140,10 @@ def worklist(
 
 def _warn_of_list(scores: pd.DataFrame, county: County | None, made: Worklist) -> None:
     """Warn where scores and data are not of one county, and where there are more visits than households."""
-    from riskmodel.households import point_in_time
+    from riskmodel.households import fingerprint
 
     told = set(scores["data_fingerprint"].astype(str)) if "data_fingerprint" in scores else set()
-    if county is not None and told and told != {point_in_time.fingerprint(county, made.as_of)}:
+    if county is not None and told and told != {fingerprint(county, made.as_of)}:
         warn(f"what these data say of {made.as_of} is not what was scored: score again, or give those data")
     if len(made.planned) < made.visits:
         warn(f"{made.visits} visits, but only {len(made.planned)} households to plan them for")

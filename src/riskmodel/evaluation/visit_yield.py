@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from riskmodel.data import County
 from riskmodel.evaluation.selective_labels import weighted_rate, worst_case_bounds
-from riskmodel.households import DateLike, point_in_time
+from riskmodel.households import DateLike, add_months, as_moments, known_households, known_rows, to_date
 
 Array = NDArray[np.float64]
 YIELD_MONTHS = 12
@@ -141,11 +141,11 @@ def recent_visits(county: County, as_of: DateLike, months: int = YIELD_MONTHS) -
     DataFrame
         ``selected_by, outcome, chance, village``: what `yield_by_source` and `weighted_yield` take.
     """
-    day = point_in_time.to_date(as_of)
-    when = point_in_time.as_moments(day)
-    seen = point_in_time.known_rows(county, "visits", when)
-    seen = seen.filter(seen.date <= day, seen.date > point_in_time.add_months(day, -months))
-    homes = point_in_time.known_households(county, when).select("household_id", "township", "village")
+    day = to_date(as_of)
+    when = as_moments(day)
+    seen = known_rows(county, "visits", when)
+    seen = seen.filter(seen.date <= day, seen.date > add_months(day, -months))
+    homes = known_households(county, when).select("household_id", "township", "village")
     rows = seen.select("household_id", "selected_by", "outcome", "chance").left_join(homes, "household_id")
     frame = county.con.to_pyarrow(rows).to_pandas()
     # Two townships may each have a village of one name; who lives nowhere known is a village alone.

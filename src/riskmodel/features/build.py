@@ -34,9 +34,9 @@ from riskmodel.households import (
     AsOf,
     KnownCounty,
     Moment,
-    accounts,
+    build_accounts,
     known_county,
-    point_in_time,
+    moment_table,
 )
 from riskmodel.rules import RelativeLine
 
@@ -281,16 +281,14 @@ def _blocks(
     county: County, feature_set: FeatureSet, when: tuple[Moment, ...], storage: TemporaryTables
 ) -> Iterator[tuple[str, list[ir.Table]]]:
     """Give the stored tables of features of each source, in pieces, their columns marked as made."""
-    clock = point_in_time.moment_table(when)
+    clock = moment_table(when)
     for source in dict.fromkeys(f.source for f in feature_set.features):
         features = tuple(f for f in feature_set.features if f.source == source)
         if source == "members":
             yield source, [storage.keep(_block, records.member_features, features, clock=clock)]
         elif source == "accounts":
             ends = observations.account_ends(county, features, when)
-            quantities = accounts.build_accounts(
-                county, ends, AccountingPeriod(months=feature_set.period_months)
-            )
+            quantities = build_accounts(county, ends, AccountingPeriod(months=feature_set.period_months))
             windows = observations.observation_windows(features, when)
             what = (observations.account_features, feature_set.line, features)
             yield source, [storage.keep(_block, *what, quantities=quantities, windows=windows)]
@@ -306,7 +304,7 @@ def _recorded(
     storage: TemporaryTables,
 ) -> Iterator[tuple[str, list[ir.Table]]]:
     """Give the stored tables of features of one table of the county."""
-    clock = point_in_time.moment_table(when)
+    clock = moment_table(when)
     if source in MONTHLY:
         dates = monthly.monthly_dates(county, source, features, when)
         what = (monthly.monthly_features, source, features)

@@ -26,7 +26,7 @@ import pyarrow as pa
 from riskmodel.data import County, Shape, codes, rows_table
 from riskmodel.features.aggregates import AGGREGATES, BLOCK_PREFIX, Monthly
 from riskmodel.features.declaration import Feature
-from riskmodel.households import RIGID_CATEGORIES, Moment, point_in_time
+from riskmodel.households import RIGID_CATEGORIES, Moment, known_rows, last_complete_month, moment_table
 
 KEY = ["household_id", "as_of"]
 CODE = {"income": "source", "spending": "category"}
@@ -63,7 +63,7 @@ def by_span(
 ) -> ir.Table:
     """Return what windows are made of, by household, as-of, code and span."""
     if "clock" in dates:
-        rows = households_within(point_in_time.known_rows(county, name, dates["clock"]), piece)
+        rows = households_within(known_rows(county, name, dates["clock"]), piece)
         return _from_months(_known_months(rows, name, wanted, edges[-1]), edges, parts)
     first = _month_sums(
         households_within(county.table(name), piece), name, wanted, dates["months"], dates["known"]
@@ -82,8 +82,8 @@ def span_dates(
     """Return the tables of months and days that `by_span` reads."""
     known_in_order = all(a.known_by <= b.known_by for a, b in pairwise(when))
     if county.facts.get(f"corrected.{name}", False) or not known_in_order:
-        return {"clock": point_in_time.moment_table(when)}
-    last = [point_in_time.last_complete_month(m.as_of) for m in when]
+        return {"clock": moment_table(when)}
+    last = [last_complete_month(m.as_of) for m in when]
     ends = sorted({m - edge for m in last for edge in edges})  # a cell is (ends[i], ends[i + 1]]
     base = ends[0]
     months = [
@@ -303,7 +303,7 @@ def count_totals(county: Shape, name: str, reach: int, clock: ir.Table) -> ir.Ta
 
     A household whose spending is only known as such totals has no monthly figures to make windows of.
     """
-    t = point_in_time.known_rows(county, name, clock)
+    t = known_rows(county, name, clock)
     t = t.filter(
         (t.month_from < t.month_to) & (t.month_to > t.last_month - reach) & (t.month_from <= t.last_month)
     )

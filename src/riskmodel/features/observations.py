@@ -26,7 +26,7 @@ from riskmodel.features.aggregates import AGGREGATES, BLOCK_PREFIX, DECIMALS, Ob
 from riskmodel.features.declaration import Feature
 from riskmodel.features.derived import line_of
 from riskmodel.features.records import in_range
-from riskmodel.households import Moment, point_in_time
+from riskmodel.households import Moment, as_moments, known_rows, last_complete_month, window_end
 from riskmodel.rules import RelativeLine
 
 KEY = ["household_id", "as_of"]
@@ -42,7 +42,7 @@ def indicator_features(
     items = sorted({str(f.column) for f in features})
     corrected = county.facts.get("corrected.indicators", False)
     # A corrected row holds from one moment to another, so then every moment has rows of its own.
-    t = point_in_time.known_rows(county, "indicators", clock) if corrected else county.table("indicators")
+    t = known_rows(county, "indicators", clock) if corrected else county.table("indicators")
     by = [*(KEY if corrected else ["household_id"]), "date", "known_on"]
     t = t.filter(t["item"].isin(items))
     wide = t.group_by(by).agg(
@@ -90,11 +90,11 @@ def finish_observation(f: Feature, t: ir.Table, county: Shape) -> ir.Value:
 def account_ends(county: County, features: Sequence[Feature], when: tuple[Moment, ...]) -> tuple[Moment, ...]:
     """Return the ends of the months with income that any feature can reach."""
     t = compiled.frame(county, _income_months)["month_to"]
-    last = max(point_in_time.last_complete_month(m.as_of) for m in when)
+    last = max(last_complete_month(m.as_of) for m in when)
     windows = [f.window for f in features]
     reach = None if None in windows else max(w for w in windows if w is not None)
-    first = 0 if reach is None else min(point_in_time.last_complete_month(m.as_of) for m in when) - reach + 1
-    return point_in_time.as_moments(month_end(int(m)) for m in t if first <= m <= last)
+    first = 0 if reach is None else min(last_complete_month(m.as_of) for m in when) - reach + 1
+    return as_moments(month_end(int(m)) for m in t if first <= m <= last)
 
 
 def _income_months(county: Shape) -> ir.Table:
@@ -105,8 +105,7 @@ def observation_windows(features: Sequence[Feature], when: Sequence[Moment]) -> 
     """Return the day before each window of observations begins: ``as_of, known_by, ago{months}``."""
     windows = sorted({f.window for f in features if f.window})
     rows = [
-        {"as_of": m.as_of, "known_by": m.known_by}
-        | {f"ago{w}": point_in_time.window_end(m.as_of, -w) for w in windows}
+        {"as_of": m.as_of, "known_by": m.known_by} | {f"ago{w}": window_end(m.as_of, -w) for w in windows}
         for m in when
     ]
     columns = ["as_of", "known_by", *(f"ago{w}" for w in windows)]

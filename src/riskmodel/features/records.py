@@ -18,7 +18,7 @@ import pyarrow as pa
 from riskmodel.data import Shape, rows_table
 from riskmodel.features.aggregates import AGGREGATES, BLOCK_PREFIX, CODE_COLUMNS, DatedRows, Members
 from riskmodel.features.declaration import Feature
-from riskmodel.households import Moment, point_in_time
+from riskmodel.households import Moment, add_months, known_members, known_rows, valid_on
 
 
 def conditions_hold(t: ir.Table, where: Mapping[str, Any]) -> ir.BooleanValue:
@@ -54,15 +54,15 @@ def dated_features(
     A window of n months is ``(as_of − n months, as_of]``, as for open causes; without a window every row
     up to as-of counts.
     """
-    t = point_in_time.known_rows(county, name, clock).inner_join(windows, "as_of")
+    t = known_rows(county, name, clock).inner_join(windows, "as_of")
     t = t.mutate(month=(t.date.year() * 12 + t.date.month() - 1).cast("int32"))
     return t.group_by(KEY).agg(**{f.id: _dated_value(f, t).cast("float64") for f in features})
 
 
 def asset_features(county: Shape, features: Sequence[Feature], clock: ir.Table) -> ir.Table:
     """Return the features of assets held at as-of; a set may ask for authorised rows only."""
-    t = point_in_time.known_rows(county, "assets", clock)
-    t = t.filter(point_in_time.valid_on(t))
+    t = known_rows(county, "assets", clock)
+    t = t.filter(valid_on(t))
     authorised = (t.authorised_on <= t.known_by).fill_null(False)
     out = {}
     for f in features:
@@ -86,9 +86,7 @@ def finish_record(f: Feature, t: ir.Table, county: Shape) -> ir.Value:
 def window_starts(features: Sequence[Feature], when: Sequence[Moment]) -> pa.Table:
     """Return the day before each window of dated rows begins, by as-of: ``as_of, ago{months}``."""
     windows = sorted({f.window for f in features if f.window})
-    rows = [
-        {"as_of": m.as_of} | {f"ago{w}": point_in_time.add_months(m.as_of, -w) for w in windows} for m in when
-    ]
+    rows = [{"as_of": m.as_of} | {f"ago{w}": add_months(m.as_of, -w) for w in windows} for m in when]
     columns = ["as_of", *(f"ago{w}" for w in windows)]
     return rows_table(rows, **dict.fromkeys(columns, "date"))
 
@@ -112,7 +110,7 @@ def member_features(county: Shape, features: Sequence[Feature], clock: ir.Table)
     A count is null, not 0, where a column it asks about is known for no member of the household: an
     office that never recorded health has not thereby a healthy county.
     """
-    t = point_in_time.known_members(county, clock)
+    t = known_members(county, clock)
     asked = sorted({c for f in features for c in _member_columns(f)})
     known = {f"known_{c}": t[c].count() for c in asked}
     g = t.group_by(KEY).agg(**{f.id: _member_value(f, t).cast("float64") for f in features}, **known)

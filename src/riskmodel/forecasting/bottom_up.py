@@ -30,7 +30,14 @@ from riskmodel.forecasting.household_methods import Scale
 from riskmodel.forecasting.panel_effects import Components
 from riskmodel.forecasting.reconciliation import Hierarchy
 from riskmodel.forecasting.rolling_origin import counts_as_known
-from riskmodel.households import WATCHED_EVENTS, Moment, point_in_time
+from riskmodel.households import (
+    WATCHED_EVENTS,
+    Moment,
+    add_months,
+    known_rows,
+    last_complete_month,
+    window_end,
+)
 from riskmodel.i18n import Message
 
 Array = NDArray[Any]
@@ -58,13 +65,11 @@ def bottom_up_forecasts(
     first = histories.first_month(county, now)
     if first is None:
         return {}, Message("forecast.messages.bottom_up_no_income", {"day": str(now)})
-    used = sorted(d for d in set(days) if point_in_time.last_complete_month(d) - (YEAR - 1) >= first)
-    past = [point_in_time.window_end(now, -STEP * k) for k in range(2, EARLIEST)]
-    past = sorted(d for d in past if point_in_time.last_complete_month(d) - (YEAR - 1) >= first)
+    used = sorted(d for d in set(days) if last_complete_month(d) - (YEAR - 1) >= first)
+    past = [window_end(now, -STEP * k) for k in range(2, EARLIEST)]
+    past = sorted(d for d in past if last_complete_month(d) - (YEAR - 1) >= first)
     late = dt.timedelta(days=county.about.recording_delay_days)
-    lessons = {
-        d: [p for p in past if point_in_time.window_end(p, YEAR) + late <= d][-MOST_LESSONS:] for d in used
-    }
+    lessons = {d: [p for p in past if window_end(p, YEAR) + late <= d][-MOST_LESSONS:] for d in used}
     wanted = sorted({p for found in lessons.values() for p in found})
     if not lessons.get(now):
         return {}, Message("forecast.messages.bottom_up_no_year", {"day": str(now)})
@@ -75,7 +80,7 @@ def bottom_up_forecasts(
         if not lessons[day]:
             continue
         t = standing(day)
-        if own is None or point_in_time.add_months(own.day, STEP) <= day:
+        if own is None or add_months(own.day, STEP) <= day:
             own = _own(day, t, seed)
         found = _chances(county, day, t, [lesson[p] for p in lessons[day]], ruleset, own)
         if found is not None:
@@ -151,9 +156,7 @@ def entry_probabilities(
 
     entries = _entries(county, as_of)
     joined = past.reset_index(drop=True).reset_index().merge(entries, on="household_id")
-    ends = joined["as_of"].map(
-        {d: pd.Timestamp(point_in_time.window_end(d.date(), YEAR)) for d in past["as_of"].unique()}
-    )
+    ends = joined["as_of"].map({d: pd.Timestamp(window_end(d.date(), YEAR)) for d in past["as_of"].unique()})
     hit = joined.loc[(joined["date"] > joined["as_of"]) & (joined["date"] <= ends), "index"].unique()
     y = np.zeros(len(past))
     y[hit] = 1
@@ -166,7 +169,7 @@ def entry_probabilities(
 
 
 def _entries(county: County, as_of: dt.date) -> pd.DataFrame:
-    t = point_in_time.known_rows(county, "monitoring", (Moment(as_of, as_of),))
+    t = known_rows(county, "monitoring", (Moment(as_of, as_of),))
     rows = t.filter(t.event.isin(WATCHED_EVENTS)).select("household_id", "date").to_pandas()
     return rows.assign(date=pd.to_datetime(rows["date"]))
 

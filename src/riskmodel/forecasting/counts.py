@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from riskmodel.data import County, codes, month_text
 from riskmodel.errors import InputMissing, UsageError
-from riskmodel.households import WATCHED_EVENTS, Moment, point_in_time
+from riskmodel.households import WATCHED_EVENTS, Moment, known_households, known_rows, last_complete_month
 
 Array = NDArray[Any]
 What = Literal["entries", "events", "relocated"]
@@ -70,10 +70,10 @@ def monthly_counts(
     if not county.has(name):
         raise InputMissing(f"table {name} is absent: there is nothing to count")
     moment = (Moment(as_of, known_by or as_of),)
-    t = point_in_time.known_rows(county, name, moment)
+    t = known_rows(county, name, moment)
     t = t.filter(t.date <= t.as_of)
     t = t.mutate(causes=t.cause) if what == "events" else t.filter(t.event.isin(WATCHED_EVENTS))
-    homes = point_in_time.known_households(county, moment)
+    homes = known_households(county, moment)
     if what == "relocated":
         homes = homes.filter(homes.relocated.fill_null(False))
     homes = homes.select("household_id", "township")
@@ -83,7 +83,7 @@ def monthly_counts(
         raise InputMissing(f"table {name} has no row by {as_of}: there is no series to forecast")
     date, known = pd.to_datetime(rows["date"]), pd.to_datetime(rows["known_on"])
     month = (date.dt.year * 12 + date.dt.month - 1).to_numpy()
-    last = point_in_time.last_complete_month(as_of)
+    last = last_complete_month(as_of)
     late = ((known.dt.year * 12 + known.dt.month - 1).to_numpy() - month).clip(min=0)
     filled = _filled(month, late, last) if known_by is None else np.ones(MOST_LATE)
     if month.min() > last:

@@ -19,7 +19,15 @@ import pandas as pd
 from riskmodel import rules
 from riskmodel.data import County
 from riskmodel.errors import UsageError
-from riskmodel.households import AccountingPeriod, Moment, accounts, point_in_time
+from riskmodel.households import (
+    AccountingPeriod,
+    Moment,
+    accounts,
+    as_moments,
+    build_accounts,
+    last_complete_month,
+    window_end,
+)
 
 KEY = ["household_id", "as_of"]
 STATE = [
@@ -45,10 +53,10 @@ def origins(county: County, as_of: dt.date, horizon: int) -> list[dt.date]:
     late = dt.timedelta(days=county.about.recording_delay_days)
     found: list[dt.date] = []
     for k in range(1, MOST_YEARS * 12 // STEP):
-        day = point_in_time.window_end(as_of, -STEP * k)
-        if point_in_time.last_complete_month(day) - 11 < first or len(found) == MOST_ORIGINS:
+        day = window_end(as_of, -STEP * k)
+        if last_complete_month(day) - 11 < first or len(found) == MOST_ORIGINS:
             break
-        if point_in_time.window_end(day, horizon) + late <= as_of:
+        if window_end(day, horizon) + late <= as_of:
             found.append(day)
     return sorted(found)
 
@@ -62,17 +70,15 @@ def first_month(county: County, known_by: dt.date) -> int | None:
 
 def household_histories(county: County, days: Sequence[dt.date], *, quarters: bool = True) -> pd.DataFrame:
     """Return each household's standing at each day, as it was known then."""
-    when = point_in_time.as_moments(days)
+    when = as_moments(days)
     # Of whom nobody is left has no income per head to forecast.
-    year = (
-        accounts.build_accounts(county, when).filter(lambda t: t.persons > 0).select(*KEY, *STATE).to_pandas()
-    )
+    year = build_accounts(county, when).filter(lambda t: t.persons > 0).select(*KEY, *STATE).to_pandas()
     if year.empty:
         raise UsageError(f"no household is known at {', '.join(map(str, days))}: give a later --as-of")
     year["as_of"] = pd.to_datetime(year["as_of"])
     recent = _quarters(county, when) if quarters else pd.DataFrame(columns=[*KEY, *QUARTER_NAMES])
     out = year.merge(recent.astype({"as_of": year["as_of"].dtype}), on=KEY, how="left", validate="one_to_one")
-    last = out["as_of"].map({pd.Timestamp(m.as_of): point_in_time.last_complete_month(m.as_of) for m in when})
+    last = out["as_of"].map({pd.Timestamp(m.as_of): last_complete_month(m.as_of) for m in when})
     out["age_months"] = (last - out["period_to"]).astype(float)
     out = _only_whole_periods(county, out, last.to_numpy(dtype=float))
     out["history"] = _kind(out)
@@ -94,11 +100,9 @@ def _only_whole_periods(county: County, t: pd.DataFrame, last: np.ndarray) -> pd
 
 def _quarters(county: County, when: tuple[Moment, ...]) -> pd.DataFrame:
     # Nine months before a day is never another of them (`STEP`): both looks go in one accounting.
-    looks = {
-        point_in_time.window_end(m.as_of, back): (m, first) for m in when for first, back in ((0, 0), (3, -9))
-    }
-    moments = point_in_time.as_moments(Moment(day, m.known_by) for day, (m, _) in looks.items())
-    t = accounts.build_accounts(county, moments, AccountingPeriod(months=3))
+    looks = {window_end(m.as_of, back): (m, first) for m in when for first, back in ((0, 0), (3, -9))}
+    moments = as_moments(Moment(day, m.known_by) for day, (m, _) in looks.items())
+    t = build_accounts(county, moments, AccountingPeriod(months=3))
     t = t.filter(t.income_basis == "months").select(*KEY, *(f"{p}net_income" for p in accounts.PREFIXES))
     found = t.to_pandas()
     found["as_of"] = pd.to_datetime(found["as_of"])
@@ -127,15 +131,15 @@ def _kind(t: pd.DataFrame) -> pd.Series:
 def outcomes(county: County, pairs: Iterable[tuple[dt.date, int]], known_by: dt.date) -> pd.DataFrame:
     """Return what each household's income per head turned out to be."""
     asked = pd.DataFrame(
-        [(pd.Timestamp(d), h, pd.Timestamp(point_in_time.window_end(d, h))) for d, h in pairs],
+        [(pd.Timestamp(d), h, pd.Timestamp(window_end(d, h))) for d, h in pairs],
         columns=["as_of", "horizon_months", "end"],
     )
     if asked.empty:
         return pd.DataFrame(columns=[*KEY, "horizon_months", "actual"])
-    when = point_in_time.as_moments(Moment(e.date(), known_by) for e in asked["end"].unique())
-    t = accounts.build_accounts(county, when).select(*KEY, "pcni", "period_to").to_pandas()
+    when = as_moments(Moment(e.date(), known_by) for e in asked["end"].unique())
+    t = build_accounts(county, when).select(*KEY, "pcni", "period_to").to_pandas()
     end = pd.to_datetime(t.pop("as_of"))
-    last = end.map({pd.Timestamp(m.as_of): point_in_time.last_complete_month(m.as_of) for m in when})
+    last = end.map({pd.Timestamp(m.as_of): last_complete_month(m.as_of) for m in when})
     kept = t["pcni"].notna() & (t["period_to"] == last)
     t = t.assign(end=end)[kept].rename(columns={"pcni": "actual"})
     return t.merge(asked, on="end")[[*KEY, "horizon_months", "actual"]]
@@ -146,7 +150,7 @@ def line_at(county: County, ruleset: str | rules.RuleSet, as_of: dt.date, horizo
 
     A relative line (a share of the county's own median) is not known ahead: as-of's stands for it.
     """
-    end = point_in_time.window_end(as_of, horizon)
+    end = window_end(as_of, horizon)
     chosen = rules.load_rules(ruleset)
     for day in (end, as_of):
         found = rules.poverty_lines(county, chosen, day)[day]

@@ -25,7 +25,7 @@ from riskmodel.forecasting.accuracy import LEVELS
 from riskmodel.forecasting.conformal import Distribution, Shape
 from riskmodel.forecasting.household_methods import METHODS, Boosted, Scale
 from riskmodel.forecasting.panel_effects import Components
-from riskmodel.households import DateLike, point_in_time
+from riskmodel.households import DateLike, to_date, window_end
 from riskmodel.i18n import Message
 
 Array = NDArray[Any]
@@ -112,7 +112,7 @@ class HouseholdForecast:
             ["household_id", "township", "village", "as_of", "persons", "history", "income_basis", "pcni"]
         ].copy()
         out["horizon_months"] = horizon
-        out["period_end"] = pd.Timestamp(point_in_time.window_end(self.as_of, horizon))
+        out["period_end"] = pd.Timestamp(window_end(self.as_of, horizon))
         out["method"] = self.learned[horizon].chosen
         out["pcni_median"] = q[0.5]
         for level, (low, high) in INTERVALS.items():
@@ -159,7 +159,7 @@ def forecast_households(
     UsageError
         If a horizon or method is unknown, or no household is known at as-of.
     """
-    day = point_in_time.to_date(as_of)
+    day = to_date(as_of)
     ahead = sorted(set(horizons))
     if not ahead or ahead[0] < 1 or ahead[-1] > LONGEST:
         raise UsageError(f"horizons {ahead}: give months from 1 to {LONGEST}, such as 3, 6, 12")

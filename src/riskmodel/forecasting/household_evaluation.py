@@ -27,7 +27,7 @@ from riskmodel.errors import UsageError
 from riskmodel.forecasting import conformal, histories, household, household_methods
 from riskmodel.forecasting.accuracy import LEVELS, brier, crps, pinball
 from riskmodel.forecasting.household import HouseholdForecast, Learned
-from riskmodel.households import DateLike, point_in_time
+from riskmodel.households import DateLike, to_date, window_end
 from riskmodel.models import fit_affine
 
 Array = NDArray[Any]
@@ -175,10 +175,10 @@ def evaluate_household_forecasts(
     UsageError
         If nothing that was forecast has come yet.
     """
-    seen_by = point_in_time.to_date(known_by) if known_by else county.data_through
+    seen_by = to_date(known_by) if known_by else county.data_through
     ahead = sorted(set(horizons))
     parts = []
-    for day in [point_in_time.to_date(d) for d in as_ofs]:
+    for day in [to_date(d) for d in as_ofs]:
         made = household.forecast_households(county, day, ahead, ruleset, seed=seed)
         parts.append(compare_with_outcomes(county, made, seen_by, seed))
     return summarise(pd.concat(parts, ignore_index=True), seen_by)
@@ -196,7 +196,7 @@ def compare_with_outcomes(
 ) -> pd.DataFrame:
     """Compare one forecast with what came, as far as it is over, late records included."""
     late = dt.timedelta(days=county.about.recording_delay_days)
-    over = [h for h in made.lines if point_in_time.window_end(made.as_of, h) + late <= known_by]
+    over = [h for h in made.lines if window_end(made.as_of, h) + late <= known_by]
     actual = histories.outcomes(county, [(made.as_of, h) for h in over], known_by)
     parts = [_rows(made, actual[actual["horizon_months"] == h], h, seed) for h in over]
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()

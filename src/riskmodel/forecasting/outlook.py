@@ -26,7 +26,7 @@ from riskmodel.forecasting.counts import Counts
 from riskmodel.forecasting.household import HORIZONS, HouseholdForecast
 from riskmodel.forecasting.reconciliation import Hierarchy
 from riskmodel.forecasting.rolling_origin import Backtest
-from riskmodel.households import DateLike, point_in_time
+from riskmodel.households import DateLike, to_date, window_end
 from riskmodel.i18n import Message
 
 BOTTOM_UP, REGRESSION = "bottom_up", "negbin"
@@ -146,7 +146,7 @@ def forecast(
     UsageError
         If the horizon is out of range or no household is known.
     """
-    day = point_in_time.to_date(as_of)
+    day = to_date(as_of)
     check_horizon(horizon)
     series_known = read_known(exogenous)
     ahead = horizons(horizon)
@@ -224,11 +224,11 @@ def check_past(county: County, past: Iterable[dt.date], known_by: dt.date, horiz
     late = dt.timedelta(days=county.about.recording_delay_days)
     shortest = horizons(horizon)[0]
     for day in past:
-        over = point_in_time.window_end(day, shortest) + late
+        over = window_end(day, shortest) + late
         if over > known_by:
             raise UsageError(
                 f"check {day}: what came {shortest} months on is whole by {over}, after {known_by}; "
-                f"give {point_in_time.window_end(known_by - late, -shortest)} or before"
+                f"give {window_end(known_by - late, -shortest)} or before"
             )
 
 

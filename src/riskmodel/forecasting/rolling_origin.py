@@ -33,7 +33,7 @@ from riskmodel.forecasting.accuracy import adjust_p_values
 from riskmodel.forecasting.count_models import Base
 from riskmodel.forecasting.counts import Counts
 from riskmodel.forecasting.reconciliation import Hierarchy, Reconciled, Weighting
-from riskmodel.households import point_in_time
+from riskmodel.households import last_complete_month, window_end
 
 Array = NDArray[Any]
 LEVELS = {80: (0.1, 0.9), 95: (0.025, 0.975)}
@@ -154,7 +154,7 @@ def last_settled_month(known: Counts, as_of: dt.date, delay_days: int) -> int:
     """Return the last month (ordinal) whose count is taken as final."""
     short = np.flatnonzero(known.filled < SETTLED)
     by_entries = int(known.months[short[0]]) - 1 if short.size else int(known.months[-1])
-    return min(by_entries, point_in_time.last_complete_month(as_of - dt.timedelta(days=delay_days)))
+    return min(by_entries, last_complete_month(as_of - dt.timedelta(days=delay_days)))
 
 
 def origins_of(known: Counts, as_of: dt.date, horizon: int, origins: int, delay_days: int) -> Origins:
@@ -164,9 +164,9 @@ def origins_of(known: Counts, as_of: dt.date, horizon: int, origins: int, delay_
     steps = min(horizon, room - min(origins, LEAST_TESTED) + 1)
     if steps < 1:
         return Origins((), 0)
-    back = point_in_time.last_complete_month(as_of) - last + steps
+    back = last_complete_month(as_of) - last + steps
     number = min(origins, room - steps + 1)
-    return Origins(tuple(point_in_time.window_end(as_of, -(back + k)) for k in range(number)), steps)
+    return Origins(tuple(window_end(as_of, -(back + k)) for k in range(number)), steps)
 
 
 def backtest(

@@ -34,7 +34,15 @@ from riskmodel.forecasting import aggregation
 from riskmodel.forecasting.aggregation import DRAWS
 from riskmodel.forecasting.household import LONGEST, HouseholdForecast
 from riskmodel.forecasting.warning import headings
-from riskmodel.households import AccountingPeriod, Moment, accounts, point_in_time
+from riskmodel.households import (
+    AccountingPeriod,
+    Moment,
+    add_months,
+    build_accounts,
+    known_members,
+    known_rows,
+    window_end,
+)
 from riskmodel.i18n import Message
 from riskmodel.io import paths
 from riskmodel.io.specs import Spec, load_spec
@@ -259,10 +267,10 @@ def _flows(county: County, made: HouseholdForecast, months: int) -> pd.DataFrame
 
     Households that are known by totals have no months: theirs is the year's share.
     """
-    day = point_in_time.window_end(made.as_of, months - LONGEST)
+    day = window_end(made.as_of, months - LONGEST)
     when = (Moment(day, made.as_of),)
     columns = ["income_wage", "income_business", "spending_medical"]
-    t = accounts.build_accounts(county, when, AccountingPeriod(months=months)).select(
+    t = build_accounts(county, when, AccountingPeriod(months=months)).select(
         "household_id", "income_basis", *columns
     )
     frame = t.to_pandas().set_index("household_id").reindex(made.standing["household_id"])
@@ -312,7 +320,7 @@ def _reimbursed(county: County, as_of: dt.date, otherwise: float) -> float:
     """Return the county's share of medical cost that is reimbursed, from ``medical`` where it is there."""
     if not county.has("medical"):
         return otherwise
-    t = point_in_time.known_rows(county, "medical", (Moment(as_of, as_of),))
+    t = known_rows(county, "medical", (Moment(as_of, as_of),))
     total, paid = t.total.sum(), t.reimbursed.sum()
     found = t.agg(total=total.cast("float64"), paid=paid.cast("float64")).to_pandas().iloc[0]
     return (
@@ -328,7 +336,7 @@ def _support(county: County, made: HouseholdForecast, shock: Shock) -> Loss:
         raise InputMissing(
             "table support is absent: what support pays is not known, so it cannot be withdrawn"
         )
-    t = point_in_time.known_rows(county, "support", (Moment(made.as_of, made.as_of),))
+    t = known_rows(county, "support", (Moment(made.as_of, made.as_of),))
     running = t.filter(
         (t.date <= t.as_of) & (t.end_date.isnull() | (t.end_date > t.as_of)) & t.amount.notnull()
     )
@@ -339,7 +347,7 @@ def _support(county: County, made: HouseholdForecast, shock: Shock) -> Loss:
     # An amount without an end is taken as a year's (assumption).
     end = pd.to_datetime(rows["end_date"]).fillna(start + pd.DateOffset(years=1))
     whole = ((end - start).dt.days / MONTH_DAYS).clip(lower=1)
-    since = start.clip(lower=pd.Timestamp(point_in_time.add_months(made.as_of, -LONGEST)))
+    since = start.clip(lower=pd.Timestamp(add_months(made.as_of, -LONGEST)))
     received = ((end.clip(upper=today) - since).dt.days / MONTH_DAYS).clip(lower=0)
     paid = (rows["amount"] * np.minimum(received / whole, 1.0)).groupby(rows["household_id"]).sum()
     yuan = paid.reindex(made.standing["household_id"]).fillna(0.0).to_numpy()
@@ -360,7 +368,7 @@ def _concerned(made: HouseholdForecast, shock: Shock) -> Array:
 
 def _migrant_share(county: County, as_of: dt.date, ids: pd.Series, home_wage: float) -> Array:
     """Return the share of a household's wages that members earn who do not live there."""
-    t = point_in_time.known_members(county, (Moment(as_of, as_of),))
+    t = known_members(county, (Moment(as_of, as_of),))
     t = t.filter(t.work_capacity.isin(list(WORKING)).fill_null(False))
     away = (t.resident == ibis.literal(False)).fill_null(False)
     counts = t.group_by("household_id").agg(away=away.cast("int64").sum(), able=t.count()).to_pandas()

@@ -64,7 +64,14 @@ from riskmodel.forecasting import count_models, counts
 from riskmodel.forecasting.accuracy import Correction, adjust_p_values
 from riskmodel.forecasting.counts import Counts
 from riskmodel.forecasting.household import HouseholdForecast
-from riskmodel.households import accounts, point_in_time
+from riskmodel.households import (
+    WATCHED_EVENTS,
+    as_moments,
+    known_households,
+    known_rows,
+    last_complete_month,
+    window_end,
+)
 from riskmodel.i18n import LANGUAGES, Language, both, pair
 
 Array = NDArray[Any]
@@ -382,15 +389,11 @@ def _register(county: County, as_of: dt.date) -> pd.DataFrame | None:
     """Hold the share of the monitored households that are not eliminated against the other townships'."""
     if not county.has("monitoring"):
         return None
-    t = point_in_time.known_rows(county, "monitoring", point_in_time.as_moments(as_of))
+    t = known_rows(county, "monitoring", as_moments(as_of))
     rows = t.filter(t.date <= t.as_of).select("household_id", "date", "event").to_pandas()
-    homes = (
-        point_in_time.known_households(county, point_in_time.as_moments(as_of))
-        .select("household_id", "township")
-        .to_pandas()
-    )
+    homes = known_households(county, as_moments(as_of)).select("household_id", "township").to_pandas()
     last = rows.sort_values(["date", "event"], kind="stable").drop_duplicates("household_id", keep="last")
-    ever = last[last["event"].isin([*accounts.WATCHED_EVENTS, "eliminated"])].merge(homes)
+    ever = last[last["event"].isin([*WATCHED_EVENTS, "eliminated"])].merge(homes)
     if ever.empty:
         return None
     open_still = ever["event"].ne("eliminated").groupby(ever["township"].astype(str))
@@ -406,7 +409,7 @@ def _falls(homes: HouseholdForecast | None) -> pd.DataFrame | None:
     above = ~(income < homes.lines[horizon])
     place = homes.standing["township"].astype(str)[above]
     chance = pd.Series(homes.below(horizon)[above], place.index).groupby(place)
-    end = point_in_time.window_end(homes.as_of, horizon)
+    end = window_end(homes.as_of, horizon)
     return _shares(chance.sum(), chance.size(), "falls", "falls", _month(end))
 
 
@@ -423,7 +426,7 @@ def _shares(count: pd.Series, size: pd.Series, what: str, cause: str, month: str
 
 
 def _month(day: dt.date) -> str:
-    return month_text(point_in_time.last_complete_month(day))
+    return month_text(last_complete_month(day))
 
 
 def _neighbours(county: County, as_of: dt.date) -> dict[str, tuple[str, ...]] | None:
@@ -431,10 +434,6 @@ def _neighbours(county: County, as_of: dt.date) -> dict[str, tuple[str, ...]] | 
         return None
     where = county.table("coordinates")
     where = where.filter(where.known_on.isnull() | (where.known_on <= as_of)).select("village", "lon", "lat")
-    homes = (
-        point_in_time.known_households(county, point_in_time.as_moments(as_of))
-        .select("township", "village")
-        .distinct()
-    )
+    homes = known_households(county, as_moments(as_of)).select("township", "village").distinct()
     points = homes.inner_join(where, "village").select("township", "lon", "lat").to_pandas().dropna()
     return nearest_townships(points) if len(points) else None

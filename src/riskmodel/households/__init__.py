@@ -1,12 +1,37 @@
 """Point in time, household accounts and targets: what every later computation stands on."""
 
-from riskmodel.households.accounts import RIGID_CATEGORIES, WATCHED_EVENTS, AccountingPeriod
+from riskmodel.households.accounts import (
+    RIGID_CATEGORIES,
+    TOTAL_MONTHS,
+    WATCHED_EVENTS,
+    AccountingPeriod,
+    accounts_over_spans,
+    build_accounts,
+    build_incomes,
+)
 from riskmodel.households.bunching import Threshold, bunching_check
-from riskmodel.households.known_county import AsOf, KnownCounty, known_county
-from riskmodel.households.point_in_time import DateLike, Moment, Moments, fingerprint, to_date
+from riskmodel.households.known import AsOf, KnownCounty, known_county
+from riskmodel.households.point_in_time import (
+    DateLike,
+    Moment,
+    Moments,
+    add_months,
+    as_moments,
+    dates_outside_records,
+    fingerprint,
+    known_households,
+    known_members,
+    known_rows,
+    last_complete_month,
+    moment_table,
+    to_date,
+    valid_on,
+    window_end,
+)
 
 __all__ = [
     "RIGID_CATEGORIES",
+    "TOTAL_MONTHS",
     "WATCHED_EVENTS",
     "AccountingPeriod",
     "AsOf",
@@ -15,8 +40,21 @@ __all__ = [
     "Moment",
     "Moments",
     "Threshold",
+    "accounts_over_spans",
+    "add_months",
+    "as_moments",
+    "build_accounts",
+    "build_incomes",
     "bunching_check",
+    "dates_outside_records",
     "fingerprint",
     "known_county",
+    "known_households",
+    "known_members",
+    "known_rows",
+    "last_complete_month",
+    "moment_table",
     "to_date",
+    "valid_on",
+    "window_end",
 ]

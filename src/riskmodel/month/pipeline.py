@@ -14,7 +14,7 @@ import pandas as pd
 from riskmodel import presentation, register, rules, scoring
 from riskmodel.data import County, DataRefused, check_county, read_county
 from riskmodel.errors import InputMissing
-from riskmodel.households import DateLike, point_in_time
+from riskmodel.households import DateLike, dates_outside_records, to_date
 from riskmodel.io import files
 from riskmodel.io.checkpoints import Checkpoints, folder_digest
 from riskmodel.month import settings
@@ -89,7 +89,7 @@ def check_data(context: MonthContext) -> StepResult:
     if summary["refused"] or county is None:
         rejected = county.rejected if county else pd.DataFrame()
         raise DataRefused("; ".join(summary["refusals"]), rejected)
-    warnings = point_in_time.dates_outside_records(county, settings.as_of)
+    warnings = dates_outside_records(county, settings.as_of)
     for warning in warnings:
         context.say(f"warning: {warning}")
     context.county = county
@@ -316,7 +316,7 @@ def run_month(
         If there is no such model, or the number of visits was never said.
     """
     say = say or _LOG.info
-    day = point_in_time.to_date(as_of)
+    day = to_date(as_of)
     folder = Path(out) / day.isoformat()
     steps = Checkpoints(folder)
     steps.remove_partial_files()

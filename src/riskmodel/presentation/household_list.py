@@ -12,7 +12,7 @@ import pandas as pd
 from riskmodel import rules
 from riskmodel.data import County, month_text
 from riskmodel.errors import InputRefused
-from riskmodel.households import DateLike, Moment, point_in_time
+from riskmodel.households import DateLike, Moment, as_moments, known_rows
 from riskmodel.i18n import pair
 from riskmodel.presentation.page import embedded
 from riskmodel.presentation.report_input import ReportInput
@@ -220,7 +220,7 @@ def histories(county: County, as_of: DateLike, households: Sequence[str]) -> pd.
     DataFrame
         ``household_id, month`` (``YYYY-MM``)``, income, spending`` (yuan, NaN where there is none), sorted.
     """
-    when = point_in_time.as_moments(as_of)
+    when = as_moments(as_of)
     both = [_monthly(county, name, when, list(households)) for name in ("income", "spending")]
     out = both[0].merge(both[1], on=["household_id", "month"], how="outer")
     out = out.sort_values(["household_id", "month"], ignore_index=True)
@@ -228,7 +228,7 @@ def histories(county: County, as_of: DateLike, households: Sequence[str]) -> pd.
 
 
 def _monthly(county: County, name: str, when: tuple[Moment, ...], households: list[str]) -> pd.DataFrame:
-    t = point_in_time.known_rows(county, name, when)
+    t = known_rows(county, name, when)
     t = t.filter(
         t.month_from == t.month_to,
         t.month_to <= t.last_month,

@@ -11,7 +11,7 @@ import pandas as pd
 
 from riskmodel import rules
 from riskmodel.data import County, code_words
-from riskmodel.households import DateLike, point_in_time
+from riskmodel.households import DateLike, point_in_time, to_date, window_end
 from riskmodel.i18n import join, section
 from riskmodel.io import files
 from riskmodel.presentation.page import (
@@ -175,8 +175,8 @@ def rules_view(
 ) -> RulesView:
     """Return what the page of rules shows; parameters and errors as of `write_rules_page`."""
     chosen = rules.load_rules(ruleset)
-    day = point_in_time.to_date(as_of)
-    before = point_in_time.to_date(since) if since is not None else point_in_time.window_end(day, -1)
+    day = to_date(as_of)
+    before = to_date(since) if since is not None else window_end(day, -1)
     if verdicts is None:
         verdicts = rules.evaluate_rules(county, chosen, day, params=params, scores=scores)
     changes = rules.find_verdict_changes(

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from riskmodel.data import County, codes
-from riskmodel.households import Moment, point_in_time
+from riskmodel.households import Moment, known_rows
 from riskmodel.register.vocabulary import UNKNOWN, category_code
 
 NONE, WATCHED, ELIMINATED, STRUCK_OFF = "none", "watched", "eliminated", "struck_off"
@@ -50,7 +50,7 @@ def register_history(county: County, through: dt.date, known_by: dt.date) -> pd.
     Columns are those of `trace_states`; rows recorded after ``known_by`` do not exist.
     """
     when = (Moment(through, known_by),)
-    t = point_in_time.known_rows(county, "monitoring", when)
+    t = known_rows(county, "monitoring", when)
     rows = t.filter(t.date <= t.as_of).select(
         "household_id", "date", "known_on", "event", "category", "causes"
     )

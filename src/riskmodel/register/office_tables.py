@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 
 from riskmodel.data import County, codes
-from riskmodel.households import accounts, point_in_time
+from riskmodel.households import as_moments, build_accounts, known_rows
 from riskmodel.i18n import Words, section
 from riskmodel.io.specs import Spec, load_spec
 from riskmodel.register.events import STOCKS, WATCHED, causes_at, dated_within, state_at
@@ -134,7 +134,7 @@ class RegisterPeriod:
     def households(self) -> pd.DataFrame:
         """All households at the end: ``household_id, township, registration, persons, pcni`` (yuan)."""
         columns = ["household_id", "township", "registration", "persons", "pcni"]
-        built = accounts.build_accounts(self.county, point_in_time.as_moments(self.last)).select(*columns)
+        built = build_accounts(self.county, as_moments(self.last)).select(*columns)
         return built.to_pandas().sort_values("household_id").reset_index(drop=True)
 
 
@@ -240,7 +240,7 @@ def workload_table(period: RegisterPeriod) -> pd.DataFrame:
 
 
 def _warnings_in_period(period: RegisterPeriod) -> pd.DataFrame:
-    t = point_in_time.known_rows(period.county, "warnings", point_in_time.as_moments(period.last))
+    t = known_rows(period.county, "warnings", as_moments(period.last))
     t = t.filter((t.pushed_on >= period.first) & (t.pushed_on <= t.as_of))
     checked = (t.checked_on <= t.as_of).fill_null(False)
     compared = checked | (t.forwarded_on <= t.as_of).fill_null(False)
@@ -248,7 +248,7 @@ def _warnings_in_period(period: RegisterPeriod) -> pd.DataFrame:
 
 
 def _visits_in_period(period: RegisterPeriod) -> pd.DataFrame:
-    t = point_in_time.known_rows(period.county, "visits", point_in_time.as_moments(period.last))
+    t = known_rows(period.county, "visits", as_moments(period.last))
     return (
         t.filter((t.date >= period.first) & (t.date <= t.as_of)).select("household_id", "outcome").to_pandas()
     )
@@ -314,7 +314,7 @@ def natural_change_table(period: RegisterPeriod) -> pd.DataFrame:
 
 def _measures_in_force(period: RegisterPeriod) -> pd.DataFrame:
     """Return measures in force in the period for households of the register, one row a measure."""
-    t = point_in_time.known_rows(period.county, "support", point_in_time.as_moments(period.last))
+    t = known_rows(period.county, "support", as_moments(period.last))
     t = t.filter((t.date <= t.as_of) & (t.end_date.isnull() | (t.end_date >= period.first)))
     rows = t.select("household_id", "measure").to_pandas()
     return rows.merge(period.registered, on="household_id", how="inner")

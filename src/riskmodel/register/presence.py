@@ -16,7 +16,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from riskmodel.data import County
-from riskmodel.households import Moment, point_in_time
+from riskmodel.households import Moment, known_rows
 from riskmodel.register.vocabulary import reason_code
 
 # Days since 1970 that stand for an open end; a household's key is its code times the span, plus the day.
@@ -84,7 +84,7 @@ class Presence:
 
 def read_presence(county: County, known_by: dt.date, households: pd.Series | None = None) -> Presence:
     """Return the presence of members as known by a day, of some households or all."""
-    t = point_in_time.known_rows(county, "members", (Moment(known_by, known_by),))
+    t = known_rows(county, "members", (Moment(known_by, known_by),))
     raw = county.table("members").filter(lambda m: (m.known_on <= known_by) & m.change_reason.notnull())
     if households is not None:
         some = ibis.memtable(

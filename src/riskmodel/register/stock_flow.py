@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from riskmodel.data import County
-from riskmodel.households import point_in_time
+from riskmodel.households import as_moments, known_households
 from riskmodel.register.events import NONE, STOCKS, dated_within, state_at
 from riskmodel.register.presence import Presence, to_day, to_days
 from riskmodel.register.vocabulary import UNKNOWN, register_vocabulary
@@ -126,7 +126,7 @@ def sum_lines(frame: pd.DataFrame, by: list[str]) -> pd.DataFrame:
 
 def townships_known_by(county: County, households: pd.Series, known_by: dt.date) -> pd.Series:
     """Return each household's township as known by a day; ``unknown`` where it has no state then."""
-    known = point_in_time.known_households(county, point_in_time.as_moments(known_by))
+    known = known_households(county, as_moments(known_by))
     townships = known.select("household_id", "township").to_pandas().set_index("household_id")["township"]
     out = households.map(townships).astype(object)
     return out.where(out.notna(), UNKNOWN)

@@ -16,7 +16,7 @@ import pandas as pd
 
 from riskmodel.data import County
 from riskmodel.errors import UsageError
-from riskmodel.households import DateLike, Moment, point_in_time
+from riskmodel.households import DateLike, Moment, as_moments, window_end
 from riskmodel.i18n import Language, section
 from riskmodel.rules.declaration import RuleSet, vocabulary
 from riskmodel.rules.evaluate import Schedule, evaluate_rules, read_scores, rule_schedule, rules_valid_at
@@ -129,10 +129,8 @@ def _positions(out: pd.DataFrame) -> list[int]:
 
 
 def _days(as_of: DateLike, before: DateLike | None) -> tuple[Moment, Moment]:
-    (now,) = point_in_time.as_moments(as_of)
-    (then,) = point_in_time.as_moments(
-        before if before is not None else point_in_time.window_end(now.as_of, -1)
-    )
+    (now,) = as_moments(as_of)
+    (then,) = as_moments(before if before is not None else window_end(now.as_of, -1))
     if then.as_of >= now.as_of:
         raise UsageError(f"changes are since an earlier day: {then.as_of} does not lie before {now.as_of}")
     return now, then

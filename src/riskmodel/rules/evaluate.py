@@ -20,7 +20,7 @@ import pyarrow as pa
 
 from riskmodel.data import County, Shape, compiled, month_text, unfused_selects
 from riskmodel.errors import InputMissing, InputRefused, UsageError
-from riskmodel.households import AsOf, DateLike, KnownCounty, Moment, known_county, point_in_time
+from riskmodel.households import AsOf, DateLike, KnownCounty, Moment, as_moments, known_county, to_date
 from riskmodel.rules import row_tests
 from riskmodel.rules.declaration import RuleSet
 from riskmodel.rules.engine import RuleCase, RuleInputs, verdict_expression
@@ -337,7 +337,7 @@ def evaluate_history(
     UsageError
         If no set is valid at a date, or two begin on one day.
     """
-    when = point_in_time.as_moments(as_of)
+    when = as_moments(as_of)
     starts = rule_schedule(rulesets)
     chosen = {m: rules_valid_at(starts, m.as_of) for m in when}
     used = list(dict.fromkeys(r.id for r in chosen.values()))
@@ -362,7 +362,7 @@ def rule_schedule(rulesets: str | Path | RuleSet | Schedule) -> dict[dt.date, Ru
     if isinstance(rulesets, str | Path | RuleSet):
         return {dt.date.min: load_rules(rulesets)}
     if isinstance(rulesets, Mapping):
-        pairs = [(point_in_time.to_date(day), load_rules(r)) for day, r in rulesets.items()]
+        pairs = [(to_date(day), load_rules(r)) for day, r in rulesets.items()]
     else:
         sets = [load_rules(r) for r in rulesets]
         pairs = [(r.valid_from, r) for r in sets] if len(sets) > 1 else [(dt.date.min, r) for r in sets]

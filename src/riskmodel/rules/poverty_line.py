@@ -11,7 +11,7 @@ import ibis
 import ibis.expr.types as ir
 
 from riskmodel.data import County, Shape, compiled
-from riskmodel.households import DateLike, Moment, accounts, point_in_time
+from riskmodel.households import DateLike, Moment, as_moments, build_incomes, to_date
 from riskmodel.rules.declaration import RuleSet
 from riskmodel.rules.expression import DECIMALS, parse_expression
 from riskmodel.rules.library import load_rules
@@ -46,14 +46,14 @@ def poverty_lines(
         nobody's income is known.
     """
     loaded = load_rules(ruleset)
-    when = point_in_time.as_moments(as_of)
+    when = as_moments(as_of)
     if known_by is not None:
-        when = tuple(Moment(m.as_of, point_in_time.to_date(known_by)) for m in when)
+        when = tuple(Moment(m.as_of, to_date(known_by)) for m in when)
     values = loaded.values(params)
     relative = values.get(loaded.line)
     if not isinstance(relative, RelativeLine):
         return {m.as_of: absolute_line(loaded, values, m.as_of.year) for m in when}
-    incomes = accounts.build_incomes(county, when, loaded.period(params))
+    incomes = build_incomes(county, when, loaded.period(params))
     by_moment = compiled.frame(county, _relative_line, relative, incomes=incomes)
     by_day = dict(zip(by_moment["as_of"].dt.date, by_moment["line"].astype(float), strict=True))
     return {m.as_of: by_day.get(m.as_of) for m in when}

@@ -16,7 +16,7 @@ import pandas as pd
 
 from riskmodel.data import County, contract
 from riskmodel.errors import UsageError
-from riskmodel.households import DateLike, Moment, accounts, point_in_time
+from riskmodel.households import DateLike, Moment, as_moments, build_accounts, known_rows
 from riskmodel.io.specs import Spec, load_spec
 from riskmodel.rules.declaration import Clock, RuleSet
 from riskmodel.rules.library import load_rules
@@ -59,7 +59,7 @@ def check_time_limits(
         If the calendar is wrong.
     """
     chosen = load_rules(ruleset)
-    (when,) = point_in_time.as_moments(as_of)
+    (when,) = as_moments(as_of)
     free = _calendar(calendar)
     rows = []
     for clock in chosen.clocks:
@@ -95,7 +95,7 @@ def _dates(county: County, end: str, when: Moment) -> ir.Table:
     """Return ``household_id, day`` of one end of a clock."""
     table, _, rest = end.partition(".")
     column, _, value = rest.partition("=")
-    t = point_in_time.known_rows(county, table, (when,))
+    t = known_rows(county, table, (when,))
     if value:
         t = t.filter(t[column] == value)
         column = contract().tables[table].event_date or column
@@ -120,7 +120,7 @@ def _pairs(county: County, start: str, end: str, when: Moment) -> pd.DataFrame:
     table, _, first = start.partition(".")
     if table == end.partition(".")[0] and "=" not in start + end:
         last = end.partition(".")[2]
-        t = point_in_time.known_rows(county, table, (when,)).select(start=first, end=last).to_pandas()
+        t = known_rows(county, table, (when,)).select(start=first, end=last).to_pandas()
         t = t.apply(pd.to_datetime)
         # A date after as-of is a plan: not done yet.
         t["end"] = t["end"].where(t["end"] <= pd.Timestamp(when.as_of))
@@ -221,7 +221,7 @@ def assess_scale_risk(county: County, as_of: DateLike) -> pd.DataFrame:
         (missing codes count as not), ``monitored_ever`` households and ``not_eliminated``, the share of
         them still in the register; ``price_falls`` is always missing: no table tells.
     """
-    t = accounts.build_accounts(county, point_in_time.as_moments(as_of))
+    t = build_accounts(county, as_moments(as_of))
     ever = t.in_register | (t.register_event == "eliminated").fill_null(False)
     shares = {name: t[f"cause_{cause}"].cast("float64").mean() for name, cause in SCALE_CAUSES.items()}
     out = (

@@ -14,7 +14,7 @@ import ibis
 import ibis.expr.types as ir
 
 from riskmodel.data import County, Shape, compiled
-from riskmodel.households import KnownCounty, Moments, point_in_time
+from riskmodel.households import KnownCounty, Moments, known_members, known_rows, moment_table, valid_on
 from riskmodel.rules.backends import row_scope
 from riskmodel.rules.declaration import vocabulary
 from riskmodel.rules.expression import RowTest, Scope, evaluate_condition
@@ -24,28 +24,28 @@ Source = County | Shape
 
 
 def _members(county: Source, when: Moments) -> ir.Table:
-    return point_in_time.known_members(county, when)
+    return known_members(county, when)
 
 
 def _support(county: Source, when: Moments) -> ir.Table:
-    t = point_in_time.known_rows(county, "support", when)
+    t = known_rows(county, "support", when)
     t = t.filter(t.date <= t.as_of)
     return t.mutate(ended=(t.end_date <= t.as_of).fill_null(False))
 
 
 def _assets(county: Source, when: Moments) -> ir.Table:
-    t = point_in_time.known_rows(county, "assets", when)
-    return t.filter(point_in_time.valid_on(t))
+    t = known_rows(county, "assets", when)
+    return t.filter(valid_on(t))
 
 
 def _events(county: Source, when: Moments) -> ir.Table:
-    t = point_in_time.known_rows(county, "risk_events", when)
+    t = known_rows(county, "risk_events", when)
     return t.filter(t.date <= t.as_of)
 
 
 def _states(county: Source, when: Moments) -> ir.Table:
-    t = point_in_time.known_rows(county, "households", when)
-    return t.filter(point_in_time.valid_on(t))
+    t = known_rows(county, "households", when)
+    return t.filter(valid_on(t))
 
 
 _SOURCES: dict[str, Callable[[Source, Moments], ir.Table]] = {
@@ -96,7 +96,7 @@ def stored_figures(known: KnownCounty, tests: Iterable[RowTest]) -> Iterator[dic
         for relation in dict.fromkeys(test.relation for test in distinct):
             if known.county.has(vocabulary().relations[relation].table):
                 own = tuple(test for test in distinct if test.relation == relation)
-                clock = point_in_time.moment_table(known.moments)
+                clock = moment_table(known.moments)
                 out[relation] = compiled.store(known.county, _counted, relation, own, clock=clock)
         yield out
     finally:

@@ -19,7 +19,7 @@ from riskmodel import evaluation, features, models, targets
 from riskmodel.data import County, month_end
 from riskmodel.errors import InputRefused
 from riskmodel.evaluation import SCORE_PREFIX
-from riskmodel.households import point_in_time
+from riskmodel.households import last_complete_month, point_in_time
 from riskmodel.i18n import Message, pair
 from riskmodel.runs import design_matrix, outcomes, splits, visit_sampling
 from riskmodel.runs.design_matrix import DesignMatrix, model_inputs, village_names
@@ -346,9 +346,9 @@ def can_follow_up(exp: Experiment, county: County) -> bool:
 def follow_up_dates(exp: Experiment, county: County, folds: Sequence[Fold]) -> list[dt.date]:
     """Return the dates followed: month ends from the first test date to the last month that is recorded."""
     final = county.data_through - dt.timedelta(days=county.about.recording_delay_days)
-    first = point_in_time.last_complete_month(folds[0].test[0])
+    first = last_complete_month(folds[0].test[0])
     step = exp.follow_months or 1
-    return [month_end(m) for m in range(first, point_in_time.last_complete_month(final) + 1, step)]
+    return [month_end(m) for m in range(first, last_complete_month(final) + 1, step)]
 
 
 def follow_up_lists(

@@ -14,7 +14,7 @@ import pandas as pd
 
 from riskmodel import rules, targets
 from riskmodel.data import County
-from riskmodel.households import Moment, accounts, point_in_time
+from riskmodel.households import Moment, as_moments, build_incomes, known_rows, window_end
 from riskmodel.i18n import Message
 from riskmodel.runs.experiment import Experiment
 from riskmodel.targets import END_OF_TIME, KEY
@@ -91,11 +91,9 @@ def income_after(exp: Experiment, county: County, days: tuple[dt.date, ...]) -> 
     """
     if exp.horizon.next or county.facts.get("spans.income", False):
         return None
-    ends = {day: point_in_time.window_end(day, exp.horizon.months) for day in days}
+    ends = {day: window_end(day, exp.horizon.months) for day in days}
     period = rules.load_rules(exp.ruleset).period(exp.params)
-    t = accounts.build_incomes(
-        county, point_in_time.as_moments(Moment(end, END_OF_TIME) for end in ends.values()), period
-    )
+    t = build_incomes(county, as_moments(Moment(end, END_OF_TIME) for end in ends.values()), period)
     incomes = t.filter(t.income_basis == "months").select(*KEY, "pcni").to_pandas()
     incomes["end"] = pd.to_datetime(incomes.pop("as_of"))
     starts = pd.DataFrame({"as_of": pd.to_datetime(list(ends)), "end": pd.to_datetime(list(ends.values()))})
@@ -107,12 +105,10 @@ def support_within(exp: Experiment, county: County, days: tuple[dt.date, ...]) -
     """Return who was given support within the label's window; None if the county has no table of support."""
     if not county.has("support"):
         return None
-    support = point_in_time.known_rows(county, "support", tuple(Moment(day, END_OF_TIME) for day in days))
+    support = known_rows(county, "support", tuple(Moment(day, END_OF_TIME) for day in days))
     frame = support.select(*KEY, "date").to_pandas()
     start = pd.to_datetime(frame["as_of"])
-    end = start.map(
-        {pd.Timestamp(d): pd.Timestamp(point_in_time.window_end(d, exp.horizon.months)) for d in days}
-    )
+    end = start.map({pd.Timestamp(d): pd.Timestamp(window_end(d, exp.horizon.months)) for d in days})
     date = pd.to_datetime(frame["date"])
     inside = frame[(date > start) & (date <= end)].assign(as_of=start)[KEY].drop_duplicates()
     return inside.assign(supported_after=True)

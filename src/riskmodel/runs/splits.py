@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from riskmodel.data import County, month_end
 from riskmodel.errors import InputRefused
-from riskmodel.households import point_in_time
+from riskmodel.households import add_months, last_complete_month, window_end
 from riskmodel.runs.experiment import Experiment
 
 
@@ -47,7 +47,7 @@ def as_of_dates(exp: Experiment, county: County) -> tuple[dt.date, ...]:
     last = exp.as_of.last or _last_labelled(exp, county)
     earliest = max(earliest, exp.as_of.first or earliest)
     days = []
-    ordinal = point_in_time.last_complete_month(last)
+    ordinal = last_complete_month(last)
     if exp.as_of.last is None and 12 % exp.as_of.every_months == 0:
         # Quarter, half-year and year ends stay where they are as the records grow.
         ordinal -= (ordinal + 1) % exp.as_of.every_months
@@ -65,9 +65,9 @@ def as_of_dates(exp: Experiment, county: County) -> tuple[dt.date, ...]:
 
 def _last_labelled(exp: Experiment, county: County) -> dt.date:
     final = county.data_through - dt.timedelta(days=county.about.recording_delay_days)
-    day = point_in_time.add_months(final, -exp.horizon.months)
-    ordinal = point_in_time.last_complete_month(day)
-    while point_in_time.window_end(month_end(ordinal), exp.horizon.months) > final:
+    day = add_months(final, -exp.horizon.months)
+    ordinal = last_complete_month(day)
+    while window_end(month_end(ordinal), exp.horizon.months) > final:
         ordinal -= 1
     return month_end(ordinal)
 
@@ -84,7 +84,7 @@ def temporal_folds(exp: Experiment, county: County) -> tuple[Fold, ...]:
         return (_fixed(exp, days, delay, exp.split.train_until, exp.split.test_from),)
     out = []
     for day in days[-exp.split.folds :]:
-        train = tuple(d for d in days if point_in_time.window_end(d, exp.horizon.months) + delay <= day)
+        train = tuple(d for d in days if window_end(d, exp.horizon.months) + delay <= day)
         if train:
             out.append(Fold(day.isoformat(), train, (day,), day))
     if not out:
@@ -100,13 +100,11 @@ def _fixed(
     exp: Experiment, days: tuple[dt.date, ...], delay: dt.timedelta, until: dt.date, since: dt.date
 ) -> Fold:
     # With ``next`` the window ends at the next observation, so labels themselves say whether it is over.
-    ends = {
-        d: d if exp.horizon.next else point_in_time.window_end(d, exp.horizon.months) + delay for d in days
-    }
+    ends = {d: d if exp.horizon.next else window_end(d, exp.horizon.months) + delay for d in days}
     over = [d for d, end in ends.items() if end <= until]
     last = exp.split.test_until or dt.date.max
     reach = exp.horizon.months if exp.split.by == "outcome" else 0
-    test = [d for d in days if since <= point_in_time.window_end(d, reach) and d <= last]
+    test = [d for d in days if since <= window_end(d, reach) and d <= last]
     if not over or not test:
         raise InputRefused(f"no as-of date before {until} to train on, or none from {since} to test on")
     return Fold(since.isoformat(), tuple(over), tuple(test), until)

@@ -21,7 +21,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from riskmodel.data import County
-from riskmodel.households import Moment, point_in_time
+from riskmodel.households import Moment, known_rows, window_end
 from riskmodel.i18n import Message
 from riskmodel.runs.experiment import Experiment
 from riskmodel.targets import END_OF_TIME, KEY
@@ -91,9 +91,9 @@ def _planned_visits(county: County, as_of: pd.Series, months: int, seen_by: dt.d
     All households are in it: one that nobody answered has no label, yet counts when one asks how many did.
     """
     days = sorted({d.date() for d in pd.to_datetime(as_of)})
-    ends = pd.DataFrame({"as_of": days, "window_end": [point_in_time.window_end(d, months) for d in days]})
+    ends = pd.DataFrame({"as_of": days, "window_end": [window_end(d, months) for d in days]})
     windows = ibis.memtable(ends, schema=ibis.schema({"as_of": "date", "window_end": "date"}))
-    t = point_in_time.known_rows(county, "visits", tuple(Moment(d, seen_by or END_OF_TIME) for d in days))
+    t = known_rows(county, "visits", tuple(Moment(d, seen_by or END_OF_TIME) for d in days))
     t = t.join(windows, [t.as_of == windows.as_of, t.date > windows.as_of, t.date <= windows.window_end])
     # A column of nothing but nulls has no kind of its own in an exported table.
     t = t.select(*KEY, "date", "outcome", selected_by=t.selected_by.fill_null("unknown"), chance=t.chance)

@@ -15,7 +15,7 @@ from riskmodel import features, rules, targets
 from riskmodel.data import County
 from riskmodel.errors import UsageError
 from riskmodel.evaluation import YIELD_MONTHS, recent_visits, weighted_yield, yield_by_source
-from riskmodel.households import DateLike, known_county, point_in_time
+from riskmodel.households import DateLike, fingerprint, known_county, to_date
 from riskmodel.i18n import Message, both, pair, same
 from riskmodel.rules import RuleSet
 from riskmodel.runs import LoadedModel, model_inputs
@@ -307,7 +307,7 @@ def monitor(
     UsageError
         If the reference is not before as-of, or nobody is known at one of the dates.
     """
-    day, then = point_in_time.to_date(as_of), point_in_time.to_date(reference)
+    day, then = to_date(as_of), to_date(reference)
     if then >= day:
         raise UsageError(f"--reference {then} is not before --as-of {day}; a year before is the same season")
     (before, places_before), (now, places_now) = (_known_values(county, loaded, d) for d in (then, day))
@@ -325,7 +325,7 @@ def monitor(
             "as_of": day.isoformat(),
             "reference": then.isoformat(),
             "households": len(now),
-            "data_fingerprint": point_in_time.fingerprint(county, day),
+            "data_fingerprint": fingerprint(county, day),
         },
         drift=measure_drift(before, now, names, shared),
         outcomes=compare_outcomes(

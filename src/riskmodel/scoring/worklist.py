@@ -18,7 +18,7 @@ from scipy.stats import poisson
 from riskmodel import rules
 from riskmodel.data import County
 from riskmodel.errors import InputRefused, UsageError
-from riskmodel.households import accounts, point_in_time, to_date
+from riskmodel.households import as_moments, build_accounts, known_rows, to_date
 from riskmodel.scoring.visit_plan import (
     CARD_RULESET,
     PLACES,
@@ -298,11 +298,11 @@ def household_context(county: County, as_of: dt.date, scores: pd.DataFrame | Non
     ``last_seen`` is the last visit at which somebody was met. The card of a household in the register is the
     worse of the rules' colour and that of the probability in ``scores``; without scores the rules' alone.
     """
-    when = point_in_time.as_moments(as_of)
-    state = accounts.build_accounts(county, when)
+    when = as_moments(as_of)
+    state = build_accounts(county, when)
     own = ("registration", "group", "persons", "in_register")
     state = state.select("household_id", *[c for c in own if c in state.columns]).to_pandas()
-    seen = point_in_time.known_rows(county, "visits", when)
+    seen = known_rows(county, "visits", when)
     visits = seen.filter(seen.date <= seen.as_of).select("household_id", "date", "outcome").to_pandas()
     # Two visits of a day: the outcome that says more than "absent" is the later word.
     visits = visits.sort_values(["household_id", "date", "outcome"])
