@@ -84,7 +84,7 @@ def check_county(
         If ``pseudonymise`` is asked for without a key.
     """
     reading: Reading | None = None
-    doubted = None
+    suspect_rows = None
     more: FurtherCheck | None = None
     rejected = pd.DataFrame()
     summary: dict[str, Any] = {"format_version": FORMAT_VERSION, "data": Path(data).name}
@@ -95,15 +95,15 @@ def check_county(
     else:
         why = refusals(reading, max_rejected)
         rejected = reading.county.rejected
-        doubted = find_suspects(reading.county)
+        suspect_rows = find_suspects(reading.county)
         summary |= {"refused": bool(why), "refusals": why} | _summary(reading)
-        summary["suspects"] = count_suspects(doubted)
+        summary["suspects"] = count_suspects(suspect_rows)
         more = further(reading.county) if further is not None and not why else None
         summary |= {more.name: more.figures} if more else {}
     if out is not None:
         write_rejected(rejected, out)
-        if doubted is not None:
-            write_suspects(doubted, out)
+        if suspect_rows is not None:
+            write_suspects(suspect_rows, out)
         _write_summary(summary, more, Path(out), lang)
     return summary, reading.county if reading else None
 
@@ -155,25 +155,25 @@ def quality_report(summary: dict[str, Any], lang: Language, more: FurtherCheck |
     if summary["tables"]:
         lines += ["", text("data.quality.table_head", lang), "|---|---|---:|---:|---:|---|---:|"]
         lines += [_table_line(name, table, lang) for name, table in summary["tables"].items()]
-        told = more.lines[lang] if more else []
-        lines += _section("findings", lang, [*_finding_lines(summary, lang), *told])
+        further_lines = more.lines[lang] if more else []
+        lines += _section("findings", lang, [*_finding_lines(summary, lang), *further_lines])
     lines += _section("notices", lang, [notice[lang] for notice in summary["notices"]])
     return "\n".join(lines)
 
 
 def _usable(summary: dict[str, Any], lang: Language) -> str:
     """Say that the data can be used, and from when, where a required table is known only later."""
-    never = {
+    late_tables = {
         name: found
         for name, found in summary.get("known_later", {}).items()
         if name in contract().required and found["later"] == found["rows"]
     }
-    if not never:
+    if not late_tables:
         return text("data.quality.usable", lang)
-    shown = ", ".join(table_words(name)[lang] for name in never)
-    first = max(found["first"] for found in never.values())
+    names = ", ".join(table_words(name)[lang] for name in late_tables)
+    first = max(found["first"] for found in late_tables.values())
     return text(
-        "data.quality.usable_later", lang, what=shown, first=first, by=next(iter(never.values()))["by"]
+        "data.quality.usable_later", lang, what=names, first=first, by=next(iter(late_tables.values()))["by"]
     )
 
 
@@ -214,9 +214,9 @@ def _section(title: str, lang: Language, items: list[str]) -> list[str]:
 def _table_line(name: str, table: dict[str, Any], lang: Language) -> str:
     reasons = ", ".join(f"{reason} {n}" for reason, n in table["rejected_by_reason"].items())
     late = "" if table["late_share"] is None else f"{table['late_share']:.1%}"
-    shown = table_words(name)[lang]
+    title = table_words(name)[lang]
     numbers = f"{table['read']} | {table['kept']} | {table['rejected']}"
-    return f"| {shown} | {table['file']} | {numbers} | {reasons} | {late} |"
+    return f"| {title} | {table['file']} | {numbers} | {reasons} | {late} |"
 
 
 def _finding_lines(summary: dict[str, Any], lang: Language) -> list[str]:
@@ -234,8 +234,8 @@ def _finding_lines(summary: dict[str, Any], lang: Language) -> list[str]:
     if summary["business_twice"]["households"]:
         lines.append(text("data.quality.business_twice", lang, n=summary["business_twice"]["households"]))
     if summary["suspects"]:
-        told = ", ".join(f"{reason} {n}" for reason, n in summary["suspects"].items())
-        lines.append(text("data.quality.suspects", lang, what=told))
+        listed = ", ".join(f"{reason} {n}" for reason, n in summary["suspects"].items())
+        lines.append(text("data.quality.suspects", lang, what=listed))
     if summary["valid_before_birth"]:
         lines.append(text("data.quality.unborn", lang, n=summary["valid_before_birth"]))
     return lines

@@ -86,11 +86,11 @@ class County:
             The value; a table as a temporary table of ``con``.
         """
         if key not in self._kept:
-            made: Any = make()
-            if isinstance(made, ibis.Table) and not isinstance(made.op(), DatabaseTable):
+            result: Any = make()
+            if isinstance(result, ibis.Table) and not isinstance(result.op(), DatabaseTable):
                 # Several counties may share one connection (the same tables with another `about`).
-                made = self.con.create_table(f"kept_{uuid.uuid4().hex}", made, temp=True)
-            self._kept[key] = made
+                result = self.con.create_table(f"kept_{uuid.uuid4().hex}", result, temp=True)
+            self._kept[key] = result
         return self._kept[key]
 
     def frame(self, name: str) -> pd.DataFrame:

@@ -245,10 +245,10 @@ def _split_lines(lines: Iterator[str], delimiter: str, headers: tuple[str, ...],
     records = (record for record in _records(lines, delimiter, width) if record[0] > at)
     while chunk := list(islice(records, _ROWS_A_BATCH)):
         rows = []
-        for row, fields, spoilt in chunk:
+        for row, fields, quote_fault in chunk:
             if not any(cell.strip() for cell in fields):
                 continue
-            reason = spoilt or _row_fault(fields, width)
+            reason = quote_fault or _row_fault(fields, width)
             if reason:
                 faults.append((row, "", reason))
             padded = (*fields[:width], *[""] * (width - len(fields)))
@@ -305,15 +305,15 @@ def load_sheet(sheet: Any, table: str, file: str) -> FileRows | None:
     faults = {row: (row, "", "hidden row") for row, d in sheet.row_dimensions.items() if d.hidden}
     for row, column in _merged_away(sheet, header, last, headers, table):
         faults.setdefault(row, (row, headers[column - 1], "merged cell"))
-    spoilt = {row for row, (_, _, reason) in faults.items() if reason == "merged cell"}
-    rows = [_row(n, grid.get(n, {}), len(headers)) for n in sorted({*numbers[at + 1 :], *spoilt})]
-    kept = {row[0] for row in rows}
+    merged_rows = {row for row, (_, _, reason) in faults.items() if reason == "merged cell"}
+    rows = [_row(n, grid.get(n, {}), len(headers)) for n in sorted({*numbers[at + 1 :], *merged_rows})]
+    rows_read = {row[0] for row in rows}
     beyond = any(row[-1] for row in rows)
     cells = pa.Table.from_batches([text_batch(rows, len(headers) + 1)])
     return FileRows(
         cells if beyond else cells.drop_columns([f"c{len(headers)}"]),
         (*headers, OVERFLOW) if beyond else headers,
-        [fault for row, fault in sorted(faults.items()) if row in kept],
+        [fault for row, fault in sorted(faults.items()) if row in rows_read],
         _notices(sheet, header - 1, headers, table, file),
     )
 

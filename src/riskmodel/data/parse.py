@@ -164,8 +164,8 @@ def parse_table(raw: RawTable, about: About) -> ParsedTable:
     """Parse the rows of one table that its file format did not spoil."""
     rows = raw.rows
     if raw.faults:
-        spoilt = ibis.memtable(pa.table({"spoilt_": sorted({row for row, _, _ in raw.faults})}))
-        rows = rows.anti_join(spoilt, [(ROW, "spoilt_")])
+        faulty = ibis.memtable(pa.table({"faulty_": sorted({row for row, _, _ in raw.faults})}))
+        rows = rows.anti_join(faulty, [(ROW, "faulty_")])
     rows, cells = _cells(raw, rows)
     values = {name: cell.value for name, cell in cells.items()}
     reasons = {name: cell.reason for name, cell in cells.items()}
@@ -257,13 +257,13 @@ def _span(raw: RawTable, values: dict[str, ir.Value], reasons: dict[str, ir.Valu
     """Bring ``month`` and ``month_from``/``month_to`` to one form."""
     month = values["month"]
     first, last = (ibis.coalesce(values[end], month) for end in ("month_from", "month_to"))
-    shown = "month" if "month" in raw.at else "month_from"
+    first_column = "month" if "month" in raw.at else "month_from"
     unsaid = (first.isnull() | last.isnull()) & ibis.and_(
         *(reasons[name].isnull() for name in ("month", "month_from", "month_to"))
     )
     crossed = (first > last) | ((month < first) | (month > last)).fill_null(False)
     why = ibis.cases((unsaid, "missing value"), (crossed.fill_null(False), "impossible date"))
-    reasons[shown] = ibis.coalesce(reasons[shown], why)
+    reasons[first_column] = ibis.coalesce(reasons[first_column], why)
     values["month_from"], values["month_to"] = first, last
 
 
@@ -279,14 +279,14 @@ def _across(table: str, values: dict[str, ir.Value], reasons: dict[str, ir.Value
             why = ibis.cases((born_later, "birth after death"), (ends_first, "impossible date"))
         reasons["valid_to"] = ibis.coalesce(reasons["valid_to"], why)
     if "valid_from" in columns:
-        told = reasons[RECORDED].isnull() & reasons["valid_from"].isnull()
-        nowhere = values["known_on"].isnull() & told
+        dates_valid = reasons[RECORDED].isnull() & reasons["valid_from"].isnull()
+        nowhere = values["known_on"].isnull() & dates_valid
         why = ibis.ifelse(nowhere, "no date known", ibis.null("string"))
         reasons[RECORDED] = ibis.coalesce(reasons[RECORDED], why)
 
 
 def _extra(raw: RawTable, rows: ir.Table, recorded: ir.Value) -> ir.Value:
-    said = recorded.notnull().cast("uint64")
+    seed = recorded.notnull().cast("uint64")
     if not raw.others:
-        return said
-    return row_hash(said, *(rows[c] for c in raw.others))
+        return seed
+    return row_hash(seed, *(rows[c] for c in raw.others))

@@ -174,10 +174,10 @@ def pseudonymise_table(con: Any, raw: RawTable, key: bytes) -> tuple[RawTable, l
         at={column: c for column, c in raw.at.items() if c not in dropped},
     )
     single = {c: raw.headers[c] for c in found if c not in ids and c not in dropped}
-    told = {"personal columns": dropped, "personal values": single}
+    changed = {"personal columns": dropped, "personal values": single}
     notices = [
-        Message(f"data.notices.{said}", {"file": raw.file, "what": ", ".join(columns.values())})
-        for said, columns in told.items()
+        Message(f"data.notices.{notice}", {"file": raw.file, "what": ", ".join(columns.values())})
+        for notice, columns in changed.items()
         if columns
     ]
     return keyed, notices
@@ -196,8 +196,8 @@ def _keyed(rows: ir.Table, cell: str, key: bytes, only: tuple[str, ...] = ()) ->
         )
     )
     joined = rows.left_join(lookup, as_text(rows[cell]) == lookup.plain_)
-    made = joined.keyed_.coalesce(joined[cell].cast("string")) if only else joined.keyed_
-    return joined.mutate(**{cell: made}).drop("plain_", "keyed_")
+    replaced = joined.keyed_.coalesce(joined[cell].cast("string")) if only else joined.keyed_
+    return joined.mutate(**{cell: replaced}).drop("plain_", "keyed_")
 
 
 def _without(headers: Mapping[str, str], dropped: Mapping[str, str]) -> dict[str, str]:

@@ -54,9 +54,9 @@ def rejected_rows(raw: RawTable, faults: pd.DataFrame) -> pd.DataFrame:
     found = raw.rows.semi_join(wanted, raw.rows[ROW] == wanted.wanted_).order_by(ROW)
     texts = found.select(row=found[ROW], **{c: found[c].cast("string") for c in raw.headers})
     cells = texts.to_pandas().set_index("row")
-    told = _fault_texts(raw, faults, cells)
+    described = _fault_texts(raw, faults, cells)
     own = cells.rename(columns=_free_names(raw.headers.values(), raw.headers))
-    out = told.join(own, how="left").reset_index().assign(file=raw.file)
+    out = described.join(own, how="left").reset_index().assign(file=raw.file)
     return out[[*COLUMNS, *own.columns]]
 
 
@@ -75,11 +75,11 @@ def _fault_texts(raw: RawTable, faults: pd.DataFrame, cells: pd.DataFrame) -> pd
         header = raw.headers[cell] if cell else column or WHOLE_ROW
         part = _explain(some.assign(given=given), reason, _allowed(raw.table, column, reason))
         parts.append(part.assign(column=header))
-    told = pd.concat(parts).sort_values(["row", "place"], kind="stable")
-    several = told["row"].duplicated(keep=False)
+    described = pd.concat(parts).sort_values(["row", "place"], kind="stable")
+    several = described["row"].duplicated(keep=False)
     texts = ["column", "reason", "detail"]
-    joined = told[several].groupby("row")[texts].agg("; ".join)
-    return pd.concat([told[~several].set_index("row")[texts], joined]).sort_index()
+    joined = described[several].groupby("row")[texts].agg("; ".join)
+    return pd.concat([described[~several].set_index("row")[texts], joined]).sort_index()
 
 
 def _explain(some: pd.DataFrame, reason: str, allowed: str) -> pd.DataFrame:
@@ -260,17 +260,17 @@ def read_tables(
     folder = Path(data)
     key = secret_key() if pseudonymise else None
     sources, notices = find_sources(folder)
-    about, said = _about(folder, snapshot_on)
-    notices += said
+    about, further = _about(folder, snapshot_on)
+    notices += further
     con = ibis.duckdb.connect()
     con.raw_sql(f"SET temp_directory = '{Path(tempfile.gettempdir()) / 'riskmodel-duckdb'}'")
     tables: dict[str, TableRead] = {}
     for source in sources:
         try:
-            read_one, said = _read_one(con, source, about, key)
+            read_one, further = _read_one(con, source, about, key)
         except duckdb.Error as exc:
             raise InputRefused(f"{source.file}: cannot be read ({first_line(exc)})") from exc
-        notices += said
+        notices += further
         if read_one is not None:
             tables[source.table] = read_one
         elif source.table in contract().required:
@@ -306,8 +306,8 @@ def _read_one(
     if key is None:
         refuse_personal_data(raw)
     else:
-        raw, said = keyed(con, raw, key)
-        notices += said
+        raw, further = keyed(con, raw, key)
+        notices += further
     parsed = parse_table(raw, about)
     with unfused_selects():
         rows = con.create_table(source.table, parsed.good)
@@ -318,8 +318,8 @@ def _read_one(
     _keep_out(con, table, duplicate_rows(con, source.table))
     _keep_out(con, table, duplicate_keys(con, source.table))
     if source.table == "members":
-        never, later = overlapping_stays(con)
-        _keep_out(con, table, never)
+        faults, later = overlapping_stays(con)
+        _keep_out(con, table, faults)
         if len(later):
             _defer(con, source.table, later)
             notices.append(Message("data.notices.deferred rows", {"table": source.table, "n": len(later)}))
@@ -420,8 +420,8 @@ def _absent(name: str) -> Message:
 def _clean_up(con: Any) -> None:
     """Let go of the raw tables and of an attached file."""
     for kind in ("view", "table"):
-        made = con.raw_sql(f"SELECT {kind}_name FROM duckdb_{kind}s() WHERE temporary AND NOT internal")
-        for (name,) in made.fetchall():
+        leftover = con.raw_sql(f"SELECT {kind}_name FROM duckdb_{kind}s() WHERE temporary AND NOT internal")
+        for (name,) in leftover.fetchall():
             if name.startswith(("raw_", "keyed_")):
                 con.raw_sql(f'DROP {kind} "{name}"')
     con.raw_sql("DETACH DATABASE IF EXISTS source")

@@ -60,9 +60,9 @@ def write_county(
         frames = county
     for name, frame in frames.items():
         _replace(out / f"{name}.{format}", _with_months(name, frame), format)
-    said = about.model_dump(mode="json", exclude_defaults=True) if about else {}
-    if said:
-        write_text(yaml.safe_dump(said, sort_keys=True), out / "about.yaml")
+    content = about.model_dump(mode="json", exclude_defaults=True) if about else {}
+    if content:
+        write_text(yaml.safe_dump(content, sort_keys=True), out / "about.yaml")
     return out
 
 
