@@ -3,6 +3,7 @@
 from riskmodel.benchmark.declaration import Benchmark, Panel, load_benchmark
 from riskmodel.benchmark.findings import benchmark_findings, lead_time_message, visits_message
 from riskmodel.benchmark.page import write_benchmark_page
+from riskmodel.benchmark.panels import fit_and_predict
 from riskmodel.benchmark.run import BenchmarkResult, PanelResult, run_benchmark
 
 __all__ = [
@@ -11,6 +12,7 @@ __all__ = [
     "Panel",
     "PanelResult",
     "benchmark_findings",
+    "fit_and_predict",
     "lead_time_message",
     "load_benchmark",
     "run_benchmark",

@@ -14,7 +14,7 @@ the data of Allison 2009, *Fixed Effects Regression Models*.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -118,22 +118,8 @@ def predict_waves(
     test = test.assign(as_of=pd.Timestamp(_year_end(TEST_WAVE)))
     # A ready matrix declares no directions.
     params = {k: {n: v for n, v in p.items() if v != DECLARED} for k, p in bench.params_of(panel).items()}
-    parts, fitted = [], {}
-    for name in names:
-        # Every girl is a cluster of her own, over all waves; each serves to fit and, left out in turn, to
-        # calibrate.
-        fitted[name] = models.fit_model(
-            name, train[FEATURES], train["y"].astype(int).to_numpy(), train["household_id"].to_numpy(),
-            bench.seed, params.get(name), scheme="cross",
-        )  # fmt: skip
-        scores = score_columns(fitted[name], test[FEATURES])
-        rows = test[["household_id", "as_of", "y", "group_black"]]
-        parts.append(rows.assign(**_NO_RULES, model=name, **scores))
-    predictions = pd.concat(parts, ignore_index=True)
-    predictions = predictions.assign(
-        fold=predictions["as_of"].astype(str), village=predictions["household_id"]
-    )
-    return predictions, fitted, _split(train, test)
+    found, fitted = fit_and_predict(train, test, FEATURES, names, params, bench.seed)
+    return found, fitted, _split(train, test)
 
 
 def _split(train: pd.DataFrame, test: pd.DataFrame) -> pd.DataFrame:
@@ -147,3 +133,48 @@ def _split(train: pd.DataFrame, test: pd.DataFrame) -> pd.DataFrame:
 
 def _year_end(wave: int) -> str:
     return f"{_FIRST_YEAR + wave - 1}-12-31"
+
+
+def fit_and_predict(
+    train: pd.DataFrame,
+    test: pd.DataFrame,
+    columns: Sequence[str],
+    names: Sequence[str],
+    params: Mapping[str, dict[str, Any]] | None = None,
+    seed: int = 0,
+) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """Fit models on a ready matrix and predict its test rows.
+
+    Parameters
+    ----------
+    train, test
+        ``household_id`` (its own cluster: it comes back at every date), ``y`` (0/1), the features; of the
+        test also ``as_of``, and ``group_…`` columns where gaps are to be looked at.
+    columns
+        The features.
+    names
+        Models that take features.
+    params
+        Model to its parameters; default none.
+    seed
+        Of every fit.
+
+    Returns
+    -------
+    predictions
+        Tidy predictions as `riskmodel.evaluation` takes them, without rules: nobody flagged, no rank.
+    fitted
+        The fitted models by name. Every household serves to fit and, left out in turn, to calibrate.
+    """
+    X, parts, fitted = train[list(columns)], [], {}
+    groups = [c for c in test.columns if c.startswith("group_")]
+    rows = test[["household_id", "as_of", "y", *groups]].assign(
+        **_NO_RULES, fold=test["as_of"].astype(str), village=test["household_id"]
+    )
+    for name in names:
+        fitted[name] = models.fit_model(
+            name, X, train["y"].astype(int).to_numpy(), train["household_id"].to_numpy(), seed,
+            (params or {}).get(name), scheme="cross",
+        )  # fmt: skip
+        parts.append(rows.assign(model=name, **score_columns(fitted[name], test[list(columns)])))
+    return pd.concat(parts, ignore_index=True), fitted

@@ -83,7 +83,7 @@ def train(
     """Run an experiment on a county and log it.
 
     The model that is to score becomes ``<id>@champion`` if there is none yet, else ``<id>@challenger``:
-    `riskmodel.runs.promotion.promote` decides between the two.
+    `promote` decides between the two.
 
     Parameters
     ----------
