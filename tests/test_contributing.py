@@ -1,4 +1,4 @@
-"""CONTRIBUTING.md shows how to add each kind of thing: its examples are written out and their tests run."""
+"""The examples of CONTRIBUTING.md and README.md are carried out as they stand."""
 
 from __future__ import annotations
 
@@ -42,3 +42,12 @@ def test_every_worked_example_runs_as_it_stands(tmp_path: Path) -> None:
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     assert "5 passed" in done.stdout
+
+
+def test_the_readme_s_python_runs() -> None:
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+    assert len(blocks) == 1
+    names: dict[str, object] = {}
+    exec(blocks[0], names)
+    # 60 households known at the as-of date, each with a verdict.
+    assert len(names["verdicts"]) == len(names["features"])
