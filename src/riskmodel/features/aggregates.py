@@ -179,14 +179,16 @@ class Aggregate:
 
     Parameters
     ----------
-    name : str
+    name
+        As declarations write it.
     en : str
         What it is, for the data dictionary.
     needs : tuple of str
         Keys that the declaration must give.
     accounting : callable, optional
         A quantity of the household accounts and their table to the value.
-    monthly : Monthly, optional
+    monthly
+        How it is made of monthly amounts.
     dated, assets : callable, optional
         `DatedRows` to the value.
     dated_on : tuple of str

@@ -132,7 +132,8 @@ def without_roles(feature_set: FeatureSet, roles: set[str]) -> FeatureSet:
 
     Parameters
     ----------
-    feature_set : FeatureSet
+    feature_set
+        The set to leave features out of.
     roles : set of str
         Of ``own``, ``context``, ``register``, ``support``.
 

@@ -26,7 +26,8 @@ def describe_features(feature_set: FeatureSet | str | Path) -> pd.DataFrame:
 
     Parameters
     ----------
-    feature_set : FeatureSet, id or path
+    feature_set
+        A packaged id, the path of a YAML, or a loaded set.
 
     Returns
     -------
@@ -60,9 +61,12 @@ def explain_missing(county: County, feature_set: FeatureSet | str | Path, as_of:
 
     Parameters
     ----------
-    county : County
-    feature_set : FeatureSet, id or path
-    as_of : date
+    county
+        The checked tables.
+    feature_set
+        A packaged id, the path of a YAML, or a loaded set.
+    as_of
+        The day, or days, spoken of; each is judged by what was known then.
 
     Returns
     -------

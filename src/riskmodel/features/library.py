@@ -279,6 +279,7 @@ def load_feature_set(name: str | Path) -> FeatureSet:
     Returns
     -------
     FeatureSet
+        Expanded and checked.
 
     Raises
     ------

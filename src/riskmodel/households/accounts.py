@@ -60,7 +60,8 @@ def build_accounts(
 
     Parameters
     ----------
-    county : County
+    county
+        The checked tables.
     when : iterable of Moment
         From `riskmodel.households.point_in_time.as_moments`.
     period : Period, optional

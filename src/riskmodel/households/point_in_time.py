@@ -106,11 +106,13 @@ def as_moments(as_of: DateLike | Iterable[DateLike] | Moment | Iterable[Moment])
 
     Parameters
     ----------
-    as_of : date, ISO text, Moment, or several
+    as_of
+        Days as dates, ISO text or moments; a plain day is known by itself.
 
     Returns
     -------
     tuple of Moment
+        Sorted, one a day.
 
     Raises
     ------
@@ -131,7 +133,8 @@ def moment_table(when: Iterable[Moment]) -> pa.Table:
 
     Parameters
     ----------
-    when : iterable of Moment
+    when
+        The moments, or a table of them as from `moment_table`.
 
     Returns
     -------
@@ -166,10 +169,12 @@ def known_rows(county: County | Shape, name: str, when: Moments) -> ibis.Table:
 
     Parameters
     ----------
-    county : County or Shape
+    county
+        The checked tables.
     name : str
         A table of the contract.
-    when : tuple of Moment, or a table of them as from `moment_table`
+    when
+        The moments, or a table of them as from `moment_table`.
 
     Returns
     -------
@@ -200,8 +205,10 @@ def valid_on(t: ibis.Table, day: ibis.expr.types.DateValue | str = "as_of") -> i
 
     Parameters
     ----------
-    t : ibis.Table
-    day : date expression or column name
+    t
+        Rows with ``valid_from`` and, where they can end, ``valid_to``.
+    day
+        The day on which they must hold, or the column that names it.
 
     Returns
     -------
@@ -220,8 +227,10 @@ def known_households(county: County | Shape, when: Moments) -> ibis.Table:
 
     Parameters
     ----------
-    county : County or Shape
-    when : tuple of Moment, or a table of them as from `moment_table`
+    county
+        The checked tables.
+    when
+        The moments, or a table of them as from `moment_table`.
 
     Returns
     -------
@@ -240,8 +249,10 @@ def known_members(county: County | Shape, when: Moments) -> ibis.Table:
 
     Parameters
     ----------
-    county : County or Shape
-    when : tuple of Moment, or a table of them as from `moment_table`
+    county
+        The checked tables.
+    when
+        The moments, or a table of them as from `moment_table`.
 
     Returns
     -------
@@ -270,8 +281,10 @@ def dates_outside_records(county: County, as_of: DateLike | Iterable[DateLike]) 
 
     Parameters
     ----------
-    county : County
-    as_of : date, ISO text, or several
+    county
+        The checked tables.
+    as_of
+        The day, or days, to be looked at.
 
     Returns
     -------
@@ -313,8 +326,10 @@ def fingerprint(county: County, as_of: DateLike) -> str:
 
     Parameters
     ----------
-    county : County
-    as_of : date or ISO text
+    county
+        The checked tables.
+    as_of
+        The day up to which rows may have been recorded.
 
     Returns
     -------

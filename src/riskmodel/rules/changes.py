@@ -50,10 +50,12 @@ def find_verdict_changes(
 
     Parameters
     ----------
-    county : County
+    county
+        The checked tables.
     ruleset : rule set, sequence or mapping
         As in `evaluate_history`: where the set changed in between, each day is judged by its own.
-    as_of : date or ISO text
+    as_of
+        The day, or days, spoken of; each is judged by what was known then.
     before : date or ISO text, optional
         The earlier day; a month before by default (from a month's end: the end of the month before).
     params, scores
@@ -234,6 +236,7 @@ def describe_change(ruleset: RuleSet, row: Mapping[str, Any], lang: Language) ->
     Returns
     -------
     str
+        Plain text, without a full stop.
     """
     say, parts = section("rules.changes", lang), []
     for key in ("appeared", "disappeared", "became_unclear"):

@@ -146,7 +146,8 @@ def evaluate_rule_sets(
     ----------
     county, as_of, params, scores
         As in `evaluate_rules`. A parameter must be known to at least one of the sets.
-    rulesets : iterable
+    rulesets
+        Packaged ids, paths or loaded sets.
 
     Yields
     ------
@@ -317,11 +318,13 @@ def evaluate_history(
 
     Parameters
     ----------
-    county : County
+    county
+        The checked tables.
     rulesets : rule set, sequence of rule sets, or mapping
         A sequence takes each set's own ``valid_from``; a mapping gives the date from which a set holds in
         this jurisdiction. The latest one on or before as-of decides.
-    as_of : date or several
+    as_of
+        The day, or days, spoken of; each is judged by what was known then.
     params : mapping, optional
         Overrides, for whichever of the sets has the parameter.
     scores : DataFrame or path, optional

@@ -41,10 +41,14 @@ def explain_verdict(
 
     Parameters
     ----------
-    county : County
-    ruleset : str, Path or RuleSet
-    as_of : date or ISO text
-    household_id : str
+    county
+        The checked tables.
+    ruleset
+        A packaged id, the path of a YAML, or a loaded set.
+    as_of
+        The day, or days, spoken of; each is judged by what was known then.
+    household_id
+        Whose verdict is explained.
     params, scores
         As in `riskmodel.rules.evaluate_rules`.
 
@@ -255,7 +259,8 @@ def parameter_table(ruleset: RuleSet, params: Mapping[str, Any] | None = None) -
 
     Parameters
     ----------
-    ruleset : RuleSet
+    ruleset
+        A loaded set.
     params : mapping, optional
         Overrides.
 

@@ -123,7 +123,8 @@ class Scope:
 
     Parameters
     ----------
-    backend : Backend
+    backend
+        What operators and functions compute with.
     names : mapping
         Name to its value: a column, an array or a plain parameter. A mapping may compute a value when it is
         asked for.
@@ -153,6 +154,7 @@ def evaluate_condition(expression: str | ast.expr, scope: Scope) -> Any:
     Returns
     -------
     truth value of the scope's backend
+        Yes, no or unknown for every household or row.
 
     Raises
     ------
@@ -181,6 +183,7 @@ def evaluate_expression(expression: str | ast.expr, scope: Scope) -> Any:
     Returns
     -------
     value of the scope's backend, or a plain value for a constant (None is null)
+        One value for every household or row.
 
     Raises
     ------
@@ -360,6 +363,7 @@ def parse_expression(text: str) -> ast.expr:
     Returns
     -------
     ast.expr
+        The syntax tree.
 
     Raises
     ------

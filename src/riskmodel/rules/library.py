@@ -258,6 +258,7 @@ def load_rules(name: str | Path | RuleSet) -> RuleSet:
     Returns
     -------
     RuleSet
+        Checked; a packaged set is read once.
 
     Raises
     ------

@@ -169,11 +169,13 @@ def parse_overrides(given: Iterable[str]) -> dict[str, str]:
 
     Parameters
     ----------
-    given : iterable of str
+    given
+        The texts, one an option.
 
     Returns
     -------
     dict
+        Name to text.
 
     Raises
     ------

@@ -32,8 +32,10 @@ def poverty_lines(
     ----------
     county : County
         Looked into only where the line is relative.
-    ruleset : str, path or RuleSet
-    as_of : date or several
+    ruleset
+        A packaged id, the path of a YAML, or a loaded set.
+    as_of
+        The day, or days, spoken of; each is judged by what was known then.
     params : mapping, optional
         Overrides.
     known_by : date, optional
@@ -68,14 +70,17 @@ def absolute_line(ruleset: RuleSet, values: Mapping[str, Any], year: int) -> flo
 
     Parameters
     ----------
-    ruleset : RuleSet
+    ruleset
+        A loaded set, for its line and its parameters' tables.
     values : mapping
         Parameter values.
-    year : int
+    year
+        Calendar year of the as-of date.
 
     Returns
     -------
     float or None
+        Yuan per person and period.
     """
     at = {n: p.at(values[n], year)[0] for n, p in ruleset.parameters.items() if n in values}
     result = _arithmetic(parse_expression(ruleset.line), at)
@@ -103,7 +108,8 @@ def relative_line(t: ir.Table, relative: RelativeLine) -> ir.Table:
     ----------
     t : ibis.Table
         ``as_of, pcni, persons, weight``.
-    relative : RelativeLine
+    relative
+        Which share of the median or mean.
 
     Returns
     -------

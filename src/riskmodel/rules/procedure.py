@@ -39,9 +39,12 @@ def check_time_limits(
 
     Parameters
     ----------
-    county : County
-    ruleset : str, Path or RuleSet
-    as_of : date or ISO text
+    county
+        The checked tables.
+    ruleset
+        A packaged id, the path of a YAML, or a loaded set.
+    as_of
+        The day, or days, spoken of; each is judged by what was known then.
     calendar : path or mapping, optional
         ``holidays`` and ``working_weekends`` (ISO dates); weekends only by default.
 
@@ -210,8 +213,10 @@ def assess_scale_risk(county: County, as_of: DateLike) -> pd.DataFrame:
 
     Parameters
     ----------
-    county : County
-    as_of : date or ISO text
+    county
+        The checked tables.
+    as_of
+        The day, or days, spoken of; each is judged by what was known then.
 
     Returns
     -------
