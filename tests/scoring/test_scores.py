@@ -1,4 +1,4 @@
-"""Scores that rest on little are doubted, with the mend."""
+"""Scores that rest on little are named, with the mend."""
 
 from __future__ import annotations
 
