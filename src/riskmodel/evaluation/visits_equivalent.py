@@ -154,6 +154,8 @@ METRICS.register(
         needs="list",
         order=190,
         checked_against="counted down the rules' order by hand",
-        tests=("evaluation/test_compare.py::test_visits_equivalent_is_read_off_the_rules_own_order",),
+        tests=(
+            "evaluation/test_visits_equivalent.py::test_visits_equivalent_is_read_off_the_rules_own_order",
+        ),
     )
 )
