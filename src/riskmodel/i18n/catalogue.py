@@ -33,8 +33,6 @@ class Words(Spec):
         """Return the phrase in one language."""
         return self.zh if language == "zh" else self.en
 
-    say = text
-
 
 @dataclass(frozen=True)
 class Message:
@@ -165,22 +163,30 @@ def same(written: object) -> dict[str, str]:
     return {language: str(written) for language in LANGUAGES}
 
 
-def pair(declared: Any) -> dict[str, str]:
+def pair(declared: Any, name: str = "") -> dict[str, str]:
     """Return what a declaration or a row of a table is called in both languages.
 
     Parameters
     ----------
     declared
         An object with the attributes ``zh`` and ``en``, or a mapping that has them among its keys.
+    name
+        Where they are ``NAME_zh`` and ``NAME_en``.
 
     Returns
     -------
     dict
         ``{"zh": …, "en": …}``
+
+    Examples
+    --------
+    >>> pair({"reason_zh": "洪水", "reason_en": "flood"}, "reason")
+    {'zh': '洪水', 'en': 'flood'}
     """
+    names = {language: f"{name}_{language}" if name else language for language in LANGUAGES}
     if isinstance(declared, Mapping):
-        return {language: declared[language] for language in LANGUAGES}
-    return {language: getattr(declared, language) for language in LANGUAGES}
+        return {language: declared[key] for language, key in names.items()}
+    return {language: getattr(declared, key) for language, key in names.items()}
 
 
 def join(parts: Iterable[Mapping[str, str] | str], by: str = "list") -> dict[str, str]:

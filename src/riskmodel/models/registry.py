@@ -143,7 +143,7 @@ class ModelEntry:
     @property
     def short(self) -> Words:
         """Its name in both languages, short enough for the margin of a chart."""
-        return {"zh": self.short_zh or self.zh, "en": self.short_en or self.en}
+        return {lang: short or self.words[lang] for lang, short in pair(self, "short").items()}
 
 
 MODELS: Registry[ModelEntry] = Registry("model", "riskmodel.models")
@@ -236,7 +236,7 @@ def model_names(name: str) -> Words:
     if not is_model(name):
         return same(name)
     entry = model_entry(name)
-    return {"zh": entry.sentence_zh or entry.zh, "en": entry.sentence_en or entry.en}
+    return {lang: word or entry.words[lang] for lang, word in pair(entry, "sentence").items()}
 
 
 def build_model(name: str, params: Mapping[str, Any] | None = None, seed: int = 0) -> Any:

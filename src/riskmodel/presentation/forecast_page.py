@@ -14,7 +14,7 @@ from markupsafe import Markup
 
 from riskmodel.errors import InputMissing, InputRefused
 from riskmodel.forecasting import Outlook
-from riskmodel.i18n import same, section
+from riskmodel.i18n import pair, same, section
 from riskmodel.io import files
 from riskmodel.presentation.chart import LANGS, Chart, below_fan, counts_fan
 from riskmodel.presentation.page import (
@@ -337,9 +337,7 @@ def _alarms(given: ForecastInput) -> dict[str, dict[str, str]]:
     if t is None:
         return {}
     first = t[t["alarm"].astype(bool)].drop_duplicates("township")
-    return {
-        str(r["township"]): {"zh": r["reason_zh"], "en": r["reason_en"]} for r in first.to_dict("records")
-    }
+    return {str(r["township"]): pair(r, "reason") for r in first.to_dict("records")}
 
 
 def _warnings(given: ForecastInput) -> Table | None:
@@ -358,7 +356,7 @@ def _warnings(given: ForecastInput) -> Table | None:
             f"{r['count']:.0f}",
             f"{r['expected']:.1f}",
             f"{r['p_adjusted']:.3f}",
-            {"zh": r["reason_zh"], "en": r["reason_en"]},
+            pair(r, "reason"),
         ]
         rows.append(Row(cells))
     return Table(_columns("township", "month", "what", "count", "expected", "p", "reason", text=3), rows)

@@ -12,7 +12,7 @@ import pandas as pd
 from riskmodel import rules
 from riskmodel.data import County, code_words
 from riskmodel.households import DateLike, point_in_time, to_date, window_end
-from riskmodel.i18n import join, section
+from riskmodel.i18n import join, pair, section
 from riskmodel.io import files
 from riskmodel.presentation.page import (
     LANGS,
@@ -244,7 +244,7 @@ def rules_html(view: RulesView, lang: str = "zh") -> str:
     ruleset = view.ruleset
     where = attributes_in_both(ruleset.jurisdiction)
     return page_html(
-        {"zh": ruleset.name_zh, "en": ruleset.name_en},
+        pair(ruleset, "name"),
         [
             PageSection("headline", _page("headline"), _headline(view)),
             PageSection("verdicts", _page("verdicts"), _verdicts(view), wrap=True),

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from riskmodel.i18n import Language
+from riskmodel.i18n import Language, text
 from riskmodel.io import files
 from riskmodel.io.workbook import new_workbook, write_cell
 from riskmodel.presentation.table import ENTRIES, Cell, Column, Row, Table, Value, in_language
@@ -19,7 +19,6 @@ from riskmodel.presentation.table import ENTRIES, Cell, Column, Row, Table, Valu
 A4 = 9  # Excel's paper code
 SHEET_NAME_LIMIT = 31
 FONT = {"zh": "等线", "en": "Calibri"}
-INFINITE = {"zh": "无穷大", "en": "infinite"}
 BORDER = {"border": 1, "border_color": "#D0D7E2"}
 LINE_HEIGHT = 14.0  # points, one line of 10-point text
 HEADER_HEIGHT = 34.0  # points, two lines of header
@@ -141,7 +140,7 @@ class Workbook:
         """Write one value: words in the workbook's language, infinite as its word, text made safe."""
         value = in_language(value, self.language)
         if isinstance(value, float) and math.isinf(value):
-            value = INFINITE[self.language]
+            value = text("worklist.words.infinite", self.language)
         write_cell(sheet, row, column, files.safe_text(value) if isinstance(value, str) else value, style)
 
     def body(self, column: Column, *marks: str) -> Any:
