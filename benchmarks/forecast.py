@@ -108,7 +108,7 @@ def reconciled() -> None:
     slowest = 0.0
     for method in count_models.METHODS:
         wall, cpu = time.perf_counter(), time.process_time()
-        tree, made = rolling_origin.forecast(known, method, 12)
+        tree, made = rolling_origin.forecast_counts(known, method, 12)
         wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
         slowest = max(slowest, cpu)
         gap = np.abs(tree.add_up(made.mean[-400:]) - made.mean).max()

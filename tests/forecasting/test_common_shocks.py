@@ -21,7 +21,7 @@ def test_shares_of_common_luck_are_found_again() -> None:
     assert found.county == pytest.approx(0.10, abs=0.05)
     alone = common_shocks.estimate_common_shock(rng.normal(size=day.size), day, town)
     assert alone.township < 0.02
-    assert alone.county == pytest.approx(common_shocks.LEAST_COMMON, abs=0.01)
+    assert alone.county == pytest.approx(common_shocks.MIN_COMMON_SHARE, abs=0.01)
 
 
 def test_one_past_day_leaves_the_county_share_at_its_floor() -> None:
@@ -30,7 +30,7 @@ def test_one_past_day_leaves_the_county_share_at_its_floor() -> None:
     found = common_shocks.estimate_common_shock(
         rng.normal(size=100), np.zeros(100), np.repeat(np.arange(4), 25)
     )
-    assert found.county == common_shocks.LEAST_COMMON
+    assert found.county == common_shocks.MIN_COMMON_SHARE
 
 
 @pytest.mark.parametrize("seen", [2, 5])

@@ -150,10 +150,10 @@ def test_regression_equals_statsmodels_maximum_likelihood() -> None:
 
     rng = np.random.default_rng(8)
     months = np.arange(24_000, 24_120)
-    mu = 12 * np.exp(count_models.seasons(months) @ np.array([0.4, 0.1, -0.2, 0.0]))
+    mu = 12 * np.exp(count_models.seasonal_terms(months) @ np.array([0.4, 0.1, -0.2, 0.0]))
     y = rng.negative_binomial(3, 3 / (3 + mu)).astype(float)
     found = count_models.fit(counts(y[None, None, :], 1.0), 1)
-    x = sm.add_constant(count_models.seasons(months))
+    x = sm.add_constant(count_models.seasonal_terms(months))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         both = sm.NegativeBinomial(y, x).fit(

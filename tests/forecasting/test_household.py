@@ -53,7 +53,7 @@ def test_intervals_widen_with_the_horizon(made: HouseholdForecast, county: Count
 def test_intervals_cover_what_happened(made: HouseholdForecast, county: County) -> None:
     # One county, one year: households share its luck, so the tolerance is wider than 260 coins'
     # (`benchmarks/forecast.py` measures several counties and days).
-    actual = histories.outcomes(county, [(DAY, h) for h in (3, 6, 12)], dt.date(2020, 12, 31))
+    actual = histories.later_incomes(county, [(DAY, h) for h in (3, 6, 12)], dt.date(2020, 12, 31))
     t = made.table.merge(actual, on=["household_id", "as_of", "horizon_months"], validate="one_to_one")
     assert len(t) > 700
     for level in (80, 95):
@@ -73,10 +73,10 @@ def test_nothing_recorded_later_moves_a_forecast(
 
 
 def test_origins_end_before_as_of_late_records_included(county: County) -> None:
-    found = histories.origins(county, DAY, 12)
+    found = histories.forecast_origins(county, DAY, 12)
     # 2018-03-31 + 12 months + 120 days is the last that is over; 2017-12-31 is the first with a year behind.
     assert found == [dt.date(2018, 3, 31)]
-    assert histories.origins(county, DAY, 3) == [dt.date(2018, 3, 31), dt.date(2018, 9, 30)]
+    assert histories.forecast_origins(county, DAY, 3) == [dt.date(2018, 3, 31), dt.date(2018, 9, 30)]
 
 
 def broken(frames: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:

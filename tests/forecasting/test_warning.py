@@ -27,8 +27,8 @@ def quiet(seed: int, phi: float = 1.5) -> np.ndarray:
 def test_the_tail_is_the_negative_binomials() -> None:
     # Mean 3, variance 6: the size is 9 / (6 - 3), the success chance 3 / 6.
     three, six = np.array([3.0]), np.array([6.0])
-    assert warning.tail(np.array([7.0]), three, six)[0] == pytest.approx(nbinom.sf(6, 3.0, 0.5))
-    assert warning.tail(np.array([0.0]), three, six)[0] == pytest.approx(1.0)
+    assert warning.tail_probability(np.array([7.0]), three, six)[0] == pytest.approx(nbinom.sf(6, 3.0, 0.5))
+    assert warning.tail_probability(np.array([0.0]), three, six)[0] == pytest.approx(1.0)
 
 
 def test_corrections_by_hand() -> None:
@@ -114,7 +114,7 @@ def test_the_error_of_the_expectation_widens_the_threshold() -> None:
     # A township of one entry a month, known from 24 months: var(mu) = mu^2 / 24 of its own level alone.
     rng = np.random.default_rng(4)
     past = rng.poisson(np.full((6, 24), 2.0)).astype(float)
-    found = warning.expected(past, MONTHS[:24], MONTHS[27:28], HOMES[:6])
+    found = warning.expected_counts(past, MONTHS[:24], MONTHS[27:28], HOMES[:6])
     mean, variance = found.of([0], 0, 1.0)
     extra = variance - found.phi * mean
     assert extra > 0.8 * found.phi * mean**2 / past[0].sum()
@@ -129,7 +129,7 @@ def test_townships_that_move_together_do_not_alarm_as_if_they_were_alone() -> No
     rng = np.random.default_rng(6)
     wave = np.exp(0.6 * rng.standard_normal(MONTHS.size))
     counts = rng.poisson(4 * wave * np.ones((12, 1))).astype(float)
-    found = warning.expected(counts[:, :45], MONTHS[:45], MONTHS[-1:], HOMES)
+    found = warning.expected_counts(counts[:, :45], MONTHS[:45], MONTHS[-1:], HOMES)
     assert found._phi([0, 1, 2]) > 1.4 * found._phi([0])
 
 
@@ -174,4 +174,4 @@ def test_the_headings_are_those_of_the_scale_risk_list() -> None:
         assert risk.zh in said
         assert warning.reason(risk.cause or name, "en") != warning.reason("any", "en")
     assert warning.reason("industry_failure", "zh") == "农产品价格下跌或产业项目失败"
-    assert warning.reason("never heard of", "en") == warning.headings()["any"]["en"]
+    assert warning.reason("never heard of", "en") == warning.scale_risk_headings()["any"]["en"]

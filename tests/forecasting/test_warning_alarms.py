@@ -124,4 +124,4 @@ def test_expected_falls_are_held_against_the_other_townships(
     first = found.iloc[0]
     assert first["count"] == pytest.approx(0.3 * above.sum())
     assert first["month"] == "2020-09"  # the period that ends twelve months after as-of
-    assert first["reason_en"] == warning.headings()["falls"]["en"]
+    assert first["reason_en"] == warning.scale_risk_headings()["falls"]["en"]

@@ -35,7 +35,9 @@ def seen() -> pd.DataFrame:
         county = from_frames(made.frames, about)
         for day in DAYS:
             found = household.forecast_households(county, day)
-            actual = histories.outcomes(county, [(day, h) for h in household.HORIZONS], about.data_through)
+            actual = histories.later_incomes(
+                county, [(day, h) for h in household.HORIZONS], about.data_through
+            )
             t = found.table.merge(actual, on=["household_id", "as_of", "horizon_months"])
             for name, (low, high) in ENDS.items():
                 t[name] = (t["actual"] >= t[low]) & (t["actual"] <= t[high])

@@ -1,8 +1,8 @@
-"""Forecasting: where each household will stand, how many the county must expect, where trouble gathers.
+"""Forecasting: household incomes, counts of newly monitored households, stress tests and early warnings.
 
 `forecast` gives a county's whole `Outlook`; `forecast_households` the households alone; `stress_test` what a
-scenario (`read_scenario`, `available_scenarios`) would do to them; `evaluate_household_forecasts` how good
-household forecasts were.
+scenario (`read_scenario`, `available_scenarios`) would do to them;
+`evaluate_household_forecasts` how accurate household forecasts were.
 """
 
 from __future__ import annotations

@@ -34,14 +34,14 @@ def county_common_shock(made: HouseholdForecast, horizon: int) -> CommonShock:
     """Estimate the shared parts from the rows that a horizon's method was calibrated on."""
     scores = made.learned[horizon].scores
     if scores is None:
-        return CommonShock(2 * common_shocks.LEAST_COMMON, 0.0)
+        return CommonShock(2 * common_shocks.MIN_COMMON_SHARE, 0.0)
     z, day, township = scores
     found = common_shocks.estimate_common_shock(z, day, township)
-    seen = common_shocks.years(pd.to_datetime(day).date, horizon)
-    return CommonShock(min(found.county * (1 + 1 / seen), common_shocks.MOST_COMMON), found.township)
+    seen = common_shocks.years_observed(pd.to_datetime(day).date, horizon)
+    return CommonShock(min(found.county * (1 + 1 / seen), common_shocks.MAX_COMMON_SHARE), found.township)
 
 
-def draw(
+def draw_incomes(
     made: HouseholdForecast, horizon: int, draws: int, seed: int, shared: CommonShock | None = None
 ) -> Iterator[Array]:
     """Draw the county's incomes per head, in blocks of shape (households, draws of the block), yuan."""
@@ -70,7 +70,7 @@ class Groups:
     persons: Array
 
 
-def groups(made: HouseholdForecast, cause: pd.Series | None = None) -> Groups:
+def household_groups(made: HouseholdForecast, cause: pd.Series | None = None) -> Groups:
     """Return the groups of a county: township and main cause (``none`` where the office knows of none)."""
     t = made.standing
     named = (t["main_cause"] if cause is None else cause).fillna("none").astype(str)
@@ -93,7 +93,7 @@ def newly_below(income: Array, line: float, by: Groups) -> Array:
     return out
 
 
-def tidy(totals: Array, by: Groups) -> pd.DataFrame:
+def summarise_totals(totals: Array, by: Groups) -> pd.DataFrame:
     """Return totals with intervals, one row a township, cause and measure; ``all`` is the sum."""
     i, j = len(by.townships), len(by.causes)
     cells = totals.reshape(3, i, j, -1)
@@ -110,8 +110,10 @@ def tidy(totals: Array, by: Groups) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns)
 
 
-def below(made: HouseholdForecast, horizon: int, draws: int = DRAWS, seed: int = 0) -> pd.DataFrame:
+def households_below_line(
+    made: HouseholdForecast, horizon: int, draws: int = DRAWS, seed: int = 0
+) -> pd.DataFrame:
     """Return how many households and persons will be below the line, and the yuan to close the gap."""
-    by = groups(made)
-    parts = [newly_below(y, made.lines[horizon], by) for y in draw(made, horizon, draws, seed)]
-    return tidy(np.concatenate(parts, axis=2), by).assign(horizon_months=horizon)
+    by = household_groups(made)
+    parts = [newly_below(y, made.lines[horizon], by) for y in draw_incomes(made, horizon, draws, seed)]
+    return summarise_totals(np.concatenate(parts, axis=2), by).assign(horizon_months=horizon)

@@ -6,9 +6,9 @@ of risks, and its registration. The sum is dealt to months by the register's own
 the township's and county's entries were.
 
 Every day is forecast from as it was then: the line is that day's, the scale and the variance components are
-its own or, for they move slowly and are dear to estimate, those of at most half a year before; a lesson
-counts only where the entries of the year after it were recorded by that day. In a large county the lessons
-are those of whole villages with some eight thousand households; every household is scored.
+its own or, because they move slowly and are costly to estimate, those of at most half a year before; a
+training day counts only where the entries of the year after it were recorded by that day. In a large county
+models train on whole villages with some eight thousand households; every household is scored.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from riskmodel import rules
 from riskmodel.data import County
 from riskmodel.forecasting import count_models, counts, histories, household_methods
-from riskmodel.forecasting.count_models import Base
+from riskmodel.forecasting.count_models import BaseForecast
 from riskmodel.forecasting.counts import Counts
 from riskmodel.forecasting.household_methods import Scale
 from riskmodel.forecasting.panel_effects import Components
@@ -42,14 +42,14 @@ from riskmodel.i18n import Message
 
 Array = NDArray[Any]
 YEAR = 12
-FEWEST_EVENTS = 15
-LESSON_HOUSEHOLDS = 8_000  # as many as the household methods learn from
-STEP, MOST_LESSONS, EARLIEST = (
+MIN_EVENTS = 15
+TRAINING_HOUSEHOLDS = 8_000  # as many as the household methods learn from
+STEP, MAX_TRAINING_DAYS, EARLIEST = (
     6,
     5,
     10,
-)  # lessons half a year apart; the most of one day; how far back, in steps
-BORROWED = 10.0  # entries of the county's mix of causes lent to each township (assumption)
+)  # training days half a year apart; the most of one day; how far back, in steps
+COUNTY_PRIOR_ENTRIES = 10.0  # entries of the county's mix of causes lent to each township (assumption)
 
 
 def bottom_up_forecasts(
@@ -59,7 +59,7 @@ def bottom_up_forecasts(
     horizon: int,
     ruleset: str | rules.RuleSet,
     seed: int = 0,
-) -> tuple[dict[dt.date, Base], Message | None]:
+) -> tuple[dict[dt.date, BaseForecast], Message | None]:
     """Return the bottom-up base forecasts of each day for which enough entries are known."""
     now = days[-1]
     first = histories.first_month(county, now)
@@ -69,32 +69,36 @@ def bottom_up_forecasts(
     past = [window_end(now, -STEP * k) for k in range(2, EARLIEST)]
     past = sorted(d for d in past if last_complete_month(d) - (YEAR - 1) >= first)
     late = dt.timedelta(days=county.about.recording_delay_days)
-    lessons = {d: [p for p in past if window_end(p, YEAR) + late <= d][-MOST_LESSONS:] for d in used}
-    wanted = sorted({p for found in lessons.values() for p in found})
-    if not lessons.get(now):
+    training_days = {
+        d: [p for p in past if window_end(p, YEAR) + late <= d][-MAX_TRAINING_DAYS:] for d in used
+    }
+    wanted = sorted({p for found in training_days.values() for p in found})
+    if not training_days.get(now):
         return {}, Message("forecast.messages.bottom_up_no_year", {"day": str(now)})
-    lesson, standing = _standings(county, now, used, wanted, seed)
-    out: dict[dt.date, Base] = {}
-    own: Own | None = None
+    training, standing = _standings(county, now, used, wanted, seed)
+    out: dict[dt.date, BaseForecast] = {}
+    own: DayScale | None = None
     for day in used:
-        if not lessons[day]:
+        if not training_days[day]:
             continue
         t = standing(day)
         if own is None or add_months(own.day, STEP) <= day:
-            own = _own(day, t, seed)
-        found = _chances(county, day, t, [lesson[p] for p in lessons[day]], ruleset, own)
+            own = _day_scale(day, t, seed)
+        found = _below_line_probabilities(
+            county, day, t, [training[p] for p in training_days[day]], ruleset, own
+        )
         if found is not None:
-            out[day] = base(found, counts_as_known(counts.monthly_counts(county, day), known), horizon)
+            out[day] = base_forecast(
+                found, counts_as_known(counts.monthly_counts(county, day), known), horizon
+            )
     lacking = sorted(d for d in set(days) if d not in out)
     if lacking:
         # Compared on the days of all other methods, or not at all.
-        return {}, Message(
-            "forecast.messages.bottom_up_few", {"fewest": FEWEST_EVENTS, "day": str(lacking[0])}
-        )
+        return {}, Message("forecast.messages.bottom_up_few", {"fewest": MIN_EVENTS, "day": str(lacking[0])})
     return out, None
 
 
-class Own(NamedTuple):
+class DayScale(NamedTuple):
     """A county's scale and variances as they were on a day."""
 
     day: dt.date
@@ -102,22 +106,22 @@ class Own(NamedTuple):
     components: Components
 
 
-def _own(day: dt.date, standing: pd.DataFrame, seed: int) -> Own:
+def _day_scale(day: dt.date, standing: pd.DataFrame, seed: int) -> DayScale:
     scale = household_methods.scale_of(standing)
-    return Own(day, scale, household_methods.components_of(standing, scale, seed))
+    return DayScale(day, scale, household_methods.components_of(standing, scale, seed))
 
 
 def _standings(
-    county: County, now: dt.date, used: Sequence[dt.date], lessons: Sequence[dt.date], seed: int
+    county: County, now: dt.date, used: Sequence[dt.date], training_days: Sequence[dt.date], seed: int
 ) -> tuple[dict[dt.date, pd.DataFrame], Callable[[dt.date], pd.DataFrame]]:
-    """Return the lessons' standings, and what gives the whole county's at one of the days used."""
-    sample = histories.sampled(county, now, LESSON_HOUSEHOLDS, seed)
+    """Return the histories of training days, and what gives the whole county's at one of the days used."""
+    sample = histories.sample_households(county, now, TRAINING_HOUSEHOLDS, seed)
     if sample is not county:
         # One day of a large county at a time: all at once would not fit beside it.
-        return _by_day(histories.household_histories(sample, lessons, quarters=False)), (
+        return _by_day(histories.household_histories(sample, training_days, quarters=False)), (
             lambda day: histories.household_histories(county, [day], quarters=False)
         )
-    both = _by_day(histories.household_histories(county, sorted({*used, *lessons}), quarters=False))
+    both = _by_day(histories.household_histories(county, sorted({*used, *training_days}), quarters=False))
     return both, both.__getitem__
 
 
@@ -125,13 +129,13 @@ def _by_day(t: pd.DataFrame) -> dict[dt.date, pd.DataFrame]:
     return {stamp.date(): t[t["as_of"] == stamp].reset_index(drop=True) for stamp in t["as_of"].unique()}
 
 
-def _chances(
-    county: County, day: dt.date, standing: pd.DataFrame, lessons: Sequence[pd.DataFrame],
-    ruleset: str | rules.RuleSet, own: Own,
+def _below_line_probabilities(
+    county: County, day: dt.date, standing: pd.DataFrame, training: Sequence[pd.DataFrame],
+    ruleset: str | rules.RuleSet, own: DayScale,
 ) -> pd.DataFrame | None:  # fmt: skip
     scale, components = own.scale, own.components
     line = histories.line_at(county, ruleset, day, YEAR)
-    past = pd.concat([as_of_features(t, line, scale, components) for t in lessons], ignore_index=True)
+    past = pd.concat([as_of_features(t, line, scale, components) for t in training], ignore_index=True)
     return entry_probabilities(county, past, as_of_features(standing, line, scale, components), day)
 
 
@@ -160,7 +164,7 @@ def entry_probabilities(
     hit = joined.loc[(joined["date"] > joined["as_of"]) & (joined["date"] <= ends), "index"].unique()
     y = np.zeros(len(past))
     y[hit] = 1
-    if y.sum() < FEWEST_EVENTS:
+    if y.sum() < MIN_EVENTS:
         return None
     x = [c for c in past.columns if str(c).startswith("x_")]
     model = LogisticRegression(C=10.0, max_iter=500).fit(past[x].to_numpy(), y)
@@ -174,7 +178,7 @@ def _entries(county: County, as_of: dt.date) -> pd.DataFrame:
     return rows.assign(date=pd.to_datetime(rows["date"]))
 
 
-def base(found: pd.DataFrame, known: Counts, horizon: int) -> Base:
+def base_forecast(found: pd.DataFrame, known: Counts, horizon: int) -> BaseForecast:
     """Return the summed chances as base forecasts of all series."""
     tree = Hierarchy(known.townships, known.causes)
     regression = count_models.fit(known, YEAR)
@@ -183,7 +187,9 @@ def base(found: pd.DataFrame, known: Counts, horizon: int) -> Base:
     total = found.groupby("township")["probability"].sum().reindex(list(known.townships)).fillna(0).to_numpy()
     seen = known.cells.sum(axis=2)
     county_mix = (seen.sum(axis=0) + 1e-9) / (seen.sum() + 1e-9 * seen.shape[1])
-    mix = (seen + BORROWED * county_mix) / (seen.sum(axis=1, keepdims=True) + BORROWED)
+    mix = (seen + COUNTY_PRIOR_ENTRIES * county_mix) / (
+        seen.sum(axis=1, keepdims=True) + COUNTY_PRIOR_ENTRIES
+    )
     at = np.arange(horizon) % YEAR
     cells = (total[:, None] * mix)[:, :, None] * months[None, None, at]
     mean = tree.add_up(cells.reshape(-1, horizon))
@@ -191,4 +197,4 @@ def base(found: pd.DataFrame, known: Counts, horizon: int) -> Base:
     over = np.maximum(
         (errors**2).mean(axis=0) / np.maximum(tree.add_up(regression.fitted).mean(axis=1), 1e-6), 1.0
     )
-    return Base(mean, np.maximum(mean, 1e-3) * over[:, None], errors)
+    return BaseForecast(mean, np.maximum(mean, 1e-3) * over[:, None], errors)

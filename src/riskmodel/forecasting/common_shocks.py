@@ -26,8 +26,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 Array = NDArray[Any]
-LEAST_COMMON = 0.03
-MOST_COMMON = 0.5
+MIN_COMMON_SHARE = 0.03
+MAX_COMMON_SHARE = 0.5
 MONTH_DAYS = 30.4375
 
 
@@ -44,7 +44,7 @@ def estimate_common_shock(z: Array, day: Array, township: Array) -> CommonShock:
     cells = t.groupby(["day", "township"])["z"].agg(["mean", "var", "size"]).reset_index()
     cells = cells[cells["size"] > 1]
     if cells.empty:
-        return CommonShock(LEAST_COMMON, 0.0)
+        return CommonShock(MIN_COMMON_SHARE, 0.0)
     within = float(np.average(cells["var"], weights=cells["size"] - 1))
     noise = within * float((1 / cells["size"]).mean())
     apart = cells["mean"] - cells.groupby("day")["mean"].transform("mean")
@@ -55,18 +55,18 @@ def estimate_common_shock(z: Array, day: Array, township: Array) -> CommonShock:
     year = max(between - (place + noise) / float(days["size"].mean()), 0.0)
     whole = max(within + place + year, 1e-9)
     return CommonShock(
-        float(np.clip(year / whole, LEAST_COMMON, MOST_COMMON)),
-        float(np.clip(place / whole, 0.0, MOST_COMMON)),
+        float(np.clip(year / whole, MIN_COMMON_SHARE, MAX_COMMON_SHARE)),
+        float(np.clip(place / whole, 0.0, MAX_COMMON_SHARE)),
     )
 
 
-def years(days: Iterable[dt.date], horizon: int) -> float:
+def years_observed(days: Iterable[dt.date], horizon: int) -> float:
     """Return how many outcomes' worth of different luck past days have seen.
 
     Examples
     --------
     >>> half_years = [dt.date(2018, 6, 30), dt.date(2018, 12, 31), dt.date(2019, 6, 30)]
-    >>> years(half_years, 3), round(years(half_years, 12), 1)
+    >>> years(half_years, 3), round(years_observed(half_years, 12), 1)
     (3.0, 2.0)
     """
     found = sorted(set(days))

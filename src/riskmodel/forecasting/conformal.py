@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 
 Array = NDArray[Any]
 
-FEWEST = 40  # of 39 scores the least and the largest are the ends of a 95 % interval: 2 / (39 + 1)
+MIN_SCORES = 40  # of 39 scores the least and the largest are the ends of a 95 % interval: 2 / (39 + 1)
 BANDS = (1.0, 1.5, 2.5)  # multiples of the line: below, near, above, well above (assumption)
 BAND_NAMES = ("below", "near", "above", "well_above")
 
@@ -80,7 +80,7 @@ def seasonal(score: Array, month: Array, now: int) -> Array:
     """
     out = np.ones(score.size)
     groups = {int(m): score[month == m] for m in np.unique(month)}
-    spread = {m: float(np.abs(s - np.median(s)).mean()) for m, s in groups.items() if s.size >= FEWEST}
+    spread = {m: float(np.abs(s - np.median(s)).mean()) for m, s in groups.items() if s.size >= MIN_SCORES}
     if not spread.get(now, 0.0) > 0:
         return out
     for m, width in spread.items():
@@ -115,7 +115,7 @@ def calibrate(shape: Shape, y: Array, category: NDArray[np.str_]) -> Calibration
     bands = np.array([c.split("|")[-1] for c in category])
     found = {name: _with_neighbours(s, bands, k) for k, name in enumerate(BAND_NAMES)}
     found |= {str(name): s[category == name] for name in np.unique(category)}
-    enough = {name: np.sort(scores) for name, scores in found.items() if scores.size >= FEWEST}
+    enough = {name: np.sort(scores) for name, scores in found.items() if scores.size >= MIN_SCORES}
     return Calibration(enough, np.sort(s))
 
 
@@ -124,7 +124,7 @@ def _with_neighbours(s: Array, bands: NDArray[np.str_], place: int) -> Array:
     for reach in range(len(BAND_NAMES)):
         near = BAND_NAMES[max(place - reach, 0) : place + reach + 1]
         found = s[np.isin(bands, near)]
-        if found.size >= FEWEST:
+        if found.size >= MIN_SCORES:
             break
     return found
 

@@ -57,7 +57,7 @@ BORROWED = 0.02
 
 
 @dataclass(frozen=True)
-class Fitted:
+class CountRegression:
     """Cells fitted (cells, T) and ahead (cells, H), and the overdispersion."""
 
     fitted: Array
@@ -92,7 +92,7 @@ def dispersion(y: Array, mu: Array) -> float:
     return float(np.exp(found.x))
 
 
-def seasons(months: Array) -> Array:
+def seasonal_terms(months: Array) -> Array:
     """Return the harmonics of the calendar months, shape (months, 4)."""
     angle = 2 * np.pi * np.asarray(months)[:, None] / 12 * np.arange(1, HARMONICS + 1)
     return np.hstack([np.sin(angle), np.cos(angle)])
@@ -102,7 +102,7 @@ def _design(counts: Counts, months: Array, known: Array | None) -> Array:
     i, j, t = len(counts.townships), len(counts.causes), months.size
     place = np.repeat(np.eye(i), j * t, axis=0)[:, 1:]
     cause = np.tile(np.repeat(np.eye(j), t, axis=0), (i, 1))
-    parts = [cause, place, np.tile(seasons(months), (i * j, 1))]
+    parts = [cause, place, np.tile(seasonal_terms(months), (i * j, 1))]
     if known is not None:
         parts.append(np.tile(known, (i * j, 1)))
     return np.hstack(parts)
@@ -125,7 +125,7 @@ def regress(
     return np.asarray(beta), alpha
 
 
-def fit(counts: Counts, horizon: int, known: Array | None = None) -> Fitted:
+def fit(counts: Counts, horizon: int, known: Array | None = None) -> CountRegression:
     """Fit the regression to all cells at once and forecast them."""
     months = counts.months
     ahead = months[-1] + 1 + np.arange(horizon)
@@ -139,7 +139,7 @@ def fit(counts: Counts, horizon: int, known: Array | None = None) -> Fitted:
     mu = np.exp(np.clip(x @ beta + offset, -30, 15))
     mean = np.exp(np.clip(x_ahead @ beta + offset_ahead, -30, 15))
     cells = len(counts.townships) * len(counts.causes)
-    return Fitted(mu.reshape(cells, -1), mean.reshape(cells, -1), alpha)
+    return CountRegression(mu.reshape(cells, -1), mean.reshape(cells, -1), alpha)
 
 
 def _county_rate(counts: Counts, y: Array) -> Array:
@@ -160,35 +160,35 @@ def _coefficients(sm: Any, y: Array, x: Array, offset: Array, alpha: float, star
 
 
 SEASON = 12
-LEAST_TOTAL = 24.0
+MIN_TOTAL = 24.0
 STEADY = (0.5, 0.001)  # a start with a level that moves and seasons that hardly do
 
 
 @dataclass(frozen=True)
-class Base:
+class BaseForecast:
     """Base forecasts of all series: mean and error variance (series, H), one-step errors (T, series)."""
 
     mean: Array
     variance: Array
     errors: Array
 
-    def first(self, horizon: int) -> Base:
+    def first(self, horizon: int) -> BaseForecast:
         """Return the first months ahead alone."""
-        return Base(self.mean[:, :horizon], self.variance[:, :horizon], self.errors)
+        return BaseForecast(self.mean[:, :horizon], self.variance[:, :horizon], self.errors)
 
 
-Method = Callable[[Counts, Hierarchy, int], Base]
+Method = Callable[[Counts, Hierarchy, int], BaseForecast]
 
 
-def _plain(y: Array, ahead: Array, fitted: Array, steps: Array) -> Base:
+def _plain(y: Array, ahead: Array, fitted: Array, steps: Array) -> BaseForecast:
     """Put a plain method's parts together; ``steps`` (H,) multiplies the one-step error variance."""
     errors = (y - fitted)[:, ~np.isnan(fitted).any(axis=0)]
     # A count varies at least as a Poisson count does.
     noise = np.maximum((errors**2).mean(axis=1), np.maximum(y.mean(axis=1), 1e-3))
-    return Base(ahead, noise[:, None] * steps[None, :], errors.T)
+    return BaseForecast(ahead, noise[:, None] * steps[None, :], errors.T)
 
 
-def seasonal_naive(counts: Counts, hierarchy: Hierarchy, horizon: int) -> Base:
+def seasonal_naive(counts: Counts, hierarchy: Hierarchy, horizon: int) -> BaseForecast:
     """Forecast each month by the same month of last year (the mean, where there is no year yet)."""
     y = hierarchy.add_up(counts.bottom)
     if y.shape[1] <= SEASON:
@@ -199,7 +199,7 @@ def seasonal_naive(counts: Counts, hierarchy: Hierarchy, horizon: int) -> Base:
     return _plain(y, y[:, at], fitted, np.ones(horizon))
 
 
-def mean(counts: Counts, hierarchy: Hierarchy, horizon: int) -> Base:
+def mean(counts: Counts, hierarchy: Hierarchy, horizon: int) -> BaseForecast:
     """Forecast every month by the mean of the last twelve."""
     y = hierarchy.add_up(counts.bottom)
     window = min(SEASON, y.shape[1])
@@ -213,12 +213,14 @@ def mean(counts: Counts, hierarchy: Hierarchy, horizon: int) -> Base:
     return _plain(y, np.tile(level[:, None], (1, horizon)), fitted, np.ones(horizon))
 
 
-def _one_by_one(counts: Counts, hierarchy: Hierarchy, horizon: int, fit: Callable[..., Any]) -> Base:
+def _forecast_each_series(
+    counts: Counts, hierarchy: Hierarchy, horizon: int, fit: Callable[..., Any]
+) -> BaseForecast:
     plain = mean(counts, hierarchy, horizon)
     y = hierarchy.add_up(counts.bottom)
-    out = Base(plain.mean.copy(), plain.variance.copy(), np.zeros((y.shape[1], y.shape[0])))
+    out = BaseForecast(plain.mean.copy(), plain.variance.copy(), np.zeros((y.shape[1], y.shape[0])))
     out.errors[y.shape[1] - len(plain.errors) :] = plain.errors
-    enough = y.sum(axis=1) >= max(LEAST_TOTAL, y.shape[1])
+    enough = y.sum(axis=1) >= max(MIN_TOTAL, y.shape[1])
     for k in np.flatnonzero(enough & (y.shape[1] >= SEASON)):
         with warnings.catch_warnings():
             # Optimisers that stop early still give a forecast; rolling origins judge it.
@@ -228,7 +230,9 @@ def _one_by_one(counts: Counts, hierarchy: Hierarchy, horizon: int, fit: Callabl
             continue
         out.mean[k], out.variance[k] = ahead, np.maximum(variance, np.maximum(ahead, 1e-3))
         out.errors[:, k] = y[k] - fitted
-    return Base(out.mean, out.variance, out.errors[SEASON:] if y.shape[1] > 2 * SEASON else out.errors)
+    return BaseForecast(
+        out.mean, out.variance, out.errors[SEASON:] if y.shape[1] > 2 * SEASON else out.errors
+    )
 
 
 def fit_ets(y: Array, horizon: int, season: int = SEASON) -> tuple[Array, Array, Array]:
@@ -269,17 +273,17 @@ def fit_state_space(y: Array, horizon: int) -> tuple[Array, Array, Array]:
     return np.asarray(ahead.predicted_mean), np.asarray(ahead.se_mean) ** 2, np.asarray(fit.fittedvalues)
 
 
-def ets(counts: Counts, hierarchy: Hierarchy, horizon: int) -> Base:
+def ets(counts: Counts, hierarchy: Hierarchy, horizon: int) -> BaseForecast:
     """Forecast each series by exponential smoothing."""
-    return _one_by_one(counts, hierarchy, horizon, fit_ets)
+    return _forecast_each_series(counts, hierarchy, horizon, fit_ets)
 
 
-def state_space(counts: Counts, hierarchy: Hierarchy, horizon: int) -> Base:
+def state_space(counts: Counts, hierarchy: Hierarchy, horizon: int) -> BaseForecast:
     """Forecast each series by a state-space model."""
-    return _one_by_one(counts, hierarchy, horizon, fit_state_space)
+    return _forecast_each_series(counts, hierarchy, horizon, fit_state_space)
 
 
-def regression(counts: Counts, hierarchy: Hierarchy, horizon: int) -> Base:
+def regression(counts: Counts, hierarchy: Hierarchy, horizon: int) -> BaseForecast:
     """Forecast the cells by negative binomial regression and sum them up."""
     found = fit(counts, horizon, counts.known_ahead(horizon))
     y = hierarchy.add_up(counts.bottom)
@@ -287,7 +291,7 @@ def regression(counts: Counts, hierarchy: Hierarchy, horizon: int) -> Base:
     errors = (y - fitted).T
     # Each series' own overdispersion, never below a Poisson count's.
     over = np.maximum((errors**2).mean(axis=0) / np.maximum(fitted.mean(axis=1), 1e-6), 1.0)
-    return Base(ahead, np.maximum(ahead, 1e-3) * over[:, None], errors)
+    return BaseForecast(ahead, np.maximum(ahead, 1e-3) * over[:, None], errors)
 
 
 METHODS: dict[str, Method] = {
@@ -297,4 +301,4 @@ METHODS: dict[str, Method] = {
     "state_space": state_space,
     "negbin": regression,
 }
-PLAIN = "seasonal_naive"
+REFERENCE_METHOD = "seasonal_naive"

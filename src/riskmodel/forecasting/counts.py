@@ -21,8 +21,8 @@ from riskmodel.households import WATCHED_EVENTS, Moment, known_households, known
 Array = NDArray[Any]
 What = Literal["entries", "events", "relocated"]
 
-LEAST_FILLED = 0.5  # a month of which less than half is expected to be entered is left out (assumption)
-MOST_LATE = 6
+MIN_ENTERED_SHARE = 0.5  # a month of which less than half is expected to be entered is left out (assumption)
+MAX_DELAY_MONTHS = 6
 
 
 @dataclass(frozen=True)
@@ -85,18 +85,18 @@ def monthly_counts(
     month = (date.dt.year * 12 + date.dt.month - 1).to_numpy()
     last = last_complete_month(as_of)
     late = ((known.dt.year * 12 + known.dt.month - 1).to_numpy() - month).clip(min=0)
-    filled = _filled(month, late, last) if known_by is None else np.ones(MOST_LATE)
+    filled = _entered_share(month, late, last) if known_by is None else np.ones(MAX_DELAY_MONTHS)
     if month.min() > last:
         raise UsageError(f"table {name} has no row in a month completed by {as_of}: give a later --as-of")
     return _cells(rows, month, int(month.min()), last, places, filled)
 
 
-def _filled(month: Array, late: Array, last: int) -> Array:
+def _entered_share(month: Array, late: Array, last: int) -> Array:
     """Return the share of entries known by the end of the month, one month later, and so on."""
-    settled = month <= last - MOST_LATE
+    settled = month <= last - MAX_DELAY_MONTHS
     if settled.sum() < 20:
-        return np.ones(MOST_LATE)
-    return np.array([float((late[settled] <= k).mean()) for k in range(MOST_LATE)])
+        return np.ones(MAX_DELAY_MONTHS)
+    return np.array([float((late[settled] <= k).mean()) for k in range(MAX_DELAY_MONTHS)])
 
 
 def _cells(
@@ -109,7 +109,7 @@ def _cells(
     filled = np.ones(last - first + 1)
     recent = min(late.size, filled.size)
     filled[filled.size - recent :] = late[:recent][::-1]
-    while filled.size > 1 and filled[-1] < LEAST_FILLED:
+    while filled.size > 1 and filled[-1] < MIN_ENTERED_SHARE:
         filled, last = filled[:-1], last - 1
     inside = month <= last
     cells = np.zeros((len(townships), len(causes), filled.size))

@@ -40,21 +40,21 @@ QUARTERS = 6
 QUARTER_NAMES = [f"q{k}" for k in range(QUARTERS)]
 YEARS = ("pcni", "previous_pcni", "before_previous_pcni")
 STEP = 6
-MOST_ORIGINS = 5
-MOST_YEARS = 20
+MAX_ORIGINS = 5
+MAX_YEARS = 20
 FULL, SHORT, BROKEN, TOTALS, NOTHING = "full", "short", "broken", "totals", "none"
 
 
-def origins(county: County, as_of: dt.date, horizon: int) -> list[dt.date]:
+def forecast_origins(county: County, as_of: dt.date, horizon: int) -> list[dt.date]:
     """Return past days from which a forecast can be checked by as-of: the rows that methods learn from."""
     first = first_month(county, as_of)
     if first is None:
         return []
     late = dt.timedelta(days=county.about.recording_delay_days)
     found: list[dt.date] = []
-    for k in range(1, MOST_YEARS * 12 // STEP):
+    for k in range(1, MAX_YEARS * 12 // STEP):
         day = window_end(as_of, -STEP * k)
-        if last_complete_month(day) - 11 < first or len(found) == MOST_ORIGINS:
+        if last_complete_month(day) - 11 < first or len(found) == MAX_ORIGINS:
             break
         if window_end(day, horizon) + late <= as_of:
             found.append(day)
@@ -128,7 +128,7 @@ def _kind(t: pd.DataFrame) -> pd.Series:
     return pd.Series(np.select(cases, [NOTHING, TOTALS, BROKEN, SHORT], FULL), t.index)
 
 
-def outcomes(county: County, pairs: Iterable[tuple[dt.date, int]], known_by: dt.date) -> pd.DataFrame:
+def later_incomes(county: County, pairs: Iterable[tuple[dt.date, int]], known_by: dt.date) -> pd.DataFrame:
     """Return what each household's income per head turned out to be."""
     asked = pd.DataFrame(
         [(pd.Timestamp(d), h, pd.Timestamp(window_end(d, h))) for d, h in pairs],
@@ -159,7 +159,7 @@ def line_at(county: County, ruleset: str | rules.RuleSet, as_of: dt.date, horizo
     raise UsageError(f"rule set {chosen.id} has no line at {end}; give another --ruleset")
 
 
-def sampled(county: County, as_of: dt.date, households: int, seed: int) -> County:
+def sample_households(county: County, as_of: dt.date, households: int, seed: int) -> County:
     """Return the county cut down to whole villages with about so many households."""
     own = county.table("households").filter(lambda t: t.known_on <= as_of)
     h = own.group_by("village").agg(n=own.household_id.nunique()).to_pandas()

@@ -33,7 +33,7 @@ HORIZONS = (3, 6, 12)
 LONGEST = 12
 INTERVALS = household_methods.ENDS
 TRAINING_HOUSEHOLDS = 8_000
-FEWEST_TRAINING, FEWEST_BOOSTING = 60, 400
+MIN_TRAINING_ROWS, MIN_BOOSTING_ROWS = 60, 400
 UNCALIBRATED = "uncalibrated"
 
 
@@ -60,18 +60,21 @@ class HouseholdForecast:
 
     Parameters
     ----------
-    as_of : date
-    standing : DataFrame
-        `histories.build` at as-of.
-    scale : Scale
-    components : Components
-    lines : dict
+    as_of
+        Day of which rows are known; forecasts begin the day after.
+    standing
+        Households with their income history at as-of, one row each.
+    scale
+        Transformation between yuan a head and year and the scale that methods work on.
+    components
+        Variances of the panel model.
+    lines
         Horizon to line, yuan.
-    learned : dict
+    learned
         Horizon to `Learned`.
-    distributions : dict
+    distributions
         ``(method, horizon)`` to `Distribution`, on the transformed scale.
-    notes : tuple of Message
+    notes
         What could not be done as usual.
     """
 
@@ -137,22 +140,25 @@ def forecast_households(
 
     Parameters
     ----------
-    county : County
-    as_of : date
-    horizons : iterable of int
+    county
+        A county with income on record.
+    as_of
+        Day up to which rows are known; a date or ISO text.
+    horizons
         Months ahead, 1 to 12: the accounting period of 12 months that ends so many months after as-of.
-    ruleset : str or RuleSet
+    ruleset
         Whose line is used.
-    seed : int
+    seed
         Chooses the villages to fit and to calibrate on.
-    method : str, optional
-        One of `methods.METHODS`; by default chosen on past days.
-    training_households : int
+    method
+        One of `household_methods.METHODS`; by default chosen on past days.
+    training_households
         Methods learn from whole villages with about so many households.
 
     Returns
     -------
     HouseholdForecast
+        Distributions of yearly income per head in yuan; ``table`` has one row a household and horizon.
 
     Raises
     ------
@@ -165,14 +171,14 @@ def forecast_households(
         raise UsageError(f"horizons {ahead}: give months from 1 to {LONGEST}, such as 3, 6, 12")
     if method is not None and method not in METHODS:
         raise UsageError(f"method {method!r}: give one of {', '.join(METHODS)}")
-    past = {h: histories.origins(county, day, h) for h in ahead}
+    past = {h: histories.forecast_origins(county, day, h) for h in ahead}
     days = sorted({o for found in past.values() for o in found})
     standing, training = _standings(county, day, days, training_households, seed)
     scale = household_methods.scale_of(standing)
     # Four numbers, from as-of's own past: it alone has three years behind it in a young county.
     components = household_methods.components_of(standing, scale, seed)
-    source = histories.sampled(county, day, training_households, seed)
-    seen = histories.outcomes(source, [(o, h) for h in ahead for o in past[h]], day)
+    source = histories.sample_households(county, day, training_households, seed)
+    seen = histories.later_incomes(source, [(o, h) for h in ahead for o in past[h]], day)
     lines: dict[int, float] = {}
     learned: dict[int, Learned] = {}
     out: dict[tuple[str, int], Distribution] = {}
@@ -195,7 +201,7 @@ def _doubts(learned: Learned, horizon: int, day: dt.date) -> list[Message]:
             Message("forecast.messages.uncalibrated", {"months": horizon, "day": str(day)}),
         ]
     n = learned.calibrations[learned.chosen].pooled.size
-    if n < conformal.FEWEST:
+    if n < conformal.MIN_SCORES:
         return [
             Message("forecast.messages.normal_tails", {"months": horizon, "n": n}),
         ]
@@ -206,7 +212,7 @@ def _standings(
     county: County, day: dt.date, days: Sequence[dt.date], training_households: int, seed: int
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return the county's standings at as-of and those of the training villages at past days."""
-    sample = histories.sampled(county, day, training_households, seed)
+    sample = histories.sample_households(county, day, training_households, seed)
     if sample is county or not days:
         both = histories.household_histories(county, [*days, day])
         now = both["as_of"] == pd.Timestamp(day)
@@ -252,7 +258,7 @@ def _learn(
     training: pd.DataFrame, actual: pd.DataFrame, day: dt.date, horizon: int, scale: Scale,
     components: Components, line: float, seed: int, method: str | None,
 ) -> Learned:  # fmt: skip
-    if len(actual) < FEWEST_TRAINING:
+    if len(actual) < MIN_TRAINING_ROWS:
         plain = method if method not in (None, "boosting") else "panel"
         return Learned(None, {}, household_methods.empty_selection(), plain, pd.DataFrame())
     rows = _with_signals(training, horizon, scale, components).merge(
@@ -268,11 +274,11 @@ def _learn(
         for name, shape in _held_shapes(held, horizon, scale, components, boosted).items()
     }
     category = _category(held, line)
-    table, best, crossed = household_methods.select(held, shapes, y, category, scale, line, seed)
+    table, best, crossed = household_methods.select_method(held, shapes, y, category, scale, line, seed)
     raw = {name: conformal.calibrate(shape, y, category) for name, shape in shapes.items()}
     scores = {name: _normal_scores(Distribution(shapes[name], category, raw[name]), y) for name in shapes}
     when, where = held["as_of"].to_numpy(), held["township"].to_numpy()
-    seen = common_shocks.years(held["as_of"].dt.date, horizon)
+    seen = common_shocks.years_observed(held["as_of"].dt.date, horizon)
     calibrations = {
         name: found.widened(
             common_shocks.widening_factor(
@@ -303,7 +309,7 @@ def _normal_scores(found: Distribution, y: Array) -> Array:
 
 
 def _boost(rows: pd.DataFrame, scale: Scale, seed: int) -> Boosted | None:
-    if len(rows) < FEWEST_BOOSTING:
+    if len(rows) < MIN_BOOSTING_ROWS:
         return None
     x = rows.filter(regex="^x_").rename(columns=lambda c: c[2:])
     return household_methods.fit_boosting(

@@ -32,7 +32,7 @@ from riskmodel.models import fit_affine
 
 Array = NDArray[Any]
 CLASSIFIER = "logit"
-FEWEST_EVENTS = 20  # to fit on; half as many to calibrate on
+MIN_EVENTS = 20  # to fit on; half as many to calibrate on
 
 
 class Difference(NamedTuple):
@@ -65,11 +65,11 @@ def brier_difference(
 
 def compare_with_classifier(learned: Learned, line: float, seed: int) -> Difference | None:
     """Compare the chosen method's probabilities with the classifier's on the held-out past rows."""
-    base, held = _fitted(learned, line, seed), _held(learned)
+    base, held = _fitted(learned, line, seed), _holdout(learned)
     if base is None:
         return None
     y, half = _below(held, line), held["half"].to_numpy()
-    if any(y[half == k].sum() < FEWEST_EVENTS / 2 for k in (0, 1)):
+    if any(y[half == k].sum() < MIN_EVENTS / 2 for k in (0, 1)):
         return None
     margin, p = base.margin(_signals(held)), np.empty(len(held))
     for k in (0, 1):
@@ -80,8 +80,8 @@ def compare_with_classifier(learned: Learned, line: float, seed: int) -> Differe
 def probabilities(made: HouseholdForecast, horizon: int, seed: int) -> Array | None:
     """Return the classifier's probabilities of income below the line, shape (n,)."""
     learned, line = made.learned[horizon], made.lines[horizon]
-    base, held = _fitted(learned, line, seed), _held(learned)
-    if base is None or _below(held, line).sum() < FEWEST_EVENTS / 2:
+    base, held = _fitted(learned, line, seed), _holdout(learned)
+    if base is None or _below(held, line).sum() < MIN_EVENTS / 2:
         return None
     panel = household_methods.panel_shape(made.standing, horizon, made.scale, made.components)
     now = household_methods.boosting_features(made.standing, made.scale, panel)
@@ -93,13 +93,13 @@ def _fitted(learned: Learned, line: float, seed: int) -> Any:
         return None
     past = learned.training[learned.training["fitted"]]
     y = _below(past, line)
-    if y.sum() < FEWEST_EVENTS:
+    if y.sum() < MIN_EVENTS:
         return None
     model = models.build_model(CLASSIFIER, seed=seed)
     return model.fit(_signals(past), y.astype(int), groups=household_methods.villages(past))
 
 
-def _held(learned: Learned) -> pd.DataFrame:
+def _holdout(learned: Learned) -> pd.DataFrame:
     t = learned.training
     return t[~t["fitted"]].reset_index(drop=True) if len(t) else t
 
@@ -120,22 +120,28 @@ def _placed(margin: Array, y: Array, at: Array) -> Array:
     return np.asarray(expit(placed.intercept[0] + placed.slope[0] * at))
 
 
-BESIDE = ["brier_same_rows", "brier_classifier", "brier_difference", "difference_low", "difference_high"]
+CLASSIFIER_COLUMNS = [
+    "brier_same_rows",
+    "brier_classifier",
+    "brier_difference",
+    "difference_low",
+    "difference_high",
+]
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What past days showed.
+    """Accuracy of household forecasts made from past days.
 
     Parameters
     ----------
-    rows : DataFrame
+    rows
         One row a household, day, horizon and method: ``actual, crps, pinball_10, pinball_50, pinball_90,
         in_80, in_95, width_80, probability, below``, and ``band, history, village, chosen``.
-    table : DataFrame
+    table
         Means by horizon and method, with ``brier``, the classifier's on the same rows, and the difference
         (distribution less classifier) with its 95 % limits over villages.
-    coverage : DataFrame
+    coverage
         ``horizon_months, by, group, rows, coverage_80, coverage_95`` of the chosen method: by income band,
         history and village.
     """
@@ -154,26 +160,32 @@ def evaluate_household_forecasts(
     known_by: DateLike | None = None,
     seed: int = 0,
 ) -> Evaluation:
-    """Forecast from past days and compare with what came.
+    """Forecast from past days and compare with the incomes that followed.
 
     Parameters
     ----------
-    county : County
-    as_ofs : iterable of date
-    horizons : iterable of int
-    ruleset : str or RuleSet
-    known_by : date, optional
+    county
+        A county with income on record.
+    as_ofs
+        Days to forecast from, each with what was known then.
+    horizons
+        Months ahead, 1 to 12.
+    ruleset
+        Rule set (or its id) whose poverty line is used.
+    known_by
         Rows recorded later are not seen; the county's ``data_through`` by default.
-    seed : int
+    seed
+        Chooses the villages to fit and to calibrate on.
 
     Returns
     -------
     Evaluation
+        Scores by household, and their means by horizon and method.
 
     Raises
     ------
     UsageError
-        If nothing that was forecast has come yet.
+        If no forecast period has ended by ``known_by``.
     """
     seen_by = to_date(known_by) if known_by else county.data_through
     ahead = sorted(set(horizons))
@@ -197,7 +209,7 @@ def compare_with_outcomes(
     """Compare one forecast with what came, as far as it is over, late records included."""
     late = dt.timedelta(days=county.about.recording_delay_days)
     over = [h for h in made.lines if window_end(made.as_of, h) + late <= known_by]
-    actual = histories.outcomes(county, [(made.as_of, h) for h in over], known_by)
+    actual = histories.later_incomes(county, [(made.as_of, h) for h in over], known_by)
     parts = [_rows(made, actual[actual["horizon_months"] == h], h, seed) for h in over]
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
 
@@ -233,7 +245,7 @@ def _table(rows: pd.DataFrame) -> pd.DataFrame:
     parts = []
     for _, g in rows.groupby(by, sort=False):
         told = g[g["probability_classifier"].notna()]
-        found: dict[str, Any] = dict.fromkeys(BESIDE, np.nan)
+        found: dict[str, Any] = dict.fromkeys(CLASSIFIER_COLUMNS, np.nan)
         if len(told):
             d = brier_difference(
                 told["below"],
@@ -241,7 +253,7 @@ def _table(rows: pd.DataFrame) -> pd.DataFrame:
                 told["probability_classifier"],
                 household_methods.villages(told),
             )
-            found = dict(zip(BESIDE, d[:5], strict=True))
+            found = dict(zip(CLASSIFIER_COLUMNS, d[:5], strict=True))
         parts.append(
             g[names].mean().to_dict()
             | {

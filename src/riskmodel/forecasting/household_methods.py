@@ -44,7 +44,7 @@ METHODS = ("seasonal_naive", "naive", "panel", "boosting")  # the plainest first
 TOTALS_AT = (0.0, 12.0, 24.0)
 INNER = (0.1, 0.5, 0.9)
 NORMAL_90 = 1.2815515655446004  # standard normal quantile: makes the inner quantiles' distance a scale
-MOST_ROWS = 40_000
+MAX_ROWS = 40_000
 BOOSTING = {"max_iter": 80, "max_depth": 4, "learning_rate": 0.08, "min_samples_leaf": 40}
 
 
@@ -94,7 +94,7 @@ def components_of(t: pd.DataFrame, scale: Scale, seed: int) -> Components:
     """Estimate the panel's variances from one day's standings; see `effects.estimate`."""
     z = years_of(t, scale)
     x = covariates(t)
-    return panel_effects.estimate(z, x - x.mean(axis=0), villages(t), seed)
+    return panel_effects.estimate_components(z, x - x.mean(axis=0), villages(t), seed)
 
 
 def panel_shape(t: pd.DataFrame, horizon: int, scale: Scale, components: Components) -> Shape:
@@ -103,7 +103,7 @@ def panel_shape(t: pd.DataFrame, horizon: int, scale: Scale, components: Compone
     mean, drift = _means(z, covariates(t))
     age = t["age_months"].fillna(0).clip(lower=0).to_numpy(dtype=float)
     months = np.tile(np.array(TOTALS_AT), (len(t), 1))
-    found = panel_effects.predict(z - mean, months, villages(t), age + horizon, components)
+    found = panel_effects.predict_effects(z - mean, months, villages(t), age + horizon, components)
     centre = mean[:, 0] + drift * (age + horizon) / 12 + found.centre
     sd = np.sqrt(found.variance)
     return Shape(centre, sd, sd)
@@ -209,8 +209,8 @@ def fit_boosting(x: pd.DataFrame, rest: Array, seed: int) -> Boosted:
     from threadpoolctl import threadpool_limits
 
     rows = np.arange(len(rest))
-    if rows.size > MOST_ROWS:
-        rows = np.sort(np.random.default_rng(seed).choice(rows, MOST_ROWS, replace=False))
+    if rows.size > MAX_ROWS:
+        rows = np.sort(np.random.default_rng(seed).choice(rows, MAX_ROWS, replace=False))
     matrix, target = x.to_numpy()[rows], rest[rows]
     # scikit-learn cannot bin a column without any value; a constant is never split on either.
     matrix[:, np.isnan(matrix).all(axis=0)] = 0.0
@@ -250,7 +250,7 @@ def empty_selection() -> pd.DataFrame:
     return pd.DataFrame(columns=COLUMNS)
 
 
-def select(
+def select_method(
     held: pd.DataFrame,
     shapes: dict[str, Shape],
     y: Array,

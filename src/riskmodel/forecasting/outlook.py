@@ -39,25 +39,31 @@ class Outlook:
 
     Parameters
     ----------
-    as_of : date
-    horizon : int
-    households : HouseholdForecast
-    townships : DataFrame
-        Households and persons below the line and yuan to close the gap (`gather.below`), by horizon.
-    counts : DataFrame
+    as_of
+        Day up to which rows are known.
+    horizon
+        Months ahead.
+    households
+        Forecast of every household's income per head.
+    townships
+        Households and persons below the line and yuan to close the gap, by horizon
+        (`aggregation.households_below_line`).
+    counts
         ``level, township, cause, month, step, mean, low_80, …``: newly monitored households; empty without
         a register.
-    past : DataFrame
-        ``level, township, cause, month, count, filled``: what has been.
-    backtest : Backtest or None
-    method : str
-        Of the counts.
-    warnings : DataFrame
-        `alarms.build`.
-    notes : tuple of Message
-    classifier : DataFrame
+    past
+        ``level, township, cause, month, count, filled``: counts on record, and the share entered so far.
+    backtest
+        Comparison of the count methods on past days; None without a register.
+    method
+        Method chosen for the counts.
+    warnings
+        Early warnings by township and month (`warning.early_warnings`).
+    notes
+        What could not be done as usual.
+    classifier
         ``horizon_months, method, distribution, classifier, difference, low_95, high_95, rows``: Brier scores
-        of falling below the line on held-out past rows (`beside.compare`).
+        of falling below the line on held-out past rows (`household_evaluation.compare_with_classifier`).
     """
 
     as_of: dt.date
@@ -111,7 +117,7 @@ def forecast(
     exogenous: pd.DataFrame | None = None,
     progress: Callable[[str], None] = lambda text: None,
 ) -> Outlook:
-    """Forecast households, counts and townships, and look for trouble that gathers.
+    """Forecast households, counts and townships, and look for clusters of trouble.
 
     Parameters
     ----------
@@ -127,11 +133,11 @@ def forecast(
         Of sampling and of splits; the same seed gives the same forecast.
     origins
         Past days that the methods for counts are compared on.
-    bottom_up : bool
-        Whether the sum of household chances is among them (it costs an accounting of all those days).
-    exogenous : DataFrame, optional
+    bottom_up
+        Whether the sum of household probabilities is among them (slow: household accounts of all days).
+    exogenous
         Series that are known ahead, for the regression: a column ``month`` (``YYYY-MM``) and one each, for
-        every month on record and ahead (`read_known`).
+        every month on record and ahead (`check_known_series`).
     progress
         Called with a line of text before each long step.
 
@@ -148,11 +154,13 @@ def forecast(
     """
     day = to_date(as_of)
     check_horizon(horizon)
-    series_known = read_known(exogenous)
+    series_known = check_known_series(exogenous)
     ahead = horizons(horizon)
     progress(f"households: income per head {', '.join(map(str, ahead))} months ahead")
     homes = household.forecast_households(county, day, ahead, ruleset, seed=seed)
-    townships = pd.concat([aggregation.below(homes, h, seed=seed) for h in ahead], ignore_index=True)
+    townships = pd.concat(
+        [aggregation.households_below_line(homes, h, seed=seed) for h in ahead], ignore_index=True
+    )
     classifier, notes = _classifier(homes, seed), list(homes.notes)
     try:
         known = counts.monthly_counts(county, day)
@@ -196,7 +204,7 @@ def _classifier(homes: HouseholdForecast, seed: int) -> pd.DataFrame:
     )
 
 
-def read_known(table: pd.DataFrame | None) -> pd.DataFrame | None:
+def check_known_series(table: pd.DataFrame | None) -> pd.DataFrame | None:
     """Return series that are known ahead by month ordinal."""
     if table is None:
         return None
@@ -244,16 +252,20 @@ def _counts(
 ) -> tuple[pd.DataFrame, Backtest, str]:  # fmt: skip
     delay = county.about.recording_delay_days
     past = rolling_origin.origins_of(known, day, horizon, origins, delay)
-    bases: dict[dt.date, count_models.Base] = {}
+    bases: dict[dt.date, count_models.BaseForecast] = {}
     if bottom_up:
         bases, why_not = upward.bottom_up_forecasts(county, [*past.days, day], known, horizon, ruleset, seed)
         notes += [why_not] if why_not else []
     if past.steps < horizon:
         notes.append(Message("forecast.messages.short_register", {"months": horizon, "tested": past.steps}))
     tested = rolling_origin.backtest(county, day, horizon, origins, bases=bases, exogenous=known.exogenous)
-    method = tested.chosen if tested.chosen in count_models.METHODS or day in bases else count_models.PLAIN
+    method = (
+        tested.chosen
+        if tested.chosen in count_models.METHODS or day in bases
+        else count_models.REFERENCE_METHOD
+    )
     base = bases.get(day) if method == BOTTOM_UP else None
-    tree, made = rolling_origin.forecast(known, method, horizon, base=base)
+    tree, made = rolling_origin.forecast_counts(known, method, horizon, base=base)
     parts = []
     for h in range(horizon):
         part = tree.labels.assign(

@@ -37,8 +37,8 @@ Ints = NDArray[np.int64]
 
 YEARS = (0, 12, 24)
 GRID = (0.0, 0.2, 0.4, 0.6, 0.8)
-MOST_VILLAGES, MOST_HOUSEHOLDS = 30, 20
-FEWEST_ROWS = 60
+MAX_VILLAGES, MAX_HOUSEHOLDS = 30, 20
+MIN_ROWS = 60
 
 
 @dataclass(frozen=True)
@@ -72,12 +72,12 @@ class Effects:
     village: Array
 
 
-def estimate(z: Array, x: Array, village: Ints, seed: int) -> Components:
+def estimate_components(z: Array, x: Array, village: Ints, seed: int) -> Components:
     """Estimate the variance components with statsmodels' mixed model."""
     for years, grid in ((3, GRID), (2, GRID[:1])):
         whole = np.flatnonzero(~np.isnan(z[:, :years]).any(axis=1))
         rows = _sample(whole, village, seed)
-        if rows.size >= FEWEST_ROWS and len(np.unique(village[rows])) >= 3:
+        if rows.size >= MIN_ROWS and len(np.unique(village[rows])) >= 3:
             fits = [_fit(z[rows, :years], x[rows], village[rows], phi) for phi in grid]
             return max(fits, key=lambda fit: fit[0])[1]
     known = z[~np.isnan(z)]
@@ -87,10 +87,10 @@ def estimate(z: Array, x: Array, village: Ints, seed: int) -> Components:
 def _sample(rows: Ints, village: Ints, seed: int) -> Ints:
     rng = np.random.default_rng(seed)
     mixed = rng.permutation(rows)
-    villages = rng.permutation(np.unique(village[rows]))[:MOST_VILLAGES]
+    villages = rng.permutation(np.unique(village[rows]))[:MAX_VILLAGES]
     mixed = mixed[np.isin(village[mixed], villages)]
     place = pd.Series(village[mixed]).groupby(village[mixed]).cumcount().to_numpy()
-    return np.sort(mixed[place < MOST_HOUSEHOLDS])
+    return np.sort(mixed[place < MAX_HOUSEHOLDS])
 
 
 def _fit(z: Array, x: Array, village: Ints, phi: float) -> tuple[float, Components]:
@@ -139,7 +139,7 @@ def mixed_model(z: Array, x: Array, village: Ints, phi: float) -> Any:
         return model.fit(reml=False, method=["lbfgs", "powell"])
 
 
-def predict(
+def predict_effects(
     deviations: Array, months: Array, village: Ints, horizon: Array, components: Components
 ) -> Effects:
     r"""Forecast every household's deviation from the mean, given its known years and its village's.

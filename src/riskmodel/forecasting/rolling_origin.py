@@ -1,6 +1,6 @@
 """Which method forecasts the counts: rolling origins decide, and the plain one unless it is beaten.
 
-At each past day counts are taken as they were known then, forecast with every method, and held against what
+At each past day counts are taken as they were known then, forecast with every method, and compared with what
 came. The seasonal-naive method is used unless another one beats it: its MASE over all steps is smaller, and
 a one-sided Diebold-Mariano test with the small-sample correction says so at 5 %, corrected for the number of
 methods (Holm). A day's loss in that test is the mean scaled absolute error of the county, its causes and
@@ -30,7 +30,7 @@ from riskmodel.data import County
 from riskmodel.errors import UsageError
 from riskmodel.forecasting import accuracy, count_models, counts, reconciliation
 from riskmodel.forecasting.accuracy import adjust_p_values
-from riskmodel.forecasting.count_models import Base
+from riskmodel.forecasting.count_models import REFERENCE_METHOD, BaseForecast
 from riskmodel.forecasting.counts import Counts
 from riskmodel.forecasting.reconciliation import Hierarchy, Reconciled, Weighting
 from riskmodel.households import last_complete_month, window_end
@@ -40,9 +40,9 @@ LEVELS = {80: (0.1, 0.9), 95: (0.025, 0.975)}
 TIE = 1.05
 SIGNIFICANT = 0.05
 ORDER = (*count_models.METHODS, "bottom_up")  # the plainest first
-LEAST_MONTHS = 18
+MIN_MONTHS = 18
 SETTLED = 0.98  # of a month's entries: what is counted then is taken as final (assumption)
-LEAST_TESTED = 5  # with fewer past days a test says nothing (assumption)
+MIN_TEST_DAYS = 5  # with fewer past days a test says nothing (assumption)
 
 
 Why = Literal["untested", "plain_is_best", "not_significant", "beaten"]
@@ -61,10 +61,11 @@ class Choice:
 
     def __str__(self) -> str:
         """Say it in a sentence."""
-        used, rival, plain = (m.replace("_", " ") for m in (self.method, self.rival, count_models.PLAIN))
+        used, rival, plain = (m.replace("_", " ") for m in (self.method, self.rival, REFERENCE_METHOD))
         figures = f"MASE {self.mase:.2f} against {self.plain_mase:.2f}, Diebold-Mariano p {self.p:.3f}"
         return {
-            "untested": f"{used}: with fewer than {LEAST_TESTED} past days no method can be shown to beat it",
+            "untested": f"{used}: with fewer than {MIN_TEST_DAYS} past days no method can be "
+            "shown to beat it",
             "plain_is_best": f"{used}: no method has a smaller MASE ({self.plain_mase:.2f})",
             "not_significant": f"{used}: {rival} does not beat it ({figures})",
             "beaten": f"{used}: it beats the {plain} method ({figures})",
@@ -130,8 +131,8 @@ def interval(mean: Array, variance: Array, level: int) -> tuple[Array, Array]:
     return ends[0], ends[1]
 
 
-def forecast(
-    known: Counts, method: str, horizon: int, weighting: Weighting = "mint", base: Base | None = None
+def forecast_counts(
+    known: Counts, method: str, horizon: int, weighting: Weighting = "mint", base: BaseForecast | None = None
 ) -> tuple[Hierarchy, Reconciled]:
     """Forecast all series with one method and make them add up."""
     if base is None and method not in count_models.METHODS:
@@ -160,8 +161,8 @@ def last_settled_month(known: Counts, as_of: dt.date, delay_days: int) -> int:
 def origins_of(known: Counts, as_of: dt.date, horizon: int, origins: int, delay_days: int) -> Origins:
     """Return the past days to forecast from: what came within all their steps is settled by as-of."""
     last = last_settled_month(known, as_of, delay_days)
-    room = last - int(known.months[0]) + 1 - LEAST_MONTHS
-    steps = min(horizon, room - min(origins, LEAST_TESTED) + 1)
+    room = last - int(known.months[0]) + 1 - MIN_MONTHS
+    steps = min(horizon, room - min(origins, MIN_TEST_DAYS) + 1)
     if steps < 1:
         return Origins((), 0)
     back = last_complete_month(as_of) - last + steps
@@ -175,7 +176,7 @@ def backtest(
     horizon: int = 6,
     origins: int = 8,
     methods: Sequence[str] = tuple(count_models.METHODS),
-    bases: Mapping[dt.date, Base] | None = None,
+    bases: Mapping[dt.date, BaseForecast] | None = None,
     exogenous: pd.DataFrame | None = None,
 ) -> Backtest:
     """Forecast from past days and compare with what came."""
@@ -187,13 +188,13 @@ def backtest(
             counts_as_known(counts.monthly_counts(county, day), actual), exogenous=exogenous
         )
         for method in methods:
-            tree, made = forecast(known, method, tested.steps)
+            tree, made = forecast_counts(known, method, tested.steps)
             rows.append(_errors(method, day, tree, made, known, actual))
         if bases is not None and day in bases:
-            tree, made = forecast(known, "bottom_up", tested.steps, base=bases[day])
+            tree, made = forecast_counts(known, "bottom_up", tested.steps, base=bases[day])
             rows.append(_errors("bottom_up", day, tree, made, known, actual))
     if not rows:
-        return Backtest(pd.DataFrame(), pd.DataFrame(), Choice(count_models.PLAIN))
+        return Backtest(pd.DataFrame(), pd.DataFrame(), Choice(REFERENCE_METHOD))
     errors = pd.concat(rows, ignore_index=True)
     return Backtest(errors, *summarise(errors))
 
@@ -251,42 +252,42 @@ def summarise(errors: pd.DataFrame) -> tuple[pd.DataFrame, Choice]:
         )
         .reset_index()
     )
-    tests = _against_plain(e)
+    tests = _test_against_reference(e)
     overall = table[table["level"] != "cell"].groupby("method")["mase"].mean()
-    return table.merge(tests, on="method", how="left"), choose(
+    return table.merge(tests, on="method", how="left"), choose_method(
         overall, tests.set_index("method")["dm_p_holm"]
     )
 
 
-def choose(mase: pd.Series, p: pd.Series) -> Choice:
+def choose_method(mase: pd.Series, p: pd.Series) -> Choice:
     """Return the method to use: the plain one unless it is beaten (see the head of this module)."""
-    plain = float(mase.get(count_models.PLAIN, np.nan))
+    plain = float(mase.get(REFERENCE_METHOD, np.nan))
     smaller = mase[mase < plain].sort_values(kind="stable")
     if p.dropna().empty:
-        return Choice(count_models.PLAIN)
+        return Choice(REFERENCE_METHOD)
     if smaller.empty:
-        return Choice(count_models.PLAIN, "plain_is_best", plain_mase=plain)
+        return Choice(REFERENCE_METHOD, "plain_is_best", plain_mase=plain)
     won = smaller[p.reindex(smaller.index) < SIGNIFICANT]
     if won.empty:
         best = str(smaller.index[0])
         tested = float(p.get(best, np.nan))
-        return Choice(count_models.PLAIN, "not_significant", best, float(smaller.iloc[0]), plain, tested)
+        return Choice(REFERENCE_METHOD, "not_significant", best, float(smaller.iloc[0]), plain, tested)
     good = set(won[won <= TIE * won.min()].index)
     used = next((m for m in ORDER if m in good), str(won.index[0]))
     return Choice(used, "beaten", used, float(won[used]), plain, float(p[used]))
 
 
-def _against_plain(e: pd.DataFrame) -> pd.DataFrame:
+def _test_against_reference(e: pd.DataFrame) -> pd.DataFrame:
     """Test whether a method's one-step losses, averaged over series, are smaller than the plain method's."""
     one = e[(e["level"] != "cell") & (e["step"] == 1)]
     wide = one.groupby(["origin", "level", "method"])["scaled"].mean().groupby(["origin", "method"]).mean()
     losses = wide.unstack("method")
     rows = []
-    for method in losses.columns.drop(count_models.PLAIN, errors="ignore"):
-        pair = losses[[method, count_models.PLAIN]].dropna()
-        if len(pair) < LEAST_TESTED:
+    for method in losses.columns.drop(REFERENCE_METHOD, errors="ignore"):
+        pair = losses[[method, REFERENCE_METHOD]].dropna()
+        if len(pair) < MIN_TEST_DAYS:
             continue
-        found = accuracy.diebold_mariano(pair[method], pair[count_models.PLAIN], power=1)
+        found = accuracy.diebold_mariano(pair[method], pair[REFERENCE_METHOD], power=1)
         one_sided = found.p / 2 if found.statistic < 0 else 1 - found.p / 2
         rows.append({"method": method, "dm": found.statistic, "dm_p": one_sided})
     table = pd.DataFrame(rows, columns=["method", "dm", "dm_p"])

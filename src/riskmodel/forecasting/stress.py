@@ -33,7 +33,7 @@ from riskmodel.errors import InputMissing, UsageError
 from riskmodel.forecasting import aggregation
 from riskmodel.forecasting.aggregation import DRAWS
 from riskmodel.forecasting.household import LONGEST, HouseholdForecast
-from riskmodel.forecasting.warning import headings
+from riskmodel.forecasting.warning import scale_risk_headings
 from riskmodel.households import (
     AccountingPeriod,
     Moment,
@@ -58,7 +58,7 @@ class Shock(Spec):
     ``wage`` and ``sales`` lose ``share``; ``disaster`` loses a share of sales between ``loss[0]`` and
     ``loss[1]``; ``support`` loses ``share`` of what running measures pay; ``medical`` reimburses ``points``
     less. ``home_wage`` is what a worker at home earns against a migrant (assumption). ``reach`` is the share
-    of the households concerned that are hit, by lot.
+    of the affected households that are hit, at random.
     """
 
     kind: Kind
@@ -101,8 +101,8 @@ class Scenario(Spec):
 
     @model_validator(mode="after")
     def _known_risk(self) -> Scenario:
-        if self.risk not in headings():
-            raise ValueError(f"risk {self.risk!r}: one of {', '.join(headings())}")
+        if self.risk not in scale_risk_headings():
+            raise ValueError(f"risk {self.risk!r}: one of {', '.join(scale_risk_headings())}")
         return self
 
 
@@ -111,12 +111,13 @@ def read_scenario(name: str | Path) -> Scenario:
 
     Parameters
     ----------
-    name : str or Path
+    name
         Such as ``wages-down``, or a path to a ``.yaml`` file.
 
     Returns
     -------
     Scenario
+        The shocks that happen together.
 
     Raises
     ------
@@ -139,7 +140,7 @@ def available_scenarios() -> list[str]:
 
 
 Array = NDArray[Any]
-MOST_SCALED = 2.0
+MAX_SCALE = 2.0
 MONTH_DAYS = 30.4375
 WORKING = ("full", "partial")
 
@@ -171,20 +172,24 @@ class Loss:
 
 @dataclass(frozen=True)
 class Stress:
-    """The answer to a scenario.
+    """Result of a stress test.
 
     Parameters
     ----------
-    scenario : Scenario
-    as_of : date
-    horizon : int
-    table : DataFrame
+    scenario
+        What was assumed to happen.
+    as_of
+        Day up to which rows are known; shocks begin the month after.
+    horizon
+        Months ahead.
+    table
         ``what`` (``baseline``, ``stressed``, ``extra``), ``township, cause, measure, mean, low_80, …``: below
         the line without and with the scenario (by the office's main cause), and who falls because of it (by
         the scenario's cause); households, persons, yuan to close the gap for a year.
-    losses : DataFrame
+    losses
         ``household_id, township, cause, loss`` (expected yuan a head) of households that lose something.
-    notes : tuple of Message
+    notes
+        What was assumed or could not be done as usual.
     """
 
     scenario: Scenario
@@ -198,7 +203,7 @@ class Stress:
 def stress_test(
     county: County, made: HouseholdForecast, scenario: Scenario, *, draws: int = DRAWS, seed: int = 0
 ) -> Stress:
-    """Push a scenario through a county's household forecast.
+    """Apply a scenario to a county's household forecast.
 
     Parameters
     ----------
@@ -230,20 +235,22 @@ def stress_test(
     line = made.lines[LONGEST]
     worst = np.argmax(np.stack([each.mean for each in losses]), axis=0)
     cause = pd.Series(np.array([each.cause for each in losses])[worst])
-    by, extra_by = aggregation.groups(made), aggregation.groups(made, cause)
+    by, extra_by = aggregation.household_groups(made), aggregation.household_groups(made, cause)
     last = made.standing["pcni"].to_numpy(dtype=float)[:, None]
     rng = np.random.default_rng([seed, len(losses)])
     totals: dict[str, list[Array]] = {"baseline": [], "stressed": [], "extra": []}
-    for income in aggregation.draw(made, LONGEST, draws, seed):
+    for income in aggregation.draw_incomes(made, LONGEST, draws, seed):
         with np.errstate(divide="ignore", invalid="ignore"):
-            ratio = np.where(last > 0, np.clip(income / last, 0, MOST_SCALED), 1.0)
+            ratio = np.where(last > 0, np.clip(income / last, 0, MAX_SCALE), 1.0)
         lost = sum(each.draw(ratio, rng) for each in losses)
         after = income - lost
         totals["baseline"].append(aggregation.newly_below(income, line, by))
         totals["stressed"].append(aggregation.newly_below(after, line, by))
         totals["extra"].append(_extra(income, after, line, extra_by))
     parts = [
-        aggregation.tidy(np.concatenate(t, axis=2), extra_by if what == "extra" else by).assign(what=what)
+        aggregation.summarise_totals(np.concatenate(t, axis=2), extra_by if what == "extra" else by).assign(
+            what=what
+        )
         for what, t in totals.items()
     ]
     table = pd.concat(parts, ignore_index=True)
@@ -295,13 +302,13 @@ def _sales(county: County, made: HouseholdForecast, shock: Shock) -> Loss:
 
 
 def _fixed(made: HouseholdForecast, shock: Shock, yuan: Array, *, scaled: bool = True) -> Loss:
-    loss = yuan / _persons(made) * _concerned(made, shock)
+    loss = yuan / _persons(made) * _affected(made, shock)
     return Loss(loss, loss, shock.reach, shock.cause, scaled)
 
 
 def _disaster(county: County, made: HouseholdForecast, shock: Shock) -> Loss:
     sales = _flows(county, made, shock.months)["income_business"].to_numpy() / _persons(made)
-    sales = sales * _concerned(made, shock)
+    sales = sales * _affected(made, shock)
     return Loss(shock.loss[0] * sales, shock.loss[1] * sales, shock.reach, shock.cause, scaled=True)
 
 
@@ -354,7 +361,7 @@ def _support(county: County, made: HouseholdForecast, shock: Shock) -> Loss:
     return _fixed(made, shock, shock.share * yuan * shock.months / LONGEST, scaled=False)
 
 
-def _concerned(made: HouseholdForecast, shock: Shock) -> Array:
+def _affected(made: HouseholdForecast, shock: Shock) -> Array:
     """Return 1 for households in the township that a shock names, else 0; all without a name."""
     township = made.standing["township"].astype(str)
     if shock.where is None:

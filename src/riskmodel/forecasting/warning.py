@@ -76,25 +76,25 @@ from riskmodel.i18n import LANGUAGES, Language, both, pair
 
 Array = NDArray[Any]
 LEVEL = 0.05
-LEAST_BASELINE = 18
-LEAST_COUNTED = 10  # in all the baseline: with fewer nothing can be expected (assumption)
+MIN_BASELINE_MONTHS = 18
+MIN_BASELINE_COUNT = 10  # in all the baseline: with fewer nothing can be expected (assumption)
 # A past month this many standard residuals high counts less (Noufaily et al. 2013: 2.58).
 OUTBREAK = 2.58
 GAP = 3  # months before the looked-at one that are left out: an outbreak must not be its own baseline
 TRENDED = 36  # with fewer months a trend is noise (assumption)
-LEAST_TOWNSHIPS, LEAST_HOUSEHOLDS = 5, 10  # below these a share is not held against the others' (assumption)
+MIN_TOWNSHIPS, MIN_HOUSEHOLDS = 5, 10  # below these a share is not compared with the others' (assumption)
 SCALE_LIST = "yingjiang-2022"
 # Headings of our own, for what that list does not name.
 OWN = ("illness", "falls", "any")
 
 
 @functools.cache
-def headings() -> Mapping[str, Mapping[str, str]]:
+def scale_risk_headings() -> Mapping[str, Mapping[str, str]]:
     """Return the headings of scale risk, zh and en: the office's list (yingjiang-2022) and ours.
 
     Examples
     --------
-    >>> headings()["industry_failure"]["en"]
+    >>> scale_risk_headings()["industry_failure"]["en"]
     'falling prices or failed projects'
     """
     out: dict[str, Mapping[str, str]] = {}
@@ -133,7 +133,7 @@ class Expected:
         return max(own, self.phi)
 
 
-def expected(
+def expected_counts(
     past: Array, months: Array, ahead: Array, exposure: Array, filled: Array | None = None
 ) -> Expected:
     """Return what the months ahead should bring."""
@@ -171,7 +171,7 @@ def _design(months: Array, baseline: Array, series: int) -> Array:
     place = np.repeat(np.eye(series), months.size, axis=0)
     parts = [place]
     if baseline.size >= 24:
-        parts.append(np.tile(count_models.seasons(months), (series, 1)))
+        parts.append(np.tile(count_models.seasonal_terms(months), (series, 1)))
     if baseline.size >= TRENDED:
         # Never carried beyond the last baseline month: a trend that runs on hides or invents outbreaks.
         years = (np.minimum(months, baseline[-1]) - baseline.mean()) / 12
@@ -179,12 +179,12 @@ def _design(months: Array, baseline: Array, series: int) -> Array:
     return np.hstack(parts)
 
 
-def tail(count: Array, mean: Array, variance: Array) -> Array:
+def tail_probability(count: Array, mean: Array, variance: Array) -> Array:
     """Return the chance of so many or more: negative binomial, or Poisson where it varies no more.
 
     Examples
     --------
-    >>> round(float(tail(np.array(3.0), np.array(1.0), np.array(1.0))), 4)
+    >>> round(float(tail_probability(np.array(3.0), np.array(1.0), np.array(1.0))), 4)
     0.0803
     """
     from scipy.stats import nbinom, poisson
@@ -228,16 +228,19 @@ def newest_months(
 ) -> pd.DataFrame:
     """Return every look at the newest months: each township alone and with its neighbours."""
     baseline = months.size - looks - GAP
-    if baseline < LEAST_BASELINE:
+    if baseline < MIN_BASELINE_MONTHS:
         raise UsageError(
-            f"{months.size} months: {LEAST_BASELINE + looks + GAP} are needed to look at the last {looks}"
+            f"{months.size} months: {MIN_BASELINE_MONTHS + looks + GAP} are needed "
+            f"to look at the last {looks}"
         )
-    if counts[:, :baseline].sum() < LEAST_COUNTED:
+    if counts[:, :baseline].sum() < MIN_BASELINE_COUNT:
         raise UsageError(
-            f"fewer than {LEAST_COUNTED} in {baseline} months: nothing can be expected from them"
+            f"fewer than {MIN_BASELINE_COUNT} in {baseline} months: nothing can be expected from them"
         )
     share = np.ones(months.size) if filled is None else np.asarray(filled, dtype=float)
-    found = expected(counts[:, :baseline], months[:baseline], months[-looks:], exposure, share[:baseline])
+    found = expected_counts(
+        counts[:, :baseline], months[:baseline], months[-looks:], exposure, share[:baseline]
+    )
     place = {t: k for k, t in enumerate(townships)}
     rows = []
     for township in townships:
@@ -250,7 +253,7 @@ def newest_months(
                 )
     names = ["township", "month", "count", "expected", "variance", "with_neighbours"]
     table = pd.DataFrame(rows, columns=names)
-    table["p"] = tail(*(table[c].to_numpy() for c in ("count", "expected", "variance")))
+    table["p"] = tail_probability(*(table[c].to_numpy() for c in ("count", "expected", "variance")))
     table["ratio"] = table["count"] / table["expected"]
     return table.drop(columns="variance")
 
@@ -283,9 +286,9 @@ def outlying_shares(counts: Array, sizes: Array) -> tuple[Array, Array]:
     """
     from scipy.stats import t as student
 
-    enough = np.flatnonzero(sizes >= LEAST_HOUSEHOLDS)
+    enough = np.flatnonzero(sizes >= MIN_HOUSEHOLDS)
     expected, p = np.full(sizes.size, np.nan), np.full(sizes.size, np.nan)
-    if enough.size < LEAST_TOWNSHIPS:
+    if enough.size < MIN_TOWNSHIPS:
         return expected, p
     share = np.clip(counts[enough] / sizes[enough], 0, 1)
     z, noise = np.arcsin(np.sqrt(share)), 1 / (4 * sizes[enough])
@@ -323,7 +326,7 @@ def nearest_townships(coordinates: pd.DataFrame, most: int = 2) -> dict[str, tup
 
 def reason(main_cause: str, lang: Language) -> str:
     """Return why a township stands out, in the words of the office's list of scale risks."""
-    return headings().get(main_cause, headings()["any"])[lang]
+    return scale_risk_headings().get(main_cause, scale_risk_headings()["any"])[lang]
 
 
 COUNTED: tuple[counts.What, ...] = ("entries", "events", "relocated")
