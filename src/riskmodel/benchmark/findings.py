@@ -219,7 +219,7 @@ def results_markdown(done: BenchmarkResult, peak_gib: float) -> str:
     named = [m for m in models.MODELS if m in set(whole["model"])]
     parts = [
         _what_it_cost(done, peak_gib),
-        "\n".join(f"* {said.text('en')}" for said in benchmark_findings(done)),
+        "\n".join(f"* {message.text('en')}" for message in benchmark_findings(done)),
         "**The panels.** Δ: the best elaborate method less the best simple one, with its 95 % interval. "
         "Visits equivalent: visits in the baseline's order that find what the best list finds, over the "
         "visits.",
@@ -273,10 +273,10 @@ def _ordered(one: PanelResult) -> list[str]:
 
 
 def _visits(one: PanelResult) -> str:
-    found = one.tables["visits"]
-    if found.empty or not found["ratio"].notna().any():
+    visits = one.tables["visits"]
+    if visits.empty or not visits["ratio"].notna().any():
         return "–"
-    row = found.sort_values("recall_model", kind="stable").iloc[-1]
+    row = visits.sort_values("recall_model", kind="stable").iloc[-1]
     return f"{row['model']} {row['ratio']:.2f} ({row['low']:.2f} to {row['high']:.2f})"
 
 

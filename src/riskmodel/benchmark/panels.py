@@ -41,11 +41,11 @@ class PanelData:
 def open_county(panel: Panel, size: CountySize, folder: Path, file: Path | None) -> PanelData:
     """Simulate or import a panel's county and read it."""
     if panel.source == "simulate":
-        made = simulate.simulate_county(
+        simulated = simulate.simulate_county(
             households=size.households, months=size.months, seed=panel.seed, profile=panel.profile,
             futures=size.futures,
         )  # fmt: skip
-        simulate.write_simulated_county(made, folder)
+        simulate.write_simulated_county(simulated, folder)
         return PanelData(counties.read_county(folder), read_truth(folder))
     importer = importers.IMPORTERS[panel.source]
     importers.import_panel(panel.source, folder, require_file(panel, file) if importer.file else None)
@@ -118,8 +118,8 @@ def predict_waves(
     test = test.assign(as_of=pd.Timestamp(_year_end(TEST_WAVE)))
     # A ready matrix declares no directions.
     params = {k: {n: v for n, v in p.items() if v != DECLARED} for k, p in bench.params_of(panel).items()}
-    found, fitted = fit_and_predict(train, test, FEATURES, names, params, bench.seed)
-    return found, fitted, _split(train, test)
+    predictions, fitted = fit_and_predict(train, test, FEATURES, names, params, bench.seed)
+    return predictions, fitted, _split(train, test)
 
 
 def _split(train: pd.DataFrame, test: pd.DataFrame) -> pd.DataFrame:
