@@ -98,11 +98,11 @@ class PanelJob:
             "tables": list(output.tables), "notes": output.notes, "facts": output.facts,
             "seconds": output.seconds,
         }  # fmt: skip
-        self._checkpoints.write(_PANEL, self.inputs, paths, content)
+        self._checkpoints.write(_PANEL, {"digest": self.digest}, paths, content)
 
     def read(self) -> PanelOutput | None:
         """Return what was kept of the panel; None if there is nothing, or it was made otherwise."""
-        if not self._checkpoints.is_done(_PANEL, self.inputs):
+        if not self._checkpoints.is_done(_PANEL, {"digest": self.digest}):
             return None
         content = self._checkpoints.result(_PANEL)
         tables = {name: self._table(name) for name in content["tables"]}
