@@ -401,7 +401,7 @@ def _standing(known: KnownCounty, ruleset: rules.RuleSet, params: dict[str, obje
     """Return registration, register state and whether each household is known to be above the line."""
     t = known.accounts(ruleset.period(params))
     columns = ["registration", "persons", "pcni", "in_register", "register_event"]
-    table = compiled.read(known.county, t.select(*KEY, *columns))
+    table = compiled.fetch_table(known.county, t.select(*KEY, *columns))
     table["as_of"] = pd.to_datetime(table["as_of"])
     lines = rules.poverty_lines(known.county, ruleset, known.moments, params)
     line = table["as_of"].map({pd.Timestamp(d): v for d, v in lines.items()}).astype(float)

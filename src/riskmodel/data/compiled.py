@@ -209,7 +209,7 @@ def _run(county: County, compiled: Query, inputs: Mapping[str, Input]) -> pa.Tab
         return county.con.con.sql(_bound(compiled.text, names)).to_arrow_table()
 
 
-def read(county: County, table: ir.Table) -> pd.DataFrame:
+def fetch_table(county: County, table: ir.Table) -> pd.DataFrame:
     """Return a stored table, or some of its columns, as Ibis' ``to_pandas`` would."""
     return frame(county, _itself, table=table)
 
