@@ -94,7 +94,7 @@ def test_a_large_county_learns_from_whole_villages_and_scores_every_household(
         sizes[as_of] = past["household_id"].nunique(), now["household_id"].nunique()
         return chances(county, past, now, as_of)
 
-    monkeypatch.setattr(bottom_up, "LESSON_HOUSEHOLDS", 200)
+    monkeypatch.setattr(bottom_up, "TRAINING_HOUSEHOLDS", 200)
     monkeypatch.setattr(bottom_up, "entry_probabilities", note)
     made, why_not = bottom_up.bottom_up_forecasts(county, [NOW], known, 12, "national-2021")
     everybody = histories.household_histories(county, [NOW], quarters=False)
