@@ -26,7 +26,7 @@ def known(county: County) -> Counts:
 def few() -> Iterator[None]:
     """A small county has few entries: fewer are asked for here."""
     patch = pytest.MonkeyPatch()
-    patch.setattr(bottom_up, "FEWEST_EVENTS", 1)
+    patch.setattr(bottom_up, "MIN_EVENTS", 1)
     yield
     patch.undo()
 
@@ -61,7 +61,7 @@ def test_lessons_are_over_and_recorded_by_the_day_that_learns_from_them(
         learnt[day] = [t["as_of"].iloc[0].date() for t in lessons]
         assert set(standing["as_of"].dt.date) == {day}
 
-    monkeypatch.setattr(bottom_up, "_chances", note)
+    monkeypatch.setattr(bottom_up, "_below_line_probabilities", note)
     _, why_not = bottom_up.bottom_up_forecasts(county, [THEN, NOW], known, 12, "national-2021")
     assert "fewer than 1 entries" in why_not.text("en")
     # A year and 120 days after 2018-12-31 is 2020-04-29, after 2019-06-30 it is 2020-10-28.
@@ -74,7 +74,9 @@ def test_it_is_compared_on_every_day_or_left_out(
 ) -> None:
     # On one of the days it has nothing to say: on fewer days than the others it would decide for all of them.
     monkeypatch.setattr(
-        bottom_up, "_chances", lambda c, day, t, *_: None if day == THEN else t.assign(probability=0.1)
+        bottom_up,
+        "_below_line_probabilities",
+        lambda c, day, t, *_: None if day == THEN else t.assign(probability=0.1),
     )
     made, why_not = bottom_up.bottom_up_forecasts(county, [THEN, NOW], known, 12, "national-2021")
     assert made == {}

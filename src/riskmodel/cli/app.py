@@ -4,20 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from riskmodel.cli import (
-    ahead,
-    bench,
-    care,
-    county,
-    demo,
-    judge,
-    learn,
-    month,
-    office,
-    plan,
-    simulated,
-    visits,
-)
+from riskmodel.cli import county, demo, experiments, forecast, models, office, rules
 
 app = typer.Typer(
     name="riskmodel",
@@ -27,25 +14,25 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.command("demo")(demo.demo)
-app.command("simulate")(simulated.simulate)
+app.command("simulate")(county.simulate)
 app.command("check")(county.check)
 app.add_typer(county.importers, name="import")
-app.command("rules")(judge.rules)
-app.command("ledger")(judge.ledger)
-app.command("features")(learn.features)
-app.command("train")(learn.train)
-app.command("compare")(learn.compare)
-app.command("bench")(bench.bench)
-app.command("plan")(plan.plan)
+app.command("rules")(rules.rules)
+app.command("ledger")(rules.ledger)
+app.command("features")(experiments.features)
+app.command("train")(experiments.train)
+app.command("compare")(experiments.compare)
+app.command("bench")(experiments.bench)
+app.command("plan")(experiments.plan)
 app.command("score")(office.score)
 app.command("worklist")(office.worklist)
 app.command("report")(office.report)
-app.add_typer(visits.app, name="visits")
-app.command("month")(month.month)
-app.command("months")(month.months)
+app.add_typer(office.visit_commands, name="visits")
+app.command("month")(office.month)
+app.command("months")(office.months)
 app.command("why")(office.why)
-app.command("promote")(care.promote)
-app.command("monitor")(care.monitor)
-app.command("forecast")(ahead.forecast)
-app.command("stress")(ahead.stress)
-app.command("card")(care.card)
+app.command("promote")(models.promote)
+app.command("monitor")(models.monitor)
+app.command("forecast")(forecast.forecast)
+app.command("stress")(forecast.stress)
+app.command("card")(models.card)

@@ -146,12 +146,12 @@ def _worklist(county: County, scores: pd.DataFrame, visits: int, seed: int, out:
 
 def _forecast(county: County, day: dt.date, out: Path, store: Path) -> None:
     from riskmodel import forecasting, presentation
-    from riskmodel.cli import ahead
+    from riskmodel.cli import forecast
 
     # Two past days show how methods are compared; the verb takes eight.
     made = forecasting.forecast(county, day, origins=2, bottom_up=False)
     presentation.write_forecast(made, out / "forecast")
-    ahead.log(made, store, ahead.summarise(made))
+    forecast.log(made, store, forecast.summarise(made))
 
 
 def _report(

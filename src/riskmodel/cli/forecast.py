@@ -1,4 +1,4 @@
-"""Verbs that look ahead: forecasts and stress."""
+"""Verbs of forecasts and stress tests."""
 
 from __future__ import annotations
 

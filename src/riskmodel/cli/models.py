@@ -1,4 +1,4 @@
-"""Verbs of model care: who scores, and whether it still may."""
+"""Verbs of model management: promotion, monitoring, model card."""
 
 from __future__ import annotations
 

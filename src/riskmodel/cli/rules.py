@@ -1,4 +1,4 @@
-"""Verbs of the official rules."""
+"""Verbs of the official rules and the register."""
 
 from __future__ import annotations
 
