@@ -194,20 +194,6 @@ def read_county(
     """Read a county, say what was noticed, and write ``rejected.csv`` beside the output.
 
     Days asked for that lie where there are no records are warned of here, for every verb.
-
-    Parameters
-    ----------
-    data : Path
-    out : Path, optional
-        Folder of the verb's output.
-    snapshot_on, max_rejected, pseudonymise
-        As `riskmodel.data.read_county` takes them.
-    as_of : date, ISO text, or several, optional
-        The days that the verb will speak of.
-
-    Returns
-    -------
-    County
     """
     from riskmodel import data as counties
     from riskmodel.households import as_moments, dates_outside_records
@@ -233,17 +219,7 @@ def read_county(
 
 
 def read_people(names: Path | None, pseudonymise: bool) -> Any:
-    """Read the office's file of names; where the county's ids are keyed, its ids are keyed alike.
-
-    Parameters
-    ----------
-    names : Path or None
-    pseudonymise : bool
-
-    Returns
-    -------
-    DataFrame or None
-    """
+    """Read the office's file of names; where the county's ids are keyed, its ids are keyed alike."""
     if names is None:
         return None
     from riskmodel.data import secret_key
