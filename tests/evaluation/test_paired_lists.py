@@ -1,5 +1,7 @@
 """McNemar, DeLong and Holm against published figures and other implementations."""
 
+import gc
+
 import numpy as np
 import pytest
 from statsmodels.stats.contingency_tables import mcnemar
@@ -73,11 +75,12 @@ def test_mcnemar_is_statsmodels_exact_test(b, c):
     assert mcnemar_exact(b, c) == pytest.approx(theirs, abs=1e-12)
 
 
-def test_holm_is_statsmodels_holm_and_leaves_missing_out():
+def test_holm_is_statsmodels_holm_and_leaves_missing_out(monkeypatch):
+    monkeypatch.setattr(gc, "collect", lambda: 0)  # theirs would at each call
     rng = np.random.default_rng(0)
     for _ in range(20):
         p = rng.random(6) ** 2
-        assert holm(p) == pytest.approx(multipletests(p, method="holm")[1])
+        assert (holm(p) == multipletests(p, method="holm")[1]).all()
     adjusted = holm([0.02, np.nan, 0.01])
     assert np.isnan(adjusted[1])
     assert adjusted[[0, 2]] == pytest.approx([0.02, 0.02])

@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, is_dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 import ibis
 import ibis.expr.operations as ops
@@ -30,11 +30,24 @@ import pyarrow as pa
 from ibis.backends.duckdb.converter import DuckDBPandasData
 from pydantic import BaseModel
 
-from riskmodel.data.schema import canonical_schema
+from riskmodel.data.schema import About, canonical_schema
 
-if TYPE_CHECKING:
-    from riskmodel.data.county import County
-    from riskmodel.data.schema import About
+
+class Holder(Protocol):
+    """A county, as far as queries on it are concerned."""
+
+    @property
+    def con(self) -> Any:
+        """The engine."""
+
+    @property
+    def tables(self) -> Mapping[str, ir.Table]:
+        """The tables that the engine holds."""
+
+    @property
+    def shape(self) -> Shape:
+        """What queries are written from."""
+
 
 Input: TypeAlias = pa.Table | ir.Table | None
 Build = Callable[..., ir.Table]
@@ -160,7 +173,7 @@ class _Cache:
 CACHE = _Cache(MOST_QUERIES)
 
 
-def query(county: County, build: Build, *arguments: Any, **inputs: Input) -> Query:
+def query(county: Holder, build: Build, *arguments: Any, **inputs: Input) -> Query:
     """Return a query compiled for a county's shape, from the cache where it was compiled before."""
     if getattr(build, "__closure__", None) or getattr(build, "__self__", None) is not None:
         raise TypeError(f"{build!r} carries values that the key does not have: hand them over as arguments")
@@ -182,34 +195,39 @@ def query(county: County, build: Build, *arguments: Any, **inputs: Input) -> Que
 
 
 def store(
-    county: County, build: Build, *arguments: Any, name: str | None = None, **inputs: Input
+    county: Holder,
+    build: Build,
+    *arguments: Any,
+    name: str | None = None,
+    temporary: bool = True,
+    **inputs: Input,
 ) -> ir.Table:
-    """Run a query and keep its answer as a temporary table of the county's connection."""
+    """Run a query and keep its answer as a table of the county's connection, temporary by default."""
     name = name or f"kept_{uuid.uuid4().hex}"
     compiled = query(county, build, *arguments, **inputs)
     with _names(county, inputs) as names:
         text = _bound(compiled.create_text, names)
-        county.con.con.execute(f'CREATE TEMP TABLE "{name}" AS {text}')
-    return _stored(county.con, name, compiled.schema)
+        county.con.con.execute(f'CREATE {"TEMP " if temporary else ""}TABLE "{name}" AS {text}')
+    return _stored(county.con, name, compiled.schema) if temporary else county.con.table(name)
 
 
-def frame(county: County, build: Build, *arguments: Any, **inputs: Input) -> pd.DataFrame:
+def frame(county: Holder, build: Build, *arguments: Any, **inputs: Input) -> pd.DataFrame:
     """Run a query and return its answer as Ibis' ``to_pandas`` would."""
     compiled = query(county, build, *arguments, **inputs)
     return as_pandas(_run(county, compiled, inputs), compiled.schema)
 
 
-def arrow(county: County, build: Build, *arguments: Any, **inputs: Input) -> pa.Table:
+def arrow(county: Holder, build: Build, *arguments: Any, **inputs: Input) -> pa.Table:
     """Run a query and return its answer as the engine gives it."""
     return _run(county, query(county, build, *arguments, **inputs), inputs)
 
 
-def _run(county: County, compiled: Query, inputs: Mapping[str, Input]) -> pa.Table:
+def _run(county: Holder, compiled: Query, inputs: Mapping[str, Input]) -> pa.Table:
     with _names(county, inputs) as names:
         return county.con.con.sql(_bound(compiled.text, names)).to_arrow_table()
 
 
-def fetch_table(county: County, table: ir.Table) -> pd.DataFrame:
+def fetch_table(county: Holder, table: ir.Table) -> pd.DataFrame:
     """Return a stored table, or some of its columns, as Ibis' ``to_pandas`` would."""
     return frame(county, _itself, table=table)
 
@@ -263,7 +281,7 @@ def _key(value: Any) -> Any:
 
 
 @contextmanager
-def _names(county: County, inputs: Mapping[str, Input]) -> Iterator[dict[tuple[str, str], str]]:
+def _names(county: Holder, inputs: Mapping[str, Input]) -> Iterator[dict[tuple[str, str], str]]:
     """Give the engine's names of the county's tables and of the inputs, which are there meanwhile."""
     names = {("county", name): _qualified(t) for name, t in county.tables.items()}
     registered: list[str] = []

@@ -11,8 +11,10 @@ from typing import Any, TypeVar
 
 import ibis
 import pandas as pd
-from ibis.expr.operations import DatabaseTable
+import pyarrow as pa
+from ibis.expr.operations import DatabaseTable, DummyTable
 
+from riskmodel.data import compiled
 from riskmodel.data.compiled import Shape, empty_table
 from riskmodel.data.schema import SPAN_TABLES, About, canonical_schema, contract, known_on, month_end
 from riskmodel.errors import InputRefused
@@ -107,19 +109,8 @@ class County:
             ``corrected.T`` (T can hold corrected rows), ``versions.households`` and ``versions.members``
             (one of them has several rows), ``spans.T`` (T has totals over several months), ``business_net``.
         """
-        out: dict[str, bool] = {}
-        for name, t in self.tables.items():
-            spec = contract().tables[name]
-            out[f"corrected.{name}"] = _holds_corrections(t, spec.key)
-        for name, key in VERSIONED.items():
-            out[f"versions.{name}"] = name in self.tables and _repeats(self.tables[name], key)
-        for name in SPAN_TABLES:
-            if self.has(name):
-                t = self.tables[name]
-                out[f"spans.{name}"] = bool((t.month_from < t.month_to).any().to_pyarrow().as_py())
-        income = self.table("income")
-        out["business_net"] = bool((income.source == "business_net").any().to_pyarrow().as_py())
-        return out
+        found = compiled.arrow(Columns(self.con, self.tables), _kinds_of_rows).to_pylist()[0]
+        return {kind: bool(there) for kind, there in found.items()}  # null: there is no row
 
     @cached_property
     def shape(self) -> Shape:
@@ -171,17 +162,43 @@ def _months(values: pd.Series) -> pd.Series:
     return (stamp.dt.year * 12 + stamp.dt.month - 1).astype("Int32")
 
 
-def _repeats(t: ibis.Table, column: str) -> bool:
-    counts = t.aggregate(rows=t.count(), ids=t[column].nunique()).to_pyarrow().to_pylist()[0]
-    return bool(counts["ids"] < counts["rows"])
+@dataclass(frozen=True)
+class Columns:
+    """Tables of which nothing but their columns is known, as a county's are before its facts are."""
+
+    con: Any
+    tables: Mapping[str, ibis.Table] = field(default_factory=dict)
+
+    @cached_property
+    def shape(self) -> Shape:
+        """The tables' columns."""
+        return Shape(tuple((name, t.schema()) for name, t in self.tables.items()), (), About())
 
 
-def _holds_corrections(t: ibis.Table, key: tuple[str, ...]) -> bool:
+def _kinds_of_rows(county: Shape) -> ibis.Table:
+    """Return one row: `County.facts`."""
+    out: dict[str, Any] = {}
+    for name, _ in county.schemas:
+        out[f"corrected.{name}"] = _holds_corrections(county.table(name), contract().tables[name].key)
+    for name, key in VERSIONED.items():
+        t = county.table(name)
+        out[f"versions.{name}"] = t.agg(held=t[key].nunique() < t.count())
+    for name in SPAN_TABLES:
+        if county.has(name):
+            t = county.table(name)
+            out[f"spans.{name}"] = t.agg(held=(t.month_from < t.month_to).any())
+    income = county.table("income")
+    out["business_net"] = income.agg(held=(income.source == "business_net").any())
+    return DummyTable({kind: t.held.as_scalar().op() for kind, t in out.items()}).to_expr()
+
+
+def _holds_corrections(t: ibis.Table, key: tuple[str, ...]) -> ibis.Table:
     """Say whether two rows have one key (null keys are equal to one another), or any row a ``row_id``."""
     if key:
-        repeated = t.group_by(list(key)).agg(n=ibis._.count()).n.max().to_pyarrow().as_py()
-        return (repeated or 0) > 1
-    return "row_id" in t.columns and bool(t.row_id.notnull().any().to_pyarrow().as_py())
+        repeated = t.group_by(list(key)).agg(n=ibis._.count())
+        return repeated.agg(held=repeated.n.max() > 1)
+    given = t.row_id.notnull() if "row_id" in t.columns else t[t.columns[0]].notnull() & False
+    return t.agg(held=given.any())
 
 
 def from_frames(frames: Mapping[str, pd.DataFrame], about: About | None = None) -> County:
@@ -210,16 +227,24 @@ def from_frames(frames: Mapping[str, pd.DataFrame], about: About | None = None) 
     """
     about = about or About()
     con = ibis.duckdb.connect()
+    dated = About(snapshot_on=about.snapshot_on, entry_lag_months=about.entry_lag_months)
     tables = {}
     for name, frame in frames.items():
-        schema = canonical_schema(name)
         # pandas has no decimals: amounts travel as floats and are rounded once, by the cast.
-        loose = {c: "float64" if t.is_decimal() else t for c, t in schema.items() if c != "known_on"}
-        loose |= {"recorded_on": "date"}
-        rows = ibis.memtable(_canonical(name, frame, list(loose)), schema=ibis.schema(loose))
-        rows = rows.mutate(known_on=known_on(name, {c: rows[c] for c in loose}, about))
-        tables[name] = con.create_table(name, rows.select(*schema).cast(dict(schema.items())))
+        loose = {c: "float64" if t.is_decimal() else t for c, t in canonical_schema(name).items()}
+        loose = {c: t for c, t in loose.items() if c != "known_on"} | {"recorded_on": "date"}
+        rows = _canonical(name, frame, list(loose))
+        arrow = pa.Table.from_pandas(rows, ibis.schema(loose).to_pyarrow(), preserve_index=False)
+        tables[name] = compiled.store(
+            Columns(con), _dated, name, dated, name=name, temporary=False, rows=arrow
+        )
     return County(con=con, tables=tables, about=about)
+
+
+def _dated(county: Shape, name: str, about: About, rows: ibis.Table) -> ibis.Table:
+    schema = canonical_schema(name)
+    rows = rows.mutate(known_on=known_on(name, {c: rows[c] for c in rows.columns}, about))
+    return rows.select(*schema).cast(dict(schema.items()))
 
 
 def _canonical(name: str, frame: pd.DataFrame, columns: list[str]) -> pd.DataFrame:

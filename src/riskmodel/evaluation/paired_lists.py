@@ -274,12 +274,10 @@ def holm(p: ArrayLike) -> Array:
     >>> holm([0.01, 0.04, 0.03]).round(4).tolist()
     [0.03, 0.06, 0.06]
     """
-    # statsmodels takes long to import, and only a comparison needs it.
-    from statsmodels.stats.multitest import multipletests
-
+    # Not statsmodels': it collects the garbage of the whole process at every call, up to 0.3 s each.
     values = np.asarray(p, dtype=float)
-    known = ~np.isnan(values)
+    order = np.argsort(values)[: np.count_nonzero(~np.isnan(values))]  # NaN is sorted last
+    steps = np.arange(len(order), 0, -1)
     out = np.full(values.shape, np.nan)
-    if known.any():
-        out[known] = multipletests(values[known], method="holm")[1]
+    out[order] = np.minimum(np.maximum.accumulate(values[order] * steps), 1)
     return out

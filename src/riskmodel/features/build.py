@@ -51,12 +51,12 @@ class TemporaryTables:
     county: County
     names: list[str] = field(default_factory=list)
 
-    def keep(self, build: Callable[..., ir.Table], *arguments: Any, **inputs: compiled.Input) -> ir.Table:
+    def keep(self, build: Callable[..., ir.Table], *arguments: Any, **inputs: Any) -> ir.Table:
         """Return a compiled query's answer as a stored table, see `riskmodel.data.compiled.store`."""
         self.names.append(f"features_{uuid.uuid4().hex}")
         return compiled.store(self.county, build, *arguments, name=self.names[-1], **inputs)
 
-    def only(self, build: Callable[..., ir.Table], *arguments: Any, **inputs: compiled.Input) -> ir.Table:
+    def only(self, build: Callable[..., ir.Table], *arguments: Any, **inputs: Any) -> ir.Table:
         """Return a compiled query's answer as a stored table, and forget all others kept before."""
         before = tuple(self.names)
         kept = self.keep(build, *arguments, **inputs)
