@@ -34,10 +34,12 @@ test: $(STAMP)  ## all tests but the slow ones
 test-slow: $(STAMP)  ## the long simulations and scale runs
 	$(BIN)/python -m pytest -m slow -x $(PYTEST_ARGS)
 
-lint: $(STAMP)  ## ruff, formatting, types
+lint: $(STAMP)  ## ruff, formatting, types, structure, names
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/python benchmarks/structure.py --check
+	$(BIN)/python benchmarks/wording.py
 
 bench: $(STAMP)  ## speed and memory as ratios to a reference in the same run
 	$(BIN)/python benchmarks/features.py
