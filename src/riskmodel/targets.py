@@ -55,7 +55,7 @@ from riskmodel.households import (
     valid_on,
     window_end,
 )
-from riskmodel.io.specs import Spec
+from riskmodel.io import Spec
 
 Event = Literal["identified", "below_line", "confirmed"]
 EVENTS: tuple[Event, ...] = ("identified", "below_line", "confirmed")

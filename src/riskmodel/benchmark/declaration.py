@@ -8,8 +8,7 @@ from typing import Any, Literal, Self
 from pydantic import Field, model_validator
 
 from riskmodel.i18n import Words
-from riskmodel.io import paths
-from riskmodel.io.specs import Spec, load_spec
+from riskmodel.io import Spec, load_spec, paths
 from riskmodel.models import MODELS
 from riskmodel.runs import Experiment, VisitBudget, load_experiment
 

@@ -20,7 +20,7 @@ from riskmodel.benchmark.panel_tables import tables_of
 from riskmodel.benchmark.run import BenchmarkResult, PanelResult
 from riskmodel.evaluation import METRICS
 from riskmodel.i18n import section
-from riskmodel.io import files
+from riskmodel.io import write_table, write_text
 from riskmodel.presentation import (
     Bullets,
     Cell,
@@ -65,17 +65,17 @@ def write_benchmark_page(done: BenchmarkResult, out: str | Path, lang: str = "en
     charts = {one.panel.id: list(figures.charts(one, name_of)) for one in done.done}
     for part, drawn in {"bench": overall, **charts}.items():
         for chart in drawn:
-            files.write_text(chart.svg + "\n", folder / "figures" / f"{part}-{chart.name}.svg")
-    files.write_table(summary_table(done), folder / ONE_TABLE)
+            write_text(chart.svg + "\n", folder / "figures" / f"{part}-{chart.name}.svg")
+    write_table(summary_table(done), folder / ONE_TABLE)
     peak = max((r.facts.get("peak_gib", 0.0) for r in done.done), default=0.0)
-    files.write_text(results_markdown(done, peak), folder / TEXT)
+    write_text(results_markdown(done, peak), folder / TEXT)
     html = page_html(
         done.bench.title.model_dump(),
         [*_first_sections(done, overall), *(_panel(one, charts[one.panel.id]) for one in done.done),
          *_last_sections(done)],
         language=lang, kind="benchmark", above=f"riskmodel {__version__}{' · quick' if done.quick else ''}",
     )  # fmt: skip
-    return files.write_text(html, folder / PAGE)
+    return write_text(html, folder / PAGE)
 
 
 def _words(key: str) -> Words:

@@ -25,7 +25,7 @@ from riskmodel.benchmark.declaration import Benchmark, Panel
 from riskmodel.benchmark.store import PanelJob, PanelOutput
 from riskmodel.errors import InputRefused, UsageError, did_you_mean
 from riskmodel.i18n import both
-from riskmodel.io import files
+from riskmodel.io import write_table
 from riskmodel.runs import Evaluation, Experiment, ExperimentResult, evaluate, run_experiment, select_truth
 from riskmodel.targets import KEY
 
@@ -279,7 +279,7 @@ def run_benchmark(
         {k: skipped[k] for k in order if k in skipped}, missing, time.monotonic() - start, jobs,
     )  # fmt: skip
     for name in sorted({n for r in result.done for n in r.tables}):
-        files.write_table(result.table(name), Path(out) / "tables" / f"{name}.csv")
+        write_table(result.table(name), Path(out) / "tables" / f"{name}.csv")
     return result
 
 

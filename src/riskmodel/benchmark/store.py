@@ -18,8 +18,7 @@ import pandas as pd
 
 from riskmodel import features, models
 from riskmodel.benchmark.declaration import Benchmark, Panel
-from riskmodel.io import files
-from riskmodel.io.checkpoints import Checkpoints, file_digest, inputs_digest
+from riskmodel.io import Checkpoints, file_digest, inputs_digest, read_table, write_table
 from riskmodel.runs import environment, run_finished, start_run
 
 FOLDER = "panels"
@@ -93,7 +92,7 @@ class PanelJob:
     def save(self, output: PanelOutput) -> None:
         """Keep what the panel gave; the checkpoint, which says that it is whole, is written last."""
         frames = {_PREDICTIONS: output.predictions, **output.tables}
-        paths = [files.write_table(frame, self.folder / f"{name}.parquet") for name, frame in frames.items()]
+        paths = [write_table(frame, self.folder / f"{name}.parquet") for name, frame in frames.items()]
         content = {
             "tables": list(output.tables), "notes": output.notes, "facts": output.facts,
             "seconds": output.seconds,
@@ -111,7 +110,7 @@ class PanelJob:
         )
 
     def _table(self, name: str) -> pd.DataFrame:
-        return files.read_table(self.folder / f"{name}.parquet")
+        return read_table(self.folder / f"{name}.parquet")
 
     def log(self, output: PanelOutput, store: Path) -> str:
         """Log the panel unless this store holds it; return its run, the parent of one run a model."""

@@ -16,8 +16,7 @@ from typing import Annotated, Any, Literal, TypeVar, get_type_hints
 import typer
 
 from riskmodel.errors import InputMissing, InputRefused, RiskmodelError, UsageError
-from riskmodel.io.files import ENDINGS, writable
-from riskmodel.io.paths import DEFAULT_STORE
+from riskmodel.io import DEFAULT_STORE, ENDINGS, writable
 
 DONE, REFUSED, USAGE = 0, 1, 2
 OUR_FAULT = 70  # EX_SOFTWARE of sysexits.h: neither the data nor the call can mend it

@@ -40,13 +40,13 @@ class ImporterCommands(TyperGroup):
 
     def list_commands(self, ctx: Any) -> list[str]:
         """Return the importers' names."""
-        from riskmodel.data.importers import IMPORTERS
+        from riskmodel.data import IMPORTERS
 
         return list(IMPORTERS)
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         """Return the command that runs an importer."""
-        from riskmodel.data.importers import IMPORTERS
+        from riskmodel.data import IMPORTERS
 
         importer = IMPORTERS.get(cmd_name)
         if importer is None:
@@ -77,7 +77,7 @@ def _without_file(name: str) -> Callable[..., None]:
 
 
 def _import_panel(name: str, out: Path, file: Path | None, as_json: bool) -> None:
-    from riskmodel.data.importers import import_panel
+    from riskmodel.data import import_panel
 
     tell({"out": str(out), "rows": import_panel(name, out, file)}, as_json)
 

@@ -89,7 +89,7 @@ def _read(data: Path, out: Path) -> County:
 
 def _judge(county: County, day: dt.date, out: Path) -> dict[str, pd.DataFrame]:
     from riskmodel import rules
-    from riskmodel.io.files import write_table
+    from riskmodel.io import write_table
 
     verdicts = dict(rules.evaluate_rule_sets(county, RULESETS, day))
     for name, table in verdicts.items():
@@ -99,7 +99,7 @@ def _judge(county: County, day: dt.date, out: Path) -> dict[str, pd.DataFrame]:
 
 def _features(county: County, day: dt.date, out: Path) -> None:
     from riskmodel import features
-    from riskmodel.io.files import write_table
+    from riskmodel.io import write_table
 
     chosen = features.load_feature_set(FEATURE_SET)
     write_table(features.describe_features(chosen), out / "features" / "dictionary.csv")
@@ -123,7 +123,7 @@ def _score(
     county: County, day: dt.date, store: Path, out: Path, verdicts: dict[str, pd.DataFrame]
 ) -> dict[str, pd.DataFrame]:
     from riskmodel import scoring
-    from riskmodel.io.files import write_table
+    from riskmodel.io import write_table
     from riskmodel.runs import CHAMPION, load_model
 
     loaded = load_model(f"{EXPERIMENT}@{CHAMPION}", store)
@@ -136,7 +136,7 @@ def _score(
 
 def _worklist(county: County, scores: pd.DataFrame, visits: int, seed: int, out: Path) -> Worklist:
     from riskmodel import presentation, scoring
-    from riskmodel.io.files import write_table
+    from riskmodel.io import write_table
 
     made = scoring.build_worklist(scores, visits=visits, county=county, by="township", seed=seed)
     presentation.write_worklist(made, out / "worklist.xlsx", "zh")

@@ -40,7 +40,7 @@ def features(
 ) -> None:
     """Build features, one row per household and as-of; or describe the set."""
     from riskmodel import features as declared
-    from riskmodel.io.files import write_table
+    from riskmodel.io import write_table
 
     chosen = declared.load_feature_set(feature_set)
     if describe:
@@ -127,7 +127,7 @@ def compare(
     """Compare rules with models at the same number of visits, with intervals and tests."""
     import pandas as pd
 
-    from riskmodel.io.files import write_table
+    from riskmodel.io import write_table
     from riskmodel.runs import compare as compare_runs
 
     found = compare_runs(runs, store)
@@ -147,7 +147,7 @@ def compare(
 def _further(one: RunComparison, folder: Path, lang: Literal["zh", "en"]) -> dict[str, Any]:
     """Write the tables beyond the comparison itself; return what they say."""
     from riskmodel import benchmark
-    from riskmodel.io.files import write_table
+    from riskmodel.io import write_table
 
     say(f"lead time, visits equivalent, gaps, bounds and planning of run {one.run.run_id}")
     tables = one.run.evaluate().further()

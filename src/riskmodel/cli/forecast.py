@@ -67,7 +67,7 @@ def forecast(
     from riskmodel import forecasting as ahead
     from riskmodel import presentation
     from riskmodel.households import fingerprint, to_date
-    from riskmodel.io.files import read_table
+    from riskmodel.io import read_table
 
     day, past = to_date(as_of), [to_date(d) for d in check or ()]
     ahead.check_horizon(horizon)
@@ -96,7 +96,7 @@ def _checked(
 ) -> Evaluation:
     """Forecast households from past days, compare with what is known by as-of, and write what came of it."""
     from riskmodel import forecasting as ahead
-    from riskmodel.io.files import write_table
+    from riskmodel.io import write_table
 
     say(f"households: forecast from {', '.join(map(str, past))} first, held against what came")
     ahead.check_past(county, past, day, horizon)
@@ -207,7 +207,7 @@ def stress(
     """Say who falls below the line within a year if a scenario comes true, and what closing the gap costs."""
     from riskmodel import forecasting as ahead
     from riskmodel.households import fingerprint, to_date
-    from riskmodel.io.files import write_json, write_table
+    from riskmodel.io import write_json, write_table
 
     to_date(as_of)
     wanted = [ahead.read_scenario(name) for name in scenario]

@@ -55,7 +55,7 @@ def score(
     """Score every household with a registered model, its rule verdict beside it."""
     from riskmodel import scoring
     from riskmodel.households import to_date
-    from riskmodel.io.files import write_table
+    from riskmodel.io import write_table
     from riskmodel.runs import load_model
 
     to_date(as_of)
@@ -107,7 +107,7 @@ def worklist(
     """List whom to check, in order, and why: a workbook for the office."""
     from riskmodel import presentation, scoring
     from riskmodel.explanation import load_measures
-    from riskmodel.io.files import read_table, writable, write_table
+    from riskmodel.io import read_table, writable, write_table
 
     writable(out, endings=(".xlsx",))
     people = read_people(names, pseudonymise)
@@ -167,7 +167,7 @@ def report(
 ) -> None:
     """Write a run's report: one self-contained HTML page, zh and en."""
     from riskmodel import presentation
-    from riskmodel.io.files import read_table
+    from riskmodel.io import read_table
 
     shown = read_table(scores) if scores else None
     given = presentation.read_run(run, store, None if shown is None else {lang: shown})
@@ -217,7 +217,7 @@ def why(
 ) -> None:
     """Say what would have to change for a score to fall: for analysts, never to be printed for a village."""
     from riskmodel import scoring
-    from riskmodel.io.files import write_table
+    from riskmodel.io import write_table
     from riskmodel.runs import load_model
 
     loaded = load_model(model, store)

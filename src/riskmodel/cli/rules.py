@@ -93,7 +93,7 @@ def rules(
 
 
 def _write(verdicts: pd.DataFrame, out: Path) -> dict[str, Any]:
-    from riskmodel.io.files import write_table
+    from riskmodel.io import write_table
 
     write_table(verdicts, out, sheet="rules")
     categories = verdicts["category"].value_counts().sort_index()
@@ -107,7 +107,7 @@ def _write(verdicts: pd.DataFrame, out: Path) -> dict[str, Any]:
 
 def _write_changes(found: pd.DataFrame, ruleset: RuleSet, out: Path) -> dict[str, Any]:
     from riskmodel import rules as official
-    from riskmodel.io.files import write_table
+    from riskmodel.io import write_table
 
     for lang in ("zh", "en"):
         found[f"why_{lang}"] = [

@@ -4,6 +4,7 @@ from riskmodel.data.check import FurtherCheck, check_county, later_lines
 from riskmodel.data.compiled import Shape, rows_table
 from riskmodel.data.county import County, from_frames
 from riskmodel.data.file_formats import find_encoding, open_workbook
+from riskmodel.data.importers.registry import IMPORTERS, import_panel
 from riskmodel.data.parse import unfused_selects
 from riskmodel.data.personal import KEY_VARIABLE, pseudonym, secret_key
 from riskmodel.data.read import DataRefused, read_county, write_rejected
@@ -25,6 +26,7 @@ from riskmodel.data.values import cell_text, parse_date
 from riskmodel.data.write import write_county
 
 __all__ = [
+    "IMPORTERS",
     "KEY_VARIABLE",
     "About",
     "County",
@@ -43,6 +45,7 @@ __all__ = [
     "find_sources",
     "from_frames",
     "header_row",
+    "import_panel",
     "later_lines",
     "month_end",
     "month_ordinal",

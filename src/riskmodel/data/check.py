@@ -16,7 +16,7 @@ from riskmodel.data.read import MAX_REJECTED, Reading, TableRead, read_tables, r
 from riskmodel.data.schema import code_words, contract, table_words
 from riskmodel.errors import InputRefused
 from riskmodel.i18n import LANGUAGES, Language, section, text
-from riskmodel.io.files import write_json, write_table, write_text
+from riskmodel.io import write_json, write_table, write_text
 
 FORMAT_VERSION = 1
 

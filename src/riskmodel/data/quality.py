@@ -16,7 +16,7 @@ import pandas as pd
 from riskmodel.data.county import County
 from riskmodel.data.schema import codes, month_ordinal, month_text, own_date
 from riskmodel.errors import InputRefused
-from riskmodel.io.files import write_csv
+from riskmodel.io import write_csv
 
 _MOST_EXAMPLES = 20
 _YEAR = 12

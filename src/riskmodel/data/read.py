@@ -36,8 +36,7 @@ from riskmodel.data.sources import RawTable, Source, find_sources, open_raw_tabl
 from riskmodel.data.values import FIRST_YEAR, LAST_YEAR
 from riskmodel.errors import InputRefused, SpecError, nearest
 from riskmodel.i18n import Message, both, section
-from riskmodel.io.files import first_line, write_csv
-from riskmodel.io.specs import parse_spec, read_yaml
+from riskmodel.io import first_line, parse_spec, read_yaml, write_csv
 
 REJECTED_FILE = "rejected.csv"
 WHOLE_ROW = "*"  # stands for a column where no single one is to blame

@@ -24,7 +24,7 @@ from pydantic import ConfigDict, Field
 
 from riskmodel.errors import InputRefused
 from riskmodel.i18n import same
-from riskmodel.io.specs import Spec, load_spec
+from riskmodel.io import Spec, load_spec
 
 ColumnType = Literal[
     "id", "text", "code", "codes", "bool", "date", "month", "year", "grade", "amount", "number"

@@ -18,7 +18,7 @@ from riskmodel.data.file_formats import ROW, FileRows, load_csv, load_sheet, ope
 from riskmodel.data.schema import contract, match_headers
 from riskmodel.errors import InputRefused
 from riskmodel.i18n import Message
-from riskmodel.io.files import first_line
+from riskmodel.io import first_line
 
 FORMATS = (".parquet", ".csv", ".xlsx")
 DUCKDB = (".duckdb", ".ddb", ".db")

@@ -12,8 +12,7 @@ import yaml
 from riskmodel.data.county import County
 from riskmodel.data.schema import SPAN_TABLES, About, contract, month_text
 from riskmodel.errors import UsageError
-from riskmodel.io.files import atomic, write_text
-from riskmodel.io.workbook import write_frame
+from riskmodel.io import atomic, write_frame, write_text
 
 Format = Literal["parquet", "csv", "xlsx"]
 _MOST_EXCEL_ROWS = 1_048_575

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from riskmodel.evaluation.lists import Budget, ListCounts, list_kernel, quotas, rank_rows
 from riskmodel.i18n import pair
-from riskmodel.io.registry import Registry
+from riskmodel.io import Registry
 
 Array = NDArray[np.float64]
 # From weights of shape (replicates, n) to one value a replicate.

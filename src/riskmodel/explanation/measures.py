@@ -13,7 +13,7 @@ from riskmodel.data import codes
 from riskmodel.explanation.contributions import all_causes
 from riskmodel.explanation.reason_wording import cause_words
 from riskmodel.i18n import Language, Words
-from riskmodel.io.specs import Spec, load_spec
+from riskmodel.io import Spec, load_spec
 
 
 class Measure(Spec):

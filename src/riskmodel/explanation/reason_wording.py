@@ -13,7 +13,7 @@ from pydantic import Field, model_validator
 
 from riskmodel.data import codes
 from riskmodel.i18n import Language, Words, check_language
-from riskmodel.io.specs import Spec, load_spec
+from riskmodel.io import Spec, load_spec
 
 PLACEHOLDER = re.compile(r"\{([a-z_0-9]+)\}")
 OWN = ("value", "size", "village", "county")  # figures of the feature itself: they carry its unit

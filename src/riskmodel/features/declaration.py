@@ -9,7 +9,7 @@ from typing import Any, Literal
 from pydantic import ConfigDict, Field
 
 from riskmodel.errors import UsageError
-from riskmodel.io.specs import Spec
+from riskmodel.io import Spec
 from riskmodel.rules import RelativeLine
 
 ROLES = ("own", "context", "register", "support")

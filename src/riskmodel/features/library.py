@@ -30,8 +30,7 @@ from riskmodel.features.aggregates import (
     SOURCES,
 )
 from riskmodel.features.declaration import Feature, FeatureBase, FeatureSet, KnownOn, Missing, Source
-from riskmodel.io import paths
-from riskmodel.io.specs import Spec, load_spec
+from riskmodel.io import Spec, load_spec, paths
 from riskmodel.rules import RelativeLine
 
 if TYPE_CHECKING:

@@ -44,8 +44,7 @@ from riskmodel.households import (
     window_end,
 )
 from riskmodel.i18n import Message
-from riskmodel.io import paths
-from riskmodel.io.specs import Spec, load_spec
+from riskmodel.io import Spec, load_spec, paths
 
 FOLDER = "experiments/scenarios"
 LARGEST = "largest"

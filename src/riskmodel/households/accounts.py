@@ -19,14 +19,10 @@ import ibis
 import ibis.expr.types as ir
 from pydantic import Field
 
-from riskmodel.data import compiled
-from riskmodel.data.compiled import Shape
-from riskmodel.data.county import County
-from riskmodel.data.parse import unfused_selects
-from riskmodel.data.schema import codes
+from riskmodel.data import County, Shape, codes, compiled, unfused_selects
 from riskmodel.households import point_in_time
 from riskmodel.households.point_in_time import Moment, Moments
-from riskmodel.io.specs import Spec
+from riskmodel.io import Spec
 
 RIGID_CATEGORIES = ("medical", "education", "housing", "disaster", "accident")
 LOOKBACK = 3  # the period, the one before it, and the one before that (a fall in each of two years)

@@ -18,9 +18,7 @@ from typing import TypeAlias
 import ibis
 import pyarrow as pa
 
-from riskmodel.data.compiled import Shape, rows_table
-from riskmodel.data.county import County
-from riskmodel.data.schema import contract, month_end, month_ordinal
+from riskmodel.data import County, Shape, contract, month_end, month_ordinal, rows_table
 from riskmodel.errors import UsageError
 
 DateLike = str | dt.date

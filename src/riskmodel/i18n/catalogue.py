@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Literal, cast
 
 from riskmodel.errors import SpecError, UsageError, did_you_mean
-from riskmodel.io.specs import Spec, read_yaml
+from riskmodel.io import Spec, read_yaml
 
 Language = Literal["zh", "en"]
 LANGUAGES: tuple[Language, ...] = ("zh", "en")

@@ -1,1 +1,48 @@
 """Reading and writing files and declarations; where they are."""
+
+from riskmodel.io.checkpoints import Checkpoints, file_digest, folder_digest, inputs_digest
+from riskmodel.io.files import (
+    ENDINGS,
+    FORMULA_SIGNS,
+    atomic,
+    first_line,
+    read_table,
+    safe_text,
+    writable,
+    write_csv,
+    write_json,
+    write_table,
+    write_text,
+)
+from riskmodel.io.paths import DEFAULT_STORE, find_declaration
+from riskmodel.io.registry import Registry
+from riskmodel.io.specs import Spec, load_spec, parse_spec, read_yaml
+from riskmodel.io.workbook import new_workbook, write_cell, write_frame
+
+__all__ = [
+    "DEFAULT_STORE",
+    "ENDINGS",
+    "FORMULA_SIGNS",
+    "Checkpoints",
+    "Registry",
+    "Spec",
+    "atomic",
+    "file_digest",
+    "find_declaration",
+    "first_line",
+    "folder_digest",
+    "inputs_digest",
+    "load_spec",
+    "new_workbook",
+    "parse_spec",
+    "read_table",
+    "read_yaml",
+    "safe_text",
+    "writable",
+    "write_cell",
+    "write_csv",
+    "write_frame",
+    "write_json",
+    "write_table",
+    "write_text",
+]

@@ -15,7 +15,7 @@ import pandas as pd
 
 from riskmodel.errors import SpecError
 from riskmodel.i18n import pair, same
-from riskmodel.io.registry import Registry
+from riskmodel.io import Registry
 from riskmodel.models.affine_calibration import BootstrapInterval
 from riskmodel.models.base import Population
 from riskmodel.models.calibrated import CalibratedScore, fit_calibrated

@@ -9,8 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from riskmodel.errors import InputMissing, InputRefused
-from riskmodel.io import files
-from riskmodel.io.checkpoints import Checkpoints
+from riskmodel.io import Checkpoints, read_table
 from riskmodel.month import settings
 from riskmodel.month.pipeline import STEPS, score_file
 
@@ -130,7 +129,7 @@ def past_scores(out: str | Path, model: str, before: dt.date) -> list[pd.DataFra
         if month is None or not complete or month.as_of >= before or month.model.partition("@")[0] != model:
             continue
         scores = read_month_scores(folder)[["household_id", "as_of", "probability"]]
-        worklist = files.read_table(folder / "worklist.parquet")
+        worklist = read_table(folder / "worklist.parquet")
         planned = set(worklist.loc[worklist["planned"], "household_id"])
         parts.append(scores.assign(listed=scores["household_id"].isin(planned)))
     return parts
@@ -144,7 +143,7 @@ def read_month_scores(folder: Path, lang: str = "zh") -> pd.DataFrame:
             f"{folder / name} is not the file that was made; make the month again: riskmodel month DATA "
             f"--as-of {folder.name}"
         )
-    return files.read_table(folder / name)
+    return read_table(folder / name)
 
 
 def _folders(out: Path) -> list[Path]:

@@ -15,8 +15,7 @@ from riskmodel import presentation, register, rules, scoring
 from riskmodel.data import County, DataRefused, check_county, read_county
 from riskmodel.errors import InputMissing
 from riskmodel.households import DateLike, dates_outside_records, to_date
-from riskmodel.io import files
-from riskmodel.io.checkpoints import Checkpoints, folder_digest
+from riskmodel.io import Checkpoints, folder_digest, read_table, write_json, write_table
 from riskmodel.month import settings
 from riskmodel.month.settings import NO_SHEETS, MonthOptions, MonthSettings
 from riskmodel.runs import LoadedModel, load_model
@@ -72,7 +71,7 @@ class MonthContext:
 
     def scores(self, lang: str) -> pd.DataFrame:
         """Return the month's scores as the step `score_households` wrote them."""
-        return files.read_table(self.out / score_file(lang))
+        return read_table(self.out / score_file(lang))
 
 
 def score_file(lang: str) -> str:
@@ -101,7 +100,7 @@ def check_data(context: MonthContext) -> StepResult:
 def apply_rules(context: MonthContext) -> StepResult:
     """Judge every household by the rule set that the model stands beside."""
     ruleset, verdicts = context.loaded.ruleset, context.verdicts
-    path = files.write_table(verdicts, context.out / "rules" / f"{ruleset.id}.csv")
+    path = write_table(verdicts, context.out / "rules" / f"{ruleset.id}.csv")
     counts = verdicts["category"].value_counts().sort_index()
     result = {"ruleset": ruleset.id, "flagged": int(verdicts["flagged"].sum())}
     return [path], {**result, "categories": {str(k): int(v) for k, v in counts.items()}}
@@ -112,11 +111,11 @@ def score_households(context: MonthContext) -> StepResult:
     scores = scoring.score_in_languages(
         context.county, context.loaded, context.settings.as_of, LANGS, context.verdicts
     )
-    paths = [files.write_table(scores[lang], context.out / score_file(lang)) for lang in LANGS]
+    paths = [write_table(scores[lang], context.out / score_file(lang)) for lang in LANGS]
     card = {
         k: context.loaded.card[k] for k in ("feature_set", "ruleset", "params", "events", "horizon_months")
     }
-    paths.append(files.write_json(card, context.out / "made_with.json"))
+    paths.append(write_json(card, context.out / "made_with.json"))
     return paths, scoring.log_scores(scores["zh"], context.loaded, context.store)
 
 
@@ -128,8 +127,8 @@ def list_visits(context: MonthContext) -> StepResult:
             f"warning: {worklist.visits} visits, but only {len(worklist.planned)} households to plan them for"
         )
     paths = _write_lists(context, context.out, None)
-    paths.append(files.write_table(worklist.selection, context.out / "worklist-chances.csv"))
-    paths.append(files.write_table(worklist.listed, context.out / "worklist.parquet"))
+    paths.append(write_table(worklist.selection, context.out / "worklist-chances.csv"))
+    paths.append(write_table(worklist.listed, context.out / "worklist.parquet"))
     return paths, {k: round(v, 6) for k, v in worklist.totals.items()}
 
 
@@ -161,7 +160,7 @@ def named_lists_folder(out: Path) -> Path:
 def write_month_report(context: MonthContext) -> StepResult:
     """Write the report: the run, this month's list with histories, and the page of rules and changes."""
     county, as_of, lang = context.county, context.settings.as_of, context.settings.lang
-    listed = files.read_table(context.out / "worklist.parquet")
+    listed = read_table(context.out / "worklist.parquet")
     ids = list(listed["household_id"])
     scores = {code: _with_plan(_for_page(context.scores(code), ids), listed, code) for code in LANGS}
     histories = presentation.histories(county, as_of, ids)

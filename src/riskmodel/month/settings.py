@@ -11,8 +11,7 @@ from pydantic import Field, field_validator
 
 from riskmodel.errors import InputRefused, UsageError
 from riskmodel.explanation import MeasureLibrary
-from riskmodel.io import files
-from riskmodel.io.specs import Spec, parse_spec, read_yaml
+from riskmodel.io import Spec, parse_spec, read_yaml, write_json
 from riskmodel.runs import CHAMPION, LoadedModel, load_model
 from riskmodel.scoring import QUOTA_FLOOR, BeyondForecast, parse_quotas
 
@@ -146,4 +145,4 @@ def read_settings(out: Path) -> MonthSettings | None:
 
 def write_settings(settings: MonthSettings, out: Path) -> Path:
     """Write the settings of a month."""
-    return files.write_json(settings.model_dump(mode="json"), out / FILE)
+    return write_json(settings.model_dump(mode="json"), out / FILE)

@@ -15,7 +15,7 @@ from markupsafe import Markup
 from riskmodel.errors import InputMissing, InputRefused
 from riskmodel.forecasting import Outlook
 from riskmodel.i18n import pair, same, section
-from riskmodel.io import files
+from riskmodel.io import read_table, write_json, write_table, write_text
 from riskmodel.presentation.chart import LANGS, Chart, below_fan, counts_fan
 from riskmodel.presentation.page import (
     Bullets,
@@ -108,7 +108,7 @@ def read_forecast(folder: str | Path) -> ForecastInput:
         "backtest-steps.csv",
         "classifier.csv",
     )
-    tables = {Path(n).stem: files.read_table(home / n) for n in names if (home / n).is_file()}
+    tables = {Path(n).stem: read_table(home / n) for n in names if (home / n).is_file()}
     return ForecastInput(meta, tables)
 
 
@@ -131,8 +131,8 @@ def write_forecast(outlook: Outlook, out: str | Path, lang: str = "zh") -> Path:
     """
     folder, given = Path(out), forecast_input(outlook)
     for name, table in given.tables.items():
-        files.write_table(table, folder / f"{name}.{'parquet' if name == 'households' else 'csv'}")
-    files.write_json(dict(given.meta), folder / META)
+        write_table(table, folder / f"{name}.{'parquet' if name == 'households' else 'csv'}")
+    write_json(dict(given.meta), folder / META)
     html = page_html(
         filled(_page("title"), day=given.meta["as_of"], n=given.meta["horizon"]),
         [_chapter(given)],
@@ -140,7 +140,7 @@ def write_forecast(outlook: Outlook, out: str | Path, lang: str = "zh") -> Path:
         kind=f"forecast format {FORMAT}",
         above=_page("report"),
     )
-    return files.write_text(html, folder / PAGE)
+    return write_text(html, folder / PAGE)
 
 
 def forecast_chapter(given: ForecastInput) -> Markup:

@@ -10,7 +10,7 @@ import pandas as pd
 
 from riskmodel import models
 from riskmodel.evaluation import METRICS, Budget
-from riskmodel.io import files
+from riskmodel.io import write_table, write_text
 from riskmodel.presentation.page import render
 from riskmodel.presentation.table import NOTHING
 from riskmodel.runs import (
@@ -56,9 +56,9 @@ def write_model_card(name_at_alias: str, out: str | Path, store: str | Path) -> 
     paths = []
     for template, facts in (("model_card.md", model_facts(loaded, run)), ("data_sheet.md", data_facts(run))):
         text = render(f"{template}.j2", **facts)
-        paths.append(files.write_text(text.strip() + "\n", Path(out) / template))
+        paths.append(write_text(text.strip() + "\n", Path(out) / template))
     for table, frame in models.model_tables(loaded.kind, loaded.model).items():
-        files.write_table(frame, Path(out) / f"{table}.csv")
+        write_table(frame, Path(out) / f"{table}.csv")
     return paths[0], paths[1]
 
 

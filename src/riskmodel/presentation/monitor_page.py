@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from riskmodel.i18n import both, pair, section
-from riskmodel.io import files
+from riskmodel.io import write_json, write_table, write_text
 from riskmodel.presentation.page import Alarms, Facts, PageSection, Paragraph, Part, page_html
 from riskmodel.presentation.table import NOTHING, Column, Row, Table
 from riskmodel.scoring import MonitoringResult
@@ -36,9 +36,9 @@ def write_monitor(result: MonitoringResult, out: str | Path) -> Path:
     """
     folder = Path(out)
     for name in ("drift", "outcomes", "yields", "weighted"):
-        files.write_table(getattr(result, name), folder / f"{name}.csv")
-    files.write_json({"format": FORMAT, **result.summary}, folder / "monitor.json")
-    return files.write_text(monitor_html(result), folder / PAGE)
+        write_table(getattr(result, name), folder / f"{name}.csv")
+    write_json({"format": FORMAT, **result.summary}, folder / "monitor.json")
+    return write_text(monitor_html(result), folder / PAGE)
 
 
 def monitor_html(result: MonitoringResult, lang: str = "zh") -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from riskmodel.i18n import Language, check_language
-from riskmodel.io.files import write_json, write_table, write_text
+from riskmodel.io import write_json, write_table, write_text
 from riskmodel.presentation.page import Link, Links, PageSection, Paragraph, page_html
 from riskmodel.presentation.register_tables import findings_in_words, register_tables
 from riskmodel.presentation.table import Table

@@ -10,7 +10,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from riskmodel.i18n import same, section
-from riskmodel.io import files
+from riskmodel.io import write_table, write_text
 from riskmodel.presentation import report_tables as tables
 from riskmodel.presentation.forecast_page import chapter_parts
 from riskmodel.presentation.household_list import HEADS, TEXT_HEADS, list_data
@@ -58,11 +58,11 @@ def write_report(given: ReportInput, out: str | Path, lang: str = "zh") -> Path:
     """
     folder = Path(out)
     for name, frame in _frames(given).items():
-        files.write_table(frame, folder / "tables" / f"{name}.csv")
+        write_table(frame, folder / "tables" / f"{name}.csv")
     for shown in LANGS:
         for chart in report_charts(given, section("report"), [shown]):
-            files.write_text(chart.svg + "\n", folder / "figures" / f"{chart.name}.{shown}.svg")
-    return files.write_text(report_html(given, lang), folder / PAGE)
+            write_text(chart.svg + "\n", folder / "figures" / f"{chart.name}.{shown}.svg")
+    return write_text(report_html(given, lang), folder / PAGE)
 
 
 def write_run_report(

@@ -13,7 +13,7 @@ from riskmodel import rules
 from riskmodel.data import County, code_words
 from riskmodel.households import DateLike, point_in_time, to_date, window_end
 from riskmodel.i18n import join, pair, section
-from riskmodel.io import files
+from riskmodel.io import write_table, write_text
 from riskmodel.presentation.page import (
     LANGS,
     Bullets,
@@ -130,8 +130,8 @@ def write_rules_page(
         "parameters": view.parameters,
     }
     for name, frame in frames.items():
-        files.write_table(frame, folder / "tables" / f"rules-{name}.csv")
-    return files.write_text(rules_html(view, lang), folder / PAGE)
+        write_table(frame, folder / "tables" / f"rules-{name}.csv")
+    return write_text(rules_html(view, lang), folder / PAGE)
 
 
 def with_rules(

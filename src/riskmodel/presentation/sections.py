@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from riskmodel.errors import UsageError
 from riskmodel.i18n import section
-from riskmodel.io.registry import Registry
+from riskmodel.io import Registry
 from riskmodel.presentation.page import PageSection, Part
 from riskmodel.presentation.report_input import ReportInput
 from riskmodel.presentation.table import Words

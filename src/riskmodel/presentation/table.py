@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import pandas as pd
 
 from riskmodel.evaluation import METRICS
-from riskmodel.io import files
+from riskmodel.io import write_table
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -189,7 +189,7 @@ class Table:
         """
         keys = [c.key or in_language(c.heading, language) for c in self.columns]
         rows = [[in_language(v, language) for v in row.values] for row in self.rows]
-        return files.write_table(pd.DataFrame(rows, columns=keys, dtype=object), path)
+        return write_table(pd.DataFrame(rows, columns=keys, dtype=object), path)
 
     def to_sheet(self, book: Any, **options: Any) -> Any:
         """Write the table as a sheet of a `riskmodel.presentation.workbook.Workbook`."""

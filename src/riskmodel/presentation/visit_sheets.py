@@ -14,7 +14,7 @@ import pandas as pd
 from riskmodel.errors import UsageError
 from riskmodel.explanation import MeasureLibrary, cause_codes, load_measures
 from riskmodel.i18n import Language, check_language
-from riskmodel.io import files
+from riskmodel.io import atomic, write_text
 from riskmodel.presentation.page import asset, render
 from riskmodel.presentation.worklist_words import list_columns, phrase, reasons, rows_in_words
 from riskmodel.scoring import NAME_COLUMNS, Worklist, code_words, declared_columns, join_names
@@ -60,7 +60,7 @@ def write_visit_sheets(
         Written whole or not at all; the same list gives the same bytes.
     """
     language = check_language(lang)
-    return files.write_text(visit_sheets_html(worklist, language, names, library or load_measures()), path)
+    return write_text(visit_sheets_html(worklist, language, names, library or load_measures()), path)
 
 
 def visit_sheets_html(
@@ -162,6 +162,6 @@ def print_pdf(html: str | Path, pdf: str | Path) -> Path:
         if done.returncode or not printed.is_file():
             message = done.stderr.decode(errors="replace")[-200:]
             raise UsageError(f"{browser} could not print {html}: {message}")
-        with files.atomic(pdf) as temporary:
+        with atomic(pdf) as temporary:
             temporary.write_bytes(printed.read_bytes())
     return Path(pdf)

@@ -12,8 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from riskmodel.i18n import Language, text
-from riskmodel.io import files
-from riskmodel.io.workbook import new_workbook, write_cell
+from riskmodel.io import atomic, new_workbook, safe_text, write_cell
 from riskmodel.presentation.table import ENTRIES, Cell, Column, Row, Table, Value, in_language
 
 A4 = 9  # Excel's paper code
@@ -111,7 +110,7 @@ def open_workbook(
     ------
     Workbook
     """
-    with files.atomic(path) as temporary, new_workbook(temporary, created, **properties) as book:
+    with atomic(path) as temporary, new_workbook(temporary, created, **properties) as book:
         yield Workbook(book, language)
 
 
@@ -141,7 +140,7 @@ class Workbook:
         value = in_language(value, self.language)
         if isinstance(value, float) and math.isinf(value):
             value = text("worklist.words.infinite", self.language)
-        write_cell(sheet, row, column, files.safe_text(value) if isinstance(value, str) else value, style)
+        write_cell(sheet, row, column, safe_text(value) if isinstance(value, str) else value, style)
 
     def body(self, column: Column, *marks: str) -> Any:
         """Return the format of a data cell; cells to be filled in keep their colour whatever the row's."""
@@ -185,7 +184,7 @@ class Workbook:
         style, at, lines = self.header(white=False), 0, 1
         for group, columns in table.groups:
             alone, n = not group, len(columns)
-            text = files.safe_text(in_language(group or columns[0].heading, self.language))
+            text = safe_text(in_language(group or columns[0].heading, self.language))
             space = sum(widths[at : at + n])
             lines = max(lines, -(-text_width(text) // (2 * space if alone else space)))
             if n > 1:

@@ -21,7 +21,7 @@ import pandas as pd
 from riskmodel.data import County, codes
 from riskmodel.households import as_moments, build_accounts, known_rows
 from riskmodel.i18n import Words, section
-from riskmodel.io.specs import Spec, load_spec
+from riskmodel.io import Spec, load_spec
 from riskmodel.register.events import STOCKS, WATCHED, causes_at, dated_within, state_at
 from riskmodel.register.presence import Presence, to_day
 from riskmodel.register.stock_flow import sum_lines

@@ -17,7 +17,7 @@ import yaml
 from pydantic import Field
 
 from riskmodel.errors import SpecError
-from riskmodel.io.specs import Spec, parse_spec, read_yaml
+from riskmodel.io import Spec, parse_spec, read_yaml
 
 Unit = Literal["hh", "p"]
 UNITS: tuple[Unit, ...] = ("hh", "p")

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from riskmodel.data import codes
 from riskmodel.i18n import Language, Words, section, text
-from riskmodel.io.specs import Spec, load_spec
+from riskmodel.io import Spec, load_spec
 
 UNKNOWN = "unknown"
 

@@ -15,7 +15,7 @@ from pydantic import Field
 
 from riskmodel.data import contract
 from riskmodel.households import AccountingPeriod
-from riskmodel.io.specs import Spec, load_spec
+from riskmodel.io import Spec, load_spec
 from riskmodel.rules.parameters import Parameter, RelativeLine, resolve_parameters
 
 Registration = Literal["lifted", "general", "not_lifted"]

@@ -15,8 +15,7 @@ import pandas as pd
 
 from riskmodel.data import canonical_schema, codes
 from riskmodel.errors import SpecError
-from riskmodel.io.paths import find_declaration
-from riskmodel.io.specs import parse_spec, read_yaml
+from riskmodel.io import find_declaration, parse_spec, read_yaml
 from riskmodel.rules import row_tests as rows
 from riskmodel.rules.backends import GAPS, household_scope
 from riskmodel.rules.declaration import RuleSet, column_exists, vocabulary

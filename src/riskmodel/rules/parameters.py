@@ -11,7 +11,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from riskmodel.data import codes
 from riskmodel.errors import UsageError
-from riskmodel.io.specs import Spec
+from riskmodel.io import Spec
 
 ParameterKind = Literal["number", "whole", "codes", "table", "line"]
 

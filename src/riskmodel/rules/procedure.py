@@ -17,7 +17,7 @@ import pandas as pd
 from riskmodel.data import County, contract
 from riskmodel.errors import UsageError
 from riskmodel.households import DateLike, Moment, as_moments, build_accounts, known_rows
-from riskmodel.io.specs import Spec, load_spec
+from riskmodel.io import Spec, load_spec
 from riskmodel.rules.declaration import Clock, RuleSet
 from riskmodel.rules.library import load_rules
 

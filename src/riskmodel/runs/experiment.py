@@ -14,8 +14,7 @@ from pydantic import Field, model_validator
 from riskmodel.errors import SpecError
 from riskmodel.evaluation import Budget
 from riskmodel.i18n import Words, section
-from riskmodel.io import paths
-from riskmodel.io.specs import Spec, load_spec
+from riskmodel.io import Spec, load_spec, paths
 from riskmodel.models import MODELS, is_model, model_entry
 from riskmodel.targets import COHORTS, Event, Horizon
 

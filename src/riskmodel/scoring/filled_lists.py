@@ -13,7 +13,7 @@ from typing import Any
 from riskmodel.data import cell_text, contract, normal_header, parse_date
 from riskmodel.errors import InputRefused
 from riskmodel.i18n import LANGUAGES
-from riskmodel.io.files import FORMULA_SIGNS
+from riskmodel.io import FORMULA_SIGNS
 from riskmodel.scoring.office_files import TITLE_LINES, Row, find_headers, read_office_file
 from riskmodel.scoring.worklist_columns import code_words, declared_columns
 

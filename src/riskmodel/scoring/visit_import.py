@@ -33,7 +33,7 @@ from riskmodel.data import (
     pseudonym,
 )
 from riskmodel.errors import InputRefused
-from riskmodel.io.files import atomic
+from riskmodel.io import atomic
 from riskmodel.scoring.filled_lists import (
     FilledList,
     Problem,

@@ -8,7 +8,7 @@ from typing import Literal
 
 from riskmodel.data import codes
 from riskmodel.i18n import Language, Words, section
-from riskmodel.io.specs import Spec, load_spec
+from riskmodel.io import Spec, load_spec
 
 Kind = Literal[
     "text", "wrap", "id", "integer", "yuan", "percent", "chance", "date", "pick", "entry", "date_entry"

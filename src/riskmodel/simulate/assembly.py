@@ -19,7 +19,7 @@ import yaml
 
 from riskmodel.data import month_end
 from riskmodel.errors import UsageError
-from riskmodel.io.files import atomic
+from riskmodel.io import atomic
 from riskmodel.simulate import office
 from riskmodel.simulate import truth as fut
 from riskmodel.simulate.data_errors import LOG, SPOILED, ErrorProfile, inject_errors

@@ -19,8 +19,7 @@ import pandas as pd
 import pyarrow as pa
 from pydantic import Field
 
-from riskmodel.io.paths import find_declaration
-from riskmodel.io.specs import Spec, load_spec
+from riskmodel.io import Spec, find_declaration, load_spec
 from riskmodel.simulate.state import Bools, Ints
 
 

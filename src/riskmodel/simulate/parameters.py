@@ -15,8 +15,7 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from riskmodel.errors import SpecError
-from riskmodel.io.paths import find_declaration
-from riskmodel.io.specs import Spec, parse_spec, read_yaml
+from riskmodel.io import Spec, find_declaration, parse_spec, read_yaml
 from riskmodel.simulate.state import SUPPORT_SOURCES, Floats, Ints
 
 PROFILES = Path(__file__).with_name("profiles")

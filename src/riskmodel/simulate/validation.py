@@ -14,7 +14,7 @@ import pandas as pd
 from pydantic import Field, field_validator
 
 from riskmodel.errors import SpecError
-from riskmodel.io.specs import Spec, parse_spec, read_yaml
+from riskmodel.io import Spec, parse_spec, read_yaml
 from riskmodel.simulate import office
 from riskmodel.simulate.history import CATEGORIES, SOURCES
 from riskmodel.simulate.observed import LEVEL_YEAR, REGISTER_YEAR, Years, observe

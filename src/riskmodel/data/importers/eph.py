@@ -40,7 +40,7 @@ import pandas as pd
 
 from riskmodel.data.importers.registry import IMPORTERS, Importer
 from riskmodel.errors import InputRefused
-from riskmodel.io.files import first_line
+from riskmodel.io import first_line
 
 _ABOUT = {
     "income_is_net": True,

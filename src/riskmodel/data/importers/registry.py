@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 import yaml
 
 from riskmodel.errors import UsageError, did_you_mean
-from riskmodel.io import files
-from riskmodel.io.registry import Registry
+from riskmodel.io import Registry, write_table, write_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -85,6 +84,6 @@ def import_panel(name: str, out: str | Path, file: str | Path | None = None) -> 
     tables = importer.tables(importer.read(file))
     folder = Path(out)
     for table, frame in tables.items():
-        files.write_table(frame, folder / f"{table}.parquet")
-    files.write_text(yaml.safe_dump(dict(importer.about), sort_keys=False), folder / "about.yaml")
+        write_table(frame, folder / f"{table}.parquet")
+    write_text(yaml.safe_dump(dict(importer.about), sort_keys=False), folder / "about.yaml")
     return {table: len(frame) for table, frame in tables.items()}
