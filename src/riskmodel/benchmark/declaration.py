@@ -8,7 +8,7 @@ from typing import Any, Literal, Self
 from pydantic import Field, model_validator
 
 from riskmodel.i18n import Words
-from riskmodel.io import Spec, load_spec, paths
+from riskmodel.io import Spec, find_declaration, folder, load_spec
 from riskmodel.models import MODELS
 from riskmodel.runs import Experiment, VisitBudget, load_experiment
 
@@ -164,4 +164,4 @@ def load_benchmark(name: str | Path) -> Benchmark:
     UsageError
         If there is no such file.
     """
-    return load_spec(paths.find_declaration(name, paths.folder("experiments"), "benchmark"), Benchmark)
+    return load_spec(find_declaration(name, folder("experiments"), "benchmark"), Benchmark)

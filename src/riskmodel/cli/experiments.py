@@ -191,7 +191,7 @@ def plan(
     """Say how sure the precision of a list will be, and how small a difference of two lists will show."""
     from riskmodel import evaluation
     from riskmodel.errors import UsageError
-    from riskmodel.io.files import write_table
+    from riskmodel.io import write_table
 
     if correlation and not villages:
         raise UsageError("--correlation needs --villages: how many villages the visits are spread over")

@@ -268,7 +268,7 @@ def take_in(
     from riskmodel import scoring
     from riskmodel.data import secret_key
     from riskmodel.households import to_date
-    from riskmodel.io.files import write_table
+    from riskmodel.io import write_table
 
     day = to_date(recorded_on) if recorded_on else dt.date.today()
     taken = scoring.import_visits(filled, into, day, dry=dry, key=secret_key() if pseudonymise else None)
@@ -346,7 +346,7 @@ def months(
 ) -> None:
     """Say what made each month, or the scores of households month by month, exactly as made then."""
     from riskmodel import month as monthly
-    from riskmodel.io.files import write_table
+    from riskmodel.io import write_table
 
     found = monthly.scores_by_month(out, household, lang) if household else monthly.list_months(out)
     if to is not None:

@@ -30,7 +30,7 @@ from riskmodel.features.aggregates import (
     SOURCES,
 )
 from riskmodel.features.declaration import Feature, FeatureBase, FeatureSet, KnownOn, Missing, Source
-from riskmodel.io import Spec, load_spec, paths
+from riskmodel.io import Spec, find_declaration, folder, load_spec
 from riskmodel.rules import RelativeLine
 
 if TYPE_CHECKING:
@@ -264,7 +264,7 @@ class FeatureSetFile(Spec):
 
 def available_feature_sets() -> list[str]:
     """Return the ids of the feature sets that come with the project."""
-    return sorted(p.stem for p in paths.folder(KIND).glob("*.yaml"))
+    return sorted(p.stem for p in folder(KIND).glob("*.yaml"))
 
 
 def load_feature_set(name: str | Path) -> FeatureSet:
@@ -292,7 +292,7 @@ def load_feature_set(name: str | Path) -> FeatureSet:
     >>> load_feature_set("household-v1").feature("pcni").unit
     'yuan_per_head'
     """
-    path = paths.find_declaration(name, paths.folder(KIND), "feature set")
+    path = find_declaration(name, folder(KIND), "feature set")
     return _load(path, path.stat().st_mtime_ns)
 
 

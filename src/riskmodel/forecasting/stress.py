@@ -44,7 +44,7 @@ from riskmodel.households import (
     window_end,
 )
 from riskmodel.i18n import Message
-from riskmodel.io import Spec, load_spec, paths
+from riskmodel.io import Spec, find_declaration, folder, load_spec
 
 FOLDER = "experiments/scenarios"
 LARGEST = "largest"
@@ -130,12 +130,12 @@ def read_scenario(name: str | Path) -> Scenario:
     >>> read_scenario("wages-down").shocks[0].share
     0.3
     """
-    return load_spec(paths.find_declaration(name, paths.folder(FOLDER), "scenario"), Scenario)
+    return load_spec(find_declaration(name, folder(FOLDER), "scenario"), Scenario)
 
 
 def available_scenarios() -> list[str]:
     """Return the ids of the declared scenarios."""
-    return sorted(p.stem for p in paths.folder(FOLDER).glob("*.yaml"))
+    return sorted(p.stem for p in folder(FOLDER).glob("*.yaml"))
 
 
 Array = NDArray[Any]

@@ -14,7 +14,7 @@ from riskmodel.io.files import (
     write_table,
     write_text,
 )
-from riskmodel.io.paths import DEFAULT_STORE, find_declaration
+from riskmodel.io.paths import DEFAULT_STORE, find_declaration, folder
 from riskmodel.io.registry import Registry
 from riskmodel.io.specs import Spec, load_spec, parse_spec, read_yaml
 from riskmodel.io.workbook import new_workbook, write_cell, write_frame
@@ -30,6 +30,7 @@ __all__ = [
     "file_digest",
     "find_declaration",
     "first_line",
+    "folder",
     "folder_digest",
     "inputs_digest",
     "load_spec",

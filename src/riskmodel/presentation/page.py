@@ -16,7 +16,7 @@ import jinja2
 from markupsafe import Markup
 
 from riskmodel.i18n import LANGUAGES
-from riskmodel.io import paths
+from riskmodel.io import folder
 from riskmodel.presentation.chart import Chart
 from riskmodel.presentation.table import Text, shown
 from riskmodel.version import __version__
@@ -26,7 +26,7 @@ LANGS: tuple[str, ...] = LANGUAGES
 
 def templates() -> Path:
     """Return the folder of templates, style and script."""
-    return paths.folder("reports/templates")
+    return folder("reports/templates")
 
 
 def filled(words: Mapping[str, str], **values: Any) -> dict[str, str]:

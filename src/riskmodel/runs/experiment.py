@@ -14,7 +14,7 @@ from pydantic import Field, model_validator
 from riskmodel.errors import SpecError
 from riskmodel.evaluation import Budget
 from riskmodel.i18n import Words, section
-from riskmodel.io import Spec, load_spec, paths
+from riskmodel.io import Spec, find_declaration, folder, load_spec
 from riskmodel.models import MODELS, is_model, model_entry
 from riskmodel.targets import COHORTS, Event, Horizon
 
@@ -148,7 +148,7 @@ def load_experiment(name: str | Path) -> Experiment:
     UsageError
         If there is no such file.
     """
-    path = paths.find_declaration(name, paths.folder("experiments"), "experiment")
+    path = find_declaration(name, folder("experiments"), "experiment")
     exp = load_spec(path, Experiment)
     beside = path.parent / exp.ruleset
     if exp.ruleset.endswith(".yaml"):
