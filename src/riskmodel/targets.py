@@ -32,7 +32,7 @@ import pyarrow as pa
 from pydantic import Field
 
 from riskmodel import rules
-from riskmodel.data import County, Shape, compiled, month_end, rows_table
+from riskmodel.data import County, Shape, compiled, fetch_table, month_end, rows_table, store
 from riskmodel.errors import UsageError
 from riskmodel.households import (
     TOTAL_MONTHS,
@@ -305,7 +305,7 @@ def _own_spans(
         return None
     at = build_accounts(county, as_moments(days), period)
     clock = moment_table(Moment(d, seen_by) for d in days)
-    return compiled.store(
+    return store(
         county, _next_spans, span, period,
         at=at.select(*KEY, "period_to", "income_basis", "as_of_month"), clock=clock,
     )  # fmt: skip
@@ -401,7 +401,7 @@ def _standing(known: KnownCounty, ruleset: rules.RuleSet, params: dict[str, obje
     """Return registration, register state and whether each household is known to be above the line."""
     t = known.accounts(ruleset.period(params))
     columns = ["registration", "persons", "pcni", "in_register", "register_event"]
-    table = compiled.fetch_table(known.county, t.select(*KEY, *columns))
+    table = fetch_table(known.county, t.select(*KEY, *columns))
     table["as_of"] = pd.to_datetime(table["as_of"])
     lines = rules.poverty_lines(known.county, ruleset, known.moments, params)
     line = table["as_of"].map({pd.Timestamp(d): v for d, v in lines.items()}).astype(float)

@@ -20,7 +20,7 @@ import ibis.expr.types as ir
 import numpy as np
 import pandas as pd
 
-from riskmodel.data import County, Shape, compiled, rows_table
+from riskmodel.data import County, Shape, arrow, compiled, rows_table, store
 from riskmodel.errors import SpecError
 from riskmodel.features import derived, monthly, observations, records
 from riskmodel.features.aggregates import AGGREGATES, BLOCK_PREFIX, EVENTS, MONTHLY, OBSERVED
@@ -54,7 +54,7 @@ class TemporaryTables:
     def keep(self, build: Callable[..., ir.Table], *arguments: Any, **inputs: Any) -> ir.Table:
         """Return a compiled query's answer as a stored table, see `riskmodel.data.compiled.store`."""
         self.names.append(f"features_{uuid.uuid4().hex}")
-        return compiled.store(self.county, build, *arguments, name=self.names[-1], **inputs)
+        return store(self.county, build, *arguments, name=self.names[-1], **inputs)
 
     def only(self, build: Callable[..., ir.Table], *arguments: Any, **inputs: Any) -> ir.Table:
         """Return a compiled query's answer as a stored table, and forget all others kept before."""
@@ -111,7 +111,7 @@ def read_features(
     total = int(compiled.frame(county, _rows, table=table)["rows"][0])
     values, keys, start = np.empty((len(names), total)), [], 0
     for day in days:
-        part = compiled.arrow(county, _of_day, table=table, day=rows_table([{"day": day}], day="date"))
+        part = arrow(county, _of_day, table=table, day=rows_table([{"day": day}], day="date"))
         for j, name in enumerate(names):
             values[j, start : start + part.num_rows] = part[name].to_numpy()
         keys.append(part.select(ids).to_pandas(date_as_object=False))

@@ -20,9 +20,9 @@ from riskmodel import rules
 from riskmodel.data import County
 from riskmodel.errors import UsageError
 from riskmodel.households import (
+    PREFIXES,
     AccountingPeriod,
     Moment,
-    accounts,
     as_moments,
     build_accounts,
     last_complete_month,
@@ -103,14 +103,14 @@ def _quarters(county: County, when: tuple[Moment, ...]) -> pd.DataFrame:
     looks = {window_end(m.as_of, back): (m, first) for m in when for first, back in ((0, 0), (3, -9))}
     moments = as_moments(Moment(day, m.known_by) for day, (m, _) in looks.items())
     t = build_accounts(county, moments, AccountingPeriod(months=3))
-    t = t.filter(t.income_basis == "months").select(*KEY, *(f"{p}net_income" for p in accounts.PREFIXES))
+    t = t.filter(t.income_basis == "months").select(*KEY, *(f"{p}net_income" for p in PREFIXES))
     found = t.to_pandas()
     found["as_of"] = pd.to_datetime(found["as_of"])
     parts = []
     for first in (0, 3):
         back_to = {pd.Timestamp(d): pd.Timestamp(m.as_of) for d, (m, k) in looks.items() if k == first}
         part = found[found["as_of"].isin(list(back_to))]
-        names = {f"{p}net_income": f"q{first + k}" for k, p in enumerate(accounts.PREFIXES)}
+        names = {f"{p}net_income": f"q{first + k}" for k, p in enumerate(PREFIXES)}
         parts.append(part.assign(as_of=part["as_of"].map(back_to)).rename(columns=names))
     return parts[0].merge(parts[1], on=KEY, how="outer", validate="one_to_one")
 

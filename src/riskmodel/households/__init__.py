@@ -1,6 +1,7 @@
 """Point in time, household accounts and targets: what every later computation stands on."""
 
 from riskmodel.households.accounts import (
+    PREFIXES,
     RIGID_CATEGORIES,
     TOTAL_MONTHS,
     WATCHED_EVENTS,
@@ -30,6 +31,7 @@ from riskmodel.households.point_in_time import (
 )
 
 __all__ = [
+    "PREFIXES",
     "RIGID_CATEGORIES",
     "TOTAL_MONTHS",
     "WATCHED_EVENTS",

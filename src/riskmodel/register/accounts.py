@@ -16,7 +16,7 @@ import pandas as pd
 
 from riskmodel.data import County
 from riskmodel.errors import InputRefused, UsageError
-from riskmodel.households import DateLike, point_in_time
+from riskmodel.households import DateLike, fingerprint, to_date
 from riskmodel.register import events, office_tables, stock_flow
 from riskmodel.register.office_tables import RegisterPeriod
 from riskmodel.register.presence import Presence, read_presence, to_day
@@ -62,7 +62,7 @@ class RegisterAccounts(RegisterPeriod):
     @cached_property
     def data_fingerprint(self) -> str:
         """Content hash of the rows known at the end."""
-        return point_in_time.fingerprint(self.county, self.last)
+        return fingerprint(self.county, self.last)
 
     def __repr__(self) -> str:
         """Return the period, and how many households are watched at its end."""
@@ -134,7 +134,7 @@ def build_register_accounts(county: County, from_: DateLike, to: DateLike) -> Re
 
 
 def _period(from_: DateLike, to: DateLike) -> tuple[dt.date, dt.date]:
-    first, last = point_in_time.to_date(from_), point_in_time.to_date(to)
+    first, last = to_date(from_), to_date(to)
     if last < first:
         raise UsageError(f"the period {first} to {last} ends before it begins; give the earlier day as from")
     return first, last
