@@ -85,7 +85,7 @@ def compare(county: County, days: list[dt.date], repeats: int) -> None:
             with timed(times, "features"):
                 county.con.raw_sql(f"DROP TABLE IF EXISTS our_{table}").fetchall()
                 dates = monthly.monthly_dates(county, table, mine, when)
-                compiled.store(
+                compiled.store_query(
                     county,
                     monthly.monthly_features,
                     table,

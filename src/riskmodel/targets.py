@@ -32,7 +32,7 @@ import pyarrow as pa
 from pydantic import Field
 
 from riskmodel import rules
-from riskmodel.data import County, Shape, compiled, fetch_table, month_end, rows_table, store
+from riskmodel.data import County, Shape, fetch_frame, fetch_table, month_end, rows_table, store_query
 from riskmodel.errors import UsageError
 from riskmodel.households import (
     TOTAL_MONTHS,
@@ -120,7 +120,7 @@ def build_targets(
     span = horizon if isinstance(horizon, Horizon) else Horizon(months=horizon)
     days = [m.as_of for m in as_moments(as_of)]
     seen_by = to_date(known_by) if known_by else END_OF_TIME
-    out = compiled.frame(county, _households, clock=moment_table(as_moments(days)))
+    out = fetch_frame(county, _households, clock=moment_table(as_moments(days)))
     out["as_of"] = pd.to_datetime(out["as_of"])
     out["real_horizon_months"] = float(span.months)
     ends = {d: window_end(d, span.months) for d in days}
@@ -166,7 +166,7 @@ def _happened(county: County, event: Event, ends: dict[dt.date, dt.date], seen_b
         [{"as_of": d, "window_end": end} for d, end in ends.items()], as_of="date", window_end="date"
     )
     clock = moment_table(Moment(d, seen_by) for d in ends)
-    frame = compiled.frame(county, _events, event, windows=windows, clock=clock)
+    frame = fetch_frame(county, _events, event, windows=windows, clock=clock)
     frame["as_of"] = pd.to_datetime(frame["as_of"])
     return frame.astype({f"label_{event}": "float64"})
 
@@ -191,7 +191,7 @@ def _no_event_is_zero(
         return values
     there = []
     for start, end in ends.items():
-        here = compiled.frame(county, _inhabited, clock=moment_table([Moment(end, seen_by)]))
+        here = fetch_frame(county, _inhabited, clock=moment_table([Moment(end, seen_by)]))
         there.append(here.assign(as_of=pd.Timestamp(start), there=True))
     # Extinct and moved-out households could not be identified any more: null, not 0.
     alive = out[KEY].merge(pd.concat(there), on=KEY, how="left")["there"].eq(True)
@@ -217,7 +217,7 @@ def _below_line(
     if not span.next:
         ends = {d: window_end(d, span.months) for d in days}
         moments = as_moments(Moment(e, seen_by) for e in ends.values())
-        at_end = compiled.frame(county, _by_months, incomes=build_incomes(county, moments, period))
+        at_end = fetch_frame(county, _by_months, incomes=build_incomes(county, moments, period))
         lines = rules.poverty_lines(county, chosen, sorted(set(ends.values())), params, known_by=seen_by)
         at_end["end"] = pd.to_datetime(at_end.pop("as_of"))
         at_end["line"] = at_end["end"].map({pd.Timestamp(d): v for d, v in lines.items()}).astype(float)
@@ -228,7 +228,7 @@ def _below_line(
     spans = _own_spans(county, days, span, seen_by, period)
     if spans is not None:
         clock = moment_table(Moment(d, seen_by) for d in days)
-        own = compiled.frame(county, _over_spans, period, spans=spans, clock=clock)
+        own = fetch_frame(county, _over_spans, period, spans=spans, clock=clock)
         own["as_of"] = pd.to_datetime(own["as_of"])
         ends_of = {int(m): month_end(int(m)) for m in own["period_to"].unique()}
         lines = (
@@ -269,12 +269,12 @@ def _null_where_replaced(county: County, outcomes: pd.DataFrame, seen_by: dt.dat
     Where other people live under a household's number by then, what they earn is not its outcome.
     """
     clock = moment_table([Moment(END_OF_TIME, seen_by)])
-    if not compiled.frame(county, _anybody_left, clock=clock)["left"].eq(True).all():
+    if not fetch_frame(county, _anybody_left, clock=clock)["left"].eq(True).all():
         return outcomes
     types = {KEY[0]: "string", KEY[1]: "date", "end": "date"}
     labelled = outcomes.loc[outcomes["label_below_line"].notna(), list(types)]
     windows = pa.Table.from_pandas(labelled, schema=ibis.schema(types).to_pyarrow(), preserve_index=False)
-    stayed = compiled.frame(county, _stayed, windows=windows, clock=clock)
+    stayed = fetch_frame(county, _stayed, windows=windows, clock=clock)
     stayed[[KEY[1], "end"]] = stayed[[KEY[1], "end"]].apply(pd.to_datetime)
     still_there = outcomes.merge(stayed, on=[*KEY, "end"], how="left", validate="one_to_one")["stayed"].eq(
         True
@@ -305,7 +305,7 @@ def _own_spans(
         return None
     at = build_accounts(county, as_moments(days), period)
     clock = moment_table(Moment(d, seen_by) for d in days)
-    return store(
+    return store_query(
         county, _next_spans, span, period,
         at=at.select(*KEY, "period_to", "income_basis", "as_of_month"), clock=clock,
     )  # fmt: skip
@@ -420,7 +420,7 @@ def _with_past(
 ) -> pd.DataFrame:
     """Add ``was_below``: below the line in an earlier accounting period, as it was known then."""
     period = ruleset.period(params)
-    months = sorted(compiled.frame(county, _income_months)["month_to"])
+    months = sorted(fetch_frame(county, _income_months)["month_to"])
     # A period that begins before the records do would look poor for want of rows.
     whole = [int(m) for m in months if m >= months[0] + period.months - 1]
     # Overlapping twelve-month periods: a look each quarter finds a bad year without one for every month.
@@ -441,7 +441,7 @@ def _income_months(county: Shape) -> ir.Table:
 
 def _first_seen_by_identification(county: County) -> set[str]:
     clock = moment_table([Moment(END_OF_TIME, END_OF_TIME)])
-    return set(compiled.frame(county, _seen_after_identification, clock=clock)["household_id"])
+    return set(fetch_frame(county, _seen_after_identification, clock=clock)["household_id"])
 
 
 def _seen_after_identification(county: Shape, clock: ir.Table) -> ir.Table:

@@ -44,9 +44,9 @@ def years(first: int) -> pa.Table:
 
 def test_rows_come_from_the_county_and_the_inputs_the_text_from_neither() -> None:
     one, other = county(), from_frames({"households": HOUSEHOLDS.assign(lifted_year=2020)})
-    assert compiled.frame(one, since, 2, years=years(2017))["n"].tolist() == [4036]
-    assert compiled.frame(one, since, 2, years=years(2016))["n"].tolist() == [4032, 4036]
-    assert compiled.frame(other, since, 2, years=years(2017))["n"].tolist() == [4040] * 3
+    assert compiled.fetch_frame(one, since, 2, years=years(2017))["n"].tolist() == [4036]
+    assert compiled.fetch_frame(one, since, 2, years=years(2016))["n"].tolist() == [4032, 4036]
+    assert compiled.fetch_frame(other, since, 2, years=years(2017))["n"].tolist() == [4040] * 3
     assert kept(since) == 1
 
 
@@ -54,8 +54,8 @@ def test_counties_that_name_their_tables_differently_share_a_text() -> None:
     one = county()
     renamed = one.con.create_table("another", one.tables["households"].filter(ibis._.lifted_year == 2016))
     other = County(one.con, {"households": renamed})
-    assert compiled.frame(one, since, 1, years=years(0))["n"].tolist() == [2016, 2018]
-    assert compiled.frame(other, since, 1, years=years(0))["n"].tolist() == [2016]
+    assert compiled.fetch_frame(one, since, 1, years=years(0))["n"].tolist() == [2016, 2018]
+    assert compiled.fetch_frame(other, since, 1, years=years(0))["n"].tolist() == [2016]
     assert kept(since) == 1
 
 
@@ -149,7 +149,7 @@ def test_a_function_with_values_of_its_own_is_refused() -> None:
 def test_a_query_reads_only_tables_that_the_engine_holds() -> None:
     one = county()
     with pytest.raises(TypeError, match="store it first"):
-        compiled.frame(one, since, 1, years=ibis.memtable({"first": [0]}))
+        compiled.fetch_frame(one, since, 1, years=ibis.memtable({"first": [0]}))
 
 
 def every_type(shape: Shape) -> ibis.Table:
@@ -166,8 +166,10 @@ def every_type(shape: Shape) -> ibis.Table:
 def test_answers_have_the_types_and_values_that_ibis_gives() -> None:
     one = county()
     expected = every_type(one)  # type: ignore[arg-type]
-    pd.testing.assert_frame_equal(compiled.frame(one, every_type), expected.to_pandas(), check_exact=True)
-    kept = compiled.store(one, every_type)
+    pd.testing.assert_frame_equal(
+        compiled.fetch_frame(one, every_type), expected.to_pandas(), check_exact=True
+    )
+    kept = compiled.store_query(one, every_type)
     assert (
         kept.schema()
         == expected.schema()
@@ -185,9 +187,9 @@ def test_an_absent_table_is_an_empty_one() -> None:
 def test_no_input_stays_on_the_connection() -> None:
     one, tables = county(), "SELECT table_name FROM information_schema.tables"
     before = one.con.con.execute(tables).fetchall()
-    compiled.frame(one, since, 1, years=years(0))
+    compiled.fetch_frame(one, since, 1, years=years(0))
     with pytest.raises(Exception, match="first"):
-        compiled.frame(one, since, 1, years=rows_table([{"other": 1}], other="int32"))
+        compiled.fetch_frame(one, since, 1, years=rows_table([{"other": 1}], other="int32"))
     assert one.con.con.execute(tables).fetchall() == before
 
 
@@ -212,7 +214,7 @@ def test_several_threads_may_ask_each_for_its_own_county() -> None:
     found: dict[int, list[int]] = {}
 
     def ask(k: int) -> None:
-        found[k] = compiled.frame(counties[k], since, 1, years=years(0))["n"].tolist()
+        found[k] = compiled.fetch_frame(counties[k], since, 1, years=years(0))["n"].tolist()
 
     threads = [threading.Thread(target=ask, args=(k,)) for k in range(6)]
     for thread in threads:

@@ -1,7 +1,7 @@
 """Reading, checking and holding a county's tables."""
 
 from riskmodel.data.check import FurtherCheck, check_county, later_lines
-from riskmodel.data.compiled import Shape, arrow, fetch_table, frame, rows_table, store
+from riskmodel.data.compiled import Shape, fetch_arrow, fetch_frame, fetch_table, rows_table, store_query
 from riskmodel.data.county import County, from_frames
 from riskmodel.data.file_formats import find_encoding, open_workbook
 from riskmodel.data.importers.registry import IMPORTERS, import_panel
@@ -35,17 +35,17 @@ __all__ = [
     "RawTable",
     "Shape",
     "Source",
-    "arrow",
     "canonical_schema",
     "cell_text",
     "check_county",
     "code_words",
     "codes",
     "contract",
+    "fetch_arrow",
+    "fetch_frame",
     "fetch_table",
     "find_encoding",
     "find_sources",
-    "frame",
     "from_frames",
     "header_row",
     "import_panel",
@@ -61,7 +61,7 @@ __all__ = [
     "read_county",
     "rows_table",
     "secret_key",
-    "store",
+    "store_query",
     "table_words",
     "unfused_selects",
     "write_county",

@@ -194,7 +194,7 @@ def query(county: Holder, build: Build, *arguments: Any, **inputs: Input) -> Que
     return CACHE.get(key, make)
 
 
-def store(
+def store_query(
     county: Holder,
     build: Build,
     *arguments: Any,
@@ -211,13 +211,13 @@ def store(
     return _stored(county.con, name, compiled.schema) if temporary else county.con.table(name)
 
 
-def frame(county: Holder, build: Build, *arguments: Any, **inputs: Input) -> pd.DataFrame:
+def fetch_frame(county: Holder, build: Build, *arguments: Any, **inputs: Input) -> pd.DataFrame:
     """Run a query and return its answer as Ibis' ``to_pandas`` would."""
     compiled = query(county, build, *arguments, **inputs)
     return as_pandas(_run(county, compiled, inputs), compiled.schema)
 
 
-def arrow(county: Holder, build: Build, *arguments: Any, **inputs: Input) -> pa.Table:
+def fetch_arrow(county: Holder, build: Build, *arguments: Any, **inputs: Input) -> pa.Table:
     """Run a query and return its answer as the engine gives it."""
     return _run(county, query(county, build, *arguments, **inputs), inputs)
 
@@ -229,7 +229,7 @@ def _run(county: Holder, compiled: Query, inputs: Mapping[str, Input]) -> pa.Tab
 
 def fetch_table(county: Holder, table: ir.Table) -> pd.DataFrame:
     """Return a stored table, or some of its columns, as Ibis' ``to_pandas`` would."""
-    return frame(county, _itself, table=table)
+    return fetch_frame(county, _itself, table=table)
 
 
 def _itself(county: Shape, table: ir.Table) -> ir.Table:

@@ -80,7 +80,7 @@ class County:
             Names what is computed, whole: everything it depends on beside the county.
         make
             Returns a value that nobody changes, or a table: stored already
-            (`riskmodel.data.compiled.store`) or as an expression.
+            (`riskmodel.data.compiled.store_query`) or as an expression.
 
         Returns
         -------
@@ -109,7 +109,7 @@ class County:
             ``corrected.T`` (T can hold corrected rows), ``versions.households`` and ``versions.members``
             (one of them has several rows), ``spans.T`` (T has totals over several months), ``business_net``.
         """
-        found = compiled.arrow(Columns(self.con, self.tables), _kinds_of_rows).to_pylist()[0]
+        found = compiled.fetch_arrow(Columns(self.con, self.tables), _kinds_of_rows).to_pylist()[0]
         return {kind: bool(there) for kind, there in found.items()}  # null: there is no row
 
     @cached_property
@@ -235,7 +235,7 @@ def from_frames(frames: Mapping[str, pd.DataFrame], about: About | None = None) 
         loose = {c: t for c, t in loose.items() if c != "known_on"} | {"recorded_on": "date"}
         rows = _canonical(name, frame, list(loose))
         arrow = pa.Table.from_pandas(rows, ibis.schema(loose).to_pyarrow(), preserve_index=False)
-        tables[name] = compiled.store(
+        tables[name] = compiled.store_query(
             Columns(con), _dated, name, dated, name=name, temporary=False, rows=arrow
         )
     return County(con=con, tables=tables, about=about)

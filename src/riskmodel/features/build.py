@@ -20,7 +20,7 @@ import ibis.expr.types as ir
 import numpy as np
 import pandas as pd
 
-from riskmodel.data import County, Shape, arrow, compiled, rows_table, store
+from riskmodel.data import County, Shape, fetch_arrow, fetch_frame, rows_table, store_query
 from riskmodel.errors import SpecError
 from riskmodel.features import derived, monthly, observations, records
 from riskmodel.features.aggregates import AGGREGATES, BLOCK_PREFIX, EVENTS, MONTHLY, OBSERVED
@@ -52,9 +52,9 @@ class TemporaryTables:
     names: list[str] = field(default_factory=list)
 
     def keep(self, build: Callable[..., ir.Table], *arguments: Any, **inputs: Any) -> ir.Table:
-        """Return a compiled query's answer as a stored table, see `riskmodel.data.compiled.store`."""
+        """Return a compiled query's answer as a stored table, see `riskmodel.data.compiled.store_query`."""
         self.names.append(f"features_{uuid.uuid4().hex}")
-        return store(self.county, build, *arguments, name=self.names[-1], **inputs)
+        return store_query(self.county, build, *arguments, name=self.names[-1], **inputs)
 
     def only(self, build: Callable[..., ir.Table], *arguments: Any, **inputs: Any) -> ir.Table:
         """Return a compiled query's answer as a stored table, and forget all others kept before."""
@@ -71,11 +71,11 @@ class TemporaryTables:
 
     def pieces(self, name: str) -> list[HouseholdRange]:
         """Return ranges of household ids, from (in) and to (out), of at most `ROWS_AT_ONCE` rows or so."""
-        rows = int(compiled.frame(self.county, _count, name)["rows"][0])
+        rows = int(fetch_frame(self.county, _count, name)["rows"][0])
         parts = -(-rows // MAX_ROWS)
         if parts < 2:
             return [ALL_HOUSEHOLDS]
-        ordered = sorted(compiled.frame(self.county, _households)["household_id"])
+        ordered = sorted(fetch_frame(self.county, _households)["household_id"])
         cuts = [None, *(ordered[len(ordered) * k // parts] for k in range(1, parts)), None]
         return list(pairwise(cuts))
 
@@ -108,10 +108,10 @@ def read_features(
     rows are in memory, never a second copy of the whole.
     """
     names, ids = feature_set.names, [c for c in table.columns if c not in set(feature_set.names)]
-    total = int(compiled.frame(county, _rows, table=table)["rows"][0])
+    total = int(fetch_frame(county, _rows, table=table)["rows"][0])
     values, keys, start = np.empty((len(names), total)), [], 0
     for day in days:
-        part = arrow(county, _of_day, table=table, day=rows_table([{"day": day}], day="date"))
+        part = fetch_arrow(county, _of_day, table=table, day=rows_table([{"day": day}], day="date"))
         for j, name in enumerate(names):
             values[j, start : start + part.num_rows] = part[name].to_numpy()
         keys.append(part.select(ids).to_pandas(date_as_object=False))

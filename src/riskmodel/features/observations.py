@@ -19,7 +19,7 @@ import ibis
 import ibis.expr.types as ir
 import pyarrow as pa
 
-from riskmodel.data import County, Shape, frame, month_end, rows_table
+from riskmodel.data import County, Shape, fetch_frame, month_end, rows_table
 from riskmodel.errors import SpecError
 from riskmodel.features import derived
 from riskmodel.features.aggregates import AGGREGATES, BLOCK_PREFIX, DECIMALS, Observations
@@ -89,7 +89,7 @@ def finish_observation(f: Feature, t: ir.Table, county: Shape) -> ir.Value:
 
 def account_ends(county: County, features: Sequence[Feature], when: tuple[Moment, ...]) -> tuple[Moment, ...]:
     """Return the ends of the months with income that any feature can reach."""
-    t = frame(county, _income_months)["month_to"]
+    t = fetch_frame(county, _income_months)["month_to"]
     last = max(last_complete_month(m.as_of) for m in when)
     windows = [f.window for f in features]
     reach = None if None in windows else max(w for w in windows if w is not None)

@@ -19,7 +19,7 @@ import ibis
 import ibis.expr.types as ir
 from pydantic import Field
 
-from riskmodel.data import County, Shape, codes, store, unfused_selects
+from riskmodel.data import County, Shape, codes, store_query, unfused_selects
 from riskmodel.households import point_in_time
 from riskmodel.households.point_in_time import Moment, Moments
 from riskmodel.io import Spec
@@ -110,7 +110,7 @@ def _stored(
     county: County, quantities: Callable[..., ir.Table], moments: tuple[Moment, ...], period: AccountingPeriod
 ) -> ir.Table:
     with unfused_selects():
-        return store(county, quantities, period, clock=point_in_time.moment_table(moments))
+        return store_query(county, quantities, period, clock=point_in_time.moment_table(moments))
 
 
 def _quantities_at(county: Shape, period: AccountingPeriod, clock: ir.Table) -> ir.Table:

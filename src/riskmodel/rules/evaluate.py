@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from riskmodel.data import County, Shape, compiled, month_text, unfused_selects
+from riskmodel.data import County, Shape, fetch_frame, month_text, unfused_selects
 from riskmodel.errors import InputMissing, InputRefused, UsageError
 from riskmodel.households import AsOf, DateLike, KnownCounty, Moment, as_moments, known_county, to_date
 from riskmodel.rules import row_tests
@@ -209,7 +209,7 @@ def query_verdicts(
     )
     inputs = {"base": known.accounts(case.period), "settings": case.settings(known.moments)}
     with unfused_selects():
-        return compiled.frame(
+        return fetch_frame(
             known.county, _answers, case.ruleset, case.values, tuple(keep),
             **inputs, **counted, scores=scores, asked=asked,
         )  # fmt: skip

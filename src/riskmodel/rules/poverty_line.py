@@ -10,7 +10,7 @@ from typing import Any
 import ibis
 import ibis.expr.types as ir
 
-from riskmodel.data import County, Shape, frame
+from riskmodel.data import County, Shape, fetch_frame
 from riskmodel.households import DateLike, Moment, as_moments, build_incomes, to_date
 from riskmodel.rules.declaration import RuleSet
 from riskmodel.rules.expression import DECIMALS, parse_expression
@@ -56,7 +56,7 @@ def poverty_lines(
     if not isinstance(relative, RelativeLine):
         return {m.as_of: absolute_line(loaded, values, m.as_of.year) for m in when}
     incomes = build_incomes(county, when, loaded.period(params))
-    by_moment = frame(county, _relative_line, relative, incomes=incomes)
+    by_moment = fetch_frame(county, _relative_line, relative, incomes=incomes)
     by_day = dict(zip(by_moment["as_of"].dt.date, by_moment["line"].astype(float), strict=True))
     return {m.as_of: by_day.get(m.as_of) for m in when}
 

@@ -13,7 +13,7 @@ from typing import Any
 import ibis
 import ibis.expr.types as ir
 
-from riskmodel.data import County, Shape, store
+from riskmodel.data import County, Shape, store_query
 from riskmodel.households import KnownCounty, Moments, known_members, known_rows, moment_table, valid_on
 from riskmodel.rules.backends import row_scope
 from riskmodel.rules.declaration import vocabulary
@@ -97,7 +97,7 @@ def stored_figures(known: KnownCounty, tests: Iterable[RowTest]) -> Iterator[dic
             if known.county.has(vocabulary().relations[relation].table):
                 own = tuple(test for test in distinct if test.relation == relation)
                 clock = moment_table(known.moments)
-                out[relation] = store(known.county, _counted, relation, own, clock=clock)
+                out[relation] = store_query(known.county, _counted, relation, own, clock=clock)
         yield out
     finally:
         for table in out.values():
