@@ -37,13 +37,7 @@ EVENTS = {
 
 
 def tables_of(one: PanelResult) -> list[Table]:
-    """Return a panel's tables in the order in which they are read.
-
-    Parameters
-    ----------
-    one : PanelRun
-
-    """
+    """Return a panel's tables in the order in which they are read."""
     makers = (_design, _folds, _primary, _results, _ordering, _worth, _lead, _deployed, *DETAILS)
     return [made for make in makers if (made := make(one)) is not None]
 

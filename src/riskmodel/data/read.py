@@ -377,13 +377,7 @@ def _finish(con: Any, tables: dict[str, TableRead], about: About, notices: list[
 
 
 def verify_table(con: Any, name: str, rows: ir.Table) -> None:
-    """Refuse a canonical table that breaks the contract: a second look at what parsing kept.
-
-    Raises
-    ------
-    InputRefused
-        Naming table and columns. It is an error of the reader, and is never passed on.
-    """
+    """Refuse a canonical table that breaks the contract: a second look at what parsing kept."""
     expected = canonical_schema(name)
     kinds = {column: kind.copy(nullable=True) for column, kind in rows.schema().items()}
     if kinds != {column: kind.copy(nullable=True) for column, kind in expected.items()}:

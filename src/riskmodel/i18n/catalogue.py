@@ -298,13 +298,7 @@ def _subject(name: str) -> Any:
 
 
 def checked(content: Any, where: str | Path) -> Any:
-    """Return a subject with ``same`` written out; every entry must have both languages.
-
-    Raises
-    ------
-    SpecError
-        One line per fault.
-    """
+    """Return a subject with ``same`` written out; every entry must have both languages."""
     faults: list[str] = []
     node = _expanded(content, (), faults)
     if not isinstance(content, dict):

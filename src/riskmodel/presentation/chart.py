@@ -53,19 +53,7 @@ def _value(value: Attribute) -> str:
 
 
 def words(text: Words | str, langs: Iterable[str] = LANGS, /, **attributes: Attribute) -> str:
-    """Return one text element a language; the page shows the one that is read.
-
-    Parameters
-    ----------
-    text : mapping of language to text, or str
-    langs : iterable of str
-    **attributes
-        Of the element.
-
-    Returns
-    -------
-    str
-    """
+    """Return one text element a language; the page shows the one that is read."""
     if isinstance(text, str):
         return element("text", text, **attributes)
     return "".join(element("text", text[lang], lang=lang, **attributes) for lang in langs)
@@ -195,11 +183,15 @@ def intervals(
     Parameters
     ----------
     rows : sequence of Interval
+        One labelled estimate with its limits each, drawn from top to bottom.
     axis : Axis
+        Range, ticks and heading of the horizontal axis.
     title : mapping of language to text
+        What the drawing shows, read out where it cannot be seen.
     zero : bool
         Values are differences in percentage points: mark zero, for an interval across it shows none.
     langs : sequence of str
+        Languages to draw it in.
 
     Returns
     -------
@@ -299,24 +291,7 @@ def counts_fan(
     title: Words,
     langs: Sequence[str] = LANGS,
 ) -> str:
-    """Draw the months that have been and those ahead.
-
-    Parameters
-    ----------
-    past : DataFrame
-        ``month, count`` in order.
-    ahead : DataFrame
-        ``month, mean, low_80, high_80, low_95, high_95`` in order.
-    words : mapping
-        ``month, households, past, forecast``, each in both languages.
-    title : mapping of language to text
-    langs : sequence of str
-
-    Returns
-    -------
-    str
-        One SVG element.
-    """
+    """Draw the months that have been and those ahead."""
     months = (*past["month"], *ahead["month"])
     highest = max([*past["count"], *ahead["high_95"], 1.0])
     x = MonthAxis(words["month"], 0, len(months) - 1, percent=False, names=months)
@@ -332,24 +307,7 @@ def counts_fan(
 def below_fan(
     now: float, ahead: pd.DataFrame, words: Mapping[str, Words], title: Words, langs: Sequence[str] = LANGS
 ) -> str:
-    """Draw how many households will be below the line, from now to the horizons.
-
-    Parameters
-    ----------
-    now : float
-        Households below at as-of.
-    ahead : DataFrame
-        ``horizon_months, mean, low_80, …`` in order.
-    words : mapping
-        ``months_ahead, households, forecast``.
-    title : mapping of language to text
-    langs : sequence of str
-
-    Returns
-    -------
-    str
-        One SVG element.
-    """
+    """Draw how many households will be below the line, from now to the horizons."""
     xs = [0.0, *(float(h) for h in ahead["horizon_months"])]
     highest = max([now, *ahead["high_95"], 1.0])
     x = HorizonAxis(words["months_ahead"], 0, xs[-1], percent=False, horizons=tuple(xs[1:]))

@@ -76,10 +76,12 @@ def read_forecast(folder: str | Path) -> ForecastInput:
     Parameters
     ----------
     folder : str or Path
+        Folder that ``riskmodel forecast`` wrote.
 
     Returns
     -------
     OutlookInput
+        What the chapter shows, as read back.
 
     Raises
     ------

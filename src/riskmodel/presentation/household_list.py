@@ -54,27 +54,7 @@ REASONS = 3
 
 
 def list_data(given: ReportInput, book: Mapping[str, Any]) -> str | None:
-    """Return the page's data, or None where there is no list.
-
-    Parameters
-    ----------
-    given : ReportInput
-    book : mapping
-        The report's words.
-
-    Returns
-    -------
-    str or None
-        JSON: ``columns, rows``, ``reasons`` (by language, by row id: cause, contribution, sentence),
-        ``townships``, ``categories`` and ``conditions`` (code to words), ``histories``, ``words``; where the
-        scores carry ``position``, ``planned`` and ``plan`` (in words), the page keeps the order of the list
-        and says of each household why it is on it.
-
-    Raises
-    ------
-    InputRefused
-        If a column is missing, a household stands twice, or two languages list different households.
-    """
+    """Return the page's data, or None where there is no list."""
     if not given.scores:
         return None
     frames = {lang: _ordered(frame) for lang, frame in given.scores.items()}
@@ -211,7 +191,9 @@ def histories(county: County, as_of: DateLike, households: Sequence[str]) -> pd.
     Parameters
     ----------
     county : County
+        The county's tables.
     as_of : date
+        Rows recorded later are not seen.
     households : sequence of str
         Ids; a page holds a few thousand of them at ease.
 

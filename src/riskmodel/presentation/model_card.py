@@ -32,13 +32,16 @@ def write_model_card(name_at_alias: str, out: str | Path, store: str | Path) -> 
     Parameters
     ----------
     name_at_alias : str
+        A registered model, ``NAME@ALIAS``.
     out : str or Path
         Folder.
     store : str or Path
+        The MLflow store, a ``.db`` file.
 
     Returns
     -------
     tuple of Path
+        The files that were written.
 
     Raises
     ------
@@ -129,20 +132,7 @@ def _counted(values: pd.Series, name: str) -> list[dict[str, Any]]:
 
 
 def by_group(predictions: pd.DataFrame, budget: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return recall at the budget, expected and observed events by township, size and rules' verdict.
-
-    Parameters
-    ----------
-    predictions : DataFrame
-        One model's test rows.
-    budget : mapping
-        Of the experiment.
-
-    Returns
-    -------
-    list of dict
-        ``group, n, events, recall`` (text; `NOTHING` under `MIN_EVENTS` events)``, expected``.
-    """
+    """Return recall at the budget, expected and observed events by township, size and rules' verdict."""
     rows = predictions.dropna(subset=["y"]).sort_values(TEST_ROW, ignore_index=True)
     listed = listed_at_budget(rows, Budget(**budget))
     out = []

@@ -190,6 +190,7 @@ def page_html(
     Parameters
     ----------
     title : str or mapping of language to text
+        Heading of the page: a key of the catalogue, or the text by language.
     sections : sequence of PageSection
         A part may stand between them.
     language : {"zh", "en"}
@@ -206,6 +207,7 @@ def page_html(
     Returns
     -------
     str
+        The page as HTML.
     """
     return render(
         "page.html.j2", lang=language, version=__version__, kind=kind, title=title, above=above, below=below,

@@ -406,14 +406,7 @@ def _findings(accounts: RegisterAccounts, lang: Language, period: str) -> Table:
 
 
 def findings_in_words(accounts: RegisterAccounts, lang: Language) -> pd.DataFrame:
-    """Return the findings in words.
-
-    Returns
-    -------
-    DataFrame
-        Text columns ``household_id, township, date, event, finding, earlier_event, earlier_date,
-        in_period``; empty where there is none.
-    """
+    """Return the findings in words."""
     rows = accounts.findings
 
     def event(code: object) -> str | None:

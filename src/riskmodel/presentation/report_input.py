@@ -23,6 +23,7 @@ class ReportInput:
     Parameters
     ----------
     run_id : str
+        The run whose report it is.
     experiment : mapping
         The declaration: ``id, title {zh, en}, cohort, events, horizon, feature_set, ruleset, models,
         champion, budget, bootstrap, seed``.
@@ -99,6 +100,7 @@ def read_run(
     Parameters
     ----------
     run_id : str
+        The run whose report it is.
     store : str or Path
         MLflow's SQLite file.
     scores : mapping of language to DataFrame, optional
@@ -109,6 +111,7 @@ def read_run(
     Returns
     -------
     ReportInput
+        What the report is made of.
 
     Raises
     ------
@@ -144,9 +147,11 @@ def yields(county: County, as_of: DateLike, months: int = YIELD_MONTHS) -> pd.Da
     Parameters
     ----------
     county : County
+        The county's tables.
     as_of : date or ISO text
         Only visits made and recorded by then.
     months : int
+        How many months before as-of are counted.
 
     Returns
     -------

@@ -40,26 +40,7 @@ TEXTS = ("verdict", "registration", "counted", "source", "condition", "expressio
 
 @dataclass(frozen=True)
 class RulesView:
-    """Everything the page shows.
-
-    Parameters
-    ----------
-    ruleset : RuleSet
-    as_of, since : Timestamp
-        The day of the verdicts and the day that they are compared with.
-    verdicts : DataFrame
-        `riskmodel.rules.evaluate_rules` at ``as_of``.
-    changes : DataFrame
-        `riskmodel.rules.find_verdict_changes`.
-    parameters : DataFrame
-        `riskmodel.rules.parameter_table`.
-    overridden : tuple of str
-        Parameters whose values are not the set's own.
-    size : DataFrame, optional
-        `riskmodel.rules.check_size`, for sets that declare one.
-    fingerprint : str
-        Of the rows known at ``as_of``.
-    """
+    """Everything the page shows."""
 
     ruleset: RuleSet
     as_of: pd.Timestamp

@@ -63,6 +63,7 @@ class Column:
     Parameters
     ----------
     heading : str or mapping of language to text
+        Heading of the column: plain text, or the text by language.
     kind : str
         How values are formatted and aligned; see `riskmodel.presentation.workbook.KINDS`.
     key : str
@@ -119,10 +120,13 @@ class Table:
     Parameters
     ----------
     columns : sequence of Column
+        Columns in order; each says what kind of value it holds.
     rows : sequence of Row
+        Rows in order, one value a column.
     id : str
         Anchor on a page.
     title : str or mapping of language to text
+        Caption of the table.
     sheet : str
         Name of its sheet; the title by default.
     notes : sequence of str or mapping
@@ -182,10 +186,12 @@ class Table:
         path : str or Path
             UTF-8 with BOM; text that a spreadsheet could take for a formula gets an apostrophe in front.
         language : {"zh", "en"}
+            Language of headings and words.
 
         Returns
         -------
         Path
+            The file that was written.
         """
         keys = [c.key or in_language(c.heading, language) for c in self.columns]
         rows = [[in_language(v, language) for v in row.values] for row in self.rows]

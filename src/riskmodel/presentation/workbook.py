@@ -94,22 +94,7 @@ def wrapped_lines(text: str, width: int) -> int:
 def open_workbook(
     path: str | Path, language: Language, created: dt.date, **properties: str
 ) -> Iterator[Workbook]:
-    """Give a workbook that replaces the file when the body ends well; the same content gives the same bytes.
-
-    Parameters
-    ----------
-    path : str or Path
-    language : {"zh", "en"}
-        Of its words and font.
-    created : date
-        Stands in the file in place of today.
-    **properties
-        Of the document, such as ``title``.
-
-    Yields
-    ------
-    Workbook
-    """
+    """Give a workbook that replaces the file once the body ends well; equal content, equal bytes."""
     with atomic(path) as temporary, new_workbook(temporary, created, **properties) as book:
         yield Workbook(book, language)
 
@@ -222,32 +207,7 @@ class Workbook:
         spare: float = 6,
         landscape: bool = False,
     ) -> Any:
-        """Write a table as a protected sheet to be printed, carried along and filled in.
-
-        Parameters
-        ----------
-        table : Table
-            Every column has its width; the first ``labels`` stay in sight.
-        name : str
-            The sheet's reserved name (`name`).
-        title, footer : str
-            On every printed page.
-        earliest : date, optional
-            Before which no date may be filled in.
-        hints : dict, optional
-            Kind of entry to the sentence shown where it is filled in.
-        zoom : int, optional
-            Percent.
-        header_height, spare : float
-            Points; ``spare`` is added to the lines of each row.
-        least_lines : int
-            Rows are at least so many lines high.
-        landscape : bool
-
-        Returns
-        -------
-        worksheet
-        """
+        """Write a table as a protected sheet to be printed, carried along and filled in."""
         sheet = self.book.add_worksheet(name)
         sheet.set_row(0, header_height)
         for j, column in enumerate(table.columns):

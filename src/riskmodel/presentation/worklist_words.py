@@ -113,10 +113,12 @@ def plan_words(listed: pd.DataFrame, lang: str) -> list[str]:
     listed : DataFrame
         ``Worklist.listed``.
     lang : str
+        ``zh`` or ``en``.
 
     Returns
     -------
     list of str
+        One text a household, in the order of the list.
     """
     language = check_language(lang)
     coded = code_words(language)

@@ -120,17 +120,7 @@ def _boolean(households: pd.DataFrame, column: str) -> NDArray[np.bool_]:
 
 @dataclass(frozen=True)
 class Quota:
-    """What each place of a kind is sure of: ``each`` visits, or its part of a ``share`` of all visits.
-
-    Parameters
-    ----------
-    place
-        ``township`` or ``village``.
-    each
-        At least so many visits for each that has as many candidates; 0 where a share is asked for.
-    share
-        Of the planned visits, shared out among the places by their households (largest remainders).
-    """
+    """What each place of a kind is sure of: ``each`` visits, or its part of a ``share`` of all visits."""
 
     place: PlaceKind
     each: int = 1
