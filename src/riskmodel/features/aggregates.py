@@ -73,7 +73,22 @@ def _months_since(t: ir.Table, inside: ir.BooleanValue) -> ir.Value:
 
 @dataclass(frozen=True)
 class Monthly:
-    """How an aggregate of monthly amounts is made."""
+    """How an aggregate of monthly amounts is made.
+
+    Parameters
+    ----------
+    parts : tuple of str
+        What it is made of, per household, as-of, code and window: sums of y, y² and y·age (``s, q, w``),
+        largest and smallest y (``hi, lo``), months with a row (``n``) and with y above 0 (``p``), the age of
+        the last of those (``r``).
+    formula : callable, optional
+        Parts, months of the window and lag to the value; without one, codes with ``p`` above 0 are counted.
+    empty : float, "window" or None
+        What a household with records, but without any row of this code in the window, has: a number, the
+        window's length, or null.
+    least_window : int
+        Months that a window must have.
+    """
 
     parts: tuple[str, ...]
     formula: Callable[[Parts, int, int], ir.Value] | None
@@ -160,7 +175,35 @@ class Observations:
 
 @dataclass(frozen=True)
 class Aggregate:
-    """One way to a number, from any source that it is given a way for."""
+    """One way to a number, from any source that it is given a way for.
+
+    Parameters
+    ----------
+    name
+        As declarations write it.
+    en : str
+        What it is, for the data dictionary.
+    needs : tuple of str
+        Keys that the declaration must give.
+    accounting : callable, optional
+        A quantity of the household accounts and their table to the value.
+    monthly
+        How it is made of monthly amounts.
+    dated, assets : callable, optional
+        `DatedRows` to the value.
+    dated_on : tuple of str
+        The tables of dated rows that it can be declared on.
+    members : callable, optional
+        `Members` to the value.
+    observed : callable, optional
+        `Observations` to the value.
+    derived : callable, optional
+        Other features of the household and the line times the declared factor, to the value.
+    neighbours : bool
+        Whether it is one of the other households of the place.
+    inputs : int, optional
+        How many features an aggregate of features takes; any number by default.
+    """
 
     name: str
     en: str

@@ -50,7 +50,17 @@ class DensitySlope:
 
 @dataclass(frozen=True)
 class DensityJump:
-    """Households within a window of a threshold, and how likely so uneven a split is by chance."""
+    """Households within a window of a threshold, and how likely so uneven a split is by chance.
+
+    Parameters
+    ----------
+    below, above : int
+        Exactly at the threshold is neither: round figures heap there by themselves.
+    share : float
+        Expected share below, of both.
+    p_below, p_above : float
+        Chance of at least so many below, and above, where nothing bunches.
+    """
 
     below: int
     above: int
@@ -151,7 +161,18 @@ Threshold = Callable[[County, list[dt.date]], Mapping[dt.date, float | None]]
 
 @dataclass(frozen=True)
 class BunchingResult:
-    """What was tested, and who stands in a heap."""
+    """What was tested, and who stands in a heap.
+
+    Parameters
+    ----------
+    tests : DataFrame
+        `TESTS`: a row per place, threshold and window. ``window`` and ``share_expected`` are shares,
+        ``line`` the newest year's in yuan, ``below``, ``above`` and ``excess`` household-years (``excess``
+        more below than expected, negative where above), ``p`` two-sided, ``p_adjusted`` Holm's over the
+        scope, ``side`` where too many stand, ``warned`` p_adjusted below `LEVEL`.
+    households : DataFrame
+        `HOUSEHOLDS`: household-years within the widest warned window on the warned side.
+    """
 
     tests: pd.DataFrame
     households: pd.DataFrame
