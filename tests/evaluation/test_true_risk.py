@@ -47,7 +47,7 @@ def test_the_oracle_is_corrected_for_the_error_of_its_futures(futures: int, near
         p = chances(seed, 0.5, 25.0)
         share = np.random.default_rng(seed).binomial(futures, p) / futures
         date = np.zeros(N, dtype=np.int64)
-        found = true_risk.best_attainable(share, np.full(N, futures), date, BUDGET, seed)
+        found = true_risk.oracle_figures(share, np.full(N, futures), date, BUDGET, seed)
         off.append(np.subtract(found, exact(p)))
         plain.append(true_risk.true_auc(share, share) - exact(p)[0])
     assert np.abs(np.mean(off, axis=0)).max() < near

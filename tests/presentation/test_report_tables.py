@@ -11,7 +11,7 @@ import pytest
 from riskmodel.evaluation import Budget, compare_with_true_risk
 from riskmodel.i18n import section
 from riskmodel.presentation import report_html
-from riskmodel.presentation.report_tables import attainable_table, bins_table
+from riskmodel.presentation.report_tables import bins_table, oracle_table
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +38,7 @@ def known() -> dict[str, pd.DataFrame]:
 
 
 def test_shares_of_the_oracle_stand_below_the_figures(known: dict[str, pd.DataFrame]) -> None:
-    table = attainable_table(known["attainable"], section("report"), "logit")
+    table = oracle_table(known["attainable"], section("report"), "logit")
     by = {row.values[0]["en"]: row for row in table.rows}
     frame = known["attainable"].set_index("model")
     model, oracle = (by[name] for name in (table.rows[0].values[0]["en"], "true probability (ceiling)"))

@@ -118,8 +118,8 @@ def test_comparison_shows_what_is_reached_of_the_attainable(
     trained: training.TrainedRun, store: Path
 ) -> None:
     found = compare([trained.run_id], store)[0]
-    assert found.run.attainable is not None
-    table = found.run.attainable.set_index("model")
+    assert found.run.true_risk is not None
+    table = found.run.true_risk.set_index("model")
     assert list(table.index) == [*trained.result.experiment.models, ORACLE]
     share = table["auc_share"].drop(ORACLE)
     # Against true chances nobody passes who knows them, but for the error of 60 futures.

@@ -16,7 +16,7 @@ from sklearn.preprocessing import StandardScaler
 
 from riskmodel import evaluation, simulate
 from riskmodel.data import About, County, from_frames
-from riskmodel.evaluation.true_risk import ORACLE, best_attainable, compare_with_true_risk, true_auc
+from riskmodel.evaluation.true_risk import ORACLE, compare_with_true_risk, oracle_figures, true_auc
 from riskmodel.models.logit import PenalisedLogit
 from riskmodel.runs import load_experiment, run_experiment
 from riskmodel.runs.outcomes import select_truth
@@ -129,7 +129,7 @@ def reach(seen: Looks) -> dict[str, float]:
         max_iter=120, learning_rate=0.05, max_leaf_nodes=6, min_samples_leaf=40, l2_regularization=5.0
     ).fit(x, y)
     date = np.zeros(chance.size, dtype=np.int64)
-    best, _ = best_attainable(chance, seen.seen[rows[LAST]].astype(np.int64), date, BUDGET)
+    best, _ = oracle_figures(chance, seen.seen[rows[LAST]].astype(np.int64), date, BUDGET)
     return {
         "rows": float(chance.size),
         "events": float(y.sum()),

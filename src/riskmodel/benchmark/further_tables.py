@@ -107,7 +107,7 @@ def points(row: Any, name: str, low: str, high: str) -> Cell:
     return cell(value, first, last, digits=1, sign=True)
 
 
-def found_cell(row: dict[Any, Any], side: str) -> Cell:
+def hits_cell(row: dict[Any, Any], side: str) -> Cell:
     """Return how many events a list finds, and the least and most if ties fell otherwise."""
     worst, best = int(row[f"hits_{side}_worst"]), int(row[f"hits_{side}_best"])
     return replace(cell(row[f"hits_{side}"], digits=0), small="" if worst == best else f"{worst} … {best}")
@@ -167,7 +167,7 @@ def _rulesets(one: PanelResult) -> Table | None:
         own = auc.loc[row["model"]]
         rows.append([
             named(name_of(row["model"])), cell(own["auc"], own["auc_low"], own["auc_high"]),
-            found_cell(row, "model"), points(row, "delta_recall", "delta_low", "delta_high"),
+            hits_cell(row, "model"), points(row, "delta_recall", "delta_low", "delta_high"),
             p_value(row["p_holm"]), cell(row["overlap"], digits=2), cell(row["precision_model"]),
         ])  # fmt: skip
     note = word("rule_sets_note")

@@ -12,7 +12,7 @@ from riskmodel.benchmark.further_tables import (
     PER_CENT,
     baseline,
     cell,
-    found_cell,
+    hits_cell,
     name_of,
     named,
     number,
@@ -119,7 +119,7 @@ def _primary(one: PanelResult) -> Table:
         delta = replace(delta, mark="" if row["p_holm"] >= LEVEL else better)
         folds = " ".join(number(PER_CENT * v, 1, sign=True) for v in mine) if len(mine) > 1 else "–"
         rows.append([
-            named(name_of(row["model"])), found_cell(row, "model"), delta, p_value(row["p_holm"]),
+            named(name_of(row["model"])), hits_cell(row, "model"), delta, p_value(row["p_holm"]),
             points(row, "delta_recall_persons", "delta_recall_persons_low", "delta_recall_persons_high"),
             plain(folds), cell(row["overlap"], digits=2),
         ])  # fmt: skip

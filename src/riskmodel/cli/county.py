@@ -111,7 +111,7 @@ def check(
         list[float] | None,
         typer.Option("--line", metavar="YUAN", min=1, help="And at this amount a head and year; repeatable."),
     ] = None,
-    spoiled: Annotated[
+    error_log: Annotated[
         Path | None, typer.Option("--spoiled", metavar="LOG", help="Score against simulate --dirty's log.")
     ] = None,
     as_json: JsonFlag = False,
@@ -120,8 +120,8 @@ def check(
     from riskmodel import data as counties
     from riskmodel.households import bunching_check, fingerprint
 
-    if spoiled is not None and not spoiled.is_file():
-        raise InputMissing(f"{spoiled}: no such log; simulate --dirty writes OUT/spoiled/spoiled.csv")
+    if error_log is not None and not error_log.is_file():
+        raise InputMissing(f"{error_log}: no such log; simulate --dirty writes OUT/spoiled/spoiled.csv")
     thresholds = _thresholds(ruleset or ["national-2021"], line or [])
     summary, found = counties.check_county(
         data,
@@ -135,8 +135,8 @@ def check(
     if found is not None and not summary["refused"]:
         summary["data_through"] = found.data_through
         summary["data_fingerprint"] = fingerprint(found, found.data_through)
-    if spoiled is not None and found is not None:
-        summary["spoiled"] = _score(spoiled, out)
+    if error_log is not None and found is not None:
+        summary["spoiled"] = _score(error_log, out)
     for late in [*counties.later_lines(summary, "en"), *_heaps(summary)]:
         warn(late)
     tell(summary if as_json else _short(summary, out), as_json)

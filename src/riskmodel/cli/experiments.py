@@ -240,11 +240,11 @@ def _text(table: Any, visits: int, base_rate: float, effect: float) -> str:
     return "\n".join(lines)
 
 
-def _of_two(told: dict[str, Any]) -> str:
-    smallest = told["smallest_difference"]
+def _of_two(plan: dict[str, Any]) -> str:
+    smallest = plan["smallest_difference"]
     said = f"{100 * smallest:.1f} points" if smallest == smallest else "none: too few events"
     return (
-        f"two lists compared on {told['events']:.0f} events, {told['discordant']:.2f} of them on one list "
+        f"two lists compared on {plan['events']:.0f} events, {plan['discordant']:.2f} of them on one list "
         f"only: smallest difference in recall that shows with power 80 %: {said}"
     )
 

@@ -245,25 +245,25 @@ def stress(
     tell({"out": str(out), **given, "scenarios": answers}, as_json)
 
 
-def _dated(table: pd.DataFrame, found: Stress) -> pd.DataFrame:
+def _dated(table: pd.DataFrame, stress: Stress) -> pd.DataFrame:
     """Return a table that says of which scenario and day it is, wherever it is carried."""
-    return table.assign(scenario=found.scenario.id, as_of=str(found.as_of))
+    return table.assign(scenario=stress.scenario.id, as_of=str(stress.as_of))
 
 
-def _answer(found: Stress) -> dict[str, Any]:
+def _answer(stress: Stress) -> dict[str, Any]:
     """Return the county's totals of a scenario: without, with, and what it adds."""
-    t = found.table[(found.table["township"] == "all") & (found.table["cause"] == "all")]
+    t = stress.table[(stress.table["township"] == "all") & (stress.table["cause"] == "all")]
     return {
         f"{r['what']}_{r['measure']}": {k: round(r[k], 1) for k in ("mean", "low_95", "high_95")}
         for r in t.to_dict("records")
     }
 
 
-def _log_stress(found: Stress, store: Path, params: dict[str, Any]) -> str:
+def _log_stress(stress: Stress, store: Path, params: dict[str, Any]) -> str:
     from riskmodel.runs import start_run
 
-    with start_run("stress", store, found.scenario.id) as run:
-        run.params({**params, "scenario": found.scenario.model_dump(mode="json")})
-        run.metrics({name: value["mean"] for name, value in _answer(found).items()})
-        run.table(found.table, "stress/table")
+    with start_run("stress", store, stress.scenario.id) as run:
+        run.params({**params, "scenario": stress.scenario.model_dump(mode="json")})
+        run.metrics({name: value["mean"] for name, value in _answer(stress).items()})
+        run.table(stress.table, "stress/table")
     return run.run_id

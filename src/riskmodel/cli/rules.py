@@ -105,18 +105,18 @@ def _write(verdicts: pd.DataFrame, out: Path) -> dict[str, Any]:
     }
 
 
-def _write_changes(found: pd.DataFrame, ruleset: RuleSet, out: Path) -> dict[str, Any]:
+def _write_changes(changes: pd.DataFrame, ruleset: RuleSet, out: Path) -> dict[str, Any]:
     from riskmodel import rules as official
     from riskmodel.io import write_table
 
     for lang in ("zh", "en"):
-        found[f"why_{lang}"] = [
+        changes[f"why_{lang}"] = [
             official.describe_change(ruleset, row, lang)  # type: ignore[arg-type]
-            for row in found.to_dict("records")
+            for row in changes.to_dict("records")
         ]
-    write_table(found, out, sheet="changes")
-    kinds = found["kind"].value_counts()
-    return {"out": str(out), "changed": len(found), "kinds": {str(k): int(v) for k, v in kinds.items()}}
+    write_table(changes, out, sheet="changes")
+    kinds = changes["kind"].value_counts()
+    return {"out": str(out), "changed": len(changes), "kinds": {str(k): int(v) for k, v in kinds.items()}}
 
 
 def _list(as_json: bool) -> None:

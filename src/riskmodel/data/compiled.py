@@ -314,4 +314,4 @@ def _qualified(table: ir.Table) -> str:
 
 
 def _bound(text: str, names: Mapping[tuple[str, str], str]) -> str:
-    return _PLACEHOLDER.sub(lambda found: names[found[1], found[2]], text)
+    return _PLACEHOLDER.sub(lambda match: names[match[1], match[2]], text)

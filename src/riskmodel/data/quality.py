@@ -210,29 +210,29 @@ def find_suspects(county: County) -> pd.DataFrame:
             "small": SMALL_PART,
             "bills": ", ".join(f"'{kind}'" for kind in BILLS),
         }
-        parts.append(_found(con, _AMOUNTS.format(**places), table, "far from usual"))
+        parts.append(_find_rows(con, _AMOUNTS.format(**places), table, "far from usual"))
         if days > 0:
             parts.append(
-                _found(con, _LATE.format(table=table, kind=kind, days=days), table, "later than promised")
+                _find_rows(con, _LATE.format(table=table, kind=kind, days=days), table, "later than promised")
             )
-    gaps = _found(con, _GAPS, "income", "month missing")
+    gaps = _find_rows(con, _GAPS, "income", "month missing")
     parts += [gaps, gaps.assign(table="spending")] if county.has("spending") else [gaps]
     return pd.concat(parts, ignore_index=True)[COLUMNS]
 
 
-def _found(con: Any, sql: str, table: str, reason: str) -> pd.DataFrame:
+def _find_rows(con: Any, sql: str, table: str, reason: str) -> pd.DataFrame:
     rows = con.execute(sql).df()
     month = rows["month"].astype("int64")
     text = (month // 12).astype(str) + "-" + (month % 12 + 1).astype(str).str.zfill(2)
     return rows.assign(month=text.astype(object), table=table, reason=reason)
 
 
-def count_suspects(found: pd.DataFrame) -> dict[str, int]:
+def count_suspects(suspects: pd.DataFrame) -> dict[str, int]:
     """Count suspects by reason; a forgotten month once."""
-    once = found[~((found["reason"] == "month missing") & (found["table"] != "income"))]
+    once = suspects[~((suspects["reason"] == "month missing") & (suspects["table"] != "income"))]
     return {str(k): int(v) for k, v in once["reason"].value_counts().sort_index().items()}
 
 
-def write_suspects(found: pd.DataFrame, folder: str | Path) -> Path:
+def write_suspects(suspects: pd.DataFrame, folder: str | Path) -> Path:
     """Write ``suspects.csv`` (UTF-8 with BOM, for Excel) into a folder."""
-    return write_csv(found, Path(folder) / SUSPECTS_FILE)
+    return write_csv(suspects, Path(folder) / SUSPECTS_FILE)

@@ -331,8 +331,8 @@ def match_headers(table: str, headers: Sequence[str], file: str) -> dict[str, in
     return found
 
 
-def _missing(table: str, found: Iterable[str]) -> list[str]:
-    there = set(found)
+def _missing(table: str, names: Iterable[str]) -> list[str]:
+    there = set(names)
     missing = [n for n, c in contract().tables[table].columns.items() if c.required and n not in there]
     if table in SPAN_TABLES and "month" not in there and not {"month_from", "month_to"} <= there:
         missing.append("month")

@@ -106,7 +106,7 @@ def true_recall(chance: Array, listed: NDArray[np.bool_]) -> float:
     return float(chance[listed].sum() / total) if total > 0 else float("nan")
 
 
-def best_attainable(
+def oracle_figures(
     chance: Array, futures: NDArray[np.int64], date: NDArray[np.int64], budget: Budget, seed: int = 0
 ) -> tuple[float, float]:
     """Return the AUC and the recall at the budget of whoever knows every true chance."""
@@ -173,7 +173,7 @@ def compare_with_true_risk(
     first = next(iter(parts.values()))
     chance = float_column(first, "true")
     size = count_futures(chance, float_column(first, "mc_error"))
-    best = best_attainable(chance, size, sorted_codes(first["as_of"]), limit, seed)
+    best = oracle_figures(chance, size, sorted_codes(first["as_of"]), limit, seed)
     bins = [_bins(model, part) for model, part in parts.items()]
     table = [_row(m, p, limit, best, b) for (m, p), b in zip(parts.items(), bins, strict=True)]
     table.append(_oracle_row(first, limit, best))

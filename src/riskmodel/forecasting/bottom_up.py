@@ -178,13 +178,19 @@ def _entries(county: County, as_of: dt.date) -> pd.DataFrame:
     return rows.assign(date=pd.to_datetime(rows["date"]))
 
 
-def base_forecast(found: pd.DataFrame, known: Counts, horizon: int) -> BaseForecast:
+def base_forecast(probabilities: pd.DataFrame, known: Counts, horizon: int) -> BaseForecast:
     """Return the summed chances as base forecasts of all series."""
     tree = Hierarchy(known.townships, known.causes)
     regression = count_models.fit(known, YEAR)
     year = regression.mean.sum(axis=0)
     months = year / year.sum() if year.sum() > 0 else np.full(YEAR, 1 / YEAR)
-    total = found.groupby("township")["probability"].sum().reindex(list(known.townships)).fillna(0).to_numpy()
+    total = (
+        probabilities.groupby("township")["probability"]
+        .sum()
+        .reindex(list(known.townships))
+        .fillna(0)
+        .to_numpy()
+    )
     seen = known.cells.sum(axis=2)
     county_mix = (seen.sum(axis=0) + 1e-9) / (seen.sum() + 1e-9 * seen.shape[1])
     mix = (seen + COUNTY_PRIOR_ENTRIES * county_mix) / (

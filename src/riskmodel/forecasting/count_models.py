@@ -245,7 +245,7 @@ def fit_ets(y: Array, horizon: int, season: int = SEASON) -> tuple[Array, Array,
     fit = model.fit(disp=False)
     if seasonal:
         other = model.fit(start_params=_steady(y, season), disp=False)
-        fit = max(fit, other, key=lambda found: np.nan_to_num(found.llf, nan=-np.inf))
+        fit = max(fit, other, key=lambda fitted: np.nan_to_num(fitted.llf, nan=-np.inf))
     ahead = fit.get_prediction(start=y.size, end=y.size + horizon - 1)
     limits = np.asarray(ahead.pred_int(alpha=0.32))
     sd = (limits[:, 1] - limits[:, 0]) / (2 * norm.ppf(0.84))

@@ -302,10 +302,10 @@ def _with_signals(training: pd.DataFrame, horizon: int, scale: Scale, components
     return pd.concat(parts, ignore_index=True)
 
 
-def _normal_scores(found: Distribution, y: Array) -> Array:
+def _normal_scores(distribution: Distribution, y: Array) -> Array:
     from scipy.special import ndtri
 
-    return np.asarray(ndtri(found.below(y)))
+    return np.asarray(ndtri(distribution.below(y)))
 
 
 def _boost(rows: pd.DataFrame, scale: Scale, seed: int) -> Boosted | None:

@@ -320,13 +320,13 @@ def bunching_check(thresholds: Mapping[str, Threshold]) -> Callable[[County], Fu
     return further
 
 
-def bunching_sentences(found: BunchingResult, lang: Language) -> list[str]:
+def bunching_sentences(result: BunchingResult, lang: Language) -> list[str]:
     """Say in a line each what the tests found; the smallest p-value where they found nothing."""
-    if len(found.tests) and not len(found.warned):
-        least = float(found.tests["p_adjusted"].min())
-        return [text("data.quality.no_heap", lang, n=len(found.tests), p=least)]
+    if len(result.tests) and not len(result.warned):
+        least = float(result.tests["p_adjusted"].min())
+        return [text("data.quality.no_heap", lang, n=len(result.tests), p=least)]
     # One sentence a place and threshold: the window that speaks loudest.
-    best = found.warned.sort_values("p").drop_duplicates(["scope", "place", "threshold"])
+    best = result.warned.sort_values("p").drop_duplicates(["scope", "place", "threshold"])
     return [_sentence(row, lang) for _, row in best.sort_values(["scope", "place"]).iterrows()]
 
 

@@ -123,10 +123,10 @@ def parse_spec(content: Any, model: type[S], where: str | Path) -> S:
     try:
         return model.model_validate(content)
     except ValidationError as exc:
-        raise SpecError("\n".join(f"{where}: {_told(model, err)}" for err in exc.errors())) from exc
+        raise SpecError("\n".join(f"{where}: {_describe_error(model, err)}" for err in exc.errors())) from exc
 
 
-def _told(model: type[BaseModel], err: Any) -> str:
+def _describe_error(model: type[BaseModel], err: Any) -> str:
     """Say one fault of a declaration in a line."""
     loc = err["loc"]
     key = ".".join(str(part) for part in loc) or "(top)"

@@ -190,8 +190,8 @@ def _quality(given: ReportInput) -> Parts:
         Charts(report_charts(given, section("report"))),
         *_titled("metrics", tables.metrics_table, given.metrics, champion),
         *_titled("oracle", tables.metrics_table, given.oracle, champion),
-        *_titled("attainable", tables.attainable_table, given.attainable, champion),
-        *_titled("attainable_bins", tables.bins_table, given.attainable_bins, champion),
+        *_titled("attainable", tables.oracle_table, given.true_risk, champion),
+        *_titled("attainable_bins", tables.bins_table, given.true_risk_bins, champion),
         *_titled("by_fold", tables.fold_table, given.by_fold, note=False),
     ]
 
@@ -277,8 +277,8 @@ def _frames(given: ReportInput) -> dict[str, pd.DataFrame]:
         "comparison": given.comparison,
         "deployed": given.deployed,
         "oracle": given.oracle,
-        "attainable": given.attainable,
-        "attainable_bins": given.attainable_bins,
+        "attainable": given.true_risk,
+        "attainable_bins": given.true_risk_bins,
         "yields": given.yields,
         "yields_weighted": weighted if weighted is not None and len(weighted) else None,
     }

@@ -46,7 +46,7 @@ class ReportInput:
         `riskmodel.evaluation.Comparison`: ``table`` and ``deployed``.
     oracle : DataFrame, optional
         As ``metrics``, on rows whose true probability is known (simulated counties), model ``oracle``.
-    attainable, attainable_bins : DataFrame, optional
+    true_risk, true_risk_bins : DataFrame, optional
         What of the oracle each model reaches, and mean truth by score bin (`riskmodel.evaluation.true_risk`).
     notes : sequence of mapping
         ``zh`` and ``en`` each: what the reader must know.
@@ -77,8 +77,8 @@ class ReportInput:
     comparison: pd.DataFrame | None = None
     deployed: pd.DataFrame | None = None
     oracle: pd.DataFrame | None = None
-    attainable: pd.DataFrame | None = None
-    attainable_bins: pd.DataFrame | None = None
+    true_risk: pd.DataFrame | None = None
+    true_risk_bins: pd.DataFrame | None = None
     notes: Sequence[Mapping[str, str]] = ()
     scores: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     histories: pd.DataFrame | None = None
@@ -132,8 +132,8 @@ def read_run(
         comparison=run.comparison,
         deployed=run.deployed,
         oracle=run.metrics_with_truth,
-        attainable=run.attainable,
-        attainable_bins=run.attainable_bins,
+        true_risk=run.true_risk,
+        true_risk_bins=run.true_risk_bins,
         notes=[*run.comparison_notes, *run.notes],
         scores=dict(scores or {}),
         histories=histories,

@@ -186,7 +186,7 @@ def headline_figures(given: ReportInput, book: Mapping[str, Any]) -> dict[str, A
     }
 
 
-def attainable_table(frame: pd.DataFrame, book: Mapping[str, Any], champion: str) -> Table:
+def oracle_table(frame: pd.DataFrame, book: Mapping[str, Any], champion: str) -> Table:
     """Return each model's AUC and recall against true chances, and the share of the oracle's below them."""
     columns = book["columns"]
     names = ("auc_true", "recall_true", "slope_true", "error_true", "bins_covered", "auc_unsupported")

@@ -68,7 +68,7 @@ def check_time_limits(
     for clock in chosen.clocks:
         row = clock.model_dump(include={"id", "zh", "en", "source", "limit", "unit"})
         ends = _both_ends(county, clock)
-        counts = _kept(clock, _pairs(county, *ends, when), when, free) if ends else None
+        counts = _within_limits(clock, _pairs(county, *ends, when), when, free) if ends else None
         row["checked"] = counts is not None
         row |= counts or dict.fromkeys(("started", "in_time", "late", "running"))
         decided = (row["in_time"] or 0) + (row["late"] or 0)
@@ -105,7 +105,7 @@ def _dates(county: County, end: str, when: Moment) -> ir.Table:
     return t.filter(t[column].notnull() & (t[column] <= when.as_of)).select("household_id", day=t[column])
 
 
-def _kept(clock: Clock, pairs: pd.DataFrame, when: Moment, calendar: Calendar) -> dict[str, int]:
+def _within_limits(clock: Clock, pairs: pd.DataFrame, when: Moment, calendar: Calendar) -> dict[str, int]:
     done = pairs["end"].notna()
     until = pairs["end"].fillna(pd.Timestamp(when.as_of))
     passed = _elapsed(pairs["start"], until, clock, calendar)

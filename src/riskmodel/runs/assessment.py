@@ -163,7 +163,7 @@ class Evaluation:
         return None if rows is None else evaluation.pooled_metrics(rows, self.budget, **self._resampling)
 
     @cached_property
-    def attainable(self) -> TrueRiskReport | None:
+    def true_risk(self) -> TrueRiskReport | None:
         """What each model reaches of a list by the true chances."""
         if self.truth is None or _with_truth(self.predictions, self.truth) is None:
             return None
@@ -172,12 +172,12 @@ class Evaluation:
     @property
     def support_effect(self) -> dict[str, float]:
         """Mean true chance under present support and without it; empty where the truth is not known."""
-        return self.attainable.effect if self.attainable else {}
+        return self.true_risk.effect if self.true_risk else {}
 
     @property
     def truth_table(self) -> pd.DataFrame | None:
-        """The rows of `attainable`."""
-        return None if self.attainable is None else self.attainable.table
+        """The rows of `true_risk`."""
+        return None if self.true_risk is None else self.true_risk.table
 
     @cached_property
     def visits(self) -> pd.DataFrame:

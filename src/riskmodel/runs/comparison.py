@@ -53,8 +53,8 @@ class RunComparison:
             "deployed": self.run.deployed,
             "selected": self.run.selected,
             "planning": self.run.planning,
-            "oracle": self.run.attainable,
-            "oracle_bins": self.run.attainable_bins,
+            "oracle": self.run.true_risk,
+            "oracle_bins": self.run.true_risk_bins,
         }
 
     def summary(self) -> dict[str, Any]:
@@ -80,8 +80,8 @@ class RunComparison:
             messages += [m.both() for m in deployed_messages(run.deployed)]
         if run.planning is not None:
             messages.append(power_message(run.planning).both())
-        if run.attainable is not None:
-            messages += [m.both() for m in true_risk_messages(run.attainable, run.support_effect)]
+        if run.true_risk is not None:
+            messages += [m.both() for m in true_risk_messages(run.true_risk, run.support_effect)]
         lines = [f"{run.facts['experiment']} {run.run_id}", *pooled[f"verdict_{lang}"]]
         return "\n".join([
             *lines, *(s[lang] for s in messages), *(f"- {note[lang]}" for note in run.comparison_notes)

@@ -58,7 +58,7 @@ class Run:
         Lists judged by visits weighted by their chances, where the label is ``confirmed``.
     metrics_with_truth
         As ``metrics`` on the rows of a simulated county, with the true chances as one more model.
-    attainable, attainable_bins
+    true_risk, true_risk_bins
         What each model reaches of a list by the true chances, and mean truth by bin of the score.
     scorecard
         The points of a scorecard, where one was trained.
@@ -81,8 +81,8 @@ class Run:
     planning = _optional("planning")
     selected = _optional("selected")
     metrics_with_truth = _optional("oracle")
-    attainable = _optional("attainable")
-    attainable_bins = _optional("attainable_bins")
+    true_risk = _optional("attainable")
+    true_risk_bins = _optional("attainable_bins")
     scorecard = _optional("scorecard")
 
     def __repr__(self) -> str:

@@ -213,7 +213,7 @@ def _tables(result: ExperimentResult, evaluation: Evaluation) -> dict[str, pd.Da
     """Return the tables of a run by the names they are logged under; computes what was not yet."""
     # Ids stay in the county: a run numbers its households anew.
     predictions = result.predictions
-    truth = evaluation.attainable
+    truth = evaluation.true_risk
     tables = {
         "predictions": predictions.assign(
             household_id=pd.factorize(predictions["household_id"], sort=True)[0]

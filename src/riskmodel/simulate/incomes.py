@@ -71,22 +71,22 @@ def drift(s: State, z: MonthDraws, t: ParameterArrays) -> None:
     _income_falls(s, z, inc.bad_luck)
 
 
-def _income_falls(s: State, z: MonthDraws, luck: IncomeShock) -> None:
-    s.fallen *= np.float32(luck.fade)
-    chance = np.float32(luck.yearly / 12) * (1 + np.float32(luck.again / max(luck.size, 1e-6)) * s.fallen)
+def _income_falls(s: State, z: MonthDraws, shock: IncomeShock) -> None:
+    s.fallen *= np.float32(shock.fade)
+    chance = np.float32(shock.yearly / 12) * (1 + np.float32(shock.again / max(shock.size, 1e-6)) * s.fallen)
     chance = np.minimum(chance, np.float32(MOST_LUCK))
     s.debt[:] = 0
     rows = np.flatnonzero(z.u_luck < chance)
     # Given that it fell, where in its chance the draw lies is uniform anew: it tells how deep.
-    depth = fall_depth(z.u_luck[rows] / chance[rows], luck)
+    depth = fall_depth(z.u_luck[rows] / chance[rows], shock)
     s.fallen[rows] += depth
-    s.debt[rows] = np.rint(np.float32(luck.debt) * s.usual[rows] * -np.expm1(-depth))
+    s.debt[rows] = np.rint(np.float32(shock.debt) * s.usual[rows] * -np.expm1(-depth))
 
 
-def fall_depth(u: Floats, luck: IncomeShock) -> Floats:
-    """Return how deep falls are, in log points, of mean ``luck.size``."""
+def fall_depth(u: Floats, shock: IncomeShock) -> Floats:
+    """Return how deep falls are, in log points, of mean ``shock.size``."""
     varies = -np.log(np.maximum(u, np.float32(LEAST_UNIFORM)))
-    return np.asarray(luck.size * (1 - luck.spread + luck.spread * varies), dtype=np.float32)
+    return np.asarray(shock.size * (1 - shock.spread + shock.spread * varies), dtype=np.float32)
 
 
 def _wage(s: State, z: MonthDraws, m: int, t: ParameterArrays, well: Floats) -> Floats:

@@ -147,12 +147,12 @@ def visited(b: OfficeState, z: MonthDraws, month: int, t: ParameterArrays) -> tu
     return came & (confirmed | (z.u_outcome <= 1 - t.profile.office.absent)), confirmed
 
 
-def _confirm_chance(b: OfficeState, s: State, rows: Ints, found: Bools, t: ParameterArrays) -> Floats:
+def _confirm_chance(b: OfficeState, s: State, rows: Ints, flagged: Bools, t: ParameterArrays) -> Floats:
     p = t.profile.office
     depth = np.clip(1 - b.net[rows] / (p.line * s.persons[rows]), -2, 1.5)
     in_spell = (s.loss[:, rows] > 0).any(axis=0)
     odds = p.confirm.constant + p.confirm.depth * depth + p.confirm.no_labour * (s.workers[rows] == 0)
-    odds = odds + p.confirm.in_spell * in_spell + p.confirm.unflagged * ~found
+    odds = odds + p.confirm.in_spell * in_spell + p.confirm.unflagged * ~flagged
     return 1 / (1 + np.exp(-odds))
 
 

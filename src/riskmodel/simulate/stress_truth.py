@@ -111,8 +111,8 @@ def _refuse(spec: SimulationSpec, scenarios: Sequence[Scenario]) -> None:
                 )
 
 
-def _row(name: str, found: Array) -> dict[str, float]:
-    return {f"{measure}_{name}": float(v) for measure, v in zip(MEASURES, found.sum(axis=1), strict=True)}
+def _row(name: str, totals: Array) -> dict[str, float]:
+    return {f"{measure}_{name}": float(v) for measure, v in zip(MEASURES, totals.sum(axis=1), strict=True)}
 
 
 def _scenario_shocks(start: _StartState, scenario: Scenario, world: int) -> tuple[ScenarioShock, ...]:
