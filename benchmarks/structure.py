@@ -49,8 +49,8 @@ LONGEST_MODULE = 500  # lines; the project's style
 MOST_SINGLE_IMPORTERS = 25  # the issue: "≤ 25 with one importer, each with a reason"
 WORD_SHARE = 0.9  # of values, at d16ef3d: word files 0.98 and more, declarations 0.84 and less
 
-# Why a module with one importer is right to stand alone: dotted name -> reason. ``--check`` wants one each.
-REASONS: dict[str, str] = {}
+# Why a module with one user is right to stand alone: ``name: reason`` a line. ``--check`` wants one each.
+REASONS = Path(__file__).with_name("single_users.txt")
 
 SECTIONS = {"Parameters", "Returns"}
 TAG = re.compile(r"</?(?:html|head|body|section|article|nav|h[1-6]|p|div|span|table|t[rdh]|[uo]l|li|d[lt])\b")
@@ -232,6 +232,21 @@ def one_user(c: Checkout) -> Figure:
     return count(f"{name} <- {by}" for name, by in users if not c.modules[name].is_init)
 
 
+def registers(module: Module) -> bool:
+    """Say whether a module registers members of a family (models, metrics, sections, verbs) when it loads."""
+    calls = [n.value for n in module.tree.body if isinstance(n, ast.Expr)]
+    calls += [d for n in module.tree.body if isinstance(n, ast.FunctionDef) for d in n.decorator_list]
+    names = [ast.unparse(call.func if isinstance(call, ast.Call) else call) for call in calls]
+    return any(re.search(r"\.register$|\.command$|^verb$|^report_section$", name) for name in names)
+
+
+def one_import_user(c: Checkout) -> Figure:
+    """Modules with one user, without those that are reached by name through a registry."""
+    users = single(c.importers(through_init=True))
+    pairs = ((name, by) for name, by in users if not c.modules[name].is_init)
+    return count(f"{name} <- {by}" for name, by in pairs if not registers(c.modules[name]))
+
+
 def too_long(c: Checkout) -> Figure:
     return count(f"{m.name} {m.lines}" for m in c.modules.values() if m.lines > LONGEST_MODULE)
 
@@ -396,6 +411,7 @@ ROWS: tuple[Row, ...] = (
     Row("one_importer", "modules with one importer", "≤ 25, each with a reason", one_importer),
     Row("one_importer_init", "… of which the importer is their own `__init__`", "", one_importer_init),
     Row("one_user", "modules with one user", "", one_user),
+    Row("one_import_user", "… that register nothing", "≤ 25, each with a reason", one_import_user),
     Row("too_long", "modules over 500 lines", "0", too_long),
     Row(
         "median_lines",
@@ -441,13 +457,14 @@ def measure_revision(root: Path, revision: str) -> dict[str, Figure]:
 
 def list_problems(figures: dict[str, Figure], reasons: dict[str, str]) -> list[str]:
     """Return every limit that is passed, in words."""
-    names = [item.partition(" <- ")[0] for item in figures["one_importer"].items]
+    names = [item.partition(" <- ")[0] for item in figures["one_import_user"].items]
     out = [f"{item} lines: over {LONGEST_MODULE}; split it" for item in figures["too_long"].items]
     out += [f"importing {PACKAGE}.rules: {item}" for item in figures["simulator_loaded"].items]
     if len(names) > MOST_SINGLE_IMPORTERS:
-        out.append(f"{len(names)} modules have one importer; at most {MOST_SINGLE_IMPORTERS} may")
-    out += [f"{name} has one importer and no reason in REASONS" for name in names if name not in reasons]
-    return out + [f"{name} is in REASONS but has not one importer" for name in reasons if name not in names]
+        out.append(f"{len(names)} modules have one user; at most {MOST_SINGLE_IMPORTERS} may")
+    out += [f"{name} has one user and no reason in single_users.txt" for name in names if name not in reasons]
+    gone = (name for name in reasons if name not in names)
+    return out + [f"{name} is in single_users.txt but has not one user" for name in gone]
 
 
 def number(figure: Figure) -> str:
@@ -488,7 +505,9 @@ def main(arguments: list[str] | None = None) -> int:
         print("\n".join(now[options.list].items))
         return 0
     if options.check:
-        problems = list_problems(now, REASONS)
+        lines = REASONS.read_text(encoding="utf-8").splitlines()
+        reasons = dict(line.split(": ", 1) for line in lines if line and not line.startswith("#"))
+        problems = list_problems(now, reasons)
         print("\n".join(problems) or "no limit is passed")
         return 1 if problems else 0
     print(table(now, sides.get("before")))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib.util
 import json
 import subprocess
@@ -139,19 +140,34 @@ def test_figures_are_those_one_counts_by_hand(structure: ModuleType, checkout: P
     assert figures["documentation"] == round(100 * (1 + 1 + 17 + 1) / lines, 1)
 
 
+@pytest.mark.parametrize(
+    ("text", "by_name"),
+    [
+        ("MODELS.register(Entry())\n", True),
+        ("@report_section('x', order=1)\ndef parts(): ...\n", True),
+        ("@verb\ndef rules(): ...\n", True),
+        ("def register(): ...\nx = register()\n", False),
+    ],
+)
+def test_what_registers_itself_is_reached_by_name(
+    structure: ModuleType, tmp_path: Path, text: str, by_name: bool
+) -> None:
+    module = structure.Module("riskmodel.x", tmp_path / "x.py", text, ast.parse(text))
+    assert structure.registers(module) == by_name
+
+
 def test_a_limit_passed_is_said_and_a_reason_must_fit(structure: ModuleType, checkout: Path) -> None:
     figures = structure.measure_checkout(checkout)
     reasons = {
-        "riskmodel.data": "holds its names",
-        "riskmodel.simulate": "holds its names",
+        "riskmodel.data.words": "holds the words",
         "riskmodel.gone": "was merged",
     }
     # One module too long, one of the simulator loaded, one without a reason, one reason without its module.
     assert structure.list_problems(figures, reasons) == [
         "riskmodel.simulate.world 501 lines: over 500; split it",
         "importing riskmodel.rules: riskmodel.simulate",
-        "riskmodel.data.words has one importer and no reason in REASONS",
-        "riskmodel.gone is in REASONS but has not one importer",
+        "riskmodel.data.tests has one user and no reason in single_users.txt",
+        "riskmodel.gone is in single_users.txt but has not one user",
     ]
     assert structure.main([str(checkout), "--check"]) == 1
 

@@ -6,8 +6,8 @@ import pandas as pd
 import pytest
 
 from riskmodel.data import About, from_frames
+from riskmodel.data.check import count_suspects, find_suspects, write_suspects
 from riskmodel.data.county import County
-from riskmodel.data.quality import count_suspects, find_suspects, write_suspects
 
 MONTHS = [f"{year}-{month:02d}" for year in (2018, 2019, 2020, 2021) for month in range(1, 13)]
 

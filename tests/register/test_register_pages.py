@@ -13,8 +13,7 @@ import pytest
 from riskmodel import presentation, register
 from riskmodel.data import from_frames
 from riskmodel.errors import UsageError
-from riskmodel.presentation.register_page import register_html
-from riskmodel.presentation.register_tables import register_tables
+from riskmodel.presentation.register_tables import register_html, register_tables
 from riskmodel.presentation.table import Column, Row, Table
 from riskmodel.presentation.workbook import open_workbook
 from riskmodel.register.vocabulary import register_vocabulary

@@ -1,13 +1,18 @@
-"""The researcher's page of a bench: findings, tables, figures, methods, limits, references; one HTML file."""
+"""The researcher's page of a bench: findings, tables, figures, methods, limits, references; one HTML file.
+
+Its charts show differences in recall, areas under the curve, and net benefit.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from riskmodel import models
-from riskmodel.benchmark import figures
 from riskmodel.benchmark.findings import (
     LEVEL,
     benchmark_findings,
@@ -22,22 +27,140 @@ from riskmodel.evaluation import METRICS
 from riskmodel.i18n import section
 from riskmodel.io import write_table, write_text
 from riskmodel.presentation import (
+    Axis,
     Bullets,
     Cell,
     Chart,
     Charts,
     Heading,
+    Interval,
     Link,
     Links,
     PageSection,
     Paragraph,
+    Plot,
     Table,
     Words,
     attributes_in_both,
+    intervals,
+    line_style,
     page_html,
 )
 from riskmodel.runs import is_simple, winner
 from riskmodel.version import __version__
+
+_PAD = 0.02
+_WINNER = {"simple": "#d97706", "elaborate": "#0072b2", "level": "#6b7280"}
+
+
+def charts(one: PanelResult, name_of: Callable[[str], Words]) -> Iterator[Chart]:
+    """Draw a panel's charts."""
+    yield _delta(one, name_of)
+    yield _auc(one, name_of)
+    if len(one.tables["net_benefit"]):
+        yield _net_benefit(one, name_of)
+
+
+def overall(done: BenchmarkResult) -> Iterator[Chart]:
+    """Draw over all panels by how much the best elaborate method is ahead of the best simple one."""
+    asked = {
+        "auc": (
+            word("ordering_auc"),
+            word("auc"),
+        ),
+        "recall": (
+            word("ordering_recall"),
+            word("recall"),
+        ),
+    }
+    for measure, (title, unit) in asked.items():
+        found = [
+            Interval(one.panel.brief, row["difference"], row["low"], row["high"], _WINNER[winner(row)])
+            for one in done.done
+            if "ordering" in one.tables
+            for row in one.tables["ordering"].to_dict("records")
+            if row["measure"] == measure
+        ]
+        if not found:
+            continue
+        low, high = _span(*zip(*((f.value, f.low, f.high) for f in found), strict=True))
+        label = word("difference_axis", unit=unit)
+        axis = Axis(label, min(low, -_PAD), max(high, _PAD))
+        yield Chart(f"simple_{measure}", title, intervals(found, axis, title, zero=True))
+
+
+def _short_name(model: str, name_of: Callable[[str], Words]) -> Words:
+    return models.MODELS[model].short if model in models.MODELS else name_of(model)
+
+
+def _colour(model: str) -> str:
+    if not models.is_model(model):
+        return line_style(model)[0]
+    return models.TRADITIONS[models.model_entry(model).tradition].colour
+
+
+def _span(values: Any, lows: Any, highs: Any) -> tuple[float, float]:
+    every = np.r_[values, lows, highs].astype(float)
+    every = every[np.isfinite(every)]
+    return float(every.min()) - _PAD, float(every.max()) + _PAD
+
+
+def _delta(one: PanelResult, name_of: Callable[[str], Words]) -> Chart:
+    table = one.tables["comparison"].query("scope == 'pooled' and at == 'budget'")
+    table = table[table["model"].isin(list(models.MODELS))].sort_values(
+        "delta_recall", ascending=False, kind="stable"
+    )
+    low, high = _span(table["delta_recall"], table["delta_low"], table["delta_high"])
+    rows = [
+        Interval(
+            _short_name(r["model"], name_of),
+            r["delta_recall"],
+            r["delta_low"],
+            r["delta_high"],
+            _colour(r["model"]),
+        )
+        for r in table.to_dict("records")
+    ]
+    baseline = name_of(str(table["baseline"].iloc[0]))
+    label = word("recall_minus_baseline", baseline=baseline)
+    title = word("delta_recall")
+    return Chart(
+        "delta", title, intervals(rows, Axis(label, min(low, -_PAD), max(high, _PAD)), title, zero=True)
+    )
+
+
+def _auc(one: PanelResult, name_of: Callable[[str], Words]) -> Chart:
+    table = one.tables["metrics"]
+    table = table[table["model"].isin(list(models.MODELS))].sort_values("auc", ascending=False, kind="stable")
+    low, high = _span(table["auc"], table["auc_low"], table["auc_high"])
+    rows = [
+        Interval(_short_name(r["model"], name_of), r["auc"], r["auc_low"], r["auc_high"], _colour(r["model"]))
+        for r in table.to_dict("records")
+    ]
+    title = word("area_under_the_roc_curve")
+    axis = Axis(word("auc"), max(0.0, low), min(1.0, high), percent=False)
+    return Chart("auc", title, intervals(rows, axis, title))
+
+
+def _net_benefit(one: PanelResult, name_of: Callable[[str], Words]) -> Chart:
+    table = one.tables["net_benefit"]
+    title = word("net_benefit_higher_is_better")
+    top = max(float(table["net_benefit"].max()), 0.0) * 1.1 + 1e-4
+    x = Axis(
+        word("least_chance"),
+        0,
+        float(table["threshold"].max()),
+    )
+    plot = Plot(x, Axis(word("net_benefit"), 0, top), title)
+    everyone = table[table["model"] == table["model"].iloc[0]]
+    above = everyone[everyone["visit_all"] >= 0]
+    plot.line(above["threshold"], above["visit_all"], "#94a3b8", "2 4", word("visit_everyone"))
+    for model, rows in table.groupby("model", sort=False):
+        colour, dash = line_style(str(model))
+        inside = rows[rows["net_benefit"] >= 0]
+        plot.line(inside["threshold"], inside["net_benefit"], colour, dash, _short_name(str(model), name_of))
+    return Chart("net_benefit", title, plot.svg())
+
 
 PAGE, TEXT, ONE_TABLE = "bench.html", "bench.md", "tables/bench.csv"
 _NOTES = 12
@@ -61,9 +184,9 @@ def write_benchmark_page(done: BenchmarkResult, out: str | Path, lang: str = "en
         The page; it makes no network request.
     """
     folder = Path(out)
-    overall = list(figures.overall(done))
-    charts = {one.panel.id: list(figures.charts(one, name_of)) for one in done.done}
-    for part, drawn in {"bench": overall, **charts}.items():
+    first = list(overall(done))
+    charts = {one.panel.id: list(charts(one, name_of)) for one in done.done}
+    for part, drawn in {"bench": first, **charts}.items():
         for chart in drawn:
             write_text(chart.svg + "\n", folder / "figures" / f"{part}-{chart.name}.svg")
     write_table(summary_table(done), folder / ONE_TABLE)
@@ -71,7 +194,7 @@ def write_benchmark_page(done: BenchmarkResult, out: str | Path, lang: str = "en
     write_text(results_markdown(done, peak), folder / TEXT)
     html = page_html(
         done.bench.title.model_dump(),
-        [*_first_sections(done, overall), *(_panel(one, charts[one.panel.id]) for one in done.done),
+        [*_first_sections(done, first), *(_panel(one, charts[one.panel.id]) for one in done.done),
          *_last_sections(done)],
         language=lang, kind="benchmark", above=f"riskmodel {__version__}{' · quick' if done.quick else ''}",
     )  # fmt: skip
@@ -87,7 +210,11 @@ def _first_sections(done: BenchmarkResult, charts: list[Chart]) -> list[PageSect
     links = [Link(one.panel.title.model_dump(), f"#{one.panel.id}") for one in done.done]
     links += [Link(_words(name), f"#{name}") for name in ("methods", "limits", "references")]
     quick = [Paragraph(_words("quick"), "warn")] if done.quick else []
-    findings = [*quick, Bullets([m.both() for m in benchmark_findings(done)]), Links(_words("go"), links)]
+    findings = [
+        *quick,
+        Bullets([m.both() for m in benchmark_findings(done)]),
+        Links(_words("go"), links),
+    ]
     overview = [replace(_overview(done), title=""), Charts(charts), *_matrices(done)]
     return [
         PageSection("findings", _words("findings"), findings),

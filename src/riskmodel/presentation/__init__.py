@@ -10,7 +10,6 @@ from riskmodel.presentation.forecast_page import (
     read_forecast,
     write_forecast,
 )
-from riskmodel.presentation.household_list import histories
 from riskmodel.presentation.model_card import write_model_card
 from riskmodel.presentation.monitor_page import write_monitor
 from riskmodel.presentation.page import (
@@ -27,10 +26,11 @@ from riskmodel.presentation.page import (
     page_html,
     templates,
 )
-from riskmodel.presentation.register_page import write_register
+from riskmodel.presentation.register_tables import write_register
 from riskmodel.presentation.report import report_html, write_report, write_run_report
 from riskmodel.presentation.report_charts import line_style
 from riskmodel.presentation.report_input import ReportInput, read_run, weighted_yield, yields
+from riskmodel.presentation.report_tables import histories
 from riskmodel.presentation.rules_page import with_rules, write_rules_page
 from riskmodel.presentation.sections import REPORT_SECTIONS, ReportSection, report_section
 from riskmodel.presentation.table import Cell, Column, Row, Table, Words

@@ -13,7 +13,6 @@ from riskmodel.i18n import same, section
 from riskmodel.io import write_table, write_text
 from riskmodel.presentation import report_tables as tables
 from riskmodel.presentation.forecast_page import chapter_parts
-from riskmodel.presentation.household_list import HEADS, TEXT_HEADS, list_data
 from riskmodel.presentation.page import (
     LANGS,
     Bullets,
@@ -31,6 +30,7 @@ from riskmodel.presentation.page import (
 )
 from riskmodel.presentation.report_charts import model_words, report_charts
 from riskmodel.presentation.report_input import ReportInput, read_run
+from riskmodel.presentation.report_tables import HEADS, TEXT_HEADS, list_data
 from riskmodel.presentation.sections import Parts, page_sections, report_section
 from riskmodel.presentation.table import NOTHING, Table
 
