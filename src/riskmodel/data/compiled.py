@@ -18,7 +18,7 @@ import uuid
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, field, fields, is_dataclass
 from functools import cached_property
 from typing import Any, Protocol, TypeAlias
 
@@ -120,6 +120,19 @@ class Shape:
     def table(self, name: str) -> ir.Table:
         """Return a placeholder of a canonical table; one that is absent has its columns and no row."""
         return self._tables[name] if self.has(name) else empty_table(canonical_schema(name))
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Tables of which nothing but their columns is known, as a county's are before its facts are."""
+
+    con: Any
+    tables: Mapping[str, ir.Table] = field(default_factory=dict)
+
+    @cached_property
+    def shape(self) -> Shape:
+        """The tables' columns."""
+        return Shape(tuple((name, t.schema()) for name, t in self.tables.items()), (), About())
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,7 @@ import ibis.expr.types as ir
 import numpy as np
 import pandas as pd
 
+from riskmodel.data import compiled
 from riskmodel.data.file_formats import ROW
 from riskmodel.data.parse import EXTRA
 from riskmodel.data.schema import canonical_schema, contract
@@ -114,17 +115,19 @@ class Stay:
         return self.end == dt.date.max
 
 
+def _suspects(county: compiled.Shape, members: ir.Table) -> ir.Table:
+    return members.semi_join(_pairs(members), "member_id").order_by("member_id", "known_on", ROW)
+
+
 def overlapping_stays(con: Any) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Find the rows of ``members`` that contradict what stands when they become known."""
     if not con.raw_sql("SELECT 1 FROM members GROUP BY member_id HAVING count(*) > 1 LIMIT 1").fetchall():
         return fault_rows([], "", ""), pd.DataFrame()
-    t = con.table("members")
-    suspects = t.semi_join(_pairs(t), "member_id")
-    frame = suspects.order_by("member_id", "known_on", ROW).to_pandas()
+    frame = compiled.fetch_frame(compiled.Columns(con), _suspects, members=con.table("members"))
     faults: list[tuple[int, int]] = []
     deferred: list[tuple[int, dt.date]] = []
-    for _, rows in frame.groupby("member_id", sort=True):
-        never, later = resolve_stays(_stays(rows))
+    for _, own in frame.groupby("member_id", sort=True):
+        never, later = resolve_stays(_stays(own))
         faults += never
         deferred += later
     later_days = pd.DataFrame(deferred, columns=["row", "known_on"])

@@ -109,7 +109,7 @@ class County:
             ``corrected.T`` (T can hold corrected rows), ``versions.households`` and ``versions.members``
             (one of them has several rows), ``spans.T`` (T has totals over several months), ``business_net``.
         """
-        found = compiled.fetch_arrow(Columns(self.con, self.tables), _kinds_of_rows).to_pylist()[0]
+        found = compiled.fetch_arrow(compiled.Columns(self.con, self.tables), _kinds_of_rows).to_pylist()[0]
         return {kind: bool(there) for kind, there in found.items()}  # null: there is no row
 
     @cached_property
@@ -160,19 +160,6 @@ def _months(values: pd.Series) -> pd.Series:
         return values.astype("Int32")
     stamp = pd.to_datetime(values, errors="raise")
     return (stamp.dt.year * 12 + stamp.dt.month - 1).astype("Int32")
-
-
-@dataclass(frozen=True)
-class Columns:
-    """Tables of which nothing but their columns is known, as a county's are before its facts are."""
-
-    con: Any
-    tables: Mapping[str, ibis.Table] = field(default_factory=dict)
-
-    @cached_property
-    def shape(self) -> Shape:
-        """The tables' columns."""
-        return Shape(tuple((name, t.schema()) for name, t in self.tables.items()), (), About())
 
 
 def _kinds_of_rows(county: Shape) -> ibis.Table:
@@ -236,7 +223,7 @@ def from_frames(frames: Mapping[str, pd.DataFrame], about: About | None = None) 
         rows = _canonical(name, frame, list(loose))
         arrow = pa.Table.from_pandas(rows, ibis.schema(loose).to_pyarrow(), preserve_index=False)
         tables[name] = compiled.store_query(
-            Columns(con), _dated, name, dated, name=name, temporary=False, rows=arrow
+            compiled.Columns(con), _dated, name, dated, name=name, temporary=False, rows=arrow
         )
     return County(con=con, tables=tables, about=about)
 

@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from typing import Any
 
 import ibis
 import ibis.expr.datatypes as dt
@@ -22,6 +23,7 @@ import ibis.expr.types as ir
 import pandas as pd
 import pyarrow as pa
 
+from riskmodel.data import compiled
 from riskmodel.data.file_formats import ROW
 from riskmodel.data.schema import SPAN_TABLES, About, Column, canonical_schema, contract, ibis_type, known_on
 from riskmodel.data.sources import RawTable
@@ -108,6 +110,7 @@ def _plain(text: ir.StringValue) -> ir.StringValue:
 EXTRA = "extra_"
 RECORDED = "recorded_on"
 _RECORDED_COLUMN = Column(zh="录入日期", type="date")
+_LOOKUP = "lookup_"
 _LOOKED_UP = ("date", "month", "bool", "year", "grade", "code", "codes")
 
 
@@ -138,35 +141,75 @@ def unfused_selects() -> Iterator[None]:
 
 @dataclass(frozen=True)
 class ParsedTable:
-    """A table whose cells are parsed, nothing computed yet."""
+    """A table whose cells can be parsed, nothing computed yet.
 
-    rows: ir.Table
-    reasons: Mapping[str, str]
+    Parameters
+    ----------
+    con
+        The engine that holds the raw rows.
+    declared
+        What decides the query: the table, its columns in the file, what is said of the county.
+    inputs
+        The raw rows, the rows that the file spoils, and what distinct cells mean.
+    """
 
-    @property
-    def good(self) -> ir.Table:
-        """The rows without a fault, without the reasons."""
-        whole = self.rows.filter([self.rows[why].isnull() for why in self.reasons.values()])
-        return whole.drop(*self.reasons.values())
+    con: Any
+    declared: tuple[Any, ...]
+    inputs: Mapping[str, compiled.Input]
+
+    def store(self, name: str) -> ir.Table:
+        """Store the rows without a fault."""
+        with unfused_selects():
+            return compiled.store_query(
+                compiled.Columns(self.con), _good, *self.declared, name=name, temporary=False, **self.inputs
+            )
 
     def faults(self) -> pd.DataFrame:
         """Return every fault of a cell or a row."""
-        bad = ibis.or_(*(self.rows[why].notnull() for why in self.reasons.values()))
-        wide = self.rows.filter(bad).select(ROW, **{c: self.rows[why] for c, why in self.reasons.items()})
         with unfused_selects():
-            found = wide.to_pandas()
+            found = compiled.fetch_frame(compiled.Columns(self.con), _bad, *self.declared, **self.inputs)
         frame = found.melt(id_vars=ROW, var_name="column", value_name="reason")
         frame = frame.dropna(subset="reason").rename(columns={ROW: "row"})
         return frame.assign(other=pd.array([pd.NA] * len(frame), dtype="Int64"))
 
 
-def parse_table(raw: RawTable, about: About) -> ParsedTable:
+def parse_table(con: Any, raw: RawTable, about: About) -> ParsedTable:
     """Parse the rows of one table that its file format did not spoil."""
-    rows = raw.rows
-    if raw.faults:
-        faulty = ibis.memtable(pa.table({"faulty_": sorted({row for row, _, _ in raw.faults})}))
-        rows = rows.anti_join(faulty, [(ROW, "faulty_")])
-    rows, cells = _cells(raw, rows)
+    faulty = pa.table({"faulty_": pa.array(sorted({row for row, _, _ in raw.faults}), pa.int64())})
+    inputs: dict[str, compiled.Input] = {"rows": raw.rows, "faulty": faulty if raw.faults else None}
+    columns = _columns(raw.table)
+    looked_up = {n: raw.at[n] for n, c in columns.items() if c.type in _LOOKED_UP and n in raw.at}
+    distinct = _distinct(con, list(looked_up.values()), inputs)
+    for name, cell in looked_up.items():
+        lookup = _lookup(raw.table, name, columns[name], distinct[cell], raw.rows[cell].type())
+        inputs[f"{_LOOKUP}{name}"] = lookup
+    dated = About(snapshot_on=about.snapshot_on, entry_lag_months=about.entry_lag_months)
+    return ParsedTable(con, (raw.table, dict(raw.at), tuple(raw.others), dated), inputs)
+
+
+def _good(county: compiled.Shape, *declared: Any, **inputs: Any) -> ir.Table:
+    rows, reasons = _parsed(*declared, **inputs)
+    return rows.filter([rows[why].isnull() for why in reasons.values()]).drop(*reasons.values())
+
+
+def _bad(county: compiled.Shape, *declared: Any, **inputs: Any) -> ir.Table:
+    rows, reasons = _parsed(*declared, **inputs)
+    bad = ibis.or_(*(rows[why].notnull() for why in reasons.values()))
+    return rows.filter(bad).select(ROW, **{c: rows[why] for c, why in reasons.items()})
+
+
+def _parsed(
+    table: str,
+    at: Mapping[str, str],
+    others: tuple[str, ...],
+    about: About,
+    rows: ir.Table,
+    faulty: ir.Table | None,
+    **lookups: ir.Table | None,
+) -> tuple[ir.Table, dict[str, str]]:
+    """Return the parsed rows, and the columns that hold the reason why a column has no value that holds."""
+    raw = RawTable(table, "", rows, dict.fromkeys((*at.values(), *others), ""), at)
+    rows, cells = _cells(raw, _sound(rows, faulty), lookups)
     values = {name: cell.value for name, cell in cells.items()}
     reasons = {name: cell.reason for name, cell in cells.items()}
     if raw.table in SPAN_TABLES:
@@ -182,22 +225,28 @@ def parse_table(raw: RawTable, about: About) -> ParsedTable:
     why = {name: f"why_{name}" for name in reasons}
     flags = {why[name]: reason for name, reason in reasons.items()}
     extra = {EXTRA: _extra(raw, rows, values[RECORDED])}
-    return ParsedTable(rows.select(rows[ROW], **out, **extra, **flags), why)
+    return rows.select(rows[ROW], **out, **extra, **flags), why
 
 
-def _cells(raw: RawTable, rows: ir.Table) -> tuple[ir.Table, dict[str, Cell]]:
+def _columns(table: str) -> dict[str, Column]:
+    return dict(contract().tables[table].columns) | {RECORDED: _RECORDED_COLUMN}
+
+
+def _sound(rows: ir.Table, faulty: ir.Table | None) -> ir.Table:
+    """Leave out the rows that the file format spoils."""
+    return rows if faulty is None else rows.anti_join(faulty, [(ROW, "faulty_")])
+
+
+def _cells(
+    raw: RawTable, rows: ir.Table, found: Mapping[str, ir.Table | None]
+) -> tuple[ir.Table, dict[str, Cell]]:
     """Return the rows with look-ups joined on, and each column's value and reason over them."""
-    columns = dict(contract().tables[raw.table].columns) | {RECORDED: _RECORDED_COLUMN}
-    looked_up = {n: raw.at[n] for n, c in columns.items() if c.type in _LOOKED_UP and n in raw.at}
-    distinct = _distinct(rows, list(looked_up.values()))
-    lookups = {
-        name: _lookup(raw.table, name, columns[name], distinct[cell], rows[cell].type())
-        for name, cell in looked_up.items()
-    }
+    columns = _columns(raw.table)
+    lookups = {name.removeprefix(_LOOKUP): lookup for name, lookup in found.items()}
     joined: ir.Table = rows
     for name, lookup in lookups.items():
         if lookup is not None:
-            joined = joined.left_join(lookup, [(looked_up[name], f"k_{name}")])
+            joined = joined.left_join(lookup, [(raw.at[name], f"k_{name}")])
     kinds = {n: c.type for n, c in columns.items() if n in raw.at and n not in lookups}
     staged = joined.mutate(**{f"g_{n}": cell_content(joined[raw.at[n]], kind) for n, kind in kinds.items()})
     staged = staged.mutate(**{f"v_{n}": cell_value(staged[f"g_{n}"], kind) for n, kind in kinds.items()})
@@ -218,16 +267,23 @@ def _cells(raw: RawTable, rows: ir.Table) -> tuple[ir.Table, dict[str, Cell]]:
     return staged, cells
 
 
-def _distinct(rows: ir.Table, cells: list[str]) -> dict[str, pa.Array]:
+def _distinct(con: Any, cells: list[str], inputs: Mapping[str, compiled.Input]) -> dict[str, pa.Array]:
     if not cells:
         return {}
-    lists = rows.aggregate(**{c: rows[c].collect(distinct=True) for c in cells}).to_pyarrow()
+    lists = compiled.fetch_arrow(compiled.Columns(con), _distinct_cells, cells, **inputs)
     return {c: lists[c].combine_chunks().flatten() for c in cells}
+
+
+def _distinct_cells(
+    county: compiled.Shape, cells: list[str], rows: ir.Table, faulty: ir.Table | None
+) -> ir.Table:
+    sound = _sound(rows, faulty)
+    return sound.aggregate(**{c: sound[c].collect(distinct=True) for c in cells})
 
 
 def _lookup(
     table: str, name: str, column: Column, distinct: pa.Array, raw_type: dt.DataType
-) -> ir.Table | None:
+) -> pa.Table | None:
     """Return ``k_, v_, f_`` (raw value, parsed value, reason) of a column; None where both are the same."""
     parse_one = value_parser(table, name, column)
     keys = distinct.to_pylist()
@@ -238,7 +294,7 @@ def _lookup(
         return None
     values = pa.array([value for value, _ in parsed], kind.to_pyarrow())
     lookup = {f"k_{name}": distinct, f"v_{name}": values, f"f_{name}": pa.array(reasons, pa.string())}
-    return ibis.memtable(pa.table(lookup))
+    return pa.table(lookup)
 
 
 def _not_negative(table: str, columns: Mapping[str, Column], cells: dict[str, Cell]) -> None:

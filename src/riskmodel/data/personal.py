@@ -24,6 +24,7 @@ import ibis
 import ibis.expr.types as ir
 import pyarrow as pa
 
+from riskmodel.data import compiled
 from riskmodel.data.parse import as_text
 from riskmodel.data.schema import contract, normal_header
 from riskmodel.data.sources import RawTable
@@ -71,28 +72,32 @@ def _by_content(raw: RawTable, cells: list[str]) -> dict[str, str]:
     cells = [c for c in cells if types[c] in ("id", "text", "") or raw.rows[c].type().is_string()]
     if not cells:
         return {}
-    counts = {f"{c}_n": raw.rows[c].count() for c in cells}
-    counts |= {f"{c}_longest": raw.rows[c].cast("string").length().max() for c in cells}
-    counted = raw.rows.aggregate(**counts).to_pyarrow().to_pylist()[0]
+    county = compiled.Columns(raw.rows.get_backend())
+    counted = compiled.fetch_arrow(county, _lengths, cells, rows=raw.rows).to_pylist()[0]
     found: dict[str, str] = {}
     for c in cells:
         if (counted[f"{c}_longest"] or 0) >= _SHORTEST:
-            hits = _hits(raw.rows[c], _patterns(types[c]))
+            hits = compiled.fetch_arrow(county, _hits, c, _patterns(types[c]), rows=raw.rows).to_pylist()[0]
             what = _verdict(hits, counted[f"{c}_n"], serials=c == raw.at.get("row_id"))
             found |= {c: what} if what else {}
     return found
 
 
-def _hits(column: ir.Column, patterns: Mapping[str, str]) -> dict[str, int]:
+def _lengths(county: compiled.Shape, cells: list[str], rows: ir.Table) -> ir.Table:
+    """Count each column's values and the characters of its longest."""
+    counts = {f"{c}_n": rows[c].count() for c in cells}
+    return rows.aggregate(**counts, **{f"{c}_longest": rows[c].cast("string").length().max() for c in cells})
+
+
+def _hits(county: compiled.Shape, cell: str, patterns: Mapping[str, str], rows: ir.Table) -> ir.Table:
     """Count the values that match each pattern."""
+    column = rows[cell]
     text = as_text(column) if column.type().is_floating() else column.cast("string")
     rows = text.name("v").as_table()
     # Matching costs: most values lack a run of digits, and one plain search tells.
     rows = rows.filter(rows.v.length() >= _SHORTEST).filter(rows.v.re_search(_DIGITS))
     text = as_text(rows.v)
-    counts = {k: text.re_search(p).sum() for k, p in patterns.items()}
-    counted = rows.aggregate(**counts).to_pyarrow().to_pylist()[0]
-    return {k: int(n or 0) for k, n in counted.items()}
+    return rows.aggregate(**{k: text.re_search(p).sum().fill_null(0) for k, p in patterns.items()})
 
 
 def _verdict(hits: Mapping[str, int], n: int, serials: bool) -> str | None:

@@ -28,7 +28,7 @@ from riskmodel.data.conflicts import (
 )
 from riskmodel.data.county import County
 from riskmodel.data.file_formats import ROW
-from riskmodel.data.parse import EXTRA, parse_table, unfused_selects
+from riskmodel.data.parse import EXTRA, parse_table
 from riskmodel.data.personal import pseudonymise_table as keyed
 from riskmodel.data.personal import refuse_personal_data, secret_key
 from riskmodel.data.schema import About, canonical_schema, codes, contract, table_words
@@ -307,9 +307,8 @@ def _read_one(
     else:
         raw, further = keyed(con, raw, key)
         notices += further
-    parsed = parse_table(raw, about)
-    with unfused_selects():
-        rows = con.create_table(source.table, parsed.good)
+    parsed = parse_table(con, raw, about)
+    rows = parsed.store(source.table)
     table = TableRead(raw, n_read=_count(con, raw.rows), rows=rows)
     _note(table, pd.DataFrame(raw.faults, columns=["row", "column", "reason"]))
     if _count(con, rows) + table.n_rejected < table.n_read:
