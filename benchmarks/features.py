@@ -26,7 +26,6 @@ from riskmodel import features
 from riskmodel.data import County, compiled
 from riskmodel.features import monthly
 from riskmodel.features.aggregates import MONTHLY
-from riskmodel.features.monthly import ALL_HOUSEHOLDS
 from riskmodel.households import point_in_time
 
 AIM_RATIO = 1.3
@@ -90,8 +89,8 @@ def compare(county: County, days: list[dt.date], repeats: int) -> None:
                     monthly.monthly_features,
                     table,
                     mine,
-                    ALL_HOUSEHOLDS,
                     name=f"our_{table}",
+                    piece=None,
                     **dates,
                 )
         assert_equal(county, table, [f.id for f in mine])

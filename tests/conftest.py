@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gc
 import os
+import shutil
+import tempfile
 from pathlib import Path
 
 # Two workers on two cores: more threads than that only fight each other.
@@ -16,6 +18,9 @@ os.environ.setdefault("MPLBACKEND", "Agg")
 gc.set_threshold(20_000, 20, 100)
 
 import pytest  # noqa: E402 - after the caps
+
+QUERIES = "RISKMODEL_QUERY_CACHE"
+_OWN_FOLDER = pytest.StashKey[str]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -39,3 +44,17 @@ def shared_data() -> Path:
     if path is None:
         pytest.skip("real panels are not here (set RISKMODEL_SHARED to a folder that holds data/)")
     return path / "data"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let the workers, notebooks and verbs of one run share the queries that they compile."""
+    if QUERIES not in os.environ:  # set: this is a worker, or a developer keeps a folder
+        config.stash[_OWN_FOLDER] = tempfile.mkdtemp(prefix="riskmodel-queries-")
+        os.environ[QUERIES] = config.stash[_OWN_FOLDER]
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    folder = config.stash.get(_OWN_FOLDER, None)
+    if folder is not None:
+        del os.environ[QUERIES]
+        shutil.rmtree(folder, ignore_errors=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import threading
+from pathlib import Path
 
 import ibis
 import pandas as pd
@@ -21,11 +22,12 @@ HOUSEHOLDS = pd.DataFrame(
 @pytest.fixture(autouse=True)
 def _empty_cache(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(compiled, "CACHE", compiled._Cache(compiled.MOST_QUERIES))
+    monkeypatch.delenv(compiled.FOLDER, raising=False)
 
 
-def kept(build: object) -> int:
-    """Return how many texts of a function are kept (reading and describing a county keep their own)."""
-    return sum(key[0] is build for key in compiled.CACHE._queries)
+def kept(build: compiled.Build) -> int:
+    """Return how many texts of a function are kept (making and describing a county keep their own)."""
+    return len(compiled.CACHE.of(build))
 
 
 def county(about: About | None = None, **tables: pd.DataFrame) -> County:
@@ -142,7 +144,7 @@ def test_a_function_with_values_of_its_own_is_refused() -> None:
     def build(shape: Shape) -> ibis.Table:
         return shape.table("households").filter(ibis._.lifted_year > first)
 
-    with pytest.raises(TypeError, match="hand them over as arguments"):
+    with pytest.raises(TypeError, match="hand over what it carries as arguments"):
         compiled.query(county(), build)
 
 
@@ -199,7 +201,7 @@ def test_the_least_recently_used_query_is_forgotten_first() -> None:
 
     def make(name: str) -> compiled.Query:
         made.append(name)
-        return compiled.Query(name, ibis.schema({}))
+        return compiled.Query(name, ibis.schema({}), "")
 
     for name in ("a", "b", "a", "c", "a", "b"):
         assert cache.get(name, lambda name=name: make(name)).text == name  # type: ignore[misc]
@@ -223,3 +225,42 @@ def test_several_threads_may_ask_each_for_its_own_county() -> None:
         thread.join()
     assert found == {k: [2000 + k] * 3 for k in range(6)}
     assert kept(since) == 1
+
+
+def written(folder: Path) -> list[Path]:
+    return sorted(folder.rglob("*.json"))
+
+
+def test_another_process_finds_the_texts_that_one_left_in_the_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(compiled.FOLDER, str(tmp_path))
+    one = county()
+    expected = compiled.fetch_frame(one, every_type)
+    schema = compiled.query(one, every_type).schema
+    assert [f for f in written(tmp_path) if "every_type" in f.read_text(encoding="utf-8")]
+    monkeypatch.setattr(compiled, "CACHE", compiled._Cache(compiled.MOST_QUERIES))
+    with monkeypatch.context() as patched:
+        patched.setattr(type(one.con), "compile", None)  # nothing is compiled any more
+        again = compiled.query(one, every_type)
+        found = compiled.fetch_frame(one, every_type)
+    assert again.schema == schema
+    pd.testing.assert_frame_equal(found, expected, check_exact=True)
+    assert not [f for f in tmp_path.rglob("*") if f.is_file() and f.suffix != ".json"]
+
+
+def test_other_versions_of_what_writes_texts_have_a_folder_of_their_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(compiled.FOLDER, str(tmp_path))
+    compiled.query(county(), every_type)
+    monkeypatch.setattr(compiled, "CACHE", compiled._Cache(compiled.MOST_QUERIES))
+    monkeypatch.setattr(compiled, "_versions", lambda: "another")
+    compiled.query(county(), every_type)
+    assert len({f.parent for f in written(tmp_path)}) == 2
+
+
+def test_without_a_folder_nothing_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    compiled.query(county(), every_type)
+    assert not list(tmp_path.iterdir())

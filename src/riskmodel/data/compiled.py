@@ -7,11 +7,18 @@ whatever differs from one run to the next (as-of dates, lines, scores) comes in 
 is therefore decided by the function, the shape, the arguments and the inputs' columns, and it is kept by
 exactly these. Tables stand in the text as placeholders, which are replaced by a county's own names when the
 query is run, so counties share a text although they name their tables differently.
+
+Texts live as long as the process. Where the environment variable `FOLDER` names a folder they are kept there
+too, by the versions of everything that writes them; they hold columns, codes and parameters, never a row.
 """
 
 from __future__ import annotations
 
 import datetime as dt
+import functools
+import importlib.metadata
+import json
+import os
 import re
 import threading
 import uuid
@@ -20,6 +27,8 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields, is_dataclass
 from functools import cached_property
+from hashlib import sha256
+from pathlib import Path
 from typing import Any, Protocol, TypeAlias
 
 import ibis
@@ -52,6 +61,7 @@ class Holder(Protocol):
 Input: TypeAlias = pa.Table | ir.Table | None
 Build = Callable[..., ir.Table]
 
+FOLDER = "RISKMODEL_QUERY_CACHE"
 # A text is at most some 200 kB, and a run over several counties and rule sets needs fewer than a hundred.
 MOST_QUERIES = 512
 _PLACEHOLDER = re.compile(r'"@(county|input):([^"]+)"')
@@ -105,6 +115,12 @@ class Shape:
     about: About
 
     @cached_property
+    def key(self) -> str:
+        """All of it as text."""
+        schemas = [(name, _columns_key(schema)) for name, schema in self.schemas]
+        return repr((schemas, self.kinds, self.about.model_dump()))
+
+    @cached_property
     def facts(self) -> Mapping[str, bool]:
         """What kinds of rows there are at all, see `County.facts`."""
         return dict(self.kinds)
@@ -137,10 +153,11 @@ class Columns:
 
 @dataclass(frozen=True)
 class Query:
-    """A compiled query: its text with placeholders for tables, and the columns it returns."""
+    """A compiled query: its text with placeholders for tables, the columns it returns, and whose it is."""
 
     text: str
     schema: ibis.Schema
+    build: str
 
     @cached_property
     def create_text(self) -> str:
@@ -159,15 +176,18 @@ class _Cache:
     def __init__(self, most: int) -> None:
         self.most = most
         self._lock = threading.Lock()
-        self._queries: OrderedDict[Any, Query] = OrderedDict()
+        self._queries: OrderedDict[str, Query] = OrderedDict()
 
-    def get(self, key: Any, make: Callable[[], Query]) -> Query:
+    def get(self, key: str, make: Callable[[], Query]) -> Query:
         """Return the query of a key, made on the first call."""
         with self._lock:
             if key in self._queries:
                 self._queries.move_to_end(key)
                 return self._queries[key]
-        query = make()  # not under the lock: two threads may both write the same text
+        query = _read(key)
+        if query is None:
+            query = make()  # not under the lock: two threads may both write the same text
+            _write(key, query)
         with self._lock:
             self._queries[key] = query
             while len(self._queries) > self.most:
@@ -179,6 +199,11 @@ class _Cache:
         with self._lock:
             self._queries.clear()
 
+    def of(self, build: Build) -> list[Query]:
+        """Return the queries that a function wrote."""
+        with self._lock:
+            return [query for query in self._queries.values() if query.build == _function_key(build)]
+
     def __len__(self) -> int:
         return len(self._queries)
 
@@ -188,21 +213,15 @@ CACHE = _Cache(MOST_QUERIES)
 
 def query(county: Holder, build: Build, *arguments: Any, **inputs: Input) -> Query:
     """Return a query compiled for a county's shape, from the cache where it was compiled before."""
-    if getattr(build, "__closure__", None) or getattr(build, "__self__", None) is not None:
-        raise TypeError(f"{build!r} carries values that the key does not have: hand them over as arguments")
     schemas = {name: None if t is None else _schema(t) for name, t in inputs.items()}
-    key = (
-        build,
-        county.shape,
-        tuple(_key(a) for a in arguments),
-        tuple(schemas.items()),
-        ibis.options.sql.fuse_selects,
-    )
+    columns = [(name, schema and _columns_key(schema)) for name, schema in schemas.items()]
+    parts = (_function_key(build), county.shape.key, [_key(a) for a in arguments], columns)
+    key = sha256(repr((*parts, ibis.options.sql.fuse_selects)).encode()).hexdigest()
 
     def make() -> Query:
         given = {n: None if s is None else ibis.table(s, name=f"@input:{n}") for n, s in schemas.items()}
         expression = build(county.shape, *arguments, **given)
-        return Query(county.con.compile(expression), expression.schema())
+        return Query(county.con.compile(expression), expression.schema(), _function_key(build))
 
     return CACHE.get(key, make)
 
@@ -274,23 +293,71 @@ def _schema(table: pa.Table | ir.Table) -> ibis.Schema:
     return table.schema() if isinstance(table, ir.Table) else ibis.Schema.from_pyarrow(table.schema)
 
 
+def _columns_key(schema: ibis.Schema) -> list[tuple[str, str]]:
+    return [(name, str(kind)) for name, kind in schema.items()]
+
+
+def _function_key(build: Callable[..., Any]) -> str:
+    name = getattr(build, "__qualname__", "<")
+    if "<" in name or getattr(build, "__self__", None) is not None:
+        raise TypeError(f"{build!r} is no function of a module: hand over what it carries as arguments")
+    return f"{build.__module__}.{name}"
+
+
 def _key(value: Any) -> Any:
     """Return a value's part of the key: equal only where the text is sure to be equal (1 is not True)."""
-    if isinstance(value, BaseModel):
-        return type(value), value.model_dump_json()
     if isinstance(value, _SCALARS):
-        return type(value), repr(value)
+        return type(value).__name__, repr(value)
     if isinstance(value, Mapping):
-        return dict, tuple((k, _key(v)) for k, v in value.items())
+        return "mapping", [(k, _key(v)) for k, v in value.items()]
     if isinstance(value, tuple | list):
-        return type(value), tuple(_key(v) for v in value)
-    if is_dataclass(value) and not isinstance(value, type):
-        return type(value), tuple(_key(getattr(value, f.name)) for f in fields(value))
+        return type(value).__name__, [_key(v) for v in value]
     if isinstance(value, dt.date):
         raise TypeError(f"{value} would stand in the text: hand dates over in an input table")
-    if callable(value) and getattr(value, "__closure__", None) is None:
-        return value
-    raise TypeError(f"a {type(value).__name__} cannot be part of a compiled query's key")
+    kind = f"{type(value).__module__}.{type(value).__qualname__}"
+    if isinstance(value, BaseModel):
+        return kind, repr(value.model_dump())
+    if is_dataclass(value) and not isinstance(value, type):
+        return kind, [(f.name, _key(getattr(value, f.name))) for f in fields(value)]
+    if callable(value):
+        return "function", _function_key(value)
+    raise TypeError(f"a {kind} cannot be part of a compiled query's key")
+
+
+@functools.cache
+def _versions() -> str:
+    """Return a digest of all that writes texts: this package's files and the libraries' versions."""
+    home = Path(__file__).resolve().parents[1]
+    files = sorted(path for path in home.rglob("*") if path.suffix in (".py", ".yaml"))
+    own = [(str(f.relative_to(home)), f.stat().st_size, f.stat().st_mtime_ns) for f in files]
+    libraries = [importlib.metadata.version(name) for name in ("ibis-framework", "sqlglot", "duckdb")]
+    return sha256(repr((own, libraries)).encode()).hexdigest()
+
+
+def _file(key: str) -> Path | None:
+    folder = os.environ.get(FOLDER)
+    return Path(folder) / _versions() / f"{key}.json" if folder else None
+
+
+def _read(key: str) -> Query | None:
+    """Return the query that another process left in the folder, if there is a folder and a whole file."""
+    path = _file(key)
+    if path is None or not path.is_file():
+        return None
+    content = json.loads(path.read_text(encoding="utf-8"))
+    return Query(content["text"], ibis.schema(dict(content["schema"])), content["build"])
+
+
+def _write(key: str, query: Query) -> None:
+    path = _file(key)
+    if path is None:
+        return
+    content = {"text": query.text, "schema": _columns_key(query.schema), "build": query.build}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # Written beside and renamed: another process reads the whole file or none.
+    beside = path.with_suffix(f".{uuid.uuid4().hex}")
+    beside.write_text(json.dumps(content), encoding="utf-8")
+    beside.replace(path)
 
 
 @contextmanager

@@ -19,6 +19,7 @@ import ibis
 import ibis.expr.types as ir
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from riskmodel.data import County, Shape, fetch_arrow, fetch_frame, rows_table, store_query
 from riskmodel.errors import SpecError
@@ -27,7 +28,7 @@ from riskmodel.features.aggregates import AGGREGATES, BLOCK_PREFIX, EVENTS, MONT
 from riskmodel.features.declaration import Feature, FeatureSet
 from riskmodel.features.derived import line_of
 from riskmodel.features.library import dependency_levels, load_feature_set
-from riskmodel.features.monthly import ALL_HOUSEHOLDS, HouseholdRange
+from riskmodel.features.monthly import household_range
 from riskmodel.features.records import conditions_hold
 from riskmodel.households import (
     AccountingPeriod,
@@ -69,15 +70,15 @@ class TemporaryTables:
             self.county.con.con.execute(f'DROP TABLE IF EXISTS "{name}"')
             self.names.remove(name)
 
-    def pieces(self, name: str) -> list[HouseholdRange]:
-        """Return ranges of household ids, from (in) and to (out), of at most `ROWS_AT_ONCE` rows or so."""
+    def pieces(self, name: str) -> list[pa.Table | None]:
+        """Return ranges of household ids of at most `MAX_ROWS` rows or so; None stands for all of them."""
         rows = int(fetch_frame(self.county, _count, name)["rows"][0])
         parts = -(-rows // MAX_ROWS)
         if parts < 2:
-            return [ALL_HOUSEHOLDS]
+            return [None]
         ordered = sorted(fetch_frame(self.county, _households)["household_id"])
         cuts = [None, *(ordered[len(ordered) * k // parts] for k in range(1, parts)), None]
-        return list(pairwise(cuts))
+        return [household_range(low, high) for low, high in pairwise(cuts)]
 
 
 def _count(county: Shape, name: str) -> ir.Table:
@@ -308,7 +309,7 @@ def _recorded(
     if source in MONTHLY:
         dates = monthly.monthly_dates(county, source, features, when)
         what = (monthly.monthly_features, source, features)
-        yield source, [storage.keep(_block, *what, p, **dates) for p in storage.pieces(source)]
+        yield source, [storage.keep(_block, *what, piece=p, **dates) for p in storage.pieces(source)]
         if county.facts.get(f"spans.{source}", False) and source == "spending":
             reach = max(f.lag + (f.window or 0) for f in features)
             yield f"{source}_totals", [storage.keep(_block, monthly.count_totals, source, reach, clock=clock)]

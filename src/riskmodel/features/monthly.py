@@ -58,7 +58,7 @@ def by_span(
     wanted: Collection[str | None],
     edges: Sequence[int],
     parts: Sequence[str],
-    piece: HouseholdRange,
+    piece: ir.Table | None,
     dates: Mapping[str, ir.Table],
 ) -> ir.Table:
     """Return what windows are made of, by household, as-of, code and span."""
@@ -192,7 +192,7 @@ YEAR = 12
 
 
 def monthly_features(
-    county: Shape, name: str, features: Sequence[Feature], piece: HouseholdRange, **dates: ir.Table
+    county: Shape, name: str, features: Sequence[Feature], piece: ir.Table | None, **dates: ir.Table
 ) -> ir.Table:
     """Return the monthly features of one source, before the rule for missing values."""
     edges = _edges(features)
@@ -310,13 +310,15 @@ def count_totals(county: Shape, name: str, reach: int, clock: ir.Table) -> ir.Ta
     return t.group_by(KEY).agg(**{f"{name}_spans": ibis._.count()})
 
 
-HouseholdRange = tuple[str | None, str | None]
+def household_range(low: str | None, high: str | None) -> pa.Table:
+    """Return the input table of a piece: from (in) and to (out) which household id, null where open."""
+    return rows_table([{"low_": low, "high_": high}], low_="string", high_="string")
 
-ALL_HOUSEHOLDS: HouseholdRange = (None, None)
 
-
-def households_within(t: ir.Table, piece: HouseholdRange) -> ir.Table:
+def households_within(t: ir.Table, piece: ir.Table | None) -> ir.Table:
     """Return the rows of the households of a piece."""
-    low, high = piece
-    t = t if low is None else t.filter(t.household_id >= low)
-    return t if high is None else t.filter(t.household_id < high)
+    if piece is None:
+        return t
+    t = t.cross_join(piece)
+    after = t.low_.isnull() | (t.household_id >= t.low_)
+    return t.filter(after & (t.high_.isnull() | (t.household_id < t.high_))).drop("low_", "high_")
