@@ -25,7 +25,9 @@ _OWN_FOLDER = pytest.StashKey[str]()
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
-        "--renew", action="store_true", help="rewrite the expected texts of tests/snapshots, to be reviewed"
+        "--renew",
+        action="store_true",
+        help="rewrite expected texts (tests/snapshots) and the sample of reports/, to be reviewed",
     )
 
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,9 +14,13 @@ from riskmodel.presentation.forecast_page import FORMAT as OUTLOOK
 from riskmodel.presentation.report import FORMAT as REPORT
 from riskmodel.presentation.rules_page import FORMAT as RULES
 
+from ..snapshots.rendering import Renderer
+
 SAMPLE = Path(__file__).resolve().parents[2] / "reports" / "sample"
 FORMATS = {"report.html": REPORT, "rules.html": RULES, "forecast.html": OUTLOOK}
 PAGES = tuple(FORMATS)
+# The smallest demo whose models have enough events to learn from.
+DEMO = ("--households", "400", "--months", "48")
 
 
 @pytest.mark.parametrize("name", PAGES)
@@ -36,3 +43,16 @@ def test_the_list_is_there() -> None:
     book = load_workbook(SAMPLE / "worklist.xlsx", read_only=True)
     assert "核查名单" in book.sheetnames
     book.close()
+
+
+@pytest.mark.slow
+def test_the_sample_is_what_the_demo_writes(tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    # `python -m pytest tests/presentation/test_sample.py -m slow --renew` makes the sample anew.
+    command = [Path(sys.executable).with_name("riskmodel"), "demo", "--out", "demo", *DEMO]
+    subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
+    renderer = Renderer(tmp_path, SAMPLE.parents[1])
+    for name in (*PAGES, "worklist.xlsx"):
+        (written,) = [p for p in (tmp_path / "demo").rglob(name) if "month" not in p.parts]
+        if request.config.getoption("--renew"):
+            shutil.copyfile(written, SAMPLE / name)
+        assert renderer.file(written) == renderer.file(SAMPLE / name), name
