@@ -82,6 +82,34 @@ def build_targets(
 ) -> pd.DataFrame:
     """Return the label of every household known at each as-of.
 
+    Parameters
+    ----------
+    county
+        The county's tables.
+    as_of
+        One or several dates from which the horizon counts.
+    horizon
+        Months within which an event counts.
+    events
+        Of ``identified``, ``below_line``, ``confirmed``: any of them gives 1.
+    ruleset
+        Whose line decides ``below_line``.
+    known_by : date, optional
+        Rows recorded later are not seen, and windows not over by then are null; everything by default.
+    params : dict, optional
+        Overrides of the rule set's parameters.
+
+    Returns
+    -------
+    DataFrame
+        One row per ``household_id, as_of``, sorted: ``label`` and ``label_<event>`` (Int8, null where not
+        fully observed), ``real_horizon_months`` (differs from the one asked for on totals and ``next``).
+
+    Raises
+    ------
+    UsageError
+        If an event is unknown or none is given.
+
     References
     ----------
     Data contract, "Labels".
@@ -324,7 +352,31 @@ def build_cohorts(
     ruleset: str | rules.RuleSet = "national-2021",
     params: dict[str, object] | None = None,
 ) -> pd.DataFrame:
-    """Return the households of a cohort (or of the union of several) at each as-of."""
+    """Return the households of a cohort (or of the union of several) at each as-of.
+
+    Parameters
+    ----------
+    county
+        The checked tables, or a `riskmodel.households.KnownCounty`, which carries its own dates.
+    names
+        One or more of `COHORTS`.
+    as_of
+        Date, ISO text, or several.
+    ruleset
+        Whose line says who is below.
+    params
+        Overrides of the rule set's parameters.
+
+    Returns
+    -------
+    DataFrame
+        ``household_id, as_of, persons``, sorted.
+
+    Raises
+    ------
+    UsageError
+        If a name is unknown.
+    """
     cohorts = [names] if isinstance(names, str) else list(names)
     unknown = [n for n in cohorts if n not in COHORTS]
     if unknown or not cohorts:

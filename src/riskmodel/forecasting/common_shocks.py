@@ -61,12 +61,12 @@ def estimate_common_shock(z: Array, day: Array, township: Array) -> CommonShock:
 
 
 def years_observed(days: Iterable[dt.date], horizon: int) -> float:
-    """Return how many outcomes' worth of different luck past days have seen.
+    """Return how many outcomes' worth of different common shocks past days have seen.
 
     Examples
     --------
     >>> half_years = [dt.date(2018, 6, 30), dt.date(2018, 12, 31), dt.date(2019, 6, 30)]
-    >>> years(half_years, 3), round(years_observed(half_years, 12), 1)
+    >>> years_observed(half_years, 3), round(years_observed(half_years, 12), 1)
     (3.0, 2.0)
     """
     found = sorted(set(days))

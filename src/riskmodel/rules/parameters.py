@@ -219,8 +219,8 @@ def parameter_text(value: Any) -> str:
 
     Examples
     --------
-    >>> text(["illness", "disaster"]), text(None), text(1.0), parameter_text(6000)
-    ('illness,disaster', 'null', '1', '6000')
+    >>> [parameter_text(v) for v in (["illness", "disaster"], None, 1.0, 6000)]
+    ['illness,disaster', 'null', '1', '6000']
     """
     if value is None:
         return "null"
