@@ -10,7 +10,7 @@ export DO_NOT_TRACK := true
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow lint bench notebooks lock clean
+.PHONY: help setup demo test test-fast test-slow lint bench notebooks lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort
@@ -30,6 +30,14 @@ demo: $(STAMP)  ## run the main job on a simulated county into out/demo
 
 test: $(STAMP)  ## all tests but the slow ones
 	$(BIN)/python -m pytest -n 2 --dist loadfile $(PYTEST_ARGS)
+
+# Cheap tests of most packages and all doctests; what trains, simulates at length or opens a browser is left to make test.
+FAST := tests/i18n tests/io tests/data tests/evaluation tests/explanation tests/rules tests/scoring src \
+  tests/test_layers.py tests/test_public_names.py tests/test_structure.py tests/test_targets.py
+NOT_FAST := tests/data/test_fuzz.py tests/rules/test_engine.py tests/scoring/test_worklist.py
+
+test-fast: $(STAMP)  ## an inner loop: under a minute on two quiet cores
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile $(FAST) $(addprefix --ignore ,$(NOT_FAST)) $(PYTEST_ARGS)
 
 test-slow: $(STAMP)  ## the long simulations and scale runs
 	$(BIN)/python -m pytest -m slow -x $(PYTEST_ARGS)
