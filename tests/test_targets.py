@@ -128,6 +128,37 @@ def test_null_where_window_and_delay_reach_past_the_records(county: County) -> N
     assert value(targets.build_targets(late, "2020-12-31", 12, ["identified"]), "falls") is None
 
 
+def test_a_label_that_could_not_be_known_by_the_training_day_is_null(county: County) -> None:
+    # A model trained on a day may learn only from outcomes that were known on it. A window that is not over
+    # by then is half empty, and half a year's income is always below the line: "stays" earns exactly 6000 in
+    # 2020, but by the end of June only 3000 of it is there, which read as an outcome would be a false 1; and
+    # who has not been identified yet would be a false 0.
+    for event in ("below_line", "identified"):
+        found = targets.build_targets(county, "2019-12-31", 12, [event], known_by="2020-06-30")
+        assert found["label"].isna().all()
+    # Of visits too: a visit that confirmed is there, but the households are not yet followed to the end.
+    found = targets.build_targets(county, "2019-12-31", 12, ["confirmed"], known_by="2020-12-30")
+    assert found["label"].isna().all()
+    # From the window's last day on it is known, and with a recording delay only once the last record that the
+    # label needs may have come in: the day before that it is null, on it the outcome.
+    assert value(targets.build_targets(county, "2019-12-31", 12, known_by="2020-12-31"), "stays") == 0
+    late = County(county.con, county.tables, About(data_through="2021-12-31", recording_delay_days=31))
+    assert value(targets.build_targets(late, "2019-12-31", 12, known_by="2021-01-30"), "stays") is None
+    assert value(targets.build_targets(late, "2019-12-31", 12, known_by="2021-01-31"), "stays") == 0
+
+
+def test_a_total_that_was_recorded_after_the_training_day_is_nobodys_outcome() -> None:
+    # The total of 2020 is recorded in March 2021 (entry lag of three months): the day before it is no outcome.
+    frames = people(["h"])
+    spans = [("2019-01", "2019-12", 8_000), ("2020-01", "2020-12", 5_000)]
+    frames["income"] = pd.DataFrame(spans, columns=["month_from", "month_to", "amount"]).assign(
+        household_id="h", source="wage"
+    )
+    county = from_frames(frames, About(data_through="2022-03-31"))
+    assert value(targets.build_targets(county, "2020-06-30", 12, known_by="2021-03-30"), "h") is None
+    assert value(targets.build_targets(county, "2020-06-30", 12, known_by="2021-03-31"), "h") == 1
+
+
 def test_totals_take_the_first_total_after_the_feature_span() -> None:
     frames = people(["h"])
     spans = [("2019-01", "2019-12", 8_000), ("2020-01", "2020-12", 5_000), ("2021-01", "2021-12", 9_000)]
