@@ -139,8 +139,8 @@ def test_a_label_that_could_not_be_known_by_the_training_day_is_null(county: Cou
     # Of visits too: a visit that confirmed is there, but the households are not yet followed to the end.
     found = targets.build_targets(county, "2019-12-31", 12, ["confirmed"], known_by="2020-12-30")
     assert found["label"].isna().all()
-    # From the window's last day on it is known, and with a recording delay only once the last record that the
-    # label needs may have come in: the day before that it is null, on it the outcome.
+    # From the window's last day on it is known, and with a recording delay only once the last record that
+    # the label needs may have come in: the day before that it is null, on it the outcome.
     assert value(targets.build_targets(county, "2019-12-31", 12, known_by="2020-12-31"), "stays") == 0
     late = County(county.con, county.tables, About(data_through="2021-12-31", recording_delay_days=31))
     assert value(targets.build_targets(late, "2019-12-31", 12, known_by="2021-01-30"), "stays") is None
@@ -148,7 +148,7 @@ def test_a_label_that_could_not_be_known_by_the_training_day_is_null(county: Cou
 
 
 def test_a_total_that_was_recorded_after_the_training_day_is_nobodys_outcome() -> None:
-    # The total of 2020 is recorded in March 2021 (entry lag of three months): the day before it is no outcome.
+    # The total of 2020 is recorded at the end of March 2021 (entry lag of three months); before, no outcome.
     frames = people(["h"])
     spans = [("2019-01", "2019-12", 8_000), ("2020-01", "2020-12", 5_000)]
     frames["income"] = pd.DataFrame(spans, columns=["month_from", "month_to", "amount"]).assign(
@@ -174,6 +174,19 @@ def test_totals_take_the_first_total_after_the_feature_span() -> None:
     assert value(targets.build_targets(county, "2021-06-30", 12), "h") == 0
     # Nothing has come after the last one.
     assert value(targets.build_targets(county, "2022-03-31", 12), "h") is None
+
+
+def test_a_total_that_overlaps_the_features_span_is_no_outcome() -> None:
+    # At 2020-06-30 the newest known total is 2019. August 2019 to July 2020 ends later but shares five
+    # months with it: what a feature has counted is no outcome. The first that starts after it is 2020.
+    frames = people(["h"])
+    spans = [("2019-01", "2019-12", 8_000), ("2019-08", "2020-07", 9_000), ("2020-01", "2020-12", 5_000)]
+    frames["income"] = pd.DataFrame(spans, columns=["month_from", "month_to", "amount"]).assign(
+        household_id="h", source="wage"
+    )
+    found = targets.build_targets(from_frames(frames, About(data_through="2022-03-31")), "2020-06-30", 12)
+    assert value(found, "h") == 1
+    assert found["real_horizon_months"].tolist() == [6.0]
 
 
 def test_next_observation_within_so_many_months() -> None:
@@ -231,6 +244,19 @@ def test_cohorts_hold_who_was_at_risk(county: County) -> None:
     assert of("eliminated", "2021-12-31") == {"poor"}
     assert of("fell_before", "2021-12-31") == {"poor"}
     assert of("never_below", "2021-12-31") == {"stays"}
+
+
+def test_who_is_under_watch_is_in_no_risk_set_though_above_the_line() -> None:
+    # Both earn 7200, above the line. Who is in the register has returned to poverty already, or nearly so:
+    # staying there is no return to it.
+    frames = people(["watched", "free"])
+    frames["income"] = wages({"watched": {"2020": 600}, "free": {"2020": 600}})
+    frames["monitoring"] = pd.DataFrame(
+        {"household_id": ["watched"], "date": ["2020-05-01"], "event": ["identified"]}
+    )
+    county = from_frames(frames, About(data_through="2020-12-31"))
+    assert set(targets.build_cohorts(county, "not_monitored", "2020-12-31")["household_id"]) == {"free"}
+    assert set(targets.build_cohorts(county, "all", "2020-12-31")["household_id"]) == {"watched", "free"}
 
 
 def test_a_general_household_known_only_through_its_identification_is_in_no_cohort() -> None:

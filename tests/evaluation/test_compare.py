@@ -85,6 +85,16 @@ def test_rules_that_flag_more_than_the_budget_are_cut_by_their_own_ranking():
     assert any("more than the visits" in note.text("en") for note in found.notes)
 
 
+def test_a_deployed_list_holds_whom_the_rules_flag_before_the_model_s_own():
+    found = ev.compare(_hand(), {"visits": 3}, replicates=50)
+    # The model alone finds three events with three visits (h0, h2, h3). No office may leave out whom a rule
+    # flags: deployed, the three visits go to h0, h1 and h8, two events, exactly what the rules find.
+    assert found.primary.iloc[0]["hits_model"] == 3
+    deployed = found.deployed[found.deployed["scope"] == POOLED].set_index("list")
+    assert deployed.loc["rules+model", "hits"] == deployed.loc["rules+rules", "hits"] == 2
+    assert deployed.loc["rules+model", "delta_recall"] == 0
+
+
 def test_missing_ranks_come_last_within_the_flagged():
     frame = _hand()
     frame.loc[frame["household_id"] == "h8", "rule_rank"] = np.nan

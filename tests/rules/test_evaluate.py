@@ -143,6 +143,17 @@ def test_elimination_needs_all_four_and_labour() -> None:
     assert column(street_of, "outcome") == {name: outcome for name, (_, outcome) in cases.items()}
 
 
+def test_a_condition_holds_only_where_it_applies() -> None:
+    # The four criteria of elimination are asked of the register's households. Of two that are equal but for
+    # it, only the one in the register is said to meet them; of the other nothing is unknown either.
+    inside, outside = STABLE, {**STABLE, "monitoring": []}
+    found = rows(street({"inside": inside, "outside": outside}))
+    criteria = {"supported", "no_gap", "income_stable", "rigid_settled"}
+    assert criteria <= set(found["inside"]["conditions"].split(";"))
+    assert not criteria & set(found["outside"]["conditions"].split(";"))
+    assert not criteria & set(found["outside"]["unknown"].split(";"))
+
+
 def test_unknown_never_eliminates() -> None:
     able, unable = {"able": STABLE}, {"unable": STABLE | {"members": UNABLE}}
     assert column(able | unable, "outcome", absent=("support",)) == {

@@ -125,6 +125,13 @@ def test_thresholds_are_compared_after_rounding() -> None:
     assert by_columns("a + b <= 0.3", table) == by_arrays("a + b <= 0.3", table) == [True]
 
 
+def test_a_comparison_with_a_null_constant_is_unknown_in_both_backends() -> None:
+    # An amount that an office has not set is null. Were the comparison false, its opposite would be true.
+    table = frame([(1.0, 1.0, True, True, "lifted")])
+    for text in ("nothing > 1", "not (a > nothing)", "a == nothing"):
+        assert by_columns(text, table) == by_arrays(text, table) == [None]
+
+
 def test_rows_are_counted_in_arrays() -> None:
     there = np.array([[True, True, True], [True, False, True]])
     ages = Scope(ArrayBackend(there.shape), {"age": np.array([[3.0, 70, np.nan], [np.nan, 1, np.nan]])})
@@ -133,6 +140,9 @@ def test_rows_are_counted_in_arrays() -> None:
     assert evaluate_expression("count(members)", scope).tolist() == [2.0, 1.0, 2.0]
     some = evaluate_condition("some(members, age < 16)", scope)
     assert (some.yes.tolist(), some.no.tolist()) == ([True, False, False], [False, True, True])
+    # Of the third household no age is known: `some` is sure of nobody, `some_or_unknown` leaves it open.
+    open_ = evaluate_condition("some_or_unknown(members, age < 16)", scope)
+    assert (open_.yes.tolist(), open_.no.tolist()) == ([True, False, False], [False, True, False])
     unsure = evaluate_condition("some_or_unknown(members, age < 16)", scope)
     # The first has a child whatever the other's age; of the third's members no age is known.
     assert (unsure.yes.tolist(), unsure.no.tolist()) == ([True, False, False], [False, True, False])

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from riskmodel.data import About, County, from_frames
-from riskmodel.errors import SpecError
+from riskmodel.errors import InputRefused, SpecError
 from riskmodel.runs import Experiment, design_matrix, load_experiment, splits
 
 EXPERIMENT = """
@@ -102,3 +102,24 @@ def test_by_outcome_without_unseen_households_is_refused(tmp_path: Path) -> None
     # A test as-of before the last training outcome would see its own household's later rows in training.
     with pytest.raises(SpecError, match="unseen_households: true"):
         declared(tmp_path, "{train_until: 2010-12-31, test_from: 2011-01-01, by: outcome}")
+
+
+def test_training_windows_are_over_and_recorded_before_the_test(tmp_path: Path) -> None:
+    # A year from the end of 2009 is over at the end of 2010; records that take 31 days are there at the end
+    # of January. So the test of January may train on it, the one of December only where nothing is late, and
+    # neither on March 2010, whose year is not over.
+    exp = declared(tmp_path, "{folds: 2}")
+    dates = [dt.date(2009, 12, 31), dt.date(2010, 3, 31), dt.date(2010, 12, 31), dt.date(2011, 1, 31)]
+    exp = exp.model_copy(update={"as_of": exp.as_of.model_copy(update={"dates": tuple(dates)})})
+    data = county()
+
+    def trained(delay: int) -> dict[dt.date, tuple[dt.date, ...]]:
+        about = data.about.model_copy(update={"recording_delay_days": delay})
+        folds = splits.temporal_folds(exp, County(data.con, data.tables, about))
+        assert all(fold.test == (fold.seen_by,) for fold in folds)
+        return {fold.seen_by: fold.train for fold in folds}
+
+    assert trained(0) == {dates[2]: (dates[0],), dates[3]: (dates[0],)}
+    assert trained(31) == {dates[3]: (dates[0],)}
+    with pytest.raises(InputRefused, match="too close together"):
+        trained(32)

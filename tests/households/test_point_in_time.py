@@ -1,0 +1,57 @@
+"""Who is there, and in which state, on a day: hand-made validity at its borders."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+
+from riskmodel.data import County, from_frames
+from riskmodel.households import point_in_time
+
+
+@pytest.fixture(scope="module")
+def county() -> County:
+    return from_frames(
+        {
+            "households": pd.DataFrame(
+                {
+                    "household_id": "h",
+                    "township": "t",
+                    "village": "v",
+                    "registration": ["general", "lifted"],
+                    "valid_from": ["2018-01-01", "2020-01-01"],
+                }
+            ),
+            "members": pd.DataFrame(
+                {
+                    "household_id": "h",
+                    "member_id": ["stays", "leaves", "comes"],
+                    "birth_month": "1980-01",
+                    "valid_from": ["2018-01-01", "2018-01-01", "2020-03-01"],
+                    "valid_to": [None, "2020-03-01", None],
+                }
+            ),
+            "income": pd.DataFrame(
+                {"household_id": ["h"], "month": ["2019-01"], "source": "wage", "amount": 1}
+            ),
+        }
+    )
+
+
+def members_on(county: County, day: str) -> set[str]:
+    found = point_in_time.known_members(county, point_in_time.as_moments(day)).to_pandas()
+    return set(found["member_id"])
+
+
+def test_validity_begins_on_its_first_day_and_ends_before_its_last(county: County) -> None:
+    # Contract: [valid_from, valid_to). Who leaves and who comes on one day are never there together, and no
+    # day is without either: a household is divided by as many persons as really lived in it.
+    assert members_on(county, "2020-02-29") == {"stays", "leaves"}
+    assert members_on(county, "2020-03-01") == {"stays", "comes"}
+
+
+def test_of_several_valid_states_the_newest_holds(county: County) -> None:
+    # Both rows are open at their end: the later one replaces the earlier from its first day on.
+    days = ["2019-12-31", "2020-01-01", "2021-01-01"]
+    states = point_in_time.known_households(county, point_in_time.as_moments(days)).to_pandas()
+    assert states.sort_values("as_of")["registration"].tolist() == ["general", "lifted", "lifted"]
