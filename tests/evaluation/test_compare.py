@@ -132,6 +132,9 @@ def test_identical_orderings_show_no_difference(predictions):
     row = ev.compare(frame, {"share": 0.2}, replicates=100).primary.iloc[0]
     assert (row["delta_recall"], row["delta_low"], row["delta_high"]) == (0, 0, 0)
     assert (row["verdict"], row["p_bootstrap"], row["mcnemar_p"], row["overlap"]) == ("none", 1, 1, 1)
+    # Nor where it was declared beforehand and its interval alone decides: [0, 0] touches zero.
+    declared = ev.compare(frame, {"share": 0.2}, replicates=100, primary="logit").primary.iloc[0]
+    assert (declared["declared"], declared["verdict"]) == (True, "none")
 
 
 def test_paired_interval_is_that_of_the_difference_on_the_same_villages(predictions):

@@ -272,6 +272,36 @@ def test_who_knows_more_than_as_of_still_takes_the_total_that_ended_by_then() ->
     assert accounts.build_accounts(county, (late,)).to_pandas()["net_income"].tolist() == [6000]
 
 
+def test_who_knows_more_than_as_of_sees_no_event_that_happened_after_it() -> None:
+    # A look back on the end of 2020 with everything known by June 2021: the illness and the identification of
+    # 2021 were known by then, but they are nothing that held at the end of 2020. What did hold are the
+    # accident and the elimination of November, recorded late as they were.
+    recorded = ["2021-02-01", "2021-05-01"]
+    frames = base(
+        risk_events=pd.DataFrame(
+            {
+                "household_id": "h",
+                "date": ["2020-11-01", "2021-04-01"],
+                "cause": ["accident", "illness"],
+                "recorded_on": recorded,
+            }
+        ),
+        monitoring=pd.DataFrame(
+            {
+                "household_id": "h",
+                "date": ["2020-11-01", "2021-04-01"],
+                "event": ["eliminated", "identified"],
+                "recorded_on": recorded,
+            }
+        ),
+    )
+    late = point_in_time.Moment(point_in_time.to_date("2020-12-31"), point_in_time.to_date("2021-06-30"))
+    row = accounts.build_accounts(from_frames(frames), (late,)).to_pandas().iloc[0]
+    assert (bool(row.cause_accident), bool(row.cause_illness)) == (True, False)
+    assert row.latest_open_cause == "accident"
+    assert (row.register_event, bool(row.in_register)) == ("eliminated", False)
+
+
 def test_where_nobody_lives_the_reason_is_that() -> None:
     gone = base()
     gone["members"] = gone["members"].assign(valid_to="2020-01-01")

@@ -35,8 +35,8 @@ class Mutant(NamedTuple):
     file: str
     before: str
     after: str
-    why: str
     test: str = ""
+    why: str = ""
     equivalent: str = ""
 
 
