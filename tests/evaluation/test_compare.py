@@ -95,6 +95,15 @@ def test_a_deployed_list_holds_whom_the_rules_flag_before_the_model_s_own():
     assert deployed.loc["rules+model", "delta_recall"] == 0
 
 
+def test_visits_are_topped_up_and_cut_date_by_date():
+    # Two visits a date: at the first the rules flag three, at the second only h8. One is left over at the
+    # first, one visit is filled from below at the second; visits do not move between dates, so neither is 0.
+    later = _hand().assign(as_of="2021-09-30")
+    later["flagged"] = later["household_id"] == "h8"
+    row = ev.compare(pd.concat([_hand(), later]), {"visits": 2}, replicates=20).primary.iloc[0]
+    assert (row["flagged"], row["topped_up"], row["cut"]) == (4, 1, 1)
+
+
 def test_missing_ranks_come_last_within_the_flagged():
     frame = _hand()
     frame.loc[frame["household_id"] == "h8", "rule_rank"] = np.nan
