@@ -95,6 +95,14 @@ def test_a_deployed_list_holds_whom_the_rules_flag_before_the_model_s_own():
     assert deployed.loc["rules+model", "delta_recall"] == 0
 
 
+def test_a_household_of_unknown_size_counts_as_one_person():
+    # h2 holds five persons; of unknown size it is one like the others: three events of four against two.
+    frame = _hand()
+    frame["persons"] = frame["persons"].astype(float).where(frame["household_id"] != "h2")
+    row = ev.compare(frame, {"visits": 4}, replicates=20).primary.iloc[0]
+    assert row["delta_recall_persons"] == row["delta_recall"] == pytest.approx(0.25)
+
+
 def test_visits_are_topped_up_and_cut_date_by_date():
     # Two visits a date: at the first the rules flag three, at the second only h8. One is left over at the
     # first, one visit is filled from below at the second; visits do not move between dates, so neither is 0.

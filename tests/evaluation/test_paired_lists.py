@@ -8,6 +8,8 @@ from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.multitest import multipletests
 
 from riskmodel.evaluation import delong, holm, mcnemar_exact
+from riskmodel.evaluation.lists import rank_rows
+from riskmodel.evaluation.paired_lists import score_from_ranking
 
 # The 43 complete patients of DeLong, DeLong and Clarke-Pearson (1988), as printed in SAS/STAT User's Guide,
 # PROC LOGISTIC, "Comparing Receiver Operating Characteristic Curves": albumin, total protein, K-G score
@@ -85,3 +87,11 @@ def test_holm_is_statsmodels_holm_and_leaves_missing_out(monkeypatch):
     assert np.isnan(adjusted[1])
     assert adjusted[[0, 2]] == pytest.approx([0.02, 0.02])
     assert holm([]).size == 0
+
+
+def test_a_ranking_s_score_is_the_share_ahead_and_ties_are_equal():
+    # Of four, two are tied for the second place: one is ahead of either, three are ahead of the last. The
+    # second date starts anew, so that scores compare between dates of different size.
+    date, key = np.array([0, 0, 0, 0, 1, 1]), np.array([3.0, 2.0, 1.0, 2.0, 9.0, 8.0])
+    score = score_from_ranking(rank_rows(date, key), date)
+    assert score.tolist() == [-3 / 4, -1 / 4, 0, -1 / 4, -1 / 2, 0]

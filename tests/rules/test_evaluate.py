@@ -157,10 +157,10 @@ def test_a_condition_holds_only_where_it_applies() -> None:
 def test_who_may_belong_to_those_that_count_is_not_flagged_for_it() -> None:
     # Nancheng gives every household a colour but counts a general one only below the line and at risk.
     # Without a table of events the risk is unknown: the colour stays, and nobody is flagged for it.
-    poor = {"income": 3000.0, "registration": "general"}
+    poor = {"income": 3000.0, "registration": "general", "spending": medical(2000.0)}
     unknown = rows(street({"h": poor}, ("risk_events",)), "nancheng-2020")["h"]
     known = rows(street({"h": poor | {"risk_events": ILL}}), "nancheng-2020")["h"]
-    assert unknown["tier"] != ""
+    assert unknown["tier"] == "yellow"  # its spending weighs heavily
     assert pd.isna(unknown["has_risk"])
     assert (unknown["flagged"], known["flagged"]) == (False, True)
 

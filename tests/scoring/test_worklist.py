@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,8 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from riskmodel import scoring
+from riskmodel.data import About, from_frames
 from riskmodel.errors import InputRefused, UsageError
 from riskmodel.scoring.visit_plan import add_urgency
+from riskmodel.scoring.worklist import household_context
 
 CASES = given(
     n=st.integers(1, 120),
@@ -107,6 +111,38 @@ def test_planned_households_stand_before_those_that_wait(make_scores, quota) -> 
         sources = part["selected_by"].map({"rule": 0, "model": 1, "random": 2})
         assert sources.is_monotonic_increasing
         assert part.loc[part["selected_by"] == "rule", "turn"].is_monotonic_increasing
+
+
+def test_the_lot_stands_behind_the_model_though_it_drew_some_of_the_most_probable(make_scores) -> None:
+    # 60 of some 280 are drawn, so about one in five of those whom the model would have taken first: they
+    # stand with the lot all the same, because a visit of the lot is the first to be done without.
+    planned = scoring.build_worklist(make_scores(400, seed=3), visits=200, random_share=0.3).planned
+    assert planned["selected_by"].map({"rule": 0, "model": 1, "random": 2}).is_monotonic_increasing
+    of = planned.groupby("selected_by")["probability"]
+    assert of.max()["random"] > of.min()["model"]
+
+
+def test_who_was_not_met_was_not_seen() -> None:
+    # The visit of May found nobody at home: it is the last visit, but what is known of the household is of
+    # January, and from there its next visit is counted.
+    state = {"household_id": ["h"], "township": "t", "village": "v", "registration": "lifted"}
+    frames = {
+        "households": pd.DataFrame(state),
+        "members": pd.DataFrame({"household_id": ["h"], "member_id": "m", "birth_month": "1980-01"}),
+        "income": pd.DataFrame({"household_id": ["h"], "month": "2021-05", "source": "wage", "amount": 900}),
+        "visits": pd.DataFrame(
+            {
+                "household_id": "h",
+                "date": ["2021-01-10", "2021-05-10"],
+                "outcome": ["not_confirmed", "absent"],
+            }
+        ),
+    }
+    row = household_context(from_frames(frames, About(snapshot_on="2019-01-01")), dt.date(2021, 6, 30)).iloc[
+        0
+    ]
+    assert (row["last_visit"], row["last_outcome"]) == (pd.Timestamp("2021-05-10"), "absent")
+    assert row["last_seen"] == pd.Timestamp("2021-01-10")
 
 
 def test_model_takes_the_most_probable_of_those_not_drawn(make_scores) -> None:
