@@ -114,8 +114,8 @@ def test_planned_households_stand_before_those_that_wait(make_scores, quota) -> 
 
 
 def test_the_lot_stands_behind_the_model_though_it_drew_some_of_the_most_probable(make_scores) -> None:
-    # 60 of some 280 are drawn, so about one in five of those whom the model would have taken first: they
-    # stand with the lot all the same, because a visit of the lot is the first to be done without.
+    # 60 of some 280 are drawn, so about one in five of those whom the model would have taken first:
+    # they stand with the lot all the same, and the model's own keep their order by risk.
     planned = scoring.build_worklist(make_scores(400, seed=3), visits=200, random_share=0.3).planned
     assert planned["selected_by"].map({"rule": 0, "model": 1, "random": 2}).is_monotonic_increasing
     of = planned.groupby("selected_by")["probability"]
