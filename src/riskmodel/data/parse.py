@@ -238,11 +238,11 @@ def _sound(rows: ir.Table, faulty: ir.Table | None) -> ir.Table:
 
 
 def _cells(
-    raw: RawTable, rows: ir.Table, found: Mapping[str, ir.Table | None]
+    raw: RawTable, rows: ir.Table, tables: Mapping[str, ir.Table | None]
 ) -> tuple[ir.Table, dict[str, Cell]]:
     """Return the rows with look-ups joined on, and each column's value and reason over them."""
     columns = _columns(raw.table)
-    lookups = {name.removeprefix(_LOOKUP): lookup for name, lookup in found.items()}
+    lookups = {name.removeprefix(_LOOKUP): lookup for name, lookup in tables.items()}
     joined: ir.Table = rows
     for name, lookup in lookups.items():
         if lookup is not None:
