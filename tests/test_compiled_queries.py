@@ -36,7 +36,7 @@ def county(seed: int) -> County:
 
 @pytest.fixture(autouse=True)
 def _empty_cache(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(compiled, "CACHE", compiled._Cache(compiled.MOST_QUERIES))
+    monkeypatch.setattr(compiled, "CACHE", compiled._Cache(compiled.MOST_ENTRIES))
     monkeypatch.delenv(compiled.FOLDER, raising=False)
 
 
@@ -56,7 +56,7 @@ def test_kept_accounts_are_those_that_ibis_writes_for_the_occasion(
         with unfused_selects():
             fresh = in_order(accounts._build(one, when, period, None).to_pandas())
         pd.testing.assert_frame_equal(kept, fresh, check_exact=True)
-    assert len(compiled.CACHE.of(accounts._quantities_at)) == 1
+    assert len(compiled.CACHE.queries(accounts._quantities_at)) == 1
 
 
 def test_incomes_looked_back_on_are_those_that_ibis_writes_for_the_occasion() -> None:
@@ -67,7 +67,7 @@ def test_incomes_looked_back_on_are_those_that_ibis_writes_for_the_occasion() ->
             fresh = accounts._build(one, when, AccountingPeriod(), None).select(*accounts.INCOMES).to_pandas()
         kept = accounts.build_incomes(one, when).to_pandas()
         pd.testing.assert_frame_equal(in_order(kept), in_order(fresh), check_exact=True)
-    assert len(compiled.CACHE.of(accounts._incomes_at)) == 1
+    assert len(compiled.CACHE.queries(accounts._incomes_at)) == 1
 
 
 def accounts_at(one: County, day: str) -> pd.DataFrame:
@@ -109,9 +109,9 @@ def test_a_text_kept_from_another_county_and_day_gives_the_same_bytes(name: str)
     first, other = county(6), county(6)
     compute(first, str(FAR))
     _assert_no_date_stands_in_a_text()
-    texts = len(compiled.CACHE)
+    texts = len(compiled.CACHE.queries())
     kept = [compute(first, DAYS[0]), compute(other, DAYS[1])]
-    assert len(compiled.CACHE) == texts, "days and counties of one shape share their texts"
+    assert len(compiled.CACHE.queries()) == texts, "days and counties of one shape share their texts"
     compiled.CACHE.clear()
     for day, found in zip(DAYS, kept, strict=False):
         pd.testing.assert_frame_equal(found, compute(county(6), day), check_exact=True)
@@ -121,7 +121,7 @@ def _assert_no_date_stands_in_a_text() -> None:
     month = point_in_time.last_complete_month(FAR)
     years = [str(year) for year in range(FAR.year - 3, FAR.year + 3)]
     months = [str(m) for m in range(month - 36, month + 13)]
-    texts = [query.text for query in compiled.CACHE._queries.values()]
+    texts = [query.text for query in compiled.CACHE.queries()]
     assert texts
     for text in texts:
         assert not [word for word in (*years, *months, "9999", "DATE '") if word in text]

@@ -21,13 +21,13 @@ HOUSEHOLDS = pd.DataFrame(
 
 @pytest.fixture(autouse=True)
 def _empty_cache(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(compiled, "CACHE", compiled._Cache(compiled.MOST_QUERIES))
+    monkeypatch.setattr(compiled, "CACHE", compiled._Cache(compiled.MOST_ENTRIES))
     monkeypatch.delenv(compiled.FOLDER, raising=False)
 
 
 def kept(build: compiled.Build) -> int:
     """Return how many texts of a function are kept (making and describing a county keep their own)."""
-    return len(compiled.CACHE.of(build))
+    return len(compiled.CACHE.queries(build))
 
 
 def county(about: About | None = None, **tables: pd.DataFrame) -> County:
@@ -82,6 +82,40 @@ def test_tables_kinds_of_rows_and_what_is_said_of_the_county_give_texts_of_their
     told = county(About(source="an office", simulated={"seed": 1}), spending=spending(None))
     assert compiled.query(told, spending_per_household).text == texts[1]
     assert kept(spending_per_household) == 4
+
+
+def households_or_visits(shape: Shape) -> ibis.Table:
+    if shape.facts["versions.households"]:
+        return shape.table("households").select("household_id")
+    return shape.table("visits").select("household_id")
+
+
+def test_what_a_query_does_not_ask_for_gives_it_no_other_text() -> None:
+    # Spending, corrected or not, is no matter of a query on households.
+    for one in (county(), county(spending=spending(None)), county(spending=spending("r1"))):
+        compiled.query(one, since, 1, years=years(0))
+    assert kept(since) == 1
+    # One answer may lead to another question.
+    several = from_frames({"households": pd.concat([HOUSEHOLDS, HOUSEHOLDS.assign(valid_from="2020-01-01")])})
+    visits = pd.DataFrame({"household_id": ["a"], "date": ["2020-01-01"], "outcome": ["confirmed"]})
+    found = [
+        len(compiled.fetch_frame(c, households_or_visits)) for c in (county(), several, county(visits=visits))
+    ]
+    assert found == [0, 6, 1]
+    assert kept(households_or_visits) == 3
+    compiled.query(
+        from_frames({"households": several.frame("households"), "visits": visits}), households_or_visits
+    )
+    assert kept(households_or_visits) == 3
+
+
+def test_a_query_cannot_look_at_all_facts_at_once() -> None:
+    with pytest.raises(TypeError, match="single facts"):
+        compiled.query(county(), every_fact)
+
+
+def every_fact(shape: Shape) -> ibis.Table:
+    return shape.table("households").mutate(n=len(list(shape.facts)))
 
 
 def test_a_column_more_or_of_another_type_gives_another_text() -> None:
@@ -203,12 +237,13 @@ def test_the_least_recently_used_query_is_forgotten_first() -> None:
         made.append(name)
         return compiled.Query(name, ibis.schema({}), "")
 
+    shape = county().shape
     for name in ("a", "b", "a", "c", "a", "b"):
-        assert cache.get(name, lambda name=name: make(name)).text == name  # type: ignore[misc]
+        assert cache.get(name, shape, lambda asked, name=name: make(name)).text == name  # type: ignore[misc]
     assert made == ["a", "b", "c", "b"]
-    assert len(cache) == 2
+    assert len(cache.queries()) == 2
     cache.clear()
-    assert len(cache) == 0
+    assert not cache.queries()
 
 
 def test_several_threads_may_ask_each_for_its_own_county() -> None:
@@ -239,7 +274,7 @@ def test_another_process_finds_the_texts_that_one_left_in_the_folder(
     expected = compiled.fetch_frame(one, every_type)
     schema = compiled.query(one, every_type).schema
     assert [f for f in written(tmp_path) if "every_type" in f.read_text(encoding="utf-8")]
-    monkeypatch.setattr(compiled, "CACHE", compiled._Cache(compiled.MOST_QUERIES))
+    monkeypatch.setattr(compiled, "CACHE", compiled._Cache(compiled.MOST_ENTRIES))
     with monkeypatch.context() as patched:
         patched.setattr(type(one.con), "compile", None)  # nothing is compiled any more
         again = compiled.query(one, every_type)
@@ -254,7 +289,7 @@ def test_other_versions_of_what_writes_texts_have_a_folder_of_their_own(
 ) -> None:
     monkeypatch.setenv(compiled.FOLDER, str(tmp_path))
     compiled.query(county(), every_type)
-    monkeypatch.setattr(compiled, "CACHE", compiled._Cache(compiled.MOST_QUERIES))
+    monkeypatch.setattr(compiled, "CACHE", compiled._Cache(compiled.MOST_ENTRIES))
     monkeypatch.setattr(compiled, "_versions", lambda: "another")
     compiled.query(county(), every_type)
     assert len({f.parent for f in written(tmp_path)}) == 2

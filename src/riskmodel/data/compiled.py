@@ -4,9 +4,10 @@ Ibis and sqlglot take several times longer to write a large query than the engin
 what they write differs between months and counties by a few dates only. Here a query is written by a
 function that sees a county's `Shape` (which tables, columns and kinds of rows there are), never a row of it;
 whatever differs from one run to the next (as-of dates, lines, scores) comes in as an input table. The text
-is therefore decided by the function, the shape, the arguments and the inputs' columns, and it is kept by
-exactly these. Tables stand in the text as placeholders, which are replaced by a county's own names when the
-query is run, so counties share a text although they name their tables differently.
+is therefore decided by the function, the arguments, the inputs' columns and what the function asks of the
+shape, and it is kept by exactly these: `_Asked` takes down each question and its answer.
+Tables stand in the text as placeholders, which are replaced by a county's own names when the query is run,
+so counties share a text although they name their tables differently.
 
 Texts live as long as the process. Where the environment variable `FOLDER` names a folder they are kept there
 too, by the versions of everything that writes them; they hold columns, codes and parameters, never a row.
@@ -62,8 +63,9 @@ Input: TypeAlias = pa.Table | ir.Table | None
 Build = Callable[..., ir.Table]
 
 FOLDER = "RISKMODEL_QUERY_CACHE"
-# A text is at most some 200 kB, and a run over several counties and rule sets needs fewer than a hundred.
-MOST_QUERIES = 512
+# A text is at most some 200 kB and has some ten questions; a run over several counties and rule sets needs
+# fewer than a hundred texts.
+MOST_ENTRIES = 5_000
 _PLACEHOLDER = re.compile(r'"@(county|input):([^"]+)"')
 _SCALARS = (str, int, float, bool, type(None))
 
@@ -115,12 +117,6 @@ class Shape:
     about: About
 
     @cached_property
-    def key(self) -> str:
-        """All of it as text."""
-        schemas = [(name, _columns_key(schema)) for name, schema in self.schemas]
-        return repr((schemas, self.kinds, self.about.model_dump()))
-
-    @cached_property
     def facts(self) -> Mapping[str, bool]:
         """What kinds of rows there are at all, see `County.facts`."""
         return dict(self.kinds)
@@ -129,6 +125,10 @@ class Shape:
     def _tables(self) -> dict[str, ir.Table]:
         return {name: ibis.table(schema, name=f"@county:{name}") for name, schema in self.schemas}
 
+    @cached_property
+    def _columns(self) -> dict[str, str]:
+        return {name: repr(_columns_key(schema)) for name, schema in self.schemas}
+
     def has(self, name: str) -> bool:
         """Say whether the source had this table."""
         return name in self._tables
@@ -136,6 +136,66 @@ class Shape:
     def table(self, name: str) -> ir.Table:
         """Return a placeholder of a canonical table; one that is absent has its columns and no row."""
         return self._tables[name] if self.has(name) else empty_table(canonical_schema(name))
+
+    def answer(self, question: str) -> str:
+        """Return what it says to a question that `_Asked` took down, as text."""
+        kind, _, name = question.partition(" ")
+        if kind == "has":
+            return str(self.has(name))
+        if kind == "table":
+            return self._columns.get(name, "absent")
+        if kind == "fact":
+            return str(self.facts.get(name))
+        return repr(self.about.model_dump()) if kind == "about" else repr(self._columns)
+
+
+class _Asked(Mapping[str, bool]):
+    """A shape that takes down what it is asked; as a mapping it is the shape's facts."""
+
+    def __init__(self, shape: Shape) -> None:
+        self._shape = shape
+        self.questions: list[str] = []
+
+    def _note(self, question: str) -> None:
+        if question not in self.questions:
+            self.questions.append(question)
+
+    @property
+    def facts(self) -> Mapping[str, bool]:
+        """The facts; each that is looked up is noted."""
+        return self
+
+    @property
+    def about(self) -> About:
+        """What is said of the county; noted whole."""
+        self._note("about")
+        return self._shape.about
+
+    @property
+    def schemas(self) -> tuple[tuple[str, ibis.Schema], ...]:
+        """All tables; noted whole."""
+        self._note("all")
+        return self._shape.schemas
+
+    def has(self, name: str) -> bool:
+        """Say whether the source had this table."""
+        self._note(f"has {name}")
+        return self._shape.has(name)
+
+    def table(self, name: str) -> ir.Table:
+        """Return a placeholder of a table."""
+        self._note(f"table {name}")
+        return self._shape.table(name)
+
+    def __getitem__(self, name: str) -> bool:
+        self._note(f"fact {name}")
+        return self._shape.facts[name]
+
+    def __iter__(self) -> Iterator[str]:
+        raise TypeError("a query asks for single facts of a county, so that it is kept by these alone")
+
+    def __len__(self) -> int:
+        return len(self._shape.facts)
 
 
 @dataclass(frozen=True)
@@ -171,59 +231,85 @@ class Query:
 
 
 class _Cache:
-    """The least recently used queries go first; may be asked from several threads."""
+    """Queries by what they were written from; may be asked from several threads.
+
+    A key leads to a question about the shape, the key with its answer to the next one, and the last answer
+    to the query: the function that writes it asks the same questions wherever it gets the same answers.
+    The least recently used entries go first.
+    """
 
     def __init__(self, most: int) -> None:
         self.most = most
         self._lock = threading.Lock()
-        self._queries: OrderedDict[str, Query] = OrderedDict()
+        self._entries: OrderedDict[str, str | Query] = OrderedDict()
 
-    def get(self, key: str, make: Callable[[], Query]) -> Query:
-        """Return the query of a key, made on the first call."""
-        with self._lock:
-            if key in self._queries:
-                self._queries.move_to_end(key)
-                return self._queries[key]
-        query = _read(key)
-        if query is None:
-            query = make()  # not under the lock: two threads may both write the same text
-            _write(key, query)
-        with self._lock:
-            self._queries[key] = query
-            while len(self._queries) > self.most:
-                self._queries.popitem(last=False)
+    def get(self, key: str, shape: Shape, make: Callable[[_Asked], Query]) -> Query:
+        """Return the query of a key and a shape, made on the first call."""
+        at = key
+        while (entry := self._entry(at)) is not None:
+            if isinstance(entry, Query):
+                return entry
+            at = _answered(at, entry, shape)
+        asked = _Asked(shape)
+        query = make(asked)  # not under the lock: two threads may both write the same text
+        at = key
+        for question in asked.questions:
+            self._keep(at, question)
+            at = _answered(at, question, shape)
+        self._keep(at, query)
         return query
+
+    def _entry(self, key: str) -> str | Query | None:
+        with self._lock:
+            if key in self._entries:
+                self._entries.move_to_end(key)
+                return self._entries[key]
+        entry = _read(key)
+        if entry is not None:
+            self._remember(key, entry)
+        return entry
+
+    def _keep(self, key: str, entry: str | Query) -> None:
+        self._remember(key, entry)
+        _write(key, entry)
+
+    def _remember(self, key: str, entry: str | Query) -> None:
+        with self._lock:
+            self._entries[key] = entry
+            while len(self._entries) > self.most:
+                self._entries.popitem(last=False)
 
     def clear(self) -> None:
         """Forget every query."""
         with self._lock:
-            self._queries.clear()
+            self._entries.clear()
 
-    def of(self, build: Build) -> list[Query]:
-        """Return the queries that a function wrote."""
+    def queries(self, build: Build | None = None) -> list[Query]:
+        """Return all queries, or those that a function wrote."""
         with self._lock:
-            return [query for query in self._queries.values() if query.build == _function_key(build)]
-
-    def __len__(self) -> int:
-        return len(self._queries)
+            found = [entry for entry in self._entries.values() if isinstance(entry, Query)]
+        return [query for query in found if build is None or query.build == _function_key(build)]
 
 
-CACHE = _Cache(MOST_QUERIES)
+def _answered(key: str, question: str, shape: Shape) -> str:
+    return sha256(f"{key} {question}: {shape.answer(question)}".encode()).hexdigest()
+
+
+CACHE = _Cache(MOST_ENTRIES)
 
 
 def query(county: Holder, build: Build, *arguments: Any, **inputs: Input) -> Query:
     """Return a query compiled for a county's shape, from the cache where it was compiled before."""
     schemas = {name: None if t is None else _schema(t) for name, t in inputs.items()}
     columns = [(name, schema and _columns_key(schema)) for name, schema in schemas.items()]
-    parts = (_function_key(build), county.shape.key, [_key(a) for a in arguments], columns)
-    key = sha256(repr((*parts, ibis.options.sql.fuse_selects)).encode()).hexdigest()
+    parts = (_function_key(build), [_key(a) for a in arguments], columns, ibis.options.sql.fuse_selects)
 
-    def make() -> Query:
+    def make(asked: _Asked) -> Query:
         given = {n: None if s is None else ibis.table(s, name=f"@input:{n}") for n, s in schemas.items()}
-        expression = build(county.shape, *arguments, **given)
+        expression = build(asked, *arguments, **given)
         return Query(county.con.compile(expression), expression.schema(), _function_key(build))
 
-    return CACHE.get(key, make)
+    return CACHE.get(sha256(repr(parts).encode()).hexdigest(), county.shape, make)
 
 
 def store_query(
@@ -339,20 +425,24 @@ def _file(key: str) -> Path | None:
     return Path(folder) / _versions() / f"{key}.json" if folder else None
 
 
-def _read(key: str) -> Query | None:
-    """Return the query that another process left in the folder, if there is a folder and a whole file."""
+def _read(key: str) -> str | Query | None:
+    """Return the entry that another process left in the folder, if there is a folder and a whole file."""
     path = _file(key)
     if path is None or not path.is_file():
         return None
     content = json.loads(path.read_text(encoding="utf-8"))
+    if "question" in content:
+        return str(content["question"])
     return Query(content["text"], ibis.schema(dict(content["schema"])), content["build"])
 
 
-def _write(key: str, query: Query) -> None:
+def _write(key: str, entry: str | Query) -> None:
     path = _file(key)
     if path is None:
         return
-    content = {"text": query.text, "schema": _columns_key(query.schema), "build": query.build}
+    content: dict[str, Any] = {"question": entry}
+    if isinstance(entry, Query):
+        content = {"text": entry.text, "schema": _columns_key(entry.schema), "build": entry.build}
     path.parent.mkdir(parents=True, exist_ok=True)
     # Written beside and renamed: another process reads the whole file or none.
     beside = path.with_suffix(f".{uuid.uuid4().hex}")
