@@ -54,6 +54,8 @@ def test_every_declared_scenario_adds_and_adds_up(name: str, county: County, mad
     assert set(found.table.loc[found.table["what"] == "extra", "cause"]) == {"all", chosen.shocks[0].cause}
     assert (found.losses["loss"] > 0).all()
     assert len(found.losses)
+    # The id says the same as the scenario that it names.
+    pd.testing.assert_frame_equal(stress.stress_test(county, made, name, draws=100).table, found.table)
 
 
 def test_a_wage_loss_is_the_same_months_of_last_year(county: County, made: HouseholdForecast) -> None:

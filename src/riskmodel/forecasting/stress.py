@@ -200,7 +200,12 @@ class Stress:
 
 
 def stress_test(
-    county: County, made: HouseholdForecast, scenario: Scenario, *, draws: int = DRAWS, seed: int = 0
+    county: County,
+    forecast: HouseholdForecast,
+    scenario: Scenario | str | Path,
+    *,
+    draws: int = DRAWS,
+    seed: int = 0,
 ) -> Stress:
     """Apply a scenario to a county's household forecast.
 
@@ -208,10 +213,10 @@ def stress_test(
     ----------
     county
         The county that was forecast.
-    made
+    forecast
         From `forecast_households`, with a horizon of 12 months.
     scenario
-        From `read_scenario`.
+        An id of ``experiments/scenarios``, the path of a ``.yaml`` file, or a scenario.
     draws
         Draws of the joint distribution; the error of a count falls with their square root.
     seed
@@ -228,17 +233,18 @@ def stress_test(
     UsageError
         If the forecast lacks twelve months, a table that a shock needs is absent, or a township unknown.
     """
-    if LONGEST not in made.lines:
-        raise UsageError(f"stress needs the forecast {LONGEST} months ahead; it has {sorted(made.lines)}")
-    losses = [_LOSSES[shock.kind](county, made, shock) for shock in scenario.shocks]
-    line = made.lines[LONGEST]
+    scenario = scenario if isinstance(scenario, Scenario) else read_scenario(scenario)
+    if LONGEST not in forecast.lines:
+        raise UsageError(f"stress needs the forecast {LONGEST} months ahead; it has {sorted(forecast.lines)}")
+    losses = [_LOSSES[shock.kind](county, forecast, shock) for shock in scenario.shocks]
+    line = forecast.lines[LONGEST]
     worst = np.argmax(np.stack([each.mean for each in losses]), axis=0)
     cause = pd.Series(np.array([each.cause for each in losses])[worst])
-    by, extra_by = aggregation.household_groups(made), aggregation.household_groups(made, cause)
-    last = made.standing["pcni"].to_numpy(dtype=float)[:, None]
+    by, extra_by = aggregation.household_groups(forecast), aggregation.household_groups(forecast, cause)
+    last = forecast.standing["pcni"].to_numpy(dtype=float)[:, None]
     rng = np.random.default_rng([seed, len(losses)])
     totals: dict[str, list[Array]] = {"baseline": [], "stressed": [], "extra": []}
-    for income in aggregation.draw_incomes(made, LONGEST, draws, seed):
+    for income in aggregation.draw_incomes(forecast, LONGEST, draws, seed):
         with np.errstate(divide="ignore", invalid="ignore"):
             ratio = np.where(last > 0, np.clip(income / last, 0, MAX_SCALE), 1.0)
         lost = sum(each.draw(ratio, rng) for each in losses)
@@ -253,7 +259,7 @@ def stress_test(
         for what, t in totals.items()
     ]
     table = pd.concat(parts, ignore_index=True)
-    return Stress(scenario, made.as_of, LONGEST, table, _losses(made, losses, cause), made.notes)
+    return Stress(scenario, forecast.as_of, LONGEST, table, _losses(forecast, losses, cause), forecast.notes)
 
 
 def _extra(before: Array, after: Array, line: float, by: aggregation.Groups) -> Array:
