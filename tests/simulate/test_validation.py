@@ -73,9 +73,9 @@ def test_what_is_missed_says_why(table: pd.DataFrame) -> None:
     assert (table[table.met].why == "").all()
     named = {k for k, t in simulate.load_targets().items() if t.why}
     assert named >= MISSED_WITH_REASON
-    counted = checks.summary(table)
+    counted = checks.summarise_validation(table)
     assert counted["missed"] == list(missed.id)
-    shown = checks.text(table)
+    shown = checks.describe_validation(table)
     for part in (*table.en, *table.source, *missed.why):
         assert part in shown
 

@@ -329,18 +329,18 @@ def _summary(asked: SimulationSpec, out: Path, files: list[Path]) -> dict[str, A
 
 
 def _validate(profile: str, households: int | None, seed: int, as_json: bool) -> None:
-    from riskmodel.simulate import validation
+    from riskmodel import simulate as simulation
 
-    size = households or validation.HOUSEHOLDS
+    size = households or simulation.VALIDATION_HOUSEHOLDS
     say(f"simulating {size} households over eight years (profile {profile}, seed {seed})")
-    table = validation.validate_profile(profile, households=size, seed=seed)
-    counted = validation.summary(table)
+    table = simulation.validate_profile(profile, households=size, seed=seed)
+    counted = simulation.summarise_validation(table)
     if as_json:
         tell(
             {"profile": profile, "households": size, **counted, "targets": table.to_dict("records")}, as_json
         )
         return
-    typer.echo(validation.text(table))
+    typer.echo(simulation.describe_validation(table))
     typer.echo(
         f"\nmet: {counted['fitted_met']} of {counted['fitted']} fitted, "
         f"{counted['checked_met']} of {counted['checked']} only checked"

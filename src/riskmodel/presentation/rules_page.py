@@ -11,7 +11,7 @@ import pandas as pd
 
 from riskmodel import rules
 from riskmodel.data import County, code_words
-from riskmodel.households import DateLike, point_in_time, to_date, window_end
+from riskmodel.households import DateLike, fingerprint, to_date, window_end
 from riskmodel.i18n import join, pair, section
 from riskmodel.io import write_table, write_text
 from riskmodel.presentation.page import (
@@ -173,7 +173,7 @@ def rules_view(
         parameters=rules.parameter_table(chosen, params),
         overridden=tuple(n for n in given if given[n] != own[n]),
         size=rules.check_size(verdicts, chosen, params) if chosen.size_check else None,
-        fingerprint=point_in_time.fingerprint(county, day),
+        fingerprint=fingerprint(county, day),
     )
 
 

@@ -19,7 +19,7 @@ from riskmodel import evaluation, features, models, targets
 from riskmodel.data import County, month_end
 from riskmodel.errors import InputRefused
 from riskmodel.evaluation import SCORE_PREFIX
-from riskmodel.households import last_complete_month, point_in_time
+from riskmodel.households import fingerprint, last_complete_month
 from riskmodel.i18n import Message, pair
 from riskmodel.runs import design_matrix, outcomes, splits, visit_sampling
 from riskmodel.runs.design_matrix import DesignMatrix, model_inputs, village_names
@@ -147,7 +147,7 @@ def run_experiment(
     return ExperimentResult(
         experiment=exp,
         feature_set=design_matrix.resolve_feature_set(exp),
-        fingerprint=point_in_time.fingerprint(county, county.data_through),
+        fingerprint=fingerprint(county, county.data_through),
         predictions=_add_evaluation_columns(tested),
         folds=pd.DataFrame([one.description for one in tested]),
         fitted=fitted,

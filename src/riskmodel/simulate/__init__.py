@@ -43,17 +43,25 @@ from riskmodel.simulate.office import FlagRule
 from riskmodel.simulate.parameters import CAUSES, Profile, load_profile
 from riskmodel.simulate.rule_register import register_rule
 from riskmodel.simulate.state import RuleView
-from riskmodel.simulate.validation import load_targets, validate_profile
+from riskmodel.simulate.validation import (
+    VALIDATION_HOUSEHOLDS,
+    describe_validation,
+    load_targets,
+    summarise_validation,
+    validate_profile,
+)
 
 __all__ = [
     "CAUSES",
     "TABLES",
+    "VALIDATION_HOUSEHOLDS",
     "ErrorProfile",
     "FlagRule",
     "Profile",
     "RuleView",
     "SimulatedCounty",
     "SimulationSpec",
+    "describe_validation",
     "detection_rates",
     "inject_errors",
     "load_error_profile",
@@ -62,6 +70,7 @@ __all__ = [
     "register_rule",
     "simulate_county",
     "simulation_spec",
+    "summarise_validation",
     "validate_profile",
     "write_simulated_blocks",
     "write_simulated_county",

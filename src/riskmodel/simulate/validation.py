@@ -254,7 +254,7 @@ MEASURES: dict[str, Measure] = {
 
 
 TARGETS = Path(__file__).with_name("targets.yaml")
-HOUSEHOLDS = 30_000
+VALIDATION_HOUSEHOLDS = 30_000
 # What is said of a miss that the targets do not explain.
 BY_CHANCE = "no reason in the process is known; one county scatters: try more households or another seed"
 COLUMNS = [
@@ -342,7 +342,7 @@ def load_targets(path: str | Path = TARGETS) -> dict[str, Target]:
 
 
 def validate_profile(
-    name: str | Path | Profile = "default", *, households: int = HOUSEHOLDS, seed: int = 0
+    name: str | Path | Profile = "default", *, households: int = VALIDATION_HOUSEHOLDS, seed: int = 0
 ) -> pd.DataFrame:
     """Simulate a county over eight years and measure it against the published figures of its profile.
 
@@ -390,8 +390,19 @@ def validate_profile(
     return pd.DataFrame(rows)[COLUMNS]
 
 
-def summary(table: pd.DataFrame) -> dict[str, Any]:
-    """Count what is met and name what is missed."""
+def summarise_validation(table: pd.DataFrame) -> dict[str, Any]:
+    """Count what is met and name what is missed.
+
+    Parameters
+    ----------
+    table
+        From `validate_profile`.
+
+    Returns
+    -------
+    dict
+        Counts of figures fitted and only checked, and of those that are met.
+    """
     fitted = table["use"] == "fitted"
     return {
         "fitted": int(fitted.sum()),
@@ -402,8 +413,19 @@ def summary(table: pd.DataFrame) -> dict[str, Any]:
     }
 
 
-def text(table: pd.DataFrame) -> str:
-    """Return the table for people: a line a figure, then what is missed and why."""
+def describe_validation(table: pd.DataFrame) -> str:
+    """Return the table for people: a line a figure, then what is missed and why.
+
+    Parameters
+    ----------
+    table
+        From `validate_profile`.
+
+    Returns
+    -------
+    str
+        One line a figure: met or not, target, simulated value, deviation and tolerance.
+    """
     width = max(len(name) for name in table["en"])
     lines = [
         f"   {'':{width}} {'target':>15} {'simulated':>10} {'deviation':>10} {'tolerance':>10}  "
