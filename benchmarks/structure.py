@@ -233,7 +233,12 @@ def one_user(c: Checkout) -> Figure:
 
 
 def registers(module: Module) -> bool:
-    """Say whether a module registers members of a family (models, metrics, sections, verbs) when it loads."""
+    """Say whether a module registers members of a family (models, sections, verbs …) or is its registry."""
+    if any(
+        isinstance(n, ast.AnnAssign) and n.value and "Registry(" in ast.unparse(n.value)
+        for n in module.tree.body
+    ):
+        return True
     calls = [n.value for n in module.tree.body if isinstance(n, ast.Expr)]
     calls += [d for n in module.tree.body if isinstance(n, ast.FunctionDef) for d in n.decorator_list]
     names = [ast.unparse(call.func if isinstance(call, ast.Call) else call) for call in calls]

@@ -146,6 +146,7 @@ def test_figures_are_those_one_counts_by_hand(structure: ModuleType, checkout: P
         ("MODELS.register(Entry())\n", True),
         ("@report_section('x', order=1)\ndef parts(): ...\n", True),
         ("@verb\ndef rules(): ...\n", True),
+        ("MODELS: Registry[Entry] = Registry('model', 'riskmodel.models')\n", True),
         ("def register(): ...\nx = register()\n", False),
     ],
 )

@@ -16,7 +16,7 @@ from riskmodel.evaluation.lead_time import (
 )
 from riskmodel.evaluation.leakage import find_leaks
 from riskmodel.evaluation.list_metrics import crra_welfare, metrics_at_budget, targeting_measures
-from riskmodel.evaluation.lists import Budget, list_kernel, quotas, rank_rows
+from riskmodel.evaluation.lists import Budget, ListCounts, list_kernel, quotas, rank_rows
 from riskmodel.evaluation.metrics import LEAKAGE_AUC, METRICS, Metric, table_metrics
 from riskmodel.evaluation.paired_lists import DeLong, delong, holm, mcnemar_exact
 from riskmodel.evaluation.power import (
@@ -88,6 +88,7 @@ __all__ = [
     "Comparison",
     "DeLong",
     "LeadTime",
+    "ListCounts",
     "Metric",
     "Resamples",
     "TrueRiskReport",

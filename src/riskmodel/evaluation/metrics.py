@@ -64,7 +64,8 @@ class Metric:
         Prepares it from 0/1 outcomes and scores (or probabilities, as ``needs`` says) for many weightings of
         the rows at once.
     of_list
-        Computes it from the counts of a list at the budget.
+        Computes it from the counts of a list at the budget: an array of one value a weighting, NaN where it
+        is not defined (a fold without events).
     order
         Place in tables.
     derived
@@ -128,10 +129,12 @@ def prepare_metrics(rows: ScoredRows) -> Kernel:
 
     def kernel(weight: Array) -> Array:
         counts = on_list(weight)
-        columns = [
-            metric.of_list(counts) if metric.of_list is not None else kernels[metric.name](weight)
-            for metric in table_metrics()
-        ]
+        # A resample may hold one class only: what is not defined there is NaN, not a warning.
+        with np.errstate(divide="ignore", invalid="ignore"):
+            columns = [
+                metric.of_list(counts) if metric.of_list is not None else kernels[metric.name](weight)
+                for metric in table_metrics()
+            ]
         return np.column_stack(columns)
 
     return kernel

@@ -6,11 +6,12 @@ names them by `MODELS`, and wraps them in `CalibratedScore` on held-out villages
 
 from riskmodel.models.additive_boosting import AdditiveBoosting
 from riskmodel.models.affine_calibration import BootstrapInterval, fit_affine
-from riskmodel.models.base import OneClassError, Population, village_draws
+from riskmodel.models.base import MarginClassifier, OneClassError, Population, village_draws
 from riskmodel.models.baselines import PastIncome, PermanentIncome, VillageRate
 from riskmodel.models.boosting import Boosting, LightBoosting
 from riskmodel.models.calibrated import CalibratedScore, fit_calibrated
 from riskmodel.models.cluster_logit import ClusterLogit
+from riskmodel.models.design_matrix import DesignMatrix
 from riskmodel.models.hazard import DiscreteHazard
 from riskmodel.models.logit import PenalisedLogit
 from riskmodel.models.registry import (
@@ -41,8 +42,10 @@ __all__ = [
     "BootstrapInterval",
     "CalibratedScore",
     "ClusterLogit",
+    "DesignMatrix",
     "DiscreteHazard",
     "LightBoosting",
+    "MarginClassifier",
     "ModelEntry",
     "OneClassError",
     "PastIncome",

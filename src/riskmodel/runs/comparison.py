@@ -147,13 +147,13 @@ def _points(share: Any) -> str:
     return "—" if pd.isna(share) else f"{100 * share:.0f}"
 
 
-def compare(runs: Sequence[str | Run], store: str | Path) -> list[RunComparison]:
+def compare(runs: str | Run | Sequence[str | Run], store: str | Path) -> list[RunComparison]:
     """Compare rules with models, as logged runs hold it.
 
     Parameters
     ----------
     runs
-        Run ids, ``NAME@ALIAS`` of registered models, or open runs.
+        A run or several: run ids, ``NAME@ALIAS`` of registered models, or open runs.
     store
         MLflow's SQLite file.
 
@@ -169,7 +169,8 @@ def compare(runs: Sequence[str | Run], store: str | Path) -> list[RunComparison]
     UsageError
         If a run compared nothing: its experiment lists no rule.
     """
-    comparisons = [RunComparison(run if isinstance(run, Run) else open_run(run, store)) for run in runs]
+    several = [runs] if isinstance(runs, str | Run) else runs
+    comparisons = [RunComparison(run if isinstance(run, Run) else open_run(run, store)) for run in several]
     for one in comparisons:
         _ = one.table
     return comparisons
