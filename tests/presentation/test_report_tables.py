@@ -34,13 +34,13 @@ def known() -> dict[str, pd.DataFrame]:
     ).assign(flagged=False, score=lambda t: t.probability)
     truth = rows[["household_id", "as_of"]].assign(probability=chance, mc_error=1e-3)
     report = compare_with_true_risk(found, truth, Budget(share=0.05))
-    return {"attainable": report.table, "attainable_bins": report.bins}
+    return {"true_risk": report.table, "true_risk_bins": report.bins}
 
 
 def test_shares_of_the_oracle_stand_below_the_figures(known: dict[str, pd.DataFrame]) -> None:
-    table = oracle_table(known["attainable"], section("report"), "logit")
+    table = oracle_table(known["true_risk"], section("report"), "logit")
     by = {row.values[0]["en"]: row for row in table.rows}
-    frame = known["attainable"].set_index("model")
+    frame = known["true_risk"].set_index("model")
     model, oracle = (by[name] for name in (table.rows[0].values[0]["en"], "true probability (ceiling)"))
     assert model.full[1].small == f"{frame.auc_share['logit']:.0%}"
     assert 0.7 < frame.auc_share["logit"] < 1
@@ -50,7 +50,7 @@ def test_shares_of_the_oracle_stand_below_the_figures(known: dict[str, pd.DataFr
 
 
 def test_bins_are_the_champion_s_own(known: dict[str, pd.DataFrame]) -> None:
-    table = bins_table(known["attainable_bins"], section("report"), "logit")
+    table = bins_table(known["true_risk_bins"], section("report"), "logit")
     assert len(table.rows) == 10
     foretold = [float(row.values[2].rstrip("%")) for row in table.rows]
     assert foretold == sorted(foretold)

@@ -53,7 +53,7 @@ _PAD = 0.02
 _WINNER = {"simple": "#d97706", "elaborate": "#0072b2", "level": "#6b7280"}
 
 
-def charts(one: PanelResult, name_of: Callable[[str], Words]) -> Iterator[Chart]:
+def panel_charts(one: PanelResult, name_of: Callable[[str], Words]) -> Iterator[Chart]:
     """Draw a panel's charts."""
     yield _delta(one, name_of)
     yield _auc(one, name_of)
@@ -61,7 +61,7 @@ def charts(one: PanelResult, name_of: Callable[[str], Words]) -> Iterator[Chart]
         yield _net_benefit(one, name_of)
 
 
-def overall(done: BenchmarkResult) -> Iterator[Chart]:
+def overall_charts(done: BenchmarkResult) -> Iterator[Chart]:
     """Draw over all panels by how much the best elaborate method is ahead of the best simple one."""
     asked = {
         "auc": (
@@ -184,8 +184,8 @@ def write_benchmark_page(done: BenchmarkResult, out: str | Path, lang: str = "en
         The page; it makes no network request.
     """
     folder = Path(out)
-    first = list(overall(done))
-    charts = {one.panel.id: list(charts(one, name_of)) for one in done.done}
+    first = list(overall_charts(done))
+    charts = {one.panel.id: list(panel_charts(one, name_of)) for one in done.done}
     for part, drawn in {"bench": first, **charts}.items():
         for chart in drawn:
             write_text(chart.svg + "\n", folder / "figures" / f"{part}-{chart.name}.svg")
