@@ -14,9 +14,9 @@ from riskmodel.register import (
     build_register_accounts,
     check_published,
     published_form,
-    stock_flow,
     summarise_accounts,
 )
+from riskmodel.register import accounts as stock_flow
 
 from .conftest import START, frames_of, random_register, reckon
 from .small_county import HOUSEHOLDS, MEMBERS, REGISTER, small_county

@@ -7,7 +7,7 @@ import datetime as dt
 import pandas as pd
 import pytest
 
-from riskmodel.register.events import causes_at, find_contradictions, state_at, trace_states
+from riskmodel.register.history import causes_at, find_contradictions, state_at, trace_states
 
 COLUMNS = ["household_id", "date", "known_on", "event", "category", "causes"]
 

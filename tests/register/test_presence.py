@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from riskmodel.data import from_frames
-from riskmodel.register.presence import presence_from_rows, read_presence, to_day
+from riskmodel.register.history import presence_from_rows, read_presence, to_day
 
 DAY0 = dt.date(2021, 1, 1)
 COLUMNS = ["household_id", "member_id", "valid_from", "valid_to", "change_reason", "known_on"]

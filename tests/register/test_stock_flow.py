@@ -9,9 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from riskmodel.register import stock_flow
-from riskmodel.register.events import CONTRADICTIONS, STATE_AFTER, trace_states
-from riskmodel.register.presence import presence_from_rows
+from riskmodel.register import accounts
+from riskmodel.register.history import CONTRADICTIONS, STATE_AFTER, presence_from_rows, trace_states
 from riskmodel.register.vocabulary import register_vocabulary
 
 from .conftest import START, random_register, reckon
@@ -24,13 +23,13 @@ def lines_of(register: pd.DataFrame, members: pd.DataFrame, first: dt.date, last
     rows["township"] = rows["household_id"].str[-1]
     there = members[members["recorded_on"] <= last].rename(columns={"recorded_on": "known_on"})
     people = presence_from_rows(there, there[there["change_reason"].notna()])
-    natural = stock_flow.count_natural_change(rows, people, first, last)
+    natural = accounts.count_natural_change(rows, people, first, last)
     parts = [
-        stock_flow.count_stocks(rows, people, stock_flow.day_before(first), "opening"),
-        stock_flow.count_flows(rows, people, first, last),
-        stock_flow.count_stocks(rows, people, last, "closing"),
+        accounts.count_stocks(rows, people, accounts.day_before(first), "opening"),
+        accounts.count_flows(rows, people, first, last),
+        accounts.count_stocks(rows, people, last, "closing"),
     ]
-    return stock_flow.assemble_lines(parts, natural), natural, rows
+    return accounts.assemble_lines(parts, natural), natural, rows
 
 
 @settings(max_examples=20, deadline=None, derandomize=True)
@@ -42,7 +41,7 @@ def test_any_register_balances_and_every_row_moves_something_or_cannot_be(seed, 
     first = START + dt.timedelta(days=begin)
     last = first + dt.timedelta(days=length)
     lines, natural, rows = lines_of(register, members, first, last)
-    assert stock_flow.find_imbalances(lines).empty
+    assert accounts.find_imbalances(lines).empty
     summed = lines[lines["line"].str.startswith("natural")].groupby("stock")["p"].sum()
     assert (
         summed.to_dict() == natural.groupby("stock")["p"].sum().reindex(summed.index, fill_value=0).to_dict()
@@ -80,7 +79,7 @@ def test_a_breach_is_found_in_its_cell():
     lines, _, _ = lines_of(register, members, START, START + dt.timedelta(days=30))
     at = lines.index[(lines["line"] == "closing") & (lines["hh"] > 0)][0]
     lines.loc[at, "p"] += 3
-    wrong = stock_flow.find_imbalances(lines)
+    wrong = accounts.find_imbalances(lines)
     cell = lines.loc[at]
     assert wrong.to_dict("records") == [
         {"stock": cell.stock, "township": cell.township, "category": cell.category, "hh": 0, "p": 3}

@@ -72,7 +72,7 @@ def test_every_function_and_quantity_has_a_meaning() -> None:
 
 def _judged():
     from riskmodel.households import known_county
-    from riskmodel.rules import row_tests as rows
+    from riskmodel.rules import backends as rows
     from riskmodel.rules.engine import RuleCase
     from riskmodel.rules.evaluate import query_verdicts
 

@@ -6,7 +6,7 @@ import pytest
 
 from riskmodel.errors import UsageError
 from riskmodel.rules import load_rules
-from riskmodel.rules.parameters import Parameter, resolve_parameters
+from riskmodel.rules.declaration import Parameter, resolve_parameters
 
 
 def parameter(value: object, unit: str, **more: object) -> Parameter:

@@ -16,7 +16,7 @@ from riskmodel import presentation, scoring
 from riskmodel.errors import UsageError
 from riskmodel.io.files import safe_text
 from riskmodel.presentation.workbook import sheet_name, wrapped_lines
-from riskmodel.scoring.worklist_columns import declared_columns
+from riskmodel.scoring.worklist import declared_columns
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,13 @@
 """Stock and flow accounts of the register over a period: balanced, or refused with the cell that is not.
 
 Also their figures as plain values: whole, as a summary, and in the form that offices publish.
+
+Stocks and flows of the register over a period, in households and persons, at the finest grain.
+
+Everything is counted by township and category; margins are sums of these cells. Two stocks run side by
+side: ``open`` (watched) and ``ever`` (watched or eliminated; whoever was struck off is gone from both).
+Persons are the members present on the day in question; arrivals and departures while a household stands in a
+stock are natural change, by reason.
 """
 
 from __future__ import annotations
@@ -16,11 +23,153 @@ import pandas as pd
 
 from riskmodel.data import County
 from riskmodel.errors import InputRefused, UsageError
-from riskmodel.households import DateLike, fingerprint, to_date
-from riskmodel.register import events, office_tables, stock_flow
+from riskmodel.households import DateLike, as_moments, fingerprint, known_households, to_date
+from riskmodel.register import history, office_tables
+from riskmodel.register.history import (
+    NONE,
+    STOCKS,
+    Presence,
+    dated_within,
+    read_presence,
+    state_at,
+    to_day,
+    to_days,
+)
 from riskmodel.register.office_tables import RegisterPeriod
-from riskmodel.register.presence import Presence, read_presence, to_day
-from riskmodel.register.vocabulary import register_vocabulary
+from riskmodel.register.vocabulary import UNKNOWN, register_vocabulary
+
+CELL = ["stock", "township", "category"]
+COLUMNS = [*CELL, "line", "hh", "p"]
+
+
+def day_before(day: dt.date) -> dt.date:
+    """Return the day before."""
+    return day - dt.timedelta(days=1)
+
+
+def count_stocks(rows: pd.DataFrame, presence: Presence, day: dt.date, line: str) -> pd.DataFrame:
+    """Count both stocks at the end of a day: ``stock, township, category, line, hh, p``."""
+    at = state_at(rows, day).merge(_townships(rows))
+    at["p"] = presence.count(at["household_id"], np.full(len(at), to_day(day)))
+    parts = [
+        at[at["state"].isin(states)].assign(stock=name, line=line, hh=1) for name, states in STOCKS.items()
+    ]
+    return _sum(pd.concat(parts, ignore_index=True))
+
+
+def count_flows(rows: pd.DataFrame, presence: Presence, first: dt.date, last: dt.date) -> pd.DataFrame:
+    """Count what the register's rows of a period did to both stocks; columns as `count_stocks`.
+
+    A row counts under its own event where it brings a household into a stock or takes it out; a row that
+    finds the household already there moves nothing (and is a finding). Reclassified households stand in two
+    lines.
+    """
+    now = rows[dated_within(rows, first, last)].copy()
+    now["hh"], now["p"] = 1, presence.count(now["household_id"], to_days(now["date"]))
+    parts = []
+    for name, states in STOCKS.items():
+        before, after = now["state_before"].isin(states), now["state"].isin(states)
+        entered = now[~before & after]
+        # The one way into the register but not under watch: eliminated without having been identified.
+        line = entered["event"].where(entered["event"] != "eliminated", "unidentified")
+        left = now[before & ~after]
+        moved = now[before & after & (now["category"] != now["category_before"])]
+        parts += [
+            entered.assign(stock=name, line=line),
+            left.assign(stock=name, line=left["event"], category=left["category_before"]),
+            moved.assign(stock=name, line="reclassified_in"),
+            moved.assign(stock=name, line="reclassified_out", category=moved["category_before"]),
+        ]
+    return _sum(pd.concat(parts, ignore_index=True))
+
+
+def count_natural_change(
+    rows: pd.DataFrame, presence: Presence, first: dt.date, last: dt.date
+) -> pd.DataFrame:
+    """Count natural change in households of a stock: ``stock, township, category, direction, reason, p``."""
+    opening = state_at(rows, day_before(first)).assign(date=pd.Timestamp(day_before(first)))
+    columns = ["household_id", "date", "state", "category"]
+    timeline = pd.concat(
+        [opening[columns], rows.loc[dated_within(rows, first, last), columns]], ignore_index=True
+    )
+    # Stable, so that of several rows of one day the last one holds.
+    timeline["date"] = timeline["date"].astype("datetime64[s]")
+    timeline = timeline.sort_values("date", kind="stable")
+    changes = presence.changes(day_before(first), last).sort_values("date", kind="stable")
+    # A change on the day of a row comes before it: the row counts the members present on its day.
+    placed = pd.merge_asof(changes, timeline, on="date", by="household_id", allow_exact_matches=False)
+    placed["state"] = placed["state"].fillna(NONE)
+    placed = placed.merge(_townships(rows), on="household_id")
+    parts = [placed[placed["state"].isin(states)].assign(stock=name) for name, states in STOCKS.items()]
+    keys = [*CELL, "direction", "reason"]
+    every = pd.concat(parts, ignore_index=True)[keys].astype("str")
+    return every.groupby(keys, sort=True).size().rename("p").reset_index()
+
+
+def assemble_lines(parts: list[pd.DataFrame], natural: pd.DataFrame) -> pd.DataFrame:
+    """Join counts to every line of every cell that anything is counted in; ``hh`` is 0 for natural change."""
+    change = natural.assign(line="natural_" + natural["direction"], hh=0)
+    counted = _sum(pd.concat([*parts, change[[*COLUMNS]]], ignore_index=True))
+    cells = counted[CELL].drop_duplicates()
+    full = cells.merge(pd.DataFrame({"line": list(register_vocabulary().lines)}), how="cross")
+    out = full.merge(counted, how="left", on=[*CELL, "line"])
+    out[["hh", "p"]] = out[["hh", "p"]].fillna(0).astype("int64")
+    opening, opening_then, restated = (
+        out["line"] == line for line in ("opening", "opening_then", "restated")
+    )
+    units = ["hh", "p"]
+    out.loc[restated, units] = out.loc[opening, units].to_numpy() - out.loc[opening_then, units].to_numpy()
+    return _in_line_order(out, CELL)
+
+
+def find_imbalances(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the cells that do not balance, with closing less what the other lines give (``hh, p``).
+
+    References
+    ----------
+    Official rules, "Life cycle": closing = opening + identified + rolled_back + re_marked − eliminated −
+    removed (± natural change, persons only).
+    """
+    signs = {line: spec.sign for line, spec in register_vocabulary().lines.items()} | {"closing": -1}
+    effect = frame["line"].map(signs).astype("int64")
+    gap = frame[CELL].copy()
+    gap[["hh", "p"]] = -frame[["hh", "p"]].mul(effect, axis=0)
+    out = gap.groupby(CELL, sort=True)[["hh", "p"]].sum().reset_index()
+    return out[(out["hh"] != 0) | (out["p"] != 0)].reset_index(drop=True)
+
+
+def sum_lines(frame: pd.DataFrame, by: list[str]) -> pd.DataFrame:
+    """Sum lines over everything but ``by`` (of ``stock, township, category``): ``*by, line, hh, p``."""
+    return _in_line_order(frame.groupby([*by, "line"], sort=False)[["hh", "p"]].sum().reset_index(), by)
+
+
+def townships_known_by(county: County, households: pd.Series, known_by: dt.date) -> pd.Series:
+    """Return each household's township as known by a day; ``unknown`` where it has no state then."""
+    known = known_households(county, as_moments(known_by))
+    townships = known.select("household_id", "township").to_pandas().set_index("household_id")["township"]
+    out = households.map(townships).astype(object)
+    return out.where(out.notna(), UNKNOWN)
+
+
+def _townships(rows: pd.DataFrame) -> pd.DataFrame:
+    return rows[["household_id", "township"]].drop_duplicates("household_id")
+
+
+def _sum(frame: pd.DataFrame) -> pd.DataFrame:
+    # Text also where there is no row, so that an empty register gives empty accounts.
+    keys = [*CELL, "line"]
+    text = frame.astype(dict.fromkeys(keys, "str"))
+    return text.groupby(keys, sort=True)[["hh", "p"]].sum().astype("int64").reset_index()
+
+
+def _in_line_order(frame: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
+    """Sort by keys, then by the declared order of lines."""
+    order = {line: i for i, line in enumerate(register_vocabulary().lines)}
+    out = frame.sort_values(
+        [*keys, "line"], key=lambda c: c.map(order) if c.name == "line" else c, kind="stable"
+    )
+    return out.reset_index(drop=True)[[*keys, "line", "hh", "p"]]
+
 
 FORMAT = "riskmodel-ledger/1"
 FINDING_COLUMNS = (
@@ -82,7 +231,7 @@ class RegisterAccounts(RegisterPeriod):
         DataFrame
             ``*keys, line, hh, p``.
         """
-        return stock_flow.sum_lines(self.lines, list(keys))
+        return sum_lines(self.lines, list(keys))
 
 
 def build_register_accounts(county: County, from_: DateLike, to: DateLike) -> RegisterAccounts:
@@ -117,17 +266,17 @@ def build_register_accounts(county: County, from_: DateLike, to: DateLike) -> Re
     first, last = _period(from_, to)
     if not county.has("monitoring"):
         raise InputRefused("no table 'monitoring' (监测): there is no register to balance; add the table")
-    rows = events.register_history(county, last, last)
-    rows["township"] = stock_flow.townships_known_by(county, rows["household_id"], last)
+    rows = history.register_history(county, last, last)
+    rows["township"] = townships_known_by(county, rows["household_id"], last)
     presence = read_presence(county, last, rows["household_id"])
-    natural = stock_flow.count_natural_change(rows, presence, first, last)
+    natural = count_natural_change(rows, presence, first, last)
     parts = [
-        _opening_then(county, rows, stock_flow.day_before(first)),
-        stock_flow.count_stocks(rows, presence, stock_flow.day_before(first), "opening"),
-        stock_flow.count_flows(rows, presence, first, last),
-        stock_flow.count_stocks(rows, presence, last, "closing"),
+        _opening_then(county, rows, day_before(first)),
+        count_stocks(rows, presence, day_before(first), "opening"),
+        count_flows(rows, presence, first, last),
+        count_stocks(rows, presence, last, "closing"),
     ]
-    lines = stock_flow.assemble_lines(parts, natural)
+    lines = assemble_lines(parts, natural)
     _refuse_imbalance(lines)
     findings = _findings(rows, presence, first, last)
     return RegisterAccounts(county, first, last, rows, presence, lines, natural, findings)
@@ -142,22 +291,18 @@ def _period(from_: DateLike, to: DateLike) -> tuple[dt.date, dt.date]:
 
 def _opening_then(county: County, rows: pd.DataFrame, day: dt.date) -> pd.DataFrame:
     """Return the opening as it was known on its own day."""
-    then = events.register_history(county, day, day)
+    then = history.register_history(county, day, day)
     township = rows.drop_duplicates("household_id").set_index("household_id")["township"]
     missing = ~then["household_id"].isin(township.index)
     then["township"] = then["household_id"].map(township)
     if missing.any():
         # A correction may have moved a household's only row beyond the period; it still had a township.
-        then.loc[missing, "township"] = stock_flow.townships_known_by(
-            county, then.loc[missing, "household_id"], day
-        )
-    return stock_flow.count_stocks(
-        then, read_presence(county, day, then["household_id"]), day, "opening_then"
-    )
+        then.loc[missing, "township"] = townships_known_by(county, then.loc[missing, "household_id"], day)
+    return count_stocks(then, read_presence(county, day, then["household_id"]), day, "opening_then")
 
 
 def _refuse_imbalance(lines: pd.DataFrame) -> None:
-    wrong = stock_flow.find_imbalances(lines)
+    wrong = find_imbalances(lines)
     if len(wrong):
         cells = "; ".join(
             f"{r.stock}/{r.township}/{r.category}: {r.hh:+d} households, {r.p:+d} persons"
@@ -168,15 +313,15 @@ def _refuse_imbalance(lines: pd.DataFrame) -> None:
 
 def _findings(rows: pd.DataFrame, presence: Presence, first: dt.date, last: dt.date) -> pd.DataFrame:
     """Return contradictory rows, and watched households in which nobody is left."""
-    contradictions = events.find_contradictions(rows)
+    contradictions = history.find_contradictions(rows)
     at = rows.drop_duplicates("household_id", keep="last")
-    at = at[at["state"] == events.WATCHED]
+    at = at[at["state"] == history.WATCHED]
     empty = at[presence.count(at["household_id"], np.full(len(at), to_day(last))) == 0]
     columns = ["household_id", "date", "event", "earlier_event", "earlier_date"]
     out = pd.concat([contradictions, empty[columns].assign(finding="no_members")], ignore_index=True)
     township = rows.drop_duplicates("household_id").set_index("household_id")["township"]
     out["township"] = out["household_id"].map(township)
-    out["in_period"] = events.dated_within(out, first, last)
+    out["in_period"] = history.dated_within(out, first, last)
     out = out.sort_values(["household_id", "date", "finding"], kind="stable").reset_index(drop=True)
     return out[list(FINDING_COLUMNS)]
 

@@ -22,9 +22,8 @@ from riskmodel.data import County, codes
 from riskmodel.households import as_moments, build_accounts, known_rows
 from riskmodel.i18n import Words, section
 from riskmodel.io import Spec, load_spec
-from riskmodel.register.events import STOCKS, WATCHED, causes_at, dated_within, state_at
-from riskmodel.register.presence import Presence, to_day
-from riskmodel.register.stock_flow import sum_lines
+from riskmodel.register.accounts import sum_lines
+from riskmodel.register.history import STOCKS, WATCHED, Presence, causes_at, dated_within, state_at, to_day
 from riskmodel.register.vocabulary import UNKNOWN, order_categories
 
 ANY = "any"

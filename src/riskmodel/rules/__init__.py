@@ -2,7 +2,8 @@
 
 from riskmodel.rules.backends import ArrayBackend, Bools, Coded, Truth, array_figures, certain
 from riskmodel.rules.changes import count_changes_by_township, describe_change, find_verdict_changes
-from riskmodel.rules.declaration import RuleSet
+from riskmodel.rules.declaration import RelativeLine, RuleSet, parse_overrides
+from riskmodel.rules.engine import absolute_line, poverty_lines, relative_line
 from riskmodel.rules.evaluate import evaluate_history, evaluate_rule_sets, evaluate_rules
 from riskmodel.rules.explain import explain_verdict, parameter_table
 from riskmodel.rules.expression import (
@@ -13,8 +14,6 @@ from riskmodel.rules.expression import (
     parse_expression,
 )
 from riskmodel.rules.library import available_rule_sets, list_rule_sets, load_rules
-from riskmodel.rules.parameters import RelativeLine, parse_overrides
-from riskmodel.rules.poverty_line import absolute_line, poverty_lines, relative_line
 from riskmodel.rules.procedure import assess_scale_risk, check_size, check_time_limits, result_lists
 
 __all__ = [

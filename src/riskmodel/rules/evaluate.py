@@ -21,11 +21,10 @@ import pyarrow as pa
 from riskmodel.data import County, Shape, fetch_frame, month_text, unfused_selects
 from riskmodel.errors import InputMissing, InputRefused, UsageError
 from riskmodel.households import AsOf, DateLike, KnownCounty, Moment, as_moments, known_county, to_date
-from riskmodel.rules import row_tests
-from riskmodel.rules.declaration import RuleSet
+from riskmodel.rules import backends
+from riskmodel.rules.declaration import RuleSet, parameter_text
 from riskmodel.rules.engine import RuleCase, RuleInputs, verdict_expression
 from riskmodel.rules.library import load_rules
-from riskmodel.rules.parameters import parameter_text
 
 
 def read_scores(scores: pd.DataFrame | str | Path) -> pd.DataFrame:
@@ -158,7 +157,7 @@ def evaluate_rule_sets(
     sets = [load_rules(r) for r in rulesets]
     score_rows = None if scores is None else score_table(scores, known.moments)
     cases = [RuleCase(r, r.values(_own(params, r, sets))) for r in sets]
-    with row_tests.stored_figures(known, [test for c in cases for test in c.tests.values()]) as figures:
+    with backends.stored_figures(known, [test for c in cases for test in c.tests.values()]) as figures:
         for period in dict.fromkeys(c.period for c in cases):
             for case in (c for c in cases if c.period == period):
                 rows = query_verdicts(known, case, figures, score_rows)
@@ -198,9 +197,9 @@ def query_verdicts(
     """Run a rule set's query."""
     columns: dict[str, list[str]] = {}
     for test in sorted(set(case.tests.values())):
-        columns.setdefault(test.relation, []).append(row_tests.figure_column(test))
+        columns.setdefault(test.relation, []).append(backends.figure_column(test))
     counted = {
-        f"of_{name}": figures[name].select(*row_tests.KEY, *c)
+        f"of_{name}": figures[name].select(*backends.KEY, *c)
         for name, c in columns.items()
         if name in figures
     }
@@ -231,7 +230,7 @@ def _answers(
     t = verdict_expression(county, case, RuleInputs(base, settings, figures, scores), keep)
     t = t if asked is None else t.semi_join(asked, "household_id")
     picked = (
-        t.select(*row_tests.KEY, *(c for c in keep if c not in row_tests.KEY)) if keep else _packed(case, t)
+        t.select(*backends.KEY, *(c for c in keep if c not in backends.KEY)) if keep else _packed(case, t)
     )
     return picked.order_by("as_of", "household_id")
 
@@ -241,7 +240,7 @@ def _packed(case: RuleCase, t: ir.Table) -> ir.Table:
     c_columns = [f"c_{n}" for n in case.ruleset.conditions]
     f_columns = [f"f_{n}" for n in case.ruleset.focus]
     return t.select(
-        *row_tests.KEY,
+        *backends.KEY,
         *_AS_IS,
         **{f: t[f].cast("int8").fill_null(_MISSING) for f in _FLAGS},
         _held=_mask(t, c_columns, null=False),

@@ -12,14 +12,13 @@ from riskmodel.data import County, codes
 from riskmodel.errors import UsageError
 from riskmodel.households import DateLike, known_county
 from riskmodel.i18n import LANGUAGES, Language, pair, section
-from riskmodel.rules import row_tests
+from riskmodel.rules import backends
 from riskmodel.rules.backends import GAPS
-from riskmodel.rules.declaration import Category, Clause, Quantity, RuleSet, Tier, vocabulary
+from riskmodel.rules.declaration import Category, Clause, Quantity, RuleSet, Tier, parameter_text, vocabulary
 from riskmodel.rules.engine import RuleCase
 from riskmodel.rules.evaluate import query_verdicts, score_table, verdict_frame
 from riskmodel.rules.expression import names, parse_expression
 from riskmodel.rules.library import load_rules
-from riskmodel.rules.parameters import parameter_text
 
 _SHOWN = {"unit", "zh", "en", "source", "assumption"}
 _ANSWER = {True: "yes", False: "no", None: "unknown"}
@@ -68,7 +67,7 @@ def explain_verdict(
     known = known_county(county, as_of)
     score_rows = None if scores is None else score_table(scores, known.moments)
     case = RuleCase(chosen, chosen.values(params))
-    with row_tests.stored_figures(known, case.tests.values()) as figures:
+    with backends.stored_figures(known, case.tests.values()) as figures:
         rows = query_verdicts(known, case, figures, score_rows, household_id)
         row = verdict_frame(case, known.moments, rows)
         quantities = query_verdicts(known, case, figures, score_rows, household_id, _wanted(case))

@@ -16,9 +16,9 @@ import pandas as pd
 from riskmodel.data import canonical_schema, codes
 from riskmodel.errors import SpecError
 from riskmodel.io import find_declaration, parse_spec, read_yaml
-from riskmodel.rules import row_tests as rows
+from riskmodel.rules import backends as rows
 from riskmodel.rules.backends import GAPS, household_scope
-from riskmodel.rules.declaration import RuleSet, column_exists, vocabulary
+from riskmodel.rules.declaration import RelativeLine, RuleSet, column_exists, vocabulary
 from riskmodel.rules.expression import (
     FUNCTIONS,
     ExpressionError,
@@ -30,7 +30,6 @@ from riskmodel.rules.expression import (
     parse_expression,
     row_tests,
 )
-from riskmodel.rules.parameters import RelativeLine
 
 _TYPES = {
     "yuan": "float64", "share": "float64", "ratio": "float64", "count": "int64", "flag": "boolean",

@@ -1,8 +1,15 @@
 """Scores, the worklist, returned visits and monitoring."""
 
-from riskmodel.scoring.filled_lists import FilledList, back_up_filled_list, read_filled_list
 from riskmodel.scoring.monitoring import MonitoringResult, compare_outcomes, measure_drift, monitor
-from riskmodel.scoring.office_files import NAME_COLUMNS, join_names, pseudonymise_names, read_names
+from riskmodel.scoring.office_files import (
+    NAME_COLUMNS,
+    FilledList,
+    back_up_filled_list,
+    join_names,
+    pseudonymise_names,
+    read_filled_list,
+    read_names,
+)
 from riskmodel.scoring.scores import (
     SCORE_COLUMNS,
     explain,
@@ -14,8 +21,15 @@ from riskmodel.scoring.scores import (
 )
 from riskmodel.scoring.visit_import import VisitImport, import_visits
 from riskmodel.scoring.visit_plan import BeyondForecast, parse_quotas, selection_probabilities
-from riskmodel.scoring.worklist import QUOTA_FLOOR, Worklist, build_worklist
-from riskmodel.scoring.worklist_columns import ENTRY_KINDS, Column, code_words, declared_columns
+from riskmodel.scoring.worklist import (
+    ENTRY_KINDS,
+    QUOTA_FLOOR,
+    Column,
+    Worklist,
+    build_worklist,
+    code_words,
+    declared_columns,
+)
 
 __all__ = [
     "ENTRY_KINDS",

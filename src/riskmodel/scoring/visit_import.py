@@ -34,15 +34,17 @@ from riskmodel.data import (
 )
 from riskmodel.errors import InputRefused
 from riskmodel.io import atomic
-from riskmodel.scoring.filled_lists import (
+from riskmodel.scoring.office_files import (
+    BOM,
+    TITLE_LINES,
     FilledList,
     Problem,
     Visit,
     accepted_words,
+    guess_delimiter,
     read_filled_list,
     unescaped_id,
 )
-from riskmodel.scoring.office_files import BOM, TITLE_LINES, guess_delimiter
 
 TABLE = "visits"
 COLUMNS = ("household_id", "date", "outcome", "cause", "selected_by", "decision", "chance", "recorded_on")

@@ -2,6 +2,8 @@
 
 All whom a rule flags are listed, a random share is drawn by lot, the rest is chosen by probability
 (`riskmodel.scoring.visit_plan`).
+
+The worklist's columns, as ``worklist_columns.yaml`` declares them, and the words of its codes.
 """
 
 from __future__ import annotations
@@ -9,16 +11,20 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import get_args
+from functools import cache
+from pathlib import Path
+from typing import Literal, get_args
 
 import numpy as np
 import pandas as pd
 from scipy.stats import poisson
 
 from riskmodel import rules
-from riskmodel.data import County
+from riskmodel.data import County, codes
 from riskmodel.errors import InputRefused, UsageError
 from riskmodel.households import as_moments, build_accounts, known_rows, to_date
+from riskmodel.i18n import Language, Words, section
+from riskmodel.io import Spec, load_spec
 from riskmodel.scoring.visit_plan import (
     CARD_RULESET,
     PLACES,
@@ -360,3 +366,69 @@ def _sums_of_first(rows: pd.DataFrame, column: str, counts: np.ndarray) -> np.nd
     """Return the sum of a column over the first n rows, for each n."""
     totals = np.concatenate([[0.0], np.cumsum(rows[column].fillna(0.0).to_numpy(dtype=float))])
     return totals[counts]
+
+
+Kind = Literal[
+    "text", "wrap", "id", "integer", "yuan", "percent", "chance", "date", "pick", "entry", "date_entry"
+]
+ENTRY_KINDS = ("pick", "entry", "date_entry")
+
+
+class ColumnSpec(Spec):
+    """How a column of the list is written."""
+
+    id: str
+    kind: Kind
+    width: int
+    printed: bool = True
+    choices: str | None = None
+
+
+class Column(ColumnSpec, Words):
+    """A column with its heading and what it means."""
+
+    meaning: Words
+
+
+class Columns(Spec):
+    """All columns in their order."""
+
+    version: Literal[1]
+    columns: tuple[ColumnSpec, ...]
+
+
+@cache
+def declared_columns() -> tuple[Column, ...]:
+    """Return the list's columns in their order, named in both languages (parsed once)."""
+    layout = load_spec(Path(__file__).with_name("worklist_columns.yaml"), Columns).columns
+    words = section("worklist.columns")
+    return tuple(
+        Column.model_validate(c.model_dump() | words[c.id]["name"] | {"meaning": words[c.id]["meaning"]})
+        for c in layout
+    )
+
+
+def code_words(lang: Language) -> dict[str, dict[str, str]]:
+    """Return the words of every coded column of the list.
+
+    Parameters
+    ----------
+    lang
+        ``zh`` (the contract's words) or ``en``.
+
+    Returns
+    -------
+    dict
+        ``{column: {code: word}}``, drop-down lists included.
+    """
+    words = {
+        "registration": codes("households", "registration"),
+        "last_outcome": codes("visits", "outcome"),
+        "selected_by": codes("visits", "selected_by"),
+        "outcomes": codes("visits", "outcome"),
+        "causes": codes("risk_events", "cause"),
+    }
+    if lang == "en":
+        words = {column: {code: code.replace("_", " ") for code in known} for column, known in words.items()}
+    colours = section("worklist.tiers", lang)
+    return {**words, **section("worklist.choices", lang), "tier": colours, "card": colours}
