@@ -1,4 +1,4 @@
-"""Cadence, quotas, held-back households, tours and the curve: what a plan must never do, and what it must."""
+"""Cadence, urgency, quotas, held-back households, tours and the curve: what a plan must do, and never do."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from riskmodel import presentation, scoring
 from riskmodel.errors import InputRefused, UsageError
 from riskmodel.scoring.office_files import read_names
 from riskmodel.scoring.visit_plan import (
+    Quota,
     add_due_dates,
     add_urgency,
     longest_visit_interval,
@@ -244,3 +245,204 @@ def test_chances_add_up_to_the_visits() -> None:
     assert chances.sum() == pytest.approx(425, abs=1e-6)
     assert (chances > 0).all()
     assert (chances <= 1).all()
+
+
+KEYS = ["township", "village"]
+
+
+@pytest.mark.parametrize(
+    "text", ["county", "village:0", "village:-1", "township:101%", "township:x", "", "v:1"]
+)
+def test_what_is_no_quota_is_refused_with_what_is(text: str) -> None:
+    with pytest.raises(UsageError, match=r"give township or village, alone .*village:2.*township:50%"):
+        parse_quotas(text)
+
+
+@given(st.lists(st.integers(0, 6), min_size=1, max_size=60), st.floats(0.01, 1), st.integers(1, 200))
+@settings(max_examples=80, deadline=None)
+def test_a_share_is_shared_out_whole_and_to_within_one_visit(places, share, visits) -> None:
+    codes = pd.factorize(np.array(places), sort=True)[0]
+    made = Quota("township", 0, share).targets(codes, visits)
+    exact = round(share * visits) * np.bincount(codes) / len(codes)
+    # Largest remainders: nothing is lost, and nobody is off by a whole visit.
+    assert made.sum() == round(share * visits)
+    assert (np.abs(made - exact) < 1).all()
+
+
+def test_so_many_each_where_there_are_so_many_above_the_floor(make_scores) -> None:
+    scores = make_scores(300, flagged=0.02, unknown=0.0, unscored=0.0, seed=5)
+    made = scoring.build_worklist(scores, visits=40, quota="village:3", floor=0.25)
+    able = scores[scores["flagged"] | (scores["probability"] >= 0.25)].groupby(KEYS).size().clip(upper=3)
+    got = made.planned.groupby(KEYS).size().reindex(able.index, fill_value=0)
+    assert (able == 3).any()
+    assert (got >= able).all()
+    # More than a list by probability alone would give these villages.
+    plain = scoring.build_worklist(scores, visits=40, floor=0.25).planned.groupby(KEYS).size()
+    assert (plain.reindex(able.index, fill_value=0) < able).any()
+
+
+def test_half_shared_out_by_households_and_one_a_village(make_scores) -> None:
+    scores = make_scores(400, flagged=0.0, unknown=0.0, unscored=0.0, seed=6)
+    # All the risk is said to be in one township: without quotas it would have every visit.
+    here = scores["township"] == scores["township"].iloc[0]
+    scores["probability"] = scores["probability"].where(~here, 0.9)
+    plain = scoring.build_worklist(scores, visits=60, random_share=0.0)
+    assert set(plain.planned["township"]) == {scores["township"].iloc[0]}
+    made = scoring.build_worklist(
+        scores, visits=60, random_share=0.0, quota=["township:50%", "village"], floor=0.0
+    )
+    got = made.planned.groupby("township").size()
+    share = 30 * scores.groupby("township").size() / len(scores)
+    assert (got >= np.floor(share)).all()
+    assert len(made.planned.groupby(KEYS)) == len(scores.groupby(KEYS))
+    assert len(made.planned) == 60
+
+
+def test_where_the_flagged_are_too_many_quotas_choose_among_them_and_drop_none(make_scores) -> None:
+    scores = make_scores(300, flagged=0.6, unknown=0.0, unscored=0.0, seed=7)
+    scores["village"] = [f"v{i % 25:02d}" for i in range(len(scores))]
+    scores["township"] = "t"
+    flagged = scores[scores["flagged"]]
+    # One village is the poorest throughout: by urgency alone it would fill the plan.
+    scores["pcni"] = scores["pcni"].where(scores["village"] != "v03", 10.0)
+    plain = scoring.build_worklist(scores, visits=30, random_share=0.0)
+    made = scoring.build_worklist(scores, visits=30, random_share=0.0, quota="village")
+    assert len(set(made.planned["village"])) == flagged["village"].nunique() == 25
+    assert len(set(plain.planned["village"])) < 25
+    for found in (plain, made):
+        assert set(flagged["household_id"]) == set(found.listed["household_id"])
+        assert (found.planned["selected_by"] == "rule").all()
+    # The list still reads in the order of urgency.
+    turn = made.planned["urgency"].eq("new_below").to_numpy()
+    assert (np.diff(turn.astype(int)) <= 0).all()
+
+
+def test_too_little_room_gives_every_place_its_first_before_any_its_second(make_scores) -> None:
+    scores = make_scores(200, flagged=0.0, unknown=0.0, unscored=0.0, seed=8)
+    made = scoring.build_worklist(scores, visits=14, random_share=0.0, quota="village:2", floor=0.0)
+    size = made.planned.groupby(KEYS).size()
+    assert len(size) == 12
+    assert size.sum() == 14
+
+
+def households(*rows: dict[str, object]) -> pd.DataFrame:
+    plain = {"flagged": True, "pcni": 5000.0, "line": 6000.0, "probability": 0.5, "in_cohort": True,
+             "in_register": False, "card": None, "visit_every_days": None, "last_seen": pd.NaT}  # fmt: skip
+    frame = pd.DataFrame([{**plain, **row} for row in rows]).assign(
+        household_id=[f"h{i}" for i in range(len(rows))]
+    )
+    frame["visit_every_days"] = frame["visit_every_days"].astype("Int64")
+    return add_due_dates(frame, AS_OF)
+
+
+def order(frame: pd.DataFrame) -> list[str]:
+    made = add_urgency(frame)
+    return list(made[made["turn"] > 0].sort_values("turn")["household_id"])
+
+
+def test_new_before_watched_deep_before_shallow_and_a_chance_only_above_the_line() -> None:
+    lately = pd.Timestamp("2021-06-25")
+    frame = households(
+        # A high score below the line is no forecast: the household further below goes first.
+        {"pcni": 5900.0, "probability": 0.9, "in_cohort": False},
+        {"pcni": 3000.0, "probability": 0.1, "in_cohort": False},
+        {"pcni": 9000.0, "probability": 0.2},
+        {"pcni": 9000.0, "probability": 0.7},
+        # Under watch: a red card's visit that is due, a blue one's, and one that was just visited.
+        {"pcni": 2000.0, "in_cohort": False, "in_register": True, "card": "blue", "visit_every_days": 90},
+        {"pcni": 5000.0, "in_cohort": False, "in_register": True, "card": "red", "visit_every_days": 15},
+        {"pcni": 1000.0, "in_cohort": False, "in_register": True, "card": "blue", "visit_every_days": 90,
+         "last_seen": lately},
+        # No rule flags it, its yellow card asks.
+        {"flagged": False, "pcni": 9000.0, "in_cohort": False, "in_register": True, "card": "yellow",
+         "visit_every_days": 30},
+        {"flagged": False, "pcni": 9000.0, "probability": 0.99},
+    )  # fmt: skip
+    assert order(frame) == ["h1", "h0", "h3", "h2", "h5", "h4", "h6", "h7"]
+    assert list(add_urgency(frame)["urgency"]) == [
+        "new_below", "new_below", "new_above", "new_above", "watched_due", "watched_due", "watched",
+        "card_due", "",
+    ]  # fmt: skip
+
+
+@given(
+    st.lists(st.tuples(st.floats(0, 1), st.sampled_from([2000.0, 4000.0, 5999.0])), min_size=2, max_size=8)
+)
+@settings(max_examples=60, deadline=None)
+def test_below_the_line_no_score_moves_anybody(rows: list[tuple[float, float]]) -> None:
+    frame = households(*({"pcni": pcni, "probability": p} for p, pcni in rows))
+    assert order(frame) == order(frame.assign(probability=0.5))
+
+
+def test_unknown_income_register_and_line_are_no_reason_to_come_first(make_scores) -> None:
+    frame = households({"pcni": float("nan"), "in_cohort": False}, {"pcni": 7000.0}, {"pcni": 5999.0})
+    assert order(frame) == ["h2", "h1", "h0"]
+    # Without a county nobody's register is known: everybody counts as new.
+    bare = scoring.build_worklist(make_scores(80, flagged=0.5, seed=2), visits=10)
+    assert set(bare.listed["urgency"]) <= {"new_below", "new_above", "chance", "lot"}
+
+
+def test_the_list_says_why_each_household_stands_there(make_scores, tmp_path) -> None:
+    import openpyxl
+
+    made = scoring.build_worklist(
+        make_scores(120, flagged=0.1, seed=2), visits=40, random_share=0.1, quota="village"
+    )
+    page = openpyxl.load_workbook(presentation.write_worklist(made, tmp_path / "list.xlsx"))["核查名单"]
+    rows = [[c.value for c in row] for row in page.iter_rows()]
+    shown = [row[rows[0].index("排序依据")] for row in rows[1:]]
+    words = {"new_below": "未监测 线下", "new_above": "未监测 线上", "quota": "乡村名额"}
+    words |= {"chance": "风险概率", "lot": "抽签"}
+    assert shown == [words[u] for u in made.listed["urgency"]]
+    assert set(shown) == set(words.values())
+    summary = {
+        r[0].value: r[1].value for r in openpyxl.load_workbook(tmp_path / "list.xlsx")["汇总"].iter_rows()
+    }
+    assert "不用来排先后" in summary["排序"]
+    assert f"因此另列 {made.totals['planned_quota']} 户" in summary["乡村名额"]
+
+
+def test_every_row_says_why_it_is_there_and_a_hint_is_no_forecast(make_scores, tmp_path) -> None:
+    import openpyxl
+
+    scores = make_scores(120, flagged=0.2, unscored=0.0, seed=3)
+    scores["in_cohort"] = scores["pcni"] >= scores["line"]
+    scores.loc[scores["flagged"], "rule_conditions"] = "below_line;at_risk"
+    made = scoring.build_worklist(scores, visits=60, random_share=0.1)
+    beyond = made.listed["urgency"].eq("beyond")
+    assert (beyond == (made.listed["selected_by"].eq("model") & ~made.listed["in_cohort"])).all()
+    page = openpyxl.load_workbook(presentation.write_worklist(made, tmp_path / "list.xlsx"))["核查名单"]
+    head = [c.value for c in page[1]]
+    why = [page.cell(r, head.index("为什么在名单上") + 1).value for r in range(2, len(made.listed) + 2)]
+    assert all(why)
+    rules = "规则：人均纯收入低于监测线；存在返贫致贫风险"
+    assert all(w.startswith(rules) for w, f in zip(why, made.listed["flagged"], strict=True) if f)
+    assert all("抽签选出" in w for w, u in zip(why, made.listed["urgency"], strict=True) if u == "lot")
+    # What is no forecast is printed pale, all else is not.
+    grey = [page.cell(r, head.index("风险概率") + 1).font.color for r in range(2, len(made.listed) + 2)]
+    pale = [c is not None and c.rgb == "FF8A94A6" for c in grey]
+    assert pale == (~made.listed["in_cohort"]).tolist()
+
+
+def test_who_cannot_be_judged_is_told_why(make_scores, tmp_path) -> None:
+    import openpyxl
+
+    scores = make_scores(60, unknown=0.3, seed=5)
+    scores["income_reason"] = pd.Series("income_stale", scores.index).where(scores["pcni"].isna())
+    made = scoring.build_worklist(scores, visits=10)
+    for lang, sheet, head, says in (
+        ("zh", "收入未知", "为什么在名单上", "收入未知：最近的年度合计已过时"),
+        ("en", "Income unknown", "Why on the list", "Income unknown: the newest annual total is too old"),
+    ):
+        page = openpyxl.load_workbook(presentation.write_worklist(made, tmp_path / f"{lang}.xlsx", lang))[
+            sheet
+        ]
+        column = [c.value for c in page[1]].index(head) + 1
+        assert all(page.cell(r, column).value.startswith(says) for r in range(2, page.max_row + 1))
+        assert page.max_row == len(made.unknown) + 1 > 5
+
+
+@pytest.mark.parametrize("colour", ["red", "yellow", "blue", None])
+def test_a_new_household_is_not_ordered_by_a_colour(colour: str | None) -> None:
+    frame = households({"pcni": 5000.0, "card": colour}, {"pcni": 4000.0, "card": "red"})
+    assert order(frame) == ["h1", "h0"]

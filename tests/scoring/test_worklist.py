@@ -86,7 +86,7 @@ def test_order_is_rule_then_model_then_lot_and_ties_go_by_id(make_scores) -> Non
     assert list(dict.fromkeys(planned["selected_by"])) == ["rule", "model", "random"]
     for source, rows in planned.groupby("selected_by"):
         if source == "rule":
-            continue  # tests/scoring/test_urgency.py
+            continue  # tests/scoring/test_visit_plan.py
         key = list(zip(-rows["probability"].fillna(-1), rows["household_id"], strict=True))
         assert key == sorted(key)
     assert list(made.listed["position"]) == list(range(1, len(made.listed) + 1))

@@ -1,13 +1,10 @@
 """Stock and flow accounts of the register over a period: balanced, or refused with the cell that is not.
 
-Also their figures as plain values: whole, as a summary, and in the form that offices publish.
-
-Stocks and flows of the register over a period, in households and persons, at the finest grain.
-
-Everything is counted by township and category; margins are sums of these cells. Two stocks run side by
-side: ``open`` (watched) and ``ever`` (watched or eliminated; whoever was struck off is gone from both).
-Persons are the members present on the day in question; arrivals and departures while a household stands in a
-stock are natural change, by reason.
+Everything is counted in households and persons by township and category; margins are sums of these cells. Two
+stocks run side by side: ``open`` (watched) and ``ever`` (watched or eliminated; who was struck off is gone from
+both). Persons are the members present on the day in question; arrivals and departures while a household
+stands in a stock are natural change, by reason. The accounts are also given as plain values: whole, as a
+summary, and in the form that offices publish.
 """
 
 from __future__ import annotations

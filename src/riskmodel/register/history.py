@@ -1,10 +1,8 @@
-"""The register's rows as a history of states: what each row did, and what contradicts the life cycle.
+"""The register as a history: the state of each household after each row, and its members on any day.
 
 A household's latest row says where it stands (watched, eliminated, struck off), as everywhere in riskmodel
-(`households.accounts`): contradictory rows count too and are listed as findings, so that the stock of
-the accounts is the register's stock.
-
-Members present in a household on any day, arrivals and departures, and their reasons.
+(`households.accounts`): rows that contradict the life cycle count too and are listed as findings, so that the
+stock of the accounts is the register's stock.
 
 A member is present while any known row of theirs in that household is valid (official rules, "Exactly"):
 rows of one member in one household are joined to stays without gaps; an arrival or a departure is where such

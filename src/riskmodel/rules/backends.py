@@ -4,9 +4,8 @@ A rule set is asked of a county's tables through `IbisBackend`. A simulated offi
 households in every month of thousands of futures, asks the same expressions of arrays: numbers are float64
 with NaN for null, truth values are pairs of arrays, so that a null is neither yes nor no.
 
-Rows behind a household that rules look through: members, support, assets, risk events, past states.
-
-Every relation is cut by what was known, then all tests of a rule set are counted in one pass a relation.
+The rows behind a household (members, support, assets, risk events, past states) are counted here too: every
+relation is cut by what was known, then all tests of a rule set are counted in one pass a relation.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """What a rule set's YAML may say, and the checks that refuse a wrong one naming file, key and mend.
 
-The names that rules may use: household quantities and the rows behind them (``vocabulary.yaml``).
-
-The named parameters of a rule set: typed values with unit, meaning and source, and their overrides.
+Named parameters are typed values with unit, meaning and source, and may be overridden. The names that rules
+may use, household quantities and the rows behind them, stand in ``vocabulary.yaml``.
 """
 
 from __future__ import annotations

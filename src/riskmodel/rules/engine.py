@@ -8,7 +8,7 @@ Columns of a verdict: the quantities that the set looks at, ``line``, ``c_<condi
 (whether it applies), ``f_<focus>`` (nullable booleans), ``category``, ``tier``, ``visit_every_days``,
 ``outcome``, ``income_band``, ``income_plan``, ``flagged``, ``asset_<kind>``.
 
-The line of a rule set at each as-of date: an amount, an expression over parameters, or relative.
+The line at each as-of date is an amount, an expression over parameters, or relative to the county.
 """
 
 from __future__ import annotations

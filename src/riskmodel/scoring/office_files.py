@@ -1,6 +1,6 @@
-"""Files that an office keeps itself: rows of a workbook or CSV, and names and telephones to join.
+"""Files that an office keeps or fills in: names and telephones to join, and lists that came back.
 
-Filled-in lists: reading one that came back, every fault named by its cell, and backing one up.
+Every fault of a filled-in list is named by its cell; a list is backed up before another takes its place.
 """
 
 from __future__ import annotations

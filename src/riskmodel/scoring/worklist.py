@@ -2,8 +2,7 @@
 
 All whom a rule flags are listed, a random share is drawn by lot, the rest is chosen by probability
 (`riskmodel.scoring.visit_plan`).
-
-The worklist's columns, as ``worklist_columns.yaml`` declares them, and the words of its codes.
+Its columns are declared in ``worklist_columns.yaml``.
 """
 
 from __future__ import annotations
