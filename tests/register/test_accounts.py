@@ -1,4 +1,4 @@
-"""The accounts of a period: by hand, against household accounts, balanced for any register, known at its end."""
+"""The accounts of a period: by hand, against household accounts, balanced for any register, as known then."""
 
 from __future__ import annotations
 

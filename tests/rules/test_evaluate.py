@@ -1,4 +1,4 @@
-"""Single rules at their borders, the frame's shape, parameters and scores; many dates, each by its own set."""
+"""Single rules at their borders, the frame's shape, parameters, scores; many dates, each by its own set."""
 
 from __future__ import annotations
 

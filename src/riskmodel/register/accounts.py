@@ -1,10 +1,10 @@
 """Stock and flow accounts of the register over a period: balanced, or refused with the cell that is not.
 
 Everything is counted in households and persons by township and category; margins are sums of these cells. Two
-stocks run side by side: ``open`` (watched) and ``ever`` (watched or eliminated; who was struck off is gone from
-both). Persons are the members present on the day in question; arrivals and departures while a household
-stands in a stock are natural change, by reason. The accounts are also given as plain values: whole, as a
-summary, and in the form that offices publish.
+stocks run side by side: ``open`` (watched) and ``ever`` (watched or eliminated; one struck off is in neither).
+Persons are the members present on the day in question; arrivals and departures while a household stands in a
+stock are natural change, by reason. The accounts are also given as plain values: whole, as a summary, and in
+the form that offices publish.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from riskmodel.register.history import (
     to_days,
 )
 from riskmodel.register.office_tables import RegisterPeriod
-from riskmodel.register.vocabulary import UNKNOWN, register_vocabulary
+from riskmodel.register.vocabulary import UNKNOWN, in_line_order, register_vocabulary
 
 CELL = ["stock", "township", "category"]
 COLUMNS = [*CELL, "line", "hh", "p"]
@@ -116,7 +116,7 @@ def assemble_lines(parts: list[pd.DataFrame], natural: pd.DataFrame) -> pd.DataF
     )
     units = ["hh", "p"]
     out.loc[restated, units] = out.loc[opening, units].to_numpy() - out.loc[opening_then, units].to_numpy()
-    return _in_line_order(out, CELL)
+    return in_line_order(out, CELL)
 
 
 def find_imbalances(frame: pd.DataFrame) -> pd.DataFrame:
@@ -133,11 +133,6 @@ def find_imbalances(frame: pd.DataFrame) -> pd.DataFrame:
     gap[["hh", "p"]] = -frame[["hh", "p"]].mul(effect, axis=0)
     out = gap.groupby(CELL, sort=True)[["hh", "p"]].sum().reset_index()
     return out[(out["hh"] != 0) | (out["p"] != 0)].reset_index(drop=True)
-
-
-def sum_lines(frame: pd.DataFrame, by: list[str]) -> pd.DataFrame:
-    """Sum lines over everything but ``by`` (of ``stock, township, category``): ``*by, line, hh, p``."""
-    return _in_line_order(frame.groupby([*by, "line"], sort=False)[["hh", "p"]].sum().reset_index(), by)
 
 
 def townships_known_by(county: County, households: pd.Series, known_by: dt.date) -> pd.Series:
@@ -157,15 +152,6 @@ def _sum(frame: pd.DataFrame) -> pd.DataFrame:
     keys = [*CELL, "line"]
     text = frame.astype(dict.fromkeys(keys, "str"))
     return text.groupby(keys, sort=True)[["hh", "p"]].sum().astype("int64").reset_index()
-
-
-def _in_line_order(frame: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
-    """Sort by keys, then by the declared order of lines."""
-    order = {line: i for i, line in enumerate(register_vocabulary().lines)}
-    out = frame.sort_values(
-        [*keys, "line"], key=lambda c: c.map(order) if c.name == "line" else c, kind="stable"
-    )
-    return out.reset_index(drop=True)[[*keys, "line", "hh", "p"]]
 
 
 FORMAT = "riskmodel-ledger/1"
@@ -214,21 +200,6 @@ class RegisterAccounts(RegisterPeriod):
         """Return the period, and how many households are watched at its end."""
         closing = _lines(self, "open", {})["closing"]["hh"]
         return f"RegisterAccounts({self.first} to {self.last}, {closing} households watched at the end)"
-
-    def by(self, *keys: str) -> pd.DataFrame:
-        """Return the lines summed to ``stock``, ``township`` or ``category``, in any combination.
-
-        Parameters
-        ----------
-        *keys
-            Which of the three columns stay.
-
-        Returns
-        -------
-        DataFrame
-            ``*keys, line, hh, p``.
-        """
-        return sum_lines(self.lines, list(keys))
 
 
 def build_register_accounts(county: County, from_: DateLike, to: DateLike) -> RegisterAccounts:

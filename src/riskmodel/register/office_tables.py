@@ -22,9 +22,8 @@ from riskmodel.data import County, codes
 from riskmodel.households import as_moments, build_accounts, known_rows
 from riskmodel.i18n import Words, section
 from riskmodel.io import Spec, load_spec
-from riskmodel.register.accounts import sum_lines
 from riskmodel.register.history import STOCKS, WATCHED, Presence, causes_at, dated_within, state_at, to_day
-from riskmodel.register.vocabulary import UNKNOWN, order_categories
+from riskmodel.register.vocabulary import UNKNOWN, in_line_order, order_categories
 
 ANY = "any"
 ALL = "all"
@@ -109,10 +108,10 @@ class RegisterPeriod:
     county: County
     first: dt.date
     last: dt.date
-    rows: pd.DataFrame  # of `events.register_history`, with ``township``
+    rows: pd.DataFrame  # of `history.register_history`, with ``township``
     presence: Presence
-    lines: pd.DataFrame  # of `stock_flow.assemble_lines`
-    natural: pd.DataFrame  # of `stock_flow.count_natural_change`
+    lines: pd.DataFrame  # of `accounts.assemble_lines`
+    natural: pd.DataFrame  # of `accounts.count_natural_change`
 
     @cached_property
     def categories(self) -> list[str]:
@@ -135,6 +134,22 @@ class RegisterPeriod:
         columns = ["household_id", "township", "registration", "persons", "pcni"]
         built = build_accounts(self.county, as_moments(self.last)).select(*columns)
         return built.to_pandas().sort_values("household_id").reset_index(drop=True)
+
+    def by(self, *keys: str) -> pd.DataFrame:
+        """Return the lines summed to ``stock``, ``township`` or ``category``, in any combination.
+
+        Parameters
+        ----------
+        *keys
+            Which of the three columns stay.
+
+        Returns
+        -------
+        DataFrame
+            ``*keys, line, hh, p``.
+        """
+        sums = self.lines.groupby([*keys, "line"], sort=False)[["hh", "p"]].sum().reset_index()
+        return in_line_order(sums, list(keys))
 
 
 def all_combinations(**levels: list[str]) -> pd.DataFrame:
@@ -287,7 +302,7 @@ def dynamics_table(period: RegisterPeriod) -> pd.DataFrame:
 
     ``category, line, hh, p``; the line ``registered`` of category ``all`` counts lifted households.
     """
-    cells = sum_lines(period.lines, ["stock", "category"]).set_index(["stock", "category", "line"])
+    cells = period.by("stock", "category").set_index(["stock", "category", "line"])
     source = {
         **{e: ("open", e) for e in ("identified", "rolled_back", "re_marked", "eliminated")},
         **{e: ("ever", e) for e in ("removed", "label_withdrawn", "natural_increase", "natural_decrease")},

@@ -6,6 +6,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
+import pandas as pd
+
 from riskmodel.data import codes
 from riskmodel.i18n import Language, Words, section, text
 from riskmodel.io import Spec, load_spec
@@ -201,3 +203,12 @@ def order_categories(codes_used: set[str]) -> list[str]:
     declared = [c for c in register_vocabulary().categories if c in codes_used and c != UNKNOWN]
     others = sorted(codes_used - set(register_vocabulary().categories))
     return declared + others + ([UNKNOWN] if UNKNOWN in codes_used else [])
+
+
+def in_line_order(frame: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
+    """Sort lines of the accounts by keys, then by the declared order of lines."""
+    order = {line: i for i, line in enumerate(register_vocabulary().lines)}
+    out = frame.sort_values(
+        [*keys, "line"], key=lambda c: c.map(order) if c.name == "line" else c, kind="stable"
+    )
+    return out.reset_index(drop=True)[[*keys, "line", "hh", "p"]]
