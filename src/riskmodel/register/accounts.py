@@ -1,7 +1,7 @@
 """Stock and flow accounts of the register over a period: balanced, or refused with the cell that is not.
 
 Everything is counted in households and persons by township and category; margins are sums of these cells. Two
-stocks run side by side: ``open`` (watched) and ``ever`` (watched or eliminated; one struck off is in neither).
+stocks run side by side: ``open`` (watched) and ``ever`` (watched or eliminated; struck off, in neither).
 Persons are the members present on the day in question; arrivals and departures while a household stands in a
 stock are natural change, by reason. The accounts are also given as plain values: whole, as a summary, and in
 the form that offices publish.
