@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import pickle
 import re
 import subprocess
 import sys
@@ -63,3 +64,33 @@ def test_what_a_notebook_prints_is_short() -> None:
     ]  # fmt: skip
     assert max(len(repr(one)) for one in shown) <= 300
     assert "features: 282" in repr(shown[3])
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_every_argument_of_a_wrong_type_is_answered_by_name(name: str) -> None:
+    function = getattr(rm, name)
+    wrong = {p: object() for p in inspect.signature(function).parameters}
+    with pytest.raises(rm.errors.UsageError, match=f"^{name}: ") as refused:
+        function(**wrong)
+    # Each is named, with what is wanted and what was given; none is let through.
+    for parameter in wrong:
+        assert re.search(rf"\b{parameter} must be .+?; given a object", str(refused.value)), parameter
+
+
+def test_an_object_one_step_before_what_is_wanted_is_answered_with_the_step() -> None:
+    made = rm.simulate_county(households=40, months=24, truth_at=())
+    for given, said in (
+        ("out/county", r"rm.read_county\(DATA\)\).*given the text 'out/county'"),
+        (made, "given a SimulatedCounty; of a simulated one: rm.data.from_frames"),
+    ):
+        with pytest.raises(rm.errors.UsageError, match=said):
+            rm.evaluate_rules(given, "national-2021", "2018-12-31")
+    with pytest.raises(rm.errors.UsageError, match=r"must be a LoadedModel \(rm.load_model"):
+        rm.score(made, "county@champion", "2018-12-31")
+
+
+def test_a_public_function_is_one_object_that_can_be_pickled() -> None:
+    assert rm.score is rm.score
+    assert pickle.loads(pickle.dumps(rm.score)) is rm.score
+    # Its examples and its signature are those of the function behind it.
+    assert rm.score.__wrapped__ is rm.scoring.score

@@ -9,6 +9,7 @@ stays light. The packages that hold them (``rm.rules``, ``rm.features``, …) of
 """
 
 import sys
+import types
 from typing import Any
 
 import lazy_loader
@@ -19,7 +20,14 @@ _load, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
 
 def __getattr__(name: str) -> Any:
     try:
-        return _load(name)
+        value = _load(name)
     except AttributeError as exc:
         # With name and object, Python itself asks "Did you mean …?".
         raise AttributeError(str(exc), name=name, obj=sys.modules[__name__]) from exc
+    if not isinstance(value, types.FunctionType):
+        return value
+    from riskmodel.io import check_arguments  # only now: importing riskmodel stays light
+
+    # Kept, so that it is the same function whenever it is asked for.
+    globals()[name] = checked = check_arguments(value, __name__)
+    return checked

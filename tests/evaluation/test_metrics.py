@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -28,6 +30,50 @@ FOUND_TWICE = Metric(
     better="lower", needs="list", checked_against="recall", tests=("evaluation/test_metrics.py::x",),
     of_list=lambda counts: 1 - counts.hits / counts.events, derived=True, share=True,
 )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"zh": ""}, "metric 'somers_d' cannot be registered: zh is empty"),
+        ({"better": "more"}, "better must be 'higher' or 'lower' .*; given the text 'more'"),
+        ({"shown_in": ("sumary",)}, "shown_in names 'sumary'; allowed: summary, periods"),
+        ({"tests": ()}, "tests is empty"),
+        ({"of_list": lambda counts: counts.hits}, "give kernel or of_list, not both"),
+        ({"needs": "list"}, "needs is 'list', which takes of_list in place of kernel"),
+        ({"kernel": None, "of_list": lambda counts: counts.hits}, "needs is 'score', which takes kernel"),
+        ({"kernel": None}, "shown in tables, but has neither"),
+        # The mistakes of a kernel: one figure, a figure a row, a figure of no weightings, an error.
+        ({"kernel": lambda y, s: lambda w: float(s.mean())}, "of shape .2,.; it returned a single float"),
+        ({"kernel": lambda y, s: lambda w: w * s}, r"returned an array of shape \(2, 8\)"),
+        ({"kernel": lambda y, s: s.mean()}, r"tried on 8 rows it failed: TypeError: .* not callable"),
+        ({"kernel": lambda y: 1.0}, r"tried on 8 rows it failed: TypeError: .* positional argument"),
+    ],
+)
+def test_a_metric_that_is_not_whole_is_refused_where_it_is_registered(wrong, said):
+    with pytest.raises(SpecError, match=said):
+        METRICS.register(dataclasses.replace(SOMERS, **wrong))
+    assert "somers_d" not in METRICS
+
+
+def test_a_kernel_that_gives_another_shape_on_the_run_s_own_rows_is_named():
+    def fickle(y, score):
+        return lambda weight: weight.sum(axis=1) if len(y) == 8 else weight.sum()
+
+    rows = evaluation.metrics.ScoredRows(
+        np.array([0.0, 1.0, 0.0]),
+        np.arange(3.0),
+        np.full(3, 0.5),
+        np.zeros(3, dtype=int),
+        evaluation.Budget(visits=1),
+    )
+    with (
+        METRICS.including(dataclasses.replace(SOMERS, kernel=fickle)),
+        pytest.raises(
+            SpecError, match=r"metric somers_d: kernel\(y, score\)\(weights\) must return one value"
+        ),
+    ):
+        evaluation.metrics.prepare_metrics(rows)(np.ones((4, 3)))
 
 
 def test_every_metric_is_described_and_those_of_the_table_are_computed_one_way():

@@ -69,3 +69,23 @@ def test_a_member_for_the_length_of_a_block_leaves_no_trace() -> None:
     with shapes.including(Shape("ring")):
         assert list(shapes) == ["ring"]
     assert list(shapes) == []
+
+
+@pytest.mark.parametrize(
+    ("member", "said"),
+    [
+        (Shape(""), "shape '' cannot be registered: name is empty"),
+        (Shape("two words"), "must begin with a letter and hold letters"),
+        (Shape("ring", order="last"), "order must be a whole number; given the text 'last'"),  # type: ignore[arg-type]
+        (Shape("ring", order=-1), "shape 'ring' cannot be registered: it stands before the first"),
+        (Shape(None), "cannot be registered without a name"),  # type: ignore[arg-type]
+        (object(), "cannot be registered without a name"),
+    ],
+)
+def test_a_member_that_is_not_whole_is_refused_where_it_is_registered(member: Shape, said: str) -> None:
+    shapes: Registry[Shape] = Registry(
+        "shape", "riskmodel.io", lambda shape: ["it stands before the first"] if shape.order < 0 else []
+    )
+    with pytest.raises(SpecError, match=said):
+        shapes.register(member)
+    assert list(shapes) == []

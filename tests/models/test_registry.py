@@ -1,5 +1,7 @@
 """Names, needs and refusals of the declared table of models."""
 
+import dataclasses
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -74,6 +76,27 @@ def test_a_model_of_one_file_is_named_trained_saved_and_drawn(tmp_path):
         Experiment.model_validate(declared | {"models": ["rule", "logit", "constant"]})
     with pytest.raises((TypeError, sio.exceptions.UntrustedTypesFoundException)):
         sio.loads(sio.dumps(fitted), trusted=models.trusted_types())
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"en": ""}, "model 'constant' cannot be registered: en is empty"),
+        ({"zh": None}, "zh must be text; given None"),
+        ({"tradition": "magic"}, "tradition is 'magic'; allowed: rules, poverty"),
+        ({"needs": "everything"}, "needs must be 'features' or 'rules' or 'place' or 'both'; given the text"),
+        ({"factory": "Constant"}, "factory must be a function; given the text"),
+        ({"tests": ()}, "tests is empty"),
+        ({"library": "lightgbm"}, "extra and library go together"),
+        ({"name": "rule-mine"}, "names that begin with rule- are those of rule sets"),
+        ({"name": "logit"}, "model 'logit' is registered twice"),
+    ],
+)
+def test_an_entry_that_is_not_whole_is_refused_where_it_is_registered(wrong, said):
+    assert "constant" not in models.MODELS
+    with pytest.raises(SpecError, match=said):
+        models.MODELS.register(dataclasses.replace(EXAMPLE, **wrong))
+    assert "constant" not in models.MODELS
 
 
 def test_a_name_nearly_right_is_answered_with_the_right_one():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from riskmodel.errors import SpecError, UsageError
+from riskmodel.errors import SpecError
 from riskmodel.presentation import (
     REPORT_SECTIONS,
     Chart,
@@ -71,5 +71,14 @@ def test_without_it_the_report_is_as_before(given) -> None:
 def test_a_section_that_is_there_or_lacks_a_language_is_refused() -> None:
     with pytest.raises(SpecError, match="report section 'headline' is registered twice"):
         report_section("headline", title=TITLE, order=1)(lambda given: None)
-    with pytest.raises(UsageError, match="zh and en"):
-        report_section("another", title={"zh": "", "en": "x"}, order=1)
+    for title, said in (
+        ({"zh": "", "en": "x"}, "'another' cannot be registered: title needs the heading in zh"),
+        ({}, "title needs the heading in zh and en"),
+        ("report.page.hedline", "title: no words 'report.page.hedline'"),
+        (None, "title must be a mapping .dict. or text; given None"),
+    ):
+        with pytest.raises(SpecError, match=said):
+            report_section("another", title=title, order=1)(lambda given: None)
+    with pytest.raises(SpecError, match="parts must be a function; given None"):
+        report_section("another", title=TITLE, order=1)(None)
+    assert "another" not in REPORT_SECTIONS

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from riskmodel.errors import SpecError
 from riskmodel.evaluation.lists import Budget, ListCounts, list_kernel, quotas, rank_rows
 from riskmodel.i18n import pair
 from riskmodel.io import Registry
@@ -103,7 +104,55 @@ class Metric:
         return self.kernel is not None or self.of_list is not None
 
 
-METRICS: Registry[Metric] = Registry("metric", "riskmodel.evaluation")
+TABLES = ("summary", "periods")
+# Eight rows in two weightings: enough to see what a kernel or a formula returns. Scores overlap, so that
+# nothing is separated perfectly.
+_Y = np.array([0.0, 1.0, 0.0, 1.0, 0.0, 1.0, 0.0, 1.0])
+_SCORE = np.array([0.1, 0.4, 0.3, 0.2, 0.6, 0.7, 0.5, 0.8])
+_WEIGHT = np.ones((2, len(_Y)))
+_COUNTS = ListCounts(*(np.full(2, figure) for figure in (1.0, 4.0, 2.0, 8.0, 2.0, 12.0)))
+
+
+def _metric_problems(metric: Metric) -> list[str]:
+    """Return what is wrong with a metric whose fields are of the declared types; its function is tried."""
+    wrong = [
+        f"shown_in names {t!r}; allowed: {', '.join(TABLES)}" for t in metric.shown_in if t not in TABLES
+    ]
+    if not metric.tests:
+        wrong.append("tests is empty: name the test that holds it against checked_against")
+    if metric.kernel is not None and metric.of_list is not None:
+        return [*wrong, "give kernel or of_list, not both"]
+    if metric.shown_in and not metric.in_table:
+        wrong.append("it is shown in tables, but has neither kernel nor of_list")
+    if metric.kernel is not None and metric.needs == "list":
+        wrong.append("needs is 'list', which takes of_list in place of kernel")
+    if metric.of_list is not None and metric.needs != "list":
+        wrong.append(f"needs is {metric.needs!r}, which takes kernel in place of of_list")
+    try:
+        with np.errstate(divide="ignore", invalid="ignore"):
+            if metric.kernel is not None:
+                wrong += _shape_problem(metric, metric.kernel(_Y, _SCORE)(_WEIGHT), len(_WEIGHT))
+            elif metric.of_list is not None:
+                wrong += _shape_problem(metric, metric.of_list(_COUNTS), len(_WEIGHT))
+    except Exception as exc:  # whatever a new kernel may raise is what its author must read
+        wrong.append(f"tried on {len(_Y)} rows it failed: {type(exc).__name__}: {exc}")
+    return wrong
+
+
+def _shape_problem(metric: Metric, values: Any, weightings: int) -> list[str]:
+    """Return what is wrong with what a metric returned for so many weightings; nothing where all is well."""
+    shape = np.shape(values)
+    if shape == (weightings,):
+        return []
+    which = "of_list(counts)" if metric.of_list is not None else "kernel(y, score)(weights)"
+    returned = f"an array of shape {shape}" if shape else f"a single {type(values).__name__}"
+    return [
+        f"{which} must return one value for each of the {weightings} weightings, an array of shape "
+        f"({weightings},); it returned {returned} (go along the rows only: axis=1)"
+    ]
+
+
+METRICS: Registry[Metric] = Registry("metric", "riskmodel.evaluation", _metric_problems)
 
 
 def table_metrics() -> list[Metric]:
@@ -127,14 +176,16 @@ def prepare_metrics(rows: ScoredRows) -> Kernel:
         if metric.kernel is not None
     }
 
+    def values(metric: Metric, weight: Array, counts: ListCounts) -> Array:
+        figures = metric.of_list(counts) if metric.of_list is not None else kernels[metric.name](weight)
+        for problem in _shape_problem(metric, figures, len(weight)):
+            raise SpecError(f"metric {metric.name}: {problem}")
+        return figures
+
     def kernel(weight: Array) -> Array:
         counts = on_list(weight)
         # A resample may hold one class only: what is not defined there is NaN, not a warning.
         with np.errstate(divide="ignore", invalid="ignore"):
-            columns = [
-                metric.of_list(counts) if metric.of_list is not None else kernels[metric.name](weight)
-                for metric in table_metrics()
-            ]
-        return np.column_stack(columns)
+            return np.column_stack([values(metric, weight, counts) for metric in table_metrics()])
 
     return kernel

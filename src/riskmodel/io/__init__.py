@@ -1,5 +1,6 @@
 """Reading and writing files and declarations; where they are."""
 
+from riskmodel.io.arguments import check_arguments
 from riskmodel.io.checkpoints import Checkpoints, file_digest, folder_digest, inputs_digest
 from riskmodel.io.files import (
     ENDINGS,
@@ -27,6 +28,7 @@ __all__ = [
     "Registry",
     "Spec",
     "atomic",
+    "check_arguments",
     "file_digest",
     "find_declaration",
     "first_line",

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Protocol, TypeVar
 
 from riskmodel.errors import SpecError, did_you_mean
+from riskmodel.io.arguments import field_problems
+
+# A member's name is a column, an anchor and a word of the command line.
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 
 
 class Member(Protocol):
@@ -38,11 +43,16 @@ class Registry(Mapping[str, M]):
         What a member is, for messages ("model").
     package
         Package whose modules register the members.
+    check : callable, optional
+        Returns what else is wrong with a member, in words, beside the types of its fields and its name.
     """
 
-    def __init__(self, kind: str, package: str) -> None:
+    def __init__(
+        self, kind: str, package: str, check: Callable[[M], Iterable[str]] = lambda member: ()
+    ) -> None:
         self.kind = kind
         self.package = package
+        self._check = check
         self._members: dict[str, M] = {}
         self._complete = False
 
@@ -52,7 +62,7 @@ class Registry(Mapping[str, M]):
         Parameters
         ----------
         member
-            Its name must not be taken.
+            Its name must not be taken, and its fields must hold what they are declared to.
 
         Returns
         -------
@@ -62,8 +72,20 @@ class Registry(Mapping[str, M]):
         Raises
         ------
         SpecError
-            If another member has the name.
+            If another member has the name, or something is missing or of the wrong kind: all that is wrong
+            is said at once.
         """
+        if not isinstance(getattr(member, "name", None), str):
+            raise SpecError(f"a {self.kind} cannot be registered without a name: {member!r:.80}")
+        problems = field_problems(member)
+        if not problems and not _NAME.fullmatch(member.name):
+            problems = [
+                f"the name {member.name!r} must begin with a letter and hold letters, digits, _ and -"
+            ]
+        # What else a family asks for can be judged only where the fields are what they are declared to be.
+        problems = problems or list(self._check(member))
+        if problems:
+            raise SpecError(f"{self.kind} {member.name!r} cannot be registered: {'; '.join(problems)}")
         if self._members.setdefault(member.name, member) is not member:
             raise SpecError(f"{self.kind} {member.name!r} is registered twice; give one of them another name")
         return member

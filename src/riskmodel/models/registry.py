@@ -146,10 +146,26 @@ class ModelEntry:
         return {lang: short or self.words[lang] for lang, short in pair(self, "short").items()}
 
 
-MODELS: Registry[ModelEntry] = Registry("model", "riskmodel.models")
-
 # What may stand before a rule set's id: its verdict with the distance to the line, or its conditions' count.
 _OF_RULESET = {"rule-": ("规则", "rules"), "conditions-": ("满足条件数", "conditions met,")}
+
+
+def _entry_problems(entry: ModelEntry) -> list[str]:
+    """Return what is wrong with an entry whose fields are of the declared types."""
+    wrong = []
+    if entry.tradition not in TRADITIONS:
+        wrong.append(f"tradition is {entry.tradition!r}; allowed: {', '.join(TRADITIONS)}")
+    if not entry.tests:
+        wrong.append("tests is empty: name the test that holds it against checked_against")
+    if bool(entry.extra) != bool(entry.library):
+        wrong.append("extra and library go together: the optional extra, and the module that it brings")
+    for prefix in _OF_RULESET:
+        if entry.name.startswith(prefix):
+            wrong.append(f"names that begin with {prefix} are those of rule sets")
+    return wrong
+
+
+MODELS: Registry[ModelEntry] = Registry("model", "riskmodel.models", _entry_problems)
 
 
 def is_available(name: str) -> bool:

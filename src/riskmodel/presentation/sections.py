@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from riskmodel.errors import UsageError
-from riskmodel.i18n import section
+from riskmodel.i18n import LANGUAGES, section
 from riskmodel.io import Registry
 from riskmodel.presentation.page import PageSection, Part
 from riskmodel.presentation.report_input import ReportInput
@@ -52,7 +52,21 @@ class ReportSection:
         return section(self.title) if isinstance(self.title, str) else self.title
 
 
-REPORT_SECTIONS: Registry[ReportSection] = Registry("report section", "riskmodel.presentation")
+def _section_problems(given: ReportSection) -> list[str]:
+    """Return what is wrong with a section whose fields are of the declared types: its heading."""
+    if isinstance(given.title, str):
+        try:
+            section(given.title)
+        except UsageError as exc:
+            return [f"title: {exc}"]
+        return []
+    lacking = [language for language in LANGUAGES if not str(given.title.get(language) or "").strip()]
+    return [f"title needs the heading in {' and '.join(lacking)}"] if lacking else []
+
+
+REPORT_SECTIONS: Registry[ReportSection] = Registry(
+    "report section", "riskmodel.presentation", _section_problems
+)
 
 
 def report_section(
@@ -79,13 +93,9 @@ def report_section(
 
     Raises
     ------
-    UsageError
-        If the title lacks a language.
     SpecError
-        If the id is taken.
+        If the id is taken, or the title lacks a language.
     """
-    if not isinstance(title, str) and not (title.get("zh") and title.get("en")):
-        raise UsageError(f"report section {id!r} needs a title in zh and en")
 
     def register(function: Callable[[ReportInput], Parts]) -> Callable[[ReportInput], Parts]:
         REPORT_SECTIONS.register(ReportSection(id, title, order, function))

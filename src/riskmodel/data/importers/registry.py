@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+import pandas as pd
 import yaml
+from pydantic import ValidationError
 
+from riskmodel.data.schema import About
 from riskmodel.errors import UsageError, did_you_mean
 from riskmodel.io import Registry, write_table, write_text
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 
 @dataclass(frozen=True)
@@ -47,7 +46,16 @@ class Importer:
     order: int = 0
 
 
-IMPORTERS: Registry[Importer] = Registry("panel", "riskmodel.data.importers")
+def _importer_problems(importer: Importer) -> list[str]:
+    """Return what is wrong with an importer whose fields are of the declared types: its ``about.yaml``."""
+    try:
+        About.model_validate(dict(importer.about))
+    except ValidationError as exc:
+        return [f"about: {'.'.join(map(str, e['loc']))}: {e['msg']}" for e in exc.errors()]
+    return []
+
+
+IMPORTERS: Registry[Importer] = Registry("panel", "riskmodel.data.importers", _importer_problems)
 
 
 def import_panel(name: str, out: str | Path, file: str | Path | None = None) -> dict[str, int]:
