@@ -256,7 +256,7 @@ def test_scores_are_read_from_files_and_refused_when_wrong(tmp_path) -> None:
         one(c, "cards-2023", day="2021-05-01", scores=good)
     with pytest.raises(InputRefused, match="outside 0 to 1"):
         one(c, "cards-2023", scores=good.assign(probability=1.5))
-    with pytest.raises(UsageError, match="no scores file"):
+    with pytest.raises(UsageError, match="no such file"):
         one(c, "cards-2023", scores=tmp_path / "none.csv")
 
 

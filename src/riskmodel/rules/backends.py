@@ -279,38 +279,15 @@ KEY = ("household_id", "as_of")
 Source = County | Shape
 
 
-def _members(county: Source, when: Moments) -> ir.Table:
-    return known_members(county, when)
-
-
-def _support(county: Source, when: Moments) -> ir.Table:
-    t = known_rows(county, "support", when)
+def _rows(county: Source, relation: str, when: Moments) -> ir.Table:
+    """Return a relation's rows as known at each moment: valid on the day, or dated up to it."""
+    if relation == "members":
+        return known_members(county, when)
+    t = known_rows(county, vocabulary().relations[relation].table, when)
+    if relation in ("assets", "states"):
+        return t.filter(valid_on(t))
     t = t.filter(t.date <= t.as_of)
-    return t.mutate(ended=(t.end_date <= t.as_of).fill_null(False))
-
-
-def _assets(county: Source, when: Moments) -> ir.Table:
-    t = known_rows(county, "assets", when)
-    return t.filter(valid_on(t))
-
-
-def _events(county: Source, when: Moments) -> ir.Table:
-    t = known_rows(county, "risk_events", when)
-    return t.filter(t.date <= t.as_of)
-
-
-def _states(county: Source, when: Moments) -> ir.Table:
-    t = known_rows(county, "households", when)
-    return t.filter(valid_on(t))
-
-
-_SOURCES: dict[str, Callable[[Source, Moments], ir.Table]] = {
-    "members": _members,
-    "support": _support,
-    "assets": _assets,
-    "events": _events,
-    "states": _states,
-}
+    return t.mutate(ended=(t.end_date <= t.as_of).fill_null(False)) if relation == "support" else t
 
 
 def row_test_scope(t: ir.Table, relation: str, values: Mapping[str, Any] | None = None) -> Scope:
@@ -324,9 +301,9 @@ def figure_column(test: RowTest) -> str:
     return f"{test.relation}_{sha256(f'{test.how} {test.test}'.encode()).hexdigest()[:12]}"
 
 
-def count_rows(county: Source, relation: str, tests: Sequence[RowTest], when: Moments) -> ir.Table:
+def count_rows(county: Source, relation: str, tests: Sequence[RowTest], clock: Moments) -> ir.Table:
     """Return the figures of one relation's row tests, in one pass."""
-    rows = _SOURCES[relation](county, when)
+    rows = _rows(county, relation, clock)
     sums: dict[str, ir.Value] = {}
     for test in tests:
         passes = evaluate_condition(test.test, row_test_scope(rows, test.relation))
@@ -339,10 +316,6 @@ def count_rows(county: Source, relation: str, tests: Sequence[RowTest], when: Mo
     return rows.group_by(KEY).agg(**sums)
 
 
-def _counted(county: Shape, relation: str, tests: tuple[RowTest, ...], clock: ir.Table) -> ir.Table:
-    return count_rows(county, relation, tests, clock)
-
-
 @contextmanager
 def stored_figures(known: KnownCounty, tests: Iterable[RowTest]) -> Iterator[dict[str, ir.Table]]:
     """Hold the figures of row tests in the county's database while rule sets read them."""
@@ -353,7 +326,7 @@ def stored_figures(known: KnownCounty, tests: Iterable[RowTest]) -> Iterator[dic
             if known.county.has(vocabulary().relations[relation].table):
                 own = tuple(test for test in distinct if test.relation == relation)
                 clock = moment_table(known.moments)
-                out[relation] = store_query(known.county, _counted, relation, own, clock=clock)
+                out[relation] = store_query(known.county, count_rows, relation, own, clock=clock)
         yield out
     finally:
         for table in out.values():

@@ -19,6 +19,7 @@ from pydantic import Field, ValidationError, model_validator
 from riskmodel.data import codes, contract
 from riskmodel.errors import UsageError
 from riskmodel.households import AccountingPeriod
+from riskmodel.i18n import Words
 from riskmodel.io import Spec, load_spec
 
 ParameterKind = Literal["number", "whole", "codes", "table", "line"]
@@ -247,13 +248,6 @@ PERIOD_MONTHS = 12
 ALL_REGISTRATIONS: tuple[Registration, ...] = ("lifted", "general", "not_lifted")
 
 
-class Words(Spec):
-    """A sentence in both languages."""
-
-    zh: str
-    en: str
-
-
 class Clause(Words):
     """An expression with its meaning and the paragraph it comes from."""
 
@@ -427,22 +421,18 @@ def column_exists(name: str) -> bool:
 Kind = Literal["yuan", "share", "ratio", "count", "flag", "code", "date"]
 
 
-class Quantity(Spec):
+class Quantity(Words):
     """A household quantity: how its value is told, its names, and what one below zero is called."""
 
     kind: Kind
-    zh: str
-    en: str
     negative_zh: str | None = None
     negative_en: str | None = None
 
 
-class Relation(Spec):
+class Relation(Words):
     """Rows of a household that a rule can look through, by the contract table they come from."""
 
     table: str
-    zh: str
-    en: str
     fields: tuple[str, ...]
 
 

@@ -8,7 +8,7 @@ Rules over time: many as-of dates in one pass, with the set that is valid at eac
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +19,9 @@ import pandas as pd
 import pyarrow as pa
 
 from riskmodel.data import County, Shape, fetch_frame, month_text, unfused_selects
-from riskmodel.errors import InputMissing, InputRefused, UsageError
+from riskmodel.errors import InputRefused, UsageError
 from riskmodel.households import AsOf, DateLike, KnownCounty, Moment, as_moments, known_county, to_date
+from riskmodel.io import read_table
 from riskmodel.rules import backends
 from riskmodel.rules.declaration import RuleSet, parameter_text
 from riskmodel.rules.engine import RuleCase, RuleInputs, verdict_expression
@@ -30,7 +31,7 @@ from riskmodel.rules.library import load_rules
 def read_scores(scores: pd.DataFrame | str | Path) -> pd.DataFrame:
     """Return ``household_id, as_of, probability`` from a frame or a Parquet, CSV or XLSX file."""
     if not isinstance(scores, pd.DataFrame):
-        scores = _read(Path(scores))
+        scores = read_table(scores)
     missing = [c for c in ("household_id", "as_of", "probability") if c not in scores]
     if missing:
         raise InputRefused(f"scores lack the column {', '.join(missing)}")
@@ -42,19 +43,6 @@ def read_scores(scores: pd.DataFrame | str | Path) -> pd.DataFrame:
     if not out["probability"].dropna().between(0, 1).all():
         raise InputRefused("scores hold a probability outside 0 to 1")
     return out
-
-
-def _read(path: Path) -> pd.DataFrame:
-    if not path.is_file():
-        raise InputMissing(f"no scores file {str(path)!r}")
-    as_text = {"household_id": str}  # ids may be digits with leading zeros
-    if path.suffix == ".parquet":
-        return pd.read_parquet(path)
-    if path.suffix == ".csv":
-        return pd.read_csv(path, dtype=as_text)
-    if path.suffix == ".xlsx":
-        return pd.read_excel(path, dtype=as_text)
-    raise UsageError(f"scores {str(path)!r}: the file must end in .parquet, .csv or .xlsx")
 
 
 def score_table(scores: pd.DataFrame | str | Path, when: tuple[Moment, ...]) -> pa.Table:
@@ -182,10 +170,6 @@ def _mask(t: ir.Table, columns: list[str], null: bool) -> ir.Value:
     return total.cast("int64")
 
 
-def _unmask(values: pd.Series, ids: list[str]) -> list[str]:
-    return [";".join(name for i, name in enumerate(ids) if int(value) >> i & 1) for value in values]
-
-
 def query_verdicts(
     known: KnownCounty,
     case: RuleCase,
@@ -259,33 +243,29 @@ def verdict_frame(case: RuleCase, when: tuple[Moment, ...], out: pd.DataFrame) -
     for f in _FLAGS:
         values = out[f].to_numpy()
         out[f] = pd.arrays.BooleanArray(values == 1, values == _MISSING)
-    out["conditions"] = _texts(out["_held"], conditions)
-    out["focus"] = _texts(out["_focus"], focus)
-    out["removed_by"] = _texts(out["_assets"], case.negative_kinds)
-    out["unknown"] = _joined(_texts(out["_unclear"], conditions), _texts(out["_focus_unclear"], focus))
+    out["conditions"] = _listed(out["_held"], conditions)
+    out["focus"] = _listed(out["_focus"], focus)
+    out["removed_by"] = _listed(out["_assets"], case.negative_kinds)
+    unknown = _listed(out["_unclear"], conditions) + ";" + _listed(out["_focus_unclear"], focus)
+    out["unknown"] = unknown.str.strip(";")
     out["assumptions"] = (
         out["as_of"].map({pd.Timestamp(m.as_of): assumptions(case, m) for m in when}).astype("str")
     )
     for end in ("period_from", "period_to"):
-        out[end] = _mapped(out[end], month_text)
+        out[end] = _texts(out[end], month_text)
     out["visit_every_days"] = out["visit_every_days"].astype("Int64")
     return out[list(COLUMNS)]
 
 
-def _mapped(values: pd.Series, to_text: Any) -> pd.Series:
+def _texts(values: pd.Series, to_text: Callable[[int], str]) -> pd.Series:
+    """Return the text of each value; each distinct one is put into words once."""
     places, uniques = pd.factorize(values)
     texts = np.array([to_text(int(u)) for u in uniques] or [""], dtype=object)
     return pd.Series(texts[places], index=values.index, dtype="str")
 
 
-def _texts(masks: pd.Series, ids: list[str]) -> pd.Series:
-    places, uniques = pd.factorize(masks)
-    texts = np.array(_unmask(pd.Series(uniques), ids) or [""], dtype=object)
-    return pd.Series(texts[places], index=masks.index, dtype="str")
-
-
-def _joined(left: pd.Series, right: pd.Series) -> pd.Series:
-    return (left + ";" + right).str.strip(";")
+def _listed(masks: pd.Series, ids: list[str]) -> pd.Series:
+    return _texts(masks, lambda mask: ";".join(name for i, name in enumerate(ids) if mask >> i & 1))
 
 
 def assumptions(case: RuleCase, moment: Moment) -> str:

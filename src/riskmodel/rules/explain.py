@@ -20,7 +20,6 @@ from riskmodel.rules.evaluate import query_verdicts, score_table, verdict_frame
 from riskmodel.rules.expression import names, parse_expression
 from riskmodel.rules.library import load_rules
 
-_SHOWN = {"unit", "zh", "en", "source", "assumption"}
 _ANSWER = {True: "yes", False: "no", None: "unknown"}
 HEADLINE = (
     "persons", "net_income", "pcni", "line", "previous_pcni", "income_drop", "rigid", "rigid_ratio",
