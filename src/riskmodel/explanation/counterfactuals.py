@@ -39,10 +39,6 @@ SOURCES = ("wage", "property", "transfer", "business")
 _DIGITS = 9  # thresholds are compared after rounding, as in the official rules
 
 
-def _greatest(p: list[Array], line: Array) -> Array:
-    return reduce(np.maximum, p)
-
-
 def _share(ratio: Array) -> Array:
     with np.errstate(divide="ignore", invalid="ignore"):
         share = np.where(ratio > 0, np.minimum(1 / ratio, MAX_LINE_SHARE), MAX_LINE_SHARE)
@@ -67,14 +63,14 @@ _OPERATIONS: dict[str, Callable[[list[Array], Array], Array]] = {
     ),
     "missing": lambda p, line: np.isnan(p[0]).astype(float),
     "all_of": lambda p, line: np.where(np.isnan(reduce(np.add, p)), np.nan, reduce(np.minimum, p) == 1),
-    "greatest": _greatest,
+    "greatest": lambda p, line: reduce(np.maximum, p),
     "per_head": lambda p, line: _over(p[0], p[1]),
 }
 # What can be carried on by how much its parts have moved, where not all of the parts are features.
 _LINEAR = {"add": (1.0, 1.0), "difference": (1.0, -1.0), "to_line": (1.0, 0.0)}
 # Figures of one account beside each other (eph-v1, wagepan-v1), from the ratio of income to the line.
 _FROM_LINE_RATIO: dict[str, Callable[[Array], Array]] = {
-    "line_share": lambda r: _share(r),
+    "line_share": _share,
     "line_log": lambda r: -np.log(_share(r)),
 }
 

@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -21,7 +20,7 @@ import pandas as pd
 from riskmodel.data import County, codes
 from riskmodel.households import as_moments, build_accounts, known_rows
 from riskmodel.i18n import Words, section
-from riskmodel.io import Spec, load_spec
+from riskmodel.io import Spec, parse_spec, read_yaml
 from riskmodel.register.history import STOCKS, WATCHED, Presence, causes_at, dated_within, state_at, to_day
 from riskmodel.register.vocabulary import UNKNOWN, in_line_order, order_categories
 
@@ -30,17 +29,12 @@ ALL = "all"
 COMPARED_DIGITS = 9  # official rules, "Exactly": thresholds are compared after rounding to 9 decimals
 
 
-class TableDeclaration(Spec):
-    """One published table: number, where its layout comes from, contract tables that it needs."""
+class OfficeTableSpec(Words):
+    """One published table: its names, number and source, the contract tables it needs, how to read it."""
 
     number: str
     source: str
     needs: tuple[str, ...]
-
-
-class OfficeTableSpec(Words, TableDeclaration):
-    """One published table with its names, what its percentages are of, and how to read it."""
-
     of: Words | None = None
     note: Words
 
@@ -51,19 +45,8 @@ class WorkloadLine(Words):
     needs: str
 
 
-class Declarations(Spec):
-    """What ``tables.yaml`` declares: the tables, income band edges in yuan, lines in their order."""
-
-    version: Literal[1]
-    bands: tuple[int, ...]
-    tables: dict[str, TableDeclaration]
-    dynamic: tuple[str, ...]
-    workload: dict[str, str]
-    groups: tuple[str, ...]
-
-
 class OfficeTableSpecs(Spec):
-    """All office tables, and the lines and groups of their rows, with their names."""
+    """All office tables, income band edges in yuan, and lines and groups of their rows in order, named."""
 
     bands: tuple[int, ...]
     tables: dict[str, OfficeTableSpec]
@@ -82,23 +65,19 @@ def office_table_specs() -> OfficeTableSpecs:
         ``bands`` (edges in yuan a person and year), ``tables``, and in their order the lines of the tables
         ``dynamic`` and ``workload`` and the ``groups`` of table ``bands``.
     """
-    declared = load_spec(Path(__file__).with_name("tables.yaml"), Declarations)
-    words = section("register.tables")
-    named = {name: words[name]["name"] | table.model_dump() for name, table in declared.tables.items()}
-    for name, table in named.items():
-        table |= {part: words[name][part] for part in ("of", "note") if part in words[name]}
-    lines = section("register.table_lines")
-    return OfficeTableSpecs.model_validate(
-        {
-            "bands": declared.bands,
-            "tables": named,
-            "dynamic": {line: lines["dynamic"][line] for line in declared.dynamic},
-            "workload": {
-                line: lines["workload"][line] | {"needs": needs} for line, needs in declared.workload.items()
-            },
-            "groups": {group: lines["groups"][group] for group in declared.groups},
-        }
-    )
+    path = Path(__file__).with_name("tables.yaml")
+    declared, words, lines = read_yaml(path), section("register.tables"), section("register.table_lines")
+    notes = {
+        name: {part: words[name][part] for part in ("of", "note") if part in words[name]} for name in words
+    }
+    parts = {
+        "bands": declared["bands"],
+        "tables": {n: table | words[n]["name"] | notes[n] for n, table in declared["tables"].items()},
+        "dynamic": {line: lines["dynamic"][line] for line in declared["dynamic"]},
+        "workload": {n: lines["workload"][n] | {"needs": needs} for n, needs in declared["workload"].items()},
+        "groups": {group: lines["groups"][group] for group in declared["groups"]},
+    }
+    return parse_spec(parts, OfficeTableSpecs, path)
 
 
 @dataclass(frozen=True)

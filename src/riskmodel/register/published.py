@@ -6,12 +6,13 @@ The form is that of the data contract, "A published ledger, to be checked"; cell
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import yaml
 from pydantic import Field
@@ -27,6 +28,7 @@ ColumnName = Literal[
     "total", "eliminated", "remaining", "identified", "rolled_back", "re_marked", "removed",
     "label_withdrawn", "natural_increase", "natural_decrease", "opening", "closing",
 ]  # fmt: skip
+COLUMNS = get_args(ColumnName)
 
 
 class Cell(Spec):
@@ -79,18 +81,14 @@ class PublishedTable(Spec):
         """
         out: dict[str, int | Decimal] = {}
         for where, row in self.rows().items():
-            for column in PublishedRow.model_fields:
-                if column == "share_pct":
-                    if row.share_pct is not None:
-                        out[f"{where}.share_pct"] = row.share_pct
-                    continue
-                for unit in UNITS:
-                    if (value := row.cell(column, unit)) is not None:
-                        out[f"{where}.{column}.{unit}"] = value
-        for cause, amounts in self.causes.items():
-            for unit in UNITS:
-                if (value := getattr(amounts, unit)) is not None:
-                    out[f"causes.{cause}.{unit}"] = value
+            for column, unit in itertools.product(COLUMNS, UNITS):
+                if (value := row.cell(column, unit)) is not None:
+                    out[f"{where}.{column}.{unit}"] = value
+            if row.share_pct is not None:
+                out[f"{where}.share_pct"] = row.share_pct
+        for (cause, amounts), unit in itertools.product(self.causes.items(), UNITS):
+            if (value := getattr(amounts, unit)) is not None:
+                out[f"causes.{cause}.{unit}"] = value
         return out
 
     def rows(self) -> dict[str, PublishedRow]:
@@ -308,7 +306,7 @@ def _column_sums(published: PublishedTable, unit: Unit) -> list[Relation]:
     out: list[Relation] = []
     if published.total is None:
         return out
-    for column in _columns():
+    for column in COLUMNS:
         if published.total.cell(column, unit) is None or not _complete(published, column, unit):
             continue
         whole = f"total.{column}.{unit}"
@@ -368,9 +366,7 @@ def _shares(published: PublishedTable) -> list[Relation]:
     """
     out: list[Relation] = []
     printed = [
-        u
-        for u in UNITS
-        if any(r.cell(c, u) is not None for r in published.rows().values() for c in _columns())
+        u for u in UNITS if any(r.cell(c, u) is not None for r in published.rows().values() for c in COLUMNS)
     ]
     categories = {u: tuple(f"categories.{name}.total.{u}" for name in published.categories) for u in printed}
     whole = all(_complete(published, "total", unit) for unit in printed)
@@ -383,10 +379,6 @@ def _shares(published: PublishedTable) -> list[Relation]:
         digits = max(0, -exponent) if isinstance(exponent, int) else 0
         out.append(ShareRelation(f"{where}.share_pct", Fraction(1, 10**digits), digits, bases))
     return out
-
-
-def _columns() -> list[str]:
-    return [c for c in PublishedRow.model_fields if c != "share_pct"]
 
 
 def _complete(published: PublishedTable, column: str, unit: Unit) -> bool:

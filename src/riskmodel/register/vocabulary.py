@@ -10,7 +10,7 @@ import pandas as pd
 
 from riskmodel.data import codes
 from riskmodel.i18n import Language, Words, section, text
-from riskmodel.io import Spec, load_spec
+from riskmodel.io import Spec, parse_spec, read_yaml
 
 UNKNOWN = "unknown"
 
@@ -21,30 +21,16 @@ class Term(Words):
     synonyms: tuple[str, ...] = ()
 
 
-class LineSpec(Spec):
-    """What a line of the accounts does to the closing stock (0: nothing), and where it is printed."""
+class Line(Words):
+    """One line of the accounts: what it does to the closing stock (0: nothing), and where it is printed."""
 
     sign: Literal[-1, 0, 1]
     persons_only: bool = False
     optional: bool = False
 
 
-class Line(Words, LineSpec):
-    """One line of the accounts with its name."""
-
-
-class VocabularySpec(Spec):
-    """The register's codes and lines, as ``vocabulary.yaml`` declares them."""
-
-    version: Literal[1]
-    lines: dict[str, LineSpec]
-    categories: dict[str, tuple[str, ...]]
-    increase: dict[str, tuple[str, ...]]
-    decrease: dict[str, tuple[str, ...]]
-
-
 class RegisterVocabulary(Spec):
-    """The register's codes and lines with their names."""
+    """The register's codes and lines (``vocabulary.yaml``) with their names."""
 
     categories: dict[str, Term]
     lines: dict[str, Line]
@@ -68,14 +54,16 @@ def register_vocabulary() -> RegisterVocabulary:
     >>> register_vocabulary().lines["eliminated"].sign
     -1
     """
-    declared = load_spec(Path(__file__).with_name("vocabulary.yaml"), VocabularySpec)
+    path = Path(__file__).with_name("vocabulary.yaml")
+    declared = read_yaml(path)
     named = section("register")
     parts: dict[str, Any] = {"stocks": named["stocks"], "findings": named["findings"]}
-    parts["lines"] = {code: named["lines"][code] | line.model_dump() for code, line in declared.lines.items()}
+    parts["lines"] = {code: named["lines"][code] | line for code, line in declared["lines"].items()}
     for part in ("categories", "increase", "decrease"):
-        synonyms = getattr(declared, part)
-        parts[part] = {code: named[part][code] | {"synonyms": words} for code, words in synonyms.items()}
-    return RegisterVocabulary.model_validate(parts)
+        parts[part] = {
+            code: named[part][code] | {"synonyms": words} for code, words in declared[part].items()
+        }
+    return parse_spec(parts, RegisterVocabulary, path)
 
 
 @cache

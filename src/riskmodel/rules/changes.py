@@ -20,7 +20,7 @@ from riskmodel.households import DateLike, Moment, as_moments, window_end
 from riskmodel.i18n import Language, section
 from riskmodel.rules.declaration import RuleSet, vocabulary
 from riskmodel.rules.evaluate import Schedule, evaluate_rules, read_scores, rule_schedule, rules_valid_at
-from riskmodel.rules.explain import format_figure
+from riskmodel.rules.explain import FIGURES, format_figure
 
 # In the order in which they are asked; the first that holds is the household's kind of change.
 KINDS = (
@@ -28,9 +28,6 @@ KINDS = (
     "known_again", "outcome_changed",
 )  # fmt: skip
 VERDICT = ("flagged", "category", "tier", "outcome")
-FIGURES = (
-    "persons", "net_income", "pcni", "line", "previous_pcni", "income_drop", "rigid", "rigid_ratio",
-)  # fmt: skip
 WHERE = ("township", "village", "registration")
 DECIMALS = 9  # as thresholds are compared (official rules, "Exactly"): less is no movement
 UNKNOWN = "unknown"

@@ -21,7 +21,7 @@ from riskmodel.rules.expression import names, parse_expression
 from riskmodel.rules.library import load_rules
 
 _ANSWER = {True: "yes", False: "no", None: "unknown"}
-HEADLINE = (
+FIGURES = (
     "persons", "net_income", "pcni", "line", "previous_pcni", "income_drop", "rigid", "rigid_ratio",
 )  # fmt: skip
 
@@ -184,7 +184,7 @@ def _lines(
     out = [say["head"].format(ruleset=name, id=ruleset.id, as_of=day, household=verdict["household_id"])]
     out.append(_verdict(case, verdict, lang))
     out.append(say["period"].format(start=verdict["period_from"], end=verdict["period_to"]))
-    out.append(say["numbers"] + " " + _figures({q: raw[q] for q in HEADLINE}, lang))
+    out.append(say["numbers"] + " " + _figures({q: raw[q] for q in FIGURES}, lang))
     out += _risks(raw, lang)
     out.append(say["conditions"])
     held = section("rules.answers", lang)

@@ -23,7 +23,7 @@ from riskmodel.data import County, codes
 from riskmodel.errors import InputRefused, UsageError
 from riskmodel.households import as_moments, build_accounts, known_rows, to_date
 from riskmodel.i18n import Language, Words, section
-from riskmodel.io import Spec, load_spec
+from riskmodel.io import parse_spec, read_yaml
 from riskmodel.scoring.visit_plan import (
     CARD_RULESET,
     PLACES,
@@ -373,38 +373,26 @@ Kind = Literal[
 ENTRY_KINDS = ("pick", "entry", "date_entry")
 
 
-class ColumnSpec(Spec):
-    """How a column of the list is written."""
+class Column(Words):
+    """A column of the list: how it is written, its heading and what it means."""
 
     id: str
     kind: Kind
     width: int
     printed: bool = True
     choices: str | None = None
-
-
-class Column(ColumnSpec, Words):
-    """A column with its heading and what it means."""
-
     meaning: Words
-
-
-class Columns(Spec):
-    """All columns in their order."""
-
-    version: Literal[1]
-    columns: tuple[ColumnSpec, ...]
 
 
 @cache
 def declared_columns() -> tuple[Column, ...]:
     """Return the list's columns in their order, named in both languages (parsed once)."""
-    layout = load_spec(Path(__file__).with_name("worklist_columns.yaml"), Columns).columns
-    words = section("worklist.columns")
-    return tuple(
-        Column.model_validate(c.model_dump() | words[c.id]["name"] | {"meaning": words[c.id]["meaning"]})
-        for c in layout
+    path, words = Path(__file__).with_name("worklist_columns.yaml"), section("worklist.columns")
+    named = (
+        {**c, **words[c["id"]]["name"], "meaning": words[c["id"]]["meaning"]}
+        for c in read_yaml(path)["columns"]
     )
+    return tuple(parse_spec(column, Column, path) for column in named)
 
 
 def code_words(lang: Language) -> dict[str, dict[str, str]]:
