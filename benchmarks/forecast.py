@@ -34,9 +34,10 @@ from riskmodel.forecasting import warning as warned
 from riskmodel.forecasting.counts import Counts
 from riskmodel.forecasting.counts import monthly_counts as count
 from riskmodel.households import accounts, point_in_time
-from riskmodel.simulate import random_draws, stress_truth
-from riskmodel.simulate.history import WORLD, stream
+from riskmodel.simulate.history import WORLD
 from riskmodel.simulate.parameters import CAUSES, parameter_arrays
+from riskmodel.simulate.state import common_shocks, stream
+from riskmodel.simulate.stress_truth import scenario_truths
 
 AIM_SECONDS, AIM_GIB, AIM_RECONCILED = 120, 6.0, 60
 MONTHS = 48
@@ -182,7 +183,7 @@ def stressed(seeds: int) -> None:
         asked = simulate.simulation_spec(households=1_500, months=60, seed=seed, truth_at=())
         county = simulated_county(seed, n=1_500, months=60)
         homes = household.forecast_households(county, day, (12,))
-        lived = stress_truth.scenario_truths(asked, day, chosen, worlds=20)
+        lived = scenario_truths(asked, day, chosen, worlds=20)
         for each in chosen:
             t = stress.stress_test(county, homes, each, draws=200).table
             t = t[
@@ -291,7 +292,7 @@ def strikes(seed: int, profile: str, months: int, n: int, towns: int) -> list[tu
     chance = t.yearly[CAUSES.index("disaster")] / len(p.disaster_months) / p.disaster_reach
     out = []
     for month in range(asked.plan.first - asked.profile.warm_up_months, asked.plan.last + 1):
-        world = random_draws.common_shocks(shared, towns, len(t.weather_sd))
+        world = common_shocks(shared, towns, len(t.weather_sd))
         if month % 12 + 1 in p.disaster_months:
             out += [(int(k), month) for k in np.flatnonzero(world.disaster < chance)]
     return out

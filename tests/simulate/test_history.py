@@ -6,13 +6,23 @@ import numpy as np
 import pytest
 
 from riskmodel import simulate
-from riskmodel.simulate import shocks
-from riskmodel.simulate.history import PEOPLE, PLACES, advance_month, stream
+from riskmodel.simulate import household_events
+from riskmodel.simulate.history import PEOPLE, PLACES, advance_month
 from riskmodel.simulate.incomes import drift, fall_depth, month_flow
 from riskmodel.simulate.parameters import CAUSES, ParameterArrays, Profile, parameter_arrays
 from riskmodel.simulate.population import places, populate
-from riskmodel.simulate.random_draws import common_shocks, draw
-from riskmodel.simulate.state import CAPACITY, JOB, SICK, EventLog, OfficeState, State, logged_columns
+from riskmodel.simulate.state import (
+    CAPACITY,
+    JOB,
+    SICK,
+    EventLog,
+    OfficeState,
+    State,
+    common_shocks,
+    draw_month,
+    logged_columns,
+    stream,
+)
 
 START = 24204
 N = 3000
@@ -36,7 +46,7 @@ def run(
     nets = []
     rng = np.random.default_rng(4)
     for month in range(START, START + months):
-        z = draw(rng, s.n, month, t.profile.shocks.disaster_months)
+        z = draw_month(rng, s.n, month, t.profile.shocks.disaster_months)
         flow, booked, _ = advance_month(s, b, z, month, t, nobody, log)
         nets.append(flow.net + booked.aid)
     return nets
@@ -81,8 +91,8 @@ def test_a_spell_is_harder_to_leave_the_longer_it_lasts() -> None:
     ended = []
     for months in (0, 6, 12):
         s.loss[JOB], s.age[JOB] = 0.8, months
-        z = draw(rng, s.n, START, ())
-        shocks.recover(s, z, t)
+        z = draw_month(rng, s.n, START, ())
+        household_events.recover(s, z, t)
         ended.append((s.loss[JOB] == 0).mean())
     r = t.profile.shocks.recovery["job"]
     expected = [r.rate / (1 + r.slowing * m) for m in (0, 6, 12)]
@@ -100,7 +110,7 @@ def test_trouble_brings_trouble() -> None:
         now = s.copy()
         now.recent[:] = recent
         log = EventLog()
-        shocks.draw_shocks(now, draw(np.random.default_rng(1), s.n, START, ()), START, t, log)
+        household_events.draw_shocks(now, draw_month(np.random.default_rng(1), s.n, START, ()), START, t, log)
         rates.append(logged_columns(log.events, 4)[0].size)
     ratio = rates[1] / rates[0]
     # About 900 events: the ratio of two such counts on shared chance errs by some 2 %.
@@ -115,8 +125,8 @@ def test_a_disaster_strikes_a_township_together() -> None:
     for _ in range(400):
         log = EventLog()
         shared = common_shocks(rng, hit.size, len(t.weather_sd))
-        z = draw(rng, s.n, START + 6, profile.shocks.disaster_months, shared, s.township, s.kind)
-        shocks.draw_shocks(s.copy(), z, START + 6, t, log)
+        z = draw_month(rng, s.n, START + 6, profile.shocks.disaster_months, shared, s.township, s.kind)
+        household_events.draw_shocks(s.copy(), z, START + 6, t, log)
         _, household, cause, _ = logged_columns(log.events, 4)
         struck = np.unique(s.township[household[cause == CAUSES.index("disaster")]])
         hit[struck] += 1
@@ -126,11 +136,11 @@ def test_a_disaster_strikes_a_township_together() -> None:
 
 def test_a_january_draws_the_year_and_others_do_not() -> None:
     rng = np.random.default_rng(0)
-    january, may = draw(rng, 5, START, ()), draw(rng, 5, START + 4, ())
+    january, may = draw_month(rng, 5, START, ()), draw_month(rng, 5, START + 4, ())
     assert january.z_weather is not None
     assert may.z_weather is None
     with pytest.raises(ValueError, match="January"):
-        shocks.new_year(county(n=130)[0], may, parameter_arrays(simulate.load_profile("default")))
+        household_events.new_year(county(n=130)[0], may, parameter_arrays(simulate.load_profile("default")))
 
 
 def test_no_wage_at_the_spring_festival_for_some() -> None:
@@ -138,7 +148,7 @@ def test_no_wage_at_the_spring_festival_for_some() -> None:
     rng = np.random.default_rng(4)
     shares = []
     for month in range(START, START + 4):
-        flow, _, _ = advance_month(s, b, draw(rng, s.n, month, ()), month, t, nobody)
+        flow, _, _ = advance_month(s, b, draw_month(rng, s.n, month, ()), month, t, nobody)
         shares.append((flow.wage[s.wage_units > 0] == 0).mean())
     gap = t.profile.income.wage.spring_gap
     assert shares[1] == pytest.approx(gap, abs=0.05)
@@ -151,8 +161,8 @@ def test_the_sick_earn_less(calm: Profile) -> None:
     well, sick = s.copy(), s.copy()
     sick.loss[SICK] = 0.5
     for state in (well, sick):
-        shocks.new_year(state, draw(np.random.default_rng(1), s.n, START, ()), t)
-    z = draw(np.random.default_rng(1), s.n, START + 8, ())
+        household_events.new_year(state, draw_month(np.random.default_rng(1), s.n, START, ()), t)
+    z = draw_month(np.random.default_rng(1), s.n, START + 8, ())
     paid = np.zeros(s.n, dtype=np.float32)
     a, c = (month_flow(state, z, paid, START + 8, t) for state in (well, sick))
     working = a.wage > 0
@@ -177,7 +187,7 @@ def test_a_fall_costs_at_once_and_holds_earnings_down_after() -> None:
     luck = t.profile.income.bad_luck
     fast = t.profile.income.model_copy(update={"bad_luck": luck.model_copy(update={"yearly": 3.0})})
     t = parameter_arrays(t.profile.model_copy(update={"income": fast}))
-    z = draw(np.random.default_rng(3), s.n, START + 8, ())
+    z = draw_month(np.random.default_rng(3), s.n, START + 8, ())
     before, paid = s.fallen.copy(), np.zeros(s.n, dtype=np.float32)
     drift(s, z, t)
     fell = s.debt > 0
@@ -192,7 +202,7 @@ def test_a_fall_costs_at_once_and_holds_earnings_down_after() -> None:
     assert (flow.production - month_flow(spared, z, paid, START + 8, t).production == s.debt).all()
     drift(
         s,
-        draw(np.random.default_rng(4), s.n, START + 9, ()),
+        draw_month(np.random.default_rng(4), s.n, START + 9, ()),
         parameter_arrays(simulate.load_profile("default")),
     )
     assert (s.debt > 0).mean() < 0.05, "a loss is lost once"

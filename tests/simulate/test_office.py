@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from riskmodel import simulate
-from riskmodel.simulate.history import PEOPLE, PLACES, stream
+from riskmodel.simulate.history import PEOPLE, PLACES
 from riskmodel.simulate.office import default_rule
 from riskmodel.simulate.parameters import CAUSES, Profile, parameter_arrays
 from riskmodel.simulate.population import places, populate
+from riskmodel.simulate.state import stream
 
 MONTH = 24300
 

@@ -8,7 +8,7 @@ import pytest
 from riskmodel import rules, simulate
 from riskmodel.data import About, from_frames
 from riskmodel.simulate.parameters import Profile
-from riskmodel.simulate.register_records import STEPS
+from riskmodel.simulate.records import STEPS
 
 ENTRIES = ("identified", "rolled_back", "re_marked")
 

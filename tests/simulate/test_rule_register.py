@@ -9,12 +9,12 @@ import pytest
 from riskmodel import rules, simulate
 from riskmodel.data import About, County, from_frames
 from riskmodel.errors import UsageError
-from riskmodel.simulate.history import PLACES, run_block, stream
+from riskmodel.simulate.history import PLACES, run_block
 from riskmodel.simulate.office import default_rule
 from riskmodel.simulate.parameters import CAUSES, STAGES, parameter_arrays
 from riskmodel.simulate.population import places
 from riskmodel.simulate.rule_register import register_rule
-from riskmodel.simulate.state import CAPACITY, HEALTH, MONITORED, RELATIONS
+from riskmodel.simulate.state import CAPACITY, HEALTH, MONITORED, RELATIONS, stream
 
 ABLE = (
     "anhui-town-2020", "county-2020", "dali-2021", "nancheng-2020", "national-2021", "ratio-1.5-2020",

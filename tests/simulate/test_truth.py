@@ -9,17 +9,10 @@ from sklearn.metrics import roc_auc_score
 
 from riskmodel import simulate
 from riskmodel.simulate import truth
-from riskmodel.simulate.history import (
-    PEOPLE,
-    PLACES,
-    advance_households,
-    advance_month,
-    advance_office,
-    stream,
-)
+from riskmodel.simulate.history import PEOPLE, PLACES, advance_households, advance_month, advance_office
 from riskmodel.simulate.parameters import parameter_arrays
 from riskmodel.simulate.population import places, populate
-from riskmodel.simulate.random_draws import draw
+from riskmodel.simulate.state import draw_month, stream
 
 AS_OF, END = "2018-06-30", "2019-06-30"
 EVER = "2100-01-01"
@@ -176,8 +169,8 @@ def test_history_and_futures_take_the_same_step() -> None:
     other, books = s.copy(), b.copy()
     months = profile.shocks.disaster_months
     for month in range(24204, 24204 + 30):
-        advance_month(s, b, draw(np.random.default_rng(month), 200, month, months), month, t, rule)
-        z = draw(np.random.default_rng(month), 200, month, months)
+        advance_month(s, b, draw_month(np.random.default_rng(month), 200, month, months), month, t, rule)
+        z = draw_month(np.random.default_rng(month), 200, month, months)
         flow = advance_households(other, z, month, t)
         advance_office(books, other, flow, z, month, t, rule)
     assert (s.u_wage == other.u_wage).all()

@@ -21,10 +21,10 @@ from riskmodel.models.logit import PenalisedLogit
 from riskmodel.runs import load_experiment, run_experiment
 from riskmodel.runs.outcomes import select_truth
 from riskmodel.simulate import truth
-from riskmodel.simulate.history import PLACES, Block, Plan, run_block, stream
+from riskmodel.simulate.history import PLACES, Block, Plan, run_block
 from riskmodel.simulate.parameters import parameter_arrays
 from riskmodel.simulate.population import places
-from riskmodel.simulate.state import MONITORED, State
+from riskmodel.simulate.state import MONITORED, State, stream
 
 pytestmark = pytest.mark.slow
 

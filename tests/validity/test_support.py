@@ -13,9 +13,10 @@ import pytest
 
 from riskmodel import simulate
 from riskmodel.simulate import truth
-from riskmodel.simulate.history import PLACES, Plan, run_block, stream
+from riskmodel.simulate.history import PLACES, Plan, run_block
 from riskmodel.simulate.parameters import Profile, parameter_arrays
 from riskmodel.simulate.population import places
+from riskmodel.simulate.state import stream
 
 pytestmark = pytest.mark.slow
 

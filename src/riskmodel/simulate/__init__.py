@@ -32,13 +32,12 @@ from __future__ import annotations
 from riskmodel.simulate.assembly import (
     TABLES,
     SimulatedCounty,
-    SimulationSpec,
     simulate_county,
-    simulation_spec,
     write_simulated_blocks,
     write_simulated_county,
 )
 from riskmodel.simulate.data_errors import ErrorProfile, detection_rates, inject_errors, load_error_profile
+from riskmodel.simulate.history import SimulationSpec, simulation_spec
 from riskmodel.simulate.office import FlagRule
 from riskmodel.simulate.parameters import CAUSES, Profile, load_profile
 from riskmodel.simulate.rule_register import register_rule

@@ -11,38 +11,36 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
 
 from riskmodel.data import month_end
-from riskmodel.errors import UsageError
 from riskmodel.io import atomic
-from riskmodel.simulate import office
-from riskmodel.simulate import truth as fut
 from riskmodel.simulate.data_errors import LOG, SPOILED, ErrorProfile, inject_errors
-from riskmodel.simulate.history import DIRT, PLACES, TRUTH, Block, Plan, run_block, stream
-from riskmodel.simulate.months import DateLike, month_of_end, ordinal
+from riskmodel.simulate.history import (
+    DIRT,
+    PLACES,
+    DateLike,
+    SimulationSpec,
+    run_block,
+    simulation_spec,
+)
 from riskmodel.simulate.office import FlagRule
-from riskmodel.simulate.parameters import ParameterArrays, Profile, load_profile, parameter_arrays
+from riskmodel.simulate.parameters import Profile, parameter_arrays
 from riskmodel.simulate.population import places
 from riskmodel.simulate.records import (
     RecordWriter,
-    category_array,
-    date_array,
+    event_tables,
     household_rows,
     income_and_spending,
     member_rows,
 )
-from riskmodel.simulate.records import day_numbers as to_days
-from riskmodel.simulate.register_records import event_tables
-from riskmodel.simulate.state import Bools, Ints, State, logged_columns
+from riskmodel.simulate.state import stream
+from riskmodel.simulate.truth import TRUTH_SCHEMA, truth_rows
 
 FORMAT_VERSION = 1
-DEFAULT_REGISTER = "default"
-MIN_MONTHS = 24
 TABLES = (
     "households",
     "members",
@@ -55,21 +53,6 @@ TABLES = (
     "assets",
     "procedure",
 )
-
-
-@dataclass(frozen=True)
-class SimulationSpec:
-    """What is asked for: a plan, the truth wanted, and the process it is made by."""
-
-    plan: Plan
-    profile: Profile
-    rule: FlagRule
-    truth_at: tuple[int, ...]
-    horizons: tuple[int, ...]
-    futures: int
-    truth_sample: int | None = None
-    # Which rule the register goes by: a rule set's id, "default", or that of a function without one.
-    register: str = DEFAULT_REGISTER
 
 
 @dataclass(frozen=True)
@@ -100,62 +83,6 @@ class SimulatedCounty:
         return {name: t.to_pandas(date_as_object=False) for name, t in self.tables.items()}
 
 
-def simulation_spec(
-    *,
-    households: int = 3000,
-    months: int = 60,
-    seed: int = 0,
-    profile_name: str | Path | Profile = "default",
-    flag_rule: FlagRule | None = None,
-    start: str = "2017-01",
-    truth_at: Iterable[DateLike] | None = None,
-    horizon: int | Iterable[int] = 12,
-    futures: int = 1000,
-    truth_sample: int | None = None,
-) -> SimulationSpec:
-    """Check what is asked for; see `simulate_county` for the parameters and what is raised."""
-    given = load_profile(profile_name)
-    for name, value, low in (
-        ("households", households, 1),
-        ("months", months, MIN_MONTHS),
-        ("futures", futures, 0),
-        ("truth_sample", 1 if truth_sample is None else truth_sample, 1),
-    ):
-        if value < low:
-            raise UsageError(f"{name}={value}: must be at least {low}")
-    horizons = tuple(sorted({horizon} if isinstance(horizon, int) else set(horizon)))
-    for ahead in horizons or (0,):
-        if not 1 <= ahead <= 24:
-            raise UsageError(f"horizon={ahead}: must be 1 to 24 months")
-    first = ordinal(start)
-    last = first + months - 1
-    at = (
-        _default_dates(first, last, max(horizons), given.recording.most_days)
-        if truth_at is None
-        else sorted({month_of_end(d) for d in truth_at})
-    )
-    at = at if futures else []
-    for month in at:
-        if not first <= month <= last:
-            raise UsageError(
-                f"truth at {month_end(month)}: outside the simulated months, {start} to {month_end(last)}"
-            )
-    rule = flag_rule or office.default_rule(
-        given.office.line, given.office.rigid_to_income, given.office.large_drop
-    )
-    plan = Plan(seed=seed, households=households, first=first, months=months, keep=tuple(at))
-    register = DEFAULT_REGISTER if flag_rule is None else getattr(flag_rule, "id", "a function")
-    return SimulationSpec(plan, given, rule, tuple(at), horizons, futures, truth_sample, register)
-
-
-def _default_dates(first: int, last: int, horizon: int, delay_days: int) -> list[int]:
-    """Return the last two half-year ends with a year behind them whose window and late records are over."""
-    over = last - horizon
-    ends = [m for m in range(first + 11, over + 1) if m % 6 == 5]
-    recorded = [m for m in ends if m <= over - -(-delay_days // 30)]
-    return (recorded or ends)[-2:]
-
-
 def blocks(spec: SimulationSpec) -> Iterator[tuple[dict[str, pa.Table], pa.Table]]:
     """Make a county block by block."""
     plan = spec.plan
@@ -168,98 +95,7 @@ def blocks(spec: SimulationSpec) -> Iterator[tuple[dict[str, pa.Table], pa.Table
         tables["households"] = household_rows(writer, history, where)
         tables["members"] = member_rows(writer, history)
         tables |= event_tables(writer, history)
-        yield {name: tables[name] for name in TABLES}, _truth(spec, k, history, writer, t)
-
-
-def _income_delays(spec: SimulationSpec, state: State) -> Ints:
-    """Return the columns of a block whose truth is asked for: all, or those of a sample drawn by the seed."""
-    if spec.truth_sample is None or spec.truth_sample >= spec.plan.households:
-        return np.arange(state.n)
-    rng = stream(spec.plan.seed, TRUTH)
-    chosen = rng.choice(spec.plan.households, spec.truth_sample, replace=False, shuffle=False)
-    return np.flatnonzero(np.isin(state.household, chosen))
-
-
-def _truth(
-    spec: SimulationSpec, block: int, history: Block, writer: RecordWriter, t: ParameterArrays
-) -> pa.Table:
-    parts = [
-        _truth_at(spec, block, history, writer, t, month, ahead)
-        for month in spec.truth_at
-        for ahead in spec.horizons
-    ]
-    return pa.concat_tables(parts) if parts else TRUTH_SCHEMA.empty_table()
-
-
-TRUTH_SCHEMA = pa.schema(
-    [
-        ("household_id", pa.string()),
-        ("as_of", pa.date32()),
-        ("horizon_months", pa.int32()),
-        ("event", pa.string()),
-        ("probability", pa.float64()),
-        ("probability_unsupported", pa.float64()),
-        ("mc_error", pa.float64()),
-        ("outcome", pa.int8()),
-    ]
-)
-
-
-def _truth_at(
-    spec: SimulationSpec,
-    block: int,
-    history: Block,
-    writer: RecordWriter,
-    t: ParameterArrays,
-    month: int,
-    h: int,
-) -> pa.Table:
-    plan = spec.plan
-    state, books = history.snapshots[month]
-    rows = _income_delays(spec, state)
-    if not rows.size:
-        return TRUTH_SCHEMA.empty_table()
-    state, books = state.take(rows), books.take(rows)
-    found = fut.event_probabilities(
-        state, books, month, h, t, spec.rule, futures=spec.futures, seed=plan.seed, block=block
-    )
-    n, events = state.n, len(fut.EVENTS)
-    outcome, null = _outcomes(plan, history, rows, month, h)
-    table = pa.table(
-        {
-            "household_id": writer.ids(np.tile(state.household, events)),
-            "as_of": date_array(np.full(n * events, to_days([month_end(month)])[0])),
-            "horizon_months": pa.array(np.full(n * events, h, dtype=np.int32)),
-            "event": category_array(np.repeat(np.arange(events), n), fut.EVENTS),
-            "probability": pa.array(found.probability.ravel()),
-            "probability_unsupported": pa.array(found.probability_unsupported.ravel()),
-            "mc_error": pa.array(found.error.ravel()),
-            "outcome": pa.array(outcome.ravel(), mask=null.ravel()),
-        },
-        schema=TRUTH_SCHEMA,
-    )
-    # Who is gone by as-of, or whom no future has a label for, has no chance to speak of.
-    known = (state.persons > 0) & (np.minimum(found.seen, found.seen_unsupported) > 0)
-    return table.filter(pa.array(known.ravel()))
-
-
-def _outcomes(plan: Plan, history: Block, rows: Ints, month: int, h: int) -> tuple[Ints, Bools]:
-    """Return what happened in the window by event, and where that is not known."""
-    events = len(fut.EVENTS)
-    if month + h > plan.last:
-        return np.zeros((events, rows.size), dtype=np.int8), np.ones((events, rows.size), dtype=bool)
-    k = month - plan.first
-    there, entered = history.persons[:, k + h] > 0, history.entered[:, k + 1 : k + h + 1].any(axis=1)
-    answered, confirmed = np.zeros((2, there.size), dtype=bool)
-    when, household, result, _, _ = logged_columns(history.log.visits, 5)
-    within = (when > month) & (when <= month + h) & (result != office.OUTCOMES.index("absent"))
-    answered[household[within] - history.start.household[0]] = True
-    within &= result == office.OUTCOMES.index("confirmed")
-    confirmed[household[within] - history.start.household[0]] = True
-    happened = np.stack([history.below[:, k + h], entered, confirmed])
-    # Who has left is nobody's zero; who was taken in before leaving was taken in; nobody met, nothing known.
-    unknown = np.stack([~there, ~there & ~entered, ~answered])
-    return happened[:, rows].astype(np.int8), unknown[:, rows]
+        yield {name: tables[name] for name in TABLES}, truth_rows(spec, k, history, writer, t)
 
 
 def about(spec: SimulationSpec) -> dict[str, Any]:

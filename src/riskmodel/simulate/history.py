@@ -1,23 +1,24 @@
-"""The county's one history: a block of households month by month, and a log of what happened.
+"""The county's one history: what is asked for, and a block of households month by month with its log.
 
-What happens in the county's one history, noted as it happens; futures keep no log.
-
-One month of the county: the same code makes its history and its possible futures.
+The same code moves a county on by one month in its history and in its possible futures; these keep no log.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import datetime as dt
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 
-from riskmodel.simulate import demography, incomes, office, population, random_draws, shocks
+from riskmodel.data import month_end, month_ordinal
+from riskmodel.errors import UsageError
+from riskmodel.simulate import household_events, incomes, office, population
 from riskmodel.simulate.incomes import Flow, MonthAccounts
 from riskmodel.simulate.office import FlagRule
-from riskmodel.simulate.parameters import RIGID, ParameterArrays
+from riskmodel.simulate.parameters import RIGID, ParameterArrays, Profile, load_profile
 from riskmodel.simulate.population import Places
-from riskmodel.simulate.random_draws import MonthDraws
 from riskmodel.simulate.state import (
     AWAY,
     SUPPORT_SOURCES,
@@ -27,8 +28,12 @@ from riskmodel.simulate.state import (
     Floats,
     Ints,
     Members,
+    MonthDraws,
     OfficeState,
     State,
+    common_shocks,
+    draw_month,
+    stream,
 )
 
 
@@ -43,19 +48,19 @@ def advance_households(
 ) -> incomes.Flow:
     """Let households live one month: who is born, ill or jobless, and what is earned and spent."""
     if month % 12 == 0:
-        shocks.new_year(s, z, t)
+        household_events.new_year(s, z, t)
     if month % 12 == 8:
-        hard = demography.school_year(s, z, month, t)
-        demography.refresh(s, month, t)
-        shocks.school_hardship(s, month, hard, t, log)
-    moved = demography.family_events(s, z, month, t, log, stay)
-    better = shocks.recover(s, z, t)
-    paid, worse = shocks.draw_shocks(s, z, month, t, log)
+        hard = household_events.school_year(s, z, month, t)
+        household_events.refresh(s, month, t)
+        household_events.school_hardship(s, month, hard, t, log)
+    moved = household_events.family_events(s, z, month, t, log, stay)
+    better = household_events.recover(s, z, t)
+    paid, worse = household_events.draw_shocks(s, z, month, t, log)
     if also is not None:
         paid = paid + also(s)
     changed = np.unique(np.concatenate([moved, better, worse]))
     if changed.size:
-        demography.refresh(s, month, t, changed)
+        household_events.refresh(s, month, t, changed)
     incomes.drift(s, z, t)
     return incomes.month_flow(s, z, paid, month, t)
 
@@ -133,11 +138,6 @@ class Block:
     persons: Array = field(default_factory=lambda: np.empty(0))
 
 
-def stream(seed: int, *key: int) -> np.random.Generator:
-    """Return the random stream of one purpose (and block, month, ...), the same for the same key."""
-    return np.random.Generator(np.random.SFC64(np.random.SeedSequence([seed, *key])))
-
-
 def pack(m: Members) -> Ints:
     """Return each member's recorded attributes as one number, shape (8, n); 0 where nobody is."""
     out = m.birth.astype(np.int64)
@@ -185,10 +185,8 @@ def run_block(plan: Plan, block: int, where: Places, t: ParameterArrays, rule: F
     previous = pack(s.m)
     house = s.housing_safe.copy()
     for month in range(began, plan.last + 1):
-        common = random_draws.common_shocks(shared, where.townships, len(t.weather_sd))
-        z = random_draws.draw(
-            chance, s.n, month, t.profile.shocks.disaster_months, common, s.township, s.kind
-        )
+        common = common_shocks(shared, where.townships, len(t.weather_sd))
+        z = draw_month(chance, s.n, month, t.profile.shocks.disaster_months, common, s.township, s.kind)
         flow, booked, entered = advance_month(s, b, z, month, t, rule, out.log, month < plan.first)
         now = pack(s.m)
         slot, column = np.nonzero(now != previous)
@@ -259,3 +257,115 @@ def _event_costs(out: Block, plan: Plan, households: Ints) -> None:
                 (household[mine] - households[0], month[mine] - plan.first),
                 amount[mine].astype(np.int32),
             )
+
+
+DateLike = str | dt.date
+
+
+def ordinal(text: str) -> int:
+    """Return the ordinal of a month written ``YYYY-MM``.
+
+    Examples
+    --------
+    >>> ordinal("2017-01")
+    24204
+    """
+    try:
+        day = dt.date.fromisoformat(f"{text}-01")
+    except ValueError as exc:
+        raise UsageError(f"{text!r} is not a month; write YYYY-MM") from exc
+    return month_ordinal(day.year, day.month)
+
+
+def month_of_end(day: DateLike) -> int:
+    """Return the month that ends on a day.
+
+    Examples
+    --------
+    >>> month_of_end("2019-12-31") == ordinal("2019-12")
+    True
+    """
+    try:
+        date = day if isinstance(day, dt.date) else dt.date.fromisoformat(str(day))
+    except ValueError as exc:
+        raise UsageError(f"{day!r} is not a date; write YYYY-MM-DD") from exc
+    month = month_ordinal(date.year, date.month)
+    if date != month_end(month):
+        raise UsageError(f"truth is known at month ends only: {date} is none; take {month_end(month)}")
+    return month
+
+
+DEFAULT_REGISTER = "default"
+
+MIN_MONTHS = 24
+
+
+@dataclass(frozen=True)
+class SimulationSpec:
+    """What is asked for: a plan, the truth wanted, and the process it is made by."""
+
+    plan: Plan
+    profile: Profile
+    rule: FlagRule
+    truth_at: tuple[int, ...]
+    horizons: tuple[int, ...]
+    futures: int
+    truth_sample: int | None = None
+    # Which rule the register goes by: a rule set's id, "default", or that of a function without one.
+    register: str = DEFAULT_REGISTER
+
+
+def simulation_spec(
+    *,
+    households: int = 3000,
+    months: int = 60,
+    seed: int = 0,
+    profile_name: str | Path | Profile = "default",
+    flag_rule: FlagRule | None = None,
+    start: str = "2017-01",
+    truth_at: Iterable[DateLike] | None = None,
+    horizon: int | Iterable[int] = 12,
+    futures: int = 1000,
+    truth_sample: int | None = None,
+) -> SimulationSpec:
+    """Check what is asked for; see `simulate_county` for the parameters and what is raised."""
+    given = load_profile(profile_name)
+    for name, value, low in (
+        ("households", households, 1),
+        ("months", months, MIN_MONTHS),
+        ("futures", futures, 0),
+        ("truth_sample", 1 if truth_sample is None else truth_sample, 1),
+    ):
+        if value < low:
+            raise UsageError(f"{name}={value}: must be at least {low}")
+    horizons = tuple(sorted({horizon} if isinstance(horizon, int) else set(horizon)))
+    for ahead in horizons or (0,):
+        if not 1 <= ahead <= 24:
+            raise UsageError(f"horizon={ahead}: must be 1 to 24 months")
+    first = ordinal(start)
+    last = first + months - 1
+    at = (
+        _default_dates(first, last, max(horizons), given.recording.most_days)
+        if truth_at is None
+        else sorted({month_of_end(d) for d in truth_at})
+    )
+    at = at if futures else []
+    for month in at:
+        if not first <= month <= last:
+            raise UsageError(
+                f"truth at {month_end(month)}: outside the simulated months, {start} to {month_end(last)}"
+            )
+    rule = flag_rule or office.default_rule(
+        given.office.line, given.office.rigid_to_income, given.office.large_drop
+    )
+    plan = Plan(seed=seed, households=households, first=first, months=months, keep=tuple(at))
+    register = DEFAULT_REGISTER if flag_rule is None else getattr(flag_rule, "id", "a function")
+    return SimulationSpec(plan, given, rule, tuple(at), horizons, futures, truth_sample, register)
+
+
+def _default_dates(first: int, last: int, horizon: int, delay_days: int) -> list[int]:
+    """Return the last two half-year ends with a year behind them whose window and late records are over."""
+    over = last - horizon
+    ends = [m for m in range(first + 11, over + 1) if m % 6 == 5]
+    recorded = [m for m in ends if m <= over - -(-delay_days // 30)]
+    return (recorded or ends)[-2:]

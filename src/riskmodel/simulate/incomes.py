@@ -26,8 +26,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from riskmodel.simulate.parameters import IncomeShock, ParameterArrays
-from riskmodel.simulate.random_draws import MonthDraws
-from riskmodel.simulate.state import FARM, JOB, RING, SICK, Floats, OfficeState, State
+from riskmodel.simulate.state import FARM, JOB, RING, SICK, Floats, MonthDraws, OfficeState, State
 
 SCHOOL_MONTHS = {9: 0.6, 3: 0.4}
 SUBSIDY_MONTH, RENT_MONTH = 6, 12

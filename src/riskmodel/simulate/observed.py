@@ -12,13 +12,12 @@ from functools import cached_property
 import numpy as np
 
 from riskmodel.simulate import office, truth
-from riskmodel.simulate.assembly import simulation_spec
-from riskmodel.simulate.history import CATEGORIES, PLACES, SOURCES, Block, Plan, run_block, stream
+from riskmodel.simulate.history import CATEGORIES, PLACES, SOURCES, Block, Plan, run_block, simulation_spec
 from riskmodel.simulate.office import FlagRule
 from riskmodel.simulate.parameters import ParameterArrays, Profile, parameter_arrays
 from riskmodel.simulate.population import places
 from riskmodel.simulate.records import RecordWriter, living_costs
-from riskmodel.simulate.state import Array, Bools, Floats, Ints, logged_columns
+from riskmodel.simulate.state import Array, Bools, Floats, Ints, logged_columns, stream
 
 FIRST = "2017-01"
 # Eight years: five poor years in a row, or the fifth year after an escape, are not seen in fewer.

@@ -15,7 +15,6 @@ from collections.abc import Callable
 import numpy as np
 
 from riskmodel.simulate.parameters import CAUSES, ParameterArrays
-from riskmodel.simulate.random_draws import MonthDraws
 from riskmodel.simulate.state import (
     ELIMINATED,
     MONITORED,
@@ -27,6 +26,7 @@ from riskmodel.simulate.state import (
     EventLog,
     Floats,
     Ints,
+    MonthDraws,
     OfficeState,
     RuleView,
     State,

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from riskmodel.simulate import demography
+from riskmodel.simulate import household_events
 from riskmodel.simulate.incomes import fall_depth
 from riskmodel.simulate.parameters import CAUSES, ParameterArrays, Profile, by_age
 from riskmodel.simulate.state import (
@@ -93,7 +93,7 @@ def _blank(n: int) -> tuple[State, OfficeState]:
     depth = {
         "hazard": len(CAUSES),
         "last_cause": len(CAUSES),
-        "h_family": demography.FAMILY_EVENTS,
+        "h_family": household_events.FAMILY_EVENTS,
         "loss": 3,
         "age": 3,
     }
@@ -129,7 +129,7 @@ def populate(
     _levels(s, rng, where, p, past)
     watch = np.where(s.lifted, 1.0, p.office.general_watch)
     s.diligence[:] = where.diligence[s.village] * watch
-    demography.refresh(s, month, t)
+    household_events.refresh(s, month, t)
     _usual(s, rng, p)
     return s, books
 
@@ -189,14 +189,16 @@ def _three_generations(s: State, rng: np.random.Generator, month: int, age: Floa
 
 
 def _condition(s: State, rng: np.random.Generator, month: int, p: Profile) -> None:
-    shape, age = (SLOTS, s.n), demography.ages(s.m, month)
+    shape, age = (SLOTS, s.n), household_events.ages(s.m, month)
     high, vocational = p.schools.after_compulsory
     u = rng.random(shape)
-    youth = np.where(u < high, demography.HIGH, np.where(u < high + vocational, demography.VOCATIONAL, 0))
-    college = np.where(u < high * p.schools.to_college, demography.COLLEGE, 0)
+    youth = np.where(
+        u < high, household_events.HIGH, np.where(u < high + vocational, household_events.VOCATIONAL, 0)
+    )
+    college = np.where(u < high * p.schools.to_college, household_events.COLLEGE, 0)
     stage = np.select(
         [age < 3, age < 6, age < 15, age < 18, age < 22],
-        [0, demography.PRESCHOOL, demography.COMPULSORY, youth, college],
+        [0, household_events.PRESCHOOL, household_events.COMPULSORY, youth, college],
         0,
     )
     s.m.school[:] = np.where(s.m.here, stage, 0)

@@ -1,9 +1,12 @@
-"""From one block's history to rows of the contract: income and spending.
+"""From one block's history to rows of the contract.
+
+Income and spending by the month; households and members version by version; from the log risk events,
+register, support, visits, assets, and ``procedure``: every step between a confirmed visit and the register.
+A confirmed household is published in its village; publicity lasts until the office's month of approval,
+where an objection may end it.
 
 Every row gets the day it was recorded. Rows recorded after the last simulated day are not in the tables:
 the office does not have them yet.
-
-From one block's history to rows of the contract: households and members, version by version.
 """
 
 from __future__ import annotations
@@ -14,19 +17,42 @@ from functools import cached_property
 import numpy as np
 import pyarrow as pa
 
-from riskmodel.data import month_end
-from riskmodel.simulate.history import CATEGORIES, RECORDS, SOURCES, Block, Plan, pack, stream, unpack
-from riskmodel.simulate.months import first_day
-from riskmodel.simulate.parameters import STAGES, ParameterArrays
+from riskmodel.simulate import office
+from riskmodel.simulate.history import CATEGORIES, RECORDS, SOURCES, Block, Plan, pack, unpack
+from riskmodel.simulate.parameters import CAUSES, STAGES, ParameterArrays
 from riskmodel.simulate.population import Places
-from riskmodel.simulate.state import CAPACITY, HEALTH, RELATIONS, SLOTS, Array, Ints, State, logged_columns
+from riskmodel.simulate.state import (
+    CAPACITY,
+    HEALTH,
+    RELATIONS,
+    SLOTS,
+    Array,
+    Ints,
+    logged_columns,
+    stream,
+)
 
-EPOCH = np.datetime64("1970-01-01")
+
+def first_day(month: Ints | int) -> Ints:
+    """Return the first days of months (``year * 12 + month - 1``) as days since 1970.
+
+    Examples
+    --------
+    >>> first_day(1970 * 12 + 1).item()
+    31
+    """
+    first = np.asarray(np.asarray(month, dtype=np.int64) - 1970 * 12).astype("datetime64[M]")
+    return first.astype("datetime64[D]").astype(np.int64)
 
 
-def day_numbers(dates: list[object]) -> Ints:
-    """Return dates as days since 1970."""
-    return (np.array(dates, dtype="datetime64[D]") - EPOCH).astype(np.int64)
+def last_day(month: Ints | int) -> Ints:
+    """Return the last days of months as days since 1970."""
+    return first_day(np.asarray(month) + 1) - 1
+
+
+def month_names(first: int, stop: int) -> list[str]:
+    """Return months as ``YYYY-MM``, ``stop`` excluded."""
+    return [f"{month // 12:04d}-{month % 12 + 1:02d}" for month in range(first, stop)]
 
 
 def category_array(
@@ -53,7 +79,7 @@ class RecordWriter:
     def __post_init__(self) -> None:
         self.rng = stream(self.plan.seed, RECORDS, self.block)
         self.base = self.block * self.plan.block
-        self.end = int(day_numbers([month_end(self.plan.last)])[0])
+        self.end = int(last_day(self.plan.last))
 
     @cached_property
     def names(self) -> list[str]:
@@ -67,10 +93,7 @@ class RecordWriter:
 
     def day(self, month: Ints, low: int = 1, high: int = 28) -> Ints:
         """Draw a day within each month, between two days of the month, as days since 1970."""
-        first = (
-            (np.asarray(month, dtype=np.int64) - 1970 * 12).astype("datetime64[M]").astype("datetime64[D]")
-        )
-        return (first - EPOCH).astype(np.int64) + self.rng.integers(low - 1, high, np.size(month))
+        return first_day(month) + self.rng.integers(low - 1, high, np.size(month))
 
     def late(self, n: int | tuple[int, ...], mean: float | Array, prompt: float = 0.0) -> Ints:
         """Draw days from a thing to its record: 0 for the prompt, else exponential up to the promise."""
@@ -78,10 +101,12 @@ class RecordWriter:
         wait = 1 + (self.rng.exponential(mean, n)).astype(np.int64)
         return np.where(self.rng.random(n) < prompt, 0, np.minimum(wait, r.most_days))
 
-    def known(self, table: pa.Table) -> pa.Table:
-        """Drop what was recorded after the last simulated day."""
+    def table(self, columns: dict[str, pa.Array], order: tuple[str, ...] = ()) -> pa.Table:
+        """Return a table in some order, without what was recorded after the last simulated day."""
+        table = pa.table(columns)
         on = table["recorded_on"].cast(pa.int32()).to_numpy()
-        return table.filter(pa.array(on <= self.end)) if (on > self.end).any() else table
+        known = table.filter(pa.array(on <= self.end)) if (on > self.end).any() else table
+        return known.sort_by([(name, "ascending") for name in order]) if order else known
 
 
 def income_and_spending(writer: RecordWriter, block: Block) -> dict[str, pa.Table]:
@@ -97,16 +122,13 @@ def income_and_spending(writer: RecordWriter, block: Block) -> dict[str, pa.Tabl
         ("spending", block.spending, "category", CATEGORIES),
     ):
         row, month, code = np.nonzero(np.moveaxis(cube, 0, -1))
-        ends = day_numbers([month_end(writer.plan.first + k) for k in range(shape[1])])
-        months = [first_day(writer.plan.first + k).strftime("%Y-%m") for k in range(shape[1])]
-        columns = {
+        out[name] = writer.table({
             "household_id": writer.ids(row + writer.base),
-            "month": category_array(month, months),
+            "month": category_array(month, month_names(writer.plan.first, writer.plan.last + 1)),
             kind: category_array(code, kinds),
             "amount": pa.array(cube[code, row, month].astype(np.int64)),
-            "recorded_on": date_array(ends[month] + delay[row, month]),
-        }
-        out[name] = writer.known(pa.table(columns))
+            "recorded_on": date_array(last_day(writer.plan.first + month) + delay[row, month]),
+        })  # fmt: skip
     return out
 
 
@@ -142,7 +164,7 @@ def household_rows(writer: RecordWriter, block: Block, where: Places) -> pa.Tabl
     s = block.start
     n = s.n
     row, day, safe, dibao = _house_versions(writer, block)
-    first = day == int(day_numbers([first_day(block.began)])[0])
+    first = day == first_day(block.began)
     wrong = first & (writer.rng.random(row.size) < writer.t.profile.recording.corrected)
     recorded = np.where(first, day, day + writer.late(row.size, writer.t.profile.recording.event_mean_days))
     # A wrong first entry (water, here) is put right some months later under the same key.
@@ -151,40 +173,29 @@ def household_rows(writer: RecordWriter, block: Block, where: Places) -> pa.Tabl
     water = writer.rng.random(n) >= writer.t.profile.people.unsafe_water
     true_water = water[row]
     written = np.where(wrong, ~true_water, true_water)
-    lifted_year = first_day(block.began).year - writer.rng.integers(
-        0, writer.t.profile.people.lifted_years, n
-    )
-    tekun, relocated = _single_elder(s), writer.rng.random(n) < writer.t.profile.people.relocated
+    lifted_year = block.began // 12 - writer.rng.integers(0, writer.t.profile.people.lifted_years, n)
+    tekun = (s.persons == 1) & (s.elders == 1) & (s.dibao > 0)
+    relocated = writer.rng.random(n) < writer.t.profile.people.relocated
     group = writer.rng.integers(1, 7, n)
     at = np.concatenate([np.arange(row.size), again])
     who = row[at]
     town = where.township_of_village[s.village[who]]
-    village = [
-        f"{township_name(int(where.township_of_village[v]))}{v + 1:03d}村"
-        for v in range(where.township_of_village.size)
-    ]
-    table = pa.table(
-        {
-            "household_id": writer.ids(who + writer.base),
-            "township": category_array(town, [township_name(k) for k in range(where.townships)]),
-            "village": category_array(s.village[who], village),
-            "registration": category_array(s.lifted[who], ("general", "lifted")),
-            "lifted_year": pa.array(lifted_year[who].astype(np.int32), mask=~s.lifted[who]),
-            "dibao": pa.array(dibao[at]),
-            "tekun": pa.array(tekun[who]),
-            "group": category_array(group[who], [f"{k}组" for k in range(8)]),
-            "relocated": pa.array(relocated[who] & s.lifted[who]),
-            "housing_safe": pa.array(safe[at]),
-            "water_safe": pa.array(np.concatenate([written, true_water[again]])),
-            "valid_from": date_array(day[at]),
-            "recorded_on": date_array(np.concatenate([recorded, fixed])),
-        }
-    )
-    return writer.known(table).sort_by([("household_id", "ascending"), ("recorded_on", "ascending")])
-
-
-def _single_elder(s: State) -> Array:
-    return (s.persons == 1) & (s.elders == 1) & (s.dibao > 0)
+    village = [f"{township_name(t)}{v + 1:03d}村" for v, t in enumerate(where.township_of_village.tolist())]
+    return writer.table({
+        "household_id": writer.ids(who + writer.base),
+        "township": category_array(town, [township_name(k) for k in range(where.townships)]),
+        "village": category_array(s.village[who], village),
+        "registration": category_array(s.lifted[who], ("general", "lifted")),
+        "lifted_year": pa.array(lifted_year[who].astype(np.int32), mask=~s.lifted[who]),
+        "dibao": pa.array(dibao[at]),
+        "tekun": pa.array(tekun[who]),
+        "group": category_array(group[who], [f"{k}组" for k in range(8)]),
+        "relocated": pa.array(relocated[who] & s.lifted[who]),
+        "housing_safe": pa.array(safe[at]),
+        "water_safe": pa.array(np.concatenate([written, true_water[again]])),
+        "valid_from": date_array(day[at]),
+        "recorded_on": date_array(np.concatenate([recorded, fixed])),
+    }, ("household_id", "recorded_on"))  # fmt: skip
 
 
 def _house_versions(writer: RecordWriter, block: Block) -> tuple[Ints, Ints, Array, Array]:
@@ -206,63 +217,54 @@ def _house_versions(writer: RecordWriter, block: Block) -> tuple[Ints, Ints, Arr
     keep = month <= writer.plan.last
     order = np.lexsort((month[keep], column[keep]))
     month, column, safe, dibao = (part[keep][order] for part in (month, column, safe, dibao))
-    safe, dibao = _carry(safe), _carry(dibao)
+    # Each household's first version holds both.
+    safe, dibao = _carry(safe, safe >= 0), _carry(dibao, dibao >= 0)
     last = np.append((month[1:] != month[:-1]) | (column[1:] != column[:-1]), True)
-    start = int(day_numbers([first_day(block.began)])[0])
+    start = first_day(block.began)
     day = np.where(month < block.began, start, writer.day(np.maximum(month, block.began), 2))
     return column[last], day[last], safe[last].astype(bool), dibao[last].astype(bool)
 
 
-def _carry(values: Ints) -> Ints:
-    """Replace -1 by the last value before it (each household's first version holds all)."""
-    known = np.where(values >= 0, np.arange(values.size), 0)
-    return values[np.maximum.accumulate(known)]
+def _carry(values: Ints, known: Array) -> Ints:
+    """Replace what is not known by the last known value before it."""
+    return values[np.maximum.accumulate(np.where(known, np.arange(values.size), 0))]
 
 
 def member_rows(writer: RecordWriter, block: Block) -> pa.Table:
     """Return the rows of ``members``: a version for every change, the one before closed by a correction."""
     v = _versions(writer, block)
     state = unpack(v["packed"])
-    insured = block.start.insured[v["column"]]
+    n, insured = v["column"].size, block.start.insured[v["column"]]
     closed = np.flatnonzero(v["closes"] >= 0)
-    open_rows = {"at": np.arange(v["column"].size), "to": np.full(v["column"].size, -1), "on": v["recorded"]}
-    close_rows = {"at": closed, "to": v["to"][closed], "on": v["closes"][closed]}
-    at = np.concatenate([open_rows["at"], close_rows["at"]])
-    to = np.concatenate([open_rows["to"], close_rows["to"]])
-    on = np.concatenate([open_rows["on"], close_rows["on"]])
-    health = np.concatenate([_misread(writer, v, state["health"]), state["health"][closed]])
-    late = np.flatnonzero(health[: v["column"].size] != state["health"])
+    misread = _misread(writer, v, state["health"])
+    late = np.flatnonzero(misread != state["health"])
     fixed = v["recorded"][late] + writer.rng.integers(60, 900, late.size)
-    at, to, on = np.concatenate([at, late]), np.concatenate([to, to[late]]), np.concatenate([on, fixed])
-    health = np.concatenate([health, state["health"][late]])
+    # Every version as first written, then those that are closed, then health put right.
+    at = np.concatenate([np.arange(n), closed, late])
+    to = np.concatenate([np.full(n, -1), v["to"][closed], np.full(late.size, -1)])
+    on = np.concatenate([v["recorded"], v["closes"][closed], fixed])
+    health = np.concatenate([misread, state["health"][at[n:]]])
+    birth, oldest = state["birth"][at], int(state["birth"].min())
     serial = [f"{name}-{k:02d}" for name in writer.names for k in range(100)]
     reason = np.where(to >= 0, v["why"][at], v["came"][at])
-    table = pa.table(
-        {
-            "member_id": category_array(v["column"][at] * 100 + v["serial"][at], serial),
-            "household_id": writer.ids(v["column"][at] + writer.base),
-            "birth_month": category_array(*_birth_text(state["birth"][at])),
-            "sex": category_array(state["sex"][at], ("male", "female")),
-            "relation": category_array(state["relation"][at], RELATIONS),
-            "schooling": category_array(state["school"][at], STAGES),
-            "health": category_array(health, HEALTH),
-            "disability_grade": pa.array(state["grade"][at].astype(np.int32)),
-            "work_capacity": category_array(state["capacity"][at], CAPACITY),
-            "insured": pa.array(insured[at]),
-            "hukou": pa.array(np.ones(at.size, dtype=bool)),
-            "resident": pa.array(state["away"][at] == 0),
-            "valid_from": date_array(v["from"][at]),
-            "valid_to": date_array(np.maximum(to, 0), to < 0),
-            "change_reason": category_array(np.maximum(reason, 0), REASONS, reason < 0),
-            "recorded_on": date_array(on),
-        }
-    )
-    return writer.known(table).sort_by([("member_id", "ascending"), ("recorded_on", "ascending")])
-
-
-def _birth_text(birth: Ints) -> tuple[Ints, list[str]]:
-    low = int(birth.min())
-    return birth - low, [first_day(m).strftime("%Y-%m") for m in range(low, int(birth.max()) + 1)]
+    return writer.table({
+        "member_id": category_array(v["column"][at] * 100 + v["serial"][at], serial),
+        "household_id": writer.ids(v["column"][at] + writer.base),
+        "birth_month": category_array(birth - oldest, month_names(oldest, int(birth.max()) + 1)),
+        "sex": category_array(state["sex"][at], ("male", "female")),
+        "relation": category_array(state["relation"][at], RELATIONS),
+        "schooling": category_array(state["school"][at], STAGES),
+        "health": category_array(health, HEALTH),
+        "disability_grade": pa.array(state["grade"][at].astype(np.int32)),
+        "work_capacity": category_array(state["capacity"][at], CAPACITY),
+        "insured": pa.array(insured[at]),
+        "hukou": pa.array(np.ones(at.size, dtype=bool)),
+        "resident": pa.array(state["away"][at] == 0),
+        "valid_from": date_array(v["from"][at]),
+        "valid_to": date_array(np.maximum(to, 0), to < 0),
+        "change_reason": category_array(np.maximum(reason, 0), REASONS, reason < 0),
+        "recorded_on": date_array(on),
+    }, ("member_id", "recorded_on"))  # fmt: skip
 
 
 def _misread(writer: RecordWriter, v: dict[str, Array], health: Array) -> Array:
@@ -275,7 +277,7 @@ def _misread(writer: RecordWriter, v: dict[str, Array], health: Array) -> Array:
 def _versions(writer: RecordWriter, block: Block) -> dict[str, Array]:
     """Return every version of every member, ordered by household, place and time."""
     month, slot, column, packed = _changes(block)
-    start = int(day_numbers([first_day(block.began)])[0])
+    start = first_day(block.began)
     old = month < block.began
     day = np.where(old, start, writer.day(np.maximum(month, block.began), 2))
     late = np.where(old, 0, writer.late(day.size, writer.t.profile.recording.event_mean_days))
@@ -341,6 +343,154 @@ def _serials(column: Ints, slot: Ints, day: Ints, new: Array) -> Ints:
     order = persons[np.lexsort((slot[persons], day[persons], column[persons]))]
     starts = np.append(True, column[order][1:] != column[order][:-1])
     index = np.arange(order.size)
-    out[order] = index - np.maximum.accumulate(np.where(starts, index, 0)) + 1
-    known = np.where(new, np.arange(column.size), 0)
-    return out[np.maximum.accumulate(known)]
+    out[order] = index - _carry(index, starts) + 1
+    return _carry(out, new)
+
+
+# Month and household to the day of something that befell them, as days since 1970.
+Days = dict[tuple[int, int], int]
+BY_DATE = ("household_id", "date", "recorded_on")
+STEPS = ("入户核查", "公示开始", "公示期满", "公示异议", "县级审定")
+VISIT, BEGUN, OVER, OBJECTION, APPROVED = range(5)
+
+
+def procedure_rows(writer: RecordWriter, block: Block, confirmed: Days, entered: Days) -> pa.Table:
+    """Return the rows of ``procedure``."""
+    begun = np.array([(house, month, day) for (month, house), day in confirmed.items()], dtype=np.int64)
+    begun = begun.reshape(-1, 3)
+    over, household, ended = logged_columns(block.log.publicity, 3)
+    passed, objected = ended == office.PASSED, ended == office.OBJECTED
+    keys = zip(over[passed].tolist(), household[passed].tolist(), strict=True)
+    approved = np.array([entered[key] for key in keys], dtype=np.int64)
+    parts = [
+        (VISIT, begun[:, 0], begun[:, 2]),
+        (BEGUN, begun[:, 0], begun[:, 2] + writer.rng.integers(1, 4, len(begun))),
+        (OVER, household[passed], approved - writer.rng.integers(2, 5, approved.size)),
+        (OBJECTION, household[objected], writer.day(over[objected], 6, 13)),
+        (APPROVED, household[passed], approved),
+    ]
+    step = np.concatenate([np.full(who.size, k) for k, who, _ in parts])
+    who, day = (np.concatenate([part[i] for part in parts]) for i in (1, 2))
+    return writer.table({
+        "household_id": writer.ids(who),
+        "step": category_array(step, STEPS),
+        "date": date_array(day),
+        "recorded_on": date_array(day + writer.late(day.size, 3, 0.5)),
+    }, ("household_id", "date", "step"))  # fmt: skip
+
+
+ASSETS = {"car": 0.16, "machinery": 0.05, "commercial_housing": 0.04, "shop": 0.03, "company": 0.01,
+          "public_employee": 0.01}  # fmt: skip
+
+
+def event_tables(writer: RecordWriter, block: Block) -> dict[str, pa.Table]:
+    """Return the tables that stand on events."""
+    register, entered = _monitoring(writer, block)
+    tables = {"risk_events": _risk_events(writer, block), "monitoring": register}
+    tables["support"] = _support(writer, block, entered)
+    tables["visits"], confirmed = _visits(writer, block)
+    tables["assets"] = _assets(writer, block)
+    # Last: what it draws moves no other table's bytes.
+    tables["procedure"] = procedure_rows(writer, block, confirmed, entered)
+    return tables
+
+
+def _risk_events(writer: RecordWriter, block: Block) -> pa.Table:
+    month, household, cause, loss = logged_columns(block.log.events, 4)
+    n, r = month.size, writer.t.profile.recording
+    day = writer.day(month)
+    shares = np.array([c.share for c in r.channels.values()])
+    channel = writer.rng.choice(len(shares), n, p=shares)
+    recorded = day + writer.late(n, np.array([c.mean_days for c in r.channels.values()])[channel])
+    wrong = np.flatnonzero((writer.rng.random(n) < r.corrected) & (loss > 0))
+    written = loss.astype(np.float64).copy()
+    written[wrong] *= writer.rng.choice([0.1, 0.5, 2.0, 10.0], wrong.size)
+    # A loss first written wrong is put right under the same row_id, within the promised delay.
+    fixed = np.minimum(recorded[wrong] + writer.rng.integers(1, 60, wrong.size), day[wrong] + r.most_days)
+    fixed = np.maximum(fixed, recorded[wrong] + 1)
+    at = np.concatenate([np.arange(n), wrong])
+    number = [f"E{writer.block:04d}{k + 1:07d}" for k in range(n)]
+    return writer.table({
+        "household_id": writer.ids(household[at]),
+        "date": date_array(day[at]),
+        "cause": category_array(cause[at], CAUSES),
+        "loss": pa.array(np.rint(np.concatenate([written, loss[wrong]])).astype(np.int64)),
+        "channel": category_array(channel[at], list(r.channels)),
+        "row_id": category_array(at, number),
+        "recorded_on": date_array(np.concatenate([recorded, fixed])),
+    }, BY_DATE)  # fmt: skip
+
+
+def _cause_text(causes: Ints) -> pa.Array:
+    named = np.array([*CAUSES, ""], dtype=object)[causes]
+    text = [";".join(c for c in row if c) or None for row in named]
+    return pa.array(text, pa.string())
+
+
+def _monitoring(writer: RecordWriter, block: Block) -> tuple[pa.Table, Days]:
+    month, household, event, category, causes = logged_columns(block.log.register, 5)
+    causes = causes.reshape(-1, office.MAX_CAUSES)
+    day = writer.day(month, 14, 24)
+    table = writer.table({
+        "household_id": writer.ids(household),
+        "date": date_array(day),
+        "event": category_array(event, office.EVENTS),
+        "category": category_array(category, office.CATEGORIES, category == len(office.CATEGORIES) - 1),
+        "causes": _cause_text(causes),
+        "recorded_on": date_array(day + writer.late(day.size, 4, 0.5)),
+    }, BY_DATE)  # fmt: skip
+    entry = np.isin(event, (office.IDENTIFIED, office.ROLLED_BACK, office.RE_MARKED))
+    keys = zip(month[entry].tolist(), household[entry].tolist(), strict=True)
+    return table, dict(zip(keys, day[entry].tolist(), strict=True))
+
+
+def _support(writer: RecordWriter, block: Block, entered: Days) -> pa.Table:
+    month, household, measure, cause, amount, until = logged_columns(block.log.aid, 6)
+    known = [entered[key] for key in zip(month.tolist(), household.tolist(), strict=True)]
+    # Support follows the register within days, in the same month.
+    day = np.array(known, dtype=np.int64) + writer.rng.integers(0, 5, month.size)
+    kinds = [writer.t.profile.support.measures[c].measure for c in CAUSES] + [office.SECOND]
+    return writer.table({
+        "household_id": writer.ids(household),
+        "date": date_array(day),
+        "measure": category_array(np.where(measure < 0, len(CAUSES), measure), kinds),
+        "cause": category_array(cause, CAUSES),
+        "amount": pa.array((amount * (until - month)).astype(np.int64)),
+        "end_date": date_array(last_day(until)),
+        "recorded_on": date_array(day + writer.late(day.size, 6, 0.4)),
+    }, BY_DATE)  # fmt: skip
+
+
+def _visits(writer: RecordWriter, block: Block) -> tuple[pa.Table, Days]:
+    month, household, outcome, cause, by = logged_columns(block.log.visits, 5)
+    day = writer.day(month, 20, 28)
+    table = writer.table({
+        "household_id": writer.ids(household),
+        "date": date_array(day),
+        "outcome": category_array(outcome, office.OUTCOMES),
+        "cause": category_array(np.maximum(cause, 0), CAUSES, cause < 0),
+        "selected_by": category_array(by, office.SELECTED),
+        "recorded_on": date_array(day + writer.late(day.size, 3, 0.6)),
+    }, BY_DATE)  # fmt: skip
+    confirmed = outcome == office.OUTCOMES.index("confirmed")
+    keys = zip(month[confirmed].tolist(), household[confirmed].tolist(), strict=True)
+    return table, dict(zip(keys, day[confirmed].tolist(), strict=True))
+
+
+def _assets(writer: RecordWriter, block: Block) -> pa.Table:
+    s = block.start
+    rich = np.argsort(np.argsort(s.usual / s.persons)) / s.n
+    # Twice the share among the richest, none among the poorest.
+    chance = 2 * rich[:, None] * np.array(list(ASSETS.values()))
+    row, kind = np.nonzero(writer.rng.random(chance.shape) < chance)
+    start = first_day(block.began)
+    bought = start + writer.rng.integers(0, 300, row.size)
+    authorised = bought + writer.rng.integers(30, 900, row.size)
+    seen = writer.rng.random(row.size) < 0.7
+    return writer.table({
+        "household_id": writer.ids(row + writer.base),
+        "kind": category_array(kind, list(ASSETS)),
+        "valid_from": date_array(bought),
+        "authorised_on": date_array(authorised, ~seen),
+        "recorded_on": date_array(np.where(seen, authorised, bought)),
+    }, ("household_id", "recorded_on"))  # fmt: skip

@@ -126,9 +126,10 @@ def _why_not(rule: RegisterRule) -> str | None:
 
 def _nobody() -> RuleView:
     """Return a view of no households: every name and function is looked up, nothing is computed."""
-    from riskmodel.simulate.history import PEOPLE, PLACES, stream
+    from riskmodel.simulate.history import PEOPLE, PLACES
     from riskmodel.simulate.parameters import load_profile, parameter_arrays
     from riskmodel.simulate.population import places, populate
+    from riskmodel.simulate.state import stream
 
     given, month = load_profile("default"), 2020 * 12
     where = places(stream(0, PLACES), 1, given)

@@ -16,35 +16,47 @@ of a world have the same chance, and whom the scenario leaves alone lives the sa
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from riskmodel.errors import UsageError
 from riskmodel.forecasting import LARGEST, MEASURES, Scenario, Shock
-from riskmodel.simulate import office, random_draws, shocks
-from riskmodel.simulate.assembly import SimulationSpec
-from riskmodel.simulate.history import PLACES, advance_households, advance_office, run_block, stream
+from riskmodel.simulate import household_events, office
+from riskmodel.simulate.history import (
+    PLACES,
+    DateLike,
+    SimulationSpec,
+    advance_households,
+    advance_office,
+    month_of_end,
+    run_block,
+)
 from riskmodel.simulate.incomes import Flow
-from riskmodel.simulate.months import DateLike, month_of_end
 from riskmodel.simulate.parameters import CAUSES, ParameterArrays, parameter_arrays
 from riskmodel.simulate.population import places
-from riskmodel.simulate.random_draws import MonthDraws
 from riskmodel.simulate.records import township_name
-from riskmodel.simulate.state import AWAY, FARM, OfficeState, State
+from riskmodel.simulate.state import (
+    AWAY,
+    FARM,
+    Array,
+    MonthDraws,
+    OfficeState,
+    State,
+    common_shocks,
+    draw_month,
+    stream,
+)
 
-Array = NDArray[Any]
 WORLDS = 40
 HORIZON = 12
 STREAM = 77  # of random numbers: none of the simulator's own purposes has this number
 CHANCE, SHARED, STRUCK = range(3)
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class ScenarioShock:
     """A shock and the households (n,) that it hits in one world; ``rng`` draws how hard."""
 
@@ -53,7 +65,7 @@ class ScenarioShock:
     rng: np.random.Generator
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class _StartState:
     """A county at as-of, ready to be lived on."""
 
@@ -79,7 +91,7 @@ def scenario_truths(
     _refuse(spec, scenarios)
     month = month_of_end(as_of)
     t = parameter_arrays(spec.profile)
-    plan = dataclasses.replace(spec.plan, months=month - spec.plan.first + 1, keep=(month,))
+    plan = replace(spec.plan, months=month - spec.plan.first + 1, keep=(month,))
     where = places(stream(plan.seed, PLACES), plan.households, spec.profile)
     state, books = run_block(plan, 0, where, t, spec.rule).snapshots[month]
     start = _StartState(state, books, month, t, spec, where.townships)
@@ -148,12 +160,10 @@ def _simulate_world(start: _StartState, hits: tuple[ScenarioShock, ...], world: 
     floods = [_Flood(h, t) for h in hits if h.shock.kind == "disaster"]
     for ahead in range(1, HORIZON + 1):
         month = start.month + ahead
-        common = random_draws.common_shocks(shared, start.townships, len(t.weather_sd))
+        common = common_shocks(shared, start.townships, len(t.weather_sd))
         # A month's own stream: what one life draws more in a month moves nothing in the next.
         chance = stream(spec.plan.seed, STREAM, world, CHANCE, month)
-        z = random_draws.draw(
-            chance, s.n, month, t.profile.shocks.disaster_months, common, s.township, s.kind
-        )
+        z = draw_month(chance, s.n, month, t.profile.shocks.disaster_months, common, s.township, s.kind)
 
         def also(state: State, ahead: int = ahead, z: MonthDraws = z, month: int = month) -> Array:
             paid = [flood.strike(state, z, month, ahead) for flood in floods]
@@ -179,15 +189,15 @@ class _Flood:
         self.cause = CAUSES.index("disaster")
         loss = t.loss.copy()
         loss[self.cause] = hit.shock.loss
-        self.t = dataclasses.replace(t, loss=loss)
+        self.t = replace(t, loss=loss)
         self.lost = np.zeros(self.rows.size, dtype=np.float32)
 
     def strike(self, s: State, z: MonthDraws, month: int, ahead: int) -> Array:
         """Strike, or keep what is lost from coming back; return own rigid spending (n,)."""
         if ahead == 1:
             self.rows = self.rows[s.persons[self.rows] > 0]
-            mine = dataclasses.replace(z, rng=self.hit.rng)
-            paid = shocks.apply_shock(s, mine, month, self.t, self.rows, self.cause)
+            mine = replace(z, rng=self.hit.rng)
+            paid = household_events.apply_shock(s, mine, month, self.t, self.rows, self.cause)
             self.lost = s.loss[FARM, self.rows].copy()
             return paid
         if ahead <= self.hit.shock.months:
@@ -203,9 +213,9 @@ def _changed(flow: Flow, s: State, hits: tuple[ScenarioShock, ...]) -> tuple[Flo
         shock = hit.shock
         if shock.kind == "wage":
             lost = hit.rows * shock.share * _away(s, shock)
-            flow = dataclasses.replace(flow, wage=np.rint(flow.wage * (1 - lost)))
+            flow = replace(flow, wage=np.rint(flow.wage * (1 - lost)))
         elif shock.kind == "sales":
-            flow = dataclasses.replace(flow, business=np.rint(flow.business * (1 - hit.rows * shock.share)))
+            flow = replace(flow, business=np.rint(flow.business * (1 - hit.rows * shock.share)))
         elif shock.kind == "medical":
             cost = cost + hit.rows * flow.medical * shock.points / (1 - shock.reimbursed_now)
     return flow, cost

@@ -1,6 +1,6 @@
 r"""The truth: chances of label events, from many simulated futures of each household.
 
-From the state at an as-of month every household is run on ``futures`` times by the same code (`process`) that
+From the state at an as-of month every household is run on ``futures`` times by the same code (`history`) that
 made its history, each branch with its own chance (also of what townships share). Each life is booked
 twice: with the register's support, and with all support ended at as-of.
 
@@ -15,12 +15,37 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
+import pyarrow as pa
 
-from riskmodel.simulate import office, random_draws
-from riskmodel.simulate.history import FUTURES, advance_households, advance_office, below, stream
+from riskmodel.simulate import office
+from riskmodel.simulate.history import (
+    FUTURES,
+    TRUTH,
+    Block,
+    Plan,
+    SimulationSpec,
+    advance_households,
+    advance_office,
+    below,
+)
 from riskmodel.simulate.office import FlagRule
 from riskmodel.simulate.parameters import ParameterArrays
-from riskmodel.simulate.state import Floats, Ints, OfficeState, State
+from riskmodel.simulate.records import (
+    RecordWriter,
+    category_array,
+    date_array,
+    last_day,
+)
+from riskmodel.simulate.state import (
+    Bools,
+    Floats,
+    Ints,
+    OfficeState,
+    State,
+    draw_month,
+    logged_columns,
+    stream,
+)
 
 COLUMNS = 32_768
 EVENTS = ("below_line", "identified", "confirmed")
@@ -113,7 +138,7 @@ def _run(
     office.stop_all_support(bare)
     entered, confirmed, answered = np.zeros((3, 2, s.n), dtype=bool)
     for ahead in range(month + 1, month + horizon + 1):
-        z = random_draws.draw(rng, s.n, ahead, t.profile.shocks.disaster_months)
+        z = draw_month(rng, s.n, ahead, t.profile.shocks.disaster_months)
         flow = advance_households(s, z, ahead, t)
         for k, books in enumerate((b, bare)):
             _, rows = advance_office(books, s, flow, z, ahead, t, rule, supported=k == 0)
@@ -125,3 +150,95 @@ def _run(
     happened = [np.stack([below(s, kept, t), entered[k], confirmed[k]]) for k, kept in enumerate((b, bare))]
     known = [np.stack([there, there | entered[k], answered[k]]) for k in range(2)]
     return tuple(each.reshape(len(EVENTS), -1, futures).sum(axis=2) for each in (*happened, *known))
+
+
+def _columns_asked(spec: SimulationSpec, state: State) -> Ints:
+    """Return the columns of a block whose truth is asked for: all, or those of a sample drawn by the seed."""
+    if spec.truth_sample is None or spec.truth_sample >= spec.plan.households:
+        return np.arange(state.n)
+    rng = stream(spec.plan.seed, TRUTH)
+    chosen = rng.choice(spec.plan.households, spec.truth_sample, replace=False, shuffle=False)
+    return np.flatnonzero(np.isin(state.household, chosen))
+
+
+def truth_rows(
+    spec: SimulationSpec, block: int, history: Block, writer: RecordWriter, t: ParameterArrays
+) -> pa.Table:
+    """Return a block's rows of ``truth.parquet``: a row a household, date, horizon and event."""
+    parts = [
+        _truth_at(spec, block, history, writer, t, month, ahead)
+        for month in spec.truth_at
+        for ahead in spec.horizons
+    ]
+    return pa.concat_tables(parts) if parts else TRUTH_SCHEMA.empty_table()
+
+
+TRUTH_SCHEMA = pa.schema(
+    [
+        ("household_id", pa.string()),
+        ("as_of", pa.date32()),
+        ("horizon_months", pa.int32()),
+        ("event", pa.string()),
+        ("probability", pa.float64()),
+        ("probability_unsupported", pa.float64()),
+        ("mc_error", pa.float64()),
+        ("outcome", pa.int8()),
+    ]
+)
+
+
+def _truth_at(
+    spec: SimulationSpec,
+    block: int,
+    history: Block,
+    writer: RecordWriter,
+    t: ParameterArrays,
+    month: int,
+    h: int,
+) -> pa.Table:
+    plan = spec.plan
+    state, books = history.snapshots[month]
+    rows = _columns_asked(spec, state)
+    if not rows.size:
+        return TRUTH_SCHEMA.empty_table()
+    state, books = state.take(rows), books.take(rows)
+    found = event_probabilities(
+        state, books, month, h, t, spec.rule, futures=spec.futures, seed=plan.seed, block=block
+    )
+    n, events = state.n, len(EVENTS)
+    outcome, null = _outcomes(plan, history, rows, month, h)
+    table = pa.table(
+        {
+            "household_id": writer.ids(np.tile(state.household, events)),
+            "as_of": date_array(np.full(n * events, last_day(month))),
+            "horizon_months": pa.array(np.full(n * events, h, dtype=np.int32)),
+            "event": category_array(np.repeat(np.arange(events), n), EVENTS),
+            "probability": pa.array(found.probability.ravel()),
+            "probability_unsupported": pa.array(found.probability_unsupported.ravel()),
+            "mc_error": pa.array(found.error.ravel()),
+            "outcome": pa.array(outcome.ravel(), mask=null.ravel()),
+        },
+        schema=TRUTH_SCHEMA,
+    )
+    # Who is gone by as-of, or whom no future has a label for, has no chance to speak of.
+    known = (state.persons > 0) & (np.minimum(found.seen, found.seen_unsupported) > 0)
+    return table.filter(pa.array(known.ravel()))
+
+
+def _outcomes(plan: Plan, history: Block, rows: Ints, month: int, h: int) -> tuple[Ints, Bools]:
+    """Return what happened in the window by event, and where that is not known."""
+    events = len(EVENTS)
+    if month + h > plan.last:
+        return np.zeros((events, rows.size), dtype=np.int8), np.ones((events, rows.size), dtype=bool)
+    k = month - plan.first
+    there, entered = history.persons[:, k + h] > 0, history.entered[:, k + 1 : k + h + 1].any(axis=1)
+    answered, confirmed = np.zeros((2, there.size), dtype=bool)
+    when, household, result, _, _ = logged_columns(history.log.visits, 5)
+    within = (when > month) & (when <= month + h) & (result != office.OUTCOMES.index("absent"))
+    answered[household[within] - history.start.household[0]] = True
+    within &= result == office.OUTCOMES.index("confirmed")
+    confirmed[household[within] - history.start.household[0]] = True
+    happened = np.stack([history.below[:, k + h], entered, confirmed])
+    # Who has left is nobody's zero; who was taken in before leaving was taken in; nobody met, nothing known.
+    unknown = np.stack([~there, ~there & ~entered, ~answered])
+    return happened[:, rows].astype(np.int8), unknown[:, rows]
