@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pytest
 
@@ -129,7 +128,7 @@ def test_wrong_scenarios_are_refused_with_key_and_mend(tmp_path: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def ruler() -> tuple[simulate.simulate_county.Order, County]:
+def ruler() -> tuple[simulate.SimulationSpec, County]:
     asked = {"households": 500, "months": 42, "seed": 9, "truth_at": ()}
     about = About(data_through=dt.date(2020, 6, 30), recording_delay_days=120)
     return simulate.simulation_spec(**asked), from_frames(simulate.simulate_county(**asked).frames, about)
@@ -137,75 +136,18 @@ def ruler() -> tuple[simulate.simulate_county.Order, County]:
 
 @pytest.mark.slow
 def test_answers_agree_with_the_simulators_own_future(
-    ruler: tuple[simulate.simulate_county.Order, County],
+    ruler: tuple[simulate.SimulationSpec, County],
 ) -> None:
     # The same county lived on through eight worlds with every scenario in them: what the data say is added
     # and what the simulator adds differ by no more than the interval and the worlds' own spread together.
     # (One county tells little; `benchmarks/forecast.py --only stress --seeds 6` gives the mean ratios.)
-    order, county = ruler
+    spec, county = ruler
     made = household.forecast_households(county, "2019-12-31", horizons=(12,))
     chosen = [scenario.read_scenario(name) for name in scenario.available_scenarios()]
-    lived = stress_truth.scenario_truths(order, "2019-12-31", chosen, worlds=8)
+    lived = stress_truth.scenario_truths(spec, "2019-12-31", chosen, worlds=8)
     for each in chosen:
         found = total(stress.stress_test(county, made, each, draws=200), "extra")
         extra = lived[each.id]["households_stressed"] - lived[each.id]["households_baseline"]
         assert extra.mean() > 0, each.id
         assert found["low_95"] <= extra.max(), each.id
         assert found["high_95"] >= extra.min(), each.id
-
-
-def flood(**changed: object) -> Scenario:
-    return one(kind="disaster", **{"loss": [0.5, 0.9], "where": "02镇", "reach": 0.5} | changed)
-
-
-def test_the_simulators_future_hits_whom_and_how_long_the_scenario_says(
-    ruler: tuple[simulate.simulate_county.Order, County],
-) -> None:
-    # Nested scenarios in the same worlds: one township is part of all, half its households are fewer than
-    # all of them, six months take less than twelve, and none lifts anybody.
-    order, _ = ruler
-    scenarios = {
-        "place": one(kind="sales", share=0.8, where="02镇"),
-        "all": one(kind="sales", share=0.8),
-        "half": one(kind="sales", share=0.8, where="02镇", reach=0.5),
-        "short": one(kind="sales", share=0.8, months=6),
-        "flood": flood(),
-        "harder": flood(reach=1.0, loss=[0.9, 1.0]),
-        "brief": flood(reach=1.0, loss=[0.9, 1.0], months=1),
-    }
-    named = [each.model_copy(update={"id": name}) for name, each in scenarios.items()]
-    lived = stress_truth.scenario_truths(order, "2019-12-31", named, worlds=3)
-    gap = {name: (t["yuan_stressed"] - t["yuan_baseline"]).sum() for name, t in lived.items()}
-    assert 0 < gap["half"] < gap["place"] < gap["all"]
-    assert 0 < gap["short"] < gap["all"]
-    assert 0 < gap["flood"] < gap["harder"]
-    assert gap["brief"] < gap["harder"]
-    # A flood is the simulator's own disaster: it scars, so whoever is struck earns less when it is over.
-    assert gap["brief"] > 0
-
-
-def test_what_the_simulator_cannot_live_is_refused(
-    ruler: tuple[simulate.simulate_county.Order, County],
-) -> None:
-    order, _ = ruler
-    for wrong, said in (
-        (one(kind="support", share=0.5, cause="other"), "stops all support"),
-        (one(kind="support", share=1.0, months=6, cause="other"), "for 12 months"),
-        (flood(where="Atlantis"), "known: 01镇"),
-    ):
-        with pytest.raises(UsageError, match=said):
-            stress_truth.scenario_truth(order, "2019-12-31", wrong, worlds=1)
-    large = simulate.simulation_spec(households=5_000, months=24, seed=1, truth_at=())
-    with pytest.raises(UsageError, match="at most 4096"):
-        stress_truth.scenario_truth(large, "2018-12-31", flood(), worlds=1)
-
-
-def test_the_simulators_future_without_shocks_is_the_same_life(
-    ruler: tuple[simulate.simulate_county.Order, County],
-) -> None:
-    # Both lives of a world have the same chance: a scenario that takes nothing away changes nothing.
-    order, _ = ruler
-    faint = one(kind="sales", share=1e-9)
-    worlds = stress_truth.scenario_truth(order, "2019-12-31", faint, worlds=2)
-    assert worlds["households_stressed"].tolist() == worlds["households_baseline"].tolist()
-    assert np.diff(worlds["yuan_baseline"].to_numpy())[0] != 0

@@ -9,9 +9,14 @@ import pandas as pd
 import pytest
 
 from riskmodel import simulate
-from riskmodel.simulate.parameters import Profile
+from riskmodel.simulate.history import PEOPLE, PLACES, advance_month
+from riskmodel.simulate.parameters import ParameterArrays, Profile, parameter_arrays
+from riskmodel.simulate.population import places, populate
+from riskmodel.simulate.state import EventLog, OfficeState, State, draw_month, stream
 
 Accounting = Callable[[dict[str, pd.DataFrame], str, str], pd.DataFrame]
+START = 24204
+N = 3000
 
 
 @pytest.fixture(scope="session")
@@ -79,3 +84,27 @@ def _accounting(frames: dict[str, pd.DataFrame], day: str, known_by: str) -> pd.
 def accounting() -> Accounting:
     """Return the accounting in plain pandas."""
     return _accounting
+
+
+def initial_county(seed: int = 2, n: int = N) -> tuple[State, OfficeState, ParameterArrays]:
+    profile = simulate.load_profile("default")
+    t = parameter_arrays(profile)
+    where = places(stream(seed, PLACES), n, profile)
+    s, b = populate(stream(seed, PEOPLE), np.arange(n), where, START - 1, t, 0)
+    return s, b, t
+
+
+def nobody(view: simulate.RuleView) -> np.ndarray:
+    return np.zeros(view.state.n, dtype=bool)
+
+
+def run_months(
+    s: State, b: OfficeState, t: ParameterArrays, months: int, log: EventLog | None = None
+) -> list[np.ndarray]:
+    nets = []
+    rng = np.random.default_rng(4)
+    for month in range(START, START + months):
+        z = draw_month(rng, s.n, month, t.profile.shocks.disaster_months)
+        flow, booked, _ = advance_month(s, b, z, month, t, nobody, log)
+        nets.append(flow.net + booked.aid)
+    return nets

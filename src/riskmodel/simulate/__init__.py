@@ -4,19 +4,19 @@ Real household records cannot be handed out, and their labels are made by the ru
 Here a county lives month by month by a stated process, an office watches it with delays and mistakes, and
 many futures of every household give the true chance of each label event.
 
-The process, month by month (`history.live`, then `history.book`)
+The process, month by month (`history.advance_households`, then `history.advance_office`)
 
 1. Each January a township's weather and prices are drawn for each kind of farm, and the county's labour
-   market; each September the school year begins (`school`).
-2. At most one birth, death or marriage befalls a household, or it moves away as a whole (`family`).
+   market; each September the school year begins (`household_events.school_year`).
+2. At most one birth, death or marriage befalls a household, or it moves away as a whole (`family_events`).
 3. Spells of sickness, joblessness or lost harvests end with a chance that falls with their length; at most
-   one new cause strikes, with unseen frailty and scarring (`shocks`).
+   one new cause strikes, with unseen frailty and scarring (`draw_shocks`).
 4. Income by source and production costs follow from members, season, permanent and transitory parts and
    spells (`incomes`).
 5. The office flags by a rule that it is handed, visits some, confirms some, registers after publicity,
    supports, lets go, takes back (`office`).
 
-What the office writes down, and when, is `rows` and `events`; truth is `futures`; all figures stand in
+What the office writes down, and when, is `records`; truth is `truth`; all figures stand in
 ``profiles/*.yaml``; the equations together in ``docs/simulator.md``.
 
 Examples

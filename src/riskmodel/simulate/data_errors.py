@@ -56,19 +56,8 @@ def just_above_line(
 
 PROFILES = Path(__file__).with_name("dirt")
 LOG = "spoiled.csv"
-COLUMNS = [
-    "slip",
-    "table",
-    "row",
-    "household_id",
-    "month",
-    "kind",
-    "amount_true",
-    "amount_written",
-    "recorded_true",
-    "recorded_written",
-    "household_true",
-]
+COLUMNS = ["slip", "table", "row", "household_id", "month", "kind", "amount_true", "amount_written",
+           "recorded_true", "recorded_written", "household_true"]  # fmt: skip
 SPOILED = {"income": "source", "spending": "category"}
 WAN, TEN, YEAR = 10_000, 10, 12
 
