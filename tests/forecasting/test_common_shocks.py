@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from riskmodel.forecasting import common_shocks
-from riskmodel.forecasting.common_shocks import CommonShock
+from riskmodel.forecasting import conformal
+from riskmodel.forecasting.conformal import CommonShock
 
 
 def test_shares_of_common_luck_are_found_again() -> None:
@@ -16,21 +16,19 @@ def test_shares_of_common_luck_are_found_again() -> None:
     day, town = np.repeat(np.arange(40), 200), np.tile(np.repeat(np.arange(10), 20), 40)
     z = np.sqrt(0.10) * rng.normal(size=40)[day] + np.sqrt(0.15) * rng.normal(size=(40, 10))[day, town]
     z = z + np.sqrt(0.75) * rng.normal(size=day.size)
-    found = common_shocks.estimate_common_shock(z, day, town)
+    found = conformal.estimate_common_shock(z, day, town)
     assert found.township == pytest.approx(0.15, abs=0.04)
     assert found.county == pytest.approx(0.10, abs=0.05)
-    alone = common_shocks.estimate_common_shock(rng.normal(size=day.size), day, town)
+    alone = conformal.estimate_common_shock(rng.normal(size=day.size), day, town)
     assert alone.township < 0.02
-    assert alone.county == pytest.approx(common_shocks.MIN_COMMON_SHARE, abs=0.01)
+    assert alone.county == pytest.approx(conformal.MIN_COMMON_SHARE, abs=0.01)
 
 
 def test_one_past_day_leaves_the_county_share_at_its_floor() -> None:
     # Of one year nothing can be said about how years differ.
     rng = np.random.default_rng(2)
-    found = common_shocks.estimate_common_shock(
-        rng.normal(size=100), np.zeros(100), np.repeat(np.arange(4), 25)
-    )
-    assert found.county == common_shocks.MIN_COMMON_SHARE
+    found = conformal.estimate_common_shock(rng.normal(size=100), np.zeros(100), np.repeat(np.arange(4), 25))
+    assert found.county == conformal.MIN_COMMON_SHARE
 
 
 @pytest.mark.parametrize("seen", [2, 5])
@@ -45,7 +43,7 @@ def test_widened_intervals_cover_a_year_that_was_not_seen(seen: int) -> None:
     past, new = z[:, :-1].reshape(counties, -1), z[:, -1]
     middle = np.median(past, axis=1, keepdims=True)
     low, high = np.quantile(past, [0.1, 0.9], axis=1)
-    wide = common_shocks.widening_factor(CommonShock(shared, 0.0), seen)
+    wide = conformal.widening_factor(CommonShock(shared, 0.0), seen)
     covered = {}
     for name, by in (("pooled", 1.0), ("widened", wide)):
         ends = [middle + (end[:, None] - middle) * by for end in (low, high)]

@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 
 from riskmodel.forecasting import count_models
-from riskmodel.forecasting.counts import Counts
-from riskmodel.forecasting.reconciliation import Hierarchy
+from riskmodel.forecasting.counts import Counts, Hierarchy
 
 
 def counts(cells: np.ndarray, households: float = 300.0) -> Counts:

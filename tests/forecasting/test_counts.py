@@ -12,7 +12,7 @@ from riskmodel.data import County, from_frames
 from riskmodel.data.schema import month_ordinal
 from riskmodel.errors import UsageError
 from riskmodel.forecasting import count_models, counts, outlook, rolling_origin
-from riskmodel.forecasting.reconciliation import Hierarchy
+from riskmodel.forecasting.counts import Hierarchy
 
 DAY = dt.date(2020, 6, 30)
 

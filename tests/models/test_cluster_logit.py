@@ -29,7 +29,7 @@ def test_cluster_logit_is_statsmodels_logit_with_cluster_covariance():
     assert model.ame_se_ == pytest.approx(effects.margeff_se[:3], rel=1e-5)
     # Our own sandwich, used where statsmodels finds no maximum, is the same where it does.
     from riskmodel.models.base import village_codes
-    from riskmodel.models.cluster_logit import sandwich
+    from riskmodel.models.logit import sandwich
 
     own = sandwich(design, y.to_numpy(dtype=float), np.asarray(fitted.params), village_codes(village, 2000))
     assert own == pytest.approx(np.asarray(fitted.cov_params()), rel=1e-6)

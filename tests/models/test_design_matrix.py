@@ -6,7 +6,7 @@ from sklearn.impute import SimpleImputer
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from riskmodel.models.design_matrix import DesignMatrix
+from riskmodel.models.base import DesignMatrix
 
 
 def _matrix():

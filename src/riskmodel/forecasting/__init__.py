@@ -7,8 +7,7 @@ scenario (`read_scenario`, `available_scenarios`) would do to them;
 
 from __future__ import annotations
 
-from riskmodel.forecasting.aggregation import MEASURES
-from riskmodel.forecasting.household import HORIZONS, HouseholdForecast, forecast_households
+from riskmodel.forecasting.household import HORIZONS, MEASURES, HouseholdForecast, forecast_households
 from riskmodel.forecasting.household_evaluation import Evaluation, evaluate_household_forecasts
 from riskmodel.forecasting.outlook import Outlook, check_horizon, check_past, forecast, horizons
 from riskmodel.forecasting.stress import (

@@ -25,11 +25,9 @@ from riskmodel import rules
 from riskmodel.data import County
 from riskmodel.forecasting import count_models, counts, histories, household_methods
 from riskmodel.forecasting.count_models import BaseForecast
-from riskmodel.forecasting.counts import Counts
+from riskmodel.forecasting.counts import Counts, Hierarchy, counts_as_known
 from riskmodel.forecasting.household_methods import Scale
 from riskmodel.forecasting.panel_effects import Components
-from riskmodel.forecasting.reconciliation import Hierarchy
-from riskmodel.forecasting.rolling_origin import counts_as_known
 from riskmodel.households import (
     WATCHED_EVENTS,
     Moment,
@@ -181,8 +179,8 @@ def _entries(county: County, as_of: dt.date) -> pd.DataFrame:
 def base_forecast(probabilities: pd.DataFrame, known: Counts, horizon: int) -> BaseForecast:
     """Return the summed chances as base forecasts of all series."""
     tree = Hierarchy(known.townships, known.causes)
-    regression = count_models.fit(known, YEAR)
-    year = regression.mean.sum(axis=0)
+    seasonal = count_models.fit(known, YEAR)
+    year = seasonal.mean.sum(axis=0)
     months = year / year.sum() if year.sum() > 0 else np.full(YEAR, 1 / YEAR)
     total = (
         probabilities.groupby("township")["probability"]
@@ -199,8 +197,8 @@ def base_forecast(probabilities: pd.DataFrame, known: Counts, horizon: int) -> B
     at = np.arange(horizon) % YEAR
     cells = (total[:, None] * mix)[:, :, None] * months[None, None, at]
     mean = tree.add_up(cells.reshape(-1, horizon))
-    errors = (tree.add_up(known.bottom) - tree.add_up(regression.fitted)).T
+    errors = (tree.add_up(known.bottom) - tree.add_up(seasonal.fitted)).T
     over = np.maximum(
-        (errors**2).mean(axis=0) / np.maximum(tree.add_up(regression.fitted).mean(axis=1), 1e-6), 1.0
+        (errors**2).mean(axis=0) / np.maximum(tree.add_up(seasonal.fitted).mean(axis=1), 1e-6), 1.0
     )
     return BaseForecast(mean, np.maximum(mean, 1e-3) * over[:, None], errors)

@@ -44,8 +44,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from riskmodel.forecasting.counts import Counts
-from riskmodel.forecasting.reconciliation import Hierarchy
+from riskmodel.forecasting.counts import Counts, Hierarchy
 
 Array = NDArray[Any]
 HARMONICS = 2

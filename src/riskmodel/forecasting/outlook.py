@@ -12,8 +12,8 @@ import pandas as pd
 from riskmodel import rules
 from riskmodel.data import County, month_text
 from riskmodel.errors import UsageError
+from riskmodel.forecasting import bottom_up as upward
 from riskmodel.forecasting import (
-    aggregation,
     count_models,
     counts,
     household,
@@ -21,10 +21,9 @@ from riskmodel.forecasting import (
     rolling_origin,
     warning,
 )
-from riskmodel.forecasting import bottom_up as upward
-from riskmodel.forecasting.counts import Counts
+from riskmodel.forecasting import household as aggregation
+from riskmodel.forecasting.counts import Counts, Hierarchy
 from riskmodel.forecasting.household import HORIZONS, HouseholdForecast
-from riskmodel.forecasting.reconciliation import Hierarchy
 from riskmodel.forecasting.rolling_origin import Backtest
 from riskmodel.households import DateLike, to_date, window_end
 from riskmodel.i18n import Message

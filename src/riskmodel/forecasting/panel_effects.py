@@ -35,7 +35,6 @@ from numpy.typing import NDArray
 Array = NDArray[Any]
 Ints = NDArray[np.int64]
 
-YEARS = (0, 12, 24)
 GRID = (0.0, 0.2, 0.4, 0.6, 0.8)
 MAX_VILLAGES, MAX_HOUSEHOLDS = 30, 20
 MIN_ROWS = 60

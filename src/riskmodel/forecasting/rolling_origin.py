@@ -28,11 +28,11 @@ from numpy.typing import NDArray
 
 from riskmodel.data import County
 from riskmodel.errors import UsageError
-from riskmodel.forecasting import accuracy, count_models, counts, reconciliation
+from riskmodel.forecasting import accuracy, count_models, counts
+from riskmodel.forecasting import counts as reconciliation
 from riskmodel.forecasting.accuracy import adjust_p_values
 from riskmodel.forecasting.count_models import REFERENCE_METHOD, BaseForecast
-from riskmodel.forecasting.counts import Counts
-from riskmodel.forecasting.reconciliation import Hierarchy, Reconciled, Weighting
+from riskmodel.forecasting.counts import Counts, Hierarchy, Reconciled, Weighting, counts_as_known
 from riskmodel.households import last_complete_month, window_end
 
 Array = NDArray[Any]
@@ -197,16 +197,6 @@ def backtest(
         return Backtest(pd.DataFrame(), pd.DataFrame(), Choice(REFERENCE_METHOD))
     errors = pd.concat(rows, ignore_index=True)
     return Backtest(errors, *summarise(errors))
-
-
-def counts_as_known(known: Counts, now: Counts) -> Counts:
-    """Give past counts the townships and causes of today, so that series can be compared."""
-    cells = np.zeros((len(now.townships), len(now.causes), known.months.size))
-    for i, township in enumerate(known.townships):
-        for j, cause in enumerate(known.causes):
-            if township in now.townships and cause in now.causes:
-                cells[now.townships.index(township), now.causes.index(cause)] = known.cells[i, j]
-    return Counts(now.townships, now.causes, known.months, cells, known.filled, now.households)
 
 
 def _errors(

@@ -30,9 +30,8 @@ from pydantic import Field, model_validator
 
 from riskmodel.data import County, codes
 from riskmodel.errors import InputMissing, UsageError
-from riskmodel.forecasting import aggregation
-from riskmodel.forecasting.aggregation import DRAWS
-from riskmodel.forecasting.household import LONGEST, HouseholdForecast
+from riskmodel.forecasting import household
+from riskmodel.forecasting.household import DRAWS, LONGEST, HouseholdForecast
 from riskmodel.forecasting.warning import scale_risk_headings
 from riskmodel.households import (
     AccountingPeriod,
@@ -240,20 +239,20 @@ def stress_test(
     line = forecast.lines[LONGEST]
     worst = np.argmax(np.stack([each.mean for each in losses]), axis=0)
     cause = pd.Series(np.array([each.cause for each in losses])[worst])
-    by, extra_by = aggregation.household_groups(forecast), aggregation.household_groups(forecast, cause)
+    by, extra_by = household.household_groups(forecast), household.household_groups(forecast, cause)
     last = forecast.standing["pcni"].to_numpy(dtype=float)[:, None]
     rng = np.random.default_rng([seed, len(losses)])
     totals: dict[str, list[Array]] = {"baseline": [], "stressed": [], "extra": []}
-    for income in aggregation.draw_incomes(forecast, LONGEST, draws, seed):
+    for income in household.draw_incomes(forecast, LONGEST, draws, seed):
         with np.errstate(divide="ignore", invalid="ignore"):
             ratio = np.where(last > 0, np.clip(income / last, 0, MAX_SCALE), 1.0)
         lost = sum(each.draw(ratio, rng) for each in losses)
         after = income - lost
-        totals["baseline"].append(aggregation.newly_below(income, line, by))
-        totals["stressed"].append(aggregation.newly_below(after, line, by))
+        totals["baseline"].append(household.newly_below(income, line, by))
+        totals["stressed"].append(household.newly_below(after, line, by))
         totals["extra"].append(_extra(income, after, line, extra_by))
     parts = [
-        aggregation.summarise_totals(np.concatenate(t, axis=2), extra_by if what == "extra" else by).assign(
+        household.summarise_totals(np.concatenate(t, axis=2), extra_by if what == "extra" else by).assign(
             what=what
         )
         for what, t in totals.items()
@@ -262,9 +261,9 @@ def stress_test(
     return Stress(scenario, forecast.as_of, LONGEST, table, _losses(forecast, losses, cause), forecast.notes)
 
 
-def _extra(before: Array, after: Array, line: float, by: aggregation.Groups) -> Array:
+def _extra(before: Array, after: Array, line: float, by: household.Groups) -> Array:
     """Add up who is below the line because of the scenario, and the yuan by which all gaps widen."""
-    out = aggregation.newly_below(after, line, by) - aggregation.newly_below(before, line, by)
+    out = household.newly_below(after, line, by) - household.newly_below(before, line, by)
     return np.asarray(out)
 
 

@@ -4,16 +4,13 @@ Every one has ``fit(X, y, groups=None)``, ``predict_proba``, ``margin`` and ``ge
 names them by `MODELS`, and wraps them in `CalibratedScore` on held-out villages.
 """
 
-from riskmodel.models.additive_boosting import AdditiveBoosting
 from riskmodel.models.affine_calibration import BootstrapInterval, fit_affine
-from riskmodel.models.base import MarginClassifier, OneClassError, Population, village_draws
+from riskmodel.models.base import DesignMatrix, MarginClassifier, OneClassError, Population, village_draws
 from riskmodel.models.baselines import PastIncome, PermanentIncome, VillageRate
-from riskmodel.models.boosting import Boosting, LightBoosting
+from riskmodel.models.boosting import AdditiveBoosting, Boosting, LightBoosting
 from riskmodel.models.calibrated import CalibratedScore, fit_calibrated
-from riskmodel.models.cluster_logit import ClusterLogit
-from riskmodel.models.design_matrix import DesignMatrix
 from riskmodel.models.hazard import DiscreteHazard
-from riskmodel.models.logit import PenalisedLogit
+from riskmodel.models.logit import ClusterLogit, PenalisedLogit
 from riskmodel.models.registry import (
     MODELS,
     TRADITIONS,

@@ -12,8 +12,7 @@ from scipy.special import logit
 from scipy.stats import beta
 from sklearn.utils.validation import check_is_fitted
 
-from riskmodel.models.base import MarginClassifier
-from riskmodel.models.design_matrix import DesignMatrix
+from riskmodel.models.base import DesignMatrix, MarginClassifier
 from riskmodel.models.logit import SelectedColumns, solve_logit
 from riskmodel.models.registry import MODELS, ModelEntry
 

@@ -10,8 +10,7 @@ from scipy.optimize import minimize
 from sklearn.utils.validation import check_is_fitted
 from threadpoolctl import threadpool_limits
 
-from riskmodel.models.base import MarginClassifier, village_codes, village_folds
-from riskmodel.models.design_matrix import DesignMatrix
+from riskmodel.models.base import DesignMatrix, MarginClassifier, village_codes, village_folds
 from riskmodel.models.registry import MODELS, ModelEntry
 
 Array = NDArray[np.float64]
