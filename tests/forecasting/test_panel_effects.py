@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from riskmodel.forecasting import panel_effects
-from riskmodel.forecasting.panel_effects import Components
+from riskmodel.forecasting import household_methods
+from riskmodel.forecasting.household_methods import Components
 
 TRUE = Components(village=0.05, household=0.12, moving=0.08, phi=0.5)
 
@@ -33,14 +33,14 @@ def test_effects_equal_statsmodels_own(small: tuple[np.ndarray, np.ndarray]) -> 
     # BLUP under the same variances (Robinson 1991). A year far ahead with phi = 0 is mean + v + b.
     z, village = small
     x = np.zeros((len(z), 0))
-    fit = panel_effects.mixed_model(z, x, village, 0.0)
+    fit = household_methods.mixed_model(z, x, village, 0.0)
     c = Components(float(np.asarray(fit.cov_re)[0, 0]), float(fit.vcomp[0]), float(fit.scale), 0.0)
     assert c.village > 0
     assert c.household > 0
     # statsmodels' means are of the oldest year first; ours of the newest.
     mean = np.asarray(fit.fe_params)[::-1]
     months = np.tile([0.0, 12.0, 24.0], (len(z), 1))
-    ours = panel_effects.predict_effects(z - mean, months, village, np.full(len(z), 12.0), c)
+    ours = household_methods.predict_effects(z - mean, months, village, np.full(len(z), 12.0), c)
     for g in range(12):
         theirs = np.asarray(fit.random_effects[g])
         mine = village == g
@@ -57,7 +57,7 @@ def test_effects_with_autocorrelation_equal_the_whole_covariance_matrix(
     z[::5, 1] = np.nan
     z[::7, 0] = np.nan
     months = np.tile([0.0, 12.0, 24.0], (len(z), 1))
-    ours = panel_effects.predict_effects(z, months, village, np.full(len(z), 6.0), TRUE)
+    ours = household_methods.predict_effects(z, months, village, np.full(len(z), 6.0), TRUE)
     row, year = np.nonzero(~np.isnan(z))
     at = months[row, year]
     same_home = row[:, None] == row[None, :]
@@ -76,7 +76,7 @@ def test_effects_with_autocorrelation_equal_the_whole_covariance_matrix(
 def test_variances_are_found_again() -> None:
     # Many villages drawn from the model: its own numbers come back within sampling error.
     z, village = panel(40, 30, seed=5)
-    found = panel_effects.estimate_components(z, np.zeros((len(z), 0)), village, seed=0)
+    found = household_methods.estimate_components(z, np.zeros((len(z), 0)), village, seed=0)
     assert found.village == pytest.approx(TRUE.village, rel=0.6)
     assert found.household + found.moving == pytest.approx(TRUE.household + TRUE.moving, rel=0.15)
     assert found.phi in (0.4, 0.6)
@@ -88,19 +88,19 @@ def test_fewer_known_years_mean_a_wider_forecast_that_moves_to_the_village() -> 
     z[2, 1:] = np.nan
     z[3] = np.nan
     months = np.tile([0.0, 12.0, 24.0], (4, 1))
-    out = panel_effects.predict_effects(z, months, np.array([0, 0, 0, 0]), np.full(4, 12.0), TRUE)
+    out = household_methods.predict_effects(z, months, np.array([0, 0, 0, 0]), np.full(4, 12.0), TRUE)
     # More is known, never less is left: variance falls with every year that is known.
     assert (np.diff(out.variance) > 0).all()
     assert out.centre[3] == pytest.approx(out.village[3])
     assert 0 < out.centre[3] < out.centre[0] < 1
     # An old total (18 months ago) says less than a fresh one.
-    old = panel_effects.predict_effects(z[:1], months[:1], np.array([0]), np.array([30.0]), TRUE)
+    old = household_methods.predict_effects(z[:1], months[:1], np.array([0]), np.array([30.0]), TRUE)
     assert old.variance[0] > out.variance[0]
     assert np.isfinite(out.variance).all()
 
 
 def test_too_few_households_still_give_variances() -> None:
     z = np.array([[1.0, np.nan, np.nan], [2.0, np.nan, np.nan], [np.nan, np.nan, np.nan]])
-    found = panel_effects.estimate_components(z, np.zeros((3, 1)), np.array([0, 0, 1]), seed=0)
+    found = household_methods.estimate_components(z, np.zeros((3, 1)), np.array([0, 0, 1]), seed=0)
     assert found.moving == pytest.approx(0.25)
     assert found.household == 0

@@ -34,8 +34,7 @@ from riskmodel.forecasting import conformal, histories, household_methods
 from riskmodel.forecasting import conformal as common_shocks
 from riskmodel.forecasting.accuracy import LEVELS
 from riskmodel.forecasting.conformal import CommonShock, Distribution, Shape
-from riskmodel.forecasting.household_methods import METHODS, Boosted, Scale
-from riskmodel.forecasting.panel_effects import Components
+from riskmodel.forecasting.household_methods import METHODS, Boosted, Components, Scale
 from riskmodel.households import DateLike, to_date, window_end
 from riskmodel.i18n import Message
 

@@ -12,7 +12,6 @@ import pandas as pd
 from riskmodel import rules
 from riskmodel.data import County, month_text
 from riskmodel.errors import UsageError
-from riskmodel.forecasting import bottom_up as upward
 from riskmodel.forecasting import (
     count_models,
     counts,
@@ -21,6 +20,7 @@ from riskmodel.forecasting import (
     rolling_origin,
     warning,
 )
+from riskmodel.forecasting import count_models as upward
 from riskmodel.forecasting import household as aggregation
 from riskmodel.forecasting.counts import Counts, Hierarchy
 from riskmodel.forecasting.household import HORIZONS, HouseholdForecast
