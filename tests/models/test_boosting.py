@@ -1,4 +1,7 @@
-"""Boosting: gaps, monotone constraints, the number of trees, and the limits on depth."""
+"""Boosting: gaps, monotone constraints, the number of trees, and the limits on depth.
+
+The explainable boosting machine against interpret's own.
+"""
 
 import numpy as np
 import pandas as pd
@@ -118,3 +121,19 @@ def test_kept_text_is_lightgbms_own_booster():
         lgb.Dataset(X.to_numpy(), y.to_numpy(), params={"verbosity": -1}), model.n_trees_,
     )  # fmt: skip
     assert model.predict_proba(X)[:, 1] == pytest.approx(theirs.predict(X.to_numpy(), num_threads=1))
+
+
+def test_kept_curves_are_interprets_own_machine():
+    pytest.importorskip("interpret", reason="the extra 'ebm' is not installed")
+    from interpret.glassbox import ExplainableBoostingClassifier
+
+    rng, X = frame(800, 20)
+    y = (rng.random(800) < expit(-1 + X["a"] + 0.5 * X["b"] ** 2)).astype(int)
+    model = models.AdditiveBoosting(max_rounds=50, outer_bags=1).fit(X, y)
+    # The same machine kept as it is, with all its own code: what we keep of it must score the same.
+    theirs = ExplainableBoostingClassifier(
+        feature_types=["continuous"] * 3, max_bins=64, interactions=0, outer_bags=1, inner_bags=0,
+        max_rounds=50, n_jobs=1, random_state=0,
+    ).fit(X.to_numpy(), y.to_numpy())  # fmt: skip
+    new = pd.DataFrame(rng.normal(size=(300, 3)), columns=list("abc"))
+    assert model.predict_proba(new)[:, 1] == pytest.approx(theirs.predict_proba(new.to_numpy())[:, 1])

@@ -26,6 +26,8 @@ Correction = Literal["bh", "holm"]
 
 # Forty equal steps of probability: the ends are the limits of a 95 % interval.
 LEVELS: Array = np.arange(1, 40) / 40
+# The intervals that are given, per cent, and their ends.
+INTERVALS = {80: (0.1, 0.9), 95: (0.025, 0.975)}
 
 
 def pinball(y: ArrayLike, quantile: ArrayLike, level: ArrayLike) -> Array:
@@ -87,18 +89,6 @@ def scaling(history: ArrayLike, season: int = SEASON) -> float:
         return float("nan")
     value = float(np.abs(y[season:] - y[:-season]).mean())
     return value if value > 0 else float("nan")
-
-
-def mase(actual: ArrayLike, forecast: ArrayLike, history: ArrayLike, season: int = SEASON) -> float:
-    """Return the mean absolute error in units of the seasonal-naive error within the history.
-
-    Examples
-    --------
-    >>> mase([4.0], [1.5], [1, 2, 3, 5], season=2)
-    1.0
-    """
-    error = np.abs(np.asarray(actual, dtype=float) - np.asarray(forecast, dtype=float)).mean()
-    return float(error) / scaling(history, season)
 
 
 class DieboldMariano(NamedTuple):

@@ -1,34 +1,31 @@
-r"""Split conformal predictive distributions, within income bands and kinds of history.
+r"""Split conformal predictive distributions, by income band and kind of history, widened for common shocks.
 
 A method gives each household a centre and a scale below and above it. On villages that it was not fitted
 on, :math:`s = (y - centre) / scale` shows how wrong it was; the distribution of a new household is the
 distribution of those scores among households like it (Mondrian categories), put back on its own centre
 and scale. Intervals take order statistics that are conservative for finite numbers. Two things would make
-past scores unlike new ones: months ahead that are not the same months of the year (`seasonal`), and luck
-that a whole county shares (`luck`).
+past scores unlike new ones: months ahead that are not the same months of the year (`seasonal`), and shocks
+that a whole county shares.
+
+For these, normal scores of outcomes in their forecast distributions are taken apart into what days (a year's
+prices, jobs, weather), townships on a day, and households have of their own (`estimate_common_shock`, an
+analysis of variance). A calibration that pools K past years sees a year's part with :math:`(K-1)/K` of its
+variance, because it is centred on those very years; the outcome of a new one lies :math:`1 + 1/K` of it away
+from their centre. The intervals are therefore widened by (`widening_factor`)
+
+.. math:: \sqrt{1 + 2 \rho / K}
+
+with :math:`\rho` the year's share. Few past years say little of that share: it is never taken below three per
+cent (assumption).
 
 References
 ----------
 Vovk, V., Shen, J., Manokhin, V. and Xie, M. (2017), Nonparametric predictive distributions based on conformal
 prediction, PMLR 60, 82-102; Vovk, V., Gammerman, A. and Shafer, G. (2005), Algorithmic Learning in a Random
 World, section 4.5 (Mondrian); Lei, J. et al. (2018), Distribution-free predictive inference for regression,
-JASA 113, 1094-1111 (scores in units of a local scale). The promise holds where calibration rows and new ones
-are exchangeable: a year unlike all those seen (a disaster, a collapse of prices) breaks it.
-
-Luck that households share: how much of it a county's year and its townships have in common.
-
-Normal scores of outcomes in their forecast distributions are taken apart into what days (a year's prices,
-jobs, weather), townships on a day, and households have of their own (analysis of variance; Searle, Casella
-and McCulloch 1992, Variance Components, Wiley, ch. 3).
-
-A calibration that pools K past years sees a year's part with :math:`(K-1)/K` of its variance, because it is
-centred on those very years; the outcome of a new one lies :math:`1 + 1/K` of it away from their centre. The
-intervals are therefore widened by
-
-.. math:: \sqrt{1 + 2 \rho / K}
-
-with :math:`\rho` the year's share. Few past years say little of that share: it is never taken below three per
-cent (assumption).
+JASA 113, 1094-1111 (scores in units of a local scale); Searle, C., Casella, G. and McCulloch, C. (1992),
+Variance Components, Wiley, ch. 3. The promise holds where calibration rows and new ones are exchangeable: a
+year unlike all those seen (a disaster, a collapse of prices) breaks it.
 """
 
 from __future__ import annotations

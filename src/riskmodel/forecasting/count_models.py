@@ -1,4 +1,4 @@
-r"""Base forecasts of monthly counts: two plain ones, exponential smoothing, a state-space model, regression.
+r"""Base forecasts of monthly counts: plain ones, exponential smoothing, a state-space model, regressions.
 
 ``seasonal_naive``
     the same month of last year;
@@ -9,17 +9,13 @@ r"""Base forecasts of monthly counts: two plain ones, exponential smoothing, a s
 ``state_space``
     a local level with two yearly harmonics, by the Kalman filter (statsmodels);
 ``negbin``
-    negative binomial regression (`negbin`), summed up from the cells.
+    negative binomial regression of the cells (`fit`), summed up;
+``bottom_up``
+    each household's chance of being newly monitored (`bottom_up_forecasts`), summed up.
 
 Smoothing needs something to smooth: a series with fewer than 24 households in all its history, or than one a
-month, goes by the mean in ``ets`` and ``state_space``.
-
-References
-----------
-Hyndman, R., Koehler, A., Ord, J. and Snyder, R. (2008), Forecasting with Exponential Smoothing, Springer;
-Harvey, A. (1989), Forecasting, Structural Time Series Models and the Kalman Filter, Cambridge.
-
-Negative binomial regression of newly monitored households: seasons, townships, causes, known series.
+month, goes by the mean in ``ets`` and ``state_space``. The negative binomial regression has seasons,
+townships, causes and known series:
 
 .. math:: y \sim NB(\mu, \alpha), \quad Var = \mu + \alpha\mu^2, \quad
    \log \mu_{tcm} = \log n_t + a_t + b_c + \sum_{k=1}^{2} (s_k \sin + r_k \cos)(2\pi k m / 12) + x_m'\gamma
@@ -27,22 +23,21 @@ Negative binomial regression of newly monitored households: seasons, townships, 
 Coefficients by statsmodels' GLM for given :math:`\alpha`, :math:`\alpha` by maximum likelihood for given
 means, in turn until both stand: the algorithm of R's ``MASS::glm.nb``.
 
+Bottom-up, a logistic regression on past days says how the chance of being taken into the register within
+twelve months follows from a household's forecast (how far the line lies below its forecast centre), what the
+office knows of risks, and its registration. The sum is dealt to months by the register's own seasons and to
+causes as the township's and county's entries were. Every day is forecast from as it was then: the line is
+that day's, the scale and the variance components are its own or, because they move slowly and are costly to
+estimate, those of at most half a year before; a training day counts only where the entries of the year after
+it were recorded by that day. In a large county models train on whole villages with some eight thousand
+households; every household is scored.
+
 References
 ----------
-Venables, W. and Ripley, B. (2002), Modern Applied Statistics with S, section 7.4; Hilbe, J. (2011), Negative
-Binomial Regression, Cambridge.
-
-Bottom-up counts: each household's chance of being newly monitored, summed over townships and causes.
-
-A logistic regression on past days says how the chance of being taken into the register within twelve months
-follows from a household's forecast (how far the line lies below its forecast centre), what the office knows
-of risks, and its registration. The sum is dealt to months by the register's own seasons and to causes as
-the township's and county's entries were.
-
-Every day is forecast from as it was then: the line is that day's, the scale and the variance components are
-its own or, because they move slowly and are costly to estimate, those of at most half a year before; a
-training day counts only where the entries of the year after it were recorded by that day. In a large county
-models train on whole villages with some eight thousand households; every household is scored.
+Hyndman, R., Koehler, A., Ord, J. and Snyder, R. (2008), Forecasting with Exponential Smoothing, Springer;
+Harvey, A. (1989), Forecasting, Structural Time Series Models and the Kalman Filter, Cambridge; Venables, W.
+and Ripley, B. (2002), Modern Applied Statistics with S, section 7.4; Hilbe, J. (2011), Negative Binomial
+Regression, Cambridge.
 """
 
 from __future__ import annotations

@@ -1,11 +1,11 @@
-r"""How many households are newly monitored, by month, township and cause, as it was known at as-of.
+r"""How many households are newly monitored, by month, township and cause, and forecasts of it that add up.
 
-The register is written up late: the last months are still filling. How far they have filled is read from
-how late earlier entries came (the chain-ladder idea of reserving for claims that are not yet reported).
+Counts are as they were known at as-of. The register is written up late: the last months are still filling.
+How far they have filled is read from how late earlier entries came (the chain-ladder idea of reserving for
+claims that are not yet reported).
 
-Forecasts that add up: township × cause, townships, causes and the county, reconciled.
-
-With S the summing matrix of the cells, base forecasts :math:`\hat y` of all series are replaced by
+The series are township × cause, townships, causes and the county (`Hierarchy`). With S their summing matrix,
+base forecasts :math:`\hat y` of all series are replaced by (`reconcile`)
 
 .. math:: \tilde y = S G \hat y, \quad G = (S' W^{-1} S)^{-1} S' W^{-1}
 

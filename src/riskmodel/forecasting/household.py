@@ -1,19 +1,18 @@
-r"""Where each household will stand: calibrated distributions of income per head, 3, 6, 12 months ahead.
+r"""Where each household will stand, 3, 6, 12 months ahead, and how many in a county will be below the line.
 
 Methods are fitted on some villages and calibrated on the others, at past days whose outcomes are known by
-as-of; the plainest method that is not significantly worse than the best is used (`selection`). Scores of past
-days in other months of the year are brought to the spread of as-of's (`conformal.seasonal`), and intervals
-are widened for the luck of a year that none of the past days has seen (`luck`).
+as-of; the plainest method that is not significantly worse than the best is used (`select_method`). Scores of
+past days in other months of the year are brought to the spread of as-of's (`conformal.seasonal`), and
+intervals are widened for the common shock of a year that none of the past days has seen
+(`conformal.widening_factor`).
 
-From households to the county: how many will be below the line, in which township, and what it would cost.
-
-Households share their luck: a bad year lowers all of a county, a bad harvest all of a township. Their
-ranks in their own forecast distributions are therefore drawn together,
+Households share shocks: a bad year lowers all of a county, a bad harvest all of a township. In the sums of
+townships and county their ranks in their own forecast distributions are therefore drawn together,
 
 .. math:: u_i = \Phi(\sqrt{\rho_c} C + \sqrt{\rho_t} T_{g(i)} + \sqrt{1 - \rho_c - \rho_t}\, e_i)
 
-with the two shares estimated from how past days and townships came out together (`luck`). The county's share
-is counted once more divided by the number K of past years, because the forecast was set by K such years.
+with the two shares estimated from how past days and townships came out together. The county's share is
+counted once more divided by the number K of past years, because the forecast was set by K such years.
 """
 
 from __future__ import annotations
@@ -31,8 +30,7 @@ from riskmodel import rules
 from riskmodel.data import County
 from riskmodel.errors import UsageError
 from riskmodel.forecasting import conformal, histories, household_methods
-from riskmodel.forecasting import conformal as common_shocks
-from riskmodel.forecasting.accuracy import LEVELS
+from riskmodel.forecasting.accuracy import INTERVALS, LEVELS
 from riskmodel.forecasting.conformal import CommonShock, Distribution, Shape
 from riskmodel.forecasting.household_methods import METHODS, Boosted, Components, Scale
 from riskmodel.households import DateLike, to_date, window_end
@@ -41,7 +39,6 @@ from riskmodel.i18n import Message
 Array = NDArray[Any]
 HORIZONS = (3, 6, 12)
 LONGEST = 12
-INTERVALS = household_methods.ENDS
 TRAINING_HOUSEHOLDS = 8_000
 MIN_TRAINING_ROWS, MIN_BOOSTING_ROWS = 60, 400
 UNCALIBRATED = "uncalibrated"
@@ -53,7 +50,7 @@ class Learned:
 
     ``scores`` are the calibration rows' normal scores in the chosen method's distribution, with day and
     township; ``training`` all past rows with what the methods looked at (``x_*``), whether they were fitted
-    on and, where not, each method's chance below the line (`selection.select`).
+    on and, where not, each method's chance below the line (`household_methods.select_method`).
     """
 
     boosted: Boosted | None
@@ -288,12 +285,10 @@ def _learn(
     raw = {name: conformal.calibrate(shape, y, category) for name, shape in shapes.items()}
     scores = {name: _normal_scores(Distribution(shapes[name], category, raw[name]), y) for name in shapes}
     when, where = held["as_of"].to_numpy(), held["township"].to_numpy()
-    seen = common_shocks.years_observed(held["as_of"].dt.date, horizon)
+    seen = conformal.years_observed(held["as_of"].dt.date, horizon)
     calibrations = {
         name: found.widened(
-            common_shocks.widening_factor(
-                common_shocks.estimate_common_shock(scores[name], when, where), seen
-            )
+            conformal.widening_factor(conformal.estimate_common_shock(scores[name], when, where), seen)
         )
         for name, found in raw.items()
     }

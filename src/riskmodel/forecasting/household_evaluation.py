@@ -25,7 +25,7 @@ from riskmodel import models, rules
 from riskmodel.data import County
 from riskmodel.errors import UsageError
 from riskmodel.forecasting import conformal, histories, household, household_methods
-from riskmodel.forecasting.accuracy import LEVELS, brier, crps, pinball
+from riskmodel.forecasting.accuracy import INTERVALS, LEVELS, brier, crps, pinball
 from riskmodel.forecasting.household import HouseholdForecast, Learned
 from riskmodel.households import DateLike, to_date, window_end
 from riskmodel.models import fit_affine
@@ -231,7 +231,7 @@ def _rows(made: HouseholdForecast, actual: pd.DataFrame, horizon: int, seed: int
         part["probability_classifier"] = np.nan if classifier is None else classifier[at]
         for level in (10, 50, 90):
             part[f"pinball_{level}"] = pinball(y, q[:, np.argmin(np.abs(LEVELS - level / 100))], level / 100)
-        for level, ends in household.INTERVALS.items():
+        for level, ends in INTERVALS.items():
             low, high = made.quantiles(horizon, np.array(ends), method)[at].T
             part[f"in_{level}"] = ((y >= low) & (y <= high)).astype(float)
             part[f"width_{level}"] = high - low

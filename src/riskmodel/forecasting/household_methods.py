@@ -1,4 +1,4 @@
-r"""Four ways to say where a household will stand: two plain ones, the panel, and quantile boosting.
+r"""Four ways to forecast a household, and which to use: two plain ones, the panel, quantile boosting.
 
 All work on ``z = arcsinh(2 y / unit)`` of income per head: about logarithmic for usual incomes, and defined
 for losses. A method gives a centre and a scale (`conformal.Shape`); what comes of it is calibrated there.
@@ -8,35 +8,30 @@ for losses. A method gives a centre and a scale (`conformal.Shape`); what comes 
 ``seasonal_naive``
     the same months of a year ago stand for the new ones: on sums of twelve months that is the last
     accounted figure itself;
-``panel_shape``
-    the autoregression with household effects shrunk to the village (`effects`);
+``panel``
+    autoregression with household effects shrunk to the village (empirical Bayes);
 ``boosting``
     quantiles of what the panel left, by gradient boosting on what the office knows of the household.
 
 The plain ones have no scale of their own and borrow the panel's; where a household has no income to carry
-on, every method says what the panel says of its village.
+on, every method says what the panel says of its village. The plainest method is used that is not
+significantly worse than the best one. Villages are dealt into two parts: methods are fitted on one; on the
+other, halves take turns in calibrating and in being scored, so that no household is judged by its own
+village's past.
 
-Which household method is used: the plainest one that is not significantly worse than the best.
-
-Villages are dealt into two parts. Methods are fitted on one; on the other, halves take turns in calibrating
-and in being scored, so that no household is judged by its own village's past.
-
-Panel autoregression with household effects shrunk to the village (empirical Bayes).
-
-A household's accounted years, on a scale where they are about normal, are taken as
+The panel takes a household's accounted years, on a scale where they are about normal, as
 
 .. math:: z_{it} = \mu_t + x_i'\beta + v_{g(i)} + b_i + u_{it}, \qquad
           corr(u_{it}, u_{is}) = \rho(|t-s|)
 
 with a village effect v, a household effect b and an autoregressive part u. Two accounting years that are
 d < 1 years apart share months, so :math:`\rho(d) = 1 - d + d\varphi`, and :math:`\rho(d) = \varphi^d` from
-one year on (convex and falling, hence a correlation by Pólya's criterion).
-
-Variances come from statsmodels' mixed model on a sample of villages, for each :math:`\varphi` of a grid
-after the Prais-Winsten transformation, and the likeliest is kept. Given them the effects have a closed form
-(one small matrix for each pattern of known years), which a hundred thousand households need and a test
-holds equal to statsmodels' own. A household whose history has holes, is old or is missing differs only in
-which years are known: its forecast moves to the village's, and its variance grows.
+one year on (convex and falling, hence a correlation by Pólya's criterion). Variances come from statsmodels'
+mixed model on a sample of villages, for each :math:`\varphi` of a grid after the Prais-Winsten
+transformation, and the likeliest is kept. Given them the effects have a closed form (one small matrix for each pattern of
+known years), which a hundred thousand households need and a test holds equal to statsmodels' own. A household
+whose history has holes, is old or is missing differs only in which years are known: its forecast moves to the
+village's, and its variance grows.
 
 References
 ----------
@@ -57,7 +52,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from riskmodel.forecasting import conformal
-from riskmodel.forecasting.accuracy import LEVELS, brier, coverage, crps, pinball
+from riskmodel.forecasting.accuracy import INTERVALS, LEVELS, brier, coverage, crps, pinball
 from riskmodel.forecasting.conformal import Distribution, Shape
 from riskmodel.forecasting.histories import BROKEN, QUARTERS, YEARS
 
@@ -399,11 +394,10 @@ def fit_boosting(x: pd.DataFrame, rest: Array, seed: int) -> Boosted:
 
 
 SIGNIFICANT = 0.05
-ENDS = {80: (0.1, 0.9), 95: (0.025, 0.975)}
 PINBALL = (0.1, 0.5, 0.9)
 COLUMNS = [
     "method", "crps", "worse_than_best_p", *(f"pinball_{round(100 * p)}" for p in PINBALL),
-    *(f"coverage_{level}" for level in ENDS), "brier", "rows",
+    *(f"coverage_{level}" for level in INTERVALS), "brier", "rows",
 ]  # fmt: skip
 
 
@@ -479,8 +473,8 @@ def _crossed(
 
 
 def _scores(yuan: Array, quantiles: Array, below: Array, line: float) -> dict[str, float]:
-    at = {p: int(np.argmin(np.abs(LEVELS - p))) for pair in (*ENDS.values(), PINBALL) for p in pair}
+    at = {p: int(np.argmin(np.abs(LEVELS - p))) for pair in (*INTERVALS.values(), PINBALL) for p in pair}
     out = {f"pinball_{round(100 * p)}": float(pinball(yuan, quantiles[:, at[p]], p).mean()) for p in PINBALL}
-    for level, (low, high) in ENDS.items():
+    for level, (low, high) in INTERVALS.items():
         out[f"coverage_{level}"] = coverage(yuan, quantiles[:, at[low]], quantiles[:, at[high]])
     return out | {"brier": brier(yuan.round(9) < line, below)}

@@ -20,8 +20,7 @@ from riskmodel.forecasting import (
     rolling_origin,
     warning,
 )
-from riskmodel.forecasting import count_models as upward
-from riskmodel.forecasting import household as aggregation
+from riskmodel.forecasting.accuracy import INTERVALS
 from riskmodel.forecasting.counts import Counts, Hierarchy
 from riskmodel.forecasting.household import HORIZONS, HouseholdForecast
 from riskmodel.forecasting.rolling_origin import Backtest
@@ -46,7 +45,7 @@ class Outlook:
         Forecast of every household's income per head.
     townships
         Households and persons below the line and yuan to close the gap, by horizon
-        (`aggregation.households_below_line`).
+        (`household.households_below_line`).
     counts
         ``level, township, cause, month, step, mean, low_80, …``: newly monitored households; empty without
         a register.
@@ -158,7 +157,7 @@ def forecast(
     progress(f"households: income per head {', '.join(map(str, ahead))} months ahead")
     homes = household.forecast_households(county, day, ahead, ruleset, seed=seed)
     townships = pd.concat(
-        [aggregation.households_below_line(homes, h, seed=seed) for h in ahead], ignore_index=True
+        [household.households_below_line(homes, h, seed=seed) for h in ahead], ignore_index=True
     )
     classifier, notes = _classifier(homes, seed), list(homes.notes)
     try:
@@ -253,7 +252,9 @@ def _counts(
     past = rolling_origin.origins_of(known, day, horizon, origins, delay)
     bases: dict[dt.date, count_models.BaseForecast] = {}
     if bottom_up:
-        bases, why_not = upward.bottom_up_forecasts(county, [*past.days, day], known, horizon, ruleset, seed)
+        bases, why_not = count_models.bottom_up_forecasts(
+            county, [*past.days, day], known, horizon, ruleset, seed
+        )
         notes += [why_not] if why_not else []
     if past.steps < horizon:
         notes.append(Message("forecast.messages.short_register", {"months": horizon, "tested": past.steps}))
@@ -270,7 +271,7 @@ def _counts(
         part = tree.labels.assign(
             month=month_text(int(known.months[-1]) + 1 + h), step=h + 1, method=method, mean=made.mean[:, h]
         )
-        for level in rolling_origin.LEVELS:
+        for level in INTERVALS:
             low, high = rolling_origin.interval(made.mean[:, h], made.variance[:, h], level)
             part[f"low_{level}"], part[f"high_{level}"] = low, high
         parts.append(part)

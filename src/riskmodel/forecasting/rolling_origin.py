@@ -28,15 +28,21 @@ from numpy.typing import NDArray
 
 from riskmodel.data import County
 from riskmodel.errors import UsageError
-from riskmodel.forecasting import accuracy, count_models, counts
-from riskmodel.forecasting import counts as reconciliation
-from riskmodel.forecasting.accuracy import adjust_p_values
+from riskmodel.forecasting import accuracy, count_models
+from riskmodel.forecasting.accuracy import INTERVALS, adjust_p_values
 from riskmodel.forecasting.count_models import REFERENCE_METHOD, BaseForecast
-from riskmodel.forecasting.counts import Counts, Hierarchy, Reconciled, Weighting, counts_as_known
+from riskmodel.forecasting.counts import (
+    Counts,
+    Hierarchy,
+    Reconciled,
+    Weighting,
+    counts_as_known,
+    monthly_counts,
+    reconcile,
+)
 from riskmodel.households import last_complete_month, window_end
 
 Array = NDArray[Any]
-LEVELS = {80: (0.1, 0.9), 95: (0.025, 0.975)}
 TIE = 1.05
 SIGNIFICANT = 0.05
 ORDER = (*count_models.METHODS, "bottom_up")  # the plainest first
@@ -92,7 +98,7 @@ class Backtest:
             return pd.DataFrame()
         e = self.errors[self.errors["level"] != "cell"]
         actual = e["actual"].round()
-        inside = {f"in_{k}": (actual >= e[f"low_{k}"]) & (actual <= e[f"high_{k}"]) for k in LEVELS}
+        inside = {f"in_{k}": (actual >= e[f"low_{k}"]) & (actual <= e[f"high_{k}"]) for k in INTERVALS}
         e = e.assign(scaled=(e["forecast"] - e["actual"]).abs() / e["scale"], **inside)
         return (
             e.groupby(["method", "level", "step"], sort=False)
@@ -124,7 +130,7 @@ def interval(mean: Array, variance: Array, level: int) -> tuple[Array, Array]:
     excess = spread - mu
     size = mu**2 / np.maximum(excess, 1e-9 * mu)
     ends = []
-    for p in LEVELS[level]:
+    for p in INTERVALS[level]:
         shaped = np.where(excess > 1e-6 * mu, nbinom.ppf(p, size, size / (size + mu)), poisson.ppf(p, mu))
         normal = np.maximum(np.rint(mu + norm.ppf(p) * np.sqrt(spread)), 0.0)
         ends.append(np.minimum(shaped, normal) if p < 0.5 else np.maximum(shaped, normal))
@@ -139,7 +145,7 @@ def forecast_counts(
         raise UsageError(f"method {method!r}: give one of {', '.join(count_models.METHODS)}")
     tree = Hierarchy(known.townships, known.causes)
     found = base.first(horizon) if base is not None else count_models.METHODS[method](known, tree, horizon)
-    made = reconciliation.reconcile(tree, found.mean, found.variance, found.errors, weighting)
+    made = reconcile(tree, found.mean, found.variance, found.errors, weighting)
     # Counting noise is no error of the mean: no reconciliation takes it away.
     return tree, Reconciled(made.mean, np.maximum(made.variance, made.mean), made.shrinkage)
 
@@ -181,12 +187,10 @@ def backtest(
 ) -> Backtest:
     """Forecast from past days and compare with what came."""
     rows = []
-    actual = counts.monthly_counts(county, as_of)
+    actual = monthly_counts(county, as_of)
     tested = origins_of(actual, as_of, horizon, origins, county.about.recording_delay_days)
     for day in tested.days:
-        known = dataclasses.replace(
-            counts_as_known(counts.monthly_counts(county, day), actual), exogenous=exogenous
-        )
+        known = dataclasses.replace(counts_as_known(monthly_counts(county, day), actual), exogenous=exogenous)
         for method in methods:
             tree, made = forecast_counts(known, method, tested.steps)
             rows.append(_errors(method, day, tree, made, known, actual))
@@ -213,7 +217,7 @@ def _errors(
             method=method, origin=pd.Timestamp(day), step=h + 1, forecast=made.mean[:, h],
             actual=truth[:, first + h], scale=scale,
         )  # fmt: skip
-        for level in LEVELS:
+        for level in INTERVALS:
             low, high = interval(made.mean[:, h], made.variance[:, h], level)
             part[f"low_{level}"], part[f"high_{level}"] = low, high
         parts.append(part)
@@ -227,7 +231,7 @@ def summarise(errors: pd.DataFrame) -> tuple[pd.DataFrame, Choice]:
     errors = errors[everywhere] if everywhere.any() else errors
     e = errors.assign(absolute=(errors["forecast"] - errors["actual"]).abs())
     e["scaled"] = e["absolute"] / e["scale"]
-    for level in LEVELS:
+    for level in INTERVALS:
         e[f"in_{level}"] = (e["actual"].round() >= e[f"low_{level}"]) & (
             e["actual"].round() <= e[f"high_{level}"]
         )

@@ -31,6 +31,7 @@ from pydantic import Field, model_validator
 from riskmodel.data import County, codes
 from riskmodel.errors import InputMissing, UsageError
 from riskmodel.forecasting import household
+from riskmodel.forecasting.conformal import MONTH_DAYS
 from riskmodel.forecasting.household import DRAWS, LONGEST, HouseholdForecast
 from riskmodel.forecasting.warning import scale_risk_headings
 from riskmodel.households import (
@@ -139,7 +140,6 @@ def available_scenarios() -> list[str]:
 
 Array = NDArray[Any]
 MAX_SCALE = 2.0
-MONTH_DAYS = 30.4375
 WORKING = ("full", "partial")
 
 

@@ -1,7 +1,4 @@
-"""What every model here shares: a margin in log-odds, metadata routing, and villages dealt into folds.
-
-From raw columns with gaps and heavy tails to standardised columns, inside the estimator.
-"""
+"""What every model here shares: a margin in log-odds, metadata routing, folds of villages, a design matrix."""
 
 from __future__ import annotations
 

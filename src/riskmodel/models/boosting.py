@@ -1,7 +1,4 @@
-"""Gradient boosting of shallow trees, their number set on held-out villages: two libraries.
-
-The explainable boosting machine: one boosted curve a column, kept as arrays (extra ``ebm``).
-"""
+"""Gradient boosting, stopped on held-out villages: shallow trees (two libraries), and one curve a column."""
 
 from __future__ import annotations
 
@@ -450,6 +447,6 @@ MODELS.register(
         description_zh="每列一条曲线的可加提升机",
         description_en="An additive model of one boosted curve a column.",
         checked_against="interpret's own predictions",
-        tests=("models/test_additive_boosting.py::test_kept_curves_are_interprets_own_machine",),
+        tests=("models/test_boosting.py::test_kept_curves_are_interprets_own_machine",),
     )
 )

@@ -1,7 +1,4 @@
-"""Logistic regression with a ridge penalty on standardised columns.
-
-The econometrician's logit: unpenalised, with village-robust standard errors and marginal effects.
-"""
+"""Logistic regressions on standardised columns: with a ridge penalty; with village-robust errors."""
 
 from __future__ import annotations
 
@@ -440,7 +437,7 @@ MODELS.register(
             "statsmodels Logit with cluster covariance and marginal effects; coverage by simulation"
         ),
         tests=(
-            "models/test_cluster_logit.py::test_cluster_logit_is_statsmodels_logit_with_cluster_covariance",
+            "models/test_logit.py::test_cluster_logit_is_statsmodels_logit_with_cluster_covariance",
             "validity/test_tests_and_intervals.py::test_village_robust_errors_cover_and_plain_ones_do_not",
         ),
     )
