@@ -28,10 +28,10 @@ with a village effect v, a household effect b and an autoregressive part u. Two 
 d < 1 years apart share months, so :math:`\rho(d) = 1 - d + d\varphi`, and :math:`\rho(d) = \varphi^d` from
 one year on (convex and falling, hence a correlation by Pólya's criterion). Variances come from statsmodels'
 mixed model on a sample of villages, for each :math:`\varphi` of a grid after the Prais-Winsten
-transformation, and the likeliest is kept. Given them the effects have a closed form (one small matrix for each pattern of
-known years), which a hundred thousand households need and a test holds equal to statsmodels' own. A household
-whose history has holes, is old or is missing differs only in which years are known: its forecast moves to the
-village's, and its variance grows.
+transformation, and the likeliest is kept. Given them the effects have a closed form (one small matrix for
+each pattern of known years), which a hundred thousand households need and a test holds equal to statsmodels'
+own. A household whose history has holes, is old or is missing differs only in which years are known: its
+forecast moves to the village's, and its variance grows.
 
 References
 ----------

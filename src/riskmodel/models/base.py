@@ -1,4 +1,4 @@
-"""What every model here shares: a margin in log-odds, metadata routing, folds of villages, a design matrix."""
+"""What every model here shares: a margin in log-odds, metadata routing, village folds, a design matrix."""
 
 from __future__ import annotations
 
