@@ -10,7 +10,7 @@ from sklearn.metrics import roc_auc_score
 
 from riskmodel import evaluation
 from riskmodel.errors import InputRefused
-from riskmodel.evaluation.selective_labels import budget_as_share
+from riskmodel.evaluation.predictions import budget_as_share
 
 
 def selected(seed, n=4000):

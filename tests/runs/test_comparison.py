@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from riskmodel.runs import comparison
+from riskmodel.runs import run
 
 
 def table(scopes: dict[str, float]) -> pd.DataFrame:
@@ -18,14 +18,14 @@ def table(scopes: dict[str, float]) -> pd.DataFrame:
 
 
 def test_differences_by_test_period_stand_beside_the_pooled_one() -> None:
-    said = comparison.fold_messages(table({"pooled": 0.02, "2019-06-30": 0.051, "2019-12-31": float("nan")}))
+    said = run.fold_messages(table({"pooled": 0.02, "2019-06-30": 0.051, "2019-12-31": float("nan")}))
     assert len(said) == 2
     assert "penalised logit by test period" in said[0].text("en")
     # The pooled figure has a sentence of its own; a period without an event has no difference.
     assert said[0].text("en").endswith("2019-06-30 +5.1; 2019-12-31 —.")
     assert "分期的查全率差" in said[1].text("zh")
     # With one period there is nothing beside the pool.
-    assert comparison.fold_messages(table({"pooled": 0.02, "2019-06-30": 0.02})) == []
+    assert run.fold_messages(table({"pooled": 0.02, "2019-06-30": 0.02})) == []
 
 
 def test_lists_as_deployed_are_told_with_what_tops_them_up() -> None:
@@ -35,7 +35,7 @@ def test_lists_as_deployed_are_told_with_what_tops_them_up() -> None:
         {**shared, "list": "rules+rules", "hits": 9.0, "hits_sd": 0.0, "delta_recall": 0.0},
         {**shared, "list": "rules+random", "hits": 5.25, "hits_sd": 1.5, "delta_recall": -0.12},
     ]
-    (said,) = comparison.deployed_messages(pd.DataFrame(rows))
+    (said,) = run.deployed_messages(pd.DataFrame(rows))
     assert "finds 12, by the rules' order 9, at random 5.2 ± 1.5" in said.text("en")
     assert "+10.0 points, -1.0 to +21.0" in said.text("en")
     assert "惩罚逻辑回归" in said.text("zh")

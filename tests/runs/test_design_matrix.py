@@ -8,7 +8,7 @@ import pytest
 from riskmodel import rules, simulate
 from riskmodel.data import About, County, from_frames
 from riskmodel.errors import InputRefused
-from riskmodel.runs import Experiment, design_matrix, load_experiment, splits
+from riskmodel.runs import Experiment, design_matrix, experiment, load_experiment
 from riskmodel.runs.fitting import _population, fit_declared_model
 
 KEYS = ["household_id", "as_of"]
@@ -19,7 +19,7 @@ def made() -> tuple[Experiment, County, design_matrix.DesignMatrix, list]:
     drawn = simulate.simulate_county(households=90, months=36, seed=4, profile="poor-mountain", truth_at=[])
     county = from_frames(drawn.frames, About.model_validate(drawn.about))
     exp = load_experiment("county").model_copy(update={"models": ("rule", "vulnerability")})
-    days = splits.as_of_dates(exp, county)[:3]
+    days = experiment.as_of_dates(exp, county)[:3]
     return exp, county, design_matrix.build_design_matrix(exp, county, days), list(days)
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from riskmodel.data import About, County, from_frames
 from riskmodel.errors import InputRefused, SpecError
-from riskmodel.runs import Experiment, design_matrix, load_experiment, splits
+from riskmodel.runs import Experiment, design_matrix, experiment, load_experiment
 
 EXPERIMENT = """
 id: tiny
@@ -81,9 +81,9 @@ def declared(tmp_path: Path, split: str) -> Experiment:
 def test_outcomes_before_the_day_train_and_later_ones_of_others_test(tmp_path: Path) -> None:
     split = "{train_until: 2010-12-31, test_from: 2011-01-01, by: outcome, unseen_households: true}"
     exp, data = declared(tmp_path, split), county()
-    (fold,) = splits.temporal_folds(exp, data)
+    (fold,) = experiment.temporal_folds(exp, data)
     train, test = design_matrix.fold_rows(
-        exp, data, design_matrix.build_design_matrix(exp, data, splits.as_of_dates(exp, data)), fold
+        exp, data, design_matrix.build_design_matrix(exp, data, experiment.as_of_dates(exp, data)), fold
     )
     # Outcomes by the end of 2010: March → June, of trained and early.
     assert sorted(train["household_id"]) == ["early", "trained"]
@@ -94,7 +94,7 @@ def test_outcomes_before_the_day_train_and_later_ones_of_others_test(tmp_path: P
 
 def test_by_as_of_the_same_days_would_be_training_days(tmp_path: Path) -> None:
     exp, data = declared(tmp_path, "{train_until: 2010-12-31, test_from: 2010-12-31}"), county()
-    (fold,) = splits.temporal_folds(exp, data)
+    (fold,) = experiment.temporal_folds(exp, data)
     assert fold.test == (dt.date(2010, 12, 31),)
 
 
@@ -115,7 +115,7 @@ def test_training_windows_are_over_and_recorded_before_the_test(tmp_path: Path) 
 
     def trained(delay: int) -> dict[dt.date, tuple[dt.date, ...]]:
         about = data.about.model_copy(update={"recording_delay_days": delay})
-        folds = splits.temporal_folds(exp, County(data.con, data.tables, about))
+        folds = experiment.temporal_folds(exp, County(data.con, data.tables, about))
         assert all(fold.test == (fold.seen_by,) for fold in folds)
         return {fold.seen_by: fold.train for fold in folds}
 

@@ -12,7 +12,7 @@ import pytest
 from riskmodel import explanation, features, rules, scoring, simulate
 from riskmodel.data import About, County, from_frames
 from riskmodel.errors import InputRefused, UsageError
-from riskmodel.runs import compare, design_matrix, load_experiment, open_run, splits, tracking, training
+from riskmodel.runs import compare, design_matrix, experiment, load_experiment, open_run, tracking, training
 from riskmodel.runs.assessment import ORACLE
 from riskmodel.runs.outcomes import missing_truth, truth_mismatch
 
@@ -66,7 +66,7 @@ def test_test_dates_without_a_truth_are_named_with_the_mend(made: simulate.Simul
 def test_training_ends_one_horizon_and_the_delay_before_each_test(county: County) -> None:
     exp = load_experiment("county")
     assert county.about.recording_delay_days > 0
-    for fold in splits.temporal_folds(exp, county):
+    for fold in experiment.temporal_folds(exp, county):
         last = max(fold.train)
         # The label window of the last training date, and the time records take, are over by the test date.
         over = (
@@ -84,12 +84,12 @@ def test_a_history_too_short_is_refused_with_what_is_needed() -> None:
     short = simulate.simulate_county(households=40, months=24, seed=1, truth_at=[])
     county = from_frames(short.frames, About.model_validate(short.about))
     with pytest.raises(InputRefused, match="months"):
-        splits.temporal_folds(load_experiment("county"), county)
+        experiment.temporal_folds(load_experiment("county"), county)
 
 
 def test_the_cohort_is_above_the_line_and_not_under_watch(county: County) -> None:
     exp = load_experiment("county")
-    days = splits.as_of_dates(exp, county)[-1:]
+    days = experiment.as_of_dates(exp, county)[-1:]
     rows = design_matrix.build_design_matrix(exp, county, days).rows
     assert len(rows)
     assert (rows["pcni"] >= rows["line"]).all()

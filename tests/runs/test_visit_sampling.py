@@ -10,7 +10,7 @@ import pytest
 
 from riskmodel.data import County, from_frames
 from riskmodel.runs import Experiment, load_experiment
-from riskmodel.runs.visit_sampling import resample_visited, systematic_sample, trim_weights, visit_findings
+from riskmodel.runs.outcomes import resample_visited, systematic_sample, trim_weights, visit_findings
 from riskmodel.scoring.visit_plan import selection_probabilities
 
 N = 6000

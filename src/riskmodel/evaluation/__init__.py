@@ -18,7 +18,14 @@ from riskmodel.evaluation.leakage import find_leaks
 from riskmodel.evaluation.list_metrics import crra_welfare, metrics_at_budget, targeting_measures
 from riskmodel.evaluation.lists import Budget, ListCounts, list_kernel, quotas, rank_rows
 from riskmodel.evaluation.metrics import LEAKAGE_AUC, METRICS, Metric, table_metrics
-from riskmodel.evaluation.paired_lists import DeLong, delong, holm, mcnemar_exact
+from riskmodel.evaluation.paired_lists import (
+    DeLong,
+    VisitsEquivalent,
+    delong,
+    holm,
+    mcnemar_exact,
+    visits_equivalent,
+)
 from riskmodel.evaluation.power import (
     DISCORDANT,
     LIFTS,
@@ -34,6 +41,7 @@ from riskmodel.evaluation.power import (
 )
 from riskmodel.evaluation.predictions import (
     Resamples,
+    label_by_findings,
     percentile_interval,
     sorted_codes,
     two_sided_p,
@@ -51,12 +59,17 @@ from riskmodel.evaluation.score_metrics import (
     reliability,
 )
 from riskmodel.evaluation.selective_labels import (
+    PUBLISHED_YIELD,
+    YIELD_MONTHS,
     finding_messages,
-    label_by_findings,
     metrics_by_findings,
+    recent_visits,
     support_bounds,
     weighted_rate,
+    weighted_yield,
+    wilson_interval,
     worst_case_bounds,
+    yield_by_source,
 )
 from riskmodel.evaluation.summary import (
     group_gaps,
@@ -66,15 +79,6 @@ from riskmodel.evaluation.summary import (
     pooled_metrics,
 )
 from riskmodel.evaluation.true_risk import TrueRiskReport, compare_with_true_risk, true_risk_messages
-from riskmodel.evaluation.visit_yield import (
-    PUBLISHED_YIELD,
-    YIELD_MONTHS,
-    recent_visits,
-    weighted_yield,
-    wilson_interval,
-    yield_by_source,
-)
-from riskmodel.evaluation.visits_equivalent import VisitsEquivalent, visits_equivalent
 
 __all__ = [
     "DISCORDANT",

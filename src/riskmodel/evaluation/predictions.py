@@ -7,7 +7,7 @@ all that independent and make every interval too narrow.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from scipy.stats import norm
 
 from riskmodel.errors import InputRefused
+from riskmodel.evaluation.lists import Budget
 from riskmodel.models import village_draws
 
 Array = NDArray[np.float64]
@@ -236,3 +237,63 @@ def two_sided_p(values: Array) -> float:
     if side or spread == 0:
         return share
     return min(share, max(2 * float(norm.sf(abs(usable.mean()) / spread)), np.finfo(float).tiny))
+
+
+FINDING = (*KEY, "y", "weight")
+
+
+def label_by_findings(predictions: pd.DataFrame, findings: pd.DataFrame) -> Predictions:
+    """Put findings with their weights in the place of labels.
+
+    Parameters
+    ----------
+    predictions
+        As for `pooled_metrics`; its labels are not looked at.
+    findings
+        ``household_id, as_of, y`` (0/1) and ``weight`` (1 / chance of the visit; null: left out); a
+        household may have several.
+
+    Returns
+    -------
+    Predictions
+        One row a model and finding, with ``weight``; without a weight they are counted as nulls.
+
+    Raises
+    ------
+    InputRefused
+        If a column is absent, or no finding with a weight is of a household that was scored.
+    """
+    known = _weighted_findings(findings)
+    checked = check_predictions(predictions.assign(y=0.0))
+    frame = _align_keys(checked.frame.drop(columns="y")).merge(known, on=KEY, how="inner")
+    if frame.empty:
+        raise InputRefused("no finding is of a household and as-of date that was scored")
+    left = len(findings) - len(known)
+    nulls = pd.Series(0, index=checked.nulls.index)
+    for model in checked.models:
+        # They belong to no fold in particular; the first one of each model carries the count.
+        nulls.loc[next(label for label in nulls.index if label[0] == model)] = left
+    return Predictions(frame.sort_values(KEY, kind="stable", ignore_index=True), checked.models, nulls)
+
+
+def budget_as_share(budget: Budget | Mapping[str, Any], predictions: pd.DataFrame) -> Budget:
+    """Return a budget of visits as the share of the scored households that it is, over all as-of dates."""
+    limit = Budget.of(budget)
+    if limit.visits is None:
+        return limit
+    sizes = predictions.drop_duplicates(KEY).groupby("as_of").size()
+    return Budget(share=float(sum(limit.at(int(n)) for n in sizes) / sizes.sum()))
+
+
+def _weighted_findings(findings: pd.DataFrame) -> pd.DataFrame:
+    absent = [c for c in FINDING if c not in findings.columns]
+    if absent:
+        raise InputRefused(f"findings lack the column(s) {', '.join(absent)}; needed: {', '.join(FINDING)}")
+    weight = float_column(findings, "weight")
+    if (weight[np.isfinite(weight)] <= 0).any():
+        raise InputRefused("findings hold a weight that is not positive; give 1 / chance of the visit")
+    return _align_keys(findings.loc[np.isfinite(weight), list(FINDING)]).astype({"y": float})
+
+
+def _align_keys(frame: pd.DataFrame) -> pd.DataFrame:
+    return frame.assign(as_of=pd.to_datetime(frame["as_of"]), household_id=frame["household_id"].astype(str))

@@ -15,14 +15,15 @@ from riskmodel.evaluation.metrics import LEAKAGE_AUC, ScoredRows, prepare_metric
 from riskmodel.evaluation.predictions import (
     VILLAGE,
     Predictions,
+    budget_as_share,
     check_predictions,
     float_column,
+    label_by_findings,
     percentile_interval,
     sorted_codes,
     village_resamples,
 )
 from riskmodel.evaluation.score_metrics import reliability
-from riskmodel.evaluation.selective_labels import budget_as_share, label_by_findings
 
 Array = NDArray[np.float64]
 

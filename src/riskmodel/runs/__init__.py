@@ -1,7 +1,6 @@
 """Experiments: declaration, training, tracking, comparison and promotion of models."""
 
 from riskmodel.runs.assessment import Evaluation, evaluate, is_simple, winner
-from riskmodel.runs.comparison import RunComparison, compare
 from riskmodel.runs.design_matrix import model_inputs
 from riskmodel.runs.experiment import EVENT_WORDS, Experiment, VisitBudget, load_experiment
 from riskmodel.runs.fitting import DECLARED, ExperimentResult, run_experiment, score_columns
@@ -14,7 +13,7 @@ from riskmodel.runs.promotion import (
     listed_at_budget,
     promote,
 )
-from riskmodel.runs.run import Run, open_run
+from riskmodel.runs.run import Run, RunComparison, compare, open_run
 from riskmodel.runs.tracking import (
     CHALLENGER,
     CHAMPION,

@@ -14,8 +14,7 @@ from riskmodel import features, models, rules, targets
 from riskmodel.data import County
 from riskmodel.errors import UsageError
 from riskmodel.rules import RelativeLine
-from riskmodel.runs.experiment import Experiment
-from riskmodel.runs.splits import Fold
+from riskmodel.runs.experiment import Experiment, Fold
 from riskmodel.targets import KEY
 
 RULE_COLUMNS = ["pcni", "line", "gap", "flagged", "rule_rank"]

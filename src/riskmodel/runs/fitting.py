@@ -21,10 +21,10 @@ from riskmodel.errors import InputRefused
 from riskmodel.evaluation import SCORE_PREFIX
 from riskmodel.households import fingerprint, last_complete_month
 from riskmodel.i18n import Message, pair
-from riskmodel.runs import design_matrix, outcomes, splits, visit_sampling
+from riskmodel.runs import design_matrix, experiment, outcomes
+from riskmodel.runs import outcomes as visit_sampling
 from riskmodel.runs.design_matrix import DesignMatrix, model_inputs, village_names
-from riskmodel.runs.experiment import Experiment
-from riskmodel.runs.splits import Fold
+from riskmodel.runs.experiment import Experiment, Fold
 from riskmodel.targets import KEY
 
 _LOG = logging.getLogger(__name__)
@@ -120,8 +120,8 @@ def run_experiment(
         If the history is too short, the cohort empty, or the events too few to fit anything.
     """
     say = progress or _LOG.info
-    days = splits.as_of_dates(exp, county)
-    folds = splits.temporal_folds(exp, county)
+    days = experiment.as_of_dates(exp, county)
+    folds = experiment.temporal_folds(exp, county)
     say(f"{len(days)} as-of dates from {days[0]} to {days[-1]}: features, verdicts, cohort")
     matrix = design_matrix.build_design_matrix(exp, county, days)
     tested = []
