@@ -135,9 +135,9 @@ def test_the_interval_covers_the_difference_of_two_lists() -> None:
         noisy = frame["true"] * np.exp(np.random.default_rng(seed + 100).normal(0, 1, len(frame)))
         lists = {"champion": frame["true"], "challenger": noisy}
         frame = frame.assign(**{f"{k}_listed": v.rank(ascending=False) <= 120 for k, v in lists.items()})
-        _, _, gap, low, high = recall_difference(frame, seed)
-        gaps.append(gap)
-        spans.append((low, high))
+        _, _, change = recall_difference(frame, seed)
+        gaps.append(change.delta)
+        spans.append((change.low, change.high))
     middle = float(np.mean(gaps))
     assert middle < 0
     assert sum(low <= middle <= high for low, high in spans) >= 50

@@ -14,13 +14,14 @@ from riskmodel.evaluation.lead_time import (
     kaplan_meier,
     lead_time,
 )
-from riskmodel.evaluation.leakage import find_leaks
 from riskmodel.evaluation.list_metrics import crra_welfare, metrics_at_budget, targeting_measures
-from riskmodel.evaluation.lists import Budget, ListCounts, list_kernel, quotas, rank_rows
+from riskmodel.evaluation.lists import Budget, ListCounts, list_at_budget, list_kernel, quotas, rank_rows
 from riskmodel.evaluation.metrics import LEAKAGE_AUC, METRICS, Metric, table_metrics
 from riskmodel.evaluation.paired_lists import (
     DeLong,
+    Difference,
     VisitsEquivalent,
+    compare_fixed_lists,
     delong,
     holm,
     mcnemar_exact,
@@ -91,6 +92,7 @@ __all__ = [
     "Budget",
     "Comparison",
     "DeLong",
+    "Difference",
     "LeadTime",
     "ListCounts",
     "Metric",
@@ -104,12 +106,12 @@ __all__ = [
     "calibration_intercept",
     "calibration_slope",
     "compare",
+    "compare_fixed_lists",
     "compare_with_true_risk",
     "comparison_power",
     "crra_welfare",
     "delong",
     "design_effect",
-    "find_leaks",
     "finding_messages",
     "first_listings",
     "followed_models",
@@ -118,6 +120,7 @@ __all__ = [
     "kaplan_meier",
     "label_by_findings",
     "lead_time",
+    "list_at_budget",
     "list_kernel",
     "mcnemar_exact",
     "metric_curves",

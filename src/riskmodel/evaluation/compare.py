@@ -20,6 +20,7 @@ from riskmodel.evaluation.lists import (
     Budget,
     Codes,
     Ranking,
+    list_kernel,
     list_members,
     quotas,
     random_list_hits,
@@ -41,6 +42,7 @@ from riskmodel.evaluation.paired_lists import (
 from riskmodel.evaluation.predictions import (
     Predictions,
     check_predictions,
+    village_resamples,
 )
 from riskmodel.i18n import Message
 from riskmodel.models import model_names
@@ -210,7 +212,11 @@ def _compare_scope(
     }
     named = {(at, name): (order, quota) for at, quota in limits.items() for name, order in orders.items()}
     named |= {("deployed", name): (order, limits["budget"]) for name, order in deployed.items()}
-    recalls = PairedRecalls(lists, named, replicates, seed, level)
+    kernels = {
+        name: list_kernel(lists.y, lists.date, order, quota, lists.persons)
+        for name, (order, quota) in named.items()
+    }
+    recalls = PairedRecalls(kernels, village_resamples(lists.villages, replicates, seed), level)
     rows = [_comparison_row(lists, at, model, named, recalls) for at in limits for model in models]
     as_deployed = [row for model in models for row in _deployed_rows(lists, model, named, recalls)]
     return pd.DataFrame(rows), pd.DataFrame(as_deployed)

@@ -74,6 +74,26 @@ def tie_bounds(y: Array, date: Codes, ranking: Ranking, quota: Codes) -> tuple[i
     return int(worst), int(best)
 
 
+def list_at_budget(date: Codes, score: Array, budget: Budget) -> NDArray[np.bool_]:
+    """Say which rows a budget reaches, the highest scores of each date first.
+
+    Parameters
+    ----------
+    date : integer array of shape (n,)
+        Code of each row's as-of date.
+    score : array of shape (n,)
+        What orders; equal scores keep the order of the rows.
+    budget
+        Visits at each date.
+
+    Returns
+    -------
+    boolean array of shape (n,)
+        True for the rows on the list.
+    """
+    return list_members(date, rank_rows(date, -score), quotas(date, budget))
+
+
 class ListCounts(NamedTuple):
     """What a list holds in each replicate, arrays of shape (replicates,)."""
 
@@ -135,6 +155,12 @@ def list_kernel(
         )  # fmt: skip
 
     return kernel
+
+
+def fixed_list_kernel(y: Array, listed: Array) -> Callable[[Array], ListCounts]:
+    """Prepare a list that stays as it was drawn up, whoever is resampled; persons are not counted."""
+    sums = np.column_stack([y * listed, y, listed, np.ones(len(y)), np.zeros((len(y), 2))])
+    return lambda weight: ListCounts(*(weight @ sums).T)
 
 
 def random_list_hits(

@@ -1,9 +1,8 @@
 """Two lists on the same households: their orders, their recall with a paired interval, and descriptive tests.
 
 McNemar and DeLong take households as independent; villages and repeated as-of dates make them too sure.
-They are reported as description; the village bootstrap of `compare` decides.
-
-Visits equivalent: how many more rule-ordered visits find what the model's list finds.
+They are reported as description; the village bootstrap of `compare` decides. Visits equivalent says what a
+better list is worth: how many more visits in the rules' order find as much.
 """
 
 from __future__ import annotations
@@ -18,7 +17,17 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.stats import binomtest, norm, rankdata
 
 from riskmodel.errors import InputRefused
-from riskmodel.evaluation.lists import Budget, Codes, Ranking, list_kernel, quotas, rank_rows, ratio_or_nan
+from riskmodel.evaluation.lists import (
+    Budget,
+    Codes,
+    ListCounts,
+    Ranking,
+    fixed_list_kernel,
+    list_kernel,
+    quotas,
+    rank_rows,
+    ratio_or_nan,
+)
 from riskmodel.evaluation.metrics import METRICS, Array, Metric
 from riskmodel.evaluation.predictions import (
     KEY,
@@ -33,8 +42,6 @@ from riskmodel.evaluation.predictions import (
     village_resamples,
 )
 
-Array_paired_lists = NDArray[np.float64]
-Codes_paired_lists = NDArray[np.int64]
 RULE = "rule"
 # Income per head over the outcome's year, and the line: what welfare is measured by, where they are known.
 OPTIONAL = ("pcni_after", "line")
@@ -44,16 +51,16 @@ OPTIONAL = ("pcni_after", "line")
 class PairedLists:
     """The rows of one scope, in the order of as-of date and household id."""
 
-    y: Array_paired_lists
-    persons: Array_paired_lists
-    date: Codes_paired_lists
+    y: Array
+    persons: Array
+    date: Codes
     flagged: NDArray[np.bool_]
     villages: pd.DataFrame
-    scores: dict[str, Array_paired_lists]
+    scores: dict[str, Array]
     rules: Ranking  # the rules' own list
     baseline: Ranking  # the list compared with
-    baseline_score: Array_paired_lists  # orders as `baseline` within a date and compares between dates
-    income: Array_paired_lists  # per head over the outcome's year; NaN where not known
+    baseline_score: Array  # orders as `baseline` within a date and compares between dates
+    income: Array  # per head over the outcome's year; NaN where not known
     line: float  # median, yuan; NaN where not known
 
 
@@ -108,7 +115,7 @@ def pair_lists(wide: pd.DataFrame, models: tuple[str, ...], baseline: str) -> Pa
     )
 
 
-def score_from_ranking(ranking: Ranking, date: Codes_paired_lists) -> Array_paired_lists:
+def score_from_ranking(ranking: Ranking, date: Codes) -> Array:
     """Turn places into a score: minus the share of the date's households ahead, ties equal."""
     ordered = date[ranking.order]
     place = np.arange(len(date)) - np.searchsorted(ordered, ordered)
@@ -131,43 +138,64 @@ class PairedRecalls:
     """Recall of named lists on the rows themselves and on every village resample, paired."""
 
     def __init__(
-        self,
-        side: PairedLists,
-        lists: dict[tuple[str, str], tuple[Ranking, Codes_paired_lists]],
-        replicates: int,
-        seed: int,
-        level: float,
+        self, kernels: Mapping[Any, Callable[[Array], ListCounts]], resamples: Resamples, level: float
     ) -> None:
-        kernels = [
-            list_kernel(side.y, side.date, order, quota, side.persons) for order, quota in lists.values()
-        ]
-        self.level = level
-        self.resamples: Resamples = village_resamples(side.villages, replicates, seed)
-        self._column = {name: i for i, name in enumerate(lists)}
+        self.level, self.resamples = level, resamples
+        self._column = {name: i for i, name in enumerate(kernels)}
 
-        def recalls(weight: Array_paired_lists) -> Array_paired_lists:
-            counts = [kernel(weight) for kernel in kernels]
+        def recalls(weight: Array) -> Array:
+            counts = [kernel(weight) for kernel in kernels.values()]
             with np.errstate(divide="ignore", invalid="ignore"):
                 households = np.column_stack([f.hits / f.events for f in counts])
                 persons = np.column_stack([f.hits_persons / f.events_persons for f in counts])
             return np.stack([households, persons], axis=2)
 
-        self._point = recalls(np.ones((1, len(side.y))))[0]
+        self._point = recalls(np.ones((1, len(resamples.village))))[0]
         self._drawn = self.resamples.run(recalls)
 
-    def recall(self, name: tuple[str, str], *, persons: bool = False) -> float:
+    def recall(self, name: Any, *, persons: bool = False) -> float:
         """Return a list's recall on the rows themselves."""
         return float(self._point[self._column[name], int(persons)])
 
-    def difference(
-        self, name: tuple[str, str], other: tuple[str, str], *, persons: bool = False
-    ) -> Difference:
+    def difference(self, name: Any, other: Any, *, persons: bool = False) -> Difference:
         """Return a list's recall minus another's, with the paired interval."""
         first, second, which = self._column[name], self._column[other], int(persons)
         drawn = self._drawn[:, first, which] - self._drawn[:, second, which]
         low, high = percentile_interval(drawn, self.level)
         delta = float(self._point[first, which] - self._point[second, which])
         return Difference(delta, low, high, two_sided_p(drawn))
+
+
+def compare_fixed_lists(
+    y: ArrayLike,
+    lists: Mapping[str, ArrayLike],
+    villages: pd.DataFrame,
+    *,
+    replicates: int = 1000,
+    seed: int = 0,
+    level: float = 0.95,
+) -> PairedRecalls:
+    """Compare lists that stay as they were drawn up, on the same resamples of the villages.
+
+    Parameters
+    ----------
+    y : array of shape (n,)
+        0/1: had the event.
+    lists
+        Name to whether each row is on the list.
+    villages
+        Township and village of each row.
+    replicates, seed, level
+        Village resamples and level of the intervals.
+
+    Returns
+    -------
+    PairedRecalls
+        Each list's recall, and differences with their intervals.
+    """
+    event = np.asarray(y, dtype=float)
+    kernels = {name: fixed_list_kernel(event, np.asarray(on, dtype=float)) for name, on in lists.items()}
+    return PairedRecalls(kernels, village_resamples(villages, replicates, seed), level)
 
 
 def mcnemar_exact(only_first: int, only_second: int) -> float:
@@ -257,7 +285,7 @@ def delong(y: ArrayLike, first: ArrayLike, second: ArrayLike) -> DeLong:
     return DeLong(float(areas[0]), float(areas[1]), difference, se, z, float(2 * norm.sf(abs(z))))
 
 
-def holm(p: ArrayLike) -> Array_paired_lists:
+def holm(p: ArrayLike) -> Array:
     """Adjust p values for several comparisons, step down.
 
     Parameters
@@ -428,8 +456,6 @@ METRICS.register(
         needs="list",
         order=190,
         checked_against="counted down the rules' order by hand",
-        tests=(
-            "evaluation/test_visits_equivalent.py::test_visits_equivalent_is_read_off_the_rules_own_order",
-        ),
+        tests=("evaluation/test_paired_lists.py::test_visits_equivalent_is_read_off_the_rules_own_order",),
     )
 )

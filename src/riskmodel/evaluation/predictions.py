@@ -263,9 +263,9 @@ def label_by_findings(predictions: pd.DataFrame, findings: pd.DataFrame) -> Pred
     InputRefused
         If a column is absent, or no finding with a weight is of a household that was scored.
     """
-    known = _weighted_findings(findings)
+    known = weighted_findings(findings)
     checked = check_predictions(predictions.assign(y=0.0))
-    frame = _align_keys(checked.frame.drop(columns="y")).merge(known, on=KEY, how="inner")
+    frame = align_keys(checked.frame.drop(columns="y")).merge(known, on=KEY, how="inner")
     if frame.empty:
         raise InputRefused("no finding is of a household and as-of date that was scored")
     left = len(findings) - len(known)
@@ -285,15 +285,17 @@ def budget_as_share(budget: Budget | Mapping[str, Any], predictions: pd.DataFram
     return Budget(share=float(sum(limit.at(int(n)) for n in sizes) / sizes.sum()))
 
 
-def _weighted_findings(findings: pd.DataFrame) -> pd.DataFrame:
+def weighted_findings(findings: pd.DataFrame) -> pd.DataFrame:
+    """Return the findings that have a weight, with keys of one type; refused where a column is absent."""
     absent = [c for c in FINDING if c not in findings.columns]
     if absent:
         raise InputRefused(f"findings lack the column(s) {', '.join(absent)}; needed: {', '.join(FINDING)}")
     weight = float_column(findings, "weight")
     if (weight[np.isfinite(weight)] <= 0).any():
         raise InputRefused("findings hold a weight that is not positive; give 1 / chance of the visit")
-    return _align_keys(findings.loc[np.isfinite(weight), list(FINDING)]).astype({"y": float})
+    return align_keys(findings.loc[np.isfinite(weight), list(FINDING)]).astype({"y": float})
 
 
-def _align_keys(frame: pd.DataFrame) -> pd.DataFrame:
+def align_keys(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return a frame whose as-of dates are dates and whose household ids are text."""
     return frame.assign(as_of=pd.to_datetime(frame["as_of"]), household_id=frame["household_id"].astype(str))

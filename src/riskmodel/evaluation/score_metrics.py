@@ -487,7 +487,7 @@ METRICS.register(
         ),
         tests=(
             "evaluation/test_published.py::test_net_benefit_by_the_confusion_matrix_and_where_visiting_all_breaks_even",
-            "evaluation/test_visits_equivalent.py::test_net_benefit_curve_is_the_single_threshold_many_times",
+            "evaluation/test_paired_lists.py::test_net_benefit_curve_is_the_single_threshold_many_times",
         ),
     )
 )

@@ -1,6 +1,6 @@
 """Labels that only some have: rates, bounds and lists from visits with known chances, and from support.
 
-The yield of visits: confirmed among those who were met, by how the household came to be visited.
+The yield of visits is the share confirmed among those who were met, by how a household came to be visited.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from riskmodel.evaluation.paired_lists import RULE, common_rows, holm, pair_list
 from riskmodel.evaluation.predictions import (
     KEY,
     VILLAGE,
-    _align_keys,
-    _weighted_findings,
+    align_keys,
     check_predictions,
     float_column,
     percentile_interval,
     two_sided_p,
     village_resamples,
+    weighted_findings,
 )
 from riskmodel.households import DateLike, add_months, as_moments, known_households, known_rows, to_date
 from riskmodel.i18n import Message
@@ -254,14 +254,14 @@ def metrics_by_findings(
     none for most. ``effective_n`` says how few visits speak for how many.
     """
     whole = check_predictions(predictions.assign(y=0.0), ("persons", "flagged", "rule_rank"))
-    wide = _align_keys(common_rows(whole)[0])
+    wide = align_keys(common_rows(whole)[0])
     side = pair_lists(wide, whole.models, baseline)
     quota = quotas(side.date, Budget.of(budget))
     others = [m for m in whole.models if m not in (baseline, RULE)]
     lists = {baseline: list_members(side.date, side.baseline, quota)}
     lists |= {m: list_members(side.date, rank_rows(side.date, -side.scores[m]), quota) for m in others}
     seen = wide.assign(at=np.arange(len(wide)))[[*KEY, *VILLAGE, "at"]].merge(
-        _weighted_findings(findings), on=KEY
+        weighted_findings(findings), on=KEY
     )
     if seen.empty:
         raise InputRefused("no finding is of a household and as-of date that was scored")
@@ -336,7 +336,7 @@ def _unweighted_figures(seen: pd.DataFrame, labels: Array, listed: NDArray[np.bo
 
 
 def _labels(predictions: pd.DataFrame, wide: pd.DataFrame) -> Array:
-    one = _align_keys(predictions.drop_duplicates(KEY)[[*KEY, "y"]])
+    one = align_keys(predictions.drop_duplicates(KEY)[[*KEY, "y"]])
     return float_column(wide[KEY].merge(one, on=KEY, how="left", validate="one_to_one"), "y")
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from riskmodel.errors import InputRefused
-from riskmodel.evaluation.lists import Budget, list_members, quotas, random_list_hits, rank_rows, tie_bounds
+from riskmodel.evaluation.lists import Budget, list_at_budget, quotas, random_list_hits, rank_rows, tie_bounds
 from riskmodel.evaluation.metrics import LEAKAGE_AUC, ScoredRows, prepare_metrics, table_metrics
 from riskmodel.evaluation.predictions import (
     VILLAGE,
@@ -347,10 +347,7 @@ def group_gaps(
         part = checked.frame[checked.frame["model"] == model].reset_index(drop=True)
         if part.empty:
             raise InputRefused(f"no labelled prediction of model {model!r}")
-        date = sorted_codes(part["as_of"])
-        listed = list_members(
-            date, rank_rows(date, -float_column(part, "score")), quotas(date, limit)
-        ).astype(float)
+        listed = list_at_budget(sorted_codes(part["as_of"]), float_column(part, "score"), limit).astype(float)
         resamples = village_resamples(part[VILLAGE], replicates, seed)
         sums = _sums(float_column(part, "y"), listed, float_column(part, "probability"))
         for group in groups:

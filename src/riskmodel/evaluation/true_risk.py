@@ -25,7 +25,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from riskmodel.errors import InputRefused
-from riskmodel.evaluation.lists import Budget, list_members, quotas, rank_rows
+from riskmodel.evaluation.lists import Budget, list_at_budget, list_members, quotas, rank_rows
 from riskmodel.evaluation.predictions import KEY, Array, check_predictions, float_column, sorted_codes
 from riskmodel.evaluation.score_metrics import auc
 from riskmodel.i18n import Message
@@ -181,8 +181,7 @@ def compare_with_true_risk(
 
 
 def _listed(part: pd.DataFrame, score: Array, budget: Budget) -> NDArray[np.bool_]:
-    date = sorted_codes(part["as_of"])
-    return list_members(date, rank_rows(date, -score), quotas(date, budget))
+    return list_at_budget(sorted_codes(part["as_of"]), score, budget)
 
 
 def _row(

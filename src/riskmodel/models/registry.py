@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from riskmodel.errors import SpecError
+from riskmodel.errors import SpecError, did_you_mean
 from riskmodel.i18n import pair, same
 from riskmodel.io import Registry
 from riskmodel.models.affine_calibration import BootstrapInterval
@@ -277,17 +277,41 @@ def build_model(name: str, params: Mapping[str, Any] | None = None, seed: int = 
     SpecError
         If the model or one of its parameters is unknown.
     """
-    entry = model_entry(name)
     arguments = dict(params or {})
-    takes = entry.factory().get_params(deep=False)
-    unknown = sorted(set(arguments) - set(takes))
-    if unknown:
-        raise SpecError(
-            f"model {name!r} has no parameter {', '.join(unknown)}; it takes: {', '.join(takes) or 'none'}"
-        )
-    if "random_state" in takes:
+    if "random_state" in check_parameters(name, arguments):
         arguments.setdefault("random_state", seed)
-    return entry.factory(**arguments)
+    return model_entry(name).factory(**arguments)
+
+
+def check_parameters(name: str, params: Mapping[str, Any]) -> tuple[str, ...]:
+    """Refuse parameters that a model does not take.
+
+    Parameters
+    ----------
+    name
+        Of a model, or ``rule-ID`` and ``conditions-ID`` of a rule set.
+    params
+        Constructor parameters; their values are not looked at.
+
+    Returns
+    -------
+    tuple of str
+        The parameters that it takes.
+
+    Raises
+    ------
+    SpecError
+        If the model or one of its parameters is unknown; the likeliest name is asked for.
+    """
+    takes = tuple(model_entry(name).factory().get_params(deep=False))
+    unknown = sorted(set(params) - set(takes))
+    if unknown:
+        meant = did_you_mean(unknown[0], takes)
+        raise SpecError(
+            f"model {name!r} has no parameter {', '.join(unknown)}; it takes: "
+            f"{', '.join(takes) or 'none'}{meant}"
+        )
+    return takes
 
 
 def fit_model(

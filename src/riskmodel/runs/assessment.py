@@ -20,6 +20,7 @@ from riskmodel.evaluation import (
     TrueRiskReport,
     auc_kernel,
     compare_with_true_risk,
+    list_at_budget,
     list_kernel,
     metrics_by_event,
     quotas,
@@ -267,9 +268,8 @@ class Evaluation:
             part = self.predictions[(self.predictions["model"] == model) & self.predictions["y"].notna()]
             if part.empty:
                 continue
-            place = part.groupby("as_of")["score"].rank(ascending=False, method="first")
-            quota = part.groupby("as_of")["score"].transform("size").map(self.budget.at)
-            bounds = evaluation.support_bounds(part["y"], part["supported_after"], place <= quota)
+            listed = list_at_budget(sorted_codes(part["as_of"]), part["score"].to_numpy(), self.budget)
+            bounds = evaluation.support_bounds(part["y"], part["supported_after"], listed)
             rows.append({"model": model, **bounds})
         return pd.DataFrame(rows)
 

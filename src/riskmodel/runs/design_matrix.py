@@ -1,22 +1,28 @@
-"""The design matrix of a run: features, verdicts, cohort and labels, and what each model takes of them."""
+"""The design matrix of a run: features, verdicts, cohort and labels, and what each model takes of them.
+
+`find_leaks` looks for columns that were written at or after the event, only for those who had it.
+"""
 
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from riskmodel import features, models, rules, targets
 from riskmodel.data import County
 from riskmodel.errors import UsageError
+from riskmodel.evaluation import LEAKAGE_AUC, auc
 from riskmodel.rules import RelativeLine
 from riskmodel.runs.experiment import Experiment, Fold
 from riskmodel.targets import KEY
 
+Array = NDArray[np.float64]
 RULE_COLUMNS = ["pcni", "line", "gap", "flagged", "rule_rank"]
 PLACE = ["township", "village"]
 
@@ -194,3 +200,85 @@ def _rule_columns(entry: models.ModelEntry, rows: pd.DataFrame) -> pd.DataFrame:
     # Lines differ over time and places: the rules rank by the distance as a share of the line.
     gap = rows[f"gap{mark}"] / rows[f"line{mark}"]
     return pd.DataFrame({"flagged": flagged, "gap": gap.replace([np.inf, -np.inf], np.nan)})
+
+
+# A gap that tells the event from the others this well is how a register looks: cause and category are
+# written when a household is identified. Honest gaps (a source not delivered) stay near 0.5.
+MISSING_AUC = 0.75
+# A value that nine in ten of its holders share with an event, where fewer than half of all have one.
+_WRITTEN = 0.9
+_LEAST_ROWS = 20
+# Two events of two rows can be separated by anything; from ten on, an area of 0.95 is no chance result.
+_LEAST_EVENTS = 10
+
+
+def find_leaks(X: pd.DataFrame, y: ArrayLike, roles: Mapping[str, str] | None = None) -> pd.DataFrame:
+    """Look for columns that were written because of the event that they are to predict.
+
+    Parameters
+    ----------
+    X : DataFrame of shape (n, p)
+        Numeric columns; NaN is missing.
+    y : array of shape (n,)
+        0/1.
+    roles
+        Column to its declared role; ``register`` and ``support`` are named in ``why``.
+
+    Returns
+    -------
+    DataFrame
+        One row a column, the most suspect first: ``column, role, auc`` (of its known values, whichever way
+        round), ``missing_auc`` (of having a value), ``rate_where_present, present, suspected, why``.
+
+    Notes
+    -----
+    No model reaches such figures honestly in this field (`LEAKAGE_AUC`); the check cannot
+    see a leak that is spread thinly over many columns. The cut of `households.point_in_time` is what
+    prevents leaks; this finds columns whose known-on date is wrong in the data themselves.
+
+    Examples
+    --------
+    >>> X = pd.DataFrame({"cause": [1.0] * 20 + [np.nan] * 80, "age": np.arange(100.0) % 7})
+    >>> find_leaks(X, [1] * 20 + [0] * 80).set_index("column")["suspected"].to_dict()
+    {'cause': True, 'age': False}
+    """
+    target = np.asarray(y, dtype=float)
+    if len(np.unique(target)) < 2:
+        raise ValueError("y holds one class only: nothing can be compared")
+    rows = [
+        _leak_row(str(c), (roles or {}).get(c, ""), X[c].to_numpy(dtype=float, na_value=np.nan), target)
+        for c in X.columns
+    ]
+    table = pd.DataFrame(rows)
+    table["suspected"] = table["why"] != ""
+    worst = table[["auc", "missing_auc"]].max(axis=1)
+    order = np.lexsort((table["column"], -worst, ~table["suspected"]))
+    columns = ["column", "role", "auc", "missing_auc", "rate_where_present", "present", "suspected", "why"]
+    return table.iloc[order][columns].reset_index(drop=True)
+
+
+def _leak_row(name: str, role: str, values: Array, target: Array) -> dict[str, Any]:
+    known = ~np.isnan(values)
+    area, missing_area = _two_sided_auc(values[known], target[known]), _two_sided_auc(known, target)
+    rate = float(target[known].mean()) if known.any() else float("nan")
+    reasons = []
+    if area > LEAKAGE_AUC:
+        reasons.append(f"its values alone have an AUC of {area:.3f}")
+    if missing_area > MISSING_AUC:
+        reasons.append(f"having a value at all has an AUC of {missing_area:.3f}")
+    if rate > _WRITTEN and target.mean() < 0.5 and known.sum() >= _LEAST_ROWS:
+        reasons.append(f"{rate:.0%} of those who have a value had the event")
+    if reasons and role in ("register", "support"):
+        reasons.append(f"it is written by the office (role {role})")
+    return {
+        "column": name, "role": role, "auc": area, "missing_auc": missing_area, "rate_where_present": rate,
+        "present": int(known.sum()), "why": "; ".join(reasons),
+    }  # fmt: skip
+
+
+def _two_sided_auc(values: NDArray[Any], target: Array) -> float:
+    """Return the AUC of a column, whichever way round; one half where too few events could tell."""
+    if min(target.sum(), (1 - target).sum()) < _LEAST_EVENTS:
+        return 0.5
+    area = auc(target, values)
+    return max(area, 1 - area)

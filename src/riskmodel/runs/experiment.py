@@ -1,6 +1,7 @@
 """What an experiment file may say: one YAML declares one reproducible run.
 
-Temporal folds: what is trained on must have been over, and recorded, before the first test as-of.
+Its as-of dates and temporal folds on a county: what is trained on must have been over, and recorded, before
+the first test as-of.
 """
 
 from __future__ import annotations
@@ -8,20 +9,21 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
+from riskmodel import features, rules
 from riskmodel.data import County, month_end
 from riskmodel.errors import InputRefused, SpecError
 from riskmodel.evaluation import Budget
 from riskmodel.households import add_months, last_complete_month, window_end
 from riskmodel.i18n import Words, section
 from riskmodel.io import Spec, find_declaration, folder, load_spec
-from riskmodel.models import MODELS, is_model, model_entry
+from riskmodel.models import check_parameters, model_entry
 from riskmodel.targets import COHORTS, Event, Horizon
 
 # What the found events are called in a sentence, by the first event of the experiment.
@@ -111,16 +113,23 @@ class Experiment(Spec):
     bootstrap: int = Field(default=400, ge=20, le=10_000)
     seed: int = Field(default=0, ge=0)
 
+    @field_validator("models")
+    @classmethod
+    def _known_models(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        _check_models({name: {} for name in names})
+        return names
+
+    @field_validator("model_params")
+    @classmethod
+    def _known_parameters(cls, params: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+        _check_models(params)
+        return params
+
     @model_validator(mode="after")
     def _names(self) -> Self:
         wrong = [c for c in self.cohort if c not in COHORTS]
         if wrong or not self.cohort:
             raise ValueError(f"cohort {wrong or list(self.cohort)}: allowed are {', '.join(COHORTS)}")
-        wrong = [m for m in (*self.models, *self.model_params) if not is_model(m)]
-        if wrong:
-            raise ValueError(
-                f"models {wrong}: allowed are {', '.join(MODELS)}, and rule-ID or conditions-ID of a rule set"
-            )
         if self.champion not in self.models:
             raise ValueError(f"champion {self.champion!r} is not among models {list(self.models)}")
         if model_entry(self.champion).ruleset:
@@ -129,9 +138,34 @@ class Experiment(Spec):
 
     @property
     def digest(self) -> str:
-        """A content hash of the declaration (64 hexadecimal digits)."""
-        text = json.dumps(self.model_dump(mode="json"), sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()
+        """A content hash of the declaration (64 hexadecimal digits).
+
+        A rule set or feature set of a file counts by what it says, wherever the file lies.
+        """
+        declared = self.model_dump(mode="json") | {
+            "ruleset": _content(self.ruleset, rules.load_rules),
+            "feature_set": _content(self.feature_set, features.load_feature_set),
+        }
+        return hashlib.sha256(json.dumps(declared, sort_keys=True).encode()).hexdigest()
+
+
+def _content(name: str, load: Callable[[str], Spec]) -> Any:
+    """Return what a declaration's file says; the id itself of a packaged one."""
+    path = Path(name)
+    if path.suffix not in {".yaml", ".yml"}:
+        return name
+    return load(name).model_dump(mode="json") if path.is_file() else path.stem
+
+
+def _check_models(params: Mapping[str, Mapping[str, Any]]) -> None:
+    """Raise ValueError, as validators do, where a model or one of its parameters is unknown."""
+    for name, arguments in params.items():
+        try:
+            model_entry(name)
+            if arguments:
+                check_parameters(name, arguments)
+        except SpecError as exc:
+            raise ValueError(str(exc)) from exc
 
 
 def load_experiment(name: str | Path) -> Experiment:

@@ -22,7 +22,6 @@ from riskmodel.evaluation import SCORE_PREFIX
 from riskmodel.households import fingerprint, last_complete_month
 from riskmodel.i18n import Message, pair
 from riskmodel.runs import design_matrix, experiment, outcomes
-from riskmodel.runs import outcomes as visit_sampling
 from riskmodel.runs.design_matrix import DesignMatrix, model_inputs, village_names
 from riskmodel.runs.experiment import Experiment, Fold
 from riskmodel.targets import KEY
@@ -136,13 +135,13 @@ def run_experiment(
         say("following the cohort month by month: who lists whom first")
         first_seen = follow_up_lists(exp, county, folds, {one.fold.name: one.models for one in tested})
     train, sampling_notes = tested[-1].train, tested[-1].notes
-    leaks = evaluation.find_leaks(matrix.X.iloc[train["row"]], train["y"], _roles(exp))
+    leaks = design_matrix.find_leaks(matrix.X.iloc[train["row"]], train["y"], _roles(exp))
     fitted = {}
     if final:
         say("fitting the models that will score")
         train = design_matrix.labelled_rows(exp, county, matrix, days, exp.split.train_until)
         train = train[train["y"].notna()].reset_index(drop=True)
-        train, sampling_notes = visit_sampling.resample_visited(exp, county, train, exp.split.train_until)
+        train, sampling_notes = outcomes.resample_visited(exp, county, train, exp.split.train_until)
         fitted = {name: fit_declared_model(exp, name, train, matrix) for name in exp.models}
     return ExperimentResult(
         experiment=exp,
@@ -181,13 +180,13 @@ class _TestedFold:
 def _test_fold(exp: Experiment, county: County, matrix: DesignMatrix, fold: Fold) -> _TestedFold:
     """Fit every model on a fold's training rows and predict its test rows."""
     train, test = design_matrix.fold_rows(exp, county, matrix, fold)
-    train, notes = visit_sampling.resample_visited(exp, county, train, fold.seen_by)
+    train, notes = outcomes.resample_visited(exp, county, train, fold.seen_by)
     _check_events(train, fold)
     fitted = {name: fit_declared_model(exp, name, train, matrix, test) for name in exp.models}
     predictions = [predict_rows(name, model, test, matrix.X) for name, model in fitted.items()]
     findings = pd.DataFrame()
-    if tuple(exp.events) == visit_sampling.EVENTS:
-        findings = visit_sampling.visit_findings(county, test, exp.horizon.months, None)
+    if exp.events == outcomes.VISITED_EVENTS:
+        findings = outcomes.visit_findings(county, test, exp.horizon.months, None)
         findings = findings.assign(fold=fold.name)
     return _TestedFold(
         fold, train, fitted, _describe(fold, train, test),

@@ -1,6 +1,4 @@
-"""What is known of test households beside features: income of the outcome's year, groups, support.
-
-Whether a simulated county's true chances answer an experiment's question, and for which test dates.
+"""What became of households: label events, income, support, true chances, and what visits found.
 
 Visits answer only for those who were visited: training rows are drawn so that they stand for everyone.
 
@@ -33,6 +31,9 @@ from riskmodel.i18n import Message
 from riskmodel.runs.experiment import Experiment
 from riskmodel.targets import END_OF_TIME, KEY
 
+VISITED_EVENTS = ("confirmed",)  # the one label that only visits give
+# Weights beyond so many times their mean are cut: a few rows would otherwise be the sample (Potter 1990).
+MAX_WEIGHT_RATIO = 10.0
 SOME = (1.0, math.inf)
 NONE = (0.0, 0.0)
 ONE = (1.0, 1.0)
@@ -173,11 +174,6 @@ def select_truth(exp: Experiment, truth: pd.DataFrame | None) -> pd.DataFrame | 
     ).drop(columns=["event", "horizon_months", "outcome"], errors="ignore")
 
 
-EVENTS = ("confirmed",)  # the one label that only visits give
-# Weights beyond so many times their mean are cut: a few rows would otherwise be the sample (Potter 1990).
-MAX_WEIGHT_RATIO = 10.0
-
-
 def resample_visited(
     exp: Experiment, county: County, rows: pd.DataFrame, seen_by: dt.date | None
 ) -> tuple[pd.DataFrame, list[Message]]:
@@ -192,7 +188,7 @@ def resample_visited(
     chance is 0 (a list without a random share) are not represented by anyone, and visits that nobody
     drew (applications, visits without a logged chance) say nothing of others: they are left out.
     """
-    if tuple(exp.events) != EVENTS or rows.empty:
+    if exp.events != VISITED_EVENTS or rows.empty:
         return rows, []
     findings = visit_findings(county, rows, exp.horizon.months, seen_by)
     if findings["weight"].isna().all():

@@ -1,8 +1,7 @@
 """Champion and challenger: who scores changes only by a decision that is checked and logged with reasons.
 
-The two models of a promotion, on the same test rows: as their runs logged them, or tested anew.
-
-What a promotion needs: each check holds or fails, and says why in Chinese and English.
+The two models are compared on the same test rows: as their runs logged them, or tested anew. Each check
+that a promotion needs holds or fails, and says why in Chinese and English.
 """
 
 from __future__ import annotations
@@ -14,12 +13,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from scipy.stats import chi2
 
 from riskmodel.data import County
 from riskmodel.errors import InputRefused, UsageError
-from riskmodel.evaluation import Budget
+from riskmodel.evaluation import Budget, Difference, compare_fixed_lists, list_at_budget
 from riskmodel.i18n import Message, join
 from riskmodel.runs import tracking
 from riskmodel.runs.experiment import Experiment
@@ -122,36 +120,30 @@ def pair_predictions(champion: Candidate, challenger: Candidate) -> pd.DataFrame
 
 def listed_at_budget(rows: pd.DataFrame, budget: Budget) -> pd.Series:
     """Say which test rows a list holds: what the budget buys a date, by probability, ties by household."""
-    order = rows.sort_values(["probability", "household_id"], ascending=[False, True])
-    place = order.groupby(["fold", "as_of"]).cumcount().reindex(rows.index)
-    size = rows.groupby(["fold", "as_of"])["y"].transform("size")
-    return place < size.map(budget.at)
+    ordered = rows.sort_values("household_id")
+    date = ordered.groupby(["fold", "as_of"]).ngroup().to_numpy()
+    listed = list_at_budget(date, ordered["probability"].to_numpy(), budget)
+    return pd.Series(listed, ordered.index).reindex(rows.index)
 
 
-def recall_difference(rows: pd.DataFrame, seed: int = 0) -> tuple[float, float, float, float, float]:
-    """Return recall of champion and challenger, their difference and its interval, villages resampled.
+def recall_difference(rows: pd.DataFrame, seed: int = 0) -> tuple[float, float, Difference]:
+    """Return recall of champion and challenger, and their difference; the lists stand as they were made."""
+    recalls = compare_fixed_lists(
+        rows["y"],
+        {name: rows[f"{name}_listed"] for name in ("champion", "challenger")},
+        rows[["township", "village"]],
+        replicates=REPLICATES,
+        seed=seed,
+        level=LEVEL,
+    )
+    change = recalls.difference("challenger", "champion")
+    return recalls.recall("champion"), recalls.recall("challenger"), change
 
-    The lists stand as they were made; villages are drawn with replacement (percentile interval).
-    """
-    village = rows["township"].astype(str) + "\x1f" + rows["village"].astype(str)
-    code = pd.factorize(village, sort=True)[0]
 
-    def by_village(values: pd.Series) -> NDArray[np.float64]:
-        return np.bincount(code, weights=values.to_numpy(dtype=float)).astype(np.float64)
-
-    event = by_village(rows["y"])
-    hits = [by_village(rows["y"] * rows[f"{name}_listed"]) for name in ("champion", "challenger")]
-    total = event.sum()
-    if not total:
-        return (float("nan"),) * 5
-    n = len(event)
-    weights = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=REPLICATES).astype(float)
-    events_drawn = weights @ event
-    with np.errstate(invalid="ignore", divide="ignore"):
-        gap = (weights @ (hits[1] - hits[0])) / events_drawn
-    low, high = np.nanquantile(gap, [(1 - LEVEL) / 2, 1 - (1 - LEVEL) / 2])
-    ours, theirs = hits[0].sum() / total, hits[1].sum() / total
-    return float(ours), float(theirs), float(theirs - ours), float(low), float(high)
+def _is_worse(change: Difference) -> bool:
+    """Say whether the challenger is worse beyond its interval; without one the difference itself decides."""
+    end = change.delta if np.isnan(change.high) else change.high
+    return not end >= 0
 
 
 def fairness_groups(rows: pd.DataFrame) -> dict[str, pd.Series]:
@@ -210,9 +202,9 @@ def _check(kind: str, passed: bool, key: str, **values: Any) -> Check:
 
 
 def _primary(rows: pd.DataFrame) -> Check:
-    ours, theirs, gap, low, high = recall_difference(rows)
-    passed = bool(high >= 0)
-    ends = {"delta": 100 * gap, "low": 100 * low, "high": 100 * high}
+    ours, theirs, change = recall_difference(rows)
+    passed = not _is_worse(change)
+    ends = {name: 100 * getattr(change, name) for name in ("delta", "low", "high")}
     figures = Message("runs.checks.figures", {"champion": ours, "challenger": theirs, **ends})
     return _check("primary", passed, "primary not worse" if passed else "primary worse", figures=figures)
 
@@ -268,9 +260,9 @@ def _fairness(rows: pd.DataFrame) -> Check:
             if own["y"].sum() < MIN_GROUP_EVENTS:
                 small += 1
                 continue
-            ours, theirs, _, _, high = recall_difference(own)
+            ours, theirs, change = recall_difference(own)
             judged.append((theirs, f"{kind} {value}"))
-            if theirs < FAIRNESS_FLOOR * ours and high < 0:
+            if theirs < FAIRNESS_FLOOR * ours and _is_worse(change):
                 low.append(f"{kind} {value}: {ours:.0%} → {theirs:.0%}")
     if low:
         return _check("fairness", False, "groups low", groups="; ".join(low))

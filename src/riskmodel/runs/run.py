@@ -1,6 +1,6 @@
 """A logged run: what was declared, what was measured, what it was made from, read when it is asked for.
 
-Rules against models as a logged run holds them: the tables again, and what they say in sentences.
+`compare` says what a run holds of rules against models: the tables again, and sentences.
 """
 
 from __future__ import annotations

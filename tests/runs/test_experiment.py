@@ -1,4 +1,4 @@
-"""A split by the day of the outcome: tested on outcomes from a day on, of households not trained on."""
+"""What a declaration may say, what it is known by, and its folds: outcomes over before the test."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from riskmodel import rules
 from riskmodel.data import About, County, from_frames
 from riskmodel.errors import InputRefused, SpecError
 from riskmodel.runs import Experiment, design_matrix, experiment, load_experiment
@@ -71,11 +72,57 @@ def county() -> County:
     return from_frames(frames, About(income_is_net=True, data_through="2011-03-31"))
 
 
-def declared(tmp_path: Path, split: str) -> Experiment:
+def declared(tmp_path: Path, split: str = "{folds: 2}", changes: dict[str, str] | None = None) -> Experiment:
     (tmp_path / "set.yaml").write_text(SET, encoding="utf-8")
     text = EXPERIMENT.replace("SET", str(tmp_path / "set.yaml")).replace("SPLIT", split)
+    for old, new in (changes or {}).items():
+        assert old in text
+        text = text.replace(old, new)
     (tmp_path / "tiny.yaml").write_text(text, encoding="utf-8")
     return load_experiment(tmp_path / "tiny.yaml")
+
+
+def test_an_unknown_model_is_answered_with_the_likeliest_name(tmp_path: Path) -> None:
+    with pytest.raises(SpecError, match=r"tiny.yaml: models: .*no model 'past_incme'.*mean past_income"):
+        declared(tmp_path, changes={"[past_income]": "[past_incme]"})
+    with pytest.raises(SpecError, match=r"tiny.yaml: model_params: .*no model 'logti'.*did you mean logit"):
+        declared(tmp_path, changes={"budget:": "model_params: {logti: {}}\nbudget:"})
+
+
+def test_a_parameter_that_a_model_does_not_take_is_refused_before_anything_is_fitted(tmp_path: Path) -> None:
+    wrong = {"budget:": "model_params: {logit: {penalti: 1}}\nbudget:"}
+    with pytest.raises(SpecError, match=r"tiny.yaml: model_params: .*'logit' has no parameter penalti"):
+        declared(tmp_path, changes=wrong)
+    near = {"budget:": "model_params: {boosting: {monotne: declared}}\nbudget:"}
+    with pytest.raises(SpecError, match=r"'boosting' has no parameter monotne; .*did you mean monotone"):
+        declared(tmp_path, changes=near)
+    right = {"budget:": "model_params: {boosting: {monotone: declared}}\nbudget:"}
+    assert declared(tmp_path, changes=right).model_params == {"boosting": {"monotone": "declared"}}
+
+
+def test_the_digest_follows_what_a_file_says_not_where_it_lies(tmp_path: Path, monkeypatch) -> None:
+    for folder in ("here", "there"):
+        (tmp_path / folder).mkdir()
+    here, there = declared(tmp_path / "here"), declared(tmp_path / "there")
+    assert here.feature_set != there.feature_set
+    assert here.digest == there.digest
+    monkeypatch.chdir(tmp_path)
+    assert here.model_copy(update={"feature_set": "here/set.yaml"}).digest == here.digest
+    (tmp_path / "there" / "set.yaml").write_text(SET.replace("missing: as", "missing:  as"), encoding="utf-8")
+    assert there.digest == here.digest
+    (tmp_path / "there" / "set.yaml").write_text(SET.replace("0.6", "0.5"), encoding="utf-8")
+    assert there.digest != here.digest
+    # A rule set beside the experiment, too; a packaged one is known by its id, however it is written.
+    text = (Path(rules.__file__).parent / "sets" / "national-2021.yaml").read_text(encoding="utf-8")
+    for folder in ("here", "there"):
+        (tmp_path / folder / "own.yaml").write_text(text, encoding="utf-8")
+    by_file = {"ruleset: relative-60-monthly": "ruleset: own.yaml"}
+    (tmp_path / "there" / "set.yaml").write_text(SET, encoding="utf-8")
+    own = [declared(tmp_path / folder, changes=by_file) for folder in ("here", "there")]
+    assert own[0].ruleset != own[1].ruleset
+    assert own[0].digest == own[1].digest != here.digest
+    packaged = here.model_copy(update={"ruleset": "relative-60-monthly.yaml"})
+    assert packaged.digest == here.digest
 
 
 def test_outcomes_before_the_day_train_and_later_ones_of_others_test(tmp_path: Path) -> None:
