@@ -118,3 +118,15 @@ def test_precision_is_planned_before_the_visits():
     )
     assert table.loc[5.0, "power"] == evaluation.precision_power(0.01, 200, 5, effect=1.5)
     assert table.loc[2.0, "visits_needed"] == evaluation.visits_needed(0.01, 2, effect=1.5)
+
+
+def test_wilson_against_another_implementation_and_its_coverage() -> None:
+    from statsmodels.stats.proportion import proportion_confint
+
+    for hits, n in [(126, 383), (0, 10), (7, 9), (50, 50)]:
+        theirs = proportion_confint(hits, n, method="wilson")
+        assert np.allclose([float(v) for v in evaluation.wilson_interval(hits, n)], theirs, atol=1e-12)
+    # Coverage at p = 0.3, n = 40: the exact sum over all outcomes stays near 95 %.
+    hits = np.arange(41)
+    low, high = evaluation.wilson_interval(hits, 40)
+    assert binom.pmf(hits, 40, 0.3)[(low <= 0.3) & (high >= 0.3)].sum() == pytest.approx(0.95, abs=0.03)

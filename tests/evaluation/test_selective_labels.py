@@ -6,13 +6,12 @@ Models judged by visits: weighted findings must give what labels of everyone wou
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.stats import binom
 from sklearn.metrics import roc_auc_score
 
 from riskmodel import evaluation
 from riskmodel.data import from_frames
 from riskmodel.errors import InputRefused
-from riskmodel.evaluation import recent_visits, weighted_yield, wilson_interval, yield_by_source
+from riskmodel.evaluation import recent_visits, weighted_yield, yield_by_source
 from riskmodel.evaluation.predictions import budget_as_share
 
 
@@ -184,18 +183,6 @@ def test_sentences_name_both_lists_and_the_bounds(office):
     assert "penalised logit" in said[0]["en"]
     assert f"{table['findings'].iloc[0]} visits" in said[0]["en"]
     assert "惩罚逻辑回归" in said[0]["zh"]
-
-
-def test_wilson_against_another_implementation_and_its_coverage() -> None:
-    from statsmodels.stats.proportion import proportion_confint
-
-    for hits, n in [(126, 383), (0, 10), (7, 9), (50, 50)]:
-        theirs = proportion_confint(hits, n, method="wilson")
-        assert np.allclose([float(v) for v in wilson_interval(hits, n)], theirs, atol=1e-12)
-    # Coverage at p = 0.3, n = 40: the exact sum over all outcomes stays near 95 %.
-    hits = np.arange(41)
-    low, high = wilson_interval(hits, 40)
-    assert binom.pmf(hits, 40, 0.3)[(low <= 0.3) & (high >= 0.3)].sum() == pytest.approx(0.95, abs=0.03)
 
 
 def test_absent_households_are_counted_and_left_out_of_the_rate() -> None:

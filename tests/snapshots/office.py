@@ -126,7 +126,7 @@ def _experiment(office: Office) -> Path:
     declared |= {
         "models": ["rule", "past_income", "logit", "scorecard"],
         "bootstrap": 20,
-        "feature_set": "features.yaml",  # relative: it goes into the run's digest
+        "feature_set": "features.yaml",
         "split": {"folds": 1},
     }
     path = office.home / "county.yaml"

@@ -23,7 +23,7 @@ SHOWN = 60  # lines of a difference
 def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
     home = tmp_path_factory.mktemp("office").resolve()
     before = Path.cwd()
-    os.chdir(home)  # steps name relative paths: they go into digests and messages
+    os.chdir(home)  # steps name relative paths: they go into messages
     yield Office(home)
     os.chdir(before)
 

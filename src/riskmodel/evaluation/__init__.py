@@ -39,6 +39,7 @@ from riskmodel.evaluation.power import (
     smallest_difference,
     village_correlation,
     visits_needed,
+    wilson_interval,
 )
 from riskmodel.evaluation.predictions import (
     Resamples,
@@ -68,7 +69,6 @@ from riskmodel.evaluation.selective_labels import (
     support_bounds,
     weighted_rate,
     weighted_yield,
-    wilson_interval,
     worst_case_bounds,
     yield_by_source,
 )

@@ -1,4 +1,4 @@
-"""Power: how sure the precision of a list will be, and how small a difference a county can show."""
+"""Power and intervals: how sure a list's precision will be, how small a difference a county can show."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ import pandas as pd
 from numpy.typing import ArrayLike
 from scipy.optimize import brentq
 from scipy.stats import beta, binom, norm
+
+from riskmodel.evaluation.metrics import Array
 
 # One household in a hundred: the rate at which new cases come in a county where most have been lifted.
 RARE = 0.01
@@ -403,3 +405,35 @@ def precision_plan(
         })  # fmt: skip
     columns = ["lift", "precision", "hits", "low", "high", "power", "visits_needed"]
     return pd.DataFrame(rows, columns=columns)
+
+
+def wilson_interval(hits: ArrayLike, n: ArrayLike, level: float = 0.95) -> tuple[Array, Array]:
+    """Return the interval of a share by the score method.
+
+    Parameters
+    ----------
+    hits, n
+        Counts: how many of how many.
+    level
+        Of the interval.
+
+    Returns
+    -------
+    tuple of arrays
+        Lower and upper ends, NaN where ``n`` is 0.
+
+    References
+    ----------
+    Wilson 1927; recommended for small counts by Brown, Cai & DasGupta 2001.
+
+    Examples
+    --------
+    >>> [round(float(v), 3) for v in wilson_interval(126, 383)]
+    [0.284, 0.378]
+    """
+    # statsmodels takes long to import, and only a table of visits needs it.
+    from statsmodels.stats.proportion import proportion_confint
+
+    with np.errstate(invalid="ignore", divide="ignore"):
+        low, high = proportion_confint(np.asarray(hits), np.asarray(n), alpha=1 - level, method="wilson")
+    return np.asarray(low), np.asarray(high)

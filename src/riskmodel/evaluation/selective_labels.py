@@ -17,6 +17,7 @@ from riskmodel.data import County
 from riskmodel.errors import InputRefused
 from riskmodel.evaluation.lists import Budget, list_members, quotas, rank_rows, ratio_or_nan
 from riskmodel.evaluation.paired_lists import RULE, common_rows, holm, pair_lists
+from riskmodel.evaluation.power import wilson_interval
 from riskmodel.evaluation.predictions import (
     KEY,
     VILLAGE,
@@ -382,38 +383,6 @@ WEIGHTED_YIELD_COLUMNS = ["visits", "left_out", "naive", "rate", "low", "high", 
 # 002 (Wuhu 2019): 383 households checked, 126 confirmed. They were screened beforehand, for illness costs:
 # context for an office's own yield, no target for a list drawn from everyone.
 PUBLISHED_YIELD = {"confirmed": 126, "checked": 383}
-
-
-def wilson_interval(hits: ArrayLike, n: ArrayLike, level: float = 0.95) -> tuple[Array, Array]:
-    """Return the interval of a share by the score method.
-
-    Parameters
-    ----------
-    hits, n
-        Counts: how many of how many.
-    level
-        Of the interval.
-
-    Returns
-    -------
-    tuple of arrays
-        Lower and upper ends, NaN where ``n`` is 0.
-
-    References
-    ----------
-    Wilson 1927; recommended for small counts by Brown, Cai & DasGupta 2001.
-
-    Examples
-    --------
-    >>> [round(float(v), 3) for v in wilson_interval(126, 383)]
-    [0.284, 0.378]
-    """
-    # statsmodels takes long to import, and only a table of visits needs it.
-    from statsmodels.stats.proportion import proportion_confint
-
-    with np.errstate(invalid="ignore", divide="ignore"):
-        low, high = proportion_confint(np.asarray(hits), np.asarray(n), alpha=1 - level, method="wilson")
-    return np.asarray(low), np.asarray(high)
 
 
 def yield_by_source(visits: pd.DataFrame) -> pd.DataFrame:

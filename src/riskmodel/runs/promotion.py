@@ -121,7 +121,7 @@ def pair_predictions(champion: Candidate, challenger: Candidate) -> pd.DataFrame
 def listed_at_budget(rows: pd.DataFrame, budget: Budget) -> pd.Series:
     """Say which test rows a list holds: what the budget buys a date, by probability, ties by household."""
     ordered = rows.sort_values("household_id")
-    date = ordered.groupby(["fold", "as_of"]).ngroup().to_numpy()
+    date = ordered.groupby(["fold", "as_of"]).ngroup().to_numpy().astype(np.int64)
     listed = list_at_budget(date, ordered["probability"].to_numpy(), budget)
     return pd.Series(listed, ordered.index).reindex(rows.index)
 
