@@ -11,7 +11,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from riskmodel.errors import InputMissing, SpecError, UsageError
+from riskmodel.errors import UsageError
 from riskmodel.register import check_published, describe_check
 from riskmodel.register.published import read_published_table, table_relations
 
@@ -285,40 +285,6 @@ def test_leaving_cells_out_of_a_consistent_table_breaks_nothing(table, data):
             if column != "share_pct" and data.draw(st.booleans()):
                 row[column].pop(data.draw(st.sampled_from(("hh", "p"))))
     assert check_published(out)["balanced"]
-
-
-@pytest.mark.parametrize(
-    ("text", "key"),
-    [
-        ("categories: {a: {totl: {hh: 2}}}", "categories.a.totl"),
-        ("categories: {a: {total: {hh: '2'}}}", "categories.a.total.hh"),
-        ("categories: {a: {total: {hh: -2}}}", "categories.a.total.hh"),
-        ("categories: {a: {total: {hh: 2.5}}}", "categories.a.total.hh"),
-        ("categories: {a: {total: {hh: true}}}", "categories.a.total.hh"),
-        ("categories: {a: {total: {houses: 2}}}", "categories.a.total.houses"),
-        ("categories: {a: {share_pct: a third}}", "categories.a.share_pct"),
-        ("categories: {a: {share_pct: .inf}}", "categories.a.share_pct"),
-        ("categories: [1]", "categories"),
-        ("total: {total: {hh: 1}}", "categories"),
-        ("categories: {}\nfoo: 1", "foo"),
-        ("categories: {}\ncauses_of: identifed", "causes_of"),
-        ("categories: {a: {total: {hh: 1, hh: 2}}}", "'hh'"),
-        ("[1, 2]", "(top)"),
-        ("{", "not valid YAML"),
-    ],
-)
-def test_a_wrong_file_is_refused_naming_file_and_key(tmp_path, text, key):
-    file = tmp_path / "published.yaml"
-    file.write_text(text, encoding="utf-8")
-    with pytest.raises(SpecError) as refused:
-        check_published(file)
-    assert key in str(refused.value)
-    assert "published.yaml" in str(refused.value)
-
-
-def test_a_missing_file_is_refused(tmp_path):
-    with pytest.raises(InputMissing, match=r"none\.yaml"):
-        check_published(tmp_path / "none.yaml")
 
 
 def test_the_answer_as_text_names_cell_and_value_in_both_languages():
