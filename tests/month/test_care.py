@@ -16,7 +16,7 @@ from riskmodel import models, scoring
 from riskmodel.cli.app import app
 from riskmodel.data import read_county
 from riskmodel.errors import UsageError
-from riskmodel.presentation import model_card
+from riskmodel.presentation import model_pages
 from riskmodel.runs import Run, tracking
 
 from .conftest import AS_OF, Office
@@ -26,7 +26,7 @@ def test_a_scorecard_is_written_out_with_the_chances_that_it_shows(
     office: Office, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     loaded = tracking.load_model("county@champion", office.store)
-    model_card.write_model_card("county@champion", tmp_path / "logit", office.store)
+    model_pages.write_model_card("county@champion", tmp_path / "logit", office.store)
     # A logit has no points to add up.
     assert not list((tmp_path / "logit").glob("scorecard*"))
     rng = np.random.default_rng(0)
@@ -35,9 +35,9 @@ def test_a_scorecard_is_written_out_with_the_chances_that_it_shows(
     card = models.fit_model("scorecard", X, y, np.arange(600) % 30, seed=0)
     # The run has no scorecard: its other tables are those of the logit.
     as_card = replace(loaded, model=card, kind="scorecard")
-    monkeypatch.setattr(model_card, "load_model", lambda *_: as_card)
-    monkeypatch.setattr(model_card, "Run", lambda run_id, store, _: Run(run_id, store, loaded.kind))
-    model_card.write_model_card("county@champion", tmp_path / "card", office.store)
+    monkeypatch.setattr(model_pages, "load_model", lambda *_: as_card)
+    monkeypatch.setattr(model_pages, "Run", lambda run_id, store, _: Run(run_id, store, loaded.kind))
+    model_pages.write_model_card("county@champion", tmp_path / "card", office.store)
     table = pd.read_csv(tmp_path / "card" / "scorecard.csv")
     again = models.Scorecard.from_table(table, ["a", "b"])
     assert again.predict_proba(X)[:, 1] == pytest.approx(card.predict_proba(X)[:, 1], abs=1e-12)
@@ -47,7 +47,7 @@ def test_a_scorecard_is_written_out_with_the_chances_that_it_shows(
 
 
 def test_the_card_is_what_the_run_measured_and_names_no_household(office: Office, tmp_path: Path) -> None:
-    card, sheet = model_card.write_model_card("county@champion", tmp_path, office.store)
+    card, sheet = model_pages.write_model_card("county@champion", tmp_path, office.store)
     metrics = (
         tracking.read_table(office.run_id, "tables/metrics", office.store).set_index("model").loc["logit"]
     )
@@ -61,7 +61,7 @@ def test_the_card_is_what_the_run_measured_and_names_no_household(office: Office
     ids = set(read_county(office.data).frame("households")["household_id"])
     assert not any(i in text or i in sheet.read_text(encoding="utf-8") for i in ids)
     # The events of the groups of one kind are all events, once.
-    made = model_card.by_group(
+    made = model_pages.by_group(
         tracking.read_table(office.run_id, "tables/predictions", office.store).query("model == 'logit'"),
         {"share": 0.05},
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from riskmodel.cli import county, demo, experiments, forecast, models, office, rules
+from riskmodel.cli import county, demo, forecast, models, office, rules
 
 app = typer.Typer(
     name="riskmodel",
@@ -19,11 +19,11 @@ app.command("check")(county.check)
 app.add_typer(county.importers, name="import")
 app.command("rules")(rules.rules)
 app.command("ledger")(rules.ledger)
-app.command("features")(experiments.features)
-app.command("train")(experiments.train)
-app.command("compare")(experiments.compare)
-app.command("bench")(experiments.bench)
-app.command("plan")(experiments.plan)
+app.command("features")(models.features)
+app.command("train")(models.train)
+app.command("compare")(models.compare)
+app.command("bench")(models.bench)
+app.command("plan")(models.plan)
 app.command("score")(office.score)
 app.command("worklist")(office.worklist)
 app.command("report")(office.report)

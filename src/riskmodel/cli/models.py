@@ -1,9 +1,9 @@
-"""Verbs of model management: promotion, monitoring, model card."""
+"""Verbs of analysts: features, training, comparison, benchmark, study plan; promotion, monitoring, card."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -11,6 +11,7 @@ from riskmodel.cli.common import (
     DONE,
     REFUSED,
     STORE,
+    USAGE,
     AsOfOption,
     DataArgument,
     JsonFlag,
@@ -23,6 +24,282 @@ from riskmodel.cli.common import (
     tell,
     verb,
 )
+
+if TYPE_CHECKING:
+    from riskmodel.runs import RunComparison
+
+
+@verb
+def features(
+    data: Annotated[Path | None, typer.Argument(metavar="DATA", help="Folder of tables, or DuckDB.")] = None,
+    feature_set: Annotated[str, typer.Option("--feature-set", metavar="ID")] = "household-v1",
+    as_of: Annotated[list[str] | None, typer.Option("--as-of", metavar="DATE", help="Repeatable.")] = None,
+    engine: Annotated[Literal["duckdb"], typer.Option("--engine")] = "duckdb",
+    out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help=".parquet, .csv, .xlsx")] = None,
+    describe: Annotated[bool, typer.Option("--describe", help="Print the data dictionary.")] = False,
+    max_rejected: MaxRejected = 0.05,
+    snapshot_on: SnapshotOption = None,
+    pseudonymise: Pseudonymise = False,
+    as_json: JsonFlag = False,
+) -> None:
+    """Build features, one row per household and as-of; or describe the set."""
+    from riskmodel import features as declared
+    from riskmodel.io import write_table
+
+    chosen = declared.load_feature_set(feature_set)
+    if describe:
+        dictionary = declared.describe_features(chosen)
+        if out is not None:
+            write_table(dictionary, out, sheet="features")
+        elif as_json:
+            tell({"feature_set": chosen.id, "features": dictionary.to_dict("records")}, as_json)
+        else:
+            typer.echo(dictionary.to_csv(index=False, sep="\t"), nl=False)
+        return
+    if data is None or not as_of or out is None:
+        say("riskmodel features needs DATA, --as-of DATE and --out FILE; or --describe")
+        raise typer.Exit(USAGE)
+    county = read_county(
+        data,
+        out=out.parent,
+        snapshot_on=snapshot_on,
+        max_rejected=max_rejected,
+        pseudonymise=pseudonymise,
+        as_of=as_of,
+    )
+    made = declared.build_features(county, chosen, as_of)
+    write_table(made, out, sheet="features")
+    summary = {"out": str(out), "rows": len(made), "features": len(chosen.names), "feature_set": chosen.id}
+    tell(summary, as_json)
+
+
+@verb
+def train(
+    experiment: Annotated[str, typer.Argument(metavar="EXPERIMENT.yaml", help="An id or a file.")],
+    data: Annotated[Path, typer.Option("--data", metavar="DATA")],
+    store: StoreOption = STORE,
+    follow: Annotated[
+        int | None,
+        typer.Option(
+            "--follow",
+            metavar="MONTHS",
+            min=1,
+            max=12,
+            help="Draw lists up again every so many months after the test: lead time in compare --further.",
+        ),
+    ] = None,
+    max_rejected: MaxRejected = 0.05,
+    snapshot_on: SnapshotOption = None,
+    pseudonymise: Pseudonymise = False,
+    as_json: JsonFlag = False,
+) -> None:
+    """Run an experiment, log it to MLflow, and print its run id."""
+    from riskmodel.runs import CHALLENGER, find_model, load_experiment, read_truth, train
+
+    exp = load_experiment(experiment)
+    exp = exp.model_copy(update={"follow_months": follow}) if follow else exp
+    county = read_county(
+        data,
+        out=store.parent,
+        snapshot_on=snapshot_on,
+        max_rejected=max_rejected,
+        pseudonymise=pseudonymise,
+    )
+    trained = train(exp, county, store, truth=read_truth(data), progress=say)
+    if not as_json:
+        say(trained.verdict["en"])
+    role = find_model(f"{exp.id}@{CHALLENGER}", store)
+    if role is not None and role.run_id == trained.run_id:
+        say(f"{exp.id}@champion stays in charge; to compare: riskmodel promote {exp.id}")
+    tell(trained.summary, as_json)
+
+
+@verb
+def compare(
+    runs: Annotated[list[str], typer.Argument(metavar="RUN...", help="Run ids.")],
+    store: StoreOption = STORE,
+    out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help=".parquet, .csv, .xlsx")] = None,
+    further: Annotated[
+        Path | None,
+        typer.Option(
+            "--further", metavar="DIR", help="Lead time, visits equivalent, gaps, bounds, planning."
+        ),
+    ] = None,
+    lang: Annotated[Literal["zh", "en"], typer.Option("--lang")] = "en",
+    as_json: JsonFlag = False,
+) -> None:
+    """Compare rules with models at the same number of visits, with intervals and tests."""
+    import pandas as pd
+
+    from riskmodel.io import write_table
+    from riskmodel.runs import compare as compare_runs
+
+    found = compare_runs(runs, store)
+    table = pd.concat([f.table.assign(run_id=f.run.run_id) for f in found], ignore_index=True)
+    if out is not None:
+        write_table(table, out, sheet="compare")
+    more = {f.run.run_id: _further(f, further / f.run.run_id, lang) for f in found} if further else {}
+    if as_json:
+        tell({"runs": [{**f.summary(), **more.get(f.run.run_id, {})} for f in found]}, as_json)
+        return
+    for one in found:
+        typer.echo(one.text(lang))
+        for sentence in more.get(one.run.run_id, {}).get("further", []):
+            typer.echo(sentence)
+
+
+def _further(one: RunComparison, folder: Path, lang: Literal["zh", "en"]) -> dict[str, Any]:
+    """Write the tables beyond the comparison itself; return what they say."""
+    from riskmodel import benchmark
+    from riskmodel.io import write_table
+
+    say(f"lead time, visits equivalent, gaps, bounds and planning of run {one.run.run_id}")
+    tables = one.run.evaluate().further()
+    for name, frame in (one.tables | tables).items():
+        if frame is not None:
+            write_table(frame, folder / f"{name}.csv")
+    visits = tables["visits"]
+    said = [benchmark.visits_message(visits, str(model)).text(lang) for model in visits["model"]]
+    if "lead" in tables:
+        said.append(benchmark.lead_time_message(tables["lead"], tables["metrics"]).text(lang))
+    return {"further": said, "tables": str(folder)}
+
+
+@verb
+def plan(
+    base_rate: Annotated[
+        float,
+        typer.Option("--base-rate", min=1e-6, max=0.999, help="Share with the event: 0.01, one in 100."),
+    ],
+    visits: Annotated[int, typer.Option("--visits", min=1, help="Households on the list.")],
+    lift: Annotated[
+        list[float] | None,
+        typer.Option("--lift", min=1.01, help="How many times better than chance the list is; repeatable."),
+    ] = None,
+    villages: Annotated[
+        int | None, typer.Option("--villages", min=1, help="Villages that visits and events are spread over.")
+    ] = None,
+    correlation: Annotated[
+        float, typer.Option("--correlation", min=0, max=1, help="Of two households of one village.")
+    ] = 0.0,
+    households: Annotated[
+        int | None, typer.Option("--households", min=1, help="Also: what two lists of so many can show.")
+    ] = None,
+    discordant: Annotated[
+        float | None,
+        typer.Option("--discordant", min=0.001, max=1, help="Share of events on one of two lists only."),
+    ] = None,
+    out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help=".parquet, .csv, .xlsx")] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Say how sure the precision of a list will be, and how small a difference of two lists will show."""
+    from riskmodel import evaluation
+    from riskmodel.errors import UsageError
+    from riskmodel.io import write_table
+
+    if correlation and not villages:
+        raise UsageError("--correlation needs --villages: how many villages the visits are spread over")
+    effect = evaluation.design_effect(visits / villages, correlation) if villages else 1.0
+    table = evaluation.precision_plan(base_rate, visits, lifts=lift or evaluation.LIFTS, effect=effect)
+    if table.empty:
+        raise UsageError(
+            f"base rate {base_rate} times the lift is no share below 1; give a --lift below {1 / base_rate:g}"
+        )
+    if out is not None:
+        write_table(table, out, sheet="plan")
+    told: dict[str, Any] = {"design_effect": effect, "plan": table.to_dict("records")}
+    if households:
+        told |= _difference(base_rate * households, villages, correlation, discordant)
+    if as_json:
+        tell(told, as_json)
+        return
+    typer.echo(_text(table, visits, base_rate, effect))
+    if households:
+        typer.echo(_of_two(told))
+
+
+def _difference(
+    events: float, villages: int | None, correlation: float, discordant: float | None
+) -> dict[str, Any]:
+    from riskmodel import evaluation
+
+    effect = evaluation.design_effect(events / villages, correlation) if villages else 1.0
+    psi = discordant or evaluation.DISCORDANT
+    smallest = evaluation.smallest_difference(events, psi, effect=effect)
+    return {"events": events, "discordant": psi, "smallest_difference": smallest}
+
+
+def _text(table: Any, visits: int, base_rate: float, effect: float) -> str:
+    lines = [
+        f"{visits} visits where {base_rate:.2%} have the event (design effect {effect:.2f}); one-sided exact "
+        "test at 5 %, intervals of 95 %",
+        f"{'times chance':>12} {'precision':>9} {'hits':>6} {'interval':>17} {'power':>6} "
+        f"{'visits for 80 %':>15}",
+    ]
+    lines += [
+        f"{r['lift']:>12g} {r['precision']:>9.2%} {r['hits']:>6.1f} {r['low']:>7.2%} – {r['high']:>7.2%} "
+        f"{r['power']:>6.2f} {r['visits_needed']:>15d}"
+        for r in table.to_dict("records")
+    ]
+    return "\n".join(lines)
+
+
+def _of_two(plan: dict[str, Any]) -> str:
+    smallest = plan["smallest_difference"]
+    said = f"{100 * smallest:.1f} points" if smallest == smallest else "none: too few events"
+    return (
+        f"two lists compared on {plan['events']:.0f} events, {plan['discordant']:.2f} of them on one list "
+        f"only: smallest difference in recall that shows with power 80 %: {said}"
+    )
+
+
+@verb
+def bench(
+    declaration: Annotated[str, typer.Argument(metavar="BENCH.yaml", help="An id or a file.")] = "bench",
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder to write to.")] = Path(
+        "out/bench"
+    ),
+    eph: Annotated[Path | None, typer.Option("--eph", metavar="FILE", help="The EPH panel.")] = None,
+    teen: Annotated[
+        Path | None, typer.Option("--teen-poverty", metavar="FILE", help="teen_poverty.csv of panelr.")
+    ] = None,
+    panel: Annotated[
+        list[str] | None, typer.Option("--panel", metavar="ID", help="Only this; repeatable.")
+    ] = None,
+    jobs: Annotated[int, typer.Option("--jobs", min=1, max=16, help="Panels at once, a core each.")] = 2,
+    quick: Annotated[bool, typer.Option("--quick", help="A small size that only shows the path.")] = False,
+    lang: Annotated[str, typer.Option("--lang", help="zh or en.")] = "en",
+    store: StoreOption = STORE,
+    as_json: JsonFlag = False,
+) -> None:
+    """Run all models and rule sets on simulated and real panels, into one MLflow experiment and one page.
+
+    A run that was stopped goes on where it was: panels that are done lie in DIR.
+    """
+    from riskmodel import benchmark as benches
+
+    declared = benches.load_benchmark(declaration)
+    sources = {name: file for name, file in (("eph", eph), ("teen_poverty", teen)) if file is not None}
+    done = benches.run_benchmark(
+        declared, out, store, quick=quick, sources=sources, only=panel, progress=say, jobs=jobs
+    )
+    if not done.done:
+        say(f"riskmodel: no panel was run: {done.skipped}")
+        raise typer.Exit(1)
+    page = benches.write_benchmark_page(done, out, lang)
+    summary = {
+        "out": str(page),
+        "experiment": declared.id,
+        "quick": quick,
+        "seconds": round(done.seconds),
+        "panels": {one.panel.id: {"run_id": one.run_id, "seconds": round(one.seconds)} for one in done.done},
+        "skipped": done.skipped,
+        "left_out": done.left_out,
+        "findings": [
+            message.text("zh" if lang == "zh" else "en") for message in benches.benchmark_findings(done)
+        ],
+    }
+    tell(summary, as_json)
 
 
 @verb

@@ -10,8 +10,7 @@ from riskmodel.presentation.forecast_page import (
     read_forecast,
     write_forecast,
 )
-from riskmodel.presentation.model_card import write_model_card
-from riskmodel.presentation.monitor_page import write_monitor
+from riskmodel.presentation.model_pages import write_model_card, write_monitor
 from riskmodel.presentation.page import (
     Bullets,
     Charts,
@@ -27,16 +26,21 @@ from riskmodel.presentation.page import (
     templates,
 )
 from riskmodel.presentation.register_tables import write_register
-from riskmodel.presentation.report import report_html, write_report, write_run_report
+from riskmodel.presentation.report import (
+    REPORT_SECTIONS,
+    ReportSection,
+    report_html,
+    report_section,
+    write_report,
+    write_run_report,
+)
 from riskmodel.presentation.report_charts import line_style
 from riskmodel.presentation.report_input import ReportInput, read_run, weighted_yield, yields
 from riskmodel.presentation.report_tables import histories
 from riskmodel.presentation.rules_page import with_rules, write_rules_page
-from riskmodel.presentation.sections import REPORT_SECTIONS, ReportSection, report_section
 from riskmodel.presentation.table import Cell, Column, Row, Table, Words
 from riskmodel.presentation.visit_sheets import print_pdf, write_visit_sheets
-from riskmodel.presentation.worklist_words import plan_words
-from riskmodel.presentation.worklist_workbook import write_worklist
+from riskmodel.presentation.worklist import plan_words, write_worklist
 
 __all__ = [
     "REPORT_SECTIONS",

@@ -16,7 +16,7 @@ from riskmodel.explanation import MeasureLibrary, cause_codes, load_measures
 from riskmodel.i18n import Language, check_language
 from riskmodel.io import atomic, write_text
 from riskmodel.presentation.page import asset, render
-from riskmodel.presentation.worklist_words import list_columns, phrase, reasons, rows_in_words
+from riskmodel.presentation.worklist import list_columns, phrase, reasons, rows_in_words
 from riskmodel.scoring import NAME_COLUMNS, Worklist, code_words, declared_columns, join_names
 from riskmodel.version import __version__
 
