@@ -27,7 +27,7 @@ from riskmodel.explanation.reason_wording import Words
 from riskmodel.households import point_in_time
 from riskmodel.io import checkpoints, files
 from riskmodel.io.checkpoints import Checkpoints
-from riskmodel.month import MonthOptions, pipeline, settings
+from riskmodel.month import MonthOptions, archive, pipeline
 
 from .conftest import AS_OF, Office
 
@@ -248,9 +248,9 @@ def test_a_kill_at_every_single_write_leaves_a_month_that_can_be_taken_up(
     # Three light steps in the places of the six: settings, then two files and a marker each = 10 writes.
     names = ("check", "score", "worklist")
     light = {n: copying(n, before) for n, before in zip(names, (None, "check", "score"), strict=True)}
-    monkeypatch.setattr(pipeline, "STEPS", light)
-    settled = settings.read_settings(whole)
-    monkeypatch.setattr(pipeline.settings, "resolve_settings", lambda *_, **__: (settled, None))
+    monkeypatch.setattr(pipeline, "STEP_FUNCTIONS", light)
+    settled = archive.read_settings(whole)
+    monkeypatch.setattr(archive, "resolve_settings", lambda *_, **__: (settled, None))
     for out in (tmp_path / "whole", tmp_path / "dry"):
         make(office, out)
     reference = bytes_of(tmp_path / "whole")

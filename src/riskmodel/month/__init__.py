@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from riskmodel.month.archive import list_months, past_scores, scores_by_month
-from riskmodel.month.pipeline import STEPS, Month, run_month
-from riskmodel.month.settings import MonthOptions, MonthSettings
+from riskmodel.month.archive import (
+    STEPS,
+    MonthOptions,
+    MonthSettings,
+    list_months,
+    past_scores,
+    scores_by_month,
+)
+from riskmodel.month.pipeline import Month, run_month
 
 __all__ = [
     "STEPS",

@@ -1,17 +1,165 @@
-"""The months gone by: which there are, what made them, and the scores a household had in each."""
+"""Months on disk: what each is made with, and the months gone by with the scores a household had in each.
+
+Settings are written down the first time and taken from there when the month is made again.
+"""
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
+from pydantic import Field, field_validator
 
-from riskmodel.errors import InputMissing, InputRefused
-from riskmodel.io import Checkpoints, read_table
-from riskmodel.month import settings
-from riskmodel.month.pipeline import STEPS, score_file
+from riskmodel.errors import InputMissing, InputRefused, UsageError
+from riskmodel.explanation import MeasureLibrary
+from riskmodel.io import Checkpoints, Spec, parse_spec, read_table, read_yaml, write_json
+from riskmodel.runs import CHAMPION, LoadedModel, load_model
+from riskmodel.scoring import QUOTA_FLOOR, BeyondForecast, parse_quotas
+
+FORMAT = 1
+FILE = "month.json"
+MODEL = f"county@{CHAMPION}"
+MODEL_FIELDS = ("model", "run_id", "feature_set_hash", "ruleset")
+READING_FIELDS = ("max_rejected", "snapshot_on", "pseudonymise")
+# The steps in order, each with the settings of its own; as-of, model and reading are those of every step.
+STEPS: Mapping[str, tuple[str, ...]] = {
+    "check": ("lang",),
+    "rules": (),
+    "score": (),
+    "worklist": ("visits", "random_share", "by", "quota", "floor", "beyond", "seed", "lang", "measures"),
+    "report": ("lang",),
+    "ledger": ("lang",),
+}
+NO_SHEETS = "none"  # no sheet for each township or village
+
+
+@dataclass(frozen=True)
+class MonthOptions:
+    """What a month is asked for; None leaves what it was made with before, or the default.
+
+    Parameters
+    ----------
+    model
+        ``NAME@ALIAS``; the alias is resolved to a version once.
+    visits, random_share, floor, beyond, seed
+        As in `riskmodel.scoring.build_worklist`.
+    by
+        ``township`` or ``village``: a sheet for each; ``none``.
+    quota
+        As `riskmodel.scoring.parse_quotas` takes them; an empty one takes back those of before.
+    measures
+        The office's own measures; they are kept with the month, so that it can be made again.
+    lang
+        ``zh`` or ``en``, of list, report and ledger.
+    """
+
+    model: str | None = None
+    visits: int | None = None
+    random_share: float | None = None
+    by: str | None = None
+    quota: tuple[str, ...] | None = None
+    floor: float | None = None
+    beyond: BeyondForecast | None = None
+    measures: MeasureLibrary | None = None
+    seed: int | None = None
+    lang: str | None = None
+
+
+class MonthSettings(Spec):
+    """How a month is made, whole: with these and the rows known at as-of every file follows."""
+
+    format: int = FORMAT
+    as_of: dt.date
+    model: str = Field(pattern=r"^.+@[0-9]+$")
+    model_kind: str
+    run_id: str
+    feature_set: str
+    feature_set_hash: str
+    ruleset: str
+    visits: int = Field(ge=1)
+    random_share: float = Field(default=0.05, ge=0, le=1)
+    by: str = "township"
+    quota: tuple[str, ...] = ()
+    floor: float = Field(default=QUOTA_FLOOR, ge=0, le=1)
+    beyond: BeyondForecast = "score"
+    measures: MeasureLibrary | None = None
+    seed: int = Field(default=0, ge=0)
+    lang: str = "zh"
+    max_rejected: float = 0.05
+    snapshot_on: str | None = None
+    pseudonymise: bool = False
+
+    @field_validator("quota", mode="before")
+    @classmethod
+    def _several(cls, given: object) -> object:
+        # Months of the first format said one quota, or none.
+        return () if given is None else (given,) if isinstance(given, str) else given
+
+    def of(self, step: str) -> dict[str, Any]:
+        """Return what one step's files depend on beside the data."""
+        values = self.model_dump(mode="json")
+        return {name: values[name] for name in ("as_of", *MODEL_FIELDS, *READING_FIELDS, *STEPS[step])}
+
+    @property
+    def reading(self) -> dict[str, Any]:
+        """How the county's tables are read."""
+        return {k: getattr(self, k) for k in READING_FIELDS}
+
+
+def resolve_settings(
+    out: Path, as_of: dt.date, options: MonthOptions, store: str | Path, **reading: Any
+) -> tuple[MonthSettings, LoadedModel | None]:
+    """Return the settings of a month: those it was made with before, changed only by what is asked now.
+
+    A month that was made keeps its model's version although the champion may have changed since; asking
+    for a model by name takes the one of today. The model is None where the month is on record and no other
+    is asked for: it is then loaded when needed.
+    """
+    parse_quotas(options.quota)  # a wrong one is refused before anything is made
+    before = read_settings(out)
+    changes = {name: value for name, value in vars(options).items() if value is not None}
+    if before is None and "visits" not in changes:
+        raise UsageError("how many households can be visited this month? give --visits N")
+    loaded = None
+    if before is None or "model" in changes:
+        loaded = load_model(str(changes.get("model", MODEL)), store)
+        changes |= {
+            "model": f"{loaded.name}@{loaded.version}",
+            "model_kind": loaded.kind,
+            "run_id": loaded.run_id,
+            "feature_set": loaded.feature_set.id,
+            "feature_set_hash": loaded.feature_set.catalog_hash,
+            "ruleset": loaded.ruleset.id,
+        }
+    changes |= reading
+    settings = before.model_copy(update=changes) if before else MonthSettings(as_of=as_of, **changes)
+    return settings, loaded
+
+
+def read_settings(out: Path) -> MonthSettings | None:
+    """Return the settings a month was made with, or None; refuse a record that cannot be read."""
+    path = out / FILE
+    if not path.is_file():
+        return None
+    content = read_yaml(path)  # JSON is YAML, and the error names the line
+    if isinstance(content, dict) and content.get("format") != FORMAT:
+        raise InputRefused(f"{path}: format {content.get('format')!r} is not {FORMAT}; make the month anew")
+    return parse_spec(content, MonthSettings, path)
+
+
+def write_settings(settings: MonthSettings, out: Path) -> Path:
+    """Write the settings of a month."""
+    return write_json(settings.model_dump(mode="json"), out / FILE)
+
+
+def score_file(lang: str) -> str:
+    """Return where the scores in one language stand below the month's folder."""
+    return f"scores.{lang}.parquet"
+
 
 MADE_BY = (
     "model", "model_kind", "run_id", "feature_set", "feature_set_hash", "ruleset", "visits", "random_share",
@@ -40,7 +188,7 @@ def list_months(out: str | Path) -> pd.DataFrame:
     """
     rows = []
     for folder in _folders(Path(out)):
-        month = settings.read_settings(folder)
+        month = read_settings(folder)
         if month is None:
             continue
         steps = Checkpoints(folder)
@@ -124,7 +272,7 @@ def past_scores(out: str | Path, model: str, before: dt.date) -> list[pd.DataFra
     """
     parts = []
     for folder in _folders(Path(out)):
-        month = settings.read_settings(folder)
+        month = read_settings(folder)
         complete = all(Checkpoints(folder).read(step) is not None for step in ("worklist", "score"))
         if month is None or not complete or month.as_of >= before or month.model.partition("@")[0] != model:
             continue
@@ -147,4 +295,4 @@ def read_month_scores(folder: Path, lang: str = "zh") -> pd.DataFrame:
 
 
 def _folders(out: Path) -> list[Path]:
-    return sorted(p for p in out.iterdir() if (p / settings.FILE).is_file()) if out.is_dir() else []
+    return sorted(p for p in out.iterdir() if (p / FILE).is_file()) if out.is_dir() else []

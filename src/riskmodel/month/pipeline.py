@@ -16,8 +16,8 @@ from riskmodel.data import County, DataRefused, check_county, read_county
 from riskmodel.errors import InputMissing
 from riskmodel.households import DateLike, dates_outside_records, to_date
 from riskmodel.io import Checkpoints, folder_digest, read_table, write_json, write_table
-from riskmodel.month import settings
-from riskmodel.month.settings import NO_SHEETS, MonthOptions, MonthSettings
+from riskmodel.month import archive
+from riskmodel.month.archive import NO_SHEETS, STEPS, MonthOptions, MonthSettings, score_file
 from riskmodel.runs import LoadedModel, load_model
 
 _LOG = logging.getLogger(__name__)
@@ -57,26 +57,17 @@ class MonthContext:
     def worklist(self) -> scoring.Worklist:
         """The month's list, from the scores that stand on disk."""
         settings = self.settings
+        by = None if settings.by == NO_SHEETS else settings.by
         return scoring.build_worklist(
-            self.scores(settings.lang),
-            visits=settings.visits,
-            random_share=settings.random_share,
-            by=None if settings.by == NO_SHEETS else settings.by,  # type: ignore[arg-type]  # build checks
-            quota=settings.quota,
-            floor=settings.floor,
-            beyond=settings.beyond,
-            county=self.county,
+            self.scores(settings.lang), visits=settings.visits, random_share=settings.random_share,
+            by=by,  # type: ignore[arg-type]  # build_worklist checks it
+            quota=settings.quota, floor=settings.floor, beyond=settings.beyond, county=self.county,
             seed=settings.seed,
-        )
+        )  # fmt: skip
 
     def scores(self, lang: str) -> pd.DataFrame:
         """Return the month's scores as the step `score_households` wrote them."""
         return read_table(self.out / score_file(lang))
-
-
-def score_file(lang: str) -> str:
-    """Return where the scores in one language stand below the month's folder."""
-    return f"scores.{lang}.parquet"
 
 
 def check_data(context: MonthContext) -> StepResult:
@@ -214,15 +205,9 @@ def _plain(value: Any) -> Any:
     return {str(k): _plain(v) for k, v in value.items()} if isinstance(value, Mapping) else value
 
 
-# In order; a step's files go into the inputs of every later one, so what changes is made anew downstream.
-STEPS: Mapping[str, Callable[[MonthContext], StepResult]] = {
-    "check": check_data,
-    "rules": apply_rules,
-    "score": score_households,
-    "worklist": list_visits,
-    "report": write_month_report,
-    "ledger": balance_register,
-}
+_FUNCTIONS = (check_data, apply_rules, score_households, list_visits, write_month_report, balance_register)
+# A step's files go into the inputs of the later ones that read them: what changes is made anew downstream.
+STEP_FUNCTIONS: Mapping[str, Callable[[MonthContext], StepResult]] = dict(zip(STEPS, _FUNCTIONS, strict=True))
 # Which earlier steps' files each step reads.
 READS: Mapping[str, tuple[str, ...]] = {"worklist": ("score",), "report": ("score", "worklist")}
 
@@ -259,9 +244,9 @@ class Month:
             "as_of": self.settings.as_of.isoformat(),
             "model": self.settings.model,
             "done": list(self.done),
-            "kept": [name for name in STEPS if name not in self.done],
+            "kept": [name for name in STEP_FUNCTIONS if name not in self.done],
             **({"with_names": [str(path) for path in self.named_lists]} if self.named_lists else {}),
-            **{name: self.summaries[name] for name in STEPS},
+            **{name: self.summaries[name] for name in STEP_FUNCTIONS},
         }
 
 
@@ -323,15 +308,15 @@ def run_month(
     if not Path(data).exists():
         raise InputMissing(f"{data}: no such folder or file")
     digest = folder_digest(Path(data))
-    resolved, model = settings.resolve_settings(folder, day, options or MonthOptions(), store, **reading)
-    settings.write_settings(resolved, folder)
+    resolved, model = archive.resolve_settings(folder, day, options or MonthOptions(), store, **reading)
+    archive.write_settings(resolved, folder)
     context = MonthContext(Path(data), folder, Path(store), resolved, say, model)
     summaries: dict[str, Any] = {}
     done: list[str] = []
-    for number, (name, step) in enumerate(STEPS.items(), start=1):
+    for number, (name, step) in enumerate(STEP_FUNCTIONS.items(), start=1):
         inputs = _inputs(name, resolved, digest, steps)
         is_done = steps.is_done(name, inputs)
-        say(f"{number}/{len(STEPS)} {name}{': stands' if is_done else ''}")
+        say(f"{number}/{len(STEP_FUNCTIONS)} {name}{': stands' if is_done else ''}")
         if not is_done:
             steps.write(name, inputs, *step(context))
             done.append(name)
