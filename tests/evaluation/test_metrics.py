@@ -10,7 +10,7 @@ import pytest
 from riskmodel import evaluation
 from riskmodel.errors import SpecError
 from riskmodel.evaluation import METRICS, Metric, table_metrics
-from riskmodel.presentation.report_tables import fold_table, metrics_table
+from riskmodel.presentation.report_parts import fold_table, metrics_table
 
 
 def rank_correlation(y: np.ndarray, score: np.ndarray):

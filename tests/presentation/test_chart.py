@@ -9,7 +9,7 @@ import pytest
 
 from riskmodel.i18n import section
 from riskmodel.presentation.chart import HEIGHT, LEFT, TOP, WIDTH, Axis, Plot, element
-from riskmodel.presentation.report_charts import report_charts
+from riskmodel.presentation.report_parts import report_charts
 
 NAMES = {"gain", "roc", "precision_recall", "reliability", "delta", "auc"}
 XML = "{http://www.w3.org/2000/svg}"

@@ -201,7 +201,7 @@ def test_embedded_json_is_ascii_safe_where_it_matters() -> None:
 
 
 def test_targeting_measures_are_the_comparisons_and_old_runs_have_none(given, html) -> None:
-    from riskmodel.presentation.report_tables import targeting_table
+    from riskmodel.presentation.report_parts import targeting_table
     from riskmodel.presentation.table import number
 
     table = targeting_table(given.comparison, section("report"))

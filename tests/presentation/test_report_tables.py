@@ -11,7 +11,7 @@ import pytest
 from riskmodel.evaluation import Budget, compare_with_true_risk
 from riskmodel.i18n import section
 from riskmodel.presentation import report_html
-from riskmodel.presentation.report_tables import bins_table, oracle_table
+from riskmodel.presentation.report_parts import bins_table, oracle_table
 
 
 @pytest.fixture(scope="module")

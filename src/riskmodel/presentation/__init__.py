@@ -34,9 +34,8 @@ from riskmodel.presentation.report import (
     write_report,
     write_run_report,
 )
-from riskmodel.presentation.report_charts import line_style
-from riskmodel.presentation.report_input import ReportInput, read_run, weighted_yield, yields
-from riskmodel.presentation.report_tables import histories
+from riskmodel.presentation.report_input import ReportInput, histories, read_run, weighted_yield, yields
+from riskmodel.presentation.report_parts import line_style
 from riskmodel.presentation.rules_page import with_rules, write_rules_page
 from riskmodel.presentation.table import Cell, Column, Row, Table, Words
 from riskmodel.presentation.visit_sheets import print_pdf, write_visit_sheets

@@ -18,7 +18,7 @@ from markupsafe import Markup
 from riskmodel.errors import UsageError
 from riskmodel.i18n import LANGUAGES, same, section
 from riskmodel.io import Registry, write_table, write_text
-from riskmodel.presentation import report_tables as tables
+from riskmodel.presentation import report_parts as tables
 from riskmodel.presentation.forecast_page import chapter_parts
 from riskmodel.presentation.page import (
     LANGS,
@@ -36,9 +36,8 @@ from riskmodel.presentation.page import (
     page_html,
     render,
 )
-from riskmodel.presentation.report_charts import model_words, report_charts
-from riskmodel.presentation.report_input import ReportInput, read_run
-from riskmodel.presentation.report_tables import HEADS, TEXT_HEADS, list_data
+from riskmodel.presentation.report_input import HEADS, TEXT_HEADS, ReportInput, list_data, read_run
+from riskmodel.presentation.report_parts import model_words, report_charts
 from riskmodel.presentation.table import NOTHING, Table, Words
 
 Parts = Sequence[Part] | None
