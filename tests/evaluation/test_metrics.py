@@ -88,8 +88,6 @@ def test_every_metric_is_described_and_those_of_the_table_are_computed_one_way()
 
 
 def test_a_metric_of_one_file_is_computed_and_reported_and_leaves_no_trace(predictions):
-    book = {"models": {}, "columns": {c: {"zh": c, "en": c} for c in (
-        "model", "fold", "n_test", "n_events", "base_rate")}}  # fmt: skip
     before = list(METRICS)
     with METRICS.including(SOMERS), METRICS.including(FOUND_TWICE):
         assert list(METRICS)[1] == "somers_d"
@@ -98,7 +96,7 @@ def test_a_metric_of_one_file_is_computed_and_reported_and_leaves_no_trace(predi
         assert pooled["somers_d_low"].to_numpy() == pytest.approx(2 * pooled["auc_low"] - 1)
         assert pooled["missed_share"].to_numpy() == pytest.approx(1 - pooled["recall_at_budget"])
         folds = evaluation.metrics_by_fold(predictions, {"share": 0.05}, replicates=20)
-        for table in (metrics_table(pooled, book, "logit"), fold_table(folds, book)):
+        for table in (metrics_table(pooled, "logit"), fold_table(folds)):
             heads = [str(getattr(head, "words", head)) for head in table.columns]
             assert any("Somers" in head for head in heads)
     assert list(METRICS) == before

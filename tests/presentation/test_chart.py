@@ -7,7 +7,6 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
-from riskmodel.i18n import section
 from riskmodel.presentation.chart import HEIGHT, LEFT, TOP, WIDTH, Axis, Plot, element
 from riskmodel.presentation.report_parts import report_charts
 
@@ -17,7 +16,7 @@ XML = "{http://www.w3.org/2000/svg}"
 
 @pytest.fixture(scope="module")
 def charts(given) -> dict[str, str]:
-    return {c.name: c.svg for c in report_charts(given, section("report"))}
+    return {c.name: c.svg for c in report_charts(given)}
 
 
 def test_every_chart_is_drawn_and_is_xml(charts) -> None:
@@ -46,7 +45,7 @@ def test_each_text_stands_in_both_languages(charts) -> None:
 
 
 def test_a_file_of_one_language_holds_one(given) -> None:
-    for svg in (c.svg for c in report_charts(given, section("report"), ["en"])):
+    for svg in (c.svg for c in report_charts(given, ["en"])):
         assert not re.search(r"[\u4e00-\u9fff]", svg)
 
 
@@ -61,7 +60,7 @@ def test_curves_start_and_end_where_they_must(charts) -> None:
 
 
 def test_a_run_without_rules_has_no_difference_chart(make_given) -> None:
-    charts = report_charts(make_given(comparison=None, deployed=None), section("report"))
+    charts = report_charts(make_given(comparison=None, deployed=None))
     assert {chart.name for chart in charts} == NAMES - {"delta"}
 
 

@@ -14,7 +14,7 @@ from riskmodel import presentation
 from riskmodel.errors import InputRefused
 from riskmodel.i18n import section
 from riskmodel.presentation import report_html
-from riskmodel.presentation.page import embedded, filled
+from riskmodel.presentation.page import embedded
 
 VOID = {"meta", "input", "br", "line", "circle", "polyline", "rect"}
 
@@ -189,11 +189,6 @@ def test_two_lists_of_different_households_are_refused(make_given) -> None:
         report_html(make_given(scores={"zh": both["zh"], "en": both["en"].head(5)}))
 
 
-def test_words_fill_in_per_language() -> None:
-    words = filled({"zh": "{m} {n}", "en": "{m} {n}"}, m={"zh": "规则", "en": "rules"}, n=2)
-    assert words == {"zh": "规则 2", "en": "rules 2"}
-
-
 def test_embedded_json_is_ascii_safe_where_it_matters() -> None:
     assert embedded(["<&>\u2028"]) == '["\\u003c\\u0026\\u003e\\u2028"]'
     with pytest.raises(ValueError, match="not JSON compliant"):
@@ -204,7 +199,7 @@ def test_targeting_measures_are_the_comparisons_and_old_runs_have_none(given, ht
     from riskmodel.presentation.report_parts import targeting_table
     from riskmodel.presentation.table import number
 
-    table = targeting_table(given.comparison, section("report"))
+    table = targeting_table(given.comparison)
     row = given.comparison.query("scope == 'pooled' and at == 'budget' and model == 'logit'").iloc[0]
     shown = next(r for r in table.rows if r.values[0]["en"] == "penalised logit")
     assert shown.values[1:] == [
@@ -215,4 +210,4 @@ def test_targeting_measures_are_the_comparisons_and_old_runs_have_none(given, ht
     # A run logged before these measures were has none of their columns, and its report is whole without.
     old = given.comparison.drop(columns=[c for c in given.comparison.columns if "targeting" in c])
     old = old.drop(columns=[c for c in old.columns if c.startswith(("cgh", "bpac", "welfare"))])
-    assert targeting_table(old, section("report")) is None
+    assert targeting_table(old) is None

@@ -38,7 +38,7 @@ def known() -> dict[str, pd.DataFrame]:
 
 
 def test_shares_of_the_oracle_stand_below_the_figures(known: dict[str, pd.DataFrame]) -> None:
-    table = oracle_table(known["true_risk"], section("report"), "logit")
+    table = oracle_table(known["true_risk"], "logit")
     by = {row.values[0]["en"]: row for row in table.rows}
     frame = known["true_risk"].set_index("model")
     model, oracle = (by[name] for name in (table.rows[0].values[0]["en"], "true probability (ceiling)"))
@@ -50,7 +50,7 @@ def test_shares_of_the_oracle_stand_below_the_figures(known: dict[str, pd.DataFr
 
 
 def test_bins_are_the_champion_s_own(known: dict[str, pd.DataFrame]) -> None:
-    table = bins_table(known["true_risk_bins"], section("report"), "logit")
+    table = bins_table(known["true_risk_bins"], "logit")
     assert len(table.rows) == 10
     foretold = [float(row.values[2].rstrip("%")) for row in table.rows]
     assert foretold == sorted(foretold)

@@ -13,8 +13,8 @@ import pandas as pd
 
 from riskmodel import models
 from riskmodel.benchmark.run import PanelResult
-from riskmodel.i18n import LANGUAGES, both
-from riskmodel.presentation import Cell, Column, Row, Table, Words, attributes_in_both
+from riskmodel.i18n import LANGUAGES, both, pair
+from riskmodel.presentation import Cell, Column, Row, Table, Words
 from riskmodel.runs import HOUSEHOLD_GROUPS
 
 
@@ -81,7 +81,7 @@ def name_of(model: str) -> dict[str, str]:
     if model == "oracle":
         return word("the_truth")
     found = models.model_entry(model) if models.is_model(model) else None
-    return attributes_in_both(found) if found else dict.fromkeys(LANGUAGES, model)
+    return pair(found) if found else dict.fromkeys(LANGUAGES, model)
 
 
 PER_CENT = 100
@@ -203,7 +203,7 @@ def _group(row: dict[Any, Any]) -> dict[str, str]:
     if row["group"] == "township":
         return word("township", value=row["value"])
     if name in HOUSEHOLD_GROUPS:
-        return attributes_in_both(HOUSEHOLD_GROUPS[name])
+        return pair(HOUSEHOLD_GROUPS[name])
     return dict.fromkeys(LANGUAGES, name)
 
 

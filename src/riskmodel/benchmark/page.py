@@ -24,7 +24,7 @@ from riskmodel.benchmark.further_tables import PER_CENT, cell, name_of, named, n
 from riskmodel.benchmark.panel_tables import tables_of
 from riskmodel.benchmark.run import BenchmarkResult, PanelResult
 from riskmodel.evaluation import METRICS
-from riskmodel.i18n import section
+from riskmodel.i18n import pair, section
 from riskmodel.io import write_table, write_text
 from riskmodel.presentation import (
     Axis,
@@ -41,7 +41,6 @@ from riskmodel.presentation import (
     Plot,
     Table,
     Words,
-    attributes_in_both,
     intervals,
     line_style,
     page_html,
@@ -308,7 +307,7 @@ def _matrices(done: BenchmarkResult) -> list[Table]:
 def _metric_table() -> Table:
     heads = [word("metric"), word("formula"), word("source"), word("derived")]
     rows = [
-        [named(attributes_in_both(m)), *(plain(t, "text") for t in (m.formula, m.source)),
+        [named(pair(m)), *(plain(t, "text") for t in (m.formula, m.source)),
          named(word("yes")) if m.derived else plain("")]
         for m in METRICS.values()
     ]  # fmt: skip

@@ -21,7 +21,6 @@ from riskmodel.presentation.page import (
     Numbers,
     PageSection,
     Paragraph,
-    attributes_in_both,
     page_html,
     templates,
 )
@@ -64,7 +63,6 @@ __all__ = [
     "Row",
     "Table",
     "Words",
-    "attributes_in_both",
     "forecast_chapter",
     "forecast_input",
     "histories",

@@ -22,14 +22,15 @@ from riskmodel.presentation.page import (
     Charts,
     Heading,
     PageSection,
+    PageWords,
     Paragraph,
     Part,
-    filled,
     page_html,
     section_html,
 )
-from riskmodel.presentation.table import NOTHING, Cell, Column, Content, Row, Table, Text
+from riskmodel.presentation.table import NOTHING, Cell, Content, Row, Table, Text
 
+WORDS = PageWords("forecast.page", "forecast.columns")
 FORMAT = 2
 PAGE = "forecast.html"
 META = "forecast.json"
@@ -136,11 +137,11 @@ def write_forecast(outlook: Outlook, out: str | Path, lang: str = "zh") -> Path:
         write_table(table, folder / f"{name}.{'parquet' if name == 'households' else 'csv'}")
     write_json(dict(given.meta), folder / META)
     html = page_html(
-        filled(_page("title"), day=given.meta["as_of"], n=given.meta["horizon"]),
+        WORDS("title", day=given.meta["as_of"], n=given.meta["horizon"]),
         [_chapter(given)],
         language=lang,
         kind=f"forecast format {FORMAT}",
-        above=_page("report"),
+        above=WORDS("report"),
     )
     return write_text(html, folder / PAGE)
 
@@ -162,7 +163,7 @@ def forecast_chapter(given: ForecastInput) -> Markup:
 
 
 def _chapter(given: ForecastInput) -> PageSection:
-    return PageSection("outlook", _page("chapter"), chapter_parts(given))
+    return PageSection("outlook", WORDS("chapter"), chapter_parts(given))
 
 
 def chapter_parts(given: ForecastInput) -> list[Part]:
@@ -172,36 +173,23 @@ def chapter_parts(given: ForecastInput) -> list[Part]:
         Paragraph(_headline(given), "verdict"),
         *(Paragraph(line) for line in _sentences(given)),
         Charts(_charts(given)),
-        *_titled("townships", _townships(given)),
-        Heading(_page("warnings")),
-        *([warnings, _note("warnings")] if warnings else [Paragraph(_page("no_warnings"), "note")]),
-        *([Heading(_page("notes")), Bullets(notes)] if notes else []),
-        Heading(_page("limits")),
+        *WORDS.headed("townships", _townships(given)),
+        Heading(WORDS("warnings")),
+        *([warnings, WORDS.note("warnings")] if warnings else [Paragraph(WORDS("no_warnings"), "note")]),
+        *([Heading(WORDS("notes")), Bullets(notes)] if notes else []),
+        Heading(WORDS("limits")),
         Bullets(section("forecast.limits")),
     ]
     methods, choice = _methods(given), _choice(given)
     if methods is None and choice is None:
         return parts
-    parts += [Heading(_page("tests")), *_titled("methods", methods, level=4)]
-    parts += _titled("classifier", _classifier(given), level=4)
+    parts += [Heading(WORDS("tests")), *WORDS.headed("methods", methods, level=4)]
+    parts += WORDS.headed("classifier", _classifier(given), level=4)
     if choice is not None:
         backtest = _backtest(given)
-        parts += [Heading(_page("backtest"), level=4), Paragraph(choice)]
-        parts += [backtest, _note("backtest")] if backtest else []
+        parts += [Heading(WORDS("backtest"), level=4), Paragraph(choice)]
+        parts += [backtest, WORDS.note("backtest")] if backtest else []
     return parts
-
-
-def _page(key: str) -> dict[str, str]:
-    words: dict[str, str] = section("forecast.page")[key]
-    return words
-
-
-def _note(key: str) -> Paragraph:
-    return Paragraph(_page(f"{key}_note"), "note")
-
-
-def _titled(key: str, table: Table | None, level: int = 3) -> list[Part]:
-    return [] if table is None else [Heading(_page(key), level=level), table, _note(key)]
 
 
 def _below(given: ForecastInput, measure: str, cause: str = ALL) -> pd.DataFrame:
@@ -215,8 +203,7 @@ def _headline(given: ForecastInput) -> dict[str, str]:
         t[(t["township"] == ALL) & (t["horizon_months"] == horizon)].iloc[0]
         for t in (_below(given, "households"), _below(given, "yuan"))
     )
-    return filled(
-        _page("headline"), n=horizon, mean=f"{homes['mean']:.0f}", low=f"{homes['low_80']:.0f}",
+    return WORDS("headline", n=horizon, mean=f"{homes['mean']:.0f}", low=f"{homes['low_80']:.0f}",
         high=f"{homes['high_80']:.0f}", line=f"{given.meta['line']:,.0f}",
         money=f"{money['mean'] / WAN:,.0f}", now=f"{_now_below(given).sum():,}",
     )  # fmt: skip
@@ -229,12 +216,12 @@ def _sentences(given: ForecastInput) -> list[dict[str, str]]:
     if ALL in new and past is not None:
         before = past.loc[past["level"] == "county", "count"].tail(n)
         figures = {"new": f"{new[ALL]:,.0f}", "past": f"{before.sum():,.0f}"}
-        out.append(filled(_page("new"), n=min(n, len(before)), **figures))
+        out.append(WORDS("new", n=min(n, len(before)), **figures))
     tested = given.tables.get("methods")
     if tested is not None:
         used = tested[tested["chosen"].astype(bool)].sort_values("horizon_months")
         shares = {f"c{k}": " / ".join(f"{v:.0%}" for v in used[f"coverage_{k}"]) for k in (80, 95)}
-        out.append(filled(_page("covered"), months=" / ".join(map(str, used["horizon_months"])), **shares))
+        out.append(WORDS("covered", months=" / ".join(map(str, used["horizon_months"])), **shares))
     return out
 
 
@@ -281,11 +268,6 @@ def _fan(
     return Chart(name, title, counts_fan(before, one, named, title))
 
 
-def _columns(*names: str, text: int = 1) -> list[Column]:
-    words = section("forecast.columns")
-    return [Column(words[n], "text" if k < text else "number") for k, n in enumerate(names)]
-
-
 def _name(value: Any) -> Text:
     """Return what a code of the tables is called; a name that nobody declared stands for itself."""
     name: Text = section("forecast.values").get(str(value), str(value))
@@ -321,7 +303,7 @@ def _townships(given: ForecastInput) -> Table:
             alarms.get(name, ""),
         ]
         rows.append(Row(cells, "best" if name == ALL else ""))
-    heads = _columns("township", "households", "now", "below", "persons", "money", "new", "alarm")
+    heads = WORDS.columns("township", "households", "now", "below", "persons", "money", "new", "alarm")
     return Table(heads, rows)
 
 
@@ -361,7 +343,8 @@ def _warnings(given: ForecastInput) -> Table | None:
             pair(r, "reason"),
         ]
         rows.append(Row(cells))
-    return Table(_columns("township", "month", "what", "count", "expected", "p", "reason", text=3), rows)
+    texts = ("township", "month", "what")
+    return Table(WORDS.columns(*texts, "count", "expected", "p", "reason", text=texts), rows)
 
 
 def _methods(given: ForecastInput) -> Table | None:
@@ -382,7 +365,7 @@ def _methods(given: ForecastInput) -> Table | None:
         ]
         rows.append(Row(cells, "best" if bool(r["chosen"]) else ""))
     names = ("horizon", "crps", "pinball_10", "pinball_50", "pinball_90", "coverage", "brier", "p", "rows")
-    return Table(_columns("method", *names), rows)
+    return Table(WORDS.columns("method", *names), rows)
 
 
 def _classifier(given: ForecastInput) -> Table | None:
@@ -403,7 +386,7 @@ def _classifier(given: ForecastInput) -> Table | None:
         for r in t.to_dict("records")
     ]
     names = ("method", "horizon", "brier_distribution", "brier_classifier", "difference", "rows")
-    return Table(_columns(*names), rows)
+    return Table(WORDS.columns(*names), rows)
 
 
 def _choice(given: ForecastInput) -> dict[str, str] | None:
@@ -436,7 +419,7 @@ def _backtest(given: ForecastInput) -> Table | None:
             str(r["origins"]),
         ]
         rows.append(Row(cells, "best" if r["method"] == given.meta["method"] else ""))
-    return Table(_columns("method", "mase", "coverage", "dm", "origins"), rows)
+    return Table(WORDS.columns("method", "mase", "coverage", "dm", "origins"), rows)
 
 
 def _some_steps(steps: pd.DataFrame | None, method: str) -> str:

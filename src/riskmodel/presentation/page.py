@@ -1,12 +1,9 @@
-"""Pages: one template environment, one base page, and the parts that every page is put together from.
-
-Where templates are, and words filled in.
-"""
+"""Pages: one template environment, one base page, and the parts that every page is put together from."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -15,10 +12,10 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
-from riskmodel.i18n import LANGUAGES
+from riskmodel.i18n import LANGUAGES, both, section
 from riskmodel.io import folder
 from riskmodel.presentation.chart import Chart
-from riskmodel.presentation.table import Text, shown
+from riskmodel.presentation.table import Column, Table, Text, shown
 from riskmodel.version import __version__
 
 LANGS: tuple[str, ...] = LANGUAGES
@@ -27,20 +24,6 @@ LANGS: tuple[str, ...] = LANGUAGES
 def templates() -> Path:
     """Return the folder of templates, style and script."""
     return folder("reports/templates")
-
-
-def filled(words: Mapping[str, str], **values: Any) -> dict[str, str]:
-    """Return words with their slots filled in; a value may itself be words.
-
-    Examples
-    --------
-    >>> filled({"zh": "{n} 户", "en": "{n} households"}, n=3)
-    {'zh': '3 户', 'en': '3 households'}
-    """
-    return {
-        lang: words[lang].format(**{k: v[lang] if isinstance(v, Mapping) else v for k, v in values.items()})
-        for lang in LANGS
-    }
 
 
 @cache
@@ -164,9 +147,37 @@ class PageSection:
     wrap: bool = False
 
 
-def section_html(section: PageSection) -> Markup:
+@dataclass(frozen=True)
+class PageWords:
+    """The words of one page: its phrases and the headings of its columns, by their place in the catalogue."""
+
+    phrases: str
+    headings: str
+
+    def __call__(self, key: str, /, **values: Any) -> dict[str, str]:
+        """Return a phrase in both languages, its places filled in."""
+        return both(f"{self.phrases}.{key}", **values)
+
+    def note(self, key: str) -> Paragraph:
+        """Return the note that goes with a part."""
+        return Paragraph(self(f"{key}_note"), "note")
+
+    def headed(self, key: str, table: Table | None, *, level: int = 3, note: bool = True) -> list[Part]:
+        """Return a table below its heading, its note after it; nothing where there is no table."""
+        if table is None:
+            return []
+        return [Heading(self(key), level), table, *([self.note(key)] if note else [])]
+
+    def columns(self, *names: str, text: Collection[str] | None = None) -> list[Column]:
+        """Return columns; those named in ``text`` hold text (by default the first), the others numbers."""
+        words = section(self.headings)
+        text = names[:1] if text is None else text
+        return [Column(words[name], "text" if name in text else "number") for name in names]
+
+
+def section_html(part: PageSection) -> Markup:
     """Return a section as HTML."""
-    return Markup(environment().get_template("parts.html.j2").module.section(section))  # type: ignore[attr-defined]
+    return Markup(environment().get_template("parts.html.j2").module.section(part))  # type: ignore[attr-defined]
 
 
 def part_html(part: Part) -> Markup:
@@ -228,8 +239,3 @@ def embedded(content: Any) -> str:
     for sign in "<>&\u2028\u2029":
         text = text.replace(sign, f"\\u{ord(sign):04x}")
     return text
-
-
-def attributes_in_both(thing: Any) -> dict[str, str]:
-    """Return the texts ``zh`` and ``en`` of a declared thing as words."""
-    return {lang: getattr(thing, lang) for lang in LANGS}

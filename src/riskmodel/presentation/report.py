@@ -28,17 +28,15 @@ from riskmodel.presentation.page import (
     Heading,
     Html,
     Link,
-    Numbers,
     PageSection,
     Paragraph,
     Part,
-    filled,
     page_html,
     render,
 )
 from riskmodel.presentation.report_input import HEADS, TEXT_HEADS, ReportInput, list_data, read_run
-from riskmodel.presentation.report_parts import model_words, report_charts
-from riskmodel.presentation.table import NOTHING, Table, Words
+from riskmodel.presentation.report_parts import WORDS, model_words, report_charts
+from riskmodel.presentation.table import NOTHING, Words
 
 Parts = Sequence[Part] | None
 
@@ -159,7 +157,7 @@ def write_report(given: ReportInput, out: str | Path, lang: str = "zh") -> Path:
     for name, frame in _frames(given).items():
         write_table(frame, folder / "tables" / f"{name}.csv")
     for shown in LANGS:
-        for chart in report_charts(given, section("report"), [shown]):
+        for chart in report_charts(given, [shown]):
             write_text(chart.svg + "\n", folder / "figures" / f"{chart.name}.{shown}.svg")
     return write_text(report_html(given, lang), folder / PAGE)
 
@@ -221,48 +219,18 @@ def report_html(given: ReportInput, lang: str = "zh") -> str:
     )
 
 
-def _page(key: str) -> Mapping[str, str]:
-    words: Mapping[str, str] = section("report")["page"][key]
-    return words
-
-
-def _titled(
-    key: str, make: Callable[..., Table | None], frame: pd.DataFrame | None, *rest: Any, note: bool = True
-) -> list[Part]:
-    """Return a table below its heading, its note after it; nothing where the run has no such frame."""
-    table = None if frame is None else make(frame, section("report"), *rest)
-    if table is None:
-        return []
-    notes = [Paragraph(_page(f"{key}_note"), "note")] if note else []
-    return [Heading(_page(key)), table, *notes]
-
-
 def _champion(given: ReportInput) -> str:
     return str(given.experiment["champion"])
 
 
 @report_section("headline", title="report.page.headline", order=10)
 def _headline(given: ReportInput) -> Parts:
-    verdict = Paragraph(given.headline, "verdict")
-    figures = tables.headline_figures(given, section("report"))
-    if figures is None:
-        return [verdict]
-    return [
-        verdict,
-        Paragraph(figures["visits"], "note"),
-        Numbers(
-            [
-                (figures["rules"], _page("rules_found"), ""),
-                (figures["model"], figures["model_words"], ""),
-                (figures["either"], _page("either_found"), figures["both_words"]),
-            ]
-        ),
-    ]
+    return [Paragraph(given.headline, "verdict"), *tables.headline_figures(given)]
 
 
 @report_section("rules", title="report.page.rules", order=20)
 def _rules(given: ReportInput) -> Parts:
-    return [Link(_page("rules_page"), given.rules_page)] if given.rules_page else None
+    return [Link(WORDS("rules_page"), given.rules_page)] if given.rules_page else None
 
 
 @report_section("notes", title="report.page.notes", order=30)
@@ -274,25 +242,27 @@ def _notes(given: ReportInput) -> Parts:
 def _comparison(given: ReportInput) -> Parts:
     if given.comparison is None:
         return None
+    deployed = None if given.deployed is None else tables.deployed_table(given.deployed)
     return [
-        tables.comparison_table(given.comparison, section("report"), _champion(given)),
-        Paragraph(_page("comparison_note"), "note"),
-        *_titled("targeting", tables.targeting_table, given.comparison),
-        *_titled("deployed", tables.deployed_table, given.deployed, note=False),
+        tables.comparison_table(given.comparison, _champion(given)),
+        WORDS.note("comparison"),
+        *WORDS.headed("targeting", tables.targeting_table(given.comparison)),
+        *WORDS.headed("deployed", deployed, note=False),
     ]
 
 
 @report_section("quality", title="report.page.quality", order=50)
 def _quality(given: ReportInput) -> Parts:
-    champion = _champion(given)
-    return [
-        Charts(report_charts(given, section("report"))),
-        *_titled("metrics", tables.metrics_table, given.metrics, champion),
-        *_titled("oracle", tables.metrics_table, given.oracle, champion),
-        *_titled("attainable", tables.oracle_table, given.true_risk, champion),
-        *_titled("attainable_bins", tables.bins_table, given.true_risk_bins, champion),
-        *_titled("by_fold", tables.fold_table, given.by_fold, note=False),
-    ]
+    by_model = {
+        "metrics": (tables.metrics_table, given.metrics),
+        "oracle": (tables.metrics_table, given.oracle),
+        "attainable": (tables.oracle_table, given.true_risk),
+        "attainable_bins": (tables.bins_table, given.true_risk_bins),
+    }
+    parts: list[Part] = [Charts(report_charts(given))]
+    for key, (table, frame) in by_model.items():
+        parts += [] if frame is None else WORDS.headed(key, table(frame, _champion(given)))
+    return [*parts, *WORDS.headed("by_fold", tables.fold_table(given.by_fold), note=False)]
 
 
 @report_section("yields", title="report.page.yields", order=60)
@@ -301,21 +271,21 @@ def _yields(given: ReportInput) -> Parts:
         return None
     weighted = tables.weighted_facts(given.weighted_yield)
     return [
-        tables.yields_table(given.yields, section("report")),
-        Paragraph(_page("yields_note"), "note"),
-        *([] if weighted is None else [Paragraph(filled(_page("yields_weighted"), **weighted))]),
-        Paragraph(filled(_page("yields_published"), **tables.published_yield()), "note"),
+        tables.yields_table(given.yields),
+        WORDS.note("yields"),
+        *([] if weighted is None else [Paragraph(WORDS("yields_weighted", **weighted))]),
+        Paragraph(WORDS("yields_published", **tables.published_yield()), "note"),
     ]
 
 
 @report_section("list", title="report.page.list", order=70)
 def _list(given: ReportInput) -> Parts:
     if not given.scores:
-        return [Paragraph(_page("no_list"), "note")]
+        return [Paragraph(WORDS("no_list"), "note")]
     words = section("report")["list"]
     heads = [(name, words[name]) for name in HEADS]
     table = render("household-list.html.j2", heads=heads, text_heads=TEXT_HEADS, list=words)
-    return [Paragraph(_page("list_note"), "warn"), Html(Markup(table))]
+    return [Paragraph(WORDS("list_note"), "warn"), Html(Markup(table))]
 
 
 @report_section("outlook", title="forecast.page.chapter", order=80)
@@ -327,7 +297,7 @@ def _outlook(given: ReportInput) -> Parts:
 def _methods(given: ReportInput) -> Parts:
     return [
         Bullets(section("report")["methods"]),
-        Heading(_page("limits")),
+        Heading(WORDS("limits")),
         Bullets(section("report")["limits"]),
     ]
 
@@ -344,7 +314,7 @@ def _origin(given: ReportInput) -> Parts:
         "horizon": _horizon(exp["horizon"]),
         "ruleset": exp["ruleset"],
         "feature_set": exp["feature_set"],
-        "champion": model_words(_champion(given), words),
+        "champion": model_words(_champion(given)),
         "budget": _budget(exp["budget"]),
         "bootstrap": str(exp["bootstrap"]),
         "seed": str(exp["seed"]),
@@ -352,17 +322,17 @@ def _origin(given: ReportInput) -> Parts:
         "environment": ", ".join(f"{k} {v}" for k, v in given.environment.items()) or NOTHING,
     }
     facts = Facts([(words["origin"][name], value) for name, value in values.items()])
-    return [facts, *_titled("folds", tables.fold_dates, given.folds, note=False)]
+    return [facts, *WORDS.headed("folds", tables.fold_dates(given.folds), note=False)]
 
 
 def _horizon(horizon: Mapping[str, Any]) -> dict[str, str]:
-    return filled(_page("next_interview" if horizon.get("next") else "months"), n=horizon["months"])
+    return WORDS("next_interview" if horizon.get("next") else "months", n=horizon["months"])
 
 
 def _budget(budget: Mapping[str, Any]) -> dict[str, str]:
     if budget.get("visits") is not None:
-        return filled(_page("budget_visits"), n=budget["visits"])
-    return filled(_page("budget_share"), p=f"{budget['share']:.1%}")
+        return WORDS("budget_visits", n=budget["visits"])
+    return WORDS("budget_share", p=f"{budget['share']:.1%}")
 
 
 def _frames(given: ReportInput) -> dict[str, pd.DataFrame]:

@@ -1,9 +1,4 @@
-"""The report's charts, from a run's frames.
-
-A run's frames as tables for people: rounded, with intervals, in words of both languages.
-
-The list of households inside the report is rows, words and monthly histories as JSON for its script.
-"""
+"""The report's charts and tables from a run's frames: rounded, with intervals, in words of both languages."""
 
 from __future__ import annotations
 
@@ -15,10 +10,10 @@ import numpy as np
 import pandas as pd
 
 from riskmodel.evaluation import METRICS, PUBLISHED_YIELD, wilson_interval
-from riskmodel.i18n import same
+from riskmodel.i18n import both, same, section
 from riskmodel.models import MODELS
 from riskmodel.presentation.chart import LANGS, Axis, Chart, Interval, Plot, Words, intervals
-from riskmodel.presentation.page import filled
+from riskmodel.presentation.page import Numbers, PageWords, Paragraph, Part
 from riskmodel.presentation.report_input import ReportInput
 from riskmodel.presentation.table import (
     NOTHING,
@@ -27,13 +22,17 @@ from riskmodel.presentation.table import (
     Content,
     Row,
     Table,
+    Text,
     interval,
     is_share,
     number,
 )
 
+WORDS = PageWords("report.page", "report.columns")
+
 # The truth of a simulated county is drawn like a model. Colours that colour-blind readers tell apart (Okabe
 # and Ito 2008); the dashes do the same on a grey printer.
+ORACLE = "oracle"
 _ORACLE_STYLE = ("#cc79a7", "4 2")
 SPARE = ("#56b4e9", "1 2")
 REFERENCE = "#94a3b8"
@@ -42,22 +41,21 @@ MARGIN = 1.05  # room above the highest point of a chart whose range follows the
 
 def line_style(model: str) -> tuple[str, str]:
     """Return colour and dashes of a model's line."""
-    if model == "oracle":
+    if model == ORACLE:
         return _ORACLE_STYLE
     return MODELS[model].style if model in MODELS else SPARE
 
 
-def model_words(name: str, book: Mapping[str, Any]) -> Words:
+def model_words(name: str) -> Words:
     """Return what a model is called in both languages; unknown names stand for themselves."""
-    if name in book["models"]:
-        return dict(book["models"][name])
-    return dict(MODELS[name].words) if name in MODELS else same(name)
+    own = section("report.models")
+    return dict(own[name] if name in own else MODELS[name].words if name in MODELS else same(name))
 
 
-def report_charts(given: ReportInput, book: Mapping[str, Any], langs: Sequence[str] = LANGS) -> list[Chart]:
+def report_charts(given: ReportInput, langs: Sequence[str] = LANGS) -> list[Chart]:
     """Draw every chart that the run has data for, in these languages."""
-    drawer = _Drawer(given, book, langs)
-    drawn = {
+    drawer = _Drawer(given, langs)
+    charts = {
         "gain": drawer.gain(),
         "roc": drawer.curve("roc"),
         "precision_recall": drawer.curve("precision_recall"),
@@ -65,27 +63,27 @@ def report_charts(given: ReportInput, book: Mapping[str, Any], langs: Sequence[s
         "delta": drawer.delta(),
         "auc": drawer.auc(),
     }
-    return [Chart(name, book["charts"][name]["title"], svg) for name, svg in drawn.items() if svg]
+    return [Chart(name, _label(name, "title"), svg) for name, svg in charts.items() if svg]
+
+
+def _label(chart: str, which: str) -> Words:
+    return both(f"report.charts.{chart}.{which}")
 
 
 class _Drawer:
-    def __init__(self, given: ReportInput, book: Mapping[str, Any], langs: Sequence[str]) -> None:
-        self.given, self.book, self.langs = given, book, langs
-        self.charts: Mapping[str, Any] = book["charts"]
+    def __init__(self, given: ReportInput, langs: Sequence[str]) -> None:
+        self.given, self.langs = given, langs
 
-    def _plot(self, name: str, x: Axis, y: Axis) -> Plot:
-        return Plot(x, y, self.charts[name]["title"], self.langs)
-
-    def _label(self, chart: str, which: str) -> Words:
-        return dict(self.charts[chart][which])
+    def _plot(self, name: str, top: float = 1.0, right: float = 1.0) -> Plot:
+        x, y = Axis(_label(name, "x"), 0, right), Axis(_label(name, "y"), 0, top)
+        return Plot(x, y, _label(name, "title"), self.langs)
 
     def _rows(self, curve: str) -> list[tuple[str, pd.DataFrame]]:
         part = self.given.curves[self.given.curves["curve"] == curve]
         return [(str(model), rows) for model, rows in part.groupby("model", sort=False)]
 
     def _draw(self, plot: Plot, model: str, rows: pd.DataFrame) -> None:
-        colour, dash = line_style(model)
-        plot.line(rows["x"], rows["y"], colour, dash, model_words(model, self.book))
+        plot.line(rows["x"], rows["y"], *line_style(model), model_words(model))
 
     def curve(self, name: str) -> str:
         """ROC or precision-recall."""
@@ -98,13 +96,10 @@ class _Drawer:
             # The first households give a precision of 0 or 1 by chance; the chart follows what comes after.
             settled = [r.loc[r["x"] > 0.02, "y"].max() for _, r in rows]
             top = min(1.0, max([base * 2, *[v for v in settled if v == v]]) * MARGIN)
-        x = Axis(self._label(name, "x"), 0, 1)
-        plot = self._plot(name, x, Axis(self._label(name, "y"), 0, top))
-        chance = [0.0, 1.0] if name == "roc" else [base, base]
-        plot.line([0, 1], chance, REFERENCE, "2 4")
+        plot = self._plot(name, top)
+        plot.line([0, 1], [0.0, 1.0] if name == "roc" else [base, base], REFERENCE, "2 4")
         for model, curve in rows:
-            inside = curve[curve["y"] <= top]
-            self._draw(plot, model, inside)
+            self._draw(plot, model, curve[curve["y"] <= top])
         return plot.svg()
 
     def gain(self) -> str:
@@ -112,12 +107,12 @@ class _Drawer:
         rows = self._rows("gain")
         if not rows:
             return ""
-        plot = self._plot("gain", Axis(self._label("gain", "x"), 0, 1), Axis(self._label("gain", "y"), 0, 1))
+        plot = self._plot("gain")
         plot.line([0, 1], [0, 1], REFERENCE, "2 4")
         for model, curve in rows:
             self._draw(plot, model, curve)
         first = self.given.metrics.iloc[0]
-        plot.upright(float(first["visits"] / first["n_test"]), self._label("gain", "budget"))
+        plot.upright(float(first["visits"] / first["n_test"]), _label("gain", "budget"))
         return plot.svg()
 
     def reliability(self) -> str:
@@ -127,8 +122,7 @@ class _Drawer:
             return ""
         highest = max(float(np.nanmax(r[["x", "y"]].to_numpy())) for _, r in rows)
         top = min(1.0, max(highest * MARGIN, 0.01))
-        axes = (Axis(self._label("reliability", k), 0, top) for k in ("x", "y"))
-        plot = self._plot("reliability", *axes)
+        plot = self._plot("reliability", top, top)
         plot.line([0, top], [0, top], REFERENCE, "2 4")
         for model, curve in rows:
             self._draw(plot, model, curve)
@@ -138,58 +132,64 @@ class _Drawer:
 
     def delta(self) -> str:
         """Difference in recall to the rules at the same visits, by model."""
-        table = self.given.comparison
-        if table is None:
+        if self.given.comparison is None:
             return ""
-        pooled = table[(table["scope"] == "pooled") & (table["at"] == "budget")]
-        rows = self._intervals(pooled, "delta_recall", "delta_low", "delta_high")
+        rows = _intervals(_at_budget(self.given.comparison), "delta_recall", "delta_low", "delta_high")
         ends = [v for r in rows for v in (r.low, r.high, r.value) if v == v]
         reach = max(0.05, *(abs(v) for v in ends)) * MARGIN
-        axis = Axis(self._label("delta", "x"), -reach, reach)
-        return intervals(rows, axis, self._label("delta", "title"), zero=True, langs=self.langs)
+        axis = Axis(_label("delta", "x"), -reach, reach)
+        return intervals(rows, axis, _label("delta", "title"), zero=True, langs=self.langs)
 
     def auc(self) -> str:
         """AUC with its interval, by model."""
-        rows = self._intervals(self.given.metrics.dropna(subset=["auc"]), "auc", "auc_low", "auc_high")
+        rows = _intervals(self.given.metrics.dropna(subset=["auc"]), "auc", "auc_low", "auc_high")
         if not rows:
             return ""
         lowest = min([0.5, *(v for r in rows for v in (r.low, r.value) if v == v)])
-        axis = Axis(self._label("auc", "x"), np.floor(lowest * 10) / 10, 1.0, percent=False)
-        return intervals(rows, axis, self._label("auc", "title"), langs=self.langs)
+        axis = Axis(_label("auc", "x"), np.floor(lowest * 10) / 10, 1.0, percent=False)
+        return intervals(rows, axis, _label("auc", "title"), langs=self.langs)
 
-    def _intervals(self, rows: pd.DataFrame, value: str, low: str, high: str) -> list[Interval]:
-        return [
-            Interval(
-                model_words(str(r["model"]), self.book),
-                float(r[value]),
-                float(r[low]),
-                float(r[high]),
-                line_style(str(r["model"]))[0],
-            )
-            for r in rows.to_dict("records")
-        ]
+
+def _intervals(rows: pd.DataFrame, value: str, low: str, high: str) -> list[Interval]:
+    ends = rows[["model", value, low, high]].itertuples(index=False, name=None)
+    return [Interval(model_words(m), v, lo, hi, line_style(m)[0]) for m, v, lo, hi in ends]
 
 
 POINTS = 100  # percentage points
 LISTS = ("rules+rules", "rules+random", "rules+model")
 TARGETING = ("targeting_differential", "targeting_differential_errors", "cgh", "bpac", "welfare")
 COUNTS = ("visits", "confirmed", "not_confirmed", "absent")
-ORACLE = "oracle"
+HEADLINE = ("visits", "n_events", "hits_baseline", "hits_model", "both", "baseline_only", "model_only")
 
 
-def metrics_table(frame: pd.DataFrame, book: Mapping[str, Any], champion: str) -> Table:
+def _at_budget(comparison: pd.DataFrame) -> pd.DataFrame:
+    return comparison[(comparison["scope"] == "pooled") & (comparison["at"] == "budget")]
+
+
+def _metrics_shown(place: str) -> tuple[list[str], list[Column]]:
+    """Return the metrics that a table shows, with their columns."""
+    shown = [m for m in METRICS.values() if place in m.shown_in]
+    return [m.name for m in shown], [Column(m.words) for m in shown]
+
+
+def _figures(row: Mapping[Any, Any], metrics: Sequence[str], counts: Sequence[str]) -> list[Content]:
+    """Return metrics with their intervals, then counts and rates."""
+    measured = [Cell(_value(row, m), small=interval(row, m)) for m in metrics]
+    return [*measured, *(number(row.get(c), c) for c in counts)]
+
+
+def metrics_table(frame: pd.DataFrame, champion: str) -> Table:
     """Return metrics by model with intervals; the model that scores is marked."""
-    columns = book["columns"]
-    shown = [m.name for m in METRICS.values() if "summary" in m.shown_in]
-    heads = [Column(columns["model"], "text"), *(Column(METRICS[m].words) for m in shown)]
-    heads += [Column(columns[c]) for c in ("n_test", "n_events", "base_rate")]
-    rows = []
-    for row in frame.to_dict("records"):
-        cells: list[Content] = [model_words(str(row["model"]), book)]
-        cells += [Cell(_value(row, m), small=interval(row, m)) for m in shown]
-        cells += [number(row.get(c), c) for c in ("n_test", "n_events", "base_rate")]
-        rows.append(Row(cells, "best" if row["model"] == champion else ""))
-    return Table(heads, rows)
+    (shown, heads), counts = _metrics_shown("summary"), ("n_test", "n_events", "base_rate")
+    rows = [
+        Row([model_words(str(r["model"])), *_figures(r, shown, counts)], _best(r["model"] == champion))
+        for r in frame.to_dict("records")
+    ]
+    return Table([*WORDS.columns("model"), *heads, *WORDS.columns(*counts, text=())], rows)
+
+
+def _best(is_best: Any) -> str:
+    return "best" if is_best else ""
 
 
 def _value(row: Mapping[Any, Any], name: str) -> str:
@@ -199,203 +199,153 @@ def _value(row: Mapping[Any, Any], name: str) -> str:
     return f"{value:.1%}" if is_share(name) else f"{value:.3f}"
 
 
-def fold_table(frame: pd.DataFrame, book: Mapping[str, Any]) -> Table:
+def fold_table(frame: pd.DataFrame) -> Table:
     """Return AUC, average precision and recall by test period and model."""
-    columns = book["columns"]
-    shown = [m.name for m in METRICS.values() if "periods" in m.shown_in]
-    heads = [Column(columns["fold"], "text"), Column(columns["model"], "text")]
-    heads += [
-        *(Column(METRICS[m].words) for m in shown),
-        Column(columns["n_test"]),
-        Column(columns["n_events"]),
+    (shown, heads), counts = _metrics_shown("periods"), ("n_test", "n_events")
+    rows = [
+        Row([str(r["fold"]), model_words(str(r["model"])), *_figures(r, shown, counts)])
+        for r in frame.sort_values("fold", kind="stable").to_dict("records")
     ]
-    rows = []
-    for row in frame.sort_values("fold", kind="stable").to_dict("records"):
-        cells: list[Content] = [str(row["fold"]), model_words(str(row["model"]), book)]
-        cells += [Cell(_value(row, m), small=interval(row, m)) for m in shown]
-        cells += [number(row.get(c)) for c in ("n_test", "n_events")]
-        rows.append(Row(cells))
-    return Table(heads, rows)
+    names = WORDS.columns("fold", "model", text=("fold", "model"))
+    return Table([*names, *heads, *WORDS.columns(*counts, text=())], rows)
 
 
-def comparison_table(frame: pd.DataFrame, book: Mapping[str, Any], champion: str) -> Table:
+def comparison_table(frame: pd.DataFrame, champion: str) -> Table:
     """Return rules against each model at the budget and at the rules' own quota, over all periods."""
-    columns, values = book["columns"], book["values"]
+    values = section("report.values")
     counts = ("visits", "hits_baseline", "hits_model", "both", "baseline_only", "model_only")
-    heads = [Column(columns["at"], "text"), Column(columns["model"], "text")]
-    heads += [*(Column(columns[c]) for c in (*counts, "delta", "p")), Column(columns["verdict"], "text")]
     rows = []
     for row in frame[frame["scope"] == "pooled"].to_dict("records"):
-        cells: list[Content] = [values[row["at"]], model_words(str(row["model"]), book)]
-        cells += [number(row[c]) for c in counts]
-        cells += [Cell(_points(row["delta_recall"]), small=_span(row)), number(row["p_holm"])]
+        cells: list[Content] = [values[row["at"]], model_words(str(row["model"]))]
+        cells += [*(number(row[c]) for c in counts), _difference(row), number(row["p_holm"])]
         cells.append(values[row["verdict"]])
-        rows.append(Row(cells, "best" if row["model"] == champion and row["at"] == "budget" else ""))
-    return Table(heads, rows)
+        rows.append(Row(cells, _best(row["model"] == champion and row["at"] == "budget")))
+    text = ("at", "model", "verdict")
+    return Table(WORDS.columns("at", "model", *counts, "delta", "p", "verdict", text=text), rows)
 
 
-def targeting_table(frame: pd.DataFrame, book: Mapping[str, Any]) -> Table | None:
+def targeting_table(frame: pd.DataFrame) -> Table | None:
     """Return the poverty literature's measures of the rules' list and of each model's, at the budget."""
     shown = [n for n in TARGETING if f"{n}_model" in frame.columns and frame[f"{n}_model"].notna().any()]
-    rows = frame[(frame["scope"] == "pooled") & (frame["at"] == "budget")].to_dict("records")
+    rows = _at_budget(frame).to_dict("records")
     if not shown or not rows:
         return None
-    heads = [Column(book["columns"]["model"], "text")]
-    heads += [Column(METRICS[n].words) for n in shown]
-    sides = [("rule", "baseline", rows[0]), *((str(row["model"]), "model", row) for row in rows)]
+    lists = [("rule", "baseline", rows[0]), *((str(row["model"]), "model", row) for row in rows)]
     return Table(
-        heads,
-        [
-            Row([model_words(name, book), *(number(row[f"{n}_{side}"]) for n in shown)])
-            for name, side, row in sides
-        ],
+        [*WORDS.columns("model"), *(Column(METRICS[n].words) for n in shown)],
+        [Row([model_words(name), *(number(r[f"{n}_{side}"]) for n in shown)]) for name, side, r in lists],
     )
 
 
-def deployed_table(frame: pd.DataFrame, book: Mapping[str, Any]) -> Table:
+def deployed_table(frame: pd.DataFrame) -> Table:
     """Return what lists as deployed find: all flagged kept, the rest topped up by model, rule or lot."""
-    columns, values = book["columns"], book["values"]
-    heads = [Column(columns["list"], "text"), Column(columns["model"], "text")]
-    heads += [Column(columns[c]) for c in ("visits", "hits", "recall", "delta")]
-    rows = []
+    values = section("report.values")
+    rows: list[Row] = []
     pooled = frame[frame["scope"] == "pooled"]
     order = pooled["list"].map({name: i for i, name in enumerate(LISTS)}).sort_values(kind="stable").index
     for row in pooled.loc[order].to_dict("records"):
-        own = row["list"] == "rules+model"
-        rows.append(
-            Row(
-                [
-                    values[row["list"]],
-                    model_words(str(row["model"]), book) if own else NOTHING,
-                    number(row["visits"]),
-                    (f"{row['hits']:,.0f}" if float(row["hits"]).is_integer() else f"{row['hits']:,.1f}"),
-                    _value({"recall": row["recall"]}, "recall"),
-                    Cell(_points(row["delta_recall"]), small=_span(row)),
-                ]
-            )
-        )
-    return Table(heads, _once(rows))
-
-
-def _once(rows: list[Row]) -> list[Row]:
-    """Drop repeated rows: the rules' and the lot's lists are the same whatever model they stand beside."""
-    seen: list[Row] = []
-    for row in rows:
-        if row not in seen:
-            seen.append(row)
-    return seen
-
-
-def fold_dates(frame: pd.DataFrame, book: Mapping[str, Any]) -> Table:
-    """Return when each fold trained and tested, and on how many rows."""
-    columns = book["columns"]
-    heads = [Column(columns["fold"], "text"), Column(columns["train"], "text")]
-    heads += [Column(columns["n_train"]), Column(columns["train_events"]), Column(columns["test"], "text")]
-    heads += [Column(columns[c]) for c in ("n_test", "test_events", "n_null")]
-    rows = []
-    for row in frame.to_dict("records"):
-        cells: list[Content] = [str(row["fold"]), f"{row['train_from']} – {row['train_to']}"]
-        cells += [number(row["n_train"]), number(row["train_events"])]
-        cells.append(f"{row['test_from']} – {row['test_to']}")
-        cells += [number(row[c]) for c in ("n_test", "test_events", "n_null")]
-        rows.append(Row(cells))
+        model = model_words(str(row["model"])) if row["list"] == "rules+model" else NOTHING
+        hits = f"{row['hits']:,.0f}" if float(row["hits"]).is_integer() else f"{row['hits']:,.1f}"
+        counts = [number(row["visits"]), hits, _value(row, "recall")]
+        line = Row([values[row["list"]], model, *counts, _difference(row)])
+        # The rules' and the lot's lists are the same whatever model they stand beside.
+        rows += [line] if line not in rows else []
+    heads = WORDS.columns("list", "model", "visits", "hits", "recall", "delta", text=("list", "model"))
     return Table(heads, rows)
 
 
-def _points(value: float) -> str:
-    return NOTHING if value is None or not math.isfinite(value) else f"{POINTS * value:+.1f}"
+def fold_dates(frame: pd.DataFrame) -> Table:
+    """Return when each fold trained and tested, and on how many rows."""
+    trained, tested = ("n_train", "train_events"), ("n_test", "test_events", "n_null")
+    rows = []
+    for row in frame.to_dict("records"):
+        spans = {name: f"{row[f'{name}_from']} – {row[f'{name}_to']}" for name in ("train", "test")}
+        before, after = ([number(row[c]) for c in names] for names in (trained, tested))
+        rows.append(Row([str(row["fold"]), spans["train"], *before, spans["test"], *after]))
+    text = ("fold", "train", "test")
+    return Table(WORDS.columns("fold", "train", *trained, "test", *tested, text=text), rows)
 
 
-def _span(row: Mapping[Any, Any]) -> str:
-    low, high = row["delta_low"], row["delta_high"]
-    return "" if low is None or not math.isfinite(low) else f"[{POINTS * low:+.1f}, {POINTS * high:+.1f}]"
+def _difference(row: Mapping[Any, Any]) -> Cell:
+    """Return a difference in recall in percentage points, its interval below."""
+    value, low, high = (row[c] for c in ("delta_recall", "delta_low", "delta_high"))
+    known = low is not None and math.isfinite(low)
+    span = f"[{POINTS * low:+.1f}, {POINTS * high:+.1f}]" if known else ""
+    missing = value is None or not math.isfinite(value)
+    return Cell(NOTHING if missing else f"{POINTS * value:+.1f}", small=span)
 
 
-def headline_figures(given: ReportInput, book: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Return the three numbers of the headline, rules against the model that scores; None without them."""
-    champion, table = str(given.experiment["champion"]), given.comparison
-    if table is None:
-        return None
-    rows = table[(table["scope"] == "pooled") & (table["at"] == "budget") & (table["model"] == champion)]
+def headline_figures(given: ReportInput) -> list[Part]:
+    """Return the three numbers of the headline, rules against the model that scores; none without them."""
+    champion = str(given.experiment["champion"])
+    if given.comparison is None:
+        return []
+    rows = _at_budget(given.comparison)
+    rows = rows[rows["model"] == champion]
     if rows.empty:
-        return None
-    row, page = rows.iloc[0], book["page"]
-    return {
-        "rules": number(int(row["hits_baseline"])),
-        "model": number(int(row["hits_model"])),
-        "either": number(int(row["both"] + row["baseline_only"] + row["model_only"])),
-        "visits": filled(
-            page["same_visits"], visits=number(int(row["visits"])), events=number(int(row["n_events"]))
-        ),
-        "model_words": filled(page["model_found"], model=model_words(champion, book)),
-        "both_words": filled(page["both_note"], both=number(int(row["both"]))),
-    }
+        return []
+    n = {str(name): int(rows[name].iloc[0]) for name in HEADLINE}
+    either = n["both"] + n["baseline_only"] + n["model_only"]
+    numbers: list[tuple[str, Text, Text]] = [
+        (number(n["hits_baseline"]), WORDS("rules_found"), ""),
+        (number(n["hits_model"]), WORDS("model_found", model=model_words(champion)), ""),
+        (number(either), WORDS("either_found"), WORDS("both_note", both=number(n["both"]))),
+    ]
+    same_visits = WORDS("same_visits", visits=number(n["visits"]), events=number(n["n_events"]))
+    return [Paragraph(same_visits, "note"), Numbers(numbers)]
 
 
-def oracle_table(frame: pd.DataFrame, book: Mapping[str, Any], champion: str) -> Table:
+def oracle_table(frame: pd.DataFrame, champion: str) -> Table:
     """Return each model's AUC and recall against true chances, and the share of the oracle's below them."""
-    columns = book["columns"]
     names = ("auc_true", "recall_true", "slope_true", "error_true", "bins_covered", "auc_unsupported")
-    heads = [Column(columns["model"], "text"), *(Column(columns[n]) for n in names)]
-    return Table(heads, [_reached(row, book, champion) for row in frame.to_dict("records")])
+    return Table(
+        WORDS.columns("model", *names), [_reached(row, champion) for row in frame.to_dict("records")]
+    )
 
 
-def _reached(row: Mapping[Any, Any], book: Mapping[str, Any], champion: str) -> Row:
+def _reached(row: Mapping[Any, Any], champion: str) -> Row:
     name = str(row["model"])
     oracle = name == ORACLE
     share = ("", "") if oracle else (f"{row['auc_share']:.0%}", f"{row['recall_share']:.0%}")
-    covered = NOTHING if pd.isna(row["bins"]) else f"{row['bins_covered']:.0f} / {row['bins']:.0f}"
     cells: list[Content] = [
-        model_words(name, book),
+        model_words(name),
         Cell(number(row["auc_true"]), small=share[0]),
         Cell(number(row["recall_true"], "recall"), small=share[1]),
-        NOTHING if oracle else number(row["slope_true"]),
-        NOTHING if oracle else number(row["error_true"]),
-        covered,
+        *(NOTHING if oracle else number(row[c]) for c in ("slope_true", "error_true")),
+        NOTHING if pd.isna(row["bins"]) else f"{row['bins_covered']:.0f} / {row['bins']:.0f}",
         number(row.get("auc_unsupported")),
     ]
-    return Row(cells, "best" if name == champion else "")
+    return Row(cells, _best(name == champion))
 
 
-def bins_table(frame: pd.DataFrame, book: Mapping[str, Any], champion: str) -> Table:
+def bins_table(frame: pd.DataFrame, champion: str) -> Table:
     """Return the champion's score bins: foretold with interval, mean truth, and what happened."""
-    columns = book["columns"]
-    heads = [Column(columns[n]) for n in ("bin", "n_test", "predicted", "true", "observed", "covered")]
     rows = []
     for row in frame[frame["model"] == champion].to_dict("records"):
-        span = f"[{_share(row['low'])}, {_share(row['high'])}]" if pd.notna(row["low"]) else ""
-        cells: list[Content] = [
-            number(row["bin"]),
-            number(row["n"]),
-            Cell(_share(row["predicted"]), small=span),
-            _share(row["true"]),
-            _share(row["observed"]),
-            "" if pd.isna(row["covered"]) else "✓" if row["covered"] else "✗",
-        ]
-        rows.append(Row(cells))
-    return Table(heads, rows)
+        shares = {n: _share(row[n]) for n in ("low", "high", "predicted", "true", "observed")}
+        span = f"[{shares['low']}, {shares['high']}]" if pd.notna(row["low"]) else ""
+        covered = "" if pd.isna(row["covered"]) else "✓" if row["covered"] else "✗"
+        figures: list[Content] = [number(row["bin"]), number(row["n"]), Cell(shares["predicted"], small=span)]
+        rows.append(Row([*figures, shares["true"], shares["observed"], covered]))
+    return Table(WORDS.columns("bin", "n_test", "predicted", "true", "observed", "covered", text=()), rows)
 
 
 def _share(value: float) -> str:
     return NOTHING if pd.isna(value) else f"{value:.1%}"
 
 
-def yields_table(frame: pd.DataFrame, book: Mapping[str, Any]) -> Table:
+def yields_table(frame: pd.DataFrame) -> Table:
     """Return findings by source as the page shows them."""
-    columns, values = book["columns"], book["values"]
-    heads = [
-        Column(columns["selected_by"], "text"),
-        *(Column(columns[c]) for c in (*COUNTS, "yield", "bounds")),
-    ]
+    values = section("report.values")
     rows = []
     for row in frame.to_dict("records"):
-        cells: list[Content] = [values[f"source_{row['selected_by']}"], *(number(row[c]) for c in COUNTS)]
         known = row["rate"] == row["rate"]
-        rate = f"{row['rate']:.1%}" if known else number(None)
-        cells.append(Cell(rate, small=f"[{row['low']:.1%}, {row['high']:.1%}]" if known else ""))
-        cells.append(f"{row['worst']:.0%}–{row['best']:.0%}" if row["absent"] else number(None))
-        rows.append(Row(cells))
-    return Table(heads, rows)
+        span = f"[{row['low']:.1%}, {row['high']:.1%}]" if known else ""
+        bounds = f"{row['worst']:.0%}–{row['best']:.0%}" if row["absent"] else NOTHING
+        counts = [number(row[c]) for c in COUNTS]
+        cell = Cell(_share(row["rate"]), small=span)
+        rows.append(Row([values[f"source_{row['selected_by']}"], *counts, cell, bounds]))
+    return Table(WORDS.columns("selected_by", *COUNTS, "yield", "bounds"), rows)
 
 
 def weighted_facts(frame: pd.DataFrame | None) -> dict[str, str] | None:

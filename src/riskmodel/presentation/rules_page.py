@@ -21,16 +21,16 @@ from riskmodel.presentation.page import (
     Heading,
     Numbers,
     PageSection,
+    PageWords,
     Paragraph,
     Part,
-    attributes_in_both,
-    filled,
     page_html,
 )
 from riskmodel.presentation.report_input import ReportInput
 from riskmodel.presentation.table import NOTHING, Cell, Column, Row, Table, Text, Words, number
 from riskmodel.rules import RuleSet
 
+WORDS = PageWords("rules_page.page", "rules_page.columns")
 FORMAT = 1
 PAGE = "rules.html"
 MOST = 200  # rows of one kind of change on the page; the file beside it holds all
@@ -223,26 +223,21 @@ def values_held(view: RulesView, column: str) -> pd.DataFrame:
 def rules_html(view: RulesView, lang: str = "zh") -> str:
     """Return the page of rules as text."""
     ruleset = view.ruleset
-    where = attributes_in_both(ruleset.jurisdiction)
+    where = pair(ruleset.jurisdiction)
     return page_html(
         pair(ruleset, "name"),
         [
-            PageSection("headline", _page("headline"), _headline(view)),
-            PageSection("verdicts", _page("verdicts"), _verdicts(view), wrap=True),
-            PageSection("changes", _page("changes"), _changes(view), wrap=True),
-            PageSection("rules", _page("rules"), _in_force(view), wrap=True),
-            PageSection("origin", _page("origin"), [_origin(view)]),
+            PageSection("headline", WORDS("headline"), _headline(view)),
+            PageSection("verdicts", WORDS("verdicts"), _verdicts(view), wrap=True),
+            PageSection("changes", WORDS("changes"), _changes(view), wrap=True),
+            PageSection("rules", WORDS("rules"), _in_force(view), wrap=True),
+            PageSection("origin", WORDS("origin"), [_origin(view)]),
         ],
         language=lang,
         kind=f"rules format {FORMAT}",
-        above=_page("report"),
-        below=filled(_page("subtitle"), where=where, **view.days),
+        above=WORDS("report"),
+        below=WORDS("subtitle", where=where, **view.days),
     )
-
-
-def _page(key: str) -> dict[str, str]:
-    words: dict[str, str] = section("rules_page.page")[key]
-    return words
 
 
 def _value(key: str) -> Words:
@@ -250,14 +245,10 @@ def _value(key: str) -> Words:
     return words
 
 
-def _note(key: str) -> Paragraph:
-    return Paragraph(_page(f"{key}_note"), "note")
-
-
 def _headline(view: RulesView) -> list[Part]:
     v, kinds = view.verdicts, view.changes["kind"]
-    verdict = filled(
-        _page("verdict"),
+    verdict = WORDS(
+        "verdict",
         n=f"{len(v):,}",
         flagged=f"{v['flagged'].sum():,}",
         persons=f"{int(v.loc[v['flagged'], 'persons'].sum()):,}",
@@ -266,29 +257,29 @@ def _headline(view: RulesView) -> list[Part]:
         changed=f"{len(view.changes):,}",
     )
     numbers = [
-        (f"{v['flagged'].sum():,}", _page("now"), ""),
-        (f"{(kinds == 'newly_flagged').sum():,}", _page("new"), ""),
-        (f"{(kinds == 'no_longer_flagged').sum():,}", _page("gone"), ""),
+        (f"{v['flagged'].sum():,}", WORDS("now"), ""),
+        (f"{(kinds == 'newly_flagged').sum():,}", WORDS("new"), ""),
+        (f"{(kinds == 'no_longer_flagged').sum():,}", WORDS("gone"), ""),
     ]
     parts: list[Part] = [Paragraph(verdict, "verdict"), Numbers(numbers)]
     if view.as_of.date() < view.ruleset.valid_from:
-        parts.append(Paragraph(filled(_page("early"), day=str(view.ruleset.valid_from)), "warn"))
+        parts.append(Paragraph(WORDS("early", day=str(view.ruleset.valid_from)), "warn"))
     size = _size(view)
     return parts if size is None else [*parts, Paragraph(size, "note")]
 
 
 def _verdicts(view: RulesView) -> list[Part]:
-    parts: list[Part] = [categories_table(view), _note("verdicts")]
-    parts += [Heading(_page("townships")), townships_table(view)]
+    parts: list[Part] = [categories_table(view), WORDS.note("verdicts")]
+    parts += [Heading(WORDS("townships")), townships_table(view)]
     for title, table in count_tables(view):
         parts += [Heading(title), table]
     return parts
 
 
 def _changes(view: RulesView) -> list[Part]:
-    parts: list[Part] = [Paragraph(_page("not_published"), "warn")]
+    parts: list[Part] = [Paragraph(WORDS("not_published"), "warn")]
     tables = change_tables(view)
-    parts.append(_note("changes") if tables else Paragraph(_page("no_changes"), "note"))
+    parts.append(WORDS.note("changes") if tables else Paragraph(WORDS("no_changes"), "note"))
     for kind, title, table in tables:
         parts += [Heading(title, id=f"changes-{kind}"), table]
     return parts
@@ -298,15 +289,15 @@ def _in_force(view: RulesView) -> list[Part]:
     lines = view.verdicts["line"].dropna().unique()
     line = f"{lines[0]:,.2f}".removesuffix(".00") if len(lines) else NOTHING
     parts: list[Part] = [
-        Paragraph(filled(_page("line"), line=line), "verdict"),
-        Heading(_page("conditions")), conditions_table(view), _note("conditions"),
-        Heading(_page("parameters")), parameters_table(view), _note("parameters"),
+        Paragraph(WORDS("line", line=line), "verdict"),
+        Heading(WORDS("conditions")), conditions_table(view), WORDS.note("conditions"),
+        Heading(WORDS("parameters")), parameters_table(view), WORDS.note("parameters"),
     ]  # fmt: skip
-    steps = [attributes_in_both(step) for step in view.ruleset.procedure]
-    parts += [Heading(_page("procedure")), Bullets(steps, numbered=True)] if steps else []
-    parts += [Heading(_page("clocks")), clocks_table(view)] if view.ruleset.clocks else []
-    notes = [attributes_in_both(note) for note in view.ruleset.notes]
-    return [*parts, *([Heading(_page("notes")), Bullets(notes)] if notes else [])]
+    steps = [pair(step) for step in view.ruleset.procedure]
+    parts += [Heading(WORDS("procedure")), Bullets(steps, numbered=True)] if steps else []
+    parts += [Heading(WORDS("clocks")), clocks_table(view)] if view.ruleset.clocks else []
+    notes = [pair(note) for note in view.ruleset.notes]
+    return [*parts, *([Heading(WORDS("notes")), Bullets(notes)] if notes else [])]
 
 
 def _size(view: RulesView) -> dict[str, str] | None:
@@ -315,8 +306,8 @@ def _size(view: RulesView) -> dict[str, str] | None:
         return None
     row, kind = view.size.iloc[0], view.ruleset.size_check.denominator
     answer = "nobody" if pd.isna(row["within"]) else "within" if row["within"] else "outside"
-    return filled(
-        _page("size"),
+    return WORDS(
+        "size",
         found=f"{int(row['flagged_persons']):,}",
         registered=f"{int(row['registered_persons']):,}",
         whom=code_words("households", "registration", kind),
@@ -332,7 +323,7 @@ def _origin(view: RulesView) -> Facts:
         "ruleset": ruleset.id,
         "valid_from": str(ruleset.valid_from),
         "source": ruleset.source,
-        "jurisdiction": attributes_in_both(ruleset.jurisdiction),
+        "jurisdiction": pair(ruleset.jurisdiction),
         "as_of": view.days["day"],
         "since": view.days["since"],
         "fingerprint": view.fingerprint,
@@ -342,9 +333,7 @@ def _origin(view: RulesView) -> Facts:
 
 
 def _table(heads: Sequence[str], rows: Sequence[Row], note: Words | None = None) -> Table:
-    words = section("rules_page.columns")
-    columns = [Column(words[h], "text" if h in TEXTS else "number") for h in heads]
-    return Table(columns, rows, notes=() if note is None else (note,))
+    return Table(WORDS.columns(*heads, text=TEXTS), rows, notes=() if note is None else (note,))
 
 
 def categories_table(view: RulesView) -> Table:
@@ -354,12 +343,12 @@ def categories_table(view: RulesView) -> Table:
     rows = []
     for row in by_verdict(view, "category").to_dict("records"):
         category = declared.get(row["category"])
-        words = attributes_in_both(category) if category else _value(row["category"])
+        words = pair(category) if category else _value(row["category"])
         whom = _registrations(category.registration) if category else NOTHING
         rows.append(_counted(row, words, whom, category.source if category else NOTHING, row["category"]))
     for row in by_verdict(view, "tier").to_dict("records"):
         tier = tiers[row["tier"]]
-        rows.append(_counted(row, attributes_in_both(tier), NOTHING, tier.source, row["tier"]))
+        rows.append(_counted(row, pair(tier), NOTHING, tier.source, row["tier"]))
     return _table(("verdict", "registration", "counted", "households", "persons", "source"), rows)
 
 
@@ -379,7 +368,7 @@ def conditions_table(view: RulesView) -> Table:
     held = ids_held(view, "conditions", ids)["households"]
     unclear = ids_held(view, "unknown", ids)["households"]
     rows = [
-        Row([Cell(attributes_in_both(c), small=name), c.when, number(yes), number(unknown), c.source])
+        Row([Cell(pair(c), small=name), c.when, number(yes), number(unknown), c.source])
         for (name, c), yes, unknown in zip(view.ruleset.conditions.items(), held, unclear, strict=True)
     ]
     return _table(("condition", "expression", "holds", "unclear", "source"), rows)
@@ -402,7 +391,7 @@ def clocks_table(view: RulesView) -> Table:
     rows = []
     for clock in view.ruleset.clocks:
         length = {lang: f"{clock.limit:g} {units[clock.unit][lang]}" for lang in LANGS}
-        rows.append(Row([Cell(attributes_in_both(clock), small=clock.id), length, clock.source]))
+        rows.append(Row([Cell(pair(clock), small=clock.id), length, clock.source]))
     return _table(("clock", "limit", "source"), rows)
 
 
@@ -420,8 +409,8 @@ def townships_table(view: RulesView) -> Table:
 def count_tables(view: RulesView) -> list[tuple[Words, Table]]:
     """Return further counts that the set gives: outcomes, focus groups, bands, why incomes are unknown."""
     ruleset = view.ruleset
-    outcomes: dict[str, Words] = {str(v.outcome): attributes_in_both(v) for v in ruleset.outcomes}
-    groups: dict[str, Words] = {i: attributes_in_both(c) for i, c in ruleset.focus.items()}
+    outcomes: dict[str, Words] = {str(v.outcome): pair(v) for v in ruleset.outcomes}
+    groups: dict[str, Words] = {i: pair(c) for i, c in ruleset.focus.items()}
     reasons: dict[str, Words] = section("rules.reasons")
     counted = {
         "outcomes": (values_held(view, "outcome"), outcomes),
@@ -449,8 +438,8 @@ def change_tables(view: RulesView) -> list[tuple[str, Words, Table]]:
         if frame.empty:
             continue
         rows = [_change(view, row) for row in frame.head(MOST).to_dict("records")]
-        title = filled(_page("kind"), kind=section("rules_page.kinds")[kind], n=f"{len(frame):,}")
-        cut = filled(_page("cut"), n=MOST) if len(frame) > MOST else None
+        title = WORDS("kind", kind=section("rules_page.kinds")[kind], n=f"{len(frame):,}")
+        cut = WORDS("cut", n=MOST) if len(frame) > MOST else None
         out.append((kind, title, _table(("household", "township", "from_to", "why"), rows, cut)))
     return out
 
@@ -469,8 +458,8 @@ def _verdict(view: RulesView, row: Mapping[Any, Any], end: str) -> Words:
     values = section("rules_page.values")
     if pd.isna(category):
         return _value("absent")
-    declared = {c.id: attributes_in_both(c) for c in view.ruleset.categories}
-    declared |= {t.id: attributes_in_both(t) for t in view.ruleset.tiers}
+    declared = {c.id: pair(c) for c in view.ruleset.categories}
+    declared |= {t.id: pair(t) for t in view.ruleset.tiers}
     first = declared.get(category, values.get(category, dict.fromkeys(LANGS, str(category))))
     parts = [first] if category != "none" or not (tier or outcome) else []
     parts += [declared.get(tier, dict.fromkeys(LANGS, str(tier)))] if tier else []
