@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import datetime as dt
 import functools
+import inspect
 import json
 import math
 import os
 import sys
 from collections.abc import Callable
 from contextvars import ContextVar
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, get_type_hints
 
 import typer
 
 from riskmodel.errors import InputMissing, InputRefused, RiskmodelError, UsageError
 from riskmodel.io import DEFAULT_STORE, ENDINGS, writable
+
+if TYPE_CHECKING:
+    from riskmodel.data import County
 
 DONE, REFUSED, USAGE = 0, 1, 2
 OUR_FAULT = 70  # EX_SOFTWARE of sysexits.h: neither the data nor the call can mend it
@@ -26,14 +31,6 @@ StoreOption = Annotated[Path, typer.Option("--store", help="MLflow's SQLite file
 DataArgument = Annotated[Path, typer.Argument(metavar="DATA", help="Folder of tables, or a DuckDB file.")]
 AsOfOption = Annotated[str, typer.Option("--as-of", metavar="DATE", help="The day that is spoken of.")]
 LangOption = Annotated[str, typer.Option("--lang", help="zh or en.")]
-SnapshotOption = Annotated[
-    str | None,
-    typer.Option("--snapshot-on", metavar="DATE", help="When undated household and member rows were taken."),
-]
-MaxRejected = Annotated[
-    float,
-    typer.Option("--max-rejected", min=0, max=1, help="Refuse a table when more than this is rejected."),
-]
 Pseudonymise = Annotated[
     bool,
     typer.Option("--pseudonymise", help="Key ids by HMAC (key in RISKMODEL_PSEUDONYM_KEY), drop names."),
@@ -60,6 +57,57 @@ NamesOption = Annotated[
 MeasuresOption = Annotated[
     Path | None, typer.Option("--measures", metavar="FILE", help="The office's own measures, YAML.")
 ]
+
+
+@dataclass(frozen=True)
+class ReadingOptions:
+    """How a county's tables are read: `verb` expands a parameter of this type into these options."""
+
+    max_rejected: Annotated[
+        float,
+        typer.Option("--max-rejected", min=0, max=1, help="Refuse a table when more than this is rejected."),
+    ] = 0.05
+    snapshot_on: Annotated[
+        str | None,
+        typer.Option(
+            "--snapshot-on", metavar="DATE", help="When undated household and member rows were taken."
+        ),
+    ] = None
+    pseudonymise: Pseudonymise = False
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The options as `riskmodel.data.read_county` takes them."""
+        return asdict(self)
+
+    def read_county(self, data: Path, *, out: Path | None = None, as_of: Any = None) -> County:
+        """Read a county, say what was noticed, and write ``rejected.csv`` beside the output.
+
+        Days asked for that lie where there are no records are warned of here, for every verb.
+        """
+        from riskmodel import data as counties
+        from riskmodel.households import as_moments, dates_outside_records
+
+        days = as_moments(as_of) if as_of else ()  # a wrong date is told before anything is read
+        folder = out or Path()
+        try:
+            county = counties.read_county(data, **self.options)
+        except counties.DataRefused as exc:
+            if len(exc.rejected):
+                say(f"rejected rows, kept whole: {counties.write_rejected(exc.rejected, folder)}")
+            raise
+        for note in county.notes:
+            say(f"note: {note}")
+        rejected = county.rejected
+        if len(rejected):
+            rows, path = rejected.groupby(["file", "row"]).ngroups, counties.write_rejected(rejected, folder)
+            say(f"warning: {rows} rows rejected, kept whole in {path}")
+        for note in dates_outside_records(county, [d.as_of for d in days]) if days else ():
+            warn(note)
+        return county
+
+
+READING = ReadingOptions()
 STORE = DEFAULT_STORE
 LANGUAGES = ("zh", "en")
 # Options that name what a verb writes, and what a file's name may end in; so does an argument OUT, a folder.
@@ -83,14 +131,19 @@ def say(text: str) -> None:
 def verb(function: F) -> F:
     """Turn the errors that riskmodel raises on purpose into one message and the contract's exit code.
 
-    Anything else is a fault of ours: it is named in one line too (an office gains nothing from a
-    traceback), and RISKMODEL_DEBUG=1 shows the whole. Where an output (`OUTPUTS`) or the store cannot
-    stand, nothing is begun.
+    A parameter of the type `ReadingOptions` becomes that type's options on the command line.
+
+    Anything else that is raised is a fault of ours: it is named in one line too (an office gains nothing
+    from a traceback), and RISKMODEL_DEBUG=1 shows the whole. Where an output (`OUTPUTS`) or the store
+    cannot stand, nothing is begun.
     """
+    parameters, reading = _parameters(function)
 
     @functools.wraps(function)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
         _WARNED.set([])
+        if reading is not None:
+            kwargs[reading] = ReadingOptions(**{n: kwargs.pop(n) for n in READING.options if n in kwargs})
         try:
             _refuse_early(function, kwargs)
             return function(*args, **kwargs)
@@ -107,7 +160,21 @@ def verb(function: F) -> F:
             say(f"riskmodel: a fault of ours: {type(exc).__name__}: {exc}; RISKMODEL_DEBUG=1 shows where")
             raise typer.Exit(OUR_FAULT) from exc
 
+    wrapped.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     return wrapped  # type: ignore[return-value]
+
+
+def _parameters(function: Callable[..., Any]) -> tuple[list[inspect.Parameter], str | None]:
+    """Return a verb's parameters as typer shall see them, and the name of the one that was expanded."""
+    parameters, reading = [], None
+    hints = get_type_hints(function, include_extras=True)
+    for parameter in inspect.signature(function).parameters.values():
+        if hints[parameter.name] is ReadingOptions:
+            reading = parameter.name
+            parameters += _parameters(ReadingOptions)[0]
+        else:
+            parameters.append(parameter.replace(annotation=hints[parameter.name]))
+    return [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in parameters], reading
 
 
 def _refuse_early(function: Callable[..., Any], given: dict[str, Any]) -> None:
@@ -179,42 +246,6 @@ def _plain(value: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value
-
-
-def read_county(
-    data: Path,
-    *,
-    out: Path | None = None,
-    snapshot_on: str | None = None,
-    max_rejected: float = 0.05,
-    pseudonymise: bool = False,
-    as_of: Any = None,
-) -> Any:
-    """Read a county, say what was noticed, and write ``rejected.csv`` beside the output.
-
-    Days asked for that lie where there are no records are warned of here, for every verb.
-    """
-    from riskmodel import data as counties
-    from riskmodel.households import as_moments, dates_outside_records
-
-    days = as_moments(as_of) if as_of else ()  # a wrong date is told before anything is read
-    where = out or Path()
-    try:
-        found = counties.read_county(
-            data, max_rejected=max_rejected, pseudonymise=pseudonymise, snapshot_on=snapshot_on
-        )
-    except counties.DataRefused as exc:
-        if len(exc.rejected):
-            say(f"rejected rows, kept whole: {counties.write_rejected(exc.rejected, where)}")
-        raise
-    for note in found.notes:
-        say(f"note: {note}")
-    if len(found.rejected):
-        path = counties.write_rejected(found.rejected, where)
-        say(f"warning: {found.rejected.groupby(['file', 'row']).ngroups} rows rejected, kept whole in {path}")
-    for note in dates_outside_records(found, [d.as_of for d in days]) if days else ():
-        warn(note)
-    return found
 
 
 def read_people(names: Path | None, pseudonymise: bool) -> Any:

@@ -12,13 +12,12 @@ import typer
 from typer.core import TyperGroup
 
 from riskmodel.cli.common import (
+    READING,
     REFUSED,
     USAGE,
     DataArgument,
     JsonFlag,
-    MaxRejected,
-    Pseudonymise,
-    SnapshotOption,
+    ReadingOptions,
     say,
     tell,
     verb,
@@ -95,9 +94,7 @@ def check(
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder to write to.")] = Path(
         "out/check"
     ),
-    max_rejected: MaxRejected = 0.05,
-    snapshot_on: SnapshotOption = None,
-    pseudonymise: Pseudonymise = False,
+    reading: ReadingOptions = READING,
     lang: Annotated[str, typer.Option("--lang", help="zh or en.")] = "zh",
     ruleset: Annotated[
         list[str] | None,
@@ -127,10 +124,8 @@ def check(
         data,
         out,
         further=bunching_check(thresholds),
-        max_rejected=max_rejected,
-        snapshot_on=snapshot_on,
-        pseudonymise=pseudonymise,
         lang=lang,
+        **reading.options,
     )
     if found is not None and not summary["refused"]:
         summary["data_through"] = found.data_through

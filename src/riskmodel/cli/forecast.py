@@ -8,16 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from riskmodel.cli.common import (
+    READING,
     STORE,
     AsOfOption,
     DataArgument,
     JsonFlag,
     LangOption,
-    MaxRejected,
-    Pseudonymise,
-    SnapshotOption,
+    ReadingOptions,
     StoreOption,
-    read_county,
     say,
     tell,
     verb,
@@ -58,9 +56,7 @@ def forecast(
     seed: SeedOption = 0,
     lang: LangOption = "zh",
     store: StoreOption = STORE,
-    max_rejected: MaxRejected = 0.05,
-    snapshot_on: SnapshotOption = None,
-    pseudonymise: Pseudonymise = False,
+    reading: ReadingOptions = READING,
     as_json: JsonFlag = False,
 ) -> None:
     """Forecast household income and county counts, with intervals, and say where trouble gathers."""
@@ -72,14 +68,7 @@ def forecast(
     day, past = to_date(as_of), [to_date(d) for d in check or ()]
     ahead.check_horizon(horizon)
     series = read_table(known) if known else None
-    county = read_county(
-        data,
-        out=out,
-        snapshot_on=snapshot_on,
-        max_rejected=max_rejected,
-        pseudonymise=pseudonymise,
-        as_of=(*past, day),
-    )
+    county = reading.read_county(data, out=out, as_of=(*past, day))
     tested = _checked(county, past, day, horizon, ruleset, seed, out) if past else None
     made = ahead.forecast(county, day, horizon, ruleset, seed=seed, exogenous=series, progress=say)
     for note in made.notes:
@@ -199,9 +188,7 @@ def stress(
     seed: SeedOption = 0,
     draws: Annotated[int, typer.Option("--draws", min=50, help="Drawn years.")] = 400,
     store: StoreOption = STORE,
-    max_rejected: MaxRejected = 0.05,
-    snapshot_on: SnapshotOption = None,
-    pseudonymise: Pseudonymise = False,
+    reading: ReadingOptions = READING,
     as_json: JsonFlag = False,
 ) -> None:
     """Say who falls below the line within a year if a scenario comes true, and what closing the gap costs."""
@@ -211,14 +198,7 @@ def stress(
 
     to_date(as_of)
     wanted = [ahead.read_scenario(name) for name in scenario]
-    county = read_county(
-        data,
-        out=out,
-        snapshot_on=snapshot_on,
-        max_rejected=max_rejected,
-        pseudonymise=pseudonymise,
-        as_of=as_of,
-    )
+    county = reading.read_county(data, out=out, as_of=as_of)
     say("households: income per head 12 months ahead")
     homes = ahead.forecast_households(county, as_of, (12,), ruleset, seed=seed)
     given = {

@@ -9,17 +9,15 @@ import typer
 
 from riskmodel.cli.common import (
     DONE,
+    READING,
     REFUSED,
     STORE,
     USAGE,
     AsOfOption,
     DataArgument,
     JsonFlag,
-    MaxRejected,
-    Pseudonymise,
-    SnapshotOption,
+    ReadingOptions,
     StoreOption,
-    read_county,
     say,
     tell,
     verb,
@@ -37,9 +35,7 @@ def features(
     engine: Annotated[Literal["duckdb"], typer.Option("--engine")] = "duckdb",
     out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help=".parquet, .csv, .xlsx")] = None,
     describe: Annotated[bool, typer.Option("--describe", help="Print the data dictionary.")] = False,
-    max_rejected: MaxRejected = 0.05,
-    snapshot_on: SnapshotOption = None,
-    pseudonymise: Pseudonymise = False,
+    reading: ReadingOptions = READING,
     as_json: JsonFlag = False,
 ) -> None:
     """Build features, one row per household and as-of; or describe the set."""
@@ -59,14 +55,7 @@ def features(
     if data is None or not as_of or out is None:
         say("riskmodel features needs DATA, --as-of DATE and --out FILE; or --describe")
         raise typer.Exit(USAGE)
-    county = read_county(
-        data,
-        out=out.parent,
-        snapshot_on=snapshot_on,
-        max_rejected=max_rejected,
-        pseudonymise=pseudonymise,
-        as_of=as_of,
-    )
+    county = reading.read_county(data, out=out.parent, as_of=as_of)
     made = declared.build_features(county, chosen, as_of)
     write_table(made, out, sheet="features")
     summary = {"out": str(out), "rows": len(made), "features": len(chosen.names), "feature_set": chosen.id}
@@ -88,9 +77,7 @@ def train(
             help="Draw lists up again every so many months after the test: lead time in compare --further.",
         ),
     ] = None,
-    max_rejected: MaxRejected = 0.05,
-    snapshot_on: SnapshotOption = None,
-    pseudonymise: Pseudonymise = False,
+    reading: ReadingOptions = READING,
     as_json: JsonFlag = False,
 ) -> None:
     """Run an experiment, log it to MLflow, and print its run id."""
@@ -98,13 +85,7 @@ def train(
 
     exp = load_experiment(experiment)
     exp = exp.model_copy(update={"follow_months": follow}) if follow else exp
-    county = read_county(
-        data,
-        out=store.parent,
-        snapshot_on=snapshot_on,
-        max_rejected=max_rejected,
-        pseudonymise=pseudonymise,
-    )
+    county = reading.read_county(data, out=store.parent)
     trained = train(exp, county, store, truth=read_truth(data), progress=say)
     if not as_json:
         say(trained.verdict["en"])
@@ -324,7 +305,7 @@ def promote(
     found = counties.check_county(data)[0] if data is not None else None
     decision = promote(
         name, store, challenger, override=override, data_check=found,
-        county=None if data is None else lambda: read_county(data, out=store.parent),
+        county=None if data is None else lambda: READING.read_county(data, out=store.parent),
     )  # fmt: skip
     if as_json:
         tell(decision.summary, as_json)
@@ -353,9 +334,7 @@ def monitor(
         "out/monitor"
     ),
     store: StoreOption = STORE,
-    max_rejected: MaxRejected = 0.05,
-    snapshot_on: SnapshotOption = None,
-    pseudonymise: Pseudonymise = False,
+    reading: ReadingOptions = READING,
     as_json: JsonFlag = False,
 ) -> None:
     """Look at the model in use: drift, missing values, calibration, yield; an alarm page."""
@@ -367,14 +346,7 @@ def monitor(
     day = to_date(as_of)
     loaded = load_model(model, store)
     before = to_date(reference) if reference else add_months(day, -12)
-    county = read_county(
-        data,
-        out=out,
-        snapshot_on=snapshot_on,
-        max_rejected=max_rejected,
-        pseudonymise=pseudonymise,
-        as_of=(before, day),
-    )
+    county = reading.read_county(data, out=out, as_of=(before, day))
     past = monthly.past_scores(months, loaded.name, before=day) if months.is_dir() else []
     say(f"comparing with {before}; {len(past)} past months on record")
     found = scoring.monitor(

@@ -10,20 +10,19 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from riskmodel.cli.common import (
+    READING,
     STORE,
     AsOfOption,
     BeyondOption,
     DataArgument,
     JsonFlag,
     LangOption,
-    MaxRejected,
     MeasuresOption,
     NamesOption,
     Pseudonymise,
     QuotaOption,
-    SnapshotOption,
+    ReadingOptions,
     StoreOption,
-    read_county,
     read_people,
     say,
     tell,
@@ -47,9 +46,7 @@ def score(
     out: Annotated[Path, typer.Option("--out", metavar="FILE", help=".parquet, .csv or .xlsx")],
     lang: LangOption = "zh",
     store: StoreOption = STORE,
-    max_rejected: MaxRejected = 0.05,
-    snapshot_on: SnapshotOption = None,
-    pseudonymise: Pseudonymise = False,
+    reading: ReadingOptions = READING,
     as_json: JsonFlag = False,
 ) -> None:
     """Score every household with a registered model, its rule verdict beside it."""
@@ -60,14 +57,7 @@ def score(
 
     to_date(as_of)
     loaded = load_model(model, store)
-    county = read_county(
-        data,
-        out=out.parent,
-        snapshot_on=snapshot_on,
-        max_rejected=max_rejected,
-        pseudonymise=pseudonymise,
-        as_of=as_of,
-    )
+    county = reading.read_county(data, out=out.parent, as_of=as_of)
     say(f"scoring with {loaded.name} version {loaded.version} ({loaded.kind})")
     scores = scoring.score(county, loaded, as_of, lang)
     write_table(scores, out, sheet="scores")
@@ -99,9 +89,7 @@ def worklist(
     measures: MeasuresOption = None,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Of the random share.")] = 0,
     lang: LangOption = "zh",
-    max_rejected: MaxRejected = 0.05,
-    snapshot_on: SnapshotOption = None,
-    pseudonymise: Pseudonymise = False,
+    reading: ReadingOptions = READING,
     as_json: JsonFlag = False,
 ) -> None:
     """List whom to check, in order, and why: a workbook for the office."""
@@ -110,16 +98,13 @@ def worklist(
     from riskmodel.io import read_table, writable, write_table
 
     writable(out, endings=(".xlsx",))
-    people = read_people(names, pseudonymise)
+    people = read_people(names, reading.pseudonymise)
     library = load_measures(measures)
     given = read_table(scores)
     county = None
     if data:
         days = sorted({str(day)[:10] for day in given["as_of"]}) if "as_of" in given else None
-        county = read_county(
-            data, out=out.parent, as_of=days, snapshot_on=snapshot_on, max_rejected=max_rejected,
-            pseudonymise=pseudonymise,
-        )  # fmt: skip
+        county = reading.read_county(data, out=out.parent, as_of=days)
     made = scoring.build_worklist(
         given, visits=visits, random_share=random_share, by=None if by == "none" else by, quota=quota,
         floor=floor, beyond=beyond or "score", county=county, seed=seed,
@@ -172,7 +157,7 @@ def report(
     shown = read_table(scores) if scores else None
     given = presentation.read_run(run, store, None if shown is None else {lang: shown})
     if data is not None:
-        given = _with_county(given, read_county(data, out=out), shown, out, lang)
+        given = _with_county(given, READING.read_county(data, out=out), shown, out, lang)
     if forecast is not None:
         given = dataclasses.replace(given, outlook=presentation.read_forecast(forecast))
     page = presentation.write_report(given, out, lang)
@@ -210,9 +195,7 @@ def why(
     target: Annotated[float, typer.Option("--target", min=0.001, max=0.999, help="Chance to fall to.")] = 0.1,
     out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help=".parquet, .csv, .xlsx")] = None,
     store: StoreOption = STORE,
-    max_rejected: MaxRejected = 0.05,
-    snapshot_on: SnapshotOption = None,
-    pseudonymise: Pseudonymise = False,
+    reading: ReadingOptions = READING,
     as_json: JsonFlag = False,
 ) -> None:
     """Say what would have to change for a score to fall: for analysts, never to be printed for a village."""
@@ -221,9 +204,7 @@ def why(
     from riskmodel.runs import load_model
 
     loaded = load_model(model, store)
-    county = read_county(
-        data, snapshot_on=snapshot_on, max_rejected=max_rejected, pseudonymise=pseudonymise, as_of=as_of
-    )
+    county = reading.read_county(data, as_of=as_of)
     found = scoring.score_counterfactuals(county, loaded, as_of, household, target)
     if out is not None:
         write_table(found, out)
@@ -312,9 +293,7 @@ def month(
     lang: Annotated[str | None, typer.Option("--lang", help="zh or en.")] = None,
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder of all months.")] = MONTHS,
     store: StoreOption = STORE,
-    max_rejected: MaxRejected = 0.05,
-    snapshot_on: SnapshotOption = None,
-    pseudonymise: Pseudonymise = False,
+    reading: ReadingOptions = READING,
     as_json: JsonFlag = False,
 ) -> None:
     """Check, judge, score, list, report and balance a month in one go; a killed run is taken up again."""
@@ -326,11 +305,10 @@ def month(
         floor=floor, beyond=beyond, measures=load_measures(measures) if measures else None, seed=seed,
         lang=lang,
     )  # fmt: skip
-    people = read_people(names, pseudonymise)
+    people = read_people(names, reading.pseudonymise)
     made = monthly.run_month(
-        data, as_of, out, store=store, options=options, names=people, say=say, max_rejected=max_rejected,
-        snapshot_on=snapshot_on, pseudonymise=pseudonymise,
-    )  # fmt: skip
+        data, as_of, out, store=store, options=options, names=people, say=say, **reading.options
+    )
     tell(made.summary, as_json)
 
 

@@ -9,13 +9,11 @@ import typer
 
 from riskmodel.cli.common import (
     DONE,
+    READING,
     REFUSED,
     USAGE,
     JsonFlag,
-    MaxRejected,
-    Pseudonymise,
-    SnapshotOption,
-    read_county,
+    ReadingOptions,
     say,
     tell,
     verb,
@@ -40,9 +38,7 @@ def rules(
     explain: Annotated[str | None, typer.Option("--explain", metavar="HOUSEHOLD", help="Why?")] = None,
     listing: Annotated[bool, typer.Option("--list", help="What rule sets there are.")] = False,
     lang: Annotated[str, typer.Option("--lang", help="zh or en.")] = "zh",
-    max_rejected: MaxRejected = 0.05,
-    snapshot_on: SnapshotOption = None,
-    pseudonymise: Pseudonymise = False,
+    reading: ReadingOptions = READING,
     as_json: JsonFlag = False,
 ) -> None:
     """Judge every household by a rule set; what changed since; list the sets; explain one verdict."""
@@ -61,13 +57,8 @@ def rules(
     to_date(as_of)
     params = official.parse_overrides(param or [])
     chosen = official.load_rules(ruleset)
-    county = read_county(
-        data,
-        out=out.parent if out else page,
-        snapshot_on=snapshot_on,
-        max_rejected=max_rejected,
-        pseudonymise=pseudonymise,
-        as_of=[day for day in (as_of, since) if day],
+    county = reading.read_county(
+        data, out=out.parent if out else page, as_of=[day for day in (as_of, since) if day]
     )
     if explain is not None:
         told = official.explain_verdict(county, chosen, as_of, explain, params=params, scores=scores)
@@ -151,9 +142,7 @@ def ledger(
     out: Annotated[Path, typer.Option("--out", metavar="DIR")] = Path("out/ledger"),
     check: Annotated[Path | None, typer.Option("--check", metavar="FILE", help="A published ledger.")] = None,
     lang: Annotated[str, typer.Option("--lang", help="zh or en.")] = "zh",
-    max_rejected: MaxRejected = 0.05,
-    snapshot_on: SnapshotOption = None,
-    pseudonymise: Pseudonymise = False,
+    reading: ReadingOptions = READING,
     as_json: JsonFlag = False,
 ) -> None:
     """Balance the register over a period and make the office tables; or check a published ledger."""
@@ -170,10 +159,7 @@ def ledger(
     if data is None or first is None or last is None:
         say("riskmodel ledger needs DATA, --from DATE and --to DATE; or --check FILE")
         raise typer.Exit(USAGE)
-    county = read_county(
-        data, out=out, snapshot_on=snapshot_on, max_rejected=max_rejected, pseudonymise=pseudonymise,
-        as_of=last,
-    )  # fmt: skip
+    county = reading.read_county(data, out=out, as_of=last)
     made = ledgers.build_register_accounts(county, first, last)
     presentation.write_register(made, out, lang)
     tell({"out": str(out), **ledgers.summarise_accounts(made)}, as_json)
