@@ -168,6 +168,27 @@ def test_a_wrong_set_is_refused_naming_file_key_and_mend(
     assert "mine.yaml" in str(caught.value)
 
 
+def test_of_faults_that_follow_from_one_another_the_first_is_said(tmp_path: Path) -> None:
+    more = """
+  above: {when: "deep or later", zh: 一, en: one, source: own}
+  deep: {when: "below_line and rigid > 3", zh: 一, en: one, source: own}
+  own: {when: "below_line or dibaoo", zh: 一, en: one, source: own}
+  later: {when: "pcni > 3", zh: 一, en: one, source: own}
+"""
+    wrong = GOOD.replace('"pcni < line"', "'pcni < (line and'").replace("\ncategories", f"{more}categories")
+    with pytest.raises(SpecError) as caught:
+        rules.load_rules(write(tmp_path, wrong))
+    said = [line.split("mine.yaml: ")[1] for line in str(caught.value).splitlines()]
+    # Neither the condition that uses the broken one nor the category is blamed; what is wrong itself is.
+    assert [line.split(": ")[0] for line in said] == [
+        f"conditions.{n}.when" for n in ("below_line", "above", "own")
+    ]
+    assert "'pcni < (line and' is not an expression: '(' was never closed at character" in said[0]
+    assert "'deep' does not stand above it" in said[1]
+    assert "unknown name 'dibaoo'; allowed: " in said[2]
+    assert said[2].endswith("did you mean dibao? (given: 'below_line or dibaoo')")
+
+
 def test_unknown_ids_and_files_are_refused() -> None:
     with pytest.raises(UsageError, match=r"no rule set 'national'; known: anhui-town-2020, .*national-2021"):
         rules.load_rules("national")

@@ -28,6 +28,7 @@ from functools import lru_cache, reduce
 from typing import Any, Literal, Protocol
 
 from riskmodel.data import codes
+from riskmodel.errors import did_you_mean
 from riskmodel.rules.declaration import vocabulary
 
 DECIMALS = 9  # official rules, "Exactly": thresholds are compared after rounding to 9 decimals
@@ -202,7 +203,8 @@ def _name(node: ast.Name, scope: Scope) -> Any:
         return scope.names[node.id]
     except KeyError as exc:
         allowed = ", ".join(sorted(scope.names))
-        raise ExpressionError(f"unknown name {node.id!r}; allowed: {allowed}") from exc
+        meant = did_you_mean(node.id, scope.names)
+        raise ExpressionError(f"unknown name {node.id!r}; allowed: {allowed}{meant}") from exc
 
 
 def _sequence(node: ast.List | ast.Tuple, scope: Scope) -> list[Any]:
@@ -378,7 +380,10 @@ def parse_expression(text: str) -> ast.expr:
     """
     try:
         node = ast.parse(text.strip(), mode="eval").body
-    except (SyntaxError, ValueError, RecursionError, MemoryError) as exc:
+    except SyntaxError as exc:
+        place = f" at character {exc.offset}" if exc.offset else ""
+        raise ExpressionError(f"{text!r} is not an expression: {exc.msg}{place}") from exc
+    except (ValueError, RecursionError, MemoryError) as exc:
         raise ExpressionError(f"{text!r} is not an expression: {exc}") from exc
     for part in ast.walk(node):
         _refuse_unknown(part)
@@ -394,7 +399,9 @@ def _refuse_unknown(part: ast.AST) -> None:
     if isinstance(part, ast.Call):
         if not isinstance(part.func, ast.Name) or part.func.id not in FUNCTIONS:
             name = ast.unparse(part.func)
-            raise ExpressionError(f"unknown function {name!r}; allowed: {', '.join(sorted(FUNCTIONS))}")
+            meant = did_you_mean(name, FUNCTIONS)
+            allowed = ", ".join(sorted(FUNCTIONS))
+            raise ExpressionError(f"unknown function {name!r}; allowed: {allowed}{meant}")
         if part.keywords:
             raise ExpressionError(f"{part.func.id} takes no named arguments")
     if isinstance(part, ast.Constant) and not isinstance(part.value, int | float | str | bool | None):

@@ -6,6 +6,7 @@ Checks of a rule set beyond its shape: every name, type and reference, tried wit
 from __future__ import annotations
 
 import ast
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -65,16 +66,43 @@ def check_rules(ruleset: RuleSet) -> list[str]:
     faults = [f"{key}: {msg}" for key, msg in _clashes(ruleset)]
     faults += [f"{key}: {msg}" for key, msg in _references(ruleset)]
     figures: dict[RowTest, Any] = {}
-    scope = _dry_scope(ruleset, figures, faults)
+    # What cannot be read itself: whatever builds on it is not judged, so that only the first cause is said.
+    broken: set[str] = set()
+    scope = _dry_scope(ruleset, figures, faults, broken)
     for key, text in rule_expressions(ruleset).items():
-        try:
-            value = evaluate_condition(_checked(text, ruleset, figures), scope)
-        except ExpressionError as exc:
-            faults.append(f"{key}: {exc} (given: {text!r})")
-            continue
-        if key.startswith("conditions.") and key.endswith(".when"):
-            scope.names[key.split(".")[1]] = value  # type: ignore[index]
+        name = key.split(".")[1] if key.startswith("conditions.") else ""
+        value = _tried(evaluate_condition, key, text, scope, (ruleset, figures), faults, broken)
+        if value is None:
+            broken |= {name}
+        elif name and key.endswith(".when"):
+            scope.names[name] = value  # type: ignore[index]
     return faults
+
+
+def _tried(
+    evaluate: Callable[[ast.expr, Scope], Any],
+    key: str,
+    text: str,
+    scope: Scope,
+    of: tuple[RuleSet, dict[RowTest, Any]],
+    faults: list[str],
+    broken: set[str],
+) -> Any:
+    """Return an expression's value; None, and its fault unless another one causes it, where it has none."""
+    try:
+        node = _checked(text, *of)
+        unknown = names(node) - set(scope.names)
+        own = sorted(unknown - broken)
+        if unknown and not own:
+            return None
+        if own and own[0] in of[0].conditions:
+            raise ExpressionError(f"{own[0]!r} does not stand above it; a condition may use those above")
+        if own:
+            node = ast.Name(own[0], ast.Load())
+        return evaluate(node, scope)
+    except ExpressionError as exc:
+        faults.append(f"{key}: {exc} (given: {text!r})")
+        return None
 
 
 def _checked(text: str, ruleset: RuleSet, figures: dict[RowTest, Any]) -> ast.expr:
@@ -103,7 +131,7 @@ def _dry_rows(relation: str) -> ibis.Table:
     return ibis.table(columns, name=relation)
 
 
-def _dry_scope(ruleset: RuleSet, figures: dict[RowTest, Any], faults: list[str]) -> Scope:
+def _dry_scope(ruleset: RuleSet, figures: dict[RowTest, Any], faults: list[str], broken: set[str]) -> Scope:
     columns = {name: _TYPES[q.kind] for name, q in vocabulary().quantities.items()}
     columns |= {f"cause_{c}": "boolean" for c in codes("risk_events", "cause")}
     columns |= dict.fromkeys(GAPS, "boolean") | {"register_causes": "string"}
@@ -113,10 +141,12 @@ def _dry_scope(ruleset: RuleSet, figures: dict[RowTest, Any], faults: list[str])
     values |= {n: table[n] if n in columns else v for n, v in ruleset.values().items()}
     scope = household_scope(values, figures, table)
     for name, helper in ruleset.quantities.items():
-        try:
-            values[name] = evaluate_expression(_checked(helper.when, ruleset, figures), scope)
-        except ExpressionError as exc:
-            faults.append(f"quantities.{name}.when: {exc} (given: {helper.when!r})")
+        key = f"quantities.{name}.when"
+        value = _tried(evaluate_expression, key, helper.when, scope, (ruleset, figures), faults, broken)
+        if value is None:
+            broken.add(name)
+        else:
+            values[name] = value
     return scope
 
 
