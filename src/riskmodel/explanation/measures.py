@@ -9,7 +9,7 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
-from riskmodel.data import codes
+from riskmodel.data import code_words, codes
 from riskmodel.explanation.contributions import all_causes
 from riskmodel.explanation.reason_wording import cause_words
 from riskmodel.i18n import Language, Words
@@ -59,14 +59,14 @@ class MeasureLibrary(Spec):
 
     def measures(self, causes: Iterable[str], lang: Language) -> list[str]:
         """Return the words of the measures that fit some causes, each once, in the order of the causes."""
-        words = codes("support", "measure")
-        found = [m.id for c in causes for m in (self.causes[c].measures if c in self.causes else ())]
-        return [words[m] if lang == "zh" else m.replace("_", " ") for m in dict.fromkeys(found)]
+        ids = dict.fromkeys(m.id for c in causes if c in self.causes for m in self.causes[c].measures)
+        return [code_words("support", "measure", m, spaced=True)[lang] for m in ids]
 
     def questions(self, causes: Iterable[str], lang: Language) -> list[str]:
         """Return what to ask about some causes, each question once."""
-        found = [q for c in causes for q in (self.causes[c].ask if c in self.causes else ())]
-        return list(dict.fromkeys(q.zh if lang == "zh" else q.en for q in found))
+        return list(
+            dict.fromkeys(q.text(lang) for c in causes if c in self.causes for q in self.causes[c].ask)
+        )
 
 
 @cache

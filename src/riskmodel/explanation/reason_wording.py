@@ -11,7 +11,7 @@ from typing import Literal
 import numpy as np
 from pydantic import Field, model_validator
 
-from riskmodel.data import codes
+from riskmodel.data import code_words, codes
 from riskmodel.i18n import Language, Words, check_language
 from riskmodel.io import Spec, load_spec
 
@@ -212,10 +212,7 @@ def cause_words(lang: str, wording: ReasonWording | None = None) -> dict[str, st
     >>> cause_words("zh")["illness"], cause_words("en")["illness"]
     ('因病', 'illness')
     """
-    lang = check_language(lang)
-    wording = wording or load_wording()
-    official = codes("risk_events", "cause")
-    own = {code: getattr(words, lang) for code, words in wording.groups.items()}
-    if lang == "zh":
-        return {**official, **own}
-    return {**{code: code.replace("_", " ") for code in official}, **own}
+    language, wording = check_language(lang), wording or load_wording()
+    column = ("risk_events", "cause")
+    official = {code: code_words(*column, code, spaced=True)[language] for code in codes(*column)}
+    return official | {code: words.text(language) for code, words in wording.groups.items()}

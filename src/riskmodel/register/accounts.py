@@ -260,7 +260,7 @@ def _period(from_: DateLike, to: DateLike) -> tuple[dt.date, dt.date]:
 def _opening_then(county: County, rows: pd.DataFrame, day: dt.date) -> pd.DataFrame:
     """Return the opening as it was known on its own day."""
     then = history.register_history(county, day, day)
-    township = rows.drop_duplicates("household_id").set_index("household_id")["township"]
+    township = _townships(rows).set_index("household_id")["township"]
     missing = ~then["household_id"].isin(township.index)
     then["township"] = then["household_id"].map(township)
     if missing.any():
@@ -287,8 +287,7 @@ def _findings(rows: pd.DataFrame, presence: Presence, first: dt.date, last: dt.d
     empty = at[presence.count(at["household_id"], np.full(len(at), to_day(last))) == 0]
     columns = ["household_id", "date", "event", "earlier_event", "earlier_date"]
     out = pd.concat([contradictions, empty[columns].assign(finding="no_members")], ignore_index=True)
-    township = rows.drop_duplicates("household_id").set_index("household_id")["township"]
-    out["township"] = out["household_id"].map(township)
+    out["township"] = out["household_id"].map(_townships(rows).set_index("household_id")["township"])
     out["in_period"] = history.dated_within(out, first, last)
     out = out.sort_values(["household_id", "date", "finding"], kind="stable").reset_index(drop=True)
     return out[list(FINDING_COLUMNS)]

@@ -288,15 +288,16 @@ def dynamics_table(period: RegisterPeriod) -> pd.DataFrame:
         "remaining": ("open", "closing"),
         "total": ("ever", "closing"),
     }
-    out = []
+    parts = []
     for category in period.categories:
-        counts = {line: _cell(cells, (stock, category, name)) for line, (stock, name) in source.items()}
-        counts["eliminated_stock"] = counts["total"] - counts["remaining"]
-        for line in office_table_specs().dynamic:
-            out.append({"category": category, "line": line, "hh": counts[line][0], "p": counts[line][1]})
+        keys = [(stock, category, line) for stock, line in source.values()]
+        counts = cells.reindex(keys, fill_value=0).set_axis(list(source))
+        counts.loc["eliminated_stock"] = counts.loc["total"] - counts.loc["remaining"]
+        counts = counts.loc[list(office_table_specs().dynamic)].rename_axis("line").reset_index()
+        parts.append(counts.assign(category=category))
     lifted = period.households[period.households["registration"] == "lifted"]
-    out.append({"category": ALL, "line": "registered", "hh": len(lifted), "p": int(lifted["persons"].sum())})
-    return pd.DataFrame(out)
+    whole = {"category": ALL, "line": "registered", "hh": len(lifted), "p": int(lifted["persons"].sum())}
+    return pd.concat([*parts, pd.DataFrame([whole])], ignore_index=True)[["category", "line", "hh", "p"]]
 
 
 def natural_change_table(period: RegisterPeriod) -> pd.DataFrame:
@@ -344,14 +345,6 @@ def _by_measure(rows: pd.DataFrame, by: str, order: list[str]) -> pd.DataFrame:
     )
     full = fill_counts(full, once, keys, "").merge(items, how="left", on=keys)
     return full.assign(items=full["items"].fillna(0).astype("int64"))
-
-
-def _cell(cells: pd.DataFrame, key: tuple[str, str, str]) -> np.ndarray:
-    return (
-        cells.loc[key, ["hh", "p"]].to_numpy(dtype="int64")
-        if key in cells.index
-        else np.zeros(2, dtype="int64")
-    )
 
 
 TABLES: Mapping[str, Callable[[RegisterPeriod], pd.DataFrame]] = {

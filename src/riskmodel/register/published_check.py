@@ -85,14 +85,10 @@ def _repaired(
     near: list[Relation], changed: dict[str, Fraction], cells: dict[str, Fraction]
 ) -> frozenset[int] | None:
     """Return the relations that a change repairs; None if it breaks one that holds."""
-    repaired = set()
-    for relation in near:
-        if relation.holds(changed):
-            if not relation.holds(cells):
-                repaired.add(id(relation))
-        elif relation.holds(cells):
-            return None
-    return frozenset(repaired)
+    broken = [relation for relation in near if not relation.holds(cells)]
+    if any(not relation.holds(changed) for relation in near if relation not in broken):
+        return None
+    return frozenset(id(relation) for relation in broken if relation.holds(changed))
 
 
 def _by_cell(relations: list[Relation]) -> dict[str, list[Relation]]:

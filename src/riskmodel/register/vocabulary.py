@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from riskmodel.data import codes
+from riskmodel.data import code_words
 from riskmodel.i18n import Language, Words, section, text
 from riskmodel.io import Spec, parse_spec, read_yaml
 
@@ -183,7 +183,7 @@ def code_name(table: str, column: str, code: str, lang: Language) -> str:
     >>> code_name("support", "measure", "public_post", "en")
     'public post'
     """
-    return codes(table, column).get(code, code) if lang == "zh" else code.replace("_", " ")
+    return code_words(table, column, code, spaced=True)[lang]
 
 
 def order_categories(codes_used: set[str]) -> list[str]:

@@ -76,7 +76,9 @@ class Parameter(Spec):
         if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
             raise ValueError(f"{value!r} is not {_WANTED['number']}")
         low, high = self.bounds()
-        if (low is not None and value < low) or (high is not None and value > high) or self._no_line(value):
+        # A line of zero would find nobody poor, whatever happens.
+        no_line = self.kind == "line" and value <= 0
+        if (low is not None and value < low) or (high is not None and value > high) or no_line:
             raise ValueError(f"{value!r} is outside {self._range(low, high)} ({self.unit})")
         return value
 
@@ -93,10 +95,6 @@ class Parameter(Spec):
             low if self.at_least is None else self.at_least,
             high if self.at_most is None else self.at_most,
         )
-
-    def _no_line(self, value: float) -> bool:
-        # A line of zero would find nobody poor, whatever happens.
-        return self.kind == "line" and value <= 0
 
     def _range(self, low: float | None, high: float | None) -> str:
         if self.kind == "line":

@@ -228,7 +228,8 @@ def verdict_expression(
     county: County | Shape, case: RuleCase, tables: RuleInputs, keep: Iterable[str] = ()
 ) -> ir.Table:
     """Return every verdict of a rule set."""
-    t = _register_state(county, tables.base)
+    eliminated = (tables.base.register_event == "eliminated").fill_null(False)
+    t = tables.base.mutate(was_eliminated=eliminated if county.has("monitoring") else ibis.null("boolean"))
     # Fewer columns through the joins: planning a query costs by the column.
     needed = {*backends.KEY, *ALWAYS, *_looked_at(case), *keep}
     t = t.select(*(c for c in t.columns if c in needed))
@@ -260,12 +261,6 @@ def _looked_at(case: RuleCase) -> set[str]:
     if ruleset.income_band:
         out.add(ruleset.income_band.of)
     return out
-
-
-def _register_state(county: County | Shape, t: ir.Table) -> ir.Table:
-    there = county.has("monitoring")
-    once = (t.register_event == "eliminated").fill_null(False)
-    return t.mutate(was_eliminated=once if there else ibis.null("boolean"))
 
 
 def _settings(case: RuleCase, t: ir.Table, settings: ir.Table) -> ir.Table:
