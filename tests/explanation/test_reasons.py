@@ -10,7 +10,7 @@ import pytest
 
 from riskmodel import explanation
 from riskmodel.errors import UsageError
-from riskmodel.explanation.reason_wording import load_wording
+from riskmodel.explanation.wording import load_wording
 
 NUMBER = r"-?[\d,]+(?:\.\d+)?"
 GENERIC = re.compile(

@@ -23,7 +23,7 @@ from riskmodel import features, month, scoring, targets
 from riskmodel.cli.app import app
 from riskmodel.errors import InputMissing, InputRefused, UsageError
 from riskmodel.explanation import load_measures
-from riskmodel.explanation.reason_wording import Words
+from riskmodel.explanation.wording import Words
 from riskmodel.households import point_in_time
 from riskmodel.io import checkpoints, files
 from riskmodel.io.checkpoints import Checkpoints

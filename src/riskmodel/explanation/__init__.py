@@ -7,9 +7,15 @@ from __future__ import annotations
 
 from riskmodel.explanation.contributions import compute_contributions, sum_by_cause
 from riskmodel.explanation.counterfactuals import find_counterfactuals
-from riskmodel.explanation.measures import MeasureLibrary, cause_codes, load_measures
-from riskmodel.explanation.reason_wording import ReasonWording, cause_words, load_wording
 from riskmodel.explanation.reasons import write_reasons
+from riskmodel.explanation.wording import (
+    MeasureLibrary,
+    ReasonWording,
+    cause_codes,
+    cause_words,
+    load_measures,
+    load_wording,
+)
 
 __all__ = [
     "MeasureLibrary",

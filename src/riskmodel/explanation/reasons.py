@@ -15,7 +15,7 @@ import pandas as pd
 
 from riskmodel.errors import UsageError
 from riskmodel.explanation.contributions import GROUPS, all_causes, declared_causes, sum_by_cause
-from riskmodel.explanation.reason_wording import (
+from riskmodel.explanation.wording import (
     OWN,
     PLACEHOLDER,
     YEAR_MONTHS,
