@@ -1,7 +1,7 @@
 """What is said of a cause, in zh and en, as declarations hold it that an office can edit.
 
-``reasons.yaml`` declares the units, figures and sentences that reasons are made of, ``measures.yaml`` the support
-measures that fit a cause and the questions to ask on a visit.
+``reasons.yaml`` declares the units, figures and sentences that reasons are made of, ``measures.yaml`` the
+support measures that fit a cause and the questions to ask on a visit.
 """
 
 from __future__ import annotations
