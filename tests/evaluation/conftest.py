@@ -5,6 +5,9 @@ import pandas as pd
 import pytest
 from scipy.special import expit
 
+from riskmodel.evaluation.list_metrics import list_measures
+from riskmodel.evaluation.lists import Budget, list_kernel, quotas, random_list_hits, rank_rows, tie_bounds
+
 
 def county_predictions(seed=0, households=1200, dates=3, villages=40, noise=None, nulls=0.02, village_sd=0.5):
     """Tidy predictions of a rule and two models whose scores are the true log-odds plus noise."""
@@ -49,3 +52,21 @@ def predictions():
 @pytest.fixture(scope="session")
 def make_predictions():
     return county_predictions
+
+
+@pytest.fixture(scope="session")
+def at_budget():
+    """What the highest scores hold at a budget; rows stand in the order of household_id."""
+
+    def at_budget(y, score, budget, as_of=None):
+        y = np.asarray(y, dtype=float)
+        date = np.unique(np.zeros(len(y)) if as_of is None else np.asarray(as_of), return_inverse=True)[1]
+        ranking, quota = rank_rows(date, -np.asarray(score, dtype=float)), quotas(date, Budget.of(budget))
+        counts = list_kernel(y, date, ranking, quota)(np.ones((1, len(y))))
+        out = {name: float(part[0]) for name, part in list_measures(counts).items()}
+        out |= {"visits": float(counts.visits[0]), "hits": float(counts.hits[0])}
+        out["hits_worst"], out["hits_best"] = tie_bounds(y, date, ranking, quota)
+        out["hits_random"], out["hits_random_sd"] = random_list_hits(y, date, quota)
+        return out
+
+    return at_budget

@@ -11,7 +11,7 @@ from scipy.stats import hypergeom
 from sklearn.metrics import precision_score, recall_score
 
 from riskmodel.errors import SpecError
-from riskmodel.evaluation import Budget, metrics_at_budget
+from riskmodel.evaluation import Budget
 from riskmodel.evaluation.list_metrics import list_measures
 from riskmodel.evaluation.lists import (
     list_kernel,
@@ -170,24 +170,24 @@ def test_other_budgets_are_refused(given, said):
         Budget.of(given)
 
 
-def test_at_budget_is_recall_and_precision_of_the_top_rows():
+def test_at_budget_is_recall_and_precision_of_the_top_rows(at_budget):
     rng = np.random.default_rng(0)
     y, score = rng.integers(0, 2, 200), rng.normal(size=200)
     top = np.zeros(200, dtype=int)
     top[np.argsort(-score)[:30]] = 1
-    found = metrics_at_budget(y, score, {"visits": 30})
+    found = at_budget(y, score, {"visits": 30})
     assert found["recall"] == pytest.approx(recall_score(y, top))
     assert found["precision"] == pytest.approx(precision_score(y, top))
     assert found["exclusion_error"] == pytest.approx(1 - recall_score(y, top))
     assert found["hits_worst"] == found["hits"] == found["hits_best"]
 
 
-def test_ties_fall_by_the_given_order_and_the_bounds_say_what_else_was_possible():
-    found = metrics_at_budget([0, 1, 1, 0], [1, 1, 1, 1], {"visits": 2})
+def test_ties_fall_by_the_given_order_and_the_bounds_say_what_else_was_possible(at_budget):
+    found = at_budget([0, 1, 1, 0], [1, 1, 1, 1], {"visits": 2})
     assert (found["hits_worst"], found["hits"], found["hits_best"]) == (0, 1, 2)
 
 
-def test_one_list_a_date():
+def test_one_list_a_date(at_budget):
     # The three highest scores stand on one date; two lists of one visit take the best of each date.
-    found = metrics_at_budget([1, 1, 0, 1], [9, 8, 7, 1], {"visits": 1}, as_of=["a", "a", "a", "b"])
+    found = at_budget([1, 1, 0, 1], [9, 8, 7, 1], {"visits": 1}, as_of=["a", "a", "a", "b"])
     assert (found["visits"], found["hits"]) == (2, 2)

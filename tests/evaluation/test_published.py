@@ -94,13 +94,13 @@ def test_targeting_measures_are_scikit_learns_under_other_names():
     assert made["bpac"] == pytest.approx((tp - abs(fn - fp)) / (tp + fn))
 
 
-def test_cgh_of_the_papers_own_example():
+def test_cgh_of_the_papers_own_example(at_budget):
     # Coady, Grosh and Hoddinott 2004: if the bottom 40 % receive 60 % of the benefits the indicator is 1.5.
     y = np.r_[np.ones(40), np.zeros(60)]
     listed = np.r_[np.ones(30), np.zeros(10), np.ones(20), np.zeros(40)]
     assert evaluation.targeting_measures(y, listed)["cgh"] == pytest.approx(1.5)
     # At one number of visits it is the lift: precision over the base rate.
-    found = evaluation.metrics_at_budget(y, listed, {"visits": 50})
+    found = at_budget(y, listed, {"visits": 50})
     assert found["lift"] == pytest.approx(1.5)
 
 

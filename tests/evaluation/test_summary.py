@@ -30,7 +30,7 @@ def pooled(predictions):
     return ev.pooled_metrics(predictions, {"share": 0.05}, replicates=200, seed=1)
 
 
-def test_every_figure_is_the_plain_function_on_the_labelled_rows(predictions, pooled):
+def test_every_figure_is_the_plain_function_on_the_labelled_rows(predictions, pooled, at_budget):
     assert set(CONTRACT) <= set(pooled.columns)
     assert pooled["model"].tolist() == ["rule", "logit", "boosting"]
     for row in pooled.to_dict("records"):
@@ -42,7 +42,7 @@ def test_every_figure_is_the_plain_function_on_the_labelled_rows(predictions, po
         assert row["brier"] == pytest.approx(ev.brier(y, part["probability"]))
         assert row["calibration_slope"] == pytest.approx(ev.calibration_slope(y, part["probability"]))
         assert row["calibration_intercept"] == pytest.approx(ev.calibration_intercept(y, part["probability"]))
-        found = ev.metrics_at_budget(y, part["score"], {"share": 0.05}, part["as_of"])
+        found = at_budget(y, part["score"], {"share": 0.05}, part["as_of"])
         assert row["recall_at_budget"] == pytest.approx(found["recall"])
         assert row["precision_at_budget"] == pytest.approx(found["precision"])
         for name in ("visits", "hits", "hits_worst", "hits_best", "hits_random", "hits_random_sd"):

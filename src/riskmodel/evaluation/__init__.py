@@ -14,7 +14,7 @@ from riskmodel.evaluation.lead_time import (
     kaplan_meier,
     lead_time,
 )
-from riskmodel.evaluation.list_metrics import crra_welfare, metrics_at_budget, targeting_measures
+from riskmodel.evaluation.list_metrics import crra_welfare, targeting_measures
 from riskmodel.evaluation.lists import Budget, ListCounts, list_at_budget, list_kernel, quotas, rank_rows
 from riskmodel.evaluation.metrics import LEAKAGE_AUC, METRICS, Metric, table_metrics
 from riskmodel.evaluation.paired_lists import (
@@ -75,6 +75,7 @@ from riskmodel.evaluation.selective_labels import (
 from riskmodel.evaluation.summary import (
     group_gaps,
     metric_curves,
+    metric_difference,
     metrics_by_event,
     metrics_by_fold,
     pooled_metrics,
@@ -124,7 +125,7 @@ __all__ = [
     "list_kernel",
     "mcnemar_exact",
     "metric_curves",
-    "metrics_at_budget",
+    "metric_difference",
     "metrics_by_event",
     "metrics_by_findings",
     "metrics_by_fold",

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy.stats import norm
 
 from riskmodel.errors import InputRefused
@@ -23,7 +23,6 @@ from riskmodel.evaluation.predictions import (
     village_resamples,
 )
 
-Array = NDArray[np.float64]
 # What stands before a model's name where its scores, and the months of its lists, are columns.
 SCORE_PREFIX, LIST_PREFIX = "score:", "list:"
 _ORDER = ["household_id", *VILLAGE, "entered", "fell", "until", "rules"]

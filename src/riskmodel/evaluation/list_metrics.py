@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from riskmodel.evaluation.lists import (
-    Budget,
     ListCounts,
-    list_kernel,
-    quotas,
-    random_list_hits,
-    rank_rows,
-    tie_bounds,
 )
 from riskmodel.evaluation.metrics import METRICS, Array, Metric
 
@@ -28,7 +21,6 @@ TARGETING = (
     "exclusion_error", "inclusion_error", "targeting_differential", "targeting_differential_errors", "cgh",
     "bpac",
 )  # fmt: skip
-_RATES = ("recall", "precision", "exclusion_error", "inclusion_error", "lift")
 _MEASURES = {"cgh": "lift"}
 _BRW = "Brown, Ravallion & van de Walle 2018"
 
@@ -96,50 +88,6 @@ def targeting_measures(y: ArrayLike, listed: ArrayLike, weight: ArrayLike | None
     named = {name: float(value[0]) for name, value in values.items()}
     # At equal visits the CGH ratio is the lift.
     return {name: named[_MEASURES.get(name, name)] for name in TARGETING}
-
-
-def metrics_at_budget(
-    y: ArrayLike, score: ArrayLike, budget: Budget | Mapping[str, Any], as_of: ArrayLike | None = None
-) -> dict[str, float]:
-    """Say what the households with the highest scores hold at a budget.
-
-    Parameters
-    ----------
-    y, score : array of shape (n,)
-        In the order of household_id, by which equal scores are resolved.
-    budget
-        Visits at each as-of date.
-    as_of : array of shape (n,), optional
-        One list a date; default one list.
-
-    Returns
-    -------
-    dict
-        ``visits, hits, hits_worst, hits_best`` (over ties), ``hits_random, hits_random_sd``, ``recall,
-        precision, exclusion_error`` = 1 − recall, ``inclusion_error`` = 1 − precision, ``lift``.
-
-    References
-    ----------
-    Brown, Ravallion and van de Walle 2018 for the two errors.
-
-    Examples
-    --------
-    >>> metrics_at_budget([1, 0, 1, 0], [0.9, 0.5, 0.5, 0.1], {"visits": 2})["hits_best"]
-    2.0
-    """
-    target = np.asarray(y, dtype=float)
-    dates = np.zeros(len(target)) if as_of is None else np.asarray(as_of)
-    date = np.unique(dates, return_inverse=True)[1].astype(np.int64)
-    ranking, quota = rank_rows(date, -np.asarray(score, dtype=float)), quotas(date, Budget.of(budget))
-    counts = list_kernel(target, date, ranking, quota)(np.ones((1, len(target))))
-    values = {name: float(part[0]) for name, part in list_measures(counts).items() if name in _RATES}
-    worst, best = tie_bounds(target, date, ranking, quota)
-    mean, sd = random_list_hits(target, date, quota)
-    return {
-        "visits": float(counts.visits[0]), "hits": float(counts.hits[0]),
-        "hits_worst": float(worst), "hits_best": float(best),
-        "hits_random": mean, "hits_random_sd": sd, **values,
-    }  # fmt: skip
 
 
 def crra_welfare(

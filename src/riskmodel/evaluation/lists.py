@@ -105,6 +105,13 @@ class ListCounts(NamedTuple):
     events_persons: Array
 
 
+def running_sums(values: Array) -> Array:
+    """Return running sums with a leading zero, shape (replicates, columns + 1)."""
+    out = np.zeros((values.shape[0], values.shape[1] + 1))
+    np.cumsum(values, axis=1, out=out[:, 1:])
+    return out
+
+
 def list_kernel(
     y: Array, date: Codes, ranking: Ranking, quota: Codes, persons: Array | None = None
 ) -> Callable[[Array], ListCounts]:
@@ -142,8 +149,7 @@ def list_kernel(
 
     def kernel(weight: Array) -> ListCounts:
         ordered = weight[:, order]
-        running = np.zeros((len(ordered), ordered.shape[1] + 1))
-        np.cumsum(ordered, axis=1, out=running[:, 1:])
+        running = running_sums(ordered)
         before_date = running[:, end - n]
         visits = share * (running[:, end] - before_date)
         on_event = ordered[:, event]

@@ -6,7 +6,7 @@ read the registry.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -14,11 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from riskmodel.errors import SpecError
-from riskmodel.evaluation.lists import Budget, ListCounts, list_kernel, quotas, rank_rows
+from riskmodel.evaluation.lists import Array, Budget, ListCounts, list_kernel, quotas, rank_rows
 from riskmodel.i18n import pair
 from riskmodel.io import Registry
 
-Array = NDArray[np.float64]
 # From weights of shape (replicates, n) to one value a replicate.
 Kernel = Callable[[Array], Array]
 
@@ -166,13 +165,14 @@ def table_metrics() -> list[Metric]:
     return [metric for metric in METRICS.values() if metric.in_table]
 
 
-def prepare_metrics(rows: ScoredRows) -> Kernel:
-    """Prepare the metrics of the table: weights (replicates, n) to values (replicates, metrics)."""
+def prepare_metrics(rows: ScoredRows, names: Sequence[str] = ()) -> Kernel:
+    """Prepare metrics (default the table's): weights (replicates, n) to values (replicates, metrics)."""
+    chosen = [METRICS[name] for name in names] or table_metrics()
     ranking = rank_rows(rows.date, -rows.score)
     on_list = list_kernel(rows.y, rows.date, ranking, quotas(rows.date, rows.budget))
     kernels = {
         metric.name: metric.kernel(rows.y, rows.score if metric.needs == "score" else rows.probability)
-        for metric in table_metrics()
+        for metric in chosen
         if metric.kernel is not None
     }
 
@@ -186,6 +186,6 @@ def prepare_metrics(rows: ScoredRows) -> Kernel:
         counts = on_list(weight)
         # A resample may hold one class only: what is not defined there is NaN, not a warning.
         with np.errstate(divide="ignore", invalid="ignore"):
-            return np.column_stack([values(metric, weight, counts) for metric in table_metrics()])
+            return np.column_stack([values(metric, weight, counts) for metric in chosen])
 
     return kernel

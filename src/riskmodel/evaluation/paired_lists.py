@@ -27,6 +27,7 @@ from riskmodel.evaluation.lists import (
     quotas,
     rank_rows,
     ratio_or_nan,
+    running_sums,
 )
 from riskmodel.evaluation.metrics import METRICS, Array, Metric
 from riskmodel.evaluation.predictions import (
@@ -427,8 +428,7 @@ def _ratio_kernel(lists: PairedLists, model: Ranking, quota: Codes) -> Callable[
     def kernel(weight: Array) -> Array:
         hits = model_counts(weight).hits
         ordered = weight[:, order]
-        running = np.zeros((len(ordered), ordered.shape[1] + 1))
-        np.cumsum(ordered, axis=1, out=running[:, 1:])
+        running = running_sums(ordered)
         before = running[:, end - n]
         visits = share * (running[:, end] - before)
         with np.errstate(divide="ignore", invalid="ignore"):

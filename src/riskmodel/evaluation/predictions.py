@@ -17,10 +17,8 @@ from numpy.typing import NDArray
 from scipy.stats import norm
 
 from riskmodel.errors import InputRefused
-from riskmodel.evaluation.lists import Budget
+from riskmodel.evaluation.lists import Array, Budget
 from riskmodel.models import village_draws
-
-Array = NDArray[np.float64]
 
 # What names a row, and what names its village: two townships may each have a village of one name.
 KEY = ["as_of", "household_id"]

@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike
 from scipy.sparse import coo_array
 from scipy.special import logit
 
+from riskmodel.evaluation.lists import running_sums
 from riskmodel.evaluation.metrics import METRICS, Array, Kernel, Metric
 from riskmodel.evaluation.predictions import Resamples, percentile_interval
 from riskmodel.models import fit_affine
@@ -44,7 +45,7 @@ def auc_kernel(y: Array, score: Array) -> Kernel:
     upto = np.searchsorted(score[others], score[events], side="right")
 
     def kernel(weight: Array) -> Array:
-        heavier = _running_sums(weight[:, others])
+        heavier = running_sums(weight[:, others])
         on_events = weight[:, events]
         beaten = 0.5 * np.sum(on_events * (heavier[:, below] + heavier[:, upto]), axis=1)
         return _ratio(beaten, on_events.sum(axis=1) * heavier[:, -1])
@@ -63,8 +64,8 @@ def average_precision_kernel(y: Array, score: Array) -> Kernel:
 
     def kernel(weight: Array) -> Array:
         on_events = weight[:, events]
-        hits = _running_sums(on_events)[:, events_above]
-        listed = hits + _running_sums(weight[:, others])[:, others_above]
+        hits = running_sums(on_events)[:, events_above]
+        listed = hits + running_sums(weight[:, others])[:, others_above]
         precision = np.divide(hits, listed, out=np.zeros_like(hits), where=listed > 0)
         return _ratio(np.sum(on_events * precision, axis=1), on_events.sum(axis=1))
 
@@ -113,13 +114,6 @@ def evaluate_kernel(
     target = np.asarray(y, dtype=float)
     rows = np.ones(len(target)) if weight is None else np.asarray(weight, dtype=float)
     return float(prepare(target, np.asarray(score, dtype=float))(rows[None])[0])
-
-
-def _running_sums(values: Array) -> Array:
-    """Return running sums with a leading zero, shape (replicates, columns + 1)."""
-    out = np.zeros((values.shape[0], values.shape[1] + 1))
-    np.cumsum(values, axis=1, out=out[:, 1:])
-    return out
 
 
 def _ratio(top: Array, bottom: Array) -> Array:

@@ -15,7 +15,7 @@ from scipy.stats import norm
 
 from riskmodel.data import County
 from riskmodel.errors import InputRefused
-from riskmodel.evaluation.lists import Budget, list_members, quotas, rank_rows, ratio_or_nan
+from riskmodel.evaluation.lists import Array, Budget, list_members, quotas, rank_rows, ratio_or_nan
 from riskmodel.evaluation.paired_lists import RULE, common_rows, holm, pair_lists
 from riskmodel.evaluation.power import wilson_interval
 from riskmodel.evaluation.predictions import (
@@ -33,7 +33,6 @@ from riskmodel.households import DateLike, add_months, as_moments, known_househo
 from riskmodel.i18n import Message
 from riskmodel.models import model_names
 
-Array = NDArray[np.float64]
 # Columns of a table of findings: whose, of which as-of date, what was found, and for how many it stands.
 _DELTAS = {"delta": "recall", "low": "low", "high": "high"}
 
@@ -375,6 +374,7 @@ def finding_messages(table: pd.DataFrame, event: Mapping[str, str]) -> list[Mess
 
 
 YIELD_MONTHS = 12
+OUTCOMES = ("confirmed", "not_confirmed", "absent")
 SOURCES = ("rule", "model", "random", "application")
 YIELD_COLUMNS = [
     "selected_by", "visits", "confirmed", "not_confirmed", "absent", "rate", "low", "high", "worst", "best",
@@ -402,21 +402,17 @@ def yield_by_source(visits: pd.DataFrame) -> pd.DataFrame:
         Visits are taken as independent; several of one village are not quite.
     """
     source = visits["selected_by"].fillna("unknown")
-    rows = []
-    for name in (*SOURCES, "unknown"):
-        own = visits["outcome"][source == name].value_counts()
-        counts = {o: int(own.get(o, 0)) for o in ("confirmed", "not_confirmed", "absent")}
-        total = sum(counts.values())
-        if total:
-            met = counts["confirmed"] + counts["not_confirmed"]
-            low, high = wilson_interval(counts["confirmed"], met)
-            rate = counts["confirmed"] / met if met else float("nan")
-            met_first = np.arange(total) < met
-            bounds = worst_case_bounds(np.arange(total) < counts["confirmed"], met_first, np.ones(total))
-            shares = {"rate": rate, "low": float(low), "high": float(high)}
-            shares |= {"worst": bounds.precision_low, "best": bounds.precision_high}
-            rows.append({"selected_by": name, "visits": total, **counts, **shares})
-    return pd.DataFrame(rows, columns=YIELD_COLUMNS)
+    counts = pd.crosstab(source, visits["outcome"])
+    counts = counts.reindex(index=[*SOURCES, "unknown"], columns=list(OUTCOMES), fill_value=0)
+    counts = counts.rename_axis("selected_by").rename_axis(columns=None)
+    table = counts.assign(visits=counts.sum(axis=1)).query("visits > 0").reset_index()
+    met = table["confirmed"] + table["not_confirmed"]
+    low, high = wilson_interval(table["confirmed"], met)
+    table = table.assign(rate=table["confirmed"] / met, low=low, high=high)
+    # Whatever the absent would have shown.
+    table["worst"] = table["confirmed"] / table["visits"]
+    table["best"] = (table["confirmed"] + table["absent"]) / table["visits"]
+    return table[YIELD_COLUMNS]
 
 
 def weighted_yield(visits: pd.DataFrame) -> pd.DataFrame:

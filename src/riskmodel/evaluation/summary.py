@@ -10,7 +10,16 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from riskmodel.errors import InputRefused
-from riskmodel.evaluation.lists import Budget, list_at_budget, quotas, random_list_hits, rank_rows, tie_bounds
+from riskmodel.evaluation.lists import (
+    Array,
+    Budget,
+    list_at_budget,
+    list_members,
+    quotas,
+    random_list_hits,
+    rank_rows,
+    tie_bounds,
+)
 from riskmodel.evaluation.metrics import LEAKAGE_AUC, ScoredRows, prepare_metrics, table_metrics
 from riskmodel.evaluation.predictions import (
     VILLAGE,
@@ -24,8 +33,6 @@ from riskmodel.evaluation.predictions import (
     village_resamples,
 )
 from riskmodel.evaluation.score_metrics import reliability
-
-Array = NDArray[np.float64]
 
 # A drawn curve needs no more corners than a screen has columns to show them.
 _POINTS = 200
@@ -119,6 +126,44 @@ def metrics_by_fold(
     )
 
 
+def metric_difference(
+    predictions: pd.DataFrame,
+    models: tuple[str, str],
+    metric: str,
+    budget: Budget | Mapping[str, Any],
+    *,
+    replicates: int = 1000,
+    seed: int = 0,
+    level: float = 0.95,
+) -> tuple[float, float]:
+    """Interval of a metric of one model minus that of another, on the same village resamples.
+
+    Parameters
+    ----------
+    predictions
+        As for `pooled_metrics`; both models on the same rows.
+    models
+        Whose metric is taken off, and whose is kept.
+    metric
+        Column of the table of metrics.
+    budget
+        Visits at each as-of date.
+    replicates, seed, level
+        Village resamples and level of the interval.
+
+    Returns
+    -------
+    tuple of float
+        Lower and upper end; NaN where nothing can be resampled.
+    """
+    frame = check_predictions(predictions).frame
+    first, second = (frame[frame["model"] == model] for model in models)
+    limit = Budget.of(budget)
+    less, more = (prepare_metrics(_scored(part, limit), [metric]) for part in (first, second))
+    resamples = village_resamples(first[VILLAGE], replicates, seed)
+    return percentile_interval(resamples.run(lambda weight: more(weight) - less(weight))[:, 0], level)
+
+
 def _checked_rows(
     predictions: pd.DataFrame, budget: Budget | Mapping[str, Any], findings: pd.DataFrame | None
 ) -> tuple[Predictions, Budget]:
@@ -165,14 +210,12 @@ def _scored(part: pd.DataFrame, budget: Budget) -> ScoredRows:
 def _counts(rows: ScoredRows) -> dict[str, Any]:
     quota, ranking = quotas(rows.date, rows.budget), rank_rows(rows.date, -rows.score)
     worst, best = tie_bounds(rows.y, rows.date, ranking, quota)
-    place = np.arange(len(rows.y)) - np.searchsorted(rows.date[ranking.order], rows.date[ranking.order])
-    listed = place < quota[rows.date[ranking.order]]
     mean, sd = random_list_hits(rows.y, rows.date, quota)
     return {
         "n_test": len(rows.y),
         "n_events": int(rows.y.sum()),
         "visits": int(quota.sum()),
-        "hits": int(rows.y[ranking.order][listed].sum()),
+        "hits": int(rows.y[list_members(rows.date, ranking, quota)].sum()),
         "hits_worst": worst,
         "hits_best": best,
         "hits_random": mean,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -18,13 +18,9 @@ from riskmodel.evaluation import (
     Budget,
     Comparison,
     TrueRiskReport,
-    auc_kernel,
     compare_with_true_risk,
     list_at_budget,
-    list_kernel,
     metrics_by_event,
-    quotas,
-    rank_rows,
     sorted_codes,
 )
 from riskmodel.i18n import LANGUAGES
@@ -392,14 +388,14 @@ def compare_simple(
 
     Both are picked as the best of several on these very rows, which flatters both.
     """
-    known = predictions[predictions["y"].notna()]
     simple = [str(m) for m in metrics["model"] if is_simple(str(m))]
     elaborate = [str(m) for m in metrics["model"] if not is_simple(str(m))]
     rows = []
     for measure, column in MEASURES.items():
         value = metrics.set_index("model")[column]
         best_simple, best_elaborate = str(value[simple].idxmax()), str(value[elaborate].idxmax())
-        low, high = _interval(known, (best_simple, best_elaborate), measure, budget, resampling)
+        pair = (best_simple, best_elaborate)
+        low, high = evaluation.metric_difference(predictions, pair, column, budget, **resampling)
         values = {"value_simple": value[best_simple], "value_elaborate": value[best_elaborate]}
         rows.append({
             "measure": measure, "simple": best_simple, "elaborate": best_elaborate, **values,
@@ -407,30 +403,3 @@ def compare_simple(
             "n_simple": len(simple), "n_elaborate": len(elaborate),
         })  # fmt: skip
     return pd.DataFrame(rows)
-
-
-def _interval(
-    known: pd.DataFrame, pair: tuple[str, str], measure: str, budget: Budget, resampling: Mapping[str, Any]
-) -> tuple[float, float]:
-    one, two = (
-        known[known["model"] == m].sort_values(["as_of", "household_id"], ignore_index=True) for m in pair
-    )
-    kernels = [_kernel(part, measure, budget) for part in (one, two)]
-    resamples = evaluation.village_resamples(one[["township", "village"]], **resampling)
-    return evaluation.percentile_interval(resamples.run(lambda w: kernels[1](w) - kernels[0](w)))
-
-
-def _kernel(part: pd.DataFrame, measure: str, budget: Budget) -> Callable[[Array], Array]:
-    y, score = part["y"].to_numpy(dtype=float), part["score"].to_numpy(dtype=float)
-    if measure == "auc":
-        return auc_kernel(y, score)
-    date = sorted_codes(part["as_of"])
-    find = list_kernel(y, date, rank_rows(date, -score), quotas(date, budget))
-
-    def recall(weight: Array) -> Array:
-        listed = find(weight)
-        return np.divide(
-            listed.hits, listed.events, out=np.full_like(listed.hits, np.nan), where=listed.events > 0
-        )
-
-    return recall

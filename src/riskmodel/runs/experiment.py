@@ -113,17 +113,16 @@ class Experiment(Spec):
     bootstrap: int = Field(default=400, ge=20, le=10_000)
     seed: int = Field(default=0, ge=0)
 
-    @field_validator("models")
+    @field_validator("models", "model_params")
     @classmethod
-    def _known_models(cls, names: tuple[str, ...]) -> tuple[str, ...]:
-        _check_models({name: {} for name in names})
-        return names
-
-    @field_validator("model_params")
-    @classmethod
-    def _known_parameters(cls, params: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
-        _check_models(params)
-        return params
+    def _known_models(cls, named: Any) -> Any:
+        """Refuse models that are not known, and parameters that a model does not take."""
+        for name in named:
+            try:
+                check_parameters(name, named[name] if isinstance(named, dict) else {})
+            except SpecError as exc:
+                raise ValueError(str(exc)) from exc
+        return named
 
     @model_validator(mode="after")
     def _names(self) -> Self:
@@ -155,17 +154,6 @@ def _content(name: str, load: Callable[[str], Spec]) -> Any:
     if path.suffix not in {".yaml", ".yml"}:
         return name
     return load(name).model_dump(mode="json") if path.is_file() else path.stem
-
-
-def _check_models(params: Mapping[str, Mapping[str, Any]]) -> None:
-    """Raise ValueError, as validators do, where a model or one of its parameters is unknown."""
-    for name, arguments in params.items():
-        try:
-            model_entry(name)
-            if arguments:
-                check_parameters(name, arguments)
-        except SpecError as exc:
-            raise ValueError(str(exc)) from exc
 
 
 def load_experiment(name: str | Path) -> Experiment:

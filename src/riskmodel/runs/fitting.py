@@ -135,7 +135,10 @@ def run_experiment(
         say("following the cohort month by month: who lists whom first")
         first_seen = follow_up_lists(exp, county, folds, {one.fold.name: one.models for one in tested})
     train, sampling_notes = tested[-1].train, tested[-1].notes
-    leaks = design_matrix.find_leaks(matrix.X.iloc[train["row"]], train["y"], _roles(exp))
+    feature_set = design_matrix.resolve_feature_set(exp)
+    roles = {feature.id: feature.role for feature in feature_set.features}
+    leaks = design_matrix.find_leaks(matrix.X.iloc[train["row"]], train["y"], roles)
+    suspected = leaks[leaks["suspected"]].to_dict("records")
     fitted = {}
     if final:
         say("fitting the models that will score")
@@ -145,7 +148,7 @@ def run_experiment(
         fitted = {name: fit_declared_model(exp, name, train, matrix) for name in exp.models}
     return ExperimentResult(
         experiment=exp,
-        feature_set=design_matrix.resolve_feature_set(exp),
+        feature_set=feature_set,
         fingerprint=fingerprint(county, county.data_through),
         predictions=_add_evaluation_columns(tested),
         folds=pd.DataFrame([one.description for one in tested]),
@@ -155,10 +158,14 @@ def run_experiment(
         findings=pd.concat([one.findings for one in tested], ignore_index=True),
         first_seen=first_seen,
         notes=[
-            *_leak_notes(leaks),
+            *(Message("runs.notes.leak", {"column": r["column"], "why": r["why"]}) for r in suspected),
             *(Message("runs.notes.data", {"note": note}) for note in county.notes),
             *sampling_notes,
-            *(_model_note(name, note) for name, model in fitted.items() for note in model.notes),
+            *(
+                Message("runs.notes.model", {"model": pair(models.model_entry(name)), "note": note})
+                for name, model in fitted.items()
+                for note in model.notes
+            ),
         ],
     )
 
@@ -193,15 +200,6 @@ def _test_fold(exp: Experiment, county: County, matrix: DesignMatrix, fold: Fold
         pd.concat(predictions, ignore_index=True).assign(fold=fold.name),
         _evaluation_columns(exp, county, matrix, fold, test), findings, notes,
     )  # fmt: skip
-
-
-def _roles(exp: Experiment) -> dict[str, str]:
-    return {feature.id: feature.role for feature in design_matrix.resolve_feature_set(exp).features}
-
-
-def _leak_notes(leaks: pd.DataFrame) -> list[Message]:
-    suspected = leaks.loc[leaks["suspected"], ["column", "why"]].to_dict("records")
-    return [Message("runs.notes.leak", {"column": row["column"], "why": row["why"]}) for row in suspected]
 
 
 def _evaluation_columns(
@@ -270,11 +268,6 @@ def monotone_signs(exp: Experiment) -> dict[str, int]:
     chosen = design_matrix.resolve_feature_set(exp)
     names = set(chosen.names)
     return {f.id: int(f.direction) for f in chosen.features if f.direction and f.id in names}
-
-
-def _model_note(name: str, note: Message) -> Message:
-    entry = models.model_entry(name)
-    return Message("runs.notes.model", {"model": pair(entry), "note": note})
 
 
 def predict_rows(name: str, model: Any, rows: pd.DataFrame, X: pd.DataFrame) -> pd.DataFrame:
