@@ -5,7 +5,10 @@ import pandas as pd
 import pytest
 
 from riskmodel import benchmark
-from riskmodel.runs import tracking
+from riskmodel.evaluation import Budget
+from riskmodel.runs import Evaluation, tracking
+
+from ..predictions import EVENT, FIRST_SEEN, noisy_predictions
 
 
 @pytest.fixture(scope="module")
@@ -36,3 +39,17 @@ def children(store, run_id):
     client = tracking._client(store)
     found = client.search_runs([client.get_experiment_by_name("bench").experiment_id])
     return {r.data.tags["model"]: r for r in found if r.data.tags.get("mlflow.parentRunId") == run_id}
+
+
+@pytest.fixture(scope="module")
+def result(small):
+    """Return a benchmark of one made-up panel, one that was skipped, and one model that was left out."""
+    predictions = noisy_predictions()
+    evaluation = Evaluation(
+        predictions, Budget(share=0.05), "rule", EVENT, first_seen=FIRST_SEEN, replicates=60
+    )
+    tables, notes = evaluation.further(), evaluation.notes
+    one = benchmark.PanelResult(small.panels[0], "run", tables, notes, 1.0)
+    return benchmark.BenchmarkResult(
+        small, True, [one], {"eph-entry": "its file is not given"}, {"ebm": "not installed"}
+    )

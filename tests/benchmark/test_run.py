@@ -1,6 +1,7 @@
 """Running a benchmark: which panels, one experiment of runs, going on where it was stopped."""
 
 import json
+from dataclasses import replace
 
 import pandas as pd
 import pytest
@@ -8,7 +9,7 @@ from typer.testing import CliRunner
 
 from riskmodel import benchmark
 from riskmodel.benchmark import panels
-from riskmodel.benchmark.run import _choose_panels
+from riskmodel.benchmark.run import PanelJob, _choose_panels
 from riskmodel.cli.app import app
 from riskmodel.errors import UsageError
 from riskmodel.runs import tracking
@@ -91,3 +92,20 @@ def test_the_quick_bench_runs_whole_in_two_processes(tmp_path):
     # Again: both panels are there, so nothing is fitted and the runs are the same.
     again = json.loads(CliRunner().invoke(app, asked).stdout)
     assert again["panels"] == told["panels"]
+
+
+def test_what_was_kept_is_not_taken_for_another_panel(tmp_path, small):
+    panel = next(p for p in small.panels if p.source == "teen_poverty")
+    file = teens(tmp_path)
+    job = PanelJob(small, panel, tmp_path, file, quick=False)
+    mark = job.digest
+    assert replace(job).digest == mark
+    others = [
+        replace(job, bench=small.model_copy(update={"seed": small.seed + 1})).digest,
+        replace(job, panel=panel.model_copy(update={"leave_out": ("rule",)})).digest,
+        replace(job, quick=True).digest,
+    ]
+    file.write_text(file.read_text() + "\n")
+    others.append(replace(job).digest)
+    # A seed, a model less, the quick size, a changed file: none of them may be answered with the old figures.
+    assert len({mark, *others}) == 5

@@ -1,9 +1,8 @@
 """The bench: every model and rule set on simulated and real panels, under one declaration."""
 
-from riskmodel.benchmark.declaration import Benchmark, Panel, load_benchmark
 from riskmodel.benchmark.findings import benchmark_findings, lead_time_message, visits_message
 from riskmodel.benchmark.page import write_benchmark_page
-from riskmodel.benchmark.panels import fit_and_predict
+from riskmodel.benchmark.panels import Benchmark, Panel, fit_and_predict, load_benchmark
 from riskmodel.benchmark.run import BenchmarkResult, PanelResult, run_benchmark
 
 __all__ = [

@@ -8,14 +8,11 @@ from typing import Any
 import pandas as pd
 
 from riskmodel import models
-from riskmodel.benchmark.further_tables import name_of, number
 from riskmodel.benchmark.run import BenchmarkResult, PanelResult
+from riskmodel.benchmark.tables import LEVEL, name_of, number
 from riskmodel.i18n import Message, join, pair
 from riskmodel.runs import is_simple, winner
 from riskmodel.version import __version__
-
-# Of the primary test, after Holm.
-LEVEL = 0.05
 
 
 def _message(key: str, **values: Any) -> Message:

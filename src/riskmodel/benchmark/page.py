@@ -13,16 +13,20 @@ from typing import Any
 import numpy as np
 
 from riskmodel import models
-from riskmodel.benchmark.findings import (
-    LEVEL,
-    benchmark_findings,
-    panel_findings,
-    results_markdown,
-    summary_table,
-)
-from riskmodel.benchmark.further_tables import PER_CENT, cell, name_of, named, number, plain, table, word
-from riskmodel.benchmark.panel_tables import tables_of
+from riskmodel.benchmark.findings import benchmark_findings, panel_findings, results_markdown, summary_table
 from riskmodel.benchmark.run import BenchmarkResult, PanelResult
+from riskmodel.benchmark.tables import (
+    LEVEL,
+    PER_CENT,
+    cell,
+    name_of,
+    named,
+    number,
+    plain,
+    table,
+    tables_of,
+    word,
+)
 from riskmodel.evaluation import METRICS
 from riskmodel.i18n import pair, section
 from riskmodel.io import write_table, write_text

@@ -1,10 +1,10 @@
-"""Where a panel's data come from, or why they are not there.
+"""A benchmark's panels: what is declared, where the data come from, and how one is run.
 
-The ready matrix: teenage girls, five yearly waves, a poverty flag of the survey's own and no incomes.
-
-At each wave the girls who are not poor are at risk; the event is the flag a year later. No rule set can be
-judged on it, so the question is only whether a model adds to the years of poverty so far. Race is kept out
-of the columns that models see (no list of whom to help should be ordered by it) and is used to look at gaps.
+The ready matrix (``teen_poverty``): teenage girls, five yearly waves, a poverty flag of the survey's own and
+no incomes. At each wave the girls who are not poor are at risk; the event is the flag a year later. No rule
+set can be judged on it, so the question is only whether a model adds to the years of poverty so far. Race is
+kept out of the columns that models see (no list of whom to help should be ordered by it) and is used to look
+at gaps.
 
 References
 ----------
@@ -15,41 +15,215 @@ the data of Allison 2009, *Fixed Effects Regression Models*.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, Self
 
 import numpy as np
 import pandas as pd
+from pydantic import Field, model_validator
 
 from riskmodel import data as counties
 from riskmodel import models, simulate
-from riskmodel.benchmark.declaration import Benchmark, CountySize, Panel
 from riskmodel.data import County, importers
 from riskmodel.errors import InputMissing, InputRefused, UsageError
-from riskmodel.runs import DECLARED, read_truth, score_columns
+from riskmodel.i18n import Words, both
+from riskmodel.io import Spec, find_declaration, folder, load_spec
+from riskmodel.runs import (
+    DECLARED,
+    Evaluation,
+    Experiment,
+    ExperimentResult,
+    VisitBudget,
+    evaluate,
+    load_experiment,
+    read_truth,
+    run_experiment,
+    score_columns,
+    select_truth,
+)
+from riskmodel.targets import KEY
+
+Report = Callable[[str], None]
 
 
-@dataclass(frozen=True)
-class PanelData:
-    """A panel's county, and the simulator's truth where it is simulated."""
+class CountySize(Spec):
+    """How large a simulated county is, and over how many futures its truth is averaged."""
 
-    county: County
-    truth: pd.DataFrame | None
+    households: int = Field(ge=100)
+    months: int = Field(ge=36)
+    futures: int = Field(default=1000, ge=10)
 
 
-def open_county(panel: Panel, size: CountySize, folder: Path, file: Path | None) -> PanelData:
-    """Simulate or import a panel's county and read it."""
+class Panel(Spec):
+    """One panel: a simulated county, an imported panel, or a ready matrix.
+
+    ``about`` says what it is, ``short`` is its name where there is little room. ``experiment`` says cohort,
+    dates and label (a matrix is ready without). ``leave_out`` names models that make no sense on it;
+    ``model_params`` goes on top of the benchmark's; ``like: ID`` takes over whatever is not said from an
+    earlier panel.
+    """
+
+    id: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
+    title: Words
+    short: Words | None = None
+    about: Words | None = None
+    source: Literal["simulate", "eph", "wagepan", "teen_poverty"]
+    experiment: str | None = None
+    profile: str = "default"
+    seed: int = Field(default=0, ge=0)
+    baseline: str = "rule"
+    with_rulesets: bool = False
+    leave_out: tuple[str, ...] = ()
+    model_params: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    quick: bool = True
+
+    @property
+    def brief(self) -> dict[str, str]:
+        """Its name where there is little room, in both languages."""
+        return (self.short or self.title).model_dump()
+
+    @model_validator(mode="after")
+    def _ready_or_not(self) -> Self:
+        if (self.experiment is None) != (self.source == "teen_poverty"):
+            raise ValueError("give an experiment, except for teen_poverty, which is a ready matrix")
+        return self
+
+
+class Benchmark(Spec):
+    """A declared benchmark; see ``experiments/bench.yaml``.
+
+    ``bootstrap`` village resamples make the intervals, ``bootstrap_test`` those of the primary test, whose p
+    values Holm multiplies by the number of models.
+    """
+
+    id: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
+    version: int = 1
+    title: Words
+    models: tuple[str, ...]
+    model_params: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    rulesets: tuple[str, ...] = ()
+    size: CountySize
+    quick_size: CountySize
+    budget: VisitBudget
+    bootstrap: int = Field(default=400, ge=20, le=10_000)
+    bootstrap_test: int = Field(default=2000, ge=20, le=100_000)
+    seed: int = Field(default=0, ge=0)
+    panels: tuple[Panel, ...]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _like(cls, content: Any) -> Any:
+        """Fill a panel that is ``like`` an earlier one with what it does not say itself."""
+        if not isinstance(content, dict) or not isinstance(content.get("panels"), list):
+            return content
+        panels: dict[Any, dict[str, Any]] = {}
+        for panel in content["panels"]:
+            if not isinstance(panel, dict):
+                return content
+            own = {k: v for k, v in panel.items() if k != "like"}
+            if "like" in panel and panel["like"] not in panels:
+                raise ValueError(
+                    f"panel {panel.get('id')!r} is like {panel['like']!r}, which is no earlier panel"
+                )
+            panels[panel.get("id")] = {**panels.get(panel.get("like"), {}), **own}
+        return {
+            **content,
+            "panels": list(panels.values()) if len(panels) == len(content["panels"]) else content["panels"],
+        }
+
+    @model_validator(mode="after")
+    def _names(self) -> Self:
+        named = [*self.models, *self.model_params, *(m for p in self.panels for m in p.model_params)]
+        wrong = sorted({m for m in named if m not in models.MODELS})
+        if wrong or not self.panels:
+            raise ValueError(
+                f"models {wrong}: allowed are {', '.join(models.MODELS)}; at least one panel is needed"
+            )
+        ids = [panel.id for panel in self.panels]
+        if len(set(ids)) < len(ids):
+            raise ValueError(f"panels {ids}: every id once")
+        return self
+
+    def missing_libraries(self) -> dict[str, str]:
+        """Return the models whose library is not installed, with the reason."""
+        return {
+            m: f"the extra {models.model_entry(m).extra!r} is not installed"
+            for m in self.models
+            if not models.is_available(m)
+        }
+
+    def models_of(self, panel: Panel) -> tuple[str, ...]:
+        """Return the models of a panel, rule sets included."""
+        chosen = [m for m in self.models if m not in panel.leave_out]
+        if panel.with_rulesets:
+            chosen += [f"{kind}-{name}" for name in self.rulesets for kind in ("rule", "conditions")]
+        return tuple(chosen)
+
+    def params_of(self, panel: Panel) -> dict[str, dict[str, Any]]:
+        """Return the model parameters of a panel: the benchmark's, then the panel's."""
+        names = {*self.model_params, *panel.model_params}
+        return {
+            n: {**self.model_params.get(n, {}), **panel.model_params.get(n, {})}
+            for n in sorted(names)
+            if n in self.models_of(panel)
+        }
+
+    def experiment_of(self, panel: Panel) -> Experiment:
+        """Return a panel's experiment with the benchmark's models, visits and seed."""
+        exp = load_experiment(panel.experiment or "")
+        models = self.models_of(panel)
+        changed = {
+            "models": models,
+            "model_params": {
+                **{k: v for k, v in exp.model_params.items() if k in models},
+                **self.params_of(panel),
+            },
+            "champion": exp.champion if exp.champion in models else models[-1],
+            "budget": self.budget if panel.source == "simulate" else exp.budget,
+            "follow_months": 1,
+            "bootstrap": self.bootstrap,
+            "seed": self.seed,
+        }
+        return Experiment.model_validate(exp.model_copy(update=changed).model_dump())
+
+
+def load_benchmark(name: str | Path) -> Benchmark:
+    """Read a benchmark's declaration by id (``"bench"``) or path.
+
+    Parameters
+    ----------
+    name
+        Id of a declaration that comes with riskmodel, or a YAML file.
+
+    Returns
+    -------
+    Benchmark
+        The checked declaration.
+
+    Raises
+    ------
+    SpecError
+        If the file is wrong: file, key and allowed values are named.
+    UsageError
+        If there is no such file.
+    """
+    return load_spec(find_declaration(name, folder("experiments"), "benchmark"), Benchmark)
+
+
+def open_county(
+    panel: Panel, size: CountySize, folder: Path, file: Path | None
+) -> tuple[County, pd.DataFrame | None]:
+    """Simulate or import a panel's county and read it, with the simulator's truth where it is simulated."""
     if panel.source == "simulate":
         simulated = simulate.simulate_county(
             households=size.households, months=size.months, seed=panel.seed, profile=panel.profile,
             futures=size.futures,
         )  # fmt: skip
         simulate.write_simulated_county(simulated, folder)
-        return PanelData(counties.read_county(folder), read_truth(folder))
+        return counties.read_county(folder), read_truth(folder)
     importer = importers.IMPORTERS[panel.source]
     importers.import_panel(panel.source, folder, require_file(panel, file) if importer.file else None)
-    return PanelData(counties.read_county(folder), None)
+    return counties.read_county(folder), None
 
 
 def require_file(panel: Panel, file: Path | None) -> Path:
@@ -109,7 +283,7 @@ FEATURES = ["wave", "age", "mother", "spouse", "in_school", "hours", "years_poor
 
 
 def predict_waves(
-    bench: Benchmark, panel: Panel, names: tuple[str, ...], file: Path, say: Callable[[str], None]
+    bench: Benchmark, panel: Panel, names: tuple[str, ...], file: Path, say: Report
 ) -> tuple[pd.DataFrame, dict[str, Any], pd.DataFrame]:
     """Fit every model on the earlier waves and predict the last."""
     rows = read_waves(file).rename(columns={"black": "group_black"})
@@ -178,3 +352,82 @@ def fit_and_predict(
         )  # fmt: skip
         parts.append(rows.assign(model=name, **score_columns(fitted[name], test[list(columns)])))
     return pd.concat(parts, ignore_index=True), fitted
+
+
+PanelRun = tuple[pd.DataFrame, dict[str, pd.DataFrame], list[dict[str, str]], dict[str, Any]]
+
+
+def run_county(
+    bench: Benchmark, panel: Panel, size: CountySize, folder: Path, file: Path | None, say: Report
+) -> PanelRun:
+    """Run a panel that is a county: simulated, or imported."""
+    exp = bench.experiment_of(panel)
+    say("data")
+    county, truth = open_county(panel, size, folder, file)
+    fold_models: list[dict[str, Any]] = []
+    result = run_experiment(
+        exp, county, say, final=False, on_fold=lambda fold, train, fits: fold_models.append(fits)
+    )
+    say("evaluating")
+    evaluation = evaluate(
+        exp, result.predictions, baseline=panel.baseline, truth=select_truth(exp, truth),
+        first_seen=result.first_seen, replicates=bench.bootstrap, test_replicates=bench.bootstrap_test,
+        seed=bench.seed,
+    )  # fmt: skip
+    tables, notes = evaluation.further(), evaluation.notes
+    tables |= {**_model_tables(fold_models[-1]), "folds": result.folds, "leaks": result.leaks}
+    facts = _count(result.predictions, len(result.background.columns)) | _experiment_facts(exp, result)
+    if panel.source == "simulate":
+        facts["simulated"] = {**size.model_dump(), "profile": panel.profile, "seed": panel.seed}
+    return result.predictions, tables, [*(note.both() for note in result.notes), *notes], facts
+
+
+def run_waves(bench: Benchmark, panel: Panel, file: Path | None, say: Report) -> PanelRun:
+    """Run a panel that is a ready matrix of waves."""
+    predictions, fitted, folds = predict_waves(
+        bench, panel, bench.models_of(panel), require_file(panel, file), say
+    )
+    say("evaluating")
+    event = both("benchmark.sentences.poor next year")
+    evaluation = Evaluation(
+        predictions, bench.budget.per_date, panel.baseline, event,
+        replicates=bench.bootstrap, test_replicates=bench.bootstrap_test, seed=bench.seed,
+    )  # fmt: skip
+    tables, notes = evaluation.further(), evaluation.notes
+    facts = _count(predictions, len(FEATURES))
+    facts |= {"cohort": "not_poor_now", "event": "poor_next_year", "horizon_months": 12, "ruleset": None,
+              "feature_set": None, "calibration": "cross", "budget": bench.budget.model_dump()}  # fmt: skip
+    return predictions, tables | _model_tables(fitted) | {"folds": folds}, notes, facts
+
+
+def _count(predictions: pd.DataFrame, features: int) -> dict[str, Any]:
+    """Count what the test is made of."""
+    rows = predictions[predictions["model"] == predictions["model"].iloc[0]]
+    return {
+        "households": int(rows["household_id"].nunique()),
+        "villages": len(rows[["township", "village"]].drop_duplicates()),
+        "townships": int(rows["township"].nunique()),
+        "dates": len(rows[KEY[1]].unique()),
+        "features": features,
+        "n_models": len(predictions["model"].unique()),
+    }
+
+
+def _experiment_facts(exp: Experiment, result: ExperimentResult) -> dict[str, Any]:
+    return {
+        "cohort": ", ".join(exp.cohort),
+        "event": exp.events[0],
+        "horizon_months": exp.horizon.months,
+        "next": exp.horizon.next,
+        "ruleset": exp.ruleset,
+        "feature_set": exp.feature_set,
+        "calibration": exp.calibration,
+        "budget": exp.budget.model_dump(),
+        "fingerprint": result.fingerprint,
+        "leaks_suspected": int(result.leaks["suspected"].sum()),
+    }
+
+
+def _model_tables(fitted: Mapping[str, Any]) -> dict[str, pd.DataFrame]:
+    """Return the tables that fitted models themselves are: effects with standard errors, the scorecard."""
+    return {k: v for name, model in fitted.items() for k, v in models.model_tables(name, model).items()}

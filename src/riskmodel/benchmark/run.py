@@ -1,9 +1,16 @@
-"""Run a benchmark: every panel, model and rule set, into one MLflow experiment and one set of tables."""
+"""Run a benchmark: every panel, model and rule set, into one MLflow experiment and one set of tables.
+
+A benchmark that was killed goes on where it stopped: a panel is kept under a digest of all that its figures
+follow from: its declaration and the benchmark's, the experiment, its feature set, the data file's bytes, the
+parts of the program that make figures, and the libraries. If any of it changes the panel is run again; a
+change to the page or to a verb runs nothing again.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import functools
+import hashlib
 import logging
 import multiprocessing
 import os
@@ -13,27 +20,191 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
-from riskmodel import models
+from riskmodel import features, models
 from riskmodel.benchmark import panels
-from riskmodel.benchmark.declaration import Benchmark, Panel
-from riskmodel.benchmark.store import PanelJob, PanelOutput
+from riskmodel.benchmark.panels import Benchmark, CountySize, Panel, Report
 from riskmodel.errors import InputRefused, UsageError, did_you_mean
-from riskmodel.i18n import both
-from riskmodel.io import write_table
-from riskmodel.runs import Evaluation, Experiment, ExperimentResult, evaluate, run_experiment, select_truth
-from riskmodel.targets import KEY
+from riskmodel.io import Checkpoints, file_digest, inputs_digest, read_table, write_table
+from riskmodel.runs import (
+    environment,
+    run_finished,
+    start_run,
+)
+
+FOLDER = "panels"
+_PREDICTIONS = "predictions"
+# The two checkpoints of a panel: its files, and the MLflow run they were logged under.
+_PANEL, _RUN = "panel", "run"
+# What in the package can change a figure: modules and declarations of these parts.
+_ENDINGS = (".py", ".yaml")
+_PARTS = ("benchmark", "data", "evaluation", "features", "households", "models", "rules", "runs", "targets")
+_ONLY_SIMULATED = ("simulate",)
+# Parts of the benchmark that only show or keep what was measured.
+_SHOWN = ("findings", "page", "tables")
+# MLflow's own tag: its page folds the children under their parent.
+_PARENT = "mlflow.parentRunId"
+_COMPARED = ("delta_recall", "delta_low", "delta_high", "p_bootstrap", "p_holm", "overlap")
+
+
+@dataclass(frozen=True)
+class PanelOutput:
+    """What a panel gave: tables by name, predictions (households numbered anew), notes, facts, seconds."""
+
+    tables: dict[str, pd.DataFrame]
+    predictions: pd.DataFrame
+    notes: list[dict[str, str]]
+    facts: dict[str, Any]
+    seconds: float
+
+
+@dataclass(frozen=True)
+class PanelJob:
+    """One panel to run: the benchmark with the models that can be fitted here, the folder, the data file."""
+
+    bench: Benchmark
+    panel: Panel
+    out: Path
+    file: Path | None
+    quick: bool
+
+    @property
+    def folder(self) -> Path:
+        """Where the panel is kept when it is done."""
+        return self.out / FOLDER / self.panel.id
+
+    @property
+    def size(self) -> CountySize:
+        """How large its county is, if it is simulated."""
+        return self.bench.quick_size if self.quick else self.bench.size
+
+    @property
+    def _checkpoints(self) -> Checkpoints:
+        return Checkpoints(self.folder, folder="")
+
+    @cached_property
+    def inputs(self) -> dict[str, Any]:
+        """All that the panel's figures follow from."""
+        bench, panel = self.bench, self.panel
+        out: dict[str, Any] = {
+            "bench": bench.model_dump(mode="json", exclude={"panels", "title", "size", "quick_size"}),
+            "panel": panel.model_dump(mode="json", exclude={"title", "short", "about", "quick"}),
+            "size": self.size.model_dump(),
+            "file": file_digest(self.file) if self.file and self.file.is_file() else None,
+            "program": _program_digest(panel.source == "simulate"),
+            "environment": environment(),
+        }
+        if panel.experiment is not None:
+            exp = bench.experiment_of(panel)
+            out["experiment"] = exp.model_dump(mode="json")
+            out["features"] = features.load_feature_set(exp.feature_set).model_dump(mode="json")
+        return out
+
+    @property
+    def digest(self) -> str:
+        """A hash of all that the panel's figures follow from (64 hexadecimal digits)."""
+        return inputs_digest(self.inputs)
+
+    def save(self, output: PanelOutput) -> None:
+        """Keep what the panel gave; the checkpoint, which says that it is whole, is written last."""
+        frames = {_PREDICTIONS: output.predictions, **output.tables}
+        paths = [write_table(frame, self.folder / f"{name}.parquet") for name, frame in frames.items()]
+        content = {
+            "tables": list(output.tables), "notes": output.notes, "facts": output.facts,
+            "seconds": output.seconds,
+        }  # fmt: skip
+        self._checkpoints.write(_PANEL, {"digest": self.digest}, paths, content)
+
+    def read(self) -> PanelOutput | None:
+        """Return what was kept of the panel; None if there is nothing, or it was made otherwise."""
+        if not self._checkpoints.is_done(_PANEL, {"digest": self.digest}):
+            return None
+        content = self._checkpoints.result(_PANEL)
+        tables = {name: self._table(name) for name in content["tables"]}
+        return PanelOutput(
+            tables, self._table(_PREDICTIONS), content["notes"], content["facts"], content["seconds"]
+        )
+
+    def _table(self, name: str) -> pd.DataFrame:
+        return read_table(self.folder / f"{name}.parquet")
+
+    def log(self, output: PanelOutput, store: Path) -> str:
+        """Log the panel unless this store holds it; return its run, the parent of one run a model."""
+        inputs = {"digest": self.digest, "store": str(store.resolve())}
+        if self._checkpoints.is_done(_RUN, inputs):
+            known: str = self._checkpoints.result(_RUN)
+            if run_finished(known, store):
+                return known
+        run_id = _log_panel(self, output, store)
+        self._checkpoints.write(_RUN, inputs, [], run_id)
+        return run_id
+
+
+def _program_digest(simulated: bool) -> str:
+    home = Path(__file__).resolve().parents[1]
+    parts = (*_PARTS, *(_ONLY_SIMULATED if simulated else ()))
+    whole = hashlib.sha256()
+    for path in sorted(p for p in home.rglob("*") if p.suffix in _ENDINGS):
+        inside = path.relative_to(home).with_suffix("").parts
+        if inside[0] in parts and not (inside[0] == "benchmark" and inside[1] in _SHOWN):
+            whole.update("/".join(inside).encode())
+            whole.update(path.read_bytes())
+    return whole.hexdigest()
+
+
+def _log_panel(job: PanelJob, output: PanelOutput, store: Path) -> str:
+    bench, panel = job.bench, job.panel
+    tags = {"bench": bench.id, "panel": panel.id, "quick": str(job.quick).lower(), "digest": job.digest}
+    names = list(dict.fromkeys(output.predictions["model"]))
+    with start_run(bench.id, store, panel.id, tags) as opened:
+        opened.params({
+            "panel": panel.id, "source": panel.source, "experiment": panel.experiment or "matrix",
+            "models": names, "seed": bench.seed, "quick": job.quick,
+            **{k: v for k, v in output.facts.items() if v is not None},
+        })  # fmt: skip
+        for name, frame in {_PREDICTIONS: output.predictions, **output.tables}.items():
+            opened.table(frame, f"tables/{name}")
+        opened.document(bench.model_dump(mode="json"), "bench.json")
+        opened.metrics({"seconds": output.seconds})
+        for name in names:
+            _log_model(job, output, name, {**tags, _PARENT: opened.run_id}, store)
+    return opened.run_id
+
+
+def _log_model(job: PanelJob, output: PanelOutput, name: str, tags: dict[str, str], store: Path) -> None:
+    params = job.bench.params_of(job.panel).get(name, {})
+    tags = {**tags, "model": name, "family": models.model_entry(name).tradition}
+    with start_run(job.bench.id, store, f"{job.panel.id}/{name}", tags) as opened:
+        opened.params({"model": name, "panel": job.panel.id, **params})
+        opened.metrics(_figures(output.tables["metrics"], name))
+        compared = output.tables["comparison"].query("scope == 'pooled' and at == 'budget'")
+        opened.metrics({k: v for k, v in _figures(compared, name).items() if k in _COMPARED})
+        if "truth" in output.tables:
+            true = _figures(output.tables["truth"], name)
+            opened.metrics({f"truth_{k}": v for k, v in true.items() if k not in ("n", "n_events")})
+
+
+def _figures(table: pd.DataFrame, name: str) -> dict[str, float]:
+    """Return the numbers of a model's row; nothing where it has none."""
+    rows: list[dict[Any, Any]] = table[table["model"] == name].to_dict("records")
+    return {
+        str(k): float(v)
+        for k, v in (rows[0] if rows else {}).items()
+        if isinstance(v, int | float) and not isinstance(v, bool)
+    }
+
 
 _LOG = logging.getLogger(__name__)
 _KIB_IN_GIB = 2**20
 
 
-def run_panel(job: PanelJob, say: Callable[[str], None]) -> bool:
+def run_panel(job: PanelJob, say: Report) -> bool:
     """Run one panel and keep it, unless it is kept already; say whether it was run."""
     if job.read() is not None:
         say(f"panel {job.panel.id}: done before, kept in {job.folder}")
@@ -44,103 +215,19 @@ def run_panel(job: PanelJob, say: Callable[[str], None]) -> bool:
         say(f"{job.panel.id}: {text}")
 
     start, cpu = time.monotonic(), time.process_time()
-    run_source = _run_waves if job.panel.experiment is None else _run_county
     # The fits are many and small: threads would mostly wait for each other.
     with threadpool_limits(limits=1):
-        predictions, tables, notes, facts = run_source(job, report)
+        if job.panel.experiment is None:
+            run = panels.run_waves(job.bench, job.panel, job.file, report)
+        else:
+            folder = job.out / "data" / job.panel.id
+            run = panels.run_county(job.bench, job.panel, job.size, folder, job.file, report)
+    predictions, tables, notes, facts = run
     facts["cpu_seconds"] = round(time.process_time() - cpu)
     facts["peak_gib"] = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / _KIB_IN_GIB, 2)
     numbered = predictions.assign(household_id=pd.factorize(predictions["household_id"], sort=True)[0])
     job.save(PanelOutput(tables, numbered, notes, facts, time.monotonic() - start))
     return True
-
-
-_Panel = tuple[pd.DataFrame, dict[str, pd.DataFrame], list[dict[str, str]], dict[str, Any]]
-
-
-def _run_county(job: PanelJob, say: Callable[[str], None]) -> _Panel:
-    """Run a panel that is a county: simulated, or imported."""
-    bench, panel = job.bench, job.panel
-    exp = bench.experiment_of(panel)
-    size = bench.quick_size if job.quick else bench.size
-    say("data")
-    source = panels.open_county(panel, size, job.out / "data" / panel.id, job.file)
-    fold_models: list[dict[str, Any]] = []
-    result = run_experiment(
-        exp, source.county, say, final=False, on_fold=lambda fold, train, fits: fold_models.append(fits)
-    )
-    say("evaluating")
-    evaluation = evaluate(
-        exp, result.predictions, baseline=panel.baseline, truth=select_truth(exp, source.truth),
-        first_seen=result.first_seen, replicates=bench.bootstrap, test_replicates=bench.bootstrap_test,
-        seed=bench.seed,
-    )  # fmt: skip
-    tables, notes = evaluation.further(), evaluation.notes
-    tables |= {**_model_tables(fold_models[-1]), "folds": result.folds, "leaks": result.leaks}
-    facts = _count(result.predictions, len(result.background.columns)) | _experiment_facts(exp, result)
-    if panel.source == "simulate":
-        facts["simulated"] = {**size.model_dump(), "profile": panel.profile, "seed": panel.seed}
-    return result.predictions, tables, [*(note.both() for note in result.notes), *notes], facts
-
-
-def _run_waves(job: PanelJob, say: Callable[[str], None]) -> _Panel:
-    """Run a panel that is a ready matrix of waves."""
-    bench, panel = job.bench, job.panel
-    file = panels.require_file(panel, job.file)
-    predictions, fitted, folds = panels.predict_waves(bench, panel, bench.models_of(panel), file, say)
-    say("evaluating")
-    event = both("benchmark.sentences.poor next year")
-    evaluation = Evaluation(
-        predictions, bench.budget.per_date, panel.baseline, event,
-        replicates=bench.bootstrap, test_replicates=bench.bootstrap_test, seed=bench.seed,
-    )  # fmt: skip
-    tables, notes = evaluation.further(), evaluation.notes
-    facts = _count(predictions, len(panels.FEATURES))
-    facts |= {"cohort": "not_poor_now", "event": "poor_next_year", "horizon_months": 12, "ruleset": None,
-              "feature_set": None, "calibration": "cross", "budget": bench.budget.model_dump()}  # fmt: skip
-    return predictions, tables | _model_tables(fitted) | {"folds": folds}, notes, facts
-
-
-def _count(predictions: pd.DataFrame, features: int) -> dict[str, Any]:
-    """Count what the test is made of."""
-    rows = predictions[predictions["model"] == predictions["model"].iloc[0]]
-    return {
-        "households": int(rows["household_id"].nunique()),
-        "villages": len(rows[["township", "village"]].drop_duplicates()),
-        "townships": int(rows["township"].nunique()),
-        "dates": len(rows[KEY[1]].unique()),
-        "features": features,
-        "n_models": len(predictions["model"].unique()),
-    }
-
-
-def _experiment_facts(exp: Experiment, result: ExperimentResult) -> dict[str, Any]:
-    return {
-        "cohort": ", ".join(exp.cohort),
-        "event": exp.events[0],
-        "horizon_months": exp.horizon.months,
-        "next": exp.horizon.next,
-        "ruleset": exp.ruleset,
-        "feature_set": exp.feature_set,
-        "calibration": exp.calibration,
-        "budget": exp.budget.model_dump(),
-        "fingerprint": result.fingerprint,
-        "leaks_suspected": int(result.leaks["suspected"].sum()),
-    }
-
-
-def _model_tables(fitted: Mapping[str, Any]) -> dict[str, pd.DataFrame]:
-    """Return the tables that fitted models themselves are: effects with standard errors, the scorecard."""
-    return {k: v for name, model in fitted.items() for k, v in models.model_tables(name, model).items()}
-
-
-def missing_libraries(bench: Benchmark) -> dict[str, str]:
-    """Return the models whose library is not installed, with the reason."""
-    return {
-        m: f"the extra {models.model_entry(m).extra!r} is not installed"
-        for m in bench.models
-        if not models.is_available(m)
-    }
 
 
 # Each process of a pair has one core: more threads than that only fight each other.
@@ -261,7 +348,7 @@ def run_benchmark(
         If ``only`` names no panel of the bench.
     """
     start, say = time.monotonic(), progress or _LOG.info
-    missing = missing_libraries(bench)
+    missing = bench.missing_libraries()
     fittable = bench.model_copy(update={"models": tuple(m for m in bench.models if m not in missing)})
     todo, skipped = _choose_panels(bench, only, quick)
     files_of = dict(sources or {})
@@ -302,9 +389,7 @@ def _choose_panels(
     return [p for p in bench.panels if p.id not in skipped], skipped
 
 
-def _run_panels(
-    panel_jobs: list[PanelJob], jobs: int, say: Callable[[str], None]
-) -> Iterator[tuple[PanelJob, str | None]]:
+def _run_panels(panel_jobs: list[PanelJob], jobs: int, say: Report) -> Iterator[tuple[PanelJob, str | None]]:
     """Run panels, one after the other or some at once; give each with the reason it was skipped for."""
     if jobs < 2 or len(panel_jobs) < 2:
         for job in panel_jobs:

@@ -1,0 +1,27 @@
+"""What a benchmark shows in sentences and in one table."""
+
+from riskmodel import benchmark
+from riskmodel.benchmark.findings import primary_test, summary_table
+
+
+def test_the_sentences_say_who_wins(result):
+    by_auc, by_list, tested = (said.text("en") for said in benchmark.benchmark_findings(result)[:3])
+    # The logit has the least noise by construction: the page must not call the simple method the winner.
+    assert "on 0 of 1 panels a simple method" in by_auc
+    assert by_auc.endswith("An elaborate method wins on: Simulated county: average.")
+    assert "The list at the same visits" in by_list
+    assert "after Holm" in tested
+
+
+def test_the_primary_test_sorts_models_and_the_summary_has_a_row_a_model(result):
+    (one,) = result.done
+    test = primary_test(one)
+    named = [model for models in test.values() for model in models]
+    assert len(named) == len(set(named)), "a model is better, worse or unsure, never two of them"
+    compared = one.tables["comparison"].query("scope == 'pooled' and at == 'budget'").set_index("model")
+    assert (compared.loc[test["better"], "delta_recall"] > 0).all()
+    assert (compared.loc[test["better"], "p_holm"] < 0.05).all()
+    whole = summary_table(result)
+    assert whole["model"].is_unique
+    # Its own difference is what a baseline has none of.
+    assert whole.loc[whole["delta_recall"].isna(), "model"].tolist() == ["rule"]
