@@ -11,7 +11,7 @@ from scipy.stats import hypergeom
 from sklearn.metrics import precision_score, recall_score
 
 from riskmodel.errors import SpecError
-from riskmodel.evaluation import Budget
+from riskmodel.evaluation import Budget, list_at_budget
 from riskmodel.evaluation.list_metrics import list_measures
 from riskmodel.evaluation.lists import (
     list_kernel,
@@ -191,3 +191,10 @@ def test_one_list_a_date(at_budget):
     # The three highest scores stand on one date; two lists of one visit take the best of each date.
     found = at_budget([1, 1, 0, 1], [9, 8, 7, 1], {"visits": 1}, as_of=["a", "a", "a", "b"])
     assert (found["visits"], found["hits"]) == (2, 2)
+
+
+def test_a_budget_reaches_the_highest_scores_of_each_date_and_ties_keep_the_order():
+    date = np.array([0, 0, 0, 1, 1, 1])
+    score = np.array([1.0, 3.0, 3.0, 2.0, 2.0, 2.0])
+    assert list_at_budget(date, score, Budget(visits=1)).tolist() == [False, True, False, True, False, False]
+    assert list_at_budget(date, score, Budget(share=2 / 3)).sum() == 4

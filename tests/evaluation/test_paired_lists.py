@@ -9,7 +9,7 @@ from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.multitest import multipletests
 
 from riskmodel import evaluation
-from riskmodel.evaluation import delong, holm, mcnemar_exact
+from riskmodel.evaluation import compare_fixed_lists, delong, holm, mcnemar_exact, village_resamples
 from riskmodel.evaluation.lists import rank_rows
 from riskmodel.evaluation.paired_lists import score_from_ranking
 
@@ -145,3 +145,26 @@ def test_net_benefit_curve_is_the_single_threshold_many_times():
     assert low["net_benefit"].iloc[0] == pytest.approx(low["visit_all"].iloc[0])
     with pytest.raises(ValueError, match="must be in"):
         evaluation.net_benefit_curve(y, p, [1.0])
+
+
+def test_fixed_lists_are_compared_by_recounting_the_drawn_villages():
+    rng = np.random.default_rng(3)
+    villages = pd.DataFrame({"township": "t", "village": rng.integers(0, 12, 400)})
+    y, first, second = (rng.random((3, 400)) < [[0.1], [0.3], [0.5]]).astype(float)
+    recalls = compare_fixed_lists(y, {"first": first, "second": second}, villages, replicates=50, seed=4)
+    change = recalls.difference("second", "first")
+    assert recalls.recall("first") == pytest.approx((y * first).sum() / y.sum())
+    assert change.delta == pytest.approx((y * (second - first)).sum() / y.sum())
+    resamples = village_resamples(villages, 50, 4)
+    rows = [np.repeat(np.arange(400), counts[resamples.village].astype(int)) for counts in resamples.counts]
+    gaps = [(y * (second - first))[drawn].sum() / y[drawn].sum() for drawn in rows]
+    assert (change.low, change.high) == pytest.approx(tuple(np.quantile(gaps, [0.025, 0.975])))
+
+
+def test_one_village_gives_a_difference_without_an_interval():
+    one = pd.DataFrame({"township": ["t"] * 4, "village": ["v"] * 4})
+    change = compare_fixed_lists([1, 1, 0, 0], {"a": [1, 0, 0, 0], "b": [1, 1, 0, 0]}, one).difference(
+        "b", "a"
+    )
+    assert change.delta == 0.5
+    assert np.isnan([change.low, change.high, change.p]).all()

@@ -263,3 +263,12 @@ def test_calibration_gap_is_mean_chance_minus_rate_and_missing_groups_are_left_o
     assert set(table.loc[table["group"] == "unknown", "value"]) == {"a"}
     with pytest.raises(InputRefused, match="lack the column"):
         evaluation.group_gaps(grouped, ["absent"], {"share": 0.05})
+
+
+def test_the_interval_of_a_metrics_difference_is_that_of_the_paired_comparison(predictions):
+    pair = predictions[predictions["model"].isin(["logit", "boosting"])]
+    options = {"replicates": 80, "seed": 2}
+    compared = ev.compare(pair, {"share": 0.05}, baseline="logit", **options).primary.iloc[0]
+    ends = ev.metric_difference(pair, ("logit", "boosting"), "recall_at_budget", {"share": 0.05}, **options)
+    assert ends == pytest.approx((compared["delta_low"], compared["delta_high"]))
+    assert ev.metric_difference(pair, ("logit", "logit"), "auc", {"share": 0.05}, **options) == (0, 0)

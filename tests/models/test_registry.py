@@ -343,3 +343,10 @@ def test_weights_of_rare_events_move_the_margin_and_leave_calibrated_chances_whe
     assert both.predict_proba(X)[:, 1].mean() == pytest.approx(y.mean(), rel=0.2)
     with pytest.raises(ValueError, match="event_weight=0"):
         models.build_model(name, {"event_weight": 0}).fit(X, y, groups=village)
+
+
+def test_a_parameter_nearly_right_is_answered_with_the_right_one():
+    with pytest.raises(SpecError, match=r"'boosting' has no parameter monoton; .*did you mean monotone"):
+        models.check_parameters("boosting", {"monoton": "declared"})
+    assert "monotone" in models.check_parameters("boosting", {"monotone": "declared"})
+    assert models.check_parameters("rule-county-2020", {}) == models.check_parameters("rule", {})

@@ -250,3 +250,14 @@ def test_a_failed_check_keeps_the_champion_unless_overridden_with_a_reason(store
     assert [d["promoted"] for d in store.logged] == [False, True]
     with pytest.raises(UsageError, match="no model county@nobody"):
         promotion.promote("county", store.path, "nobody")
+
+
+def test_where_no_interval_can_be_given_the_difference_itself_decides() -> None:
+    # One village cannot be resampled: a worse list does not pass for want of an interval, an equal one does.
+    worse = rows()["true"].to_numpy()[::-1].copy()
+    both = [contender("1"), contender("2", worse), contender("3")]
+    one = [replace(c, predictions=c.predictions.assign(township="t", village="v")) for c in both]
+    assert not passed(one[0], one[1])["primary"]
+    assert not passed(one[0], one[1])["fairness"]
+    assert passed(one[0], one[2])["primary"]
+    assert passed(one[0], one[2])["fairness"]

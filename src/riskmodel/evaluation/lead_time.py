@@ -28,14 +28,14 @@ SCORE_PREFIX, LIST_PREFIX = "score:", "list:"
 _ORDER = ["household_id", *VILLAGE, "entered", "fell", "until", "rules"]
 
 
-def kaplan_meier(duration: ArrayLike, seen: ArrayLike, level: float = 0.95) -> pd.DataFrame:
+def kaplan_meier(duration: ArrayLike, observed: ArrayLike, level: float = 0.95) -> pd.DataFrame:
     """Kaplan–Meier curve with Greenwood's variance and log(−log) intervals.
 
     Parameters
     ----------
     duration : array of shape (n,)
         Time to the event or to the end of observation.
-    seen : array of shape (n,)
+    observed : array of shape (n,)
         1 where the event was seen, 0 where observation ended first (censored).
     level
         Level of the interval.
@@ -58,7 +58,7 @@ def kaplan_meier(duration: ArrayLike, seen: ArrayLike, level: float = 0.95) -> p
     from statsmodels.duration.survfunc import SurvfuncRight
 
     names = ["time", "at_risk", "events", "survival", "low", "high"]
-    time, event = np.asarray(duration, dtype=float), np.asarray(seen, dtype=float)
+    time, event = np.asarray(duration, dtype=float), np.asarray(observed, dtype=float)
     if not event.any():
         return pd.DataFrame({name: np.empty(0) for name in names})
     curve = SurvfuncRight(time, event)
@@ -161,11 +161,11 @@ def first_listings(
         date, rank_rows(date, ~rows["flagged"].to_numpy(dtype=bool), float_column(rows, "rule_rank")), quota
     )
     flagged = flags[["household_id"]].assign(month=_month(flags["as_of"]))
-    seen = pd.concat([at[by_rules], flagged], ignore_index=True)
+    sightings = pd.concat([at[by_rules], flagged], ignore_index=True)
     until = max([*at["month"], *flagged["month"]], default=0)
     one = _households_with_event(rows, at, falls, until)
     start = np.maximum(one["entered"], one["fell"] - horizon_months)
-    out = one.assign(until=float(until), rules=_first(seen, start, None))
+    out = one.assign(until=float(until), rules=_first(sightings, start, None))
     for column in models:
         listed = list_members(date, rank_rows(date, -float_column(rows, column)), quota)
         out[LIST_PREFIX + column.removeprefix(SCORE_PREFIX)] = _first(at[listed], start, one["fell"])
@@ -189,21 +189,21 @@ def _households_with_event(
     return place.join(after.groupby("household_id")["fell"].min(), how="inner").sort_index()
 
 
-def _first(seen: pd.DataFrame, start: Any, end: Any) -> Any:
+def _first(sightings: pd.DataFrame, start: Any, end: Any) -> Any:
     """Return the first month of each household from its start on, and before its end if there is one."""
-    followed = seen.join(start.rename("start"), on="household_id", how="inner")
+    followed = sightings.join(start.rename("start"), on="household_id", how="inner")
     keep = followed["month"] >= followed["start"]
     if end is not None:
         keep &= followed["month"] < followed["household_id"].map(end)
     return followed[keep].groupby("household_id")["month"].min().astype(float).reindex(start.index)
 
 
-def followed_models(seen: pd.DataFrame) -> list[str]:
+def followed_models(listings: pd.DataFrame) -> list[str]:
     """Return the models whose lists `first_listings` looked at.
 
     Parameters
     ----------
-    seen
+    listings
         From `first_listings`.
 
     Returns
@@ -211,17 +211,17 @@ def followed_models(seen: pd.DataFrame) -> list[str]:
     list of str
         In the order of its columns.
     """
-    return [c.removeprefix(LIST_PREFIX) for c in seen.columns if c.startswith(LIST_PREFIX)]
+    return [c.removeprefix(LIST_PREFIX) for c in listings.columns if c.startswith(LIST_PREFIX)]
 
 
 def lead_time(
-    seen: pd.DataFrame, model: str, *, replicates: int = 1000, seed: int = 0, level: float = 0.95
+    listings: pd.DataFrame, model: str, *, replicates: int = 1000, seed: int = 0, level: float = 0.95
 ) -> LeadTime:
     """Measure the lead of a model's list over the rules at the same number of visits.
 
     Parameters
     ----------
-    seen
+    listings
         From `first_listings`.
     model
         Whose list it is.
@@ -244,35 +244,34 @@ def lead_time(
     about the household. Lists before following began are not seen: such a lead is a lower bound, and
     ``from_start`` counts them.
     """
-    if model not in followed_models(seen):
-        raise InputRefused(
-            f"no lists of {model!r} were followed; there are: {', '.join(followed_models(seen)) or 'none'}"
-        )
-    n, never = len(seen), np.inf
-    listed_at = seen[LIST_PREFIX + model].fillna(never).to_numpy(dtype=float)
-    flagged_at = seen["rules"].fillna(never).to_numpy(dtype=float)
+    models = followed_models(listings)
+    if model not in models:
+        raise InputRefused(f"no lists of {model!r} were followed; there are: {', '.join(models) or 'none'}")
+    n, never = len(listings), np.inf
+    listed_at = listings[LIST_PREFIX + model].fillna(never).to_numpy(dtype=float)
+    flagged_at = listings["rules"].fillna(never).to_numpy(dtype=float)
     low, high = float("nan"), float("nan")
     before = (listed_at < flagged_at).astype(float)
     if n:
-        resamples = village_resamples(seen[VILLAGE], replicates, seed)
+        resamples = village_resamples(listings[VILLAGE], replicates, seed)
         drawn = resamples.run(lambda w: (w @ before) / w.sum(axis=1))
         low, high = percentile_interval(drawn, level)
     was_listed = np.isfinite(listed_at)
-    what = {
+    parts = {
         "before": before, "same_date": was_listed & (listed_at == flagged_at),
         "after": flagged_at < listed_at,
         "neither": ~was_listed & ~np.isfinite(flagged_at), "never": ~was_listed,
-        "from_start": was_listed & (listed_at == seen["entered"].min()),
+        "from_start": was_listed & (listed_at == listings["entered"].min()),
     }  # fmt: skip
-    shares = {k: float(np.mean(v)) if n else float("nan") for k, v in what.items()}
+    shares = {k: float(np.mean(v)) if n else float("nan") for k, v in parts.items()}
     follow = was_listed & (listed_at <= flagged_at)
     was_flagged = np.isfinite(flagged_at[follow])
-    end = np.where(was_flagged, flagged_at[follow], seen["until"].to_numpy(dtype=float)[follow])
+    end = np.where(was_flagged, flagged_at[follow], listings["until"].to_numpy(dtype=float)[follow])
     duration = end - listed_at[follow]
     curve = kaplan_meier(duration, was_flagged.astype(float), level)
     limit = float(duration.max()) if len(duration) else 0.0
     below = curve.loc[curve["survival"] <= 0.5, "time"]
-    warning = (seen["fell"].to_numpy(dtype=float) - listed_at)[was_listed]
+    warning = (listings["fell"].to_numpy(dtype=float) - listed_at)[was_listed]
     return LeadTime(
         shares={"n": float(n), "before": shares.pop("before"), "low": low, "high": high, **shares},
         curve=curve,

@@ -154,10 +154,10 @@ def list_kernel(
         visits = share * (running[:, end] - before_date)
         on_event = ordered[:, event]
         room = visits[:, at] - (running[:, event] - before_date[:, at])
-        taken = np.minimum(np.maximum(room, 0.0), on_event)
+        hits = np.minimum(np.maximum(room, 0.0), on_event)
         return ListCounts(
-            taken.sum(axis=1), on_event.sum(axis=1), visits.sum(axis=1), running[:, -1],
-            taken @ heads, on_event @ heads,
+            hits.sum(axis=1), on_event.sum(axis=1), visits.sum(axis=1), running[:, -1],
+            hits @ heads, on_event @ heads,
         )  # fmt: skip
 
     return kernel
@@ -271,10 +271,10 @@ class Budget:
         int
             Visits.
         """
-        wanted = (
+        visits = (
             self.visits if self.visits is not None else int(np.floor((self.share or 0) * households + 0.5))
         )
-        return min(households, max(1, int(wanted)))
+        return min(households, max(1, int(visits)))
 
 
 def quotas(date: Codes, budget: Budget) -> Codes:

@@ -403,9 +403,9 @@ def visits_equivalent(
     rows = []
     for factor in MORE_VISITS:
         more = np.minimum(np.bincount(lists.date), np.rint(quota * factor)).astype(np.int64)
-        reached = recall(lists.baseline, more)
+        recall_at_factor = recall(lists.baseline, more)
         rows.append({
-            "factor": factor, "recall_baseline": reached, "gain": reached - recall_baseline,
+            "factor": factor, "recall_baseline": recall_at_factor, "gain": recall_at_factor - recall_baseline,
             "gain_model": recall_model - recall_baseline,
         })  # fmt: skip
     extra = (ratio - 1) * visits
@@ -436,11 +436,11 @@ def _ratio_kernel(lists: PairedLists, model: Ranking, quota: Codes) -> Callable[
             factor = (running[:, event + 1] - before[:, at]) / visits[:, at]
         factor = np.where(np.isfinite(factor), factor, np.inf)
         by_depth = np.argsort(factor, axis=1, kind="stable")
-        taken = np.cumsum(np.take_along_axis(ordered[:, event], by_depth, axis=1), axis=1)
-        first = np.argmax(taken >= hits[:, None] - 1e-9, axis=1)
+        cumulative = np.cumsum(np.take_along_axis(ordered[:, event], by_depth, axis=1), axis=1)
+        first = np.argmax(cumulative >= hits[:, None] - 1e-9, axis=1)
         rows = np.arange(len(hits))
-        reached = np.take_along_axis(factor, by_depth, axis=1)[rows, first]
-        return np.where(hits > 0, reached, np.nan)
+        ratio = np.take_along_axis(factor, by_depth, axis=1)[rows, first]
+        return np.where(hits > 0, ratio, np.nan)
 
     return kernel
 

@@ -280,11 +280,11 @@ def comparison_power(primary: pd.DataFrame, predictions: pd.DataFrame) -> pd.Dat
     events = int(first["n_events"])
     one = predictions[(predictions["model"] == predictions["model"].iloc[0]) & predictions["y"].notna()]
     villages = one["township"].astype(str) + "/" + one["village"].astype(str)
-    apart = int(first["baseline_only"]) + int(first["model_only"])
+    discordant = int(first["baseline_only"]) + int(first["model_only"])
     return power_table(
         events, int(first["n"]), int(first["visits"]), int(first["n_villages"]),
         correlation=village_correlation(one["y"].astype(float), villages, one["as_of"].astype(str)),
-        discordant=apart / events if events else None,
+        discordant=discordant / events if events else None,
     )  # fmt: skip
 
 
@@ -321,14 +321,14 @@ def power_table(
         about a list of three in a hundred, ``rare_power_threefold``, ``rare_visits_to_show_threefold``.
     """
     base = events / rows
-    seen = [] if correlation is None or not np.isfinite(correlation) else [max(0.0, correlation)]
+    observed = [] if correlation is None or not np.isfinite(correlation) else [max(0.0, correlation)]
     psi = float("nan") if discordant is None else discordant
     out = []
-    for i, rho in enumerate([*seen, *CORRELATIONS]):
+    for i, rho in enumerate([*observed, *CORRELATIONS]):
         effect = design_effect(events / villages, rho)
         by_visit = design_effect(visits / villages, rho)
         row = {
-            "correlation": rho, "observed": i < len(seen), "events": events, "villages": villages,
+            "correlation": rho, "observed": i < len(observed), "events": events, "villages": villages,
             "visits": visits, "base_rate": base, "design_effect": effect,
             "discordant_assumed": DISCORDANT,
             "smallest_difference": smallest_difference(events, DISCORDANT, effect=effect),

@@ -53,11 +53,11 @@ def check_predictions(predictions: pd.DataFrame, extra: tuple[str, ...] = ()) ->
         raise InputRefused(
             f"predictions lack the column(s) {', '.join(absent)}; needed: {', '.join((*_COLUMNS, *extra))}"
         )
-    twice = predictions.duplicated([*KEY, "model"])
-    if twice.any():
-        row = predictions.iloc[int(np.argmax(twice))]
+    duplicates = predictions.duplicated([*KEY, "model"])
+    if duplicates.any():
+        row = predictions.iloc[int(np.argmax(duplicates))]
         raise InputRefused(
-            f"predictions hold {int(twice.sum())} row(s) twice, first {row['household_id']} at "
+            f"predictions hold {int(duplicates.sum())} row(s) twice, first {row['household_id']} at "
             f"{row['as_of']} of model {row['model']!r}; give each household, as-of date and model once"
         )
     label = pd.to_numeric(predictions["y"]).astype("Float64")
@@ -266,11 +266,11 @@ def label_by_findings(predictions: pd.DataFrame, findings: pd.DataFrame) -> Pred
     frame = align_keys(checked.frame.drop(columns="y")).merge(known, on=KEY, how="inner")
     if frame.empty:
         raise InputRefused("no finding is of a household and as-of date that was scored")
-    left = len(findings) - len(known)
+    unweighted = len(findings) - len(known)
     nulls = pd.Series(0, index=checked.nulls.index)
     for model in checked.models:
         # They belong to no fold in particular; the first one of each model carries the count.
-        nulls.loc[next(label for label in nulls.index if label[0] == model)] = left
+        nulls.loc[next(label for label in nulls.index if label[0] == model)] = unweighted
     return Predictions(frame.sort_values(KEY, kind="stable", ignore_index=True), checked.models, nulls)
 
 

@@ -94,11 +94,11 @@ def weighted_rate(
     >>> weighted_rate([1, 0, 1, 0], [1, 1, 1, 1], [1, 1, 0.25, 0.25]).estimate
     0.5
     """
-    seen, p = np.asarray(visited, dtype=float) > 0, np.asarray(chance, dtype=float)
+    is_visited, p = np.asarray(visited, dtype=float) > 0, np.asarray(chance, dtype=float)
     inside = np.ones(len(p), dtype=bool) if among is None else np.asarray(among, dtype=float) > 0
-    if not ((p >= 0) & (p <= 1)).all() or (p[seen] == 0).any():
+    if not ((p >= 0) & (p <= 1)).all() or (p[is_visited] == 0).any():
         raise ValueError("chance: numbers in [0, 1], and above 0 for everyone who was visited")
-    use = seen & inside
+    use = is_visited & inside
     if not use.any():
         nothing = float("nan")
         missed = float(np.mean(p[inside] == 0)) if inside.any() else 0.0
@@ -191,12 +191,16 @@ def support_bounds(y: ArrayLike, supported: ArrayLike, listed: ArrayLike) -> dic
     ----------
     Manski 1990, "Nonparametric bounds on treatment effects".
     """
-    event, helped = np.asarray(y, dtype=float), np.asarray(supported, dtype=float) > 0
+    event, is_supported = np.asarray(y, dtype=float), np.asarray(supported, dtype=float) > 0
     on = np.asarray(listed, dtype=float) > 0
-    cases = {"": event, "_low": np.where(helped, 0.0, event), "_high": np.where(helped, 1.0, event)}
+    cases = {
+        "": event,
+        "_low": np.where(is_supported, 0.0, event),
+        "_high": np.where(is_supported, 1.0, event),
+    }
     out = {
-        "supported_share": float(helped.mean()),
-        "supported_share_listed": ratio_or_nan(float((helped & on).sum()), float(on.sum())),
+        "supported_share": float(is_supported.mean()),
+        "supported_share_listed": ratio_or_nan(float((is_supported & on).sum()), float(on.sum())),
     }
     for name, outcome in cases.items():
         hits = float(outcome[on].sum())
@@ -260,18 +264,18 @@ def metrics_by_findings(
     others = [m for m in whole.models if m not in (baseline, RULE)]
     lists = {baseline: list_members(side.date, side.baseline, quota)}
     lists |= {m: list_members(side.date, rank_rows(side.date, -side.scores[m]), quota) for m in others}
-    seen = wide.assign(at=np.arange(len(wide)))[[*KEY, *VILLAGE, "at"]].merge(
+    matches = wide.assign(at=np.arange(len(wide)))[[*KEY, *VILLAGE, "at"]].merge(
         weighted_findings(findings), on=KEY
     )
-    if seen.empty:
+    if matches.empty:
         raise InputRefused("no finding is of a household and as-of date that was scored")
-    kernel = _finding_kernel(seen, lists)
-    point = kernel(np.ones((1, len(seen))))[0]
-    drawn = village_resamples(seen[VILLAGE], replicates, seed).run(kernel)
+    kernel = _finding_kernel(matches, lists)
+    point = kernel(np.ones((1, len(matches))))[0]
+    drawn = village_resamples(matches[VILLAGE], replicates, seed).run(kernel)
     labels = _labels(predictions, wide)
-    weight = float_column(seen, "weight")
+    weight = float_column(matches, "weight")
     shared = {
-        "visits": int(quota.sum()), "n": len(wide), "findings": len(seen),
+        "visits": int(quota.sum()), "n": len(wide), "findings": len(matches),
         "effective_n": float(weight.sum() ** 2 / np.sum(weight**2)),
     }  # fmt: skip
     rows = [
@@ -279,7 +283,7 @@ def metrics_by_findings(
             "model": name,
             **shared,
             **_finding_row(k, name, point, drawn, level),
-            **_unweighted_figures(seen, labels, listed),
+            **_unweighted_figures(matches, labels, listed),
         }
         for k, (name, listed) in enumerate(lists.items())
     ]
@@ -288,9 +292,9 @@ def metrics_by_findings(
     return table
 
 
-def _finding_kernel(seen: pd.DataFrame, lists: dict[str, NDArray[np.bool_]]) -> Callable[[Array], Array]:
+def _finding_kernel(matches: pd.DataFrame, lists: dict[str, NDArray[np.bool_]]) -> Callable[[Array], Array]:
     """Prepare rate, and precision and recall of each list: shape (replicates, 1 + 2·lists)."""
-    weight, y, at = float_column(seen, "weight"), float_column(seen, "y"), seen["at"].to_numpy()
+    weight, y, at = float_column(matches, "weight"), float_column(matches, "y"), matches["at"].to_numpy()
     parts = [weight, weight * y]
     for listed in lists.values():
         parts += [weight * listed[at], weight * y * listed[at]]
@@ -314,17 +318,17 @@ def _finding_row(k: int, name: str, point: Array, drawn: Array, level: float) ->
         out |= {measure: float(point[column]), f"{measure}_low": low, f"{measure}_high": high}
     if k == 0:
         return out | dict.fromkeys(("delta_recall", "delta_low", "delta_high", "p_bootstrap"), float("nan"))
-    apart = drawn[:, 2 + 2 * k] - drawn[:, 2]
-    low, high = percentile_interval(apart, level)
+    difference = drawn[:, 2 + 2 * k] - drawn[:, 2]
+    low, high = percentile_interval(difference, level)
     return out | {
         "delta_recall": float(point[2 + 2 * k] - point[2]), "delta_low": low, "delta_high": high,
-        "p_bootstrap": two_sided_p(apart),
+        "p_bootstrap": two_sided_p(difference),
     }  # fmt: skip
 
 
-def _unweighted_figures(seen: pd.DataFrame, labels: Array, listed: NDArray[np.bool_]) -> dict[str, float]:
+def _unweighted_figures(matches: pd.DataFrame, labels: Array, listed: NDArray[np.bool_]) -> dict[str, float]:
     """Figures as they come from the visited, and their bounds."""
-    y, on = float_column(seen, "y"), listed[seen["at"].to_numpy()]
+    y, on = float_column(matches, "y"), listed[matches["at"].to_numpy()]
     bounds = worst_case_bounds(np.nan_to_num(labels), np.isfinite(labels), listed)
     return {
         "rate_naive": float(y.mean()), "rate_worst": bounds.rate_low, "rate_best": bounds.rate_high,
@@ -443,10 +447,10 @@ def weighted_yield(visits: pd.DataFrame) -> pd.DataFrame:
     if logged.isna().all():
         return pd.DataFrame(columns=WEIGHTED_YIELD_COLUMNS)
     logged = logged.where(logged.notna() | met["selected_by"].ne("rule"), 1.0)
-    used = logged.notna()
-    hit = met.loc[used, "outcome"].eq("confirmed").to_numpy(dtype=float)
-    rate = weighted_rate(hit, np.ones(len(hit)), logged[used], met.loc[used, "village"])
-    left_out = int((~used).sum())
+    has_chance = logged.notna()
+    hit = met.loc[has_chance, "outcome"].eq("confirmed").to_numpy(dtype=float)
+    rate = weighted_rate(hit, np.ones(len(hit)), logged[has_chance], met.loc[has_chance, "village"])
+    left_out = int((~has_chance).sum())
     row = (len(hit), left_out, rate.naive, rate.estimate, rate.low, rate.high, rate.effective_n)
     return pd.DataFrame([row], columns=WEIGHTED_YIELD_COLUMNS)
 
@@ -470,10 +474,10 @@ def recent_visits(county: County, as_of: DateLike, months: int = YIELD_MONTHS) -
     """
     day = to_date(as_of)
     when = as_moments(day)
-    seen = known_rows(county, "visits", when)
-    seen = seen.filter(seen.date <= day, seen.date > add_months(day, -months))
+    visits = known_rows(county, "visits", when)
+    visits = visits.filter(visits.date <= day, visits.date > add_months(day, -months))
     homes = known_households(county, when).select("household_id", "township", "village")
-    rows = seen.select("household_id", "selected_by", "outcome", "chance").left_join(homes, "household_id")
+    rows = visits.select("household_id", "selected_by", "outcome", "chance").left_join(homes, "household_id")
     frame = county.con.to_pyarrow(rows).to_pandas()
     # Two townships may each have a village of one name; who lives nowhere known is a village alone.
     village = frame["township"].astype(str) + "\x1f" + frame["village"].astype(str)

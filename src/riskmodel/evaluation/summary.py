@@ -395,8 +395,8 @@ def group_gaps(
         sums = _sums(float_column(part, "y"), listed, float_column(part, "probability"))
         for group in groups:
             for value in sorted(part[group].dropna().unique(), key=str):
-                mine = part[group].eq(value).fillna(False).to_numpy(dtype=bool)
-                row = _gap_row(part, mine, sums, resamples.run, level)
+                inside = part[group].eq(value).fillna(False).to_numpy(dtype=bool)
+                row = _gap_row(part, inside, sums, resamples.run, level)
                 tables.append({"model": model, "group": group, "value": str(value), **row})
     return pd.DataFrame(tables)
 
@@ -418,31 +418,31 @@ def _measures(total: Array) -> Array:
 
 def _gap_row(
     part: pd.DataFrame,
-    mine: NDArray[np.bool_],
+    inside: NDArray[np.bool_],
     sums: Array,
     run: Callable[[Callable[[Array], Array]], Array],
     level: float,
 ) -> dict[str, Any]:
-    apart = (
-        mine & (sums[:, 1] > 0),
-        mine & (sums[:, 1] == 0),
-        ~mine & (sums[:, 1] > 0),
-        ~mine & (sums[:, 1] == 0),
+    cells = (
+        inside & (sums[:, 1] > 0),
+        inside & (sums[:, 1] == 0),
+        ~inside & (sums[:, 1] > 0),
+        ~inside & (sums[:, 1] == 0),
     )
-    least = min(int(part.loc[rows, "household_id"].nunique()) for rows in apart)
-    own, rest = sums * mine[:, None], sums * ~mine[:, None]
-    here, there = _measures(own.sum(axis=0)), _measures(rest.sum(axis=0))
-    n, events = float(mine.sum()), float(own[:, 1].sum())
-    villages = part.loc[mine, VILLAGE].drop_duplicates().shape[0]
+    least = min(int(part.loc[rows, "household_id"].nunique()) for rows in cells)
+    group_sums, other_sums = sums * inside[:, None], sums * ~inside[:, None]
+    group, others = _measures(group_sums.sum(axis=0)), _measures(other_sums.sum(axis=0))
+    n, events = float(inside.sum()), float(group_sums[:, 1].sum())
+    villages = part.loc[inside, VILLAGE].drop_duplicates().shape[0]
     small = least < LEAST_HOUSEHOLDS or villages < LEAST_VILLAGES
     if small:
-        here = np.full(len(MEASURES), np.nan)
+        group = np.full(len(MEASURES), np.nan)
     out: dict[str, Any] = {"n": int(n), "n_events": np.nan if small else events}
     out["base_rate"] = np.nan if small else events / n
-    out |= dict(zip(MEASURES, here.tolist(), strict=True))
-    drawn = None if small else run(lambda w: _measures(w @ own) - _measures(w @ rest))
+    out |= dict(zip(MEASURES, group.tolist(), strict=True))
+    drawn = None if small else run(lambda w: _measures(w @ group_sums) - _measures(w @ other_sums))
     for k, name in enumerate(MEASURES):
         low, high = (np.nan, np.nan) if drawn is None else percentile_interval(drawn[:, k], level)
-        gap = np.nan if small else float(here[k] - there[k])
+        gap = np.nan if small else float(group[k] - others[k])
         out |= {f"gap_{name}": gap, f"gap_{name}_low": low, f"gap_{name}_high": high}
     return {**out, "n_villages": villages, "small": bool(small)}

@@ -119,8 +119,8 @@ def oracle_figures(
         rest = np.maximum(futures - first, 1)
         runs = []
         for _ in range(SPLITS):
-            own = rng.hypergeometric(hits, futures - hits, first)
-            score, weight = own / first, np.clip((hits - own) / rest, 0, 1)
+            ordering = rng.hypergeometric(hits, futures - hits, first)
+            score, weight = ordering / first, np.clip((hits - ordering) / rest, 0, 1)
             # Equal shares are resolved by chance: the order of the ids must not help.
             mixed = score + rng.random(score.size) * 1e-9
             runs.append(

@@ -89,8 +89,8 @@ def build_design_matrix(exp: Experiment, county: County, days: tuple[dt.date, ..
 
 def _population(exp: Experiment, rows: pd.DataFrame, verdicts: pd.DataFrame) -> pd.DataFrame:
     """Return the households outside the cohort whose income is known, if a model is fitted on them."""
-    asked = any(models.model_entry(m).population for m in exp.models)
-    outside = verdicts[verdicts["pcni"].notna()] if asked else verdicts.iloc[:0]
+    needs_population = any(models.model_entry(m).population for m in exp.models)
+    outside = verdicts[verdicts["pcni"].notna()] if needs_population else verdicts.iloc[:0]
     outside = outside[[*KEY, "pcni", "line"]].merge(rows[KEY], on=KEY, how="left", indicator=True)
     outside = outside[outside.pop("_merge") == "left_only"]
     return outside.sort_values(["as_of", "household_id"], ignore_index=True)
@@ -119,8 +119,8 @@ def labelled_rows(
         county, days, exp.horizon, exp.events, exp.ruleset, known_by=seen_by, params=exp.params
     )
     labels = labels.assign(y=labels["label"].astype(float))[[*KEY, "y", "real_horizon_months"]]
-    wanted = tables.rows["as_of"].isin(pd.to_datetime(list(days)))
-    return tables.rows[wanted].merge(labels, on=KEY, how="left", validate="one_to_one")
+    at_days = tables.rows["as_of"].isin(pd.to_datetime(list(days)))
+    return tables.rows[at_days].merge(labels, on=KEY, how="left", validate="one_to_one")
 
 
 def fold_rows(

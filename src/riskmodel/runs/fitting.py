@@ -123,18 +123,18 @@ def run_experiment(
     folds = experiment.temporal_folds(exp, county)
     say(f"{len(days)} as-of dates from {days[0]} to {days[-1]}: features, verdicts, cohort")
     matrix = design_matrix.build_design_matrix(exp, county, days)
-    tested = []
+    results = []
     for fold in folds:
         say(f"fold {fold.name}: {len(fold.train)} training dates, {len(fold.test)} test dates")
         one = _test_fold(exp, county, matrix, fold)
-        tested.append(one)
+        results.append(one)
         if on_fold:
             on_fold(fold, one.train, one.models)
     first_seen = pd.DataFrame()
     if can_follow_up(exp, county):
         say("following the cohort month by month: who lists whom first")
-        first_seen = follow_up_lists(exp, county, folds, {one.fold.name: one.models for one in tested})
-    train, sampling_notes = tested[-1].train, tested[-1].notes
+        first_seen = follow_up_lists(exp, county, folds, {one.fold.name: one.models for one in results})
+    train, sampling_notes = results[-1].train, results[-1].notes
     feature_set = design_matrix.resolve_feature_set(exp)
     roles = {feature.id: feature.role for feature in feature_set.features}
     leaks = design_matrix.find_leaks(matrix.X.iloc[train["row"]], train["y"], roles)
@@ -150,12 +150,12 @@ def run_experiment(
         experiment=exp,
         feature_set=feature_set,
         fingerprint=fingerprint(county, county.data_through),
-        predictions=_add_evaluation_columns(tested),
-        folds=pd.DataFrame([one.description for one in tested]),
+        predictions=_add_evaluation_columns(results),
+        folds=pd.DataFrame([one.description for one in results]),
         fitted=fitted,
         background=matrix.X.iloc[train["row"]],
         leaks=leaks,
-        findings=pd.concat([one.findings for one in tested], ignore_index=True),
+        findings=pd.concat([one.findings for one in results], ignore_index=True),
         first_seen=first_seen,
         notes=[
             *(Message("runs.notes.leak", {"column": r["column"], "why": r["why"]}) for r in suspected),
@@ -210,8 +210,8 @@ def _evaluation_columns(
     income = outcomes.income_after(exp, county, fold.test)
     if income is not None:
         out = out.merge(income, on=KEY, how="left", validate="one_to_one")
-    happened = outcomes.label_events(exp, county, fold.test)
-    out = out.merge(happened, on=KEY, how="left", validate="one_to_one")
+    events = outcomes.label_events(exp, county, fold.test)
+    out = out.merge(events, on=KEY, how="left", validate="one_to_one")
     support = outcomes.support_within(exp, county, fold.test)
     if support is not None:
         out = out.merge(support, on=KEY, how="left", validate="one_to_one")
@@ -219,9 +219,9 @@ def _evaluation_columns(
     return out
 
 
-def _add_evaluation_columns(tested: Sequence[_TestedFold]) -> pd.DataFrame:
-    predictions = pd.concat([one.predictions for one in tested], ignore_index=True)
-    columns = pd.concat([one.evaluation_columns for one in tested], ignore_index=True).drop_duplicates(KEY)
+def _add_evaluation_columns(results: Sequence[_TestedFold]) -> pd.DataFrame:
+    predictions = pd.concat([one.predictions for one in results], ignore_index=True)
+    columns = pd.concat([one.evaluation_columns for one in results], ignore_index=True).drop_duplicates(KEY)
     return predictions.merge(columns, on=KEY, how="left", validate="many_to_one")
 
 

@@ -75,8 +75,8 @@ def household_groups(rows: pd.DataFrame, X: pd.DataFrame) -> pd.DataFrame:
     """
     out = pd.DataFrame(index=rows.index)
     for name, group in HOUSEHOLD_GROUPS.items():
-        asked = [feature for features, _ in group.where for feature in features]
-        if not set(asked) <= set(X.columns):
+        columns = [feature for features, _ in group.where for feature in features]
+        if not set(columns) <= set(X.columns):
             continue
         inside, known = np.ones(len(rows), dtype=bool), np.ones(len(rows), dtype=bool)
         for features, (least, most) in group.where:
@@ -151,16 +151,16 @@ def missing_truth(exp: Experiment, truth: pd.DataFrame, days: pd.Series) -> Mess
     known = select_truth(exp, truth)
     if known is None:
         return None
-    tested = {day.date().isoformat() for day in pd.to_datetime(days.unique())}
-    there = {day.date().isoformat() for day in known["as_of"].unique()}
-    lacking = sorted(tested - there)
-    if not lacking:
+    test_days = {day.date().isoformat() for day in pd.to_datetime(days.unique())}
+    known_days = {day.date().isoformat() for day in known["as_of"].unique()}
+    missing = sorted(test_days - known_days)
+    if not missing:
         return None
     months = exp.horizon.months
-    options = " ".join([f"--horizon {months}", *(f"--truth-at {day}" for day in sorted(tested))])
+    options = " ".join([f"--horizon {months}", *(f"--truth-at {day}" for day in sorted(test_days))])
     return Message(
         "runs.notes.missing truth",
-        {"days": ", ".join(lacking), "months": months, "event": exp.events[0], "options": options},
+        {"days": ", ".join(missing), "months": months, "event": exp.events[0], "options": options},
     )
 
 
@@ -193,12 +193,12 @@ def resample_visited(
     findings = visit_findings(county, rows, exp.horizon.months, seen_by)
     if findings["weight"].isna().all():
         return rows, [Message("runs.notes.no chance logged")]
-    used = findings[findings["weight"].notna()]
-    weight = trim_weights(used["weight"].to_numpy(dtype=float))
-    picked = systematic_sample(weight, exp.seed, len(rows))
+    weighted = findings[findings["weight"].notna()]
+    weight = trim_weights(weighted["weight"].to_numpy(dtype=float))
+    sample = systematic_sample(weight, exp.seed, len(rows))
     effective = float(weight.sum() ** 2 / np.sum(weight**2))
-    representative = rows.drop(columns="y").merge(used[[*KEY, "y"]].iloc[picked], on=KEY, how="right")
-    counts = {"used": len(used), "effective": effective, "left": len(findings) - len(used)}
+    representative = rows.drop(columns="y").merge(weighted[[*KEY, "y"]].iloc[sample], on=KEY, how="right")
+    counts = {"used": len(weighted), "effective": effective, "left": len(findings) - len(weighted)}
     return representative[rows.columns], [Message("runs.notes.drawn by chance", counts)]
 
 
@@ -216,8 +216,8 @@ def visit_findings(county: County, rows: pd.DataFrame, months: int, seen_by: dt.
     """
     visits = _planned_visits(county, rows["as_of"], months, seen_by)
     # Whom a rule flags is visited for certain; their lists of former days logged no chance.
-    sure = visits["chance"].isna() & visits["selected_by"].eq("rule")
-    visits["chance"] = visits["chance"].where(visits["chance"] > 0).mask(sure, 1.0)
+    certain = visits["chance"].isna() & visits["selected_by"].eq("rule")
+    visits["chance"] = visits["chance"].where(visits["chance"] > 0).mask(certain, 1.0)
     logged = visits[visits["chance"].notna()]
     lists = logged.groupby("as_of")["month"].nunique()
     visits["lists"] = visits["as_of"].map(lists)
@@ -264,5 +264,5 @@ def systematic_sample(weight: NDArray[np.float64], seed: int, size: int | None =
     """
     n = len(weight) if size is None else size
     steps = (np.arange(n) + np.random.default_rng(seed).random()) / n * weight.sum()
-    picked: Any = np.searchsorted(np.cumsum(weight), steps, side="right")
-    return np.minimum(picked, len(weight) - 1).astype(np.int64)
+    positions: Any = np.searchsorted(np.cumsum(weight), steps, side="right")
+    return np.minimum(positions, len(weight) - 1).astype(np.int64)

@@ -88,13 +88,13 @@ def _retested(contender: Candidate, challenger: Candidate, county: County) -> Ca
     return replace(contender, predictions=result.predictions, leaks=result.leaks)
 
 
-def question_differences(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> list[str]:
+def question_differences(champion: Mapping[str, Any], challenger: Mapping[str, Any]) -> list[str]:
     """Return which parts of the question two declarations ask differ: event, horizon, rule set, cohort."""
-    return [name for name in ("events", "horizon", "ruleset", "cohort") if ours[name] != theirs[name]]
+    return [name for name in ("events", "horizon", "ruleset", "cohort") if champion[name] != challenger[name]]
 
 
-def _same_rows(ours: pd.DataFrame, theirs: pd.DataFrame) -> bool:
-    parts = [p.dropna(subset=["y"]).sort_values(TEST_ROW, ignore_index=True) for p in (ours, theirs)]
+def _same_rows(champion: pd.DataFrame, challenger: pd.DataFrame) -> bool:
+    parts = [p.dropna(subset=["y"]).sort_values(TEST_ROW, ignore_index=True) for p in (champion, challenger)]
     return len(parts[0]) == len(parts[1]) and all(
         (parts[0][c].astype(str) == parts[1][c].astype(str)).all()
         for c in (*TEST_ROW, "township", "village", "y")
@@ -202,15 +202,15 @@ def _check(kind: str, passed: bool, key: str, **values: Any) -> Check:
 
 
 def _primary(rows: pd.DataFrame) -> Check:
-    ours, theirs, change = recall_difference(rows)
+    champion, challenger, change = recall_difference(rows)
     passed = not _is_worse(change)
     ends = {name: 100 * getattr(change, name) for name in ("delta", "low", "high")}
-    figures = Message("runs.checks.figures", {"champion": ours, "challenger": theirs, **ends})
+    figures = Message("runs.checks.figures", {"champion": champion, "challenger": challenger, **ends})
     return _check("primary", passed, "primary not worse" if passed else "primary worse", figures=figures)
 
 
-def _question(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> Check:
-    differ = question_differences(ours, theirs)
+def _question(champion: Mapping[str, Any], challenger: Mapping[str, Any]) -> Check:
+    differ = question_differences(champion, challenger)
     if differ:
         return _check("question", False, "other question", parts=", ".join(differ))
     return _check("question", True, "same question")
@@ -253,21 +253,21 @@ def _data(rows: pd.DataFrame, data_check: Mapping[str, Any] | None) -> Check:
 
 
 def _fairness(rows: pd.DataFrame) -> Check:
-    low, judged, small = [], [], 0
+    low, recalls, small = [], [], 0
     for kind, group in fairness_groups(rows).items():
         for value in sorted(group.dropna().unique()):
-            own = rows[group == value]
-            if own["y"].sum() < MIN_GROUP_EVENTS:
+            members = rows[group == value]
+            if members["y"].sum() < MIN_GROUP_EVENTS:
                 small += 1
                 continue
-            ours, theirs, change = recall_difference(own)
-            judged.append((theirs, f"{kind} {value}"))
-            if theirs < FAIRNESS_FLOOR * ours and _is_worse(change):
-                low.append(f"{kind} {value}: {ours:.0%} → {theirs:.0%}")
+            champion, challenger, change = recall_difference(members)
+            recalls.append((challenger, f"{kind} {value}"))
+            if challenger < FAIRNESS_FLOOR * champion and _is_worse(change):
+                low.append(f"{kind} {value}: {champion:.0%} → {challenger:.0%}")
     if low:
         return _check("fairness", False, "groups low", groups="; ".join(low))
-    lowest = "{1} {0:.0%}".format(*min(judged)) if judged else "—"
-    return _check("fairness", True, "groups fine", judged=len(judged), lowest=lowest, small=small)
+    lowest = "{1} {0:.0%}".format(*min(recalls)) if recalls else "—"
+    return _check("fairness", True, "groups fine", judged=len(recalls), lowest=lowest, small=small)
 
 
 @dataclass(frozen=True)
@@ -344,22 +344,28 @@ def promote(
     InputRefused
         If they foretell different things, or tested different rows and no county is given.
     """
-    ours, theirs = (
+    champion, candidate = (
         tracking.require_model(f"{name}@{alias}", store) for alias in (tracking.CHAMPION, challenger)
     )
-    if ours.version == theirs.version:
-        raise UsageError(f"{name}@{challenger} is the champion (version {ours.version}); train a challenger")
-    both = align_test_rows(load_candidate(ours, store), load_candidate(theirs, store), county)
+    if champion.version == candidate.version:
+        raise UsageError(
+            f"{name}@{challenger} is the champion (version {champion.version}); train a challenger"
+        )
+    both = align_test_rows(load_candidate(champion, store), load_candidate(candidate, store), county)
     checks = check_promotion(*both, data_check)
     passed = all(check.passed for check in checks)
     promoted = passed or bool(override)
-    with tracking.start_run(f"{name}-promotions", store, f"{name} {ours.version} → {theirs.version}") as run:
-        run.params({"champion": ours.version, "challenger": theirs.version, "promoted": str(promoted)})
+    with tracking.start_run(
+        f"{name}-promotions", store, f"{name} {champion.version} → {candidate.version}"
+    ) as run:
+        run.params({"champion": champion.version, "challenger": candidate.version, "promoted": str(promoted)})
         run.metrics({f"check.{c.id}": float(c.passed) for c in checks})
         reason = "" if passed else override
-        decision = Decision(name, ours.version, theirs.version, tuple(checks), promoted, reason, run.run_id)
+        decision = Decision(
+            name, champion.version, candidate.version, tuple(checks), promoted, reason, run.run_id
+        )
         run.document(decision.summary, "decision.json")
     if promoted:
-        tracking.set_alias(name, tracking.PREVIOUS, ours.version, store)
-        tracking.set_alias(name, tracking.CHAMPION, theirs.version, store)
+        tracking.set_alias(name, tracking.PREVIOUS, champion.version, store)
+        tracking.set_alias(name, tracking.CHAMPION, candidate.version, store)
     return decision

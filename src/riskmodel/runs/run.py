@@ -423,8 +423,8 @@ def compare(runs: str | Run | Sequence[str | Run], store: str | Path) -> list[Ru
     UsageError
         If a run compared nothing: its experiment lists no rule.
     """
-    several = [runs] if isinstance(runs, str | Run) else runs
-    comparisons = [RunComparison(run if isinstance(run, Run) else open_run(run, store)) for run in several]
+    names = [runs] if isinstance(runs, str | Run) else runs
+    comparisons = [RunComparison(run if isinstance(run, Run) else open_run(run, store)) for run in names]
     for one in comparisons:
         _ = one.table
     return comparisons

@@ -251,14 +251,14 @@ def start_run(
     else:
         experiment_id = existing.experiment_id
     run = client.create_run(experiment_id, run_name=name, tags=dict(tags or {}))
-    opened = RunWriter(client, run.info.run_id, store)
-    opened.document(environment(), "environment.json")
+    writer = RunWriter(client, run.info.run_id, store)
+    writer.document(environment(), "environment.json")
     try:
-        yield opened
+        yield writer
     except BaseException:
-        client.set_terminated(opened.run_id, status="FAILED")
+        client.set_terminated(writer.run_id, status="FAILED")
         raise
-    client.set_terminated(opened.run_id, status="FINISHED")
+    client.set_terminated(writer.run_id, status="FINISHED")
 
 
 def load_model(name_at_alias: str, store: str | Path) -> LoadedModel:
@@ -450,8 +450,8 @@ def _known_run(client: Any, run_id: str) -> Any:
     except MlflowException as exc:
         homes = [home.experiment_id for home in client.search_experiments()]
         newest = client.search_runs(homes, order_by=["attributes.start_time DESC"], max_results=_SHOWN_RUNS)
-        there = ", ".join(run.info.run_id for run in newest) or "none: run `riskmodel train`"
-        raise InputMissing(f"no such run: {run_id}; runs there are: {there}") from exc
+        known = ", ".join(run.info.run_id for run in newest) or "none: run `riskmodel train`"
+        raise InputMissing(f"no such run: {run_id}; runs there are: {known}") from exc
 
 
 def _artifact(client: Any, run_id: str, name: str) -> Any:

@@ -158,18 +158,18 @@ def log_run(
     # Who is in charge stays so until `riskmodel promote` has compared the two.
     free = take_over or tracking.find_model(f"{exp.id}@{tracking.CHAMPION}", store) is None
     role = tracking.CHAMPION if free else tracking.CHALLENGER
-    with tracking.start_run(exp.id, store, f"{exp.id} v{exp.version}", {"experiment": exp.id}) as opened:
-        opened.params(_params(result, ruleset))
-        _log_metrics(opened, evaluation)
+    with tracking.start_run(exp.id, store, f"{exp.id} v{exp.version}", {"experiment": exp.id}) as writer:
+        writer.params(_params(result, ruleset))
+        _log_metrics(writer, evaluation)
         for name, frame in tables.items():
-            opened.table(frame, f"tables/{name}")
-        opened.document(exp.model_dump(mode="json"), "experiment.json")
-        opened.document(_facts(result, evaluation), "facts.json")
+            writer.table(frame, f"tables/{name}")
+        writer.document(exp.model_dump(mode="json"), "experiment.json")
+        writer.document(_facts(result, evaluation), "facts.json")
         for name in exp.models:
-            opened.log_model(name, result.fitted[name], _card(name, result, ruleset))
+            writer.log_model(name, result.fitted[name], _card(name, result, ruleset))
         for name in exp.models:
-            opened.register(exp.id, name, (name, role) if name == exp.champion else (name,))
-    return opened.run_id
+            writer.register(exp.id, name, (name, role) if name == exp.champion else (name,))
+    return writer.run_id
 
 
 def _params(result: ExperimentResult, ruleset: rules.RuleSet) -> dict[str, Any]:
@@ -194,7 +194,7 @@ def _params(result: ExperimentResult, ruleset: rules.RuleSet) -> dict[str, Any]:
     }
 
 
-def _log_metrics(opened: tracking.RunWriter, evaluation: Evaluation) -> None:
+def _log_metrics(writer: tracking.RunWriter, evaluation: Evaluation) -> None:
     def numeric(row: Mapping[Any, Any], model: str) -> dict[str, float]:
         return {
             f"{model}.{name}": float(value)
@@ -203,10 +203,10 @@ def _log_metrics(opened: tracking.RunWriter, evaluation: Evaluation) -> None:
         }
 
     for row in evaluation.metrics.to_dict("records"):
-        opened.metrics(numeric(row, str(row["model"])))
+        writer.metrics(numeric(row, str(row["model"])))
     for model, rows in evaluation.metrics_by_fold.groupby("model", sort=False):
         for step, row in enumerate(rows.drop(columns="fold").to_dict("records"), start=1):
-            opened.metrics(numeric(row, f"fold.{model}"), step)
+            writer.metrics(numeric(row, f"fold.{model}"), step)
 
 
 def _tables(result: ExperimentResult, evaluation: Evaluation) -> dict[str, pd.DataFrame]:
@@ -307,9 +307,9 @@ def headline(evaluation: Evaluation, exp: Experiment) -> dict[str, str]:
     Of weighted visits where the label is theirs; says so where there is nothing to compare.
     """
     if evaluation.selected is not None and exp.champion in set(evaluation.selected["model"].iloc[1:]):
-        own = evaluation.selected["model"].isin([exp.champion])
-        own.iloc[0] = True
-        return finding_messages(evaluation.selected[own], EVENT_WORDS[exp.events[0]])[0].both()
+        is_shown = evaluation.selected["model"].isin([exp.champion])
+        is_shown.iloc[0] = True
+        return finding_messages(evaluation.selected[is_shown], EVENT_WORDS[exp.events[0]])[0].both()
     if evaluation.comparison is not None:
         rows = evaluation.comparison.primary
         rows = rows[rows["model"] == exp.champion]
