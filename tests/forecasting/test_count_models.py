@@ -256,13 +256,11 @@ def test_lessons_are_over_and_recorded_by_the_day_that_learns_from_them(
 ) -> None:
     learnt: dict[dt.date, list[dt.date]] = {}
 
-    def note(
-        county: County, day: dt.date, standing: pd.DataFrame, lessons: list[pd.DataFrame], *_: object
-    ) -> None:
-        learnt[day] = [t["as_of"].iloc[0].date() for t in lessons]
-        assert set(standing["as_of"].dt.date) == {day}
+    def note(county: County, past: pd.DataFrame, now: pd.DataFrame, as_of: dt.date) -> None:
+        learnt[as_of] = list(past["as_of"].dt.date)
+        assert set(now["as_of"].dt.date) == {as_of}
 
-    monkeypatch.setattr(count_models, "_below_line_probabilities", note)
+    monkeypatch.setattr(count_models, "entry_probabilities", note)
     _, why_not = count_models.bottom_up_forecasts(county, [THEN, NOW], known, 12, "national-2021")
     assert "fewer than 1 entries" in why_not.text("en")
     # A year and 120 days after 2018-12-31 is 2020-04-29, after 2019-06-30 it is 2020-10-28.
@@ -276,8 +274,8 @@ def test_it_is_compared_on_every_day_or_left_out(
     # On one of the days it has nothing to say: on fewer days than the others it would decide for all of them.
     monkeypatch.setattr(
         count_models,
-        "_below_line_probabilities",
-        lambda c, day, t, *_: None if day == THEN else t.assign(probability=0.1),
+        "entry_probabilities",
+        lambda county, past, now, as_of: None if as_of == THEN else now.assign(probability=0.1),
     )
     made, why_not = count_models.bottom_up_forecasts(county, [THEN, NOW], known, 12, "national-2021")
     assert made == {}

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -33,6 +34,13 @@ def quiet(seed: int, phi: float = 1.5) -> np.ndarray:
     return rng.negative_binomial(mu / (phi - 1), 1 / phi).astype(float)
 
 
+def watch_counts(
+    counts: np.ndarray, months: np.ndarray, names: tuple[str, ...], homes: np.ndarray, **options: Any
+) -> pd.DataFrame:
+    """Hold the newest months of every township against what was to be expected, corrected for all looks."""
+    return warning.flag_alarms(warning.newest_months(counts, months, names, homes, **options))
+
+
 def test_the_tail_is_the_negative_binomials() -> None:
     # Mean 3, variance 6: the size is 9 / (6 - 3), the success chance 3 / 6.
     three, six = np.array([3.0]), np.array([6.0])
@@ -50,19 +58,19 @@ def test_corrections_by_hand() -> None:
 def test_quiet_counties_raise_few_alarms() -> None:
     # Under the null a run (12 looks, level 5 %) has an alarm in about 5 % of the runs at most: with
     # estimated expectations up to twice that. 40 counties: at most 8 is four standard errors above 5 %.
-    runs = [warning.watch_counts(quiet(s), MONTHS, NAMES, HOMES)["alarm"].any() for s in range(40)]
+    runs = [watch_counts(quiet(s), MONTHS, NAMES, HOMES)["alarm"].any() for s in range(40)]
     assert sum(runs) <= 8
 
 
 def test_an_outbreak_is_seen_at_once_and_not_used_up_by_its_own_baseline() -> None:
     counts = quiet(3)
     counts[4, -1] += 18
-    found = warning.watch_counts(counts, MONTHS, NAMES, HOMES)
+    found = watch_counts(counts, MONTHS, NAMES, HOMES)
     assert found.loc[found["alarm"], "township"].tolist() == ["t4"]
     assert found.loc[4, "ratio"] > 3
     # A past outbreak of the same month last year is weighted down: it does not hide the new one.
     counts[4, -13] += 30
-    again = warning.watch_counts(counts, MONTHS, NAMES, HOMES)
+    again = watch_counts(counts, MONTHS, NAMES, HOMES)
     assert bool(again.loc[4, "alarm"])
 
 
@@ -73,8 +81,8 @@ def test_neighbours_find_trouble_that_each_township_alone_would_miss() -> None:
     assert neighbours["t5"][0] in ("t4", "t6")
     counts = quiet(1)
     counts[[5, 6, 7], -1] = np.round(counts[[5, 6, 7], :45].mean(axis=1)) + 6
-    alone = warning.watch_counts(counts, MONTHS, NAMES, HOMES)
-    together = warning.watch_counts(counts, MONTHS, NAMES, HOMES, neighbours=neighbours)
+    alone = watch_counts(counts, MONTHS, NAMES, HOMES)
+    together = watch_counts(counts, MONTHS, NAMES, HOMES, neighbours=neighbours)
     best = {"alone": alone["p"].min(), "together": together["p"].min()}
     assert best["together"] < best["alone"] / 10
     assert together.loc[together["p"].idxmin(), "with_neighbours"] != ""
@@ -83,20 +91,20 @@ def test_neighbours_find_trouble_that_each_township_alone_would_miss() -> None:
 def test_only_the_newest_months_are_looked_at() -> None:
     counts = quiet(7)
     counts[0, -2] += 40
-    one = warning.watch_counts(counts, MONTHS, NAMES, HOMES, looks=1)
-    two = warning.watch_counts(counts, MONTHS, NAMES, HOMES, looks=2)
+    one = watch_counts(counts, MONTHS, NAMES, HOMES, looks=1)
+    two = watch_counts(counts, MONTHS, NAMES, HOMES, looks=2)
     assert not one["alarm"].any()
     assert two.loc[two["alarm"], ["township", "month"]].to_numpy().tolist() == [["t0", 24_046]]
 
 
 def test_short_series_are_refused_with_what_is_needed() -> None:
     with pytest.raises(UsageError, match="22 are needed"):
-        warning.watch_counts(quiet(1)[:, :20], MONTHS[:20], NAMES, HOMES)
+        watch_counts(quiet(1)[:, :20], MONTHS[:20], NAMES, HOMES)
     rare = np.zeros((12, 48))
     rare[3, -1] = 5
     rare[2, :9] = 1
     with pytest.raises(UsageError, match="fewer than 10 in 44 months"):
-        warning.watch_counts(rare, MONTHS, NAMES, HOMES)
+        watch_counts(rare, MONTHS, NAMES, HOMES)
 
 
 def test_months_that_are_still_filling_raise_no_false_alarms() -> None:

@@ -128,9 +128,9 @@ def calibrate(shape: Shape, y: Array, category: NDArray[np.str_]) -> Calibration
     """Collect the scores of calibration rows."""
     s = shape.score(y)
     bands = np.array([c.split("|")[-1] for c in category])
-    found = {name: _with_neighbours(s, bands, k) for k, name in enumerate(BAND_NAMES)}
-    found |= {str(name): s[category == name] for name in np.unique(category)}
-    enough = {name: np.sort(scores) for name, scores in found.items() if scores.size >= MIN_SCORES}
+    scores_of = {name: _with_neighbours(s, bands, k) for k, name in enumerate(BAND_NAMES)}
+    scores_of |= {str(name): s[category == name] for name in np.unique(category)}
+    enough = {name: np.sort(scores) for name, scores in scores_of.items() if scores.size >= MIN_SCORES}
     return Calibration(enough, np.sort(s))
 
 
@@ -138,10 +138,10 @@ def _with_neighbours(s: Array, bands: NDArray[np.str_], place: int) -> Array:
     """Return a band's scores, with those of bands further and further off until there are enough."""
     for reach in range(len(BAND_NAMES)):
         near = BAND_NAMES[max(place - reach, 0) : place + reach + 1]
-        found = s[np.isin(bands, near)]
-        if found.size >= MIN_SCORES:
+        scores = s[np.isin(bands, near)]
+        if scores.size >= MIN_SCORES:
             break
-    return found
+    return scores
 
 
 @dataclass(frozen=True)
@@ -208,7 +208,7 @@ MONTH_DAYS = 30.4375
 
 
 class CommonShock(NamedTuple):
-    """Shares of a household's luck that the county and its township have in common."""
+    """Shares of a household's shock that the county and its township have in common."""
 
     county: float
     township: float
@@ -223,9 +223,9 @@ def estimate_common_shock(z: Array, day: Array, township: Array) -> CommonShock:
         return CommonShock(MIN_COMMON_SHARE, 0.0)
     within = float(np.average(cells["var"], weights=cells["size"] - 1))
     noise = within * float((1 / cells["size"]).mean())
-    apart = cells["mean"] - cells.groupby("day")["mean"].transform("mean")
+    deviation = cells["mean"] - cells.groupby("day")["mean"].transform("mean")
     free = len(cells) - cells["day"].nunique()
-    place = max(float((apart**2).sum()) / free - noise, 0.0) if free > 0 else 0.0
+    place = max(float((deviation**2).sum()) / free - noise, 0.0) if free > 0 else 0.0
     days = cells.groupby("day")["mean"].agg(["mean", "size"])
     between = float(days["mean"].var()) if len(days) > 1 else 0.0
     year = max(between - (place + noise) / float(days["size"].mean()), 0.0)
@@ -245,17 +245,17 @@ def years_observed(days: Iterable[dt.date], horizon: int) -> float:
     >>> years_observed(half_years, 3), round(years_observed(half_years, 12), 1)
     (3.0, 2.0)
     """
-    found = sorted(set(days))
-    gaps = [(b - a).days / MONTH_DAYS for a, b in itertools.pairwise(found)]
+    ordered = sorted(set(days))
+    gaps = [(b - a).days / MONTH_DAYS for a, b in itertools.pairwise(ordered)]
     return 1.0 + sum(min(gap / horizon, 1.0) for gap in gaps)
 
 
-def widening_factor(shared: CommonShock, seen: float) -> float:
-    """Return by what intervals are to be widened for a year unlike the ``seen`` ones.
+def widening_factor(shared: CommonShock, years: float) -> float:
+    """Return by what intervals are to be widened for a year unlike those observed.
 
     Examples
     --------
-    >>> round(widening_factor(CommonShock(county=0.1, township=0.0), seen=2.0), 3)
+    >>> round(widening_factor(CommonShock(county=0.1, township=0.0), years=2.0), 3)
     1.049
     """
-    return float(np.sqrt(1 + 2 * shared.county / seen))
+    return float(np.sqrt(1 + 2 * shared.county / years))

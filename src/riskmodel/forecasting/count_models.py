@@ -43,6 +43,7 @@ Regression, Cambridge.
 from __future__ import annotations
 
 import datetime as dt
+import functools
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -54,8 +55,8 @@ from numpy.typing import NDArray
 
 from riskmodel import rules
 from riskmodel.data import County
-from riskmodel.forecasting import counts, histories, household_methods
-from riskmodel.forecasting.counts import Counts, Hierarchy, counts_as_known
+from riskmodel.forecasting import histories, household_methods
+from riskmodel.forecasting.counts import Counts, Hierarchy, counts_as_known, monthly_counts
 from riskmodel.forecasting.household_methods import Components, Scale
 from riskmodel.households import (
     WATCHED_EVENTS,
@@ -106,10 +107,8 @@ def dispersion(y: Array, mu: Array) -> float:
         terms = gammaln(y + r) - gammaln(r) + r * np.log(r / (r + mu)) + y * np.log(mu / (r + mu))
         return -float(terms.sum())
 
-    found = minimize_scalar(
-        loss, bounds=(np.log(LEAST), np.log(MOST)), method="bounded", options={"xatol": 1e-6}
-    )
-    return float(np.exp(found.x))
+    bounds = (np.log(LEAST), np.log(MOST))
+    return float(np.exp(minimize_scalar(loss, bounds=bounds, method="bounded", options={"xatol": 1e-6}).x))
 
 
 def seasonal_terms(months: Array) -> Array:
@@ -175,8 +174,8 @@ def _coefficients(sm: Any, y: Array, x: Array, offset: Array, alpha: float, star
     with warnings.catch_warnings():
         # Means of cells in which hardly anybody was ever monitored run towards zero: that is their forecast.
         warnings.simplefilter("ignore")
-        found = sm.GLM(y, x, family=family, offset=offset).fit(start_params=start, tol=1e-6, maxiter=30)
-    return np.asarray(found.params)
+        result = sm.GLM(y, x, family=family, offset=offset).fit(start_params=start, tol=1e-6, maxiter=30)
+    return np.asarray(result.params)
 
 
 SEASON = 12
@@ -236,6 +235,7 @@ def mean(counts: Counts, hierarchy: Hierarchy, horizon: int) -> BaseForecast:
 def _forecast_each_series(
     counts: Counts, hierarchy: Hierarchy, horizon: int, fit: Callable[..., Any]
 ) -> BaseForecast:
+    """Forecast each series by itself; the mean of the last twelve months where it has too few counts."""
     plain = mean(counts, hierarchy, horizon)
     y = hierarchy.add_up(counts.bottom)
     out = BaseForecast(plain.mean.copy(), plain.variance.copy(), np.zeros((y.shape[1], y.shape[0])))
@@ -293,23 +293,18 @@ def fit_state_space(y: Array, horizon: int) -> tuple[Array, Array, Array]:
     return np.asarray(ahead.predicted_mean), np.asarray(ahead.se_mean) ** 2, np.asarray(fit.fittedvalues)
 
 
-def ets(counts: Counts, hierarchy: Hierarchy, horizon: int) -> BaseForecast:
-    """Forecast each series by exponential smoothing."""
-    return _forecast_each_series(counts, hierarchy, horizon, fit_ets)
-
-
-def state_space(counts: Counts, hierarchy: Hierarchy, horizon: int) -> BaseForecast:
-    """Forecast each series by a state-space model."""
-    return _forecast_each_series(counts, hierarchy, horizon, fit_state_space)
-
-
 def regression(counts: Counts, hierarchy: Hierarchy, horizon: int) -> BaseForecast:
     """Forecast the cells by negative binomial regression and sum them up."""
-    found = fit(counts, horizon, counts.known_ahead(horizon))
-    y = hierarchy.add_up(counts.bottom)
-    fitted, ahead = hierarchy.add_up(found.fitted), hierarchy.add_up(found.mean)
-    errors = (y - fitted).T
-    # Each series' own overdispersion, never below a Poisson count's.
+    cells = fit(counts, horizon, counts.known_ahead(horizon))
+    return _overdispersed(hierarchy.add_up(cells.mean), counts, hierarchy, cells)
+
+
+def _overdispersed(
+    ahead: Array, counts: Counts, hierarchy: Hierarchy, cells: CountRegression
+) -> BaseForecast:
+    """Return forecasts with each series' overdispersion about a regression, at least a Poisson count's."""
+    fitted = hierarchy.add_up(cells.fitted)
+    errors = (hierarchy.add_up(counts.bottom) - fitted).T
     over = np.maximum((errors**2).mean(axis=0) / np.maximum(fitted.mean(axis=1), 1e-6), 1.0)
     return BaseForecast(ahead, np.maximum(ahead, 1e-3) * over[:, None], errors)
 
@@ -317,21 +312,16 @@ def regression(counts: Counts, hierarchy: Hierarchy, horizon: int) -> BaseForeca
 METHODS: dict[str, Method] = {
     "seasonal_naive": seasonal_naive,
     "mean": mean,
-    "ets": ets,
-    "state_space": state_space,
+    "ets": functools.partial(_forecast_each_series, fit=fit_ets),
+    "state_space": functools.partial(_forecast_each_series, fit=fit_state_space),
     "negbin": regression,
 }
 REFERENCE_METHOD = "seasonal_naive"
 
 
-YEAR = 12
 MIN_EVENTS = 15
 TRAINING_HOUSEHOLDS = 8_000  # as many as the household methods learn from
-STEP, MAX_TRAINING_DAYS, EARLIEST = (
-    6,
-    5,
-    10,
-)  # training days half a year apart; the most of one day; how far back, in steps
+STEP, MAX_TRAINING_DAYS, EARLIEST = 6, 5, 10  # months between training days; most of a day; steps back
 COUNTY_PRIOR_ENTRIES = 10.0  # entries of the county's mix of causes lent to each township (assumption)
 
 
@@ -348,14 +338,14 @@ def bottom_up_forecasts(
     first = histories.first_month(county, now)
     if first is None:
         return {}, Message("forecast.messages.bottom_up_no_income", {"day": str(now)})
-    used = sorted(d for d in set(days) if last_complete_month(d) - (YEAR - 1) >= first)
+    used = sorted(d for d in set(days) if last_complete_month(d) - (SEASON - 1) >= first)
     past = [window_end(now, -STEP * k) for k in range(2, EARLIEST)]
-    past = sorted(d for d in past if last_complete_month(d) - (YEAR - 1) >= first)
+    past = sorted(d for d in past if last_complete_month(d) - (SEASON - 1) >= first)
     late = dt.timedelta(days=county.about.recording_delay_days)
     training_days = {
-        d: [p for p in past if window_end(p, YEAR) + late <= d][-MAX_TRAINING_DAYS:] for d in used
+        d: [p for p in past if window_end(p, SEASON) + late <= d][-MAX_TRAINING_DAYS:] for d in used
     }
-    wanted = sorted({p for found in training_days.values() for p in found})
+    wanted = sorted({p for days_before in training_days.values() for p in days_before})
     if not training_days.get(now):
         return {}, Message("forecast.messages.bottom_up_no_year", {"day": str(now)})
     training, standing = _standings(county, now, used, wanted, seed)
@@ -366,14 +356,15 @@ def bottom_up_forecasts(
             continue
         t = standing(day)
         if own is None or add_months(own.day, STEP) <= day:
-            own = _day_scale(day, t, seed)
-        found = _below_line_probabilities(
-            county, day, t, [training[p] for p in training_days[day]], ruleset, own
+            scale = household_methods.scale_of(t)
+            own = DayScale(day, scale, household_methods.components_of(t, scale, seed))
+        line = histories.line_at(county, ruleset, day, SEASON)
+        past_rows = [as_of_features(training[p], line, own) for p in training_days[day]]
+        chance = entry_probabilities(
+            county, pd.concat(past_rows, ignore_index=True), as_of_features(t, line, own), day
         )
-        if found is not None:
-            out[day] = base_forecast(
-                found, counts_as_known(counts.monthly_counts(county, day), known), horizon
-            )
+        if chance is not None:
+            out[day] = base_forecast(chance, counts_as_known(monthly_counts(county, day), known), horizon)
     lacking = sorted(d for d in set(days) if d not in out)
     if lacking:
         # Compared on the days of all other methods, or not at all.
@@ -387,11 +378,6 @@ class DayScale(NamedTuple):
     day: dt.date
     scale: Scale
     components: Components
-
-
-def _day_scale(day: dt.date, standing: pd.DataFrame, seed: int) -> DayScale:
-    scale = household_methods.scale_of(standing)
-    return DayScale(day, scale, household_methods.components_of(standing, scale, seed))
 
 
 def _standings(
@@ -412,19 +398,10 @@ def _by_day(t: pd.DataFrame) -> dict[dt.date, pd.DataFrame]:
     return {stamp.date(): t[t["as_of"] == stamp].reset_index(drop=True) for stamp in t["as_of"].unique()}
 
 
-def _below_line_probabilities(
-    county: County, day: dt.date, standing: pd.DataFrame, training: Sequence[pd.DataFrame],
-    ruleset: str | rules.RuleSet, own: DayScale,
-) -> pd.DataFrame | None:  # fmt: skip
-    scale, components = own.scale, own.components
-    line = histories.line_at(county, ruleset, day, YEAR)
-    past = pd.concat([as_of_features(t, line, scale, components) for t in training], ignore_index=True)
-    return entry_probabilities(county, past, as_of_features(standing, line, scale, components), day)
-
-
-def as_of_features(t: pd.DataFrame, line: float, scale: Scale, components: Components) -> pd.DataFrame:
+def as_of_features(t: pd.DataFrame, line: float, own: DayScale) -> pd.DataFrame:
     """Return what the chance of entry is read from, one row a household not in the register."""
-    base = household_methods.panel_shape(t, YEAR, scale, components)
+    scale = own.scale
+    base = household_methods.panel_shape(t, SEASON, scale, own.components)
     last = scale.to(t["pcni"].to_numpy(dtype=float))
     edge = float(scale.to(np.array(line)))
     out = t[["household_id", "as_of", "township"]].copy()
@@ -441,9 +418,13 @@ def entry_probabilities(
     """Return each household's chance of being newly monitored within twelve months."""
     from sklearn.linear_model import LogisticRegression
 
-    entries = _entries(county, as_of)
+    known = known_rows(county, "monitoring", (Moment(as_of, as_of),))
+    entries = known.filter(known.event.isin(WATCHED_EVENTS)).select("household_id", "date").to_pandas()
+    entries["date"] = pd.to_datetime(entries["date"])
     joined = past.reset_index(drop=True).reset_index().merge(entries, on="household_id")
-    ends = joined["as_of"].map({d: pd.Timestamp(window_end(d.date(), YEAR)) for d in past["as_of"].unique()})
+    ends = joined["as_of"].map(
+        {d: pd.Timestamp(window_end(d.date(), SEASON)) for d in past["as_of"].unique()}
+    )
     hit = joined.loc[(joined["date"] > joined["as_of"]) & (joined["date"] <= ends), "index"].unique()
     y = np.zeros(len(past))
     y[hit] = 1
@@ -455,35 +436,20 @@ def entry_probabilities(
     return now[["household_id", "township"]].assign(probability=p)
 
 
-def _entries(county: County, as_of: dt.date) -> pd.DataFrame:
-    t = known_rows(county, "monitoring", (Moment(as_of, as_of),))
-    rows = t.filter(t.event.isin(WATCHED_EVENTS)).select("household_id", "date").to_pandas()
-    return rows.assign(date=pd.to_datetime(rows["date"]))
-
-
 def base_forecast(probabilities: pd.DataFrame, known: Counts, horizon: int) -> BaseForecast:
     """Return the summed chances as base forecasts of all series."""
     tree = Hierarchy(known.townships, known.causes)
-    seasonal = fit(known, YEAR)
+    seasonal = fit(known, SEASON)
     year = seasonal.mean.sum(axis=0)
-    months = year / year.sum() if year.sum() > 0 else np.full(YEAR, 1 / YEAR)
-    total = (
-        probabilities.groupby("township")["probability"]
-        .sum()
-        .reindex(list(known.townships))
-        .fillna(0)
-        .to_numpy()
+    months = year / year.sum() if year.sum() > 0 else np.full(SEASON, 1 / SEASON)
+    by_township = probabilities.groupby("township")["probability"].sum()
+    total = by_township.reindex(list(known.townships)).fillna(0).to_numpy()
+    past = known.cells.sum(axis=2)
+    county_mix = (past.sum(axis=0) + 1e-9) / (past.sum() + 1e-9 * past.shape[1])
+    mix = (past + COUNTY_PRIOR_ENTRIES * county_mix) / (
+        past.sum(axis=1, keepdims=True) + COUNTY_PRIOR_ENTRIES
     )
-    seen = known.cells.sum(axis=2)
-    county_mix = (seen.sum(axis=0) + 1e-9) / (seen.sum() + 1e-9 * seen.shape[1])
-    mix = (seen + COUNTY_PRIOR_ENTRIES * county_mix) / (
-        seen.sum(axis=1, keepdims=True) + COUNTY_PRIOR_ENTRIES
-    )
-    at = np.arange(horizon) % YEAR
+    at = np.arange(horizon) % SEASON
     cells = (total[:, None] * mix)[:, :, None] * months[None, None, at]
     mean = tree.add_up(cells.reshape(-1, horizon))
-    errors = (tree.add_up(known.bottom) - tree.add_up(seasonal.fitted)).T
-    over = np.maximum(
-        (errors**2).mean(axis=0) / np.maximum(tree.add_up(seasonal.fitted).mean(axis=1), 1e-6), 1.0
-    )
-    return BaseForecast(mean, np.maximum(mean, 1e-3) * over[:, None], errors)
+    return _overdispersed(mean, known, tree, seasonal)

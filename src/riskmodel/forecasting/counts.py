@@ -64,14 +64,14 @@ class Counts:
         if self.exogenous is None:
             return None
         months = np.arange(self.months[0], self.months[-1] + 1 + horizon)
-        found = self.exogenous.reindex(months)
-        gaps = found.index[found.isna().any(axis=1)]
+        series = self.exogenous.reindex(months)
+        gaps = series.index[series.isna().any(axis=1)]
         if len(gaps):
             raise UsageError(
                 f"known series: no value for {month_text(int(gaps[0]))}; "
                 f"give every month from {month_text(int(months[0]))} to {month_text(int(months[-1]))}"
             )
-        return found.to_numpy(dtype=float)
+        return series.to_numpy(dtype=float)
 
     @property
     def seen(self) -> Array:
@@ -141,13 +141,12 @@ def _cells(
         month[inside] - first,
     )
     np.add.at(cells, at, 1.0)
-    seen = cells.sum(axis=(0, 2)) > 0
-    kept = tuple(c for c, there in zip(causes, seen, strict=True) if there)
+    present = cells.sum(axis=(0, 2)) > 0
     return Counts(
         townships,
-        kept,
+        tuple(np.array(causes)[present].tolist()),
         np.arange(first, last + 1),
-        cells[:, seen] / filled,
+        cells[:, present] / filled,
         filled,
         places["n"].to_numpy(float),
     )
@@ -155,11 +154,10 @@ def _cells(
 
 def counts_as_known(known: Counts, now: Counts) -> Counts:
     """Give past counts the townships and causes of today, so that series can be compared."""
-    cells = np.zeros((len(now.townships), len(now.causes), known.months.size))
-    for i, township in enumerate(known.townships):
-        for j, cause in enumerate(known.causes):
-            if township in now.townships and cause in now.causes:
-                cells[now.townships.index(township), now.causes.index(cause)] = known.cells[i, j]
+    place = pd.Index(known.townships).get_indexer(pd.Index(now.townships))
+    cause = pd.Index(known.causes).get_indexer(pd.Index(now.causes))
+    cells = known.cells[np.ix_(place, cause)]
+    cells[place < 0], cells[:, cause < 0] = 0.0, 0.0
     return Counts(now.townships, now.causes, known.months, cells, known.filled, now.households)
 
 

@@ -51,21 +51,21 @@ def forecast_origins(county: County, as_of: dt.date, horizon: int) -> list[dt.da
     if first is None:
         return []
     late = dt.timedelta(days=county.about.recording_delay_days)
-    found: list[dt.date] = []
+    origins: list[dt.date] = []
     for k in range(1, MAX_YEARS * 12 // STEP):
         day = window_end(as_of, -STEP * k)
-        if last_complete_month(day) - 11 < first or len(found) == MAX_ORIGINS:
+        if last_complete_month(day) - 11 < first or len(origins) == MAX_ORIGINS:
             break
         if window_end(day, horizon) + late <= as_of:
-            found.append(day)
-    return sorted(found)
+            origins.append(day)
+    return sorted(origins)
 
 
 def first_month(county: County, known_by: dt.date) -> int | None:
     """Return the month ordinal in which the known records of income begin; None where there are none."""
     t = county.table("income")
-    found = t.filter(t.known_on <= known_by).month_from.min().to_pyarrow().as_py()
-    return None if found is None else int(found)
+    month = t.filter(t.known_on <= known_by).month_from.min().to_pyarrow().as_py()
+    return None if month is None else int(month)
 
 
 def household_histories(county: County, days: Sequence[dt.date], *, quarters: bool = True) -> pd.DataFrame:
@@ -104,12 +104,12 @@ def _quarters(county: County, when: tuple[Moment, ...]) -> pd.DataFrame:
     moments = as_moments(Moment(day, m.known_by) for day, (m, _) in looks.items())
     t = build_accounts(county, moments, AccountingPeriod(months=3))
     t = t.filter(t.income_basis == "months").select(*KEY, *(f"{p}net_income" for p in PREFIXES))
-    found = t.to_pandas()
-    found["as_of"] = pd.to_datetime(found["as_of"])
+    quarters = t.to_pandas()
+    quarters["as_of"] = pd.to_datetime(quarters["as_of"])
     parts = []
     for first in (0, 3):
         back_to = {pd.Timestamp(d): pd.Timestamp(m.as_of) for d, (m, k) in looks.items() if k == first}
-        part = found[found["as_of"].isin(list(back_to))]
+        part = quarters[quarters["as_of"].isin(list(back_to))]
         names = {f"{p}net_income": f"q{first + k}" for k, p in enumerate(PREFIXES)}
         parts.append(part.assign(as_of=part["as_of"].map(back_to)).rename(columns=names))
     return parts[0].merge(parts[1], on=KEY, how="outer", validate="one_to_one")
@@ -130,19 +130,19 @@ def _kind(t: pd.DataFrame) -> pd.Series:
 
 def later_incomes(county: County, pairs: Iterable[tuple[dt.date, int]], known_by: dt.date) -> pd.DataFrame:
     """Return what each household's income per head turned out to be."""
-    asked = pd.DataFrame(
+    periods = pd.DataFrame(
         [(pd.Timestamp(d), h, pd.Timestamp(window_end(d, h))) for d, h in pairs],
         columns=["as_of", "horizon_months", "end"],
     )
-    if asked.empty:
+    if periods.empty:
         return pd.DataFrame(columns=[*KEY, "horizon_months", "actual"])
-    when = as_moments(Moment(e.date(), known_by) for e in asked["end"].unique())
+    when = as_moments(Moment(e.date(), known_by) for e in periods["end"].unique())
     t = build_accounts(county, when).select(*KEY, "pcni", "period_to").to_pandas()
     end = pd.to_datetime(t.pop("as_of"))
     last = end.map({pd.Timestamp(m.as_of): last_complete_month(m.as_of) for m in when})
-    kept = t["pcni"].notna() & (t["period_to"] == last)
-    t = t.assign(end=end)[kept].rename(columns={"pcni": "actual"})
-    return t.merge(asked, on="end")[[*KEY, "horizon_months", "actual"]]
+    complete = t["pcni"].notna() & (t["period_to"] == last)
+    t = t.assign(end=end)[complete].rename(columns={"pcni": "actual"})
+    return t.merge(periods, on="end")[[*KEY, "horizon_months", "actual"]]
 
 
 def line_at(county: County, ruleset: str | rules.RuleSet, as_of: dt.date, horizon: int) -> float:
@@ -153,9 +153,9 @@ def line_at(county: County, ruleset: str | rules.RuleSet, as_of: dt.date, horizo
     end = window_end(as_of, horizon)
     chosen = rules.load_rules(ruleset)
     for day in (end, as_of):
-        found = rules.poverty_lines(county, chosen, day)[day]
-        if found is not None and np.isfinite(found):
-            return float(found)
+        line = rules.poverty_lines(county, chosen, day)[day]
+        if line is not None and np.isfinite(line):
+            return float(line)
     raise UsageError(f"rule set {chosen.id} has no line at {end}; give another --ruleset")
 
 
@@ -168,15 +168,15 @@ def sample_households(county: County, as_of: dt.date, households: int, seed: int
     # A checksum of the name: the same villages whatever order they are read in.
     h["order"] = [zlib.crc32(f"{seed}|{v}".encode()) for v in h["village"]]
     h = h.sort_values(["order", "village"])
-    kept = h.loc[h["n"].cumsum() <= max(households, int(h["n"].iloc[0])), "village"]
-    ids = own.filter(own.village.isin(list(kept))).select("household_id").distinct()
+    villages = h.loc[h["n"].cumsum() <= max(households, int(h["n"].iloc[0])), "village"]
+    ids = own.filter(own.village.isin(list(villages))).select("household_id").distinct()
     wanted = ("households", "members", "income", "spending", "risk_events", "monitoring")
     tables: dict[str, ir.Table] = {
         n: county.table(n).semi_join(ids, "household_id") for n in wanted if county.has(n)
     }
     size = ("forecast.sampled", as_of, households, seed)
-    made = {n: county.once((*size, n), functools.partial(_same, t)) for n, t in tables.items()}
-    return County(con=county.con, tables=made, about=county.about)
+    cached = {n: county.once((*size, n), functools.partial(_same, t)) for n, t in tables.items()}
+    return County(con=county.con, tables=cached, about=county.about)
 
 
 def _same(t: ir.Table) -> ir.Table:

@@ -18,6 +18,7 @@ counted once more divided by the number K of past years, because the forecast wa
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -32,6 +33,7 @@ from riskmodel.errors import UsageError
 from riskmodel.forecasting import conformal, histories, household_methods
 from riskmodel.forecasting.accuracy import INTERVALS, LEVELS
 from riskmodel.forecasting.conformal import CommonShock, Distribution, Shape
+from riskmodel.forecasting.counts import ALL
 from riskmodel.forecasting.household_methods import METHODS, Boosted, Components, Scale
 from riskmodel.households import DateLike, to_date, window_end
 from riskmodel.i18n import Message
@@ -179,23 +181,24 @@ def forecast_households(
     if method is not None and method not in METHODS:
         raise UsageError(f"method {method!r}: give one of {', '.join(METHODS)}")
     past = {h: histories.forecast_origins(county, day, h) for h in ahead}
-    days = sorted({o for found in past.values() for o in found})
+    days = sorted(set(itertools.chain.from_iterable(past.values())))
     standing, training = _standings(county, day, days, training_households, seed)
     scale = household_methods.scale_of(standing)
     # Four numbers, from as-of's own past: it alone has three years behind it in a young county.
     components = household_methods.components_of(standing, scale, seed)
     source = histories.sample_households(county, day, training_households, seed)
-    seen = histories.later_incomes(source, [(o, h) for h in ahead for o in past[h]], day)
+    later = histories.later_incomes(source, [(o, h) for h in ahead for o in past[h]], day)
     lines: dict[int, float] = {}
     learned: dict[int, Learned] = {}
     out: dict[tuple[str, int], Distribution] = {}
     notes: list[Message] = []
     for h in ahead:
         lines[h] = histories.line_at(county, ruleset, day, h)
-        actual = seen[seen["horizon_months"] == h].drop(columns="horizon_months")
+        actual = later[later["horizon_months"] == h].drop(columns="horizon_months")
         learned[h] = _learn(training, actual, day, h, scale, components, lines[h], seed, method)
         notes += _doubts(learned[h], h, day)
-        shapes = _shapes(standing, h, scale, components, learned[h].boosted)
+        base, x = household_methods.panel_and_signals(standing, h, scale, components)
+        shapes = _shapes(standing, h, scale, base, x, learned[h].boosted)
         for name, shape in shapes.items():
             out[name, h] = _distribution(standing, shape, learned[h].calibrations.get(name), lines[h])
     return HouseholdForecast(day, standing, scale, components, lines, learned, out, tuple(notes))
@@ -204,14 +207,10 @@ def forecast_households(
 def _doubts(learned: Learned, horizon: int, day: dt.date) -> list[Message]:
     """Say where there is too little past to calibrate on."""
     if not learned.calibrations:
-        return [
-            Message("forecast.messages.uncalibrated", {"months": horizon, "day": str(day)}),
-        ]
+        return [Message("forecast.messages.uncalibrated", {"months": horizon, "day": str(day)})]
     n = learned.calibrations[learned.chosen].pooled.size
     if n < conformal.MIN_SCORES:
-        return [
-            Message("forecast.messages.normal_tails", {"months": horizon, "n": n}),
-        ]
+        return [Message("forecast.messages.normal_tails", {"months": horizon, "n": n})]
     return []
 
 
@@ -228,16 +227,16 @@ def _standings(
 
 
 def _shapes(
-    t: pd.DataFrame, horizon: int, scale: Scale, components: Components, boosted: Boosted | None
+    t: pd.DataFrame, horizon: int, scale: Scale, base: Shape, x: pd.DataFrame, boosted: Boosted | None
 ) -> dict[str, Shape]:
-    base = household_methods.panel_shape(t, horizon, scale, components)
+    """Return each method's centre and scale, from the panel's and what boosting looks at."""
     out = {
         "seasonal_naive": household_methods.plain_shape(t, horizon, scale, base, seasonal=True),
         "naive": household_methods.plain_shape(t, horizon, scale, base, seasonal=False),
         "panel": base,
     }
     if boosted is not None:
-        out["boosting"] = boosted.shape(household_methods.boosting_features(t, scale, base), base)
+        out["boosting"] = boosted.shape(x, base)
     return out
 
 
@@ -265,9 +264,11 @@ def _learn(
     training: pd.DataFrame, actual: pd.DataFrame, day: dt.date, horizon: int, scale: Scale,
     components: Components, line: float, seed: int, method: str | None,
 ) -> Learned:  # fmt: skip
+    from scipy.special import ndtri
+
     if len(actual) < MIN_TRAINING_ROWS:
         plain = method if method not in (None, "boosting") else "panel"
-        return Learned(None, {}, household_methods.empty_selection(), plain, pd.DataFrame())
+        return Learned(None, {}, pd.DataFrame(columns=household_methods.COLUMNS), plain, pd.DataFrame())
     rows = _with_signals(training, horizon, scale, components).merge(
         actual, on=histories.KEY, validate="one_to_one"
     )
@@ -276,21 +277,23 @@ def _learn(
     held = rows[~fitted].reset_index(drop=True)
     y = scale.to(held["actual"].to_numpy())
     month = held["as_of"].dt.month.to_numpy()
+    # The panel looked at each day's whole cross-section; its forecasts are taken from there.
+    base = Shape(*(held[c].to_numpy() for c in ("base", "sd", "sd")))
+    raw_shapes = _shapes(held, horizon, scale, base, household_methods.signals(held), boosted)
     shapes = {
         name: shape.stretched(conformal.seasonal(shape.score(y), month, day.month))
-        for name, shape in _held_shapes(held, horizon, scale, components, boosted).items()
+        for name, shape in raw_shapes.items()
     }
     category = _category(held, line)
     table, best, crossed = household_methods.select_method(held, shapes, y, category, scale, line, seed)
     raw = {name: conformal.calibrate(shape, y, category) for name, shape in shapes.items()}
-    scores = {name: _normal_scores(Distribution(shapes[name], category, raw[name]), y) for name in shapes}
+    scores = {name: ndtri(Distribution(shapes[name], category, raw[name]).below(y)) for name in shapes}
     when, where = held["as_of"].to_numpy(), held["township"].to_numpy()
-    seen = conformal.years_observed(held["as_of"].dt.date, horizon)
+    years = conformal.years_observed(held["as_of"].dt.date, horizon)
+    shocks = {name: conformal.estimate_common_shock(z, when, where) for name, z in scores.items()}
     calibrations = {
-        name: found.widened(
-            conformal.widening_factor(conformal.estimate_common_shock(scores[name], when, where), seen)
-        )
-        for name, found in raw.items()
+        name: calibration.widened(conformal.widening_factor(shocks[name], years))
+        for name, calibration in raw.items()
     }
     chosen = method if method in shapes else best
     past = rows.assign(fitted=fitted).join(crossed.set_index(rows.index[~fitted]))
@@ -301,77 +304,51 @@ def _with_signals(training: pd.DataFrame, horizon: int, scale: Scale, components
     """Return past standings with the panel's forecast (``base, sd``) and what boosting looks at (``x_*``)."""
     parts = []
     for _, t in training.groupby("as_of", sort=True):
-        base = household_methods.panel_shape(t, horizon, scale, components)
-        x = household_methods.boosting_features(t, scale, base).add_prefix("x_")
-        parts.append(t.assign(base=base.centre, sd=base.down).join(x))
+        base, x = household_methods.panel_and_signals(t, horizon, scale, components)
+        parts.append(t.assign(base=base.centre, sd=base.down).join(x.add_prefix("x_")))
     return pd.concat(parts, ignore_index=True)
-
-
-def _normal_scores(distribution: Distribution, y: Array) -> Array:
-    from scipy.special import ndtri
-
-    return np.asarray(ndtri(distribution.below(y)))
 
 
 def _boost(rows: pd.DataFrame, scale: Scale, seed: int) -> Boosted | None:
     if len(rows) < MIN_BOOSTING_ROWS:
         return None
-    x = rows.filter(regex="^x_").rename(columns=lambda c: c[2:])
-    return household_methods.fit_boosting(
-        x, scale.to(rows["actual"].to_numpy()) - rows["base"].to_numpy(), seed
-    )
-
-
-def _held_shapes(
-    held: pd.DataFrame, horizon: int, scale: Scale, components: Components, boosted: Boosted | None
-) -> dict[str, Shape]:
-    # The panel looked at each day's whole cross-section; its answers were kept, not made anew.
-    base = Shape(*(held[c].to_numpy() for c in ("base", "sd", "sd")))
-    out = {
-        "seasonal_naive": household_methods.plain_shape(held, horizon, scale, base, seasonal=True),
-        "naive": household_methods.plain_shape(held, horizon, scale, base, seasonal=False),
-        "panel": base,
-    }
-    if boosted is not None:
-        x = held.filter(regex="^x_").rename(columns=lambda c: c[2:])
-        out["boosting"] = boosted.shape(x, base)
-    return out
+    rest = scale.to(rows["actual"].to_numpy()) - rows["base"].to_numpy()
+    return household_methods.fit_boosting(household_methods.signals(rows), rest, seed)
 
 
 BLOCK = 25
 DRAWS = 400
-ALL = "all"
 MEASURES = ("households", "persons", "yuan")
 
 
-def county_common_shock(made: HouseholdForecast, horizon: int) -> CommonShock:
+def county_common_shock(forecast: HouseholdForecast, horizon: int) -> CommonShock:
     """Estimate the shared parts from the rows that a horizon's method was calibrated on."""
-    scores = made.learned[horizon].scores
+    scores = forecast.learned[horizon].scores
     if scores is None:
         return CommonShock(2 * conformal.MIN_COMMON_SHARE, 0.0)
     z, day, township = scores
-    found = conformal.estimate_common_shock(z, day, township)
-    seen = conformal.years_observed(pd.to_datetime(day).date, horizon)
-    return CommonShock(min(found.county * (1 + 1 / seen), conformal.MAX_COMMON_SHARE), found.township)
+    shock = conformal.estimate_common_shock(z, day, township)
+    years = conformal.years_observed(pd.to_datetime(day).date, horizon)
+    return CommonShock(min(shock.county * (1 + 1 / years), conformal.MAX_COMMON_SHARE), shock.township)
 
 
 def draw_incomes(
-    made: HouseholdForecast, horizon: int, draws: int, seed: int, shared: CommonShock | None = None
+    forecast: HouseholdForecast, horizon: int, draws: int, seed: int, shared: CommonShock | None = None
 ) -> Iterator[Array]:
     """Draw the county's incomes per head, in blocks of shape (households, draws of the block), yuan."""
     from scipy.special import ndtr
 
-    parts = shared or county_common_shock(made, horizon)
+    parts = shared or county_common_shock(forecast, horizon)
     rng = np.random.default_rng([seed, horizon])
-    place, names = pd.factorize(made.standing["township"], sort=True)
-    distribution = made.distribution(horizon)
+    place, names = pd.factorize(forecast.standing["township"], sort=True)
+    distribution = forecast.distribution(horizon)
     own = np.sqrt(1 - parts.county - parts.township)
     for first in range(0, draws, BLOCK):
         k = min(BLOCK, draws - first)
         z = np.sqrt(parts.county) * rng.standard_normal((1, k))
         z = z + np.sqrt(parts.township) * rng.standard_normal((len(names), k))[place]
         z = z + own * rng.standard_normal((len(place), k))
-        yield made.scale.back(distribution.at(ndtr(z)))
+        yield forecast.scale.back(distribution.at(ndtr(z)))
 
 
 @dataclass(frozen=True)
@@ -384,9 +361,9 @@ class Groups:
     persons: Array
 
 
-def household_groups(made: HouseholdForecast, cause: pd.Series | None = None) -> Groups:
+def household_groups(forecast: HouseholdForecast, cause: pd.Series | None = None) -> Groups:
     """Return the groups of a county: township and main cause (``none`` where the office knows of none)."""
-    t = made.standing
+    t = forecast.standing
     named = (t["main_cause"] if cause is None else cause).fillna("none").astype(str)
     place, townships = pd.factorize(t["township"].astype(str), sort=True)
     why, causes = pd.factorize(named, sort=True)
@@ -409,25 +386,23 @@ def newly_below(income: Array, line: float, by: Groups) -> Array:
 
 def summarise_totals(totals: Array, by: Groups) -> pd.DataFrame:
     """Return totals with intervals, one row a township, cause and measure; ``all`` is the sum."""
-    i, j = len(by.townships), len(by.causes)
-    cells = totals.reshape(3, i, j, -1)
-    rows = []
-    for m, measure in enumerate(MEASURES):
-        for a in range(-1, i):
-            part = cells[m].sum(axis=0) if a < 0 else cells[m, a]
-            for b in range(-1, j):
-                x = part.sum(axis=0) if b < 0 else part[b]
-                low95, low80, high80, high95 = np.quantile(x, [0.025, 0.1, 0.9, 0.975])
-                names = (ALL if a < 0 else by.townships[a], ALL if b < 0 else by.causes[b])
-                rows.append((*names, measure, x.mean(), low80, high80, low95, high95))
-    columns = ["township", "cause", "measure", "mean", "low_80", "high_80", "low_95", "high_95"]
-    return pd.DataFrame(rows, columns=columns)
+    cells = totals.reshape(3, len(by.townships), len(by.causes), -1)
+    for axis in (1, 2):
+        cells = np.concatenate([cells.sum(axis=axis, keepdims=True), cells], axis=axis)
+    groups = itertools.product(MEASURES, [ALL, *by.townships], [ALL, *by.causes])
+    out = pd.DataFrame(groups, columns=["measure", "township", "cause"])[["township", "cause", "measure"]]
+    out["mean"] = cells.mean(axis=-1).ravel()
+    for level, ends in INTERVALS.items():
+        out[f"low_{level}"], out[f"high_{level}"] = np.quantile(cells, ends, axis=-1).reshape(2, -1)
+    return out
 
 
 def households_below_line(
-    made: HouseholdForecast, horizon: int, draws: int = DRAWS, seed: int = 0
+    forecast: HouseholdForecast, horizon: int, draws: int = DRAWS, seed: int = 0
 ) -> pd.DataFrame:
     """Return how many households and persons will be below the line, and the yuan to close the gap."""
-    by = household_groups(made)
-    parts = [newly_below(y, made.lines[horizon], by) for y in draw_incomes(made, horizon, draws, seed)]
+    by = household_groups(forecast)
+    parts = [
+        newly_below(y, forecast.lines[horizon], by) for y in draw_incomes(forecast, horizon, draws, seed)
+    ]
     return summarise_totals(np.concatenate(parts, axis=2), by).assign(horizon_months=horizon)

@@ -1,11 +1,9 @@
 """How good household forecasts are: past days, every method, coverage by village and band, a classifier.
 
-Each day's forecast is made from what was known then; what came is what is known now. A classifier learns
-whether income fell below the line on equal terms (`beside`), so that the two answers can be compared.
+Each day's forecast is made from what was known then; what came is what is known now.
 
-A classifier beside the distribution: the same question on the same rows, villages and signals.
-
-Whether income falls below the line can be read from its forecast distribution, or be learnt directly. On
+Whether income falls below the line can be read from its forecast distribution, or be learnt directly: a
+classifier answers the same question on the same rows, villages and signals (`compare_with_classifier`). On
 equal terms: the package's logistic regression is fitted on the villages that boosting is fitted on and
 calibrated on those that the distributions are calibrated on; on past days, halves of these take turns.
 """
@@ -71,21 +69,22 @@ def compare_with_classifier(learned: Learned, line: float, seed: int) -> Differe
     y, half = _below(held, line), held["half"].to_numpy()
     if any(y[half == k].sum() < MIN_EVENTS / 2 for k in (0, 1)):
         return None
-    margin, p = base.margin(_signals(held)), np.empty(len(held))
+    margin, p = base.margin(household_methods.signals(held)), np.empty(len(held))
     for k in (0, 1):
-        p[half == k] = _placed(margin[half != k], y[half != k], margin[half == k])
+        p[half == k] = _calibrated(margin[half != k], y[half != k], margin[half == k])
     return brier_difference(y, held[f"below_{learned.chosen}"], p, household_methods.villages(held))
 
 
-def probabilities(made: HouseholdForecast, horizon: int, seed: int) -> Array | None:
+def probabilities(forecast: HouseholdForecast, horizon: int, seed: int) -> Array | None:
     """Return the classifier's probabilities of income below the line, shape (n,)."""
-    learned, line = made.learned[horizon], made.lines[horizon]
+    learned, line = forecast.learned[horizon], forecast.lines[horizon]
     base, held = _fitted(learned, line, seed), _holdout(learned)
     if base is None or _below(held, line).sum() < MIN_EVENTS / 2:
         return None
-    panel = household_methods.panel_shape(made.standing, horizon, made.scale, made.components)
-    now = household_methods.boosting_features(made.standing, made.scale, panel)
-    return _placed(base.margin(_signals(held)), _below(held, line), base.margin(now))
+    _, now = household_methods.panel_and_signals(
+        forecast.standing, horizon, forecast.scale, forecast.components
+    )
+    return _calibrated(base.margin(household_methods.signals(held)), _below(held, line), base.margin(now))
 
 
 def _fitted(learned: Learned, line: float, seed: int) -> Any:
@@ -96,7 +95,7 @@ def _fitted(learned: Learned, line: float, seed: int) -> Any:
     if y.sum() < MIN_EVENTS:
         return None
     model = models.build_model(CLASSIFIER, seed=seed)
-    return model.fit(_signals(past), y.astype(int), groups=household_methods.villages(past))
+    return model.fit(household_methods.signals(past), y.astype(int), groups=household_methods.villages(past))
 
 
 def _holdout(learned: Learned) -> pd.DataFrame:
@@ -108,16 +107,12 @@ def _below(t: pd.DataFrame, line: float) -> Array:
     return (t["actual"].round(9) < line).to_numpy(dtype=float)
 
 
-def _signals(t: pd.DataFrame) -> pd.DataFrame:
-    return t.filter(regex="^x_").rename(columns=lambda c: c[2:])
-
-
-def _placed(margin: Array, y: Array, at: Array) -> Array:
+def _calibrated(margin: Array, y: Array, at: Array) -> Array:
     """Return probabilities at margins, calibrated by an affine map of the log-odds."""
     from scipy.special import expit
 
-    placed = fit_affine(margin, y[None, :], np.ones((1, y.size)), smooth=True)
-    return np.asarray(expit(placed.intercept[0] + placed.slope[0] * at))
+    line = fit_affine(margin, y[None, :], np.ones((1, y.size)), smooth=True)
+    return np.asarray(expit(line.intercept[0] + line.slope[0] * at))
 
 
 CLASSIFIER_COLUMNS = [
@@ -131,7 +126,7 @@ CLASSIFIER_COLUMNS = [
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Accuracy of household forecasts made from past days.
+    """Accuracy of household forecasts forecast from past days.
 
     Parameters
     ----------
@@ -191,8 +186,8 @@ def evaluate_household_forecasts(
     ahead = sorted(set(horizons))
     parts = []
     for day in [to_date(d) for d in as_ofs]:
-        made = household.forecast_households(county, day, ahead, ruleset, seed=seed)
-        parts.append(compare_with_outcomes(county, made, seen_by, seed))
+        forecast = household.forecast_households(county, day, ahead, ruleset, seed=seed)
+        parts.append(compare_with_outcomes(county, forecast, seen_by, seed))
     return summarise(pd.concat(parts, ignore_index=True), seen_by)
 
 
@@ -204,35 +199,35 @@ def summarise(rows: pd.DataFrame, known_by: dt.date) -> Evaluation:
 
 
 def compare_with_outcomes(
-    county: County, made: HouseholdForecast, known_by: dt.date, seed: int = 0
+    county: County, forecast: HouseholdForecast, known_by: dt.date, seed: int = 0
 ) -> pd.DataFrame:
     """Compare one forecast with what came, as far as it is over, late records included."""
     late = dt.timedelta(days=county.about.recording_delay_days)
-    over = [h for h in made.lines if window_end(made.as_of, h) + late <= known_by]
-    actual = histories.later_incomes(county, [(made.as_of, h) for h in over], known_by)
-    parts = [_rows(made, actual[actual["horizon_months"] == h], h, seed) for h in over]
+    over = [h for h in forecast.lines if window_end(forecast.as_of, h) + late <= known_by]
+    actual = histories.later_incomes(county, [(forecast.as_of, h) for h in over], known_by)
+    parts = [_rows(forecast, actual[actual["horizon_months"] == h], h, seed) for h in over]
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
 
 
-def _rows(made: HouseholdForecast, actual: pd.DataFrame, horizon: int, seed: int) -> pd.DataFrame:
-    t = made.standing.reset_index().merge(actual, on=histories.KEY, validate="one_to_one")
+def _rows(forecast: HouseholdForecast, actual: pd.DataFrame, horizon: int, seed: int) -> pd.DataFrame:
+    t = forecast.standing.reset_index().merge(actual, on=histories.KEY, validate="one_to_one")
     at, y = t["index"].to_numpy(), t["actual"].to_numpy(dtype=float)
-    line = made.lines[horizon]
+    line = forecast.lines[horizon]
     band = conformal.band(t["pcni"].to_numpy(dtype=float), line)
-    classifier = probabilities(made, horizon, seed)
+    classifier = probabilities(forecast, horizon, seed)
     parts = []
-    for method in [m for m in household_methods.METHODS if (m, horizon) in made.distributions]:
-        q = made.quantiles(horizon, LEVELS, method)[at]
+    for method in [m for m in household_methods.METHODS if (m, horizon) in forecast.distributions]:
+        q = forecast.quantiles(horizon, LEVELS, method)[at]
         part = t[["household_id", "as_of", "township", "village", "history"]].assign(
-            horizon_months=horizon, method=method, chosen=made.learned[horizon].chosen == method, band=band,
-            actual=y, crps=crps(y, q), below=(y.round(9) < line).astype(float),
-            probability=made.below(horizon, method)[at],
+            horizon_months=horizon, method=method, band=band, actual=y,
+            chosen=forecast.learned[horizon].chosen == method, crps=crps(y, q),
+            below=(y.round(9) < line).astype(float), probability=forecast.below(horizon, method)[at],
         )  # fmt: skip
         part["probability_classifier"] = np.nan if classifier is None else classifier[at]
         for level in (10, 50, 90):
             part[f"pinball_{level}"] = pinball(y, q[:, np.argmin(np.abs(LEVELS - level / 100))], level / 100)
         for level, ends in INTERVALS.items():
-            low, high = made.quantiles(horizon, np.array(ends), method)[at].T
+            low, high = forecast.quantiles(horizon, np.array(ends), method)[at].T
             part[f"in_{level}"] = ((y >= low) & (y <= high)).astype(float)
             part[f"width_{level}"] = high - low
         parts.append(part)
@@ -241,31 +236,17 @@ def _rows(made: HouseholdForecast, actual: pd.DataFrame, horizon: int, seed: int
 
 def _table(rows: pd.DataFrame) -> pd.DataFrame:
     names = ["crps", "pinball_10", "pinball_50", "pinball_90", "in_80", "in_95", "width_80", "width_95"]
-    by = ["horizon_months", "method"]
     parts = []
-    for _, g in rows.groupby(by, sort=False):
-        told = g[g["probability_classifier"].notna()]
-        found: dict[str, Any] = dict.fromkeys(CLASSIFIER_COLUMNS, np.nan)
-        if len(told):
-            d = brier_difference(
-                told["below"],
-                told["probability"],
-                told["probability_classifier"],
-                household_methods.villages(told),
-            )
-            found = dict(zip(CLASSIFIER_COLUMNS, d[:5], strict=True))
-        parts.append(
-            g[names].mean().to_dict()
-            | {
-                "horizon_months": g["horizon_months"].iloc[0],
-                "method": g["method"].iloc[0],
-                "rows": len(g),
-                "brier": brier(g["below"], g["probability"]),
-            }
-            | found
-        )
-    out = pd.DataFrame(parts).rename(columns={"in_80": "coverage_80", "in_95": "coverage_95"})
-    return out[[*by, "rows", *(c for c in out.columns if c not in {*by, "rows"})]]
+    for (horizon, method), g in rows.groupby(["horizon_months", "method"], sort=False):
+        part = {"horizon_months": horizon, "method": method, "rows": len(g)} | g[names].mean().to_dict()
+        part |= {"brier": brier(g["below"], g["probability"])} | dict.fromkeys(CLASSIFIER_COLUMNS, np.nan)
+        both = g[g["probability_classifier"].notna()]
+        if len(both):
+            chances = (both["probability"], both["probability_classifier"])
+            d = brier_difference(both["below"], *chances, household_methods.villages(both))
+            part |= dict(zip(CLASSIFIER_COLUMNS, d[:5], strict=True))
+        parts.append(part)
+    return pd.DataFrame(parts).rename(columns={"in_80": "coverage_80", "in_95": "coverage_95"})
 
 
 def _coverage(rows: pd.DataFrame) -> pd.DataFrame:

@@ -121,13 +121,13 @@ def _fit(z: Array, x: Array, village: Ints, phi: float) -> tuple[float, Componen
     fit = mixed_model(z, x, village, phi)
     # The likelihood is of transformed years: the first was multiplied by sqrt(1 - phi^2).
     jacobian = len(z) * 0.5 * np.log(1 - phi**2)
-    found = Components(
+    components = Components(
         village=float(np.asarray(fit.cov_re)[0, 0]),
         household=float(fit.vcomp[0]),
         moving=float(fit.scale / (1 - phi**2)),
         phi=phi,
     )
-    return float(fit.llf) + jacobian, found
+    return float(fit.llf) + jacobian, components
 
 
 def mixed_model(z: Array, x: Array, village: Ints, phi: float) -> Any:
@@ -188,22 +188,20 @@ def _weights(
     known: NDArray[np.bool_], months: Array, horizon: Array, c: Components
 ) -> tuple[Array, Array, Array]:
     """Return weights on the known years, the variance left, and ``1' inv(Sigma)``, by pattern."""
-    n, years = known.shape
-    weights, total = np.zeros((n, years)), np.zeros((n, years))
-    left = np.full(n, c.household + c.moving)
+    weights, total = np.zeros(known.shape), np.zeros(known.shape)
+    left = np.full(len(known), c.household + c.moving)
     patterns = pd.DataFrame(np.column_stack([known, np.where(known, months, -1.0), horizon]))
-    for found in patterns.groupby(list(patterns.columns), sort=True).indices.values():
-        rows = np.asarray(found)
-        seen = np.flatnonzero(known[rows[0]])
-        if not seen.size:
+    for rows in map(np.asarray, patterns.groupby(list(patterns.columns), sort=True).indices.values()):
+        years = np.flatnonzero(known[rows[0]])
+        if not years.size:
             continue
-        at = months[rows[0], seen]
+        at = months[rows[0], years]
         sigma = c.household + c.moving * c.correlation(at[:, None] - at[None, :])
         ahead = c.household + c.moving * c.correlation(horizon[rows[0]] + at)
         # A touch of the diagonal: components of zero leave nothing to invert.
-        inverse = np.linalg.inv(sigma + 1e-9 * np.eye(seen.size))
-        weights[np.ix_(rows, seen)] = ahead @ inverse
-        total[np.ix_(rows, seen)] = inverse.sum(axis=0)
+        inverse = np.linalg.inv(sigma + 1e-9 * np.eye(years.size))
+        weights[np.ix_(rows, years)] = ahead @ inverse
+        total[np.ix_(rows, years)] = inverse.sum(axis=0)
         left[rows] = max(c.household + c.moving - float(ahead @ inverse @ ahead), 1e-9)
     return weights, left, total
 
@@ -259,7 +257,7 @@ def villages(t: pd.DataFrame) -> NDArray[np.int64]:
 
 
 def components_of(t: pd.DataFrame, scale: Scale, seed: int) -> Components:
-    """Estimate the panel's variances from one day's standings; see `effects.estimate`."""
+    """Estimate the panel's variances from one day's standings; see `estimate_components`."""
     z = years_of(t, scale)
     x = covariates(t)
     return estimate_components(z, x - x.mean(axis=0), villages(t), seed)
@@ -271,9 +269,9 @@ def panel_shape(t: pd.DataFrame, horizon: int, scale: Scale, components: Compone
     mean, drift = _means(z, covariates(t))
     age = t["age_months"].fillna(0).clip(lower=0).to_numpy(dtype=float)
     months = np.tile(np.array(TOTALS_AT), (len(t), 1))
-    found = predict_effects(z - mean, months, villages(t), age + horizon, components)
-    centre = mean[:, 0] + drift * (age + horizon) / 12 + found.centre
-    sd = np.sqrt(found.variance)
+    effects = predict_effects(z - mean, months, villages(t), age + horizon, components)
+    centre = mean[:, 0] + drift * (age + horizon) / 12 + effects.centre
+    sd = np.sqrt(effects.variance)
     return Shape(centre, sd, sd)
 
 
@@ -288,11 +286,11 @@ def _means(z: Array, x: Array) -> tuple[Array, float]:
     design = np.hstack([np.eye(z.shape[1])[year], centred[row]])
     beta = np.linalg.lstsq(design, z[row, year], rcond=None)[0]
     level = beta[: z.shape[1]]
-    seen: Array = np.asarray(known.any(axis=0))
-    level[~seen] = level[seen].mean()
+    years: Array = np.asarray(known.any(axis=0))
+    level[~years] = level[years].mean()
     mean = level[None, :] + (centred @ beta[z.shape[1] :])[:, None]
-    oldest = int(np.flatnonzero(seen).max())
-    return mean, float((level[0] - level[oldest]) / oldest) if oldest and seen[0] else 0.0
+    oldest = int(np.flatnonzero(years).max())
+    return mean, float((level[0] - level[oldest]) / oldest) if oldest and years[0] else 0.0
 
 
 def plain_shape(t: pd.DataFrame, horizon: int, scale: Scale, fallback: Shape, *, seasonal: bool) -> Shape:
@@ -346,6 +344,19 @@ def boosting_features(t: pd.DataFrame, scale: Scale, base: Shape) -> pd.DataFram
     return pd.DataFrame(
         {k: pd.to_numeric(pd.Series(v, t.index), errors="coerce") for k, v in out.items()}
     ).astype(float)
+
+
+def panel_and_signals(
+    t: pd.DataFrame, horizon: int, scale: Scale, components: Components
+) -> tuple[Shape, pd.DataFrame]:
+    """Return the panel's forecast and what boosting and the classifier look at."""
+    base = panel_shape(t, horizon, scale, components)
+    return base, boosting_features(t, scale, base)
+
+
+def signals(past: pd.DataFrame) -> pd.DataFrame:
+    """Return what boosting and the classifier look at from past rows, where it stands as ``x_*``."""
+    return past.filter(regex="^x_").rename(columns=lambda c: c[2:])
 
 
 @dataclass(frozen=True)
@@ -412,11 +423,6 @@ def part_of(t: pd.DataFrame, seed: int, parts: int = 2) -> NDArray[np.int64]:
     return (names.map(dealt) % parts).to_numpy(dtype=np.int64)
 
 
-def empty_selection() -> pd.DataFrame:
-    """Return the table of `select` where nothing could be compared."""
-    return pd.DataFrame(columns=COLUMNS)
-
-
 def select_method(
     held: pd.DataFrame,
     shapes: dict[str, Shape],
@@ -435,9 +441,9 @@ def select_method(
 
     half = part_of(held, seed + 1)
     names = [m for m in METHODS if m in shapes]
-    found = {m: _crossed(shapes[m], y, category, half, float(scale.to(np.array(line)))) for m in names}
+    crossed = {m: _crossed(shapes[m], y, category, half, float(scale.to(np.array(line)))) for m in names}
     yuan = scale.back(y)
-    losses = {m: crps(yuan, scale.back(q)) for m, (q, _) in found.items()}
+    losses = {m: crps(yuan, scale.back(q)) for m, (q, _) in crossed.items()}
     by_village = pd.DataFrame(losses).groupby(villages(held)).mean()
     best = str(by_village.mean().idxmin())
     p = {
@@ -448,11 +454,11 @@ def select_method(
     }
     table = pd.DataFrame(
         {"method": m, "crps": float(losses[m].mean()), "worse_than_best_p": p[m], "rows": len(held)}
-        | _scores(yuan, scale.back(found[m][0]), found[m][1], line)
+        | _scores(yuan, scale.back(crossed[m][0]), crossed[m][1], line)
         for m in names
     )
-    crossed = pd.DataFrame({"half": half} | {f"below_{m}": found[m][1] for m in names})
-    return table[COLUMNS], next(m for m in names if not p[m] < SIGNIFICANT), crossed
+    chances = pd.DataFrame({"half": half} | {f"below_{m}": crossed[m][1] for m in names})
+    return table[COLUMNS], next(m for m in names if not p[m] < SIGNIFICANT), chances
 
 
 def _crossed(
@@ -466,9 +472,12 @@ def _crossed(
         other = ~mine if mine.any() and not mine.all() else mine
         if not mine.any():
             continue
-        found = conformal.calibrate(shape.take(other), y[other], category[other])
-        made = Distribution(shape.take(mine), category[mine], found)
-        q[mine], below[mine] = made.quantiles(LEVELS), made.below(np.full(int(mine.sum()), line))
+        calibration = conformal.calibrate(shape.take(other), y[other], category[other])
+        distribution = Distribution(shape.take(mine), category[mine], calibration)
+        q[mine], below[mine] = (
+            distribution.quantiles(LEVELS),
+            distribution.below(np.full(int(mine.sum()), line)),
+        )
     return q, below
 
 

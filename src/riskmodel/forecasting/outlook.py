@@ -20,7 +20,6 @@ from riskmodel.forecasting import (
     rolling_origin,
     warning,
 )
-from riskmodel.forecasting.accuracy import INTERVALS
 from riskmodel.forecasting.counts import Counts, Hierarchy
 from riskmodel.forecasting.household import HORIZONS, HouseholdForecast
 from riskmodel.forecasting.rolling_origin import Backtest
@@ -97,8 +96,8 @@ class Outlook:
     def methods(self) -> pd.DataFrame:
         """How the household methods compared on past days: ``horizon_months, method, crps, …, chosen``."""
         parts = [
-            found.selection.assign(horizon_months=h, chosen=found.selection["method"] == found.chosen)
-            for h, found in self.households.learned.items()
+            learned.selection.assign(horizon_months=h, chosen=learned.selection["method"] == learned.chosen)
+            for h, learned in self.households.learned.items()
         ]
         return pd.concat(parts, ignore_index=True)
 
@@ -181,23 +180,23 @@ def forecast(
         notes.append(
             Message("forecast.messages.series_unused", {"names": names, "method": method.replace("_", " ")})
         )
-    found = warning.early_warnings(county, day, known, homes)
-    if found.empty or not found["what"].isin(warning.COUNTED).any():
+    warnings = warning.early_warnings(county, day, known, homes)
+    if warnings.empty or not warnings["what"].isin(warning.COUNTED).any():
         notes.append(Message("forecast.messages.no_own_past"))
     return Outlook(
-        day, horizon, homes, townships, ahead_counts, _past(known), tested, method, found, tuple(notes),
+        day, horizon, homes, townships, ahead_counts, _past(known), tested, method, warnings, tuple(notes),
         classifier,
     )  # fmt: skip
 
 
 def _classifier(homes: HouseholdForecast, seed: int) -> pd.DataFrame:
-    found = {
+    differences = {
         h: household_evaluation.compare_with_classifier(each, homes.lines[h], seed)
         for h, each in homes.learned.items()
     }
     return pd.DataFrame(
         {"horizon_months": h, "method": homes.learned[h].chosen, **d._asdict()}
-        for h, d in found.items()
+        for h, d in differences.items()
         if d is not None
     )
 
@@ -265,17 +264,11 @@ def _counts(
         else count_models.REFERENCE_METHOD
     )
     base = bases.get(day) if method == BOTTOM_UP else None
-    tree, made = rolling_origin.forecast_counts(known, method, horizon, base=base)
-    parts = []
-    for h in range(horizon):
-        part = tree.labels.assign(
-            month=month_text(int(known.months[-1]) + 1 + h), step=h + 1, method=method, mean=made.mean[:, h]
-        )
-        for level in INTERVALS:
-            low, high = rolling_origin.interval(made.mean[:, h], made.variance[:, h], level)
-            part[f"low_{level}"], part[f"high_{level}"] = low, high
-        parts.append(part)
-    return pd.concat(parts, ignore_index=True), tested, method
+    forecast = rolling_origin.forecast_counts(known, method, horizon, base=base)
+    table = rolling_origin.forecast_rows(*forecast, horizon)
+    table.insert(3, "month", [month_text(int(known.months[-1]) + step) for step in table["step"]])
+    table.insert(5, "method", method)
+    return table, tested, method
 
 
 def _past(known: Counts) -> pd.DataFrame:

@@ -45,6 +45,7 @@ from riskmodel.households import last_complete_month, window_end
 Array = NDArray[Any]
 TIE = 1.05
 SIGNIFICANT = 0.05
+COVERAGE = [f"coverage_{level}" for level in INTERVALS]
 ORDER = (*count_models.METHODS, "bottom_up")  # the plainest first
 MIN_MONTHS = 18
 SETTLED = 0.98  # of a month's entries: what is counted then is taken as final (assumption)
@@ -96,20 +97,8 @@ class Backtest:
         """Accuracy by step: ``method, level, step, mase, coverage_80, coverage_95, origins``, no cells."""
         if self.errors.empty:
             return pd.DataFrame()
-        e = self.errors[self.errors["level"] != "cell"]
-        actual = e["actual"].round()
-        inside = {f"in_{k}": (actual >= e[f"low_{k}"]) & (actual <= e[f"high_{k}"]) for k in INTERVALS}
-        e = e.assign(scaled=(e["forecast"] - e["actual"]).abs() / e["scale"], **inside)
-        return (
-            e.groupby(["method", "level", "step"], sort=False)
-            .agg(
-                mase=("scaled", "mean"),
-                coverage_80=("in_80", "mean"),
-                coverage_95=("in_95", "mean"),
-                origins=("origin", "nunique"),
-            )
-            .reset_index()
-        )
+        rows = _scored(self.errors[self.errors["level"] != "cell"])
+        return _mean_accuracy(rows, ["method", "level", "step"], ["mase", *COVERAGE])
 
 
 def interval(mean: Array, variance: Array, level: int) -> tuple[Array, Array]:
@@ -144,10 +133,21 @@ def forecast_counts(
     if base is None and method not in count_models.METHODS:
         raise UsageError(f"method {method!r}: give one of {', '.join(count_models.METHODS)}")
     tree = Hierarchy(known.townships, known.causes)
-    found = base.first(horizon) if base is not None else count_models.METHODS[method](known, tree, horizon)
-    made = reconcile(tree, found.mean, found.variance, found.errors, weighting)
+    own = base.first(horizon) if base is not None else count_models.METHODS[method](known, tree, horizon)
+    forecast = reconcile(tree, own.mean, own.variance, own.errors, weighting)
     # Counting noise is no error of the mean: no reconciliation takes it away.
-    return tree, Reconciled(made.mean, np.maximum(made.variance, made.mean), made.shrinkage)
+    variance = np.maximum(forecast.variance, forecast.mean)
+    return tree, Reconciled(forecast.mean, variance, forecast.shrinkage)
+
+
+def forecast_rows(tree: Hierarchy, forecast: Reconciled, steps: int) -> pd.DataFrame:
+    """Return a forecast step by step: ``level, township, cause, step, mean, low_80, high_80, …``."""
+    out = pd.concat([tree.labels.assign(step=h + 1) for h in range(steps)], ignore_index=True)
+    out["mean"] = forecast.mean[:, :steps].T.ravel()
+    for level in INTERVALS:
+        ends = interval(out["mean"].to_numpy(), forecast.variance[:, :steps].T.ravel(), level)
+        out[f"low_{level}"], out[f"high_{level}"] = ends
+    return out
 
 
 class Origins(NamedTuple):
@@ -192,11 +192,11 @@ def backtest(
     for day in tested.days:
         known = dataclasses.replace(counts_as_known(monthly_counts(county, day), actual), exogenous=exogenous)
         for method in methods:
-            tree, made = forecast_counts(known, method, tested.steps)
-            rows.append(_errors(method, day, tree, made, known, actual))
+            forecast = forecast_counts(known, method, tested.steps)
+            rows.append(_errors(method, day, *forecast, known, actual))
         if bases is not None and day in bases:
-            tree, made = forecast_counts(known, "bottom_up", tested.steps, base=bases[day])
-            rows.append(_errors("bottom_up", day, tree, made, known, actual))
+            forecast = forecast_counts(known, "bottom_up", tested.steps, base=bases[day])
+            rows.append(_errors("bottom_up", day, *forecast, known, actual))
     if not rows:
         return Backtest(pd.DataFrame(), pd.DataFrame(), Choice(REFERENCE_METHOD))
     errors = pd.concat(rows, ignore_index=True)
@@ -204,24 +204,32 @@ def backtest(
 
 
 def _errors(
-    method: str, day: dt.date, tree: Hierarchy, made: Reconciled, known: Counts, actual: Counts
+    method: str, day: dt.date, tree: Hierarchy, forecast: Reconciled, known: Counts, actual: Counts
 ) -> pd.DataFrame:
     truth = tree.add_up(actual.seen.reshape(-1, actual.months.size))
-    past = tree.add_up(known.bottom)
     first = int(known.months[-1]) + 1 - int(actual.months[0])
-    steps = min(made.mean.shape[1], truth.shape[1] - first)
-    scale = np.array([accuracy.scaling(y) for y in past])
-    parts = []
-    for h in range(steps):
-        part = tree.labels.assign(
-            method=method, origin=pd.Timestamp(day), step=h + 1, forecast=made.mean[:, h],
-            actual=truth[:, first + h], scale=scale,
-        )  # fmt: skip
-        for level in INTERVALS:
-            low, high = interval(made.mean[:, h], made.variance[:, h], level)
-            part[f"low_{level}"], part[f"high_{level}"] = low, high
-        parts.append(part)
-    return pd.concat(parts, ignore_index=True)
+    steps = min(forecast.mean.shape[1], truth.shape[1] - first)
+    scale = [accuracy.scaling(y) for y in tree.add_up(known.bottom)]
+    return (
+        forecast_rows(tree, forecast, steps)
+        .rename(columns={"mean": "forecast"})
+        .assign(
+            method=method, origin=pd.Timestamp(day), scale=np.tile(scale, steps),
+            actual=truth[:, first : first + steps].T.ravel(),
+        )
+    )  # fmt: skip
+
+
+def _scored(errors: pd.DataFrame) -> pd.DataFrame:
+    """Return errors with the absolute and the scaled one and whether each interval held the count."""
+    absolute, count = (errors["forecast"] - errors["actual"]).abs(), errors["actual"].round()
+    inside = {f"coverage_{k}": count.between(errors[f"low_{k}"], errors[f"high_{k}"]) for k in INTERVALS}
+    return errors.assign(mase=absolute / errors["scale"], mae=absolute, **inside)
+
+
+def _mean_accuracy(rows: pd.DataFrame, by: list[str], measures: list[str]) -> pd.DataFrame:
+    groups = rows.groupby(by, sort=False)
+    return groups[measures].mean().assign(origins=groups["origin"].nunique()).reset_index()
 
 
 def summarise(errors: pd.DataFrame) -> tuple[pd.DataFrame, Choice]:
@@ -229,24 +237,9 @@ def summarise(errors: pd.DataFrame) -> tuple[pd.DataFrame, Choice]:
     # The same past days for all: a method that has no answer from one is not compared on it.
     everywhere = errors.groupby("origin")["method"].transform("nunique") == errors["method"].nunique()
     errors = errors[everywhere] if everywhere.any() else errors
-    e = errors.assign(absolute=(errors["forecast"] - errors["actual"]).abs())
-    e["scaled"] = e["absolute"] / e["scale"]
-    for level in INTERVALS:
-        e[f"in_{level}"] = (e["actual"].round() >= e[f"low_{level}"]) & (
-            e["actual"].round() <= e[f"high_{level}"]
-        )
-    table = (
-        e.groupby(["method", "level"], sort=False)
-        .agg(
-            mase=("scaled", "mean"),
-            mae=("absolute", "mean"),
-            coverage_80=("in_80", "mean"),
-            coverage_95=("in_95", "mean"),
-            origins=("origin", "nunique"),
-        )
-        .reset_index()
-    )
-    tests = _test_against_reference(e)
+    rows = _scored(errors)
+    table = _mean_accuracy(rows, ["method", "level"], ["mase", "mae", *COVERAGE])
+    tests = _test_against_reference(rows)
     overall = table[table["level"] != "cell"].groupby("method")["mase"].mean()
     return table.merge(tests, on="method", how="left"), choose_method(
         overall, tests.set_index("method")["dm_p_holm"]
@@ -274,16 +267,16 @@ def choose_method(mase: pd.Series, p: pd.Series) -> Choice:
 def _test_against_reference(e: pd.DataFrame) -> pd.DataFrame:
     """Test whether a method's one-step losses, averaged over series, are smaller than the plain method's."""
     one = e[(e["level"] != "cell") & (e["step"] == 1)]
-    wide = one.groupby(["origin", "level", "method"])["scaled"].mean().groupby(["origin", "method"]).mean()
+    wide = one.groupby(["origin", "level", "method"])["mase"].mean().groupby(["origin", "method"]).mean()
     losses = wide.unstack("method")
     rows = []
     for method in losses.columns.drop(REFERENCE_METHOD, errors="ignore"):
         pair = losses[[method, REFERENCE_METHOD]].dropna()
         if len(pair) < MIN_TEST_DAYS:
             continue
-        found = accuracy.diebold_mariano(pair[method], pair[REFERENCE_METHOD], power=1)
-        one_sided = found.p / 2 if found.statistic < 0 else 1 - found.p / 2
-        rows.append({"method": method, "dm": found.statistic, "dm_p": one_sided})
+        test = accuracy.diebold_mariano(pair[method], pair[REFERENCE_METHOD], power=1)
+        one_sided = test.p / 2 if test.statistic < 0 else 1 - test.p / 2
+        rows.append({"method": method, "dm": test.statistic, "dm_p": one_sided})
     table = pd.DataFrame(rows, columns=["method", "dm", "dm_p"])
     table["dm_p_holm"] = adjust_p_values(table["dm_p"].to_numpy(dtype=float), "holm")
     return table

@@ -74,9 +74,8 @@ class Shock(Spec):
 
     @model_validator(mode="after")
     def _fits(self) -> Shock:
-        given = {"disaster": max(self.loss), "medical": self.points}.get(self.kind, self.share)
-        if not given > 0:
-            name = {"disaster": "loss", "medical": "points"}.get(self.kind, "share")
+        name = {"disaster": "loss", "medical": "points"}.get(self.kind, "share")
+        if not np.max(getattr(self, name)) > 0:
             raise ValueError(f"a shock of kind {self.kind} needs {name} above 0")
         if not 0 <= self.loss[0] <= self.loss[1] <= 1:
             raise ValueError("loss: write [lowest, highest], both from 0 to 1")
@@ -250,7 +249,9 @@ def stress_test(
         after = income - lost
         totals["baseline"].append(household.newly_below(income, line, by))
         totals["stressed"].append(household.newly_below(after, line, by))
-        totals["extra"].append(_extra(income, after, line, extra_by))
+        # Who is below the line because of the scenario, and the yuan by which all gaps widen.
+        before, later = (household.newly_below(y, line, extra_by) for y in (income, after))
+        totals["extra"].append(later - before)
     parts = [
         household.summarise_totals(np.concatenate(t, axis=2), extra_by if what == "extra" else by).assign(
             what=what
@@ -261,70 +262,66 @@ def stress_test(
     return Stress(scenario, forecast.as_of, LONGEST, table, _losses(forecast, losses, cause), forecast.notes)
 
 
-def _extra(before: Array, after: Array, line: float, by: household.Groups) -> Array:
-    """Add up who is below the line because of the scenario, and the yuan by which all gaps widen."""
-    out = household.newly_below(after, line, by) - household.newly_below(before, line, by)
-    return np.asarray(out)
-
-
-def _losses(made: HouseholdForecast, losses: list[Loss], cause: pd.Series) -> pd.DataFrame:
+def _losses(forecast: HouseholdForecast, losses: list[Loss], cause: pd.Series) -> pd.DataFrame:
     loss = np.sum([each.mean for each in losses], axis=0)
-    out = made.standing[["household_id", "township"]].assign(cause=cause.to_numpy(), loss=loss)
+    out = forecast.standing[["household_id", "township"]].assign(cause=cause.to_numpy(), loss=loss)
     return out[out["loss"] > 0].reset_index(drop=True)
 
 
-def _flows(county: County, made: HouseholdForecast, months: int) -> pd.DataFrame:
+def _flows(county: County, forecast: HouseholdForecast, months: int) -> pd.DataFrame:
     """Return last year's amounts of the calendar months that a shock covers, in the order of the forecast.
 
     Households that are known by totals have no months: theirs is the year's share.
     """
-    day = window_end(made.as_of, months - LONGEST)
-    when = (Moment(day, made.as_of),)
+    day = window_end(forecast.as_of, months - LONGEST)
+    when = (Moment(day, forecast.as_of),)
     columns = ["income_wage", "income_business", "spending_medical"]
     t = build_accounts(county, when, AccountingPeriod(months=months)).select(
         "household_id", "income_basis", *columns
     )
-    frame = t.to_pandas().set_index("household_id").reindex(made.standing["household_id"])
+    frame = t.to_pandas().set_index("household_id").reindex(forecast.standing["household_id"])
     amounts = frame[columns].astype(float).fillna(0.0)
     return amounts.mul(np.where(frame["income_basis"].eq("total"), months / LONGEST, 1.0), axis=0)
 
 
-def _persons(made: HouseholdForecast) -> Array:
-    return made.standing["persons"].to_numpy(dtype=float)
+def _persons(forecast: HouseholdForecast) -> Array:
+    return forecast.standing["persons"].to_numpy(dtype=float)
 
 
-def _wage(county: County, made: HouseholdForecast, shock: Shock) -> Loss:
-    amount = _flows(county, made, shock.months)["income_wage"].to_numpy()
+def _wage(county: County, forecast: HouseholdForecast, shock: Shock) -> Loss:
+    amount = _flows(county, forecast, shock.months)["income_wage"].to_numpy()
     if shock.who == "migrants":
-        ids = made.standing["household_id"]
-        amount = amount * _migrant_share(county, made.as_of, ids, shock.home_wage)
-    return _fixed(made, shock, shock.share * amount)
+        ids = forecast.standing["household_id"]
+        amount = amount * _migrant_share(county, forecast.as_of, ids, shock.home_wage)
+    return _fixed(forecast, shock, shock.share * amount)
 
 
-def _sales(county: County, made: HouseholdForecast, shock: Shock) -> Loss:
-    return _fixed(made, shock, shock.share * _flows(county, made, shock.months)["income_business"].to_numpy())
+def _sales(county: County, forecast: HouseholdForecast, shock: Shock) -> Loss:
+    return _fixed(
+        forecast, shock, shock.share * _flows(county, forecast, shock.months)["income_business"].to_numpy()
+    )
 
 
-def _fixed(made: HouseholdForecast, shock: Shock, yuan: Array, *, scaled: bool = True) -> Loss:
-    loss = yuan / _persons(made) * _affected(made, shock)
+def _fixed(forecast: HouseholdForecast, shock: Shock, yuan: Array, *, scaled: bool = True) -> Loss:
+    loss = yuan / _persons(forecast) * _affected(forecast, shock)
     return Loss(loss, loss, shock.reach, shock.cause, scaled)
 
 
-def _disaster(county: County, made: HouseholdForecast, shock: Shock) -> Loss:
-    sales = _flows(county, made, shock.months)["income_business"].to_numpy() / _persons(made)
-    sales = sales * _affected(made, shock)
+def _disaster(county: County, forecast: HouseholdForecast, shock: Shock) -> Loss:
+    sales = _flows(county, forecast, shock.months)["income_business"].to_numpy() / _persons(forecast)
+    sales = sales * _affected(forecast, shock)
     return Loss(shock.loss[0] * sales, shock.loss[1] * sales, shock.reach, shock.cause, scaled=True)
 
 
-def _medical(county: County, made: HouseholdForecast, shock: Shock) -> Loss:
+def _medical(county: County, forecast: HouseholdForecast, shock: Shock) -> Loss:
     if not county.has("spending"):
         raise UsageError(
             "table spending is absent: without own medical cost this scenario cannot be reckoned"
         )
-    own = _flows(county, made, shock.months)["spending_medical"].to_numpy()
-    now = _reimbursed(county, made.as_of, shock.reimbursed_now)
+    own = _flows(county, forecast, shock.months)["spending_medical"].to_numpy()
+    now = _reimbursed(county, forecast.as_of, shock.reimbursed_now)
     # Own cost is 1 - r of the whole; ten points less reimbursed are 0.1 / (1 - r) of own cost more.
-    return _fixed(made, shock, own * min(shock.points, now) / (1 - now), scaled=False)
+    return _fixed(forecast, shock, own * min(shock.points, now) / (1 - now), scaled=False)
 
 
 def _reimbursed(county: County, as_of: dt.date, otherwise: float) -> float:
@@ -333,41 +330,39 @@ def _reimbursed(county: County, as_of: dt.date, otherwise: float) -> float:
         return otherwise
     t = known_rows(county, "medical", (Moment(as_of, as_of),))
     total, paid = t.total.sum(), t.reimbursed.sum()
-    found = t.agg(total=total.cast("float64"), paid=paid.cast("float64")).to_pandas().iloc[0]
+    sums = t.agg(total=total.cast("float64"), paid=paid.cast("float64")).to_pandas().iloc[0]
     return (
-        float(min(found["paid"] / found["total"], 0.95))
-        if found["total"] and found["total"] > 0
-        else otherwise
+        float(min(sums["paid"] / sums["total"], 0.95)) if sums["total"] and sums["total"] > 0 else otherwise
     )
 
 
-def _support(county: County, made: HouseholdForecast, shock: Shock) -> Loss:
+def _support(county: County, forecast: HouseholdForecast, shock: Shock) -> Loss:
     """Reckon what running measures paid in the last year, which the forecast carries on."""
     if not county.has("support"):
         raise InputMissing(
             "table support is absent: what support pays is not known, so it cannot be withdrawn"
         )
-    t = known_rows(county, "support", (Moment(made.as_of, made.as_of),))
+    t = known_rows(county, "support", (Moment(forecast.as_of, forecast.as_of),))
     running = t.filter(
         (t.date <= t.as_of) & (t.end_date.isnull() | (t.end_date > t.as_of)) & t.amount.notnull()
     )
     rows = running.select(
         "household_id", "date", "end_date", amount=running.amount.cast("float64")
     ).to_pandas()
-    start, today = pd.to_datetime(rows["date"]), pd.Timestamp(made.as_of)
+    start, today = pd.to_datetime(rows["date"]), pd.Timestamp(forecast.as_of)
     # An amount without an end is taken as a year's (assumption).
     end = pd.to_datetime(rows["end_date"]).fillna(start + pd.DateOffset(years=1))
     whole = ((end - start).dt.days / MONTH_DAYS).clip(lower=1)
-    since = start.clip(lower=pd.Timestamp(add_months(made.as_of, -LONGEST)))
+    since = start.clip(lower=pd.Timestamp(add_months(forecast.as_of, -LONGEST)))
     received = ((end.clip(upper=today) - since).dt.days / MONTH_DAYS).clip(lower=0)
     paid = (rows["amount"] * np.minimum(received / whole, 1.0)).groupby(rows["household_id"]).sum()
-    yuan = paid.reindex(made.standing["household_id"]).fillna(0.0).to_numpy()
-    return _fixed(made, shock, shock.share * yuan * shock.months / LONGEST, scaled=False)
+    yuan = paid.reindex(forecast.standing["household_id"]).fillna(0.0).to_numpy()
+    return _fixed(forecast, shock, shock.share * yuan * shock.months / LONGEST, scaled=False)
 
 
-def _affected(made: HouseholdForecast, shock: Shock) -> Array:
+def _affected(forecast: HouseholdForecast, shock: Shock) -> Array:
     """Return 1 for households in the township that a shock names, else 0; all without a name."""
-    township = made.standing["township"].astype(str)
+    township = forecast.standing["township"].astype(str)
     if shock.where is None:
         return np.ones(len(township))
     sizes = township.value_counts().sort_index().sort_values(ascending=False, kind="stable")

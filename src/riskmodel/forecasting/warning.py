@@ -13,9 +13,24 @@ border; a sum's overdispersion is estimated from the past sums and never taken b
 
 Shares and risks that have no history by month are held against the other townships' (`outlying_shares`).
 
-Correction: all p-values of a run, of all kinds, townships, months and circles, are corrected together
-(Benjamini-Hochberg, or Holm). Where nothing is out of the ordinary, a run raises any alarm with 5 % chance at
-most; where something is, at most 5 % of the alarms are false in expectation.
+All p-values of a run, of all kinds, townships, months and circles, are corrected together
+(Benjamini-Hochberg). Where nothing is out of the ordinary, a run raises any alarm with 5 % chance at most;
+where something is, at most 5 % of the alarms are false in expectation.
+
+==============  ==============================================  =================================
+``what``        count                                           held against
+==============  ==============================================  =================================
+``entries``     households newly monitored                      the months before (`newest_months`)
+``events``      risk events                                     the months before
+``relocated``   newly monitored among relocated households      the months before
+``register``    monitored households not yet eliminated, of     the other townships
+                those ever monitored                            (`outlying_shares`)
+``falls``       households that are expected to fall below      the other townships
+                the line, of those not below it
+==============  ==============================================  =================================
+
+The first three answer "more than usual here?", the last two, which have no history by month, "more than
+elsewhere?": a township that always has the largest share stands out every time.
 
 References
 ----------
@@ -25,23 +40,6 @@ Med. 32, 1206-1222; Benjamini, Y. and Hochberg, Y. (1995), JRSS B 57, 289-300; K
 spatial scan statistic, Commun. Statist. 26, 1481-1496 (the idea of growing circles); Cook, R. D. and
 Weisberg, S. (1982), Residuals and Influence in Regression, Chapman and Hall, section 2.2.1 (an outlier
 against the fit without it).
-
-What the early warning looks at in a county: counts by month, shares of the register, expected falls.
-
-==============  ==============================================  =================================
-``what``        count                                           held against
-==============  ==============================================  =================================
-``entries``     households newly monitored                      the months before (`warning.look`)
-``events``      risk events                                     the months before
-``relocated``   newly monitored among relocated households      the months before
-``register``    monitored households not yet eliminated, of     the other townships
-                those ever monitored                            (`warning.stand_out`)
-``falls``       households that are expected to fall below      the other townships
-                the line, of those not below it
-==============  ==============================================  =================================
-
-The first three answer "more than usual here?", the last two, which have no history by month, "more than
-elsewhere?": a township that always has the largest share stands out every time.
 """
 
 from __future__ import annotations
@@ -61,7 +59,7 @@ from riskmodel import rules
 from riskmodel.data import County, month_text
 from riskmodel.errors import UsageError
 from riskmodel.forecasting import count_models, counts
-from riskmodel.forecasting.accuracy import Correction, adjust_p_values
+from riskmodel.forecasting.accuracy import adjust_p_values
 from riskmodel.forecasting.counts import Counts
 from riskmodel.forecasting.household import HouseholdForecast
 from riskmodel.households import (
@@ -197,25 +195,6 @@ def tail_probability(count: Array, mean: Array, variance: Array) -> Array:
     return np.where(over, nbinom.sf(x - 1, mu**2 / safe, mu / (mu + safe)), poisson.sf(x - 1, mu))
 
 
-def watch_counts(
-    counts: Array,
-    months: Array,
-    townships: tuple[str, ...],
-    exposure: Array,
-    *,
-    looks: int = 1,
-    level: float = LEVEL,
-    correction: Correction = "bh",
-    neighbours: dict[str, tuple[str, ...]] | None = None,
-    filled: Array | None = None,
-) -> pd.DataFrame:
-    """Hold the newest months of every township against what was to be expected; correct for all looks."""
-    found = newest_months(
-        counts, months, townships, exposure, looks=looks, neighbours=neighbours, filled=filled
-    )
-    return flag_alarms(found, level, correction)
-
-
 def newest_months(
     counts: Array,
     months: Array,
@@ -238,7 +217,7 @@ def newest_months(
             f"fewer than {MIN_BASELINE_COUNT} in {baseline} months: nothing can be expected from them"
         )
     share = np.ones(months.size) if filled is None else np.asarray(filled, dtype=float)
-    found = expected_counts(
+    expectation = expected_counts(
         counts[:, :baseline], months[:baseline], months[-looks:], exposure, share[:baseline]
     )
     place = {t: k for k, t in enumerate(townships)}
@@ -247,7 +226,7 @@ def newest_months(
         for members, named in _circles(township, place, neighbours):
             for h in range(looks):
                 at = baseline + GAP + h
-                mean, variance = found.of(members, h, float(share[at]))
+                mean, variance = expectation.of(members, h, float(share[at]))
                 rows.append(
                     (township, int(months[at]), float(counts[members, at].sum()), mean, variance, named)
                 )
@@ -301,11 +280,11 @@ def outlying_shares(counts: Array, sizes: Array) -> tuple[Array, Array]:
     return expected, p
 
 
-def flag_alarms(table: pd.DataFrame, level: float = LEVEL, correction: Correction = "bh") -> pd.DataFrame:
+def flag_alarms(table: pd.DataFrame) -> pd.DataFrame:
     """Correct the p-values of all looks of a run and keep the sharpest look at each township and month."""
     out = table.reset_index(drop=True)
-    out["p_adjusted"] = adjust_p_values(out["p"].to_numpy(dtype=float), correction)
-    out["alarm"] = out["p_adjusted"] < level
+    out["p_adjusted"] = adjust_p_values(out["p"].to_numpy(dtype=float))
+    out["alarm"] = out["p_adjusted"] < LEVEL
     key = [c for c in ("what", "township", "month") if c in out]
     best = out.sort_values(["p_adjusted", "p"], kind="stable").drop_duplicates(key)
     return best.sort_index().reset_index(drop=True)
@@ -331,7 +310,7 @@ def reason(main_cause: str, lang: Language) -> str:
 
 COUNTED: tuple[counts.What, ...] = ("entries", "events", "relocated")
 COLUMNS = ["what", "township", "month", "count", "expected", "ratio", "p", "with_neighbours", "cause"]
-LOOKS = 2
+LOOKS = 2  # newest months that are looked at
 
 
 def early_warnings(
@@ -339,16 +318,15 @@ def early_warnings(
     as_of: dt.date,
     known: Counts | None = None,
     homes: HouseholdForecast | None = None,
-    looks: int = LOOKS,
 ) -> pd.DataFrame:
     """Hold every township's newest counts, its register and its expected falls against what was expected."""
     near = _neighbours(county, as_of)
-    parts = [_counted(county, as_of, what, known, near, looks) for what in COUNTED]
+    parts = [_counted(county, as_of, what, known, near) for what in COUNTED]
     parts += [_register(county, as_of), _falls(homes)]
-    found = [t[COLUMNS] for t in parts if t is not None and len(t)]
-    if not found:
+    tables = [t[COLUMNS] for t in parts if t is not None and len(t)]
+    if not tables:
         return pd.DataFrame()
-    out = flag_alarms(pd.concat(found, ignore_index=True))
+    out = flag_alarms(pd.concat(tables, ignore_index=True))
     for lang in LANGUAGES:
         out[f"reason_{lang}"] = [reason(c, lang) for c in out["cause"]]
     return out.sort_values(["p_adjusted", "p", "what", "township", "month"], ignore_index=True)
@@ -356,27 +334,27 @@ def early_warnings(
 
 def _counted(
     county: County, as_of: dt.date, what: counts.What, known: Counts | None,
-    near: dict[str, tuple[str, ...]] | None, looks: int,
+    near: dict[str, tuple[str, ...]] | None,
 ) -> pd.DataFrame | None:  # fmt: skip
-    found = known if known is not None and what == "entries" else _count(county, as_of, what)
-    if found is None:
+    series = known if known is not None and what == "entries" else _count(county, as_of, what)
+    if series is None:
         return None
     try:
         table = newest_months(
-            found.seen.sum(axis=1), found.months, found.townships, found.households, looks=looks,
-            neighbours=near, filled=found.filled,
+            series.seen.sum(axis=1), series.months, series.townships, series.households, looks=LOOKS,
+            neighbours=near, filled=series.filled,
         )  # fmt: skip
     except UsageError:
         # Too short or too rare to expect anything of: not looked at, as the table shows.
         return None
-    at = [found.townships.index(t) for t in table["township"]]
-    k = table["month"].to_numpy() - found.months[0]
-    usual = found.cells[:, :, : -looks - GAP].mean(axis=2)
-    excess = found.cells[at, :, k] - usual[at]
-    named = [found.causes[c] for c in excess.argmax(axis=1)]
+    at = [series.townships.index(t) for t in table["township"]]
+    k = table["month"].to_numpy() - series.months[0]
+    usual = series.cells[:, :, : -LOOKS - GAP].mean(axis=2)
+    excess = series.cells[at, :, k] - usual[at]
+    main_cause = [series.causes[c] for c in excess.argmax(axis=1)]
     return table.assign(
         what=what, month=[month_text(int(m)) for m in table["month"]],
-        cause="relocation" if what == "relocated" else named,
+        cause="relocation" if what == "relocated" else main_cause,
     )  # fmt: skip
 
 
