@@ -41,3 +41,24 @@ def tiny() -> tuple[dict[str, pd.DataFrame], About]:
     """Tables of 80 households over 30 months: enough to run, too little to be good."""
     made = simulate.simulate_county(households=80, months=30, seed=3, truth_at=())
     return made.frames, About(data_through=pd.Timestamp("2019-06-30").date(), recording_delay_days=120)
+
+
+@pytest.fixture(scope="session")
+def sparse(frames: dict[str, pd.DataFrame], about: About) -> County:
+    """The county, of which the first 15 households have holes, 15 totals only and 10 no income at all."""
+    out = dict(frames)
+    ids = sorted(frames["households"]["household_id"].unique())
+    holes, totals, none = ids[:15], ids[15:30], ids[30:40]
+    for name in ("income", "spending"):
+        t = frames[name]
+        month = t["month"].str.replace("-", "").astype(int)
+        gap = t["household_id"].isin(holes) & month.between(201810, 201903)
+        alone = t[~gap & ~t["household_id"].isin([*totals, *none])]
+        year = t[t["household_id"].isin(totals)].assign(year=lambda d: d["month"].str[:4])
+        code = "source" if name == "income" else "category"
+        sums = year.groupby(["household_id", "year", code], as_index=False)["amount"].sum()
+        sums = sums.assign(month_from=sums["year"] + "-01", month_to=sums["year"] + "-12").drop(
+            columns="year"
+        )
+        out[name] = pd.concat([alone, sums], ignore_index=True)
+    return from_frames(out, about)

@@ -1,7 +1,4 @@
-"""Household forecasts on a small county: honest about the past, whole where histories are not.
-
-From households to townships: sums, shared luck, and intervals that know of it.
-"""
+"""Household forecasts on a small county: honest about the past, whole where histories are not; their sums."""
 
 from __future__ import annotations
 
@@ -71,37 +68,10 @@ def test_nothing_recorded_later_moves_a_forecast(
     pd.testing.assert_frame_equal(past.table, ours)
 
 
-def test_origins_end_before_as_of_late_records_included(county: County) -> None:
-    found = histories.forecast_origins(county, DAY, 12)
-    # 2018-03-31 + 12 months + 120 days is the last that is over; 2017-12-31 is the first with a year behind.
-    assert found == [dt.date(2018, 3, 31)]
-    assert histories.forecast_origins(county, DAY, 3) == [dt.date(2018, 3, 31), dt.date(2018, 9, 30)]
-
-
-def broken(frames: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
-    """Return tables in which some households have holes, some totals only, some no income at all."""
-    out = dict(frames)
-    ids = sorted(frames["households"]["household_id"].unique())
-    holes, totals, none = ids[:15], ids[15:30], ids[30:40]
-    for name in ("income", "spending"):
-        t = frames[name]
-        month = t["month"].str.replace("-", "").astype(int)
-        gap = t["household_id"].isin(holes) & month.between(201810, 201903)
-        alone = t[~gap & ~t["household_id"].isin([*totals, *none])]
-        year = t[t["household_id"].isin(totals)].assign(year=lambda d: d["month"].str[:4])
-        code = "source" if name == "income" else "category"
-        sums = year.groupby(["household_id", "year", code], as_index=False)["amount"].sum()
-        sums = sums.assign(month_from=sums["year"] + "-01", month_to=sums["year"] + "-12").drop(
-            columns="year"
-        )
-        out[name] = pd.concat([alone, sums], ignore_index=True)
-    return out
-
-
 def test_sparse_broken_and_absent_histories_get_wider_intervals_not_errors(
-    frames: dict[str, pd.DataFrame], about: About
+    sparse: County,
 ) -> None:
-    forecast = household.forecast_households(from_frames(broken(frames), about), AS_OF, horizons=(6,))
+    forecast = household.forecast_households(sparse, AS_OF, horizons=(6,))
     t = forecast.table
     # A few of them may have nobody left, or rows of the gap entered under another month.
     assert (t["history"].value_counts()[["broken", "totals", "none"]] >= [12, 12, 8]).all()

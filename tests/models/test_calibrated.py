@@ -105,15 +105,6 @@ def test_a_good_score_leaves_no_note():
     assert fit_calibrated(Given(), X, y, village, seed=0).notes == []
 
 
-def test_from_fitted_keeps_the_base_as_it_is():
-    X, y, village = _process()
-    base = Given(2.0).fit(X[:100], y[:100])
-    model = CalibratedScore.from_fitted(base, X[100:], y[100:], village[100:])
-    assert model.base_ is base
-    assert model.slope_ == pytest.approx(0.5, abs=0.06)
-    assert model.classes_.tolist() == [0, 1]
-
-
 def test_cross_scheme_calibrates_on_every_village_and_scores_with_all_rows():
     X, y, village = _process()
     model = fit_calibrated(Given(factor=3.0), X, y, village, seed=3, scheme="cross")

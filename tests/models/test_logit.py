@@ -12,7 +12,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
 from riskmodel import models
-from riskmodel.models import logit
+from riskmodel.models import base, logit
 from riskmodel.models.logit import C_GRID, PenalisedLogit
 
 
@@ -83,7 +83,7 @@ def test_cv_keeps_villages_whole():
 def test_cv_on_many_rows_uses_a_part_of_the_villages(monkeypatch):
     X, y, groups = _data(n=6000, villages=300)
     matrix = X.drop(columns="c").to_numpy()
-    monkeypatch.setattr(logit, "_CV_ROWS", 1500)
+    monkeypatch.setattr(base, "_CV_ROWS", 1500)
     fitted = []
     solve = logit.solve_logit
     monkeypatch.setattr(logit, "solve_logit", lambda *given: fitted.append(len(given[1])) or solve(*given))

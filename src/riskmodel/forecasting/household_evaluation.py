@@ -238,7 +238,8 @@ def _table(rows: pd.DataFrame) -> pd.DataFrame:
     names = ["crps", "pinball_10", "pinball_50", "pinball_90", "in_80", "in_95", "width_80", "width_95"]
     parts = []
     for (horizon, method), g in rows.groupby(["horizon_months", "method"], sort=False):
-        part = {"horizon_months": horizon, "method": method, "rows": len(g)} | g[names].mean().to_dict()
+        part: dict[str, Any] = {"horizon_months": horizon, "method": method, "rows": len(g)}
+        part |= g[names].mean().to_dict()
         part |= {"brier": brier(g["below"], g["probability"])} | dict.fromkeys(CLASSIFIER_COLUMNS, np.nan)
         both = g[g["probability_classifier"].notna()]
         if len(both):

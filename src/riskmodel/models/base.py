@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
@@ -20,6 +20,11 @@ from riskmodel.errors import UsageError
 from riskmodel.i18n import Message
 
 Array = NDArray[np.float64]
+Rows = NDArray[np.bool_]
+_FOLDS = 5
+# Where more rows than this are given, a penalty is chosen on whole villages that hold about so many: the best
+# one is a prior variance, which does not move with the number of rows; fits on all would be most of a run.
+_CV_ROWS = 5_000
 
 
 class OneClassError(ValueError):
@@ -108,6 +113,10 @@ class MarginClassifier(ClassifierMixin, BaseEstimator):
         """Return the column names of the training X, if it had any."""
         return [str(name) for name in getattr(self, "feature_names_in_", [])]
 
+    def _column_names(self) -> list[str]:
+        """Return the column names of the training X; x0, x1, … where it had none."""
+        return self._names() or [f"x{i}" for i in range(self.n_features_in_)]
+
     def _positions(self, columns: Sequence[str] | None) -> NDArray[np.int64]:
         """Return where the named columns stand in X; all columns for None."""
         if columns is None:
@@ -188,6 +197,23 @@ def village_folds(y: Any, groups: Any, folds: int, seed: int) -> NDArray[np.int6
     fold_of = np.empty(villages, dtype=np.int64)
     fold_of[order] = dealt
     return fold_of[code]
+
+
+def penalty_folds(target: Array, groups: Any, seed: int, parameter: str) -> Iterator[tuple[Rows, Rows]]:
+    """Yield the rows to fit on and those held out, of five folds of whole villages, to choose a penalty on.
+
+    Folds whose rows to fit on hold one class only are left out.
+    """
+    units = int(village_codes(groups, len(target)).max()) + 1
+    folds = min(_FOLDS, units)
+    if folds < 2:
+        raise ValueError(f'{parameter}="cv" needs at least two villages; give a number for {parameter}')
+    parts = max(1, len(target) // _CV_ROWS)
+    fold = village_folds(target, groups, min(units, folds * parts), seed)
+    for k in range(folds):
+        rest = (fold != k) & (fold < folds)
+        if len(np.unique(target[rest])) == 2:
+            yield rest, fold == k
 
 
 def village_draws(villages: int, draws: int, seed: int) -> NDArray[np.float64]:

@@ -65,10 +65,7 @@ class PastIncome(SelectedColumns):
         """
         matrix, target = self._training(X, y)
         self.columns_ = self._positions(self.columns)
-        self.design_ = DesignMatrix().fit(matrix[:, self.columns_])
-        self.coef_, self.intercept_ = solve_logit(
-            self.design_.transform(matrix[:, self.columns_]), target, self._C
-        )
+        self.coef_, self.intercept_ = solve_logit(self._fit_design(matrix), target, self._C)
         return self
 
 
@@ -144,9 +141,7 @@ class PermanentIncome(PastIncome):
                 f"{len(self.columns_)} income columns, the latest period's first"
             )
         self.weights_ = weights / weights.sum()
-        income = self.weigh(matrix[:, self.columns_], self.weights_)
-        self.design_ = DesignMatrix().fit(income[:, None])
-        self.coef_, self.intercept_ = solve_logit(self.design_.transform(income[:, None]), target, self._C)
+        self.coef_, self.intercept_ = solve_logit(self._fit_design(matrix), target, self._C)
         return self
 
     @staticmethod
@@ -170,9 +165,8 @@ class PermanentIncome(PastIncome):
         with np.errstate(invalid="ignore", divide="ignore"):
             return np.where(total > 0, np.where(known, incomes, 0.0) @ weights / total, np.nan)
 
-    def _design(self, X: Any) -> Array:
-        matrix = self._matrix(X)
-        return self.design_.transform(self.weigh(matrix[:, self.columns_], self.weights_)[:, None])
+    def _selected(self, matrix: Array) -> Array:
+        return self.weigh(matrix[:, self.columns_], self.weights_)[:, None]
 
     def contributions(self, X: Any) -> Array:
         """Split the margin over the columns of X, in log-odds, counted from the training mean.

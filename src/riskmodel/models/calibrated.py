@@ -148,41 +148,6 @@ class CalibratedScore(MetaEstimatorMixin, MarginClassifier):
         """Return what `fit` takes and hands on to the base."""
         return metadata_router(self, base=self.base)
 
-    @classmethod
-    def from_fitted(
-        cls,
-        base: Any,
-        X: Any,
-        y: Any,
-        groups: Any = None,
-        *,
-        draws: int = 200,
-        level: float = 0.95,
-        random_state: int = 0,
-    ) -> CalibratedScore:
-        """Calibrate a base that is already fitted, on rows it has not seen.
-
-        Parameters
-        ----------
-        base
-            Fitted; kept as it is.
-        X, y, groups
-            As in `fit`, of other villages than the base was fitted on.
-        draws, level, random_state
-            As in the constructor.
-
-        Returns
-        -------
-        CalibratedScore
-            Fitted.
-        """
-        score = cls(base, draws=draws, level=level, random_state=random_state)
-        target = np.asarray(y, dtype=float)
-        score.classes_ = np.array([0, 1])
-        score.base_ = base
-        score._calibrate(base.margin(X), target, groups)
-        return score
-
     def _calibrate(self, margin: Array, target: Array, groups: Any) -> None:
         events = int(target.sum())
         self.n_held_out_, self.n_held_out_events_ = len(target), events

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -10,7 +11,7 @@ from scipy.optimize import minimize
 from sklearn.utils.validation import check_is_fitted
 from threadpoolctl import threadpool_limits
 
-from riskmodel.models.base import DesignMatrix, MarginClassifier, village_codes, village_folds
+from riskmodel.models.base import DesignMatrix, MarginClassifier, penalty_folds, village_codes
 from riskmodel.models.registry import MODELS, ModelEntry
 
 Array = NDArray[np.float64]
@@ -19,8 +20,6 @@ Array = NDArray[np.float64]
 _NODES = 9
 # From "almost only the level" to "almost unpenalised", as the logit's grid has it.
 ALPHAS: tuple[float, ...] = (1e4, 1e3, 1e2, 1e1, 1.0, 0.1)
-_FOLDS = 5
-_CV_ROWS = 5_000
 # Beyond this the hazard is 0 or 1 to the last digit of a float.
 _ETA_LOW, _ETA_HIGH = -30.0, 3.5
 
@@ -216,9 +215,7 @@ class DiscreteHazard(MarginClassifier):
     def _solve(self, columns: Array, target: Array, village: NDArray[np.int64] | None) -> None:
         matrix = np.column_stack([columns, np.ones(len(columns))])
         penalty = np.r_[np.full(columns.shape[1], float(self.alpha_)), 0.0]
-        start = np.zeros(matrix.shape[1])
-        start[-1] = np.log(-np.log1p(-target.mean()))
-        beta, done = _fisher_scoring(matrix, target, penalty, start)
+        beta, done = _fisher_scoring(matrix, target, penalty, _level_only(target, matrix.shape[1]))
         self.frailty_sd_ = 0.0
         if village is not None:
             beta, self.frailty_sd_, done = _mixed(matrix, target, penalty, village, beta)
@@ -239,6 +236,13 @@ def _terms(eta: Array, target: Array, order: Literal[0, 1, 2] = 2) -> tuple[Arra
     ratio = rate * np.exp(-rate) / hit
     slope = np.where(target == 1, ratio, -rate)
     return like, slope, rate * ratio
+
+
+def _level_only(target: Array, size: int) -> Array:
+    """Return the coefficients at which every row has the overall rate."""
+    beta = np.zeros(size)
+    beta[-1] = np.log(-np.log1p(-target.mean()))
+    return beta
 
 
 def _fisher_scoring(matrix: Array, target: Array, penalty: Array, start: Array) -> tuple[Array, bool]:
@@ -264,21 +268,10 @@ def _fisher_scoring(matrix: Array, target: Array, penalty: Array, start: Array) 
 
 def _best_alpha(columns: Array, target: Array, groups: Any, seed: int) -> float:
     """Return the penalty with the highest held-out likelihood, chosen on whole villages."""
-    units = int(village_codes(groups, len(target)).max()) + 1
-    folds = min(_FOLDS, units)
-    if folds < 2:
-        raise ValueError('alpha="cv" needs at least two villages; give a number for alpha')
     matrix = np.column_stack([columns, np.ones(len(columns))])
-    # On many rows a few thousand choose as well: the best penalty is a prior, it does not move with the rows.
-    parts = max(1, len(target) // _CV_ROWS)
-    fold = village_folds(target, groups, min(units, folds * parts), seed)
     total = np.zeros(len(ALPHAS))
-    for k in range(folds):
-        rest, held = (fold != k) & (fold < folds), fold == k
-        if len(np.unique(target[rest])) < 2:
-            continue
-        beta = np.zeros(matrix.shape[1])
-        beta[-1] = np.log(-np.log1p(-target[rest].mean()))
+    for rest, held in penalty_folds(target, groups, seed, "alpha"):
+        beta = _level_only(target[rest], matrix.shape[1])
         for i, alpha in enumerate(ALPHAS):
             penalty = np.r_[np.full(columns.shape[1], alpha), 0.0]
             beta, _ = _fisher_scoring(matrix[rest], target[rest], penalty, beta)
@@ -319,10 +312,6 @@ def _mixed(
     return solution.x[:-1], float(np.exp(solution.x[-1])), bool(solution.success)
 
 
-def _cross_validated(**params: Any) -> DiscreteHazard:
-    return DiscreteHazard(**{"alpha": "cv", **params})
-
-
 MODELS.register(
     ModelEntry(
         "hazard",
@@ -330,7 +319,7 @@ MODELS.register(
         en="discrete-time hazard (cloglog)",
         short_zh="离散时间风险",
         short_en="discrete hazard",
-        factory=_cross_validated,
+        factory=functools.partial(DiscreteHazard, alpha="cv"),
         saves=(DiscreteHazard, DesignMatrix),
         needs="features",
         tradition="survival",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import warnings
 from collections.abc import Sequence
 from typing import Any, Literal, Self
@@ -16,17 +17,13 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.utils.validation import check_is_fitted
 from threadpoolctl import threadpool_limits
 
-from riskmodel.models.base import DesignMatrix, MarginClassifier, event_weights, village_codes, village_folds
+from riskmodel.models.base import DesignMatrix, MarginClassifier, event_weights, penalty_folds, village_codes
 from riskmodel.models.registry import MODELS, ModelEntry
 
 Array = NDArray[np.float64]
 
 # From "almost only the base rate" to "almost unpenalised" for some hundreds to some hundred thousand rows.
 C_GRID: tuple[float, ...] = (1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0)
-_FOLDS = 5
-# Where more rows than this are given, C is chosen on whole villages that hold about so many: the best C is a
-# prior variance, which does not move with the number of rows; thirty fits on all would be most of a run.
-_CV_ROWS = 5_000
 
 
 class LinearMargin(MarginClassifier):
@@ -36,9 +33,13 @@ class LinearMargin(MarginClassifier):
     coef_: Array
     intercept_: float
 
+    def _selected(self, matrix: Array) -> Array:
+        """Return what of X goes into the design: all of it."""
+        return matrix
+
     def _design(self, X: Any) -> Array:
         matrix = self._matrix(X)
-        return self.design_.transform(matrix)
+        return self.design_.transform(self._selected(matrix))
 
     def margin(self, X: Any) -> Array:
         """Return the log-odds of the event."""
@@ -59,9 +60,14 @@ class SelectedColumns(LinearMargin):
 
     columns_: NDArray[np.int64]
 
-    def _design(self, X: Any) -> Array:
-        matrix = self._matrix(X)
-        return self.design_.transform(matrix[:, self.columns_])
+    def _selected(self, matrix: Array) -> Array:
+        return matrix[:, self.columns_]
+
+    def _fit_design(self, matrix: Array) -> Array:
+        """Fit the design on the columns used and return it."""
+        used = self._selected(matrix)
+        self.design_ = DesignMatrix().fit(used)
+        return self.design_.transform(used)
 
     def contributions(self, X: Any) -> Array:
         """As in `LinearMargin.contributions`; columns that are not used contribute 0."""
@@ -183,34 +189,21 @@ def _regression(C: float) -> LogisticRegression:
 
 def _cv_loss(columns: Array, target: Array, groups: Any, seed: int, weight: Array | None = None) -> Array:
     """Mean log loss on held-out villages for each value of `C_GRID`, shape (len(C_GRID),)."""
-    units = int(village_codes(groups, len(target)).max()) + 1
-    folds = min(_FOLDS, units)
-    if folds < 2:
-        raise ValueError('C="cv" needs at least two villages; give a number for C')
-    parts = max(1, len(target) // _CV_ROWS)
-    fold = village_folds(target, groups, min(units, folds * parts), seed)
     total, rows = np.zeros(len(C_GRID)), 0
     each = np.ones(len(target)) if weight is None else weight
-    for k in range(folds):
-        train, held = (fold != k) & (fold < folds), fold == k
-        if len(np.unique(target[train])) < 2:
-            continue
+    for rest, held in penalty_folds(target, groups, seed, "C"):
         rows += int(held.sum())
         model = _regression(C_GRID[0])
-        rest, rest_target, held_columns = columns[train], target[train], columns[held]
+        columns_rest, target_rest, columns_held = columns[rest], target[rest], columns[held]
         for i, C in enumerate(C_GRID):
             coef, intercept = solve_logit(
-                rest, rest_target, C, model, None if weight is None else each[train]
+                columns_rest, target_rest, C, model, None if weight is None else each[rest]
             )
-            margin = held_columns @ coef + intercept
+            margin = columns_held @ coef + intercept
             total[i] -= each[held] @ log_expit(np.where(target[held] == 1, margin, -margin))
     if rows == 0:
         raise ValueError('C="cv": no fold of villages leaves both classes to fit on; give a number for C')
     return total / rows
-
-
-def _cross_validated(**params: Any) -> PenalisedLogit:
-    return PenalisedLogit(**{"C": "cv", **params})
 
 
 MODELS.register(
@@ -218,7 +211,7 @@ MODELS.register(
         "logit",
         zh="惩罚逻辑回归",
         en="penalised logit",
-        factory=_cross_validated,
+        factory=functools.partial(PenalisedLogit, C="cv"),
         saves=(PenalisedLogit, DesignMatrix),
         needs="features",
         tradition="machine learning",
@@ -308,8 +301,7 @@ class ClusterLogit(SelectedColumns):
         """
         matrix, target = self._training(X, y)
         self.columns_ = self._positions(self.columns)
-        self.design_ = DesignMatrix().fit(matrix[:, self.columns_])
-        design = self.design_.transform(matrix[:, self.columns_])
+        design = self._fit_design(matrix)
         village = village_codes(groups, len(target))
         self.n_clusters_ = int(village.max()) + 1
         independent = _independent(design)
@@ -337,8 +329,8 @@ class ClusterLogit(SelectedColumns):
             are named ``missing:COLUMN``.
         """
         check_is_fitted(self)
-        names = list(getattr(self, "feature_names_in_", [f"x{i}" for i in range(self.n_features_in_)]))
-        used = [str(names[i]) for i in self.columns_]
+        names = self._column_names()
+        used = [names[i] for i in self.columns_]
         rows = [*used, *(f"missing:{used[i]}" for i in self.design_.pattern_column_)]
         se = np.sqrt(np.diag(self.covariance_)[:-1])
         z = self.coef_ / se

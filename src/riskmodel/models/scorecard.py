@@ -13,6 +13,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.tree import DecisionTreeClassifier
 from sklearn.utils.validation import check_is_fitted
 
+from riskmodel.models.affine_calibration import fit_affine
 from riskmodel.models.base import MarginClassifier
 from riskmodel.models.registry import MODELS, ModelEntry
 
@@ -214,12 +215,16 @@ class Scorecard(MarginClassifier):
             optimal_edges(matrix[:, j], target, self.max_bins, least, signs[j])
             for j in range(matrix.shape[1])
         ]
-        woe = [_woe(_bin(matrix[:, j], cuts[j]), target, len(cuts[j]) + 2) for j in range(matrix.shape[1])]
-        values = np.array([value for _, value in woe])
-        chosen = self._choose(matrix, cuts, [w for w, _ in woe], values)
-        weights = self._weigh(matrix, target, cuts, [w for w, _ in woe], chosen)
-        self._round(matrix, target, cuts, [w for w, _ in woe], weights)
-        self.value_ = values[self.columns_]
+        places = [_bin(column, edges) for column, edges in zip(matrix.T, cuts, strict=True)]
+        woe, values = zip(
+            *(_woe(place, target, len(edges) + 2) for place, edges in zip(places, cuts, strict=True)),
+            strict=True,
+        )
+        evidence = [of_bin[place] for of_bin, place in zip(woe, places, strict=True)]
+        weights = self._weigh(evidence, target, self._choose(evidence, np.array(values)))
+        self.edges_ = [cuts[j] for j in self.columns_]
+        self.value_ = np.array(values)[self.columns_]
+        self._round(target, places, woe, weights)
         return self
 
     def points(self, X: Any) -> NDArray[np.int64]:
@@ -264,7 +269,7 @@ class Scorecard(MarginClassifier):
             log-odds of 0 points and what one point adds in ``above``.
         """
         check_is_fitted(self)
-        names = list(getattr(self, "feature_names_in_", [f"x{i}" for i in range(self.n_features_in_)]))
+        names = self._column_names()
         scale = {OFFSET: intercept + slope * self.offset_, PER_POINT: slope * self.per_point_}
         rows: list[dict[str, Any]] = [
             {"column": name, "above": value, "up_to": np.nan, "missing": False, "points": 0}
@@ -275,7 +280,7 @@ class Scorecard(MarginClassifier):
             for k, points in enumerate(self.points_[i].tolist()):
                 gap = k == len(bounds) - 1
                 rows.append({
-                    "column": str(names[j]), "above": np.nan if gap else bounds[k],
+                    "column": names[j], "above": np.nan if gap else bounds[k],
                     "up_to": np.nan if gap else bounds[k + 1], "missing": gap, "points": int(points),
                 })  # fmt: skip
         return pd.DataFrame(rows)
@@ -344,48 +349,40 @@ class Scorecard(MarginClassifier):
                 ": at least 1, at least 2, and in (0, 0.5]"
             )
 
-    def _choose(self, matrix: Array, cuts: list[Array], woe: list[Array], values: Array) -> NDArray[np.int64]:
+    def _choose(self, evidence: list[Array], values: Array) -> NDArray[np.int64]:
         chosen: list[int] = []
-        seen: list[Array] = []
         for j in np.argsort(-values, kind="stable").tolist():
             if len(chosen) == self.max_columns or values[j] < _LEAST_VALUE:
                 break
-            evidence = woe[j][_bin(matrix[:, j], cuts[j])]
-            if all(abs(_correlation(evidence, other)) <= self.max_correlation for other in seen):
+            if all(abs(_correlation(evidence[j], evidence[i])) <= self.max_correlation for i in chosen):
                 chosen.append(j)
-                seen.append(evidence)
         return np.array(chosen, dtype=np.int64)
 
-    def _weigh(
-        self, matrix: Array, target: Array, cuts: list[Array], woe: list[Array], chosen: NDArray[np.int64]
-    ) -> Array:
+    def _weigh(self, evidence: list[Array], target: Array, chosen: NDArray[np.int64]) -> Array:
         """Fit the logit on weights of evidence, dropping columns until every coefficient is positive."""
+        coef = np.empty(0)
         while len(chosen):
-            evidence = np.column_stack([woe[j][_bin(matrix[:, j], cuts[j])] for j in chosen])
             model = LogisticRegression(C=_C, solver="newton-cholesky", tol=1e-8, max_iter=200)
-            coef = model.fit(evidence, target).coef_[0]
+            coef = model.fit(np.column_stack([evidence[j] for j in chosen]), target).coef_[0]
             if (coef > 0).all():
-                self.columns_ = chosen
-                return coef
+                break
             chosen = np.delete(chosen, int(np.argmin(coef)))
         self.columns_ = chosen
-        return np.empty(0)
+        return coef[: len(chosen)]
 
     def _round(
-        self, matrix: Array, target: Array, cuts: list[Array], woe: list[Array], weights: Array
+        self, target: Array, places: list[NDArray[np.int64]], woe: Sequence[Array], weights: Array
     ) -> None:
+        """Turn the weighed evidence of each bin into points, and fit the level that goes with them."""
         scale = _DOUBLING / np.log(2)
-        self.edges_ = [cuts[j] for j in self.columns_]
-        raw = [weight * woe[j] * scale for j, weight in zip(self.columns_.tolist(), weights, strict=True)]
+        raw = [weight * woe[j] * scale for j, weight in zip(self.columns_, weights, strict=True)]
         self.points_ = [np.rint(points - points.min()).astype(np.int64) for points in raw]
-        total = np.zeros(len(target))
-        self.centre_ = np.zeros(len(raw))
-        for i, j in enumerate(self.columns_.tolist()):
-            points = self.points_[i][_bin(matrix[:, j], self.edges_[i])]
-            total += points / scale
-            self.centre_[i] = points.mean()
+        scored = [points[places[j]] for j, points in zip(self.columns_, self.points_, strict=True)]
+        self.centre_ = np.array([points.mean() for points in scored])
+        total = np.sum([points / scale for points in scored], axis=0) + np.zeros(len(target))
         # Six decimals survive every file format; a spreadsheet keeps fifteen digits of a float, not all.
-        self.offset_ = round(_level(total, target), 6)
+        level = fit_affine(total, target[None], np.ones((1, len(target))), slope=False).intercept[0]
+        self.offset_ = round(float(level), 6)
 
 
 def scorecard_tables(model: Any) -> dict[str, pd.DataFrame]:
@@ -425,18 +422,6 @@ def _woe(place: NDArray[np.int64], target: Array, bins: int) -> tuple[Array, flo
 def _correlation(a: Array, b: Array) -> float:
     spread = float(a.std() * b.std())
     return float(np.mean((a - a.mean()) * (b - b.mean())) / spread) if spread > 0 else 0.0
-
-
-def _level(total: Array, target: Array) -> float:
-    """Return the intercept at which mean probability equals the event rate, for fixed points (Newton)."""
-    level = float(np.log(target.mean() / (1 - target.mean())) - total.mean())
-    for _ in range(50):
-        p = 1 / (1 + np.exp(-(level + total)))
-        step = float((target - p).sum() / np.maximum((p * (1 - p)).sum(), 1e-12))
-        level += float(np.clip(step, -4, 4))
-        if abs(step) < 1e-12:
-            break
-    return level
 
 
 MODELS.register(
