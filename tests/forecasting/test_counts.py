@@ -15,7 +15,7 @@ from riskmodel.data import County, from_frames
 from riskmodel.data.schema import month_ordinal
 from riskmodel.errors import UsageError
 from riskmodel.forecasting import count_models, counts, outlook, rolling_origin
-from riskmodel.forecasting.counts import WEIGHTINGS, Hierarchy, Weighting
+from riskmodel.forecasting.counts import Hierarchy
 
 DAY = dt.date(2020, 6, 30)
 
@@ -178,18 +178,17 @@ def base(seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return mean, np.tile((errors**2).mean(axis=0)[:, None], (1, 3)), errors
 
 
-@pytest.mark.parametrize("weighting", WEIGHTINGS)
-def test_forecasts_add_up_over_causes_and_townships(weighting: Weighting) -> None:
+def test_forecasts_add_up_over_causes_and_townships() -> None:
     mean, variance, errors = base(1)
-    made = counts.reconcile(TREE, mean, variance, errors, weighting)
+    reconciled = counts.reconcile(TREE, mean, variance, errors)
     labels = TREE.labels
-    cells = made.mean[(labels["level"] == "cell").to_numpy()].reshape(3, 2, 3)
-    assert made.mean[0] == pytest.approx(cells.sum(axis=(0, 1)))
-    assert made.mean[1:3] == pytest.approx(cells.sum(axis=0))
-    assert made.mean[3:6] == pytest.approx(cells.sum(axis=1))
+    cells = reconciled.mean[(labels["level"] == "cell").to_numpy()].reshape(3, 2, 3)
+    assert reconciled.mean[0] == pytest.approx(cells.sum(axis=(0, 1)))
+    assert reconciled.mean[1:3] == pytest.approx(cells.sum(axis=0))
+    assert reconciled.mean[3:6] == pytest.approx(cells.sum(axis=1))
     # Unbiased: what adds up already is not touched (G S = I).
-    again = counts.reconcile(TREE, made.mean, variance, errors, weighting)
-    assert again.mean == pytest.approx(made.mean)
+    again = counts.reconcile(TREE, reconciled.mean, variance, errors)
+    assert again.mean == pytest.approx(reconciled.mean)
 
 
 def test_projection_is_the_textbooks() -> None:
@@ -203,23 +202,23 @@ def test_projection_is_the_textbooks() -> None:
 
 
 def test_two_towns_by_hand() -> None:
-    # OLS of total 10 and towns 4, 4: the gap of 2 is shared by three series, a third each way:
-    # towns 4 + 2/3, total 10 - 2/3 (Hyndman et al. 2011).
+    # Equal and uncorrelated errors make it OLS: of total 10 and towns 4, 4 the gap of 2 is shared by three
+    # series, a third each way: towns 4 + 2/3, total 10 - 2/3 (Hyndman et al. 2011).
     tree = Hierarchy(("x", "y"), ("only",))
     mean = np.array([[10.0], [10.0], [4.0], [4.0], [4.0], [4.0]])
-    made = counts.reconcile(tree, mean, np.ones((6, 1)), np.zeros((2, 6)), "ols")
+    reconciled = counts.reconcile(tree, mean, np.ones((6, 1)), np.zeros((2, 6)))
     # County and its one cause are each other's twin, as are town and cell: the gap of 2 is shared so that
     # two totals and two pairs of towns pull with equal weight.
-    assert made.mean[2:4].ravel() == pytest.approx([4 + 2 / 3] * 2)
-    assert made.mean[0, 0] == pytest.approx(10 - 2 / 3)
+    assert reconciled.mean[2:4].ravel() == pytest.approx([4 + 2 / 3] * 2)
+    assert reconciled.mean[0, 0] == pytest.approx(10 - 2 / 3)
 
 
 def test_no_count_is_negative_and_sums_still_hold() -> None:
     mean = TREE.add_up(np.full((6, 1), 1.0))
     mean[-6] = -5.0
-    made = counts.reconcile(TREE, mean, np.ones((12, 1)), np.zeros((5, 12)), "wls")
-    assert (made.mean >= 0).all()
-    assert made.mean == pytest.approx(TREE.add_up(made.mean[-6:]))
+    reconciled = counts.reconcile(TREE, mean, np.ones((12, 1)), np.zeros((5, 12)))
+    assert (reconciled.mean >= 0).all()
+    assert reconciled.mean == pytest.approx(TREE.add_up(reconciled.mean[-6:]))
 
 
 def test_mint_has_the_least_variance() -> None:

@@ -51,12 +51,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from riskmodel import rules
 from riskmodel.data import County
 from riskmodel.forecasting import histories, household_methods
-from riskmodel.forecasting.counts import Counts, Hierarchy, counts_as_known, monthly_counts
+from riskmodel.forecasting.counts import Array, Counts, Hierarchy, counts_as_known, monthly_counts
 from riskmodel.forecasting.household_methods import Components, Scale
 from riskmodel.households import (
     WATCHED_EVENTS,
@@ -68,7 +67,6 @@ from riskmodel.households import (
 )
 from riskmodel.i18n import Message
 
-Array = NDArray[Any]
 HARMONICS = 2
 ROUNDS = 4
 MOST, LEAST = 20.0, 1e-6

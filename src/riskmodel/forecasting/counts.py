@@ -9,13 +9,11 @@ base forecasts :math:`\hat y` of all series are replaced by (`reconcile`)
 
 .. math:: \tilde y = S G \hat y, \quad G = (S' W^{-1} S)^{-1} S' W^{-1}
 
-where W is the identity (``ols``), the diagonal of error variances (``wls``), or the covariance of one-step
-errors shrunk to its diagonal (``mint``).
+where W is the covariance of one-step errors shrunk to its diagonal (minimum trace, MinT).
 
 References
 ----------
-Hyndman, R., Ahmed, R., Athanasopoulos, G. and Shang, H. (2011), Optimal combination forecasts for
-hierarchical time series, CSDA 55, 2579-2589; Wickramasuriya, S., Athanasopoulos, G. and Hyndman, R. (2019),
+Wickramasuriya, S., Athanasopoulos, G. and Hyndman, R. (2019),
 Optimal forecast reconciliation through trace minimization, JASA 114, 804-819; Schäfer, J. and Strimmer, K.
 (2005), Stat. Appl. Genet. Mol. Biol. 4, 32 (the shrinkage).
 """
@@ -161,8 +159,6 @@ def counts_as_known(known: Counts, now: Counts) -> Counts:
     return Counts(now.townships, now.causes, known.months, cells, known.filled, now.households)
 
 
-Weighting = Literal["ols", "wls", "mint"]
-WEIGHTINGS: tuple[Weighting, ...] = ("ols", "wls", "mint")
 ALL = "all"
 
 
@@ -222,29 +218,25 @@ def shrunk_correlation(errors: Array) -> tuple[Array, float]:
 
 @dataclass(frozen=True)
 class Reconciled:
-    """Means (series, H), their error variances (series, H), and what shrinkage was used."""
+    """Means and their error variances, both (series, H)."""
 
     mean: Array
     variance: Array
-    shrinkage: float
 
 
-def reconcile(
-    hierarchy: Hierarchy, mean: Array, variance: Array, errors: Array, weighting: Weighting = "mint"
-) -> Reconciled:
-    """Make base forecasts add up."""
+def reconcile(hierarchy: Hierarchy, mean: Array, variance: Array, errors: Array) -> Reconciled:
+    """Make base forecasts add up, with the least variance (MinT)."""
     s = hierarchy.summing
-    correlation, shrinkage = shrunk_correlation(errors) if weighting == "mint" else (np.eye(len(s)), 1.0)
+    correlation, _ = shrunk_correlation(errors)
     out, spread = np.empty_like(mean), np.empty_like(variance)
     for h in range(mean.shape[1]):
         sd = np.sqrt(np.maximum(variance[:, h], 1e-8))
-        true = correlation * np.outer(sd, sd)
-        w = np.eye(len(s)) if weighting == "ols" else true
+        w = correlation * np.outer(sd, sd)
         g = projection(s, w)
         cells = np.maximum(g @ mean[:, h], 0.0)
         out[:, h] = s @ cells
-        spread[:, h] = np.diag(s @ (g @ true @ g.T) @ s.T)
-    return Reconciled(out, spread, shrinkage)
+        spread[:, h] = np.diag(s @ (g @ w @ g.T) @ s.T)
+    return Reconciled(out, spread)
 
 
 def projection(s: Array, w: Array) -> Array:

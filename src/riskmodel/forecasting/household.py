@@ -31,14 +31,13 @@ from riskmodel import rules
 from riskmodel.data import County
 from riskmodel.errors import UsageError
 from riskmodel.forecasting import conformal, histories, household_methods
-from riskmodel.forecasting.accuracy import INTERVALS, LEVELS
+from riskmodel.forecasting.accuracy import INTERVALS, LEVELS, Array
 from riskmodel.forecasting.conformal import CommonShock, Distribution, Shape
 from riskmodel.forecasting.counts import ALL
 from riskmodel.forecasting.household_methods import METHODS, Boosted, Components, Scale
 from riskmodel.households import DateLike, to_date, window_end
 from riskmodel.i18n import Message
 
-Array = NDArray[Any]
 HORIZONS = (3, 6, 12)
 LONGEST = 12
 TRAINING_HOUSEHOLDS = 8_000

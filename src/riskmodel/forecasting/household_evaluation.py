@@ -17,18 +17,17 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from riskmodel import models, rules
 from riskmodel.data import County
 from riskmodel.errors import UsageError
 from riskmodel.forecasting import conformal, histories, household, household_methods
-from riskmodel.forecasting.accuracy import INTERVALS, LEVELS, brier, crps, pinball
+from riskmodel.forecasting.accuracy import INTERVALS, LEVELS, Array, brier, crps, pinball
 from riskmodel.forecasting.household import HouseholdForecast, Learned
 from riskmodel.households import DateLike, to_date, window_end
 from riskmodel.models import fit_affine
 
-Array = NDArray[Any]
 CLASSIFIER = "logit"
 MIN_EVENTS = 20  # to fit on; half as many to calibrate on
 
@@ -239,7 +238,7 @@ def _table(rows: pd.DataFrame) -> pd.DataFrame:
     parts = []
     for (horizon, method), g in rows.groupby(["horizon_months", "method"], sort=False):
         part: dict[str, Any] = {"horizon_months": horizon, "method": method, "rows": len(g)}
-        part |= g[names].mean().to_dict()
+        part |= dict(zip(names, g[names].mean(), strict=True))
         part |= {"brier": brier(g["below"], g["probability"])} | dict.fromkeys(CLASSIFIER_COLUMNS, np.nan)
         both = g[g["probability_classifier"].notna()]
         if len(both):

@@ -52,11 +52,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from riskmodel.forecasting import conformal
-from riskmodel.forecasting.accuracy import INTERVALS, LEVELS, brier, coverage, crps, pinball
+from riskmodel.forecasting.accuracy import INTERVALS, LEVELS, Array, brier, coverage, crps, pinball
 from riskmodel.forecasting.conformal import Distribution, Shape
 from riskmodel.forecasting.histories import BROKEN, QUARTERS, YEARS
 
-Array = NDArray[Any]
 Ints = NDArray[np.int64]
 
 GRID = (0.0, 0.2, 0.4, 0.6, 0.8)
@@ -412,15 +411,13 @@ COLUMNS = [
 ]  # fmt: skip
 
 
-def part_of(t: pd.DataFrame, seed: int, parts: int = 2) -> NDArray[np.int64]:
-    """Deal villages (households, where there are fewer than six villages) into parts by a checksum."""
-    by = "village" if t["village"].nunique() >= 3 * parts else "household_id"
+def part_of(t: pd.DataFrame, seed: int) -> NDArray[np.int64]:
+    """Deal villages (households, where there are fewer than six villages) into two parts by a checksum."""
+    by = "village" if t["village"].nunique() >= 6 else "household_id"
     names = t["township"].astype(str) + "|" + t[by].astype(str)
-    dealt = {
-        n: k
-        for k, n in enumerate(sorted(names.unique(), key=lambda n: (zlib.crc32(f"{seed}|{n}".encode()), n)))
-    }
-    return (names.map(dealt) % parts).to_numpy(dtype=np.int64)
+    order = sorted(names.unique(), key=lambda n: (zlib.crc32(f"{seed}|{n}".encode()), n))
+    place = {name: k for k, name in enumerate(order)}
+    return (names.map(place) % 2).to_numpy(dtype=np.int64)
 
 
 def select_method(

@@ -20,29 +20,26 @@ import dataclasses
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from riskmodel.data import County
 from riskmodel.errors import UsageError
 from riskmodel.forecasting import accuracy, count_models
-from riskmodel.forecasting.accuracy import INTERVALS, adjust_p_values
+from riskmodel.forecasting.accuracy import INTERVALS, Array, adjust_p_values
 from riskmodel.forecasting.count_models import REFERENCE_METHOD, BaseForecast
 from riskmodel.forecasting.counts import (
     Counts,
     Hierarchy,
     Reconciled,
-    Weighting,
     counts_as_known,
     monthly_counts,
     reconcile,
 )
 from riskmodel.households import last_complete_month, window_end
 
-Array = NDArray[Any]
 TIE = 1.05
 SIGNIFICANT = 0.05
 COVERAGE = [f"coverage_{level}" for level in INTERVALS]
@@ -127,17 +124,16 @@ def interval(mean: Array, variance: Array, level: int) -> tuple[Array, Array]:
 
 
 def forecast_counts(
-    known: Counts, method: str, horizon: int, weighting: Weighting = "mint", base: BaseForecast | None = None
+    known: Counts, method: str, horizon: int, base: BaseForecast | None = None
 ) -> tuple[Hierarchy, Reconciled]:
     """Forecast all series with one method and make them add up."""
     if base is None and method not in count_models.METHODS:
         raise UsageError(f"method {method!r}: give one of {', '.join(count_models.METHODS)}")
     tree = Hierarchy(known.townships, known.causes)
     own = base.first(horizon) if base is not None else count_models.METHODS[method](known, tree, horizon)
-    forecast = reconcile(tree, own.mean, own.variance, own.errors, weighting)
+    forecast = reconcile(tree, own.mean, own.variance, own.errors)
     # Counting noise is no error of the mean: no reconciliation takes it away.
-    variance = np.maximum(forecast.variance, forecast.mean)
-    return tree, Reconciled(forecast.mean, variance, forecast.shrinkage)
+    return tree, Reconciled(forecast.mean, np.maximum(forecast.variance, forecast.mean))
 
 
 def forecast_rows(tree: Hierarchy, forecast: Reconciled, steps: int) -> pd.DataFrame:

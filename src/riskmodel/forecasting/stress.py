@@ -20,19 +20,18 @@ import datetime as dt
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import ibis
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from riskmodel.data import County, codes
 from riskmodel.errors import InputMissing, UsageError
 from riskmodel.forecasting import household
 from riskmodel.forecasting.conformal import MONTH_DAYS
-from riskmodel.forecasting.household import DRAWS, LONGEST, HouseholdForecast
+from riskmodel.forecasting.household import DRAWS, LONGEST, Array, HouseholdForecast
 from riskmodel.forecasting.warning import scale_risk_headings
 from riskmodel.households import (
     AccountingPeriod,
@@ -137,7 +136,6 @@ def available_scenarios() -> list[str]:
     return sorted(p.stem for p in folder(FOLDER).glob("*.yaml"))
 
 
-Array = NDArray[Any]
 MAX_SCALE = 2.0
 WORKING = ("full", "partial")
 

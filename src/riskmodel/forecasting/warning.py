@@ -49,17 +49,15 @@ import functools
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from riskmodel import rules
 from riskmodel.data import County, month_text
 from riskmodel.errors import UsageError
 from riskmodel.forecasting import count_models, counts
-from riskmodel.forecasting.accuracy import adjust_p_values
+from riskmodel.forecasting.accuracy import Array, adjust_p_values
 from riskmodel.forecasting.counts import Counts
 from riskmodel.forecasting.household import HouseholdForecast
 from riskmodel.households import (
@@ -72,12 +70,12 @@ from riskmodel.households import (
 )
 from riskmodel.i18n import LANGUAGES, Language, both, pair
 
-Array = NDArray[Any]
 LEVEL = 0.05
 MIN_BASELINE_MONTHS = 18
 MIN_BASELINE_COUNT = 10  # in all the baseline: with fewer nothing can be expected (assumption)
 # A past month this many standard residuals high counts less (Noufaily et al. 2013: 2.58).
 OUTBREAK = 2.58
+NEIGHBOURS = 2  # townships that one is looked at together with, the nearest (assumption)
 GAP = 3  # months before the looked-at one that are left out: an outbreak must not be its own baseline
 TRENDED = 36  # with fewer months a trend is noise (assumption)
 MIN_TOWNSHIPS, MIN_HOUSEHOLDS = 5, 10  # below these a share is not compared with the others' (assumption)
@@ -290,7 +288,7 @@ def flag_alarms(table: pd.DataFrame) -> pd.DataFrame:
     return best.sort_index().reset_index(drop=True)
 
 
-def nearest_townships(coordinates: pd.DataFrame, most: int = 2) -> dict[str, tuple[str, ...]]:
+def nearest_townships(coordinates: pd.DataFrame) -> dict[str, tuple[str, ...]]:
     """Return each township's nearest neighbours."""
     centre = coordinates.groupby("township", sort=True)[["lon", "lat"]].mean()
     # Degrees of longitude shrink with latitude; within a county that makes distances comparable.
@@ -299,7 +297,7 @@ def nearest_townships(coordinates: pd.DataFrame, most: int = 2) -> dict[str, tup
     apart = np.hypot(x[:, None] - x[None, :], y[:, None] - y[None, :])
     np.fill_diagonal(apart, np.inf)
     names = list(centre.index)
-    order = np.argsort(apart, axis=1, kind="stable")[:, : min(most, len(names) - 1)]
+    order = np.argsort(apart, axis=1, kind="stable")[:, : min(NEIGHBOURS, len(names) - 1)]
     return {names[k]: tuple(names[j] for j in order[k]) for k in range(len(names))}
 
 

@@ -16,9 +16,7 @@ from scipy.stats import t as student
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
-from riskmodel.models.base import village_codes, village_draws
-
-Array = NDArray[np.float64]
+from riskmodel.models.base import Array, village_codes, village_draws
 
 # Newton's method on a concave two-parameter likelihood needs 5 to 8 rounds; the cap only ends a
 # separated sample, whose slope grows without end.

@@ -85,10 +85,9 @@ class MarginClassifier(ClassifierMixin, BaseEstimator):
         margin = self.margin(X)
         return self.classes_[(margin > 0).astype(int)]
 
-    def _matrix(self, X: Any, *, reset: bool = False) -> Array:
-        if not reset:
-            check_is_fitted(self)
-        return validate_data(self, X, reset=reset, dtype=np.float64, ensure_all_finite="allow-nan")
+    def _matrix(self, X: Any) -> Array:
+        check_is_fitted(self)
+        return validate_data(self, X, reset=False, dtype=np.float64, ensure_all_finite="allow-nan")
 
     def _training(self, X: Any, y: Any) -> tuple[Array, Array]:
         matrix, target = validate_data(self, X, y, dtype=np.float64, ensure_all_finite="allow-nan")

@@ -12,11 +12,9 @@ from scipy.special import logit
 from scipy.stats import beta
 from sklearn.utils.validation import check_is_fitted
 
-from riskmodel.models.base import DesignMatrix, MarginClassifier
+from riskmodel.models.base import Array, DesignMatrix, MarginClassifier
 from riskmodel.models.logit import SelectedColumns, solve_logit
 from riskmodel.models.registry import MODELS, ModelEntry
-
-Array = NDArray[np.float64]
 
 # Friedman's estimate of how fast expected income takes up what is earned, a year; his weights of this year
 # and the years before are 0.33, 0.22, 0.15, 0.10, … (1957, ch. V).

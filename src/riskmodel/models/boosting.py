@@ -12,6 +12,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from threadpoolctl import threadpool_limits
 
 from riskmodel.models.base import (
+    Array,
     MarginClassifier,
     event_weights,
     import_optional,
@@ -19,8 +20,6 @@ from riskmodel.models.base import (
     village_folds,
 )
 from riskmodel.models.registry import MODELS, ModelEntry
-
-Array = NDArray[np.float64]
 
 # SHAP values of trees cost exponentially in depth; four already holds interactions of four columns.
 MAX_DEPTH = 4

@@ -16,6 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 from riskmodel.i18n import Message
 from riskmodel.models.affine_calibration import BootstrapInterval
 from riskmodel.models.base import (
+    Array,
     MarginClassifier,
     Population,
     metadata_router,
@@ -23,7 +24,6 @@ from riskmodel.models.base import (
     village_folds,
 )
 
-Array = NDArray[np.float64]
 _LOG = logging.getLogger(__name__)
 
 # Fewer events (or non-events) than this on the held-out villages cannot place a slope; then only the

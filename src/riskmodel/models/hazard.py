@@ -11,10 +11,8 @@ from scipy.optimize import minimize
 from sklearn.utils.validation import check_is_fitted
 from threadpoolctl import threadpool_limits
 
-from riskmodel.models.base import DesignMatrix, MarginClassifier, penalty_folds, village_codes
+from riskmodel.models.base import Array, DesignMatrix, MarginClassifier, penalty_folds, village_codes
 from riskmodel.models.registry import MODELS, ModelEntry
-
-Array = NDArray[np.float64]
 
 # Gauss–Hermite nodes of the village effect: nine place a normal mixture of cloglog to four digits.
 _NODES = 9
@@ -227,7 +225,7 @@ def _gauss_hermite() -> tuple[Array, Array]:
     return nodes, weights / weights.sum()
 
 
-def _terms(eta: Array, target: Array, order: Literal[0, 1, 2] = 2) -> tuple[Array, Array, Array]:
+def _terms(eta: Array, target: Array) -> tuple[Array, Array, Array]:
     """Log-likelihood of each row, its derivative by eta, and the expected curvature."""
     eta = np.clip(eta, _ETA_LOW, _ETA_HIGH)
     rate = np.exp(eta)

@@ -17,10 +17,15 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.utils.validation import check_is_fitted
 from threadpoolctl import threadpool_limits
 
-from riskmodel.models.base import DesignMatrix, MarginClassifier, event_weights, penalty_folds, village_codes
+from riskmodel.models.base import (
+    Array,
+    DesignMatrix,
+    MarginClassifier,
+    event_weights,
+    penalty_folds,
+    village_codes,
+)
 from riskmodel.models.registry import MODELS, ModelEntry
-
-Array = NDArray[np.float64]
 
 # From "almost only the base rate" to "almost unpenalised" for some hundreds to some hundred thousand rows.
 C_GRID: tuple[float, ...] = (1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0)

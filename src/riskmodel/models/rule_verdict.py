@@ -13,10 +13,8 @@ from scipy.stats import t as student
 from sklearn.isotonic import isotonic_regression
 from sklearn.utils.validation import check_is_fitted
 
-from riskmodel.models.base import MarginClassifier, village_codes, village_draws
+from riskmodel.models.base import Array, MarginClassifier, village_codes, village_draws
 from riskmodel.models.registry import MODELS, ModelEntry
-
-Array = NDArray[np.float64]
 
 # Where each stretch of the ranking begins; a known distance takes the open unit interval after it.
 _UNKNOWN_CLEAR, _CLEAR, _UNKNOWN_FLAGGED, _FLAGGED = 0.0, 1.0, 2.0, 3.0

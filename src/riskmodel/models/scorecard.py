@@ -14,10 +14,8 @@ from sklearn.tree import DecisionTreeClassifier
 from sklearn.utils.validation import check_is_fitted
 
 from riskmodel.models.affine_calibration import fit_affine
-from riskmodel.models.base import MarginClassifier
+from riskmodel.models.base import Array, MarginClassifier
 from riskmodel.models.registry import MODELS, ModelEntry
-
-Array = NDArray[np.float64]
 
 # Bins that are tried to be joined: finer ones cost time (cubed) and hold too few events to tell apart.
 PREBINS = 20

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.optimize import minimize
 from scipy.special import expit
 from sklearn.base import clone
@@ -14,6 +13,7 @@ from sklearn.utils.metadata_routing import MetadataRouter
 from sklearn.utils.validation import check_is_fitted
 
 from riskmodel.models.base import (
+    Array,
     MarginClassifier,
     metadata_router,
     routed_metadata,
@@ -25,7 +25,6 @@ from riskmodel.models.logit import PenalisedLogit
 from riskmodel.models.registry import MODELS, ModelEntry
 from riskmodel.models.scorecard import Scorecard
 
-Array = NDArray[np.float64]
 _FOLDS = 3
 # Pulls the weights towards equal ones; with a few hundred events it moves them by some hundredths.
 _RIDGE = 1.0
@@ -91,7 +90,7 @@ class Stack(MarginClassifier):
         routed = [routed_metadata(self, f"base_{i}", groups=names) for i in range(len(self._bases()))]
         units = int(village_codes(groups, len(target)).max()) + 1
         fold = village_folds(target, groups, min(_FOLDS, units), self.random_state)
-        seen = np.full((len(target), len(self._bases())), np.nan)
+        margins = np.full((len(target), len(self._bases())), np.nan)
         for k in range(int(fold.max()) + 1):
             rest, held = np.flatnonzero(fold != k), np.flatnonzero(fold == k)
             if len(np.unique(labels[rest])) < 2:
@@ -99,9 +98,9 @@ class Stack(MarginClassifier):
             for i, base in enumerate(self._bases()):
                 inner = {name: value[rest] for name, value in routed[i].items()}
                 fitted = base.fit(_safe_indexing(table, rest), labels[rest], **inner)
-                seen[held, i] = fitted.margin(_safe_indexing(table, held))
-        used = ~np.isnan(seen).any(axis=1)
-        self.weights_, self.intercept_ = _weigh(seen[used], target[used])
+                margins[held, i] = fitted.margin(_safe_indexing(table, held))
+        used = ~np.isnan(margins).any(axis=1)
+        self.weights_, self.intercept_ = _weigh(margins[used], target[used])
         self.bases_ = [base.fit(table, labels, **routed[i]) for i, base in enumerate(self._bases())]
         return self
 

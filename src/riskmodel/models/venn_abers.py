@@ -5,17 +5,17 @@ from __future__ import annotations
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy.special import logit
 from sklearn.base import BaseEstimator
 from sklearn.isotonic import isotonic_regression
 from sklearn.utils.validation import check_is_fitted
 
+from riskmodel.models.base import Array
 from riskmodel.models.calibrated import CalibratedScore
 from riskmodel.models.logit import PenalisedLogit
 from riskmodel.models.registry import MODELS, ModelEntry
 
-Array = NDArray[np.float64]
 # Distinct scores kept; scores closer than a half per cent of the rows are pooled, which isotonic regression
 # does with nearly all of them anyway. Two fits a place: 2·401 of at most 400 points.
 _PLACES = 400
