@@ -2,10 +2,10 @@
 
 from riskmodel.rules.backends import ArrayBackend, Bools, Coded, Truth, array_figures, certain
 from riskmodel.rules.changes import count_changes_by_township, describe_change, find_verdict_changes
-from riskmodel.rules.declaration import RelativeLine, RuleSet, parse_overrides
+from riskmodel.rules.declaration import RelativeLine, RuleSet, parameter_table, parse_overrides
 from riskmodel.rules.engine import absolute_line, poverty_lines, relative_line
 from riskmodel.rules.evaluate import evaluate_history, evaluate_rule_sets, evaluate_rules
-from riskmodel.rules.explain import explain_verdict, parameter_table
+from riskmodel.rules.explain import explain_verdict
 from riskmodel.rules.expression import (
     ExpressionError,
     Scope,

@@ -13,6 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
+import pandas as pd
 import yaml
 from pydantic import Field, ValidationError, model_validator
 
@@ -21,6 +22,7 @@ from riskmodel.errors import UsageError
 from riskmodel.households import AccountingPeriod
 from riskmodel.i18n import Words
 from riskmodel.io import Spec, load_spec
+from riskmodel.rules.declaration import Category, Clause, Quantity, RuleSet, Tier, parameter_text, vocabulary
 
 ParameterKind = Literal["number", "whole", "codes", "table", "line"]
 
@@ -451,3 +453,31 @@ def vocabulary() -> Vocabulary:
     '人均纯收入'
     """
     return load_spec(Path(__file__).with_name("vocabulary.yaml"), Vocabulary)
+
+
+def parameter_table(ruleset: RuleSet, params: Mapping[str, Any] | None = None) -> pd.DataFrame:
+    """Return a rule set's parameters as a table for people.
+
+    Parameters
+    ----------
+    ruleset
+        A loaded set.
+    params : mapping, optional
+        Overrides.
+
+    Returns
+    -------
+    DataFrame
+        ``name, value, unit, zh, en, source, assumption``.
+    """
+    values = ruleset.values(params)
+    return pd.DataFrame(
+        [
+            {
+                "name": n,
+                "value": parameter_text(values[n]),
+                **p.model_dump(include={"unit", "zh", "en", "source", "assumption"}),
+            }
+            for n, p in ruleset.parameters.items()
+        ]
+    )

@@ -14,7 +14,7 @@ from riskmodel.households import DateLike, known_county
 from riskmodel.i18n import LANGUAGES, Language, pair, section
 from riskmodel.rules import backends
 from riskmodel.rules.backends import GAPS
-from riskmodel.rules.declaration import Category, Clause, Quantity, RuleSet, Tier, parameter_text, vocabulary
+from riskmodel.rules.declaration import Category, Clause, Quantity, RuleSet, Tier, vocabulary
 from riskmodel.rules.engine import RuleCase
 from riskmodel.rules.evaluate import query_verdicts, score_table, verdict_frame
 from riskmodel.rules.expression import names, parse_expression
@@ -250,31 +250,3 @@ def _further(case: RuleCase, verdict: dict[str, Any], lang: Language) -> list[st
         flags = [getattr(ruleset.focus[i], lang) for i in verdict["focus"].split(";")]
         out.append(say["focus"].format(focus=say["and"].join(flags)))
     return out
-
-
-def parameter_table(ruleset: RuleSet, params: Mapping[str, Any] | None = None) -> pd.DataFrame:
-    """Return a rule set's parameters as a table for people.
-
-    Parameters
-    ----------
-    ruleset
-        A loaded set.
-    params : mapping, optional
-        Overrides.
-
-    Returns
-    -------
-    DataFrame
-        ``name, value, unit, zh, en, source, assumption``.
-    """
-    values = ruleset.values(params)
-    return pd.DataFrame(
-        [
-            {
-                "name": n,
-                "value": parameter_text(values[n]),
-                **p.model_dump(include={"unit", "zh", "en", "source", "assumption"}),
-            }
-            for n, p in ruleset.parameters.items()
-        ]
-    )
