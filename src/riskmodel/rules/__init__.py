@@ -1,11 +1,15 @@
 """Official rule sets as versioned data, and the one engine that evaluates them."""
 
 from riskmodel.rules.backends import ArrayBackend, Bools, Coded, Truth, array_figures, certain
-from riskmodel.rules.changes import count_changes_by_township, describe_change, find_verdict_changes
-from riskmodel.rules.declaration import RelativeLine, RuleSet, parameter_table, parse_overrides
+from riskmodel.rules.declaration import RelativeLine, RuleSet, parse_overrides
 from riskmodel.rules.engine import absolute_line, poverty_lines, relative_line
 from riskmodel.rules.evaluate import evaluate_history, evaluate_rule_sets, evaluate_rules
-from riskmodel.rules.explain import explain_verdict
+from riskmodel.rules.explain import (
+    count_changes_by_township,
+    describe_change,
+    explain_verdict,
+    find_verdict_changes,
+)
 from riskmodel.rules.expression import (
     ExpressionError,
     Scope,
@@ -13,7 +17,7 @@ from riskmodel.rules.expression import (
     evaluate_expression,
     parse_expression,
 )
-from riskmodel.rules.library import available_rule_sets, list_rule_sets, load_rules
+from riskmodel.rules.library import available_rule_sets, list_rule_sets, load_rules, parameter_table
 from riskmodel.rules.procedure import assess_scale_risk, check_size, check_time_limits, result_lists
 
 __all__ = [

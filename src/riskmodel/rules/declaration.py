@@ -13,16 +13,14 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
-import pandas as pd
 import yaml
 from pydantic import Field, ValidationError, model_validator
 
-from riskmodel.data import codes, contract
+from riskmodel.data import codes
 from riskmodel.errors import UsageError
 from riskmodel.households import AccountingPeriod
-from riskmodel.i18n import Words
+from riskmodel.i18n import Language, Words, section
 from riskmodel.io import Spec, load_spec
-from riskmodel.rules.declaration import Category, Clause, Quantity, RuleSet, Tier, parameter_text, vocabulary
 
 ParameterKind = Literal["number", "whole", "codes", "table", "line"]
 
@@ -405,19 +403,6 @@ class RuleSet(Spec):
         return AccountingPeriod(months=int(self.values(params).get("period_months", PERIOD_MONTHS)))
 
 
-def column_exists(name: str) -> bool:
-    """Say whether ``table`` or ``table.column`` is in the data contract.
-
-    Examples
-    --------
-    >>> column_exists("members.schooling"), column_exists("members.income")
-    (True, False)
-    """
-    table, _, column = name.partition(".")
-    spec = contract().tables.get(table)
-    return spec is not None and (not column or column in spec.columns)
-
-
 Kind = Literal["yuan", "share", "ratio", "count", "flag", "code", "date"]
 
 
@@ -427,6 +412,44 @@ class Quantity(Words):
     kind: Kind
     negative_zh: str | None = None
     negative_en: str | None = None
+
+    def format(self, value: Any, lang: Language) -> str:
+        """Return a value as people read it.
+
+        Examples
+        --------
+        >>> vocabulary().quantities["pcni"].format(5999.5, "en")
+        '5,999.50 yuan'
+        >>> vocabulary().quantities["income_drop"].format(0.5, "zh")
+        '50.00%'
+        """
+        words = section("rules.verdict", lang)
+        if value is None:
+            return words["missing"]
+        if self.kind == "yuan":
+            return words["yuan"].format(value=f"{value:,.2f}")
+        if self.kind == "share":
+            return f"{100 * value:.2f}%"
+        if self.kind == "ratio":
+            return "∞" if value == float("inf") else f"{value:.4f}"
+        if self.kind == "flag":
+            return words["yes" if value else "no"]
+        if self.kind == "code" and lang == "zh":
+            return codes("households", "registration").get(value, str(value))
+        return f"{value:g}" if isinstance(value, float) else str(value)
+
+    def named(self, value: Any, lang: Language) -> str:
+        """Return a value with its name; one below zero under the name that turns its sign, where it has one.
+
+        Examples
+        --------
+        >>> vocabulary().quantities["income_drop"].named(-0.2387, "zh")
+        '收入增长 23.87%'
+        """
+        turned = getattr(self, f"negative_{lang}")
+        if turned and value is not None and value < 0:
+            return f"{turned} {self.format(-value, lang)}"
+        return f"{self.text(lang)} {self.format(value, lang)}"
 
 
 class Relation(Words):
@@ -453,31 +476,3 @@ def vocabulary() -> Vocabulary:
     '人均纯收入'
     """
     return load_spec(Path(__file__).with_name("vocabulary.yaml"), Vocabulary)
-
-
-def parameter_table(ruleset: RuleSet, params: Mapping[str, Any] | None = None) -> pd.DataFrame:
-    """Return a rule set's parameters as a table for people.
-
-    Parameters
-    ----------
-    ruleset
-        A loaded set.
-    params : mapping, optional
-        Overrides.
-
-    Returns
-    -------
-    DataFrame
-        ``name, value, unit, zh, en, source, assumption``.
-    """
-    values = ruleset.values(params)
-    return pd.DataFrame(
-        [
-            {
-                "name": n,
-                "value": parameter_text(values[n]),
-                **p.model_dump(include={"unit", "zh", "en", "source", "assumption"}),
-            }
-            for n, p in ruleset.parameters.items()
-        ]
-    )

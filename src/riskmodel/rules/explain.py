@@ -1,7 +1,14 @@
-"""Why this verdict: numbers, line, conditions met and unknown, source paragraphs, in both languages."""
+"""Why this verdict, and why another than before, in both languages.
+
+A verdict is explained by its numbers, the line, conditions met and unknown, and sources; a change between
+days by conditions that came or went and figures that moved. A change of the household is kept apart from
+what the office only learned later: ``late_records`` says that the earlier day, judged with what is known
+now, already gives the present verdict.
+"""
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,14 +17,23 @@ import pandas as pd
 
 from riskmodel.data import County, codes
 from riskmodel.errors import UsageError
-from riskmodel.households import DateLike, known_county
+from riskmodel.households import DateLike, Moment, as_moments, known_county, window_end
 from riskmodel.i18n import LANGUAGES, Language, pair, section
 from riskmodel.rules import backends
 from riskmodel.rules.backends import GAPS
-from riskmodel.rules.declaration import Category, Clause, Quantity, RuleSet, Tier, vocabulary
-from riskmodel.rules.engine import RuleCase
-from riskmodel.rules.evaluate import query_verdicts, score_table, verdict_frame
-from riskmodel.rules.expression import names, parse_expression
+from riskmodel.rules.declaration import Category, Clause, RuleSet, Tier, vocabulary
+from riskmodel.rules.engine import UNKNOWN, RuleCase
+from riskmodel.rules.evaluate import (
+    Schedule,
+    evaluate_rules,
+    query_verdicts,
+    read_scores,
+    rule_schedule,
+    rules_valid_at,
+    score_table,
+    verdict_frame,
+)
+from riskmodel.rules.expression import DECIMALS, names, parse_expression
 from riskmodel.rules.library import load_rules
 
 _ANSWER = {True: "yes", False: "no", None: "unknown"}
@@ -77,16 +93,17 @@ def explain_verdict(
     raw = _plain(quantities[_wanted(case)].iloc[0].to_dict())
     applicable = {n: c for n, c in chosen.conditions.items() if raw.get(f"a_{n}", True) is not False}
     conditions = [_condition(case, name, c, raw) for name, c in applicable.items()]
-    out: dict[str, Any] = {
+    texts: dict[str, str] = {
+        lang: "\n".join(_lines(case, verdict, raw, conditions, lang)) for lang in LANGUAGES
+    }
+    return {
         "household_id": household_id,
         "as_of": str(day),
         "ruleset": chosen.id,
         "verdict": verdict,
         "conditions": conditions,
+        **texts,
     }
-    for lang in LANGUAGES:
-        out[lang] = "\n".join(_lines(case, verdict, raw, conditions, lang))
-    return out
 
 
 def _plain(row: Mapping[Any, Any]) -> dict[str, Any]:
@@ -94,12 +111,15 @@ def _plain(row: Mapping[Any, Any]) -> dict[str, Any]:
 
 
 def _wanted(case: RuleCase) -> list[str]:
-    quantities = [n for n in vocabulary().quantities if n != "line"]
-    causes = [f"cause_{c}" for c in codes("risk_events", "cause")]
-    register = ["register_event", "register_causes", "register_category"]
-    conditions = [f"c_{n}" for n in case.ruleset.conditions]
-    applies = [f"a_{n}" for n, c in case.ruleset.conditions.items() if c.applies]
-    return [*quantities, "line", *causes, *register, *conditions, *applies]
+    conditions = case.ruleset.conditions
+    return [
+        *(n for n in vocabulary().quantities if n != "line"),
+        "line",
+        *(f"cause_{c}" for c in codes("risk_events", "cause")),
+        *("register_event", "register_causes", "register_category"),
+        *(f"c_{n}" for n in conditions),
+        *(f"a_{n}" for n, c in conditions.items() if c.applies),
+    ]
 
 
 def _used(case: RuleCase, expression: str) -> list[str]:
@@ -126,49 +146,10 @@ def _condition(case: RuleCase, name: str, c: Clause, raw: dict[str, Any]) -> dic
     }
 
 
-def format_figure(quantity: Quantity, value: Any, lang: Language) -> str:
-    """Return a value as people read it.
-
-    Examples
-    --------
-    >>> format_figure(vocabulary().quantities["pcni"], 5999.5, "en")
-    '5,999.50 yuan'
-    >>> format_figure(vocabulary().quantities["income_drop"], 0.5, "zh")
-    '50.00%'
-    """
-    if value is None:
-        return section("rules.verdict", lang)["missing"]
-    if quantity.kind == "yuan":
-        return section("rules.verdict", lang)["yuan"].format(value=f"{value:,.2f}")
-    if quantity.kind == "share":
-        return f"{100 * value:.2f}%"
-    if quantity.kind == "ratio":
-        return "∞" if value == float("inf") else f"{value:.4f}"
-    if quantity.kind == "flag":
-        return section("rules.verdict", lang)["yes" if value else "no"]
-    if quantity.kind == "code" and lang == "zh":
-        return codes("households", "registration").get(value, str(value))
-    return f"{value:g}" if isinstance(value, float) else str(value)
-
-
 def _figures(figures: Mapping[str, Any], lang: Language) -> str:
     return section("rules.verdict", lang)["and"].join(
-        format_named_figure(vocabulary().quantities[q], v, lang) for q, v in figures.items()
+        vocabulary().quantities[q].named(v, lang) for q, v in figures.items()
     )
-
-
-def format_named_figure(quantity: Quantity, value: Any, lang: Language) -> str:
-    """Return a value with its name; one below zero under the name that turns its sign, where it has one.
-
-    Examples
-    --------
-    >>> format_named_figure(vocabulary().quantities["income_drop"], -0.2387, "zh")
-    '收入增长 23.87%'
-    """
-    turned = getattr(quantity, f"negative_{lang}")
-    if turned and value is not None and value < 0:
-        return f"{turned} {format_figure(quantity, -value, lang)}"
-    return f"{getattr(quantity, lang)} {format_figure(quantity, value, lang)}"
 
 
 def _lines(
@@ -226,8 +207,8 @@ def _verdict(case: RuleCase, verdict: dict[str, Any], lang: Language) -> str:
     tier: Tier | None = next((t for t in ruleset.tiers if t.id == verdict["tier"]), None)
     if verdict["registration"] not in ruleset.meant_for():
         known = vocabulary().quantities["registration"]
-        category = say["not_meant"].format(registration=format_figure(known, verdict["registration"], lang))
-    elif verdict["category"] == "unknown":
+        category = say["not_meant"].format(registration=known.format(verdict["registration"], lang))
+    elif verdict["category"] == UNKNOWN:
         reason = section("rules.reasons", lang).get(verdict["income_reason"], say["missing"])
         category = say["unknown"].format(reason=reason)
     else:
@@ -250,3 +231,230 @@ def _further(case: RuleCase, verdict: dict[str, Any], lang: Language) -> list[st
         flags = [getattr(ruleset.focus[i], lang) for i in verdict["focus"].split(";")]
         out.append(say["focus"].format(focus=say["and"].join(flags)))
     return out
+
+
+# In the order in which they are asked; the first that holds is the household's kind of change.
+KINDS = (
+    "newly_flagged", "no_longer_flagged", "category_changed", "tier_changed", "became_unknown",
+    "known_again", "outcome_changed",
+)  # fmt: skip
+VERDICT = ("flagged", "category", "tier", "outcome")
+WHERE = ("township", "village", "registration")
+
+
+def find_verdict_changes(
+    county: County,
+    ruleset: str | Path | RuleSet | Schedule,
+    as_of: DateLike,
+    before: DateLike | None = None,
+    *,
+    params: Mapping[str, Any] | None = None,
+    scores: pd.DataFrame | str | Path | None = None,
+    verdicts: pd.DataFrame | None = None,
+) -> pd.DataFrame:
+    """Return every household whose verdict differs between two days, with what moved.
+
+    Parameters
+    ----------
+    county
+        The checked tables.
+    ruleset : rule set, sequence or mapping
+        As in `evaluate_history`: where the set changed in between, each day is judged by its own.
+    as_of
+        The day, or days, spoken of; each is judged by what was known then.
+    before : date or ISO text, optional
+        The earlier day; a month before by default (from a month's end: the end of the month before).
+    params, scores
+        As in `riskmodel.rules.evaluate_rules`.
+    verdicts : DataFrame, optional
+        The verdicts at ``as_of`` by the same set, parameters and scores, where they were made already.
+
+    Returns
+    -------
+    DataFrame
+        One row per household whose category, tier, outcome or flag differs, sorted by kind, township and
+        household: ``household_id, township, village, registration, as_of, since, kind`` (of `KINDS`);
+        ``flagged, category, tier, outcome, ruleset`` and `FIGURES`, each also with ``_before`` (missing where
+        the household was not known then); ``appeared, disappeared`` (ids of conditions that hold now
+        and did not, and the reverse), ``became_unclear`` (ids that can no longer be judged),
+        ``moved`` (names of figures that differ), ``late_records`` (see the module), all ``;``-joined.
+
+    Raises
+    ------
+    UsageError
+        If ``before`` does not lie before ``as_of``, or as `riskmodel.rules.evaluate_history` says.
+    """
+    now, then = _days(as_of, before)
+    starts = rule_schedule(ruleset)
+    _refuse_strange(params, [rules_valid_at(starts, m.as_of) for m in (then, now)])
+    score_rows = None if scores is None else read_scores(scores)
+    # Scores are often of the later day alone; the earlier one is then judged without.
+    earlier = None if score_rows is None or then.as_of not in set(score_rows["as_of"]) else score_rows
+    new = verdicts if verdicts is not None else _judged(county, starts, now, params, score_rows)
+    new = new.set_index("household_id")
+    old = _judged(county, starts, then, params, earlier).set_index("household_id")
+    ids = sorted(set(new.index) | set(old.index))
+    new, old = new.reindex(ids), old.reindex(ids)
+    out = pd.DataFrame({"household_id": ids})
+    for name in WHERE:
+        out[name] = new[name].fillna(old[name]).to_numpy()
+    out["as_of"], out["since"] = pd.Timestamp(now.as_of), pd.Timestamp(then.as_of)
+    out["kind"] = _kinds(new, old).to_numpy()
+    for name in ("ruleset", *VERDICT, *FIGURES):
+        out[name], out[f"{name}_before"] = new[name].to_numpy(), old[name].to_numpy()
+    for name in ("flagged", "flagged_before"):
+        out[name] = out[name].fillna(False).astype(bool)
+    out = out.assign(**_conditions(new, old), moved=_moved(new, old))
+    out = out[out["kind"] != ""].reset_index(drop=True)
+    again = _judged(county, starts, Moment(then.as_of, now.known_by), params, earlier) if len(out) else None
+    out["late_records"] = _same_verdict(out, again)
+    out = out.assign(_kind=out["kind"].map(KINDS.index)).sort_values(["_kind", "township", "household_id"])
+    return out.drop(columns="_kind").reset_index(drop=True)
+
+
+def _refuse_strange(params: Mapping[str, Any] | None, sets: list[RuleSet]) -> None:
+    known = {name for ruleset in sets for name in ruleset.parameters}
+    strange = {n: v for n, v in (params or {}).items() if n not in known}
+    if strange:
+        sets[-1].values(strange)  # raises, with the names that there are
+
+
+def _judged(
+    county: County,
+    starts: Mapping[dt.date, RuleSet],
+    when: Moment,
+    params: Mapping[str, Any] | None,
+    scores: pd.DataFrame | None,
+) -> pd.DataFrame:
+    """Return the verdicts of a day by the set valid then; overrides go to the sets that know them."""
+    chosen = rules_valid_at(starts, when.as_of)
+    own = {n: v for n, v in (params or {}).items() if n in chosen.parameters}
+    return evaluate_rules(county, chosen, when, params=own, scores=scores)
+
+
+def _days(as_of: DateLike, before: DateLike | None) -> tuple[Moment, Moment]:
+    (now,) = as_moments(as_of)
+    (then,) = as_moments(before if before is not None else window_end(now.as_of, -1))
+    if then.as_of >= now.as_of:
+        raise UsageError(f"changes are since an earlier day: {then.as_of} does not lie before {now.as_of}")
+    return now, then
+
+
+def _kinds(new: pd.DataFrame, old: pd.DataFrame) -> pd.Series:
+    """Return each household's kind of change; empty where there is none."""
+    flagged, was_flagged = (verdicts["flagged"].fillna(False).astype(bool) for verdicts in (new, old))
+    known_twice = new["category"].notna() & old["category"].notna()
+    unclear, was_unclear = new["category"] == UNKNOWN, old["category"] == UNKNOWN
+    holds = {
+        "newly_flagged": flagged & ~was_flagged,
+        "no_longer_flagged": was_flagged & ~flagged,
+        "became_unknown": known_twice & unclear & ~was_unclear,
+        "known_again": known_twice & was_unclear & ~unclear,
+    }
+    for name in ("category", "tier", "outcome"):
+        holds[f"{name}_changed"] = known_twice & (new[name].fillna("") != old[name].fillna(""))
+    # Losing or finding the income is no change of category of the household's own.
+    holds["category_changed"] &= ~(unclear | was_unclear)
+    holds["tier_changed"] &= ~(unclear | was_unclear)
+    out = pd.Series("", index=new.index, dtype=object)
+    for kind in reversed(KINDS):
+        out = out.where(~holds[kind], kind)
+    return out
+
+
+def _sets(joined: pd.Series) -> list[list[str]]:
+    return [[part for part in text.split(";") if part] for text in joined.fillna("")]
+
+
+def _conditions(new: pd.DataFrame, old: pd.DataFrame) -> dict[str, list[str]]:
+    def only_in(these: list[list[str]], those: list[list[str]]) -> list[str]:
+        return [";".join(i for i in a if i not in b) for a, b in zip(these, those, strict=True)]
+
+    now, then = _sets(new["conditions"]), _sets(old["conditions"])
+    return {
+        "appeared": only_in(now, then),
+        "disappeared": only_in(then, now),
+        "became_unclear": only_in(_sets(new["unknown"]), _sets(old["unknown"])),
+    }
+
+
+def _moved(new: pd.DataFrame, old: pd.DataFrame) -> list[str]:
+    """Return the figures that differ beyond the rounding of thresholds; one that came or went counts."""
+    both = new["category"].notna() & old["category"].notna()
+    differ = {}
+    for name in FIGURES:
+        a, b = new[name].astype(float), old[name].astype(float)
+        differ[name] = (both & ~((a.round(DECIMALS) == b.round(DECIMALS)) | (a.isna() & b.isna()))).tolist()
+    return [";".join(n for n in FIGURES if differ[n][i]) for i in range(len(new))]
+
+
+def _same_verdict(changed: pd.DataFrame, again: pd.DataFrame | None) -> list[bool]:
+    """Say for which households the earlier day, as known now, already gives the present verdict."""
+    if again is None:
+        return []
+    judged = again.set_index("household_id").reindex(changed["household_id"])
+    before, now = (t[list(VERDICT)].astype(object).fillna("").to_numpy() for t in (judged, changed))
+    return (before == now).all(axis=1).tolist()
+
+
+def count_changes_by_township(changes: pd.DataFrame) -> pd.DataFrame:
+    """Count changes by township and kind.
+
+    Parameters
+    ----------
+    changes : DataFrame
+        From `find_verdict_changes`.
+
+    Returns
+    -------
+    DataFrame
+        One row per township with a change, sorted, and one column per kind (households).
+    """
+    counts = pd.crosstab(changes["township"], changes["kind"]) if len(changes) else pd.DataFrame()
+    counts = counts.reindex(columns=list(KINDS), fill_value=0).astype("int64")
+    counts.columns.name = None
+    return counts.rename_axis("township").reset_index().sort_values("township", ignore_index=True)
+
+
+def describe_change(ruleset: RuleSet, row: Mapping[str, Any], lang: Language) -> str:
+    """Say in one sentence why a household's verdict changed.
+
+    Parameters
+    ----------
+    ruleset : RuleSet
+        The set of the later day; ids that it does not know are named as they are.
+    row : mapping
+        A row of `find_verdict_changes`.
+    lang : str
+        ``zh`` or ``en``.
+
+    Returns
+    -------
+    str
+        Plain text, without a full stop.
+    """
+    say, parts, values = section("rules.changes", lang), [], _plain(row)
+    for key in ("appeared", "disappeared", "became_unclear"):
+        named = [_name(ruleset, i, lang) for i in row[key].split(";") if i]
+        if named:
+            parts.append(say[key].format(listed=say["and"].join(named)))
+    quantities = vocabulary().quantities
+    moved = [
+        say["from_to"].format(
+            name=getattr(quantities[n], lang),
+            old=quantities[n].format(values[f"{n}_before"], lang),
+            new=quantities[n].format(values[n], lang),
+        )
+        for n in row["moved"].split(";")
+        if n
+    ]
+    parts += [say["moved"].format(listed=say["and"].join(moved))] if moved else []
+    if values["category"] is None or values["category_before"] is None:
+        parts.append(say["left" if values["category"] is None else "entered"])
+    parts += [say["late"]] if row["late_records"] else []
+    return say["stop"].join(parts) or say["register"]
+
+
+def _name(ruleset: RuleSet, condition: str, lang: Language) -> str:
+    known = ruleset.conditions.get(condition) or ruleset.focus.get(condition)
+    return condition if known is None else str(getattr(known, lang))

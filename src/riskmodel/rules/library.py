@@ -6,7 +6,7 @@ Checks of a rule set beyond its shape: every name, type and reference, tried wit
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -14,12 +14,12 @@ from typing import Any
 import ibis
 import pandas as pd
 
-from riskmodel.data import canonical_schema, codes
+from riskmodel.data import canonical_schema, codes, contract
 from riskmodel.errors import SpecError
 from riskmodel.io import find_declaration, parse_spec, read_yaml
 from riskmodel.rules import backends as rows
 from riskmodel.rules.backends import GAPS, household_scope
-from riskmodel.rules.declaration import RelativeLine, RuleSet, column_exists, vocabulary
+from riskmodel.rules.declaration import RelativeLine, RuleSet, parameter_text, vocabulary
 from riskmodel.rules.expression import (
     FUNCTIONS,
     ExpressionError,
@@ -345,3 +345,44 @@ def _merge(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
         if isinstance(below.get(section), dict) and isinstance(above.get(section), dict):
             out[section] = {**below[section], **above[section]}
     return out
+
+
+def parameter_table(ruleset: RuleSet, params: Mapping[str, Any] | None = None) -> pd.DataFrame:
+    """Return a rule set's parameters as a table for people.
+
+    Parameters
+    ----------
+    ruleset
+        A loaded set.
+    params : mapping, optional
+        Overrides.
+
+    Returns
+    -------
+    DataFrame
+        ``name, value, unit, zh, en, source, assumption``.
+    """
+    values = ruleset.values(params)
+    return pd.DataFrame(
+        [
+            {
+                "name": n,
+                "value": parameter_text(values[n]),
+                **p.model_dump(include={"unit", "zh", "en", "source", "assumption"}),
+            }
+            for n, p in ruleset.parameters.items()
+        ]
+    )
+
+
+def column_exists(name: str) -> bool:
+    """Say whether ``table`` or ``table.column`` is in the data contract.
+
+    Examples
+    --------
+    >>> column_exists("members.schooling"), column_exists("members.income")
+    (True, False)
+    """
+    table, _, column = name.partition(".")
+    spec = contract().tables.get(table)
+    return spec is not None and (not column or column in spec.columns)
