@@ -128,18 +128,18 @@ class FeatureChanger:
         before = {name: np.full(len(values), float(start[name].iloc[0])) for name in start.columns}
         after = dict(before)
         self._set_quantity(after, quantity, np.asarray(values, dtype=float))
-        made = True
-        while made:
+        moving = True
+        while moving:
             # A feature may be declared before what it is made of: until nothing moves any more.
-            made = self._update_derived(quantity, before, after)
+            moving = self._update_derived(quantity, before, after)
         return pd.DataFrame(after, columns=start.columns)
 
     def _update_derived(self, quantity: str, before: dict[str, Array], after: dict[str, Array]) -> bool:
         moved = False
         for f in self.feature_set.features:
             if f.id in after and f.id not in (quantity, "business_income"):
-                made = self._recompute(f, before, after)
-                if made is not None and not _same(after[f.id], new := _bounded(f, made)):
+                value = self._recompute(f, before, after)
+                if value is not None and not _same(after[f.id], new := _bounded(f, value)):
                     after[f.id], moved = new, True
         return moved
 
@@ -336,13 +336,13 @@ def find_counterfactuals(
     rows: list[dict[str, Any]] = []
     if _probability(model, start)[0] > target:
         for name in signs:
-            found = _smallest_change(model, start, X[name], signs[name], target, move)
-            if found is not None and found["reached"]:
-                rows.append({"together": False, "step": 1, **found})
+            change = _smallest_change(model, start, X[name], signs[name], target, move)
+            if change is not None and change["reached"]:
+                rows.append({"together": False, "step": 1, **change})
         rows = sorted(rows, key=lambda r: (r["moved"], r["feature"]))
         rows += _change_together(model, X, start, signs, target, most, move)
-    for found in rows:
-        found |= {word: about.loc[found["feature"], word] for word in ("zh", "en", "unit")}
+    for change in rows:
+        change |= {word: about.loc[change["feature"], word] for word in ("zh", "en", "unit")}
     return pd.DataFrame(rows, columns=COUNTERFACTUAL_COLUMNS)
 
 
@@ -369,8 +369,8 @@ def _smallest_change(
         values = values[(values - now) * sign < 0]
     if not len(values):
         return None
-    tried = move(start, name, values)
-    chance, before = _probability(model, tried), _probability(model, start)[0]
+    trials = move(start, name, values)
+    chance, before = _probability(model, trials), _probability(model, start)[0]
     # How far a value lies is counted in households passed on the way, so that units do not matter.
     place = known.rank(pct=True)
     own = float(place[known.le(now)].max()) if np.isfinite(now) and known.le(now).any() else 0.0
@@ -386,7 +386,7 @@ def _smallest_change(
         "probability": float(chance[best]),
         "reached": bool(chance[best] <= target),
         "moved": float(moved[best]),
-        "moved_with": "; ".join(_changed_columns(start.iloc[0], tried.iloc[int(best)], name)),
+        "moved_with": "; ".join(_changed_columns(start.iloc[0], trials.iloc[int(best)], name)),
     }
 
 
@@ -404,20 +404,22 @@ def _change_together(
     most: int,
     move: Change,
 ) -> list[dict[str, Any]]:
-    at, left, out = start, list(signs), []
+    at, remaining, out = start, list(signs), []
     for step in range(1, most + 1):
-        found = [
+        changes = [
             f
-            for name in left
+            for name in remaining
             if (f := _smallest_change(model, at, X[name], signs[name], target, move)) is not None
         ]
-        if not found:
+        if not changes:
             break
-        best = min(found, key=lambda f: (not f["reached"], f["moved"] if f["reached"] else f["probability"]))
+        best = min(
+            changes, key=lambda f: (not f["reached"], f["moved"] if f["reached"] else f["probability"])
+        )
         at = move(at, best["feature"], np.array([best["then"]]))
         # What was said to be so must stay so: what has been moved, or moved along, is not moved again.
         along = best["moved_with"].split("; ")
-        left = [name for name in left if name != best["feature"] and name not in along]
+        remaining = [name for name in remaining if name != best["feature"] and name not in along]
         out.append({"together": True, "step": step, **best})
         if best["reached"]:
             break

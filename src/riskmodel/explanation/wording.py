@@ -96,8 +96,8 @@ class Condition(Spec):
     @property
     def comparisons(self) -> list[tuple[str, float | str]]:
         """The comparisons given, as (operator name, right side)."""
-        given = {k: getattr(self, k) for k in ("above", "below", "at_least", "at_most")}
-        return [(k, v) for k, v in given.items() if v is not None]
+        limits = {k: getattr(self, k) for k in ("above", "below", "at_least", "at_most")}
+        return [(k, v) for k, v in limits.items() if v is not None]
 
 
 class Variant(Words):
@@ -129,8 +129,13 @@ class Template(Spec):
         """Say whether this template speaks for a feature (a row of the feature metadata)."""
         if not any(fnmatch.fnmatchcase(str(feature["id"]), pattern) for pattern in self.match):
             return False
-        asked = {"cause": self.causes, "unit": self.units, "role": self.roles, "direction": self.directions}
-        return all(not allowed or feature[key] in allowed for key, allowed in asked.items())
+        choices = {
+            "cause": self.causes,
+            "unit": self.units,
+            "role": self.roles,
+            "direction": self.directions,
+        }
+        return all(not allowed or feature[key] in allowed for key, allowed in choices.items())
 
 
 class ReasonWording(Spec):

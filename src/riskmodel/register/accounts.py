@@ -66,16 +66,16 @@ def count_flows(rows: pd.DataFrame, presence: Presence, first: dt.date, last: dt
     parts = []
     for name, states in STOCKS.items():
         before, after = now["state_before"].isin(states), now["state"].isin(states)
-        entered = now[~before & after]
+        entrants = now[~before & after]
         # The one way into the register but not under watch: eliminated without having been identified.
-        line = entered["event"].where(entered["event"] != "eliminated", "unidentified")
-        left = now[before & ~after]
-        moved = now[before & after & (now["category"] != now["category_before"])]
+        line = entrants["event"].where(entrants["event"] != "eliminated", "unidentified")
+        leavers = now[before & ~after]
+        changed = now[before & after & (now["category"] != now["category_before"])]
         parts += [
-            entered.assign(stock=name, line=line),
-            left.assign(stock=name, line=left["event"], category=left["category_before"]),
-            moved.assign(stock=name, line="reclassified_in"),
-            moved.assign(stock=name, line="reclassified_out", category=moved["category_before"]),
+            entrants.assign(stock=name, line=line),
+            leavers.assign(stock=name, line=leavers["event"], category=leavers["category_before"]),
+            changed.assign(stock=name, line="reclassified_in"),
+            changed.assign(stock=name, line="reclassified_out", category=changed["category_before"]),
         ]
     return _sum(pd.concat(parts, ignore_index=True))
 
@@ -94,10 +94,10 @@ def count_natural_change(
     timeline = timeline.sort_values("date", kind="stable")
     changes = presence.changes(day_before(first), last).sort_values("date", kind="stable")
     # A change on the day of a row comes before it: the row counts the members present on its day.
-    placed = pd.merge_asof(changes, timeline, on="date", by="household_id", allow_exact_matches=False)
-    placed["state"] = placed["state"].fillna(NONE)
-    placed = placed.merge(_townships(rows), on="household_id")
-    parts = [placed[placed["state"].isin(states)].assign(stock=name) for name, states in STOCKS.items()]
+    located = pd.merge_asof(changes, timeline, on="date", by="household_id", allow_exact_matches=False)
+    located["state"] = located["state"].fillna(NONE)
+    located = located.merge(_townships(rows), on="household_id")
+    parts = [located[located["state"].isin(states)].assign(stock=name) for name, states in STOCKS.items()]
     keys = [*CELL, "direction", "reason"]
     every = pd.concat(parts, ignore_index=True)[keys].astype("str")
     return every.groupby(keys, sort=True).size().rename("p").reset_index()

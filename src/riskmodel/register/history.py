@@ -124,8 +124,8 @@ def _category_after(out: pd.DataFrame) -> pd.Series:
 
 def state_at(rows: pd.DataFrame, day: dt.date) -> pd.DataFrame:
     """Return where each household stands at the end of a day: ``household_id, state, category``."""
-    seen = rows[rows["date"] <= pd.Timestamp(day)]
-    last = seen.drop_duplicates("household_id", keep="last")
+    until = rows[rows["date"] <= pd.Timestamp(day)]
+    last = until.drop_duplicates("household_id", keep="last")
     return last[["household_id", "state", "category"]].reset_index(drop=True)
 
 

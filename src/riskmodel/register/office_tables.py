@@ -156,9 +156,9 @@ def count_households(rows: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
     )
 
 
-def fill_counts(full: pd.DataFrame, counted: pd.DataFrame, keys: list[str], prefix: str) -> pd.DataFrame:
+def fill_counts(full: pd.DataFrame, counts: pd.DataFrame, keys: list[str], prefix: str) -> pd.DataFrame:
     """Put counts into all combinations; one that has none has 0, because the register is there."""
-    renamed = counted.rename(columns={"hh": f"{prefix}hh", "p": f"{prefix}p"})
+    renamed = counts.rename(columns={"hh": f"{prefix}hh", "p": f"{prefix}p"})
     out = full.merge(renamed, how="left", on=keys)
     columns = [f"{prefix}hh", f"{prefix}p"]
     out[columns] = out[columns].fillna(0).astype("int64")
@@ -337,13 +337,13 @@ def single_cause_table(period: RegisterPeriod) -> pd.DataFrame:
 
 def _by_measure(rows: pd.DataFrame, by: str, order: list[str]) -> pd.DataFrame:
     keys = [by, "measure"]
-    twice = pd.concat([rows, rows.assign(measure=ANY)], ignore_index=True)
-    items = twice.groupby(keys, sort=True).size().rename("items").reset_index()
-    once = count_households(twice.drop_duplicates(["household_id", "measure"]), keys)
+    with_total = pd.concat([rows, rows.assign(measure=ANY)], ignore_index=True)
+    items = with_total.groupby(keys, sort=True).size().rename("items").reset_index()
+    households = count_households(with_total.drop_duplicates(["household_id", "measure"]), keys)
     full = all_combinations(
         **{by: order, "measure": [*codes_in_order(codes("support", "measure"), rows["measure"]), ANY]}
     )
-    full = fill_counts(full, once, keys, "").merge(items, how="left", on=keys)
+    full = fill_counts(full, households, keys, "").merge(items, how="left", on=keys)
     return full.assign(items=full["items"].fillna(0).astype("int64"))
 
 

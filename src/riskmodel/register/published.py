@@ -237,9 +237,9 @@ class ShareRelation:
     def expected(self, cells: Cells, prefer: Unit) -> Fraction | None:
         """Return the share that should stand there, rounded as printed."""
         by_unit = {basis[0]: self.share(basis, cells) for basis in self.bases}
-        chosen = by_unit.get(prefer)
-        chosen = next((s for s in by_unit.values() if s is not None), None) if chosen is None else chosen
-        return None if chosen is None else Fraction(round_half_up(chosen, self.digits))
+        share = by_unit.get(prefer)
+        share = next((s for s in by_unit.values() if s is not None), None) if share is None else share
+        return None if share is None else Fraction(round_half_up(share, self.digits))
 
     def describe(self, cells: Cells) -> str:
         """Return the relation with its figures, on every basis there is."""

@@ -95,10 +95,10 @@ def reason_code(direction: Literal["increase", "decrease"], written: str) -> str
     ('married_in', 'unstated', 'died')
     """
     vocabulary = register_vocabulary()
-    same, opposite = vocabulary.increase, vocabulary.decrease
+    own, opposite = vocabulary.increase, vocabulary.decrease
     if direction == "decrease":
-        same, opposite = opposite, same
-    code = _matching_code(written.strip(), same)
+        own, opposite = opposite, own
+    code = _matching_code(written.strip(), own)
     if code:
         return code
     return "unstated" if _matching_code(written.strip(), opposite) else "other"

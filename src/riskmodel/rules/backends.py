@@ -113,12 +113,12 @@ def household_scope(names: Mapping[str, Any], figures: Mapping[RowTest, ir.Value
     """Return what an expression about a household can name."""
     every = list(codes("risk_events", "cause"))
 
-    def any_cause(wanted: Any = every) -> ir.BooleanValue:
-        if not isinstance(wanted, list | tuple) or not wanted or not set(wanted) <= set(every):
+    def any_cause(causes: Any = every) -> ir.BooleanValue:
+        if not isinstance(causes, list | tuple) or not causes or not set(causes) <= set(every):
             raise ExpressionError(
-                f"any_cause takes a list of causes, of {', '.join(every)}; given {wanted!r}"
+                f"any_cause takes a list of causes, of {', '.join(every)}; given {causes!r}"
             )
-        return reduce(lambda a, b: a | b, [table[f"cause_{c}"] for c in wanted])
+        return reduce(lambda a, b: a | b, [table[f"cause_{c}"] for c in causes])
 
     def any_gap() -> ir.BooleanValue:
         return reduce(lambda a, b: a | b, [table[gap] for gap in GAPS])
@@ -127,10 +127,10 @@ def household_scope(names: Mapping[str, Any], figures: Mapping[RowTest, ir.Value
         """All causes of the latest register row have a measure; null where no cause is named there."""
         named = table.register_causes.replace(" ", "")
         listed = ibis.literal(";") + named + ibis.literal(";")
-        missing = ibis.literal(False)
+        unmet = ibis.literal(False)
         for cause in every:
-            missing = missing | (listed.contains(f";{cause};") & (figures[supported_by(cause)] == 0))
-        return ibis.ifelse(named.nullif("").isnull(), ibis.null("boolean"), missing == ibis.literal(False))
+            unmet = unmet | (listed.contains(f";{cause};") & (figures[supported_by(cause)] == 0))
+        return ibis.ifelse(named.nullif("").isnull(), ibis.null("boolean"), unmet == ibis.literal(False))
 
     functions = {"any_cause": any_cause, "any_gap": any_gap, "each_register_cause_supported": each_supported}
     return Scope(IbisBackend(), names, functions, figures.__getitem__)
@@ -175,9 +175,9 @@ class Coded:
     positions: NDArray[np.integer]
     words: tuple[str, ...]
 
-    def among(self, wanted: list[Any]) -> Truth:
+    def among(self, choices: list[Any]) -> Truth:
         """Say whose code is one of those."""
-        at = [i for i, word in enumerate(self.words) if word in wanted]
+        at = [i for i, word in enumerate(self.words) if word in choices]
         return certain(np.isin(self.positions, at))
 
 
@@ -212,8 +212,8 @@ class ArrayBackend:
         """Return where a value is there."""
         if isinstance(value, Truth):
             return certain(value.yes | value.no)
-        there = True if isinstance(value, Coded) else ~np.isnan(_array(value))
-        return certain(np.broadcast_to(there, self.shape))
+        present = True if isinstance(value, Coded) else ~np.isnan(_array(value))
+        return certain(np.broadcast_to(present, self.shape))
 
     def compare(self, holds: Callable[[Any, Any], Any], left: Any, right: Any) -> Truth:
         """Return the comparison; unknown beside NaN."""
@@ -267,10 +267,10 @@ def array_figures(rows: Mapping[str, tuple[Scope, Bools]]) -> Callable[[RowTest]
     def figure(test: RowTest) -> Any:
         if test.relation not in rows or test.how == "latest":
             raise ExpressionError(f"{test.how} rows of {test.relation} cannot be seen here")
-        scope, there = rows[test.relation]
+        scope, present = rows[test.relation]
         holds = evaluate_condition(test.node, scope)
-        counted = holds.yes if test.how == "passing" else ~(holds.yes | holds.no)
-        return (counted & there).sum(axis=0).astype(np.float64)
+        matches = holds.yes if test.how == "passing" else ~(holds.yes | holds.no)
+        return (matches & present).sum(axis=0).astype(np.float64)
 
     return figure
 

@@ -171,7 +171,7 @@ _CHECKS = {
 }
 
 
-def parse_overrides(given: Iterable[str]) -> dict[str, str]:
+def parse_overrides(texts: Iterable[str]) -> dict[str, str]:
     """Read ``NAME=VALUE`` texts, as ``--param`` gives them.
 
     Parameters
@@ -195,7 +195,7 @@ def parse_overrides(given: Iterable[str]) -> dict[str, str]:
     {'line': '5500', 'sudden_causes': 'illness,disaster'}
     """
     out: dict[str, str] = {}
-    for text in given:
+    for text in texts:
         name, sign, value = text.partition("=")
         if not sign or not name.strip():
             raise UsageError(f"--param {text!r}: write NAME=VALUE")
@@ -210,12 +210,12 @@ def resolve_parameters(
 ) -> dict[str, Any]:
     """Return every parameter's value, overrides taken in."""
     values = {name: p.check(p.value) for name, p in declared.items()}
-    for name, given in (overrides or {}).items():
+    for name, override in (overrides or {}).items():
         if name not in declared:
             known = ", ".join(declared) or "none"
             raise UsageError(f"{where} has no parameter {name!r}; it has: {known}")
         try:
-            values[name] = declared[name].check(given)
+            values[name] = declared[name].check(override)
         except ValueError as exc:
             raise UsageError(f"{where}: parameter {name}: {exc}") from exc
     return values
@@ -384,8 +384,8 @@ class RuleSet(Spec):
         """Return the registrations that this set speaks of; for any other the category is ``none``."""
         if not self.categories:
             return self.registrations
-        spoken_of = {r for c in self.categories for r in c.registration}
-        return tuple(r for r in self.registrations if r in spoken_of)
+        with_category = {r for c in self.categories for r in c.registration}
+        return tuple(r for r in self.registrations if r in with_category)
 
     def values(self, params: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """Return the value of every parameter, overrides taken in (see `parameters.resolve`)."""
@@ -446,9 +446,9 @@ class Quantity(Words):
         >>> vocabulary().quantities["income_drop"].named(-0.2387, "zh")
         '收入增长 23.87%'
         """
-        turned = getattr(self, f"negative_{lang}")
-        if turned and value is not None and value < 0:
-            return f"{turned} {self.format(-value, lang)}"
+        opposite = getattr(self, f"negative_{lang}")
+        if opposite and value is not None and value < 0:
+            return f"{opposite} {self.format(-value, lang)}"
         return f"{self.text(lang)} {self.format(value, lang)}"
 
 

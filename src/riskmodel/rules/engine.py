@@ -293,7 +293,7 @@ def _scope(case: RuleCase, t: ir.Table) -> Scope:
 
 
 def _figures(case: RuleCase, t: ir.Table) -> dict[RowTest, ir.Value]:
-    return {test: t[backends.figure_column(written)] for test, written in case.tests.items()}
+    return {test: t[backends.figure_column(plain)] for test, plain in case.tests.items()}
 
 
 def _conditions(case: RuleCase, scope: Scope) -> dict[str, ir.Value]:

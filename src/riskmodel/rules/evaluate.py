@@ -152,11 +152,11 @@ def evaluate_rule_sets(
                 yield case.ruleset.id, verdict_frame(case, known.moments, rows)
 
 
-def _own(params: Mapping[str, Any] | None, one: RuleSet, chosen: list[RuleSet]) -> dict[str, Any]:
+def _own(params: Mapping[str, Any] | None, one: RuleSet, rulesets: list[RuleSet]) -> dict[str, Any]:
     """Return the overrides that are this set's; one that no set knows is left in, to be refused."""
-    if len(chosen) == 1:
+    if len(rulesets) == 1:
         return dict(params or {})
-    known = {n for r in chosen for n in r.parameters}
+    known = {n for r in rulesets for n in r.parameters}
     return {n: v for n, v in (params or {}).items() if n in one.parameters or n not in known}
 
 
@@ -182,19 +182,19 @@ def query_verdicts(
     columns: dict[str, list[str]] = {}
     for test in sorted(set(case.tests.values())):
         columns.setdefault(test.relation, []).append(backends.figure_column(test))
-    counted = {
+    figure_tables = {
         f"of_{name}": figures[name].select(*backends.KEY, *c)
         for name, c in columns.items()
         if name in figures
     }
-    asked = (
+    household = (
         None if household_id is None else pa.table({"household_id": pa.array([household_id], pa.string())})
     )
     inputs = {"base": known.accounts(case.period), "settings": case.settings(known.moments)}
     with unfused_selects():
         return fetch_frame(
             known.county, _answers, case.ruleset, case.values, tuple(keep),
-            **inputs, **counted, scores=scores, asked=asked,
+            **inputs, **figure_tables, scores=scores, household=household,
         )  # fmt: skip
 
 
@@ -206,17 +206,17 @@ def _answers(
     base: ir.Table,
     settings: ir.Table,
     scores: ir.Table | None,
-    asked: ir.Table | None,
-    **counted: ir.Table,
+    household: ir.Table | None,
+    **figure_tables: ir.Table,
 ) -> ir.Table:
     case = RuleCase(ruleset, values)
-    figures = {name.removeprefix("of_"): table for name, table in counted.items()}
+    figures = {name.removeprefix("of_"): table for name, table in figure_tables.items()}
     t = verdict_expression(county, case, RuleInputs(base, settings, figures, scores), keep)
-    t = t if asked is None else t.semi_join(asked, "household_id")
-    picked = (
+    t = t if household is None else t.semi_join(household, "household_id")
+    selection = (
         t.select(*backends.KEY, *(c for c in keep if c not in backends.KEY)) if keep else _packed(case, t)
     )
-    return picked.order_by("as_of", "household_id")
+    return selection.order_by("as_of", "household_id")
 
 
 def _packed(case: RuleCase, t: ir.Table) -> ir.Table:
@@ -321,9 +321,9 @@ def evaluate_history(
     """
     when = as_moments(as_of)
     starts = rule_schedule(rulesets)
-    chosen = {m: rules_valid_at(starts, m.as_of) for m in when}
-    used = list(dict.fromkeys(r.id for r in chosen.values()))
-    known = {n for r in chosen.values() for n in r.parameters}
+    set_at = {m: rules_valid_at(starts, m.as_of) for m in when}
+    used = list(dict.fromkeys(r.id for r in set_at.values()))
+    known = {n for r in set_at.values() for n in r.parameters}
     strange = sorted(set(params or {}) - known)
     if strange:
         raise UsageError(
@@ -331,8 +331,8 @@ def evaluate_history(
         )
     frames = []
     for name in used:
-        dates = [m for m, r in chosen.items() if r.id == name]
-        ruleset = chosen[dates[0]]
+        dates = [m for m, r in set_at.items() if r.id == name]
+        ruleset = set_at[dates[0]]
         own = {n: v for n, v in (params or {}).items() if n in ruleset.parameters}
         frames.append(evaluate_rules(county, ruleset, dates, params=own, scores=scores))
     out = pd.concat(frames, ignore_index=True)
@@ -349,9 +349,9 @@ def rule_schedule(rulesets: str | Path | RuleSet | Schedule) -> dict[dt.date, Ru
         sets = [load_rules(r) for r in rulesets]
         pairs = [(r.valid_from, r) for r in sets] if len(sets) > 1 else [(dt.date.min, r) for r in sets]
     days = [day for day, _ in pairs]
-    twice = sorted({str(d) for d in days if days.count(d) > 1})
-    if not pairs or twice:
-        raise UsageError(f"two rule sets begin on {', '.join(twice)}" if twice else "no rule set given")
+    repeated = sorted({str(d) for d in days if days.count(d) > 1})
+    if not pairs or repeated:
+        raise UsageError(f"two rule sets begin on {', '.join(repeated)}" if repeated else "no rule set given")
     return dict(sorted(pairs, key=lambda pair: pair[0]))
 
 

@@ -78,10 +78,10 @@ def explain_verdict(
     UsageError
         If the household is not known at as-of.
     """
-    chosen = load_rules(ruleset)
+    loaded = load_rules(ruleset)
     known = known_county(county, as_of)
     score_rows = None if scores is None else score_table(scores, known.moments)
-    case = RuleCase(chosen, chosen.values(params))
+    case = RuleCase(loaded, loaded.values(params))
     with backends.stored_figures(known, case.tests.values()) as figures:
         rows = query_verdicts(known, case, figures, score_rows, household_id)
         row = verdict_frame(case, known.moments, rows)
@@ -91,7 +91,7 @@ def explain_verdict(
         raise UsageError(f"no household {household_id!r} is known at {day}")
     verdict = _plain(row.iloc[0].to_dict())
     raw = _plain(quantities[_wanted(case)].iloc[0].to_dict())
-    applicable = {n: c for n, c in chosen.conditions.items() if raw.get(f"a_{n}", True) is not False}
+    applicable = {n: c for n, c in loaded.conditions.items() if raw.get(f"a_{n}", True) is not False}
     conditions = [_condition(case, name, c, raw) for name, c in applicable.items()]
     texts: dict[str, str] = {
         lang: "\n".join(_lines(case, verdict, raw, conditions, lang)) for lang in LANGUAGES
@@ -99,7 +99,7 @@ def explain_verdict(
     return {
         "household_id": household_id,
         "as_of": str(day),
-        "ruleset": chosen.id,
+        "ruleset": loaded.id,
         "verdict": verdict,
         "conditions": conditions,
         **texts,
@@ -327,9 +327,9 @@ def _judged(
     scores: pd.DataFrame | None,
 ) -> pd.DataFrame:
     """Return the verdicts of a day by the set valid then; overrides go to the sets that know them."""
-    chosen = rules_valid_at(starts, when.as_of)
-    own = {n: v for n, v in (params or {}).items() if n in chosen.parameters}
-    return evaluate_rules(county, chosen, when, params=own, scores=scores)
+    loaded = rules_valid_at(starts, when.as_of)
+    own = {n: v for n, v in (params or {}).items() if n in loaded.parameters}
+    return evaluate_rules(county, loaded, when, params=own, scores=scores)
 
 
 def _days(as_of: DateLike, before: DateLike | None) -> tuple[Moment, Moment]:
@@ -392,8 +392,8 @@ def _same_verdict(changed: pd.DataFrame, again: pd.DataFrame | None) -> list[boo
     """Say for which households the earlier day, as known now, already gives the present verdict."""
     if again is None:
         return []
-    judged = again.set_index("household_id").reindex(changed["household_id"])
-    before, now = (t[list(VERDICT)].astype(object).fillna("").to_numpy() for t in (judged, changed))
+    earlier = again.set_index("household_id").reindex(changed["household_id"])
+    before, now = (t[list(VERDICT)].astype(object).fillna("").to_numpy() for t in (earlier, changed))
     return (before == now).all(axis=1).tolist()
 
 

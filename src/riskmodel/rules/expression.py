@@ -104,8 +104,8 @@ class RowTest:
         >>> RowTest("members", "age < child_age").with_values({"child_age": 16}).test
         'age < 16'
         """
-        written = _Values(values).visit(copy.deepcopy(self.node))
-        return RowTest(self.relation, ast.unparse(written), self.how)
+        tree = _Values(values).visit(copy.deepcopy(self.node))
+        return RowTest(self.relation, ast.unparse(tree), self.how)
 
 
 class _Values(ast.NodeTransformer):

@@ -151,14 +151,14 @@ def _dry_scope(ruleset: RuleSet, figures: dict[RowTest, Any], faults: list[str],
 
 
 def _clashes(ruleset: RuleSet) -> list[tuple[str, str]]:
-    taken = dict.fromkeys([*vocabulary().quantities, *vocabulary().relations, *FUNCTIONS], "the vocabulary")
-    taken.pop("line")  # a parameter may be the line
+    owners = dict.fromkeys([*vocabulary().quantities, *vocabulary().relations, *FUNCTIONS], "the vocabulary")
+    owners.pop("line")  # a parameter may be the line
     out = []
     for section in ("parameters", "quantities", "conditions"):
         for name in getattr(ruleset, section):
-            if name in taken or not name.isidentifier():
-                out.append((f"{section}.{name}", f"the name is {_why_not(name, taken)}; choose another"))
-            taken.setdefault(name, section)
+            if name in owners or not name.isidentifier():
+                out.append((f"{section}.{name}", f"the name is {_why_not(name, owners)}; choose another"))
+            owners.setdefault(name, section)
     for name in ruleset.focus:
         if name in ruleset.conditions:
             out.append((f"focus.{name}", "a condition has this id; choose another"))
@@ -170,8 +170,8 @@ def _clashes(ruleset: RuleSet) -> list[tuple[str, str]]:
     return out
 
 
-def _why_not(name: str, taken: dict[str, str]) -> str:
-    return f"taken by {taken[name]}" if name in taken else "no plain name (letters, digits, _)"
+def _why_not(name: str, owners: dict[str, str]) -> str:
+    return f"taken by {owners[name]}" if name in owners else "no plain name (letters, digits, _)"
 
 
 def _references(ruleset: RuleSet) -> list[tuple[str, str]]:

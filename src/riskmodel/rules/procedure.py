@@ -61,11 +61,11 @@ def check_time_limits(
     SpecError
         If the calendar is wrong.
     """
-    chosen = load_rules(ruleset)
+    loaded = load_rules(ruleset)
     (when,) = as_moments(as_of)
     free = _calendar(calendar)
     rows = []
-    for clock in chosen.clocks:
+    for clock in loaded.clocks:
         row = clock.model_dump(include={"id", "zh", "en", "source", "limit", "unit"})
         ends = _both_ends(county, clock)
         counts = _within_limits(clock, _pairs(county, *ends, when), when, free) if ends else None
@@ -90,8 +90,8 @@ def _calendar(calendar: str | Path | Mapping[str, list[str]] | None) -> Calendar
 def _both_ends(county: County, clock: Clock) -> tuple[str, str] | None:
     if clock.start is None or clock.end is None:
         return None
-    there = all(county.has(end.partition(".")[0]) for end in (clock.start, clock.end))
-    return (clock.start, clock.end) if there else None
+    present = all(county.has(end.partition(".")[0]) for end in (clock.start, clock.end))
+    return (clock.start, clock.end) if present else None
 
 
 def _dates(county: County, end: str, when: Moment) -> ir.Table:
@@ -108,8 +108,8 @@ def _dates(county: County, end: str, when: Moment) -> ir.Table:
 def _within_limits(clock: Clock, pairs: pd.DataFrame, when: Moment, calendar: Calendar) -> dict[str, int]:
     done = pairs["end"].notna()
     until = pairs["end"].fillna(pd.Timestamp(when.as_of))
-    passed = _elapsed(pairs["start"], until, clock, calendar)
-    over = done & (passed < clock.limit) if clock.at_least else passed > clock.limit
+    elapsed = _elapsed(pairs["start"], until, clock, calendar)
+    over = done & (elapsed < clock.limit) if clock.at_least else elapsed > clock.limit
     return {
         "started": len(pairs),
         "in_time": int((done & ~over).sum()),
@@ -147,10 +147,10 @@ def _elapsed(start: pd.Series, end: pd.Series, clock: Clock, calendar: Calendar)
     if clock.unit == "working_days":
         day = np.timedelta64(1, "D")
         free = np.array(calendar.holidays, dtype="datetime64[D]")
-        passed = np.busday_count(a + day, b + day, holidays=free).astype(float)
+        elapsed = np.busday_count(a + day, b + day, holidays=free).astype(float)
         for worked in np.array(calendar.working_weekends, dtype="datetime64[D]"):
-            passed += (a < worked) & (worked <= b)
-        return pd.Series(passed, index=start.index)
+            elapsed += (a < worked) & (worked <= b)
+        return pd.Series(elapsed, index=start.index)
     if clock.unit == "months":
         due = start + pd.DateOffset(months=int(clock.limit))
         return pd.Series(np.where(end <= due, clock.limit, clock.limit + 1), index=start.index)
@@ -193,10 +193,10 @@ def check_size(
     UsageError
         If the set declares no size check.
     """
-    chosen = load_rules(ruleset)
-    if chosen.size_check is None:
-        raise UsageError(f"{chosen.id} declares no size_check")
-    values, check = chosen.values(params), chosen.size_check
+    loaded = load_rules(ruleset)
+    if loaded.size_check is None:
+        raise UsageError(f"{loaded.id} declares no size_check")
+    values, check = loaded.values(params), loaded.size_check
     t = verdicts.assign(
         flagged_persons=verdicts["persons"].where(verdicts["flagged"], 0),
         registered_persons=verdicts["persons"].where(verdicts["registration"] == check.denominator, 0),

@@ -170,25 +170,27 @@ def compare_outcomes(
         if labels.empty:
             continue
         members = targets.build_cohorts(county, cohort, day, ruleset, params)[["household_id"]]
-        judged = labels[["household_id", "label"]].merge(members, on="household_id")
-        judged = judged.merge(frame.drop(columns="as_of"), on="household_id").dropna(subset=["probability"])
-        if len(judged):
-            rows.append(_outcome(day, judged))
+        labelled = labels[["household_id", "label"]].merge(members, on="household_id")
+        labelled = labelled.merge(frame.drop(columns="as_of"), on="household_id").dropna(
+            subset=["probability"]
+        )
+        if len(labelled):
+            rows.append(_outcome(day, labelled))
     return pd.DataFrame(rows, columns=OUTCOME_COLUMNS)
 
 
-def _outcome(day: dt.date, judged: pd.DataFrame) -> dict[str, Any]:
+def _outcome(day: dt.date, labelled: pd.DataFrame) -> dict[str, Any]:
     from statsmodels.stats.rates import confint_poisson
 
-    hit = judged["label"].astype(int)
-    expected, observed = float(judged["probability"].sum()), int(hit.sum())
+    hit = labelled["label"].astype(int)
+    expected, observed = float(labelled["probability"].sum()), int(hit.sum())
     low, high = (float(end) for end in confint_poisson(observed, 1, method="exact-c", alpha=1 - LEVEL))
     ratio = observed / expected if expected else float("inf")
     off = not low <= expected <= high and not RATIO_LIMITS[0] <= ratio <= RATIO_LIMITS[1]
-    listed = judged["listed"].eq(True) if "listed" in judged else pd.Series(False, judged.index)
+    listed = labelled["listed"].eq(True) if "listed" in labelled else pd.Series(False, labelled.index)
     return {
         "as_of": day.isoformat(),
-        "households": len(judged),
+        "households": len(labelled),
         "expected": expected,
         "observed": observed,
         "low": low,

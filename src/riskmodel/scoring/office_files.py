@@ -114,16 +114,16 @@ def read_names(path: str | Path) -> pd.DataFrame:
         at = find_headers(cells, known)
         if "household_id" in at and len(at) > 1:
             return _names_below(rows[top + 1 :], at, source.name)
-    wanted = "; ".join(f"{name}: {' or '.join(words)}" for name, words in HEADERS.items())
-    raise InputRefused(f"{source.name}: no header with the household's number and a name ({wanted})")
+    allowed = "; ".join(f"{name}: {' or '.join(words)}" for name, words in HEADERS.items())
+    raise InputRefused(f"{source.name}: no header with the household's number and a name ({allowed})")
 
 
 def _names_below(rows: Sequence[Row], at: dict[str, int], file: str) -> pd.DataFrame:
     columns = {n: [cell_text(r[i]) if i < len(r) else None for r in rows] for n, i in at.items()}
     names = pd.DataFrame(columns, dtype=object).dropna(subset=["household_id"]).drop_duplicates()
-    twice = names["household_id"][names["household_id"].duplicated()]
-    if len(twice):
-        raise InputRefused(f"{file}: household {twice.iloc[0]!r} stands there twice and differently")
+    repeated = names["household_id"][names["household_id"].duplicated()]
+    if len(repeated):
+        raise InputRefused(f"{file}: household {repeated.iloc[0]!r} stands there twice and differently")
     return names.reset_index(drop=True)
 
 
@@ -301,10 +301,10 @@ def read_filled_list(path: str | Path) -> FilledList:
         raise InputRefused(f"{source.name}: no sheet with the headers {heads}; give the list as it was made")
     visits = [visit for sheet in lists for visit in sheet[0]]
     problems = [problem for sheet in lists for problem in sheet[1]]
-    once, contradictions = _without_repeats(visits)
+    distinct, contradictions = _without_repeats(visits)
     filled = {v.household_id for v in visits} | {p.household_id for p in problems}
     empty = set[str]().union(*(sheet[2] for sheet in lists)) - filled
-    return FilledList(tuple(once), (*problems, *contradictions), len(empty), as_of)
+    return FilledList(tuple(distinct), (*problems, *contradictions), len(empty), as_of)
 
 
 def _read_sheet(
@@ -438,16 +438,16 @@ def _without_repeats(visits: list[Visit]) -> tuple[list[Visit], list[Problem]]:
     by_day: dict[tuple[str, dt.date], list[Visit]] = {}
     for visit in visits:
         by_day.setdefault((visit.household_id, visit.date), []).append(visit)
-    once, problems = [], []
-    for same in by_day.values():
-        first = same[0]
-        if len({v.content for v in same}) == 1:
-            once.append(first)
+    distinct, problems = [], []
+    for group in by_day.values():
+        first = group[0]
+        if len({v.content for v in group}) == 1:
+            distinct.append(first)
             continue
-        cells = ", ".join(v.cell for v in same)
+        cells = ", ".join(v.cell for v in group)
         reason = f"filled in twice and differently for {first.date} ({cells}); keep one of them"
         problems.append(Problem(first.cell, first.household_id, "outcome", first.outcome, reason))
-    return once, problems
+    return distinct, problems
 
 
 def back_up_filled_list(path: str | Path) -> Path | None:

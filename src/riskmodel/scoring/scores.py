@@ -148,10 +148,10 @@ def explain(
     _check_explained(model)
     X = _feature_values(known_county(county, as_of), model)
     if household_ids is not None:
-        wanted = [household_ids] if isinstance(household_ids, str) else list(household_ids)
-        for household_id in wanted:
+        ids = [household_ids] if isinstance(household_ids, str) else list(household_ids)
+        for household_id in ids:
             _check_known(household_id, X, as_of)
-        X = X.loc[wanted]
+        X = X.loc[ids]
     parts, base = _contributions(model, X)
     about = features.describe_features(model.feature_set).set_index("id")
     place = np.tile(np.arange(len(X)), parts.shape[1])

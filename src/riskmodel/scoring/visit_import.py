@@ -225,14 +225,14 @@ def import_visits(
     conflicts: list[Conflict] = []
     already = 0
     for visit in filled.visits:
-        there = recorded.findings.get((visit.household_id, visit.date), set())
+        recorded_findings = recorded.findings.get((visit.household_id, visit.date), set())
         finding = (visit.outcome, visit.cause)
         if (problem := _problem(visit, recorded, recorded_on)) is not None:
             problems.append(problem)
-        elif finding in there:
+        elif finding in recorded_findings:
             already += 1
-        elif there:
-            sides = (finding, tuple(sorted(there, key=str)))
+        elif recorded_findings:
+            sides = (finding, tuple(sorted(recorded_findings, key=str)))
             conflicts.append(Conflict(visit.cell, visit.household_id, visit.date, *sides))
         else:
             new.append(visit)
@@ -431,9 +431,9 @@ def _typed(value: Any, kind: Any) -> Any:
 def _append_xlsx(table: VisitTable, visits: Sequence[Visit], rows: list[list[Any]], out: Path) -> None:
     import openpyxl
 
-    there = table.path.is_file()
-    book = openpyxl.load_workbook(table.path) if there else openpyxl.Workbook()
-    if not there:
+    exists = table.path.is_file()
+    book = openpyxl.load_workbook(table.path) if exists else openpyxl.Workbook()
+    if not exists:
         book.active.title = table.inside
     sheet = book[table.inside] if table.inside in book.sheetnames else book.create_sheet(table.inside)
     filled = [[("" if c is None else str(c)) for c in row] for row in sheet.iter_rows(values_only=True)]

@@ -202,10 +202,10 @@ def fill_quotas(
             places[np.r_[visited, np.array(chosen, dtype=np.intp)]], minlength=places.max() + 1
         )
         need = quota.targets(places, visits) - have
-        left = candidates[~np.isin(candidates, chosen)]
-        turn = pd.Series(places[left]).groupby(places[left]).cumcount().to_numpy()
-        placed = turn < need[places[left]]
-        chosen += left[placed][np.argsort(turn[placed], kind="stable")].tolist()
+        remaining = candidates[~np.isin(candidates, chosen)]
+        turn = pd.Series(places[remaining]).groupby(places[remaining]).cumcount().to_numpy()
+        within_target = turn < need[places[remaining]]
+        chosen += remaining[within_target][np.argsort(turn[within_target], kind="stable")].tolist()
     return np.array(chosen, dtype=np.intp)
 
 
@@ -236,12 +236,12 @@ def selection_probabilities(pool: int, ranked: int, random: int, by_score: int) 
     """
     if pool == 0:
         return np.zeros(0)
-    drawn = random / pool
+    by_lot = random / pool
     above = np.arange(ranked)
     pushed_up = hypergeom.sf(above - by_score, pool - 1, above, random)
-    taken = np.where(above < by_score, 1.0, pushed_up if by_score else 0.0)
-    out = np.full(pool, drawn)
-    out[:ranked] = drawn + (1 - drawn) * taken
+    by_rank = np.where(above < by_score, 1.0, pushed_up if by_score else 0.0)
+    out = np.full(pool, by_lot)
+    out[:ranked] = by_lot + (1 - by_lot) * by_rank
     return out
 
 

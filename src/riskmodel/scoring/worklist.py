@@ -245,9 +245,9 @@ def _checked_scores(scores: pd.DataFrame) -> pd.DataFrame:
         raise InputRefused("scores hold no household; score an as-of date at which households exist")
     if scores["as_of"].nunique(dropna=False) != 1:
         raise InputRefused("scores of several as-of dates; a worklist takes one, filter the others out")
-    twice = scores["household_id"][scores["household_id"].duplicated()]
-    if len(twice):
-        raise InputRefused(f"household {twice.iloc[0]!r} stands twice in the scores; keep one row each")
+    repeated = scores["household_id"][scores["household_id"].duplicated()]
+    if len(repeated):
+        raise InputRefused(f"household {repeated.iloc[0]!r} stands twice in the scores; keep one row each")
     p = scores["probability"]
     wrong = p.notna() & ~p.between(0, 1)
     if wrong.any():
