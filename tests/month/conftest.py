@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import sys
+from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from riskmodel import simulate
+from riskmodel import features, month, simulate, targets
 from riskmodel.data import read_county
+from riskmodel.households import point_in_time
+from riskmodel.month import MonthOptions
 from riskmodel.runs import Experiment, load_experiment, training
 
 AS_OF = "2020-12-31"
+VISITS = 20
 
 
 @dataclass(frozen=True)
@@ -44,3 +51,37 @@ def office(tmp_path_factory: pytest.TempPathFactory) -> Office:
     simulate.write_simulated_county(made, data)
     trained = training.train(small(), read_county(data), store)
     return Office(data, store, trained.run_id)
+
+
+def make(office: Office, out: Path, data: Path | None = None, **options: object) -> month.Month:
+    return month.run_month(
+        data or office.data, AS_OF, out, store=office.store, options=MonthOptions(visits=VISITS, **options)
+    )
+
+
+@pytest.fixture(scope="session")
+def computed() -> Counter[tuple[str, str]]:
+    """How often a month computed what several of its steps use."""
+    return Counter()
+
+
+@pytest.fixture(scope="session")
+def whole(
+    office: Office, tmp_path_factory: pytest.TempPathFactory, computed: Counter[tuple[str, str]]
+) -> Path:
+    def count(patch: pytest.MonkeyPatch, owner: Any, name: str, key: Callable[..., str]) -> None:
+        real = getattr(owner, name)
+
+        def counted(*given: Any, **named: Any) -> Any:
+            computed[name, key(*given)] += 1
+            return real(*given, **named)
+
+        patch.setattr(owner, name, counted)
+
+    with pytest.MonkeyPatch.context() as patch:
+        by_set = sys.modules["riskmodel.rules.evaluate"]
+        count(patch, by_set, "query_verdicts", lambda known, case, *_: f"{case.ruleset.id} {known.moments}")
+        count(patch, point_in_time, "_fingerprint", lambda county, day: str(day))
+        count(patch, targets, "build_cohorts", lambda known, names: f"{names} {known.moments}")
+        count(patch, features, "build_features", lambda known, chosen: f"{chosen.id} {known.moments}")
+        return make(office, tmp_path_factory.mktemp("whole")).out

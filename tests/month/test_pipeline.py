@@ -10,68 +10,30 @@ import subprocess
 import sys
 import zipfile
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import openpyxl
 import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from riskmodel import features, month, scoring, targets
+from riskmodel import month, scoring
 from riskmodel.cli.app import app
-from riskmodel.errors import InputMissing, InputRefused, UsageError
+from riskmodel.errors import InputMissing
 from riskmodel.explanation import load_measures
 from riskmodel.explanation.wording import Words
-from riskmodel.households import point_in_time
 from riskmodel.io import checkpoints, files
 from riskmodel.io.checkpoints import Checkpoints
 from riskmodel.month import MonthOptions, archive, pipeline
 
-from .conftest import AS_OF, Office
-
-VISITS = 20
-
-
-def make(office: Office, out: Path, data: Path | None = None, **options: object) -> month.Month:
-    return month.run_month(
-        data or office.data, AS_OF, out, store=office.store, options=MonthOptions(visits=VISITS, **options)
-    )
+from .conftest import AS_OF, VISITS, Office, make
 
 
 def bytes_of(out: Path) -> dict[str, str]:
     """Every file the office or a later month reads; markers hold the random id of a scoring run."""
     kept = [p for p in sorted(out.rglob("*")) if p.is_file() and p.parent.name != checkpoints.FOLDER]
     return {p.relative_to(out).as_posix(): checkpoints.file_digest(p) for p in kept}
-
-
-@pytest.fixture(scope="module")
-def computed() -> Counter[tuple[str, str]]:
-    """How often a month computed what several of its steps use."""
-    return Counter()
-
-
-@pytest.fixture(scope="module")
-def whole(
-    office: Office, tmp_path_factory: pytest.TempPathFactory, computed: Counter[tuple[str, str]]
-) -> Path:
-    def count(patch: pytest.MonkeyPatch, owner: Any, name: str, key: Callable[..., str]) -> None:
-        real = getattr(owner, name)
-
-        def counted(*given: Any, **named: Any) -> Any:
-            computed[name, key(*given)] += 1
-            return real(*given, **named)
-
-        patch.setattr(owner, name, counted)
-
-    with pytest.MonkeyPatch.context() as patch:
-        by_set = sys.modules["riskmodel.rules.evaluate"]
-        count(patch, by_set, "query_verdicts", lambda known, case, *_: f"{case.ruleset.id} {known.moments}")
-        count(patch, point_in_time, "_fingerprint", lambda county, day: str(day))
-        count(patch, targets, "build_cohorts", lambda known, names: f"{names} {known.moments}")
-        count(patch, features, "build_features", lambda known, chosen: f"{chosen.id} {known.moments}")
-        return make(office, tmp_path_factory.mktemp("whole")).out
 
 
 def test_a_month_computes_everything_once(whole: Path, computed: Counter[tuple[str, str]]) -> None:
@@ -370,43 +332,6 @@ def test_an_old_month_comes_out_the_same_after_findings_came_in(
     # Only the check, which tells what the files hold today, may differ.
     assert moved <= {"check/quality.json", "check/quality.md"}
     assert "check/quality.json" in moved
-
-
-@pytest.mark.slow
-def test_the_settings_of_a_month_are_kept_and_can_be_changed(
-    office: Office, whole: Path, tmp_path: Path
-) -> None:
-    shutil.copytree(whole, tmp_path / whole.name)
-    again = month.run_month(office.data, AS_OF, tmp_path, store=office.store)
-    assert (again.done, again.settings.visits) == ((), VISITS)
-    more = month.run_month(
-        office.data, AS_OF, tmp_path, store=office.store, options=MonthOptions(visits=VISITS + 5)
-    )
-    assert more.settings.visits == VISITS + 5
-    assert "worklist" in more.done
-    assert more.summaries["worklist"]["planned"] == VISITS + 5
-    with pytest.raises(UsageError, match="--visits"):
-        month.run_month(office.data, AS_OF, tmp_path / "new", store=office.store)
-
-
-def test_every_month_says_what_made_it_and_its_scores_can_be_asked_for(whole: Path, tmp_path: Path) -> None:
-    (row,) = month.list_months(whole.parent).to_dict("records")
-    scores = pd.read_parquet(whole / "scores.zh.parquet")
-    assert row["complete"]
-    assert row["households"] == len(scores)
-    assert row["data_fingerprint"] == scores["data_fingerprint"].iloc[0]
-    assert row["model"] == f"county@{scores['model_version'].iloc[0]}"
-    assert (row["run_id"], row["ruleset"]) == (scores["run_id"].iloc[0], "national-2021")
-    one = month.scores_by_month(whole.parent, [scores["household_id"].iloc[3]])
-    pd.testing.assert_frame_equal(one.reset_index(drop=True), scores.iloc[[3]].reset_index(drop=True))
-    # Scores that are not those that were made are not quoted under that month's name.
-    shutil.copytree(whole, tmp_path / whole.name)
-    files.write_table(scores.assign(probability=0.5), tmp_path / whole.name / "scores.zh.parquet")
-    with pytest.raises(InputRefused, match="is not the file that was made"):
-        month.scores_by_month(tmp_path)
-    assert not month.list_months(tmp_path)["complete"].iloc[0]
-    with pytest.raises(UsageError, match="no month"):
-        month.list_months(tmp_path / "nothing")
 
 
 def test_a_page_holds_everybody_on_the_list_and_then_the_highest_scores(

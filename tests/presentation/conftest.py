@@ -13,6 +13,9 @@ from riskmodel.presentation import ReportInput
 from riskmodel.runs import EVENT_WORDS
 from riskmodel.runs.assessment import add_verdict_sentences
 
+from ..register.conftest import small  # noqa: F401 - a fixture
+from ..scoring.conftest import make_scores  # noqa: F401 - a fixture
+
 MODELS = {"rule": 0.4, "past_income": 0.7, "logit": 1.2, "boosting": 1.3}
 
 

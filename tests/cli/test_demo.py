@@ -47,7 +47,7 @@ def test_the_list_is_there() -> None:
 
 @pytest.mark.slow
 def test_the_sample_is_what_the_demo_writes(tmp_path: Path, request: pytest.FixtureRequest) -> None:
-    # `python -m pytest tests/presentation/test_sample.py -m slow --renew` makes the sample anew.
+    # `python -m pytest tests/cli/test_demo.py -m slow --renew` makes the sample anew.
     command = [Path(sys.executable).with_name("riskmodel"), "demo", "--out", "demo", *DEMO]
     subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
     renderer = Renderer(tmp_path, SAMPLE.parents[1])

@@ -18,9 +18,9 @@ from riskmodel.presentation.table import Column, Row, Table
 from riskmodel.presentation.workbook import open_workbook
 from riskmodel.register.vocabulary import register_vocabulary
 
-from .conftest import frames_of
-from .published_figures import BY_CAUSE, by_cause
-from .test_office_tables import SUPPORT, with_tables
+from ..register.conftest import frames_of
+from ..register.published_figures import BY_CAUSE, by_cause
+from ..register.test_office_tables import SUPPORT, with_tables
 
 
 @pytest.fixture(scope="module")

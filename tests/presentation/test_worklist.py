@@ -15,7 +15,6 @@ import pytest
 from riskmodel import presentation, scoring
 from riskmodel.errors import UsageError
 from riskmodel.io.files import safe_text
-from riskmodel.presentation.workbook import sheet_name, wrapped_lines
 from riskmodel.scoring.worklist import declared_columns
 
 
@@ -224,17 +223,3 @@ def test_nothing_in_the_file_names_this_machine_or_the_hour(path) -> None:
 @pytest.mark.parametrize("text", ["=cmd|' /C calc'!A0", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1"])
 def test_every_sign_that_starts_a_formula_is_neutralised(text) -> None:
     assert safe_text(text) == "'" + text
-
-
-def test_sheet_names_are_legal_and_differ() -> None:
-    used: set[str] = set()
-    names = [sheet_name(n, used) for n in ("汇总", "汇总", "a[b]:c", "x" * 40, "x" * 40, "'", "")]
-    assert len({n.lower() for n in names}) == len(names)
-    assert all(0 < len(n) <= 31 and not set(n) & set("[]:*?/\\'") for n in names)
-
-
-def test_chinese_takes_two_columns_of_width() -> None:
-    # Ten Chinese characters are twenty half-widths: two lines in a column of eleven.
-    assert wrapped_lines("一二三四五六七八九十", 11) == 2
-    assert wrapped_lines("0123456789", 11) == 1
-    assert wrapped_lines("一\n二", 11) == 2

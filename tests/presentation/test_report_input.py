@@ -1,4 +1,4 @@
-"""A card's history is what was known, month by month."""
+"""What a report takes from the county: histories and yields of what was known then, month by month."""
 
 from __future__ import annotations
 
@@ -58,3 +58,20 @@ def test_nobody_listed_no_history() -> None:
         }
     )
     assert presentation.histories(county, "2021-06-15", []).empty
+
+
+def test_only_visits_made_and_known_by_then_count() -> None:
+    visits = pd.DataFrame(
+        {
+            "household_id": ["a", "b", "c", "d"],
+            "date": ["2021-05-01", "2021-06-20", "2019-01-01", "2021-05-02"],
+            "outcome": ["confirmed"] * 4,
+            "selected_by": ["rule"] * 4,
+            # b was entered after the day, c is older than a year.
+            "recorded_on": ["2021-05-01", "2021-07-05", "2019-01-01", "2021-05-02"],
+        }
+    )
+    county = from_frames({"visits": visits})
+    assert presentation.yields(county, "2021-06-30")["visits"].tolist() == [2]
+    assert presentation.yields(county, "2021-07-05")["visits"].tolist() == [3]
+    assert presentation.yields(from_frames({"visits": visits.iloc[:0]}), "2021-06-30").empty

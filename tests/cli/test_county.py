@@ -1,4 +1,4 @@
-"""`simulate` as others call it: truth for what is asked, dirt with its log, published figures."""
+"""`simulate` and `check` as others call them: truth, dirt with its log, published figures, what was read."""
 
 from __future__ import annotations
 
@@ -8,19 +8,27 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import yaml
-from typer.testing import CliRunner, Result
 
-from riskmodel.cli.app import app
-
-
-def run(*arguments: object) -> Result:
-    return CliRunner().invoke(app, [str(a) for a in arguments])
+from .conftest import run, told
 
 
-def told(*arguments: object) -> dict:
-    done = run(*arguments, "--json")
-    assert done.exit_code == 0, done.stderr
-    return json.loads(done.stdout)
+def test_check_says_what_was_read(data: Path, work: Path) -> None:
+    summary = told("check", data, "--out", work / "check")
+    assert summary["refused"] is False
+    assert len(summary["data_fingerprint"]) == 64
+    assert (work / "check" / "rejected.csv").is_file()
+
+
+def test_a_county_that_was_not_simulated_is_never_written_over(tmp_path: Path) -> None:
+    (tmp_path / "visits.csv").write_text(
+        "household_id,date,outcome\nA,2021-01-01,confirmed\n", encoding="utf-8"
+    )
+    done = run("simulate", tmp_path, "--households", 20, "--months", 24, "--futures", 0)
+    assert done.exit_code == 1
+    assert "were not simulated (visits.csv)" in done.stderr
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["visits.csv"]
+    (tmp_path / "about.yaml").write_text("simulated: {seed: 1}\n", encoding="utf-8")
+    assert run("simulate", tmp_path, "--households", 20, "--months", 24, "--futures", 0).exit_code == 0
 
 
 def test_truth_for_the_dates_horizons_and_sample_asked_for(tmp_path: Path) -> None:

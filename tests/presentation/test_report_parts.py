@@ -1,4 +1,4 @@
-"""What is reached of the attainable, as the page shows it."""
+"""Tables of the report: what is reached of the attainable, targeting measures, yields of visits."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from riskmodel.evaluation import Budget, compare_with_true_risk
+from riskmodel import presentation
+from riskmodel.evaluation import Budget, compare_with_true_risk, weighted_yield, yield_by_source
 from riskmodel.i18n import section
 from riskmodel.presentation import report_html
-from riskmodel.presentation.report_parts import bins_table, oracle_table
+from riskmodel.presentation.report_parts import bins_table, oracle_table, targeting_table
+from riskmodel.presentation.table import number
 
 
 @pytest.fixture(scope="module")
@@ -64,3 +66,45 @@ def test_the_page_shows_both_and_leaves_them_out_without_a_truth(given, known) -
     for key in ("attainable", "attainable_bins"):
         assert words[key]["zh"] in shown
         assert words[key]["zh"] not in report_html(given)
+
+
+def test_targeting_measures_are_the_comparisons_and_old_runs_have_none(given) -> None:
+    table = targeting_table(given.comparison)
+    row = given.comparison.query("scope == 'pooled' and at == 'budget' and model == 'logit'").iloc[0]
+    shown = next(r for r in table.rows if r.values[0]["en"] == "penalised logit")
+    assert shown.values[1:] == [
+        number(row[f"{n}_model"])
+        for n in ("targeting_differential", "targeting_differential_errors", "cgh", "bpac")
+    ]
+    assert "targeting differential (coverage)" in report_html(given)
+    # A run logged before these measures were has none of their columns, and its report is whole without.
+    old = given.comparison.drop(columns=[c for c in given.comparison.columns if "targeting" in c])
+    old = old.drop(columns=[c for c in old.columns if c.startswith(("cgh", "bpac", "welfare"))])
+    assert targeting_table(old) is None
+
+
+def visits_with_chances() -> pd.DataFrame:
+    """20 flagged, of whom 10 are confirmed; a lot of 10 with a chance of 1/10, of whom 1 is."""
+    rule = pd.DataFrame(
+        {"selected_by": "rule", "outcome": ["confirmed", "not_confirmed"] * 10, "chance": 1.0}
+    )
+    lot = pd.DataFrame({"selected_by": "random", "outcome": ["confirmed"] + ["not_confirmed"] * 9})
+    made = pd.concat([rule, lot.assign(chance=0.1)], ignore_index=True)
+    return made.assign(village=[f"v{i % 6}" for i in range(len(made))])
+
+
+def test_the_page_shows_them_in_both_languages_beside_the_published(make_given, tmp_path) -> None:
+    said = ["rule"] * 40 + ["random"] * 10
+    visits = pd.DataFrame({"selected_by": said, "outcome": ["confirmed"] * 12 + ["not_confirmed"] * 38})
+    given = make_given(yields=yield_by_source(visits), weighted_yield=weighted_yield(visits_with_chances()))
+    text = presentation.write_report(given, tmp_path).read_text(encoding="utf-8")
+    assert "属实率约 16.7%" in text
+    assert "are worth 14 visits of equal chance" in text
+    assert "近一年入户核查的成效" in text
+    assert "30.0%" in text
+    assert "126" in text
+    assert "383" in text
+    assert "screened for illness costs beforehand" in text
+    assert "近一年入户核查的成效" not in presentation.write_report(make_given(), tmp_path / "b").read_text(
+        encoding="utf-8"
+    )

@@ -7,31 +7,14 @@ import sqlite3
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner, Result
 
 from riskmodel.cli import common
-from riskmodel.cli.app import app
 from riskmodel.data import read_county, write_county
 from riskmodel.errors import InputRefused, SpecError
 from riskmodel.io.specs import Spec, parse_spec
 
 from ..data import exports
-
-
-def run(*arguments: object) -> Result:
-    return CliRunner().invoke(app, [str(a) for a in arguments])
-
-
-def test_a_county_that_was_not_simulated_is_never_written_over(tmp_path: Path) -> None:
-    (tmp_path / "visits.csv").write_text(
-        "household_id,date,outcome\nA,2021-01-01,confirmed\n", encoding="utf-8"
-    )
-    done = run("simulate", tmp_path, "--households", 20, "--months", 24, "--futures", 0)
-    assert done.exit_code == 1
-    assert "were not simulated (visits.csv)" in done.stderr
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["visits.csv"]
-    (tmp_path / "about.yaml").write_text("simulated: {seed: 1}\n", encoding="utf-8")
-    assert run("simulate", tmp_path, "--households", 20, "--months", 24, "--futures", 0).exit_code == 0
+from .conftest import AS_OF, run
 
 
 @pytest.mark.parametrize(
@@ -167,12 +150,30 @@ def test_a_file_that_is_no_parquet_is_told_in_a_line(tmp_path: Path) -> None:
     assert "SELECT" not in str(refused.value)
 
 
-def test_the_list_of_rule_sets_has_a_header_and_days_and_says_what_a_star_is() -> None:
-    done = run("rules", "--list")
-    lines = done.stdout.splitlines()
-    assert lines[0].startswith("id  name_zh")
-    assert any("  2020-03-01  " in line for line in lines)
-    assert "00:00" not in done.stdout
-    assert "*: an assumption" in done.stderr
-    rulesets = json.loads(run("rules", "--list", "--json").stdout)["rulesets"]
-    assert "2020-03-01" in {r["valid_from"] for r in rulesets}
+@pytest.mark.parametrize(
+    ("arguments", "code", "names"),
+    [
+        (["rules", "{data}", "--ruleset", "nowhere-1900", "--as-of", AS_OF, "--out", "x.csv"], 2, "national-2021"),
+        (["rules", "{data}", "--ruleset", "national-2021", "--as-of", "31.12.2020", "--out", "x.csv"], 2, "YYYY-MM-DD"),
+        (["rules", "{data}", "--ruleset", "national-2021", "--as-of", AS_OF, "--out", "x.doc"], 2, ".parquet"),
+        (["rules", "{data}", "--ruleset", "national-2021"], 2, "--as-of"),
+        (["rules", "nowhere", "--ruleset", "national-2021", "--as-of", AS_OF, "--out", "x.csv"], 1, "nowhere"),
+        (["score", "{data}", "--model", "county", "--as-of", AS_OF, "--out", "x.csv"], 2, "NAME@ALIAS"),
+        (["train", "no-such-experiment", "--data", "{data}"], 2, "county"),
+        (["features", "{data}", "--feature-set", "none-v0", "--as-of", AS_OF, "--out", "x.csv"], 2, "household-v1"),
+        (["nonsense"], 2, "nonsense"),
+    ],
+)  # fmt: skip
+def test_a_wrong_call_is_told_the_mend(
+    data: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: list[str],
+    code: int,
+    names: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    done = run(*(a.format(data=data) for a in arguments))
+    assert done.exit_code == code
+    assert names in done.stderr
+    assert "Traceback" not in done.stderr
