@@ -31,7 +31,6 @@ from riskmodel.presentation.report import (
     report_html,
     report_section,
     write_report,
-    write_run_report,
 )
 from riskmodel.presentation.report_input import ReportInput, histories, read_run, weighted_yield, yields
 from riskmodel.presentation.report_parts import line_style
@@ -85,7 +84,6 @@ __all__ = [
     "write_register",
     "write_report",
     "write_rules_page",
-    "write_run_report",
     "write_visit_sheets",
     "write_worklist",
     "yields",

@@ -12,9 +12,10 @@ from typing import Any
 import pandas as pd
 from markupsafe import Markup
 
+from riskmodel.data import code_words
 from riskmodel.errors import InputMissing, InputRefused
 from riskmodel.forecasting import Outlook
-from riskmodel.i18n import pair, same, section
+from riskmodel.i18n import both, pair, same, section
 from riskmodel.io import read_table, write_json, write_table, write_text
 from riskmodel.presentation.chart import LANGS, Chart, below_fan, counts_fan
 from riskmodel.presentation.page import (
@@ -25,6 +26,8 @@ from riskmodel.presentation.page import (
     PageWords,
     Paragraph,
     Part,
+    Record,
+    Writer,
     page_html,
     section_html,
 )
@@ -46,6 +49,10 @@ class ForecastInput:
 
     meta: Mapping[str, Any]
     tables: Mapping[str, pd.DataFrame]
+
+    def table(self, name: str) -> pd.DataFrame:
+        """Return a table; an empty one where the forecast has none of the name."""
+        return self.tables.get(name, pd.DataFrame())
 
 
 def forecast_input(outlook: Outlook) -> ForecastInput:
@@ -168,42 +175,49 @@ def _chapter(given: ForecastInput) -> PageSection:
 
 def chapter_parts(given: ForecastInput) -> list[Part]:
     """Return what the chapter shows: the county's number, charts, townships, warnings, how good it was."""
-    warnings, notes = _warnings(given), given.meta["notes"]
+    warnings, notes = WORDS.table(_alarms(given), ALARM_CELLS, text=ALARM_TEXTS), given.meta["notes"]
     parts: list[Part] = [
         Paragraph(_headline(given), "verdict"),
         *(Paragraph(line) for line in _sentences(given)),
         Charts(_charts(given)),
         *WORDS.headed("townships", _townships(given)),
         Heading(WORDS("warnings")),
-        *([warnings, WORDS.note("warnings")] if warnings else [Paragraph(WORDS("no_warnings"), "note")]),
+        *([warnings, WORDS.note("warnings")] if warnings.rows else [Paragraph(WORDS("no_warnings"), "note")]),
         *([Heading(WORDS("notes")), Bullets(notes)] if notes else []),
         Heading(WORDS("limits")),
         Bullets(section("forecast.limits")),
     ]
-    methods, choice = _methods(given), _choice(given)
-    if methods is None and choice is None:
+    methods, choice = given.table("methods"), _choice(given)
+    if methods.empty and choice is None:
         return parts
-    parts += [Heading(WORDS("tests")), *WORDS.headed("methods", methods, level=4)]
-    parts += WORDS.headed("classifier", _classifier(given), level=4)
+    tested = WORDS.table(methods, METHOD_CELLS, mark=lambda r: "best" if r["chosen"] else "")
+    parts += [Heading(WORDS("tests")), *WORDS.headed("methods", tested, level=4)]
+    classifier = WORDS.table(given.table("classifier"), CLASSIFIER_CELLS)
+    parts += WORDS.headed("classifier", classifier, level=4)
     if choice is not None:
         backtest = _backtest(given)
         parts += [Heading(WORDS("backtest"), level=4), Paragraph(choice)]
-        parts += [backtest, WORDS.note("backtest")] if backtest else []
+        parts += [backtest, WORDS.note("backtest")] if backtest.rows else []
     return parts
 
 
-def _below(given: ForecastInput, measure: str, cause: str = ALL) -> pd.DataFrame:
+def _below(given: ForecastInput, measure: str) -> pd.DataFrame:
+    """Return how much will be below the line, over all causes."""
     t = given.tables["townships"]
-    return t[(t["measure"] == measure) & (t["cause"] == cause)]
+    return t[(t["measure"] == measure) & (t["cause"] == ALL)]
+
+
+def _at_horizon(given: ForecastInput, measure: str) -> pd.DataFrame:
+    """Return the same at the last horizon, by township."""
+    t = _below(given, measure)
+    t = t[t["horizon_months"] == given.meta["horizon"]]
+    return t.set_index(t["township"].astype(str))
 
 
 def _headline(given: ForecastInput) -> dict[str, str]:
-    horizon = given.meta["horizon"]
-    homes, money = (
-        t[(t["township"] == ALL) & (t["horizon_months"] == horizon)].iloc[0]
-        for t in (_below(given, "households"), _below(given, "yuan"))
-    )
-    return WORDS("headline", n=horizon, mean=f"{homes['mean']:.0f}", low=f"{homes['low_80']:.0f}",
+    homes, money = (_at_horizon(given, measure).loc[ALL] for measure in ("households", "yuan"))
+    return WORDS(
+        "headline", n=given.meta["horizon"], mean=f"{homes['mean']:.0f}", low=f"{homes['low_80']:.0f}",
         high=f"{homes['high_80']:.0f}", line=f"{given.meta['line']:,.0f}",
         money=f"{money['mean'] / WAN:,.0f}", now=f"{_now_below(given).sum():,}",
     )  # fmt: skip
@@ -212,13 +226,12 @@ def _headline(given: ForecastInput) -> dict[str, str]:
 def _sentences(given: ForecastInput) -> list[dict[str, str]]:
     """Return what an office asks next: how many will be newly monitored, and whether intervals held."""
     out, n = [], given.meta["horizon"]
-    new, past = _new(given), given.tables.get("past")
-    if ALL in new and past is not None:
+    new, past, tested = _new(given), given.table("past"), given.table("methods")
+    if ALL in new and "count" in past:
         before = past.loc[past["level"] == "county", "count"].tail(n)
         figures = {"new": f"{new[ALL]:,.0f}", "past": f"{before.sum():,.0f}"}
         out.append(WORDS("new", n=min(n, len(before)), **figures))
-    tested = given.tables.get("methods")
-    if tested is not None:
+    if "chosen" in tested:
         used = tested[tested["chosen"].astype(bool)].sort_values("horizon_months")
         shares = {f"c{k}": " / ".join(f"{v:.0%}" for v in used[f"coverage_{k}"]) for k in (80, 95)}
         out.append(WORDS("covered", months=" / ".join(map(str, used["horizon_months"])), **shares))
@@ -235,37 +248,24 @@ def _charts(given: ForecastInput) -> list[Chart]:
     homes = _below(given, "households")
     ahead = homes[homes["township"] == ALL].sort_values("horizon_months")
     now = float(_now_below(given).sum())
-    out = [Chart("below", named["below"], below_fan(now, ahead, named, named["below"]))]
+    charts = [Chart("below", named["below"], below_fan(now, ahead, named, named["below"]))]
     if "counts" not in given.tables:
-        return out
+        return charts
     counts, past = given.tables["counts"], given.tables["past"]
-    out.append(_fan("counts", named["counts"], counts, past, ALL, named))
     by_cause = counts[counts["level"] == "cause"].groupby("cause", sort=True)["mean"].sum()
-    for cause in by_cause.sort_values(ascending=False, kind="stable").index[:CAUSES_SHOWN]:
-        shown = cause_words(str(cause))
-        title = {lang: f"{named['counts'][lang]} · {shown[lang]}" for lang in LANGS}
-        out.append(_fan(f"counts-{cause}", title, counts, past, str(cause), named))
-    return out
+    largest = by_cause.sort_values(ascending=False, kind="stable").index[:CAUSES_SHOWN]
+    for cause in (ALL, *map(str, largest)):
+        level, name = ("county", "counts") if cause == ALL else ("cause", f"counts-{cause}")
+        title = named["counts"] if cause == ALL else _with_cause(named["counts"], cause)
+        one, before = (t[(t["level"] == level) & (t["cause"] == cause)] for t in (counts, past))
+        charts.append(Chart(name, title, counts_fan(before, one, named, title)))
+    return charts
 
 
-def cause_words(cause: str) -> dict[str, str]:
-    """Return an official cause in both languages."""
-    from riskmodel.data import code_words
-
-    return code_words("risk_events", "cause", cause, spaced=True)
-
-
-def _fan(
-    name: str,
-    title: Mapping[str, str],
-    counts: pd.DataFrame,
-    past: pd.DataFrame,
-    cause: str,
-    named: Mapping[str, Any],
-) -> Chart:
-    level = "county" if cause == ALL else "cause"
-    one, before = (t[(t["level"] == level) & (t["cause"] == cause)] for t in (counts, past))
-    return Chart(name, title, counts_fan(before, one, named, title))
+def _with_cause(title: Mapping[str, str], cause: str) -> dict[str, str]:
+    """Return a title with an official cause after it."""
+    words = code_words("risk_events", "cause", cause, spaced=True)
+    return {lang: f"{title[lang]} · {words[lang]}" for lang in LANGS}
 
 
 def _name(value: Any) -> Text:
@@ -281,26 +281,23 @@ def _with_interval(row: Any, scale: float = 1.0) -> Cell:
 
 
 def _townships(given: ForecastInput) -> Table:
-    horizon = given.meta["horizon"]
     t = given.tables["households"].drop_duplicates("household_id")
     sizes, now = t.groupby(t["township"].astype(str)).size(), _now_below(given)
-    by = {}
-    for measure in ("households", "persons", "yuan"):
-        t = _below(given, measure)
-        t = t[t["horizon_months"] == horizon]
-        by[measure] = t.set_index(t["township"].astype(str))
+    homes, persons, yuan = (_at_horizon(given, measure) for measure in ("households", "persons", "yuan"))
     new, alarms = _new(given), _alarms(given)
+    # The first alarm of a township is shown.
+    reasons = {str(r["township"]): pair(r, "reason") for r in reversed(alarms.to_dict("records"))}
     rows = []
     for name in [ALL, *sorted(sizes.index)]:
         cells: list[Content] = [
             _name(name),
             f"{sizes.sum() if name == ALL else sizes[name]:,}",
             f"{now.sum() if name == ALL else now[name]:,}",
-            _with_interval(by["households"].loc[name]),
-            _with_interval(by["persons"].loc[name]),
-            _with_interval(by["yuan"].loc[name], WAN),
+            _with_interval(homes.loc[name]),
+            _with_interval(persons.loc[name]),
+            _with_interval(yuan.loc[name], WAN),
             NOTHING if name not in new else f"{new[name]:.1f}",
-            alarms.get(name, ""),
+            reasons.get(name, ""),
         ]
         rows.append(Row(cells, "best" if name == ALL else ""))
     heads = WORDS.columns("township", "households", "now", "below", "persons", "money", "new", "alarm")
@@ -309,84 +306,57 @@ def _townships(given: ForecastInput) -> Table:
 
 def _new(given: ForecastInput) -> dict[str, float]:
     """Return how many households each township will newly monitor over the horizon."""
-    if "counts" not in given.tables:
+    t = given.table("counts")
+    if t.empty:
         return {}
-    t = given.tables["counts"]
     summed = t[t["level"].isin(["county", "township"])].groupby(t["township"].astype(str))["mean"].sum()
     return {str(k): float(v) for k, v in summed.items()}
 
 
-def _alarms(given: ForecastInput) -> dict[str, dict[str, str]]:
-    t = given.tables.get("warnings")
-    if t is None:
-        return {}
-    first = t[t["alarm"].astype(bool)].drop_duplicates("township")
-    return {str(r["township"]): pair(r, "reason") for r in first.to_dict("records")}
+def _alarms(given: ForecastInput) -> pd.DataFrame:
+    """Return the warnings that are alarms."""
+    t = given.table("warnings")
+    return t[t["alarm"].astype(bool)] if len(t) else t
 
 
-def _warnings(given: ForecastInput) -> Table | None:
-    t = given.tables.get("warnings")
-    if t is None or not t["alarm"].astype(bool).any():
-        return None
-    rows = []
-    for r in t[t["alarm"].astype(bool)].to_dict("records"):
-        neighbours = r["with_neighbours"]
-        cells: list[Content] = [
-            Cell(
-                str(r["township"]), small=neighbours.replace(";", " ") if isinstance(neighbours, str) else ""
-            ),
-            str(r["month"]),
-            _name(r["what"]),
-            f"{r['count']:.0f}",
-            f"{r['expected']:.1f}",
-            f"{r['p_adjusted']:.3f}",
-            pair(r, "reason"),
-        ]
-        rows.append(Row(cells))
-    texts = ("township", "month", "what")
-    return Table(WORDS.columns(*texts, "count", "expected", "p", "reason", text=texts), rows)
+def _neighbours(names: Any) -> str:
+    return names.replace(";", " ") if isinstance(names, str) else ""
 
 
-def _methods(given: ForecastInput) -> Table | None:
-    t = given.tables.get("methods")
-    if t is None or t.empty:
-        return None
-    rows = []
-    for r in t.to_dict("records"):
-        cells: list[Content] = [
-            _name(r["method"]),
-            str(r["horizon_months"]),
-            f"{r['crps']:,.0f}",
-            *(f"{r[f'pinball_{p}']:,.0f}" for p in (10, 50, 90)),
-            f"{r['coverage_80']:.0%} / {r['coverage_95']:.0%}",
-            f"{r['brier']:.4f}",
-            (NOTHING if r["worse_than_best_p"] == 1 else f"{r['worse_than_best_p']:.3f}"),
-            f"{r['rows']:,}",
-        ]
-        rows.append(Row(cells, "best" if bool(r["chosen"]) else ""))
-    names = ("horizon", "crps", "pinball_10", "pinball_50", "pinball_90", "coverage", "brier", "p", "rows")
-    return Table(WORDS.columns("method", *names), rows)
+def _coverage(row: Record) -> str:
+    return f"{row['coverage_80']:.0%} / {row['coverage_95']:.0%}"
 
 
-def _classifier(given: ForecastInput) -> Table | None:
-    t = given.tables.get("classifier")
-    if t is None or t.empty:
-        return None
-    rows = [
-        Row(
-            [
-                _name(r["method"]),
-                str(r["horizon_months"]),
-                f"{r['distribution']:.4f}",
-                f"{r['classifier']:.4f}",
-                Cell(f"{r['difference']:+.4f}", small=f"[{r['low_95']:+.4f}, {r['high_95']:+.4f}]"),
-                f"{r['rows']:,}",
-            ]
-        )
-        for r in t.to_dict("records")
-    ]
-    names = ("method", "horizon", "brier_distribution", "brier_classifier", "difference", "rows")
-    return Table(WORDS.columns(*names), rows)
+ALARM_TEXTS = ("township", "month", "what")
+ALARM_CELLS: Mapping[str, Writer] = {
+    "township": lambda r: Cell(str(r["township"]), small=_neighbours(r["with_neighbours"])),
+    "month": lambda r: str(r["month"]),
+    "what": lambda r: _name(r["what"]),
+    "count": lambda r: f"{r['count']:.0f}",
+    "expected": lambda r: f"{r['expected']:.1f}",
+    "p": lambda r: f"{r['p_adjusted']:.3f}",
+    "reason": lambda r: pair(r, "reason"),
+}
+METHOD_CELLS: Mapping[str, Writer] = {
+    "method": lambda r: _name(r["method"]),
+    "horizon": lambda r: str(r["horizon_months"]),
+    "crps": lambda r: f"{r['crps']:,.0f}",
+    "pinball_10": lambda r: f"{r['pinball_10']:,.0f}",
+    "pinball_50": lambda r: f"{r['pinball_50']:,.0f}",
+    "pinball_90": lambda r: f"{r['pinball_90']:,.0f}",
+    "coverage": _coverage,
+    "brier": lambda r: f"{r['brier']:.4f}",
+    "p": lambda r: NOTHING if r["worse_than_best_p"] == 1 else f"{r['worse_than_best_p']:.3f}",
+    "rows": lambda r: f"{r['rows']:,}",
+}
+CLASSIFIER_CELLS: Mapping[str, Writer] = {
+    "method": lambda r: _name(r["method"]),
+    "horizon": lambda r: str(r["horizon_months"]),
+    "brier_distribution": lambda r: f"{r['distribution']:.4f}",
+    "brier_classifier": lambda r: f"{r['classifier']:.4f}",
+    "difference": lambda r: Cell(f"{r['difference']:+.4f}", f"[{r['low_95']:+.4f}, {r['high_95']:+.4f}]"),
+    "rows": lambda r: f"{r['rows']:,}",
+}
 
 
 def _choice(given: ForecastInput) -> dict[str, str] | None:
@@ -396,35 +366,25 @@ def _choice(given: ForecastInput) -> dict[str, str] | None:
         return None
     named = {k: section("forecast.values").get(choice[k], same("")) for k in ("method", "rival")}
     figures = {k: "" if choice[k] is None else f"{choice[k]:.{n}f}" for k, n in CHOICE_DIGITS.items()}
-    return {
-        lang: section("forecast.choice")[choice["why"]][lang].format(
-            method=named["method"][lang], rival=named["rival"][lang], **figures
-        )
-        for lang in LANGS
+    return both(f"forecast.choice.{choice['why']}", **named, **figures)
+
+
+def _backtest(given: ForecastInput) -> Table:
+    t, steps = given.table("backtest"), given.table("backtest-steps")
+    cells: dict[str, Writer] = {
+        "method": lambda r: _name(r["method"]),
+        "mase": lambda r: Cell(f"{r['mase']:.2f}", small=_some_steps(steps, r["method"])),
+        "coverage": _coverage,
+        "dm": lambda r: NOTHING if r["dm_p_holm"] != r["dm_p_holm"] else f"{r['dm_p_holm']:.3f}",
+        "origins": lambda r: str(r["origins"]),
     }
+    county = t[t["level"] == "county"] if len(t) else t
+    return WORDS.table(county, cells, mark=lambda r: "best" if r["method"] == given.meta["method"] else "")
 
 
-def _backtest(given: ForecastInput) -> Table | None:
-    t = given.tables.get("backtest")
-    if t is None or t.empty:
-        return None
-    steps = given.tables.get("backtest-steps")
-    rows = []
-    for r in t[t["level"] == "county"].to_dict("records"):
-        cells: list[Content] = [
-            _name(r["method"]),
-            Cell(f"{r['mase']:.2f}", small=_some_steps(steps, r["method"])),
-            f"{r['coverage_80']:.0%} / {r['coverage_95']:.0%}",
-            (NOTHING if r["dm_p_holm"] != r["dm_p_holm"] else f"{r['dm_p_holm']:.3f}"),
-            str(r["origins"]),
-        ]
-        rows.append(Row(cells, "best" if r["method"] == given.meta["method"] else ""))
-    return Table(WORDS.columns("method", "mase", "coverage", "dm", "origins"), rows)
-
-
-def _some_steps(steps: pd.DataFrame | None, method: str) -> str:
+def _some_steps(steps: pd.DataFrame, method: str) -> str:
     """Return the county's MASE at the first, a middle and the last step tested."""
-    if steps is None or steps.empty:
+    if steps.empty:
         return ""
     t = steps[(steps["level"] == "county") & (steps["method"] == method)].sort_values("step")
     shown = t.iloc[sorted({0, (len(t) - 1) // 2, len(t) - 1})] if len(t) else t

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import jinja2
+import pandas as pd
 from markupsafe import Markup
 
 from riskmodel.i18n import LANGUAGES, both, section
 from riskmodel.io import folder
 from riskmodel.presentation.chart import Chart
-from riskmodel.presentation.table import Column, Table, Text, shown
+from riskmodel.presentation.table import Column, Content, PagePart, Row, Table, Text, shown
 from riskmodel.version import __version__
 
 LANGS: tuple[str, ...] = LANGUAGES
+Part = PagePart
+Record = Mapping[Any, Any]  # a frame's row
+Writer = Callable[[Record], Content]
 
 
 def templates() -> Path:
@@ -49,92 +53,79 @@ def asset(name: str) -> Markup:
 
 
 @dataclass(frozen=True)
-class Paragraph:
+class Paragraph(PagePart):
     """A sentence; ``look`` is ``verdict``, ``note``, ``warn`` or plain."""
 
     words: Text
     look: str = ""
-    part: str = field(default="paragraph", init=False)
 
 
 @dataclass(frozen=True)
-class Heading:
+class Heading(PagePart):
     """A heading within a section."""
 
     words: Text
     level: int = 3
     id: str = ""
-    part: str = field(default="heading", init=False)
 
 
 @dataclass(frozen=True)
-class Bullets:
+class Bullets(PagePart):
     """Sentences one below the other."""
 
     items: Sequence[Text]
     numbered: bool = False
-    part: str = field(default="bullets", init=False)
 
 
 @dataclass(frozen=True)
-class Alarms:
+class Alarms(PagePart):
     """Sentences by gravity: ``alarm``, ``look`` or ``ok``."""
 
     items: Sequence[tuple[str, Text]]
-    part: str = field(default="alarms", init=False)
 
 
 @dataclass(frozen=True)
-class Numbers:
+class Numbers(PagePart):
     """Large figures side by side, each with what it counts and perhaps a second line."""
 
     items: Sequence[tuple[str, Text, Text]]
-    part: str = field(default="numbers", init=False)
 
 
 @dataclass(frozen=True)
-class Charts:
+class Charts(PagePart):
     """Charts side by side."""
 
     charts: Sequence[Chart]
-    part: str = field(default="charts", init=False)
 
 
 @dataclass(frozen=True)
-class Facts:
+class Facts(PagePart):
     """Names with their values, such as versions and sources."""
 
     items: Sequence[tuple[Text, Text]]
-    part: str = field(default="facts", init=False)
 
 
 @dataclass(frozen=True)
-class Link:
+class Link(PagePart):
     """A link to a file beside the page or to a section of it."""
 
     words: Text
     href: str
-    part: str = field(default="link", init=False)
 
 
 @dataclass(frozen=True)
-class Links:
+class Links(PagePart):
     """A line of links with what stands before them."""
 
     words: Text
     links: Sequence[Link]
-    part: str = field(default="links", init=False)
 
 
 @dataclass(frozen=True)
-class Html:
+class Html(PagePart):
     """A part that is HTML already."""
 
     html: Markup
-    part: str = field(default="html", init=False)
-
-
-Part = Any  # one of the classes above, or a Table
 
 
 @dataclass(frozen=True)
@@ -163,8 +154,8 @@ class PageWords:
         return Paragraph(self(f"{key}_note"), "note")
 
     def headed(self, key: str, table: Table | None, *, level: int = 3, note: bool = True) -> list[Part]:
-        """Return a table below its heading, its note after it; nothing where there is no table."""
-        if table is None:
+        """Return a table below its heading, its note after it; nothing where there is no table or no row."""
+        if table is None or not table.rows:
             return []
         return [Heading(self(key), level), table, *([self.note(key)] if note else [])]
 
@@ -173,6 +164,21 @@ class PageWords:
         words = section(self.headings)
         text = names[:1] if text is None else text
         return [Column(words[name], "text" if name in text else "number") for name in names]
+
+    def table(
+        self,
+        frame: pd.DataFrame,
+        cells: Mapping[str, Writer],
+        *,
+        text: Collection[str] | None = None,
+        mark: Callable[[Record], str] | None = None,
+    ) -> Table:
+        """Return a frame as a table: under each column's name how its cell is written from a row."""
+        rows = [
+            Row([write(record) for write in cells.values()], mark(record) if mark else "")
+            for record in frame.to_dict("records")
+        ]
+        return Table(self.columns(*cells, text=text), rows)
 
 
 def section_html(part: PageSection) -> Markup:

@@ -34,7 +34,7 @@ from riskmodel.presentation.page import (
     page_html,
     render,
 )
-from riskmodel.presentation.report_input import HEADS, TEXT_HEADS, ReportInput, list_data, read_run
+from riskmodel.presentation.report_input import HEADS, TEXT_HEADS, ReportInput, list_data
 from riskmodel.presentation.report_parts import WORDS, model_words, report_charts
 from riskmodel.presentation.table import NOTHING, Words
 
@@ -160,47 +160,6 @@ def write_report(given: ReportInput, out: str | Path, lang: str = "zh") -> Path:
         for chart in report_charts(given, [shown]):
             write_text(chart.svg + "\n", folder / "figures" / f"{chart.name}.{shown}.svg")
     return write_text(report_html(given, lang), folder / PAGE)
-
-
-def write_run_report(
-    run_id: str,
-    out: str | Path,
-    *,
-    store: str | Path,
-    scores: pd.DataFrame | None = None,
-    lang: str = "zh",
-    histories: pd.DataFrame | None = None,
-    yields: pd.DataFrame | None = None,
-) -> Path:
-    """Write the report of a logged run.
-
-    Parameters
-    ----------
-    run_id : str
-        As `riskmodel train` prints it.
-    out : str or Path
-        Folder, as in `write_report`.
-    store : str or Path
-        MLflow's SQLite file.
-    scores : DataFrame, optional
-        The list to show, with reasons in ``lang``.
-    lang : {"zh", "en"}
-        Language the page opens in.
-    histories, yields : DataFrame, optional
-        See `ReportInput`.
-
-    Returns
-    -------
-    Path
-        The page.
-
-    Raises
-    ------
-    UsageError
-        If the run is not in the store.
-    """
-    given = read_run(run_id, store, {lang: scores} if scores is not None else None, histories, yields)
-    return write_report(given, out, lang)
 
 
 def report_html(given: ReportInput, lang: str = "zh") -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -113,8 +113,17 @@ class Row:
         return [cell.value for cell in self.full]
 
 
+class PagePart:
+    """What stands on a page: templates know it by the name of its class."""
+
+    @property
+    def part(self) -> str:
+        """Its kind."""
+        return type(self).__name__.lower()
+
+
 @dataclass(frozen=True)
-class Table:
+class Table(PagePart):
     """A table for people.
 
     Parameters
@@ -148,7 +157,6 @@ class Table:
     labels: int = 0
     folded: bool = False
     wide: bool = False
-    part: str = field(default="table", init=False)
 
     @classmethod
     def from_frame(cls, frame: pd.DataFrame, columns: Sequence[Column], **options: Any) -> Table:
