@@ -28,6 +28,7 @@ from riskmodel.presentation.page import (
     Part,
     Record,
     Writer,
+    formatted,
     page_html,
     section_html,
 )
@@ -330,32 +331,32 @@ def _coverage(row: Record) -> str:
 ALARM_TEXTS = ("township", "month", "what")
 ALARM_CELLS: Mapping[str, Writer] = {
     "township": lambda r: Cell(str(r["township"]), small=_neighbours(r["with_neighbours"])),
-    "month": lambda r: str(r["month"]),
+    "month": formatted("month"),
     "what": lambda r: _name(r["what"]),
-    "count": lambda r: f"{r['count']:.0f}",
-    "expected": lambda r: f"{r['expected']:.1f}",
-    "p": lambda r: f"{r['p_adjusted']:.3f}",
+    "count": formatted("count", ".0f"),
+    "expected": formatted("expected", ".1f"),
+    "p": formatted("p_adjusted", ".3f"),
     "reason": lambda r: pair(r, "reason"),
 }
 METHOD_CELLS: Mapping[str, Writer] = {
     "method": lambda r: _name(r["method"]),
-    "horizon": lambda r: str(r["horizon_months"]),
-    "crps": lambda r: f"{r['crps']:,.0f}",
-    "pinball_10": lambda r: f"{r['pinball_10']:,.0f}",
-    "pinball_50": lambda r: f"{r['pinball_50']:,.0f}",
-    "pinball_90": lambda r: f"{r['pinball_90']:,.0f}",
+    "horizon": formatted("horizon_months"),
+    "crps": formatted("crps", ",.0f"),
+    "pinball_10": formatted("pinball_10", ",.0f"),
+    "pinball_50": formatted("pinball_50", ",.0f"),
+    "pinball_90": formatted("pinball_90", ",.0f"),
     "coverage": _coverage,
-    "brier": lambda r: f"{r['brier']:.4f}",
+    "brier": formatted("brier", ".4f"),
     "p": lambda r: NOTHING if r["worse_than_best_p"] == 1 else f"{r['worse_than_best_p']:.3f}",
-    "rows": lambda r: f"{r['rows']:,}",
+    "rows": formatted("rows", ","),
 }
 CLASSIFIER_CELLS: Mapping[str, Writer] = {
     "method": lambda r: _name(r["method"]),
-    "horizon": lambda r: str(r["horizon_months"]),
-    "brier_distribution": lambda r: f"{r['distribution']:.4f}",
-    "brier_classifier": lambda r: f"{r['classifier']:.4f}",
+    "horizon": formatted("horizon_months"),
+    "brier_distribution": formatted("distribution", ".4f"),
+    "brier_classifier": formatted("classifier", ".4f"),
     "difference": lambda r: Cell(f"{r['difference']:+.4f}", f"[{r['low_95']:+.4f}, {r['high_95']:+.4f}]"),
-    "rows": lambda r: f"{r['rows']:,}",
+    "rows": formatted("rows", ","),
 }
 
 
@@ -376,7 +377,7 @@ def _backtest(given: ForecastInput) -> Table:
         "mase": lambda r: Cell(f"{r['mase']:.2f}", small=_some_steps(steps, r["method"])),
         "coverage": _coverage,
         "dm": lambda r: NOTHING if r["dm_p_holm"] != r["dm_p_holm"] else f"{r['dm_p_holm']:.3f}",
-        "origins": lambda r: str(r["origins"]),
+        "origins": formatted("origins"),
     }
     county = t[t["level"] == "county"] if len(t) else t
     return WORDS.table(county, cells, mark=lambda r: "best" if r["method"] == given.meta["method"] else "")

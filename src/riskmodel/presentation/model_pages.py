@@ -22,10 +22,12 @@ from riskmodel.presentation.page import (
     PageWords,
     Paragraph,
     Part,
+    Writer,
+    formatted,
     page_html,
     render,
 )
-from riskmodel.presentation.table import NOTHING, Row, Table
+from riskmodel.presentation.table import NOTHING, Table
 from riskmodel.runs import (
     MIN_GROUP_EVENTS,
     TEST_ROW,
@@ -235,37 +237,44 @@ def monitor_html(result: MonitoringResult, lang: str = "zh") -> str:
 
 def _drift(frame: pd.DataFrame) -> Table:
     figures, shares = ("psi", "psi_chance", "psi_limit"), ("missing_before", "missing_now")
-    rows = []
-    for r in frame.head(SHOWN).to_dict("records"):
-        grade = r["status"] if r["status"] != "ok" else r["missing_status"]
-        name = pair(r)
-        rows.append(Row([name, *(f"{r[c]:.3f}" for c in figures), *(f"{r[c]:.0%}" for c in shares)], grade))
-    return Table(WORDS.columns("column", *figures, *shares), rows)
+    cells: dict[str, Writer] = {"column": pair}
+    cells |= {c: formatted(c, ".3f") for c in figures} | {c: formatted(c, ".0%") for c in shares}
+    return WORDS.table(
+        frame.head(SHOWN),
+        cells,
+        mark=lambda r: r["status"] if r["status"] != "ok" else r["missing_status"],
+    )
+
+
+OUTCOME_CELLS: Mapping[str, Writer] = {
+    "month": lambda r: r["as_of"],
+    "households": formatted("households", ","),
+    "expected": formatted("expected", ".1f"),
+    "observed": formatted("observed"),
+    "interval": lambda r: f"[{r['low']:.0f}, {r['high']:.0f}]",
+    "listed": formatted("listed"),
+    "hit": formatted("listed_observed"),
+}
 
 
 def _outcomes(frame: pd.DataFrame) -> Part:
     if frame.empty:
         return Paragraph(WORDS("no_outcomes"), "note")
-    names = ("month", "households", "expected", "observed", "interval", "listed", "hit")
-    return Table(WORDS.columns(*names), [Row(_outcome(r), r["status"]) for r in frame.to_dict("records")])
-
-
-def _outcome(r: dict[Any, Any]) -> list[str]:
-    counts = [f"{r['households']:,}", f"{r['expected']:.1f}", str(r["observed"])]
-    interval = f"[{r['low']:.0f}, {r['high']:.0f}]"
-    return [r["as_of"], *counts, interval, str(r["listed"]), str(r["listed_observed"])]
+    return WORDS.table(frame, OUTCOME_CELLS, mark=lambda r: r["status"])
 
 
 def _yields(frame: pd.DataFrame) -> Part:
     if frame.empty:
         return Paragraph(WORDS("no_yields"), "note")
-    sources, rows = section("monitor_page.sources"), []
-    for r in frame.to_dict("records"):
-        known = r["rate"] == r["rate"]
-        rate = [f"{r['rate']:.1%}", f"[{r['low']:.1%}, {r['high']:.1%}]"] if known else [NOTHING, ""]
-        source = sources.get(r["selected_by"], r["selected_by"])
-        rows.append(Row([source, *(str(r[c]) for c in COUNTS), *rate, f"{r['worst']:.0%}–{r['best']:.0%}"]))
-    return Table(WORDS.columns("source", *COUNTS, "yield", "interval", "bounds"), rows)
+    sources = section("monitor_page.sources")
+    cells: dict[str, Writer] = {
+        "source": lambda r: sources.get(r["selected_by"], r["selected_by"]),
+        **{c: formatted(c) for c in COUNTS},
+        "yield": lambda r: NOTHING if pd.isna(r["rate"]) else f"{r['rate']:.1%}",
+        "interval": lambda r: "" if pd.isna(r["rate"]) else f"[{r['low']:.1%}, {r['high']:.1%}]",
+        "bounds": lambda r: f"{r['worst']:.0%}–{r['best']:.0%}",
+    }
+    return WORDS.table(frame, cells)
 
 
 def _weighted(frame: pd.DataFrame) -> list[Part]:

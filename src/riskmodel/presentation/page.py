@@ -25,6 +25,11 @@ Record = Mapping[Any, Any]  # a frame's row
 Writer = Callable[[Record], Content]
 
 
+def formatted(column: str, form: str = "") -> Writer:
+    """Return how a cell is written from one column by a format, such as ``,.0f``."""
+    return lambda record: format(record[column], form)
+
+
 def templates() -> Path:
     """Return the folder of templates, style and script."""
     return folder("reports/templates")

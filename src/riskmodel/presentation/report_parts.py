@@ -13,7 +13,7 @@ from riskmodel.evaluation import METRICS, PUBLISHED_YIELD, wilson_interval
 from riskmodel.i18n import both, same, section
 from riskmodel.models import MODELS
 from riskmodel.presentation.chart import LANGS, Axis, Chart, Interval, Plot, Words, intervals
-from riskmodel.presentation.page import Numbers, PageWords, Paragraph, Part
+from riskmodel.presentation.page import Numbers, PageWords, Paragraph, Part, Record, Writer
 from riskmodel.presentation.report_input import ReportInput
 from riskmodel.presentation.table import (
     NOTHING,
@@ -210,18 +210,35 @@ def fold_table(frame: pd.DataFrame) -> Table:
     return Table([*names, *heads, *WORDS.columns(*counts, text=())], rows)
 
 
+def _model(row: Record) -> Words:
+    return model_words(str(row["model"]))
+
+
+def _counts(*names: str) -> dict[str, Writer]:
+    return {name: _count(name) for name in names}
+
+
+def _count(column: str) -> Writer:
+    return lambda r: number(r[column])
+
+
 def comparison_table(frame: pd.DataFrame, champion: str) -> Table:
     """Return rules against each model at the budget and at the rules' own quota, over all periods."""
     values = section("report.values")
-    counts = ("visits", "hits_baseline", "hits_model", "both", "baseline_only", "model_only")
-    rows = []
-    for row in frame[frame["scope"] == "pooled"].to_dict("records"):
-        cells: list[Content] = [values[row["at"]], model_words(str(row["model"]))]
-        cells += [*(number(row[c]) for c in counts), _difference(row), number(row["p_holm"])]
-        cells.append(values[row["verdict"]])
-        rows.append(Row(cells, _best(row["model"] == champion and row["at"] == "budget")))
-    text = ("at", "model", "verdict")
-    return Table(WORDS.columns("at", "model", *counts, "delta", "p", "verdict", text=text), rows)
+    cells: dict[str, Writer] = {
+        "at": lambda r: values[r["at"]],
+        "model": _model,
+        **_counts("visits", "hits_baseline", "hits_model", "both", "baseline_only", "model_only"),
+        "delta": _difference,
+        "p": _count("p_holm"),
+        "verdict": lambda r: values[r["verdict"]],
+    }
+    return WORDS.table(
+        frame[frame["scope"] == "pooled"],
+        cells,
+        text=("at", "model", "verdict"),
+        mark=lambda r: _best(r["model"] == champion and r["at"] == "budget"),
+    )
 
 
 def targeting_table(frame: pd.DataFrame) -> Table | None:
@@ -240,30 +257,34 @@ def targeting_table(frame: pd.DataFrame) -> Table | None:
 def deployed_table(frame: pd.DataFrame) -> Table:
     """Return what lists as deployed find: all flagged kept, the rest topped up by model, rule or lot."""
     values = section("report.values")
-    rows: list[Row] = []
+    cells: dict[str, Writer] = {
+        "list": lambda r: values[r["list"]],
+        "model": lambda r: _model(r) if r["list"] == "rules+model" else NOTHING,
+        **_counts("visits"),
+        "hits": lambda r: f"{r['hits']:,.{0 if float(r['hits']).is_integer() else 1}f}",
+        "recall": lambda r: _value(r, "recall"),
+        "delta": _difference,
+    }
     pooled = frame[frame["scope"] == "pooled"]
-    order = pooled["list"].map({name: i for i, name in enumerate(LISTS)}).sort_values(kind="stable").index
-    for row in pooled.loc[order].to_dict("records"):
-        model = model_words(str(row["model"])) if row["list"] == "rules+model" else NOTHING
-        hits = f"{row['hits']:,.0f}" if float(row["hits"]).is_integer() else f"{row['hits']:,.1f}"
-        counts = [number(row["visits"]), hits, _value(row, "recall")]
-        line = Row([values[row["list"]], model, *counts, _difference(row)])
-        # The rules' and the lot's lists are the same whatever model they stand beside.
-        rows += [line] if line not in rows else []
-    heads = WORDS.columns("list", "model", "visits", "hits", "recall", "delta", text=("list", "model"))
-    return Table(heads, rows)
+    pooled = pooled.sort_values(
+        "list", key=lambda names: names.map(dict(zip(LISTS, range(3), strict=True))), kind="stable"
+    )
+    table = WORDS.table(pooled, cells, text=("list", "model"))
+    # The rules' and the lot's lists are the same whatever model they stand beside.
+    rows = [row for i, row in enumerate(table.rows) if row not in table.rows[:i]]
+    return Table(table.columns, rows)
 
 
 def fold_dates(frame: pd.DataFrame) -> Table:
     """Return when each fold trained and tested, and on how many rows."""
-    trained, tested = ("n_train", "train_events"), ("n_test", "test_events", "n_null")
-    rows = []
-    for row in frame.to_dict("records"):
-        spans = {name: f"{row[f'{name}_from']} – {row[f'{name}_to']}" for name in ("train", "test")}
-        before, after = ([number(row[c]) for c in names] for names in (trained, tested))
-        rows.append(Row([str(row["fold"]), spans["train"], *before, spans["test"], *after]))
-    text = ("fold", "train", "test")
-    return Table(WORDS.columns("fold", "train", *trained, "test", *tested, text=text), rows)
+    cells: dict[str, Writer] = {
+        "fold": lambda r: str(r["fold"]),
+        "train": lambda r: f"{r['train_from']} – {r['train_to']}",
+        **_counts("n_train", "train_events"),
+        "test": lambda r: f"{r['test_from']} – {r['test_to']}",
+        **_counts("n_test", "test_events", "n_null"),
+    }
+    return WORDS.table(frame, cells, text=("fold", "train", "test"))
 
 
 def _difference(row: Mapping[Any, Any]) -> Cell:
@@ -297,37 +318,43 @@ def headline_figures(given: ReportInput) -> list[Part]:
 
 def oracle_table(frame: pd.DataFrame, champion: str) -> Table:
     """Return each model's AUC and recall against true chances, and the share of the oracle's below them."""
-    names = ("auc_true", "recall_true", "slope_true", "error_true", "bins_covered", "auc_unsupported")
-    return Table(
-        WORDS.columns("model", *names), [_reached(row, champion) for row in frame.to_dict("records")]
-    )
+    cells: dict[str, Writer] = {
+        "model": _model,
+        "auc_true": lambda r: _true(r, "auc"),
+        "recall_true": lambda r: _true(r, "recall"),
+        "slope_true": lambda r: NOTHING if r["model"] == ORACLE else number(r["slope_true"]),
+        "error_true": lambda r: NOTHING if r["model"] == ORACLE else number(r["error_true"]),
+        "bins_covered": _bins_covered,
+        "auc_unsupported": lambda r: number(r.get("auc_unsupported")),
+    }
+    return WORDS.table(frame, cells, mark=lambda r: _best(r["model"] == champion))
 
 
-def _reached(row: Mapping[Any, Any], champion: str) -> Row:
-    name = str(row["model"])
-    oracle = name == ORACLE
-    share = ("", "") if oracle else (f"{row['auc_share']:.0%}", f"{row['recall_share']:.0%}")
-    cells: list[Content] = [
-        model_words(name),
-        Cell(number(row["auc_true"]), small=share[0]),
-        Cell(number(row["recall_true"], "recall"), small=share[1]),
-        *(NOTHING if oracle else number(row[c]) for c in ("slope_true", "error_true")),
-        NOTHING if pd.isna(row["bins"]) else f"{row['bins_covered']:.0f} / {row['bins']:.0f}",
-        number(row.get("auc_unsupported")),
-    ]
-    return Row(cells, _best(name == champion))
+def _true(row: Record, metric: str) -> Cell:
+    """Return a metric against true chances, its share of the oracle's below it."""
+    share = "" if row["model"] == ORACLE else f"{row[f'{metric}_share']:.0%}"
+    return Cell(number(row[f"{metric}_true"], metric), small=share)
+
+
+def _bins_covered(row: Record) -> str:
+    return NOTHING if pd.isna(row["bins"]) else f"{row['bins_covered']:.0f} / {row['bins']:.0f}"
 
 
 def bins_table(frame: pd.DataFrame, champion: str) -> Table:
     """Return the champion's score bins: foretold with interval, mean truth, and what happened."""
-    rows = []
-    for row in frame[frame["model"] == champion].to_dict("records"):
-        shares = {n: _share(row[n]) for n in ("low", "high", "predicted", "true", "observed")}
-        span = f"[{shares['low']}, {shares['high']}]" if pd.notna(row["low"]) else ""
-        covered = "" if pd.isna(row["covered"]) else "✓" if row["covered"] else "✗"
-        figures: list[Content] = [number(row["bin"]), number(row["n"]), Cell(shares["predicted"], small=span)]
-        rows.append(Row([*figures, shares["true"], shares["observed"], covered]))
-    return Table(WORDS.columns("bin", "n_test", "predicted", "true", "observed", "covered", text=()), rows)
+    cells: dict[str, Writer] = {
+        **_counts("bin"),
+        "n_test": _count("n"),
+        "predicted": lambda r: Cell(_share(r["predicted"]), small=_share_span(r)),
+        "true": lambda r: _share(r["true"]),
+        "observed": lambda r: _share(r["observed"]),
+        "covered": lambda r: "" if pd.isna(r["covered"]) else "✓" if r["covered"] else "✗",
+    }
+    return WORDS.table(frame[frame["model"] == champion], cells, text=())
+
+
+def _share_span(row: Record, known: str = "low") -> str:
+    return "" if pd.isna(row[known]) else f"[{_share(row['low'])}, {_share(row['high'])}]"
 
 
 def _share(value: float) -> str:
@@ -337,15 +364,13 @@ def _share(value: float) -> str:
 def yields_table(frame: pd.DataFrame) -> Table:
     """Return findings by source as the page shows them."""
     values = section("report.values")
-    rows = []
-    for row in frame.to_dict("records"):
-        known = row["rate"] == row["rate"]
-        span = f"[{row['low']:.1%}, {row['high']:.1%}]" if known else ""
-        bounds = f"{row['worst']:.0%}–{row['best']:.0%}" if row["absent"] else NOTHING
-        counts = [number(row[c]) for c in COUNTS]
-        cell = Cell(_share(row["rate"]), small=span)
-        rows.append(Row([values[f"source_{row['selected_by']}"], *counts, cell, bounds]))
-    return Table(WORDS.columns("selected_by", *COUNTS, "yield", "bounds"), rows)
+    cells: dict[str, Writer] = {
+        "selected_by": lambda r: values[f"source_{r['selected_by']}"],
+        **_counts(*COUNTS),
+        "yield": lambda r: Cell(_share(r["rate"]), small=_share_span(r, "rate")),
+        "bounds": lambda r: f"{r['worst']:.0%}–{r['best']:.0%}" if r["absent"] else NOTHING,
+    }
+    return WORDS.table(frame, cells)
 
 
 def weighted_facts(frame: pd.DataFrame | None) -> dict[str, str] | None:
