@@ -7,7 +7,7 @@ import pytest
 
 from riskmodel.simulate import household_events
 from riskmodel.simulate.parameters import CAUSES
-from riskmodel.simulate.state import CAPACITY, JOB, EventLog, common_shocks, draw_month, logged_columns
+from riskmodel.simulate.state import CAPACITY, JOB, EventLog, common_shocks, draw_month
 
 from .conftest import START, N, initial_county, run_months
 
@@ -62,7 +62,7 @@ def test_trouble_brings_trouble() -> None:
         now.recent[:] = recent
         log = EventLog()
         household_events.draw_shocks(now, draw_month(np.random.default_rng(1), s.n, START, ()), START, t, log)
-        rates.append(logged_columns(log.events, 4)[0].size)
+        rates.append(log.events.columns()[0].size)
     ratio = rates[1] / rates[0]
     # About 900 events: the ratio of two such counts on shared chance errs by some 2 %.
     assert ratio == pytest.approx(1 + t.profile.shocks.scar_hazard, rel=0.08)
@@ -78,7 +78,7 @@ def test_a_disaster_strikes_a_township_together() -> None:
         shared = common_shocks(rng, hit.size, len(t.weather_sd))
         z = draw_month(rng, s.n, START + 6, profile.shocks.disaster_months, shared, s.township, s.kind)
         household_events.draw_shocks(s.copy(), z, START + 6, t, log)
-        _, household, cause, _ = logged_columns(log.events, 4)
+        _, household, cause, _ = log.events.columns()
         struck = np.unique(s.township[household[cause == CAUSES.index("disaster")]])
         hit[struck] += 1
         assert struck.size <= 4, "a disaster is a township's, not the whole county's"

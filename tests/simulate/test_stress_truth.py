@@ -59,15 +59,15 @@ def test_what_the_simulator_cannot_live_is_refused(spec: simulate.SimulationSpec
         (flood(where="Atlantis"), "known: 01镇"),
     ):
         with pytest.raises(UsageError, match=said):
-            stress_truth.scenario_truth(spec, "2019-12-31", wrong, worlds=1)
+            stress_truth.scenario_truths(spec, "2019-12-31", [wrong], worlds=1)
     large = simulate.simulation_spec(households=5_000, months=24, seed=1, truth_at=())
     with pytest.raises(UsageError, match="at most 4096"):
-        stress_truth.scenario_truth(large, "2018-12-31", flood(), worlds=1)
+        stress_truth.scenario_truths(large, "2018-12-31", [flood()], worlds=1)
 
 
 def test_the_simulators_future_without_shocks_is_the_same_life(spec: simulate.SimulationSpec) -> None:
     # Both lives of a world have the same chance: a scenario that takes nothing away changes nothing.
     faint = one(kind="sales", share=1e-9)
-    worlds = stress_truth.scenario_truth(spec, "2019-12-31", faint, worlds=2)
+    worlds = stress_truth.scenario_truths(spec, "2019-12-31", [faint], worlds=2)[faint.id]
     assert worlds["households_stressed"].tolist() == worlds["households_baseline"].tolist()
     assert np.diff(worlds["yuan_baseline"].to_numpy())[0] != 0

@@ -244,19 +244,12 @@ def below(s: State, b: OfficeState, t: ParameterArrays) -> Bools:
 
 
 def _event_costs(out: Block, plan: Plan, households: Ints) -> None:
-    names = (*RIGID, "other")
-    for month, household, category, amount in out.log.costs:
-        if month[0] < plan.first:
-            continue
-        # Medical costs are billed over the months that follow and stand in the flow already.
-        for i in np.unique(category[category != 0]):
-            mine = category == i
-            row = CATEGORIES.index(names[i])
-            np.add.at(
-                out.spending[row],
-                (household[mine] - households[0], month[mine] - plan.first),
-                amount[mine].astype(np.int32),
-            )
+    rows = np.array([CATEGORIES.index(name) for name in (*RIGID, "other")])
+    month, household, category, amount = out.log.costs.columns()
+    # Medical costs are billed over the months that follow and stand in the flow already.
+    billed = (month >= plan.first) & (category != RIGID.index("medical"))
+    at = (rows[category[billed]], household[billed] - households[0], month[billed] - plan.first)
+    np.add.at(out.spending, at, amount[billed].astype(np.int32))
 
 
 DateLike = str | dt.date

@@ -165,7 +165,7 @@ def family_events(
     moved = rows[kind == MOVED]
     s.m.here[:, moved] = False
     if log is not None:
-        log.moved(month, s.household[moved])
+        log.moves.add(month, s.household[moved])
     # Nothing more befalls who is gone, not even in the same month.
     gone = rows[~s.m.here[:, rows].any(axis=0)]
     s.persons[gone] = s.bill[gone] = s.hazard_sum[gone] = 0
@@ -381,8 +381,8 @@ def _apply(
     if log is not None:
         # The office estimates a loss: the cost, and a quarter of a year's income that the spell takes.
         estimate = cost + s.usual[rows] / 4 * np.where(spell >= 0, loss, 0)
-        log.event(month, s.household[rows], causes, np.rint(estimate / 100) * 100)
-        log.cost(month, s.household[rows], t.rigid[causes], cost)
+        log.events.add(month, s.household[rows], causes, np.rint(estimate / 100) * 100)
+        log.costs.add(month, s.household[rows], t.rigid[causes], cost)
 
 
 def _patients(s: State, z: MonthDraws, month: int, t: ParameterArrays, rows: Ints, causes: Ints) -> Floats:
@@ -422,4 +422,4 @@ def school_hardship(s: State, month: int, rows: Ints, t: ParameterArrays, log: E
         loss = np.where(
             (s.m.school[:, rows] == COLLEGE).any(axis=0), t.school_cost[COLLEGE], s.school_cost[rows]
         )
-        log.event(month, s.household[rows], np.full(rows.size, SCHOOLING), loss)
+        log.events.add(month, s.household[rows], np.full(rows.size, SCHOOLING), loss)

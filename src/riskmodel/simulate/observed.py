@@ -19,7 +19,7 @@ from riskmodel.simulate.office import FlagRule
 from riskmodel.simulate.parameters import CAUSES, ParameterArrays, Profile, parameter_arrays
 from riskmodel.simulate.population import places
 from riskmodel.simulate.records import RecordWriter, living_costs
-from riskmodel.simulate.state import Array, Bools, Floats, Ints, logged_columns, stream
+from riskmodel.simulate.state import Array, Bools, Floats, Ints, stream
 
 FIRST = "2017-01"
 # Eight years: five poor years in a row, or the fifth year after an escape, are not seen in fewer.
@@ -115,14 +115,14 @@ def _block(block: Block, plan: Plan, k: int, t: ParameterArrays, rule: FlagRule,
     }
     business, production = SOURCES.index("business"), CATEGORIES.index("production")
     yearly["income"][business] -= yearly["spending"][production]
-    month, household, event, category, causes = logged_columns(block.log.register, 5)
+    month, household, event, category, causes = block.log.register.columns()
     register = np.vstack([month, household, event, category, causes.reshape(-1, office.MAX_CAUSES).T])
     return yearly | {
         "persons": block.persons[:, 11::12].astype(np.float64),
         "lifted": block.start.lifted,
         "register": register,
-        "visits": np.vstack(logged_columns(block.log.visits, 5)),
-        "events": np.vstack(logged_columns(block.log.events, 4)[:3]),
+        "visits": np.vstack(block.log.visits.columns()),
+        "events": np.vstack(block.log.events.columns()[:3]),
         "aided": np.array(_support(block, plan, k, t, rule, at)),
     }
 

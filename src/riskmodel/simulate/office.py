@@ -84,8 +84,7 @@ def advance_register(
     _eliminate(b, s, z, month, t, log)
     flagged = rule(RuleView(s, b, month))
     _visit(b, s, z, month, t, flagged, log)
-    ended = np.flatnonzero(b.aid_until == month)
-    _stop_support(b, ended)
+    _stop_support(b, np.flatnonzero(b.aid_until == month))
     return entered
 
 
@@ -122,16 +121,16 @@ def _visit(
         return
     b.visited[rows] = month
     share = z.u_visit[rows] / chance[rows]
-    found = flagged[rows]
+    by_rule = flagged[rows]
     by_random = share * chance[rows] < random
-    applies = np.where(found, share > 1 - p.application_share, True) & ~by_random
+    applies = np.where(by_rule, share > 1 - p.application_share, True) & ~by_random
     by = np.where(by_random, 1, np.where(applies, 2, 0))
-    confirmed = z.u_outcome[rows] < _confirm_chance(b, s, rows, found, t)
+    confirmed = z.u_outcome[rows] < _confirm_chance(b, s, rows, by_rule, t)
     absent = ~confirmed & (z.u_outcome[rows] > 1 - p.absent)
     if log is not None:
         cause = np.where(confirmed, open_causes(s, rows, month)[:, 0], -1)
         outcome = np.where(confirmed, 0, np.where(absent, 2, 1))
-        log.visit(month, s.household[rows], outcome, cause, by)
+        log.visits.add(month, s.household[rows], outcome, cause, by)
     rows = rows[confirmed]
     low, high = p.publicity_months
     b.due[rows] = month + low + (z.u_office[rows] * (high - low + 1)).astype(np.int16)
@@ -187,7 +186,7 @@ def _publish(
     passed = (z.u_luck[rows] < 1 - t.profile.office.objection) & (s.persons[rows] > 0)
     if log is not None:
         ended = np.where(passed, PASSED, np.where(s.persons[rows] > 0, OBJECTED, LEFT))
-        log.published(month, s.household[rows], ended)
+        log.publicity.add(month, s.household[rows], ended)
     refused = rows[~passed]
     b.status[refused] = np.where(b.since[refused] < 0, ELIMINATED, OUTSIDE)
     b.since[refused] = np.abs(b.since[refused])
@@ -200,7 +199,7 @@ def _publish(
     b.status[rows] = MONITORED
     b.since[rows] = month
     if log is not None:
-        log.registered(month, s.household[rows], event, _category(b, s, rows, t), causes)
+        log.register.add(month, s.household[rows], event, _category(b, s, rows, t), causes)
     if supported:
         _start_support(b, s, z, month, t, rows, causes[:, 0], log)
     return rows
@@ -235,9 +234,9 @@ def _start_support(
     b.aid_until[rows] = until
     if log is not None:
         household = s.household[rows]
-        log.aided(month, household, cause, cause, monthly, until)
+        log.aid.add(month, household, cause, cause, monthly, until)
         fallback = np.full(int(extra.sum()), -1)
-        log.aided(month, household[extra], fallback, cause[extra], second[extra], until[extra])
+        log.aid.add(month, household[extra], fallback, cause[extra], second[extra], until[extra])
 
 
 def _eliminate(
@@ -249,10 +248,7 @@ def _eliminate(
     gone = rows[(z.u_office[rows] < p.removed) | (s.persons[rows] == 0)]
     b.status[gone] = OUTSIDE
     _stop_support(b, gone)
-    if log is not None:
-        log.registered(
-            month, s.household[gone], np.full(gone.size, REMOVED), np.full(gone.size, 3), _empty_rows(gone)
-        )
+    _log_leaving(log, month, s.household[gone], REMOVED)
     if month % 3 != 2:
         return
     rows = rows[b.status[rows] == MONITORED]
@@ -264,11 +260,11 @@ def _eliminate(
     rows = rows[ready & (z.u_office[rows] > 1 - p.eliminate)]
     b.status[rows] = ELIMINATED
     b.since[rows] = month
+    _log_leaving(log, month, s.household[rows], LET_GO)
+
+
+def _log_leaving(log: EventLog | None, month: int, household: Ints, event: int) -> None:
     if log is not None:
-        log.registered(
-            month, s.household[rows], np.full(rows.size, LET_GO), np.full(rows.size, 3), _empty_rows(rows)
-        )
-
-
-def _empty_rows(rows: Ints) -> Ints:
-    return np.full((rows.size, MAX_CAUSES), -1)
+        n, no_category = household.size, CATEGORIES.index("")
+        no_causes = np.full((n, MAX_CAUSES), -1)
+        log.register.add(month, household, np.full(n, event), np.full(n, no_category), no_causes)

@@ -40,7 +40,6 @@ from riskmodel.simulate.state import (
     State,
 )
 
-PARENT = RELATIONS.index("parent")
 FALL_YEARS = 5
 
 

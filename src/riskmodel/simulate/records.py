@@ -28,7 +28,6 @@ from riskmodel.simulate.state import (
     SLOTS,
     Array,
     Ints,
-    logged_columns,
     stream,
 )
 
@@ -207,7 +206,7 @@ def _house_versions(writer: RecordWriter, block: Block) -> tuple[Ints, Ints, Arr
     ]
     for month, column, safe in block.houses:
         changes.append((month, column, safe.astype(np.int8), np.full(column.size, -1, np.int8)))
-    for month, household, measure, _, _, until in block.log.aid:
+    for month, household, measure, _, _, until in block.log.aid.parts:
         fallback = measure == -1
         column = household[fallback] - writer.base
         none = np.full(column.size, -1, np.int8)
@@ -293,7 +292,7 @@ def _versions(writer: RecordWriter, block: Block) -> dict[str, Array]:
     after = np.roll(np.arange(place.size), -1)
     leaves = follows & ~(here[after] & same[after])
     why = np.where(_leaves_by_marriage(packed), MARRIED_OUT, DIED)
-    away, who = logged_columns(block.log.moves, 2)
+    away, who = block.log.moves.columns()
     moved = np.full(block.start.n, -1)
     moved[who - writer.base] = away
     why = np.where(month[after] == moved[column], MOVED, why)
@@ -358,7 +357,7 @@ def procedure_rows(writer: RecordWriter, block: Block, confirmed: Days, entered:
     """Return the rows of ``procedure``."""
     begun = np.array([(house, month, day) for (month, house), day in confirmed.items()], dtype=np.int64)
     begun = begun.reshape(-1, 3)
-    over, household, ended = logged_columns(block.log.publicity, 3)
+    over, household, ended = block.log.publicity.columns()
     passed, objected = ended == office.PASSED, ended == office.OBJECTED
     keys = zip(over[passed].tolist(), household[passed].tolist(), strict=True)
     approved = np.array([entered[key] for key in keys], dtype=np.int64)
@@ -396,7 +395,7 @@ def event_tables(writer: RecordWriter, block: Block) -> dict[str, pa.Table]:
 
 
 def _risk_events(writer: RecordWriter, block: Block) -> pa.Table:
-    month, household, cause, loss = logged_columns(block.log.events, 4)
+    month, household, cause, loss = block.log.events.columns()
     n, r = month.size, writer.t.profile.recording
     day = writer.day(month)
     shares = np.array([c.share for c in r.channels.values()])
@@ -428,7 +427,7 @@ def _cause_text(causes: Ints) -> pa.Array:
 
 
 def _monitoring(writer: RecordWriter, block: Block) -> tuple[pa.Table, Days]:
-    month, household, event, category, causes = logged_columns(block.log.register, 5)
+    month, household, event, category, causes = block.log.register.columns()
     causes = causes.reshape(-1, office.MAX_CAUSES)
     day = writer.day(month, 14, 24)
     table = writer.table({
@@ -445,7 +444,7 @@ def _monitoring(writer: RecordWriter, block: Block) -> tuple[pa.Table, Days]:
 
 
 def _support(writer: RecordWriter, block: Block, entered: Days) -> pa.Table:
-    month, household, measure, cause, amount, until = logged_columns(block.log.aid, 6)
+    month, household, measure, cause, amount, until = block.log.aid.columns()
     known = [entered[key] for key in zip(month.tolist(), household.tolist(), strict=True)]
     # Support follows the register within days, in the same month.
     day = np.array(known, dtype=np.int64) + writer.rng.integers(0, 5, month.size)
@@ -462,7 +461,7 @@ def _support(writer: RecordWriter, block: Block, entered: Days) -> pa.Table:
 
 
 def _visits(writer: RecordWriter, block: Block) -> tuple[pa.Table, Days]:
-    month, household, outcome, cause, by = logged_columns(block.log.visits, 5)
+    month, household, outcome, cause, by = block.log.visits.columns()
     day = writer.day(month, 20, 28)
     table = writer.table({
         "household_id": writer.ids(household),

@@ -12,6 +12,7 @@ The chance of one month, drawn apart from what it does, so that two sets of book
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from typing import Any, Self
 
@@ -42,29 +43,23 @@ ALL = slice(None)
 class Columns:
     """Arrays that share their last axis."""
 
-    def take(self, columns: Rows) -> Self:
-        """Return some columns, each as often as it is named (a copy, unless a slice is given)."""
+    def _each(self, change: Callable[[Array], Array]) -> Self:
         parts = {f.name: getattr(self, f.name) for f in fields(self)}  # type: ignore[arg-type]
         return type(self)(
-            **{k: v.take(columns) if isinstance(v, Columns) else v[..., columns] for k, v in parts.items()}
+            **{k: v._each(change) if isinstance(v, Columns) else change(v) for k, v in parts.items()}
         )
+
+    def take(self, columns: Rows) -> Self:
+        """Return some columns, each as often as it is named (a copy, unless a slice is given)."""
+        return self._each(lambda values: values[..., columns])
 
     def repeat(self, first: int, stop: int, times: int) -> Self:
         """Return columns ``first`` to ``stop`` (exclusive), each ``times`` times."""
-        parts = {f.name: getattr(self, f.name) for f in fields(self)}  # type: ignore[arg-type]
-        return type(self)(
-            **{
-                k: v.repeat(first, stop, times)
-                if isinstance(v, Columns)
-                else v[..., first:stop].repeat(times, axis=-1)
-                for k, v in parts.items()
-            }
-        )
+        return self._each(lambda values: values[..., first:stop].repeat(times, axis=-1))
 
     def copy(self) -> Self:
         """Return an independent copy."""
-        parts = {f.name: getattr(self, f.name) for f in fields(self)}  # type: ignore[arg-type]
-        return type(self)(**{k: v.copy() for k, v in parts.items()})
+        return self._each(np.copy)
 
 
 @dataclass
@@ -252,57 +247,39 @@ class RuleView:
 
 
 @dataclass
-class EventLog:
-    """Rows of what happened; every entry is a tuple of arrays of equal length, the month first."""
+class LogRows:
+    """Rows of one kind of event: tuples of ``width`` arrays of equal length, the month first."""
 
-    events: list[tuple[Array, ...]] = field(default_factory=list)
-    costs: list[tuple[Array, ...]] = field(default_factory=list)
-    visits: list[tuple[Array, ...]] = field(default_factory=list)
-    publicity: list[tuple[Array, ...]] = field(default_factory=list)
-    register: list[tuple[Array, ...]] = field(default_factory=list)
-    aid: list[tuple[Array, ...]] = field(default_factory=list)
-    moves: list[tuple[Array, ...]] = field(default_factory=list)
+    width: int
+    parts: list[tuple[Array, ...]] = field(default_factory=list)
 
-    def _note(self, kind: str, month: int, *columns: Array) -> None:
+    def add(self, month: int, *columns: Array) -> None:
+        """Note what happened to some households in one month."""
         if columns[0].size:
-            getattr(self, kind).append((np.full(columns[0].size, month, dtype=np.int32), *columns))
+            self.parts.append((np.full(columns[0].size, month, dtype=np.int32), *columns))
 
-    def event(self, month: int, household: Array, cause: Array, loss: Array) -> None:
-        """Note risk events: cause as its place in `parameters.CAUSES`, loss in yuan."""
-        self._note("events", month, household, cause, loss)
-
-    def cost(self, month: int, household: Array, category: Array, amount: Array) -> None:
-        """Note what an event costs: category as its place in `parameters.RIGID`, -1 for other."""
-        self._note("costs", month, household, category, amount)
-
-    def moved(self, month: int, household: Array) -> None:
-        """Note households that move away as a whole."""
-        self._note("moves", month, household)
-
-    def visit(self, month: int, household: Array, outcome: Array, cause: Array, by: Array) -> None:
-        """Note home visits: outcome and selection as places in `office.OUTCOMES` and `office.SELECTED`."""
-        self._note("visits", month, household, outcome, cause, by)
-
-    def published(self, month: int, household: Array, ended: Array) -> None:
-        """Note publicity that is over: how it ended as `office.PASSED`, `OBJECTED` or `LEFT`."""
-        self._note("publicity", month, household, ended)
-
-    def registered(self, month: int, household: Array, event: Array, category: Array, causes: Array) -> None:
-        """Note the register's events; ``causes`` (n, 3), main one first, -1 for none."""
-        self._note("register", month, household, event, category, causes)
-
-    def aided(
-        self, month: int, household: Array, measure: Array, cause: Array, amount: Array, until: Array
-    ) -> None:
-        """Note support: measure as its place in `office.MEASURES`, amount in yuan, last month of it."""
-        self._note("aid", month, household, measure, cause, amount, until)
+    def columns(self) -> list[Array]:
+        """Return all rows as whole columns; empty ones if there is none."""
+        if not self.parts:
+            return [np.empty(0, dtype=np.int64)] * self.width
+        return [np.concatenate(part) for part in zip(*self.parts, strict=True)]
 
 
-def logged_columns(rows: list[tuple[Array, ...]], width: int) -> list[Array]:
-    """Return logged rows as whole columns; empty ones if there is none."""
-    if not rows:
-        return [np.empty(0, dtype=np.int64)] * width
-    return [np.concatenate(part) for part in zip(*rows, strict=True)]
+class EventLog:
+    """What happened, noted as it happens; every row begins with the month and the household.
+
+    ``events``: cause as its place in `parameters.CAUSES`, loss in yuan. ``costs`` of an event: category as
+    its place in `parameters.RIGID` (-1 for other), amount. ``visits``: outcome, cause and selection as places
+    in `office.OUTCOMES`, `CAUSES` and `office.SELECTED`. ``publicity`` that is over: how it ended
+    (`office.PASSED`, `OBJECTED`, `LEFT`). ``register``: event, category, causes (n, 3), the main one first, -1
+    for none. ``aid``: measure, cause, amount in yuan, its last month. ``moves``: households that move away as
+    a whole.
+    """
+
+    def __init__(self) -> None:
+        self.events, self.costs = LogRows(4), LogRows(4)
+        self.visits, self.publicity, self.register = LogRows(5), LogRows(3), LogRows(5)
+        self.aid, self.moves = LogRows(6), LogRows(2)
 
 
 @dataclass(frozen=True)

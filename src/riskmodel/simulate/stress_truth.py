@@ -77,17 +77,13 @@ class _StartState:
     townships: int
 
 
-def scenario_truth(
-    spec: SimulationSpec, as_of: DateLike, scenario: Scenario, worlds: int = WORLDS
-) -> pd.DataFrame:
-    """Return how many households of a simulated county are below the line a year on, with and without."""
-    return scenario_truths(spec, as_of, [scenario], worlds)[scenario.id]
-
-
 def scenario_truths(
     spec: SimulationSpec, as_of: DateLike, scenarios: Sequence[Scenario], worlds: int = WORLDS
 ) -> dict[str, pd.DataFrame]:
-    """Return `scenario_truth` of several scenarios, by their ids: one history, one life without any."""
+    """Return how many households of a county are below the line a year on, with each scenario and without.
+
+    Tables by the scenarios' ids, a row a world: one history, one future without any scenario.
+    """
     _refuse(spec, scenarios)
     month = month_of_end(as_of)
     t = parameter_arrays(spec.profile)

@@ -43,7 +43,6 @@ from riskmodel.simulate.state import (
     OfficeState,
     State,
     draw_month,
-    logged_columns,
     stream,
 )
 
@@ -233,7 +232,7 @@ def _outcomes(plan: Plan, history: Block, rows: Ints, month: int, h: int) -> tup
     k = month - plan.first
     there, entered = history.persons[:, k + h] > 0, history.entered[:, k + 1 : k + h + 1].any(axis=1)
     answered, confirmed = np.zeros((2, there.size), dtype=bool)
-    when, household, result, _, _ = logged_columns(history.log.visits, 5)
+    when, household, result, _, _ = history.log.visits.columns()
     within = (when > month) & (when <= month + h) & (result != office.OUTCOMES.index("absent"))
     answered[household[within] - history.start.household[0]] = True
     within &= result == office.OUTCOMES.index("confirmed")
