@@ -97,7 +97,7 @@ def look(profile_name: str, cohort: str, households: int, seed: int) -> Looks:
         s.take(asked_of), b.take(asked_of), first + LAST, 12, t, asked.rule,
         futures=200, seed=seed, block=0,
     )  # fmt: skip
-    out.chance[asked_of], out.seen[asked_of] = found.probability[0], found.seen[0]
+    out.chance[asked_of], out.seen[asked_of] = found.probability[0], found.known[0]
     out.rows[LAST] &= out.seen > 0
     return out
 

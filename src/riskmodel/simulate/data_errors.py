@@ -37,14 +37,14 @@ def just_above_line(
     whole = earned.groupby("year")["month"].nunique() == 12
     table = table[table["year"].map(whole)]
     # The version of a member that was recorded last under each key holds.
-    held = members.sort_values("recorded_on", kind="stable").drop_duplicates(
+    valid = members.sort_values("recorded_on", kind="stable").drop_duplicates(
         ["member_id", "valid_from"], keep="last"
     )
     parts = []
     for year in table["year"].unique():
         day = pd.Timestamp(f"{year}-12-31")
-        there = held[(held["valid_from"] <= day) & (held["valid_to"].isna() | (held["valid_to"] > day))]
-        parts.append(there.groupby("household_id").size().rename("persons").reset_index().assign(year=year))
+        present = valid[(valid["valid_from"] <= day) & (valid["valid_to"].isna() | (valid["valid_to"] > day))]
+        parts.append(present.groupby("household_id").size().rename("persons").reset_index().assign(year=year))
     persons = pd.concat(parts) if parts else pd.DataFrame(columns=[*key, "persons"])
     table = table.merge(persons, on=key)
     table["pcni"] = table["net"] / table["persons"]
@@ -274,8 +274,8 @@ def _rows(sheet: _Table, how: ErrorProfile, rng: np.random.Generator) -> None:
     n = len(sheet.rows)
     wages = (sheet.rows[SPOILED[sheet.name]] == "wage").to_numpy()
     for slip, change in UNITS.items():
-        wanted = rng.random(n) < getattr(how, slip).share
-        at = sheet.free(wanted & wages if slip == "annual" else wanted)
+        hit = rng.random(n) < getattr(how, slip).share
+        at = sheet.free(hit & wages if slip == "annual" else hit)
         before = sheet.rows.iloc[at].copy()
         sheet.rows.loc[sheet.rows.index[at], "amount"] = change(before["amount"])
         sheet.note(slip, at, before, sheet.rows.iloc[at])
@@ -306,14 +306,14 @@ def _heap(
     income: _Table, spending: _Table, members: pa.Table, how: Heaped, rng: np.random.Generator, line: float
 ) -> None:
     """Write some households that are just above the line as just below it: one row of the year less."""
-    found = just_above_line(
+    near = just_above_line(
         income.rows, spending.rows, members.to_pandas(date_as_object=False), line, how.above
     )
-    found = found[rng.random(len(found)) < how.share]
-    wanted = line * (1 - how.below * rng.random(len(found)))
-    less = np.ceil((found["pcni"].to_numpy() - wanted) * found["persons"].to_numpy())
-    enough = found["largest"].to_numpy() > less
-    at, less = found["at"].to_numpy()[enough], less[enough]
+    near = near[rng.random(len(near)) < how.share]
+    aim = line * (1 - how.below * rng.random(len(near)))
+    less = np.ceil((near["pcni"].to_numpy() - aim) * near["persons"].to_numpy())
+    enough = near["largest"].to_numpy() > less
+    at, less = near["at"].to_numpy()[enough], less[enough]
     at = at.astype(np.int64)
     first = np.unique(at, return_index=True)[1]
     at, less = at[first], less[first]
@@ -327,8 +327,8 @@ def _assemble(sheet: _Table, end: pd.Timestamp, offset: int) -> tuple[pa.Table, 
     """Return the table as written, and its log with row numbers of the file."""
     rows = pd.concat([sheet.rows, *sheet.added], ignore_index=True)
     dropped = np.concatenate([sheet.dropped, np.zeros(len(rows) - sheet.dropped.size, bool)])
-    kept = ~dropped & (rows["recorded_on"] <= end).to_numpy()
-    number = np.where(kept, offset + np.cumsum(kept), 0)
+    present = ~dropped & (rows["recorded_on"] <= end).to_numpy()
+    number = np.where(present, offset + np.cumsum(present), 0)
     log = pd.concat(sheet.log, ignore_index=True)
     places = number[log["row"].to_numpy(dtype=np.int64)]
     log["row"] = pd.array(places, "Int64")
@@ -341,7 +341,9 @@ def _assemble(sheet: _Table, end: pd.Timestamp, offset: int) -> tuple[pa.Table, 
         "row_id": pa.string(),
         "recorded_on": pa.date32(),
     }
-    table = pa.Table.from_pandas(rows[kept][list(columns)], schema=pa.schema(columns), preserve_index=False)
+    table = pa.Table.from_pandas(
+        rows[present][list(columns)], schema=pa.schema(columns), preserve_index=False
+    )
     return table.replace_schema_metadata(None), log
 
 
@@ -367,7 +369,7 @@ def detection_rates(
     Parameters
     ----------
     log : DataFrame
-        From `dirty.spoil`.
+        From `inject_errors`.
     rejected : DataFrame
         ``file, row`` of rows kept out (``rejected.csv``).
     suspects : DataFrame
@@ -383,45 +385,36 @@ def detection_rates(
         found); then the false alarms: rejected rows and suspects that no slip explains, and those listed in
         a heap who were not put there.
     """
-    given = log.assign(row=pd.to_numeric(log["row"]).fillna(0).astype("int64"))
-    table = rejected["file"].astype("string").str.replace(r"\..*$", "", regex=True)
-    out = set(zip(table, pd.to_numeric(rejected["row"]).astype("int64"), strict=True))
+    rows = log.assign(
+        row=pd.to_numeric(log["row"]).fillna(0).astype("int64"), year=log["month"].astype(str).str[:4]
+    )
+    file = rejected["file"].astype("string").str.replace(r"\..*$", "", regex=True)
+    out = set(zip(file, pd.to_numeric(rejected["row"]).astype("int64"), strict=True))
     cells, months = _suspect_cells(suspects)
-    written, true = _keys(given, KEY), _keys(given, ["table", "household_true", "month"])
-    kinds = given["kind"].astype(str)
-    given["rejected"] = [place in out for place in zip(given["table"], given["row"], strict=True)]
-    given["suspected"] = [
-        (*key, kind) in cells or key in months or own in months
-        for key, own, kind in zip(written, true, kinds, strict=True)
-    ]
     listed = set() if heaped is None else set(_keys(heaped, ["household_id", "year"]))
-    own_year = list(zip(given["household_id"].astype(str), given["month"].astype(str).str[:4], strict=True))
-    is_heaped = given["slip"] == "heaped"
-    given["suspected"] |= is_heaped & pd.Series([key in listed for key in own_year], index=given.index)
-    given["found"] = given["rejected"] | given["suspected"]
-    by = given.groupby("slip")[["rejected", "suspected", "found"]].sum()
-    by.insert(0, "spoiled", given.groupby("slip").size())
+    places = list(zip(rows["table"], rows["row"], strict=True))
+    written, true = _keys(rows, [*KEY, "kind"]), _keys(rows, ["table", "household_true", "month"])
+    years, is_heaped = _keys(rows, ["household_id", "year"]), rows["slip"] == "heaped"
+    rows["rejected"] = [place in out for place in places]
+    rows["suspected"] = [
+        cell in cells or cell[:-1] in months or own in months or (heap and year in listed)
+        for cell, own, year, heap in zip(written, true, years, is_heaped, strict=True)
+    ]
+    rows["found"] = rows["rejected"] | rows["suspected"]
+    by = rows.groupby("slip")[["rejected", "suspected", "found"]].sum()
+    by.insert(0, "spoiled", rows.groupby("slip").size())
     by = by.reindex([s for s in SLIPS if s in by.index]).reset_index()
     by["share"] = by["found"] / by["spoiled"]
     by["why"] = by["slip"].map(WHY).fillna("")
-    wrong_rows = len(out - set(zip(given["table"], given["row"], strict=True)))
-    explained = {(*key, kind) for key, kind in zip(written, kinds, strict=True)}
-    wrong_cells = len(cells - explained) + len(months - set(written) - set(true))
-    put_there = {key for key, heap in zip(own_year, is_heaped, strict=True) if heap}
-    alarms = [_alarm(FALSE, wrong_rows, wrong_cells), _alarm(LISTED, 0, len(listed - put_there))]
+    wrong_cells = len(cells - set(written)) + len(months - {cell[:-1] for cell in written} - set(true))
+    put_there = {year for year, heap in zip(years, is_heaped, strict=True) if heap}
+    alarms = [_alarm(FALSE, len(out - set(places)), wrong_cells), _alarm(LISTED, 0, len(listed - put_there))]
     return pd.concat([by, pd.DataFrame(alarms)], ignore_index=True)
 
 
 def _alarm(name: str, rejected: int, suspected: int) -> dict[str, object]:
-    both = rejected + suspected
-    return {
-        "slip": name,
-        "spoiled": 0,
-        "rejected": rejected,
-        "suspected": suspected,
-        "found": both,
-        "why": "",
-    }
+    return {"slip": name, "spoiled": 0, "rejected": rejected, "suspected": suspected,
+            "found": rejected + suspected, "why": ""}  # fmt: skip
 
 
 def _keys(rows: pd.DataFrame, columns: list[str]) -> list[tuple[str, ...]]:

@@ -322,7 +322,7 @@ def simulation_spec(
     truth_sample: int | None = None,
 ) -> SimulationSpec:
     """Check what is asked for; see `simulate_county` for the parameters and what is raised."""
-    given = load_profile(profile_name)
+    profile = load_profile(profile_name)
     for name, value, low in (
         ("households", households, 1),
         ("months", months, MIN_MONTHS),
@@ -338,7 +338,7 @@ def simulation_spec(
     first = ordinal(start)
     last = first + months - 1
     at = (
-        _default_dates(first, last, max(horizons), given.recording.most_days)
+        _default_dates(first, last, max(horizons), profile.recording.most_days)
         if truth_at is None
         else sorted({month_of_end(d) for d in truth_at})
     )
@@ -349,11 +349,11 @@ def simulation_spec(
                 f"truth at {month_end(month)}: outside the simulated months, {start} to {month_end(last)}"
             )
     rule = flag_rule or office.default_rule(
-        given.office.line, given.office.rigid_to_income, given.office.large_drop
+        profile.office.line, profile.office.rigid_to_income, profile.office.large_drop
     )
     plan = Plan(seed=seed, households=households, first=first, months=months, keep=tuple(at))
     register = DEFAULT_REGISTER if flag_rule is None else getattr(flag_rule, "id", "a function")
-    return SimulationSpec(plan, given, rule, tuple(at), horizons, futures, truth_sample, register)
+    return SimulationSpec(plan, profile, rule, tuple(at), horizons, futures, truth_sample, register)
 
 
 def _default_dates(first: int, last: int, horizon: int, delay_days: int) -> list[int]:

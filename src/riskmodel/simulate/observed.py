@@ -137,7 +137,7 @@ def _support(
     )
     if not rows.size:
         return 0.0, 0.0, 0.0
-    found = truth.event_probabilities(
+    chances = truth.event_probabilities(
         s.take(rows),
         b.take(rows),
         at,
@@ -151,8 +151,8 @@ def _support(
     chance = truth.EVENTS.index("below_line")
     return (
         float(rows.size),
-        float(np.nanmean(found.probability[chance])),
-        float(np.nanmean(found.probability_unsupported[chance])),
+        float(np.nanmean(chances.probability[chance])),
+        float(np.nanmean(chances.probability_unsupported[chance])),
     )
 
 

@@ -345,11 +345,11 @@ def load_profile(name: str | Path | Profile = "default") -> Profile:
 
 def _content(name: str | Path) -> dict[str, Any]:
     path = find_declaration(name, PROFILES, "county profile")
-    given = read_yaml(path)
-    if not isinstance(given, dict):
-        raise SpecError(f"{path}: a profile is a mapping of names to values, not {type(given).__name__}")
-    base = given.pop("base", None)
-    return _overlay(_content(base), given) if base else given
+    content = read_yaml(path)
+    if not isinstance(content, dict):
+        raise SpecError(f"{path}: a profile is a mapping of names to values, not {type(content).__name__}")
+    base = content.pop("base", None)
+    return _overlay(_content(base), content) if base else content
 
 
 def _overlay(base: dict[str, Any], change: dict[str, Any]) -> dict[str, Any]:

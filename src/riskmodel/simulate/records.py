@@ -485,11 +485,11 @@ def _assets(writer: RecordWriter, block: Block) -> pa.Table:
     start = first_day(block.began)
     bought = start + writer.rng.integers(0, 300, row.size)
     authorised = bought + writer.rng.integers(30, 900, row.size)
-    seen = writer.rng.random(row.size) < 0.7
+    consents = writer.rng.random(row.size) < 0.7
     return writer.table({
         "household_id": writer.ids(row + writer.base),
         "kind": category_array(kind, list(ASSETS)),
         "valid_from": date_array(bought),
-        "authorised_on": date_array(authorised, ~seen),
-        "recorded_on": date_array(np.where(seen, authorised, bought)),
+        "authorised_on": date_array(authorised, ~consents),
+        "recorded_on": date_array(np.where(consents, authorised, bought)),
     }, ("household_id", "recorded_on"))  # fmt: skip

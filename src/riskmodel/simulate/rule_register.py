@@ -131,9 +131,9 @@ def _nobody() -> RuleView:
     from riskmodel.simulate.population import places, populate
     from riskmodel.simulate.state import stream
 
-    given, month = load_profile("default"), 2020 * 12
-    where = places(stream(0, PLACES), 1, given)
-    state, books = populate(stream(0, PEOPLE), np.arange(1), where, month, parameter_arrays(given), 0)
+    profile, month = load_profile("default"), 2020 * 12
+    where = places(stream(0, PLACES), 1, profile)
+    state, books = populate(stream(0, PEOPLE), np.arange(1), where, month, parameter_arrays(profile), 0)
     return RuleView(state.take(slice(0, 0)), books.take(slice(0, 0)), month)
 
 
@@ -175,7 +175,7 @@ class _Judge:
         chosen = self.rule.ruleset
         kind = Coded(self.view.lifted.astype(int), REGISTRATIONS)
         judged = (self.view.persons > 0) & kind.among(list(chosen.meant_for())).yes
-        found = np.zeros(self.view.state.n, bool)
+        flagged = np.zeros(self.view.state.n, bool)
         categories = [
             (c.flagged, judged & kind.among(list(c.registration)).yes, c) for c in chosen.categories
         ]
@@ -185,11 +185,11 @@ class _Judge:
             # The first that holds decides; what stands after the last that flags decides nothing.
             for flags, meant, case in cases[: last + 1]:
                 holds = left & meant & evaluate_condition(case.when, self.scope).yes
-                found |= holds & flags
+                flagged |= holds & flags
                 left &= ~holds
         if chosen.flagged_only is not None:
-            found &= evaluate_condition(chosen.flagged_only, self.scope).yes
-        return found
+            flagged &= evaluate_condition(chosen.flagged_only, self.scope).yes
+        return flagged
 
     def _household(self, name: str) -> Any:
         chosen = self.rule.ruleset
@@ -208,9 +208,9 @@ class _Judge:
             return self.settings[name]
         raise KeyError(name)
 
-    def _any_cause(self, wanted: Any = CAUSES) -> Truth:
+    def _any_cause(self, causes: Any = CAUSES) -> Truth:
         out = np.zeros(self.view.state.n, bool)
-        for cause in wanted:
+        for cause in causes:
             if cause in CAUSES:  # the others befall nobody here
                 out |= self.view.open(CAUSES.index(cause))
         return certain(out)

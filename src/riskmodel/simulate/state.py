@@ -271,9 +271,9 @@ class EventLog:
     ``events``: cause as its place in `parameters.CAUSES`, loss in yuan. ``costs`` of an event: category as
     its place in `parameters.RIGID` (-1 for other), amount. ``visits``: outcome, cause and selection as places
     in `office.OUTCOMES`, `CAUSES` and `office.SELECTED`. ``publicity`` that is over: how it ended
-    (`office.PASSED`, `OBJECTED`, `LEFT`). ``register``: event, category, causes (n, 3), the main one first, -1
-    for none. ``aid``: measure, cause, amount in yuan, its last month. ``moves``: households that move away as
-    a whole.
+    (`office.PASSED`, `OBJECTED`, `LEFT`). ``register``: event, category, causes (n, 3), the main one first,
+    -1 for none. ``aid``: measure, cause, amount in yuan, its last month. ``moves``: households that move away
+    as a whole.
     """
 
     def __init__(self) -> None:

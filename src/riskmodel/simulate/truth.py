@@ -54,32 +54,32 @@ EVENTS = ("below_line", "identified", "confirmed")
 class EventProbabilities:
     """Counts of futures, each (events, households): with support and without, of ``futures`` each.
 
-    ``seen`` and ``seen_unsupported`` are the futures whose label is known: below the line or not, by those
+    ``known`` and ``known_unsupported`` are the futures whose label is known: below the line or not, by those
     who are still there at the end; identified, by those and by whom the register took in before they left;
     confirmed, by those whom a visit met.
     """
 
     supported: Ints
     unsupported: Ints
-    seen: Ints
-    seen_unsupported: Ints
+    known: Ints
+    known_unsupported: Ints
     futures: int
 
     @property
     def probability(self) -> Floats:
         """The chance of each event given that its label is known; NaN where it never is."""
-        return _share(self.supported, self.seen)
+        return _share(self.supported, self.known)
 
     @property
     def probability_unsupported(self) -> Floats:
         """The same without support."""
-        return _share(self.unsupported, self.seen_unsupported)
+        return _share(self.unsupported, self.known_unsupported)
 
     @property
     def error(self) -> Floats:
         """Monte-Carlo standard error of the supported chance; never zero."""
-        p = (self.supported + 0.5) / (self.seen + 1)
-        return np.sqrt(p * (1 - p) / np.maximum(self.seen, 1))
+        p = (self.supported + 0.5) / (self.known + 1)
+        return np.sqrt(p * (1 - p) / np.maximum(self.known, 1))
 
 
 def event_probabilities(
@@ -115,8 +115,8 @@ def event_probabilities(
     # numpy lets go of the interpreter's lock in its loops, so two threads use two cores.
     with ThreadPoolExecutor(max_workers=2) as pool:
         parts = list(pool.map(batch, starts))
-    k, k_bare, seen, seen_bare = (np.concatenate(part, axis=1) for part in zip(*parts, strict=True))
-    return EventProbabilities(k, k_bare, seen, seen_bare, futures)
+    k, k_bare, known, known_bare = (np.concatenate(part, axis=1) for part in zip(*parts, strict=True))
+    return EventProbabilities(k, k_bare, known, known_bare, futures)
 
 
 def _share(k: Ints, of: Ints) -> Floats:
@@ -142,11 +142,11 @@ def _run(
         for k, books in enumerate((b, bare)):
             _, rows = advance_office(books, s, flow, z, ahead, t, rule, supported=k == 0)
             entered[k, rows] = True
-            met, held = office.visited(books, z, ahead, t)
-            answered[k] |= met
-            confirmed[k] |= held
+            answers, confirms = office.visited(books, z, ahead, t)
+            answered[k] |= answers
+            confirmed[k] |= confirms
     there = s.persons > 0
-    happened = [np.stack([below(s, kept, t), entered[k], confirmed[k]]) for k, kept in enumerate((b, bare))]
+    happened = [np.stack([below(s, books, t), entered[k], confirmed[k]]) for k, books in enumerate((b, bare))]
     known = [np.stack([there, there | entered[k], answered[k]]) for k in range(2)]
     return tuple(each.reshape(len(EVENTS), -1, futures).sum(axis=2) for each in (*happened, *known))
 
@@ -201,7 +201,7 @@ def _truth_at(
     if not rows.size:
         return TRUTH_SCHEMA.empty_table()
     state, books = state.take(rows), books.take(rows)
-    found = event_probabilities(
+    chances = event_probabilities(
         state, books, month, h, t, spec.rule, futures=spec.futures, seed=plan.seed, block=block
     )
     n, events = state.n, len(EVENTS)
@@ -212,15 +212,15 @@ def _truth_at(
             "as_of": date_array(np.full(n * events, last_day(month))),
             "horizon_months": pa.array(np.full(n * events, h, dtype=np.int32)),
             "event": category_array(np.repeat(np.arange(events), n), EVENTS),
-            "probability": pa.array(found.probability.ravel()),
-            "probability_unsupported": pa.array(found.probability_unsupported.ravel()),
-            "mc_error": pa.array(found.error.ravel()),
+            "probability": pa.array(chances.probability.ravel()),
+            "probability_unsupported": pa.array(chances.probability_unsupported.ravel()),
+            "mc_error": pa.array(chances.error.ravel()),
             "outcome": pa.array(outcome.ravel(), mask=null.ravel()),
         },
         schema=TRUTH_SCHEMA,
     )
     # Who is gone by as-of, or whom no future has a label for, has no chance to speak of.
-    known = (state.persons > 0) & (np.minimum(found.seen, found.seen_unsupported) > 0)
+    known = (state.persons > 0) & (np.minimum(chances.known, chances.known_unsupported) > 0)
     return table.filter(pa.array(known.ravel()))
 
 

@@ -73,16 +73,16 @@ def load_targets(path: str | Path = TARGETS) -> dict[str, Target]:
     >>> load_targets()["check_yield"].value
     0.329
     """
-    given = read_yaml(Path(path))
-    if not isinstance(given, dict) or not isinstance(given.get("targets"), dict):
+    content = read_yaml(Path(path))
+    if not isinstance(content, dict) or not isinstance(content.get("targets"), dict):
         raise SpecError(f"{path}: needs a mapping `targets` from ids to published figures")
-    groups = given.get("groups", {})
+    groups = content.get("groups", {})
     out = {}
-    for name, one in given["targets"].items():
-        group = one.pop("group", None)
+    for name, entry in content["targets"].items():
+        group = entry.pop("group", None)
         if group is not None and group not in groups:
             raise SpecError(f"{path}: {name}: no group {group!r}; known: {', '.join(groups)}")
-        out[name] = parse_spec({**groups.get(group, {}), **one}, Target, f"{path}: {name}")
+        out[name] = parse_spec({**groups.get(group, {}), **entry}, Target, f"{path}: {name}")
     return out
 
 
@@ -108,16 +108,16 @@ def validate_profile(
         ``deviation`` from the nearer end (0 between them), ``tolerance``, ``met``, ``use`` (fitted or
         only checked), ``why`` where it is missed and the reason is known.
     """
-    given = load_profile(name)
+    profile = load_profile(name)
     targets = load_targets()
-    own = {k: t for k, t in targets.items() if given.id in t.profiles}
+    own = {k: t for k, t in targets.items() if profile.id in t.profiles}
     chosen = own or {k: t for k, t in targets.items() if "default" in t.profiles}
-    years = observe(given, households, seed)
+    years = observe(profile, households, seed)
     rows = []
     for key, target in chosen.items():
-        found = MEASURES[target.measure](years, target.of)
+        simulated = MEASURES[target.measure](years, target.of)
         low, high = target.span
-        off = found - min(max(found, low), high)
+        off = simulated - min(max(simulated, low), high)
         met = bool(abs(off) <= target.tolerance)
         rows.append(
             {
@@ -125,10 +125,10 @@ def validate_profile(
                 "id": key,
                 "target_low": low,
                 "target_high": high,
-                "simulated": found,
+                "simulated": simulated,
                 "deviation": off,
                 "met": met,
-                "profile": given.id,
+                "profile": profile.id,
                 "why": "" if met else target.why or BY_CHANCE,
             }
         )
@@ -179,10 +179,12 @@ def describe_validation(table: pd.DataFrame) -> str:
     for row in table.to_dict("records"):
         low, high = _number(row["target_low"], row["unit"]), _number(row["target_high"], row["unit"])
         target = low if low == high else f"{low}..{high}"
-        found, off, near = (_number(row[c], row["unit"]) for c in ("simulated", "deviation", "tolerance"))
+        values = " ".join(
+            f"{_number(row[c], row['unit']):>10}" for c in ("simulated", "deviation", "tolerance")
+        )
         lines.append(
-            f"{'ok' if row['met'] else '--'} {row['en']:{width}} {target:>15} {found:>10} {off:>10} "
-            f"{near:>10}  {row['use']:8} {row['profile']:13} {row['year']:10} {row['source']}"
+            f"{'ok' if row['met'] else '--'} {row['en']:{width}} {target:>15} {values}  "
+            f"{row['use']:8} {row['profile']:13} {row['year']:10} {row['source']}"
         )
     missed = table[~table["met"]].to_dict("records")
     if missed:
