@@ -6,7 +6,8 @@ Checks of a rule set beyond its shape: every name, type and reference, tried wit
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -63,15 +64,14 @@ def rule_row_tests(ruleset: RuleSet) -> list[RowTest]:
 
 def check_rules(ruleset: RuleSet) -> list[str]:
     """Return what is wrong in a rule set beyond its shape: names, types, references."""
-    faults = [f"{key}: {msg}" for key, msg in _clashes(ruleset)]
-    faults += [f"{key}: {msg}" for key, msg in _references(ruleset)]
+    faults = [*_clashes(ruleset), *_strange_codes(ruleset), *_strange_parameters(ruleset)]
     figures: dict[RowTest, Any] = {}
     # What cannot be read itself: whatever builds on it is not judged, so that only the first cause is said.
     broken: set[str] = set()
     scope = _dry_scope(ruleset, figures, faults, broken)
     for key, text in rule_expressions(ruleset).items():
         name = key.split(".")[1] if key.startswith("conditions.") else ""
-        value = _tried(evaluate_condition, key, text, scope, (ruleset, figures), faults, broken)
+        value = _evaluate_dry(evaluate_condition, key, text, scope, (ruleset, figures), faults, broken)
         if value is None:
             broken |= {name}
         elif name and key.endswith(".when"):
@@ -79,7 +79,7 @@ def check_rules(ruleset: RuleSet) -> list[str]:
     return faults
 
 
-def _tried(
+def _evaluate_dry(
     evaluate: Callable[[ast.expr, Scope], Any],
     key: str,
     text: str,
@@ -142,7 +142,9 @@ def _dry_scope(ruleset: RuleSet, figures: dict[RowTest, Any], faults: list[str],
     scope = household_scope(values, figures, table)
     for name, helper in ruleset.quantities.items():
         key = f"quantities.{name}.when"
-        value = _tried(evaluate_expression, key, helper.when, scope, (ruleset, figures), faults, broken)
+        value = _evaluate_dry(
+            evaluate_expression, key, helper.when, scope, (ruleset, figures), faults, broken
+        )
         if value is None:
             broken.add(name)
         else:
@@ -150,77 +152,70 @@ def _dry_scope(ruleset: RuleSet, figures: dict[RowTest, Any], faults: list[str],
     return scope
 
 
-def _clashes(ruleset: RuleSet) -> list[tuple[str, str]]:
+def _clashes(ruleset: RuleSet) -> Iterator[str]:
     owners = dict.fromkeys([*vocabulary().quantities, *vocabulary().relations, *FUNCTIONS], "the vocabulary")
     owners.pop("line")  # a parameter may be the line
-    out = []
     for section in ("parameters", "quantities", "conditions"):
         for name in getattr(ruleset, section):
             if name in owners or not name.isidentifier():
-                out.append((f"{section}.{name}", f"the name is {_why_not(name, owners)}; choose another"))
+                reason = (
+                    f"taken by {owners[name]}" if name in owners else "no plain name (letters, digits, _)"
+                )
+                yield f"{section}.{name}: the name is {reason}; choose another"
             owners.setdefault(name, section)
     for name in ruleset.focus:
         if name in ruleset.conditions:
-            out.append((f"focus.{name}", "a condition has this id; choose another"))
+            yield f"focus.{name}: a condition has this id; choose another"
     for section in ("categories", "tiers"):
-        ids = [c.id for c in getattr(ruleset, section)]
-        out += [(f"{section}.{i}", "stands twice") for i in sorted({i for i in ids if ids.count(i) > 1})]
-        reserved = {"none", "unknown", ""} & set(ids)
-        out += [(f"{section}.{i}", "this id is reserved; choose another") for i in sorted(reserved)]
-    return out
+        counts = Counter(c.id for c in getattr(ruleset, section))
+        yield from (f"{section}.{i}: stands twice" for i, n in sorted(counts.items()) if n > 1)
+        reserved = {"none", "unknown", ""} & set(counts)
+        yield from (f"{section}.{i}: this id is reserved; choose another" for i in sorted(reserved))
 
 
-def _why_not(name: str, owners: dict[str, str]) -> str:
-    return f"taken by {owners[name]}" if name in owners else "no plain name (letters, digits, _)"
-
-
-def _references(ruleset: RuleSet) -> list[tuple[str, str]]:
-    out = []
+def _strange_codes(ruleset: RuleSet) -> Iterator[str]:
+    """Yield tables, columns and causes that the data contract does not know."""
     for name, condition in ruleset.conditions.items():
-        out += [
-            (f"conditions.{name}.needs", f"{n!r} is no table.column of the data contract")
-            for n in condition.needs
-            if not column_exists(n)
-        ]
+        for need in condition.needs:
+            if not column_exists(need):
+                yield f"conditions.{name}.needs: {need!r} is no table.column of the data contract"
     for clock in ruleset.clocks:
-        ends = (clock.start, clock.end)
-        out += [
-            (f"clocks.{clock.id}", f"{end!r} is no column of the data contract")
-            for end in ends
-            if end is not None and not column_exists(end.partition("=")[0])
-        ]
-    out += _line_faults(ruleset)
+        for end in (clock.start, clock.end):
+            if end is not None and not column_exists(end.partition("=")[0]):
+                yield f"clocks.{clock.id}: {end!r} is no column of the data contract"
+    causes = codes("risk_events", "cause")
+    for name, risk in ruleset.scale_risks.items():
+        if risk.cause not in (None, *causes):
+            yield f"scale_risks.{name}.cause: {risk.cause!r}: one of {', '.join(causes)}"
+
+
+def _strange_parameters(ruleset: RuleSet) -> Iterator[str]:
+    """Yield what the line, income bands, negative list and size check name wrongly."""
+    yield from (f"line: {fault}" for fault in _line_faults(ruleset))
     if ruleset.income_band and list(ruleset.income_band.edges) != sorted(set(ruleset.income_band.edges)):
-        out.append(("income_band.edges", "must rise"))
+        yield "income_band.edges: must rise"
     if ruleset.negative_list:
         kinds = ruleset.parameters.get(ruleset.negative_list.kinds)
         if kinds is None or kinds.kind != "codes":
-            out.append(("negative_list.kinds", "must name a parameter of kind codes"))
-    if ruleset.size_check:
-        check_names = (ruleset.size_check.expected, ruleset.size_check.low, ruleset.size_check.high)
-        out += [("size_check", f"{n!r} is no parameter") for n in check_names if n not in ruleset.parameters]
-    causes = codes("risk_events", "cause")
-    out += [
-        (f"scale_risks.{name}.cause", f"{risk.cause!r}: one of {', '.join(causes)}")
-        for name, risk in ruleset.scale_risks.items()
-        if risk.cause is not None and risk.cause not in causes
-    ]
-    return out
+            yield "negative_list.kinds: must name a parameter of kind codes"
+    if check := ruleset.size_check:
+        shares = (check.expected, check.low, check.high)
+        yield from (f"size_check: {n!r} is no parameter" for n in shares if n not in ruleset.parameters)
 
 
-def _line_faults(ruleset: RuleSet) -> list[tuple[str, str]]:
+def _line_faults(ruleset: RuleSet) -> Iterator[str]:
     try:
         used = names(parse_expression(ruleset.line))
     except ExpressionError as exc:
-        return [("line", str(exc))]
-    unknown = sorted(used - set(ruleset.parameters))
-    if unknown:
+        yield str(exc)
+        return
+    if unknown := sorted(used - set(ruleset.parameters)):
         allowed = ", ".join(ruleset.parameters) or "none"
-        return [("line", f"no parameter {', '.join(unknown)}; the line is an expression over: {allowed}")]
+        yield f"no parameter {', '.join(unknown)}; the line is an expression over: {allowed}"
+        return
     relative = [n for n in used if isinstance(ruleset.values()[n], RelativeLine)]
     if relative and ruleset.line not in relative:
-        return [("line", "a relative line stands alone; name its parameter and nothing else")]
-    return []
+        yield "a relative line stands alone; name its parameter and nothing else"
 
 
 SETS = Path(__file__).with_name("sets")
