@@ -190,10 +190,12 @@ class Store:
         self.aliases = {"champion": "1", "challenger": "2"}
         self.logged: list[dict] = []
 
-    def find_model(self, name_at_alias: str, store: object) -> RegisteredModel | None:
+    def require_model(self, name_at_alias: str, store: object) -> RegisteredModel:
         alias = name_at_alias.partition("@")[2]
         version = self.aliases.get(alias, alias if alias.isdigit() else "")
-        return RegisteredModel("county", version, version, "logit") if version else None
+        if not version:
+            raise UsageError(f"no model {name_at_alias}")
+        return RegisteredModel("county", version, version, "logit")
 
     def set_alias(self, name: str, alias: str, version: str, store: object) -> None:
         self.aliases[alias] = version
@@ -221,7 +223,7 @@ def store(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Store:
     made = Store()
     made.path = tmp_path / "mlflow.db"
     made.path.touch()
-    for name in ("find_model", "set_alias", "start_run"):
+    for name in ("require_model", "set_alias", "start_run"):
         monkeypatch.setattr(tracking, name, getattr(made, name))
     return made
 

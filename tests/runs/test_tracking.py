@@ -11,7 +11,7 @@ import skops.io
 
 from riskmodel import features
 from riskmodel.data import County
-from riskmodel.errors import InputRefused, UsageError
+from riskmodel.errors import InputMissing, InputRefused, UsageError
 from riskmodel.runs import compare, tracking, training
 
 
@@ -71,6 +71,12 @@ def test_a_changed_model_file_is_refused_before_it_is_opened(
 def test_unknown_models_are_told_what_there_is(trained: training.TrainedRun, store: Path) -> None:
     with pytest.raises(UsageError, match="county@champion"):
         tracking.load_model("county@nobody", store)
+    with pytest.raises(UsageError, match=r"no model county@champoin; .*did you mean county@champion"):
+        tracking.require_model("county@champoin", store)
+    with pytest.raises(InputMissing, match="no model store at"):
+        tracking.require_model("county@champion", store.parent / "elsewhere.db")
+    assert tracking.find_model("county@nobody", store) is None
+    assert tracking.find_model("county@champion", store.parent / "elsewhere.db") is None
     with pytest.raises(UsageError, match="NAME@ALIAS"):
         tracking.load_model("county", store)
     with pytest.raises(UsageError, match="riskmodel train"):

@@ -40,10 +40,8 @@ class Predictions:
 
     def n_null(self, model: str, fold: object | None = None) -> int:
         """Count the rows without a label, of one model and, if given, one fold."""
-        part = self.nulls[self.nulls.index.get_level_values("model") == model]
-        if fold is not None:
-            part = part[part.index.get_level_values("fold") == fold]
-        return int(part.sum())
+        of_model = self.nulls.xs(model, level="model")
+        return int(of_model.sum() if fold is None else of_model[of_model.index == fold].sum())
 
 
 def check_predictions(predictions: pd.DataFrame, extra: tuple[str, ...] = ()) -> Predictions:

@@ -204,9 +204,7 @@ class RunWriter:
 
     def register(self, name: str, kind: str, aliases: tuple[str, ...]) -> str:
         """Register one of the run's models as a name's next version, with aliases; return the version."""
-        from mlflow.exceptions import MlflowException
-
-        with contextlib.suppress(MlflowException):
+        with contextlib.suppress(_mlflow().MlflowException):
             self._client.create_registered_model(name)
         card = _artifact(self._client, self.run_id, f"cards/{kind}.json")
         version = self._client.create_model_version(
@@ -334,27 +332,18 @@ def find_model(name_at_alias: str, store: str | Path) -> RegisteredModel | None:
     RegisteredModel or None
         Where the model comes from; `load_model` loads it.
     """
-    name, _, alias = name_at_alias.partition("@")
-    if not Path(store).is_file():
-        return None
     try:
-        version = _version(_client(Path(store)), name, alias)
-    except UsageError:
+        return require_model(name_at_alias, store)
+    except (InputMissing, UsageError):
         # Asking is no error: a first training has no champion yet.
         return None
-    return RegisteredModel(name, str(version.version), version.run_id, version.tags["kind"])
 
 
 def require_model(name_at_alias: str, store: str | Path) -> RegisteredModel:
     """Return which version ``NAME@ALIAS`` stands for; UsageError or InputMissing if there is none."""
-    if not Path(store).is_file():
-        raise InputMissing(f"no model store at {store}; run `riskmodel train` first, or give --store")
-    model = find_model(name_at_alias, store)
-    if model is None:
-        raise UsageError(
-            f"no model {name_at_alias} in {store}; run riskmodel train, or name an alias or version"
-        )
-    return model
+    name, _, alias = name_at_alias.partition("@")
+    version = _version(_client(Path(store)), name, alias)
+    return RegisteredModel(name, str(version.version), version.run_id, version.tags["kind"])
 
 
 def set_alias(name: str, alias: str, version: str, store: str | Path) -> None:
@@ -373,13 +362,11 @@ def _open(path: Path) -> Any:
 
 
 def _version(client: Any, name: str, alias: str) -> Any:
-    from mlflow.exceptions import MlflowException
-
     try:
         if alias.isdigit():
             return client.get_model_version(name, alias)
         return client.get_model_version_by_alias(name, alias)
-    except MlflowException as exc:
+    except _mlflow().MlflowException as exc:
         known = [f"{m.name}@{a}" for m in client.search_registered_models() for a in m.aliases]
         meant = did_you_mean(f"{name}@{alias}", known)
         raise UsageError(
@@ -432,22 +419,18 @@ def read_table(run_id: str, name: str, store: str | Path) -> pd.DataFrame:
 
 
 def _fetch(client: Any, run_id: str, name: str) -> Path:
-    from mlflow.exceptions import MlflowException
-
     try:
         return Path(client.download_artifacts(run_id, name))
-    except (MlflowException, OSError) as exc:
+    except (_mlflow().MlflowException, OSError) as exc:
         _known_run(client, run_id)
         raise UsageError(f"run {run_id} has no {name} in this store; see `riskmodel train --json`") from exc
 
 
 def _known_run(client: Any, run_id: str) -> Any:
     """Return a run; one that the store does not hold is refused, naming the newest that it does."""
-    from mlflow.exceptions import MlflowException
-
     try:
         return client.get_run(run_id)
-    except MlflowException as exc:
+    except _mlflow().MlflowException as exc:
         homes = [home.experiment_id for home in client.search_experiments()]
         newest = client.search_runs(homes, order_by=["attributes.start_time DESC"], max_results=_SHOWN_RUNS)
         known = ", ".join(run.info.run_id for run in newest) or "none: run `riskmodel train`"

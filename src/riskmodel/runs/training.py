@@ -111,22 +111,18 @@ def train(
         If the history is too short or the events too few.
     """
     exp = load_experiment(exp) if isinstance(exp, str) else exp
+    say = progress or (lambda _: None)
     result = run_experiment(exp, county, progress)
     differs = truth_mismatch(exp, county) if truth is not None else None
     missing = None if truth is None else missing_truth(exp, truth, result.predictions["as_of"])
-    if differs is not None:
-        truth = None
     note = differs or missing
     if note is not None:
         result = replace(result, notes=[*result.notes, note])
-    if note is not None and progress:
-        progress(f"note: {note.text('en')}")
-    if progress:
-        progress("evaluating: village bootstrap, rules against models")
-    evaluation = evaluate_result(result, truth)
+        say(f"note: {note.text('en')}")
+    say("evaluating: village bootstrap, rules against models")
+    evaluation = evaluate_result(result, None if differs else truth)
     tables = _tables(result, evaluation)
-    if progress:
-        progress("logging run and models")
+    say("logging run and models")
     return TrainedRun(log_run(result, evaluation, tables, store, take_over=take_over), result, evaluation)
 
 
