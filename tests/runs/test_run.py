@@ -59,12 +59,11 @@ def test_a_run_is_opened_by_its_id_and_its_tables_are_read_once(
 def test_a_run_says_what_it_was_made_from(run_id: str, store: Path) -> None:
     run = open_run(run_id, store)
     assert run.experiment == load_experiment("county")
-    assert (run.feature_set, run.ruleset) == ("household-v1", "national-2021")
-    assert run.tags["experiment"] == "county"
+    assert (run.declaration["feature_set"], run.declaration["ruleset"]) == ("household-v1", "national-2021")
     assert run.fingerprint == "f" * 64
     assert run.notes == [{"zh": "an old run's note", "en": "an old run's note"}, {"zh": "注", "en": "note"}]
     assert run.comparison_notes == []
-    assert run.calibration("logit") == {"slope": 1.0}
+    assert run.card("logit")["calibration"] == {"slope": 1.0}
     # A short repr: no table is printed.
     assert repr(run).startswith(f"Run({run_id}: experiment county, models rule, ")
     assert len(repr(run)) < 200

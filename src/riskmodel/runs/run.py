@@ -140,30 +140,6 @@ class Run:
         """Package to version."""
         return self._document("environment.json")
 
-    @cached_property
-    def _record(self) -> tracking.RunRecord:
-        return tracking.read_record(self.run_id, self.store)
-
-    @property
-    def parameters(self) -> Mapping[str, str]:
-        """Logged parameters, as text."""
-        return self._record.params
-
-    @property
-    def tags(self) -> Mapping[str, str]:
-        """Logged tags, MLflow's own among them."""
-        return self._record.tags
-
-    @property
-    def feature_set(self) -> str:
-        """Id of the feature set."""
-        return self.parameters["feature_set"]
-
-    @property
-    def ruleset(self) -> str:
-        """Id of the rule set."""
-        return self.parameters["ruleset"]
-
     @property
     def fingerprint(self) -> str:
         """Fingerprint of the county's data."""
@@ -226,11 +202,6 @@ class Run:
         """Return what one model was logged with: calibration, reference contributions, file hash."""
         return self._document(f"cards/{kind or self.kind}.json")
 
-    def calibration(self, kind: str | None = None) -> dict[str, Any] | None:
-        """Return one model's calibration: intercept, slope, held-out rows; None where rates are its own."""
-        calibration: dict[str, Any] | None = self.card(kind)["calibration"]
-        return calibration
-
     def _document(self, name: str) -> dict[str, Any]:
         content: dict[str, Any] = tracking.read_document(self.run_id, name, self.store)
         return content
@@ -264,7 +235,7 @@ def open_run(name: str, store: str | Path) -> Run:
     """
     path = Path(store)
     if "@" not in name:
-        tracking.read_record(name, path)
+        tracking.run_status(name, path)
         return Run(name, path)
     model = tracking.require_model(name, path)
     return Run(model.run_id, path, model.kind)

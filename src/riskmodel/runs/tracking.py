@@ -380,25 +380,15 @@ def read_document(run_id: str, name: str, store: str | Path) -> Any:
     return _artifact(_client(Path(store)), run_id, name)
 
 
-@dataclass(frozen=True)
-class RunRecord:
-    """What MLflow keeps of a run beside its files."""
-
-    params: Mapping[str, str]
-    tags: Mapping[str, str]
-    finished: bool
-
-
-def read_record(run_id: str, store: str | Path) -> RunRecord:
-    """Return a run's parameters, tags and whether it ended well; InputMissing if it is not there."""
-    run = _known_run(_client(Path(store)), run_id)
-    return RunRecord(dict(run.data.params), dict(run.data.tags), run.info.status == "FINISHED")
+def run_status(run_id: str, store: str | Path) -> str:
+    """Return how a run ended (``FINISHED``, ``FAILED``, …); InputMissing if it is not there."""
+    return str(_known_run(_client(Path(store)), run_id).info.status)
 
 
 def run_finished(run_id: str, store: str | Path) -> bool:
     """Say whether a store holds a run that ended well; False also where there is no store."""
     try:
-        return read_record(run_id, store).finished
+        return run_status(run_id, store) == "FINISHED"
     except InputMissing:
         return False
 
