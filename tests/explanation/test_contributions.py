@@ -36,7 +36,7 @@ def fitted(request, data):
     X, y, villages = data
     own = {"past_income": ["pcni"], "permanent_income": ["pcni", "f7"]}
     params = {"columns": own[request.param]} if request.param in own else None
-    return models.fit_calibrated(models.build_model(request.param, params, 0), X, y, villages, 0)
+    return models.fit_model(request.param, X, y, villages, 0, params)
 
 
 def test_the_eight_explained_models_are_tested() -> None:
@@ -92,9 +92,7 @@ def test_linear_contributions_are_shapley_values(data) -> None:
 
 def test_unused_features_contribute_nothing(data) -> None:
     X, y, villages = data
-    model = models.fit_calibrated(
-        models.build_model("past_income", {"columns": ["pcni"]}, 0), X, y, villages, 0
-    )
+    model = models.fit_model("past_income", X, y, villages, 0, {"columns": ["pcni"]})
     parts, _ = explanation.compute_contributions(model, X)
     assert (parts.drop(columns="pcni") == 0).all(axis=None)
     assert parts["pcni"].abs().max() > 0

@@ -8,7 +8,7 @@ import pytest
 import statsmodels.api as sm
 from scipy.special import expit
 
-from riskmodel.models import BootstrapInterval, CalibratedScore, PenalisedLogit, fit_calibrated
+from riskmodel.models import BootstrapInterval, CalibratedScore, PenalisedLogit
 from riskmodel.models.affine_calibration import fit_affine, village_table
 
 
@@ -111,7 +111,7 @@ def _covered(seed, dealt=True):
     rng = np.random.default_rng(seed)
     X, _, y, village = _county(rng, 80)
     if dealt:
-        model = fit_calibrated(PenalisedLogit(C=1.0), X, y, village, seed=seed)
+        model = CalibratedScore(PenalisedLogit(C=1.0), random_state=seed).fit(X, y, groups=village)
     else:
         aside = village >= 60
         base = PenalisedLogit(C=1.0).fit(X[~aside], y[~aside])

@@ -6,8 +6,12 @@ import pytest
 import statsmodels.api as sm
 from scipy.special import expit, logit
 
-from riskmodel.models import Boosting, CalibratedScore, PenalisedLogit, fit_calibrated
+from riskmodel.models import Boosting, CalibratedScore, PenalisedLogit
 from riskmodel.models.base import MarginClassifier
+
+
+def fit_calibrated(base, X, y, village, seed, **options):
+    return CalibratedScore(base, random_state=seed, **options).fit(X, y, groups=village)
 
 
 class Given(MarginClassifier):

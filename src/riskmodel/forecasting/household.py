@@ -181,12 +181,12 @@ def forecast_households(
         raise UsageError(f"method {method!r}: give one of {', '.join(METHODS)}")
     past = {h: histories.forecast_origins(county, day, h) for h in ahead}
     days = sorted(set(itertools.chain.from_iterable(past.values())))
-    standing, training = _standings(county, day, days, training_households, seed)
+    sample = histories.sample_households(county, day, training_households, seed)
+    standing, training = _standings(county, sample, day, days)
     scale = household_methods.scale_of(standing)
     # Four numbers, from as-of's own past: it alone has three years behind it in a young county.
     components = household_methods.components_of(standing, scale, seed)
-    source = histories.sample_households(county, day, training_households, seed)
-    later = histories.later_incomes(source, [(o, h) for h in ahead for o in past[h]], day)
+    later = histories.later_incomes(sample, [(o, h) for h in ahead for o in past[h]], day)
     lines: dict[int, float] = {}
     learned: dict[int, Learned] = {}
     out: dict[tuple[str, int], Distribution] = {}
@@ -214,10 +214,9 @@ def _doubts(learned: Learned, horizon: int, day: dt.date) -> list[Message]:
 
 
 def _standings(
-    county: County, day: dt.date, days: Sequence[dt.date], training_households: int, seed: int
+    county: County, sample: County, day: dt.date, days: Sequence[dt.date]
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return the county's standings at as-of and those of the training villages at past days."""
-    sample = histories.sample_households(county, day, training_households, seed)
     if sample is county or not days:
         both = histories.household_histories(county, [*days, day])
         now = both["as_of"] == pd.Timestamp(day)

@@ -8,7 +8,7 @@ from riskmodel.models.affine_calibration import BootstrapInterval, fit_affine
 from riskmodel.models.base import DesignMatrix, MarginClassifier, OneClassError, Population, village_draws
 from riskmodel.models.baselines import PastIncome, PermanentIncome, VillageRate
 from riskmodel.models.boosting import AdditiveBoosting, Boosting, LightBoosting
-from riskmodel.models.calibrated import CalibratedScore, fit_calibrated
+from riskmodel.models.calibrated import CalibratedScore
 from riskmodel.models.hazard import DiscreteHazard
 from riskmodel.models.logit import ClusterLogit, PenalisedLogit
 from riskmodel.models.registry import (
@@ -61,7 +61,6 @@ __all__ = [
     "build_model",
     "check_parameters",
     "fit_affine",
-    "fit_calibrated",
     "fit_model",
     "is_available",
     "is_model",

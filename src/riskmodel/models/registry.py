@@ -18,7 +18,7 @@ from riskmodel.i18n import pair, same
 from riskmodel.io import Registry
 from riskmodel.models.affine_calibration import BootstrapInterval
 from riskmodel.models.base import Population
-from riskmodel.models.calibrated import CalibratedScore, fit_calibrated
+from riskmodel.models.calibrated import CalibratedScore
 
 Words = Mapping[str, str]
 RULE = "rule"
@@ -361,7 +361,8 @@ def fit_model(
     entry, base = model_entry(name), build_model(name, params, seed)
     if entry.calibrated:
         outside = population if entry.population else None
-        return fit_calibrated(base, X, y, groups, seed, share, scheme, outside)
+        score = CalibratedScore(base, share=share, scheme=scheme, random_state=seed)
+        return score.fit(X, y, groups=groups, population=outside)
     if isinstance(base, CalibratedScore):
         base.set_params(share=share, scheme=scheme)
     return base.fit(X, y, groups=groups)
