@@ -39,8 +39,8 @@ def forecast(county: County) -> HouseholdForecast:
 @pytest.fixture(scope="session")
 def tiny() -> tuple[dict[str, pd.DataFrame], About]:
     """Tables of 80 households over 30 months: enough to run, too little to be good."""
-    made = simulate.simulate_county(households=80, months=30, seed=3, truth_at=())
-    return made.frames, About(data_through=pd.Timestamp("2019-06-30").date(), recording_delay_days=120)
+    simulated = simulate.simulate_county(households=80, months=30, seed=3, truth_at=())
+    return simulated.frames, About(data_through=pd.Timestamp("2019-06-30").date(), recording_delay_days=120)
 
 
 @pytest.fixture(scope="session")

@@ -43,12 +43,12 @@ def test_probabilities_are_calibrated_and_agree_with_the_quantiles() -> None:
     shape, y, category = drawn(4_000, 3)
     found = conformal.calibrate(shape, y, category)
     new, outcome, kind = drawn(4_000, 4)
-    made = Distribution(new, kind, found)
-    p = made.below(np.full(4_000, -0.5))
+    distribution = Distribution(new, kind, found)
+    p = distribution.below(np.full(4_000, -0.5))
     assert p.mean() == pytest.approx((outcome < -0.5).mean(), abs=0.03)
     # F(F^-1(p)) = p up to one order statistic.
-    q = made.quantiles(np.array([0.25]))[:, 0]
-    assert made.below(q) == pytest.approx(np.full(4_000, 0.25), abs=0.01)
+    q = distribution.quantiles(np.array([0.25]))[:, 0]
+    assert distribution.below(q) == pytest.approx(np.full(4_000, 0.25), abs=0.01)
     assert ((p > 0) & (p < 1)).all()
 
 
@@ -80,9 +80,9 @@ def test_scores_of_other_months_are_brought_to_as_ofs_spread() -> None:
     month = np.repeat([6, 12], 4_000)
     score = rng.normal(size=8_000) * np.where(month == 6, 2.0, 1.0)
     for now, spread in ((6, 2.0), (12, 1.0)):
-        made = score / conformal.seasonal(score, month, now)
+        scaled = score / conformal.seasonal(score, month, now)
         for other in (6, 12):
-            assert made[month == other].std() == pytest.approx(spread, rel=0.05)
+            assert scaled[month == other].std() == pytest.approx(spread, rel=0.05)
     # Nothing is said of a month that no past day was in, nor by a handful of scores.
     assert (conformal.seasonal(score, month, 3) == 1).all()
     assert (conformal.seasonal(score[:4_030], month[:4_030], 6) == 1).all()
@@ -96,10 +96,10 @@ def test_widening_keeps_the_median() -> None:
 
 def test_order_statistics_lie_outward() -> None:
     # n = 99 scores 1 … 99: the 2.5 % end is the 2nd (not the 3rd), the 97.5 % end the 98th.
-    made = Distribution(
+    distribution = Distribution(
         Shape(np.zeros(1), np.ones(1), np.ones(1)), np.array(["x"]), Calibration({}, np.arange(1.0, 100.0))
     )
-    assert made.quantiles(np.array([0.025, 0.5, 0.975])).tolist() == [[2.0, 50.0, 98.0]]
+    assert distribution.quantiles(np.array([0.025, 0.5, 0.975])).tolist() == [[2.0, 50.0, 98.0]]
 
 
 def test_ends_beyond_too_few_scores_are_never_inside_the_normal_ones() -> None:

@@ -195,12 +195,12 @@ def test_plain_methods_by_hand() -> None:
 def test_methods_find_a_season_and_keep_shapes(name: str) -> None:
     known = seasonal(1)
     tree = Hierarchy(known.townships, known.causes)
-    made = count_models.METHODS[name](known, tree, 12)
+    base = count_models.METHODS[name](known, tree, 12)
     truth = 6.0 * 3.7 * np.exp(0.8 * np.sin(2 * np.pi * np.arange(24_060, 24_072) / 12))
-    assert made.mean.shape == made.variance.shape == (9, 12)
-    assert made.errors.shape[1] == 9
-    assert np.abs(made.mean[0] - truth).mean() < 0.25 * truth.mean()
-    assert (made.variance > 0).all()
+    assert base.mean.shape == base.variance.shape == (9, 12)
+    assert base.errors.shape[1] == 9
+    assert np.abs(base.mean[0] - truth).mean() < 0.25 * truth.mean()
+    assert (base.variance > 0).all()
 
 
 @pytest.mark.parametrize("name", list(count_models.METHODS))
@@ -209,10 +209,10 @@ def test_short_and_empty_series_give_forecasts_not_errors(name: str, months: int
     cells = np.zeros((2, 2, months))
     cells[0, 0, ::3] = 1
     known = counts(cells)
-    made = count_models.METHODS[name](known, Hierarchy(known.townships, known.causes), 6)
-    assert np.isfinite(made.mean).all()
-    assert np.isfinite(made.variance).all()
-    assert (made.mean > -5).all()
+    base = count_models.METHODS[name](known, Hierarchy(known.townships, known.causes), 6)
+    assert np.isfinite(base.mean).all()
+    assert np.isfinite(base.variance).all()
+    assert (base.mean > -5).all()
 
 
 NOW, THEN = dt.date(2020, 12, 31), dt.date(2020, 6, 30)
@@ -236,9 +236,9 @@ def test_a_past_day_is_forecast_from_as_it_was(
     county: County, known: Counts, frames: dict[str, pd.DataFrame], about: About
 ) -> None:
     # Everything recorded after the past day is taken away: its scale, variances, lessons and chances stay.
-    made, why_not = count_models.bottom_up_forecasts(county, [THEN, NOW], known, 12, "national-2021")
+    forecasts, why_not = count_models.bottom_up_forecasts(county, [THEN, NOW], known, 12, "national-2021")
     assert why_not is None
-    assert set(made) == {THEN, NOW}
+    assert set(forecasts) == {THEN, NOW}
     cut = {
         name: t[pd.to_datetime(t["recorded_on"]) <= pd.Timestamp(THEN)] if "recorded_on" in t else t
         for name, t in frames.items()
@@ -247,8 +247,8 @@ def test_a_past_day_is_forecast_from_as_it_was(
     before, _ = count_models.bottom_up_forecasts(
         from_frames(cut, about), [THEN, NOW], known, 12, "national-2021"
     )
-    assert before[THEN].mean == pytest.approx(made[THEN].mean)
-    assert before[NOW].mean != pytest.approx(made[NOW].mean)
+    assert before[THEN].mean == pytest.approx(forecasts[THEN].mean)
+    assert before[NOW].mean != pytest.approx(forecasts[NOW].mean)
 
 
 def test_lessons_are_over_and_recorded_by_the_day_that_learns_from_them(
@@ -277,11 +277,11 @@ def test_it_is_compared_on_every_day_or_left_out(
         "entry_probabilities",
         lambda county, past, now, as_of: None if as_of == THEN else now.assign(probability=0.1),
     )
-    made, why_not = count_models.bottom_up_forecasts(county, [THEN, NOW], known, 12, "national-2021")
-    assert made == {}
+    forecasts, why_not = count_models.bottom_up_forecasts(county, [THEN, NOW], known, 12, "national-2021")
+    assert forecasts == {}
     assert "could learn from on 2020-06-30" in why_not.text("en")
-    made, why_not = count_models.bottom_up_forecasts(county, [NOW], known, 12, "national-2021")
-    assert set(made) == {NOW}
+    forecasts, why_not = count_models.bottom_up_forecasts(county, [NOW], known, 12, "national-2021")
+    assert set(forecasts) == {NOW}
     assert why_not is None
 
 
@@ -297,18 +297,18 @@ def test_a_large_county_learns_from_whole_villages_and_scores_every_household(
 
     monkeypatch.setattr(count_models, "TRAINING_HOUSEHOLDS", 200)
     monkeypatch.setattr(count_models, "entry_probabilities", note)
-    made, why_not = count_models.bottom_up_forecasts(county, [NOW], known, 12, "national-2021")
+    forecasts, why_not = count_models.bottom_up_forecasts(county, [NOW], known, 12, "national-2021")
     everybody = histories.household_histories(county, [NOW], quarters=False)
     outside = (~everybody["in_register"].eq(True)).sum()
     assert sizes[NOW][0] < 210
     assert sizes[NOW][1] == outside
     assert why_not is None
-    assert NOW in made
+    assert NOW in forecasts
 
 
 def test_why_there_is_none_is_said(county: County, known: Counts) -> None:
     early = month_end(2017 * 12 + 11)
-    made, why_not = count_models.bottom_up_forecasts(county, [early], known, 12, "national-2021")
-    assert made == {}
+    forecasts, why_not = count_models.bottom_up_forecasts(county, [early], known, 12, "national-2021")
+    assert forecasts == {}
     assert "no year of entries is recorded" in why_not.text("en")
     assert np.isfinite(known.cells).all()

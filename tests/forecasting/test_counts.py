@@ -20,7 +20,7 @@ from riskmodel.forecasting.counts import Hierarchy
 DAY = dt.date(2020, 6, 30)
 
 
-def made(rows: list[tuple[str, str, str, str, str]]) -> County:
+def county_of(rows: list[tuple[str, str, str, str, str]]) -> County:
     """A county of four households in two townships with these register rows."""
     ids = ["a", "b", "c", "d"]
     homes = pd.DataFrame(
@@ -36,7 +36,7 @@ def made(rows: list[tuple[str, str, str, str, str]]) -> County:
 
 
 def test_counts_by_hand() -> None:
-    county = made(
+    county = county_of(
         [
             ("a", "2020-03-10", "identified", "illness;disaster", "2020-03-12"),
             ("b", "2020-03-20", "identified", "disaster", "2020-03-20"),
@@ -66,7 +66,7 @@ def test_months_that_are_still_filling_are_made_up_for() -> None:
         late = first + dt.timedelta(days=30)
         rows += [("a", str(first), "identified", "illness", str(first))] * 2
         rows += [("c", str(first), "identified", "illness", str(late))] * 2
-    found = counts.monthly_counts(made(rows), dt.date(2019, 12, 31))
+    found = counts.monthly_counts(county_of(rows), dt.date(2019, 12, 31))
     assert found.filled[-1] == pytest.approx(0.5)
     assert found.filled[:-1].tolist() == [1.0] * 23
     assert found.cells[:, :, -1].sum() == pytest.approx(4.0)
@@ -74,7 +74,7 @@ def test_months_that_are_still_filling_are_made_up_for() -> None:
 
 def test_what_is_not_there_is_said() -> None:
     with pytest.raises(UsageError, match="no row"):
-        counts.monthly_counts(made([("a", "2020-03-10", "eliminated", None, "2020-03-12")]), DAY)
+        counts.monthly_counts(county_of([("a", "2020-03-10", "eliminated", None, "2020-03-12")]), DAY)
     home = {"household_id": ["a"], "township": "t", "village": "v", "registration": "lifted"}
     bare = from_frames({"households": pd.DataFrame(home | {"valid_from": "2018-01-01"})})
     with pytest.raises(UsageError, match="monitoring is absent"):
@@ -154,9 +154,9 @@ def test_known_series_reach_the_regression_and_are_refused_where_they_end_too_so
     y = rng.poisson(20 * (1 + (np.arange(60) % 5 == 0)))[None, None, :].astype(float)
     table = outlook.check_known_series(price)
     known = counts.Counts(("t",), ("illness",), months, y, np.ones(60), np.array([400.0]), table)
-    made = count_models.regression(known, Hierarchy(("t",), ("illness",)), 12).mean[0]
+    mean = count_models.regression(known, Hierarchy(("t",), ("illness",)), 12).mean[0]
     low = np.arange(60, 72) % 5 == 0
-    assert made[low].mean() / made[~low].mean() == pytest.approx(2.0, rel=0.15)
+    assert mean[low].mean() / mean[~low].mean() == pytest.approx(2.0, rel=0.15)
     with pytest.raises(UsageError, match="no value for 2006-01"):
         count_models.regression(known, Hierarchy(("t",), ("illness",)), 13)
     with pytest.raises(UsageError, match="a month stands twice"):

@@ -27,15 +27,15 @@ TINY_DAY = "2018-12-31"
 
 
 @pytest.fixture(scope="module")
-def made(county: County, forecast: HouseholdForecast) -> Outlook:
+def county_outlook(county: County, forecast: HouseholdForecast) -> Outlook:
     with pytest.MonkeyPatch.context() as patch:
         # The very forecast that `build` would make again.
         patch.setattr(household, "forecast_households", lambda *_, **__: forecast)
         return outlook.forecast(county, AS_OF, 12, origins=2)
 
 
-def test_counts_add_up_over_causes_townships_and_county(made: Outlook) -> None:
-    t = made.counts
+def test_counts_add_up_over_causes_townships_and_county(county_outlook: Outlook) -> None:
+    t = county_outlook.counts
     for month, g in t.groupby("month"):
         whole = g.loc[g["level"] == "county", "mean"].item()
         for level in ("cause", "township", "cell"):
@@ -46,13 +46,13 @@ def test_counts_add_up_over_causes_townships_and_county(made: Outlook) -> None:
     assert (t["high_80"] <= t["high_95"]).all()
 
 
-def test_every_table_speaks_of_the_same_townships(made: Outlook) -> None:
-    towns = set(made.households.standing["township"])
-    assert set(made.townships["township"]) == towns | {"all"}
-    assert set(made.counts.loc[made.counts["level"] == "township", "township"]) == towns
-    assert set(made.warnings["township"]) <= towns
-    assert made.warnings["p_adjusted"].between(0, 1).all()
-    assert made.method in {"seasonal_naive", "mean", "ets", "state_space", "negbin", "bottom_up"}
+def test_every_table_speaks_of_the_same_townships(county_outlook: Outlook) -> None:
+    towns = set(county_outlook.households.standing["township"])
+    assert set(county_outlook.townships["township"]) == towns | {"all"}
+    assert set(county_outlook.counts.loc[county_outlook.counts["level"] == "township", "township"]) == towns
+    assert set(county_outlook.warnings["township"]) <= towns
+    assert county_outlook.warnings["p_adjusted"].between(0, 1).all()
+    assert county_outlook.method in {"seasonal_naive", "mean", "ets", "state_space", "negbin", "bottom_up"}
 
 
 def test_without_a_register_households_are_forecast_all_the_same(
@@ -97,15 +97,15 @@ def test_known_series_move_the_regression_and_are_named_where_it_is_not_used(
         outlook.forecast(county, AS_OF, 3, exogenous=price[price["month"] < "2019-10"])
 
 
-def test_the_page_holds_both_languages_and_reads_back(made: Outlook, tmp_path: Path) -> None:
-    page = presentation.write_forecast(made, tmp_path)
+def test_the_page_holds_both_languages_and_reads_back(county_outlook: Outlook, tmp_path: Path) -> None:
+    page = presentation.write_forecast(county_outlook, tmp_path)
     text = page.read_text(encoding="utf-8")
     assert "分乡镇" in text
     assert "By township" in text
     assert text.count("<svg") >= 2
     assert "http://" not in text.replace("http://www.w3.org/2000/svg", "")
     assert not any(
-        i in text for i in made.households.standing["household_id"]
+        i in text for i in county_outlook.households.standing["household_id"]
     )  # no household on a county page
     again = presentation.forecast_chapter(presentation.read_forecast(tmp_path))
     assert str(again) in text

@@ -16,7 +16,7 @@ Row = tuple[str, str, str, str, str]
 METHODS = ("seasonal_naive", "mean")
 
 
-def made(rows: list[Row]) -> County:
+def county_of(rows: list[Row]) -> County:
     """A county of four households in two townships with these register rows."""
     ids = ["a", "b", "c", "d"]
     homes = pd.DataFrame(
@@ -41,24 +41,24 @@ def entered(months: int = 48, late: int = 60) -> list[Row]:
 
 def test_backtest_sees_nothing_that_was_recorded_after_as_of() -> None:
     end, rows = dt.date(2020, 12, 31), entered()
-    found = rolling_origin.backtest(made(rows), end, 3, 3, methods=METHODS)
+    found = rolling_origin.backtest(county_of(rows), end, 3, 3, methods=METHODS)
     # Twenty rows more of every month, recorded the day after as-of.
     later = [("a", f"{y}-{m:02d}-05", "identified", "illness", "2021-01-01") for y in (2018, 2019, 2020)
              for m in range(1, 13) for _ in range(20)]  # fmt: skip
-    again = rolling_origin.backtest(made(rows + later), end, 3, 3, methods=METHODS)
+    again = rolling_origin.backtest(county_of(rows + later), end, 3, 3, methods=METHODS)
     assert len(found.errors) > 0
     pd.testing.assert_frame_equal(again.errors, found.errors)
     # A day later they are seen.
-    assert counts.monthly_counts(made(rows + later), dt.date(2021, 1, 1)).cells.sum() > 700
+    assert counts.monthly_counts(county_of(rows + later), dt.date(2021, 1, 1)).cells.sum() > 700
 
 
 def test_a_past_forecast_sees_nothing_that_was_recorded_after_its_own_day() -> None:
     end, rows = dt.date(2020, 12, 31), entered()
-    found = rolling_origin.backtest(made(rows), end, 3, 3, methods=METHODS)
+    found = rolling_origin.backtest(county_of(rows), end, 3, 3, methods=METHODS)
     for origin in found.errors["origin"].unique()[:2]:
         known_then = [r for r in rows if r[4] <= str(origin.date())]
         since = [r for r in rows if r[4] > str(origin.date())]
-        doubled = rolling_origin.backtest(made(known_then + since + since), end, 3, 3, methods=METHODS)
+        doubled = rolling_origin.backtest(county_of(known_then + since + since), end, 3, 3, methods=METHODS)
         mine, theirs = (t.errors[t.errors["origin"] == origin] for t in (found, doubled))
         assert mine["forecast"].to_numpy() == pytest.approx(theirs["forecast"].to_numpy())
         assert (mine["actual"].to_numpy() < theirs["actual"].to_numpy()).any()
@@ -87,7 +87,7 @@ def test_months_that_still_fill_are_not_compared_with_and_every_step_is_tested()
 
 
 def test_accuracy_is_told_by_step_and_what_came_is_whole() -> None:
-    found = rolling_origin.backtest(made(entered()), dt.date(2020, 12, 31), 12, 5, methods=METHODS)
+    found = rolling_origin.backtest(county_of(entered()), dt.date(2020, 12, 31), 12, 5, methods=METHODS)
     county = found.steps[(found.steps["level"] == "county") & (found.steps["method"] == "mean")]
     assert county["step"].tolist() == list(range(1, 13))
     assert set(county["origins"]) == {5}

@@ -22,11 +22,6 @@ from riskmodel.simulate import stress_truth
 from .conftest import AS_OF
 
 
-@pytest.fixture(scope="module")
-def made(forecast: HouseholdForecast) -> HouseholdForecast:
-    return forecast
-
-
 def one(**shock: object) -> Scenario:
     return Scenario.model_validate(
         {"version": 1, "id": "x", "name_zh": "试", "name_en": "trial", "risk": "disaster",
@@ -42,9 +37,11 @@ def total(found: stress.Stress, what: str, measure: str = "households") -> pd.Se
 
 
 @pytest.mark.parametrize("name", scenario.available_scenarios())
-def test_every_declared_scenario_adds_and_adds_up(name: str, county: County, made: HouseholdForecast) -> None:
+def test_every_declared_scenario_adds_and_adds_up(
+    name: str, county: County, forecast: HouseholdForecast
+) -> None:
     chosen = scenario.read_scenario(name)
-    found = stress.stress_test(county, made, chosen, draws=100)
+    found = stress.stress_test(county, forecast, chosen, draws=100)
     for measure in ("households", "persons", "yuan"):
         extra = total(found, "stressed", measure)["mean"] - total(found, "baseline", measure)["mean"]
         # Same draws with and without: what is added is the difference, and a loss lifts nobody.
@@ -54,12 +51,12 @@ def test_every_declared_scenario_adds_and_adds_up(name: str, county: County, mad
     assert (found.losses["loss"] > 0).all()
     assert len(found.losses)
     # The id says the same as the scenario that it names.
-    pd.testing.assert_frame_equal(stress.stress_test(county, made, name, draws=100).table, found.table)
+    pd.testing.assert_frame_equal(stress.stress_test(county, forecast, name, draws=100).table, found.table)
 
 
-def test_a_wage_loss_is_the_same_months_of_last_year(county: County, made: HouseholdForecast) -> None:
+def test_a_wage_loss_is_the_same_months_of_last_year(county: County, forecast: HouseholdForecast) -> None:
     # Of everybody, all year, half: half of the year's wages a head, from the accounting itself.
-    found = stress.stress_test(county, made, one(kind="wage", share=0.5), draws=50)
+    found = stress.stress_test(county, forecast, one(kind="wage", share=0.5), draws=50)
     day = dt.date.fromisoformat(AS_OF)
     t = (
         accounts.build_accounts(county, point_in_time.as_moments(day))
@@ -69,27 +66,31 @@ def test_a_wage_loss_is_the_same_months_of_last_year(county: County, made: House
     expected = (0.5 * t["income_wage"] / t["persons"]).set_axis(t["household_id"])
     loss = found.losses.set_index("household_id")["loss"]
     assert loss.to_numpy() == pytest.approx(expected.loc[loss.index].to_numpy())
-    six = stress.stress_test(county, made, one(kind="wage", share=0.5, months=6), draws=50).losses
+    six = stress.stress_test(county, forecast, one(kind="wage", share=0.5, months=6), draws=50).losses
     assert 0.3 < six["loss"].sum() / loss.sum() < 0.7
 
 
 def test_only_migrants_and_only_one_township_where_that_is_said(
-    county: County, made: HouseholdForecast, frames: dict[str, pd.DataFrame]
+    county: County, forecast: HouseholdForecast, frames: dict[str, pd.DataFrame]
 ) -> None:
-    everyone = stress.stress_test(county, made, one(kind="wage", share=0.5), draws=50).losses
-    away = stress.stress_test(county, made, one(kind="wage", share=0.5, who="migrants"), draws=50).losses
+    everyone = stress.stress_test(county, forecast, one(kind="wage", share=0.5), draws=50).losses
+    away = stress.stress_test(county, forecast, one(kind="wage", share=0.5, who="migrants"), draws=50).losses
     assert 0 < away["loss"].sum() < everyone["loss"].sum()
-    biggest = made.standing["township"].value_counts().idxmax()
-    flood = stress.stress_test(county, made, one(kind="disaster", loss=[0.5, 0.5], where="largest"), draws=50)
+    biggest = forecast.standing["township"].value_counts().idxmax()
+    flood = stress.stress_test(
+        county, forecast, one(kind="disaster", loss=[0.5, 0.5], where="largest"), draws=50
+    )
     assert set(flood.losses["township"]) == {biggest}
     t = flood.table
     elsewhere = t[(t["what"] == "extra") & ~t["township"].isin([biggest, "all"])]
     assert (elsewhere["high_95"] == 0).all()
 
 
-def test_more_is_worse_and_half_the_reach_is_half_the_fall(county: County, made: HouseholdForecast) -> None:
+def test_more_is_worse_and_half_the_reach_is_half_the_fall(
+    county: County, forecast: HouseholdForecast
+) -> None:
     low, high, half = (
-        total(stress.stress_test(county, made, one(kind="sales", share=s, reach=r), draws=300), "extra")[
+        total(stress.stress_test(county, forecast, one(kind="sales", share=s, reach=r), draws=300), "extra")[
             "mean"
         ]
         for s, r in ((0.3, 1.0), (0.6, 1.0), (0.6, 0.5))
@@ -100,15 +101,15 @@ def test_more_is_worse_and_half_the_reach_is_half_the_fall(county: County, made:
 
 
 def test_what_a_county_does_not_have_is_said(
-    frames: dict[str, pd.DataFrame], made: HouseholdForecast
+    frames: dict[str, pd.DataFrame], forecast: HouseholdForecast
 ) -> None:
     bare = from_frames({k: frames[k] for k in ("households", "members", "income")}, About(income_is_net=True))
     with pytest.raises(UsageError, match="support is absent"):
-        stress.stress_test(bare, made, scenario.read_scenario("support-withdrawn"))
+        stress.stress_test(bare, forecast, scenario.read_scenario("support-withdrawn"))
     with pytest.raises(UsageError, match="spending is absent"):
-        stress.stress_test(bare, made, scenario.read_scenario("reimbursement-down"))
+        stress.stress_test(bare, forecast, scenario.read_scenario("reimbursement-down"))
     with pytest.raises(UsageError, match="known: 01镇"):
-        stress.stress_test(bare, made, one(kind="disaster", loss=[0.1, 0.2], where="Atlantis"))
+        stress.stress_test(bare, forecast, one(kind="disaster", loss=[0.1, 0.2], where="Atlantis"))
 
 
 def test_wrong_scenarios_are_refused_with_key_and_mend(tmp_path: Path) -> None:
@@ -142,11 +143,11 @@ def test_answers_agree_with_the_simulators_own_future(
     # and what the simulator adds differ by no more than the interval and the worlds' own spread together.
     # (One county tells little; `benchmarks/forecast.py --only stress --seeds 6` gives the mean ratios.)
     spec, county = ruler
-    made = household.forecast_households(county, "2019-12-31", horizons=(12,))
+    forecast = household.forecast_households(county, "2019-12-31", horizons=(12,))
     chosen = [scenario.read_scenario(name) for name in scenario.available_scenarios()]
     lived = stress_truth.scenario_truths(spec, "2019-12-31", chosen, worlds=8)
     for each in chosen:
-        found = total(stress.stress_test(county, made, each, draws=200), "extra")
+        found = total(stress.stress_test(county, forecast, each, draws=200), "extra")
         extra = lived[each.id]["households_stressed"] - lived[each.id]["households_baseline"]
         assert extra.mean() > 0, each.id
         assert found["low_95"] <= extra.max(), each.id

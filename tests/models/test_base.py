@@ -86,13 +86,13 @@ class Witness(PenalisedLogit):
         return super().fit(X, y, groups)
 
 
-@pytest.mark.parametrize("made", [CalibratedScore(Witness()), Stack([Witness(), Witness()])])
-def test_villages_reach_the_innermost_model_and_none_is_torn_apart(made) -> None:
+@pytest.mark.parametrize("model", [CalibratedScore(Witness()), Stack([Witness(), Witness()])])
+def test_villages_reach_the_innermost_model_and_none_is_torn_apart(model) -> None:
     X, y, village = data()
     Witness.seen = []
     with config_context(enable_metadata_routing=True):
         found = cross_validate(
-            make_pipeline(StandardScaler(), made),
+            make_pipeline(StandardScaler(), model),
             X, y, cv=GroupKFold(3), params={"groups": village}, return_indices=True, error_score="raise",
         )  # fmt: skip
     assert len(Witness.seen) >= 3

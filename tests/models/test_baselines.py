@@ -46,11 +46,11 @@ def test_default_weights_are_friedmans():
     # 1957, ch. V: 0.33, 0.22, 0.15 of this year and the two before, with those further back; here they are
     # raised in proportion to add up to 1.
     X = pd.DataFrame(np.random.default_rng(0).normal(9000, 2000, (50, 3)), columns=COLUMNS)
-    made = models.PermanentIncome(COLUMNS).fit(X, np.arange(50) % 2)
-    assert made.weights_ / made.weights_[0] * (1 - np.exp(-0.4)) == pytest.approx(
+    model = models.PermanentIncome(COLUMNS).fit(X, np.arange(50) % 2)
+    assert model.weights_ / model.weights_[0] * (1 - np.exp(-0.4)) == pytest.approx(
         [0.33, 0.22, 0.15], abs=0.005
     )
-    assert made.weights_.sum() == pytest.approx(1)
+    assert model.weights_.sum() == pytest.approx(1)
 
 
 def test_unknown_periods_leave_the_others_their_proportion():
@@ -65,12 +65,12 @@ def test_it_is_a_logit_of_the_weighted_mean_and_adds_up():
     X = pd.DataFrame(rng.lognormal(9, 0.5, (800, 3)), columns=COLUMNS).assign(other=rng.normal(size=800))
     X = X.mask(rng.random(X.shape) < 0.1)
     y = (rng.random(800) < 0.3).astype(int)
-    made = models.PermanentIncome(COLUMNS, weights=[3, 2, 1]).fit(X, y)
+    model = models.PermanentIncome(COLUMNS, weights=[3, 2, 1]).fit(X, y)
     mean = models.PermanentIncome.weigh(X[COLUMNS].to_numpy(), np.array([3.0, 2.0, 1.0]))
     alone = models.PastIncome().fit(pd.DataFrame({"mean": mean}), y)
-    assert made.margin(X) == pytest.approx(alone.margin(pd.DataFrame({"mean": mean})), abs=1e-10)
-    parts = made.contributions(X)
-    assert made.base_value_ + parts.sum(axis=1) == pytest.approx(made.margin(X), abs=1e-10)
+    assert model.margin(X) == pytest.approx(alone.margin(pd.DataFrame({"mean": mean})), abs=1e-10)
+    parts = model.contributions(X)
+    assert model.base_value_ + parts.sum(axis=1) == pytest.approx(model.margin(X), abs=1e-10)
     # A column that is not named, or a period that is not known, is given no part, except to say that none is.
     assert (parts[:, 3] == 0).all()
     assert (parts[:, 1][X["before"].isna()] == 0).all()
@@ -83,8 +83,11 @@ def test_what_a_years_luck_hides_the_average_shows():
     y = (rng.random(4000) < 1 / (1 + np.exp(2 + 4 * (lasting - 9)))).astype(int)
     half = slice(0, 2000), slice(2000, None)
     auc = {
-        name: roc_auc_score(y[half[1]], made.fit(X.iloc[half[0]], y[half[0]]).margin(X.iloc[half[1]]))
-        for name, made in {"now": models.PastIncome(["now"]), "mean": models.PermanentIncome(COLUMNS)}.items()
+        name: roc_auc_score(y[half[1]], model.fit(X.iloc[half[0]], y[half[0]]).margin(X.iloc[half[1]]))
+        for name, model in {
+            "now": models.PastIncome(["now"]),
+            "mean": models.PermanentIncome(COLUMNS),
+        }.items()
     }
     # Luck of three years averaged is half as large: the mean orders better, by more than its noise (0.02).
     assert auc["mean"] > auc["now"] + 0.02

@@ -334,16 +334,16 @@ def _counted(
     county: County, as_of: dt.date, what: counts.What, known: Counts | None,
     near: dict[str, tuple[str, ...]] | None,
 ) -> pd.DataFrame | None:  # fmt: skip
-    series = known if known is not None and what == "entries" else _count(county, as_of, what)
-    if series is None:
-        return None
     try:
+        own = known if what == "entries" else None
+        series = own or counts.monthly_counts(county, as_of, what=what)
         table = newest_months(
             series.seen.sum(axis=1), series.months, series.townships, series.households, looks=LOOKS,
             neighbours=near, filled=series.filled,
         )  # fmt: skip
     except UsageError:
-        # Too short or too rare to expect anything of: not looked at, as the table shows.
+        # A table that is absent or empty (the outlook says so of the register), too short or too rare to
+        # expect anything of: not looked at, as the warnings' table shows.
         return None
     at = [series.townships.index(t) for t in table["township"]]
     k = table["month"].to_numpy() - series.months[0]
@@ -354,14 +354,6 @@ def _counted(
         what=what, month=[month_text(int(m)) for m in table["month"]],
         cause="relocation" if what == "relocated" else main_cause,
     )  # fmt: skip
-
-
-def _count(county: County, as_of: dt.date, what: counts.What) -> Counts | None:
-    try:
-        return counts.monthly_counts(county, as_of, what=what)
-    except UsageError:
-        # A table that is absent or empty raises no alarm; the outlook has said so of the register.
-        return None
 
 
 def _register(county: County, as_of: dt.date) -> pd.DataFrame | None:
