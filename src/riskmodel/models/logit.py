@@ -25,6 +25,7 @@ from riskmodel.models.base import (
     penalty_folds,
     village_codes,
 )
+from riskmodel.models.venn_abers import VennAbers, VennAbersScore
 from riskmodel.models.registry import MODELS, ModelEntry
 
 # From "almost only the base rate" to "almost unpenalised" for some hundreds to some hundred thousand rows.
@@ -436,6 +437,36 @@ MODELS.register(
         tests=(
             "models/test_logit.py::test_cluster_logit_is_statsmodels_logit_with_cluster_covariance",
             "validity/test_tests_and_intervals.py::test_village_robust_errors_cover_and_plain_ones_do_not",
+        ),
+    )
+)
+
+
+def _of_logit(**params: Any) -> VennAbersScore:
+    return VennAbersScore(**{"base": PenalisedLogit(C="cv"), **params})
+
+
+MODELS.register(
+    ModelEntry(
+        "logit_venn",
+        zh="逻辑回归（Venn–Abers 校准）",
+        en="logit, Venn–Abers",
+        short_zh="Venn–Abers 校准",
+        factory=_of_logit,
+        saves=(VennAbersScore, VennAbers),
+        needs="features",
+        tradition="machine learning",
+        calibrated=False,
+        order=140,
+        description_zh="惩罚逻辑回归，以 Venn–Abers 法校准",
+        description_en="Penalised logit calibrated by Venn–Abers.",
+        checked_against=(
+            "the definition done literally by scikit-learn's isotonic regression (Vovk & Petej 2014); "
+            "calibration by simulation"
+        ),
+        tests=(
+            "models/test_calibrated.py::test_venn_abers_is_isotonic_regression_with_the_new_point_added",
+            "validity/test_tests_and_intervals.py::test_venn_abers_probabilities_are_calibrated_whatever_the_score",
         ),
     )
 )

@@ -13,8 +13,6 @@ from sklearn.utils.validation import check_is_fitted
 
 from riskmodel.models.base import Array
 from riskmodel.models.calibrated import CalibratedScore
-from riskmodel.models.logit import PenalisedLogit
-from riskmodel.models.registry import MODELS, ModelEntry
 
 # Distinct scores kept; scores closer than a half per cent of the rows are pooled, which isotonic regression
 # does with nearly all of them anyway. Two fits a place: 2·401 of at most 400 points.
@@ -150,33 +148,3 @@ class VennAbersScore(CalibratedScore):
         ends = np.hstack([self.venn_.interval(raw), self.interval_.interval(raw)])
         p = self.predict_proba(X)[:, 1]
         return np.column_stack([np.minimum(ends.min(axis=1), p), np.maximum(ends.max(axis=1), p)])
-
-
-def _of_logit(**params: Any) -> VennAbersScore:
-    return VennAbersScore(**{"base": PenalisedLogit(C="cv"), **params})
-
-
-MODELS.register(
-    ModelEntry(
-        "logit_venn",
-        zh="逻辑回归（Venn–Abers 校准）",
-        en="logit, Venn–Abers",
-        short_zh="Venn–Abers 校准",
-        factory=_of_logit,
-        saves=(VennAbersScore, VennAbers),
-        needs="features",
-        tradition="machine learning",
-        calibrated=False,
-        order=140,
-        description_zh="惩罚逻辑回归，以 Venn–Abers 法校准",
-        description_en="Penalised logit calibrated by Venn–Abers.",
-        checked_against=(
-            "the definition done literally by scikit-learn's isotonic regression (Vovk & Petej 2014); "
-            "calibration by simulation"
-        ),
-        tests=(
-            "models/test_venn_abers.py::test_venn_abers_is_isotonic_regression_with_the_new_point_added",
-            "validity/test_tests_and_intervals.py::test_venn_abers_probabilities_are_calibrated_whatever_the_score",
-        ),
-    )
-)
