@@ -1,4 +1,4 @@
-"""The affine calibrator: additive, monotone, on villages the base has not seen, honest about failure."""
+"""The affine calibrator: additive, monotone, on unseen villages, honest about failure; Venn–Abers."""
 
 import numpy as np
 import pandas as pd
@@ -6,6 +6,7 @@ import pytest
 import statsmodels.api as sm
 from scipy.special import expit, logit
 
+from riskmodel import models
 from riskmodel.models import Boosting, CalibratedScore, PenalisedLogit
 from riskmodel.models.base import MarginClassifier
 
@@ -138,3 +139,30 @@ def test_bad_shares_and_too_few_villages_are_refused():
         CalibratedScore(Given(), scheme="both").fit(X, y)
     with pytest.raises(ValueError, match="cannot be dealt into 4 folds"):
         fit_calibrated(Given(), X, y, np.arange(100) % 3, seed=0)
+
+
+def test_venn_abers_is_isotonic_regression_with_the_new_point_added():
+    from sklearn.isotonic import IsotonicRegression
+
+    rng = np.random.default_rng(8)
+    score = rng.normal(size=60).round(1)
+    y = (rng.random(60) < expit(score)).astype(float)
+    new = np.r_[score[:5], -9.0, 9.0, 0.05]
+    venn = models.VennAbers().fit(score, y)
+    # The definition, done literally with scikit-learn's own class (Vovk and Petej 2014).
+    for label, side in ((0.0, 0), (1.0, 1)):
+        literal = [IsotonicRegression().fit(np.r_[score, s], np.r_[y, label]).predict([s])[0] for s in new]
+        assert venn.interval(new)[:, side] == pytest.approx(literal, abs=1e-12)
+    low, high = venn.interval(new).T
+    p = venn.probability(new)
+    assert ((low <= p) & (p <= high)).all()
+
+
+def test_venn_abers_mends_a_score_that_no_affine_map_can():
+    # The true chance is a step function of the score; a logistic curve through it is wrong everywhere.
+    rng = np.random.default_rng(9)
+    score = rng.uniform(-3, 3, 8000)
+    chance = np.where(score > 1, 0.6, np.where(score > -1, 0.3, 0.02))
+    y = (rng.random(8000) < chance).astype(float)
+    venn = models.VennAbers().fit(score[:4000], y[:4000])
+    assert np.abs(venn.probability(score[4000:]) - chance[4000:]).mean() < 0.02

@@ -8,7 +8,7 @@ from riskmodel.models.affine_calibration import BootstrapInterval, fit_affine
 from riskmodel.models.base import DesignMatrix, MarginClassifier, OneClassError, Population, village_draws
 from riskmodel.models.baselines import PastIncome, PermanentIncome, VillageRate
 from riskmodel.models.boosting import AdditiveBoosting, Boosting, LightBoosting
-from riskmodel.models.calibrated import CalibratedScore
+from riskmodel.models.calibrated import CalibratedScore, VennAbers, VennAbersScore
 from riskmodel.models.hazard import DiscreteHazard
 from riskmodel.models.logit import ClusterLogit, PenalisedLogit
 from riskmodel.models.registry import (
@@ -29,7 +29,6 @@ from riskmodel.models.registry import (
 from riskmodel.models.rule_verdict import RuleVerdict
 from riskmodel.models.scorecard import Scorecard, scorecard_tables
 from riskmodel.models.stack import Stack
-from riskmodel.models.venn_abers import VennAbers, VennAbersScore
 from riskmodel.models.vulnerability import Vulnerability
 
 __all__ = [

@@ -25,7 +25,7 @@ from riskmodel.models.base import (
     penalty_folds,
     village_codes,
 )
-from riskmodel.models.venn_abers import VennAbers, VennAbersScore
+from riskmodel.models.calibrated import VennAbers, VennAbersScore
 from riskmodel.models.registry import MODELS, ModelEntry
 
 # From "almost only the base rate" to "almost unpenalised" for some hundreds to some hundred thousand rows.
