@@ -33,7 +33,7 @@ from riskmodel.forecasting import stress as scenario
 from riskmodel.forecasting import warning as warned
 from riskmodel.forecasting.counts import Counts
 from riskmodel.forecasting.counts import monthly_counts as count
-from riskmodel.households import accounts, point_in_time
+from riskmodel.households import known_county, point_in_time
 from riskmodel.simulate.history import WORLD
 from riskmodel.simulate.parameters import CAUSES, parameter_arrays
 from riskmodel.simulate.state import common_shocks, stream
@@ -80,9 +80,7 @@ def households(n: int) -> None:
         county = county_sql.read(Path(folder))
     day = dt.date(county_sql.FIRST_YEAR + MONTHS // 12 - 1, 12, 31)
     began = time.perf_counter()
-    county.con.execute(
-        accounts.build_accounts(county, point_in_time.as_moments(point_in_time.add_months(day, -1))).count()
-    )
+    county.con.execute(known_county(county, point_in_time.add_months(day, -1)).accounts().count())
     once = time.perf_counter() - began
     wall, cpu = time.perf_counter(), time.process_time()
     made = household.forecast_households(county, day, (12,))

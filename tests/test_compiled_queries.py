@@ -12,11 +12,12 @@ import pytest
 from riskmodel import features, rules, targets
 from riskmodel.data import County, compiled, from_frames
 from riskmodel.data.parse import unfused_selects
-from riskmodel.households import accounts, point_in_time
+from riskmodel.households import accounts, known_county, point_in_time
 from riskmodel.households.accounts import AccountingPeriod
 from riskmodel.households.point_in_time import Moment
 
 from .features import counties as monthly
+from .households.fresh import Fresh
 from .rules import counties
 
 EVERY = Path(__file__).parent / "features" / "sets" / "every-aggregate.yaml"
@@ -51,12 +52,12 @@ def test_kept_accounts_are_those_that_ibis_writes_for_the_occasion(
     one = county(seed)
     for days in (DAYS[0], DAYS[1:]):
         when = point_in_time.as_moments(days)
-        kept = in_order(accounts.build_accounts(one, when, period).to_pandas())
+        kept = in_order(known_county(one, days).accounts(period).to_pandas())
         # The same declaration, handed to Ibis as it is: neither cache nor placeholders are in its way.
         with unfused_selects():
-            fresh = in_order(accounts._build(one, when, period, None).to_pandas())
+            fresh = in_order(accounts.household_accounts(Fresh(one, when), period).to_pandas())
         pd.testing.assert_frame_equal(kept, fresh, check_exact=True)
-    assert len(compiled.CACHE.queries(accounts._quantities_at)) == 1
+    assert len(compiled.CACHE.queries(accounts.household_accounts)) == 1
 
 
 def test_incomes_looked_back_on_are_those_that_ibis_writes_for_the_occasion() -> None:
@@ -64,14 +65,14 @@ def test_incomes_looked_back_on_are_those_that_ibis_writes_for_the_occasion() ->
     for day in DAYS[:2]:
         when = (Moment(dt.date.fromisoformat(day), dt.date(2022, 12, 31)),)
         with unfused_selects():
-            fresh = accounts._build(one, when, AccountingPeriod(), None).select(*accounts.INCOMES).to_pandas()
-        kept = accounts.build_incomes(one, when).to_pandas()
+            fresh = accounts.household_incomes(Fresh(one, when), AccountingPeriod()).to_pandas()
+        kept = known_county(one, when).incomes().to_pandas()
         pd.testing.assert_frame_equal(in_order(kept), in_order(fresh), check_exact=True)
-    assert len(compiled.CACHE.queries(accounts._incomes_at)) == 1
+    assert len(compiled.CACHE.queries(accounts.household_incomes)) == 1
 
 
 def accounts_at(one: County, day: str) -> pd.DataFrame:
-    return in_order(accounts.build_accounts(one, point_in_time.as_moments(day)).to_pandas())
+    return in_order(known_county(one, day).accounts().to_pandas())
 
 
 def verdicts(one: County, day: str) -> pd.DataFrame:

@@ -35,6 +35,8 @@ from riskmodel import rules
 from riskmodel.data import County, Shape, fetch_frame, fetch_table, month_end, rows_table, store_query
 from riskmodel.errors import UsageError
 from riskmodel.households import (
+    HOUSEHOLD_STATES,
+    PRESENT_MEMBERS,
     TOTAL_MONTHS,
     WATCHED_EVENTS,
     AccountingPeriod,
@@ -44,13 +46,7 @@ from riskmodel.households import (
     Moment,
     accounts_over_spans,
     as_moments,
-    build_accounts,
-    build_incomes,
     known_county,
-    known_households,
-    known_members,
-    known_rows,
-    moment_table,
     to_date,
     valid_on,
     window_end,
@@ -120,7 +116,7 @@ def build_targets(
     span = horizon if isinstance(horizon, Horizon) else Horizon(months=horizon)
     days = [m.as_of for m in as_moments(as_of)]
     seen_by = to_date(known_by) if known_by else END_OF_TIME
-    out = fetch_frame(county, _households, clock=moment_table(as_moments(days)))
+    out = fetch_frame(known_county(county, days), _households)
     out["as_of"] = pd.to_datetime(out["as_of"])
     out["real_horizon_months"] = float(span.months)
     ends = {d: window_end(d, span.months) for d in days}
@@ -141,8 +137,8 @@ def build_targets(
     return _combine(out, events)
 
 
-def _households(county: Shape, clock: ir.Table) -> ir.Table:
-    return known_households(county, clock).select(*KEY)
+def _households(county: Shape) -> ir.Table:
+    return county.rows(HOUSEHOLD_STATES).select(*KEY)
 
 
 def _is_over(county: County, end: dt.date, seen_by: dt.date) -> bool:
@@ -165,16 +161,20 @@ def _happened(county: County, event: Event, ends: dict[dt.date, dt.date], seen_b
     windows = rows_table(
         [{"as_of": d, "window_end": end} for d, end in ends.items()], as_of="date", window_end="date"
     )
-    clock = moment_table(Moment(d, seen_by) for d in ends)
-    frame = fetch_frame(county, _events, event, windows=windows, clock=clock)
+    frame = fetch_frame(_known_later(county, ends, seen_by), _events, event, windows=windows)
     frame["as_of"] = pd.to_datetime(frame["as_of"])
     return frame.astype({f"label_{event}": "float64"})
 
 
-def _events(county: Shape, event: Event, windows: ir.Table, clock: ir.Table) -> ir.Table:
+def _known_later(county: County, days: Iterable[dt.date], seen_by: dt.date) -> KnownCounty:
+    """Return the county at some days as it was known by a later one: what labels look back from."""
+    return known_county(county, [Moment(d, seen_by) for d in days])
+
+
+def _events(county: Shape, event: Event, windows: ir.Table) -> ir.Table:
     name, column = ("monitoring", "event") if event == "identified" else ("visits", "outcome")
     yes = WATCHED_EVENTS if event == "identified" else ("confirmed",)
-    t = known_rows(county, name, clock)
+    t = county.rows(name)
     t = t.join(windows, [t.as_of == windows.as_of, t.date > windows.as_of, t.date <= windows.window_end])
     answered = t[column].isin(yes)
     if event == "confirmed":
@@ -191,15 +191,15 @@ def _no_event_is_zero(
         return values
     there = []
     for start, end in ends.items():
-        here = fetch_frame(county, _inhabited, clock=moment_table([Moment(end, seen_by)]))
+        here = fetch_frame(_known_later(county, [end], seen_by), _inhabited)
         there.append(here.assign(as_of=pd.Timestamp(start), there=True))
     # Extinct and moved-out households could not be identified any more: null, not 0.
     alive = out[KEY].merge(pd.concat(there), on=KEY, how="left")["there"].eq(True)
     return values.mask(values.isna() & alive.to_numpy(), 0.0)
 
 
-def _inhabited(county: Shape, clock: ir.Table) -> ir.Table:
-    return known_members(county, clock).select("household_id").distinct()
+def _inhabited(county: Shape) -> ir.Table:
+    return county.rows(PRESENT_MEMBERS).select("household_id").distinct()
 
 
 def _below_line(
@@ -216,9 +216,9 @@ def _below_line(
     parts = []
     if not span.next:
         ends = {d: window_end(d, span.months) for d in days}
-        moments = as_moments(Moment(e, seen_by) for e in ends.values())
-        at_end = fetch_frame(county, _by_months, incomes=build_incomes(county, moments, period))
-        lines = rules.poverty_lines(county, chosen, sorted(set(ends.values())), params, known_by=seen_by)
+        known = _known_later(county, ends.values(), seen_by)
+        at_end = fetch_frame(known, _by_months, incomes=known.incomes(period))
+        lines = rules.poverty_lines(known, chosen, params=params)
         at_end["end"] = pd.to_datetime(at_end.pop("as_of"))
         at_end["line"] = at_end["end"].map({pd.Timestamp(d): v for d, v in lines.items()}).astype(float)
         starts = pd.DataFrame(
@@ -227,13 +227,13 @@ def _below_line(
         parts.append(at_end.merge(starts, on="end"))
     spans = _own_spans(county, days, span, seen_by, period)
     if spans is not None:
-        clock = moment_table(Moment(d, seen_by) for d in days)
-        own = fetch_frame(county, _over_spans, period, spans=spans, clock=clock)
+        own = fetch_frame(_known_later(county, days, seen_by), _over_spans, period, spans=spans)
         own["as_of"] = pd.to_datetime(own["as_of"])
         ends_of = {int(m): month_end(int(m)) for m in own["period_to"].unique()}
-        lines = (
-            rules.poverty_lines(county, chosen, ends_of.values(), params, known_by=seen_by) if ends_of else {}
-        )
+        lines = {}
+        if ends_of:
+            at_ends = _known_later(county, ends_of.values(), seen_by)
+            lines = rules.poverty_lines(at_ends, chosen, params=params)
         own["line"] = own["period_to"].map({m: lines[d] for m, d in ends_of.items()}).astype(float)
         own["own_horizon"] = (own["period_to"] - own["as_of_month"]).astype(float)
         own["own_window"] = True
@@ -258,8 +258,8 @@ def _by_months(county: Shape, incomes: ir.Table) -> ir.Table:
     return incomes.filter(incomes.income_basis == "months").select(*KEY, "pcni")
 
 
-def _over_spans(county: Shape, period: AccountingPeriod, spans: ir.Table, clock: ir.Table) -> ir.Table:
-    t = accounts_over_spans(county, clock, spans, period)
+def _over_spans(county: Shape, period: AccountingPeriod, spans: ir.Table) -> ir.Table:
+    t = accounts_over_spans(county, spans, period)
     return t.select(*KEY, "pcni", "period_to", "as_of_month")
 
 
@@ -268,13 +268,13 @@ def _null_where_replaced(county: County, outcomes: pd.DataFrame, seen_by: dt.dat
 
     Where other people live under a household's number by then, what they earn is not its outcome.
     """
-    clock = moment_table([Moment(END_OF_TIME, seen_by)])
-    if not fetch_frame(county, _anybody_left, clock=clock)["left"].eq(True).all():
+    known = _known_later(county, [END_OF_TIME], seen_by)
+    if not fetch_frame(known, _anybody_left)["left"].eq(True).all():
         return outcomes
     types = {KEY[0]: "string", KEY[1]: "date", "end": "date"}
     labelled = outcomes.loc[outcomes["label_below_line"].notna(), list(types)]
     windows = pa.Table.from_pandas(labelled, schema=ibis.schema(types).to_pyarrow(), preserve_index=False)
-    stayed = fetch_frame(county, _stayed, windows=windows, clock=clock)
+    stayed = fetch_frame(known, _stayed, windows=windows)
     stayed[[KEY[1], "end"]] = stayed[[KEY[1], "end"]].apply(pd.to_datetime)
     still_there = outcomes.merge(stayed, on=[*KEY, "end"], how="left", validate="one_to_one")["stayed"].eq(
         True
@@ -282,13 +282,13 @@ def _null_where_replaced(county: County, outcomes: pd.DataFrame, seen_by: dt.dat
     return outcomes.assign(label_below_line=outcomes["label_below_line"].where(still_there.to_numpy()))
 
 
-def _anybody_left(county: Shape, clock: ir.Table) -> ir.Table:
-    t = known_rows(county, "members", clock)
+def _anybody_left(county: Shape) -> ir.Table:
+    t = county.rows("members")
     return t.aggregate(left=t.valid_to.notnull().any())
 
 
-def _stayed(county: Shape, windows: ir.Table, clock: ir.Table) -> ir.Table:
-    t = known_rows(county, "members", clock)
+def _stayed(county: Shape, windows: ir.Table) -> ir.Table:
+    t = county.rows("members")
     t = t.select("household_id", "member_id", "valid_from", "valid_to").inner_join(windows, "household_id")
     by_member = t.mutate(before=valid_on(t, "as_of"), after=valid_on(t, "end"))
     by_member = by_member.group_by([*KEY, "end", "member_id"]).agg(
@@ -303,18 +303,13 @@ def _own_spans(
     """Return the span of each label: the next observation, or the first total after the features."""
     if not span.next and not county.facts.get("spans.income", False):
         return None
-    at = build_accounts(county, as_moments(days), period)
-    clock = moment_table(Moment(d, seen_by) for d in days)
-    return store_query(
-        county, _next_spans, span, period,
-        at=at.select(*KEY, "period_to", "income_basis", "as_of_month"), clock=clock,
-    )  # fmt: skip
+    at = known_county(county, days).accounts(period)
+    at = at.select(*KEY, "period_to", "income_basis", "as_of_month")
+    return store_query(_known_later(county, days, seen_by), _next_spans, span, period, at=at)
 
 
-def _next_spans(
-    county: Shape, span: Horizon, period: AccountingPeriod, at: ir.Table, clock: ir.Table
-) -> ir.Table:
-    later = known_rows(county, "income", clock)
+def _next_spans(county: Shape, span: Horizon, period: AccountingPeriod, at: ir.Table) -> ir.Table:
+    later = county.rows("income")
     later = later.select(*KEY, "month_from", "month_to").inner_join(at, list(KEY))
     is_total = later.month_to - later.month_from == TOTAL_MONTHS - 1
     by_total = is_total & (later.income_basis == "total")
@@ -401,9 +396,9 @@ def _standing(known: KnownCounty, ruleset: rules.RuleSet, params: dict[str, obje
     """Return registration, register state and whether each household is known to be above the line."""
     t = known.accounts(ruleset.period(params))
     columns = ["registration", "persons", "pcni", "in_register", "register_event"]
-    table = fetch_table(known.county, t.select(*KEY, *columns))
+    table = fetch_table(known, t.select(*KEY, *columns))
     table["as_of"] = pd.to_datetime(table["as_of"])
-    lines = rules.poverty_lines(known.county, ruleset, known.moments, params)
+    lines = rules.poverty_lines(known, ruleset, params=params)
     line = table["as_of"].map({pd.Timestamp(d): v for d, v in lines.items()}).astype(float)
     table["below"] = (table["pcni"].round(9) < line.round(9)).where(table["pcni"].notna())
     watched = table["in_register"].eq(True)
@@ -440,12 +435,12 @@ def _income_months(county: Shape) -> ir.Table:
 
 
 def _first_seen_by_identification(county: County) -> set[str]:
-    clock = moment_table([Moment(END_OF_TIME, END_OF_TIME)])
-    return set(fetch_frame(county, _seen_after_identification, clock=clock)["household_id"])
+    whole = known_county(county, END_OF_TIME)
+    return set(fetch_frame(whole, _seen_after_identification)["household_id"])
 
 
-def _seen_after_identification(county: Shape, clock: ir.Table) -> ir.Table:
-    t = known_rows(county, "monitoring", clock)
+def _seen_after_identification(county: Shape) -> ir.Table:
+    t = county.rows("monitoring")
     identified = t.filter(t.event == "identified").group_by("household_id").agg(identified=t.date.min())
     h = county.table("households")
     seen = h.group_by("household_id").agg(seen=h.known_on.min())

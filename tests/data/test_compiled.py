@@ -12,7 +12,8 @@ import pyarrow as pa
 import pytest
 
 from riskmodel.data import About, County, compiled, from_frames
-from riskmodel.data.compiled import Shape, rows_table
+from riskmodel.data.compiled import Shape
+from riskmodel.data.schema import rows_table
 
 HOUSEHOLDS = pd.DataFrame(
     {"household_id": ["a", "b", "c"], "township": ["t", None, "t"], "lifted_year": [2016, None, 2018]}

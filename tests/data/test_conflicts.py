@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from riskmodel.data import read_county, write_county
 from riskmodel.data.conflicts import Stay, resolve_stays
 from riskmodel.data.read import read_tables
-from riskmodel.households import point_in_time
+from riskmodel.households import PRESENT_MEMBERS, known_county
 
 from . import exports
 
@@ -119,7 +119,7 @@ def test_a_move_recorded_before_the_departure(tmp_path):
     assert any("members: 1 rows contradict" in note for note in county.notes)
     home = {}
     for on in ("2020-04-30", "2020-05-31", "2020-07-19", "2020-07-20"):
-        present = point_in_time.known_members(county, point_in_time.as_moments(on)).to_pandas()
+        present = known_county(county, on).rows(PRESENT_MEMBERS).to_pandas()
         home[on] = present.loc[present.member_id == start["member_id"], "household_id"].tolist()
     # Until the office knew that he had left h01, he counts there; never in both, never in none.
     assert home == {

@@ -15,7 +15,7 @@ from riskmodel.data import About, County, DataRefused, from_frames, read_county,
 from riskmodel.data.read import Reading, read_tables, verify_table
 from riskmodel.data.schema import contract
 from riskmodel.errors import InputRefused
-from riskmodel.households import point_in_time
+from riskmodel.households import PRESENT_MEMBERS, known_county, point_in_time
 
 from . import exports
 
@@ -150,7 +150,8 @@ def test_corrections_stay(tmp_path):
     county = read_county(exports.write_chinese(tmp_path, rows))
     assert len(county.rejected) == 0
     held = [
-        point_in_time.known_members(county, point_in_time.as_moments(day))
+        known_county(county, day)
+        .rows(PRESENT_MEMBERS)
         .filter(lambda t: t.member_id == "h01-head")
         .to_pandas()
         .health[0]

@@ -13,8 +13,7 @@ import pytest
 from riskmodel import features
 from riskmodel.data import County, from_frames
 from riskmodel.features.aggregates import AGGREGATES
-from riskmodel.households import accounts as accounting
-from riskmodel.households import point_in_time
+from riskmodel.households import known_county
 
 from . import counties
 from .reference import Reference
@@ -32,7 +31,7 @@ SEEDS = (0, 1)
 def expected(seed: int, row_ids: bool = False) -> pd.DataFrame:
     """Read a random county row by row at all dates."""
     county = from_frames(counties.frames(seed, row_ids=row_ids))
-    accounts = accounting.build_accounts(county, point_in_time.as_moments(DATES)).to_pandas()
+    accounts = known_county(county, DATES).accounts().to_pandas()
     found = []
     for date in DATES:
         of_date = accounts[accounts["as_of"] == date]

@@ -16,7 +16,7 @@ from riskmodel.forecasting import household, stress
 from riskmodel.forecasting import stress as scenario
 from riskmodel.forecasting.household import HouseholdForecast
 from riskmodel.forecasting.stress import Scenario
-from riskmodel.households import accounts, point_in_time
+from riskmodel.households import known_county
 from riskmodel.simulate import stress_truth
 
 from .conftest import AS_OF
@@ -58,11 +58,7 @@ def test_a_wage_loss_is_the_same_months_of_last_year(county: County, forecast: H
     # Of everybody, all year, half: half of the year's wages a head, from the accounting itself.
     found = stress.stress_test(county, forecast, one(kind="wage", share=0.5), draws=50)
     day = dt.date.fromisoformat(AS_OF)
-    t = (
-        accounts.build_accounts(county, point_in_time.as_moments(day))
-        .select("household_id", "income_wage", "persons")
-        .to_pandas()
-    )
+    t = known_county(county, day).accounts().select("household_id", "income_wage", "persons").to_pandas()
     expected = (0.5 * t["income_wage"] / t["persons"]).set_axis(t["household_id"])
     loss = found.losses.set_index("household_id")["loss"]
     assert loss.to_numpy() == pytest.approx(expected.loc[loss.index].to_numpy())

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from riskmodel.data import About, from_frames
-from riskmodel.households import accounts, point_in_time
+from riskmodel.households import known_county, point_in_time
 from riskmodel.households.accounts import AccountingPeriod
 
 
@@ -50,7 +50,7 @@ def one(
     frames: dict[str, pd.DataFrame], as_of: str, about: About | None = None, **kwargs: object
 ) -> pd.Series:
     county = from_frames(frames, about)
-    found = accounts.build_accounts(county, point_in_time.as_moments(as_of), **kwargs).to_pandas()  # type: ignore[arg-type]
+    found = known_county(county, as_of).accounts(**kwargs).to_pandas()  # type: ignore[arg-type]
     assert len(found) == 1
     return found.iloc[0]
 
@@ -244,12 +244,8 @@ def test_many_moments_in_one_pass_equal_one_at_a_time() -> None:
     frames = base()
     county = from_frames(frames)
     days = ["2020-12-31", "2021-03-31", "2021-06-01"]
-    together = (
-        accounts.build_accounts(county, point_in_time.as_moments(days)).to_pandas().sort_values("as_of")
-    )
-    apart = pd.concat(
-        [accounts.build_accounts(county, point_in_time.as_moments(d)).to_pandas() for d in days]
-    )
+    together = known_county(county, days).accounts().to_pandas().sort_values("as_of")
+    apart = pd.concat([known_county(county, d).accounts().to_pandas() for d in days])
     pd.testing.assert_frame_equal(
         together.reset_index(drop=True), apart.reset_index(drop=True), check_dtype=False
     )
@@ -269,7 +265,7 @@ def test_who_knows_more_than_as_of_still_takes_the_total_that_ended_by_then() ->
     )
     county = from_frames(base(income=totals))
     late = point_in_time.Moment(point_in_time.to_date("2019-12-31"), point_in_time.to_date("2021-06-30"))
-    assert accounts.build_accounts(county, (late,)).to_pandas()["net_income"].tolist() == [6000]
+    assert known_county(county, late).accounts().to_pandas()["net_income"].tolist() == [6000]
 
 
 def test_who_knows_more_than_as_of_sees_no_event_that_happened_after_it() -> None:
@@ -296,7 +292,7 @@ def test_who_knows_more_than_as_of_sees_no_event_that_happened_after_it() -> Non
         ),
     )
     late = point_in_time.Moment(point_in_time.to_date("2020-12-31"), point_in_time.to_date("2021-06-30"))
-    row = accounts.build_accounts(from_frames(frames), (late,)).to_pandas().iloc[0]
+    row = known_county(from_frames(frames), late).accounts().to_pandas().iloc[0]
     assert (bool(row.cause_accident), bool(row.cause_illness)) == (True, False)
     assert row.latest_open_cause == "accident"
     assert (row.register_event, bool(row.in_register)) == ("eliminated", False)

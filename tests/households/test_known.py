@@ -7,11 +7,22 @@ import pytest
 
 from riskmodel import rules
 from riskmodel.errors import UsageError
-from riskmodel.households import KnownCounty, accounts, fingerprint, known_county, point_in_time
+from riskmodel.households import (
+    HOUSEHOLD_STATES,
+    PRESENT_MEMBERS,
+    AccountingPeriod,
+    KnownCounty,
+    accounts,
+    fingerprint,
+    known_county,
+    point_in_time,
+)
 
 from ..rules.tiny import county
+from .fresh import Fresh
 
 DAYS = ["2021-05-31", "2021-06-01"]
+RELATIONS = (HOUSEHOLD_STATES, PRESENT_MEMBERS, "income", "visits", "indicators")
 
 
 @pytest.fixture(scope="module")
@@ -20,16 +31,16 @@ def view() -> KnownCounty:
 
 
 def test_a_view_gives_the_tables_of_its_county(view: KnownCounty) -> None:
-    c, when = view.county, point_in_time.as_moments(DAYS)
-    assert view.moments == when
+    c, fresh = view.county, Fresh(view.county, point_in_time.as_moments(DAYS))
+    assert view.moments == fresh.moments
+    assert view.as_of == fresh.moments[-1].as_of
     key = ["as_of", "household_id"]
     for ours, theirs in [
-        (view.rows("income"), point_in_time.known_rows(c, "income", when)),
-        (view.households(), point_in_time.known_households(c, when)),
-        (view.members(), point_in_time.known_members(c, when)),
-        (view.accounts(), accounts.build_accounts(c, when)),
-        (view.incomes(), accounts.build_incomes(c, when)),
+        *((view.rows(name), fresh.rows(name)) for name in RELATIONS),
+        (view.accounts(), accounts.household_accounts(fresh, AccountingPeriod())),
+        (view.incomes(), accounts.household_incomes(fresh, AccountingPeriod())),
     ]:
+        assert ours.schema() == theirs.schema()
         same = [t.to_pandas().sort_values(key, ignore_index=True) for t in (ours, theirs)]
         pd.testing.assert_frame_equal(*same)
     assert view.fingerprint == fingerprint(c, DAYS[-1])

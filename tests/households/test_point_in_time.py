@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from riskmodel.data import County, from_frames
-from riskmodel.households import point_in_time
+from riskmodel.households import HOUSEHOLD_STATES, PRESENT_MEMBERS, known_county
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +39,7 @@ def county() -> County:
 
 
 def members_on(county: County, day: str) -> set[str]:
-    found = point_in_time.known_members(county, point_in_time.as_moments(day)).to_pandas()
+    found = known_county(county, day).rows(PRESENT_MEMBERS).to_pandas()
     return set(found["member_id"])
 
 
@@ -53,5 +53,5 @@ def test_validity_begins_on_its_first_day_and_ends_before_its_last(county: Count
 def test_of_several_valid_states_the_newest_holds(county: County) -> None:
     # Both rows are open at their end: the later one replaces the earlier from its first day on.
     days = ["2019-12-31", "2020-01-01", "2021-01-01"]
-    states = point_in_time.known_households(county, point_in_time.as_moments(days)).to_pandas()
+    states = known_county(county, days).rows(HOUSEHOLD_STATES).to_pandas()
     assert states.sort_values("as_of")["registration"].tolist() == ["general", "lifted", "lifted"]

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from riskmodel import presentation
 from riskmodel.data import from_frames
 from riskmodel.errors import InputRefused, UsageError
-from riskmodel.households import as_moments, build_accounts
+from riskmodel.households import known_county
 from riskmodel.register import (
     RegisterAccounts,
     accounts,
@@ -104,7 +104,7 @@ def test_a_whole_county_agrees_with_the_reckoning_and_with_household_accounts():
         for line in ("opening", "identified", "rolled_back", "re_marked", "eliminated", "removed", "closing"):
             assert total[stock, line] == tuple(expected[stock, line, unit] for unit in ("hh", "p")), line
     # Households watched at the end are those that the rules take for registered.
-    ground = build_accounts(county, as_moments(last)).select("in_register", "persons").to_pandas()
+    ground = known_county(county, last).accounts().select("in_register", "persons").to_pandas()
     watched = ground[ground["in_register"].astype(bool)]
     assert total["open", "closing"] == (len(watched), watched["persons"].sum()) != (0, 0)
 

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from riskmodel.data import from_frames
+from riskmodel.households import known_county
 from riskmodel.register.history import (
     causes_at,
     find_contradictions,
@@ -172,13 +173,14 @@ def test_a_correction_keeps_the_reason_why_the_member_came():
         ]
     )
     county = from_frames({"members": members})
-    got = read_presence(county, dt.date(2021, 3, 1)).changes(dt.date(2021, 1, 1), dt.date(2021, 3, 1))
+    got = read_presence(known_county(county, "2021-03-01")).changes(dt.date(2021, 1, 1), dt.date(2021, 3, 1))
     assert got[["direction", "reason"]].to_numpy().tolist() == [
         ["increase", "married_in"],
         ["decrease", "died"],
     ]
     # As known on 1 February's eve she is still there.
-    early = read_presence(county, dt.date(2021, 1, 31)).changes(dt.date(2021, 1, 1), dt.date(2021, 3, 1))
+    eve = known_county(county, "2021-01-31")
+    early = read_presence(eve).changes(dt.date(2021, 1, 1), dt.date(2021, 3, 1))
     assert early["direction"].tolist() == ["increase"]
 
 

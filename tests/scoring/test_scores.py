@@ -1,14 +1,21 @@
-"""Scores that rest on little are named, with the mend."""
+"""A score takes what was known from one place, once; scores that rest on little are named, with the mend."""
 
 from __future__ import annotations
 
+from collections import Counter
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pandas as pd
+import pytest
 
 from riskmodel import features, rules, scoring
 from riskmodel.data import About, County, from_frames
+from riskmodel.households import known
+
+from ..rules import counties
 
 DAY = "2021-03-31"
 IDS = ["h1", "h2", "h3"]
@@ -58,3 +65,45 @@ def test_known_totals_are_doubted_for_the_features_that_need_months() -> None:
     (doubt,) = doubts(county("wage", monthly=False, net=True))
     assert "unknown for 0 of 3 households, and" in doubt
     assert "income_is_net" not in doubt
+
+
+class Even:
+    """A model to which all households are alike."""
+
+    def margin(self, X: pd.DataFrame) -> np.ndarray:
+        return np.full(len(X), -1.0)
+
+    def predict_proba(self, X: pd.DataFrame) -> np.ndarray:
+        return np.full((len(X), 2), 0.5)
+
+    predict_interval = predict_proba
+
+
+def test_each_relation_is_made_once_on_the_way_from_a_score_to_its_list(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made: Counter[tuple[object, ...]] = Counter()
+
+    def counted(maker: Any, holder: Any, build: Any, *arguments: Any, **inputs: Any) -> Any:
+        # A relation is of the known county that asks for it, or of the clock that it is joined with.
+        of = getattr(holder, "moments", None) or str(inputs["clock"])
+        made[build.__name__, arguments, of] += 1
+        return maker(holder, build, *arguments, **inputs)
+
+    for maker in ("name_query", "store_query"):
+        monkeypatch.setattr(known, maker, partial(counted, getattr(known, maker)))
+    c = counties.build(counties.county_rows(counties.seeded(1), 25))
+    card = {"params": {}, "cohort": ["lifted"], "reference": None, "horizon_months": 12}
+    labels = dict.fromkeys(("name", "version", "run_id"), "m")
+    model: Any = SimpleNamespace(
+        model=Even(), kind="logit", card=card, **labels,
+        feature_set=features.load_feature_set("household-v1"), ruleset=rules.load_rules("national-2021"),
+    )  # fmt: skip
+    scores = scoring.score(c, model, DAY)
+    after_score = made.total()
+    scoring.build_worklist(scores, visits=5, county=c)
+    relations = [key for key in made if key[0] in ("known_rows", "household_states", "present_members")]
+    assert set(made.values()) == {1}, "rules, cohorts, features, fingerprint and list share what is known"
+    assert {key[1][0] for key in relations if key[1]} >= {"households", "members", "income", "monitoring"}
+    assert sum(key[0] == "household_accounts" for key in made) == 1
+    assert made.total() - after_score <= 1, "the list adds the visits"

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -13,6 +11,7 @@ from hypothesis import strategies as st
 from riskmodel import scoring
 from riskmodel.data import About, from_frames
 from riskmodel.errors import InputRefused, UsageError
+from riskmodel.households import known_county
 from riskmodel.scoring.visit_plan import add_urgency
 from riskmodel.scoring.worklist import household_context
 
@@ -138,9 +137,9 @@ def test_who_was_not_met_was_not_seen() -> None:
             }
         ),
     }
-    row = household_context(from_frames(frames, About(snapshot_on="2019-01-01")), dt.date(2021, 6, 30)).iloc[
-        0
-    ]
+    row = household_context(
+        known_county(from_frames(frames, About(snapshot_on="2019-01-01")), "2021-06-30")
+    ).iloc[0]
     assert (row["last_visit"], row["last_outcome"]) == (pd.Timestamp("2021-05-10"), "absent")
     assert row["last_seen"] == pd.Timestamp("2021-01-10")
 

@@ -152,8 +152,10 @@ def _thresholds(rulesets: list[str], amounts: list[float]) -> dict[str, Threshol
 
 def _line_of(ruleset: RuleSet, county: County, days: list[dt.date]) -> dict[dt.date, float | None]:
     from riskmodel import rules
+    from riskmodel.households import Moment
 
-    return rules.poverty_lines(county, ruleset, days, known_by=max(county.known_through, days[-1]))
+    known_by = max(county.known_through, days[-1])
+    return rules.poverty_lines(county, ruleset, [Moment(day, known_by) for day in days])
 
 
 def _fixed(yuan: float, county: County, days: list[dt.date]) -> dict[dt.date, float | None]:

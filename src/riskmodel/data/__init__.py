@@ -1,7 +1,15 @@
 """Reading, checking and holding a county's tables."""
 
 from riskmodel.data.check import FurtherCheck, check_county, later_lines
-from riskmodel.data.compiled import Shape, fetch_arrow, fetch_frame, fetch_table, rows_table, store_query
+from riskmodel.data.compiled import (
+    Shape,
+    fetch_arrow,
+    fetch_frame,
+    fetch_table,
+    known_name,
+    name_query,
+    store_query,
+)
 from riskmodel.data.county import County, from_frames
 from riskmodel.data.file_formats import find_encoding, open_workbook
 from riskmodel.data.importers.registry import IMPORTERS, import_panel
@@ -19,6 +27,7 @@ from riskmodel.data.schema import (
     month_ordinal,
     month_text,
     normal_header,
+    rows_table,
     table_words,
 )
 from riskmodel.data.sources import RawTable, Source, find_sources, open_raw_table
@@ -49,10 +58,12 @@ __all__ = [
     "from_frames",
     "header_row",
     "import_panel",
+    "known_name",
     "later_lines",
     "month_end",
     "month_ordinal",
     "month_text",
+    "name_query",
     "normal_header",
     "open_raw_table",
     "open_workbook",

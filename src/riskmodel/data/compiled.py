@@ -40,11 +40,11 @@ import pyarrow as pa
 from ibis.backends.duckdb.converter import DuckDBPandasData
 from pydantic import BaseModel
 
-from riskmodel.data.schema import About, canonical_schema
+from riskmodel.data.schema import About, canonical_schema, empty_table
 
 
 class Holder(Protocol):
-    """A county, as far as queries on it are concerned."""
+    """A county, or one as known at some moments, as far as queries on it are concerned."""
 
     @property
     def con(self) -> Any:
@@ -68,31 +68,12 @@ FOLDER = "RISKMODEL_QUERY_CACHE"
 MOST_ENTRIES = 5_000
 _PLACEHOLDER = re.compile(r'"@(county|input):([^"]+)"')
 _SCALARS = (str, int, float, bool, type(None))
+_KNOWN = "known "  # before the name of a table of which only the rows known at some moments count
 
 
-def empty_table(schema: ibis.Schema) -> ir.Table:
-    """Return a table without rows as an expression that needs no registration."""
-    nulls = {column: ibis.null(kind).op() for column, kind in schema.items()}
-    return ops.DummyTable(nulls).to_expr().filter(ibis.literal(False))
-
-
-def rows_table(rows: list[dict[str, Any]], **types: str) -> pa.Table:
-    """Return rows made in Python as an input table.
-
-    Parameters
-    ----------
-    rows : list of dict
-        One dict a row, each with every column; may be empty.
-    **types : str
-        Ibis type of each column.
-
-    Examples
-    --------
-    >>> rows_table([{"month": 24000, "weight": None}], month="int32", weight="float64").num_rows
-    1
-    """
-    schema = ibis.schema(types).to_pyarrow()
-    return pa.table({name: [row[name] for row in rows] for name in types}, schema=schema)
+def known_name(name: str) -> str:
+    """Return the name that a holder gives to the known rows of a table, see `Shape.rows`."""
+    return f"{_KNOWN}{name}"
 
 
 @dataclass(frozen=True)
@@ -136,6 +117,10 @@ class Shape:
     def table(self, name: str) -> ir.Table:
         """Return a placeholder of a canonical table; one that is absent has its columns and no row."""
         return self._tables[name] if self.has(name) else empty_table(canonical_schema(name))
+
+    def rows(self, name: str) -> ir.Table:
+        """Return a placeholder of the known rows of a table, see `riskmodel.households.KnownCounty`."""
+        return self._tables[known_name(name)]
 
     def answer(self, question: str) -> str:
         """Return what it says to a question that `_Asked` took down, as text."""
@@ -186,6 +171,11 @@ class _Asked(Mapping[str, bool]):
         """Return a placeholder of a table."""
         self._note(f"table {name}")
         return self._shape.table(name)
+
+    def rows(self, name: str) -> ir.Table:
+        """Return a placeholder of a table's known rows."""
+        self._note(f"table {known_name(name)}")
+        return self._shape.rows(name)
 
     def __getitem__(self, name: str) -> bool:
         self._note(f"fact {name}")
@@ -323,10 +313,18 @@ def store_query(
     """Run a query and keep its answer as a table of the county's connection, temporary by default."""
     name = name or f"kept_{uuid.uuid4().hex}"
     compiled = query(county, build, *arguments, **inputs)
-    with _names(county, inputs) as names:
-        text = _bound(compiled.create_text, names)
+    with _bound(county, compiled.create_text, inputs) as text:
         county.con.con.execute(f'CREATE {"TEMP " if temporary else ""}TABLE "{name}" AS {text}')
     return _stored(county.con, name, compiled.schema) if temporary else county.con.table(name)
+
+
+def name_query(county: Holder, build: Build, *arguments: Any, **inputs: ir.Table) -> ir.Table:
+    """Give a query a name in the county's connection; it is run whenever other queries read from it."""
+    name = f"named_{uuid.uuid4().hex}"
+    compiled = query(county, build, *arguments, **inputs)
+    with _bound(county, compiled.text, inputs) as text:
+        county.con.con.execute(f'CREATE TEMP VIEW "{name}" AS {text}')
+    return _stored(county.con, name, compiled.schema)
 
 
 def fetch_frame(county: Holder, build: Build, *arguments: Any, **inputs: Input) -> pd.DataFrame:
@@ -341,8 +339,8 @@ def fetch_arrow(county: Holder, build: Build, *arguments: Any, **inputs: Input) 
 
 
 def _run(county: Holder, compiled: Query, inputs: Mapping[str, Input]) -> pa.Table:
-    with _names(county, inputs) as names:
-        return county.con.con.sql(_bound(compiled.text, names)).to_arrow_table()
+    with _bound(county, compiled.text, inputs) as text:
+        return county.con.con.sql(text).to_arrow_table()
 
 
 def fetch_table(county: Holder, table: ir.Table) -> pd.DataFrame:
@@ -451,22 +449,27 @@ def _write(key: str, entry: str | Query) -> None:
 
 
 @contextmanager
-def _names(county: Holder, inputs: Mapping[str, Input]) -> Iterator[dict[tuple[str, str], str]]:
-    """Give the engine's names of the county's tables and of the inputs, which are there meanwhile."""
-    names = {("county", name): _qualified(t) for name, t in county.tables.items()}
+def _bound(county: Holder, text: str, inputs: Mapping[str, Input]) -> Iterator[str]:
+    """Give a text in which the engine's names stand for the county's tables and for the inputs."""
+    names: dict[str, str] = {}
     registered: list[str] = []
+
+    def name(placeholder: re.Match[str]) -> str:
+        kind, key = placeholder.groups()
+        return names[key] if kind == "input" else _qualified(county.tables[key])
+
     try:
-        for name, table in inputs.items():
+        for key, table in inputs.items():
             if isinstance(table, ir.Table):
-                names["input", name] = _qualified(table)
+                names[key] = _qualified(table)
             elif table is not None:
                 registered.append(f"input_{uuid.uuid4().hex}")
                 county.con.con.register(registered[-1], table)
-                names["input", name] = f'"{registered[-1]}"'
-        yield names
+                names[key] = f'"{registered[-1]}"'
+        yield _PLACEHOLDER.sub(name, text)
     finally:
-        for name in registered:
-            county.con.con.unregister(name)
+        for one in registered:
+            county.con.con.unregister(one)
 
 
 def _qualified(table: ir.Table) -> str:
@@ -481,7 +484,3 @@ def _qualified(table: ir.Table) -> str:
         raise TypeError("only tables that the engine holds can be read by a compiled query; store it first")
     space = op.namespace
     return ".".join(f'"{part}"' for part in (space.catalog, space.database, op.name) if part)
-
-
-def _bound(text: str, names: Mapping[tuple[str, str], str]) -> str:
-    return _PLACEHOLDER.sub(lambda match: names[match[1], match[2]], text)

@@ -15,8 +15,16 @@ import pyarrow as pa
 from ibis.expr.operations import DatabaseTable, DummyTable
 
 from riskmodel.data import compiled
-from riskmodel.data.compiled import Shape, empty_table
-from riskmodel.data.schema import SPAN_TABLES, About, canonical_schema, contract, known_on, month_end
+from riskmodel.data.compiled import Shape
+from riskmodel.data.schema import (
+    SPAN_TABLES,
+    About,
+    canonical_schema,
+    contract,
+    empty_table,
+    known_on,
+    month_end,
+)
 from riskmodel.errors import InputRefused
 
 T = TypeVar("T")

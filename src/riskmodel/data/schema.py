@@ -19,7 +19,9 @@ from typing import Any, Literal
 
 import ibis
 import ibis.expr.datatypes as types
+import ibis.expr.operations as ops
 import ibis.expr.types as ir
+import pyarrow as pa
 from pydantic import ConfigDict, Field
 
 from riskmodel.errors import InputRefused
@@ -369,3 +371,28 @@ def header_row(table: str, rows: Sequence[Sequence[str]]) -> int:
         if len(known_headers(table, row)) >= 2:
             return position
     return next((p for p, row in enumerate(rows) if any(cell.strip() for cell in row)), 0)
+
+
+def empty_table(schema: ibis.Schema) -> ir.Table:
+    """Return a table without rows as an expression that needs no registration."""
+    nulls = {column: ibis.null(kind).op() for column, kind in schema.items()}
+    return ops.DummyTable(nulls).to_expr().filter(ibis.literal(False))
+
+
+def rows_table(rows: list[dict[str, Any]], **types: str) -> pa.Table:
+    """Return rows made in Python as an input table.
+
+    Parameters
+    ----------
+    rows : list of dict
+        One dict a row, each with every column; may be empty.
+    **types : str
+        Ibis type of each column.
+
+    Examples
+    --------
+    >>> rows_table([{"month": 24000, "weight": None}], month="int32", weight="float64").num_rows
+    1
+    """
+    schema = ibis.schema(types).to_pyarrow()
+    return pa.table({name: [row[name] for row in rows] for name in types}, schema=schema)

@@ -29,7 +29,7 @@ from riskmodel.evaluation.predictions import (
     village_resamples,
     weighted_findings,
 )
-from riskmodel.households import DateLike, add_months, as_moments, known_households, known_rows, to_date
+from riskmodel.households import HOUSEHOLD_STATES, DateLike, KnownCounty, add_months, known_county
 from riskmodel.i18n import Message
 from riskmodel.models import model_names
 
@@ -455,7 +455,9 @@ def weighted_yield(visits: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame([row], columns=WEIGHTED_YIELD_COLUMNS)
 
 
-def recent_visits(county: County, as_of: DateLike, months: int = YIELD_MONTHS) -> pd.DataFrame:
+def recent_visits(
+    county: County | KnownCounty, as_of: DateLike | None = None, months: int = YIELD_MONTHS
+) -> pd.DataFrame:
     """Return the visits of the last months, as known at a date.
 
     Parameters
@@ -472,13 +474,12 @@ def recent_visits(county: County, as_of: DateLike, months: int = YIELD_MONTHS) -
     DataFrame
         ``selected_by, outcome, chance, village``: what `yield_by_source` and `weighted_yield` take.
     """
-    day = to_date(as_of)
-    when = as_moments(day)
-    visits = known_rows(county, "visits", when)
+    known = known_county(county, as_of)
+    day, visits = known.as_of, known.rows("visits")
     visits = visits.filter(visits.date <= day, visits.date > add_months(day, -months))
-    homes = known_households(county, when).select("household_id", "township", "village")
+    homes = known.rows(HOUSEHOLD_STATES).select("household_id", "township", "village")
     rows = visits.select("household_id", "selected_by", "outcome", "chance").left_join(homes, "household_id")
-    frame = county.con.to_pyarrow(rows).to_pandas()
+    frame = known.con.to_pyarrow(rows).to_pandas()
     # Two townships may each have a village of one name; who lives nowhere known is a village alone.
     village = frame["township"].astype(str) + "\x1f" + frame["village"].astype(str)
     village = village.where(frame["village"].notna(), frame["household_id"])

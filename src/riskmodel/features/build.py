@@ -5,7 +5,6 @@ Where intermediate tables are kept while a feature set is built, and how the res
 
 from __future__ import annotations
 
-import datetime as dt
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -30,15 +29,7 @@ from riskmodel.features.derived import line_of
 from riskmodel.features.library import dependency_levels, load_feature_set
 from riskmodel.features.monthly import household_range
 from riskmodel.features.records import conditions_hold
-from riskmodel.households import (
-    AccountingPeriod,
-    AsOf,
-    KnownCounty,
-    Moment,
-    build_accounts,
-    known_county,
-    moment_table,
-)
+from riskmodel.households import AccountingPeriod, AsOf, KnownCounty, known_county
 from riskmodel.rules import RelativeLine
 
 # Rows of income or spending whose windows are made at once: half a gigabyte or so of sums.
@@ -49,13 +40,13 @@ MAX_ROWS = 4_000_000
 class TemporaryTables:
     """Keeps tables in the county's engine, so that it plans small queries and gives their memory back."""
 
-    county: County
+    known: KnownCounty
     names: list[str] = field(default_factory=list)
 
     def keep(self, build: Callable[..., ir.Table], *arguments: Any, **inputs: Any) -> ir.Table:
         """Return a compiled query's answer as a stored table, see `riskmodel.data.compiled.store_query`."""
         self.names.append(f"features_{uuid.uuid4().hex}")
-        return store_query(self.county, build, *arguments, name=self.names[-1], **inputs)
+        return store_query(self.known, build, *arguments, name=self.names[-1], **inputs)
 
     def only(self, build: Callable[..., ir.Table], *arguments: Any, **inputs: Any) -> ir.Table:
         """Return a compiled query's answer as a stored table, and forget all others kept before."""
@@ -67,16 +58,16 @@ class TemporaryTables:
     def forget(self, names: Sequence[str]) -> None:
         """Drop stored tables."""
         for name in names:
-            self.county.con.con.execute(f'DROP TABLE IF EXISTS "{name}"')
+            self.known.con.con.execute(f'DROP TABLE IF EXISTS "{name}"')
             self.names.remove(name)
 
     def pieces(self, name: str) -> list[pa.Table | None]:
         """Return ranges of household ids of at most `MAX_ROWS` rows or so; None stands for all of them."""
-        rows = int(fetch_frame(self.county, _count, name)["rows"][0])
+        rows = int(fetch_frame(self.known, _count, name)["rows"][0])
         parts = -(-rows // MAX_ROWS)
         if parts < 2:
             return [None]
-        ordered = sorted(fetch_frame(self.county, _households)["household_id"])
+        ordered = sorted(fetch_frame(self.known, _households)["household_id"])
         cuts = [None, *(ordered[len(ordered) * k // parts] for k in range(1, parts)), None]
         return [household_range(low, high) for low, high in pairwise(cuts)]
 
@@ -91,28 +82,27 @@ def _households(county: Shape) -> ir.Table:
 
 
 @contextmanager
-def temporary_tables(county: County) -> Iterator[TemporaryTables]:
+def temporary_tables(known: KnownCounty) -> Iterator[TemporaryTables]:
     """Give a storage in the county's engine; what it still keeps in the end is dropped."""
-    storage = TemporaryTables(county)
+    storage = TemporaryTables(known)
     try:
         yield storage
     finally:
         storage.forget(tuple(storage.names))
 
 
-def read_features(
-    county: County, table: ir.Table, feature_set: FeatureSet, days: Sequence[dt.date]
-) -> pd.DataFrame:
+def read_features(known: KnownCounty, table: ir.Table, feature_set: FeatureSet) -> pd.DataFrame:
     """Return a stored table of features as a frame sorted by household and as-of.
 
     It is taken out date by date into one array: the engine's copy of the whole, the array and one date's
     rows are in memory, never a second copy of the whole.
     """
     names, ids = feature_set.names, [c for c in table.columns if c not in set(feature_set.names)]
-    total = int(fetch_frame(county, _rows, table=table)["rows"][0])
+    total = int(fetch_frame(known, _rows, table=table)["rows"][0])
     values, keys, start = np.empty((len(names), total)), [], 0
-    for day in days:
-        part = fetch_arrow(county, _of_day, table=table, day=rows_table([{"day": day}], day="date"))
+    for moment in known.moments:
+        day = rows_table([{"day": moment.as_of}], day="date")
+        part = fetch_arrow(known, _of_day, table=table, day=day)
         for j, name in enumerate(names):
             values[j, start : start + part.num_rows] = part[name].to_numpy()
         keys.append(part.select(ids).to_pandas(date_as_object=False))
@@ -185,16 +175,15 @@ def build_features(
     """
     fs = feature_set if isinstance(feature_set, FeatureSet) else load_feature_set(feature_set)
     known = known_county(county, as_of)
-    with temporary_tables(known.county) as storage:
-        table = _features(known, fs, storage)
-        return read_features(known.county, table, fs, [m.as_of for m in known.moments])
+    with temporary_tables(known) as storage:
+        return read_features(known, _features(known, fs, storage), fs)
 
 
 def _features(known: KnownCounty, feature_set: FeatureSet, storage: TemporaryTables) -> ir.Table:
     """Store the features of all as-of dates: what sources give, joined; then features made of features."""
     base = known.accounts(AccountingPeriod(months=feature_set.period_months))
     line = storage.keep(_relative_line, feature_set.line, base=base) if _is_relative(feature_set) else None
-    blocks = dict(_blocks(known.county, feature_set, known.moments, storage))
+    blocks = dict(_blocks(known, feature_set, storage))
     parts = tuple(blocks)
     pieces = {_piece(part, k): t for part, tables in blocks.items() for k, t in enumerate(tables)}
     counts = tuple(len(blocks[part]) for part in parts)
@@ -279,54 +268,42 @@ def _finished(county: Shape, feature_set: FeatureSet, t: ir.Table, **around: ir.
 
 
 def _blocks(
-    county: County, feature_set: FeatureSet, when: tuple[Moment, ...], storage: TemporaryTables
+    known: KnownCounty, feature_set: FeatureSet, storage: TemporaryTables
 ) -> Iterator[tuple[str, list[ir.Table]]]:
     """Give the stored tables of features of each source, in pieces, their columns marked as made."""
-    clock = moment_table(when)
     for source in dict.fromkeys(f.source for f in feature_set.features):
         features = tuple(f for f in feature_set.features if f.source == source)
         if source == "members":
-            yield source, [storage.keep(_block, records.member_features, features, clock=clock)]
+            yield source, [storage.keep(_block, records.member_features, features)]
         elif source == "accounts":
-            ends = observations.account_ends(county, features, when)
-            quantities = build_accounts(county, ends, AccountingPeriod(months=feature_set.period_months))
-            windows = observations.observation_windows(features, when)
+            ends = observations.known_at_account_ends(known, features)
+            quantities = ends.accounts(AccountingPeriod(months=feature_set.period_months))
+            windows = observations.observation_windows(features, known.moments)
             what = (observations.account_features, feature_set.line, features)
             yield source, [storage.keep(_block, *what, quantities=quantities, windows=windows)]
-        elif county.has(source):
-            yield from _recorded(county, source, features, when, storage)
+        elif known.has(source):
+            yield from _recorded(known, source, features, storage)
 
 
 def _recorded(
-    county: County,
-    source: str,
-    features: tuple[Feature, ...],
-    when: tuple[Moment, ...],
-    storage: TemporaryTables,
+    known: KnownCounty, source: str, features: tuple[Feature, ...], storage: TemporaryTables
 ) -> Iterator[tuple[str, list[ir.Table]]]:
     """Give the stored tables of features of one table of the county."""
-    clock = moment_table(when)
     if source in MONTHLY:
-        dates = monthly.monthly_dates(county, source, features, when)
+        dates = monthly.monthly_dates(known, source, features)
         what = (monthly.monthly_features, source, features)
         yield source, [storage.keep(_block, *what, piece=p, **dates) for p in storage.pieces(source)]
-        if county.facts.get(f"spans.{source}", False) and source == "spending":
+        if known.county.facts.get(f"spans.{source}", False) and source == "spending":
             reach = max(f.lag + (f.window or 0) for f in features)
-            yield f"{source}_totals", [storage.keep(_block, monthly.count_totals, source, reach, clock=clock)]
+            yield f"{source}_totals", [storage.keep(_block, monthly.count_totals, source, reach)]
     elif source in EVENTS:
-        windows = records.window_starts(features, when)
-        yield (
-            source,
-            [storage.keep(_block, records.dated_features, source, features, clock=clock, windows=windows)],
-        )
+        windows = records.window_starts(features, known.moments)
+        yield source, [storage.keep(_block, records.dated_features, source, features, windows=windows)]
     elif source == "assets":
-        yield source, [storage.keep(_block, records.asset_features, features, clock=clock)]
+        yield source, [storage.keep(_block, records.asset_features, features)]
     elif source == "indicators":
-        windows = observations.observation_windows(features, when)
-        yield (
-            source,
-            [storage.keep(_block, observations.indicator_features, features, clock=clock, windows=windows)],
-        )
+        windows = observations.observation_windows(features, known.moments)
+        yield source, [storage.keep(_block, observations.indicator_features, features, windows=windows)]
 
 
 def _block(

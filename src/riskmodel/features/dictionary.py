@@ -12,7 +12,7 @@ from riskmodel.features.build import KEY, build_features
 from riskmodel.features.declaration import Feature, FeatureSet
 from riskmodel.features.derived import ACCOUNTING
 from riskmodel.features.library import load_feature_set
-from riskmodel.households import AccountingPeriod, DateLike, as_moments, build_accounts
+from riskmodel.households import AccountingPeriod, DateLike, known_county
 
 UNITS = {
     "yuan": "元", "yuan_per_head": "元/人", "yuan_per_head_and_month": "元/人·月", "log_yuan": "元的对数",
@@ -77,9 +77,10 @@ def explain_missing(county: County, feature_set: FeatureSet | str | Path, as_of:
         ``no_persons``), or the declared rule for missing values.
     """
     fs = feature_set if isinstance(feature_set, FeatureSet) else load_feature_set(feature_set)
-    frame = build_features(county, fs, as_of)
+    known = known_county(county, as_of)
+    frame = build_features(known, fs)
     period = AccountingPeriod(months=fs.period_months)
-    basis = build_accounts(county, as_moments(as_of), period).select(*KEY, "income_basis", "income_reason")
+    basis = known.accounts(period).select(*KEY, "income_basis", "income_reason")
     frame = frame.merge(county.con.to_pyarrow(basis).to_pandas(date_as_object=False), on=KEY)
     on_income = _on_income(fs)
     rows = []

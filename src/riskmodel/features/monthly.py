@@ -23,10 +23,10 @@ import ibis
 import ibis.expr.types as ir
 import pyarrow as pa
 
-from riskmodel.data import County, Shape, codes, rows_table
+from riskmodel.data import Shape, codes, rows_table
 from riskmodel.features.aggregates import AGGREGATES, BLOCK_PREFIX, Monthly
 from riskmodel.features.declaration import Feature
-from riskmodel.households import RIGID_CATEGORIES, Moment, known_rows, last_complete_month, moment_table
+from riskmodel.households import RIGID_CATEGORIES, KnownCounty, last_complete_month
 
 KEY = ["household_id", "as_of"]
 CODE = {"income": "source", "spending": "category"}
@@ -62,8 +62,8 @@ def by_span(
     dates: Mapping[str, ir.Table],
 ) -> ir.Table:
     """Return what windows are made of, by household, as-of, code and span."""
-    if "clock" in dates:
-        rows = households_within(known_rows(county, name, dates["clock"]), piece)
+    if not dates:
+        rows = households_within(county.rows(name), piece)
         return _from_months(_known_months(rows, name, wanted, edges[-1]), edges, parts)
     first = _month_sums(
         households_within(county.table(name), piece), name, wanted, dates["months"], dates["known"]
@@ -76,13 +76,12 @@ def by_span(
     return cells.union(_from_months(mixed.mutate(y=mixed.y.cast(FEN)), edges, parts))
 
 
-def span_dates(
-    county: County, name: str, when: Sequence[Moment], edges: Sequence[int]
-) -> dict[str, pa.Table]:
-    """Return the tables of months and days that `by_span` reads."""
+def span_dates(known: KnownCounty, name: str, edges: Sequence[int]) -> dict[str, pa.Table]:
+    """Return the tables of months and days that `by_span` reads; none where it goes by the known rows."""
+    when = known.moments
     known_in_order = all(a.known_by <= b.known_by for a, b in pairwise(when))
-    if county.facts.get(f"corrected.{name}", False) or not known_in_order:
-        return {"clock": moment_table(when)}
+    if known.county.facts.get(f"corrected.{name}", False) or not known_in_order:
+        return {}
     last = [last_complete_month(m.as_of) for m in when]
     ends = sorted({m - edge for m in last for edge in edges})  # a cell is (ends[i], ends[i + 1]]
     base = ends[0]
@@ -101,12 +100,12 @@ def span_dates(
         for turn, (m, m_last) in enumerate(zip(when, last, strict=True))
         for age in range(edges[-1])
     ]
-    known = {f"known_{i}": m.known_by for i, m in enumerate(when)}
+    known_by = {f"known_{i}": m.known_by for i, m in enumerate(when)}
     return {
         "months": rows_table(months, month="int32", closed="int32", cell="int32", number="int32"),
         "spans": rows_table(spans, cell="int32", as_of="date", span="int8", back="int32"),
         "calendar": rows_table(calendar, month="int32", turn="int32", as_of="date", age="int32"),
-        "known": rows_table([known], **dict.fromkeys(known, "date")),
+        "known": rows_table([known_by], **dict.fromkeys(known_by, "date")),
     }
 
 
@@ -202,11 +201,9 @@ def monthly_features(
     return _pivot(_windows(t, features, edges), name, features, edges[-1] // YEAR)
 
 
-def monthly_dates(
-    county: County, name: str, features: Sequence[Feature], when: Sequence[Moment]
-) -> dict[str, pa.Table]:
-    """Return the tables of dates that `block` reads."""
-    return span_dates(county, name, when, _edges(features))
+def monthly_dates(known: KnownCounty, name: str, features: Sequence[Feature]) -> dict[str, pa.Table]:
+    """Return the tables of dates that `monthly_features` reads."""
+    return span_dates(known, name, _edges(features))
 
 
 def _edges(features: Sequence[Feature]) -> list[int]:
@@ -298,12 +295,12 @@ def _value(f: Feature, p: ir.Table) -> ir.Value:
     return way.formula(part, f.window or 1, f.lag)
 
 
-def count_totals(county: Shape, name: str, reach: int, clock: ir.Table) -> ir.Table:
+def count_totals(county: Shape, name: str, reach: int) -> ir.Table:
     """Count the totals over several months that reach into the longest window, by household and as-of.
 
     A household whose spending is only known as such totals has no monthly figures to make windows of.
     """
-    t = known_rows(county, name, clock)
+    t = county.rows(name)
     t = t.filter(
         (t.month_from < t.month_to) & (t.month_to > t.last_month - reach) & (t.month_from <= t.last_month)
     )

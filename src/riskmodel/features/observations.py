@@ -19,14 +19,21 @@ import ibis
 import ibis.expr.types as ir
 import pyarrow as pa
 
-from riskmodel.data import County, Shape, fetch_frame, month_end, rows_table
+from riskmodel.data import Shape, fetch_frame, month_end, rows_table
 from riskmodel.errors import SpecError
 from riskmodel.features import derived
 from riskmodel.features.aggregates import AGGREGATES, BLOCK_PREFIX, DECIMALS, Observations
 from riskmodel.features.declaration import Feature
 from riskmodel.features.derived import line_of
 from riskmodel.features.records import in_range
-from riskmodel.households import Moment, as_moments, known_rows, last_complete_month, window_end
+from riskmodel.households import (
+    KnownCounty,
+    Moment,
+    as_moments,
+    known_county,
+    last_complete_month,
+    window_end,
+)
 from riskmodel.rules import RelativeLine
 
 KEY = ["household_id", "as_of"]
@@ -35,14 +42,12 @@ RATIO, SHARE, LOG, BELOW = "line_ratio", "line_share", "line_log", "below"
 MAX_LINE_SHARE = 1_000.0
 
 
-def indicator_features(
-    county: Shape, features: Sequence[Feature], clock: ir.Table, windows: ir.Table
-) -> ir.Table:
+def indicator_features(county: Shape, features: Sequence[Feature], windows: ir.Table) -> ir.Table:
     """Return the features of items of ``indicators``."""
     items = sorted({str(f.column) for f in features})
     corrected = county.facts.get("corrected.indicators", False)
     # A corrected row holds from one moment to another, so then every moment has rows of its own.
-    t = known_rows(county, "indicators", clock) if corrected else county.table("indicators")
+    t = county.rows("indicators") if corrected else county.table("indicators")
     by = [*(KEY if corrected else ["household_id"]), "date", "known_on"]
     t = t.filter(t["item"].isin(items))
     wide = t.group_by(by).agg(
@@ -87,14 +92,16 @@ def finish_observation(f: Feature, t: ir.Table, county: Shape) -> ir.Value:
     return derived.per_unit(f, t[f"{BLOCK_PREFIX}{f.id}"], t)
 
 
-def account_ends(county: County, features: Sequence[Feature], when: tuple[Moment, ...]) -> tuple[Moment, ...]:
-    """Return the ends of the months with income that any feature can reach."""
-    t = fetch_frame(county, _income_months)["month_to"]
+def known_at_account_ends(known: KnownCounty, features: Sequence[Feature]) -> KnownCounty:
+    """Return the county as known at the ends of the months with income that any feature can reach."""
+    t = fetch_frame(known, _income_months)["month_to"]
+    when = known.moments
     last = max(last_complete_month(m.as_of) for m in when)
     windows = [f.window for f in features]
     reach = None if None in windows else max(w for w in windows if w is not None)
     first = 0 if reach is None else min(last_complete_month(m.as_of) for m in when) - reach + 1
-    return as_moments(month_end(int(m)) for m in t if first <= m <= last)
+    ends = as_moments(month_end(int(m)) for m in t if first <= m <= last)
+    return known_county(known.county, ends)
 
 
 def _income_months(county: Shape) -> ir.Table:

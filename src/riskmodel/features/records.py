@@ -18,7 +18,7 @@ import pyarrow as pa
 from riskmodel.data import Shape, rows_table
 from riskmodel.features.aggregates import AGGREGATES, BLOCK_PREFIX, CODE_COLUMNS, DatedRows, Members
 from riskmodel.features.declaration import Feature
-from riskmodel.households import Moment, add_months, known_members, known_rows, valid_on
+from riskmodel.households import PRESENT_MEMBERS, Moment, add_months, valid_on
 
 
 def conditions_hold(t: ir.Table, where: Mapping[str, Any]) -> ir.BooleanValue:
@@ -46,22 +46,20 @@ KEY = ["household_id", "as_of"]
 ZERO_WHERE_NO_ROW = ("count", "any", "sum", "nunique", "active")
 
 
-def dated_features(
-    county: Shape, name: str, features: Sequence[Feature], clock: ir.Table, windows: ir.Table
-) -> ir.Table:
+def dated_features(county: Shape, name: str, features: Sequence[Feature], windows: ir.Table) -> ir.Table:
     """Return the features of one table of dated rows, before the rule for missing values.
 
     A window of n months is ``(as_of − n months, as_of]``, as for open causes; without a window every row
     up to as-of counts.
     """
-    t = known_rows(county, name, clock).inner_join(windows, "as_of")
+    t = county.rows(name).inner_join(windows, "as_of")
     t = t.mutate(month=(t.date.year() * 12 + t.date.month() - 1).cast("int32"))
     return t.group_by(KEY).agg(**{f.id: _dated_value(f, t).cast("float64") for f in features})
 
 
-def asset_features(county: Shape, features: Sequence[Feature], clock: ir.Table) -> ir.Table:
+def asset_features(county: Shape, features: Sequence[Feature]) -> ir.Table:
     """Return the features of assets held at as-of; a set may ask for authorised rows only."""
-    t = known_rows(county, "assets", clock)
+    t = county.rows("assets")
     t = t.filter(valid_on(t))
     authorised = (t.authorised_on <= t.known_by).fill_null(False)
     out = {}
@@ -104,13 +102,13 @@ def _dated_value(f: Feature, t: ir.Table) -> ir.Value:
     return AGGREGATES[f.aggregate].dated(DatedRows(f, t, inside))  # type: ignore[misc]  # declarations are checked
 
 
-def member_features(county: Shape, features: Sequence[Feature], clock: ir.Table) -> ir.Table:
+def member_features(county: Shape, features: Sequence[Feature]) -> ir.Table:
     """Return the features of members, missing values decided.
 
     A count is null, not 0, where a column it asks about is known for no member of the household: an
     office that never recorded health has not thereby a healthy county.
     """
-    t = known_members(county, clock)
+    t = county.rows(PRESENT_MEMBERS)
     asked = sorted({c for f in features for c in _member_columns(f)})
     known = {f"known_{c}": t[c].count() for c in asked}
     g = t.group_by(KEY).agg(**{f.id: _member_value(f, t).cast("float64") for f in features}, **known)

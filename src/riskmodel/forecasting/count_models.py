@@ -59,9 +59,8 @@ from riskmodel.forecasting.counts import Array, Counts, Hierarchy, counts_as_kno
 from riskmodel.forecasting.household_methods import Components, Scale
 from riskmodel.households import (
     WATCHED_EVENTS,
-    Moment,
     add_months,
-    known_rows,
+    known_county,
     last_complete_month,
     window_end,
 )
@@ -416,7 +415,7 @@ def entry_probabilities(
     """Return each household's chance of being newly monitored within twelve months."""
     from sklearn.linear_model import LogisticRegression
 
-    known = known_rows(county, "monitoring", (Moment(as_of, as_of),))
+    known = known_county(county, as_of).rows("monitoring")
     entries = known.filter(known.event.isin(WATCHED_EVENTS)).select("household_id", "date").to_pandas()
     entries["date"] = pd.to_datetime(entries["date"])
     joined = past.reset_index(drop=True).reset_index().merge(entries, on="household_id")

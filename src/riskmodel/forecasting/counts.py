@@ -31,10 +31,10 @@ from numpy.typing import NDArray
 from riskmodel.data import County, codes, month_text
 from riskmodel.errors import InputMissing, UsageError
 from riskmodel.households import (
+    HOUSEHOLD_STATES,
     WATCHED_EVENTS,
     Moment,
-    known_households,
-    known_rows,
+    known_county,
     last_complete_month,
 )
 
@@ -89,11 +89,11 @@ def monthly_counts(
     name = "risk_events" if what == "events" else "monitoring"
     if not county.has(name):
         raise InputMissing(f"table {name} is absent: there is nothing to count")
-    moment = (Moment(as_of, known_by or as_of),)
-    t = known_rows(county, name, moment)
+    known_then = known_county(county, Moment(as_of, known_by or as_of))
+    t = known_then.rows(name)
     t = t.filter(t.date <= t.as_of)
     t = t.mutate(causes=t.cause) if what == "events" else t.filter(t.event.isin(WATCHED_EVENTS))
-    homes = known_households(county, moment)
+    homes = known_then.rows(HOUSEHOLD_STATES)
     if what == "relocated":
         homes = homes.filter(homes.relocated.fill_null(False))
     homes = homes.select("household_id", "township")

@@ -22,9 +22,9 @@ from riskmodel.errors import UsageError
 from riskmodel.households import (
     PREFIXES,
     AccountingPeriod,
+    KnownCounty,
     Moment,
-    as_moments,
-    build_accounts,
+    known_county,
     last_complete_month,
     window_end,
 )
@@ -70,15 +70,15 @@ def first_month(county: County, known_by: dt.date) -> int | None:
 
 def household_histories(county: County, days: Sequence[dt.date], *, quarters: bool = True) -> pd.DataFrame:
     """Return each household's standing at each day, as it was known then."""
-    when = as_moments(days)
+    known = known_county(county, days)
     # Of whom nobody is left has no income per head to forecast.
-    year = build_accounts(county, when).filter(lambda t: t.persons > 0).select(*KEY, *STATE).to_pandas()
+    year = known.accounts().filter(lambda t: t.persons > 0).select(*KEY, *STATE).to_pandas()
     if year.empty:
         raise UsageError(f"no household is known at {', '.join(map(str, days))}: give a later --as-of")
     year["as_of"] = pd.to_datetime(year["as_of"])
-    recent = _quarters(county, when) if quarters else pd.DataFrame(columns=[*KEY, *QUARTER_NAMES])
+    recent = _quarters(known) if quarters else pd.DataFrame(columns=[*KEY, *QUARTER_NAMES])
     out = year.merge(recent.astype({"as_of": year["as_of"].dtype}), on=KEY, how="left", validate="one_to_one")
-    last = out["as_of"].map({pd.Timestamp(m.as_of): last_complete_month(m.as_of) for m in when})
+    last = out["as_of"].map({pd.Timestamp(m.as_of): last_complete_month(m.as_of) for m in known.moments})
     out["age_months"] = (last - out["period_to"]).astype(float)
     out = _only_whole_periods(county, out, last.to_numpy(dtype=float))
     out["history"] = _kind(out)
@@ -98,11 +98,12 @@ def _only_whole_periods(county: County, t: pd.DataFrame, last: np.ndarray) -> pd
     return t
 
 
-def _quarters(county: County, when: tuple[Moment, ...]) -> pd.DataFrame:
+def _quarters(known: KnownCounty) -> pd.DataFrame:
     # Nine months before a day is never another of them (`STEP`): both looks go in one accounting.
-    looks = {window_end(m.as_of, back): (m, first) for m in when for first, back in ((0, 0), (3, -9))}
-    moments = as_moments(Moment(day, m.known_by) for day, (m, _) in looks.items())
-    t = build_accounts(county, moments, AccountingPeriod(months=3))
+    both = ((0, 0), (3, -9))
+    looks = {window_end(m.as_of, back): (m, first) for m in known.moments for first, back in both}
+    moments = [Moment(day, m.known_by) for day, (m, _) in looks.items()]
+    t = known_county(known.county, moments).accounts(AccountingPeriod(months=3))
     t = t.filter(t.income_basis == "months").select(*KEY, *(f"{p}net_income" for p in PREFIXES))
     quarters = t.to_pandas()
     quarters["as_of"] = pd.to_datetime(quarters["as_of"])
@@ -136,10 +137,10 @@ def later_incomes(county: County, pairs: Iterable[tuple[dt.date, int]], known_by
     )
     if periods.empty:
         return pd.DataFrame(columns=[*KEY, "horizon_months", "actual"])
-    when = as_moments(Moment(e.date(), known_by) for e in periods["end"].unique())
-    t = build_accounts(county, when).select(*KEY, "pcni", "period_to").to_pandas()
+    known = known_county(county, [Moment(e.date(), known_by) for e in periods["end"].unique()])
+    t = known.accounts().select(*KEY, "pcni", "period_to").to_pandas()
     end = pd.to_datetime(t.pop("as_of"))
-    last = end.map({pd.Timestamp(m.as_of): last_complete_month(m.as_of) for m in when})
+    last = end.map({pd.Timestamp(m.as_of): last_complete_month(m.as_of) for m in known.moments})
     complete = t["pcni"].notna() & (t["period_to"] == last)
     t = t.assign(end=end)[complete].rename(columns={"pcni": "actual"})
     return t.merge(periods, on="end")[[*KEY, "horizon_months", "actual"]]

@@ -34,12 +34,11 @@ from riskmodel.forecasting.conformal import MONTH_DAYS
 from riskmodel.forecasting.household import DRAWS, LONGEST, Array, HouseholdForecast
 from riskmodel.forecasting.warning import scale_risk_headings
 from riskmodel.households import (
+    PRESENT_MEMBERS,
     AccountingPeriod,
     Moment,
     add_months,
-    build_accounts,
-    known_members,
-    known_rows,
+    known_county,
     window_end,
 )
 from riskmodel.i18n import Message
@@ -272,11 +271,9 @@ def _flows(county: County, forecast: HouseholdForecast, months: int) -> pd.DataF
     Households that are known by totals have no months: theirs is the year's share.
     """
     day = window_end(forecast.as_of, months - LONGEST)
-    when = (Moment(day, forecast.as_of),)
+    known = known_county(county, Moment(day, forecast.as_of))
     columns = ["income_wage", "income_business", "spending_medical"]
-    t = build_accounts(county, when, AccountingPeriod(months=months)).select(
-        "household_id", "income_basis", *columns
-    )
+    t = known.accounts(AccountingPeriod(months=months)).select("household_id", "income_basis", *columns)
     frame = t.to_pandas().set_index("household_id").reindex(forecast.standing["household_id"])
     amounts = frame[columns].astype(float).fillna(0.0)
     return amounts.mul(np.where(frame["income_basis"].eq("total"), months / LONGEST, 1.0), axis=0)
@@ -326,7 +323,7 @@ def _reimbursed(county: County, as_of: dt.date, otherwise: float) -> float:
     """Return the county's share of medical cost that is reimbursed, from ``medical`` where it is there."""
     if not county.has("medical"):
         return otherwise
-    t = known_rows(county, "medical", (Moment(as_of, as_of),))
+    t = known_county(county, as_of).rows("medical")
     total, paid = t.total.sum(), t.reimbursed.sum()
     sums = t.agg(total=total.cast("float64"), paid=paid.cast("float64")).to_pandas().iloc[0]
     return (
@@ -340,7 +337,7 @@ def _support(county: County, forecast: HouseholdForecast, shock: Shock) -> Loss:
         raise InputMissing(
             "table support is absent: what support pays is not known, so it cannot be withdrawn"
         )
-    t = known_rows(county, "support", (Moment(forecast.as_of, forecast.as_of),))
+    t = known_county(county, forecast.as_of).rows("support")
     running = t.filter(
         (t.date <= t.as_of) & (t.end_date.isnull() | (t.end_date > t.as_of)) & t.amount.notnull()
     )
@@ -372,7 +369,7 @@ def _affected(forecast: HouseholdForecast, shock: Shock) -> Array:
 
 def _migrant_share(county: County, as_of: dt.date, ids: pd.Series, home_wage: float) -> Array:
     """Return the share of a household's wages that members earn who do not live there."""
-    t = known_members(county, (Moment(as_of, as_of),))
+    t = known_county(county, as_of).rows(PRESENT_MEMBERS)
     t = t.filter(t.work_capacity.isin(list(WORKING)).fill_null(False))
     away = (t.resident == ibis.literal(False)).fill_null(False)
     counts = t.group_by("household_id").agg(away=away.cast("int64").sum(), able=t.count()).to_pandas()

@@ -61,10 +61,9 @@ from riskmodel.forecasting.accuracy import Array, adjust_p_values
 from riskmodel.forecasting.counts import Counts
 from riskmodel.forecasting.household import HouseholdForecast
 from riskmodel.households import (
+    HOUSEHOLD_STATES,
     WATCHED_EVENTS,
-    as_moments,
-    known_households,
-    known_rows,
+    known_county,
     last_complete_month,
     window_end,
 )
@@ -360,9 +359,10 @@ def _register(county: County, as_of: dt.date) -> pd.DataFrame | None:
     """Hold the share of the monitored households that are not eliminated against the other townships'."""
     if not county.has("monitoring"):
         return None
-    t = known_rows(county, "monitoring", as_moments(as_of))
+    known = known_county(county, as_of)
+    t = known.rows("monitoring")
     rows = t.filter(t.date <= t.as_of).select("household_id", "date", "event").to_pandas()
-    homes = known_households(county, as_moments(as_of)).select("household_id", "township").to_pandas()
+    homes = known.rows(HOUSEHOLD_STATES).select("household_id", "township").to_pandas()
     last = rows.sort_values(["date", "event"], kind="stable").drop_duplicates("household_id", keep="last")
     ever = last[last["event"].isin([*WATCHED_EVENTS, "eliminated"])].merge(homes)
     if ever.empty:
@@ -405,6 +405,6 @@ def _neighbours(county: County, as_of: dt.date) -> dict[str, tuple[str, ...]] | 
         return None
     where = county.table("coordinates")
     where = where.filter(where.known_on.isnull() | (where.known_on <= as_of)).select("village", "lon", "lat")
-    homes = known_households(county, as_moments(as_of)).select("township", "village").distinct()
+    homes = known_county(county, as_of).rows(HOUSEHOLD_STATES).select("township", "village").distinct()
     points = homes.inner_join(where, "village").select("township", "lon", "lat").to_pandas().dropna()
     return nearest_townships(points) if len(points) else None

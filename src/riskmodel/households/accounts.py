@@ -8,20 +8,18 @@ Rules, features, labels and forecasts all stand on these quantities (official ru
 * net income = income of all sources − production spending; ``pcni`` divides it by the members present;
 * a household without an income row in a period has unknown income there: null, never 0.
 
-Every function takes `riskmodel.households.point_in_time` moments and gives one row per household and moment.
+They are written on the rows of a `riskmodel.households.KnownCounty`: one row per household and moment.
 """
 
 from __future__ import annotations
-
-from collections.abc import Callable, Iterable
 
 import ibis
 import ibis.expr.types as ir
 from pydantic import Field
 
-from riskmodel.data import County, Shape, codes, store_query, unfused_selects
+from riskmodel.data import Shape, codes
 from riskmodel.households import point_in_time
-from riskmodel.households.point_in_time import Moment, Moments
+from riskmodel.households.point_in_time import HOUSEHOLD_STATES, PRESENT_MEMBERS
 from riskmodel.io import Spec
 
 RIGID_CATEGORIES = ("medical", "education", "housing", "disaster", "accident")
@@ -33,8 +31,6 @@ WATCHED_EVENTS = ("identified", "rolled_back", "re_marked")
 KEY = ("household_id", "as_of")
 INCOMES = (*KEY, "pcni", "persons", "weight", "income_basis")
 PAID_SOURCES = {"wage": ("wage",), "earning": ("wage", "transfer")}  # what counts as a month with earnings
-
-Source = County | Shape
 
 
 class AccountingPeriod(Spec):
@@ -49,19 +45,16 @@ class AccountingPeriod(Spec):
     calendar_year: bool = False
 
 
-def build_accounts(
-    county: County, when: Iterable[Moment], period: AccountingPeriod | None = None
-) -> ir.Table:
+def household_accounts(county: Shape, period: AccountingPeriod) -> ir.Table:
     """Return the quantities of every household known at each moment.
 
     Parameters
     ----------
     county
-        The checked tables.
-    when : iterable of Moment
-        From `riskmodel.households.point_in_time.as_moments`.
-    period : Period, optional
-        Twelve months by default.
+        What the query is written from: the shape of a `riskmodel.households.KnownCounty`, whose ``accounts``
+        runs it once.
+    period
+        Which months are accounted.
 
     Returns
     -------
@@ -85,52 +78,29 @@ def build_accounts(
     ----------
     Official rules, "Quantities" and "Exactly"; data contract, "What an office really has".
     """
-    moments, period = tuple(when), period or AccountingPeriod()
-    # Rules, features and cohorts of one month all ask for the same: it is computed once.
-    return county.once(
-        ("accounting", moments, period), lambda: _stored(county, _quantities_at, moments, period)
-    )
+    return _build(county, period, None)
 
 
-def accounts_over_spans(county: Source, when: Moments, spans: ir.Table, period: AccountingPeriod) -> ir.Table:
+def household_incomes(county: Shape, period: AccountingPeriod) -> ir.Table:
+    """Return incomes per head alone: what lines and labels, which look at many windows, ask for."""
+    return _build(county, period, None).select(*INCOMES)
+
+
+def accounts_over_spans(county: Shape, spans: ir.Table, period: AccountingPeriod) -> ir.Table:
     """Return the quantities of households each over its own span, which may end after as-of."""
-    return _build(county, when, period, spans)
+    return _build(county, period, spans)
 
 
-def build_incomes(county: County, when: Iterable[Moment], period: AccountingPeriod | None = None) -> ir.Table:
-    """Return incomes per head alone, computed once whoever asks: lines and labels look at many windows."""
-    moments, period = tuple(when), period or AccountingPeriod()
-    if all(m.known_by == m.as_of for m in moments):
-        return build_accounts(county, moments, period).select(*INCOMES)
-    # Looked back on by labels alone, so the other quantities are not computed.
-    return county.once(("incomes", moments, period), lambda: _stored(county, _incomes_at, moments, period))
-
-
-def _stored(
-    county: County, quantities: Callable[..., ir.Table], moments: tuple[Moment, ...], period: AccountingPeriod
-) -> ir.Table:
-    with unfused_selects():
-        return store_query(county, quantities, period, clock=point_in_time.moment_table(moments))
-
-
-def _quantities_at(county: Shape, period: AccountingPeriod, clock: ir.Table) -> ir.Table:
-    return _build(county, clock, period, None)
-
-
-def _incomes_at(county: Shape, period: AccountingPeriod, clock: ir.Table) -> ir.Table:
-    return _build(county, clock, period, None).select(*INCOMES)
-
-
-def _build(county: Source, when: Moments, period: AccountingPeriod, spans: ir.Table | None) -> ir.Table:
+def _build(county: Shape, period: AccountingPeriod, spans: ir.Table | None) -> ir.Table:
     own = spans is not None or (county.facts.get("spans.income", False) and not period.calendar_year)
-    base = _with_period(county, when, period) if spans is None else _with_spans(county, when, spans)
+    base = _with_period(county, period) if spans is None else _with_spans(county, spans)
     parts = [
-        *_income(county, when, base if own else None, period),
-        *_spending(county, when, base if own else None, period),
-        _persons(county, when, base if own else None, period),
-        _open_causes(county, when),
-        _members(county, when),
-        _register(county, when),
+        *_income(county, base if own else None, period),
+        *_spending(county, base if own else None, period),
+        _persons(county, base if own else None, period),
+        _open_causes(county),
+        _members(county),
+        _register(county),
     ]
     return _quantities(county, _joined(base, parts))
 
@@ -152,13 +122,13 @@ def _by_clock(t: ir.Table, period: AccountingPeriod) -> ir.Table:
     return t.mutate(period_from=(t.last_month - period.months + 1).cast("int32"), period_to=t.last_month)
 
 
-def _with_period(county: Source, when: Moments, period: AccountingPeriod) -> ir.Table:
+def _with_period(county: Shape, period: AccountingPeriod) -> ir.Table:
     """Attach ``period_from, period_to, income_basis, stale`` to every household."""
-    base = point_in_time.known_households(county, when).drop("valid_from", "known_on", "ago_12", "ago_24")
+    base = county.rows(HOUSEHOLD_STATES).drop("valid_from", "known_on", "ago_12", "ago_24")
     base = _by_clock(base, period)
     if not county.facts.get("spans.income", False):
         return base.mutate(income_basis=ibis.literal("months"), stale=ibis.literal(False))
-    t = point_in_time.known_rows(county, "income", when)
+    t = county.rows("income")
     if period.calendar_year:
         return _with_totals_of_the_year(base, t)
     # Labels know more than as-of did: a total that ends later is not this period's.
@@ -189,20 +159,18 @@ def _with_totals_of_the_year(base: ir.Table, income: ir.Table) -> ir.Table:
     return out.mutate(income_basis=basis, stale=ibis.literal(False)).drop("by_total")
 
 
-def _with_spans(county: Source, when: Moments, spans: ir.Table) -> ir.Table:
-    base = point_in_time.known_households(county, when).drop("valid_from", "known_on", "ago_12", "ago_24")
+def _with_spans(county: Shape, spans: ir.Table) -> ir.Table:
+    base = county.rows(HOUSEHOLD_STATES).drop("valid_from", "known_on", "ago_12", "ago_24")
     base = base.inner_join(spans.select(*KEY, "period_from", "period_to"), list(KEY))
     return base.mutate(income_basis=ibis.literal("total"), stale=ibis.literal(False))
 
 
-def _spans(
-    county: Source, name: str, when: Moments, base: ir.Table | None, period: AccountingPeriod
-) -> ir.Table:
+def _spans(county: Shape, name: str, base: ir.Table | None, period: AccountingPeriod) -> ir.Table:
     """Return known rows of income or spending with their household's period and the shift they fall in.
 
     ``base`` carries a span per household; None says that the calendar alone decides, which is cheaper.
     """
-    t = point_in_time.known_rows(county, name, when)
+    t = county.rows(name)
     if base is not None:
         t = t.inner_join(base.select(*KEY, "period_from", "period_to"), list(KEY))
     else:
@@ -236,7 +204,7 @@ def _never_added(t: ir.Table, code: str) -> ir.Table:
     return best.filter(best.tier == best._best).select(*by, "amount", "paid_months")
 
 
-def _paid(county: Source, rows: ir.Table) -> ir.Table:
+def _paid(county: Shape, rows: ir.Table) -> ir.Table:
     """Return income rows with a bit for each month of the period that had an amount above 0 (no totals).
 
     An ``or`` over bits counts distinct months far cheaper than a distinct count.
@@ -256,8 +224,8 @@ def _earlier(rows: ir.Table, name: str) -> ir.Table:
     )
 
 
-def _income(county: Source, when: Moments, base: ir.Table | None, period: AccountingPeriod) -> list[ir.Table]:
-    rows = _spans(county, "income", when, base, period)
+def _income(county: Shape, base: ir.Table | None, period: AccountingPeriod) -> list[ir.Table]:
+    rows = _spans(county, "income", base, period)
     paid = _paid(county, rows)
     now = paid.filter(paid["shift"] == 0)
     sources = {
@@ -294,12 +262,10 @@ def _net_of_costs(rows: ir.Table) -> ir.Table:
     )
 
 
-def _spending(
-    county: Source, when: Moments, base: ir.Table | None, period: AccountingPeriod
-) -> list[ir.Table]:
-    rows = _spans(county, "spending", when, base, period)
+def _spending(county: Shape, base: ir.Table | None, period: AccountingPeriod) -> list[ir.Table]:
+    rows = _spans(county, "spending", base, period)
     if county.facts["business_net"]:
-        rows = _without_costs_already_net(county, rows, when, base, period)
+        rows = _without_costs_already_net(county, rows, base, period)
     # Of earlier periods only production spending is asked for.
     rows = rows.filter((rows["shift"] == 0) | (rows.category == "production"))
     if county.facts.get("spans.spending", False):
@@ -314,10 +280,10 @@ def _spending(
 
 
 def _without_costs_already_net(
-    county: Source, rows: ir.Table, when: Moments, base: ir.Table | None, period: AccountingPeriod
+    county: Shape, rows: ir.Table, base: ir.Table | None, period: AccountingPeriod
 ) -> ir.Table:
     """Leave out production spending whose span lies inside a ``business_net`` row's span."""
-    income = _spans(county, "income", when, base, period)
+    income = _spans(county, "income", base, period)
     net = income.filter(income.source == "business_net").select(
         *KEY, net_from=income.month_from, net_to=income.month_to
     )
@@ -334,9 +300,9 @@ def _without_costs_already_net(
     return rows.filter(rows.category != "production").union(kept)
 
 
-def _persons(county: Source, when: Moments, base: ir.Table | None, period: AccountingPeriod) -> ir.Table:
+def _persons(county: Shape, base: ir.Table | None, period: AccountingPeriod) -> ir.Table:
     """Count the members present at the end of each period (totals) or at as-of less 0, 1, 2 periods."""
-    t = point_in_time.known_rows(county, "members", when)
+    t = county.rows("members")
     t = t.select(*KEY, "member_id", "valid_from", "valid_to")
     if base is not None:
         t = t.inner_join(base.select(*KEY, "period_from", "period_to", "income_basis"), list(KEY))
@@ -360,8 +326,8 @@ def _end_of_span(t: ir.Table, k: int) -> ir.Value:
     return (ibis.date(year, month, ibis.literal(1)) - ibis.interval(days=1)).cast("date")
 
 
-def _open_causes(county: Source, when: Moments) -> ir.Table:
-    t = point_in_time.known_rows(county, "risk_events", when)
+def _open_causes(county: Shape) -> ir.Table:
+    t = county.rows("risk_events")
     t = t.filter((t.date > t.ago_12) & (t.date <= t.as_of))
     order = list(codes("risk_events", "cause"))
     rank = ibis.cases(*[(t.cause == c, i) for i, c in enumerate(order)], else_=len(order))
@@ -373,8 +339,8 @@ def _open_causes(county: Source, when: Moments) -> ir.Table:
     )
 
 
-def _members(county: Source, when: Moments) -> ir.Table:
-    t = point_in_time.known_members(county, when)
+def _members(county: Shape) -> ir.Table:
+    t = county.rows(PRESENT_MEMBERS)
     # Physically unable children are no drop-outs (001 §8).
     able = ~t.disability_grade.isin([1, 2]).fill_null(False)
     out_of_school = t.age.between(6, 15) & (t.schooling == "dropped_out").fill_null(False) & able
@@ -386,9 +352,9 @@ def _members(county: Source, when: Moments) -> ir.Table:
     )
 
 
-def _register(county: Source, when: Moments) -> ir.Table:
+def _register(county: Shape) -> ir.Table:
     """Return the latest register row and the latest causes named in any register row."""
-    t = point_in_time.known_rows(county, "monitoring", when)
+    t = county.rows("monitoring")
     t = t.filter(t.date <= t.as_of)
     order = list(codes("monitoring", "event"))
     rank = ibis.cases(*[(t.event == c, i) for i, c in enumerate(order)], else_=len(order))
@@ -407,7 +373,7 @@ def _register(county: Source, when: Moments) -> ir.Table:
     )
 
 
-def _quantities(county: Source, t: ir.Table) -> ir.Table:
+def _quantities(county: Shape, t: ir.Table) -> ir.Table:
     t = _absent_is_null_else_zero(county, t)
     t = _net_and_per_head(county, t)
     divisor = ibis.coalesce(t.previous_net_income, t.net_income)
@@ -437,7 +403,7 @@ def _quantities(county: Source, t: ir.Table) -> ir.Table:
     return t.drop(*drop)
 
 
-def _absent_is_null_else_zero(county: Source, t: ir.Table) -> ir.Table:
+def _absent_is_null_else_zero(county: Shape, t: ir.Table) -> ir.Table:
     """Where a table exists, no row means 0 or none; where it is absent, null stays."""
     zero: dict[str, ir.Value] = {c: t[c].fill_null(0) for c in ("labour", "labour_unknown")}
     zero |= {f"{p}persons": t[f"{p}persons"].fill_null(0) for p in PREFIXES}
@@ -459,7 +425,7 @@ def _absent_is_null_else_zero(county: Source, t: ir.Table) -> ir.Table:
     return t.mutate(**zero)
 
 
-def _net_and_per_head(county: Source, t: ir.Table) -> ir.Table:
+def _net_and_per_head(county: Shape, t: ir.Table) -> ir.Table:
     amounts: dict[str, ir.Value] = {}
     for p in PREFIXES:
         gross, costs = t[f"{p}gross_income"], t[f"{p}production" if p else "spending_production"]
@@ -484,7 +450,7 @@ def _income_reason(t: ir.Table) -> ir.Value:
     )
 
 
-def _has_risk(county: Source, t: ir.Table) -> ir.Value:
+def _has_risk(county: Shape, t: ir.Table) -> ir.Value:
     known = t.gap_housing | t.gap_water | t.gap_schooling | t.gap_medical
     for c in codes("risk_events", "cause"):
         known = known | t[f"cause_{c}"].fill_null(False)

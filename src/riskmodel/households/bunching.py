@@ -27,8 +27,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from riskmodel.data import County, FurtherCheck
-from riskmodel.households import accounts, point_in_time
-from riskmodel.households.point_in_time import Moment
+from riskmodel.households.accounts import AccountingPeriod
+from riskmodel.households.known import known_county
+from riskmodel.households.point_in_time import HOUSEHOLD_STATES, Moment
 from riskmodel.i18n import LANGUAGES, Language, text
 
 Floats = NDArray[np.floating]
@@ -191,9 +192,10 @@ def annual_incomes(county: County) -> pd.DataFrame:
     # As of New Year's Day the accounting takes the year before, and the members present at its end.
     by = max(county.known_through, dt.date(years[-1] + 1, 1, 1))
     when = tuple(Moment(dt.date(year + 1, 1, 1), by) for year in years)
-    t = accounts.build_incomes(county, when, accounts.AccountingPeriod(calendar_year=True))
+    known = known_county(county, when)
+    t = known.incomes(AccountingPeriod(calendar_year=True))
     t = t.filter(t.pcni.notnull()).select("household_id", "as_of", "pcni")
-    places = point_in_time.known_households(county, when).select("household_id", "as_of", "township")
+    places = known.rows(HOUSEHOLD_STATES).select("household_id", "as_of", "township")
     out = t.inner_join(places, ["household_id", "as_of"]).order_by("as_of", "household_id").to_pandas()
     out["year"] = pd.to_datetime(out["as_of"]).dt.year - 1
     return out[["household_id", "year", "township", "pcni"]]

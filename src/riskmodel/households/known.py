@@ -1,27 +1,48 @@
-"""A county as it was known at some moments: made once, handed down to rules, features, targets and scores."""
+"""A county as it was known at some moments: made once, handed down to rules, features, targets and scores.
+
+Its relations stand in the engine under a name each, so every query that looks at a table looks at the same
+known rows, and what was known is decided in this package alone.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import datetime as dt
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
+import ibis
 import ibis.expr.types as ir
 
-from riskmodel.data import County
+from riskmodel.data import (
+    County,
+    Shape,
+    canonical_schema,
+    contract,
+    known_name,
+    name_query,
+    store_query,
+    unfused_selects,
+)
 from riskmodel.errors import UsageError
 from riskmodel.households import accounts, point_in_time
-from riskmodel.households.accounts import AccountingPeriod
-from riskmodel.households.point_in_time import DateLike, Moment
+from riskmodel.households.accounts import INCOMES, AccountingPeriod
+from riskmodel.households.point_in_time import CLOCK, HOUSEHOLD_STATES, PRESENT_MEMBERS, DateLike, Moment
 
 AsOf: TypeAlias = DateLike | Iterable[DateLike] | Moment | Iterable[Moment]
+_MADE_OF_ROWS = {
+    HOUSEHOLD_STATES: point_in_time.household_states,
+    PRESENT_MEMBERS: point_in_time.present_members,
+}
 
 
 @dataclass(frozen=True)
 class KnownCounty:
     """A county cut to what was known at one or several moments.
 
-    Each table is computed when it is first asked for and kept with the county, whoever asks.
+    Each relation is made when it is first asked for and kept with the county, whoever asks. Compiled queries
+    (`riskmodel.data.fetch_frame` and its like) take a known county as they take a county; the function that
+    writes one then finds the known rows of a table under ``rows``.
 
     Parameters
     ----------
@@ -34,30 +55,128 @@ class KnownCounty:
     county: County
     moments: tuple[Moment, ...]
 
-    def rows(self, table: str) -> ir.Table:
-        """Return the rows of a contract table known at each moment, corrections resolved."""
-        return point_in_time.known_rows(self.county, table, self.moments)
+    @property
+    def con(self) -> Any:
+        """The engine."""
+        return self.county.con
 
-    def households(self) -> ir.Table:
-        """Return the state of every household at each moment."""
-        return point_in_time.known_households(self.county, self.moments)
+    @property
+    def tables(self) -> Mapping[str, ir.Table]:
+        """The county's tables, and the known rows of each."""
+        return _Tables(self)
 
-    def members(self) -> ir.Table:
-        """Return the members present at each moment, with their ages."""
-        return point_in_time.known_members(self.county, self.moments)
+    @property
+    def shape(self) -> Shape:
+        """What queries are written from; the same for all moments."""
+        return self.county.once("known shape", lambda: _shape(self.county))
+
+    @property
+    def clock(self) -> ir.Table:
+        """The moments as a table, see `riskmodel.households.point_in_time.moment_table`."""
+
+        def make() -> ir.Table:
+            return store_query(self.county, _clock, clock=point_in_time.moment_table(self.moments))
+
+        return self._once("clock", make)
+
+    @property
+    def as_of(self) -> dt.date:
+        """The day spoken of; where there are several, the last."""
+        return self.moments[-1].as_of
+
+    def has(self, name: str) -> bool:
+        """Say whether the source had this table."""
+        return self.county.has(name)
+
+    def rows(self, name: str) -> ir.Table:
+        """Return the rows of a contract table known at each moment, or one of the relations made of them.
+
+        Parameters
+        ----------
+        name
+            A table of the contract; `HOUSEHOLD_STATES` (one row a household and moment) or `PRESENT_MEMBERS`
+            (one row a member present, with the ``age`` in years).
+
+        Returns
+        -------
+        ibis.Table
+            The table's columns and those of `riskmodel.households.point_in_time.moment_table`, corrections
+            resolved; no row where the county lacks the table.
+        """
+        if name in _MADE_OF_ROWS:
+            return self._once("known", lambda: name_query(self, _MADE_OF_ROWS[name]), name)
+        known_rows = point_in_time.known_rows
+        return self._once("known", lambda: name_query(self.county, known_rows, name, clock=self.clock), name)
 
     def accounts(self, period: AccountingPeriod | None = None) -> ir.Table:
-        """Return the household accounts over a period (12 months by default) at each moment."""
-        return accounts.build_accounts(self.county, self.moments, period)
+        """Return the quantities of every household known at each moment.
+
+        Parameters
+        ----------
+        period
+            Twelve months by default.
+
+        Returns
+        -------
+        ibis.Table
+            One row per ``household_id, as_of``, see `riskmodel.households.accounts.household_accounts`.
+        """
+        period = period or AccountingPeriod()
+        return self._once("accounts", lambda: store_query(self, accounts.household_accounts, period), period)
 
     def incomes(self, period: AccountingPeriod | None = None) -> ir.Table:
-        """Return incomes per head alone over a period at each moment."""
-        return accounts.build_incomes(self.county, self.moments, period)
+        """Return incomes per head alone (``household_id, as_of, pcni, persons, weight, income_basis``).
+
+        Lines and labels look at many windows: of moments that look back nothing else is computed.
+        """
+        period = period or AccountingPeriod()
+        if all(m.known_by == m.as_of for m in self.moments):
+            return self.accounts(period).select(*INCOMES)
+        return self._once("incomes", lambda: store_query(self, accounts.household_incomes, period), period)
+
+    def _once(self, what: str, make: Callable[[], ir.Table], *of: Hashable) -> ir.Table:
+        """Make a relation when it is first asked for, always in one way of writing queries: one text each."""
+        with unfused_selects():
+            return self.county.once((what, self.moments, *of), make)
 
     @property
     def fingerprint(self) -> str:
         """The content hash of every row known at the last moment."""
         return point_in_time.fingerprint(self.county, self.moments[-1].known_by)
+
+
+@dataclass(frozen=True)
+class _Tables(Mapping[str, ir.Table]):
+    """A known county's tables and relations, each made when it is looked up."""
+
+    known: KnownCounty
+
+    def __getitem__(self, name: str) -> ir.Table:
+        if name in self.known.county.tables:
+            return self.known.county.tables[name]
+        return self.known.rows(name.removeprefix(known_name("")))
+
+    def __iter__(self) -> Iterator[str]:
+        return (name for name, _ in self.known.shape.schemas)
+
+    def __len__(self) -> int:
+        return len(self.known.shape.schemas)
+
+
+def _shape(county: County) -> Shape:
+    """Return a county's shape with its known relations: the columns of their tables and the clock's."""
+    schemas = {name: canonical_schema(name) for name in contract().tables}
+    schemas |= {name: table.schema() for name, table in county.tables.items()}
+    schemas |= {HOUSEHOLD_STATES: schemas["households"], PRESENT_MEMBERS: schemas["members"]}
+    clock: dict[str, Any] = dict(CLOCK)
+    relations = {known_name(name): ibis.schema({**schema, **clock}) for name, schema in schemas.items()}
+    present = known_name(PRESENT_MEMBERS)
+    relations[present] = ibis.schema({**relations[present], "age": "int32"})
+    return Shape((*county.shape.schemas, *relations.items()), county.shape.kinds, county.shape.about)
+
+
+def _clock(county: Shape, clock: ir.Table) -> ir.Table:
+    return clock
 
 
 def known_county(county: County | KnownCounty, as_of: AsOf | None = None) -> KnownCounty:

@@ -13,7 +13,7 @@ import datetime as dt
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any
 
 import ibis
 import pyarrow as pa
@@ -32,8 +32,17 @@ class Moment:
     known_by: dt.date
 
 
-# Moments, or a table of them as `moment_table` gives (a placeholder where a query is only compiled).
-Moments: TypeAlias = tuple[Moment, ...] | ibis.Table
+# Relations beside the contract's tables, each made of one: the state of every household, members with ages.
+HOUSEHOLD_STATES, PRESENT_MEMBERS = "household_states", "present_members"
+# Columns of a table of moments: what each of its rows may be compared with.
+CLOCK = {
+    "as_of": "date",
+    "known_by": "date",
+    "ago_12": "date",
+    "ago_24": "date",
+    "as_of_month": "int32",
+    "last_month": "int32",
+}
 
 
 def to_date(value: DateLike) -> dt.date:
@@ -132,35 +141,29 @@ def moment_table(when: Iterable[Moment]) -> pa.Table:
     Parameters
     ----------
     when
-        The moments, or a table of them as from `moment_table`.
+        The moments.
 
     Returns
     -------
     pyarrow.Table
         ``as_of, known_by, ago_12, ago_24`` (dates), ``as_of_month, last_month`` (month ordinals).
     """
-    ticks = [_ticks(m) for m in when]
-    types = {name: "date" for days, _ in ticks for name in days}
-    types |= {name: "int32" for _, months in ticks for name in months}
-    return rows_table([days | months for days, months in ticks], **types)
+    return rows_table([_ticks(m) for m in when], **CLOCK)
 
 
-def _ticks(m: Moment) -> tuple[dict[str, dt.date], dict[str, int]]:
-    """Return a moment's dates and month ordinals by name, see `clock`."""
-    days = {
+def _ticks(m: Moment) -> dict[str, Any]:
+    """Return a moment's dates and month ordinals by name, see `CLOCK`."""
+    return {
         "as_of": m.as_of,
         "known_by": m.known_by,
         "ago_12": add_months(m.as_of, -12),
         "ago_24": add_months(m.as_of, -24),
-    }
-    months = {
         "as_of_month": month_ordinal(m.as_of.year, m.as_of.month),
         "last_month": last_complete_month(m.as_of),
     }
-    return days, months
 
 
-def known_rows(county: County | Shape, name: str, when: Moments) -> ibis.Table:
+def known_rows(county: Shape, name: str, clock: ibis.Table) -> ibis.Table:
     """Return the rows of a table that were known at each moment, corrections resolved.
 
     Of rows with equal keys (or, in event tables, equal ``row_id``) the one recorded last holds.
@@ -168,11 +171,11 @@ def known_rows(county: County | Shape, name: str, when: Moments) -> ibis.Table:
     Parameters
     ----------
     county
-        The checked tables.
+        What the query is written from.
     name : str
         A table of the contract.
-    when
-        The moments, or a table of them as from `moment_table`.
+    clock
+        The moments, as from `moment_table`.
 
     Returns
     -------
@@ -181,8 +184,7 @@ def known_rows(county: County | Shape, name: str, when: Moments) -> ibis.Table:
     """
     t = county.table(name)
     # Dates are read from a table even where there is one: the query's text is then the same for all dates.
-    ticks = when if isinstance(when, ibis.Table) else ibis.memtable(moment_table(when))
-    seen = t.inner_join(ticks, [t.known_on <= ticks.known_by])
+    seen = t.inner_join(clock, [t.known_on <= clock.known_by])
     if not county.facts.get(f"corrected.{name}", False):
         return seen
     key = contract().tables[name].key or ("row_id",)
@@ -220,37 +222,31 @@ def valid_on(t: ibis.Table, day: ibis.expr.types.DateValue | str = "as_of") -> i
     return begun & (t.valid_to.isnull() | (on < t.valid_to))
 
 
-def known_households(county: County | Shape, when: Moments) -> ibis.Table:
+def household_states(county: Shape) -> ibis.Table:
     """Return the state of every household that has a row valid and recorded at each moment.
 
     Parameters
     ----------
     county
-        The checked tables.
-    when
-        The moments, or a table of them as from `moment_table`.
+        What the query is written from, with the known rows of ``households``.
 
     Returns
     -------
     ibis.Table
         One row per ``household_id, as_of``: columns of ``households`` and of `moment_table`.
     """
-    t = known_rows(county, "households", when)
+    t = county.rows("households")
     t = t.filter(valid_on(t))
-    if not county.facts["versions.households"]:
-        return t
-    return _latest_version(t, ["as_of", "household_id"])
+    return _latest_version(t, ["as_of", "household_id"]) if county.facts["versions.households"] else t
 
 
-def known_members(county: County | Shape, when: Moments) -> ibis.Table:
+def present_members(county: Shape) -> ibis.Table:
     """Return the members present in each household at each moment, each once, as last known.
 
     Parameters
     ----------
     county
-        The checked tables.
-    when
-        The moments, or a table of them as from `moment_table`.
+        What the query is written from, with the known rows of ``members``.
 
     Returns
     -------
@@ -258,7 +254,7 @@ def known_members(county: County | Shape, when: Moments) -> ibis.Table:
         One row per ``household_id, as_of, member_id``; ``age`` in completed years from the first day
         of the birth month is added.
     """
-    t = known_rows(county, "members", when)
+    t = county.rows("members")
     t = t.filter(valid_on(t))
     if county.facts["versions.members"]:
         t = _latest_version(t, ["as_of", "household_id", "member_id"])

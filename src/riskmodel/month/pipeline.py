@@ -14,7 +14,7 @@ import pandas as pd
 from riskmodel import presentation, register, rules, scoring
 from riskmodel.data import County, DataRefused, check_county, read_county
 from riskmodel.errors import InputMissing
-from riskmodel.households import DateLike, dates_outside_records, to_date
+from riskmodel.households import DateLike, KnownCounty, dates_outside_records, known_county, to_date
 from riskmodel.io import Checkpoints, folder_digest, read_table, write_json, write_table
 from riskmodel.month import archive
 from riskmodel.month.archive import NO_SHEETS, STEPS, MonthOptions, MonthSettings, score_file
@@ -43,6 +43,11 @@ class MonthContext:
         return read_county(self.data, **self.settings.reading)
 
     @cached_property
+    def known(self) -> KnownCounty:
+        """The county as known at as-of: what every step looks at."""
+        return known_county(self.county, self.settings.as_of)
+
+    @cached_property
     def loaded(self) -> LoadedModel:
         """The model at the version of this month."""
         return self.model or load_model(self.settings.model, self.store)
@@ -51,7 +56,7 @@ class MonthContext:
     def verdicts(self) -> pd.DataFrame:
         """Verdicts of the model's rule set at as-of: written, scored beside and reported from one table."""
         params = dict(self.loaded.card["params"])
-        return rules.evaluate_rules(self.county, self.loaded.ruleset, self.settings.as_of, params=params)
+        return rules.evaluate_rules(self.known, self.loaded.ruleset, params=params)
 
     @cached_property
     def worklist(self) -> scoring.Worklist:
@@ -61,7 +66,7 @@ class MonthContext:
         return scoring.build_worklist(
             self.scores(settings.lang), visits=settings.visits, random_share=settings.random_share,
             by=by,  # type: ignore[arg-type]  # build_worklist checks it
-            quota=settings.quota, floor=settings.floor, beyond=settings.beyond, county=self.county,
+            quota=settings.quota, floor=settings.floor, beyond=settings.beyond, county=self.known,
             seed=settings.seed,
         )  # fmt: skip
 
@@ -99,9 +104,7 @@ def apply_rules(context: MonthContext) -> StepResult:
 
 def score_households(context: MonthContext) -> StepResult:
     """Score every household, with reasons in both languages, and log what the scores were made of."""
-    scores = scoring.score_in_languages(
-        context.county, context.loaded, context.settings.as_of, LANGS, context.verdicts
-    )
+    scores = scoring.score_in_languages(context.known, context.loaded, langs=LANGS, verdicts=context.verdicts)
     paths = [write_table(scores[lang], context.out / score_file(lang)) for lang in LANGS]
     card = {
         k: context.loaded.card[k] for k in ("feature_set", "ruleset", "params", "events", "horizon_months")
@@ -150,7 +153,7 @@ def named_lists_folder(out: Path) -> Path:
 
 def write_month_report(context: MonthContext) -> StepResult:
     """Write the report: the run, this month's list with histories, and the page of rules and changes."""
-    county, as_of, lang = context.county, context.settings.as_of, context.settings.lang
+    county, as_of, lang = context.known, context.settings.as_of, context.settings.lang
     listed = read_table(context.out / "worklist.parquet")
     ids = list(listed["household_id"])
     scores = {code: _with_plan(_for_page(context.scores(code), ids), listed, code) for code in LANGS}
@@ -196,7 +199,7 @@ def balance_register(context: MonthContext) -> StepResult:
     if not context.county.has("monitoring"):
         return [], {"ledger": "no table monitoring: there is no register to balance"}
     last = context.settings.as_of
-    made = register.build_register_accounts(context.county, last.replace(day=1), last)
+    made = register.build_register_accounts(context.known, last.replace(day=1), last)
     paths = presentation.write_register(made, context.out / "ledger", context.settings.lang)
     return sorted(paths.values()), _plain(register.summarise_accounts(made))
 

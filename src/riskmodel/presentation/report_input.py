@@ -19,7 +19,7 @@ from riskmodel.evaluation import (
     recent_visits,
     yield_by_source,
 )
-from riskmodel.households import DateLike, Moment, as_moments, known_rows
+from riskmodel.households import DateLike, KnownCounty, known_county
 from riskmodel.i18n import pair
 from riskmodel.presentation.page import embedded
 from riskmodel.runs import open_run
@@ -150,7 +150,7 @@ def read_run(
     )
 
 
-def yields(county: County, as_of: DateLike, months: int = YIELD_MONTHS) -> pd.DataFrame:
+def yields(county: County | KnownCounty, as_of: DateLike, months: int = YIELD_MONTHS) -> pd.DataFrame:
     """Return findings of the visits of the last months by source.
 
     Parameters
@@ -170,7 +170,7 @@ def yields(county: County, as_of: DateLike, months: int = YIELD_MONTHS) -> pd.Da
     return yield_by_source(recent_visits(county, as_of, months))
 
 
-def weighted_yield(county: County, as_of: DateLike, months: int = YIELD_MONTHS) -> pd.DataFrame:
+def weighted_yield(county: County | KnownCounty, as_of: DateLike, months: int = YIELD_MONTHS) -> pd.DataFrame:
     """Return the same visits weighted by the chances that their lists logged; parameters as of `yields`.
 
     Returns
@@ -351,7 +351,7 @@ def _histories(frame: pd.DataFrame | None, ids: list[Any]) -> dict[str, Any]:
 MONTHS = 36  # three years: the period, the one before, and how it came there
 
 
-def histories(county: County, as_of: DateLike, households: Sequence[str]) -> pd.DataFrame:
+def histories(county: County | KnownCounty, as_of: DateLike, households: Sequence[str]) -> pd.DataFrame:
     """Return monthly income and spending of some households up to the last whole month.
 
     Months without a row are missing, not zero; annual totals are left out, for a total is never spread
@@ -371,15 +371,15 @@ def histories(county: County, as_of: DateLike, households: Sequence[str]) -> pd.
     DataFrame
         ``household_id, month`` (``YYYY-MM``)``, income, spending`` (yuan, NaN where there is none), sorted.
     """
-    when = as_moments(as_of)
-    both = [_monthly(county, name, when, list(households)) for name in ("income", "spending")]
+    known = known_county(county, as_of)
+    both = [_monthly(known, name, list(households)) for name in ("income", "spending")]
     out = both[0].merge(both[1], on=["household_id", "month"], how="outer")
     out = out.sort_values(["household_id", "month"], ignore_index=True)
     return out.assign(month=out["month"].map(month_text))[["household_id", "month", "income", "spending"]]
 
 
-def _monthly(county: County, name: str, when: tuple[Moment, ...], households: list[str]) -> pd.DataFrame:
-    t = known_rows(county, name, when)
+def _monthly(known: KnownCounty, name: str, households: list[str]) -> pd.DataFrame:
+    t = known.rows(name)
     t = t.filter(
         t.month_from == t.month_to,
         t.month_to <= t.last_month,
@@ -387,6 +387,6 @@ def _monthly(county: County, name: str, when: tuple[Moment, ...], households: li
         t.household_id.isin(households),
     )
     sums = t.group_by("household_id", month=ibis._.month_to).agg(amount=ibis._.amount.sum().cast("float64"))
-    frame = county.con.to_pyarrow(sums).to_pandas().rename(columns={"amount": name})
+    frame = known.con.to_pyarrow(sums).to_pandas().rename(columns={"amount": name})
     # pandas 3.1 cannot merge two empty frames on text columns backed by Arrow.
     return frame.astype({"household_id": object})

@@ -11,7 +11,7 @@ import pandas as pd
 
 from riskmodel import rules
 from riskmodel.data import County, code_words
-from riskmodel.households import DateLike, fingerprint, to_date, window_end
+from riskmodel.households import DateLike, KnownCounty, known_county, to_date, window_end
 from riskmodel.i18n import join, pair, section
 from riskmodel.io import write_table, write_text
 from riskmodel.presentation.page import (
@@ -59,7 +59,7 @@ class RulesView:
 
 
 def write_rules_page(
-    county: County,
+    county: County | KnownCounty,
     ruleset: str | Path | RuleSet,
     as_of: DateLike,
     out: str | Path,
@@ -74,8 +74,8 @@ def write_rules_page(
 
     Parameters
     ----------
-    county : County
-        Whose households are judged.
+    county
+        Whose households are judged; or a `riskmodel.households.KnownCounty` of the day.
     ruleset : str, Path or RuleSet
         Id, file or the set itself.
     as_of : date or ISO text
@@ -117,7 +117,7 @@ def write_rules_page(
 
 def with_rules(
     given: ReportInput,
-    county: County,
+    county: County | KnownCounty,
     ruleset: str | Path | RuleSet,
     as_of: DateLike,
     out: str | Path,
@@ -145,7 +145,7 @@ def with_rules(
 
 
 def rules_view(
-    county: County,
+    county: County | KnownCounty,
     ruleset: str | Path | RuleSet,
     as_of: DateLike,
     since: DateLike | None = None,
@@ -156,12 +156,13 @@ def rules_view(
 ) -> RulesView:
     """Return what the page of rules shows; parameters and errors as of `write_rules_page`."""
     chosen = rules.load_rules(ruleset)
-    day = to_date(as_of)
+    known = known_county(county, as_of)
+    day = known.as_of
     before = to_date(since) if since is not None else window_end(day, -1)
     if verdicts is None:
-        verdicts = rules.evaluate_rules(county, chosen, day, params=params, scores=scores)
+        verdicts = rules.evaluate_rules(known, chosen, params=params, scores=scores)
     changes = rules.find_verdict_changes(
-        county, chosen, day, before, params=params, scores=scores, verdicts=verdicts
+        known, chosen, before=before, params=params, scores=scores, verdicts=verdicts
     )
     given, own = chosen.values(params), chosen.values()
     return RulesView(
@@ -173,7 +174,7 @@ def rules_view(
         parameters=rules.parameter_table(chosen, params),
         overridden=tuple(n for n in given if given[n] != own[n]),
         size=rules.check_size(verdicts, chosen, params) if chosen.size_check else None,
-        fingerprint=fingerprint(county, day),
+        fingerprint=known.fingerprint,
     )
 
 

@@ -20,7 +20,7 @@ import pandas as pd
 
 from riskmodel.data import County
 from riskmodel.errors import InputRefused, UsageError
-from riskmodel.households import DateLike, as_moments, fingerprint, known_households, to_date
+from riskmodel.households import HOUSEHOLD_STATES, DateLike, KnownCounty, known_county, to_date
 from riskmodel.register import history, office_tables
 from riskmodel.register.history import (
     NONE,
@@ -135,11 +135,10 @@ def find_imbalances(frame: pd.DataFrame) -> pd.DataFrame:
     return out[(out["hh"] != 0) | (out["p"] != 0)].reset_index(drop=True)
 
 
-def townships_known_by(county: County, households: pd.Series, known_by: dt.date) -> pd.Series:
+def known_townships(known: KnownCounty, households: pd.Series) -> pd.Series:
     """Return each household's township as known by a day; ``unknown`` where it has no state then."""
-    known = known_households(county, as_moments(known_by))
-    townships = known.select("household_id", "township").to_pandas().set_index("household_id")["township"]
-    out = households.map(townships).astype(object)
+    states = known.rows(HOUSEHOLD_STATES).select("household_id", "township").to_pandas()
+    out = households.map(states.set_index("household_id")["township"]).astype(object)
     return out.where(out.notna(), UNKNOWN)
 
 
@@ -166,8 +165,8 @@ class RegisterAccounts(RegisterPeriod):
 
     Parameters
     ----------
-    county
-        The county; ``data_fingerprint`` is of its rows known at the end.
+    known
+        The county as known at the end.
     first
         First day of the period; the opening stock is that of the end of the day before.
     last
@@ -194,7 +193,7 @@ class RegisterAccounts(RegisterPeriod):
     @cached_property
     def data_fingerprint(self) -> str:
         """Content hash of the rows known at the end."""
-        return fingerprint(self.county, self.last)
+        return self.known.fingerprint
 
     def __repr__(self) -> str:
         """Return the period, and how many households are watched at its end."""
@@ -202,7 +201,7 @@ class RegisterAccounts(RegisterPeriod):
         return f"RegisterAccounts({self.first} to {self.last}, {closing} households watched at the end)"
 
 
-def build_register_accounts(county: County, from_: DateLike, to: DateLike) -> RegisterAccounts:
+def build_register_accounts(county: County | KnownCounty, from_: DateLike, to: DateLike) -> RegisterAccounts:
     """Build the stock and flow accounts of the register over a period, with the office tables.
 
     Everything is as known at ``to``. The opening as known on its own day stands in the line ``opening_then``,
@@ -211,7 +210,7 @@ def build_register_accounts(county: County, from_: DateLike, to: DateLike) -> Re
     Parameters
     ----------
     county
-        A county with the table ``monitoring``.
+        A county with the table ``monitoring``, or a `riskmodel.households.KnownCounty` of the last day.
     from_, to
         First and last day, both included: dates or ISO text.
 
@@ -232,14 +231,15 @@ def build_register_accounts(county: County, from_: DateLike, to: DateLike) -> Re
     Official rules, "Life cycle of a monitored household".
     """
     first, last = _period(from_, to)
-    if not county.has("monitoring"):
+    known = known_county(county, last)
+    if not known.has("monitoring"):
         raise InputRefused("no table 'monitoring' (监测): there is no register to balance; add the table")
-    rows = history.register_history(county, last, last)
-    rows["township"] = townships_known_by(county, rows["household_id"], last)
-    presence = read_presence(county, last, rows["household_id"])
+    rows = history.register_history(known)
+    rows["township"] = known_townships(known, rows["household_id"])
+    presence = read_presence(known, rows["household_id"])
     natural = count_natural_change(rows, presence, first, last)
     parts = [
-        _opening_then(county, rows, day_before(first)),
+        _opening_then(known_county(known.county, day_before(first)), rows),
         count_stocks(rows, presence, day_before(first), "opening"),
         count_flows(rows, presence, first, last),
         count_stocks(rows, presence, last, "closing"),
@@ -247,7 +247,7 @@ def build_register_accounts(county: County, from_: DateLike, to: DateLike) -> Re
     lines = assemble_lines(parts, natural)
     _refuse_imbalance(lines)
     findings = _findings(rows, presence, first, last)
-    return RegisterAccounts(county, first, last, rows, presence, lines, natural, findings)
+    return RegisterAccounts(known, first, last, rows, presence, lines, natural, findings)
 
 
 def _period(from_: DateLike, to: DateLike) -> tuple[dt.date, dt.date]:
@@ -257,16 +257,16 @@ def _period(from_: DateLike, to: DateLike) -> tuple[dt.date, dt.date]:
     return first, last
 
 
-def _opening_then(county: County, rows: pd.DataFrame, day: dt.date) -> pd.DataFrame:
+def _opening_then(known: KnownCounty, rows: pd.DataFrame) -> pd.DataFrame:
     """Return the opening as it was known on its own day."""
-    then = history.register_history(county, day, day)
+    then = history.register_history(known)
     township = _townships(rows).set_index("household_id")["township"]
     missing = ~then["household_id"].isin(township.index)
     then["township"] = then["household_id"].map(township)
     if missing.any():
         # A correction may have moved a household's only row beyond the period; it still had a township.
-        then.loc[missing, "township"] = townships_known_by(county, then.loc[missing, "household_id"], day)
-    return count_stocks(then, read_presence(county, day, then["household_id"]), day, "opening_then")
+        then.loc[missing, "township"] = known_townships(known, then.loc[missing, "household_id"])
+    return count_stocks(then, read_presence(known, then["household_id"]), known.as_of, "opening_then")
 
 
 def _refuse_imbalance(lines: pd.DataFrame) -> None:

@@ -19,8 +19,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from riskmodel.data import County, codes
-from riskmodel.households import Moment, known_rows
+from riskmodel.data import codes
+from riskmodel.households import KnownCounty
 from riskmodel.register.vocabulary import UNKNOWN, category_code, reason_code
 
 NONE, WATCHED, ELIMINATED, STRUCK_OFF = "none", "watched", "eliminated", "struck_off"
@@ -51,13 +51,12 @@ CONTRADICTIONS = {
 }
 
 
-def register_history(county: County, through: dt.date, known_by: dt.date) -> pd.DataFrame:
-    """Return every register row dated by one day and known by another, with the states around it.
+def register_history(known: KnownCounty) -> pd.DataFrame:
+    """Return every register row dated by the day of a known county, with the states around it.
 
-    Columns are those of `trace_states`; rows recorded after ``known_by`` do not exist.
+    Columns are those of `trace_states`.
     """
-    when = (Moment(through, known_by),)
-    t = known_rows(county, "monitoring", when)
+    t = known.rows("monitoring")
     rows = t.filter(t.date <= t.as_of).select(
         "household_id", "date", "known_on", "event", "category", "causes"
     )
@@ -226,10 +225,10 @@ class Presence:
         return changes[["household_id", "member_id", "date", "direction", "reason"]]
 
 
-def read_presence(county: County, known_by: dt.date, households: pd.Series | None = None) -> Presence:
+def read_presence(known: KnownCounty, households: pd.Series | None = None) -> Presence:
     """Return the presence of members as known by a day, of some households or all."""
-    t = known_rows(county, "members", (Moment(known_by, known_by),))
-    raw = county.table("members").filter(lambda m: (m.known_on <= known_by) & m.change_reason.notnull())
+    t, known_by = known.rows("members"), known.moments[-1].known_by
+    raw = known.county.table("members").filter(lambda m: (m.known_on <= known_by) & m.change_reason.notnull())
     if households is not None:
         some = ibis.memtable(
             {"household_id": sorted(set(households))}, schema=ibis.schema({"household_id": "string"})

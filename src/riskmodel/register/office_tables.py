@@ -17,8 +17,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from riskmodel.data import County, codes
-from riskmodel.households import as_moments, build_accounts, known_rows
+from riskmodel.data import codes
+from riskmodel.households import KnownCounty
 from riskmodel.i18n import Words, section
 from riskmodel.io import Spec, parse_spec, read_yaml
 from riskmodel.register.history import STOCKS, WATCHED, Presence, causes_at, dated_within, state_at, to_day
@@ -84,7 +84,7 @@ def office_table_specs() -> OfficeTableSpecs:
 class RegisterPeriod:
     """A county and its register over a period, both days included, as known at its end."""
 
-    county: County
+    known: KnownCounty
     first: dt.date
     last: dt.date
     rows: pd.DataFrame  # of `history.register_history`, with ``township``
@@ -111,7 +111,7 @@ class RegisterPeriod:
     def households(self) -> pd.DataFrame:
         """All households at the end: ``household_id, township, registration, persons, pcni`` (yuan)."""
         columns = ["household_id", "township", "registration", "persons", "pcni"]
-        built = build_accounts(self.county, as_moments(self.last)).select(*columns)
+        built = self.known.accounts().select(*columns)
         return built.to_pandas().sort_values("household_id").reset_index(drop=True)
 
     def by(self, *keys: str) -> pd.DataFrame:
@@ -227,13 +227,13 @@ def workload_table(period: RegisterPeriod) -> pd.DataFrame:
     parts = []
     for line, of_line in townships.items():
         n = of_line.value_counts().reindex(order, fill_value=0).astype("Int64")
-        n = n if period.county.has(office_table_specs().workload[line].needs) else n.mask(n.notna())
+        n = n if period.known.has(office_table_specs().workload[line].needs) else n.mask(n.notna())
         parts.append(pd.DataFrame({"township": order, "line": line, "n": n.to_numpy()}))
     return pd.concat(parts, ignore_index=True).astype({"n": "Int64"})
 
 
 def _warnings_in_period(period: RegisterPeriod) -> pd.DataFrame:
-    t = known_rows(period.county, "warnings", as_moments(period.last))
+    t = period.known.rows("warnings")
     t = t.filter((t.pushed_on >= period.first) & (t.pushed_on <= t.as_of))
     checked = (t.checked_on <= t.as_of).fill_null(False)
     compared = checked | (t.forwarded_on <= t.as_of).fill_null(False)
@@ -241,7 +241,7 @@ def _warnings_in_period(period: RegisterPeriod) -> pd.DataFrame:
 
 
 def _visits_in_period(period: RegisterPeriod) -> pd.DataFrame:
-    t = known_rows(period.county, "visits", as_moments(period.last))
+    t = period.known.rows("visits")
     return (
         t.filter((t.date >= period.first) & (t.date <= t.as_of)).select("household_id", "outcome").to_pandas()
     )
@@ -308,7 +308,7 @@ def natural_change_table(period: RegisterPeriod) -> pd.DataFrame:
 
 def _measures_in_force(period: RegisterPeriod) -> pd.DataFrame:
     """Return measures in force in the period for households of the register, one row a measure."""
-    t = known_rows(period.county, "support", as_moments(period.last))
+    t = period.known.rows("support")
     t = t.filter((t.date <= t.as_of) & (t.end_date.isnull() | (t.end_date >= period.first)))
     rows = t.select("household_id", "measure").to_pandas()
     return rows.merge(period.registered, on="household_id", how="inner")
@@ -360,7 +360,7 @@ TABLES: Mapping[str, Callable[[RegisterPeriod], pd.DataFrame]] = {
 
 def build_office_tables(period: RegisterPeriod) -> dict[str, pd.DataFrame]:
     """Return every declared table whose data are there, by id."""
-    has = period.county.has
+    has = period.known.has
     return {
         name: TABLES[name](period)
         for name, spec in office_table_specs().tables.items()

@@ -24,8 +24,8 @@ import ibis.expr.types as ir
 import numpy as np
 from numpy.typing import NDArray
 
-from riskmodel.data import County, Shape, codes, store_query
-from riskmodel.households import KnownCounty, Moments, known_members, known_rows, moment_table, valid_on
+from riskmodel.data import Shape, codes, store_query
+from riskmodel.households import PRESENT_MEMBERS, KnownCounty, valid_on
 from riskmodel.rules.declaration import vocabulary
 from riskmodel.rules.expression import (
     DECIMALS,
@@ -276,14 +276,13 @@ def array_figures(rows: Mapping[str, tuple[Scope, Bools]]) -> Callable[[RowTest]
 
 
 KEY = ("household_id", "as_of")
-Source = County | Shape
 
 
-def _rows(county: Source, relation: str, when: Moments) -> ir.Table:
+def _rows(county: Shape, relation: str) -> ir.Table:
     """Return a relation's rows as known at each moment: valid on the day, or dated up to it."""
     if relation == "members":
-        return known_members(county, when)
-    t = known_rows(county, vocabulary().relations[relation].table, when)
+        return county.rows(PRESENT_MEMBERS)
+    t = county.rows(vocabulary().relations[relation].table)
     if relation in ("assets", "states"):
         return t.filter(valid_on(t))
     t = t.filter(t.date <= t.as_of)
@@ -301,9 +300,9 @@ def figure_column(test: RowTest) -> str:
     return f"{test.relation}_{sha256(f'{test.how} {test.test}'.encode()).hexdigest()[:12]}"
 
 
-def count_rows(county: Source, relation: str, tests: Sequence[RowTest], clock: Moments) -> ir.Table:
+def count_rows(county: Shape, relation: str, tests: Sequence[RowTest]) -> ir.Table:
     """Return the figures of one relation's row tests, in one pass."""
-    rows = _rows(county, relation, clock)
+    rows = _rows(county, relation)
     sums: dict[str, ir.Value] = {}
     for test in tests:
         passes = evaluate_condition(test.test, row_test_scope(rows, test.relation))
@@ -323,18 +322,17 @@ def stored_figures(known: KnownCounty, tests: Iterable[RowTest]) -> Iterator[dic
     distinct = sorted(set(tests))
     try:
         for relation in dict.fromkeys(test.relation for test in distinct):
-            if known.county.has(vocabulary().relations[relation].table):
+            if known.has(vocabulary().relations[relation].table):
                 own = tuple(test for test in distinct if test.relation == relation)
-                clock = moment_table(known.moments)
-                out[relation] = store_query(known.county, count_rows, relation, own, clock=clock)
+                out[relation] = store_query(known, count_rows, relation, own)
         yield out
     finally:
         for table in out.values():
-            known.county.con.drop_table(table.op().name, force=True)
+            known.con.drop_table(table.op().name, force=True)
 
 
 def attach_figures(
-    t: ir.Table, county: Source, figures: Mapping[str, ir.Table], tests: Iterable[RowTest]
+    t: ir.Table, county: Shape, figures: Mapping[str, ir.Table], tests: Iterable[RowTest]
 ) -> ir.Table:
     """Add the figures that a rule set asks for to each household."""
     distinct = sorted(set(tests))

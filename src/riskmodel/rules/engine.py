@@ -25,7 +25,7 @@ import ibis.expr.types as ir
 import pyarrow as pa
 
 from riskmodel.data import County, Shape, codes, fetch_frame, rows_table
-from riskmodel.households import AccountingPeriod, DateLike, Moment, as_moments, build_incomes, to_date
+from riskmodel.households import AccountingPeriod, AsOf, KnownCounty, Moment, known_county
 from riskmodel.rules import backends
 from riskmodel.rules.backends import GAPS, household_scope
 from riskmodel.rules.declaration import RelativeLine, RuleSet, vocabulary
@@ -43,27 +43,23 @@ from riskmodel.rules.library import load_rules, rule_expressions, rule_row_tests
 
 
 def poverty_lines(
-    county: County,
+    county: County | KnownCounty,
     ruleset: str | RuleSet,
-    as_of: DateLike | Iterable[DateLike] | Moment | Iterable[Moment],
+    as_of: AsOf | None = None,
     params: Mapping[str, Any] | None = None,
-    *,
-    known_by: DateLike | None = None,
 ) -> dict[dt.date, float | None]:
     """Return the line at each as-of date.
 
     Parameters
     ----------
-    county : County
-        Looked into only where the line is relative.
+    county
+        Looked into only where the line is relative; a `KnownCounty` carries its own dates.
     ruleset
         A packaged id, the path of a YAML, or a loaded set.
     as_of
         The day, or days, spoken of; each is judged by what was known then.
     params : mapping, optional
         Overrides.
-    known_by : date, optional
-        Up to when rows may be seen (labels look back); each as-of date by default.
 
     Returns
     -------
@@ -72,17 +68,15 @@ def poverty_lines(
         nobody's income is known.
     """
     loaded = load_rules(ruleset)
-    when = as_moments(as_of)
-    if known_by is not None:
-        when = tuple(Moment(m.as_of, to_date(known_by)) for m in when)
+    known = known_county(county, as_of)
     values = loaded.values(params)
     relative = values.get(loaded.line)
     if not isinstance(relative, RelativeLine):
-        return {m.as_of: absolute_line(loaded, values, m.as_of.year) for m in when}
-    incomes = build_incomes(county, when, loaded.period(params))
-    by_moment = fetch_frame(county, _relative_line, relative, incomes=incomes)
+        return {m.as_of: absolute_line(loaded, values, m.as_of.year) for m in known.moments}
+    incomes = known.incomes(loaded.period(params))
+    by_moment = fetch_frame(known, _relative_line, relative, incomes=incomes)
     by_day = dict(zip(by_moment["as_of"].dt.date, by_moment["line"].astype(float), strict=True))
-    return {m.as_of: by_day.get(m.as_of) for m in when}
+    return {m.as_of: by_day.get(m.as_of) for m in known.moments}
 
 
 def _relative_line(county: Shape, relative: RelativeLine, incomes: ir.Table) -> ir.Table:
@@ -225,7 +219,7 @@ def _held(kind: str) -> RowTest:
 
 
 def verdict_expression(
-    county: County | Shape, case: RuleCase, tables: RuleInputs, keep: Iterable[str] = ()
+    county: Shape, case: RuleCase, tables: RuleInputs, keep: Iterable[str] = ()
 ) -> ir.Table:
     """Return every verdict of a rule set."""
     eliminated = (tables.base.register_event == "eliminated").fill_null(False)

@@ -20,7 +20,7 @@ import pyarrow as pa
 
 from riskmodel.data import County, Shape, fetch_frame, month_text, unfused_selects
 from riskmodel.errors import InputRefused, UsageError
-from riskmodel.households import AsOf, DateLike, KnownCounty, Moment, as_moments, known_county, to_date
+from riskmodel.households import AsOf, DateLike, KnownCounty, Moment, known_county, to_date
 from riskmodel.io import read_table
 from riskmodel.rules import backends
 from riskmodel.rules.declaration import RuleSet, parameter_text
@@ -193,7 +193,7 @@ def query_verdicts(
     inputs = {"base": known.accounts(case.period), "settings": case.settings(known.moments)}
     with unfused_selects():
         return fetch_frame(
-            known.county, _answers, case.ruleset, case.values, tuple(keep),
+            known, _answers, case.ruleset, case.values, tuple(keep),
             **inputs, **figure_tables, scores=scores, household=household,
         )  # fmt: skip
 
@@ -286,9 +286,9 @@ Schedule = Sequence[str | Path | RuleSet] | Mapping[DateLike, str | Path | RuleS
 
 
 def evaluate_history(
-    county: County,
+    county: County | KnownCounty,
     rulesets: str | Path | RuleSet | Schedule,
-    as_of: DateLike | Iterable[DateLike] | Moment | Iterable[Moment],
+    as_of: AsOf | None = None,
     *,
     params: Mapping[str, Any] | None = None,
     scores: pd.DataFrame | str | Path | None = None,
@@ -298,7 +298,7 @@ def evaluate_history(
     Parameters
     ----------
     county
-        The checked tables.
+        The checked tables, or a `KnownCounty`, which carries its own dates.
     rulesets : rule set, sequence of rule sets, or mapping
         A sequence takes each set's own ``valid_from``; a mapping gives the date from which a set holds in
         this jurisdiction. The latest one on or before as-of decides.
@@ -319,22 +319,22 @@ def evaluate_history(
     UsageError
         If no set is valid at a date, or two begin on one day.
     """
-    when = as_moments(as_of)
+    known = known_county(county, as_of)
     starts = rule_schedule(rulesets)
-    set_at = {m: rules_valid_at(starts, m.as_of) for m in when}
+    set_at = {m: rules_valid_at(starts, m.as_of) for m in known.moments}
     used = list(dict.fromkeys(r.id for r in set_at.values()))
-    known = {n for r in set_at.values() for n in r.parameters}
-    strange = sorted(set(params or {}) - known)
+    parameters = {n for r in set_at.values() for n in r.parameters}
+    strange = sorted(set(params or {}) - parameters)
     if strange:
         raise UsageError(
-            f"no parameter {', '.join(strange)} in {', '.join(used)}; they have: {sorted(known)}"
+            f"no parameter {', '.join(strange)} in {', '.join(used)}; they have: {sorted(parameters)}"
         )
     frames = []
     for name in used:
-        dates = [m for m, r in set_at.items() if r.id == name]
-        ruleset = set_at[dates[0]]
+        own_days = known_county(known.county, [m for m, r in set_at.items() if r.id == name])
+        ruleset = set_at[own_days.moments[0]]
         own = {n: v for n, v in (params or {}).items() if n in ruleset.parameters}
-        frames.append(evaluate_rules(county, ruleset, dates, params=own, scores=scores))
+        frames.append(evaluate_rules(own_days, ruleset, params=own, scores=scores))
     out = pd.concat(frames, ignore_index=True)
     return out.sort_values(["as_of", "household_id"], ignore_index=True) if len(frames) > 1 else out
 

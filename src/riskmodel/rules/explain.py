@@ -17,7 +17,7 @@ import pandas as pd
 
 from riskmodel.data import County, codes
 from riskmodel.errors import UsageError
-from riskmodel.households import DateLike, Moment, as_moments, known_county, window_end
+from riskmodel.households import DateLike, KnownCounty, Moment, known_county, window_end
 from riskmodel.i18n import LANGUAGES, Language, pair, section
 from riskmodel.rules import backends
 from riskmodel.rules.backends import GAPS
@@ -43,9 +43,9 @@ FIGURES = (
 
 
 def explain_verdict(
-    county: County,
+    county: County | KnownCounty,
     ruleset: str | Path | RuleSet,
-    as_of: DateLike,
+    as_of: DateLike | None,
     household_id: str,
     *,
     params: Mapping[str, Any] | None = None,
@@ -56,11 +56,11 @@ def explain_verdict(
     Parameters
     ----------
     county
-        The checked tables.
+        The checked tables, or a `KnownCounty` of one day.
     ruleset
         A packaged id, the path of a YAML, or a loaded set.
     as_of
-        The day, or days, spoken of; each is judged by what was known then.
+        The day, judged by what was known then; None for a `KnownCounty`.
     household_id
         Whose verdict is explained.
     params, scores
@@ -86,7 +86,7 @@ def explain_verdict(
         rows = query_verdicts(known, case, figures, score_rows, household_id)
         row = verdict_frame(case, known.moments, rows)
         quantities = query_verdicts(known, case, figures, score_rows, household_id, _wanted(case))
-    day = known.moments[0].as_of
+    day = known.as_of
     if row.empty:
         raise UsageError(f"no household {household_id!r} is known at {day}")
     verdict = _plain(row.iloc[0].to_dict())
@@ -243,9 +243,9 @@ WHERE = ("township", "village", "registration")
 
 
 def find_verdict_changes(
-    county: County,
+    county: County | KnownCounty,
     ruleset: str | Path | RuleSet | Schedule,
-    as_of: DateLike,
+    as_of: DateLike | None = None,
     before: DateLike | None = None,
     *,
     params: Mapping[str, Any] | None = None,
@@ -257,11 +257,11 @@ def find_verdict_changes(
     Parameters
     ----------
     county
-        The checked tables.
+        The checked tables, or a `KnownCounty` of one day.
     ruleset : rule set, sequence or mapping
         As in `evaluate_history`: where the set changed in between, each day is judged by its own.
     as_of
-        The day, or days, spoken of; each is judged by what was known then.
+        The later day, judged by what was known then.
     before : date or ISO text, optional
         The earlier day; a month before by default (from a month's end: the end of the month before).
     params, scores
@@ -284,15 +284,20 @@ def find_verdict_changes(
     UsageError
         If ``before`` does not lie before ``as_of``, or as `riskmodel.rules.evaluate_history` says.
     """
-    now, then = _days(as_of, before)
+    known = known_county(county, as_of)
+    (now,) = known.moments
+    known_then = known_county(known.county, before if before is not None else window_end(now.as_of, -1))
+    (then,) = known_then.moments
+    if then.as_of >= now.as_of:
+        raise UsageError(f"changes are since an earlier day: {then.as_of} does not lie before {now.as_of}")
     starts = rule_schedule(ruleset)
     _refuse_strange(params, [rules_valid_at(starts, m.as_of) for m in (then, now)])
     score_rows = None if scores is None else read_scores(scores)
     # Scores are often of the later day alone; the earlier one is then judged without.
     earlier = None if score_rows is None or then.as_of not in set(score_rows["as_of"]) else score_rows
-    new = verdicts if verdicts is not None else _judged(county, starts, now, params, score_rows)
+    new = verdicts if verdicts is not None else _judged(known, starts, params, score_rows)
     new = new.set_index("household_id")
-    old = _judged(county, starts, then, params, earlier).set_index("household_id")
+    old = _judged(known_then, starts, params, earlier).set_index("household_id")
     ids = sorted(set(new.index) | set(old.index))
     new, old = new.reindex(ids), old.reindex(ids)
     out = pd.DataFrame({"household_id": ids})
@@ -306,7 +311,8 @@ def find_verdict_changes(
         out[name] = out[name].fillna(False).astype(bool)
     out = out.assign(**_conditions(new, old), moved=_moved(new, old))
     out = out[out["kind"] != ""].reset_index(drop=True)
-    again = _judged(county, starts, Moment(then.as_of, now.known_by), params, earlier) if len(out) else None
+    late = known_county(known.county, Moment(then.as_of, now.known_by))
+    again = _judged(late, starts, params, earlier) if len(out) else None
     out["late_records"] = _same_verdict(out, again)
     out = out.assign(_kind=out["kind"].map(KINDS.index)).sort_values(["_kind", "township", "household_id"])
     return out.drop(columns="_kind").reset_index(drop=True)
@@ -320,24 +326,15 @@ def _refuse_strange(params: Mapping[str, Any] | None, sets: list[RuleSet]) -> No
 
 
 def _judged(
-    county: County,
+    known: KnownCounty,
     starts: Mapping[dt.date, RuleSet],
-    when: Moment,
     params: Mapping[str, Any] | None,
     scores: pd.DataFrame | None,
 ) -> pd.DataFrame:
     """Return the verdicts of a day by the set valid then; overrides go to the sets that know them."""
-    loaded = rules_valid_at(starts, when.as_of)
+    loaded = rules_valid_at(starts, known.as_of)
     own = {n: v for n, v in (params or {}).items() if n in loaded.parameters}
-    return evaluate_rules(county, loaded, when, params=own, scores=scores)
-
-
-def _days(as_of: DateLike, before: DateLike | None) -> tuple[Moment, Moment]:
-    (now,) = as_moments(as_of)
-    (then,) = as_moments(before if before is not None else window_end(now.as_of, -1))
-    if then.as_of >= now.as_of:
-        raise UsageError(f"changes are since an earlier day: {then.as_of} does not lie before {now.as_of}")
-    return now, then
+    return evaluate_rules(known, loaded, params=own, scores=scores)
 
 
 def _kinds(new: pd.DataFrame, old: pd.DataFrame) -> pd.Series:

@@ -16,7 +16,7 @@ import pandas as pd
 
 from riskmodel.data import County, contract
 from riskmodel.errors import UsageError
-from riskmodel.households import DateLike, Moment, as_moments, build_accounts, known_rows
+from riskmodel.households import DateLike, KnownCounty, Moment, known_county
 from riskmodel.io import Spec, load_spec
 from riskmodel.rules.declaration import Clock, RuleSet
 from riskmodel.rules.library import load_rules
@@ -62,13 +62,14 @@ def check_time_limits(
         If the calendar is wrong.
     """
     loaded = load_rules(ruleset)
-    (when,) = as_moments(as_of)
+    known = known_county(county, as_of)
+    (when,) = known.moments
     free = _calendar(calendar)
     rows = []
     for clock in loaded.clocks:
         row = clock.model_dump(include={"id", "zh", "en", "source", "limit", "unit"})
-        ends = _both_ends(county, clock)
-        counts = _within_limits(clock, _pairs(county, *ends, when), when, free) if ends else None
+        ends = _both_ends(known, clock)
+        counts = _within_limits(clock, _pairs(known, *ends), when, free) if ends else None
         row["checked"] = counts is not None
         row |= counts or dict.fromkeys(("started", "in_time", "late", "running"))
         decided = (row["in_time"] or 0) + (row["late"] or 0)
@@ -87,22 +88,22 @@ def _calendar(calendar: str | Path | Mapping[str, list[str]] | None) -> Calendar
     )
 
 
-def _both_ends(county: County, clock: Clock) -> tuple[str, str] | None:
+def _both_ends(known: KnownCounty, clock: Clock) -> tuple[str, str] | None:
     if clock.start is None or clock.end is None:
         return None
-    present = all(county.has(end.partition(".")[0]) for end in (clock.start, clock.end))
+    present = all(known.has(end.partition(".")[0]) for end in (clock.start, clock.end))
     return (clock.start, clock.end) if present else None
 
 
-def _dates(county: County, end: str, when: Moment) -> ir.Table:
+def _dates(known: KnownCounty, end: str) -> ir.Table:
     """Return ``household_id, day`` of one end of a clock."""
     table, _, rest = end.partition(".")
     column, _, value = rest.partition("=")
-    t = known_rows(county, table, (when,))
+    t = known.rows(table)
     if value:
         t = t.filter(t[column] == value)
         column = contract().tables[table].event_date or column
-    return t.filter(t[column].notnull() & (t[column] <= when.as_of)).select("household_id", day=t[column])
+    return t.filter(t[column].notnull() & (t[column] <= t.as_of)).select("household_id", day=t[column])
 
 
 def _within_limits(clock: Clock, pairs: pd.DataFrame, when: Moment, calendar: Calendar) -> dict[str, int]:
@@ -118,18 +119,19 @@ def _within_limits(clock: Clock, pairs: pd.DataFrame, when: Moment, calendar: Ca
     }
 
 
-def _pairs(county: County, start: str, end: str, when: Moment) -> pd.DataFrame:
+def _pairs(known: KnownCounty, start: str, end: str) -> pd.DataFrame:
     """Return ``start`` and ``end`` of every case; an end that has not come is missing."""
     table, _, first = start.partition(".")
     if table == end.partition(".")[0] and "=" not in start + end:
         last = end.partition(".")[2]
-        t = known_rows(county, table, (when,)).select(start=first, end=last).to_pandas()
+        t = known.rows(table).select(start=first, end=last).to_pandas()
         t = t.apply(pd.to_datetime)
         # A date after as-of is a plan: not done yet.
-        t["end"] = t["end"].where(t["end"] <= pd.Timestamp(when.as_of))
-        return t[t["start"] <= pd.Timestamp(when.as_of)]
-    starts = _dates(county, start, when).to_pandas().rename(columns={"day": "start"})
-    ends = _dates(county, end, when).to_pandas().rename(columns={"day": "end"})
+        as_of = pd.Timestamp(known.as_of)
+        t["end"] = t["end"].where(t["end"] <= as_of)
+        return t[t["start"] <= as_of]
+    starts = _dates(known, start).to_pandas().rename(columns={"day": "start"})
+    ends = _dates(known, end).to_pandas().rename(columns={"day": "end"})
     starts = starts.sort_values(["household_id", "start"], ignore_index=True)
     starts["case"] = range(len(starts))
     # A case that begins anew takes the steps that follow: what came to nothing before has no end.
@@ -226,7 +228,7 @@ def assess_scale_risk(county: County, as_of: DateLike) -> pd.DataFrame:
         (missing codes count as not), ``monitored_ever`` households and ``not_eliminated``, the share of
         them still in the register; ``price_falls`` is always missing: no table tells.
     """
-    t = build_accounts(county, as_moments(as_of))
+    t = known_county(county, as_of).accounts()
     ever = t.in_register | (t.register_event == "eliminated").fill_null(False)
     shares = {name: t[f"cause_{cause}"].cast("float64").mean() for name, cause in SCALE_CAUSES.items()}
     out = (

@@ -18,6 +18,7 @@ from riskmodel import features, models, rules, targets
 from riskmodel.data import County
 from riskmodel.errors import UsageError
 from riskmodel.evaluation import LEAKAGE_AUC, auc
+from riskmodel.households import known_county
 from riskmodel.rules import RelativeLine
 from riskmodel.runs.experiment import Experiment, Fold
 from riskmodel.targets import KEY
@@ -64,15 +65,15 @@ def resolve_feature_set(exp: Experiment) -> features.FeatureSet:
 
 def build_design_matrix(exp: Experiment, county: County, days: tuple[dt.date, ...]) -> DesignMatrix:
     """Build features and verdicts for the cohort at every as-of date in one pass each."""
-    chosen = resolve_feature_set(exp)
-    members = targets.build_cohorts(county, exp.cohort, days, exp.ruleset, exp.params)
-    X = _keyed(features.build_features(county, chosen, list(days)))
-    verdicts = _keyed(rules.evaluate_rules(county, exp.ruleset, list(days), params=exp.params))
-    known = [c for c in RULE_COLUMNS if c != "rule_rank"]
-    rows = members.merge(verdicts[[*KEY, *known]], on=KEY, how="left", validate="one_to_one")
+    chosen, known = resolve_feature_set(exp), known_county(county, days)
+    members = targets.build_cohorts(known, exp.cohort, ruleset=exp.ruleset, params=exp.params)
+    X = _keyed(features.build_features(known, chosen))
+    verdicts = _keyed(rules.evaluate_rules(known, exp.ruleset, params=exp.params))
+    figures = [c for c in RULE_COLUMNS if c != "rule_rank"]
+    rows = members.merge(verdicts[[*KEY, *figures]], on=KEY, how="left", validate="one_to_one")
     rows["rule_rank"] = _rule_rank(rows)
     sets = list(dict.fromkeys(r for m in exp.models if (r := models.model_entry(m).ruleset)))
-    for name, others_verdicts in rules.evaluate_rule_sets(county, sets, list(days)) if sets else ():
+    for name, others_verdicts in rules.evaluate_rule_sets(known, sets) if sets else ():
         rows = rows.merge(_other(name, _keyed(others_verdicts)), on=KEY, how="left", validate="one_to_one")
     rows = rows.sort_values(["as_of", "household_id"], ignore_index=True)
     others = _population(exp, rows, verdicts)

@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 
 from riskmodel import rules, targets
 from riskmodel.data import County
-from riskmodel.households import Moment, as_moments, build_incomes, known_rows, window_end
+from riskmodel.households import Moment, known_county, window_end
 from riskmodel.i18n import Message
 from riskmodel.runs.experiment import Experiment
 from riskmodel.targets import END_OF_TIME, KEY
@@ -108,7 +108,7 @@ def income_after(exp: Experiment, county: County, days: tuple[dt.date, ...]) -> 
         return None
     ends = {day: window_end(day, exp.horizon.months) for day in days}
     period = rules.load_rules(exp.ruleset).period(exp.params)
-    t = build_incomes(county, as_moments(Moment(end, END_OF_TIME) for end in ends.values()), period)
+    t = known_county(county, [Moment(end, END_OF_TIME) for end in ends.values()]).incomes(period)
     incomes = t.filter(t.income_basis == "months").select(*KEY, "pcni").to_pandas()
     incomes["end"] = pd.to_datetime(incomes.pop("as_of"))
     starts = pd.DataFrame({"as_of": pd.to_datetime(list(ends)), "end": pd.to_datetime(list(ends.values()))})
@@ -120,7 +120,7 @@ def support_within(exp: Experiment, county: County, days: tuple[dt.date, ...]) -
     """Return who was given support within the label's window; None if the county has no table of support."""
     if not county.has("support"):
         return None
-    support = known_rows(county, "support", tuple(Moment(day, END_OF_TIME) for day in days))
+    support = known_county(county, [Moment(day, END_OF_TIME) for day in days]).rows("support")
     frame = support.select(*KEY, "date").to_pandas()
     start = pd.to_datetime(frame["as_of"])
     end = start.map({pd.Timestamp(d): pd.Timestamp(window_end(d, exp.horizon.months)) for d in days})
@@ -236,7 +236,7 @@ def _planned_visits(county: County, as_of: pd.Series, months: int, seen_by: dt.d
     days = sorted({d.date() for d in pd.to_datetime(as_of)})
     ends = pd.DataFrame({"as_of": days, "window_end": [window_end(d, months) for d in days]})
     windows = ibis.memtable(ends, schema=ibis.schema({"as_of": "date", "window_end": "date"}))
-    t = known_rows(county, "visits", tuple(Moment(d, seen_by or END_OF_TIME) for d in days))
+    t = known_county(county, [Moment(d, seen_by or END_OF_TIME) for d in days]).rows("visits")
     t = t.join(windows, [t.as_of == windows.as_of, t.date > windows.as_of, t.date <= windows.window_end])
     # A column of nothing but nulls has no kind of its own in an exported table.
     t = t.select(*KEY, "date", "outcome", selected_by=t.selected_by.fill_null("unknown"), chance=t.chance)

@@ -15,7 +15,7 @@ from riskmodel import features, rules, targets
 from riskmodel.data import County
 from riskmodel.errors import UsageError
 from riskmodel.evaluation import YIELD_MONTHS, recent_visits, weighted_yield, yield_by_source
-from riskmodel.households import DateLike, fingerprint, known_county, to_date
+from riskmodel.households import DateLike, KnownCounty, known_county, to_date
 from riskmodel.i18n import Message, both, pair, same
 from riskmodel.rules import RuleSet
 from riskmodel.runs import LoadedModel, model_inputs
@@ -312,13 +312,15 @@ def monitor(
     day, then = to_date(as_of), to_date(reference)
     if then >= day:
         raise UsageError(f"--reference {then} is not before --as-of {day}; a year before is the same season")
-    (before, places_before), (now, places_now) = (_known_values(county, loaded, d) for d in (then, day))
+    known = known_county(county, day)
+    before, places_before = _known_values(known_county(county, then), loaded)
+    now, places_now = _known_values(known, loaded)
     names = features.describe_features(loaded.feature_set)[["id", "zh", "en"]]
     names = pd.concat([pd.DataFrame([{"id": SCORE, **both("monitoring.score")}]), names])
     shared = {
         f.id: (places_before[f.by], places_now[f.by]) for f in loaded.feature_set.features if f.by is not None
     }
-    visits = recent_visits(county, day, YIELD_MONTHS)
+    visits = recent_visits(known, months=YIELD_MONTHS)
     return MonitoringResult(
         about={
             "model": loaded.name,
@@ -327,7 +329,7 @@ def monitor(
             "as_of": day.isoformat(),
             "reference": then.isoformat(),
             "households": len(now),
-            "data_fingerprint": fingerprint(county, day),
+            "data_fingerprint": known.fingerprint,
         },
         drift=measure_drift(before, now, names, shared),
         outcomes=compare_outcomes(
@@ -345,12 +347,11 @@ def monitor(
     )
 
 
-def _known_values(county: County, loaded: LoadedModel, day: dt.date) -> tuple[pd.DataFrame, dict[str, int]]:
+def _known_values(known: KnownCounty, loaded: LoadedModel) -> tuple[pd.DataFrame, dict[str, int]]:
     """Return probability and features of every household known at a date, and how many places there are."""
-    known = known_county(county, day)
     verdicts = rules.evaluate_rules(known, loaded.ruleset, params=dict(loaded.card["params"]))
     if verdicts.empty:
-        raise UsageError(f"no household is known at {day}; give a later date")
+        raise UsageError(f"no household is known at {known.as_of}; give a later date")
     X = features.build_features(known, loaded.feature_set).set_index("household_id")
     X = X.loc[verdicts["household_id"], loaded.feature_set.names].reset_index(drop=True)
     probability = loaded.model.predict_proba(model_inputs(loaded.kind, verdicts, X))[:, 1]

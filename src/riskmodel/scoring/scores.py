@@ -32,7 +32,9 @@ EXTRA_COLUMNS = [
 EXPLANATION_COLUMNS = ["household_id", "feature", "name", "cause", "value", "unit", "contribution", "base"]
 
 
-def score(county: County, model: LoadedModel, as_of: DateLike, lang: str = "zh") -> pd.DataFrame:
+def score(
+    county: County | KnownCounty, model: LoadedModel, as_of: DateLike | None = None, lang: str = "zh"
+) -> pd.DataFrame:
     """Score every household known at as-of.
 
     The same known data, model and as-of give the same frame, byte for byte once written.
@@ -40,7 +42,8 @@ def score(county: County, model: LoadedModel, as_of: DateLike, lang: str = "zh")
     Parameters
     ----------
     county
-        The tables; only what was known at as-of counts.
+        The tables, of which only what was known at as-of counts; or a `riskmodel.households.KnownCounty`
+        of one day, which carries its date.
     model
         From `riskmodel.runs.load_model`.
     as_of
@@ -70,9 +73,9 @@ def score(county: County, model: LoadedModel, as_of: DateLike, lang: str = "zh")
 
 
 def score_in_languages(
-    county: County,
+    county: County | KnownCounty,
     model: LoadedModel,
-    as_of: DateLike,
+    as_of: DateLike | None = None,
     langs: Sequence[str] = ("zh", "en"),
     verdicts: pd.DataFrame | None = None,
 ) -> dict[str, pd.DataFrame]:
@@ -93,7 +96,7 @@ def score_in_languages(
         Language to scores.
     """
     known, params = known_county(county, as_of), dict(model.card["params"])
-    day = known.moments[0].as_of
+    day = known.as_of
     if verdicts is None:
         verdicts = rules.evaluate_rules(known, model.ruleset, params=params)
     if verdicts.empty:
@@ -109,9 +112,9 @@ def score_in_languages(
 
 
 def explain(
-    county: County,
+    county: County | KnownCounty,
     model: LoadedModel,
-    as_of: DateLike,
+    as_of: DateLike | None = None,
     household_ids: str | Sequence[str] | None = None,
     lang: str = "zh",
 ) -> pd.DataFrame:
@@ -146,11 +149,12 @@ def explain(
     """
     language = check_language(lang)
     _check_explained(model)
-    X = _feature_values(known_county(county, as_of), model)
+    known = known_county(county, as_of)
+    X = _feature_values(known, model)
     if household_ids is not None:
         ids = [household_ids] if isinstance(household_ids, str) else list(household_ids)
         for household_id in ids:
-            _check_known(household_id, X, as_of)
+            _check_known(household_id, X, known)
         X = X.loc[ids]
     parts, base = _contributions(model, X)
     about = features.describe_features(model.feature_set).set_index("id")
@@ -168,7 +172,7 @@ def explain(
 
 
 def score_counterfactuals(
-    county: County, model: LoadedModel, as_of: DateLike, household_id: str, target: float
+    county: County | KnownCounty, model: LoadedModel, as_of: DateLike | None, household_id: str, target: float
 ) -> pd.DataFrame:
     """Return what would have to change for one household's score to fall; for analysts only.
 
@@ -192,8 +196,9 @@ def score_counterfactuals(
         If the household is not known at as-of, or the model is not one that features explain.
     """
     _check_explained(model)
-    X = _feature_values(known_county(county, as_of), model)
-    _check_known(household_id, X, as_of)
+    known = known_county(county, as_of)
+    X = _feature_values(known, model)
+    _check_known(household_id, X, known)
     row = int(np.flatnonzero(X.index == household_id)[0])
     dictionary = features.describe_features(model.feature_set)
     return explanation.find_counterfactuals(
@@ -212,9 +217,10 @@ def _check_explained(model: LoadedModel) -> None:
         raise UsageError(f"{model.kind} is not explained by features; choose a model that is, such as logit")
 
 
-def _check_known(household_id: str, X: pd.DataFrame, as_of: DateLike) -> None:
+def _check_known(household_id: str, X: pd.DataFrame, known: KnownCounty) -> None:
     if household_id not in X.index:
-        raise UsageError(f"household {household_id!r} is not known at {as_of}; see the scores of that day")
+        day = known.as_of
+        raise UsageError(f"household {household_id!r} is not known at {day}; see the scores of that day")
 
 
 def _numbers(
@@ -287,7 +293,7 @@ def _ranked(scores: pd.DataFrame) -> pd.DataFrame:
     return scores.assign(rank=np.arange(1, len(scores) + 1))[[*SCORE_COLUMNS, *EXTRA_COLUMNS]]
 
 
-def scoring_warnings(county: County, model: LoadedModel, scores: pd.DataFrame) -> list[str]:
+def scoring_warnings(county: County | KnownCounty, model: LoadedModel, scores: pd.DataFrame) -> list[str]:
     """Say where scores rest on little, and the mend: most incomes or features unknown.
 
     Parameters
@@ -302,12 +308,12 @@ def scoring_warnings(county: County, model: LoadedModel, scores: pd.DataFrame) -
     list of str
         Empty where more than half the incomes are known and they come month by month.
     """
-    unknown = scores["pcni"].isna()
-    totals = bool(county.facts.get("spans.income"))
+    known, unknown = known_county(county, str(scores["as_of"].iloc[0])[:10]), scores["pcni"].isna()
+    totals = bool(known.county.facts.get("spans.income"))
     if unknown.mean() < UNKNOWN_LIMIT and not totals:
         return []
     names = model.feature_set.names
-    X = features.build_features(county, model.feature_set, str(scores["as_of"].iloc[0])[:10])[names]
+    X = features.build_features(known, model.feature_set)[names]
     empty = int(X.isna().all().sum())
     if unknown.mean() < UNKNOWN_LIMIT and empty < UNKNOWN_LIMIT * len(names):
         return []

@@ -21,7 +21,7 @@ from scipy.stats import poisson
 from riskmodel import rules
 from riskmodel.data import County, codes
 from riskmodel.errors import InputRefused, UsageError
-from riskmodel.households import as_moments, build_accounts, known_rows, to_date
+from riskmodel.households import KnownCounty, known_county, to_date
 from riskmodel.i18n import Language, Words, section
 from riskmodel.io import parse_spec, read_yaml
 from riskmodel.scoring.visit_plan import (
@@ -125,7 +125,7 @@ def build_worklist(
     quota: str | Quota | Iterable[str | Quota] | None = None,
     floor: float = QUOTA_FLOOR,
     beyond: BeyondForecast = "score",
-    county: County | None = None,
+    county: County | KnownCounty | None = None,
     seed: int = 0,
 ) -> Worklist:
     """Choose and order the households to visit.
@@ -182,7 +182,7 @@ def build_worklist(
     as_of = to_date(pd.Timestamp(households["as_of"].iloc[0]).date())
     households["flagged"] = _flagged(households)
     if county is not None:
-        context = household_context(county, as_of, households)
+        context = household_context(known_county(county, as_of), households)
         households = households.drop(columns=[c for c in CONTEXT_COLUMNS if c in households])
         households = households.merge(context, on="household_id", how="left", validate="1:1")
     households["in_cohort"] = households["in_cohort"].eq(True) if "in_cohort" in households else True
@@ -297,17 +297,16 @@ def _totals(households: pd.DataFrame, unknown: pd.Series, plan: pd.DataFrame) ->
     }
 
 
-def household_context(county: County, as_of: dt.date, scores: pd.DataFrame | None = None) -> pd.DataFrame:
+def household_context(known: KnownCounty, scores: pd.DataFrame | None = None) -> pd.DataFrame:
     """Return `CONTEXT_COLUMNS` of each household as known at a date: codes, datetime64, NaN where unknown.
 
     ``last_seen`` is the last visit at which somebody was met. The card of a household in the register is the
     worse of the rules' colour and that of the probability in ``scores``; without scores the rules' alone.
     """
-    when = as_moments(as_of)
-    state = build_accounts(county, when)
+    state = known.accounts()
     own = ("registration", "group", "persons", "in_register")
     state = state.select("household_id", *[c for c in own if c in state.columns]).to_pandas()
-    seen = known_rows(county, "visits", when)
+    seen = known.rows("visits")
     visits = seen.filter(seen.date <= seen.as_of).select("household_id", "date", "outcome").to_pandas()
     # Two visits of a day: the outcome that says more than "absent" is the later word.
     visits = visits.sort_values(["household_id", "date", "outcome"])
@@ -316,16 +315,16 @@ def household_context(county: County, as_of: dt.date, scores: pd.DataFrame | Non
     met = visits[visits["outcome"] != "absent"].drop_duplicates("household_id", keep="last")
     met = met[["household_id", "date"]].rename(columns={"date": "last_seen"})
     out = state
-    for part in (last, met, _cards(county, as_of, scores)):
+    for part in (last, met, _cards(known, scores)):
         out = out.merge(part, on="household_id", how="left", validate="1:1")
     for day in ("last_visit", "last_seen"):
         out[day] = pd.to_datetime(out[day])
     return out.reindex(columns=["household_id", *CONTEXT_COLUMNS])
 
 
-def _cards(county: County, as_of: dt.date, scores: pd.DataFrame | None) -> pd.DataFrame:
+def _cards(known: KnownCounty, scores: pd.DataFrame | None) -> pd.DataFrame:
     probabilities = None if scores is None else scores[["household_id", "as_of", "probability"]]
-    verdicts = rules.evaluate_rules(county, CARD_RULESET, as_of, scores=probabilities)
+    verdicts = rules.evaluate_rules(known, CARD_RULESET, scores=probabilities)
     cards = verdicts[["household_id", "tier", "visit_every_days"]].rename(columns={"tier": "card"})
     return cards.assign(card=cards["card"].replace("", None))
 

@@ -11,8 +11,7 @@ from riskmodel import rules, targets
 from riskmodel.data import County, importers, read_county
 from riskmodel.data.importers import eph
 from riskmodel.errors import InputRefused, UsageError
-from riskmodel.households import accounts as accounting
-from riskmodel.households import point_in_time
+from riskmodel.households import known_county, point_in_time
 from riskmodel.households.accounts import AccountingPeriod
 
 ONE = dict.fromkeys(eph.REQUIRED, 0) | {
@@ -54,9 +53,7 @@ def county(folder: Path) -> County:
 
 
 def accounts(county: County, day: str) -> pd.DataFrame:
-    t = accounting.build_accounts(
-        county, point_in_time.as_moments(day), AccountingPeriod(months=1)
-    ).to_pandas()
+    t = known_county(county, day).accounts(AccountingPeriod(months=1)).to_pandas()
     return t.set_index("household_id").sort_index()
 
 

@@ -11,7 +11,7 @@ import pytest
 from riskmodel.data import County, importers, read_county
 from riskmodel.data.importers import wagepan
 from riskmodel.errors import UsageError
-from riskmodel.households import accounts, point_in_time
+from riskmodel.households import known_county
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +35,7 @@ def test_it_is_the_published_panel(panel: pd.DataFrame, county: County) -> None:
 
 
 def test_income_is_the_years_total_and_the_two_before_it(panel: pd.DataFrame, county: County) -> None:
-    t = accounts.build_accounts(county, point_in_time.as_moments("1984-12-31")).to_pandas()
+    t = known_county(county, "1984-12-31").accounts().to_pandas()
     assert set(t["income_basis"]) == {"total"}
     found = t.set_index("household_id")
     for year, column in {1984: "pcni", 1983: "previous_pcni", 1982: "before_previous_pcni"}.items():
@@ -46,7 +46,7 @@ def test_income_is_the_years_total_and_the_two_before_it(panel: pd.DataFrame, co
 
 
 def test_a_year_is_known_from_its_last_day_and_not_before(county: County) -> None:
-    day_before = accounts.build_accounts(county, point_in_time.as_moments("1984-12-30")).to_pandas()
+    day_before = known_county(county, "1984-12-30").accounts().to_pandas()
     # 1983 * 12 + 11 is December 1983.
     assert set(day_before["period_to"]) == {1983 * 12 + 11}
 
