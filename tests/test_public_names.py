@@ -43,6 +43,24 @@ def test_every_function_is_typed_and_every_parameter_described(name: str) -> Non
     assert not missing, f"{name}: not described: {sorted(missing)}"
 
 
+@pytest.mark.parametrize(("room", "name"), [pair for pair in OFFERED if pair[0] != "version"])
+def test_what_a_docstring_refers_to_can_be_reached(room: str, name: str) -> None:
+    text = inspect.getdoc(getattr(rm, name)) or ""
+    for reference in re.findall(r"(?<!`)`([^`\n]+)`(?!`)", text):
+        # By its full name, at the root, or at the door of the package that the function is in.
+        tops = [rm] if reference.startswith("riskmodel.") else [rm, getattr(rm, room)]
+        parts = reference.removeprefix("riskmodel.").split(".")
+        assert any(_reached(top, parts) for top in tops), f"{name}: `{reference}` is found nowhere"
+    # What a user has is this documentation: no constant of a module, no chapter of another document.
+    assert not re.search(r"contract's|[Cc]ontract, \"", text), name
+
+
+def _reached(top: object, parts: list[str]) -> bool:
+    for part in parts:
+        top = getattr(top, part, None)
+    return top is not None
+
+
 def test_an_unknown_name_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="read_count"):
         rm.read_count  # noqa: B018

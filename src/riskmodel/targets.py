@@ -106,9 +106,11 @@ def build_targets(
     UsageError
         If an event is unknown or none is given.
 
-    References
-    ----------
-    Data contract, "Labels".
+    Notes
+    -----
+    A window ``(as_of, as_of + horizon]`` is fully observed once it, and the recording delay, are over by the
+    end of the records; until then its label is null, even where an event is already seen. ``confirmed`` is
+    null for whoever was not visited. Of several events any 1 gives 1, else any null gives null.
     """
     unknown = [e for e in events if e not in EVENTS]
     if unknown or not events:

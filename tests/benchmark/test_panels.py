@@ -1,5 +1,6 @@
 """Panels: what may be declared, what is wrong with it where it may not, and the ready matrix."""
 
+import dataclasses
 from pathlib import Path
 
 import pandas as pd
@@ -12,6 +13,8 @@ from riskmodel.models import MODELS
 from riskmodel.runs.fitting import monotone_signs
 
 from .conftest import teens
+
+BENCH = benchmark.load_benchmark("bench")
 
 
 def test_the_ready_matrix_trains_on_what_was_known_and_orders_by_the_past(tmp_path, small):
@@ -53,6 +56,7 @@ def test_wrong_declarations_name_what_is_wrong(tmp_path):
     text = path.read_text(encoding="utf-8")
     for old, new, said in (
         ("  - boosting\n", "  - forest\n", "forest"),
+        ("leave_out: [relative-60-monthly", "leave_out: [absolute", "leave_out: absolute: no such model"),
         ("like: default, id: poor-mountain", "like: nowhere, id: poor-mountain", "no earlier panel"),
         ("source: teen_poverty", "source: teen_poverty\n    experiment: county", "ready matrix"),
     ):
@@ -64,8 +68,9 @@ def test_wrong_declarations_name_what_is_wrong(tmp_path):
 
 
 def test_everything_the_issue_names_takes_part(small):
-    # A model or rule set that is added to the package has to be put on the bench, or left out on purpose.
+    # A model or rule set that is added to the package is on the bench without being named.
     assert set(small.models) == set(MODELS)
+    assert small.models[:3] == ("rule", "past_income", "permanent_income")
     assert set(small.rulesets) == {r for r in rules.available_rule_sets() if not r.startswith("relative-60")}
     declared = [(p.source, p.profile) for p in small.panels]
     simulated = {profile for source, profile in declared if source == "simulate"}
@@ -75,6 +80,13 @@ def test_everything_the_issue_names_takes_part(small):
         taking_part = set(small.models_of(panel))
         assert taking_part >= {"past_income", "scorecard", "logit", "boosting", "stack"}
         assert panel.with_rulesets == (panel.source == "simulate")
+
+
+def test_a_registered_model_takes_part_without_being_named():
+    entry = dataclasses.replace(MODELS["village"], name="another", order=1)
+    with MODELS.including(entry):
+        assert benchmark.load_benchmark("bench").models == (*BENCH.models, "another")
+    assert benchmark.load_benchmark("bench").models == BENCH.models
 
 
 def test_every_rule_set_stands_twice_and_the_budget_is_the_benchs_own(small):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 import skops.io
 
-from riskmodel import features
+from riskmodel import features, models
 from riskmodel.data import County
 from riskmodel.errors import InputMissing, InputRefused, UsageError
 from riskmodel.runs import compare, tracking, training
@@ -66,6 +67,24 @@ def test_a_changed_model_file_is_refused_before_it_is_opened(
     finally:
         path.write_bytes(whole)
     assert not opened
+
+
+def test_a_model_of_another_release_is_refused_with_what_to_do(
+    trained: training.TrainedRun, store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = [t for t in models.trusted_types() if not t.endswith("PenalisedLogit")]
+    assert len(known) < len(models.trusted_types())
+    # As where a class was renamed since: the trust list of this release does not hold the old name.
+    monkeypatch.setattr(models, "trusted_types", lambda: known)
+    with pytest.raises(InputRefused) as refused:
+        tracking.load_model("county@logit", store)
+    said = str(refused.value)
+    assert re.match(
+        r"county@logit \(version 3\) was trained with riskmodel [\d.]+ and scikit-learn [\d.]+", said
+    )
+    assert "PenalisedLogit, which riskmodel " in said
+    assert "Train it again with this release (riskmodel train)" in said
+    assert "trusted" not in said
 
 
 def test_unknown_models_are_told_what_there_is(trained: training.TrainedRun, store: Path) -> None:

@@ -87,6 +87,29 @@ def test_a_history_too_short_is_refused_with_what_is_needed() -> None:
         experiment.temporal_folds(load_experiment("county"), county)
 
 
+def test_too_few_events_are_refused_with_how_many_more_and_a_size_that_works(tmp_path: Path) -> None:
+    small = simulate.simulate_county(households=150, months=48, seed=1, truth_at=[])
+    county = from_frames(small.frames, About.model_validate(small.about))
+    said = (
+        r"at least 10 events and 10 others are needed \(about [\d.]+ times as many rows\): .*; as a rule 900"
+    )
+    with pytest.raises(InputRefused, match=said):
+        training.train(load_experiment("county"), county, tmp_path / "store.db")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("households", "months"), [(900, 54), (700, 66)])
+def test_the_sizes_that_refusals_and_readme_name_are_enough(
+    households: int, months: int, tmp_path: Path
+) -> None:
+    assert f"{households} " in experiment.ENOUGH
+    assert f"over {months}" in experiment.ENOUGH
+    made = simulate.simulate_county(households=households, months=months, seed=0, truth_at=[])
+    county = from_frames(made.frames, About.model_validate(made.about))
+    run = training.train(load_experiment("county"), county, tmp_path / "store.db")
+    assert len(run.result.folds) == load_experiment("county").split.folds
+
+
 def test_the_cohort_is_above_the_line_and_not_under_watch(county: County) -> None:
     exp = load_experiment("county")
     days = experiment.as_of_dates(exp, county)[-1:]

@@ -409,7 +409,7 @@ def visits_import(office: Office) -> None:
     day = ("--recorded-on", "2021-01-20")
     office.call(
         "visits", "import", "filled.xlsx", "--into", "visited", *day, "--out", "visit-faults.csv",
-        label="console-faults",
+        label="console-faults", code=1,
     )  # fmt: skip
     page.cell(planned[11], at["核查结果"]).value = "不属实"
     book.save(office.home / "filled.xlsx")

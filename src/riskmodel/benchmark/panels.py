@@ -28,6 +28,7 @@ from riskmodel.data import County, importers
 from riskmodel.errors import InputMissing, InputRefused, UsageError
 from riskmodel.i18n import Words, both
 from riskmodel.io import Spec, find_declaration, folder, load_spec
+from riskmodel.rules import available_rule_sets
 from riskmodel.runs import (
     DECLARED,
     Evaluation,
@@ -44,6 +45,8 @@ from riskmodel.runs import (
 from riskmodel.targets import KEY
 
 Report = Callable[[str], None]
+
+ALL = "all"
 
 
 class CountySize(Spec):
@@ -92,6 +95,9 @@ class Panel(Spec):
 class Benchmark(Spec):
     """A declared benchmark; see ``experiments/bench.yaml``.
 
+    ``models`` and ``rulesets`` may end with ``all``: whatever else is registered or packaged takes part, but
+    for what ``leave_out`` names.
+
     ``bootstrap`` village resamples make the intervals, ``bootstrap_test`` those of the primary test, whose p
     values Holm multiplies by the number of models.
     """
@@ -109,6 +115,25 @@ class Benchmark(Spec):
     bootstrap_test: int = Field(default=2000, ge=20, le=100_000)
     seed: int = Field(default=0, ge=0)
     panels: tuple[Panel, ...]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _all(cls, content: Any) -> Any:
+        """Write out the models and rule sets that ``all`` stands for."""
+        if not isinstance(content, dict):
+            return content
+        out = {key: value for key, value in content.items() if key != "leave_out"}
+        left = content.get("leave_out", [])
+        known = {"models": list(MODELS), "rulesets": available_rule_sets()}
+        wrong = [name for name in left if not any(name in names for names in known.values())]
+        if wrong:
+            raise ValueError(f"leave_out: {', '.join(map(str, wrong))}: no such model or packaged rule set")
+        for key, names in known.items():
+            named = content.get(key)
+            if isinstance(named, list | tuple) and ALL in named:
+                own = [name for name in named if name != ALL]
+                out[key] = [*own, *(n for n in names if n not in own and n not in left)]
+        return out
 
     @model_validator(mode="before")
     @classmethod

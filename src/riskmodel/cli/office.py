@@ -11,6 +11,7 @@ import typer
 
 from riskmodel.cli.common import (
     READING,
+    REFUSED,
     STORE,
     AsOfOption,
     BeyondOption,
@@ -245,7 +246,10 @@ def take_in(
     pseudonymise: Pseudonymise = False,
     as_json: JsonFlag = False,
 ) -> None:
-    """Add the findings of a filled list to the county's visits, each once; conflicts are shown."""
+    """Add the findings of a filled list to the county's visits, each once; conflicts are shown.
+
+    Exits with 1 where an entry was not taken in: it stands in the faults file, the others were added.
+    """
     from riskmodel import scoring
     from riskmodel.data import secret_key
     from riskmodel.households import to_date
@@ -262,6 +266,9 @@ def take_in(
         say(f"warning: {len(faults)} entries were not taken in; all of them stand in {path}")
         summary["faults"] = str(path)
     tell({**summary, "dry_run": dry}, as_json)
+    if len(faults):
+        # Each entry is what somebody saw at a household: nothing goes on before it is mended.
+        raise typer.Exit(REFUSED)
 
 
 MONTHS = Path("out/months")

@@ -158,7 +158,8 @@ def build_features(
     feature_set
         A packaged id such as ``household-v1``, the path of a YAML, or a loaded set.
     as_of
-        Date, ISO text, `Moment`, or several: the days whose features are wanted, each by what was known then.
+        Date, ISO text, `riskmodel.households.Moment`, or several: the days whose features are wanted, each
+        by what was known then.
 
     Returns
     -------

@@ -134,7 +134,7 @@ def forecast(
         Whether the sum of household probabilities is among them (slow: household accounts of all days).
     exogenous
         Series that are known ahead, for the regression: a column ``month`` (``YYYY-MM``) and one each, for
-        every month on record and ahead (`check_known_series`).
+        every month on record and ahead, without gaps.
     progress
         Called with a line of text before each long step.
 

@@ -90,11 +90,12 @@ def evaluate_rules(
     Parameters
     ----------
     county
-        The checked tables, or a `KnownCounty`, which carries its own dates.
+        The checked tables, or a `riskmodel.households.KnownCounty`, which carries its own dates.
     ruleset
         A packaged id, the path of a YAML, or a loaded set.
     as_of
-        Date, ISO text, `Moment`, or several: the days judged, each by what was known then.
+        Date, ISO text, `riskmodel.households.Moment`, or several: the days judged, each by what was known
+        then.
     params
         Overrides of parameters, name to value or text.
     scores
@@ -104,9 +105,13 @@ def evaluate_rules(
     Returns
     -------
     DataFrame
-        One row per household and as-of, sorted by ``as_of, household_id``: the contract's columns of
-        ``rules``, then `FURTHER`. Amounts in yuan, ``pcni`` and ``line`` per person and period; lists of
-        ids are joined with ``;``; ``has_risk`` and ``income_plan`` are nullable booleans.
+        One row per household and as-of, sorted by ``as_of, household_id``, with the columns ``household_id,
+        as_of, ruleset, persons, net_income, pcni, previous_pcni, income_drop, rigid, rigid_ratio, line, gap,
+        has_risk, category, main_cause, conditions, unknown, focus, tier, removed_by, assumptions,
+        income_band, income_plan, visit_every_days, outcome, flagged, township, village, registration,
+        income_basis, period_from, period_to, income_reason``. Amounts in yuan, ``pcni`` and ``line`` per
+        person and period; ``gap`` is the line less ``pcni``; ``unknown`` names the conditions that could not
+        be judged; lists of ids are joined with ``;``; ``has_risk`` and ``income_plan`` are nullable booleans.
 
     Raises
     ------

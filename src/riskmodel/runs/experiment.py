@@ -29,6 +29,9 @@ from riskmodel.targets import COHORTS, Event, Horizon
 # What the found events are called in a sentence, by the first event of the experiment.
 EVENT_WORDS: Mapping[str, Mapping[str, str]] = section("evaluation.events")
 Role = Literal["register", "support", "context"]
+# What the county experiment can be trained on, at the simulator's rate of falls (5 % a year), with its three
+# folds (tests/runs/test_training.py); said wherever a county is too small.
+ENOUGH = "as a rule 900 households over 54 months, or 700 over 66, are enough"
 
 
 class AsOf(Spec):
@@ -233,7 +236,7 @@ def as_of_dates(exp: Experiment, county: County) -> tuple[dt.date, ...]:
         months = exp.as_of.history_months + exp.horizon.months
         raise InputRefused(
             f"the records end on {county.data_through}: at least {months} months are needed, "
-            f"{exp.as_of.history_months} of history and {exp.horizon.months} for the label"
+            f"{exp.as_of.history_months} of history and {exp.horizon.months} for the label; {ENOUGH}"
         )
     return tuple(sorted(days))
 
@@ -266,7 +269,7 @@ def temporal_folds(exp: Experiment, county: County) -> tuple[Fold, ...]:
         raise InputRefused(
             f"as-of dates {days[0]} to {days[-1]} are too close together for a training window of "
             f"{exp.horizon.months} months before a test: a longer history is needed "
-            f"(about {exp.as_of.history_months + 2 * exp.horizon.months + 1} months)"
+            f"(about {exp.as_of.history_months + 2 * exp.horizon.months + 1} months); {ENOUGH}"
         )
     return tuple(out)
 

@@ -246,7 +246,7 @@ def fit_declared_model(
         raise InputRefused(
             f"{name}: the villages that are learned from hold only households with the event, or only such "
             f"without ({len(train)} rows, {int(train['y'].sum())} events): a longer history, more "
-            "households, or more visits that have come back"
+            f"households, or more visits that have come back; {experiment.ENOUGH}"
         ) from exc
 
 
@@ -306,10 +306,12 @@ def _check_events(train: pd.DataFrame, fold: Fold) -> None:
     events = int(train["y"].sum()) if len(train) else 0
     others = len(train) - events
     if min(events, others) < MIN_EVENTS:
+        fewest = min(events, others)
+        times = f" (about {MIN_EVENTS / fewest:.1f} times as many rows)" if fewest else ""
         raise InputRefused(
             f"fold {fold.name}: {len(train)} labelled training rows with {events} events; at least "
-            f"{MIN_EVENTS} events and {MIN_EVENTS} others are needed: a longer history, more households, or "
-            "another cohort or event"
+            f"{MIN_EVENTS} events and {MIN_EVENTS} others are needed{times}: a longer history, more "
+            f"households, or another cohort or event; {experiment.ENOUGH}"
         )
 
 

@@ -279,7 +279,8 @@ def load_model(name_at_alias: str, store: str | Path) -> LoadedModel:
     UsageError
         If the name, alias or store is not there.
     InputRefused
-        If the model's file is not the one that was registered, or holds types that are not trusted.
+        If the model's file is not the one that was registered, or was written by another release and holds
+        what this one does not know.
     """
     name, sign, alias = name_at_alias.partition("@")
     if not sign or not name or not alias:
@@ -302,7 +303,7 @@ def load_model(name_at_alias: str, store: str | Path) -> LoadedModel:
         version=str(version.version),
         run_id=version.run_id,
         kind=kind,
-        model=_open(path),
+        model=_open(client, version, path, name_at_alias),
         card=card,
     )
 
@@ -351,14 +352,26 @@ def set_alias(name: str, alias: str, version: str, store: str | Path) -> None:
     _client(Path(store)).set_registered_model_alias(name, alias, version)
 
 
-def _open(path: Path) -> Any:
+def _open(client: Any, version: Any, path: Path, name_at_alias: str) -> Any:
+    """Return a registered model; one that another release wrote is refused in words that say what to do."""
     import skops.io
     from skops.io.exceptions import UntrustedTypesFoundException
 
     try:
-        return skops.io.load(path, trusted=models.trusted_types())
-    except UntrustedTypesFoundException as exc:
-        raise InputRefused(f"{path.name}: holds types that riskmodel does not trust: {exc}") from exc
+        unknown = sorted(set(skops.io.get_untrusted_types(file=path)) - set(models.trusted_types()))
+        if not unknown:
+            return skops.io.load(path, trusted=models.trusted_types())
+    except (UntrustedTypesFoundException, ImportError, AttributeError, KeyError, ValueError) as exc:
+        unknown = [f"what it cannot read ({type(exc).__name__}: {exc})"]
+    here = environment()
+    trained = _artifact(client, version.run_id, "environment.json")
+    with_ = " and ".join(f"{n} {trained.get(n, 'unknown')}" for n in ("riskmodel", "scikit-learn"))
+    raise InputRefused(
+        f"{name_at_alias} (version {version.version}) was trained with {with_}, and holds "
+        f"{', '.join(unknown)}, which riskmodel {here.get('riskmodel', '')} with scikit-learn "
+        f"{here['scikit-learn']} does not load. Train it again with this release (riskmodel train), or use "
+        "the release that it was trained with"
+    )
 
 
 def _version(client: Any, name: str, alias: str) -> Any:

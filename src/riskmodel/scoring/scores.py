@@ -54,20 +54,19 @@ def score(
     Returns
     -------
     DataFrame
-        One row a household, ranked: the contract's `SCORE_COLUMNS`, then `EXTRA_COLUMNS`. Probabilities
-        are chances of the trained event within ``horizon_months`` under current support; ``contribution_i``
-        are log-odds; money is in yuan. ``in_cohort`` is False where the model speaks beyond what it learnt
-        from (households below the line, in the register, or of unknown income already): their probability
-        orders, but is no forecast.
+        One row a household, ranked: ``household_id, township, village, as_of, horizon_months, probability,
+        probability_low, probability_high, rank, tier, model, model_version, run_id, feature_set,
+        data_fingerprint, ruleset, pcni, line, gap, rule_category, rule_conditions``, the three main
+        ``cause_i, contribution_i, reason_i``, and ``flagged, in_cohort, registration, persons, income_reason,
+        score, log_odds_base, format``. Probabilities are chances of the trained event within
+        ``horizon_months`` under current support; ``contribution_i`` are log-odds; money is in yuan.
+        ``in_cohort`` is False where the model speaks beyond what it learnt from (households below the line,
+        in the register, or of unknown income already): their probability orders, but is no forecast.
 
     Raises
     ------
     UsageError
         If no household is known at as-of, or the language is unknown.
-
-    References
-    ----------
-    Data contract, "Scores, one row per household and as-of".
     """
     return score_in_languages(county, model, as_of, (lang,))[lang]
 
@@ -132,8 +131,9 @@ def explain(
     Returns
     -------
     DataFrame
-        `EXPLANATION_COLUMNS`, one row a household and feature, the largest contribution first; ``cause`` is a
-        code, ``value`` NaN where unknown, ``contribution`` and ``base`` are log-odds. ``base`` plus a
+        ``household_id, feature, name, cause, value, unit, contribution, base``, one row a household and
+        feature, the largest contribution first; ``cause`` is a code, ``value`` NaN where unknown,
+        ``contribution`` and ``base`` are log-odds. ``base`` plus a
         household's contributions is its ``score``; they count from the households that the model was
         trained on, so that a feature contributes nothing on average among them.
 

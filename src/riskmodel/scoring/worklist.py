@@ -141,7 +141,7 @@ def build_worklist(
     Parameters
     ----------
     scores
-        The contract's Scores columns of one as-of date; ``flagged`` is taken from the rule set's declared
+        What `score` returns, of one as-of date; ``flagged`` is taken from the rule set's declared
         categories where it is absent.
     visits
         Planned visits, at least 1.
