@@ -124,7 +124,7 @@ class Benchmark(Spec):
             return content
         out = {key: value for key, value in content.items() if key != "leave_out"}
         left = content.get("leave_out", [])
-        known = {"models": list(MODELS), "rulesets": available_rule_sets()}
+        known = {"models": list(models.MODELS), "rulesets": available_rule_sets()}
         wrong = [name for name in left if not any(name in names for names in known.values())]
         if wrong:
             raise ValueError(f"leave_out: {', '.join(map(str, wrong))}: no such model or packaged rule set")
