@@ -361,11 +361,8 @@ def _notes(pooled: pd.DataFrame, unscored: int) -> list[Message]:
         for key, true in applies.items()
         if true
     ]
-    for row in pooled[pooled["auc_model"] > LEAKAGE_AUC].to_dict("records"):
-        shown = {
-            "model": model_names(str(row["model"])),
-            "auc": float(row["auc_model"]),
-            "limit": LEAKAGE_AUC,
-        }
-        notes.append(Message("evaluation.notes.leak", shown))
-    return notes
+    leaks = pooled.loc[pooled["auc_model"] > LEAKAGE_AUC, ["model", "auc_model"]]
+    return notes + [
+        Message("evaluation.notes.leak", {"model": model_names(model), "auc": auc, "limit": LEAKAGE_AUC})
+        for model, auc in leaks.itertuples(index=False)
+    ]

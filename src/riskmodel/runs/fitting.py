@@ -207,14 +207,11 @@ def _evaluation_columns(
 ) -> pd.DataFrame:
     """Return what only an evaluation may look at, one row a test household and date."""
     out = test[KEY].join(outcomes.household_groups(test, matrix.X))
-    income = outcomes.income_after(exp, county, fold.test)
-    if income is not None:
-        out = out.merge(income, on=KEY, how="left", validate="one_to_one")
-    events = outcomes.label_events(exp, county, fold.test)
-    out = out.merge(events, on=KEY, how="left", validate="one_to_one")
-    support = outcomes.support_within(exp, county, fold.test)
-    if support is not None:
-        out = out.merge(support, on=KEY, how="left", validate="one_to_one")
+    for measure in (outcomes.income_after, outcomes.label_events, outcomes.support_within):
+        columns = measure(exp, county, fold.test)
+        if columns is not None:
+            out = out.merge(columns, on=KEY, how="left", validate="one_to_one")
+    if "supported_after" in out.columns:
         out["supported_after"] = out["supported_after"].eq(True)
     return out
 

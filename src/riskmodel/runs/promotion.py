@@ -211,9 +211,9 @@ def _primary(rows: pd.DataFrame) -> Check:
 
 def _question(champion: Mapping[str, Any], challenger: Mapping[str, Any]) -> Check:
     differ = question_differences(champion, challenger)
-    if differ:
-        return _check("question", False, "other question", parts=", ".join(differ))
-    return _check("question", True, "same question")
+    return _check(
+        "question", not differ, "other question" if differ else "same question", parts=", ".join(differ)
+    )
 
 
 def _calibrated(challenger: Candidate) -> Check:

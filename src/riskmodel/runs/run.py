@@ -241,9 +241,6 @@ def open_run(name: str, store: str | Path) -> Run:
     return Run(model.run_id, path, model.kind)
 
 
-Words = dict[str, str]
-
-
 @dataclass(frozen=True)
 class RunComparison:
     """Rules against models as a logged run holds them: tables, a summary for a machine, sentences.
@@ -297,19 +294,19 @@ class RunComparison:
         """Return the pooled verdicts as sentences, what follows from them, and the notes."""
         table, run = self.table, self.run
         pooled = table[(table["scope"] == "pooled") & (table["at"] == "budget")]
-        messages: list[Words] = [m.both() for m in fold_messages(table)]
+        messages = fold_messages(table)
         if run.selected is not None:
-            event = EVENT_WORDS[run.declaration["events"][0]]
-            messages += [m.both() for m in finding_messages(run.selected, event)]
+            messages += finding_messages(run.selected, EVENT_WORDS[run.declaration["events"][0]])
         if run.deployed is not None:
-            messages += [m.both() for m in deployed_messages(run.deployed)]
+            messages += deployed_messages(run.deployed)
         if run.planning is not None:
-            messages.append(power_message(run.planning).both())
+            messages.append(power_message(run.planning))
         if run.true_risk is not None:
-            messages += [m.both() for m in true_risk_messages(run.true_risk, run.support_effect)]
-        lines = [f"{run.facts['experiment']} {run.run_id}", *pooled[f"verdict_{lang}"]]
+            messages += true_risk_messages(run.true_risk, run.support_effect)
         return "\n".join([
-            *lines, *(s[lang] for s in messages), *(f"- {note[lang]}" for note in run.comparison_notes)
+            f"{run.facts['experiment']} {run.run_id}", *pooled[f"verdict_{lang}"],
+            *(message.both()[lang] for message in messages),
+            *(f"- {note[lang]}" for note in run.comparison_notes),
         ])  # fmt: skip
 
 

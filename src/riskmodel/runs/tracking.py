@@ -155,11 +155,11 @@ class RunWriter:
         """Log parameters as text, in one batch."""
         from mlflow.entities import Param
 
-        texts = {
-            name: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
-            for name, value in values.items()
-        }
-        self._client.log_batch(self.run_id, params=[Param(name, text) for name, text in texts.items()])
+        params = [
+            Param(n, v if isinstance(v, str) else json.dumps(v, ensure_ascii=False, default=str))
+            for n, v in values.items()
+        ]
+        self._client.log_batch(self.run_id, params=params)
 
     def metrics(self, values: Mapping[str, float], step: int = 0) -> None:
         """Log metrics in one batch; values that are not numbers are left out, not written as 0."""

@@ -221,7 +221,9 @@ def _tables(result: ExperimentResult, evaluation: Evaluation) -> dict[str, pd.Da
         "curves": evaluation.curves,
         "features": features.describe_features(result.feature_set),
         # Without ids: what is left says only when, and in which village.
-        "first_seen": result.first_seen.drop(columns="household_id", errors="ignore"),
+        "first_seen": result.first_seen.drop(columns="household_id", errors="ignore")
+        if len(result.first_seen.columns)
+        else None,
         "comparison": evaluation.comparison.table if evaluation.comparison else None,
         "deployed": evaluation.deployed,
         "oracle": evaluation.metrics_with_truth,
@@ -230,8 +232,6 @@ def _tables(result: ExperimentResult, evaluation: Evaluation) -> dict[str, pd.Da
         "attainable": truth.table if truth else None,
         "attainable_bins": truth.bins if truth else None,
     }
-    if not len(result.first_seen.columns):
-        del tables["first_seen"]
     for name, model in result.fitted.items():
         tables |= models.model_tables(name, model)
     return {name: table for name, table in tables.items() if table is not None}
@@ -287,14 +287,13 @@ def reference_contributions(model: models.CalibratedScore, background: pd.DataFr
 
 
 def _comparison_notes(evaluation: Evaluation, exp: Experiment) -> list[dict[str, str]]:
-    out = evaluation.notes
-    if evaluation.selected is not None:
-        out.append(both("runs.notes.weighted"))
-    elif "confirmed" in exp.events:
-        out.append(both("runs.notes.visited only"))
-    if "identified" in exp.events:
-        out.append(both("runs.notes.rule's own label"))
-    return out
+    weighted = evaluation.selected is not None
+    applies = {
+        "weighted": weighted,
+        "visited only": "confirmed" in exp.events and not weighted,
+        "rule's own label": "identified" in exp.events,
+    }
+    return [*evaluation.notes, *(both(f"runs.notes.{key}") for key, true in applies.items() if true)]
 
 
 def headline(evaluation: Evaluation, exp: Experiment) -> dict[str, str]:
