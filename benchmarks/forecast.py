@@ -28,9 +28,14 @@ from scipy.stats import binomtest
 import county_sql
 from riskmodel import simulate
 from riskmodel.data import About, County, from_frames
-from riskmodel.forecasting import count_models, household, household_evaluation, rolling_origin, stress
-from riskmodel.forecasting import stress as scenario
-from riskmodel.forecasting import warning as warned
+from riskmodel.forecasting import (
+    count_models,
+    household,
+    household_evaluation,
+    rolling_origin,
+    stress,
+    warning,
+)
 from riskmodel.forecasting.counts import Counts
 from riskmodel.forecasting.counts import monthly_counts as count
 from riskmodel.households import known_county, point_in_time
@@ -175,7 +180,7 @@ def squared(g: pd.DataFrame) -> float:
 def stressed(seeds: int) -> None:
     """What the scenarios add, against the simulator's own future under them."""
     day = "2019-12-31"
-    chosen = [scenario.read_scenario(name) for name in scenario.available_scenarios()]
+    chosen = [stress.read_scenario(name) for name in stress.available_scenarios()]
     rows = []
     for seed in range(1, seeds + 1):
         asked = simulate.simulation_spec(households=1_500, months=60, seed=seed, truth_at=())
@@ -265,7 +270,7 @@ def watch_county(seed: int, profile: str, seen: Seen) -> None:
     hits = {(towns[t], m) for t, m in strikes(seed, profile, months, n, len(towns))}
     when: dict[tuple[str, int], int] = {}
     for month in range(last - LOOKED + 1, last + 1):
-        found = warned.early_warnings(county, point_in_time.month_end(month))
+        found = warning.early_warnings(county, point_in_time.month_end(month))
         raised = found[found["alarm"]]
         near = {(t, m) for t, m in hits if 0 <= month - m <= NEAR}
         wrong = raised[~raised["township"].isin([t for t, _ in near])]

@@ -13,7 +13,6 @@ from riskmodel.data import County, from_frames
 from riskmodel.data.schema import About
 from riskmodel.errors import SpecError, UsageError
 from riskmodel.forecasting import household, stress
-from riskmodel.forecasting import stress as scenario
 from riskmodel.forecasting.household import HouseholdForecast
 from riskmodel.forecasting.stress import Scenario
 from riskmodel.households import known_county
@@ -36,11 +35,11 @@ def total(found: stress.Stress, what: str, measure: str = "households") -> pd.Se
     ].iloc[0]
 
 
-@pytest.mark.parametrize("name", scenario.available_scenarios())
+@pytest.mark.parametrize("name", stress.available_scenarios())
 def test_every_declared_scenario_adds_and_adds_up(
     name: str, county: County, forecast: HouseholdForecast
 ) -> None:
-    chosen = scenario.read_scenario(name)
+    chosen = stress.read_scenario(name)
     found = stress.stress_test(county, forecast, chosen, draws=100)
     for measure in ("households", "persons", "yuan"):
         extra = total(found, "stressed", measure)["mean"] - total(found, "baseline", measure)["mean"]
@@ -101,15 +100,15 @@ def test_what_a_county_does_not_have_is_said(
 ) -> None:
     bare = from_frames({k: frames[k] for k in ("households", "members", "income")}, About(income_is_net=True))
     with pytest.raises(UsageError, match="support is absent"):
-        stress.stress_test(bare, forecast, scenario.read_scenario("support-withdrawn"))
+        stress.stress_test(bare, forecast, stress.read_scenario("support-withdrawn"))
     with pytest.raises(UsageError, match="spending is absent"):
-        stress.stress_test(bare, forecast, scenario.read_scenario("reimbursement-down"))
+        stress.stress_test(bare, forecast, stress.read_scenario("reimbursement-down"))
     with pytest.raises(UsageError, match="known: 01镇"):
         stress.stress_test(bare, forecast, one(kind="disaster", loss=[0.1, 0.2], where="Atlantis"))
 
 
 def test_wrong_scenarios_are_refused_with_key_and_mend(tmp_path: Path) -> None:
-    good = scenario.read_scenario("wages-down").model_dump(mode="json")
+    good = stress.read_scenario("wages-down").model_dump(mode="json")
     for change, said in (
         ({"kind": "wage", "months": 6, "cause": "illness"}, "needs share above 0"),
         ({"kind": "wage", "share": 0.1, "months": 6, "cause": "bad luck"}, "one of illness"),
@@ -119,9 +118,9 @@ def test_wrong_scenarios_are_refused_with_key_and_mend(tmp_path: Path) -> None:
         path = tmp_path / "wrong.yaml"
         path.write_text(__import__("json").dumps(good | {"shocks": [change]}), encoding="utf-8")
         with pytest.raises(SpecError, match=said):
-            scenario.read_scenario(path)
+            stress.read_scenario(path)
     with pytest.raises(UsageError, match="known: flood"):
-        scenario.read_scenario("plague")
+        stress.read_scenario("plague")
 
 
 @pytest.fixture(scope="module")
@@ -140,7 +139,7 @@ def test_answers_agree_with_the_simulators_own_future(
     # (One county tells little; `benchmarks/forecast.py --only stress --seeds 6` gives the mean ratios.)
     spec, county = ruler
     forecast = household.forecast_households(county, "2019-12-31", horizons=(12,))
-    chosen = [scenario.read_scenario(name) for name in scenario.available_scenarios()]
+    chosen = [stress.read_scenario(name) for name in stress.available_scenarios()]
     lived = stress_truth.scenario_truths(spec, "2019-12-31", chosen, worlds=8)
     for each in chosen:
         found = total(stress.stress_test(county, forecast, each, draws=200), "extra")

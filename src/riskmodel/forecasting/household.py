@@ -372,14 +372,11 @@ def household_groups(forecast: HouseholdForecast, cause: pd.Series | None = None
 def newly_below(income: Array, line: float, by: Groups) -> Array:
     """Add up who is below the line, shape (3, groups, draws): households, persons, yuan a year."""
     below = income < line
-    n = len(by.townships) * len(by.causes)
-    out = np.empty((3, n, income.shape[1]))
     gap = np.where(below, line - income, 0.0) * by.persons[:, None]
-    for k in range(income.shape[1]):
-        out[0, :, k] = np.bincount(by.code, below[:, k], n)
-        out[1, :, k] = np.bincount(by.code, below[:, k] * by.persons, n)
-        out[2, :, k] = np.bincount(by.code, gap[:, k], n)
-    return out
+    groups = len(by.townships) * len(by.causes)
+    measures = (below, below * by.persons[:, None], gap)
+    sums = [[np.bincount(by.code, draw, groups) for draw in measure.T] for measure in measures]
+    return np.ascontiguousarray(np.swapaxes(sums, 1, 2))
 
 
 def summarise_totals(totals: Array, by: Groups) -> pd.DataFrame:

@@ -237,14 +237,10 @@ def newest_months(
 def _circles(
     township: str, place: Mapping[str, int], neighbours: dict[str, tuple[str, ...]] | None
 ) -> list[tuple[list[int], str]]:
-    circle, names = [place[township]], ""
-    out = [(list(circle), names)]
-    for other in (neighbours or {}).get(township, ()):
-        if other not in place:
-            continue
-        circle, names = [*circle, place[other]], f"{names};{other}".strip(";")
-        out.append((list(circle), names))
-    return out
+    """Return the circles around a township, each wider by one neighbour: members and neighbours' names."""
+    near = [other for other in (neighbours or {}).get(township, ()) if other in place]
+    circles = [near[:size] for size in range(len(near) + 1)]
+    return [([place[name] for name in (township, *others)], ";".join(others)) for others in circles]
 
 
 def outlying_shares(counts: Array, sizes: Array) -> tuple[Array, Array]:
