@@ -85,23 +85,23 @@ def test_the_identities_hold_after_every_change(X) -> None:
     for i, quantity in enumerate(["pcni", *(f"{s}_income_per_head" for s in SOURCES)] * 2):
         start = rows.iloc[[i]]
         now = float(start[quantity].iloc[0])
-        moved = changer.change(start, quantity, np.array([now + 500.0, now + 20_000.0]))
-        assert moved[quantity].tolist() == pytest.approx([now + 500.0, now + 20_000.0])
-        assert not np.array_equal(moved["pcni_log"], np.repeat(start["pcni_log"].to_numpy(), 2))
+        after = changer.change(start, quantity, np.array([now + 500.0, now + 20_000.0]))
+        assert after[quantity].tolist() == pytest.approx([now + 500.0, now + 20_000.0])
+        assert not np.array_equal(after["pcni_log"], np.repeat(start["pcni_log"].to_numpy(), 2))
         # Costs stay: net income and its sources rise by the same.
-        costs = sum(moved[f"{s}_income_per_head"] for s in SOURCES) - moved["pcni"]
+        costs = sum(after[f"{s}_income_per_head"] for s in SOURCES) - after["pcni"]
         before = sum(float(start[f"{s}_income_per_head"].iloc[0]) for s in SOURCES) - float(
             start["pcni"].iloc[0]
         )
         assert costs.tolist() == pytest.approx([before, before], abs=1e-6)
-        for _, row in moved.iterrows():
+        for _, row in after.iterrows():
             holds(row)
 
 
 def test_what_does_not_stand_on_the_quantity_stays_to_the_bit(X) -> None:
     start = whole(X).iloc[[0]]
-    moved = FeatureChanger(SET).change(start, "insured", np.array([float(start["insured"].iloc[0]) + 1]))
-    different = [c for c in X if not np.array_equal(moved[c], start[c].to_numpy(), equal_nan=True)]
+    after = FeatureChanger(SET).change(start, "insured", np.array([float(start["insured"].iloc[0]) + 1]))
+    different = [c for c in X if not np.array_equal(after[c], start[c].to_numpy(), equal_nan=True)]
     assert set(different) == {"insured", "insured_share"}
     still = FeatureChanger(SET).change(start, "pcni", start["pcni"].to_numpy())
     pd.testing.assert_frame_equal(still, start.reset_index(drop=True), check_dtype=False)
@@ -109,9 +109,9 @@ def test_what_does_not_stand_on_the_quantity_stays_to_the_bit(X) -> None:
 
 def test_where_the_year_before_is_unknown_spending_is_measured_by_this_years_income(X) -> None:
     start = whole(X).iloc[[0]].assign(previous_pcni=np.nan, rigid_per_head=1000.0, rigid_ratio=0.5)
-    moved = FeatureChanger(SET).change(start, "pcni", np.array([4000.0, -5.0]))
+    after = FeatureChanger(SET).change(start, "pcni", np.array([4000.0, -5.0]))
     # 1,000 of 4,000; an income that is none at all is the declared bound of ten years' income.
-    assert moved["rigid_ratio"].tolist() == [0.25, 10.0]
+    assert after["rigid_ratio"].tolist() == [0.25, 10.0]
 
 
 def test_the_arithmetic_is_the_features_own(X) -> None:
@@ -155,8 +155,8 @@ def test_one_account_is_one_quantity_in_the_panels() -> None:
         line_ratio=2.0, line_share=0.5, line_log=np.log(2)
     )
     row = row.assign(line_log_1=0.0, line_log_change=np.log(2))
-    moved = FeatureChanger(panel).change(row, "line_ratio", np.array([4.0]))
-    got = moved[["line_share", "line_log", "line_log_change"]].iloc[0].tolist()
+    after = FeatureChanger(panel).change(row, "line_ratio", np.array([4.0]))
+    got = after[["line_share", "line_log", "line_log_change"]].iloc[0].tolist()
     assert got == pytest.approx([0.25, np.log(4), np.log(4)])
 
 

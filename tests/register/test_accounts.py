@@ -28,8 +28,8 @@ from .conftest import START, frames_of, random_register, reckon
 from .small_county import HOUSEHOLDS, MEMBERS, REGISTER, small_county
 
 
-def cells(made: RegisterAccounts, *keys: str) -> dict:
-    frame = made.by("stock", *keys)
+def cells(ledger: RegisterAccounts, *keys: str) -> dict:
+    frame = ledger.by("stock", *keys)
     return {tuple(r[:-2]): tuple(int(v) for v in r[-2:]) for r in frame.itertuples(index=False, name=None)}
 
 
@@ -61,8 +61,8 @@ def test_categories_and_townships_of_the_quarter_by_hand(small):
     assert by_township["open", "东乡", "closing"] == (1, 4)
     assert by_township["open", "西乡", "restated"] == (1, 1)
     assert by_township["open", "西乡", "removed"] == (1, 1)
-    told = small.natural[small.natural["stock"] == "open"]
-    assert told[["category", "direction", "reason", "p"]].to_numpy().tolist() == [
+    entries = small.natural[small.natural["stock"] == "open"]
+    assert entries[["category", "direction", "reason", "p"]].to_numpy().tolist() == [
         ["marginal", "decrease", "died", 1],
         ["unstable_lifted", "increase", "born", 1],
     ]
@@ -97,9 +97,9 @@ def test_a_whole_county_agrees_with_the_reckoning_and_with_household_accounts():
         START + pd.Timedelta(days=15).to_pytimedelta(),
         START + pd.Timedelta(days=45).to_pytimedelta(),
     )
-    made = build_register_accounts(county, first, last)
+    ledger = build_register_accounts(county, first, last)
     expected = reckon(register, members, first, last)
-    total = cells(made)
+    total = cells(ledger)
     for stock in ("open", "ever"):
         for line in ("opening", "identified", "rolled_back", "re_marked", "eliminated", "removed", "closing"):
             assert total[stock, line] == tuple(expected[stock, line, unit] for unit in ("hh", "p")), line
@@ -133,12 +133,12 @@ def test_nothing_recorded_after_the_end_changes_the_accounts(small):
     )
     gone = {**members.iloc[0].to_dict(), "valid_to": "2021-01-02", "recorded_on": "2021-05-01"}
     frames["members"] = pd.concat([frames["members"], pd.DataFrame([gone])[list(frames["members"])]])
-    made = build_register_accounts(from_frames(frames), "2021-01-01", "2021-03-31")
-    pd.testing.assert_frame_equal(made.lines, small.lines)
-    assert made.data_fingerprint == small.data_fingerprint
-    seen = build_register_accounts(from_frames(frames), "2021-01-01", "2021-05-31")
+    ledger = build_register_accounts(from_frames(frames), "2021-01-01", "2021-03-31")
+    pd.testing.assert_frame_equal(ledger.lines, small.lines)
+    assert ledger.data_fingerprint == small.data_fingerprint
+    later = build_register_accounts(from_frames(frames), "2021-01-01", "2021-05-31")
     # Now h1 left on 2 February with two present (one had gone, one was not born yet), and h2 with one.
-    assert cells(seen)["open", "eliminated"] == (2, 3)
+    assert cells(later)["open", "eliminated"] == (2, 3)
 
 
 def test_findings_name_household_place_and_dates_and_do_not_stop_the_accounts():
@@ -150,35 +150,35 @@ def test_findings_name_household_place_and_dates_and_do_not_stop_the_accounts():
     county = small_county()
     frames = frames_of(county)
     frames["monitoring"] = pd.DataFrame([*REGISTER, *more], columns=columns)
-    made = build_register_accounts(from_frames(frames), "2021-01-01", "2021-03-31")
-    told = made.findings.set_index("household_id")
-    assert told["finding"].to_dict() == {"h3": "identified_twice", "h4": "acting_after_removal"}
-    assert told.loc["h3", "earlier_date"] == pd.Timestamp("2021-03-01")
-    assert told["township"].to_dict() == {"h3": "西乡", "h4": "西乡"}
-    assert told["in_period"].all()
+    ledger = build_register_accounts(from_frames(frames), "2021-01-01", "2021-03-31")
+    entries = ledger.findings.set_index("household_id")
+    assert entries["finding"].to_dict() == {"h3": "identified_twice", "h4": "acting_after_removal"}
+    assert entries.loc["h3", "earlier_date"] == pd.Timestamp("2021-03-01")
+    assert entries["township"].to_dict() == {"h3": "西乡", "h4": "西乡"}
+    assert entries["in_period"].all()
     # The second identification moves nobody.
-    assert cells(made)["open", "identified"] == (1, 4)
+    assert cells(ledger)["open", "identified"] == (1, 4)
 
 
 def test_a_watched_household_without_members_is_a_finding():
     county = small_county()
     frames = frames_of(county)
     frames["members"].loc[frames["members"]["household_id"] == "h3", "valid_to"] = "2021-03-15"
-    made = build_register_accounts(from_frames(frames), "2021-01-01", "2021-03-31")
-    assert made.findings[["finding", "household_id"]].to_numpy().tolist() == [["no_members", "h3"]]
-    assert cells(made)["open", "natural_decrease"] == (0, 5)
+    ledger = build_register_accounts(from_frames(frames), "2021-01-01", "2021-03-31")
+    assert ledger.findings[["finding", "household_id"]].to_numpy().tolist() == [["no_members", "h3"]]
+    assert cells(ledger)["open", "natural_decrease"] == (0, 5)
 
 
 def test_a_register_without_a_row_is_accounts_of_zeros(tmp_path):
     county = small_county()
     frames = frames_of(county)
     frames["monitoring"] = frames["monitoring"].iloc[:0]
-    made = build_register_accounts(from_frames(frames), "2021-01-01", "2021-03-31")
-    assert made.lines.empty
-    assert made.findings.empty
-    assert summarise_accounts(made)["closing"] == {"hh": 0, "p": 0}
-    presentation.write_register(made, tmp_path)
-    assert check_published(published_form(made))["balanced"]
+    ledger = build_register_accounts(from_frames(frames), "2021-01-01", "2021-03-31")
+    assert ledger.lines.empty
+    assert ledger.findings.empty
+    assert summarise_accounts(ledger)["closing"] == {"hh": 0, "p": 0}
+    presentation.write_register(ledger, tmp_path)
+    assert check_published(published_form(ledger))["balanced"]
 
 
 def test_without_a_register_there_are_no_accounts():

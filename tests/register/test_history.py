@@ -34,7 +34,7 @@ def rows(*events: tuple, home: str = "h") -> pd.DataFrame:
     return trace_states(pd.DataFrame(full, columns=REGISTER_COLUMNS))
 
 
-def found(*events: tuple) -> list[str]:
+def findings(*events: tuple) -> list[str]:
     named = [(*e[:2], *(e[2:] or ("marginal",))) for e in events]
     return find_contradictions(rows(*named))["finding"].tolist()
 
@@ -61,17 +61,17 @@ def found(*events: tuple) -> list[str]:
     ],
 )
 def test_every_order_that_the_life_cycle_excludes_is_a_finding(events, expected):
-    assert found(*events) == expected
+    assert findings(*events) == expected
 
 
 def test_a_finding_names_household_and_both_dates():
-    got = find_contradictions(rows((3, "identified", "marginal"), (9, "identified", "marginal"))).iloc[0]
-    assert (got.household_id, got.date, got.earlier_date) == (
+    result = find_contradictions(rows((3, "identified", "marginal"), (9, "identified", "marginal"))).iloc[0]
+    assert (result.household_id, result.date, result.earlier_date) == (
         "h",
         pd.Timestamp("2021-01-09"),
         pd.Timestamp("2021-01-03"),
     )
-    assert (got.event, got.earlier_event) == ("identified", "identified")
+    assert (result.event, result.earlier_event) == ("identified", "identified")
 
 
 def test_of_rows_of_one_day_the_later_recorded_holds_then_the_contracts_order():
@@ -89,18 +89,18 @@ def test_of_rows_of_one_day_the_later_recorded_holds_then_the_contracts_order():
 
 
 def test_a_household_stands_in_the_category_it_entered_with():
-    got = rows(
+    result = rows(
         (1, "identified", "脱贫不稳定户"), (2, "eliminated"), (3, "rolled_back", "marginal"), (4, "removed")
     )
     # An elimination that writes none keeps the household's; a return can write another.
-    assert got["category"].tolist() == ["unstable_lifted", "unstable_lifted", "marginal", "marginal"]
-    assert got["category_before"].tolist() == ["unknown", "unstable_lifted", "unstable_lifted", "marginal"]
+    assert result["category"].tolist() == ["unstable_lifted", "unstable_lifted", "marginal", "marginal"]
+    assert result["category_before"].tolist() == ["unknown", "unstable_lifted", "unstable_lifted", "marginal"]
 
 
 def test_a_leaving_row_that_writes_another_category_moves_nobody_and_is_a_finding():
-    got = rows((1, "identified", "marginal"), (2, "eliminated", "突发严重困难户"))
-    assert got["category"].tolist() == ["marginal", "marginal"]
-    assert find_contradictions(got)["finding"].tolist() == ["category_differs"]
+    result = rows((1, "identified", "marginal"), (2, "eliminated", "突发严重困难户"))
+    assert result["category"].tolist() == ["marginal", "marginal"]
+    assert find_contradictions(result)["finding"].tolist() == ["category_differs"]
 
 
 def test_a_category_written_late_is_taken_for_the_rows_before_and_none_at_all_is_unknown():
@@ -115,11 +115,11 @@ def test_a_type_that_nobody_declared_stays_as_written():
 
 
 def test_states_and_causes_are_those_of_the_latest_row_that_says_so():
-    got = rows((1, "identified", "marginal", "illness;schooling"), (5, "eliminated"))
-    assert state_at(got, dt.date(2021, 1, 4))["state"].tolist() == ["watched"]
-    assert state_at(got, dt.date(2021, 1, 5))["state"].tolist() == ["eliminated"]
-    assert state_at(got, dt.date(2020, 12, 31)).empty
-    assert causes_at(got, dt.date(2021, 1, 9)).to_dict() == {"h": ["illness", "schooling"]}
+    result = rows((1, "identified", "marginal", "illness;schooling"), (5, "eliminated"))
+    assert state_at(result, dt.date(2021, 1, 4))["state"].tolist() == ["watched"]
+    assert state_at(result, dt.date(2021, 1, 5))["state"].tolist() == ["eliminated"]
+    assert state_at(result, dt.date(2020, 12, 31)).empty
+    assert causes_at(result, dt.date(2021, 1, 9)).to_dict() == {"h": ["illness", "schooling"]}
 
 
 DAY0 = dt.date(2021, 1, 1)
@@ -151,8 +151,8 @@ def test_counts_and_changes_agree_with_looking_at_each_day(rows):
     for home in "ab":
         base = to_day(DAY0)
         asked = pd.Series([home] * len(days))
-        got = people.count(asked, np.array([base + d for d in days]))
-        assert got.tolist() == [looked(home, d) for d in days]
+        result = people.count(asked, np.array([base + d for d in days]))
+        assert result.tolist() == [looked(home, d) for d in days]
     moved = people.changes(DAY0 - dt.timedelta(days=2), DAY0 + dt.timedelta(days=14))
     net = moved["direction"].map({"increase": 1, "decrease": -1}).groupby(moved["household_id"]).sum()
     for home in "ab":
@@ -173,8 +173,8 @@ def test_a_correction_keeps_the_reason_why_the_member_came():
         ]
     )
     county = from_frames({"members": members})
-    got = read_presence(known_county(county, "2021-03-01")).changes(dt.date(2021, 1, 1), dt.date(2021, 3, 1))
-    assert got[["direction", "reason"]].to_numpy().tolist() == [
+    result = read_presence(known_county(county, "2021-03-01")).changes(dt.date(2021, 1, 1), dt.date(2021, 3, 1))
+    assert result[["direction", "reason"]].to_numpy().tolist() == [
         ["increase", "married_in"],
         ["decrease", "died"],
     ]
@@ -193,8 +193,8 @@ def test_words_of_the_other_direction_and_unknown_words_do_not_pass_for_a_reason
         ],
         columns=MEMBER_COLUMNS,
     )
-    got = presence_from_rows(rows, rows[rows["change_reason"].notna()]).changes(
+    result = presence_from_rows(rows, rows[rows["change_reason"].notna()]).changes(
         DAY0 - dt.timedelta(days=1), DAY0
     )
     # Free text may hold a name: it is counted, never repeated.
-    assert got["reason"].tolist() == ["unstated", "other", "unstated"]
+    assert result["reason"].tolist() == ["unstated", "other", "unstated"]

@@ -33,11 +33,11 @@ def test_category_by_cause_comes_out_as_published_cell_by_cell(caused):
     # 000 §1: nine causes by two categories, in households and persons; every other cause is 0.
     table = caused.tables["causes"]
     for stock in ("ever", "open"):
-        got = table[table["stock"] == stock].set_index(["category", "cause"])
+        result = table[table["stock"] == stock].set_index(["category", "cause"])
         for category, counts in BY_CAUSE.items():
             for cause, pair in zip(CAUSES, counts[:-1], strict=True):
-                assert tuple(got.loc[(category, cause), ["hh", "p"]]) == pair, (category, cause)
-            summed = got.loc[category]
+                assert tuple(result.loc[(category, cause), ["hh", "p"]]) == pair, (category, cause)
+            summed = result.loc[category]
             assert (summed["hh"].sum(), summed["p"].sum()) == counts[-1]
             assert summed.loc[~summed.index.isin(CAUSES), ["hh", "p"]].to_numpy().sum() == 0
     assert (table["also_hh"] == 0).all()
@@ -52,8 +52,8 @@ def test_the_published_quarter_comes_out_cell_by_cell(moved):
     assert tuple(table.loc[("total", "marginal"), ["hh", "p"]]) == (317, 1142)
     assert tuple(table.loc[("removed", "marginal"), ["hh", "p"]]) == (4, 0)
     natural = moved.tables["natural"].set_index(["category", "direction", "reason"])["p"]
-    for direction, told in (("increase", INCREASE), ("decrease", DECREASE)):
-        for category, reasons in told.items():
+    for direction, printed in (("increase", INCREASE), ("decrease", DECREASE)):
+        for category, reasons in printed.items():
             assert natural.loc[category, direction].to_dict() == reasons
     lifted = table.loc[("registered", "all"), "p"]
     remaining = sum(p for _, p in DYNAMIC["remaining"].values())
@@ -73,11 +73,11 @@ def test_what_is_rebuilt_passes_the_check_of_published_tables(moved, caused):
 def test_the_figures_used_here_are_those_of_the_source(shared_data):
     source = yaml.safe_load((shared_data.parent / "domain" / "published.yaml").read_text(encoding="utf-8"))
     for category, counts in source["category_by_cause_000_1"].items():
-        told = dict(zip((*CAUSES, "total"), BY_CAUSE[category], strict=True))
-        assert {cause: (c["hh"], c["p"]) for cause, c in counts.items()} == told
+        printed = dict(zip((*CAUSES, "total"), BY_CAUSE[category], strict=True))
+        assert {cause: (c["hh"], c["p"]) for cause, c in counts.items()} == printed
     for line in DYNAMIC:
-        told = {c: (v["hh"], v["p"]) for c, v in source["dynamic_000_5"][line].items()}
-        assert told == DYNAMIC[line]
+        printed = {c: (v["hh"], v["p"]) for c, v in source["dynamic_000_5"][line].items()}
+        assert printed == DYNAMIC[line]
 
 
 def with_tables(**more: list[dict]):
@@ -100,13 +100,13 @@ SUPPORT = [
 def test_measures_count_households_once_and_say_what_their_share_is_of():
     # h2's measure ended before the quarter, h3's second begins after it, h4 is struck off: none counts.
     tables = build_register_accounts(with_tables(support=SUPPORT), "2021-01-01", "2021-03-31").tables
-    got = tables["measures"].set_index(["category", "measure"])
+    result = tables["measures"].set_index(["category", "measure"])
     columns = ["hh", "p", "items", "of_hh"]
-    assert got.loc[("unstable_lifted", "health"), columns].tolist() == [1, 4, 2, 1]
-    assert got.loc[("unstable_lifted", "any"), columns].tolist() == [1, 4, 3, 1]
-    assert got.loc[("marginal", "employment"), columns].tolist() == [1, 4, 1, 2]
-    assert got.loc[("marginal", "employment"), "share"] == 0.5
-    assert got.loc[("marginal", "industry"), columns].tolist() == [0, 0, 0, 2]
+    assert result.loc[("unstable_lifted", "health"), columns].tolist() == [1, 4, 2, 1]
+    assert result.loc[("unstable_lifted", "any"), columns].tolist() == [1, 4, 3, 1]
+    assert result.loc[("marginal", "employment"), columns].tolist() == [1, 4, 1, 2]
+    assert result.loc[("marginal", "employment"), "share"] == 0.5
+    assert result.loc[("marginal", "industry"), columns].tolist() == [0, 0, 0, 2]
     single = tables["single_cause"].set_index(["cause", "measure"])
     # h1 has two causes and is not single; h3 (illness) and h2 (disaster) are.
     assert single.loc[("illness", "any"), ["hh", "of_hh"]].tolist() == [1, 1]
@@ -125,10 +125,10 @@ def test_tables_whose_data_are_absent_are_left_out_not_zero(small):
 
 def test_further_causes_stand_apart_from_the_main_one(small):
     table = small.tables["causes"]
-    got = table[table["stock"] == "open"].set_index(["category", "cause"])
+    result = table[table["stock"] == "open"].set_index(["category", "cause"])
     columns = ["hh", "p", "also_hh", "also_p"]
-    assert got.loc[("unstable_lifted", "illness"), columns].tolist() == [1, 4, 0, 0]
-    assert got.loc[("unstable_lifted", "schooling"), columns].tolist() == [0, 0, 1, 4]
+    assert result.loc[("unstable_lifted", "illness"), columns].tolist() == [1, 4, 0, 0]
+    assert result.loc[("unstable_lifted", "schooling"), columns].tolist() == [0, 0, 1, 4]
 
 
 def test_bands_take_the_lower_bound_in_and_the_upper_out():
@@ -191,9 +191,9 @@ def test_workload_counts_warnings_by_row_and_households_once():
     workload = build_register_accounts(
         with_tables(warnings=warnings, visits=visits), "2021-01-01", "2021-03-31"
     ).tables["workload"]
-    got = workload.groupby("line", sort=False)["n"].sum().to_dict()
+    result = workload.groupby("line", sort=False)["n"].sum().to_dict()
     # As known at the end, what was passed on or checked in April had not been.
-    assert got == {
+    assert result == {
         "warnings_pushed": 3,
         "households_warned": 2,
         "households_compared": 1,

@@ -86,7 +86,7 @@ def seeded(seed: int) -> Chooser:
 
 
 @st.composite
-def drawn(draw: Any, households: int = 2) -> Tables:
+def draw_tables(draw: Any, households: int = 2) -> Tables:
     """A hypothesis strategy for small counties; it shrinks towards the first of every list."""
     return county_rows(Chooser(lambda options: draw(st.sampled_from(options))), households)
 

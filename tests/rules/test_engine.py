@@ -80,16 +80,16 @@ def differences(
 def test_engine_agrees_with_the_reference_on_many_households() -> None:
     # All twelve sets on the same county; the slow run below asks many more.
     tables = counties.county_rows(counties.seeded(1), households=150)
-    found = differences(tables, counties.AS_OF[1:4])
-    assert not found, "\n".join(found[:20])
+    deviations = differences(tables, counties.AS_OF[1:4])
+    assert not deviations, "\n".join(deviations[:20])
 
 
 @pytest.mark.parametrize("absent", [{"spending"}, {"risk_events"}, {"monitoring", "support", "assets"}])
 def test_engine_agrees_with_the_reference_where_tables_are_absent(absent: set[str]) -> None:
     tables = counties.county_rows(counties.seeded(11), households=60)
     others = {name: rows for name, rows in tables.items() if name not in absent}
-    found = differences(others, counties.AS_OF[1:2], ["yingjiang-2022", "dali-2021"])
-    assert not found, "\n".join(found[:20])
+    deviations = differences(others, counties.AS_OF[1:2], ["yingjiang-2022", "dali-2021"])
+    assert not deviations, "\n".join(deviations[:20])
 
 
 def test_engine_agrees_with_the_reference_where_tables_are_empty() -> None:
@@ -97,33 +97,35 @@ def test_engine_agrees_with_the_reference_where_tables_are_empty() -> None:
     tables = counties.county_rows(counties.seeded(11), households=60)
     needed = ("households", "members", "income")
     empty = {name: rows if name in needed else [] for name, rows in tables.items()}
-    found = differences(empty, counties.AS_OF[1:2], ["yingjiang-2022", "dali-2021"])
-    assert not found, "\n".join(found[:20])
+    deviations = differences(empty, counties.AS_OF[1:2], ["yingjiang-2022", "dali-2021"])
+    assert not deviations, "\n".join(deviations[:20])
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(100, 120))
 def test_engine_agrees_with_the_reference_on_thousands_of_households(seed: int) -> None:
     tables = counties.county_rows(counties.seeded(seed), households=300)
-    found = differences(tables, counties.AS_OF)
-    assert not found, "\n".join(found[:20])
+    deviations = differences(tables, counties.AS_OF)
+    assert not deviations, "\n".join(deviations[:20])
 
 
 @settings(max_examples=4, deadline=None, suppress_health_check=list(HealthCheck))
-@given(tables=counties.drawn(households=2), name=st.sampled_from(SETS))
+@given(tables=counties.draw_tables(households=2), name=st.sampled_from(SETS))
 def test_engine_agrees_with_the_reference_on_small_counties(tables: reference.Tables, name: str) -> None:
-    found = differences(tables, counties.AS_OF[1:3], [name], scores=False)
-    assert not found, "\n".join(found)
+    deviations = differences(tables, counties.AS_OF[1:3], [name], scores=False)
+    assert not deviations, "\n".join(deviations)
 
 
 @pytest.mark.slow
 @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
-@given(tables=counties.drawn(households=3), names=st.sets(st.sampled_from(SETS), min_size=2, max_size=3))
+@given(
+    tables=counties.draw_tables(households=3), names=st.sets(st.sampled_from(SETS), min_size=2, max_size=3)
+)
 def test_engine_agrees_with_the_reference_on_many_small_counties(
     tables: reference.Tables, names: set[str]
 ) -> None:
-    found = differences(tables, counties.AS_OF, sorted(names), scores=False)
-    assert not found, "\n".join(found)
+    deviations = differences(tables, counties.AS_OF, sorted(names), scores=False)
+    assert not deviations, "\n".join(deviations)
 
 
 DAY = dt.date(2021, 6, 1)

@@ -91,12 +91,12 @@ def test_order_of_the_verdict_registration_before_unknown_income() -> None:
 
 def test_what_cannot_be_judged_is_listed_and_not_met() -> None:
     cases = {"poor": {"income": 5000.0}, "gap": {"income": 5000.0, "state": {"water_safe": False}}}
-    found = rows(street(cases, absent=("risk_events",)))
-    assert found["poor"]["category"] == "none"
-    assert pd.isna(found["poor"]["has_risk"])
-    assert {"at_risk", "sudden_cause"} <= set(found["poor"]["unknown"].split(";"))
+    verdicts = rows(street(cases, absent=("risk_events",)))
+    assert verdicts["poor"]["category"] == "none"
+    assert pd.isna(verdicts["poor"]["has_risk"])
+    assert {"at_risk", "sudden_cause"} <= set(verdicts["poor"]["unknown"].split(";"))
     # A known gap makes the risk known even without risk events.
-    assert found["gap"]["category"] == "unstable_lifted"
+    assert verdicts["gap"]["category"] == "unstable_lifted"
     # With the table there and no row, nothing happened: has_risk is false, not unknown.
     row = rows(street(cases))["poor"]
     assert not row["has_risk"]
@@ -147,11 +147,11 @@ def test_a_condition_holds_only_where_it_applies() -> None:
     # The four criteria of elimination are asked of the register's households. Of two that are equal but for
     # it, only the one in the register is said to meet them; of the other nothing is unknown either.
     inside, outside = STABLE, {**STABLE, "monitoring": []}
-    found = rows(street({"inside": inside, "outside": outside}))
+    verdicts = rows(street({"inside": inside, "outside": outside}))
     criteria = {"supported", "no_gap", "income_stable", "rigid_settled"}
-    assert criteria <= set(found["inside"]["conditions"].split(";"))
-    assert not criteria & set(found["outside"]["conditions"].split(";"))
-    assert not criteria & set(found["outside"]["unknown"].split(";"))
+    assert criteria <= set(verdicts["inside"]["conditions"].split(";"))
+    assert not criteria & set(verdicts["outside"]["conditions"].split(";"))
+    assert not criteria & set(verdicts["outside"]["unknown"].split(";"))
 
 
 def test_who_may_belong_to_those_that_count_is_not_flagged_for_it() -> None:
@@ -203,11 +203,11 @@ def test_the_negative_list_asks_and_never_strikes_off() -> None:
         "state": UNSAFE,
         "assets": [{"kind": "shop"}, {"kind": "car"}, {"kind": "machinery"}],
     }
-    found = rows(street({"in": poor | {"monitoring": MARKED}, "out": poor}), "dali-2021")
-    assert found["in"]["category"] == "unstable_lifted"
-    assert found["in"]["removed_by"] == "car;shop"  # in code order; machinery is not on the list
-    assert found["in"]["outcome"] == "verify_removal"
-    assert (found["out"]["flagged"], found["out"]["outcome"]) == (True, "")  # nothing to remove it from
+    verdicts = rows(street({"in": poor | {"monitoring": MARKED}, "out": poor}), "dali-2021")
+    assert verdicts["in"]["category"] == "unstable_lifted"
+    assert verdicts["in"]["removed_by"] == "car;shop"  # in code order; machinery is not on the list
+    assert verdicts["in"]["outcome"] == "verify_removal"
+    assert (verdicts["out"]["flagged"], verdicts["out"]["outcome"]) == (True, "")  # nothing to remove it from
     row = one(county(5000.0, monitoring=MARKED, absent=("assets",)), "dali-2021")
     assert "negative_list_hit" in row["unknown"].split(";")
 
@@ -217,16 +217,16 @@ def test_income_bands_and_plans() -> None:
     cases = {str(a): {"income": a, "registration": "general"} for a in amounts}
     cases |= {f"lifted {a}": {"income": a} for a in (9999.99, 10000.0, None)}
     cases["monitored"] = {"income": 8000.0, "registration": "general", "monitoring": MARKED}
-    found = rows(street(cases), "yingjiang-2022")
+    verdicts = rows(street(cases), "yingjiang-2022")
     # The lower bound is in, the upper out; only general households have a band.
-    assert {a: found[str(a)]["income_band"] for a in amounts} == amounts
-    assert found["lifted 9999.99"]["income_band"] == ""
+    assert {a: verdicts[str(a)]["income_band"] for a in amounts} == amounts
+    assert verdicts["lifted 9999.99"]["income_band"] == ""
     # Three-year plans are for lifted and monitored households below 10000.
-    assert found["lifted 9999.99"]["income_plan"]
-    assert not found["lifted 10000.0"]["income_plan"]
-    assert not found["8000.0"]["income_plan"]
-    assert found["monitored"]["income_plan"]
-    assert pd.isna(found["lifted None"]["income_plan"])
+    assert verdicts["lifted 9999.99"]["income_plan"]
+    assert not verdicts["lifted 10000.0"]["income_plan"]
+    assert not verdicts["8000.0"]["income_plan"]
+    assert verdicts["monitored"]["income_plan"]
+    assert pd.isna(verdicts["lifted None"]["income_plan"])
 
 
 def test_cards_take_the_worse_of_colour_and_probability() -> None:
@@ -307,11 +307,11 @@ def test_a_warning_without_its_data_is_unknown_never_false() -> None:
         "nothing known": {"members": [{"insured": None, "birth_month": "2010-01"}]},
         "one case": {"members": [{"insured": False}, {"insured": None}]},
     }
-    found = rows(street(cases), "ratio-1.5-2020")
-    unknown = set(found["nothing known"]["unknown"].split(";"))
+    verdicts = rows(street(cases), "ratio-1.5-2020")
+    unknown = set(verdicts["nothing known"]["unknown"].split(";"))
     assert {"warn_water", "warn_housing", "warn_medical_cover", "warn_schooling"} <= unknown
     assert "warn_special_household" in unknown  # no column tells
-    assert "warn_medical_cover" in found["one case"]["conditions"].split(";")
+    assert "warn_medical_cover" in verdicts["one case"]["conditions"].split(";")
 
 
 def test_several_sets_and_dates_in_one_pass_agree_with_one_at_a_time() -> None:

@@ -19,7 +19,7 @@ MARKED = [{"date": "2020-01-01", "event": "identified", "causes": "illness"}]
 
 
 @pytest.fixture(scope="module")
-def told() -> dict:
+def explanation() -> dict:
     c = tiny.county(
         5432.1,
         previous=12000.0,
@@ -31,11 +31,11 @@ def told() -> dict:
     return rules.explain_verdict(c, "national-2021", DAY, "h")
 
 
-def test_the_numbers_are_the_datas(told: dict) -> None:
+def test_the_numbers_are_the_datas(explanation: dict) -> None:
     # Income 5432.10, one person; rigid spending 2500.50 over last year's 12000; 1 − 5432.1/12000.
     for figure in ("5,432.10", "6,000.00", "2,500.50", "12,000.00", "0.2084", "54.73%"):
-        assert figure in told["zh"], figure
-        assert figure in told["en"], figure
+        assert figure in explanation["zh"], figure
+        assert figure in explanation["en"], figure
 
 
 def test_a_rise_is_not_told_as_a_negative_drop() -> None:
@@ -46,45 +46,45 @@ def test_a_rise_is_not_told_as_a_negative_drop() -> None:
     assert "-23.90" not in risen["zh"] + risen["en"]
 
 
-def test_it_says_verdict_source_risks_and_what_follows(told: dict) -> None:
-    assert "脱贫不稳定户 (unstable_lifted)" in told["zh"]
-    assert "001 §13" in told["zh"]
-    assert "因病" in told["zh"]
-    assert "住房无保障" in told["zh"]
-    assert "income fell steeply: holds" in told["en"]
-    assert "Proposed for the register: not all criteria are met" in told["en"]
-    assert "large_drop=0.5" in told["en"]
-    assert not re.search(r"\{|\}|None|nan", told["zh"] + told["en"])
+def test_it_says_verdict_source_risks_and_what_follows(explanation: dict) -> None:
+    assert "脱贫不稳定户 (unstable_lifted)" in explanation["zh"]
+    assert "001 §13" in explanation["zh"]
+    assert "因病" in explanation["zh"]
+    assert "住房无保障" in explanation["zh"]
+    assert "income fell steeply: holds" in explanation["en"]
+    assert "Proposed for the register: not all criteria are met" in explanation["en"]
+    assert "large_drop=0.5" in explanation["en"]
+    assert not re.search(r"\{|\}|None|nan", explanation["zh"] + explanation["en"])
 
 
-def test_conditions_carry_answer_and_figures(told: dict) -> None:
-    by_id = {c["id"]: c for c in told["conditions"]}
+def test_conditions_carry_answer_and_figures(explanation: dict) -> None:
+    by_id = {c["id"]: c for c in explanation["conditions"]}
     assert by_id["below_line"]["holds"] is True
     assert by_id["below_line"]["figures"] == {"pcni": 5432.1, "line": 6000.0}
     assert by_id["income_plunged"]["figures"]["income_drop"] == pytest.approx(1 - 5432.1 / 12000)
-    assert told["verdict"]["category"] == "unstable_lifted"
+    assert explanation["verdict"]["category"] == "unstable_lifted"
 
 
 def test_elimination_is_only_told_of_those_in_the_register() -> None:
-    told = rules.explain_verdict(tiny.county(7000.0), "national-2021", DAY, "h")
-    assert "supported" not in {c["id"] for c in told["conditions"]}
-    assert "does not hold" in told["en"]
+    explanation = rules.explain_verdict(tiny.county(7000.0), "national-2021", DAY, "h")
+    assert "supported" not in {c["id"] for c in explanation["conditions"]}
+    assert "does not hold" in explanation["en"]
 
 
 def test_unknown_income_and_other_registrations_are_said() -> None:
-    told = rules.explain_verdict(tiny.county(None), "national-2021", DAY, "h")
-    assert "income is unknown (no income is recorded in the period)" in told["en"]
-    told = rules.explain_verdict(tiny.county(7000.0, registration="general"), "classes-2020", DAY, "h")
-    assert "does not speak of general" in told["en"]
-    assert "不适用于一般农户" in told["zh"]
+    explanation = rules.explain_verdict(tiny.county(None), "national-2021", DAY, "h")
+    assert "income is unknown (no income is recorded in the period)" in explanation["en"]
+    explanation = rules.explain_verdict(tiny.county(7000.0, registration="general"), "classes-2020", DAY, "h")
+    assert "does not speak of general" in explanation["en"]
+    assert "不适用于一般农户" in explanation["zh"]
 
 
 def explained(name: str) -> None:
-    told = rules.explain_verdict(
+    explanation = rules.explain_verdict(
         tiny.county(5000.0, monitoring=MARKED, assets=[{"kind": "car"}]), name, DAY, "h"
     )
-    assert rules.load_rules(name).name_zh in told["zh"]
-    assert "5,000.00" in told["en"]
+    assert rules.load_rules(name).name_zh in explanation["zh"]
+    assert "5,000.00" in explanation["en"]
 
 
 @pytest.mark.parametrize("name", ["cards-2023", "ratio-1.5-2020"])
@@ -145,12 +145,12 @@ def county():
 
 
 @pytest.fixture(scope="module")
-def found(county) -> pd.DataFrame:
+def changes(county) -> pd.DataFrame:
     return rules.find_verdict_changes(county, "national-2021", NOW, BEFORE)
 
 
-def test_each_kind_of_change_is_found_and_nothing_else(found) -> None:
-    kinds = dict(zip(found["household_id"], found["kind"], strict=True))
+def test_each_kind_of_change_is_found_and_nothing_else(changes) -> None:
+    kinds = dict(zip(changes["household_id"], changes["kind"], strict=True))
     assert kinds == {
         "fell_ill": "newly_flagged",
         "moved_in": "newly_flagged",
@@ -162,14 +162,14 @@ def test_each_kind_of_change_is_found_and_nothing_else(found) -> None:
         "register_only": "outcome_changed",
     }
     # Sorted by kind, so that the page begins with those to be visited.
-    assert list(found["kind"].map(KINDS.index)) == sorted(found["kind"].map(KINDS.index))
+    assert list(changes["kind"].map(KINDS.index)) == sorted(changes["kind"].map(KINDS.index))
 
 
-def test_changes_are_the_difference_of_two_evaluations(county, found) -> None:
+def test_changes_are_the_difference_of_two_evaluations(county, changes) -> None:
     # By hand from the two verdict tables, without the function's own comparison.
     old = rules.evaluate_rules(county, "national-2021", BEFORE).set_index("household_id")
     new = rules.evaluate_rules(county, "national-2021", NOW).set_index("household_id")
-    for row in found.to_dict("records"):
+    for row in changes.to_dict("records"):
         home = row["household_id"]
         assert row["category"] == new.loc[home, "category"]
         if home == "moved_in":
@@ -185,8 +185,8 @@ def test_changes_are_the_difference_of_two_evaluations(county, found) -> None:
         assert moved <= set(row["moved"].split(";"))
 
 
-def test_why_names_conditions_and_figures(found) -> None:
-    row = found.set_index("household_id").loc["fell_ill"]
+def test_why_names_conditions_and_figures(changes) -> None:
+    row = changes.set_index("household_id").loc["fell_ill"]
     assert row["appeared"] == "at_risk;sudden_cause"
     assert row["moved"].split(";")[:2] == ["net_income", "pcni"]
     ruleset = rules.load_rules("national-2021")
@@ -195,24 +195,24 @@ def test_why_names_conditions_and_figures(found) -> None:
     assert "net income per head 4,000.00 yuan → 4,100.00 yuan" in said
     assert "新成立：存在返贫致贫风险" in rules.describe_change(ruleset, row, "zh")
     everything = [
-        rules.describe_change(ruleset, r, lang) for r in found.to_dict("records") for lang in ("zh", "en")
+        rules.describe_change(ruleset, r, lang) for r in changes.to_dict("records") for lang in ("zh", "en")
     ]
     assert all(everything)
 
 
-def test_late_records_are_told_from_new_events(found) -> None:
+def test_late_records_are_told_from_new_events(changes) -> None:
     # The accident of January was recorded in May: judged with today's knowledge April was no different.
-    late = found.set_index("household_id")["late_records"]
+    late = changes.set_index("household_id")["late_records"]
     assert late["late"]
     assert not late["fell_ill"]
     assert not late["earns_again"]
 
 
-def test_counts_by_township_add_up(found) -> None:
-    counts = rules.count_changes_by_township(found)
+def test_counts_by_township_add_up(changes) -> None:
+    counts = rules.count_changes_by_township(changes)
     assert list(counts.columns) == ["township", *KINDS]
-    assert counts[list(KINDS)].to_numpy().sum() == len(found)
-    assert rules.count_changes_by_township(found.head(0)).empty
+    assert counts[list(KINDS)].to_numpy().sum() == len(changes)
+    assert rules.count_changes_by_township(changes.head(0)).empty
 
 
 def test_the_earlier_day_is_a_month_before_unless_said(county) -> None:
@@ -240,9 +240,9 @@ def test_a_parameter_that_no_set_knows_is_refused(county) -> None:
 def test_scores_of_the_later_day_alone_are_enough(county) -> None:
     # "same" is not in the register; "watched" is: its card turns red by the score, which April did not have.
     scores = pd.DataFrame({"household_id": ["watched"], "as_of": [NOW], "probability": [0.5]})
-    found = rules.find_verdict_changes(county, "cards-2023", NOW, BEFORE, scores=scores).set_index(
+    changes = rules.find_verdict_changes(county, "cards-2023", NOW, BEFORE, scores=scores).set_index(
         "household_id"
     )
-    row = found.loc["watched"]
+    row = changes.loc["watched"]
     assert (row["kind"], row["tier_before"], row["tier"]) == ("tier_changed", "blue", "red")
     assert "probability" in row["appeared"].split(";")

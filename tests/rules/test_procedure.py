@@ -110,10 +110,10 @@ def test_identification_is_timed_from_the_visit_to_the_approval() -> None:
         ("b", "入户核查", "2021-07-01"),
     ]
     table = pd.DataFrame(steps, columns=["household_id", "step", "date"])
-    given = from_frames({"procedure": table})
+    approved = from_frames({"procedure": table})
     # The 15th day is still in time; on the 17th b is overdue, on the 10th not yet.
     for day, counts in (("2021-07-17", (2, 1, 1, 0)), ("2021-07-10", (2, 0, 0, 2))):
-        row = rules.check_time_limits(given, "yingjiang-2022", day).set_index("id").loc["identification"]
+        row = rules.check_time_limits(approved, "yingjiang-2022", day).set_index("id").loc["identification"]
         assert (row["started"], row["in_time"], row["late"], row["running"]) == counts
 
 

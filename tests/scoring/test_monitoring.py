@@ -19,10 +19,10 @@ def test_psi_equals_the_formula_by_hand() -> None:
     # Two bins: 50/50 before, 80/20 now; with half a household added to each bin of a thousand.
     before, now = pd.Series([0.0] * 500 + [1.0] * 500), pd.Series([0.0] * 800 + [1.0] * 200)
     p, q = np.array([500.5, 500.5]) / 1001, np.array([800.5, 200.5]) / 1001
-    made = psi(before, now)
-    assert made.value == pytest.approx(float(np.sum((q - p) * np.log(q / p))))
-    assert made.bins == 2
-    assert made.status == "alarm"
+    result = psi(before, now)
+    assert result.value == pytest.approx(float(np.sum((q - p) * np.log(q / p))))
+    assert result.bins == 2
+    assert result.status == "alarm"
 
 
 def test_the_limit_is_passed_by_one_in_twenty_where_nothing_changed() -> None:
@@ -52,10 +52,10 @@ def test_drift_finds_what_moved_and_what_went_missing() -> None:
     now["moved"] += 1.0
     now.loc[: 800 // 4, "gone"] = np.nan
     names = pd.DataFrame({"id": ["moved"], "zh": ["动了"], "en": ["moved"]})
-    made = measure_drift(before, now, names).set_index("column")
-    assert made["status"].to_dict() == {"moved": "alarm", "gone": "alarm", "still": "ok"}
-    assert made["missing_status"].to_dict() == {"moved": "ok", "gone": "look", "still": "ok"}
-    assert made.loc["moved", "zh"] == "动了"
+    result = measure_drift(before, now, names).set_index("column")
+    assert result["status"].to_dict() == {"moved": "alarm", "gone": "alarm", "still": "ok"}
+    assert result["missing_status"].to_dict() == {"moved": "ok", "gone": "look", "still": "ok"}
+    assert result.loc["moved", "zh"] == "动了"
 
 
 def county(n: int = 60, through: str = "2021-12-31"):
@@ -78,23 +78,23 @@ def county(n: int = 60, through: str = "2021-12-31"):
     )  # fmt: skip
 
 
-def judged(made, probability: float, as_of: str = "2022-01-31") -> pd.DataFrame:
+def judged(result, probability: float, as_of: str = "2022-01-31") -> pd.DataFrame:
     ids = [f"h{i:02d}" for i in range(60)]
     scores = pd.DataFrame({"household_id": ids, "as_of": "2020-12-31", "probability": probability})
     scores["listed"] = scores.index < 6
     return compare_outcomes(
-        made, [scores], events=("below_line",), horizon=Horizon(months=12), cohort=("general",),
+        result, [scores], events=("below_line",), horizon=Horizon(months=12), cohort=("general",),
         ruleset=rules.load_rules("national-2021"), params={}, as_of=dt.date.fromisoformat(as_of),
     )  # fmt: skip
 
 
 def test_past_scores_are_held_against_what_came_once_the_window_is_over() -> None:
-    made = county()
-    (right,) = judged(made, 1 / 3).to_dict("records")
+    result = county()
+    (right,) = judged(result, 1 / 3).to_dict("records")
     # Every third of 60 falls: 20 observed, 20 expected; of the six listed (0…5) two.
     assert (right["households"], right["observed"], right["expected"]) == (60, 20, pytest.approx(20))
     assert (right["listed"], right["listed_observed"], right["status"]) == (6, 2, "ok")
-    (wrong,) = judged(made, 0.05).to_dict("records")
+    (wrong,) = judged(result, 0.05).to_dict("records")
     assert wrong["status"] == "alarm"
     assert wrong["ratio"] == pytest.approx(20 / 3)
     # Before the window is over nothing is judged.

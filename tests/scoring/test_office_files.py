@@ -39,13 +39,13 @@ SAID = [
 
 
 @pytest.fixture(scope="module")
-def made(make_scores) -> scoring.Worklist:
+def worklist(make_scores) -> scoring.Worklist:
     return scoring.build_worklist(make_scores(24, seed=4), visits=12, by="township")
 
 
 @pytest.fixture
-def filled(made, tmp_path) -> Path:
-    path = presentation.write_worklist(made, tmp_path / "list.xlsx")
+def filled(worklist, tmp_path) -> Path:
+    path = presentation.write_worklist(worklist, tmp_path / "list.xlsx")
     book = openpyxl.load_workbook(path)
     page = book["核查名单"]
     columns = [c.value for c in page[1]]
@@ -56,22 +56,22 @@ def filled(made, tmp_path) -> Path:
     return path
 
 
-def check(path: Path, made: scoring.Worklist) -> None:
+def check(path: Path, worklist: scoring.Worklist) -> None:
     """What was read is what was written, whoever saved the file."""
     read = scoring.read_filled_list(path)
     assert not read.problems
     assert [(v.date, v.outcome, v.cause, v.decision) for v in read.visits] == SAID
-    first = made.listed.head(len(SAID))
+    first = worklist.listed.head(len(SAID))
     assert [v.household_id for v in read.visits] == list(first["household_id"])
     assert [v.selected_by for v in read.visits] == list(first["selected_by"])
     assert [v.chance for v in read.visits] == pytest.approx(list(first["chance"]), abs=1e-6)
 
 
-def test_dates_as_text_numbers_and_times_and_words_between_spaces(filled, made) -> None:
-    check(filled, made)
+def test_dates_as_text_numbers_and_times_and_words_between_spaces(filled, worklist) -> None:
+    check(filled, worklist)
 
 
-def test_columns_moved_titles_above_rows_deleted_copied_and_added(filled, made, tmp_path) -> None:
+def test_columns_moved_titles_above_rows_deleted_copied_and_added(filled, worklist, tmp_path) -> None:
     page = openpyxl.load_workbook(filled)["核查名单"]
     rows = [list(r) for r in page.iter_rows(values_only=True)]
     head, body = rows[0], rows[1:]
@@ -99,7 +99,7 @@ def test_columns_moved_titles_above_rows_deleted_copied_and_added(filled, made, 
 @pytest.mark.slow
 @pytest.mark.skipif(SOFFICE is None, reason="needs LibreOffice (soffice)")
 @pytest.mark.parametrize("form", ["xlsx", "csv:Text - txt - csv (StarCalc):44,34,76,1", "ods"])
-def test_saved_by_libreoffice_it_is_the_same_list(filled, made, tmp_path, form) -> None:
+def test_saved_by_libreoffice_it_is_the_same_list(filled, worklist, tmp_path, form) -> None:
     out = tmp_path / "out"
     home = f"-env:UserInstallation=file://{tmp_path}/home"
     command = [str(SOFFICE), home, "--headless", "--convert-to", form, "--outdir", str(out), str(filled)]
@@ -109,7 +109,7 @@ def test_saved_by_libreoffice_it_is_the_same_list(filled, made, tmp_path, form) 
         with pytest.raises(InputRefused, match=r"\.xlsx, or one of its sheets as \.csv"):
             scoring.read_filled_list(path)
         return
-    check(path, made)
+    check(path, worklist)
     # The list's day survives the other program, so that a wrong year is still found out.
     assert scoring.read_filled_list(path).as_of == (None if path.suffix == ".csv" else dt.date(2021, 6, 30))
 
@@ -137,16 +137,16 @@ def test_a_list_with_keyed_ids_is_taken_in_under_the_offices_own(make_scores, tm
     data = data_of(list(scores["household_id"]), tmp_path / "data")
     # As `riskmodel score --pseudonymise` writes them, and the county reads the same ids.
     coded = scores.assign(household_id=[pseudonym(h, key) for h in scores["household_id"]])
-    made = scoring.build_worklist(coded, visits=12)
+    worklist = scoring.build_worklist(coded, visits=12)
     known = set(county.read_county(data, pseudonymise=True).frame("households")["household_id"])
-    assert set(made.listed["household_id"]) <= known
+    assert set(worklist.listed["household_id"]) <= known
     # The office's file of names says who is meant; its own number goes along, at output only.
     names = tmp_path / "names.csv"
     own = dict(zip(coded["household_id"], scores["household_id"], strict=True))
     lines = "".join(f"{h},某{h[-2:]}\n" for h in scores["household_id"])
     names.write_text("户编号,户主姓名\n" + lines, encoding="utf-8")
     people = pseudonymise_names(read_names(names), key)
-    path = presentation.write_worklist(made, tmp_path / "list.xlsx", names=people)
+    path = presentation.write_worklist(worklist, tmp_path / "list.xlsx", names=people)
     book = openpyxl.load_workbook(path)
     page = book["核查名单"]
     columns = [c.value for c in page[1]]
@@ -162,20 +162,20 @@ def test_a_list_with_keyed_ids_is_taken_in_under_the_offices_own(make_scores, tm
     with pytest.raises(InputRefused, match="is not the one that the list was made with"):
         scoring.import_visits(path, data, TODAY, key=b"another")
     assert not (data / "visits.parquet").exists()
-    taken = scoring.import_visits(path, data, TODAY, key=key)
+    result = scoring.import_visits(path, data, TODAY, key=key)
     # In the office's books the visit stands under the office's own number.
-    assert sorted(pd.read_parquet(taken.path)["household_id"]) == sorted(plain)
+    assert sorted(pd.read_parquet(result.path)["household_id"]) == sorted(plain)
     assert scoring.import_visits(path, data, TODAY, key=key).already == 2
 
 
-def test_a_filled_list_is_put_aside_and_an_empty_or_spoilt_one_is_not(filled, made, tmp_path) -> None:
+def test_a_filled_list_is_put_aside_and_an_empty_or_spoilt_one_is_not(filled, worklist, tmp_path) -> None:
     before = filled.read_bytes()
-    kept = scoring.back_up_filled_list(filled)
-    assert kept == filled.with_name("list-filled-1.xlsx")
-    assert kept.read_bytes() == before
-    shutil.copy(kept, filled)
+    backup = scoring.back_up_filled_list(filled)
+    assert backup == filled.with_name("list-filled-1.xlsx")
+    assert backup.read_bytes() == before
+    shutil.copy(backup, filled)
     assert scoring.back_up_filled_list(filled) == filled.with_name("list-filled-2.xlsx")
-    assert scoring.back_up_filled_list(presentation.write_worklist(made, filled)) is None
+    assert scoring.back_up_filled_list(presentation.write_worklist(worklist, filled)) is None
     filled.write_bytes(b"no workbook")
     assert scoring.back_up_filled_list(filled) is None
     assert scoring.back_up_filled_list(tmp_path / "nothing.xlsx") is None

@@ -31,8 +31,8 @@ def scores(make_scores) -> pd.DataFrame:
 @pytest.fixture(scope="module")
 def template(scores, tmp_path_factory) -> Path:
     """A list on which the first three households were visited, as an office fills it in."""
-    made = scoring.build_worklist(scores, visits=12, by="township")
-    path = presentation.write_worklist(made, tmp_path_factory.mktemp("list") / "list.xlsx")
+    worklist = scoring.build_worklist(scores, visits=12, by="township")
+    path = presentation.write_worklist(worklist, tmp_path_factory.mktemp("list") / "list.xlsx")
     book = openpyxl.load_workbook(path)
     for i, (outcome, cause) in enumerate(FINDINGS, start=2):
         put(book, i, 核查结果=outcome, 风险原因=cause, 核查日期=dt.date(2021, 7, i), 核查人="张三")
@@ -132,23 +132,23 @@ def test_added_once_in_the_format_that_is_there(scores, filled, tmp_path, form, 
         book["核查名单"].cell(r, [c.value for c in book["核查名单"][1]].index("户编号") + 1).value
         for r in (2, 3, 4)
     ]
-    taken = scoring.import_visits(filled, data, TODAY)
+    result = scoring.import_visits(filled, data, TODAY)
     usable = [i for i in ids if i != "'=1+1"]
-    assert len(taken.added) == len(usable) >= 2
+    assert len(result.added) == len(usable) >= 2
     found = visits_of(data)
     assert len(found) == old + len(usable)
     new = found[found["date"] > pd.Timestamp("2021-06-30")]
     assert set(new["household_id"]) == set(usable)
-    said = {(v.household_id, v.outcome, v.cause or "") for v in taken.added}
+    said = {(v.household_id, v.outcome, v.cause or "") for v in result.added}
     assert set(zip(new["household_id"], new["outcome"], new["cause"].fillna(""), strict=True)) == said
     assert set(new["selected_by"]) == {"rule"}
     # Known from the day the office took them in, not from the day of the visit: no earlier as-of sees them.
     assert set(new["known_on"]) == {pd.Timestamp(TODAY)}
     # Once more, on another day: nothing is added and not a byte of the table moves.
-    bytes_before = taken.path.read_bytes()
+    bytes_before = result.path.read_bytes()
     again = scoring.import_visits(filled, data, TODAY + dt.timedelta(days=9))
     assert (len(again.added), again.already, again.conflicts) == (0, len(usable), ())
-    assert taken.path.read_bytes() == bytes_before
+    assert result.path.read_bytes() == bytes_before
 
 
 def test_a_file_saved_as_gb18030_csv_by_a_spreadsheet_is_the_same_list(scores, filled, tmp_path) -> None:
@@ -168,13 +168,13 @@ def test_a_file_saved_as_gb18030_csv_by_a_spreadsheet_is_the_same_list(scores, f
 
 def test_conflicts_are_shown_and_nothing_is_overwritten(scores, filled, tmp_path) -> None:
     data = make(tmp_path / "data", tables(scores), "utf-8-sig")
-    taken = scoring.import_visits(filled, data, TODAY)
-    before = taken.path.read_bytes()
+    result = scoring.import_visits(filled, data, TODAY)
+    before = result.path.read_bytes()
     again = scoring.import_visits(edited(filled, 2, 核查结果="不属实", 风险原因=None), data, TODAY)
     assert not again.added
-    assert taken.path.read_bytes() == before
+    assert result.path.read_bytes() == before
     (conflict,) = again.conflicts
-    household = taken.added[0].household_id
+    household = result.added[0].household_id
     assert conflict.household_id == household
     assert "not_confirmed here but confirmed / illness in the data" in str(conflict)
     assert str(conflict).startswith("核查名单!")
@@ -198,9 +198,9 @@ def test_each_fault_is_named_by_its_cell_and_the_rest_is_used(
     scores, filled, tmp_path, values, cell, reason
 ) -> None:
     data = make(tmp_path / "data", tables(scores), "parquet")
-    taken = scoring.import_visits(edited(filled, 2, **values), data, TODAY)
-    assert len(taken.added) == 2
-    (problem,) = taken.problems
+    result = scoring.import_visits(edited(filled, 2, **values), data, TODAY)
+    assert len(result.added) == 2
+    (problem,) = result.problems
     assert problem.column == cell
     assert problem.cell.startswith("核查名单!")
     assert problem.cell.endswith("2")
@@ -213,9 +213,9 @@ def test_zeros_that_a_spreadsheet_dropped_are_guessed_at_in_words_only(make_scor
     data = make(tmp_path / "data", tables(scores), "utf-8-sig")
     path = tmp_path / "list.csv"
     path.write_text("户编号,核查结果,核查日期\n000002,属实,2021-07-01\n3,属实,2021-07-01\n", encoding="utf-8")
-    taken = scoring.import_visits(path, data, TODAY)
-    assert [v.household_id for v in taken.added] == ["000002"]
-    assert "did a spreadsheet drop the zeros of 000003?" in taken.problems[0].reason
+    result = scoring.import_visits(path, data, TODAY)
+    assert [v.household_id for v in result.added] == ["000002"]
+    assert "did a spreadsheet drop the zeros of 000003?" in result.problems[0].reason
 
 
 def test_filled_on_the_list_or_on_the_township_sheet_is_one_visit(scores, filled, tmp_path) -> None:
@@ -248,17 +248,21 @@ def test_nothing_but_faults_is_refused_and_no_list_is_refused(scores, filled, tm
 
 def test_an_untouched_list_adds_nothing(scores, tmp_path) -> None:
     data = make(tmp_path / "data", tables(scores), "parquet")
-    made = scoring.build_worklist(scores, visits=12)
-    taken = scoring.import_visits(presentation.write_worklist(made, tmp_path / "list.xlsx"), data, TODAY)
-    assert (taken.added, taken.problems, taken.empty) == ((), (), len(made.listed) + len(made.unknown))
-    assert not taken.path.exists()
+    worklist = scoring.build_worklist(scores, visits=12)
+    result = scoring.import_visits(presentation.write_worklist(worklist, tmp_path / "list.xlsx"), data, TODAY)
+    assert (result.added, result.problems, result.empty) == (
+        (),
+        (),
+        len(worklist.listed) + len(worklist.unknown),
+    )
+    assert not result.path.exists()
 
 
 def test_lists_in_english_are_read_too_and_carry_chance_and_source(scores, tmp_path) -> None:
-    made = scoring.build_worklist(scores, visits=12, random_share=0.5)
-    path = presentation.write_worklist(made, tmp_path / "list.xlsx", "en")
+    worklist = scoring.build_worklist(scores, visits=12, random_share=0.5)
+    path = presentation.write_worklist(worklist, tmp_path / "list.xlsx", "en")
     book = openpyxl.load_workbook(path)
-    last = len(made.planned) + 1
+    last = len(worklist.planned) + 1
     put(
         book,
         last,
@@ -267,7 +271,7 @@ def test_lists_in_english_are_read_too_and_carry_chance_and_source(scores, tmp_p
     )
     book.save(path)
     (visit,) = scoring.read_filled_list(path).visits
-    row = made.planned.iloc[-1]
+    row = worklist.planned.iloc[-1]
     assert (visit.household_id, visit.selected_by) == (row["household_id"], "random")
     # The weight of the visit is 1 / chance: it must come back whole, not as printed.
     assert visit.chance == pytest.approx(row["chance"], abs=1e-12)

@@ -30,7 +30,7 @@ from riskmodel.scoring.worklist import coverage_curve
 AS_OF = dt.date(2021, 6, 30)
 
 
-def seen(scores: pd.DataFrame, seed: int) -> pd.DataFrame:
+def with_cards(scores: pd.DataFrame, seed: int) -> pd.DataFrame:
     """Scores with cards and last visits, as a county would add them."""
     rng = np.random.default_rng(seed)
     n = len(scores)
@@ -42,7 +42,7 @@ def seen(scores: pd.DataFrame, seed: int) -> pd.DataFrame:
 
 
 def ready(scores: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
-    frame = seen(scores, seed).sort_values(["probability", "household_id"], ascending=[False, True])
+    frame = with_cards(scores, seed).sort_values(["probability", "household_id"], ascending=[False, True])
     return add_urgency(add_due_dates(frame.reset_index(drop=True), AS_OF).assign(in_cohort=True))
 
 
@@ -57,16 +57,16 @@ def ready(scores: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
 @settings(max_examples=80, deadline=None)
 def test_no_flagged_household_is_ever_held_back(make_scores, n, flagged, visits, share, quota, seed) -> None:
     frame = ready(make_scores(n, flagged, 0.0, 0.1, seed), seed)
-    made = plan_visits(frame, visits, share, [seed, 1], parse_quotas(quota), 0.1)
-    listed = made["selected_by"] != ""
+    plan = plan_visits(frame, visits, share, [seed, 1], parse_quotas(quota), 0.1)
+    listed = plan["selected_by"] != ""
     # Harm rule: whoever a rule flags is on the list; who is held back is neither flagged nor due.
-    assert listed[made["flagged"]].all()
-    assert not (made["held"] & (made["flagged"] | made["card_due"] | listed)).any()
-    assert (made.loc[made["held"], "chance"] == 0).all()
-    assert made["planned"].sum() <= visits
+    assert listed[plan["flagged"]].all()
+    assert not (plan["held"] & (plan["flagged"] | plan["card_due"] | listed)).any()
+    assert (plan.loc[plan["held"], "chance"] == 0).all()
+    assert plan["planned"].sum() <= visits
     # The expected number of planned visits is the number planned wherever every candidate is ranked.
     if frame["probability"].notna().all():
-        assert made["chance"].sum() == pytest.approx(made["planned"].sum(), abs=1e-6)
+        assert plan["chance"].sum() == pytest.approx(plan["planned"].sum(), abs=1e-6)
 
 
 def test_held_back_means_visited_within_the_cadence(make_scores) -> None:
@@ -88,10 +88,10 @@ def test_held_back_means_visited_within_the_cadence(make_scores) -> None:
 
 def test_every_village_above_the_floor_gets_a_visit_if_asked(make_scores) -> None:
     scores = make_scores(200, flagged=0.02, unknown=0.0, unscored=0.0, seed=5)
-    made = scoring.build_worklist(scores, visits=40, quota="village", floor=0.2)
+    plan = scoring.build_worklist(scores, visits=40, quota="village", floor=0.2)
     high = scores[scores["probability"] >= 0.2]
     villages = set(zip(high["township"], high["village"], strict=True))
-    visited = set(zip(made.planned["township"], made.planned["village"], strict=True))
+    visited = set(zip(plan.planned["township"], plan.planned["village"], strict=True))
     assert len(villages) > 8
     assert villages <= visited
     without = scoring.build_worklist(scores.assign(village=scores["household_id"]), visits=5, quota="village")
@@ -102,8 +102,8 @@ def test_chances_with_a_quota_and_held_households_are_those_of_all_lots(make_sco
     frame = ready(make_scores(9, flagged=0.0, unknown=0.0, unscored=0.0, seed=3), 3)
     frame = frame.assign(card_due=False, turn=0)
     frame.loc[[1, 4], "held"] = True
-    made = plan_visits(frame, 5, 0.4, [0], parse_quotas("township"), 0.0)
-    placed = made.index[(made["chance"] == 1.0) & made["planned"]]
+    plan = plan_visits(frame, 5, 0.4, [0], parse_quotas("township"), 0.0)
+    placed = plan.index[(plan["chance"] == 1.0) & plan["planned"]]
     pool = [i for i in frame.index if not frame.loc[i, "held"] and i not in placed]
     times = np.zeros(len(frame))
     lots = list(combinations(pool, 2))
@@ -111,18 +111,18 @@ def test_chances_with_a_quota_and_held_households_are_those_of_all_lots(make_sco
         left = [i for i in pool if i not in lot][: 5 - 2 - len(placed)]
         times[list(lot) + left] += 1
     # Every lot of two is equally likely, so a chance is a share of lots.
-    np.testing.assert_allclose(made["chance"].iloc[pool], times[pool] / len(lots), atol=1e-12)
+    np.testing.assert_allclose(plan["chance"].iloc[pool], times[pool] / len(lots), atol=1e-12)
 
 
 @pytest.mark.parametrize("beyond", ["score", "half", "last"])
 def test_whom_no_forecast_speaks_of_goes_by_score_by_turns_or_last(make_scores, beyond) -> None:
     scores = make_scores(200, flagged=0.0, unknown=0.0, unscored=0.1, seed=9)
     scores["in_cohort"] = scores["pcni"] >= scores["line"]
-    made = scoring.build_worklist(scores, visits=60, random_share=0.0, beyond=beyond)
-    inside, pcni = made.planned["in_cohort"].to_numpy(), made.planned["pcni"].to_numpy()
-    chances = made.planned["probability"].to_numpy()
-    assert len(made.planned) == 60
-    assert made.totals["planned_beyond"] == (~inside).sum()
+    plan = scoring.build_worklist(scores, visits=60, random_share=0.0, beyond=beyond)
+    inside, pcni = plan.planned["in_cohort"].to_numpy(), plan.planned["pcni"].to_numpy()
+    chances = plan.planned["probability"].to_numpy()
+    assert len(plan.planned) == 60
+    assert plan.totals["planned_beyond"] == (~inside).sum()
     if beyond == "score":
         assert (np.diff(chances) <= 0).all()
         return
@@ -134,35 +134,35 @@ def test_whom_no_forecast_speaks_of_goes_by_score_by_turns_or_last(make_scores, 
     if beyond == "last":
         # No forecast loses its place to a score that is none.
         plain = scoring.build_worklist(scores, visits=60, random_share=0.0)
-        assert made.totals["expected_planned"] > plain.totals["expected_planned"]
-    assert (made.curve["expected"].diff().dropna() >= 0).all()
+        assert plan.totals["expected_planned"] > plain.totals["expected_planned"]
+    assert (plan.curve["expected"].diff().dropna() >= 0).all()
 
 
 @pytest.mark.parametrize("beyond", ["half", "last"])
 def test_chances_are_those_of_all_lots_in_any_ranking(make_scores, beyond) -> None:
     frame = ready(make_scores(9, flagged=0.0, unknown=0.0, unscored=0.2, seed=4), 4)
     frame = frame.assign(card_due=False, turn=0, held=False, in_cohort=frame["pcni"] >= frame["line"])
-    made = plan_visits(frame, 5, 0.4, [0], (), 0.0, beyond)
+    plan = plan_visits(frame, 5, 0.4, [0], (), 0.0, beyond)
     pool, ranked = rank_unflagged(frame, np.arange(9), beyond)
     times = np.zeros(9)
     lots = list(combinations(range(9), 2))
     for lot in lots:
         times[[*lot, *[i for i in pool[:ranked] if i not in lot][:3]]] += 1
-    np.testing.assert_allclose(made["chance"], times / len(lots), atol=1e-12)
+    np.testing.assert_allclose(plan["chance"], times / len(lots), atol=1e-12)
 
 
 def test_the_curve_covers_what_will_happen(make_scores) -> None:
     scores = make_scores(400, unknown=0.0, unscored=0.0, seed=8)
-    made = scoring.build_worklist(scores, visits=60)
-    curve = made.curve
+    plan = scoring.build_worklist(scores, visits=60)
+    curve = plan.curve
     assert curve["more"].iloc[0] == 0
-    assert curve["expected"].iloc[0] == pytest.approx(made.totals["expected_planned"])
+    assert curve["expected"].iloc[0] == pytest.approx(plan.totals["expected_planned"])
     assert (curve["expected"].diff().dropna() > 0).all()
     assert curve["share"].between(0, 1).all()
     # Were the probabilities right, the number hit among the planned would lie within the interval in at
     # least 95 of 100 months (a Poisson spreads more than independent 0/1 outcomes).
     rng = np.random.default_rng(0)
-    p = made.planned["probability"].to_numpy()
+    p = plan.planned["probability"].to_numpy()
     hits = (rng.random((4000, len(p))) < p).sum(axis=1)
     inside = ((hits >= curve["low"].iloc[0]) & (hits <= curve["high"].iloc[0])).mean()
     assert inside >= 0.95
@@ -173,9 +173,9 @@ def test_the_curve_covers_what_will_happen(make_scores) -> None:
 
 
 def test_a_tour_takes_a_village_at_a_time(make_scores, tmp_path) -> None:
-    made = scoring.build_worklist(make_scores(300, seed=6), visits=80, by="township")
-    path = presentation.write_worklist(made, tmp_path / "list.xlsx")
-    page = openpyxl.load_workbook(path)[sorted(made.listed["township"].unique())[0]]
+    plan = scoring.build_worklist(make_scores(300, seed=6), visits=80, by="township")
+    path = presentation.write_worklist(plan, tmp_path / "list.xlsx")
+    page = openpyxl.load_workbook(path)[sorted(plan.listed["township"].unique())[0]]
     columns = [c.value for c in page[1]]
     rows = [[c.value for c in r] for r in page.iter_rows(min_row=2)]
     planned = [r for r in rows if r[columns.index("计划")] == "是"]
@@ -187,8 +187,8 @@ def test_a_tour_takes_a_village_at_a_time(make_scores, tmp_path) -> None:
 
 
 def test_names_are_joined_at_output_only(make_scores, tmp_path) -> None:
-    made = scoring.build_worklist(make_scores(60, seed=1), visits=20)
-    household = made.listed["household_id"].iloc[0]
+    plan = scoring.build_worklist(make_scores(60, seed=1), visits=20)
+    household = plan.listed["household_id"].iloc[0]
     path = tmp_path / "names.csv"
     path.write_bytes(
         f"姓名对照表\n户编号,户主姓名,帮扶联系人,联系电话\n{household},王某某,李干部,055112345\n".encode(
@@ -196,11 +196,11 @@ def test_names_are_joined_at_output_only(make_scores, tmp_path) -> None:
         )
     )
     names = read_names(path)
-    out = presentation.write_worklist(made, tmp_path / "list.xlsx", names=names)
+    out = presentation.write_worklist(plan, tmp_path / "list.xlsx", names=names)
     texts = {c.value for s in openpyxl.load_workbook(out) for r in s.iter_rows() for c in r}
     assert {"王某某", "李干部", "055112345"} <= texts
-    assert "head_name" not in made.listed
-    plain = presentation.write_worklist(made, tmp_path / "plain.xlsx")
+    assert "head_name" not in plan.listed
+    plain = presentation.write_worklist(plan, tmp_path / "plain.xlsx")
     texts = {c.value for s in openpyxl.load_workbook(plain) for r in s.iter_rows() for c in r}
     assert not {"户主姓名", "联系人", "联系电话"} & texts
     path.write_text(f"户编号,户主姓名\n{household},甲\n{household},乙\n", encoding="utf-8")
@@ -212,8 +212,8 @@ def test_names_are_joined_at_output_only(make_scores, tmp_path) -> None:
 
 
 def test_only_what_is_to_be_filled_in_can_be_changed(make_scores, tmp_path) -> None:
-    made = scoring.build_worklist(make_scores(40, seed=1), visits=12)
-    book = openpyxl.load_workbook(presentation.write_worklist(made, tmp_path / "list.xlsx"))
+    plan = scoring.build_worklist(make_scores(40, seed=1), visits=12)
+    book = openpyxl.load_workbook(presentation.write_worklist(plan, tmp_path / "list.xlsx"))
     page = book["核查名单"]
     open_cells = {page.cell(1, c.column).value for c in page[2] if not c.protection.locked}
     assert open_cells == {"核查结果", "处理意见", "风险原因", "核查日期", "核查人", "备注"}
@@ -262,18 +262,18 @@ def test_what_is_no_quota_is_refused_with_what_is(text: str) -> None:
 @settings(max_examples=80, deadline=None)
 def test_a_share_is_shared_out_whole_and_to_within_one_visit(places, share, visits) -> None:
     codes = pd.factorize(np.array(places), sort=True)[0]
-    made = Quota("township", 0, share).targets(codes, visits)
+    plan = Quota("township", 0, share).targets(codes, visits)
     exact = round(share * visits) * np.bincount(codes) / len(codes)
     # Largest remainders: nothing is lost, and nobody is off by a whole visit.
-    assert made.sum() == round(share * visits)
-    assert (np.abs(made - exact) < 1).all()
+    assert plan.sum() == round(share * visits)
+    assert (np.abs(plan - exact) < 1).all()
 
 
 def test_so_many_each_where_there_are_so_many_above_the_floor(make_scores) -> None:
     scores = make_scores(300, flagged=0.02, unknown=0.0, unscored=0.0, seed=5)
-    made = scoring.build_worklist(scores, visits=40, quota="village:3", floor=0.25)
+    plan = scoring.build_worklist(scores, visits=40, quota="village:3", floor=0.25)
     able = scores[scores["flagged"] | (scores["probability"] >= 0.25)].groupby(KEYS).size().clip(upper=3)
-    got = made.planned.groupby(KEYS).size().reindex(able.index, fill_value=0)
+    got = plan.planned.groupby(KEYS).size().reindex(able.index, fill_value=0)
     assert (able == 3).any()
     assert (got >= able).all()
     # More than a list by probability alone would give these villages.
@@ -288,14 +288,14 @@ def test_half_shared_out_by_households_and_one_a_village(make_scores) -> None:
     scores["probability"] = scores["probability"].where(~here, 0.9)
     plain = scoring.build_worklist(scores, visits=60, random_share=0.0)
     assert set(plain.planned["township"]) == {scores["township"].iloc[0]}
-    made = scoring.build_worklist(
+    plan = scoring.build_worklist(
         scores, visits=60, random_share=0.0, quota=["township:50%", "village"], floor=0.0
     )
-    got = made.planned.groupby("township").size()
+    got = plan.planned.groupby("township").size()
     share = 30 * scores.groupby("township").size() / len(scores)
     assert (got >= np.floor(share)).all()
-    assert len(made.planned.groupby(KEYS)) == len(scores.groupby(KEYS))
-    assert len(made.planned) == 60
+    assert len(plan.planned.groupby(KEYS)) == len(scores.groupby(KEYS))
+    assert len(plan.planned) == 60
 
 
 def test_where_the_flagged_are_too_many_quotas_choose_among_them_and_drop_none(make_scores) -> None:
@@ -306,21 +306,21 @@ def test_where_the_flagged_are_too_many_quotas_choose_among_them_and_drop_none(m
     # One village is the poorest throughout: by urgency alone it would fill the plan.
     scores["pcni"] = scores["pcni"].where(scores["village"] != "v03", 10.0)
     plain = scoring.build_worklist(scores, visits=30, random_share=0.0)
-    made = scoring.build_worklist(scores, visits=30, random_share=0.0, quota="village")
-    assert len(set(made.planned["village"])) == flagged["village"].nunique() == 25
+    plan = scoring.build_worklist(scores, visits=30, random_share=0.0, quota="village")
+    assert len(set(plan.planned["village"])) == flagged["village"].nunique() == 25
     assert len(set(plain.planned["village"])) < 25
-    for found in (plain, made):
+    for found in (plain, plan):
         assert set(flagged["household_id"]) == set(found.listed["household_id"])
         assert (found.planned["selected_by"] == "rule").all()
     # The list still reads in the order of urgency.
-    turn = made.planned["urgency"].eq("new_below").to_numpy()
+    turn = plan.planned["urgency"].eq("new_below").to_numpy()
     assert (np.diff(turn.astype(int)) <= 0).all()
 
 
 def test_too_little_room_gives_every_place_its_first_before_any_its_second(make_scores) -> None:
     scores = make_scores(200, flagged=0.0, unknown=0.0, unscored=0.0, seed=8)
-    made = scoring.build_worklist(scores, visits=14, random_share=0.0, quota="village:2", floor=0.0)
-    size = made.planned.groupby(KEYS).size()
+    plan = scoring.build_worklist(scores, visits=14, random_share=0.0, quota="village:2", floor=0.0)
+    size = plan.planned.groupby(KEYS).size()
     assert len(size) == 12
     assert size.sum() == 14
 
@@ -336,8 +336,8 @@ def households(*rows: dict[str, object]) -> pd.DataFrame:
 
 
 def order(frame: pd.DataFrame) -> list[str]:
-    made = add_urgency(frame)
-    return list(made[made["turn"] > 0].sort_values("turn")["household_id"])
+    plan = add_urgency(frame)
+    return list(plan[plan["turn"] > 0].sort_values("turn")["household_id"])
 
 
 def test_new_before_watched_deep_before_shallow_and_a_chance_only_above_the_line() -> None:
@@ -385,21 +385,21 @@ def test_unknown_income_register_and_line_are_no_reason_to_come_first(make_score
 def test_the_list_says_why_each_household_stands_there(make_scores, tmp_path) -> None:
     import openpyxl
 
-    made = scoring.build_worklist(
+    plan = scoring.build_worklist(
         make_scores(120, flagged=0.1, seed=2), visits=40, random_share=0.1, quota="village"
     )
-    page = openpyxl.load_workbook(presentation.write_worklist(made, tmp_path / "list.xlsx"))["核查名单"]
+    page = openpyxl.load_workbook(presentation.write_worklist(plan, tmp_path / "list.xlsx"))["核查名单"]
     rows = [[c.value for c in row] for row in page.iter_rows()]
     shown = [row[rows[0].index("排序依据")] for row in rows[1:]]
     words = {"new_below": "未监测 线下", "new_above": "未监测 线上", "quota": "乡村名额"}
     words |= {"chance": "风险概率", "lot": "抽签"}
-    assert shown == [words[u] for u in made.listed["urgency"]]
+    assert shown == [words[u] for u in plan.listed["urgency"]]
     assert set(shown) == set(words.values())
     summary = {
         r[0].value: r[1].value for r in openpyxl.load_workbook(tmp_path / "list.xlsx")["汇总"].iter_rows()
     }
     assert "不用来排先后" in summary["排序"]
-    assert f"因此另列 {made.totals['planned_quota']} 户" in summary["乡村名额"]
+    assert f"因此另列 {plan.totals['planned_quota']} 户" in summary["乡村名额"]
 
 
 def test_every_row_says_why_it_is_there_and_a_hint_is_no_forecast(make_scores, tmp_path) -> None:
@@ -408,20 +408,20 @@ def test_every_row_says_why_it_is_there_and_a_hint_is_no_forecast(make_scores, t
     scores = make_scores(120, flagged=0.2, unscored=0.0, seed=3)
     scores["in_cohort"] = scores["pcni"] >= scores["line"]
     scores.loc[scores["flagged"], "rule_conditions"] = "below_line;at_risk"
-    made = scoring.build_worklist(scores, visits=60, random_share=0.1)
-    beyond = made.listed["urgency"].eq("beyond")
-    assert (beyond == (made.listed["selected_by"].eq("model") & ~made.listed["in_cohort"])).all()
-    page = openpyxl.load_workbook(presentation.write_worklist(made, tmp_path / "list.xlsx"))["核查名单"]
+    plan = scoring.build_worklist(scores, visits=60, random_share=0.1)
+    beyond = plan.listed["urgency"].eq("beyond")
+    assert (beyond == (plan.listed["selected_by"].eq("model") & ~plan.listed["in_cohort"])).all()
+    page = openpyxl.load_workbook(presentation.write_worklist(plan, tmp_path / "list.xlsx"))["核查名单"]
     head = [c.value for c in page[1]]
-    why = [page.cell(r, head.index("为什么在名单上") + 1).value for r in range(2, len(made.listed) + 2)]
+    why = [page.cell(r, head.index("为什么在名单上") + 1).value for r in range(2, len(plan.listed) + 2)]
     assert all(why)
     rules = "规则：人均纯收入低于监测线；存在返贫致贫风险"
-    assert all(w.startswith(rules) for w, f in zip(why, made.listed["flagged"], strict=True) if f)
-    assert all("抽签选出" in w for w, u in zip(why, made.listed["urgency"], strict=True) if u == "lot")
+    assert all(w.startswith(rules) for w, f in zip(why, plan.listed["flagged"], strict=True) if f)
+    assert all("抽签选出" in w for w, u in zip(why, plan.listed["urgency"], strict=True) if u == "lot")
     # What is no forecast is printed pale, all else is not.
-    grey = [page.cell(r, head.index("风险概率") + 1).font.color for r in range(2, len(made.listed) + 2)]
+    grey = [page.cell(r, head.index("风险概率") + 1).font.color for r in range(2, len(plan.listed) + 2)]
     pale = [c is not None and c.rgb == "FF8A94A6" for c in grey]
-    assert pale == (~made.listed["in_cohort"]).tolist()
+    assert pale == (~plan.listed["in_cohort"]).tolist()
 
 
 def test_who_cannot_be_judged_is_told_why(make_scores, tmp_path) -> None:
@@ -429,17 +429,17 @@ def test_who_cannot_be_judged_is_told_why(make_scores, tmp_path) -> None:
 
     scores = make_scores(60, unknown=0.3, seed=5)
     scores["income_reason"] = pd.Series("income_stale", scores.index).where(scores["pcni"].isna())
-    made = scoring.build_worklist(scores, visits=10)
+    plan = scoring.build_worklist(scores, visits=10)
     for lang, sheet, head, says in (
         ("zh", "收入未知", "为什么在名单上", "收入未知：最近的年度合计已过时"),
         ("en", "Income unknown", "Why on the list", "Income unknown: the newest annual total is too old"),
     ):
-        page = openpyxl.load_workbook(presentation.write_worklist(made, tmp_path / f"{lang}.xlsx", lang))[
+        page = openpyxl.load_workbook(presentation.write_worklist(plan, tmp_path / f"{lang}.xlsx", lang))[
             sheet
         ]
         column = [c.value for c in page[1]].index(head) + 1
         assert all(page.cell(r, column).value.startswith(says) for r in range(2, page.max_row + 1))
-        assert page.max_row == len(made.unknown) + 1 > 5
+        assert page.max_row == len(plan.unknown) + 1 > 5
 
 
 @pytest.mark.parametrize("colour", ["red", "yellow", "blue", None])

@@ -30,16 +30,16 @@ CASES = given(
 @settings(max_examples=150, deadline=None)
 def test_invariants(make_scores, n, flagged, unknown, unscored, visits, share, seed) -> None:
     scores = make_scores(n, flagged, unknown, unscored, seed)
-    made = scoring.build_worklist(scores, visits=visits, random_share=share, seed=seed)
-    listed, planned = made.listed, made.planned
+    worklist = scoring.build_worklist(scores, visits=visits, random_share=share, seed=seed)
+    listed, planned = worklist.listed, worklist.planned
     known = scores[~(scores["rule_category"].eq("unknown") & ~scores["flagged"])]
 
     # Harm rule: the model orders and adds; whoever a rule flags is on the list, whatever the score.
     assert set(scores.loc[scores["flagged"], "household_id"]) <= set(listed["household_id"])
     assert not listed["household_id"].duplicated().any()
     # Each household is on the list, on the sheet of unknown incomes, or on neither: never on both.
-    assert not set(listed["household_id"]) & set(made.unknown["household_id"])
-    assert set(made.unknown["household_id"]) == set(scores["household_id"]) - set(known["household_id"])
+    assert not set(listed["household_id"]) & set(worklist.unknown["household_id"])
+    assert set(worklist.unknown["household_id"]) == set(scores["household_id"]) - set(known["household_id"])
 
     pool = known[~known["flagged"]]
     drawn = (listed["selected_by"] == "random").sum()
@@ -60,8 +60,8 @@ def test_invariants(make_scores, n, flagged, unknown, unscored, visits, share, s
 
     chance = planned["chance"]
     assert ((chance > 0) & (chance <= 1)).all()
-    assert set(made.selection["household_id"]) == set(known["household_id"])
-    assert (made.selection["chance"] >= 0).all()
+    assert set(worklist.selection["household_id"]) == set(known["household_id"])
+    assert (worklist.selection["chance"] >= 0).all()
 
 
 @CASES
@@ -80,15 +80,15 @@ def test_same_rows_in_any_order_give_the_same_list(
 
 
 def test_order_is_rule_then_model_then_lot_and_ties_go_by_id(make_scores) -> None:
-    made = scoring.build_worklist(make_scores(400, seed=3), visits=120, random_share=0.1)
-    planned = made.planned
+    worklist = scoring.build_worklist(make_scores(400, seed=3), visits=120, random_share=0.1)
+    planned = worklist.planned
     assert list(dict.fromkeys(planned["selected_by"])) == ["rule", "model", "random"]
     for source, rows in planned.groupby("selected_by"):
         if source == "rule":
             continue  # tests/scoring/test_visit_plan.py
         key = list(zip(-rows["probability"].fillna(-1), rows["household_id"], strict=True))
         assert key == sorted(key)
-    assert list(made.listed["position"]) == list(range(1, len(made.listed) + 1))
+    assert list(worklist.listed["position"]) == list(range(1, len(worklist.listed) + 1))
 
 
 @pytest.mark.parametrize("quota", [None, "village"])
@@ -96,10 +96,10 @@ def test_planned_households_stand_before_those_that_wait(make_scores, quota) -> 
     # An office reads the list from the top until its visits are used up. So nobody who waits may stand
     # before anybody who is planned, whatever the source; among each the order is rule, model, lot, and
     # whom the rules flag goes by urgency.
-    made = scoring.build_worklist(
+    worklist = scoring.build_worklist(
         make_scores(200, flagged=0.5, unscored=0.0), visits=60, random_share=0.2, quota=quota
     )
-    listed = made.listed
+    listed = worklist.listed
     planned = listed["planned"].to_numpy()
     assert (~planned & listed["selected_by"].eq("rule")).sum() > 20
     assert (planned & listed["selected_by"].eq("random")).sum() == 12
@@ -146,20 +146,24 @@ def test_who_was_not_met_was_not_seen() -> None:
 
 def test_model_takes_the_most_probable_of_those_not_drawn(make_scores) -> None:
     scores = make_scores(300, unscored=0.0, seed=4)
-    made = scoring.build_worklist(scores, visits=150, random_share=0.1)
-    by_model = made.listed[made.listed["selected_by"] == "model"]
+    worklist = scoring.build_worklist(scores, visits=150, random_share=0.1)
+    by_model = worklist.listed[worklist.listed["selected_by"] == "model"]
     left = scores[
-        ~scores["household_id"].isin(set(made.listed["household_id"]) | set(made.unknown["household_id"]))
+        ~scores["household_id"].isin(
+            set(worklist.listed["household_id"]) | set(worklist.unknown["household_id"])
+        )
     ]
     assert len(by_model) > 0
     assert by_model["probability"].min() >= left["probability"].max()
 
 
 def test_too_many_flagged_are_all_listed_and_the_best_are_planned(make_scores) -> None:
-    made = scoring.build_worklist(make_scores(200, flagged=0.8, unscored=0.0), visits=50, random_share=0.1)
-    rule = made.listed[made.listed["selected_by"] == "rule"]
+    worklist = scoring.build_worklist(
+        make_scores(200, flagged=0.8, unscored=0.0), visits=50, random_share=0.1
+    )
+    rule = worklist.listed[worklist.listed["selected_by"] == "rule"]
     assert len(rule) > 100
-    assert len(made.planned) == 50
+    assert len(worklist.planned) == 50
     assert rule["planned"].sum() == 45  # five of the fifty visits are the lot's
     # Below the line the depth decides, not the score; who is above it comes after.
     assert rule.loc[rule["planned"], "pcni"].max() <= rule.loc[~rule["planned"], "pcni"].min() < 6000
@@ -169,8 +173,8 @@ def test_lot_changes_with_seed_and_month_and_not_with_scores(make_scores) -> Non
     scores = make_scores(400, unscored=0.0)
 
     def drawn(frame: pd.DataFrame, seed: int = 0) -> set[str]:
-        made = scoring.build_worklist(frame, visits=100, random_share=0.2, seed=seed)
-        return set(made.listed.loc[made.listed["selected_by"] == "random", "household_id"])
+        worklist = scoring.build_worklist(frame, visits=100, random_share=0.2, seed=seed)
+        return set(worklist.listed.loc[worklist.listed["selected_by"] == "random", "household_id"])
 
     assert drawn(scores) != drawn(scores, seed=1)
     assert drawn(scores) != drawn(scores.assign(as_of=pd.Timestamp("2021-07-31")))
@@ -220,11 +224,11 @@ def test_calls_that_make_no_sense(make_scores, call) -> None:
 def test_who_is_below_the_line_already_is_listed_but_not_foreseen(make_scores) -> None:
     scores = make_scores(60, 0.2, 0.0, 0.0, 3)
     inside = ~scores["flagged"]
-    made = scoring.build_worklist(scores.assign(in_cohort=inside), visits=20)
+    worklist = scoring.build_worklist(scores.assign(in_cohort=inside), visits=20)
     same = scoring.build_worklist(scores, visits=20)
-    assert set(made.listed["household_id"]) == set(same.listed["household_id"])
-    assert made.totals["expected"] == pytest.approx(scores.loc[inside, "probability"].sum())
-    assert made.totals["expected_flagged"] == 0.0
-    assert made.totals["planned_outside"] == (made.planned["flagged"]).sum() > 0
-    assert made.totals["expected"] < same.totals["expected"]
-    assert made.curve["expected"].iloc[0] == pytest.approx(made.totals["expected_planned"])
+    assert set(worklist.listed["household_id"]) == set(same.listed["household_id"])
+    assert worklist.totals["expected"] == pytest.approx(scores.loc[inside, "probability"].sum())
+    assert worklist.totals["expected_flagged"] == 0.0
+    assert worklist.totals["planned_outside"] == (worklist.planned["flagged"]).sum() > 0
+    assert worklist.totals["expected"] < same.totals["expected"]
+    assert worklist.curve["expected"].iloc[0] == pytest.approx(worklist.totals["expected_planned"])
