@@ -173,7 +173,9 @@ def test_a_correction_keeps_the_reason_why_the_member_came():
         ]
     )
     county = from_frames({"members": members})
-    result = read_presence(known_county(county, "2021-03-01")).changes(dt.date(2021, 1, 1), dt.date(2021, 3, 1))
+    result = read_presence(known_county(county, "2021-03-01")).changes(
+        dt.date(2021, 1, 1), dt.date(2021, 3, 1)
+    )
     assert result[["direction", "reason"]].to_numpy().tolist() == [
         ["increase", "married_in"],
         ["decrease", "died"],
