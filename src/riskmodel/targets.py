@@ -44,7 +44,6 @@ from riskmodel.households import (
     DateLike,
     KnownCounty,
     Moment,
-    accounts_over_spans,
     as_moments,
     known_county,
     to_date,
@@ -218,8 +217,10 @@ def _below_line(
     parts = []
     if not span.next:
         ends = {d: window_end(d, span.months) for d in days}
+        # An outcome's period ends with the window; it is on record by then, or the label is null.
         known = _known_later(county, ends.values(), seen_by)
-        at_end = fetch_frame(known, _by_months, incomes=known.incomes(period))
+        at_end = known.incomes(period.model_copy(update={"follows_lag": False}))
+        at_end = fetch_frame(known, _by_months, incomes=at_end)
         lines = rules.poverty_lines(known, chosen, params=params)
         at_end["end"] = pd.to_datetime(at_end.pop("as_of"))
         at_end["line"] = at_end["end"].map({pd.Timestamp(d): v for d, v in lines.items()}).astype(float)
@@ -229,8 +230,10 @@ def _below_line(
         parts.append(at_end.merge(starts, on="end"))
     spans = _own_spans(county, days, span, seen_by, period)
     if spans is not None:
-        own = fetch_frame(_known_later(county, days, seen_by), _over_spans, period, spans=spans)
+        over = _known_later(county, days, seen_by).incomes_over(county.con.to_pyarrow(spans))
+        own = fetch_table(county, over.select(*KEY, "pcni", "period_to"))
         own["as_of"] = pd.to_datetime(own["as_of"])
+        own["as_of_month"] = own["as_of"].dt.year * 12 + own["as_of"].dt.month - 1
         ends_of = {int(m): month_end(int(m)) for m in own["period_to"].unique()}
         lines = {}
         if ends_of:
@@ -258,11 +261,6 @@ def _below_line(
 
 def _by_months(county: Shape, incomes: ir.Table) -> ir.Table:
     return incomes.filter(incomes.income_basis == "months").select(*KEY, "pcni")
-
-
-def _over_spans(county: Shape, period: AccountingPeriod, spans: ir.Table) -> ir.Table:
-    t = accounts_over_spans(county, spans, period)
-    return t.select(*KEY, "pcni", "period_to", "as_of_month")
 
 
 def _null_where_replaced(county: County, outcomes: pd.DataFrame, seen_by: dt.date) -> pd.DataFrame:

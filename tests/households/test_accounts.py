@@ -78,7 +78,21 @@ def test_unknown_income_is_null_never_zero() -> None:
     row = one(base(), "2023-06-30")
     assert pd.isna(row.net_income)
     assert pd.isna(row.pcni)
+    assert row.income_reason == "not_yet_recorded"
+    assert row.lag_months == 24 + 1  # June 2023 back to May 2021
+    # A month on record whose rows are wanting is no income that is known: null as well.
+    never = base()
+    never["income"] = never["income"].iloc[:0]
+    whole = About(coverage="whole", records_from="2018-01", data_through="2021-05-31")
+    row = one(never, "2021-05-31", whole)
+    assert pd.isna(row.pcni)
     assert row.income_reason == "no_income"
+    # Where the office says of this household that it has recorded the months, none is none.
+    stated = pd.DataFrame({"household_id": ["h"] * 2, "of": ["income", "spending"]})
+    stated = stated.assign(month_from="2020-06", month_to="2021-05")
+    row = one(never | {"recorded": stated}, "2021-05-31", whole)
+    assert (row.pcni, row.income_basis) == (0, "months")
+    assert pd.isna(row.previous_pcni)
 
 
 def test_production_is_subtracted_and_rigid_compared_with_last_year() -> None:
@@ -190,9 +204,11 @@ def test_a_correction_holds_from_the_day_it_was_recorded() -> None:
     income = base()["income"].assign(row_id=[f"r{i}" for i in range(24)])
     fixed = income.tail(1).assign(amount=13_000, recorded_on="2021-07-10")
     frames = base(income=pd.concat([income, fixed]))
-    assert one(frames, "2021-07-09").net_income == 11_000  # July 2020 to June 2021: eleven months known
-    at = {d: one(frames, d).net_income for d in ("2021-07-09", "2021-07-10")}
-    assert at["2021-07-10"] - at["2021-07-09"] == 12_000
+    at = {d: one(frames, d) for d in ("2021-07-09", "2021-07-10")}
+    # June 2021 is not written up yet: the period ends with May, one month behind.
+    assert [row.lag_months for row in at.values()] == [1, 1]
+    assert at["2021-07-09"].net_income == 12_000
+    assert at["2021-07-10"].net_income - at["2021-07-09"].net_income == 12_000
 
 
 def test_calendar_year_is_divided_by_todays_members() -> None:

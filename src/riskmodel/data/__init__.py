@@ -13,10 +13,12 @@ from riskmodel.data.compiled import (
 from riskmodel.data.county import County, from_frames
 from riskmodel.data.file_formats import find_encoding, open_workbook
 from riskmodel.data.importers.registry import IMPORTERS, import_panel
+from riskmodel.data.links import IDENTITY, Identity, county_links, first_month_from
 from riskmodel.data.parse import unfused_selects
 from riskmodel.data.personal import KEY_VARIABLE, pseudonym, secret_key
 from riskmodel.data.read import DataRefused, read_county, write_rejected
 from riskmodel.data.schema import (
+    SPAN_TABLES,
     About,
     canonical_schema,
     code_words,
@@ -35,12 +37,15 @@ from riskmodel.data.values import cell_text, parse_date
 from riskmodel.data.write import write_county
 
 __all__ = [
+    "IDENTITY",
     "IMPORTERS",
     "KEY_VARIABLE",
+    "SPAN_TABLES",
     "About",
     "County",
     "DataRefused",
     "FurtherCheck",
+    "Identity",
     "RawTable",
     "Shape",
     "Source",
@@ -50,11 +55,13 @@ __all__ = [
     "code_words",
     "codes",
     "contract",
+    "county_links",
     "fetch_arrow",
     "fetch_frame",
     "fetch_table",
     "find_encoding",
     "find_sources",
+    "first_month_from",
     "from_frames",
     "header_row",
     "import_panel",

@@ -16,6 +16,7 @@ from ibis.expr.operations import DatabaseTable, DummyTable
 
 from riskmodel.data import compiled
 from riskmodel.data.compiled import Shape
+from riskmodel.data.links import IDENTITY, identity_table
 from riskmodel.data.schema import (
     SPAN_TABLES,
     About,
@@ -115,7 +116,8 @@ class County:
         -------
         mapping
             ``corrected.T`` (T can hold corrected rows), ``versions.households`` and ``versions.members``
-            (one of them has several rows), ``spans.T`` (T has totals over several months), ``business_net``.
+            (one of them has several rows), ``spans.T`` (T has totals over several months), ``early.T`` (T has
+            rows recorded before their household was), ``business_net``.
         """
         found = compiled.fetch_arrow(compiled.Columns(self.con, self.tables), _kinds_of_rows).to_pylist()[0]
         return {kind: bool(there) for kind, there in found.items()}  # null: there is no row
@@ -182,6 +184,14 @@ def _kinds_of_rows(county: Shape) -> ibis.Table:
         if county.has(name):
             t = county.table(name)
             out[f"spans.{name}"] = t.agg(held=(t.month_from < t.month_to).any())
+    households = county.table("households")
+    since = households.group_by("household_id").agg(since=households.known_on.min())
+    for name, _ in county.schemas:
+        t = county.table(name)
+        # Of the two large tables it is not asked: whoever reads them looks for itself.
+        if "household_id" in t.columns and name not in ("households", *SPAN_TABLES):
+            early = t.inner_join(since, "household_id")
+            out[f"early.{name}"] = early.agg(held=(early.known_on < early.since).any())
     income = county.table("income")
     out["business_net"] = income.agg(held=(income.source == "business_net").any())
     return DummyTable({kind: t.held.as_scalar().op() for kind, t in out.items()}).to_expr()
@@ -233,6 +243,8 @@ def from_frames(frames: Mapping[str, pd.DataFrame], about: About | None = None) 
         tables[name] = compiled.store_query(
             compiled.Columns(con), _dated, name, dated, name=name, temporary=False, rows=arrow
         )
+    if "household_links" in tables:
+        tables[IDENTITY] = identity_table(con, tables["household_links"])
     return County(con=con, tables=tables, about=about)
 
 

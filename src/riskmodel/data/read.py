@@ -28,6 +28,7 @@ from riskmodel.data.conflicts import (
 )
 from riskmodel.data.county import County
 from riskmodel.data.file_formats import ROW
+from riskmodel.data.links import IDENTITY, identity_table
 from riskmodel.data.parse import EXTRA, parse_table
 from riskmodel.data.personal import pseudonymise_table as keyed
 from riskmodel.data.personal import refuse_personal_data, secret_key
@@ -365,9 +366,12 @@ def _finish(con: Any, tables: dict[str, TableRead], about: About, notices: list[
             notices.append(Message("data.notices.rejected rows", places))
     notices += [_absent(name) for name in section("data.without") if name not in tables]
     _clean_up(con)
+    held = {name: table.rows for name, table in tables.items()}
+    if "household_links" in held:
+        held[IDENTITY] = identity_table(con, held["household_links"])
     county = County(
         con=con,
-        tables={name: table.rows for name, table in tables.items()},
+        tables=held,
         about=about,
         rejected=rejected,
         notes=tuple(notice.text("en") for notice in notices),

@@ -59,9 +59,13 @@ class Column(Spec):
 
 
 class Table(Spec):
-    """One table: its Chinese name, key columns, the column that dates its rows, and its columns."""
+    """One table: its Chinese name, key columns, the column that dates its rows, and its columns.
+
+    A ``derived`` table is made from others when a county is read, and stands in no file.
+    """
 
     zh: str
+    derived: bool = False
     key: tuple[str, ...] = ()
     event_date: str | None = None
     columns: dict[str, Column]
@@ -87,8 +91,11 @@ class About(Spec):
     model_config = ConfigDict(extra="ignore", frozen=True)
 
     data_through: dt.date | None = None
-    recording_delay_days: int = 0
-    entry_lag_months: int = 3
+    recording_delay_days: int = Field(default=0, ge=0)
+    entry_lag_months: int = Field(default=3, ge=0)
+    max_lag_months: int = Field(default=3, ge=0)
+    coverage: Literal["whole"] | None = None
+    records_from: str | dict[str, str] | None = None
     snapshot_on: dt.date | None = None
     income_is_net: bool = False
     source: str | None = None
@@ -269,6 +276,8 @@ def own_date(table: str, values: Mapping[str, ir.Value], entry_lag_months: int =
         return month_end_column(values["month_to"] + lag)
     if spec.event_date == "month":
         return month_end_column(values["month"])
+    if "month_to" in spec.columns:
+        return month_end_column(values["month_to"])
     if spec.event_date or "valid_from" in spec.columns:
         return values[spec.event_date or "valid_from"]
     if "year" in spec.columns:

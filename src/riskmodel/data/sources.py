@@ -51,7 +51,8 @@ def table_of(name: str) -> str | None:
     ('households', 'income', None)
     """
     word = name.strip().lower()
-    return next((t for t, spec in contract().tables.items() if word in (t, spec.zh)), None)
+    tables = ((t, spec) for t, spec in contract().tables.items() if not spec.derived)
+    return next((t for t, spec in tables if word in (t, spec.zh)), None)
 
 
 def find_sources(data: Path) -> tuple[list[Source], list[Message]]:

@@ -54,7 +54,11 @@ def write_county(
     out.mkdir(parents=True, exist_ok=True)
     if isinstance(county, County):
         about = about or county.about
-        frames: Mapping[str, pd.DataFrame] = {name: _contract_form(name, county) for name in county.tables}
+        frames: Mapping[str, pd.DataFrame] = {
+            name: _contract_form(name, county)
+            for name in county.tables
+            if not contract().tables[name].derived
+        }
     else:
         frames = county
     for name, frame in frames.items():

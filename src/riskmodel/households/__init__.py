@@ -1,15 +1,10 @@
 """Point in time, household accounts and targets: what every later computation stands on."""
 
-from riskmodel.households.accounts import (
-    PREFIXES,
-    RIGID_CATEGORIES,
-    TOTAL_MONTHS,
-    WATCHED_EVENTS,
-    AccountingPeriod,
-    accounts_over_spans,
-)
+from riskmodel.households.accounts import TOTAL_MONTHS, WATCHED_EVENTS
 from riskmodel.households.bunching import Threshold, bunching_check
+from riskmodel.households.income import PREFIXES, RIGID_CATEGORIES
 from riskmodel.households.known import AsOf, KnownCounty, known_county
+from riskmodel.households.periods import AccountingPeriod
 from riskmodel.households.point_in_time import (
     HOUSEHOLD_STATES,
     PRESENT_MEMBERS,
@@ -38,7 +33,6 @@ __all__ = [
     "KnownCounty",
     "Moment",
     "Threshold",
-    "accounts_over_spans",
     "add_months",
     "as_moments",
     "bunching_check",

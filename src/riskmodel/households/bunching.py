@@ -27,8 +27,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from riskmodel.data import County, FurtherCheck
-from riskmodel.households.accounts import AccountingPeriod
 from riskmodel.households.known import known_county
+from riskmodel.households.periods import AccountingPeriod
 from riskmodel.households.point_in_time import HOUSEHOLD_STATES, Moment
 from riskmodel.i18n import LANGUAGES, Language, text
 

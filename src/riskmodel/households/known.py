@@ -13,8 +13,10 @@ from typing import Any, TypeAlias
 
 import ibis
 import ibis.expr.types as ir
+import pyarrow as pa
 
 from riskmodel.data import (
+    IDENTITY,
     County,
     Shape,
     canonical_schema,
@@ -26,7 +28,9 @@ from riskmodel.data import (
 )
 from riskmodel.errors import UsageError
 from riskmodel.households import accounts, point_in_time
-from riskmodel.households.accounts import INCOMES, AccountingPeriod
+from riskmodel.households.accounts import INCOMES
+from riskmodel.households.income import income_accounts, income_over_spans
+from riskmodel.households.periods import AccountingPeriod
 from riskmodel.households.point_in_time import CLOCK, HOUSEHOLD_STATES, PRESENT_MEMBERS, DateLike, Moment
 
 AsOf: TypeAlias = DateLike | Iterable[DateLike] | Moment | Iterable[Moment]
@@ -122,17 +126,35 @@ class KnownCounty:
             One row per ``household_id, as_of``, see `riskmodel.households.accounts.household_accounts`.
         """
         period = period or AccountingPeriod()
-        return self._once("accounts", lambda: store_query(self, accounts.household_accounts, period), period)
+        return self._with_money("accounts", accounts.household_accounts, period)
 
     def incomes(self, period: AccountingPeriod | None = None) -> ir.Table:
-        """Return incomes per head alone (``household_id, as_of, pcni, persons, weight, income_basis``).
+        """Return incomes per head alone, with ``persons, weight, income_basis, period_to``.
 
         Lines and labels look at many windows: of moments that look back nothing else is computed.
         """
         period = period or AccountingPeriod()
         if all(m.known_by == m.as_of for m in self.moments):
             return self.accounts(period).select(*INCOMES)
-        return self._once("incomes", lambda: store_query(self, accounts.household_incomes, period), period)
+        return self._with_money("incomes", accounts.household_incomes, period)
+
+    def incomes_over(self, spans: pa.Table) -> ir.Table:
+        """Return incomes per head of households each over its own span, which may end after as-of.
+
+        Parameters
+        ----------
+        spans
+            ``household_id, as_of, period_from, period_to`` (month ordinals).
+        """
+        money = income_over_spans(self.county, self.moments, spans)
+        with unfused_selects():
+            return store_query(self, accounts.household_incomes, money=money)
+
+    def _with_money(self, what: str, build: Callable[..., ir.Table], period: AccountingPeriod) -> ir.Table:
+        def make() -> ir.Table:
+            return store_query(self, build, money=income_accounts(self.county, self.moments, period))
+
+        return self._once(what, make, period)
 
     def _once(self, what: str, make: Callable[[], ir.Table], *of: Hashable) -> ir.Table:
         """Make a relation when it is first asked for, always in one way of writing queries: one text each."""
@@ -169,6 +191,9 @@ def _shape(county: County) -> Shape:
     schemas |= {name: table.schema() for name, table in county.tables.items()}
     schemas |= {HOUSEHOLD_STATES: schemas["households"], PRESENT_MEMBERS: schemas["members"]}
     clock: dict[str, Any] = dict(CLOCK)
+    if county.has(IDENTITY):
+        for name, columns in point_in_time.IDENTITY_COLUMNS.items():
+            schemas[name] = ibis.schema({**schemas[name], **columns})
     relations = {known_name(name): ibis.schema({**schema, **clock}) for name, schema in schemas.items()}
     present = known_name(PRESENT_MEMBERS)
     relations[present] = ibis.schema({**relations[present], "age": "int32"})

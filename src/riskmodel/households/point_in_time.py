@@ -18,7 +18,16 @@ from typing import Any
 import ibis
 import pyarrow as pa
 
-from riskmodel.data import County, Shape, contract, month_end, month_ordinal, rows_table
+from riskmodel.data import (
+    IDENTITY,
+    SPAN_TABLES,
+    County,
+    Shape,
+    contract,
+    month_end,
+    month_ordinal,
+    rows_table,
+)
 from riskmodel.errors import UsageError
 
 DateLike = str | dt.date
@@ -185,6 +194,28 @@ def known_rows(county: Shape, name: str, clock: ibis.Table) -> ibis.Table:
     t = county.table(name)
     # Dates are read from a table even where there is one: the query's text is then the same for all dates.
     seen = t.inner_join(clock, [t.known_on <= clock.known_by])
+    if _may_be_early(county, name):
+        seen = _of_known_households(county, seen)
+    rows = _last_recorded(county, name, seen)
+    return _under_current_number(county, name, rows, clock) if county.has(IDENTITY) else rows
+
+
+def _may_be_early(county: Shape | County, name: str) -> bool:
+    """Say whether rows of a table can have been recorded before their household was."""
+    return name in SPAN_TABLES or county.facts.get(f"early.{name}", False)
+
+
+def _of_known_households(county: Shape, seen: ibis.Table) -> ibis.Table:
+    """Leave out rows of households of which nothing is recorded yet: a later row must not wake them."""
+    h = county.table("households")
+    since = h.group_by("household_id").agg(since_=h.known_on.min())
+    known = seen.inner_join(since, "household_id")
+    return known.filter(known.since_ <= known.known_by).select(*seen.columns)
+
+
+def _last_recorded(county: Shape, name: str, seen: ibis.Table) -> ibis.Table:
+    """Return of rows with equal keys the one that was recorded last."""
+    t = county.table(name)
     if not county.facts.get(f"corrected.{name}", False):
         return seen
     key = contract().tables[name].key or ("row_id",)
@@ -198,6 +229,68 @@ def known_rows(county: Shape, name: str, clock: ibis.Table) -> ibis.Table:
     if not contract().tables[name].key:
         holds = holds | ranked.row_id.isnull()
     return ranked.filter(holds).drop("_rank")
+
+
+# What the known rows of a table say beside their own columns where numbers are joined.
+IDENTITY_COLUMNS = {
+    "households": {"own_number": "boolean"},
+    "monitoring": {"own_number": "boolean", "leaf_id": "string", "merged_on": "date"},
+}
+
+
+def current_numbers(county: Shape, ticks: ibis.Table) -> ibis.Table:
+    """Return the number under which each joined household goes on at each moment.
+
+    Parameters
+    ----------
+    county
+        The checked tables, with links.
+    ticks
+        As from `moment_table`.
+
+    Returns
+    -------
+    ibis.Table
+        ``household_id, as_of, current_id, leaf_id, joined_on, merged_on``; numbers that no link joins to
+        another are not there.
+    """
+    t = county.table(IDENTITY)
+    t = t.inner_join(
+        ticks.select("as_of", "known_by"), [t.known_on <= ticks.known_by, t.date_from <= ticks.as_of]
+    )
+    last = ibis.row_number().over(group_by=["household_id", "as_of"], order_by=ibis.desc("steps"))
+    t = t.mutate(_last=last)
+    return t.filter(t._last == 0).select(
+        "household_id", "as_of", "current_id", "leaf_id", "joined_on", "merged_on"
+    )
+
+
+def _under_current_number(county: Shape, name: str, rows: ibis.Table, ticks: ibis.Table) -> ibis.Table:
+    """Bring the rows of joined households under the number they go on under.
+
+    Members of the old number end when it is joined, where the new number has member rows of its own.
+    """
+    if "household_id" not in rows.columns or name == IDENTITY:
+        return rows
+    columns = rows.columns
+    numbers = current_numbers(county, ticks)
+    t = rows.left_join(numbers, ["household_id", "as_of"])
+    joined = t.current_id.notnull()
+    out = {c: t[c] for c in columns}
+    if name == "members":
+        own = rows.group_by(["household_id", "as_of"]).agg(own_=ibis._.count())
+        t = t.left_join(own, [t.current_id == own.household_id, t.as_of == own.as_of], rname="{name}_own")
+        ends = ibis.ifelse(joined & t.own_.notnull(), t.joined_on, ibis.null("date"))
+        # LEAST leaves nulls out: a stay without an end gets one.
+        out = {c: t[c] for c in columns}
+        out["valid_to"] = ibis.ifelse(ends.isnull(), t.valid_to, ibis.least(t.valid_to.coalesce(ends), ends))
+    out["household_id"] = t.current_id.coalesce(t.household_id)
+    own = {
+        "own_number": t.current_id.isnull(),
+        "leaf_id": t.leaf_id.coalesce(t.household_id),
+        "merged_on": t.merged_on,
+    }
+    return t.select(**out, **{c: own[c] for c in IDENTITY_COLUMNS.get(name, ())})
 
 
 def valid_on(t: ibis.Table, day: ibis.expr.types.DateValue | str = "as_of") -> ibis.expr.types.BooleanValue:
@@ -237,7 +330,10 @@ def household_states(county: Shape) -> ibis.Table:
     """
     t = county.rows("households")
     t = t.filter(valid_on(t))
-    return _latest_version(t, ["as_of", "household_id"]) if county.facts["versions.households"] else t
+    if not (county.facts["versions.households"] or county.has(IDENTITY)):
+        return t
+    latest = _latest_version(t, ["as_of", "household_id"])
+    return latest.drop("own_number") if county.has(IDENTITY) else latest
 
 
 def present_members(county: Shape) -> ibis.Table:
@@ -262,11 +358,10 @@ def present_members(county: Shape) -> ibis.Table:
 
 
 def _latest_version(t: ibis.Table, by: list[str]) -> ibis.Table:
-    rank = ibis.row_number().over(
-        group_by=by,
-        order_by=[ibis.desc("valid_from", nulls_first=False), ibis.desc("known_on")],
-    )
-    ranked = t.mutate(_rank=rank)
+    order = [ibis.desc("valid_from", nulls_first=False), ibis.desc("known_on")]
+    if "own_number" in t.columns:
+        order.insert(1, ibis.desc("own_number"))
+    ranked = t.mutate(_rank=ibis.row_number().over(group_by=by, order_by=order))
     return ranked.filter(ranked._rank == 0).drop("_rank")
 
 
@@ -338,9 +433,12 @@ def _fingerprint(county: County, day: dt.date) -> str:
     digest = hashlib.sha256()
     about = county.about
     digest.update(f"{about.entry_lag_months}|{about.income_is_net}".encode())
-    for name in sorted(county.tables):
+    for name in sorted(name for name in county.tables if name != IDENTITY):
         t = county.tables[name]
         rows = t.filter(t.known_on <= day)
+        if _may_be_early(county, name):
+            h = county.tables["households"]
+            rows = rows.semi_join(h.filter(h.known_on <= day), "household_id")
         fields = [rows[c].cast("string").fill_null("\x00") for c in sorted(t.columns)]
         digest.update(
             f"{name}|{_sum_of_hashes(county, rows.select(h=ibis.literal(chr(31)).join(fields)))}".encode()

@@ -25,7 +25,7 @@ import ibis.expr.types as ir
 import pyarrow as pa
 
 from riskmodel.data import County, Shape, codes, fetch_frame, rows_table
-from riskmodel.households import AccountingPeriod, AsOf, KnownCounty, Moment, known_county
+from riskmodel.households import PREFIXES, AccountingPeriod, AsOf, KnownCounty, Moment, known_county
 from riskmodel.rules import backends
 from riskmodel.rules.backends import GAPS, household_scope
 from riskmodel.rules.declaration import RelativeLine, RuleSet, vocabulary
@@ -159,8 +159,18 @@ NONE, UNKNOWN = "none", "unknown"
 ALWAYS = (
     "township", "village", "registration", "income_basis", "income_reason", "period_from", "period_to",
     "persons", "net_income", "pcni", "previous_pcni", "income_drop", "rigid", "rigid_ratio", "has_risk",
-    "main_cause", "weight",
+    "main_cause", "weight", "lag_months", "pcni_low", "pcni_high", "changed_since", "doubts",
 )  # fmt: skip
+# Quantities that add up income or spending: a period that lags behind may find by them, never clear.
+MONEY = frozenset(
+    f"{prefix}{name}"
+    for prefix in PREFIXES
+    for name in ("net_income", "pcni")
+) | {
+    "income_drop", "rigid", "rigid_ratio", "wage_months", "earning_months",
+    *(f"income_{code}" for code in codes("income", "source")),
+    *(f"spending_{code}" for code in codes("spending", "category")),
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -231,7 +241,7 @@ def verdict_expression(
     t = _settings(case, t, tables.settings)
     t = _scores(t, tables.scores)
     scope = _scope(case, t)
-    t = t.mutate(**_conditions(case, scope))
+    t = t.mutate(**_conditions(case, scope, t))
     # From here on conditions are columns, so that nothing is computed twice.
     scope = _scope(case, t)
     scope.names.update({n: t[f"c_{n}"] for n in case.ruleset.conditions})  # type: ignore[attr-defined]
@@ -290,10 +300,13 @@ def _figures(case: RuleCase, t: ir.Table) -> dict[RowTest, ir.Value]:
     return {test: t[backends.figure_column(plain)] for test, plain in case.tests.items()}
 
 
-def _conditions(case: RuleCase, scope: Scope) -> dict[str, ir.Value]:
+def _conditions(case: RuleCase, scope: Scope, t: ir.Table) -> dict[str, ir.Value]:
     out: dict[str, ir.Value] = {}
+    by_money = conditions_on_money(case)
     for name, condition in case.ruleset.conditions.items():
         value = evaluate_condition(condition.when, scope)
+        if name in by_money:
+            value = ibis.ifelse(t.changed_since & ~value, ibis.null("boolean"), value)
         if condition.applies:
             out[f"a_{name}"] = evaluate_condition(condition.applies, scope)
             value = out[f"a_{name}"] & value
@@ -302,6 +315,18 @@ def _conditions(case: RuleCase, scope: Scope) -> dict[str, ir.Value]:
     for name, clause in case.ruleset.focus.items():
         out[f"f_{name}"] = evaluate_condition(clause.when, scope)
     return out
+
+
+def conditions_on_money(case: RuleCase) -> set[str]:
+    """Return the conditions that look at income or spending, by themselves or through what they name."""
+    named = {
+        name: names(parse_expression(clause.when))
+        for name, clause in (*case.ruleset.quantities.items(), *case.ruleset.conditions.items())
+    }
+    found = set(MONEY)
+    while more := {name for name, used in named.items() if used & found} - found:
+        found |= more
+    return found & set(case.ruleset.conditions)
 
 
 def _first(cases: list[tuple[ir.Value, Any]], otherwise: Any) -> ir.Value:
@@ -317,7 +342,12 @@ def _cases(
 ) -> dict[str, ir.Value]:
     ruleset = case.ruleset
     meant = t.registration.isin(ruleset.meant_for())
-    order: list[tuple[ir.Value, Any]] = [(~meant, NONE), (t.pcni.isnull(), UNKNOWN)]
+    # Whoever's registration cannot be read is nobody's to leave out.
+    order: list[tuple[ir.Value, Any]] = [
+        (t.registration.isnull(), UNKNOWN),
+        (~meant, NONE),
+        (t.pcni.isnull(), UNKNOWN),
+    ]
     for c in ruleset.categories:
         holds = evaluate_condition(c.when, scope)
         if len(c.registration) < len(codes("households", "registration")):
@@ -331,7 +361,11 @@ def _cases(
     days = [(holds, ibis.literal(x.visit_every_days, "int32")) for holds, x in tiers]
     out["visit_every_days"] = _first(days, ibis.null("int32"))
     verdicts = [(evaluate_condition(v.when, scope), str(v.outcome)) for v in ruleset.outcomes]
-    out["outcome"] = _first(verdicts, "")
+    outcome = _first(verdicts, "")
+    # Records that are late or in doubt may hold a household in the register, never let it go.
+    incomplete = ((t.lag_months > 0) | (t.doubts != "")).fill_null(True) & (outcome == "eliminate")
+    out["outcome"] = ibis.ifelse(incomplete, "hold", outcome)
+    out["records_incomplete"] = incomplete
     out["income_band"] = _band(case, scope)
     plan = ruleset.income_plan
     out["income_plan"] = ibis.null("boolean") if plan is None else evaluate_condition(plan.when, scope)

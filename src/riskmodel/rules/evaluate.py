@@ -23,7 +23,7 @@ from riskmodel.errors import InputRefused, UsageError
 from riskmodel.households import AsOf, DateLike, KnownCounty, Moment, known_county, to_date
 from riskmodel.io import read_table
 from riskmodel.rules import backends
-from riskmodel.rules.declaration import RuleSet, parameter_text
+from riskmodel.rules.declaration import RelativeLine, RuleSet, parameter_text
 from riskmodel.rules.engine import RuleCase, RuleInputs, verdict_expression
 from riskmodel.rules.library import load_rules
 
@@ -66,14 +66,17 @@ CONTRACT = (
 FURTHER = (
     "income_band", "income_plan", "visit_every_days", "outcome", "flagged", "township", "village",
     "registration", "income_basis", "period_from", "period_to", "income_reason",
+    "lag_months", "pcni_low", "pcni_high", "verdict_depends", "doubts",
 )  # fmt: skip
 COLUMNS = (*CONTRACT, *FURTHER)
 _AS_IS = (
     "persons", "net_income", "pcni", "previous_pcni", "income_drop", "rigid", "rigid_ratio", "line",
     "category", "main_cause", "tier", "income_band", "visit_every_days", "outcome", "flagged", "township",
     "village", "registration", "income_basis", "period_from", "period_to", "income_reason",
+    "lag_months", "pcni_low", "pcni_high", "doubts", "records_incomplete",
 )  # fmt: skip
 _FLAGS = ("has_risk", "income_plan")
+RECORDS_INCOMPLETE = "records_incomplete"  # stands in ``unknown`` where late records keep a household in
 _MISSING = -1  # stands for null in a flag's int8; pandas reads it faster than a nullable boolean
 
 
@@ -154,7 +157,35 @@ def evaluate_rule_sets(
         for period in dict.fromkeys(c.period for c in cases):
             for case in (c for c in cases if c.period == period):
                 rows = query_verdicts(known, case, figures, score_rows)
-                yield case.ruleset.id, verdict_frame(case, known.moments, rows)
+                depends = _verdict_depends(known, case, figures, score_rows, rows)
+                yield (
+                    case.ruleset.id,
+                    verdict_frame(case, known.moments, rows.assign(verdict_depends=depends)),
+                )
+
+
+def _verdict_depends(
+    known: KnownCounty,
+    case: RuleCase,
+    figures: Mapping[str, ir.Table],
+    scores: pa.Table | None,
+    rows: pd.DataFrame,
+) -> np.ndarray:
+    """Return for whom the two bounds of an income not fully written up give two verdicts."""
+    open_ended = rows["pcni_low"].lt(rows["pcni_high"]).to_numpy()
+    if not open_ended.any():
+        return open_ended
+    if isinstance(case.values.get(case.ruleset.line), RelativeLine):
+        line = rows["line"]
+        return open_ended & rows["pcni_low"].lt(line).to_numpy() & rows["pcni_high"].ge(line).to_numpy()
+    low, high = (
+        query_verdicts(known, case, figures, scores, bound=bound).set_index(list(backends.KEY))
+        for bound in ("low", "high")
+    )
+    verdict = ["category", "tier", "flagged"]
+    differs = (low[verdict].fillna("") != high[verdict].fillna("")).any(axis=1)
+    two = differs.reindex(pd.MultiIndex.from_frame(rows[list(backends.KEY)]), fill_value=False)
+    return open_ended & two.to_numpy()
 
 
 def _own(params: Mapping[str, Any] | None, one: RuleSet, rulesets: list[RuleSet]) -> dict[str, Any]:
@@ -182,8 +213,9 @@ def query_verdicts(
     scores: pa.Table | None = None,
     household_id: str | None = None,
     keep: Sequence[str] = (),
+    bound: str = "",
 ) -> pd.DataFrame:
-    """Run a rule set's query."""
+    """Run a rule set's query; with a ``bound``, on the lowest or highest income of those that are open."""
     columns: dict[str, list[str]] = {}
     for test in sorted(set(case.tests.values())):
         columns.setdefault(test.relation, []).append(backends.figure_column(test))
@@ -198,7 +230,7 @@ def query_verdicts(
     inputs = {"base": known.accounts(case.period), "settings": case.settings(known.moments)}
     with unfused_selects():
         return fetch_frame(
-            known, _answers, case.ruleset, case.values, tuple(keep),
+            known, _answers, case.ruleset, case.values, tuple(keep), bound,
             **inputs, **figure_tables, scores=scores, household=household,
         )  # fmt: skip
 
@@ -208,6 +240,7 @@ def _answers(
     ruleset: RuleSet,
     values: Mapping[str, Any],
     keep: tuple[str, ...],
+    bound: str,
     base: ir.Table,
     settings: ir.Table,
     scores: ir.Table | None,
@@ -215,6 +248,7 @@ def _answers(
     **figure_tables: ir.Table,
 ) -> ir.Table:
     case = RuleCase(ruleset, values)
+    base = _at_bound(base, bound) if bound else base
     figures = {name.removeprefix("of_"): table for name, table in figure_tables.items()}
     t = verdict_expression(county, case, RuleInputs(base, settings, figures, scores), keep)
     t = t if household is None else t.semi_join(household, "household_id")
@@ -222,6 +256,15 @@ def _answers(
         t.select(*backends.KEY, *(c for c in keep if c not in backends.KEY)) if keep else _packed(case, t)
     )
     return selection.order_by("as_of", "household_id")
+
+
+def _at_bound(base: ir.Table, bound: str) -> ir.Table:
+    """Return the households whose income is open, with its lowest or highest value."""
+    t = base.filter(base.pcni_low < base.pcni_high)
+    pcni = t[f"pcni_{bound}"]
+    previous = t.previous_pcni
+    drop = ibis.ifelse(previous > 0, 1 - pcni / previous.nullif(0), ibis.null("float64"))
+    return t.mutate(pcni=pcni, net_income=pcni * t.persons, income_drop=drop)
 
 
 def _packed(case: RuleCase, t: ir.Table) -> ir.Table:
@@ -258,14 +301,16 @@ def verdict_frame(case: RuleCase, when: tuple[Moment, ...], out: pd.DataFrame) -
     )
     for end in ("period_from", "period_to"):
         out[end] = _texts(out[end], month_text)
-    out["visit_every_days"] = out["visit_every_days"].astype("Int64")
+    for count in ("visit_every_days", "lag_months"):
+        out[count] = out[count].astype("Int64")
     return out[list(COLUMNS)]
 
 
 def _texts(values: pd.Series, to_text: Callable[[int], str]) -> pd.Series:
     """Return the text of each value; each distinct one is put into words once."""
     places, uniques = pd.factorize(values)
-    texts = np.array([to_text(int(u)) for u in uniques] or [""], dtype=object)
+    # The last one is where a missing value's place, −1, points to.
+    texts = np.array([*(to_text(int(u)) for u in uniques), ""], dtype=object)
     return pd.Series(texts[places], index=values.index, dtype="str")
 
 

@@ -52,6 +52,7 @@ TABLES = (
     "visits",
     "assets",
     "procedure",
+    "recorded",
 )
 
 

@@ -128,7 +128,24 @@ def income_and_spending(writer: RecordWriter, block: Block) -> dict[str, pa.Tabl
             "amount": pa.array(cube[code, row, month].astype(np.int64)),
             "recorded_on": date_array(last_day(writer.plan.first + month) + delay[row, month]),
         })  # fmt: skip
+    out["recorded"] = recorded_months(writer, block, delay)
     return out
+
+
+def recorded_months(writer: RecordWriter, block: Block, delay: Array) -> pa.Table:
+    """Return the rows of ``recorded``: which months of whom have been written up, and when."""
+    row, month = np.nonzero(block.persons > 0)
+    names = category_array(month, month_names(writer.plan.first, writer.plan.last + 1))
+    on = date_array(last_day(writer.plan.first + month) + delay[row, month])
+    ids = writer.ids(row + writer.base)
+    both = [
+        writer.table({
+            "household_id": ids, "of": category_array(np.zeros_like(row), (of,)),
+            "month_from": names, "month_to": names, "recorded_on": on,
+        })
+        for of in ("income", "spending")
+    ]  # fmt: skip
+    return pa.concat_tables(both)
 
 
 def living_costs(writer: RecordWriter, block: Block) -> None:

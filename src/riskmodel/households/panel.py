@@ -1,0 +1,362 @@
+"""Income and spending as a dense panel of integers: household × code × month, as known at each day.
+
+Rows of one month are read once, in the order in which the office came to know them, and added to the panel
+as time goes on; every window is then a difference of prefix sums. Amounts are whole ten-thousandths of a
+yuan, as the contract's DECIMAL(18,4), so sums are exact and depend on no order. Totals over several months
+are kept beside the panel: they are never spread over months (contract, "Coverage").
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import ibis
+import ibis.expr.types as ir
+import numpy as np
+import pyarrow as pa
+
+from riskmodel.data import County, Shape, codes, fetch_arrow, month_ordinal
+from riskmodel.errors import InputRefused
+
+CODE_COLUMN = {"income": "source", "spending": "category"}
+UNIT = 10_000  # panel integers a yuan
+_EPOCH = dt.date(1970, 1, 1)
+_LARGEST = 2**53  # all amounts of a table together: sums are exact as floats too
+
+
+def day_number(day: dt.date) -> int:
+    """Return days since 1970-01-01, as numpy and Arrow count dates.
+
+    Examples
+    --------
+    >>> day_number(dt.date(1970, 2, 1))
+    31
+    """
+    return (day - _EPOCH).days
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows of one table as arrays, one element a row; ``until`` is the day from which a correction holds."""
+
+    household: np.ndarray
+    code: np.ndarray
+    month_from: np.ndarray
+    month_to: np.ndarray
+    amount: np.ndarray
+    known: np.ndarray
+    until: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.household)
+
+    def where(self, mask: np.ndarray | slice) -> Rows:
+        """Return some of the rows."""
+        return Rows(*(getattr(self, name)[mask] for name in self.__dataclass_fields__))
+
+    def known_at(self, day: int) -> Rows:
+        """Return the rows that hold by a day."""
+        return self.where((self.known <= day) & (day < self.until))
+
+
+@dataclass(frozen=True)
+class Panel:
+    """Monthly sums known at one day.
+
+    Parameters
+    ----------
+    first
+        Ordinal of the first month of the axis.
+    amounts
+        Table to int64 array ``[code, household, month]`` in ten-thousandths of a yuan.
+    counts
+        Table to an array of the same shape: how many rows stand behind each amount, or only whether there is
+        one where nothing is ever corrected.
+    """
+
+    first: int
+    amounts: dict[str, np.ndarray]
+    counts: dict[str, np.ndarray]
+
+    @cached_property
+    def months(self) -> int:
+        """Length of the axis."""
+        return int(self.amounts["income"].shape[2])
+
+    def present(self, table: str) -> np.ndarray:
+        """Return whether a household has a row in a month, ``[household, month]``."""
+        return np.asarray(self.counts[table].any(axis=0))
+
+    def window(self, table: str, start: np.ndarray, stop: np.ndarray) -> np.ndarray:
+        """Sum every code of a table over ``[start, stop)`` of each household.
+
+        Parameters
+        ----------
+        table
+            ``income`` or ``spending``.
+        start, stop
+            Month ordinals by household, cut to the axis.
+
+        Returns
+        -------
+        ndarray
+            int64 ``[code, household]``.
+        """
+        return sums_between(self.amounts[table], start - self.first, stop - self.first)
+
+    def joined(self, owner: np.ndarray, own_from: np.ndarray) -> Panel:
+        """Return the panel with rows moved to the households that own them now.
+
+        Parameters
+        ----------
+        owner
+            The household under which each one's rows count, ``[household]``.
+        own_from
+            The first month whose rows count, by household; earlier ones are its parent's.
+        """
+        moved = np.flatnonzero(owner != np.arange(len(owner)))
+        cut = np.flatnonzero(own_from > self.first)
+        parts = []
+        for values in (self.amounts, self.counts):
+            copies = {table: array.copy() for table, array in values.items()}
+            for array in copies.values():
+                for household in cut:
+                    array[:, household, : own_from[household] - self.first] = 0
+                for household in moved:  # a count of whether adds up to whether
+                    array[:, owner[household]] += array[:, household]
+                    array[:, household] = 0
+            parts.append(copies)
+        return Panel(self.first, *parts)
+
+
+def prefix_sums(values: np.ndarray) -> np.ndarray:
+    """Return sums over the months before each one, with a leading zero, along the last axis."""
+    out = np.zeros((*values.shape[:-1], values.shape[-1] + 1), dtype=np.int64)
+    np.cumsum(values, axis=-1, out=out[..., 1:])
+    return out
+
+
+def sums_between(values: np.ndarray, start: np.ndarray, stop: np.ndarray) -> np.ndarray:
+    """Sum ``[code, household, month]`` over ``[start, stop)`` of each household, cut to the axis.
+
+    Most households have the same window, so each distinct one is summed by itself: far cheaper than sums over
+    the whole axis.
+    """
+    months = values.shape[2]
+    low = np.clip(start, 0, months)
+    high = np.clip(stop, low, months)
+    windows, places = np.unique(low * (months + 1) + high, return_inverse=True)
+    if len(windows) == 1:
+        return np.asarray(values[:, :, low[0] : high[0]].sum(axis=2, dtype=np.int64))
+    out = np.zeros(values.shape[:2], dtype=np.int64)
+    order = np.argsort(places, kind="stable")
+    parts = np.split(order, np.cumsum(np.bincount(places))[:-1])
+    for window, households in zip(windows, parts, strict=True):
+        first, last = divmod(int(window), months + 1)
+        out[:, households] = values[:, households, first:last].sum(axis=2, dtype=np.int64)
+    return out
+
+
+def window_sums(sums: np.ndarray, start: np.ndarray, stop: np.ndarray) -> np.ndarray:
+    """Return differences of prefix sums between two positions of each household, cut to the axis."""
+    last = sums.shape[-1] - 1
+    low, high = np.clip(start, 0, last), np.clip(np.maximum(start, stop), 0, last)
+    households = np.arange(sums.shape[-2])
+    return np.asarray(sums[..., households, high] - sums[..., households, low])
+
+
+@dataclass(frozen=True)
+class Records:
+    """A county's income and spending rows, read once.
+
+    Parameters
+    ----------
+    ids
+        Household numbers in order; their positions are the households of every array.
+    monthly, totals
+        Rows of one month and of several, by table; totals that correct one another (equal household, code
+        and span, the one recorded last holds) carry the day until which they hold.
+    """
+
+    ids: pa.Array
+    monthly: dict[str, Rows]
+    totals: dict[str, Rows]
+
+    @cached_property
+    def numbered(self) -> pa.Table:
+        """``household_id, number`` of every household, to join on."""
+        return pa.table({"household_id": self.ids, "number": np.arange(len(self.ids), dtype=np.int32)})
+
+    @cached_property
+    def first(self) -> int:
+        """The first month of any row."""
+        starts = [r.month_from.min() for r in (*self.monthly.values(), *self.totals.values()) if len(r)]
+        return int(min(starts, default=month_ordinal(2000, 1)))
+
+    @cached_property
+    def last(self) -> int:
+        """The last month of any row."""
+        ends = [r.month_to.max() for r in (*self.monthly.values(), *self.totals.values()) if len(r)]
+        return int(max(ends, default=self.first))
+
+    def panels(self, days: Sequence[int], last: int) -> Iterator[Panel]:
+        """Yield the panel as known at each day, the days ascending.
+
+        The arrays are changed in place from one to the next: a panel is to be used before the following one
+        is asked for.
+
+        Parameters
+        ----------
+        days
+            As `day_number` gives them, ascending.
+        last
+            The last month that windows reach.
+        """
+        months = max(last, self.last) - self.first + 1
+        amounts, counts, changes = {}, {}, {}
+        for table in CODE_COLUMN:
+            shape = (len(codes(table, CODE_COLUMN[table])), len(self.ids), months)
+            amounts[table] = np.zeros(shape, dtype=np.int64)
+            changes[table] = _changes(self.monthly[table], self.first, shape)
+            counts[table] = np.zeros(shape, dtype=bool if len(changes[table]) == 1 else np.int32)
+        before = np.iinfo(np.int64).min
+        for day in days:
+            for table, of_table in changes.items():
+                for change in of_table:
+                    change.add(before, day, amounts[table], counts[table])
+            before = day
+            yield Panel(self.first, amounts, counts)
+
+
+@dataclass(frozen=True)
+class _Changes:
+    """What is added to the panel, and from which day on."""
+
+    day: np.ndarray
+    place: np.ndarray
+    amount: np.ndarray
+    sign: int
+
+    def add(self, after: int, until: int, amounts: np.ndarray, counts: np.ndarray) -> None:
+        """Add what came to be known after one day and until another."""
+        new = (self.day > after) & (self.day <= until)
+        if not new.any():
+            return
+        place, amount = (values if new.all() else values[new] for values in (self.place, self.amount))
+        if counts.dtype == bool:
+            counts.reshape(-1)[place] = True
+        else:
+            np.add.at(counts.reshape(-1), place, np.int32(self.sign))
+        if len(place) * 4 < amounts.size:
+            np.add.at(amounts.reshape(-1), place, self.sign * amount)
+            return
+        # Sums of floats are exact here (`_LARGEST`), and counting is the fastest way to add many.
+        sums = np.bincount(place, weights=amount, minlength=amounts.size)
+        amounts += self.sign * sums.astype(np.int64).reshape(amounts.shape)
+
+
+def _changes(rows: Rows, first: int, shape: tuple[int, ...]) -> list[_Changes]:
+    """Return the rows as they come to be known and, of those corrected later, as they cease to hold."""
+    place = (rows.code.astype(np.int64) * shape[1] + rows.household) * shape[2] + (rows.month_to - first)
+    added = _Changes(rows.known, place, rows.amount, 1)
+    ends = rows.until < _NEVER
+    if not ends.any():
+        return [added]
+    return [added, _Changes(rows.until[ends], place[ends], rows.amount[ends], -1)]
+
+
+_NEVER = np.iinfo(np.int32).max
+
+
+def read_records(county: County) -> Records:
+    """Return a county's income and spending rows as arrays, read once for a county.
+
+    Parameters
+    ----------
+    county
+        The checked tables.
+
+    Raises
+    ------
+    InputRefused
+        If amounts are so large that their sum would not be exact.
+    """
+    return county.once("income and spending records", lambda: _read(county))
+
+
+def _read(county: County) -> Records:
+    households = fetch_arrow(county, _households)
+    ids = households["household_id"].combine_chunks()
+    since = households["since"].to_numpy()
+    numbered = pa.table({"household_id": ids, "number": pa.array(np.arange(len(ids), dtype=np.int32))})
+    monthly, totals = {}, {}
+    for table in CODE_COLUMN:
+        rows = _arrays(fetch_arrow(county, _rows, table, numbered=numbered))
+        # A row counts once its household is known: one recorded later must not wake it for an earlier day.
+        rows = replace(rows, known=np.maximum(rows.known, since[rows.household]))
+        if float(rows.amount.max(initial=0) - rows.amount.min(initial=0)) * len(rows) > _LARGEST and (
+            float(np.abs(rows.amount.astype(np.float64)).sum()) > _LARGEST
+        ):
+            raise InputRefused(f"{table}: the amounts are too large to be added up exactly")
+        if rows.month_from is rows.month_to:
+            monthly[table], totals[table] = rows, rows.where(slice(0))
+            continue
+        single = rows.month_from == rows.month_to
+        monthly[table], totals[table] = rows.where(single), _latest_of_span(rows.where(~single))
+    return Records(ids, monthly, totals)
+
+
+def _households(county: Shape) -> ir.Table:
+    t = county.table("households")
+    since = t.group_by("household_id").agg(since=_days(t.known_on).min())
+    return since.order_by("household_id")
+
+
+def _rows(county: Shape, table: str, numbered: ir.Table) -> ir.Table:
+    """Return a table's rows with numbers for households and codes, and until when each holds."""
+    t = county.table(table)
+    order = list(codes(table, CODE_COLUMN[table]))
+    code = ibis.cases(*((t[CODE_COLUMN[table]] == c, i) for i, c in enumerate(order)), else_=len(order))
+    columns = ["number", "code", "month_to", "units", "known"]
+    further: dict[str, ir.Value] = {}
+    # Columns that say nothing are not carried out of the engine.
+    if county.facts.get(f"spans.{table}", False):
+        columns.append("month_from")
+    if county.facts.get(f"corrected.{table}", False):
+        following = t.known_on.lead().over(group_by="row_id", order_by="known_on")
+        until = ibis.ifelse(t.row_id.isnull(), ibis.null("date"), following)
+        further["until"] = _days(until).coalesce(_NEVER).cast("int32")
+    t = t.mutate(
+        code=code.cast("int16"),
+        # Exact below 2^53 units, and many times cheaper than a wider decimal.
+        units=(t.amount.cast("float64") * UNIT).round().cast("int64"),
+        known=_days(t.known_on),
+        **further,
+    )
+    return t.inner_join(numbered, "household_id").select(*columns, *further)
+
+
+def _days(day: ir.Value) -> ir.Value:
+    return day.delta(ibis.date(_EPOCH), unit="day").cast("int32")
+
+
+def _arrays(rows: pa.Table) -> Rows:
+    column = {name: rows[name].to_numpy() for name in rows.column_names}
+    never = np.broadcast_to(np.int32(_NEVER), rows.num_rows)
+    return Rows(
+        column["number"], column["code"], column.get("month_from", column["month_to"]), column["month_to"],
+        column["units"], column["known"], column.get("until", never),
+    )  # fmt: skip
+
+
+def _latest_of_span(rows: Rows) -> Rows:
+    """Let a total be replaced by one of the same household, code and span that was recorded later."""
+    rows = rows.where(np.lexsort((rows.known, rows.month_to, rows.month_from, rows.code, rows.household)))
+    key = np.stack([rows.household, rows.code, rows.month_from, rows.month_to])
+    replaced = np.flatnonzero((key[:, 1:] == key[:, :-1]).all(axis=0))
+    until = rows.until.copy()
+    until[replaced] = np.minimum(until[replaced], rows.known[replaced + 1])
+    return replace(rows, until=until)

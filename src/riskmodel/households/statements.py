@@ -1,0 +1,311 @@
+"""What a county's tables say of places and of its own records, as known at a day: arrays by household."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import ibis.expr.types as ir
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from riskmodel.data import About, County, Shape, fetch_arrow, month_ordinal
+from riskmodel.households.coverage import OPEN, TABLES, Places, Spans, Statements
+from riskmodel.households.panel import Records, day_number
+from riskmodel.households.point_in_time import last_complete_month
+
+ROW_REJECTED = "row_rejected"
+_FAR = 2**30
+
+
+@dataclass(frozen=True)
+class States:
+    """Versions of every household's state, ordered by household and ``valid_from`` (null first)."""
+
+    household: np.ndarray
+    township: np.ndarray
+    valid_from: np.ndarray  # days; −2^30 where open
+    known: np.ndarray
+    names: tuple[str, ...]
+
+    def at(self, known_by: int, as_of: int, owner: np.ndarray, first: int, months: int) -> Places:
+        """Return where households lived, month by month, as known at a day; ``owner`` joins numbers."""
+        seen = np.flatnonzero(self.known <= known_by)
+        # Of equal keys the one recorded last holds; of joined numbers that of the one in use.
+        owned, households = owner[self.household], len(owner)
+        order = seen[
+            np.lexsort(
+                (self.known[seen], (owned == self.household)[seen], self.valid_from[seen], owned[seen])
+            )
+        ]
+        last = np.ones(len(order), bool)
+        same = owned[order][1:] == owned[order][:-1]
+        last[:-1] = ~(same & (self.valid_from[order][1:] == self.valid_from[order][:-1]))
+        order = order[last]
+        household, since = owned[order], self.valid_from[order]
+        begins = (
+            np.concatenate([[True], household[1:] != household[:-1]]) if len(order) else np.zeros(0, bool)
+        )
+        township = np.full((households, months), -1, dtype=np.int32)
+        first_possible = np.full(households, OPEN, dtype=np.int64)
+        township[household[begins]] = self.township[order][begins][:, None]
+        first_possible[household[begins]] = _month_on_or_after(since[begins])
+        # A later state holds from the month at whose end it does; states of the same township are many.
+        later = np.flatnonzero(~begins & (np.roll(self.township[order], 1) != self.township[order]))
+        for row in later:
+            start = max(int(_month_of(since[row : row + 1])[0]) - first, 0)
+            township[household[row], start:] = self.township[order][row]
+        valid = np.zeros(households, bool)
+        valid[household[since <= as_of]] = True
+        return Places(valid, township, self.names, first_possible)
+
+
+def read_states(county: County, records: Records) -> States:
+    """Return the states of a county's households as arrays, read once for a county."""
+    return county.once("household states", lambda: _read_states(county, records))
+
+
+def _read_states(county: County, records: Records) -> States:
+    rows = fetch_arrow(county, _states)
+    numbers = pd.Index(records.ids.to_pandas()).get_indexer(rows["household_id"].to_pandas())
+    townships = rows["township"].to_pandas().fillna("")
+    places, names = pd.factorize(townships, sort=True)
+    since = _day_numbers(rows["valid_from"], missing=-_FAR)
+    snapshot = county.about.snapshot_on
+    if snapshot is not None:
+        since = np.where(since == day_number(snapshot), -_FAR, since)
+    known = _day_numbers(rows["known_on"], missing=_FAR)
+    towns = tuple(str(n) for n in names)
+    return States(numbers.astype(np.int32), places.astype(np.int32), since, known, towns)
+
+
+def _states(county: Shape) -> ir.Table:
+    return county.table("households").select("household_id", "township", "valid_from", "known_on")
+
+
+def _day_numbers(column: pa.ChunkedArray, missing: int) -> np.ndarray:
+    days = column.cast(pa.int32()).fill_null(missing)
+    return np.asarray(days.to_numpy())
+
+
+def _dates(days: np.ndarray) -> pd.DatetimeIndex:
+    return pd.DatetimeIndex(days.astype("datetime64[D]"))
+
+
+def _month_of(days: np.ndarray) -> np.ndarray:
+    """Return the month ordinals of days; open days stay `OPEN`."""
+    months = np.full(len(days), OPEN, dtype=np.int64)
+    given = days > -_FAR
+    dates = _dates(days[given])
+    months[given] = dates.year * 12 + dates.month - 1
+    return months
+
+
+def _month_on_or_after(days: np.ndarray) -> np.ndarray:
+    """Return the first month that begins on or after each day."""
+    months = _month_of(days)
+    given = days > -_FAR
+    months[given] += (_dates(days[given]).day > 1).astype(np.int64)
+    return months
+
+
+@dataclass(frozen=True)
+class OffRecord:
+    """Spans taken off record: rows of ``unrecorded`` and rejected rows, with the days between which they act.
+
+    ``item`` is a source or category, empty for all; for members ``day_from`` and ``day_to`` bound the dates
+    at which persons are unknown.
+    """
+
+    household: np.ndarray
+    of: np.ndarray
+    item: np.ndarray
+    why: np.ndarray
+    month_from: np.ndarray
+    month_to: np.ndarray
+    day_from: np.ndarray
+    day_to: np.ndarray
+    known: np.ndarray
+    until: np.ndarray
+
+    def at(self, day: int) -> OffRecord:
+        """Return the spans that are off at a day."""
+        return self.where((self.known <= day) & (day < self.until))
+
+    def where(self, mask: np.ndarray) -> OffRecord:
+        """Return some of the spans."""
+        return OffRecord(*(getattr(self, name)[mask] for name in self.__dataclass_fields__))
+
+    def spans(self) -> Spans:
+        """Return the months."""
+        return Spans(self.household, self.month_from, self.month_to)
+
+
+def read_off_record(county: County, records: Records) -> OffRecord:
+    """Return what is taken off record, read once for a county."""
+    return county.once("spans off record", lambda: _read_off_record(county, records))
+
+
+def _read_off_record(county: County, records: Records) -> OffRecord:
+    rows = (
+        fetch_arrow(county, _unrecorded).to_pandas()
+        if county.has("unrecorded")
+        else pd.DataFrame(columns=_OFF)
+    )
+    rows = _numbered(rows, records)
+    known = _numbers(rows["known_on"], _FAR)
+    first = rows["month_from"].fillna(-_FAR).to_numpy(np.int64)
+    last = rows["month_to"].fillna(_FAR).to_numpy(np.int64)
+    until = _replaced_on(county, rows, known)
+    for of, recorded in _recorded(county, records).items() if len(rows) else ():
+        by_household = np.argsort(recorded.spans.household, kind="stable")
+        households = recorded.spans.household[by_household]
+        for i in np.flatnonzero((rows["of"] == of).to_numpy(bool)):
+            number = int(rows["household"].to_numpy()[i])
+            mine = by_household[slice(*np.searchsorted(households, [number, number + 1]))]
+            mine = mine[recorded.known[mine] > known[i]]
+            until[i] = min(until[i], _covered_on(recorded, mine, int(first[i]), int(last[i])))
+    return OffRecord(
+        rows["household"].to_numpy(np.int32), rows["of"].to_numpy(object),
+        rows["item"].fillna("").to_numpy(object), rows["why"].fillna("").to_numpy(object), first, last,
+        _numbers(rows["day_from"], -_FAR), _numbers(rows["day_to"], _FAR), known, until,
+    )  # fmt: skip
+
+
+_OFF = [
+    "household_id", "of", "item", "why", "month_from", "month_to", "day_from", "day_to",
+    "row_id", "member_id", "known_on",
+]  # fmt: skip
+
+
+def _unrecorded(county: Shape) -> ir.Table:
+    return county.table("unrecorded").select(*_OFF)
+
+
+def _numbered(rows: pd.DataFrame, records: Records) -> pd.DataFrame:
+    """Add household numbers; rows of households that nobody knows are left out."""
+    numbers = pd.Index(records.ids.to_pandas()).get_indexer(rows["household_id"])
+    return rows.assign(household=numbers.astype(np.int32))[numbers >= 0].reset_index(drop=True)
+
+
+def _numbers(days: pd.Series, missing: int) -> np.ndarray:
+    since = (pd.to_datetime(days) - pd.Timestamp(0)).dt.days
+    return np.asarray(since.fillna(missing).to_numpy(np.int64))
+
+
+def _replaced_on(county: County, rows: pd.DataFrame, known: np.ndarray) -> np.ndarray:
+    """Return the day on which an accepted row of the same ``row_id`` or member replaces each."""
+    until = np.full(len(rows), _FAR, dtype=np.int64)
+    for of, key in (("income", "row_id"), ("spending", "row_id"), ("members", "member_id")):
+        asked = np.flatnonzero((rows["of"] == of) & rows[key].notna())
+        if not len(asked):
+            continue
+        wanted = pa.table({"wanted": pa.array(sorted(set(rows.loc[asked, key])), pa.string())})
+        accepted = fetch_arrow(county, _accepted, of, key, wanted=wanted).to_pandas()
+        days = accepted.assign(day=_numbers(accepted["known_on"], _FAR)).groupby(key)["day"]
+        by_key = {name: np.sort(part.to_numpy()) for name, part in days}
+        for i in asked:
+            later = by_key.get(rows.at[i, key], np.zeros(0, np.int64))
+            place = np.searchsorted(later, known[i], side="right")  # of one day, off wins
+            until[i] = later[place] if place < len(later) else _FAR
+    return until
+
+
+def _accepted(county: Shape, of: str, key: str, wanted: ir.Table) -> ir.Table:
+    t = county.table(of)
+    return t.semi_join(wanted, t[key] == wanted.wanted).select(key, "known_on")
+
+
+def _covered_on(recorded: RecordedSpans, rows: np.ndarray, first: int, last: int) -> int:
+    """Return the day from which some rows together cover a span, taken in the order of their recording."""
+    covered: set[int] = set()
+    for row in rows:
+        start, stop = recorded.spans.month_from[row], recorded.spans.month_to[row]
+        covered.update(range(max(int(start), first), min(int(stop), last) + 1))
+        if len(covered) == last - first + 1:
+            return int(recorded.known[row])
+    return _FAR
+
+
+@dataclass(frozen=True)
+class RecordedSpans:
+    """Rows of table ``recorded`` of one table, in the order in which they were recorded."""
+
+    spans: Spans
+    known: np.ndarray
+
+    def at(self, day: int) -> Spans:
+        """Return those recorded by a day."""
+        first = slice(0, int(np.searchsorted(self.known, day, side="right")))
+        s = self.spans
+        return Spans(s.household[first], s.month_from[first], s.month_to[first])
+
+
+def _recorded(county: County, records: Records) -> dict[str, RecordedSpans]:
+    return county.once("recorded spans", lambda: {of: _recorded_spans(county, records, of) for of in TABLES})
+
+
+def _recorded_spans(county: County, records: Records, of: str) -> RecordedSpans:
+    rows = fetch_arrow(county, _recorded_rows, of, numbered=records.numbered)
+    household, first, last = (
+        rows[c].to_numpy().astype(np.int64) for c in ("number", "month_from", "month_to")
+    )
+    known = _day_numbers(rows["known_on"], missing=_FAR)
+    order = np.argsort(known, kind="stable")
+    return RecordedSpans(Spans(household[order], first[order], last[order]), known[order])
+
+
+def _recorded_rows(county: Shape, of: str, numbered: ir.Table) -> ir.Table:
+    t = county.table("recorded")
+    t = t.filter(t.of == of).inner_join(numbered, "household_id")
+    return t.select("number", "month_from", "month_to", "known_on")
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a county says of its coverage, of any day: `at` gives what was known by one."""
+
+    recorded: dict[str, RecordedSpans]
+    records_from: dict[int, int]
+    through: int | None
+    delay: int
+
+    def at(self, day: int) -> Statements:
+        """Return what was known by a day."""
+        recorded = {table: spans.at(day) for table, spans in self.recorded.items()}
+        return Statements(recorded, self.records_from, self.through, self.delay)
+
+
+def read_statements(county: County, records: Records, states: States) -> Said:
+    """Return what a county says of its coverage, read once for a county."""
+    return county.once("coverage statements", lambda: _read_statements(county, records, states))
+
+
+def _read_statements(county: County, records: Records, states: States) -> Said:
+    about = county.about
+    through = None if about.data_through is None else last_complete_month(about.data_through)
+    return Said(
+        _recorded(county, records), _records_from(about, states), through, about.recording_delay_days
+    )  # fmt: skip
+
+
+def _records_from(about: About, states: States) -> dict[int, int]:
+    if about.coverage != "whole" or about.records_from is None:
+        return {}
+    if isinstance(about.records_from, Mapping):
+        named = {str(k): month_number(v) for k, v in about.records_from.items()}
+        return {i: named[name] for i, name in enumerate(states.names) if name in named}
+    return dict.fromkeys(range(len(states.names)), month_number(about.records_from))
+
+
+def month_number(text: str) -> int:
+    """Return the ordinal of a month ``YYYY-MM``.
+
+    Examples
+    --------
+    >>> month_number("2021-05") == month_ordinal(2021, 5)
+    True
+    """
+    year, month = text.split("-")[:2]
+    return month_ordinal(int(year), int(month))
