@@ -362,9 +362,9 @@ class Identity:
         begun = unit.date or dt.date.min
         rows = [row for number in unit.pieces() for row in self.monitoring.get(number, [])]
         rows = [row for row in rows if begun <= row["date"] <= (day or self.as_of)]
-        for row in sorted(rows, key=lambda row: (row["date"], row["_known"])):
-            in_register = row["event"] in IN_REGISTER
-            state = "in_register" if in_register else "eliminated" if row["event"] == "eliminated" else "none"
+        for date in sorted({row["date"] for row in rows}):
+            # reading: of events of one day the strictest holds, since the order of rows never decides.
+            state = strictest(register_after(row["event"]) for row in rows if row["date"] == date)
         return state
 
 
@@ -389,6 +389,10 @@ def rejected_member_hides(rejected: Row, accepted: list[Row], day: dt.date) -> b
         row for row in accepted if is_later(row, rejected) and (row.get("valid_from") or dt.date.min) <= day
     ]
     return begun <= day and not ends
+
+
+def register_after(event: str) -> str:
+    return "in_register" if event in IN_REGISTER else "eliminated" if event == "eliminated" else "none"
 
 
 def strictest(states: Iterable[str]) -> str:
