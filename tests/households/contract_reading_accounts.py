@@ -290,14 +290,11 @@ class Accounts:
             # reading: a month is unrecorded for each table by itself.
             if month in on["income"]:
                 low, high = low + self._income_of(unit, month), high + self._income_of(unit, month)
-            elif month - 12 in on["income"]:
-                high += self._income_of(unit, month - 12)
             else:
-                return None, None
+                # Within the allowed lag the month of a year ago lies in the period, so it is on record.
+                high += self._income_of(unit, month - 12)
             if "spending" in self.tables:
                 known = month if month in on["spending"] else month - 12
-                if known not in on["spending"]:
-                    return None, None
                 # reading: production costs as a year ago stand in both bounds.
                 costs += self._production_of(unit, known)
         return (low - costs) / persons, (high - costs) / persons

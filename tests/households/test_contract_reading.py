@@ -361,6 +361,16 @@ def test_net_business_income_subtracts_no_production_of_its_span() -> None:
     assert c.read(JUNE)["A"].net_income == 1200 - 50 - 40
 
 
+def test_production_of_months_with_and_without_net_income_cannot_be_told_apart() -> None:
+    c = steady().total("A", "2021-01", "2021-02", 40, "production")
+    assert c.read(JUNE)["A"].net_income == 1160
+    c.row("income", household_id="A", month="2021-02", source="business_net", amount=-50)
+    a = c.read(JUNE)["A"]
+    assert (a.net_income, a.income_reason, a.spending["production"]) == (None, "gap_in_records", 40)
+    c.row("income", household_id="A", month="2021-01", source="business_net", amount=-50)
+    assert c.read(JUNE)["A"].net_income == 1100
+
+
 # ------------------------------------------------------------------ reasons
 def test_a_period_of_which_any_month_is_not_on_record_has_no_sum() -> None:
     c = steady().recorded("A", "income", "2020-07", "2020-10").recorded("A", "income", "2020-12", "2021-06")

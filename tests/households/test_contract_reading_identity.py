@@ -171,6 +171,36 @@ def test_totals_of_parents_are_added() -> None:
     assert (a.period_to, a.income_basis, a.net_income, a.persons) == ("2020-12", "total", 330, 2)
 
 
+def test_totals_of_one_parent_and_months_of_the_other_are_added() -> None:
+    c = County().home("A").home("B").home("C", "2021-01-01", persons=0)
+    c.year("A", 2020, {"wage": 100, "business": 0, "property": 0, "transfer": 0, "production": 10})
+    c.wages("B", span(FIRST, "2020-12"), 20).spends("B", span(FIRST, "2020-12"))
+    c.link("A", "C", "merge", "2021-01-01").link("B", "C", "merge", "2021-01-01")
+    a = c.read(JUNE)["C"]
+    assert (a.period_to, a.income_basis, a.net_income) == ("2020-12", "total", 90 + 240)
+    # a month of B is not on record: the span is not covered
+    c.recorded("B", "income", FIRST, "2020-02").recorded("B", "income", "2020-04", "2020-12")
+    assert c.read(JUNE)["C"].income_reason == "not_tiled"
+
+
+def test_a_new_number_without_valid_from_exists_where_it_has_earlier_amounts() -> None:
+    c = County(snapshot_on="2019-01-01").home("A").home("B", None)
+    c.wages("A", span(FIRST, LAST)).spends("A", span(FIRST, LAST)).link("A", "B", "merge", "2021-01-01")
+    # B has no amounts before the date: it is no parent, A's months are the household's
+    assert c.read(JUNE)["B"].net_income == 1200
+    # with rows until 2020-06 it is one, and late from 2020-07 on
+    c.wages("B", span(FIRST, "2020-06"))
+    assert c.read(JUNE)["B"].income_reason == "gap_in_records"
+
+
+def test_a_recode_to_a_merged_number_joins_it() -> None:
+    c = pair("A", "B", "D").home("C", "2020-01-01", persons=0)
+    c.link("A", "C", "merge", "2020-01-01").link("B", "C", "merge", "2020-01-01")
+    both = c.link("D", "C", "recode", "2021-01-01").read(JUNE)
+    assert list(both) == ["C"]
+    assert brief(both["C"]) == (3, 7200, 7200, None)
+
+
 def test_the_register_state_is_the_strictest() -> None:
     assert strictest(["none", "eliminated"]) == "eliminated"
     assert strictest(["eliminated", "in_register", "none"]) == "in_register"
