@@ -92,6 +92,7 @@ class Coverage:
 
     def row_months(self, unit: Unit) -> Months:
         """Months with a row of one month in either table."""
+        # reading: a rejected row is no row here (only accepted rows are used), so it may move the end back.
         if unit not in self._row_months:
             rows = [row for table in CODES for row in self.amounts(unit, table).months]
             self._row_months[unit] = {row["_first"] for row in rows}
@@ -147,6 +148,7 @@ class Coverage:
     # -------------------------------------------------------------- townships
     def households_of(self, month: int) -> dict[str, list[Unit]]:
         """Each township's households of a month, as they were then."""
+        # reading: "its households" live there in that month, under whatever rule; linked ones as linked then.
         if month in self._households_of:
             return self._households_of[month]
         out: dict[str, list[Unit]] = defaultdict(list)
@@ -229,6 +231,7 @@ class Coverage:
                 before_1 = set.intersection(*(self.by_rule_1(p, table) for p in unit.parents))
                 before = {m for m in before if m < unit.begin}
                 before_1 = {m for m in before_1 if m < unit.begin}
+            # reading: a merged household has a row in `recorded` if any number of its parents has.
             recorded = self.recorded_rows(unit, table)
             if recorded:
                 own = {m for row in recorded for m in months_of(row)}
