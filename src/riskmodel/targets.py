@@ -231,7 +231,7 @@ def _below_line(
     spans = _own_spans(county, days, span, seen_by, period)
     if spans is not None:
         over = _known_later(county, days, seen_by).incomes_over(county.con.to_pyarrow(spans))
-        own = fetch_table(county, over.select(*KEY, "pcni", "period_to"))
+        own = fetch_frame(county, _with_own_period, incomes=over)
         own["as_of"] = pd.to_datetime(own["as_of"])
         own["as_of_month"] = own["as_of"].dt.year * 12 + own["as_of"].dt.month - 1
         ends_of = {int(m): month_end(int(m)) for m in own["period_to"].unique()}
@@ -261,6 +261,10 @@ def _below_line(
 
 def _by_months(county: Shape, incomes: ir.Table) -> ir.Table:
     return incomes.filter(incomes.income_basis == "months").select(*KEY, "pcni")
+
+
+def _with_own_period(county: Shape, incomes: ir.Table) -> ir.Table:
+    return incomes.filter(incomes.period_to.notnull()).select(*KEY, "pcni", "period_to")
 
 
 def _null_where_replaced(county: County, outcomes: pd.DataFrame, seen_by: dt.date) -> pd.DataFrame:
