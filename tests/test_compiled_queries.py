@@ -13,7 +13,7 @@ from riskmodel import features, rules, targets
 from riskmodel.data import County, compiled, from_frames
 from riskmodel.data.parse import unfused_selects
 from riskmodel.households import accounts, known_county, point_in_time
-from riskmodel.households.accounts import AccountingPeriod
+from riskmodel.households.periods import AccountingPeriod
 from riskmodel.households.point_in_time import Moment
 
 from .features import counties as monthly

@@ -7,7 +7,7 @@ import pytest
 
 from riskmodel.data import About, from_frames
 from riskmodel.households import known_county, point_in_time
-from riskmodel.households.accounts import AccountingPeriod
+from riskmodel.households.periods import AccountingPeriod
 
 
 def months(first: str, last: str) -> list[str]:

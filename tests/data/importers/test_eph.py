@@ -12,7 +12,7 @@ from riskmodel.data import County, importers, read_county
 from riskmodel.data.importers import eph
 from riskmodel.errors import InputRefused, UsageError
 from riskmodel.households import known_county, point_in_time
-from riskmodel.households.accounts import AccountingPeriod
+from riskmodel.households.periods import AccountingPeriod
 
 ONE = dict.fromkeys(eph.REQUIRED, 0) | {
     "hid": 1, "ANO4": 2010, "TRIMESTRE": 1, "REGION": 43, "PONDERA": 10, "IX_TOT": 3, "ITF": 900.0,
