@@ -261,23 +261,25 @@ def bench(
 
     declared = benches.load_benchmark(declaration)
     sources = {name: file for name, file in (("eph", eph), ("teen_poverty", teen)) if file is not None}
-    done = benches.run_benchmark(
+    result = benches.run_benchmark(
         declared, out, store, quick=quick, sources=sources, only=panel, progress=say, jobs=jobs
     )
-    if not done.done:
-        say(f"riskmodel: no panel was run: {done.skipped}")
+    if not result.panels:
+        say(f"riskmodel: no panel was run: {result.skipped}")
         raise typer.Exit(1)
-    page = benches.write_benchmark_page(done, out, lang)
+    page = benches.write_benchmark_page(result, out, lang)
     summary = {
         "out": str(page),
         "experiment": declared.id,
         "quick": quick,
-        "seconds": round(done.seconds),
-        "panels": {one.panel.id: {"run_id": one.run_id, "seconds": round(one.seconds)} for one in done.done},
-        "skipped": done.skipped,
-        "left_out": done.left_out,
+        "seconds": round(result.seconds),
+        "panels": {
+            one.panel.id: {"run_id": one.run_id, "seconds": round(one.seconds)} for one in result.panels
+        },
+        "skipped": result.skipped,
+        "left_out": result.left_out,
         "findings": [
-            message.text("zh" if lang == "zh" else "en") for message in benches.benchmark_findings(done)
+            message.text("zh" if lang == "zh" else "en") for message in benches.benchmark_findings(result)
         ],
     }
     tell(summary, as_json)
