@@ -241,7 +241,8 @@ def _what_it_cost(result: BenchmarkResult, peak_gib: float) -> str:
     size = "quick size: its figures mean nothing" if result.quick else "full size"
     return (
         f"riskmodel {__version__}, {size}, {result.jobs} panel(s) at a time: "
-        f"{result.seconds / 60:.1f} minutes in all, {cpu:.1f} minutes of processor time in the panels, at most {peak_gib:.2f} GiB in one "
+        f"{result.seconds / 60:.1f} minutes in all, {cpu:.1f} minutes of processor time in the panels, "
+        f"at most {peak_gib:.2f} GiB in one "
         f"process (panel, seconds/processor seconds: {each})."
     )
 
