@@ -305,11 +305,7 @@ def _conditions(case: RuleCase, scope: Scope) -> dict[str, ir.Value]:
 
 
 def _first(cases: list[tuple[ir.Value, Any]], otherwise: Any) -> ir.Value:
-    return ibis.cases(*cases, else_=otherwise) if cases else _literal(otherwise)
-
-
-def _literal(value: Any) -> ir.Value:
-    return value if isinstance(value, ir.Value) else ibis.literal(value)
+    return ibis.cases(*cases, else_=otherwise) if cases else ibis.literal(otherwise)
 
 
 def _cases(
