@@ -12,8 +12,6 @@ from __future__ import annotations
 import argparse
 import datetime as dt
 import multiprocessing
-import resource
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -22,6 +20,7 @@ from pathlib import Path
 
 import county_sql
 import reference_sql
+from memory import peak
 from riskmodel import features
 from riskmodel.data import County, compiled
 from riskmodel.features import monthly
@@ -138,11 +137,6 @@ def whole(county: County, days: list[dt.date]) -> None:
     size = f"{frame.shape[0]:,} × {frame.shape[1]}"
     print(f"  household-v1, whole: {size}, wall {wall:.1f} s, processor {cpu:.1f} s")
     print(f"  peak memory: {peak():.2f} GiB (before the build {before:.2f}; aim: under {AIM_GIB:.0f})")
-
-
-def peak() -> float:
-    unit = 1 if sys.platform == "darwin" else 1024  # ru_maxrss: bytes on macOS, KiB on Linux
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**30
 
 
 if __name__ == "__main__":

@@ -15,8 +15,6 @@ import argparse
 import dataclasses
 import datetime as dt
 import multiprocessing
-import resource
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -26,6 +24,7 @@ import pandas as pd
 from scipy.stats import binomtest
 
 import county_sql
+from memory import peak
 from riskmodel import simulate
 from riskmodel.data import About, County, from_frames
 from riskmodel.forecasting import (
@@ -299,11 +298,6 @@ def strikes(seed: int, profile: str, months: int, n: int, towns: int) -> list[tu
         if month % 12 + 1 in p.disaster_months:
             out += [(int(k), month) for k in np.flatnonzero(world.disaster < chance)]
     return out
-
-
-def peak() -> float:
-    unit = 1 if sys.platform == "darwin" else 1024  # ru_maxrss: bytes on macOS, KiB on Linux
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**30
 
 
 if __name__ == "__main__":

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import resource
 import sys
 import tempfile
 import time
 from pathlib import Path
 
+from memory import peak
 from riskmodel import data, month, simulate
 from riskmodel.runs import load_experiment, train
 
@@ -69,8 +69,7 @@ def main() -> int:
             "planned": made.summaries["worklist"]["planned"],
             "seconds": round(whole, 1),
             "by_step": seconds,
-            # Of this process from its start; ru_maxrss is in KiB on Linux.
-            "peak_gib": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20, 2),
+            "peak_gib": round(peak(), 2),
         }
         sys.stdout.write(json.dumps(told, ensure_ascii=False, indent=2) + "\n")
     return 0

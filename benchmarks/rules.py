@@ -13,8 +13,6 @@ from __future__ import annotations
 import argparse
 import datetime as dt
 import multiprocessing
-import resource
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -23,6 +21,7 @@ import pandas as pd
 
 import county_sql
 import reference_rules
+from memory import peak
 from riskmodel import rules
 from riskmodel.data import County
 
@@ -124,11 +123,6 @@ def every_set(county: County, day: dt.date) -> None:
         f"  twelve sets: wall {wall:.1f} s, processor {cpu:.1f} s (aim: {AIM_MINUTES:g} minutes at 1,000,000)"
     )
     print(f"  peak memory: {peak():.2f} GiB (before {before:.2f}; aim: under {AIM_GIB:g})")
-
-
-def peak() -> float:
-    unit = 1 if sys.platform == "darwin" else 1024  # ru_maxrss: bytes on macOS, KiB on Linux
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**30
 
 
 if __name__ == "__main__":

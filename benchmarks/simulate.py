@@ -14,13 +14,13 @@ from __future__ import annotations
 import argparse
 import hashlib
 import multiprocessing
-import resource
-import sys
 import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
+
+from memory import peak
 
 AIM_SECONDS = 180.0
 AIM_GIB = 6.0
@@ -87,9 +87,7 @@ def measured(answer: Any, work: Callable[..., None], given: tuple[Any, ...]) -> 
     wall, cpu = time.perf_counter(), time.process_time()
     work(*given)
     wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
-    unit = 1 if sys.platform == "darwin" else 1024  # ru_maxrss: bytes on macOS, KiB on Linux
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**30
-    answer.send(Cost(wall, cpu, peak))
+    answer.send(Cost(wall, cpu, peak()))
 
 
 def made(out: Path, households: int, months: int, futures: int, sample: int) -> None:

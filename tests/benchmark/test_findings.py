@@ -14,7 +14,7 @@ def test_the_sentences_say_who_wins(result):
 
 
 def test_the_primary_test_sorts_models_and_the_summary_has_a_row_a_model(result):
-    (one,) = result.done
+    (one,) = result.panels
     test = primary_test(one)
     named = [model for models in test.values() for model in models]
     assert len(named) == len(set(named)), "a model is better, worse or unsure, never two of them"

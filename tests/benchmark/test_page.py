@@ -28,8 +28,8 @@ def test_the_page_is_whole_speaks_both_languages_and_asks_the_network_for_nothin
     assert list((tmp_path / "figures").glob("default-*.svg"))
     whole = pd.read_csv(tmp_path / "tables" / "bench.csv")
     # One row a model, and what stands there is what the panel's own tables say.
-    assert whole["model"].tolist() == result.done[0].tables["metrics"]["model"].tolist()
-    assert whole["auc"].to_numpy() == pytest.approx(result.done[0].tables["metrics"]["auc"].to_numpy())
+    assert whole["model"].tolist() == result.panels[0].tables["metrics"]["model"].tolist()
+    assert whole["auc"].to_numpy() == pytest.approx(result.panels[0].tables["metrics"]["auc"].to_numpy())
     words = (tmp_path / "bench.md").read_text(encoding="utf-8")
     assert f"{whole.set_index('model').loc['logit', 'auc']:.3f}" in words
     # The same input gives the same bytes.

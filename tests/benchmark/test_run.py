@@ -33,7 +33,7 @@ def test_a_panel_without_its_file_is_skipped_with_the_reason(tmp_path, small):
     done = benchmark.run_benchmark(
         small, tmp_path, store, only=["teen-poverty", "eph-entry"], progress=said.append
     )
-    assert done.done == []
+    assert done.panels == []
     assert "--teen-poverty FILE" in done.skipped["teen-poverty"]
     assert "--eph FILE" in done.skipped["eph-entry"]
     assert done.skipped["default"] == "not asked for"
@@ -45,7 +45,7 @@ def test_a_run_is_logged_into_one_experiment_and_goes_on_where_it_was_stopped(tm
     thin = small.model_copy(update={"models": ("past_income", "logit", "scorecard"), "bootstrap_test": 60})
     store, asked = tmp_path / "mlflow.db", {"only": ["teen-poverty"]}
     asked["sources"] = {"teen_poverty": teens(tmp_path)}
-    (one,) = benchmark.run_benchmark(thin, tmp_path, store, **asked).done
+    (one,) = benchmark.run_benchmark(thin, tmp_path, store, **asked).panels
     back = tracking.read_table(one.run_id, "tables/metrics", store)
     pd.testing.assert_frame_equal(back, one.tables["metrics"])
     logged = tracking.read_table(one.run_id, "tables/predictions", store)
@@ -62,11 +62,11 @@ def test_a_run_is_logged_into_one_experiment_and_goes_on_where_it_was_stopped(tm
 
     monkeypatch.setattr(panels, "predict_waves", stopped)
     # What is done is read, not run, and stands in the store once.
-    (again,) = benchmark.run_benchmark(thin, tmp_path, store, **asked).done
+    (again,) = benchmark.run_benchmark(thin, tmp_path, store, **asked).panels
     assert again.run_id == one.run_id
     pd.testing.assert_frame_equal(again.tables["comparison"], one.tables["comparison"])
     # A store that does not hold it is given it; no model is fitted for that.
-    (other,) = benchmark.run_benchmark(thin, tmp_path, tmp_path / "other.db", **asked).done
+    (other,) = benchmark.run_benchmark(thin, tmp_path, tmp_path / "other.db", **asked).panels
     assert set(children(tmp_path / "other.db", other.run_id)) == set(thin.models)
     # Killed before the end: what says that a panel is whole is written last, so it is run again.
     (tmp_path / "panels" / "teen-poverty" / "panel.json").unlink()

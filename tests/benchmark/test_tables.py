@@ -6,7 +6,7 @@ from riskmodel.benchmark.tables import cell, hits_cell, tables_of
 
 
 def test_a_panel_shows_what_it_measured_and_no_more(result):
-    (one,) = result.done
+    (one,) = result.panels
     titles = [table.title["en"] for table in tables_of(one)]
     assert len(set(titles)) == len(titles)
     without = replace(one, tables={k: v for k, v in one.tables.items() if k != "lead"})

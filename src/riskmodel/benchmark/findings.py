@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from riskmodel import models
-from riskmodel.benchmark.run import BenchmarkResult, PanelResult
+from riskmodel.benchmark.run import BenchmarkResult, PanelResult, budget_comparison
 from riskmodel.benchmark.tables import LEVEL, name_of, number
 from riskmodel.i18n import Message, join, pair
 from riskmodel.runs import is_simple, winner
@@ -62,7 +62,7 @@ def primary_test(one: PanelResult) -> dict[str, list[str]]:
     ``better, worse`` (Holm-corrected p below 0.05) and ``unsure`` (the interval lies apart from 0, but not
     after the correction).
     """
-    table = one.tables["comparison"].query("scope == 'pooled' and at == 'budget' and family == 'models'")
+    table = budget_comparison(one.tables).query("family == 'models'")
     out: dict[str, list[str]] = {"better": [], "worse": [], "unsure": []}
     for row in table.to_dict("records"):
         if row["p_holm"] < LEVEL:
@@ -73,7 +73,7 @@ def primary_test(one: PanelResult) -> dict[str, list[str]]:
 
 
 def _primary_message(one: PanelResult) -> Message:
-    first = one.tables["comparison"].query("scope == 'pooled' and at == 'budget'").iloc[0]
+    first = budget_comparison(one.tables).iloc[0]
     test = primary_test(one)
     unsure = _message("unsure", models=_models(test["unsure"])) if test["unsure"] else _message("nothing")
     return _message(
@@ -135,12 +135,12 @@ def _truth_message(truth: pd.DataFrame) -> Message:
     )  # fmt: skip
 
 
-def benchmark_findings(done: BenchmarkResult) -> list[Message]:
+def benchmark_findings(result: BenchmarkResult) -> list[Message]:
     """Say what the whole benchmark shows, the simple method's wins first.
 
     Parameters
     ----------
-    done
+    result
         The benchmark's result.
 
     Returns
@@ -148,8 +148,8 @@ def benchmark_findings(done: BenchmarkResult) -> list[Message]:
     list of Message
         Ordering, lists, primary test over all panels; then one a panel.
     """
-    out = [_wins_message(done, "auc"), _wins_message(done, "recall"), _tests_message(done)]
-    for one in done.done:
+    out = [_wins_message(result, "auc"), _wins_message(result, "recall"), _tests_message(result)]
+    for one in result.panels:
         # The primary test, and how the simple method does in ordering.
         first, *others = panel_findings(one)
         title = one.panel.title.model_dump()
@@ -161,9 +161,9 @@ def benchmark_findings(done: BenchmarkResult) -> list[Message]:
     return out
 
 
-def _wins_message(done: BenchmarkResult, measure: str) -> Message:
+def _wins_message(result: BenchmarkResult, measure: str) -> Message:
     wins: dict[str, list[PanelResult]] = {"simple": [], "level": [], "elaborate": []}
-    for one in done.done:
+    for one in result.panels:
         if "ordering" in one.tables:
             row = one.tables["ordering"].set_index("measure").loc[measure]
             wins[winner(row.to_dict())].append(one)
@@ -173,9 +173,9 @@ def _wins_message(done: BenchmarkResult, measure: str) -> Message:
     return _message("wins", measure=_message(f"measures.{measure}"), total=total, count=count, **titles)
 
 
-def _tests_message(done: BenchmarkResult) -> Message:
-    better = [one for one in done.done if primary_test(one)["better"]]
-    others = [one for one in done.done if not primary_test(one)["better"]]
+def _tests_message(result: BenchmarkResult) -> Message:
+    better = [one for one in result.panels if primary_test(one)["better"]]
+    others = [one for one in result.panels if not primary_test(one)["better"]]
     return _message("tests", better=_titles(better), others=_titles(others))
 
 
@@ -186,21 +186,21 @@ _PAIR = ("delta_recall", "delta_low", "delta_high", "p_bootstrap", "p_holm", "fa
 _WINS = {"simple": "**simple**", "elaborate": "elaborate", "level": "not told apart"}
 
 
-def summary_table(done: BenchmarkResult) -> pd.DataFrame:
+def summary_table(result: BenchmarkResult) -> pd.DataFrame:
     """Return every panel's models and rule sets in one table, a row a panel and model.
 
     Metrics with their intervals, the difference from the baseline, and what is reached of the truth where
     it is known.
     """
-    return pd.concat([_of_panel(one) for one in done.done], ignore_index=True)
+    return pd.concat([_of_panel(one) for one in result.panels], ignore_index=True)
 
 
 def _of_panel(one: PanelResult) -> pd.DataFrame:
     metrics = one.tables["metrics"]
     ends = [f"{m}{e}" for m in _OWN for e in ("", "_low", "_high")]
     out = metrics[["model", *_COUNTS, *ends]]
-    pair = one.tables["comparison"].query("scope == 'pooled' and at == 'budget'")
-    out = out.merge(pair[["model", *_PAIR]], on="model", how="left", validate="one_to_one")
+    compared = budget_comparison(one.tables)
+    out = out.merge(compared[["model", *_PAIR]], on="model", how="left", validate="one_to_one")
     if "truth" in one.tables:
         true = one.tables["truth"][["model", "auc_true", "recall_true", "recall_share"]]
         out = out.merge(true, on="model", how="left", validate="one_to_one")
@@ -210,46 +210,47 @@ def _of_panel(one: PanelResult) -> pd.DataFrame:
     return out
 
 
-def results_markdown(done: BenchmarkResult, peak_gib: float) -> str:
+def results_markdown(result: BenchmarkResult, peak_gib: float) -> str:
     """Return a benchmark's results as Markdown, made to be copied into a document."""
-    whole = summary_table(done)
+    whole = summary_table(result)
     named = [m for m in models.MODELS if m in set(whole["model"])]
     parts = [
-        _what_it_cost(done, peak_gib),
-        "\n".join(f"* {message.text('en')}" for message in benchmark_findings(done)),
+        _what_it_cost(result, peak_gib),
+        "\n".join(f"* {message.text('en')}" for message in benchmark_findings(result)),
         "**The panels.** Δ: the best elaborate method less the best simple one, with its 95 % interval. "
         "Visits equivalent: visits in the baseline's order that find what the best list finds, over the "
         "visits.",
-        _panels(done),
+        _panels(result),
         "**AUC** with its 95 % interval (villages resampled):",
-        _matrix(done, named, _auc),
+        _matrix(result, named, _auc),
         "**Recall at the budget** (in brackets: share of the recall that a list by the true chances has):",
-        _matrix(done, named, _recall),
+        _matrix(result, named, _recall),
         "**Primary test**: difference in recall from the baseline in points (= −ΔEE) with its 95 % interval; "
         f"bold: p < {LEVEL} after Holm.",
-        _matrix(done, [m for m in named if m != "rule"], _delta),
+        _matrix(result, [m for m in named if m != "rule"], _delta),
         "**Rule sets** on the simulated counties, by verdict and distance to the line: AUC, recall at the "
         "budget.",
-        _matrix(done, _rulesets(whole), _ruleset),
+        _matrix(result, _rulesets(whole), _ruleset),
     ]
     return "\n\n".join(p for p in parts if p) + "\n"
 
 
-def _what_it_cost(done: BenchmarkResult, peak_gib: float) -> str:
-    each = ", ".join(f"{r.panel.id} {r.seconds:.0f}/{r.facts.get('cpu_seconds', 0)}" for r in done.done)
-    cpu = sum(r.facts.get("cpu_seconds", 0) for r in done.done) / 60
-    size = "quick size: its figures mean nothing" if done.quick else "full size"
+def _what_it_cost(result: BenchmarkResult, peak_gib: float) -> str:
+    each = ", ".join(f"{r.panel.id} {r.seconds:.0f}/{r.facts.get('cpu_seconds', 0)}" for r in result.panels)
+    cpu = sum(r.facts.get("cpu_seconds", 0) for r in result.panels) / 60
+    size = "quick size: its figures mean nothing" if result.quick else "full size"
     return (
-        f"riskmodel {__version__}, {size}, {done.jobs} panel(s) at a time: {done.seconds / 60:.1f} minutes "
-        f"in all, {cpu:.1f} minutes of processor time in the panels, at most {peak_gib:.2f} GiB in one "
+        f"riskmodel {__version__}, {size}, {result.jobs} panel(s) at a time: "
+        f"{result.seconds / 60:.1f} minutes in all, {cpu:.1f} minutes of processor time in the panels, "
+        f"at most {peak_gib:.2f} GiB in one "
         f"process (panel, seconds/processor seconds: {each})."
     )
 
 
-def _panels(done: BenchmarkResult) -> str:
+def _panels(result: BenchmarkResult) -> str:
     heads = ["panel", "households", "test rows", "events", "visits", "AUC: best simple", "best elaborate",
              "Δ AUC", "wins", "Δ recall", "wins", "visits equivalent"]  # fmt: skip
-    return _table(heads, [_panel_row(one) for one in done.done])
+    return _table(heads, [_panel_row(one) for one in result.panels])
 
 
 def _panel_row(one: PanelResult) -> list[str]:
@@ -307,12 +308,12 @@ def _rulesets(whole: pd.DataFrame) -> list[str]:
     return [m for m in names if models.model_entry(m).ruleset and m.startswith("rule-")]
 
 
-def _matrix(done: BenchmarkResult, names: list[str], text: Callable[[Mapping[Any, Any]], str]) -> str:
+def _matrix(result: BenchmarkResult, names: list[str], text: Callable[[Mapping[Any, Any]], str]) -> str:
     if not names:
         return ""
-    whole = summary_table(done)
+    whole = summary_table(result)
     by = {(r["panel"], r["model"]): r for r in whole.to_dict("records")}
-    panels = [r.panel.id for r in done.done if any((r.panel.id, m) in by for m in names)]
+    panels = [r.panel.id for r in result.panels if any((r.panel.id, m) in by for m in names)]
     rows = [[name_of(m)["en"], *(text(by[p, m]) if (p, m) in by else "–" for p in panels)] for m in names]
     return _table(["", *panels], rows)
 

@@ -183,11 +183,16 @@ def _log_model(job: PanelJob, output: PanelOutput, name: str, tags: dict[str, st
     with start_run(job.bench.id, store, f"{job.panel.id}/{name}", tags) as opened:
         opened.params({"model": name, "panel": job.panel.id, **params})
         opened.metrics(_figures(output.tables["metrics"], name))
-        compared = output.tables["comparison"].query("scope == 'pooled' and at == 'budget'")
+        compared = budget_comparison(output.tables)
         opened.metrics({k: v for k, v in _figures(compared, name).items() if k in _COMPARED})
         if "truth" in output.tables:
             true = _figures(output.tables["truth"], name)
             opened.metrics({f"truth_{k}": v for k, v in true.items() if k not in ("n", "n_events")})
+
+
+def budget_comparison(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Return the comparison with the baseline at the budget, over all test dates."""
+    return tables["comparison"].query("scope == 'pooled' and at == 'budget'")
 
 
 def _figures(table: pd.DataFrame, name: str) -> dict[str, float]:
@@ -274,7 +279,7 @@ class BenchmarkResult:
         Its declaration.
     quick
         Whether in the quick size.
-    done
+    panels
         The panels that were run, in the order of the declaration.
     skipped
         Panel id to the reason it was not run.
@@ -288,7 +293,7 @@ class BenchmarkResult:
 
     bench: Benchmark
     quick: bool
-    done: list[PanelResult]
+    panels: list[PanelResult]
     skipped: dict[str, str]
     left_out: dict[str, str] = field(default_factory=dict)
     seconds: float = 0.0
@@ -296,7 +301,7 @@ class BenchmarkResult:
 
     def table(self, name: str) -> pd.DataFrame:
         """Return one table over all panels, the panel's id in front; empty where no panel has it."""
-        parts = [r.tables[name].assign(panel=r.panel.id) for r in self.done if name in r.tables]
+        parts = [r.tables[name].assign(panel=r.panel.id) for r in self.panels if name in r.tables]
         if not parts:
             return pd.DataFrame()
         whole = pd.concat(parts, ignore_index=True)
@@ -365,7 +370,7 @@ def run_benchmark(
         bench, quick, sorted(done.values(), key=lambda r: order.index(r.panel.id)),
         {k: skipped[k] for k in order if k in skipped}, missing, time.monotonic() - start, jobs,
     )  # fmt: skip
-    for name in sorted({n for r in result.done for n in r.tables}):
+    for name in sorted({n for r in result.panels for n in r.tables}):
         write_table(result.table(name), Path(out) / "tables" / f"{name}.csv")
     return result
 

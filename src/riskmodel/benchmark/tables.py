@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 
 from riskmodel import models
-from riskmodel.benchmark.run import PanelResult
+from riskmodel.benchmark.run import PanelResult, budget_comparison
 from riskmodel.i18n import LANGUAGES, both, pair
 from riskmodel.presentation import Cell, Column, Row, Table, Words
 from riskmodel.runs import HOUSEHOLD_GROUPS, winner
@@ -108,9 +108,9 @@ _LEAKS_SHOWN = 8
 
 def pooled(one: PanelResult, family: str | None = None) -> pd.DataFrame:
     """Return the comparison at the budget over all test dates, the best list first."""
-    found = one.tables["comparison"].query("scope == 'pooled' and at == 'budget'")
-    found = found if family is None else found[found["family"] == family]
-    return found.sort_values("delta_recall", ascending=False, kind="stable")
+    rows = budget_comparison(one.tables)
+    rows = rows if family is None else rows[rows["family"] == family]
+    return rows.sort_values("delta_recall", ascending=False, kind="stable")
 
 
 def records(one: PanelResult, name: str) -> list[dict[Any, Any]]:

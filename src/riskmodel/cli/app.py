@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import typer
 
 from riskmodel.cli import county, demo, forecast, models, office, rules
@@ -13,26 +15,30 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-app.command("demo")(demo.demo)
-app.command("simulate")(county.simulate)
-app.command("check")(county.check)
+VERBS: dict[str, Callable[..., None]] = {
+    "demo": demo.demo,
+    "simulate": county.simulate,
+    "check": county.check,
+    "rules": rules.rules,
+    "ledger": rules.ledger,
+    "features": models.features,
+    "train": models.train,
+    "compare": models.compare,
+    "bench": models.bench,
+    "plan": models.plan,
+    "score": office.score,
+    "worklist": office.worklist,
+    "report": office.report,
+    "month": office.month,
+    "months": office.months,
+    "why": office.why,
+    "promote": models.promote,
+    "monitor": models.monitor,
+    "forecast": forecast.forecast,
+    "stress": forecast.stress,
+    "card": models.card,
+}
+for name, function in VERBS.items():
+    app.command(name)(function)
 app.add_typer(county.importers, name="import")
-app.command("rules")(rules.rules)
-app.command("ledger")(rules.ledger)
-app.command("features")(models.features)
-app.command("train")(models.train)
-app.command("compare")(models.compare)
-app.command("bench")(models.bench)
-app.command("plan")(models.plan)
-app.command("score")(office.score)
-app.command("worklist")(office.worklist)
-app.command("report")(office.report)
 app.add_typer(office.visit_commands, name="visits")
-app.command("month")(office.month)
-app.command("months")(office.months)
-app.command("why")(office.why)
-app.command("promote")(models.promote)
-app.command("monitor")(models.monitor)
-app.command("forecast")(forecast.forecast)
-app.command("stress")(forecast.stress)
-app.command("card")(models.card)

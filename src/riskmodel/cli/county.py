@@ -120,17 +120,17 @@ def check(
     if error_log is not None and not error_log.is_file():
         raise InputMissing(f"{error_log}: no such log; simulate --dirty writes OUT/spoiled/spoiled.csv")
     thresholds = _thresholds(ruleset or ["national-2021"], line or [])
-    summary, found = counties.check_county(
+    summary, county = counties.check_county(
         data,
         out,
         further=bunching_check(thresholds),
         lang=lang,
         **reading.options,
     )
-    if found is not None and not summary["refused"]:
-        summary["data_through"] = found.data_through
-        summary["data_fingerprint"] = fingerprint(found, found.data_through)
-    if error_log is not None and found is not None:
+    if county is not None and not summary["refused"]:
+        summary["data_through"] = county.data_through
+        summary["data_fingerprint"] = fingerprint(county, county.data_through)
+    if error_log is not None and county is not None:
         summary["spoiled"] = _score(error_log, out)
     for late in [*counties.later_lines(summary, "en"), *_heaps(summary)]:
         warn(late)
@@ -164,16 +164,16 @@ def _fixed(yuan: float, county: County, days: list[dt.date]) -> dict[dt.date, fl
 
 def _heaps(summary: dict[str, Any]) -> list[str]:
     """Say where incomes are heaped, a sentence a place and line."""
-    told: dict[tuple[str, str], str] = {}
+    sentences: dict[tuple[str, str], str] = {}
     for row in sorted(summary.get("heaps", {}).get("warned", []), key=lambda row: row["p"]):
         place = row["place"] or "the county"
-        told.setdefault(
+        sentences.setdefault(
             (place, row["threshold"]),
             f"{place}: incomes are heaped just {row['side']} {row['line']:g} yuan ({row['threshold']}): "
             f"{row['below']} below and {row['above']} above within {row['window']:.1%}, "
             f"p {row['p_adjusted']:.2g} corrected for all looks; see heaped.csv",
         )
-    return list(told.values())
+    return list(sentences.values())
 
 
 def _score(log: Path, out: Path) -> list[dict[str, Any]]:
@@ -191,7 +191,7 @@ def _score(log: Path, out: Path) -> list[dict[str, Any]]:
 
 def _short(summary: dict[str, Any], out: Path) -> dict[str, Any]:
     """Return what a person wants to read at once; the whole stands in quality.md and quality.json."""
-    kept = {
+    tables = {
         name: f"{table['read']} read, {table['rejected']} rejected"
         for name, table in summary["tables"].items()
     }
@@ -201,7 +201,7 @@ def _short(summary: dict[str, Any], out: Path) -> dict[str, Any]:
         why = f" ({row['why']})" if row["why"] and row["found"] < row["spoiled"] else ""
         counted = f"{row['found']} of {row['spoiled']} found" if row["spoiled"] else str(row["found"])
         rest[f"spoiled: {row['slip']}"] = counted + why
-    return {"refused": summary["refused"], **kept, **rest, "see": str(out / "quality.md")}
+    return {"refused": summary["refused"], **tables, **rest, "see": str(out / "quality.md")}
 
 
 HOUSEHOLDS, MONTHS = 3000, 60

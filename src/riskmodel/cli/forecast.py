@@ -70,13 +70,13 @@ def forecast(
     series = read_table(known) if known else None
     county = reading.read_county(data, out=out, as_of=(*past, day))
     tested = _checked(county, past, day, horizon, ruleset, seed, out) if past else None
-    made = ahead.forecast(county, day, horizon, ruleset, seed=seed, exogenous=series, progress=say)
-    for note in made.notes:
+    outlook = ahead.forecast(county, day, horizon, ruleset, seed=seed, exogenous=series, progress=say)
+    for note in outlook.notes:
         say(f"note: {note.text('en')}")
-    page = presentation.write_forecast(made, out, lang)
-    given = {"ruleset": ruleset, "seed": seed, "data_fingerprint": fingerprint(county, made.as_of)}
-    summary = summarise(made) | ({"checked": _covered(tested.table)} if tested else {})
-    run = log(made, store, given | summary, tested)
+    page = presentation.write_forecast(outlook, out, lang)
+    settings = {"ruleset": ruleset, "seed": seed, "data_fingerprint": fingerprint(county, outlook.as_of)}
+    summary = summarise(outlook) | ({"checked": _covered(tested.table)} if tested else {})
+    run = log(outlook, store, settings | summary, tested)
     tell({"out": str(out), "page": str(page), "run_id": run, **summary}, as_json)
 
 
@@ -89,12 +89,12 @@ def _checked(
 
     say(f"households: forecast from {', '.join(map(str, past))} first, held against what came")
     ahead.check_past(county, past, day, horizon)
-    found = ahead.evaluate_household_forecasts(
+    evaluation = ahead.evaluate_household_forecasts(
         county, past, ahead.horizons(horizon), ruleset, known_by=day, seed=seed
     )
-    write_table(found.table, out / "evaluation.csv")
-    write_table(found.coverage, out / "evaluation-coverage.csv")
-    return found
+    write_table(evaluation.table, out / "evaluation.csv")
+    write_table(evaluation.coverage, out / "evaluation-coverage.csv")
+    return evaluation
 
 
 def _covered(table: pd.DataFrame) -> dict[str, Any]:
@@ -106,33 +106,35 @@ def _covered(table: pd.DataFrame) -> dict[str, Any]:
     }
 
 
-def summarise(made: Outlook) -> dict[str, Any]:
+def summarise(outlook: Outlook) -> dict[str, Any]:
     """Return what an outlook says in a few numbers."""
-    t = made.townships
+    t = outlook.townships
     county = t[(t["township"] == "all") & (t["cause"] == "all") & (t["measure"] == "households")]
     below = {
         r["horizon_months"]: {k: round(r[k], 1) for k in ("mean", "low_80", "high_80")}
         for r in county.to_dict("records")
     }
-    new = made.counts
+    new = outlook.counts
     expected = float(new.loc[new["level"] == "county", "mean"].sum()) if len(new) else None
-    used = made.methods[made.methods["chosen"].astype(bool)].set_index("horizon_months")
-    classifier = made.classifier.set_index("horizon_months") if len(made.classifier) else made.classifier
+    used = outlook.methods[outlook.methods["chosen"].astype(bool)].set_index("horizon_months")
+    classifier = (
+        outlook.classifier.set_index("horizon_months") if len(outlook.classifier) else outlook.classifier
+    )
     return {
-        "as_of": str(made.as_of),
-        "horizon": made.horizon,
-        "households": len(made.households.standing),
-        "methods": {h: found.chosen for h, found in made.households.learned.items()},
+        "as_of": str(outlook.as_of),
+        "horizon": outlook.horizon,
+        "households": len(outlook.households.standing),
+        "methods": {h: method.chosen for h, method in outlook.households.learned.items()},
         "below_line": below,
         "coverage_on_past_days": {h: [round(r["coverage_80"], 3), round(r["coverage_95"], 3)]
                                   for h, r in used.iterrows()},
         "brier_on_past_days": {h: {k: round(r[k], 4) for k in ("distribution", "classifier")}
                                for h, r in classifier.iterrows()},
-        "count_method": made.method,
-        "count_choice": str(made.backtest.choice) if made.backtest is not None else "",
+        "count_method": outlook.method,
+        "count_choice": str(outlook.backtest.choice) if outlook.backtest is not None else "",
         "newly_monitored": None if expected is None else round(expected, 2),
-        "alarms": int(made.warnings["alarm"].sum()) if len(made.warnings) else 0,
-        "notes": [note.text("en") for note in made.notes],
+        "alarms": int(outlook.warnings["alarm"].sum()) if len(outlook.warnings) else 0,
+        "notes": [note.text("en") for note in outlook.notes],
     }  # fmt: skip
 
 
@@ -140,34 +142,34 @@ SCORES = ("crps", "pinball_10", "pinball_50", "pinball_90", "coverage_80", "cove
 COUNT_SCORES = ("mase", "coverage_80", "coverage_95", "dm_p_holm")
 
 
-def _metrics(made: Outlook) -> dict[str, float]:
+def _metrics(outlook: Outlook) -> dict[str, float]:
     """Return how good the methods were on past days, by horizon and method."""
     out = {
         f"{score}_{r['horizon_months']}_{r['method']}": r[score]
-        for r in made.methods.to_dict("records")
+        for r in outlook.methods.to_dict("records")
         for score in SCORES
     }
-    for r in made.classifier.to_dict("records"):
+    for r in outlook.classifier.to_dict("records"):
         out[f"brier_{r['horizon_months']}_classifier"] = r["classifier"]
         out[f"brier_{r['horizon_months']}_difference"] = r["difference"]
-    if made.backtest is not None and len(made.backtest.table):
-        county = made.backtest.table[made.backtest.table["level"] == "county"]
+    if outlook.backtest is not None and len(outlook.backtest.table):
+        county = outlook.backtest.table[outlook.backtest.table["level"] == "county"]
         out |= {f"count_{s}_{r['method']}": r[s] for r in county.to_dict("records") for s in COUNT_SCORES}
     return {name: value for name, value in out.items() if value == value}
 
 
-def log(made: Outlook, store: Path, params: dict[str, Any], tested: Evaluation | None = None) -> str:
+def log(outlook: Outlook, store: Path, params: dict[str, Any], tested: Evaluation | None = None) -> str:
     """Log an outlook to MLflow: parameters, accuracy, county tables; no household is in it."""
     from riskmodel.runs import start_run
 
-    metrics = _metrics(made)
+    metrics = _metrics(outlook)
     if tested is not None:
         for r in tested.table.to_dict("records"):
             metrics |= {f"checked_{s}_{r['horizon_months']}_{r['method']}": r[s] for s in SCORES}
-    with start_run("forecast", store, f"forecast {made.as_of}") as run:
+    with start_run("forecast", store, f"forecast {outlook.as_of}") as run:
         run.params(params)
         run.metrics(metrics)
-        tables = {k: t for k, t in made.tables.items() if k != "households"}
+        tables = {k: t for k, t in outlook.tables.items() if k != "households"}
         if tested is not None:
             tables |= {"evaluation": tested.table, "evaluation-coverage": tested.coverage}
         for name, table in tables.items():
@@ -201,7 +203,7 @@ def stress(
     county = reading.read_county(data, out=out, as_of=as_of)
     say("households: income per head 12 months ahead")
     homes = ahead.forecast_households(county, as_of, (12,), ruleset, seed=seed)
-    given = {
+    settings = {
         "as_of": str(homes.as_of),
         "horizon": max(homes.lines),
         "line": homes.lines[max(homes.lines)],
@@ -213,16 +215,16 @@ def stress(
     answers: dict[str, Any] = {}
     for each in wanted:
         say(f"scenario {each.id}: {each.name_en}")
-        found = ahead.stress_test(county, homes, each, draws=draws, seed=seed)
-        write_table(_dated(found.table, found), out / f"{each.id}.csv")
-        write_table(_dated(found.losses, found), out / f"{each.id}-losses.parquet")
-        answers[each.id] = _answer(found)
-        answers[each.id]["run_id"] = _log_stress(found, store, given)
+        result = ahead.stress_test(county, homes, each, draws=draws, seed=seed)
+        write_table(_dated(result.table, result), out / f"{each.id}.csv")
+        write_table(_dated(result.losses, result), out / f"{each.id}-losses.parquet")
+        answers[each.id] = _answer(result)
+        answers[each.id]["run_id"] = _log_stress(result, store, settings)
     declared = {each.id: each.model_dump(mode="json") for each in wanted}
     write_json(
-        {"format": STRESS_FORMAT, **given, "declared": declared, "scenarios": answers}, out / "stress.json"
+        {"format": STRESS_FORMAT, **settings, "declared": declared, "scenarios": answers}, out / "stress.json"
     )
-    tell({"out": str(out), **given, "scenarios": answers}, as_json)
+    tell({"out": str(out), **settings, "scenarios": answers}, as_json)
 
 
 def _dated(table: pd.DataFrame, stress: Stress) -> pd.DataFrame:

@@ -56,9 +56,9 @@ def features(
         say("riskmodel features needs DATA, --as-of DATE and --out FILE; or --describe")
         raise typer.Exit(USAGE)
     county = reading.read_county(data, out=out.parent, as_of=as_of)
-    made = declared.build_features(county, chosen, as_of)
-    write_table(made, out, sheet="features")
-    summary = {"out": str(out), "rows": len(made), "features": len(chosen.names), "feature_set": chosen.id}
+    frame = declared.build_features(county, chosen, as_of)
+    write_table(frame, out, sheet="features")
+    summary = {"out": str(out), "rows": len(frame), "features": len(chosen.names), "feature_set": chosen.id}
     tell(summary, as_json)
 
 
@@ -115,15 +115,15 @@ def compare(
     from riskmodel.io import write_table
     from riskmodel.runs import compare as compare_runs
 
-    found = compare_runs(runs, store)
-    table = pd.concat([f.table.assign(run_id=f.run.run_id) for f in found], ignore_index=True)
+    comparisons = compare_runs(runs, store)
+    table = pd.concat([f.table.assign(run_id=f.run.run_id) for f in comparisons], ignore_index=True)
     if out is not None:
         write_table(table, out, sheet="compare")
-    more = {f.run.run_id: _further(f, further / f.run.run_id, lang) for f in found} if further else {}
+    more = {f.run.run_id: _further(f, further / f.run.run_id, lang) for f in comparisons} if further else {}
     if as_json:
-        tell({"runs": [{**f.summary(), **more.get(f.run.run_id, {})} for f in found]}, as_json)
+        tell({"runs": [{**f.summary(), **more.get(f.run.run_id, {})} for f in comparisons]}, as_json)
         return
-    for one in found:
+    for one in comparisons:
         typer.echo(one.text(lang))
         for sentence in more.get(one.run.run_id, {}).get("further", []):
             typer.echo(sentence)
@@ -140,10 +140,10 @@ def _further(one: RunComparison, folder: Path, lang: Literal["zh", "en"]) -> dic
         if frame is not None:
             write_table(frame, folder / f"{name}.csv")
     visits = tables["visits"]
-    said = [benchmark.visits_message(visits, str(model)).text(lang) for model in visits["model"]]
+    sentences = [benchmark.visits_message(visits, str(model)).text(lang) for model in visits["model"]]
     if "lead" in tables:
-        said.append(benchmark.lead_time_message(tables["lead"], tables["metrics"]).text(lang))
-    return {"further": said, "tables": str(folder)}
+        sentences.append(benchmark.lead_time_message(tables["lead"], tables["metrics"]).text(lang))
+    return {"further": sentences, "tables": str(folder)}
 
 
 @verb
@@ -188,15 +188,15 @@ def plan(
         )
     if out is not None:
         write_table(table, out, sheet="plan")
-    told: dict[str, Any] = {"design_effect": effect, "plan": table.to_dict("records")}
+    summary: dict[str, Any] = {"design_effect": effect, "plan": table.to_dict("records")}
     if households:
-        told |= _difference(base_rate * households, villages, correlation, discordant)
+        summary |= _difference(base_rate * households, villages, correlation, discordant)
     if as_json:
-        tell(told, as_json)
+        tell(summary, as_json)
         return
     typer.echo(_text(table, visits, base_rate, effect))
     if households:
-        typer.echo(_of_two(told))
+        typer.echo(_of_two(summary))
 
 
 def _difference(
@@ -227,10 +227,10 @@ def _text(table: Any, visits: int, base_rate: float, effect: float) -> str:
 
 def _of_two(plan: dict[str, Any]) -> str:
     smallest = plan["smallest_difference"]
-    said = f"{100 * smallest:.1f} points" if smallest == smallest else "none: too few events"
+    difference = f"{100 * smallest:.1f} points" if smallest == smallest else "none: too few events"
     return (
         f"two lists compared on {plan['events']:.0f} events, {plan['discordant']:.2f} of them on one list "
-        f"only: smallest difference in recall that shows with power 80 %: {said}"
+        f"only: smallest difference in recall that shows with power 80 %: {difference}"
     )
 
 
@@ -261,23 +261,25 @@ def bench(
 
     declared = benches.load_benchmark(declaration)
     sources = {name: file for name, file in (("eph", eph), ("teen_poverty", teen)) if file is not None}
-    done = benches.run_benchmark(
+    result = benches.run_benchmark(
         declared, out, store, quick=quick, sources=sources, only=panel, progress=say, jobs=jobs
     )
-    if not done.done:
-        say(f"riskmodel: no panel was run: {done.skipped}")
+    if not result.panels:
+        say(f"riskmodel: no panel was run: {result.skipped}")
         raise typer.Exit(1)
-    page = benches.write_benchmark_page(done, out, lang)
+    page = benches.write_benchmark_page(result, out, lang)
     summary = {
         "out": str(page),
         "experiment": declared.id,
         "quick": quick,
-        "seconds": round(done.seconds),
-        "panels": {one.panel.id: {"run_id": one.run_id, "seconds": round(one.seconds)} for one in done.done},
-        "skipped": done.skipped,
-        "left_out": done.left_out,
+        "seconds": round(result.seconds),
+        "panels": {
+            one.panel.id: {"run_id": one.run_id, "seconds": round(one.seconds)} for one in result.panels
+        },
+        "skipped": result.skipped,
+        "left_out": result.left_out,
         "findings": [
-            message.text("zh" if lang == "zh" else "en") for message in benches.benchmark_findings(done)
+            message.text("zh" if lang == "zh" else "en") for message in benches.benchmark_findings(result)
         ],
     }
     tell(summary, as_json)
@@ -302,9 +304,9 @@ def promote(
     from riskmodel import data as counties
     from riskmodel.runs import promote
 
-    found = counties.check_county(data)[0] if data is not None else None
+    checked = counties.check_county(data)[0] if data is not None else None
     decision = promote(
-        name, store, challenger, override=override, data_check=found,
+        name, store, challenger, override=override, data_check=checked,
         county=None if data is None else lambda: READING.read_county(data, out=store.parent),
     )  # fmt: skip
     if as_json:
@@ -349,12 +351,12 @@ def monitor(
     county = reading.read_county(data, out=out, as_of=(before, day))
     past = monthly.past_scores(months, loaded.name, before=day) if months.is_dir() else []
     say(f"comparing with {before}; {len(past)} past months on record")
-    found = scoring.monitor(
+    result = scoring.monitor(
         county, loaded, day, before, past=past,
         cohort=open_run(loaded.run_id, store).declaration["cohort"],
     )  # fmt: skip
-    page = presentation.write_monitor(found, out)
-    tell({"out": str(page), **found.summary}, as_json)
+    page = presentation.write_monitor(result, out)
+    tell({"out": str(page), **result.summary}, as_json)
 
 
 @verb

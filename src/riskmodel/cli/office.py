@@ -101,39 +101,39 @@ def worklist(
     writable(out, endings=(".xlsx",))
     people = read_people(names, reading.pseudonymise)
     library = load_measures(measures)
-    given = read_table(scores)
+    table = read_table(scores)
     county = None
     if data:
-        days = sorted({str(day)[:10] for day in given["as_of"]}) if "as_of" in given else None
+        days = sorted({str(day)[:10] for day in table["as_of"]}) if "as_of" in table else None
         county = reading.read_county(data, out=out.parent, as_of=days)
-    made = scoring.build_worklist(
-        given, visits=visits, random_share=random_share, by=None if by == "none" else by, quota=quota,
+    listed = scoring.build_worklist(
+        table, visits=visits, random_share=random_share, by=None if by == "none" else by, quota=quota,
         floor=floor, beyond=beyond or "score", county=county, seed=seed,
     )  # fmt: skip
-    _warn_of_list(given, county, made)
-    if kept := scoring.back_up_filled_list(out):
-        warn(f"{out} was filled in: kept as {kept}; take it in with riskmodel visits import")
-    presentation.write_worklist(made, out, lang, people)
+    _warn_of_list(table, county, listed)
+    if backup := scoring.back_up_filled_list(out):
+        warn(f"{out} was filled in: kept as {backup}; take it in with riskmodel visits import")
+    presentation.write_worklist(listed, out, lang, people)
     # Whoever evaluates the visits must know how likely each household was to be on the list.
-    chances = write_table(made.selection, out.with_name(f"{out.stem}-chances.csv"))
+    chances = write_table(listed.selection, out.with_name(f"{out.stem}-chances.csv"))
     summary: dict[str, object] = {"out": str(out), "chances": str(chances)}
     if sheets is not None:
-        page = presentation.write_visit_sheets(made, sheets.with_suffix(".html"), lang, people, library)
+        page = presentation.write_visit_sheets(listed, sheets.with_suffix(".html"), lang, people, library)
         summary["sheets"] = str(
             presentation.print_pdf(page, sheets) if sheets.suffix.lower() == ".pdf" else page
         )
-    tell({**summary, **made.totals}, as_json)
+    tell({**summary, **listed.totals}, as_json)
 
 
-def _warn_of_list(scores: pd.DataFrame, county: County | None, made: Worklist) -> None:
+def _warn_of_list(scores: pd.DataFrame, county: County | None, listed: Worklist) -> None:
     """Warn where scores and data are not of one county, and where there are more visits than households."""
     from riskmodel.households import fingerprint
 
-    told = set(scores["data_fingerprint"].astype(str)) if "data_fingerprint" in scores else set()
-    if county is not None and told and told != {fingerprint(county, made.as_of)}:
-        warn(f"what these data say of {made.as_of} is not what was scored: score again, or give those data")
-    if len(made.planned) < made.visits:
-        warn(f"{made.visits} visits, but only {len(made.planned)} households to plan them for")
+    fingerprints = set(scores["data_fingerprint"].astype(str)) if "data_fingerprint" in scores else set()
+    if county is not None and fingerprints and fingerprints != {fingerprint(county, listed.as_of)}:
+        warn(f"what these data say of {listed.as_of} is not what was scored: score again, or give those data")
+    if len(listed.planned) < listed.visits:
+        warn(f"{listed.visits} visits, but only {len(listed.planned)} households to plan them for")
 
 
 @verb
@@ -156,17 +156,17 @@ def report(
     from riskmodel.io import read_table
 
     shown = read_table(scores) if scores else None
-    given = presentation.read_run(run, store, None if shown is None else {lang: shown})
+    content = presentation.read_run(run, store, None if shown is None else {lang: shown})
     if data is not None:
-        given = _with_county(given, READING.read_county(data, out=out), shown, out, lang)
+        content = _with_county(content, READING.read_county(data, out=out), shown, out, lang)
     if forecast is not None:
-        given = dataclasses.replace(given, outlook=presentation.read_forecast(forecast))
-    page = presentation.write_report(given, out, lang)
-    tell({"out": str(page), "rules": str(out / given.rules_page) if given.rules_page else None}, as_json)
+        content = dataclasses.replace(content, outlook=presentation.read_forecast(forecast))
+    page = presentation.write_report(content, out, lang)
+    tell({"out": str(page), "rules": str(out / content.rules_page) if content.rules_page else None}, as_json)
 
 
 def _with_county(
-    given: ReportInput, county: County, shown: pd.DataFrame | None, out: Path, lang: str
+    content: ReportInput, county: County, shown: pd.DataFrame | None, out: Path, lang: str
 ) -> ReportInput:
     """Add what only the county's own tables tell: histories, findings of visits, the page of rules."""
     from dataclasses import replace
@@ -178,13 +178,13 @@ def _with_county(
     day = county.data_through if shown is None else str(shown["as_of"].iloc[0])[:10]
     if shown is not None:
         listed = presentation.histories(county, day, list(shown["household_id"]))
-        found, weighted = presentation.yields(county, day), presentation.weighted_yield(county, day)
-        given = replace(given, histories=listed, yields=found, weighted_yield=weighted)
-    ruleset, params = given.experiment["ruleset"], given.experiment.get("params")
+        findings, weighted = presentation.yields(county, day), presentation.weighted_yield(county, day)
+        content = replace(content, histories=listed, yields=findings, weighted_yield=weighted)
+    ruleset, params = content.experiment["ruleset"], content.experiment.get("params")
     if ruleset not in available_rule_sets() and not Path(ruleset).is_file():
         say(f"note: the run's rule set {ruleset} is not here; the page of rules is left out")
-        return given
-    return with_rules(given, county, ruleset, day, out, params=params, lang=lang)
+        return content
+    return with_rules(content, county, ruleset, day, out, params=params, lang=lang)
 
 
 @verb
@@ -206,17 +206,17 @@ def why(
 
     loaded = load_model(model, store)
     county = reading.read_county(data, as_of=as_of)
-    found = scoring.score_counterfactuals(county, loaded, as_of, household, target)
+    changes = scoring.score_counterfactuals(county, loaded, as_of, household, target)
     if out is not None:
-        write_table(found, out)
+        write_table(changes, out)
     if as_json:
-        tell({"household_id": household, "target": target, "changes": found.to_dict("records")}, as_json)
+        tell({"household_id": household, "target": target, "changes": changes.to_dict("records")}, as_json)
         return
     say("for analysts only: how other households fare, not what becomes of this one")
-    if found.empty:
+    if changes.empty:
         say(f"nothing to show: the score is at most {target:.1%} already, or no change brings it there")
         return
-    typer.echo(found.drop(columns=["zh"]).to_string(index=False))
+    typer.echo(changes.drop(columns=["zh"]).to_string(index=False))
 
 
 visit_commands = typer.Typer(
@@ -256,9 +256,9 @@ def take_in(
     from riskmodel.io import write_table
 
     day = to_date(recorded_on) if recorded_on else dt.date.today()
-    taken = scoring.import_visits(filled, into, day, dry=dry, key=secret_key() if pseudonymise else None)
-    faults = taken.faults
-    summary = taken.summary
+    result = scoring.import_visits(filled, into, day, dry=dry, key=secret_key() if pseudonymise else None)
+    faults = result.faults
+    summary = result.summary
     if len(faults):
         path = write_table(faults, out or filled.with_name(f"{filled.stem}-faults.csv"))
         for fault in [*summary["problems"], *summary["conflicts"]][:SHOWN]:
@@ -313,10 +313,10 @@ def month(
         lang=lang,
     )  # fmt: skip
     people = read_people(names, reading.pseudonymise)
-    made = monthly.run_month(
+    result = monthly.run_month(
         data, as_of, out, store=store, options=options, names=people, say=say, **reading.options
     )
-    tell(made.summary, as_json)
+    tell(result.summary, as_json)
 
 
 @verb
@@ -333,12 +333,12 @@ def months(
     from riskmodel import month as monthly
     from riskmodel.io import write_table
 
-    found = monthly.scores_by_month(out, household, lang) if household else monthly.list_months(out)
+    table = monthly.scores_by_month(out, household, lang) if household else monthly.list_months(out)
     if to is not None:
-        write_table(found, to)
+        write_table(table, to)
     if as_json:
-        tell({"rows": found.to_dict("records"), "out": str(to) if to else None}, as_json)
+        tell({"rows": table.to_dict("records"), "out": str(to) if to else None}, as_json)
         return
     short = ["as_of", "household_id", "probability", "rank", "rule_category", "model", "model_version"]
-    shown = found[short] if household else found.drop(columns=["feature_set_hash"])
+    shown = table[short] if household else table.drop(columns=["feature_set_hash"])
     typer.echo(shown.to_string(index=False))

@@ -61,26 +61,26 @@ def rules(
         data, out=out.parent if out else page, as_of=[day for day in (as_of, since) if day]
     )
     if explain is not None:
-        told = official.explain_verdict(county, chosen, as_of, explain, params=params, scores=scores)
-        tell(told if as_json else {lang: told[lang]}, as_json)
+        summary = official.explain_verdict(county, chosen, as_of, explain, params=params, scores=scores)
+        tell(summary if as_json else {lang: summary[lang]}, as_json)
         return
-    told = {}
+    summary = {}
     if page is not None:
         from riskmodel.presentation import write_rules_page
 
-        made = write_rules_page(
+        written = write_rules_page(
             county, chosen, as_of, page, since=since, params=params, scores=scores, lang=lang
         )
-        told["page"] = str(made)
+        summary["page"] = str(written)
     if out is not None and since is None:
-        told |= _write(official.evaluate_rules(county, chosen, as_of, params=params, scores=scores), out)
+        summary |= _write(official.evaluate_rules(county, chosen, as_of, params=params, scores=scores), out)
     elif out is not None:
-        told |= _write_changes(
+        summary |= _write_changes(
             official.find_verdict_changes(county, chosen, as_of, since, params=params, scores=scores),
             chosen,
             out,
         )
-    tell(told, as_json)
+    tell(summary, as_json)
 
 
 def _write(verdicts: pd.DataFrame, out: Path) -> dict[str, Any]:
@@ -113,12 +113,12 @@ def _write_changes(changes: pd.DataFrame, ruleset: RuleSet, out: Path) -> dict[s
 def _list(as_json: bool) -> None:
     from riskmodel import rules as official
 
-    found = official.list_rule_sets()
+    sets = official.list_rule_sets()
     if as_json:
-        tell({"rulesets": found.to_dict("records")}, as_json)
+        tell({"rulesets": sets.to_dict("records")}, as_json)
         return
-    typer.echo("  ".join(found.columns))
-    for row in found.assign(valid_from=found["valid_from"].dt.date).to_dict("records"):
+    typer.echo("  ".join(sets.columns))
+    for row in sets.assign(valid_from=sets["valid_from"].dt.date).to_dict("records"):
         typer.echo("  ".join(str(v) for v in row.values()))
     say("*: an assumption where the source leaves it open; --param NAME=VALUE overrides a parameter")
 
@@ -160,6 +160,6 @@ def ledger(
         say("riskmodel ledger needs DATA, --from DATE and --to DATE; or --check FILE")
         raise typer.Exit(USAGE)
     county = reading.read_county(data, out=out, as_of=last)
-    made = ledgers.build_register_accounts(county, first, last)
-    presentation.write_register(made, out, lang)
-    tell({"out": str(out), **ledgers.summarise_accounts(made)}, as_json)
+    accounts = ledgers.build_register_accounts(county, first, last)
+    presentation.write_register(accounts, out, lang)
+    tell({"out": str(out), **ledgers.summarise_accounts(accounts)}, as_json)

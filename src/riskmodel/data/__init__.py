@@ -10,7 +10,7 @@ from riskmodel.data.compiled import (
     name_query,
     store_query,
 )
-from riskmodel.data.county import County, from_frames
+from riskmodel.data.county import County, from_frames, write_county
 from riskmodel.data.file_formats import find_encoding, open_workbook
 from riskmodel.data.importers.registry import IMPORTERS, import_panel
 from riskmodel.data.links import IDENTITY, Identity, county_links, first_month_from
@@ -34,7 +34,6 @@ from riskmodel.data.schema import (
 )
 from riskmodel.data.sources import RawTable, Source, find_sources, open_raw_table
 from riskmodel.data.values import cell_text, parse_date
-from riskmodel.data.write import write_county
 
 __all__ = [
     "IDENTITY",

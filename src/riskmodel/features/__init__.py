@@ -4,7 +4,7 @@ from riskmodel.features.build import build_features
 from riskmodel.features.declaration import Feature, FeatureSet, without_roles
 from riskmodel.features.dictionary import describe_features, explain_missing
 from riskmodel.features.library import available_feature_sets, load_feature_set
-from riskmodel.features.observations import MAX_LINE_SHARE
+from riskmodel.features.records import MAX_LINE_SHARE
 
 __all__ = [
     "MAX_LINE_SHARE",

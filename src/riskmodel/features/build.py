@@ -22,7 +22,7 @@ import pyarrow as pa
 
 from riskmodel.data import County, Shape, fetch_arrow, fetch_frame, rows_table, store_query
 from riskmodel.errors import SpecError
-from riskmodel.features import derived, monthly, observations, records
+from riskmodel.features import derived, monthly, records
 from riskmodel.features.aggregates import AGGREGATES, BLOCK_PREFIX, EVENTS, MONTHLY, OBSERVED
 from riskmodel.features.declaration import Feature, FeatureSet
 from riskmodel.features.derived import line_of
@@ -277,10 +277,10 @@ def _blocks(
         if source == "members":
             yield source, [storage.keep(_block, records.member_features, features)]
         elif source == "accounts":
-            ends = observations.known_at_account_ends(known, features)
+            ends = records.known_at_account_ends(known, features)
             quantities = ends.accounts(AccountingPeriod(months=feature_set.period_months))
-            windows = observations.observation_windows(features, known.moments)
-            what = (observations.account_features, feature_set.line, features)
+            windows = records.observation_windows(features, known.moments)
+            what = (records.account_features, feature_set.line, features)
             yield source, [storage.keep(_block, *what, quantities=quantities, windows=windows)]
         elif known.has(source):
             yield from _recorded(known, source, features, storage)
@@ -303,8 +303,8 @@ def _recorded(
     elif source == "assets":
         yield source, [storage.keep(_block, records.asset_features, features)]
     elif source == "indicators":
-        windows = observations.observation_windows(features, known.moments)
-        yield source, [storage.keep(_block, observations.indicator_features, features, windows=windows)]
+        windows = records.observation_windows(features, known.moments)
+        yield source, [storage.keep(_block, records.indicator_features, features, windows=windows)]
 
 
 def _block(
@@ -321,7 +321,7 @@ def _finish(f: Feature, t: ir.Table, county: Shape) -> ir.Value:
     if f.source in EVENTS or f.source == "assets":
         return records.finish_record(f, t, county)
     if f.source in OBSERVED:
-        return observations.finish_observation(f, t, county)
+        return records.finish_observation(f, t, county)
     if f.source == "members":
         return t[f"{BLOCK_PREFIX}{f.id}"]
     return _accounting(f, t)

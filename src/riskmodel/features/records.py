@@ -1,8 +1,16 @@
-"""Features of dated rows: risk events, the register, support, visits; and of assets held.
+"""Features of what stands in rows of its own: dated rows, assets, members, and observations.
 
-Conditions as declared under ``where``: column to a value, a list of values, or a range.
+Dated rows are risk events, the register, support and visits; conditions as declared under ``where`` are a
+column with a value, a list of values, or a range.
 
-Features of the members present: how many are so, shares, ages.
+An observation is a day with a figure. For source ``indicators`` it is the date of an item. For ``accounts``
+it is the end of a month in which the household has a known income: every quantity of
+`riskmodel.households.accounts`, and beside them ``line_ratio`` (income per head over the line of that time),
+``line_share`` (the line over it, at most `MAX_LINE_SHARE`), ``line_log`` (minus its logarithm: 0 at
+the line, above 0 over it) and ``below`` (1 where it was below). Surveys that come back now and then, and
+offices that look once a year, have observations rather than months; ``lag`` counts known values back, and
+``window`` says how many months back they may lie. An account is taken as it was known at its own end, an
+indicator as it is known at as-of.
 """
 
 from __future__ import annotations
@@ -15,10 +23,32 @@ import ibis
 import ibis.expr.types as ir
 import pyarrow as pa
 
-from riskmodel.data import Shape, rows_table
-from riskmodel.features.aggregates import AGGREGATES, BLOCK_PREFIX, CODE_COLUMNS, DatedRows, Members
+from riskmodel.data import Shape, fetch_frame, month_end, rows_table
+from riskmodel.errors import SpecError
+from riskmodel.features import derived
+from riskmodel.features.aggregates import (
+    AGGREGATES,
+    BLOCK_PREFIX,
+    CODE_COLUMNS,
+    DECIMALS,
+    DatedRows,
+    Members,
+    Observations,
+)
 from riskmodel.features.declaration import Feature
-from riskmodel.households import PRESENT_MEMBERS, Moment, add_months, valid_on
+from riskmodel.features.derived import line_of
+from riskmodel.households import (
+    PRESENT_MEMBERS,
+    KnownCounty,
+    Moment,
+    add_months,
+    as_moments,
+    known_county,
+    last_complete_month,
+    valid_on,
+    window_end,
+)
+from riskmodel.rules import RelativeLine
 
 
 def conditions_hold(t: ir.Table, where: Mapping[str, Any]) -> ir.BooleanValue:
@@ -130,3 +160,143 @@ def _known_or_null(f: Feature, g: ir.Table) -> ir.Value:
     for column in _member_columns(f):
         value = ibis.ifelse(g[f"known_{column}"] > 0, value, ibis.null("float64"))
     return value
+
+
+RATIO, SHARE, LOG, BELOW = "line_ratio", "line_share", "line_log", "below"
+# Stands for "no income at all", where the share has no value; finite, so that means are.
+MAX_LINE_SHARE = 1_000.0
+
+
+def indicator_features(county: Shape, features: Sequence[Feature], windows: ir.Table) -> ir.Table:
+    """Return the features of items of ``indicators``."""
+    items = sorted({str(f.column) for f in features})
+    corrected = county.facts.get("corrected.indicators", False)
+    # A corrected row holds from one moment to another, so then every moment has rows of its own.
+    t = county.rows("indicators") if corrected else county.table("indicators")
+    by = [*(KEY if corrected else ["household_id"]), "date", "known_on"]
+    t = t.filter(t["item"].isin(items))
+    wide = t.group_by(by).agg(
+        **{
+            _observed_column(i): ibis.ifelse(t["item"] == item, t.value, None).max()
+            for i, item in enumerate(items)
+        }
+    )
+    names = {item: _observed_column(i) for i, item in enumerate(items)}
+    return _observed_features(wide, features, names, windows)
+
+
+def account_features(
+    county: Shape,
+    line: float | RelativeLine,
+    features: Sequence[Feature],
+    quantities: ir.Table,
+    windows: ir.Table,
+) -> ir.Table:
+    """Return the features of accounts at the end of every month with income, this one and earlier ones."""
+    t = quantities.filter(quantities.pcni.notnull())
+    t = t.left_join(line_of(line, quantities), "as_of", rname="{name}_line")
+    there = t.pcni > t.line / MAX_LINE_SHARE
+    share = ibis.ifelse(there, t.line / t.pcni.nullif(0), ibis.literal(MAX_LINE_SHARE))
+    below = t.pcni.round(DECIMALS) < t.line.round(DECIMALS)
+    t = t.mutate(
+        **{RATIO: t.pcni / t.line.nullif(0), SHARE: share, LOG: -share.ln(), BELOW: below.cast("int32")}
+    )
+    columns = sorted({str(f.column) for f in features})
+    for column in columns:
+        if column not in t.columns or not (t[column].type().is_numeric() or t[column].type().is_boolean()):
+            raise SpecError(
+                f"feature on accounts: column: {column!r} is no number of the accounting; there are: "
+                f"{', '.join(c for c in t.columns if t[c].type().is_numeric())}"
+            )
+    names = {column: _observed_column(i) for i, column in enumerate(columns)}
+    values = {name: _number(t[column]) for column, name in names.items()}
+    wide = t.select("household_id", date=t.as_of, known_on=t.known_by, **values)
+    return _observed_features(
+        wide, features, {column: _observed_column(i) for i, column in enumerate(columns)}, windows
+    )
+
+
+def finish_observation(f: Feature, t: ir.Table, county: Shape) -> ir.Value:
+    """Apply ``per``; a source that the county does not have gives nulls."""
+    if not (f.source == "accounts" or county.has(f.source)):
+        return ibis.null("float64")
+    return derived.per_unit(f, t[f"{BLOCK_PREFIX}{f.id}"], t)
+
+
+def known_at_account_ends(known: KnownCounty, features: Sequence[Feature]) -> KnownCounty:
+    """Return the county as known at the ends of the months with income that any feature can reach."""
+    t = fetch_frame(known, _income_months)["month_to"]
+    when = known.moments
+    last = max(last_complete_month(m.as_of) for m in when)
+    windows = [f.window for f in features]
+    reach = None if None in windows else max(w for w in windows if w is not None)
+    first = 0 if reach is None else min(last_complete_month(m.as_of) for m in when) - reach + 1
+    ends = as_moments(month_end(int(m)) for m in t if first <= m <= last)
+    return known_county(known.county, ends)
+
+
+def _income_months(county: Shape) -> ir.Table:
+    return county.table("income").select("month_to").distinct()
+
+
+def observation_windows(features: Sequence[Feature], when: Sequence[Moment]) -> pa.Table:
+    """Return the day before each window of observations begins: ``as_of, known_by, ago{months}``."""
+    windows = sorted({f.window for f in features if f.window})
+    rows = [
+        {"as_of": m.as_of, "known_by": m.known_by} | {f"ago{w}": window_end(m.as_of, -w) for w in windows}
+        for m in when
+    ]
+    columns = ["as_of", "known_by", *(f"ago{w}" for w in windows)]
+    return rows_table(rows, **dict.fromkeys(columns, "date"))
+
+
+def _number(value: ir.Value) -> ir.FloatingValue:
+    return (value.cast("int32") if value.type().is_boolean() else value).cast("float64")
+
+
+def _observed_column(i: int) -> str:
+    return f"v{i}"
+
+
+def _observed_features(
+    wide: ir.Table, features: Sequence[Feature], names: dict[str, str], windows: ir.Table
+) -> ir.Table:
+    """Aggregate ``household_id, [as_of,] date, known_on, v0, v1, …`` to one row per household and as-of."""
+    t = _in_reach(wide, features, windows)
+    lagged = sorted({names[str(f.column)] for f in features if f.lag})
+    t = t.mutate(**{f"back_{c}": _values_back(t, c) for c in lagged})
+    return t.group_by(KEY).agg(**{f.id: _observed_value(f, t, names[str(f.column)]) for f in features})
+
+
+def _in_reach(wide: ir.Table, features: Sequence[Feature], days: ir.Table) -> ir.Table:
+    """Attach the as-of dates at which each observation is known and in reach, and ``order`` in time."""
+    own = "as_of" in wide.columns
+    t = wide.inner_join(days, "as_of") if own else wide.cross_join(days)
+    t = t.filter((t.date <= t.as_of) & (t.known_on <= t.known_by))
+    if all(f.window for f in features):
+        t = t.filter(t.date > t[f"ago{max(f.window or 0 for f in features)}"])
+    day = 86400
+    # Of two rows of one day the later recorded one is the later one.
+    order = (t.date.epoch_seconds() // day) * 100_000 + t.known_on.epoch_seconds() // day
+    return t.mutate(
+        order=order.cast("int64"),
+        month=(t.date.year() * 12 + t.date.month() - 1).cast("int32"),
+        as_of_month=(t.as_of.year() * 12 + t.as_of.month() - 1).cast("int32"),
+    )
+
+
+def _values_back(t: ir.Table, column: str) -> ir.Value:
+    """Return how many known values of a column lie between a row and as-of."""
+    return ibis.row_number().over(group_by=[*KEY, t[column].isnull()], order_by=ibis.desc("order"))
+
+
+def _observed_value(f: Feature, t: ir.Table, column: str) -> ir.Value:
+    value = t[column]
+    inside = value.notnull()
+    if f.window:
+        inside = inside & (t.date > t[f"ago{f.window}"])
+    if f.where:  # counted back among all known values, whatever they are
+        inside = inside & in_range(value, f.where["value"]).fill_null(False)
+    counted = inside & (t[f"back_{column}"] == f.lag) if f.lag else inside
+    observations = Observations(t, value, inside, counted)
+    return AGGREGATES[f.aggregate].observed(observations).cast("float64")  # type: ignore[misc]  # declarations are checked

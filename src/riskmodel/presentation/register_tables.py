@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,62 +31,14 @@ from riskmodel.register import (
 )
 
 PrintedRow = tuple[Value, ...]
-
-
-def printed(
-    id: str,  # the anchor on a page
-    sheet: str,
-    title: str,
-    columns: Sequence[Column],
-    rows: Sequence[PrintedRow],
-    notes: Sequence[str] = (),
-    totals: Collection[int] = (),
-    labels: int = 1,
-) -> Table:
-    """Return a printed table; ``totals`` are the rows that sum others, ``labels`` say what a row is."""
-    marked = [Row(row, "total" if i in totals else "") for i, row in enumerate(rows)]
-    return Table(list(columns), marked, id=id, sheet=sheet, title=title, notes=notes, labels=labels)
+HOUSEHOLDS, PAIR = ("hh",), ("hh", "p")
+KINDS: dict[str, Kind] = {"percent": "share"}  # of columns that are no counts
+PERSONS_ONLY = "natural"  # births and deaths change persons, never the number of households
 
 
 def ratio(part: int | None, whole: int | None) -> float | None:
     """Return a share, None where there is nothing to be a share of."""
     return None if part is None or not whole else part / whole
-
-
-def pair(top: str, lang: Language, *, percent: bool = False, items: bool = False) -> tuple[Column, ...]:
-    """Return the columns households and persons under one heading, and what else is asked for."""
-    names: list[tuple[str, Kind]] = [("hh", "count"), ("p", "count")]
-    if items:
-        names.append(("items", "count"))
-    if percent:
-        names.append(("percent", "share"))
-    return tuple(Column(phrase(name, lang), kind, group=top) for name, kind in names)
-
-
-def label(name: str, lang: Language) -> Column:
-    """Return a column that labels rows."""
-    return Column(phrase(name, lang), "label")
-
-
-def heads(categories: Iterable[str], lang: Language) -> list[str]:
-    """Return the headings of categories, the total last."""
-    return [*(category_name(c, lang) for c in categories), phrase("total", lang)]
-
-
-def office_tables(accounts: RegisterAccounts, lang: Language, period: str) -> list[Table]:
-    """Return the printed office tables; one whose data are absent says so and has no rows."""
-    out: list[Table] = []
-    for name, spec in office_table_specs().tables.items():
-        title = phrase("table", lang, number=spec.number, name=spec.text(lang))
-        notes = [period, spec.note.text(lang)]
-        notes += [phrase("percent_is", lang, of=spec.of.text(lang))] if spec.of else []
-        notes.append(phrase("source", lang, source=spec.source))
-        if name in accounts.tables:
-            out += _SHAPES[name](accounts, name, title, tuple(notes), lang)
-        else:
-            absent = phrase("absent", lang, tables=", ".join(spec.needs))
-            out.append(printed(name, title, title, (label("line", lang),), (), (*notes, absent)))
-    return out
 
 
 def _two_ways(
@@ -96,185 +49,270 @@ def _two_ways(
     return counts_by_key(pd.concat([frame, summed], ignore_index=True), [row, column], values)
 
 
-def _causes(
-    accounts: RegisterAccounts, name: str, title: str, notes: tuple[str, ...], lang: Language
-) -> list[Table]:
-    frame = accounts.tables[name]
-    out = []
-    for stock in ("ever", "open"):
-        some = frame[frame["stock"] == stock]
-        cells = _two_ways(some, "cause", "category", ["hh", "p", "also_hh"])
-        order = list(dict.fromkeys(some["cause"]))
-        wide = [*accounts.categories, ALL]
-        sums = {c: [sum(cells.get((cause, c), [0, 0])[i] for cause in order) for i in (0, 1)] for c in wide}
-        columns = [label("cause", lang)]
-        for top in heads(accounts.categories, lang):
-            columns += pair(top, lang, percent=True)
-        columns.append(Column(phrase("hh", lang), "count", group=phrase("also", lang)))
-        rows: list[tuple[Value, ...]] = []
-        for cause in order:
-            row: list[Value] = [_cause(cause, lang)]
-            for c in wide:
-                hh, p = cells.get((cause, c), [0, 0])[:2]
-                row += [hh, p, ratio(hh, sums[c][0])]
-            rows.append((*row, cells[cause, ALL][2]))
-        last = [v for c in wide for v in (*sums[c], ratio(sums[c][0], sums[c][0]))]
-        rows.append((phrase("total", lang), *last, None))
-        heading = f"{title}（{register_vocabulary().stocks[stock].text(lang)}）"
-        sheet = title if stock == "ever" else f"{title} 2"
-        out.append(printed(f"{name}-{stock}", sheet, heading, columns, rows, notes, {len(order)}))
-    return out
+@dataclass(frozen=True)
+class _Printer:
+    """Prints one table of the accounts in one language: its columns by category, its rows, its totals."""
 
+    accounts: RegisterAccounts
+    lang: Language
+    id: str
+    sheet: str
+    title: str
+    notes: tuple[str, ...]
 
-def _dynamic(
-    accounts: RegisterAccounts, name: str, title: str, notes: tuple[str, ...], lang: Language
-) -> list[Table]:
-    frame = accounts.tables[name]
-    cells = _two_ways(frame[frame["category"] != ALL], "line", "category", ["hh", "p"])
-    columns = [label("line", lang)]
-    for top in heads(accounts.categories, lang):
-        columns += pair(top, lang)
-    rows = []
-    for line, word in office_table_specs().dynamic.items():
-        row: list[Value] = [word.text(lang)]
-        for c in (*accounts.categories, ALL):
+    @property
+    def frame(self) -> pd.DataFrame:
+        """The office table that is printed."""
+        return self.accounts.tables[self.id]
+
+    @property
+    def wide(self) -> tuple[str, ...]:
+        """The categories, their sum last."""
+        return (*self.accounts.categories, ALL)
+
+    def say(self, name: str, **values: Any) -> str:
+        """Return a phrase of the register in the table's language."""
+        return phrase(name, self.lang, **values)
+
+    def total_or(self, code: str, name: Callable[[str, Language], str] | None = None) -> str:
+        """Return what a code is called; the sum over all is the total."""
+        return self.say("total") if code == ALL else name(code, self.lang) if name else code
+
+    def label(self, name: str) -> Column:
+        """Return a column that labels rows."""
+        return Column(self.say(name), "label")
+
+    def under(self, top: str, *names: str) -> list[Column]:
+        """Return columns of counts and shares under one heading."""
+        return [Column(self.say(name), KINDS.get(name, "count"), group=top) for name in names]
+
+    def by_category(self, first: str, *names: str) -> list[Column]:
+        """Return a label, then the same columns under each category and under the total."""
+        tops = [self.total_or(code, category_name) for code in self.wide]
+        return [self.label(first), *(column for top in tops for column in self.under(top, *names))]
+
+    def row(self, first: str, values: Callable[[str], Sequence[Value]]) -> PrintedRow:
+        """Return a row: its label, then the values of each category and of the total."""
+        return (first, *(value for code in self.wide for value in values(code)))
+
+    def table(
+        self,
+        columns: Sequence[Column],
+        rows: Sequence[PrintedRow],
+        totals: Collection[int] = (),
+        labels: int = 1,
+    ) -> Table:
+        """Return the printed table; ``totals`` are the rows that sum others, ``labels`` say what a row is."""
+        marked = [Row(row, "total" if i in totals else "") for i, row in enumerate(rows)]
+        return Table(
+            list(columns),
+            marked,
+            id=self.id,
+            sheet=self.sheet,
+            title=self.title,
+            notes=self.notes,
+            labels=labels,
+        )
+
+    def causes(self) -> list[Table]:
+        """Causes of households under watch: those ever identified, and those still open on a second sheet."""
+        return [self._causes("ever", self.title), self._causes("open", f"{self.title} 2")]
+
+    def _causes(self, stock: str, sheet: str) -> Table:
+        frame = self.frame[self.frame["stock"] == stock]
+        cells = _two_ways(frame, "cause", "category", ["hh", "p", "also_hh"])
+        order = list(dict.fromkeys(frame["cause"]))
+        sums = {c: [sum(cells.get((k, c), [0, 0])[i] for k in order) for i in (0, 1)] for c in self.wide}
+
+        def counts(cause: str, c: str) -> list[Value]:
+            hh, p = sums[c] if cause == ALL else cells.get((cause, c), [0, 0])[:2]
+            return [hh, p, ratio(hh, sums[c][0])]
+
+        rows = [(*self.row(_cause(k, self.lang), partial(counts, k)), cells[k, ALL][2]) for k in order]
+        rows.append((*self.row(self.say("total"), partial(counts, ALL)), None))
+        columns = [*self.by_category("cause", *PAIR, "percent"), *self.under(self.say("also"), *HOUSEHOLDS)]
+        title = f"{self.title}（{register_vocabulary().stocks[stock].text(self.lang)}）"
+        own = replace(self, id=f"{self.id}-{stock}", sheet=sheet, title=title)
+        return own.table(columns, rows, {len(order)})
+
+    def dynamic(self) -> list[Table]:
+        """How many were registered, left and remain."""
+        frame = self.frame
+        cells = _two_ways(frame[frame["category"] != ALL], "line", "category", ["hh", "p"])
+
+        def counts(line: str, c: str) -> list[Value]:
             hh, p = cells.get((line, c), [0, 0])
-            row += [None if line.startswith("natural") else hh, p]
-        rows.append(tuple(row))
-    registered = frame.loc[frame["line"] == "registered", "p"].sum()
-    remaining = cells.get(("remaining", ALL), [0, 0])[1]
-    share = ratio(remaining, int(registered))
-    percent = "" if share is None else f"{share:.2%}"
-    of = phrase("of_registered", lang, p=remaining, of=registered, share=percent)
-    totals = {len(rows) - 1}
-    return [printed(name, title, title, columns, rows, (*notes, of) if percent else notes, totals)]
+            return [None if line.startswith(PERSONS_ONLY) else hh, p]
 
+        lines = office_table_specs().dynamic
+        rows = [self.row(word.text(self.lang), partial(counts, line)) for line, word in lines.items()]
+        registered = frame.loc[frame["line"] == "registered", "p"].sum()
+        remaining = cells.get(("remaining", ALL), [0, 0])[1]
+        share = ratio(remaining, int(registered))
+        of = () if share is None else (
+            self.say("of_registered", p=remaining, of=registered, share=f"{share:.2%}"),
+        )  # fmt: skip
+        own = replace(self, notes=(*self.notes, *of))
+        return [own.table(self.by_category("line", *PAIR), rows, {len(rows) - 1})]
 
-def _natural(
-    accounts: RegisterAccounts, name: str, title: str, notes: tuple[str, ...], lang: Language
-) -> list[Table]:
-    frame = accounts.tables[name]
-    columns = [label("reason", lang)]
-    columns += [Column(phrase("p", lang), "count", group=top) for top in heads(accounts.categories, lang)]
-    rows: list[tuple[Value, ...]] = []
-    totals = []
-    for direction, words in (
-        ("increase", register_vocabulary().increase),
-        ("decrease", register_vocabulary().decrease),
-    ):
-        some = frame[frame["direction"] == direction]
-        cells = _two_ways(some, "reason", "category", ["p"])
-        wide = (*accounts.categories, ALL)
-        totals.append(len(rows))
-        sums = [sum(cells.get((reason, c), [0])[0] for reason in words) for c in wide]
-        rows.append((phrase(direction, lang), *sums))
-        for reason, word in words.items():
-            rows.append((f"　{word.text(lang)}", *(cells.get((reason, c), [0])[0] for c in wide)))
-    return [printed(name, title, title, columns, rows, notes, frozenset(totals))]
+    def natural(self) -> list[Table]:
+        """Persons who came and left by reason, below the sum of each direction."""
+        rows: list[PrintedRow] = []
+        totals = []
+        for direction in ("increase", "decrease"):
+            words = getattr(register_vocabulary(), direction)
+            cells = _two_ways(self.frame[self.frame["direction"] == direction], "reason", "category", ["p"])
 
+            def persons(reasons: Iterable[str], c: str, cells: Any = cells) -> list[Value]:
+                return [sum(cells.get((reason, c), [0])[0] for reason in reasons)]
 
-def _measures(
-    accounts: RegisterAccounts, name: str, title: str, notes: tuple[str, ...], lang: Language
-) -> list[Table]:
-    frame = accounts.tables[name]
-    cells = _two_ways(frame, "measure", "category", ["hh", "p", "items", "of_hh"])
-    columns = [label("measure", lang)]
-    for top in heads(accounts.categories, lang):
-        columns += pair(top, lang, percent=True, items=True)
-    order = list(dict.fromkeys(frame["measure"]))
-    rows = []
-    for measure in order:
-        row: list[Value] = [_measure(measure, lang)]
-        for c in (*accounts.categories, ALL):
-            hh, p, items, of = cells.get((measure, c), [0, 0, 0, 0])
-            row += [hh, p, items, ratio(hh, of)]
-        rows.append(tuple(row))
-    totals = frozenset({order.index(ANY)} if ANY in order else ())
-    return [printed(name, title, title, columns, rows, notes, totals)]
+            totals.append(len(rows))
+            rows.append(self.row(self.say(direction), partial(persons, words)))
+            rows += [self.row(f"　{w.text(self.lang)}", partial(persons, [r])) for r, w in words.items()]
+        return [self.table(self.by_category("reason", "p"), rows, totals)]
 
+    def measures(self) -> list[Table]:
+        """Households, persons and items of support by measure."""
+        cells = _two_ways(self.frame, "measure", "category", ["hh", "p", "items", "of_hh"])
 
-def _single_cause(
-    accounts: RegisterAccounts, name: str, title: str, notes: tuple[str, ...], lang: Language
-) -> list[Table]:
-    frame = accounts.tables[name]
-    given = set(frame.loc[frame["hh"] > 0, "measure"])
-    measures = [m for m in dict.fromkeys(frame["measure"]) if m in given or m == ANY]
-    columns = [label("cause", lang), Column(phrase("hh", lang), "count", group=phrase("single", lang))]
-    for measure in measures:
-        columns += [
-            Column(phrase("hh", lang), "count", group=_measure(measure, lang)),
-            Column(phrase("percent", lang), "share", group=_measure(measure, lang)),
+        def counts(measure: str, c: str) -> list[Value]:
+            *figures, of = cells.get((measure, c), [0, 0, 0, 0])
+            return [*figures, ratio(figures[0], of)]
+
+        order = list(dict.fromkeys(self.frame["measure"]))
+        rows = [self.row(_measure(m, self.lang), partial(counts, m)) for m in order]
+        totals = [i for i, measure in enumerate(order) if measure == ANY]
+        return [self.table(self.by_category("measure", *PAIR, "items", "percent"), rows, totals)]
+
+    def single_cause(self) -> list[Table]:
+        """Support of households with one cause, by cause and measure."""
+        frame = self.frame
+        used = {ANY, *frame.loc[frame["hh"] > 0, "measure"]}
+        measures = [m for m in dict.fromkeys(frame["measure"]) if m in used]
+        columns = [self.label("cause"), *self.under(self.say("single"), *HOUSEHOLDS)]
+        columns += [c for m in measures for c in self.under(_measure(m, self.lang), *HOUSEHOLDS, "percent")]
+        cells = _two_ways(frame, "measure", "cause", ["hh", "of_hh"])
+        rows: list[PrintedRow] = []
+        for cause in dict.fromkeys([*frame["cause"], ALL]):
+            of = cells[ANY, cause][1]
+            shares = [v for m in measures for v in (cells[m, cause][0], ratio(cells[m, cause][0], of))]
+            rows.append((self.total_or(cause, _cause), of, *shares))
+        return [self.table(columns, rows, {len(rows) - 1})]
+
+    def bands(self) -> list[Table]:
+        """Households and persons by income band, in each township and group."""
+        keys, bands = ["township", "group", "band"], income_bands()
+        summed = self.frame.groupby(keys[1:], sort=False)[[*PAIR]].sum().reset_index().assign(township=ALL)
+        cells = counts_by_key(pd.concat([self.frame, summed], ignore_index=True), keys, [*PAIR])
+        columns = [self.label("township"), self.label("group")]
+        columns += [c for band in bands for c in self.under(_band(band, self.lang), *PAIR, "percent")]
+        rows: list[PrintedRow] = []
+        totals: list[int] = []
+        for township in [*sorted(set(self.frame["township"])), ALL]:
+            for group, word in office_table_specs().groups.items():
+                counts = [cells[township, group, band] for band in bands]
+                hh, p = map(sum, zip(*counts, strict=True))
+                shares = [v for c in counts for v in (*c, ratio(c[0], hh))]
+                totals += [len(rows)] if township == ALL else []
+                rows.append((self.total_or(township), word.text(self.lang), *shares, hh, p))
+        return [self.table([*columns, *self.under(self.say("total"), *PAIR)], rows, totals, labels=2)]
+
+    def workload(self) -> list[Table]:
+        """Visits, proposals and confirmations in each township."""
+        lines = office_table_specs().workload
+        known = counts_by_key(self.frame.dropna(), ["township", "line"], ["n"])
+        places = list(dict.fromkeys(self.frame["township"]))
+        # A sum with nothing known in it is unknown, not zero.
+        values_of = {line: [known[t, line][0] for t in places if (t, line) in known] for line in lines}
+        known |= {(ALL, line): [sum(values)] for line, values in values_of.items() if values}
+        rows: list[PrintedRow] = []
+        for place in [*places, ALL]:
+            counts = {line: known[place, line][0] if (place, line) in known else None for line in lines}
+            confirmed = ratio(counts["households_confirmed"], counts["households_met"])
+            rows.append((self.total_or(place, _place), *counts.values(), confirmed))
+        columns = [self.label("township"), *(Column(w.text(self.lang), "count") for w in lines.values())]
+        return [self.table([*columns, Column(self.say("yield"), "share")], rows, {len(rows) - 1})]
+
+    def lines_by_category(self, stock: str) -> Table:
+        """One stock of the register: each line of its account, by category."""
+        lines = register_vocabulary().lines
+        every = self.accounts.by("stock", "category")
+        every = every[every["stock"] == stock]
+        cells = self._with_total(every, "category", stock)
+        shown = _shown(every, stock)
+        rows = [self.row(lines[n].text(self.lang), partial(_pair, cells, line=n)) for n in shown]
+        totals = [i for i, line in enumerate(shown) if line in ("opening", "closing")]
+        return self.table(self.by_category("line", *PAIR), rows, totals)
+
+    def lines_by_township(self) -> Table:
+        """Households under watch: each line of their account, by township."""
+        lines = register_vocabulary().lines
+        every = self.accounts.by("stock", "township")
+        every = every[every["stock"] == "open"]
+        cells = self._with_total(every, "township", "open")
+        shown = _shown(every, "open")
+        first = {line: 1 if lines[line].persons_only else 0 for line in shown}
+        columns = [self.label("township")]
+        columns += [c for n in shown for c in self.under(lines[n].text(self.lang), *PAIR[first[n] :])]
+        places = sorted(set(self.accounts.lines["township"]), key=lambda t: (t == UNKNOWN, t))
+        rows: list[PrintedRow] = [
+            (self.total_or(t, _place), *(v for n in shown for v in _pair(cells, t, n)[first[n] :]))
+            for t in (*places, ALL)
         ]
-    cells = _two_ways(frame, "measure", "cause", ["hh", "of_hh"])
-    rows = []
-    for cause in dict.fromkeys([*frame["cause"], ALL]):
-        of = cells[ANY, cause][1]
-        row: list[Value] = [phrase("total", lang) if cause == ALL else _cause(cause, lang), of]
-        for measure in measures:
-            hh = cells[measure, cause][0]
-            row += [hh, ratio(hh, of)]
-        rows.append(tuple(row))
-    return [printed(name, title, title, columns, rows, notes, {len(rows) - 1})]
+        return self.table(columns, rows, {len(rows) - 1})
+
+    def _with_total(self, every: pd.DataFrame, key: str, stock: str) -> dict[tuple[str, ...], list[int]]:
+        """Return counts by key and line, those of the whole stock under the key ``all``."""
+        total = self.accounts.by("stock")
+        total = total[total["stock"] == stock].assign(**{key: ALL})
+        return counts_by_key(pd.concat([every, total], ignore_index=True), [key, "line"], [*PAIR])
+
+    def findings(self) -> Table:
+        """Contradictions of the register, household by household."""
+        names = (
+            "household",
+            "township",
+            "date",
+            "event",
+            "finding",
+            "earlier_event",
+            "earlier_date",
+            "in_period",
+        )
+        found = findings_in_words(self.accounts, self.lang)
+        own = self if len(found) else replace(self, notes=(*self.notes, self.say("no_findings")))
+        rows = list(found.itertuples(index=False, name=None))
+        return own.table([self.label(name) for name in names], rows, labels=2)
 
 
-def _bands(
-    accounts: RegisterAccounts, name: str, title: str, notes: tuple[str, ...], lang: Language
-) -> list[Table]:
-    frame = accounts.tables[name]
-    columns = [label("township", lang), label("group", lang)]
-    for band in income_bands():
-        columns += pair(_band(band, lang), lang, percent=True)
-    columns += pair(phrase("total", lang), lang)
-    summed = (
-        frame.groupby(["group", "band"], sort=False)[["hh", "p"]].sum().reset_index().assign(township=ALL)
-    )
-    keys = ["township", "group", "band"]
-    cells = counts_by_key(pd.concat([frame, summed], ignore_index=True), keys, ["hh", "p"])
-    rows: list[tuple[Value, ...]] = []
-    totals: list[int] = []
-    for township in [*sorted(set(frame["township"])), ALL]:
-        for group, word in office_table_specs().groups.items():
-            counts = [cells[township, group, band] for band in income_bands()]
-            hh, p = (sum(c[i] for c in counts) for i in (0, 1))
-            row: list[Value] = [phrase("total", lang) if township == ALL else township, word.text(lang)]
-            for c in counts:
-                row += [c[0], c[1], ratio(c[0], hh)]
-            totals += [len(rows)] if township == ALL else []
-            rows.append((*row, hh, p))
-    return [printed(name, title, title, columns, rows, notes, frozenset(totals), labels=2)]
-
-
-def _workload(
-    accounts: RegisterAccounts, name: str, title: str, notes: tuple[str, ...], lang: Language
-) -> list[Table]:
-    frame = accounts.tables[name]
-    columns = [label("township", lang)]
-    columns += [Column(word.text(lang), "count") for word in office_table_specs().workload.values()]
-    columns.append(Column(phrase("yield", lang), "share"))
-    lines = list(office_table_specs().workload)
-    known = counts_by_key(frame.dropna(), ["township", "line"], ["n"])
-    places = list(dict.fromkeys(frame["township"]))
-    # A sum with nothing known in it is unknown, not zero.
-    values_of = {line: [known[t, line][0] for t in places if (t, line) in known] for line in lines}
-    known |= {(ALL, line): [sum(values)] for line, values in values_of.items() if values}
-    rows: list[tuple[Value, ...]] = []
-    for place in [*places, ALL]:
-        counts = {line: known[place, line][0] if (place, line) in known else None for line in lines}
-        shown = {ALL: phrase("total", lang), UNKNOWN: phrase("unknown", lang)}.get(place, place)
-        confirmed = ratio(counts["households_confirmed"], counts["households_met"])
-        rows.append((shown, *counts.values(), confirmed))
-    return [printed(name, title, title, columns, rows, notes, {len(rows) - 1})]
-
-
-_SHAPES: dict[str, Callable[[RegisterAccounts, str, str, tuple[str, ...], Language], list[Table]]] = {
-    "causes": _causes,
-    "dynamic": _dynamic,
-    "natural": _natural,
-    "measures": _measures,
-    "single_cause": _single_cause,
-    "bands": _bands,
-    "workload": _workload,
+_SHAPES: dict[str, Callable[[_Printer], list[Table]]] = {
+    "causes": _Printer.causes,
+    "dynamic": _Printer.dynamic,
+    "natural": _Printer.natural,
+    "measures": _Printer.measures,
+    "single_cause": _Printer.single_cause,
+    "bands": _Printer.bands,
+    "workload": _Printer.workload,
 }
+
+
+def office_tables(accounts: RegisterAccounts, lang: Language, period: str) -> list[Table]:
+    """Return the printed office tables; one whose data are absent says so and has no rows."""
+    out: list[Table] = []
+    for name, spec in office_table_specs().tables.items():
+        title = phrase("table", lang, number=spec.number, name=spec.text(lang))
+        notes = [period, spec.note.text(lang)]
+        notes += [phrase("percent_is", lang, of=spec.of.text(lang))] if spec.of else []
+        notes.append(phrase("source", lang, source=spec.source))
+        if name not in accounts.tables:
+            notes.append(phrase("absent", lang, tables=", ".join(spec.needs)))
+        printer = _Printer(accounts, lang, name, title, title, tuple(notes))
+        out += (
+            _SHAPES[name](printer)
+            if name in accounts.tables
+            else [printer.table([printer.label("line")], [])]
+        )
+    return out
 
 
 def _cause(code: str, lang: Language) -> str:
@@ -283,6 +321,10 @@ def _cause(code: str, lang: Language) -> str:
 
 def _measure(code: str, lang: Language) -> str:
     return phrase("any", lang) if code == ANY else code_name("support", "measure", code, lang)
+
+
+def _place(name: str, lang: Language) -> str:
+    return phrase("unknown", lang) if name == UNKNOWN else name
 
 
 def _band(band: str, lang: Language) -> str:
@@ -300,13 +342,20 @@ def _band(band: str, lang: Language) -> str:
 def register_tables(accounts: RegisterAccounts, lang: Language) -> tuple[Table, ...]:
     """Return every printed table of the accounts, in the order of sheets."""
     period = phrase("period", lang, first=accounts.first, last=accounts.last)
-    notes = tuple(phrase(name, lang) for name in ("balances", "restated", "present"))
-    own = (
-        _by_category(accounts, "open", "ledger", lang, (period, *notes)),
-        _by_category(accounts, "ever", "ever", lang, (period, *notes[1:])),
-        _by_township(accounts, lang, (period, *notes)),
+    balances, restated, present = (phrase(name, lang) for name in ("balances", "restated", "present"))
+
+    def own(id: str, name: str, *notes: str) -> _Printer:
+        sheet = phrase(name, lang)
+        title = sheet if name == "findings" else f"{phrase('title', lang)}　{sheet}"
+        return _Printer(accounts, lang, id, sheet, title, (period, *notes))
+
+    return (
+        own("ledger", "ledger", balances, restated, present).lines_by_category("open"),
+        own("ever", "ever", restated, present).lines_by_category("ever"),
+        own("townships", "townships", balances, restated, present).lines_by_township(),
+        *office_tables(accounts, lang, period),
+        own("findings", "findings").findings(),
     )
-    return (*own, *office_tables(accounts, lang, period), _findings(accounts, lang, period))
 
 
 def _shown(lines: pd.DataFrame, stock: str) -> list[str]:
@@ -318,95 +367,10 @@ def _shown(lines: pd.DataFrame, stock: str) -> list[str]:
     ]
 
 
-def _by_category(
-    accounts: RegisterAccounts, stock: str, name: str, lang: Language, notes: tuple[str, ...]
-) -> Table:
-    every = accounts.by("stock", "category")
-    every = every[every["stock"] == stock]
-    cells = counts_by_key(every, ["category", "line"], ["hh", "p"])
-    total = counts_by_key(accounts.by("stock"), ["stock", "line"], ["hh", "p"])
-    shown = _shown(every, stock)
-    columns = [label("line", lang)]
-    for top in heads(accounts.categories, lang):
-        columns += pair(top, lang)
-    rows = []
-    for line in shown:
-        row: list[Value] = [register_vocabulary().lines[line].text(lang)]
-        for category in accounts.categories:
-            row += _cells(cells, (category, line), line)
-        rows.append((*row, *_cells(total, (stock, line), line)))
-    return printed(
-        id=name,
-        sheet=phrase(name, lang),
-        title=f"{phrase('title', lang)}　{phrase(name, lang)}",
-        columns=columns,
-        rows=rows,
-        notes=notes,
-        totals=frozenset(i for i, line in enumerate(shown) if line in ("opening", "closing")),
-    )
-
-
-def _cells(cells: dict[tuple[str, ...], list[int]], key: tuple[str, str], line: str) -> list[Value]:
+def _pair(cells: dict[tuple[str, ...], list[int]], key: str, line: str) -> list[Value]:
     """Return households and persons of one line; no households where a line has persons only."""
-    hh, p = cells.get(key, [0, 0])
+    hh, p = cells.get((key, line), [0, 0])
     return [None if register_vocabulary().lines[line].persons_only else hh, p]
-
-
-def _by_township(accounts: RegisterAccounts, lang: Language, notes: tuple[str, ...]) -> Table:
-    every = accounts.by("stock", "township")
-    every = every[every["stock"] == "open"]
-    places = counts_by_key(every, ["township", "line"], ["hh", "p"])
-    total = counts_by_key(accounts.by("stock"), ["stock", "line"], ["hh", "p"])
-    shown = _shown(every, "open")
-    columns = [label("township", lang)]
-    for line in shown:
-        top = register_vocabulary().lines[line].text(lang)
-        both = pair(top, lang)
-        columns += both[1:] if register_vocabulary().lines[line].persons_only else both
-    names = sorted(set(accounts.lines["township"]), key=lambda t: (t == UNKNOWN, t))
-    rows: list[tuple[Value, ...]] = []
-    for name in names:
-        cells = [v for line in shown for v in _township_cells(places, (name, line), line)]
-        rows.append((phrase("unknown", lang) if name == UNKNOWN else name, *cells))
-    cells = [v for line in shown for v in _township_cells(total, ("open", line), line)]
-    rows.append((phrase("total", lang), *cells))
-    return printed(
-        id="townships",
-        sheet=phrase("townships", lang),
-        title=f"{phrase('title', lang)}　{phrase('townships', lang)}",
-        columns=columns,
-        rows=rows,
-        notes=notes,
-        totals={len(rows) - 1},
-    )
-
-
-def _township_cells(cells: dict[tuple[str, ...], list[int]], key: tuple[str, str], line: str) -> list[Value]:
-    both = _cells(cells, key, line)
-    return both[1:] if register_vocabulary().lines[line].persons_only else both
-
-
-def _findings(accounts: RegisterAccounts, lang: Language, period: str) -> Table:
-    names = (
-        "household",
-        "township",
-        "date",
-        "event",
-        "finding",
-        "earlier_event",
-        "earlier_date",
-        "in_period",
-    )
-    findings = findings_in_words(accounts, lang)
-    return printed(
-        id="findings",
-        sheet=phrase("findings", lang),
-        title=phrase("findings", lang),
-        columns=tuple(Column(phrase(n, lang), "label") for n in names),
-        rows=tuple(findings[list(findings.columns)].itertuples(index=False, name=None)),
-        notes=(period,) if len(findings) else (period, phrase("no_findings", lang)),
-        labels=2,
-    )
 
 
 def findings_in_words(accounts: RegisterAccounts, lang: Language) -> pd.DataFrame:

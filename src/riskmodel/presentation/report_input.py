@@ -11,7 +11,7 @@ from typing import Any
 import ibis
 import pandas as pd
 
-from riskmodel import evaluation, rules
+from riskmodel import evaluation
 from riskmodel.data import County, month_text
 from riskmodel.errors import InputRefused
 from riskmodel.evaluation import (
@@ -22,6 +22,7 @@ from riskmodel.evaluation import (
 from riskmodel.households import DateLike, KnownCounty, known_county
 from riskmodel.i18n import pair
 from riskmodel.presentation.page import embedded
+from riskmodel.presentation.worklist import listed_rule_sets
 from riskmodel.runs import open_run
 
 
@@ -325,9 +326,7 @@ def _rule_words(
     """Return what the list's rule sets call their categories and conditions; None for those of a review."""
     categories = {"none": dict(book["list"]["none"]), "unknown": dict(book["list"]["unknown"])}
     conditions: dict[str, dict[str, str] | None] = {}
-    names = set(frame["ruleset"].dropna()) if "ruleset" in frame else set()
-    for name in sorted(names & set(rules.available_rule_sets())):
-        ruleset = rules.load_rules(name)
+    for ruleset in listed_rule_sets(frame):
         categories |= {c.id: pair(c) for c in ruleset.categories}
         conditions |= {i: pair(c) if c.applies is None else None for i, c in ruleset.conditions.items()}
     return categories, conditions

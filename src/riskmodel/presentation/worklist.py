@@ -13,10 +13,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from riskmodel import rules
 from riskmodel.errors import UsageError
-from riskmodel.i18n import LANGUAGES, Language, check_language, section, text
-from riskmodel.presentation.table import NOTHING, Cell, Column, Row, Table
+from riskmodel.i18n import LANGUAGES, Language, check_language, pair, section, text
+from riskmodel.presentation.table import NOTHING, Cell, Column, Row, Table, plain_value
 from riskmodel.presentation.workbook import HEADER_HEIGHT, Workbook, lines_table, open_workbook
+from riskmodel.rules import RuleSet
 from riskmodel.scoring import ENTRY_KINDS, Worklist, code_words, declared_columns, join_names
 from riskmodel.scoring import Column as ListColumn
 
@@ -69,8 +71,7 @@ def rows_in_words(rows: pd.DataFrame, columns: list[ListColumn], lang: Language)
 
 
 def _plain(value: object, words: Mapping[str, str]) -> object:
-    if value is None or value is pd.NaT or value is pd.NA or value != value:
-        return None
+    value = plain_value(value)
     return words.get(value, value) if isinstance(value, str) else value
 
 
@@ -125,18 +126,18 @@ def plan_words(listed: pd.DataFrame, lang: str) -> list[str]:
 
 def _why(rows: pd.DataFrame, lang: Language) -> list[object]:
     """Return one cell a household: the rules' grounds, the model's reasons, or that it was drawn."""
-    rules = _conditions(rows, lang) if "rule_conditions" in rows else [None] * len(rows)
+    conditions = _conditions(rows, lang) if "rule_conditions" in rows else [None] * len(rows)
     flagged = rows["flagged"].eq(True) if "flagged" in rows else pd.Series(False, rows.index)
     urgency = rows["urgency"] if "urgency" in rows else pd.Series("", rows.index)
     alone = {"lot": "by_lot", "card_due": "by_card", "chance": "by_many", "beyond": "by_many"}
     blind = _unknown_incomes(rows, lang)
     out: list[object] = []
-    for grounds, given, is_flagged, code, why in zip(
-        rules, reasons(rows, lang), flagged, urgency, blind, strict=True
+    for grounds, said, is_flagged, code, why in zip(
+        conditions, reasons(rows, lang), flagged, urgency, blind, strict=True
     ):
         head = [why] if why else []
         head += [phrase("by_rule", lang, said=grounds)] if is_flagged and grounds else []
-        lines = head + [f"{i}. {sentence}" for i, sentence in enumerate(given, 1)]
+        lines = head + [f"{i}. {sentence}" for i, sentence in enumerate(said, 1)]
         if code in alone and (not lines or code in ("lot", "card_due")):
             lines = [phrase(alone[code], lang), *lines]
         out.append("\n".join(lines) or None)
@@ -178,21 +179,19 @@ def _conditions(rows: pd.DataFrame, lang: Language) -> list[object]:
     return out
 
 
+def listed_rule_sets(rows: pd.DataFrame) -> list[RuleSet]:
+    """Return the rule sets that the verdicts of a list name, as far as they are here."""
+    names = set(rows["ruleset"].dropna()) if "ruleset" in rows else set()
+    return [rules.load_rules(name) for name in sorted(names & set(rules.available_rule_sets()))]
+
+
 def _rule_words(rows: pd.DataFrame, lang: Language) -> dict[tuple[str, str], str]:
     """Return what the rule sets of these rows call their categories and conditions."""
-    from riskmodel import rules
-
     out: dict[tuple[str, str], str] = {}
-    for name in sorted(set(rows.get("ruleset", pd.Series(dtype=object)).dropna())):
-        if name not in rules.available_rule_sets():
-            continue
-        found = rules.load_rules(name)
-        for kind, pairs in (
-            ("category", [(c.id, c) for c in found.categories]),
-            ("condition", list(found.conditions.items())),
-        ):
-            out |= {(kind, i): (w.zh if lang == "zh" else w.en) for i, w in pairs}
-        out |= {("review", i): c.zh for i, c in found.conditions.items() if c.applies is not None}
+    for ruleset in listed_rule_sets(rows):
+        out |= {("category", category.id): pair(category)[lang] for category in ruleset.categories}
+        for name, condition in ruleset.conditions.items():
+            out["condition" if condition.applies is None else "review", name] = pair(condition)[lang]
     return out
 
 

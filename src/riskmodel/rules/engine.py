@@ -330,11 +330,7 @@ def conditions_on_money(case: RuleCase) -> set[str]:
 
 
 def _first(cases: list[tuple[ir.Value, Any]], otherwise: Any) -> ir.Value:
-    return ibis.cases(*cases, else_=otherwise) if cases else _literal(otherwise)
-
-
-def _literal(value: Any) -> ir.Value:
-    return value if isinstance(value, ir.Value) else ibis.literal(value)
+    return ibis.cases(*cases, else_=otherwise) if cases else ibis.literal(otherwise)
 
 
 def _cases(

@@ -152,7 +152,7 @@ def evaluate_rule_sets(
     known = known_county(county, as_of)
     sets = [load_rules(r) for r in rulesets]
     score_rows = None if scores is None else score_table(scores, known.moments)
-    cases = [RuleCase(r, r.values(_own(params, r, sets))) for r in sets]
+    cases = [RuleCase(r, r.values(own_overrides(params, r, sets))) for r in sets]
     with backends.stored_figures(known, [test for c in cases for test in c.tests.values()]) as figures:
         for period in dict.fromkeys(c.period for c in cases):
             for case in (c for c in cases if c.period == period):
@@ -188,7 +188,7 @@ def _verdict_depends(
     return open_ended & two.to_numpy()
 
 
-def _own(params: Mapping[str, Any] | None, one: RuleSet, rulesets: list[RuleSet]) -> dict[str, Any]:
+def own_overrides(params: Mapping[str, Any] | None, one: RuleSet, rulesets: list[RuleSet]) -> dict[str, Any]:
     """Return the overrides that are this set's; one that no set knows is left in, to be refused."""
     if len(rulesets) == 1:
         return dict(params or {})
@@ -198,12 +198,12 @@ def _own(params: Mapping[str, Any] | None, one: RuleSet, rulesets: list[RuleSet]
 
 def _mask(t: ir.Table, columns: list[str], null: bool) -> ir.Value:
     """Pack booleans into the bits of one integer: far less to carry than text built in the query."""
-    total: ir.Value = ibis.literal(0, "int64")
-    for i, column in enumerate(columns):
-        bit = ibis.literal(1 << i, "int64")
-        holds = t[column].isnull() if null else t[column]
-        total = total + ibis.ifelse(holds, bit, ibis.literal(0, "int64"))
-    return total.cast("int64")
+    zero = ibis.literal(0, "int64")
+    bits = [
+        ibis.ifelse(t[column].isnull() if null else t[column], ibis.literal(1 << i, "int64"), zero)
+        for i, column in enumerate(columns)
+    ]
+    return sum(bits, start=zero).cast("int64")
 
 
 def query_verdicts(
@@ -373,17 +373,11 @@ def evaluate_history(
     starts = rule_schedule(rulesets)
     set_at = {m: rules_valid_at(starts, m.as_of) for m in known.moments}
     used = list(dict.fromkeys(r.id for r in set_at.values()))
-    parameters = {n for r in set_at.values() for n in r.parameters}
-    strange = sorted(set(params or {}) - parameters)
-    if strange:
-        raise UsageError(
-            f"no parameter {', '.join(strange)} in {', '.join(used)}; they have: {sorted(parameters)}"
-        )
     frames = []
     for name in used:
         own_days = known_county(known.county, [m for m, r in set_at.items() if r.id == name])
         ruleset = set_at[own_days.moments[0]]
-        own = {n: v for n, v in (params or {}).items() if n in ruleset.parameters}
+        own = own_overrides(params, ruleset, list(set_at.values()))
         frames.append(evaluate_rules(own_days, ruleset, params=own, scores=scores))
     out = pd.concat(frames, ignore_index=True)
     return out.sort_values(["as_of", "household_id"], ignore_index=True) if len(frames) > 1 else out

@@ -26,6 +26,7 @@ from riskmodel.rules.engine import UNKNOWN, RuleCase
 from riskmodel.rules.evaluate import (
     Schedule,
     evaluate_rules,
+    own_overrides,
     query_verdicts,
     read_scores,
     rule_schedule,
@@ -291,13 +292,13 @@ def find_verdict_changes(
     if then.as_of >= now.as_of:
         raise UsageError(f"changes are since an earlier day: {then.as_of} does not lie before {now.as_of}")
     starts = rule_schedule(ruleset)
-    _refuse_strange(params, [rules_valid_at(starts, m.as_of) for m in (then, now)])
+    sets = {m.as_of: rules_valid_at(starts, m.as_of) for m in (then, now)}
     score_rows = None if scores is None else read_scores(scores)
     # Scores are often of the later day alone; the earlier one is then judged without.
     earlier = None if score_rows is None or then.as_of not in set(score_rows["as_of"]) else score_rows
-    new = verdicts if verdicts is not None else _judged(known, starts, params, score_rows)
+    new = verdicts if verdicts is not None else _judged(known, sets, params, score_rows)
     new = new.set_index("household_id")
-    old = _judged(known_then, starts, params, earlier).set_index("household_id")
+    old = _judged(known_then, sets, params, earlier).set_index("household_id")
     ids = sorted(set(new.index) | set(old.index))
     new, old = new.reindex(ids), old.reindex(ids)
     out = pd.DataFrame({"household_id": ids})
@@ -312,29 +313,21 @@ def find_verdict_changes(
     out = out.assign(**_conditions(new, old), moved=_moved(new, old))
     out = out[out["kind"] != ""].reset_index(drop=True)
     late = known_county(known.county, Moment(then.as_of, now.known_by))
-    again = _judged(late, starts, params, earlier) if len(out) else None
+    again = _judged(late, sets, params, earlier) if len(out) else None
     out["late_records"] = _same_verdict(out, again)
     out = out.assign(_kind=out["kind"].map(KINDS.index)).sort_values(["_kind", "township", "household_id"])
     return out.drop(columns="_kind").reset_index(drop=True)
 
 
-def _refuse_strange(params: Mapping[str, Any] | None, sets: list[RuleSet]) -> None:
-    known = {name for ruleset in sets for name in ruleset.parameters}
-    strange = {n: v for n, v in (params or {}).items() if n not in known}
-    if strange:
-        sets[-1].values(strange)  # raises, with the names that there are
-
-
 def _judged(
     known: KnownCounty,
-    starts: Mapping[dt.date, RuleSet],
+    sets: Mapping[dt.date, RuleSet],
     params: Mapping[str, Any] | None,
     scores: pd.DataFrame | None,
 ) -> pd.DataFrame:
     """Return the verdicts of a day by the set valid then; overrides go to the sets that know them."""
-    loaded = rules_valid_at(starts, known.as_of)
-    own = {n: v for n, v in (params or {}).items() if n in loaded.parameters}
-    return evaluate_rules(known, loaded, params=own, scores=scores)
+    own = own_overrides(params, sets[known.as_of], list(sets.values()))
+    return evaluate_rules(known, sets[known.as_of], params=own, scores=scores)
 
 
 def _kinds(new: pd.DataFrame, old: pd.DataFrame) -> pd.Series:

@@ -11,14 +11,15 @@ import numpy as np
 import pandas as pd
 from scipy.stats import chi2, norm
 
-from riskmodel import features, rules, targets
+from riskmodel import features, targets
 from riskmodel.data import County
 from riskmodel.errors import UsageError
 from riskmodel.evaluation import YIELD_MONTHS, recent_visits, weighted_yield, yield_by_source
 from riskmodel.households import DateLike, KnownCounty, known_county, to_date
 from riskmodel.i18n import Message, both, pair, same
 from riskmodel.rules import RuleSet
-from riskmodel.runs import LoadedModel, model_inputs
+from riskmodel.runs import LoadedModel
+from riskmodel.scoring.scores import scoring_inputs
 from riskmodel.targets import Event, Horizon
 
 LEVEL = 0.95
@@ -349,12 +350,8 @@ def monitor(
 
 def _known_values(known: KnownCounty, loaded: LoadedModel) -> tuple[pd.DataFrame, dict[str, int]]:
     """Return probability and features of every household known at a date, and how many places there are."""
-    verdicts = rules.evaluate_rules(known, loaded.ruleset, params=dict(loaded.card["params"]))
-    if verdicts.empty:
-        raise UsageError(f"no household is known at {known.as_of}; give a later date")
-    X = features.build_features(known, loaded.feature_set).set_index("household_id")
-    X = X.loc[verdicts["household_id"], loaded.feature_set.names].reset_index(drop=True)
-    probability = loaded.model.predict_proba(model_inputs(loaded.kind, verdicts, X))[:, 1]
+    verdicts, X, values = scoring_inputs(known, loaded)
+    probability = loaded.model.predict_proba(values)[:, 1]
     # Two townships may each have a village of one name.
     groups = {"township": ["township"], "village": ["township", "village"]}
     places = {by: verdicts.groupby(columns, dropna=False).ngroups for by, columns in groups.items()}

@@ -95,15 +95,8 @@ def score_in_languages(
         Language to scores.
     """
     known, params = known_county(county, as_of), dict(model.card["params"])
-    day = known.as_of
-    if verdicts is None:
-        verdicts = rules.evaluate_rules(known, model.ruleset, params=params)
-    if verdicts.empty:
-        through = known.county.data_through
-        raise UsageError(f"no household is known at {day}: give a later --as-of (data to {through})")
-    X = _feature_values(known, model).loc[verdicts["household_id"]].reset_index(drop=True)
-    values = model_inputs(model.kind, verdicts, X)
-    numbers = _numbers(model, values, verdicts, day.isoformat(), known.fingerprint)
+    verdicts, X, values = scoring_inputs(known, model, verdicts)
+    numbers = _numbers(model, values, verdicts, known.as_of.isoformat(), known.fingerprint)
     cohort = targets.build_cohorts(known, model.card["cohort"], ruleset=model.ruleset, params=params)
     numbers["in_cohort"] = verdicts["household_id"].isin(cohort["household_id"]).to_numpy()
     reasons = _reasons(model, values, X, verdicts, langs)
@@ -204,6 +197,19 @@ def score_counterfactuals(
     return explanation.find_counterfactuals(
         model.model, X.reset_index(drop=True), row, dictionary, target, feature_set=model.feature_set
     )
+
+
+def scoring_inputs(
+    known: KnownCounty, model: LoadedModel, verdicts: pd.DataFrame | None = None
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """Return verdicts on all known households, and in their order the features and what the model reads."""
+    if verdicts is None:
+        verdicts = rules.evaluate_rules(known, model.ruleset, params=dict(model.card["params"]))
+    if verdicts.empty:
+        through = known.county.data_through
+        raise UsageError(f"no household is known at {known.as_of}: give a later day (data to {through})")
+    X = _feature_values(known, model).loc[verdicts["household_id"]].reset_index(drop=True)
+    return verdicts, X, model_inputs(model.kind, verdicts, X)
 
 
 def _feature_values(known: KnownCounty, model: LoadedModel) -> pd.DataFrame:

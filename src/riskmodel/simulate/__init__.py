@@ -22,8 +22,8 @@ What the office writes down, and when, is `records`; truth is `truth`; all figur
 Examples
 --------
 >>> from riskmodel import simulate
->>> made = simulate.simulate_county(households=60, months=24, seed=1, futures=20)
->>> list(made.truth.columns)[:4]
+>>> county = simulate.simulate_county(households=60, months=24, seed=1, futures=20)
+>>> list(county.truth.columns)[:4]
 ['household_id', 'as_of', 'horizon_months', 'event']
 """
 

@@ -6,6 +6,7 @@ Writing a simulated county as the contract's files: each whole or not at all, th
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -17,7 +18,7 @@ import pyarrow.parquet as pq
 import yaml
 
 from riskmodel.data import month_end
-from riskmodel.io import atomic
+from riskmodel.io import atomic, write_text
 from riskmodel.simulate.data_errors import LOG, SPOILED, ErrorProfile, inject_errors
 from riskmodel.simulate.history import (
     DIRT,
@@ -174,8 +175,8 @@ def simulate_county(
 
     Examples
     --------
-    >>> made = simulate_county(households=40, months=24, truth_at=())
-    >>> sorted(made.frames)[:3], len(made.truth)
+    >>> county = simulate_county(households=40, months=24, truth_at=())
+    >>> sorted(county.frames)[:3], len(county.truth)
     (['assets', 'households', 'income'], 0)
     """
     spec = simulation_spec(
@@ -190,9 +191,9 @@ def simulate_county(
         futures=futures,
         truth_sample=truth_sample,
     )
-    made = list(blocks(spec))
-    tables = {name: pa.concat_tables([b[0][name] for b in made]) for name in TABLES}
-    truth = pa.concat_tables([b[1] for b in made]).to_pandas(date_as_object=False)
+    parts = list(blocks(spec))
+    tables = {name: pa.concat_tables([tables[name] for tables, _ in parts]) for name in TABLES}
+    truth = pa.concat_tables([rows for _, rows in parts]).to_pandas(date_as_object=False)
     return SimulatedCounty(tables, truth, about(spec))
 
 
@@ -201,12 +202,12 @@ TRUTH_FILES = "truth"
 FOLDER = "spoiled"
 
 
-def write_simulated_county(made: SimulatedCounty, out: str | Path) -> list[Path]:
+def write_simulated_county(county: SimulatedCounty, out: str | Path) -> list[Path]:
     """Write a county that is in memory.
 
     Parameters
     ----------
-    made
+    county
         From `simulate_county`.
     out : str or Path
         A folder; made if it is not there. Files of the same names are replaced.
@@ -216,8 +217,8 @@ def write_simulated_county(made: SimulatedCounty, out: str | Path) -> list[Path]
     list of Path
         The tables, ``truth.parquet`` and ``about.yaml``.
     """
-    truth = pa.Table.from_pandas(made.truth, schema=TRUTH_SCHEMA, preserve_index=False)
-    return _write(Path(out), iter([(made.tables, truth.replace_schema_metadata(None))]), made.about)
+    truth = pa.Table.from_pandas(county.truth, schema=TRUTH_SCHEMA, preserve_index=False)
+    return _write(Path(out), iter([(county.tables, truth.replace_schema_metadata(None))]), county.about)
 
 
 def write_simulated_blocks(
@@ -274,31 +275,22 @@ def _write(
 ) -> list[Path]:
     out.mkdir(parents=True, exist_ok=True)
     writers: dict[str, pq.ParquetWriter] = {}
-    done: list[Path] = []
     try:
-        for tables, truth in parts:
-            for name, table in (*tables.items(), (TRUTH_FILES, truth)):
-                if name not in writers:
-                    writers[name] = pq.ParquetWriter(_partial(out, name), table.schema, compression="zstd")
-                writers[name].write_table(table)
+        with ExitStack() as files:
+            for tables, truth in parts:
+                for name, table in (*tables.items(), (TRUTH_FILES, truth)):
+                    if name not in writers:
+                        file = pq.ParquetWriter(_partial(out, name), table.schema, compression="zstd")
+                        writers[name] = files.enter_context(file)
+                    writers[name].write_table(table)
     except BaseException:
-        _close(writers.values())
         for name in writers:
             _partial(out, name).unlink(missing_ok=True)
         raise
-    _close(writers.values())
-    for name in writers:
-        done.append(_partial(out, name).replace(out / f"{name}.parquet"))
+    tables_written = [_partial(out, name).replace(out / f"{name}.parquet") for name in writers]
     text = yaml.safe_dump(facts, allow_unicode=True, sort_keys=False)
-    part = out / ".about.yaml.part"
-    part.write_text(text, encoding="utf-8")
-    return [*done, part.replace(out / "about.yaml")]
+    return [*tables_written, write_text(text, out / "about.yaml")]
 
 
 def _partial(out: Path, name: str) -> Path:
     return out / f".{name}.parquet.part"
-
-
-def _close(writers: Iterable[pq.ParquetWriter]) -> None:
-    for writer in writers:
-        writer.close()

@@ -223,13 +223,3 @@ def test_a_set_comes_back_from_json_as_it_was() -> None:
 def test_unknown_set_lists_the_known() -> None:
     with pytest.raises(UsageError, match=r"household-v9.*household-annual-v1, household-v1"):
         features.load_feature_set("household-v9")
-
-
-@pytest.mark.parametrize("name", features.available_feature_sets())
-def test_describe_prints_every_feature_with_all_it_declares(name: str) -> None:
-    fs = features.load_feature_set(name)
-    table = features.describe_features(fs)
-    assert table["id"].tolist() == fs.names
-    wanted = ["zh", "en", "unit_zh", "aggregate", "known_on", "missing", "cause", "role", "how", "null_means"]
-    assert table[wanted].notna().all(axis=None)
-    assert (table[wanted] != "").all(axis=None)
