@@ -45,7 +45,8 @@ def made(heaped_in: str | None, extra_month: bool = False) -> County:
         "income": pd.concat(parts),
     }
     through = "2021-03-31" if extra_month else "2020-12-31"
-    return from_frames(tables, About(data_through=through, income_is_net=True))
+    about = About(data_through=through, income_is_net=True, coverage="whole", records_from="2018-01")
+    return from_frames(tables, about)
 
 
 @pytest.fixture(scope="module")

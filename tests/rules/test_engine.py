@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from riskmodel import rules
-from riskmodel.data import from_frames
+from riskmodel.data import About, from_frames
 
 from . import counties, reference
 
@@ -164,7 +164,8 @@ def incomes(pairs: list[tuple[float | None, int]]):
         "income": pd.DataFrame(paid),
         "spending": spent,
     }
-    return from_frames(frames)
+    # All is on record, though there are rows of one month alone.
+    return from_frames(frames, About(coverage="whole", records_from="2017-01", data_through="2022-12-31"))
 
 
 # Incomes per head 100 (1 person), 200 (2 persons), 400 (1 person); one unknown, one without persons.

@@ -127,7 +127,10 @@ def homes() -> dict[str, tiny.Household]:
         "found_income": {"income": 7000.0},
         "register_only": {"income": 100.0, "earlier": 9000.0, "monitoring": [
             {"date": MAY, "event": "identified", "causes": "illness"}]},
-        "moved_in": {"income": 100.0, "risk_events": ill, "state": {"valid_from": MAY}},
+        "moved_in": {
+            "income": 100.0, "risk_events": ill, "state": {"valid_from": "2019-01-01", "recorded_on": MAY}},
+        # Of a household that is there since May no whole year is on record: nothing is said of it.
+        "new": {"income": 100.0, "risk_events": ill, "state": {"valid_from": MAY}},
         "late": {"income": 100.0, "earlier": 4000.0, "risk_events": [
             {"date": "2021-01-05", "cause": "accident", "recorded_on": MAY}]},
         "watched": {"income": 100.0, "earlier": 4000.0, "risk_events": old_ill, "monitoring": watched},

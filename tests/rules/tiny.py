@@ -70,4 +70,7 @@ def _build(households: Mapping[str, Household], absent: tuple[str, ...]) -> Coun
         for name, r in rows.items()
         if name not in absent
     }
-    return from_frames(frames, About(snapshot_on="2019-01-01"))
+    about = About(
+        snapshot_on="2019-01-01", coverage="whole", records_from="2017-01", data_through="2022-12-31"
+    )
+    return from_frames(frames, about)

@@ -44,6 +44,8 @@ from riskmodel.households.statements import (
 )
 from riskmodel.households.totals import YEAR, Tiling, tile_years
 
+LONGEST_WINDOW = 60  # months before as-of that anything looks back to
+
 
 @dataclass(frozen=True)
 class KnownRecords:
@@ -157,7 +159,9 @@ def known_records(county: County, moments: Sequence[Moment]) -> Iterator[KnownRe
     number = {str(name): i for i, name in enumerate(records.ids.to_pylist())} if links.rows else {}
     ordered = sorted(moments, key=lambda m: (m.known_by, m.as_of))
     last = max(last_complete_month(m.as_of) for m in ordered)
-    panels = records.panels([day_number(m.known_by) for m in ordered], last)
+    # A month without any row may be on record all the same.
+    first = max(said.first, last_complete_month(min(m.as_of for m in ordered)) + 1 - LONGEST_WINDOW)
+    panels = records.panels([day_number(m.known_by) for m in ordered], last, first)
     for moment, panel in zip(ordered, panels, strict=True):
         day = day_number(moment.known_by)
         totals = {table: rows.known_at(day) for table, rows in records.totals.items()}

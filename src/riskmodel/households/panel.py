@@ -202,7 +202,7 @@ class Records:
         ends = [r.month_to.max() for r in (*self.monthly.values(), *self.totals.values()) if len(r)]
         return int(max(ends, default=self.first))
 
-    def panels(self, days: Sequence[int], last: int) -> Iterator[Panel]:
+    def panels(self, days: Sequence[int], last: int, first: int) -> Iterator[Panel]:
         """Yield the panel as known at each day, the days ascending.
 
         The arrays are changed in place from one to the next: a panel is to be used before the following one
@@ -214,13 +214,16 @@ class Records:
             As `day_number` gives them, ascending.
         last
             The last month that windows reach.
+        first
+            The first month of which something is said; rows may begin earlier.
         """
-        months = max(last, self.last) - self.first + 1
+        first = min(first, self.first)
+        months = max(last, self.last) - first + 1
         amounts, counts, changes = {}, {}, {}
         for table in CODE_COLUMN:
             shape = (len(codes(table, CODE_COLUMN[table])), len(self.ids), months)
             amounts[table] = np.zeros(shape, dtype=np.int64)
-            changes[table] = _changes(self.monthly[table], self.first, shape)
+            changes[table] = _changes(self.monthly[table], first, shape)
             counts[table] = np.zeros(shape, dtype=bool if len(changes[table]) == 1 else np.int32)
         before = np.iinfo(np.int64).min
         for day in days:
@@ -228,7 +231,7 @@ class Records:
                 for change in of_table:
                     change.add(before, day, amounts[table], counts[table])
             before = day
-            yield Panel(self.first, amounts, counts)
+            yield Panel(first, amounts, counts)
 
 
 @dataclass(frozen=True)

@@ -271,6 +271,12 @@ class Said:
     through: int | None
     delay: int
 
+    @property
+    def first(self) -> int:
+        """The first month of which anything is said."""
+        starts = [int(r.spans.month_from.min()) for r in self.recorded.values() if len(r.known)]
+        return min([*starts, *self.records_from.values()], default=_FAR)
+
     def at(self, day: int) -> Statements:
         """Return what was known by a day."""
         recorded = {table: spans.at(day) for table, spans in self.recorded.items()}

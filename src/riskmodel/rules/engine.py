@@ -301,32 +301,38 @@ def _figures(case: RuleCase, t: ir.Table) -> dict[RowTest, ir.Value]:
 
 
 def _conditions(case: RuleCase, scope: Scope, t: ir.Table) -> dict[str, ir.Value]:
+    """Return each condition and focus flag; in a period that may not clear, what is not met is unknown."""
     out: dict[str, ir.Value] = {}
-    by_money = conditions_on_money(case)
+    by_money = clauses_on_money(case)
+
+    def never_clearing(name: str, value: ir.Value) -> ir.Value:
+        return (
+            ibis.ifelse(t.changed_since & ~value, ibis.null("boolean"), value) if name in by_money else value
+        )
+
     for name, condition in case.ruleset.conditions.items():
         value = evaluate_condition(condition.when, scope)
-        if name in by_money:
-            value = ibis.ifelse(t.changed_since & ~value, ibis.null("boolean"), value)
+        told = never_clearing(name, value)
         if condition.applies:
             out[f"a_{name}"] = evaluate_condition(condition.applies, scope)
-            value = out[f"a_{name}"] & value
-        out[f"c_{name}"] = value
+            value, told = out[f"a_{name}"] & value, out[f"a_{name}"] & told
+        out[f"c_{name}"] = told
+        # A condition that names this one finds by what the period says: "no longer stable" holds.
         scope.names[name] = value  # type: ignore[index]
     for name, clause in case.ruleset.focus.items():
-        out[f"f_{name}"] = evaluate_condition(clause.when, scope)
+        out[f"f_{name}"] = never_clearing(name, evaluate_condition(clause.when, scope))
     return out
 
 
-def conditions_on_money(case: RuleCase) -> set[str]:
-    """Return the conditions that look at income or spending, by themselves or through what they name."""
-    named = {
-        name: names(parse_expression(clause.when))
-        for name, clause in (*case.ruleset.quantities.items(), *case.ruleset.conditions.items())
-    }
+def clauses_on_money(case: RuleCase) -> set[str]:
+    """Return the conditions and flags that look at income or spending, or name one that does."""
+    ruleset = case.ruleset
+    clauses = {**ruleset.quantities, **ruleset.conditions, **ruleset.focus}
+    named = {name: names(parse_expression(clause.when)) for name, clause in clauses.items()}
     found = set(MONEY)
     while more := {name for name, used in named.items() if used & found} - found:
         found |= more
-    return found & set(case.ruleset.conditions)
+    return found & {*ruleset.conditions, *ruleset.focus}
 
 
 def _first(cases: list[tuple[ir.Value, Any]], otherwise: Any) -> ir.Value:
@@ -358,10 +364,11 @@ def _cases(
     out["visit_every_days"] = _first(days, ibis.null("int32"))
     verdicts = [(evaluate_condition(v.when, scope), str(v.outcome)) for v in ruleset.outcomes]
     outcome = _first(verdicts, "")
-    # Records that are late or in doubt may hold a household in the register, never let it go.
-    incomplete = ((t.lag_months > 0) | (t.doubts != "")).fill_null(True) & (outcome == "eliminate")
-    out["outcome"] = ibis.ifelse(incomplete, "hold", outcome)
-    out["records_incomplete"] = incomplete
+    # Records that are late or in doubt may hold a household in the register, never let it go. A hit of the
+    # negative list lets nobody go: it asks for a visit, and says that the records are not whole.
+    wanting = ((t.lag_months > 0) | (t.doubts != "")).fill_null(True)
+    out["outcome"] = ibis.ifelse(wanting & (outcome == "eliminate"), "hold", outcome)
+    out["records_incomplete"] = wanting & outcome.isin(["eliminate", "verify_removal"])
     out["income_band"] = _band(case, scope)
     plan = ruleset.income_plan
     out["income_plan"] = ibis.null("boolean") if plan is None else evaluate_condition(plan.when, scope)

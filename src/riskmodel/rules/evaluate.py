@@ -112,9 +112,13 @@ def evaluate_rules(
         as_of, ruleset, persons, net_income, pcni, previous_pcni, income_drop, rigid, rigid_ratio, line, gap,
         has_risk, category, main_cause, conditions, unknown, focus, tier, removed_by, assumptions,
         income_band, income_plan, visit_every_days, outcome, flagged, township, village, registration,
-        income_basis, period_from, period_to, income_reason``. Amounts in yuan, ``pcni`` and ``line`` per
-        person and period; ``gap`` is the line less ``pcni``; ``unknown`` names the conditions that could not
-        be judged; lists of ids are joined with ``;``; ``has_risk`` and ``income_plan`` are nullable booleans.
+        income_basis, period_from, period_to, income_reason, lag_months, pcni_low, pcni_high,
+        verdict_depends, doubts``. Amounts in yuan, ``pcni`` and ``line`` per person and period; ``gap`` is
+        the line less ``pcni``; ``unknown`` names the conditions that could not be judged, and
+        ``records_incomplete`` where late or doubtful records keep a household from being let go; lists of
+        ids are joined with ``;``; ``has_risk`` and ``income_plan`` are nullable booleans. ``lag_months`` is
+        how far the period ends before the last completed month, ``pcni_low`` and ``pcni_high`` bound
+        ``pcni`` of the last completed months, ``verdict_depends`` says where the two give two verdicts.
 
     Raises
     ------
@@ -156,12 +160,20 @@ def evaluate_rule_sets(
     with backends.stored_figures(known, [test for c in cases for test in c.tests.values()]) as figures:
         for period in dict.fromkeys(c.period for c in cases):
             for case in (c for c in cases if c.period == period):
-                rows = query_verdicts(known, case, figures, score_rows)
-                depends = _verdict_depends(known, case, figures, score_rows, rows)
-                yield (
-                    case.ruleset.id,
-                    verdict_frame(case, known.moments, rows.assign(verdict_depends=depends)),
-                )
+                yield case.ruleset.id, judge_households(known, case, figures, score_rows)
+
+
+def judge_households(
+    known: KnownCounty,
+    case: RuleCase,
+    figures: Mapping[str, ir.Table],
+    scores: pa.Table | None = None,
+    household_id: str | None = None,
+) -> pd.DataFrame:
+    """Return the verdicts of a rule set on all households or one, as `COLUMNS`."""
+    rows = query_verdicts(known, case, figures, scores, household_id)
+    depends = _verdict_depends(known, case, figures, scores, rows)
+    return _verdict_frame(case, known.moments, rows.assign(verdict_depends=depends))
 
 
 def _verdict_depends(
@@ -264,7 +276,15 @@ def _at_bound(base: ir.Table, bound: str) -> ir.Table:
     pcni = t[f"pcni_{bound}"]
     previous = t.previous_pcni
     drop = ibis.ifelse(previous > 0, 1 - pcni / previous.nullif(0), ibis.null("float64"))
-    return t.mutate(pcni=pcni, net_income=pcni * t.persons, income_drop=drop)
+    net = pcni * t.persons
+    # Where the year before is not known, rigid spending is measured by this income (see the accounts).
+    ratio = ibis.cases(
+        (t.previous_net_income.notnull() | t.rigid.isnull(), t.rigid_ratio),
+        (t.rigid == 0, 0.0),
+        (net <= 0, ibis.literal(float("inf"))),
+        else_=t.rigid / net.nullif(0),
+    )
+    return t.mutate(pcni=pcni, net_income=net, income_drop=drop, rigid_ratio=ratio)
 
 
 def _packed(case: RuleCase, t: ir.Table) -> ir.Table:
@@ -283,7 +303,7 @@ def _packed(case: RuleCase, t: ir.Table) -> ir.Table:
     )
 
 
-def verdict_frame(case: RuleCase, when: tuple[Moment, ...], out: pd.DataFrame) -> pd.DataFrame:
+def _verdict_frame(case: RuleCase, when: tuple[Moment, ...], out: pd.DataFrame) -> pd.DataFrame:
     """Shape what `query_verdicts` returned into `COLUMNS`."""
     conditions, focus = list(case.ruleset.conditions), list(case.ruleset.focus)
     out["ruleset"] = case.ruleset.id
@@ -294,8 +314,9 @@ def verdict_frame(case: RuleCase, when: tuple[Moment, ...], out: pd.DataFrame) -
     out["conditions"] = _listed(out["_held"], conditions)
     out["focus"] = _listed(out["_focus"], focus)
     out["removed_by"] = _listed(out["_assets"], case.negative_kinds)
-    unknown = _listed(out["_unclear"], conditions) + ";" + _listed(out["_focus_unclear"], focus)
-    out["unknown"] = unknown.str.strip(";")
+    incomplete = np.where(out["records_incomplete"].to_numpy(dtype=bool), f";{RECORDS_INCOMPLETE}", "")
+    unknown = _listed(out["_unclear"], conditions) + ";" + _listed(out["_focus_unclear"], focus) + incomplete
+    out["unknown"] = unknown.str.replace(";;", ";").str.strip(";")
     out["assumptions"] = (
         out["as_of"].map({pd.Timestamp(m.as_of): assumptions(case, m) for m in when}).astype("str")
     )

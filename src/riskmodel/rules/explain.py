@@ -26,13 +26,13 @@ from riskmodel.rules.engine import UNKNOWN, RuleCase
 from riskmodel.rules.evaluate import (
     Schedule,
     evaluate_rules,
+    judge_households,
     own_overrides,
     query_verdicts,
     read_scores,
     rule_schedule,
     rules_valid_at,
     score_table,
-    verdict_frame,
 )
 from riskmodel.rules.expression import DECIMALS, names, parse_expression
 from riskmodel.rules.library import load_rules
@@ -84,8 +84,7 @@ def explain_verdict(
     score_rows = None if scores is None else score_table(scores, known.moments)
     case = RuleCase(loaded, loaded.values(params))
     with backends.stored_figures(known, case.tests.values()) as figures:
-        rows = query_verdicts(known, case, figures, score_rows, household_id)
-        row = verdict_frame(case, known.moments, rows)
+        row = judge_households(known, case, figures, score_rows, household_id)
         quantities = query_verdicts(known, case, figures, score_rows, household_id, _wanted(case))
     day = known.as_of
     if row.empty:
