@@ -218,7 +218,7 @@ def simulate(
     months: Annotated[int, typer.Option("--months", min=24, help="Whole months.")] = MONTHS,
     seed: Annotated[int, typer.Option("--seed", min=0)] = 0,
     profile: Annotated[
-        str, typer.Option("--profile", help="default, poor-mountain, rich-plain, disaster-year, or a YAML.")
+        str, typer.Option("--profile", help="An id (docs/simulator.md lists them) or a YAML.")
     ] = "default",
     futures: Annotated[
         int, typer.Option("--futures", min=0, help="Futures a truth is averaged over; 0 for no truth.")
@@ -247,6 +247,10 @@ def simulate(
     dirty: Annotated[
         str | None, typer.Option("--dirty", metavar="ID|FILE", help="Spoil records: default, or a YAML.")
     ] = None,
+    recorded: Annotated[
+        bool,
+        typer.Option("--recorded/--no-recorded", help="Whether table recorded states what is on record."),
+    ] = True,
     validate: Annotated[
         bool, typer.Option("--validate", help="No county: measure the profile against published figures.")
     ] = False,
@@ -269,11 +273,12 @@ def simulate(
     size = households or HOUSEHOLDS
     if truth_sample is None and size > ALL_TOLD:
         truth_sample = TRUTH_SAMPLE
+    county = simulation.load_profile(profile)
     asked = simulation.simulation_spec(
         households=size,
         months=months,
         seed=seed,
-        profile_name=profile,
+        profile_name=county if recorded else simulation.without_recorded(county),
         futures=futures,
         flag_rule=flag_rule,
         truth_at=truth_at or None,

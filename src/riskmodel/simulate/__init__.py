@@ -39,7 +39,7 @@ from riskmodel.simulate.assembly import (
 from riskmodel.simulate.data_errors import ErrorProfile, detection_rates, inject_errors, load_error_profile
 from riskmodel.simulate.history import SimulationSpec, simulation_spec
 from riskmodel.simulate.office import FlagRule
-from riskmodel.simulate.parameters import CAUSES, Profile, load_profile
+from riskmodel.simulate.parameters import CAUSES, Profile, load_profile, without_recorded
 from riskmodel.simulate.rule_register import register_rule
 from riskmodel.simulate.state import RuleView
 from riskmodel.simulate.validation import (
@@ -71,6 +71,7 @@ __all__ = [
     "simulation_spec",
     "summarise_validation",
     "validate_profile",
+    "without_recorded",
     "write_simulated_blocks",
     "write_simulated_county",
 ]

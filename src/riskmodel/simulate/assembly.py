@@ -28,6 +28,7 @@ from riskmodel.simulate.history import (
     run_block,
     simulation_spec,
 )
+from riskmodel.simulate.income_records import income_and_spending
 from riskmodel.simulate.office import FlagRule
 from riskmodel.simulate.parameters import Profile, parameter_arrays
 from riskmodel.simulate.population import places
@@ -35,7 +36,6 @@ from riskmodel.simulate.records import (
     RecordWriter,
     event_tables,
     household_rows,
-    income_and_spending,
     member_rows,
 )
 from riskmodel.simulate.state import stream
@@ -97,7 +97,10 @@ def blocks(spec: SimulationSpec) -> Iterator[tuple[dict[str, pa.Table], pa.Table
         tables["households"] = household_rows(writer, history, where)
         tables["members"] = member_rows(writer, history)
         tables |= event_tables(writer, history)
-        yield {name: tables[name] for name in TABLES}, truth_rows(spec, k, history, writer, t)
+        yield (
+            {name: tables[name] for name in TABLES if name in tables},
+            truth_rows(spec, k, history, writer, t),
+        )
 
 
 def about(spec: SimulationSpec) -> dict[str, Any]:
@@ -192,7 +195,7 @@ def simulate_county(
         truth_sample=truth_sample,
     )
     parts = list(blocks(spec))
-    tables = {name: pa.concat_tables([tables[name] for tables, _ in parts]) for name in TABLES}
+    tables = {name: pa.concat_tables([tables[name] for tables, _ in parts]) for name in parts[0][0]}
     truth = pa.concat_tables([rows for _, rows in parts]).to_pandas(date_as_object=False)
     return SimulatedCounty(tables, truth, about(spec))
 
@@ -288,6 +291,8 @@ def _write(
             _partial(out, name).unlink(missing_ok=True)
         raise
     tables_written = [_partial(out, name).replace(out / f"{name}.parquet") for name in writers]
+    for name in set(TABLES) - set(writers):  # of a county simulated here before
+        (out / f"{name}.parquet").unlink(missing_ok=True)
     text = yaml.safe_dump(facts, allow_unicode=True, sort_keys=False)
     return [*tables_written, write_text(text, out / "about.yaml")]
 

@@ -211,7 +211,8 @@ def inject_errors(
     Returns
     -------
     tables : dict of pa.Table
-        ``income`` and ``spending`` with errors (amounts float, a ``row_id`` column), the others as they were.
+        ``income`` and ``spending`` with errors (amounts float, a ``row_id`` column), ``recorded`` as these
+        were written up, the others as they were.
     log : DataFrame
         A row an altered row, see `COLUMNS`; ``row`` counts the rows of the written file from 1 and is null
         where nothing was written.
@@ -219,6 +220,7 @@ def inject_errors(
     sheets = {name: _Table.of(name, tables[name]) for name in SPOILED}
     _heap(sheets["income"], sheets["spending"], tables["members"], how.heaped, rng, line)
     _months(sheets, how, rng, promised_days)
+    coverage = {"recorded": _recorded(tables["recorded"], sheets, end)} if "recorded" in tables else {}
     for sheet in sheets.values():
         _rows(sheet, how, rng)
     written, logs, offset = {}, [], first_row or {}
@@ -226,7 +228,21 @@ def inject_errors(
         table, log = _assemble(sheet, end, offset.get(name, 0))
         written[name] = table
         logs.append(log)
-    return tables | written, pd.concat(logs, ignore_index=True)[COLUMNS]
+    return tables | coverage | written, pd.concat(logs, ignore_index=True)[COLUMNS]
+
+
+def _recorded(table: pa.Table, sheets: dict[str, _Table], end: pd.Timestamp) -> pa.Table:
+    """Return ``recorded`` after `_months`: it follows what was written, under whose number, and when."""
+    log = pd.concat([part for sheet in sheets.values() for part in sheet.log], ignore_index=True)
+    log = log.drop_duplicates(["household_true", "month"]).set_index(["household_true", "month"])
+    rows = table.select(["household_id", "month_from", "recorded_on"]).to_pandas(date_as_object=False)
+    slips = log.reindex(pd.MultiIndex.from_frame(rows[["household_id", "month_from"]]))
+    on = slips["recorded_written"].where((slips["slip"] == "late").to_numpy()).reset_index(drop=True)
+    on = on.fillna(rows["recorded_on"])
+    there = ~slips["slip"].isin(["missing_month", "swapped"]).to_numpy() & (on <= end).to_numpy()
+    column = pa.Array.from_pandas(on.dt.date, type=pa.date32())
+    place = table.schema.get_field_index("recorded_on")
+    return table.set_column(place, "recorded_on", column).filter(pa.array(there))
 
 
 def _months(

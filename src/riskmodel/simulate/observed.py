@@ -15,10 +15,11 @@ import numpy as np
 
 from riskmodel.simulate import office, truth
 from riskmodel.simulate.history import CATEGORIES, PLACES, SOURCES, Block, Plan, run_block, simulation_spec
+from riskmodel.simulate.income_records import living_costs
 from riskmodel.simulate.office import FlagRule
 from riskmodel.simulate.parameters import CAUSES, ParameterArrays, Profile, parameter_arrays
 from riskmodel.simulate.population import places
-from riskmodel.simulate.records import RecordWriter, living_costs
+from riskmodel.simulate.records import RecordWriter
 from riskmodel.simulate.state import Array, Bools, Floats, Ints, stream
 
 FIRST = "2017-01"

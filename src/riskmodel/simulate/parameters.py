@@ -275,8 +275,42 @@ class Channel(Spec):
     mean_days: float = Field(gt=0)
 
 
+class UnluckyMonths(Spec):
+    """Months of bad luck that are written up later than others.
+
+    They are those of an adverse event and the ``months`` − 1 after it, and those up to which a quarter's
+    income is ``fall`` (a share) below the same quarter a year before. A ``share`` of them waits ``mean_days``
+    more than it would (exponential, cut at the promise).
+    """
+
+    share: float = Field(ge=0, le=1)
+    mean_days: float = Field(gt=0)
+    fall: float = Field(gt=0, lt=1)
+    months: int = Field(ge=1)
+
+
+class CeasingRecords(Spec):
+    """Households that are written up no longer once their wages end.
+
+    Wages end where two months are ``below`` a share of the half-year before. Of those households a ``share``
+    falls silent: ``for_good`` of these for good, the others for a number of months between two bounds. What
+    is silent is never written up later.
+    """
+
+    below: float = Field(gt=0, le=1)
+    share: float = Field(ge=0, le=1)
+    for_good: float = Field(ge=0, le=1)
+    months: tuple[int, int]
+
+
 class Recording(Spec):
-    """How late, and how often first wrongly, the office writes things down."""
+    """How late, and how often first wrongly, the office writes things down; whether it says what it has.
+
+    ``unlucky`` and ``ceasing`` are modes that make absence tell of a household; none where an office is only
+    late. Without ``states_coverage`` there is no table ``recorded``: what is on record has to be inferred.
+    Amounts below ``least_amount`` (yuan a month) make no row: then there are months of which all is on record
+    and nothing is to be seen.
+    """
 
     prompt: float
     mean_days: float
@@ -284,6 +318,10 @@ class Recording(Spec):
     event_mean_days: float
     channels: dict[str, Channel]
     corrected: float
+    least_amount: int = Field(default=0, ge=0)
+    states_coverage: bool = True
+    unlucky: UnluckyMonths | None = None
+    ceasing: CeasingRecords | None = None
 
 
 class Profile(Spec):
@@ -341,6 +379,23 @@ def load_profile(name: str | Path | Profile = "default") -> Profile:
     if isinstance(name, Profile):
         return name
     return parse_spec(_content(name), Profile, str(name))
+
+
+def without_recorded(profile: Profile) -> Profile:
+    """Return the profile of the same county without table ``recorded``.
+
+    Parameters
+    ----------
+    profile
+        Of a county that may state its coverage.
+
+    Examples
+    --------
+    >>> without_recorded(load_profile("default")).recording.states_coverage
+    False
+    """
+    recording = profile.recording.model_copy(update={"states_coverage": False})
+    return profile.model_copy(update={"recording": recording})
 
 
 def _content(name: str | Path) -> dict[str, Any]:

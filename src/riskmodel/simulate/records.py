@@ -1,7 +1,8 @@
 """From one block's history to rows of the contract.
 
-Income and spending by the month; households and members version by version; from the log risk events,
-register, support, visits, assets, and ``procedure``: every step between a confirmed visit and the register.
+Households and members version by version; from the log risk events, register, support, visits, assets, and
+``procedure``: every step between a confirmed visit and the register. Income and spending are in
+`riskmodel.simulate.income_records`.
 A confirmed household is published in its village; publicity lasts until the office's month of approval,
 where an objection may end it.
 
@@ -18,7 +19,7 @@ import numpy as np
 import pyarrow as pa
 
 from riskmodel.simulate import office
-from riskmodel.simulate.history import CATEGORIES, RECORDS, SOURCES, Block, Plan, pack, unpack
+from riskmodel.simulate.history import RECORDS, Block, Plan, pack, unpack
 from riskmodel.simulate.parameters import CAUSES, STAGES, ParameterArrays
 from riskmodel.simulate.population import Places
 from riskmodel.simulate.state import (
@@ -106,58 +107,6 @@ class RecordWriter:
         on = table["recorded_on"].cast(pa.int32()).to_numpy()
         known = table.filter(pa.array(on <= self.end)) if (on > self.end).any() else table
         return known.sort_by([(name, "ascending") for name in order]) if order else known
-
-
-def income_and_spending(writer: RecordWriter, block: Block) -> dict[str, pa.Table]:
-    """Return the rows of ``income`` and ``spending``: one a household, month and kind with an amount."""
-    living_costs(writer, block)
-    r = writer.t.profile.recording
-    shape = block.income.shape[1:]
-    # One writing-up a household and month: what is late is late for all of its rows.
-    delay = writer.late(shape, r.mean_days, r.prompt).astype(np.int16)
-    out = {}
-    for name, cube, kind, kinds in (
-        ("income", block.income, "source", SOURCES),
-        ("spending", block.spending, "category", CATEGORIES),
-    ):
-        row, month, code = np.nonzero(np.moveaxis(cube, 0, -1))
-        out[name] = writer.table({
-            "household_id": writer.ids(row + writer.base),
-            "month": category_array(month, month_names(writer.plan.first, writer.plan.last + 1)),
-            kind: category_array(code, kinds),
-            "amount": pa.array(cube[code, row, month].astype(np.int64)),
-            "recorded_on": date_array(last_day(writer.plan.first + month) + delay[row, month]),
-        })  # fmt: skip
-    out["recorded"] = recorded_months(writer, block, delay)
-    return out
-
-
-def recorded_months(writer: RecordWriter, block: Block, delay: Array) -> pa.Table:
-    """Return the rows of ``recorded``: which months of whom have been written up, and when."""
-    row, month = np.nonzero(block.persons > 0)
-    names = category_array(month, month_names(writer.plan.first, writer.plan.last + 1))
-    on = date_array(last_day(writer.plan.first + month) + delay[row, month])
-    ids = writer.ids(row + writer.base)
-    both = [
-        writer.table({
-            "household_id": ids, "of": category_array(np.zeros_like(row), (of,)),
-            "month_from": names, "month_to": names, "recorded_on": on,
-        })
-        for of in ("income", "spending")
-    ]  # fmt: skip
-    return pa.concat_tables(both)
-
-
-def living_costs(writer: RecordWriter, block: Block) -> None:
-    """Write living costs, by the quarter: a floor a head and a share of what the household usually has."""
-    p = writer.t.profile.income.living
-    s = block.start
-    quarter = 3 * (p.floor * s.persons + p.share * s.usual / 12)
-    months = np.arange(writer.plan.months)
-    ends = months[(writer.plan.first + months) % 3 == 2]
-    noise = np.exp(writer.rng.normal(0, 0.15, (s.n, ends.size)))
-    there = block.persons[:, ends] > 0
-    block.spending[CATEGORIES.index("living")][:, ends] = np.rint(quarter[:, None] * noise) * there
 
 
 REASONS = ("死亡", "婚出", "出生", "婚入", "整户迁出")
