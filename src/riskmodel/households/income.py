@@ -249,7 +249,7 @@ class IncomeAccounts:
         for i, mask in reversed(list(enumerate(reasons.values()))):
             first[mask] = i
         out["records_reason"] = _texts(first, [*reasons, None])
-        out["doubts"] = _joined({**reasons, **self._remarks()})
+        out["doubts"] = _joined({**reasons, **self._remarks(reasons)})
         for prefix, day, unknown in zip(PREFIXES, self._person_days(), self._persons_unknown(), strict=True):
             out[f"{prefix}persons_on"] = pa.array(day, pa.int32()).cast(pa.date32())
             out[f"{prefix}persons_unknown"] = pa.array(unknown)
@@ -329,7 +329,8 @@ class IncomeAccounts:
         mine = off.where((off.why == why) & np.isin(off.of, tables))
         return reaches_into(mine, start, stop, self.known.households)
 
-    def _remarks(self) -> dict[str, np.ndarray]:
+    def _remarks(self, reasons: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Return for whom there are doubts beside the reasons, and reasons that members give too."""
         known = self.known
         differs = np.zeros(known.households, bool)
         if len(known.totals["income"]):
@@ -338,7 +339,23 @@ class IncomeAccounts:
         remarks = {"tilings_differ": differs & self.period.by_totals}
         if self.asked.follows_lag:
             remarks["maybe_stopped"] = stopped(known.on, known.panel, known.places)
+        nobody = np.zeros(known.households, bool)
+        for doubt in sorted(set(known.doubts.doubt)):
+            remarks[doubt] = reasons.get(doubt, nobody).copy()
+            remarks[doubt][known.doubts.household[known.doubts.doubt == doubt]] = True
+        for why, unknown in self._persons_off(self._person_days()[0]).items():
+            remarks[why] = remarks.get(why, reasons.get(why, nobody)) | unknown
         return remarks
+
+    def _persons_off(self, day: np.ndarray) -> dict[str, np.ndarray]:
+        """Return whose persons are unknown on a day, by why."""
+        mine = self.known.off.where(self.known.off.of == "members")
+        on = day[mine.household]
+        mine = mine.where((mine.day_from <= on) & (on <= mine.day_to))
+        out = {str(why): np.zeros(self.known.households, bool) for why in mine.why}
+        for why, mask in out.items():
+            mask[mine.household[mine.why == why]] = True
+        return out
 
     def _person_days(self) -> list[np.ndarray]:
         """Return the day on which persons are counted in each period, as days since 1970."""
@@ -353,15 +370,9 @@ class IncomeAccounts:
         return days
 
     def _persons_unknown(self) -> list[np.ndarray]:
-        off = self.known.off
-        mine = off.where(off.of == "members")
-        out = []
-        for day in self._person_days():
-            unknown = np.zeros(self.known.households, bool)
-            on = day[mine.household]
-            unknown[mine.household[(mine.day_from <= on) & (on <= mine.day_to)]] = True
-            out.append(unknown)
-        return out
+        nobody = np.zeros(self.known.households, bool)
+        by_day = (self._persons_off(day).values() for day in self._person_days())
+        return [np.logical_or.reduce([nobody, *masks]) for masks in by_day]
 
 
 _BASES = ["months", "total", ""]

@@ -36,8 +36,10 @@ from riskmodel.households.panel import (
 )
 from riskmodel.households.point_in_time import Moment, last_complete_month
 from riskmodel.households.statements import (
+    Doubts,
     OffRecord,
     States,
+    read_doubts,
     read_off_record,
     read_statements,
     read_states,
@@ -57,6 +59,7 @@ class KnownRecords:
     places: Places
     on: OnRecord
     off: OffRecord
+    doubts: Doubts
     moment: Moment
     split: np.ndarray
 
@@ -155,6 +158,7 @@ def known_records(county: County, moments: Sequence[Moment]) -> Iterator[KnownRe
     states = read_states(county, records)
     said = read_statements(county, records, states)
     off = read_off_record(county, records)
+    doubts = read_doubts(county, records)
     links = county_links(county)
     number = {str(name): i for i, name in enumerate(records.ids.to_pylist())} if links.rows else {}
     ordered = sorted(moments, key=lambda m: (m.known_by, m.as_of))
@@ -165,7 +169,7 @@ def known_records(county: County, moments: Sequence[Moment]) -> Iterator[KnownRe
     for moment, panel in zip(ordered, panels, strict=True):
         day = day_number(moment.known_by)
         totals = {table: rows.known_at(day) for table, rows in records.totals.items()}
-        raw = _Known(county, moment, panel, states, said.at(day), off.at(day), totals)
+        raw = _Known(county, moment, panel, states, said.at(day), off.at(day), doubts.at(day), totals)
         owners = Owners.of(links.at(moment.as_of, moment.known_by), number, len(records.ids))
         known = raw.records(owners.owner, owners.own_from)
         if (owners.merged_from < NEVER).any():
@@ -184,11 +188,13 @@ class _Known:
     states: States
     said: Statements
     off: OffRecord
+    doubts: Doubts
     totals: dict[str, Rows]
 
     def records(self, owner: np.ndarray, own_from: np.ndarray) -> KnownRecords:
         """Return what is on record when rows belong to their owners."""
         panel, totals, off, said = self.panel, self.totals, self.off, self.said
+        doubts = replace(self.doubts, household=owner[self.doubts.household])
         if (owner != np.arange(len(owner))).any() or (own_from > panel.first).any():
             panel = panel.joined(owner, own_from)
             totals = {table: _totals_of(rows, owner, own_from) for table, rows in totals.items()}
@@ -201,7 +207,7 @@ class _Known:
         first_possible = np.where(split, np.maximum(places.first_possible, own_from), places.first_possible)
         places = replace(places, first_possible=first_possible)
         on = months_on_record(panel, totals, places, said, self.moment.known_by)
-        return KnownRecords(self.county, panel, totals, places, on, off, self.moment, split)
+        return KnownRecords(self.county, panel, totals, places, on, off, doubts, self.moment, split)
 
 
 def _totals_of(rows: Rows, owner: np.ndarray, own_from: np.ndarray) -> Rows:
