@@ -87,7 +87,7 @@ def duplicate_totals(con: Any, table: str) -> tuple[pd.DataFrame, pd.DataFrame]:
     ).df()
     con.con.unregister("asked_")
     keys = [c for c in rows.columns if c not in ("row", "row_id")]
-    last = {}
+    last: dict[int, int | None] = {}
     for _, group in rows.groupby(keys, dropna=False):
         winner = _largest(group)
         last |= dict.fromkeys(group["row"], winner)
@@ -105,7 +105,7 @@ def _largest(group: pd.DataFrame) -> int | None:
     ids = group["row_id"].astype(str)
     numbers = ids.str.fullmatch("[0-9]+").all()
     ranks = [int(i) if numbers else i for i in ids]
-    top = [row for row, rank in zip(group["row"], ranks, strict=True) if rank == max(ranks)]  # type: ignore[type-var]
+    top = [row for row, rank in zip(group["row"], ranks, strict=True) if rank == max(ranks)]
     return int(top[0]) if len(top) == 1 else None
 
 

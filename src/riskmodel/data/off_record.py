@@ -11,6 +11,7 @@ Everything is said in rows with the day from which it is known: ``unrecorded`` a
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -29,9 +30,11 @@ from riskmodel.data.schema import (
     canonical_schema,
     contract,
     month_end,
+    month_text,
 )
 
 if TYPE_CHECKING:
+    from riskmodel.data.county import County
     from riskmodel.data.read import TableRead
 
 DOUBTS = "doubts"
@@ -46,7 +49,8 @@ _NOT_SPLIT = "broken quotes"
 _LOST_BYTE = "\ufffd"
 ASIDE = "aside_"  # before the name of a table: its rows that were read and then kept out
 _PARTS = (
-    "household_id", "member_id", "row_id", "month_from", "month_to", "valid_from", "date", "township", "village",
+    "household_id", "member_id", "row_id", "month_from", "month_to", "valid_from", "date", "township",
+    "village",
 )  # fmt: skip
 _DAYS = ("valid_from", "date", "recorded_on", "known_on")
 LOSS_COLUMNS = [
@@ -110,7 +114,7 @@ def _objects(values: Iterable[Any]) -> pd.Series:
     return pd.Series(list(values), dtype=object)
 
 
-def _known(row: Mapping[str, Any], about: About) -> Any:
+def _known(row: Mapping[Any, Any], about: About) -> Any:
     """Return from when a row that is kept out has an effect: always, where nothing of it says when."""
     span_end = None if row["month_to"] is None else month_end(row["month_to"])
     given = (row["known_on"], row["recorded_on"], span_end, row["date"], row["valid_from"], about.snapshot_on)
@@ -137,10 +141,10 @@ def households_without_state(con: Any, parts: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for household, own in lost.groupby("household_id", sort=True):
         first = own["known_on"].min()
-        if household in accepted and accepted[household] <= first:
+        if accepted.get(str(household), first + dt.timedelta(days=1)) <= first:
             continue
         earliest = own[own["known_on"] == first]
-        row = {"household_id": household, "known_on": first}
+        row: dict[str, Any] = {"household_id": household, "known_on": first}
         for place in ("township", "village"):
             said = set(earliest[place].dropna())
             row[place] = said.pop() if len(said) == 1 else None
@@ -371,6 +375,63 @@ def _losses(con: Any, table: TableRead, parts: pd.DataFrame) -> pd.DataFrame:
         cells["known_on"] = [pd.Timestamp(d).date() for d in cells["known_on"]]
         rows = _stacked([rows, cells.assign(kind="cell")])
     return rows.assign(table=name, file=table.raw.file) if len(rows) else rows
+
+
+FEWEST_OF_A_HISTORY = 3
+
+
+def equal_rows(county: County) -> pd.DataFrame:
+    """Return the rows of income and spending that are counted once though they stand there more often.
+
+    Parameters
+    ----------
+    county
+        As read; one made in memory has none.
+
+    Returns
+    -------
+    DataFrame
+        ``table, household_id, kind`` (source or category), ``month_from, month_to, amount``, ``times`` (how
+        often it stands there) and ``whole_history``: all rows of this kind of the household do, in three or
+        more months.
+    """
+    columns = ["table", "household_id", "kind", "month_from", "month_to", "amount", "times", "whole_history"]
+    parts = []
+    con = county.con.con
+    losses = county.losses
+    for table, code in CODE_COLUMN.items():
+        mine = losses[(losses["table"] == table) & (losses["kind"] == "equal")] if len(losses) else losses
+        if mine.empty:
+            continue
+        con.register("asked_", pa.table({"asked": pa.array(mine["row"].astype("int64"))}))
+        found = con.execute(
+            f"""WITH equal AS (
+                SELECT household_id, {code} AS kind, month_from, month_to, known_on, amount,
+                    count(*) + 1 AS times
+                FROM "{ASIDE}{table}" JOIN asked_ ON {ROW} = asked GROUP BY ALL),
+            kept AS (SELECT household_id, {code} AS kind, count(*) AS n FROM "{table}" GROUP BY ALL)
+            SELECT household_id, kind, month_from, month_to, amount::DOUBLE AS amount, times,
+                n >= {FEWEST_OF_A_HISTORY} AND count(*) OVER (PARTITION BY household_id, kind) = n
+                AS whole_history
+            FROM equal JOIN kept USING (household_id, kind) ORDER BY ALL"""
+        ).df()
+        con.unregister("asked_")
+        for month in ("month_from", "month_to"):
+            found[month] = [month_text(int(m)) for m in found[month]]
+        parts.append(found.assign(table=table)[columns])
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)
+
+
+def count_equal_rows(found: pd.DataFrame) -> dict[str, Any]:
+    """Count rows counted once, and say whose whole history of a kind repeats."""
+    repeated = found[found["whole_history"].astype(bool)]
+    kinds = repeated.groupby(["household_id", "table", "kind"]).size().rename("rows").reset_index()
+    whole = [{**row, "rows": int(row["rows"])} for row in kinds.to_dict("records")]
+    return {
+        "rows": int((found["times"] - 1).sum()),
+        "households": int(found["household_id"].nunique()),
+        "whole_histories": whole,
+    }
 
 
 def append_rows(con: Any, table: str, rows: pd.DataFrame) -> None:

@@ -249,10 +249,9 @@ def _unread(county: compiled.Shape, *declared: Any, **inputs: Any) -> ir.Table:
     return rows.filter(lost).select(ROW, *_flags(rows, _LOST))
 
 
-def _spoiled(
-    county: compiled.Shape, *declared: Any, rows: ir.Table, faulty: ir.Table, **lookups: Any
-) -> ir.Table:
-    rows = _parsed(*declared, rows=rows.semi_join(faulty, [(ROW, "faulty_")]), faulty=None, **lookups)
+def _spoiled(county: compiled.Shape, *declared: Any, **inputs: Any) -> ir.Table:
+    spoiled = inputs["rows"].semi_join(inputs["faulty"], [(ROW, "faulty_")])
+    rows = _parsed(*declared, **{**inputs, "rows": spoiled, "faulty": None})
     return rows.select(ROW, *_flags(rows, _PART))
 
 
@@ -428,9 +427,9 @@ def _across(
         reasons["valid_to"] = ibis.coalesce(reasons["valid_to"], why)
     if "valid_from" in columns:
         nowhere = values["known_on"].isnull() & reasons["valid_from"].isnull()
-        why: ir.Value = ibis.literal("no date known")
-        why = ibis.coalesce(lost[RECORDED], why) if RECORDED in lost else why
-        reasons[RECORDED] = ibis.ifelse(nowhere, why, ibis.null("string"))
+        unread = [lost[RECORDED]] if RECORDED in lost else []
+        undated = ibis.coalesce(*unread, ibis.literal("no date known"))
+        reasons[RECORDED] = ibis.ifelse(nowhere, undated, ibis.null("string"))
 
 
 def _extra(raw: RawTable, rows: ir.Table, recorded: ir.Value, lost: Mapping[str, ir.Value]) -> ir.Value:

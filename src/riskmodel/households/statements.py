@@ -191,11 +191,8 @@ _OFF = [
 
 def _month_days(months: pd.Series) -> pd.Series:
     """Return the first days of months, missing where a month is."""
-    days = [
-        None if pd.isna(month) else pd.Timestamp(int(month) // 12, int(month) % 12 + 1, 1)
-        for month in months
-    ]
-    return pd.Series(pd.to_datetime(days), index=months.index)
+    days = [pd.NaT if pd.isna(m) else pd.Timestamp(int(m) // 12, int(m) % 12 + 1, 1) for m in months]
+    return pd.Series(days, index=months.index, dtype="datetime64[s]")
 
 
 def _unrecorded(county: Shape) -> ir.Table:
