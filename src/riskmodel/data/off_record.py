@@ -47,7 +47,7 @@ UNKNOWN_HOUSEHOLD = "unknown id"
 # A line that could not be split: what stands in its first cell is no number.
 _NOT_SPLIT = "broken quotes"
 _LOST_BYTE = "\ufffd"
-ASIDE = "aside_"  # before the name of a table: its rows that were read and then kept out
+WITHDRAWN = "withdrawn_"  # before the name of a table: its rows that were read and then kept out
 _PARTS = (
     "household_id", "member_id", "row_id", "month_from", "month_to", "valid_from", "date", "township",
     "village",
@@ -58,14 +58,14 @@ LOSS_COLUMNS = [
 ]  # fmt: skip
 
 
-def set_aside(con: Any, table: str, rows: str) -> None:
+def withdraw_rows(con: Any, table: str, rows: str) -> None:
     """Move rows of a table, named by a query of their numbers, beside it."""
-    con.raw_sql(f'CREATE TABLE IF NOT EXISTS "{ASIDE}{table}" AS SELECT * FROM "{table}" LIMIT 0')
-    con.raw_sql(f'INSERT INTO "{ASIDE}{table}" SELECT * FROM "{table}" WHERE {ROW} IN ({rows})')
+    con.raw_sql(f'CREATE TABLE IF NOT EXISTS "{WITHDRAWN}{table}" AS SELECT * FROM "{table}" LIMIT 0')
+    con.raw_sql(f'INSERT INTO "{WITHDRAWN}{table}" SELECT * FROM "{table}" WHERE {ROW} IN ({rows})')
     con.raw_sql(f'DELETE FROM "{table}" WHERE {ROW} IN ({rows})')
 
 
-def kept_out_parts(con: Any, table: TableRead, about: About) -> pd.DataFrame:
+def rejected_parts(con: Any, table: TableRead, about: About) -> pd.DataFrame:
     """Return what can be read of a table's rows that are kept out, a row each.
 
     Parameters
@@ -85,10 +85,10 @@ def kept_out_parts(con: Any, table: TableRead, about: About) -> pd.DataFrame:
     """
     name = table.raw.table
     parts = [p for p in table.parts if len(p)]
-    if _exists(con, f"{ASIDE}{name}"):
+    if _exists(con, f"{WITHDRAWN}{name}"):
         there = [c for c in _PARTS if c in canonical_schema(name)]
         listed = ", ".join(f'"{c}"' for c in [*there, "known_on"])
-        parts.append(con.con.execute(f'SELECT {ROW} AS row, {listed} FROM "{ASIDE}{name}"').df())
+        parts.append(con.con.execute(f'SELECT {ROW} AS row, {listed} FROM "{WITHDRAWN}{name}"').df())
     columns = ["row", *_PARTS, "recorded_on", "known_on"]
     found = pd.concat([p.reindex(columns=columns).astype(object) for p in parts]) if parts else None
     if found is None or not len(found):
@@ -196,22 +196,22 @@ def effects_of(con: Any, tables: Mapping[str, TableRead], about: About) -> Effec
     about
         What is said of the county.
     """
-    parts = {name: kept_out_parts(con, table, about) for name, table in tables.items()}
+    parts = {name: rejected_parts(con, table, about) for name, table in tables.items()}
     stateless = households_without_state(con, parts["households"])
     off: list[pd.DataFrame] = []
     doubts: list[pd.DataFrame] = []
     for name, rows in parts.items():
         if not len(rows):
             continue
-        told = _corrections(con, name, rows)
+        lost = _corrections(con, name, rows)
         if name in SPAN_TABLES:
-            off.append(_spans_off(name, told))
+            off.append(_spans_off(name, lost))
             doubts.append(_equal(con, name, rows))
         elif name == "members":
-            off.append(_persons_off(told[~_repeats(con, tables[name], told)]))
+            off.append(_persons_off(lost[~_repeats(con, tables[name], lost)]))
         elif name == "households":
-            doubts.append(_states_in_doubt(con, told))
-        doubts.append(_ambiguous(name, told))
+            doubts.append(_states_in_doubt(con, lost))
+        doubts.append(_ambiguous(name, lost))
     if (waiting := tables["members"].waiting) is not None:
         off.append(waiting.assign(of="members", why=ROW_REJECTED).rename(columns={"valid_from": "day_from"}))
     losses = [_losses(con, tables[name], rows) for name, rows in parts.items()]
@@ -238,7 +238,7 @@ def _corrections(con: Any, table: str, parts: pd.DataFrame) -> pd.DataFrame:
         con.con.register("asked_", pa.table({"asked": pa.array(rows["row"].astype("int64"))}))
         found = con.con.execute(
             f"SELECT a.{ROW} AS row, max(t.known_on) FILTER (t.known_on < a.known_on) AS before, "
-            f'min(t.known_on) FILTER (t.known_on > a.known_on) AS after FROM "{ASIDE}{table}" a '
+            f'min(t.known_on) FILTER (t.known_on > a.known_on) AS after FROM "{WITHDRAWN}{table}" a '
             f'JOIN asked_ ON a.{ROW} = asked JOIN "{table}" t ON {on} GROUP BY 1'
         ).fetchall()
         con.con.unregister("asked_")
@@ -257,9 +257,9 @@ def correction_key(table: str, column: str) -> tuple[str, ...]:
     return ("household_id", CODE_COLUMN[table], "month_from", "month_to")
 
 
-def _spans_off(table: str, told: pd.DataFrame) -> pd.DataFrame:
+def _spans_off(table: str, lost: pd.DataFrame) -> pd.DataFrame:
     """Return the spans that rejected rows take off: all of a household's table where none can be read."""
-    rows = told[~(told["same_day"] & told["before"].notna())]
+    rows = lost[~(lost["same_day"] & lost["before"].notna())]
     unread = rows["month_from"].isna() | rows["month_to"].isna()
     return pd.DataFrame(
         {
@@ -270,9 +270,9 @@ def _spans_off(table: str, told: pd.DataFrame) -> pd.DataFrame:
     )  # fmt: skip
 
 
-def _persons_off(told: pd.DataFrame) -> pd.DataFrame:
+def _persons_off(lost: pd.DataFrame) -> pd.DataFrame:
     """Return from when on a household's persons are unknown, until a row of the same member is accepted."""
-    rows = told[~(told["same_day"] & told["before"].notna())]
+    rows = lost[~(lost["same_day"] & lost["before"].notna())]
     return pd.DataFrame(
         {
             "household_id": rows["household_id"], "of": "members", "why": ROW_REJECTED,
@@ -281,28 +281,28 @@ def _persons_off(told: pd.DataFrame) -> pd.DataFrame:
     )  # fmt: skip
 
 
-def _repeats(con: Any, table: TableRead, told: pd.DataFrame) -> np.ndarray:
+def _repeats(con: Any, table: TableRead, lost: pd.DataFrame) -> np.ndarray:
     """Return which rows say again what an open row says: persons are the same, whichever holds."""
     overlapping = table.kept_out[table.kept_out["reason"] == "overlapping validity"]
     if overlapping.empty:
-        return np.zeros(len(told), bool)
+        return np.zeros(len(lost), bool)
     pairs = overlapping[["row", "other"]].dropna().astype("int64")
     con.con.register("pairs_", pa.Table.from_pandas(pairs, preserve_index=False))
     same = " AND ".join(
         f'a."{c}" IS NOT DISTINCT FROM o."{c}"' for c in ("member_id", "household_id", *MEMBER_STATE)
     )
     found = con.con.execute(
-        f"SELECT a.{ROW} FROM {ASIDE}members a JOIN pairs_ ON a.{ROW} = pairs_.row JOIN members o "
+        f"SELECT a.{ROW} FROM {WITHDRAWN}members a JOIN pairs_ ON a.{ROW} = pairs_.row JOIN members o "
         f"ON o.{ROW} = pairs_.other WHERE {same} AND o.valid_to IS NULL AND a.valid_to IS NULL"
     ).fetchall()
     con.con.unregister("pairs_")
-    return np.asarray(told["row"].isin([row for (row,) in found]), bool)
+    return np.asarray(lost["row"].isin([row for (row,) in found]), bool)
 
 
-def _ambiguous(table: str, told: pd.DataFrame) -> pd.DataFrame:
+def _ambiguous(table: str, lost: pd.DataFrame) -> pd.DataFrame:
     """Return the doubts of corrections of one day where an earlier state holds; an asset needs none."""
-    keep = told["same_day"] & (told["before"].notna() | (table == "assets"))
-    rows = told[keep]
+    keep = lost["same_day"] & (lost["before"].notna() | (table == "assets"))
+    rows = lost[keep]
     return pd.DataFrame(
         {
             "household_id": rows["household_id"], "doubt": AMBIGUOUS, "month_from": rows["month_from"],
@@ -328,9 +328,9 @@ def counted_once(parts: pd.DataFrame) -> np.ndarray:
     return twice & parts["row_id"].isna().to_numpy(bool) & parts["member_id"].isna().to_numpy(bool)
 
 
-def _states_in_doubt(con: Any, told: pd.DataFrame) -> pd.DataFrame:
+def _states_in_doubt(con: Any, lost: pd.DataFrame) -> pd.DataFrame:
     """Return the doubts of rejected rows of households, until a row recorded later is valid."""
-    rows = told[~(told["same_day"] & told["before"].notna())]
+    rows = lost[~(lost["same_day"] & lost["before"].notna())]
     accepted = con.con.execute("SELECT household_id, known_on, valid_from FROM households").df()
     accepted = accepted[accepted["household_id"].isin(set(rows["household_id"]))]
     by_household = dict(list(accepted.groupby("household_id")))
@@ -408,7 +408,7 @@ def equal_rows(county: County) -> pd.DataFrame:
             f"""WITH equal AS (
                 SELECT household_id, {code} AS kind, month_from, month_to, known_on, amount,
                     count(*) + 1 AS times
-                FROM "{ASIDE}{table}" JOIN asked_ ON {ROW} = asked GROUP BY ALL),
+                FROM "{WITHDRAWN}{table}" JOIN asked_ ON {ROW} = asked GROUP BY ALL),
             kept AS (SELECT household_id, {code} AS kind, count(*) AS n FROM "{table}" GROUP BY ALL)
             SELECT household_id, kind, month_from, month_to, amount::DOUBLE AS amount, times,
                 n >= {FEWEST_OF_A_HISTORY} AND count(*) OVER (PARTITION BY household_id, kind) = n
@@ -422,14 +422,14 @@ def equal_rows(county: County) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)
 
 
-def count_equal_rows(found: pd.DataFrame) -> dict[str, Any]:
+def count_equal_rows(repeats: pd.DataFrame) -> dict[str, Any]:
     """Count rows counted once, and say whose whole history of a kind repeats."""
-    repeated = found[found["whole_history"].astype(bool)]
+    repeated = repeats[repeats["whole_history"].astype(bool)]
     kinds = repeated.groupby(["household_id", "table", "kind"]).size().rename("rows").reset_index()
     whole = [{**row, "rows": int(row["rows"])} for row in kinds.to_dict("records")]
     return {
-        "rows": int((found["times"] - 1).sum()),
-        "households": int(found["household_id"].nunique()),
+        "rows": int((repeats["times"] - 1).sum()),
+        "households": int(repeats["household_id"].nunique()),
         "whole_histories": whole,
     }
 

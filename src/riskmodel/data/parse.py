@@ -169,9 +169,9 @@ class ParsedTable:
         found = self._fetch(_bad)
         return _faults(found, _WHY), _parts(found)
 
-    def parts_of_spoiled(self) -> pd.DataFrame:
+    def parts_of_rows_with_errors(self) -> pd.DataFrame:
         """Return what can be read of the rows that the file format spoils."""
-        return _parts(self._fetch(_spoiled))
+        return _parts(self._fetch(_rows_with_errors))
 
     def unread_cells(self) -> pd.DataFrame:
         """Return the optional cells that cannot be read, of rows that are used: ``row, column, reason``."""
@@ -249,23 +249,23 @@ def _unread(county: compiled.Shape, *declared: Any, **inputs: Any) -> ir.Table:
     return rows.filter(lost).select(ROW, *_flags(rows, _LOST))
 
 
-def _spoiled(county: compiled.Shape, *declared: Any, **inputs: Any) -> ir.Table:
+def _rows_with_errors(county: compiled.Shape, *declared: Any, **inputs: Any) -> ir.Table:
     spoiled = inputs["rows"].semi_join(inputs["faulty"], [(ROW, "faulty_")])
     rows = _parsed(*declared, **{**inputs, "rows": spoiled, "faulty": None})
     return rows.select(ROW, *_flags(rows, _PART))
 
 
-def _faults(found: pd.DataFrame, prefix: str) -> pd.DataFrame:
+def _faults(result: pd.DataFrame, prefix: str) -> pd.DataFrame:
     """Return ``row, column, reason, other`` of every flag that is set."""
-    flags = {c: c.removeprefix(prefix) for c in found.columns if c.startswith(prefix)}
-    frame = found[[ROW, *flags]].rename(columns={ROW: "row", **flags})
+    flags = {c: c.removeprefix(prefix) for c in result.columns if c.startswith(prefix)}
+    frame = result[[ROW, *flags]].rename(columns={ROW: "row", **flags})
     frame = frame.melt(id_vars="row", var_name="column", value_name="reason").dropna(subset="reason")
     return frame.assign(other=pd.array([pd.NA] * len(frame), dtype="Int64"))
 
 
-def _parts(found: pd.DataFrame) -> pd.DataFrame:
-    parts = {c: c.removeprefix(_PART) for c in found.columns if c.startswith(_PART)}
-    return found[[ROW, *parts]].rename(columns={ROW: "row", **parts})
+def _parts(result: pd.DataFrame) -> pd.DataFrame:
+    parts = {c: c.removeprefix(_PART) for c in result.columns if c.startswith(_PART)}
+    return result[[ROW, *parts]].rename(columns={ROW: "row", **parts})
 
 
 def _parsed(

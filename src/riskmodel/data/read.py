@@ -36,8 +36,8 @@ from riskmodel.data.off_record import (
     counted_once,
     effects_of,
     households_without_state,
-    kept_out_parts,
-    set_aside,
+    rejected_parts,
+    withdraw_rows,
 )
 from riskmodel.data.parse import EXTRA, parse_table
 from riskmodel.data.personal import pseudonymise_table as keyed
@@ -188,7 +188,7 @@ def read_tables(
         elif source.table in contract().required:
             raise InputRefused(f"{source.file}: the file is empty; the table {source.table} is required")
     # A household is known by its number although its own row was rejected.
-    parts = kept_out_parts(con, tables["households"], about)
+    parts = rejected_parts(con, tables["households"], about)
     known = households_without_state(con, parts)["household_id"]
     for name, table in tables.items():
         _keep_out(con, table, unknown_ids(con, name, known))
@@ -228,14 +228,14 @@ def _read_one(
     table = TableRead(raw, n_read=_count(con, raw.rows), rows=rows, cells=parsed.unread_cells())
     _note(table, pd.DataFrame(raw.faults, columns=["row", "column", "reason"]))
     if raw.faults:
-        table.parts.append(parsed.parts_of_spoiled())
+        table.parts.append(parsed.parts_of_rows_with_errors())
     if _count(con, rows) + table.n_rejected < table.n_read:
         faults, parts = parsed.faults()
         _note(table, faults)
         table.parts.append(parts)
     _keep_out(con, table, duplicate_rows(con, source.table))
     if source.table in SPAN_TABLES and len(table.kept_out):
-        table.n_equal = int(counted_once(kept_out_parts(con, table, about)).sum())
+        table.n_equal = int(counted_once(rejected_parts(con, table, about)).sum())
     _keep_out(con, table, duplicate_keys(con, source.table))
     if source.table in SPAN_TABLES:
         for faults in duplicate_totals(con, source.table):
@@ -266,7 +266,7 @@ def _keep_out(con: Any, table: TableRead, faults: pd.DataFrame) -> None:
         return
     _note(table, faults)
     con.con.register("out_", pa.table({"row": pa.array(sorted(set(faults["row"])), pa.int64())}))
-    set_aside(con, table.raw.table, "SELECT row FROM out_")
+    withdraw_rows(con, table.raw.table, "SELECT row FROM out_")
     con.con.unregister("out_")
 
 
