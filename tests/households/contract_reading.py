@@ -83,7 +83,11 @@ class Account:
 
 
 def reading(
-    tables: Tables, about: dict[str, Any], as_of: dt.date, known_by: dt.date | None = None
+    tables: Tables,
+    about: dict[str, Any],
+    as_of: dt.date,
+    known_by: dt.date | None = None,
+    shifts: bool = True,
 ) -> dict[str, Account]:
     """Return the account of every household that the contract puts out at an as-of date.
 
@@ -102,13 +106,15 @@ def reading(
     known_by
         The day up to which rows are known, where it is later than as_of (an outcome is read at its end plus
         the recording delay).
+    shifts
+        Whether the period follows the records; labels never shift: theirs is the last 12 completed months.
     """
     if about.get("recording_delay_days", 0) < 0:
         raise ValueError("negative recording_delay_days: the whole input is refused")
     known = Known(tables, about, known_by or as_of)
     identity = Identity(known, as_of)
     coverage = Coverage(known, identity, as_of)
-    accounts = Accounts(coverage)
+    accounts = Accounts(coverage, shifts)
     ambiguous = known.ambiguous_households()
     out = {}
     for unit in identity.units:
@@ -179,7 +185,8 @@ def _sums(
     out.persons, out.previous_persons, out.before_previous_persons = (number for number, _ in heads)
     reasons = set(heads[0][1]) | ({"no_persons"} if out.persons == 0 else set())
     if period is None:
-        return reasons | _no_period(unit, accounts), set()
+        without, doubts = _no_period(unit, accounts)
+        return reasons | without, doubts
 
     out.period_from, out.period_to = month_name(period.first), month_name(period.last)
     out.lag_months, out.income_basis = period.lag, period.basis
@@ -211,14 +218,15 @@ def _sums_of(unit: Unit, period: Period, back: int, accounts: Accounts) -> Sums:
     return accounts.sums(unit, first, last, basis)
 
 
-def _no_period(unit: Unit, accounts: Accounts) -> set[str]:
+def _no_period(unit: Unit, accounts: Accounts) -> tuple[set[str], set[str]]:
     """Why there is no period: what holds of the 12 months to the last completed one."""
     # reading: without a period the reasons are those of the 12 months that end with the last completed month.
     last = accounts.coverage.last_completed
     sums = accounts.sums(unit, last - 11, last, "months")
     if not accounts.has_totals(unit):
-        return sums.reasons - {"no_income"}
-    return (sums.reasons - {"before_records", "gap_in_records", "no_income"}) | {"not_tiled"}
+        return sums.reasons - {"no_income"}, sums.doubts
+    holes = {"before_records", "not_yet_recorded", "gap_in_records", "no_income"}
+    return (sums.reasons - holes) | {"not_tiled"}, sums.doubts
 
 
 def _event_after(unit: Unit, period: Period, as_of: dt.date, coverage: Coverage) -> bool:

@@ -27,6 +27,8 @@ class Sums:
     rigid: Money = None
     reasons: set[str] = field(default_factory=set)
     doubts: set[str] = field(default_factory=set)
+    # Business income is net of production costs over the whole period.
+    net_throughout: bool = False
 
 
 @dataclass
@@ -49,8 +51,8 @@ class Cover:
 class Accounts:
     """Sums of spans of a household."""
 
-    def __init__(self, coverage: Coverage):
-        self.coverage, self.about = coverage, coverage.about
+    def __init__(self, coverage: Coverage, shifts: bool = True):
+        self.coverage, self.about, self.shifts = coverage, coverage.about, shifts
         self.findings: dict[Unit, set[str]] = defaultdict(set)
         self.tables = coverage.tables()
 
@@ -59,28 +61,31 @@ class Accounts:
         return bool(self.coverage.amounts(unit, "income").totals)
 
     def period(self, unit: Unit) -> Period | None:
+        last = self.coverage.last_completed
+        # "Rule sets of a calendar year, labels and horizons never shift."
+        ends = range(last + 1) if self.shifts else range(last, last + 1)
         if self.has_totals(unit):
-            return self._period_with_totals(unit)
+            return self._period_with_totals(unit, ends)
+        if not self.shifts:
+            return self._of_end(last, "months")
         on = set.intersection(*(self.coverage.with_totals(unit, table) for table in self.tables))
         # reading: one month that is on record in both tables ends the period.
-        ends = [month for month in on if month <= self.coverage.last_completed]
-        return self._of_end(max(ends), "months") if ends else None
+        possible = [month for month in on if month in ends]
+        return self._of_end(max(possible), "months") if possible else None
 
     def _of_end(self, last: int, basis: str) -> Period:
         return Period(last - 11, last, basis, self.coverage.last_completed - last)
 
-    def _period_with_totals(self, unit: Unit) -> Period | None:
+    def _period_with_totals(self, unit: Unit, possible: range) -> Period | None:
         """The newest covered span, unless 12 months on record that no income total touches end later."""
         totals = self.coverage.amounts(unit, "income").totals
-        ends = sorted({row["_last"] for row in totals if row["_last"] <= self.coverage.last_completed})
+        ends = sorted({row["_last"] for row in totals if row["_last"] in possible})
         spans = [end for end in ends if self.is_covered(unit, end - 11, end)]
         on = set.intersection(*(self.coverage.by_rules(unit, table) for table in self.tables))
         touched = {m for row in totals for m in range(row["_first"], row["_last"] + 1)}
         free = on - touched
         # reading: any 12 consecutive months on record (in each table) count, not only those to the last one.
-        by_months = [
-            m for m in free if m <= self.coverage.last_completed and set(range(m - 11, m + 1)) <= free
-        ]
+        by_months = [m for m in free if m in possible and set(range(m - 11, m + 1)) <= free]
         if by_months and (not spans or max(by_months) > max(spans)):
             return self._of_end(max(by_months), "months")
         return self._of_end(max(spans), "total") if spans else None
@@ -185,6 +190,7 @@ class Accounts:
             net_months = {row["_first"] for row in rows if row["source"] == "business_net"}
             if not rows and not set(range(first, last + 1)) <= self.coverage.by_rule_1(unit, "income"):
                 self._no_income(unit, first, last, out)
+        out.net_throughout = set(range(first, last + 1)) <= net_months
         costs = self._spending(unit, first, last, basis, net_months, out)
         self._take_off(unit, first, last, out)
         incomes = list(out.income.values())
@@ -209,7 +215,11 @@ class Accounts:
             on = self.coverage.with_totals(unit, table)
             for month in range(first, last + 1):
                 if month not in on:
-                    out.reasons |= self.coverage.hole_reasons(unit, table, month)
+                    why = self.coverage.hole_reasons(unit, table, month)
+                    if not self.shifts and why == {"gap_in_records"} and on and month > max(on):
+                        # reading: a period that cannot follow the records has months not yet recorded.
+                        why = {"not_yet_recorded"}
+                    out.reasons |= why
 
     def _take_off(self, unit: Unit, first: int, last: int, out: Sums) -> None:
         """Null what a span touches that is not on record."""
@@ -223,7 +233,9 @@ class Accounts:
                 if not whole or any(off.item == code for off in offs):
                     sums[code] = None
             for off in offs:
-                in_net = table == "income" or off.item in (None, "production")
+                # "only sums that contain the item are null": costs that are not subtracted are in no sum.
+                costs = None if out.net_throughout else "production"
+                in_net = table == "income" or off.item in (None, costs)
                 (out.reasons if in_net else out.doubts).add(off.why)
 
     def _spending(
@@ -267,9 +279,13 @@ class Accounts:
         totals = [row for row in amounts.totals if row["category"] == category]
         totals = [row for row in totals if row["_first"] <= last and first <= row["_last"]]
         spans = [m for row in totals for m in range(row["_first"], row["_last"] + 1)]
-        # reading: overlapping totals of one category are no sum; months under a total are not added to it.
-        if any(m < first or m > last for m in spans) or len(spans) != len(set(spans)):
+        if any(m < first or m > last for m in spans):
             return None
+        if len(spans) != len(set(spans)):
+            # reading: of totals that overlap the fewest that tile the period hold, as for sources; else there
+            # is no sum. Months under a total are not added to it.
+            ways = tilings(totals, first, last)
+            return ways[0] if ways else None
         months = [row for row in amounts.months if row["category"] == category]
         return totals + [r for r in months if first <= r["_first"] <= last and r["_first"] not in spans]
 

@@ -148,19 +148,16 @@ class Coverage:
     # -------------------------------------------------------------- townships
     def households_of(self, month: int) -> dict[str, list[Unit]]:
         """Each township's households of a month, as they were then."""
-        # reading: "its households" live there in that month, under whatever rule; linked ones as linked then.
-        if month in self._households_of:
-            return self._households_of[month]
-        out: dict[str, list[Unit]] = defaultdict(list)
-        seen = set()
-        for unit in self.units:
-            for then in unit.at(month):
-                place = self.township(then, month)
-                if then not in seen and place is not None:
-                    seen.add(then)
-                    out[place].append(then)
-        self._households_of[month] = out
-        return out
+        # "Linked numbers are one household": counted once, where it lived in that month; before a split there
+        # is the parent.
+        if month not in self._households_of:
+            out: dict[str, list[Unit]] = defaultdict(list)
+            for unit in dict.fromkeys(before_splits(unit, month) for unit in self.units):
+                place = self.township(unit, month)
+                if place is not None:
+                    out[place].append(unit)
+            self._households_of[month] = out
+        return self._households_of[month]
 
     def counted(self, units: list[Unit], month: int) -> list[Unit]:
         """Those whose first possible month is not later, without those that have only totals."""
@@ -173,7 +170,6 @@ class Coverage:
         every = {unit for final in self.units for unit in [final, *final.ancestors()]}
         rows = {unit: self.row_months(unit) for unit in every}
         income = {unit: self.income_months(unit) for unit in every}
-        line = self._linked_months(rows)
         months = {month for unit in every for month in rows[unit]}
         for month in range(min(months, default=0), max(months, default=-1) + 1):
             for place, units in self.households_of(month).items():
@@ -181,18 +177,9 @@ class Coverage:
                 with_income = [u for u in counted if month in income[u]]
                 if place not in self.starts and counted and 4 * len(with_income) >= len(counted):
                     self.starts[place] = month
-                around = [u for u in units if line[u] and min(line[u]) < month < max(line[u])]
+                around = [u for u in units if rows[u] and min(rows[u]) < month < max(rows[u])]
                 if len(around) >= 5 and not any(month in rows[u] for u in units):
                     self.silent.add((place, month))
-
-    def _linked_months(self, rows: dict[Unit, Months]) -> dict[Unit, Months]:
-        """Months with rows of all households that are linked with one (linked numbers are one household)."""
-        out: dict[Unit, Months] = {unit: set(months) for unit, months in rows.items()}
-        for final in self.units:
-            for above in final.ancestors():
-                out[above] |= rows[final]
-                out[final] |= rows.get(above, set())
-        return out
 
     def stated_start(self, place: str | None) -> int | None:
         """The month of ``records_from`` where coverage is whole and names the township."""
@@ -394,6 +381,13 @@ class Coverage:
 
     def tables(self) -> list[str]:
         return [name for name in CODES if self.known.has(name)]
+
+
+def before_splits(unit: Unit, month: int) -> Unit:
+    """The household that a split child was in a month."""
+    while unit.split_from is not None and unit.begin is not None and month < unit.begin:
+        unit = unit.split_from
+    return unit
 
 
 def months_of(row: Row) -> Months:

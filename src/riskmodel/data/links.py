@@ -99,6 +99,16 @@ class Identity:
                     days[number] = min(days.get(number, link.date), link.date)
         return days
 
+    @property
+    def merged_into(self) -> dict[str, dt.date]:
+        """The day of its first merge by the number under which a merged household goes on."""
+        days: dict[str, dt.date] = {}
+        for link in self.rows:
+            if link.kind == "merge":
+                name = self.current(link.new)
+                days[name] = min(days.get(name, link.date), link.date)
+        return days
+
     @cached_property
     def split_on(self) -> dict[str, dt.date]:
         """The day of a household's last split by the number of each child; a parent that goes on is one."""

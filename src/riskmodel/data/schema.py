@@ -46,7 +46,6 @@ _IBIS_TYPES: dict[str, types.DataType] = {
     "number": types.float64,
 }
 SPAN_TABLES = ("income", "spending")
-CODE_COLUMN = {"income": "source", "spending": "category"}  # what an amount is for
 
 
 class Column(Spec):
@@ -278,8 +277,7 @@ def own_date(table: str, values: Mapping[str, ir.Value], entry_lag_months: int =
     if spec.event_date == "month":
         return month_end_column(values["month"])
     if "month_to" in spec.columns:
-        # A span that is not given is all there ever was.
-        return ibis.coalesce(month_end_column(values["month_to"]), ibis.date(ALWAYS))
+        return month_end_column(values["month_to"])
     if spec.event_date or "valid_from" in spec.columns:
         return values[spec.event_date or "valid_from"]
     if "year" in spec.columns:

@@ -215,10 +215,10 @@ def _quantities(county: Shape, t: ir.Table) -> ir.Table:
         income_reason=ibis.cases(
             # Nobody earns where nobody lives: the reason is that they left, not that an entry is wanting.
             (t.persons == 0, "no_persons"),
-            (t.persons.isnull(), ibis.ifelse(t.net_income.isnull(), t.records_reason, "row_rejected")),
-            (t.net_income.isnull(), t.records_reason),
+            (t.persons.isnull() | t.net_income.isnull(), t.records_reason),
             else_=ibis.null("string"),
         ),
+        doubts=ibis.ifelse(t.persons == 0, _with_word("no_persons", t.doubts), t.doubts),
         changed_since=(t.lag_months > 0).fill_null(False)
         & (t.risk_since.fill_null(False) | t.members_changed.fill_null(False)),
         main_cause=ibis.coalesce(t.named_causes.split(";")[0].strip().nullif(""), t.latest_open_cause),
@@ -230,6 +230,10 @@ def _quantities(county: Shape, t: ir.Table) -> ir.Table:
     inner = ["named_causes", "records_reason", "net_low", "net_high", "risk_since", "members_changed"]
     inner += [f"{p}{c}" for p in PREFIXES for c in ("persons_on", "persons_unknown")]
     return t.drop(*inner)
+
+
+def _with_word(word: str, others: ir.StringValue) -> ir.StringValue:
+    return ibis.ifelse(others == "", word, ibis.literal(f"{word};") + others)
 
 
 def _absent_is_null_else_none(county: Shape, t: ir.Table) -> ir.Table:

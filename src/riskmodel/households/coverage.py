@@ -114,9 +114,9 @@ class OnRecord:
         The same by rules 1 to 3 alone, without what totals add.
     stated
         Table to ``[household]``: rule 1 decides, so that a month without a row is a month of 0 yuan.
-    start
-        First month of the records of a household's township (of the last month on the axis), `NEVER`
-        where they have not begun.
+    starts, named
+        First month of a township's records, by its number, `NEVER` where they have not begun (and last, for
+        households without a place); whether ``about.yaml`` says it.
     through, written_up
         Last month in which the county's records are whole; the same, and not later than the recording delay
         lets a month be complete.
@@ -128,7 +128,8 @@ class OnRecord:
     months: dict[str, np.ndarray]
     own: dict[str, np.ndarray]
     stated: dict[str, np.ndarray]
-    start: np.ndarray
+    starts: np.ndarray
+    named: np.ndarray
     through: int
     written_up: int
     first_row: np.ndarray
@@ -158,9 +159,7 @@ def months_on_record(
     households, months = places.township.shape
     axis = panel.first + np.arange(months)
     present = {table: panel.present(table)[:, :months] for table in TABLES}
-    has_total = np.zeros(households, bool)
-    for rows in totals.values():
-        has_total[rows.household] = True
+    has_total = _has_total(totals, households)
     through = said.through if said.through is not None else _through(present, totals, places, panel.first)
     written_up = min(through, last_written_up(day, said.delay))
     allowed = (axis <= written_up) & (axis >= places.first_possible[:, None]) & places.known[:, None]
@@ -189,9 +188,8 @@ def months_on_record(
     has_row = any_row.any(axis=1)
     first_row = np.where(has_row, panel.first + np.argmax(any_row, axis=1), OPEN)
     last_row = np.where(has_row, panel.first + _last(any_row), OPEN)
-    here = np.append(start, NEVER)[places.township[:, -1]]
-    here = np.where(named[places.township[:, -1]], whole_from[places.township[:, -1]], here)
-    return OnRecord(panel.first, on, own, stated, here, through, written_up, first_row, last_row)
+    starts = np.where(named, whole_from, np.append(start, NEVER))
+    return OnRecord(panel.first, on, own, stated, starts, named, through, written_up, first_row, last_row)
 
 
 def last_written_up(day: dt.date, delay: int) -> int:
@@ -314,23 +312,47 @@ def _after_a_total(row: np.ndarray, ends: np.ndarray) -> np.ndarray:
     return np.asarray((ended >= 0) & (ended >= latest))
 
 
-def stopped(on: OnRecord, panel: Panel, places: Places) -> np.ndarray:
+def stopped(
+    on: OnRecord, panel: Panel, places: Places, totals: Mapping[str, Rows], tables: tuple[str, ...] = TABLES
+) -> np.ndarray:
     """Return whose rows ceased while three quarters of the township's households go on (``maybe_stopped``).
 
-    A month counts against a household where it had a row the year before and has none since.
+    The month that counts is the first after a household's last row in which it had a row the year before.
+    Where the county states what is on record, nobody can be late.
 
     Parameters
     ----------
-    on, panel, places
+    on, panel, places, totals
         As known at a day.
+    tables
+        Those that there are.
     """
     months = places.township.shape[1]
     row = (panel.present("income") | panel.present("spending"))[:, :months]
+    out = np.zeros(len(row), bool)
+    ceased = np.flatnonzero((on.last_row > OPEN) & (on.last_row < min(on.written_up, on.first + months - 1)))
     axis = on.first + np.arange(months)
-    missed = (axis > on.last_row[:, None]) & (axis <= on.written_up) & (on.last_row[:, None] > OPEN)
-    missed[:, 12:] &= row[:, :-12]
+    missed = (axis > on.last_row[ceased, None]) & (axis <= on.written_up)
+    missed[:, 12:] &= row[ceased, :-12]
     missed[:, :12] = False
-    everyone = np.repeat(places.known[:, None], months, axis=1)
-    share = _by_township(row, places) / np.maximum(_by_township(everyone, places), 1)
-    share = np.vstack([share, np.zeros((1, months))])[places.township, np.arange(months)]
-    return np.asarray((missed & (share >= STOPPED_SHARE)).any(axis=1))
+    some = missed.any(axis=1)
+    ceased, month = ceased[some], np.argmax(missed[some], axis=1)
+    inferred = ~on.named[places.township[ceased, month]]
+    stated = np.logical_and.reduce([on.stated[table][ceased] for table in tables])
+    only_totals = _has_total(totals, len(row)) & ~row.any(axis=1)
+    for place in np.unique(month):
+        counted = (places.first_possible <= on.first + place) & ~only_totals & places.known
+        township = places.township[:, place]
+        n = np.bincount(township[counted], minlength=len(places.names))
+        with_row = np.bincount(township[counted & row[:, place]], minlength=len(places.names))
+        goes_on = (n > 0) & (with_row >= STOPPED_SHARE * n)
+        mine = (month == place) & inferred & ~stated
+        out[ceased[mine]] = goes_on[township[ceased[mine]]]
+    return out
+
+
+def _has_total(totals: Mapping[str, Rows], households: int) -> np.ndarray:
+    out = np.zeros(households, bool)
+    for rows in totals.values():
+        out[rows.household] = True
+    return out

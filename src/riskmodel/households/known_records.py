@@ -36,10 +36,8 @@ from riskmodel.households.panel import (
 )
 from riskmodel.households.point_in_time import Moment, last_complete_month
 from riskmodel.households.statements import (
-    Doubts,
     OffRecord,
     States,
-    read_doubts,
     read_off_record,
     read_statements,
     read_states,
@@ -47,6 +45,15 @@ from riskmodel.households.statements import (
 from riskmodel.households.totals import YEAR, Tiling, tile_years
 
 LONGEST_WINDOW = 60  # months before as-of that anything looks back to
+
+
+@dataclass(frozen=True)
+class Merged:
+    """The households that came into merges, under numbers of their own, and from which month they are one."""
+
+    parents: KnownRecords
+    owner: np.ndarray
+    merged_from: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -59,9 +66,9 @@ class KnownRecords:
     places: Places
     on: OnRecord
     off: OffRecord
-    doubts: Doubts
     moment: Moment
-    split: np.ndarray
+    own_from: np.ndarray
+    merged: Merged | None = None
 
     @property
     def households(self) -> int:
@@ -93,10 +100,17 @@ class KnownRecords:
             counts[table] = prefix_sums(mask)
         return counts
 
-    def on_record(self, table: str, start: np.ndarray, stop: np.ndarray) -> np.ndarray:
-        """Return whether every month of a window is on record, spans taken off aside."""
-        count = window_sums(self.recorded[table], start - self.panel.first, stop - self.panel.first)
+    def on_record(
+        self, table: str, start: np.ndarray, stop: np.ndarray, some: np.ndarray | None = None
+    ) -> np.ndarray:
+        """Return whether every month of a window is on record, spans taken off aside, of all or some."""
+        sums = self.recorded[table] if some is None else self.recorded[table][some]
+        count = window_sums(sums, start - self.panel.first, stop - self.panel.first)
         return np.asarray(count == stop - start)
+
+    def on_record_months(self, table: str, some: np.ndarray) -> np.ndarray:
+        """Return which months of some households are on record, without those taken off whole."""
+        return np.asarray(self.on.months[table][some] & (np.diff(self.off_months[table][some]) == 0))
 
     def taken_off(self, table: str, start: np.ndarray, stop: np.ndarray, item: str = "") -> np.ndarray:
         """Return whether a span taken off reaches into a window: of the whole table, or of one item."""
@@ -115,15 +129,44 @@ class KnownRecords:
         return sorted(pair for pair in named if pair[0] in TABLES)
 
     @cached_property
+    def has_net(self) -> np.ndarray:
+        """Whether a month has net business income, ``[household, month]``."""
+        return np.asarray(self.panel.counts["income"][code_place("income", "business_net")] > 0)
+
+    def net_months(self, start: np.ndarray, stop: np.ndarray) -> np.ndarray:
+        """Count months with net business income over a window of each household."""
+        if not self.has_net.any():
+            return np.zeros(self.households, np.int64)
+        return sums_between(self.has_net[np.newaxis], start - self.panel.first, stop - self.panel.first)[0]
+
+    @cached_property
     def production(self) -> np.ndarray:
         """Production spending ``[1, household, month]``, none in months of net business income."""
         spent = self.panel.amounts["spending"][code_place("spending", "production")]
-        net = self.panel.counts["income"][code_place("income", "business_net")] > 0
-        return np.where(net, 0, spent)[np.newaxis] if net.any() else spent[np.newaxis]
+        return np.where(self.has_net, 0, spent)[np.newaxis] if self.has_net.any() else spent[np.newaxis]
 
-    def production_in(self, start: np.ndarray, stop: np.ndarray) -> np.ndarray:
-        """Sum production spending over a window of each household, months alone."""
-        return sums_between(self.production, start - self.panel.first, stop - self.panel.first)[0]
+    def production_in(
+        self, start: np.ndarray, stop: np.ndarray, some: np.ndarray | slice = slice(None)
+    ) -> np.ndarray:
+        """Sum production spending over a window of all households or some, months alone."""
+        return sums_between(self.production[:, some], start - self.panel.first, stop - self.panel.first)[0]
+
+    @cached_property
+    def with_totals(self) -> np.ndarray:
+        """Households that have an income total, ascending."""
+        return np.unique(self.totals["income"].household)
+
+    @cached_property
+    def _tilings(self) -> dict[tuple[str, int], tuple[Tiling, np.ndarray, np.ndarray]]:
+        return {}
+
+    def tiled(self, table: str, place: int) -> tuple[Tiling, np.ndarray, np.ndarray]:
+        """Return how totals of one code tile years of `with_totals`; who of them has any, who a month."""
+        if (table, place) not in self._tilings:
+            sub = self.with_totals
+            seen = self.panel.counts[table][place][sub].any(axis=1)
+            self._tilings[table, place] = (*_tiling(self, table, place, sub), seen)
+        return self._tilings[table, place]
 
     def rows_in(self, table: str, start: np.ndarray, stop: np.ndarray) -> np.ndarray:
         """Count rows of one month over a window, ``[code, household]``."""
@@ -158,7 +201,6 @@ def known_records(county: County, moments: Sequence[Moment]) -> Iterator[KnownRe
     states = read_states(county, records)
     said = read_statements(county, records, states)
     off = read_off_record(county, records)
-    doubts = read_doubts(county, records)
     links = county_links(county)
     number = {str(name): i for i, name in enumerate(records.ids.to_pylist())} if links.rows else {}
     ordered = sorted(moments, key=lambda m: (m.known_by, m.as_of))
@@ -169,8 +211,13 @@ def known_records(county: County, moments: Sequence[Moment]) -> Iterator[KnownRe
     for moment, panel in zip(ordered, panels, strict=True):
         day = day_number(moment.known_by)
         totals = {table: rows.known_at(day) for table, rows in records.totals.items()}
-        raw = _Known(county, moment, panel, states, said.at(day), off.at(day), doubts.at(day), totals)
-        owners = Owners.of(links.at(moment.as_of, moment.known_by), number, len(records.ids))
+        raw = _Known(county, moment, panel, states, said.at(day), off.at(day), totals)
+        if not links.rows:
+            everyone = np.arange(len(records.ids))
+            yield raw.records(everyone, np.full(len(everyone), OPEN))
+            continue
+        identity = links.at(moment.as_of, moment.known_by)
+        owners = Owners.of(identity, number, raw.new_numbers(identity, number))
         known = raw.records(owners.owner, owners.own_from)
         if (owners.merged_from < NEVER).any():
             parents = raw.records(owners.leaf, owners.own_from)
@@ -188,26 +235,49 @@ class _Known:
     states: States
     said: Statements
     off: OffRecord
-    doubts: Doubts
     totals: dict[str, Rows]
+
+    def new_numbers(self, identity: Identity, number: dict[str, int]) -> frozenset[str]:
+        """Return the numbers of merged households that began with the merge, and are no parents of it.
+
+        A household is as old as its first ``valid_from``, or, where that is open, its first amount.
+        """
+        out = set()
+        for name, day in identity.merged_into.items():
+            i = number.get(name)
+            if i is None:
+                continue
+            mine = self.states.valid_from[(self.states.household == i) & (self.states.known <= self.day)]
+            if len(mine) and mine.min() > -(2**30):
+                if mine.min() >= day_number(day):
+                    out.add(name)
+                continue
+            months = [np.flatnonzero(counts[:, i].any(axis=0))[:1] for counts in self.panel.counts.values()]
+            begun = [self.panel.first + first[0] for first in months if len(first)]
+            begun += [int(r.month_from[r.household == i].min(initial=NEVER)) for r in self.totals.values()]
+            if min(begun, default=NEVER) >= month_ordinal(day.year, day.month):
+                out.add(name)
+        return frozenset(out)
+
+    @property
+    def day(self) -> int:
+        """The day up to which rows may be seen."""
+        return day_number(self.moment.known_by)
 
     def records(self, owner: np.ndarray, own_from: np.ndarray) -> KnownRecords:
         """Return what is on record when rows belong to their owners."""
         panel, totals, off, said = self.panel, self.totals, self.off, self.said
-        doubts = replace(self.doubts, household=owner[self.doubts.household])
         if (owner != np.arange(len(owner))).any() or (own_from > panel.first).any():
             panel = panel.joined(owner, own_from)
             totals = {table: _totals_of(rows, owner, own_from) for table, rows in totals.items()}
             off = replace(off, household=owner[off.household])
             spans = {table: replace(s, household=owner[s.household]) for table, s in said.recorded.items()}
             said = replace(said, recorded=spans)
-        day, as_of = day_number(self.moment.known_by), day_number(self.moment.as_of)
-        places = self.states.at(day, as_of, owner, panel.first, panel.months)
-        split = own_from > OPEN
-        first_possible = np.where(split, np.maximum(places.first_possible, own_from), places.first_possible)
-        places = replace(places, first_possible=first_possible)
+        as_of = day_number(self.moment.as_of)
+        places = self.states.at(self.day, as_of, owner, panel.first, panel.months)
+        places = replace(places, first_possible=np.maximum(places.first_possible, own_from))
         on = months_on_record(panel, totals, places, said, self.moment.known_by)
-        return KnownRecords(self.county, panel, totals, places, on, off, doubts, self.moment, split)
+        return KnownRecords(self.county, panel, totals, places, on, off, self.moment, own_from)
 
 
 def _totals_of(rows: Rows, owner: np.ndarray, own_from: np.ndarray) -> Rows:
@@ -232,7 +302,7 @@ class Owners:
     leaf
         The same, merges aside.
     merged_from
-        The month of its merge by leaf, `NEVER` without one.
+        The first month after its merge by leaf, `NEVER` without one.
     own_from
         First month whose rows are the household's own, `OPEN` but for children of a split.
     """
@@ -243,8 +313,9 @@ class Owners:
     own_from: np.ndarray
 
     @classmethod
-    def of(cls, identity: Identity, number: dict[str, int], n: int) -> Owners:
-        """Return the owners of all numbers; numbers that no table of households has are passed over."""
+    def of(cls, identity: Identity, number: dict[str, int], new: frozenset[str]) -> Owners:
+        """Return the owners of all numbers; ``new`` ones began with a merge."""
+        n = len(number)
         own = np.arange(n)
         owners = cls(own, own.copy(), np.full(n, NEVER), np.full(n, OPEN))
         owner, leaf = own.copy(), own.copy()
@@ -253,8 +324,8 @@ class Owners:
                 owner[number[name]] = number.get(identity.current(name), number[name])
                 leaf[number[name]] = number.get(identity.leaf(name), number[name])
         for name, day in identity.merged_on.items():
-            if name in number:
-                owners.merged_from[number[name]] = month_ordinal(day.year, day.month)
+            if name in number and name not in new:
+                owners.merged_from[number[name]] = first_month_from(day)
         for name, day in identity.split_on.items():
             if name in number:
                 owners.own_from[number[name]] = first_month_from(day)
@@ -271,7 +342,8 @@ def _on_record_of_parents(known: KnownRecords, parents: KnownRecords, owners: Ow
         for mine, theirs in ((months, parents.on.months), (own, parents.on.own)):
             for table in TABLES:
                 mine[table][entity] &= theirs[table][leaf] | ~before
-    return replace(known, on=replace(known.on, months=months, own=own))
+    merged = Merged(parents, owners.owner, owners.merged_from)
+    return replace(known, on=replace(known.on, months=months, own=own), merged=merged)
 
 
 @dataclass(frozen=True)
@@ -283,6 +355,7 @@ class YearsByTotals:
     amounts: np.ndarray
     net: np.ndarray
     differs: np.ndarray
+    waited: np.ndarray
 
     def at(self, end: np.ndarray, first: int) -> tuple[np.ndarray, ...]:
         """Return whether the twelve months up to ``end`` are covered, each source's sum, and two remarks.
@@ -303,35 +376,40 @@ def _years_by_totals(known: KnownRecords) -> YearsByTotals:
     """Return which twelve months totals cover, source by source, and what they add up to.
 
     A source with a total anywhere is covered only by totals; one that has months alone where these are on
-    record; one never seen is 0 once the allowed time for entering it has passed. The same for production.
+    record; one never seen is 0 once the allowed time for entering it has passed. The same for production,
+    where it is subtracted. Net business income stands instead of business income: one of the two is enough.
     """
-    sub = np.unique(known.totals["income"].household)
-    months, first = known.panel.months, known.panel.first
-    ends = first + np.arange(months)
+    sub, months = known.with_totals, known.panel.months
+    ends = known.panel.first + np.arange(months)
     waited = ends + known.county.about.entry_lag_months <= last_written_up(known.moment.known_by, 0)
+    places = range(len(codes("income", "source")))
+    net, business = (code_place("income", code) for code in ("business_net", "business"))
     covered = np.ones((len(sub), months), bool)
-    some = np.zeros((len(sub), months), bool)
-    amounts = np.zeros((len(codes("income", "source")), len(sub), months), np.int64)
-    differs = np.zeros((len(sub), months), bool)
+    some, differs = np.zeros_like(covered), np.zeros_like(covered)
+    amounts = np.zeros((len(places), len(sub), months), np.int64)
     wholly = _years_on_record(known, "income", sub)
-    for place in range(len(codes("income", "source"))):
-        tiling, has = _tiling(known, "income", place, sub)
-        seen = known.panel.counts["income"][place][sub].any(axis=1)
+    for place in places:
+        tiling, has, seen = known.tiled("income", place)
+        unseen = np.broadcast_to(waited, covered.shape)
+        if place == net:
+            unseen = np.ones_like(covered)
+        elif place == business:
+            _, net_total, net_month = known.tiled("income", net)
+            unseen = unseen | (net_total | net_month)[:, None]
+        otherwise = np.where(seen[:, None], wholly, unseen)
         by_months = _year_sums(known.panel.amounts["income"][place][sub])
-        otherwise = np.where(seen[:, None], wholly, waited)
         covered &= np.where(has[:, None], tiling.covered, otherwise)
         some |= has[:, None] & tiling.covered
         amounts[place] = np.where(has[:, None], tiling.amount, by_months)
         differs |= tiling.differs
-        if place == code_place("income", "business_net"):
-            net = has[:, None] & tiling.covered
+    tiling, has, _ = known.tiled("income", net)
+    is_net = has[:, None] & tiling.covered
     if known.county.has("spending"):
-        place = code_place("spending", "production")
-        tiling, has = _tiling(known, "spending", place, sub)
-        seen = known.panel.counts["spending"][place][sub].any(axis=1)
+        tiling, has, seen = known.tiled("spending", code_place("spending", "production"))
         otherwise = np.where(seen[:, None], _years_on_record(known, "spending", sub), waited)
-        covered &= net | np.where(has[:, None], tiling.covered, otherwise)
-    return YearsByTotals(sub, covered & some, amounts, net, differs)
+        costs = np.where(has[:, None], tiling.covered, otherwise)
+        covered &= is_net | (_year_sums(known.has_net[sub].astype(np.int64)) == YEAR) | costs
+    return YearsByTotals(sub, covered & some, amounts, is_net, differs, waited)
 
 
 def _tiling(known: KnownRecords, table: str, place: int, sub: np.ndarray) -> tuple[Tiling, np.ndarray]:

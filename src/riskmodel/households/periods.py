@@ -11,14 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 from pydantic import Field
 
-from riskmodel.households.coverage import (
-    OPEN,
-)
+from riskmodel.households.coverage import OPEN, Spans
 from riskmodel.households.known_records import KnownRecords
-from riskmodel.households.panel import (
-    prefix_sums,
-    window_sums,
-)
+from riskmodel.households.panel import prefix_sums
 from riskmodel.households.totals import YEAR
 from riskmodel.io import Spec
 
@@ -105,35 +100,46 @@ def last_on_record(known: KnownRecords, months: dict[str, np.ndarray]) -> tuple[
 
 
 def _with_totals(known: KnownRecords, period: AccountingPeriod, months: Period) -> Period:
-    """Let households that have totals be judged on the newest twelve months that totals cover."""
+    """Judge households that have totals on the newest twelve months that totals cover.
+
+    Where months on record that no total touches make a later period, that one holds.
+    """
     spans = known.by_totals
-    sub, first = spans.sub, known.panel.first
-    axis = first + np.arange(spans.covered.shape[1])
+    sub, axis = spans.sub, known.panel.first + np.arange(spans.covered.shape[1])
     if period.calendar_year:
         wanted = axis == known.moment.as_of.year * YEAR - 1
     elif period.follows_lag:
         wanted = axis <= known.last_month
     else:
         wanted = axis == known.last_month
-    possible = spans.covered & wanted
-    newest = np.where(possible.any(axis=1), axis[-1] - np.argmax(possible[:, ::-1], axis=1), OPEN)
-    own_end, own = last_on_record(known, known.on.own)
-    if not period.follows_lag or period.calendar_year:
-        own_end, own = months.end, np.ones(known.households, bool)
-    start, stop = own_end - period.length + 1, own_end + 1
-    own = own & untouched_by_totals(known, start, stop)
-    for table in known.tables:
-        count = window_sums(prefix_sums(known.on.own[table]), start - first, stop - first)
-        own &= count == period.length
-    later = own[sub] & (own_end[sub] > newest)
-    by_totals = np.zeros(known.households, bool)
-    by_totals[sub] = ~later & (newest > OPEN)
+    newest = _newest(spans.covered & wanted, axis)
+    own = _newest(_whole_on_record(known, sub, period.length) & wanted, axis)
     end, chosen, length = months.end.copy(), months.chosen.copy(), months.length.copy()
-    end[sub] = np.where(later, own_end[sub], np.where(newest > OPEN, newest, end[sub]))
-    chosen[sub] = later | (newest > OPEN)
+    by_totals = np.zeros(known.households, bool)
+    by_totals[sub] = newest > np.maximum(own, OPEN)
+    later = np.maximum(own, newest)
+    chosen[sub] = later > OPEN
+    end[sub] = np.where(later > OPEN, later, known.last_month if period.follows_lag else end[sub])
     length[by_totals] = YEAR
     lag = known.last_month - end if not period.calendar_year else np.zeros_like(end)
     return Period(end, length, by_totals, chosen, lag)
+
+
+def _newest(possible: np.ndarray, axis: np.ndarray) -> np.ndarray:
+    """Return the last month that is possible for each household, `OPEN` where none is."""
+    return np.where(possible.any(axis=1), axis[-1] - np.argmax(possible[:, ::-1], axis=1), OPEN)
+
+
+def _whole_on_record(known: KnownRecords, sub: np.ndarray, length: int) -> np.ndarray:
+    """Return whether the months up to each one are on record and untouched by totals, for some households."""
+    free = np.logical_and.reduce([known.on.own[table][sub] for table in known.tables])
+    rows = known.totals["income"]
+    touched = Spans(rows.household, rows.month_from, rows.month_to)
+    free &= ~touched.mask(known.households, known.panel.first, known.panel.months)[sub]
+    sums = prefix_sums(free)
+    out = np.zeros_like(free)
+    out[:, length - 1 :] = sums[:, length:] - sums[:, :-length] == length
+    return out
 
 
 def untouched_by_totals(known: KnownRecords, start: np.ndarray, stop: np.ndarray) -> np.ndarray:

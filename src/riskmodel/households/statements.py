@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import ibis.expr.types as ir
 import numpy as np
@@ -28,16 +28,10 @@ class States:
     valid_from: np.ndarray  # days; −2^30 where open
     known: np.ndarray
     names: tuple[str, ...]
-    # Rows of households of which nothing could be read but the number: any other row replaces them.
-    stateless: np.ndarray
 
     def at(self, known_by: int, as_of: int, owner: np.ndarray, first: int, months: int) -> Places:
         """Return where households lived, month by month, as known at a day; ``owner`` joins numbers."""
         seen = np.flatnonzero(self.known <= known_by)
-        if self.stateless[seen].any():
-            stated = np.zeros(len(owner), bool)
-            stated[owner[self.household[seen[~self.stateless[seen]]]]] = True
-            seen = seen[~(self.stateless[seen] & stated[owner[self.household[seen]]])]
         # Of equal keys the one recorded last holds; of joined numbers that of the one in use.
         owned, households = owner[self.household], len(owner)
         order = seen[
@@ -83,13 +77,11 @@ def _read_states(county: County, records: Records) -> States:
         since = np.where(since == day_number(snapshot), -_FAR, since)
     known = _day_numbers(rows["known_on"], missing=_FAR)
     towns = tuple(str(n) for n in names)
-    stateless = rows["registration"].is_null().to_numpy()
-    return States(numbers.astype(np.int32), places.astype(np.int32), since, known, towns, stateless)
+    return States(numbers.astype(np.int32), places.astype(np.int32), since, known, towns)
 
 
 def _states(county: Shape) -> ir.Table:
-    t = county.table("households")
-    return t.select("household_id", "township", "registration", "valid_from", "known_on")
+    return county.table("households").select("household_id", "township", "valid_from", "known_on")
 
 
 def _day_numbers(column: pa.ChunkedArray, missing: int) -> np.ndarray:
@@ -163,11 +155,9 @@ def _read_off_record(county: County, records: Records) -> OffRecord:
     )
     rows = _numbered(rows, records)
     known = _numbers(rows["known_on"], _FAR)
-    day_from = rows["day_from"].fillna(_month_days(rows["month_from"]))
-    day_to = rows["day_to"].fillna(_month_days(rows["month_to"] + 1) - pd.Timedelta(days=1))
     first = rows["month_from"].fillna(-_FAR).to_numpy(np.int64)
     last = rows["month_to"].fillna(_FAR).to_numpy(np.int64)
-    until = np.minimum(_replaced_on(county, rows, known), _numbers(rows["until"], _FAR))
+    until = _replaced_on(county, rows, known)
     for of, recorded in _recorded(county, records).items() if len(rows) else ():
         by_household = np.argsort(recorded.spans.household, kind="stable")
         households = recorded.spans.household[by_household]
@@ -176,23 +166,61 @@ def _read_off_record(county: County, records: Records) -> OffRecord:
             mine = by_household[slice(*np.searchsorted(households, [number, number + 1]))]
             mine = mine[recorded.known[mine] > known[i]]
             until[i] = min(until[i], _covered_on(recorded, mine, int(first[i]), int(last[i])))
-    return OffRecord(
+    off = OffRecord(
         rows["household"].to_numpy(np.int32), rows["of"].to_numpy(object),
         rows["item"].fillna("").to_numpy(object), rows["why"].fillna("").to_numpy(object), first, last,
-        _numbers(day_from, -_FAR), _numbers(day_to, _FAR), known, until,
+        _days_of(rows["day_from"], first, _first_days(first), -_FAR),
+        _days_of(rows["day_to"], last, _first_days(last + 1) - 1, _FAR), known, until,
     )  # fmt: skip
+    return _until_later_rows(county, off, rows)
+
+
+def _until_later_rows(county: County, off: OffRecord, rows: pd.DataFrame) -> OffRecord:
+    """Let a rejected row of a member hide persons until a later accepted row of that member.
+
+    Later is valid later, or recorded later; as such rows come to be known, fewer days are hidden.
+    """
+    asked = np.flatnonzero((rows["of"] == "members") & rows["member_id"].notna())
+    if not len(asked):
+        return off
+    wanted = pa.table({"wanted": pa.array(sorted(set(rows.loc[asked, "member_id"])), pa.string())})
+    accepted = fetch_arrow(county, _members, wanted=wanted).to_pandas()
+    begins, days = _numbers(accepted["valid_from"], -_FAR), _numbers(accepted["known_on"], _FAR)
+    theirs: dict[str, list[tuple[int, int]]] = {}
+    for member, day, since in sorted(zip(accepted["member_id"], days.tolist(), begins.tolist(), strict=True)):
+        theirs.setdefault(member, []).append((day, since))
+    places: list[int] = []
+    parts: list[tuple[int, int, int]] = []  # known, until, last day
+    for i in asked.tolist():
+        begin, recorded, last = int(off.day_from[i]), int(off.known[i]), int(off.day_to[i])
+        from_day = recorded
+        for day, since in theirs.get(str(rows.at[i, "member_id"]), []):
+            if (since > begin > -_FAR or day > recorded) and since <= last:
+                parts.append((from_day, max(day, from_day), last))
+                places.append(i)
+                from_day, last = max(day, from_day), since - 1
+        parts.append((from_day, _FAR, last))
+        places.append(i)
+    rest = np.delete(np.arange(len(rows)), asked)
+    segments = np.array(parts, dtype=np.int64)
+    out = off.where(np.concatenate([rest, np.array(places, dtype=np.int64)]))
+    known, until, last_day = (
+        np.concatenate([values[rest], segments[:, k]])
+        for k, values in enumerate((off.known, off.until, off.day_to))
+    )
+    hidden = (known < until) & (out.day_from <= last_day)
+    return replace(out, known=known, until=until, day_to=last_day).where(hidden)
+
+
+def _members(county: Shape, wanted: ir.Table) -> ir.Table:
+    t = county.table("members")
+    return t.semi_join(wanted, t.member_id == wanted.wanted).select("member_id", "valid_from", "known_on")
 
 
 _OFF = [
     "household_id", "of", "item", "why", "month_from", "month_to", "day_from", "day_to",
-    "row_id", "member_id", "known_on", "until",
+    "row_id", "member_id", "known_on",
 ]  # fmt: skip
-
-
-def _month_days(months: pd.Series) -> pd.Series:
-    """Return the first days of months, missing where a month is."""
-    days = [pd.NaT if pd.isna(m) else pd.Timestamp(int(m) // 12, int(m) % 12 + 1, 1) for m in months]
-    return pd.Series(days, index=months.index, dtype="datetime64[s]")
 
 
 def _unrecorded(county: Shape) -> ir.Table:
@@ -205,50 +233,28 @@ def _numbered(rows: pd.DataFrame, records: Records) -> pd.DataFrame:
     return rows.assign(household=numbers.astype(np.int32))[numbers >= 0].reset_index(drop=True)
 
 
-@dataclass(frozen=True)
-class Doubts:
-    """Doubts that reading left about households, with the days between which they stand."""
-
-    household: np.ndarray
-    doubt: np.ndarray
-    known: np.ndarray
-    until: np.ndarray
-
-    def at(self, day: int) -> Doubts:
-        """Return the doubts that stand at a day."""
-        mask = (self.known <= day) & (day < self.until)
-        return Doubts(self.household[mask], self.doubt[mask], self.known[mask], self.until[mask])
-
-
-def read_doubts(county: County, records: Records) -> Doubts:
-    """Return the doubts that reading left, read once for a county."""
-    return county.once("doubts", lambda: _read_doubts(county, records))
-
-
-def _read_doubts(county: County, records: Records) -> Doubts:
-    columns = ["household_id", "doubt", "known_on", "until"]
-    there = county.has("doubts")
-    rows = fetch_arrow(county, _doubts).to_pandas() if there else pd.DataFrame(columns=columns)
-    rows = _numbered(rows, records)
-    return Doubts(
-        rows["household"].to_numpy(np.int32), rows["doubt"].to_numpy(object),
-        _numbers(rows["known_on"], _FAR), _numbers(rows["until"], _FAR),
-    )  # fmt: skip
-
-
-def _doubts(county: Shape) -> ir.Table:
-    return county.table("doubts").select("household_id", "doubt", "known_on", "until")
-
-
 def _numbers(days: pd.Series, missing: int) -> np.ndarray:
     since = (pd.to_datetime(days) - pd.Timestamp(0)).dt.days
     return np.asarray(since.fillna(missing).to_numpy(np.int64))
 
 
+def _days_of(days: pd.Series, months: np.ndarray, of_months: np.ndarray, missing: int) -> np.ndarray:
+    """Return days as numbers; where none is given, that of the month, where there is one."""
+    return np.where(
+        days.notna() | (np.abs(months) >= _FAR), _numbers(days, missing), of_months.astype(np.int64)
+    )  # fmt: skip
+
+
+def _first_days(months: np.ndarray) -> np.ndarray:
+    """Return the first day of months; of months beyond all others anything."""
+    near = np.where(np.abs(months) < _FAR // 2, months, 0)
+    return (near - 1970 * 12).astype("datetime64[M]").astype("datetime64[D]").astype(np.int64)
+
+
 def _replaced_on(county: County, rows: pd.DataFrame, known: np.ndarray) -> np.ndarray:
-    """Return the day on which an accepted row of the same ``row_id`` or member replaces each."""
+    """Return the day on which an accepted row of the same ``row_id`` replaces each."""
     until = np.full(len(rows), _FAR, dtype=np.int64)
-    for of, key in (("income", "row_id"), ("spending", "row_id"), ("members", "member_id")):
+    for of, key in (("income", "row_id"), ("spending", "row_id")):
         asked = np.flatnonzero((rows["of"] == of) & rows[key].notna())
         if not len(asked):
             continue

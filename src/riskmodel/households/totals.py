@@ -114,3 +114,13 @@ def _fewest(options: list[_Best]) -> _Best:
         total = np.where(fewer, other[1], total)
         count = np.minimum(count, other[0])
     return count, total, least, largest
+
+
+def fewest_totals(rows: Rows, start: int, stop: int) -> list[int]:
+    """Return the places of the fewest totals that tile ``[start, stop)`` exactly; none where none do."""
+    best: dict[int, list[int]] = {start: []}
+    for place in sorted(range(len(rows)), key=lambda i: (int(rows.month_from[i]), -int(rows.month_to[i]))):
+        begin, end = int(rows.month_from[place]), int(rows.month_to[place]) + 1
+        if begin in best and len(best[begin]) + 1 < len(best.get(end, range(len(rows) + 2))):
+            best[end] = [*best[begin], place]
+    return best.get(stop, [])
