@@ -64,7 +64,7 @@ def test_punctual_county_is_whole(punctual: simulate.SimulatedCounty) -> None:
 
 @pytest.mark.parametrize("profile", ["late-misfortune", "silent-without-wages"])
 def test_modes_move_nothing_but_what_is_written_up(profile: str, punctual: simulate.SimulatedCounty) -> None:
-    made = county(profile, most_days=120)
+    made = county(profile)
     plain = county("default")
     for name, table in plain.tables.items():
         if name not in MONTHS:
@@ -85,10 +85,12 @@ def test_bad_luck_is_written_up_later() -> None:
     struck = pd.DataFrame({"household_id": events.household_id, "month": events.date.dt.strftime("%Y-%m")})
     hit = said.merge(struck.drop_duplicates(), on=KEY)
     assert len(hit) > 100
-    # Seven of ten months wait 40 days more on average, cut at 90; the others 28 % of 22 days.
+    # Seven of ten months wait 40 days on average, if not longer anyway; of the others 28 % wait 22 days.
     assert hit.wait.mean() > 3 * said.wait.median() + 15
     assert hit.wait.mean() > 2 * said.wait.mean()
-    assert said.wait.max() <= made.about["recording_delay_days"] == 90
+    assert said.wait.max() <= 120
+    # What an office does not keep it does not promise.
+    assert "recording_delay_days" not in made.about
 
 
 def test_records_cease_with_wages(punctual: simulate.SimulatedCounty) -> None:

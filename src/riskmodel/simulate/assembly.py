@@ -105,10 +105,11 @@ def blocks(spec: SimulationSpec) -> Iterator[tuple[dict[str, pa.Table], pa.Table
 
 def about(spec: SimulationSpec) -> dict[str, Any]:
     """Return what ``about.yaml`` says of a county."""
-    plan = spec.plan
+    plan, recording = spec.plan, spec.profile.recording
+    promise = {} if recording.tells else {"recording_delay_days": recording.most_days}
     return {
         "data_through": month_end(plan.last),
-        "recording_delay_days": spec.profile.recording.most_days,
+        **promise,
         "simulated": {
             "format_version": FORMAT_VERSION,
             "profile": spec.profile.id,

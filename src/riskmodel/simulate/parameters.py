@@ -280,7 +280,7 @@ class UnluckyMonths(Spec):
 
     They are those of an adverse event and the ``months`` − 1 after it, and those up to which a quarter's
     income is ``fall`` (a share) below the same quarter a year before. A ``share`` of them waits ``mean_days``
-    more than it would (exponential, cut at the promise).
+    (exponential, cut at ``most_days``).
     """
 
     share: float = Field(ge=0, le=1)
@@ -307,7 +307,7 @@ class Recording(Spec):
     """How late, and how often first wrongly, the office writes things down; whether it says what it has.
 
     ``unlucky`` and ``ceasing`` are modes that make absence tell of a household; none where an office is only
-    late. Without ``states_coverage`` there is no table ``recorded``: what is on record has to be inferred.
+    late. An office in one of them promises no delay in ``about.yaml``. Without ``states_coverage`` there is no table ``recorded``: what is on record has to be inferred.
     Amounts below ``least_amount`` (yuan a month) make no row: then there are months of which all is on record
     and nothing is to be seen.
     """
@@ -322,6 +322,11 @@ class Recording(Spec):
     states_coverage: bool = True
     unlucky: UnluckyMonths | None = None
     ceasing: CeasingRecords | None = None
+
+    @property
+    def tells(self) -> bool:
+        """Whether what is not written up tells of a household."""
+        return self.unlucky is not None or self.ceasing is not None
 
 
 class Profile(Spec):

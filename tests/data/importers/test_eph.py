@@ -97,6 +97,23 @@ def test_an_interview_without_income_is_a_known_zero(county: County) -> None:
     assert last["income_reason"] is None or pd.isna(last["income_reason"])
 
 
+def test_only_months_of_interviews_are_on_record(county: County) -> None:
+    # No interview in December 2010: income is unknown there, neither 0 nor what June said.
+    between = accounts(county, "2010-12-31")
+    assert between["pcni"].isna().all()
+    assert between["income_reason"].tolist() == ["not_yet_recorded"] * 2
+    assert accounts(county, "2010-06-30")["pcni"].notna().all()
+    assert len(county.frame("recorded")) == len(PANEL)
+
+
+def test_an_interview_without_a_total_is_unknown_and_not_the_sum_of_what_is_named(tmp_path: Path) -> None:
+    PANEL.assign(ITF=[None, *PANEL["ITF"][1:]]).to_csv(tmp_path / "panel.csv", index=False)
+    importers.import_panel("eph", tmp_path / "county", tmp_path / "panel.csv")
+    first = accounts(read_county(tmp_path / "county"), "2010-03-31")
+    assert first["pcni"].isna().tolist() == [True, False]
+    assert first.loc["1", "income_reason"] == "no_answer"
+
+
 def test_who_left_was_not_known_to_leave_before(county: County) -> None:
     # The child of dwelling 1 is found gone in June: at the end of March no row may say so.
     members = county.table("members")

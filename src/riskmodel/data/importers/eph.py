@@ -10,6 +10,9 @@ row per dwelling and quarter. It is brought into the contract so:
   wage; rents and interest are ``property``; pensions, severance, aid, scholarships and help are
   ``transfer``, and so is what the file does not name (5 % of all income; it also stands in the indicator
   ``income_unnamed``). An interview without income is a known 0; the file is net of production costs.
+* **Coverage.** An interview's month is on record, no other is (``recorded``); an interview that gives no
+  total is off record (``unrecorded``, ``no_answer``). A quarter without an interview is not judged by the one
+  before (``max_lag_months: 0``).
 * **Members.** The file counts persons, it does not list them. Only the head has a sex and an age; the
   others are imputed, as many as there are children (0–14), adults and old persons (65+), with an age in
   the middle of their band, because the contract wants a birth month. They make the number of persons right;
@@ -44,6 +47,7 @@ from riskmodel.io import first_line
 
 _ABOUT = {
     "income_is_net": True,
+    "max_lag_months": 0,
     "source": "INDEC (Argentina), Encuesta Permanente de Hogares, microdatos, extract of 20,000 dwellings",
     "licence": "open official microdata; cite INDEC as the primary source; terms of reuse not stated",
     "unit": "pesos a month, of the day",
@@ -90,6 +94,7 @@ NO_ANSWER_ROOMS = (0, 99)
 # begun, 6 done, 7 none.
 SCHOOL_YEARS = {1: 4, 2: 7, 3: 9, 4: 12, 5: 14, 6: 17, 7: 0}
 OLD_FROM = 65
+NO_ANSWER = "no_answer"
 HEAD_AGE_CHANGE = (-2, 3)  # another family moved in where the head's age changes by less or more
 REQUIRED = (
     "hid", "ANO4", "TRIMESTRE", "REGION", "PONDERA", "IX_TOT", "ITF", *WORK, *PROPERTY, "head_educ",
@@ -132,12 +137,17 @@ def eph_tables(frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
         on=_quarter_end(frame),
         family=another_family(frame).groupby(frame["hid"]).cumsum(),
     )
-    return {
+    answered = t["ITF"].notna()
+    tables = {
         "households": _households(t),
         "members": _members(t),
-        "income": _income(t),
+        "income": _income(t[answered]),
+        "recorded": _interview_months(t[answered]),
         "indicators": _indicators(t),
     }
+    if not answered.all():
+        tables["unrecorded"] = _interview_months(t[~answered]).assign(why=NO_ANSWER)
+    return tables
 
 
 def another_family(frame: pd.DataFrame) -> pd.Series:
@@ -210,6 +220,13 @@ def _income(t: pd.DataFrame) -> pd.DataFrame:
     rows["recorded_on"] = rows["on"].dt.date
     order = ["household_id", "month", "source", "amount", "recorded_on"]
     return rows[order].sort_values(order[:3], ignore_index=True)
+
+
+def _interview_months(t: pd.DataFrame) -> pd.DataFrame:
+    """Return one span of ``income`` an interview."""
+    month = t["on"].dt.strftime("%Y-%m")
+    spans = {"household_id": t["household_id"], "of": "income", "month_from": month, "month_to": month}
+    return pd.DataFrame(spans | {"recorded_on": t["on"].dt.date}).reset_index(drop=True)
 
 
 def _indicators(t: pd.DataFrame) -> pd.DataFrame:

