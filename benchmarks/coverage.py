@@ -274,7 +274,7 @@ def percent(part: float, whole: float) -> str:
 
 def verdict_table(verdicts: pd.DataFrame) -> str:
     head = ["office", "table", "lag", "verdicts", "share", "right", "unknown", "wrong", "wrong, rising",
-            "wrong, falling", "missed", "wrong ones that depend", "clear with news", "wrong sums"]  # fmt: skip
+            "wrong, falling", "missed", "wrong that depend", "clear with news", "wrong sums"]  # fmt: skip
     lines = []
     for labels, case in by_case(verdicts[verdicts["verdict_true"] != "unknown"]):
         for lag, rows in [*case.groupby("lag", observed=True), ("all", case)]:

@@ -307,9 +307,9 @@ class Recording(Spec):
     """How late, and how often first wrongly, the office writes things down; whether it says what it has.
 
     ``unlucky`` and ``ceasing`` are modes that make absence tell of a household; none where an office is only
-    late. An office in one of them promises no delay in ``about.yaml``. Without ``states_coverage`` there is no table ``recorded``: what is on record has to be inferred.
-    Amounts below ``least_amount`` (yuan a month) make no row: then there are months of which all is on record
-    and nothing is to be seen.
+    late. An office in one of them promises no delay in ``about.yaml``. Without ``states_coverage`` there is no
+    table ``recorded``: what is on record has to be inferred. Amounts below ``least_amount`` (yuan a month) make
+    no row: then there are months of which all is on record and nothing is to be seen.
     """
 
     prompt: float
