@@ -278,9 +278,8 @@ class Channel(Spec):
 class UnluckyMonths(Spec):
     """Months of bad luck that are written up later than others.
 
-    They are those of an adverse event and the ``months`` − 1 after it, and those up to which a quarter's
-    income is ``fall`` (a share) below the same quarter a year before. A ``share`` of them waits ``mean_days``
-    (exponential, cut at ``most_days``).
+    Those of an adverse event and the ``months`` − 1 after it, and those up to which a quarter's income is
+    ``fall`` below that of the year before. A ``share`` of them waits ``mean_days`` (cut at ``most_days``).
     """
 
     share: float = Field(ge=0, le=1)
@@ -292,9 +291,8 @@ class UnluckyMonths(Spec):
 class CeasingRecords(Spec):
     """Households that are written up no longer once their wages end.
 
-    Wages end where two months are ``below`` a share of the half-year before. Of those households a ``share``
-    falls silent: ``for_good`` of these for good, the others for a number of months between two bounds. What
-    is silent is never written up later.
+    Wages end where two months are ``below`` a share of the half-year before. A ``share`` of those households
+    falls silent, ``for_good`` of it for good, the rest for ``months``; what is silent is never written up.
     """
 
     below: float = Field(gt=0, le=1)
@@ -306,10 +304,9 @@ class CeasingRecords(Spec):
 class Recording(Spec):
     """How late, and how often first wrongly, the office writes things down; whether it says what it has.
 
-    ``unlucky`` and ``ceasing`` are modes that make absence tell of a household; none where an office is only
-    late. An office in one of them promises no delay in ``about.yaml``. Without ``states_coverage`` there is no
-    table ``recorded``: what is on record has to be inferred. Amounts below ``least_amount`` (yuan a month) make
-    no row: then there are months of which all is on record and nothing is to be seen.
+    ``unlucky`` and ``ceasing`` are modes in which absence tells of a household: such an office promises no
+    delay in ``about.yaml``. Without ``states_coverage`` there is no table ``recorded``. Amounts below
+    ``least_amount`` make no row: then there are months on record of which nothing is to be seen.
     """
 
     prompt: float
