@@ -26,6 +26,11 @@ AS_OF = [
     dt.date(2022, 5, 1),
 ]
 SNAPSHOT = dt.date(2020, 3, 1)
+# Rows are few: all months are on record, but of households in table `recorded` until the month it says.
+ABOUT = {
+    "snapshot_on": SNAPSHOT, "coverage": "whole", "records_from": "2016-01",
+    "data_through": dt.date(2023, 12, 31),
+}  # fmt: skip
 # Incomes per head on, just under and just over every line of the twelve sets.
 HEADS = [
     "0", "1", "-100", "4999.9999", "5000", "5000.0001", "5200", "5200.0001", "5999.9999", "6000", "6000.0001",
@@ -62,6 +67,7 @@ COLUMNS: dict[str, list[str]] = {
     "monitoring": ["household_id", "date", "event", "causes", "recorded_on"],
     "support": ["household_id", "date", "measure", "cause", "end_date", "recorded_on"],
     "assets": ["household_id", "kind", "valid_from", "valid_to", "recorded_on"],
+    "recorded": ["household_id", "of", "month_from", "month_to", "recorded_on"],
 }  # fmt: skip
 
 
@@ -123,6 +129,8 @@ def _household(c: Chooser, name: str, tables: Tables) -> None:
     for i in range(people):
         _member(c, name, f"{name}m{i}", tables)
     _money(c, name, max(people, 1), tables)
+    if c.maybe(35):
+        _recorded(c, name, tables)
     for _ in range(c.number(0, 2)):
         row = {
             "household_id": name,
@@ -220,6 +228,15 @@ def _money(c: Chooser, name: str, people: int, tables: Tables) -> None:
             tables["spending"].append({**row, "recorded_on": _late(c, 4)})
 
 
+def _recorded(c: Chooser, name: str, tables: Tables) -> None:
+    """State until when a household's months are on record; often a month or more before an as-of date."""
+    last = c.pick(["2022-04", "2022-02", "2021-05", "2021-04", "2021-03", "2021-02", "2021-01", "2020-11"])
+    for of in ("income", "spending"):
+        until = month_name(month_number(last) + c.pick([0, 0, 0, 1, -1]))
+        row = {"household_id": name, "of": of, "month_from": "2017-06", "month_to": until}
+        tables["recorded"].append({**row, "recorded_on": dt.date(2020, 6, 1)})
+
+
 def _amount(value: float | str) -> float:
     return round(float(value), 4)
 
@@ -236,6 +253,8 @@ def _months(c: Chooser, name: str, end: int, target: float, costs: float, tables
         source = c.pick(["wage", "wage", "business", "transfer", "property"])
         row = {"household_id": name, "source": source, "month": month_name(month), "amount": _amount(amount)}
         row["recorded_on"] = _late(c, 4)
+        if row in tables["income"]:  # equal rows are another matter: they are one
+            continue
         tables["income"].append(row)
         if c.maybe(4):
             row |= {"row_id": f"{name}i{len(tables['income'])}", "recorded_on": dt.date(2020, 6, 1)}
@@ -300,4 +319,4 @@ def build(tables: Tables) -> County:
     for name, rows in tables.items():
         frame = pd.DataFrame(rows, columns=COLUMNS[name], dtype=object)
         frames[name] = frame
-    return from_frames(frames, About(snapshot_on=SNAPSHOT))
+    return from_frames(frames, About.model_validate(ABOUT))

@@ -1,16 +1,25 @@
 """A slow, row-by-row reading of the official rules, to compare the engine with.
 
 Written from the text of the rules only: plain Python over lists of dicts, sharing no code with the
-engine, the accounting or the as-of cut. ``None`` is unknown; ``and3``/``or3``/``not3`` follow it.
+engine, the accounting or the as-of cut. What is on record, and the sums of a period, are those of the naive
+reading of the contract (`tests.households.contract_reading`). ``None`` is unknown; ``and3``/``or3``/``not3``
+follow it.
 """
 
 from __future__ import annotations
 
 import calendar
+import copy
 import datetime as dt
 import math
-from fractions import Fraction
+from functools import cached_property
 from typing import Any
+
+from ..households.contract_reading import Account, reading
+from ..households.contract_reading_accounts import Accounts, Sums
+from ..households.contract_reading_coverage import Coverage
+from ..households.contract_reading_identity import Identity
+from ..households.contract_reading_rows import Known
 
 CAUSES = [
     "illness", "disability", "schooling", "disaster", "accident", "industry_failure",
@@ -75,9 +84,41 @@ def compare(left: Any, sign: str, right: Any) -> bool | None:
 class Office:
     """What an office knew at a day, corrections resolved."""
 
-    def __init__(self, tables: Tables, as_of: dt.date, snapshot_on: dt.date | None = None, lag: int = 3):
-        self.tables, self.as_of, self.snapshot_on, self.lag = tables, as_of, snapshot_on, lag
+    def __init__(self, tables: Tables, as_of: dt.date, about: dict[str, Any]):
+        self.tables, self.as_of, self.about = tables, as_of, about
+        self.snapshot_on, self.lag = about.get("snapshot_on"), about.get("entry_lag_months", 3)
         self.rows = {name: self._holding(name) for name in tables}
+
+    @cached_property
+    def accounts(self) -> dict[str, Account]:
+        return reading(self.tables, self.about, self.as_of)
+
+    @cached_property
+    def sums(self) -> Accounts:
+        known = Known(self.tables, self.about, self.as_of)
+        return Accounts(Coverage(known, Identity(known, self.as_of), self.as_of))
+
+    def calendar_year(self, household: str) -> tuple[str | None, list[Sums]]:
+        """Basis and sums of the year before as-of and the two before it; no sums: no such period."""
+        unit, last = self.sums.coverage.identity.unit(household), self.as_of.year * 12 - 1
+        if not self.sums.has_totals(unit):
+            basis = "months"
+        elif self.sums.is_covered(unit, last - 11, last):
+            basis = "total"
+        else:
+            whole = all(
+                set(range(last - 11, last + 1)) <= self.sums.coverage.by_rules(unit, table)
+                for table in self.sums.tables
+            )
+            if not whole or self.sums.own_basis(unit, last - 11, last) == "total":
+                return None, []
+            basis = "months"
+        out = []
+        for back in range(3):
+            a, b = last - 11 - 12 * back, last - 12 * back
+            own = basis if not back or basis == "total" else self.sums.own_basis(unit, a, b)
+            out.append(self.sums.sums(unit, a, b, own))
+        return basis, out
 
     def has(self, name: str) -> bool:
         return name in self.tables
@@ -136,6 +177,7 @@ class Facts:
         if self.state is None:
             return
         self.registration = self.state["registration"]
+        self.account = office.accounts[household]
         self._members()
         self._period()
         self._money()
@@ -158,85 +200,81 @@ class Facts:
         unclear = any(c is None for c in capacities)
         self.nobody_works = False if self.labour else (None if unclear else True)
 
-    # -- months or totals
+    # -- the period, what it adds up to, and what was not on record
     def _period(self) -> None:
-        day = self.as_of
-        this = day.year * 12 + day.month - 1
-        last = this if day == end_of_month(this) else this - 1
-        self.basis, self.stale = "months", False
+        account = self.account
+        self.lag, self.doubts = account.lag_months, account.doubts
+        self.start, self.end, self.basis = account.period_from, account.period_to, account.income_basis
+        nets = [account.net_income, account.previous_net_income, account.before_previous_net_income]
+        self.spending, self.income_of = dict(account.spending), dict(account.income)
+        self.persons = account.persons
+        heads = [self.persons, account.previous_persons, account.before_previous_persons]
         if self.calendar_year:
-            self.start, self.end = (day.year - 1) * 12, (day.year - 1) * 12 + 11
-            if (self.start, self.end) in [self.office.span(r) for r in self.office.of("income", self.id)]:
-                self.basis = "total"  # a total says nothing of single months
-            return
-        self.start, self.end = last - 11, last
-        spans = [self.office.span(r) for r in self.office.of("income", self.id)]
-        totals = [b for a, b in spans if b - a == 11 and b <= last]  # one that ends later is no past income
-        if totals:
-            if last - max(totals) <= 18:
-                self.start, self.end, self.basis = max(totals) - 11, max(totals), "total"
-            else:
-                self.stale = not any(a == b and self.start <= b <= self.end for a, b in spans)
-
-    def _amounts(self, table: str, code: str, back: int) -> list[tuple[str, Fraction, int, int]]:
-        a, b = self.start - 12 * back, self.end - 12 * back
-        out = []
-        for r in self.office.of(table, self.id):
-            first, last = self.office.span(r)
-            if a <= first and last <= b:
-                out.append((r[code], Fraction(str(r["amount"])), first, last))
-        return out
-
-    def net(self, back: int) -> float | None:
-        income = self._amounts("income", "source", back)
-        if not income or self.stale:
-            return None
-        own_costs = [(a, b) for s, _, a, b in income if s == "business_net"]
-        if not self.office.has("spending"):
-            covered = {m for a, b in own_costs for m in range(a, b + 1)}
-            if len(covered) < 12:
-                return None
-        costs = Fraction(0)
-        for category, amount, first, last in self._amounts("spending", "category", back):
-            inside = any(a <= first and last <= b for a, b in own_costs)
-            if category == "production" and not inside:
-                costs += amount
-        return float(sum((x for _, x, _, _ in income), Fraction(0)) - costs)
-
-    def heads(self, back: int) -> int:
-        if self.basis == "total" and not self.calendar_year:
-            return len(self.present(end_of_month(self.end - 12 * back)))
-        return len(self.present(months_before(self.as_of, 12 * back)))
+            year = self.as_of.year - 1
+            basis, sums = self.office.calendar_year(self.id)
+            self.basis, self.lag = basis, 0 if basis else None
+            # Where totals neither cover the year nor leave its months alone, there is no period.
+            self.start, self.end = (f"{year}-01", f"{year}-12") if basis else (None, None)
+            nets = [x.net for x in sums] or [None] * 3
+            self.income_of = sums[0].income if sums else dict.fromkeys(self.income_of)
+            self.spending = sums[0].spending if sums else dict.fromkeys(self.spending)
+            heads = [len(self.present(months_before(self.as_of, 12 * back))) for back in range(3)]
+            self.persons = heads[0]
+        self.nets = [None if x is None else float(x) for x in nets]
+        self.heads = heads
+        self.bounds = [None if x is None else float(x) for x in (account.pcni_low, account.pcni_high)]
+        self.changed_since = bool(self.lag) and account.event_after_period and not self.calendar_year
 
     def spent(self, *categories: str) -> float | None:
-        if not self.office.has("spending"):
-            return None
-        rows = self._amounts("spending", "category", 0)
-        return float(sum((x for c, x, _, _ in rows if c in categories), Fraction(0)))
+        amounts = [self.spending[category] for category in categories]
+        return None if None in amounts else float(sum(amounts))
 
     def _money(self) -> None:
-        nets = [self.net(k) for k in range(3)]
-        heads = [self.heads(k) for k in range(3)]
-        self.persons = heads[0]
-        self.net_income, self.previous_net = nets[0], nets[1]
+        self.net_income, self.previous_net = self.nets[:2]
         self.pcni, self.previous_pcni, self.before_pcni = (
-            n / h if n is not None and h else None for n, h in zip(nets, heads, strict=True)
+            n / h if n is not None and h else None for n, h in zip(self.nets, self.heads, strict=True)
         )
         self.income_drop = None
         if self.pcni is not None and self.previous_pcni is not None and self.previous_pcni > 0:
             self.income_drop = 1 - self.pcni / self.previous_pcni
         self.rigid = self.spent(*RIGID)
         self.rigid_ratio = self._rigid_ratio()
-        income = self._amounts("income", "source", 0)
-        known = bool(income)
-        self.income_of = {
-            s: float(sum((x for c, x, _, _ in income if c == s), Fraction(0))) if known else None
-            for s in ("wage", "business", "property", "transfer", "business_net")
-        }
-        monthly = known and self.basis == "months"
-        paid = [(s, a) for s, x, a, b in income if a == b and x > 0]
-        self.earning_months = len({a for s, a in paid if s in ("wage", "transfer")}) if monthly else None
-        self.wage_months = len({a for s, a in paid if s == "wage"}) if monthly else None
+        self.income_of = {s: None if x is None else float(x) for s, x in self.income_of.items()}
+        monthly = self.basis == "months" and None not in self.income_of.values()
+        self.wage_months = self._paid_months("wage") if monthly else None
+        self.earning_months = self._paid_months("wage", "transfer") if monthly else None
+
+    @property
+    def low(self) -> float | None:
+        # A calendar year does not lag.
+        return self.pcni if self.calendar_year else self.bounds[0]
+
+    @property
+    def high(self) -> float | None:
+        return self.pcni if self.calendar_year else self.bounds[1]
+
+    def _paid_months(self, *sources: str) -> int:
+        first, last = month_number(self.start), month_number(self.end)  # type: ignore[arg-type]
+        spans = [self.office.span(r) for r in self.office.of("income", self.id)
+                 if r["source"] in sources and float(r["amount"]) > 0]  # fmt: skip
+        return len({a for a, b in spans if a == b and first <= a <= last})
+
+    @property
+    def costs(self) -> float | None:
+        """Production spending that the sums subtract."""
+        return self.spent("production")
+
+    def at_bound(self, pcni: float) -> Facts:
+        """The same household with another income of the last completed months."""
+        other = copy.copy(self)
+        other.nets = [pcni * self.persons, *self.nets[1:]]  # type: ignore[operator]
+        other._money()
+        return other
+
+    @property
+    def wanting(self) -> bool:
+        """Records are late or in doubt: nobody is let go on them."""
+        return self.lag != 0 or bool(self.doubts)
 
     def _rigid_ratio(self) -> float | None:
         divisor = self.previous_net if self.previous_net is not None else self.net_income
@@ -412,6 +450,25 @@ def national_focus(f: Facts) -> dict[str, bool | None]:
 Verdict = dict[str, Any]
 
 
+# Conditions and flags that look at income or spending: a late period may find by them, never clear.
+ON_MONEY = {
+    "below_line", "rigid_too_large", "income_plunged", "income_stable", "rigid_settled",
+    "warn_income_spending", "warn_production", "spending_surged", "near_provincial_mean", "costly_illness",
+    "costly_studies", "disabled_without_steady_income", "within_line", "no_stable_income",
+    "rigid_over_income", "large_costs", "below_yellow_line", "rigid_heavy", "income_decline",
+    "unstable_again", "income_action", "income_low_or_down", "income_within_range", "irregular_wages",
+    "hardship_by_event",
+}  # fmt: skip
+
+
+def never_clearing(f: Facts, values: dict[str, Any], applies: dict[str, Any]) -> dict[str, Any]:
+    """What is not met in a period that ends before the latest news is unknown, where it applies at all."""
+    if not f.changed_since:
+        return values
+    open_ones = {k for k in ON_MONEY & set(values) if applies.get(k, True) is not False}
+    return {k: None if v is False and k in open_ones else v for k, v in values.items()}
+
+
 def answer(
     f: Facts,
     line: float | None,
@@ -421,16 +478,23 @@ def answer(
     *,
     tier: Any = None,
     focus: dict[str, bool | None] | None = None,
+    applies: dict[str, Any] | None = None,
     **more: Any,
 ) -> Verdict:
-    if f.registration not in meant:
+    conditions = never_clearing(f, conditions, applies or {})
+    focus = never_clearing(f, focus or {}, {})
+    if f.registration is None:
+        kind, colour = "unknown", ""
+    elif f.registration not in meant:
         kind, colour = "none", ""
     elif f.pcni is None:
         kind, colour = "unknown", ""
     else:
         kind, colour = category() or "none", (tier() or "") if tier else ""
-    focus = focus or {}
     unknown = [k for k, v in {**conditions, **focus}.items() if v is None]
+    if f.wanting and more.get("outcome") in ("eliminate", "verify_removal"):
+        unknown.append("records_incomplete")
+        more["outcome"] = "hold" if more["outcome"] == "eliminate" else more["outcome"]
     return {
         "persons": f.persons,
         "net_income": f.net_income,
@@ -454,9 +518,10 @@ def answer(
         "visit_every_days": None,
         "outcome": "",
         "registration": f.registration,
-        "income_basis": f.basis,
-        "period_from": month_name(f.start),
-        "period_to": month_name(f.end),
+        "income_basis": f.basis or "",
+        "period_from": f.start or "",
+        "period_to": f.end or "",
+        "lag_months": f.lag,
         **more,
     }
 
@@ -466,10 +531,15 @@ TWO = ("lifted", "general")
 
 
 # ------------------------------------------------------------------ the twelve sets
+def reviewed(review: bool | None) -> dict[str, bool | None]:
+    """Whether the criteria of elimination speak of a household."""
+    return {"income_stable": review, "rigid_settled": review}
+
+
 def national_2021(f: Facts, _: Any) -> Verdict:
     c = national_conditions(f, 6000, f.in_register)
     return answer(f, 6000, c, ALL, lambda: national_category(f, c, 6000), focus=national_focus(f),
-                  outcome=national_outcome(f, c))  # fmt: skip
+                  applies=reviewed(f.in_register), outcome=national_outcome(f, c))  # fmt: skip
 
 
 def ratio_2020(f: Facts, _: Any) -> Verdict:
@@ -479,19 +549,9 @@ def ratio_2020(f: Facts, _: Any) -> Verdict:
     ages = [(f.age(m), m.get("schooling")) for m in f.people]
     at_school_age = [s for a, s in ages if 6 <= a <= 16]
     insured = [m.get("insured") for m in f.people]
-    loss = None
-    if f.net_income is not None or f.income_of["wage"] is not None:
-        production = None
-        if f.office.has("spending"):
-            own = [(a, b) for s, _, a, b in f._amounts("income", "source", 0) if s == "business_net"]
-            production = float(
-                sum(
-                    (x for c, x, a, b in f._amounts("spending", "category", 0)
-                     if c == "production" and not any(i <= a and b <= j for i, j in own)), Fraction(0)
-                )
-            )  # fmt: skip
-        if production is not None and f.income_of["business"] is not None:
-            loss = f.income_of["business"] + f.income_of["business_net"] - production
+    loss, parts = None, [f.income_of["business"], f.income_of["business_net"], f.costs]
+    if None not in parts:
+        loss = parts[0] + parts[1] - parts[2]  # type: ignore[operator]
     c = {
         "below_line": below,
         "shock_cause": shock,
@@ -697,8 +757,9 @@ def cards_2023(f: Facts, probability: float | None) -> Verdict:
 
     shown = {**kinds, **c, "probability": compare(probability, ">=", 0.1)}
     out = answer(
-        f, 6000, shown, ALL, lambda: national_category(f, c, 6000), tier=tier, focus=national_focus(f)
-    )
+        f, 6000, shown, ALL, lambda: national_category(f, c, 6000), tier=tier, focus=national_focus(f),
+        applies=reviewed(f.in_register),
+    )  # fmt: skip
     out["visit_every_days"] = {"": None, "red": 15, "yellow": 30, "blue": 90}[out["tier"]]
     out["flagged"] = out["tier"] in ("red", "yellow") or out["category"] in TYPES
     return out
@@ -711,7 +772,8 @@ def dali_2021(f: Facts, _: Any) -> Verdict:
     outcome = "verify_removal" if hit and f.in_register else national_outcome(f, c)
     shown = {**c, "negative_list_hit": hit, "nobody_present": f.persons == 0}
     return answer(f, 6000, shown, ALL, lambda: national_category(f, c, 6000), focus=national_focus(f),
-                  outcome=outcome, removed_by=";".join(kinds or []))  # fmt: skip
+                  applies=reviewed(f.in_register), outcome=outcome,
+                  removed_by=";".join(kinds or []))  # fmt: skip
 
 
 def yingjiang_2022(f: Facts, _: Any) -> Verdict:
@@ -740,8 +802,9 @@ def yingjiang_2022(f: Facts, _: Any) -> Verdict:
             if compare(f.pcni, ">=", low) and compare(f.pcni, "<", low + 1000):
                 band = f"{low}-{low + 1000}"
     plan = and3(or3(f.registration == "lifted", f.in_register), compare(f.pcni, "<", 10000))
+    applies = {**reviewed(or3(f.in_register, f.eliminated)), "unstable_again": f.eliminated}
     return answer(f, line, c, ALL, lambda: national_category(f, c, line), focus=yingjiang_focus(f, c),
-                  outcome=outcome, income_band=band, income_plan=plan)  # fmt: skip
+                  applies=applies, outcome=outcome, income_band=band, income_plan=plan)  # fmt: skip
 
 
 def yingjiang_focus(f: Facts, c: dict[str, bool | None]) -> dict[str, bool | None]:
@@ -803,22 +866,35 @@ def verdicts(
     ruleset: str,
     as_of: dt.date,
     *,
-    snapshot_on: dt.date | None = None,
+    about: dict[str, Any],
     scores: dict[str, float] | None = None,
     facts: dict[Any, Facts] | None = None,
 ) -> dict[str, Verdict]:
     """Return each household's verdict at a day; ``facts`` lets sets share what they have in common."""
     facts = {} if facts is None else facts
-    office = facts.setdefault(as_of, Office(tables, as_of, snapshot_on))  # type: ignore[arg-type]
+    if as_of not in facts:
+        facts[as_of] = Office(tables, as_of, about)  # type: ignore[assignment]
     out = {}
     for household in sorted({r["household_id"] for r in tables["households"]}):
         key = (as_of, household, ruleset == "causes-2020")
-        f = facts.setdefault(key, Facts(office, household, ruleset == "causes-2020"))  # type: ignore[arg-type]
+        if key not in facts:
+            facts[key] = Facts(facts[as_of], household, ruleset == "causes-2020")  # type: ignore[arg-type]
+        f = facts[key]
         if f.state is None:
             continue
-        verdict = SETS[ruleset](f, (scores or {}).get(household))
-        if ruleset == "lueyang-2021":
-            verdict["flagged"] = verdict["tier"] in ("red", "yellow")
-        verdict.setdefault("flagged", verdict["category"] in FLAGGED.get(ruleset, ()))
-        out[household] = verdict
+        probability = (scores or {}).get(household)
+        out[household] = one_verdict(f, ruleset, probability)
+        out[household] |= {"pcni_low": f.low, "pcni_high": f.high, "verdict_depends": False}
+        if f.low is not None and f.low < f.high:  # type: ignore[operator]
+            two = [one_verdict(f.at_bound(x), ruleset, probability) for x in f.bounds]  # type: ignore[arg-type]
+            named = [[v["category"], v["tier"], v["flagged"]] for v in two]
+            out[household]["verdict_depends"] = named[0] != named[1]
     return out
+
+
+def one_verdict(f: Facts, ruleset: str, probability: float | None) -> Verdict:
+    verdict = SETS[ruleset](f, probability)
+    if ruleset == "lueyang-2021":
+        verdict["flagged"] = verdict["tier"] in ("red", "yellow")
+    verdict.setdefault("flagged", verdict["category"] in FLAGGED.get(ruleset, ()))
+    return verdict

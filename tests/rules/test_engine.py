@@ -17,11 +17,11 @@ from . import counties, reference
 
 NUMBERS = (
     "persons", "net_income", "pcni", "previous_pcni", "income_drop", "rigid", "rigid_ratio", "line", "gap",
-    "visit_every_days",
+    "visit_every_days", "lag_months", "pcni_low", "pcni_high",
 )  # fmt: skip
 TEXTS = (
     "category", "tier", "conditions", "unknown", "focus", "outcome", "removed_by", "income_band",
-    "registration", "income_basis", "period_from", "period_to", "flagged",
+    "registration", "income_basis", "period_from", "period_to", "flagged", "verdict_depends",
 )  # fmt: skip
 NULLABLE = ("has_risk", "income_plan", "main_cause")
 SETS = list(reference.SETS)
@@ -60,7 +60,7 @@ def differences(
                 tables,
                 name,
                 day,
-                snapshot_on=counties.SNAPSHOT,
+                about=counties.ABOUT,
                 scores=given_scores if use else None,
                 facts=facts,
             )

@@ -129,17 +129,18 @@ def _per_head(t: ir.Table) -> ir.Table:
 
 def _open_causes(county: Shape, base: ir.Table) -> ir.Table:
     t = county.rows("risk_events")
-    t = t.filter((t.date > t.ago_12) & (t.date <= t.as_of))
+    t = t.filter(t.date <= t.as_of)
     t = _joined(t, [base.select(*KEY, "period_to")])
-    t = t.mutate(since=_after_period(t, t.date))
+    # A period of totals may end more than the twelve months ago in which a cause is open.
+    t = t.mutate(since=_after_period(t, t.date), open=t.date > t.ago_12)
     order = list(codes("risk_events", "cause"))
     rank = ibis.cases(*[(t.cause == c, i) for i, c in enumerate(order)], else_=len(order))
     first = ibis.row_number().over(group_by=list(KEY), order_by=[ibis.desc("date"), rank.asc()])
     ranked = t.mutate(_first=first)
     return ranked.group_by(KEY).agg(
         risk_since=ranked.since.any(),
-        **{f"cause_{c}": (ranked.cause == c).any() for c in order},
-        latest_open_cause=ranked.cause.max(where=ranked._first == 0),
+        **{f"cause_{c}": (ranked.open & (ranked.cause == c)).any() for c in order},
+        latest_open_cause=ranked.cause.max(where=ranked.open & (ranked._first == 0)),
     )
 
 
