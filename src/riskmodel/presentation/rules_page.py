@@ -418,6 +418,7 @@ def count_tables(view: RulesView) -> list[tuple[Words, Table]]:
         "focus": (ids_held(view, "focus", list(ruleset.focus)), groups),
         "bands": (values_held(view, "income_band"), {}),
         "no_income": (values_held(view, "income_reason"), reasons),
+        "records": (_late_or_doubtful(view), {**section("rules.doubts"), **section("rules_page.records")}),
     }
     titles = section("rules_page.counts")
     return [
@@ -425,6 +426,19 @@ def count_tables(view: RulesView) -> list[tuple[Words, Table]]:
         for key, (frame, words) in counted.items()
         if (rows := [_group(i, n, words) for i, n in zip(frame["id"], frame["households"], strict=True)])
     ]
+
+
+def _late_or_doubtful(view: RulesView) -> pd.DataFrame:
+    """Count households judged on late records, by what is late or in doubt; ``id, households``."""
+    v, late = view.verdicts, view.verdicts["lag_months"].fillna(0) > 0
+    counts = {
+        "late": int((late & v["pcni"].notna()).sum()),
+        "depends": int(v["verdict_depends"].sum()),
+        "incomplete": int(v["unknown"].str.contains("records_incomplete", regex=False).sum()),
+    }
+    doubts = ids_held(view, "doubts", list(section("rules.doubts")))
+    frame = pd.concat([pd.DataFrame({"id": list(counts), "households": list(counts.values())}), doubts])
+    return frame[frame["households"] > 0]
 
 
 def _group(name: str, n: int, words: Mapping[str, Words]) -> Row:

@@ -24,8 +24,12 @@ from riskmodel.scoring import Column as ListColumn
 
 OPTIONAL = ("tier", "interval", "rule_conditions", "group", "persons", "registration", "in_register",
             "last_visit", "last_outcome", "card", "held_until", "own_id", "head_name", "contact", "phone",
-            "trip")  # fmt: skip
-SOURCES_OF = {"reasons": ("reason_1",), "interval": ("probability_low", "probability_high")}
+            "trip", "records")  # fmt: skip
+SOURCES_OF = {
+    "records": ("lag_months", "doubts"),
+    "reasons": ("reason_1",),
+    "interval": ("probability_low", "probability_high"),
+}
 REASONS = 3
 
 
@@ -43,6 +47,8 @@ def _present(rows: pd.DataFrame, column: ListColumn) -> bool:
     needed = SOURCES_OF.get(column.id, (column.id,))
     if not all(c in rows for c in needed):
         return False
+    if column.id == "records":
+        return any(rules.describe_records(row, "en") for row in rows.to_dict("records"))
     # A column that the contract fixes stays even if empty; one that a county may lack does not.
     return column.id not in OPTIONAL or bool(rows[list(needed)].replace("", None).notna().any(axis=None))
 
@@ -56,6 +62,7 @@ def rows_in_words(rows: pd.DataFrame, columns: list[ListColumn], lang: Language)
         "in_register": _yes_no("in_register"),
         "rule_category": _categories,
         "rule_conditions": _conditions,
+        "records": _records,
     }
     coded = code_words(lang)
     out: dict[str, list[object]] = {}
@@ -148,10 +155,13 @@ def _unknown_incomes(rows: pd.DataFrame, lang: Language) -> list[str | None]:
     """Return why an income is unknown, where the list cannot judge for that reason."""
     if "income_reason" not in rows:
         return [None] * len(rows)
-    causes = section("rules.reasons", lang)
-    codes = rows["income_reason"].where(rows["pcni"].isna())
-    known = [c if isinstance(c, str) and c in causes else None for c in codes]
-    return [phrase("by_unknown", lang, said=causes[c]) if c else None for c in known]
+    named = [rules.name_reasons(c, lang) for c in rows["income_reason"].where(rows["pcni"].isna())]
+    return [phrase("by_unknown", lang, said=said[0]) if said else None for said in named]
+
+
+def _records(rows: pd.DataFrame, lang: Language) -> list[object]:
+    """Return what is late or in doubt, a sentence a line."""
+    return ["\n".join(rules.describe_records(row, lang)) or None for row in rows.to_dict("records")]
 
 
 def _intervals(rows: pd.DataFrame, lang: Language) -> list[object]:

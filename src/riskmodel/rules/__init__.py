@@ -1,6 +1,7 @@
 """Official rule sets as versioned data, and the one engine that evaluates them."""
 
 from riskmodel.rules.backends import ArrayBackend, Bools, Coded, Truth, array_figures, certain
+from riskmodel.rules.completeness import describe_records, name_reasons
 from riskmodel.rules.declaration import RelativeLine, RuleSet, parse_overrides
 from riskmodel.rules.engine import absolute_line, poverty_lines, relative_line
 from riskmodel.rules.evaluate import evaluate_history, evaluate_rule_sets, evaluate_rules
@@ -38,6 +39,7 @@ __all__ = [
     "check_time_limits",
     "count_changes_by_township",
     "describe_change",
+    "describe_records",
     "evaluate_condition",
     "evaluate_expression",
     "evaluate_history",
@@ -47,6 +49,7 @@ __all__ = [
     "find_verdict_changes",
     "list_rule_sets",
     "load_rules",
+    "name_reasons",
     "parameter_table",
     "parse_expression",
     "parse_overrides",

@@ -21,9 +21,11 @@ from riskmodel.households import DateLike, KnownCounty, Moment, known_county, wi
 from riskmodel.i18n import LANGUAGES, Language, pair, section
 from riskmodel.rules import backends
 from riskmodel.rules.backends import GAPS
+from riskmodel.rules.completeness import describe_records, name_reasons
 from riskmodel.rules.declaration import Category, Clause, RuleSet, Tier, vocabulary
 from riskmodel.rules.engine import UNKNOWN, RuleCase
 from riskmodel.rules.evaluate import (
+    RECORDS_INCOMPLETE,
     Schedule,
     evaluate_rules,
     judge_households,
@@ -164,7 +166,10 @@ def _lines(
     day = str(verdict["as_of"])[:10]
     out = [say["head"].format(ruleset=name, id=ruleset.id, as_of=day, household=verdict["household_id"])]
     out.append(_verdict(case, verdict, lang))
-    out.append(say["period"].format(start=verdict["period_from"], end=verdict["period_to"]))
+    period = say["period"] if verdict["period_from"] else say["no_period"]
+    out.append(period.format(start=verdict["period_from"], end=verdict["period_to"]))
+    if records := describe_records(verdict, lang):
+        out.append(say["records"].format(said=say["stop"].join(records)))
     out.append(say["numbers"] + " " + _figures({q: raw[q] for q in FIGURES}, lang))
     out += _risks(raw, lang)
     out.append(say["conditions"])
@@ -205,12 +210,14 @@ def _verdict(case: RuleCase, verdict: dict[str, Any], lang: Language) -> str:
     say, ruleset = section("rules.verdict", lang), case.ruleset
     matched: Category | None = next((c for c in ruleset.categories if c.id == verdict["category"]), None)
     tier: Tier | None = next((t for t in ruleset.tiers if t.id == verdict["tier"]), None)
-    if verdict["registration"] not in ruleset.meant_for():
+    if verdict["registration"] is None:
+        category = say["unreadable"]
+    elif verdict["registration"] not in ruleset.meant_for():
         known = vocabulary().quantities["registration"]
         category = say["not_meant"].format(registration=known.format(verdict["registration"], lang))
     elif verdict["category"] == UNKNOWN:
-        reason = section("rules.reasons", lang).get(verdict["income_reason"], say["missing"])
-        category = say["unknown"].format(reason=reason)
+        reasons = name_reasons(verdict["income_reason"], lang) or [say["missing"]]
+        category = say["unknown"].format(reason=say["and"].join(reasons))
     else:
         category = f"{getattr(matched, lang)} ({matched.id})" if matched else say["none"]
     colour = say["tier"].format(tier=f"{getattr(tier, lang)} ({tier.id})") if tier else ""
@@ -445,5 +452,7 @@ def describe_change(ruleset: RuleSet, row: Mapping[str, Any], lang: Language) ->
 
 
 def _name(ruleset: RuleSet, condition: str, lang: Language) -> str:
+    if condition == RECORDS_INCOMPLETE:
+        return str(section("rules.changes", lang)[RECORDS_INCOMPLETE])
     known = ruleset.conditions.get(condition) or ruleset.focus.get(condition)
     return condition if known is None else str(getattr(known, lang))

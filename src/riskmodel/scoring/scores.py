@@ -27,8 +27,10 @@ SCORE_COLUMNS = [
     *[f"{part}_{i}" for part in ("cause", "contribution", "reason") for i in range(1, REASONS + 1)],
 ]  # fmt: skip
 EXTRA_COLUMNS = [
-    "flagged", "in_cohort", "registration", "persons", "income_reason", "score", "log_odds_base", "format",
+    "flagged", "in_cohort", "registration", "persons", "income_reason", "lag_months", "pcni_low", "pcni_high",
+    "verdict_depends", "doubts", "score", "log_odds_base", "format",
 ]  # fmt: skip
+RECORD_COLUMNS = ("lag_months", "pcni_low", "pcni_high", "verdict_depends", "doubts")
 EXPLANATION_COLUMNS = ["household_id", "feature", "name", "cause", "value", "unit", "contribution", "base"]
 
 
@@ -58,7 +60,8 @@ def score(
         probability_low, probability_high, rank, tier, model, model_version, run_id, feature_set,
         data_fingerprint, ruleset, pcni, line, gap, rule_category, rule_conditions``, the three main
         ``cause_i, contribution_i, reason_i``, and ``flagged, in_cohort, registration, persons, income_reason,
-        score, log_odds_base, format``. Probabilities are chances of the trained event within
+        lag_months, pcni_low, pcni_high, verdict_depends, doubts, score, log_odds_base, format``.
+        Probabilities are chances of the trained event within
         ``horizon_months`` under current support; ``contribution_i`` are log-odds; money is in yuan.
         ``in_cohort`` is False where the model speaks beyond what it learnt from (households below the line,
         in the register, or of unknown income already): their probability orders, but is no forecast.
@@ -254,7 +257,16 @@ def _numbers(
             "format": FORMAT,
         }
     )
-    for name in ("pcni", "line", "gap", "flagged", "registration", "persons", "income_reason"):
+    for name in (
+        "pcni",
+        "line",
+        "gap",
+        "flagged",
+        "registration",
+        "persons",
+        "income_reason",
+        *RECORD_COLUMNS,
+    ):
         out[name] = verdicts[name]
     return out
 
