@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from riskmodel.data import from_frames
+from riskmodel.data import About, from_frames
 from riskmodel.register import build_register_accounts, check_published, published_form
 from riskmodel.register.office_tables import TABLES, office_table_specs
 
@@ -151,7 +151,9 @@ def test_bands_take_the_lower_bound_in_and_the_upper_out():
             {"household_id": "d", "date": "2020-12-01", "event": "identified", "category": "marginal"}
         ],
     }
-    county = from_frames({name: pd.DataFrame(rows) for name, rows in frames.items()})
+    # All is on record, though there are rows of one month alone.
+    whole = About(coverage="whole", records_from="2019-01", data_through="2020-12-31")
+    county = from_frames({name: pd.DataFrame(rows) for name, rows in frames.items()}, whole)
     bands = (
         build_register_accounts(county, "2020-10-01", "2020-12-31")
         .tables["bands"]
