@@ -28,7 +28,7 @@ AS_OF = [
 SNAPSHOT = dt.date(2020, 3, 1)
 # Rows are few: all months are on record, but of households in table `recorded` until the month it says.
 ABOUT = {
-    "snapshot_on": SNAPSHOT, "coverage": "whole", "records_from": "2016-01",
+    "snapshot_on": SNAPSHOT, "coverage": "whole", "records_from": "2017-01",
     "data_through": dt.date(2023, 12, 31),
 }  # fmt: skip
 # Incomes per head on, just under and just over every line of the twelve sets.

@@ -44,7 +44,7 @@ from riskmodel.households.statements import (
 )
 from riskmodel.households.totals import YEAR, Tiling, tile_years
 
-LONGEST_WINDOW = 60  # months before as-of that anything looks back to
+LONGEST_WINDOW = 84  # months before as-of that anything looks back to
 
 
 @dataclass(frozen=True)
