@@ -91,7 +91,8 @@ def test_findings(tmp_path):
     ]
     # h05 (general) has no income at all; a child of h04 counts two years before it is born.
     rows["income"] = [r for r in rows["income"] if r["household_id"] != "h05"]
-    rows["members"][7]["birth_month"] = "2020-02"
+    # (It was recorded when it was there: a row recorded before the birth is kept out.)
+    rows["members"][7] |= {"birth_month": "2020-02", "recorded_on": "2020-03-05"}
     rows["income"][0]["recorded_on"] = "2020-06-30"
     summary, _ = check_county(write_county(exports.frames(rows), tmp_path))
     assert summary["totals_against_months"] == {

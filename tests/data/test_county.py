@@ -68,6 +68,9 @@ def test_what_is_known_does_not_depend_on_the_files(tmp_path_factory, rows, as_o
     frames = exports.frames(exports.core(n=2))
     spans = pd.DataFrame(rows)
     spans["month_to"] = spans["month_from"] + spans.pop("months") - 1
+    # Nobody can have known of a span before its first month.
+    first = [f"{m // 12}-{m % 12 + 1:02d}-01" for m in spans["month_from"]]
+    spans["recorded_on"] = pd.to_datetime(spans["recorded_on"]).clip(lower=pd.to_datetime(pd.Series(first)))
     spans["row_id"] = [f"r{i}" for i in range(len(spans))]
     frames["income"] = spans
     county = from_frames(frames)

@@ -28,7 +28,7 @@ def test_every_sentence_is_used():
 def test_sentences_can_be_said(lang):
     for reason in section("data.reasons"):
         assert "{" not in text(f"data.reasons.{reason}", lang, given="x", allowed="y", other=3)
-    places = dict.fromkeys(("table", "file", "what", "n", "without"), "x")
+    places = dict.fromkeys(("table", "file", "what", "n", "of", "day", "without"), "x")
     for key in section("data.notices"):
         assert "{" not in Message(f"data.notices.{key}", places).text(lang)
     assert "{" not in text("data.quality.refused", lang, what="x")

@@ -18,7 +18,8 @@ from ibis.expr.operations import DatabaseTable, DummyTable
 
 from riskmodel.data import compiled
 from riskmodel.data.compiled import Shape
-from riskmodel.data.links import IDENTITY, identity_table
+from riskmodel.data.links import IDENTITY, county_links, identity_table
+from riskmodel.data.records_end import last_month_of_records
 from riskmodel.data.schema import (
     SPAN_TABLES,
     About,
@@ -139,7 +140,7 @@ class County:
         Returns
         -------
         date
-            ``about.data_through``, else the last day of the latest month with income.
+            ``about.data_through``, else the last day of the month that `records_through` gives for all rows.
 
         Raises
         ------
@@ -148,10 +149,38 @@ class County:
         """
         if self.about.data_through:
             return self.about.data_through
-        last = self.table("income").month_to.max().to_pyarrow().as_py()
+        last = self.records_through(dt.date.max, dt.date.max)
         if last is None:
             raise InputRefused("no income row, and no data_through in about.yaml: add YYYY-MM-DD there")
-        return month_end(int(last))
+        return month_end(last)
+
+    def records_through(self, as_of: dt.date, known_by: dt.date) -> int | None:
+        """Return the last month in which a tenth of the households valid at as-of have an income row.
+
+        Parameters
+        ----------
+        as_of, known_by
+            The day spoken of, and the day up to which rows may be seen.
+
+        Returns
+        -------
+        int or None
+            Month ordinal, from the rows alone whatever ``about.yaml`` says; None where there is none.
+        """
+        names = {name: self.table(name).get_name() for name in ("households", "income") if self.has(name)}
+        if len(names) < 2:
+            return None
+        return self.once(
+            ("records through", as_of, known_by),
+            lambda: last_month_of_records(
+                self.con,
+                county_links(self).at(as_of, known_by),
+                as_of=as_of,
+                known_by=known_by,
+                snapshot_on=self.about.snapshot_on,
+                **names,
+            ),
+        )
 
     @cached_property
     def known_through(self) -> dt.date:
@@ -169,10 +198,16 @@ class County:
         return max(day, (total + pd.offsets.MonthEnd(0)).date())
 
 
-def _months(values: pd.Series) -> pd.Series:
+def local_times(values: pd.Series, zone: str) -> pd.Series:
+    """Return times as they stand on the clocks of a zone; those without an offset are local already."""
+    stamps = pd.to_datetime(values)
+    return stamps if stamps.dt.tz is None else stamps.dt.tz_convert(zone).dt.tz_localize(None)
+
+
+def _months(values: pd.Series, zone: str) -> pd.Series:
     if pd.api.types.is_integer_dtype(values):
         return values.astype("Int32")
-    stamp = pd.to_datetime(values, errors="raise")
+    stamp = local_times(values, zone)
     return (stamp.dt.year * 12 + stamp.dt.month - 1).astype("Int32")
 
 
@@ -242,7 +277,7 @@ def from_frames(frames: Mapping[str, pd.DataFrame], about: About | None = None) 
         # pandas has no decimals: amounts travel as floats and are rounded once, by the cast.
         loose = {c: "float64" if t.is_decimal() else t for c, t in canonical_schema(name).items()}
         loose = {c: t for c, t in loose.items() if c != "known_on"} | {"recorded_on": "date"}
-        rows = _canonical(name, frame, list(loose))
+        rows = _canonical(name, frame, list(loose), about.time_zone)
         arrow = pa.Table.from_pandas(rows, ibis.schema(loose).to_pyarrow(), preserve_index=False)
         tables[name] = compiled.store_query(
             compiled.Columns(con), _dated, name, dated, name=name, temporary=False, rows=arrow
@@ -258,7 +293,7 @@ def _dated(county: Shape, name: str, about: About, rows: ibis.Table) -> ibis.Tab
     return rows.select(*schema).cast(dict(schema.items()))
 
 
-def _canonical(name: str, frame: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
+def _canonical(name: str, frame: pd.DataFrame, columns: list[str], zone: str) -> pd.DataFrame:
     spec = contract().tables[name]
     out = frame.reset_index(drop=True)
     if name in SPAN_TABLES and "month" in out:
@@ -269,9 +304,9 @@ def _canonical(name: str, frame: pd.DataFrame, columns: list[str]) -> pd.DataFra
         if column not in out:
             out[column] = None
         elif kind == "date":
-            out[column] = pd.to_datetime(out[column]).dt.date
+            out[column] = local_times(out[column], zone).dt.date
         elif kind == "month":
-            out[column] = _months(out[column])
+            out[column] = _months(out[column], zone)
         out[column] = out[column].astype(object).where(out[column].notna(), None)
     return out[columns]
 
@@ -324,7 +359,8 @@ def write_county(
     else:
         frames = county
     for name, frame in frames.items():
-        _replace(out / f"{name}.{format}", _with_months(name, frame), format)
+        zone = (about or About()).time_zone
+        _replace(out / f"{name}.{format}", _with_months(name, frame, zone), format)
     content = about.model_dump(mode="json", exclude_defaults=True) if about else {}
     if content:
         write_text(yaml.safe_dump(content, sort_keys=True), out / "about.yaml")
@@ -338,7 +374,7 @@ def _contract_form(name: str, county: County) -> pd.DataFrame:
     return frame.drop(columns=[c for c in optional if frame[c].isna().all() and len(frame)])
 
 
-def _with_months(name: str, frame: pd.DataFrame) -> pd.DataFrame:
+def _with_months(name: str, frame: pd.DataFrame, zone: str) -> pd.DataFrame:
     out = frame.copy()
     columns = contract().tables[name].columns
     for column in out.columns:
@@ -347,7 +383,7 @@ def _with_months(name: str, frame: pd.DataFrame) -> pd.DataFrame:
             words = {m: month_text(int(m)) for m in out[column].dropna().unique()}
             out[column] = out[column].map(words).astype("str")
         elif kind == "date" or column == "recorded_on":
-            out[column] = pd.to_datetime(out[column]).dt.date
+            out[column] = local_times(out[column], zone).dt.date
     if name in SPAN_TABLES and "month" not in out and (out["month_from"] == out["month_to"]).all():
         out = out.rename(columns={"month_from": "month"}).drop(columns="month_to")
     return out

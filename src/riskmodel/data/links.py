@@ -191,11 +191,16 @@ def identity_rows(links: Links) -> list[dict[str, Any]]:
 
 def identity_table(con: Any, links: ir.Table) -> ir.Table:
     """Store the table ``identity`` of a county's ``household_links``."""
-    columns = ("old_id", "new_id", "kind", "date", "known_on")
-    rows = [Link(*(row[c] for c in columns)) for row in con.to_pyarrow(links.select(*columns)).to_pylist()]
     schema = canonical_schema(IDENTITY)
-    arrow = rows_table(identity_rows(resolve_links(rows)), **{c: str(k) for c, k in schema.items()})
+    arrow = rows_table(identity_rows(stored_links(con, links)), **{c: str(k) for c, k in schema.items()})
     return con.create_table(IDENTITY, arrow, schema=schema)
+
+
+def stored_links(con: Any, links: ir.Table) -> Links:
+    """Return the links that a canonical table ``household_links`` holds."""
+    columns = ("old_id", "new_id", "kind", "date", "known_on")
+    rows = con.to_pyarrow(links.select(*columns)).to_pylist()
+    return resolve_links(Link(*(row[c] for c in columns)) for row in rows)
 
 
 def county_links(county: County) -> Links:

@@ -181,7 +181,9 @@ def parse_table(con: Any, raw: RawTable, about: About) -> ParsedTable:
     looked_up = {n: raw.at[n] for n, c in columns.items() if c.type in _LOOKED_UP and n in raw.at}
     distinct = _distinct(con, list(looked_up.values()), inputs)
     for name, cell in looked_up.items():
-        lookup = _lookup(raw.table, name, columns[name], distinct[cell], raw.rows[cell].type())
+        lookup = _lookup(
+            raw.table, name, columns[name], distinct[cell], raw.rows[cell].type(), about.time_zone
+        )
         inputs[f"{_LOOKUP}{name}"] = lookup
     dated = About(snapshot_on=about.snapshot_on, entry_lag_months=about.entry_lag_months)
     return ParsedTable(con, (raw.table, dict(raw.at), tuple(raw.others), dated), inputs)
@@ -282,10 +284,10 @@ def _distinct_cells(
 
 
 def _lookup(
-    table: str, name: str, column: Column, distinct: pa.Array, raw_type: dt.DataType
+    table: str, name: str, column: Column, distinct: pa.Array, raw_type: dt.DataType, zone: str
 ) -> pa.Table | None:
     """Return ``k_, v_, f_`` (raw value, parsed value, reason) of a column; None where both are the same."""
-    parse_one = value_parser(table, name, column)
+    parse_one = value_parser(table, name, column, zone)
     keys = distinct.to_pylist()
     parsed = [parse_one(key) for key in keys]
     reasons = [reason for _, reason in parsed]

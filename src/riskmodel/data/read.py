@@ -28,11 +28,21 @@ from riskmodel.data.conflicts import (
 )
 from riskmodel.data.county import County
 from riskmodel.data.file_formats import ROW
-from riskmodel.data.links import IDENTITY, identity_table
+from riskmodel.data.links import IDENTITY, Links, identity_table, stored_links
 from riskmodel.data.parse import EXTRA, parse_table
 from riskmodel.data.personal import pseudonymise_table as keyed
 from riskmodel.data.personal import refuse_personal_data, secret_key
-from riskmodel.data.schema import About, canonical_schema, codes, contract, table_words
+from riskmodel.data.plausibility import beyond_records, coverage_notices, implausible_rows
+from riskmodel.data.records_end import last_month_of_records
+from riskmodel.data.schema import (
+    About,
+    canonical_schema,
+    codes,
+    contract,
+    month_end,
+    month_ordinal,
+    table_words,
+)
 from riskmodel.data.sources import RawTable, Source, find_sources, open_raw_table
 from riskmodel.data.values import FIRST_YEAR, LAST_YEAR
 from riskmodel.errors import InputRefused, SpecError, nearest
@@ -277,7 +287,32 @@ def read_tables(
             raise InputRefused(f"{source.file}: the file is empty; the table {source.table} is required")
     for name, table in tables.items():
         _keep_out(con, table, unknown_ids(con, name))
+    notices += _within_records(con, tables, about)
     return _finish(con, tables, about, notices)
+
+
+def _within_records(con: Any, tables: dict[str, TableRead], about: About) -> list[Message]:
+    """Keep out months beyond the county's span, and say what ``about.yaml`` leaves open or gets wrong."""
+    notices = coverage_notices(con, about, tables)
+    day, through = about.data_through, None
+    if day is None:
+        ever = dt.date.max
+        held = tables.get("household_links")
+        links = stored_links(con, held.rows) if held else Links(())
+        through = last_month_of_records(
+            con, links.at(ever, ever), as_of=ever, known_by=ever, snapshot_on=about.snapshot_on
+        )
+        if through is not None:
+            notices.append(Message("data.notices.records end", {"day": month_end(through)}))
+    else:
+        through = month_ordinal(day.year, day.month)
+    if through is None:
+        return notices
+    for name, table in tables.items():
+        faults, further = beyond_records(con, name, table.raw.at, through, stated=day is not None)
+        _keep_out(con, table, faults)
+        notices += further
+    return notices
 
 
 def _about(data: Path, snapshot_on: str | dt.date | None) -> tuple[About, list[Message]]:
@@ -300,7 +335,7 @@ def _read_one(
     con: Any, source: Source, about: About, key: bytes | None
 ) -> tuple[TableRead | None, list[Message]]:
     """Read one table and keep out what is wrong by itself or clashes within the table."""
-    raw, notices = open_raw_table(con, source)
+    raw, notices = open_raw_table(con, source, about.time_zone)
     if raw is None:
         return None, notices
     if key is None:
@@ -314,6 +349,9 @@ def _read_one(
     _note(table, pd.DataFrame(raw.faults, columns=["row", "column", "reason"]))
     if _count(con, rows) + table.n_rejected < table.n_read:
         _note(table, parsed.faults())
+    faults, further = implausible_rows(con, source.table, raw.at)
+    notices += further
+    _keep_out(con, table, faults)
     _keep_out(con, table, duplicate_rows(con, source.table))
     _keep_out(con, table, duplicate_keys(con, source.table))
     if source.table == "members":

@@ -16,13 +16,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
+from zoneinfo import ZoneInfo
 
 import ibis
 import ibis.expr.datatypes as types
 import ibis.expr.operations as ops
 import ibis.expr.types as ir
 import pyarrow as pa
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, field_validator
 
 from riskmodel.errors import InputRefused
 from riskmodel.i18n import same
@@ -46,6 +47,7 @@ _IBIS_TYPES: dict[str, types.DataType] = {
     "number": types.float64,
 }
 SPAN_TABLES = ("income", "spending")
+TIME_ZONE = "Asia/Shanghai"  # of the dates of instants, where about.yaml names no other
 
 
 class Column(Spec):
@@ -97,11 +99,36 @@ class About(Spec):
     coverage: Literal["whole"] | None = None
     records_from: str | dict[str, str] | None = None
     snapshot_on: dt.date | None = None
+    time_zone: str = TIME_ZONE
     income_is_net: bool = False
     source: str | None = None
     licence: str | None = None
     unit: str | None = None
     simulated: dict[str, Any] | None = None
+
+    @field_validator("time_zone")
+    @classmethod
+    def _is_a_zone(cls, name: str) -> str:
+        try:
+            ZoneInfo(name)
+        except (KeyError, ValueError, OSError) as exc:
+            raise ValueError(f"no such time zone; write one as {TIME_ZONE}") from exc
+        return name
+
+    @field_validator("records_from", mode="before")
+    @classmethod
+    def _are_months(cls, given: Any) -> Any:
+        if isinstance(given, Mapping):
+            return {str(township): _month_word(month) for township, month in given.items()}
+        return given if given is None else _month_word(given)
+
+
+def _month_word(given: Any) -> str:
+    """Return a month of ``about.yaml`` as ``YYYY-MM``, however YAML reads it."""
+    found = re.fullmatch(r"(\d{4})[-/年]?(\d{1,2})(?:月|-\d{1,2})?", str(given).strip())
+    if not found or not 1 <= int(found[2]) <= 12:
+        raise ValueError("write a month as 2017-01, or a mapping of townships to months")
+    return f"{found[1]}-{int(found[2]):02d}"
 
 
 @cache

@@ -15,7 +15,7 @@ import duckdb
 import ibis.expr.types as ir
 
 from riskmodel.data.file_formats import ROW, FileRows, load_csv, load_sheet, open_workbook
-from riskmodel.data.schema import contract, match_headers
+from riskmodel.data.schema import TIME_ZONE, contract, match_headers
 from riskmodel.errors import InputRefused
 from riskmodel.i18n import Message
 from riskmodel.io import first_line
@@ -185,7 +185,7 @@ class RawTable:
         return [c for c in self.headers if c not in self.at.values()]
 
 
-def open_raw_table(con: Any, source: Source) -> tuple[RawTable | None, list[Message]]:
+def open_raw_table(con: Any, source: Source, zone: str = TIME_ZONE) -> tuple[RawTable | None, list[Message]]:
     """Bring one source into DuckDB, as it stands.
 
     Parameters
@@ -194,6 +194,8 @@ def open_raw_table(con: Any, source: Source) -> tuple[RawTable | None, list[Mess
         The connection that is to hold it.
     source
         One of `find_sources`.
+    zone
+        Time zone of the dates of instants.
 
     Returns
     -------
@@ -212,7 +214,7 @@ def open_raw_table(con: Any, source: Source) -> tuple[RawTable | None, list[Mess
         if source.path.stat().st_size == 0:
             return None, [Message("data.notices.empty file", {"file": source.file})]
         if source.kind in ("parquet", "duckdb"):
-            headers = _view(con, source, name)
+            headers = _view(con, source, name, zone)
             loaded = None
         else:
             loaded = _load(source)
@@ -246,7 +248,7 @@ def _load(source: Source) -> FileRows | None:
     return load_sheet(source.inside, source.table, source.file)
 
 
-def _view(con: Any, source: Source, name: str) -> tuple[str, ...]:
+def _view(con: Any, source: Source, name: str, zone: str) -> tuple[str, ...]:
     """Make a view with the file's rows and return its headers."""
     path = str(source.path).replace("'", "''")
     if source.kind == "parquet":
@@ -258,17 +260,17 @@ def _view(con: Any, source: Source, name: str) -> tuple[str, ...]:
         origin, row = f"source.{_quoted(source.inside)}", "row_number() OVER ()"
     described = con.raw_sql(f"DESCRIBE SELECT * FROM {origin}").fetchall()
     columns = [(str(column), str(kind)) for column, kind, *_ in described if column != "file_row_number"]
-    cells = [f"{_cell(column, kind)} AS c{i}" for i, (column, kind) in enumerate(columns)]
+    cells = [f"{_cell(column, kind, zone)} AS c{i}" for i, (column, kind) in enumerate(columns)]
     con.raw_sql(f"CREATE TEMP VIEW {name} AS SELECT {', '.join([f'{row} AS {ROW}', *cells])} FROM {origin}")
     return tuple(column for column, _ in columns)
 
 
-def _cell(column: str, kind: str) -> str:
+def _cell(column: str, kind: str, zone: str) -> str:
     if kind in _PLAIN or kind.startswith("DECIMAL"):
         return _quoted(column)
     if kind == "TIMESTAMP WITH TIME ZONE":
         # An instant belongs to the day it had at the office.
-        return f"timezone('Asia/Shanghai', {_quoted(column)})"
+        return f"timezone('{zone}', {_quoted(column)})"
     if kind.startswith("TIMESTAMP"):
         return f"CAST({_quoted(column)} AS TIMESTAMP)"
     return f"CAST({_quoted(column)} AS VARCHAR)"

@@ -13,9 +13,11 @@ import math
 import re
 from collections.abc import Callable, Mapping
 from decimal import Decimal
+from functools import partial
 from typing import Any
+from zoneinfo import ZoneInfo
 
-from riskmodel.data.schema import Column, codes, month_ordinal
+from riskmodel.data.schema import TIME_ZONE, Column, codes, month_ordinal
 
 ParsedValue = tuple[Any, str | None]
 Parser = Callable[[Any], ParsedValue]
@@ -23,8 +25,8 @@ Parser = Callable[[Any], ParsedValue]
 # No member was born earlier and no record speaks of later; a year outside is a slip of the pen.
 FIRST_YEAR, LAST_YEAR = 1900, 2100
 _EXCEL_EPOCH = dt.date(1899, 12, 30)  # serial 1 is 1900-01-01; Excel counts a 29 February 1900 that never was
-_TIME = r"(?:[T ]+\d{1,2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?:Z|[+-]\d{2}:?\d{2})?)?"
-_DATE = re.compile(r"(\d{4})[-/.年](\d{1,2})[-/.月](\d{1,2})日?" + _TIME)
+_TIME = r"(?:[T ]+(\d{1,2}):(\d{2})(?::(\d{2})(?:[.,]\d+)?)?(?: ?(Z|UTC|GMT|[+-]\d{2}(?::?\d{2})?))?)?"
+_DATE = re.compile(r"(\d{4})[-/.年](\d{1,2})[-/.月](\d{1,2})日?" + _TIME, re.IGNORECASE)
 _COMPACT_DATE = re.compile(r"(\d{4})(\d{2})(\d{2})")
 _MONTH = re.compile(r"(\d{4})[-/.年](\d{1,2})月?")
 _COMPACT_MONTH = re.compile(r"(\d{4})(\d{2})")
@@ -67,18 +69,20 @@ def is_formula_like(text: str) -> bool:
     return False
 
 
-def parse_date(value: Any) -> ParsedValue:
+def parse_date(value: Any, zone: str = TIME_ZONE) -> ParsedValue:
     """Parse a day: ISO, ``2021/5/31``, ``2021年5月31日``, ``20210531``, an Excel serial, or a date.
+
+    A time with an offset is an instant, of the day that it has in ``zone``; one without is a local time.
 
     Examples
     --------
     >>> parse_date("2021-05-31"), parse_date(44197), parse_date("2021-02-30")
     ((datetime.date(2021, 5, 31), None), (datetime.date(2021, 1, 1), None), (None, 'impossible date'))
-    >>> parse_date("spring")
-    (None, 'unparsable date')
+    >>> parse_date("2021-06-30T17:00:00Z"), parse_date("spring")
+    ((datetime.date(2021, 7, 1), None), (None, 'unparsable date'))
     """
     if isinstance(value, dt.datetime):
-        value = value.date()
+        value = (value.astimezone(ZoneInfo(zone)) if value.tzinfo else value).date()
     if isinstance(value, dt.date):
         return _in_range(value)
     text = cell_text(value)
@@ -86,13 +90,31 @@ def parse_date(value: Any) -> ParsedValue:
         return None, None
     if serial := _SERIAL.fullmatch(text):
         return _in_range(_EXCEL_EPOCH + dt.timedelta(days=int(serial[1])))
-    found = _DATE.fullmatch(text) or _COMPACT_DATE.fullmatch(text)
+    if compact := _COMPACT_DATE.fullmatch(text):
+        return _day(*(int(part) for part in compact.groups()))
+    found = _DATE.fullmatch(text)
     if not found:
         return None, "formula-like cell" if is_formula_like(text) else "unparsable date"
-    return _day(*(int(part) for part in found.groups()))
+    if found[7]:
+        return _day_of_instant(found, zone)
+    return _day(*(int(part) for part in found.groups()[:3]))
 
 
-def parse_month(value: Any) -> ParsedValue:
+def _day_of_instant(found: re.Match[str], zone: str) -> ParsedValue:
+    """Return the day that a time with an offset has in a zone."""
+    sign, hours, minutes = found[7][0], found[7][1:3], found[7][3:].lstrip(":")
+    offset = dt.timedelta()
+    if sign in "+-":
+        offset = dt.timedelta(hours=int(hours), minutes=int(minutes or 0)) * (-1 if sign == "-" else 1)
+    try:
+        parts = (int(part or 0) for part in found.groups()[:6])
+        instant = dt.datetime(*parts, tzinfo=dt.timezone(offset))  # type: ignore[arg-type, misc]
+        return _in_range(instant.astimezone(ZoneInfo(zone)).date())
+    except (ValueError, OverflowError):
+        return None, "impossible date"
+
+
+def parse_month(value: Any, zone: str = TIME_ZONE) -> ParsedValue:
     """Parse a month to its ordinal: ``2021-05``, ``202105``, ``2021年5月``, or any date within it.
 
     Examples
@@ -104,7 +126,7 @@ def parse_month(value: Any) -> ParsedValue:
     """
     text = None if isinstance(value, dt.date) else cell_text(value)
     found = _MONTH.fullmatch(text) or _COMPACT_MONTH.fullmatch(text) if text else None
-    day, reason = _day(int(found[1]), int(found[2]), 1) if found else parse_date(value)
+    day, reason = _day(int(found[1]), int(found[2]), 1) if found else parse_date(value, zone)
     return (None, reason) if day is None else (month_ordinal(day.year, day.month), None)
 
 
@@ -123,7 +145,7 @@ def parse_bool(value: Any) -> ParsedValue:
     return (found, None) if found is not None else (None, _no_code(text))
 
 
-def parse_year(value: Any) -> ParsedValue:
+def parse_year(value: Any, zone: str = TIME_ZONE) -> ParsedValue:
     """Parse a year: ``2014``, ``2014年``, or a date within it.
 
     Examples
@@ -135,13 +157,13 @@ def parse_year(value: Any) -> ParsedValue:
     if text and (found := _YEAR.fullmatch(text)):
         day, reason = _day(int(found[1]), 1, 1)
     else:
-        day, reason = parse_month_day(value)
+        day, reason = parse_month_day(value, zone)
     return (None, reason) if day is None else (day.year, None)
 
 
-def parse_month_day(value: Any) -> ParsedValue:
+def parse_month_day(value: Any, zone: str = TIME_ZONE) -> ParsedValue:
     """Parse a date, or a month as its first day."""
-    month, reason = parse_month(value)
+    month, reason = parse_month(value, zone)
     return (None, reason) if month is None else (dt.date(month // 12, month % 12 + 1, 1), None)
 
 
@@ -159,13 +181,13 @@ def parse_grade(value: Any) -> ParsedValue:
     return (int(text), None) if text in ("0", "1", "2", "3", "4") else (None, _no_code(text))
 
 
-def value_parser(table: str, column: str, spec: Column) -> Parser:
+def value_parser(table: str, column: str, spec: Column, zone: str = TIME_ZONE) -> Parser:
     """Return the parser of a column of few distinct values."""
     plain: Mapping[str, Parser] = {
-        "date": parse_date,
-        "month": parse_month,
+        "date": partial(parse_date, zone=zone),
+        "month": partial(parse_month, zone=zone),
         "bool": parse_bool,
-        "year": parse_year,
+        "year": partial(parse_year, zone=zone),
         "grade": parse_grade,
     }
     if spec.type in plain:

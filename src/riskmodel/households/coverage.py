@@ -23,7 +23,6 @@ from riskmodel.households.panel import Panel, Rows
 
 TABLES = ("income", "spending")
 START_SHARE = 4  # a township's records begin where a quarter of its households have an income row
-THROUGH_SHARE = 10  # and reach as far as a tenth of the households have one
 LEAST_MONTHS = 12  # on record before a quiet month is taken as one without income
 LEAST_HOUSEHOLDS = 5  # with rows before and after, for a township's empty month to be a hole
 STOPPED_SHARE = 0.75
@@ -89,14 +88,14 @@ class Statements:
         Township number to its first month where ``about.yaml`` says ``coverage: whole``; a township that
         is not there is inferred.
     through
-        ``data_through`` as the last whole month, or none where it is inferred.
+        ``data_through`` as the last whole month, stated or inferred; `OPEN` where there is none.
     delay
         ``recording_delay_days``.
     """
 
     recorded: Mapping[str, Spans]
     records_from: Mapping[int, int]
-    through: int | None
+    through: int
     delay: int
 
 
@@ -160,8 +159,7 @@ def months_on_record(
     axis = panel.first + np.arange(months)
     present = {table: panel.present(table)[:, :months] for table in TABLES}
     has_total = _has_total(totals, households)
-    through = said.through if said.through is not None else _through(present, totals, places, panel.first)
-    written_up = min(through, last_written_up(day, said.delay))
+    written_up = min(said.through, last_written_up(day, said.delay))
     allowed = (axis <= written_up) & (axis >= places.first_possible[:, None]) & places.known[:, None]
     any_row = present["income"] | present["spending"]
     start = _township_starts(present["income"], any_row, places, axis, has_total)
@@ -189,7 +187,9 @@ def months_on_record(
     first_row = np.where(has_row, panel.first + np.argmax(any_row, axis=1), OPEN)
     last_row = np.where(has_row, panel.first + _last(any_row), OPEN)
     starts = np.where(named, whole_from, np.append(start, NEVER))
-    return OnRecord(panel.first, on, own, stated, starts, named, through, written_up, first_row, last_row)
+    return OnRecord(
+        panel.first, on, own, stated, starts, named, said.through, written_up, first_row, last_row
+    )
 
 
 def last_written_up(day: dt.date, delay: int) -> int:
@@ -223,16 +223,6 @@ def _ends(totals: Mapping[str, Rows], table: str, households: int, first: int, m
         inside = (rows.month_to >= first) & (rows.month_to < first + months)
         out[rows.household[inside], rows.month_to[inside] - first] = True
     return out
-
-
-def _through(
-    present: Mapping[str, np.ndarray], totals: Mapping[str, Rows], places: Places, first: int
-) -> int:
-    """Return the last month in which a tenth of the valid households have an income row."""
-    income = present["income"]
-    seen = income | _ends(totals, "income", len(income), first, int(income.shape[1]))
-    enough = seen[places.valid].sum(axis=0) * THROUGH_SHARE >= max(int(places.valid.sum()), 1)
-    return int(first + np.flatnonzero(enough)[-1]) if enough.any() else OPEN
 
 
 def _by_township(mask: np.ndarray, places: Places) -> np.ndarray:

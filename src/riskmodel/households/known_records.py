@@ -211,7 +211,8 @@ def known_records(county: County, moments: Sequence[Moment]) -> Iterator[KnownRe
     for moment, panel in zip(ordered, panels, strict=True):
         day = day_number(moment.known_by)
         totals = {table: rows.known_at(day) for table, rows in records.totals.items()}
-        raw = _Known(county, moment, panel, states, said.at(day), off.at(day), totals)
+        through = None if said.through is not None else county.records_through(moment.as_of, moment.known_by)
+        raw = _Known(county, moment, panel, states, said.at(day, through), off.at(day), totals)
         if not links.rows:
             everyone = np.arange(len(records.ids))
             yield raw.records(everyone, np.full(len(everyone), OPEN))

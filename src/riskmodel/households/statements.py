@@ -334,10 +334,11 @@ class Said:
         starts = [int(r.spans.month_from.min()) for r in self.recorded.values() if len(r.known)]
         return min([*starts, *self.records_from.values()], default=_FAR)
 
-    def at(self, day: int) -> Statements:
-        """Return what was known by a day."""
+    def at(self, day: int, inferred: int | None = None) -> Statements:
+        """Return what was known by a day; ``inferred`` stands for ``through`` where that is not stated."""
         recorded = {table: spans.at(day) for table, spans in self.recorded.items()}
-        return Statements(recorded, self.records_from, self.through, self.delay)
+        through = self.through if self.through is not None else inferred
+        return Statements(recorded, self.records_from, OPEN if through is None else through, self.delay)
 
 
 def read_statements(county: County, records: Records, states: States) -> Said:

@@ -1,0 +1,235 @@
+"""Rules between a row's own dates, the day it was recorded, and the county's span: one table of them.
+
+A row that breaks one is kept out with the reason, or stays and is counted in a notice (contract, "Rows,
+cells, doubts"). ``valid_from``, ``valid_to``, ``end_date``, links and coverage rows may lie after
+``recorded_on``: no rule speaks of them. Where ``recorded_on`` is missing, the day from which a row counts as
+known stands for it, as everywhere.
+
+No rule but those of the county's span looks at another row, and these are judged so that rows recorded later
+cannot bring back a month that was out of range on the day it was recorded.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from riskmodel.data.conflicts import fault_rows
+from riskmodel.data.file_formats import ROW
+from riskmodel.data.schema import (
+    SPAN_TABLES,
+    About,
+    canonical_schema,
+    codes,
+    contract,
+    month_end,
+    month_ordinal,
+)
+from riskmodel.errors import nearest
+from riskmodel.i18n import Message
+
+EARLIEST_MONTH = month_ordinal(1950, 1)
+MONTHS_AHEAD = 12  # a month may lie so far after data_through
+DAYS_AHEAD = 366  # and a day of recording so far, before it is told
+ITEM_COLUMN = {"income": "source", "spending": "category"}
+_EVENTS = ("risk_events", "monitoring", "support", "visits")
+_FIRST_DAY = "make_date(month_from // 12, month_from % 12 + 1, 1)"
+_TEN_YEARS_LATER = "known_on > last_day(make_date({0} // 12, {0} % 12 + 1, 1)) + INTERVAL 10 YEAR"
+_KNOWN_MONTH = "year(known_on) * 12 + month(known_on) - 1"
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One rule of plausibility.
+
+    Parameters
+    ----------
+    tables
+        Whose rows it judges.
+    column
+        The column to blame.
+    reason
+        Its id in the catalogue: of ``data.reasons`` for a row that is kept out, of ``data.notices`` else.
+    broken
+        SQL condition of a row that breaks it; null counts as kept.
+    kept
+        Whether such rows stay and are only told of.
+    """
+
+    tables: tuple[str, ...]
+    column: str
+    reason: str
+    broken: str
+    kept: bool = False
+
+
+def _own_dates() -> Iterator[Rule]:
+    """Yield the finding that a row was recorded ten years after its own date, table by table."""
+    for name, table in contract().tables.items():
+        own = table.event_date or ("valid_from" if "valid_from" in table.columns else None)
+        if table.derived or name in SPAN_TABLES or own is None:
+            continue
+        day = "last_day(make_date(month // 12, month % 12 + 1, 1))" if own == "month" else f'"{own}"'
+        late = f"known_on > {day} + INTERVAL 10 YEAR"
+        yield Rule((name,), "recorded_on", "recorded ten years later", late, kept=True)
+        if name not in _EVENTS and table.event_date and name != "household_links":
+            first = "make_date(month // 12, month % 12 + 1, 1)" if own == "month" else day
+            yield Rule(
+                (name,), "recorded_on", "recorded before it happened", f"known_on < {first}", kept=True
+            )
+
+
+def _items() -> str:
+    """Return the SQL condition of an item that is no code of the table it speaks of."""
+    known = " OR ".join(
+        f"(\"of\" = '{of}' AND item IN ({', '.join(repr(code) for code in codes(of, ITEM_COLUMN[of]))}))"
+        for of in SPAN_TABLES
+    )
+    return f"item IS NOT NULL AND NOT ({known})"
+
+
+RULES: tuple[Rule, ...] = (
+    Rule(SPAN_TABLES, "recorded_on", "recorded before it happened", f"known_on < {_FIRST_DAY}"),
+    Rule(SPAN_TABLES, "recorded_on", "recorded ten years later", _TEN_YEARS_LATER.format("month_to")),
+    Rule(SPAN_TABLES, "month_from", "month out of range", f"month_from < {EARLIEST_MONTH}"),
+    Rule(("medical",), "month", "month out of range", f"month < {EARLIEST_MONTH}"),
+    Rule(_EVENTS, "recorded_on", "recorded before it happened", 'known_on < "date"'),
+    # A birth before 1900 is no possible date and does not come so far.
+    Rule(("members",), "birth_month", "birth after recording", f"birth_month > {_KNOWN_MONTH}"),
+    Rule(("recorded", "unrecorded"), "month_from", "impossible date", "month_from > month_to"),
+    Rule(("unrecorded",), "item", "unknown item", _items()),
+    *_own_dates(),
+)
+
+
+def implausible_rows(con: Any, table: str, at: Mapping[str, str]) -> tuple[pd.DataFrame, list[Message]]:
+    """Judge the rows of one table by themselves: those to be kept out, and what to tell of those that stay.
+
+    Parameters
+    ----------
+    con
+        The engine; the canonical table stands there under its name, with ``row_``.
+    table
+        Which one.
+    at
+        Columns that the file has.
+
+    Returns
+    -------
+    faults : DataFrame
+        As `riskmodel.data.conflicts.fault_rows` makes them.
+    notices : list of Message
+        One a rule that some rows break.
+    """
+    if table == "unrecorded":
+        _name_items(con)
+    rules = [rule for rule in RULES if table in rule.tables]
+    return _judge(con, table, rules, at, {})
+
+
+def beyond_records(
+    con: Any, table: str, at: Mapping[str, str], through: int, *, stated: bool
+) -> tuple[pd.DataFrame, list[Message]]:
+    """Judge the rows of one table by the county's span.
+
+    Parameters
+    ----------
+    con, table, at
+        As in `implausible_rows`.
+    through
+        The month of ``data_through``.
+    stated
+        Whether ``about.yaml`` says so. Where it is inferred from the rows, a month is also held against the
+        day it was recorded: what comes in later must not let it in.
+    """
+    schema = canonical_schema(table)
+    months = [c for c in ("month_to", "month") if c in schema and table in (*SPAN_TABLES, "medical")]
+    limit = "$through" if stated else f"least($through, {_KNOWN_MONTH})"
+    after = f"known_on > DATE '{month_end(through) + dt.timedelta(days=DAYS_AHEAD)}'"
+    rules = [
+        Rule((table,), column, "month out of range", f"{column} > {limit} + {MONTHS_AHEAD}")
+        for column in months
+    ]
+    rules.append(Rule((table,), "recorded_on", "recorded after the records", after, kept=True))
+    return _judge(con, table, rules, at, {"through": through} if months else {})
+
+
+def _judge(
+    con: Any, table: str, rules: list[Rule], at: Mapping[str, str], given: dict[str, Any]
+) -> tuple[pd.DataFrame, list[Message]]:
+    if not rules:
+        return fault_rows([], "", ""), []
+    counts = ", ".join(f"count(*) FILTER ({rule.broken})" for rule in rules)
+    found = con.con.execute(f'SELECT {counts} FROM "{table}"', given).fetchall()[0]
+    parts, notices = [fault_rows([], "", "")], []
+    for rule, n in zip(rules, found, strict=True):
+        if n and rule.kept:
+            notices.append(Message(f"data.notices.{rule.reason}", {"table": table, "n": n}))
+        elif n:
+            broken = f'SELECT {ROW} FROM "{table}" WHERE {rule.broken} ORDER BY 1'
+            used = given if "$through" in rule.broken else {}
+            rows = np.asarray(con.con.execute(broken, used).fetchnumpy()[ROW])
+            column = "month" if rule.column not in at and "month" in at else rule.column
+            parts.append(fault_rows(rows, column, rule.reason))
+    return pd.concat(parts, ignore_index=True), notices
+
+
+def _name_items(con: Any) -> None:
+    """Bring items that are given by their Chinese word to their code."""
+    for of in SPAN_TABLES:
+        for code, word in codes(of, ITEM_COLUMN[of]).items():
+            con.con.execute(
+                "UPDATE unrecorded SET item = $code "
+                'WHERE "of" = $of AND (item = $word OR lower(item) = $code)',
+                {"code": code, "of": of, "word": word},
+            )
+
+
+def coverage_notices(con: Any, about: About, tables: Collection[str]) -> list[Message]:
+    """Say what ``about.yaml`` leaves open of the months on record, or gets wrong, and what is inferred.
+
+    Parameters
+    ----------
+    con
+        The engine, with the canonical tables.
+    about
+        Of the county.
+    tables
+        Which tables there are.
+    """
+    notices: list[Message] = []
+    start = about.records_from
+    if about.coverage == "whole" and start is None:
+        notices.append(Message("data.notices.coverage without a start"))
+    if about.coverage is None and start is not None:
+        notices.append(Message("data.notices.a start without coverage"))
+    places = con.con.execute("SELECT DISTINCT township FROM households WHERE township IS NOT NULL")
+    there = [name for (name,) in places.fetchall()]
+    named = set(there) if isinstance(start, str) else set(start or ())
+    if unknown := sorted(named - set(there)):
+        near = {name: nearest(name, there) for name in unknown}
+        shown = ", ".join(f"{name} ({meant}?)" if meant else name for name, meant in near.items())
+        notices.append(Message("data.notices.unknown townships", {"what": shown}))
+    if about.coverage is None:
+        named = set()
+    stated = (
+        "SELECT household_id FROM recorded WHERE \"of\" = 'income'"
+        if "recorded" in tables
+        else "SELECT NULL::VARCHAR AS household_id"
+    )
+    n, of = con.con.execute(
+        f"SELECT count(*) FILTER (NOT list_contains($named, coalesce(township, '')) AND household_id NOT IN "
+        f"(SELECT household_id FROM ({stated}) WHERE household_id IS NOT NULL)), count(*) "
+        "FROM (SELECT household_id, arg_max(township, coalesce(valid_from, DATE '0001-01-01')) AS township "
+        "FROM households SEMI JOIN (SELECT household_id FROM income WHERE month_from = month_to) "
+        "USING (household_id) GROUP BY 1)",
+        {"named": sorted(named)},
+    ).fetchall()[0]
+    if n:
+        notices.append(Message("data.notices.coverage inferred", {"n": n, "of": of}))
+    return notices
