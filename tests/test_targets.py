@@ -280,3 +280,178 @@ def test_a_general_household_known_only_through_its_identification_is_in_no_coho
 def test_unknown_cohort_is_refused(county: County) -> None:
     with pytest.raises(UsageError, match="never_below"):
         targets.build_cohorts(county, "poorest", "2019-12-31")
+
+
+def renumbered(links: list[tuple[str, str, str, str]], **extra: pd.DataFrame) -> County:
+    frames = people(["old", "new", "other"])
+    frames["households"]["valid_from"] = ["2018-01-01", "2020-07-01", "2018-01-01"]
+    frames["members"]["valid_from"] = ["2018-01-01", "2020-07-01", "2018-01-01"]
+    frames["income"] = pd.concat(
+        [
+            wages({"old": {"2019": 600}, "other": {"2019": 700, "2020": 700, "2021": 700}}),
+            pd.DataFrame(
+                {
+                    "household_id": ["old"] * 6 + ["new"] * 6,
+                    "month": months("2020-01", "2020-12"),
+                    "source": "wage",
+                    "amount": 600,
+                }
+            ),
+        ]
+    )
+    columns = ["old_id", "new_id", "kind", "date"]
+    frames["household_links"] = pd.DataFrame(links, columns=columns)
+    about = About(data_through="2021-12-31", coverage="whole", records_from="2019-01")
+    return from_frames({**frames, **extra}, about)
+
+
+def test_a_recoded_household_keeps_its_label() -> None:
+    # From July 2020 on the household goes by another number, with members of its own there. Half of 2020 is
+    # under each: 12 × 600 = 7200 a head, above the line. Without the link: half a year, 3600.
+    found = targets.build_targets(renumbered([("old", "new", "recode", "2020-07-01")]), "2019-12-31", 12)
+    assert value(found, "old") == 0
+    assert value(targets.build_targets(renumbered([]), "2019-12-31", 12), "old") == 1
+
+
+def test_events_and_visits_follow_the_number() -> None:
+    county = renumbered(
+        [("old", "new", "recode", "2020-07-01")],
+        monitoring=pd.DataFrame({"household_id": ["new"], "date": ["2020-09-01"], "event": ["identified"]}),
+        visits=pd.DataFrame({"household_id": ["new"], "date": ["2020-09-01"], "outcome": ["confirmed"]}),
+    )
+    found = targets.build_targets(county, "2019-12-31", 12, ["identified", "confirmed"])
+    assert value(found, "old", "label_identified") == 1
+    assert value(found, "old", "label_confirmed") == 1
+    assert value(found, "other", "label_identified") == 0
+
+
+def test_a_merged_household_has_the_outcome_of_the_merged() -> None:
+    # old (400 a month) joins other (700): two members and 12 × 1100 / 2 = 6600 a head in 2020, not below.
+    frames = people(["old", "other"])
+    frames["income"] = wages({"old": {"2019": 600, "2020": 400}, "other": {"2019": 700, "2020": 700}})
+    frames["household_links"] = pd.DataFrame(
+        {"old_id": ["old"], "new_id": ["other"], "kind": ["merge"], "date": ["2020-07-01"]}
+    )
+    frames["members"]["member_id"] = ["a", "b"]
+    frames["members"] = pd.concat(
+        [frames["members"], frames["members"].iloc[:1].assign(household_id="other", valid_from="2020-07-01")]
+    )
+    about = About(data_through="2020-12-31", coverage="whole", records_from="2019-01")
+    found = targets.build_targets(from_frames(frames, about), "2019-12-31", 12)
+    assert value(found, "old") == 0
+    assert value(found, "other") == 0
+
+
+def split_county(of_child: int) -> County:
+    # Two grown children of p live apart from the first of January on; p goes on with the third member.
+    frames = people(["p", "c1", "c2"])
+    frames["households"]["valid_from"] = ["2018-01-01", "2020-01-01", "2020-01-01"]
+    frames["members"] = pd.DataFrame(
+        {
+            "member_id": ["a", "b", "c", "b", "c"],
+            "household_id": ["p", "p", "p", "c1", "c2"],
+            "birth_month": "1980-01",
+            "valid_from": ["2018-01-01", "2018-01-01", "2018-01-01", "2020-01-01", "2020-01-01"],
+            "valid_to": [None, "2020-01-01", "2020-01-01", None, None],
+        }
+    )
+    by_year = {"p": {"2019": 2000, "2020": 900}, "c1": {"2020": of_child}, "c2": {"2020": 800}}
+    frames["income"] = wages(by_year)
+    frames["household_links"] = pd.DataFrame(
+        {"old_id": "p", "new_id": ["c1", "c2"], "kind": "split", "date": "2020-01-01"}
+    )
+    about = About(data_through="2020-12-31", coverage="whole", records_from="2019-01")
+    return from_frames(frames, about)
+
+
+@pytest.mark.parametrize(("of_child", "label", "share"), [(400, 1, 1 / 3), (800, 0, 0.0)])
+def test_a_split_household_is_followed_to_its_children(of_child: int, label: int, share: float) -> None:
+    # At the end of 2019 p has three members; the split of the next day is not known yet. A year on, of three
+    # households of one member each, c1 earns 4800 (below 6000) or 9600.
+    found = targets.build_targets(split_county(of_child), "2019-12-31", 12)
+    assert value(found, "p") == label
+    assert value(found, "p", "label_without_splits") is None
+    assert found.set_index("household_id").loc["p", "split_share"] == pytest.approx(share)
+
+
+def test_a_child_without_a_year_of_its_own_leaves_the_parent_unknown() -> None:
+    # At the end of June half of the children's year is before the split: null, reason split.
+    found = targets.build_targets(split_county(800), "2019-06-30", 12).set_index("household_id")
+    assert pd.isna(found.loc["p", "label"])
+    assert found.loc["p", "label_reason"] == "split"
+
+
+def test_an_outcome_not_wholly_on_record_is_null_with_its_reason() -> None:
+    # Records of late end in October 2020; its two last months of the year before have rows, so they are late,
+    # not zero. 10 × 600 = 6000 would not even be below the line; nine months would be.
+    frames = people(["late", "on_time"])
+    frames["income"] = wages({"late": {"2019": 600, "2020": 600}, "on_time": {"2019": 600, "2020": 600}})
+    late = frames["income"]["household_id"].eq("late") & frames["income"]["month"].gt("2020-09")
+    frames["income"] = frames["income"][~late]
+    county = from_frames(frames, About(data_through="2020-12-31"))
+    found = targets.build_targets(county, "2019-12-31", 12).set_index("household_id")
+    assert pd.isna(found.loc["late", "label"])
+    assert found.loc["late", "label_reason"] == "not_yet_recorded"
+    assert found.loc["on_time", "label"] == 0
+    assert pd.isna(found.loc["on_time", "label_reason"])
+    # Windows that are not over have a reason of their own.
+    found = targets.build_targets(county, "2020-06-30", 12)
+    assert set(found["label_reason"]) == {"window_not_over"}
+
+
+def test_a_label_stays_as_it_was_settled() -> None:
+    # Recorded half a year after the window and its recording delay: a wage of November. The label was settled
+    # without it; nothing recorded later moves it.
+    frames = people(["h"])
+    frames["income"] = wages({"h": {"2019": 600, "2020": 400}}).assign(recorded_on=None)
+    further = pd.DataFrame(
+        {
+            "household_id": ["h"],
+            "month": ["2020-11"],
+            "source": "wage",
+            "amount": [9_000],
+            "recorded_on": "2021-06-30",
+        }
+    )
+    about = About(data_through="2021-12-31", recording_delay_days=30)
+    for income in (frames["income"], pd.concat([frames["income"], further])):
+        found = targets.build_targets(from_frames({**frames, "income": income}, about), "2019-12-31", 12)
+        assert value(found, "h") == 1
+
+
+def test_who_has_no_income_on_record_is_in_no_cohort_that_asks_for_the_line() -> None:
+    # "new" is on record for three months: its year is not wholly there; nine months of nothing would be poor.
+    frames = people(["old", "new"])
+    frames["households"]["valid_from"] = ["2018-01-01", "2020-10-01"]
+    frames["members"]["valid_from"] = ["2018-01-01", "2020-10-01"]
+    income = wages({"old": {"2019": 600, "2020": 600}, "new": {"2020": 600}})
+    frames["income"] = income[income["household_id"].eq("old") | income["month"].ge("2020-10")]
+    county = from_frames(frames, About(data_through="2020-12-31"))
+    for cohort in ("lifted", "not_monitored", "never_below", "fell_before"):
+        assert "new" not in set(targets.build_cohorts(county, cohort, "2020-12-31")["household_id"])
+    counted = targets.count_unknown_incomes(county, "2020-12-31").set_index("reason")
+    assert counted["households"].to_dict() == {"": 1, "new_household": 1}
+    assert counted["share"].to_dict() == {"": 0.5, "new_household": 0.5}
+
+
+def test_an_earlier_fall_counts_only_on_record() -> None:
+    # The records begin in 2019: of the quarters of that year no period of twelve months is on record, though
+    # three, six or nine months of 600 look poor. Nobody fell before.
+    frames = people(["h"])
+    frames["income"] = wages({"h": {"2019": 600, "2020": 600}})
+    county = from_frames(frames, About(data_through="2020-12-31"))
+    assert set(targets.build_cohorts(county, "never_below", "2020-12-31")["household_id"]) == {"h"}
+    assert not len(targets.build_cohorts(county, "fell_before", "2020-12-31"))
+
+
+def test_totals_by_quarters_are_an_outcome_once_they_cover_a_year() -> None:
+    # Four totals of three months each cover 2021, the first twelve months after the features' 2020.
+    frames = people(["h"])
+    spans = [("2020-01", "2020-12", 8_000)]
+    spans += [(f"2021-{q:02d}", f"2021-{q + 2:02d}", 1_000) for q in (1, 4, 7, 10)]
+    frames["income"] = pd.DataFrame(spans, columns=["month_from", "month_to", "amount"]).assign(
+        household_id="h", source="wage"
+    )
+    found = targets.build_targets(from_frames(frames, About(data_through="2022-12-31")), "2021-06-30", 12)
+    assert value(found, "h") == 1
+    assert found["real_horizon_months"].tolist() == [6.0]

@@ -20,7 +20,7 @@ from riskmodel.households.point_in_time import HOUSEHOLD_STATES, PRESENT_MEMBERS
 TOTAL_MONTHS = 12
 WATCHED_EVENTS = ("identified", "rolled_back", "re_marked")
 KEY = ("household_id", "as_of")
-INCOMES = (*KEY, "pcni", "persons", "weight", "income_basis", "period_to")
+INCOMES = (*KEY, "pcni", "persons", "weight", "income_basis", "income_reason", "period_to")
 
 
 def household_accounts(county: Shape, money: ir.Table) -> ir.Table:
@@ -69,8 +69,8 @@ def household_accounts(county: Shape, money: ir.Table) -> ir.Table:
 def household_incomes(county: Shape, money: ir.Table) -> ir.Table:
     """Return incomes per head alone: what lines and labels, which look at many windows, ask for."""
     base = _joined(county.rows(HOUSEHOLD_STATES).select(*KEY, "weight"), [money])
-    t = _joined(base, [_persons(county, base)])
-    return _per_head(_persons_or_none(t)).select(*INCOMES)
+    t = _per_head(_persons_or_none(_joined(base, [_persons(county, base)])))
+    return t.mutate(income_reason=_income_reason(t)).select(*INCOMES)
 
 
 def _joined(base: ir.Table, parts: list[ir.Table]) -> ir.Table:
@@ -125,6 +125,16 @@ def _persons_or_none(t: ir.Table) -> ir.Table:
 
 def _per_head(t: ir.Table) -> ir.Table:
     return t.mutate(**{f"{p}pcni": t[f"{p}net_income"] / t[f"{p}persons"].nullif(0) for p in PREFIXES})
+
+
+def _income_reason(t: ir.Table) -> ir.StringValue:
+    """Return why income per head is not known, the first reason that holds; null where it is known."""
+    return ibis.cases(
+        # Nobody earns where nobody lives: the reason is that they left, not that an entry is wanting.
+        (t.persons == 0, "no_persons"),
+        (t.persons.isnull() | t.net_income.isnull(), t.records_reason),
+        else_=ibis.null("string"),
+    )
 
 
 def _open_causes(county: Shape, base: ir.Table) -> ir.Table:
@@ -213,12 +223,7 @@ def _quantities(county: Shape, t: ir.Table) -> ir.Table:
         ),
         pcni_low=t.net_low / t.persons.nullif(0),
         pcni_high=t.net_high / t.persons.nullif(0),
-        income_reason=ibis.cases(
-            # Nobody earns where nobody lives: the reason is that they left, not that an entry is wanting.
-            (t.persons == 0, "no_persons"),
-            (t.persons.isnull() | t.net_income.isnull(), t.records_reason),
-            else_=ibis.null("string"),
-        ),
+        income_reason=_income_reason(t),
         doubts=ibis.ifelse(t.persons == 0, _with_word("no_persons", t.doubts), t.doubts),
         changed_since=(t.lag_months > 0).fill_null(False)
         & (t.risk_since.fill_null(False) | t.members_changed.fill_null(False)),

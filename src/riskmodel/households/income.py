@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 
 from riskmodel.data import County, codes
@@ -44,12 +43,10 @@ class IncomeAccounts:
     known: KnownRecords
     asked: AccountingPeriod
 
-    given: Period | None = None
-
     @cached_property
     def period(self) -> Period:
-        """The periods: the ones asked for, or those that the records allow."""
-        return choose_period(self.known, self.asked) if self.given is None else self.given
+        """The periods that the records allow."""
+        return choose_period(self.known, self.asked)
 
     @cached_property
     def usable(self) -> np.ndarray:
@@ -236,38 +233,4 @@ def income_accounts(county: County, moments: Sequence[Moment], period: Accountin
         columns = {"household_id": ids, "as_of": pa.array([known.moment.as_of] * len(ids), pa.date32())}
         columns |= IncomeAccounts(known, period).columns()
         parts.append(pa.table(columns).filter(there))
-    return pa.concat_tables(parts)
-
-
-def income_over_spans(county: County, moments: Sequence[Moment], spans: pa.Table) -> pa.Table:
-    """Return the columns of `income_accounts` for households each over its own span.
-
-    Parameters
-    ----------
-    county, moments
-        As in `income_accounts`.
-    spans
-        ``household_id, as_of, period_from, period_to``; households without a span are left out.
-    """
-    asked = AccountingPeriod(follows_lag=False)
-    frame = spans.to_pandas()
-    frame["as_of"] = pd.to_datetime(frame["as_of"]).dt.date
-    ids = read_records(county).ids
-    number = pd.Index(ids.to_pandas())
-    parts = []
-    for known in known_records(county, moments):
-        mine = frame[frame["as_of"] == known.moment.as_of]
-        at = number.get_indexer(mine["household_id"])
-        end = np.full(len(ids), known.last_month, dtype=np.int64)
-        length = np.full(len(ids), YEAR, dtype=np.int64)
-        chosen, by_totals = np.zeros(len(ids), bool), np.zeros(len(ids), bool)
-        end[at], chosen[at] = mine["period_to"], True
-        length[at] = mine["period_to"] - mine["period_from"] + 1
-        if len(known.totals["income"]):
-            sub = known.by_totals.sub
-            by_totals[sub] = known.by_totals.at(end[sub], known.panel.first)[0] & (length[sub] == YEAR)
-        period = Period(end, length, by_totals, chosen, np.zeros(len(ids), np.int64))
-        columns = {"household_id": ids, "as_of": pa.array([known.moment.as_of] * len(ids), pa.date32())}
-        columns |= IncomeAccounts(known, asked, period).columns()
-        parts.append(pa.table(columns).filter(pa.array(chosen & known.places.known)))
     return pa.concat_tables(parts)

@@ -13,7 +13,6 @@ from typing import Any, TypeAlias
 
 import ibis
 import ibis.expr.types as ir
-import pyarrow as pa
 
 from riskmodel.data import (
     IDENTITY,
@@ -29,7 +28,7 @@ from riskmodel.data import (
 from riskmodel.errors import UsageError
 from riskmodel.households import accounts, point_in_time
 from riskmodel.households.accounts import INCOMES
-from riskmodel.households.income import income_accounts, income_over_spans
+from riskmodel.households.income import income_accounts
 from riskmodel.households.periods import AccountingPeriod
 from riskmodel.households.point_in_time import CLOCK, HOUSEHOLD_STATES, PRESENT_MEMBERS, DateLike, Moment
 
@@ -129,7 +128,7 @@ class KnownCounty:
         return self._with_money("accounts", accounts.household_accounts, period)
 
     def incomes(self, period: AccountingPeriod | None = None) -> ir.Table:
-        """Return incomes per head alone, with ``persons, weight, income_basis, period_to``.
+        """Return incomes per head alone, with ``persons, weight, income_basis, income_reason, period_to``.
 
         Lines and labels look at many windows: of moments that look back nothing else is computed.
         """
@@ -137,18 +136,6 @@ class KnownCounty:
         if all(m.known_by == m.as_of for m in self.moments):
             return self.accounts(period).select(*INCOMES)
         return self._with_money("incomes", accounts.household_incomes, period)
-
-    def incomes_over(self, spans: pa.Table) -> ir.Table:
-        """Return incomes per head of households each over its own span, which may end after as-of.
-
-        Parameters
-        ----------
-        spans
-            ``household_id, as_of, period_from, period_to`` (month ordinals).
-        """
-        money = income_over_spans(self.county, self.moments, spans)
-        with unfused_selects():
-            return store_query(self, accounts.household_incomes, money=money)
 
     def _with_money(self, what: str, build: Callable[..., ir.Table], period: AccountingPeriod) -> ir.Table:
         def make() -> ir.Table:

@@ -106,14 +106,8 @@ def income_after(exp: Experiment, county: County, days: tuple[dt.date, ...]) -> 
     """
     if exp.horizon.next or county.facts.get("spans.income", False):
         return None
-    ends = {day: window_end(day, exp.horizon.months) for day in days}
-    period = rules.load_rules(exp.ruleset).period(exp.params)
-    t = known_county(county, [Moment(end, END_OF_TIME) for end in ends.values()]).incomes(period)
-    incomes = t.filter(t.income_basis == "months").select(*KEY, "pcni").to_pandas()
-    incomes["end"] = pd.to_datetime(incomes.pop("as_of"))
-    starts = pd.DataFrame({"as_of": pd.to_datetime(list(ends)), "end": pd.to_datetime(list(ends.values()))})
-    joined = incomes.merge(starts, on="end").rename(columns={"pcni": "pcni_after"})
-    return joined[[*KEY, "pcni_after"]].astype({"pcni_after": float})
+    outcomes = targets.below_line_outcomes(county, days, exp.horizon, END_OF_TIME, exp.ruleset, exp.params)
+    return outcomes[[*KEY, "pcni_after"]].astype({"pcni_after": float})
 
 
 def support_within(exp: Experiment, county: County, days: tuple[dt.date, ...]) -> pd.DataFrame | None:

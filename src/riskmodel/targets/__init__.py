@@ -1,0 +1,25 @@
+"""Labels (what happened after as-of) and cohorts (who was at risk at as-of)."""
+
+from riskmodel.targets.cohorts import COHORTS, build_cohorts, count_unknown_incomes
+from riskmodel.targets.income_outcomes import below_line_outcomes
+from riskmodel.targets.labels import (
+    END_OF_TIME,
+    EVENTS,
+    KEY,
+    Event,
+    Horizon,
+    build_targets,
+)
+
+__all__ = [
+    "COHORTS",
+    "END_OF_TIME",
+    "EVENTS",
+    "KEY",
+    "Event",
+    "Horizon",
+    "below_line_outcomes",
+    "build_cohorts",
+    "build_targets",
+    "count_unknown_incomes",
+]
