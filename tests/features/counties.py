@@ -150,3 +150,54 @@ def _assets(rng: np.random.Generator, ids: list[str]) -> pd.DataFrame:
                 row = {"household_id": h, "kind": kind, "valid_from": begun, "valid_to": ended}
                 rows.append(row | {"authorised_on": some(rng, [day(rng), "2019-01-01"], 0.3)})
     return pd.DataFrame(rows or [{"household_id": ids[0], "kind": "car", "valid_from": "2019-01-01"}])
+
+
+def with_coverage(made: dict[str, pd.DataFrame], seed: int) -> dict[str, pd.DataFrame]:
+    """Add what an office says of its records: months on record and off it, totals; some of it said late."""
+    rng = np.random.default_rng(1000 + seed)
+    ids = sorted(made["households"]["household_id"].unique())
+    recorded, off, totals = [], [], {"income": [], "spending": []}
+    for h in ids:
+        for of, code, codes in (("income", "source", SOURCES), ("spending", "category", CATEGORIES)):
+            if rng.random() < 0.5:
+                end = FIRST + int(rng.integers(26, MONTHS))
+                parts = [(FIRST, FIRST + 8), (FIRST + 9, end)] if rng.random() < 0.5 else [(FIRST, end)]
+                for first, last in parts:
+                    row = {"household_id": h, "of": of, "recorded_on": late(rng, month_end(last), 0.5)}
+                    recorded.append(row | {"month_from": month_text(first), "month_to": month_text(last)})
+            if rng.random() < 0.5:
+                first = FIRST + int(rng.integers(0, MONTHS - 6))
+                row = {"household_id": h, "of": of, "item": some(rng, codes, 0.5), "why": "unreadable"}
+                months = {"month_from": month_text(first), "month_to": month_text(first + 2)}
+                off.append(row | months | {"recorded_on": day(rng, "2019-06-01", 700)})
+            if rng.random() < 0.1:
+                first = FIRST + 12 * int(rng.integers(0, 2))
+                row = {"household_id": h, code: codes[0], "amount": 9000.0, "recorded_on": "2020-06-30"}
+                totals[of].append(row | {"month_from": month_text(first), "month_to": month_text(first + 5)})
+    out = dict(made)
+    for name, rows in totals.items():
+        t = made[name].assign(month_from=made[name]["month"], month_to=made[name]["month"])
+        out[name] = pd.concat([t.drop(columns="month"), pd.DataFrame(rows)], ignore_index=True)
+    return out | {"recorded": pd.DataFrame(recorded), "unrecorded": pd.DataFrame(off)}
+
+
+def with_links(made: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
+    """Add a recode, a merge and a split; the last two become known only in 2021."""
+    links = [
+        {"old_id": "h0", "new_id": "n0", "kind": "recode", "date": "2019-09-01", "recorded_on": "2019-09-20"},
+        {"old_id": "h2", "new_id": "h3", "kind": "merge", "date": "2020-04-01", "recorded_on": "2021-02-01"},
+        {"old_id": "h4", "new_id": "n4", "kind": "split", "date": "2019-11-01", "recorded_on": "2021-03-01"},
+    ]
+    out = dict(made)
+    for new, old, since in (("n0", "h0", "2019-09-01"), ("n4", "h4", "2019-11-01")):
+        state = made["households"].query("household_id == @old").head(1)
+        state = state.assign(household_id=new, valid_from=since)
+        out["households"] = pd.concat([out["households"], state], ignore_index=True)
+        for name in ("income", "spending"):  # what is booked under the new number from then on
+            t = out[name]
+            column = "month" if "month" in t else "month_from"
+            moved = (t["household_id"] == old) & (t[column] >= since[:7])
+            if new == "n4":  # the parent goes on too: every other row is the child's
+                moved &= np.arange(len(t)) % 2 == 0
+            out[name] = t.assign(household_id=t["household_id"].mask(moved, new))
+    return out | {"household_links": pd.DataFrame(links)}

@@ -1,6 +1,8 @@
 """The features again, row by row in plain Python: slow, obvious, and sharing no code with the package.
 
-Only the accounting quantities are taken over; `tests/households` holds them to hand-worked numbers.
+Only the accounting quantities are taken over; `tests/households` holds them to hand-worked numbers. What is
+on record is decided by the naive reading of the contract in `tests/households/contract_reading`, which shares
+no code with the package either.
 """
 
 from __future__ import annotations
@@ -16,6 +18,8 @@ import pandas as pd
 from riskmodel.data import County
 from riskmodel.features import Feature, FeatureSet
 
+from ..households.contract_reading import Accounts, Coverage, Identity, Known, month_name
+
 Row = dict[str, Any]
 CODE = {
     "income": "source", "spending": "category", "risk_events": "cause", "monitoring": "event",
@@ -23,6 +27,10 @@ CODE = {
 }  # fmt: skip
 KEYS = {"members": ["member_id", "valid_from"], "assets": ["household_id", "kind", "valid_from"]}
 RIGID = ["medical", "education", "housing", "disaster", "accident"]
+RECORDED = ("mean_recorded", "std_recorded", "rate_recorded", "quantile_recorded")
+MONEY = ("income", "spending")
+# What the reading of the contract looks at.
+READ = (*MONEY, "households", "members", "monitoring", "household_links", "recorded", "unrecorded")
 
 
 def rows(county: County, name: str) -> list[Row]:
@@ -35,9 +43,18 @@ def rows(county: County, name: str) -> list[Row]:
     return found
 
 
-def ago(day: dt.date, months: int) -> dt.date:
-    year, month = divmod(day.year * 12 + day.month - 1 - months, 12)
-    return dt.date(year, month + 1, min(day.day, calendar.monthrange(year, month + 1)[1]))
+def end_of(month: int) -> dt.date:
+    year, number = divmod(month, 12)
+    return dt.date(year, number + 1, calendar.monthrange(year, number + 1)[1])
+
+
+def as_read(table: list[Row]) -> list[Row]:
+    """Rows as the reading of the contract takes them: months as text, the day on which they were recorded."""
+    out = []
+    for r in table:
+        months = {c: month_name(r[c]) for c in ("month_from", "month_to") if r.get(c) is not None}
+        out.append(r | months | {"recorded_on": r["known_on"]})
+    return out
 
 
 def known(table: list[Row], name: str, day: dt.date) -> list[Row]:
@@ -68,7 +85,14 @@ class Reference:
         end = calendar.monthrange(day.year, day.month)[1]
         self.last = day.year * 12 + day.month - 1 - (0 if day.day == end else 1)
         self.values: dict[tuple[str, str], float | None] = {}
-        self.sums = {n: self.by_month(n) for n in ("income", "spending")}
+        about = {k: v for k, v in county.about.model_dump().items() if v is not None}
+        known_tables = {n: as_read(rows(county, n)) for n in READ if county.has(n)}
+        self.coverage = Coverage(*self.who(Known(known_tables, about, day)), day)
+        self.units = {unit.number: unit for unit in self.coverage.units}
+        self.periods = Accounts(self.coverage)
+
+    def who(self, known_by_day: Known) -> tuple[Known, Identity]:
+        return known_by_day, Identity(known_by_day, self.day)
 
     def frame(self) -> pd.DataFrame:
         out = [
@@ -120,70 +144,123 @@ class Reference:
         ) - value
 
     def monthly(self, f: Feature, household: str) -> float | None:
-        if self.accounts[household]["income_basis"] != "months":
+        """Contract, "Coverage": null where not wholly on record, or fewer months than declared."""
+        unit = self.units[household]
+        last = self.last if f.ends == "last_completed" else self.period_end(household)
+        if last is None:
             return None
-        window = f.window or 0
-        if f.source == "income":
-            sums = self.sums["income"]
-            for year in range(f.lag // 12, math.ceil((f.lag + window) / 12)):
-                span = range(self.last - 12 * year - 11, self.last - 12 * year + 1)
-                if not any((household, "total", m) in sums for m in span):
-                    return None
+        mine = self.coverage.amounts(unit, f.source)
+        months = range(last - f.lag - (f.window or 0) + 1, last - f.lag + 1)
+        on = self.recorded(f.source, household, f.over)
+        recorded = [m in on for m in months]
+        whole = f.aggregate not in RECORDED
+        if f.aggregate == "months_recorded":
+            return sum(recorded)
+        if not all(recorded) if whole else sum(recorded) < (f.least_months or 0):
+            return None
+        stated = bool(self.coverage.recorded_rows(unit, f.source))
+        if f.missing == "null_if_no_income" and not stated:
+            with_row = {r["_first"] for r in mine.months}
+            years = range(f.lag // 12, math.ceil((f.lag + (f.window or 0)) / 12))
+            spans = [set(range(last - 12 * k - 11, last - 12 * k + 1)) for k in years]
+            if not whole:
+                spans = [{m for m, known_one in zip(months, recorded, strict=True) if known_one}]
+            if any(not with_row & span for span in spans):
+                return None
+        if f.aggregate == "rows":
+            codes = self.codes(f.source, f.over)
+            return sum(r["_first"] in months and r[CODE[f.source]] in codes for r in mine.months)
         if f.aggregate == "nunique":
-            codes = {r[CODE[f.source]] for r in self.tables[f.source]}
-            codes = {"business" if c == "business_net" else c for c in codes}
-            return sum(any(y > 0 for y in self.series(f, household, c)) for c in codes)
-        return self.of_series(f, self.series(f, household, f.over or ""))
+            every = set(self.codes(f.source, None)) - {"business_net"}
+            return sum(any(y > 0 for y in self.series(f.source, household, c, months)) for c in every)
+        y = self.series(f.source, household, f.over, months)
+        if f.aggregate == "share":
+            everything = math.fsum(self.series(f.source, household, None, months))
+            return math.fsum(y) / everything if everything > 0 else None
+        return self.of_series(f, y if whole else [v for v, k in zip(y, recorded, strict=True) if k])
 
-    def by_month(self, name: str) -> dict[tuple[str, str, int], float]:
-        """Sums by household, code and month; ``total`` and ``rigid`` beside the codes."""
-        out: dict[tuple[str, str, int], float] = {}
-        for r in self.tables[name]:
-            code = "business" if r[CODE[name]] == "business_net" else r[CODE[name]]
-            together = "total" if name == "income" else "rigid" if code in RIGID else None
-            if r["month_from"] == r["month_to"]:
-                for c in {code, together} - {None}:
-                    key = (r["household_id"], str(c), r["month_to"])
-                    out[key] = out.get(key, 0.0) + float(r["amount"])
+    def period_end(self, household: str) -> int | None:
+        """The last month of the accounting period, where it is not further behind than allowed."""
+        period = self.periods.period(self.units[household])
+        behind = self.county.about.max_lag_months
+        return period.last if period and period.lag <= behind else None
+
+    def codes(self, table: str, over: str | None) -> list[str]:
+        every = {r[CODE[table]] for r in self.tables[table]}
+        if over in (None, "total"):
+            return sorted(every)
+        return {"rigid": RIGID, "business": ["business", "business_net"]}.get(over, [over])
+
+    def recorded(self, table: str, household: str, over: str | None) -> set[int]:
+        """Months on record, none that a total reaches into, none taken off for a code that is added up."""
+        unit = self.units[household]
+        out = self.coverage.on_record(unit, table)
+        for r in self.coverage.amounts(unit, table).totals:
+            out -= set(range(r["_first"], r["_last"] + 1))
+        for off in self.coverage.offs(unit, table):
+            if off.item and (over in (None, "total") or off.item in self.codes(table, over)):
+                out = {m for m in out if not off.touches(m, m)}
         return out
 
-    def series(self, f: Feature, household: str, code: str) -> list[float]:
+    def series(self, table: str, household: str, over: str | None, months: range) -> list[float]:
         """Monthly sums, oldest first, months without a row as 0."""
-        newest = self.last - f.lag
-        months = range(newest - (f.window or 0) + 1, newest + 1)
-        return [round(self.sums[f.source].get((household, code, m), 0.0), 2) for m in months]
+        codes = self.codes(table, over)
+        found = self.coverage.amounts(self.units[household], table).months
+        return [
+            float(sum(r["amount"] for r in found if r["_first"] == m and r[CODE[table]] in codes))
+            for m in months
+        ]
 
     def of_series(self, f: Feature, y: list[float]) -> float | None:
         n = len(y)
-        if f.aggregate in ("sum", "mean"):
-            return math.fsum(y) / (n if f.aggregate == "mean" else 1)
-        if f.aggregate == "std":
+        name = f.aggregate.removesuffix("_recorded")
+        if name in ("sum", "mean"):
+            return math.fsum(y) / (n if name == "mean" else 1)
+        if name == "std":
             return statistics.stdev(y)
-        if f.aggregate == "cv":
+        if name == "cv":
             return statistics.stdev(y) / statistics.fmean(y) if sum(y) > 0 else None
-        if f.aggregate == "slope":
+        if name == "slope":
             return statistics.linear_regression(range(n), y).slope
-        if f.aggregate in ("max", "min"):
-            return max(y) if f.aggregate == "max" else min(y)
+        if name in ("max", "min", "first", "last"):
+            return {"max": max(y), "min": min(y), "first": y[0], "last": y[-1]}[name]
+        if name == "quantile":
+            return float(pd.Series(y).quantile(f.quantile))
         months = sum(v > 0 for v in y)
-        if f.aggregate == "recency":
+        if name == "rate":
+            return months / n
+        if name == "recency":
             return next((k for k, v in enumerate(reversed(y)) if v > 0), n)
-        return months if f.aggregate == "months_with" else n - months
+        return months if name == "months_with" else n - months
 
     def events(self, f: Feature, household: str) -> float | None:
         code = CODE[f.source]
-        mine = [r for r in self.tables[f.source] if r["household_id"] == household]
-        mine = [r for r in mine if f.over in (None, "any") or r[code] == f.over]
+        every = [r for r in self.tables[f.source] if r["household_id"] == household]
         if f.source == "assets":
-            mine = [r for r in mine if valid(r, self.day)]
+            every = [r for r in every if valid(r, self.day)]
             if f.known_on == "authorised_on":
-                mine = [r for r in mine if r["authorised_on"] and r["authorised_on"] <= self.day]
+                every = [r for r in every if r["authorised_on"] and r["authorised_on"] <= self.day]
+            mine = [r for r in every if f.over in (None, "any") or r[code] == f.over]
             return float(bool(mine)) if f.aggregate == "any" else len({r[code] for r in mine})
-        mine = [r for r in mine if r["date"] <= self.day and holds(r, f.where)]
-        inside = [r for r in mine if f.window is None or r["date"] > ago(self.day, f.window)]
-        if f.aggregate == "active":
+        every = [r for r in every if r["date"] <= self.day and holds(r, f.where)]
+        mine = [r for r in every if f.over in (None, "any") or r[code] == f.over]
+        if f.aggregate == "active":  # on the day itself; without an end, from the window's first day on
             running = [r for r in mine if r["end_date"] and r["end_date"] > self.day]
-            return len(running) + sum(r["end_date"] is None for r in inside)
+            begun = end_of(self.last - (f.window or 0))
+            return len(running) + sum(r["end_date"] is None and r["date"] > begun for r in mine)
+        # A window is of whole months, as for income: the last so many completed ones.
+        if f.window is not None:
+            window = (end_of(self.last - f.window), end_of(self.last))
+            every, mine = ([r for r in t if window[0] < r["date"] <= window[1]] for t in (every, mine))
+        inside = mine
+        if f.aggregate == "share":
+            return len(mine) / len(every) if every else None
+        if f.aggregate == "count_unknown":
+            return sum(r[str(f.column or code)] is None for r in every)
+        if f.aggregate in ("first", "last"):
+            valued = [r for r in inside if r[str(f.column)] is not None]
+            order = sorted((r["date"], r["known_on"], float(r[str(f.column)])) for r in valued)
+            return order[0 if f.aggregate == "first" else -1][2] if order else None
         if f.aggregate == "sum":
             return math.fsum(float(r[str(f.column)]) for r in inside if r[str(f.column)] is not None)
         if f.aggregate == "recency":
@@ -200,6 +277,9 @@ class Reference:
                 age = (self.day.year * 12 + self.day.month - 1 - r["birth_month"]) // 12
                 present[r["member_id"]] = r | {"age": age}
         people = list(present.values())
+        if f.aggregate == "count_unknown":
+            asked = [r for r in people if holds(r, f.where)]
+            return sum(r[str(f.column)] is None for r in asked) if people else None
         for column in [*f.where, *([f.column] if f.column else [])]:
             if all(r[column] is None for r in people):
                 return None

@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
+import datetime as dt
+from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from riskmodel import features
-from riskmodel.data import from_frames
+from riskmodel.data import About, from_frames
 from riskmodel.errors import SpecError
-from riskmodel.features.aggregates import AGGREGATES, Aggregate, Monthly, as_float
+from riskmodel.features.aggregates import AGGREGATES, Aggregate, Monthly
+from riskmodel.features.windows import yuan
 
 from .test_library import entry, write
 
 
 @pytest.fixture
-def spread(monkeypatch: pytest.MonkeyPatch) -> None:
+def spread() -> Iterator[None]:
     """The largest less the smallest monthly sum."""
     new = Aggregate(
         "spread", "largest less smallest monthly sum", ("over", "window"),
-        monthly=Monthly(("hi", "lo"), lambda part, n, lag: as_float(part["hi"] - part["lo"]), least_window=2),
+        monthly=Monthly(lambda w: yuan(w.amounts.max(axis=0) - w.amounts.min(axis=0)), least_window=2),
     )  # fmt: skip
-    monkeypatch.setitem(AGGREGATES, new.name, new)
+    with AGGREGATES.including(new):
+        yield
 
 
 def test_one_entry_adds_an_aggregate(spread: None, tmp_path: Path) -> None:
@@ -36,7 +40,10 @@ def test_one_entry_adds_an_aggregate(spread: None, tmp_path: Path) -> None:
         "income": amounts,
     }
     known = {name: t.assign(household_id="h", recorded_on="2020-12-31") for name, t in frames.items()}
-    county = from_frames(known)
+    # Until the end of 2022 whatever has no row had no income: of the months after it nothing would be known.
+    county = from_frames(
+        known, About(coverage="whole", records_from="2020-10", data_through=dt.date(2022, 12, 31))
+    )
     built = features.build_features(county, chosen, ["2020-12-31", "2021-05-31", "2022-05-31"])
     # Then a window without a row, which is 0, and a year without one, which is unknown.
     assert built["wage_spread"].fillna(-1).tolist() == [600.0, 0.0, -1.0]

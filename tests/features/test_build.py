@@ -10,7 +10,7 @@ import pytest
 
 from riskmodel import features
 from riskmodel.data import About, County, from_frames
-from riskmodel.features import FeatureSet, build
+from riskmodel.features import FeatureSet, monthly
 
 from . import counties
 
@@ -69,8 +69,7 @@ def test_a_county_taken_in_pieces_is_the_same_county(monkeypatch: pytest.MonkeyP
     county = from_frames(counties.frames(3, households=7))
     some = only(EVERY, *(f.id for f in EVERY.features if f.source in ("income", "spending")), "f_growth")
     whole = features.build_features(county, some, ["2020-03-31", "2021-06-30"])
-    monkeypatch.setattr(build, "MAX_ROWS", len(county.frame("income")) // 3 + 1)
-    assert len(build.TemporaryTables(county).pieces("income")) == 3
+    monkeypatch.setattr(monthly, "HOUSEHOLDS_AT_ONCE", 3)
     in_pieces = features.build_features(county, some, ["2020-03-31", "2021-06-30"])
     pd.testing.assert_frame_equal(whole, in_pieces, check_exact=True)
 

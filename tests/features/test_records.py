@@ -129,8 +129,9 @@ def test_indicators_are_the_last_known_by_item(tmp_path: Path) -> None:
     np.testing.assert_array_equal(found["rooms"], [3, 2, 2, 2, 1])
     # An item keeps its own last value, whatever else was recorded since.
     np.testing.assert_array_equal(found["aid"], [np.nan, 10, 10, 50, 50])
-    # Per income: 10 of 30; no income leaves the share unknown, and so does a month nobody asked about.
-    np.testing.assert_allclose(found["aid_share"], [np.nan, 10 / 30, np.nan, 50 / 200, np.nan])
+    # Per income: 10 of 30; no income leaves the share unknown; a month nobody asked about is not on record,
+    # so the accounting period is still that of the month before (contract, "Coverage").
+    np.testing.assert_allclose(found["aid_share"], [np.nan, 10 / 30, np.nan, 50 / 200, 50 / 200])
 
 
 def test_many_as_ofs_in_one_pass_equal_one_at_a_time(tmp_path: Path) -> None:

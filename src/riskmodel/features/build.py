@@ -9,8 +9,6 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import reduce
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -27,13 +25,9 @@ from riskmodel.features.aggregates import AGGREGATES, BLOCK_PREFIX, EVENTS, MONT
 from riskmodel.features.declaration import Feature, FeatureSet
 from riskmodel.features.derived import line_of
 from riskmodel.features.library import dependency_levels, load_feature_set
-from riskmodel.features.monthly import household_range
 from riskmodel.features.records import conditions_hold
 from riskmodel.households import AccountingPeriod, AsOf, KnownCounty, known_county
 from riskmodel.rules import RelativeLine
-
-# Rows of income or spending whose windows are made at once: half a gigabyte or so of sums.
-MAX_ROWS = 4_000_000
 
 
 @dataclass
@@ -60,25 +54,6 @@ class TemporaryTables:
         for name in names:
             self.known.con.con.execute(f'DROP TABLE IF EXISTS "{name}"')
             self.names.remove(name)
-
-    def pieces(self, name: str) -> list[pa.Table | None]:
-        """Return ranges of household ids of at most `MAX_ROWS` rows or so; None stands for all of them."""
-        rows = int(fetch_frame(self.known, _count, name)["rows"][0])
-        parts = -(-rows // MAX_ROWS)
-        if parts < 2:
-            return [None]
-        ordered = sorted(fetch_frame(self.known, _households)["household_id"])
-        cuts = [None, *(ordered[len(ordered) * k // parts] for k in range(1, parts)), None]
-        return [household_range(low, high) for low, high in pairwise(cuts)]
-
-
-def _count(county: Shape, name: str) -> ir.Table:
-    t = county.table(name)
-    return t.aggregate(rows=t.count())
-
-
-def _households(county: Shape) -> ir.Table:
-    return county.table("households").select("household_id").distinct()
 
 
 @contextmanager
@@ -185,10 +160,10 @@ def _features(known: KnownCounty, feature_set: FeatureSet, storage: TemporaryTab
     base = known.accounts(AccountingPeriod(months=feature_set.period_months))
     line = storage.keep(_relative_line, feature_set.line, base=base) if _is_relative(feature_set) else None
     blocks = dict(_blocks(known, feature_set, storage))
-    parts = tuple(blocks)
-    pieces = {_piece(part, k): t for part, tables in blocks.items() for k, t in enumerate(tables)}
-    counts = tuple(len(blocks[part]) for part in parts)
-    t = storage.only(_joined, feature_set, parts, counts, base=base, line=line, **pieces)
+    made = {f"made_{part}": t for part, t in blocks.items()}
+    del blocks
+    t = storage.only(_joined, feature_set, tuple(made), base=base, line=line, **made)
+    del made
     around: dict[str, ir.Table] = {}
     for number, wave in enumerate(dependency_levels(feature_set.features)):
         for by in _places(wave):
@@ -205,10 +180,6 @@ def _relative_line(county: Shape, line: RelativeLine, base: ir.Table) -> ir.Tabl
     return line_of(line, base)
 
 
-def _piece(part: str, number: int) -> str:
-    return f"{part}_{number}"
-
-
 def _around(wave: int, by: str) -> str:
     return f"around_{wave}_{by}"
 
@@ -222,19 +193,17 @@ def _joined(
     county: Shape,
     feature_set: FeatureSet,
     parts: tuple[str, ...],
-    counts: tuple[int, ...],
     base: ir.Table,
     line: ir.Table | None,
-    **pieces: ir.Table,
+    **made: ir.Table,
 ) -> ir.Table:
     """Join the tables of all sources to the accounts and apply the declared rules for missing values."""
     if line is not None:
         base = base.left_join(line, "as_of", rname="{name}_of_line").drop("as_of_of_line")
     t = base
-    for i, (part, count) in enumerate(zip(parts, counts, strict=True)):
-        block = reduce(lambda a, b: a.union(b), (pieces[_piece(part, k)] for k in range(count)))
+    for i, part in enumerate(parts):
         # Joins stay one chain: a select in between would write every column out again.
-        t = t.left_join(block, KEY, rname=f"{{name}}_{i}")
+        t = t.left_join(made[part], KEY, rname=f"{{name}}_{i}")
     values = {f.id: _finish(f, t, county) for f in feature_set.features if f.source not in _LATER}
     bounded = {f.id: derived.clip_to_bounds(f, values[f.id]) for f in feature_set.features if f.id in values}
     return t.select(*ID_COLUMNS, **_carried(feature_set, base, t), **bounded)
@@ -270,41 +239,37 @@ def _finished(county: Shape, feature_set: FeatureSet, t: ir.Table, **around: ir.
 
 def _blocks(
     known: KnownCounty, feature_set: FeatureSet, storage: TemporaryTables
-) -> Iterator[tuple[str, list[ir.Table]]]:
-    """Give the stored tables of features of each source, in pieces, their columns marked as made."""
-    for source in dict.fromkeys(f.source for f in feature_set.features):
+) -> Iterator[tuple[str, ir.Table | pa.Table]]:
+    """Give the tables of features of each source, their columns marked as made."""
+    by_month = [f for f in feature_set.features if f.source in MONTHLY and known.has(f.source)]
+    if by_month:
+        yield "monthly", monthly.monthly_features(known, by_month, feature_set.period_months)
+    for source in dict.fromkeys(f.source for f in feature_set.features if f.source not in MONTHLY):
         features = tuple(f for f in feature_set.features if f.source == source)
         if source == "members":
-            yield source, [storage.keep(_block, records.member_features, features)]
+            yield source, storage.keep(_block, records.member_features, features)
         elif source == "accounts":
             ends = records.known_at_account_ends(known, features)
             quantities = ends.accounts(AccountingPeriod(months=feature_set.period_months))
             windows = records.observation_windows(features, known.moments)
             what = (records.account_features, feature_set.line, features)
-            yield source, [storage.keep(_block, *what, quantities=quantities, windows=windows)]
+            yield source, storage.keep(_block, *what, quantities=quantities, windows=windows)
         elif known.has(source):
             yield from _recorded(known, source, features, storage)
 
 
 def _recorded(
     known: KnownCounty, source: str, features: tuple[Feature, ...], storage: TemporaryTables
-) -> Iterator[tuple[str, list[ir.Table]]]:
+) -> Iterator[tuple[str, ir.Table]]:
     """Give the stored tables of features of one table of the county."""
-    if source in MONTHLY:
-        dates = monthly.monthly_dates(known, source, features)
-        what = (monthly.monthly_features, source, features)
-        yield source, [storage.keep(_block, *what, piece=p, **dates) for p in storage.pieces(source)]
-        if known.county.facts.get(f"spans.{source}", False) and source == "spending":
-            reach = max(f.lag + (f.window or 0) for f in features)
-            yield f"{source}_totals", [storage.keep(_block, monthly.count_totals, source, reach)]
-    elif source in EVENTS:
+    if source in EVENTS:
         windows = records.window_starts(features, known.moments)
-        yield source, [storage.keep(_block, records.dated_features, source, features, windows=windows)]
+        yield source, storage.keep(_block, records.dated_features, source, features, windows=windows)
     elif source == "assets":
-        yield source, [storage.keep(_block, records.asset_features, features)]
+        yield source, storage.keep(_block, records.asset_features, features)
     elif source == "indicators":
         windows = records.observation_windows(features, known.moments)
-        yield source, [storage.keep(_block, records.indicator_features, features, windows=windows)]
+        yield source, storage.keep(_block, records.indicator_features, features, windows=windows)
 
 
 def _block(

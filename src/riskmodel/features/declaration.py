@@ -21,9 +21,11 @@ Unit = Literal[
 ]  # fmt: skip
 KnownOn = Literal["recorded_on", "authorised_on"]
 Missing = Literal[
-    "as_accounting", "zero_if_table_present", "null_if_no_income", "null_if_none", "null_if_unknown",
-    "null_if_input_null", "never", "null_if_no_neighbour",
+    "as_accounting", "zero_if_table_present", "null_if_no_income", "null_if_not_recorded", "null_if_none",
+    "null_if_unknown", "null_if_input_null", "never", "null_if_no_neighbour",
 ]  # fmt: skip
+# Where a monthly window ends: with the last completed month, or with the household's accounting period.
+Ends = Literal["last_completed", "last_recorded"]
 Source = Literal[
     "accounting", "income", "spending", "members", "risk_events", "monitoring", "support", "visits",
     "assets", "accounts", "indicators", "features", "neighbours",
@@ -41,6 +43,9 @@ class FeatureBase(Spec):
     column: str | None = None
     where: dict[str, Any] = Field(default_factory=dict)
     lag: int = Field(default=0, ge=0, le=24)
+    ends: Ends = "last_completed"
+    least_months: int | None = Field(default=None, ge=1, le=36)
+    quantile: float | None = Field(default=None, ge=0, le=1)
     per: Literal["head", "income"] | None = None
     factor: float = Field(default=1.0, gt=0)
     at_least: float | None = None

@@ -29,7 +29,15 @@ from riskmodel.features.aggregates import (
     OBSERVED,
     SOURCES,
 )
-from riskmodel.features.declaration import Feature, FeatureBase, FeatureSet, KnownOn, Missing, Source
+from riskmodel.features.declaration import (
+    Ends,
+    Feature,
+    FeatureBase,
+    FeatureSet,
+    KnownOn,
+    Missing,
+    Source,
+)
 from riskmodel.io import Spec, find_declaration, folder, load_spec
 from riskmodel.rules import RelativeLine
 
@@ -56,10 +64,11 @@ def check_feature(f: Feature, where: str) -> None:
     _one_of(f.aggregate, [n for n, a in AGGREGATES.items() if f.source in a.sources], "aggregate", f, where)
     _one_of(f.missing, [n for n, sources in MISSING.items() if f.source in sources], "missing", f, where)
     _one_of(f.cause, feature_causes(), "cause", f, where)
-    for key in AGGREGATES[f.aggregate].needs:
-        if not getattr(f, key):
+    aggregate = AGGREGATES[f.aggregate]
+    for key in (*aggregate.needs, *(["column"] if f.source in aggregate.column_on else [])):
+        if not getattr(f, key) and not (key == "quantile" and f.quantile is not None):
             raise SpecError(f"{where}: {key}: {f.source}/{f.aggregate} needs it (feature {f.id})")
-    inputs = AGGREGATES[f.aggregate].inputs
+    inputs = aggregate.inputs
     if f.source in ("features", "neighbours") and inputs is not None and len(f.of) != inputs:
         raise SpecError(
             f"{where}: of: {f.aggregate} takes {inputs} feature(s), given {len(f.of)}: {', '.join(f.of)}"
@@ -88,10 +97,29 @@ def _check_window(f: Feature, where: str) -> None:
     if f.lag and f.source not in (*MONTHLY, *OBSERVED):
         able = ", ".join((*MONTHLY, *OBSERVED))
         raise SpecError(f"{where}: lag: only {able} can lag (feature {f.id})")
+    if f.source in MONTHLY:
+        _check_monthly(f, where)
+    for key, given in (("ends", f.ends != "last_completed"), ("least_months", f.least_months is not None)):
+        if given and f.source not in MONTHLY:
+            raise SpecError(f"{where}: {key}: only {', '.join(MONTHLY)} have it (feature {f.id})")
+    if f.quantile is not None and "quantile" not in AGGREGATES[f.aggregate].needs:
+        raise SpecError(f"{where}: quantile: {f.aggregate} has none; leave it out (feature {f.id})")
+
+
+def _check_monthly(f: Feature, where: str) -> None:
     monthly = AGGREGATES[f.aggregate].monthly
-    if monthly is not None and f.source in MONTHLY and (f.window or 0) < monthly.least_window:
-        least = monthly.least_window
-        raise SpecError(f"{where}: window: {f.aggregate} needs at least {least} months (feature {f.id})")
+    if monthly is None:
+        return
+    least = monthly.least_window
+    for key, months in (("window", f.window or 0), ("least_months", f.least_months)):
+        if months is not None and months < least:
+            raise SpecError(f"{where}: {key}: {f.aggregate} needs at least {least} months (feature {f.id})")
+    if f.least_months is not None and monthly.months != "least":
+        raise SpecError(
+            f"{where}: least_months: {f.aggregate} is made of the whole window; leave it out (feature {f.id})"
+        )
+    if f.least_months is not None and f.least_months > (f.window or 0):
+        raise SpecError(f"{where}: least_months: no more than the window's {f.window} (feature {f.id})")
 
 
 def _check_columns(f: Feature, where: str) -> None:
@@ -110,10 +138,6 @@ def _check_columns(f: Feature, where: str) -> None:
             raise SpecError(f"{where}: where.{column}: {bad[0]!r} is not one of {', '.join(known)}")
         if isinstance(wanted, dict) and (not wanted or set(wanted) - {"min", "max"}):
             raise SpecError(f"{where}: where.{column}: a range is {{min: …, max: …}}, given {wanted!r}")
-    if f.aggregate in ("mean", "max", "min") and f.source == "members" and not f.column:
-        raise SpecError(f"{where}: column: members/{f.aggregate} needs a column (feature {f.id})")
-    if f.aggregate == "sum" and f.source in EVENTS and not f.column:
-        raise SpecError(f"{where}: column: {f.source}/sum needs the amount's column (feature {f.id})")
 
 
 def _check_observed(f: Feature, where: str) -> None:
@@ -221,10 +245,14 @@ class LineDeclaration(Spec):
 
 
 class IncludedSet(Spec):
-    """Features taken over from another set: all, or only those that annual totals can support."""
+    """Features taken over from another set: all, or only those that annual totals can support.
+
+    ``ends`` says where the monthly windows end, whatever the other set declares.
+    """
 
     set: str
     without_months: bool = False
+    ends: Ends | None = None
 
 
 class SourceDefaults(Spec):
@@ -306,7 +334,11 @@ def _load(path: Path, changed: int) -> FeatureSet:
             raise SpecError(f"{path}: include.set: a set cannot include itself")
         beside = path.parent / f"{spec.include.set}.yaml"
         base = load_feature_set(beside if beside.is_file() else spec.include.set)
-        out += [f for f in base.features if not (spec.include.without_months and f.months)]
+        taken = [f for f in base.features if not (spec.include.without_months and f.months)]
+        if spec.include.ends is not None:
+            moved = {"ends": spec.include.ends}
+            taken = [f.model_copy(update=moved) if f.source in MONTHLY else f for f in taken]
+        out += taken
     for i, entry in enumerate(spec.features):
         out += _expand(entry, f"{path}: features.{i} ({entry.id})")
     features = _mark_months(out)

@@ -41,7 +41,6 @@ from riskmodel.households import (
     PRESENT_MEMBERS,
     KnownCounty,
     Moment,
-    add_months,
     as_moments,
     known_county,
     last_complete_month,
@@ -73,14 +72,14 @@ def _condition_holds(column: ir.Value, wanted: Any) -> ir.BooleanValue:
 
 
 KEY = ["household_id", "as_of"]
-ZERO_WHERE_NO_ROW = ("count", "any", "sum", "nunique", "active")
+ZERO_WHERE_NO_ROW = ("count", "any", "sum", "nunique", "active", "count_unknown")
 
 
 def dated_features(county: Shape, name: str, features: Sequence[Feature], windows: ir.Table) -> ir.Table:
     """Return the features of one table of dated rows, before the rule for missing values.
 
-    A window of n months is ``(as_of − n months, as_of]``, as for open causes; without a window every row
-    up to as-of counts.
+    A window of n months is the last n completed months by the calendar, as for income and spending; without
+    a window every row up to as-of counts.
     """
     t = county.rows(name).inner_join(windows, "as_of")
     t = t.mutate(month=(t.date.year() * 12 + t.date.month() - 1).cast("int32"))
@@ -94,10 +93,9 @@ def asset_features(county: Shape, features: Sequence[Feature]) -> ir.Table:
     authorised = (t.authorised_on <= t.known_by).fill_null(False)
     out = {}
     for f in features:
-        inside = t.kind.notnull() & _of_code(f, t)
-        if f.known_on == "authorised_on":
-            inside = inside & authorised
-        out[f.id] = AGGREGATES[f.aggregate].assets(DatedRows(f, t, inside)).cast("float64")  # type: ignore[misc]
+        held = authorised if f.known_on == "authorised_on" else ibis.literal(True)
+        rows = DatedRows(f, t, held & t.kind.notnull() & _of_code(f, t), held)
+        out[f.id] = AGGREGATES[f.aggregate].assets(rows).cast("float64")  # type: ignore[misc]
     return t.group_by(KEY).agg(**out)
 
 
@@ -112,10 +110,17 @@ def finish_record(f: Feature, t: ir.Table, county: Shape) -> ir.Value:
 
 
 def window_starts(features: Sequence[Feature], when: Sequence[Moment]) -> pa.Table:
-    """Return the day before each window of dated rows begins, by as-of: ``as_of, ago{months}``."""
+    """Return between which days windows of dated rows lie, by as-of: ``as_of, until, ago{months}``.
+
+    ``until`` is the last day of the last completed month, ``ago`` the one before a window begins.
+    """
     windows = sorted({f.window for f in features if f.window})
-    rows = [{"as_of": m.as_of} | {f"ago{w}": add_months(m.as_of, -w) for w in windows} for m in when]
-    columns = ["as_of", *(f"ago{w}" for w in windows)]
+    rows = []
+    for m in when:
+        last = last_complete_month(m.as_of)
+        starts = {f"ago{w}": month_end(last - w) for w in windows}
+        rows.append({"as_of": m.as_of, "until": month_end(last)} | starts)
+    columns = ["as_of", "until", *(f"ago{w}" for w in windows)]
     return rows_table(rows, **dict.fromkeys(columns, "date"))
 
 
@@ -126,10 +131,12 @@ def _of_code(f: Feature, t: ir.Table) -> ir.BooleanValue:
 
 
 def _dated_value(f: Feature, t: ir.Table) -> ir.Value:
-    inside = (t.date <= t.as_of) & _of_code(f, t) & conditions_hold(t, f.where)
+    within = (t.date <= t.as_of) & conditions_hold(t, f.where)
+    # What is active is a state of the as-of day, not of a window.
     if f.window and f.aggregate != "active":
-        inside = inside & (t.date > t[f"ago{f.window}"])
-    return AGGREGATES[f.aggregate].dated(DatedRows(f, t, inside))  # type: ignore[misc]  # declarations are checked
+        within = within & (t.date > t[f"ago{f.window}"]) & (t.date <= t.until)
+    rows = DatedRows(f, t, within & _of_code(f, t), within)
+    return AGGREGATES[f.aggregate].dated(rows)  # type: ignore[misc]  # declarations are checked
 
 
 def member_features(county: Shape, features: Sequence[Feature]) -> ir.Table:
@@ -146,13 +153,17 @@ def member_features(county: Shape, features: Sequence[Feature]) -> ir.Table:
 
 
 def _member_columns(f: Feature) -> list[str]:
-    return [*f.where, *([f.column] if f.column else [])]
+    own = f.column and f.aggregate != "count_unknown"
+    return [*f.where, *([str(f.column)] if own else [])]
 
 
 def _member_value(f: Feature, t: ir.Table) -> ir.Value:
     inside = t.member_id.notnull() & conditions_hold(t, f.where)
-    value = ibis.ifelse(inside, t[f.column].cast("int32"), None) if f.column else None
-    return AGGREGATES[f.aggregate].members(Members(inside, value))  # type: ignore[misc]  # declarations are checked
+    column = t[f.column] if f.column else ibis.null("int32")
+    unknown = inside & column.isnull()
+    number = ibis.null("int32") if f.aggregate == "count_unknown" else column.cast("int32")
+    who = Members(inside, ibis.ifelse(inside, number, None), unknown)
+    return AGGREGATES[f.aggregate].members(who)  # type: ignore[misc]  # declarations are checked
 
 
 def _known_or_null(f: Feature, g: ir.Table) -> ir.Value:

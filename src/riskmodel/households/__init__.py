@@ -4,7 +4,9 @@ from riskmodel.households.accounts import TOTAL_MONTHS, WATCHED_EVENTS
 from riskmodel.households.bunching import Threshold, bunching_check
 from riskmodel.households.income import PREFIXES, RIGID_CATEGORIES
 from riskmodel.households.known import AsOf, KnownCounty, known_county
-from riskmodel.households.periods import AccountingPeriod
+from riskmodel.households.known_records import KnownRecords, known_records, reaches_into
+from riskmodel.households.panel import CODE_COLUMN, UNIT, read_records
+from riskmodel.households.periods import AccountingPeriod, choose_period
 from riskmodel.households.point_in_time import (
     HOUSEHOLD_STATES,
     PRESENT_MEMBERS,
@@ -21,25 +23,32 @@ from riskmodel.households.point_in_time import (
 )
 
 __all__ = [
+    "CODE_COLUMN",
     "HOUSEHOLD_STATES",
     "PREFIXES",
     "PRESENT_MEMBERS",
     "RIGID_CATEGORIES",
     "TOTAL_MONTHS",
+    "UNIT",
     "WATCHED_EVENTS",
     "AccountingPeriod",
     "AsOf",
     "DateLike",
     "KnownCounty",
+    "KnownRecords",
     "Moment",
     "Threshold",
     "add_months",
     "as_moments",
     "bunching_check",
+    "choose_period",
     "dates_outside_records",
     "fingerprint",
     "known_county",
+    "known_records",
     "last_complete_month",
+    "reaches_into",
+    "read_records",
     "to_date",
     "valid_on",
     "window_end",

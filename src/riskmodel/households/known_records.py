@@ -20,6 +20,7 @@ from riskmodel.households.coverage import (
     TABLES,
     OnRecord,
     Places,
+    Spans,
     Statements,
     last_written_up,
     months_on_record,
@@ -93,12 +94,18 @@ class KnownRecords:
     @cached_property
     def off_months(self) -> dict[str, np.ndarray]:
         """Running counts of months taken off whole."""
-        counts = {}
-        for table in TABLES:
-            mine = self.off.where((self.off.of == table) & (self.off.item == ""))
-            mask = mine.spans().mask(self.households, self.panel.first, self.panel.months)
-            counts[table] = prefix_sums(mask)
-        return counts
+        return {table: prefix_sums(self.months_off(table)) for table in TABLES}
+
+    def months_off(self, table: str, item: str = "") -> np.ndarray:
+        """Return ``[household, month]``: whether a month is taken off, of the whole table or of one item."""
+        mine = self.off.where((self.off.of == table) & (self.off.item == item))
+        return mine.spans().mask(self.households, self.panel.first, self.panel.months)
+
+    def months_of_totals(self, table: str) -> np.ndarray:
+        """Return ``[household, month]``: whether a total over several months reaches into the month."""
+        rows = self.totals[table]
+        spans = Spans(rows.household, rows.month_from, rows.month_to)
+        return spans.mask(self.households, self.panel.first, self.panel.months)
 
     def on_record(
         self, table: str, start: np.ndarray, stop: np.ndarray, some: np.ndarray | None = None
@@ -187,7 +194,9 @@ def reaches_into(off: OffRecord, start: np.ndarray, stop: np.ndarray, households
     return out
 
 
-def known_records(county: County, moments: Sequence[Moment]) -> Iterator[KnownRecords]:
+def known_records(
+    county: County, moments: Sequence[Moment], count_rows: bool = False
+) -> Iterator[KnownRecords]:
     """Yield what is on record at each moment, in the order in which it came to be known.
 
     Parameters
@@ -196,6 +205,8 @@ def known_records(county: County, moments: Sequence[Moment]) -> Iterator[KnownRe
         The checked tables.
     moments
         Each with the day spoken of and the day up to which rows may be seen.
+    count_rows
+        Whether the panel must say how many rows stand behind an amount, not only whether there is one.
     """
     records = read_records(county)
     states = read_states(county, records)
@@ -207,7 +218,7 @@ def known_records(county: County, moments: Sequence[Moment]) -> Iterator[KnownRe
     last = max(last_complete_month(m.as_of) for m in ordered)
     # A month without any row may be on record all the same.
     first = max(said.first, last_complete_month(min(m.as_of for m in ordered)) + 1 - LONGEST_WINDOW)
-    panels = records.panels([day_number(m.known_by) for m in ordered], last, first)
+    panels = records.panels([day_number(m.known_by) for m in ordered], last, first, count_rows)
     for moment, panel in zip(ordered, panels, strict=True):
         day = day_number(moment.known_by)
         totals = {table: rows.known_at(day) for table, rows in records.totals.items()}
@@ -272,13 +283,23 @@ class _Known:
             panel = panel.joined(owner, own_from)
             totals = {table: _totals_of(rows, owner, own_from) for table, rows in totals.items()}
             off = replace(off, household=owner[off.household])
-            spans = {table: replace(s, household=owner[s.household]) for table, s in said.recorded.items()}
+            spans = {table: _owned(s, owner, own_from) for table, s in said.recorded.items()}
             said = replace(said, recorded=spans)
         as_of = day_number(self.moment.as_of)
         places = self.states.at(self.day, as_of, owner, panel.first, panel.months)
         places = replace(places, first_possible=np.maximum(places.first_possible, own_from))
         on = months_on_record(panel, totals, places, said, self.moment.known_by)
+        # Whatever is said of the months before a split, they are the parent's.
+        own = panel.first + np.arange(panel.months) >= own_from[:, np.newaxis]
+        for months in (*on.months.values(), *on.own.values()) if (own_from > OPEN).any() else ():
+            months &= own
         return KnownRecords(self.county, panel, totals, places, on, off, self.moment, own_from)
+
+
+def _owned(spans: Spans, owner: np.ndarray, own_from: np.ndarray) -> Spans:
+    """Return spans under their owners, without those that lie before a split."""
+    kept = spans.month_to >= own_from[spans.household]
+    return Spans(owner[spans.household[kept]], spans.month_from[kept], spans.month_to[kept])
 
 
 def _totals_of(rows: Rows, owner: np.ndarray, own_from: np.ndarray) -> Rows:

@@ -202,7 +202,9 @@ class Records:
         ends = [r.month_to.max() for r in (*self.monthly.values(), *self.totals.values()) if len(r)]
         return int(max(ends, default=self.first))
 
-    def panels(self, days: Sequence[int], last: int, first: int) -> Iterator[Panel]:
+    def panels(
+        self, days: Sequence[int], last: int, first: int, count_rows: bool = False
+    ) -> Iterator[Panel]:
         """Yield the panel as known at each day, the days ascending.
 
         The arrays are changed in place from one to the next: a panel is to be used before the following one
@@ -216,6 +218,8 @@ class Records:
             The last month that windows reach.
         first
             The first month of which something is said; rows may begin earlier.
+        count_rows
+            Whether rows are to be counted.
         """
         first = min(first, self.first)
         months = max(last, self.last) - first + 1
@@ -224,7 +228,8 @@ class Records:
             shape = (len(codes(table, CODE_COLUMN[table])), len(self.ids), months)
             amounts[table] = np.zeros(shape, dtype=np.int64)
             changes[table] = _changes(self.monthly[table], first, shape)
-            counts[table] = np.zeros(shape, dtype=bool if len(changes[table]) == 1 else np.int32)
+            whether = len(changes[table]) == 1 and not count_rows
+            counts[table] = np.zeros(shape, dtype=bool if whether else np.int32)
         before = np.iinfo(np.int64).min
         for day in days:
             for table, of_table in changes.items():

@@ -1,0 +1,238 @@
+"""Windows over the monthly sums of some households, as an aggregate sees them: arrays ``[month, household]``.
+
+Amounts are whole ten-thousandths of a yuan, so sums are exact and depend on no order; `yuan` brings what was
+made of them back. A month in which a household has no row is 0; whether it is on record stands beside it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from riskmodel.households import UNIT
+
+_LARGEST_ROOT = 2.0**31  # the square of twice as much does not fit a whole number of 64 bits
+_FEN = UNIT // 100
+
+
+def yuan(amounts: np.ndarray) -> np.ndarray:
+    """Return amounts in yuan.
+
+    Parameters
+    ----------
+    amounts
+        Whole ten-thousandths of a yuan.
+
+    Examples
+    --------
+    >>> yuan(np.array([12_345_600]))
+    array([1234.56])
+    """
+    return np.asarray(amounts / UNIT)
+
+
+def running_counts(values: np.ndarray) -> np.ndarray:
+    """Return sums over the months before each one, with a leading zero, along the first axis."""
+    out = np.zeros((len(values) + 1, *values.shape[1:]), np.int64)
+    np.cumsum(values, axis=0, out=out[1:])
+    return out
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """Which months are on record, ``[month, household]``."""
+
+    months: np.ndarray
+
+    @cached_property
+    def counts(self) -> np.ndarray:
+        """Running counts of them."""
+        return running_counts(self.months)
+
+
+@dataclass(frozen=True)
+class Series:
+    """The sums of one code, or of several together, by month.
+
+    Parameters
+    ----------
+    amounts
+        ``[month, household]``, oldest month first.
+    rows
+        How many rows stand behind each amount; whether there is one where nobody asks how many.
+    recorded
+        Which months are on record, and not taken off it.
+    """
+
+    amounts: np.ndarray
+    rows: np.ndarray
+    recorded: Recorded
+
+    @cached_property
+    def sums(self) -> np.ndarray:
+        """Running sums."""
+        return running_counts(self.amounts)
+
+    @cached_property
+    def paid(self) -> np.ndarray:
+        """Running counts of the months with an amount above 0."""
+        return running_counts(self.amounts > 0)
+
+
+@dataclass(frozen=True)
+class MonthlyWindow:
+    """The window of one feature over one code, for some households.
+
+    Parameters
+    ----------
+    series_of
+        The monthly sums of a code, or of codes together, by its name.
+    over
+        The code that is asked for; none where all are, each by itself.
+    codes
+        The codes that there are by themselves.
+    start, stop
+        Where the window begins and ends along the months of the series.
+    quantile
+        The declared quantile, 0 to 1.
+    """
+
+    series_of: Callable[[str | None], Series]
+    over: str | None
+    codes: tuple[str, ...]
+    start: int
+    stop: int
+    quantile: float | None = None
+
+    def of(self, over: str | None) -> MonthlyWindow:
+        """Return the same window over another code."""
+        return MonthlyWindow(self.series_of, over, self.codes, self.start, self.stop, self.quantile)
+
+    @cached_property
+    def series(self) -> Series:
+        """The sums by month, also of months outside the window."""
+        return self.series_of(self.over)
+
+    @property
+    def months(self) -> int:
+        """How many months it has."""
+        return self.stop - self.start
+
+    @property
+    def amounts(self) -> np.ndarray:
+        """Monthly sums, ``[month, household]``, oldest first: whole ten-thousandths of a yuan."""
+        return self.series.amounts[self.start : self.stop]
+
+    @property
+    def rows(self) -> np.ndarray:
+        """How many rows stand behind each amount, ``[month, household]``."""
+        return self.series.rows[self.start : self.stop]
+
+    @property
+    def recorded(self) -> np.ndarray:
+        """Whether each month is on record, ``[month, household]``."""
+        return self.series.recorded.months[self.start : self.stop]
+
+    @property
+    def total(self) -> np.ndarray:
+        """The sum of the window, whole ten-thousandths of a yuan."""
+        return np.asarray(self.series.sums[self.stop] - self.series.sums[self.start])
+
+    @property
+    def months_paid(self) -> np.ndarray:
+        """How many months have an amount above 0."""
+        return np.asarray(self.series.paid[self.stop] - self.series.paid[self.start])
+
+    @cached_property
+    def months_recorded(self) -> np.ndarray:
+        """How many months are on record."""
+        counts = self.series.recorded.counts
+        return np.asarray(counts[self.stop] - counts[self.start])
+
+    @property
+    def whole(self) -> np.ndarray:
+        """Whether every month is on record."""
+        return np.asarray(self.months_recorded == self.months)
+
+    def known(self) -> MonthlyWindow:
+        """Return the window with amounts of 0 in the months that are not on record."""
+        series = self.series
+        kept = series.recorded.months
+        cut = Series(np.where(kept, series.amounts, 0), np.where(kept, series.rows, 0), series.recorded)
+        return MonthlyWindow(lambda over: cut, self.over, self.codes, self.start, self.stop, self.quantile)
+
+
+def mean(total: np.ndarray, months: np.ndarray | int) -> np.ndarray:
+    """Return yuan a month; NaN where there is no month."""
+    return np.asarray(yuan(total) / np.where(np.asarray(months) > 0, months, np.nan))
+
+
+def spread(amounts: np.ndarray, months: np.ndarray | int) -> np.ndarray:
+    """Return the standard deviation (of a sample) of months that may be fewer than the rows of the array.
+
+    n·Σy² − (Σy)² in whole numbers, exactly: a household with equal wages has a spread of exactly 0.
+
+    Parameters
+    ----------
+    amounts
+        ``[month, household]``, 0 in months that do not count.
+    months
+        How many count, by household or for all.
+    """
+    n = np.broadcast_to(np.asarray(months, np.int64), amounts.shape[1:])
+    # In fen, as nearly all amounts are, the products of more households fit.
+    unit = 1 if (amounts % _FEN).any() else _FEN
+    squares = _squares(amounts // unit if unit > 1 else amounts, n).astype(np.float64)
+    return np.asarray(np.sqrt(squares / (UNIT // unit) ** 2 / np.where(n > 1, n * (n - 1), np.nan)))
+
+
+def _squares(amounts: np.ndarray, n: np.ndarray) -> np.ndarray:
+    total = amounts.sum(axis=0)
+    most = np.abs(amounts).max(axis=0, initial=0)
+    out = n * (amounts * amounts).sum(axis=0) - total * total
+    # Products that do not fit are made of Python's whole numbers, which have no end.
+    large = most.astype(np.float64) * len(amounts) > _LARGEST_ROOT
+    if large.any():
+        few = amounts[:, large].astype(object)
+        out = out.astype(object)
+        out[large] = n[large].astype(object) * (few * few).sum(axis=0) - few.sum(axis=0) ** 2
+    return np.asarray(out)
+
+
+def slope(amounts: np.ndarray) -> np.ndarray:
+    """Return the least-squares slope of a month in yuan, of ``[month, household]``."""
+    n = len(amounts)
+    # With age counted back from the last month, time is −age, and Σ(t − mean t)² = n(n² − 1)/12.
+    age = np.arange(n - 1, -1, -1, dtype=np.int64)
+    covariance = amounts.sum(axis=0) * (n - 1) - 2 * (amounts * age[:, np.newaxis]).sum(axis=0)
+    return yuan(covariance) * 6 / (n * (n * n - 1))
+
+
+def months_since_paid(amounts: np.ndarray) -> np.ndarray:
+    """Return how many months lie between the last amount above 0 and the end; all of them without one."""
+    paid = amounts[::-1] > 0
+    return np.where(paid.any(axis=0), np.argmax(paid, axis=0), len(amounts)).astype(np.float64)
+
+
+def quantile(amounts: np.ndarray, recorded: np.ndarray, share: float) -> np.ndarray:
+    """Return a quantile in yuan of the months on record, between two of them in proportion (type 7).
+
+    Parameters
+    ----------
+    amounts, recorded
+        ``[month, household]``.
+    share
+        0 the smallest, 0.5 the median, 1 the largest.
+    """
+    last = np.iinfo(np.int64).max
+    ordered = np.sort(np.where(recorded, amounts, last), axis=0)
+    n = recorded.sum(axis=0)
+    place = share * np.maximum(n - 1, 0)
+    low = np.floor(place).astype(np.int64)
+    high = np.minimum(low + 1, np.maximum(n - 1, 0))
+    households = np.arange(amounts.shape[1])
+    below, above = yuan(ordered[low, households]), yuan(ordered[high, households])
+    return np.where(n > 0, below + (above - below) * (place - low), np.nan)
