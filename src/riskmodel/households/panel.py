@@ -202,9 +202,7 @@ class Records:
         ends = [r.month_to.max() for r in (*self.monthly.values(), *self.totals.values()) if len(r)]
         return int(max(ends, default=self.first))
 
-    def panels(
-        self, days: Sequence[int], last: int, first: int, count_rows: bool = False
-    ) -> Iterator[Panel]:
+    def panels(self, days: Sequence[int], last: int, first: int, count_rows: bool = False) -> Iterator[Panel]:
         """Yield the panel as known at each day, the days ascending.
 
         The arrays are changed in place from one to the next: a panel is to be used before the following one
