@@ -280,11 +280,38 @@ def test_lists_in_english_are_read_too_and_carry_chance_and_source(scores, tmp_p
 def test_two_imports_at_once_do_not_lose_one_another(scores, filled, tmp_path, monkeypatch) -> None:
     data = make(tmp_path / "data", tables(scores), "parquet")
     other = edited(Path(shutil.copy(filled, tmp_path / "other.xlsx")), 2, 核查日期=dt.date(2021, 7, 9))
-    slow = read_recorded_visits(data)
+    slow = read_recorded_visits(data, TODAY)
     # Another clerk's import ends between the reading and the writing of ours.
     scoring.import_visits(other, data, TODAY)
-    monkeypatch.setattr(sys.modules[scoring.import_visits.__module__], "read_recorded_visits", lambda _: slow)
+    monkeypatch.setattr(
+        sys.modules[scoring.import_visits.__module__], "read_recorded_visits", lambda *_: slow
+    )
     before = (data / "visits.parquet").read_bytes()
     with pytest.raises(InputRefused, match="changed by someone else"):
         scoring.import_visits(filled, data, TODAY)
     assert (data / "visits.parquet").read_bytes() == before
+
+
+def test_a_visit_written_under_the_old_number_is_the_same_visit(filled, scores, tmp_path) -> None:
+    import_filled = lambda day: scoring.import_visits(filled, folder, day, dry=True)  # noqa: E731
+    book = openpyxl.load_workbook(filled)
+    page = book["核查名单"]
+    number = str(page.cell(3, [c.value for c in page[1]].index("户编号") + 1).value)
+    frames = tables(scores)
+    old = {"household_id": "former", "township": "东河镇", "village": "上坝村", "registration": "general"}
+    frames["households"] = pd.concat(
+        [frames["households"], pd.DataFrame([old | {"valid_from": "2015-01-01"}])], ignore_index=True
+    )
+    # The township wrote the visit down under the number that the household had before.
+    frames["visits"] = pd.DataFrame(
+        [{"household_id": "former", "date": "2021-07-03", "outcome": "not_confirmed"}]
+    )
+    frames["household_links"] = pd.DataFrame(
+        [{"old_id": "former", "new_id": number, "kind": "recode", "date": "2021-07-01",
+          "recorded_on": "2021-07-15"}]
+    )  # fmt: skip
+    folder = make(tmp_path / "county", frames, "utf-8")
+    assert import_filled(dt.date(2021, 7, 10)).already == 0  # nobody knew yet
+    told = import_filled(TODAY)
+    assert told.already == 1
+    assert number not in {v.household_id for v in told.added}

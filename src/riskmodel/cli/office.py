@@ -96,6 +96,7 @@ def worklist(
     """List whom to check, in order, and why: a workbook for the office."""
     from riskmodel import presentation, scoring
     from riskmodel.explanation import load_measures
+    from riskmodel.households import known_county
     from riskmodel.io import read_table, writable, write_table
 
     writable(out, endings=(".xlsx",))
@@ -111,6 +112,8 @@ def worklist(
         floor=floor, beyond=beyond or "score", county=county, seed=seed,
     )  # fmt: skip
     _warn_of_list(table, county, listed)
+    if county is not None and people is not None:
+        people = scoring.names_by_current_number(people, known_county(county, listed.as_of))
     if backup := scoring.back_up_filled_list(out):
         warn(f"{out} was filled in: kept as {backup}; take it in with riskmodel visits import")
     presentation.write_worklist(listed, out, lang, people)
@@ -325,6 +328,9 @@ def months(
     household: Annotated[
         list[str] | None, typer.Option("--household", metavar="ID", help="Its scores; repeatable.")
     ] = None,
+    data: Annotated[
+        Path | None, typer.Option("--data", metavar="DATA", help="Finds scores under earlier numbers too.")
+    ] = None,
     to: Annotated[Path | None, typer.Option("--out", metavar="FILE", help=".parquet, .csv, .xlsx")] = None,
     lang: Annotated[str, typer.Option("--lang", help="zh or en.")] = "zh",
     as_json: JsonFlag = False,
@@ -332,6 +338,13 @@ def months(
     """Say what made each month, or the scores of households month by month, exactly as made then."""
     from riskmodel import month as monthly
     from riskmodel.io import write_table
+
+    if household and data is not None:
+        from riskmodel.data import read_county
+        from riskmodel.households import all_numbers, known_county
+
+        county = read_county(data)
+        household = all_numbers(known_county(county, county.known_through), household)
 
     table = monthly.scores_by_month(out, household, lang) if household else monthly.list_months(out)
     if to is not None:

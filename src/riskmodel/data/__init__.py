@@ -13,7 +13,7 @@ from riskmodel.data.compiled import (
 from riskmodel.data.county import County, from_frames, write_county
 from riskmodel.data.file_formats import find_encoding, open_workbook
 from riskmodel.data.importers.registry import IMPORTERS, import_panel
-from riskmodel.data.links import IDENTITY, Identity, county_links, first_month_from
+from riskmodel.data.links import IDENTITY, Identity, Link, county_links, first_month_from, resolve_links
 from riskmodel.data.parse import unfused_selects
 from riskmodel.data.personal import KEY_VARIABLE, pseudonym, secret_key
 from riskmodel.data.read import DataRefused, read_county, write_rejected
@@ -45,6 +45,7 @@ __all__ = [
     "DataRefused",
     "FurtherCheck",
     "Identity",
+    "Link",
     "RawTable",
     "Shape",
     "Source",
@@ -76,6 +77,7 @@ __all__ = [
     "parse_date",
     "pseudonym",
     "read_county",
+    "resolve_links",
     "rows_table",
     "secret_key",
     "store_query",

@@ -3,7 +3,7 @@
 from riskmodel.households.accounts import TOTAL_MONTHS, WATCHED_EVENTS
 from riskmodel.households.bunching import Threshold, bunching_check
 from riskmodel.households.income import PREFIXES, RIGID_CATEGORIES
-from riskmodel.households.known import AsOf, KnownCounty, known_county
+from riskmodel.households.known import AsOf, KnownCounty, all_numbers, current_ids, known_county
 from riskmodel.households.known_records import KnownRecords, known_records, reaches_into
 from riskmodel.households.panel import CODE_COLUMN, UNIT, read_records
 from riskmodel.households.periods import AccountingPeriod, choose_period
@@ -39,9 +39,11 @@ __all__ = [
     "Moment",
     "Threshold",
     "add_months",
+    "all_numbers",
     "as_moments",
     "bunching_check",
     "choose_period",
+    "current_ids",
     "dates_outside_records",
     "fingerprint",
     "known_county",

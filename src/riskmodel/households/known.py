@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 
 import ibis
 import ibis.expr.types as ir
+import pandas as pd
 
 from riskmodel.data import (
     IDENTITY,
@@ -20,6 +21,7 @@ from riskmodel.data import (
     Shape,
     canonical_schema,
     contract,
+    county_links,
     known_name,
     name_query,
     store_query,
@@ -219,3 +221,33 @@ def known_county(county: County | KnownCounty, as_of: AsOf | None = None) -> Kno
     if as_of is None:
         raise UsageError("no as-of date given: a day (YYYY-MM-DD) for which the county is to be known")
     return KnownCounty(county, point_in_time.as_moments(as_of))
+
+
+def current_ids(known: KnownCounty, ids: pd.Series) -> pd.Series:
+    """Return the number under which each household goes on at the last moment.
+
+    Parameters
+    ----------
+    known
+        The county as known at some moments; links count by what was known at the last.
+    ids
+        Household numbers, old or new, also such as the county does not have.
+    """
+    moment = known.moments[-1]
+    identity = county_links(known.county).at(moment.as_of, moment.known_by)
+    return ids.map(lambda number: identity.current(str(number))) if identity.joined else ids
+
+
+def all_numbers(known: KnownCounty, ids: Iterable[str]) -> list[str]:
+    """Return some households' numbers and every earlier one that goes on under them at the last moment.
+
+    Parameters
+    ----------
+    known
+        As in `current_ids`.
+    ids
+        Household numbers.
+    """
+    moment, wanted = known.moments[-1], list(ids)
+    identity = county_links(known.county).at(moment.as_of, moment.known_by)
+    return list(dict.fromkeys([*wanted, *(n for n in identity.joined if identity.current(n) in wanted)]))

@@ -231,10 +231,11 @@ def _last_recorded(county: Shape, name: str, seen: ibis.Table) -> ibis.Table:
     return ranked.filter(holds).drop("_rank")
 
 
+STRIKING_OFF = ("removed", "label_withdrawn")
 # What the known rows of a table say beside their own columns where numbers are joined.
 IDENTITY_COLUMNS = {
     "households": {"own_number": "boolean"},
-    "monitoring": {"own_number": "boolean", "leaf_id": "string", "merged_on": "date"},
+    "monitoring": {"own_number": "boolean", "leaf_id": "string", "merged_on": "date", "joined_on": "date"},
 }
 
 
@@ -276,6 +277,11 @@ def _under_current_number(county: Shape, name: str, rows: ibis.Table, ticks: ibi
     numbers = current_numbers(county, ticks)
     t = rows.left_join(numbers, ["household_id", "as_of"])
     joined = t.current_id.notnull()
+    if name == "monitoring":
+        # An office strikes off the old number on the day it gives the new one: nobody left the register.
+        renumbered = joined & t.event.isin(STRIKING_OFF) & (t.date == t.joined_on)
+        t = t.filter(~renumbered.fill_null(False))
+        joined = t.current_id.notnull()
     out = {c: t[c] for c in columns}
     if name == "members":
         own = rows.group_by(["household_id", "as_of"]).agg(own_=ibis._.count())
@@ -289,6 +295,7 @@ def _under_current_number(county: Shape, name: str, rows: ibis.Table, ticks: ibi
         "own_number": t.current_id.isnull(),
         "leaf_id": t.leaf_id.coalesce(t.household_id),
         "merged_on": t.merged_on,
+        "joined_on": t.joined_on,
     }
     return t.select(**out, **{c: own[c] for c in IDENTITY_COLUMNS.get(name, ())})
 

@@ -20,7 +20,14 @@ import pandas as pd
 
 from riskmodel.data import County
 from riskmodel.errors import InputRefused, UsageError
-from riskmodel.households import HOUSEHOLD_STATES, DateLike, KnownCounty, known_county, to_date
+from riskmodel.households import (
+    HOUSEHOLD_STATES,
+    DateLike,
+    KnownCounty,
+    current_ids,
+    known_county,
+    to_date,
+)
 from riskmodel.register import history, office_tables
 from riskmodel.register.history import (
     NONE,
@@ -239,7 +246,7 @@ def build_register_accounts(county: County | KnownCounty, from_: DateLike, to: D
     presence = read_presence(known, rows["household_id"])
     natural = count_natural_change(rows, presence, first, last)
     parts = [
-        _opening_then(known_county(known.county, day_before(first)), rows),
+        _opening_then(known_county(known.county, day_before(first)), rows, known),
         count_stocks(rows, presence, day_before(first), "opening"),
         count_flows(rows, presence, first, last),
         count_stocks(rows, presence, last, "closing"),
@@ -257,12 +264,13 @@ def _period(from_: DateLike, to: DateLike) -> tuple[dt.date, dt.date]:
     return first, last
 
 
-def _opening_then(known: KnownCounty, rows: pd.DataFrame) -> pd.DataFrame:
-    """Return the opening as it was known on its own day."""
+def _opening_then(known: KnownCounty, rows: pd.DataFrame, later: KnownCounty) -> pd.DataFrame:
+    """Return the opening as it was known on its own day, in the townships of the later one."""
     then = history.register_history(known)
     township = _townships(rows).set_index("household_id")["township"]
-    missing = ~then["household_id"].isin(township.index)
-    then["township"] = then["household_id"].map(township)
+    number = current_ids(later, then["household_id"])
+    missing = ~number.isin(township.index)
+    then["township"] = number.map(township).astype(object)
     if missing.any():
         # A correction may have moved a household's only row beyond the period; it still had a township.
         then.loc[missing, "township"] = known_townships(known, then.loc[missing, "household_id"])

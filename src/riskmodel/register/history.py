@@ -12,6 +12,7 @@ a stay begins or ends.
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
 from typing import Literal
 
 import ibis
@@ -20,9 +21,11 @@ import numpy.typing as npt
 import pandas as pd
 
 from riskmodel.data import codes
-from riskmodel.households import KnownCounty
+from riskmodel.households import KnownCounty, current_ids
 from riskmodel.register.vocabulary import UNKNOWN, category_code, reason_code
 
+# What known register rows carry beside the contract's columns where numbers are joined.
+JOINED_COLUMNS = ("own_number", "leaf_id", "merged_on", "joined_on")
 NONE, WATCHED, ELIMINATED, STRUCK_OFF = "none", "watched", "eliminated", "struck_off"
 STATE_AFTER = {
     "identified": WATCHED,
@@ -57,17 +60,20 @@ def register_history(known: KnownCounty) -> pd.DataFrame:
     Columns are those of `trace_states`.
     """
     t = known.rows("monitoring")
-    rows = t.filter(t.date <= t.as_of).select(
-        "household_id", "date", "known_on", "event", "category", "causes"
-    )
-    return trace_states(rows.to_pandas())
+    columns = ["household_id", "date", "known_on", "event", "category", "causes"]
+    joined = [c for c in JOINED_COLUMNS if c in t.columns]
+    return trace_states(t.filter(t.date <= t.as_of).select(*columns, *joined).to_pandas())
 
 
 def trace_states(rows: pd.DataFrame) -> pd.DataFrame:
     """Return register rows in the order in which they hold, with the states around each.
 
-    Adds ``written`` (the category id as written, or None), ``state_before, state, category_before, category``
-    (a row without one keeps the household's), ``earlier_event, earlier_date`` (of the row before).
+    Where links join numbers (`JOINED_COLUMNS`), rows that only repeat a state under the new number are left
+    out, and a merged household's state is the strictest of its parents' until they are one.
+
+    Adds ``written`` (the category id as written, or None), ``state_before, own_state_before`` (of the
+    number alone), ``state, category_before, category`` (a row without one keeps the household's),
+    ``earlier_event, earlier_date`` (of the row before).
     """
     frame = rows.copy()
     for column in ("date", "known_on"):
@@ -95,15 +101,54 @@ def _in_effective_order(frame: pd.DataFrame) -> pd.DataFrame:
 
 def _with_states(frame: pd.DataFrame) -> pd.DataFrame:
     out = frame.drop(columns=["known_on"])
-    by_household = out.groupby("household_id", sort=False)
     out["state"] = out["event"].map(STATE_AFTER)
+    if "joined_on" in out and out["joined_on"].notna().any():
+        out = _of_joined_numbers(out)
+    else:
+        before = out.groupby("household_id", sort=False)["state"].shift().fillna(NONE)
+        out = out.assign(state_before=before, own_state_before=before)
+    out = out.drop(columns=[c for c in JOINED_COLUMNS if c in out])
+    by_household = out.groupby("household_id", sort=False)
     out["written"] = [category_code(c) if c else None for c in out["category"]]
     out["earlier_event"] = by_household["event"].shift()
     out["earlier_date"] = by_household["date"].shift()
-    out["state_before"] = out.groupby("household_id", sort=False)["state"].shift().fillna(NONE)
     out["category"] = _category_after(out)
     out["category_before"] = out.groupby("household_id", sort=False)["category"].shift().fillna(UNKNOWN)
     return out
+
+
+def _of_joined_numbers(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of joined numbers as those of one household, with the states around each.
+
+    An office that renumbers copies the register, or enters the household anew on the day: neither moves it.
+    """
+    joined = rows.groupby("household_id")["joined_on"].transform("count") > 0
+    rows = rows[~(joined & rows.duplicated(["household_id", "date", "event"]))].reset_index(drop=True)
+    merged = pd.to_datetime(rows.groupby("household_id")["merged_on"].transform("max"))
+    days = rows.dropna(subset="joined_on").groupby("household_id")["joined_on"]
+    days = {household: set(pd.to_datetime(on)) for household, on in days}
+    kept, before, own, after = [], [], [], []
+    household, states = None, dict[str, str]()
+    for i, row in enumerate(rows.itertuples(index=False)):
+        if row.household_id != household:
+            household, states = row.household_id, {}
+        number = "" if pd.notna(merged[i]) and row.date >= merged[i] else row.leaf_id
+        was = _strictest(states)
+        own_state = was if number == "" else states.get(number, NONE)
+        entered_anew = row.own_number and row.date in days.get(household, ()) and row.state == was
+        states = {"": row.state} if number == "" else {**states, number: row.state}
+        kept.append(not entered_anew)
+        before.append(was)
+        own.append(own_state)
+        after.append(_strictest(states))
+    out = rows.assign(state_before=before, own_state_before=own, state=after)
+    return out[kept].reset_index(drop=True)
+
+
+def _strictest(states: Mapping[str, str]) -> str:
+    """Return of several parents' states the one that keeps a household in the register longest."""
+    found = set(states.values())
+    return next((s for s in (WATCHED, ELIMINATED, STRUCK_OFF) if s in found), NONE)
 
 
 def _category_after(out: pd.DataFrame) -> pd.Series:
@@ -139,7 +184,7 @@ def causes_at(rows: pd.DataFrame, day: dt.date) -> pd.Series:
 def find_contradictions(rows: pd.DataFrame) -> pd.DataFrame:
     """Return rows that cannot follow the one before or contradict the category, each with its ``finding``."""
     columns = ["household_id", "date", "event", "earlier_event", "earlier_date"]
-    pairs = zip(rows["state_before"], rows["event"], strict=True)
+    pairs = zip(rows["own_state_before"], rows["event"], strict=True)
     contradictions = rows.assign(
         finding=pd.Series([CONTRADICTIONS.get(pair) for pair in pairs], rows.index, dtype=object)
     )
@@ -227,16 +272,20 @@ class Presence:
 
 def read_presence(known: KnownCounty, households: pd.Series | None = None) -> Presence:
     """Return the presence of members as known by a day, of some households or all."""
-    t, known_by = known.rows("members"), known.moments[-1].known_by
-    raw = known.county.table("members").filter(lambda m: (m.known_on <= known_by) & m.change_reason.notnull())
+    t, (*_, moment) = known.rows("members"), known.moments
+    raw = known.county.table("members")
+    raw = raw.filter((raw.known_on <= moment.known_by) & raw.change_reason.notnull())
     if households is not None:
         some = ibis.memtable(
             {"household_id": sorted(set(households))}, schema=ibis.schema({"household_id": "string"})
         )
-        t, raw = t.semi_join(some, "household_id"), raw.semi_join(some, "household_id")
+        t = t.semi_join(some, "household_id")
     columns = ("household_id", "member_id", "valid_from", "valid_to")
     # Corrections replace whole rows; the reason why a member came stands in the row they replaced.
     with_reason = raw.select(*columns, "change_reason", "known_on").to_pandas()
+    with_reason["household_id"] = current_ids(known, with_reason["household_id"])
+    if households is not None:
+        with_reason = with_reason[with_reason["household_id"].isin(set(households))]
     return presence_from_rows(t.select(*columns).to_pandas(), with_reason)
 
 

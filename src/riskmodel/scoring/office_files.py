@@ -27,6 +27,7 @@ from riskmodel.data import (
     pseudonym,
 )
 from riskmodel.errors import InputRefused
+from riskmodel.households import KnownCounty, current_ids
 from riskmodel.i18n import LANGUAGES
 from riskmodel.io import FORMULA_SIGNS
 from riskmodel.scoring.worklist import code_words, declared_columns
@@ -144,6 +145,27 @@ def pseudonymise_names(names: pd.DataFrame, key: bytes) -> pd.DataFrame:
     """
     own = names["household_id"]
     return names.assign(own_id=own, household_id=[pseudonym(str(i), key) for i in own])
+
+
+def names_by_current_number(names: pd.DataFrame, known: KnownCounty) -> pd.DataFrame:
+    """Return names under the numbers in use; where a file has the old and the new number, the new one goes.
+
+    Parameters
+    ----------
+    names
+        From `read_names`, with the office's own numbers, of which some may be old.
+    known
+        The county as known at the list's day.
+
+    Returns
+    -------
+    DataFrame
+        One row a household.
+    """
+    current = current_ids(known, names["household_id"])
+    own = current == names["household_id"]
+    out = names.assign(household_id=current)[own | ~current.isin(names["household_id"])]
+    return out.drop_duplicates("household_id").reset_index(drop=True)
 
 
 def join_names(rows: pd.DataFrame, names: pd.DataFrame | None) -> pd.DataFrame:

@@ -21,9 +21,11 @@ import pandas as pd
 
 from riskmodel.data import (
     KEY_VARIABLE,
+    Link,
     RawTable,
     Source,
     cell_text,
+    codes,
     contract,
     find_encoding,
     find_sources,
@@ -31,6 +33,7 @@ from riskmodel.data import (
     open_raw_table,
     parse_date,
     pseudonym,
+    resolve_links,
 )
 from riskmodel.errors import InputRefused
 from riskmodel.io import atomic
@@ -102,11 +105,20 @@ class VisitTable:
 
 @dataclass(frozen=True)
 class RecordedVisits:
-    """What a county holds: its table of visits, household ids, and what is written of each visit."""
+    """What a county holds: its table of visits, household ids, and what is written of each visit.
+
+    Findings go by the number that a household has now; ``current`` says which that is for an earlier one.
+    """
 
     table: VisitTable
     households: frozenset[str]
     findings: dict[tuple[str, dt.date], set[Finding]]
+    current: Mapping[str, str]
+
+    def findings_of(self, visit: Visit) -> set[Finding]:
+        """Return what is written of a household on the day of a visit, under whatever number."""
+        number = self.current.get(visit.household_id, visit.household_id)
+        return self.findings.get((number, visit.date), set())
 
 
 @dataclass(frozen=True)
@@ -218,14 +230,14 @@ def import_visits(
         If list or county cannot be read, the list's ids are keyed and the key is not given (or is another),
         the list has entries and not one of them can be used, or the table was changed meanwhile.
     """
-    recorded = read_recorded_visits(data)
+    recorded = read_recorded_visits(data, recorded_on)
     filled = _with_own_ids(Path(path), read_filled_list(path), recorded, key)
     problems = [*filled.problems]
     new: list[Visit] = []
     conflicts: list[Conflict] = []
     already = 0
     for visit in filled.visits:
-        recorded_findings = recorded.findings.get((visit.household_id, visit.date), set())
+        recorded_findings = recorded.findings_of(visit)
         finding = (visit.outcome, visit.cause)
         if (problem := _problem(visit, recorded, recorded_on)) is not None:
             problems.append(problem)
@@ -278,8 +290,8 @@ def _problem(visit: Visit, recorded: RecordedVisits, recorded_on: dt.date) -> Pr
     return None
 
 
-def read_recorded_visits(data: str | Path) -> RecordedVisits:
-    """Read a county's household ids and visits as they stand; nothing else of it is read."""
+def read_recorded_visits(data: str | Path, day: dt.date) -> RecordedVisits:
+    """Read a county's household ids, visits and, as known at a day, links as they stand; nothing else."""
     folder = Path(data)
     sources, _ = find_sources(folder)
     by_table = {s.table: s for s in sources}
@@ -288,6 +300,8 @@ def read_recorded_visits(data: str | Path) -> RecordedVisits:
     ids = frozenset(_texts(households, "household_id")) if households else frozenset()
     source = by_table.get(TABLE)
     raw = open_raw_table(con, source)[0] if source else None
+    links = by_table.get("household_links")
+    current = _current_numbers(open_raw_table(con, links)[0], day) if links else {}
     findings: dict[tuple[str, dt.date], set[Finding]] = {}
     if raw is not None:
         columns = [_texts(raw, c) for c in ("household_id", "date", "outcome", "cause")]
@@ -295,8 +309,23 @@ def read_recorded_visits(data: str | Path) -> RecordedVisits:
             date = parse_date(day)[0]
             if household is not None and date is not None:
                 finding = (_code("outcome", outcome), _code("cause", cause))
-                findings.setdefault((household, date), set()).add(finding)
-    return RecordedVisits(_visit_table(folder, by_table, raw, households), ids, findings)
+                findings.setdefault((current.get(household, household), date), set()).add(finding)
+    return RecordedVisits(_visit_table(folder, by_table, raw, households), ids, findings, current)
+
+
+def _current_numbers(raw: RawTable | None, day: dt.date) -> dict[str, str]:
+    """Return the number in use of every household that got another one, as known at a day."""
+    if raw is None:
+        return {}
+    words = {word: code for code, zh in codes("household_links", "kind").items() for word in (code, zh)}
+    columns = [_texts(raw, c) for c in ("old_id", "new_id", "kind", "date", "recorded_on")]
+    links = []
+    for old, new, kind, date, known in zip(*columns, strict=True):
+        happened = parse_date(date)[0]
+        if old and new and kind in words and happened is not None:
+            links.append(Link(old, new, words[kind], happened, parse_date(known)[0] or happened))
+    identity = resolve_links(links).at(day, day)
+    return {number: identity.current(number) for number in identity.joined}
 
 
 def _texts(raw: RawTable, column: str) -> list[Any]:
