@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
-from typing import Literal
+from typing import Any, Literal
 
 import ibis
 import numpy as np
@@ -125,21 +125,21 @@ def _of_joined_numbers(rows: pd.DataFrame) -> pd.DataFrame:
     joined = rows.groupby("household_id")["joined_on"].transform("count") > 0
     rows = rows[~(joined & rows.duplicated(["household_id", "date", "event"]))].reset_index(drop=True)
     merged = pd.to_datetime(rows.groupby("household_id")["merged_on"].transform("max"))
-    days = rows.dropna(subset="joined_on").groupby("household_id")["joined_on"]
-    days = {household: set(pd.to_datetime(on)) for household, on in days}
+    days: dict[str, set[Any]] = {}
+    for household, day in zip(rows["household_id"], pd.to_datetime(rows["joined_on"]), strict=True):
+        days.setdefault(household, set()).add(day)
     kept, before, own, after = [], [], [], []
-    household, states = None, dict[str, str]()
-    for i, row in enumerate(rows.itertuples(index=False)):
-        if row.household_id != household:
-            household, states = row.household_id, {}
-        number = "" if pd.notna(merged[i]) and row.date >= merged[i] else row.leaf_id
+    household, states = "", dict[str, str]()
+    for row in rows.assign(one_since=merged).to_dict("records"):
+        if row["household_id"] != household:
+            household, states = row["household_id"], {}
+        is_one = pd.notna(row["one_since"]) and row["date"] >= row["one_since"]
         was = _strictest(states)
-        own_state = was if number == "" else states.get(number, NONE)
-        entered_anew = row.own_number and row.date in days.get(household, ()) and row.state == was
-        states = {"": row.state} if number == "" else {**states, number: row.state}
-        kept.append(not entered_anew)
         before.append(was)
-        own.append(own_state)
+        own.append(was if is_one else states.get(row["leaf_id"], NONE))
+        entered_anew = row["own_number"] and row["date"] in days[household] and row["state"] == was
+        kept.append(not entered_anew)
+        states = {"": row["state"]} if is_one else {**states, row["leaf_id"]: row["state"]}
         after.append(_strictest(states))
     out = rows.assign(state_before=before, own_state_before=own, state=after)
     return out[kept].reset_index(drop=True)
