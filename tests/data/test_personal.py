@@ -39,7 +39,9 @@ def test_identity_numbers_are_refused_and_never_quoted(tmp_path):
 
 def test_pseudonymise_keys_ids_and_drops_the_rest(tmp_path, monkeypatch):
     rows = with_identities(exports.core())
-    rows["members"][0]["health"] = "gone"  # a rejected row must not carry the identity either
+    # A rejected row must not carry the identity, nor a cell that cannot be read.
+    rows["members"][0]["birth_month"] = "gone"
+    rows["members"][1]["health"] = identity(1)
     folder = write_county(exports.frames(rows), tmp_path, "csv")
     monkeypatch.setenv(KEY_VARIABLE, "a secret of the office")
     county = read_county(folder, pseudonymise=True, max_rejected=1)
@@ -50,10 +52,12 @@ def test_pseudonymise_keys_ids_and_drops_the_rest(tmp_path, monkeypatch):
     # Ids still match between tables, and nothing of the person is left anywhere.
     assert set(members.household_id) == set(county.frame("households").household_id)
     assert set(county.frame("income").household_id) == set(county.frame("households").household_id)
-    everything = " ".join(county.frame(t).to_csv() for t in county.tables) + county.rejected.to_csv()
+    everything = " ".join(county.frame(t).to_csv() for t in county.tables)
+    everything += county.rejected.to_csv() + county.cells.to_csv() + county.losses.to_csv()
     for secret in ("4101221970", "王", "13800", "h01"):
         assert secret not in everything
     assert len(county.rejected) == 1
+    assert len(county.cells) == 1
     assert any("姓名, contact" in note for note in county.notes)
 
 
@@ -139,15 +143,17 @@ def test_under_a_key_no_value_reaches_the_rejected_rows(tmp_path, monkeypatch):
     secret = "11010519491231002X 张三 13812345678"
     for row in rows["members"]:
         row |= {"备注": "", "health": "healthy"}
-    # The first row is rejected for its birth month, the second for the very cell that holds the secret.
+    # The first row is rejected for its birth month; of the second the cell that holds the secret is lost.
     rows["members"][0] |= {"备注": secret, "birth_month": "never"}
     rows["members"][1]["health"] = secret
     rows["households"][0]["village"] = secret
     folder = write_county(exports.frames(rows), tmp_path, "csv")
     monkeypatch.setenv(KEY_VARIABLE, "a secret of the office")
     county = read_county(folder, pseudonymise=True, max_rejected=1)
-    assert len(county.rejected) == 2
-    everything = " ".join(county.frame(t).to_csv() for t in county.tables) + county.rejected.to_csv()
+    # An optional cell takes no row with it any more: it is told by itself.
+    assert len(county.rejected) == len(county.cells) == 1
+    everything = " ".join(county.frame(t).to_csv() for t in county.tables)
+    everything += county.rejected.to_csv() + county.cells.to_csv()
     for part in ("11010519491231002X", "13812345678", "张三"):
         assert part not in everything
     assert pseudonym(secret, b"a secret of the office") in set(county.frame("households").village)

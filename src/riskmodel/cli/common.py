@@ -81,7 +81,7 @@ class ReadingOptions:
         return asdict(self)
 
     def read_county(self, data: Path, *, out: Path | None = None, as_of: Any = None) -> County:
-        """Read a county, say what was noticed, and write ``rejected.csv`` beside the output.
+        """Read a county, say what was noticed, and write ``rejected.csv`` and ``cells.csv`` beside it.
 
         Days asked for that lie where there are no records are warned of here, for every verb.
         """
@@ -102,6 +102,9 @@ class ReadingOptions:
         if len(rejected):
             rows, path = rejected.groupby(["file", "row"]).ngroups, counties.write_rejected(rejected, folder)
             say(f"warning: {rows} rows rejected, kept whole in {path}")
+        if len(county.cells):
+            path = counties.write_cells(county.cells, folder)
+            say(f"warning: {len(county.cells)} cells cannot be read and are left empty, see {path}")
         for note in dates_outside_records(county, [d.as_of for d in days]) if days else ():
             warn(note)
         return county

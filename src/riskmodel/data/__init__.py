@@ -16,7 +16,8 @@ from riskmodel.data.importers.registry import IMPORTERS, import_panel
 from riskmodel.data.links import IDENTITY, Identity, Link, county_links, first_month_from, resolve_links
 from riskmodel.data.parse import unfused_selects
 from riskmodel.data.personal import KEY_VARIABLE, pseudonym, secret_key
-from riskmodel.data.read import DataRefused, read_county, write_rejected
+from riskmodel.data.read import DataRefused, read_county
+from riskmodel.data.rejected import write_cells, write_rejected
 from riskmodel.data.schema import (
     SPAN_TABLES,
     About,
@@ -83,6 +84,7 @@ __all__ = [
     "store_query",
     "table_words",
     "unfused_selects",
+    "write_cells",
     "write_county",
     "write_rejected",
 ]

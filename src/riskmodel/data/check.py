@@ -16,7 +16,15 @@ import ibis
 import pandas as pd
 
 from riskmodel.data.county import County
-from riskmodel.data.read import MAX_REJECTED, Reading, TableRead, read_tables, refusals, write_rejected
+from riskmodel.data.off_record import count_equal_rows, equal_rows
+from riskmodel.data.read import (
+    MAX_REJECTED,
+    Reading,
+    TableRead,
+    read_tables,
+    refusals,
+)
+from riskmodel.data.rejected import write_cells, write_rejected
 from riskmodel.data.schema import (
     code_words,
     codes,
@@ -125,6 +133,7 @@ def data_findings(county: County) -> dict[str, Any]:
             "examples": differ[:_MOST_EXAMPLES],
         },
         "business_twice": {"households": len(twice), "examples": twice[:_MOST_EXAMPLES]},
+        "equal_rows": count_equal_rows(equal_rows(county)),
         "valid_before_birth": _rows(
             con,
             "SELECT count(DISTINCT member_id) FROM members "
@@ -165,6 +174,7 @@ def _coverage(county: County, last: int | None) -> dict[str, dict[str, float]]:
 
 
 SUSPECTS_FILE = "suspects.csv"
+EQUAL_ROWS_FILE = "equal_rows.csv"
 COLUMNS = ["table", "household_id", "month", "kind", "amount", "usual", "reason"]
 # So many times the usual amount: ten times and a year's total in a month lie above, good months below.
 MANY_TIMES = 6.0
@@ -292,8 +302,8 @@ def check_county(
     data
         As `riskmodel.data.read_county` takes it.
     out
-        Folder for ``rejected.csv``, ``suspects.csv``, ``quality.json`` and ``quality.md``; nothing is
-        written without it.
+        Folder for ``rejected.csv``, ``cells.csv``, ``equal_rows.csv``, ``suspects.csv``, ``quality.json``
+        and ``quality.md``; nothing is written without it.
     max_rejected, pseudonymise, snapshot_on
         As in `riskmodel.data.read_county`.
     lang
@@ -334,6 +344,9 @@ def check_county(
         summary |= {more.name: more.figures} if more else {}
     if out is not None:
         write_rejected(rejected, out)
+        if reading is not None:
+            write_cells(reading.county.cells, out)
+            write_csv(equal_rows(reading.county), Path(out) / EQUAL_ROWS_FILE)
         if suspect_rows is not None:
             write_suspects(suspect_rows, out)
         _write_summary(summary, more, Path(out), lang)
@@ -363,12 +376,17 @@ def _summary(reading: Reading) -> dict[str, Any]:
 
 def _table(reading: Reading, name: str, table: TableRead) -> dict[str, Any]:
     reasons = table.kept_out.drop_duplicates(["row", "reason"])["reason"].value_counts()
+    cells = {
+        table.raw.headers[table.raw.at[str(column)]]: n
+        for column, n in table.cells["column"].value_counts().sort_index().items()
+    }
     return {
         "file": table.raw.file,
         "read": table.n_read,
         "kept": table.n_read - table.n_rejected,
         "rejected": table.n_rejected,
         "share_rejected": round(table.share_rejected, 6),
+        "cells": {header: int(n) for header, n in cells.items()},
         "rejected_by_reason": {str(reason): int(n) for reason, n in sorted(reasons.items())},
         "late_share": late_share(reading.county, name),
     }
@@ -465,6 +483,13 @@ def _finding_lines(summary: dict[str, Any], lang: Language) -> list[str]:
         lines.append(text("data.quality.totals", lang, n=totals["compared"], k=totals["differ"]))
     if summary["business_twice"]["households"]:
         lines.append(text("data.quality.business_twice", lang, n=summary["business_twice"]["households"]))
+    equal = summary["equal_rows"]
+    if equal["rows"]:
+        lines.append(text("data.quality.equal_rows", lang, n=equal["rows"], k=equal["households"]))
+    if equal["whole_histories"]:
+        households = list(dict.fromkeys(one["household_id"] for one in equal["whole_histories"]))
+        listed = ", ".join(households[:_MOST_EXAMPLES])
+        lines.append(text("data.quality.whole_histories", lang, n=len(households), what=listed))
     if summary["suspects"]:
         listed = ", ".join(f"{reason} {n}" for reason, n in summary["suspects"].items())
         lines.append(text("data.quality.suspects", lang, what=listed))

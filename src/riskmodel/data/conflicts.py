@@ -1,8 +1,9 @@
 """Rows that are right by themselves and wrong together: duplicates, equal keys, unknown ids.
 
-Of rows that clash it is the one that became known later that goes (of one day, the later row). A choice
-that looked at anything recorded afterwards would let the future reach back. These checks run once over
-every table, so they are plain SQL: building the same through Ibis took longer than running it.
+Of rows that clash it is the one that became known later that goes; of two corrections of one day both go,
+because the order of rows says nothing. A choice that looked at anything recorded afterwards would let the
+future reach back. These checks run once over every table, so they are plain SQL: building the same through
+Ibis took longer than running it.
 
 Members who would be in two places at once.
 
@@ -28,11 +29,12 @@ import ibis
 import ibis.expr.types as ir
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from riskmodel.data import compiled
 from riskmodel.data.file_formats import ROW
 from riskmodel.data.parse import EXTRA
-from riskmodel.data.schema import canonical_schema, contract
+from riskmodel.data.schema import CODE_COLUMN, canonical_schema, contract
 
 FAULT_COLUMNS = ["row", "column", "reason", "other"]
 # Columns that name a row of another table, and that table.
@@ -55,14 +57,69 @@ def duplicate_rows(con: Any, table: str) -> pd.DataFrame:
 
 
 def duplicate_keys(con: Any, table: str) -> pd.DataFrame:
-    """Find rows with the key and the day of recording of an earlier one, but other content."""
+    """Find corrections of one key and one day of recording, all of them: none is the last."""
     key = contract().tables[table].key
     if key:
-        return _later_of(con, table, _listed([*key, "known_on"]), "true", key[0], "duplicate key")
+        return _all_of(con, table, _listed([*key, "known_on"]), "true", key[0])
     if "row_id" in canonical_schema(table):
         by, where = _listed(["row_id", "known_on"]), "row_id IS NOT NULL"
-        return _later_of(con, table, by, where, "row_id", "duplicate key")
+        return _all_of(con, table, by, where, "row_id")
     return fault_rows([], "", "")
+
+
+def duplicate_totals(con: Any, table: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Find totals of one household, kind and span that were recorded on one day.
+
+    Returns
+    -------
+    refused : DataFrame
+        Those of which no ``row_id`` is the largest: all of them.
+    replaced : DataFrame
+        The others, but for the one with the largest ``row_id``, which holds.
+    """
+    by = _listed(["household_id", CODE_COLUMN[table], "month_from", "month_to", "known_on"])
+    found = _all_of(con, table, by, "month_from < month_to", "month_from")
+    if found.empty:
+        return found, found
+    con.con.register("asked_", pa.table({"asked": pa.array(found["row"], pa.int64())}))
+    rows = con.con.execute(
+        f'SELECT {ROW} AS "row", row_id, {by} FROM "{table}" JOIN asked_ ON {ROW} = asked ORDER BY 1'
+    ).df()
+    con.con.unregister("asked_")
+    keys = [c for c in rows.columns if c not in ("row", "row_id")]
+    last: dict[int, int | None] = {}
+    for _, group in rows.groupby(keys, dropna=False):
+        winner = _largest(group)
+        last |= dict.fromkeys(group["row"], winner)
+    winners = found["row"].map(last)
+    refused = found[winners.isna()]
+    losing = winners.notna() & (winners != found["row"])
+    replaced = fault_rows(found["row"][losing], "row_id", "smaller row_id", winners[losing].astype("int64"))
+    return refused, replaced
+
+
+def _largest(group: pd.DataFrame) -> int | None:
+    """Return the row of the largest ``row_id``, by value where all are whole numbers; None where none is."""
+    if group["row_id"].isna().any():
+        return None
+    ids = group["row_id"].astype(str)
+    numbers = ids.str.fullmatch("[0-9]+").all()
+    ranks = [int(i) if numbers else i for i in ids]
+    top = [row for row, rank in zip(group["row"], ranks, strict=True) if rank == max(ranks)]
+    return int(top[0]) if len(top) == 1 else None
+
+
+def _all_of(con: Any, table: str, by: str, where: str, column: str) -> pd.DataFrame:
+    """Find all rows that agree in some columns, each with another one of them."""
+    twice = f'SELECT hash({by}) FROM "{table}" WHERE {where} GROUP BY 1 HAVING count(*) > 1'
+    found = con.raw_sql(
+        f"SELECT {ROW}, CASE WHEN {ROW} = first_ THEN last_ ELSE first_ END AS other_ FROM ("
+        f"SELECT {ROW}, min({ROW}) OVER (PARTITION BY {by}) AS first_, "
+        f"max({ROW}) OVER (PARTITION BY {by}) AS last_ "
+        f'FROM "{table}" WHERE {where} AND hash({by}) IN ({twice})) WHERE first_ < last_ ORDER BY 1'
+    )
+    columns = found.fetchnumpy()
+    return fault_rows(columns[ROW], column, "duplicate key", columns["other_"])
 
 
 def _later_of(con: Any, table: str, by: str, where: str, column: str, reason: str) -> pd.DataFrame:
@@ -76,23 +133,31 @@ def _later_of(con: Any, table: str, by: str, where: str, column: str, reason: st
     return fault_rows(columns[ROW], column, reason, columns["first_"])
 
 
-def unknown_ids(con: Any, table: str) -> pd.DataFrame:
-    """Find rows of households or members that have no usable row of their own."""
+def unknown_ids(con: Any, table: str, further: Iterable[str] = ()) -> pd.DataFrame:
+    """Find rows of households or members that have no usable row of their own.
+
+    ``further`` households are known all the same: their own rows were read and rejected.
+    """
     columns = canonical_schema(table)
     column = next((c for c in HOMES if c in columns), None)
     if column is None or HOMES[column] == table:
         return fault_rows([], "", "")
+    known = pa.table({"household_id": pa.array(sorted(set(further)), pa.string())})
+    con.con.register("known_", known)
+    also = "" if HOMES[column] != "households" else "UNION ALL SELECT household_id FROM known_"
     found = con.raw_sql(
-        f'SELECT {ROW} FROM "{table}" ANTI JOIN "{HOMES[column]}" USING ({column}) ORDER BY 1'
-    )
-    return fault_rows(found.fetchnumpy()[ROW], column, "unknown id")
+        f'SELECT {ROW} FROM "{table}" ANTI JOIN (SELECT "{column}" FROM "{HOMES[column]}" {also}) '
+        f"USING ({column}) ORDER BY 1"
+    ).fetchnumpy()
+    con.con.unregister("known_")
+    return fault_rows(found[ROW], column, "unknown id")
 
 
 def _listed(columns: Iterable[str]) -> str:
     return ", ".join(f'"{c}"' for c in columns)
 
 
-_STATE = [
+MEMBER_STATE = [
     *("birth_month", "sex", "relation", "schooling", "health", "disability_grade", "work_capacity"),
     *("insured", "hukou", "resident"),
 ]
@@ -147,9 +212,9 @@ def _pairs(t: ir.Table) -> ir.Table:
         until=replaced_on.coalesce(far),
     )
     rows = rows.filter((rows.n > 1) & (rows.begin < rows.end))
-    rows = rows.select(ROW, "member_id", "household_id", "known_on", "begin", "end", "until", *_STATE)
+    rows = rows.select(ROW, "member_id", "household_id", "known_on", "begin", "end", "until", *MEMBER_STATE)
     other = rows.view()
-    same_state = ibis.and_(*(rows[c].identical_to(other[c]) for c in _STATE))
+    same_state = ibis.and_(*(rows[c].identical_to(other[c]) for c in MEMBER_STATE))
     open_before = ibis.ifelse(rows.begin < other.begin, rows.end, other.end) == far
     handed_over = (rows.household_id == other.household_id) & open_before & ~same_state
     clash = [
@@ -173,7 +238,7 @@ def _stays(rows: pd.DataFrame) -> list[Stay]:
             household=row["household_id"],
             begin=_day(row["valid_from"], dt.date.min),
             end=_day(row["valid_to"], dt.date.max),
-            state=tuple(None if pd.isna(row[c]) else row[c] for c in _STATE),
+            state=tuple(None if pd.isna(row[c]) else row[c] for c in MEMBER_STATE),
         )
         for row in rows.to_dict("records")
     ]

@@ -51,6 +51,11 @@ class County:
         What ``about.yaml`` says of the county as a whole.
     rejected
         Rows kept out, whole, with ``file``, ``row``, ``column``, ``reason``.
+    cells
+        Optional cells that could not be read and are null, with ``file``, ``sheet``, ``row``, ``column``,
+        ``text``, ``reason``.
+    losses
+        Whose rows were kept out, and whose cells could not be read, see `riskmodel.data.off_record`.
     notes
         What was said once while reading (absent tables, findings).
     """
@@ -59,6 +64,8 @@ class County:
     tables: Mapping[str, ibis.Table]
     about: About = field(default_factory=About)
     rejected: pd.DataFrame = field(default_factory=pd.DataFrame)
+    cells: pd.DataFrame = field(default_factory=pd.DataFrame)
+    losses: pd.DataFrame = field(default_factory=pd.DataFrame)
     notes: tuple[str, ...] = ()
     _kept: dict[Hashable, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
@@ -122,7 +129,8 @@ class County:
         mapping
             ``corrected.T`` (T can hold corrected rows), ``versions.households`` and ``versions.members``
             (one of them has several rows), ``spans.T`` (T has totals over several months), ``early.T`` (T has
-            rows recorded before their household was), ``business_net``.
+            rows recorded before their household was), ``stateless.households`` (one is known by its number
+            alone), ``business_net``.
         """
         found = compiled.fetch_arrow(compiled.Columns(self.con, self.tables), _kinds_of_rows).to_pylist()[0]
         return {kind: bool(there) for kind, there in found.items()}  # null: there is no row
@@ -231,6 +239,8 @@ def _kinds_of_rows(county: Shape) -> ibis.Table:
         if "household_id" in t.columns and name not in ("households", *SPAN_TABLES):
             early = t.inner_join(since, "household_id")
             out[f"early.{name}"] = early.agg(held=(early.known_on < early.since).any())
+    # Of them nothing is known but that they are there; a registration is required of every row that is read.
+    out["stateless.households"] = households.agg(held=households.registration.isnull().any())
     income = county.table("income")
     out["business_net"] = income.agg(held=(income.source == "business_net").any())
     return DummyTable({kind: t.held.as_scalar().op() for kind, t in out.items()}).to_expr()

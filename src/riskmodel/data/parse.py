@@ -164,13 +164,23 @@ class ParsedTable:
                 compiled.Columns(self.con), _good, *self.declared, name=name, temporary=False, **self.inputs
             )
 
-    def faults(self) -> pd.DataFrame:
-        """Return every fault of a cell or a row."""
+    def faults(self) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """Return every fault for which a row is kept out, and what can still be read of those rows."""
+        found = self._fetch(_bad)
+        return _faults(found, _WHY), _parts(found)
+
+    def parts_of_rows_with_errors(self) -> pd.DataFrame:
+        """Return what can be read of the rows that the file format spoils."""
+        return _parts(self._fetch(_rows_with_errors))
+
+    def unread_cells(self) -> pd.DataFrame:
+        """Return the optional cells that cannot be read, of rows that are used: ``row, column, reason``."""
+        _, _, _, _, can_lose = self.declared
+        return _faults(self._fetch(_unread) if can_lose else pd.DataFrame({ROW: []}), _LOST)
+
+    def _fetch(self, query: compiled.Build) -> pd.DataFrame:
         with unfused_selects():
-            found = compiled.fetch_frame(compiled.Columns(self.con), _bad, *self.declared, **self.inputs)
-        frame = found.melt(id_vars=ROW, var_name="column", value_name="reason")
-        frame = frame.dropna(subset="reason").rename(columns={ROW: "row"})
-        return frame.assign(other=pd.array([pd.NA] * len(frame), dtype="Int64"))
+            return compiled.fetch_frame(compiled.Columns(self.con), query, *self.declared, **self.inputs)
 
 
 def parse_table(con: Any, raw: RawTable, about: About) -> ParsedTable:
@@ -186,18 +196,78 @@ def parse_table(con: Any, raw: RawTable, about: About) -> ParsedTable:
         )
         inputs[f"{_LOOKUP}{name}"] = lookup
     dated = About(snapshot_on=about.snapshot_on, entry_lag_months=about.entry_lag_months)
-    return ParsedTable(con, (raw.table, dict(raw.at), tuple(raw.others), dated), inputs)
+    can_lose = _can_lose(raw, inputs)
+    return ParsedTable(con, (raw.table, dict(raw.at), tuple(raw.others), dated, can_lose), inputs)
+
+
+def needed_columns(table: str) -> set[str]:
+    """Return the columns of which an unreadable cell takes its whole row: keys, and what is required.
+
+    A ``row_id`` is a key: without it a correction would count beside what it corrects.
+    """
+    spec = contract().tables[table]
+    months = {"month", "month_from", "month_to"} if table in SPAN_TABLES else set()
+    return {n for n, c in spec.columns.items() if c.required} | {*spec.key, "row_id"} | months
+
+
+def _can_lose(raw: RawTable, inputs: Mapping[str, compiled.Input]) -> tuple[str, ...]:
+    """Return the optional columns in which a cell may be unreadable."""
+    out = []
+    for name in sorted(raw.at.keys() - needed_columns(raw.table)):
+        if f"{_LOOKUP}{name}" not in inputs:
+            out.append(name)  # which of their cells cannot be read is found row by row
+        elif isinstance(lookup := inputs[f"{_LOOKUP}{name}"], pa.Table):
+            out += [name] if lookup[f"f_{name}"].null_count < lookup.num_rows else []
+    return tuple(out)
+
+
+_WHY, _LOST, _PART = "why_", "lost_", "part_"
+# What is asked of a row that is kept out: whose it is, which span it speaks of, when it was recorded.
+_PARTS = (
+    "household_id", "member_id", "row_id", "month_from", "month_to", "valid_from", "township", "village",
+)  # fmt: skip
+
+
+def _flags(rows: ir.Table, prefix: str) -> list[str]:
+    return [c for c in rows.columns if c.startswith(prefix)]
 
 
 def _good(county: compiled.Shape, *declared: Any, **inputs: Any) -> ir.Table:
-    rows, reasons = _parsed(*declared, **inputs)
-    return rows.filter([rows[why].isnull() for why in reasons.values()]).drop(*reasons.values())
+    rows = _parsed(*declared, **inputs)
+    sound = rows.filter([rows[why].isnull() for why in _flags(rows, _WHY)])
+    return sound.drop(*_flags(rows, _WHY), *_flags(rows, _LOST), *_flags(rows, _PART))
 
 
 def _bad(county: compiled.Shape, *declared: Any, **inputs: Any) -> ir.Table:
-    rows, reasons = _parsed(*declared, **inputs)
-    bad = ibis.or_(*(rows[why].notnull() for why in reasons.values()))
-    return rows.filter(bad).select(ROW, **{c: rows[why] for c, why in reasons.items()})
+    rows = _parsed(*declared, **inputs)
+    bad = ibis.or_(*(rows[why].notnull() for why in _flags(rows, _WHY)))
+    return rows.filter(bad).select(ROW, *_flags(rows, _WHY), *_flags(rows, _PART))
+
+
+def _unread(county: compiled.Shape, *declared: Any, **inputs: Any) -> ir.Table:
+    rows = _parsed(*declared, **inputs)
+    rows = rows.filter([rows[why].isnull() for why in _flags(rows, _WHY)])
+    lost = ibis.or_(*(rows[why].notnull() for why in _flags(rows, _LOST)))
+    return rows.filter(lost).select(ROW, *_flags(rows, _LOST))
+
+
+def _rows_with_errors(county: compiled.Shape, *declared: Any, **inputs: Any) -> ir.Table:
+    spoiled = inputs["rows"].semi_join(inputs["faulty"], [(ROW, "faulty_")])
+    rows = _parsed(*declared, **{**inputs, "rows": spoiled, "faulty": None})
+    return rows.select(ROW, *_flags(rows, _PART))
+
+
+def _faults(result: pd.DataFrame, prefix: str) -> pd.DataFrame:
+    """Return ``row, column, reason, other`` of every flag that is set."""
+    flags = {c: c.removeprefix(prefix) for c in result.columns if c.startswith(prefix)}
+    frame = result[[ROW, *flags]].rename(columns={ROW: "row", **flags})
+    frame = frame.melt(id_vars="row", var_name="column", value_name="reason").dropna(subset="reason")
+    return frame.assign(other=pd.array([pd.NA] * len(frame), dtype="Int64"))
+
+
+def _parts(result: pd.DataFrame) -> pd.DataFrame:
+    parts = {c: c.removeprefix(_PART) for c in result.columns if c.startswith(_PART)}
+    return result[[ROW, *parts]].rename(columns={ROW: "row", **parts})
 
 
 def _parsed(
@@ -205,15 +275,22 @@ def _parsed(
     at: Mapping[str, str],
     others: tuple[str, ...],
     about: About,
+    can_lose: tuple[str, ...],
     rows: ir.Table,
     faulty: ir.Table | None,
     **lookups: ir.Table | None,
-) -> tuple[ir.Table, dict[str, str]]:
-    """Return the parsed rows, and the columns that hold the reason why a column has no value that holds."""
+) -> ir.Table:
+    """Return the parsed rows with why a row is kept out, which cells are lost, and what else was read."""
     raw = RawTable(table, "", rows, dict.fromkeys((*at.values(), *others), ""), at)
     rows, cells = _cells(raw, _sound(rows, faulty), lookups)
     values = {name: cell.value for name, cell in cells.items()}
-    reasons = {name: cell.reason for name, cell in cells.items()}
+    needed = needed_columns(table)
+    reasons = {name: cell.reason for name, cell in cells.items() if name in needed}
+    lost = {name: cells[name].reason for name in can_lose}
+    for name, reason in lost.items():
+        if f"{_LOOKUP}{name}" not in lookups:
+            values[name] = ibis.ifelse(reason.isnull(), values[name], ibis.null(values[name].type()))
+    reasons |= dict.fromkeys({"valid_to", RECORDED} & cells.keys(), ibis.null("string"))
     if raw.table in SPAN_TABLES:
         _span(raw, values, reasons)
     for name, column in contract().tables[raw.table].columns.items():
@@ -221,13 +298,21 @@ def _parsed(
             missing = ibis.ifelse(values[name].isnull(), "missing value", ibis.null("string"))
             reasons[name] = ibis.coalesce(reasons[name], missing)
     values["known_on"] = known_on(raw.table, values, about)
-    _across(raw.table, values, reasons)
+    _across(raw.table, values, reasons, lost)
     schema = canonical_schema(raw.table)
     out = {name: values[name].cast(kind) for name, kind in schema.items()}
-    why = {name: f"why_{name}" for name in reasons}
-    flags = {why[name]: reason for name, reason in reasons.items()}
-    extra = {EXTRA: _extra(raw, rows, values[RECORDED])}
-    return rows.select(rows[ROW], **out, **extra, **flags), why
+    flags = {f"{_WHY}{name}": reason for name, reason in reasons.items()}
+    flags |= {f"{_LOST}{name}": reason for name, reason in lost.items()}
+    nothing = {name: cells[name].reason for name in _PARTS if name in needed and name in cells}
+    parts = {
+        f"{_PART}{name}": ibis.ifelse(nothing[name].isnull(), out[name], ibis.null(schema[name]))
+        if name in nothing
+        else out[name]
+        for name in _PARTS
+        if name in schema
+    } | {f"{_PART}{RECORDED}": values[RECORDED].cast("date")}
+    extra = {EXTRA: _extra(raw, rows, values[RECORDED], lost)}
+    return rows.select(rows[ROW], **out, **extra, **flags, **parts)
 
 
 def _columns(table: str) -> dict[str, Column]:
@@ -279,8 +364,8 @@ def _distinct(con: Any, cells: list[str], inputs: Mapping[str, compiled.Input]) 
 def _distinct_cells(
     county: compiled.Shape, cells: list[str], rows: ir.Table, faulty: ir.Table | None
 ) -> ir.Table:
-    sound = _sound(rows, faulty)
-    return sound.aggregate(**{c: sound[c].collect(distinct=True) for c in cells})
+    # Those of spoiled rows too: whose they are and of which month may still be read.
+    return rows.aggregate(**{c: rows[c].collect(distinct=True) for c in cells})
 
 
 def _lookup(
@@ -322,10 +407,16 @@ def _span(raw: RawTable, values: dict[str, ir.Value], reasons: dict[str, ir.Valu
     crossed = (first > last) | ((month < first) | (month > last)).fill_null(False)
     why = ibis.cases((unsaid, "missing value"), (crossed.fill_null(False), "impossible date"))
     reasons[first_column] = ibis.coalesce(reasons[first_column], why)
-    values["month_from"], values["month_to"] = first, last
+    # A span of which one month contradicts another cannot be read: it is not half of it that is off record.
+    no_span = crossed.fill_null(False)
+    values["month_from"], values["month_to"] = (
+        ibis.ifelse(no_span, ibis.null("int32"), end) for end in (first, last)
+    )
 
 
-def _across(table: str, values: dict[str, ir.Value], reasons: dict[str, ir.Value]) -> None:
+def _across(
+    table: str, values: dict[str, ir.Value], reasons: dict[str, ir.Value], lost: Mapping[str, ir.Value]
+) -> None:
     """Add the faults that show only between two columns of a row."""
     columns = contract().tables[table].columns
     if "valid_to" in columns:
@@ -337,14 +428,22 @@ def _across(table: str, values: dict[str, ir.Value], reasons: dict[str, ir.Value
             why = ibis.cases((born_later, "birth after death"), (ends_first, "impossible date"))
         reasons["valid_to"] = ibis.coalesce(reasons["valid_to"], why)
     if "valid_from" in columns:
-        dates_valid = reasons[RECORDED].isnull() & reasons["valid_from"].isnull()
-        nowhere = values["known_on"].isnull() & dates_valid
-        why = ibis.ifelse(nowhere, "no date known", ibis.null("string"))
-        reasons[RECORDED] = ibis.coalesce(reasons[RECORDED], why)
+        nowhere = values["known_on"].isnull() & reasons["valid_from"].isnull()
+        unread = [lost[RECORDED]] if RECORDED in lost else []
+        undated = ibis.coalesce(*unread, ibis.literal("no date known"))
+        reasons[RECORDED] = ibis.ifelse(nowhere, undated, ibis.null("string"))
 
 
-def _extra(raw: RawTable, rows: ir.Table, recorded: ir.Value) -> ir.Value:
+def _extra(raw: RawTable, rows: ir.Table, recorded: ir.Value, lost: Mapping[str, ir.Value]) -> ir.Value:
+    """Return a hash of what a row says outside the canonical columns; rows that differ in it are not equal.
+
+    That is what the contract does not know, and the text of cells that cannot be read.
+    """
     seed = recorded.notnull().cast("uint64")
-    if not raw.others:
+    texts = [
+        ibis.ifelse(reason.isnull(), ibis.null("string"), rows[raw.at[name]].cast("string"))
+        for name, reason in lost.items()
+    ]
+    if not raw.others and not texts:
         return seed
-    return row_hash(seed, *(rows[c] for c in raw.others))
+    return row_hash(seed, *(rows[c] for c in raw.others), *texts)

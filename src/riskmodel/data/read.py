@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ import pyarrow as pa
 from riskmodel.data.conflicts import (
     duplicate_keys,
     duplicate_rows,
+    duplicate_totals,
     fault_rows,
     overlapping_stays,
     unknown_ids,
@@ -29,12 +30,23 @@ from riskmodel.data.conflicts import (
 from riskmodel.data.county import County
 from riskmodel.data.file_formats import ROW
 from riskmodel.data.links import IDENTITY, Links, identity_table, stored_links
+from riskmodel.data.off_record import (
+    DOUBTS,
+    UNRECORDED,
+    counted_once,
+    effects_of,
+    households_without_state,
+    rejected_parts,
+    withdraw_rows,
+)
 from riskmodel.data.parse import EXTRA, parse_table
 from riskmodel.data.personal import pseudonymise_table as keyed
 from riskmodel.data.personal import refuse_personal_data, secret_key
 from riskmodel.data.plausibility import beyond_records, coverage_notices, implausible_rows
 from riskmodel.data.records_end import last_month_of_records
+from riskmodel.data.rejected import rejected_rows, unread_cells
 from riskmodel.data.schema import (
+    SPAN_TABLES,
     About,
     canonical_schema,
     codes,
@@ -46,118 +58,8 @@ from riskmodel.data.schema import (
 from riskmodel.data.sources import RawTable, Source, find_sources, open_raw_table
 from riskmodel.data.values import FIRST_YEAR, LAST_YEAR
 from riskmodel.errors import InputRefused, SpecError, nearest
-from riskmodel.i18n import Message, both, section
-from riskmodel.io import first_line, parse_spec, read_yaml, write_csv
-
-REJECTED_FILE = "rejected.csv"
-WHOLE_ROW = "*"  # stands for a column where no single one is to blame
-COLUMNS = ["file", "row", "column", "reason", "detail"]
-_DATES = {"date": "2021-05-31", "month": "2021-05", "year": "2021"}
-_MOST_ALLOWED = 20
-
-
-def rejected_rows(raw: RawTable, faults: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows of one file that are kept out, each once."""
-    if faults.empty:
-        return pd.DataFrame(columns=COLUMNS)
-    wanted = ibis.memtable(pa.table({"wanted_": pa.array(sorted(set(faults["row"])), pa.int64())}))
-    found = raw.rows.semi_join(wanted, raw.rows[ROW] == wanted.wanted_).order_by(ROW)
-    texts = found.select(row=found[ROW], **{c: found[c].cast("string") for c in raw.headers})
-    cells = texts.to_pandas().set_index("row")
-    described = _fault_texts(raw, faults, cells)
-    own = cells.rename(columns=_free_names(raw.headers.values(), raw.headers))
-    out = described.join(own, how="left").reset_index().assign(file=raw.file)
-    return out[[*COLUMNS, *own.columns]]
-
-
-def _fault_texts(raw: RawTable, faults: pd.DataFrame, cells: pd.DataFrame) -> pd.DataFrame:
-    """Return ``column, reason, detail`` of each row, several faults joined."""
-    place = {name: position for position, name in enumerate(contract().tables[raw.table].columns)}
-    ordered = faults.assign(place=faults["column"].map(place).fillna(-1))
-    ordered = ordered.drop_duplicates(["row", "column", "reason"]).sort_values(
-        ["row", "place"], kind="stable"
-    )
-    parts = []
-    for (column, reason), some in ordered.groupby(["column", "reason"], sort=False):
-        column, reason = str(column), str(reason)
-        cell = raw.at.get(column)
-        given = cells[cell].reindex(some["row"]).fillna("").array if cell else ""
-        header = raw.headers[cell] if cell else column or WHOLE_ROW
-        part = _explain(some.assign(given=given), reason, _allowed(raw.table, column, reason))
-        parts.append(part.assign(column=header))
-    described = pd.concat(parts).sort_values(["row", "place"], kind="stable")
-    several = described["row"].duplicated(keep=False)
-    texts = ["column", "reason", "detail"]
-    joined = described[several].groupby("row")[texts].agg("; ".join)
-    return pd.concat([described[~several].set_index("row")[texts], joined]).sort_index()
-
-
-def _explain(some: pd.DataFrame, reason: str, allowed: str) -> pd.DataFrame:
-    """Attach the sentence of a reason, made once for each distinct cell."""
-    keys = ["given", "other"]
-    distinct = some[keys].drop_duplicates()
-    others = distinct["other"].astype("string").fillna("")
-    sentences = [_detail(reason, repr(g), allowed, o) for g, o in zip(distinct["given"], others, strict=True)]
-    return some.merge(distinct.assign(detail=sentences), on=keys, how="left")
-
-
-def _detail(reason: str, given: str, allowed: str, other: str) -> str:
-    words = both(f"data.reasons.{reason}", given=given, allowed=allowed, other=other)
-    return f"{words['zh']} / {words['en']}"
-
-
-def _allowed(table: str, column: str, reason: str) -> str:
-    """Return what may stand in a column, for the sentence of a reason."""
-    if reason == "unknown id":
-        home = "members" if column == "member_id" else "households"
-        return f"{home} {contract().tables[home].zh}"
-    columns = contract().tables[table].columns
-    kind = columns[column].type if column in columns else "date"
-    if reason == "unparsable date":
-        return _DATES.get(kind, _DATES["date"])
-    if reason != "unknown code":
-        return ""
-    if kind == "bool":
-        return "是 True 1, 否 False 0"
-    if kind == "grade":
-        return "0–4"
-    words = [f"{code} {zh}" for code, zh in codes(table, column).items()]
-    return ", ".join(words[:_MOST_ALLOWED])
-
-
-def _free_names(headers: Iterable[str], cells: Iterable[str]) -> dict[str, str]:
-    """Name the row's own cells by their headers, kept apart from our columns and from one another."""
-    names: dict[str, str] = {}
-    taken = set(COLUMNS)
-    for cell, header in zip(cells, headers, strict=True):
-        name = header or "(no header)"
-        while name in taken:
-            name += " (source)"
-        taken.add(name)
-        names[cell] = name
-    return names
-
-
-def write_rejected(rejected: pd.DataFrame, folder: str | Path) -> Path:
-    """Write ``rejected.csv`` (UTF-8 with BOM, so that Excel shows the Chinese) into a folder.
-
-    The cells are written as they came: the contract wants them whole and unchanged.
-
-    Parameters
-    ----------
-    rejected
-        ``County.rejected``.
-    folder
-        Made if it is not there.
-
-    Returns
-    -------
-    Path
-        The file; it has only a header where nothing was kept out.
-    """
-    frame = rejected if len(rejected.columns) else pd.DataFrame(columns=COLUMNS)
-    return write_csv(frame, Path(folder) / REJECTED_FILE)
-
+from riskmodel.i18n import Message, section
+from riskmodel.io import first_line, parse_spec, read_yaml
 
 MAX_REJECTED = 0.05
 _RANGES = {
@@ -182,8 +84,14 @@ class TableRead:
     raw: RawTable
     n_read: int
     rows: ir.Table
-    faults: list[pd.DataFrame] = field(default_factory=list)
     kept_out: pd.DataFrame = field(default_factory=lambda: fault_rows([], "", ""))
+    # Optional cells that cannot be read, of rows that are used: ``row, column, reason``.
+    cells: pd.DataFrame = field(default_factory=lambda: fault_rows([], "", ""))
+    # What can be read of rows that are kept out before they come into the table.
+    parts: list[pd.DataFrame] = field(default_factory=list)
+    # Stays of members that count only from a later day on: until then persons are unknown.
+    waiting: pd.DataFrame | None = None
+    n_equal: int = 0
 
     @property
     def n_rejected(self) -> int:
@@ -192,8 +100,11 @@ class TableRead:
 
     @property
     def share_rejected(self) -> float:
-        """Rows kept out as a share of the rows read, 0 where none was read."""
-        return self.n_rejected / self.n_read if self.n_read else 0.0
+        """Rows that cannot be used as a share of the rows read, 0 where none was read.
+
+        Rows equal to another that is counted are not among them.
+        """
+        return (self.n_rejected - self.n_equal) / self.n_read if self.n_read else 0.0
 
 
 @dataclass(frozen=True)
@@ -230,7 +141,8 @@ def read_county(
     Returns
     -------
     County
-        ``rejected`` holds the rows kept out, ``notes`` what is said once.
+        ``rejected`` holds the rows kept out, ``cells`` the optional cells that could not be read, ``notes``
+        what is said once.
 
     Raises
     ------
@@ -255,7 +167,8 @@ def refusals(reading: Reading, max_rejected: float) -> list[str]:
             reasons = table.kept_out["reason"].value_counts()
             most = ", ".join(f"{reason} {n}" for reason, n in reasons.head(3).items())
             out.append(
-                f"{table.raw.file}: {table.n_rejected} of {table.n_read} rows cannot be used ({most}), more "
+                f"{table.raw.file}: {table.n_rejected - table.n_equal} of {table.n_read} rows cannot be used "
+                f"({most}), more "
                 f"than {max_rejected:.0%}; mend them (rejected.csv lists them) or raise --max-rejected"
             )
         elif name in contract().required and table.n_read == 0:
@@ -285,8 +198,11 @@ def read_tables(
             tables[source.table] = read_one
         elif source.table in contract().required:
             raise InputRefused(f"{source.file}: the file is empty; the table {source.table} is required")
+    # A household is known by its number although its own row was rejected.
+    parts = rejected_parts(con, tables["households"], about)
+    known = households_without_state(con, parts)["household_id"]
     for name, table in tables.items():
-        _keep_out(con, table, unknown_ids(con, name))
+        _keep_out(con, table, unknown_ids(con, name, known))
     notices += _within_records(con, tables, about)
     return _finish(con, tables, about, notices)
 
@@ -345,20 +261,29 @@ def _read_one(
         notices += further
     parsed = parse_table(con, raw, about)
     rows = parsed.store(source.table)
-    table = TableRead(raw, n_read=_count(con, raw.rows), rows=rows)
+    table = TableRead(raw, n_read=_count(con, raw.rows), rows=rows, cells=parsed.unread_cells())
     _note(table, pd.DataFrame(raw.faults, columns=["row", "column", "reason"]))
+    if raw.faults:
+        table.parts.append(parsed.parts_of_rows_with_errors())
     if _count(con, rows) + table.n_rejected < table.n_read:
-        _note(table, parsed.faults())
+        faults, parts = parsed.faults()
+        _note(table, faults)
+        table.parts.append(parts)
     faults, further = implausible_rows(con, source.table, raw.at)
     notices += further
     _keep_out(con, table, faults)
     _keep_out(con, table, duplicate_rows(con, source.table))
+    if source.table in SPAN_TABLES and len(table.kept_out):
+        table.n_equal = int(counted_once(rejected_parts(con, table, about)).sum())
     _keep_out(con, table, duplicate_keys(con, source.table))
+    if source.table in SPAN_TABLES:
+        for faults in duplicate_totals(con, source.table):
+            _keep_out(con, table, faults)
     if source.table == "members":
         faults, later = overlapping_stays(con)
         _keep_out(con, table, faults)
         if len(later):
-            _defer(con, source.table, later)
+            table.waiting = _defer(con, source.table, later)
             notices.append(Message("data.notices.deferred rows", {"table": source.table, "n": len(later)}))
     return table, notices
 
@@ -380,20 +305,27 @@ def _keep_out(con: Any, table: TableRead, faults: pd.DataFrame) -> None:
         return
     _note(table, faults)
     con.con.register("out_", pa.table({"row": pa.array(sorted(set(faults["row"])), pa.int64())}))
-    con.raw_sql(f'DELETE FROM "{table.raw.table}" WHERE {ROW} IN (SELECT row FROM out_)')
+    withdraw_rows(con, table.raw.table, "SELECT row FROM out_")
     con.con.unregister("out_")
 
 
-def _defer(con: Any, name: str, later: pd.DataFrame) -> None:
+def _defer(con: Any, name: str, later: pd.DataFrame) -> pd.DataFrame:
+    """Let rows count only from a later day; return whose they are, and from when until when they wait."""
     con.con.register("later_", pa.Table.from_pandas(later, preserve_index=False))
+    waiting = con.con.execute(
+        "SELECT t.household_id, t.member_id, t.valid_from, t.known_on, l.known_on AS until "
+        f'FROM "{name}" t JOIN later_ l ON t.{ROW} = l.row'
+    ).df()
     con.raw_sql(f'UPDATE "{name}" AS t SET known_on = l.known_on FROM later_ AS l WHERE t.{ROW} = l.row')
     con.con.unregister("later_")
+    return waiting
 
 
 def _finish(con: Any, tables: dict[str, TableRead], about: About, notices: list[Message]) -> Reading:
     """Strip what only reading needed, look at the result once more, and say what is absent."""
-    parts = [rejected_rows(t.raw, t.kept_out) for t in tables.values()]
-    rejected = pd.concat([p for p in parts if len(p)] or parts[:1], ignore_index=True)
+    rejected = _joined([rejected_rows(t.raw, t.kept_out) for t in tables.values()])
+    cells = _joined([unread_cells(t.raw, t.cells) for t in tables.values()])
+    effects = effects_of(con, tables, about)
     for name, table in tables.items():
         con.raw_sql(f'ALTER TABLE "{name}" DROP COLUMN {ROW}')
         con.raw_sql(f'ALTER TABLE "{name}" DROP COLUMN {EXTRA}')
@@ -402,9 +334,15 @@ def _finish(con: Any, tables: dict[str, TableRead], about: About, notices: list[
         if table.n_rejected:
             places = {"file": table.raw.file, "n": table.n_read, "what": table.n_rejected}
             notices.append(Message("data.notices.rejected rows", places))
+        if len(table.cells):
+            places = {"file": table.raw.file, "n": len(table.cells), "what": _counted(table)}
+            notices.append(Message("data.notices.unread cells", places))
     notices += [_absent(name) for name in section("data.without") if name not in tables]
     _clean_up(con)
+    effects.store(con)
     held = {name: table.rows for name, table in tables.items()}
+    made = {UNRECORDED: effects.unrecorded, DOUBTS: effects.doubts}
+    held |= {name: con.table(name) for name, rows in made.items() if len(rows)}
     if "household_links" in held:
         held[IDENTITY] = identity_table(con, held["household_links"])
     county = County(
@@ -412,9 +350,21 @@ def _finish(con: Any, tables: dict[str, TableRead], about: About, notices: list[
         tables=held,
         about=about,
         rejected=rejected,
+        cells=cells,
+        losses=effects.losses,
         notes=tuple(notice.text("en") for notice in notices),
     )
     return Reading(county, tables, tuple(notices))
+
+
+def _joined(parts: list[pd.DataFrame]) -> pd.DataFrame:
+    return pd.concat([p for p in parts if len(p)] or parts[:1], ignore_index=True)
+
+
+def _counted(table: TableRead) -> str:
+    """Return the headers of a file's unreadable cells with their numbers."""
+    counts = table.cells["column"].value_counts().sort_index()
+    return ", ".join(f"{table.raw.headers[table.raw.at[str(c)]]} {n}" for c, n in counts.items())
 
 
 def verify_table(con: Any, name: str, rows: ir.Table) -> None:
@@ -433,7 +383,8 @@ def verify_table(con: Any, name: str, rows: ir.Table) -> None:
 def _violation(table: str, column: str) -> str:
     """Return the SQL condition of cells that the contract does not allow in a column."""
     spec = contract().tables[table].columns.get(column)
-    required = column in ("month_from", "month_to", "known_on") or (spec is not None and spec.required)
+    spans = column in ("month_from", "month_to") and table in SPAN_TABLES
+    required = spans or column == "known_on" or (spec is not None and spec.required)
     out = [f'"{column}" IS NULL'] if required else []
     if spec is not None and spec.type == "code":
         allowed = ", ".join(f"'{code}'" for code in codes(table, column))

@@ -48,6 +48,7 @@ _IBIS_TYPES: dict[str, types.DataType] = {
 }
 SPAN_TABLES = ("income", "spending")
 TIME_ZONE = "Asia/Shanghai"  # of the dates of instants, where about.yaml names no other
+CODE_COLUMN = {"income": "source", "spending": "category"}  # what an amount is for
 
 
 class Column(Spec):
@@ -304,7 +305,8 @@ def own_date(table: str, values: Mapping[str, ir.Value], entry_lag_months: int =
     if spec.event_date == "month":
         return month_end_column(values["month"])
     if "month_to" in spec.columns:
-        return month_end_column(values["month_to"])
+        # A span that is not given is all there ever was.
+        return ibis.coalesce(month_end_column(values["month_to"]), ibis.date(ALWAYS))
     if spec.event_date or "valid_from" in spec.columns:
         return values[spec.event_date or "valid_from"]
     if "year" in spec.columns:

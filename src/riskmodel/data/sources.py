@@ -23,7 +23,8 @@ from riskmodel.io import first_line
 FORMATS = (".parquet", ".csv", ".xlsx")
 DUCKDB = (".duckdb", ".ddb", ".db")
 # Written beside the tables by this package or by hand; none of them is a table.
-_OURS = {"about.yaml", "about.yml", "truth.parquet", "rejected.csv", "quality.json", "quality.md"}
+_OURS = {"about.yaml", "about.yml", "truth.parquet", "rejected.csv", "cells.csv", "equal_rows.csv"}
+_OURS |= {"dropped.csv", "quality.json", "quality.md"}
 
 
 @dataclass(frozen=True)
@@ -38,8 +39,14 @@ class Source:
     @property
     def file(self) -> str:
         """The name that is shown to people."""
-        inside = self.inside if isinstance(self.inside, str) else getattr(self.inside, "title", None)
+        inside = self.sheet
         return f"{self.path.name}:{inside}" if inside and inside != self.path.stem else self.path.name
+
+    @property
+    def sheet(self) -> str:
+        """The sheet of a workbook, or the table of a DuckDB file; empty for a file that holds one table."""
+        inside = self.inside if isinstance(self.inside, str) else getattr(self.inside, "title", None)
+        return inside or ""
 
 
 def table_of(name: str) -> str | None:
@@ -170,6 +177,8 @@ class RawTable:
         Column of the contract to ``c0, c1, …``.
     faults
         ``(row, header, reason)`` of rows that the file format spoils.
+    sheet
+        Of a workbook, or the table of a DuckDB file; empty for a file that holds one table.
     """
 
     table: str
@@ -178,6 +187,7 @@ class RawTable:
     headers: Mapping[str, str]
     at: Mapping[str, str]
     faults: list[tuple[int, str, str]] = field(default_factory=list)
+    sheet: str = ""
 
     @property
     def others(self) -> list[str]:
@@ -234,6 +244,7 @@ def open_raw_table(con: Any, source: Source, zone: str = TIME_ZONE) -> tuple[Raw
         headers={f"c{i}": header for i, header in enumerate(headers)},
         at=at,
         faults=loaded.faults if loaded else [],
+        sheet=source.sheet,
     )
     unread = [raw.headers[c] for c in raw.others if raw.headers[c]]
     notices = list(loaded.notices) if loaded else []

@@ -133,6 +133,10 @@ class IncomeAccounts:
             doubts["tilings_differ"] = differs & self.period.by_totals
         if self.asked.follows_lag:
             doubts["maybe_stopped"] = stopped(known.on, known.panel, known.places, known.totals, known.tables)
+        for doubt in sorted(set(known.doubts.doubt)):
+            mask = doubts.get(doubt, np.zeros(known.households, bool)).copy()
+            mask[known.doubts.household[known.doubts.doubt == doubt]] = True
+            doubts[doubt] = mask
         return doubts
 
     def _person_days(self) -> list[np.ndarray]:

@@ -37,8 +37,10 @@ from riskmodel.households.panel import (
 )
 from riskmodel.households.point_in_time import Moment, last_complete_month
 from riskmodel.households.statements import (
+    Doubts,
     OffRecord,
     States,
+    read_doubts,
     read_off_record,
     read_statements,
     read_states,
@@ -67,6 +69,7 @@ class KnownRecords:
     places: Places
     on: OnRecord
     off: OffRecord
+    doubts: Doubts
     moment: Moment
     own_from: np.ndarray
     merged: Merged | None = None
@@ -212,6 +215,7 @@ def known_records(
     states = read_states(county, records)
     said = read_statements(county, records, states)
     off = read_off_record(county, records)
+    doubts = read_doubts(county, records)
     links = county_links(county)
     number = {str(name): i for i, name in enumerate(records.ids.to_pylist())} if links.rows else {}
     ordered = sorted(moments, key=lambda m: (m.known_by, m.as_of))
@@ -223,7 +227,9 @@ def known_records(
         day = day_number(moment.known_by)
         totals = {table: rows.known_at(day) for table, rows in records.totals.items()}
         through = None if said.through is not None else county.records_through(moment.as_of, moment.known_by)
-        raw = _Known(county, moment, panel, states, said.at(day, through), off.at(day), totals)
+        raw = _Known(
+            county, moment, panel, states, said.at(day, through), off.at(day), doubts.at(day), totals
+        )
         if not links.rows:
             everyone = np.arange(len(records.ids))
             yield raw.records(everyone, np.full(len(everyone), OPEN))
@@ -247,6 +253,7 @@ class _Known:
     states: States
     said: Statements
     off: OffRecord
+    doubts: Doubts
     totals: dict[str, Rows]
 
     def new_numbers(self, identity: Identity, number: dict[str, int]) -> frozenset[str]:
@@ -279,6 +286,7 @@ class _Known:
     def records(self, owner: np.ndarray, own_from: np.ndarray) -> KnownRecords:
         """Return what is on record when rows belong to their owners."""
         panel, totals, off, said = self.panel, self.totals, self.off, self.said
+        doubts = replace(self.doubts, household=owner[self.doubts.household])
         if (owner != np.arange(len(owner))).any() or (own_from > panel.first).any():
             panel = panel.joined(owner, own_from)
             totals = {table: _totals_of(rows, owner, own_from) for table, rows in totals.items()}
@@ -293,7 +301,7 @@ class _Known:
         own = panel.first + np.arange(panel.months) >= own_from[:, np.newaxis]
         for months in (*on.months.values(), *on.own.values()) if (own_from > OPEN).any() else ():
             months &= own
-        return KnownRecords(self.county, panel, totals, places, on, off, self.moment, own_from)
+        return KnownRecords(self.county, panel, totals, places, on, off, doubts, self.moment, own_from)
 
 
 def _owned(spans: Spans, owner: np.ndarray, own_from: np.ndarray) -> Spans:

@@ -197,6 +197,8 @@ def known_rows(county: Shape, name: str, clock: ibis.Table) -> ibis.Table:
     if _may_be_early(county, name):
         seen = _of_known_households(county, seen)
     rows = _last_recorded(county, name, seen)
+    if name == "households" and county.facts.get(STATELESS, False):
+        rows = _stated_if_any(rows)
     return _under_current_number(county, name, rows, clock) if county.has(IDENTITY) else rows
 
 
@@ -232,6 +234,17 @@ def _last_recorded(county: Shape, name: str, seen: ibis.Table) -> ibis.Table:
 
 
 STRIKING_OFF = ("removed", "label_withdrawn")
+STATELESS = "stateless.households"
+
+
+def _stated_if_any(rows: ibis.Table) -> ibis.Table:
+    """Leave out rows that say only that a household is there, where another row of it is known."""
+    stated = rows.registration.notnull()
+    any_stated = stated.any().over(group_by=["as_of", "household_id"])
+    rows = rows.mutate(_kept=stated | ~any_stated)
+    return rows.filter(rows._kept).drop("_kept")
+
+
 # What the known rows of a table say beside their own columns where numbers are joined.
 IDENTITY_COLUMNS = {
     "households": {"own_number": "boolean"},
@@ -436,6 +449,9 @@ def fingerprint(county: County, as_of: DateLike) -> str:
     return county.once(("fingerprint", day), lambda: _fingerprint(county, day))
 
 
+_ONLY_ROWS = ("recorded", "unrecorded", "doubts")
+
+
 def _fingerprint(county: County, day: dt.date) -> str:
     digest = hashlib.sha256()
     about = county.about
@@ -443,6 +459,10 @@ def _fingerprint(county: County, day: dt.date) -> str:
     for name in sorted(name for name in county.tables if name != IDENTITY):
         t = county.tables[name]
         rows = t.filter(t.known_on <= day)
+        if name in _ONLY_ROWS and rows.count().execute() == 0:
+            continue  # such a table says nothing by being there: one recorded later must not show
+        if "until" in t.columns:
+            rows = rows.mutate(until=ibis.ifelse(rows.until <= day, rows.until, ibis.null("date")))
         if _may_be_early(county, name):
             h = county.tables["households"]
             rows = rows.semi_join(h.filter(h.known_on <= day), "household_id")

@@ -28,10 +28,16 @@ class States:
     valid_from: np.ndarray  # days; −2^30 where open
     known: np.ndarray
     names: tuple[str, ...]
+    # Rows of households of which nothing could be read but the number: any other row replaces them.
+    stateless: np.ndarray
 
     def at(self, known_by: int, as_of: int, owner: np.ndarray, first: int, months: int) -> Places:
         """Return where households lived, month by month, as known at a day; ``owner`` joins numbers."""
         seen = np.flatnonzero(self.known <= known_by)
+        if self.stateless[seen].any():
+            stated = np.zeros(len(owner), bool)
+            stated[owner[self.household[seen[~self.stateless[seen]]]]] = True
+            seen = seen[~(self.stateless[seen] & stated[owner[self.household[seen]]])]
         # Of equal keys the one recorded last holds; of joined numbers that of the one in use.
         owned, households = owner[self.household], len(owner)
         order = seen[
@@ -77,11 +83,13 @@ def _read_states(county: County, records: Records) -> States:
         since = np.where(since == day_number(snapshot), -_FAR, since)
     known = _day_numbers(rows["known_on"], missing=_FAR)
     towns = tuple(str(n) for n in names)
-    return States(numbers.astype(np.int32), places.astype(np.int32), since, known, towns)
+    stateless = rows["registration"].is_null().to_numpy()
+    return States(numbers.astype(np.int32), places.astype(np.int32), since, known, towns, stateless)
 
 
 def _states(county: Shape) -> ir.Table:
-    return county.table("households").select("household_id", "township", "valid_from", "known_on")
+    t = county.table("households")
+    return t.select("household_id", "township", "registration", "valid_from", "known_on")
 
 
 def _day_numbers(column: pa.ChunkedArray, missing: int) -> np.ndarray:
@@ -157,7 +165,7 @@ def _read_off_record(county: County, records: Records) -> OffRecord:
     known = _numbers(rows["known_on"], _FAR)
     first = rows["month_from"].fillna(-_FAR).to_numpy(np.int64)
     last = rows["month_to"].fillna(_FAR).to_numpy(np.int64)
-    until = _replaced_on(county, rows, known)
+    until = np.minimum(_replaced_on(county, rows, known), _numbers(rows["until"], _FAR))
     for of, recorded in _recorded(county, records).items() if len(rows) else ():
         by_household = np.argsort(recorded.spans.household, kind="stable")
         households = recorded.spans.household[by_household]
@@ -219,7 +227,7 @@ def _members(county: Shape, wanted: ir.Table) -> ir.Table:
 
 _OFF = [
     "household_id", "of", "item", "why", "month_from", "month_to", "day_from", "day_to",
-    "row_id", "member_id", "known_on",
+    "row_id", "member_id", "known_on", "until",
 ]  # fmt: skip
 
 
@@ -231,6 +239,41 @@ def _numbered(rows: pd.DataFrame, records: Records) -> pd.DataFrame:
     """Add household numbers; rows of households that nobody knows are left out."""
     numbers = pd.Index(records.ids.to_pandas()).get_indexer(rows["household_id"])
     return rows.assign(household=numbers.astype(np.int32))[numbers >= 0].reset_index(drop=True)
+
+
+@dataclass(frozen=True)
+class Doubts:
+    """Doubts that reading left about households, with the days between which they stand."""
+
+    household: np.ndarray
+    doubt: np.ndarray
+    known: np.ndarray
+    until: np.ndarray
+
+    def at(self, day: int) -> Doubts:
+        """Return the doubts that stand at a day."""
+        mask = (self.known <= day) & (day < self.until)
+        return Doubts(self.household[mask], self.doubt[mask], self.known[mask], self.until[mask])
+
+
+def read_doubts(county: County, records: Records) -> Doubts:
+    """Return the doubts that reading left, read once for a county."""
+    return county.once("doubts", lambda: _read_doubts(county, records))
+
+
+def _read_doubts(county: County, records: Records) -> Doubts:
+    columns = ["household_id", "doubt", "known_on", "until"]
+    there = county.has("doubts")
+    rows = fetch_arrow(county, _doubts).to_pandas() if there else pd.DataFrame(columns=columns)
+    rows = _numbered(rows, records)
+    return Doubts(
+        rows["household"].to_numpy(np.int32), rows["doubt"].to_numpy(object),
+        _numbers(rows["known_on"], _FAR), _numbers(rows["until"], _FAR),
+    )  # fmt: skip
+
+
+def _doubts(county: Shape) -> ir.Table:
+    return county.table("doubts").select("household_id", "doubt", "known_on", "until")
 
 
 def _numbers(days: pd.Series, missing: int) -> np.ndarray:
