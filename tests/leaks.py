@@ -1,17 +1,19 @@
 """Proof against leaks: a county whose future is another one, and whose known rows are the same.
 
 Whatever is computed for an as-of date must come out the same from `another_future(county, as_of, seed)`:
-rows recorded after that date are changed, taken away or joined by new ones, in every table.
+rows recorded after that date are changed, taken away or joined by new ones, in every table; links between
+households, statements of what is on record, spans taken off record and households whose earlier rows had
+nobody to belong to are recorded then too.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pandas as pd
 
-from riskmodel.data import IDENTITY, About, County, from_frames
+from riskmodel.data import About, County, contract, from_frames
 from riskmodel.households import point_in_time
 
 # Decimals in the tables; frames are handed over with floats.
@@ -36,17 +38,63 @@ def another_future(county: County, as_of: str, seed: int) -> County:
     County
         Of the rows recorded later about a third are gone, a third have other values; as many new ones
         stand beside them, among them copies of known rows with other values, recorded the day after:
-        late reports and corrections.
+        late reports and corrections. Coverage rows, links and a household of whom only the other rows were
+        known before are added with the day after, too.
     """
     rng = np.random.default_rng(seed)
     day = pd.Timestamp(as_of)
-    frames = {name: _another(county.frame(name), day, rng) for name in sorted({*county.tables} - {IDENTITY})}
+    names = sorted(name for name in county.tables if not contract().tables[name].derived)
+    frames = {name: _another(county.frame(name), day, rng) for name in names}
+    _add_orphans(frames, day)
+    later = (day + pd.Timedelta(days=1)).date()
+    for name, rows in _statements(frames["households"]["household_id"].unique(), day, rng).items():
+        rows = rows.assign(recorded_on=later)
+        frames[name] = pd.concat([frames[name], rows], ignore_index=True) if name in frames else rows
     about = county.about.model_copy(update={"data_through": county.data_through})
     out = from_frames(frames, About(**about.model_dump()))
     assert point_in_time.fingerprint(out, as_of) == point_in_time.fingerprint(
         County(con=county.con, tables=county.tables, about=out.about), as_of
     ), "the helper must not touch what was known"
     return out
+
+
+def _add_orphans(frames: dict[str, pd.DataFrame], day: pd.Timestamp) -> None:
+    """Copy a household's known rows under a number whose own row comes the day after."""
+    ids = frames["households"]["household_id"]
+    if ids.empty:
+        return
+    one, later = ids.min(), (day + pd.Timedelta(days=1)).date()
+    for name, frame in list(frames.items()):
+        if "household_id" not in frame or ("member_id" in frame and name != "members"):
+            continue
+        copy = frame[frame["household_id"] == one].assign(household_id="orphan")
+        if "member_id" in copy:
+            copy["member_id"] = "orphan-" + copy["member_id"].astype(str)
+        if "row_id" in copy:
+            copy["row_id"] = ("orphan-" + copy["row_id"].astype(str)).where(copy["row_id"].notna())
+        if name == "households":
+            copy["recorded_on"] = later
+        frames[name] = pd.concat([frame, copy], ignore_index=True)
+
+
+def _statements(ids: Sequence[str], day: pd.Timestamp, rng: np.random.Generator) -> dict[str, pd.DataFrame]:
+    """Return links and coverage rows of some households, about months and days before ``day`` too."""
+    some = list(rng.permutation(sorted(ids))[:6])
+    this_month = day.year * 12 + day.month - 1
+    span = {"month_from": this_month - 17, "month_to": this_month - 1}
+    tables = [("income", some[:3]), ("spending", some[:2])]
+    recorded = [{"household_id": h, "of": of, **span} for of, households in tables for h in households]
+    off = [{"household_id": h, "of": "income", "why": "illegible", **span} for h in some[3:5]]
+    kinds = zip(("recode", "merge", "split"), some, strict=False)
+    links = [
+        {"old_id": old, "new_id": f"new-{old}", "kind": kind, "date": day - pd.Timedelta(days=200)}
+        for kind, old in kinds
+    ]
+    return {
+        "recorded": pd.DataFrame(recorded),
+        "unrecorded": pd.DataFrame(off, columns=["household_id", "of", "why", *span]),
+        "household_links": pd.DataFrame(links, columns=["old_id", "new_id", "kind", "date"]),
+    }
 
 
 def _another(frame: pd.DataFrame, day: pd.Timestamp, rng: np.random.Generator) -> pd.DataFrame:

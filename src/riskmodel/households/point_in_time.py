@@ -449,13 +449,20 @@ def fingerprint(county: County, as_of: DateLike) -> str:
     return county.once(("fingerprint", day), lambda: _fingerprint(county, day))
 
 
-_ONLY_ROWS = ("recorded", "unrecorded", "doubts")
+_ONLY_ROWS = ("recorded", "unrecorded", "doubts", "household_links")
+_DECIDES = ("coverage", "records_from", "max_lag_months", "recording_delay_days")
 
 
 def _fingerprint(county: County, day: dt.date) -> str:
     digest = hashlib.sha256()
     about = county.about
     digest.update(f"{about.entry_lag_months}|{about.income_is_net}".encode())
+    # What is said of the county as a whole counts where it is said, and data_through where it cuts.
+    said = about.model_dump(include=set(_DECIDES), exclude_defaults=True)
+    if about.data_through and about.data_through < day:
+        said["data_through"] = str(about.data_through)
+    if said:
+        digest.update(repr(sorted(said.items())).encode())
     for name in sorted(name for name in county.tables if name != IDENTITY):
         t = county.tables[name]
         rows = t.filter(t.known_on <= day)
