@@ -235,7 +235,8 @@ def _event_after(unit: Unit, period: Period, as_of: dt.date, coverage: Coverage)
     end, numbers = month_end(period.last), unit.pieces()
     days = [row["date"] for row in coverage.known.rows("risk_events") if row["household_id"] in numbers]
     for row in coverage.identity.member_rows(unit):
-        days += [row[column] for column in ("valid_from", "valid_to") if row.get(column)]
+        # "those of the old end at `date`": what the old number says of later is no change.
+        days += [row.get("valid_from") or dt.date.min, coverage.identity.end_of(row)]
     return any(end < day <= as_of for day in days)
 
 

@@ -188,10 +188,10 @@ class Identity:
 
     def _existed(self, unit: Unit, date: dt.date) -> bool:
         """Whether the new number of a merge is a household of before its date."""
-        # reading: a number exists before the merge if its first valid_from is, or else an amount of it.
-        first = self.first_valid(unit)
-        if first is not None:
-            return first < date
+        # reading: a number exists before the merge if its first valid_from is, or, missing, an amount of it.
+        days = [row.get("valid_from") for row in self.timeline_rows(unit)]
+        if days and None not in days:
+            return min(day for day in days if day is not None) < date
         return any(month_end(row["_first"]) < date for n in unit.pieces() for row in self.amounts(n))
 
     def _goes_on(self, parent: Unit, number: str, date: dt.date) -> bool:
@@ -276,12 +276,14 @@ class Identity:
     def first_valid(self, unit: Unit) -> dt.date | None:
         """The first ``valid_from``; None where it is open (missing, or equal to ``snapshot_on``)."""
         rows = self.timeline_rows(unit)
-        days = [row.get("valid_from") for row in rows]
-        if unit.parents:
-            days += [self.first_valid(parent) for parent in unit.parents]
-        snapshot = self.known.about.get("snapshot_on")
-        given = [day for day in days if day is not None and day != snapshot]
-        return min(given) if given and len(given) == len(days) else None
+        days = [row.get("valid_from") or dt.date.min for row in rows]
+        # "the first `valid_from`": where it is missing or equal to snapshot_on, it is open.
+        first = min(days, default=None)
+        if first is not None and first in (dt.date.min, self.known.about.get("snapshot_on")):
+            return None
+        firsts = [self.first_valid(parent) for parent in unit.parents]
+        given = [day for day in [first, *firsts] if day is not None]
+        return min(given) if given and None not in firsts else None
 
     def findings_of(self, unit: Unit) -> set[str]:
         return {text for text in self.findings if unit.pieces().keys() & set(text.split(": ")[1].split())}
@@ -313,17 +315,19 @@ class Identity:
     def _present(self, unit: Unit, day: dt.date) -> set[str]:
         return {row["member_id"] for row in self.member_rows(unit) if self.is_present(row, day)}
 
-    def is_present(self, row: Row, day: dt.date) -> bool:
-        valid_from = row.get("valid_from") or dt.date.min
-        begun = valid_from <= day
-        end = row.get("valid_to") or dt.date.max
+    def end_of(self, row: Row) -> dt.date:
+        """The day from which a member is not there."""
+        end: dt.date = row.get("valid_to") or dt.date.max
         old_ends = self.members_end.get(row["household_id"], dt.date.max)
         # reading: a row under the old number that begins on or after the date does not end at it.
-        if valid_from < old_ends:
-            end = min(end, old_ends)
+        begun = row.get("valid_from") or dt.date.min
+        return min(end, old_ends) if begun < old_ends else end
+
+    def is_present(self, row: Row, day: dt.date) -> bool:
+        begun = (row.get("valid_from") or dt.date.min) <= day
         # Nobody is present in a month before the birth month.
         birth = row.get("birth_month")
-        return begun and day < end and (not birth or month_number(birth) <= month_of(day))
+        return begun and day < self.end_of(row) and (not birth or month_number(birth) <= month_of(day))
 
     def persons(self, unit: Unit, day: dt.date) -> tuple[int | None, set[str]]:
         """The members present at a day, or None and the reasons why they are not known."""

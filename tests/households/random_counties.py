@@ -29,6 +29,7 @@ from .contract_reading_rows import (
 )
 
 TOWNS = ("east", "west", "north")
+LONG_AGO = dt.date(2015, 1, 1)
 FIRST, LAST = month_number("2018-01"), month_number("2021-12")
 NEEDED = {
     "members": ("member_id", "household_id", "birth_month"),
@@ -50,9 +51,9 @@ class RandomCounty:
     about: dict[str, Any]
 
 
-def random_county(seed: int, households: int = 36, links: bool = True) -> RandomCounty:
+def random_county(seed: int, households: int = 36) -> RandomCounty:
     """Return a county; every choice depends on the seed alone."""
-    return _Maker(random.Random(seed), households).county(links)
+    return _Maker(random.Random(seed), households).county()
 
 
 class _Maker:
@@ -71,7 +72,7 @@ class _Maker:
         self.linked: dict[str, dt.date] = {}
         self.row_ids = 0
 
-    def county(self, links: bool) -> RandomCounty:
+    def county(self) -> RandomCounty:
         for number in self.numbers:
             self._household(number)
             self._members(number)
@@ -82,7 +83,7 @@ class _Maker:
             self._coverage()
         if rng.random() < 0.6:
             self._off_record()
-        if links and rng.random() < 0.7:
+        if rng.random() < 0.7:
             self._links()
         if "risk_events" in self.tables:
             self._events()
@@ -322,7 +323,18 @@ class _Maker:
     def _links(self) -> None:
         rng = self.rng
         self.tables["household_links"] = []
-        free = list(self.numbers)
+        # Households of before, known at once, without totals: those of one parent beside months of another
+        # add up to nothing.
+        totals = {
+            r["household_id"]
+            for t in ("income", "spending")
+            for r in self.tables.get(t, ())
+            if "month" not in r
+        }
+        late = {
+            r["household_id"] for r in self.tables["households"] if r.get("recorded_on", LONG_AGO) > LONG_AGO
+        }
+        free = [n for n in self.numbers if n not in late | totals]
         rng.shuffle(free)
         for _ in range(rng.choice((1, 3, 6))):
             kind = rng.choice(("recode", "recode", "merge", "merge", "split"))
@@ -332,6 +344,8 @@ class _Maker:
             one, two, three = free.pop(), free.pop(), free.pop()
             while any(date <= self.linked.get(number, dt.date.min) for number in (one, two, three)):
                 date = self._day("2019-06")
+            if any((self.since[n] or LONG_AGO) >= date for n in (one, two)):
+                continue
             recorded = date + dt.timedelta(days=rng.choice((0, 0, 10, 100, 400)))
             if kind == "merge":
                 news = rng.choice(([(one, three), (two, three)], [(one, two)]))
@@ -339,6 +353,11 @@ class _Maker:
                 news = rng.choice(([(one, two)], [(one, two), (one, three)], [(one, one), (one, two)]))
             else:
                 news = [(one, two)]
+            if kind == "recode":  # another place or state under the old number would be refused
+                self.tables["households"] = [
+                    r for r in self.tables["households"]
+                    if r["household_id"] != one or (r.get("valid_from") or LONG_AGO) < date
+                ]  # fmt: skip
             for old, new in news:
                 if rng.random() < 0.7 and new != old:
                     self._renew(new, date)

@@ -95,28 +95,38 @@ class Identity:
         for link in self.rows:
             if link.kind == "merge":
                 # The number that goes on is a parent itself, where it was there before.
-                for number in (self.leaf(link.old), self.current(link.new)):
+                for number in (self.leaf(link.old), self.leaf(link.new)):
                     days[number] = min(days.get(number, link.date), link.date)
         return days
 
     @property
     def merged_into(self) -> dict[str, dt.date]:
-        """The day of its first merge by the number under which a merged household goes on."""
+        """The day of the first merge into each number, by `leaf`."""
         days: dict[str, dt.date] = {}
         for link in self.rows:
             if link.kind == "merge":
-                name = self.current(link.new)
+                name = self.leaf(link.new)
                 days[name] = min(days.get(name, link.date), link.date)
         return days
 
     @cached_property
     def split_on(self) -> dict[str, dt.date]:
-        """The day of a household's last split by the number of each child; a parent that goes on is one."""
+        """The day of the last split by number, for all whose rows are a child's.
+
+        A parent that goes on is a child. A child that is renumbered stays one under its new number; one that
+        is merged brings what is its own.
+        """
+        together: dict[str, set[str]] = {}
         days: dict[str, dt.date] = {}
         for link in self.rows:
+            olds = together.setdefault(link.old, {link.old})
+            news = together.setdefault(link.new, {link.new})
             if link.kind == "split":
-                for number in {self.current(link.new), self.current(link.old)}:
-                    days[number] = max(days.get(number, link.date), link.date)
+                days |= dict.fromkeys(olds | news, link.date)
+                continue
+            news |= olds
+            if link.kind == "recode" and link.old in days:
+                days[link.new] = days[link.old]
         return days
 
     @cached_property
@@ -167,7 +177,8 @@ def identity_rows(links: Links) -> list[dict[str, Any]]:
 
     A row holds from ``date_from`` (as-of) on and once ``known_on`` has come; of those that hold, the one of
     the highest ``steps`` says the number in use. ``joined_on`` is the day from which the number belongs to
-    another household, ``leaf_id`` the household that came into a merge on ``merged_on``.
+    another household, ``leaf_id`` the household that came into a merge on ``merged_on``; ``link_date`` and
+    ``link_kind`` are of the last step.
     """
     out: list[dict[str, Any]] = []
     following = {link.old: link for link in links.rows if link.kind in JOINING}
@@ -184,6 +195,7 @@ def identity_rows(links: Links) -> list[dict[str, Any]]:
                     "household_id": number, "current_id": current, "leaf_id": leaf, "steps": len(path),
                     "date_from": max(link.date for link in path), "joined_on": path[0].date,
                     "merged_on": who.merged_on.get(leaf), "known_on": max(link.known for link in path),
+                    "link_date": path[-1].date, "link_kind": path[-1].kind,
                 }
             )  # fmt: skip
     return out

@@ -143,6 +143,7 @@ def _open_causes(county: Shape, base: ir.Table) -> ir.Table:
     t = _joined(t, [base.select(*KEY, "period_to")])
     # A period of totals may end more than the twelve months ago in which a cause is open.
     t = t.mutate(since=_after_period(t, t.date), open=t.date > t.ago_12)
+    t = t.filter(t.open | t.since)
     order = list(codes("risk_events", "cause"))
     rank = ibis.cases(*[(t.cause == c, i) for i, c in enumerate(order)], else_=len(order))
     first = ibis.row_number().over(group_by=list(KEY), order_by=[ibis.desc("date"), rank.asc()])

@@ -8,7 +8,7 @@ off record are kept beside it.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -72,6 +72,8 @@ class KnownRecords:
     doubts: Doubts
     moment: Moment
     own_from: np.ndarray
+    # Pairs of table and code: whose parents in a merge have months of it, though another has totals.
+    mixed: dict[tuple[str, int], np.ndarray] = field(default_factory=dict)
     merged: Merged | None = None
 
     @property
@@ -175,7 +177,11 @@ class KnownRecords:
         if (table, place) not in self._tilings:
             sub = self.with_totals
             seen = self.panel.counts[table][place][sub].any(axis=1)
-            self._tilings[table, place] = (*_tiling(self, table, place, sub), seen)
+            tiling, has = _tiling(self, table, place, sub)
+            if (table, place) in self.mixed:
+                mixed = np.isin(sub, self.mixed[table, place])
+                tiling = replace(tiling, covered=tiling.covered & ~mixed[:, None])
+            self._tilings[table, place] = tiling, has, seen
         return self._tilings[table, place]
 
     def rows_in(self, table: str, start: np.ndarray, stop: np.ndarray) -> np.ndarray:
@@ -287,11 +293,16 @@ class _Known:
         """Return what is on record when rows belong to their owners."""
         panel, totals, off, said = self.panel, self.totals, self.off, self.said
         doubts = replace(self.doubts, household=owner[self.doubts.household])
+        mixed: dict[tuple[str, int], np.ndarray] = {}
         if (owner != np.arange(len(owner))).any() or (own_from > panel.first).any():
+            mixed = _mixed(panel, totals, owner)
             panel = panel.joined(owner, own_from)
             totals = {table: _totals_of(rows, owner, own_from) for table, rows in totals.items()}
-            off = replace(off, household=owner[off.household])
-            spans = {table: _owned(s, owner, own_from) for table, s in said.recorded.items()}
+            begun = own_from[off.household]
+            off = replace(off, household=owner[off.household]).where(
+                (off.month_to >= begun) | (off.of == "members")
+            )
+            spans = {table: _own_spans(s, owner, own_from) for table, s in said.recorded.items()}
             said = replace(said, recorded=spans)
         as_of = day_number(self.moment.as_of)
         places = self.states.at(self.day, as_of, owner, panel.first, panel.months)
@@ -301,13 +312,34 @@ class _Known:
         own = panel.first + np.arange(panel.months) >= own_from[:, np.newaxis]
         for months in (*on.months.values(), *on.own.values()) if (own_from > OPEN).any() else ():
             months &= own
-        return KnownRecords(self.county, panel, totals, places, on, off, doubts, self.moment, own_from)
+        return KnownRecords(self.county, panel, totals, places, on, off, doubts, self.moment, own_from, mixed)
 
 
-def _owned(spans: Spans, owner: np.ndarray, own_from: np.ndarray) -> Spans:
-    """Return spans under their owners, without those that lie before a split."""
-    kept = spans.month_to >= own_from[spans.household]
-    return Spans(owner[spans.household[kept]], spans.month_from[kept], spans.month_to[kept])
+def _own_spans(spans: Spans, owner: np.ndarray, own_from: np.ndarray) -> Spans:
+    """Return spans under their owners; what is before a split is the parent's."""
+    begun = own_from[spans.household]
+    own = spans.month_to >= begun
+    return Spans(
+        owner[spans.household][own], np.maximum(spans.month_from, begun)[own], spans.month_to[own]
+    )  # fmt: skip
+
+
+def _mixed(panel: Panel, totals: dict[str, Rows], owner: np.ndarray) -> dict[tuple[str, int], np.ndarray]:
+    """Return of which codes a number brings months to a household to which another brings totals.
+
+    The totals do not cover what the other number earned or spent, and are not added to its months.
+    """
+    joined = np.isin(owner, owner[owner != np.arange(len(owner))])
+    out = {}
+    for table, rows in totals.items():
+        for place in np.unique(rows.code[joined[rows.household]]):
+            by_total = np.zeros(len(owner), bool)
+            by_total[rows.household[rows.code == place]] = True
+            months = panel.counts[table][place].any(axis=1) & ~by_total & joined
+            owners = np.intersect1d(owner[by_total & joined], owner[months])
+            if len(owners):
+                out[table, int(place)] = owners
+    return out
 
 
 def _totals_of(rows: Rows, owner: np.ndarray, own_from: np.ndarray) -> Rows:
@@ -363,15 +395,19 @@ class Owners:
 
 
 def _on_record_of_parents(known: KnownRecords, parents: KnownRecords, owners: Owners) -> KnownRecords:
-    """Let a month before a merge be on record only where it is for each parent."""
+    """Let a month before a merge be on record where it is for each parent; from then on they are one."""
     axis = known.panel.first + np.arange(known.panel.months)
-    months, own = dict(known.on.months), dict(known.on.own)
-    for leaf in np.flatnonzero(owners.merged_from < NEVER):
-        entity = owners.owner[leaf]
-        before = axis < owners.merged_from[leaf]
-        for mine, theirs in ((months, parents.on.months), (own, parents.on.own)):
-            for table in TABLES:
-                mine[table][entity] &= theirs[table][leaf] | ~before
+    months = {table: values.copy() for table, values in known.on.months.items()}
+    own = {table: values.copy() for table, values in known.on.own.items()}
+    came = np.flatnonzero(owners.merged_from < NEVER)
+    first = np.full(known.households, NEVER)
+    np.minimum.at(first, owners.owner[came], owners.merged_from[came])
+    for mine, theirs in ((months, parents.on.months), (own, parents.on.own)):
+        for table in TABLES:
+            for entity in np.unique(owners.owner[came]):
+                mine[table][entity] |= axis < first[entity]
+            for leaf in came:
+                mine[table][owners.owner[leaf]] &= theirs[table][leaf] | (axis >= owners.merged_from[leaf])
     merged = Merged(parents, owners.owner, owners.merged_from)
     return replace(known, on=replace(known.on, months=months, own=own), merged=merged)
 

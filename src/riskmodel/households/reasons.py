@@ -45,7 +45,7 @@ def reasons_unknown(
     for why, mask in reasons.items():
         mask |= _off(known, period, why, now.net_throughout)
         mask[members_off.household[members_off.why == why]] = True
-    costs_unclear = now.spending_known & ~now.costs_clear
+    costs_unclear = ~now.costs_clear  # clear where there is no table of spending
     reasons |= {
         "split": holes["split"],
         "new_household": holes["new_household"],
@@ -93,15 +93,29 @@ def _holes(known: KnownRecords, period: Period, follows: bool) -> dict[str, np.n
         missing = ~_at(known.on.months[table], some, months - known.panel.first) & (months < stop[some, None])
         merged = known.merged
         if merged is not None:
-            for name, households, mask in _holes_of_parents(known, table, some, months, missing):
-                out[name][households[mask.any(axis=1)]] = True
+            for name, places, mask in _holes_of_parents(known, table, some, months, missing):
+                _note(out, name, known, table, some[places], months[places], mask, follows)
             own = np.full(known.households, OPEN)
             came = np.flatnonzero(merged.merged_from < NEVER)
             np.maximum.at(own, merged.owner[came], merged.merged_from[came])
             missing &= months >= own[some, None]
-        for name, mask in _named(known, table, some, months, missing, follows).items():
-            out[name][some[mask.any(axis=1)]] = True
+        for name, mask in _named(known, table, some, months, missing).items():
+            _note(out, name, known, table, some, months, mask, follows)
     return out
+
+
+def _note(
+    out: dict[str, np.ndarray], name: str, known: KnownRecords, table: str, some: np.ndarray,
+    months: np.ndarray, mask: np.ndarray, follows: bool,
+) -> None:  # fmt: skip
+    """Mark for whom a word holds; a gap after the last month on record is not recorded yet."""
+    if name == "gap_in_records" and not follows:
+        recorded = known.on.months[table][some]
+        last = known.on.first + recorded.shape[1] - 1 - np.argmax(recorded[:, ::-1], axis=1)
+        late = mask & recorded.any(axis=1)[:, None] & (months > last[:, None])
+        out["not_yet_recorded"][some[late.any(axis=1)]] = True
+        mask = mask & ~late
+    out[name][some[mask.any(axis=1)]] = True
 
 
 def _holes_of_parents(
@@ -118,12 +132,12 @@ def _holes_of_parents(
     parents = merged.parents
     theirs = missing[at] & (months[at] < merged.merged_from[came, None])
     theirs &= ~_at(parents.on.months[table], came, months[at] - parents.panel.first)
-    for name, mask in _named(parents, table, came, months[at], theirs, follows=True).items():
-        yield name, merged.owner[came], mask
+    for name, mask in _named(parents, table, came, months[at], theirs).items():
+        yield name, at, mask
 
 
 def _named(
-    known: KnownRecords, table: str, some: np.ndarray, months: np.ndarray, missing: np.ndarray, follows: bool
+    known: KnownRecords, table: str, some: np.ndarray, months: np.ndarray, missing: np.ndarray
 ) -> dict[str, np.ndarray]:
     """Return ``[household, month]`` of each word for a month that is not on record."""
     on, places = known.on, known.places
@@ -141,13 +155,8 @@ def _named(
     start = np.where(on.stated[table][some, None], stated[:, None], start)
     before = missing & ~split & ~early & (months < start)
     gap = missing & ~split & ~early & ~before
-    late = np.zeros_like(gap)
-    if not follows:
-        recorded = on.months[table][some]
-        last = on.first + recorded.shape[1] - 1 - np.argmax(recorded[:, ::-1], axis=1)
-        late = gap & recorded.any(axis=1)[:, None] & (months > last[:, None])
-    words = (split, new, before | (early & ~new), late, gap & ~late)
-    return dict(zip(HOLES, words, strict=True))
+    words = {"split": split, "new_household": new, "before_records": before | (early & ~new)}
+    return words | {"gap_in_records": gap}
 
 
 def _at(values: np.ndarray, some: np.ndarray, places: np.ndarray) -> np.ndarray:

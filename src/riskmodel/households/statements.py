@@ -25,14 +25,18 @@ class States:
 
     household: np.ndarray
     township: np.ndarray
-    valid_from: np.ndarray  # days; −2^30 where open
+    valid_from: np.ndarray  # days; −2^30 where missing
     known: np.ndarray
     names: tuple[str, ...]
     # Rows of households of which nothing could be read but the number: any other row replaces them.
     stateless: np.ndarray
+    snapshot: int  # a state of that day is open to the past
 
-    def at(self, known_by: int, as_of: int, owner: np.ndarray, first: int, months: int) -> Places:
-        """Return where households lived, month by month, as known at a day; ``owner`` joins numbers."""
+    def at(self, known_by: int, as_of: int, owner: np.ndarray, axis: int, months: int) -> Places:
+        """Return where households lived, month by month, as known at a day.
+
+        Numbers are joined by ``owner``; ``axis`` is the first month.
+        """
         seen = np.flatnonzero(self.known <= known_by)
         if self.stateless[seen].any():
             stated = np.zeros(len(owner), bool)
@@ -56,11 +60,12 @@ class States:
         township = np.full((households, months), -1, dtype=np.int32)
         first_possible = np.full(households, OPEN, dtype=np.int64)
         township[household[begins]] = self.township[order][begins][:, None]
-        first_possible[household[begins]] = _month_on_or_after(since[begins])
-        # A later state holds from the month at whose end it does; states of the same township are many.
+        first = since[begins]
+        first_possible[household[begins]] = np.where(first == self.snapshot, OPEN, _month_on_or_after(first))
+        # A move counts from the first month that begins in the new place.
         later = np.flatnonzero(~begins & (np.roll(self.township[order], 1) != self.township[order]))
         for row in later:
-            start = max(int(_month_of(since[row : row + 1])[0]) - first, 0)
+            start = max(int(_month_on_or_after(since[row : row + 1])[0]) - axis, 0)
             township[household[row], start:] = self.township[order][row]
         valid = np.zeros(households, bool)
         valid[household[since <= as_of]] = True
@@ -78,13 +83,11 @@ def _read_states(county: County, records: Records) -> States:
     townships = rows["township"].to_pandas().fillna("")
     places, names = pd.factorize(townships, sort=True)
     since = _day_numbers(rows["valid_from"], missing=-_FAR)
-    snapshot = county.about.snapshot_on
-    if snapshot is not None:
-        since = np.where(since == day_number(snapshot), -_FAR, since)
+    snapshot = _FAR if county.about.snapshot_on is None else day_number(county.about.snapshot_on)
     known = _day_numbers(rows["known_on"], missing=_FAR)
     towns = tuple(str(n) for n in names)
     stateless = rows["registration"].is_null().to_numpy()
-    return States(numbers.astype(np.int32), places.astype(np.int32), since, known, towns, stateless)
+    return States(numbers.astype(np.int32), places.astype(np.int32), since, known, towns, stateless, snapshot)
 
 
 def _states(county: Shape) -> ir.Table:
