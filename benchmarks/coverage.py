@@ -237,13 +237,12 @@ def inference(county: County, late: simulate.SimulatedCounty, about: About) -> p
         guess = known.on.months["income"][:, offset : offset + months]
         ripe = first + np.arange(months) <= last_written_up(day, about.recording_delay_days)
         missed, zero = true & ~guess, true & ~seen
-        places = known.places
-        found = set(places.township[known.on.start == first, -1].tolist()) - {-1}
+        townships = len(known.places.names)
         out.append({
             "months": true.sum(), "ripe": true[:, ripe].sum(), "waiting": missed[:, ~ripe].sum(),
             "missed": missed[:, ripe].sum(), "invented": (guess & ~true).sum(),
             "zeros": zero[:, ripe].sum(), "late_zeros": (zero & missed)[:, ripe].sum(),
-            "townships": len(places.names), "starts": len(found),
+            "townships": townships, "starts": (known.on.starts[:townships] == first).sum(),
         })  # fmt: skip
     return pd.DataFrame(out)
 

@@ -1,8 +1,7 @@
 """A county's parameters: the shape of a profile file and how one is found and read.
 
-Every figure of the process stands in ``profiles/*.yaml``; this module only says what they are called.
-
-A profile's figures as arrays to look up: made once, read by every step.
+Every figure of the process stands in ``profiles/*.yaml``; this module only says what they are called, and
+makes arrays of them to look up.
 """
 
 from __future__ import annotations
