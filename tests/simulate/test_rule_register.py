@@ -120,7 +120,8 @@ def told(view: simulate.RuleView) -> County:
         "monitoring": register,
     }
     kept = {n: t[t.household_id.isin(ids[there])] for n, t in frames.items()}
-    return from_frames(kept, About(data_through=DAY))
+    # A year's sum stands in one month: the others are on record, and without income.
+    return from_frames(kept, About(data_through=DAY, coverage="whole", records_from="2017-01"))
 
 
 @pytest.mark.parametrize("name", ABLE)
