@@ -338,6 +338,7 @@ def _finish(con: Any, tables: dict[str, TableRead], about: About, notices: list[
             places = {"file": table.raw.file, "n": len(table.cells), "what": _counted(table)}
             notices.append(Message("data.notices.unread cells", places))
     notices += [_absent(name) for name in section("data.without") if name not in tables]
+    notices += [notice for name, table in tables.items() if (notice := _unused(name, table)) is not None]
     _clean_up(con)
     effects.store(con)
     held = {name: table.rows for name, table in tables.items()}
@@ -410,3 +411,13 @@ def _clean_up(con: Any) -> None:
             if name.startswith(("raw_", "keyed_")):
                 con.raw_sql(f'DROP {kind} "{name}"')
     con.raw_sql("DETACH DATABASE IF EXISTS source")
+
+
+def _unused(name: str, table: TableRead) -> Message | None:
+    """Say which columns of a table are there and looked at by nothing."""
+    columns = {c: spec for c, spec in contract().tables[name].columns.items() if c in table.raw.at}
+    unused = [c for c, spec in columns.items() if spec.unused]
+    if not unused:
+        return None
+    what = {"zh": "、".join(columns[c].zh for c in unused), "en": ", ".join(unused)}
+    return Message("data.notices.unused columns", {"table": table_words(name), "what": what})

@@ -52,11 +52,15 @@ CODE_COLUMN = {"income": "source", "spending": "category"}  # what an amount is 
 
 
 class Column(Spec):
-    """One column: its Chinese header, type, and its codes (English code to Chinese word)."""
+    """One column: its Chinese header, type, and its codes (English code to Chinese word).
+
+    An ``unused`` one is read and checked, and then looked at by nothing: reading says so.
+    """
 
     zh: str
     type: ColumnType
     required: bool = False
+    unused: bool = False
     codes: dict[str, str] = Field(default_factory=dict)
     codes_of: str | None = None
 
