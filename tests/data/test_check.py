@@ -8,8 +8,9 @@ import pandas as pd
 import pytest
 
 from riskmodel.data import About, check_county, from_frames, write_county
-from riskmodel.data.check import count_suspects, find_suspects, quality_report, write_suspects
+from riskmodel.data.check import quality_report
 from riskmodel.data.county import County
+from riskmodel.data.suspects import count_suspects, find_suspects, write_suspects
 
 from . import exports
 

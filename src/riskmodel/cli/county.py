@@ -132,7 +132,8 @@ def check(
         summary["data_fingerprint"] = fingerprint(county, county.data_through)
     if error_log is not None and county is not None:
         summary["spoiled"] = _score(error_log, out)
-    for late in [*counties.later_lines(summary, "en"), *_heaps(summary)]:
+    levels = counties.level_sentences(summary.get("levels", []), "en")
+    for late in [*counties.later_lines(summary, "en"), *levels, *_heaps(summary)]:
         warn(late)
     tell(summary if as_json else _short(summary, out), as_json)
     for reason in summary["refusals"]:

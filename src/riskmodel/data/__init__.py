@@ -13,6 +13,7 @@ from riskmodel.data.compiled import (
 from riskmodel.data.county import County, from_frames, write_county
 from riskmodel.data.file_formats import find_encoding, open_workbook
 from riskmodel.data.importers.registry import IMPORTERS, import_panel
+from riskmodel.data.levels import level_sentences
 from riskmodel.data.links import IDENTITY, Identity, Link, county_links, first_month_from, resolve_links
 from riskmodel.data.parse import unfused_selects
 from riskmodel.data.personal import KEY_VARIABLE, pseudonym, secret_key
@@ -68,6 +69,7 @@ __all__ = [
     "import_panel",
     "known_name",
     "later_lines",
+    "level_sentences",
     "month_end",
     "month_ordinal",
     "month_text",

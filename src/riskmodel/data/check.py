@@ -16,6 +16,7 @@ import ibis
 import pandas as pd
 
 from riskmodel.data.county import County
+from riskmodel.data.levels import LEVELS_FILE, find_levels, level_records, level_sentences
 from riskmodel.data.off_record import count_equal_rows, equal_rows
 from riskmodel.data.read import (
     MAX_REJECTED,
@@ -34,11 +35,13 @@ from riskmodel.data.schema import (
     own_date,
     table_words,
 )
+from riskmodel.data.suspects import BILLS, count_suspects, find_suspects, write_suspects
 from riskmodel.errors import InputRefused
 from riskmodel.i18n import LANGUAGES, Language, section, text
 from riskmodel.io import write_csv, write_json, write_table, write_text
 
 _MOST_EXAMPLES = 20
+_MOST_SAID = 3
 _YEAR = 12
 _TOLERANCE = 0.01  # contract: totals and months that differ by more than 1 % are a finding
 
@@ -173,93 +176,7 @@ def _coverage(county: County, last: int | None) -> dict[str, dict[str, float]]:
     }
 
 
-SUSPECTS_FILE = "suspects.csv"
 EQUAL_ROWS_FILE = "equal_rows.csv"
-COLUMNS = ["table", "household_id", "month", "kind", "amount", "usual", "reason"]
-# So many times the usual amount: ten times and a year's total in a month lie above, good months below.
-MANY_TIMES = 6.0
-# So small a part of it: 万元 for yuan is a ten-thousandth; a month with hardly any wage is common.
-SMALL_PART = 0.01
-# "Usual" is the median of the same month over at least so many years: one slip does not move it far.
-FEWEST_YEARS = 3
-# A bill many times the usual one is what illness or a disaster looks like: no sign of a slip.
-BILLS = ("medical", "housing", "disaster", "accident", "other")
-_NAMES = {"income": "source", "spending": "category"}
-
-_AMOUNTS = """
-    WITH final AS (
-        SELECT * FROM {table} QUALIFY row_id IS NULL
-        OR row_number() OVER (PARTITION BY row_id ORDER BY known_on DESC) = 1),
-    months AS (
-        SELECT household_id, {kind} AS kind, month_to AS month, sum(amount)::DOUBLE AS amount
-        FROM final WHERE month_from = month_to GROUP BY ALL),
-    usual AS (
-        SELECT household_id, kind, month % 12 AS season, median(amount) AS usual
-        FROM months GROUP BY ALL HAVING count(*) >= {years})
-    SELECT household_id, month, kind, amount, usual
-    FROM months JOIN usual USING (household_id, kind) WHERE month % 12 = season AND usual > 0
-    AND ((amount >= {many} * usual AND kind NOT IN ({bills})) OR amount <= {small} * usual) ORDER BY ALL"""
-_LATE = """
-    SELECT household_id, month_to AS month, {kind} AS kind, amount::DOUBLE AS amount, NULL::DOUBLE AS usual
-    FROM {table} WHERE month_from = month_to AND (row_id IS NULL OR row_id NOT IN (
-        SELECT row_id FROM {table} WHERE row_id IS NOT NULL GROUP BY 1 HAVING count(*) > 1))
-    AND known_on > last_day(make_date(month_to // 12, month_to % 12 + 1, 1)) + {days} ORDER BY ALL"""
-_GAPS = """
-    WITH seen AS (SELECT DISTINCT household_id, month_to AS month FROM income WHERE month_from = month_to),
-    stepped AS (
-        SELECT household_id, month, lead(month) OVER (PARTITION BY household_id ORDER BY month) AS following
-        FROM seen),
-    holes AS (SELECT household_id, month, following FROM stepped WHERE following = month + 2),
-    counted AS (
-        SELECT household_id, count(*) AS months, max(month) - min(month) + 1 AS span FROM seen GROUP BY 1)
-    SELECT household_id, month + 1 AS month, NULL::VARCHAR AS kind, NULL::DOUBLE AS amount,
-        NULL::DOUBLE AS usual
-    FROM holes JOIN counted USING (household_id) WHERE months >= 0.9 * span ORDER BY ALL"""
-
-
-def find_suspects(county: County) -> pd.DataFrame:
-    """List the monthly amounts that look wrong, and the months that seem to have been forgotten."""
-    con, days = county.con.con, county.about.recording_delay_days
-    parts = []
-    for table, kind in _NAMES.items():
-        if not county.has(table):
-            continue
-        places = {
-            "table": table,
-            "kind": kind,
-            "years": FEWEST_YEARS,
-            "many": MANY_TIMES,
-            "small": SMALL_PART,
-            "bills": ", ".join(f"'{kind}'" for kind in BILLS),
-        }
-        parts.append(_find_rows(con, _AMOUNTS.format(**places), table, "far from usual"))
-        if days > 0:
-            parts.append(
-                _find_rows(con, _LATE.format(table=table, kind=kind, days=days), table, "later than promised")
-            )
-    gaps = _find_rows(con, _GAPS, "income", "month missing")
-    parts += [gaps, gaps.assign(table="spending")] if county.has("spending") else [gaps]
-    return pd.concat(parts, ignore_index=True)[COLUMNS]
-
-
-def _find_rows(con: Any, sql: str, table: str, reason: str) -> pd.DataFrame:
-    rows = con.execute(sql).df()
-    month = rows["month"].astype("int64")
-    text = (month // 12).astype(str) + "-" + (month % 12 + 1).astype(str).str.zfill(2)
-    return rows.assign(month=text.astype(object), table=table, reason=reason)
-
-
-def count_suspects(suspects: pd.DataFrame) -> dict[str, int]:
-    """Count suspects by reason; a forgotten month once."""
-    once = suspects[~((suspects["reason"] == "month missing") & (suspects["table"] != "income"))]
-    return {str(k): int(v) for k, v in once["reason"].value_counts().sort_index().items()}
-
-
-def write_suspects(suspects: pd.DataFrame, folder: str | Path) -> Path:
-    """Write ``suspects.csv`` (UTF-8 with BOM, for Excel) into a folder."""
-    return write_csv(suspects, Path(folder) / SUSPECTS_FILE)
-
-
 FORMAT_VERSION = 1
 
 
@@ -326,7 +243,7 @@ def check_county(
         If ``pseudonymise`` is asked for without a key.
     """
     reading: Reading | None = None
-    suspect_rows = None
+    suspect_rows = levels = None
     more: FurtherCheck | None = None
     rejected = pd.DataFrame()
     summary: dict[str, Any] = {"format_version": FORMAT_VERSION, "data": Path(data).name}
@@ -340,6 +257,8 @@ def check_county(
         suspect_rows = find_suspects(reading.county)
         summary |= {"refused": bool(why), "refusals": why} | _summary(reading)
         summary["suspects"] = count_suspects(suspect_rows)
+        levels = find_levels(reading.county, BILLS)
+        summary["levels"] = level_records(levels)
         more = further(reading.county) if further is not None and not why else None
         summary |= {more.name: more.figures} if more else {}
     if out is not None:
@@ -349,6 +268,8 @@ def check_county(
             write_csv(equal_rows(reading.county), Path(out) / EQUAL_ROWS_FILE)
         if suspect_rows is not None:
             write_suspects(suspect_rows, out)
+        if levels is not None:
+            write_csv(levels, Path(out) / LEVELS_FILE)
         _write_summary(summary, more, Path(out), lang)
     return summary, reading.county if reading else None
 
@@ -418,6 +339,9 @@ def _usable(summary: dict[str, Any], lang: Language) -> str:
         for name, found in summary.get("known_later", {}).items()
         if name in contract().required and found["later"] == found["rows"]
     }
+    if levels := level_sentences(summary.get("levels", []), lang):
+        shown = "; ".join(levels[:_MOST_SAID]) + (" …" if len(levels) > _MOST_SAID else "")
+        return text("data.quality.usable_levels", lang, n=len(levels), what=shown)
     if not late_tables:
         return text("data.quality.usable", lang)
     names = ", ".join(table_words(name)[lang] for name in late_tables)
@@ -493,6 +417,7 @@ def _finding_lines(summary: dict[str, Any], lang: Language) -> list[str]:
     if summary["suspects"]:
         listed = ", ".join(f"{reason} {n}" for reason, n in summary["suspects"].items())
         lines.append(text("data.quality.suspects", lang, what=listed))
+    lines += level_sentences(summary.get("levels", []), lang)
     if summary["valid_before_birth"]:
         lines.append(text("data.quality.unborn", lang, n=summary["valid_before_birth"]))
     return lines

@@ -22,6 +22,7 @@ import pandas as pd
 from riskmodel.data.conflicts import fault_rows
 from riskmodel.data.file_formats import ROW
 from riskmodel.data.schema import (
+    CODE_COLUMN,
     SPAN_TABLES,
     About,
     canonical_schema,
@@ -36,7 +37,6 @@ from riskmodel.i18n import Message
 EARLIEST_MONTH = month_ordinal(1950, 1)
 MONTHS_AHEAD = 12  # a month may lie so far after data_through
 DAYS_AHEAD = 366  # and a day of recording so far, before it is told
-ITEM_COLUMN = {"income": "source", "spending": "category"}
 _EVENTS = ("risk_events", "monitoring", "support", "visits")
 _FIRST_DAY = "make_date(month_from // 12, month_from % 12 + 1, 1)"
 _TEN_YEARS_LATER = "known_on > last_day(make_date({0} // 12, {0} % 12 + 1, 1)) + INTERVAL 10 YEAR"
@@ -87,7 +87,7 @@ def _own_dates() -> Iterator[Rule]:
 def _items() -> str:
     """Return the SQL condition of an item that is no code of the table it speaks of."""
     known = " OR ".join(
-        f"(\"of\" = '{of}' AND item IN ({', '.join(repr(code) for code in codes(of, ITEM_COLUMN[of]))}))"
+        f"(\"of\" = '{of}' AND item IN ({', '.join(repr(code) for code in codes(of, CODE_COLUMN[of]))}))"
         for of in SPAN_TABLES
     )
     return f"item IS NOT NULL AND NOT ({known})"
@@ -182,7 +182,7 @@ def _judge(
 def _name_items(con: Any) -> None:
     """Bring items that are given by their Chinese word to their code."""
     for of in SPAN_TABLES:
-        for code, word in codes(of, ITEM_COLUMN[of]).items():
+        for code, word in codes(of, CODE_COLUMN[of]).items():
             con.con.execute(
                 "UPDATE unrecorded SET item = $code "
                 'WHERE "of" = $of AND (item = $word OR lower(item) = $code)',
