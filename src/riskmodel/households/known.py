@@ -31,6 +31,7 @@ from riskmodel.errors import UsageError
 from riskmodel.households import accounts, point_in_time
 from riskmodel.households.accounts import INCOMES
 from riskmodel.households.income import income_accounts
+from riskmodel.households.joined_numbers import IDENTITY_COLUMNS
 from riskmodel.households.periods import AccountingPeriod
 from riskmodel.households.point_in_time import CLOCK, HOUSEHOLD_STATES, PRESENT_MEMBERS, DateLike, Moment
 
@@ -181,7 +182,7 @@ def _shape(county: County) -> Shape:
     schemas |= {HOUSEHOLD_STATES: schemas["households"], PRESENT_MEMBERS: schemas["members"]}
     clock: dict[str, Any] = dict(CLOCK)
     if county.has(IDENTITY):
-        for name, columns in point_in_time.IDENTITY_COLUMNS.items():
+        for name, columns in IDENTITY_COLUMNS.items():
             schemas[name] = ibis.schema({**schemas[name], **columns})
     relations = {known_name(name): ibis.schema({**schema, **clock}) for name, schema in schemas.items()}
     present = known_name(PRESENT_MEMBERS)

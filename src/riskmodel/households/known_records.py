@@ -13,7 +13,7 @@ from functools import cached_property
 
 import numpy as np
 
-from riskmodel.data import County, Identity, codes, county_links, first_month_from, month_ordinal
+from riskmodel.data import County, Identity, codes, county_links, month_ordinal
 from riskmodel.households.coverage import (
     NEVER,
     OPEN,
@@ -25,6 +25,7 @@ from riskmodel.households.coverage import (
     last_written_up,
     months_on_record,
 )
+from riskmodel.households.owners import Owners, mixed_sources, own_spans, own_totals
 from riskmodel.households.panel import (
     CODE_COLUMN,
     Panel,
@@ -295,14 +296,14 @@ class _Known:
         doubts = replace(self.doubts, household=owner[self.doubts.household])
         mixed: dict[tuple[str, int], np.ndarray] = {}
         if (owner != np.arange(len(owner))).any() or (own_from > panel.first).any():
-            mixed = _mixed(panel, totals, owner)
+            mixed = mixed_sources(panel, totals, owner)
             panel = panel.joined(owner, own_from)
-            totals = {table: _totals_of(rows, owner, own_from) for table, rows in totals.items()}
+            totals = {table: own_totals(rows, owner, own_from) for table, rows in totals.items()}
             begun = own_from[off.household]
             off = replace(off, household=owner[off.household]).where(
                 (off.month_to >= begun) | (off.of == "members")
             )
-            spans = {table: _own_spans(s, owner, own_from) for table, s in said.recorded.items()}
+            spans = {table: own_spans(s, owner, own_from) for table, s in said.recorded.items()}
             said = replace(said, recorded=spans)
         as_of = day_number(self.moment.as_of)
         places = self.states.at(self.day, as_of, owner, panel.first, panel.months)
@@ -313,85 +314,6 @@ class _Known:
         for months in (*on.months.values(), *on.own.values()) if (own_from > OPEN).any() else ():
             months &= own
         return KnownRecords(self.county, panel, totals, places, on, off, doubts, self.moment, own_from, mixed)
-
-
-def _own_spans(spans: Spans, owner: np.ndarray, own_from: np.ndarray) -> Spans:
-    """Return spans under their owners; what is before a split is the parent's."""
-    begun = own_from[spans.household]
-    own = spans.month_to >= begun
-    return Spans(
-        owner[spans.household][own], np.maximum(spans.month_from, begun)[own], spans.month_to[own]
-    )  # fmt: skip
-
-
-def _mixed(panel: Panel, totals: dict[str, Rows], owner: np.ndarray) -> dict[tuple[str, int], np.ndarray]:
-    """Return of which codes a number brings months to a household to which another brings totals.
-
-    The totals do not cover what the other number earned or spent, and are not added to its months.
-    """
-    joined = np.isin(owner, owner[owner != np.arange(len(owner))])
-    out = {}
-    for table, rows in totals.items():
-        for place in np.unique(rows.code[joined[rows.household]]):
-            by_total = np.zeros(len(owner), bool)
-            by_total[rows.household[rows.code == place]] = True
-            months = panel.counts[table][place].any(axis=1) & ~by_total & joined
-            owners = np.intersect1d(owner[by_total & joined], owner[months])
-            if len(owners):
-                out[table, int(place)] = owners
-    return out
-
-
-def _totals_of(rows: Rows, owner: np.ndarray, own_from: np.ndarray) -> Rows:
-    """Return totals under their owners; equal spans of several parents are added up."""
-    rows = rows.where(rows.month_from >= own_from[rows.household])
-    rows = replace(rows, household=owner[rows.household])
-    key = np.stack([rows.household, rows.code, rows.month_from, rows.month_to])
-    kinds, first, places = np.unique(key, axis=1, return_index=True, return_inverse=True)
-    amount = np.zeros(kinds.shape[1], np.int64)
-    np.add.at(amount, places.ravel(), rows.amount)
-    return replace(rows.where(first), amount=amount)
-
-
-@dataclass(frozen=True)
-class Owners:
-    """To which household the rows of each number belong at a moment, by household number.
-
-    Parameters
-    ----------
-    owner
-        The household under which each goes on.
-    leaf
-        The same, merges aside.
-    merged_from
-        The first month after its merge by leaf, `NEVER` without one.
-    own_from
-        First month whose rows are the household's own, `OPEN` but for children of a split.
-    """
-
-    owner: np.ndarray
-    leaf: np.ndarray
-    merged_from: np.ndarray
-    own_from: np.ndarray
-
-    @classmethod
-    def of(cls, identity: Identity, number: dict[str, int], new: frozenset[str]) -> Owners:
-        """Return the owners of all numbers; ``new`` ones began with a merge."""
-        n = len(number)
-        own = np.arange(n)
-        owners = cls(own, own.copy(), np.full(n, NEVER), np.full(n, OPEN))
-        owner, leaf = own.copy(), own.copy()
-        for name in identity.joined:
-            if name in number:
-                owner[number[name]] = number.get(identity.current(name), number[name])
-                leaf[number[name]] = number.get(identity.leaf(name), number[name])
-        for name, day in identity.merged_on.items():
-            if name in number and name not in new:
-                owners.merged_from[number[name]] = first_month_from(day)
-        for name, day in identity.split_on.items():
-            if name in number:
-                owners.own_from[number[name]] = first_month_from(day)
-        return replace(owners, owner=owner, leaf=leaf)
 
 
 def _on_record_of_parents(known: KnownRecords, parents: KnownRecords, owners: Owners) -> KnownRecords:

@@ -246,12 +246,21 @@ class _Changes:
     amount: np.ndarray
     sign: int
 
+    @cached_property
+    def first(self) -> int:
+        """The first day on which anything came to be known."""
+        return int(self.day.min(initial=_NEVER))
+
     def add(self, after: int, until: int, amounts: np.ndarray, counts: np.ndarray) -> None:
         """Add what came to be known after one day and until another."""
-        new = (self.day > after) & (self.day <= until)
-        if not new.any():
+        new = self.day <= until
+        if after >= self.first:
+            new &= self.day > after
+        at = np.flatnonzero(new)
+        if not len(at):
             return
-        place, amount = (values if new.all() else values[new] for values in (self.place, self.amount))
+        whole = len(at) == len(new)
+        place, amount = (values if whole else values.take(at) for values in (self.place, self.amount))
         if counts.dtype == bool:
             counts.reshape(-1)[place] = True
         else:
@@ -266,7 +275,12 @@ class _Changes:
 
 def _changes(rows: Rows, first: int, shape: tuple[int, ...]) -> list[_Changes]:
     """Return the rows as they come to be known and, of those corrected later, as they cease to hold."""
-    place = (rows.code.astype(np.int64) * shape[1] + rows.household) * shape[2] + (rows.month_to - first)
+    place = rows.code.astype(np.int64)  # in place: there are many rows
+    place *= shape[1]
+    place += rows.household
+    place *= shape[2]
+    place += rows.month_to
+    place -= first
     added = _Changes(rows.known, place, rows.amount, 1)
     ends = rows.until < _NEVER
     if not ends.any():
