@@ -80,16 +80,16 @@ def test_check_judges_what_is_known_by_the_end_of_the_records(tmp_path: Path) ->
     assert "income" not in before["known_later"]
     assert sum(found["with_income"] for found in before["income_coverage"].values()) > 0
     for row in rows["income"]:
-        row["recorded_on"] = "2099-01-01"
+        row["recorded_on"] = "2027-01-01"
     summary, _ = check_county(write_county(exports.frames(rows), tmp_path / "b"), tmp_path / "out")
     assert not summary["refused"]
     late = summary["known_later"]["income"]
     assert late["later"] == late["rows"] == len(rows["income"])
-    assert late["first"] == "2099-01-01"
+    assert late["first"] == "2027-01-01"
     assert sum(found["with_income"] for found in summary["income_coverage"].values()) == 0
     text = (tmp_path / "out" / "quality.md").read_text(encoding="utf-8")
     assert "可以使用。" not in text
-    assert "2099-01-01" in text
+    assert "2027-01-01" in text
     done = CliRunner().invoke(app, ["check", str(tmp_path / "b"), "--out", str(tmp_path / "c"), "--json"])
     assert f"income: {late['rows']} of {late['rows']} rows were recorded only after" in done.stderr
     assert json.loads(done.stdout)["warnings"]

@@ -31,7 +31,7 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def data(work: Path) -> Path:
     out = work / "county"
-    told("simulate", out, "--households", 450, "--months", 48, "--seed", 5, "--futures", 30)
+    told("simulate", out, "--households", 560, "--months", 48, "--seed", 5, "--futures", 30)
     return out
 
 

@@ -59,5 +59,7 @@ def test_the_other_future_is_another_one() -> None:
         rows = [sorted(map(repr, c.frame(name).itertuples(index=False))) for c in (mine, other)]
         assert rows[0] != rows[1], name
     few = EVERY.model_copy(update={"features": EVERY.features[:12]})
-    now, then = (features.build_features(c, few, "2021-06-30")[few.names] for c in (mine, other))
+    tables = [features.build_features(c, few, "2021-06-30").set_index("household_id") for c in (mine, other)]
+    both = tables[0].index.intersection(tables[1].index)
+    now, then = (t.loc[both, few.names] for t in tables)
     assert (now.fillna(-1).to_numpy() != then.fillna(-1).to_numpy()).any(axis=0).mean() > 0.5
