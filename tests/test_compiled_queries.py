@@ -114,9 +114,10 @@ def test_a_text_kept_from_another_county_and_day_gives_the_same_bytes(name: str)
     first, other = county(6), county(6)
     compute(first, str(FAR))
     _assert_no_date_stands_in_a_text()
-    kept = [compute(first, DAYS[0])]
+    for day in DAYS[:2]:  # bounds of late incomes are looked at only where there are some
+        compute(first, day)
     texts = len(compiled.CACHE.queries())
-    kept.append(compute(other, DAYS[1]))
+    kept = [compute(other, day) for day in DAYS[:2]]
     assert len(compiled.CACHE.queries()) == texts, "days and counties of one shape share their texts"
     compiled.CACHE.clear()
     for day, found in zip(DAYS, kept, strict=False):
