@@ -156,7 +156,8 @@ def test_totals_are_never_spread_and_known_after_the_entry_lag() -> None:
 
 def test_a_total_that_ended_more_than_eighteen_months_ago_says_nothing() -> None:
     frames = base(income=totals(("2020-01", "2020-12", "wage", 5_000)))
-    assert one(frames, "2022-06-30").income_basis == "total"  # ended exactly 18 months before
+    last = one(frames, "2022-06-30")  # ended exactly 18 months before
+    assert (last.income_basis, last.lag_months, last.pcni) == ("total", 18, 5_000)
     row = one(frames, "2022-07-31")
     assert pd.isna(row.pcni)
     assert row.income_reason == "income_stale"

@@ -113,11 +113,12 @@ def test_nobody_is_eliminated_on_late_or_doubtful_records() -> None:
     late = verdict(county("2021-05", monitoring=WATCHED, support=HELPED))
     assert (late["outcome"], late["unknown"]) == ("hold", "records_incomplete")
     assert late["pcni"] == whole["pcni"]
-    off = [{"household_id": "h", "of": "spending", "item": "medical", "month_from": "2021-01",
+    # A doubt that leaves every sum known that the criteria need: a page of living costs is blurred.
+    off = [{"household_id": "h", "of": "spending", "item": "living", "month_from": "2021-01",
             "month_to": "2021-01", "why": "blurred", "recorded_on": "2021-06-02"}]  # fmt: skip
     doubtful = verdict(county("2021-06", monitoring=WATCHED, support=HELPED, unrecorded=off))
-    assert doubtful["doubts"] == "blurred"
-    assert doubtful["outcome"] == "hold"
+    assert (doubtful["doubts"], doubtful["pcni"], doubtful["rigid_ratio"]) == ("blurred", 12_000, 0)
+    assert (doubtful["outcome"], doubtful["unknown"]) == ("hold", "records_incomplete")
 
 
 def test_the_negative_list_still_asks_and_says_that_records_are_incomplete() -> None:
