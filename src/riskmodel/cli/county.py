@@ -27,9 +27,12 @@ from riskmodel.errors import InputMissing
 
 if TYPE_CHECKING:
     from riskmodel.data import County
-    from riskmodel.households import Threshold
+    from riskmodel.households import Need, Threshold
     from riskmodel.rules import RuleSet
     from riskmodel.simulate import SimulationSpec
+
+# Where the expressions of a rule set stand.
+_EXPRESSIONS = {"quantities", "conditions", "categories", "tiers", "focus", "outcomes"}
 
 OutArgument = Annotated[Path, typer.Argument(metavar="OUT", help="Folder to write to.")]
 
@@ -115,7 +118,7 @@ def check(
 ) -> None:
     """Check a county's tables: rejected rows, doubtful ones, and a summary of their quality."""
     from riskmodel import data as counties
-    from riskmodel.households import bunching_check, fingerprint
+    from riskmodel.households import availability_check, bunching_check, fingerprint
 
     if error_log is not None and not error_log.is_file():
         raise InputMissing(f"{error_log}: no such log; simulate --dirty writes OUT/spoiled/spoiled.csv")
@@ -123,7 +126,7 @@ def check(
     summary, county = counties.check_county(
         data,
         out,
-        further=bunching_check(thresholds),
+        further=[availability_check(_needs()), bunching_check(thresholds)],
         lang=lang,
         **reading.options,
     )
@@ -149,6 +152,31 @@ def _thresholds(rulesets: list[str], amounts: list[float]) -> dict[str, Threshol
     chosen = [rules.load_rules(name) for name in rulesets]
     lines: dict[str, Threshold] = {one.id: partial(_line_of, one) for one in chosen}
     return lines | {f"{yuan:g}": partial(_fixed, yuan) for yuan in amounts}
+
+
+def _needs() -> dict[str, Need]:
+    """Return what each packaged rule set and feature set takes of the records."""
+    from riskmodel import features, rules
+    from riskmodel.households import AccountingPeriod, Need
+
+    needs: dict[str, Need] = {}
+    for name in rules.available_rule_sets():
+        ruleset = rules.load_rules(name)
+        said = ruleset.model_dump_json(include=_EXPRESSIONS)
+        sums = ["income"]
+        sums += ["previous"] if "previous_pcni" in said or "income_drop" in said else []
+        sums += ["rigid"] if "rigid" in said else []
+        needs[name] = Need("ruleset", ruleset.period(), tuple(sums))
+    for name in features.available_feature_sets():
+        chosen = features.load_feature_set(name)
+        months = {True: 0, False: 0}  # the longest window that ends with the last completed month, or not
+        for f in chosen.features:
+            if f.source in ("income", "spending") and f.window:
+                strict = f.ends == "last_completed"
+                months[strict] = max(months[strict], f.window + f.lag)
+        period = AccountingPeriod(months=chosen.period_months)
+        needs[name] = Need("feature_set", period, window=max(months.values()), follows_lag=not months[True])
+    return needs
 
 
 def _line_of(ruleset: RuleSet, county: County, days: list[dt.date]) -> dict[dt.date, float | None]:

@@ -7,7 +7,7 @@ themselves and still look wrong: they stay in, are counted, and are listed for t
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -210,7 +210,7 @@ def check_county(
     pseudonymise: bool = False,
     snapshot_on: str | dt.date | None = None,
     lang: str = "zh",
-    further: Callable[[County], FurtherCheck] | None = None,
+    further: Sequence[Callable[[County], FurtherCheck]] = (),
 ) -> tuple[dict[str, Any], County | None]:
     """Check a county's data and say what was found.
 
@@ -226,7 +226,7 @@ def check_county(
     lang
         Which language stands first in ``quality.md``; it holds both.
     further
-        One more check, of data that can be used; what it found goes into the summary and the folder.
+        More checks, of data that can be used; what they found goes into the summary and the folder.
 
     Returns
     -------
@@ -244,7 +244,7 @@ def check_county(
     """
     reading: Reading | None = None
     suspect_rows = levels = None
-    more: FurtherCheck | None = None
+    more: list[FurtherCheck] = []
     rejected = pd.DataFrame()
     summary: dict[str, Any] = {"format_version": FORMAT_VERSION, "data": Path(data).name}
     try:
@@ -259,8 +259,8 @@ def check_county(
         summary["suspects"] = count_suspects(suspect_rows)
         levels = find_levels(reading.county, BILLS)
         summary["levels"] = level_records(levels)
-        more = further(reading.county) if further is not None and not why else None
-        summary |= {more.name: more.figures} if more else {}
+        more = [one(reading.county) for one in further] if not why else []
+        summary |= {one.name: one.figures for one in more}
     if out is not None:
         write_rejected(rejected, out)
         if reading is not None:
@@ -274,8 +274,8 @@ def check_county(
     return summary, reading.county if reading else None
 
 
-def _write_summary(summary: dict[str, Any], more: FurtherCheck | None, out: Path, lang: str) -> None:
-    for name, table in more.tables.items() if more else ():
+def _write_summary(summary: dict[str, Any], more: Sequence[FurtherCheck], out: Path, lang: str) -> None:
+    for name, table in (pair for one in more for pair in one.tables.items()):
         write_table(table, out / name)
     write_json(summary, out / "quality.json")
     both = sorted(LANGUAGES, key=lambda word: word != lang)
@@ -313,7 +313,7 @@ def _table(reading: Reading, name: str, table: TableRead) -> dict[str, Any]:
     }
 
 
-def quality_report(summary: dict[str, Any], lang: Language, more: FurtherCheck | None = None) -> str:
+def quality_report(summary: dict[str, Any], lang: Language, more: Sequence[FurtherCheck] = ()) -> str:
     """Return a summary of `check_county` as Markdown in one language."""
     refused = summary["refused"]
     lines = [
@@ -326,7 +326,7 @@ def quality_report(summary: dict[str, Any], lang: Language, more: FurtherCheck |
     if summary["tables"]:
         lines += ["", text("data.quality.table_head", lang), "|---|---|---:|---:|---:|---|---:|"]
         lines += [_table_line(name, table, lang) for name, table in summary["tables"].items()]
-        further_lines = more.lines[lang] if more else []
+        further_lines = [line for one in more for line in one.lines[lang]]
         lines += _section("findings", lang, [*_finding_lines(summary, lang), *further_lines])
     lines += _section("notices", lang, [notice[lang] for notice in summary["notices"]])
     return "\n".join(lines)

@@ -1,6 +1,7 @@
 """Point in time, household accounts and targets: what every later computation stands on."""
 
 from riskmodel.households.accounts import TOTAL_MONTHS, WATCHED_EVENTS
+from riskmodel.households.availability import Need, availability_check
 from riskmodel.households.bunching import Threshold, bunching_check
 from riskmodel.households.income import PREFIXES, RIGID_CATEGORIES
 from riskmodel.households.known import AsOf, KnownCounty, all_numbers, current_ids, known_county
@@ -37,10 +38,12 @@ __all__ = [
     "KnownCounty",
     "KnownRecords",
     "Moment",
+    "Need",
     "Threshold",
     "add_months",
     "all_numbers",
     "as_moments",
+    "availability_check",
     "bunching_check",
     "choose_period",
     "current_ids",
