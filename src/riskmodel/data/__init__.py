@@ -13,7 +13,6 @@ from riskmodel.data.compiled import (
 from riskmodel.data.county import County, from_frames, write_county
 from riskmodel.data.file_formats import find_encoding, open_workbook
 from riskmodel.data.importers.registry import IMPORTERS, import_panel
-from riskmodel.data.levels import level_sentences
 from riskmodel.data.links import IDENTITY, Identity, Link, county_links, first_month_from, resolve_links
 from riskmodel.data.parse import unfused_selects
 from riskmodel.data.personal import KEY_VARIABLE, pseudonym, secret_key
@@ -35,6 +34,7 @@ from riskmodel.data.schema import (
     table_words,
 )
 from riskmodel.data.sources import RawTable, Source, find_sources, open_raw_table
+from riskmodel.data.suspects import level_sentences
 from riskmodel.data.values import cell_text, parse_date
 
 __all__ = [

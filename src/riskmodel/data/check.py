@@ -16,7 +16,6 @@ import ibis
 import pandas as pd
 
 from riskmodel.data.county import County
-from riskmodel.data.levels import LEVELS_FILE, find_levels, level_records, level_sentences
 from riskmodel.data.off_record import count_equal_rows, equal_rows
 from riskmodel.data.read import (
     MAX_REJECTED,
@@ -35,7 +34,16 @@ from riskmodel.data.schema import (
     own_date,
     table_words,
 )
-from riskmodel.data.suspects import BILLS, count_suspects, find_suspects, write_suspects
+from riskmodel.data.suspects import (
+    BILLS,
+    LEVELS_FILE,
+    count_suspects,
+    find_levels,
+    find_suspects,
+    level_records,
+    level_sentences,
+    write_suspects,
+)
 from riskmodel.errors import InputRefused
 from riskmodel.i18n import LANGUAGES, Language, section, text
 from riskmodel.io import write_csv, write_json, write_table, write_text

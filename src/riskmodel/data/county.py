@@ -19,7 +19,7 @@ from ibis.expr.operations import DatabaseTable, DummyTable
 from riskmodel.data import compiled
 from riskmodel.data.compiled import Shape
 from riskmodel.data.links import IDENTITY, county_links, identity_table
-from riskmodel.data.records_end import last_month_of_records
+from riskmodel.data.plausibility import last_month_of_records
 from riskmodel.data.schema import (
     SPAN_TABLES,
     About,

@@ -42,8 +42,12 @@ from riskmodel.data.off_record import (
 from riskmodel.data.parse import EXTRA, parse_table
 from riskmodel.data.personal import pseudonymise_table as keyed
 from riskmodel.data.personal import refuse_personal_data, secret_key
-from riskmodel.data.plausibility import beyond_records, coverage_notices, implausible_rows
-from riskmodel.data.records_end import last_month_of_records
+from riskmodel.data.plausibility import (
+    beyond_records,
+    coverage_notices,
+    implausible_rows,
+    last_month_of_records,
+)
 from riskmodel.data.rejected import rejected_rows, unread_cells
 from riskmodel.data.schema import (
     SPAN_TABLES,

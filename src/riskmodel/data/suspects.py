@@ -1,13 +1,26 @@
-"""Single amounts that look wrong and months that seem forgotten: kept, counted and listed for the office."""
+"""Amounts that look wrong, kept, counted and listed for the office: single ones, and whole groups.
+
+A single amount is held against its own household's usual one; months that seem forgotten and rows later than
+promised stand beside. A group is a year, township or file in another unit: 万元 typed as 元 and the reverse,
+×10, ×100. A household whose income falls to a hundredth may have lost its work; that the median of a township
+does so from one year to the next, or lies a hundred times below that of its neighbours, is no income. So
+groups are looked at by their median amount a month: households of one township and year, in months and in
+totals apart, over all kinds of amounts together and kind by kind.
+"""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from riskmodel.data.county import County
+from riskmodel.data.schema import CODE_COLUMN
+from riskmodel.i18n import Language, text
 from riskmodel.io import write_csv
 
 SUSPECTS_FILE = "suspects.csv"
@@ -22,7 +35,6 @@ TINY_PART = 0.001
 FEWEST_YEARS = 3
 # A bill many times the usual one is what illness or a disaster looks like: no sign of a slip.
 BILLS = ("medical", "housing", "disaster", "accident", "other")
-_NAMES = {"income": "source", "spending": "category"}
 
 _AMOUNTS = """
     WITH final AS (
@@ -75,7 +87,7 @@ def find_suspects(county: County) -> pd.DataFrame:
     """List the amounts that look wrong, and the months that seem to have been forgotten."""
     con, days = county.con.con, county.about.recording_delay_days
     parts = []
-    for table, kind in _NAMES.items():
+    for table, kind in CODE_COLUMN.items():
         if not county.has(table):
             continue
         places = {
@@ -101,8 +113,8 @@ def find_suspects(county: County) -> pd.DataFrame:
 def _find_rows(con: Any, sql: str, table: str, reason: str) -> pd.DataFrame:
     rows = con.execute(sql).df()
     month = rows["month"].astype("int64")
-    text = (month // 12).astype(str) + "-" + (month % 12 + 1).astype(str).str.zfill(2)
-    return rows.assign(month=text.astype(object), table=table, reason=reason)
+    shown = (month // 12).astype(str) + "-" + (month % 12 + 1).astype(str).str.zfill(2)
+    return rows.assign(month=shown.astype(object), table=table, reason=reason)
 
 
 def count_suspects(suspects: pd.DataFrame) -> dict[str, int]:
@@ -114,3 +126,237 @@ def count_suspects(suspects: pd.DataFrame) -> dict[str, int]:
 def write_suspects(suspects: pd.DataFrame, folder: str | Path) -> Path:
     """Write ``suspects.csv`` (UTF-8 with BOM, for Excel) into a folder."""
     return write_csv(suspects, Path(folder) / SUSPECTS_FILE)
+
+
+LEVELS_FILE = "levels.csv"
+LEVEL_COLUMNS = [
+    "table", "basis", "township", "year", "kind", "households", "median", "usual", "factor", "against",
+]  # fmt: skip
+LEAST_HOUSEHOLDS = 5  # of a group, for its median to say anything
+MANY_HOUSEHOLDS = 20
+# Orders of magnitude off the usual: no real median moves so far in a year (far), or by any change of
+# policy, crop or season (very far).
+FAR, VERY_FAR = 0.75, 1.7
+WHOLE_YEAR = 12
+# Yuan a household and year between which the median of a rural county lies, generously.
+PLAUSIBLE = (500.0, 3_000_000.0)
+YUAN = (None, "yuan", "CNY", "元")  # other money has another range
+FILES_APART = 50.0  # so many times its income no county spends
+ALL = "all"
+COUNTY = ""
+
+
+_RATES = """
+    WITH final AS (
+        SELECT * FROM {table} WHERE amount > 0 QUALIFY row_id IS NULL
+        OR row_number() OVER (PARTITION BY row_id ORDER BY known_on DESC) = 1),
+    place AS (
+        SELECT household_id, arg_max(township, coalesce(valid_from, DATE '0001-01-01')) AS township
+        FROM households GROUP BY 1),
+    rows AS (
+        SELECT household_id, {kind} AS kind, month_to // 12 AS year,
+            CASE WHEN month_from = month_to THEN 'months' ELSE 'totals' END AS basis,
+            sum(amount)::DOUBLE AS amount, sum(month_to - month_from + 1) AS written,
+            count(DISTINCT month_to) AS months
+        FROM final WHERE {kind} NOT IN ({bills}) GROUP BY ALL),
+    yearly AS (
+        SELECT household_id, basis, year, kind, amount, months,
+            amount / (CASE WHEN basis = 'months' THEN months ELSE written END) AS rate
+        FROM rows
+        UNION ALL BY NAME
+        SELECT household_id, basis, year, '{all}' AS kind, sum(amount) AS amount, max(months) AS months,
+            sum(amount / (CASE WHEN basis = 'months' THEN months ELSE written END)) AS rate
+        FROM rows GROUP BY ALL)
+    SELECT '{table}' AS "table", basis, coalesce(township, '') AS township, year, kind,
+        count(*) AS households, median(log10(rate)) AS level, max(months) AS months
+    FROM yearly JOIN place USING (household_id) GROUP BY ALL ORDER BY ALL"""
+
+
+def find_levels(county: County, bills: tuple[str, ...]) -> pd.DataFrame:
+    """List groups of amounts that seem to be in another unit.
+
+    Parameters
+    ----------
+    county
+        The checked tables.
+    bills
+        Kinds of spending of which a year may well have many times another's.
+
+    Returns
+    -------
+    DataFrame
+        One row a group, `LEVEL_COLUMNS`: ``median`` and ``usual`` in yuan a household and month, ``factor``
+        the power of ten between them (negative: too small), ``against`` what it was held against (``years`` of
+        the same township, ``townships`` in the same year, ``plausible`` amounts, or the other ``file``);
+        township and year are empty where all are meant.
+    """
+    groups: list[pd.DataFrame] = []
+    for table, kind in CODE_COLUMN.items():
+        if county.has(table):
+            listed = ", ".join(f"'{bill}'" for bill in bills)
+            sql = _RATES.format(table=table, kind=kind, bills=listed, all=ALL)
+            groups.append(county.con.con.execute(sql).df())
+    cells = pd.concat(groups, ignore_index=True)
+    cells = cells[(cells["households"] >= LEAST_HOUSEHOLDS) & cells["level"].notna()]
+    found = [row for row in _files(cells) if county.about.unit in YUAN or row["against"] == "file"]
+    whole = {(row["table"], row["basis"]) for row in found if row["against"] == "plausible"}
+    for key, some in cells.groupby(["table", "basis"], sort=True):
+        if key not in whole:
+            found += _slips(some)
+    out = pd.DataFrame(found, columns=LEVEL_COLUMNS)
+    return _joined(out, cells)
+
+
+def _files(cells: pd.DataFrame) -> Iterator[dict[str, Any]]:
+    """Yield tables whose amounts as a whole are out of any range, or out of proportion to one another."""
+    typical: dict[tuple[str, str], tuple[float, int]] = {}
+    for (table, basis), some in cells[cells["kind"] == ALL].groupby(["table", "basis"], sort=True):
+        level = float(np.median(np.repeat(some["level"], some["households"])))
+        n = int(some.groupby("year")["households"].sum().max())
+        typical[str(table), str(basis)] = level, n
+        yearly = 12 * 10**level
+        each = 12 * 10 ** some.groupby("year")["level"].median()
+        if table == "income" and not each.between(*PLAUSIBLE).any():
+            bound = PLAUSIBLE[0] if yearly < PLAUSIBLE[0] else PLAUSIBLE[1]
+            factor = level - math.log10(30_000 / 12)  # what a rural household earns, roughly
+            yield _row(table, basis, COUNTY, None, ALL, n, level, math.log10(bound / 12), factor, "plausible")
+    for basis in ("months", "totals"):
+        if ("income", basis) in typical and ("spending", basis) in typical:
+            (earned, _), (spent, n) = typical["income", basis], typical["spending", basis]
+            if spent - earned >= math.log10(FILES_APART):
+                yield _row("spending", basis, COUNTY, None, ALL, n, spent, earned, spent - earned, "file")
+
+
+def _slips(cells: pd.DataFrame) -> Iterator[dict[str, Any]]:
+    """Yield groups of one table and basis far from their own other years or from their neighbours."""
+    flagged: set[tuple[str, int]] = set()
+    kinds = [ALL, *sorted(set(cells["kind"]) - {ALL})]
+    for kind in kinds:
+        some = cells[cells["kind"] == kind]
+        level = some.pivot(index="township", columns="year", values="level")
+        for row in some.itertuples():
+            if (row.township, row.year) in flagged:
+                continue
+            own = level.loc[row.township].dropna()
+            by_time = _against_years(own, int(row.year))
+            near = level[row.year].drop(row.township).dropna()
+            by_place = (
+                row.level - float(near.median()) if len(near) >= 2 or (len(own) == 1 and len(near)) else None
+            )
+            why = _judge(by_time, by_place, kind == ALL, int(row.households), int(row.months), row.basis)
+            if why is None:
+                continue
+            off = by_time if why == "years" else by_place
+            assert off is not None
+            if why == "years" and len(own) == 2 and not _to_blame(own, int(row.year)):
+                continue
+            if kind == ALL:
+                flagged.add((row.township, row.year))
+            yield _row(
+                row.table, row.basis, row.township, int(row.year), kind, int(row.households), row.level,
+                row.level - off, off, why,
+            )  # fmt: skip
+
+
+def _against_years(own: pd.Series, year: int) -> float | None:
+    """Return how far a year lies from the median year of its township, or from the only other one."""
+    others = own.drop(year)
+    if not len(others):
+        return None
+    return float(own[year] - (own.median() if len(own) > 2 else others.iloc[0]))
+
+
+def _to_blame(own: pd.Series, year: int) -> bool:
+    """Say which of two years is the odd one: that out of any range, else the later one."""
+    distance = (own - math.log10(30_000 / 12)).abs()
+    if abs(distance.iloc[0] - distance.iloc[1]) >= FAR:
+        return bool(distance[year] == distance.max())
+    return year == own.index.max()
+
+
+def _judge(
+    by_time: float | None, by_place: float | None, pooled: bool, n: int, months: int, basis: str
+) -> str | None:
+    """Say against what a group is too far off, if it is."""
+    partly = basis == "months" and months < WHOLE_YEAR  # part of a year: the season may be all there is to it
+    alone = FAR if pooled and not partly else VERY_FAR
+    if by_time is not None and abs(by_time) >= alone:
+        return "years"
+    if by_place is not None and abs(by_place) >= alone:
+        return "townships"
+    if by_time is None or by_place is None or partly or n < MANY_HOUSEHOLDS:
+        return None
+    return "years" if by_time * by_place > 0 and min(abs(by_time), abs(by_place)) >= FAR else None
+
+
+def _row(
+    table: Any, basis: Any, township: Any, year: int | None, kind: str, n: int, level: float, usual: float,
+    off: float, against: str,
+) -> dict[str, Any]:  # fmt: skip
+    size = 1 if abs(off) < 1.5 else 2 if abs(off) < 3 else 4
+    values = (
+        table, basis, township, year, kind, n, round(10**level, 4), round(10**usual, 4),
+        size if off > 0 else -size, against,
+    )  # fmt: skip
+    return dict(zip(LEVEL_COLUMNS, values, strict=True))
+
+
+def _joined(slips: pd.DataFrame, cells: pd.DataFrame) -> pd.DataFrame:
+    """Put groups into one row where every township of a year, or every year of a township, is off alike."""
+    if len(slips):
+        slips = _merged(slips, cells, "years", "year", "township", COUNTY)
+        slips = _merged(slips, cells, "townships", "township", "year", None)
+    slips = slips.astype({"year": "Int64"})
+    return slips.sort_values(["table", "basis", "kind", "township", "year"], ignore_index=True)[LEVEL_COLUMNS]
+
+
+def _merged(
+    slips: pd.DataFrame, cells: pd.DataFrame, against: str, same: str, across: str, whole: str | None
+) -> pd.DataFrame:
+    out = []
+    by = ["table", "basis", "kind", "factor", "against", same]
+    for key, some in slips.groupby(by, sort=True, dropna=False):
+        mine = (cells[["table", "basis", "kind", same]] == [*key[:3], key[5]]).all(axis=1)
+        alike = set(cells.loc[mine, across]) == set(some[across])
+        if key[4] == against and len(some) > 1 and alike:
+            n = some["households"].sum() if across == "township" else some["households"].max()
+            row = some.iloc[0].to_dict() | {across: whole, "households": int(n)}
+            some = pd.DataFrame([row | {c: float(some[c].median()) for c in ("median", "usual")}])
+        out.append(some)
+    return pd.concat(out, ignore_index=True)
+
+
+def level_records(slips: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return what was found as plain values."""
+    rows = slips.astype(object).where(slips.notna(), None).to_dict("records")
+    return [{str(k): v for k, v in row.items()} for row in rows]
+
+
+def level_sentences(rows: list[dict[str, Any]], lang: Language) -> list[str]:
+    """Say in a line each which amounts seem to be in another unit.
+
+    Parameters
+    ----------
+    rows
+        From `level_records`.
+    lang
+        Which language.
+    """
+    return [_sentence(row, lang) for row in rows]
+
+
+def _sentence(row: dict[str, Any], lang: Language) -> str:
+    factor, size = 10 ** abs(row["factor"]), "large" if row["factor"] > 0 else "small"
+    places = {
+        "table": text(f"data.levels.{row['table']}_{row['basis']}", lang),
+        "place": row["township"] or text("data.levels.everywhere", lang),
+        "year": text("data.levels.all_years", lang) if row["year"] is None else str(row["year"]),
+        "kind": "" if row["kind"] == ALL else text("data.levels.only", lang, kind=row["kind"]),
+        "n": row["households"],
+        "median": f"{row['median']:,.4g}",
+        "usual": f"{row['usual']:,.4g}",
+        "factor": f"×{factor:,}" if row["factor"] > 0 else f"1/{factor:,}",
+        "unit": text(f"data.levels.unit_{size}_{abs(row['factor'])}", lang),
+        "against": text(f"data.levels.against_{row['against']}", lang),
+    }
+    return text("data.levels.found", lang, **places)

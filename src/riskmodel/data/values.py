@@ -100,14 +100,14 @@ def parse_date(value: Any, zone: str = TIME_ZONE) -> ParsedValue:
     return _day(*(int(part) for part in found.groups()[:3]))
 
 
-def _day_of_instant(found: re.Match[str], zone: str) -> ParsedValue:
+def _day_of_instant(written: re.Match[str], zone: str) -> ParsedValue:
     """Return the day that a time with an offset has in a zone."""
-    sign, hours, minutes = found[7][0], found[7][1:3], found[7][3:].lstrip(":")
+    sign, hours, minutes = written[7][0], written[7][1:3], written[7][3:].lstrip(":")
     offset = dt.timedelta()
     if sign in "+-":
         offset = dt.timedelta(hours=int(hours), minutes=int(minutes or 0)) * (-1 if sign == "-" else 1)
     try:
-        parts = (int(part or 0) for part in found.groups()[:6])
+        parts = (int(part or 0) for part in written.groups()[:6])
         instant = dt.datetime(*parts, tzinfo=dt.timezone(offset))  # type: ignore[arg-type, misc]
         return _in_range(instant.astimezone(ZoneInfo(zone)).date())
     except (ValueError, OverflowError):

@@ -154,7 +154,7 @@ def _shares(known: KnownRecords, needs: Mapping[str, Need]) -> dict[tuple[str, s
     all_of = np.bincount(here[here >= 0], minlength=n)
     accounts: dict[AccountingPeriod, IncomeAccounts] = {}
     done: dict[Need, np.ndarray] = {}
-    out = {}
+    out: dict[tuple[str, str], float] = {}
     for name, need in needs.items():
         if need not in done:
             own = accounts.setdefault(need.period, IncomeAccounts(known, need.period))
@@ -250,16 +250,16 @@ def availability_check(needs: Mapping[str, Need]) -> Callable[[County], FurtherC
     return further
 
 
-def availability_sentences(found: Availability, lang: Language) -> list[str]:
+def availability_sentences(result: Availability, lang: Language) -> list[str]:
     """Say what was stated or inferred of the records, how late they are, and from when what can be had."""
-    day = found.as_of.isoformat()
-    lines = [text("data.availability.coverage", lang, **found.coverage)]
-    lags = {f"lag_{name}": n for name, n in found.lags.items()}
+    day = result.as_of.isoformat()
+    lines = [text("data.availability.coverage", lang, **result.coverage)]
+    lags = {f"lag_{name}": n for name, n in result.lags.items()}
     lines.append(text("data.availability.lags", lang, day=day, **lags))
-    if found.unknown:
-        shown = ", ".join(f"{why} {n}" for why, n in found.unknown.items())
+    if result.unknown:
+        shown = ", ".join(f"{why} {n}" for why, n in result.unknown.items())
         lines.append(text("data.availability.unknown", lang, day=day, what=shown))
-    for kind, some in found.dates.groupby("kind", sort=False):
+    for kind, some in result.dates.groupby("kind", sort=False):
         for name, rows in some.groupby("name", sort=False):
             places = {"kind": text(f"data.availability.{kind}", lang), "name": str(name)}
             lines.append(text("data.availability.from", lang, when=_when(rows, lang), **places))
@@ -274,5 +274,5 @@ def _when(rows: pd.DataFrame, lang: Language) -> str:
         places = list(some["township"])
         shown = "、".join(places[:_SAID_TOWNSHIPS]) + ("…" if len(places) > _SAID_TOWNSHIPS else "")
         whole = text("data.levels.everywhere", lang)
-        parts.append(f"{day or never} ({whole if len(some) == len(rows) else shown})")
+        parts.append(f"{str(day) or never} ({whole if len(some) == len(rows) else shown})")
     return "; ".join(parts)

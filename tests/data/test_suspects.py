@@ -7,8 +7,7 @@ import pandas as pd
 import pytest
 
 from riskmodel.data import check_county, from_frames, write_county
-from riskmodel.data.levels import find_levels, level_records, level_sentences
-from riskmodel.data.suspects import BILLS, find_suspects
+from riskmodel.data.suspects import BILLS, find_levels, find_suspects, level_records, level_sentences
 
 YEARS = (2018, 2019, 2020, 2021)
 TOWNSHIPS = ("东乡", "南乡", "西乡", "北乡")
