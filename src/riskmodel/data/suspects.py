@@ -186,8 +186,8 @@ def find_levels(county: County, bills: tuple[str, ...]) -> pd.DataFrame:
     -------
     DataFrame
         One row a group, `LEVEL_COLUMNS`: ``median`` and ``usual`` in yuan a household and month, ``factor``
-        the power of ten between them (negative: too small), ``against`` what it was held against (``years`` of
-        the same township, ``townships`` in the same year, ``plausible`` amounts, or the other ``file``);
+        the power of ten between them (negative: too small), ``against`` what it was held against (``years``
+        of the same township, ``townships`` in the same year, ``plausible`` amounts, or the other ``file``);
         township and year are empty where all are meant.
     """
     groups: list[pd.DataFrame] = []
