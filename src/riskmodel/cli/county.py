@@ -118,15 +118,21 @@ def check(
 ) -> None:
     """Check a county's tables: rejected rows, doubtful ones, and a summary of their quality."""
     from riskmodel import data as counties
+    from riskmodel import rules
     from riskmodel.households import availability_check, bunching_check, fingerprint
 
     if error_log is not None and not error_log.is_file():
         raise InputMissing(f"{error_log}: no such log; simulate --dirty writes OUT/spoiled/spoiled.csv")
-    thresholds = _thresholds(ruleset or ["national-2021"], line or [])
+    rulesets = ruleset or ["national-2021"]
+    thresholds = _thresholds(rulesets, line or [])
     summary, county = counties.check_county(
         data,
         out,
-        further=[availability_check(_needs()), bunching_check(thresholds)],
+        further=[
+            availability_check(_needs()),
+            bunching_check(thresholds),
+            rules.dropped_check(rulesets[0]),
+        ],
         lang=lang,
         **reading.options,
     )

@@ -14,6 +14,7 @@ from riskmodel.data.county import County, from_frames, write_county
 from riskmodel.data.file_formats import find_encoding, open_workbook
 from riskmodel.data.importers.registry import IMPORTERS, import_panel
 from riskmodel.data.links import IDENTITY, Identity, Link, county_links, first_month_from, resolve_links
+from riskmodel.data.off_record import WITHDRAWN
 from riskmodel.data.parse import unfused_selects
 from riskmodel.data.personal import KEY_VARIABLE, pseudonym, secret_key
 from riskmodel.data.read import DataRefused, read_county
@@ -42,6 +43,7 @@ __all__ = [
     "IMPORTERS",
     "KEY_VARIABLE",
     "SPAN_TABLES",
+    "WITHDRAWN",
     "About",
     "County",
     "DataRefused",

@@ -16,9 +16,9 @@ import pandas as pd
 from riskmodel import rules
 from riskmodel.errors import UsageError
 from riskmodel.i18n import LANGUAGES, Language, check_language, pair, section, text
-from riskmodel.presentation.table import NOTHING, Cell, Column, Row, Table, plain_value
+from riskmodel.presentation.table import NOTHING, Cell, Column, Kind, Row, Table, plain_value
 from riskmodel.presentation.workbook import HEADER_HEIGHT, Workbook, lines_table, open_workbook
-from riskmodel.rules import RuleSet
+from riskmodel.rules import RuleSet, dropped_in_words
 from riskmodel.scoring import ENTRY_KINDS, Worklist, code_words, declared_columns, join_names
 from riskmodel.scoring import Column as ListColumn
 
@@ -212,6 +212,13 @@ NOT_ON_UNKNOWN = ("position", "planned", "selected_by", "urgency", "rule_conditi
                   "held_until")  # fmt: skip
 NOT_ON_HELD = (*NOT_ON_UNKNOWN[:-1], "due_date")
 MADE_BY = ("horizon_months", "model", "model_version", "run_id", "feature_set", "ruleset", "data_fingerprint")
+DROPPED_COLUMNS: tuple[tuple[str, Kind, int], ...] = (
+    ("household_id", "id", 14), ("township", "text", 10), ("village", "text", 10), ("as_of", "date", 11),
+    ("ruleset", "text", 14), ("category", "wrap", 14), ("flagged", "text", 9), ("in_register", "text", 9),
+    ("flagged_before", "text", 10), ("flagged_if", "wrap", 24), ("pcni", "yuan", 11),
+    ("category_if_both", "wrap", 14), ("pcni_if_both", "yuan", 12), ("doubts", "wrap", 22),
+    ("why", "wrap", 30), ("rows", "wrap", 30),
+)  # fmt: skip
 SUMMARY_WIDTHS, DICTIONARY_WIDTHS = (26, 86), (18, 94)  # characters
 
 
@@ -270,6 +277,10 @@ def _write_sheets(book: Workbook, worklist: Worklist, title: str, names: pd.Data
             _list_table(rows, columns, lang), name=name, title=f"{title}　{name}", footer=footer,
             earliest=worklist.as_of, hints=hints, zoom=ZOOM, least_lines=2, spare=4, landscape=True,
         )  # fmt: skip
+    if len(worklist.dropped):
+        table = _dropped_table(worklist.dropped, lang)
+        name = fixed["dropped"]
+        book.form(table, name=name, title=f"{title}　{name}", footer=footer, zoom=ZOOM, landscape=True)
     meanings = [(c.text(lang), c.meaning.text(lang)) for c in lists[0][2]]
     for key, heads, lines, widths in (
         ("summary", ("item", "content"), summary_lines(worklist, lang), SUMMARY_WIDTHS),
@@ -279,6 +290,17 @@ def _write_sheets(book: Workbook, worklist: Worklist, title: str, names: pd.Data
         book.form(
             table, name=fixed[key], title=title, footer=footer, header_height=HEADER_HEIGHT / 1.5
         )  # fmt: skip
+
+
+def _dropped_table(dropped: pd.DataFrame, lang: Language) -> Table:
+    """Return the households that a row or cell which could not be used may have taken off the list."""
+    words = dropped_in_words(dropped, lang).astype(object)
+    shown = words.where(words.notna(), None)
+    heads = [
+        Column(heading, kind, key=column, width=width)
+        for heading, (column, kind, width) in zip(shown.columns, DROPPED_COLUMNS, strict=True)
+    ]
+    return Table(heads, [Row([Cell(v) for v in row]) for row in shown.itertuples(index=False)], labels=1)
 
 
 def _lists(

@@ -3,6 +3,7 @@
 from riskmodel.rules.backends import ArrayBackend, Bools, Coded, Truth, array_figures, certain
 from riskmodel.rules.completeness import describe_records, name_reasons
 from riskmodel.rules.declaration import RelativeLine, RuleSet, parse_overrides
+from riskmodel.rules.dropped import dropped_check, dropped_in_words, find_dropped
 from riskmodel.rules.engine import absolute_line, poverty_lines, relative_line
 from riskmodel.rules.evaluate import evaluate_history, evaluate_rule_sets, evaluate_rules
 from riskmodel.rules.explain import (
@@ -40,12 +41,15 @@ __all__ = [
     "count_changes_by_township",
     "describe_change",
     "describe_records",
+    "dropped_check",
+    "dropped_in_words",
     "evaluate_condition",
     "evaluate_expression",
     "evaluate_history",
     "evaluate_rule_sets",
     "evaluate_rules",
     "explain_verdict",
+    "find_dropped",
     "find_verdict_changes",
     "list_rule_sets",
     "load_rules",

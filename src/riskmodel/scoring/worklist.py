@@ -87,6 +87,9 @@ class Worklist:
         Probability from which a household that no rule names counts for a quota.
     beyond
         What becomes of households beyond the forecast: ``score``, ``half`` or ``last``.
+    dropped
+        Households that a row or cell which could not be used may have taken off the list
+        (`riskmodel.rules.find_dropped`); empty without a county.
     totals
         Counts of households, and sums of probabilities (``expected…``: households expected to be hit
         within the horizon, of those the model was trained for).
@@ -105,6 +108,7 @@ class Worklist:
     quotas: tuple[Quota, ...] = ()
     floor: float = QUOTA_FLOOR
     beyond: BeyondForecast = "score"
+    dropped: pd.DataFrame = field(default_factory=pd.DataFrame)
     totals: dict[str, float] = field(default_factory=dict)
 
     def __repr__(self) -> str:
@@ -181,8 +185,10 @@ def build_worklist(
     households = _checked_scores(scores)
     as_of = to_date(pd.Timestamp(households["as_of"].iloc[0]).date())
     households["flagged"] = _flagged(households)
+    dropped = pd.DataFrame()
     if county is not None:
         context = household_context(known_county(county, as_of), households)
+        dropped = _dropped(known_county(county, as_of), households)
         households = households.drop(columns=[c for c in CONTEXT_COLUMNS if c in households])
         households = households.merge(context, on="household_id", how="left", validate="1:1")
     households["in_cohort"] = households["in_cohort"].eq(True) if "in_cohort" in households else True
@@ -196,6 +202,7 @@ def build_worklist(
         listed=_in_order(plan),
         unknown=households[unknown].reset_index(drop=True),
         selection=plan[SELECTION_COLUMNS].sort_values("household_id", ignore_index=True),
+        dropped=dropped,
         held=plan[plan["held"]].reset_index(drop=True).drop(columns="turn"),
         curve=coverage_curve(_forecast_only(plan)),
         as_of=as_of,
@@ -208,6 +215,14 @@ def build_worklist(
         beyond=beyond,
         totals=_totals(households, unknown, plan),
     )
+
+
+def _dropped(known: KnownCounty, scores: pd.DataFrame) -> pd.DataFrame:
+    """Return who may be missing by the rule set of the scores, where it is one that is packaged."""
+    names = set(scores["ruleset"].dropna()) if "ruleset" in scores else set()
+    if len(names) != 1 or not names <= set(rules.available_rule_sets()):
+        return pd.DataFrame()
+    return rules.find_dropped(known, names.pop())
 
 
 def _in_order(plan: pd.DataFrame) -> pd.DataFrame:
