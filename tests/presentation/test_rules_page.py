@@ -66,9 +66,10 @@ def county():
         if i % 4 == 0
     ]
     frames = {"households": homes, "members": people, "income": pd.DataFrame(paid)}
-    return from_frames(
-        {**frames, "risk_events": pd.DataFrame(ill)}, About(snapshot_on="2019-01-01", income_is_net=True)
-    )
+    # All is on record, though there are rows of one month alone.
+    whole = {"coverage": "whole", "records_from": "2019-01", "data_through": "2021-06-30"}
+    about = About(snapshot_on="2019-01-01", income_is_net=True, **whole)
+    return from_frames({**frames, "risk_events": pd.DataFrame(ill)}, about)
 
 
 @pytest.fixture(scope="module")
