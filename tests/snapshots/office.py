@@ -319,7 +319,7 @@ def train(office: Office) -> None:
         "simulate",
         "county",
         "--households",
-        450,
+        600,
         "--months",
         48,
         "--seed",
@@ -327,7 +327,7 @@ def train(office: Office) -> None:
         "--futures",
         20,
         "--truth-sample",
-        450,
+        600,
         "--truth-at",
         "2019-12-31",
         label="console-simulate",
@@ -506,7 +506,7 @@ def bench(office: Office) -> None:
 
 @slow_step
 def demo(office: Office) -> None:
-    office.call("demo", "--out", "demo", "--households", 400, "--months", 48, *_own_store("demo"))
+    office.call("demo", "--out", "demo", "--households", 600, "--months", 48, *_own_store("demo"))
     office.list_files("demo")  # what is in them, the verbs show above
 
 
