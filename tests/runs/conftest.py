@@ -13,7 +13,7 @@ from riskmodel.runs import load_experiment, tracking, training
 
 @pytest.fixture(scope="session")
 def made() -> simulate.SimulatedCounty:
-    return simulate.simulate_county(households=500, months=48, seed=9, futures=60)
+    return simulate.simulate_county(households=500, months=60, seed=9, futures=60)
 
 
 @pytest.fixture(scope="session")

@@ -284,7 +284,15 @@ def fold_dates(frame: pd.DataFrame) -> Table:
         "test": lambda r: f"{r['test_from']} – {r['test_to']}",
         **_counts("n_test", "test_events", "n_null"),
     }
+    if "real_horizon_from" in frame:  # runs of former releases do not say it
+        cells["real_horizon"] = _horizon_span
     return WORDS.table(frame, cells, text=("fold", "train", "test"))
+
+
+def _horizon_span(row: Mapping[Any, Any]) -> str:
+    """Return the months from as-of to the outcome: one number, or the least and the most."""
+    low, high = (row[c] for c in ("real_horizon_from", "real_horizon_to"))
+    return f"{low:g}" if low == high else f"{low:g}–{high:g}"
 
 
 def _difference(row: Mapping[Any, Any]) -> Cell:

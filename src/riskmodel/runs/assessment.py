@@ -269,6 +269,25 @@ class Evaluation:
             rows.append({"model": model, **bounds})
         return pd.DataFrame(rows)
 
+    @cached_property
+    def null_bounds(self) -> pd.DataFrame:
+        """Bounds of rate, precision, recall and AUC by what the unknown outcomes could be, a row a model.
+
+        ``rate``, ``precision`` and ``recall`` with ``_low`` and ``_high`` are the worst and the best case;
+        ``auc_nulls_0`` and ``auc_nulls_1`` count every unknown outcome as 0, and as 1.
+        """
+        rows = []
+        for model, part in self.predictions.groupby("model", sort=False):
+            y = part["y"].astype(float)
+            listed = list_at_budget(sorted_codes(part["as_of"]), part["score"].to_numpy(), self.budget)
+            bounds = evaluation.worst_case_bounds(y.fillna(0), y.notna(), listed)
+            areas = {f"auc_nulls_{k}": _auc_with(y.fillna(k), part["score"]) for k in (0, 1)}
+            rows.append({
+                "model": model, "rows": len(y), "nulls": int(y.isna().sum()),
+                "null_share": float(y.isna().mean()), **bounds._asdict(), **areas,
+            })  # fmt: skip
+        return pd.DataFrame(rows)
+
     def further(self) -> dict[str, pd.DataFrame]:
         """Return the tables that a benchmark shows of a panel, by name; those there are.
 
@@ -295,6 +314,10 @@ class Evaluation:
             "unsupported": pd.DataFrame([self.support_effect]) if self.support_effect else None,
         }
         return {name: table for name, table in tables.items() if table is not None}
+
+
+def _auc_with(y: pd.Series, score: pd.Series) -> float:
+    return float(evaluation.auc(y, score)) if y.nunique() > 1 else float("nan")
 
 
 def evaluate(exp: Experiment, predictions: pd.DataFrame, **options: Any) -> Evaluation:

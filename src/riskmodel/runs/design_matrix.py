@@ -115,11 +115,13 @@ def _rule_rank(rows: pd.DataFrame) -> pd.Series:
 def labelled_rows(
     exp: Experiment, county: County, tables: DesignMatrix, days: tuple[dt.date, ...], seen_by: dt.date | None
 ) -> pd.DataFrame:
-    """Return the cohort's rows at some as-of dates with ``y`` (float, NaN where not fully observed)."""
+    """Return the cohort's rows at some as-of dates with ``y`` (NaN where unknown, for ``label_reason``)."""
     labels = targets.build_targets(
         county, days, exp.horizon, exp.events, exp.ruleset, known_by=seen_by, params=exp.params
     )
-    labels = labels.assign(y=labels["label"].astype(float))[[*KEY, "y", "real_horizon_months"]]
+    labels = labels.assign(y=labels["label"].astype(float))[
+        [*KEY, "y", "real_horizon_months", "label_reason"]
+    ]
     at_days = tables.rows["as_of"].isin(pd.to_datetime(list(days)))
     return tables.rows[at_days].merge(labels, on=KEY, how="left", validate="one_to_one")
 
@@ -128,11 +130,19 @@ def fold_rows(
     exp: Experiment, county: County, tables: DesignMatrix, fold: Fold
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return a fold's training rows (labels known by the fold's day) and its test rows (null labels kept)."""
+    train, test = labelled_fold_rows(exp, county, tables, fold)
+    return train[train["y"].notna()].reset_index(drop=True), test
+
+
+def labelled_fold_rows(
+    exp: Experiment, county: County, tables: DesignMatrix, fold: Fold
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return a fold's training and test rows, null labels kept in both."""
     train = labelled_rows(exp, county, tables, fold.train, fold.seen_by)
-    train = train[train["y"].notna()].reset_index(drop=True)
     test = labelled_rows(exp, county, tables, fold.test, None)
     if exp.split.unseen_households:
-        test = test[~test["household_id"].isin(train["household_id"])].reset_index(drop=True)
+        trained = train.loc[train["y"].notna(), "household_id"]
+        test = test[~test["household_id"].isin(trained)].reset_index(drop=True)
     if exp.split.by == "outcome" and exp.split.test_from:
         test = test[_outcome_from(test, exp.split.test_from)].reset_index(drop=True)
     return train, test

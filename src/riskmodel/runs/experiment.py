@@ -250,13 +250,15 @@ def _last_labelled(exp: Experiment, county: County) -> dt.date:
     return month_end(ordinal)
 
 
-def temporal_folds(exp: Experiment, county: County) -> tuple[Fold, ...]:
+def temporal_folds(
+    exp: Experiment, county: County, days: tuple[dt.date, ...] | None = None
+) -> tuple[Fold, ...]:
     """Return the temporal folds, the earliest first.
 
     Rolling folds test one as-of date each, the latest ones; training as-of dates end at least one horizon
-    and the recording delay before it (the embargo).
+    and the recording delay before it (the embargo). ``days`` are as-of dates, where some were left out.
     """
-    days = as_of_dates(exp, county)
+    days = as_of_dates(exp, county) if days is None else days
     delay = dt.timedelta(days=county.about.recording_delay_days)
     if exp.split.train_until and exp.split.test_from:
         return (_fixed(exp, days, delay, exp.split.train_until, exp.split.test_from),)

@@ -22,6 +22,7 @@ from riskmodel.evaluation import SCORE_PREFIX
 from riskmodel.households import fingerprint, last_complete_month
 from riskmodel.i18n import Message, pair
 from riskmodel.runs import design_matrix, experiment, outcomes
+from riskmodel.runs.data_fit import count_nulls, fit_to_data
 from riskmodel.runs.design_matrix import DesignMatrix, model_inputs, village_names
 from riskmodel.runs.experiment import Experiment, Fold
 from riskmodel.targets import KEY
@@ -70,6 +71,12 @@ class ExperimentResult:
     first_seen
         When each household that fell was first on a model's list and first seen by the rules; empty where
         they were not followed month by month.
+    unknown
+        Households whose income at as-of is not known, by date and reason: no cohort can hold them.
+    nulls
+        Training and test rows without a known outcome, by fold and reason.
+    about_nulls
+        What a reader of a comparison must know of both.
     """
 
     experiment: Experiment
@@ -83,6 +90,9 @@ class ExperimentResult:
     leaks: pd.DataFrame = field(default_factory=pd.DataFrame)
     findings: pd.DataFrame = field(default_factory=pd.DataFrame)
     first_seen: pd.DataFrame = field(default_factory=pd.DataFrame)
+    unknown: pd.DataFrame = field(default_factory=pd.DataFrame)
+    nulls: pd.DataFrame = field(default_factory=pd.DataFrame)
+    about_nulls: list[Message] = field(default_factory=list)
 
 
 def run_experiment(
@@ -119,8 +129,11 @@ def run_experiment(
         If the history is too short, the cohort empty, or the events too few to fit anything.
     """
     say = progress or _LOG.info
-    days = experiment.as_of_dates(exp, county)
-    folds = experiment.temporal_folds(exp, county)
+    fit = fit_to_data(exp, county)
+    exp, days = fit.experiment, fit.days
+    for note in fit.notes:
+        say(f"note: {note.text('en')}")
+    folds = experiment.temporal_folds(exp, county, days)
     say(f"{len(days)} as-of dates from {days[0]} to {days[-1]}: features, verdicts, cohort")
     matrix = design_matrix.build_design_matrix(exp, county, days)
     results = []
@@ -143,7 +156,7 @@ def run_experiment(
     if final:
         say("fitting the models that will score")
         train = design_matrix.labelled_rows(exp, county, matrix, days, exp.split.train_until)
-        train = train[train["y"].notna()].reset_index(drop=True)
+        train = train[train["y"].notna()].drop(columns="label_reason").reset_index(drop=True)
         train, sampling_notes = outcomes.resample_visited(exp, county, train, exp.split.train_until)
         fitted = {name: fit_declared_model(exp, name, train, matrix) for name in exp.models}
     return ExperimentResult(
@@ -157,7 +170,10 @@ def run_experiment(
         leaks=leaks,
         findings=pd.concat([one.findings for one in results], ignore_index=True),
         first_seen=first_seen,
+        unknown=fit.unknown,
+        nulls=pd.concat([one.nulls for one in results], ignore_index=True),
         notes=[
+            *fit.notes,
             *(Message("runs.notes.leak", {"column": r["column"], "why": r["why"]}) for r in suspected),
             *(Message("runs.notes.data", {"note": note}) for note in county.notes),
             *sampling_notes,
@@ -182,11 +198,15 @@ class _TestedFold:
     evaluation_columns: pd.DataFrame
     findings: pd.DataFrame
     notes: list[Message]
+    nulls: pd.DataFrame
 
 
 def _test_fold(exp: Experiment, county: County, matrix: DesignMatrix, fold: Fold) -> _TestedFold:
     """Fit every model on a fold's training rows and predict its test rows."""
-    train, test = design_matrix.fold_rows(exp, county, matrix, fold)
+    train, test = design_matrix.labelled_fold_rows(exp, county, matrix, fold)
+    nulls = [count_nulls(rows, fold.name, role) for rows, role in ((train, "train"), (test, "test"))]
+    train = train[train["y"].notna()].drop(columns="label_reason").reset_index(drop=True)
+    test = test.drop(columns="label_reason")
     train, notes = outcomes.resample_visited(exp, county, train, fold.seen_by)
     _check_events(train, fold)
     fitted = {name: fit_declared_model(exp, name, train, matrix, test) for name in exp.models}
@@ -199,6 +219,7 @@ def _test_fold(exp: Experiment, county: County, matrix: DesignMatrix, fold: Fold
         fold, train, fitted, _describe(fold, train, test),
         pd.concat(predictions, ignore_index=True).assign(fold=fold.name),
         _evaluation_columns(exp, county, matrix, fold, test), findings, notes,
+        pd.concat(nulls, ignore_index=True),
     )  # fmt: skip
 
 
@@ -324,6 +345,8 @@ def _describe(fold: Fold, train: pd.DataFrame, test: pd.DataFrame) -> dict[str, 
         "n_test": int(test["y"].notna().sum()),
         "test_events": int(test["y"].sum()),
         "n_null": int(test["y"].isna().sum()),
+        "real_horizon_from": float(test["real_horizon_months"].min()),
+        "real_horizon_to": float(test["real_horizon_months"].max()),
     }
 
 

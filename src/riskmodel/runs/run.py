@@ -68,6 +68,9 @@ class Run:
         What each model reaches of a list by the true chances, and mean truth by bin of the score.
     scorecard
         The points of a scorecard, where one was trained.
+    unknown_incomes, nulls, null_bounds
+        Households without a known income at as-of by reason, rows without a known outcome by reason, and how
+        far these could move each model's figures.
     """
 
     run_id: str
@@ -90,6 +93,9 @@ class Run:
     true_risk = _optional("attainable")
     true_risk_bins = _optional("attainable_bins")
     scorecard = _optional("scorecard")
+    unknown_incomes = _optional("unknown_incomes")
+    nulls = _optional("nulls")
+    null_bounds = _optional("null_bounds")
 
     def __repr__(self) -> str:
         kinds = ", ".join(self.declaration["models"])
@@ -275,6 +281,9 @@ class RunComparison:
             "deployed": self.run.deployed,
             "selected": self.run.selected,
             "planning": self.run.planning,
+            "unknown_incomes": self.run.unknown_incomes,
+            "nulls": self.run.nulls,
+            "null_bounds": self.run.null_bounds,
             "oracle": self.run.true_risk,
             "oracle_bins": self.run.true_risk_bins,
         }

@@ -16,6 +16,7 @@ from riskmodel.evaluation import finding_messages
 from riskmodel.i18n import LANGUAGES, both
 from riskmodel.runs import tracking
 from riskmodel.runs.assessment import Evaluation, evaluate
+from riskmodel.runs.data_fit import null_messages
 from riskmodel.runs.experiment import EVENT_WORDS, Experiment, load_experiment
 from riskmodel.runs.fitting import ExperimentResult, run_experiment
 from riskmodel.runs.outcomes import missing_truth, select_truth, truth_mismatch
@@ -121,6 +122,12 @@ def train(
         say(f"note: {note.text('en')}")
     say("evaluating: village bootstrap, rules against models")
     evaluation = evaluate_result(result, None if differs else truth)
+    about_nulls = null_messages(
+        result.unknown, result.nulls, int(evaluation.null_bounds["rows"].iloc[0]), evaluation.null_bounds
+    )
+    for one in about_nulls:
+        say(f"note: {one.text('en')}")
+    result = replace(result, notes=[*result.notes, *about_nulls], about_nulls=about_nulls)
     tables = _tables(result, evaluation)
     say("logging run and models")
     return TrainedRun(log_run(result, evaluation, tables, store, take_over=take_over), result, evaluation)
@@ -225,6 +232,9 @@ def _tables(result: ExperimentResult, evaluation: Evaluation) -> dict[str, pd.Da
         if len(result.first_seen.columns)
         else None,
         "comparison": evaluation.comparison.table if evaluation.comparison else None,
+        "unknown_incomes": result.unknown if len(result.unknown) else None,
+        "nulls": result.nulls if len(result.nulls) else None,
+        "null_bounds": evaluation.null_bounds,
         "deployed": evaluation.deployed,
         "oracle": evaluation.metrics_with_truth,
         "selected": evaluation.selected,
@@ -241,7 +251,10 @@ def _facts(result: ExperimentResult, evaluation: Evaluation) -> dict[str, Any]:
     return {
         "experiment": result.experiment.id,
         "notes": [note.both() for note in result.notes],
-        "comparison_notes": _comparison_notes(evaluation, result.experiment),
+        "comparison_notes": [
+            *_comparison_notes(evaluation, result.experiment),
+            *(note.both() for note in result.about_nulls),
+        ],
         "headline": headline(evaluation, result.experiment),
         "support_effect": evaluation.support_effect,
         "data_fingerprint": result.fingerprint,

@@ -115,7 +115,11 @@ def measure_drift(
     named = names.set_index("id")[["zh", "en"]].to_dict("index")
     rows = []
     for column in before.columns:
-        index = psi(before[column], now[column], sizes=(shared or {}).get(str(column)))
+        pair_of = before[column], now[column]
+        if column == SCORE:
+            # Whose income is not on record has no score to compare; their share is compared by itself.
+            pair_of = before[column].dropna(), now[column].dropna()
+        index = psi(*pair_of, sizes=(shared or {}).get(str(column)))
         share = [float(frame[column].isna().mean()) for frame in (before, now)]
         grew = share[1] - share[0]
         even = (share[0] * len(before) + share[1] * len(now)) / (len(before) + len(now))
@@ -355,4 +359,6 @@ def _known_values(known: KnownCounty, loaded: LoadedModel) -> tuple[pd.DataFrame
     # Two townships may each have a village of one name.
     groups = {"township": ["township"], "village": ["township", "village"]}
     places = {by: verdicts.groupby(columns, dropna=False).ngroups for by, columns in groups.items()}
-    return pd.concat([pd.Series(probability, name=SCORE), X], axis=1), places
+    # A score without a known income is a guess from the rest: only scores on what is on record are compared.
+    score = pd.Series(probability, name=SCORE).where(verdicts["pcni"].notna().to_numpy())
+    return pd.concat([score, X], axis=1), places

@@ -97,7 +97,7 @@ def _as_of_bases(
     if not span.next and not county.facts.get("spans.income", False):
         at = fetch_frame(known, _households)
         return at.assign(as_of=pd.to_datetime(at["as_of"]), own=False)
-    columns = [*KEY, "period_to", "income_basis", "as_of_month"]
+    columns = [*KEY, "period_to", "income_basis", "as_of_month", "lag_months"]
     at = fetch_table(known, known.accounts(period).select(*columns))
     by_total = at["income_basis"].eq("total")
     return at.assign(as_of=pd.to_datetime(at["as_of"]), by_total=by_total, own=by_total | span.next)
@@ -139,7 +139,9 @@ def _own_windows(
     out = at.assign(
         **nothing, end=pd.Series(pd.NaT, at.index), number=at["household_id"], joined=False, children=1
     )
-    out = out.assign(own_window=False, income_reason=np.where(at["by_total"], NOT_KNOWN, NOT_SEEN))
+    out = out.assign(
+        own_window=False, income_reason=np.where(at["by_total"] | at["lag_months"].ne(0), NOT_KNOWN, NOT_SEEN)
+    )
     out["replaced"] = False
     if not months:
         return out
@@ -160,6 +162,8 @@ def _own_windows(
         covered = one["by_total"] & one["income_basis"].eq("total")
         covered &= (first_month > one["period_to"]) & (month > one["as_of_month"])
         within = ~one["by_total"] & one["number"].map(latest.current).isin(rows) & one["period_to"].notna()
+        # From an observation at as-of: a later date with the same one would count its outcome again.
+        within &= one["lag_months"].eq(0)
         within &= (month > one["period_to"]) & (month <= one["period_to"] + span.months)
         found.append(one[covered | within])
     outcomes = pd.concat(found, ignore_index=True)

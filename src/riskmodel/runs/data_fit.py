@@ -1,0 +1,282 @@
+"""Whether a county's data can carry what an experiment declares: coverage, basis and horizon of its dates.
+
+Dates at which most incomes are not on record are left out; monthly features give way to annual ones where
+incomes are annual totals; of dates that ask for one and the same outcome one is kept, and horizons are not
+mixed. What was changed is said in the run's notes; what cannot be mended is refused with its cause.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from riskmodel import features, rules, targets
+from riskmodel.data import County, fetch_table, month_end
+from riskmodel.errors import InputRefused
+from riskmodel.households import known_county
+from riskmodel.i18n import LANGUAGES, Message, section
+from riskmodel.runs.experiment import Experiment, as_of_dates
+from riskmodel.targets import KEY
+
+# A date at which fewer than half of the incomes are known describes the records, not the county (assumption).
+LEAST_KNOWN = 0.5
+# Where totals judge at least half of the households, features of months are those of a minority (assumption).
+MOSTLY_TOTALS = 0.5
+ANNUAL = {"household-v1": "household-annual-v1"}
+SEPARATOR = {"zh": "、", "en": ", "}
+
+
+@dataclass(frozen=True)
+class DataFit:
+    """An experiment as its county can carry it.
+
+    Attributes
+    ----------
+    experiment
+        With the feature set that the incomes can support.
+    days
+        The as-of dates that are left.
+    notes
+        What was changed and why, and what a reader must know of the records.
+    unknown
+        `riskmodel.targets.count_unknown_incomes` at all declared dates, those left out included.
+    """
+
+    experiment: Experiment
+    days: tuple[dt.date, ...]
+    notes: tuple[Message, ...]
+    unknown: pd.DataFrame
+
+
+def fit_to_data(exp: Experiment, county: County) -> DataFit:
+    """Fit an experiment to what is on record.
+
+    Parameters
+    ----------
+    exp
+        What is declared.
+    county
+        The checked tables.
+
+    Returns
+    -------
+    DataFit
+        What is run.
+
+    Raises
+    ------
+    InputRefused
+        If the records cannot carry it: nobody is known at its dates, no income is on record, totals are too
+        few for the horizon, or monthly features stand on annual totals.
+    """
+    days = as_of_dates(exp, county)
+    period = rules.load_rules(exp.ruleset).period(exp.params)
+    known = known_county(county, days)
+    t = known.accounts(period).select(*KEY, "pcni", "previous_pcni", "income_basis", "income_reason")
+    table = fetch_table(known, t)
+    if table.empty:
+        raise InputRefused(_nobody_known(county, days))
+    table["as_of"] = pd.to_datetime(table["as_of"])
+    notes: list[Message] = []
+    days = _dates_on_record(table, days, notes)
+    table = table[table["as_of"].isin(pd.to_datetime(list(days)))]
+    totals = float(table.loc[table["pcni"].notna(), "income_basis"].eq("total").mean())
+    exp = _with_basis(exp, totals, notes)
+    if totals >= MOSTLY_TOTALS and not exp.horizon.next and "below_line" in exp.events:
+        days = _one_horizon(exp, county, days, notes)
+    _say_what_is_missing(table, totals, notes)
+    unknown = targets.count_unknown_incomes(known, ruleset=exp.ruleset, params=exp.params)
+    return DataFit(exp, days, tuple(notes), unknown)
+
+
+def _nobody_known(county: County, days: tuple[dt.date, ...]) -> str:
+    snapshot = county.about.snapshot_on
+    dates = f"the as-of dates {days[0]} to {days[-1]}" if len(days) > 1 else f"the as-of date {days[0]}"
+    if snapshot and snapshot > days[-1]:
+        return (
+            f"households and members carry no dates of their own and are known only from {snapshot} "
+            f"(snapshot_on), after {dates}: nobody is known there, so nothing can be learned of the past. "
+            "Give valid_from or recorded_on in households and members, or train once outcomes after the "
+            "snapshot are on record"
+        )
+    return f"no household is known at {dates}: check recorded_on and valid_from of households"
+
+
+def _dates_on_record(
+    table: pd.DataFrame, days: tuple[dt.date, ...], notes: list[Message]
+) -> tuple[dt.date, ...]:
+    """Leave out dates at which most incomes are not on record."""
+    there = table[table["income_reason"].fillna("").ne("no_persons")]
+    share = there["pcni"].notna().groupby(there["as_of"]).mean()
+    unknown = there[there["pcni"].isna()]
+    kept = tuple(d for d in days if share.get(pd.Timestamp(d), 0.0) >= LEAST_KNOWN)
+    left = [d for d in days if d not in kept]
+    if not left:
+        return kept
+    reasons = unknown.loc[unknown["as_of"].isin(pd.to_datetime(left)), "income_reason"].value_counts()
+    words = describe_reasons(reasons.to_dict())
+    if not kept:
+        raise InputRefused(
+            f"at none of the as-of dates {days[0]} to {days[-1]} half of the incomes are on record "
+            f"({words['en']}): nothing can be learned; check the first month of the records and records that "
+            "are late (riskmodel check)"
+        )
+    notes.append(Message("runs.fit.dates left out", {"days": ", ".join(map(str, left)), "reasons": words}))
+    return kept
+
+
+def _with_basis(exp: Experiment, totals: float, notes: list[Message]) -> Experiment:
+    """Let annual features stand for monthly ones where incomes are annual totals."""
+    if totals < MOSTLY_TOTALS:
+        return exp
+    monthly = [f.id for f in features.load_feature_set(exp.feature_set).features if f.months]
+    if not monthly:
+        return exp
+    annual = ANNUAL.get(exp.feature_set)
+    if annual is None:
+        raise InputRefused(
+            f"feature_set {exp.feature_set}: {totals:.0%} of the incomes are annual totals, but "
+            f"{len(monthly)} features need months ({', '.join(monthly[:3])}, …); leave them out or use "
+            "household-annual-v1"
+        )
+    values = {"share": totals, "features": len(monthly), "declared": exp.feature_set, "used": annual}
+    notes.append(Message("runs.fit.annual features", values))
+    return exp.model_copy(update={"feature_set": annual})
+
+
+def _one_horizon(
+    exp: Experiment, county: County, days: tuple[dt.date, ...], notes: list[Message]
+) -> tuple[dt.date, ...]:
+    """Keep one date an outcome, all of one real horizon: the nearest to the declared that can be tested."""
+    labels = targets.build_targets(county, days, exp.horizon, exp.events, exp.ruleset, params=exp.params)
+    labels = labels[labels["label"].notna()]
+    real = labels.groupby("as_of")["real_horizon_months"].agg(lambda h: h.mode().iloc[0])
+    horizon_of = {pd.Timestamp(str(day)).date(): int(h) for day, h in real.items()}
+    lag = county.about.entry_lag_months
+    delay = dt.timedelta(days=county.about.recording_delay_days)
+    options: dict[int, list[dt.date]] = {}
+    for day in sorted(horizon_of):
+        options.setdefault(horizon_of[day], []).append(day)
+    order = sorted(options, key=lambda h: (abs(h - exp.horizon.months), -h))
+    testable = [
+        h for h in order
+        if any(month_end(_ordinal(a) + h + lag) + delay <= b for a in options[h] for b in options[h])
+    ]  # fmt: skip
+    if not testable:
+        counts = "; ".join(f"{h} months: {len(options[h])}" for h in order) or "none"
+        raise InputRefused(
+            "incomes are annual totals: an outcome is the first total that starts after those the features "
+            f"saw, and it is known {lag} months after its end; the as-of dates by their real horizon are "
+            f"{counts}. None leaves an earlier date whose outcome is known before a later one: totals of "
+            "more years are needed"
+        )
+    chosen = testable[0]
+    kept = tuple(options[chosen])
+    left = [d for d in days if d not in kept]
+    if left or chosen != exp.horizon.months:
+        values = {
+            "horizon": chosen, "declared": exp.horizon.months, "days": ", ".join(map(str, kept)),
+            "mixed": ", ".join(str(h) for h in sorted(options)), "left": len(left),
+        }  # fmt: skip
+        notes.append(Message("runs.fit.one horizon", values))
+    return kept
+
+
+def _ordinal(day: dt.date) -> int:
+    return day.year * 12 + day.month - 1
+
+
+def _say_what_is_missing(table: pd.DataFrame, totals: float, notes: list[Message]) -> None:
+    """Say on which dates last year's income is not on record, and that bases are mixed."""
+    known = table[table["pcni"].notna()]
+    without = known["previous_pcni"].isna().groupby(known["as_of"]).mean()
+    days = [str(day)[:10] for day, share in without.items() if share > 1 - LEAST_KNOWN]
+    if days:
+        notes.append(Message("runs.fit.no previous year", {"days": ", ".join(days)}))
+    if 0 < totals < MOSTLY_TOTALS:
+        notes.append(Message("runs.fit.mixed basis", {"share": totals}))
+
+
+def describe_reasons(counts: Mapping[Any, int]) -> dict[str, str]:
+    """Return reasons with their numbers, the most frequent first, in every language."""
+    words = {**section("rules.reasons"), **section("runs.reasons")}
+    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    return {
+        lang: SEPARATOR[lang].join(f"{_word(words, reason, lang)} {n}" for reason, n in ordered)
+        for lang in LANGUAGES
+    }
+
+
+def _word(words: Mapping[str, Mapping[str, str]], reason: str, lang: str) -> str:
+    return words[reason][lang] if reason in words else reason
+
+
+def count_nulls(rows: pd.DataFrame, fold: str, role: str) -> pd.DataFrame:
+    """Count rows without a known outcome by reason.
+
+    Parameters
+    ----------
+    rows
+        ``y`` and ``label_reason``.
+    fold, role
+        Whose rows: named in the answer.
+
+    Returns
+    -------
+    DataFrame
+        ``fold, role, reason, rows, share`` (of all the rows).
+    """
+    missing = rows.loc[rows["y"].isna(), "label_reason"].fillna("").value_counts()
+    out = missing.rename_axis("reason").rename("rows").reset_index()
+    share = out["rows"] / max(len(rows), 1)
+    return out.assign(fold=fold, role=role, share=share.astype(float))[
+        ["fold", "role", "reason", "rows", "share"]
+    ]
+
+
+def null_messages(
+    unknown: pd.DataFrame, nulls: pd.DataFrame, tested: int, bounds: pd.DataFrame
+) -> list[Message]:
+    """Say how many incomes are unknown at as-of, and how far outcomes that are not known could move figures.
+
+    Parameters
+    ----------
+    unknown
+        As of `DataFit`.
+    nulls
+        Of `count_nulls`.
+    tested
+        Rows of all test dates.
+    bounds
+        `Evaluation.null_bounds`.
+    """
+    out = []
+    no_income = unknown[unknown["reason"] != ""].groupby("reason")["households"].sum()
+    if no_income.sum():
+        values = {
+            "n": int(no_income.sum()), "share": no_income.sum() / unknown["households"].sum(),
+            "reasons": describe_reasons(no_income.to_dict()),
+        }  # fmt: skip
+        out.append(Message("runs.fit.unknown incomes", values))
+    missing = nulls[nulls["role"] == "test"].groupby("reason")["rows"].sum()
+    if missing.sum():
+        first = bounds.iloc[0]
+        values = {
+            "n": int(missing.sum()), "share": missing.sum() / tested,
+            "reasons": describe_reasons(missing.to_dict()),
+            "low": first["rate_low"], "high": first["rate_high"],
+        }  # fmt: skip
+        out.append(Message("runs.fit.null outcomes", values))
+        span = {
+            lang: SEPARATOR[lang].join(
+                f"{r['model']} {100 * r['recall_low']:.0f}–{100 * r['recall_high']:.0f} %"
+                for r in bounds.to_dict("records")
+            )
+            for lang in LANGUAGES
+        }
+        out.append(Message("runs.fit.recall bounds", {"span": span}))
+    return out
