@@ -115,4 +115,4 @@ def read(folder: Path, threads: int = 2, gib: int | None = None) -> County:
         schema = canonical_schema(path.stem)
         full = {c: t[c].cast(k) if c in t.columns else ibis.null(k) for c, k in schema.items()}
         tables[path.stem] = con.create_table(path.stem, t.select(**full))
-    return County(con=con, tables=tables, about=About())
+    return County(con=con, tables=tables, about=About(coverage="whole", records_from=f"{FIRST_YEAR}-01"))

@@ -28,7 +28,9 @@ from riskmodel.households import (
     KnownCounty,
     KnownRecords,
     choose_period,
+    holes_in_window,
     known_records,
+    reaches_into,
     read_records,
 )
 
@@ -275,6 +277,55 @@ class AlignedMonths:
         if len(kinds) == 1 and (self.end == kinds[0]).all():
             return [(int(kinds[0]), None)]
         return [(int(end), np.flatnonzero(self.end == end)) for end in kinds]
+
+
+def missing_reasons(known: KnownCounty, features: Sequence[Feature], period_months: int) -> pa.Table:
+    """Return why a monthly feature would have no value, one word by household, date and feature.
+
+    ``needs_monthly`` where a total stands for months; then the ``why`` of what was taken off record and the
+    contract's words for months that are not on it; ``no_income`` where all are, and null where nothing is
+    wanting. Parameters as for `monthly_features`.
+    """
+    ids = read_records(known.county).ids
+    parts = []
+    for records in monthly_records(known, features):
+        ends = window_ends(records, features, period_months)
+        columns = {"household_id": ids, "as_of": pa.array([records.moment.as_of] * len(ids), pa.date32())}
+        columns |= {f.id: _first_that_holds(_window_reasons(records, f, ends[f.ends])) for f in features}
+        parts.append(pa.table(columns).filter(pa.array(records.places.known)))
+    return pa.concat_tables(parts)
+
+
+def _window_reasons(records: KnownRecords, f: Feature, end: np.ndarray) -> dict[str, np.ndarray]:
+    """Return for whom each reason holds, in the order in which they are given."""
+    n, table, off = records.households, f.source, records.off
+    there = end != NOWHERE
+    last = np.where(there, end, records.last_month) - f.lag
+    start, stop = last - (f.window or 0) + 1, last + 1
+    holes = holes_in_window(records, (table,), start, stop)
+    wanting = np.logical_or.reduce(list(holes.values()))
+    with_totals, touched = np.zeros(n, bool), np.zeros(n, bool)
+    for name in dict.fromkeys(("income", table)):
+        with_totals[records.totals[name].household] = True
+    rows = records.totals[table]
+    touching = (rows.month_from < stop[rows.household]) & (rows.month_to >= start[rows.household])
+    touched[rows.household[touching]] = True
+    out = {"needs_monthly": touched | (with_totals & wanting)}
+    items = ("", *codes_of(table, f.over))
+    for why in sorted(set(off.why)):
+        mine = off.where((off.of == table) & (off.why == why) & np.isin(off.item, items))
+        out[str(why)] = reaches_into(mine, start, stop, n)
+    out |= holes
+    out["not_yet_recorded"] = out["not_yet_recorded"] | ~there
+    nothing = f.missing == "null_if_no_income"
+    return out | {"no_income": np.full(n, nothing) & ~wanting}
+
+
+def _first_that_holds(reasons: dict[str, np.ndarray]) -> pa.Array:
+    first = np.full(len(next(iter(reasons.values()))), len(reasons))
+    for i, mask in reversed(list(enumerate(reasons.values()))):
+        first[mask] = i
+    return pa.array([*reasons, None], pa.string()).take(pa.array(first))
 
 
 def finish_monthly(f: Feature, t: ir.Table, county: Shape) -> ir.Value:

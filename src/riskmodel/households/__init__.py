@@ -22,6 +22,7 @@ from riskmodel.households.point_in_time import (
     valid_on,
     window_end,
 )
+from riskmodel.households.reasons import holes_in_window
 
 __all__ = [
     "CODE_COLUMN",
@@ -49,6 +50,7 @@ __all__ = [
     "current_ids",
     "dates_outside_records",
     "fingerprint",
+    "holes_in_window",
     "known_county",
     "known_records",
     "last_complete_month",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -33,7 +33,7 @@ def reasons_unknown(
         recorded yet.
     """
     n = known.households
-    holes = _holes(known, period, follows)
+    holes = holes_in_window(known, known.tables, *period.bounds(0), follows)
     has_totals = np.zeros(n, bool)
     has_totals[known.with_totals] = True
     untiled = has_totals & ~period.chosen
@@ -80,12 +80,26 @@ def _off(
     return reaches_into(off.where(mask), start, stop, known.households)
 
 
-def _holes(known: KnownRecords, period: Period, follows: bool) -> dict[str, np.ndarray]:
-    """Return for whom a month of the period is not on record, by why."""
+def holes_in_window(
+    known: KnownRecords, tables: Sequence[str], start: np.ndarray, stop: np.ndarray, follows: bool = False
+) -> dict[str, np.ndarray]:
+    """Return for whom a month of a window is not on record, by why.
+
+    Parameters
+    ----------
+    known
+        What is on record.
+    tables
+        Of ``income`` and ``spending``, those that the window needs.
+    start, stop
+        The first month of the window and the one after its last, by household.
+    follows
+        Whether the window follows the records; otherwise its months after the last one on record are not
+        recorded yet.
+    """
     out = {name: np.zeros(known.households, bool) for name in HOLES}
-    start, stop = period.bounds(0)
     length = int((stop - start).max(initial=0))
-    for table in known.tables:
+    for table in tables:
         some = np.flatnonzero(~known.on_record(table, start, stop))
         if not len(some):
             continue
