@@ -304,9 +304,14 @@ def last_month_of_records(
     engine = con.con
     engine.register("owners_", owners)
     try:
-        sql = _QUERY.format(households=f'"{households}"', income=f'"{income}"', share=LEAST_SHARE)
+        sql = _QUERY.format(households=_quoted(households), income=_quoted(income), share=LEAST_SHARE)
         given = {"as_of": as_of, "known_by": known_by, "snapshot_on": snapshot_on}
         found = engine.execute(sql, given).fetchall()
     finally:
         engine.unregister("owners_")
     return int(found[0][0]) if found else None
+
+
+def _quoted(name: str) -> str:
+    """Return a table's name, with its catalogue and schema where it has them, as the engine reads it."""
+    return ".".join(f'"{part}"' for part in name.split("."))
