@@ -17,7 +17,7 @@ OPEN = """
 import importlib
 from pathlib import Path
 
-for name in ("models", "evaluation", "presentation", "data.importers"):
+for name in ("models", "evaluation", "presentation", "features", "data.importers"):
     package = importlib.import_module(f"riskmodel.{name}")
     package.__path__.append(str(Path(__file__).parent / "src/riskmodel" / name.replace(".", "/")))
 """
@@ -26,9 +26,9 @@ for name in ("models", "evaluation", "presentation", "data.importers"):
 def test_every_worked_example_runs_as_it_stands(tmp_path: Path) -> None:
     examples = dict(EXAMPLE.findall((ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")))
     tests = sorted(path for path in examples if path.startswith("tests/"))
-    # A rule set, a model, a metric, a section of the report, an importer: a file and its test each.
-    assert len(tests) == 5
-    assert len(examples) == 10
+    # Rule set, aggregate, model, metric, section of the report, importer: a file and its test each.
+    assert len(tests) == 6
+    assert len(examples) == 12
     for path, text in examples.items():
         file = tmp_path / path
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -41,7 +41,7 @@ def test_every_worked_example_runs_as_it_stands(tmp_path: Path) -> None:
         capture_output=True, check=False, env=os.environ | {"PYTHONPATH": source},
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "5 passed" in done.stdout
+    assert "6 passed" in done.stdout
 
 
 def test_the_readme_s_python_runs() -> None:
