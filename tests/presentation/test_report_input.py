@@ -12,6 +12,8 @@ from riskmodel.data import from_frames
 def test_known_months_only_missing_is_not_zero_and_totals_are_not_spread() -> None:
     county = from_frames(
         {
+            # Rows count once their household is known; it is from 2015 on.
+            "households": pd.DataFrame({"household_id": ["h1", "h2", "h3"], "valid_from": "2015-01-01"}),
             "income": pd.DataFrame(
                 [
                     ("h1", "2021-04", None, None, "wage", 900, None),
