@@ -61,4 +61,7 @@ def sparse(frames: dict[str, pd.DataFrame], about: About) -> County:
             columns="year"
         )
         out[name] = pd.concat([alone, sums], ignore_index=True)
-    return from_frames(out, about)
+    # Of these nobody states what is on record: it is inferred from their rows.
+    stated = frames["recorded"]
+    out["recorded"] = stated[~stated["household_id"].isin([*holes, *totals, *none])]
+    return from_frames(out, about.model_copy(update={"recording_delay_days": 30}))

@@ -29,4 +29,6 @@ def test_each_kind_of_history_is_told_from_the_others(sparse: County) -> None:
     ):
         names = sorted(sparse.table("households").household_id.to_pandas().unique())[ids]
         assert kinds.reindex(names).eq(kind).sum() >= fewest
-    assert not kinds.iloc[60:].isin(["totals", "none"]).any()
+    # Of a few others a month inside the year is not written up though a later one is: unknown, never zero.
+    assert not kinds.iloc[60:].eq("totals").any()
+    assert kinds.iloc[60:].eq("none").mean() < 0.15

@@ -47,7 +47,7 @@ def small(**changes: object) -> Experiment:
 def office(tmp_path_factory: pytest.TempPathFactory) -> Office:
     home = tmp_path_factory.mktemp("office")
     data, store = home / "county", home / "mlflow.db"
-    made = simulate.simulate_county(households=450, months=48, seed=5, truth_at=[])
+    made = simulate.simulate_county(households=560, months=48, seed=5, truth_at=[])
     simulate.write_simulated_county(made, data)
     trained = training.train(small(), read_county(data), store)
     return Office(data, store, trained.run_id)
@@ -73,15 +73,21 @@ def whole(
         real = getattr(owner, name)
 
         def counted(*given: Any, **named: Any) -> Any:
-            computed[name, key(*given)] += 1
+            computed[name, key(*given, **named)] += 1
             return real(*given, **named)
 
         patch.setattr(owner, name, counted)
 
     with pytest.MonkeyPatch.context() as patch:
         by_set = sys.modules["riskmodel.rules.evaluate"]
-        count(patch, by_set, "query_verdicts", lambda known, case, *_: f"{case.ruleset.id} {known.moments}")
-        count(patch, point_in_time, "_fingerprint", lambda county, day: str(day))
-        count(patch, targets, "build_cohorts", lambda known, names: f"{names} {known.moments}")
-        count(patch, features, "build_features", lambda known, chosen: f"{chosen.id} {known.moments}")
+        # Where incomes are open, a set is also asked at their two bounds.
+        count(
+            patch,
+            by_set,
+            "query_verdicts",
+            lambda known, case, *_, bound="", **__: f"{case.ruleset.id} {bound or 'known'} {known.moments}",
+        )
+        count(patch, point_in_time, "_fingerprint", lambda county, day, **_: str(day))
+        count(patch, targets, "build_cohorts", lambda known, names, **_: f"{names} {known.moments}")
+        count(patch, features, "build_features", lambda known, chosen, **_: f"{chosen.id} {known.moments}")
         return make(office, tmp_path_factory.mktemp("whole")).out

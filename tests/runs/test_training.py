@@ -265,8 +265,9 @@ def test_a_scoring_run_is_logged_without_households(
 
 
 @pytest.fixture(scope="module")
-def visited(made: simulate.SimulatedCounty) -> County:
-    """The county with an office that draws visits each quarter and logs every chance."""
+def visited() -> County:
+    """A county with an office that draws visits each quarter and logs every chance."""
+    made = simulate.simulate_county(households=500, months=48, seed=9, truth_at=())
     rng = np.random.default_rng(3)
     ids = made.frames["households"]["household_id"].drop_duplicates().to_numpy()
     poor = rng.random(len(ids)) < 0.3

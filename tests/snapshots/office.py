@@ -191,8 +191,13 @@ def check_dirty(office: Office) -> None:
     office.needs("simulate_dirty")
     log = ("--spoiled", "dirty/spoiled/spoiled.csv")
     office.call("check", "dirty", "--out", "check-dirty", "--max-rejected", 1, *log)
+    # Rows that repeat others, and cells that cannot be read, refuse nothing; a negative income does.
+    shutil.copytree(office.home / "dirty", office.home / "refused")
+    income = pd.read_parquet(office.home / "refused" / "income.parquet")
+    income.loc[3, "amount"] = -1
+    income.to_parquet(office.home / "refused" / "income.parquet", index=False)
     office.call(
-        "check", "dirty", "--out", "check-refused", "--max-rejected", 0, label="console-refused", code=1
+        "check", "refused", "--out", "check-refused", "--max-rejected", 0, label="console-refused", code=1
     )
     office.keep("check-dirty", "check-refused")
 
