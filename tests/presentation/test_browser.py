@@ -77,7 +77,7 @@ def pages(make_given, tmp_path_factory) -> dict[str, Path]:
 @pytest.fixture
 def few(browser, pages):
     browser.get("about:blank")
-    browser.get(pages["few"].as_uri())
+    open_page(browser, pages["few"])
     return browser
 
 
@@ -89,6 +89,12 @@ def wait(browser, condition: str) -> None:
     from selenium.webdriver.support.ui import WebDriverWait
 
     WebDriverWait(browser, 60).until(lambda d: d.execute_script(f"return {condition}"))
+
+
+def open_page(browser, page) -> None:
+    """Open a page and wait for its rows: on a busy machine they come a moment after it."""
+    browser.get(page.as_uri())
+    wait(browser, "document.querySelectorAll('#rows tr[data-id]').length > 0")
 
 
 def choose(browser, box: str, value: str) -> None:
@@ -106,7 +112,7 @@ def test_twenty_thousand_households_filter_search_and_ask_nothing_of_the_network
     scores = (
         make_given(MANY).scores["zh"].sort_values(["probability", "household_id"], ascending=[False, True])
     )
-    browser.get(pages["many"].as_uri())
+    open_page(browser, pages["many"])
     assert run(browser, IDS) == list(scores["household_id"].head(50))
     assert "共 20,000 户" in run(browser, COUNT)
     here = scores["township"] == "西河镇"
@@ -131,7 +137,7 @@ def test_a_list_keeps_its_order_and_says_why_each_household_is_on_it(browser, pa
     scores = on_a_list(make_given().scores["zh"], "zh")
     order = scores.sort_values("position")["household_id"].head(10).tolist()
     browser.get("about:blank")
-    browser.get(pages["listed"].as_uri())
+    open_page(browser, pages["listed"])
     # The order is the list's, not that of the probabilities, of which these are the lowest.
     assert run(browser, IDS)[:10] == order
     choose(browser, "kind", "planned")
@@ -144,7 +150,7 @@ def test_a_list_keeps_its_order_and_says_why_each_household_is_on_it(browser, pa
     assert "no. 1, rule (new, below line)" in run(browser, card)
     assert run(browser, "document.querySelector('#kind [value=planned]').textContent") == "Visit planned"
     # A page without a list offers no such choice.
-    browser.get(pages["few"].as_uri())
+    open_page(browser, pages["few"])
     assert run(browser, "document.querySelector('#kind [value=planned]')") is None
 
 
