@@ -20,7 +20,7 @@ SAMPLE = Path(__file__).resolve().parents[2] / "reports" / "sample"
 FORMATS = {"report.html": REPORT, "rules.html": RULES, "forecast.html": OUTLOOK}
 PAGES = tuple(FORMATS)
 # The smallest demo whose models have enough events to learn from.
-DEMO = ("--households", "400", "--months", "48")
+DEMO = ("--households", "600", "--months", "54")
 
 
 @pytest.mark.parametrize("name", PAGES)
