@@ -145,6 +145,10 @@ def test_a_label_that_could_not_be_known_by_the_training_day_is_null(county: Cou
     late = County(county.con, county.tables, About(data_through="2021-12-31", recording_delay_days=31))
     assert value(targets.build_targets(late, "2019-12-31", 12, known_by="2021-01-30"), "stays") is None
     assert value(targets.build_targets(late, "2019-12-31", 12, known_by="2021-01-31"), "stays") == 0
+    # An identification too may still come in until then.
+    for day, settled in (("2021-01-30", 0), ("2021-01-31", 1)):
+        found = targets.build_targets(late, "2019-12-31", 12, ["identified"], known_by=day)
+        assert found["label"].notna().any() == bool(settled)
 
 
 def test_a_total_that_was_recorded_after_the_training_day_is_nobodys_outcome() -> None:

@@ -72,6 +72,10 @@ def test_a_month_counts_on_its_last_day_and_not_before() -> None:
     frames = base()
     assert one(frames, "2021-05-30").period_to == 2021 * 12 + 3
     assert one(frames, "2021-05-31").period_to == 2021 * 12 + 4
+    # Nor where the office says already that it has written it up.
+    stated = pd.DataFrame({"household_id": ["h"] * 2, "of": ["income", "spending"]})
+    stated = stated.assign(month_from="2019-06", month_to="2021-05", recorded_on="2021-05-20")
+    assert one(frames | {"recorded": stated}, "2021-05-30").period_to == 2021 * 12 + 3
 
 
 def test_unknown_income_is_null_never_zero() -> None:

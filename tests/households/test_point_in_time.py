@@ -55,3 +55,18 @@ def test_of_several_valid_states_the_newest_holds(county: County) -> None:
     days = ["2019-12-31", "2020-01-01", "2021-01-01"]
     states = known_county(county, days).rows(HOUSEHOLD_STATES).to_pandas()
     assert states.sort_values("as_of")["registration"].tolist() == ["general", "lifted", "lifted"]
+
+
+def test_of_rows_with_one_key_the_one_recorded_last_holds() -> None:
+    rows = {
+        "household_id": ["h"] * 2,
+        "township": ["t"] * 2,
+        "village": ["v"] * 2,
+        "valid_from": ["2018-01-01"] * 2,
+    }
+    rows |= {"registration": ["general", "lifted"], "recorded_on": ["2018-02-01", "2020-06-01"]}
+    income = pd.DataFrame({"household_id": ["h"], "month": ["2020-01"], "source": ["wage"], "amount": [1]})
+    corrected = from_frames({"households": pd.DataFrame(rows), "income": income})
+    for day, state in (("2020-05-31", "general"), ("2020-06-01", "lifted")):
+        found = known_county(corrected, day).rows("households").to_pandas()
+        assert found["registration"].tolist() == [state]
