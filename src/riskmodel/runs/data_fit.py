@@ -22,7 +22,8 @@ from riskmodel.i18n import LANGUAGES, Message, section
 from riskmodel.runs.experiment import Experiment, as_of_dates
 from riskmodel.targets import KEY
 
-# A date at which fewer than half of the incomes are known describes the records, not the county (assumption).
+# A date at which fewer than half as many incomes are known as at the best one describes the records, not the
+# county (assumption). In a panel that asks each household now and then few are known at any date.
 LEAST_KNOWN = 0.5
 # Where totals judge at least half of the households, features of months are those of a minority (assumption).
 MOSTLY_TOTALS = 0.5
@@ -113,7 +114,8 @@ def _dates_on_record(
     there = table[table["income_reason"].fillna("").ne("no_persons")]
     share = there["pcni"].notna().groupby(there["as_of"]).mean()
     unknown = there[there["pcni"].isna()]
-    kept = tuple(d for d in days if share.get(pd.Timestamp(d), 0.0) >= LEAST_KNOWN)
+    enough = LEAST_KNOWN * share.max()
+    kept = tuple(d for d in days if 0 < share.get(pd.Timestamp(d), 0.0) >= enough)
     left = [d for d in days if d not in kept]
     if not left:
         return kept
@@ -121,7 +123,7 @@ def _dates_on_record(
     words = describe_reasons(reasons.to_dict())
     if not kept:
         raise InputRefused(
-            f"at none of the as-of dates {days[0]} to {days[-1]} half of the incomes are on record "
+            f"at none of the as-of dates {days[0]} to {days[-1]} any income is on record "
             f"({words['en']}): nothing can be learned; check the first month of the records and records that "
             "are late (riskmodel check)"
         )
