@@ -57,7 +57,7 @@ def test_findings_come_back_and_the_next_model_learns_from_them_by_their_chances
     for day in DAYS:
         county = read_county(data)
         made = scoring.build_worklist(
-            scoring.score(county, loaded, day), visits=160, random_share=0.4, county=county
+            scoring.score(county, loaded, day), visits=200, random_share=0.4, county=county
         )
         path = presentation.write_worklist(made, tmp_path / f"{day}.xlsx")
         filled += fill(path, truth, day)
