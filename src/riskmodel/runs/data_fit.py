@@ -22,8 +22,8 @@ from riskmodel.i18n import LANGUAGES, Message, section
 from riskmodel.runs.experiment import Experiment, as_of_dates
 from riskmodel.targets import KEY
 
-# A date at which fewer than half as many incomes are known as at the best one describes the records, not the
-# county (assumption). In a panel that asks each household now and then few are known at any date.
+# A date at which fewer than half of the incomes are known describes the records, not the county (assumption).
+# Who is no longer written up is left aside: a panel that asks each household for a while forgets most of them.
 LEAST_KNOWN = 0.5
 # Where totals judge at least half of the households, features of months are those of a minority (assumption).
 MOSTLY_TOTALS = 0.5
@@ -111,11 +111,10 @@ def _dates_on_record(
     table: pd.DataFrame, days: tuple[dt.date, ...], notes: list[Message]
 ) -> tuple[dt.date, ...]:
     """Leave out dates at which most incomes are not on record."""
-    there = table[table["income_reason"].fillna("").ne("no_persons")]
+    there = table[~table["income_reason"].isin(["no_persons", "not_yet_recorded"])]
     share = there["pcni"].notna().groupby(there["as_of"]).mean()
-    unknown = there[there["pcni"].isna()]
-    enough = LEAST_KNOWN * share.max()
-    kept = tuple(d for d in days if 0 < share.get(pd.Timestamp(d), 0.0) >= enough)
+    unknown = table[table["pcni"].isna()]
+    kept = tuple(d for d in days if share.get(pd.Timestamp(d), 0.0) >= LEAST_KNOWN)
     left = [d for d in days if d not in kept]
     if not left:
         return kept
@@ -123,7 +122,7 @@ def _dates_on_record(
     words = describe_reasons(reasons.to_dict())
     if not kept:
         raise InputRefused(
-            f"at none of the as-of dates {days[0]} to {days[-1]} any income is on record "
+            f"at none of the as-of dates {days[0]} to {days[-1]} half of the incomes are on record "
             f"({words['en']}): nothing can be learned; check the first month of the records and records that "
             "are late (riskmodel check)"
         )
