@@ -23,7 +23,7 @@ from riskmodel.runs.experiment import Experiment, as_of_dates
 from riskmodel.targets import KEY
 
 # A date at which fewer than half of the incomes are known describes the records, not the county (assumption).
-# Who is no longer written up is left aside: a panel that asks each household for a while forgets most of them.
+# Who is no longer written up is left aside: a panel that asks each household for a while drops most of them.
 LEAST_KNOWN = 0.5
 # Where totals judge at least half of the households, features of months are those of a minority (assumption).
 MOSTLY_TOTALS = 0.5

@@ -46,6 +46,8 @@ from riskmodel.errors import InputRefused
 from riskmodel.io import first_line
 
 _ABOUT = {
+    # The series ends there; it cannot be inferred where most dwellings ever asked have left the panel.
+    "data_through": "2015-06-30",
     "income_is_net": True,
     "max_lag_months": 0,
     "source": "INDEC (Argentina), Encuesta Permanente de Hogares, microdatos, extract of 20,000 dwellings",
