@@ -62,7 +62,7 @@ def test_nothing_is_rejected_when_it_is_read_back(county: County) -> None:
     assert len(county.rejected) == 0
     assert county.about.income_is_net
     assert "INDEC" in (county.about.source or "")
-    assert county.data_through == point_in_time.to_date("2011-03-31")
+    assert county.data_through == point_in_time.to_date("2015-06-30")  # the series' end
 
 
 def test_the_household_total_is_itf_at_every_interview(county: County) -> None:
