@@ -20,6 +20,7 @@ from riskmodel.data.personal import KEY_VARIABLE, pseudonym, secret_key
 from riskmodel.data.read import DataRefused, read_county
 from riskmodel.data.rejected import write_cells, write_rejected
 from riskmodel.data.schema import (
+    CODE_COLUMN,
     SPAN_TABLES,
     About,
     canonical_schema,
@@ -39,6 +40,7 @@ from riskmodel.data.suspects import level_sentences
 from riskmodel.data.values import cell_text, parse_date
 
 __all__ = [
+    "CODE_COLUMN",
     "IDENTITY",
     "IMPORTERS",
     "KEY_VARIABLE",

@@ -17,12 +17,11 @@ import ibis.expr.types as ir
 import numpy as np
 import pyarrow as pa
 
-from riskmodel.data import Shape, codes
+from riskmodel.data import CODE_COLUMN, Shape, codes
 from riskmodel.features.aggregates import AGGREGATES, BLOCK_PREFIX, MONTHLY, Monthly
 from riskmodel.features.declaration import Feature
 from riskmodel.features.windows import MonthlyWindow, Recorded, Series, running_counts
 from riskmodel.households import (
-    CODE_COLUMN,
     RIGID_CATEGORIES,
     AccountingPeriod,
     KnownCounty,

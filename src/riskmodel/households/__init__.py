@@ -6,7 +6,7 @@ from riskmodel.households.bunching import Threshold, bunching_check
 from riskmodel.households.income import PREFIXES, RIGID_CATEGORIES
 from riskmodel.households.known import AsOf, KnownCounty, all_numbers, current_ids, known_county
 from riskmodel.households.known_records import KnownRecords, known_records, reaches_into
-from riskmodel.households.panel import CODE_COLUMN, UNIT, read_records
+from riskmodel.households.panel import UNIT, read_records
 from riskmodel.households.periods import AccountingPeriod, choose_period
 from riskmodel.households.point_in_time import (
     HOUSEHOLD_STATES,
@@ -25,7 +25,6 @@ from riskmodel.households.point_in_time import (
 from riskmodel.households.reasons import holes_in_window
 
 __all__ = [
-    "CODE_COLUMN",
     "HOUSEHOLD_STATES",
     "PREFIXES",
     "PRESENT_MEMBERS",

@@ -18,10 +18,9 @@ import ibis.expr.types as ir
 import numpy as np
 import pyarrow as pa
 
-from riskmodel.data import County, Shape, codes, fetch_arrow, month_ordinal
+from riskmodel.data import CODE_COLUMN, County, Shape, codes, fetch_arrow, month_ordinal
 from riskmodel.errors import InputRefused
 
-CODE_COLUMN = {"income": "source", "spending": "category"}
 UNIT = 10_000  # panel integers a yuan
 _EPOCH = dt.date(1970, 1, 1)
 _LARGEST = 2**53  # all amounts of a table together: sums are exact as floats too
