@@ -19,6 +19,7 @@ LAYERS: list[tuple[str, ...]] = [
     ("io",),
     ("i18n",),
     ("data",),
+    ("importing",),
     ("households",),
     ("rules",),
     ("targets",),
