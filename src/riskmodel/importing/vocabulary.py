@@ -1,0 +1,346 @@
+"""What headers and words of offices' files mean: the packaged vocabulary, and looking a header or a word up in it.
+
+Sources: header and value lists seen in public tools that read the exports of the national monitoring system, and in
+published collection forms; the contract's own names and words count as well.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+import unicodedata
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+
+from riskmodel.data import contract
+from riskmodel.data.schema import CODE_COLUMN, codes
+from riskmodel.io import read_yaml
+
+FOLDER = Path(__file__).with_name("vocabulary")
+Role = Literal["column", "item", "part", "check", "other", "months"]
+# A near spelling is proposed from this likeness on, and always asked.
+_NEAR = 0.84
+_BRACKETED = re.compile(r"[(\[（【〔][^()\[\]（）【】〔〕]*[)\]）】〕]")
+_UNITS = {
+    "元": Decimal(1),
+    "万元": Decimal(10_000),
+    "千元": Decimal(1_000),
+    "百元": Decimal(100),
+    "万": Decimal(10_000),
+}
+_UNIT = re.compile(r"(?:单位[:：]?\s*|[(（\[【/]\s*)(人民币)?\s*(万元|千元|百元|元|万)")
+_OF_WHICH = re.compile(r"^(其中|#|其中:|其中：)")
+_MONTH_WORD = re.compile(r"^(?:(\d{4})\s*[年\-./]?\s*)?(\d{1,2})\s*月(?:份)?$")
+_MONTH_NUMBER = re.compile(r"^(\d{4})[\-./年]?(\d{2})月?$")
+_SPAN_WORD = re.compile(
+    r"^(?:(\d{4})\s*年?\s*)?(\d{1,2})\s*月?\s*[-~至到—－]\s*(\d{1,2})\s*月(?:份)?(累计)?$"
+)
+_QUARTERS = {"一": 1, "二": 2, "三": 3, "四": 4, "1": 1, "2": 2, "3": 3, "4": 4}
+_QUARTER_WORD = re.compile(
+    r"^(?:(\d{4})\s*年?\s*)?(?:第)?([一二三四1-4])\s*季度?$|^(?:(\d{4})\s*年?\s*)?Q([1-4])$", re.IGNORECASE
+)
+_HALF_WORD = re.compile(r"^(?:(\d{4})\s*年?\s*)?(上|下|前|后)半年$")
+_YEAR_WORD = re.compile(r"^(\d{4})\s*年?(?:度|全年)?$|^(?:全年|年度|本年)$")
+
+
+@dataclass(frozen=True)
+class Span:
+    """Months of a year that a header or a cell names: ``1月``, ``2021年第一季度``, ``1-6月累计``.
+
+    Parameters
+    ----------
+    first, last
+        Months of the year, 1 to 12, both inclusive.
+    year
+        None where it is said elsewhere.
+    cumulative
+        Whether the words say that it adds up from the year's begin.
+    """
+
+    first: int
+    last: int
+    year: int | None = None
+    cumulative: bool = False
+
+
+@dataclass(frozen=True)
+class Meaning:
+    """What a header means.
+
+    Parameters
+    ----------
+    role
+        A ``column`` of the contract, an ``item`` (amounts of one source or category), a ``part`` of an item, a
+        ``check`` (a result beside its parts), ``other`` (read past), or ``months`` (amounts of a span of months).
+    name
+        ``table.column``, or a bare column that belongs to whichever table the sheet feeds; of an item
+        ``income.wage``; of others their kind.
+    sure
+        1 for a word of the vocabulary, less for a near spelling.
+    inverted
+        Whether the header says the opposite of the column.
+    unit
+        Yuan to one of the column's units, where the header names it.
+    span
+        Which months, of role ``months`` or where an item's header names them too.
+    """
+
+    role: Role
+    name: str
+    sure: float = 1.0
+    inverted: bool = False
+    unit: Decimal | None = None
+    span: Span | None = None
+
+    @property
+    def table(self) -> str:
+        """The table of ``table.column`` or of an item; empty where any table may have it."""
+        return self.name.partition(".")[0] if "." in self.name else ""
+
+    @property
+    def column(self) -> str:
+        """The bare column, item or kind."""
+        return self.name.rpartition(".")[2]
+
+
+def half_width(text: str) -> str:
+    """Return a text with full-width letters, digits and signs as half-width ones, invisible characters taken out.
+
+    Examples
+    --------
+    >>> half_width("２０２１（元）"), half_width("5399\\u200b01")
+    ('2021(元)', '539901')
+    """
+    plain = unicodedata.normalize("NFKC", text)
+    return "".join(c for c in plain if unicodedata.category(c) not in ("Cf", "Cc") or c in "\n\t")
+
+
+def normalise_word(text: object) -> str:
+    """Return a cell's word as it is compared: half width, no blanks, lower case.
+
+    Examples
+    --------
+    >>> normalise_word(" 非 在校 "), normalise_word("Y")
+    ('非在校', 'y')
+    """
+    return re.sub(r"\s+", "", half_width(str(text))).lower()
+
+
+def without_remark(word: str) -> str:
+    """Return a normalised word without what stands in brackets behind it: 因病(详见附件) is 因病."""
+    return re.sub(r"\([^()]*\)$", "", word).strip() or word
+
+
+def normalise_header(text: str) -> str:
+    """Return a header as it is compared: half width, without blanks, line breaks, units and closing colons.
+
+    Examples
+    --------
+    >>> normalise_header("工资性\\n收入（元）"), normalise_header("* 户 编 号：")
+    ('工资性收入', '户编号')
+    """
+    plain = re.sub(r"\s+", "", half_width(str(text))).strip(":*＊#").lower()
+    without = re.sub(
+        r"\((?:单位:?)?(?:人民币)?(?:万元|千元|百元|元|万|亩|平方米|㎡|m2|公里|米|人|个|月|级|年|必填|选填|初报)[^()]*\)",
+        "",
+        plain,
+    )
+    return without or plain
+
+
+def unit_in(text: str) -> Decimal | None:
+    """Return the unit of money that a header or a title names, in yuan; None where it names none, or two.
+
+    Examples
+    --------
+    >>> unit_in("单位：万元        填报日期：2020年4月"), unit_in("工资性收入（元）"), unit_in("万元户名单")
+    (Decimal('10000'), Decimal('1'), None)
+    """
+    found = {_UNITS[match[2]] for match in _UNIT.finditer(half_width(text))}
+    return found.pop() if len(found) == 1 else None
+
+
+def span_in(text: str) -> Span | None:
+    """Return the months that a header or a cell names as a whole.
+
+    Examples
+    --------
+    >>> span_in("3月"), span_in("2021年第二季度"), span_in("1-9月累计")
+    (Span(first=3, last=3, year=None, cumulative=False), Span(first=4, last=6, year=2021, cumulative=False), Span(first=1, last=9, year=None, cumulative=True))
+    >>> span_in("13月"), span_in("全年"), span_in("工资")
+    (None, Span(first=1, last=12, year=None, cumulative=False), None)
+    """
+    word = re.sub(r"\s+", "", half_width(str(text)))
+    if found := _MONTH_WORD.match(word) or _MONTH_NUMBER.match(word):
+        return _span(int(found[2]), int(found[2]), found[1])
+    if found := _SPAN_WORD.match(word):
+        return _span(int(found[2]), int(found[3]), found[1], cumulative=bool(found[4]))
+    if found := _QUARTER_WORD.match(word):
+        quarter = _QUARTERS[found[2] or found[4]]
+        return _span(3 * quarter - 2, 3 * quarter, found[1] or found[3])
+    if found := _HALF_WORD.match(word):
+        first = 1 if found[2] in "上前" else 7
+        return _span(first, first + 5, found[1])
+    if found := _YEAR_WORD.match(word):
+        return _span(1, 12, found[1])
+    return None
+
+
+def _span(first: int, last: int, year: str | None, *, cumulative: bool = False) -> Span | None:
+    if not 1 <= first <= last <= 12 or (year and not 1950 <= int(year) <= 2100):
+        return None
+    return Span(first, last, int(year) if year else None, cumulative)
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """Headers and words, each normalised, to what they mean.
+
+    Parameters
+    ----------
+    headers
+        Normalised header to its meanings.
+    values
+        ``table.column`` to ``{normalised word: code}``.
+    kinds
+        Further word lists: ``no_amount``, ``total_rows``, ….
+    """
+
+    headers: Mapping[str, tuple[Meaning, ...]]
+    values: Mapping[str, Mapping[str, str]]
+    kinds: Mapping[str, frozenset[str]]
+
+    def meanings(self, path: Sequence[str]) -> list[Meaning]:
+        """Return what a header may mean, the surest first.
+
+        Parameters
+        ----------
+        path
+            Its parts from the outer group to the column's own words.
+
+        Returns
+        -------
+        list of Meaning
+            Empty where nothing like it is known.
+        """
+        words = [part for part in path if str(part).strip()]
+        if not words:
+            return []
+        own, unit = words[-1], unit_in(words[-1])
+        of_which = any(_OF_WHICH.match(half_width(word).strip()) for word in words)
+        word = normalise_header(_OF_WHICH.sub("", half_width(own).strip()).lstrip(":："))
+        found = list(self._known(word))
+        if not found and (span := span_in(word)):
+            found = [Meaning("months", "amount", span=span)]
+        if not found and (split := _item_and_span(word)):
+            found = [replace(m, span=split[1]) for m in self._known(split[0]) if m.role == "item"]
+        if not found:
+            found = self._near(word)
+        # Under a group "工资性收入" the parts' own words are parts of it, and a "小计" is the item itself.
+        if of_which:
+            found = [replace(m, role="part") if m.role == "item" else m for m in found] or [
+                Meaning("part", "")
+            ]
+        return [replace(m, unit=m.unit or unit) for m in found]
+
+    def _known(self, word: str) -> tuple[Meaning, ...]:
+        for variant in _variants(word):
+            if variant in self.headers:
+                return self.headers[variant]
+        return ()
+
+    def _near(self, word: str) -> list[Meaning]:
+        if len(word) < 3:
+            return []
+        near = difflib.get_close_matches(word, self.headers, n=1, cutoff=_NEAR)
+        likeness = difflib.SequenceMatcher(None, word, near[0]).ratio() if near else 0.0
+        return [replace(m, sure=round(likeness * 0.9, 2)) for m in self.headers[near[0]]] if near else []
+
+    def words(self, name: str) -> Mapping[str, str]:
+        """Return the words of ``table.column``: normalised word to code."""
+        return self.values.get(name, {})
+
+    def extended(self, words: Mapping[str, Mapping[str, str]]) -> Vocabulary:
+        """Return the vocabulary with a county's own words added: ``{table.column: {word: code}}``."""
+        values = {name: dict(table) for name, table in self.values.items()}
+        for name, table in words.items():
+            values.setdefault(name, {}).update({normalise_word(w): code for w, code in table.items()})
+        return replace(self, values=values)
+
+
+def _variants(word: str) -> Iterator[str]:
+    """Yield a header as it stands, then without what does not change its meaning."""
+    yield word
+    bare = normalise_header(_BRACKETED.sub("", word))
+    yield bare
+    for form in (word, bare):
+        yield re.sub(r"^(是否|有无|家庭|本户|农户|户)", "", form)
+        yield re.sub(r"(情况|状况|信息|代码|名称)$", "", form)
+        yield re.sub(r"^(\d{4}年?度?|本年度?|上年度?|当年|全年|年度)", "", form)
+        yield re.sub(r"(合计|总额|金额|数额)$", "", form)
+
+
+def _item_and_span(word: str) -> tuple[str, Span] | None:
+    """Split ``1月工资性收入`` or ``工资性收入2021年第一季度`` into item and months."""
+    for cut in range(1, len(word)):
+        for head, tail in ((word[:cut], word[cut:]), (word[cut:], word[:cut])):
+            if (span := span_in(tail.strip("_-"))) and not span_in(head):
+                return head.strip("_-"), span
+    return None
+
+
+def _headers(content: Mapping[str, Any]) -> Iterator[tuple[str, Meaning]]:
+    for name, words in content["columns"].items():
+        yield from ((word, Meaning("column", name)) for word in words)
+    for name, words in content["inverted"].items():
+        yield from ((word, Meaning("column", name, inverted=True)) for word in words)
+    for role, section in (("item", "items"), ("part", "parts"), ("check", "checks"), ("other", "others")):
+        for name, words in content[section].items():
+            yield from ((word, Meaning(role, name)) for word in words)  # type: ignore[arg-type]
+
+
+def _contract_headers() -> Iterator[tuple[str, Meaning]]:
+    """Yield the contract's own headers, in both languages."""
+    for table, spec in contract().tables.items():
+        for column, declared in {} if spec.derived else spec.columns.items():
+            yield from ((word, Meaning("column", f"{table}.{column}")) for word in (column, declared.zh))
+
+
+@cache
+def vocabulary() -> Vocabulary:
+    """Return the packaged vocabulary (read once)."""
+    headers: dict[str, list[Meaning]] = {}
+    for word, meaning in [*_headers(read_yaml(FOLDER / "headers.yaml")), *_contract_headers()]:
+        known = headers.setdefault(normalise_header(word), [])
+        # A bare column of the first list says the same for every table.
+        if not any(
+            m.column == meaning.column and m.role == meaning.role and m.table in ("", meaning.table)
+            for m in known
+        ):
+            known.append(meaning)
+    content = read_yaml(FOLDER / "words.yaml")
+    values = {name: _code_words(words) for name, words in content.items() if isinstance(words, dict)}
+    for table, spec in contract().tables.items():
+        for column in spec.columns:
+            own = {normalise_word(w): code for code, zh in codes(table, column).items() for w in (code, zh)}
+            if own:
+                values[f"{table}.{column}"] = own | values.get(f"{table}.{column}", {})
+    kinds = {
+        name: frozenset(map(normalise_word, words))
+        for name, words in content.items()
+        if isinstance(words, list)
+    }
+    return Vocabulary({word: tuple(found) for word, found in headers.items()}, values, kinds)
+
+
+def _code_words(words: Mapping[str, Sequence[str]]) -> dict[str, str]:
+    return {normalise_word(word): str(code) for code, listed in words.items() for word in listed}
+
+
+def item_columns() -> Mapping[str, str]:
+    """Return the column that says what an amount is for, by table: ``{"income": "source", …}``."""
+    return CODE_COLUMN
