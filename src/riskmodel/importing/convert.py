@@ -1,0 +1,502 @@
+"""From one sheet and what its map says to rows of the contract's tables, each with the cell it comes from.
+
+Nothing here looks at a second sheet: who is whose, what is twice and what contradicts is found when all sheets are
+there (`riskmodel.importing.assemble`).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+import pandas as pd
+
+from riskmodel.data import contract
+from riskmodel.data.schema import CODE_COLUMN, SPAN_TABLES, month_ordinal, month_text
+from riskmodel.importing import cell_reading as cells
+from riskmodel.importing.cell_reading import ColumnRead, PersonNumber
+from riskmodel.importing.findings import Findings
+from riskmodel.importing.grids import Grid
+from riskmodel.importing.mapping import UNITS, AmountMap, ColumnMap, ImportMap, SheetMap, TableMap, span_of
+from riskmodel.importing.sheet_layout import SheetLayout, text_of
+from riskmodel.importing.vocabulary import Span, Vocabulary
+
+# The worst of several illnesses in one cell.
+_HEALTH_ORDER = ("major_illness", "chronic", "healthy")
+_PERSONAL = ("person_number", "head_number", "name", "head_name")
+PLACE = ("file", "sheet", "row", "col")
+
+
+@dataclass
+class SheetRows:
+    """What one sheet gives.
+
+    Parameters
+    ----------
+    grid, layout, spec
+        The sheet, its layout and its map.
+    tables
+        Table to its rows: the contract's columns as Python values (months as ordinals), helper columns ``person``
+        (`PersonNumber`), ``name``, and `PLACE`. Amounts have ``item``, ``amount``, ``fault``, ``cumulative``.
+    checks
+        ``row, household_id, of, column, value``: results to be compared.
+    rejected
+        Row number to why it is out.
+    recorded_on, snapshot_on
+        Of the whole sheet.
+    """
+
+    grid: Grid
+    layout: SheetLayout
+    spec: SheetMap
+    tables: dict[str, list[pd.DataFrame]] = field(default_factory=dict)
+    checks: list[dict[str, Any]] = field(default_factory=list)
+    rejected: dict[int, str] = field(default_factory=dict)
+    recorded_on: dt.date | None = None
+    snapshot_on: dt.date | None = None
+    hidden: int = 0
+
+
+class SheetReader:
+    """Reads one sheet by its map.
+
+    Parameters
+    ----------
+    grid, layout, spec
+        The sheet, how it is laid out, and what is read of it.
+    plan
+        The whole map: time zone, words.
+    words
+        The vocabulary with the county's own words.
+    findings
+        Where what is to be said is added.
+    """
+
+    def __init__(
+        self, grid: Grid, layout: SheetLayout, spec: SheetMap, plan: ImportMap, words: Vocabulary, findings: Findings
+    ) -> None:
+        self.grid, self.layout, self.spec, self.plan = grid, layout, spec, plan
+        self.words, self.findings = words, findings
+        self.rows = [
+            row for row in layout.data_rows if spec.hidden_rows == "read" or row not in grid.hidden_rows
+        ]
+        self.out = SheetRows(grid, layout, spec)
+        self.out.recorded_on = spec.recorded_on or layout.facts.recorded_on
+        self.out.snapshot_on = spec.snapshot_on or plan.snapshot_on or layout.facts.snapshot_on
+        self._filled = self._fill_down()
+
+    # ---------------------------------------------------------------- cells
+
+    def read(self) -> SheetRows:
+        """Return the rows of every table that the map names."""
+        hidden = [row for row in self.rows if row in self.grid.hidden_rows]
+        self.out.hidden = len(hidden)
+        for row in hidden[:50]:
+            self.findings.add("told", "hidden row", self._place(f"row {row}"))
+        for table in self.spec.tables:
+            frame = self._amounts(table) if table.table in SPAN_TABLES else self._records(table)
+            if len(frame):
+                self.out.tables.setdefault(table.table, []).append(frame)
+        self._checks()
+        return self.out
+
+    def _place(self, where: str) -> tuple[str, str, str]:
+        return self.grid.file, self.grid.sheet, where
+
+    def _cell(self, row: int, column: int) -> tuple[str, str, str]:
+        return self._place(self.grid.address(row, column))
+
+    def _column(self, text: str) -> int | None:
+        header = self.layout.header(text)
+        return header.column if header else None
+
+    def _raw(self, column: int, *, amounts: bool = False) -> list[object]:
+        """Return the cells of a column by data row; vertically merged ones repeat, but for amounts."""
+        filled = {} if amounts else self._filled.get(column, {})
+        out = []
+        for row in self.rows:
+            line = self.grid.rows[row - 1]
+            value = line[column] if column < len(line) else None
+            out.append(filled.get(row, value))
+        return out
+
+    def _fill_down(self) -> dict[int, dict[int, object]]:
+        """Return what blank cells take from above: inside merged areas, and where the map says so."""
+        out: dict[int, dict[int, object]] = {}
+        for r1, c1, r2, c2 in self.grid.merged:
+            if r2 > r1 and r1 > max(self.layout.header_rows, default=0):
+                line = self.grid.rows[r1 - 1]
+                for column in range(c1, c2 + 1):
+                    value = line[c1] if c1 < len(line) else None
+                    out.setdefault(column, {}).update(dict.fromkeys(range(r1, r2 + 1), value))
+        columns = [c for text in self.spec.fill_down if (c := self._column(text)) is not None]
+        if not columns:
+            return out
+        above: list[object] | None = None
+        for row in self.rows:
+            line = self.grid.rows[row - 1]
+            key = line[columns[0]] if columns[0] < len(line) else None
+            if text_of(key):
+                above = line
+            elif above is not None and row not in out.get(columns[0], {}):
+                for column in columns:
+                    out.setdefault(column, {})[row] = above[column] if column < len(above) else None
+        return out
+
+    def merged_away(self, row: int, column: int) -> bool:
+        """Say whether a cell's content went to the cell above it."""
+        return any(r1 < row <= r2 and c1 <= column <= c2 for r1, c1, r2, c2 in self.grid.merged if r2 > r1)
+
+    # ---------------------------------------------------------------- columns
+
+    def _read_column(self, table: str, name: str, given: ColumnMap) -> tuple[ColumnRead, int | None]:
+        """Return what a column of a table says, and which column of the sheet it is."""
+        if given.column is None:
+            return self._constant(table, name, given), None
+        column = self._column(given.column)
+        if column is None:
+            return ColumnRead([None] * len(self.rows), [cells.BLANK] * len(self.rows)), None
+        raw = self._raw(column)
+        for text in given.more:
+            if (other := self._column(text)) is not None:
+                raw = [_joined(a, b) for a, b in zip(raw, self._raw(other), strict=True)]
+        return self._parse(table, name, given, raw), column
+
+    def _constant(self, table: str, name: str, given: ColumnMap) -> ColumnRead:
+        return self._parse(table, name, given, [given.value] * len(self.rows))
+
+    def _parse(self, table: str, name: str, given: ColumnMap, raw: Sequence[object]) -> ColumnRead:
+        zone = self.plan.time_zone
+        if name in ("household_id", "member_id", "row_id", "old_id", "new_id"):
+            return cells.read_ids(raw)
+        if name in ("person_number", "head_number"):
+            return cells.read_person_numbers(raw)
+        if name in ("identified_on", "eliminated_on", "recorded_on"):
+            return cells.read_dates(raw, zone)
+        if name == "year":
+            return cells.read_years(raw, zone)
+        spec = contract().tables[table].columns.get(name)
+        kind = spec.type if spec else "text"
+        if kind in ("date",):
+            return cells.read_dates(raw, zone)
+        if kind == "month":
+            return cells.read_months(raw, zone, two_decimals=self._two_decimals(given), year=self._sheet_year())
+        if kind == "year":
+            return cells.read_years(raw, zone)
+        if kind == "amount":
+            return cells.read_amounts(raw, self._unit(None), self.words.kinds)
+        if kind == "number":
+            return _numbers(cells.read_amounts(raw, Decimal(1), self.words.kinds, may_be_negative=True))
+        if kind in ("bool", "code", "codes", "grade") or f"{table}.{name}" in self.words.values:
+            return self._parse_words(table, name, given, raw, kind)
+        if name in ("eliminated", "insured_employee", "lifted"):
+            return self._parse_words(table, name, given, raw, "bool")
+        return ColumnRead([cells.cell_word(v) or None for v in raw], [None if text_of(v) else cells.BLANK for v in raw])
+
+    def _parse_words(
+        self, table: str, name: str, given: ColumnMap, raw: Sequence[object], kind: str
+    ) -> ColumnRead:
+        listed = f"{table}.{name}"
+        spec = contract().tables[table].columns.get(name)
+        if spec and spec.codes_of:
+            listed = spec.codes_of
+        vocabulary = self.words.extended({listed: given.words}) if given.words else self.words
+        known = vocabulary.words(listed)
+        if kind == "grade":
+            return cells.read_grades(raw, known)
+        several = kind == "codes" or name == "health"
+        boolean = vocabulary.words("booleans") if kind == "bool" else None
+        read = cells.read_words(raw, known, several=several, boolean=boolean)
+        if kind == "bool":
+            flip = given.inverted
+            read.values = [None if v is None else (v == "true") != flip for v in read.values]
+        elif name == "health":
+            read.values = [_worst(v) for v in read.values]
+        elif kind == "codes":
+            read.values = [";".join(dict.fromkeys(v)) if v else None for v in read.values]
+        return read
+
+    def _two_decimals(self, given: ColumnMap) -> bool | None:
+        """Say whether numbers of a column are shown with two decimals, so that 2021.1 is October."""
+        if self.spec.month_numbers == "two_decimals":
+            return True
+        column = self._column(given.column) if given.column else None
+        if column is None:
+            return None
+        formats = {self.grid.number_format(row, column) for row in self.rows[:200]}
+        shown = {f.partition(";")[0].strip() for f in formats if f}
+        return True if shown & {"0.00", "0000.00", "#0.00", "####.00"} else None
+
+    def _sheet_year(self) -> int | None:
+        return self.spec.year or self.layout.facts.year
+
+    def _unit(self, own: str | None, column: int | None = None) -> Decimal:
+        """Return yuan to one: what the map says of the column, its header, the map of the sheet, its title; else 1."""
+        if own:
+            return UNITS[own]
+        header = next((h for h in self.layout.headers if h.column == column), None)
+        if header and header.meanings and header.meanings[0].unit:
+            return header.meanings[0].unit
+        if self.spec.unit:
+            return UNITS[self.spec.unit]
+        return self.layout.facts.unit or Decimal(1)
+
+    # ---------------------------------------------------------------- rows of the tables without amounts
+
+    def _records(self, table: TableMap) -> pd.DataFrame:
+        """Return rows of a table other than income and spending."""
+        spec = contract().tables[table.table]
+        read = {name: self._read_column(table.table, name, given) for name, given in table.columns.items()}
+        frame = pd.DataFrame({"row": self.rows}, dtype=object)
+        for name, (column, at) in read.items():
+            frame[name] = pd.Series(column.values, dtype=object)
+            self._tell_nulls(table.table, name, column, at, required=bool(spec.columns.get(name) and spec.columns[name].required))
+        frame["col"], frame["file"], frame["sheet"] = -1, self.grid.file, self.grid.sheet
+        frame["faults"] = [
+            ";".join(f"{name}:{c.faults[at]}" for name, (c, _) in read.items() if c.faults[at] not in (None, cells.BLANK))
+            for at in range(len(frame))
+        ]
+        if "recorded_on" not in frame and self.out.recorded_on and table.table not in ("households", "members"):
+            frame["sheet_recorded_on"] = self.out.recorded_on
+        return frame
+
+    def _tell_nulls(self, table: str, name: str, read: ColumnRead, column: int | None, *, required: bool) -> None:
+        """Tell of every cell that says nothing and is not blank; of required ones when their row is judged."""
+        if required or name in ("household_id", "member_id"):
+            return
+        for at, fault in enumerate(read.faults):
+            if fault in (None, cells.BLANK) or column is None:
+                continue
+            text = "" if name in _PERSONAL else text_of(self._raw_at(at, column))
+            kind = {"unknown word": "unknown word", "bad id number": "bad id number"}.get(fault, "unreadable cell")
+            self.findings.add("null", kind, self._cell(self.rows[at], column), text=text, column=f"{table}.{name}")
+
+    def _raw_at(self, at: int, column: int) -> object:
+        line = self.grid.rows[self.rows[at] - 1]
+        return line[column] if column < len(line) else None
+
+    # ---------------------------------------------------------------- amounts
+
+    def _amounts(self, table: TableMap) -> pd.DataFrame:
+        """Return one row for each amount: whose, of what, of which months, how much or why not."""
+        base = self._keys(table)
+        when = self._when(table, base)
+        item_read = self._item_column(table)
+        frames = []
+        for amount in self._amount_columns(table):
+            column = self._column(amount.column)
+            if column is None:
+                continue
+            raw = self._raw(column, amounts=True)
+            item = [amount.item] * len(raw) if amount.item else (item_read.values if item_read else [None] * len(raw))
+            unit = self._unit(amount.unit, column)
+            may = [i == "business_net" for i in item]
+            read = cells.read_amounts(raw, unit, self.words.kinds, may_be_negative=True)
+            faults = [
+                cells.NEGATIVE if v is not None and v < 0 and not m else f
+                for v, f, m in zip(read.values, read.faults, may, strict=True)
+            ]
+            frame = base.copy()
+            frame["item"], frame["col"] = pd.Series(item, dtype=object), column
+            frame["amount"] = pd.Series([None if f else v for v, f in zip(read.values, faults, strict=True)], dtype=object)
+            frame["fault"] = pd.Series(faults, dtype=object)
+            frame["text"] = pd.Series([text_of(v)[:40] for v in raw], dtype=object)
+            first, last, cumulative, bad = self._span(when, amount, len(raw))
+            frame["month_from"], frame["month_to"] = pd.Series(first, dtype=object), pd.Series(last, dtype=object)
+            frame["cumulative"] = cumulative
+            frame["when_fault"] = pd.Series(bad, dtype=object)
+            if item_read and not amount.item:
+                frame["item_fault"] = pd.Series(item_read.faults, dtype=object)
+            frames.append(self._without_merged_away(frame, column))
+        out = pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
+        if len(out) and table.once:
+            out["once"] = True
+        return out
+
+    def _without_merged_away(self, frame: pd.DataFrame, column: int) -> pd.DataFrame:
+        if not any(r2 > r1 and c1 <= column <= c2 for r1, c1, r2, c2 in self.grid.merged):
+            return frame
+        return frame[[not self.merged_away(row, column) for row in frame["row"]]]
+
+    def _amount_columns(self, table: TableMap) -> Iterable[AmountMap]:
+        if table.amounts:
+            return table.amounts
+        given = table.columns.get("amount")
+        return (AmountMap(column=given.column),) if given and given.column else ()
+
+    def _keys(self, table: TableMap) -> pd.DataFrame:
+        """Return whose each row is."""
+        frame = pd.DataFrame({"row": self.rows}, dtype=object)
+        for name in ("household_id", "member_id", "person_number", "name", "row_id", "recorded_on", "township"):
+            if name in table.columns:
+                read, column = self._read_column(table.table, name, table.columns[name])
+                frame[name] = pd.Series(read.values, dtype=object)
+                frame[f"{name}_fault"] = pd.Series(read.faults, dtype=object)
+                if name in ("recorded_on",) and column is not None:
+                    self._tell_nulls(table.table, name, read, column, required=False)
+        if "recorded_on" not in frame:
+            frame["recorded_on"] = None
+        if self.out.recorded_on:
+            blank = frame["recorded_on"].isna()
+            frame.loc[blank, "recorded_on"] = self.out.recorded_on
+        frame["file"], frame["sheet"] = self.grid.file, self.grid.sheet
+        return frame
+
+    def _item_column(self, table: TableMap) -> ColumnRead | None:
+        code = CODE_COLUMN[table.table]
+        given = table.columns.get("item") or table.columns.get(code)
+        if given is None:
+            return None
+        column = self._column(given.column) if given.column else None
+        raw = self._raw(column) if column is not None else [given.value] * len(self.rows)
+        vocabulary = self.words.extended({f"{table.table}.{code}": given.words}) if given.words else self.words
+        return cells.read_words(raw, vocabulary.words(f"{table.table}.{code}"))
+
+    def _when(self, table: TableMap, base: pd.DataFrame) -> dict[str, ColumnRead]:
+        """Return what the columns of time say, by the name of what they say."""
+        out: dict[str, ColumnRead] = {}
+        columns = table.columns
+        if "year" in columns:
+            out["year"] = self._read_column(table.table, "year", columns["year"])[0]
+        years = out["year"].values if "year" in out else self._sheet_year()
+        for name in ("month", "month_from", "month_to"):
+            if name not in columns or columns[name].column is None:
+                continue
+            at = self._column(columns[name].column or "")
+            if at is None:
+                continue
+            out[name] = cells.read_months(
+                self._raw(at),
+                self.plan.time_zone,
+                year=years,
+                two_decimals=self._two_decimals(columns[name]),
+                groups=self._groups(table, base),
+            )
+            self._tell_months(out[name], at)
+        if "period" in columns and (at := self._column(columns["period"].column or "")) is not None:
+            out["period"] = cells.read_spans(self._raw(at), year=years)
+        return out
+
+    def _groups(self, table: TableMap, base: pd.DataFrame) -> list[tuple[object, ...]]:
+        """Return what the rows of one person and source have in common, for the order of months."""
+        item = self._item_column(table)
+        parts = [base[c] for c in ("household_id", "member_id", "name", "person_number") if c in base]
+        if item:
+            parts.append(pd.Series(item.values, dtype=object))
+        return [tuple(str(v) for v in row) for row in zip(*parts, strict=True)] if parts else [()] * len(base)
+
+    def _tell_months(self, read: ColumnRead, column: int) -> None:
+        by_order = [at for at, note in read.notes.items() if note == "month by order"]
+        if by_order:
+            first = self._cell(self.rows[by_order[0]], column)
+            self.findings.add(
+                "asked", "month by order", first, text=text_of(self._raw_at(by_order[0], column)), n=len(by_order)
+            )
+        open_rows = [at for at, fault in enumerate(read.faults) if fault == cells.AMBIGUOUS]
+        if open_rows:
+            first = self._cell(self.rows[open_rows[0]], column)
+            self.findings.add(
+                "asked", "ambiguous month", first, text=text_of(self._raw_at(open_rows[0], column)), n=len(open_rows)
+            )
+
+    def _span(
+        self, when: Mapping[str, ColumnRead], amount: AmountMap, n: int
+    ) -> tuple[list[int | None], list[int | None], bool, list[str | None]]:
+        """Return first and last month (ordinals) of each row's amount, and why there are none."""
+        nothing: list[str | None] = [None] * n
+        if "month" in when:
+            months = when["month"]
+            return list(months.values), list(months.values), False, list(months.faults)
+        if "month_from" in when and "month_to" in when:
+            faults = [a or b for a, b in zip(when["month_from"].faults, when["month_to"].faults, strict=True)]
+            return list(when["month_from"].values), list(when["month_to"].values), False, faults
+        if "period" in when:
+            spans: list[Span | None] = list(when["period"].values)
+            first = [month_ordinal(s.year, s.first) if s and s.year else None for s in spans]
+            last = [month_ordinal(s.year, s.last) if s and s.year else None for s in spans]
+            cumulative = any(s.cumulative for s in spans if s)
+            return first, last, cumulative, list(when["period"].faults)
+        if self.layout.facts.months and not amount.months and "year" not in when and self.spec.year is None:
+            start, end = self.layout.facts.months
+            return [start] * n, [end] * n, False, nothing
+        if "year" in when:
+            years, faults = list(when["year"].values), list(when["year"].faults)
+        else:
+            year = amount.year or self._sheet_year()
+            years, faults = [year] * n, [None if year else "no year"] * n
+        return self._year_span(years, amount, faults)
+
+    def _year_span(
+        self, years: Sequence[int | None], amount: AmountMap, faults: list[str | None]
+    ) -> tuple[list[int | None], list[int | None], bool, list[str | None]]:
+        first, last = span_of(amount.months) if amount.months else (1, 12)
+        shift = self.spec.first_month - 1 - (12 if self.spec.first_month > 1 else 0)
+        given = amount.year
+        start = [None if y is None else month_ordinal(given or y, 1) + first - 1 + shift for y in years]
+        end = [None if y is None else month_ordinal(given or y, 1) + last - 1 + shift for y in years]
+        return start, end, amount.cumulative, faults
+
+    # ---------------------------------------------------------------- results beside their parts
+
+    def _checks(self) -> None:
+        """Keep the columns that say what their parts should give."""
+        if not self.spec.checks:
+            return
+        key = next((t.columns["household_id"] for t in self.spec.tables if "household_id" in t.columns), None)
+        ids = self._read_column("households", "household_id", key)[0].values if key else [None] * len(self.rows)
+        for check in self.spec.checks:
+            column = self._column(check.column)
+            if column is None:
+                continue
+            raw = self._raw(column, amounts=True)
+            unit = Decimal(1) if check.of == "persons" else self._unit(check.unit, column)
+            read = cells.read_amounts(raw, unit, self.words.kinds, may_be_negative=True)
+            parts = {text: self._part_values(text) for text in check.parts}
+            for at, value in enumerate(read.values):
+                if value is None:
+                    continue
+                self.out.checks.append(
+                    {
+                        "file": self.grid.file, "sheet": self.grid.sheet, "row": self.rows[at], "col": column,
+                        "household_id": ids[at], "of": check.of, "value": value,
+                        "parts": [values[at] for values in parts.values()], "column": check.column,
+                        "year": self._sheet_year(),
+                    }
+                )  # fmt: skip
+
+    def _part_values(self, text: str) -> list[Decimal | None]:
+        column = self._column(text)
+        if column is None:
+            return [None] * len(self.rows)
+        read = cells.read_amounts(
+            self._raw(column, amounts=True), self._unit(None, column), self.words.kinds, may_be_negative=True
+        )
+        return list(read.values)
+
+
+def _joined(first: object, second: object) -> object:
+    """Return two cells of words as one."""
+    texts = [text for text in (text_of(first), text_of(second)) if text]
+    return ";".join(texts) or None
+
+
+def _worst(found: Sequence[str] | None) -> str | None:
+    """Return the worst of several illnesses."""
+    return next((code for code in _HEALTH_ORDER if code in (found or ())), None)
+
+
+def _numbers(read: ColumnRead) -> ColumnRead:
+    return ColumnRead([None if v is None else float(v) for v in read.values], read.faults, read.notes)
+
+
+def person_key(value: object) -> str | None:
+    """Return what identifies a person across files; None where there is no valid number."""
+    return value.key if isinstance(value, PersonNumber) else None
+
+
+def month_word(ordinal: object) -> str | None:
+    """Return a month ordinal as the contract writes it."""
+    return month_text(int(ordinal)) if isinstance(ordinal, int) else None

@@ -1,0 +1,70 @@
+"""What an import says of what it read: questions, and cells or rows that could not be taken as they stand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from riskmodel.i18n import Message
+
+# What became of it: the row is out, the cell is null, the amount is unknown (`unrecorded`), the row or cell is used as
+# it stands and a person is asked, or it was read in a way worth telling.
+Handling = Literal["rejected", "null", "unknown", "asked", "told"]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One cell or row of which something is to be said.
+
+    Parameters
+    ----------
+    handling
+        What became of it.
+    kind
+        A key of the catalogue under ``importing.findings``, such as ``unreadable amount``.
+    file, sheet, where
+        Where it stands; ``where`` is a cell (C14), a row (row 14) or a column.
+    text
+        What stands there, without personal data.
+    household_id
+        Whose it is, where that is known.
+    values
+        What fills the places of the sentence.
+    """
+
+    handling: Handling
+    kind: str
+    file: str
+    sheet: str
+    where: str
+    text: str = ""
+    household_id: str = ""
+    values: dict[str, Any] = field(default_factory=dict)
+
+    def message(self) -> Message:
+        """Return what a person is told."""
+        return Message(f"importing.findings.{self.kind}.what", {"text": self.text, **self.values})
+
+    def advice(self) -> Message:
+        """Return what a person can do."""
+        return Message(f"importing.findings.{self.kind}.mend", {"text": self.text, **self.values})
+
+
+@dataclass
+class Findings:
+    """All findings of an import, in the order in which they were made."""
+
+    items: list[Finding] = field(default_factory=list)
+
+    def add(self, handling: Handling, kind: str, place: tuple[str, str, str], **more: Any) -> None:
+        """Add one; ``place`` is file, sheet and cell or row."""
+        own = {k: more.pop(k) for k in ("text", "household_id") if k in more}
+        self.items.append(Finding(handling, kind, *place, **own, values=more))
+
+    def of(self, *handlings: Handling) -> Iterator[Finding]:
+        """Yield those of some handlings."""
+        return (item for item in self.items if item.handling in handlings)
+
+    def __len__(self) -> int:
+        return len(self.items)

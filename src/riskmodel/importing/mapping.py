@@ -1,0 +1,271 @@
+"""What an import map declares: which sheet holds what, as a file that a person can read and correct.
+
+`riskmodel import guess` writes one; `riskmodel import table --map` follows it. Columns are named by their headers:
+the whole path (``收入/工资性收入``), or the column's own words where only one has them; ``…#2`` is the second of
+equal ones.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import fnmatch
+from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import Field, field_validator, model_validator
+
+from riskmodel.data.schema import TIME_ZONE, contract
+from riskmodel.io import Spec, load_spec, write_text
+
+Unit = Literal["元", "百元", "千元", "万元"]
+UNITS: Mapping[str, Decimal] = {
+    "元": Decimal(1),
+    "百元": Decimal(100),
+    "千元": Decimal(1_000),
+    "万元": Decimal(10_000),
+}
+# Columns that no table of the contract has, but from which its columns are made.
+HELPERS = (
+    "person_number", "head_number", "name", "item", "of", "year", "period", "month", "recorded_on",
+    "identified_on", "eliminated_on", "eliminated", "insured_employee", "lifted", "natural_village", "education",
+)  # fmt: skip
+
+
+class ColumnMap(Spec):
+    """Where one column of a table comes from: a header of the sheet, or one value for all rows.
+
+    ``more`` are further headers whose words are added (致贫返贫风险2, …).
+    """
+
+    column: str | None = None
+    more: tuple[str, ...] = ()
+    value: str | int | float | bool | None = None
+    inverted: bool = False
+    words: dict[str, str] = Field(default_factory=dict)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short_form(cls, given: Any) -> Any:
+        return {"column": given} if isinstance(given, str) else given
+
+    @model_validator(mode="after")
+    def _one_source(self) -> ColumnMap:
+        if (self.column is None) == (self.value is None):
+            raise ValueError("give either column (a header) or value (one for all rows)")
+        return self
+
+
+class AmountMap(Spec):
+    """A column of amounts: of which source or category, of which months of the year, in which unit.
+
+    ``item`` is left out where a column of the rows says it (`TableMap.columns` has ``item``); ``months`` is ``3``,
+    ``1-6`` or left out where the rows or the sheet say it.
+    """
+
+    column: str
+    item: str | None = None
+    months: str | None = None
+    year: int | None = None
+    unit: Unit | None = None
+    cumulative: bool = False
+
+    @field_validator("months", mode="before")
+    @classmethod
+    def _as_text(cls, given: Any) -> Any:
+        return str(given) if isinstance(given, int) else given
+
+    @field_validator("months")
+    @classmethod
+    def _months_of_a_year(cls, given: str | None) -> str | None:
+        if given is not None:
+            first, last = span_of(given)
+            if not 1 <= first <= last <= 12:
+                raise ValueError("write months of the year as 3 or 1-6")
+        return given
+
+
+def span_of(months: str) -> tuple[int, int]:
+    """Return the first and last month of ``3`` or ``1-6``."""
+    first, _, last = months.partition("-")
+    return int(first), int(last or first)
+
+
+class TableMap(Spec):
+    """Rows of one table of the contract, made from each row of a sheet.
+
+    ``columns`` fill the table's own columns, or one of `HELPERS` from which they are made. ``amounts`` make one row
+    each; without them a row of the sheet is a row of the table. ``once`` makes one row a household, where the
+    household's columns are repeated on every member's row.
+    """
+
+    table: str
+    columns: dict[str, ColumnMap]
+    amounts: tuple[AmountMap, ...] = ()
+    once: bool = False
+
+    @field_validator("table")
+    @classmethod
+    def _of_the_contract(cls, name: str) -> str:
+        known = [t for t, spec in contract().tables.items() if not spec.derived]
+        if name not in known:
+            raise ValueError(f"no table {name!r}; there are: {', '.join(known)}")
+        return name
+
+    @model_validator(mode="after")
+    def _columns_of_the_table(self) -> TableMap:
+        allowed = {*contract().tables[self.table].columns, *HELPERS}
+        wrong = sorted(set(self.columns) - allowed)
+        if wrong:
+            raise ValueError(f"{self.table} has no column {', '.join(wrong)}; it has: {', '.join(sorted(allowed))}")
+        return self
+
+
+class CheckMap(Spec):
+    """A column that is compared with what its parts give: ``persons``, ``net_income``, ``pcni``, ``total``, …"""
+
+    column: str
+    of: str
+    parts: tuple[str, ...] = ()
+    unit: Unit | None = None
+
+
+class SheetMap(Spec):
+    """What is read of the sheets that two patterns name.
+
+    Parameters
+    ----------
+    file, sheet
+        Patterns (``*``, ``?``); ``sheet`` is empty for text files.
+    skip
+        Why nothing is read of it; empty where something is.
+    header_rows
+        Row numbers of the header; found by looking where left out.
+    unit, year, township, recorded_on, snapshot_on
+        What holds for all rows; taken from title, sheet name or file name where left out.
+    first_month
+        The first month of the year that a year's amounts are of: 1, or 10 where a year runs from October of the year
+        before.
+    fill_down
+        Columns whose blank cells repeat the cell above.
+    hidden_rows
+        Whether rows that are hidden are read.
+    month_numbers
+        How months are written as numbers where the cells do not say: ``two_decimals`` (2021.1 is October).
+    """
+
+    file: str
+    sheet: str = "*"
+    skip: str = ""
+    header_rows: tuple[int, ...] = ()
+    unit: Unit | None = None
+    year: int | None = None
+    first_month: int = Field(default=1, ge=1, le=12)
+    township: str | None = None
+    recorded_on: dt.date | None = None
+    snapshot_on: dt.date | None = None
+    fill_down: tuple[str, ...] = ()
+    hidden_rows: Literal["read", "skip"] = "read"
+    month_numbers: Literal["two_decimals"] | None = None
+    blank_is_zero: bool = False
+    tables: tuple[TableMap, ...] = ()
+    checks: tuple[CheckMap, ...] = ()
+
+    @model_validator(mode="after")
+    def _reads_or_skips(self) -> SheetMap:
+        if bool(self.skip) == bool(self.tables):
+            raise ValueError("give tables to read, or skip and why")
+        return self
+
+    def matches(self, file: str, sheet: str) -> bool:
+        """Say whether it is meant for a sheet."""
+        return fnmatch.fnmatchcase(file, self.file) and fnmatch.fnmatchcase(sheet, self.sheet)
+
+
+class ImportMap(Spec):
+    """What is read of the files of a county.
+
+    Parameters
+    ----------
+    sheets
+        In their order; the first that matches a sheet holds for it.
+    words
+        A county's own words for codes, ``{table.column: {word: code}}``.
+    snapshot_on, data_through
+        What ``about.yaml`` will say; found where left out.
+    pseudonyms
+        Which ids are replaced by keyed hashes.
+    dates_of_risks
+        ``none``: a risk label is no event; ``identified``: it is dated by the month of identification.
+    """
+
+    version: Literal[1] = 1
+    snapshot_on: dt.date | None = None
+    data_through: dt.date | None = None
+    time_zone: str = TIME_ZONE
+    pseudonyms: tuple[Literal["household", "member"], ...] = ()
+    words: dict[str, dict[str, str]] = Field(default_factory=dict)
+    sheets: tuple[SheetMap, ...] = ()
+
+    def sheet(self, file: str, sheet: str) -> SheetMap | None:
+        """Return what is said of a sheet; None where nothing is."""
+        return next((one for one in self.sheets if one.matches(file, sheet)), None)
+
+
+def read_map(path: str | Path) -> ImportMap:
+    """Read a map.
+
+    Parameters
+    ----------
+    path
+        A YAML file, or the name of a packaged map.
+
+    Returns
+    -------
+    ImportMap
+        The checked map.
+
+    Raises
+    ------
+    SpecError
+        One line for each fault.
+    """
+    packaged = Path(__file__).with_name("maps") / f"{path}.yaml"
+    return load_spec(packaged if packaged.is_file() else path, ImportMap)
+
+
+def map_text(given: ImportMap, comments: Mapping[int, Sequence[str]] | None = None) -> str:
+    """Return a map as YAML with comments.
+
+    Parameters
+    ----------
+    given
+        The map.
+    comments
+        Place of a sheet in it to the lines written above it.
+    """
+    plain = given.model_dump(mode="json", exclude_defaults=True, exclude={"sheets"})
+    head = yaml.safe_dump({"version": 1} | plain, allow_unicode=True, sort_keys=False, width=110)
+    blocks = [head, "sheets:\n"]
+    for place, sheet in enumerate(given.sheets):
+        blocks += [f"# {line}\n" for line in (comments or {}).get(place, ())]
+        body = _plain(sheet.model_dump(mode="json", exclude_defaults=True))
+        text = yaml.safe_dump([body], allow_unicode=True, sort_keys=False, width=110)
+        blocks.append(text)
+    return "".join(blocks)
+
+
+def _plain(value: Any) -> Any:
+    """Return what a model dumps in the short form in which a person writes it."""
+    if isinstance(value, dict):
+        if set(value) == {"column"}:
+            return value["column"]
+        return {key: _plain(inner) for key, inner in value.items()}
+    return [_plain(inner) for inner in value] if isinstance(value, list) else value
+
+
+def write_map(given: ImportMap, path: str | Path, comments: Mapping[int, Iterable[str]] | None = None) -> None:
+    """Write a map as commented YAML."""
+    write_text(map_text(given, {k: list(v) for k, v in (comments or {}).items()}), Path(path))

@@ -1,0 +1,416 @@
+"""How one sheet is laid out: its title, its header of one or more rows, its rows of data, and what is no record.
+
+Offices put titles, units and dates above the header, merge groups over it, write subtotals between the records and
+notes below them, and repeat the header on every printed page. Nothing is dropped here: every row below the header is
+either a row of data or a skipped row with its kind.
+"""
+
+from __future__ import annotations
+
+import calendar
+import datetime as dt
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+
+from riskmodel.importing.grids import Grid
+from riskmodel.importing.vocabulary import (
+    Meaning,
+    Span,
+    Vocabulary,
+    half_width,
+    normalise_header,
+    normalise_word,
+    unit_in,
+)
+
+_SEARCHED_ROWS = 20  # a header below that is none
+_HEADER_ROWS = 3  # the most rows that one header has
+_YEAR = re.compile(r"(?<!\d)((?:19|20)\d{2})\s*(?:年|年度)?(?!\d)")
+_YEAR_SAID = re.compile(r"(?<!\d)((?:19|20)\d{2})\s*(?:年度|年)(?!\s*\d{1,2}\s*月)")
+_DAY = re.compile(r"((?:19|20)\d{2})\s*[-年./]\s*(\d{1,2})\s*[-月./]\s*(\d{1,2})\s*日?")
+_COMPACT_DAY = re.compile(r"(?<!\d)((?:19|20)\d{2})(\d{2})(\d{2})(?!\d)")
+_MONTH = re.compile(r"((?:19|20)\d{2})\s*[-年./]\s*(\d{1,2})\s*月?")
+_RECORDED = re.compile(
+    r"(?:填报|填表|制表|导出|上报|统计|采集|报送|录入|登记)(?:日期|时间|于)?\s*[:：]?\s*(.{6,16})"
+)
+_SNAPSHOT = re.compile(r"(?:截至|截止|数据日期|时点)\s*[:：]?\s*(?:到|至)?\s*(.{6,16})")
+_EXPORTED = re.compile(r"(?<!\d)((?:19|20)\d{6})(?!\d)")
+_MONTH_RANGE = re.compile(
+    r"((?:19|20)\d{2})\s*年\s*(\d{1,2})\s*月(?:\d{1,2}日)?\s*[-~至到—－]+\s*(?:((?:19|20)\d{2})\s*年)?\s*(\d{1,2})\s*月"
+)
+_TOWNSHIP = re.compile(r"([\u4e00-\u9fff]{1,8}?(?:乡|镇|街道))(?!村振兴|镇)")
+
+
+@dataclass(frozen=True)
+class Header:
+    """The header of one column.
+
+    Parameters
+    ----------
+    column
+        From 0.
+    path
+        Its words from the outermost group to its own.
+    hidden
+        Whether the column is hidden.
+    meanings
+        What it may mean, the surest first.
+    """
+
+    column: int
+    path: tuple[str, ...]
+    hidden: bool
+    meanings: tuple[Meaning, ...]
+
+    @property
+    def text(self) -> str:
+        """The words as a person would name the column: 收入/工资性收入."""
+        return "/".join(re.sub(r"\s+", "", part) for part in self.path)
+
+    @property
+    def own(self) -> str:
+        """The column's own words, without its groups."""
+        return re.sub(r"\s+", "", self.path[-1]) if self.path else ""
+
+
+@dataclass(frozen=True)
+class TitleFacts:
+    """What titles, sheet name and file name say of all rows of a sheet.
+
+    Parameters
+    ----------
+    unit
+        Yuan to one of the amounts' unit; None where nothing says it.
+    year
+        The year that the records are of.
+    months
+        ``(first, last)`` month ordinals, where the title names a period.
+    recorded_on
+        The day on which the office wrote it down, the last of its month where only a month is said.
+    snapshot_on
+        The day whose state it shows.
+    township
+        The township, where one is named.
+    said
+        Which text says each: fact to text.
+    """
+
+    unit: Decimal | None = None
+    year: int | None = None
+    months: tuple[int, int] | None = None
+    recorded_on: dt.date | None = None
+    snapshot_on: dt.date | None = None
+    township: str = ""
+    said: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class SkippedRow:
+    """A row below the header that is no record: its number, its kind (``total``, ``note``, …), what it says."""
+
+    row: int
+    kind: str
+    text: str
+
+
+@dataclass(frozen=True)
+class SheetLayout:
+    """Where what stands in a sheet.
+
+    Parameters
+    ----------
+    headers
+        One for each column that has one.
+    header_rows
+        Row numbers from 1; empty where no header was found.
+    data_rows
+        Row numbers of the records.
+    skipped
+        The other rows below the header that hold something.
+    facts
+        What titles and names say.
+    """
+
+    headers: tuple[Header, ...]
+    header_rows: tuple[int, ...]
+    data_rows: tuple[int, ...]
+    skipped: tuple[SkippedRow, ...]
+    facts: TitleFacts
+
+    def header(self, text: str) -> Header | None:
+        """Return the column of a name: its whole path, or its own words where only one column has them."""
+        wanted = normalise_header(text.rpartition("#")[0] if re.search(r"#\d+$", text) else text)
+        place = int(text.rpartition("#")[2]) - 1 if re.search(r"#\d+$", text) else 0
+        whole = [h for h in self.headers if normalise_header(h.text) == wanted]
+        own = whole or [h for h in self.headers if normalise_header(h.own) == wanted]
+        shown = [h for h in own if not h.hidden] or own
+        return shown[place] if place < len(shown) else None
+
+
+def text_of(value: object) -> str:
+    """Return a cell as a person reads it: whole floats without their ``.0``, days as ISO dates."""
+    if value is None:
+        return ""
+    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
+        return str(int(value))
+    if isinstance(value, dt.datetime):
+        return value.date().isoformat() if value.time() == dt.time() else value.isoformat(sep=" ")
+    return str(value).strip()
+
+
+def find_layout(grid: Grid, words: Vocabulary, header_rows: Sequence[int] | None = None) -> SheetLayout:
+    """Find title, header and records of a sheet.
+
+    Parameters
+    ----------
+    grid
+        The sheet.
+    words
+        What headers mean.
+    header_rows
+        Row numbers of the header, where the map says them; found by looking otherwise.
+
+    Returns
+    -------
+    SheetLayout
+        Without headers where no row looks like one.
+    """
+    rows = tuple(header_rows or _find_header(grid, words))
+    facts = _facts(grid, rows[0] - 1 if rows else min(len(grid.rows), 5))
+    if not rows:
+        return SheetLayout((), (), (), (), facts)
+    headers = _headers(grid, rows, words)
+    units = {m.unit for h in headers if not h.hidden for m in h.meanings[:1] if m.unit}
+    if facts.unit is None and len(units) == 1 and not _unit_only_in_some(headers):
+        facts = replace(facts, unit=units.pop(), said=facts.said | {"unit": "header"})
+    data, skipped = _sort_rows(grid, rows, headers, words)
+    return SheetLayout(headers, rows, tuple(data), tuple(skipped), facts)
+
+
+def _unit_only_in_some(headers: Iterable[Header]) -> bool:
+    """Say whether some amounts name a unit and others do not: then each is taken by itself."""
+    amounts = [h for h in headers if h.meanings and h.meanings[0].role in ("item", "months")]
+    return any(h.meanings[0].unit is None for h in amounts)
+
+
+def _filled(grid: Grid, row: int) -> dict[int, str]:
+    cells = grid.rows[row - 1] if 0 < row <= len(grid.rows) else []
+    return {c: text for c, value in enumerate(cells) if (text := text_of(value))}
+
+
+def _find_header(grid: Grid, words: Vocabulary) -> tuple[int, ...]:
+    """Return the rows of the header: those around the row with the most known headers."""
+    best, best_score = 0, 0.0
+    for row in range(1, min(len(grid.rows), _SEARCHED_ROWS) + 1):
+        cells = _filled(grid, row)
+        known = [m[0] for text in cells.values() if len(text) <= 40 and (m := words.meanings([text]))]
+        score = sum(m.sure for m in known if m.sure == 1) + sum(0.5 for m in known if m.sure < 1)
+        # A row of data holds words that are headers too (男, 2019); most of its cells are none.
+        if len(known) >= max(2, len(cells) / 3) and score > best_score * 1.001:
+            best, best_score = row, score
+    if not best:
+        return ()
+    first = last = best
+    while (
+        first > 1
+        and last - first + 1 < _HEADER_ROWS
+        and _is_header_row(grid, first - 1, first, words, below=True)
+    ):
+        first -= 1
+    while last - first + 1 < _HEADER_ROWS and _is_header_row(grid, last + 1, last, words, below=False):
+        last += 1
+    return tuple(range(first, last + 1))
+
+
+def _is_header_row(grid: Grid, row: int, neighbour: int, words: Vocabulary, *, below: bool) -> bool:
+    """Say whether a row beside the best one is a part of the same header: groups above it, sub-headers below."""
+    cells, beside = _filled(grid, row), _filled(grid, neighbour)
+    if len(cells) < 2 and not _merged_over(grid, row, neighbour):
+        return False
+    if any(len(text) > 40 or re.fullmatch(r"[-+\d.,]+", half_width(text)) for text in cells.values()):
+        return False
+    known = sum(bool(words.meanings([text])) for text in cells.values())
+    if below:  # the row above: at least two groups, or a known header beside a merged one
+        return len(cells) >= 2 and (
+            known >= 1 or len(cells) < len(beside) or _merged_over(grid, row, neighbour)
+        )
+    # the row below: only where it fills columns that the row above leaves open or groups
+    new = [c for c in cells if c not in beside]
+    return bool(new) and known >= max(1, len(cells) / 2)
+
+
+def _merged_over(grid: Grid, row: int, other: int) -> bool:
+    """Say whether a merged area reaches over both rows."""
+    return any(r1 <= min(row, other) and r2 >= max(row, other) for r1, _, r2, _ in grid.merged)
+
+
+def _headers(grid: Grid, rows: Sequence[int], words: Vocabulary) -> tuple[Header, ...]:
+    width = max((len(grid.rows[r - 1]) for r in rows if r <= len(grid.rows)), default=0)
+    spread = [_spread(grid, row, rows, width) for row in rows]
+    out = []
+    for column in range(width):
+        path: list[str] = []
+        for line in spread:
+            text = line.get(column, "")
+            if text and (not path or normalise_header(path[-1]) != normalise_header(text)):
+                path.append(text)
+        if path:
+            hidden = column in grid.hidden_columns
+            out.append(Header(column, tuple(path), hidden, tuple(words.meanings(path))))
+    return tuple(out)
+
+
+def _spread(grid: Grid, row: int, rows: Sequence[int], width: int) -> dict[int, str]:
+    """Return the header texts of a row by column, groups written over all columns that they cover."""
+    cells = dict(_filled(grid, row))
+    for r1, c1, r2, c2 in grid.merged:
+        if r1 <= row <= r2 and (text := text_of(_at(grid, r1, c1))):
+            cells.update(dict.fromkeys(range(c1, c2 + 1), text))
+    if not grid.merged and row != rows[-1]:
+        # A text file keeps no merged areas: a group reaches to the next one, where the row below has headers.
+        below, last = _filled(grid, row + 1), ""
+        for column in range(width):
+            if column in cells:
+                last = cells[column]
+            elif last and column in below:
+                cells[column] = last
+    return cells
+
+
+def _at(grid: Grid, row: int, column: int) -> object:
+    cells = grid.rows[row - 1] if row <= len(grid.rows) else []
+    return cells[column] if column < len(cells) else None
+
+
+def _sort_rows(
+    grid: Grid, rows: Sequence[int], headers: Sequence[Header], words: Vocabulary
+) -> tuple[list[int], list[SkippedRow]]:
+    """Sort the rows below the header into records and others."""
+    own = {h.column: normalise_header(h.path[-1]) for h in headers}
+    keys = _key_columns(headers)
+    totals, notes = words.kinds["total_rows"], words.kinds["note_rows"]
+    data: list[int] = []
+    skipped: list[SkippedRow] = []
+    for row in range(rows[-1] + 1, len(grid.rows) + 1):
+        cells = _filled(grid, row)
+        if not cells:
+            continue
+        if kind := _row_kind(cells, own, keys, totals, notes):
+            skipped.append(SkippedRow(row, kind, " ".join(cells.values())[:80]))
+        else:
+            data.append(row)
+    return data, skipped
+
+
+def _key_columns(headers: Sequence[Header]) -> set[int]:
+    keys = ("household_id", "member_id", "person_number", "old_id", "new_id", "row_id")
+    return {h.column for h in headers if any(m.column in keys for m in h.meanings[:1])}
+
+
+def _row_kind(
+    cells: dict[int, str], own: dict[int, str], keys: set[int], totals: frozenset[str], notes: frozenset[str]
+) -> str:
+    """Return what kind of row without a record it is; empty for a record."""
+    words = {c: normalise_word(text) for c, text in cells.items()}
+    matching = sum(own.get(c) == normalise_header(text) for c, text in cells.items())
+    if matching >= max(2, 0.6 * len(cells)):
+        return "repeated header"
+    first = words[min(words)]
+    texts = [w for w in words.values() if not re.fullmatch(r"[-+\d.,%]+", w)]
+    if any(_is_total(word, totals) for word in texts[:3]) and not _has_a_key(cells, keys):
+        return "total"
+    lone = len(cells) <= 2 and not _has_a_key(cells, keys)
+    if lone and (
+        any(first.startswith(note) for note in notes)
+        or len(first) > 20
+        or re.match(r"^\d{1,2}[.、．]", first)
+    ):
+        return "note"
+    if lone and not keys.intersection(cells) and len(texts) == len(cells) and len(cells) == 1:
+        return "note"
+    if keys and keys.issuperset(cells) and set(words.values()) <= {""}:
+        return "blank"
+    return ""
+
+
+def _is_total(word: str, totals: frozenset[str]) -> bool:
+    return any(
+        word == total or word.endswith((total, f"{total}:")) or word.startswith(f"{total}:")
+        for total in totals
+    )
+
+
+def _has_a_key(cells: dict[int, str], keys: set[int]) -> bool:
+    """Say whether a key column holds an id: digits or letters, at least four, or no key column is known."""
+    return any(
+        re.fullmatch(r"['’=\"\s]*[A-Za-z0-9０-９][\w\s.\-+０-９]{3,}\"?", cells[c])
+        for c in keys
+        if c in cells
+    )
+
+
+def _facts(grid: Grid, title_rows: int) -> TitleFacts:
+    """Return what titles, sheet name and file name say; the nearest text decides."""
+    titles = [" ".join(_filled(grid, row).values()) for row in range(1, title_rows + 1)]
+    stem = re.sub(r"\.\w{2,5}$", "", grid.file.rpartition("/")[2])
+    places = [*reversed([t for t in titles if t]), grid.sheet, stem]
+    out: dict[str, object] = {}
+    said: dict[str, str] = {}
+    for text in places:
+        for name, value in _facts_of(half_width(text), is_title=text in titles).items():
+            if name not in out:
+                out[name], said[name] = value, text
+    year_titles = [y for text in (*titles, grid.sheet, stem) if (y := _year_of(half_width(text)))]
+    if year_titles and "year" not in out:
+        out["year"] = year_titles[0]
+    return TitleFacts(**out, said=said)  # type: ignore[arg-type]
+
+
+def _facts_of(text: str, *, is_title: bool) -> dict[str, object]:
+    out: dict[str, object] = {}
+    if unit := unit_in(text):
+        out["unit"] = unit
+    if (found := _RECORDED.search(text)) and (day := _day_of(found[1])):
+        out["recorded_on"] = day
+    if (found := _SNAPSHOT.search(text)) and (day := _day_of(found[1])):
+        out["snapshot_on"] = day
+    if not is_title and (found := _EXPORTED.search(text)) and (day := _day_of(found[1])):
+        out.setdefault("recorded_on", day)
+        out.setdefault("snapshot_on", day)
+    if found := _MONTH_RANGE.search(text):
+        first_year, first, last_year, last = found.groups()
+        ordinals = int(first_year) * 12 + int(first) - 1, int(last_year or first_year) * 12 + int(last) - 1
+        if 0 <= ordinals[1] - ordinals[0] < 24:
+            out["months"] = ordinals
+    if year := _year_of(text):
+        out["year"] = year
+    if found := _TOWNSHIP.search(text):
+        out["township"] = found[1]
+    return out
+
+
+def _year_of(text: str) -> int | None:
+    """Return the one year that a title or name is of; days and months in it are no years of records."""
+    bare = _COMPACT_DAY.sub(" ", _DAY.sub(" ", _RECORDED.sub(" ", _SNAPSHOT.sub(" ", text))))
+    years = {int(y) for y in _YEAR_SAID.findall(bare)} or {int(y) for y in _YEAR.findall(bare)}
+    return years.pop() if len(years) == 1 else None
+
+
+def _day_of(text: str) -> dt.date | None:
+    """Return the day that a text names, the last of the month where it names only a month."""
+    if found := _DAY.search(text) or _COMPACT_DAY.search(text):
+        year, month, day = (int(part) for part in found.groups())
+        return dt.date(year, month, day) if 1 <= month <= 12 and 1 <= day <= _days(year, month) else None
+    if found := _MONTH.search(text):
+        year, month = int(found[1]), int(found[2])
+        return dt.date(year, month, _days(year, month)) if 1 <= month <= 12 else None
+    return None
+
+
+def _days(year: int, month: int) -> int:
+    return calendar.monthrange(year, month)[1]
+
+
+__all__ = ["Header", "SheetLayout", "SkippedRow", "Span", "TitleFacts", "find_layout", "text_of"]
