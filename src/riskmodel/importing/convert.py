@@ -19,7 +19,7 @@ from riskmodel.data.schema import CODE_COLUMN, SPAN_TABLES, month_ordinal, month
 from riskmodel.importing import cell_reading as cells
 from riskmodel.importing.cell_reading import ColumnRead, PersonNumber
 from riskmodel.importing.findings import Findings
-from riskmodel.importing.grids import Grid
+from riskmodel.grids import Grid
 from riskmodel.importing.mapping import UNITS, AmountMap, ColumnMap, ImportMap, SheetMap, TableMap, span_of
 from riskmodel.importing.sheet_layout import SheetLayout, text_of
 from riskmodel.importing.vocabulary import Span, Vocabulary

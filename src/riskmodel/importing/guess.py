@@ -15,7 +15,7 @@ from riskmodel.data import contract
 from riskmodel.data.sources import table_of
 from riskmodel.i18n import Message
 from riskmodel.importing import cell_reading as cells
-from riskmodel.importing.grids import Grid
+from riskmodel.grids import Grid
 from riskmodel.importing.mapping import (
     UNITS,
     AmountMap,

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
-from riskmodel.importing.grids import Grid
+from riskmodel.grids import Grid
 from riskmodel.importing.vocabulary import (
     Meaning,
     Span,

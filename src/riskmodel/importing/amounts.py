@@ -1,0 +1,407 @@
+"""Incomes and spendings of all sheets together: whose they are, what is twice, what contradicts, what is unknown.
+
+An amount that cannot be read, or of which two sheets say different things, is unknown and stands in ``unrecorded``;
+it is never 0. Rows that differ in nothing but their serial number are one; a later record of the same person, month
+and source is a correction where the file keeps one record for each.
+"""
+
+from __future__ import annotations
+
+import calendar
+import datetime as dt
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
+from typing import Any
+
+import pandas as pd
+
+from riskmodel.data.schema import CODE_COLUMN
+from riskmodel.importing import cell_reading as cells
+from riskmodel.importing.convert import SheetRows, person_key
+from riskmodel.importing.findings import Findings
+from riskmodel.importing.people import People, cell_place, plain_name
+
+_KEY = ["household_id", "member_id", "item", "month_from", "month_to"]
+_ONE_RECORD = 0.95  # from this share of keys with one record on, a second one is a correction of the first
+# A row all of whose amounts are this much smaller than its household's and its neighbours' is typed in another unit.
+_SLIP = Decimal(1_000)
+
+
+def gather_amounts(
+    sheets: Sequence[SheetRows], table: str, people: People, findings: Findings
+) -> tuple[pd.DataFrame, list[dict[str, Any]]]:
+    """Return the amounts of a table, and what is unknown.
+
+    Parameters
+    ----------
+    sheets
+        What every sheet gave.
+    table
+        ``income`` or ``spending``.
+    people
+        Households, members and persons.
+    findings
+        Gets what is rejected, asked and told.
+
+    Returns
+    -------
+    rows : DataFrame
+        Contract columns; months as ordinals in ``month_from`` and ``month_to``; `PLACE` and ``sheet_no`` beside them.
+    unrecorded : list of dict
+        Rows of table ``unrecorded``.
+    """
+    frames = [
+        frame.assign(sheet_no=at) for at, sheet in enumerate(sheets) for frame in sheet.tables.get(table, [])
+    ]
+    if not frames:
+        return pd.DataFrame(), []
+    rows = pd.concat(frames, ignore_index=True)
+    for name in ("household_id", "member_id", "person_number", "name", "row_id", "item_fault", "once"):
+        if name not in rows:
+            rows[name] = None
+    work = _Amounts(table, rows, people, findings)
+    work.leave_other_tables(sheets)
+    work.find_households()
+    work.drop_undated()
+    work.drop_unknown_items()
+    work.once_each()
+    work.unit_slips()
+    work.unreadable()
+    work.contradictions()
+    work.corrections()
+    work.differences()
+    return work.rows.reset_index(drop=True), work.unrecorded
+
+
+class _Amounts:
+    """The rows of one table while they are sorted out."""
+
+    def __init__(self, table: str, rows: pd.DataFrame, people: People, findings: Findings) -> None:
+        self.table, self.rows, self.people, self.findings = table, rows, people, findings
+        self.unrecorded: list[dict[str, Any]] = []
+
+    # ------------------------------------------------------------ helpers
+
+    def off(self, row: dict[str, Any], why: str, *, item: object = "own") -> None:
+        """Take what a row speaks of off record."""
+        self.unrecorded.append(
+            {
+                "household_id": row["household_id"],
+                "of": self.table,
+                "item": row["item"] if item == "own" else item,
+                "month_from": _whole(row["month_from"]),
+                "month_to": _whole(row["month_to"]),
+                "why": why,
+                "recorded_on": row["recorded_on"] if not _empty(row["recorded_on"]) else None,
+            }
+        )
+
+    def say(self, handling: str, kind: str, row: dict[str, Any], **more: Any) -> None:
+        """Add a finding of a row."""
+        more.setdefault("household_id", row["household_id"] or "")
+        item = row.get("item") or ""
+        self.findings.add(handling, kind, cell_place(row), item=item, of=self.table, **more)  # type: ignore[arg-type]
+
+    def take(self, mask: pd.Series) -> list[dict[str, Any]]:
+        """Remove rows and return them."""
+        out = self.rows[mask].to_dict("records")
+        self.rows = self.rows[~mask]
+        return [{str(k): v for k, v in row.items()} for row in out]
+
+    # ------------------------------------------------------------ steps
+
+    def leave_other_tables(self, sheets: Sequence[SheetRows]) -> None:
+        """Drop rows whose word belongs to the other table, where one column holds the words of both."""
+        both = {
+            at
+            for at, sheet in enumerate(sheets)
+            if {"income", "spending"} <= {t.table for t in sheet.spec.tables if "item" in t.columns}
+        }
+        if not both:
+            return
+        other = "spending" if self.table == "income" else "income"
+        elsewhere = {
+            (at, row)
+            for at in both
+            for frame in sheets[at].tables.get(other, [])
+            for row in frame.loc[frame["item"].notna(), "row"]
+        }
+        mask = [
+            fault == cells.UNKNOWN_WORD and (at, row) in elsewhere
+            for fault, at, row in zip(self.rows["item_fault"], self.rows["sheet_no"], self.rows["row"], strict=True)
+        ]
+        self.rows = self.rows[[not m for m in mask]]
+
+    def find_households(self) -> None:
+        """Find whose amounts are that stand under a member's or an identity number, or a name beside a household's."""
+        rows = self.rows
+        open_rows = rows["household_id"].isna()
+        homes = [
+            self._home(member, number, month) if is_open else (household, member, "")
+            for is_open, household, member, number, month in zip(
+                open_rows, rows["household_id"], rows["member_id"], rows["person_number"], rows["month_to"], strict=True
+            )
+        ]
+        rows["household_id"] = pd.Series([h for h, _, _ in homes], index=rows.index, dtype=object)
+        rows["member_id"] = pd.Series([m for _, m, _ in homes], index=rows.index, dtype=object)
+        rows["lost_"] = [why for _, _, why in homes]
+        known = self.people.known
+        for at in rows.index[~open_rows] if known else []:
+            if rows.at[at, "household_id"] not in known:
+                rows.at[at, "lost_"] = "unknown household"
+        self._find_members()
+        lost = rows["lost_"].ne("")
+        for row in _one_a_row(self.take(lost)):
+            why = row["lost_"]
+            if why == "no household number":
+                why = {cells.ROUNDED: "rounded number", cells.BAD_CHECK: "bad id number"}.get(_key_fault(row), why)
+            self.say("rejected", why, row, household_id=row["household_id"] or "")
+
+    def _home(self, member: object, number: object, month: object) -> tuple[str | None, str | None, str]:
+        key = person_key(number)
+        if key:
+            places = self.people.persons.get(key, [])
+            if not places:
+                return None, None, "unknown person"
+            found = _at_month(places, month)
+            return found[1], found[0], ""
+        if isinstance(member, str) and (homes := self.people.member_households.get(member)):
+            found_home = _at_month([(member, *home) for home in homes], month)
+            return found_home[1], member, ""
+        return None, None, "unknown person" if isinstance(member, str) else "no household number"
+
+    def _find_members(self) -> None:
+        """Find the member whom a name beside the household's number names; two of one name are none."""
+        rows = self.rows
+        wanted = rows["member_id"].isna() & rows["name"].notna() & rows["household_id"].notna()
+        for at in rows.index[wanted]:
+            found = self.people.names.get((rows.at[at, "household_id"], plain_name(rows.at[at, "name"])), set())
+            if len(found) == 1:
+                rows.at[at, "member_id"] = next(iter(found))
+
+    def drop_undated(self) -> None:
+        """Take rows without a readable month off record: both months where it is one of two, else their year."""
+        mask = self.rows["month_from"].isna() | self.rows["month_to"].isna()
+        for row in self.take(mask):
+            fault = row["when_fault"] or cells.BLANK
+            months = _candidates(row) if fault == cells.AMBIGUOUS else []
+            for month in months:
+                self.off({**row, "month_from": month, "month_to": month}, "row_rejected")
+            if not months:
+                self.off(row, "row_rejected")
+            if fault != cells.AMBIGUOUS:
+                self.say("rejected", "no month", row)
+
+    def drop_unknown_items(self) -> None:
+        """Take months off record in which a row names no source or category that is known."""
+        for row in self.take(self.rows["item"].isna()):
+            self.off(row, "row_rejected", item=None)
+            self.say("rejected", "unknown item", row)
+
+    def once_each(self) -> None:
+        """Keep one of rows that are equal in everything that they say."""
+        rows = self.rows
+        if not len(rows):
+            return
+        what = [*_KEY, "amount", "fault", "recorded_on", "row_id", "sheet_no", "col"]
+        # Without a person the rows of one month may be two earners; with one, or of a whole year, they are one.
+        spans = rows["month_to"].astype(int) - rows["month_from"].astype(int)
+        named = rows["member_id"].notna() | rows["name"].notna() | rows["row_id"].notna()
+        key = rows[what].astype(str).agg("|".join, axis=1)
+        again = key.duplicated()
+        one = again & (named | spans.gt(0) | rows["once"].eq(True))
+        for row in _one_a_row(self.take(one)):
+            if row["once"] is not True:
+                self.say("rejected", "row twice", row)
+        same = self.rows[key[self.rows.index].duplicated()]
+        for row in _one_a_row(same.to_dict("records")):
+            self.say("asked", "equal rows", row, n=len(same))
+
+    def unit_slips(self) -> None:
+        """Find rows of a year typed in another unit than their sheet: all amounts a thousandth of what is usual."""
+        rows = self.rows
+        yearly = rows["month_to"].astype(int) - rows["month_from"].astype(int) >= 2
+        some = rows[yearly & rows["amount"].notna()]
+        some = some[some["amount"].map(bool)]
+        if len(some) < 20:
+            return
+        some = some.assign(value=some["amount"].map(float).abs())
+        usual_sheet = some.groupby("sheet_no")["value"].median()
+        biggest = some.groupby(["sheet_no", "row"])["value"].max()
+        counts = some.groupby(["sheet_no", "row"])["value"].size()
+        own = some.groupby(["household_id", "sheet_no", "row"])["value"].sum()
+        slips = []
+        for (sheet, row), value in biggest.items():
+            if counts[sheet, row] < 2 or not value * 100 < usual_sheet[sheet]:
+                continue
+            slips.append((sheet, row))
+        for sheet, row in slips:
+            households = some[(some["sheet_no"] == sheet) & (some["row"] == row)]["household_id"]
+            household = households.iloc[0]
+            others = own.loc[household]
+            mine = others.loc[(sheet, row)]
+            rest = others.drop((sheet, row))
+            if len(rest) and not (rest.median() > 300 * mine):
+                continue
+            taken = self.take((rows["sheet_no"] == sheet) & (rows["row"] == row))
+            rows = self.rows
+            for one in taken[:1]:
+                self.off(one, "unit_doubtful", item=None)
+                self.say("asked", "unit of row", one, text=one["text"])
+
+    def unreadable(self) -> None:
+        """Take amounts off record that cannot be read."""
+        for row in self.take(self.rows["fault"].notna()):
+            fault = row["fault"]
+            self.off(row, "unreadable")
+            kind = {cells.MAYBE_NOTHING: "maybe nothing", cells.NEGATIVE: "negative amount", cells.BLANK: "blank amount"}
+            handling = "asked" if fault == cells.MAYBE_NOTHING else "unknown"
+            self.say(handling, kind.get(fault, "unreadable amount"), row, text=row["text"])
+
+    def contradictions(self) -> None:
+        """Take totals off record of which two rows say different amounts; equal ones count once."""
+        rows = self.rows
+        if not len(rows):
+            return
+        spans = rows["month_to"].astype(int) > rows["month_from"].astype(int)
+        totals = rows[spans & rows["row_id"].isna()]
+        key = totals[[*_KEY]].astype(str).agg("|".join, axis=1)
+        several = totals[key.duplicated(keep=False)]
+        for _, group in several.groupby(key[several.index], sort=False):
+            amounts = set(group["amount"])
+            places = set(zip(group["sheet_no"], group["row"], group["col"], strict=True))
+            dates = set(group["recorded_on"].map(str))
+            if len(amounts) == 1:
+                drop = group.index[1:]
+            elif len(dates) == len(group) and "None" not in dates:
+                continue  # recorded on different days: the later one corrects the earlier
+            else:
+                drop = group.index
+                row = group.iloc[0].to_dict()
+                self.off(row, "contradicts")
+                shown = " / ".join(str(a.normalize()) if a else "0" for a in sorted(amounts))
+                self.say("asked", "amounts contradict", row, text=shown, n=len(places))
+            self.rows = self.rows.drop(drop)
+
+    def corrections(self) -> None:
+        """Give a later record of the same person, month and source the number of the one that it corrects."""
+        rows = self.rows
+        if not len(rows) or rows["recorded_on"].isna().all():
+            self._number_rows()
+            return
+        own = rows["row_id"].isna() & rows["recorded_on"].notna()
+        some = rows[own]
+        if not len(some):
+            self._number_rows()
+            return
+        key = some[["sheet_no", *_KEY]].astype(str).agg("|".join, axis=1)
+        sizes = key.value_counts()
+        many = key.map(sizes) > 1
+        named = some["member_id"].notna() | some["item"].ne("wage")
+        rare = len(sizes) and (sizes == 1).mean() >= _ONE_RECORD
+        for _, group in some[many & named].groupby(key[many & named], sort=False) if rare else ():
+            days = list(group["recorded_on"])
+            if len({str(d) for d in days}) != len(days):
+                continue
+            first = group.sort_values("recorded_on", key=lambda c: c.map(str)).iloc[0].to_dict()
+            number = f"r{first['sheet_no']}-{first['row']}"
+            for at, row in group.iterrows():
+                self.rows.at[at, "row_id"] = number
+                if row["row"] != first["row"]:
+                    self.say("asked", "taken as correction", {str(k): v for k, v in row.items()}, text=str(first["row"]))
+        self._number_rows()
+
+    def _number_rows(self) -> None:
+        """Give equal rows without a person a number each, so that two earners stay two."""
+        rows = self.rows
+        if not len(rows):
+            return
+        open_rows = rows["row_id"].isna() & rows["member_id"].isna()
+        key = rows.loc[open_rows, [*_KEY, "amount", "recorded_on"]].astype(str).agg("|".join, axis=1)
+        for at in key.index[key.duplicated(keep=False)]:
+            row = self.rows.loc[at]
+            self.rows.at[at, "row_id"] = f"r{row['sheet_no']}-{row['row']}-{row['col']}"
+
+    def differences(self) -> None:
+        """Turn amounts that add up from the year's begin into those of their own months."""
+        rows = self.rows
+        if not len(rows) or not rows["cumulative"].eq(True).any():
+            return
+        growing = rows[rows["cumulative"].eq(True)]
+        rest = rows[~rows["cumulative"].eq(True)]
+        out = []
+        key = ["household_id", "member_id", "item", "month_from"]
+        for _, group in growing.groupby([growing[k].astype(str) for k in key], sort=False):
+            before, start = Decimal(0), int(group["month_from"].iloc[0])
+            for record in group.sort_values("month_to").to_dict("records"):
+                row = {str(k): v for k, v in record.items()}
+                own = row["amount"] - before
+                first, before = start, row["amount"]
+                start = int(row["month_to"]) + 1
+                row["month_from"] = first
+                if own < 0 and row["item"] != "business_net":
+                    self.off(row, "contradicts")
+                    self.say("asked", "cumulative falls", row, text=row["text"])
+                    continue
+                out.append({**row, "amount": own})
+        self._lost_differences(growing)
+        frame = pd.DataFrame(out, columns=rows.columns).astype(object)
+        self.rows = pd.concat([rest.astype(object), frame], ignore_index=True)
+
+    def _lost_differences(self, growing: pd.DataFrame) -> None:
+        """Nothing is known of the months after an unreadable sum but the next sum's whole span: left to the reader."""
+        return
+
+
+def _empty(value: object) -> bool:
+    return value is None or value is pd.NaT or value != value
+
+
+def _whole(value: object) -> int | None:
+    return None if _empty(value) else int(value)  # type: ignore[call-overload]
+
+
+def _key_fault(row: dict[str, Any]) -> str | None:
+    faults = (row.get("household_id_fault"), row.get("person_number_fault"), row.get("member_id_fault"))
+    return next((f for f in faults if f in (cells.ROUNDED, cells.BAD_CHECK)), None)
+
+
+def _one_a_row(rows: Iterable[dict[Any, Any]]) -> list[dict[str, Any]]:
+    """Return the first of the rows made from each row of a sheet."""
+    seen: set[tuple[object, object]] = set()
+    out = []
+    for row in rows:
+        if (row["sheet_no"], row["row"]) not in seen:
+            seen.add((row["sheet_no"], row["row"]))
+            out.append({str(k): v for k, v in row.items()})
+    return out
+
+
+def _candidates(row: dict[str, Any]) -> list[int]:
+    """Return the months that 2021.1 may be."""
+    try:
+        year = int(float(row["month_text"]))
+    except (KeyError, TypeError, ValueError):
+        return []
+    return [year * 12, year * 12 + 9]
+
+
+def _at_month(
+    places: Sequence[tuple[str, str, dt.date | None, dt.date | None]], month: object
+) -> tuple[str, str, dt.date | None, dt.date | None]:
+    """Return where a person was at the end of a month; the last place where that is open."""
+    if len(places) == 1 or _empty(month):
+        return places[-1]
+    ordinal = int(month)  # type: ignore[call-overload]
+    year, number = divmod(ordinal, 12)
+    end = dt.date(year, number + 1, calendar.monthrange(year, number + 1)[1])
+    ordered = sorted(places, key=lambda p: p[2] or dt.date.min)
+    for place in reversed(ordered):
+        if (place[2] is None or place[2] <= end) and (place[3] is None or place[3] > end):
+            return place
+    return ordered[0] if end < (ordered[0][2] or dt.date.min) else ordered[-1]
+
+
+def item_column(table: str) -> str:
+    """Return the contract's column that says what an amount is for."""
+    return CODE_COLUMN[table]

@@ -1,0 +1,179 @@
+"""Which months the files cover, of whom: table ``recorded`` for monthly records, and months of which only parts are known.
+
+A township's records begin where its own files begin, whatever another department's file holds: a month is on record
+where every source that the township's files hold at all is covered in it. Each month is known from the day on which
+its records were written, or from its end; never from the day of the import.
+"""
+
+from __future__ import annotations
+
+import calendar
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from riskmodel.importing.convert import SheetRows
+from riskmodel.importing.findings import Findings
+from riskmodel.importing.people import People
+
+_USUAL_ROWS = 5  # a month without any row is missing where a township has about that many rows a month, or more
+
+
+def month_end(ordinal: int) -> dt.date:
+    """Return the last day of a month."""
+    year, month = divmod(int(ordinal), 12)
+    return dt.date(year, month + 1, calendar.monthrange(year, month + 1)[1])
+
+
+def gather_coverage(
+    rows: pd.DataFrame,
+    table: str,
+    sheets: Sequence[SheetRows],
+    people: People,
+    moved: Mapping[str, str],
+    findings: Findings,
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Return rows of ``recorded`` and of ``unrecorded`` for the months that the files cover.
+
+    Parameters
+    ----------
+    rows
+        ``household_id, item, month, recorded_on, sheet_no`` of every monthly record with an amount.
+    table
+        ``income`` or ``spending``.
+    sheets
+        What every sheet gave.
+    people
+        The households and where they live.
+    moved
+        Old number to a new one under which its members go on, without a link that says so.
+    findings
+        Gets the months that are missing.
+    """
+    if not len(rows):
+        return [], []
+    homes = people.households.drop_duplicates("household_id", keep="last").set_index("household_id")
+    rows = rows.assign(
+        township=rows["household_id"].map(homes["township"]),
+        file=[sheets[at].grid.file for at in rows["sheet_no"]],
+    )
+    recorded: list[dict[str, Any]] = []
+    partial: list[dict[str, Any]] = []
+    by_household = _written_on(rows)
+    starts = _first_months(people)
+    ends = {old: starts.get(new) for old, new in moved.items()}
+    for township, own in rows.groupby("township", sort=False):
+        covered = _covered(own)
+        wanted = set(own["item"])
+        months = sorted(set().union(*covered.values()))
+        whole = [m for m in months if all(m in covered[item] for item in wanted)]
+        parts = [m for m in months if m not in set(whole)]
+        _tell(township, table, own, whole, parts, covered, findings)
+        usual = own.groupby("month")["recorded_on"].agg(_middle_day)
+        for household in homes.index[homes["township"] == township]:
+            start, end = starts.get(household), ends.get(household)
+            for month in whole:
+                if (start is None or month >= start) and (end is None or month < end):
+                    written = by_household.get((household, month)) or usual.get(month)
+                    recorded.append(_recorded(household, table, month, written))
+            partial += _partial(household, table, parts, own)
+    return recorded, partial
+
+
+def _written_on(rows: pd.DataFrame) -> dict[tuple[str, int], dt.date]:
+    """Return the day by which a household's records of a month were written, without later corrections."""
+    dated = rows[rows["recorded_on"].notna()]
+    if not len(dated):
+        return {}
+    numbers = dated["row_id"].where(dated["row_id"].notna(), dated["row"].map(str) + "/" + dated["sheet_no"].map(str))
+    first = dated.assign(number=numbers).groupby(["household_id", "month", "number"])["recorded_on"].min()
+    return first.groupby(["household_id", "month"]).max().to_dict()
+
+
+def _middle_day(days: pd.Series) -> dt.date | None:
+    known = sorted(d for d in days if isinstance(d, dt.date))
+    return known[len(known) // 2] if known else None
+
+
+def _recorded(household: str, table: str, month: int, written: object) -> dict[str, Any]:
+    day = max(written, month_end(month)) if isinstance(written, dt.date) else month_end(month)
+    return {"household_id": household, "of": table, "month_from": month, "month_to": month, "recorded_on": day}
+
+
+def _partial(household: str, table: str, months: Sequence[int], own: pd.DataFrame) -> list[dict[str, Any]]:
+    """Take months off record of which only some sources are covered."""
+    out = []
+    for first, last in _runs(months):
+        out.append(
+            {"household_id": household, "of": table, "item": None, "month_from": first, "month_to": last,
+             "why": "partial_records", "recorded_on": month_end(first)}
+        )  # fmt: skip
+    return out
+
+
+def _runs(months: Sequence[int]) -> list[tuple[int, int]]:
+    out: list[tuple[int, int]] = []
+    for month in months:
+        if out and month == out[-1][1] + 1:
+            out[-1] = out[-1][0], month
+        else:
+            out.append((month, month))
+    return out
+
+
+def _covered(own: pd.DataFrame) -> dict[str, set[int]]:
+    """Return the months in which each source or category of a township is covered by some file that holds it."""
+    out: dict[str, set[int]] = {}
+    for _, part in own.groupby("file", sort=False):
+        counts = part["month"].value_counts()
+        span = range(int(counts.index.min()), int(counts.index.max()) + 1)
+        usual = counts.median() >= _USUAL_ROWS
+        months = {m for m in span if m in counts.index or not usual}
+        for item in set(part["item"]):
+            out.setdefault(item, set()).update(months)
+    return out
+
+
+def _first_months(people: People) -> dict[str, int]:
+    """Return the first month that begins on or after a household's first day, where one is given."""
+    firsts = people.households.groupby("household_id")["valid_from"].agg(_first_day)
+    return {h: _month_after(day) for h, day in firsts.items() if day is not None}  # type: ignore[misc]
+
+
+def _first_day(days: pd.Series) -> dt.date | None:
+    return None if days.isna().any() else min(days)
+
+
+def _month_after(day: dt.date) -> int:
+    return day.year * 12 + day.month - 1 + (day.day > 1)
+
+
+def _tell(
+    township: object,
+    table: str,
+    own: pd.DataFrame,
+    whole: Sequence[int],
+    parts: Sequence[int],
+    covered: Mapping[str, set[int]],
+    findings: Findings,
+) -> None:
+    """Tell of months that are missing inside a township's records, or known in parts."""
+    place = (", ".join(sorted(set(own["file"])))[:120], "", "")
+    if whole:
+        gaps = sorted(set(range(whole[0], whole[-1] + 1)) - set(whole))
+        for first, last in _runs(gaps):
+            findings.add("unknown", "months missing", place, text=str(township), of=table, months=_words(first, last))
+    for first, last in _runs(parts):
+        lacking = sorted(item for item, months in covered.items() if first not in months)
+        findings.add(
+            "unknown", "months in part", place, text=str(township), of=table, months=_words(first, last),
+            items=", ".join(lacking),
+        )  # fmt: skip
+
+
+def _words(first: int, last: int) -> str:
+    from riskmodel.data.schema import month_text
+
+    return month_text(first) if first == last else f"{month_text(first)}–{month_text(last)}"

@@ -1,0 +1,271 @@
+"""The whole way: from files to a folder of the contract's tables, with an account of everything in them."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import yaml
+
+from riskmodel.grids import Grid, Skipped
+from riskmodel.i18n import Language
+from riskmodel.importing.assemble import Assembled, assemble
+from riskmodel.importing.convert import SheetReader, SheetRows
+from riskmodel.importing.findings import Finding, Findings
+from riskmodel.importing.grids import read_grids
+from riskmodel.importing.guess import Question, SheetGuess, guess_sheet
+from riskmodel.importing.mapping import ImportMap, SheetMap
+from riskmodel.importing.sheet_layout import SheetLayout, find_layout
+from riskmodel.importing.vocabulary import Vocabulary, vocabulary
+from riskmodel.io import write_table, write_text
+
+
+@dataclass(frozen=True)
+class SourceAccount:
+    """What became of one sheet: its rows, and why it was left where it was.
+
+    Parameters
+    ----------
+    file, sheet
+        Which.
+    rows
+        Rows below the header that hold something.
+    used
+        Rows that a table of the contract was made from.
+    rejected
+        Rows that are out although they are records.
+    skipped
+        Rows that are no records: totals, notes, repeated headers.
+    why
+        Why nothing was read of it; empty where something was.
+    unread
+        Columns that were not read.
+    """
+
+    file: str
+    sheet: str
+    rows: int
+    used: int = 0
+    rejected: int = 0
+    skipped: int = 0
+    why: str = ""
+    unread: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Sheets:
+    """Everything that an office handed over, read but not yet understood."""
+
+    grids: tuple[tuple[Grid, SheetLayout], ...]
+    skipped: tuple[Skipped, ...]
+
+
+@dataclass
+class ImportResult:
+    """What an import gave.
+
+    Parameters
+    ----------
+    plan
+        The map that was followed.
+    assembled
+        Tables, ``about.yaml`` and findings.
+    sources
+        One account for each sheet and file.
+    questions
+        What must be answered before a sheet is read.
+    comments
+        Of each sheet of the map.
+    """
+
+    plan: ImportMap
+    assembled: Assembled
+    sources: list[SourceAccount]
+    questions: list[Question]
+    guesses: list[SheetGuess]
+
+    def as_dict(self, language: Language = "zh") -> dict[str, Any]:
+        """Return what ``--json`` prints."""
+        return {
+            "tables": {name: _counts(frame) for name, frame in self.assembled.tables.items()},
+            "sources": [_source(one) for one in self.sources],
+            "asked": [*map(lambda q: _question(q, language), self.questions), *self._asked(language)],
+            "unknown": _unknown(self.assembled.tables.get("unrecorded")),
+        }
+
+    def _asked(self, language: Language) -> list[dict[str, str]]:
+        return [
+            {"file": f.file, "sheet": f.sheet, "where": f.where, "text": f.text, "question": f.message().text(language)}
+            for f in self.assembled.findings.of("asked")
+        ]
+
+    @property
+    def blocking(self) -> list[Question]:
+        """The questions without whose answer a sheet was not read."""
+        return [q for q in self.questions if q.blocking]
+
+
+def _counts(frame: pd.DataFrame) -> dict[str, int]:
+    households = frame["household_id"].nunique() if "household_id" in frame else 0
+    return {"rows": len(frame), "households": int(households)}
+
+
+def _source(one: SourceAccount) -> dict[str, Any]:
+    fields = ("file", "sheet", "rows", "used", "rejected", "skipped", "why")
+    return {name: getattr(one, name) for name in fields}
+
+
+def _question(one: Question, language: Language) -> dict[str, str]:
+    return {
+        "file": one.file, "sheet": one.sheet, "where": one.where, "text": one.text,
+        "question": one.message().text(language),
+    }  # fmt: skip
+
+
+def _unknown(frame: pd.DataFrame | None) -> list[dict[str, str]]:
+    fields = ("household_id", "of", "item", "month_from", "month_to", "why")
+    if frame is None:
+        return []
+    plain = frame.reindex(columns=fields).astype(object)
+    plain = plain.where(plain.notna(), "")
+    return [{str(k): str(v) for k, v in row.items()} for row in plain.to_dict("records")]
+
+
+def read_sheets(sources: Sequence[str | Path], words: Vocabulary | None = None) -> Sheets:
+    """Read every sheet of some files or folders, and find how each is laid out.
+
+    Parameters
+    ----------
+    sources
+        Files or folders.
+    words
+        The vocabulary; the packaged one where left out.
+    """
+    known = words or vocabulary()
+    grids: list[tuple[Grid, SheetLayout]] = []
+    skipped: list[Skipped] = []
+    for source in sources:
+        found, without = read_grids(source)
+        grids += [(grid, find_layout(grid, known)) for grid in found]
+        skipped += without
+    return Sheets(tuple(grids), tuple(skipped))
+
+
+def guess_files(sheets: Sheets, words: Vocabulary | None = None) -> tuple[ImportMap, list[SheetGuess]]:
+    """Propose a map of all sheets; hidden sheets are skipped, and said."""
+    known = words or vocabulary()
+    guesses = [
+        guess_sheet(grid, layout, known)
+        if grid.visible
+        else SheetGuess(SheetMap(file=grid.file, sheet=grid.sheet, skip="hidden sheet"), ("hidden sheet",))
+        for grid, layout in sheets.grids
+    ]
+    return ImportMap(sheets=tuple(g.spec for g in guesses)), guesses
+
+
+def import_files(sources: Sequence[str | Path], plan: ImportMap | None = None) -> ImportResult:
+    """Read files into the tables of the contract.
+
+    Parameters
+    ----------
+    sources
+        Files or folders.
+    plan
+        What is read of them; proposed, and used where it is sure, where left out.
+
+    Returns
+    -------
+    ImportResult
+        Tables, accounts and questions.
+
+    Raises
+    ------
+    InputMissing
+        If there is no such file or folder.
+    """
+    words = vocabulary().extended(plan.words) if plan else vocabulary()
+    sheets = read_sheets(sources, words)
+    guesses: list[SheetGuess] = []
+    if plan is None:
+        plan, guesses = guess_files(sheets, words)
+    blocked = {(q.file, q.sheet) for g in guesses for q in g.questions if q.blocking}
+    findings = Findings()
+    rows: list[SheetRows] = []
+    accounts: list[tuple[Grid, SheetLayout, str, SheetRows | None]] = []
+    for grid, layout in sheets.grids:
+        spec = plan.sheet(grid.file, grid.sheet)
+        why = "not in the map" if spec is None else spec.skip
+        if (grid.file, grid.sheet) in blocked:
+            why = "asked"
+        if spec is None or why:
+            accounts.append((grid, layout, why, None))
+            continue
+        if spec.header_rows:
+            layout = find_layout(grid, words, spec.header_rows)
+        read = SheetReader(grid, layout, spec, plan, words, findings).read()
+        rows.append(read)
+        accounts.append((grid, layout, "", read))
+    assembled = assemble(rows, plan, findings)
+    unread = {(g.spec.file, g.spec.sheet): g.unread for g in guesses}
+    listed = [_account(*one, findings, unread.get((one[0].file, one[0].sheet), ())) for one in accounts]
+    listed += [SourceAccount(s.file, s.sheet, 0, why=s.why.text("zh")) for s in sheets.skipped]
+    questions = [q for g in guesses for q in g.questions]
+    return ImportResult(plan, assembled, listed, questions, guesses)
+
+
+def _account(
+    grid: Grid, layout: SheetLayout, why: str, read: SheetRows | None, findings: Findings, unread: tuple[str, ...]
+) -> SourceAccount:
+    filled = len(layout.data_rows) + len(layout.skipped)
+    if read is None:
+        return SourceAccount(grid.file, grid.sheet, filled, skipped=filled, why=why, unread=unread)
+    out = _rejected_rows(grid, findings.items)
+    rejected = len(out & set(layout.data_rows))
+    used = len(layout.data_rows) - rejected
+    return SourceAccount(grid.file, grid.sheet, filled, used, rejected, len(layout.skipped), "", unread)
+
+
+def _rejected_rows(grid: Grid, items: Sequence[Finding]) -> set[int]:
+    out = set()
+    for item in items:
+        if item.handling == "rejected" and (item.file, item.sheet) == (grid.file, grid.sheet):
+            digits = "".join(c for c in item.where if c.isdigit())
+            out.add(int(digits or 0))
+    return out
+
+
+def write_import(result: ImportResult, into: str | Path) -> dict[str, int]:
+    """Write the tables, ``about.yaml`` and the account of an import.
+
+    Parameters
+    ----------
+    result
+        What `import_files` returned.
+    into
+        The folder; tables of earlier imports that this one does not give are removed.
+
+    Returns
+    -------
+    dict
+        Table to rows written.
+    """
+    folder = Path(into)
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, frame in result.assembled.tables.items():
+        write_table(frame, folder / f"{name}.csv")
+    about = {k: v.isoformat() if isinstance(v, dt.date) else v for k, v in result.assembled.about.items()}
+    write_text(yaml.safe_dump(about, sort_keys=False, allow_unicode=True), folder / "about.yaml")
+    account = result.as_dict() | {"findings": _finding_counts(result.assembled.findings)}
+    write_text(json.dumps(account, ensure_ascii=False, indent=1), folder / "reading.json")
+    return {name: len(frame) for name, frame in result.assembled.tables.items()}
+
+
+def _finding_counts(findings: Findings) -> list[dict[str, Any]]:
+    counts = Counter((f.handling, f.kind) for f in findings.items)
+    return [{"handling": h, "kind": k, "n": n} for (h, k), n in counts.most_common()]

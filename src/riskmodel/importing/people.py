@@ -1,0 +1,325 @@
+"""Households and members of all sheets together: who there is, under which number, and what contradicts.
+
+Identity numbers join the sheets and are dropped here; what goes on holds no number, no name, no telephone.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pandas as pd
+
+from riskmodel.data import contract
+from riskmodel.data.schema import month_ordinal
+from riskmodel.importing.cell_reading import PersonNumber
+from riskmodel.importing.convert import SheetRows, person_key
+from riskmodel.importing.findings import Findings
+from riskmodel.grids import column_letters
+
+_HOUSEHOLD = ("township", "village", "registration", "lifted_year", "dibao", "tekun", "group", "relocated", "housing_safe", "water_safe")  # fmt: skip
+_REQUIRED = ("township", "village", "registration")
+
+
+@dataclass
+class People:
+    """The households and members of a county.
+
+    Parameters
+    ----------
+    households, members
+        Tables of the contract.
+    unrecorded
+        Rows of ``unrecorded`` for households one of whose members' rows is out.
+    places
+        ``(file, sheet, row)`` of each household's first row.
+    persons
+        Person key to ``(member_id, household_id, from, to)``.
+    names
+        ``(household_id, name)`` to member ids.
+    """
+
+    households: pd.DataFrame
+    members: pd.DataFrame
+    unrecorded: list[dict[str, Any]] = field(default_factory=list)
+    persons: dict[str, list[tuple[str, str, dt.date | None, dt.date | None]]] = field(default_factory=dict)
+    names: dict[tuple[str, str], set[str]] = field(default_factory=dict)
+    member_households: dict[str, list[tuple[str, dt.date | None, dt.date | None]]] = field(default_factory=dict)
+    member_keys: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def known(self) -> set[str]:
+        """The numbers of all households."""
+        return set(self.households["household_id"])
+
+
+def gather_people(sheets: Sequence[SheetRows], findings: Findings) -> People:
+    """Return households and members of all sheets.
+
+    Parameters
+    ----------
+    sheets
+        What every sheet gave.
+    findings
+        Gets what is rejected, asked and told.
+    """
+    members = _stack(sheets, "members")
+    households = _stack(sheets, "households")
+    _recover_numbers(sheets, households, members, findings)
+    people = People(_households(households, findings), pd.DataFrame())
+    _members(members, people, findings)
+    return people
+
+
+def _stack(sheets: Sequence[SheetRows], table: str) -> pd.DataFrame:
+    frames = []
+    for order, sheet in enumerate(sheets):
+        for frame in sheet.tables.get(table, []):
+            once = any(t.table == table and t.once for t in sheet.spec.tables)
+            place = sheet.spec.township or sheet.layout.facts.township
+            frames.append(frame.assign(order_=order, once_=once, said_township=place or None))
+    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
+
+
+def cell_place(row: Mapping[str, Any], column: int | None = None) -> tuple[str, str, str]:
+    """Return file, sheet and cell (or row) of a row."""
+    at = row["col"] if column is None else column
+    number = int(row["row"])
+    return row["file"], row["sheet"], f"{column_letters(int(at))}{number}" if at is not None and at >= 0 else f"row {number}"
+
+
+def _recover_numbers(
+    sheets: Sequence[SheetRows], households: pd.DataFrame, members: pd.DataFrame, findings: Findings
+) -> None:
+    """Give rows whose household number Excel has rounded the number that their member number begins with.
+
+    Only where the member numbers of all other rows are their household's number and two or more further digits.
+    """
+    if not len(members) or not {"household_id", "member_id"} <= set(members):
+        return
+    both = members[members["household_id"].notna() & members["member_id"].notna()]
+    extra = {
+        len(m) - len(h) if m.startswith(h) else -1 for h, m in zip(both["household_id"], both["member_id"], strict=True)
+    }
+    lost = members["household_id"].isna() & members["member_id"].notna() & _has_fault(members, "household_id", "rounded id")
+    if len(extra) != 1 or not lost.any() or (cut := extra.pop()) <= 0 or len(both) < 20:
+        return
+    for at in members.index[lost]:
+        row = members.loc[at]
+        found = str(row["member_id"])[:-cut]
+        members.at[at, "household_id"] = found
+        findings.add("asked", "number recovered", cell_place(row), text=found, household_id=found)
+        same = (households["file"] == row["file"]) & (households["sheet"] == row["sheet"]) & (households["row"] == row["row"])
+        households.loc[same, "household_id"] = found
+
+
+def _has_fault(frame: pd.DataFrame, column: str, fault: str) -> pd.Series:
+    return frame["faults"].map(lambda text: f"{column}:{fault}" in str(text).split(";"))
+
+
+# ---------------------------------------------------------------- households
+
+
+def _households(rows: pd.DataFrame, findings: Findings) -> pd.DataFrame:
+    columns = ["household_id", *_HOUSEHOLD, "valid_from", "recorded_on"]
+    if not len(rows):
+        return pd.DataFrame(columns=columns)
+    for name in (*columns, "lifted", "said_township"):
+        if name not in rows:
+            rows[name] = None
+    for row in rows[rows["household_id"].isna()].to_dict("records"):
+        kind = "rounded number" if "household_id:rounded id" in row["faults"] else "no household number"
+        findings.add("rejected", kind, cell_place(row))
+    rows = rows[rows["household_id"].notna()].copy()
+    rows["township"] = rows["township"].where(rows["township"].notna(), rows["said_township"])
+    _settle_registration(rows)
+    rows = rows.assign(valid_from=rows["valid_from"].where(rows["valid_from"].notna(), None))
+    # One sheet is the county's list of households; others may add what it leaves open, not change it.
+    fullness = rows.groupby("order_")[list(_HOUSEHOLD)].apply(lambda f: int(f.notna().any().sum()))
+    sizes = rows.groupby("order_")["household_id"].nunique()
+    rank = {order: (-fullness[order], -sizes[order]) for order in fullness.index}
+    rows["rank_"] = rows["order_"].map(rank)
+    rows = rows.sort_values("rank_", kind="stable")
+    out = []
+    for (household, valid_from), group in rows.groupby(["household_id", "valid_from"], sort=False, dropna=False):
+        record = {"household_id": household, "valid_from": None if pd.isna(valid_from) else valid_from}
+        record |= {name: _one_value(name, group, household, findings) for name in _HOUSEHOLD}
+        record["recorded_on"] = next((v for v in group["recorded_on"] if not pd.isna(v)), None)
+        missing = [name for name in _REQUIRED if record[name] is None]
+        if missing:
+            first = group.iloc[0].to_dict()
+            findings.add("rejected", "household incomplete", cell_place(first), household_id=household, columns=", ".join(missing))
+            continue
+        out.append(record)
+    frame = pd.DataFrame(out, columns=columns).astype(object)
+    return frame.where(frame.notna(), None)
+
+
+def _settle_registration(rows: pd.DataFrame) -> None:
+    """Settle household types that say nothing of 脱贫 by its year, or by 是否脱贫户."""
+    open_type = rows["registration"].eq("?")
+    blank = rows["registration"].isna()
+    lifted = rows["lifted_year"].notna() | rows["lifted"].eq(True)
+    stated = rows["lifted"].notna() | _stated(rows, "lifted_year")
+    rows.loc[(open_type | (blank & rows["lifted"].notna())) & lifted, "registration"] = "lifted"
+    rows.loc[(open_type | (blank & rows["lifted"].notna())) & ~lifted & stated, "registration"] = "general"
+    rows.loc[rows["registration"].eq("?"), "registration"] = None
+
+
+def _stated(rows: pd.DataFrame, column: str) -> pd.Series:
+    """Say of each row whether its sheet states a column at all, so that a blank cell means no."""
+    has = rows.groupby("order_")[column].transform(lambda c: c.notna().any())
+    return has.astype(bool)
+
+
+def _one_value(name: str, group: pd.DataFrame, household: str, findings: Findings) -> Any:
+    """Return what a household's rows say of one column; contradicting rows are asked about."""
+    values = [v for v in group[name] if v is not None and not pd.isna(v)]
+    distinct = list(dict.fromkeys(values))
+    if len(distinct) <= 1:
+        return distinct[0] if distinct else None
+    if name in ("dibao", "tekun"):
+        return any(distinct)  # said of each member: one who has it is enough
+    first_order = [v for v, o in zip(group[name], group["order_"], strict=True) if o == group["order_"].iloc[0] and v is not None and not pd.isna(v)]
+    findings.add(
+        "asked", "household contradicts", cell_place(group.iloc[0].to_dict()),
+        text=" / ".join(map(str, distinct))[:60], household_id=household, column=f"households.{name}",
+    )  # fmt: skip
+    return first_order[0] if first_order else distinct[0]
+
+
+# ---------------------------------------------------------------- members
+
+
+def _members(rows: pd.DataFrame, people: People, findings: Findings) -> None:
+    spec = contract().tables["members"].columns
+    columns = [*spec, "recorded_on"]
+    if not len(rows):
+        people.members = pd.DataFrame(columns=columns)
+        return
+    for name in (*columns, "person_number", "name", "insured_employee"):
+        if name not in rows:
+            rows[name] = None
+    _from_numbers(rows, findings)
+    _insured(rows, findings)
+    known = people.known
+    keep = []
+    for row in rows.to_dict("records"):
+        why = _member_fault(row, known)
+        if why:
+            household = row["household_id"] or ""
+            findings.add("rejected", why, cell_place(row), household_id=household)
+            if household:
+                people.unrecorded.append(
+                    {"household_id": household, "of": "members", "item": None, "month_from": None, "month_to": None,
+                     "why": "row_rejected", "recorded_on": row.get("valid_from") or row.get("recorded_on")}
+                )  # fmt: skip
+        keep.append(not why)
+    rows = rows[keep].copy()
+    _derive_member_ids(rows)
+    rows = _once_each(rows, findings)
+    _index_persons(rows, people)
+    _ask_heads(rows, findings)
+    frame = rows[columns].astype(object)
+    people.members = frame.where(frame.notna(), None).reset_index(drop=True)
+
+
+def _member_fault(row: Mapping[str, Any], known: set[str]) -> str | None:
+    faults = str(row["faults"])
+    if row["household_id"] is None or pd.isna(row["household_id"]):
+        return "rounded number" if "household_id:rounded id" in faults else "no household number"
+    if known and row["household_id"] not in known:
+        return "unknown household"
+    if row["birth_month"] is None or pd.isna(row["birth_month"]):
+        return "no birth month"
+    return None
+
+
+def _from_numbers(rows: pd.DataFrame, findings: Findings) -> None:
+    """Take birth month, sex and grade from identity numbers where their columns are open; ask where they differ."""
+    for at, row in zip(rows.index, rows.to_dict("records"), strict=True):
+        number = row["person_number"]
+        if not isinstance(number, PersonNumber):
+            continue
+        born = month_ordinal(*number.birth)
+        if row["birth_month"] is None or pd.isna(row["birth_month"]):
+            rows.at[at, "birth_month"] = born
+        elif int(row["birth_month"]) != born:
+            findings.add("asked", "birth contradicts number", cell_place(row), household_id=row["household_id"] or "")
+        if row["sex"] is None or pd.isna(row["sex"]):
+            rows.at[at, "sex"] = number.sex
+        elif row["sex"] != number.sex:
+            findings.add("asked", "sex contradicts number", cell_place(row), household_id=row["household_id"] or "")
+        if number.grade and (row["disability_grade"] is None or pd.isna(row["disability_grade"])):
+            rows.at[at, "disability_grade"] = number.grade
+
+
+def _insured(rows: pd.DataFrame, findings: Findings) -> None:
+    """Join the two insurances: one yes is yes, two no are no, one no and one blank say nothing."""
+    employee = rows["insured_employee"]
+    if employee.isna().all():
+        return
+    resident = rows["insured"]
+    for at in rows.index[resident.eq(True) & employee.eq(True)]:
+        findings.add("asked", "two insurances", cell_place(rows.loc[at].to_dict()))
+    either = resident.eq(True) | employee.eq(True)
+    neither = resident.eq(False) & employee.eq(False)
+    rows["insured"] = [True if e else False if n else None for e, n in zip(either, neither, strict=True)]
+
+
+def _derive_member_ids(rows: pd.DataFrame) -> None:
+    """Number the members who have no number: by their household and their place in it."""
+    blank = rows["member_id"].isna()
+    if not blank.any():
+        return
+    keys = rows["person_number"].map(person_key)
+    numbered: Counter[str] = Counter()
+    by_person: dict[tuple[str, str], str] = {}
+    for at in rows.index[blank]:
+        household, key = rows.at[at, "household_id"], keys[at]
+        if key and (household, key) in by_person:
+            rows.at[at, "member_id"] = by_person[household, key]
+            continue
+        numbered[household] += 1
+        rows.at[at, "member_id"] = f"{household}-{numbered[household]:02d}"
+        if key:
+            by_person[household, key] = rows.at[at, "member_id"]
+
+
+def _once_each(rows: pd.DataFrame, findings: Findings) -> pd.DataFrame:
+    """Keep one of equal rows; of rows that differ under one number and date, the first, and ask."""
+    key = rows[["member_id", "household_id"]].assign(from_=rows["valid_from"].map(str))
+    again = key.duplicated()
+    for row in rows[again].to_dict("records"):
+        findings.add("rejected", "member twice", cell_place(row), household_id=row["household_id"])
+    return rows[~again]
+
+
+def _index_persons(rows: pd.DataFrame, people: People) -> None:
+    for row in rows.to_dict("records"):
+        start = None if pd.isna(row["valid_from"]) else row["valid_from"]
+        end = None if pd.isna(row["valid_to"]) else row["valid_to"]
+        place = (row["member_id"], row["household_id"], start, end)
+        if key := person_key(row["person_number"]):
+            people.persons.setdefault(key, []).append(place)
+            people.member_keys[row["member_id"]] = key
+        people.member_households.setdefault(row["member_id"], []).append(place[1:])
+        if row["name"]:
+            people.names.setdefault((row["household_id"], plain_name(row["name"])), set()).add(row["member_id"])
+
+
+def plain_name(name: object) -> str:
+    """Return a name as it is compared: without remarks (陈永芳（户主）) and blanks."""
+    return "".join(str(name).split()).partition("(")[0].partition("（")[0]
+
+
+def _ask_heads(rows: pd.DataFrame, findings: Findings) -> None:
+    """Ask where a household has two heads or two spouses at one time."""
+    current = rows[rows["valid_to"].isna()]
+    for relation, kind in (("head", "two heads"), ("spouse", "two spouses")):
+        some = current[current["relation"].eq(relation)]
+        for row in some[some.duplicated("household_id")].to_dict("records"):
+            findings.add("asked", kind, cell_place(row), household_id=row["household_id"])
