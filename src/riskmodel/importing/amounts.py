@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import calendar
 import datetime as dt
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -23,12 +23,16 @@ from riskmodel.importing.people import People, cell_place, plain_name
 
 _KEY = ["household_id", "member_id", "item", "month_from", "month_to"]
 _ONE_RECORD = 0.95  # from this share of keys with one record on, a second one is a correction of the first
-# A row all of whose amounts are this much smaller than its household's and its neighbours' is typed in another unit.
-_SLIP = Decimal(1_000)
 
 
 def gather_amounts(
-    sheets: Sequence[SheetRows], table: str, people: People, findings: Findings
+    sheets: Sequence[SheetRows],
+    table: str,
+    people: People,
+    findings: Findings,
+    *,
+    slips: Collection[tuple[int, int]] = (),
+    recodes: Mapping[str, tuple[str, int]] | None = None,
 ) -> tuple[pd.DataFrame, list[dict[str, Any]]]:
     """Return the amounts of a table, and what is unknown.
 
@@ -42,6 +46,10 @@ def gather_amounts(
         Households, members and persons.
     findings
         Gets what is rejected, asked and told.
+    slips
+        Rows that look typed in another unit: place of the sheet, row number.
+    recodes
+        Old number to the new one, and the first month in which it holds.
 
     Returns
     -------
@@ -63,9 +71,10 @@ def gather_amounts(
     work.leave_other_tables(sheets)
     work.find_households()
     work.drop_undated()
+    work.follow_recodes(recodes or {})
     work.drop_unknown_items()
     work.once_each()
-    work.unit_slips()
+    work.unit_slips(slips)
     work.unreadable()
     work.contradictions()
     work.corrections()
@@ -192,6 +201,16 @@ class _Amounts:
             if fault != cells.AMBIGUOUS:
                 self.say("rejected", "no month", row)
 
+    def follow_recodes(self, recodes: Mapping[str, tuple[str, int]]) -> None:
+        """Bring rows that still stand under an old number, of a month after the change, under the new one."""
+        rows = self.rows
+        for at in rows.index[rows["household_id"].isin(list(recodes))]:
+            new, first = recodes[rows.at[at, "household_id"]]
+            if int(rows.at[at, "month_from"]) >= first:
+                rows.at[at, "household_id"] = new
+                row = {str(k): v for k, v in rows.loc[at].to_dict().items()}
+                self.say("told", "old number", row, text=new)
+
     def drop_unknown_items(self) -> None:
         """Take months off record in which a row names no source or category that is known."""
         for row in self.take(self.rows["item"].isna()):
@@ -207,7 +226,7 @@ class _Amounts:
         # Without a person the rows of one month may be two earners; with one, or of a whole year, they are one.
         spans = rows["month_to"].astype(int) - rows["month_from"].astype(int)
         named = rows["member_id"].notna() | rows["name"].notna() | rows["row_id"].notna()
-        key = rows[what].astype(str).agg("|".join, axis=1)
+        key = _keys(rows, what)
         again = key.duplicated()
         one = again & (named | spans.gt(0) | rows["once"].eq(True))
         for row in _one_a_row(self.take(one)):
@@ -217,37 +236,13 @@ class _Amounts:
         for row in _one_a_row(same.to_dict("records")):
             self.say("asked", "equal rows", row, n=len(same))
 
-    def unit_slips(self) -> None:
-        """Find rows of a year typed in another unit than their sheet: all amounts a thousandth of what is usual."""
-        rows = self.rows
-        yearly = rows["month_to"].astype(int) - rows["month_from"].astype(int) >= 2
-        some = rows[yearly & rows["amount"].notna()]
-        some = some[some["amount"].map(bool)]
-        if len(some) < 20:
-            return
-        some = some.assign(value=some["amount"].map(float).abs())
-        usual_sheet = some.groupby("sheet_no")["value"].median()
-        biggest = some.groupby(["sheet_no", "row"])["value"].max()
-        counts = some.groupby(["sheet_no", "row"])["value"].size()
-        own = some.groupby(["household_id", "sheet_no", "row"])["value"].sum()
-        slips = []
-        for (sheet, row), value in biggest.items():
-            if counts[sheet, row] < 2 or not value * 100 < usual_sheet[sheet]:
-                continue
-            slips.append((sheet, row))
-        for sheet, row in slips:
-            households = some[(some["sheet_no"] == sheet) & (some["row"] == row)]["household_id"]
-            household = households.iloc[0]
-            others = own.loc[household]
-            mine = others.loc[(sheet, row)]
-            rest = others.drop((sheet, row))
-            if len(rest) and not (rest.median() > 300 * mine):
-                continue
-            taken = self.take((rows["sheet_no"] == sheet) & (rows["row"] == row))
-            rows = self.rows
-            for one in taken[:1]:
-                self.off(one, "unit_doubtful", item=None)
-                self.say("asked", "unit of row", one, text=one["text"])
+    def unit_slips(self, slips: Collection[tuple[int, int]]) -> None:
+        """Take rows off record that look typed in another unit."""
+        places = zip(self.rows["sheet_no"], self.rows["row"], strict=True)
+        mask = pd.Series([place in slips for place in places], index=self.rows.index, dtype=bool)
+        for row in _one_a_row(self.take(mask)):
+            self.off(row, "unit_doubtful", item=None)
+            self.say("asked", "unit of row", row, text=row["text"])
 
     def unreadable(self) -> None:
         """Take amounts off record that cannot be read."""
@@ -265,7 +260,7 @@ class _Amounts:
             return
         spans = rows["month_to"].astype(int) > rows["month_from"].astype(int)
         totals = rows[spans & rows["row_id"].isna()]
-        key = totals[[*_KEY]].astype(str).agg("|".join, axis=1)
+        key = _keys(totals, _KEY)
         several = totals[key.duplicated(keep=False)]
         for _, group in several.groupby(key[several.index], sort=False):
             amounts = set(group["amount"])
@@ -294,10 +289,10 @@ class _Amounts:
         if not len(some):
             self._number_rows()
             return
-        key = some[["sheet_no", *_KEY]].astype(str).agg("|".join, axis=1)
+        key = _keys(some, ["sheet_no", *_KEY])
         sizes = key.value_counts()
         many = key.map(sizes) > 1
-        named = some["member_id"].notna() | some["item"].ne("wage")
+        named = some["member_id"].notna()
         rare = len(sizes) and (sizes == 1).mean() >= _ONE_RECORD
         for _, group in some[many & named].groupby(key[many & named], sort=False) if rare else ():
             days = list(group["recorded_on"])
@@ -317,7 +312,7 @@ class _Amounts:
         if not len(rows):
             return
         open_rows = rows["row_id"].isna() & rows["member_id"].isna()
-        key = rows.loc[open_rows, [*_KEY, "amount", "recorded_on"]].astype(str).agg("|".join, axis=1)
+        key = _keys(rows[open_rows], [*_KEY, "amount", "recorded_on"])
         for at in key.index[key.duplicated(keep=False)]:
             row = self.rows.loc[at]
             self.rows.at[at, "row_id"] = f"r{row['sheet_no']}-{row['row']}-{row['col']}"
@@ -331,7 +326,7 @@ class _Amounts:
         rest = rows[~rows["cumulative"].eq(True)]
         out = []
         key = ["household_id", "member_id", "item", "month_from"]
-        for _, group in growing.groupby([growing[k].astype(str) for k in key], sort=False):
+        for _, group in growing.groupby(_keys(growing, key), sort=False):
             before, start = Decimal(0), int(group["month_from"].iloc[0])
             for record in group.sort_values("month_to").to_dict("records"):
                 row = {str(k): v for k, v in record.items()}
@@ -351,6 +346,13 @@ class _Amounts:
     def _lost_differences(self, growing: pd.DataFrame) -> None:
         """Nothing is known of the months after an unreadable sum but the next sum's whole span: left to the reader."""
         return
+
+
+def _keys(frame: pd.DataFrame, columns: Sequence[str]) -> pd.Series:
+    """Return one number for each distinct combination of columns; what is missing equals what is missing."""
+    cells = (["" if _empty(v) else v for v in frame[name]] for name in columns)
+    numbers, _ = pd.factorize(pd.Series(list(zip(*cells, strict=True)), dtype=object))
+    return pd.Series(numbers, index=frame.index)
 
 
 def _empty(value: object) -> bool:

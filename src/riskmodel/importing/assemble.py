@@ -15,10 +15,16 @@ from riskmodel.data.schema import CODE_COLUMN, month_text
 from riskmodel.importing.amounts import gather_amounts
 from riskmodel.importing.convert import SheetRows
 from riskmodel.importing.coverage import gather_coverage, month_end
-from riskmodel.importing.events import ask_missing_links, gather_events, gather_links
+from riskmodel.importing.events import (
+    ask_missing_links,
+    gather_events,
+    gather_links,
+    recoded_numbers,
+)
 from riskmodel.importing.findings import Findings
 from riskmodel.importing.mapping import ImportMap
 from riskmodel.importing.people import People, gather_people
+from riskmodel.importing.unit_slips import find_unit_slips
 
 _CENT = Decimal("0.01")
 
@@ -66,8 +72,10 @@ def assemble(sheets: Sequence[SheetRows], plan: ImportMap, findings: Findings) -
     unrecorded = list(people.unrecorded)
     recorded: list[dict[str, Any]] = []
     spans: list[int] = []
+    slips = find_unit_slips(sheets)
+    recodes = recoded_numbers(links)
     for table in ("income", "spending"):
-        rows, unknown = gather_amounts(sheets, table, people, findings)
+        rows, unknown = gather_amounts(sheets, table, people, findings, slips=slips, recodes=recodes)
         unrecorded += unknown
         if not len(rows):
             continue
@@ -77,6 +85,7 @@ def assemble(sheets: Sequence[SheetRows], plan: ImportMap, findings: Findings) -
         unrecorded += parts
         spans += [int(m) for m in rows["month_to"]]
         tables[table] = _table(rows.rename(columns={"item": CODE_COLUMN[table]}), table)
+    _outlast(unrecorded, recorded)
     _compare_results(sheets, tables, people, findings)
     tables |= gather_events(sheets, people, findings)
     if len(links):
@@ -86,6 +95,21 @@ def assemble(sheets: Sequence[SheetRows], plan: ImportMap, findings: Findings) -
     tables["unrecorded"] = pd.concat([given, _spans_as_text(pd.DataFrame(unrecorded), "unrecorded")], ignore_index=True)
     out = {name: _as_text(frame, name) for name, frame in tables.items() if len(frame)}
     return Assembled(out, _about(sheets, plan, spans), findings)
+
+
+def _outlast(unrecorded: Sequence[dict[str, Any]], recorded: Sequence[dict[str, Any]]) -> None:
+    """Date what is unknown no earlier than the month it lies in is on record: a later ``recorded`` row would lift it."""
+    written: dict[tuple[str, str, int], dt.date] = {
+        (row["household_id"], row["of"], int(row["month_from"])): row["recorded_on"] for row in recorded
+    }
+    for row in unrecorded:
+        if row["month_from"] is None or row["month_to"] is None:
+            continue
+        months = range(int(row["month_from"]), int(row["month_to"]) + 1)
+        days = [d for m in months if (d := written.get((row["household_id"], row["of"], m)))]
+        if days:
+            own = row["recorded_on"]
+            row["recorded_on"] = max([*days, own] if isinstance(own, dt.date) else days)
 
 
 def _table(rows: pd.DataFrame, table: str) -> pd.DataFrame:
@@ -135,12 +159,10 @@ def _about(sheets: Sequence[SheetRows], plan: ImportMap, spans: Sequence[int]) -
     """Return what ``about.yaml`` says: the snapshot's day, until when records reach."""
     out: dict[str, Any] = {}
     rosters = [s for s in sheets if "members" in s.tables or "households" in s.tables]
-    undated = [
-        s
-        for s in rosters
-        if not any("valid_from" in f and f["valid_from"].notna().any() for t in ("members", "households") for f in s.tables.get(t, []))
-    ]
-    days = [s.snapshot_on or s.recorded_on for s in undated or rosters]
+    undated = [s for s in rosters if _has_undated_rows(s)]
+    # What a title says of the state it shows outweighs the day in a file's name.
+    said = [s.spec.snapshot_on or s.layout.facts.snapshot_on for s in undated if s.spec.snapshot_on or s.states_its_day]
+    days = said or [s.snapshot_on or s.recorded_on for s in undated or rosters]
     snapshot = plan.snapshot_on or max((d for d in days if d), default=None)
     if snapshot and undated:
         out["snapshot_on"] = snapshot
@@ -150,6 +172,12 @@ def _about(sheets: Sequence[SheetRows], plan: ImportMap, spans: Sequence[int]) -
     if plan.time_zone:
         out["time_zone"] = plan.time_zone
     return out
+
+
+def _has_undated_rows(sheet: SheetRows) -> bool:
+    """Say whether a list of households or members has rows that do not say since when they hold."""
+    frames = [f for table in ("households", "members") for f in sheet.tables.get(table, [])]
+    return any("valid_from" not in f or f["valid_from"].isna().any() for f in frames)
 
 
 # ---------------------------------------------------------------- results beside their parts

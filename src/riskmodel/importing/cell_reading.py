@@ -493,7 +493,7 @@ def read_years(values: Sequence[object], zone: str) -> ColumnRead:
         word = cell_word(value)
         if not word:
             return None, BLANK
-        if found := re.fullmatch(r"((?:19|20)\d{2})(?:年度?|年全年)?", re.sub(r"\s+", "", word)):
+        if found := re.fullmatch(r"((?:19|20)\d{2})(?:\.0+)?(?:年度?|年全年)?", re.sub(r"\s+", "", word)):
             return int(found[1]), None
         month = read_months([value], zone).values[0]
         return (
@@ -563,7 +563,7 @@ def read_grades(values: Sequence[object], words: Mapping[str, str]) -> ColumnRea
         word = normalise_word(cell_word(value))
         if not word:
             return None, BLANK
-        word = without_remark(word)
+        word = re.sub(r"\.0+$", "", without_remark(word))
         if word in words:
             return int(words[word]), None
         if found := re.search(r"([一二三四壹贰叁肆1-4])级", word):

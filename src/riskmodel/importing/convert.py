@@ -59,6 +59,12 @@ class SheetRows:
     snapshot_on: dt.date | None = None
     hidden: int = 0
 
+    @property
+    def states_its_day(self) -> bool:
+        """Whether a title, not a file's name alone, says the day whose state the sheet shows."""
+        said = self.layout.facts.said.get("snapshot_on", "")
+        return bool(said) and said not in self.grid.file
+
 
 class SheetReader:
     """Reads one sheet by its map.
@@ -253,7 +259,10 @@ class SheetReader:
         frame = pd.DataFrame({"row": self.rows}, dtype=object)
         for name, (column, at) in read.items():
             frame[name] = pd.Series(column.values, dtype=object)
-            self._tell_nulls(table.table, name, column, at, required=bool(spec.columns.get(name) and spec.columns[name].required))
+            required = bool(spec.columns.get(name) and spec.columns[name].required)
+            self._tell_nulls(table.table, name, column, at, required=required)
+            if name == "health" and at is not None:
+                frame["health_raw"] = pd.Series([text_of(v) or None for v in self._raw(at)], dtype=object)
         frame["col"], frame["file"], frame["sheet"] = -1, self.grid.file, self.grid.sheet
         frame["faults"] = [
             ";".join(f"{name}:{c.faults[at]}" for name, (c, _) in read.items() if c.faults[at] not in (None, cells.BLANK))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import calendar
 import datetime as dt
+import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -19,6 +20,7 @@ from riskmodel.importing.findings import Findings
 from riskmodel.importing.people import People
 
 _USUAL_ROWS = 5  # a month without any row is missing where a township has about that many rows a month, or more
+_EVERY_MONTH = 0.75  # and rows in at least that share of the months; what is paid by the quarter leaves no gaps
 
 
 def month_end(ordinal: int) -> dt.date:
@@ -83,13 +85,12 @@ def gather_coverage(
 
 
 def _written_on(rows: pd.DataFrame) -> dict[tuple[str, int], dt.date]:
-    """Return the day by which a household's records of a month were written, without later corrections."""
+    """Return the day on which the first record of a household's month was written.
+
+    A month whose first record came late is late; that a further record of it comes later still is not known before.
+    """
     dated = rows[rows["recorded_on"].notna()]
-    if not len(dated):
-        return {}
-    numbers = dated["row_id"].where(dated["row_id"].notna(), dated["row"].map(str) + "/" + dated["sheet_no"].map(str))
-    first = dated.assign(number=numbers).groupby(["household_id", "month", "number"])["recorded_on"].min()
-    return first.groupby(["household_id", "month"]).max().to_dict()
+    return dated.groupby(["household_id", "month"])["recorded_on"].min().to_dict() if len(dated) else {}
 
 
 def _middle_day(days: pd.Series) -> dt.date | None:
@@ -128,8 +129,12 @@ def _covered(own: pd.DataFrame) -> dict[str, set[int]]:
     out: dict[str, set[int]] = {}
     for _, part in own.groupby("file", sort=False):
         counts = part["month"].value_counts()
-        span = range(int(counts.index.min()), int(counts.index.max()) + 1)
-        usual = counts.median() >= _USUAL_ROWS
+        filled = sorted(int(m) for m in counts.index)
+        # What is paid every third month covers the two before its first payment.
+        steps = sorted(b - a for a, b in itertools.pairwise(filled))
+        rhythm = steps[len(steps) // 2] if steps else 1
+        span = range(filled[0] - min(rhythm, 12) + 1, filled[-1] + 1)
+        usual = counts.median() >= _USUAL_ROWS and len(filled) >= _EVERY_MONTH * len(span)
         months = {m for m in span if m in counts.index or not usual}
         for item in set(part["item"]):
             out.setdefault(item, set()).update(months)

@@ -117,6 +117,16 @@ def gather_links(sheets: Sequence[SheetRows], people: People, findings: Findings
     return frame.where(frame.notna(), None).drop_duplicates().reset_index(drop=True)
 
 
+def recoded_numbers(links: pd.DataFrame) -> dict[str, tuple[str, int]]:
+    """Return the old numbers of recodes with the new one and the first month that begins on or after the change."""
+    out: dict[str, tuple[str, int]] = {}
+    for row in links.to_dict("records") if len(links) else []:
+        if row["kind"] == "recode":
+            day = row["date"]
+            out[row["old_id"]] = row["new_id"], day.year * 12 + day.month - 1 + (day.day > 1)
+    return out
+
+
 def ask_missing_links(people: People, links: pd.DataFrame, findings: Findings) -> dict[str, str]:
     """Ask where all members of a household go on under another number and no link says so.
 

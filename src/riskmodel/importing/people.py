@@ -205,6 +205,7 @@ def _members(rows: pd.DataFrame, people: People, findings: Findings) -> None:
             rows[name] = None
     _from_numbers(rows, findings)
     _insured(rows, findings)
+    _not_disabled(rows)
     known = people.known
     keep = []
     for row in rows.to_dict("records"):
@@ -268,6 +269,18 @@ def _insured(rows: pd.DataFrame, findings: Findings) -> None:
     either = resident.eq(True) | employee.eq(True)
     neither = resident.eq(False) & employee.eq(False)
     rows["insured"] = [True if e else False if n else None for e, n in zip(either, neither, strict=True)]
+
+
+def _not_disabled(rows: pd.DataFrame) -> None:
+    """Read a blank grade as none, where the sheet's own column of health names everybody who is disabled."""
+    for _, part in rows.groupby("order_"):
+        if "health_raw" not in part:
+            return
+        says = part["health_raw"].map(lambda text: "残" in str(text))
+        graded = part["disability_grade"].notna()
+        if graded.any() and says[graded].mean() >= 0.9:
+            blank = part.index[~graded & ~says & part["health_raw"].notna()]
+            rows.loc[blank, "disability_grade"] = 0
 
 
 def _derive_member_ids(rows: pd.DataFrame) -> None:
