@@ -316,6 +316,7 @@ class SheetReader:
             first, last, cumulative, bad = self._span(when, amount, len(raw))
             frame["month_from"], frame["month_to"] = pd.Series(first, dtype=object), pd.Series(last, dtype=object)
             frame["cumulative"] = cumulative
+            frame["recorded_on"] = self._written(frame)
             frame["when_fault"] = pd.Series(bad, dtype=object)
             if item_read and not amount.item:
                 frame["item_fault"] = pd.Series(item_read.faults, dtype=object)
@@ -324,6 +325,22 @@ class SheetReader:
         if len(out) and table.once:
             out["once"] = True
         return out
+
+    def _written(self, frame: pd.DataFrame) -> pd.Series:
+        """Return when each amount was written down: its own day; else, of a total, the day that the sheet gives.
+
+        The day of a sheet or file says so only of the newest totals in it: an export of several years was not
+        written down in one day. Months have no such day: they are known at their own end.
+        """
+        day, own = self.out.recorded_on, frame["recorded_on"]
+        if day is None:
+            return own
+        through = day.year * 12 + day.month - 1
+        newest = [
+            isinstance(a, int) and isinstance(b, int) and a < b and b < through <= b + 12
+            for a, b in zip(frame["month_from"], frame["month_to"], strict=True)
+        ]
+        return own.where(own.notna() | ~pd.Series(newest, index=frame.index), day)
 
     def _without_merged_away(self, frame: pd.DataFrame, column: int) -> pd.DataFrame:
         if not any(r2 > r1 and c1 <= column <= c2 for r1, c1, r2, c2 in self.grid.merged):
@@ -348,9 +365,6 @@ class SheetReader:
                     self._tell_nulls(table.table, name, read, column, required=False)
         if "recorded_on" not in frame:
             frame["recorded_on"] = None
-        if self.out.recorded_on:
-            blank = frame["recorded_on"].isna()
-            frame.loc[blank, "recorded_on"] = self.out.recorded_on
         frame["file"], frame["sheet"] = self.grid.file, self.grid.sheet
         return frame
 
