@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import typer
 
-from riskmodel.cli import county, demo, forecast, models, office, rules
+from riskmodel.cli import county, demo, forecast, imports, models, office, rules
 
 app = typer.Typer(
     name="riskmodel",
@@ -40,5 +40,5 @@ VERBS: dict[str, Callable[..., None]] = {
 }
 for name, function in VERBS.items():
     app.command(name)(function)
-app.add_typer(county.importers, name="import")
+app.add_typer(imports.importers, name="import")
 app.add_typer(office.visit_commands, name="visits")

@@ -200,7 +200,8 @@ def _outputs(function: Callable[..., Any]) -> dict[str, tuple[bool, tuple[str, .
             names = (getattr(option, "default", None), *(getattr(option, "param_decls", None) or ()))
             metavar = getattr(option, "metavar", None)
             for given in OUTPUTS.keys() & {n for n in names if isinstance(n, str)}:
-                out[name] = (metavar == "DIR", OUTPUTS[given])
+                endings = (".yaml", ".yml") if metavar == "MAP.yaml" else OUTPUTS[given]
+                out[name] = (metavar == "DIR", endings)
             if isinstance(option, typer.models.ArgumentInfo) and metavar == "OUT":
                 out[name] = (True, ())
     return out

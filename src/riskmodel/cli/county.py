@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from typer.core import TyperGroup
 
 from riskmodel.cli.common import (
     READING,
@@ -34,61 +32,6 @@ if TYPE_CHECKING:
 # Where the expressions of a rule set stand.
 _EXPRESSIONS = {"quantities", "conditions", "categories", "tiers", "focus", "outcomes"}
 
-OutArgument = Annotated[Path, typer.Argument(metavar="OUT", help="Folder to write to.")]
-
-
-class ImporterCommands(TyperGroup):
-    """One command for each importer of the registry; none is loaded before the group is asked."""
-
-    def list_commands(self, ctx: Any) -> list[str]:
-        """Return the importers' names."""
-        from riskmodel.data import IMPORTERS
-
-        return list(IMPORTERS)
-
-    def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        """Return the command that runs an importer."""
-        from riskmodel.data import IMPORTERS
-
-        importer = IMPORTERS.get(cmd_name)
-        if importer is None:
-            return None
-        one = typer.Typer(rich_markup_mode=None, add_completion=False)
-        function = _with_file(cmd_name, importer.file) if importer.file else _without_file(cmd_name)
-        one.command(cmd_name, help=f"Import {importer.title}")(verb(function))
-        return typer.main.get_command(one)
-
-
-def _with_file(name: str, what: str) -> Callable[..., None]:
-    def run(
-        file: Path,
-        out: OutArgument,
-        as_json: JsonFlag = False,
-    ) -> None:
-        _import_panel(name, out, file, as_json)
-
-    run.__annotations__["file"] = Annotated[Path, typer.Argument(metavar="FILE", help=what)]
-    return run
-
-
-def _without_file(name: str) -> Callable[..., None]:
-    def run(out: OutArgument, as_json: JsonFlag = False) -> None:
-        _import_panel(name, out, None, as_json)
-
-    return run
-
-
-def _import_panel(name: str, out: Path, file: Path | None, as_json: bool) -> None:
-    from riskmodel.data import import_panel
-
-    tell({"out": str(out), "rows": import_panel(name, out, file)}, as_json)
-
-
-importers = typer.Typer(
-    cls=ImporterCommands,
-    help="Bring real panels from elsewhere into the contract's tables.",
-    no_args_is_help=True,
-)
 
 
 @verb

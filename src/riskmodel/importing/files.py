@@ -13,6 +13,7 @@ from typing import Any
 import pandas as pd
 import yaml
 
+from riskmodel.data import contract
 from riskmodel.grids import Grid, Skipped
 from riskmodel.i18n import Language
 from riskmodel.importing.assemble import Assembled, assemble
@@ -95,7 +96,7 @@ class ImportResult:
         return {
             "tables": {name: _counts(frame) for name, frame in self.assembled.tables.items()},
             "sources": [_source(one) for one in self.sources],
-            "asked": [*map(lambda q: _question(q, language), self.questions), *self._asked(language)],
+            "asked": [*(question_as_dict(q, language) for q in self.questions), *self._asked(language)],
             "unknown": _unknown(self.assembled.tables.get("unrecorded")),
         }
 
@@ -121,7 +122,8 @@ def _source(one: SourceAccount) -> dict[str, Any]:
     return {name: getattr(one, name) for name in fields}
 
 
-def _question(one: Question, language: Language) -> dict[str, str]:
+def question_as_dict(one: Question, language: Language) -> dict[str, str]:
+    """Return a question as ``--json`` prints it."""
     return {
         "file": one.file, "sheet": one.sheet, "where": one.where, "text": one.text,
         "question": one.message().text(language),
@@ -240,7 +242,22 @@ def _rejected_rows(grid: Grid, items: Sequence[Finding]) -> set[int]:
     return out
 
 
-def write_import(result: ImportResult, into: str | Path) -> dict[str, int]:
+def map_comments(guesses: Sequence[SheetGuess], language: Language = "zh") -> dict[int, list[str]]:
+    """Return what is written above each sheet of a proposed map: what was found, and what is not sure."""
+    out = {}
+    for place, one in enumerate(guesses):
+        unread = [f"unread: {', '.join(one.unread)}"] if one.unread else []
+        asked = [f"? {q.where}: {q.message().text(language)}" for q in one.questions]
+        out[place] = [*one.comments, *unread, *asked]
+    return out
+
+
+def missing_tables(result: ImportResult) -> list[str]:
+    """Return the tables that a county must have and that an import did not give."""
+    return [name for name in contract().required if name not in result.assembled.tables]
+
+
+def write_import(result: ImportResult, into: str | Path, language: Language = "zh") -> dict[str, int]:
     """Write the tables, ``about.yaml`` and the account of an import.
 
     Parameters
@@ -248,7 +265,9 @@ def write_import(result: ImportResult, into: str | Path) -> dict[str, int]:
     result
         What `import_files` returned.
     into
-        The folder; tables of earlier imports that this one does not give are removed.
+        The folder.
+    language
+        Of the account.
 
     Returns
     -------
@@ -261,7 +280,7 @@ def write_import(result: ImportResult, into: str | Path) -> dict[str, int]:
         write_table(frame, folder / f"{name}.csv")
     about = {k: v.isoformat() if isinstance(v, dt.date) else v for k, v in result.assembled.about.items()}
     write_text(yaml.safe_dump(about, sort_keys=False, allow_unicode=True), folder / "about.yaml")
-    account = result.as_dict() | {"findings": _finding_counts(result.assembled.findings)}
+    account = result.as_dict(language) | {"findings": _finding_counts(result.assembled.findings)}
     write_text(json.dumps(account, ensure_ascii=False, indent=1), folder / "reading.json")
     return {name: len(frame) for name, frame in result.assembled.tables.items()}
 

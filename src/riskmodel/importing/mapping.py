@@ -72,6 +72,11 @@ class AmountMap(Spec):
     unit: Unit | None = None
     cumulative: bool = False
 
+    @model_validator(mode="before")
+    @classmethod
+    def _short_form(cls, given: Any) -> Any:
+        return {"column": given} if isinstance(given, str) else given
+
     @field_validator("months", mode="before")
     @classmethod
     def _as_text(cls, given: Any) -> Any:
@@ -181,7 +186,8 @@ class SheetMap(Spec):
 
     def matches(self, file: str, sheet: str) -> bool:
         """Say whether it is meant for a sheet."""
-        return fnmatch.fnmatchcase(file, self.file) and fnmatch.fnmatchcase(sheet, self.sheet)
+        pairs = ((file, self.file), (sheet, self.sheet))
+        return all(name == pattern or fnmatch.fnmatchcase(name, pattern) for name, pattern in pairs)
 
 
 class ImportMap(Spec):

@@ -1,0 +1,181 @@
+"""Verbs that bring files from elsewhere into the contract's tables."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from riskmodel.cli.common import REFUSED, JsonFlag, LangOption, say, tell, verb
+
+if TYPE_CHECKING:
+    from riskmodel.i18n import Language
+    from riskmodel.importing import ImportResult, SheetGuess
+
+OutArgument = Annotated[Path, typer.Argument(metavar="OUT", help="Folder to write to.")]
+SourcesArgument = Annotated[list[Path], typer.Argument(metavar="SOURCE…", help="Files or folders.")]
+_SHOWN = 20  # questions told on stderr; all of them stand in the report
+
+
+class ImportCommands(TyperGroup):
+    """The general import, then one command for each importer of the registry."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Return the commands' names."""
+        from riskmodel.data import IMPORTERS
+
+        return [*GENERAL, *IMPORTERS]
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """Return a command; none is loaded before the group is asked."""
+        from riskmodel.data import IMPORTERS
+
+        if cmd_name in GENERAL:
+            return _command(cmd_name, GENERAL[cmd_name], None)
+        importer = IMPORTERS.get(cmd_name)
+        if importer is None:
+            return None
+        function = _with_file(cmd_name, importer.file) if importer.file else _without_file(cmd_name)
+        return _command(cmd_name, function, f"Import {importer.title}")
+
+
+def _command(name: str, function: Callable[..., None], text: str | None) -> Any:
+    one = typer.Typer(rich_markup_mode=None, add_completion=False)
+    one.command(name, help=text)(verb(function))
+    return typer.main.get_command(one)
+
+
+def guess(
+    sources: SourcesArgument,
+    out: Annotated[Path, typer.Option("--out", metavar="MAP.yaml", help="Where the map is written.")],
+    lang: LangOption = "zh",
+    as_json: JsonFlag = False,
+) -> None:
+    """Look at files, sheets and headers, and propose a map of what each holds."""
+    from riskmodel import importing
+
+    sheets = importing.read_sheets(sources)
+    plan, guesses = importing.guess_files(sheets)
+    importing.write_map(plan, out, importing.map_comments(guesses, _language(lang)))
+    questions = [q for g in guesses for q in g.questions]
+    _say_questions(questions, _language(lang))
+    tell(
+        {
+            "map": str(out),
+            "sheets": [_sheet(g) for g in guesses],
+            "skipped": [
+                {"file": s.file, "sheet": s.sheet, "why": s.why.text(_language(lang))} for s in sheets.skipped
+            ],
+            "asked": [importing.question_as_dict(q, _language(lang)) for q in questions],
+        },
+        as_json,
+    )
+
+
+def _sheet(one: SheetGuess) -> dict[str, Any]:
+    return {
+        "file": one.spec.file,
+        "sheet": one.spec.sheet,
+        "tables": sorted({t.table for t in one.spec.tables}),
+        "skip": one.spec.skip,
+        "unread": list(one.unread),
+    }
+
+
+def table(
+    sources: SourcesArgument,
+    into: Annotated[Path, typer.Option("--into", metavar="DATA", help="Folder of the county's tables.")],
+    map_: Annotated[
+        Path | None,
+        typer.Option("--map", metavar="MAP.yaml", help="What is read; proposed where left out."),
+    ] = None,
+    lang: LangOption = "zh",
+    as_json: JsonFlag = False,
+) -> None:
+    """Read an office's files into the contract's tables, and account for everything in them."""
+    from riskmodel import importing
+
+    plan = importing.read_map(map_) if map_ else None
+    result = importing.import_files(sources, plan)
+    importing.write_import(result, into, _language(lang))
+    summary = result.as_dict(_language(lang))
+    _say_result(result, _language(lang), into)
+    refused = list(result.blocking)
+    if refused:
+        path = into / "map.yaml"
+        importing.write_map(result.plan, path, importing.map_comments(result.guesses, _language(lang)))
+        say(f"not read before these are answered; edit {path} and give it with --map:")
+        _say_questions(refused, _language(lang))
+    tell(summary if as_json else _short(summary), as_json)
+    if refused:
+        raise typer.Exit(REFUSED)
+    lacking = importing.missing_tables(result)
+    if lacking:
+        say(f"riskmodel: no table {', '.join(lacking)} in these files; a county needs them")
+        raise typer.Exit(REFUSED)
+
+
+def _short(summary: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "tables": summary["tables"],
+        "sources": len(summary["sources"]),
+        "asked": len(summary["asked"]),
+        "unknown": len(summary["unknown"]),
+    }
+
+
+def _say_result(result: ImportResult, language: Language, into: Path) -> None:
+    for one in result.sources:
+        name = f"{one.file} {one.sheet}".strip()
+        counts = f"{one.used} rows used, {one.rejected} rejected, {one.skipped} skipped"
+        say(f"{name}: {one.why or counts}")
+    say(f"the whole account: {into / 'reading.xlsx'}")
+
+
+def _say_questions(questions: list[Any], language: Language) -> None:
+    for one in questions[:_SHOWN]:
+        say(f"{one.file} {one.sheet} {one.where}: {one.message().text(language)}")
+    if len(questions) > _SHOWN:
+        say(f"… and {len(questions) - _SHOWN} more")
+
+
+def _language(given: str) -> Language:
+    return "en" if given == "en" else "zh"
+
+
+GENERAL: dict[str, Callable[..., None]] = {"guess": guess, "table": table}
+
+
+def _with_file(name: str, what: str) -> Callable[..., None]:
+    def run(
+        file: Path,
+        out: OutArgument,
+        as_json: JsonFlag = False,
+    ) -> None:
+        _import_panel(name, out, file, as_json)
+
+    run.__annotations__["file"] = Annotated[Path, typer.Argument(metavar="FILE", help=what)]
+    return run
+
+
+def _without_file(name: str) -> Callable[..., None]:
+    def run(out: OutArgument, as_json: JsonFlag = False) -> None:
+        _import_panel(name, out, None, as_json)
+
+    return run
+
+
+def _import_panel(name: str, out: Path, file: Path | None, as_json: bool) -> None:
+    from riskmodel.data import import_panel
+
+    tell({"out": str(out), "rows": import_panel(name, out, file)}, as_json)
+
+
+importers = typer.Typer(
+    cls=ImportCommands,
+    help="Bring an office's files, or panels from elsewhere, into the contract's tables.",
+    no_args_is_help=True,
+)
