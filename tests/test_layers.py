@@ -18,6 +18,7 @@ LAYERS: list[tuple[str, ...]] = [
     ("errors", "version"),
     ("io",),
     ("i18n",),
+    ("grids",),
     ("data",),
     ("importing",),
     ("households",),

@@ -276,7 +276,7 @@ REFUSED = {
         lambda f: (f / "农户.csv").write_text("户编号,乡镇,行政村,户类型\n", "gb18030"),
         "no row",
     ),
-    "wrong encoding": (lambda f: (f / "农户.csv").write_bytes("户编号\n".encode("utf-16")), "UTF-16"),
+    "no text": (lambda f: (f / "农户.csv").write_bytes(b"\x00\x00\x01\n" * 9), "zero bytes"),
     "not CSV at all": (lambda f: (f / "农户.csv").write_bytes(bytes(range(128, 256)) * 20), "neither UTF-8"),
     "table twice": (_twice, "both hold the table income"),
     "column twice": (_two_headers, "both mean household_id"),

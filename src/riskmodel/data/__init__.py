@@ -11,7 +11,7 @@ from riskmodel.data.compiled import (
     store_query,
 )
 from riskmodel.data.county import County, from_frames, write_county
-from riskmodel.data.file_formats import find_encoding, open_workbook
+from riskmodel.data.file_formats import open_workbook
 from riskmodel.data.importers.registry import IMPORTERS, import_panel
 from riskmodel.data.links import IDENTITY, Identity, Link, county_links, first_month_from, resolve_links
 from riskmodel.data.off_record import WITHDRAWN
@@ -65,7 +65,6 @@ __all__ = [
     "fetch_arrow",
     "fetch_frame",
     "fetch_table",
-    "find_encoding",
     "find_sources",
     "first_month_from",
     "from_frames",

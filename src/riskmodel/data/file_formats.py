@@ -1,11 +1,9 @@
 """The rows of one file as they stand there, before anything is made of them.
 
-Which encoding a text file has, found by looking: UTF-8, else GB18030.
-
 Reading a CSV file as text: its encoding found by looking, its rows one by one, none lost.
 
-A plain file (no quotes, no blank lines) is split by Arrow in one go. Anything else is split here, line
-by line, so that one stray quote or one broken byte costs its own row and not those after it.
+A plain file (no quotes, no blank lines) is split by Arrow in one go. Anything else is split line by line,
+so that one stray quote or one broken byte costs its own row and not those after it.
 
 Reading an Excel sheet as text: hidden rows, merged cells and formulas are found, not passed over.
 
@@ -16,12 +14,8 @@ Formulas are read as text (their last result may be stale) and then rejected lik
 
 from __future__ import annotations
 
-import codecs
-import csv
 import datetime as dt
-import io
 import warnings
-from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
@@ -36,6 +30,7 @@ import pyarrow.csv as pa_csv
 
 from riskmodel.data.schema import header_row, known_headers
 from riskmodel.errors import InputRefused
+from riskmodel.grids import BOM, LOST, narrow_text, split_lines, split_records
 from riskmodel.i18n import Message
 
 ROW = "row_"
@@ -59,84 +54,30 @@ def text_batch(rows: Sequence[Sequence[object]], width: int) -> pa.RecordBatch:
     return pa.record_batch(arrays, names=[ROW, *(f"c{i}" for i in range(width))])
 
 
-_BLOCK = 1 << 24
-
-
-def find_encoding(data: bytes, file: str) -> tuple[str, bool]:
-    """Return the encoding of a file and whether every byte of it is well formed.
-
-    A file is UTF-8 if all of it is, or if most of its lines with bytes beyond ASCII are; else GB18030 by
-    the same test. The majority decides because one broken byte in a UTF-8 file often leaves it readable
-    as GB18030, with every Chinese word turned into another.
-
-    Raises
-    ------
-    InputRefused
-        If it is neither.
-
-    Examples
-    --------
-    >>> find_encoding("户编号,金额".encode("gb18030"), "x.csv")
-    ('gb18030', True)
-    """
-    if data[:2] in (b"\xff\xfe", b"\xfe\xff") or data.count(b"\x00") > len(data) / 10:
-        raise InputRefused(f"{file}: looks like UTF-16; save it as CSV UTF-8")
-    if _decodes(data, "utf-8"):
-        return "utf-8", True
-    lines = [line for line in data.split(b"\n") if not line.isascii()]
-    if _share_decodable(lines, "utf-8") > 0.5:
-        return "utf-8", False
-    if _decodes(data, "gb18030"):
-        return "gb18030", True
-    if _share_decodable(lines, "gb18030") > 0.5:
-        return "gb18030", False
-    if len(lines) > (data.count(b"\n") + 1) / 2:
-        raise InputRefused(f"{file}: neither UTF-8 nor GB18030; save it as CSV UTF-8")
-    return "utf-8", False
-
-
-def _decodes(data: bytes, encoding: str) -> bool:
-    # Block by block: a large file need not stand in memory a second time as text.
-    decoder = codecs.getincrementaldecoder(encoding)()
-    try:
-        for start in range(0, len(data), _BLOCK):
-            decoder.decode(data[start : start + _BLOCK])
-        decoder.decode(b"", final=True)
-    except UnicodeDecodeError:
-        return False
-    return True
-
-
-def _share_decodable(lines: list[bytes], encoding: str) -> float:
-    return sum(_decodes(line, encoding) for line in lines) / len(lines)
-
-
-_BOM = b"\xef\xbb\xbf"
 _HEAD_BYTES = 1 << 16
 _ROWS_A_BATCH = 200_000
 _DELIMITERS = ",\t;"
-_MOST_LINES_A_RECORD = 50  # a longer quoted cell is taken for a quote that was never closed
 _TITLE_LINES = 10
-_LOST = "\ufffd"
 
 
 def load_csv(path: Path, table: str) -> FileRows | None:
     """Read a CSV file."""
-    data = path.read_bytes().removeprefix(_BOM).rstrip(b"\r\n")
+    data = path.read_bytes().removeprefix(BOM)
     if not data.strip(b"\x00\r\n\t ,;"):
         return None
-    encoding, clean = find_encoding(data, path.name)
+    data, encoding, clean = narrow_text(data, path.name)
+    data = data.rstrip(b"\r\n")
     header = _find_header(data[:_HEAD_BYTES], encoding, table)
     if header is None:
         return None
     delimiter, at, headers = header
-    if _LOST in "".join(headers):
+    if LOST in "".join(headers):
         raise InputRefused(f"{path.name}: the header holds bytes of no known encoding; save it as CSV UTF-8")
     if clean and at == 1 and _is_plain(data):
         plain = _split_plain(data, encoding, delimiter, len(headers))
         if plain is not None:
             return FileRows(plain, headers)
-    loaded = _split_lines(_lines(data, encoding), delimiter, headers, at)
+    loaded = _split_lines(split_lines(data, encoding), delimiter, headers, at)
     if at > 1:
         loaded.notices.append(Message("data.notices.title rows", {"file": path.name, "n": at - 1}))
     return loaded
@@ -146,7 +87,7 @@ def _find_header(data: bytes, encoding: str, table: str) -> tuple[str, int, tupl
     """Return the delimiter, the header's row number, and the headers; None where all is blank."""
     best: tuple[int, str, int, tuple[str, ...]] | None = None
     for delimiter in _DELIMITERS:
-        head = list(islice(_records(_lines(data, encoding), delimiter, None), _TITLE_LINES))
+        head = list(islice(split_records(split_lines(data, encoding), delimiter, None), _TITLE_LINES))
         if not head:
             return None
         at = header_row(table, [fields for _, fields, _ in head])
@@ -184,65 +125,11 @@ def _split_plain(data: bytes, encoding: str, delimiter: str, width: int) -> pa.T
     return body.filter(pc.invert(blank)) if pc.any(blank).as_py() else body
 
 
-def _lines(data: bytes, encoding: str) -> Iterator[str]:
-    return (line.rstrip("\n") for line in io.TextIOWrapper(io.BytesIO(data), encoding, errors="replace"))
-
-
-def _records(
-    lines: Iterator[str], delimiter: str, width: int | None
-) -> Iterator[tuple[int, list[str], str | None]]:
-    """Yield ``(row number, fields, reason)``; blank lines are counted and left out."""
-    waiting: deque[str] = deque()
-    row = 0
-    while True:
-        line = waiting.popleft() if waiting else next(lines, None)
-        if line is None:
-            return
-        row += 1
-        if line.count('"') % 2 == 0:
-            if line.strip():
-                yield row, _fields(line, delimiter), None
-            continue
-        joined = _join_open_quote(line, lines, waiting)
-        fields = _fields("\n".join(joined), delimiter) if joined else []
-        if joined and (width is None or _one_record(joined, fields, delimiter, width)):
-            yield row, fields, None
-        else:
-            waiting.extendleft(reversed(joined[1:]))
-            yield row, [line], "broken quotes"
-
-
-def _join_open_quote(line: str, lines: Iterator[str], waiting: deque[str]) -> list[str]:
-    """Return the lines of a record whose quotes close; where they never do, put all back and return none."""
-    joined = [line]
-    while len(joined) < _MOST_LINES_A_RECORD:
-        following = waiting.popleft() if waiting else next(lines, None)
-        if following is None:
-            break
-        joined.append(following)
-        if following.count('"') % 2:
-            return joined
-    waiting.extendleft(reversed(joined[1:]))
-    return []
-
-
-def _one_record(joined: list[str], fields: list[str], delimiter: str, width: int) -> bool:
-    # Two stray quotes some rows apart also "close"; then a line between them is a whole row by itself.
-    return len(fields) == width and all(part.count(delimiter) < width - 1 for part in joined[1:])
-
-
-def _fields(text: str, delimiter: str) -> list[str]:
-    if len(text) >= csv.field_size_limit():
-        return text.split(delimiter)
-    parsed = list(csv.reader(io.StringIO(text), delimiter=delimiter))
-    return parsed[0] if len(parsed) == 1 else text.split(delimiter)
-
-
 def _split_lines(lines: Iterator[str], delimiter: str, headers: tuple[str, ...], at: int) -> FileRows:
     width = len(headers)
     batches: list[pa.RecordBatch] = []
     faults: list[tuple[int, str, str]] = []
-    records = (record for record in _records(lines, delimiter, width) if record[0] > at)
+    records = (record for record in split_records(lines, delimiter, width) if record[0] > at)
     while chunk := list(islice(records, _ROWS_A_BATCH)):
         rows = []
         for row, fields, quote_fault in chunk:
@@ -261,7 +148,7 @@ def _split_lines(lines: Iterator[str], delimiter: str, headers: tuple[str, ...],
 
 
 def _row_fault(fields: list[str], width: int) -> str | None:
-    if any(_LOST in cell or "\x00" in cell for cell in fields):
+    if any(LOST in cell or "\x00" in cell for cell in fields):
         return "wrong encoding"
     if len(fields) < width or any(cell.strip() for cell in fields[width:]):
         return "wrong number of fields"

@@ -20,13 +20,13 @@ import pandas as pd
 from riskmodel.data import (
     cell_text,
     contract,
-    find_encoding,
     normal_header,
     open_workbook,
     parse_date,
     pseudonym,
 )
 from riskmodel.errors import InputRefused
+from riskmodel.grids import BOM, find_encoding
 from riskmodel.households import KnownCounty, current_ids
 from riskmodel.i18n import LANGUAGES
 from riskmodel.io import FORMULA_SIGNS
@@ -40,7 +40,6 @@ HEADERS = {
     "phone": ("phone", "telephone", "联系电话", "电话", "手机"),
 }
 TITLE_LINES = 10  # an office puts a title or two above the header
-BOM = b"\xef\xbb\xbf"
 Row = Sequence[Any]
 
 

@@ -27,7 +27,6 @@ from riskmodel.data import (
     cell_text,
     codes,
     contract,
-    find_encoding,
     find_sources,
     header_row,
     open_raw_table,
@@ -36,9 +35,9 @@ from riskmodel.data import (
     resolve_links,
 )
 from riskmodel.errors import InputRefused
+from riskmodel.grids import BOM, find_encoding
 from riskmodel.io import atomic
 from riskmodel.scoring.office_files import (
-    BOM,
     TITLE_LINES,
     FilledList,
     Problem,
