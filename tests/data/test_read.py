@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import csv
 import datetime as dt
+import zipfile
 from dataclasses import replace
 from pathlib import Path
 
 import duckdb
+import openpyxl
 import pandas as pd
 import pytest
 import yaml
@@ -294,6 +296,50 @@ def test_what_cannot_be_read_is_refused_by_name(tmp_path, kind):
     folder = exports.write_chinese(tmp_path, rows)
     spoil(folder)
     with pytest.raises(InputRefused, match=message):
+        read_county(folder)
+
+
+def test_tables_are_read_from_workbooks_of_any_format(tmp_path):
+    rows = exports.core()
+    folder = exports.write_chinese(tmp_path / "csv", rows)
+    plain = read_county(folder)
+    # An export that is a web page under a workbook's name, and one that is text under it.
+    cells = "".join(
+        "<tr>" + "".join(f"<td>{cell}</td>" for cell in line.split(",")) + "</tr>"
+        for line in (folder / "农户.csv").read_text(encoding="gb18030").splitlines()
+    )
+    (folder / "农户.xls").write_text(f"<table>{cells}</table>", encoding="gb18030")
+    (folder / "农户.csv").unlink()
+    text = (folder / "收入.csv").read_text(encoding="gb18030")
+    (folder / "收入.xls").write_text(text.replace(",", "\t"), encoding="utf-16")
+    (folder / "收入.csv").unlink()
+    county = read_county(folder)
+    same(county, plain)
+
+
+def test_names_that_are_nearly_a_tables_are_told_with_the_table(tmp_path):
+    folder = exports.write_chinese(tmp_path, exports.core())
+    (folder / "监测名单.csv").write_text("户编号\nh1\n", encoding="utf-8")
+    (folder / "incone.xls").write_text("a\tb\n1\t2\n", encoding="utf-8")
+    (folder / "监测说明.docx").write_bytes(b"PK")
+    book = openpyxl.Workbook()
+    book.active.title = "封面"
+    book.create_sheet("帮扶措施")
+    book.create_sheet("程序")
+    book.save(folder / "其他.xlsx")
+    notes = read_county(folder).notes
+    for file, name in (("监测名单.csv", "监测"), ("incone.xls", "income"), ("其他.xlsx:帮扶措施", "帮扶")):
+        wanted = f"{file} was not read: its name is nearly that of the table {name}"
+        assert any(note.startswith(wanted) for note in notes)
+    assert "其他.xlsx:封面, 监测说明.docx is no table of the contract and was not read" in notes
+
+
+def test_a_table_with_a_password_is_refused_with_what_to_do(tmp_path):
+    folder = exports.write_chinese(tmp_path, exports.core())
+    with zipfile.ZipFile(folder / "监测.ods", "w") as archive:
+        archive.writestr("content.xml", "")
+        archive.writestr("META-INF/manifest.xml", "<encryption-data/>")
+    with pytest.raises(InputRefused, match=r"监测\.ods is protected by a password; open it, remove"):
         read_county(folder)
 
 

@@ -315,3 +315,15 @@ def test_a_visit_written_under_the_old_number_is_the_same_visit(filled, scores, 
     told = import_filled(TODAY)
     assert told.already == 1
     assert number not in {v.household_id for v in told.added}
+
+
+def test_visits_are_not_added_to_a_workbook_of_an_old_format(scores, tmp_path, filled):
+    frames = tables(scores)
+    folder = make(tmp_path / "data", frames, "utf-8")
+    table = "<table><tr><td>household_id<td>date<td>outcome</table>"
+    (folder / "visits.xls").write_text(table, encoding="utf-8")
+    with pytest.raises(
+        InputRefused, match=r"visits\.xls: visits cannot be added .* save it as \.xlsx or \.csv"
+    ):
+        scoring.import_visits(filled, folder, TODAY)
+    assert (folder / "visits.xls").read_text(encoding="utf-8") == table

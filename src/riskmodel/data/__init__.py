@@ -35,12 +35,13 @@ from riskmodel.data.schema import (
     rows_table,
     table_words,
 )
-from riskmodel.data.sources import RawTable, Source, find_sources, open_raw_table
+from riskmodel.data.sources import GRID, RawTable, Source, find_sources, open_raw_table
 from riskmodel.data.suspects import level_sentences
 from riskmodel.data.values import cell_text, parse_date
 
 __all__ = [
     "CODE_COLUMN",
+    "GRID",
     "IDENTITY",
     "IMPORTERS",
     "KEY_VARIABLE",

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import datetime as dt
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass, field
 from functools import reduce
 from itertools import islice
@@ -30,7 +30,7 @@ import pyarrow.csv as pa_csv
 
 from riskmodel.data.schema import header_row, known_headers
 from riskmodel.errors import InputRefused
-from riskmodel.grids import BOM, LOST, narrow_text, split_lines, split_records
+from riskmodel.grids import BOM, LOST, Grid, narrow_text, split_lines, split_records
 from riskmodel.i18n import Message
 
 ROW = "row_"
@@ -176,9 +176,20 @@ def open_workbook(path: Path) -> Any:
         ) from exc
 
 
-def load_sheet(sheet: Any, table: str, file: str) -> FileRows | None:
-    """Read one sheet."""
-    grid = _grid(sheet)
+@dataclass(frozen=True)
+class _Sheet:
+    """The cells of a sheet that hold something, by row and column from 1; what is hidden; merged areas."""
+
+    cells: dict[int, dict[int, str]]
+    hidden_rows: Set[int]
+    hidden_columns: Set[int]
+    merged: list[tuple[int, int, int, int]]
+
+
+def load_sheet(source: Any, table: str, file: str) -> FileRows | None:
+    """Read one sheet, of an open workbook or as a `Grid`."""
+    sheet = _of_grid(source) if isinstance(source, Grid) else _of_workbook(source)
+    grid = sheet.cells
     if not grid:
         return None
     numbers = sorted(grid)
@@ -189,8 +200,8 @@ def load_sheet(sheet: Any, table: str, file: str) -> FileRows | None:
     while not headers[-1]:
         headers = headers[:-1]
     header, last = numbers[at], numbers[-1]
-    faults = {row: (row, "", "hidden row") for row, d in sheet.row_dimensions.items() if d.hidden}
-    for row, column in _merged_away(sheet, header, last, headers, table):
+    faults = {row: (row, "", "hidden row") for row in sheet.hidden_rows}
+    for row, column in _merged_away(sheet.merged, header, last, headers, table):
         faults.setdefault(row, (row, headers[column - 1], "merged cell"))
     merged_rows = {row for row, (_, _, reason) in faults.items() if reason == "merged cell"}
     rows = [_row(n, grid.get(n, {}), len(headers)) for n in sorted({*numbers[at + 1 :], *merged_rows})]
@@ -201,18 +212,41 @@ def load_sheet(sheet: Any, table: str, file: str) -> FileRows | None:
         cells if beyond else cells.drop_columns([f"c{len(headers)}"]),
         (*headers, OVERFLOW) if beyond else headers,
         [fault for row, fault in sorted(faults.items()) if row in rows_read],
-        _notices(sheet, header - 1, headers, table, file),
+        _notices(sheet.hidden_columns, header - 1, headers, table, file),
     )
 
 
-def _grid(sheet: Any) -> dict[int, dict[int, str]]:
-    """Return the cells that hold something, by row and column from 1."""
-    grid: dict[int, dict[int, str]] = {}
+def _of_workbook(sheet: Any) -> _Sheet:
+    cells: dict[int, dict[int, str]] = {}
     for (row, column), cell in sheet._cells.items():
         text = _text(cell.value)
         if text:
-            grid.setdefault(row, {})[column] = text
-    return grid
+            cells.setdefault(row, {})[column] = text
+    # Columns that are formatted alike are kept as one entry, from its first to its last.
+    columns = [range(d.min, d.max + 1) for d in sheet.column_dimensions.values() if d.hidden and d.min]
+    return _Sheet(
+        cells,
+        {row for row, d in sheet.row_dimensions.items() if d.hidden},
+        {column for group in columns for column in group},
+        [(a.min_row, a.min_col, a.max_row, a.max_col) for a in sheet.merged_cells.ranges],
+    )
+
+
+def _of_grid(grid: Grid) -> _Sheet:
+    cells: dict[int, dict[int, str]] = {}
+    for row, values in enumerate(grid.rows, start=1):
+        texts = {column: _text(value) for column, value in enumerate(values, start=1) if value is not None}
+        if texts:
+            cells[row] = texts
+    for row, column in grid.formulas:
+        # Its result may be stale, so it is shown as what it is and kept out like any formula.
+        cells.setdefault(row, {})[column + 1] = "=" + cells.get(row, {}).get(column + 1, "")
+    return _Sheet(
+        cells,
+        grid.hidden_rows,
+        {column + 1 for column in grid.hidden_columns},
+        [(top, left + 1, bottom, right + 1) for top, left, bottom, right in grid.merged],
+    )
 
 
 def _row(number: int, cells: dict[int, str], width: int) -> tuple[int | str, ...]:
@@ -221,24 +255,21 @@ def _row(number: int, cells: dict[int, str], width: int) -> tuple[int | str, ...
 
 
 def _merged_away(
-    sheet: Any, header: int, last: int, headers: tuple[str, ...], table: str
+    merged: Iterable[tuple[int, int, int, int]], header: int, last: int, headers: tuple[str, ...], table: str
 ) -> list[tuple[int, int]]:
     """Return ``(row, column)`` of cells below the header whose content went to another cell."""
     wanted = [i for i, name in enumerate(headers, start=1) if known_headers(table, [name])]
     out = []
-    for area in sheet.merged_cells.ranges:
-        columns = [c for c in wanted if area.min_col <= c <= area.max_col]
-        for row in range(max(area.min_row, header + 1), min(area.max_row, last) + 1):
-            out += [(row, c) for c in columns if (row, c) != (area.min_row, area.min_col)]
+    for top, left, bottom, right in merged:
+        columns = [c for c in wanted if left <= c <= right]
+        for row in range(max(top, header + 1), min(bottom, last) + 1):
+            out += [(row, c) for c in columns if (row, c) != (top, left)]
     return sorted(out)
 
 
-def _notices(sheet: Any, at: int, headers: tuple[str, ...], table: str, file: str) -> list[Message]:
-    from openpyxl.utils import column_index_from_string
-
+def _notices(hidden: Set[int], at: int, headers: tuple[str, ...], table: str, file: str) -> list[Message]:
     notices = [Message("data.notices.title rows", {"file": file, "n": at})] if at else []
-    hidden = {column_index_from_string(key) - 1 for key, d in sheet.column_dimensions.items() if d.hidden}
-    names = [name for i, name in enumerate(headers) if i in hidden and known_headers(table, [name])]
+    names = [name for i, name in enumerate(headers, start=1) if i in hidden and known_headers(table, [name])]
     if names:
         notices.append(Message("data.notices.hidden columns", {"file": file, "what": ", ".join(names)}))
     return notices

@@ -6,7 +6,7 @@ Files to raw DuckDB tables: ``row_``, then ``c0, c1, …`` as they stand, with w
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,12 +16,17 @@ import ibis.expr.types as ir
 
 from riskmodel.data.file_formats import ROW, FileRows, load_csv, load_sheet, open_workbook
 from riskmodel.data.schema import TIME_ZONE, contract, match_headers
-from riskmodel.errors import InputRefused
+from riskmodel.errors import InputRefused, nearest
+from riskmodel.grids import WORKBOOKS, Grid, file_kind, read_file
 from riskmodel.i18n import Message
 from riskmodel.io import first_line
 
 FORMATS = (".parquet", ".csv", ".xlsx")
 DUCKDB = (".duckdb", ".ddb", ".db")
+# Other endings that tables come with; what such a file is, is seen from its content.
+_OTHER_FORMATS = (".xls", ".ods", ".xlsm", ".xlsb", ".et", ".tsv", ".txt")
+GRID = "grid"  # the kind of a file that is read as a grid of cells
+_MARKUP = ("html", "xml")
 # Written beside the tables by this package or by hand; none of them is a table.
 _OURS = {"about.yaml", "about.yml", "truth.parquet", "rejected.csv", "cells.csv", "equal_rows.csv"}
 _OURS |= {"dropped.csv", "quality.json", "quality.md"}
@@ -45,8 +50,8 @@ class Source:
     @property
     def sheet(self) -> str:
         """The sheet of a workbook, or the table of a DuckDB file; empty for a file that holds one table."""
-        inside = self.inside if isinstance(self.inside, str) else getattr(self.inside, "title", None)
-        return inside or ""
+        inside = self.inside.sheet if isinstance(self.inside, Grid) else self.inside
+        return inside if isinstance(inside, str) else getattr(inside, "title", "")
 
 
 def table_of(name: str) -> str | None:
@@ -68,14 +73,14 @@ def find_sources(data: Path) -> tuple[list[Source], list[Message]]:
     Parameters
     ----------
     data
-        A folder, an .xlsx workbook with one sheet a table, or a DuckDB file.
+        A folder, a workbook (.xlsx, .xls, .ods) with one sheet a table, or a DuckDB file.
 
     Returns
     -------
     sources : list of Source
         In the order of the contract.
     notices : list of Message
-        Files that are no table.
+        Files and sheets that are no table, and which table a name is nearly that of.
 
     Raises
     ------
@@ -86,10 +91,11 @@ def find_sources(data: Path) -> tuple[list[Source], list[Message]]:
         raise InputRefused(f"{data}: no such file or folder; give a folder with households, members, income")
     if data.is_dir():
         found, notices = _in_folder(data)
-    elif data.suffix.lower() == ".xlsx":
-        found, notices = list(_in_workbook(data)), []
     elif data.suffix.lower() in DUCKDB:
         found, notices = _in_duckdb(data), []
+    elif data.suffix.lower() in (".xlsx", *_OTHER_FORMATS) and _kind(data) not in (None, "csv"):
+        found, unread = _in_workbook(data)
+        notices = _unread_notices(unread)
     else:
         raise InputRefused(
             f"{data}: give a folder of {', '.join(FORMATS)} files, a workbook, or a .duckdb file"
@@ -110,36 +116,90 @@ def find_sources(data: Path) -> tuple[list[Source], list[Message]]:
 
 def _in_folder(folder: Path) -> tuple[list[Source], list[Message]]:
     found: list[Source] = []
-    others: list[str] = []
+    unread: list[tuple[str, str]] = []
     for path in sorted(folder.iterdir()):
-        kind = path.suffix.lower()
         # Excel leaves a lock file "~$…" beside an open workbook.
         if path.name.lower() in _OURS or path.name.startswith((".", "~$")) or not path.is_file():
             continue
-        table = table_of(path.stem)
-        if kind == ".xlsx":
-            sources = list(_in_workbook(path))
-        elif kind == DUCKDB[0]:
-            sources = _in_duckdb(path)
-        elif kind in FORMATS and table:
-            sources = [Source(table, path, kind[1:])]
-        else:
-            sources = []
-        if not sources:
-            others.append(path.name)
+        sources, sheets = _in_file(path)
         found += sources
-    notices = [Message("data.notices.unknown file", {"what": ", ".join(others)})] if others else []
-    return found, notices
+        # Whatever its name, a document or picture is not meant as a table.
+        unread += sheets if sources else [(path.name, path.stem if _kind(path) else "")]
+    return found, _unread_notices(unread)
 
 
-def _in_workbook(path: Path) -> Iterator[Source]:
-    """Yield the sheets named after tables; in a workbook named after a table, else its first sheet."""
-    sheets = [sheet for sheet in open_workbook(path).worksheets if sheet.sheet_state == "visible"]
-    named = [(table, sheet) for sheet in sheets if (table := table_of(sheet.title))]
+def _in_file(path: Path) -> tuple[list[Source], list[tuple[str, str]]]:
+    """Return the tables of a file, and what it holds besides: how it is shown, and its name."""
+    table, kind = table_of(path.stem), _kind(path)
+    if kind in ("xlsx", GRID):
+        return _in_workbook(path)
+    if kind == "duckdb":
+        return _in_duckdb(path), []
+    return [Source(table, path, kind)] if kind and table else [], []
+
+
+def _kind(path: Path) -> str | None:
+    """Return how a file is read: parquet, csv, xlsx, duckdb or grid; None where its name is no table's."""
+    ending = path.suffix.lower()
+    if ending in (".parquet", DUCKDB[0]):
+        return ending[1:]
+    if ending not in (*FORMATS, *_OTHER_FORMATS):
+        return None
+    content = file_kind(path)
+    if content == "xlsx" and ending in (".xlsx", ".xlsm"):
+        return "xlsx"
+    if content in (*WORKBOOKS, *_MARKUP, "password"):
+        return GRID
+    if ending in (".xls", ".et") and content == "text":
+        return "csv"
+    # What an .xlsx or .csv file really is, its own reader says.
+    return {".xlsx": "xlsx", ".csv": "csv", ".tsv": "csv", ".txt": "csv"}.get(ending, GRID)
+
+
+def _in_workbook(path: Path) -> tuple[list[Source], list[tuple[str, str]]]:
+    """Return the sheets named after tables, and the others; of a workbook so named, the first sheet."""
+    if _kind(path) == "xlsx":
+        sheets = [(s.title, s) for s in open_workbook(path).worksheets if s.sheet_state == "visible"]
+        kind = "xlsx"
+    else:
+        sheets, kind = _grids(path), GRID
+    named = [(table, sheet) for title, sheet in sheets if (table := table_of(title))]
     own = table_of(path.stem)
     if own and sheets and own not in [table for table, _ in named]:
-        named = [(own, sheets[0])]
-    yield from (Source(table, path, "xlsx", sheet) for table, sheet in named)
+        named = [(own, sheets[0][1])]
+    taken = [sheet for _, sheet in named]
+    others = [(f"{path.name}:{title}", title) for title, sheet in sheets if sheet not in taken]
+    return [Source(table, path, kind, sheet) for table, sheet in named], others
+
+
+def _grids(path: Path) -> list[tuple[str, Grid]]:
+    """Return the visible sheets of a workbook of any format; refuses one that is a table but unreadable."""
+    grids, skipped = read_file(path)
+    if not grids and skipped and table_of(path.stem):
+        raise InputRefused(skipped[0].why.text("en"))
+    return [(grid.sheet, grid) for grid in grids if grid.visible]
+
+
+def _unread_notices(unread: list[tuple[str, str]]) -> list[Message]:
+    """Say what was not read, and what it may have been meant for."""
+    tables = {t: spec.zh for t, spec in contract().tables.items() if not spec.derived}
+    near = {shown: _near_table(name, [*tables, *tables.values()]) for shown, name in unread if name}
+    notices = [
+        Message("data.notices.nearly a table", {"file": shown, "name": close})
+        for shown, close in near.items()
+        if close
+    ]
+    others = [shown for shown, _ in unread if not near.get(shown)]
+    if others:
+        notices.append(Message("data.notices.unknown file", {"what": ", ".join(others)}))
+    return notices
+
+
+def _near_table(name: str, names: list[str]) -> str | None:
+    """Return the name of a table that another name was probably meant for: one within it, or alike."""
+    plain = name.strip().lower()
+    within = [known for known in names if known in plain]
+    return max(within, key=len) if within else nearest(plain, names)
 
 
 def _in_duckdb(path: Path) -> list[Source]:

@@ -6,7 +6,6 @@ through once more. Only what is rare is looked at cell by cell, so that a large 
 
 from __future__ import annotations
 
-import io
 import posixpath
 import re
 import zipfile
@@ -50,11 +49,6 @@ class SheetMarks:
     whole: bool = True
 
 
-def open_archive(source: Path | bytes) -> zipfile.ZipFile:
-    """Open a zip archive that stands in a file or in memory."""
-    return zipfile.ZipFile(io.BytesIO(source) if isinstance(source, bytes) else source)
-
-
 # .xlsx ------------------------------------------------------------------------------------------------
 
 
@@ -63,8 +57,8 @@ class XlsxParts:
 
     Parameters
     ----------
-    source
-        The file, or its content.
+    path
+        The file.
 
     Raises
     ------
@@ -72,9 +66,9 @@ class XlsxParts:
         If it has no readable list of sheets.
     """
 
-    def __init__(self, source: Path | bytes) -> None:
-        self._source = source
-        with open_archive(source) as archive:
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        with zipfile.ZipFile(path) as archive:
             self._names = {name.lower().replace("\\", "/"): name for name in archive.namelist()}
         links = self._links("", "_rels/.rels")
         book = next((to for kind, to in links.values() if kind == "officeDocument"), "xl/workbook.xml")
@@ -92,7 +86,7 @@ class XlsxParts:
 
     @contextmanager
     def _open(self, part: str) -> Iterator[IO[bytes]]:
-        with open_archive(self._source) as archive, archive.open(self._names[part.lower()]) as stream:
+        with zipfile.ZipFile(self._path) as archive, archive.open(self._names[part.lower()]) as stream:
             yield stream
 
     def _tree(self, part: str) -> ElementTree.Element:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
-import io
+import shutil
+import tempfile
 import zipfile
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -13,7 +15,7 @@ from xml.parsers import expat
 
 from riskmodel.errors import InputRefused
 from riskmodel.grids.grid import Area, Cell, CellError, Grid, Skipped, column_letters, trim
-from riskmodel.grids.marks import SheetMarks, XlsxParts, ods_marks, open_archive
+from riskmodel.grids.marks import SheetMarks, XlsxParts, ods_marks
 from riskmodel.grids.old_excel import OleFile, XlsBook
 from riskmodel.i18n import Message
 
@@ -26,13 +28,13 @@ MOST_CELLS = 130_000_000
 _LARGEST_EXACT = 1e15  # a spreadsheet keeps 15 digits
 
 
-def read_workbook(data: bytes | Path, file: str, kind: str) -> tuple[list[Grid], list[Skipped]]:
+def read_workbook(path: Path, file: str, kind: str) -> tuple[list[Grid], list[Skipped]]:
     """Read the sheets of a workbook.
 
     Parameters
     ----------
-    data
-        Its content, or where it stands.
+    path
+        Where it stands.
     file
         Its name.
     kind
@@ -48,8 +50,8 @@ def read_workbook(data: bytes | Path, file: str, kind: str) -> tuple[list[Grid],
     import python_calamine as calamine
 
     try:
-        marks, formats, date1904 = _MARKS[kind](data)
-        with calamine.load_workbook(io.BytesIO(data) if isinstance(data, bytes) else data) as book:
+        marks, formats, date1904 = _MARKS[kind](path)
+        with _named_as(kind, path) as named, calamine.load_workbook(named) as book:
             return _read_sheets(book, file, marks, formats, date1904, kind)
     except calamine.PasswordError:
         return [], [Skipped(file, "", Message("grids.skipped.password", {"file": file}))]
@@ -57,6 +59,20 @@ def read_workbook(data: bytes | Path, file: str, kind: str) -> tuple[list[Grid],
         return [], [_broken(file, "", exc)]
     except calamine.CalamineError as exc:
         return [], [_broken(file, "", exc)]
+
+
+# The reader of values believes the ending; these are the ones it knows.
+_ENDINGS = {"xlsx": (".xlsx", ".xlsm"), "xlsb": (".xlsb",), "xls": (".xls",), "ods": (".ods",)}
+
+
+@contextmanager
+def _named_as(kind: str, path: Path) -> Iterator[Path]:
+    """Give a path whose ending says what the file is: its own, or that of a copy."""
+    if path.suffix.lower() in _ENDINGS[kind]:
+        yield path
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        yield Path(shutil.copyfile(path, Path(folder) / f"copy.{kind}"))
 
 
 _BROKEN = (
@@ -90,6 +106,9 @@ def _read_sheets(
                 values["cell"] = f"{column_letters(found.last[1])}{found.last[0]}"
                 skipped.append(Skipped(file, sheet.name, Message("grids.skipped.far cell", values)))
                 continue
+            if found and not found.whole:
+                skipped.append(Skipped(file, sheet.name, Message("grids.skipped.cut short", values)))
+                continue
             cells = book.get_sheet_by_index(number)
             rows = _rows(cells)
         except (*_BROKEN, calamine.CalamineError) as exc:
@@ -114,8 +133,6 @@ def _read_sheets(
 def _notices(marks: SheetMarks | None, kind: str, values: dict[str, str]) -> Iterator[Message]:
     if marks is None:
         yield Message("grids.notices.marks unknown", {**values, "kind": kind})
-    elif not marks.whole:
-        yield Message("grids.notices.cut short", values)
 
 
 def _rows(sheet: Any) -> list[list[Cell]]:
@@ -124,8 +141,10 @@ def _rows(sheet: Any) -> list[list[Cell]]:
         return []
     once = dict[str, str]().setdefault  # equal texts share their memory
     rows: list[list[Cell]] = []
+    # The reader gives the rows from the first of the sheet on, but only the columns from the first in use.
+    indent: list[Cell] = [None] * sheet.start[1]
     for values in sheet.iter_rows():
-        row = [_cell(value, once) for value in values]
+        row = [*indent, *(_cell(value, once) for value in values)]
         rows.append(row if any(cell is not None for cell in row) else [])
     return trim(rows)
 
@@ -174,8 +193,8 @@ def _clipped(marks: SheetMarks, rows: list[list[Cell]], merged: list[Area]) -> d
     }
 
 
-def _xlsx(source: Path | bytes) -> tuple[Marks, Formats, bool]:
-    parts = XlsxParts(source)
+def _xlsx(path: Path) -> tuple[Marks, Formats, bool]:
+    parts = XlsxParts(path)
     return (
         lambda number, sheet: parts.marks(sheet),
         lambda number, sheet: lambda: parts.formats(sheet),
@@ -183,8 +202,8 @@ def _xlsx(source: Path | bytes) -> tuple[Marks, Formats, bool]:
     )
 
 
-def _xls(source: Path | bytes) -> tuple[Marks, Formats, bool]:
-    ole = OleFile(source if isinstance(source, bytes) else source.read_bytes())
+def _xls(path: Path) -> tuple[Marks, Formats, bool]:
+    ole = OleFile(path.read_bytes())
     name = next(name for name in ("Workbook", "Book", *ole.streams) if name in ole.streams)
     book = XlsBook(ole.read(name))
     return (
@@ -194,17 +213,17 @@ def _xls(source: Path | bytes) -> tuple[Marks, Formats, bool]:
     )
 
 
-def _ods(source: Path | bytes) -> tuple[Marks, Formats, bool]:
-    with open_archive(source) as archive, archive.open("content.xml") as stream:
+def _ods(path: Path) -> tuple[Marks, Formats, bool]:
+    with zipfile.ZipFile(path) as archive, archive.open("content.xml") as stream:
         sheets = ods_marks(stream)
     return lambda number, sheet: sheets[number], lambda number, sheet: None, False
 
 
-def _unknown(source: Path | bytes) -> tuple[Marks, Formats, bool]:
+def _unknown(path: Path) -> tuple[Marks, Formats, bool]:
     return lambda number, sheet: None, lambda number, sheet: None, False
 
 
-_MARKS: dict[str, Callable[[Path | bytes], tuple[Marks, Formats, bool]]] = {
+_MARKS: dict[str, Callable[[Path], tuple[Marks, Formats, bool]]] = {
     "xlsx": _xlsx,
     "xlsb": _unknown,
     "xls": _xls,

@@ -20,6 +20,7 @@ import ibis
 import pandas as pd
 
 from riskmodel.data import (
+    GRID,
     KEY_VARIABLE,
     Link,
     RawTable,
@@ -345,18 +346,29 @@ def _visit_table(
     source, like = sources.get(TABLE), raw or households
     chinese = like is not None and not like.headers[like.at["household_id"]].isascii()
     if source is not None:
-        inside = source.inside if isinstance(source.inside, str) else getattr(source.inside, "title", None)
+        _refuse_unwritable(source)
+        inside = source.sheet or None
         headers = tuple(raw.headers.values()) if raw else ()
         at = {c: int(cell[1:]) for c, cell in raw.at.items()} if raw else {}
         return VisitTable(source.path, source.kind, inside, headers, at, chinese, _file_stamp(source.path))
     # A table that is not there yet goes where the households are, in the same format.
     model = sources["households"]
     name = contract().tables[TABLE].zh if chinese else TABLE
-    path = model.path
-    if path.parent == folder and model.kind in ("csv", "parquet", "xlsx"):
-        path = folder / f"{name}.{model.kind}"
-    inside = {"xlsx": name, "duckdb": TABLE}.get(model.kind)
-    return VisitTable(path, model.kind, inside, (), {}, chinese, _file_stamp(path))
+    path, kind = model.path, model.kind
+    if path.parent == folder and kind != "duckdb":
+        kind = "csv" if kind == GRID else kind
+        path = folder / f"{name}.{kind}"
+    else:
+        _refuse_unwritable(model)
+    inside = {"xlsx": name, "duckdb": TABLE}.get(kind)
+    return VisitTable(path, kind, inside, (), {}, chinese, _file_stamp(path))
+
+
+def _refuse_unwritable(source: Source) -> None:
+    if source.kind == GRID:
+        raise InputRefused(
+            f"{source.path.name}: visits cannot be added to a file of this format; save it as .xlsx or .csv"
+        )
 
 
 def _file_stamp(path: Path) -> tuple[int, int] | None:
