@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 _EXPRESSIONS = {"quantities", "conditions", "categories", "tiers", "focus", "outcomes"}
 
 
-
 @verb
 def check(
     data: DataArgument,

@@ -1,7 +1,9 @@
-"""Incomes and spendings of all sheets together: whose they are, what is twice, what contradicts, what is unknown.
+"""Incomes and spendings of all sheets together: whose, what is twice, what contradicts, what is unknown.
 
-An amount that cannot be read, or of which two sheets say different things, is unknown and stands in ``unrecorded``;
-it is never 0. Rows that differ in nothing but their serial number are one; a later record of the same person, month
+An amount that cannot be read, or of which two sheets say different things, is unknown and stands in
+``unrecorded``;
+it is never 0. Rows that differ in nothing but their serial number are one; a later record of the same person,
+month
 and source is a correction where the file keeps one record for each.
 """
 
@@ -54,7 +56,8 @@ def gather_amounts(
     Returns
     -------
     rows : DataFrame
-        Contract columns; months as ordinals in ``month_from`` and ``month_to``; `PLACE` and ``sheet_no`` beside them.
+        Contract columns; months as ordinals in ``month_from`` and ``month_to``; `PLACE` and ``sheet_no``
+        beside them.
     unrecorded : list of dict
         Rows of table ``unrecorded``.
     """
@@ -137,18 +140,25 @@ class _Amounts:
         }
         mask = [
             fault == cells.UNKNOWN_WORD and (at, row) in elsewhere
-            for fault, at, row in zip(self.rows["item_fault"], self.rows["sheet_no"], self.rows["row"], strict=True)
+            for fault, at, row in zip(
+                self.rows["item_fault"], self.rows["sheet_no"], self.rows["row"], strict=True
+            )
         ]
         self.rows = self.rows[[not m for m in mask]]
 
     def find_households(self) -> None:
-        """Find whose amounts are that stand under a member's or an identity number, or a name beside a household's."""
+        """Find whose the amounts are that stand under a member's or an identity number, or a name."""
         rows = self.rows
         open_rows = rows["household_id"].isna()
         homes = [
             self._home(member, number, month) if is_open else (household, member, "")
             for is_open, household, member, number, month in zip(
-                open_rows, rows["household_id"], rows["member_id"], rows["person_number"], rows["month_to"], strict=True
+                open_rows,
+                rows["household_id"],
+                rows["member_id"],
+                rows["person_number"],
+                rows["month_to"],
+                strict=True,
             )
         ]
         rows["household_id"] = pd.Series([h for h, _, _ in homes], index=rows.index, dtype=object)
@@ -163,7 +173,9 @@ class _Amounts:
         for row in _one_a_row(self.take(lost)):
             why = row["lost_"]
             if why == "no household number":
-                why = {cells.ROUNDED: "rounded number", cells.BAD_CHECK: "bad id number"}.get(_key_fault(row), why)
+                why = {cells.ROUNDED: "rounded number", cells.BAD_CHECK: "bad id number"}.get(
+                    _key_fault(row), why
+                )
             self.say("rejected", why, row, household_id=row["household_id"] or "")
 
     def _home(self, member: object, number: object, month: object) -> tuple[str | None, str | None, str]:
@@ -184,12 +196,14 @@ class _Amounts:
         rows = self.rows
         wanted = rows["member_id"].isna() & rows["name"].notna() & rows["household_id"].notna()
         for at in rows.index[wanted]:
-            found = self.people.names.get((rows.at[at, "household_id"], plain_name(rows.at[at, "name"])), set())
+            found = self.people.names.get(
+                (rows.at[at, "household_id"], plain_name(rows.at[at, "name"])), set()
+            )
             if len(found) == 1:
                 rows.at[at, "member_id"] = next(iter(found))
 
     def drop_undated(self) -> None:
-        """Take rows without a readable month off record: both months where it is one of two, else their year."""
+        """Take rows without a readable month off record: both of two candidates, else all they may be of."""
         mask = self.rows["month_from"].isna() | self.rows["month_to"].isna()
         for row in self.take(mask):
             fault = row["when_fault"] or cells.BLANK
@@ -223,7 +237,8 @@ class _Amounts:
         if not len(rows):
             return
         what = [*_KEY, "amount", "fault", "recorded_on", "row_id", "sheet_no", "col"]
-        # Without a person the rows of one month may be two earners; with one, or of a whole year, they are one.
+        # Without a person the rows of one month may be two earners; with one, or of a whole year, they are
+        # one.
         spans = rows["month_to"].astype(int) - rows["month_from"].astype(int)
         named = rows["member_id"].notna() | rows["name"].notna() | rows["row_id"].notna()
         key = _keys(rows, what)
@@ -249,7 +264,11 @@ class _Amounts:
         for row in self.take(self.rows["fault"].notna()):
             fault = row["fault"]
             self.off(row, "unreadable")
-            kind = {cells.MAYBE_NOTHING: "maybe nothing", cells.NEGATIVE: "negative amount", cells.BLANK: "blank amount"}
+            kind = {
+                cells.MAYBE_NOTHING: "maybe nothing",
+                cells.NEGATIVE: "negative amount",
+                cells.BLANK: "blank amount",
+            }
             handling = "asked" if fault == cells.MAYBE_NOTHING else "unknown"
             self.say(handling, kind.get(fault, "unreadable amount"), row, text=row["text"])
 
@@ -303,7 +322,12 @@ class _Amounts:
             for at, row in group.iterrows():
                 self.rows.at[at, "row_id"] = number
                 if row["row"] != first["row"]:
-                    self.say("asked", "taken as correction", {str(k): v for k, v in row.items()}, text=str(first["row"]))
+                    self.say(
+                        "asked",
+                        "taken as correction",
+                        {str(k): v for k, v in row.items()},
+                        text=str(first["row"]),
+                    )
         self._number_rows()
 
     def _number_rows(self) -> None:
@@ -339,13 +363,8 @@ class _Amounts:
                     self.say("asked", "cumulative falls", row, text=row["text"])
                     continue
                 out.append({**row, "amount": own})
-        self._lost_differences(growing)
         frame = pd.DataFrame(out, columns=rows.columns).astype(object)
         self.rows = pd.concat([rest.astype(object), frame], ignore_index=True)
-
-    def _lost_differences(self, growing: pd.DataFrame) -> None:
-        """Nothing is known of the months after an unreadable sum but the next sum's whole span: left to the reader."""
-        return
 
 
 def _keys(frame: pd.DataFrame, columns: Sequence[str]) -> pd.Series:

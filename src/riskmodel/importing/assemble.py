@@ -92,13 +92,15 @@ def assemble(sheets: Sequence[SheetRows], plan: ImportMap, findings: Findings) -
         tables["household_links"] = links
     tables["recorded"] = _spans_as_text(pd.DataFrame(recorded), "recorded")
     given = tables.get("unrecorded", pd.DataFrame())
-    tables["unrecorded"] = pd.concat([given, _spans_as_text(pd.DataFrame(unrecorded), "unrecorded")], ignore_index=True)
+    tables["unrecorded"] = pd.concat(
+        [given, _spans_as_text(pd.DataFrame(unrecorded), "unrecorded")], ignore_index=True
+    )
     out = {name: _as_text(frame, name) for name, frame in tables.items() if len(frame)}
     return Assembled(out, _about(sheets, plan, spans), findings)
 
 
 def _outlast(unrecorded: Sequence[dict[str, Any]], recorded: Sequence[dict[str, Any]]) -> None:
-    """Date what is unknown no earlier than the month it lies in is on record: a later ``recorded`` row would lift it."""
+    """Date what is unknown no earlier than its month is on record: a later ``recorded`` row would lift it."""
     written: dict[tuple[str, str, int], dt.date] = {
         (row["household_id"], row["of"], int(row["month_from"])): row["recorded_on"] for row in recorded
     }
@@ -123,11 +125,15 @@ def _table(rows: pd.DataFrame, table: str) -> pd.DataFrame:
 
 def _spans_as_text(frame: pd.DataFrame, table: str) -> pd.DataFrame:
     columns = [*contract().tables[table].columns, "recorded_on"]
-    return frame.reindex(columns=columns).astype(object).drop_duplicates() if len(frame) else pd.DataFrame(columns=columns)
+    return (
+        frame.reindex(columns=columns).astype(object).drop_duplicates()
+        if len(frame)
+        else pd.DataFrame(columns=columns)
+    )
 
 
 def _as_text(frame: pd.DataFrame, table: str) -> pd.DataFrame:
-    """Return a table with every cell as the contract writes it: months, days, amounts and booleans as text."""
+    """Return a table with every cell as the contract writes it, as text."""
     spec = contract().tables[table].columns
     out = {}
     for name in frame.columns:
@@ -135,7 +141,7 @@ def _as_text(frame: pd.DataFrame, table: str) -> pd.DataFrame:
         cells = frame[name].astype(object)
         out[name] = pd.Series([_cell(v, kind) for v in cells], dtype=object)
     text = pd.DataFrame(out)
-    keep = [c for c in text if c in spec and (spec[c].required or text[c].notna().any()) or text[c].notna().any()]
+    keep = [c for c in text if text[c].notna().any() or (c in spec and spec[c].required)]
     return text[keep]
 
 
@@ -161,7 +167,11 @@ def _about(sheets: Sequence[SheetRows], plan: ImportMap, spans: Sequence[int]) -
     rosters = [s for s in sheets if "members" in s.tables or "households" in s.tables]
     undated = [s for s in rosters if _has_undated_rows(s)]
     # What a title says of the state it shows outweighs the day in a file's name.
-    said = [s.spec.snapshot_on or s.layout.facts.snapshot_on for s in undated if s.spec.snapshot_on or s.states_its_day]
+    said = [
+        s.spec.snapshot_on or s.layout.facts.snapshot_on
+        for s in undated
+        if s.spec.snapshot_on or s.states_its_day
+    ]
     days = said or [s.snapshot_on or s.recorded_on for s in undated or rosters]
     snapshot = plan.snapshot_on or max((d for d in days if d), default=None)
     if snapshot and undated:
@@ -203,9 +213,13 @@ def _compare_results(
                 continue
             place = check["file"], check["sheet"], sheet.grid.address(check["row"], check["col"])
             findings.add(
-                "asked", f"check {check['of']}", place, text=f"{said.normalize():f}", household_id=household or "",
+                "asked",
+                f"check {check['of']}",
+                place,
+                text=f"{said.normalize():f}",
+                household_id=household or "",
                 given=f"{Decimal(given).normalize():f}",
-            )  # fmt: skip
+            )
         _compare_per_head(sheet, net, findings)
 
 

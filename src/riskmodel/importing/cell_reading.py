@@ -1,13 +1,17 @@
 """What the cells of one column say: amounts, days, months, ids and words, as people type them.
 
-A column is read as a whole, because one cell alone may be ambiguous where its neighbours are not: 2021.1 is January or
-October, 20211 is January where other cells write 202110. Distinct values are read once. A cell that says nothing for
-sure has no value and a fault; a cell that could be read in two ways has no value and is counted in a question.
+A column is read as a whole, because one cell alone may be ambiguous where its neighbours are not: 2021.1 is
+January or
+October, 20211 is January where other cells write 202110. Distinct values are read once. A cell that says
+nothing for
+sure has no value and a fault; a cell that could be read in two ways has no value and is counted in a
+question.
 """
 
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 import re
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,9 +22,14 @@ from riskmodel.data.schema import month_ordinal
 from riskmodel.data.values import parse_date
 from riskmodel.importing.vocabulary import Span, half_width, normalise_word, span_in, without_remark
 
-BLANK, UNREADABLE, NEGATIVE, ROUNDED, AMBIGUOUS, UNKNOWN_WORD, BAD_CHECK, IMPOSSIBLE = (
-    "blank", "unreadable", "negative", "rounded id", "ambiguous", "unknown word", "bad id number", "impossible date",
-)  # fmt: skip
+BLANK = "blank"
+UNREADABLE = "unreadable"
+NEGATIVE = "negative"
+ROUNDED = "rounded id"
+AMBIGUOUS = "ambiguous"
+UNKNOWN_WORD = "unknown word"
+BAD_CHECK = "bad id number"
+IMPOSSIBLE = "impossible date"
 MAYBE_NOTHING = "maybe nothing"
 _CENTS = Decimal("0.0001")  # as the contract keeps amounts
 _AMOUNT = re.compile(
@@ -105,7 +114,7 @@ def read_amounts(
     nothing, maybe = kinds.get("no_amount", frozenset()), kinds.get("maybe_nothing", frozenset())
 
     def read(value: object) -> tuple[Decimal | None, str | None]:
-        if isinstance(value, bool) or isinstance(value, dt.date):
+        if isinstance(value, bool | dt.date):
             return None, UNREADABLE
         word = re.sub(r"\s+", "", cell_word(value)).lower()
         if not word:
@@ -284,7 +293,8 @@ def _chinese_digits(text: str) -> str:
 def read_dates(values: Sequence[object], zone: str) -> ColumnRead:
     """Read days; where a cell names only a month, its last day, so that nothing is known too early.
 
-    ``3/5/2021`` is read by what the column shows: a first number over 12 makes it a day. Where no cell decides, it is
+    ``3/5/2021`` is read by what the column shows: a first number over 12 makes it a day. Where no cell
+    decides, it is
     ambiguous.
     """
     day_first = _day_first([cell_word(v) for v in values if isinstance(v, str)])
@@ -351,7 +361,8 @@ def read_months(
     Parameters
     ----------
     values
-        Cells: dates, ``2021-05``, ``202105``, ``2021年5月``, ``2021.05``, ``5月`` or ``5`` where the year is said.
+        Cells: dates, ``2021-05``, ``202105``, ``2021年5月``, ``2021.05``, ``5月`` or ``5`` where the year is
+        said.
     zone
         Time zone of instants.
     year
@@ -359,8 +370,8 @@ def read_months(
     two_decimals
         Whether numbers are shown with two decimals (the cells' format): then 2021.1 is October.
     groups
-        What each row belongs to (a person and a source). Where numbers do not say whether 2021.1 is January or
-        October, the order of a group's rows does, if it is in order of time; such rows carry a note.
+        What each row belongs to (a person and a source). Where numbers do not say whether 2021.1 is
+        January or October, a group's rows do, if they are in order of time; such rows carry a note.
 
     Returns
     -------
@@ -374,27 +385,7 @@ def read_months(
     five = _five_digits([cell_word(v) for v in values])
 
     def read(value: object) -> tuple[int | None, str | None]:
-        if value is None or cell_word(value) == "":
-            return None, BLANK
-        if isinstance(value, dt.datetime | dt.date):
-            return _ordinal(parse_date(value, zone))
-        if isinstance(value, float) and not value.is_integer():
-            return _month_of_number(value, two=two)
-        text = str(_plain_date_text(value))
-        if isinstance(value, float | int) and not isinstance(value, bool):
-            text = str(int(value))
-        if found := _YEAR_MONTH_TEXT.match(text):
-            return _valid(int(found[1]), int(found[2]))
-        if found := _COMPACT.match(text):
-            if len(found[2]) == 1:
-                return _valid(int(found[1]), int(found[2])) if five else (None, AMBIGUOUS)
-            return _valid(int(found[1]), int(found[2]))
-        if re.fullmatch(r"\d{1,2}(月(份)?)?", text):
-            month = int(re.match(r"\d+", text)[0])  # type: ignore[index]
-            return (month, "month only") if 1 <= month <= 12 else (None, UNREADABLE)
-        if (span := span_in(text)) and span.year and span.first == span.last:
-            return _valid(span.year, span.first)
-        return _ordinal(parse_date(text, zone))
+        return _month(value, zone, two=two, five=five)
 
     out = _each(values, read)
     for at, fault in enumerate(out.faults):
@@ -406,6 +397,36 @@ def read_months(
     if groups is not None:
         _settle_by_order(values, out, groups)
     return out
+
+
+def _month(value: object, zone: str, *, two: bool, five: bool) -> tuple[int | None, str | None]:
+    """Read one cell of months."""
+    if value is None or cell_word(value) == "":
+        return None, BLANK
+    if isinstance(value, dt.datetime | dt.date):
+        return _ordinal(parse_date(value, zone))
+    if isinstance(value, float) and not value.is_integer():
+        return _month_of_number(value, two=two)
+    text = str(_plain_date_text(value))
+    if isinstance(value, float | int) and not isinstance(value, bool):
+        text = str(int(value))
+    return _month_of_word(text, zone, five=five)
+
+
+def _month_of_word(text: str, zone: str, *, five: bool) -> tuple[int | None, str | None]:
+    """Read a month written as text or as a whole number."""
+    if found := _YEAR_MONTH_TEXT.match(text):
+        return _valid(int(found[1]), int(found[2]))
+    if found := _COMPACT.match(text):
+        if len(found[2]) == 1:
+            return _valid(int(found[1]), int(found[2])) if five else (None, AMBIGUOUS)
+        return _valid(int(found[1]), int(found[2]))
+    if re.fullmatch(r"\d{1,2}(月(份)?)?", text):
+        month = int(re.match(r"\d+", text)[0])  # type: ignore[index]
+        return (month, "month only") if 1 <= month <= 12 else (None, UNREADABLE)
+    if (span := span_in(text)) and span.year and span.first == span.last:
+        return _valid(span.year, span.first)
+    return _ordinal(parse_date(text, zone))
 
 
 def _valid(year: int, month: int) -> tuple[int | None, str | None]:
@@ -442,12 +463,12 @@ def _five_digits(texts: Sequence[str]) -> bool:
 
 
 def _settle_by_order(values: Sequence[object], out: ColumnRead, groups: Sequence[Hashable]) -> None:
-    """Settle 2021.1 by the order of its group's rows, where the other rows of every group are in order of time."""
+    """Settle 2021.1 by the order of its group's rows, where all other rows are in order of time."""
     rows: dict[Hashable, list[int]] = {}
     for at, group in enumerate(groups):
         rows.setdefault(group, []).append(at)
     known = [[out.values[at] for at in group if out.values[at] is not None] for group in rows.values()]
-    if any(a > b for months in known for a, b in zip(months, months[1:], strict=False)):
+    if any(a > b for months in known for a, b in itertools.pairwise(months)):
         return
     for group in rows.values():
         open_rows = [at for at in group if out.faults[at] == AMBIGUOUS and isinstance(values[at], float)]
@@ -519,7 +540,8 @@ def read_words(
     values
         Cells.
     words
-        Normalised word to code; an empty code is a word that says nothing; ``?`` one that needs another column.
+        Normalised word to code; an empty code is a word that says nothing; ``?`` one that needs another
+        column.
     several
         Whether a cell may hold several words; then the value is a list of codes, in their order.
     boolean

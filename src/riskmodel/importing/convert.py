@@ -1,6 +1,7 @@
 """From one sheet and what its map says to rows of the contract's tables, each with the cell it comes from.
 
-Nothing here looks at a second sheet: who is whose, what is twice and what contradicts is found when all sheets are
+Nothing here looks at a second sheet: who is whose, what is twice and what contradicts is found when all
+sheets are
 there (`riskmodel.importing.assemble`).
 """
 
@@ -16,10 +17,10 @@ import pandas as pd
 
 from riskmodel.data import contract
 from riskmodel.data.schema import CODE_COLUMN, SPAN_TABLES, month_ordinal, month_text
+from riskmodel.grids import Grid
 from riskmodel.importing import cell_reading as cells
 from riskmodel.importing.cell_reading import ColumnRead, PersonNumber
 from riskmodel.importing.findings import Findings
-from riskmodel.grids import Grid
 from riskmodel.importing.mapping import UNITS, AmountMap, ColumnMap, ImportMap, SheetMap, TableMap, span_of
 from riskmodel.importing.sheet_layout import SheetLayout, text_of
 from riskmodel.importing.vocabulary import Span, Vocabulary
@@ -39,7 +40,8 @@ class SheetRows:
     grid, layout, spec
         The sheet, its layout and its map.
     tables
-        Table to its rows: the contract's columns as Python values (months as ordinals), helper columns ``person``
+        Table to its rows: the contract's columns as Python values (months as ordinals), helper columns
+        ``person``
         (`PersonNumber`), ``name``, and `PLACE`. Amounts have ``item``, ``amount``, ``fault``, ``cumulative``.
     checks
         ``row, household_id, of, column, value``: results to be compared.
@@ -82,7 +84,13 @@ class SheetReader:
     """
 
     def __init__(
-        self, grid: Grid, layout: SheetLayout, spec: SheetMap, plan: ImportMap, words: Vocabulary, findings: Findings
+        self,
+        grid: Grid,
+        layout: SheetLayout,
+        spec: SheetMap,
+        plan: ImportMap,
+        words: Vocabulary,
+        findings: Findings,
     ) -> None:
         self.grid, self.layout, self.spec, self.plan = grid, layout, spec, plan
         self.words, self.findings = words, findings
@@ -176,31 +184,42 @@ class SheetReader:
 
     def _parse(self, table: str, name: str, given: ColumnMap, raw: Sequence[object]) -> ColumnRead:
         zone = self.plan.time_zone
+        by_name = self._parse_by_name(name, raw)
+        if by_name is not None:
+            return by_name
+        spec = contract().tables[table].columns.get(name)
+        kind = spec.type if spec else "text"
+        if kind == "date":
+            return cells.read_dates(raw, zone)
+        if kind == "month":
+            two = self._two_decimals(given)
+            return cells.read_months(raw, zone, two_decimals=two, year=self._sheet_year())
+        if kind in ("amount", "number"):
+            return self._parse_number(raw, kind)
+        if kind in ("bool", "code", "codes", "grade") or f"{table}.{name}" in self.words.values:
+            return self._parse_words(table, name, given, raw, kind)
+        if name in ("eliminated", "insured_employee", "lifted"):
+            return self._parse_words(table, name, given, raw, "bool")
+        texts = [cells.cell_word(v) or None for v in raw]
+        return ColumnRead(texts, [None if text else cells.BLANK for text in texts])
+
+    def _parse_number(self, raw: Sequence[object], kind: str) -> ColumnRead:
+        if kind == "amount":
+            return cells.read_amounts(raw, self._unit(None), self.words.kinds)
+        return _numbers(cells.read_amounts(raw, Decimal(1), self.words.kinds, may_be_negative=True))
+
+    def _parse_by_name(self, name: str, raw: Sequence[object]) -> ColumnRead | None:
+        """Read ids, identity numbers, and days and years that no table has by that name."""
+        zone = self.plan.time_zone
         if name in ("household_id", "member_id", "row_id", "old_id", "new_id"):
             return cells.read_ids(raw)
         if name in ("person_number", "head_number"):
             return cells.read_person_numbers(raw)
         if name in ("identified_on", "eliminated_on", "recorded_on"):
             return cells.read_dates(raw, zone)
-        if name == "year":
+        if name in ("year", "lifted_year"):
             return cells.read_years(raw, zone)
-        spec = contract().tables[table].columns.get(name)
-        kind = spec.type if spec else "text"
-        if kind in ("date",):
-            return cells.read_dates(raw, zone)
-        if kind == "month":
-            return cells.read_months(raw, zone, two_decimals=self._two_decimals(given), year=self._sheet_year())
-        if kind == "year":
-            return cells.read_years(raw, zone)
-        if kind == "amount":
-            return cells.read_amounts(raw, self._unit(None), self.words.kinds)
-        if kind == "number":
-            return _numbers(cells.read_amounts(raw, Decimal(1), self.words.kinds, may_be_negative=True))
-        if kind in ("bool", "code", "codes", "grade") or f"{table}.{name}" in self.words.values:
-            return self._parse_words(table, name, given, raw, kind)
-        if name in ("eliminated", "insured_employee", "lifted"):
-            return self._parse_words(table, name, given, raw, "bool")
-        return ColumnRead([cells.cell_word(v) or None for v in raw], [None if text_of(v) else cells.BLANK for v in raw])
+        return None
 
     def _parse_words(
         self, table: str, name: str, given: ColumnMap, raw: Sequence[object], kind: str
@@ -240,7 +259,7 @@ class SheetReader:
         return self.spec.year or self.layout.facts.year
 
     def _unit(self, own: str | None, column: int | None = None) -> Decimal:
-        """Return yuan to one: what the map says of the column, its header, the map of the sheet, its title; else 1."""
+        """Return yuan to one: as the column's map, its header, the sheet's map or its title says; else 1."""
         if own:
             return UNITS[own]
         header = next((h for h in self.layout.headers if h.column == column), None)
@@ -265,23 +284,37 @@ class SheetReader:
                 frame["health_raw"] = pd.Series([text_of(v) or None for v in self._raw(at)], dtype=object)
         frame["col"], frame["file"], frame["sheet"] = -1, self.grid.file, self.grid.sheet
         frame["faults"] = [
-            ";".join(f"{name}:{c.faults[at]}" for name, (c, _) in read.items() if c.faults[at] not in (None, cells.BLANK))
+            ";".join(
+                f"{name}:{c.faults[at]}"
+                for name, (c, _) in read.items()
+                if c.faults[at] not in (None, cells.BLANK)
+            )
             for at in range(len(frame))
         ]
-        if "recorded_on" not in frame and self.out.recorded_on and table.table not in ("households", "members"):
+        if (
+            "recorded_on" not in frame
+            and self.out.recorded_on
+            and table.table not in ("households", "members")
+        ):
             frame["sheet_recorded_on"] = self.out.recorded_on
         return frame
 
-    def _tell_nulls(self, table: str, name: str, read: ColumnRead, column: int | None, *, required: bool) -> None:
-        """Tell of every cell that says nothing and is not blank; of required ones when their row is judged."""
+    def _tell_nulls(
+        self, table: str, name: str, read: ColumnRead, column: int | None, *, required: bool
+    ) -> None:
+        """Tell of every cell that says nothing and is not blank; required ones are judged with their row."""
         if required or name in ("household_id", "member_id"):
             return
         for at, fault in enumerate(read.faults):
             if fault in (None, cells.BLANK) or column is None:
                 continue
             text = "" if name in _PERSONAL else text_of(self._raw_at(at, column))
-            kind = {"unknown word": "unknown word", "bad id number": "bad id number"}.get(fault, "unreadable cell")
-            self.findings.add("null", kind, self._cell(self.rows[at], column), text=text, column=f"{table}.{name}")
+            kind = {"unknown word": "unknown word", "bad id number": "bad id number"}.get(
+                fault, "unreadable cell"
+            )
+            self.findings.add(
+                "null", kind, self._cell(self.rows[at], column), text=text, column=f"{table}.{name}"
+            )
 
     def _raw_at(self, at: int, column: int) -> object:
         line = self.grid.rows[self.rows[at] - 1]
@@ -300,7 +333,11 @@ class SheetReader:
             if column is None:
                 continue
             raw = self._raw(column, amounts=True)
-            item = [amount.item] * len(raw) if amount.item else (item_read.values if item_read else [None] * len(raw))
+            item = (
+                [amount.item] * len(raw)
+                if amount.item
+                else (item_read.values if item_read else [None] * len(raw))
+            )
             unit = self._unit(amount.unit, column)
             may = [i == "business_net" for i in item]
             read = cells.read_amounts(raw, unit, self.words.kinds, may_be_negative=True)
@@ -310,11 +347,16 @@ class SheetReader:
             ]
             frame = base.copy()
             frame["item"], frame["col"] = pd.Series(item, dtype=object), column
-            frame["amount"] = pd.Series([None if f else v for v, f in zip(read.values, faults, strict=True)], dtype=object)
+            frame["amount"] = pd.Series(
+                [None if f else v for v, f in zip(read.values, faults, strict=True)], dtype=object
+            )
             frame["fault"] = pd.Series(faults, dtype=object)
             frame["text"] = pd.Series([text_of(v)[:40] for v in raw], dtype=object)
             first, last, cumulative, bad = self._span(when, amount, len(raw))
-            frame["month_from"], frame["month_to"] = pd.Series(first, dtype=object), pd.Series(last, dtype=object)
+            frame["month_from"], frame["month_to"] = (
+                pd.Series(first, dtype=object),
+                pd.Series(last, dtype=object),
+            )
             frame["cumulative"] = cumulative
             frame["recorded_on"] = self._written(frame)
             frame["when_fault"] = pd.Series(bad, dtype=object)
@@ -327,7 +369,7 @@ class SheetReader:
         return out
 
     def _written(self, frame: pd.DataFrame) -> pd.Series:
-        """Return when each amount was written down: its own day; else, of a total, the day that the sheet gives.
+        """Return when each amount was written down: its own day; of a total, else, the day of the sheet.
 
         The day of a sheet or file says so only of the newest totals in it: an export of several years was not
         written down in one day. Months have no such day: they are known at their own end.
@@ -356,7 +398,15 @@ class SheetReader:
     def _keys(self, table: TableMap) -> pd.DataFrame:
         """Return whose each row is."""
         frame = pd.DataFrame({"row": self.rows}, dtype=object)
-        for name in ("household_id", "member_id", "person_number", "name", "row_id", "recorded_on", "township"):
+        for name in (
+            "household_id",
+            "member_id",
+            "person_number",
+            "name",
+            "row_id",
+            "recorded_on",
+            "township",
+        ):
             if name in table.columns:
                 read, column = self._read_column(table.table, name, table.columns[name])
                 frame[name] = pd.Series(read.values, dtype=object)
@@ -375,7 +425,9 @@ class SheetReader:
             return None
         column = self._column(given.column) if given.column else None
         raw = self._raw(column) if column is not None else [given.value] * len(self.rows)
-        vocabulary = self.words.extended({f"{table.table}.{code}": given.words}) if given.words else self.words
+        vocabulary = (
+            self.words.extended({f"{table.table}.{code}": given.words}) if given.words else self.words
+        )
         return cells.read_words(raw, vocabulary.words(f"{table.table}.{code}"))
 
     def _when(self, table: TableMap, base: pd.DataFrame) -> dict[str, ColumnRead]:
@@ -416,13 +468,21 @@ class SheetReader:
         if by_order:
             first = self._cell(self.rows[by_order[0]], column)
             self.findings.add(
-                "asked", "month by order", first, text=text_of(self._raw_at(by_order[0], column)), n=len(by_order)
+                "asked",
+                "month by order",
+                first,
+                text=text_of(self._raw_at(by_order[0], column)),
+                n=len(by_order),
             )
         open_rows = [at for at, fault in enumerate(read.faults) if fault == cells.AMBIGUOUS]
         if open_rows:
             first = self._cell(self.rows[open_rows[0]], column)
             self.findings.add(
-                "asked", "ambiguous month", first, text=text_of(self._raw_at(open_rows[0], column)), n=len(open_rows)
+                "asked",
+                "ambiguous month",
+                first,
+                text=text_of(self._raw_at(open_rows[0], column)),
+                n=len(open_rows),
             )
 
     def _span(
@@ -469,7 +529,9 @@ class SheetReader:
         if not self.spec.checks:
             return
         key = next((t.columns["household_id"] for t in self.spec.tables if "household_id" in t.columns), None)
-        ids = self._read_column("households", "household_id", key)[0].values if key else [None] * len(self.rows)
+        ids = (
+            self._read_column("households", "household_id", key)[0].values if key else [None] * len(self.rows)
+        )
         for check in self.spec.checks:
             column = self._column(check.column)
             if column is None:

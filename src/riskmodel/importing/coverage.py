@@ -1,7 +1,9 @@
-"""Which months the files cover, of whom: table ``recorded`` for monthly records, and months of which only parts are known.
+"""Which months the files cover, of whom: ``recorded`` for monthly records, and months known in part.
 
-A township's records begin where its own files begin, whatever another department's file holds: a month is on record
-where every source that the township's files hold at all is covered in it. Each month is known from the day on which
+A township's records begin where its own files begin, whatever another department's file holds: a month is on
+record
+where every source that the township's files hold at all is covered in it. Each month is known from the day on
+which
 its records were written, or from its end; never from the day of the import.
 """
 
@@ -19,8 +21,12 @@ from riskmodel.importing.convert import SheetRows
 from riskmodel.importing.findings import Findings
 from riskmodel.importing.people import People
 
-_USUAL_ROWS = 5  # a month without any row is missing where a township has about that many rows a month, or more
-_EVERY_MONTH = 0.75  # and rows in at least that share of the months; what is paid by the quarter leaves no gaps
+_USUAL_ROWS = (
+    5  # a month without any row is missing where a township has about that many rows a month, or more
+)
+_EVERY_MONTH = (
+    0.75  # and rows in at least that share of the months; what is paid by the quarter leaves no gaps
+)
 
 
 def month_end(ordinal: int) -> dt.date:
@@ -87,7 +93,8 @@ def gather_coverage(
 def _written_on(rows: pd.DataFrame) -> dict[tuple[str, int], dt.date]:
     """Return the day on which the first record of a household's month was written.
 
-    A month whose first record came late is late; that a further record of it comes later still is not known before.
+    A month whose first record came late is late; that a further record of it comes later still is not known
+    before.
     """
     dated = rows[rows["recorded_on"].notna()]
     return dated.groupby(["household_id", "month"])["recorded_on"].min().to_dict() if len(dated) else {}
@@ -100,7 +107,13 @@ def _middle_day(days: pd.Series) -> dt.date | None:
 
 def _recorded(household: str, table: str, month: int, written: object) -> dict[str, Any]:
     day = max(written, month_end(month)) if isinstance(written, dt.date) else month_end(month)
-    return {"household_id": household, "of": table, "month_from": month, "month_to": month, "recorded_on": day}
+    return {
+        "household_id": household,
+        "of": table,
+        "month_from": month,
+        "month_to": month,
+        "recorded_on": day,
+    }
 
 
 def _partial(household: str, table: str, months: Sequence[int], own: pd.DataFrame) -> list[dict[str, Any]]:
@@ -125,7 +138,7 @@ def _runs(months: Sequence[int]) -> list[tuple[int, int]]:
 
 
 def _covered(own: pd.DataFrame) -> dict[str, set[int]]:
-    """Return the months in which each source or category of a township is covered by some file that holds it."""
+    """Return the months in which each source of a township is covered by some file that holds it."""
     out: dict[str, set[int]] = {}
     for _, part in own.groupby("file", sort=False):
         counts = part["month"].value_counts()
@@ -169,7 +182,9 @@ def _tell(
     if whole:
         gaps = sorted(set(range(whole[0], whole[-1] + 1)) - set(whole))
         for first, last in _runs(gaps):
-            findings.add("unknown", "months missing", place, text=str(township), of=table, months=_words(first, last))
+            findings.add(
+                "unknown", "months missing", place, text=str(township), of=table, months=_words(first, last)
+            )
     for first, last in _runs(parts):
         lacking = sorted(item for item, months in covered.items() if first not in months)
         findings.add(

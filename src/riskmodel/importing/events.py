@@ -12,8 +12,10 @@ from riskmodel.importing.convert import SheetRows
 from riskmodel.importing.findings import Findings
 from riskmodel.importing.people import People, cell_place
 
-_TABLES = ("risk_events", "monitoring", "support", "assets", "visits", "warnings", "procedure", "jobs", "medical",
-           "indicators", "unrecorded", "recorded", "coordinates")  # fmt: skip
+_TABLES = (
+    "risk_events", "monitoring", "support", "assets", "visits", "warnings", "procedure", "jobs", "medical",
+    "indicators", "unrecorded", "recorded", "coordinates",
+)  # fmt: skip
 
 
 def gather_events(sheets: Sequence[SheetRows], people: People, findings: Findings) -> dict[str, pd.DataFrame]:
@@ -89,7 +91,9 @@ def _is_whole(row: dict[str, Any], table: str, people: People, findings: Finding
     missing = [name for name, column in spec.items() if column.required and row.get(name) in (None, "")]
     if missing:
         fault = faults.get(missing[0], "blank")
-        kind = {"unknown word": "unknown required word", "impossible date": "impossible date"}.get(fault, "required cell")
+        kind = {"unknown word": "unknown required word", "impossible date": "impossible date"}.get(
+            fault, "required cell"
+        )
         findings.add(
             "rejected", kind, cell_place(row), household_id=household or "", column=f"{table}.{missing[0]}"
         )
@@ -106,10 +110,15 @@ def gather_links(sheets: Sequence[SheetRows], people: People, findings: Findings
             for row in frame.astype(object).where(frame.notna(), None).to_dict("records"):
                 missing = [n for n in ("old_id", "new_id", "kind", "date") if not row.get(n)]
                 if missing:
-                    findings.add("rejected", "required cell", cell_place(row), column=f"household_links.{missing[0]}")
+                    findings.add(
+                        "rejected", "required cell", cell_place(row), column=f"household_links.{missing[0]}"
+                    )
                 elif people.known and not {row["old_id"], row["new_id"]} & people.known:
                     findings.add(
-                        "rejected", "link to nowhere", cell_place(row), text=f"{row['old_id']} → {row['new_id']}"
+                        "rejected",
+                        "link to nowhere",
+                        cell_place(row),
+                        text=f"{row['old_id']} → {row['new_id']}",
                     )
                 else:
                     good.append(row)
@@ -118,7 +127,7 @@ def gather_links(sheets: Sequence[SheetRows], people: People, findings: Findings
 
 
 def recoded_numbers(links: pd.DataFrame) -> dict[str, tuple[str, int]]:
-    """Return the old numbers of recodes with the new one and the first month that begins on or after the change."""
+    """Return the old numbers of recodes with the new one and its first whole month."""
     out: dict[str, tuple[str, int]] = {}
     for row in links.to_dict("records") if len(links) else []:
         if row["kind"] == "recode":
@@ -145,15 +154,17 @@ def ask_missing_links(people: People, links: pd.DataFrame, findings: Findings) -
     for household, keys in homes.items():
         if household in linked:
             continue
-        others = {h for key in keys for _, h, _, _ in people.persons[key] if h != household and h not in linked}
+        others = {
+            h for key in keys for _, h, _, _ in people.persons[key] if h != household and h not in linked
+        }
         for other in sorted(others):
             shared = len(keys & homes[other])
             later = first.get(other) and (not first.get(household) or first[other] > first[household])
             if later and shared >= 0.5 * len(keys) and shared >= 1:
                 out[household] = other
+                text = f"{household} → {other}"
                 findings.add(
-                    "asked", "link missing", ("", "", ""), text=f"{household} → {other}", household_id=household,
-                    n=shared,
-                )  # fmt: skip
+                    "asked", "link missing", ("", "", ""), text=text, household_id=household, n=shared
+                )
                 break
     return out

@@ -102,7 +102,13 @@ class ImportResult:
 
     def _asked(self, language: Language) -> list[dict[str, str]]:
         return [
-            {"file": f.file, "sheet": f.sheet, "where": f.where, "text": f.text, "question": f.message().text(language)}
+            {
+                "file": f.file,
+                "sheet": f.sheet,
+                "where": f.where,
+                "text": f.text,
+                "question": f.message().text(language),
+            }
             for f in self.assembled.findings.of("asked")
         ]
 
@@ -222,7 +228,12 @@ def import_files(sources: Sequence[str | Path], plan: ImportMap | None = None) -
 
 
 def _account(
-    grid: Grid, layout: SheetLayout, why: str, read: SheetRows | None, findings: Findings, unread: tuple[str, ...]
+    grid: Grid,
+    layout: SheetLayout,
+    why: str,
+    read: SheetRows | None,
+    findings: Findings,
+    unread: tuple[str, ...],
 ) -> SourceAccount:
     filled = len(layout.data_rows) + len(layout.skipped)
     if read is None:

@@ -8,7 +8,8 @@ from typing import Any, Literal
 
 from riskmodel.i18n import Message
 
-# What became of it: the row is out, the cell is null, the amount is unknown (`unrecorded`), the row or cell is used as
+# What became of it: the row is out, the cell is null, the amount is unknown (`unrecorded`), the row or cell
+# is used as
 # it stands and a person is asked, or it was read in a way worth telling.
 Handling = Literal["rejected", "null", "unknown", "asked", "told"]
 

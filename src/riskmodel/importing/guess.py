@@ -1,7 +1,9 @@
 """Proposing a map: which sheet feeds which table, by its headers, its titles and what its cells hold.
 
-What is sure is proposed; what is not is a question that names the file, the sheet and the column, and the sheet is not
-read until a person has answered by editing the map. A sheet without any number of a household or person is no record.
+What is sure is proposed; what is not is a question that names the file, the sheet and the column, and the
+sheet is not
+read until a person has answered by editing the map. A sheet without any number of a household or person is no
+record.
 """
 
 from __future__ import annotations
@@ -13,9 +15,9 @@ from decimal import Decimal
 
 from riskmodel.data import contract
 from riskmodel.data.sources import table_of
+from riskmodel.grids import Grid
 from riskmodel.i18n import Message
 from riskmodel.importing import cell_reading as cells
-from riskmodel.grids import Grid
 from riskmodel.importing.mapping import (
     UNITS,
     AmountMap,
@@ -31,7 +33,8 @@ from riskmodel.importing.vocabulary import Meaning, Vocabulary, normalise_word
 _SAMPLE = 400
 _KEYS = ("household_id", "person_number", "member_id")
 _HOUSEHOLD_COLUMNS = ("township", "village", "group", "natural_village")
-# Groups of columns that show another moment than the year: what was found at identification, and after elimination.
+# Groups of columns that show another moment than the year: what was found at identification, and after
+# elimination.
 _OTHER_MOMENT = re.compile(r"识别(时|监测时)|消除后|纳入时")
 _SUMMARY = re.compile(r"汇总|合计表|透视|统计汇总|说明|目录|填表")
 
@@ -119,7 +122,7 @@ class _Sheet:
         return sum(fault is None for fault in read.faults) >= 0.9 * len(sample)
 
     def find(self, *names: str) -> Header | None:
-        """Return the visible column that means one of the names, the first name first; near spellings last."""
+        """Return the visible column that means one of the names, in their order; near spellings last."""
         for name in names:
             exact, near = [], []
             for header in self.visible():
@@ -137,7 +140,9 @@ class _Sheet:
                     return header
         return None
 
-    def by_values(self, names: Iterable[str], taken: Iterable[Header | None] = ()) -> tuple[Header, str] | None:
+    def by_values(
+        self, names: Iterable[str], taken: Iterable[Header | None] = ()
+    ) -> tuple[Header, str] | None:
         """Return the column whose cells are words of one of the code lists, and which."""
         taken_columns = {h.column for h in taken if h}
         best: tuple[float, Header, str] | None = None
@@ -174,17 +179,21 @@ class _Sheet:
 
     # ------------------------------------------------------------ tables
 
-    def columns(self, table: str, names: Sequence[str], *, known: dict[str, ColumnMap]) -> dict[str, ColumnMap]:
+    def columns(
+        self, table: str, names: Sequence[str], *, known: dict[str, ColumnMap]
+    ) -> dict[str, ColumnMap]:
         """Return the columns of a table that the sheet has, besides those known."""
         out = dict(known)
         for name in names:
             if name in out:
                 continue
             header = self.find(f"{table}.{name}", name)
-            if header is None or header.column in self.used and name not in ("household_id", "recorded_on"):
+            if header is None or (header.column in self.used and name not in ("household_id", "recorded_on")):
                 continue
             meaning = next(
-                m for m in header.meanings if m.role == "column" and name in (m.column, m.name.rpartition(".")[2])
+                m
+                for m in header.meanings
+                if m.role == "column" and name in (m.column, m.name.rpartition(".")[2])
             )
             out[name] = ColumnMap(column=self.use(header), inverted=meaning.inverted)
         return out
@@ -280,7 +289,17 @@ def _tables(sheet: _Sheet, key: dict[str, ColumnMap], own: str | None) -> list[T
     return out
 
 
-_OTHER_TABLES = ("visits", "assets", "warnings", "procedure", "jobs", "medical", "indicators", "unrecorded", "recorded")
+_OTHER_TABLES = (
+    "visits",
+    "assets",
+    "warnings",
+    "procedure",
+    "jobs",
+    "medical",
+    "indicators",
+    "unrecorded",
+    "recorded",
+)
 
 
 def _by_contract(sheet: _Sheet, key: dict[str, ColumnMap], table: str) -> TableMap | None:
@@ -334,7 +353,7 @@ def _members(sheet: _Sheet, key: dict[str, ColumnMap]) -> TableMap | None:
 
 
 def _cause(sheet: _Sheet) -> tuple[Header | None, list[Header]]:
-    """Return the column of risks and further ones (致贫返贫风险2, …); never the causes of a first registration."""
+    """Return the column of risks and further ones; never the causes of a first registration."""
     found = [
         h
         for h in sheet.visible()
@@ -454,7 +473,7 @@ def _needs_year(sheet: _Sheet, time: dict[str, ColumnMap], amounts: Sequence[Amo
 
 
 def _items(sheet: _Sheet) -> list[tuple[Header, Meaning]]:
-    """Return the columns that are amounts of one source or category; of equal ones the visible and exact one."""
+    """Return the columns that are amounts of one source or category; of equal ones the visible one."""
     found: dict[tuple[str, object], list[tuple[Header, Meaning]]] = {}
     for header in sheet.layout.headers:
         meaning = next((m for m in header.meanings if m.role == "item"), None)
@@ -636,7 +655,9 @@ def _check_unit(sheet: _Sheet, headers: Sequence[Header]) -> None:
     values = [
         v
         for h in headers
-        for v in cells.read_amounts(sheet.sample(h), Decimal(1), sheet.words.kinds, may_be_negative=True).values
+        for v in cells.read_amounts(
+            sheet.sample(h), Decimal(1), sheet.words.kinds, may_be_negative=True
+        ).values
         if v and v > 0
     ]
     if len(values) >= 5 and sorted(values)[len(values) // 2] < 30:
@@ -647,29 +668,38 @@ def _check_unit(sheet: _Sheet, headers: Sequence[Header]) -> None:
 
 
 def _checks(sheet: _Sheet) -> list[CheckMap]:
+    """Return the columns that say what their parts should give."""
+    return [*_results(sheet), *_of_which(sheet)]
+
+
+def _results(sheet: _Sheet) -> list[CheckMap]:
     out = []
     months = [h for h in sheet.visible() if h.meanings and h.meanings[0].role == "months"]
     for header in sheet.visible():
         meaning = header.meanings[0] if header.meanings else None
-        if meaning is None or header.column in sheet.used:
+        if meaning is None or meaning.role != "check" or header.column in sheet.used:
             continue
-        if meaning.role == "check":
-            parts: tuple[str, ...] = ()
-            if meaning.column == "total":
-                parts = tuple(sheet.use(h) for h in _summed(header, sheet, months))
-                if not parts:
-                    sheet.used.add(header.column)
-                    continue
-            out.append(CheckMap(column=sheet.use(header), of=meaning.column, parts=parts))
-    of_which: dict[str, list[Header]] = {}
+        parts = (
+            tuple(sheet.use(h) for h in _summed(header, sheet, months)) if meaning.column == "total" else ()
+        )
+        if meaning.column == "total" and not parts:
+            sheet.used.add(header.column)
+            continue
+        out.append(CheckMap(column=sheet.use(header), of=meaning.column, parts=parts))
+    return out
+
+
+def _of_which(sheet: _Sheet) -> list[CheckMap]:
+    """Return the amounts whose parts stand beside them."""
+    out = []
+    parts: dict[str, list[Header]] = {}
     for header in sheet.visible():
         if header.meanings and header.meanings[0].role == "part" and header.column not in sheet.used:
-            of_which.setdefault(header.meanings[0].name, []).append(header)
-    for name, listed in of_which.items():
-        whole = next((h for h in sheet.visible() if any(m.role == "item" and m.name == name for m in h.meanings)), None)
-        for header in listed:
-            sheet.used.add(header.column)
-        if whole:
+            parts.setdefault(header.meanings[0].name, []).append(header)
+    for name, listed in parts.items():
+        sheet.used.update(header.column for header in listed)
+        wholes = (h for h in sheet.visible() if any(m.role == "item" and m.name == name for m in h.meanings))
+        if whole := next(wholes, None):
             out.append(CheckMap(column=whole.text, of="parts", parts=tuple(h.text for h in listed)))
     return out
 
@@ -711,7 +741,11 @@ def _fill_down(sheet: _Sheet, key: dict[str, ColumnMap]) -> list[str]:
         if other.column == header.column or not other.meanings:
             continue
         meaning = other.meanings[0]
-        if meaning.table == "households" or meaning.column in (*_HOUSEHOLD_COLUMNS, "head_name", "head_number"):
+        if meaning.table == "households" or meaning.column in (
+            *_HOUSEHOLD_COLUMNS,
+            "head_name",
+            "head_number",
+        ):
             columns.append(other)
     return [h.text for h in columns]
 

@@ -1,8 +1,8 @@
 """What an import map declares: which sheet holds what, as a file that a person can read and correct.
 
-`riskmodel import guess` writes one; `riskmodel import table --map` follows it. Columns are named by their headers:
-the whole path (``收入/工资性收入``), or the column's own words where only one has them; ``…#2`` is the second of
-equal ones.
+`riskmodel import guess` writes one; `riskmodel import table --map` follows it. Columns are named by
+their headers: the whole path (``收入/工资性收入``), or the column's own words where only one has them;
+``…#2`` is the second of equal ones.
 """
 
 from __future__ import annotations
@@ -30,7 +30,8 @@ UNITS: Mapping[str, Decimal] = {
 # Columns that no table of the contract has, but from which its columns are made.
 HELPERS = (
     "person_number", "head_number", "name", "item", "of", "year", "period", "month", "recorded_on",
-    "identified_on", "eliminated_on", "eliminated", "insured_employee", "lifted", "natural_village", "education",
+    "identified_on", "eliminated_on", "eliminated", "insured_employee", "lifted", "natural_village",
+    "education",
 )  # fmt: skip
 
 
@@ -61,7 +62,8 @@ class ColumnMap(Spec):
 class AmountMap(Spec):
     """A column of amounts: of which source or category, of which months of the year, in which unit.
 
-    ``item`` is left out where a column of the rows says it (`TableMap.columns` has ``item``); ``months`` is ``3``,
+    ``item`` is left out where a column of the rows says it (`TableMap.columns` has ``item``); ``months`` is
+    ``3``,
     ``1-6`` or left out where the rows or the sheet say it.
     """
 
@@ -101,7 +103,8 @@ def span_of(months: str) -> tuple[int, int]:
 class TableMap(Spec):
     """Rows of one table of the contract, made from each row of a sheet.
 
-    ``columns`` fill the table's own columns, or one of `HELPERS` from which they are made. ``amounts`` make one row
+    ``columns`` fill the table's own columns, or one of `HELPERS` from which they are made. ``amounts`` make
+    one row
     each; without them a row of the sheet is a row of the table. ``once`` makes one row a household, where the
     household's columns are repeated on every member's row.
     """
@@ -124,12 +127,14 @@ class TableMap(Spec):
         allowed = {*contract().tables[self.table].columns, *HELPERS}
         wrong = sorted(set(self.columns) - allowed)
         if wrong:
-            raise ValueError(f"{self.table} has no column {', '.join(wrong)}; it has: {', '.join(sorted(allowed))}")
+            raise ValueError(
+                f"{self.table} has no column {', '.join(wrong)}; it has: {', '.join(sorted(allowed))}"
+            )
         return self
 
 
 class CheckMap(Spec):
-    """A column that is compared with what its parts give: ``persons``, ``net_income``, ``pcni``, ``total``, …"""
+    """A column that is compared with what its parts give, such as ``persons`` or ``net_income``."""
 
     column: str
     of: str
@@ -151,7 +156,8 @@ class SheetMap(Spec):
     unit, year, township, recorded_on, snapshot_on
         What holds for all rows; taken from title, sheet name or file name where left out.
     first_month
-        The first month of the year that a year's amounts are of: 1, or 10 where a year runs from October of the year
+        The first month of the year that a year's amounts are of: 1, or 10 where a year runs from October of
+        the year
         before.
     fill_down
         Columns whose blank cells repeat the cell above.
@@ -272,6 +278,8 @@ def _plain(value: Any) -> Any:
     return [_plain(inner) for inner in value] if isinstance(value, list) else value
 
 
-def write_map(given: ImportMap, path: str | Path, comments: Mapping[int, Iterable[str]] | None = None) -> None:
+def write_map(
+    given: ImportMap, path: str | Path, comments: Mapping[int, Iterable[str]] | None = None
+) -> None:
     """Write a map as commented YAML."""
     write_text(map_text(given, {k: list(v) for k, v in (comments or {}).items()}), Path(path))

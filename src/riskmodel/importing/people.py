@@ -15,12 +15,15 @@ import pandas as pd
 
 from riskmodel.data import contract
 from riskmodel.data.schema import month_ordinal
+from riskmodel.grids import column_letters
 from riskmodel.importing.cell_reading import PersonNumber
 from riskmodel.importing.convert import SheetRows, person_key
 from riskmodel.importing.findings import Findings
-from riskmodel.grids import column_letters
 
-_HOUSEHOLD = ("township", "village", "registration", "lifted_year", "dibao", "tekun", "group", "relocated", "housing_safe", "water_safe")  # fmt: skip
+_HOUSEHOLD = (
+    "township", "village", "registration", "lifted_year", "dibao", "tekun", "group", "relocated",
+    "housing_safe", "water_safe",
+)  # fmt: skip
 _REQUIRED = ("township", "village", "registration")
 
 
@@ -47,7 +50,9 @@ class People:
     unrecorded: list[dict[str, Any]] = field(default_factory=list)
     persons: dict[str, list[tuple[str, str, dt.date | None, dt.date | None]]] = field(default_factory=dict)
     names: dict[tuple[str, str], set[str]] = field(default_factory=dict)
-    member_households: dict[str, list[tuple[str, dt.date | None, dt.date | None]]] = field(default_factory=dict)
+    member_households: dict[str, list[tuple[str, dt.date | None, dt.date | None]]] = field(
+        default_factory=dict
+    )
     member_keys: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -88,7 +93,11 @@ def cell_place(row: Mapping[str, Any], column: int | None = None) -> tuple[str, 
     """Return file, sheet and cell (or row) of a row."""
     at = row["col"] if column is None else column
     number = int(row["row"])
-    return row["file"], row["sheet"], f"{column_letters(int(at))}{number}" if at is not None and at >= 0 else f"row {number}"
+    return (
+        row["file"],
+        row["sheet"],
+        f"{column_letters(int(at))}{number}" if at is not None and at >= 0 else f"row {number}",
+    )
 
 
 def _recover_numbers(
@@ -96,15 +105,21 @@ def _recover_numbers(
 ) -> None:
     """Give rows whose household number Excel has rounded the number that their member number begins with.
 
-    Only where the member numbers of all other rows are their household's number and two or more further digits.
+    Only where the member numbers of all other rows are their household's number and two or more further
+    digits.
     """
     if not len(members) or not {"household_id", "member_id"} <= set(members):
         return
     both = members[members["household_id"].notna() & members["member_id"].notna()]
     extra = {
-        len(m) - len(h) if m.startswith(h) else -1 for h, m in zip(both["household_id"], both["member_id"], strict=True)
+        len(m) - len(h) if m.startswith(h) else -1
+        for h, m in zip(both["household_id"], both["member_id"], strict=True)
     }
-    lost = members["household_id"].isna() & members["member_id"].notna() & _has_fault(members, "household_id", "rounded id")
+    lost = (
+        members["household_id"].isna()
+        & members["member_id"].notna()
+        & _has_fault(members, "household_id", "rounded id")
+    )
     if len(extra) != 1 or not lost.any() or (cut := extra.pop()) <= 0 or len(both) < 20:
         return
     for at in members.index[lost]:
@@ -112,7 +127,11 @@ def _recover_numbers(
         found = str(row["member_id"])[:-cut]
         members.at[at, "household_id"] = found
         findings.add("asked", "number recovered", cell_place(row), text=found, household_id=found)
-        same = (households["file"] == row["file"]) & (households["sheet"] == row["sheet"]) & (households["row"] == row["row"])
+        same = (
+            (households["file"] == row["file"])
+            & (households["sheet"] == row["sheet"])
+            & (households["row"] == row["row"])
+        )
         households.loc[same, "household_id"] = found
 
 
@@ -144,14 +163,22 @@ def _households(rows: pd.DataFrame, findings: Findings) -> pd.DataFrame:
     rows["rank_"] = rows["order_"].map(rank)
     rows = rows.sort_values("rank_", kind="stable")
     out = []
-    for (household, valid_from), group in rows.groupby(["household_id", "valid_from"], sort=False, dropna=False):
+    for (household, valid_from), group in rows.groupby(
+        ["household_id", "valid_from"], sort=False, dropna=False
+    ):
         record = {"household_id": household, "valid_from": None if pd.isna(valid_from) else valid_from}
         record |= {name: _one_value(name, group, household, findings) for name in _HOUSEHOLD}
         record["recorded_on"] = next((v for v in group["recorded_on"] if not pd.isna(v)), None)
         missing = [name for name in _REQUIRED if record[name] is None]
         if missing:
             first = group.iloc[0].to_dict()
-            findings.add("rejected", "household incomplete", cell_place(first), household_id=household, columns=", ".join(missing))
+            findings.add(
+                "rejected",
+                "household incomplete",
+                cell_place(first),
+                household_id=household,
+                columns=", ".join(missing),
+            )
             continue
         out.append(record)
     frame = pd.DataFrame(out, columns=columns).astype(object)
@@ -183,7 +210,11 @@ def _one_value(name: str, group: pd.DataFrame, household: str, findings: Finding
         return distinct[0] if distinct else None
     if name in ("dibao", "tekun"):
         return any(distinct)  # said of each member: one who has it is enough
-    first_order = [v for v, o in zip(group[name], group["order_"], strict=True) if o == group["order_"].iloc[0] and v is not None and not pd.isna(v)]
+    first_order = [
+        v
+        for v, o in zip(group[name], group["order_"], strict=True)
+        if o == group["order_"].iloc[0] and v is not None and not pd.isna(v)
+    ]
     findings.add(
         "asked", "household contradicts", cell_place(group.iloc[0].to_dict()),
         text=" / ".join(map(str, distinct))[:60], household_id=household, column=f"households.{name}",
@@ -214,10 +245,14 @@ def _members(rows: pd.DataFrame, people: People, findings: Findings) -> None:
             household = row["household_id"] or ""
             findings.add("rejected", why, cell_place(row), household_id=household)
             if household:
-                people.unrecorded.append(
-                    {"household_id": household, "of": "members", "item": None, "month_from": None, "month_to": None,
-                     "why": "row_rejected", "recorded_on": row.get("valid_from") or row.get("recorded_on")}
-                )  # fmt: skip
+                since = row.get("valid_from") or row.get("recorded_on")
+                off = {
+                    "household_id": household,
+                    "of": "members",
+                    "why": "row_rejected",
+                    "recorded_on": since,
+                }
+                people.unrecorded.append(off | dict.fromkeys(("item", "month_from", "month_to")))
         keep.append(not why)
     rows = rows[keep].copy()
     _derive_member_ids(rows)
@@ -240,7 +275,7 @@ def _member_fault(row: Mapping[str, Any], known: set[str]) -> str | None:
 
 
 def _from_numbers(rows: pd.DataFrame, findings: Findings) -> None:
-    """Take birth month, sex and grade from identity numbers where their columns are open; ask where they differ."""
+    """Take birth month, sex and grade from identity numbers where columns are open; ask where they differ."""
     for at, row in zip(rows.index, rows.to_dict("records"), strict=True):
         number = row["person_number"]
         if not isinstance(number, PersonNumber):
@@ -249,11 +284,15 @@ def _from_numbers(rows: pd.DataFrame, findings: Findings) -> None:
         if row["birth_month"] is None or pd.isna(row["birth_month"]):
             rows.at[at, "birth_month"] = born
         elif int(row["birth_month"]) != born:
-            findings.add("asked", "birth contradicts number", cell_place(row), household_id=row["household_id"] or "")
+            findings.add(
+                "asked", "birth contradicts number", cell_place(row), household_id=row["household_id"] or ""
+            )
         if row["sex"] is None or pd.isna(row["sex"]):
             rows.at[at, "sex"] = number.sex
         elif row["sex"] != number.sex:
-            findings.add("asked", "sex contradicts number", cell_place(row), household_id=row["household_id"] or "")
+            findings.add(
+                "asked", "sex contradicts number", cell_place(row), household_id=row["household_id"] or ""
+            )
         if number.grade and (row["disability_grade"] is None or pd.isna(row["disability_grade"])):
             rows.at[at, "disability_grade"] = number.grade
 
@@ -284,7 +323,7 @@ def _not_disabled(rows: pd.DataFrame) -> None:
 
 
 def _derive_member_ids(rows: pd.DataFrame) -> None:
-    """Number the members who have no number: by their household and their place in it."""
+    """Give members without a number one: their household's, and their place in it."""
     blank = rows["member_id"].isna()
     if not blank.any():
         return
@@ -321,7 +360,9 @@ def _index_persons(rows: pd.DataFrame, people: People) -> None:
             people.member_keys[row["member_id"]] = key
         people.member_households.setdefault(row["member_id"], []).append(place[1:])
         if row["name"]:
-            people.names.setdefault((row["household_id"], plain_name(row["name"])), set()).add(row["member_id"])
+            people.names.setdefault((row["household_id"], plain_name(row["name"])), set()).add(
+                row["member_id"]
+            )
 
 
 def plain_name(name: object) -> str:

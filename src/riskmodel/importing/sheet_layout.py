@@ -1,7 +1,9 @@
-"""How one sheet is laid out: its title, its header of one or more rows, its rows of data, and what is no record.
+"""How one sheet is laid out: title, header of one or more rows, records, and what is no record.
 
-Offices put titles, units and dates above the header, merge groups over it, write subtotals between the records and
-notes below them, and repeat the header on every printed page. Nothing is dropped here: every row below the header is
+Offices put titles, units and dates above the header, merge groups over it, write subtotals between the
+records and
+notes below them, and repeat the header on every printed page. Nothing is dropped here: every row below the
+header is
 either a row of data or a skipped row with its kind.
 """
 
@@ -108,7 +110,7 @@ class TitleFacts:
 
 @dataclass(frozen=True)
 class SkippedRow:
-    """A row below the header that is no record: its number, its kind (``total``, ``note``, …), what it says."""
+    """A row below the header that is no record: its number, its kind and what it says."""
 
     row: int
     kind: str
@@ -225,7 +227,7 @@ def _find_header(grid: Grid, words: Vocabulary) -> tuple[int, ...]:
 
 
 def _is_header_row(grid: Grid, row: int, neighbour: int, words: Vocabulary, *, below: bool) -> bool:
-    """Say whether a row beside the best one is a part of the same header: groups above it, sub-headers below."""
+    """Say whether a row beside the best one is part of its header: groups above, sub-headers below."""
     cells, beside = _filled(grid, row), _filled(grid, neighbour)
     if len(cells) < 2 and not _merged_over(grid, row, neighbour):
         return False

@@ -8,7 +8,8 @@ import pandas as pd
 
 from riskmodel.importing.convert import SheetRows
 
-# So many times smaller or larger than the household's other years and than its sheet's rows; the units in use are
+# So many times smaller or larger than the household's other years and than its sheet's rows; the units in use
+# are
 # 10,000 apart, and no household earns a three-hundredth of what it earned the year before in every source.
 _TIMES = 300
 _TIMES_ALONE = 1_000  # for a household without another year
@@ -38,14 +39,21 @@ def find_unit_slips(sheets: Sequence[SheetRows]) -> set[tuple[int, int]]:
     if not frames:
         return set()
     rows = pd.concat(frames, ignore_index=True)
-    dated = rows["month_from"].notna() & rows["month_to"].notna() & rows["amount"].notna() & rows["household_id"].notna()
+    dated = (
+        rows["month_from"].notna()
+        & rows["month_to"].notna()
+        & rows["amount"].notna()
+        & rows["household_id"].notna()
+    )
     rows = rows[dated]
     rows = rows[[int(b) - int(a) >= 2 for a, b in zip(rows["month_from"], rows["month_to"], strict=True)]]
     rows = rows[[bool(a) for a in rows["amount"]]]
     if not len(rows):
         return set()
     rows = rows.assign(value=[abs(float(a)) for a in rows["amount"]])
-    sums = rows.groupby(["sheet_no", "row", "household_id"], as_index=False).agg(value=("value", "sum"), n=("value", "size"))
+    sums = rows.groupby(["sheet_no", "row", "household_id"], as_index=False).agg(
+        value=("value", "sum"), n=("value", "size")
+    )
     usual = sums.groupby("sheet_no")["value"].median()
     counts = sums.groupby("sheet_no")["value"].size()
     sums["sheet_ratio"] = sums["value"] / sums["sheet_no"].map(usual)

@@ -1,6 +1,7 @@
-"""What headers and words of offices' files mean: the packaged vocabulary, and looking a header or a word up in it.
+"""What headers and words of offices' files mean, and looking one up.
 
-Sources: header and value lists seen in public tools that read the exports of the national monitoring system, and in
+Sources: header and value lists seen in public tools that read the exports of the national monitoring system,
+and in
 published collection forms; the contract's own names and words count as well.
 """
 
@@ -74,8 +75,8 @@ class Meaning:
     Parameters
     ----------
     role
-        A ``column`` of the contract, an ``item`` (amounts of one source or category), a ``part`` of an item, a
-        ``check`` (a result beside its parts), ``other`` (read past), or ``months`` (amounts of a span of months).
+        A ``column`` of the contract, an ``item`` (amounts of one source or category), a ``part`` of an item,
+        a ``check`` (a result beside its parts), ``other`` (read past), or ``months`` (of amounts).
     name
         ``table.column``, or a bare column that belongs to whichever table the sheet feeds; of an item
         ``income.wage``; of others their kind.
@@ -108,7 +109,7 @@ class Meaning:
 
 
 def half_width(text: str) -> str:
-    """Return a text with full-width letters, digits and signs as half-width ones, invisible characters taken out.
+    r"""Return a text in half width, invisible characters taken out.
 
     Examples
     --------
@@ -136,7 +137,7 @@ def without_remark(word: str) -> str:
 
 
 def normalise_header(text: str) -> str:
-    """Return a header as it is compared: half width, without blanks, line breaks, units and closing colons.
+    r"""Return a header as it is compared: half width, without blanks, line breaks, units and closing colons.
 
     Examples
     --------
@@ -169,10 +170,12 @@ def span_in(text: str) -> Span | None:
 
     Examples
     --------
-    >>> span_in("3月"), span_in("2021年第二季度"), span_in("1-9月累计")
-    (Span(first=3, last=3, year=None, cumulative=False), Span(first=4, last=6, year=2021, cumulative=False), Span(first=1, last=9, year=None, cumulative=True))
-    >>> span_in("13月"), span_in("全年"), span_in("工资")
-    (None, Span(first=1, last=12, year=None, cumulative=False), None)
+    >>> span_in("2021年第二季度")
+    Span(first=4, last=6, year=2021, cumulative=False)
+    >>> span_in("1-9月累计")
+    Span(first=1, last=9, year=None, cumulative=True)
+    >>> span_in("13月"), span_in("工资")
+    (None, None)
     """
     word = re.sub(r"\s+", "", half_width(str(text)))
     if found := _MONTH_WORD.match(word) or _MONTH_NUMBER.match(word):
