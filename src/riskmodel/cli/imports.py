@@ -92,6 +92,10 @@ def table(
         Path | None,
         typer.Option("--map", metavar="MAP.yaml", help="What is read; proposed where left out."),
     ] = None,
+    corrections: Annotated[
+        list[Path] | None,
+        typer.Option("--corrections", metavar="LIST.xlsx", help="A problem list, filled in; repeatable."),
+    ] = None,
     lang: LangOption = "zh",
     as_json: JsonFlag = False,
 ) -> None:
@@ -99,7 +103,9 @@ def table(
     from riskmodel import importing
 
     plan = importing.read_map(map_) if map_ else None
-    result = importing.import_files(sources, plan)
+    given = [c for path in corrections or () for c in importing.read_corrections(path)]
+    taken = importing.merge_corrections(importing.kept_corrections(into), given)
+    result = importing.import_files(sources, plan, taken)
     importing.write_import(result, into, _language(lang))
     summary = result.as_dict(_language(lang))
     _say_result(result, _language(lang), into)

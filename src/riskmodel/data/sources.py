@@ -30,6 +30,7 @@ _MARKUP = ("html", "xml")
 # Written beside the tables by this package or by hand; none of them is a table.
 _OURS = {"about.yaml", "about.yml", "truth.parquet", "rejected.csv", "cells.csv", "equal_rows.csv"}
 _OURS |= {"dropped.csv", "quality.json", "quality.md"}
+_OURS |= {"reading.json", "reading.xlsx", "problems.csv", "corrections.csv", "map.yaml"}
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,11 @@
 """Files as offices and researchers have them, read into a folder of the contract's tables."""
 
+from riskmodel.importing.corrections import (
+    Correction,
+    kept_corrections,
+    merge_corrections,
+    read_corrections,
+)
 from riskmodel.importing.files import (
     ImportResult,
     Sheets,
@@ -17,6 +23,7 @@ from riskmodel.importing.mapping import ImportMap, SheetMap, read_map, write_map
 from riskmodel.importing.vocabulary import Vocabulary, vocabulary
 
 __all__ = [
+    "Correction",
     "ImportMap",
     "ImportResult",
     "Question",
@@ -27,9 +34,12 @@ __all__ = [
     "Vocabulary",
     "guess_files",
     "import_files",
+    "kept_corrections",
     "map_comments",
+    "merge_corrections",
     "missing_tables",
     "question_as_dict",
+    "read_corrections",
     "read_map",
     "read_sheets",
     "vocabulary",

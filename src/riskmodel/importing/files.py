@@ -6,7 +6,7 @@ import datetime as dt
 import json
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +18,12 @@ from riskmodel.grids import Grid, Skipped
 from riskmodel.i18n import Language
 from riskmodel.importing.assemble import Assembled, assemble
 from riskmodel.importing.convert import SheetReader, SheetRows
+from riskmodel.importing.corrections import KEPT, Correction, apply_corrections, corrections_frame
 from riskmodel.importing.findings import Finding, Findings
 from riskmodel.importing.grids import read_grids
 from riskmodel.importing.guess import Question, SheetGuess, guess_sheet
 from riskmodel.importing.mapping import ImportMap, SheetMap
+from riskmodel.importing.reading_report import COLUMNS, problem_table, write_reading_workbook
 from riskmodel.importing.sheet_layout import SheetLayout, find_layout
 from riskmodel.importing.vocabulary import Vocabulary, vocabulary
 from riskmodel.io import write_table, write_text
@@ -90,6 +92,7 @@ class ImportResult:
     sources: list[SourceAccount]
     questions: list[Question]
     guesses: list[SheetGuess]
+    corrections: list[Correction] = field(default_factory=list)
 
     def as_dict(self, language: Language = "zh") -> dict[str, Any]:
         """Return what ``--json`` prints."""
@@ -177,7 +180,11 @@ def guess_files(sheets: Sheets, words: Vocabulary | None = None) -> tuple[Import
     return ImportMap(sheets=tuple(g.spec for g in guesses)), guesses
 
 
-def import_files(sources: Sequence[str | Path], plan: ImportMap | None = None) -> ImportResult:
+def import_files(
+    sources: Sequence[str | Path],
+    plan: ImportMap | None = None,
+    corrections: Sequence[Correction] = (),
+) -> ImportResult:
     """Read files into the tables of the contract.
 
     Parameters
@@ -186,6 +193,8 @@ def import_files(sources: Sequence[str | Path], plan: ImportMap | None = None) -
         Files or folders.
     plan
         What is read of them; proposed, and used where it is sure, where left out.
+    corrections
+        What townships say of problems of an earlier import.
 
     Returns
     -------
@@ -198,12 +207,12 @@ def import_files(sources: Sequence[str | Path], plan: ImportMap | None = None) -
         If there is no such file or folder.
     """
     words = vocabulary().extended(plan.words) if plan else vocabulary()
-    sheets = read_sheets(sources, words)
+    sheets, used = _corrected(read_sheets(sources, words), corrections, words)
     guesses: list[SheetGuess] = []
     if plan is None:
         plan, guesses = guess_files(sheets, words)
     blocked = {(q.file, q.sheet) for g in guesses for q in g.questions if q.blocking}
-    findings = Findings()
+    findings = Findings(confirmed=frozenset(c.number for c in used if c.action == "confirm"))
     rows: list[SheetRows] = []
     accounts: list[tuple[Grid, SheetLayout, str, SheetRows | None]] = []
     for grid, layout in sheets.grids:
@@ -224,7 +233,21 @@ def import_files(sources: Sequence[str | Path], plan: ImportMap | None = None) -
     listed = [_account(*one, findings, unread.get((one[0].file, one[0].sheet), ())) for one in accounts]
     listed += [SourceAccount(s.file, s.sheet, 0, why=s.why.text("zh")) for s in sheets.skipped]
     questions = [q for g in guesses for q in g.questions]
-    return ImportResult(plan, assembled, listed, questions, guesses)
+    return ImportResult(plan, assembled, listed, questions, guesses, used)
+
+
+def _corrected(
+    sheets: Sheets, corrections: Sequence[Correction], words: Vocabulary
+) -> tuple[Sheets, list[Correction]]:
+    """Return the sheets with what the townships have corrected, and the corrections whose place was found."""
+    if not corrections:
+        return sheets, []
+    grids, used = apply_corrections([grid for grid, _ in sheets.grids], corrections)
+    laid_out = tuple(
+        (new, layout if new is old else find_layout(new, words))
+        for new, (old, layout) in zip(grids, sheets.grids, strict=True)
+    )
+    return replace(sheets, grids=laid_out), used
 
 
 def _account(
@@ -293,7 +316,27 @@ def write_import(result: ImportResult, into: str | Path, language: Language = "z
     write_text(yaml.safe_dump(about, sort_keys=False, allow_unicode=True), folder / "about.yaml")
     account = result.as_dict(language) | {"findings": _finding_counts(result.assembled.findings)}
     write_text(json.dumps(account, ensure_ascii=False, indent=1), folder / "reading.json")
+    households = result.assembled.tables.get("households")
+    problems = problem_table(result.assembled.findings.items, result.questions, households, language)
+    closed = _closed(folder, result.corrections, problems)
+    write_reading_workbook(folder / "reading.xlsx", account, problems, closed, language)
+    if result.corrections:
+        write_table(corrections_frame(result.corrections), folder / KEPT)
+    write_table(pd.concat([problems, closed]).drop_duplicates("number"), folder / _PROBLEMS)
     return {name: len(frame) for name, frame in result.assembled.tables.items()}
+
+
+_PROBLEMS = "problems.csv"
+
+
+def _closed(folder: Path, corrections: Sequence[Correction], problems: pd.DataFrame) -> pd.DataFrame:
+    """Return the problems of earlier imports that a correction has closed."""
+    path = folder / _PROBLEMS
+    before = pd.read_csv(path, dtype=str, keep_default_na=False) if path.is_file() else problems.iloc[:0]
+    given = {c.number: c for c in corrections}
+    gone = before[before["number"].isin(list(given)) & ~before["number"].isin(problems["number"])].copy()
+    gone["correction"] = [given[n].value or given[n].action for n in gone["number"]]
+    return gone.reindex(columns=list(COLUMNS)).fillna("")
 
 
 def _finding_counts(findings: Findings) -> list[dict[str, Any]]:

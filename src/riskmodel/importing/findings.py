@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -12,6 +13,12 @@ from riskmodel.i18n import Message
 # is used as
 # it stands and a person is asked, or it was read in a way worth telling.
 Handling = Literal["rejected", "null", "unknown", "asked", "told"]
+
+
+def problem_number(file: str, sheet: str, where: str, kind: str) -> str:
+    """Return the number under which a problem is known, however often the files are read."""
+    digest = hashlib.sha256("\x1f".join((file, sheet, where, kind)).encode()).hexdigest()
+    return digest[:8].upper()
 
 
 @dataclass(frozen=True)
@@ -54,13 +61,20 @@ class Finding:
 
 @dataclass
 class Findings:
-    """All findings of an import, in the order in which they were made."""
+    """All findings of an import, in the order in which they were made.
+
+    ``confirmed`` are the numbers of problems that a township has found to be right as they stand: they are
+    not asked again.
+    """
 
     items: list[Finding] = field(default_factory=list)
+    confirmed: frozenset[str] = frozenset()
 
     def add(self, handling: Handling, kind: str, place: tuple[str, str, str], **more: Any) -> None:
         """Add one; ``place`` is file, sheet and cell or row."""
         own = {k: more.pop(k) for k in ("text", "household_id") if k in more}
+        if handling in ("asked", "told") and problem_number(*place, kind) in self.confirmed:
+            return
         self.items.append(Finding(handling, kind, *place, **own, values=more))
 
     def of(self, *handlings: Handling) -> Iterator[Finding]:

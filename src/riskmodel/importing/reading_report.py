@@ -1,0 +1,216 @@
+"""The account of an import as a workbook for the office: what was read, and one list of problems a township.
+
+The lists go down to the townships and come back (`riskmodel.importing.corrections`): what is
+written in the column of corrections is taken in place of the cell, and the problem is closed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from riskmodel.data.schema import table_words
+from riskmodel.i18n import Language, text
+from riskmodel.importing.findings import Finding, problem_number
+from riskmodel.importing.guess import Question
+from riskmodel.io import atomic, new_workbook, write_cell
+
+# What a problem list holds, in its order; `correction` and `remark` are filled in by the township.
+COLUMNS = (
+    "number", "township", "village", "household_id", "file", "sheet", "where", "content", "problem",
+    "mend", "handling", "correction", "remark",
+)  # fmt: skip
+_WIDTHS = {"problem": 46, "mend": 34, "file": 26, "content": 16, "correction": 16, "remark": 16}
+_UNSAFE = re.compile(r"[\[\]:*?/\\']")
+_LONGEST_NAME = 31  # of a sheet
+
+
+def problem_table(
+    findings: Sequence[Finding],
+    questions: Sequence[Question],
+    households: pd.DataFrame | None,
+    language: Language,
+) -> pd.DataFrame:
+    """Return one row for each problem, with where it stands and what can be done.
+
+    Parameters
+    ----------
+    findings
+        Of cells and rows.
+    questions
+        Of whole sheets.
+    households
+        The contract's table, for township and village; None where there is none.
+    language
+        Of the sentences.
+
+    Returns
+    -------
+    DataFrame
+        Columns `COLUMNS`; one problem stands once, however many rows it made.
+    """
+    places = _places(households)
+    rows: dict[str, dict[str, Any]] = {}
+    for one in questions:
+        number = problem_number(one.file, one.sheet, one.where, one.kind)
+        row = {"file": one.file, "sheet": one.sheet, "where": one.where, "content": one.text}
+        handling = "not read" if one.blocking else "asked"
+        rows[number] = row | {
+            "problem": one.message().text(language),
+            "mend": text("importing.report.edit the map", language),
+            "handling": text(f"importing.report.handlings.{handling}", language),
+        }
+    for item in findings:
+        number = problem_number(item.file, item.sheet, item.where, item.kind)
+        township, village = places.get(item.household_id, ("", ""))
+        rows[number] = {
+            "township": township,
+            "village": village,
+            "household_id": item.household_id,
+            "file": item.file,
+            "sheet": item.sheet,
+            "where": item.where,
+            "content": item.text,
+            "problem": item.message().text(language),
+            "mend": item.advice().text(language),
+            "handling": text(f"importing.report.handlings.{item.handling}", language),
+        }
+    frame = pd.DataFrame([{"number": number, **row} for number, row in rows.items()], dtype=object)
+    return frame.reindex(columns=list(COLUMNS)).fillna("")
+
+
+def _places(households: pd.DataFrame | None) -> dict[str, tuple[str, str]]:
+    if households is None or not len(households):
+        return {}
+    last = households.drop_duplicates("household_id", keep="last")
+    return {
+        h: (str(t or ""), str(v or ""))
+        for h, t, v in zip(last["household_id"], last["township"], last["village"], strict=True)
+    }
+
+
+def write_reading_workbook(
+    path: Path,
+    account: Mapping[str, Any],
+    problems: pd.DataFrame,
+    closed: pd.DataFrame,
+    language: Language,
+) -> None:
+    """Write the account and the problem lists.
+
+    Parameters
+    ----------
+    path
+        The workbook; it is replaced whole.
+    account
+        What ``--json`` prints.
+    problems
+        `problem_table`.
+    closed
+        Problems that corrections have closed, with the same columns.
+    language
+        Of headers and names.
+    """
+
+    def word(key: str) -> str:
+        return text(f"importing.report.{key}", language)
+
+    with atomic(path) as temporary, new_workbook(temporary, title=word("title")) as book:
+        styles = {
+            "head": book.add_format({"bold": True, "bg_color": "#DCE6F1", "border": 1, "text_wrap": True}),
+            "cell": book.add_format({"text_wrap": True, "valign": "top"}),
+            "input": book.add_format({"text_wrap": True, "valign": "top", "bg_color": "#FFF9DB"}),
+        }
+        _summary_sheet(book, word, account, problems, closed, styles, language)
+        _sources_sheet(book, word, account["sources"], styles)
+        names = {word("summary"), word("sources")}
+        for township, rows in _by_township(problems, word("no township")):
+            _problem_sheet(book, _sheet_name(township, names), rows, word, styles)
+        if len(closed):
+            _problem_sheet(book, _sheet_name(word("closed"), names), closed, word, styles)
+
+
+def _by_township(problems: pd.DataFrame, other: str) -> list[tuple[str, pd.DataFrame]]:
+    named = problems["township"].where(problems["township"] != "", other)
+    groups = dict(list(problems.groupby(named, sort=True)))
+    return [(t, groups[t]) for t in sorted(groups, key=lambda t: (t == other, t))]
+
+
+def _sheet_name(name: str, taken: set[str]) -> str:
+    """Return a name that a workbook allows and that no other sheet has."""
+    plain = _UNSAFE.sub(" ", name).strip()[:_LONGEST_NAME] or "-"
+    out, n = plain, 1
+    while out in taken:
+        n += 1
+        out = f"{plain[: _LONGEST_NAME - 4]} {n}"
+    taken.add(out)
+    return out
+
+
+def _summary_sheet(
+    book: Any,
+    word: Any,
+    account: Mapping[str, Any],
+    problems: pd.DataFrame,
+    closed: pd.DataFrame,
+    styles: Mapping[str, Any],
+    language: Language,
+) -> None:
+    sheet = book.add_worksheet(word("summary"))
+    sheet.set_column(0, 0, 26)
+    sheet.set_column(1, 3, 16)
+    write_cell(sheet, 0, 0, word("title"), styles["head"])
+    row = 2
+    for column, key in enumerate(("table", "rows", "households")):
+        write_cell(sheet, row, column, word(f"columns.{key}"), styles["head"])
+    for name, counts in account["tables"].items():
+        row += 1
+        for column, value in enumerate((table_words(name)[language], counts["rows"], counts["households"])):
+            write_cell(sheet, row, column, value)
+    row += 2
+    for column, key in enumerate(("handling", "problems")):
+        write_cell(sheet, row, column, word(f"columns.{key}"), styles["head"])
+    for handling, n in problems["handling"].value_counts().items():
+        row += 1
+        write_cell(sheet, row, 0, handling)
+        write_cell(sheet, row, 1, int(n))
+    row += 1
+    write_cell(sheet, row, 0, word("closed"))
+    write_cell(sheet, row, 1, len(closed))
+    row += 2
+    for line in (word("how to"), word("how to confirm"), word("how to return")):
+        write_cell(sheet, row, 0, line)
+        row += 1
+
+
+def _sources_sheet(
+    book: Any, word: Any, sources: Sequence[Mapping[str, Any]], styles: Mapping[str, Any]
+) -> None:
+    sheet = book.add_worksheet(word("sources"))
+    keys = ("file", "sheet", "rows", "used", "rejected", "skipped", "why")
+    sheet.set_column(0, 1, 30)
+    sheet.set_column(2, 5, 9)
+    sheet.set_column(6, 6, 44)
+    sheet.freeze_panes(1, 0)
+    for column, key in enumerate(keys):
+        write_cell(sheet, 0, column, word(f"columns.{key}"), styles["head"])
+    for row, source in enumerate(sources, 1):
+        for column, key in enumerate(keys):
+            write_cell(sheet, row, column, source[key], styles["cell"])
+
+
+def _problem_sheet(book: Any, name: str, rows: pd.DataFrame, word: Any, styles: Mapping[str, Any]) -> None:
+    sheet = book.add_worksheet(name)
+    sheet.freeze_panes(1, 0)
+    sheet.autofilter(0, 0, len(rows), len(COLUMNS) - 1)
+    for column, key in enumerate(COLUMNS):
+        sheet.set_column(column, column, _WIDTHS.get(key, 13))
+        write_cell(sheet, 0, column, word(f"columns.{key}"), styles["head"])
+    for at, record in enumerate(rows.to_dict("records"), 1):
+        for column, key in enumerate(COLUMNS):
+            style = styles["input" if key in ("correction", "remark") else "cell"]
+            write_cell(sheet, at, column, record[key] or None, style)
