@@ -67,7 +67,16 @@ def gather_amounts(
     if not frames:
         return pd.DataFrame(), []
     rows = pd.concat(frames, ignore_index=True)
-    for name in ("household_id", "member_id", "person_number", "name", "row_id", "item_fault", "once"):
+    for name in (
+        "household_id",
+        "member_id",
+        "person_number",
+        "name",
+        "row_id",
+        "item_fault",
+        "item_text",
+        "once",
+    ):
         if name not in rows:
             rows[name] = None
     work = _Amounts(table, rows, people, findings)
@@ -229,7 +238,7 @@ class _Amounts:
         """Take months off record in which a row names no source or category that is known."""
         for row in self.take(self.rows["item"].isna()):
             self.off(row, "row_rejected", item=None)
-            self.say("rejected", "unknown item", row)
+            self.say("rejected", "unknown item", row, text=row["item_text"] or "")
 
     def once_each(self) -> None:
         """Keep one of rows that are equal in everything that they say."""
@@ -263,7 +272,8 @@ class _Amounts:
         """Take amounts off record that cannot be read."""
         for row in self.take(self.rows["fault"].notna()):
             fault = row["fault"]
-            self.off(row, "unreadable")
+            if not self._made_good(row):
+                self.off(row, "unreadable")
             kind = {
                 cells.MAYBE_NOTHING: "maybe nothing",
                 cells.NEGATIVE: "negative amount",
@@ -271,6 +281,15 @@ class _Amounts:
             }
             handling = "asked" if fault == cells.MAYBE_NOTHING else "unknown"
             self.say(handling, kind.get(fault, "unreadable amount"), row, text=row["text"])
+
+    def _made_good(self, row: dict[str, Any]) -> bool:
+        """Say whether a later sum from the year's begin holds what an unreadable one was to say."""
+        if row["cumulative"] is not True:
+            return False
+        rows = self.rows
+        same = (rows["household_id"] == row["household_id"]) & (rows["item"] == row["item"])
+        same &= (rows["month_from"] == row["month_from"]) & (rows["month_to"] > row["month_to"])
+        return bool((same & rows["fault"].isna() & rows["amount"].notna()).any())
 
     def contradictions(self) -> None:
         """Take totals off record of which two rows say different amounts; equal ones count once."""

@@ -362,6 +362,7 @@ class SheetReader:
             frame["when_fault"] = pd.Series(bad, dtype=object)
             if item_read and not amount.item:
                 frame["item_fault"] = pd.Series(item_read.faults, dtype=object)
+                frame["item_text"] = pd.Series(self._item_texts(table), dtype=object)
             frames.append(self._without_merged_away(frame, column))
         out = pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
         if len(out) and table.once:
@@ -429,6 +430,11 @@ class SheetReader:
             self.words.extended({f"{table.table}.{code}": given.words}) if given.words else self.words
         )
         return cells.read_words(raw, vocabulary.words(f"{table.table}.{code}"))
+
+    def _item_texts(self, table: TableMap) -> list[str]:
+        given = table.columns.get("item") or table.columns.get(CODE_COLUMN[table.table])
+        column = self._column(given.column) if given and given.column else None
+        return [text_of(v)[:40] for v in self._raw(column)] if column is not None else [""] * len(self.rows)
 
     def _when(self, table: TableMap, base: pd.DataFrame) -> dict[str, ColumnRead]:
         """Return what the columns of time say, by the name of what they say."""

@@ -556,8 +556,11 @@ def _by_months(sheet: _Sheet, months: Sequence[Header], known: dict[str, ColumnM
     known = {n: c for n, c in known.items() if n != "month"}
     _needs_year(sheet, known, amounts)
     _check_unit(sheet, months)
-    # A column of the whole year beside its months is their sum, not a further amount.
+    # A column of the whole year beside its months is their sum, not a further amount; beside sums that add up
+    # from January on it is the last of them.
     parts = [a for a in amounts if a.months]
+    if len(parts) >= 2 and all((a.months or "").startswith("1-") for a in parts):
+        parts = [a if a.months else replace_amount(a, months="1-12", cumulative=True) for a in amounts]
     marked = _marked_cumulative(parts if parts else amounts)
     return _of_items(sheet, known, marked)
 
@@ -594,6 +597,7 @@ def _of_items(sheet: _Sheet, known: dict[str, ColumnMap], amounts: tuple[AmountM
         if not chosen:
             sheet.ask("unknown items", column, " ".join(sorted({text_of(v) for v in sample})[:8]))
             return []
+        _ask_unknown_items(sheet, column, [n for n, t in names.items() if t in chosen])
         text = sheet.use(column)
         return [
             TableMap(table=table, columns=known | {"item": ColumnMap(column=text)}, amounts=amounts)
@@ -604,6 +608,22 @@ def _of_items(sheet: _Sheet, known: dict[str, ColumnMap], amounts: tuple[AmountM
         return [TableMap(table=table, columns=known | {"item": ColumnMap(value=code)}, amounts=amounts)]
     sheet.ask("no item")
     return []
+
+
+def _ask_unknown_items(sheet: _Sheet, column: Header, names: Sequence[str]) -> None:
+    """Name the words of a column of sources that none of the lists knows."""
+    every = [
+        text_of(line[column.column])
+        for row in sheet.layout.data_rows
+        if column.column < len(line := sheet.grid.rows[row - 1]) and text_of(line[column.column])
+    ]
+    unknown = [
+        word
+        for word in dict.fromkeys(every)
+        if all(cells.read_words([word], sheet.words.words(name)).faults[0] for name in names)
+    ]
+    if unknown:
+        sheet.ask("unknown items", column, " ".join(unknown[:8]), blocking=False)
 
 
 def _chosen_tables(shares: dict[str, float], said: str) -> list[str]:
