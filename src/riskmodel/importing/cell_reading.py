@@ -38,7 +38,7 @@ _AMOUNT = re.compile(
 )
 _UNITS = {"亿": 10**8, "万": 10**4, "千": 10**3, "百": 100}
 _YEAR_MONTH_TEXT = re.compile(r"^(\d{4})[.\-/年](\d{1,2})月?(?:份)?$")
-_COMPACT = re.compile(r"^(\d{4})(\d{1,2})$")
+_COMPACT = re.compile(r"^((?:19|20)\d{2})(\d{1,2})$")
 _SEPARATORS = re.compile(r"[,;、/|+和及]")
 _SCIENTIFIC = re.compile(r"^\d(?:\.\d+)?e\+?\d+$", re.IGNORECASE)
 _DIGITS = {c: str(i) for i, c in enumerate("〇一二三四五六七八九")} | {"零": "0", "○": "0", "元": "1"}
@@ -417,7 +417,8 @@ def _month_of_word(text: str, zone: str, *, five: bool) -> tuple[int | None, str
     """Read a month written as text or as a whole number."""
     if found := _YEAR_MONTH_TEXT.match(text):
         return _valid(int(found[1]), int(found[2]))
-    if found := _COMPACT.match(text):
+    # 44319 is a day's serial number, 20211 a month.
+    if (found := _COMPACT.match(text)) and 1950 <= int(found[1]) <= 2100:
         if len(found[2]) == 1:
             return _valid(int(found[1]), int(found[2])) if five else (None, AMBIGUOUS)
         return _valid(int(found[1]), int(found[2]))
@@ -564,7 +565,7 @@ def read_words(
     def read(value: object) -> tuple[Any, str | None]:
         if isinstance(value, bool):
             value = "是" if value else "否"
-        word = normalise_word(cell_word(value))
+        word = re.sub(r"^(\d+)\.0+$", r"\1", normalise_word(cell_word(value)))
         if not word:
             return None, BLANK
         code = one(word)
