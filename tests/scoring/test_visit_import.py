@@ -323,7 +323,7 @@ def test_visits_are_not_added_to_a_workbook_of_an_old_format(scores, tmp_path, f
     table = "<table><tr><td>household_id<td>date<td>outcome</table>"
     (folder / "visits.xls").write_text(table, encoding="utf-8")
     with pytest.raises(
-        InputRefused, match=r"visits\.xls: visits cannot be added .* save it as \.xlsx or \.csv"
+        InputRefused, match=r"visits\.xls: visits cannot be added to such a file; save it as \.xlsx or \.csv"
     ):
         scoring.import_visits(filled, folder, TODAY)
     assert (folder / "visits.xls").read_text(encoding="utf-8") == table

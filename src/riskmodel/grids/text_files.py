@@ -259,12 +259,13 @@ def read_text(data: bytes, file: str) -> Grid | None:
     InputRefused
         If it is no text in a known encoding.
     """
-    data, encoding, _ = narrow_text(data, file)
+    data, encoding, clean = narrow_text(data, file)
     data = data.rstrip(b"\x00\x1a")  # padding and the end mark of old systems
     if not data.strip(_EMPTY):
         return None
     delimiter, width = find_delimiter(data, encoding)
     quoted_formulas = b'="' in data
+    broken = not clean or b"\x00" in data or LOST.encode(encoding) in data
     rows: list[list[Cell]] = []
     faults: dict[int, str] = {}
     once = dict[str, str]().setdefault  # equal texts share their memory
@@ -274,7 +275,7 @@ def read_text(data: bytes, file: str) -> Grid | None:
         cells: list[Cell] = [once(text, text) if text and not text.isspace() else None for text in fields]
         if quoted_formulas:
             cells = [_without_formula(cell) for cell in cells]
-        reason = fault or _row_fault(cells, width)
+        reason = fault or ("wrong encoding" if broken and _broken(cells) else _width_fault(cells, width))
         if reason:
             faults[row] = reason
         rows.append(cells)
@@ -288,9 +289,11 @@ def _without_formula(cell: Cell) -> Cell:
     return (match[1] or None) if match else cell
 
 
-def _row_fault(cells: list[Cell], width: int) -> str | None:
-    if any(isinstance(cell, str) and (LOST in cell or "\x00" in cell) for cell in cells):
-        return "wrong encoding"
+def _broken(cells: list[Cell]) -> bool:
+    return any(isinstance(cell, str) and (LOST in cell or "\x00" in cell) for cell in cells)
+
+
+def _width_fault(cells: list[Cell], width: int) -> str | None:
     if len(cells) == width:
         return None
     filled = sum(cell is not None for cell in cells)

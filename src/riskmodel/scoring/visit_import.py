@@ -251,8 +251,7 @@ def import_visits(
     if problems and not (new or already or conflicts):
         shown = "; ".join(str(p) for p in problems[:5])
         more = f"; and {len(problems) - 5} more" if len(problems) > 5 else ""
-        name = Path(path).name
-        raise InputRefused(f"{name}: none of {len(problems)} entries can be used: {shown}{more}")
+        raise InputRefused(f"{Path(path).name}: none of {len(problems)} entries can be used: {shown}{more}")
     if not dry:
         append_visits(recorded.table, sorted(new, key=lambda v: (v.date, v.household_id)), recorded_on)
     return VisitImport(
@@ -346,29 +345,18 @@ def _visit_table(
     source, like = sources.get(TABLE), raw or households
     chinese = like is not None and not like.headers[like.at["household_id"]].isascii()
     if source is not None:
-        _refuse_unwritable(source)
-        inside = source.sheet or None
         headers = tuple(raw.headers.values()) if raw else ()
         at = {c: int(cell[1:]) for c, cell in raw.at.items()} if raw else {}
-        return VisitTable(source.path, source.kind, inside, headers, at, chinese, _file_stamp(source.path))
+        seen = _file_stamp(source.path)
+        return VisitTable(source.path, source.kind, source.sheet or None, headers, at, chinese, seen)
     # A table that is not there yet goes where the households are, in the same format.
     model = sources["households"]
     name = contract().tables[TABLE].zh if chinese else TABLE
-    path, kind = model.path, model.kind
-    if path.parent == folder and kind != "duckdb":
-        kind = "csv" if kind == GRID else kind
-        path = folder / f"{name}.{kind}"
-    else:
-        _refuse_unwritable(model)
+    beside = model.path.parent == folder and model.kind != "duckdb"
+    kind = "csv" if beside and model.kind == GRID else model.kind
+    path = model.path.with_name(f"{name}.{kind}") if beside else model.path
     inside = {"xlsx": name, "duckdb": TABLE}.get(kind)
     return VisitTable(path, kind, inside, (), {}, chinese, _file_stamp(path))
-
-
-def _refuse_unwritable(source: Source) -> None:
-    if source.kind == GRID:
-        raise InputRefused(
-            f"{source.path.name}: visits cannot be added to a file of this format; save it as .xlsx or .csv"
-        )
 
 
 def _file_stamp(path: Path) -> tuple[int, int] | None:
@@ -391,6 +379,10 @@ def append_visits(table: VisitTable, visits: Sequence[Visit], recorded_on: dt.da
         "xlsx": _append_xlsx,
         "duckdb": _append_duckdb,
     }
+    if table.kind not in writers:
+        raise InputRefused(
+            f"{table.path.name}: visits cannot be added to such a file; save it as .xlsx or .csv"
+        )
     if visits:
         with atomic(table.path) as temporary:
             writers[table.kind](table, visits, table.rows(visits, recorded_on), temporary)
