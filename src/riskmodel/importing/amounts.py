@@ -91,6 +91,7 @@ def gather_amounts(
     work.contradictions()
     work.corrections()
     work.differences()
+    work.add_members()
     return work.rows.reset_index(drop=True), work.unrecorded
 
 
@@ -359,6 +360,27 @@ class _Amounts:
         for at in key.index[key.duplicated(keep=False)]:
             row = self.rows.loc[at]
             self.rows.at[at, "row_id"] = f"r{row['sheet_no']}-{row['row']}-{row['col']}"
+
+    def add_members(self) -> None:
+        """Add up the totals of a household's members: the contract keeps one a household and span."""
+        rows = self.rows
+        if not len(rows):
+            return
+        spans = rows["month_to"].astype(int) > rows["month_from"].astype(int)
+        own = rows[spans & rows["member_id"].notna() & rows["row_id"].isna()]
+        key = _keys(own, ["household_id", "item", "month_from", "month_to"])
+        parts = []
+        for _, group in own[key.duplicated(keep=False)].groupby(key, sort=False):
+            if group["member_id"].nunique() < len(group):
+                continue
+            days = [d for d in group["recorded_on"] if not _empty(d)]
+            first = group.iloc[0].copy()
+            first["amount"] = sum(group["amount"], Decimal(0))
+            first["member_id"], first["recorded_on"] = None, max(days) if days else None
+            parts.append(first)
+            self.rows = self.rows.drop(group.index)
+        if parts:
+            self.rows = pd.concat([self.rows, pd.DataFrame(parts).astype(object)], ignore_index=True)
 
     def differences(self) -> None:
         """Turn amounts that add up from the year's begin into those of their own months."""
