@@ -186,7 +186,7 @@ def _unread_notices(unread: list[tuple[str, str]]) -> list[Message]:
     tables = {t: spec.zh for t, spec in contract().tables.items() if not spec.derived}
     near = {shown: _near_table(name, [*tables, *tables.values()]) for shown, name in unread if name}
     notices = [
-        Message("data.notices.nearly a table", {"file": shown, "name": close})
+        Message("data.notices.nearly a table", {"file": shown, "what": close})
         for shown, close in near.items()
         if close
     ]
