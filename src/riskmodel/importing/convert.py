@@ -101,6 +101,8 @@ class SheetReader:
         self.out.recorded_on = spec.recorded_on or layout.facts.recorded_on
         self.out.snapshot_on = spec.snapshot_on or plan.snapshot_on or layout.facts.snapshot_on
         self._filled = self._fill_down()
+        # A quote that never closes or a comma too many shifts cells: what stands in such a row is not known.
+        self._broken = sorted(set(grid.faults) & set(self.rows))
 
     # ---------------------------------------------------------------- cells
 
@@ -110,6 +112,8 @@ class SheetReader:
         self.out.hidden = len(hidden)
         for row in hidden[:50]:
             self.findings.add("told", "hidden row", self._place(f"row {row}"))
+        for row in self._broken:
+            self.findings.add("rejected", "broken row", self._place(f"row {row}"))
         for table in self.spec.tables:
             frame = self._amounts(table) if table.table in SPAN_TABLES else self._records(table)
             if len(frame):
@@ -291,12 +295,11 @@ class SheetReader:
             )
             for at in range(len(frame))
         ]
-        if (
-            "recorded_on" not in frame
-            and self.out.recorded_on
-            and table.table not in ("households", "members")
-        ):
-            frame["sheet_recorded_on"] = self.out.recorded_on
+        broken = frame["row"].isin(self._broken)
+        if table.table != "members":
+            return frame[~broken].reset_index(drop=True)
+        # Nobody is lost: the household of a broken row has an unknown number of persons.
+        frame.loc[broken, "faults"] = "row:broken"
         return frame
 
     def _tell_nulls(
@@ -342,8 +345,8 @@ class SheetReader:
             may = [i == "business_net" for i in item]
             read = cells.read_amounts(raw, unit, self.words.kinds, may_be_negative=True)
             faults = [
-                cells.NEGATIVE if v is not None and v < 0 and not m else f
-                for v, f, m in zip(read.values, read.faults, may, strict=True)
+                self._amount_fault(row, v, f, may_be_negative=m)
+                for row, v, f, m in zip(self.rows, read.values, read.faults, may, strict=True)
             ]
             frame = base.copy()
             frame["item"], frame["col"] = pd.Series(item, dtype=object), column
@@ -368,6 +371,14 @@ class SheetReader:
         if len(out) and table.once:
             out["once"] = True
         return out
+
+    def _amount_fault(
+        self, row: int, value: Decimal | None, fault: str | None, *, may_be_negative: bool
+    ) -> str | None:
+        """Return why there is no amount: its row is broken, its cell says none, or it is below zero."""
+        if row in self.grid.faults:
+            return cells.UNREADABLE
+        return cells.NEGATIVE if value is not None and value < 0 and not may_be_negative else fault
 
     def _written(self, frame: pd.DataFrame) -> pd.Series:
         """Return when each amount was written down: its own day; of a total, else, the day of the sheet.

@@ -265,6 +265,8 @@ def _members(rows: pd.DataFrame, people: People, findings: Findings) -> None:
 
 def _member_fault(row: Mapping[str, Any], known: set[str]) -> str | None:
     faults = str(row["faults"])
+    if faults == "row:broken":
+        return "broken row"
     if row["household_id"] is None or pd.isna(row["household_id"]):
         return "rounded number" if "household_id:rounded id" in faults else "no household number"
     if known and row["household_id"] not in known:
