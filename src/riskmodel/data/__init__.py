@@ -13,7 +13,15 @@ from riskmodel.data.compiled import (
 from riskmodel.data.county import County, from_frames, write_county
 from riskmodel.data.file_formats import find_encoding, open_workbook
 from riskmodel.data.importers.registry import IMPORTERS, import_panel
-from riskmodel.data.links import IDENTITY, Identity, Link, county_links, first_month_from, resolve_links
+from riskmodel.data.links import (
+    IDENTITY,
+    Identity,
+    Link,
+    Links,
+    county_links,
+    first_month_from,
+    resolve_links,
+)
 from riskmodel.data.off_record import WITHDRAWN
 from riskmodel.data.parse import unfused_selects
 from riskmodel.data.personal import KEY_VARIABLE, pseudonym, secret_key
@@ -52,6 +60,7 @@ __all__ = [
     "FurtherCheck",
     "Identity",
     "Link",
+    "Links",
     "RawTable",
     "Shape",
     "Source",

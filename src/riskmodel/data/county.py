@@ -116,6 +116,11 @@ class County:
             self._kept[key] = result
         return self._kept[key]
 
+    @property
+    def kept(self) -> Mapping[Hashable, Any]:
+        """What `once` has kept so far, by its key."""
+        return self._kept
+
     def frame(self, name: str) -> pd.DataFrame:
         """Return a canonical table as a pandas frame, for a look in a notebook."""
         return self.table(name).to_pandas()

@@ -40,6 +40,7 @@ from riskmodel.households.point_in_time import Moment, last_complete_month
 from riskmodel.households.statements import (
     Doubts,
     OffRecord,
+    Said,
     States,
     read_doubts,
     read_off_record,
@@ -227,8 +228,7 @@ def known_records(
     number = {str(name): i for i, name in enumerate(records.ids.to_pylist())} if links.rows else {}
     ordered = sorted(moments, key=lambda m: (m.known_by, m.as_of))
     last = max(last_complete_month(m.as_of) for m in ordered)
-    # A month without any row may be on record all the same.
-    first = max(said.first, last_complete_month(min(m.as_of for m in ordered)) + 1 - LONGEST_WINDOW)
+    first = _first_month(said, ordered)
     panels = records.panels([day_number(m.known_by) for m in ordered], last, first, count_rows)
     for moment, panel in zip(ordered, panels, strict=True):
         day = day_number(moment.known_by)
@@ -248,6 +248,17 @@ def known_records(
             parents = raw.records(owners.leaf, owners.own_from)
             known = _on_record_of_parents(known, parents, owners)
         yield known
+
+
+def first_month(county: County, moments: Sequence[Moment]) -> int:
+    """Return the first month that is looked at for some moments together, as an ordinal."""
+    records = read_records(county)
+    return _first_month(read_statements(county, records, read_states(county, records)), moments)
+
+
+def _first_month(said: Said, moments: Sequence[Moment]) -> int:
+    # A month without any row may be on record all the same.
+    return max(said.first, last_complete_month(min(m.as_of for m in moments)) + 1 - LONGEST_WINDOW)
 
 
 @dataclass(frozen=True)

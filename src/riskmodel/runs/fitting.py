@@ -155,9 +155,11 @@ def run_experiment(
     fitted = {}
     if final:
         say("fitting the models that will score")
-        train = design_matrix.labelled_rows(exp, county, matrix, days, exp.split.train_until)
+        until = exp.split.train_until
+        over = tuple(d for d in days if until is None or d <= until)
+        train = design_matrix.labelled_rows(exp, county, matrix, over, until)
         train = train[train["y"].notna()].drop(columns="label_reason").reset_index(drop=True)
-        train, sampling_notes = outcomes.resample_visited(exp, county, train, exp.split.train_until)
+        train, sampling_notes = outcomes.resample_visited(exp, county, train, until)
         fitted = {name: fit_declared_model(exp, name, train, matrix) for name in exp.models}
     return ExperimentResult(
         experiment=exp,

@@ -140,7 +140,9 @@ def _combine(out: pd.DataFrame, events: Sequence[Event]) -> pd.DataFrame:
     columns = [f"label_{e}" for e in events]
     values = out[columns].astype(float)
     label = values.max(axis=1).where(values.notna().all(axis=1) | (values.max(axis=1) == 1))
-    reasons = out[[f"reason_{e}" for e in events]].bfill(axis=1).iloc[:, 0]
+    reasons = out[f"reason_{events[0]}"]
+    for event in events[1:]:
+        reasons = reasons.where(reasons.notna(), out[f"reason_{event}"])
     out["label"], out["label_reason"] = label, reasons.where(label.isna()).astype(object)
     out["split"] = out["split"].eq(True)
     out["label_without_splits"] = label.mask(out["split"])
