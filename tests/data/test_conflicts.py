@@ -116,7 +116,7 @@ def test_a_move_recorded_before_the_departure(tmp_path):
     ]
     county = read_county(write_county(exports.frames(rows), tmp_path))
     assert len(county.rejected) == 0
-    assert any("members: 1 rows contradict" in note for note in county.notes)
+    assert any("members: 1 row in contradiction" in note for note in county.notes)
     home = {}
     for on in ("2020-04-30", "2020-05-31", "2020-07-19", "2020-07-20"):
         present = known_county(county, on).rows(PRESENT_MEMBERS).to_pandas()

@@ -169,7 +169,7 @@ def test_what_is_only_odd_is_used_and_told(tmp_path, form):
         some[-1] |= LATE
     county = _read(rows, tmp_path / "late", form)
     assert len(county.rejected) == 0
-    told = {note.partition(":")[0] for note in county.notes if "1 rows were recorded over 366 days" in note}
+    told = {note.partition(":")[0] for note in county.notes if "1 row recorded over 366 days" in note}
     assert told == rows.keys()
 
 

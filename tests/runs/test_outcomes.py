@@ -10,6 +10,7 @@ import pytest
 
 from riskmodel import features
 from riskmodel.data import County, from_frames
+from riskmodel.i18n import section
 from riskmodel.runs import Experiment, load_experiment
 from riskmodel.runs.outcomes import (
     HOUSEHOLD_GROUPS,
@@ -41,10 +42,9 @@ def test_a_single_parent_is_one_adult_without_a_spouse_with_a_child() -> None:
 
 def test_every_kind_is_told_by_features_that_the_household_set_has() -> None:
     names = set(features.load_feature_set("household-v1").names)
-    for group in HOUSEHOLD_GROUPS.values():
-        assert {feature for each, _ in group.where for feature in each} <= names
-        assert group.zh
-        assert group.en
+    for conditions in HOUSEHOLD_GROUPS.values():
+        assert {feature for each, _ in conditions for feature in each} <= names
+    assert set(section("runs.household_groups")) == set(HOUSEHOLD_GROUPS)
 
 
 N = 6000

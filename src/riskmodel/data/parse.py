@@ -25,7 +25,16 @@ import pyarrow as pa
 
 from riskmodel.data import compiled
 from riskmodel.data.file_formats import ROW
-from riskmodel.data.schema import SPAN_TABLES, About, Column, canonical_schema, contract, ibis_type, known_on
+from riskmodel.data.schema import (
+    RECORDED_ON,
+    SPAN_TABLES,
+    About,
+    Column,
+    canonical_schema,
+    contract,
+    ibis_type,
+    known_on,
+)
 from riskmodel.data.sources import RawTable
 from riskmodel.data.values import value_parser
 
@@ -109,7 +118,7 @@ def _plain(text: ir.StringValue) -> ir.StringValue:
 
 EXTRA = "extra_"
 RECORDED = "recorded_on"
-_RECORDED_COLUMN = Column(zh="录入日期", type="date")
+_RECORDED_COLUMN = Column(zh=RECORDED_ON[RECORDED], type="date")
 _LOOKUP = "lookup_"
 _LOOKED_UP = ("date", "month", "bool", "year", "grade", "code", "codes")
 

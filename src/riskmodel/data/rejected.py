@@ -16,7 +16,7 @@ import pyarrow as pa
 from riskmodel.data.file_formats import ROW
 from riskmodel.data.schema import codes, contract
 from riskmodel.data.sources import RawTable
-from riskmodel.i18n import both
+from riskmodel.i18n import both, text
 from riskmodel.io import write_csv
 
 REJECTED_FILE, CELLS_FILE = "rejected.csv", "cells.csv"
@@ -89,7 +89,7 @@ def _allowed(table: str, column: str, reason: str) -> str:
     if reason != "unknown code":
         return ""
     if kind == "bool":
-        return "是 True 1, 否 False 0"
+        return text("data.allowed.bool", "en")
     if kind == "grade":
         return "0–4"
     words = [f"{code} {zh}" for code, zh in codes(table, column).items()]

@@ -23,6 +23,7 @@ from riskmodel.errors import InputRefused
 
 UNIT = 10_000  # panel integers a yuan
 _EPOCH = dt.date(1970, 1, 1)
+_BEYOND = 2**29  # months; none of a real year, as those that stand for no limit
 _LARGEST = 2**53  # all amounts of a table together: sums are exact as floats too
 
 
@@ -35,6 +36,18 @@ def day_number(day: dt.date) -> int:
     31
     """
     return (day - _EPOCH).days
+
+
+def first_days(months: np.ndarray) -> np.ndarray:
+    """Return the first day of months as days since 1970-01-01; of months beyond all years anything.
+
+    Examples
+    --------
+    >>> first_days(np.array([1970 * 12 + 1]))
+    array([31])
+    """
+    near = np.where(np.abs(months) < _BEYOND, months, 0)
+    return np.asarray((near - 1970 * 12).astype("datetime64[M]").astype("datetime64[D]").astype(np.int64))
 
 
 @dataclass(frozen=True)

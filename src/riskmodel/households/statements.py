@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from riskmodel.data import About, County, Shape, fetch_arrow, month_ordinal
 from riskmodel.households.coverage import OPEN, TABLES, Places, Spans, Statements
-from riskmodel.households.panel import Records, day_number
+from riskmodel.households.panel import Records, day_number, first_days
 from riskmodel.households.point_in_time import last_complete_month
 
 ROW_REJECTED = "row_rejected"
@@ -180,8 +180,8 @@ def _read_off_record(county: County, records: Records) -> OffRecord:
     off = OffRecord(
         rows["household"].to_numpy(np.int32), rows["of"].to_numpy(object),
         rows["item"].fillna("").to_numpy(object), rows["why"].fillna("").to_numpy(object), first, last,
-        _days_of(rows["day_from"], first, _first_days(first), -_FAR),
-        _days_of(rows["day_to"], last, _first_days(last + 1) - 1, _FAR), known, until,
+        _days_of(rows["day_from"], first, first_days(first), -_FAR),
+        _days_of(rows["day_to"], last, first_days(last + 1) - 1, _FAR), known, until,
     )  # fmt: skip
     return _until_later_rows(county, off, rows)
 
@@ -289,12 +289,6 @@ def _days_of(days: pd.Series, months: np.ndarray, of_months: np.ndarray, missing
     return np.where(
         days.notna() | (np.abs(months) >= _FAR), _numbers(days, missing), of_months.astype(np.int64)
     )  # fmt: skip
-
-
-def _first_days(months: np.ndarray) -> np.ndarray:
-    """Return the first day of months; of months beyond all others anything."""
-    near = np.where(np.abs(months) < _FAR // 2, months, 0)
-    return (near - 1970 * 12).astype("datetime64[M]").astype("datetime64[D]").astype(np.int64)
 
 
 def _replaced_on(county: County, rows: pd.DataFrame, known: np.ndarray) -> np.ndarray:

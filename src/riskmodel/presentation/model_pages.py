@@ -13,7 +13,7 @@ import pandas as pd
 
 from riskmodel import models
 from riskmodel.evaluation import METRICS, Budget
-from riskmodel.i18n import pair, section
+from riskmodel.i18n import both, pair, section
 from riskmodel.io import write_json, write_table, write_text
 from riskmodel.presentation.page import (
     Alarms,
@@ -176,12 +176,12 @@ def _span(metrics: Mapping[str, Any], name: str) -> str:
 
 def _calibration(fit: Mapping[str, Any] | None) -> str:
     if fit is None:
-        return "概率由本模型自己的频率给出。The model's probabilities are its own rates."
-    rows, events = fit["held_out_rows"], fit["held_out_events"]
-    return (
-        f"logit p = {fit['intercept']:.3f} + {fit['slope']:.3f} × margin；在未参加训练的村上拟合："
-        f"{rows} 户次，{events} 例。Fitted on villages held out of training: {rows} rows, {events} events."
-    )
+        said = both("models.calibration.own")
+    else:
+        rows, events = fit["held_out_rows"], fit["held_out_events"]
+        slope, intercept = fit["slope"], fit["intercept"]
+        said = both("models.calibration.affine", slope=slope, intercept=intercept, rows=rows, events=events)
+    return f"{said['zh']} {said['en']}"
 
 
 WORDS = PageWords("monitor_page", "monitor_page.columns")

@@ -20,7 +20,7 @@ from riskmodel.data import County, month_end
 from riskmodel.errors import InputRefused
 from riskmodel.evaluation import SCORE_PREFIX
 from riskmodel.households import fingerprint, last_complete_month
-from riskmodel.i18n import Message, pair
+from riskmodel.i18n import Message, counted, pair
 from riskmodel.runs import design_matrix, experiment, outcomes
 from riskmodel.runs.data_fit import count_nulls, fit_to_data
 from riskmodel.runs.design_matrix import DesignMatrix, model_inputs, village_names
@@ -138,7 +138,8 @@ def run_experiment(
     matrix = design_matrix.build_design_matrix(exp, county, days)
     results = []
     for fold in folds:
-        say(f"fold {fold.name}: {len(fold.train)} training dates, {len(fold.test)} test dates")
+        dates = f"{counted(len(fold.train), 'training date')}, {counted(len(fold.test), 'test date')}"
+        say(f"fold {fold.name}: {dates}")
         one = _test_fold(exp, county, matrix, fold)
         results.append(one)
         if on_fold:
@@ -329,7 +330,7 @@ def _check_events(train: pd.DataFrame, fold: Fold) -> None:
         fewest = min(events, others)
         times = f" (about {MIN_EVENTS / fewest:.1f} times as many rows)" if fewest else ""
         raise InputRefused(
-            f"fold {fold.name}: {len(train)} labelled training rows with {events} events; at least "
+            f"fold {fold.name}: {counted(events, 'event')} in {len(train)} labelled training rows; at least "
             f"{MIN_EVENTS} events and {MIN_EVENTS} others are needed{times}: a longer history, more "
             f"households, or another cohort or event; {experiment.ENOUGH}"
         )

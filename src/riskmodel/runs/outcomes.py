@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-from dataclasses import dataclass
 from typing import Any
 
 import ibis
@@ -39,32 +38,22 @@ NONE = (0.0, 0.0)
 ONE = (1.0, 1.0)
 
 
-@dataclass(frozen=True)
-class HouseholdGroup:
-    """A kind of household whose errors are looked at apart: all conditions hold.
-
-    A condition is features, which are added up, and the least and most of their sum.
-    """
-
-    zh: str
-    en: str
-    where: tuple[tuple[tuple[str, ...], tuple[float, float]], ...]
-
-
-HOUSEHOLD_GROUPS: dict[str, HouseholdGroup] = {
-    "lifted": HouseholdGroup("脱贫户", "lifted out of poverty", ((("is_lifted",), SOME),)),
-    "elderly_alone": HouseholdGroup("独居老人", "old and alone", ((("elderly_alone",), SOME),)),
-    "disability": HouseholdGroup("有残疾人", "somebody disabled", ((("disabled",), SOME),)),
-    "no_labour": HouseholdGroup("无劳动力", "nobody able to work", ((("no_labour",), SOME),)),
-    "no_adult_at_home": HouseholdGroup(
-        "劳动年龄成员均不在家", "nobody of working age at home", ((("no_adult_at_home",), SOME),)
+# Features that are added up, and the least and most of their sum.
+Condition = tuple[tuple[str, ...], tuple[float, float]]
+# Kinds of households whose errors are looked at apart: all conditions hold. Their words stand in the
+# catalogue (`runs.household_groups`).
+HOUSEHOLD_GROUPS: dict[str, tuple[Condition, ...]] = {
+    "lifted": ((("is_lifted",), SOME),),
+    "elderly_alone": ((("elderly_alone",), SOME),),
+    "disability": ((("disabled",), SOME),),
+    "no_labour": ((("no_labour",), SOME),),
+    "no_adult_at_home": ((("no_adult_at_home",), SOME),),
+    "single_parent": (
+        (("spouse",), NONE),
+        (("working_age",), ONE),
+        (("children_0_5", "children_6_15"), SOME),
     ),
-    "single_parent": HouseholdGroup(
-        "单亲家庭",
-        "one adult of working age, without a spouse, with children under 16",
-        ((("spouse",), NONE), (("working_age",), ONE), (("children_0_5", "children_6_15"), SOME)),
-    ),
-    "relocated": HouseholdGroup("易地搬迁", "relocated", ((("relocated",), SOME),)),
+    "relocated": ((("relocated",), SOME),),
 }
 
 
@@ -74,12 +63,12 @@ def household_groups(rows: pd.DataFrame, X: pd.DataFrame) -> pd.DataFrame:
     A column a group that the features know: "yes", "no" or missing; index of ``rows``.
     """
     out = pd.DataFrame(index=rows.index)
-    for name, group in HOUSEHOLD_GROUPS.items():
-        columns = [feature for features, _ in group.where for feature in features]
+    for name, conditions in HOUSEHOLD_GROUPS.items():
+        columns = [feature for features, _ in conditions for feature in features]
         if not set(columns) <= set(X.columns):
             continue
         inside, known = np.ones(len(rows), dtype=bool), np.ones(len(rows), dtype=bool)
-        for features, (least, most) in group.where:
+        for features, (least, most) in conditions:
             value = X[list(features)].iloc[rows["row"]].to_numpy(dtype=float, na_value=np.nan).sum(axis=1)
             inside &= (value >= least) & (value <= most)
             known &= ~np.isnan(value)
