@@ -176,12 +176,9 @@ def _span(metrics: Mapping[str, Any], name: str) -> str:
 
 def _calibration(fit: Mapping[str, Any] | None) -> str:
     if fit is None:
-        said = both("models.calibration.own")
-    else:
-        rows, events = fit["held_out_rows"], fit["held_out_events"]
-        slope, intercept = fit["slope"], fit["intercept"]
-        said = both("models.calibration.affine", slope=slope, intercept=intercept, rows=rows, events=events)
-    return f"{said['zh']} {said['en']}"
+        return "".join(both("models.calibration.own").values())
+    said = both("models.calibration.affine", rows=fit["held_out_rows"], events=fit["held_out_events"])
+    return f"logit p = {fit['intercept']:.3f} + {fit['slope']:.3f} × margin；{said['zh']}{said['en']}"
 
 
 WORDS = PageWords("monitor_page", "monitor_page.columns")
