@@ -376,7 +376,8 @@ def _years_by_totals(known: KnownRecords) -> YearsByTotals:
 
     A source with a total anywhere is covered only by totals; one that has months alone where these are on
     record; one never seen is 0 once the allowed time for entering it has passed. The same for production,
-    where it is subtracted. Net business income stands instead of business income: one of the two is enough.
+    where it is subtracted. Net business income stands instead of business income: one of the two is enough,
+    in each year for itself.
     """
     sub, months = known.with_totals, known.panel.months
     ends = known.panel.first + np.arange(months)
@@ -387,22 +388,26 @@ def _years_by_totals(known: KnownRecords) -> YearsByTotals:
     some, differs = np.zeros_like(covered), np.zeros_like(covered)
     amounts = np.zeros((len(places), len(sub), months), np.int64)
     wholly = _years_on_record(known, "income", sub)
+    net_tiling, net_total, net_month = known.tiled("income", net)
+    gross_tiling, gross_total, _ = known.tiled("income", business)
+    # One source in two forms: a year given net waits for no gross amount because other years have one.
+    by_gross = gross_total[:, None] & gross_tiling.covered
+    by_net = net_total[:, None] & net_tiling.covered
+    instead = {net: by_gross, business: by_net}
     for place in places:
         tiling, has, seen = known.tiled("income", place)
         unseen = np.broadcast_to(waited, covered.shape)
         if place == net:
             unseen = np.ones_like(covered)
         elif place == business:
-            _, net_total, net_month = known.tiled("income", net)
             unseen = unseen | (net_total | net_month)[:, None]
         otherwise = np.where(seen[:, None], wholly, unseen)
         by_months = _year_sums(known.panel.amounts["income"][place][sub])
-        covered &= np.where(has[:, None], tiling.covered, otherwise)
+        covered &= np.where(has[:, None], tiling.covered | instead.get(place, False), otherwise)
         some |= has[:, None] & tiling.covered
         amounts[place] = np.where(has[:, None], tiling.amount, by_months)
         differs |= tiling.differs
-    tiling, has, _ = known.tiled("income", net)
-    is_net = has[:, None] & tiling.covered
+    is_net = by_net & ~by_gross
     if known.county.has("spending"):
         tiling, has, seen = known.tiled("spending", code_place("spending", "production"))
         otherwise = np.where(seen[:, None], _years_on_record(known, "spending", sub), waited)
