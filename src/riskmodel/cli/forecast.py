@@ -219,6 +219,9 @@ def stress(
         write_table(_dated(result.table, result), out / f"{each.id}.csv")
         write_table(_dated(result.losses, result), out / f"{each.id}-losses.parquet")
         answers[each.id] = _answer(result)
+        for note in result.notes:
+            say(f"note: {note.text('en')}")
+        answers[each.id]["left_out_households"] = result.left_out
         answers[each.id]["run_id"] = _log_stress(result, store, settings)
     declared = {each.id: each.model_dump(mode="json") for each in wanted}
     write_json(

@@ -23,6 +23,7 @@ from riskmodel.households.point_in_time import (
     window_end,
 )
 from riskmodel.households.reasons import holes_in_window
+from riskmodel.households.recent import calendar_sums, recent_sums, township_records
 
 __all__ = [
     "HOUSEHOLD_STATES",
@@ -45,6 +46,7 @@ __all__ = [
     "as_moments",
     "availability_check",
     "bunching_check",
+    "calendar_sums",
     "choose_period",
     "current_ids",
     "dates_outside_records",
@@ -55,7 +57,9 @@ __all__ = [
     "last_complete_month",
     "reaches_into",
     "read_records",
+    "recent_sums",
     "to_date",
+    "township_records",
     "valid_on",
     "window_end",
 ]

@@ -236,6 +236,7 @@ def _drift(frame: pd.DataFrame) -> Table:
     figures, shares = ("psi", "psi_chance", "psi_limit"), ("missing_before", "missing_now")
     cells: dict[str, Writer] = {"column": pair}
     cells |= {c: formatted(c, ".3f") for c in figures} | {c: formatted(c, ".0%") for c in shares}
+    cells |= {c: formatted(c, ",") for c in ("left_out_before", "left_out_now")}
     return WORDS.table(
         frame.head(SHOWN),
         cells,
@@ -251,6 +252,7 @@ OUTCOME_CELLS: Mapping[str, Writer] = {
     "interval": lambda r: f"[{r['low']:.0f}, {r['high']:.0f}]",
     "listed": formatted("listed"),
     "hit": formatted("listed_observed"),
+    "unknown": formatted("unknown", ","),
 }
 
 
