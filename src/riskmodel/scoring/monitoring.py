@@ -40,8 +40,12 @@ RATIO_LIMITS = (0.8, 1.25)
 MIN_VISITS = 10  # findings of a source, below which its yield says nothing
 SCORE = "probability"
 NOT_COMPARED = "not_compared"
-# What a feature is taken from that rests on which months are on record.
-RECORDED = ("income", "spending", "accounting", "accounts")
+# What rests on which months are on record: sources of features, and how columns of the accounts begin.
+RECORDED = ("income", "spending", "accounts")
+RECORDED_SUMS = (
+    "pcni", "previous_", "before_previous_", "income_", "spending_", "rigid", "net_income", "wage_months",
+    "earning_months", "lag_months",
+)  # fmt: skip
 DRIFT_COLUMNS = [
     "column", "zh", "en", "psi", "psi_chance", "psi_limit", "status", "missing_before", "missing_now",
     "missing_status", "of_records", "left_out_before", "left_out_now",
@@ -418,7 +422,10 @@ def _of_records(declared: Sequence[features.Feature]) -> set[str]:
     """Return the features that rest on income or spending, themselves or by what they are derived from."""
     out: set[str] = set()
     for f in declared:  # derived ones come after what they are derived from
-        if f.source in RECORDED or any(name in out or name.startswith("accounting.") for name in f.of):
+        sums = [f.column] if f.source == "accounting" and f.column else []
+        sums += [name.removeprefix("accounting.") for name in f.of if name.startswith("accounting.")]
+        recorded = f.source in RECORDED or any(name.startswith(RECORDED_SUMS) for name in sums)
+        if recorded or any(name in out for name in f.of):
             out.add(f.id)
     return out
 
