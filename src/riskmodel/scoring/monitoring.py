@@ -145,8 +145,8 @@ def measure_drift(
             then, today = (v[~v.index.isin(gone)] for v in (then, today))
         shared = None
         if places and column in places:
-            lived, live = places[str(column)]
-            shared = lived.reindex(then.index).nunique(), live.reindex(today.index).nunique()
+            homes_before, homes_now = places[str(column)]
+            shared = homes_before.reindex(then.index).nunique(), homes_now.reindex(today.index).nunique()
         index = psi(then, today, sizes=shared)
         if held and not (len(then) and len(today)):
             index = index._replace(value=float("nan"), status=NOT_COMPARED)
@@ -177,13 +177,13 @@ def _on_record_unlike(before: pd.DataFrame, now: pd.DataFrame) -> pd.Index:
 
 
 def _uneven_places(
-    before: pd.Series, now: pd.Series, lived_before: pd.Series, lives_now: pd.Series
+    before: pd.Series, now: pd.Series, places_before: pd.Series, places_now: pd.Series
 ) -> pd.Index:
     """Return the households of places in which a figure is on record of more or fewer households than before.
 
     A mean over neighbours moves with who is on record among them.
     """
-    pairs = (before, lived_before), (now, lives_now)
+    pairs = (before, places_before), (now, places_now)
     share = pd.concat([v.notna().groupby(place.reindex(v.index)).mean() for v, place in pairs], axis=1)
     moved = share.index[~((share.iloc[:, 0] - share.iloc[:, 1]).abs() <= MISSING_POINTS)]
     homes = [place.index[place.isin(moved)] for _, place in pairs]
@@ -376,12 +376,12 @@ def monitor(
     if then >= day:
         raise UsageError(f"--reference {then} is not before --as-of {day}; a year before is the same season")
     known = known_county(county, day)
-    before, lived_before = _known_values(known_county(county, then), loaded)
-    now, lives_now = _known_values(known, loaded)
+    before, places_before = _known_values(known_county(county, then), loaded)
+    now, places_now = _known_values(known, loaded)
     names = features.describe_features(loaded.feature_set)[["id", "zh", "en"]]
     names = pd.concat([pd.DataFrame([{"id": SCORE, **both("monitoring.score")}]), names])
     places = {
-        f.id: (lived_before[f.by], lives_now[f.by]) for f in loaded.feature_set.features if f.by is not None
+        f.id: (places_before[f.by], places_now[f.by]) for f in loaded.feature_set.features if f.by is not None
     }
     of_records = _of_records(loaded.feature_set.features)
     uneven = {
