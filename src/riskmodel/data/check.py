@@ -394,11 +394,17 @@ def _section(title: str, lang: Language, items: list[str]) -> list[str]:
 
 
 def _table_line(name: str, table: dict[str, Any], lang: Language) -> str:
-    reasons = ", ".join(f"{reason} {n}" for reason, n in table["rejected_by_reason"].items())
+    reasons = _counted_reasons(table["rejected_by_reason"], lang)
     late = "" if table["late_share"] is None else f"{table['late_share']:.1%}"
     title = table_words(name)[lang]
     numbers = f"{table['read']} | {table['kept']} | {table['rejected']}"
     return f"| {title} | {table['file']} | {numbers} | {reasons} | {late} |"
+
+
+def _counted_reasons(counts: dict[str, int], lang: Language) -> str:
+    words = section("data.names", lang)
+    separator = text("common.separators.list", lang)
+    return separator.join(f"{words.get(reason, reason)} {n}" for reason, n in counts.items())
 
 
 def _finding_lines(summary: dict[str, Any], lang: Language) -> list[str]:
@@ -423,8 +429,7 @@ def _finding_lines(summary: dict[str, Any], lang: Language) -> list[str]:
         listed = ", ".join(households[:_MOST_EXAMPLES])
         lines.append(text("data.quality.whole_histories", lang, n=len(households), what=listed))
     if summary["suspects"]:
-        listed = ", ".join(f"{reason} {n}" for reason, n in summary["suspects"].items())
-        lines.append(text("data.quality.suspects", lang, what=listed))
+        lines.append(text("data.quality.suspects", lang, what=_counted_reasons(summary["suspects"], lang)))
     lines += level_sentences(summary.get("levels", []), lang)
     if summary["valid_before_birth"]:
         lines.append(text("data.quality.unborn", lang, n=summary["valid_before_birth"]))
