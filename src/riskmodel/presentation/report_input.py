@@ -144,7 +144,8 @@ def read_run(
         oracle=run.metrics_with_truth,
         true_risk=run.true_risk,
         true_risk_bins=run.true_risk_bins,
-        notes=[*run.comparison_notes, *run.notes],
+        # A note on the data stands in both.
+        notes=list({note["en"]: note for note in [*run.comparison_notes, *run.notes]}.values()),
         scores=dict(scores or {}),
         histories=histories,
         yields=yields,

@@ -19,6 +19,7 @@ from riskmodel.data import County, fetch_table, month_end
 from riskmodel.errors import InputRefused
 from riskmodel.households import known_county
 from riskmodel.i18n import LANGUAGES, Message, section
+from riskmodel.models import model_names
 from riskmodel.runs.experiment import Experiment, as_of_dates
 from riskmodel.targets import KEY
 
@@ -274,7 +275,7 @@ def null_messages(
         out.append(Message("runs.fit.null outcomes", values))
         span = {
             lang: SEPARATOR[lang].join(
-                f"{r['model']} {100 * r['recall_low']:.0f}–{100 * r['recall_high']:.0f} %"
+                f"{model_names(r['model'])[lang]} {100 * r['recall_low']:.0f}–{100 * r['recall_high']:.0f} %"
                 for r in bounds.to_dict("records")
             )
             for lang in LANGUAGES
