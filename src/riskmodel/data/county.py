@@ -117,7 +117,7 @@ class County:
         return self._kept[key]
 
     @property
-    def kept(self) -> Mapping[Hashable, Any]:
+    def cached(self) -> Mapping[Hashable, Any]:
         """What `once` has kept so far, by its key."""
         return self._kept
 

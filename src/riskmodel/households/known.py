@@ -152,7 +152,7 @@ class KnownCounty:
 
     def _of_more_moments(self, what: str, period: AccountingPeriod) -> ir.Table | None:
         """Return what was made before of these moments and others; each moment's rows are its own."""
-        for key, table in self.county.kept.items():
+        for key, table in self.county.cached.items():
             if isinstance(key, tuple) and key[0] == what and key[2:] == (period,) and self._is_part(key[1]):
                 return table
         return None
