@@ -1,4 +1,4 @@
-"""Point in time, household accounts and targets: what every later computation stands on."""
+"""Who is whom, what is on record, point in time, and household accounts: what all later steps stand on."""
 
 from riskmodel.households.accounts import TOTAL_MONTHS, WATCHED_EVENTS
 from riskmodel.households.availability import Need, availability_check
