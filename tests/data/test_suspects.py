@@ -123,7 +123,7 @@ def test_check_does_not_say_that_it_can_be_used_without_naming_it(tmp_path):
     assert "可以使用。" not in said
     assert "Can be used." not in said
     assert "可能以万元填写" in said
-    assert "Can be used, but the unit of amounts looks wrong in 1 places" in said
+    assert "Can be used, but the unit of amounts looks wrong in 1 place" in said
     assert (tmp_path / "out" / "levels.csv").is_file()
     for lang in ("zh", "en"):
         assert "{" not in " ".join(level_sentences(summary["levels"], lang))
