@@ -71,7 +71,7 @@ def test_each_kind_is_named_with_its_rows_and_readings(county):
     # Counted once it is below the line, as two incomes it is not.
     assert dropped.loc["h01", "flagged"]
     assert dropped.loc["h01", "pcni_if_both"] == 2 * dropped.loc["h01", "pcni"]
-    assert dropped.loc["h01", "category_if_both"] != dropped.loc["h01", "category"]
+    assert dropped.loc["h01", "verdict_if_both"] != dropped.loc["h01", "category"]
     assert "24" in dropped.loc["h01", "why"]
 
 
@@ -92,7 +92,7 @@ def test_it_stands_in_words_on_a_sheet_of_the_list_and_in_check(tmp_path, county
     worklist = build_worklist(scores, visits=3, random_share=0, county=county)
     assert list(worklist.dropped["household_id"]) == list(dropped["household_id"])
     path = write_worklist(worklist, tmp_path / "list.xlsx")
-    sheet = pd.read_excel(path, sheet_name="被剔除或存疑", dtype=str)
+    sheet = pd.read_excel(path, sheet_name="被剔除或存疑", dtype=str, engine="openpyxl")
     assert list(sheet["户编号"]) == list(dropped["household_id"])
     summary, _ = check_county(
         written(tmp_path / "data", spoiled()),

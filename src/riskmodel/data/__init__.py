@@ -22,7 +22,6 @@ from riskmodel.data.links import (
     first_month_from,
     resolve_links,
 )
-from riskmodel.data.off_record import WITHDRAWN
 from riskmodel.data.parse import unfused_selects
 from riskmodel.data.personal import KEY_VARIABLE, pseudonym, secret_key
 from riskmodel.data.read import DataRefused, read_county
@@ -54,7 +53,6 @@ __all__ = [
     "IMPORTERS",
     "KEY_VARIABLE",
     "SPAN_TABLES",
-    "WITHDRAWN",
     "About",
     "County",
     "DataRefused",

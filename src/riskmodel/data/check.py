@@ -16,7 +16,7 @@ import ibis
 import pandas as pd
 
 from riskmodel.data.county import County
-from riskmodel.data.off_record import count_equal_rows, equal_rows
+from riskmodel.data.losses import count_equal_rows, equal_rows
 from riskmodel.data.read import (
     MAX_REJECTED,
     Reading,

@@ -147,7 +147,7 @@ def unknown_ids(con: Any, table: str, further: Iterable[str] = ()) -> pd.DataFra
     also = "" if HOMES[column] != "households" else "UNION ALL SELECT household_id FROM known_"
     found = con.raw_sql(
         f'SELECT {ROW} FROM "{table}" ANTI JOIN (SELECT "{column}" FROM "{HOMES[column]}" {also}) '
-        f"USING ({column}) ORDER BY 1"
+        f'USING ({column}) WHERE "{column}" IS NOT NULL ORDER BY 1'
     ).fetchnumpy()
     con.con.unregister("known_")
     return fault_rows(found[ROW], column, "unknown id")

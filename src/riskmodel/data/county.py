@@ -54,8 +54,6 @@ class County:
     cells
         Optional cells that could not be read and are null, with ``file``, ``sheet``, ``row``, ``column``,
         ``text``, ``reason``.
-    losses
-        Whose rows were kept out, and whose cells could not be read, see `riskmodel.data.off_record`.
     notes
         What was said once while reading (absent tables, findings).
     """
@@ -65,7 +63,6 @@ class County:
     about: About = field(default_factory=About)
     rejected: pd.DataFrame = field(default_factory=pd.DataFrame)
     cells: pd.DataFrame = field(default_factory=pd.DataFrame)
-    losses: pd.DataFrame = field(default_factory=pd.DataFrame)
     notes: tuple[str, ...] = ()
     _kept: dict[Hashable, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
@@ -124,6 +121,11 @@ class County:
     def frame(self, name: str) -> pd.DataFrame:
         """Return a canonical table as a pandas frame, for a look in a notebook."""
         return self.table(name).to_pandas()
+
+    @property
+    def losses(self) -> pd.DataFrame:
+        """Whose rows were kept out or counted once, and whose cells could not be read: table ``losses``."""
+        return self.once("losses", lambda: self.frame("losses"))
 
     @cached_property
     def facts(self) -> Mapping[str, bool]:

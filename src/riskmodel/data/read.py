@@ -30,9 +30,11 @@ from riskmodel.data.conflicts import (
 from riskmodel.data.county import County
 from riskmodel.data.file_formats import ROW
 from riskmodel.data.links import IDENTITY, Links, identity_table, stored_links
+from riskmodel.data.losses import LOSSES, find_losses, stored_cells
 from riskmodel.data.off_record import (
     DOUBTS,
     UNRECORDED,
+    append_rows,
     counted_once,
     effects_of,
     households_without_state,
@@ -48,7 +50,7 @@ from riskmodel.data.plausibility import (
     implausible_rows,
     last_month_of_records,
 )
-from riskmodel.data.rejected import rejected_rows, unread_cells
+from riskmodel.data.rejected import cell_texts, rejected_rows, unread_cells
 from riskmodel.data.schema import (
     SPAN_TABLES,
     About,
@@ -89,7 +91,7 @@ class TableRead:
     n_read: int
     rows: ir.Table
     kept_out: pd.DataFrame = field(default_factory=lambda: fault_rows([], "", ""))
-    # Optional cells that cannot be read, of rows that are used: ``row, column, reason``.
+    # Optional cells that cannot be read, of rows that are used: ``row, column, reason, text``.
     cells: pd.DataFrame = field(default_factory=lambda: fault_rows([], "", ""))
     # What can be read of rows that are kept out before they come into the table.
     parts: list[pd.DataFrame] = field(default_factory=list)
@@ -265,7 +267,7 @@ def _read_one(
         notices += further
     parsed = parse_table(con, raw, about)
     rows = parsed.store(source.table)
-    table = TableRead(raw, n_read=_count(con, raw.rows), rows=rows, cells=parsed.unread_cells())
+    table = TableRead(raw, n_read=_count(con, raw.rows), rows=rows, cells=cell_texts(raw, parsed.unread_cells()))
     _note(table, pd.DataFrame(raw.faults, columns=["row", "column", "reason"]))
     if raw.faults:
         table.parts.append(parsed.parts_of_rows_with_errors())
@@ -329,7 +331,9 @@ def _finish(con: Any, tables: dict[str, TableRead], about: About, notices: list[
     """Strip what only reading needed, look at the result once more, and say what is absent."""
     rejected = _joined([rejected_rows(t.raw, t.kept_out) for t in tables.values()])
     cells = _joined([unread_cells(t.raw, t.cells) for t in tables.values()])
-    effects = effects_of(con, tables, about)
+    parts = {name: rejected_parts(con, table, about) for name, table in tables.items()}
+    effects = effects_of(con, tables, parts)
+    losses = find_losses(con, tables, parts)
     for name, table in tables.items():
         con.raw_sql(f'ALTER TABLE "{name}" DROP COLUMN {ROW}')
         con.raw_sql(f'ALTER TABLE "{name}" DROP COLUMN {EXTRA}')
@@ -344,9 +348,13 @@ def _finish(con: Any, tables: dict[str, TableRead], about: About, notices: list[
     notices += [_absent(name) for name in section("data.without") if name not in tables]
     notices += [notice for name, table in tables.items() if (notice := _unused(name, table)) is not None]
     _clean_up(con)
+    if LOSSES in tables:
+        cells = _joined([cells, stored_cells(con.table(LOSSES).to_pandas())])
     effects.store(con)
+    if len(losses):
+        append_rows(con, LOSSES, losses)
     held = {name: table.rows for name, table in tables.items()}
-    made = {UNRECORDED: effects.unrecorded, DOUBTS: effects.doubts}
+    made = {UNRECORDED: effects.unrecorded, DOUBTS: effects.doubts, LOSSES: losses}
     held |= {name: con.table(name) for name, rows in made.items() if len(rows)}
     if "household_links" in held:
         held[IDENTITY] = identity_table(con, held["household_links"])
@@ -356,7 +364,6 @@ def _finish(con: Any, tables: dict[str, TableRead], about: About, notices: list[
         about=about,
         rejected=rejected,
         cells=cells,
-        losses=effects.losses,
         notes=tuple(notice.text("en") for notice in notices),
     )
     return Reading(county, tables, tuple(notices))

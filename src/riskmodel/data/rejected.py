@@ -130,19 +130,25 @@ def write_rejected(rejected: pd.DataFrame, folder: str | Path) -> Path:
     return write_csv(frame, Path(folder) / REJECTED_FILE)
 
 
-def unread_cells(raw: RawTable, cells: pd.DataFrame) -> pd.DataFrame:
-    """Return the cells of one file that could not be read though their row is used, with their text."""
+def cell_texts(raw: RawTable, cells: pd.DataFrame) -> pd.DataFrame:
+    """Add to cells (``row, column, reason``) their ``text``, as it came."""
     if cells.empty:
-        return pd.DataFrame(columns=CELL_COLUMNS)
+        return cells.assign(text="")
     wanted = ibis.memtable(pa.table({"wanted_": pa.array(sorted(set(cells["row"])), pa.int64())}))
     found = raw.rows.semi_join(wanted, raw.rows[ROW] == wanted.wanted_)
     at = {raw.at[str(column)]: str(column) for column in cells["column"].unique()}
     texts = found.select(row=found[ROW], **{name: found[c].cast("string") for c, name in at.items()})
     long = texts.to_pandas().melt(id_vars="row", var_name="column", value_name="text")
-    out = cells.merge(long, on=["row", "column"], how="left", validate="1:1")
+    return cells.merge(long, on=["row", "column"], how="left", validate="1:1")
+
+
+def unread_cells(raw: RawTable, cells: pd.DataFrame) -> pd.DataFrame:
+    """Return the cells of one file that could not be read though their row is used, with their text."""
+    if cells.empty:
+        return pd.DataFrame(columns=CELL_COLUMNS)
     place = {name: position for position, name in enumerate(raw.at)}
-    out = out.assign(place=out["column"].map(place)).sort_values(["row", "place"], kind="stable")
-    headers = {column: raw.headers[cell] for cell, column in at.items()}
+    out = cells.assign(place=cells["column"].map(place)).sort_values(["row", "place"], kind="stable")
+    headers = {str(column): raw.headers[raw.at[str(column)]] for column in cells["column"].unique()}
     file = raw.file.removesuffix(f":{raw.sheet}") if raw.sheet else raw.file
     return out.assign(file=file, sheet=raw.sheet, column=out["column"].map(headers))[CELL_COLUMNS]
 

@@ -216,7 +216,7 @@ DROPPED_COLUMNS: tuple[tuple[str, Kind, int], ...] = (
     ("household_id", "id", 14), ("township", "text", 10), ("village", "text", 10), ("as_of", "date", 11),
     ("ruleset", "text", 14), ("category", "wrap", 14), ("flagged", "text", 9), ("in_register", "text", 9),
     ("flagged_before", "text", 10), ("flagged_if", "wrap", 24), ("pcni", "yuan", 11),
-    ("category_if_both", "wrap", 14), ("pcni_if_both", "yuan", 12), ("doubts", "wrap", 22),
+    ("verdict_if_both", "wrap", 14), ("pcni_if_both", "yuan", 12), ("doubts", "wrap", 22),
     ("why", "wrap", 30), ("rows", "wrap", 30),
 )  # fmt: skip
 SUMMARY_WIDTHS, DICTIONARY_WIDTHS = (26, 86), (18, 94)  # characters
