@@ -10,8 +10,9 @@ from riskmodel.data.compiled import (
     name_query,
     store_query,
 )
-from riskmodel.data.county import County, from_frames, write_county
+from riskmodel.data.county import County, write_county
 from riskmodel.data.file_formats import find_encoding, open_workbook
+from riskmodel.data.frames import from_frames
 from riskmodel.data.importers.registry import IMPORTERS, import_panel
 from riskmodel.data.links import (
     IDENTITY,

@@ -54,8 +54,8 @@ class County:
     cells
         Optional cells that could not be read and are null, with ``file``, ``sheet``, ``row``, ``column``,
         ``text``, ``reason``.
-    notes
-        What was said once while reading (absent tables, findings).
+    say
+        Returns `notes`.
     """
 
     con: Any
@@ -63,7 +63,7 @@ class County:
     about: About = field(default_factory=About)
     rejected: pd.DataFrame = field(default_factory=pd.DataFrame)
     cells: pd.DataFrame = field(default_factory=pd.DataFrame)
-    notes: tuple[str, ...] = ()
+    say: Callable[[], tuple[str, ...]] = tuple
     _kept: dict[Hashable, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __repr__(self) -> str:
@@ -121,6 +121,11 @@ class County:
     def frame(self, name: str) -> pd.DataFrame:
         """Return a canonical table as a pandas frame, for a look in a notebook."""
         return self.table(name).to_pandas()
+
+    @cached_property
+    def notes(self) -> tuple[str, ...]:
+        """What is said once of the county (absent tables, findings)."""
+        return self.say()
 
     @property
     def losses(self) -> pd.DataFrame:
@@ -262,31 +267,8 @@ def _holds_corrections(t: ibis.Table, key: tuple[str, ...]) -> ibis.Table:
     return t.agg(held=given.any())
 
 
-def from_frames(frames: Mapping[str, pd.DataFrame], about: About | None = None) -> County:
-    """Build a county from clean frames in memory (tests, importers, simulators); nothing is checked.
-
-    Parameters
-    ----------
-    frames
-        Table name to a frame with contract columns; months as ``YYYY-MM`` text or ordinals, dates as
-        anything pandas reads, ``recorded_on`` optional.
-    about
-        What ``about.yaml`` would say; by default nothing.
-
-    Returns
-    -------
-    County
-        On a connection of its own.
-
-    Examples
-    --------
-    >>> from riskmodel.data.schema import month_ordinal
-    >>> county = from_frames({"income": pd.DataFrame(
-    ...     {"household_id": ["h1"], "month": ["2021-05"], "source": ["wage"], "amount": [900]})})
-    >>> int(county.frame("income").month_to[0]) == month_ordinal(2021, 5)
-    True
-    """
-    about = about or About()
+def county_of_frames(frames: Mapping[str, pd.DataFrame], about: About) -> County:
+    """Return a county of frames that keep to the contract: months as text or ordinals, codes in English."""
     con = ibis.duckdb.connect()
     dated = About(snapshot_on=about.snapshot_on, entry_lag_months=about.entry_lag_months)
     tables = {}

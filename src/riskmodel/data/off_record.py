@@ -30,11 +30,9 @@ from riskmodel.data.schema import (
     canonical_schema,
     contract,
     month_end,
-    month_text,
 )
 
 if TYPE_CHECKING:
-    from riskmodel.data.county import County
     from riskmodel.data.read import TableRead
 
 DOUBTS = "doubts"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -190,7 +190,13 @@ def read_tables(
     key = secret_key() if pseudonymise else None
     sources, notices = find_sources(folder)
     about, further = _about(folder, snapshot_on)
-    notices += further
+    return read_sources(sources, about, [*notices, *further], key)
+
+
+def read_sources(
+    sources: Sequence[Source], about: About, notices: list[Message], key: bytes | None = None
+) -> Reading:
+    """Read and check the tables of a county, wherever they stand; ``notices`` are what was noticed before."""
     con = ibis.duckdb.connect()
     con.raw_sql(f"SET temp_directory = '{Path(tempfile.gettempdir()) / 'riskmodel-duckdb'}'")
     tables: dict[str, TableRead] = {}
@@ -267,7 +273,9 @@ def _read_one(
         notices += further
     parsed = parse_table(con, raw, about)
     rows = parsed.store(source.table)
-    table = TableRead(raw, n_read=_count(con, raw.rows), rows=rows, cells=cell_texts(raw, parsed.unread_cells()))
+    table = TableRead(
+        raw, n_read=_count(con, raw.rows), rows=rows, cells=cell_texts(raw, parsed.unread_cells())
+    )
     _note(table, pd.DataFrame(raw.faults, columns=["row", "column", "reason"]))
     if raw.faults:
         table.parts.append(parsed.parts_of_rows_with_errors())
@@ -364,7 +372,7 @@ def _finish(con: Any, tables: dict[str, TableRead], about: About, notices: list[
         about=about,
         rejected=rejected,
         cells=cells,
-        notes=tuple(notice.text("en") for notice in notices),
+        say=lambda: tuple(notice.text("en") for notice in notices),
     )
     return Reading(county, tables, tuple(notices))
 
@@ -385,14 +393,14 @@ def verify_table(con: Any, name: str, rows: ir.Table) -> None:
     kinds = {column: kind.copy(nullable=True) for column, kind in rows.schema().items()}
     if kinds != {column: kind.copy(nullable=True) for column, kind in expected.items()}:
         raise InputRefused(f"{name}: columns {dict(kinds)} are not those of the contract")
-    counts = ", ".join(f"count(*) FILTER ({_violation(name, column)})" for column in expected)
+    counts = ", ".join(f"count(*) FILTER ({column_violation(name, column)})" for column in expected)
     found = con.raw_sql(f'SELECT {counts} FROM "{name}"').fetchall()[0]
     broken = [f"{column} ({n} rows)" for column, n in zip(expected, found, strict=True) if n]
     if broken:
         raise InputRefused(f"{name}: the rows kept break the contract in {', '.join(broken)}")
 
 
-def _violation(table: str, column: str) -> str:
+def column_violation(table: str, column: str) -> str:
     """Return the SQL condition of cells that the contract does not allow in a column."""
     spec = contract().tables[table].columns.get(column)
     spans = column in ("month_from", "month_to") and table in SPAN_TABLES

@@ -10,10 +10,12 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import ibis
+import ibis.expr.types as ir
 import pandas as pd
 import pyarrow as pa
 
 from riskmodel.data.file_formats import ROW
+from riskmodel.data.parse import as_text
 from riskmodel.data.schema import codes, contract
 from riskmodel.data.sources import RawTable
 from riskmodel.i18n import both, text
@@ -137,9 +139,14 @@ def cell_texts(raw: RawTable, cells: pd.DataFrame) -> pd.DataFrame:
     wanted = ibis.memtable(pa.table({"wanted_": pa.array(sorted(set(cells["row"])), pa.int64())}))
     found = raw.rows.semi_join(wanted, raw.rows[ROW] == wanted.wanted_)
     at = {raw.at[str(column)]: str(column) for column in cells["column"].unique()}
-    texts = found.select(row=found[ROW], **{name: found[c].cast("string") for c, name in at.items()})
+    texts = found.select(row=found[ROW], **{name: _as_typed(found[c]) for c, name in at.items()})
     long = texts.to_pandas().melt(id_vars="row", var_name="column", value_name="text")
     return cells.merge(long, on=["row", "column"], how="left", validate="1:1")
+
+
+def _as_typed(column: ir.Column) -> ir.Value:
+    """Return a cell's text; of whole numbers without the ``.0`` that a column with empty cells adds."""
+    return as_text(column) if column.type().is_floating() else column.cast("string")
 
 
 def unread_cells(raw: RawTable, cells: pd.DataFrame) -> pd.DataFrame:

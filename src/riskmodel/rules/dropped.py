@@ -131,7 +131,9 @@ def find_dropped(
         flagged_if=[";".join(again.flagged_if.get(h, ())) for h in whose],
     )  # fmt: skip
     both = again.both.reindex(whose)
-    differs = both["category"].notna().to_numpy() & (both["category"] != now["category"].reindex(whose)).to_numpy()
+    differs = (
+        both["category"].notna().to_numpy() & (both["category"] != now["category"].reindex(whose)).to_numpy()
+    )
     out["verdict_if_both"] = both["category"].where(differs).to_numpy()
     out["pcni_if_both"] = both["pcni"].where(differs).to_numpy()
     out = out[out["flagged"] | out["in_register"] | out["flagged_before"] | out["flagged_if"].ne("")]
@@ -227,7 +229,9 @@ class _Judged:
         # What is decided although something is null is so whatever stands there; of late records the period
         # may be another one.
         now = self.now
-        sure = (now["category"] != "unknown") & ~now["flagged"].eq(True) & now["lag_months"].eq(0).fillna(False)
+        sure = (
+            (now["category"] != "unknown") & ~now["flagged"].eq(True) & now["lag_months"].eq(0).fillna(False)
+        )
         decided = set(now.index[sure.to_numpy(bool)])
         only_null = rows["span"].to_numpy() & rows["kind"].isin(["rejected", "unrecorded"]).to_numpy()
         matters = set(rows.loc[~only_null | ~rows["household_id"].isin(decided).to_numpy(), "household_id"])
@@ -269,7 +273,9 @@ class _Judged:
 def _losses_known(county: County, day: dt.date) -> pd.DataFrame:
     """Return what could not be used and was known by a day, under the numbers in use then."""
     losses = county.losses
-    losses = losses[losses["household_id"].notna() & (pd.to_datetime(losses["known_on"]) <= pd.Timestamp(day))]
+    losses = losses[
+        losses["household_id"].notna() & (pd.to_datetime(losses["known_on"]) <= pd.Timestamp(day))
+    ]
     if county.has("unrecorded"):
         t = county.frame("unrecorded")
         t = t[pd.to_datetime(t["known_on"]) <= pd.Timestamp(day)]

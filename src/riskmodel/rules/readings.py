@@ -243,7 +243,9 @@ class Copies:
             if "member_id" in schema and own["member_id"].notna().all():
                 mine = f"member_id IN ({', '.join(_quoted(m) for m in sorted(set(own['member_id'])))})"
             cast = f"CAST({_quoted(value)} AS {_sql_type(schema[column])})"
-            replaced.append(f'CASE WHEN "{column}" IS NULL AND {mine} THEN {cast} ELSE "{column}" END AS "{column}"')
+            replaced.append(
+                f'CASE WHEN "{column}" IS NULL AND {mine} THEN {cast} ELSE "{column}" END AS "{column}"'
+            )
         return f"SELECT * REPLACE ({', '.join(replaced)}) FROM ({query})" if replaced else query
 
 
@@ -270,7 +272,7 @@ def _spans(table: str, query: str, reading: Reading, lost: str, off: str | None)
     times = (reading.times or {}).get(table, "once")
     own = {"household_id": "own_id", code: "item", "amount": "CAST(amount AS DECIMAL(18,4))"}
     values = ", ".join(f'{own.get(c, c)} AS "{c}"' for c in columns)
-    rows = f'SELECT {values} FROM {lost} WHERE "table" = \'{table}\' AND kind = '
+    rows = f"SELECT {values} FROM {lost} WHERE \"table\" = '{table}' AND kind = "
     if times == "none":
         same = " AND ".join(f't."{c}" IS NOT DISTINCT FROM w."{c}"' for c in columns)
         query = f"SELECT * FROM ({query}) t WHERE NOT EXISTS (SELECT 1 FROM ({rows}'equal') w WHERE {same})"
