@@ -53,7 +53,9 @@ FAULTS: dict[str, Fault] = {
     "unknown household": cell("income", 54, "household_id", "nobody"),
     "formula": cell("spending", 55, "household_id", "=h03"),
     "equal rows": more("income", {}, {}, like=60),
-    "same row_id": more("income", *({"row_id": "r", "amount": a, "month": "2020-05"} for a in (1, 2)), like=73),
+    "same row_id": more(
+        "income", *({"row_id": "r", "amount": a, "month": "2020-05"} for a in (1, 2)), like=73
+    ),
     "equal totals": more(
         "income",
         *({"month": None, "month_from": "2018-01", "month_to": "2018-12", "amount": a} for a in (1, 2)),

@@ -48,9 +48,9 @@ def test_every_word_for_a_reason_is_read_back_in_its_direction(direction):
 # The words of the national system for why persons come and go, each in its own direction.
 NATIONAL = {
     "increase": {
-        "新生儿": "born", "嫁入": "married_in", "婚入": "married_in", "户籍迁入": "moved_in", "刑满": "released",
-        "判刑释放": "released", "补办户籍": "registered", "收养": "adopted", "失联人员回归": "returned",
-        "其他转入": "other",
+        "新生儿": "born", "嫁入": "married_in", "婚入": "married_in", "户籍迁入": "moved_in",
+        "刑满": "released", "判刑释放": "released", "补办户籍": "registered", "收养": "adopted",
+        "失联人员回归": "returned", "其他转入": "other",
     },
     "decrease": {
         "死亡": "died", "嫁出": "married_out", "婚出": "married_out", "判刑收监": "imprisoned",

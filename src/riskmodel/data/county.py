@@ -267,8 +267,12 @@ def _holds_corrections(t: ibis.Table, key: tuple[str, ...]) -> ibis.Table:
     return t.agg(held=given.any())
 
 
-def county_of_frames(frames: Mapping[str, pd.DataFrame], about: About) -> County:
-    """Return a county of frames that keep to the contract: months as text or ordinals, codes in English."""
+def county_of_frames(frames: Mapping[str, pd.DataFrame], about: About | None = None) -> County:
+    """Return a county of frames that keep to the contract: months as text or ordinals, codes in English.
+
+    Nothing is checked; `riskmodel.data.frames.from_frames` asks whether frames keep to it.
+    """
+    about = about or About()
     con = ibis.duckdb.connect()
     dated = About(snapshot_on=about.snapshot_on, entry_lag_months=about.entry_lag_months)
     tables = {}

@@ -1,12 +1,13 @@
 """A county of frames in memory: read as a file is, row by row and cell by cell.
 
-Most frames are made by programs and keep to the contract already. Whether they do is asked first, which costs
-a fraction of a reading; only where anything could be kept out, counted once or not be read are the frames read
-as files are. Both ways come to the same county.
+Most frames are made by programs and keep to the contract already. Whether they do is asked first, which
+costs a fraction of a reading; only where anything could be kept out, counted once or not be read are the
+frames read as files are. Both ways come to the same county.
 """
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -16,10 +17,9 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from riskmodel.data.conflicts import HOMES
+from riskmodel.data.conflicts import HOMES, MEMBER_STATE
 from riskmodel.data.county import County, county_of_frames
 from riskmodel.data.links import county_links
-from riskmodel.data.parse import needed_columns
 from riskmodel.data.plausibility import MONTHS_AHEAD, RULES, last_month_of_records
 from riskmodel.data.read import column_violation, read_sources
 from riskmodel.data.rejected import CELL_COLUMNS, COLUMNS
@@ -39,10 +39,11 @@ from riskmodel.data.schema import (
 from riskmodel.data.sources import FRAME, Source
 from riskmodel.data.values import FIRST_YEAR, LAST_YEAR
 
+_TOO_LARGE = 1e13  # yuan: DECIMAL(18,4) holds no more than ten times that
 _DAY, _MONTH = r"\d{4}-\d{2}-\d{2}", r"\d{4}-(0[1-9]|1[0-2])(-\d{2})?"
 # Ordinals of months that there can be; a larger whole number is a date written without signs.
 _ORDINALS = (FIRST_YEAR * 12, LAST_YEAR * 12 + 11)
-# What a text must not begin or end with to be left as it is: a space, or what a spreadsheet takes for a formula.
+# What a text must not begin or end with to be left as it is: a space, or what could be taken for a formula.
 _TOUCHED = r"^[=+@\-\s\u3000\xa0\x0b]|[\s\u3000\xa0\x0b]$|^$"
 
 
@@ -159,30 +160,37 @@ def _plain_column(table: str, name: str, column: Column, values: pd.Series) -> b
     if given.empty:
         return True
     if kind in ("amount", "number", "year", "grade"):
-        if not pd.api.types.is_numeric_dtype(given) or pd.api.types.is_bool_dtype(given):
-            return False
-        numbers = given.to_numpy(float)
-        if kind in ("year", "grade"):
-            low, high = (FIRST_YEAR, LAST_YEAR) if kind == "year" else (0, 4)
-            return bool(((numbers >= low) & (numbers <= high) & (numbers == np.floor(numbers))).all())
+        return _plain_numbers(kind, given)
+    if kind in ("date", "month"):
+        return _plain_dates(kind, given)
+    distinct = given.unique()
+    if kind == "bool":
+        return all(isinstance(v, bool | np.bool_) for v in distinct)
+    if not all(isinstance(v, str) for v in distinct):
+        return False
+    if kind in ("code", "codes"):
+        parts = {part for v in distinct for part in (v.split(";") if kind == "codes" else [v])}
+        return parts <= codes(table, name).keys()
+    return not pd.Series(distinct, dtype="str").str.contains(_TOUCHED).any()
+
+
+def _plain_numbers(kind: str, given: pd.Series) -> bool:
+    if not pd.api.types.is_numeric_dtype(given) or pd.api.types.is_bool_dtype(given):
+        return False
+    numbers = given.to_numpy(float)
+    if kind in ("amount", "number"):
         # Whether one is negative is asked of the rows.
-        return bool((np.isfinite(numbers) & (np.abs(numbers) < 1e13)).all())
-    if kind in ("date", "month") and pd.api.types.is_datetime64_any_dtype(given):
+        return bool((np.isfinite(numbers) & (np.abs(numbers) < _TOO_LARGE)).all())
+    low, high = (FIRST_YEAR, LAST_YEAR) if kind == "year" else (0, 4)
+    return bool(((numbers >= low) & (numbers <= high) & (numbers == np.floor(numbers))).all())
+
+
+def _plain_dates(kind: str, given: pd.Series) -> bool:
+    if pd.api.types.is_datetime64_any_dtype(given):
         return given.dt.tz is None and bool(given.dt.year.between(FIRST_YEAR, LAST_YEAR).all())
     if kind == "month" and pd.api.types.is_integer_dtype(given):
         return bool(given.between(*_ORDINALS).all())
-    if kind == "bool":
-        return all(isinstance(v, bool | np.bool_) for v in given.unique())
-    distinct = given.unique()
-    if kind in ("date", "month"):
-        return _plain_days(distinct, _DAY if kind == "date" else _MONTH)
-    if not all(isinstance(v, str) for v in distinct):
-        return False
-    if kind == "code":
-        return set(distinct) <= codes(table, name).keys()
-    if kind == "codes":
-        return {part for v in distinct for part in v.split(";")} <= codes(table, name).keys()
-    return not pd.Series(distinct, dtype="str").str.contains(_TOUCHED).any()
+    return _plain_days(given.unique(), _DAY if kind == "date" else _MONTH)
 
 
 def _plain_days(distinct: Any, pattern: str) -> bool:
@@ -213,26 +221,13 @@ def _sound(county: County, frames: Mapping[str, pd.DataFrame]) -> bool:
 def _suspects(county: County, name: str) -> list[str]:
     """Return SQL counts of a table's rows that reading would look at twice."""
     schema, spec = canonical_schema(name), contract().tables[name]
-    wrong = [column_violation(name, c) for c in schema]
-    wrong += [rule.broken for rule in RULES if name in rule.tables and not rule.kept]
-    wrong += [
-        f'"{c}" IS NULL' for c in needed_columns(name) & spec.columns.keys() if spec.columns[c].required
-    ]
-    if "valid_to" in schema:
-        wrong.append("valid_to < valid_from")
-        if "birth_month" in schema:
-            wrong.append("year(valid_to) * 12 + month(valid_to) - 1 < birth_month")
-    if name in SPAN_TABLES:
-        wrong.append("month_from > month_to")
-        code = CODE_COLUMN[name]
-        if name == "income":
-            wrong.append(f"amount < 0 AND {code} <> 'business_net'")
+    out = [f"count(*) FILTER ({' OR '.join(f'({w})' for w in _wrong(name)) or 'false'})"]
     home = next((c for c in HOMES if c in schema), None)
     if home is not None and HOMES[home] != name:
         if not county.has(HOMES[home]):
             return ["1"]
-        wrong.append(f'"{home}" IS NOT NULL AND "{home}" NOT IN (SELECT "{home}" FROM "{HOMES[home]}")')
-    out = [f"count(*) FILTER ({' OR '.join(f'({w})' for w in wrong if w != 'false') or 'false'})"]
+        nobody = f'"{home}" IS NOT NULL AND "{home}" NOT IN (SELECT "{home}" FROM "{HOMES[home]}")'
+        out.append(f"count(*) FILTER ({nobody})")
     every = ", ".join(f'"{c}"' for c in schema)
     # Equal hashes need not be equal rows; then reading finds nothing and comes to the same.
     out.append(f"count(*) - count(DISTINCT hash({every}))")
@@ -245,36 +240,54 @@ def _suspects(county: County, name: str) -> list[str]:
         total = f'household_id, "{CODE_COLUMN[name]}", month_from, month_to, known_on'
         several = "FILTER (month_from < month_to)"
         out.append(f"count(*) {several} - count(DISTINCT hash({total})) {several}")
-    if name == "members":
-        out.append(_OVERLAPS)
-    return out
+    return [*out, _OVERLAPS] if name == "members" else out
 
 
-# Versions of one member of which one begins before another has ended, other than by replacing it.
-_OVERLAPS = """(SELECT count(*) FROM (
-    SELECT household_id, valid_from, valid_to, lag(household_id) OVER w AS earlier_home,
-        max(coalesce(valid_to, DATE '9999-12-31')) OVER (w ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
-        AS earlier_end, lag(known_on) OVER w > known_on AS turned
-    FROM members WINDOW w AS (PARTITION BY member_id ORDER BY valid_from NULLS FIRST, known_on))
-    WHERE earlier_end > coalesce(valid_from, DATE '0001-01-01') OR turned)"""
+def _wrong(name: str) -> list[str]:
+    """Return SQL conditions of rows that are wrong by themselves."""
+    schema = canonical_schema(name)
+    wrong = [column_violation(name, c) for c in schema]
+    wrong += [rule.broken for rule in RULES if name in rule.tables and not rule.kept]
+    if "valid_to" in schema:
+        wrong.append("valid_to < valid_from")
+    if {"valid_to", "birth_month"} <= set(schema):
+        wrong.append("year(valid_to) * 12 + month(valid_to) - 1 < birth_month")
+    if name in SPAN_TABLES:
+        wrong.append("month_from > month_to")
+    if name == "income":
+        wrong.append("amount < 0 AND source <> 'business_net'")
+    return [w for w in wrong if w != "false"]
+
+
+# Versions of one member of which one begins before another has ended, other than by replacing it; whether a
+# correction has taken one of them away is for reading to find out.
+_STATE = ", ".join(MEMBER_STATE)
+_OVERLAPS = f"""(SELECT count(*) FROM (SELECT *, coalesce(valid_from, DATE '0001-01-01') AS since,
+        coalesce(valid_to, DATE '9999-12-31') AS upto, hash({_STATE}) AS state,
+        count(*) OVER (PARTITION BY member_id) AS versions FROM members) a
+    JOIN (SELECT *, coalesce(valid_from, DATE '0001-01-01') AS since,
+        coalesce(valid_to, DATE '9999-12-31') AS upto, hash({_STATE}) AS state FROM members) b
+    ON a.member_id = b.member_id AND a.versions > 1 AND a.since < b.since AND a.upto > b.since
+        AND b.upto > b.since
+    WHERE NOT (a.household_id = b.household_id AND a.valid_to IS NULL AND a.state <> b.state))"""
 
 
 def _beyond(county: County) -> bool:
     """Say whether a month lies so far after the records that it would be kept out."""
     about, con = county.about, county.con.con
-    tables = [name for name in (*SPAN_TABLES, "medical") if county.has(name)]
+    months = {"income": "month_to", "spending": "month_to", "medical": "month"}
     last = " UNION ALL ".join(
-        f"SELECT max({'month' if name == 'medical' else 'month_to'}) AS last, max("
-        f"{'month' if name == 'medical' else 'month_to'} - (year(known_on) * 12 + month(known_on) - 1)) AS ahead "
+        f"SELECT max({month}) AS last, max({month} - (year(known_on) * 12 + month(known_on) - 1)) AS ahead "
         f'FROM "{name}"'
-        for name in tables
+        for name, month in months.items()
+        if county.has(name)
     )
     latest, ahead = con.execute(f"SELECT max(last), max(ahead) FROM ({last})").fetchall()[0]
     if latest is None:
         return False
     if about.data_through is not None:
         return bool(latest > month_ordinal(about.data_through.year, about.data_through.month) + MONTHS_AHEAD)
-    ever = pd.Timestamp.max.date().replace(year=9999)
+    ever = dt.date.max
     through = last_month_of_records(
         county.con, county_links(county).at(ever, ever), as_of=ever, known_by=ever,
         snapshot_on=about.snapshot_on,

@@ -233,7 +233,8 @@ def _can_lose(raw: RawTable, inputs: Mapping[str, compiled.Input]) -> tuple[str,
 _WHY, _LOST, _PART = "why_", "lost_", "part_"
 # What is asked of a row that is kept out: whose it is, which span it speaks of, when it was recorded.
 _PARTS = (
-    "household_id", "member_id", "row_id", "month_from", "month_to", "valid_from", "township", "village",
+    "household_id", "member_id", "row_id", "month_from", "month_to", "valid_from", "date", "township",
+    "village",
 )  # fmt: skip
 
 
@@ -268,10 +269,11 @@ def _rows_with_errors(county: compiled.Shape, *declared: Any, **inputs: Any) -> 
 
 def _faults(result: pd.DataFrame, prefix: str) -> pd.DataFrame:
     """Return ``row, column, reason, other`` of every flag that is set."""
-    flags = {c: c.removeprefix(prefix) for c in result.columns if c.startswith(prefix)}
-    frame = result[[ROW, *flags]].rename(columns={ROW: "row", **flags})
-    frame = frame.melt(id_vars="row", var_name="column", value_name="reason").dropna(subset="reason")
-    return frame.assign(other=pd.array([pd.NA] * len(frame), dtype="Int64"))
+    flags = [c for c in result.columns if c.startswith(prefix)]
+    frame = result.melt(id_vars=ROW, value_vars=flags, var_name="column", value_name="reason")
+    frame = frame.dropna(subset="reason").rename(columns={ROW: "row"})
+    column = frame["column"].str.removeprefix(prefix)
+    return frame.assign(column=column, other=pd.array([pd.NA] * len(frame), dtype="Int64"))
 
 
 def _parts(result: pd.DataFrame) -> pd.DataFrame:

@@ -139,8 +139,9 @@ def cell_texts(raw: RawTable, cells: pd.DataFrame) -> pd.DataFrame:
     wanted = ibis.memtable(pa.table({"wanted_": pa.array(sorted(set(cells["row"])), pa.int64())}))
     found = raw.rows.semi_join(wanted, raw.rows[ROW] == wanted.wanted_)
     at = {raw.at[str(column)]: str(column) for column in cells["column"].unique()}
-    texts = found.select(row=found[ROW], **{name: _as_typed(found[c]) for c, name in at.items()})
+    texts = found.select(row=found[ROW], **{f"c_{name}": _as_typed(found[c]) for c, name in at.items()})
     long = texts.to_pandas().melt(id_vars="row", var_name="column", value_name="text")
+    long["column"] = long["column"].str.removeprefix("c_")
     return cells.merge(long, on=["row", "column"], how="left", validate="1:1")
 
 

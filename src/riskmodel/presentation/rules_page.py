@@ -126,7 +126,7 @@ def with_rules(
     verdicts: pd.DataFrame | None = None,
     lang: str = "zh",
 ) -> ReportInput:
-    """Write the page of rules into a report's folder, and let the report point to it.
+    """Write the page of rules into a report's folder, let the report point to it, and say who was dropped.
 
     Parameters
     ----------
@@ -138,10 +138,12 @@ def with_rules(
     Returns
     -------
     ReportInput
-        The same with its link.
+        The same with its link, and with whom a row or cell that could not be used may have taken off a list.
     """
     written = write_rules_page(county, ruleset, as_of, out, params=params, verdicts=verdicts, lang=lang)
-    return replace(given, rules_page=written.name)
+    known, chosen = known_county(county, as_of), rules.load_rules(ruleset)
+    dropped = rules.find_dropped(known, chosen, params=params, verdicts=verdicts)
+    return replace(given, rules_page=written.name, dropped=dropped)
 
 
 def rules_view(

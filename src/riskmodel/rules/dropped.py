@@ -1,10 +1,10 @@
 """Who could be missing from a list because a row or a cell of theirs could not be used.
 
-A row that is rejected, refused or counted once, or a cell that cannot be read, may be what kept a household on
-a list, or what would bring it there (contract, "Rows, cells, doubts"): such households are listed by
-themselves, with the rows. They are judged again in each of the ways in which the rows and cells could be read
-(`riskmodel.rules.readings`): without the rows, counted twice, by what makes the household poorest, and with
-every value that a cell could have.
+A row that is rejected, refused or counted once, or a cell that cannot be read, may be what kept a household
+on a list, or what would bring it there (contract, "Rows, cells, doubts"): such households are listed by
+themselves, with the rows. They are judged again in each of the ways in which the rows and cells could be
+read (`riskmodel.rules.readings`): without the rows, counted twice, by what makes the household poorest, and
+with every value that a cell could have.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from riskmodel.data import (
@@ -34,7 +33,16 @@ from riskmodel.rules.declaration import RelativeLine, RuleSet
 from riskmodel.rules.engine import RuleCase
 from riskmodel.rules.evaluate import evaluate_rules, query_verdicts
 from riskmodel.rules.library import load_rules
-from riskmodel.rules.readings import MARK, Copies, Reading, cell_values, every_cell
+from riskmodel.rules.readings import (
+    EVENT_CODES,
+    MARK,
+    Copies,
+    Reading,
+    Times,
+    cell_values,
+    every_cell,
+    possible_cells,
+)
 
 COLUMNS = (
     "household_id", "township", "village", "as_of", "ruleset", "category", "flagged", "in_register",
@@ -42,8 +50,9 @@ COLUMNS = (
 )  # fmt: skip
 DROPPED_FILE = "dropped.csv"
 _MOST_ROWS = 20  # of a household, named one by one
-_BRIEF = ("flagged", "category", "pcni")
-_NONE, _TWICE = (dict.fromkeys(SPAN_TABLES, times) for times in ("none", "twice"))
+_BRIEF = ("flagged", "category", "pcni", "in_register")
+_NONE: dict[str, Times] = dict.fromkeys(SPAN_TABLES, "none")
+_TWICE: dict[str, Times] = dict.fromkeys(SPAN_TABLES, "twice")
 
 # Ways of reading rows, and what each is called for households of which a row of some kind could not be used.
 # Where all that could not be used is amounts, the poorest reading is the one by zero.
@@ -57,15 +66,15 @@ _CALLED: tuple[tuple[Reading, dict[str, str]], ...] = (
         _AS_ZERO,
         {
             "rejected": "zero", "unrecorded": "zero", "equal": "left_out", "ambiguous": "left_out",
-            "members": "zero", "stateless": "lifted",
+            "members": "zero", "households": "lifted",
         },
     ),
-    (_COUNTED_TWICE, {"equal": "twice", "ambiguous": "twice", "stateless": "general"}),
+    (_COUNTED_TWICE, {"equal": "twice", "ambiguous": "twice", "households": "general"}),
     (
         _POOREST,
         {
             "rejected": "poorest", "unrecorded": "poorest", "equal": "poorest", "ambiguous": "poorest",
-            "members": "poorest", "stateless": "not_lifted",
+            "members": "poorest", "households": "not_lifted",
         },
     ),
 )  # fmt: skip
@@ -203,18 +212,19 @@ class _Judged:
         verdicts = verdicts[verdicts.index.str.contains(MARK, regex=False)]
         parts = verdicts.index.str.rsplit(MARK, n=1)
         verdicts = verdicts.assign(household_id=parts.str[0], way=parts.str[1].astype(int))
-        flagged = {
-            way: set(own.loc[own["flagged"].eq(True), "household_id"]) for way, own in verdicts.groupby("way")
-        }
+        flagged, watched = (
+            {way: set(own["household_id"]) for way, own in verdicts[verdicts[c].eq(True)].groupby("way")}
+            for c in ("flagged", "in_register")
+        )
         found: dict[str, list[str]] = {}
         for way, (_, called) in enumerate(_CALLED):
-            hit = flagged.get(way, set())
-            hit = hit | (flagged.get(0, set()) & only_zero) if way == len(_CALLED) - 1 else hit
-            for household in sorted(hit):
+            these = flagged.get(way, set())
+            these = these | (flagged.get(0, set()) & only_zero) if way == len(_CALLED) - 1 else these
+            for household in sorted(these):
                 names = [called[kind] for kind in sorted(kinds.get(household, ())) if kind in called]
                 found.setdefault(household, []).extend(names)
         for way, (reading, _) in enumerate(cells, start=len(_CALLED)):
-            self._name_cells(found, flagged.get(way, set()), int(reading.cell or 0))
+            self._name_cells(found, flagged.get(way, set()), watched.get(way, set()), int(reading.cell or 0))
         equal = {h for h, of in kinds.items() if "equal" in of}
         both = verdicts[(verdicts["way"] == 1) & verdicts["household_id"].isin(equal)]
         named = {h: list(dict.fromkeys(names)) for h, names in found.items() if names}
@@ -224,14 +234,13 @@ class _Judged:
         """Return what kinds of rows of each household could not be used, of those that can matter."""
         rows = self.losses[self.losses["kind"] != "cell"]
         spans = rows["table"].isin(SPAN_TABLES).to_numpy()
-        rows = rows.assign(kind=np.where(rows["table"] == "members", "members", rows["kind"]), span=spans)
+        kind = rows["kind"].where(~rows["table"].isin(["members", "households"]), rows["table"])
+        rows = rows.assign(kind=kind, span=spans)[~rows["table"].isin(list(EVENT_CODES)).to_numpy()]
         rows = rows[["household_id", "kind", "span"]].drop_duplicates()
-        # What is decided although something is null is so whatever stands there; of late records the period
-        # may be another one.
+        # Where every condition could be judged, nothing that is null has had a say; of late records the
+        # period may be another one.
         now = self.now
-        sure = (
-            (now["category"] != "unknown") & ~now["flagged"].eq(True) & now["lag_months"].eq(0).fillna(False)
-        )
+        sure = (now["category"] == "none") & now["unknown"].eq("") & now["lag_months"].eq(0).fillna(False)
         decided = set(now.index[sure.to_numpy(bool)])
         only_null = rows["span"].to_numpy() & rows["kind"].isin(["rejected", "unrecorded"]).to_numpy()
         matters = set(rows.loc[~only_null | ~rows["household_id"].isin(decided).to_numpy(), "household_id"])
@@ -239,8 +248,6 @@ class _Judged:
         for household, kind in zip(rows["household_id"], rows["kind"], strict=True):
             if household in matters:
                 kinds.setdefault(household, set()).add(kind)
-        for household in set(now.index[now["registration"].isna()]) & kinds.keys():
-            kinds[household].add("stateless")
         return kinds
 
     def _numbers(self, kinds: Mapping[str, set[str]], called: Mapping[str, str]) -> set[str]:
@@ -258,9 +265,14 @@ class _Judged:
                 out |= near
         return out
 
-    def _name_cells(self, found: dict[str, list[str]], households: set[str], place: int) -> None:
-        """Name the values of unreadable cells under which households are flagged."""
-        cells = self.losses[(self.losses["kind"] == "cell") & self.losses["household_id"].isin(households)]
+    def _name_cells(
+        self, found: dict[str, list[str]], flagged: set[str], watched: set[str], place: int
+    ) -> None:
+        """Name the values of unreadable cells under which households are flagged, or in the register."""
+        cells = possible_cells(self.losses)
+        # To be in the register is to be on a list, where a row of the register is what cannot be read.
+        of_register = cells["household_id"].isin(watched) & (cells["table"] == "monitoring")
+        cells = cells[cells["household_id"].isin(flagged) | of_register]
         pairs = cells[["household_id", "table", "column"]].drop_duplicates()
         for household, table, column in pairs.itertuples(index=False):
             values = cell_values(table, column, self.day)

@@ -33,6 +33,8 @@ Times = Literal["none", "once", "twice"]
 MARK = "\x1f"  # between a household's number and that of its copy
 _NUMBERS = ("household_id", "member_id", "row_id", "old_id", "new_id", "current_id", "leaf_id")
 _SOME = {"income": "wage", "spending": "living"}  # what an amount of 0 is of
+EVENT_CODES = {"risk_events": "cause", "monitoring": "event"}  # what a rejected event could have been
+_SCHOOL_AGE = 10  # years: a child of an age at which school is compulsory
 _LARGE = 1e6  # yuan: more than any line or ceiling of a rule set
 _SQL = {"string": "VARCHAR", "int32": "INTEGER", "decimal": "DECIMAL(18,4)", "date": "DATE"}
 
@@ -50,11 +52,12 @@ class Reading:
     highest
         Of refused corrections, whether the one holds that leaves most, or least; None: neither.
     members
-        Whether members of rejected rows are counted.
+        Whether members of rejected rows are counted, as the neediest that they could be.
     registration
-        Of households of which only the number is known.
+        Of households of which a row could not be read; what makes a house safe is then wanting too.
     cell
-        Which of the values that a cell could have stands in those that cannot be read; None: nothing.
+        Which of the values that a cell could have stands in those that cannot be read, and in the column that
+        says what a rejected event was; None: nothing.
     """
 
     unread: bool = True
@@ -175,11 +178,15 @@ class Copies:
 
     def _store_losses(self, mark: str) -> None:
         columns = ["own_id", "table", "kind", "item", "month_from", "month_to", "amount", "member_id"]
-        columns += ["row_id", "known_on", "column"]
-        rows = self.losses[self.losses["kind"].isin(["equal", "ambiguous", "cell"])].reindex(columns=columns)
+        columns += ["row_id", "known_on", "date"]
+        rows = self.losses[(self.losses["kind"] != "unrecorded") & (self.losses["kind"] != "cell")]
+        rows = rows.reindex(columns=columns)
         types = dict.fromkeys(columns, pa.string()) | {"amount": pa.float64(), "known_on": pa.date32()}
-        types |= {"month_from": pa.int32(), "month_to": pa.int32()}
+        types |= {"month_from": pa.int32(), "month_to": pa.int32(), "date": pa.date32()}
         rows = rows.astype(object).where(rows.notna(), None)
+        rows["date"] = pd.Series(
+            [d if d is None else pd.Timestamp(d).date() for d in rows["date"]], rows.index, object
+        )
         rows["known_on"] = pd.Series([pd.Timestamp(d).date() for d in rows["known_on"]], rows.index, object)
         arrow = pa.Table.from_pandas(rows, pa.schema(list(types.items())), preserve_index=False)
         con = self.county.con
@@ -218,15 +225,38 @@ class Copies:
             query = _spans(name, query, reading, lost, off)
         elif name == "members" and reading.members and off is not None:
             # A member of whom no row was accepted counts as a person from the day that the row speaks of.
+            born = (self.day.year - _SCHOOL_AGE) * 12 + self.day.month - 1
             query += (
                 " UNION ALL BY NAME SELECT household_id, "
                 "coalesce(member_id, concat('? ', row_number() OVER ())) AS member_id, "
-                f"day_from AS valid_from, known_on FROM {off} WHERE \"of\" = 'members'"
+                f"day_from AS valid_from, known_on, {born} AS birth_month, 'dropped_out' AS schooling, "
+                "'major_illness' AS health, 'none' AS work_capacity, false AS insured "
+                f"FROM {off} WHERE \"of\" = 'members'"
             )
         elif name == "households" and reading.registration is not None:
-            word = f"coalesce(registration, '{reading.registration}') AS registration"
-            query = f"SELECT * REPLACE ({word}) FROM ({query})"
-        return query if reading.cell is None else self._with_cells(name, query, reading.cell)
+            mine = f"household_id IN (SELECT own_id FROM {lost} WHERE \"table\" = 'households')"
+            said = {
+                "registration": f"'{reading.registration}'",
+                "housing_safe": "false",
+                "water_safe": "false",
+            }
+            words = ", ".join(f"CASE WHEN {mine} THEN {v} ELSE {c} END AS {c}" for c, v in said.items())
+            query = f"SELECT * REPLACE ({words}) FROM ({query})"
+        if reading.cell is None:
+            return query
+        if name in EVENT_CODES:
+            query += self._rejected_events(name, lost, reading.cell)
+        return self._with_cells(name, query, reading.cell)
+
+    def _rejected_events(self, name: str, lost: str, place: int) -> str:
+        """Return the rows of rejected events, each as one of the kinds that it could be of."""
+        values = cell_values(name, EVENT_CODES[name], self.day)
+        return (
+            " UNION ALL BY NAME SELECT own_id AS household_id, "
+            f'coalesce("date", DATE \'{self.day}\') AS "date", '
+            f"known_on, {_quoted(values[place % len(values)])} AS {EVENT_CODES[name]} "
+            f"FROM {lost} WHERE \"table\" = '{name}'"
+        )
 
     def _with_cells(self, table: str, query: str, place: int) -> str:
         """Return a query of rows of which cells that could not be read have one of their possible values."""
@@ -295,6 +325,13 @@ def _spans(table: str, query: str, reading: Reading, lost: str, off: str | None)
     return query
 
 
+def possible_cells(losses: pd.DataFrame) -> pd.DataFrame:
+    """Return unreadable cells, and of events that were rejected the cell that says what they were."""
+    events = losses[losses["kind"].isin(["rejected", "ambiguous"]) & losses["table"].isin(list(EVENT_CODES))]
+    events = events.assign(column=events["table"].map(EVENT_CODES))
+    return pd.concat([losses[losses["kind"] == "cell"], events])
+
+
 def every_cell(losses: pd.DataFrame, day: dt.date) -> list[tuple[Reading, set[str]]]:
     """Return the readings that give each unreadable cell every value that it could have.
 
@@ -305,7 +342,7 @@ def every_cell(losses: pd.DataFrame, day: dt.date) -> list[tuple[Reading, set[st
     day
         The day judged.
     """
-    cells = losses[losses["kind"] == "cell"]
+    cells = possible_cells(losses)
     pairs = cells.groupby(["table", "column"])["own_id"].agg(set)
     values = {pair: cell_values(str(pair[0]), str(pair[1]), day) for pair in pairs.index}
     out = []
