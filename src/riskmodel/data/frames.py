@@ -18,7 +18,7 @@ import pandas as pd
 import pyarrow as pa
 
 from riskmodel.data.conflicts import HOMES, MEMBER_STATE
-from riskmodel.data.county import County, county_of_frames
+from riskmodel.data.county import County, county_of_frames, local_times
 from riskmodel.data.links import county_links
 from riskmodel.data.plausibility import MONTHS_AHEAD, RULES, last_month_of_records
 from riskmodel.data.read import column_violation, read_sources
@@ -102,14 +102,14 @@ def plain_county(frames: Mapping[str, pd.DataFrame], about: About) -> County | N
 def _read(frames: Mapping[str, pd.DataFrame], about: About) -> County:
     """Read frames as files are read."""
     sources = [
-        Source(name, Path(name), FRAME, _arrow(name, frames[name]))
+        Source(name, Path(name), FRAME, _arrow(name, frames[name], about.time_zone))
         for name in contract().tables
         if name in frames
     ]
     return read_sources(sources, about, []).county
 
 
-def _arrow(name: str, frame: pd.DataFrame) -> pa.Table:
+def _arrow(name: str, frame: pd.DataFrame, zone: str) -> pa.Table:
     """Return a frame as a table of a file: months as text, cells of mixed types as text."""
     columns, out = contract().tables[name].columns, {}
     words = header_words(name)
@@ -118,6 +118,8 @@ def _arrow(name: str, frame: pd.DataFrame) -> pa.Table:
         column = columns.get(words.get(normal_header(str(header)), ""))
         if column is not None and column.type == "month" and pd.api.types.is_numeric_dtype(values):
             values = values.map(_month_word).astype(object)
+        if isinstance(values.dtype, pd.DatetimeTZDtype):
+            values = local_times(values, zone)
         try:
             out[str(header)] = pa.Array.from_pandas(values)
         except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError):

@@ -48,7 +48,7 @@ def _of_table(con: Any, tables: Mapping[str, TableRead], name: str, parts: pd.Da
         return pd.DataFrame()  # what was lost of what was lost concerns no household
     lost = lost_rows(parts)
     if name == "households" and LOSSES in tables:
-        lost = lost[~_told_already(con, lost)]
+        lost = lost[~_already_stated(con, lost)]
     kinds = ["ambiguous" if SAME_DAY in reasons else "rejected" for reasons in lost["reasons"]]
     out = [lost.assign(kind=kinds)]
     if name in SPAN_TABLES and len(parts):
@@ -61,7 +61,7 @@ def _of_table(con: Any, tables: Mapping[str, TableRead], name: str, parts: pd.Da
     return rows.assign(table=name, file=table.raw.file, sheet=table.raw.sheet or None) if len(rows) else rows
 
 
-def _told_already(con: Any, lost: pd.DataFrame) -> np.ndarray:
+def _already_stated(con: Any, lost: pd.DataFrame) -> np.ndarray:
     """Return which rows are those by which a written county keeps a household that it told of before."""
     told = con.con.execute(
         f"SELECT household_id FROM \"{LOSSES}\" WHERE kind = 'rejected' AND \"table\" = 'households'"

@@ -20,6 +20,7 @@ from riskmodel.presentation.table import (
     Cell,
     Column,
     Content,
+    Kind,
     Row,
     Table,
     Text,
@@ -27,7 +28,6 @@ from riskmodel.presentation.table import (
     is_share,
     number,
 )
-from riskmodel.presentation.workbook import Kind
 from riskmodel.rules import dropped_in_words
 
 WORDS = PageWords("report.page", "report.columns")

@@ -216,18 +216,20 @@ class _Judged:
             {way: set(own["household_id"]) for way, own in verdicts[verdicts[c].eq(True)].groupby("way")}
             for c in ("flagged", "in_register")
         )
-        found: dict[str, list[str]] = {}
+        readings: dict[str, list[str]] = {}
         for way, (_, called) in enumerate(_CALLED):
             these = flagged.get(way, set())
             these = these | (flagged.get(0, set()) & only_zero) if way == len(_CALLED) - 1 else these
             for household in sorted(these):
                 names = [called[kind] for kind in sorted(kinds.get(household, ())) if kind in called]
-                found.setdefault(household, []).extend(names)
+                readings.setdefault(household, []).extend(names)
         for way, (reading, _) in enumerate(cells, start=len(_CALLED)):
-            self._name_cells(found, flagged.get(way, set()), watched.get(way, set()), int(reading.cell or 0))
+            self._name_cells(
+                readings, flagged.get(way, set()), watched.get(way, set()), int(reading.cell or 0)
+            )
         equal = {h for h, of in kinds.items() if "equal" in of}
         both = verdicts[(verdicts["way"] == 1) & verdicts["household_id"].isin(equal)]
-        named = {h: list(dict.fromkeys(names)) for h, names in found.items() if names}
+        named = {h: list(dict.fromkeys(names)) for h, names in readings.items() if names}
         return _Again(named, both.set_index("household_id"))
 
     def _kinds(self) -> dict[str, set[str]]:
@@ -266,7 +268,7 @@ class _Judged:
         return out
 
     def _name_cells(
-        self, found: dict[str, list[str]], flagged: set[str], watched: set[str], place: int
+        self, readings: dict[str, list[str]], flagged: set[str], watched: set[str], place: int
     ) -> None:
         """Name the values of unreadable cells under which households are flagged, or in the register."""
         cells = possible_cells(self.losses)
@@ -279,7 +281,7 @@ class _Judged:
             if place < len(values):
                 value = values[place]
                 word = f"cells_{value}" if value in ("yes", "no") else f"{column}={value}"
-                found.setdefault(household, []).append(word)
+                readings.setdefault(household, []).append(word)
 
 
 def _losses_known(county: County, day: dt.date) -> pd.DataFrame:
