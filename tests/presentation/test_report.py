@@ -246,7 +246,8 @@ def test_the_list_of_sections_is_what_documentation_reads(rows_by_model) -> None
 def test_it_says_who_may_be_missing_because_of_a_row_or_cell(make_given) -> None:
     row = {
         "household_id": "h1", "township": "t", "village": "v", "as_of": "2020-12-31",
-        "ruleset": "national-2021", "category": "unknown", "flagged": False, "in_register": True, "flagged_before": False,
+        "ruleset": "national-2021", "category": "unknown", "flagged": False, "in_register": True,
+        "flagged_before": False,
         "flagged_if": "zero;cells_no;schooling=dropped_out", "pcni": None, "verdict_if_both": None,
         "pcni_if_both": None, "doubts": "row_rejected", "why": "rejected (unknown code) 1", "rows": "a.csv 2",
     }  # fmt: skip
