@@ -133,7 +133,9 @@ def equal_rows(county: County) -> pd.DataFrame:
     """
     columns = ["table", "household_id", "kind", "month_from", "month_to", "amount", "times", "whole_history"]
     parts = []
-    for table, code in CODE_COLUMN.items() if county.has(LOSSES) else ():
+    for table, code in CODE_COLUMN.items():
+        if not (county.has(LOSSES) and county.has(table)):
+            continue
         names = {name: county.tables[name].get_name() for name in (LOSSES, table)}
         found = county.con.con.execute(
             f"""WITH equal AS (
