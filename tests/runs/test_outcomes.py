@@ -182,6 +182,33 @@ def test_a_year_of_lists_each_with_its_own_chances_stands_for_the_county() -> No
     assert abs(naive - y.mean()) > 3 * error
 
 
+def test_a_visit_is_its_households_under_whatever_number() -> None:
+    # "old" is renumbered, "a" and "b" are merged, "p" is split, all in the window and before the visits. A
+    # visit to each new number answers for the household as it was at as-of; any confirmed child for p.
+    visits = pd.DataFrame(
+        {
+            "household_id": ["new", "m", "c1", "c2", "same", "old"],
+            "date": ["2021-09-15"] * 5 + ["2021-03-15"],
+            "outcome": ["confirmed", "confirmed", "not_confirmed", "confirmed", "not_confirmed", "absent"],
+            "selected_by": "random", "chance": 0.5,
+        }
+    )  # fmt: skip
+    links = pd.DataFrame(
+        {
+            "old_id": ["old", "a", "b", "p", "p"], "new_id": ["new", "m", "m", "c1", "c2"],
+            "kind": ["recode", "merge", "merge", "split", "split"], "date": "2021-06-01",
+        }
+    )  # fmt: skip
+    rows = pd.DataFrame({"household_id": ["a", "b", "old", "p", "same"], "as_of": pd.Timestamp("2020-12-31")})
+    county = from_frames({"visits": visits, "household_links": links})
+    found = visit_findings(county, rows, 12, None).set_index("household_id")["y"]
+    assert found.to_dict() == {"a": 1.0, "b": 1.0, "old": 1.0, "p": 1.0, "same": 0.0}
+    # Before the office has written the links down, the numbers are apart.
+    late = from_frames({"visits": visits, "household_links": links.assign(recorded_on="2022-05-01")})
+    found = visit_findings(late, rows, 12, dt.date(2022, 1, 31))
+    assert list(found["household_id"]) == ["same"]
+
+
 def test_systematic_sampling_keeps_every_weight_to_within_one() -> None:
     weight = np.random.default_rng(1).gamma(0.7, size=500)
     times = np.bincount(systematic_sample(weight, 5), minlength=500)

@@ -61,6 +61,7 @@ from riskmodel.data.schema import (
     month_ordinal,
     table_words,
 )
+from riskmodel.data.snapshots import delay_notices, snapshot_notices
 from riskmodel.data.sources import RawTable, Source, find_sources, open_raw_table
 from riskmodel.data.values import FIRST_YEAR, LAST_YEAR
 from riskmodel.errors import InputRefused, SpecError, nearest
@@ -215,6 +216,10 @@ def read_sources(
     known = households_without_state(con, parts)["household_id"]
     for name, table in tables.items():
         _keep_out(con, table, unknown_ids(con, name, known))
+    born_after = int(tables["members"].kept_out["reason"].eq("birth after recording").sum())
+    held = {name: table.rows for name, table in tables.items()}
+    notices += snapshot_notices(con, about, held, born_after)
+    notices += delay_notices(con, about, "recorded" in tables)
     notices += _within_records(con, tables, about)
     return _finish(con, tables, about, notices)
 

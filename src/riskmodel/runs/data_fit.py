@@ -240,6 +240,31 @@ def count_nulls(rows: pd.DataFrame, fold: str, role: str) -> pd.DataFrame:
     ]
 
 
+def split_messages(splits: pd.DataFrame | None) -> list[Message]:
+    """Say how much the figures rest on counting a split household by any of its children.
+
+    Parameters
+    ----------
+    splits
+        `Evaluation.splits`.
+    """
+    if splits is None:
+        return []
+    first = splits.iloc[0]
+    values = {
+        "n": int(first["split"]), "rate": first["rate"], "without": first["rate_without"],
+        "weighted": first["rate_weighted"],
+    }  # fmt: skip
+    span = {
+        lang: SEPARATOR[lang].join(
+            f"{r['model']} {r['recall']:.1%} / {r['recall_without']:.1%} / {r['recall_weighted']:.1%}"
+            for r in splits.to_dict("records")
+        )
+        for lang in LANGUAGES
+    }
+    return [Message("runs.fit.splits", values), Message("runs.fit.recall of splits", {"span": span})]
+
+
 def null_messages(
     unknown: pd.DataFrame, nulls: pd.DataFrame, tested: int, bounds: pd.DataFrame
 ) -> list[Message]:

@@ -53,7 +53,8 @@ class ExperimentResult:
         line, gap, flagged, y, real_horizon_months, model, score`` (log-odds), ``probability,
         probability_low, probability_high``, and, where known, what only an evaluation may
         look at: ``pcni_after`` (income per head over the outcome's year), ``supported_after`` (support
-        begun within the window), ``group_…``.
+        begun within the window), ``split`` and ``split_share`` (of the persons of a split household's
+        children, those below the line), ``group_…``.
     folds
         One row a fold: dates, rows, events, nulls, training rows and events.
     fitted

@@ -79,8 +79,9 @@ def build_targets(
         fully observed), ``real_horizon_months`` (differs from the one asked for on totals and ``next``),
         ``label_reason`` (why the label is null: a reason of `riskmodel.households`' ``income_reason``,
         ``window_not_over``, ``other_people``, ``not_seen_again``, ``not_visited``, ``table_absent`` or
-        ``no_line``), ``label_without_splits`` (null for households that were split in the window) and
-        ``split_share`` (of the persons of a split household's children, those below the line).
+        ``no_line``), ``label_without_splits`` (null for households that were split in the window), ``split``
+        (whether it was) and ``split_share`` (of the persons of a split household's children, those below the
+        line).
 
     Raises
     ------
@@ -149,7 +150,7 @@ def _combine(out: pd.DataFrame, events: Sequence[Event]) -> pd.DataFrame:
     counted = ["label", *columns, "label_without_splits"]
     out[counted] = out[counted].astype("Int8")
     order = [*KEY, "label", *columns, "real_horizon_months", "label_reason", "label_without_splits"]
-    return out[[*order, "split_share"]].sort_values(["as_of", "household_id"], ignore_index=True)
+    return out[[*order, "split", "split_share"]].sort_values(["as_of", "household_id"], ignore_index=True)
 
 
 def _happened(
