@@ -11,7 +11,7 @@ import pytest
 from riskmodel.data import About, County, from_frames
 from riskmodel.errors import InputRefused
 from riskmodel.evaluation import Budget
-from riskmodel.runs import assessment, data_fit, experiment, load_experiment
+from riskmodel.runs import assessment, data_fit, experiment, fitting, load_experiment
 
 HOUSEHOLDS = 40
 
@@ -45,6 +45,33 @@ def test_a_snapshot_after_all_dates_is_named_as_the_cause() -> None:
         InputRefused, match=r"known only from 2022-01-12 \(snapshot_on\).*valid_from or recorded_on"
     ):
         data_fit.fit_to_data(load_experiment("county"), county)
+
+
+def test_dates_before_the_snapshot_are_left_out_by_name() -> None:
+    county = annual(range(2013, 2022), snapshot_on="2018-02-15", data_through="2021-12-31")
+    exp = load_experiment("county")
+    asked = experiment.as_of_dates(exp, county)
+    fit = data_fit.fit_to_data(exp, county)
+    assert min(asked) < dt.date(2018, 2, 15) <= min(fit.days)
+    note = next(n for n in fit.notes if n.code == "before snapshot")
+    assert "(snapshot_on 2018-02-15) left out" in note.text("en")
+
+
+def test_a_refusal_for_want_of_dates_names_the_snapshot() -> None:
+    # Dates of 2019 and 2020 are after the snapshot, but too few to train and test.
+    county = annual(range(2013, 2022), snapshot_on="2020-10-15", data_through="2021-12-31")
+    exp = load_experiment("county")
+    exp = exp.model_copy(update={"feature_set": "household-annual-v1"})
+    with pytest.raises(InputRefused, match=r"snapshot_on 2020-10-15"):
+        fitting.run_experiment(exp, county)
+
+
+def test_features_that_say_nothing_are_counted() -> None:
+    X = pd.DataFrame({"a": [1.0, 2.0], "b": [np.nan, np.nan], "c": [3.0, 3.0], "d": [1.0, np.nan]})
+    message = data_fit.columns_without_information(X)
+    assert message is not None
+    assert message.text("en").startswith("of 4 features 1 have no value and 1 only one")
+    assert data_fit.columns_without_information(X[["a", "d"]]) is None
 
 
 def test_annual_totals_switch_the_features_and_keep_one_date_an_outcome() -> None:

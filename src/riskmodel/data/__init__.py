@@ -44,6 +44,7 @@ from riskmodel.data.schema import (
     rows_table,
     table_words,
 )
+from riskmodel.data.snapshots import snapshot_message
 from riskmodel.data.sources import RawTable, Source, find_sources, open_raw_table
 from riskmodel.data.suspects import level_sentences
 from riskmodel.data.values import cell_text, parse_date
@@ -97,6 +98,7 @@ __all__ = [
     "resolve_links",
     "rows_table",
     "secret_key",
+    "snapshot_message",
     "store_query",
     "table_words",
     "unfused_selects",

@@ -186,6 +186,8 @@ def _coverage(county: County, last: int | None) -> dict[str, dict[str, float]]:
 
 EQUAL_ROWS_FILE = "equal_rows.csv"
 FORMAT_VERSION = 1
+# Notices that decide what all figures are worth: they stand in the first line.
+GRAVE_NOTICES = ("snapshot too early", "delay beyond lag")
 
 
 @dataclass(frozen=True)
@@ -347,6 +349,8 @@ def _usable(summary: dict[str, Any], lang: Language) -> str:
         for name, found in summary.get("known_later", {}).items()
         if name in contract().required and found["later"] == found["rows"]
     }
+    if grave := [notice[lang] for notice in summary["notices"] if notice["id"] in GRAVE_NOTICES]:
+        return text("data.quality.usable_but", lang, what=" ".join(grave))
     if levels := level_sentences(summary.get("levels", []), lang):
         shown = "; ".join(levels[:_MOST_SAID]) + (" …" if len(levels) > _MOST_SAID else "")
         return text("data.quality.usable_levels", lang, n=len(levels), what=shown)

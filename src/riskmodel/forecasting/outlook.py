@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from riskmodel import rules
-from riskmodel.data import County, month_text
+from riskmodel.data import County, month_text, snapshot_message
 from riskmodel.errors import UsageError
 from riskmodel.forecasting import (
     count_models,
@@ -160,6 +160,8 @@ def forecast(
         [household.households_below_line(homes, h, seed=seed) for h in ahead], ignore_index=True
     )
     classifier, notes = _classifier(homes, seed), list(homes.notes)
+    snapshot = snapshot_message(county)
+    notes += [snapshot] if snapshot else []
     try:
         known = counts.monthly_counts(county, day)
     except UsageError as exc:

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from riskmodel import rules
-from riskmodel.data import County, code_words
+from riskmodel.data import County, code_words, snapshot_message
 from riskmodel.households import DateLike, KnownCounty, known_county, to_date, window_end
 from riskmodel.i18n import join, pair, section
 from riskmodel.io import write_table, write_text
@@ -51,6 +51,7 @@ class RulesView:
     overridden: tuple[str, ...]
     size: pd.DataFrame | None
     fingerprint: str
+    snapshot: dict[str, str] | None = None
 
     @property
     def days(self) -> dict[str, str]:
@@ -177,6 +178,7 @@ def rules_view(
         overridden=tuple(n for n in given if given[n] != own[n]),
         size=rules.check_size(verdicts, chosen, params) if chosen.size_check else None,
         fingerprint=known.fingerprint,
+        snapshot=snapshot.both() if (snapshot := snapshot_message(known.county)) else None,
     )
 
 
@@ -300,6 +302,7 @@ def _in_force(view: RulesView) -> list[Part]:
     parts += [Heading(WORDS("procedure")), Bullets(steps, numbered=True)] if steps else []
     parts += [Heading(WORDS("clocks")), clocks_table(view)] if view.ruleset.clocks else []
     notes = [pair(note) for note in view.ruleset.notes]
+    notes += [view.snapshot] if view.snapshot else []
     return [*parts, *([Heading(WORDS("notes")), Bullets(notes)] if notes else [])]
 
 

@@ -16,13 +16,18 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from riskmodel import evaluation, features, models, targets
-from riskmodel.data import County, month_end
+from riskmodel.data import County, month_end, snapshot_message
 from riskmodel.errors import InputRefused
 from riskmodel.evaluation import SCORE_PREFIX
 from riskmodel.households import fingerprint, last_complete_month
 from riskmodel.i18n import Message, counted, pair
 from riskmodel.runs import design_matrix, experiment, outcomes
-from riskmodel.runs.data_fit import count_nulls, fit_to_data
+from riskmodel.runs.data_fit import (
+    columns_without_information,
+    count_nulls,
+    fit_to_data,
+    say_left_out,
+)
 from riskmodel.runs.design_matrix import DesignMatrix, model_inputs, village_names
 from riskmodel.runs.experiment import Experiment, Fold
 from riskmodel.targets import KEY
@@ -134,7 +139,10 @@ def run_experiment(
     exp, days = fit.experiment, fit.days
     for note in fit.notes:
         say(f"note: {note.text('en')}")
-    folds = experiment.temporal_folds(exp, county, days)
+    try:
+        folds = experiment.temporal_folds(exp, county, days)
+    except InputRefused as exc:
+        raise say_left_out(exc, fit.notes) from exc
     say(f"{len(days)} as-of dates from {days[0]} to {days[-1]}: features, verdicts, cohort")
     matrix = design_matrix.build_design_matrix(exp, county, days)
     results = []
@@ -154,6 +162,12 @@ def run_experiment(
     roles = {feature.id: feature.role for feature in feature_set.features}
     leaks = design_matrix.find_leaks(matrix.X.iloc[train["row"]], train["y"], roles)
     suspected = leaks[leaks["suspected"]].to_dict("records")
+    about_data = [
+        note
+        for note in (snapshot_message(county), columns_without_information(matrix.X.iloc[train["row"]]))
+        if note is not None
+    ]
+    said = {note.text("en") for note in about_data}
     fitted = {}
     if final:
         say("fitting the models that will score")
@@ -178,8 +192,9 @@ def run_experiment(
         nulls=pd.concat([one.nulls for one in results], ignore_index=True),
         notes=[
             *fit.notes,
+            *about_data,
             *(Message("runs.notes.leak", {"column": r["column"], "why": r["why"]}) for r in suspected),
-            *(Message("runs.notes.data", {"note": note}) for note in county.notes),
+            *(Message("runs.notes.data", {"note": note}) for note in county.notes if note not in said),
             *sampling_notes,
             *(
                 Message("runs.notes.model", {"model": pair(models.model_entry(name)), "note": note})
