@@ -43,8 +43,8 @@ def test_a_snapshot_before_what_the_tables_hold_is_told_first(tmp_path: Path) ->
     said = notices["snapshot too early"]
     for evidence in (
         "income goes on until 2020-12-31",
-        "1 of its households were lifted in a later year",
-        "1 members were born after the day they were recorded",
+        "1 household of it was lifted in a later year",
+        "1 member was born after the row was recorded",
         "give the day of the export",
     ):
         assert evidence in said

@@ -70,7 +70,7 @@ def test_features_that_say_nothing_are_counted() -> None:
     X = pd.DataFrame({"a": [1.0, 2.0], "b": [np.nan, np.nan], "c": [3.0, 3.0], "d": [1.0, np.nan]})
     message = data_fit.columns_without_information(X)
     assert message is not None
-    assert message.text("en").startswith("of 4 features 1 have no value and 1 only one")
+    assert message.text("en").startswith("of 4 features, 1 without any value and 1 with only one")
     assert data_fit.columns_without_information(X[["a", "d"]]) is None
 
 
@@ -134,7 +134,7 @@ def test_figures_stand_beside_those_without_split_households() -> None:
     assert row["recall_weighted"] == pytest.approx(1 / (1 + 1 / 3))
     assert (row["auc"], row["auc_without"]) == (0.75, 1.0)
     texts = [m.text("en") for m in data_fit.split_messages(splits)]
-    assert texts[0].startswith("2 test rows are of households that were split")
+    assert texts[0].startswith("2 test rows are of households split in the window")
     assert "m 50.0% / 100.0% / 75.0%" in texts[1]
     assert assessment.Evaluation(rows.assign(split=False), Budget(visits=2), "m", {}).splits is None
 
