@@ -28,11 +28,11 @@ def check(folder: Path, rows: exports.Rows, **about: Any) -> tuple[dict[str, str
 def test_an_honest_snapshot_is_said_and_nothing_is_found_wrong(tmp_path: Path) -> None:
     # Totals until December 2020, the tables taken in the middle of January.
     notices, head = check(tmp_path, exports.annual(), snapshot_on="2021-01-15")
-    assert "6 of 6 households" in notices["snapshot"]
+    assert "holds 6 of 6 households" in notices["snapshot"]
     assert "2021-01-15" in notices["snapshot"]
     assert "snapshot too early" not in notices
     assert head == "Can be used."
-    assert any("come from one snapshot" in note for note in read_county(tmp_path / "data").notes)
+    assert any("one snapshot without dates" in note for note in read_county(tmp_path / "data").notes)
 
 
 def test_a_snapshot_before_what_the_tables_hold_is_told_first(tmp_path: Path) -> None:
@@ -48,7 +48,7 @@ def test_a_snapshot_before_what_the_tables_hold_is_told_first(tmp_path: Path) ->
         "give the day of the export",
     ):
         assert evidence in said
-    assert head.startswith("Can be used, but look at this first: snapshot_on 2018-06-30 looks too early")
+    assert head.startswith("Can be used, but look at this first: snapshot_on 2018-06-30 seems too early")
 
 
 def test_dated_tables_have_no_snapshot(tmp_path: Path) -> None:
@@ -110,4 +110,4 @@ def test_verdicts_say_that_they_stand_on_a_snapshot() -> None:
         row |= {"valid_from": "2016-01-01"}
     of_members = snapshot_message(from_frames(exports.frames(rows), about))
     assert of_members is not None
-    assert "0 of 6 households" in of_members.text("en")
+    assert "holds 0 of 6 households" in of_members.text("en")

@@ -70,7 +70,9 @@ def test_features_that_say_nothing_are_counted() -> None:
     X = pd.DataFrame({"a": [1.0, 2.0], "b": [np.nan, np.nan], "c": [3.0, 3.0], "d": [1.0, np.nan]})
     message = data_fit.columns_without_information(X)
     assert message is not None
-    assert message.text("en").startswith("of 4 features, 1 without any value and 1 with only one")
+    assert message.text("en").startswith(
+        "features that tell nothing in the training rows, of 4: 1 without any value, 1 with only one"
+    )
     assert data_fit.columns_without_information(X[["a", "d"]]) is None
 
 

@@ -59,7 +59,7 @@ def snapshot_notices(con: Any, about: About, tables: Mapping[str, Any], born_aft
     if not evidence:
         return [said]
     what = {lang: SEPARATOR[lang].join(one.text(lang) for one in evidence) for lang in LANGUAGES}
-    return [said, Message("data.notices.snapshot too early", {"day": about.snapshot_on, "what": what})]
+    return [said, Message("data.timing.snapshot too early", {"day": about.snapshot_on, "what": what})]
 
 
 def _count_rows(con: Any, about: About, tables: Mapping[str, Any]) -> Message | None:
@@ -76,7 +76,7 @@ def _count_rows(con: Any, about: About, tables: Mapping[str, Any]) -> Message | 
         ).fetchall()[0]  # fmt: skip
     if not any(counts[name] for name in SNAPSHOT_TABLES):
         return None
-    return Message("data.notices.snapshot", {"day": about.snapshot_on, **counts})
+    return Message("data.timing.snapshot", {"day": about.snapshot_on, **counts})
 
 
 def _newest_facts(con: Any, day: dt.date, tables: Mapping[str, Any]) -> list[Message]:
@@ -92,7 +92,7 @@ def _newest_facts(con: Any, day: dt.date, tables: Mapping[str, Any]) -> list[Mes
             .as_py()
         )
         if last is not None and (last - day).days > DAYS_AFTER:
-            out.append(Message("data.notices.snapshot facts", {"table": table_words(name), "last": last}))
+            out.append(Message("data.timing.snapshot facts", {"table": table_words(name), "last": last}))
     return out
 
 
@@ -107,7 +107,7 @@ def _states_after(con: Any, day: dt.date, tables: Mapping[str, Any], born_after:
         )
     found = {key: con.con.execute(sql, {"day": day}).fetchall()[0][0] for key, sql in asked.items()}
     found["born"] = born_after
-    return [Message(f"data.notices.snapshot {key}", {"n": n}) for key, n in found.items() if n]
+    return [Message(f"data.timing.snapshot {key}", {"n": n}) for key, n in found.items() if n]
 
 
 def delay_notices(con: Any, about: About, has_recorded: bool) -> list[Message]:
@@ -134,4 +134,4 @@ def delay_notices(con: Any, about: About, has_recorded: bool) -> list[Message]:
     sql = f"SELECT count(DISTINCT household_id) FROM ({monthly}) {spared}"
     n = con.con.execute(sql).fetchall()[0][0]
     values = {"n": n, "days": about.recording_delay_days, "months": months, "longest": longest}
-    return [Message("data.notices.delay beyond lag", values)] if n else []
+    return [Message("data.timing.delay beyond lag", values)] if n else []
