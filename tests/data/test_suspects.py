@@ -142,11 +142,12 @@ def test_a_total_of_one_household_in_another_unit_is_a_suspect():
     ]
 
 
-@pytest.mark.parametrize("townships", [TOWNSHIPS[:2], TOWNSHIPS[:3], TOWNSHIPS])
-@pytest.mark.parametrize("years", [(2020,), YEARS])
+@pytest.mark.parametrize(("townships", "years"), [(2, (2020,)), (2, YEARS), (3, YEARS)])
 def test_only_the_township_in_another_unit_is_blamed(townships, years):
     """Its neighbours are not held against it, however few they are."""
-    (row,) = _found(_slip(_county(townships=townships, years=years), "income", 1e-4, township="南乡"))
+    (row,) = _found(
+        _slip(_county(townships=TOWNSHIPS[:townships], years=years, n=6), "income", 1e-4, township="南乡")
+    )
     assert (row["township"], row["factor"], row["against"]) == ("南乡", -4, "townships")
 
 
