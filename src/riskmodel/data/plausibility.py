@@ -107,6 +107,14 @@ RULES: tuple[Rule, ...] = (
     Rule(("members",), "birth_month", "birth after recording", f"birth_month > {_KNOWN_MONTH}"),
     Rule(("recorded", "unrecorded"), "month_from", "impossible date", "month_from > month_to"),
     Rule(("unrecorded",), "item", "unknown item", _items()),
+    *(
+        Rule((table,), column, "dates out of order", f"{column} < {own}", kept=True)
+        for table, column, own in (
+            ("support", "end_date", '"date"'),
+            *(("warnings", later, "pushed_on") for later in ("forwarded_on", "due_on", "checked_on")),
+        )
+    ),
+    Rule(("households",), "lifted_year", "dates out of order", "lifted_year > year(known_on)", kept=True),
     *_own_dates(),
 )
 
@@ -173,7 +181,8 @@ def _judge(
     parts, notices = [fault_rows([], "", "")], []
     for rule, n in zip(rules, found, strict=True):
         if n and rule.kept:
-            notices.append(Message(f"data.notices.{rule.reason}", {"table": table, "n": n}))
+            said = {"table": table, "n": n, "what": rule.column}
+            notices.append(Message(f"data.notices.{rule.reason}", said))
         elif n:
             broken = f'SELECT {ROW} FROM "{table}" WHERE {rule.broken} ORDER BY 1'
             used = given if "$through" in rule.broken else {}
@@ -221,6 +230,8 @@ def coverage_notices(con: Any, about: About, tables: Collection[str]) -> list[Me
         notices.append(Message("data.notices.unknown townships", {"what": shown}))
     if about.coverage is None:
         named = set()
+    elif start is not None and (rows := _before_start(con, start)):
+        notices.append(Message("data.notices.rows before the start", {"n": rows}))
     stated = (
         "SELECT household_id FROM recorded WHERE \"of\" = 'income'"
         if "recorded" in tables
@@ -237,6 +248,24 @@ def coverage_notices(con: Any, about: About, tables: Collection[str]) -> list[Me
     if n:
         notices.append(Message("data.notices.coverage inferred", {"n": n, "of": of}))
     return notices
+
+
+def _before_start(con: Any, start: str | Mapping[str, str]) -> int:
+    """Count the months of income that lie before ``records_from`` of the last township of their household."""
+    said = {"": start} if isinstance(start, str) else start
+    first = [month_ordinal(int(month[:4]), int(month[5:])) for month in said.values()]
+    starts = pa.table({"place": list(said), "start": first})
+    con.con.register("starts_", starts)
+    try:
+        found = con.con.execute(
+            "SELECT count(*) FROM income JOIN (SELECT household_id, arg_max(township, "
+            "coalesce(valid_from, DATE '0001-01-01')) AS township FROM households GROUP BY 1) "
+            "USING (household_id) JOIN starts_ ON place = '' OR place = township "
+            "WHERE month_from = month_to AND month_to < start"
+        ).fetchall()
+    finally:
+        con.con.unregister("starts_")
+    return int(found[0][0])
 
 
 LEAST_SHARE = 10  # a tenth of the households
