@@ -329,7 +329,8 @@ def test_dates_of_one_row_that_contradict_one_another_are_told(tmp_path):
     told = sorted(
         note.split(" contradicts")[0] for note in county.notes if "contradicts another date" in note
     )
-    assert told == ["households: lifted_year", "support: end_date", "warnings: forwarded_on"]
+    columns = (("households", "lifted_year"), ("support", "end_date"), ("warnings", "forwarded_on"))
+    assert told == [f"{table}: 1 row used of which {column}" for table, column in columns]
 
 
 @pytest.mark.parametrize(
