@@ -51,6 +51,7 @@ lint: $(STAMP)  ## ruff, formatting, types, structure, names
 
 bench: $(STAMP)  ## speed and memory as ratios to a reference in the same run
 	$(BIN)/python benchmarks/features.py
+	$(BIN)/python benchmarks/accounts.py
 	$(BIN)/python benchmarks/rules.py
 	$(BIN)/python benchmarks/simulate.py
 	$(BIN)/python benchmarks/forecast.py

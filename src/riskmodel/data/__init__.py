@@ -29,6 +29,7 @@ from riskmodel.data.read import DataRefused, read_county
 from riskmodel.data.rejected import write_cells, write_rejected
 from riskmodel.data.schema import (
     CODE_COLUMN,
+    LARGE_TABLES,
     SPAN_TABLES,
     About,
     canonical_schema,
@@ -54,6 +55,7 @@ __all__ = [
     "IDENTITY",
     "IMPORTERS",
     "KEY_VARIABLE",
+    "LARGE_TABLES",
     "SPAN_TABLES",
     "About",
     "County",

@@ -21,6 +21,7 @@ from riskmodel.data.compiled import Shape
 from riskmodel.data.links import IDENTITY, county_links, identity_table
 from riskmodel.data.plausibility import last_month_of_records
 from riskmodel.data.schema import (
+    LARGE_TABLES,
     SPAN_TABLES,
     About,
     canonical_schema,
@@ -247,8 +248,8 @@ def _kinds_of_rows(county: Shape) -> ibis.Table:
     since = households.group_by("household_id").agg(since=households.known_on.min())
     for name, _ in county.schemas:
         t = county.table(name)
-        # Of the two large tables it is not asked: whoever reads them looks for itself.
-        if "household_id" in t.columns and name not in ("households", *SPAN_TABLES):
+        # Of the large tables it is not asked: whoever reads them looks for itself.
+        if "household_id" in t.columns and name not in ("households", *LARGE_TABLES):
             early = t.inner_join(since, "household_id")
             out[f"early.{name}"] = early.agg(held=(early.known_on < early.since).any())
     # Of them nothing is known but that they are there; a registration is required of every row that is read.

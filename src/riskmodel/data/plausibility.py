@@ -42,9 +42,12 @@ EARLIEST_MONTH = month_ordinal(1950, 1)
 MONTHS_AHEAD = 12  # a month may lie so far after data_through
 DAYS_AHEAD = 366  # and a day of recording so far, before it is told
 _EVENTS = ("risk_events", "monitoring", "support", "visits")
-_FIRST_DAY = "make_date(month_from // 12, month_from % 12 + 1, 1)"
-_TEN_YEARS_LATER = "known_on > last_day(make_date({0} // 12, {0} % 12 + 1, 1)) + INTERVAL 10 YEAR"
 _KNOWN_MONTH = "year(known_on) * 12 + month(known_on) - 1"
+# Months compare fast; the day is looked at only where ten years are nearly over.
+_TEN_YEARS_LATER = (
+    f"CASE WHEN {_KNOWN_MONTH} >= {{0}} + 120 "
+    "THEN known_on > last_day(make_date({0} // 12, {0} % 12 + 1, 1)) + INTERVAL 10 YEAR END"
+)
 
 
 @dataclass(frozen=True)
@@ -98,7 +101,7 @@ def _items() -> str:
 
 
 RULES: tuple[Rule, ...] = (
-    Rule(SPAN_TABLES, "recorded_on", "recorded before it happened", f"known_on < {_FIRST_DAY}"),
+    Rule(SPAN_TABLES, "recorded_on", "recorded before it happened", f"{_KNOWN_MONTH} < month_from"),
     Rule(SPAN_TABLES, "recorded_on", "recorded ten years later", _TEN_YEARS_LATER.format("month_to")),
     Rule(SPAN_TABLES, "month_from", "month out of range", f"month_from < {EARLIEST_MONTH}"),
     Rule(("medical",), "month", "month out of range", f"month < {EARLIEST_MONTH}"),
@@ -233,7 +236,7 @@ def coverage_notices(con: Any, about: About, tables: Collection[str]) -> list[Me
     elif start is not None and (rows := _before_start(con, start)):
         notices.append(Message("data.notices.rows before the start", {"n": rows}))
     stated = (
-        "SELECT household_id FROM recorded WHERE \"of\" = 'income'"
+        "SELECT DISTINCT household_id FROM recorded WHERE \"of\" = 'income'"
         if "recorded" in tables
         else "SELECT NULL::VARCHAR AS household_id"
     )
@@ -241,7 +244,7 @@ def coverage_notices(con: Any, about: About, tables: Collection[str]) -> list[Me
         f"SELECT count(*) FILTER (NOT list_contains($named, coalesce(township, '')) AND household_id NOT IN "
         f"(SELECT household_id FROM ({stated}) WHERE household_id IS NOT NULL)), count(*) "
         "FROM (SELECT household_id, arg_max(township, coalesce(valid_from, DATE '0001-01-01')) AS township "
-        "FROM households SEMI JOIN (SELECT household_id FROM income WHERE month_from = month_to) "
+        "FROM households SEMI JOIN (SELECT DISTINCT household_id FROM income WHERE month_from = month_to) "
         "USING (household_id) GROUP BY 1)",
         {"named": sorted(named)},
     ).fetchall()[0]

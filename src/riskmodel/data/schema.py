@@ -47,6 +47,7 @@ _IBIS_TYPES: dict[str, types.DataType] = {
     "number": types.float64,
 }
 SPAN_TABLES = ("income", "spending")
+LARGE_TABLES = (*SPAN_TABLES, "recorded")  # rows by household and month
 TIME_ZONE = "Asia/Shanghai"  # of the dates of instants, where about.yaml names no other
 CODE_COLUMN = {"income": "source", "spending": "category"}  # what an amount is for
 

@@ -20,7 +20,7 @@ import pyarrow as pa
 
 from riskmodel.data import (
     IDENTITY,
-    SPAN_TABLES,
+    LARGE_TABLES,
     County,
     Shape,
     contract,
@@ -205,7 +205,7 @@ def known_rows(county: Shape, name: str, clock: ibis.Table) -> ibis.Table:
 
 def _may_be_early(county: Shape | County, name: str) -> bool:
     """Say whether rows of a table can have been recorded before their household was."""
-    return name in SPAN_TABLES or county.facts.get(f"early.{name}", False)
+    return name in LARGE_TABLES or county.facts.get(f"early.{name}", False)
 
 
 def _of_known_households(county: Shape, seen: ibis.Table) -> ibis.Table:
