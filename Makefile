@@ -51,12 +51,13 @@ lint: $(STAMP)  ## ruff, formatting, types, structure, names
 
 bench: $(STAMP)  ## speed and memory as ratios to a reference in the same run
 	$(BIN)/python benchmarks/features.py
+	$(BIN)/python benchmarks/accounts.py
 	$(BIN)/python benchmarks/rules.py
 	$(BIN)/python benchmarks/simulate.py
 	$(BIN)/python benchmarks/forecast.py
 
 notebooks: $(STAMP)  ## run the notebooks in place
-	$(BIN)/jupyter nbconvert --to notebook --execute --inplace notebooks/*.ipynb
+	$(BIN)/jupyter nbconvert --to notebook --execute --inplace --ExecutePreprocessor.record_timing=False notebooks/*.ipynb
 
 lock: $(STAMP)  ## resolve the versions anew
 	cd requirements && echo 'uv>=0.9' | ../$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links --no-annotate - -o bootstrap.txt

@@ -11,8 +11,8 @@ import pytest
 from typer.testing import CliRunner
 
 from riskmodel.cli.app import app
-from riskmodel.data import check_county, from_frames, write_county
-from riskmodel.data.county import County
+from riskmodel.data import check_county, write_county
+from riskmodel.data.county import County, county_of_frames
 from riskmodel.data.schema import About
 from riskmodel.households import point_in_time
 
@@ -36,7 +36,7 @@ def county(spans: bool = False, **about: object) -> County:
         "members": pd.DataFrame({"member_id": ["m1"], "household_id": ["h1"], "birth_month": ["1980-01"]}),
         "income": months.assign(source="wage", amount=100.0),
     }
-    return from_frames(frames, About(**about))
+    return county_of_frames(frames, About(**about))
 
 
 @pytest.mark.parametrize(

@@ -459,3 +459,66 @@ def test_totals_by_quarters_are_an_outcome_once_they_cover_a_year() -> None:
     found = targets.build_targets(from_frames(frames, About(data_through="2022-12-31")), "2021-06-30", 12)
     assert value(found, "h") == 1
     assert found["real_horizon_months"].tolist() == [6.0]
+
+
+def merged_history(monthly: float, of_other: float) -> County:
+    # a (one member) and b (three members) become m on the first of January 2021; the line is 6000 a year.
+    frames = people(["a", "b", "m"])
+    frames["households"]["valid_from"] = ["2018-01-01", "2018-01-01", "2021-01-01"]
+    own = {"birth_month": "1980-01", "valid_from": "2018-01-01"}
+    frames["members"] = pd.DataFrame(
+        {"member_id": ["1", "2", "3", "4"], "household_id": ["a", "b", "b", "b"], **own}
+    )
+    frames["income"] = wages(
+        {"a": {"2019": monthly, "2020": 800}, "b": {"2019": of_other, "2020": 2400}, "m": {"2021": 3200}}
+    )
+    frames["household_links"] = pd.DataFrame(
+        {"old_id": ["a", "b"], "new_id": "m", "kind": "merge", "date": "2021-01-01"}
+    )
+    return from_frames(frames, About(data_through="2021-12-31", coverage="whole", records_from="2019-01"))
+
+
+@pytest.mark.parametrize(
+    ("monthly", "of_other", "fell"),
+    [
+        # The period up to January 2020 is looked at. a alone was poor (11 × 400 + 800 = 5200), together they
+        # had (11 × 2400 + 3200) / 4 = 7400 a head: no fall.
+        (400, 2000, False),
+        # (11 × 1800 + 3200) / 4 = 5750 a head: together they were below.
+        (400, 1400, True),
+        # b alone had (11 × 1400 + 2400) / 3 = 5933; with a's it is (11 × 2600 + 3200) / 4 = 7950: no fall.
+        (1200, 1400, False),
+    ],
+)
+def test_a_merged_household_fell_before_where_its_parents_together_did(
+    monthly: float, of_other: float, fell: bool
+) -> None:
+    county = merged_history(monthly, of_other)
+    assert set(targets.build_cohorts(county, "fell_before", "2021-12-31")["household_id"]) == (
+        {"m"} if fell else set()
+    )
+    assert set(targets.build_cohorts(county, "never_below", "2021-12-31")["household_id"]) == (
+        set() if fell else {"m"}
+    )
+
+
+def test_a_fall_before_a_split_is_the_parents() -> None:
+    # p was below the line in 2019 (12 × 800 / 2 = 4800 a head); c1 and what is left of p are their own.
+    frames = people(["p", "c1"])
+    frames["households"]["valid_from"] = ["2018-01-01", "2020-03-01"]
+    frames["members"] = pd.DataFrame(
+        {
+            "member_id": ["a", "b", "b"], "household_id": ["p", "p", "c1"], "birth_month": "1980-01",
+            "valid_from": ["2018-01-01", "2018-01-01", "2020-03-01"], "valid_to": [None, "2020-03-01", None],
+        }
+    )  # fmt: skip
+    frames["income"] = wages({"p": {"2019": 800, "2020": 800, "2021": 800}, "c1": {"2020": 800, "2021": 800}})
+    without = from_frames(frames, About(data_through="2021-12-31", coverage="whole", records_from="2019-01"))
+    frames["household_links"] = pd.DataFrame(
+        {"old_id": ["p"], "new_id": ["c1"], "kind": ["split"], "date": ["2020-03-01"]}
+    )
+    split = from_frames(frames, without.about)
+    # Without the link p is one household that was poor with two members and is not with one.
+    assert set(targets.build_cohorts(without, "fell_before", "2021-12-31")["household_id"]) == {"p"}
+    assert not len(targets.build_cohorts(split, "fell_before", "2021-12-31"))
+    assert set(targets.build_cohorts(split, "never_below", "2021-12-31")["household_id"]) == {"p", "c1"}

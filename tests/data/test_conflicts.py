@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 
+import ibis
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from riskmodel.data import read_county, write_county
+from riskmodel.data import conflicts, read_county, write_county
 from riskmodel.data.conflicts import Stay, resolve_stays
 from riskmodel.data.read import read_tables
 from riskmodel.households import PRESENT_MEMBERS, known_county
@@ -116,7 +117,7 @@ def test_a_move_recorded_before_the_departure(tmp_path):
     ]
     county = read_county(write_county(exports.frames(rows), tmp_path))
     assert len(county.rejected) == 0
-    assert any("members: 1 rows contradict" in note for note in county.notes)
+    assert any("members: 1 row in contradiction" in note for note in county.notes)
     home = {}
     for on in ("2020-04-30", "2020-05-31", "2020-07-19", "2020-07-20"):
         present = known_county(county, on).rows(PRESENT_MEMBERS).to_pandas()
@@ -142,3 +143,15 @@ def test_an_overlap_is_kept_out_with_the_row_it_contradicts(tmp_path, changed):
         [14, "valid_from", "overlapping validity"]
     ]
     assert "row 2" in found.detail[0]
+
+
+def test_equal_rows_are_found_whatever_the_number_of_hashes_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    con = ibis.duckdb.connect()
+    con.raw_sql("CREATE TABLE t AS SELECT i AS row_, i % 40 AS a, i % 3 = 0 AS b FROM range(50) AS r(i)")
+    first_of_equal = conflicts._later_of(con, "t", '"a", "b"', "", "duplicate row")
+    monkeypatch.setattr(conflicts, "_HASHES_AT_ONCE", 16)
+    in_pieces = conflicts._later_of(con, "t", '"a", "b"', "", "duplicate row")
+    # 40 to 49 repeat 0 to 9 in a; in b they differ where one of the two is a multiple of 3.
+    expected = [i for i in range(40, 50) if (i % 3 == 0) == ((i - 40) % 3 == 0)]
+    assert first_of_equal["row"].tolist() == in_pieces["row"].tolist() == expected
+    assert (in_pieces["other"] == in_pieces["row"] - 40).all()

@@ -21,9 +21,9 @@ ABOUT = About(coverage="whole", records_from="2019-01")
 YEAR_END = dt.date(2020, 12, 31)
 
 
-def rows_of_a_county() -> exports.Rows:
+def rows_of_a_county(households: int = 6) -> exports.Rows:
     """Two years of wages and spending of every household, on record from the first month on."""
-    rows = exports.core()
+    rows = exports.core(households)
     months = [f"{y}-{m:02d}" for y in (2019, 2020) for m in range(1, 13)]
     ids = [row["household_id"] for row in rows["households"]]
     rows["income"] = [

@@ -169,7 +169,7 @@ def test_what_is_only_odd_is_used_and_told(tmp_path, form):
         some[-1] |= LATE
     county = _read(rows, tmp_path / "late", form)
     assert len(county.rejected) == 0
-    told = {note.partition(":")[0] for note in county.notes if "1 rows were recorded over 366 days" in note}
+    told = {note.partition(":")[0] for note in county.notes if "1 row recorded over 366 days" in note}
     assert told == rows.keys()
 
 
@@ -316,3 +316,28 @@ def test_a_start_that_is_no_month_is_refused(tmp_path, written):
     (tmp_path / "about.yaml").write_text(f"records_from: {written}\n", encoding="utf-8")
     with pytest.raises(InputRefused, match="write a month as 2017-01"):
         read_county(tmp_path)
+
+
+def test_dates_of_one_row_that_contradict_one_another_are_told(tmp_path):
+    rows = exports.clean()
+    rows["households"][0] |= {"lifted_year": 2031, "recorded_on": "2020-01-01"}
+    rows["support"][0] |= {"end_date": "2001-01-01"}
+    pushed = {"household_id": "h01", "pushed_on": "2020-05-01", "forwarded_on": "2020-04-30"}
+    rows["warnings"] = [pushed]
+    county = _read(rows, tmp_path, "csv")
+    assert len(county.rejected) == 0
+    told = sorted(
+        note.split(" contradicts")[0] for note in county.notes if "contradicts another date" in note
+    )
+    columns = (("households", "lifted_year"), ("support", "end_date"), ("warnings", "forwarded_on"))
+    assert told == [f"{table}: 1 row used of which {column}" for table, column in columns]
+
+
+@pytest.mark.parametrize(
+    ("start", "n"), [("2020-01", 0), ("2020-03", 12), ({"东乡": "2020-02"}, 6), ({"nowhere": "2020-02"}, 0)]
+)
+def test_rows_before_the_records_are_said_to_begin_are_told(tmp_path, start, n):
+    about = ABOUT.model_copy(update={"records_from": start})
+    county = _read(exports.core(), tmp_path, "csv", about)
+    told = [note for note in county.notes if "before records_from" in note]
+    assert [note.split()[0] for note in told] == [str(n)] * bool(n)

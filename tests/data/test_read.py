@@ -15,6 +15,7 @@ import pytest
 import yaml
 
 from riskmodel.data import About, County, DataRefused, from_frames, read_county, write_county
+from riskmodel.data.county import county_of_frames
 from riskmodel.data.read import Reading, read_tables, verify_table
 from riskmodel.data.schema import contract
 from riskmodel.errors import InputRefused
@@ -407,7 +408,7 @@ def test_about_is_read(tmp_path):
 def county_with(table: str, **change):
     frames = exports.frames(exports.clean())
     frames[table] = frames[table].assign(**change)
-    return from_frames(frames)
+    return county_of_frames(frames)
 
 
 def test_clean_tables_pass_the_second_look():
@@ -429,7 +430,7 @@ def test_clean_tables_pass_the_second_look():
     ],
 )
 def test_each_rule_of_the_contract_is_looked_at(table, change):
-    # `from_frames` checks nothing, so it can hold what reading never lets through.
+    # `county_of_frames` checks nothing, so it can hold what reading never lets through.
     county = county_with(table, **change)
     with pytest.raises(InputRefused, match=f"^{table}: "):
         verify_table(county.con, table, county.tables[table])

@@ -123,7 +123,7 @@ def test_check_does_not_say_that_it_can_be_used_without_naming_it(tmp_path):
     assert "可以使用。" not in said
     assert "Can be used." not in said
     assert "可能以万元填写" in said
-    assert "Can be used, but the unit of amounts looks wrong in 1 places" in said
+    assert "Can be used, but the unit of amounts looks wrong in 1 place" in said
     assert (tmp_path / "out" / "levels.csv").is_file()
     for lang in ("zh", "en"):
         assert "{" not in " ".join(level_sentences(summary["levels"], lang))
@@ -140,3 +140,25 @@ def test_a_total_of_one_household_in_another_unit_is_a_suspect():
     assert suspects[["household_id", "month", "kind", "reason"]].values.tolist() == [
         ["h000", "2020-12", "wage", "far from usual"]
     ]
+
+
+@pytest.mark.parametrize(("townships", "years"), [(2, (2020,)), (2, YEARS), (3, YEARS)])
+def test_only_the_township_in_another_unit_is_blamed(townships, years):
+    """Its neighbours are not held against it, however few they are."""
+    (row,) = _found(
+        _slip(_county(townships=TOWNSHIPS[:townships], years=years, n=6), "income", 1e-4, township="南乡")
+    )
+    assert (row["township"], row["factor"], row["against"]) == ("南乡", -4, "townships")
+
+
+def test_most_years_may_be_the_wrong_ones():
+    frames = _county()
+    for year in YEARS[1:]:
+        frames = _slip(frames, "income", 1e-4, year=year)
+    assert [(r["year"], r["factor"]) for r in _found(frames)] == [(y, -4) for y in YEARS[1:]]
+
+
+def test_townships_of_few_households_are_looked_at_together():
+    frames = _slip(_county(n=3), "income", 1e-3, year=2020)
+    assert [(r["township"], r["year"], r["factor"]) for r in _found(frames)] == [("", 2020, -3)]
+    assert "千元" in level_sentences(_found(frames), "zh")[0]

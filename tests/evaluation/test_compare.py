@@ -251,7 +251,7 @@ def test_notes_name_nulls_few_villages_and_a_leak(predictions):
     frame.loc[leaky, "score"] += 9.0 * frame.loc[leaky, "y"].fillna(0).astype(float)
     notes = ev.compare(frame, {"share": 0.05}, replicates=20).notes
     said = " ".join(note.text("en") for note in notes)
-    assert "have no label" in said
+    assert "without a label" in said
     assert "villages: the intervals are rough" in said
     assert "suspect a leak" in said
     assert "their own ranking" in said

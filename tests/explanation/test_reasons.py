@@ -15,7 +15,7 @@ from riskmodel.explanation.wording import load_wording
 NUMBER = r"-?[\d,]+(?:\.\d+)?"
 GENERIC = re.compile(
     rf"^(?P<name>.+)：(?P<value>{NUMBER})(?P<unit> 元|%| 个月| 人| 年| 次)?"
-    rf"(?:，(?P<than>低于|高于)(?P<whose>本村|全县)中位数 (?P<median>{NUMBER})(?: 元|%| 个月| 人| 年)?)?$"
+    rf"(?:，(?P<than>低于|高于)(?P<whose>本村|全县)中位数（(?P<median>{NUMBER})(?: 元|%| 个月| 人| 年)?）)?$"
 )
 LEVEL = re.compile(rf"^人均纯收入 (?P<pcni>{NUMBER}) 元，低于监测线 (?P<line>{NUMBER}) 元$")
 FELL = re.compile(

@@ -10,7 +10,8 @@ import pandas as pd
 import pytest
 
 from riskmodel import features
-from riskmodel.data import About, from_frames
+from riskmodel.data import About
+from riskmodel.data.county import county_of_frames
 from riskmodel.errors import SpecError
 from riskmodel.features.aggregates import AGGREGATES, Aggregate, Monthly
 from riskmodel.features.windows import yuan
@@ -41,7 +42,7 @@ def test_one_entry_adds_an_aggregate(spread: None, tmp_path: Path) -> None:
     }
     known = {name: t.assign(household_id="h", recorded_on="2020-12-31") for name, t in frames.items()}
     # Until the end of 2022 whatever has no row had no income: of the months after it nothing would be known.
-    county = from_frames(
+    county = county_of_frames(
         known, About(coverage="whole", records_from="2020-10", data_through=dt.date(2022, 12, 31))
     )
     built = features.build_features(county, chosen, ["2020-12-31", "2021-05-31", "2022-05-31"])

@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 
 from riskmodel import features
-from riskmodel.data import About, County, from_frames
+from riskmodel.data import About, County
+from riskmodel.data.county import county_of_frames
 from riskmodel.features import FeatureSet, monthly
 
 from . import counties
@@ -55,7 +56,7 @@ def empty(*columns: str) -> pd.DataFrame:
 
 def test_many_dates_in_one_pass_equal_separate_builds() -> None:
     # Rows recorded late belong to some of the dates and not to others.
-    county = from_frames(counties.frames(3, households=5))
+    county = county_of_frames(counties.frames(3, households=5))
     dates = ["2020-03-31", "2021-06-10"]
     together = features.build_features(county, EVERY, dates)
     apart = pd.concat([features.build_features(county, EVERY, d) for d in dates])
@@ -66,7 +67,7 @@ def test_many_dates_in_one_pass_equal_separate_builds() -> None:
 
 def test_a_county_taken_in_pieces_is_the_same_county(monkeypatch: pytest.MonkeyPatch) -> None:
     # Windows of large tables are made for some of the households at a time.
-    county = from_frames(counties.frames(3, households=7))
+    county = county_of_frames(counties.frames(3, households=7))
     some = only(EVERY, *(f.id for f in EVERY.features if f.source in ("income", "spending")), "f_growth")
     whole = features.build_features(county, some, ["2020-03-31", "2021-06-30"])
     monkeypatch.setattr(monthly, "HOUSEHOLDS_AT_ONCE", 3)
@@ -75,7 +76,7 @@ def test_a_county_taken_in_pieces_is_the_same_county(monkeypatch: pytest.MonkeyP
 
 
 def test_no_household_known_gives_no_row() -> None:
-    none = features.build_features(from_frames(plain()), only(EVERY, "pcni", "old"), "2017-12-31")
+    none = features.build_features(county_of_frames(plain()), only(EVERY, "pcni", "old"), "2017-12-31")
     assert none.empty
     assert {"household_id", "as_of", "township", "village", "pcni", "old"} <= set(none.columns)
 
@@ -112,7 +113,7 @@ def test_bytes_do_not_depend_on_row_order_or_threads() -> None:
     found = []
     for threads in (1, 2):
         mixed = {k: f.sample(frac=1, random_state=threads) for k, f in frames.items()}
-        county = from_frames(mixed)
+        county = county_of_frames(mixed)
         county.con.raw_sql(f"SET threads = {threads}").fetchall()
         found.append(features.build_features(county, some, ["2020-12-31", "2021-06-30"]))
     assert len(found[0]) == 6000
@@ -127,7 +128,7 @@ def test_absent_table_is_missing_and_empty_table_is_zero() -> None:
         "asset_kinds", "visit_confirmed", "out_kinds",
     )  # fmt: skip
     some = only(EVERY, *asked)
-    absent = built(from_frames(plain()), some, "2021-06-30")
+    absent = built(county_of_frames(plain()), some, "2021-06-30")
     assert absent[list(asked)].isna().all(axis=None)
     tables = {
         "spending": empty("household_id", "month", "category", "amount"),
@@ -137,7 +138,7 @@ def test_absent_table_is_missing_and_empty_table_is_zero() -> None:
         "visits": empty("household_id", "date", "outcome"),
         "assets": empty("household_id", "kind", "valid_from", "valid_to", "authorised_on"),
     }
-    present = built(from_frames(plain(**tables)), some, "2021-06-30")
+    present = built(county_of_frames(plain(**tables)), some, "2021-06-30")
     # Household c is on annual totals, so its months of spending stay unknown.
     assert (present.loc[["a", "b"], list(asked)] == 0).all(axis=None)
     assert present.loc["c", ["ev_any_count_12", "reg_identified", "asset_kinds"]].eq(0).all()
@@ -147,10 +148,12 @@ def test_an_office_that_never_recorded_health_has_no_healthy_county() -> None:
     frames = plain()
     some = only(EVERY, "ill", "old", "nobody_works", "away")
     assert (
-        built(from_frames(frames), some, "2021-06-30")[["ill", "nobody_works", "away"]].isna().all(axis=None)
+        built(county_of_frames(frames), some, "2021-06-30")[["ill", "nobody_works", "away"]]
+        .isna()
+        .all(axis=None)
     )
     frames["members"]["health"] = ["healthy", "chronic", None]
-    found = built(from_frames(frames), some, "2021-06-30")
+    found = built(county_of_frames(frames), some, "2021-06-30")
     assert found["ill"].fillna(-1).tolist() == [0, 1, -1]
     assert found["old"].tolist() == [0, 0, 0]
 
@@ -172,13 +175,13 @@ def test_context_leaves_the_household_itself_out() -> None:
     about = About(income_is_net=True)
     some = only(EVERY, "pcni", "near_pcni_village", "near_pcni_township")
     frames = neighbourhood()
-    before = built(from_frames(frames, about), some, "2021-06-30")
+    before = built(county_of_frames(frames, about), some, "2021-06-30")
     # a and b live in v, c alone in w; incomes per head are 12, 24 and 6 thousand.
     assert before["near_pcni_village"].fillna(-1).tolist() == [24_000, 12_000, -1]
     assert before["near_pcni_township"].tolist() == [15_000, 9_000, 18_000]
     mine = frames["income"]["household_id"] == "a"
     frames["income"] = frames["income"].assign(amount=frames["income"]["amount"].mask(mine, 9999.0))
-    after = built(from_frames(frames, about), some, "2021-06-30")
+    after = built(county_of_frames(frames, about), some, "2021-06-30")
     context = ["near_pcni_village", "near_pcni_township"]
     # Its own income may not come back to it; its neighbours see the change.
     assert after.loc["a", context].tolist() == before.loc["a", context].tolist()
@@ -189,13 +192,13 @@ def test_villages_of_one_name_in_two_townships_are_two() -> None:
     frames = neighbourhood()
     frames["households"] = frames["households"].assign(village="v", township=["t", "t", "u"])
     found = built(
-        from_frames(frames, About(income_is_net=True)), only(EVERY, "near_pcni_village"), "2021-06-30"
+        county_of_frames(frames, About(income_is_net=True)), only(EVERY, "near_pcni_village"), "2021-06-30"
     )
     assert found["near_pcni_village"].fillna(-1).tolist() == [24_000, 12_000, -1]
 
 
 def test_the_line_is_the_sets_own_and_can_be_given() -> None:
-    county = from_frames(neighbourhood(), About(income_is_net=True))
+    county = county_of_frames(neighbourhood(), About(income_is_net=True))
     some = only(HOUSEHOLD, "line_distance", "below_line", "near_line")
     found = built(county, some, "2021-06-30")
     assert found["line_distance"].tolist() == [6_000, 18_000, 0]
@@ -206,7 +209,9 @@ def test_the_line_is_the_sets_own_and_can_be_given() -> None:
 
 
 def test_the_household_set_builds_as_declared() -> None:
-    found = features.build_features(from_frames(counties.frames(2, households=4)), HOUSEHOLD, "2021-06-30")
+    found = features.build_features(
+        county_of_frames(counties.frames(2, households=4)), HOUSEHOLD, "2021-06-30"
+    )
     assert list(found.columns) == ["household_id", "as_of", "township", "village", *HOUSEHOLD.names]
     assert not np.isinf(found[HOUSEHOLD.names].to_numpy()).any()
     assert found["household_id"].is_monotonic_increasing

@@ -10,7 +10,8 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from riskmodel import features
-from riskmodel.data import County, from_frames
+from riskmodel.data import County
+from riskmodel.data.county import county_of_frames
 from riskmodel.features import FeatureSet
 
 from .. import leaks
@@ -25,7 +26,7 @@ def county(seed: int) -> County:
     # Row ids on one of the two: corrections take another path through the months. On that one the office
     # also says what is on record, off it, and which numbers are one household; partly long afterwards.
     frames = counties.frames(seed, households=6, row_ids=bool(seed))
-    return from_frames(counties.with_links(counties.with_coverage(frames, seed)) if seed else frames)
+    return county_of_frames(counties.with_links(counties.with_coverage(frames, seed)) if seed else frames)
 
 
 def moved(fs: FeatureSet, made: County, as_of: str, seed: int) -> None:

@@ -11,7 +11,8 @@ import pandas as pd
 import pytest
 
 from riskmodel import features
-from riskmodel.data import County, from_frames
+from riskmodel.data import County
+from riskmodel.data.county import county_of_frames
 from riskmodel.features.aggregates import AGGREGATES
 from riskmodel.households import known_county
 
@@ -30,7 +31,7 @@ SEEDS = (0, 1)
 @cache
 def expected(seed: int, row_ids: bool = False) -> pd.DataFrame:
     """Read a random county row by row at all dates."""
-    county = from_frames(counties.frames(seed, row_ids=row_ids))
+    county = county_of_frames(counties.frames(seed, row_ids=row_ids))
     accounts = known_county(county, DATES).accounts().to_pandas()
     found = []
     for date in DATES:
@@ -48,13 +49,13 @@ def compare(county: County, theirs: pd.DataFrame) -> None:
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_engine_equals_row_by_row_reading(seed: int) -> None:
-    compare(from_frames(counties.frames(seed)), expected(seed))
+    compare(county_of_frames(counties.frames(seed)), expected(seed))
 
 
 def test_corrected_rows_equal_row_by_row_reading() -> None:
     # With row ids a later record replaces an earlier one, so the quick path over months may not be taken.
     frames = counties.frames(7, row_ids=True)
-    county = from_frames(frames)
+    county = county_of_frames(frames)
     assert county.facts["corrected.income"]
     assert frames["income"]["row_id"].dropna().duplicated().any()
     compare(county, expected(7, row_ids=True))
@@ -85,6 +86,6 @@ def test_equal_months_have_no_spread_and_a_straight_line_its_step() -> None:
     frames = counties.frames(0, households=2) | {"income": pd.concat([flat, rising])}
     wanted = ["in_wage_std_24", "in_wage_cv_12", "in_wage_slope_6", "in_wage_slope_24", "in_wage_slope_lag"]
     few = EVERY.model_copy(update={"features": tuple(map(EVERY.feature, wanted))})
-    found = features.build_features(from_frames(frames), few, "2020-12-31").set_index("household_id")
+    found = features.build_features(county_of_frames(frames), few, "2020-12-31").set_index("household_id")
     assert found.loc["h0", wanted].tolist() == [0.0] * 5
     assert found.loc["h1", wanted[2:]].tolist() == [25.0] * 3

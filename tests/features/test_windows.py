@@ -11,7 +11,8 @@ import pandas as pd
 import pytest
 
 from riskmodel import features
-from riskmodel.data import About, from_frames
+from riskmodel.data import About
+from riskmodel.data.county import county_of_frames
 from riskmodel.features import monthly
 from riskmodel.features.windows import quantile, slope, spread
 from riskmodel.households import known_county
@@ -40,7 +41,7 @@ def test_windows_equal_a_naive_reading_of_the_contract(said: str, links: bool) -
     frames = counties.frames(11, row_ids=links)
     if said != "whole":
         frames = counties.with_coverage(frames, 5)
-    county = from_frames(counties.with_links(frames) if links else frames, About(**SAID[said]))
+    county = county_of_frames(counties.with_links(frames) if links else frames, About(**SAID[said]))
     known = known_county(county, DATES)
     accounts = known.accounts().to_pandas()
     built = features.build_features(known, MONTHLY).set_index(["as_of", "household_id"])[MONTHLY.names]
@@ -57,14 +58,14 @@ def test_windows_equal_a_naive_reading_of_the_contract(said: str, links: bool) -
 
 
 def test_some_households_at_a_time_are_the_same_households(monkeypatch: pytest.MonkeyPatch) -> None:
-    county = from_frames(counties.with_coverage(counties.frames(3), 5))
+    county = county_of_frames(counties.with_coverage(counties.frames(3), 5))
     whole = features.build_features(county, MONTHLY, DATES)
     monkeypatch.setattr(monthly, "HOUSEHOLDS_AT_ONCE", 2)
     pd.testing.assert_frame_equal(features.build_features(county, MONTHLY, DATES), whole, check_exact=True)
 
 
 def test_late_rows_and_statements_belong_to_the_dates_that_know_them() -> None:
-    county = from_frames(counties.with_links(counties.with_coverage(counties.frames(4), 2)))
+    county = county_of_frames(counties.with_links(counties.with_coverage(counties.frames(4), 2)))
     together = features.build_features(county, MONTHLY, DATES)
     apart = pd.concat([features.build_features(county, MONTHLY, day) for day in DATES])
     apart = apart.sort_values(["household_id", "as_of"], ignore_index=True)

@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from riskmodel.data import County, from_frames
+from riskmodel.data import County
+from riskmodel.data.county import county_of_frames
 from riskmodel.data.schema import month_ordinal
 from riskmodel.errors import UsageError
 from riskmodel.forecasting import count_models, counts, outlook, rolling_origin
@@ -32,7 +33,9 @@ def county_of(rows: list[tuple[str, str, str, str, str]]) -> County:
     )
     income = pd.DataFrame({"household_id": ids, "month": "2020-01", "source": "wage", "amount": 100.0})
     register = pd.DataFrame(rows, columns=["household_id", "date", "event", "causes", "recorded_on"])
-    return from_frames({"households": homes, "members": people, "income": income, "monitoring": register})
+    return county_of_frames(
+        {"households": homes, "members": people, "income": income, "monitoring": register}
+    )
 
 
 def test_counts_by_hand() -> None:
@@ -76,7 +79,7 @@ def test_what_is_not_there_is_said() -> None:
     with pytest.raises(UsageError, match="no row"):
         counts.monthly_counts(county_of([("a", "2020-03-10", "eliminated", None, "2020-03-12")]), DAY)
     home = {"household_id": ["a"], "township": "t", "village": "v", "registration": "lifted"}
-    bare = from_frames({"households": pd.DataFrame(home | {"valid_from": "2018-01-01"})})
+    bare = county_of_frames({"households": pd.DataFrame(home | {"valid_from": "2018-01-01"})})
     with pytest.raises(UsageError, match="monitoring is absent"):
         counts.monthly_counts(bare, DAY)
 

@@ -58,7 +58,8 @@ def test_every_table_speaks_of_the_same_townships(county_outlook: Outlook) -> No
 def test_without_a_register_households_are_forecast_all_the_same(
     tiny: tuple[dict[str, pd.DataFrame], About],
 ) -> None:
-    bare = {k: tiny[0][k] for k in ("households", "members", "income", "spending")}
+    # With what is on record stated: by inference nothing of an office that promises 120 days is (see below).
+    bare = {k: tiny[0][k] for k in ("households", "members", "income", "spending", "recorded")}
     found = outlook.forecast(from_frames(bare, tiny[1]), TINY_DAY, 3)
     assert found.counts.empty
     assert "monitoring is absent" in found.notes[-1].text("en")
@@ -66,6 +67,15 @@ def test_without_a_register_households_are_forecast_all_the_same(
     page = presentation.forecast_chapter(presentation.forecast_input(found))
     assert "figure-below" in page
     assert "figure-counts" not in page
+
+
+def test_a_county_whose_records_do_not_reach_the_day_has_no_forecast(
+    tiny: tuple[dict[str, pd.DataFrame], About],
+) -> None:
+    # Before, the methods' scale stood at 1 yuan and everybody was certain to be below the line.
+    bare = {k: tiny[0][k] for k in ("households", "members", "income", "spending")}
+    with pytest.raises(UsageError, match="not_yet_recorded 80"):
+        outlook.forecast(from_frames(bare, tiny[1]), TINY_DAY, 3)
 
 
 def test_horizons_are_checked(county: County) -> None:

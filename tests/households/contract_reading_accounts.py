@@ -127,6 +127,10 @@ class Accounts:
         for one, other in (("business", "business_net"), ("business_net", "business")):
             if out[one].how == "waits" and out[other].how in ("totals", "months", "not"):
                 out[one] = Cover("never", ZERO)
+        # reading: in each year for itself; offices changed from net to gross from one year to the next.
+        for one, other in (("business", "business_net"), ("business_net", "business")):
+            if out[one].how == "not" and out[other].how == "totals":
+                out[one] = Cover("never", ZERO)
         # business_net as such is not a source that is waited for.
         if out["business_net"].how == "waits":
             out["business_net"] = Cover("never", ZERO)

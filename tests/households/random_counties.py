@@ -14,7 +14,8 @@ from typing import Any
 
 import pandas as pd
 
-from riskmodel.data import About, County, from_frames
+from riskmodel.data import About, County
+from riskmodel.data.county import county_of_frames
 
 from .contract_reading_rows import (
     CATEGORIES,
@@ -416,7 +417,7 @@ def as_county(made: RandomCounty) -> County:
         if name == "households":
             frame["village"] = frame["township"]
         frames[name] = frame
-    return from_frames(frames, About.model_validate(made.about))
+    return county_of_frames(frames, About.model_validate(made.about))
 
 
 def _unrecorded(row: Row, about: dict[str, Any]) -> Row:

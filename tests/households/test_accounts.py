@@ -205,6 +205,30 @@ def test_business_net_may_be_negative_and_is_not_charged_production_twice() -> N
     assert one(frames, "2021-06-01").net_income == 8_700
 
 
+def test_business_may_be_net_in_one_year_and_gross_in_the_next() -> None:
+    # 2019 is given net; 2020 gross, with costs of 400. Neither year waits for what the other has.
+    income = totals(
+        ("2019-01", "2019-12", "wage", 6000),
+        ("2019-01", "2019-12", "business_net", 900),
+        ("2020-01", "2020-12", "wage", 7000),
+        ("2020-01", "2020-12", "business", 2000),
+    )
+    spent = pd.DataFrame(
+        {
+            "household_id": ["h"],
+            "month_from": ["2020-01"],
+            "month_to": ["2020-12"],
+            "category": ["production"],
+            "amount": [400],
+        }
+    )
+    row = one(base(income=income, spending=spent), "2021-04-30")
+    assert (row.net_income, row.income_basis) == (8600, "total")  # 7000 + 2000 − 400
+    assert row.previous_net_income == 6900  # 6000 + 900, no costs on top
+    back = one(base(income=income, spending=spent), "2020-04-30")
+    assert back.net_income == 6900
+
+
 def test_a_correction_holds_from_the_day_it_was_recorded() -> None:
     income = base()["income"].assign(row_id=[f"r{i}" for i in range(24)])
     fixed = income.tail(1).assign(amount=13_000, recorded_on="2021-07-10")

@@ -69,8 +69,8 @@ def test_dates_by_township(about):
     }  # fmt: skip
     assert found.figures["lag_months"] == {"0": 8, "1": 0, "2": 0, "3": 0, "more": 0, "none": 0}
     zh, en = " ".join(found.lines["zh"]), " ".join(found.lines["en"])
-    assert "2018-12-31 (东乡); 2019-12-31 (西乡)" in zh
-    assert "Quantity pcni can be had for at least half of the households from 2018-12-31 (东乡)" in en
+    assert "2018-12-31（东乡）、2019-12-31（西乡）：人均纯收入、刚性支出；" in zh
+    assert "by first day: 2018-12-31 (东乡), 2019-12-31 (西乡): net income per head, rigid spending; " in en
     assert "{" not in zh + en
     assert set(found.tables) == {"availability.csv"}
 

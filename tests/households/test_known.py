@@ -49,6 +49,18 @@ def test_a_view_gives_the_tables_of_its_county(view: KnownCounty) -> None:
     assert view.fingerprint == fingerprint(c, DAYS[-1])
 
 
+def test_some_of_the_moments_have_the_accounts_they_have_alone(view: KnownCounty) -> None:
+    # Made of what was made for both days, not anew; the county beside it never made both.
+    view.accounts()
+    made = len(view.county.cached)
+    some = known_county(view.county, DAYS[1])
+    table = some.accounts().to_pandas()
+    assert len(view.county.cached) == made + 2  # the relation and its clock, nothing of the rows
+    alone = known_county(county(5999.0), DAYS[1]).accounts().to_pandas()
+    same = [t.sort_values("household_id", ignore_index=True) for t in (table, alone)]
+    pd.testing.assert_frame_equal(*same)
+
+
 def test_rules_take_a_view_or_a_county_with_dates(view: KnownCounty) -> None:
     by_view = rules.evaluate_rules(view, "national-2021")
     pd.testing.assert_frame_equal(by_view, rules.evaluate_rules(view.county, "national-2021", DAYS))

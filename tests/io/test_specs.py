@@ -33,6 +33,7 @@ def test_a_declaration_is_read_and_checked(tmp_path: Path) -> None:
         ("size: 2\n", "name: required, and missing"),
         ("name: a\nsize: large\n", "size: .*given: 'large'"),
         ("name: a\nname: b\n", "'name' stands twice"),
+        ("name: a\n? [size]\n: 2\n", "a key must be text or a number.*\\n.*line 2"),
         # The fast reader finds the fault; the plain one shows its line.
         ("name: [a\n", r"line 2, column 1"),
     ],

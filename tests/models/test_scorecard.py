@@ -139,7 +139,7 @@ def test_score_comes_back_exactly_from_an_exported_card(carded, how, tmp_path):
         back = pd.read_csv(io.StringIO(card.table().to_csv(index=False)))
     else:
         card.table().to_excel(tmp_path / "card.xlsx", index=False)
-        back = pd.read_excel(tmp_path / "card.xlsx")
+        back = pd.read_excel(tmp_path / "card.xlsx", engine="openpyxl")
     again = models.Scorecard.from_table(back, list(X.columns))
     assert again.margin(X).tobytes() == card.margin(X).tobytes()
 

@@ -74,7 +74,7 @@ def _scores(n: int = 300, lang: str = "zh", seed: int = 0) -> pd.DataFrame:
         ("收入", "人均纯收入 5,120 元，低于监测线 6,000 元")
         if zh
         else ("income", "Net income per head is 5,120 yuan, below the line of 6,000 yuan"),
-        ("因病", "近12个月人均支出（医疗自付）：4,300 元，高于本村中位数 260 元")
+        ("因病", "近12个月人均支出（医疗自付）：4,300 元，高于本村中位数（260 元）")
         if zh
         else ("illness", "Medical spending per head: 4,300 yuan, above the village median of 260 yuan"),
         ("缺劳力", "60岁及以上人数：2 人") if zh else ("labour shortage", "Members aged 60 or more: 2"),

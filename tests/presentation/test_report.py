@@ -237,10 +237,34 @@ def test_the_list_of_sections_is_what_documentation_reads(rows_by_model) -> None
     own = [s.id for s in registered if s.parts.__module__ == "riskmodel.presentation.report"]
     assert own == [
         "headline", "rules", "notes", "comparison", "quality",
-        "yields", "list", "outlook", "methods", "origin",
+        "yields", "list", "dropped", "outlook", "methods", "origin",
     ]  # fmt: skip
     assert all(s.words["zh"] and s.words["en"] for s in registered)
     assert next(s for s in registered if s.id == "rows_by_model").words == TITLE
+
+
+def test_it_says_who_may_be_missing_because_of_a_row_or_cell(make_given) -> None:
+    row = {
+        "household_id": "h1", "township": "t", "village": "v", "as_of": "2020-12-31",
+        "ruleset": "national-2021", "category": "unknown", "flagged": False, "in_register": True,
+        "flagged_before": False,
+        "flagged_if": "zero;cells_no;schooling=dropped_out", "pcni": None, "verdict_if_both": None,
+        "pcni_if_both": None, "doubts": "row_rejected", "why": "rejected (unknown code) 1", "rows": "a.csv 2",
+    }  # fmt: skip
+    dropped = pd.DataFrame([row, row | {"household_id": "h2", "flagged": True, "flagged_if": "zero"}])
+    page = report_html(make_given(dropped=dropped))
+    section = page[page.index('id="dropped"') : page.index('id="methods"')]
+    for words in (
+        "被剔除或存疑",
+        "Dropped or in doubt",
+        "剔除的记录按零计",
+        "在校状况=辍学",
+        "其中现在不在名单上的 1 户",
+    ):
+        assert words in section, words
+    # Those that are not flagged stand first: they are whom the office may have lost.
+    assert section.index(">h1<") < section.index(">h2<")
+    assert 'id="dropped"' not in report_html(make_given())
 
 
 def test_without_it_the_report_is_as_before(given) -> None:

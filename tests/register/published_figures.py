@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from riskmodel.data import County, from_frames
+from riskmodel.data import County
+from riskmodel.data.county import county_of_frames
 
 CAUSES = (
     "illness", "disability", "unstable_employment", "industry_failure", "accident", "schooling", "epidemic",
@@ -101,7 +102,7 @@ class Book:
             "income": income,
             "monitoring": self.register,
         }
-        return from_frames({name: pd.DataFrame(rows) for name, rows in frames.items()})
+        return county_of_frames({name: pd.DataFrame(rows) for name, rows in frames.items()})
 
 
 def by_cause() -> County:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pandas as pd
 
-from riskmodel.data import County, from_frames
+from riskmodel.data import County
+from riskmodel.data.county import county_of_frames
 
 HOUSEHOLDS = (("h1", "东乡"), ("h2", "东乡"), ("h3", "西乡"), ("h4", "西乡"))
 # Household, member, from, to, reason: 3 + 2 + 4 + 1 persons at first; a birth in h1, a death in h2.
@@ -44,7 +45,7 @@ def small_county() -> County:
         for home, i, begin, end, reason in MEMBERS
     ]
     columns = ["household_id", "date", "event", "category", "causes", "recorded_on"]
-    return from_frames(
+    return county_of_frames(
         {
             "households": pd.DataFrame(
                 [

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from riskmodel import presentation
-from riskmodel.data import from_frames
+from riskmodel.data.county import county_of_frames
 from riskmodel.errors import InputRefused, UsageError
 from riskmodel.households import known_county
 from riskmodel.register import (
@@ -92,7 +92,7 @@ def random_county(seed: int, households: int = 120):
 
 def test_a_whole_county_agrees_with_the_reckoning_and_with_household_accounts():
     frames, register, members = random_county(7)
-    county = from_frames(frames)
+    county = county_of_frames(frames)
     first, last = (
         START + pd.Timedelta(days=15).to_pytimedelta(),
         START + pd.Timedelta(days=45).to_pytimedelta(),
@@ -111,7 +111,7 @@ def test_a_whole_county_agrees_with_the_reckoning_and_with_household_accounts():
 
 def test_the_opening_as_then_known_is_the_closing_of_accounts_built_then():
     frames, _, _ = random_county(11, 60)
-    county = from_frames(frames)
+    county = county_of_frames(frames)
     day = START + pd.Timedelta(days=25).to_pytimedelta()
     earlier = build_register_accounts(county, START, day)
     later = build_register_accounts(
@@ -133,10 +133,10 @@ def test_nothing_recorded_after_the_end_changes_the_accounts(small):
     )
     gone = {**members.iloc[0].to_dict(), "valid_to": "2021-01-02", "recorded_on": "2021-05-01"}
     frames["members"] = pd.concat([frames["members"], pd.DataFrame([gone])[list(frames["members"])]])
-    ledger = build_register_accounts(from_frames(frames), "2021-01-01", "2021-03-31")
+    ledger = build_register_accounts(county_of_frames(frames), "2021-01-01", "2021-03-31")
     pd.testing.assert_frame_equal(ledger.lines, small.lines)
     assert ledger.data_fingerprint == small.data_fingerprint
-    later = build_register_accounts(from_frames(frames), "2021-01-01", "2021-05-31")
+    later = build_register_accounts(county_of_frames(frames), "2021-01-01", "2021-05-31")
     # Now h1 left on 2 February with two present (one had gone, one was not born yet), and h2 with one.
     assert cells(later)["open", "eliminated"] == (2, 3)
 
@@ -150,7 +150,7 @@ def test_findings_name_household_place_and_dates_and_do_not_stop_the_accounts():
     county = small_county()
     frames = frames_of(county)
     frames["monitoring"] = pd.DataFrame([*REGISTER, *more], columns=columns)
-    ledger = build_register_accounts(from_frames(frames), "2021-01-01", "2021-03-31")
+    ledger = build_register_accounts(county_of_frames(frames), "2021-01-01", "2021-03-31")
     entries = ledger.findings.set_index("household_id")
     assert entries["finding"].to_dict() == {"h3": "identified_twice", "h4": "acting_after_removal"}
     assert entries.loc["h3", "earlier_date"] == pd.Timestamp("2021-03-01")
@@ -164,7 +164,7 @@ def test_a_watched_household_without_members_is_a_finding():
     county = small_county()
     frames = frames_of(county)
     frames["members"].loc[frames["members"]["household_id"] == "h3", "valid_to"] = "2021-03-15"
-    ledger = build_register_accounts(from_frames(frames), "2021-01-01", "2021-03-31")
+    ledger = build_register_accounts(county_of_frames(frames), "2021-01-01", "2021-03-31")
     assert ledger.findings[["finding", "household_id"]].to_numpy().tolist() == [["no_members", "h3"]]
     assert cells(ledger)["open", "natural_decrease"] == (0, 5)
 
@@ -173,7 +173,7 @@ def test_a_register_without_a_row_is_accounts_of_zeros(tmp_path):
     county = small_county()
     frames = frames_of(county)
     frames["monitoring"] = frames["monitoring"].iloc[:0]
-    ledger = build_register_accounts(from_frames(frames), "2021-01-01", "2021-03-31")
+    ledger = build_register_accounts(county_of_frames(frames), "2021-01-01", "2021-03-31")
     assert ledger.lines.empty
     assert ledger.findings.empty
     assert summarise_accounts(ledger)["closing"] == {"hh": 0, "p": 0}
@@ -185,7 +185,9 @@ def test_without_a_register_there_are_no_accounts():
     homes = pd.DataFrame([{"household_id": h, "township": t, "village": "v"} for h, t in HOUSEHOLDS])
     with pytest.raises(InputRefused, match="monitoring"):
         build_register_accounts(
-            from_frames({"households": homes.assign(valid_from="2020-01-01")}), "2021-01-01", "2021-02-01"
+            county_of_frames({"households": homes.assign(valid_from="2020-01-01")}),
+            "2021-01-01",
+            "2021-02-01",
         )
     assert MEMBERS  # the example is not empty
 

@@ -6,7 +6,8 @@ import pandas as pd
 import pytest
 
 from riskmodel import rules
-from riskmodel.data import About, County, from_frames
+from riskmodel.data import About, County
+from riskmodel.data.county import county_of_frames
 from riskmodel.households import all_numbers, current_ids, known_county
 from riskmodel.register import build_register_accounts
 from riskmodel.register.history import register_history
@@ -45,7 +46,7 @@ def county(
         **more,
     }  # fmt: skip
     about = About(coverage="whole", records_from="2019-01", data_through="2021-06-30", income_is_net=True)
-    return from_frames({name: pd.DataFrame(r) for name, r in rows.items() if r}, about)
+    return county_of_frames({name: pd.DataFrame(r) for name, r in rows.items() if r}, about)
 
 
 RECODE = [("old", "new", "recode", "2021-02-01", "2021-02-01")]

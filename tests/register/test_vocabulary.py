@@ -45,6 +45,29 @@ def test_every_word_for_a_reason_is_read_back_in_its_direction(direction):
             assert {reason_code(direction, word) for word in (term.zh, *term.synonyms)} == {code}
 
 
+# The words of the national system for why persons come and go, each in its own direction.
+NATIONAL = {
+    "increase": {
+        "新生儿": "born", "嫁入": "married_in", "婚入": "married_in", "户籍迁入": "moved_in",
+        "刑满": "released", "判刑释放": "released", "补办户籍": "registered", "收养": "adopted",
+        "失联人员回归": "returned", "其他转入": "other",
+    },
+    "decrease": {
+        "死亡": "died", "嫁出": "married_out", "婚出": "married_out", "判刑收监": "imprisoned",
+        "户籍迁出": "moved_out", "出国定居": "moved_out", "其他转出": "other", "整户消亡": "died",
+        "整户外迁": "moved_out",
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("direction", ["increase", "decrease"])
+def test_words_of_the_national_system_mean_something_in_their_own_direction_alone(direction):
+    opposite = "increase" if direction == "decrease" else "decrease"
+    for word, code in NATIONAL[direction].items():
+        assert reason_code(direction, word) == code, word
+        assert reason_code(opposite, word) == "unstated", word
+
+
 def test_lines_stand_in_declared_order_below_their_keys():
     lines = pd.DataFrame(
         {"stock": ["open", "ever", "open"], "line": ["closing", "closing", "opening"], "hh": 1, "p": 2}

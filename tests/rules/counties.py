@@ -14,7 +14,8 @@ from typing import Any
 import pandas as pd
 from hypothesis import strategies as st
 
-from riskmodel.data import About, County, from_frames
+from riskmodel.data import About, County
+from riskmodel.data.county import county_of_frames
 
 from .reference import CAUSES, EVENT_ORDER, Tables, month_name, month_number
 
@@ -319,4 +320,4 @@ def build(tables: Tables) -> County:
     for name, rows in tables.items():
         frame = pd.DataFrame(rows, columns=COLUMNS[name], dtype=object)
         frames[name] = frame
-    return from_frames(frames, About.model_validate(ABOUT))
+    return county_of_frames(frames, About.model_validate(ABOUT))

@@ -147,8 +147,22 @@ def test_a_registration_that_cannot_be_read_is_unknown() -> None:
         {"household_id": "h", "township": "t", "village": "v", "registration": None,
          "valid_from": "2015-01-01"}])  # fmt: skip
     frame = rules.evaluate_rules(c, "national-2021", AS_OF)
-    if len(frame):  # the reader may keep such a row out whole and say so
-        assert frame.iloc[0]["category"] == "unknown"
+    # Its row is kept out and told; the household stays, under its number and in its place.
+    assert list(c.rejected["reason"]) == ["missing value"]
+    assert len(frame) == 1
+    row = frame.iloc[0]
+    assert (row["household_id"], row["township"], row["village"]) == ("h", "t", "v")
+    assert pd.isna(row["registration"])
+    assert (row["category"], bool(row["flagged"])) == ("unknown", False)
+    assert row["doubts"] == "row_rejected"
+    # Its income is as it was: 12 months of 1,000 yuan for one person.
+    assert row["pcni"] == 12_000
+    dropped = rules.find_dropped(c, "national-2021", AS_OF)
+    assert dropped.empty  # well above the line under every registration
+    below = county("2021-06", monthly=100.0, households=[
+        {"household_id": "h", "township": "t", "village": "v", "registration": None,
+         "valid_from": "2015-01-01"}])  # fmt: skip
+    assert list(rules.find_dropped(below, "national-2021", AS_OF)["household_id"]) == ["h"]
 
 
 def test_the_explanation_says_lag_bounds_and_reasons_in_both_languages() -> None:

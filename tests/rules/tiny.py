@@ -10,7 +10,8 @@ from typing import Any
 
 import pandas as pd
 
-from riskmodel.data import About, County, from_frames
+from riskmodel.data import About, County
+from riskmodel.data.county import county_of_frames
 
 OPTIONAL = ("spending", "risk_events", "support", "assets", "monitoring")
 NEEDED = {
@@ -73,4 +74,4 @@ def _build(households: Mapping[str, Household], absent: tuple[str, ...]) -> Coun
     about = About(
         snapshot_on="2019-01-01", coverage="whole", records_from="2017-01", data_through="2022-12-31"
     )
-    return from_frames(frames, about)
+    return county_of_frames(frames, about)

@@ -11,7 +11,7 @@ import pytest
 from riskmodel.data import About, County, from_frames
 from riskmodel.errors import InputRefused
 from riskmodel.evaluation import Budget
-from riskmodel.runs import assessment, data_fit, experiment, load_experiment
+from riskmodel.runs import assessment, data_fit, experiment, fitting, load_experiment
 
 HOUSEHOLDS = 40
 
@@ -45,6 +45,35 @@ def test_a_snapshot_after_all_dates_is_named_as_the_cause() -> None:
         InputRefused, match=r"known only from 2022-01-12 \(snapshot_on\).*valid_from or recorded_on"
     ):
         data_fit.fit_to_data(load_experiment("county"), county)
+
+
+def test_dates_before_the_snapshot_are_left_out_by_name() -> None:
+    county = annual(range(2013, 2022), snapshot_on="2018-02-15", data_through="2021-12-31")
+    exp = load_experiment("county")
+    asked = experiment.as_of_dates(exp, county)
+    fit = data_fit.fit_to_data(exp, county)
+    assert min(asked) < dt.date(2018, 2, 15) <= min(fit.days)
+    note = next(n for n in fit.notes if n.code == "before snapshot")
+    assert "(snapshot_on 2018-02-15) left out" in note.text("en")
+
+
+def test_a_refusal_for_want_of_dates_names_the_snapshot() -> None:
+    # Dates of 2019 and 2020 are after the snapshot, but too few to train and test.
+    county = annual(range(2013, 2022), snapshot_on="2020-10-15", data_through="2021-12-31")
+    exp = load_experiment("county")
+    exp = exp.model_copy(update={"feature_set": "household-annual-v1"})
+    with pytest.raises(InputRefused, match=r"snapshot_on 2020-10-15"):
+        fitting.run_experiment(exp, county)
+
+
+def test_features_that_say_nothing_are_counted() -> None:
+    X = pd.DataFrame({"a": [1.0, 2.0], "b": [np.nan, np.nan], "c": [3.0, 3.0], "d": [1.0, np.nan]})
+    message = data_fit.columns_without_information(X)
+    assert message is not None
+    assert message.text("en").startswith(
+        "features that tell nothing in the training rows, of 4: 1 without any value, 1 with only one"
+    )
+    assert data_fit.columns_without_information(X[["a", "d"]]) is None
 
 
 def test_annual_totals_switch_the_features_and_keep_one_date_an_outcome() -> None:
@@ -83,6 +112,33 @@ def test_dates_before_the_records_are_left_out(county: County) -> None:
     # All dates are counted, those left out too.
     at_first = fit.unknown[fit.unknown["as_of"] == pd.Timestamp(left[0])]
     assert at_first.set_index("reason")["share"]["before_records"] > 0.5
+
+
+def test_figures_stand_beside_those_without_split_households() -> None:
+    # Four households, a list of two: a fell whole, b was split and a third of its persons fell, c was split
+    # and nobody fell, d did not fall. As labels go 2 of 4 fell; without b and c 1 of 2; by persons 1 + 1/3 of
+    # 4.
+    rows = pd.DataFrame(
+        {
+            "household_id": list("abcd"), "as_of": pd.Timestamp(dt.date(2020, 1, 1)), "model": "m",
+            "score": [4.0, 1.5, 3.0, 1.0], "y": [1.0, 1.0, 0.0, 0.0], "split": [False, True, True, False],
+            "split_share": [np.nan, 1 / 3, 0.0, np.nan],
+        }
+    )  # fmt: skip
+    splits = assessment.Evaluation(rows, Budget(visits=2), "m", {}).splits
+    assert splits is not None
+    row = splits.iloc[0]
+    assert (row["rows"], row["split"]) == (4, 2)
+    assert (row["rate"], row["rate_without"]) == (0.5, 0.5)
+    assert row["rate_weighted"] == pytest.approx((1 + 1 / 3) / 4)
+    # a and c are listed: one of the two that fell; without the split, a and d: the only one; by persons 3/4.
+    assert (row["recall"], row["recall_without"]) == (0.5, 1.0)
+    assert row["recall_weighted"] == pytest.approx(1 / (1 + 1 / 3))
+    assert (row["auc"], row["auc_without"]) == (0.75, 1.0)
+    texts = [m.text("en") for m in data_fit.split_messages(splits)]
+    assert texts[0].startswith("2 test rows are of households split in the window")
+    assert "m 50.0% / 100.0% / 75.0%" in texts[1]
+    assert assessment.Evaluation(rows.assign(split=False), Budget(visits=2), "m", {}).splits is None
 
 
 def test_bounds_count_unknown_outcomes_as_anything() -> None:

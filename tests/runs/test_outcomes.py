@@ -10,6 +10,7 @@ import pytest
 
 from riskmodel import features
 from riskmodel.data import County, from_frames
+from riskmodel.i18n import section
 from riskmodel.runs import Experiment, load_experiment
 from riskmodel.runs.outcomes import (
     HOUSEHOLD_GROUPS,
@@ -41,10 +42,9 @@ def test_a_single_parent_is_one_adult_without_a_spouse_with_a_child() -> None:
 
 def test_every_kind_is_told_by_features_that_the_household_set_has() -> None:
     names = set(features.load_feature_set("household-v1").names)
-    for group in HOUSEHOLD_GROUPS.values():
-        assert {feature for each, _ in group.where for feature in each} <= names
-        assert group.zh
-        assert group.en
+    for conditions in HOUSEHOLD_GROUPS.values():
+        assert {feature for each, _ in conditions for feature in each} <= names
+    assert set(section("runs.household_groups")) == set(HOUSEHOLD_GROUPS)
 
 
 N = 6000
@@ -180,6 +180,33 @@ def test_a_year_of_lists_each_with_its_own_chances_stands_for_the_county() -> No
     first = found.sort_values("date").drop_duplicates("household_id")
     naive = np.average(first["y"], weights=1 / first["chance"])
     assert abs(naive - y.mean()) > 3 * error
+
+
+def test_a_visit_is_its_households_under_whatever_number() -> None:
+    # "old" is renumbered, "a" and "b" are merged, "p" is split, all in the window and before the visits. A
+    # visit to each new number answers for the household as it was at as-of; any confirmed child for p.
+    visits = pd.DataFrame(
+        {
+            "household_id": ["new", "m", "c1", "c2", "same", "old"],
+            "date": ["2021-09-15"] * 5 + ["2021-03-15"],
+            "outcome": ["confirmed", "confirmed", "not_confirmed", "confirmed", "not_confirmed", "absent"],
+            "selected_by": "random", "chance": 0.5,
+        }
+    )  # fmt: skip
+    links = pd.DataFrame(
+        {
+            "old_id": ["old", "a", "b", "p", "p"], "new_id": ["new", "m", "m", "c1", "c2"],
+            "kind": ["recode", "merge", "merge", "split", "split"], "date": "2021-06-01",
+        }
+    )  # fmt: skip
+    rows = pd.DataFrame({"household_id": ["a", "b", "old", "p", "same"], "as_of": pd.Timestamp("2020-12-31")})
+    county = from_frames({"visits": visits, "household_links": links})
+    found = visit_findings(county, rows, 12, None).set_index("household_id")["y"]
+    assert found.to_dict() == {"a": 1.0, "b": 1.0, "old": 1.0, "p": 1.0, "same": 0.0}
+    # Before the office has written the links down, the numbers are apart.
+    late = from_frames({"visits": visits, "household_links": links.assign(recorded_on="2022-05-01")})
+    found = visit_findings(late, rows, 12, dt.date(2022, 1, 31))
+    assert list(found["household_id"]) == ["same"]
 
 
 def test_systematic_sampling_keeps_every_weight_to_within_one() -> None:

@@ -8,10 +8,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from riskmodel import rules
+from riskmodel import features, rules
 from riskmodel.data import About, from_frames
 from riskmodel.evaluation import yield_by_source
-from riskmodel.scoring.monitoring import MonitoringResult, compare_outcomes, measure_drift, psi
+from riskmodel.scoring.monitoring import (
+    MonitoringResult,
+    _of_records,
+    _uneven_places,
+    compare_outcomes,
+    measure_drift,
+    psi,
+)
 from riskmodel.targets import Horizon
 
 
@@ -58,7 +65,7 @@ def test_drift_finds_what_moved_and_what_went_missing() -> None:
     assert result.loc["moved", "zh"] == "动了"
 
 
-def county(n: int = 60, through: str = "2021-12-31"):
+def county(n: int = 60, through: str = "2021-12-31", **more: pd.DataFrame):
     """Households of one, of whom every third has no income after 2020: those fall below the line."""
     ids = [f"h{i:02d}" for i in range(n)]
     months = pd.period_range("2019-01", "2021-12", freq="M").astype(str)
@@ -73,6 +80,7 @@ def county(n: int = 60, through: str = "2021-12-31"):
             "members": pd.DataFrame(people | {"valid_from": "2018-01-01"}),
             "income": income.assign(source="wage"),
             "monitoring": pd.DataFrame({"household_id": [], "date": [], "event": []}),
+            **more,
         },
         About(data_through=dt.date.fromisoformat(through), income_is_net=True),
     )  # fmt: skip
@@ -113,3 +121,48 @@ def test_a_model_that_finds_less_than_the_lot_is_an_alarm() -> None:
     # Within the intervals, or with a handful of visits, it is chance.
     assert found(5, 8) == []
     assert found(0, 5, n=5) == []
+
+
+def test_a_change_of_coverage_is_named_and_is_no_drift() -> None:
+    # Of a third, richer and in a township of its own, income was not on record a year ago.
+    rng = np.random.default_rng(4)
+    ids = pd.Index([f"h{i:03d}" for i in range(900)])
+    income, late = pd.Series(rng.normal(size=900), ids), np.arange(900) >= 600
+    income[late] += 3.0
+    now = pd.DataFrame({"probability": rng.random(900), "income": income, "age": rng.normal(size=900)}, ids)
+    before = now.assign(income=income.where(~late))
+    named = pd.DataFrame({"id": [], "zh": [], "en": []})
+    came = measure_drift(before, now, named, of_records=["income"]).set_index("column")
+    assert came["status"].eq("ok").all()
+    assert came.loc[["income", "probability", "age"], "left_out_now"].tolist() == [300, 300, 0]
+    assert came.loc["income", ["left_out_before", "missing_before"]].tolist() == [300, pytest.approx(1 / 3)]
+    # As a column like any other the same frames are another population: that is what was reported.
+    assert measure_drift(before, now, named).set_index("column").loc["income", "status"] == "alarm"
+    # The other way round more is missing, under its own name, and still nothing has drifted.
+    empty = pd.DataFrame(columns=["status", "missing_status"])
+    ceased = MonitoringResult({}, measure_drift(now, before, named, of_records=["income"]), empty, empty)
+    assert [a["what"] for a in ceased.alarms] == ["coverage"]
+    # What has moved of those on record at both dates is drift all the same.
+    moved = measure_drift(before, now.assign(income=income + 1.0), named, of_records=["income"])
+    assert moved.set_index("column").loc["income", "status"] == "alarm"
+    nobody = before.assign(income=income.where(late))
+    result = MonitoringResult({}, measure_drift(before, nobody, named, of_records=["income"]), empty, empty)
+    assert "not_compared" in {a["what"] for a in result.alarms}
+
+
+def test_neighbours_are_compared_where_as_many_are_on_record() -> None:
+    ids, known = list("abcdef"), [1.0, 1.0, np.nan, 1.0, 1.0, 1.0]
+    place = pd.Series(["x", "x", "y", "y", "z", "z"], ids)
+    then, now = pd.Series(known, ids), pd.Series(1.0, ids)
+    assert _uneven_places(then, now, place, place).tolist() == ["c", "d"]
+    # What rests on income or spending, itself or by what it is made of; the register's figures do not.
+    found = _of_records(features.load_feature_set("household-v1").features)
+    assert {"pcni", "line_distance", "village_pcni", "previous_income_missing"} <= found
+    assert not {"dibao", "township_in_register", "village_cause_illness"} & found
+
+
+def test_labels_that_are_not_known_are_counted() -> None:
+    torn = {"household_id": ["h00", "h01"], "of": "income", "month_from": "2021-05", "month_to": "2021-05"}
+    found = county(unrecorded=pd.DataFrame(torn | {"why": "torn", "recorded_on": "2021-12-31"}))
+    (row,) = judged(found, 1 / 3).to_dict("records")
+    assert (row["households"], row["unknown"], row["observed"]) == (58, 2, 19)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import datetime as dt
 import io
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -176,7 +177,8 @@ def test_conflicts_are_shown_and_nothing_is_overwritten(scores, filled, tmp_path
     (conflict,) = again.conflicts
     household = result.added[0].household_id
     assert conflict.household_id == household
-    assert "not_confirmed here but confirmed / illness in the data" in str(conflict)
+    assert "not confirmed here but confirmed / illness in the data" in str(conflict)
+    assert "名单上为“不属实”，数据中为“属实 / 因病”" in str(conflict)
     assert str(conflict).startswith("核查名单!")
 
 
@@ -204,7 +206,10 @@ def test_each_fault_is_named_by_its_cell_and_the_rest_is_used(
     assert problem.column == cell
     assert problem.cell.startswith("核查名单!")
     assert problem.cell.endswith("2")
-    assert reason in problem.reason
+    chinese, _, english = problem.reason.partition(" / ")
+    assert reason in english
+    # The office that filled it in reads Chinese.
+    assert re.search("[\u4e00-\u9fff]", chinese)
 
 
 def test_zeros_that_a_spreadsheet_dropped_are_guessed_at_in_words_only(make_scores, tmp_path) -> None:
@@ -238,7 +243,7 @@ def test_nothing_but_faults_is_refused_and_no_list_is_refused(scores, filled, tm
     data = make(tmp_path / "data", tables(scores), "parquet")
     path = tmp_path / "bad.csv"
     path.write_text("户编号,核查结果,核查日期\nX,属实,2021-07-01\n", encoding="utf-8")
-    with pytest.raises(InputRefused, match="none of 1 entries can be used"):
+    with pytest.raises(InputRefused, match="none of 1 entry can be used"):
         scoring.import_visits(path, data, TODAY)
     path.write_text("a,b\n1,2\n", encoding="utf-8")
     with pytest.raises(InputRefused, match="no sheet with the headers"):

@@ -402,6 +402,17 @@ def test_the_list_says_why_each_household_stands_there(make_scores, tmp_path) ->
     assert f"因此另列 {plan.totals['planned_quota']} 户" in summary["乡村名额"]
 
 
+def test_a_list_from_a_snapshot_says_so(make_scores) -> None:
+    from riskmodel.presentation.worklist import summary_lines
+
+    plain = make_scores(40)
+    taken = plain.assign(assumptions="snapshot_on=2021-04-15;line=6000")
+    said = dict(summary_lines(scoring.build_worklist(taken, visits=10), "zh"))
+    assert "2021-04-15 的快照" in said["快照"]
+    assert said["规则假定"] == "snapshot_on=2021-04-15;line=6000"
+    assert "快照" not in dict(summary_lines(scoring.build_worklist(plain, visits=10), "zh"))
+
+
 def test_every_row_says_why_it_is_there_and_a_hint_is_no_forecast(make_scores, tmp_path) -> None:
     import openpyxl
 

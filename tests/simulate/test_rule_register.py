@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 
 from riskmodel import rules, simulate
-from riskmodel.data import About, County, from_frames
+from riskmodel.data import About, County
+from riskmodel.data.county import county_of_frames
 from riskmodel.errors import UsageError
 from riskmodel.simulate.history import PLACES, run_block
 from riskmodel.simulate.office import default_rule
@@ -121,7 +122,7 @@ def told(view: simulate.RuleView) -> County:
     }
     kept = {n: t[t.household_id.isin(ids[there])] for n, t in frames.items()}
     # A year's sum stands in one month: the others are on record, and without income.
-    return from_frames(kept, About(data_through=DAY, coverage="whole", records_from="2017-01"))
+    return county_of_frames(kept, About(data_through=DAY, coverage="whole", records_from="2017-01"))
 
 
 @pytest.mark.parametrize("name", ABLE)

@@ -214,7 +214,7 @@ def _group(row: dict[Any, Any]) -> dict[str, str]:
     if row["group"] == "township":
         return word("township", value=row["value"])
     if name in HOUSEHOLD_GROUPS:
-        return pair(HOUSEHOLD_GROUPS[name])
+        return both(f"runs.household_groups.{name}")
     return dict.fromkeys(LANGUAGES, name)
 
 

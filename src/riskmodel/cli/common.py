@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, get_type_hin
 import typer
 
 from riskmodel.errors import InputMissing, InputRefused, RiskmodelError, UsageError
+from riskmodel.i18n import counted
 from riskmodel.io import DEFAULT_STORE, ENDINGS, writable
 
 if TYPE_CHECKING:
@@ -101,10 +102,11 @@ class ReadingOptions:
         rejected = county.rejected
         if len(rejected):
             rows, path = rejected.groupby(["file", "row"]).ngroups, counties.write_rejected(rejected, folder)
-            say(f"warning: {rows} rows rejected, kept whole in {path}")
+            say(f"warning: {counted(rows, 'row')} rejected, kept whole in {path}")
         if len(county.cells):
             path = counties.write_cells(county.cells, folder)
-            say(f"warning: {len(county.cells)} cells cannot be read and are left empty, see {path}")
+            cells = counted(len(county.cells), "cell")
+            say(f"warning: {cells} that cannot be read left empty, see {path}")
         for note in dates_outside_records(county, [d.as_of for d in days]) if days else ():
             warn(note)
         return county

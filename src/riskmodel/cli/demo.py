@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from riskmodel.cli.common import STORE, JsonFlag, StoreOption, say, tell, verb
+from riskmodel.i18n import counted
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -59,7 +60,7 @@ def demo(
     trained = _train(county, data, store, step)
     step("6/8 scoring every household, with reasons")
     scores = _score(county, day, store, out, verdicts)
-    step(f"7/8 listing whom to visit ({visits} visits)")
+    step(f"7/8 listing whom to visit ({counted(visits, 'visit')})")
     listed = _worklist(county, scores["zh"], visits, seed, out)
     step("8/8 looking ahead, and writing the report")
     _forecast(county, day, out, store)

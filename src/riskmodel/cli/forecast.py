@@ -203,6 +203,8 @@ def stress(
     county = reading.read_county(data, out=out, as_of=as_of)
     say("households: income per head 12 months ahead")
     homes = ahead.forecast_households(county, as_of, (12,), ruleset, seed=seed)
+    for note in homes.notes:
+        say(f"note: {note.text('en')}")
     settings = {
         "as_of": str(homes.as_of),
         "horizon": max(homes.lines),
@@ -219,6 +221,9 @@ def stress(
         write_table(_dated(result.table, result), out / f"{each.id}.csv")
         write_table(_dated(result.losses, result), out / f"{each.id}-losses.parquet")
         answers[each.id] = _answer(result)
+        for note in result.notes[len(homes.notes) :]:
+            say(f"note: {note.text('en')}")
+        answers[each.id]["left_out_households"] = result.left_out
         answers[each.id]["run_id"] = _log_stress(result, store, settings)
     declared = {each.id: each.model_dump(mode="json") for each in wanted}
     write_json(

@@ -22,6 +22,7 @@ from riskmodel.cli.common import (
     tell,
     verb,
 )
+from riskmodel.i18n import counted
 
 if TYPE_CHECKING:
     from riskmodel.runs import RunComparison
@@ -350,7 +351,7 @@ def monitor(
     before = to_date(reference) if reference else add_months(day, -12)
     county = reading.read_county(data, out=out, as_of=(before, day))
     past = monthly.past_scores(months, loaded.name, before=day) if months.is_dir() else []
-    say(f"comparing with {before}; {len(past)} past months on record")
+    say(f"comparing with {before}; {counted(len(past), 'past month')} on record")
     result = scoring.monitor(
         county, loaded, day, before, past=past,
         cohort=open_run(loaded.run_id, store).declaration["cohort"],

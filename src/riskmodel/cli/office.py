@@ -30,6 +30,7 @@ from riskmodel.cli.common import (
     verb,
     warn,
 )
+from riskmodel.i18n import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -136,7 +137,8 @@ def _warn_of_list(scores: pd.DataFrame, county: County | None, listed: Worklist)
     if county is not None and fingerprints and fingerprints != {fingerprint(county, listed.as_of)}:
         warn(f"what these data say of {listed.as_of} is not what was scored: score again, or give those data")
     if len(listed.planned) < listed.visits:
-        warn(f"{listed.visits} visits, but only {len(listed.planned)} households to plan them for")
+        homes = counted(len(listed.planned), "household")
+        warn(f"{counted(listed.visits, 'visit')}, but only {homes} to plan for")
 
 
 @verb
@@ -266,7 +268,8 @@ def take_in(
         path = write_table(faults, out or filled.with_name(f"{filled.stem}-faults.csv"))
         for fault in [*summary["problems"], *summary["conflicts"]][:SHOWN]:
             say(f"warning: {fault}")
-        say(f"warning: {len(faults)} entries were not taken in; all of them stand in {path}")
+        number = counted(len(faults), "entry was", "entries were")
+        say(f"warning: {number} not taken in; see {path}")
         summary["faults"] = str(path)
     tell({**summary, "dry_run": dry}, as_json)
     if len(faults):

@@ -73,7 +73,10 @@ def rules(
         )
         summary["page"] = str(written)
     if out is not None and since is None:
-        summary |= _write(official.evaluate_rules(county, chosen, as_of, params=params, scores=scores), out)
+        verdicts = official.evaluate_rules(county, chosen, as_of, params=params, scores=scores)
+        dropped = official.find_dropped(county, chosen, as_of, params=params, verdicts=verdicts)
+        summary |= _write(official.with_other_readings(verdicts, dropped), out)
+        summary["dropped"] = len(dropped)
     elif out is not None:
         summary |= _write_changes(
             official.find_verdict_changes(county, chosen, as_of, since, params=params, scores=scores),

@@ -10,22 +10,32 @@ from riskmodel.data.compiled import (
     name_query,
     store_query,
 )
-from riskmodel.data.county import County, from_frames, write_county
+from riskmodel.data.county import County, write_county
 from riskmodel.data.file_formats import open_workbook
+from riskmodel.data.frames import from_frames
 from riskmodel.data.importers.registry import IMPORTERS, import_panel
-from riskmodel.data.links import IDENTITY, Identity, Link, county_links, first_month_from, resolve_links
-from riskmodel.data.off_record import WITHDRAWN
+from riskmodel.data.links import (
+    IDENTITY,
+    Identity,
+    Link,
+    Links,
+    county_links,
+    first_month_from,
+    resolve_links,
+)
 from riskmodel.data.parse import unfused_selects
 from riskmodel.data.personal import KEY_VARIABLE, pseudonym, secret_key
 from riskmodel.data.read import DataRefused, read_county
 from riskmodel.data.rejected import write_cells, write_rejected
 from riskmodel.data.schema import (
     CODE_COLUMN,
+    LARGE_TABLES,
     SPAN_TABLES,
     About,
     canonical_schema,
     code_words,
     codes,
+    column_words,
     contract,
     header_row,
     month_end,
@@ -35,6 +45,7 @@ from riskmodel.data.schema import (
     rows_table,
     table_words,
 )
+from riskmodel.data.snapshots import snapshot_message
 from riskmodel.data.sources import GRID, RawTable, Source, find_sources, open_raw_table
 from riskmodel.data.suspects import level_sentences
 from riskmodel.data.values import cell_text, parse_date
@@ -45,14 +56,15 @@ __all__ = [
     "IDENTITY",
     "IMPORTERS",
     "KEY_VARIABLE",
+    "LARGE_TABLES",
     "SPAN_TABLES",
-    "WITHDRAWN",
     "About",
     "County",
     "DataRefused",
     "FurtherCheck",
     "Identity",
     "Link",
+    "Links",
     "RawTable",
     "Shape",
     "Source",
@@ -61,6 +73,7 @@ __all__ = [
     "check_county",
     "code_words",
     "codes",
+    "column_words",
     "contract",
     "county_links",
     "fetch_arrow",
@@ -87,6 +100,7 @@ __all__ = [
     "resolve_links",
     "rows_table",
     "secret_key",
+    "snapshot_message",
     "store_query",
     "table_words",
     "unfused_selects",

@@ -16,7 +16,7 @@ import ibis
 import pandas as pd
 
 from riskmodel.data.county import County
-from riskmodel.data.off_record import count_equal_rows, equal_rows
+from riskmodel.data.losses import count_equal_rows, equal_rows
 from riskmodel.data.read import (
     MAX_REJECTED,
     Reading,
@@ -186,6 +186,8 @@ def _coverage(county: County, last: int | None) -> dict[str, dict[str, float]]:
 
 EQUAL_ROWS_FILE = "equal_rows.csv"
 FORMAT_VERSION = 1
+# Notices that decide what all figures are worth: they stand in the first line.
+GRAVE_NOTICES = ("snapshot too early", "delay beyond lag")
 
 
 @dataclass(frozen=True)
@@ -347,6 +349,8 @@ def _usable(summary: dict[str, Any], lang: Language) -> str:
         for name, found in summary.get("known_later", {}).items()
         if name in contract().required and found["later"] == found["rows"]
     }
+    if grave := [notice[lang] for notice in summary["notices"] if notice["id"] in GRAVE_NOTICES]:
+        return text("data.quality.usable_but", lang, what=" ".join(grave))
     if levels := level_sentences(summary.get("levels", []), lang):
         shown = "; ".join(levels[:_MOST_SAID]) + (" …" if len(levels) > _MOST_SAID else "")
         return text("data.quality.usable_levels", lang, n=len(levels), what=shown)
@@ -394,11 +398,17 @@ def _section(title: str, lang: Language, items: list[str]) -> list[str]:
 
 
 def _table_line(name: str, table: dict[str, Any], lang: Language) -> str:
-    reasons = ", ".join(f"{reason} {n}" for reason, n in table["rejected_by_reason"].items())
+    reasons = _counted_reasons(table["rejected_by_reason"], lang)
     late = "" if table["late_share"] is None else f"{table['late_share']:.1%}"
     title = table_words(name)[lang]
     numbers = f"{table['read']} | {table['kept']} | {table['rejected']}"
     return f"| {title} | {table['file']} | {numbers} | {reasons} | {late} |"
+
+
+def _counted_reasons(counts: dict[str, int], lang: Language) -> str:
+    words = section("data.names", lang)
+    separator = text("common.separators.list", lang)
+    return separator.join(f"{words.get(reason, reason)} {n}" for reason, n in counts.items())
 
 
 def _finding_lines(summary: dict[str, Any], lang: Language) -> list[str]:
@@ -423,8 +433,7 @@ def _finding_lines(summary: dict[str, Any], lang: Language) -> list[str]:
         listed = ", ".join(households[:_MOST_EXAMPLES])
         lines.append(text("data.quality.whole_histories", lang, n=len(households), what=listed))
     if summary["suspects"]:
-        listed = ", ".join(f"{reason} {n}" for reason, n in summary["suspects"].items())
-        lines.append(text("data.quality.suspects", lang, what=listed))
+        lines.append(text("data.quality.suspects", lang, what=_counted_reasons(summary["suspects"], lang)))
     lines += level_sentences(summary.get("levels", []), lang)
     if summary["valid_before_birth"]:
         lines.append(text("data.quality.unborn", lang, n=summary["valid_before_birth"]))

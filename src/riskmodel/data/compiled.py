@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import datetime as dt
 import functools
+import gc
 import importlib.metadata
 import json
 import os
@@ -296,10 +297,23 @@ def query(county: Holder, build: Build, *arguments: Any, **inputs: Input) -> Que
 
     def make(asked: _Asked) -> Query:
         given = {n: None if s is None else ibis.table(s, name=f"@input:{n}") for n, s in schemas.items()}
-        expression = build(asked, *arguments, **given)
-        return Query(county.con.compile(expression), expression.schema(), _function_key(build))
+        with _no_collection():
+            expression = build(asked, *arguments, **given)
+            return Query(county.con.compile(expression), expression.schema(), _function_key(build))
 
     return CACHE.get(sha256(repr(parts).encode()).hexdigest(), county.shape, make)
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """Let no garbage be looked for while a query is written: its many small objects are all in use."""
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collects:
+            gc.enable()
 
 
 def store_query(

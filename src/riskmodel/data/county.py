@@ -21,6 +21,7 @@ from riskmodel.data.compiled import Shape
 from riskmodel.data.links import IDENTITY, county_links, identity_table
 from riskmodel.data.plausibility import last_month_of_records
 from riskmodel.data.schema import (
+    LARGE_TABLES,
     SPAN_TABLES,
     About,
     canonical_schema,
@@ -54,10 +55,8 @@ class County:
     cells
         Optional cells that could not be read and are null, with ``file``, ``sheet``, ``row``, ``column``,
         ``text``, ``reason``.
-    losses
-        Whose rows were kept out, and whose cells could not be read, see `riskmodel.data.off_record`.
-    notes
-        What was said once while reading (absent tables, findings).
+    say
+        Returns `notes`.
     """
 
     con: Any
@@ -65,8 +64,7 @@ class County:
     about: About = field(default_factory=About)
     rejected: pd.DataFrame = field(default_factory=pd.DataFrame)
     cells: pd.DataFrame = field(default_factory=pd.DataFrame)
-    losses: pd.DataFrame = field(default_factory=pd.DataFrame)
-    notes: tuple[str, ...] = ()
+    say: Callable[[], tuple[str, ...]] = tuple
     _kept: dict[Hashable, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __repr__(self) -> str:
@@ -116,9 +114,24 @@ class County:
             self._kept[key] = result
         return self._kept[key]
 
+    @property
+    def cached(self) -> Mapping[Hashable, Any]:
+        """What `once` has kept so far, by its key."""
+        return self._kept
+
     def frame(self, name: str) -> pd.DataFrame:
         """Return a canonical table as a pandas frame, for a look in a notebook."""
         return self.table(name).to_pandas()
+
+    @cached_property
+    def notes(self) -> tuple[str, ...]:
+        """What is said once of the county (absent tables, findings)."""
+        return self.say()
+
+    @property
+    def losses(self) -> pd.DataFrame:
+        """Whose rows were kept out or counted once, and whose cells could not be read: table ``losses``."""
+        return self.once("losses", lambda: self.frame("losses"))
 
     @cached_property
     def facts(self) -> Mapping[str, bool]:
@@ -235,8 +248,8 @@ def _kinds_of_rows(county: Shape) -> ibis.Table:
     since = households.group_by("household_id").agg(since=households.known_on.min())
     for name, _ in county.schemas:
         t = county.table(name)
-        # Of the two large tables it is not asked: whoever reads them looks for itself.
-        if "household_id" in t.columns and name not in ("households", *SPAN_TABLES):
+        # Of the large tables it is not asked: whoever reads them looks for itself.
+        if "household_id" in t.columns and name not in ("households", *LARGE_TABLES):
             early = t.inner_join(since, "household_id")
             out[f"early.{name}"] = early.agg(held=(early.known_on < early.since).any())
     # Of them nothing is known but that they are there; a registration is required of every row that is read.
@@ -255,29 +268,10 @@ def _holds_corrections(t: ibis.Table, key: tuple[str, ...]) -> ibis.Table:
     return t.agg(held=given.any())
 
 
-def from_frames(frames: Mapping[str, pd.DataFrame], about: About | None = None) -> County:
-    """Build a county from clean frames in memory (tests, importers, simulators); nothing is checked.
+def county_of_frames(frames: Mapping[str, pd.DataFrame], about: About | None = None) -> County:
+    """Return a county of frames that keep to the contract: months as text or ordinals, codes in English.
 
-    Parameters
-    ----------
-    frames
-        Table name to a frame with contract columns; months as ``YYYY-MM`` text or ordinals, dates as
-        anything pandas reads, ``recorded_on`` optional.
-    about
-        What ``about.yaml`` would say; by default nothing.
-
-    Returns
-    -------
-    County
-        On a connection of its own.
-
-    Examples
-    --------
-    >>> from riskmodel.data.schema import month_ordinal
-    >>> county = from_frames({"income": pd.DataFrame(
-    ...     {"household_id": ["h1"], "month": ["2021-05"], "source": ["wage"], "amount": [900]})})
-    >>> int(county.frame("income").month_to[0]) == month_ordinal(2021, 5)
-    True
+    Nothing is checked; `riskmodel.data.frames.from_frames` asks whether frames keep to it.
     """
     about = about or About()
     con = ibis.duckdb.connect()

@@ -30,11 +30,9 @@ from riskmodel.data.schema import (
     canonical_schema,
     contract,
     month_end,
-    month_text,
 )
 
 if TYPE_CHECKING:
-    from riskmodel.data.county import County
     from riskmodel.data.read import TableRead
 
 DOUBTS = "doubts"
@@ -53,9 +51,6 @@ _PARTS = (
     "village",
 )  # fmt: skip
 _DAYS = ("valid_from", "date", "recorded_on", "known_on")
-LOSS_COLUMNS = [
-    "household_id", "table", "kind", "file", "row", "column", "reason", "month_from", "month_to", "known_on",
-]  # fmt: skip
 
 
 def withdraw_rows(con: Any, table: str, rows: str) -> None:
@@ -85,7 +80,7 @@ def rejected_parts(con: Any, table: TableRead, about: About) -> pd.DataFrame:
     """
     name = table.raw.table
     parts = [p for p in table.parts if len(p)]
-    if _exists(con, f"{WITHDRAWN}{name}"):
+    if exists(con, f"{WITHDRAWN}{name}"):
         there = [c for c in _PARTS if c in canonical_schema(name)]
         listed = ", ".join(f'"{c}"' for c in [*there, "known_on"])
         parts.append(con.con.execute(f'SELECT {ROW} AS row, {listed} FROM "{WITHDRAWN}{name}"').df())
@@ -121,11 +116,12 @@ def _known(row: Mapping[Any, Any], about: About) -> Any:
     return next((day for day in given if day is not None), ALWAYS)
 
 
-def _exists(con: Any, table: str) -> bool:
+def exists(con: Any, table: str) -> bool:
+    """Say whether the engine holds a table."""
     return bool(con.raw_sql(f"SELECT 1 FROM duckdb_tables() WHERE table_name = '{table}'").fetchall())
 
 
-def _lost(parts: pd.DataFrame) -> pd.DataFrame:
+def lost_rows(parts: pd.DataFrame) -> pd.DataFrame:
     """Return the rows that are lost: rejected, or refused with another one of the same key and day."""
     lost = [not reasons <= {*TOLD_ELSEWHERE, UNKNOWN_HOUSEHOLD} for reasons in parts["reasons"]]
     return parts[np.array(lost, bool) & parts["household_id"].notna().to_numpy(bool)]
@@ -136,7 +132,7 @@ def households_without_state(con: Any, parts: pd.DataFrame) -> pd.DataFrame:
 
     A household's registration is left open, so nothing is judged of it; any accepted row replaces it.
     """
-    lost = _lost(parts)
+    lost = lost_rows(parts)
     accepted = _first_known(con)
     rows = []
     for household, own in lost.groupby("household_id", sort=True):
@@ -166,14 +162,11 @@ class Effects:
         Rows by which households stay known, see `households_without_state`.
     unrecorded, doubts
         Rows of these tables of the contract.
-    losses
-        `LOSS_COLUMNS`: each row that is kept out and each cell that is lost, with whose it is.
     """
 
     households: pd.DataFrame
     unrecorded: pd.DataFrame
     doubts: pd.DataFrame
-    losses: pd.DataFrame
 
     def store(self, con: Any) -> None:
         """Append the rows to the county's tables, once these are checked."""
@@ -181,10 +174,11 @@ class Effects:
             ("households", self.households), (UNRECORDED, self.unrecorded), (DOUBTS, self.doubts)
         ):  # fmt: skip
             if len(rows):
-                append_rows(con, table, rows)
+                # Two rows may take the same off, or leave the same doubt.
+                append_rows(con, table, rows.drop_duplicates())
 
 
-def effects_of(con: Any, tables: Mapping[str, TableRead], about: About) -> Effects:
+def effects_of(con: Any, tables: Mapping[str, TableRead], parts: Mapping[str, pd.DataFrame]) -> Effects:
     """Return what follows from everything that was kept out or could not be read.
 
     Parameters
@@ -193,10 +187,9 @@ def effects_of(con: Any, tables: Mapping[str, TableRead], about: About) -> Effec
         The engine that holds the tables, each row with its number.
     tables
         What became of each table.
-    about
-        What is said of the county.
+    parts
+        What can be read of the rows kept out of each, see `rejected_parts`.
     """
-    parts = {name: rejected_parts(con, table, about) for name, table in tables.items()}
     stateless = households_without_state(con, parts["households"])
     off: list[pd.DataFrame] = []
     doubts: list[pd.DataFrame] = []
@@ -214,11 +207,11 @@ def effects_of(con: Any, tables: Mapping[str, TableRead], about: About) -> Effec
         doubts.append(_ambiguous(name, lost))
     if (waiting := tables["members"].waiting) is not None:
         off.append(waiting.assign(of="members", why=ROW_REJECTED).rename(columns={"valid_from": "day_from"}))
-    losses = [_losses(con, tables[name], rows) for name, rows in parts.items()]
-    return Effects(stateless, _stacked(off), _stacked(doubts), _stacked(losses).reindex(columns=LOSS_COLUMNS))
+    return Effects(stateless, stack(off), stack(doubts))
 
 
-def _stacked(parts: list[pd.DataFrame]) -> pd.DataFrame:
+def stack(parts: list[pd.DataFrame]) -> pd.DataFrame:
+    """Return frames below one another, the empty ones left out."""
     there = [p.astype(object) for p in parts if len(p)]
     return pd.concat(there, ignore_index=True) if there else pd.DataFrame()
 
@@ -229,7 +222,7 @@ def _corrections(con: Any, table: str, parts: pd.DataFrame) -> pd.DataFrame:
     ``before`` is the day on which the state that holds instead was recorded, ``after`` that of the first
     accepted row recorded later.
     """
-    lost = _lost(parts).assign(before=None, after=None)
+    lost = lost_rows(parts).assign(before=None, after=None)
     same_day = np.array([SAME_DAY in reasons for reasons in lost["reasons"]], bool)
     lost["same_day"] = same_day
     for column, rows in lost[same_day].groupby("column"):
@@ -353,93 +346,12 @@ def _states_in_doubt(con: Any, lost: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(out)
 
 
-def _losses(con: Any, table: TableRead, parts: pd.DataFrame) -> pd.DataFrame:
-    """Return `LOSS_COLUMNS` of one table."""
-    name = table.raw.table
-    lost = _lost(parts)
-    kinds = ["ambiguous" if SAME_DAY in reasons else "rejected" for reasons in lost["reasons"]]
-    out = [lost.assign(kind=kinds)]
-    if name in SPAN_TABLES and len(parts):
-        out.append(parts[counted_once(parts)].assign(kind="equal"))
-    rows = _stacked(out)
-    if len(rows):
-        rows["reason"] = ["; ".join(sorted(reasons)) for reasons in rows["reasons"]]
-    if len(table.cells) and "household_id" in canonical_schema(name):
-        con.con.register("asked_", pa.Table.from_pandas(table.cells[["row", "column", "reason"]].astype(
-            {"row": "int64", "column": str, "reason": str}), preserve_index=False))  # fmt: skip
-        cells = con.con.execute(
-            f"SELECT t.household_id, t.known_on, asked_.row, asked_.column, asked_.reason "
-            f'FROM asked_ JOIN "{name}" t ON t.{ROW} = asked_.row'
-        ).df()
-        con.con.unregister("asked_")
-        cells["known_on"] = [pd.Timestamp(d).date() for d in cells["known_on"]]
-        rows = _stacked([rows, cells.assign(kind="cell")])
-    return rows.assign(table=name, file=table.raw.file) if len(rows) else rows
-
-
-FEWEST_OF_A_HISTORY = 3
-
-
-def equal_rows(county: County) -> pd.DataFrame:
-    """Return the rows of income and spending that are counted once though they stand there more often.
-
-    Parameters
-    ----------
-    county
-        As read; one made in memory has none.
-
-    Returns
-    -------
-    DataFrame
-        ``table, household_id, kind`` (source or category), ``month_from, month_to, amount``, ``times`` (how
-        often it stands there) and ``whole_history``: all rows of this kind of the household do, in three or
-        more months.
-    """
-    columns = ["table", "household_id", "kind", "month_from", "month_to", "amount", "times", "whole_history"]
-    parts = []
-    con = county.con.con
-    losses = county.losses
-    for table, code in CODE_COLUMN.items():
-        mine = losses[(losses["table"] == table) & (losses["kind"] == "equal")] if len(losses) else losses
-        if mine.empty:
-            continue
-        con.register("asked_", pa.table({"asked": pa.array(mine["row"].astype("int64"))}))
-        found = con.execute(
-            f"""WITH equal AS (
-                SELECT household_id, {code} AS kind, month_from, month_to, known_on, amount,
-                    count(*) + 1 AS times
-                FROM "{WITHDRAWN}{table}" JOIN asked_ ON {ROW} = asked GROUP BY ALL),
-            kept AS (SELECT household_id, {code} AS kind, count(*) AS n FROM "{table}" GROUP BY ALL)
-            SELECT household_id, kind, month_from, month_to, amount::DOUBLE AS amount, times,
-                n >= {FEWEST_OF_A_HISTORY} AND count(*) OVER (PARTITION BY household_id, kind) = n
-                AS whole_history
-            FROM equal JOIN kept USING (household_id, kind) ORDER BY ALL"""
-        ).df()
-        con.unregister("asked_")
-        for month in ("month_from", "month_to"):
-            found[month] = [month_text(int(m)) for m in found[month]]
-        parts.append(found.assign(table=table)[columns])
-    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)
-
-
-def count_equal_rows(repeats: pd.DataFrame) -> dict[str, Any]:
-    """Count rows counted once, and say whose whole history of a kind repeats."""
-    repeated = repeats[repeats["whole_history"].astype(bool)]
-    kinds = repeated.groupby(["household_id", "table", "kind"]).size().rename("rows").reset_index()
-    whole = [{**row, "rows": int(row["rows"])} for row in kinds.to_dict("records")]
-    return {
-        "rows": int((repeats["times"] - 1).sum()),
-        "households": int(repeats["household_id"].nunique()),
-        "whole_histories": whole,
-    }
-
-
 def append_rows(con: Any, table: str, rows: pd.DataFrame) -> None:
     """Append rows to a canonical table, made where it is not there; columns not given are null."""
     schema = canonical_schema(table)
     full = rows.reindex(columns=list(schema)).astype(object)
     arrow = pa.Table.from_pandas(full.where(full.notna(), None), schema.to_pyarrow(), preserve_index=False)
-    if _exists(con, table):
+    if exists(con, table):
         con.con.register("new_", arrow)
         con.raw_sql(f'INSERT INTO "{table}" BY NAME SELECT * FROM new_')
         con.con.unregister("new_")

@@ -19,13 +19,23 @@ from typing import Any
 
 import ibis
 import ibis.expr.datatypes as dt
+import ibis.expr.operations as ops
 import ibis.expr.types as ir
 import pandas as pd
 import pyarrow as pa
 
 from riskmodel.data import compiled
 from riskmodel.data.file_formats import ROW
-from riskmodel.data.schema import SPAN_TABLES, About, Column, canonical_schema, contract, ibis_type, known_on
+from riskmodel.data.schema import (
+    RECORDED_ON,
+    SPAN_TABLES,
+    About,
+    Column,
+    canonical_schema,
+    contract,
+    ibis_type,
+    known_on,
+)
 from riskmodel.data.sources import RawTable
 from riskmodel.data.values import value_parser
 
@@ -34,6 +44,7 @@ _THOUSANDS = r"^[+-]?[0-9]{1,3}(,[0-9]{3})+(\.[0-9]*)?$"
 _SPACE_AT_AN_END = "^[\\s\\v\\x{3000}\\x{a0}]|[\\s\\v\\x{3000}\\x{a0}]$"
 _SPACES = "^[\\s\\v\\x{3000}\\x{a0}]+|[\\s\\v\\x{3000}\\x{a0}]+$"
 _FORMULA = "^[=+@-]"
+_NEEDS_CARE = f"^$|{_SPACE_AT_AN_END}|{_FORMULA}"
 _NUMBERS = ("amount", "number")
 
 
@@ -109,7 +120,7 @@ def _plain(text: ir.StringValue) -> ir.StringValue:
 
 EXTRA = "extra_"
 RECORDED = "recorded_on"
-_RECORDED_COLUMN = Column(zh="录入日期", type="date")
+_RECORDED_COLUMN = Column(zh=RECORDED_ON[RECORDED], type="date")
 _LOOKUP = "lookup_"
 _LOOKED_UP = ("date", "month", "bool", "year", "grade", "code", "codes")
 
@@ -148,7 +159,8 @@ class ParsedTable:
     con
         The engine that holds the raw rows.
     declared
-        What decides the query: the table, its columns in the file, what is said of the county.
+        What decides the query: the table, its columns in the file, what is said of the county, which columns
+        may lose cells, and which hold plain texts alone.
     inputs
         The raw rows, the rows that the file spoils, and what distinct cells mean.
     """
@@ -175,7 +187,7 @@ class ParsedTable:
 
     def unread_cells(self) -> pd.DataFrame:
         """Return the optional cells that cannot be read, of rows that are used: ``row, column, reason``."""
-        _, _, _, _, can_lose = self.declared
+        can_lose = self.declared[_CAN_LOSE]
         return _faults(self._fetch(_unread) if can_lose else pd.DataFrame({ROW: []}), _LOST)
 
     def _fetch(self, query: compiled.Build) -> pd.DataFrame:
@@ -196,8 +208,39 @@ def parse_table(con: Any, raw: RawTable, about: About) -> ParsedTable:
         )
         inputs[f"{_LOOKUP}{name}"] = lookup
     dated = About(snapshot_on=about.snapshot_on, entry_lag_months=about.entry_lag_months)
-    can_lose = _can_lose(raw, inputs)
-    return ParsedTable(con, (raw.table, dict(raw.at), tuple(raw.others), dated, can_lose), inputs)
+    can_lose, plain = _can_lose(raw, inputs), _plain_texts(con, raw, inputs)
+    return ParsedTable(con, (raw.table, dict(raw.at), tuple(raw.others), dated, can_lose, plain), inputs)
+
+
+_CAN_LOSE = 4  # its place in what is declared
+
+
+def _plain_texts(con: Any, raw: RawTable, inputs: Mapping[str, compiled.Input]) -> tuple[str, ...]:
+    """Return the columns of texts, parsed in place, of which no cell is to be trimmed or refused.
+
+    A table has far fewer households than rows, so its distinct ids are looked at and not every cell.
+    """
+    columns = _columns(raw.table)
+    texts = [
+        name
+        for name, cell in sorted(raw.at.items())
+        if f"{_LOOKUP}{name}" not in inputs
+        and columns[name].type not in _NUMBERS
+        and raw.rows[cell].type().is_string()
+    ]
+    if not texts:
+        return ()
+    cells = [raw.at[name] for name in texts]
+    care = compiled.fetch_arrow(compiled.Columns(con), _need_care, cells, rows=raw.rows).to_pylist()[0]
+    return tuple(name for name in texts if not care[raw.at[name]])
+
+
+def _need_care(county: compiled.Shape, cells: list[str], rows: ir.Table) -> ir.Table:
+    found = {}
+    for cell in cells:
+        distinct = rows.select(v=rows[cell]).distinct()
+        found[cell] = distinct.aggregate(v=distinct.v.re_search(_NEEDS_CARE).any())
+    return ops.DummyTable({cell: t.v.as_scalar().op() for cell, t in found.items()}).to_expr()
 
 
 def needed_columns(table: str) -> set[str]:
@@ -224,7 +267,8 @@ def _can_lose(raw: RawTable, inputs: Mapping[str, compiled.Input]) -> tuple[str,
 _WHY, _LOST, _PART = "why_", "lost_", "part_"
 # What is asked of a row that is kept out: whose it is, which span it speaks of, when it was recorded.
 _PARTS = (
-    "household_id", "member_id", "row_id", "month_from", "month_to", "valid_from", "township", "village",
+    "household_id", "member_id", "row_id", "month_from", "month_to", "valid_from", "date", "township",
+    "village",
 )  # fmt: skip
 
 
@@ -259,10 +303,11 @@ def _rows_with_errors(county: compiled.Shape, *declared: Any, **inputs: Any) -> 
 
 def _faults(result: pd.DataFrame, prefix: str) -> pd.DataFrame:
     """Return ``row, column, reason, other`` of every flag that is set."""
-    flags = {c: c.removeprefix(prefix) for c in result.columns if c.startswith(prefix)}
-    frame = result[[ROW, *flags]].rename(columns={ROW: "row", **flags})
-    frame = frame.melt(id_vars="row", var_name="column", value_name="reason").dropna(subset="reason")
-    return frame.assign(other=pd.array([pd.NA] * len(frame), dtype="Int64"))
+    flags = [c for c in result.columns if c.startswith(prefix)]
+    frame = result.melt(id_vars=ROW, value_vars=flags, var_name="column", value_name="reason")
+    frame = frame.dropna(subset="reason").rename(columns={ROW: "row"})
+    column = frame["column"].str.removeprefix(prefix)
+    return frame.assign(column=column, other=pd.array([pd.NA] * len(frame), dtype="Int64"))
 
 
 def _parts(result: pd.DataFrame) -> pd.DataFrame:
@@ -276,13 +321,14 @@ def _parsed(
     others: tuple[str, ...],
     about: About,
     can_lose: tuple[str, ...],
+    plain: tuple[str, ...],
     rows: ir.Table,
     faulty: ir.Table | None,
     **lookups: ir.Table | None,
 ) -> ir.Table:
     """Return the parsed rows with why a row is kept out, which cells are lost, and what else was read."""
     raw = RawTable(table, "", rows, dict.fromkeys((*at.values(), *others), ""), at)
-    rows, cells = _cells(raw, _sound(rows, faulty), lookups)
+    rows, cells = _cells(raw, _sound(rows, faulty), lookups, plain)
     values = {name: cell.value for name, cell in cells.items()}
     needed = needed_columns(table)
     reasons = {name: cell.reason for name, cell in cells.items() if name in needed}
@@ -325,7 +371,7 @@ def _sound(rows: ir.Table, faulty: ir.Table | None) -> ir.Table:
 
 
 def _cells(
-    raw: RawTable, rows: ir.Table, tables: Mapping[str, ir.Table | None]
+    raw: RawTable, rows: ir.Table, tables: Mapping[str, ir.Table | None], plain: tuple[str, ...]
 ) -> tuple[ir.Table, dict[str, Cell]]:
     """Return the rows with look-ups joined on, and each column's value and reason over them."""
     columns = _columns(raw.table)
@@ -334,7 +380,8 @@ def _cells(
     for name, lookup in lookups.items():
         if lookup is not None:
             joined = joined.left_join(lookup, [(raw.at[name], f"k_{name}")])
-    kinds = {n: c.type for n, c in columns.items() if n in raw.at and n not in lookups}
+    as_given = {*plain, *(name for name, lookup in lookups.items() if lookup is None)}
+    kinds = {n: c.type for n, c in columns.items() if n in raw.at and n not in {*lookups, *plain}}
     staged = joined.mutate(**{f"g_{n}": cell_content(joined[raw.at[n]], kind) for n, kind in kinds.items()})
     staged = staged.mutate(**{f"v_{n}": cell_value(staged[f"g_{n}"], kind) for n, kind in kinds.items()})
     cells = {}
@@ -345,7 +392,7 @@ def _cells(
         elif name in kinds:
             parsed = staged[f"v_{name}"]
             cells[name] = Cell(parsed, cell_fault(staged[f"g_{name}"], parsed, kinds[name]))
-        elif lookups[name] is None:
+        elif name in as_given:
             cells[name] = Cell(staged[raw.at[name]], nothing)
         else:
             cells[name] = Cell(staged[f"v_{name}"], staged[f"f_{name}"])

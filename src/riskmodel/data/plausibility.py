@@ -42,9 +42,12 @@ EARLIEST_MONTH = month_ordinal(1950, 1)
 MONTHS_AHEAD = 12  # a month may lie so far after data_through
 DAYS_AHEAD = 366  # and a day of recording so far, before it is told
 _EVENTS = ("risk_events", "monitoring", "support", "visits")
-_FIRST_DAY = "make_date(month_from // 12, month_from % 12 + 1, 1)"
-_TEN_YEARS_LATER = "known_on > last_day(make_date({0} // 12, {0} % 12 + 1, 1)) + INTERVAL 10 YEAR"
 _KNOWN_MONTH = "year(known_on) * 12 + month(known_on) - 1"
+# Months compare fast; the day is looked at only where ten years are nearly over.
+_TEN_YEARS_LATER = (
+    f"CASE WHEN {_KNOWN_MONTH} >= {{0}} + 120 "
+    "THEN known_on > last_day(make_date({0} // 12, {0} % 12 + 1, 1)) + INTERVAL 10 YEAR END"
+)
 
 
 @dataclass(frozen=True)
@@ -98,7 +101,7 @@ def _items() -> str:
 
 
 RULES: tuple[Rule, ...] = (
-    Rule(SPAN_TABLES, "recorded_on", "recorded before it happened", f"known_on < {_FIRST_DAY}"),
+    Rule(SPAN_TABLES, "recorded_on", "recorded before it happened", f"{_KNOWN_MONTH} < month_from"),
     Rule(SPAN_TABLES, "recorded_on", "recorded ten years later", _TEN_YEARS_LATER.format("month_to")),
     Rule(SPAN_TABLES, "month_from", "month out of range", f"month_from < {EARLIEST_MONTH}"),
     Rule(("medical",), "month", "month out of range", f"month < {EARLIEST_MONTH}"),
@@ -107,6 +110,14 @@ RULES: tuple[Rule, ...] = (
     Rule(("members",), "birth_month", "birth after recording", f"birth_month > {_KNOWN_MONTH}"),
     Rule(("recorded", "unrecorded"), "month_from", "impossible date", "month_from > month_to"),
     Rule(("unrecorded",), "item", "unknown item", _items()),
+    *(
+        Rule((table,), column, "dates out of order", f"{column} < {own}", kept=True)
+        for table, column, own in (
+            ("support", "end_date", '"date"'),
+            *(("warnings", later, "pushed_on") for later in ("forwarded_on", "due_on", "checked_on")),
+        )
+    ),
+    Rule(("households",), "lifted_year", "dates out of order", "lifted_year > year(known_on)", kept=True),
     *_own_dates(),
 )
 
@@ -173,7 +184,8 @@ def _judge(
     parts, notices = [fault_rows([], "", "")], []
     for rule, n in zip(rules, found, strict=True):
         if n and rule.kept:
-            notices.append(Message(f"data.notices.{rule.reason}", {"table": table, "n": n}))
+            said = {"table": table, "n": n, "what": rule.column}
+            notices.append(Message(f"data.notices.{rule.reason}", said))
         elif n:
             broken = f'SELECT {ROW} FROM "{table}" WHERE {rule.broken} ORDER BY 1'
             used = given if "$through" in rule.broken else {}
@@ -221,8 +233,10 @@ def coverage_notices(con: Any, about: About, tables: Collection[str]) -> list[Me
         notices.append(Message("data.notices.unknown townships", {"what": shown}))
     if about.coverage is None:
         named = set()
+    elif start is not None and (rows := _before_start(con, start)):
+        notices.append(Message("data.notices.rows before the start", {"n": rows}))
     stated = (
-        "SELECT household_id FROM recorded WHERE \"of\" = 'income'"
+        "SELECT DISTINCT household_id FROM recorded WHERE \"of\" = 'income'"
         if "recorded" in tables
         else "SELECT NULL::VARCHAR AS household_id"
     )
@@ -230,13 +244,31 @@ def coverage_notices(con: Any, about: About, tables: Collection[str]) -> list[Me
         f"SELECT count(*) FILTER (NOT list_contains($named, coalesce(township, '')) AND household_id NOT IN "
         f"(SELECT household_id FROM ({stated}) WHERE household_id IS NOT NULL)), count(*) "
         "FROM (SELECT household_id, arg_max(township, coalesce(valid_from, DATE '0001-01-01')) AS township "
-        "FROM households SEMI JOIN (SELECT household_id FROM income WHERE month_from = month_to) "
+        "FROM households SEMI JOIN (SELECT DISTINCT household_id FROM income WHERE month_from = month_to) "
         "USING (household_id) GROUP BY 1)",
         {"named": sorted(named)},
     ).fetchall()[0]
     if n:
         notices.append(Message("data.notices.coverage inferred", {"n": n, "of": of}))
     return notices
+
+
+def _before_start(con: Any, start: str | Mapping[str, str]) -> int:
+    """Count the months of income that lie before ``records_from`` of the last township of their household."""
+    said = {"": start} if isinstance(start, str) else start
+    first = [month_ordinal(int(month[:4]), int(month[5:])) for month in said.values()]
+    starts = pa.table({"place": list(said), "start": first})
+    con.con.register("starts_", starts)
+    try:
+        found = con.con.execute(
+            "SELECT count(*) FROM income JOIN (SELECT household_id, arg_max(township, "
+            "coalesce(valid_from, DATE '0001-01-01')) AS township FROM households GROUP BY 1) "
+            "USING (household_id) JOIN starts_ ON place = '' OR place = township "
+            "WHERE month_from = month_to AND month_to < start"
+        ).fetchall()
+    finally:
+        con.con.unregister("starts_")
+    return int(found[0][0])
 
 
 LEAST_SHARE = 10  # a tenth of the households

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -30,9 +30,11 @@ from riskmodel.data.conflicts import (
 from riskmodel.data.county import County
 from riskmodel.data.file_formats import ROW
 from riskmodel.data.links import IDENTITY, Links, identity_table, stored_links
+from riskmodel.data.losses import LOSSES, find_losses, stored_cells
 from riskmodel.data.off_record import (
     DOUBTS,
     UNRECORDED,
+    append_rows,
     counted_once,
     effects_of,
     households_without_state,
@@ -48,7 +50,7 @@ from riskmodel.data.plausibility import (
     implausible_rows,
     last_month_of_records,
 )
-from riskmodel.data.rejected import rejected_rows, unread_cells
+from riskmodel.data.rejected import cell_texts, rejected_rows, unread_cells
 from riskmodel.data.schema import (
     SPAN_TABLES,
     About,
@@ -59,6 +61,7 @@ from riskmodel.data.schema import (
     month_ordinal,
     table_words,
 )
+from riskmodel.data.snapshots import delay_notices, snapshot_notices
 from riskmodel.data.sources import RawTable, Source, find_sources, open_raw_table
 from riskmodel.data.values import FIRST_YEAR, LAST_YEAR
 from riskmodel.errors import InputRefused, SpecError, nearest
@@ -89,7 +92,7 @@ class TableRead:
     n_read: int
     rows: ir.Table
     kept_out: pd.DataFrame = field(default_factory=lambda: fault_rows([], "", ""))
-    # Optional cells that cannot be read, of rows that are used: ``row, column, reason``.
+    # Optional cells that cannot be read, of rows that are used: ``row, column, reason, text``.
     cells: pd.DataFrame = field(default_factory=lambda: fault_rows([], "", ""))
     # What can be read of rows that are kept out before they come into the table.
     parts: list[pd.DataFrame] = field(default_factory=list)
@@ -188,7 +191,13 @@ def read_tables(
     key = secret_key() if pseudonymise else None
     sources, notices = find_sources(folder)
     about, further = _about(folder, snapshot_on)
-    notices += further
+    return read_sources(sources, about, [*notices, *further], key)
+
+
+def read_sources(
+    sources: Sequence[Source], about: About, notices: list[Message], key: bytes | None = None
+) -> Reading:
+    """Read and check the tables of a county, wherever they stand; ``notices`` are what was noticed before."""
     con = ibis.duckdb.connect()
     con.raw_sql(f"SET temp_directory = '{Path(tempfile.gettempdir()) / 'riskmodel-duckdb'}'")
     tables: dict[str, TableRead] = {}
@@ -207,6 +216,10 @@ def read_tables(
     known = households_without_state(con, parts)["household_id"]
     for name, table in tables.items():
         _keep_out(con, table, unknown_ids(con, name, known))
+    born_after = int(tables["members"].kept_out["reason"].eq("birth after recording").sum())
+    held = {name: table.rows for name, table in tables.items()}
+    notices += snapshot_notices(con, about, held, born_after)
+    notices += delay_notices(con, about, "recorded" in tables)
     notices += _within_records(con, tables, about)
     return _finish(con, tables, about, notices)
 
@@ -265,7 +278,9 @@ def _read_one(
         notices += further
     parsed = parse_table(con, raw, about)
     rows = parsed.store(source.table)
-    table = TableRead(raw, n_read=_count(con, raw.rows), rows=rows, cells=parsed.unread_cells())
+    table = TableRead(
+        raw, n_read=_count(con, raw.rows), rows=rows, cells=cell_texts(raw, parsed.unread_cells())
+    )
     _note(table, pd.DataFrame(raw.faults, columns=["row", "column", "reason"]))
     if raw.faults:
         table.parts.append(parsed.parts_of_rows_with_errors())
@@ -329,7 +344,9 @@ def _finish(con: Any, tables: dict[str, TableRead], about: About, notices: list[
     """Strip what only reading needed, look at the result once more, and say what is absent."""
     rejected = _joined([rejected_rows(t.raw, t.kept_out) for t in tables.values()])
     cells = _joined([unread_cells(t.raw, t.cells) for t in tables.values()])
-    effects = effects_of(con, tables, about)
+    parts = {name: rejected_parts(con, table, about) for name, table in tables.items()}
+    effects = effects_of(con, tables, parts)
+    losses = find_losses(con, tables, parts)
     for name, table in tables.items():
         con.raw_sql(f'ALTER TABLE "{name}" DROP COLUMN {ROW}')
         con.raw_sql(f'ALTER TABLE "{name}" DROP COLUMN {EXTRA}')
@@ -344,9 +361,13 @@ def _finish(con: Any, tables: dict[str, TableRead], about: About, notices: list[
     notices += [_absent(name) for name in section("data.without") if name not in tables]
     notices += [notice for name, table in tables.items() if (notice := _unused(name, table)) is not None]
     _clean_up(con)
+    if LOSSES in tables:
+        cells = _joined([cells, stored_cells(con.table(LOSSES).to_pandas())])
     effects.store(con)
+    if len(losses):
+        append_rows(con, LOSSES, losses)
     held = {name: table.rows for name, table in tables.items()}
-    made = {UNRECORDED: effects.unrecorded, DOUBTS: effects.doubts}
+    made = {UNRECORDED: effects.unrecorded, DOUBTS: effects.doubts, LOSSES: losses}
     held |= {name: con.table(name) for name, rows in made.items() if len(rows)}
     if "household_links" in held:
         held[IDENTITY] = identity_table(con, held["household_links"])
@@ -356,8 +377,7 @@ def _finish(con: Any, tables: dict[str, TableRead], about: About, notices: list[
         about=about,
         rejected=rejected,
         cells=cells,
-        losses=effects.losses,
-        notes=tuple(notice.text("en") for notice in notices),
+        say=lambda: tuple(notice.text("en") for notice in notices),
     )
     return Reading(county, tables, tuple(notices))
 
@@ -378,14 +398,14 @@ def verify_table(con: Any, name: str, rows: ir.Table) -> None:
     kinds = {column: kind.copy(nullable=True) for column, kind in rows.schema().items()}
     if kinds != {column: kind.copy(nullable=True) for column, kind in expected.items()}:
         raise InputRefused(f"{name}: columns {dict(kinds)} are not those of the contract")
-    counts = ", ".join(f"count(*) FILTER ({_violation(name, column)})" for column in expected)
+    counts = ", ".join(f"count(*) FILTER ({column_violation(name, column)})" for column in expected)
     found = con.raw_sql(f'SELECT {counts} FROM "{name}"').fetchall()[0]
     broken = [f"{column} ({n} rows)" for column, n in zip(expected, found, strict=True) if n]
     if broken:
         raise InputRefused(f"{name}: the rows kept break the contract in {', '.join(broken)}")
 
 
-def _violation(table: str, column: str) -> str:
+def column_violation(table: str, column: str) -> str:
     """Return the SQL condition of cells that the contract does not allow in a column."""
     spec = contract().tables[table].columns.get(column)
     spans = column in ("month_from", "month_to") and table in SPAN_TABLES

@@ -10,13 +10,15 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import ibis
+import ibis.expr.types as ir
 import pandas as pd
 import pyarrow as pa
 
 from riskmodel.data.file_formats import ROW
+from riskmodel.data.parse import as_text
 from riskmodel.data.schema import codes, contract
 from riskmodel.data.sources import RawTable
-from riskmodel.i18n import both
+from riskmodel.i18n import both, text
 from riskmodel.io import write_csv
 
 REJECTED_FILE, CELLS_FILE = "rejected.csv", "cells.csv"
@@ -89,7 +91,7 @@ def _allowed(table: str, column: str, reason: str) -> str:
     if reason != "unknown code":
         return ""
     if kind == "bool":
-        return "是 True 1, 否 False 0"
+        return text("data.allowed.bool", "en")
     if kind == "grade":
         return "0–4"
     words = [f"{code} {zh}" for code, zh in codes(table, column).items()]
@@ -130,19 +132,31 @@ def write_rejected(rejected: pd.DataFrame, folder: str | Path) -> Path:
     return write_csv(frame, Path(folder) / REJECTED_FILE)
 
 
+def cell_texts(raw: RawTable, cells: pd.DataFrame) -> pd.DataFrame:
+    """Add to cells (``row, column, reason``) their ``text``, as it came."""
+    if cells.empty:
+        return cells.assign(text="")
+    wanted = ibis.memtable(pa.table({"wanted_": pa.array(sorted(set(cells["row"])), pa.int64())}))
+    found = raw.rows.semi_join(wanted, raw.rows[ROW] == wanted.wanted_)
+    at = {raw.at[str(column)]: str(column) for column in cells["column"].unique()}
+    texts = found.select(row=found[ROW], **{f"c_{name}": _as_typed(found[c]) for c, name in at.items()})
+    long = texts.to_pandas().melt(id_vars="row", var_name="column", value_name="text")
+    long["column"] = long["column"].str.removeprefix("c_")
+    return cells.merge(long, on=["row", "column"], how="left", validate="1:1")
+
+
+def _as_typed(column: ir.Column) -> ir.Value:
+    """Return a cell's text; of whole numbers without the ``.0`` that a column with empty cells adds."""
+    return as_text(column) if column.type().is_floating() else column.cast("string")
+
+
 def unread_cells(raw: RawTable, cells: pd.DataFrame) -> pd.DataFrame:
     """Return the cells of one file that could not be read though their row is used, with their text."""
     if cells.empty:
         return pd.DataFrame(columns=CELL_COLUMNS)
-    wanted = ibis.memtable(pa.table({"wanted_": pa.array(sorted(set(cells["row"])), pa.int64())}))
-    found = raw.rows.semi_join(wanted, raw.rows[ROW] == wanted.wanted_)
-    at = {raw.at[str(column)]: str(column) for column in cells["column"].unique()}
-    texts = found.select(row=found[ROW], **{name: found[c].cast("string") for c, name in at.items()})
-    long = texts.to_pandas().melt(id_vars="row", var_name="column", value_name="text")
-    out = cells.merge(long, on=["row", "column"], how="left", validate="1:1")
     place = {name: position for position, name in enumerate(raw.at)}
-    out = out.assign(place=out["column"].map(place)).sort_values(["row", "place"], kind="stable")
-    headers = {column: raw.headers[cell] for cell, column in at.items()}
+    out = cells.assign(place=cells["column"].map(place)).sort_values(["row", "place"], kind="stable")
+    headers = {str(column): raw.headers[raw.at[str(column)]] for column in cells["column"].unique()}
     file = raw.file.removesuffix(f":{raw.sheet}") if raw.sheet else raw.file
     return out.assign(file=file, sheet=raw.sheet, column=out["column"].map(headers))[CELL_COLUMNS]
 

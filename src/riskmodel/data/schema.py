@@ -47,6 +47,7 @@ _IBIS_TYPES: dict[str, types.DataType] = {
     "number": types.float64,
 }
 SPAN_TABLES = ("income", "spending")
+LARGE_TABLES = (*SPAN_TABLES, "recorded")  # rows by household and month
 TIME_ZONE = "Asia/Shanghai"  # of the dates of instants, where about.yaml names no other
 CODE_COLUMN = {"income": "source", "spending": "category"}  # what an amount is for
 
@@ -342,6 +343,17 @@ def normal_header(header: str) -> str:
     return re.sub(r"[\s\-]+", "_", text).lower()
 
 
+def column_words(table: str) -> dict[str, str]:
+    """Return ``{column: Chinese header}`` of a table, ``recorded_on`` included.
+
+    Examples
+    --------
+    >>> column_words("visits")["recorded_on"]
+    '录入日期'
+    """
+    return {name: column.zh for name, column in contract().tables[table].columns.items()} | RECORDED_ON
+
+
 def header_words(table: str) -> dict[str, str]:
     """Return ``{normalised header: column}`` of a table, in both languages, ``recorded_on`` included.
 
@@ -350,8 +362,8 @@ def header_words(table: str) -> dict[str, str]:
     >>> header_words("income")["收入类别"], header_words("income")["录入日期"]
     ('source', 'recorded_on')
     """
-    zh = {name: column.zh for name, column in contract().tables[table].columns.items()} | RECORDED_ON
-    return {normal_header(header): name for pair in zh.items() for name in pair[:1] for header in pair}
+    words = column_words(table).items()
+    return {normal_header(header): name for pair in words for name in pair[:1] for header in pair}
 
 
 def match_headers(table: str, headers: Sequence[str], file: str) -> dict[str, int]:

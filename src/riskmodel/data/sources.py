@@ -13,6 +13,7 @@ from typing import Any
 
 import duckdb
 import ibis.expr.types as ir
+import pyarrow as pa
 
 from riskmodel.data.file_formats import ROW, FileRows, load_csv, load_sheet, open_workbook
 from riskmodel.data.schema import TIME_ZONE, contract, match_headers
@@ -22,6 +23,7 @@ from riskmodel.i18n import Message
 from riskmodel.io import first_line
 
 FORMATS = (".parquet", ".csv", ".xlsx")
+FRAME = "frame"  # a table in memory
 DUCKDB = (".duckdb", ".ddb", ".db")
 # Other endings that tables come with; what such a file is, is seen from its content.
 _OTHER_FORMATS = (".xls", ".ods", ".xlsm", ".xlsb", ".et", ".tsv", ".txt")
@@ -35,7 +37,7 @@ _OURS |= {"reading.json", "reading.xlsx", "problems.csv", "corrections.csv", "ma
 
 @dataclass(frozen=True)
 class Source:
-    """Where one table stands: a file and, in a workbook or a DuckDB file, the name inside it."""
+    """Where one table stands: a file and, in a workbook or a DuckDB file, the name inside it; or a frame."""
 
     table: str
     path: Path
@@ -51,8 +53,17 @@ class Source:
     @property
     def sheet(self) -> str:
         """The sheet of a workbook, or the table of a DuckDB file; empty for a file that holds one table."""
+        if self.kind == FRAME:
+            return ""
         inside = self.inside.sheet if isinstance(self.inside, Grid) else self.inside
         return inside if isinstance(inside, str) else getattr(inside, "title", "")
+
+
+def load_frame(frame: pa.Table) -> FileRows:
+    """Return a table in memory as a file gives its rows, counted from 1."""
+    names = [f"c{i}" for i in range(frame.num_columns)]
+    rows = frame.rename_columns(names).add_column(0, ROW, pa.array(range(1, frame.num_rows + 1), pa.int64()))
+    return FileRows(rows, tuple(frame.column_names))
 
 
 def table_of(name: str) -> str | None:
@@ -282,7 +293,7 @@ def open_raw_table(con: Any, source: Source, zone: str = TIME_ZONE) -> tuple[Raw
     """
     name = f"raw_{source.table}"
     try:
-        if source.path.stat().st_size == 0:
+        if source.kind != FRAME and source.path.stat().st_size == 0:
             return None, [Message("data.notices.empty file", {"file": source.file})]
         if source.kind in ("parquet", "duckdb"):
             headers = _view(con, source, name, zone)
@@ -315,6 +326,8 @@ def open_raw_table(con: Any, source: Source, zone: str = TIME_ZONE) -> tuple[Raw
 
 
 def _load(source: Source) -> FileRows | None:
+    if source.kind == FRAME:
+        return load_frame(source.inside)
     if source.kind == "csv":
         return load_csv(source.path, source.table)
     return load_sheet(source.inside, source.table, source.file)

@@ -141,6 +141,7 @@ WHOLE_YEAR = 12
 # Yuan a household and year between which the median of a rural county lies, generously.
 PLAUSIBLE = (500.0, 3_000_000.0)
 YUAN = (None, "yuan", "CNY", "元")  # other money has another range
+EARNED = math.log10(30_000 / 12)  # yuan a month that a rural household earns, roughly
 FILES_APART = 50.0  # so many times its income no county spends
 ALL = "all"
 COUNTY = ""
@@ -150,9 +151,15 @@ _RATES = """
     WITH final AS (
         SELECT * FROM {table} WHERE amount > 0 QUALIFY row_id IS NULL
         OR row_number() OVER (PARTITION BY row_id ORDER BY known_on DESC) = 1),
-    place AS (
+    home AS (
         SELECT household_id, arg_max(township, coalesce(valid_from, DATE '0001-01-01')) AS township
         FROM households GROUP BY 1),
+    sized AS (SELECT township, count(*) >= {least} AS large FROM home GROUP BY 1),
+    small AS (SELECT CASE WHEN (SELECT bool_or(large) FROM sized) THEN string_agg(township, '、' ORDER BY
+        township) ELSE '' END AS names FROM sized WHERE NOT large),
+    place AS (
+        SELECT household_id, CASE WHEN large THEN township ELSE names END AS township
+        FROM home JOIN sized USING (township), small),
     rows AS (
         SELECT household_id, {kind} AS kind, month_to // 12 AS year,
             CASE WHEN month_from = month_to THEN 'months' ELSE 'totals' END AS basis,
@@ -194,7 +201,7 @@ def find_levels(county: County, bills: tuple[str, ...]) -> pd.DataFrame:
     for table, kind in CODE_COLUMN.items():
         if county.has(table):
             listed = ", ".join(f"'{bill}'" for bill in bills)
-            sql = _RATES.format(table=table, kind=kind, bills=listed, all=ALL)
+            sql = _RATES.format(table=table, kind=kind, bills=listed, all=ALL, least=LEAST_HOUSEHOLDS)
             groups.append(county.con.con.execute(sql).df())
     cells = pd.concat(groups, ignore_index=True)
     cells = cells[(cells["households"] >= LEAST_HOUSEHOLDS) & cells["level"].notna()]
@@ -209,22 +216,34 @@ def find_levels(county: County, bills: tuple[str, ...]) -> pd.DataFrame:
 
 def _files(cells: pd.DataFrame) -> Iterator[dict[str, Any]]:
     """Yield tables whose amounts as a whole are out of any range, or out of proportion to one another."""
-    typical: dict[tuple[str, str], tuple[float, int]] = {}
-    for (table, basis), some in cells[cells["kind"] == ALL].groupby(["table", "basis"], sort=True):
-        level = float(np.median(np.repeat(some["level"], some["households"])))
-        n = int(some.groupby("year")["households"].sum().max())
-        typical[str(table), str(basis)] = level, n
-        yearly = 12 * 10**level
-        each = 12 * 10 ** some.groupby("year")["level"].median()
-        if table == "income" and not each.between(*PLAUSIBLE).any():
-            bound = PLAUSIBLE[0] if yearly < PLAUSIBLE[0] else PLAUSIBLE[1]
-            factor = level - math.log10(30_000 / 12)  # what a rural household earns, roughly
-            yield _row(table, basis, COUNTY, None, ALL, n, level, math.log10(bound / 12), factor, "plausible")
+    pooled = cells[cells["kind"] == ALL]
+    for (table, basis), some in pooled[pooled["table"] == "income"].groupby(["table", "basis"], sort=True):
+        yearly = 12 * 10 ** some["level"]
+        if _most(~yearly.between(*PLAUSIBLE), some["households"]):
+            level, n = _typical(some["level"], some)
+            bound = PLAUSIBLE[0] if 12 * 10**level < PLAUSIBLE[0] else PLAUSIBLE[1]
+            yield _row(
+                table, basis, COUNTY, None, ALL, n, level, math.log10(bound / 12), level - EARNED, "plausible"
+            )
     for basis in ("months", "totals"):
-        if ("income", basis) in typical and ("spending", basis) in typical:
-            (earned, _), (spent, n) = typical["income", basis], typical["spending", basis]
-            if spent - earned >= math.log10(FILES_APART):
-                yield _row("spending", basis, COUNTY, None, ALL, n, spent, earned, spent - earned, "file")
+        mine = pooled[pooled["basis"] == basis].set_index(["township", "year"])
+        spent = mine[mine["table"] == "spending"]
+        both = spent.join(mine.loc[mine["table"] == "income", "level"].rename("earned"), how="inner")
+        apart = both["level"] - both["earned"]
+        if len(both) and _most(apart >= math.log10(FILES_APART), both["households"]):
+            (level, n), (earned, _) = (_typical(both[c], both) for c in ("level", "earned"))
+            yield _row("spending", basis, COUNTY, None, ALL, n, level, earned, level - earned, "file")
+
+
+def _most(where: pd.Series, households: pd.Series) -> bool:
+    """Say whether something holds of nine tenths of the households at least."""
+    return float(households[where].sum()) >= 0.9 * float(households.sum())
+
+
+def _typical(levels: pd.Series, cells: pd.DataFrame) -> tuple[float, int]:
+    """Return the median level of households, and how many there are in the year with most."""
+    most = cells.groupby("year")["households"].sum().max()
+    return float(np.median(np.repeat(levels, cells["households"]))), int(most)
 
 
 def _slips(cells: pd.DataFrame) -> Iterator[dict[str, Any]]:
@@ -233,16 +252,19 @@ def _slips(cells: pd.DataFrame) -> Iterator[dict[str, Any]]:
     kinds = [ALL, *sorted(set(cells["kind"]) - {ALL})]
     for kind in kinds:
         some = cells[cells["kind"] == kind]
+        # Of what is off in all its kinds nothing is left to say, nor to hold other years and places against.
+        some = some[[cell not in flagged for cell in zip(some["township"], some["year"], strict=True)]]
+        if some.empty:
+            continue
         level = some.pivot(index="township", columns="year", values="level")
+        incomes = kind == ALL and some["table"].iloc[0] == "income"
+        years = {place: _off_usual(level.loc[place], incomes) for place in level.index}
+        places = {year: _off_usual(level[year], incomes) for year in level.columns}
         for row in some.itertuples():
-            if (row.township, row.year) in flagged:
-                continue
             own = level.loc[row.township].dropna()
-            by_time = _against_years(own, int(row.year))
-            near = level[row.year].drop(row.township).dropna()
-            by_place = (
-                row.level - float(near.median()) if len(near) >= 2 or (len(own) == 1 and len(near)) else None
-            )
+            by_time, by_place = years[row.township].get(row.year), places[row.year].get(row.township)
+            if by_place is not None and len(places[row.year]) == 2 <= len(own) and abs(by_place) < VERY_FAR:
+                by_place = None  # one neighbour alone may well be richer
             why = _judge(by_time, by_place, kind == ALL, int(row.households), int(row.months), row.basis)
             if why is None:
                 continue
@@ -258,17 +280,38 @@ def _slips(cells: pd.DataFrame) -> Iterator[dict[str, Any]]:
             )  # fmt: skip
 
 
-def _against_years(own: pd.Series, year: int) -> float | None:
-    """Return how far a year lies from the median year of its township, or from the only other one."""
-    others = own.drop(year)
-    if not len(others):
-        return None
-    return float(own[year] - (own.median() if len(own) > 2 else others.iloc[0]))
+def _off_usual(levels: pd.Series, incomes: bool) -> dict[Any, float]:
+    """Return how far each of some years or townships lies from what is usual among them.
+
+    Where they fall into two groups, usual is the one whose incomes are possible at all, else the larger one,
+    else the one nearer to what a household earns; where none of this decides, each is held against the other.
+    """
+    order = levels.dropna().sort_values()
+    if len(order) < 2:
+        return {}
+    gaps = order.diff().iloc[1:]
+    if gaps.max() < FAR:
+        return {name: float(at - order.drop(name).median()) for name, at in order.items()}
+    cut = int(np.argmax(gaps)) + 1
+    groups = [order.iloc[:cut], order.iloc[cut:]]
+    middles = [float(group.median()) for group in groups]
+    possible = [PLAUSIBLE[0] <= 12 * 10**middle <= PLAUSIBLE[1] for middle in middles]
+    far = [abs(middle - EARNED) for middle in middles]
+    if incomes and possible[0] != possible[1]:
+        usual = possible.index(True)
+    elif len(groups[0]) != len(groups[1]):
+        usual = int(len(groups[1]) > len(groups[0]))
+    elif abs(far[0] - far[1]) >= FAR:
+        usual = int(far[1] < far[0])
+    else:
+        against = {name: middles[1 - side] for side, group in enumerate(groups) for name in group.index}
+        return {name: float(at - against[name]) for name, at in order.items()}
+    return {name: float(at - middles[usual]) for name, at in order.items()}
 
 
 def _to_blame(own: pd.Series, year: int) -> bool:
     """Say which of two years is the odd one: that out of any range, else the later one."""
-    distance = (own - math.log10(30_000 / 12)).abs()
+    distance = (own - EARNED).abs()
     if abs(distance.iloc[0] - distance.iloc[1]) >= FAR:
         return bool(distance[year] == distance.max())
     return year == own.index.max()
@@ -293,7 +336,7 @@ def _row(
     table: Any, basis: Any, township: Any, year: int | None, kind: str, n: int, level: float, usual: float,
     off: float, against: str,
 ) -> dict[str, Any]:  # fmt: skip
-    size = 1 if abs(off) < 1.5 else 2 if abs(off) < 3 else 4
+    size = 1 if abs(off) < 1.5 else 2 if abs(off) < 2.5 else 3 if abs(off) < 3.5 else 4
     values = (
         table, basis, township, year, kind, n, round(10**level, 4), round(10**usual, 4),
         size if off > 0 else -size, against,

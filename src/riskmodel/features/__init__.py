@@ -1,4 +1,4 @@
-"""Features declared in YAML, compiled to Ibis, for many as-of dates in one pass."""
+"""Features declared in YAML, for many as-of dates in one pass: from the monthly panel, the rest by Ibis."""
 
 from riskmodel.features.build import build_features
 from riskmodel.features.declaration import Feature, FeatureSet, without_roles

@@ -39,15 +39,15 @@ CODE_COLUMNS = {
     "visits": "visits.outcome",
     "assets": "assets.kind",
 }
-# Names for several codes together, with their Chinese and English words.
+# Names for several codes together; their words stand in the catalogue (`features.together`).
 CODE_GROUPS = {
-    "income": {"total": ("全部收入", "total")},
-    "spending": {"total": ("全部支出", "total"), "rigid": ("刚性", "rigid")},
-    "risk_events": {"any": ("任一", "any")},
-    "monitoring": {"any": ("任一事项", "any register event")},
-    "support": {"any": ("任一", "any")},
-    "visits": {"any": ("任一核查", "any visit")},
-    "assets": {"any": ("任一资产", "any asset")},
+    "income": ("total",),
+    "spending": ("total", "rigid"),
+    "risk_events": ("any",),
+    "monitoring": ("any",),
+    "support": ("any",),
+    "visits": ("any",),
+    "assets": ("any",),
 }
 
 # Thresholds are compared after rounding, as in the official rules ("Exactly").

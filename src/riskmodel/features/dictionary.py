@@ -15,12 +15,7 @@ from riskmodel.features.derived import ACCOUNTING
 from riskmodel.features.library import load_feature_set
 from riskmodel.features.monthly import missing_reasons, monthly_way
 from riskmodel.households import AccountingPeriod, DateLike, KnownCounty, known_county
-
-UNITS = {
-    "yuan": "元", "yuan_per_head": "元/人", "yuan_per_head_and_month": "元/人·月", "log_yuan": "元的对数",
-    "share": "比例", "ratio": "比值", "months": "月", "years": "年", "persons": "人", "count": "次",
-    "grade": "级", "flag": "是否",
-}  # fmt: skip
+from riskmodel.i18n import text
 
 
 def describe_features(feature_set: FeatureSet | str | Path) -> pd.DataFrame:
@@ -49,7 +44,8 @@ def describe_features(feature_set: FeatureSet | str | Path) -> pd.DataFrame:
 
 def _row(f: Feature) -> dict[str, object]:
     return {
-        "id": f.id, "zh": f.zh, "en": f.en, "unit": f.unit, "unit_zh": UNITS[f.unit], "from": f.source,
+        "id": f.id, "zh": f.zh, "en": f.en, "unit": f.unit, "unit_zh": text(f"features.units.{f.unit}", "zh"),
+        "from": f.source,
         "aggregate": f.aggregate, "of": "; ".join(f.of) or f.column or "; ".join(f.where),
         "over": f.over or "", "window": f.window, "lag": f.lag,
         "ends": f.ends if f.source in MONTHLY else "", "least_months": f.least_months,

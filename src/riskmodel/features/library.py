@@ -38,6 +38,7 @@ from riskmodel.features.declaration import (
     Missing,
     Source,
 )
+from riskmodel.i18n import both
 from riskmodel.io import Spec, find_declaration, folder, load_spec
 from riskmodel.rules import RelativeLine
 
@@ -200,7 +201,6 @@ def dependency_levels(features: Sequence[Feature], where: str = "") -> list[list
 
 
 KIND = "features"
-_PLACE_WORDS = {"village": ("村", "village"), "township": ("乡镇", "township")}
 
 
 class FeatureEntry(FeatureBase):
@@ -354,9 +354,10 @@ def code_words(entry: FeatureEntry, code: str, where: str) -> tuple[str, str]:
     """Return the Chinese and English words of a code an entry is declared over."""
     column = entry.codes_of or CODE_COLUMNS.get(entry.source, "")
     table = column.split(".")[0]
-    together = CODE_GROUPS.get(table, {})
+    together = CODE_GROUPS.get(table, ())
     if code in together:
-        return together[code]
+        words = both(f"features.together.{table}.{code}")
+        return words["zh"], words["en"]
     known = codes(*column.split(".")) if column else {}
     if code not in known:
         allowed = ", ".join([*known, *together]) or "nothing (give codes_of: table.column)"
@@ -369,7 +370,7 @@ def _expand(entry: FeatureEntry, where: str) -> list[Feature]:
     out = []
     for over, window, by in product(entry.over or (None,), entry.window or (None,), entry.by or (None,)):
         zh, en = code_words(entry, over, where) if over else ("", "")
-        place = _PLACE_WORDS[by] if by else ("", "")
+        place = both(f"features.places.{by}") if by else {"zh": "", "en": ""}
         slots = {"over": over or "", "window": window or "", "by": by or ""}
         feature = Feature(
             **common | {"from": entry.source},
@@ -380,8 +381,8 @@ def _expand(entry: FeatureEntry, where: str) -> list[Feature]:
             of=tuple(_fill(ref, slots, where) for ref in entry.of),
             cause=_fill(_chosen(entry.cause, over, "cause", where), slots, where),
             direction=_chosen(entry.direction, over, "direction", where),
-            zh=_fill(entry.zh, slots | {"over": zh, "by": place[0]}, where),
-            en=_fill(entry.en, slots | {"over": en, "by": place[1]}, where),
+            zh=_fill(entry.zh, slots | {"over": zh, "by": place["zh"]}, where),
+            en=_fill(entry.en, slots | {"over": en, "by": place["en"]}, where),
         )
         filled = {"where": {k: _fill(v, slots, where) for k, v in entry.where.items()}}
         if entry.column:

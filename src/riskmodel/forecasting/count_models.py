@@ -361,7 +361,9 @@ def bottom_up_forecasts(
             county, pd.concat(past_rows, ignore_index=True), as_of_features(t, line, own), day
         )
         if chance is not None:
-            out[day] = base_forecast(chance, counts_as_known(monthly_counts(county, day), known), horizon)
+            out[day] = base_forecast(
+                chance, counts_as_known(monthly_counts(county, day, like=known), known), horizon
+            )
     lacking = sorted(d for d in set(days) if d not in out)
     if lacking:
         # Compared on the days of all other methods, or not at all.
@@ -400,10 +402,12 @@ def as_of_features(t: pd.DataFrame, line: float, own: DayScale) -> pd.DataFrame:
     scale = own.scale
     base = household_methods.panel_shape(t, SEASON, scale, own.components)
     last = scale.to(t["pcni"].to_numpy(dtype=float))
+    # Whose last year is not on record stands where the panel puts it, not at the line.
+    last = np.where(np.isnan(last), base.centre, last)
     edge = float(scale.to(np.array(line)))
     out = t[["household_id", "as_of", "township"]].copy()
     out["x_ahead"] = (edge - base.centre) / base.down
-    out["x_now"] = np.nan_to_num(np.clip((edge - last) / base.down, -5, 5))
+    out["x_now"] = np.clip((edge - last) / base.down, -5, 5)
     out["x_risk"] = t["has_risk"].eq(True).astype(float)
     out["x_lifted"] = t["registration"].eq("lifted").astype(float)
     return out[~t["in_register"].eq(True).to_numpy()]
@@ -419,9 +423,8 @@ def entry_probabilities(
     entries = known.filter(known.event.isin(WATCHED_EVENTS)).select("household_id", "date").to_pandas()
     entries["date"] = pd.to_datetime(entries["date"])
     joined = past.reset_index(drop=True).reset_index().merge(entries, on="household_id")
-    ends = joined["as_of"].map(
-        {d: pd.Timestamp(window_end(d.date(), SEASON)) for d in past["as_of"].unique()}
-    )
+    days = {d: pd.Timestamp(window_end(d.date(), SEASON)) for d in past["as_of"].unique()}
+    ends = pd.to_datetime(joined["as_of"].map(days))  # of none, pandas would make numbers
     hit = joined.loc[(joined["date"] > joined["as_of"]) & (joined["date"] <= ends), "index"].unique()
     y = np.zeros(len(past))
     y[hit] = 1

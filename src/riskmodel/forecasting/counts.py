@@ -2,7 +2,13 @@ r"""How many households are newly monitored, by month, township and cause, and f
 
 Counts are as they were known at as-of. The register is written up late: the last months are still filling.
 How far they have filled is read from how late earlier entries came (the chain-ladder idea of reserving for
-claims that are not yet reported).
+claims that are not yet reported). A stated ``data_through`` ends the series: what comes after it is on no
+record, and nothing makes up for it.
+
+The register has no coverage of its own (no row means that nothing happened), but a township whose records
+begin later than the county's, and of which the register says nothing before, was not looked at before. A
+county's sums are over one set of townships: one that has been on record for less than two years is left out
+and said, with others the series begins once all have.
 
 The series are township × cause, townships, causes and the county (`Hierarchy`). With S their summing matrix,
 base forecasts :math:`\hat y` of all series are replaced by (`reconcile`)
@@ -20,9 +26,10 @@ Optimal forecast reconciliation through trace minimization, JASA 114, 804-819; S
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -33,9 +40,11 @@ from riskmodel.errors import InputMissing, UsageError
 from riskmodel.households import (
     HOUSEHOLD_STATES,
     WATCHED_EVENTS,
+    KnownCounty,
     Moment,
     known_county,
     last_complete_month,
+    township_records,
 )
 
 Array = NDArray[Any]
@@ -43,6 +52,15 @@ What = Literal["entries", "events", "relocated"]
 
 MIN_ENTERED_SHARE = 0.5  # a month of which less than half is expected to be entered is left out (assumption)
 MAX_DELAY_MONTHS = 6
+SERIES_MONTHS = 24  # that a township must be on record to be in the county's sums: two seasons (assumption)
+
+
+class LateTownship(NamedTuple):
+    """A township that is on record for too short a time: since when, and how many households it has."""
+
+    township: str
+    since: str
+    households: int
 
 
 @dataclass(frozen=True)
@@ -56,6 +74,7 @@ class Counts:
     filled: Array
     households: Array
     exogenous: pd.DataFrame | None = None
+    left_out: tuple[LateTownship, ...] = ()
 
     def known_ahead(self, horizon: int) -> Array | None:
         """Return the exogenous series of the months seen and those ahead, shape (T + horizon, k)."""
@@ -83,9 +102,13 @@ class Counts:
 
 
 def monthly_counts(
-    county: County, as_of: dt.date, known_by: dt.date | None = None, what: What = "entries"
-) -> Counts:
-    """Count newly monitored households (identified, rolled back, re-marked), or risk events, by month."""
+    county: County, as_of: dt.date, known_by: dt.date | None = None, what: What = "entries",
+    like: Counts | None = None,
+) -> Counts:  # fmt: skip
+    """Count newly monitored households (identified, rolled back, re-marked), or risk events, by month.
+
+    A past day that is compared with another counts the same townships from the same month on (``like``).
+    """
     name = "risk_events" if what == "events" else "monitoring"
     if not county.has(name):
         raise InputMissing(f"table {name} is absent: there is nothing to count")
@@ -108,7 +131,52 @@ def monthly_counts(
     filled = _entered_share(month, late, last) if known_by is None else np.ones(MAX_DELAY_MONTHS)
     if month.min() > last:
         raise UsageError(f"table {name} has no row in a month completed by {as_of}: give a later --as-of")
-    return _cells(rows, month, int(month.min()), last, places, filled)
+    begun = pd.Series(month).groupby(rows["township"].astype(str).to_numpy()).min()
+    span = one_set_of_townships(known_then, begun, last) if like is None else Span(int(like.months[0]), ())
+    gone = {late.township for late in span.left_out}
+    places = places[~places["township"].astype(str).isin(gone)]
+    first = max(int(month.min()), span.first or 0)
+    counted = rows["township"].astype(str).isin(places["township"].astype(str)).to_numpy() & (month >= first)
+    if not counted.any():
+        raise InputMissing(f"table {name}: no township has been on record for {SERIES_MONTHS} months")
+    first = max(first, int(month[counted].min()))
+    found = _cells(rows[counted], month[counted], first, last, places, filled, _last_whole_month(county))
+    return dataclasses.replace(found, left_out=span.left_out)
+
+
+def _last_whole_month(county: County) -> int | None:
+    """Return the last month that ``data_through`` covers; None where nothing is stated."""
+    through = county.about.data_through
+    return None if through is None else last_complete_month(through)
+
+
+class Span(NamedTuple):
+    """From which month on (None: from the first row) all townships are on record, and who is left out."""
+
+    first: int | None
+    left_out: tuple[LateTownship, ...]
+
+
+def one_set_of_townships(known: KnownCounty, begun: pd.Series, last: int) -> Span:
+    """Return the townships that are not on record for long enough, and when all others are.
+
+    A township is late where its income records begin after the county's and none of its rows (``begun``: the
+    month of the first by township) is older.
+    """
+    t = township_records(known)
+    t = t[(t["households"] > 0)]
+    since = t.set_index("township")["first"]
+    late = since[since.isna() | (since > since.min())].fillna(np.inf) if since.notna().any() else since[:0]
+    own = begun.reindex(late.index).fillna(np.inf)
+    late = late[own >= late]
+    short = late[late > last - SERIES_MONTHS + 1]
+    sizes = t.set_index("township")["households"]
+    left_out = tuple(
+        LateTownship(str(name), month_text(int(month)) if np.isfinite(month) else "", int(size))
+        for name, month, size in zip(short.index, short, sizes[short.index], strict=True)
+    )
+    kept = late.drop(short.index)
+    return Span(int(kept.max()) if len(kept) else None, left_out)
 
 
 def _entered_share(month: Array, late: Array, last: int) -> Array:
@@ -120,8 +188,9 @@ def _entered_share(month: Array, late: Array, last: int) -> Array:
 
 
 def _cells(
-    rows: pd.DataFrame, month: Array, first: int, last: int, places: pd.DataFrame, late: Array
-) -> Counts:
+    rows: pd.DataFrame, month: Array, first: int, last: int, places: pd.DataFrame, late: Array,
+    through: int | None,
+) -> Counts:  # fmt: skip
     causes = tuple(codes("risk_events", "cause"))
     cause = rows["causes"].fillna("").astype(str).str.split(";").str[0].str.strip()
     cause = cause.where(cause.isin(causes), "other")
@@ -129,7 +198,8 @@ def _cells(
     filled = np.ones(last - first + 1)
     recent = min(late.size, filled.size)
     filled[filled.size - recent :] = late[:recent][::-1]
-    while filled.size > 1 and filled[-1] < MIN_ENTERED_SHARE:
+    ends = last if through is None else through
+    while filled.size > 1 and (filled[-1] < MIN_ENTERED_SHARE or last > ends):
         filled, last = filled[:-1], last - 1
     inside = month <= last
     cells = np.zeros((len(townships), len(causes), filled.size))

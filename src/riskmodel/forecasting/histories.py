@@ -1,8 +1,9 @@
 """Where each household stands at a moment: three accounted years, recent quarters, members, register.
 
-Everything is `households.accounts`'s at that moment; nothing is accounted anew here. Quarters before
-the year's end are accounting periods of three months, so a month that was not yet recorded is missing in the
-same way for the past that a method learns from and for the present that it speaks of.
+Everything is `households.accounts`'s at that moment; nothing is accounted anew here. A household's year and
+the quarters before its end close with its last month on record: where records lag, the forecast reaches so
+many months further, in the past that a method learns from as in the present that it speaks of. What is not
+wholly on record is missing, and nobody is left out for it.
 """
 
 from __future__ import annotations
@@ -17,15 +18,15 @@ import numpy as np
 import pandas as pd
 
 from riskmodel import rules
-from riskmodel.data import County
+from riskmodel.data import IDENTITY, County, county_links
 from riskmodel.errors import UsageError
 from riskmodel.households import (
-    PREFIXES,
-    AccountingPeriod,
     KnownCounty,
     Moment,
     known_county,
     last_complete_month,
+    recent_sums,
+    township_records,
     window_end,
 )
 
@@ -33,7 +34,7 @@ KEY = ["household_id", "as_of"]
 STATE = [
     "township", "village", "registration", "dibao", "persons", "labour", "net_income", "pcni",
     "previous_pcni", "before_previous_pcni", "income_wage", "rigid", "in_register", "has_risk", "main_cause",
-    "income_basis", "income_reason", "period_to",
+    "income_basis", "income_reason", "period_to", "lag_months",
 ]  # fmt: skip
 YEAR_AGO = 4  # quarters
 QUARTERS = 6
@@ -62,58 +63,47 @@ def forecast_origins(county: County, as_of: dt.date, horizon: int) -> list[dt.da
 
 
 def first_month(county: County, known_by: dt.date) -> int | None:
-    """Return the month ordinal in which the known records of income begin; None where there are none."""
-    t = county.table("income")
-    month = t.filter(t.known_on <= known_by).month_from.min().to_pyarrow().as_py()
+    """Return the month ordinal in which the records of half of the county's households have begun.
+
+    The records of a township that joins later do not move it, nor does a single early row. None without any.
+    """
+    return county.once(("forecast.first month", known_by), lambda: _first_month(county, known_by))
+
+
+def _first_month(county: County, known_by: dt.date) -> int | None:
+    t = township_records(known_county(county, known_by)).dropna().sort_values("first", kind="stable")
+    t = t[t["households"] > 0]
+    if len(t):
+        begun = t["households"].cumsum() * 2 >= t["households"].sum()
+        return int(t.loc[begun, "first"].iloc[0])
+    income = county.table("income")
+    month = income.filter(income.known_on <= known_by).month_from.min().to_pyarrow().as_py()
     return None if month is None else int(month)
 
 
 def household_histories(county: County, days: Sequence[dt.date], *, quarters: bool = True) -> pd.DataFrame:
     """Return each household's standing at each day, as it was known then."""
     known = known_county(county, days)
-    # Of whom nobody is left has no income per head to forecast.
-    year = known.accounts().filter(lambda t: t.persons > 0).select(*KEY, *STATE).to_pandas()
+    # Of whom nobody is left has no income per head to forecast; of whom it is not known who is left may have.
+    year = known.accounts().filter(lambda t: (t.persons > 0) | t.persons.isnull())
+    year = year.select(*KEY, *STATE).to_pandas()
     if year.empty:
         raise UsageError(f"no household is known at {', '.join(map(str, days))}: give a later --as-of")
     year["as_of"] = pd.to_datetime(year["as_of"])
     recent = _quarters(known) if quarters else pd.DataFrame(columns=[*KEY, *QUARTER_NAMES])
     out = year.merge(recent.astype({"as_of": year["as_of"].dtype}), on=KEY, how="left", validate="one_to_one")
-    last = out["as_of"].map({pd.Timestamp(m.as_of): last_complete_month(m.as_of) for m in known.moments})
-    out["age_months"] = (last - out["period_to"]).astype(float)
-    out = _only_whole_periods(county, out, last.to_numpy(dtype=float))
+    out = out.astype(dict.fromkeys([*YEARS, *QUARTER_NAMES], float))
+    out["age_months"] = out["lag_months"].astype(float)
     out["history"] = _kind(out)
+    village = out.groupby(["as_of", "township", "village"], dropna=False)[list(YEARS)]
+    out["village_known"] = village.transform("count").gt(0).any(axis=1)
     # A plain order: what follows must not depend on the database's.
     return out.sort_values(["as_of", "household_id"], ignore_index=True)
 
 
-def _only_whole_periods(county: County, t: pd.DataFrame, last: np.ndarray) -> pd.DataFrame:
-    """Take back periods that begin before the county's records do: they look poor for want of rows."""
-    first = first_month(county, t["as_of"].max().date())
-    if first is None:
-        return t
-    spans = {c: (t["period_to"].to_numpy(dtype=float), 12 * (k + 1)) for k, c in enumerate(YEARS)}
-    spans |= {f"q{k}": (last, 3 * (k + 1)) for k in range(QUARTERS)}
-    for column, (end, back) in spans.items():
-        t[column] = t[column].astype(float).where(end - back + 1 >= first)
-    return t
-
-
 def _quarters(known: KnownCounty) -> pd.DataFrame:
-    # Nine months before a day is never another of them (`STEP`): both looks go in one accounting.
-    both = ((0, 0), (3, -9))
-    looks = {window_end(m.as_of, back): (m, first) for m in known.moments for first, back in both}
-    moments = [Moment(day, m.known_by) for day, (m, _) in looks.items()]
-    t = known_county(known.county, moments).accounts(AccountingPeriod(months=3))
-    t = t.filter(t.income_basis == "months").select(*KEY, *(f"{p}net_income" for p in PREFIXES))
-    quarters = t.to_pandas()
-    quarters["as_of"] = pd.to_datetime(quarters["as_of"])
-    parts = []
-    for first in (0, 3):
-        back_to = {pd.Timestamp(d): pd.Timestamp(m.as_of) for d, (m, k) in looks.items() if k == first}
-        part = quarters[quarters["as_of"].isin(list(back_to))]
-        names = {f"{p}net_income": f"q{first + k}" for k, p in enumerate(PREFIXES)}
-        parts.append(part.assign(as_of=part["as_of"].map(back_to)).rename(columns=names))
-    return parts[0].merge(parts[1], on=KEY, how="outer", validate="one_to_one")
+    names = {f"part_{k}": name for k, name in enumerate(QUARTER_NAMES)}
+    return recent_sums(known, 3, QUARTERS).rename(columns=names)
 
 
 def _kind(t: pd.DataFrame) -> pd.Series:
@@ -125,8 +115,10 @@ def _kind(t: pd.DataFrame) -> pd.Series:
     gap = (
         (~known[0] & known[YEAR_AGO]) | (~known[1] & known[YEAR_AGO + 1]) | (around & ~(known[2] & known[3]))
     )
-    cases = [~years["pcni"], t["income_basis"].eq("total"), gap, ~years.all(axis=1)]
-    return pd.Series(np.select(cases, [NOTHING, TOTALS, BROKEN, SHORT], FULL), t.index)
+    cases = [
+        ~years.any(axis=1), ~years["pcni"], t["income_basis"].eq("total"), gap, ~years.all(axis=1),
+    ]  # fmt: skip
+    return pd.Series(np.select(cases, [NOTHING, BROKEN, TOTALS, BROKEN, SHORT], FULL), t.index)
 
 
 def later_incomes(county: County, pairs: Iterable[tuple[dt.date, int]], known_by: dt.date) -> pd.DataFrame:
@@ -170,14 +162,34 @@ def sample_households(county: County, as_of: dt.date, households: int, seed: int
     h["order"] = [zlib.crc32(f"{seed}|{v}".encode()) for v in h["village"]]
     h = h.sort_values(["order", "village"])
     villages = h.loc[h["n"].cumsum() <= max(households, int(h["n"].iloc[0])), "village"]
-    ids = own.filter(own.village.isin(list(villages))).select("household_id").distinct()
-    wanted = ("households", "members", "income", "spending", "risk_events", "monitoring")
+    inside = own.village.isin(list(villages))
+    joined = _joined_numbers(county, own.filter(inside)) if county.has("household_links") else []
+    ids = own.filter(inside | own.household_id.isin(joined)).select("household_id").distinct()
+    # What says which months are on record, and which numbers are one household, goes with the rows.
+    wanted = (
+        "households", "members", "income", "spending", "risk_events", "monitoring", "recorded", "unrecorded",
+        "doubts", IDENTITY,
+    )  # fmt: skip
     tables: dict[str, ir.Table] = {
         n: county.table(n).semi_join(ids, "household_id") for n in wanted if county.has(n)
     }
+    if county.has("household_links"):
+        links = county.table("household_links")
+        tables["household_links"] = links.semi_join(ids, links.new_id == ids.household_id)
     size = ("forecast.sampled", as_of, households, seed)
     cached = {n: county.once((*size, n), functools.partial(_same, t)) for n, t in tables.items()}
     return County(con=county.con, tables=cached, about=county.about)
+
+
+def _joined_numbers(county: County, sample: ir.Table) -> list[str]:
+    """Return the numbers that links join with those of a sample, however many links lie between."""
+    reached = set(sample.select("household_id").distinct().to_pandas()["household_id"])
+    pairs = [{link.old, link.new} for link in county_links(county).rows]
+    joined: set[str] = set()
+    while more := {n for pair in pairs if pair & reached for n in pair} - reached:
+        reached |= more
+        joined |= more
+    return sorted(joined)
 
 
 def _same(t: ir.Table) -> ir.Table:

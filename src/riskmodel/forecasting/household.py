@@ -13,6 +13,10 @@ townships and county their ranks in their own forecast distributions are therefo
 
 with the two shares estimated from how past days and townships came out together. The county's share is
 counted once more divided by the number K of past years, because the forecast was set by K such years.
+
+Sums are over the households whose year is on record at as-of, so that what is expected can be held against
+what is now: whoever comes on record later would otherwise look like a rise. Who is left out is counted
+(``records``); their own forecasts are their village's, and null where nobody of the village is on record.
 """
 
 from __future__ import annotations
@@ -20,7 +24,7 @@ from __future__ import annotations
 import datetime as dt
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -36,7 +40,7 @@ from riskmodel.forecasting.conformal import CommonShock, Distribution, Shape
 from riskmodel.forecasting.counts import ALL
 from riskmodel.forecasting.household_methods import METHODS, Boosted, Components, Scale
 from riskmodel.households import DateLike, to_date, window_end
-from riskmodel.i18n import Message
+from riskmodel.i18n import LANGUAGES, Message, same, section
 
 HORIZONS = (3, 6, 12)
 LONGEST = 12
@@ -109,6 +113,33 @@ class HouseholdForecast:
         return self.distribution(horizon, method).below(at)
 
     @property
+    def on_record(self) -> NDArray[np.bool_]:
+        """Whose last year is on record, shape (n,): those that sums are over."""
+        return np.asarray(self.standing["pcni"].notna())
+
+    @property
+    def records(self) -> pd.DataFrame:
+        """By township, ``all`` first: ``households, on_record, lagging, most_lag, unknown``.
+
+        ``lagging`` are those on record whose year ends before as-of, by ``most_lag`` months at most;
+        ``unknown`` names the reasons of the others with how many they are.
+        """
+        t = self.standing.assign(known=self.on_record)
+        groups = [(ALL, t), *((str(k), part) for k, part in t.groupby(t["township"].astype(str)))]
+        return pd.DataFrame(
+            {
+                "township": name, "households": len(part), "on_record": int(part["known"].sum()),
+                "lagging": int((part["known"] & part["age_months"].gt(0)).sum()),
+                "most_lag": int(part.loc[part["known"], "age_months"].max()) if part["known"].any() else 0,
+                "unknown": "; ".join(
+                    f"{why} {n}"
+                    for why, n in part.loc[~part["known"], "income_reason"].value_counts().items()
+                ),
+            }
+            for name, part in groups
+        )  # fmt: skip
+
+    @property
     def table(self) -> pd.DataFrame:
         """One row per household and horizon, as it is written."""
         parts = [self._table(h) for h in self.lines]
@@ -120,8 +151,9 @@ class HouseholdForecast:
         q = dict(zip(ends, self.quantiles(horizon, np.array(ends)).T, strict=True))
         distribution = self.distribution(horizon)
         out = t[
-            ["household_id", "township", "village", "as_of", "persons", "history", "income_basis", "pcni"]
-        ].copy()
+            ["household_id", "township", "village", "as_of", "persons", "history", "income_basis", "pcni",
+             "income_reason", "lag_months"]
+        ].copy()  # fmt: skip
         out["horizon_months"] = horizon
         out["period_end"] = pd.Timestamp(window_end(self.as_of, horizon))
         out["method"] = self.learned[horizon].chosen
@@ -131,6 +163,10 @@ class HouseholdForecast:
         out["line"] = self.lines[horizon]
         out["probability_below"] = self.below(horizon)
         out["calibrated_on"] = distribution.category
+        # Of a village in which nobody is on record nothing is known to forecast from.
+        limits = [f"{end}_{level}" for level in INTERVALS for end in ("low", "high")]
+        nothing = ~t["village_known"].to_numpy(dtype=bool)
+        out.loc[nothing, ["pcni_median", *limits, "probability_below"]] = np.nan
         return out
 
 
@@ -171,7 +207,7 @@ def forecast_households(
     Raises
     ------
     UsageError
-        If a horizon or method is unknown, or no household is known at as-of.
+        If a horizon or method is unknown, no household is known at as-of, or nobody's last year is on record.
     """
     day = to_date(as_of)
     ahead = sorted(set(horizons))
@@ -183,6 +219,14 @@ def forecast_households(
     days = sorted(set(itertools.chain.from_iterable(past.values())))
     sample = histories.sample_households(county, day, training_households, seed)
     standing, training = _standings(county, sample, day, days)
+    if standing["pcni"].isna().all():
+        why = standing["income_reason"].value_counts()
+        shown = ", ".join(f"{reason} {n}" for reason, n in why.items())
+        raise UsageError(
+            f"no household's last year is on record at {day} ({shown}): give an --as-of within the records"
+        )
+    # Of a village in which nobody is on record there is nothing to learn from either.
+    training = training[training["village_known"].astype(bool)].reset_index(drop=True)
     scale = household_methods.scale_of(standing)
     # Four numbers, from as-of's own past: it alone has three years behind it in a young county.
     components = household_methods.components_of(standing, scale, seed)
@@ -200,7 +244,29 @@ def forecast_households(
         shapes = _shapes(standing, h, scale, base, x, learned[h].boosted)
         for name, shape in shapes.items():
             out[name, h] = _distribution(standing, shape, learned[h].calibrations.get(name), lines[h])
-    return HouseholdForecast(day, standing, scale, components, lines, learned, out, tuple(notes))
+    forecast = HouseholdForecast(day, standing, scale, components, lines, learned, out, tuple(notes))
+    return replace(forecast, notes=(*notes, *_said_of_records(forecast)))
+
+
+def _said_of_records(forecast: HouseholdForecast) -> list[Message]:
+    """Say whose last year is not on record, and whose ends before as-of."""
+    county, day = forecast.records.iloc[0], str(forecast.as_of)
+    notes = []
+    if unknown := int(county["households"] - county["on_record"]):
+        words = section("rules.reasons")
+        counts = forecast.standing.loc[~forecast.on_record, "income_reason"].value_counts()
+        why = {
+            lang: "; ".join(f"{words.get(code, same(code))[lang]} {n}" for code, n in counts.items())
+            for lang in LANGUAGES
+        }
+        values = {"n": unknown, "all": int(county["households"]), "why": why}
+        notes.append(Message("forecast.messages.left_out", {"day": day, **values}))
+    if nothing := int((~forecast.standing["village_known"].astype(bool)).sum()):
+        notes.append(Message("forecast.messages.village_unknown", {"n": nothing}))
+    if county["lagging"]:
+        values = {"n": int(county["lagging"]), "most": int(county["most_lag"])}
+        notes.append(Message("forecast.messages.lagging", {"day": day, **values}))
+    return notes
 
 
 def _doubts(learned: Learned, horizon: int, day: dt.date) -> list[Message]:
@@ -264,6 +330,8 @@ def _learn(
 ) -> Learned:  # fmt: skip
     from scipy.special import ndtri
 
+    if len(actual):
+        actual = actual.merge(training[histories.KEY], on=histories.KEY)
     if len(actual) < MIN_TRAINING_ROWS:
         plain = method if method not in (None, "boosting") else "panel"
         return Learned(None, {}, pd.DataFrame(columns=household_methods.COLUMNS), plain, pd.DataFrame())
@@ -351,31 +419,49 @@ def draw_incomes(
 
 @dataclass(frozen=True)
 class Groups:
-    """How households are added up: township × cause codes, their labels, persons."""
+    """How households are added up: township × cause codes, their labels, persons; ``rows`` that count."""
 
     code: Array
     townships: tuple[str, ...]
     causes: tuple[str, ...]
     persons: Array
+    rows: NDArray[np.bool_] | None = None
+
+    @property
+    def empty(self) -> list[str]:
+        """Townships none of whose households count."""
+        if self.rows is None:
+            return []
+        counted = np.unique(self.code[self.rows] // len(self.causes))
+        return [name for i, name in enumerate(self.townships) if i not in counted]
 
 
-def household_groups(forecast: HouseholdForecast, cause: pd.Series | None = None) -> Groups:
-    """Return the groups of a county: township and main cause (``none`` where the office knows of none)."""
+def household_groups(
+    forecast: HouseholdForecast, cause: pd.Series | None = None, rows: NDArray[np.bool_] | None = None
+) -> Groups:
+    """Return the groups of a county: township and main cause (``none`` where the office knows of none).
+
+    Those on record count, unless ``rows`` says who does.
+    """
     t = forecast.standing
     named = (t["main_cause"] if cause is None else cause).fillna("none").astype(str)
     place, townships = pd.factorize(t["township"].astype(str), sort=True)
     why, causes = pd.factorize(named, sort=True)
     code = place * len(causes) + why
-    return Groups(code, tuple(townships), tuple(causes), t["persons"].to_numpy(dtype=float))
+    persons = t["persons"].to_numpy(dtype=float)
+    counted = forecast.on_record if rows is None else rows
+    return Groups(code, tuple(townships), tuple(causes), persons, counted)
 
 
 def newly_below(income: Array, line: float, by: Groups) -> Array:
     """Add up who is below the line, shape (3, groups, draws): households, persons, yuan a year."""
+    counted = slice(None) if by.rows is None else by.rows
+    income, code, persons = income[counted], by.code[counted], by.persons[counted, None]
     below = income < line
-    gap = np.where(below, line - income, 0.0) * by.persons[:, None]
+    gap = np.where(below, line - income, 0.0) * persons
     groups = len(by.townships) * len(by.causes)
-    measures = (below, below * by.persons[:, None], gap)
-    sums = [[np.bincount(by.code, draw, groups) for draw in measure.T] for measure in measures]
+    measures = (below, below * persons, gap)
+    sums = [[np.bincount(code, draw, groups) for draw in measure.T] for measure in measures]
     return np.ascontiguousarray(np.swapaxes(sums, 1, 2))
 
 
@@ -389,13 +475,16 @@ def summarise_totals(totals: Array, by: Groups) -> pd.DataFrame:
     out["mean"] = cells.mean(axis=-1).ravel()
     for level, ends in INTERVALS.items():
         out[f"low_{level}"], out[f"high_{level}"] = np.quantile(cells, ends, axis=-1).reshape(2, -1)
+    # Nobody on record is not nobody below the line.
+    numbers = out.columns.difference(["township", "cause", "measure"])
+    out.loc[out["township"].isin(by.empty), numbers] = np.nan
     return out
 
 
 def households_below_line(
     forecast: HouseholdForecast, horizon: int, draws: int = DRAWS, seed: int = 0
 ) -> pd.DataFrame:
-    """Return how many households and persons will be below the line, and the yuan to close the gap."""
+    """Return how many households and persons on record will be below the line, and the gap in yuan."""
     by = household_groups(forecast)
     parts = [
         newly_below(y, forecast.lines[horizon], by) for y in draw_incomes(forecast, horizon, draws, seed)

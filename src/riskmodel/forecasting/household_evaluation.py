@@ -131,7 +131,8 @@ class Evaluation:
     ----------
     rows
         One row a household, day, horizon and method: ``actual, crps, pinball_10, pinball_50, pinball_90,
-        in_80, in_95, width_80, probability, below``, and ``band, history, village, chosen``.
+        in_80, in_95, width_80, probability, below``, and ``band, history, village, chosen``, and how many of
+        the day's households are ``left_out`` because what came of them is not on record.
     table
         Means by horizon and method, with ``brier``, the classifier's on the same rows, and the difference
         (distribution less classifier) with its 95 % limits over villages.
@@ -209,7 +210,9 @@ def compare_with_outcomes(
 
 
 def _rows(forecast: HouseholdForecast, actual: pd.DataFrame, horizon: int, seed: int) -> pd.DataFrame:
-    t = forecast.standing.reset_index().merge(actual, on=histories.KEY, validate="one_to_one")
+    there = forecast.standing["village_known"].astype(bool)
+    standing = forecast.standing.reset_index()[there.to_numpy()]
+    t = standing.merge(actual, on=histories.KEY, validate="one_to_one")
     at, y = t["index"].to_numpy(), t["actual"].to_numpy(dtype=float)
     line = forecast.lines[horizon]
     band = conformal.band(t["pcni"].to_numpy(dtype=float), line)
@@ -221,6 +224,7 @@ def _rows(forecast: HouseholdForecast, actual: pd.DataFrame, horizon: int, seed:
             horizon_months=horizon, method=method, band=band, actual=y,
             chosen=forecast.learned[horizon].chosen == method, crps=crps(y, q),
             below=(y.round(9) < line).astype(float), probability=forecast.below(horizon, method)[at],
+            left_out=len(forecast.standing) - len(t),
         )  # fmt: skip
         part["probability_classifier"] = np.nan if classifier is None else classifier[at]
         for level in (10, 50, 90):
@@ -238,6 +242,7 @@ def _table(rows: pd.DataFrame) -> pd.DataFrame:
     parts = []
     for (horizon, method), g in rows.groupby(["horizon_months", "method"], sort=False):
         part: dict[str, Any] = {"horizon_months": horizon, "method": method, "rows": len(g)}
+        part["left_out"] = int(g.groupby("as_of")["left_out"].first().sum())
         part |= dict(zip(names, g[names].mean(), strict=True))
         part |= {"brier": brier(g["below"], g["probability"])} | dict.fromkeys(CLASSIFIER_COLUMNS, np.nan)
         both = g[g["probability_classifier"].notna()]

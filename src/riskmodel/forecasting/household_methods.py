@@ -287,9 +287,21 @@ def _means(z: Array, x: Array) -> tuple[Array, float]:
     level = beta[: z.shape[1]]
     years: Array = np.asarray(known.any(axis=0))
     level[~years] = level[years].mean()
+    if not known[:, years].all():
+        level = _levels_of_the_same(z, known, level)
     mean = level[None, :] + (centred @ beta[z.shape[1] :])[:, None]
     oldest = int(np.flatnonzero(years).max())
     return mean, float((level[0] - level[oldest]) / oldest) if oldest and years[0] else 0.0
+
+
+def _levels_of_the_same(z: Array, known: NDArray[np.bool_], level: Array) -> Array:
+    """Return yearly levels by the mean change of those known in both years: who is counted may change."""
+    out = level.copy()
+    for k in range(1, z.shape[1]):
+        both = known[:, 0] & known[:, k]
+        if both.any():
+            out[k] = out[0] - float((z[both, 0] - z[both, k]).mean())
+    return out
 
 
 def plain_shape(t: pd.DataFrame, horizon: int, scale: Scale, fallback: Shape, *, seasonal: bool) -> Shape:
@@ -305,13 +317,15 @@ def _run_rate(t: pd.DataFrame, horizon: int) -> Array:
     """Return the kept months and, for the new ones, the last quarter's rate; yuan a head."""
     quarters = t[["q0", "q1", "q2", "q3"]].to_numpy(dtype=float)
     summed = np.hstack([np.zeros((len(t), 1)), np.cumsum(quarters, axis=1)])
-    at = max(12 - horizon, 0) / 3
-    whole = int(at)
-    kept = summed[:, whole]
-    if at > whole:
-        kept = kept + (at - whole) * quarters[:, whole]
+    # A year that ends with records that lag shares so many months fewer with the new one.
+    new = np.minimum(horizon + t["age_months"].fillna(0).clip(lower=0).to_numpy(dtype=float), 12)
+    at = (12 - new) / 3
+    whole = at.astype(int)
+    row, part = np.arange(len(t)), at - whole
+    further = np.where(part > 0, part * quarters[row, whole], 0.0)
+    kept = summed[row, whole] + further
     persons = t["persons"].replace(0, np.nan).to_numpy(dtype=float)
-    return (kept + min(horizon, 12) / 3 * quarters[:, 0]) / persons
+    return (kept + new / 3 * quarters[:, 0]) / persons
 
 
 def boosting_features(t: pd.DataFrame, scale: Scale, base: Shape) -> pd.DataFrame:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from riskmodel import rules
-from riskmodel.data import County, month_text
+from riskmodel.data import County, month_text, snapshot_message
 from riskmodel.errors import UsageError
 from riskmodel.forecasting import (
     count_models,
@@ -23,7 +23,7 @@ from riskmodel.forecasting import (
 from riskmodel.forecasting.counts import Counts, Hierarchy
 from riskmodel.forecasting.household import HORIZONS, HouseholdForecast
 from riskmodel.forecasting.rolling_origin import Backtest
-from riskmodel.households import DateLike, to_date, window_end
+from riskmodel.households import DateLike, last_complete_month, to_date, window_end
 from riskmodel.i18n import Message
 
 BOTTOM_UP, REGRESSION = "bottom_up", "negbin"
@@ -80,6 +80,7 @@ class Outlook:
         """Everything that is written, by file name."""
         out = {
             "households": self.households.table,
+            "records": self.households.records,
             "townships": self.townships,
             "counts": self.counts,
             "past": self.past,
@@ -159,6 +160,8 @@ def forecast(
         [household.households_below_line(homes, h, seed=seed) for h in ahead], ignore_index=True
     )
     classifier, notes = _classifier(homes, seed), list(homes.notes)
+    snapshot = snapshot_message(county)
+    notes += [snapshot] if snapshot else []
     try:
         known = counts.monthly_counts(county, day)
     except UsageError as exc:
@@ -169,6 +172,7 @@ def forecast(
         )  # fmt: skip
     known = dataclasses.replace(known, exogenous=series_known)
     known.known_ahead(horizon)  # a series that ends too soon is told before anything is fitted
+    notes += _said_of_series(known, day)
     progress(
         f"counts: {len(known.townships)} townships × {len(known.causes)} causes, {known.months.size} months"
     )
@@ -187,6 +191,21 @@ def forecast(
         day, horizon, homes, townships, ahead_counts, _past(known), tested, method, warnings, tuple(notes),
         classifier,
     )  # fmt: skip
+
+
+def _said_of_series(known: Counts, day: dt.date) -> list[Message]:
+    """Say where the register's series ends before as-of, and whom it leaves out."""
+    notes = []
+    if known.months[-1] < last_complete_month(day):
+        ends = month_text(int(known.months[-1]))
+        notes.append(Message("forecast.messages.series_ends", {"month": ends}))
+    if known.left_out:
+        named = ", ".join(
+            f"{late.township} ({late.since + ', ' if late.since else ''}{late.households})"
+            for late in known.left_out
+        )
+        notes.append(Message("forecast.messages.late_townships", {"named": named}))
+    return notes
 
 
 def _classifier(homes: HouseholdForecast, seed: int) -> pd.DataFrame:

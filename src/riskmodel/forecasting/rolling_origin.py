@@ -186,7 +186,8 @@ def backtest(
     actual = monthly_counts(county, as_of)
     tested = origins_of(actual, as_of, horizon, origins, county.about.recording_delay_days)
     for day in tested.days:
-        known = dataclasses.replace(counts_as_known(monthly_counts(county, day), actual), exogenous=exogenous)
+        then = counts_as_known(monthly_counts(county, day, like=actual), actual)
+        known = dataclasses.replace(then, exogenous=exogenous)
         for method in methods:
             forecast = forecast_counts(known, method, tested.steps)
             rows.append(_errors(method, day, *forecast, known, actual))

@@ -8,8 +8,11 @@ has lost the job already cannot lose the wage). Reactions (other work, new suppo
 an answer is what would be missing if nobody did anything.
 
 Assumptions: a worker who lives at home earns a quarter of a migrant's wage (`home_wage`, where a household
-has both); without records by month a loss takes its share of the year's total; medical cost recurs in the
-households where it was.
+has both); where the months that a shock covers are not on record by month, a loss takes its share of the
+accounted year; medical cost recurs in the households where it was.
+
+Sums are over the households whose year is on record and of whom it is known what they would lose; the others
+are left out of all of them, with and without the scenario, and counted: not knowing is not losing nothing.
 
 Scenarios: what is to befall a county, declared in YAML under ``experiments/scenarios``.
 """
@@ -35,11 +38,10 @@ from riskmodel.forecasting.household import DRAWS, LONGEST, Array, HouseholdFore
 from riskmodel.forecasting.warning import scale_risk_headings
 from riskmodel.households import (
     PRESENT_MEMBERS,
-    AccountingPeriod,
-    Moment,
     add_months,
+    calendar_sums,
     known_county,
-    window_end,
+    last_complete_month,
 )
 from riskmodel.i18n import Message
 from riskmodel.io import Spec, find_declaration, folder, load_spec
@@ -184,6 +186,8 @@ class Stress:
         ``household_id, township, cause, loss`` (expected yuan a head) of households that lose something.
     notes
         What was assumed or could not be done as usual.
+    left_out
+        Households that are in no sum, because their year, or what they would lose, is not on record.
     """
 
     scenario: Scenario
@@ -192,6 +196,7 @@ class Stress:
     table: pd.DataFrame
     losses: pd.DataFrame
     notes: tuple[Message, ...]
+    left_out: int = 0
 
 
 def stress_test(
@@ -221,7 +226,7 @@ def stress_test(
     -------
     Stress
         Households and persons below the line and yuan a year to close the gap, with and without the scenario,
-        by township and cause.
+        by township and cause, of those on record.
 
     Raises
     ------
@@ -233,9 +238,13 @@ def stress_test(
         raise UsageError(f"stress needs the forecast {LONGEST} months ahead; it has {sorted(forecast.lines)}")
     losses = [_LOSSES[shock.kind](county, forecast, shock) for shock in scenario.shocks]
     line = forecast.lines[LONGEST]
-    worst = np.argmax(np.stack([each.mean for each in losses]), axis=0)
+    means = np.stack([each.mean for each in losses])
+    lost_known = ~np.isnan(means).any(axis=0)
+    counted = forecast.on_record & lost_known
+    worst = np.argmax(np.nan_to_num(means), axis=0)
     cause = pd.Series(np.array([each.cause for each in losses])[worst])
-    by, extra_by = household.household_groups(forecast), household.household_groups(forecast, cause)
+    by = household.household_groups(forecast, rows=counted)
+    extra_by = household.household_groups(forecast, cause, counted)
     last = forecast.standing["pcni"].to_numpy(dtype=float)[:, None]
     rng = np.random.default_rng([seed, len(losses)])
     totals: dict[str, list[Array]] = {"baseline": [], "stressed": [], "extra": []}
@@ -256,7 +265,11 @@ def stress_test(
         for what, t in totals.items()
     ]
     table = pd.concat(parts, ignore_index=True)
-    return Stress(scenario, forecast.as_of, LONGEST, table, _losses(forecast, losses, cause), forecast.notes)
+    notes = forecast.notes
+    if unknown := int((forecast.on_record & ~lost_known).sum()):
+        notes = (*notes, Message("forecast.messages.loss_unknown", {"n": unknown}))
+    lost_by = _losses(forecast, losses, cause)
+    return Stress(scenario, forecast.as_of, LONGEST, table, lost_by, notes, left_out=int((~counted).sum()))
 
 
 def _losses(forecast: HouseholdForecast, losses: list[Loss], cause: pd.Series) -> pd.DataFrame:
@@ -268,15 +281,17 @@ def _losses(forecast: HouseholdForecast, losses: list[Loss], cause: pd.Series) -
 def _flows(county: County, forecast: HouseholdForecast, months: int) -> pd.DataFrame:
     """Return last year's amounts of the calendar months that a shock covers, in the order of the forecast.
 
-    Households that are known by totals have no months: theirs is the year's share.
+    Of whom these months are not on record by month, theirs is the accounted year's share; null without one.
     """
-    day = window_end(forecast.as_of, months - LONGEST)
-    known = known_county(county, Moment(day, forecast.as_of))
+    known = known_county(county, forecast.as_of)
     columns = ["income_wage", "income_business", "spending_medical"]
-    t = known.accounts(AccountingPeriod(months=months)).select("household_id", "income_basis", *columns)
-    frame = t.to_pandas().set_index("household_id").reindex(forecast.standing["household_id"])
-    amounts = frame[columns].astype(float).fillna(0.0)
-    return amounts.mul(np.where(frame["income_basis"].eq("total"), months / LONGEST, 1.0), axis=0)
+    ids = forecast.standing["household_id"]
+    t = known.accounts().select("household_id", "income_basis", *columns).to_pandas()
+    year = t.set_index("household_id").reindex(ids)
+    end = last_complete_month(forecast.as_of) + months - LONGEST
+    by_month = calendar_sums(known, end, months)[columns].reindex(ids)
+    by_month = by_month.where(~year["income_basis"].eq("total"))
+    return by_month.fillna(year[columns].astype(float) * (months / LONGEST))
 
 
 def _persons(forecast: HouseholdForecast) -> Array:
@@ -298,13 +313,13 @@ def _sales(county: County, forecast: HouseholdForecast, shock: Shock) -> Loss:
 
 
 def _fixed(forecast: HouseholdForecast, shock: Shock, yuan: Array, *, scaled: bool = True) -> Loss:
-    loss = yuan / _persons(forecast) * _affected(forecast, shock)
+    loss = _of_affected(forecast, shock, yuan / _persons(forecast))
     return Loss(loss, loss, shock.reach, shock.cause, scaled)
 
 
 def _disaster(county: County, forecast: HouseholdForecast, shock: Shock) -> Loss:
     sales = _flows(county, forecast, shock.months)["income_business"].to_numpy() / _persons(forecast)
-    sales = sales * _affected(forecast, shock)
+    sales = _of_affected(forecast, shock, sales)
     return Loss(shock.loss[0] * sales, shock.loss[1] * sales, shock.reach, shock.cause, scaled=True)
 
 
@@ -324,6 +339,8 @@ def _reimbursed(county: County, as_of: dt.date, otherwise: float) -> float:
     if not county.has("medical"):
         return otherwise
     t = known_county(county, as_of).rows("medical")
+    # A bill of which it is not known what was reimbursed says nothing of the share.
+    t = t.filter(t.total.notnull() & t.reimbursed.notnull())
     total, paid = t.total.sum(), t.reimbursed.sum()
     sums = t.agg(total=total.cast("float64"), paid=paid.cast("float64")).to_pandas().iloc[0]
     return (
@@ -353,6 +370,11 @@ def _support(county: County, forecast: HouseholdForecast, shock: Shock) -> Loss:
     paid = (rows["amount"] * np.minimum(received / whole, 1.0)).groupby(rows["household_id"]).sum()
     yuan = paid.reindex(forecast.standing["household_id"]).fillna(0.0).to_numpy()
     return _fixed(forecast, shock, shock.share * yuan * shock.months / LONGEST, scaled=False)
+
+
+def _of_affected(forecast: HouseholdForecast, shock: Shock, loss: Array) -> Array:
+    """Return what the affected lose, and 0 for the others, whether their own amounts are known or not."""
+    return np.where(_affected(forecast, shock) > 0, loss, 0.0)
 
 
 def _affected(forecast: HouseholdForecast, shock: Shock) -> Array:

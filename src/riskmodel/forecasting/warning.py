@@ -32,6 +32,11 @@ where something is, at most 5 % of the alarms are false in expectation.
 The first three answer "more than usual here?", the last two, which have no history by month, "more than
 elsewhere?": a township that always has the largest share stands out every time.
 
+A township that came on record later than the others is not held against them before it has been so for two
+years (`riskmodel.forecasting.counts`): its register is young, and nothing was eliminated from it yet.
+Expected falls are of households whose year is on record; where most of a township's have shorter records
+than the county's, their wider forecasts alone would lift its number, and it is not looked at.
+
 References
 ----------
 Farrington, C., Andrews, N., Beale, A. and Catchpole, M. (1996), JRSS A 159, 547-563 (the threshold with the
@@ -56,13 +61,14 @@ import pandas as pd
 from riskmodel import rules
 from riskmodel.data import County, month_text
 from riskmodel.errors import UsageError
-from riskmodel.forecasting import count_models, counts
+from riskmodel.forecasting import count_models, counts, histories
 from riskmodel.forecasting.accuracy import Array, adjust_p_values
 from riskmodel.forecasting.counts import Counts
 from riskmodel.forecasting.household import HouseholdForecast
 from riskmodel.households import (
     HOUSEHOLD_STATES,
     WATCHED_EVENTS,
+    KnownCounty,
     known_county,
     last_complete_month,
     window_end,
@@ -302,7 +308,9 @@ def reason(main_cause: str, lang: Language) -> str:
 
 
 COUNTED: tuple[counts.What, ...] = ("entries", "events", "relocated")
-COLUMNS = ["what", "township", "month", "count", "expected", "ratio", "p", "with_neighbours", "cause"]
+COLUMNS = [
+    "what", "township", "month", "count", "expected", "ratio", "p", "with_neighbours", "cause", "left_out",
+]  # fmt: skip
 LOOKS = 2  # newest months that are looked at
 
 
@@ -347,7 +355,7 @@ def _counted(
     main_cause = [series.causes[c] for c in excess.argmax(axis=1)]
     return table.assign(
         what=what, month=[month_text(int(m)) for m in table["month"]],
-        cause="relocation" if what == "relocated" else main_cause,
+        cause="relocation" if what == "relocated" else main_cause, left_out=0,
     )  # fmt: skip
 
 
@@ -359,6 +367,7 @@ def _register(county: County, as_of: dt.date) -> pd.DataFrame | None:
     t = known.rows("monitoring")
     rows = t.filter(t.date <= t.as_of).select("household_id", "date", "event").to_pandas()
     homes = known.rows(HOUSEHOLD_STATES).select("household_id", "township").to_pandas()
+    rows, homes = _on_record_alike(known, rows, homes)
     last = rows.sort_values(["date", "event"], kind="stable").drop_duplicates("household_id", keep="last")
     ever = last[last["event"].isin([*WATCHED_EVENTS, "eliminated"])].merge(homes)
     if ever.empty:
@@ -367,17 +376,45 @@ def _register(county: County, as_of: dt.date) -> pd.DataFrame | None:
     return _shares(open_still.sum(), open_still.size(), "register", "uneliminated", _month(as_of))
 
 
+def _on_record_alike(
+    known: KnownCounty, rows: pd.DataFrame, homes: pd.DataFrame
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Leave out townships that came on record late, and who entered before all of the others were."""
+    entered = rows[rows["event"].isin(WATCHED_EVENTS)]
+    first = pd.to_datetime(entered["date"]).groupby(entered["household_id"]).min()
+    month = first.dt.year * 12 + first.dt.month - 1
+    township = homes.set_index("household_id")["township"].astype(str)
+    begun = month.groupby(township.reindex(month.index)).min()
+    span = counts.one_set_of_townships(known, begun, last_complete_month(known.as_of))
+    gone = {late.township for late in span.left_out}
+    if span.first is not None:
+        rows = rows[~rows["household_id"].isin(month.index[month < span.first])]
+    return rows, homes[~homes["township"].astype(str).isin(gone)]
+
+
 def _falls(homes: HouseholdForecast | None) -> pd.DataFrame | None:
     """Hold how many are expected to fall below the line by the last horizon against the other townships."""
     if homes is None:
         return None
     horizon = max(homes.lines)
     income = homes.standing["pcni"].to_numpy(dtype=float)
-    above = ~(income < homes.lines[horizon])
-    place = homes.standing["township"].astype(str)[above]
+    township = homes.standing["township"].astype(str)
+    # Whose income is not on record is not known to be above the line.
+    above = (income >= homes.lines[horizon]) & ~township.isin(_shorter_records(homes)).to_numpy()
+    place = township[above]
     chance = pd.Series(homes.below(horizon)[above], place.index).groupby(place)
     end = window_end(homes.as_of, horizon)
-    return _shares(chance.sum(), chance.size(), "falls", "falls", _month(end))
+    table = _shares(chance.sum(), chance.size(), "falls", "falls", _month(end))
+    unknown = township[~homes.on_record].value_counts()
+    return table.assign(left_out=table["township"].map(unknown).fillna(0).astype(int))
+
+
+def _shorter_records(homes: HouseholdForecast) -> list[str]:
+    """Return townships most of whose households have shorter records than most of the county's."""
+    t = homes.standing[homes.on_record]
+    long = t["history"].isin([histories.FULL, histories.TOTALS])
+    share = long.groupby(t["township"].astype(str)).mean()
+    return [] if long.mean() < 0.5 else [str(name) for name in share.index[share < 0.5]]
 
 
 def _shares(count: pd.Series, size: pd.Series, what: str, cause: str, month: str) -> pd.DataFrame:
@@ -387,7 +424,7 @@ def _shares(count: pd.Series, size: pd.Series, what: str, cause: str, month: str
         ratio = x / expected
     table = pd.DataFrame(
         {"what": what, "township": count.index, "month": month, "count": x, "expected": expected,
-         "ratio": ratio, "p": p, "with_neighbours": "", "cause": cause}
+         "ratio": ratio, "p": p, "with_neighbours": "", "cause": cause, "left_out": 0}
     )  # fmt: skip
     return table[table["p"].notna()]
 

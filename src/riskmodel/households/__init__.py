@@ -1,4 +1,4 @@
-"""Point in time, household accounts and targets: what every later computation stands on."""
+"""Who is whom, what is on record, point in time, and household accounts: what all later steps stand on."""
 
 from riskmodel.households.accounts import TOTAL_MONTHS, WATCHED_EVENTS
 from riskmodel.households.availability import Need, availability_check
@@ -23,6 +23,7 @@ from riskmodel.households.point_in_time import (
     window_end,
 )
 from riskmodel.households.reasons import holes_in_window
+from riskmodel.households.recent import calendar_sums, recent_sums, township_records
 
 __all__ = [
     "HOUSEHOLD_STATES",
@@ -45,6 +46,7 @@ __all__ = [
     "as_moments",
     "availability_check",
     "bunching_check",
+    "calendar_sums",
     "choose_period",
     "current_ids",
     "dates_outside_records",
@@ -55,7 +57,9 @@ __all__ = [
     "last_complete_month",
     "reaches_into",
     "read_records",
+    "recent_sums",
     "to_date",
+    "township_records",
     "valid_on",
     "window_end",
 ]

@@ -23,7 +23,7 @@ from riskmodel.households.known_records import KnownRecords, known_records
 from riskmodel.households.panel import read_records
 from riskmodel.households.periods import AccountingPeriod
 from riskmodel.households.point_in_time import Moment, last_complete_month
-from riskmodel.i18n import LANGUAGES, Language, text
+from riskmodel.i18n import LANGUAGES, Language, section, text
 
 AVAILABILITY_FILE = "availability.csv"
 MOST_MONTHS = 48  # looked at after the first year on record
@@ -252,27 +252,38 @@ def availability_check(needs: Mapping[str, Need]) -> Callable[[County], FurtherC
 
 def availability_sentences(result: Availability, lang: Language) -> list[str]:
     """Say what was stated or inferred of the records, how late they are, and from when what can be had."""
-    day = result.as_of.isoformat()
+    day, separator = result.as_of.isoformat(), text("common.separators.list", lang)
     lines = [text("data.availability.coverage", lang, **result.coverage)]
     lags = {f"lag_{name}": n for name, n in result.lags.items()}
     lines.append(text("data.availability.lags", lang, day=day, **lags))
     if result.unknown:
-        shown = ", ".join(f"{why} {n}" for why, n in result.unknown.items())
+        words = section("rules.reasons", lang)
+        shown = separator.join(f"{words.get(why, why)} {n}" for why, n in result.unknown.items())
         lines.append(text("data.availability.unknown", lang, day=day, what=shown))
     for kind, some in result.dates.groupby("kind", sort=False):
+        words = section("data.availability.quantities", lang) if kind == "quantity" else {}
+        # What can be had from the same days stands together.
+        by_days: dict[str, list[str]] = {}
         for name, rows in some.groupby("name", sort=False):
-            places = {"kind": text(f"data.availability.{kind}", lang), "name": str(name)}
-            lines.append(text("data.availability.from", lang, when=_when(rows, lang), **places))
+            by_days.setdefault(_when(rows, lang), []).append(words.get(str(name), str(name)))
+        parts = [
+            text("data.availability.names", lang, when=when, names=separator.join(names))
+            for when, names in sorted(by_days.items())
+        ]
+        shown = text("common.separators.clause", lang).join(parts)
+        called = text(f"data.availability.{kind}", lang)
+        lines.append(text("data.availability.from", lang, kind=called, when=shown))
     return lines
 
 
 def _when(rows: pd.DataFrame, lang: Language) -> str:
     """Return the dates of one thing, townships of one date together."""
-    never = text("data.availability.never", lang)
+    never, separator = text("data.availability.never", lang), text("common.separators.list", lang)
     parts = []
     for day, some in rows.groupby("from", sort=True):
         places = list(some["township"])
-        shown = "、".join(places[:_SAID_TOWNSHIPS]) + ("…" if len(places) > _SAID_TOWNSHIPS else "")
+        shown = separator.join(places[:_SAID_TOWNSHIPS]) + ("…" if len(places) > _SAID_TOWNSHIPS else "")
         whole = text("data.levels.everywhere", lang)
-        parts.append(f"{str(day) or never} ({whole if len(some) == len(rows) else shown})")
-    return "; ".join(parts)
+        said = whole if len(some) == len(rows) else shown
+        parts.append(text("data.availability.day", lang, day=str(day) or never, places=said))
+    return separator.join(parts)

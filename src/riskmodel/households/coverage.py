@@ -16,6 +16,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -56,6 +57,21 @@ class Places:
         """Whether the household is known at all."""
         return np.asarray(self.township[:, 0] >= 0)
 
+    @cached_property
+    def moved(self) -> np.ndarray:
+        """Households that have lived in several townships."""
+        return np.flatnonzero((self.township != self.township[:, :1]).any(axis=1))
+
+    @cached_property
+    def stayed(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """All other households that are known, by township; where each township begins, and which it is."""
+        stays = self.known
+        stays[self.moved] = False
+        order = np.flatnonzero(stays)
+        order = order[np.argsort(self.township[order, 0], kind="stable")]
+        townships, groups = np.unique(self.township[order, 0], return_index=True)
+        return order, groups, townships
+
 
 @dataclass(frozen=True)
 class Spans:
@@ -67,11 +83,30 @@ class Spans:
 
     def mask(self, households: int, first: int, months: int) -> np.ndarray:
         """Return ``[household, month]``: whether a span covers the month."""
-        width = months + 1
-        start = np.clip(self.month_from - first, 0, months)
-        stop = np.maximum(start, np.clip(self.month_to - first + 1, 0, months))
-        begun = np.bincount(self.household * width + start, minlength=households * width)
-        ended = np.bincount(self.household * width + stop, minlength=households * width)
+        out = np.zeros((households, months), bool)
+        single = self.month_from == self.month_to
+        several = ~single
+        # Most statements and rows are of one month, and are only put in their place.
+        whole = bool(single.all())
+        household, month = (v if whole else v[single] for v in (self.household, self.month_from))
+        inside = (month >= first) & (month < first + months)
+        if not inside.all():
+            household, month = household[inside], month[inside]
+        place = household.astype(np.int64)
+        place *= months
+        place += month
+        place -= first
+        out.reshape(-1)[place] = True
+        if not whole:
+            out |= self._several(several, households, first, months)
+        return out
+
+    def _several(self, some: np.ndarray, households: int, first: int, months: int) -> np.ndarray:
+        household, width = self.household[some].astype(np.int64), months + 1
+        start = np.clip(self.month_from[some] - first, 0, months)
+        stop = np.maximum(start, np.clip(self.month_to[some] - first + 1, 0, months))
+        begun = np.bincount(household * width + start, minlength=households * width)
+        ended = np.bincount(household * width + stop, minlength=households * width)
         open_spans = np.cumsum((begun - ended).reshape(households, width), axis=1)
         return np.asarray(open_spans[:, :-1] > 0)
 
@@ -169,7 +204,6 @@ def months_on_record(
         whole_from[township] = month
     named = np.zeros(len(places.names) + 1, bool)
     named[list(said.records_from)] = True
-    by_about = allowed & (axis >= whole_from[places.township])
     on, own, stated = {}, {}, {}
     for table in TABLES:
         spans = said.recorded[table]
@@ -178,10 +212,15 @@ def months_on_record(
         from_totals = _spans_of(totals["income"], households, panel.first, months)
         if table == "spending":
             from_totals |= _spans_of(totals["spending"], households, panel.first, months)
-        by_rows = inferred.months(from_totals, _ends(totals, table, households, panel.first, months))
-        both = np.where(named[places.township], by_about, by_rows)
-        by_table = spans.mask(households, panel.first, months)
-        own[table] = np.where(stated[table][:, None], by_table, both)
+        own[table] = spans.mask(households, panel.first, months)
+        unstated = ~stated[table]
+        if unstated.any():
+            by_rows = inferred.months(from_totals, _ends(totals, table, households, panel.first, months))
+            both = by_rows
+            if named.any():
+                by_about = allowed & (axis >= whole_from[places.township])
+                both = np.where(named[places.township], by_about, by_rows)
+            own[table] = np.where(unstated[:, None], both, own[table])
         on[table] = own[table] | from_totals
     has_row = any_row.any(axis=1)
     first_row = np.where(has_row, panel.first + np.argmax(any_row, axis=1), OPEN)
@@ -227,11 +266,14 @@ def _ends(totals: Mapping[str, Rows], table: str, households: int, first: int, m
 
 def _by_township(mask: np.ndarray, places: Places) -> np.ndarray:
     """Count households by ``[township, month]``."""
-    months = mask.shape[1]
-    key = places.township * months + np.arange(months)
-    inside = mask & (places.township >= 0)
-    counts = np.bincount(key[inside].ravel(), minlength=len(places.names) * months)
-    return counts.reshape(len(places.names), months)
+    stayed, groups, townships = places.stayed
+    counts = np.zeros((len(places.names), mask.shape[1]), np.int64)
+    if len(stayed):
+        counts[townships] = np.add.reduceat(mask[stayed], groups, axis=0, dtype=np.int64)
+    for household in places.moved:
+        months = np.flatnonzero(mask[household] & (places.township[household] >= 0))
+        np.add.at(counts, (places.township[household][months], months), 1)
+    return counts
 
 
 def _township_starts(

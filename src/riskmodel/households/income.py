@@ -16,7 +16,7 @@ import pyarrow as pa
 from riskmodel.data import County, codes
 from riskmodel.households.coverage import OPEN, stopped
 from riskmodel.households.known_records import KnownRecords, code_place, known_records
-from riskmodel.households.panel import UNIT, day_number, read_records, sums_between
+from riskmodel.households.panel import UNIT, day_number, first_days, read_records, sums_between
 from riskmodel.households.periods import AccountingPeriod, Period, choose_period
 from riskmodel.households.point_in_time import Moment, add_months
 from riskmodel.households.reasons import other_doubts, reasons_unknown
@@ -148,7 +148,7 @@ class IncomeAccounts:
             day = np.full(self.known.households, day_number(add_months(as_of, -back * k)))
             _, stop = period.bounds(k)
             by_span = period.by_totals & (not self.asked.calendar_year)
-            days.append(np.where(by_span, _first_days(stop) - 1, day))
+            days.append(np.where(by_span, first_days(stop) - 1, day))
         return days
 
     def _members_off(self, day: np.ndarray) -> OffRecord:
@@ -160,7 +160,7 @@ class IncomeAccounts:
     def _persons_unknown(self) -> list[np.ndarray]:
         """Say for each period whether a record of members is wanting, or the household was not split off."""
         out = []
-        begun = _first_days(self.known.own_from)
+        begun = first_days(self.known.own_from)
         for day in self._person_days():
             unknown = (self.known.own_from > OPEN) & (day < begun)
             unknown[self._members_off(day).household] = True
@@ -169,12 +169,6 @@ class IncomeAccounts:
 
 
 _BASES = ["months", "total", ""]
-
-
-def _first_days(months: np.ndarray) -> np.ndarray:
-    """Return the first day of months as days since 1970; of `OPEN` anything."""
-    month = np.where(months == OPEN, 0, months - 1970 * YEAR).astype("datetime64[M]")
-    return np.asarray(month.astype("datetime64[D]").astype(np.int64))
 
 
 def _yuan(values: np.ndarray, known: np.ndarray) -> pa.Array:

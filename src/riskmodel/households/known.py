@@ -32,6 +32,7 @@ from riskmodel.households import accounts, point_in_time
 from riskmodel.households.accounts import INCOMES
 from riskmodel.households.income import income_accounts
 from riskmodel.households.joined_numbers import IDENTITY_COLUMNS
+from riskmodel.households.known_records import first_month
 from riskmodel.households.periods import AccountingPeriod
 from riskmodel.households.point_in_time import CLOCK, HOUSEHOLD_STATES, PRESENT_MEMBERS, DateLike, Moment
 
@@ -142,9 +143,25 @@ class KnownCounty:
 
     def _with_money(self, what: str, build: Callable[..., ir.Table], period: AccountingPeriod) -> ir.Table:
         def make() -> ir.Table:
+            wider = self._of_more_moments(what, period)
+            if wider is not None:
+                return store_query(self.county, _at_moments, wider=wider, clock=self.clock)
             return store_query(self, build, money=income_accounts(self.county, self.moments, period))
 
         return self._once(what, make, period)
+
+    def _of_more_moments(self, what: str, period: AccountingPeriod) -> ir.Table | None:
+        """Return what was made before of these moments and others; each moment's rows are its own."""
+        for key, table in self.county.cached.items():
+            if isinstance(key, tuple) and key[0] == what and key[2:] == (period,) and self._is_part(key[1]):
+                return table
+        return None
+
+    def _is_part(self, moments: tuple[Moment, ...]) -> bool:
+        """Say whether the moments are some of others, each of a day of its own, looking back as far."""
+        one_a_day = len({m.as_of for m in moments}) == len(moments)
+        part = one_a_day and set(self.moments) < set(moments)
+        return part and first_month(self.county, self.moments) == first_month(self.county, moments)
 
     def _once(self, what: str, make: Callable[[], ir.Table], *of: Hashable) -> ir.Table:
         """Make a relation when it is first asked for, always in one way of writing queries: one text each."""
@@ -188,6 +205,10 @@ def _shape(county: County) -> Shape:
     present = known_name(PRESENT_MEMBERS)
     relations[present] = ibis.schema({**relations[present], "age": "int32"})
     return Shape((*county.shape.schemas, *relations.items()), county.shape.kinds, county.shape.about)
+
+
+def _at_moments(county: Shape, wider: ir.Table, clock: ir.Table) -> ir.Table:
+    return wider.semi_join(clock, "as_of")
 
 
 def _clock(county: Shape, clock: ir.Table) -> ir.Table:

@@ -40,6 +40,7 @@ from riskmodel.households.point_in_time import Moment, last_complete_month
 from riskmodel.households.statements import (
     Doubts,
     OffRecord,
+    Said,
     States,
     read_doubts,
     read_off_record,
@@ -227,8 +228,7 @@ def known_records(
     number = {str(name): i for i, name in enumerate(records.ids.to_pylist())} if links.rows else {}
     ordered = sorted(moments, key=lambda m: (m.known_by, m.as_of))
     last = max(last_complete_month(m.as_of) for m in ordered)
-    # A month without any row may be on record all the same.
-    first = max(said.first, last_complete_month(min(m.as_of for m in ordered)) + 1 - LONGEST_WINDOW)
+    first = _first_month(said, ordered)
     panels = records.panels([day_number(m.known_by) for m in ordered], last, first, count_rows)
     for moment, panel in zip(ordered, panels, strict=True):
         day = day_number(moment.known_by)
@@ -248,6 +248,17 @@ def known_records(
             parents = raw.records(owners.leaf, owners.own_from)
             known = _on_record_of_parents(known, parents, owners)
         yield known
+
+
+def first_month(county: County, moments: Sequence[Moment]) -> int:
+    """Return the first month that is looked at for some moments together, as an ordinal."""
+    records = read_records(county)
+    return _first_month(read_statements(county, records, read_states(county, records)), moments)
+
+
+def _first_month(said: Said, moments: Sequence[Moment]) -> int:
+    # A month without any row may be on record all the same.
+    return max(said.first, last_complete_month(min(m.as_of for m in moments)) + 1 - LONGEST_WINDOW)
 
 
 @dataclass(frozen=True)
@@ -365,7 +376,8 @@ def _years_by_totals(known: KnownRecords) -> YearsByTotals:
 
     A source with a total anywhere is covered only by totals; one that has months alone where these are on
     record; one never seen is 0 once the allowed time for entering it has passed. The same for production,
-    where it is subtracted. Net business income stands instead of business income: one of the two is enough.
+    where it is subtracted. Net business income stands instead of business income: one of the two is enough,
+    in each year for itself.
     """
     sub, months = known.with_totals, known.panel.months
     ends = known.panel.first + np.arange(months)
@@ -376,22 +388,26 @@ def _years_by_totals(known: KnownRecords) -> YearsByTotals:
     some, differs = np.zeros_like(covered), np.zeros_like(covered)
     amounts = np.zeros((len(places), len(sub), months), np.int64)
     wholly = _years_on_record(known, "income", sub)
+    net_tiling, net_total, net_month = known.tiled("income", net)
+    gross_tiling, gross_total, _ = known.tiled("income", business)
+    # One source in two forms: a year given net waits for no gross amount because other years have one.
+    by_gross = gross_total[:, None] & gross_tiling.covered
+    by_net = net_total[:, None] & net_tiling.covered
+    instead = {net: by_gross, business: by_net}
     for place in places:
         tiling, has, seen = known.tiled("income", place)
         unseen = np.broadcast_to(waited, covered.shape)
         if place == net:
             unseen = np.ones_like(covered)
         elif place == business:
-            _, net_total, net_month = known.tiled("income", net)
             unseen = unseen | (net_total | net_month)[:, None]
         otherwise = np.where(seen[:, None], wholly, unseen)
         by_months = _year_sums(known.panel.amounts["income"][place][sub])
-        covered &= np.where(has[:, None], tiling.covered, otherwise)
+        covered &= np.where(has[:, None], tiling.covered | instead.get(place, False), otherwise)
         some |= has[:, None] & tiling.covered
         amounts[place] = np.where(has[:, None], tiling.amount, by_months)
         differs |= tiling.differs
-    tiling, has, _ = known.tiled("income", net)
-    is_net = has[:, None] & tiling.covered
+    is_net = by_net & ~by_gross
     if known.county.has("spending"):
         tiling, has, seen = known.tiled("spending", code_place("spending", "production"))
         otherwise = np.where(seen[:, None], _years_on_record(known, "spending", sub), waited)

@@ -23,6 +23,7 @@ from riskmodel.errors import InputRefused
 
 UNIT = 10_000  # panel integers a yuan
 _EPOCH = dt.date(1970, 1, 1)
+_BEYOND = 2**29  # months; none of a real year, as those that stand for no limit
 _LARGEST = 2**53  # all amounts of a table together: sums are exact as floats too
 
 
@@ -35,6 +36,18 @@ def day_number(day: dt.date) -> int:
     31
     """
     return (day - _EPOCH).days
+
+
+def first_days(months: np.ndarray) -> np.ndarray:
+    """Return the first day of months as days since 1970-01-01; of months beyond all years anything.
+
+    Examples
+    --------
+    >>> first_days(np.array([1970 * 12 + 1]))
+    array([31])
+    """
+    near = np.where(np.abs(months) < _BEYOND, months, 0)
+    return np.asarray((near - 1970 * 12).astype("datetime64[M]").astype("datetime64[D]").astype(np.int64))
 
 
 @dataclass(frozen=True)
@@ -168,6 +181,39 @@ def window_sums(sums: np.ndarray, start: np.ndarray, stop: np.ndarray) -> np.nda
 
 
 @dataclass(frozen=True)
+class Cells:
+    """Rows of one month as places in a dense ``[code, household, month]``, part by part.
+
+    Parameters
+    ----------
+    place, amount, known
+        One element a row: the place, whole ten-thousandths of a yuan, the day from which the row counts.
+    until
+        The day from which a correction holds; None where nothing is ever corrected.
+    """
+
+    place: list[np.ndarray]
+    amount: list[np.ndarray]
+    known: list[np.ndarray]
+    until: list[np.ndarray] | None
+
+    def added(self) -> _Changes:
+        """Return the rows as they come to be known."""
+        return _Changes(self.known, self.place, self.amount, 1)
+
+    def ended(self) -> _Changes:
+        """Return the rows that are corrected later, as they cease to hold."""
+        if self.until is None:
+            return _Changes([], [], [], -1)
+        ends = [until < _NEVER for until in self.until]
+        day, place, amount = (
+            [part[end] for part, end in zip(parts, ends, strict=True)]
+            for parts in (self.until, self.place, self.amount)
+        )
+        return _Changes(day, place, amount, -1)
+
+
+@dataclass(frozen=True)
 class Records:
     """A county's income and spending rows, read once.
 
@@ -175,31 +221,25 @@ class Records:
     ----------
     ids
         Household numbers in order; their positions are the households of every array.
-    monthly, totals
-        Rows of one month and of several, by table; totals that correct one another (equal household, code
-        and span, the one recorded last holds) carry the day until which they hold.
+    first, last
+        The first and the last month of any row.
+    monthly
+        Rows of one month by table, in places of an axis from ``first`` to ``last``.
+    totals
+        Rows of several months by table; those that correct one another (equal household, code and span, the
+        one recorded last holds) carry the day until which they hold.
     """
 
     ids: pa.Array
-    monthly: dict[str, Rows]
+    first: int
+    last: int
+    monthly: dict[str, Cells]
     totals: dict[str, Rows]
 
     @cached_property
     def numbered(self) -> pa.Table:
         """``household_id, number`` of every household, to join on."""
         return pa.table({"household_id": self.ids, "number": np.arange(len(self.ids), dtype=np.int32)})
-
-    @cached_property
-    def first(self) -> int:
-        """The first month of any row."""
-        starts = [r.month_from.min() for r in (*self.monthly.values(), *self.totals.values()) if len(r)]
-        return int(min(starts, default=month_ordinal(2000, 1)))
-
-    @cached_property
-    def last(self) -> int:
-        """The last month of any row."""
-        ends = [r.month_to.max() for r in (*self.monthly.values(), *self.totals.values()) if len(r)]
-        return int(max(ends, default=self.first))
 
     def panels(self, days: Sequence[int], last: int, first: int, count_rows: bool = False) -> Iterator[Panel]:
         """Yield the panel as known at each day, the days ascending.
@@ -220,71 +260,75 @@ class Records:
         """
         first = min(first, self.first)
         months = max(last, self.last) - first + 1
+        own = _Axis(self.last - self.first + 1, self.first - first, months)
         amounts, counts, changes = {}, {}, {}
         for table in CODE_COLUMN:
             shape = (len(codes(table, CODE_COLUMN[table])), len(self.ids), months)
             amounts[table] = np.zeros(shape, dtype=np.int64)
-            changes[table] = _changes(self.monthly[table], first, shape)
-            whether = len(changes[table]) == 1 and not count_rows
+            rows = self.monthly[table]
+            changes[table] = [rows.added()] if rows.until is None else [rows.added(), rows.ended()]
+            whether = rows.until is None and not count_rows
             counts[table] = np.zeros(shape, dtype=bool if whether else np.int32)
         before = np.iinfo(np.int64).min
         for day in days:
             for table, of_table in changes.items():
                 for change in of_table:
-                    change.add(before, day, amounts[table], counts[table])
+                    change.add(before, day, amounts[table], counts[table], own)
             before = day
             yield Panel(first, amounts, counts)
 
 
 @dataclass(frozen=True)
-class _Changes:
-    """What is added to the panel, and from which day on."""
+class _Axis:
+    """How places on one axis of months lie on another, longer one."""
 
-    day: np.ndarray
-    place: np.ndarray
-    amount: np.ndarray
+    months: int
+    offset: int
+    of_months: int
+
+    def places(self, place: np.ndarray) -> np.ndarray:
+        """Return the places on the longer axis."""
+        place = place.astype(np.int64)
+        if self.months == self.of_months:
+            return place
+        row, month = np.divmod(place, self.months)
+        return np.asarray(row * self.of_months + month + self.offset)
+
+
+_ROWS_AT_ONCE = 2**17  # what is made of so many stays in the processor's cache
+
+
+@dataclass(frozen=True)
+class _Changes:
+    """What is added to the panel, and from which day on, part by part."""
+
+    day: list[np.ndarray]
+    place: list[np.ndarray]
+    amount: list[np.ndarray]
     sign: int
 
     @cached_property
     def first(self) -> int:
         """The first day on which anything came to be known."""
-        return int(self.day.min(initial=_NEVER))
+        return min((int(day.min(initial=_NEVER)) for day in self.day), default=_NEVER)
 
-    def add(self, after: int, until: int, amounts: np.ndarray, counts: np.ndarray) -> None:
+    def add(self, after: int, until: int, amounts: np.ndarray, counts: np.ndarray, axis: _Axis) -> None:
         """Add what came to be known after one day and until another."""
-        new = self.day <= until
-        if after >= self.first:
-            new &= self.day > after
-        at = np.flatnonzero(new)
-        if not len(at):
-            return
-        whole = len(at) == len(new)
-        place, amount = (values if whole else values.take(at) for values in (self.place, self.amount))
-        if counts.dtype == bool:
-            counts.reshape(-1)[place] = True
-        else:
-            np.add.at(counts.reshape(-1), place, np.int32(self.sign))
-        if len(place) * 4 < amounts.size:
-            np.add.at(amounts.reshape(-1), place, self.sign * amount)
-            return
-        # Sums of floats are exact here (`_LARGEST`), and counting is the fastest way to add many.
-        sums = np.bincount(place, weights=amount, minlength=amounts.size)
-        amounts += self.sign * sums.astype(np.int64).reshape(amounts.shape)
-
-
-def _changes(rows: Rows, first: int, shape: tuple[int, ...]) -> list[_Changes]:
-    """Return the rows as they come to be known and, of those corrected later, as they cease to hold."""
-    place = rows.code.astype(np.int64)  # in place: there are many rows
-    place *= shape[1]
-    place += rows.household
-    place *= shape[2]
-    place += rows.month_to
-    place -= first
-    added = _Changes(rows.known, place, rows.amount, 1)
-    ends = rows.until < _NEVER
-    if not ends.any():
-        return [added]
-    return [added, _Changes(rows.until[ends], place[ends], rows.amount[ends], -1)]
+        amounts, counts = amounts.reshape(-1), counts.reshape(-1)
+        for days, places, units in zip(self.day, self.place, self.amount, strict=True):
+            for start in range(0, len(days), _ROWS_AT_ONCE):
+                some = slice(start, start + _ROWS_AT_ONCE)
+                new = days[some] <= until
+                if after >= self.first:
+                    new &= days[some] > after
+                if not new.any():
+                    continue
+                place, amount = axis.places(places[some][new]), units[some][new]
+                if counts.dtype == bool:
+                    counts[place] = True
+                else:
+                    np.add.at(counts, place, np.int32(self.sign))
+                np.add.at(amounts, place, amount if self.sign > 0 else -amount)
 
 
 _NEVER = np.iinfo(np.int32).max
@@ -309,23 +353,30 @@ def read_records(county: County) -> Records:
 def _read(county: County) -> Records:
     households = fetch_arrow(county, _households)
     ids = households["household_id"].combine_chunks()
-    since = households["since"].to_numpy()
-    numbered = pa.table({"household_id": ids, "number": pa.array(np.arange(len(ids), dtype=np.int32))})
+    first, last = _span(county)
     monthly, totals = {}, {}
     for table in CODE_COLUMN:
-        rows = _arrays(fetch_arrow(county, _rows, table, numbered=numbered))
-        # A row counts once its household is known: one recorded later must not wake it for an earlier day.
-        rows = replace(rows, known=np.maximum(rows.known, since[rows.household]))
-        if float(rows.amount.max(initial=0) - rows.amount.min(initial=0)) * len(rows) > _LARGEST and (
-            float(np.abs(rows.amount.astype(np.float64)).sum()) > _LARGEST
-        ):
-            raise InputRefused(f"{table}: the amounts are too large to be added up exactly")
-        if rows.month_from is rows.month_to:
-            monthly[table], totals[table] = rows, rows.where(slice(0))
-            continue
-        single = rows.month_from == rows.month_to
-        monthly[table], totals[table] = rows.where(single), _latest_of_span(rows.where(~single))
-    return Records(ids, monthly, totals)
+        # Places are made in the engine, of a household's first place and the width of a code.
+        months = last - first + 1
+        number = np.arange(len(ids), dtype=np.int64)
+        width = np.full(len(ids), len(ids) * months)
+        numbered = {"household_id": ids, "number": pa.array(number, pa.int32()), "since": households["since"]}
+        places = pa.table({**numbered, "place": number * months - first, "width": width})
+        wide = len(ids) * months * (len(codes(table, CODE_COLUMN[table])) + 1) > _NEVER
+        monthly[table] = _cells(fetch_arrow(county, _monthly, table, wide, numbered=places))
+        _refuse_large(table, monthly[table].amount)
+        totals[table] = _rows_of(fetch_arrow(county, _totals, table, numbered=pa.table(numbered)))
+        _refuse_large(table, [totals[table].amount])
+    return Records(ids, first, last, monthly, totals)
+
+
+def _refuse_large(table: str, amounts: Sequence[np.ndarray]) -> None:
+    n = sum(len(part) for part in amounts)
+    largest = max((int(max(part.max(initial=0), -part.min(initial=0))) for part in amounts), default=0)
+    if float(largest) * n > _LARGEST and (
+        sum(float(np.abs(part.astype(np.float64)).sum()) for part in amounts) > _LARGEST
+    ):
+        raise InputRefused(f"{table}: the amounts are too large to be added up exactly")
 
 
 def _households(county: Shape) -> ir.Table:
@@ -334,16 +385,25 @@ def _households(county: Shape) -> ir.Table:
     return since.order_by("household_id")
 
 
-def _rows(county: Shape, table: str, numbered: ir.Table) -> ir.Table:
+def _span(county: County) -> tuple[int, int]:
+    """Return the first and the last month of any row."""
+    spans = [fetch_arrow(county, _months, table).to_pylist()[0] for table in CODE_COLUMN]
+    starts, ends = ([s[end] for s in spans if s[end] is not None] for end in ("first", "last"))
+    first = min(starts, default=month_ordinal(2000, 1))
+    return first, max(ends, default=first)
+
+
+def _months(county: Shape, table: str) -> ir.Table:
+    t = county.table(table)
+    return t.aggregate(first=t.month_from.min(), last=t.month_to.max())
+
+
+def _numbered(county: Shape, table: str, numbered: ir.Table) -> ir.Table:
     """Return a table's rows with numbers for households and codes, and until when each holds."""
     t = county.table(table)
     order = list(codes(table, CODE_COLUMN[table]))
     code = ibis.cases(*((t[CODE_COLUMN[table]] == c, i) for i, c in enumerate(order)), else_=len(order))
-    columns = ["number", "code", "month_to", "units", "known"]
     further: dict[str, ir.Value] = {}
-    # Columns that say nothing are not carried out of the engine.
-    if county.facts.get(f"spans.{table}", False):
-        columns.append("month_from")
     if county.facts.get(f"corrected.{table}", False):
         following = t.known_on.lead().over(group_by="row_id", order_by="known_on")
         until = ibis.ifelse(t.row_id.isnull(), ibis.null("date"), following)
@@ -355,19 +415,47 @@ def _rows(county: Shape, table: str, numbered: ir.Table) -> ir.Table:
         known=_days(t.known_on),
         **further,
     )
-    return t.inner_join(numbered, "household_id").select(*columns, *further)
+    t = t.inner_join(numbered, "household_id")
+    # A row counts once its household is known: one recorded later must not wake it for an earlier day.
+    return t.mutate(known=ibis.greatest(t.known, t.since))
+
+
+def _monthly(county: Shape, table: str, wide: bool, numbered: ir.Table) -> ir.Table:
+    """Return rows of one month by their places."""
+    t = _numbered(county, table, numbered)
+    if county.facts.get(f"spans.{table}", False):
+        t = t.filter(t.month_from == t.month_to)
+    place = t.code.cast("int64") * t.width + t.place + t.month_to
+    t = t.mutate(place=place if wide else place.cast("int32"))
+    # Columns that say nothing are not carried out of the engine.
+    return t.select("place", "units", "known", *(c for c in ("until",) if c in t.columns))
+
+
+def _totals(county: Shape, table: str, numbered: ir.Table) -> ir.Table:
+    """Return rows of several months."""
+    t = _numbered(county, table, numbered)
+    t = t.filter(t.month_from != t.month_to if county.facts.get(f"spans.{table}", False) else False)
+    columns = ["number", "code", "month_from", "month_to", "units", "known"]
+    return t.select(*columns, *(c for c in ("until",) if c in t.columns))
 
 
 def _days(day: ir.Value) -> ir.Value:
     return day.delta(ibis.date(_EPOCH), unit="day").cast("int32")
 
 
-def _arrays(rows: pa.Table) -> Rows:
+def _cells(rows: pa.Table) -> Cells:
+    parts = {name: [part.to_numpy() for part in rows[name].chunks] for name in rows.column_names}
+    return Cells(parts["place"], parts["units"], parts["known"], parts.get("until"))
+
+
+def _rows_of(rows: pa.Table) -> Rows:
     column = {name: rows[name].to_numpy() for name in rows.column_names}
     never = np.broadcast_to(np.int32(_NEVER), rows.num_rows)
-    return Rows(
-        column["number"], column["code"], column.get("month_from", column["month_to"]), column["month_to"],
-        column["units"], column["known"], column.get("until", never),
+    return _latest_of_span(
+        Rows(
+            column["number"], column["code"], column["month_from"], column["month_to"], column["units"],
+            column["known"], column.get("until", never),
+        )
     )  # fmt: skip
 
 

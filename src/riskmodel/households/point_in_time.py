@@ -20,7 +20,7 @@ import pyarrow as pa
 
 from riskmodel.data import (
     IDENTITY,
-    SPAN_TABLES,
+    LARGE_TABLES,
     County,
     Shape,
     contract,
@@ -205,7 +205,7 @@ def known_rows(county: Shape, name: str, clock: ibis.Table) -> ibis.Table:
 
 def _may_be_early(county: Shape | County, name: str) -> bool:
     """Say whether rows of a table can have been recorded before their household was."""
-    return name in SPAN_TABLES or county.facts.get(f"early.{name}", False)
+    return name in LARGE_TABLES or county.facts.get(f"early.{name}", False)
 
 
 def _of_known_households(county: Shape, seen: ibis.Table) -> ibis.Table:
@@ -362,7 +362,8 @@ def _first_known(county: County, name: str) -> tuple[dt.date, str]:
 def fingerprint(county: County, as_of: DateLike) -> str:
     """Return a content hash of every row known at a day; row and column order do not matter.
 
-    Two counties with the same known rows have the same fingerprint, whatever files they came in; rows
+    Two counties with the same known rows have the same fingerprint, whatever files they came in (``losses``
+    names files, and what it takes away stands in other tables); rows
     recorded later do not touch it. Computed once for a county and day.
 
     Parameters
@@ -395,7 +396,7 @@ def _fingerprint(county: County, day: dt.date) -> str:
         said["data_through"] = str(about.data_through)
     if said:
         digest.update(repr(sorted(said.items())).encode())
-    for name in sorted(name for name in county.tables if name != IDENTITY):
+    for name in sorted(name for name in county.tables if name not in (IDENTITY, "losses")):
         t = county.tables[name]
         rows = t.filter(t.known_on <= day)
         if name in _ONLY_ROWS and rows.count().execute() == 0:

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from riskmodel.data import About, County, Shape, fetch_arrow, month_ordinal
 from riskmodel.households.coverage import OPEN, TABLES, Places, Spans, Statements
-from riskmodel.households.panel import Records, day_number
+from riskmodel.households.panel import Records, day_number, first_days
 from riskmodel.households.point_in_time import last_complete_month
 
 ROW_REJECTED = "row_rejected"
@@ -170,7 +170,10 @@ def _read_off_record(county: County, records: Records) -> OffRecord:
     last = rows["month_to"].fillna(_FAR).to_numpy(np.int64)
     until = np.minimum(_replaced_on(county, rows, known), _numbers(rows["until"], _FAR))
     for of, recorded in _recorded(county, records).items() if len(rows) else ():
-        by_household = np.argsort(recorded.spans.household, kind="stable")
+        asked = np.isin(recorded.spans.household, rows["household"][rows["of"] == of])
+        by_household = np.flatnonzero(asked)
+        order = np.lexsort((recorded.known[asked], recorded.spans.household[asked]))
+        by_household = by_household[order]
         households = recorded.spans.household[by_household]
         for i in np.flatnonzero((rows["of"] == of).to_numpy(bool)):
             number = int(rows["household"].to_numpy()[i])
@@ -180,8 +183,8 @@ def _read_off_record(county: County, records: Records) -> OffRecord:
     off = OffRecord(
         rows["household"].to_numpy(np.int32), rows["of"].to_numpy(object),
         rows["item"].fillna("").to_numpy(object), rows["why"].fillna("").to_numpy(object), first, last,
-        _days_of(rows["day_from"], first, _first_days(first), -_FAR),
-        _days_of(rows["day_to"], last, _first_days(last + 1) - 1, _FAR), known, until,
+        _days_of(rows["day_from"], first, first_days(first), -_FAR),
+        _days_of(rows["day_to"], last, first_days(last + 1) - 1, _FAR), known, until,
     )  # fmt: skip
     return _until_later_rows(county, off, rows)
 
@@ -291,12 +294,6 @@ def _days_of(days: pd.Series, months: np.ndarray, of_months: np.ndarray, missing
     )  # fmt: skip
 
 
-def _first_days(months: np.ndarray) -> np.ndarray:
-    """Return the first day of months; of months beyond all others anything."""
-    near = np.where(np.abs(months) < _FAR // 2, months, 0)
-    return (near - 1970 * 12).astype("datetime64[M]").astype("datetime64[D]").astype(np.int64)
-
-
 def _replaced_on(county: County, rows: pd.DataFrame, known: np.ndarray) -> np.ndarray:
     """Return the day on which an accepted row of the same ``row_id`` replaces each."""
     until = np.full(len(rows), _FAR, dtype=np.int64)
@@ -333,16 +330,15 @@ def _covered_on(recorded: RecordedSpans, rows: np.ndarray, first: int, last: int
 
 @dataclass(frozen=True)
 class RecordedSpans:
-    """Rows of table ``recorded`` of one table, in the order in which they were recorded."""
+    """Rows of table ``recorded`` of one table, with the day on which each was recorded."""
 
     spans: Spans
     known: np.ndarray
 
     def at(self, day: int) -> Spans:
         """Return those recorded by a day."""
-        first = slice(0, int(np.searchsorted(self.known, day, side="right")))
-        s = self.spans
-        return Spans(s.household[first], s.month_from[first], s.month_to[first])
+        seen, s = self.known <= day, self.spans
+        return s if seen.all() else Spans(s.household[seen], s.month_from[seen], s.month_to[seen])
 
 
 def _recorded(county: County, records: Records) -> dict[str, RecordedSpans]:
@@ -351,12 +347,8 @@ def _recorded(county: County, records: Records) -> dict[str, RecordedSpans]:
 
 def _recorded_spans(county: County, records: Records, of: str) -> RecordedSpans:
     rows = fetch_arrow(county, _recorded_rows, of, numbered=records.numbered)
-    household, first, last = (
-        rows[c].to_numpy().astype(np.int64) for c in ("number", "month_from", "month_to")
-    )
-    known = _day_numbers(rows["known_on"], missing=_FAR)
-    order = np.argsort(known, kind="stable")
-    return RecordedSpans(Spans(household[order], first[order], last[order]), known[order])
+    household, first, last = (rows[c].to_numpy() for c in ("number", "month_from", "month_to"))
+    return RecordedSpans(Spans(household, first, last), _day_numbers(rows["known_on"], missing=_FAR))
 
 
 def _recorded_rows(county: Shape, of: str, numbered: ir.Table) -> ir.Table:

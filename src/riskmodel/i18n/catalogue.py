@@ -3,16 +3,18 @@
 A key is a path with dots whose first part is the subject, that is the file:
 ``report.page.title`` stands in ``words/report.yaml`` under ``page`` and ``title``. An entry is
 ``{zh: …, en: …}``, or ``{same: …}`` where both languages write the same (``MASE``, a reference).
-Places are those of `str.format`: ``{n}``, ``{share:.1%}``.
+Places are those of `str.format`: ``{n}``, ``{share:.1%}``; and ``{n:month|months}`` (with a number's format
+``{n:.1f|month|months}``) writes a number with its noun, one or many.
 """
 
 from __future__ import annotations
 
+import string
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 from riskmodel.errors import SpecError, UsageError, did_you_mean
 from riskmodel.io import Spec, read_yaml
@@ -116,9 +118,76 @@ def text(key: str, language: Language, /, **values: Any) -> str:
         raise UsageError(f"words {key!r} are a section, no phrase: {', '.join(map(str, _names(entry)))}")
     shown = {name: _in_language(value, language) for name, value in values.items()}
     try:
-        return cast(str, entry[language].format(**shown))
+        return fill(entry[language], **shown)
     except (KeyError, IndexError) as exc:
         raise UsageError(f"words {key!r} have a place {exc} that is not filled in") from exc
+
+
+class _Sentences(string.Formatter):
+    """`str.format` with numbers that are followed by their noun."""
+
+    def format_field(self, value: Any, format_spec: str) -> str:
+        if "|" not in format_spec:
+            return str(super().format_field(value, format_spec))
+        *number, one, many = ["", *format_spec.split("|")]
+        return counted(super().format_field(value, number[-1]), one, many)
+
+
+_SENTENCES = _Sentences()
+
+
+def fill(template: str, /, **values: Any) -> str:
+    """Return a phrase of the catalogue, as `section` gives it, with its places filled in.
+
+    Parameters
+    ----------
+    template
+        A phrase in one language.
+    **values
+        What fills the places.
+
+    Returns
+    -------
+    str
+        The phrase.
+
+    Raises
+    ------
+    KeyError
+        If a place is not filled.
+
+    Examples
+    --------
+    >>> fill("{n:month|months} behind", n=1), fill("{n:,|row was|rows were} read", n=2000)
+    ('1 month behind', '2,000 rows were read')
+    """
+    # Few phrases count something, and the plain way is ten times as fast.
+    return _SENTENCES.vformat(template, (), values) if "|" in template else template.format(**values)
+
+
+def counted(number: object, one: str, many: str = "") -> str:
+    """Return a number with its English noun, singular for one.
+
+    Parameters
+    ----------
+    number
+        A number, or one as it is written.
+    one
+        The noun (and what agrees with it) for one.
+    many
+        For any other number; by default with an ``s``.
+
+    Returns
+    -------
+    str
+        Both.
+
+    Examples
+    --------
+    >>> counted(1, "row"), counted(0, "row"), counted("1,200", "entry is", "entries are")
+    ('1 row', '0 rows', '1,200 entries are')
+    """
+    return f"{number} {one if str(number) == '1' else many or one + 's'}"
 
 
 def both(key: str, /, **values: Any) -> dict[str, str]:

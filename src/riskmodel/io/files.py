@@ -119,7 +119,7 @@ def read_table(path: str | Path) -> pd.DataFrame:
     readers: dict[str, Any] = {
         ".parquet": pd.read_parquet,
         ".csv": lambda p: pd.read_csv(p, dtype=text, encoding="utf-8-sig"),
-        ".xlsx": lambda p: pd.read_excel(p, dtype=text),
+        ".xlsx": lambda p: pd.read_excel(p, dtype=text, engine="openpyxl"),
     }
     if source.suffix.lower() not in readers:
         raise UsageError(f"{source}: read a file that ends in {', '.join(ENDINGS)}")

@@ -40,12 +40,19 @@ S = TypeVar("S", bound=BaseModel)
 
 
 class _UniqueKeys(yaml.constructor.SafeConstructor):
-    """Refuses a key given twice (plain YAML keeps the last without a word)."""
+    """Refuses a key given twice (plain YAML keeps the last without a word) and a list or mapping as a key."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         seen: set[Hashable] = set()
         for key_node, _ in node.value:
             key = self.construct_object(key_node, deep=True)
+            if not isinstance(key, Hashable):
+                raise yaml.constructor.ConstructorError(
+                    None,
+                    None,
+                    "a key must be text or a number, this is a list or mapping",
+                    key_node.start_mark,
+                )
             if key in seen:
                 raise yaml.constructor.ConstructorError(
                     None, None, f"key {key!r} stands twice", key_node.start_mark
@@ -54,12 +61,15 @@ class _UniqueKeys(yaml.constructor.SafeConstructor):
         return super().construct_mapping(node, deep)
 
 
+# Both are PyYAML's safe loaders (plain values only: a tag such as !!python/object is refused) and refuse a
+# key given twice. A file is read by the fast one; one that it refuses is read again by the other, for its
+# error shows the faulty line.
 class _PlainLoader(_UniqueKeys, yaml.SafeLoader):
-    """Shows the faulty line of a file."""
+    """The loader in Python: an error shows the line of the file."""
 
 
 class _FastLoader(_UniqueKeys, getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
-    """Eight times as fast; it cannot show the line."""
+    """libyaml's where PyYAML was built with it: six times as fast."""
 
 
 def read_yaml(path: str | Path) -> Any:

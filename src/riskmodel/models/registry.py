@@ -14,7 +14,7 @@ from typing import Any, Literal
 import pandas as pd
 
 from riskmodel.errors import SpecError, did_you_mean
-from riskmodel.i18n import pair, same
+from riskmodel.i18n import both, pair, same
 from riskmodel.io import Registry
 from riskmodel.models.affine_calibration import BootstrapInterval
 from riskmodel.models.base import Population
@@ -26,26 +26,28 @@ RULE = "rule"
 
 @dataclass(frozen=True)
 class Tradition:
-    """Where a model comes from: its words, and the colour its members share in charts by tradition."""
+    """Where a model comes from: its name, and the colour its members share in charts by tradition."""
 
-    zh: str
-    en: str
+    name: str
     colour: str
 
     @property
     def words(self) -> Words:
         """Its name in both languages."""
-        return pair(self)
+        return both(f"models.traditions.{self.name}")
 
 
 # Colours that colour-blind readers tell apart (Okabe and Ito 2008).
 TRADITIONS: Mapping[str, Tradition] = {
-    "rules": Tradition("官方规则", "rules", "#6b7280"),
-    "poverty": Tradition("贫困经济学", "poverty economics", "#d97706"),
-    "econometrics": Tradition("计量经济学", "econometrics", "#cc79a7"),
-    "survival": Tradition("生存分析", "survival", "#56b4e9"),
-    "scorecards": Tradition("评分卡", "scorecards", "#b45309"),
-    "machine learning": Tradition("机器学习", "machine learning", "#0072b2"),
+    name: Tradition(name, colour)
+    for name, colour in {
+        "rules": "#6b7280",
+        "poverty": "#d97706",
+        "econometrics": "#cc79a7",
+        "survival": "#56b4e9",
+        "scorecards": "#b45309",
+        "machine learning": "#0072b2",
+    }.items()
 }
 
 
@@ -147,7 +149,7 @@ class ModelEntry:
 
 
 # What may stand before a rule set's id: its verdict with the distance to the line, or its conditions' count.
-_OF_RULESET = {"rule-": ("规则", "rules"), "conditions-": ("满足条件数", "conditions met,")}
+_OF_RULESET = ("rule-", "conditions-")
 
 
 def _entry_problems(entry: ModelEntry) -> list[str]:
@@ -226,12 +228,13 @@ def model_entry(name: str) -> ModelEntry:
     """
     if name in MODELS:
         return MODELS[name]
-    for prefix, (zh, en) in _OF_RULESET.items():
+    for prefix in _OF_RULESET:
         ruleset = name.removeprefix(prefix)
         if name.startswith(prefix) and ruleset:
+            words = both(f"models.of_ruleset.{prefix}", ruleset=ruleset)
             return replace(
-                MODELS[RULE], name=name, zh=f"{zh} {ruleset}", en=f"{en} {ruleset}", ruleset=ruleset,
-                sentence_zh="", sentence_en="",
+                MODELS[RULE], name=name, zh=words["zh"], en=words["en"], ruleset=ruleset, sentence_zh="",
+                sentence_en="",
             )  # fmt: skip
     raise MODELS.unknown(name, ", and rule-ID or conditions-ID of a rule set")
 

@@ -15,6 +15,7 @@ from riskmodel import presentation, register, rules, scoring
 from riskmodel.data import County, DataRefused, check_county, read_county
 from riskmodel.errors import InputMissing
 from riskmodel.households import DateLike, KnownCounty, dates_outside_records, known_county, to_date
+from riskmodel.i18n import counted
 from riskmodel.io import Checkpoints, folder_digest, read_table, write_json, write_table
 from riskmodel.month import archive
 from riskmodel.month.archive import NO_SHEETS, STEPS, MonthOptions, MonthSettings, score_file
@@ -117,9 +118,8 @@ def list_visits(context: MonthContext) -> StepResult:
     """List whom to visit: the workbook, and each household's chance of being on it."""
     worklist = context.worklist
     if len(worklist.planned) < worklist.visits:
-        context.say(
-            f"warning: {worklist.visits} visits, but only {len(worklist.planned)} households to plan them for"
-        )
+        homes = counted(len(worklist.planned), "household")
+        context.say(f"warning: {counted(worklist.visits, 'visit')}, but only {homes} to plan for")
     paths = _write_lists(context, context.out, None)
     paths.append(write_table(worklist.selection, context.out / "worklist-chances.csv"))
     paths.append(write_table(worklist.listed, context.out / "worklist.parquet"))

@@ -110,6 +110,7 @@ def read_forecast(folder: str | Path) -> ForecastInput:
         raise InputRefused(f"{home}: forecast of format {meta.get('format')!r}, not {FORMAT}; forecast again")
     names = (
         "households.parquet",
+        "records.csv",
         "townships.csv",
         "counts.csv",
         "past.csv",
@@ -275,7 +276,9 @@ def _name(value: Any) -> Text:
     return name
 
 
-def _with_interval(row: Any, scale: float = 1.0) -> Cell:
+def _with_interval(row: Any, scale: float = 1.0) -> Content:
+    if pd.isna(row["mean"]):
+        return NOTHING
     return Cell(
         f"{row['mean'] / scale:,.0f}", small=f"[{row['low_80'] / scale:,.0f}, {row['high_80'] / scale:,.0f}]"
     )
@@ -284,6 +287,7 @@ def _with_interval(row: Any, scale: float = 1.0) -> Cell:
 def _townships(given: ForecastInput) -> Table:
     t = given.tables["households"].drop_duplicates("household_id")
     sizes, now = t.groupby(t["township"].astype(str)).size(), _now_below(given)
+    known = t["pcni"].notna().groupby(t["township"].astype(str)).sum()
     homes, persons, yuan = (_at_horizon(given, measure) for measure in ("households", "persons", "yuan"))
     new, alarms = _new(given), _alarms(given)
     # The first alarm of a township is shown.
@@ -293,7 +297,8 @@ def _townships(given: ForecastInput) -> Table:
         cells: list[Content] = [
             _name(name),
             f"{sizes.sum() if name == ALL else sizes[name]:,}",
-            f"{now.sum() if name == ALL else now[name]:,}",
+            f"{known.sum() if name == ALL else known[name]:,}",
+            f"{now.sum() if name == ALL else now[name]:,}" if name == ALL or known[name] else NOTHING,
             _with_interval(homes.loc[name]),
             _with_interval(persons.loc[name]),
             _with_interval(yuan.loc[name], WAN),
@@ -301,7 +306,9 @@ def _townships(given: ForecastInput) -> Table:
             reasons.get(name, ""),
         ]
         rows.append(Row(cells, "best" if name == ALL else ""))
-    heads = WORDS.columns("township", "households", "now", "below", "persons", "money", "new", "alarm")
+    heads = WORDS.columns(
+        "township", "households", "on_record", "now", "below", "persons", "money", "new", "alarm"
+    )
     return Table(heads, rows)
 
 

@@ -13,7 +13,7 @@ import pandas as pd
 
 from riskmodel import models
 from riskmodel.evaluation import METRICS, Budget
-from riskmodel.i18n import pair, section
+from riskmodel.i18n import both, pair, section
 from riskmodel.io import write_json, write_table, write_text
 from riskmodel.presentation.page import (
     Alarms,
@@ -176,12 +176,9 @@ def _span(metrics: Mapping[str, Any], name: str) -> str:
 
 def _calibration(fit: Mapping[str, Any] | None) -> str:
     if fit is None:
-        return "概率由本模型自己的频率给出。The model's probabilities are its own rates."
-    rows, events = fit["held_out_rows"], fit["held_out_events"]
-    return (
-        f"logit p = {fit['intercept']:.3f} + {fit['slope']:.3f} × margin；在未参加训练的村上拟合："
-        f"{rows} 户次，{events} 例。Fitted on villages held out of training: {rows} rows, {events} events."
-    )
+        return "".join(both("models.calibration.own").values())
+    said = both("models.calibration.affine", rows=fit["held_out_rows"], events=fit["held_out_events"])
+    return f"logit p = {fit['intercept']:.3f} + {fit['slope']:.3f} × margin；{said['zh']}{said['en']}"
 
 
 WORDS = PageWords("monitor_page", "monitor_page.columns")
@@ -239,6 +236,7 @@ def _drift(frame: pd.DataFrame) -> Table:
     figures, shares = ("psi", "psi_chance", "psi_limit"), ("missing_before", "missing_now")
     cells: dict[str, Writer] = {"column": pair}
     cells |= {c: formatted(c, ".3f") for c in figures} | {c: formatted(c, ".0%") for c in shares}
+    cells |= {c: formatted(c, ",") for c in ("left_out_before", "left_out_now")}
     return WORDS.table(
         frame.head(SHOWN),
         cells,
@@ -254,6 +252,7 @@ OUTCOME_CELLS: Mapping[str, Writer] = {
     "interval": lambda r: f"[{r['low']:.0f}, {r['high']:.0f}]",
     "listed": formatted("listed"),
     "hit": formatted("listed_observed"),
+    "unknown": formatted("unknown", ","),
 }
 
 

@@ -247,6 +247,18 @@ def _list(given: ReportInput) -> Parts:
     return [Paragraph(WORDS("list_note"), "warn"), Html(Markup(table))]
 
 
+@report_section("dropped", title="report.page.dropped", order=75)
+def _dropped(given: ReportInput) -> Parts:
+    if given.dropped is None:
+        return None
+    if given.dropped.empty:
+        return [Paragraph(WORDS("no_dropped"), "note")]
+    return [
+        Paragraph(WORDS("dropped_counts", **tables.dropped_counts(given.dropped)), "warn"),
+        tables.dropped_table(given.dropped),
+    ]
+
+
 @report_section("outlook", title="forecast.page.chapter", order=80)
 def _outlook(given: ReportInput) -> Parts:
     return None if given.outlook is None else chapter_parts(given.outlook)
@@ -308,6 +320,7 @@ def _frames(given: ReportInput) -> dict[str, pd.DataFrame]:
         "attainable": given.true_risk,
         "attainable_bins": given.true_risk_bins,
         "yields": given.yields,
+        "dropped": given.dropped,
         "yields_weighted": weighted if weighted is not None and len(weighted) else None,
     }
     return {name: frame for name, frame in frames.items() if frame is not None}

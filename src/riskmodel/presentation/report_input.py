@@ -71,6 +71,8 @@ class ReportInput:
         The same visits weighted by the chances their lists logged (`riskmodel.presentation.weighted_yield`).
     rules_page : str, optional
         File beside the report with the rules, verdicts and changes (`riskmodel.presentation.rules_page`).
+    dropped : DataFrame, optional
+        Whom a row or cell that is not used may have taken off the list (`riskmodel.rules.find_dropped`).
     outlook : OutlookInput, optional
         What is ahead (`riskmodel.presentation.forecast_page`): a chapter of its own.
     """
@@ -95,6 +97,7 @@ class ReportInput:
     yields: pd.DataFrame | None = None
     weighted_yield: pd.DataFrame | None = None
     rules_page: str | None = None
+    dropped: pd.DataFrame | None = None
     outlook: Any = None
 
 
@@ -144,7 +147,8 @@ def read_run(
         oracle=run.metrics_with_truth,
         true_risk=run.true_risk,
         true_risk_bins=run.true_risk_bins,
-        notes=[*run.comparison_notes, *run.notes],
+        # A note on the data stands in both.
+        notes=list({note["en"]: note for note in [*run.comparison_notes, *run.notes]}.values()),
         scores=dict(scores or {}),
         histories=histories,
         yields=yields,

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from riskmodel.evaluation import METRICS, PUBLISHED_YIELD, wilson_interval
-from riskmodel.i18n import both, same, section
+from riskmodel.i18n import LANGUAGES, both, same, section
 from riskmodel.models import MODELS
 from riskmodel.presentation.chart import LANGS, Axis, Chart, Interval, Plot, Words, intervals
 from riskmodel.presentation.page import Numbers, PageWords, Paragraph, Part, Record, Writer
@@ -20,6 +20,7 @@ from riskmodel.presentation.table import (
     Cell,
     Column,
     Content,
+    Kind,
     Row,
     Table,
     Text,
@@ -27,6 +28,7 @@ from riskmodel.presentation.table import (
     is_share,
     number,
 )
+from riskmodel.rules import dropped_in_words
 
 WORDS = PageWords("report.page", "report.columns")
 
@@ -34,6 +36,7 @@ WORDS = PageWords("report.page", "report.columns")
 # and Ito 2008); the dashes do the same on a grey printer.
 ORACLE = "oracle"
 _ORACLE_STYLE = ("#cc79a7", "4 2")
+_OPEN_ROWS = 200  # a longer table of households is folded
 SPARE = ("#56b4e9", "1 2")
 REFERENCE = "#94a3b8"
 MARGIN = 1.05  # room above the highest point of a chart whose range follows the data
@@ -153,6 +156,40 @@ class _Drawer:
 def _intervals(rows: pd.DataFrame, value: str, low: str, high: str) -> list[Interval]:
     ends = rows[["model", value, low, high]].itertuples(index=False, name=None)
     return [Interval(model_words(m), v, lo, hi, line_style(m)[0]) for m, v, lo, hi in ends]
+
+
+def dropped_counts(dropped: pd.DataFrame) -> dict[str, str]:
+    """Return how many households a row or cell may have taken off the list, and why they are told."""
+    others = dropped[~dropped["flagged"].astype(bool)]
+    counts = {
+        "households": len(dropped), "not_flagged": len(others), "in_register": others["in_register"].sum(),
+        "flagged_before": others["flagged_before"].sum(), "flagged_if": others["flagged_if"].ne("").sum(),
+    }  # fmt: skip
+    return {name: str(int(n)) for name, n in counts.items()}
+
+
+def dropped_table(dropped: pd.DataFrame) -> Table:
+    """Return these households in both languages, those that are not flagged now first."""
+    kinds: dict[str, Kind] = {"as_of": "date", "pcni": "yuan", "pcni_if_both": "yuan"}
+    ordered = dropped.sort_values(["flagged", "household_id"], kind="stable", ignore_index=True)
+    by_language = {lang: dropped_in_words(ordered, lang) for lang in LANGUAGES}
+    headings = {lang: list(words.columns) for lang, words in by_language.items()}
+    columns = [
+        Column({lang: headings[lang][i] for lang in LANGUAGES}, kinds.get(name, "text"), key=name)
+        for i, name in enumerate(ordered.columns)
+    ]
+    rows = []
+    for places in zip(*(words.astype(object).to_numpy() for words in by_language.values()), strict=True):
+        cells: list[Content] = []
+        for column, *own in zip(columns, *places, strict=True):
+            if pd.isna(own[0]):
+                cells.append(None)
+            elif column.is_text:
+                cells.append(dict(zip(LANGUAGES, map(str, own), strict=True)))
+            else:
+                cells.append(own[0])
+        rows.append(Row(cells))
+    return Table(columns, rows, labels=1, folded=len(rows) > _OPEN_ROWS, title=WORDS("dropped"), wide=True)
 
 
 POINTS = 100  # percentage points

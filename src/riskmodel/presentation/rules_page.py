@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from riskmodel import rules
-from riskmodel.data import County, code_words
+from riskmodel.data import County, code_words, snapshot_message
 from riskmodel.households import DateLike, KnownCounty, known_county, to_date, window_end
 from riskmodel.i18n import join, pair, section
 from riskmodel.io import write_table, write_text
@@ -51,6 +51,7 @@ class RulesView:
     overridden: tuple[str, ...]
     size: pd.DataFrame | None
     fingerprint: str
+    snapshot: dict[str, str] | None = None
 
     @property
     def days(self) -> dict[str, str]:
@@ -126,7 +127,7 @@ def with_rules(
     verdicts: pd.DataFrame | None = None,
     lang: str = "zh",
 ) -> ReportInput:
-    """Write the page of rules into a report's folder, and let the report point to it.
+    """Write the page of rules into a report's folder, let the report point to it, and say who was dropped.
 
     Parameters
     ----------
@@ -138,10 +139,12 @@ def with_rules(
     Returns
     -------
     ReportInput
-        The same with its link.
+        The same with its link, and with whom a row or cell that could not be used may have taken off a list.
     """
     written = write_rules_page(county, ruleset, as_of, out, params=params, verdicts=verdicts, lang=lang)
-    return replace(given, rules_page=written.name)
+    known, chosen = known_county(county, as_of), rules.load_rules(ruleset)
+    dropped = rules.find_dropped(known, chosen, params=params, verdicts=verdicts)
+    return replace(given, rules_page=written.name, dropped=dropped)
 
 
 def rules_view(
@@ -175,6 +178,7 @@ def rules_view(
         overridden=tuple(n for n in given if given[n] != own[n]),
         size=rules.check_size(verdicts, chosen, params) if chosen.size_check else None,
         fingerprint=known.fingerprint,
+        snapshot=snapshot.both() if (snapshot := snapshot_message(known.county)) else None,
     )
 
 
@@ -298,6 +302,7 @@ def _in_force(view: RulesView) -> list[Part]:
     parts += [Heading(WORDS("procedure")), Bullets(steps, numbered=True)] if steps else []
     parts += [Heading(WORDS("clocks")), clocks_table(view)] if view.ruleset.clocks else []
     notes = [pair(note) for note in view.ruleset.notes]
+    notes += [view.snapshot] if view.snapshot else []
     return [*parts, *([Heading(WORDS("notes")), Bullets(notes)] if notes else [])]
 
 

@@ -6,6 +6,7 @@ takes what visits find.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -211,12 +212,14 @@ FORECAST_COLUMNS = ("probability", "tier", "interval")
 NOT_ON_UNKNOWN = ("position", "planned", "selected_by", "urgency", "rule_conditions", "chance", "trip",
                   "held_until")  # fmt: skip
 NOT_ON_HELD = (*NOT_ON_UNKNOWN[:-1], "due_date")
-MADE_BY = ("horizon_months", "model", "model_version", "run_id", "feature_set", "ruleset", "data_fingerprint")
+MADE_BY = ("horizon_months", "model", "model_version", "run_id", "feature_set", "ruleset", "assumptions",
+           "data_fingerprint")  # fmt: skip
+SNAPSHOT = re.compile(r"(?:^|;)snapshot_on=([0-9-]+)")
 DROPPED_COLUMNS: tuple[tuple[str, Kind, int], ...] = (
     ("household_id", "id", 14), ("township", "text", 10), ("village", "text", 10), ("as_of", "date", 11),
     ("ruleset", "text", 14), ("category", "wrap", 14), ("flagged", "text", 9), ("in_register", "text", 9),
     ("flagged_before", "text", 10), ("flagged_if", "wrap", 24), ("pcni", "yuan", 11),
-    ("category_if_both", "wrap", 14), ("pcni_if_both", "yuan", 12), ("doubts", "wrap", 22),
+    ("verdict_if_both", "wrap", 14), ("pcni_if_both", "yuan", 12), ("doubts", "wrap", 22),
     ("why", "wrap", 30), ("rows", "wrap", 30),
 )  # fmt: skip
 SUMMARY_WIDTHS, DICTIONARY_WIDTHS = (26, 86), (18, 94)  # characters
@@ -360,6 +363,8 @@ def summary_lines(worklist: Worklist, lang: Language) -> list[tuple[str, str]]:
                 continue
             key = f"worklist.summary.{part}.lines.{line}.text"
             out.append((said["name"][lang], text(key, lang, **facts) if "text" in said else str(facts[line])))
+    if found := SNAPSHOT.search(facts["assumptions"]):
+        out.append((phrase("snapshot", lang), phrase("snapshot_text", lang, day=found[1])))
     return out
 
 

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from riskmodel.data import County
+from riskmodel.data import County, contract
 from riskmodel.errors import InputRefused, UsageError
 from riskmodel.households import (
     HOUSEHOLD_STATES,
@@ -240,7 +240,8 @@ def build_register_accounts(county: County | KnownCounty, from_: DateLike, to: D
     first, last = _period(from_, to)
     known = known_county(county, last)
     if not known.has("monitoring"):
-        raise InputRefused("no table 'monitoring' (监测): there is no register to balance; add the table")
+        named = f"'monitoring' ({contract().tables['monitoring'].zh})"
+        raise InputRefused(f"no table {named}: there is no register to balance; add the table")
     rows = history.register_history(known)
     rows["township"] = known_townships(known, rows["household_id"])
     presence = read_presence(known, rows["household_id"])

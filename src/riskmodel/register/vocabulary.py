@@ -93,24 +93,35 @@ def reason_code(direction: Literal["increase", "decrease"], written: str) -> str
     --------
     >>> reason_code("increase", "婚入"), reason_code("decrease", "婚入"), reason_code("decrease", "因病死亡")
     ('married_in', 'unstated', 'died')
+    >>> reason_code("decrease", "失联"), reason_code("decrease", "失联人员回归")
+    ('lost', 'unstated')
     """
     vocabulary = register_vocabulary()
     own, opposite = vocabulary.increase, vocabulary.decrease
     if direction == "decrease":
         own, opposite = opposite, own
-    code = _matching_code(written.strip(), own)
-    if code:
-        return code
-    return "unstated" if _matching_code(written.strip(), opposite) else "other"
-
-
-def _matching_code(written: str, terms: dict[str, Term]) -> str | None:
-    specific = {code: term for code, term in terms.items() if code not in ("other", "unstated")}
-    for code, term in specific.items():
-        if written.lower() in (code, term.en) or written in (term.zh, *term.synonyms):
+    word = written.strip()
+    # A whole word of the other direction is no word of this one, though it may contain one (失联人员回归).
+    for matches in (_same_word, _contained_word):
+        if code := matches(word, own):
             return code
-    for code, term in specific.items():
-        if any(part in written for part in (term.zh, *term.synonyms)):
+        if matches(word, opposite):
+            return "unstated"
+    return "other"
+
+
+def _same_word(written: str, terms: dict[str, Term]) -> str | None:
+    named = (code for code, term in terms.items() if code != "unstated" and _is_word(written, code, term))
+    return next(named, None)
+
+
+def _is_word(written: str, code: str, term: Term) -> bool:
+    return written.lower() in (code, term.en) or written in (term.zh, *term.synonyms)
+
+
+def _contained_word(written: str, terms: dict[str, Term]) -> str | None:
+    for code, term in terms.items():
+        if code not in ("other", "unstated") and any(part in written for part in (term.zh, *term.synonyms)):
             return code
     return None
 

@@ -3,7 +3,7 @@
 from riskmodel.rules.backends import ArrayBackend, Bools, Coded, Truth, array_figures, certain
 from riskmodel.rules.completeness import describe_records, name_reasons
 from riskmodel.rules.declaration import RelativeLine, RuleSet, parse_overrides
-from riskmodel.rules.dropped import dropped_check, dropped_in_words, find_dropped
+from riskmodel.rules.dropped import dropped_check, dropped_in_words, find_dropped, with_other_readings
 from riskmodel.rules.engine import absolute_line, poverty_lines, relative_line
 from riskmodel.rules.evaluate import evaluate_history, evaluate_rule_sets, evaluate_rules
 from riskmodel.rules.explain import (
@@ -60,4 +60,5 @@ __all__ = [
     "poverty_lines",
     "relative_line",
     "result_lists",
+    "with_other_readings",
 ]

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from riskmodel.i18n import Language, section
+from riskmodel.i18n import Language, fill, section
 from riskmodel.rules.evaluate import RECORDS_INCOMPLETE
 
 
@@ -30,7 +30,7 @@ def describe_records(row: Mapping[Any, Any], lang: Language) -> list[str]:
     lag, low, high = (_number(row, name) for name in ("lag_months", "pcni_low", "pcni_high"))
     out = []
     if lag:
-        out.append(say["lag"].format(months=int(lag)))
+        out.append(fill(say["lag"], months=int(lag)))
     if low is not None and high is not None and low < high:
         out.append(say["bounds"].format(low=low, high=high))
     if _flag(row, "verdict_depends"):

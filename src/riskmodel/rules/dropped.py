@@ -1,27 +1,25 @@
 """Who could be missing from a list because a row or a cell of theirs could not be used.
 
-A row that is rejected, refused or counted once may be what kept a household on a list, or what would bring
-it there (contract, "Rows, cells, doubts"): such households are listed by themselves, with the rows. They are
-judged again as if the rows in question had been read in each of the ways in which they could be: without
-them, counted twice, and by what makes the household poorest.
+A row that is rejected, refused or counted once, or a cell that cannot be read, may be what kept a household
+on a list, or what would bring it there (contract, "Rows, cells, doubts"): such households are listed by
+themselves, with the rows. They are judged again in each of the ways in which the rows and cells could be
+read (`riskmodel.rules.readings`): without the rows, counted twice, by what makes the household poorest, and
+with every value that a cell could have.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-import uuid
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from functools import partial
-from typing import Any, Literal
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 
 from riskmodel.data import (
-    WITHDRAWN,
+    SPAN_TABLES,
     County,
     FurtherCheck,
-    canonical_schema,
     code_words,
     codes,
     contract,
@@ -29,70 +27,57 @@ from riskmodel.data import (
 )
 from riskmodel.households import KnownCounty, known_county, to_date, window_end
 from riskmodel.i18n import LANGUAGES, Language, section, text
+from riskmodel.rules import backends
 from riskmodel.rules.completeness import name_reasons
-from riskmodel.rules.declaration import RuleSet
-from riskmodel.rules.evaluate import evaluate_rules
+from riskmodel.rules.declaration import RelativeLine, RuleSet
+from riskmodel.rules.engine import RuleCase
+from riskmodel.rules.evaluate import evaluate_rules, query_verdicts
 from riskmodel.rules.library import load_rules
+from riskmodel.rules.readings import (
+    EVENT_CODES,
+    MARK,
+    Copies,
+    Reading,
+    Times,
+    cell_values,
+    every_cell,
+    possible_cells,
+)
 
 COLUMNS = (
     "household_id", "township", "village", "as_of", "ruleset", "category", "flagged", "in_register",
-    "flagged_before", "flagged_if", "pcni", "category_if_both", "pcni_if_both", "doubts", "why", "rows",
+    "flagged_before", "flagged_if", "pcni", "verdict_if_both", "pcni_if_both", "doubts", "why", "rows",
 )  # fmt: skip
 DROPPED_FILE = "dropped.csv"
 _MOST_ROWS = 20  # of a household, named one by one
-_SPANS = {"income": ("source", "wage"), "spending": ("category", "living")}
-Times = Literal["none", "once", "twice"]
+_BRIEF = ("flagged", "category", "pcni", "in_register")
+_NONE: dict[str, Times] = dict.fromkeys(SPAN_TABLES, "none")
+_TWICE: dict[str, Times] = dict.fromkeys(SPAN_TABLES, "twice")
 
-
-@dataclass(frozen=True)
-class Reading:
-    """One way in which rows that are not used could be read.
-
-    Parameters
-    ----------
-    income, spending
-        How often rows count that stand there more than once.
-    highest
-        Of refused corrections, whether the one holds that leaves most, or least; None: neither.
-    members
-        Whether members of rejected rows are counted.
-    registration
-        Of households of which only the number is known.
-    cells
-        What stands in cells of yes or no that cannot be read.
-    """
-
-    income: Times = "once"
-    spending: Times = "once"
-    highest: bool | None = None
-    members: bool = False
-    registration: str | None = None
-    cells: bool | None = None
-
-
-# Each way of reading is one judgement of the county, so what concerns different rows is changed together;
-# what it is called depends on what could not be used.
+# Ways of reading rows, and what each is called for households of which a row of some kind could not be used.
+# Where all that could not be used is amounts, the poorest reading is the one by zero.
+_AS_ZERO = Reading(times=_NONE, registration="lifted")
+_COUNTED_TWICE = Reading(times=_TWICE, highest=True, registration="general")
+_POOREST = Reading(
+    times={"income": "none", "spending": "twice"}, highest=False, members=True, registration="not_lifted"
+)
 _CALLED: tuple[tuple[Reading, dict[str, str]], ...] = (
     (
-        Reading(income="none", spending="none", cells=True, registration="lifted"),
+        _AS_ZERO,
         {
             "rejected": "zero", "unrecorded": "zero", "equal": "left_out", "ambiguous": "left_out",
-            "cell": "cells_yes", "stateless": "lifted",
+            "members": "zero", "households": "lifted",
         },
     ),
+    (_COUNTED_TWICE, {"equal": "twice", "ambiguous": "twice", "households": "general"}),
     (
-        Reading(income="twice", spending="twice", highest=True, cells=False, registration="general"),
-        {"equal": "twice", "ambiguous": "twice", "cell": "cells_no", "stateless": "general"},
-    ),
-    (
-        Reading(income="none", spending="twice", highest=False, members=True, registration="not_lifted"),
+        _POOREST,
         {
             "rejected": "poorest", "unrecorded": "poorest", "equal": "poorest", "ambiguous": "poorest",
-            "stateless": "not_lifted",
+            "members": "poorest", "households": "not_lifted",
         },
     ),
 )  # fmt: skip
-_TWICE = 1
 
 
 def find_dropped(
@@ -123,11 +108,12 @@ def find_dropped(
     DataFrame
         One row a household of which something known by the day could not be used or is in doubt, if it is
         in the register, was flagged a month earlier, is flagged, or would be under another reading of these
-        rows: ``household_id, township, village, as_of, ruleset, category, flagged, in_register,
-        flagged_before, flagged_if`` (the readings under which it is flagged, ``;``-joined), ``pcni`` (yuan
-        per person and period), ``category_if_both, pcni_if_both`` (with equal rows counted as two, where the
-        category differs), ``doubts, why`` (what happened to how many rows) and ``rows`` (file and row
-        numbers).
+        rows and cells: ``household_id, township, village, as_of, ruleset, category, flagged, in_register,
+        flagged_before, flagged_if`` (the readings under which it is flagged, ``;``-joined: ``zero,
+        left_out, twice, poorest``, a registration, ``cells_yes``, ``cells_no``, or ``column=value``),
+        ``pcni`` (yuan per person and period), ``verdict_if_both, pcni_if_both`` (with equal rows counted as
+        two, where the category differs), ``doubts, why`` (what happened to how many rows) and ``rows``
+        (file and row numbers).
 
     References
     ----------
@@ -138,165 +124,203 @@ def find_dropped(
     losses = _losses_known(whole, day)
     if losses.empty:
         return pd.DataFrame(columns=list(COLUMNS))
-    judge = partial(evaluate_rules, ruleset=loaded, params=params)
-    now = judge(known) if verdicts is None else verdicts
+    case = RuleCase(loaded, loaded.values(params))
+    now = evaluate_rules(known, loaded, params=params) if verdicts is None else verdicts
     now = now.set_index("household_id")
-    before = _flagged(judge(whole, as_of=window_end(day, -1)))
-    register = known.accounts(loaded.period(params)).select("household_id", "in_register").to_pandas()
-    in_register = set(register.loc[register["in_register"].eq(True), "household_id"])
-    kinds = losses.groupby("household_id")["kind"].agg(set).to_dict()
-    for household in now.index[now["registration"].isna()].intersection(list(kinds)):
-        kinds[household] = kinds[household] | {"stateless"}
-    of_all = set().union(*kinds.values())
-    again = [
-        judge(_read_again(whole, losses, reading, day), as_of=day).set_index("household_id")
-        if of_all & called.keys()
-        else now.iloc[:0]
-        for reading, called in _CALLED
-    ]
-    out = []
-    for household, own in losses.groupby("household_id", sort=True):
-        row = _of(now, household, ("township", "village", "category", "pcni", "doubts", "flagged"))
-        row |= {"household_id": household, "as_of": day, "ruleset": loaded.id}
-        row |= {"flagged": bool(row["flagged"]), "in_register": household in in_register}
-        row["flagged_before"] = household in before
-        found: list[str] = []
-        for (_, called), verdict in zip(_CALLED, again, strict=True):
-            if _of(verdict, household, ("flagged",))["flagged"]:
-                found += [called[kind] for kind in sorted(kinds[household]) if kind in called]
-        row["flagged_if"] = ";".join(dict.fromkeys(found))
-        both = _of(again[_TWICE], household, ("category", "pcni"))
-        if "equal" in kinds[household] and both["category"] != row["category"]:
-            row |= {"category_if_both": both["category"], "pcni_if_both": both["pcni"]}
-        if row["flagged"] or row["in_register"] or row["flagged_before"] or row["flagged_if"]:
-            out.append(row | _named(own))
-    return pd.DataFrame(out, columns=list(COLUMNS))
+    whose = pd.Index(sorted(set(losses["household_id"])))
+    before = _brief(known_county(whole, window_end(day, -1)), case)
+    register = known.accounts(case.period).select("household_id", "in_register").to_pandas()
+    again = _Judged(whole, case, day, losses, now).under_other_readings()
+    out = now.reindex(whose)[["township", "village", "category", "pcni", "doubts", "flagged"]]
+    out = out.astype({"flagged": object}).reset_index(names="household_id")
+    out = out.assign(
+        as_of=day, ruleset=loaded.id, flagged=out["flagged"].eq(True),
+        in_register=whose.isin(register.loc[register["in_register"].eq(True), "household_id"]),
+        flagged_before=whose.isin(before.index[before["flagged"].eq(True)]),
+        flagged_if=[";".join(again.flagged_if.get(h, ())) for h in whose],
+    )  # fmt: skip
+    both = again.both.reindex(whose)
+    differs = (
+        both["category"].notna().to_numpy() & (both["category"] != now["category"].reindex(whose)).to_numpy()
+    )
+    out["verdict_if_both"] = both["category"].where(differs).to_numpy()
+    out["pcni_if_both"] = both["pcni"].where(differs).to_numpy()
+    out = out[out["flagged"] | out["in_register"] | out["flagged_before"] | out["flagged_if"].ne("")]
+    named = _named(losses[losses["household_id"].isin(out["household_id"])])
+    out = out.merge(named, on="household_id", how="left")
+    return out[list(COLUMNS)].sort_values("household_id", ignore_index=True)
 
 
-def _of(verdicts: pd.DataFrame, household: object, columns: tuple[str, ...]) -> dict[str, Any]:
-    """Return some columns of one household, None where it is not there."""
-    there = household in verdicts.index
-    return {c: verdicts.at[household, c] if there else None for c in columns}
+def with_other_readings(verdicts: pd.DataFrame, dropped: pd.DataFrame) -> pd.DataFrame:
+    """Return verdicts of one day with what they would be under other readings, empty where nothing is lost.
+
+    Parameters
+    ----------
+    verdicts
+        From `riskmodel.rules.evaluate_rules`.
+    dropped
+        From `find_dropped`.
+
+    Returns
+    -------
+    DataFrame
+        With the further columns ``flagged_if`` and ``verdict_if_both``.
+    """
+    columns = ["flagged_if", "verdict_if_both"]
+    further = dropped.set_index("household_id")[columns].reindex(verdicts["household_id"]).fillna("")
+    return verdicts.assign(**{c: further[c].to_numpy() for c in columns})
 
 
-def _flagged(verdicts: pd.DataFrame) -> set[str]:
-    return set(verdicts.loc[verdicts["flagged"].eq(True), "household_id"])
+def _brief(known: KnownCounty, case: RuleCase) -> pd.DataFrame:
+    """Return what a verdict comes to, by household."""
+    with backends.stored_figures(known, list(case.tests.values())) as figures:
+        return query_verdicts(known, case, figures, keep=_BRIEF).set_index("household_id")
+
+
+@dataclass(frozen=True)
+class _Again:
+    """What households would be under other readings: those that flag, and with equal rows counted twice."""
+
+    flagged_if: dict[str, list[str]]
+    both: pd.DataFrame
+
+
+@dataclass(frozen=True)
+class _Judged:
+    """Households of which something could not be used, to be judged again."""
+
+    county: County
+    case: RuleCase
+    day: dt.date
+    losses: pd.DataFrame
+    now: pd.DataFrame
+
+    def under_other_readings(self) -> _Again:
+        """Judge each household under each reading that could change its verdict."""
+        kinds = self._kinds()
+        ways = [(reading, self._numbers(kinds, called)) for reading, called in _CALLED]
+        # Nothing but amounts that are zero: what is poorest is known by then.
+        only_zero = {h for h, of in kinds.items() if of <= {"rejected", "unrecorded"}}
+        ways[-1] = (_POOREST, ways[-1][1] - self._own_numbers(only_zero))
+        cells = every_cell(self.losses, self.day)
+        ways += cells
+        if not any(households for _, households in ways):
+            return _Again({}, pd.DataFrame(columns=list(_BRIEF)))
+        alone = not isinstance(self.case.values.get(self.case.ruleset.line), RelativeLine)
+        with Copies(self.county, self.losses, self.day, ways).build(alone=alone) as copies:
+            verdicts = _brief(known_county(copies, self.day), self.case)
+        verdicts = verdicts[verdicts.index.str.contains(MARK, regex=False)]
+        parts = verdicts.index.str.rsplit(MARK, n=1)
+        verdicts = verdicts.assign(household_id=parts.str[0], way=parts.str[1].astype(int))
+        flagged, watched = (
+            {way: set(own["household_id"]) for way, own in verdicts[verdicts[c].eq(True)].groupby("way")}
+            for c in ("flagged", "in_register")
+        )
+        readings: dict[str, list[str]] = {}
+        for way, (_, called) in enumerate(_CALLED):
+            these = flagged.get(way, set())
+            these = these | (flagged.get(0, set()) & only_zero) if way == len(_CALLED) - 1 else these
+            for household in sorted(these):
+                names = [called[kind] for kind in sorted(kinds.get(household, ())) if kind in called]
+                readings.setdefault(household, []).extend(names)
+        for way, (reading, _) in enumerate(cells, start=len(_CALLED)):
+            self._name_cells(
+                readings, flagged.get(way, set()), watched.get(way, set()), int(reading.cell or 0)
+            )
+        equal = {h for h, of in kinds.items() if "equal" in of}
+        both = verdicts[(verdicts["way"] == 1) & verdicts["household_id"].isin(equal)]
+        named = {h: list(dict.fromkeys(names)) for h, names in readings.items() if names}
+        return _Again(named, both.set_index("household_id"))
+
+    def _kinds(self) -> dict[str, set[str]]:
+        """Return what kinds of rows of each household could not be used, of those that can matter."""
+        rows = self.losses[self.losses["kind"] != "cell"]
+        spans = rows["table"].isin(SPAN_TABLES).to_numpy()
+        kind = rows["kind"].where(~rows["table"].isin(["members", "households"]), rows["table"])
+        rows = rows.assign(kind=kind, span=spans)[~rows["table"].isin(list(EVENT_CODES)).to_numpy()]
+        rows = rows[["household_id", "kind", "span"]].drop_duplicates()
+        # Where every condition could be judged, nothing that is null has had a say; of late records the
+        # period may be another one.
+        now = self.now
+        sure = (now["category"] == "none") & now["unknown"].eq("") & now["lag_months"].eq(0).fillna(False)
+        decided = set(now.index[sure.to_numpy(bool)])
+        only_null = rows["span"].to_numpy() & rows["kind"].isin(["rejected", "unrecorded"]).to_numpy()
+        matters = set(rows.loc[~only_null | ~rows["household_id"].isin(decided).to_numpy(), "household_id"])
+        kinds: dict[str, set[str]] = {}
+        for household, kind in zip(rows["household_id"], rows["kind"], strict=True):
+            if household in matters:
+                kinds.setdefault(household, set()).add(kind)
+        return kinds
+
+    def _numbers(self, kinds: Mapping[str, set[str]], called: Mapping[str, str]) -> set[str]:
+        return self._own_numbers({h for h, of in kinds.items() if of & called.keys()})
+
+    def _own_numbers(self, households: Iterable[str]) -> set[str]:
+        """Return every number under which rows of some households stand."""
+        out = set(households)
+        if self.county.has("household_links"):
+            links = county_links(self.county).rows
+            grown = True
+            while grown:
+                near = {n for link in links if {link.old, link.new} & out for n in (link.old, link.new)}
+                grown = not near <= out
+                out |= near
+        return out
+
+    def _name_cells(
+        self, readings: dict[str, list[str]], flagged: set[str], watched: set[str], place: int
+    ) -> None:
+        """Name the values of unreadable cells under which households are flagged, or in the register."""
+        cells = possible_cells(self.losses)
+        # To be in the register is to be on a list, where a row of the register is what cannot be read.
+        of_register = cells["household_id"].isin(watched) & (cells["table"] == "monitoring")
+        cells = cells[cells["household_id"].isin(flagged) | of_register]
+        pairs = cells[["household_id", "table", "column"]].drop_duplicates()
+        for household, table, column in pairs.itertuples(index=False):
+            values = cell_values(table, column, self.day)
+            if place < len(values):
+                value = values[place]
+                word = f"cells_{value}" if value in ("yes", "no") else f"{column}={value}"
+                readings.setdefault(household, []).append(word)
 
 
 def _losses_known(county: County, day: dt.date) -> pd.DataFrame:
     """Return what could not be used and was known by a day, under the numbers in use then."""
     losses = county.losses
-    if len(losses):
-        losses = losses[[d <= day for d in losses["known_on"]]]
+    losses = losses[
+        losses["household_id"].notna() & (pd.to_datetime(losses["known_on"]) <= pd.Timestamp(day))
+    ]
     if county.has("unrecorded"):
         t = county.frame("unrecorded")
-        t = t[(t["known_on"] <= pd.Timestamp(day)) & (t["why"] != "row_rejected")]
-        t = t.assign(kind="unrecorded", table=t["of"], reason=t["why"], file="", row=None, column="")
-        losses = pd.concat([losses, t.reindex(columns=losses.columns if len(losses) else t.columns)])
+        t = t[pd.to_datetime(t["known_on"]) <= pd.Timestamp(day)]
+        # What a rejected row takes off is told with the row, where there is one.
+        told = pd.MultiIndex.from_frame(losses.loc[losses["kind"] != "cell", ["household_id", "table"]])
+        mine = pd.MultiIndex.from_frame(t[["household_id", "of"]]).isin(told)
+        t = t[~((t["why"] == "row_rejected").to_numpy() & mine)]
+        t = t.assign(kind="unrecorded", table=t["of"], reason=t["why"], file="", column="")
+        if len(t):
+            losses = pd.concat([losses.astype(object), t.reindex(columns=losses.columns).astype(object)])
     if losses.empty:
         return losses
     who = county_links(county).at(day, day)
     return losses.assign(own_id=losses["household_id"], household_id=losses["household_id"].map(who.current))
 
 
-def _named(own: pd.DataFrame) -> dict[str, str]:
-    """Return what happened to a household's rows, and which they are."""
-    counts = own.value_counts(["kind", "reason"]).rename("n").reset_index().sort_values(["kind", "reason"])
-    why = "; ".join(f"{r['kind']} ({r['reason']}) {r['n']}" for r in counts.to_dict("records"))
-    there = own[own["row"].notna()].drop_duplicates(["file", "row", "column"])
-    rows = [f"{r['file']} {int(r['row'])} {r['column'] or ''}".strip() for r in there.to_dict("records")]
-    more = f"; … ({len(rows)})" if len(rows) > _MOST_ROWS else ""
-    return {"why": why, "rows": "; ".join(rows[:_MOST_ROWS]) + more}
+def _named(losses: pd.DataFrame) -> pd.DataFrame:
+    """Return what happened to each household's rows, and which they are: ``household_id, why, rows``."""
+    counts = losses.groupby(["household_id", "kind", "reason"], dropna=False).size().rename("n").reset_index()
+    counts["why"] = counts["kind"] + " (" + counts["reason"].fillna("") + ") " + counts["n"].astype(str)
+    why = counts.groupby("household_id")["why"].agg("; ".join)
+    there = losses[losses["row"].notna()].drop_duplicates(["household_id", "file", "row", "column"])
+    column = there["column"].fillna("").astype(str)
+    texts = there["file"].astype(str) + " " + there["row"].astype("int64").astype(str) + " " + column
+    rows = texts.str.strip().groupby(there["household_id"]).agg(_first_rows)
+    return pd.DataFrame({"why": why, "rows": rows}).fillna("").reset_index(names="household_id")
 
 
-# ------------------------------------------------------------------ reading again
-def _read_again(county: County, losses: pd.DataFrame, reading: Reading, day: dt.date) -> County:
-    """Return the county with the rows that are not used read in one of the ways in which they could be."""
-    made = {name: _span_query(county, losses, name, reading) for name in _SPANS if county.has(name)}
-    made["members"] = _with_cells("members", losses, reading, _members_query(county, reading))
-    households = 'SELECT * FROM "households"'
-    if reading.registration is not None:
-        households = f"SELECT * REPLACE (coalesce(registration, '{reading.registration}') AS registration) "
-        households += 'FROM "households"'
-    made["households"] = _with_cells("households", losses, reading, households)
-    tables = {name: t for name, t in county.tables.items() if name != "unrecorded"}
-    for name, query in made.items():
-        view = f"again_{uuid.uuid4().hex}_{name}"
-        for known, table in county.tables.items():
-            query = query.replace(f'"{known}"', f'"{table.op().name}"')
-        county.con.raw_sql(f'CREATE VIEW "{view}" AS {query}')
-        tables[name] = county.con.table(view)
-    return replace(county, tables=tables)
-
-
-def _span_query(county: County, losses: pd.DataFrame, table: str, reading: Reading) -> str:
-    code, some = _SPANS[table]
-    columns = list(canonical_schema(table))
-    listed = ", ".join(f'"{c}"' for c in columns)
-    query = f'SELECT {listed} FROM "{table}"'
-    times: Times = getattr(reading, table)
-    mine = losses[losses["table"] == table]
-    equal = _numbers(mine, "equal")
-    if equal and times == "none":
-        same = " AND ".join(f't."{c}" IS NOT DISTINCT FROM w."{c}"' for c in columns)
-        twice = f"SELECT 1 FROM {WITHDRAWN}{table} w WHERE row_ IN ({equal}) AND {same}"
-        query = f'SELECT {listed} FROM "{table}" t WHERE NOT EXISTS ({twice})'
-    if equal and times == "twice":
-        query += f" UNION ALL SELECT {listed} FROM {WITHDRAWN}{table} WHERE row_ IN ({equal})"
-    refused = _numbers(mine, "ambiguous")
-    if refused and reading.highest is not None:
-        order = "DESC" if reading.highest == (table == "income") else "ASC"
-        by = f"coalesce(row_id, concat_ws('|', household_id, {code}, month_from, month_to)), known_on"
-        query += (
-            f" UNION ALL (SELECT {listed} FROM {WITHDRAWN}{table} WHERE row_ IN ({refused}) "
-            f"QUALIFY row_number() OVER (PARTITION BY {by} ORDER BY amount {order}) = 1)"
-        )
-    if county.has("unrecorded"):
-        nothing = dict.fromkeys(columns, "NULL") | {code: f"'{some}'", "amount": "0"}
-        nothing |= {c: f'"{c}"' for c in ("household_id", "month_from", "month_to", "known_on")}
-        zeros = ", ".join(f'{value} AS "{c}"' for c, value in nothing.items())
-        query += (
-            f' UNION ALL SELECT {zeros} FROM "unrecorded" WHERE "of" = \'{table}\' AND month_from = month_to'
-        )
-    kinds = {c: str(k) for c, k in canonical_schema(table).items()}
-    cast = ", ".join(f'CAST("{c}" AS {_SQL[kinds[c].split("(")[0].lstrip("!")]}) AS "{c}"' for c in columns)
-    return f"SELECT {cast} FROM ({query})"
-
-
-_SQL = {"string": "VARCHAR", "int32": "INTEGER", "decimal": "DECIMAL(18,4)", "date": "DATE"}
-
-
-def _numbers(losses: pd.DataFrame, kind: str) -> str:
-    return ", ".join(str(int(row)) for row in losses.loc[losses["kind"] == kind, "row"])
-
-
-def _members_query(county: County, reading: Reading) -> str:
-    query = 'SELECT * FROM "members"'
-    if not (reading.members and county.has("unrecorded")):
-        return query
-    # A member of whom no row was accepted counts as a person from the day that the row speaks of.
-    return query + (
-        " UNION ALL BY NAME SELECT household_id, coalesce(member_id, concat('? ', row_number() OVER ())) "
-        'AS member_id, day_from AS valid_from, known_on FROM "unrecorded" '
-        "WHERE \"of\" = 'members'"
-    )
-
-
-def _with_cells(table: str, losses: pd.DataFrame, reading: Reading, query: str) -> str:
-    """Return a query of rows of which cells of yes or no that could not be read have one of the two."""
-    if reading.cells is None:
-        return query
-    cells = losses[(losses["kind"] == "cell") & (losses["table"] == table)]
-    replaced = []
-    for column, own in cells.groupby("column"):
-        if contract().tables[table].columns[str(column)].type == "bool":
-            who = ", ".join("'" + str(h).replace("'", "''") + "'" for h in sorted(set(own["own_id"])))
-            value = str(reading.cells).upper()
-            replaced.append(
-                f'CASE WHEN "{column}" IS NULL AND household_id IN ({who}) THEN {value} ELSE "{column}" END '
-                f'AS "{column}"'
-            )
-    return f"SELECT * REPLACE ({', '.join(replaced)}) FROM ({query})" if replaced else query
+def _first_rows(texts: pd.Series) -> str:
+    more = f"; … ({len(texts)})" if len(texts) > _MOST_ROWS else ""
+    return "; ".join(texts.iloc[:_MOST_ROWS]) + more
 
 
 # ------------------------------------------------------------------ in words
@@ -311,13 +335,24 @@ def dropped_in_words(dropped: pd.DataFrame, lang: Language) -> pd.DataFrame:
     readings |= {
         c: code_words("households", "registration", c)[lang] for c in codes("households", "registration")
     }
-    out["flagged_if"] = _each(out["flagged_if"], readings)
-    for column in ("category", "category_if_both"):
+    out["flagged_if"] = _each(out["flagged_if"], readings | _cell_words(out["flagged_if"], lang))
+    for column in ("category", "verdict_if_both"):
         out[column] = _categories(out, column, lang)
     out["doubts"] = ["; ".join(name_reasons(doubts, lang)) for doubts in out["doubts"]]
     for kind, word in words["kinds"].items():
         out["why"] = out["why"].str.replace(rf"\b{kind} \(", f"{word} (", regex=True)
     return out.rename(columns=words["columns"])
+
+
+def _cell_words(flagged_if: pd.Series, lang: Language) -> dict[str, str]:
+    """Return the words for ``column=value`` of optional cells."""
+    out = {}
+    for part in {p for parts in flagged_if for p in parts.split(";") if "=" in p}:
+        column, value = part.split("=", 1)
+        home = next(t for t, spec in contract().tables.items() if column in spec.columns)
+        name = contract().tables[home].columns[column].zh if lang == "zh" else column
+        out[part] = f"{name}={code_words(home, column, value)[lang]}"
+    return out
 
 
 def _categories(dropped: pd.DataFrame, column: str, lang: Language) -> list[str]:

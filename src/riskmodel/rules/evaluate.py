@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from riskmodel.data import County, Shape, fetch_frame, month_text, unfused_selects
+from riskmodel.data import County, Shape, fetch_frame, month_text, snapshot_message, unfused_selects
 from riskmodel.errors import InputRefused, UsageError
 from riskmodel.households import AsOf, DateLike, KnownCounty, Moment, known_county, to_date
 from riskmodel.io import read_table
@@ -173,7 +173,7 @@ def judge_households(
     """Return the verdicts of a rule set on all households or one, as `COLUMNS`."""
     rows = query_verdicts(known, case, figures, scores, household_id)
     depends = _verdict_depends(known, case, figures, scores, rows)
-    return _verdict_frame(case, known.moments, rows.assign(verdict_depends=depends))
+    return _verdict_frame(case, known, rows.assign(verdict_depends=depends))
 
 
 def _verdict_depends(
@@ -303,7 +303,7 @@ def _packed(case: RuleCase, t: ir.Table) -> ir.Table:
     )
 
 
-def _verdict_frame(case: RuleCase, when: tuple[Moment, ...], out: pd.DataFrame) -> pd.DataFrame:
+def _verdict_frame(case: RuleCase, known: KnownCounty, out: pd.DataFrame) -> pd.DataFrame:
     """Shape what `query_verdicts` returned into `COLUMNS`."""
     conditions, focus = list(case.ruleset.conditions), list(case.ruleset.focus)
     out["ruleset"] = case.ruleset.id
@@ -317,9 +317,8 @@ def _verdict_frame(case: RuleCase, when: tuple[Moment, ...], out: pd.DataFrame) 
     incomplete = np.where(out["records_incomplete"].to_numpy(dtype=bool), f";{RECORDS_INCOMPLETE}", "")
     unknown = _listed(out["_unclear"], conditions) + ";" + _listed(out["_focus_unclear"], focus) + incomplete
     out["unknown"] = unknown.str.replace(";;", ";").str.strip(";")
-    out["assumptions"] = (
-        out["as_of"].map({pd.Timestamp(m.as_of): assumptions(case, m) for m in when}).astype("str")
-    )
+    assumed = {pd.Timestamp(m.as_of): assumptions(case, m, known.county) for m in known.moments}
+    out["assumptions"] = out["as_of"].map(assumed).astype("str")
     for end in ("period_from", "period_to"):
         out[end] = _texts(out[end], month_text)
     for count in ("visit_every_days", "lag_months"):
@@ -339,9 +338,16 @@ def _listed(masks: pd.Series, ids: list[str]) -> pd.Series:
     return _texts(masks, lambda mask: ";".join(name for i, name in enumerate(ids) if mask >> i & 1))
 
 
-def assumptions(case: RuleCase, moment: Moment) -> str:
-    """Return the parameters that the source leaves open, and those overridden, with the values used."""
+def assumptions(case: RuleCase, moment: Moment, county: County) -> str:
+    """Return what the verdicts rest on beside the rules and dated records.
+
+    These are the parameters that the source leaves open and those overridden, with the values used; and the
+    day of a snapshot without dates, where households or members are taken from one.
+    """
     out = []
+    snapshot = county.about.snapshot_on
+    if snapshot and snapshot <= moment.known_by and snapshot_message(county) is not None:
+        out.append(f"snapshot_on={snapshot}")
     for name, parameter in case.ruleset.parameters.items():
         value, remark = parameter.at(case.values[name], moment.as_of.year)
         overridden = case.values[name] != parameter.check(parameter.value)

@@ -288,6 +288,22 @@ class Evaluation:
             })  # fmt: skip
         return pd.DataFrame(rows)
 
+    @cached_property
+    def splits(self) -> pd.DataFrame | None:
+        """How the figures stand without households that were split in their window, and by their persons.
+
+        A household that was split counts as fallen where any of its children did. ``…_without`` leaves such
+        households out; ``…_weighted`` counts of each the share of persons whose new household fell. None
+        where nobody was split; a row a model.
+        """
+        rows = self.predictions[self.predictions["y"].notna()]
+        if "split" not in rows or not rows["split"].eq(True).any():
+            return None
+        return pd.DataFrame(
+            {"model": model, **_without_splits(part, self.budget)}
+            for model, part in rows.groupby("model", sort=False)
+        )
+
     def further(self) -> dict[str, pd.DataFrame]:
         """Return the tables that a benchmark shows of a panel, by name; those there are.
 
@@ -314,6 +330,25 @@ class Evaluation:
             "unsupported": pd.DataFrame([self.support_effect]) if self.support_effect else None,
         }
         return {name: table for name, table in tables.items() if table is not None}
+
+
+def _without_splits(rows: pd.DataFrame, budget: Budget) -> dict[str, float]:
+    """Return rate, AUC and recall of one model as they are, without split households, and by persons."""
+    split = rows["split"].eq(True)
+    # Where not all children are known, one that fell made the label 1: the whole household counts.
+    by_persons = rows["y"].mask(split & rows["split_share"].notna(), rows["split_share"])
+    out: dict[str, float] = {"rows": len(rows), "split": int(split.sum())}
+    for name, part, y in (
+        ("", rows, rows["y"]),
+        ("_without", rows[~split], rows.loc[~split, "y"]),
+        ("_weighted", rows, by_persons),
+    ):
+        listed = list_at_budget(sorted_codes(part["as_of"]), part["score"].to_numpy(), budget)
+        out[f"rate{name}"] = float(y.mean())
+        out[f"recall{name}"] = float(y[listed].sum() / y.sum()) if y.sum() else float("nan")
+        if name != "_weighted":  # a share is no event that a score could rank
+            out[f"auc{name}"] = _auc_with(y, part["score"])
+    return out
 
 
 def _auc_with(y: pd.Series, score: pd.Series) -> float:

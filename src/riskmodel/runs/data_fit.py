@@ -8,7 +8,7 @@ mixed. What was changed is said in the run's notes; what cannot be mended is ref
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +19,7 @@ from riskmodel.data import County, fetch_table, month_end
 from riskmodel.errors import InputRefused
 from riskmodel.households import known_county
 from riskmodel.i18n import LANGUAGES, Message, section
+from riskmodel.models import model_names
 from riskmodel.runs.experiment import Experiment, as_of_dates
 from riskmodel.targets import KEY
 
@@ -28,6 +29,9 @@ LEAST_KNOWN = 0.5
 # Where totals judge at least half of the households, features of months are those of a minority (assumption).
 MOSTLY_TOTALS = 0.5
 ANNUAL = {"household-v1": "household-annual-v1"}
+# Features that say nothing are told of where they are more than a tenth (assumption).
+LEAST_SAID = 0.1
+LEFT_OUT = ("before snapshot", "dates left out", "one horizon")
 SEPARATOR = {"zh": "、", "en": ", "}
 
 
@@ -83,12 +87,16 @@ def fit_to_data(exp: Experiment, county: County) -> DataFit:
         raise InputRefused(_nobody_known(county, days))
     table["as_of"] = pd.to_datetime(table["as_of"])
     notes: list[Message] = []
+    days = _dates_after_snapshot(table, county, days, notes)
     days = _dates_on_record(table, days, notes)
     table = table[table["as_of"].isin(pd.to_datetime(list(days)))]
     totals = float(table.loc[table["pcni"].notna(), "income_basis"].eq("total").mean())
     exp = _with_basis(exp, totals, notes)
     if totals >= MOSTLY_TOTALS and not exp.horizon.next and "below_line" in exp.events:
-        days = _one_horizon(exp, county, days, notes)
+        try:
+            days = _one_horizon(exp, county, days, notes)
+        except InputRefused as exc:
+            raise say_left_out(exc, notes) from exc
     _say_what_is_missing(table, totals, notes)
     unknown = targets.count_unknown_incomes(known, ruleset=exp.ruleset, params=exp.params)
     return DataFit(exp, days, tuple(notes), unknown)
@@ -105,6 +113,27 @@ def _nobody_known(county: County, days: tuple[dt.date, ...]) -> str:
             "snapshot are on record"
         )
     return f"no household is known at {dates}: check recorded_on and valid_from of households"
+
+
+def _dates_after_snapshot(
+    table: pd.DataFrame, county: County, days: tuple[dt.date, ...], notes: list[Message]
+) -> tuple[dt.date, ...]:
+    """Leave out dates before the snapshot at which most households, or who lives in them, are not known."""
+    snapshot = county.about.snapshot_on
+    if snapshot is None:
+        return days
+    people = table[table["income_reason"].ne("no_persons")].groupby("as_of").size()
+    all_households = county.table("households").household_id.nunique().to_pyarrow().as_py()
+    left = [
+        d for d in days
+        if d < snapshot and people.get(pd.Timestamp(d), 0) < LEAST_KNOWN * all_households
+    ]  # fmt: skip
+    if len(left) == len(days):
+        raise InputRefused(_nobody_known(county, days))
+    if left:
+        named = {"days": ", ".join(map(str, left)), "snapshot": snapshot}
+        notes.append(Message("runs.fit.before snapshot", named))
+    return tuple(d for d in days if d not in left)
 
 
 def _dates_on_record(
@@ -202,6 +231,27 @@ def _say_what_is_missing(table: pd.DataFrame, totals: float, notes: list[Message
         notes.append(Message("runs.fit.mixed basis", {"share": totals}))
 
 
+def say_left_out(exc: InputRefused, notes: Sequence[Message]) -> InputRefused:
+    """Return a refusal that also says which dates were left out before, and why."""
+    left = [note.text("en") for note in notes if note.code in LEFT_OUT]
+    return InputRefused("; ".join([str(exc), *left]))
+
+
+def columns_without_information(X: pd.DataFrame) -> Message | None:
+    """Say how many features are the same for every training row; None where that is at most a tenth.
+
+    Parameters
+    ----------
+    X
+        The training rows' features.
+    """
+    empty = int(X.isna().all().sum())
+    constant = int((X.nunique(dropna=False) <= 1).sum()) - empty
+    if empty + constant <= LEAST_SAID * X.shape[1]:
+        return None
+    return Message("runs.fit.no information", {"of": X.shape[1], "empty": empty, "constant": constant})
+
+
 def describe_reasons(counts: Mapping[Any, int]) -> dict[str, str]:
     """Return reasons with their numbers, the most frequent first, in every language."""
     words = {**section("rules.reasons"), **section("runs.reasons")}
@@ -239,6 +289,31 @@ def count_nulls(rows: pd.DataFrame, fold: str, role: str) -> pd.DataFrame:
     ]
 
 
+def split_messages(splits: pd.DataFrame | None) -> list[Message]:
+    """Say how much the figures rest on counting a split household by any of its children.
+
+    Parameters
+    ----------
+    splits
+        `Evaluation.splits`.
+    """
+    if splits is None:
+        return []
+    first = splits.iloc[0]
+    values = {
+        "n": int(first["split"]), "rate": first["rate"], "without": first["rate_without"],
+        "weighted": first["rate_weighted"],
+    }  # fmt: skip
+    span = {
+        lang: SEPARATOR[lang].join(
+            f"{r['model']} {r['recall']:.1%} / {r['recall_without']:.1%} / {r['recall_weighted']:.1%}"
+            for r in splits.to_dict("records")
+        )
+        for lang in LANGUAGES
+    }
+    return [Message("runs.fit.splits", values), Message("runs.fit.recall of splits", {"span": span})]
+
+
 def null_messages(
     unknown: pd.DataFrame, nulls: pd.DataFrame, tested: int, bounds: pd.DataFrame
 ) -> list[Message]:
@@ -274,7 +349,7 @@ def null_messages(
         out.append(Message("runs.fit.null outcomes", values))
         span = {
             lang: SEPARATOR[lang].join(
-                f"{r['model']} {100 * r['recall_low']:.0f}–{100 * r['recall_high']:.0f} %"
+                f"{model_names(r['model'])[lang]} {100 * r['recall_low']:.0f}–{100 * r['recall_high']:.0f} %"
                 for r in bounds.to_dict("records")
             )
             for lang in LANGUAGES

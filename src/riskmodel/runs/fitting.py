@@ -16,13 +16,18 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from riskmodel import evaluation, features, models, targets
-from riskmodel.data import County, month_end
+from riskmodel.data import County, month_end, snapshot_message
 from riskmodel.errors import InputRefused
 from riskmodel.evaluation import SCORE_PREFIX
 from riskmodel.households import fingerprint, last_complete_month
-from riskmodel.i18n import Message, pair
+from riskmodel.i18n import Message, counted, pair
 from riskmodel.runs import design_matrix, experiment, outcomes
-from riskmodel.runs.data_fit import count_nulls, fit_to_data
+from riskmodel.runs.data_fit import (
+    columns_without_information,
+    count_nulls,
+    fit_to_data,
+    say_left_out,
+)
 from riskmodel.runs.design_matrix import DesignMatrix, model_inputs, village_names
 from riskmodel.runs.experiment import Experiment, Fold
 from riskmodel.targets import KEY
@@ -53,7 +58,8 @@ class ExperimentResult:
         line, gap, flagged, y, real_horizon_months, model, score`` (log-odds), ``probability,
         probability_low, probability_high``, and, where known, what only an evaluation may
         look at: ``pcni_after`` (income per head over the outcome's year), ``supported_after`` (support
-        begun within the window), ``group_…``.
+        begun within the window), ``split`` and ``split_share`` (of the persons of a split household's
+        children, those below the line), ``group_…``.
     folds
         One row a fold: dates, rows, events, nulls, training rows and events.
     fitted
@@ -133,12 +139,16 @@ def run_experiment(
     exp, days = fit.experiment, fit.days
     for note in fit.notes:
         say(f"note: {note.text('en')}")
-    folds = experiment.temporal_folds(exp, county, days)
+    try:
+        folds = experiment.temporal_folds(exp, county, days)
+    except InputRefused as exc:
+        raise say_left_out(exc, fit.notes) from exc
     say(f"{len(days)} as-of dates from {days[0]} to {days[-1]}: features, verdicts, cohort")
     matrix = design_matrix.build_design_matrix(exp, county, days)
     results = []
     for fold in folds:
-        say(f"fold {fold.name}: {len(fold.train)} training dates, {len(fold.test)} test dates")
+        dates = f"{counted(len(fold.train), 'training date')}, {counted(len(fold.test), 'test date')}"
+        say(f"fold {fold.name}: {dates}")
         one = _test_fold(exp, county, matrix, fold)
         results.append(one)
         if on_fold:
@@ -152,12 +162,20 @@ def run_experiment(
     roles = {feature.id: feature.role for feature in feature_set.features}
     leaks = design_matrix.find_leaks(matrix.X.iloc[train["row"]], train["y"], roles)
     suspected = leaks[leaks["suspected"]].to_dict("records")
+    about_data = [
+        note
+        for note in (snapshot_message(county), columns_without_information(matrix.X.iloc[train["row"]]))
+        if note is not None
+    ]
+    said = {note.text("en") for note in about_data}
     fitted = {}
     if final:
         say("fitting the models that will score")
-        train = design_matrix.labelled_rows(exp, county, matrix, days, exp.split.train_until)
+        until = exp.split.train_until
+        over = tuple(d for d in days if until is None or d <= until)
+        train = design_matrix.labelled_rows(exp, county, matrix, over, until)
         train = train[train["y"].notna()].drop(columns="label_reason").reset_index(drop=True)
-        train, sampling_notes = outcomes.resample_visited(exp, county, train, exp.split.train_until)
+        train, sampling_notes = outcomes.resample_visited(exp, county, train, until)
         fitted = {name: fit_declared_model(exp, name, train, matrix) for name in exp.models}
     return ExperimentResult(
         experiment=exp,
@@ -174,8 +192,9 @@ def run_experiment(
         nulls=pd.concat([one.nulls for one in results], ignore_index=True),
         notes=[
             *fit.notes,
+            *about_data,
             *(Message("runs.notes.leak", {"column": r["column"], "why": r["why"]}) for r in suspected),
-            *(Message("runs.notes.data", {"note": note}) for note in county.notes),
+            *(Message("runs.notes.data", {"note": note}) for note in county.notes if note not in said),
             *sampling_notes,
             *(
                 Message("runs.notes.model", {"model": pair(models.model_entry(name)), "note": note})
@@ -327,7 +346,7 @@ def _check_events(train: pd.DataFrame, fold: Fold) -> None:
         fewest = min(events, others)
         times = f" (about {MIN_EVENTS / fewest:.1f} times as many rows)" if fewest else ""
         raise InputRefused(
-            f"fold {fold.name}: {len(train)} labelled training rows with {events} events; at least "
+            f"fold {fold.name}: {counted(events, 'event')} in {len(train)} labelled training rows; at least "
             f"{MIN_EVENTS} events and {MIN_EVENTS} others are needed{times}: a longer history, more "
             f"households, or another cohort or event; {experiment.ENOUGH}"
         )

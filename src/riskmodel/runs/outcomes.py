@@ -16,16 +16,16 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any
 
-import ibis
+import ibis.expr.types as ir
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from riskmodel import rules, targets
-from riskmodel.data import County
+from riskmodel.data import County, Shape, fetch_frame, rows_table
 from riskmodel.households import Moment, known_county, window_end
 from riskmodel.i18n import Message
 from riskmodel.runs.experiment import Experiment
@@ -39,32 +39,22 @@ NONE = (0.0, 0.0)
 ONE = (1.0, 1.0)
 
 
-@dataclass(frozen=True)
-class HouseholdGroup:
-    """A kind of household whose errors are looked at apart: all conditions hold.
-
-    A condition is features, which are added up, and the least and most of their sum.
-    """
-
-    zh: str
-    en: str
-    where: tuple[tuple[tuple[str, ...], tuple[float, float]], ...]
-
-
-HOUSEHOLD_GROUPS: dict[str, HouseholdGroup] = {
-    "lifted": HouseholdGroup("脱贫户", "lifted out of poverty", ((("is_lifted",), SOME),)),
-    "elderly_alone": HouseholdGroup("独居老人", "old and alone", ((("elderly_alone",), SOME),)),
-    "disability": HouseholdGroup("有残疾人", "somebody disabled", ((("disabled",), SOME),)),
-    "no_labour": HouseholdGroup("无劳动力", "nobody able to work", ((("no_labour",), SOME),)),
-    "no_adult_at_home": HouseholdGroup(
-        "劳动年龄成员均不在家", "nobody of working age at home", ((("no_adult_at_home",), SOME),)
+# Features that are added up, and the least and most of their sum.
+Condition = tuple[tuple[str, ...], tuple[float, float]]
+# Kinds of households whose errors are looked at apart: all conditions hold. Their words stand in the
+# catalogue (`runs.household_groups`).
+HOUSEHOLD_GROUPS: dict[str, tuple[Condition, ...]] = {
+    "lifted": ((("is_lifted",), SOME),),
+    "elderly_alone": ((("elderly_alone",), SOME),),
+    "disability": ((("disabled",), SOME),),
+    "no_labour": ((("no_labour",), SOME),),
+    "no_adult_at_home": ((("no_adult_at_home",), SOME),),
+    "single_parent": (
+        (("spouse",), NONE),
+        (("working_age",), ONE),
+        (("children_0_5", "children_6_15"), SOME),
     ),
-    "single_parent": HouseholdGroup(
-        "单亲家庭",
-        "one adult of working age, without a spouse, with children under 16",
-        ((("spouse",), NONE), (("working_age",), ONE), (("children_0_5", "children_6_15"), SOME)),
-    ),
-    "relocated": HouseholdGroup("易地搬迁", "relocated", ((("relocated",), SOME),)),
+    "relocated": ((("relocated",), SOME),),
 }
 
 
@@ -74,12 +64,12 @@ def household_groups(rows: pd.DataFrame, X: pd.DataFrame) -> pd.DataFrame:
     A column a group that the features know: "yes", "no" or missing; index of ``rows``.
     """
     out = pd.DataFrame(index=rows.index)
-    for name, group in HOUSEHOLD_GROUPS.items():
-        columns = [feature for features, _ in group.where for feature in features]
+    for name, conditions in HOUSEHOLD_GROUPS.items():
+        columns = [feature for features, _ in conditions for feature in features]
         if not set(columns) <= set(X.columns):
             continue
         inside, known = np.ones(len(rows), dtype=bool), np.ones(len(rows), dtype=bool)
-        for features, (least, most) in group.where:
+        for features, (least, most) in conditions:
             value = X[list(features)].iloc[rows["row"]].to_numpy(dtype=float, na_value=np.nan).sum(axis=1)
             inside &= (value >= least) & (value <= most)
             known &= ~np.isnan(value)
@@ -90,12 +80,15 @@ def household_groups(rows: pd.DataFrame, X: pd.DataFrame) -> pd.DataFrame:
 def label_events(exp: Experiment, county: County, days: tuple[dt.date, ...]) -> pd.DataFrame:
     """Return every label event of the window (``label_<event>``) whose table the county has.
 
-    Float; missing where not fully observed.
+    Float; missing where not fully observed. With ``split`` and ``split_share`` of
+    `riskmodel.targets.build_targets` where a household was split in its window.
     """
     tables = {"identified": "monitoring", "confirmed": "visits", "below_line": "income"}
     known = tuple(event for event in targets.EVENTS if county.has(tables[event]))
     labels = targets.build_targets(county, days, exp.horizon, known, exp.ruleset, params=exp.params)
     columns = {f"label_{event}": labels[f"label_{event}"].astype(float) for event in known}
+    if labels["split"].any():
+        columns |= {"split": labels["split"], "split_share": labels["split_share"]}
     return labels[KEY].assign(**columns)
 
 
@@ -199,6 +192,9 @@ def resample_visited(
 def visit_findings(county: County, rows: pd.DataFrame, months: int, seen_by: dt.date | None) -> pd.DataFrame:
     """Return every answered visit within its row's window, with the weight by which it stands for the county.
 
+    A visit is its household's under whatever number it was paid: a household that was renumbered or merged in
+    the window is followed there, one that was split to its children, of whom any confirmed one counts.
+
     Returns one row per ``household_id, as_of`` and list (a calendar month): ``date, selected_by, chance``,
     ``y`` (1 confirmed, 0 not), ``weight`` (1 / (lists · chance · answered share of the window's planned
     visits of that source); NaN where no chance was logged).
@@ -208,7 +204,10 @@ def visit_findings(county: County, rows: pd.DataFrame, months: int, seen_by: dt.
     Horvitz & Thompson 1952. Unanswered visits: a weighting class for each source
     (Little & Rubin 2019, section 3.3.2).
     """
-    visits = _planned_visits(county, rows["as_of"], months, seen_by)
+    days = sorted({d.date() for d in pd.to_datetime(rows["as_of"])})
+    ends = {day: window_end(day, months) for day in days}
+    by = seen_by or END_OF_TIME
+    visits = _planned_visits(county, ends, by)
     # Whom a rule flags is visited for certain; their lists of former days logged no chance.
     certain = visits["chance"].isna() & visits["selected_by"].eq("rule")
     visits["chance"] = visits["chance"].where(visits["chance"] > 0).mask(certain, 1.0)
@@ -218,27 +217,38 @@ def visit_findings(county: County, rows: pd.DataFrame, months: int, seen_by: dt.
     visits["y"] = visits["outcome"].map({"confirmed": 1.0, "not_confirmed": 0.0})
     answered = visits["y"].notna().groupby([visits["as_of"], visits["selected_by"]]).transform("mean")
     visits["weight"] = 1 / (visits["lists"] * visits["chance"] * answered)
-    findings = rows[KEY].merge(visits[visits["y"].notna()], on=KEY)
+    numbers = targets.numbers_at_end(county, rows, ends, dict.fromkeys(ends, by))[[*KEY, "number"]]
+    findings = numbers.merge(visits[visits["y"].notna()], on=["number", "as_of"])
+    # Of the children of a split household a list counts once, as of a household.
+    findings = findings.sort_values("y", ascending=False, kind="stable").drop_duplicates([*KEY, "month"])
+    findings = findings.sort_values([*KEY, "month"], ignore_index=True)
     return findings[[*KEY, "date", "selected_by", "chance", "y", "weight"]]
 
 
-def _planned_visits(county: County, as_of: pd.Series, months: int, seen_by: dt.date | None) -> pd.DataFrame:
-    """Return a visit a household, as-of and month: the first answered one, else the first tried.
+def _planned_visits(county: County, ends: Mapping[dt.date, dt.date], seen_by: dt.date) -> pd.DataFrame:
+    """Return a visit a number, as-of and month: the first answered one, else the first tried.
 
-    All households are in it: one that nobody answered has no label, yet counts when one asks how many did.
+    ``number`` is the one valid at the window's end. All households are in it: one that nobody answered has no
+    label, yet counts when one asks how many did.
     """
-    days = sorted({d.date() for d in pd.to_datetime(as_of)})
-    ends = pd.DataFrame({"as_of": days, "window_end": [window_end(d, months) for d in days]})
-    windows = ibis.memtable(ends, schema=ibis.schema({"as_of": "date", "window_end": "date"}))
-    t = known_county(county, [Moment(d, seen_by or END_OF_TIME) for d in days]).rows("visits")
-    t = t.join(windows, [t.as_of == windows.as_of, t.date > windows.as_of, t.date <= windows.window_end])
-    # A column of nothing but nulls has no kind of its own in an exported table.
-    t = t.select(*KEY, "date", "outcome", selected_by=t.selected_by.fill_null("unknown"), chance=t.chance)
-    visits = county.con.to_pyarrow(t).to_pandas().astype({"household_id": object, "chance": float})
+    windows = rows_table([{"start": d, "end": end} for d, end in ends.items()], start="date", end="date")
+    visits = fetch_frame(targets.known_later(county, set(ends.values()), seen_by), _visits, windows=windows)
+    visits = visits.rename(columns={"household_id": "number", "start": "as_of"})
+    visits = visits.astype({"number": object, "chance": float})
     visits["as_of"], visits["date"] = pd.to_datetime(visits["as_of"]), pd.to_datetime(visits["date"])
     visits = visits.assign(month=visits["date"].dt.to_period("M"), tried=visits["outcome"].eq("absent"))
-    order = [*KEY, "month", "tried", "date", "selected_by"]
-    return visits.sort_values(order).drop_duplicates([*KEY, "month"]).reset_index(drop=True)
+    keys = ["number", "as_of", "month"]
+    return visits.sort_values([*keys, "tried", "date", "selected_by"]).drop_duplicates(
+        keys, ignore_index=True
+    )
+
+
+def _visits(county: Shape, windows: ir.Table) -> ir.Table:
+    t = county.rows("visits")
+    t = t.join(windows, [t.as_of == windows.end, t.date > windows.start, t.date <= windows.end])
+    # A column of nothing but nulls has no kind of its own in an exported table.
+    source = t.selected_by.fill_null("unknown")
+    return t.select("household_id", "start", "date", "outcome", selected_by=source, chance=t.chance)
 
 
 def trim_weights(weight: NDArray[np.float64]) -> NDArray[np.float64]:

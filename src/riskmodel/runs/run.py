@@ -68,9 +68,9 @@ class Run:
         What each model reaches of a list by the true chances, and mean truth by bin of the score.
     scorecard
         The points of a scorecard, where one was trained.
-    unknown_incomes, nulls, null_bounds
+    unknown_incomes, nulls, null_bounds, splits
         Households without a known income at as-of by reason, rows without a known outcome by reason, and how
-        far these could move each model's figures.
+        far these could move each model's figures; and how they stand without households that were split.
     """
 
     run_id: str
@@ -96,6 +96,7 @@ class Run:
     unknown_incomes = _optional("unknown_incomes")
     nulls = _optional("nulls")
     null_bounds = _optional("null_bounds")
+    splits = _optional("splits")
 
     def __repr__(self) -> str:
         kinds = ", ".join(self.declaration["models"])
@@ -286,6 +287,7 @@ class RunComparison:
             "null_bounds": self.run.null_bounds,
             "oracle": self.run.true_risk,
             "oracle_bins": self.run.true_risk_bins,
+            **({} if self.run.splits is None else {"splits": self.run.splits}),
         }
 
     def summary(self) -> dict[str, Any]:

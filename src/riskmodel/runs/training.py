@@ -16,7 +16,7 @@ from riskmodel.evaluation import finding_messages
 from riskmodel.i18n import LANGUAGES, both
 from riskmodel.runs import tracking
 from riskmodel.runs.assessment import Evaluation, evaluate
-from riskmodel.runs.data_fit import null_messages
+from riskmodel.runs.data_fit import null_messages, split_messages
 from riskmodel.runs.experiment import EVENT_WORDS, Experiment, load_experiment
 from riskmodel.runs.fitting import ExperimentResult, run_experiment
 from riskmodel.runs.outcomes import missing_truth, select_truth, truth_mismatch
@@ -125,6 +125,7 @@ def train(
     about_nulls = null_messages(
         result.unknown, result.nulls, int(evaluation.null_bounds["rows"].iloc[0]), evaluation.null_bounds
     )
+    about_nulls += split_messages(evaluation.splits)
     for one in about_nulls:
         say(f"note: {one.text('en')}")
     result = replace(result, notes=[*result.notes, *about_nulls], about_nulls=about_nulls)
@@ -235,6 +236,7 @@ def _tables(result: ExperimentResult, evaluation: Evaluation) -> dict[str, pd.Da
         "unknown_incomes": result.unknown if len(result.unknown) else None,
         "nulls": result.nulls if len(result.nulls) else None,
         "null_bounds": evaluation.null_bounds,
+        "splits": evaluation.splits,
         "deployed": evaluation.deployed,
         "oracle": evaluation.metrics_with_truth,
         "selected": evaluation.selected,

@@ -1,9 +1,15 @@
-"""Monitoring a model in use: drift, missing values, past scores against what came, yields of visits."""
+"""Monitoring a model in use: drift, missing values, past scores against what came, yields of visits.
+
+What is on record of a household may change from one date to another without anything changing for it. A
+figure that rests on income or spending is therefore compared over those of whom it is on record at both dates
+(and those who are there at one date only); how many are left out, and that more is missing, is said apart,
+under a name of its own. The score is compared over those whose inputs are on record alike at both dates.
+"""
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -33,14 +39,22 @@ MISSING_POINTS = 0.05
 RATIO_LIMITS = (0.8, 1.25)
 MIN_VISITS = 10  # findings of a source, below which its yield says nothing
 SCORE = "probability"
+NOT_COMPARED = "not_compared"
+# What rests on which months are on record: sources of features, and how columns of the accounts begin.
+RECORDED = ("income", "spending", "accounts")
+RECORDED_SUMS = (
+    "pcni", "previous_", "before_previous_", "income_", "spending_", "rigid", "net_income", "wage_months",
+    "earning_months", "lag_months",
+)  # fmt: skip
 DRIFT_COLUMNS = [
     "column", "zh", "en", "psi", "psi_chance", "psi_limit", "status", "missing_before", "missing_now",
-    "missing_status",
+    "missing_status", "of_records", "left_out_before", "left_out_now",
 ]  # fmt: skip
 OUTCOME_COLUMNS = [
     "as_of", "households", "expected", "observed", "low", "high", "ratio", "status", "listed",
-    "listed_observed",
+    "listed_observed", "unknown",
 ]  # fmt: skip
+Places = Mapping[str, tuple[pd.Series, pd.Series]]
 
 
 class Psi(NamedTuple):
@@ -104,22 +118,38 @@ def measure_drift(
     before: pd.DataFrame,
     now: pd.DataFrame,
     names: pd.DataFrame,
-    shared: Mapping[str, tuple[int, int]] | None = None,
+    places: Places | None = None,
+    of_records: Collection[str] = (),
+    uneven: Mapping[str, pd.Index] | None = None,
 ) -> pd.DataFrame:
     """Return `DRIFT_COLUMNS`, one row a column of the two frames, the most moved first.
 
-    ``names`` has ``id, zh, en`` of the columns that have a name; ``shared`` says, of columns whose values are
-    shared by a village or township, how many of these there are at each date. ``missing_status`` is look
-    where the share of missing values grew by more than `MISSING_POINTS` and than sampling explains.
+    ``names`` has ``id, zh, en`` of the columns that have a name; the frames are by household. ``places``
+    says, of columns whose values are shared by a village or township, which one each household lives in at
+    each date. ``of_records`` names the columns that rest on months on record: of them, and of the score,
+    those are compared of whom they are on record at both dates, without those that ``uneven`` names (of whose
+    neighbours not as many are on record); ``left_out_before`` and ``left_out_now`` count the others.
+    ``status`` is ``not_compared`` where nobody is left. ``missing_status`` is look where the share of missing
+    values grew by more than `MISSING_POINTS` and than sampling explains.
     """
     named = names.set_index("id")[["zh", "en"]].to_dict("index")
+    recorded = [c for c in before.columns if c in of_records]
+    unlike = _on_record_unlike(before[recorded], now[recorded])
     rows = []
     for column in before.columns:
-        pair_of = before[column], now[column]
-        if column == SCORE:
-            # Whose income is not on record has no score to compare; their share is compared by itself.
-            pair_of = before[column].dropna(), now[column].dropna()
-        index = psi(*pair_of, sizes=(shared or {}).get(str(column)))
+        held = column == SCORE or column in of_records
+        then, today = before[column], now[column]
+        if held:
+            gone = _missing_at_either(then, today).union((uneven or {}).get(str(column), pd.Index([])))
+            gone = gone.union(unlike) if column == SCORE else gone
+            then, today = (v[~v.index.isin(gone)] for v in (then, today))
+        shared = None
+        if places and column in places:
+            homes_before, homes_now = places[str(column)]
+            shared = homes_before.reindex(then.index).nunique(), homes_now.reindex(today.index).nunique()
+        index = psi(then, today, sizes=shared)
+        if held and not (len(then) and len(today)):
+            index = index._replace(value=float("nan"), status=NOT_COMPARED)
         share = [float(frame[column].isna().mean()) for frame in (before, now)]
         grew = share[1] - share[0]
         even = (share[0] * len(before) + share[1] * len(now)) / (len(before) + len(now))
@@ -128,10 +158,36 @@ def measure_drift(
         words = named.get(column, same(column))
         rows.append(
             (column, words["zh"], words["en"], index.value, index.chance, index.limit, index.status, *share,
-             missing)
+             missing, held, len(before) - len(then), len(now) - len(today))
         )  # fmt: skip
     drift = pd.DataFrame(rows, columns=DRIFT_COLUMNS)
     return drift.sort_values(["psi", "column"], ascending=[False, True], ignore_index=True)
+
+
+def _missing_at_either(before: pd.Series, now: pd.Series) -> pd.Index:
+    """Return the households whose value is missing at a date at which they are there."""
+    return before.index[before.isna()].union(now.index[now.isna()])
+
+
+def _on_record_unlike(before: pd.DataFrame, now: pd.DataFrame) -> pd.Index:
+    """Return the households there at both dates of whom not the same columns are on record."""
+    both = before.index.intersection(now.index)
+    unlike = (before.loc[both].isna() != now.loc[both].isna()).any(axis=1)
+    return both[unlike.to_numpy()]
+
+
+def _uneven_places(
+    before: pd.Series, now: pd.Series, places_before: pd.Series, places_now: pd.Series
+) -> pd.Index:
+    """Return the households of places in which a figure is on record of more or fewer households than before.
+
+    A mean over neighbours moves with who is on record among them.
+    """
+    pairs = (before, places_before), (now, places_now)
+    share = pd.concat([v.notna().groupby(place.reindex(v.index)).mean() for v, place in pairs], axis=1)
+    moved = share.index[~((share.iloc[:, 0] - share.iloc[:, 1]).abs() <= MISSING_POINTS)]
+    homes = [place.index[place.isin(moved)] for _, place in pairs]
+    return homes[0].union(homes[1])
 
 
 def compare_outcomes(
@@ -165,22 +221,21 @@ def compare_outcomes(
         `OUTCOME_COLUMNS`, one row a month whose window is over: of the cohort's households with a known
         label, how many were expected to be hit (Σ probability), how many were, the exact Poisson interval of
         the latter, observed over expected, and how many of them were on the list. ``status`` is ``alarm``
-        where the expected number lies outside the interval and off by more than a quarter.
+        where the expected number lies outside the interval and off by more than a quarter. ``unknown`` counts
+        the scored of the cohort whose label is not known: they are in none of the other numbers.
     """
     rows = []
     for frame in scores:
         day = pd.Timestamp(frame["as_of"].iloc[0]).date()
         labels = targets.build_targets(county, day, horizon, events, ruleset, known_by=as_of, params=params)
-        labels = labels.dropna(subset=["label"])
-        if labels.empty:
+        if labels["label"].isna().all():
             continue
         members = targets.build_cohorts(county, cohort, day, ruleset, params)[["household_id"]]
-        labelled = labels[["household_id", "label"]].merge(members, on="household_id")
-        labelled = labelled.merge(frame.drop(columns="as_of"), on="household_id").dropna(
-            subset=["probability"]
-        )
+        scored = labels[["household_id", "label"]].merge(members, on="household_id")
+        scored = scored.merge(frame.drop(columns="as_of"), on="household_id").dropna(subset=["probability"])
+        labelled = scored.dropna(subset=["label"])
         if len(labelled):
-            rows.append(_outcome(day, labelled))
+            rows.append(_outcome(day, labelled) | {"unknown": len(scored) - len(labelled)})
     return pd.DataFrame(rows, columns=OUTCOME_COLUMNS)
 
 
@@ -248,14 +303,17 @@ class MonitoringResult:
         return {**self.about, "alarms": self.alarms, "months_judged": len(self.outcomes)}
 
     def _drift_alarms(self) -> Iterator[tuple[str, Message]]:
-        for row in self.drift[self.drift["status"] != "ok"].to_dict("records"):
+        for row in self.drift[self.drift["status"] == NOT_COMPARED].to_dict("records"):
+            figures = f"{row['missing_before']:.0%} → {row['missing_now']:.0%}"
+            yield "look", _alarm(NOT_COMPARED, figures, name=pair(row))
+        for row in self.drift[~self.drift["status"].isin(["ok", NOT_COMPARED])].to_dict("records"):
             # One feature that moved is no reason to stop; the score that moved is.
             grade = row["status"] if row["column"] == SCORE else "look"
             figures = f"PSI {row['psi']:.2f} (95% {row['psi_limit']:.2f})"
             yield grade, _alarm("drift", figures, name=pair(row))
         for row in self.drift[self.drift["missing_status"] != "ok"].to_dict("records"):
             figures = f"{row['missing_before']:.0%} → {row['missing_now']:.0%}"
-            yield "look", _alarm("missing", figures, name=pair(row))
+            yield "look", _alarm("coverage" if row["of_records"] else "missing", figures, name=pair(row))
 
     def _outcome_alarms(self) -> Iterator[tuple[str, Message]]:
         for row in self.outcomes[self.outcomes["status"] != "ok"].to_dict("records"):
@@ -322,8 +380,16 @@ def monitor(
     now, places_now = _known_values(known, loaded)
     names = features.describe_features(loaded.feature_set)[["id", "zh", "en"]]
     names = pd.concat([pd.DataFrame([{"id": SCORE, **both("monitoring.score")}]), names])
-    shared = {
+    places = {
         f.id: (places_before[f.by], places_now[f.by]) for f in loaded.feature_set.features if f.by is not None
+    }
+    of_records = _of_records(loaded.feature_set.features)
+    uneven = {
+        f.id: _uneven_places(before[name], now[name], *places[f.id])
+        for f in loaded.feature_set.features
+        if f.source == "neighbours"
+        for name in f.of
+        if f.by is not None and name in of_records and name in before
     }
     visits = recent_visits(known, months=YIELD_MONTHS)
     return MonitoringResult(
@@ -336,7 +402,7 @@ def monitor(
             "households": len(now),
             "data_fingerprint": known.fingerprint,
         },
-        drift=measure_drift(before, now, names, shared),
+        drift=measure_drift(before, now, names, places, of_records, uneven),
         outcomes=compare_outcomes(
             county,
             past,
@@ -352,13 +418,32 @@ def monitor(
     )
 
 
-def _known_values(known: KnownCounty, loaded: LoadedModel) -> tuple[pd.DataFrame, dict[str, int]]:
-    """Return probability and features of every household known at a date, and how many places there are."""
+def _of_records(declared: Sequence[features.Feature]) -> set[str]:
+    """Return the features that rest on income or spending, themselves or by what they are derived from."""
+    out: set[str] = set()
+    for f in declared:  # derived ones come after what they are derived from
+        sums = [f.column] if f.source == "accounting" and f.column else []
+        sums += [name.removeprefix("accounting.") for name in f.of if name.startswith("accounting.")]
+        recorded = f.source in RECORDED or any(name.startswith(RECORDED_SUMS) for name in sums)
+        if recorded or any(name in out for name in f.of):
+            out.add(f.id)
+    return out
+
+
+def _known_values(known: KnownCounty, loaded: LoadedModel) -> tuple[pd.DataFrame, dict[str, pd.Series]]:
+    """Return probability and features of every household known at a date, and where each lives."""
     verdicts, X, values = scoring_inputs(known, loaded)
     probability = loaded.model.predict_proba(values)[:, 1]
     # Two townships may each have a village of one name.
     groups = {"township": ["township"], "village": ["township", "village"]}
-    places = {by: verdicts.groupby(columns, dropna=False).ngroups for by, columns in groups.items()}
+    ids = verdicts["household_id"]
+    places = {
+        by: verdicts[columns].astype("string").fillna("").agg("|".join, axis=1).set_axis(ids)
+        for by, columns in groups.items()
+    }
     # A score without a known income is a guess from the rest: only scores on what is on record are compared.
     score = pd.Series(probability, name=SCORE).where(verdicts["pcni"].notna().to_numpy())
-    return pd.concat([score, X], axis=1), places
+    out = pd.concat([score, X], axis=1).set_axis(ids, axis=0)
+    # A flag that a figure is missing says what the share of missing values says, and is told as that.
+    flags = [f.id for f in loaded.feature_set.features if f.aggregate == "missing"]
+    return out.assign(**{c: out[c].where(out[c] == 0) for c in flags}), places

@@ -30,6 +30,7 @@ from riskmodel.grids import BOM, find_encoding
 from riskmodel.households import KnownCounty, current_ids
 from riskmodel.i18n import LANGUAGES
 from riskmodel.io import FORMULA_SIGNS
+from riskmodel.scoring.visit_faults import Problem, fault
 from riskmodel.scoring.worklist import code_words, declared_columns
 
 NAME_COLUMNS = ("own_id", "head_name", "contact", "phone")
@@ -236,20 +237,6 @@ def allowed_words(column: str) -> str:
 
 
 @dataclass(frozen=True)
-class Problem:
-    """One cell (or row) that cannot be used, and how to mend it."""
-
-    cell: str
-    household_id: str
-    column: str
-    value: str
-    reason: str
-
-    def __str__(self) -> str:
-        return f"{self.cell}: {self.reason}"
-
-
-@dataclass(frozen=True)
 class Visit:
     """One visit as written down; ``cell`` is where its finding stands."""
 
@@ -318,7 +305,7 @@ def read_filled_list(path: str | Path) -> FilledList:
     as_of = parse_date(properties["riskmodel_as_of"])[0] if "riskmodel_as_of" in properties else None
     lists = [sheet for title, rows in sheets if (sheet := _read_sheet(title, rows, as_of)) is not None]
     if not lists:
-        heads = "户编号 (Household), 核查结果 (Finding), 核查日期 (Visited on)"
+        heads = ", ".join(f"{c.zh} ({c.en})" for c in declared_columns() if c.id in NEEDED_COLUMNS)
         raise InputRefused(f"{source.name}: no sheet with the headers {heads}; give the list as it was made")
     visits = [visit for sheet in lists for visit in sheet[0]]
     problems = [problem for sheet in lists for problem in sheet[1]]
@@ -347,8 +334,7 @@ def _read_sheet(
         if household is None:
             if has_entry:
                 cell = cell_name(title, number, at["household_id"])
-                reason = "the row is filled in but names no household (户编号)"
-                problems.append(Problem(cell, "", "household_id", "", reason))
+                problems.append(Problem(cell, "", "household_id", "", fault("no household")))
         elif not has_entry:
             empty.add(unescaped_id(household))
         else:
@@ -418,24 +404,22 @@ class _FilledRow:
             text = self._text(column)
             codes[column] = None if text is None else accepted_words(column).get(text.lower())
             if text is not None and codes[column] is None:
-                yield self._problem(column, f"{text!r} is not on the list; choose {allowed_words(column)}")
+                yield self._problem(column, "not on the list", allowed=allowed_words(column))
         if self._text("outcome") is None:
-            reason = f"no finding although the row is filled; {allowed_words('outcome')}"
-            yield self._problem("outcome", reason)
+            yield self._problem("outcome", "no finding", allowed=allowed_words("outcome"))
         day, unreadable = parse_date(self.raw["visited_on"])
         if unreadable is not None:
-            text = self._text("visited_on")
-            yield self._problem("visited_on", f"{text!r} is no date ({unreadable}); write it as 2021-06-30")
+            yield self._problem("visited_on", unreadable)
         elif day is None:
-            yield self._problem("visited_on", "no date of the visit; write it as 2021-06-30")
+            yield self._problem("visited_on", "no date")
         elif as_of is not None and day < as_of:
-            yield self._problem("visited_on", f"{day} is before the list was made ({as_of}); check the year")
+            yield self._problem("visited_on", "too early", day=day, as_of=as_of)
         chance = self._text("chance")
         if chance is not None and not _is_probability(chance):
-            reason = f"{chance!r} is no chance between 0 and 1; leave it as it was made"
-            yield self._problem("chance", reason)
+            yield self._problem("chance", "no chance")
         if codes["outcome"] == "not_confirmed" and codes["decision"] == "enter":
-            yield self._problem("decision", "不属实 (not confirmed) and 拟纳入 (to enter) cannot both be")
+            written = {column: self._text(column) for column in ("outcome", "decision")}
+            yield self._problem("decision", "contradiction", **written)
 
     def _text(self, column: str) -> str | None:
         return cell_text(self.raw.get(column))
@@ -443,8 +427,9 @@ class _FilledRow:
     def _cell(self, column: str) -> str:
         return cell_name(self.sheet, self.number, self.at[column])
 
-    def _problem(self, column: str, reason: str) -> Problem:
-        return Problem(self._cell(column), self.household, column, self._text(column) or "", reason)
+    def _problem(self, column: str, about: str, **values: Any) -> Problem:
+        text = self._text(column) or ""
+        return Problem(self._cell(column), self.household, column, text, fault(about, text=text, **values))
 
 
 def _is_probability(text: str) -> bool:
@@ -466,7 +451,7 @@ def _without_repeats(visits: list[Visit]) -> tuple[list[Visit], list[Problem]]:
             distinct.append(first)
             continue
         cells = ", ".join(v.cell for v in group)
-        reason = f"filled in twice and differently for {first.date} ({cells}); keep one of them"
+        reason = fault("twice", day=first.date, cells=cells)
         problems.append(Problem(first.cell, first.household_id, "outcome", first.outcome, reason))
     return distinct, problems
 

@@ -28,7 +28,7 @@ SCORE_COLUMNS = [
 ]  # fmt: skip
 EXTRA_COLUMNS = [
     "flagged", "in_cohort", "registration", "persons", "income_reason", "lag_months", "pcni_low", "pcni_high",
-    "verdict_depends", "doubts", "score", "log_odds_base", "format",
+    "verdict_depends", "doubts", "assumptions", "score", "log_odds_base", "format",
 ]  # fmt: skip
 RECORD_COLUMNS = ("lag_months", "pcni_low", "pcni_high", "verdict_depends", "doubts")
 EXPLANATION_COLUMNS = ["household_id", "feature", "name", "cause", "value", "unit", "contribution", "base"]
@@ -60,7 +60,7 @@ def score(
         probability_low, probability_high, rank, tier, model, model_version, run_id, feature_set,
         data_fingerprint, ruleset, pcni, line, gap, rule_category, rule_conditions``, the three main
         ``cause_i, contribution_i, reason_i``, and ``flagged, in_cohort, registration, persons, income_reason,
-        lag_months, pcni_low, pcni_high, verdict_depends, doubts, score, log_odds_base, format``.
+        lag_months, pcni_low, pcni_high, verdict_depends, doubts, assumptions, score, log_odds_base, format``.
         Probabilities are chances of the trained event within
         ``horizon_months`` under current support; ``contribution_i`` are log-odds; money is in yuan.
         ``in_cohort`` is False where the model speaks beyond what it learnt from (households below the line,
@@ -266,6 +266,7 @@ def _numbers(
         "persons",
         "income_reason",
         *RECORD_COLUMNS,
+        "assumptions",
     ):
         out[name] = verdicts[name]
     return out

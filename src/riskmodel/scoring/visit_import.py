@@ -27,6 +27,7 @@ from riskmodel.data import (
     Source,
     cell_text,
     codes,
+    column_words,
     contract,
     find_sources,
     header_row,
@@ -37,23 +38,22 @@ from riskmodel.data import (
 )
 from riskmodel.errors import InputRefused
 from riskmodel.grids import BOM, find_encoding
+from riskmodel.i18n import counted
 from riskmodel.io import atomic
 from riskmodel.scoring.office_files import (
     TITLE_LINES,
     FilledList,
-    Problem,
     Visit,
     accepted_words,
     guess_delimiter,
     read_filled_list,
     unescaped_id,
 )
+from riskmodel.scoring.visit_faults import Conflict, Finding, Problem, fault, finding_text
 
 TABLE = "visits"
 COLUMNS = ("household_id", "date", "outcome", "cause", "selected_by", "decision", "chance", "recorded_on")
-RECORDED_ZH = "录入日期"
 _KEYED = re.compile(r"[0-9a-f]{32}")  # what `riskmodel.data.pseudonym` makes
-Finding = tuple[str | None, str | None]  # outcome and cause
 
 
 @dataclass(frozen=True)
@@ -75,9 +75,7 @@ class VisitTable:
 
     def header(self, column: str) -> str:
         """Return what a column that is not there yet is to be called."""
-        if not self.chinese:
-            return column
-        return RECORDED_ZH if column == "recorded_on" else contract().tables[TABLE].columns[column].zh
+        return column_words(TABLE)[column] if self.chinese else column
 
     def cell(self, column: str, visit: Visit, recorded_on: dt.date) -> Any:
         """Return one value as it is written: codes in the file's own language, None where there is none."""
@@ -119,29 +117,6 @@ class RecordedVisits:
         """Return what is written of a household on the day of a visit, under whatever number."""
         number = self.current.get(visit.household_id, visit.household_id)
         return self.findings.get((number, visit.date), set())
-
-
-@dataclass(frozen=True)
-class Conflict:
-    """A visit of which the county's table says something else for the same household and day."""
-
-    cell: str
-    household_id: str
-    date: dt.date
-    written: Finding
-    recorded: tuple[Finding, ...]
-
-    def __str__(self) -> str:
-        have = "; ".join(_finding_text(finding) for finding in self.recorded)
-        here = _finding_text(self.written)
-        return (
-            f"{self.cell}: household {self.household_id} on {self.date} is {here} here but {have} in the "
-            "data; nothing was changed: mend one of them"
-        )
-
-
-def _finding_text(finding: Finding) -> str:
-    return " / ".join(part for part in finding if part)
 
 
 @dataclass(frozen=True)
@@ -189,9 +164,7 @@ class VisitImport:
     def faults(self) -> pd.DataFrame:
         """Problems and conflicts as a table: ``cell, household_id, column, value, reason``."""
         rows = [(p.cell, p.household_id, p.column, p.value, p.reason) for p in self.problems]
-        rows += [
-            (c.cell, c.household_id, "outcome", _finding_text(c.written), str(c)) for c in self.conflicts
-        ]
+        rows += [(c.cell, c.household_id, "outcome", finding_text(c.written), str(c)) for c in self.conflicts]
         return pd.DataFrame(rows, columns=["cell", "household_id", "column", "value", "reason"])
 
 
@@ -251,7 +224,9 @@ def import_visits(
     if problems and not (new or already or conflicts):
         shown = "; ".join(str(p) for p in problems[:5])
         more = f"; and {len(problems) - 5} more" if len(problems) > 5 else ""
-        raise InputRefused(f"{Path(path).name}: none of {len(problems)} entries can be used: {shown}{more}")
+        name = Path(path).name
+        entries = counted(len(problems), "entry", "entries")
+        raise InputRefused(f"{name}: none of {entries} can be used: {shown}{more}")
     if not dry:
         append_visits(recorded.table, sorted(new, key=lambda v: (v.date, v.household_id)), recorded_on)
     return VisitImport(
@@ -270,21 +245,21 @@ def _with_own_ids(path: Path, filled: FilledList, recorded: RecordedVisits, key:
             if key is not None
             else f"give --pseudonymise, and in {KEY_VARIABLE} the secret key that the list was made with"
         )
-        raise InputRefused(f"{path.name}: {len(keyed)} household ids are keyed ({keyed[0].cell}): {mend}")
+        ids = counted(len(keyed), "household id is", "household ids are")
+        raise InputRefused(f"{path.name}: {ids} keyed ({keyed[0].cell}): {mend}")
     visits = (replace(v, household_id=own.get(v.household_id, v.household_id)) for v in filled.visits)
     return replace(filled, visits=tuple(visits))
 
 
 def _problem(visit: Visit, recorded: RecordedVisits, recorded_on: dt.date) -> Problem | None:
     if visit.household_id not in recorded.households:
-        hint = ""
-        if visit.household_id.isdigit():
-            padded = [h for h in recorded.households if h.lstrip("0") == visit.household_id]
-            hint = f"; did a spreadsheet drop the zeros of {padded[0]}?" if len(padded) == 1 else ""
-        reason = f"household {visit.household_id!r} is not in the county's table of households{hint}"
-        return Problem(visit.cell, visit.household_id, "household_id", visit.household_id, reason)
+        home = visit.household_id
+        padded = [h for h in recorded.households if h.lstrip("0") == home] if home.isdigit() else []
+        about = "zeros dropped" if len(padded) == 1 else "unknown household"
+        reason = fault(about, household=home, padded=padded[0] if padded else "")
+        return Problem(visit.cell, home, "household_id", home, reason)
     if visit.date > recorded_on:
-        reason = f"the visit of {visit.date} is after the day it was recorded ({recorded_on}); check the date"
+        reason = fault("too late", day=visit.date, recorded_on=recorded_on)
         return Problem(visit.cell, visit.household_id, "visited_on", str(visit.date), reason)
     return None
 

@@ -10,6 +10,7 @@ from riskmodel.targets.labels import (
     Horizon,
     build_targets,
 )
+from riskmodel.targets.windows import known_later, numbers_at_end
 
 __all__ = [
     "COHORTS",
@@ -22,4 +23,6 @@ __all__ = [
     "build_cohorts",
     "build_targets",
     "count_unknown_incomes",
+    "known_later",
+    "numbers_at_end",
 ]

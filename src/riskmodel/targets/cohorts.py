@@ -16,7 +16,17 @@ import ibis.expr.types as ir
 import pandas as pd
 
 from riskmodel import rules
-from riskmodel.data import County, Shape, county_links, fetch_frame, fetch_table, month_end
+from riskmodel.data import (
+    County,
+    Identity,
+    Links,
+    Shape,
+    county_links,
+    fetch_frame,
+    fetch_table,
+    first_month_from,
+    month_end,
+)
 from riskmodel.errors import UsageError
 from riskmodel.households import AsOf, KnownCounty, known_county
 from riskmodel.targets.windows import KEY
@@ -33,6 +43,10 @@ COHORTS: dict[str, Choice] = {
     "fell_before": lambda t: t["at_risk"] & t["was_below"],
 }
 HISTORY = ("never_below", "fell_before")
+STANDING = [
+    "registration", "persons", "net_income", "pcni", "period_from", "period_to", "in_register",
+    "register_event",
+]  # fmt: skip
 
 
 def build_cohorts(
@@ -117,11 +131,11 @@ def count_unknown_incomes(
 def _standing(known: KnownCounty, ruleset: rules.RuleSet, params: dict[str, object]) -> pd.DataFrame:
     """Return registration, register state and whether each household is known to be above the line."""
     t = known.accounts(ruleset.period(params))
-    columns = ["registration", "persons", "pcni", "in_register", "register_event"]
-    table = fetch_table(known, t.select(*KEY, *columns))
+    table = fetch_table(known, t.select(*KEY, *STANDING))
     table["as_of"] = pd.to_datetime(table["as_of"])
     lines = rules.poverty_lines(known, ruleset, params=params)
     line = table["as_of"].map({pd.Timestamp(d): v for d, v in lines.items()}).astype(float)
+    table["line"] = line
     table["below"] = (table["pcni"].round(9) < line.round(9)).where(table["pcni"].notna())
     watched = table["in_register"].eq(True)
     table["at_risk"] = table["below"].eq(False) & ~watched
@@ -146,25 +160,62 @@ def _with_past(
     if not past_days:
         return table.assign(was_below=False)
     past = _standing(known_county(county, past_days), ruleset, params)
-    fell = past.loc[past["below"].eq(True), KEY].rename(columns={"as_of": "first_below"})
     parts = []
     for day, part in table.groupby("as_of", sort=False):
-        first = (
-            _under_numbers_of(county, fell, pd.Timestamp(str(day)).date())
-            .groupby("household_id")["first_below"]
-            .min()
-        )
+        first = _first_falls(county_links(county), past, pd.Timestamp(str(day)).date())
         parts.append(part.merge(first, on="household_id", how="left"))
     table = pd.concat(parts, ignore_index=True)
-    return table.assign(was_below=(table["first_below"] < table["as_of"]).fillna(False))
+    return table.assign(was_below=table.pop("first_below").notna())
 
 
-def _under_numbers_of(county: County, fell: pd.DataFrame, day: dt.date) -> pd.DataFrame:
-    """Bring earlier falls under the numbers valid on a day; a merged household fell where a parent did."""
-    links = county_links(county)
-    if not links.rows:
-        return fell
-    return fell.assign(household_id=fell["household_id"].map(links.at(day, day).current))
+def _first_falls(links: Links, past: pd.DataFrame, day: dt.date) -> pd.Series:
+    """Return ``first_below``: the first as-of before a day with a period below the line, by number in use.
+
+    Periods that reach behind a split are the parent's, not the child's; those before a merge are the sum of
+    its parents' (contract, "Identity over time").
+    """
+    past = past[past["as_of"] < pd.Timestamp(day)]
+    identity = links.at(day, day)
+    if identity.rows:
+        begun = {number: first_month_from(on) for number, on in identity.split_on.items()}
+        past = past[~(past["period_from"] < past["household_id"].map(begun).astype(float))]
+        number = past["household_id"].map(identity.current)
+        merged = number.isin({identity.current(parent) for parent in identity.merged_on})
+        whole = _sums_of_parents(links, identity, past[merged])
+        past = pd.concat([past[~merged].assign(household_id=number[~merged]), whole], ignore_index=True)
+    fell = past[past["below"].eq(True)]
+    return fell.groupby("household_id")["as_of"].min().rename("first_below")
+
+
+def _sums_of_parents(links: Links, identity: Identity, past: pd.DataFrame) -> pd.DataFrame:
+    """Return whether merged households were below the line when their parents were apart, as known then.
+
+    Null where a parent's income is not known, or not of the same months.
+    """
+    numbers: dict[str, set[str]] = {}
+    for number in {*past["household_id"], *identity.joined}:
+        numbers.setdefault(identity.current(number), set()).add(number)
+    since = {parent: pd.Timestamp(day) for parent, day in identity.merged_into.items()}
+    before = past[past["as_of"] < past["household_id"].map(since)]
+    # The number of a merge is a parent itself, where it was there before.
+    new = set(since) - set(before["household_id"])
+    rows = []
+    for day, part in past.groupby("as_of"):
+        then = links.at(pd.Timestamp(str(day)).date(), pd.Timestamp(str(day)).date())
+        there = part.set_index("household_id")
+        for household in sorted(set(part["household_id"].map(identity.current))):
+            under = {number: then.current(number) for number in numbers[household]}
+            came = {identity.leaf(number) for number, now in under.items() if now in there.index}
+            wanted = {identity.leaf(number) for number in numbers[household]}
+            if wanted - came - new:
+                continue
+            parents = there.loc[sorted(set(under.values()) & set(there.index))]
+            if parents["pcni"].isna().any() or parents["period_to"].nunique() > 1:
+                continue
+            pcni = parents["net_income"].astype(float).sum() / parents["persons"].astype(float).sum()
+            below = round(pcni, 9) < round(float(parents["line"].iloc[0]), 9)
+            rows.append({"household_id": household, "as_of": day, "below": below})
+    return pd.DataFrame(rows, columns=[*KEY, "below"])
 
 
 def _income_months(county: Shape) -> ir.Table:

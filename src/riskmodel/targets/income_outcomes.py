@@ -131,10 +131,10 @@ def _own_windows(
 ) -> pd.DataFrame:
     """Return the outcome of each household's first later total, or of its next observation."""
     seen = _seen_months(county, seen_by)
-    first_end = int(np.fmin(at["period_to"].astype(float), at["as_of_month"].astype(float)).min())
     # Only a total ends twelve months that totals cover; an observation of a month is its own end.
     possible = seen[seen["is_total"] | bool((~at["by_total"]).any())]
-    months = sorted(int(m) for m in possible["month"].unique() if m > first_end)
+    asked = {int(m): _may_end(at, int(m), span) for m in sorted(possible["month"].unique())}
+    months = [month for month, rows in asked.items() if rows.any()]
     nothing: dict[str, Any] = dict.fromkeys(["pcni", "line", "persons", "own_horizon"], np.nan)
     out = at.assign(
         **nothing, end=pd.Series(pd.NaT, at.index), number=at["household_id"], joined=False, children=1
@@ -152,20 +152,16 @@ def _own_windows(
     latest = county_links(county).at(seen_by, seen_by)
     for month in months:
         end = month_end(month)
-        day_ends = {d.date(): end for d in at["as_of"].unique()}
-        numbers = numbers_at_end(county, at, day_ends, dict.fromkeys(day_ends, seen_by)).drop(columns="end")
-        one = at.merge(numbers, on=KEY).merge(
+        part = at[asked[month]]
+        day_ends = {d.date(): end for d in part["as_of"].unique()}
+        numbers = numbers_at_end(county, part, day_ends, dict.fromkeys(day_ends, seen_by)).drop(columns="end")
+        one = part.merge(numbers, on=KEY).merge(
             incomes[incomes["month"] == month], on="number", suffixes=("_at", "")
         )
         rows = set(seen.loc[seen["month"] == month, "household_id"])
-        first_month = month - TOTAL_MONTHS + 1
         covered = one["by_total"] & one["income_basis"].eq("total")
-        covered &= (first_month > one["period_to"]) & (month > one["as_of_month"])
-        within = ~one["by_total"] & one["number"].map(latest.current).isin(rows) & one["period_to"].notna()
-        # From an observation at as-of: a later date with the same one would count its outcome again.
-        within &= one["lag_months"].eq(0)
-        within &= (month > one["period_to"]) & (month <= one["period_to"] + span.months)
-        found.append(one[covered | within])
+        seen_there = ~one["by_total"] & one["number"].map(latest.current).isin(rows)
+        found.append(one[covered | seen_there])
     outcomes = pd.concat(found, ignore_index=True)
     first = outcomes.groupby(KEY)["month"].transform("min")
     outcomes = outcomes[outcomes["month"] == first]
@@ -177,6 +173,15 @@ def _own_windows(
     ends = [moment.as_of for moment in moments.moments]
     outcomes = _without_replaced(county, known_later(county, ends, seen_by), outcomes)
     return pd.concat([outcomes, left], ignore_index=True)
+
+
+def _may_end(at: pd.DataFrame, month: int, span: Horizon) -> pd.Series:
+    """Say whose own window could end with a month."""
+    last = at["period_to"].astype(float)
+    later = at["by_total"] & (month - TOTAL_MONTHS + 1 > last) & (month > at["as_of_month"])
+    # From an observation at as-of: a later date with the same one would count its outcome again.
+    within = ~at["by_total"] & at["lag_months"].eq(0) & (month > last) & (month <= last + span.months)
+    return later | within
 
 
 def _seen_months(county: County, seen_by: dt.date) -> pd.DataFrame:

@@ -79,8 +79,9 @@ def build_targets(
         fully observed), ``real_horizon_months`` (differs from the one asked for on totals and ``next``),
         ``label_reason`` (why the label is null: a reason of `riskmodel.households`' ``income_reason``,
         ``window_not_over``, ``other_people``, ``not_seen_again``, ``not_visited``, ``table_absent`` or
-        ``no_line``), ``label_without_splits`` (null for households that were split in the window) and
-        ``split_share`` (of the persons of a split household's children, those below the line).
+        ``no_line``), ``label_without_splits`` (null for households that were split in the window), ``split``
+        (whether it was) and ``split_share`` (of the persons of a split household's children, those below the
+        line).
 
     Raises
     ------
@@ -140,14 +141,16 @@ def _combine(out: pd.DataFrame, events: Sequence[Event]) -> pd.DataFrame:
     columns = [f"label_{e}" for e in events]
     values = out[columns].astype(float)
     label = values.max(axis=1).where(values.notna().all(axis=1) | (values.max(axis=1) == 1))
-    reasons = out[[f"reason_{e}" for e in events]].bfill(axis=1).iloc[:, 0]
+    reasons = out[f"reason_{events[0]}"]
+    for event in events[1:]:
+        reasons = reasons.where(reasons.notna(), out[f"reason_{event}"])
     out["label"], out["label_reason"] = label, reasons.where(label.isna()).astype(object)
     out["split"] = out["split"].eq(True)
     out["label_without_splits"] = label.mask(out["split"])
     counted = ["label", *columns, "label_without_splits"]
     out[counted] = out[counted].astype("Int8")
     order = [*KEY, "label", *columns, "real_horizon_months", "label_reason", "label_without_splits"]
-    return out[[*order, "split_share"]].sort_values(["as_of", "household_id"], ignore_index=True)
+    return out[[*order, "split", "split_share"]].sort_values(["as_of", "household_id"], ignore_index=True)
 
 
 def _happened(
