@@ -368,9 +368,7 @@ class SheetReader:
                 frame["item_text"] = pd.Series(self._item_texts(table), dtype=object)
             frames.append(self._without_merged_away(frame, column))
         out = pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
-        if len(out) and table.once:
-            out["once"] = True
-        return out
+        return _of_the_household(out) if len(out) and table.once else out
 
     def _amount_fault(
         self, row: int, value: Decimal | None, fault: str | None, *, may_be_negative: bool
@@ -577,6 +575,22 @@ class SheetReader:
             self._raw(column, amounts=True), self._unit(None, column), self.words.kinds, may_be_negative=True
         )
         return list(read.values)
+
+
+def _of_the_household(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return amounts that stand on every member's row as the household's own.
+
+    Nobody's number or name belongs to them, and where they stand on one row of a household only, the blank
+    cells of its other rows say nothing.
+    """
+    known = rows["household_id"].notna() if "household_id" in rows else pd.Series(False, index=rows.index)
+    for name in ("member_id", "person_number", "name"):
+        if name in rows:
+            rows[name] = rows[name].where(~known, None)
+    what = [rows[name].map(str) for name in ("household_id", "col") if name in rows]
+    stated = rows["fault"].ne(cells.BLANK).groupby(what).transform("any")
+    rows = rows[~(known & rows["fault"].eq(cells.BLANK) & stated)]
+    return rows.assign(once=True)
 
 
 def _joined(first: object, second: object) -> object:

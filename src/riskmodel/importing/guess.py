@@ -26,6 +26,7 @@ from riskmodel.importing.mapping import (
     ImportMap,
     SheetMap,
     TableMap,
+    span_of,
 )
 from riskmodel.importing.sheet_layout import Header, SheetLayout, text_of
 from riskmodel.importing.vocabulary import Meaning, Vocabulary, normalise_word
@@ -33,9 +34,6 @@ from riskmodel.importing.vocabulary import Meaning, Vocabulary, normalise_word
 _SAMPLE = 400
 _KEYS = ("household_id", "person_number", "member_id")
 _HOUSEHOLD_COLUMNS = ("township", "village", "group", "natural_village")
-# Groups of columns that show another moment than the year: what was found at identification, and after
-# elimination.
-_OTHER_MOMENT = re.compile(r"识别(时|监测时)|消除后|纳入时")
 _SUMMARY = re.compile(r"汇总|合计表|透视|统计汇总|说明|目录|填表")
 
 
@@ -275,7 +273,7 @@ def _without_key(sheet: _Sheet, pattern: dict[str, str]) -> SheetGuess:
 def _tables(sheet: _Sheet, key: dict[str, ColumnMap], own: str | None) -> list[TableMap | None]:
     monitoring = _monitoring(sheet, key)
     support = None if monitoring else _support(sheet, key)
-    amounts = _amounts(sheet, key) if not (monitoring or support) else []
+    amounts = _amounts(sheet, key) if not (monitoring or support) else _dated_items(sheet, key)
     members = _members(sheet, key)
     events = None
     if not (monitoring or support or members or amounts):
@@ -346,7 +344,7 @@ def _members(sheet: _Sheet, key: dict[str, ColumnMap]) -> TableMap | None:
         return None
     names = [n for n in contract().tables["members"].columns if n not in ("member_id", "household_id")]
     known = {n: c for n, c in key.items() if n in ("household_id", "member_id", "person_number", "name")}
-    columns = sheet.columns("members", [*names, "insured_employee", "recorded_on"], known=known)
+    columns = sheet.columns("members", [*names, "insured_employee", "education", "recorded_on"], known=known)
     if not {"relation", "birth_month", "person_number"} & set(columns):
         return None
     return TableMap(table="members", columns=columns)
@@ -439,6 +437,23 @@ def _amounts(sheet: _Sheet, key: dict[str, ColumnMap]) -> list[TableMap]:
     return _long(sheet, amount, base | time)
 
 
+def _dated_items(sheet: _Sheet, key: dict[str, ColumnMap]) -> list[TableMap]:
+    """Return the amounts of a register whose year a column, its group or its header says.
+
+    Those without a year may be of the twelve months before identification: they are left and asked about.
+    """
+    items = _items(sheet)
+    year = sheet.find("year")
+    dated = items if year else [one for one in items if one[1].span and one[1].span.year]
+    for header, _ in [one for one in items if one not in dated][:1]:
+        sheet.ask("amounts of a register", header, blocking=False)
+    if not dated:
+        return []
+    names = ("household_id", "member_id", "person_number", "name")
+    known = {n: c for n, c in key.items() if n in names}
+    return _by_items(sheet, dated, known | ({"year": ColumnMap(column=sheet.use(year))} if year else {}))
+
+
 def _time(sheet: _Sheet) -> dict[str, ColumnMap]:
     """Return the columns that say of when an amount is."""
     out: dict[str, ColumnMap] = {}
@@ -477,7 +492,7 @@ def _items(sheet: _Sheet) -> list[tuple[Header, Meaning]]:
     found: dict[tuple[str, object], list[tuple[Header, Meaning]]] = {}
     for header in sheet.layout.headers:
         meaning = next((m for m in header.meanings if m.role == "item"), None)
-        if meaning is None or any(_OTHER_MOMENT.search(part) for part in header.path):
+        if meaning is None:
             continue
         if meaning.sure < 1:
             if header.hidden or not sheet._fits(header, meaning):
@@ -511,9 +526,9 @@ def _by_items(
     listed = [a for group in amounts.values() for a in group]
     _needs_year(sheet, known, listed)
     _check_unit(sheet, [h for h, _ in items])
-    repeated = bool(sheet.find("members.relation"))
+    repeated = bool(sheet.find("members.relation")) and not _differ_by_member(sheet, items, known)
     return [
-        TableMap(table=table, columns=known, amounts=_marked_cumulative(group), once=repeated)
+        TableMap(table=table, columns=known, amounts=_parts_only(group), once=repeated)
         for table, group in amounts.items()
     ]
 
@@ -556,13 +571,49 @@ def _by_months(sheet: _Sheet, months: Sequence[Header], known: dict[str, ColumnM
     known = {n: c for n, c in known.items() if n != "month"}
     _needs_year(sheet, known, amounts)
     _check_unit(sheet, months)
-    # A column of the whole year beside its months is their sum, not a further amount; beside sums that add up
-    # from January on it is the last of them.
-    parts = [a for a in amounts if a.months]
-    if len(parts) >= 2 and all((a.months or "").startswith("1-") for a in parts):
-        parts = [a if a.months else replace_amount(a, months="1-12", cumulative=True) for a in amounts]
-    marked = _marked_cumulative(parts if parts else amounts)
-    return _of_items(sheet, known, marked)
+    return _of_items(sheet, known, _parts_only(amounts))
+
+
+def _differ_by_member(
+    sheet: _Sheet, items: Sequence[tuple[Header, Meaning]], known: dict[str, ColumnMap]
+) -> bool:
+    """Say whether the rows of one household hold amounts of their own, not the household's repeated."""
+    key = known.get("household_id")
+    header = sheet.layout.header(key.column) if key and key.column else None
+    if header is None:
+        return False
+    found: dict[tuple[str, int], list[str]] = {}
+    for row in sheet.layout.data_rows:
+        line = sheet.grid.rows[row - 1]
+        household = text_of(line[header.column]) if header.column < len(line) else ""
+        for item, _ in items if household else ():
+            if item.column < len(line) and (text := text_of(line[item.column])):
+                found.setdefault((household, item.column), []).append(text)
+    several = [texts for texts in found.values() if len(texts) > 1 and set(texts) != {"0"}]
+    return len(several) >= 3 and sum(len(set(t)) > 1 for t in several) > len(several) / 2
+
+
+def _parts_only(amounts: Sequence[AmountMap]) -> tuple[AmountMap, ...]:
+    """Return the amounts without those that only add up the months beside them.
+
+    A year, half-year or quarter beside its single months is their sum (`_checks` compares it); a year beside
+    sums that add up from January on is the last of them. A year beside quarters stays: which of them holds
+    is settled row by row (`riskmodel.importing.amounts`).
+    """
+    out = []
+    for one in amounts:
+        beside = [
+            a for a in amounts if (a.item, a.year) == (one.item, one.year) and a is not one and a.months
+        ]
+        first, last = span_of(one.months) if one.months else (1, 12)
+        singles = {span_of(a.months)[0] for a in beside if a.months and "-" not in a.months}
+        if first < last and len(singles & set(range(first, last + 1))) >= 2:
+            continue
+        growing = len(beside) >= 2 and all((a.months or "").startswith("1-") for a in beside)
+        if not one.months and growing:
+            one = replace_amount(one, months="1-12", cumulative=True)
+        out.append(one)
+    return _marked_cumulative(out)
 
 
 def _long(sheet: _Sheet, amount: Header, known: dict[str, ColumnMap]) -> list[TableMap]:
@@ -657,13 +708,15 @@ def _item_of_titles(sheet: _Sheet) -> str | None:
     for text in _title_texts(sheet):
         word = normalise_word(text)
         found = {
-            f"{name.partition('.')[0]}.{code}"
+            known: f"{name.partition('.')[0]}.{code}"
             for name in ("income.source", "spending.category")
             for known, code in sheet.words.words(name).items()
             if len(known) >= 2 and known in word
         }
-        if len(found) == 1:
-            return found.pop()
+        # 经营 inside 生产经营性支出 says nothing by itself.
+        longest = {item for known, item in found.items() if not any(known in o for o in found if o != known)}
+        if len(longest) == 1:
+            return longest.pop()
     return None
 
 
@@ -694,7 +747,7 @@ def _checks(sheet: _Sheet) -> list[CheckMap]:
 
 def _results(sheet: _Sheet) -> list[CheckMap]:
     out = []
-    months = [h for h in sheet.visible() if h.meanings and h.meanings[0].role == "months"]
+    months = _without_sums([h for h in sheet.visible() if h.meanings and h.meanings[0].role == "months"])
     for header in sheet.visible():
         meaning = header.meanings[0] if header.meanings else None
         if meaning is None or meaning.role != "check" or header.column in sheet.used:
@@ -726,14 +779,15 @@ def _of_which(sheet: _Sheet) -> list[CheckMap]:
 
 def _summed(total: Header, sheet: _Sheet, months: Sequence[Header]) -> list[Header]:
     """Return what a 合计 adds up: the months, or the items of its own group."""
-    if months:
-        return list(months)
     group = total.path[:-1]
-    return [
-        h
-        for h in sheet.visible()
-        if group and h.path[:-1] == group and h.meanings and h.meanings[0].role == "item"
-    ]
+    own = [h for h in sheet.visible() if group and h.path[:-1] == group and h.meanings]
+    return _without_sums([h for h in own if h.meanings[0].role in ("item", "months")]) or list(months)
+
+
+def _without_sums(headers: Sequence[Header]) -> list[Header]:
+    """Return the columns of amounts without quarters, half-years and years that others add up to."""
+    single = [h for h in headers if (span := h.meanings[0].span) and span.first == span.last]
+    return single if len(single) >= 2 else list(headers)
 
 
 def _fill_down(sheet: _Sheet, key: dict[str, ColumnMap]) -> list[str]:

@@ -24,6 +24,7 @@ _HOUSEHOLD = (
     "township", "village", "registration", "lifted_year", "dibao", "tekun", "group", "relocated",
     "housing_safe", "water_safe",
 )  # fmt: skip
+_BOTH_STATED = 0.1  # a sheet where more rows state schooling and education does not want one of the two
 _REQUIRED = ("township", "village", "registration")
 
 
@@ -135,8 +136,12 @@ def _recover_numbers(
         households.loc[same, "household_id"] = found
 
 
-def _has_fault(frame: pd.DataFrame, column: str, fault: str) -> pd.Series:
-    return frame["faults"].map(lambda text: f"{column}:{fault}" in str(text).split(";"))
+def _has_fault(frame: pd.DataFrame, column: str, fault: str = "") -> pd.Series:
+    """Say of each row whether a column has a fault: the one named, or any."""
+    wanted = f"{column}:{fault}"
+    return frame["faults"].map(
+        lambda text: any(f == wanted if fault else f.startswith(wanted) for f in str(text).split(";"))
+    )
 
 
 # ---------------------------------------------------------------- households
@@ -231,12 +236,13 @@ def _members(rows: pd.DataFrame, people: People, findings: Findings) -> None:
     if not len(rows):
         people.members = pd.DataFrame(columns=columns)
         return
-    for name in (*columns, "person_number", "name", "insured_employee"):
+    for name in (*columns, "person_number", "name", "insured_employee", "education"):
         if name not in rows:
             rows[name] = None
     _from_numbers(rows, findings)
     _insured(rows, findings)
     _not_disabled(rows)
+    _out_of_school(rows)
     known = people.known
     keep = []
     for row in rows.to_dict("records"):
@@ -322,6 +328,18 @@ def _not_disabled(rows: pd.DataFrame) -> None:
         if graded.any() and says[graded].mean() >= 0.9:
             blank = part.index[~graded & ~says & part["health_raw"].notna()]
             rows.loc[blank, "disability_grade"] = 0
+
+
+def _out_of_school(rows: pd.DataFrame) -> None:
+    """Read a blank state of schooling as out of school where the level of education is filled in.
+
+    The national system's sheet wants exactly one of the two; both blank say nothing.
+    """
+    for _, part in rows.groupby("order_"):
+        both = part["schooling"].notna() & part["education"].notna()
+        if part["schooling"].notna().any() and both.mean() < _BOTH_STATED:
+            blank = part["schooling"].isna() & part["education"].notna() & ~_has_fault(part, "schooling")
+            rows.loc[part.index[blank], "schooling"] = "none"
 
 
 def _derive_member_ids(rows: pd.DataFrame) -> None:

@@ -37,6 +37,8 @@ _MONTH = re.compile(r"((?:19|20)\d{2})\s*[-年./]\s*(\d{1,2})\s*月?")
 _RECORDED = re.compile(
     r"(?:填报|填表|制表|导出|上报|统计|采集|报送|录入|登记)(?:日期|时间|于)?\s*[:：]?\s*(.{6,16})"
 )
+_TITLE_CELL = re.compile(r"\(?(计量)?单位\s*:|(填报|填表|制表|导出|截至|截止|数据|统计)[^:]{0,6}[:\d]")
+_TITLE_END = re.compile(r"(表|台账|台帐|名册|名单|清单|系统|报告)(\(.*\))?$")
 _SNAPSHOT = re.compile(r"(?:截至|截止|数据日期|时点)\s*[:：]?\s*(?:到|至)?\s*(.{6,16})")
 _EXPORTED = re.compile(r"(?<!\d)((?:19|20)\d{6})(?!\d)")
 _MONTH_RANGE = re.compile(
@@ -233,6 +235,8 @@ def _is_header_row(grid: Grid, row: int, neighbour: int, words: Vocabulary, *, b
         return False
     if any(len(text) > 40 or re.fullmatch(r"[-+\d.,]+", half_width(text)) for text in cells.values()):
         return False
+    if below and _is_title(cells):
+        return False
     known = sum(bool(words.meanings([text])) for text in cells.values())
     if below:  # the row above: at least two groups, or a known header beside a merged one
         return len(cells) >= 2 and (
@@ -241,6 +245,14 @@ def _is_header_row(grid: Grid, row: int, neighbour: int, words: Vocabulary, *, b
     # the row below: only where it fills columns that the row above leaves open or groups
     new = [c for c in cells if c not in beside]
     return bool(new) and known >= max(1, len(cells) / 2)
+
+
+def _is_title(cells: dict[int, str]) -> bool:
+    """Say whether a row above the header is a title: it names a unit, a day or the table itself."""
+    if any(_TITLE_CELL.match(half_width(text)) for text in cells.values()):
+        return True
+    first = half_width(cells[min(cells)])
+    return len(cells) <= 3 and len(first) >= 8 and bool(_TITLE_END.search(first))
 
 
 def _merged_over(grid: Grid, row: int, other: int) -> bool:

@@ -25,6 +25,9 @@ FOLDER = Path(__file__).with_name("vocabulary")
 Role = Literal["column", "item", "part", "check", "other", "months"]
 # A near spelling is proposed from this likeness on, and always asked.
 _NEAR = 0.84
+_ONE_OFF = 5  # a header of so many characters may have one wrong
+# Characters that are typed for one another.
+_ALIKE = str.maketrans("人末巳己帐干曰囗戸戶別況況狀號碼員縣鎮鄉", "入未已已账千日口户户别况况状号码员县镇乡")
 _BRACKETED = re.compile(r"[(\[（【〔][^()\[\]（）【】〔〕]*[)\]）】〕]")
 _UNITS = {
     "元": Decimal(1),
@@ -45,6 +48,13 @@ _QUARTER_WORD = re.compile(
     r"^(?:(\d{4})\s*年?\s*)?(?:第)?([一二三四1-4])\s*季度?$|^(?:(\d{4})\s*年?\s*)?Q([1-4])$", re.IGNORECASE
 )
 _HALF_WORD = re.compile(r"^(?:(\d{4})\s*年?\s*)?(上|下|前|后)半年$")
+# Columns that set an amount beside another one, or say what is planned: no amounts of the year.
+_COMPARISON = re.compile(
+    r"同期|增减|增长|增幅|同比|环比|占比|比重|比例|百分比|[%％]|排名|^(上|去|前)(一)?年(?!底)|^(预计|预测|目标|测算)"
+)
+# Groups of columns that show another moment than the year: at identification, and after elimination.
+_OTHER_MOMENT = re.compile(r"识别(时|监测时)|消除后|纳入时|认定时")
+_GROUP_YEAR = re.compile(r"(?<!\d)((?:19|20)\d{2})年(?!\s*\d{1,2}\s*月)")
 _YEAR_WORD = re.compile(r"^(\d{4})\s*年?(?:度|全年)?$|^(?:全年|年度|本年)$")
 
 
@@ -193,6 +203,32 @@ def span_in(text: str) -> Span | None:
     return None
 
 
+def group_span(text: str) -> Span | None:
+    """Return the months, or only the year, that a group over several headers names.
+
+    Examples
+    --------
+    >>> group_span("2021年收入情况")
+    Span(first=1, last=12, year=2021, cumulative=False)
+    """
+    if span := span_in(text):
+        return span
+    years = set(_GROUP_YEAR.findall(half_width(text)))
+    return Span(1, 12, int(years.pop())) if len(years) == 1 else None
+
+
+def _joined_spans(own: Span | None, outer: Span | None) -> Span | None:
+    """Return months within a year that a group names: 一季度 under 2021年."""
+    if own is None or outer is None:
+        return own or outer
+    return replace(own, year=own.year or outer.year)
+
+
+def _of_a_moment(meaning: Meaning) -> bool:
+    """Say whether a column shows a state or a sum, which a group of another moment makes another one."""
+    return meaning.role != "column" or meaning.table in ("households", "members")
+
+
 def _span(first: int, last: int, year: str | None, *, cumulative: bool = False) -> Span | None:
     if not 1 <= first <= last <= 12 or (year and not 1950 <= int(year) <= 2100):
         return None
@@ -236,19 +272,53 @@ class Vocabulary:
         own, unit = words[-1], unit_in(words[-1])
         of_which = any(_OF_WHICH.match(half_width(word).strip()) for word in words)
         word = normalise_header(_OF_WHICH.sub("", half_width(own).strip()).lstrip(":："))
-        found = list(self._known(word))
-        if not found and (span := span_in(word)):
-            found = [Meaning("months", "amount", span=span)]
-        if not found and (split := _item_and_span(word)):
-            found = [replace(m, span=split[1]) for m in self._known(split[0]) if m.role == "item"]
-        if not found:
-            found = self._near(word)
-        # Under a group "工资性收入" the parts' own words are parts of it, and a "小计" is the item itself.
+        found = self._own(word)
         if of_which:
             found = [replace(m, role="part") if m.role == "item" else m for m in found] or [
                 Meaning("part", "")
             ]
+        if groups := words[:-1]:
+            found = self._in_groups(found, groups)
+            unit = unit or next((u for group in reversed(groups) if (u := unit_in(group))), None)
         return [replace(m, unit=m.unit or unit) for m in found]
+
+    def _own(self, word: str) -> list[Meaning]:
+        """Return what a header's own normalised words mean, without its groups."""
+        if word in self.headers:
+            return list(self.headers[word])
+        if span := span_in(word):
+            return [Meaning("months", "amount", span=span)]
+        if found := next((f for split in _items_and_spans(word) if (f := self._of_span(*split))), None):
+            return found
+        if _COMPARISON.search(word):
+            return [Meaning("other", "comparison")]
+        return list(self._known(word)) or self._near(word)
+
+    def _of_span(self, word: str, span: Span) -> list[Meaning]:
+        """Return the amounts that words mean, of the months that stand beside them."""
+        whole = (span.first, span.last, span.year) == (1, 12, None)
+        known = (m for m in self._known(word) if m.role in ("item", "check", "part"))
+        return [m if whole else replace(m, span=span) for m in known]
+
+    def _in_groups(self, found: list[Meaning], groups: Sequence[str]) -> list[Meaning]:
+        """Return what a header means under its groups: of which source, year and moment its amounts are."""
+        plain = [normalise_header(group) for group in groups]
+        moment = any(_OTHER_MOMENT.search(group) for group in plain)
+        compared = any(_COMPARISON.search(group) and group not in self.headers for group in plain)
+        if moment or compared:
+            kind = "moment" if moment else "comparison"
+            return [Meaning("other", kind) if _of_a_moment(m) or compared else m for m in found]
+        if found and found[0].role == "months":
+            items = (m for group in reversed(plain) for m in self._own(group) if m.role == "item")
+            if item := next((m for m in items if m.sure == 1), None):
+                found = [replace(item, span=_joined_spans(found[0].span, item.span))]
+        spans = [span for group in reversed(plain) if (span := group_span(group))]
+        if not spans:
+            return found
+        return [
+            replace(m, span=_joined_spans(m.span, spans[0])) if m.role in ("item", "months", "check") else m
+            for m in found
+        ]
 
     def _known(self, word: str) -> tuple[Meaning, ...]:
         for variant in _variants(word):
@@ -259,9 +329,22 @@ class Vocabulary:
     def _near(self, word: str) -> list[Meaning]:
         if len(word) < 3:
             return []
-        near = difflib.get_close_matches(word, self.headers, n=1, cutoff=_NEAR)
+        if alike := self.headers.get(word.translate(_ALIKE)):
+            return [replace(m, sure=0.9) for m in alike]
+        near = difflib.get_close_matches(word, self.headers, n=1, cutoff=_NEAR) or self._one_off(word)
         likeness = difflib.SequenceMatcher(None, word, near[0]).ratio() if near else 0.0
         return [replace(m, sure=round(likeness * 0.9, 2)) for m in self.headers[near[0]]] if near else []
+
+    def _one_off(self, word: str) -> list[str]:
+        """Return the only known header from which a long one differs in one character."""
+        if len(word) < _ONE_OFF:
+            return []
+        found = [
+            known
+            for known in self.headers
+            if len(known) == len(word) and sum(a != b for a, b in zip(known, word, strict=True)) == 1
+        ]
+        return found if len({self.headers[known][0].name for known in found}) == 1 else []
 
     def words(self, name: str) -> Mapping[str, str]:
         """Return the words of ``table.column``: normalised word to code."""
@@ -283,17 +366,16 @@ def _variants(word: str) -> Iterator[str]:
     for form in (word, bare):
         yield re.sub(r"^(是否|有无|家庭|本户|农户|户)", "", form)
         yield re.sub(r"(情况|状况|信息|代码|名称)$", "", form)
-        yield re.sub(r"^(\d{4}年?度?|本年度?|上年度?|当年|全年|年度)", "", form)
+        yield re.sub(r"^(本年度?|当年|全年|年度)", "", form)
         yield re.sub(r"(合计|总额|金额|数额)$", "", form)
 
 
-def _item_and_span(word: str) -> tuple[str, Span] | None:
-    """Split ``1月工资性收入`` or ``工资性收入2021年第一季度`` into item and months."""
+def _items_and_spans(word: str) -> Iterator[tuple[str, Span]]:
+    """Yield the ways in which ``1月工资性收入`` or ``工资性收入2021年第一季度`` may be item and months."""
     for cut in range(1, len(word)):
         for head, tail in ((word[:cut], word[cut:]), (word[cut:], word[:cut])):
-            if (span := span_in(tail.strip("_-"))) and not span_in(head):
-                return head.strip("_-"), span
-    return None
+            if (span := span_in(tail.strip("_-()"))) and not span_in(head):
+                yield head.strip("_-()"), span
 
 
 def _headers(content: Mapping[str, Any]) -> Iterator[tuple[str, Meaning]]:
