@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from riskmodel.cli.common import REFUSED, JsonFlag, LangOption, say, tell, verb
+from riskmodel.cli.common import REFUSED, JsonFlag, LangOption, Pseudonymise, say, tell, verb
 
 if TYPE_CHECKING:
     from riskmodel.i18n import Language
@@ -96,6 +96,7 @@ def table(
         list[Path] | None,
         typer.Option("--corrections", metavar="LIST.xlsx", help="A problem list, filled in; repeatable."),
     ] = None,
+    pseudonymise: Pseudonymise = False,
     lang: LangOption = "zh",
     as_json: JsonFlag = False,
 ) -> None:
@@ -105,7 +106,7 @@ def table(
     plan = importing.read_map(map_) if map_ else None
     given = [c for path in corrections or () for c in importing.read_corrections(path)]
     taken = importing.merge_corrections(importing.kept_corrections(into), given)
-    result = importing.import_files(sources, plan, taken)
+    result = importing.import_files(sources, plan, taken, pseudonymise_ids=pseudonymise)
     importing.write_import(result, into, _language(lang))
     summary = result.as_dict(_language(lang))
     _say_result(result, _language(lang), into)

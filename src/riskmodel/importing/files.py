@@ -13,7 +13,7 @@ from typing import Any
 import pandas as pd
 import yaml
 
-from riskmodel.data import contract
+from riskmodel.data import contract, secret_key
 from riskmodel.grids import Grid, Skipped
 from riskmodel.i18n import Language
 from riskmodel.importing.assemble import Assembled, assemble
@@ -23,6 +23,7 @@ from riskmodel.importing.findings import Finding, Findings
 from riskmodel.importing.grids import read_grids
 from riskmodel.importing.guess import Question, SheetGuess, guess_sheet
 from riskmodel.importing.mapping import ImportMap, SheetMap
+from riskmodel.importing.pseudonyms import pseudonymise, refuse_identity_numbers
 from riskmodel.importing.reading_report import COLUMNS, problem_table, write_reading_workbook
 from riskmodel.importing.sheet_layout import SheetLayout, find_layout
 from riskmodel.importing.vocabulary import Vocabulary, vocabulary
@@ -184,6 +185,8 @@ def import_files(
     sources: Sequence[str | Path],
     plan: ImportMap | None = None,
     corrections: Sequence[Correction] = (),
+    *,
+    pseudonymise_ids: bool = False,
 ) -> ImportResult:
     """Read files into the tables of the contract.
 
@@ -195,6 +198,8 @@ def import_files(
         What is read of them; proposed, and used where it is sure, where left out.
     corrections
         What townships say of problems of an earlier import.
+    pseudonymise_ids
+        Whether the numbers of households and members are replaced by keyed hashes, whatever the map says.
 
     Returns
     -------
@@ -205,6 +210,8 @@ def import_files(
     ------
     InputMissing
         If there is no such file or folder.
+    InputRefused
+        If numbers of households or members are identity numbers, and are not replaced.
     """
     words = vocabulary().extended(plan.words) if plan else vocabulary()
     sheets, used = _corrected(read_sheets(sources, words), corrections, words)
@@ -229,6 +236,11 @@ def import_files(
         rows.append(read)
         accounts.append((grid, layout, "", read))
     assembled = assemble(rows, plan, findings)
+    kinds = ("household", "member") if pseudonymise_ids else plan.pseudonyms
+    refuse_identity_numbers(assembled.tables, kinds)
+    if kinds:
+        tables, said = pseudonymise(assembled.tables, assembled.findings, kinds, secret_key())
+        assembled = replace(assembled, tables=tables, findings=said)
     unread = {(g.spec.file, g.spec.sheet): g.unread for g in guesses}
     listed = [_account(*one, findings, unread.get((one[0].file, one[0].sheet), ())) for one in accounts]
     listed += [SourceAccount(s.file, s.sheet, 0, why=s.why.text("zh")) for s in sheets.skipped]
