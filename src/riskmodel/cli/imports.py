@@ -44,10 +44,11 @@ class ImportCommands(TyperGroup):
 
 def _command(name: str, function: Callable[..., None], text: str | None) -> Any:
     one = typer.Typer(rich_markup_mode=None, add_completion=False)
-    one.command(name, help=text)(verb(function))
+    one.command(name, help=text)(function)
     return typer.main.get_command(one)
 
 
+@verb
 def guess(
     sources: SourcesArgument,
     out: Annotated[Path, typer.Option("--out", metavar="MAP.yaml", help="Where the map is written.")],
@@ -55,36 +56,40 @@ def guess(
     as_json: JsonFlag = False,
 ) -> None:
     """Look at files, sheets and headers, and propose a map of what each holds."""
-    from riskmodel import importing
+    from riskmodel.importing import guess_files, map_comments, question_as_dict, read_sheets, write_map
 
-    sheets = importing.read_sheets(sources)
-    plan, guesses = importing.guess_files(sheets)
-    importing.write_map(plan, out, importing.map_comments(guesses, _language(lang)))
+    sheets = read_sheets(sources)
+    plan, guesses = guess_files(sheets)
+    write_map(plan, out, map_comments(guesses, _language(lang)))
     questions = [q for g in guesses for q in g.questions]
     _say_questions(questions, _language(lang))
     tell(
         {
             "map": str(out),
-            "sheets": [_sheet(g) for g in guesses],
+            "sheets": [_sheet(g, _language(lang)) for g in guesses],
             "skipped": [
                 {"file": s.file, "sheet": s.sheet, "why": s.why.text(_language(lang))} for s in sheets.skipped
             ],
-            "asked": [importing.question_as_dict(q, _language(lang)) for q in questions],
+            "asked": [question_as_dict(q, _language(lang)) for q in questions],
         },
         as_json,
     )
 
 
-def _sheet(one: SheetGuess) -> dict[str, Any]:
+def _sheet(one: SheetGuess, language: Language) -> dict[str, Any]:
+    from riskmodel.importing import skip_reason
+
+    why = skip_reason(one.spec.skip)
     return {
         "file": one.spec.file,
         "sheet": one.spec.sheet,
         "tables": sorted({t.table for t in one.spec.tables}),
-        "skip": one.spec.skip,
+        "skip": why if isinstance(why, str) else why.text(language),
         "unread": list(one.unread),
     }
 
 
+@verb
 def table(
     sources: SourcesArgument,
     into: Annotated[Path, typer.Option("--into", metavar="DATA", help="Folder of the county's tables.")],
@@ -101,25 +106,35 @@ def table(
     as_json: JsonFlag = False,
 ) -> None:
     """Read an office's files into the contract's tables, and account for everything in them."""
-    from riskmodel import importing
+    from riskmodel.importing import (
+        import_files,
+        map_comments,
+        merge_corrections,
+        missing_tables,
+        read_corrections,
+        read_map,
+        stored_corrections,
+        write_import,
+        write_map,
+    )
 
-    plan = importing.read_map(map_) if map_ else None
-    given = [c for path in corrections or () for c in importing.read_corrections(path)]
-    taken = importing.merge_corrections(importing.kept_corrections(into), given)
-    result = importing.import_files(sources, plan, taken, pseudonymise_ids=pseudonymise)
-    importing.write_import(result, into, _language(lang))
+    plan = read_map(map_) if map_ else None
+    given = [c for path in corrections or () for c in read_corrections(path)]
+    taken = merge_corrections(stored_corrections(into), given)
+    result = import_files(sources, plan, taken, pseudonymise_ids=pseudonymise)
+    write_import(result, into, _language(lang))
     summary = result.as_dict(_language(lang))
     _say_result(result, _language(lang), into)
     refused = list(result.blocking)
     if refused:
         path = into / "map.yaml"
-        importing.write_map(result.plan, path, importing.map_comments(result.guesses, _language(lang)))
+        write_map(result.plan, path, map_comments(result.guesses, _language(lang)))
         say(f"not read before these are answered; edit {path} and give it with --map:")
         _say_questions(refused, _language(lang))
     tell(summary if as_json else _short(summary), as_json)
     if refused:
         raise typer.Exit(REFUSED)
-    lacking = importing.missing_tables(result)
+    lacking = missing_tables(result)
     if lacking:
         say(f"riskmodel: no table {', '.join(lacking)} in these files; a county needs them")
         raise typer.Exit(REFUSED)
@@ -138,7 +153,8 @@ def _say_result(result: ImportResult, language: Language, into: Path) -> None:
     for one in result.sources:
         name = f"{one.file} {one.sheet}".strip()
         counts = f"{one.used} rows used, {one.rejected} rejected, {one.skipped} skipped"
-        say(f"{name}: {one.why or counts}")
+        why = one.why if isinstance(one.why, str) else one.why.text(language)
+        say(f"{name}: {why or counts}")
     say(f"the whole account: {into / 'reading.xlsx'}")
 
 
@@ -165,14 +181,14 @@ def _with_file(name: str, what: str) -> Callable[..., None]:
         _import_panel(name, out, file, as_json)
 
     run.__annotations__["file"] = Annotated[Path, typer.Argument(metavar="FILE", help=what)]
-    return run
+    return verb(run)
 
 
 def _without_file(name: str) -> Callable[..., None]:
     def run(out: OutArgument, as_json: JsonFlag = False) -> None:
         _import_panel(name, out, None, as_json)
 
-    return run
+    return verb(run)
 
 
 def _import_panel(name: str, out: Path, file: Path | None, as_json: bool) -> None:

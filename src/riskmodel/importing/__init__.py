@@ -2,9 +2,9 @@
 
 from riskmodel.importing.corrections import (
     Correction,
-    kept_corrections,
     merge_corrections,
     read_corrections,
+    stored_corrections,
 )
 from riskmodel.importing.files import (
     ImportResult,
@@ -16,10 +16,12 @@ from riskmodel.importing.files import (
     missing_tables,
     question_as_dict,
     read_sheets,
-    write_import,
+    skip_reason,
 )
-from riskmodel.importing.guess import Question, SheetGuess
+from riskmodel.importing.guess import SheetGuess
+from riskmodel.importing.guess_columns import Question
 from riskmodel.importing.mapping import ImportMap, SheetMap, read_map, write_map
+from riskmodel.importing.reading_report import write_import
 from riskmodel.importing.vocabulary import Vocabulary, vocabulary
 
 __all__ = [
@@ -34,7 +36,6 @@ __all__ = [
     "Vocabulary",
     "guess_files",
     "import_files",
-    "kept_corrections",
     "map_comments",
     "merge_corrections",
     "missing_tables",
@@ -42,6 +43,8 @@ __all__ = [
     "read_corrections",
     "read_map",
     "read_sheets",
+    "skip_reason",
+    "stored_corrections",
     "vocabulary",
     "write_import",
     "write_map",

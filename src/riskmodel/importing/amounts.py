@@ -9,7 +9,6 @@ and source is a correction where the file keeps one record for each.
 
 from __future__ import annotations
 
-import calendar
 import datetime as dt
 import itertools
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -18,17 +17,21 @@ from typing import Any
 
 import pandas as pd
 
-from riskmodel.data.schema import CODE_COLUMN
 from riskmodel.importing import cell_reading as cells
-from riskmodel.importing.convert import SheetRows, person_key
+from riskmodel.importing.coverage import month_end
 from riskmodel.importing.findings import Findings
+from riskmodel.importing.id_reading import person_key
 from riskmodel.importing.people import People, cell_place, plain_name
+from riskmodel.importing.sheet_rows import SheetRows
+from riskmodel.io import records
 
+# Why a row has no household, by the fault of its number.
+_LOST_KEYS = {cells.ROUNDED: "rounded number", cells.BAD_CHECK: "bad id number"}
 _KEY = ["household_id", "member_id", "item", "month_from", "month_to"]
 _ONE_RECORD = 0.95  # from this share of keys with one record on, a second one is a correction of the first
 
 
-def gather_amounts(
+def collect_amounts(
     sheets: Sequence[SheetRows],
     table: str,
     people: People,
@@ -128,9 +131,9 @@ class _Amounts:
 
     def take(self, mask: pd.Series) -> list[dict[str, Any]]:
         """Remove rows and return them."""
-        out = self.rows[mask].to_dict("records")
+        out = records(self.rows[mask])
         self.rows = self.rows[~mask]
-        return [{str(k): v for k, v in row.items()} for row in out]
+        return out
 
     # ------------------------------------------------------------ steps
 
@@ -185,9 +188,7 @@ class _Amounts:
         for row in _one_a_row(self.take(lost)):
             why = row["lost_"]
             if why == "no household number":
-                why = {cells.ROUNDED: "rounded number", cells.BAD_CHECK: "bad id number"}.get(
-                    _key_fault(row), why
-                )
+                why = _LOST_KEYS.get(_key_fault(row) or "", why)
             self.say("rejected", why, row, household_id=row["household_id"] or "")
 
     def _home(self, member: object, number: object, month: object) -> tuple[str | None, str | None, str]:
@@ -208,11 +209,10 @@ class _Amounts:
         rows = self.rows
         wanted = rows["member_id"].isna() & rows["name"].notna() & rows["household_id"].notna()
         for at in rows.index[wanted]:
-            found = self.people.names.get(
-                (rows.at[at, "household_id"], plain_name(rows.at[at, "name"])), set()
-            )
-            if len(found) == 1:
-                rows.at[at, "member_id"] = next(iter(found))
+            whose = str(rows.at[at, "household_id"]), plain_name(rows.at[at, "name"])
+            members = self.people.names.get(whose, set())
+            if len(members) == 1:
+                rows.at[at, "member_id"] = next(iter(members))
 
     def drop_undated(self) -> None:
         """Take rows without a readable month off record: both of two candidates, else all they may be of."""
@@ -231,11 +231,10 @@ class _Amounts:
         """Bring rows that still stand under an old number, of a month after the change, under the new one."""
         rows = self.rows
         for at in rows.index[rows["household_id"].isin(list(recodes))]:
-            new, first = recodes[rows.at[at, "household_id"]]
-            if int(rows.at[at, "month_from"]) >= first:
+            new, first = recodes[str(rows.at[at, "household_id"])]
+            if (_whole(rows.at[at, "month_from"]) or 0) >= first:
                 rows.at[at, "household_id"] = new
-                row = {str(k): v for k, v in rows.loc[at].to_dict().items()}
-                self.say("told", "old number", row, text=new)
+                self.say("told", "old number", records(rows.loc[[at]])[0], text=new)
 
     def drop_unknown_items(self) -> None:
         """Take months off record in which a row names no source or category that is known."""
@@ -260,7 +259,7 @@ class _Amounts:
             if row["once"] is not True:
                 self.say("rejected", "row twice", row)
         same = self.rows[key[self.rows.index].duplicated()]
-        for row in _one_a_row(same.to_dict("records")):
+        for row in _one_a_row(records(same)):
             self.say("asked", "equal rows", row, n=len(same))
 
     def unit_slips(self, slips: Collection[tuple[int, int]]) -> None:
@@ -291,10 +290,11 @@ class _Amounts:
             return
         changed = _WholesAndParts(self)
         for _, group in plain[key.isin(nested)].groupby(key[key.isin(nested)], sort=False):
-            changed.settle([{"at": at, **row} for at, row in group.to_dict("index").items()])
+            changed.settle([{"at": at, **row} for at, row in zip(group.index, records(group), strict=True)])
         self.rows = self.rows.drop(changed.dropped)
-        for at, amount in changed.derived.items():
-            self.rows.at[at, "amount"], self.rows.at[at, "fault"] = amount, None
+        derived = pd.Series(changed.derived, dtype=object)
+        self.rows.loc[derived.index, "amount"] = derived
+        self.rows.loc[derived.index, "fault"] = None
         if changed.added:
             more = pd.DataFrame(changed.added, columns=rows.columns).astype(object)
             self.rows = pd.concat([self.rows.astype(object), more], ignore_index=True)
@@ -341,7 +341,7 @@ class _Amounts:
                 continue  # recorded on different days: the later one corrects the earlier
             else:
                 drop = group.index
-                row = group.iloc[0].to_dict()
+                row = records(group)[0]
                 self.off(row, "contradicts")
                 shown = " / ".join(str(a.normalize()) if a else "0" for a in sorted(amounts))
                 self.say("asked", "amounts contradict", row, text=shown, n=len(places))
@@ -367,17 +367,12 @@ class _Amounts:
             days = list(group["recorded_on"])
             if len({str(d) for d in days}) != len(days):
                 continue
-            first = group.sort_values("recorded_on", key=lambda c: c.map(str)).iloc[0].to_dict()
+            first = records(group.sort_values("recorded_on", key=lambda c: c.map(str)))[0]
             number = f"r{first['sheet_no']}-{first['row']}"
-            for at, row in group.iterrows():
-                self.rows.at[at, "row_id"] = number
+            self.rows.loc[group.index, "row_id"] = number
+            for row in records(group):
                 if row["row"] != first["row"]:
-                    self.say(
-                        "asked",
-                        "taken as correction",
-                        {str(k): v for k, v in row.items()},
-                        text=str(first["row"]),
-                    )
+                    self.say("asked", "taken as correction", row, text=str(first["row"]))
         self._number_rows()
 
     def _number_rows(self) -> None:
@@ -423,8 +418,7 @@ class _Amounts:
         key = ["household_id", "member_id", "item", "month_from"]
         for _, group in growing.groupby(_keys(growing, key), sort=False):
             before, start = Decimal(0), int(group["month_from"].iloc[0])
-            for record in group.sort_values("month_to").to_dict("records"):
-                row = {str(k): v for k, v in record.items()}
+            for row in records(group.sort_values("month_to")):
                 own = row["amount"] - before
                 first, before = start, row["amount"]
                 start = int(row["month_to"]) + 1
@@ -531,14 +525,14 @@ def _key_fault(row: dict[str, Any]) -> str | None:
     return next((f for f in faults if f in (cells.ROUNDED, cells.BAD_CHECK)), None)
 
 
-def _one_a_row(rows: Iterable[dict[Any, Any]]) -> list[dict[str, Any]]:
+def _one_a_row(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return the first of the rows made from each row of a sheet."""
     seen: set[tuple[object, object]] = set()
     out = []
     for row in rows:
         if (row["sheet_no"], row["row"]) not in seen:
             seen.add((row["sheet_no"], row["row"]))
-            out.append({str(k): v for k, v in row.items()})
+            out.append(row)
     return out
 
 
@@ -557,16 +551,9 @@ def _at_month(
     """Return where a person was at the end of a month; the last place where that is open."""
     if len(places) == 1 or _empty(month):
         return places[-1]
-    ordinal = int(month)  # type: ignore[call-overload]
-    year, number = divmod(ordinal, 12)
-    end = dt.date(year, number + 1, calendar.monthrange(year, number + 1)[1])
+    end = month_end(int(month))  # type: ignore[call-overload]
     ordered = sorted(places, key=lambda p: p[2] or dt.date.min)
     for place in reversed(ordered):
         if (place[2] is None or place[2] <= end) and (place[3] is None or place[3] > end):
             return place
     return ordered[0] if end < (ordered[0][2] or dt.date.min) else ordered[-1]
-
-
-def item_column(table: str) -> str:
-    """Return the contract's column that says what an amount is for."""
-    return CODE_COLUMN[table]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
@@ -12,21 +12,32 @@ import pandas as pd
 
 from riskmodel.data import contract
 from riskmodel.data.schema import CODE_COLUMN, month_text
-from riskmodel.importing.amounts import gather_amounts
-from riskmodel.importing.convert import SheetRows
-from riskmodel.importing.coverage import gather_coverage, month_end
-from riskmodel.importing.events import (
-    ask_missing_links,
-    gather_events,
-    gather_links,
-    recoded_numbers,
-)
+from riskmodel.importing.amounts import collect_amounts
+from riskmodel.importing.coverage import collect_coverage, month_end
 from riskmodel.importing.findings import Findings
 from riskmodel.importing.mapping import ImportMap
-from riskmodel.importing.people import People, gather_people
-from riskmodel.importing.unit_slips import find_unit_slips
+from riskmodel.importing.people import (
+    People,
+    ask_missing_links,
+    cell_place,
+    collect_links,
+    collect_people,
+    recoded_numbers,
+)
+from riskmodel.importing.sheet_rows import SheetRows
+from riskmodel.io import records
 
 _CENT = Decimal("0.01")
+_TABLES = (
+    "risk_events", "monitoring", "support", "assets", "visits", "warnings", "procedure", "jobs", "medical",
+    "indicators", "unrecorded", "recorded", "coordinates",
+)  # fmt: skip
+# So many times smaller or larger than the household's other years and than its sheet's rows; the units in use
+# are
+# 10,000 apart, and no household earns a three-hundredth of what it earned the year before in every source.
+_TIMES = 300
+_TIMES_ALONE = 1_000  # for a household without another year
+_FEWEST_ROWS = 10
 
 
 @dataclass
@@ -65,8 +76,8 @@ def assemble(sheets: Sequence[SheetRows], plan: ImportMap, findings: Findings) -
     Assembled
         Tables, ``about.yaml`` and findings.
     """
-    people = gather_people(sheets, findings)
-    links = gather_links(sheets, people, findings)
+    people = collect_people(sheets, findings)
+    links = collect_links(sheets, people, findings)
     moved = ask_missing_links(people, links, findings)
     tables: dict[str, pd.DataFrame] = {"households": people.households, "members": people.members}
     unrecorded = list(people.unrecorded)
@@ -75,19 +86,19 @@ def assemble(sheets: Sequence[SheetRows], plan: ImportMap, findings: Findings) -
     slips = find_unit_slips(sheets)
     recodes = recoded_numbers(links)
     for table in ("income", "spending"):
-        rows, unknown = gather_amounts(sheets, table, people, findings, slips=slips, recodes=recodes)
+        rows, unknown = collect_amounts(sheets, table, people, findings, slips=slips, recodes=recodes)
         unrecorded += unknown
         if not len(rows):
             continue
         monthly = rows[rows["month_from"] == rows["month_to"]].rename(columns={"month_to": "month"})
-        known, parts = gather_coverage(monthly, table, sheets, people, moved, findings)
+        known, parts = collect_coverage(monthly, table, sheets, people, moved, findings)
         recorded += known
         unrecorded += parts
         spans += [int(m) for m in rows["month_to"]]
         tables[table] = _table(rows.rename(columns={"item": CODE_COLUMN[table]}), table)
     _outlast(unrecorded, recorded)
     _compare_results(sheets, tables, people, findings)
-    tables |= gather_events(sheets, people, findings)
+    tables |= collect_events(sheets, people, findings)
     if len(links):
         tables["household_links"] = links
     tables["recorded"] = _spans_as_text(pd.DataFrame(recorded), "recorded")
@@ -190,6 +201,150 @@ def _has_undated_rows(sheet: SheetRows) -> bool:
     return any("valid_from" not in f or f["valid_from"].isna().any() for f in frames)
 
 
+# ---------------------------------------------------------------- dated tables
+
+
+def collect_events(
+    sheets: Sequence[SheetRows], people: People, findings: Findings
+) -> dict[str, pd.DataFrame]:
+    """Return the dated tables that some sheet gives.
+
+    Parameters
+    ----------
+    sheets
+        What every sheet gave.
+    people
+        The households that there are.
+    findings
+        Gets the rows that are out.
+    """
+    out = {}
+    for table in _TABLES:
+        rows = [row for sheet in sheets for row in _rows(sheet, table, findings)]
+        good = [row for row in rows if _is_whole(row, table, people, findings)]
+        if rows:
+            columns = [*contract().tables[table].columns, "recorded_on"]
+            frame = pd.DataFrame(good).reindex(columns=columns).astype(object)
+            out[table] = frame.where(frame.notna(), None).drop_duplicates().reset_index(drop=True)
+    return out
+
+
+def _rows(sheet: SheetRows, table: str, findings: Findings) -> list[dict[str, Any]]:
+    out = []
+    for frame in sheet.tables.get(table, []):
+        for row in records(frame.astype(object).where(frame.notna(), None)):
+            if table == "monitoring" and "event" not in row:
+                out += _register_events(row, sheet, findings)
+            else:
+                out.append(row)
+    return out
+
+
+def _register_events(row: Mapping[str, Any], sheet: SheetRows, findings: Findings) -> list[dict[str, Any]]:
+    """Return identification and elimination, where one row of a list holds both."""
+    base = {k: v for k, v in row.items() if k not in ("identified_on", "eliminated_on", "eliminated")}
+    out = []
+    if row.get("identified_on") or row.get("category") or row.get("causes"):
+        out.append(base | {"event": "identified", "date": row.get("identified_on")})
+    ended, said = row.get("eliminated_on"), row.get("eliminated")
+    place, household = cell_place(row), row.get("household_id") or ""
+    if ended and said is False:
+        findings.add("asked", "eliminated contradicts", place, household_id=household)
+    elif ended:
+        out.append(_elimination(base, ended))
+    elif said is True:
+        findings.add("asked", "eliminated without date", place, household_id=household)
+        if sheet.snapshot_on or sheet.recorded_on:
+            out.append(_elimination(base, sheet.snapshot_on or sheet.recorded_on))
+    return out
+
+
+def _elimination(base: Mapping[str, Any], date: object) -> dict[str, Any]:
+    return {**base, "event": "eliminated", "date": date, "category": None, "causes": None}
+
+
+def _is_whole(row: dict[str, Any], table: str, people: People, findings: Findings) -> bool:
+    """Say whether a row has what its table requires; tell why it is out."""
+    spec = contract().tables[table].columns
+    household = row.get("household_id")
+    if "household_id" in spec and people.known:
+        if not household:
+            findings.add("rejected", "no household number", cell_place(row))
+            return False
+        if household not in people.known:
+            findings.add("rejected", "unknown household", cell_place(row), household_id=household)
+            return False
+    faults = dict(part.split(":", 1) for part in str(row.get("faults") or "").split(";") if ":" in part)
+    missing = [name for name, column in spec.items() if column.required and row.get(name) in (None, "")]
+    if missing:
+        fault = faults.get(missing[0], "blank")
+        kind = {"unknown word": "unknown required word", "impossible date": "impossible date"}.get(
+            fault, "required cell"
+        )
+        findings.add(
+            "rejected", kind, cell_place(row), household_id=household or "", column=f"{table}.{missing[0]}"
+        )
+        return False
+    return True
+
+
+# ---------------------------------------------------------------- units
+
+
+def find_unit_slips(sheets: Sequence[SheetRows]) -> set[tuple[int, int]]:
+    """Return the rows all of whose amounts together look typed in another unit.
+
+    Parameters
+    ----------
+    sheets
+        What every sheet gave.
+
+    Returns
+    -------
+    set of (int, int)
+        Place of the sheet in ``sheets``, and row number.
+    """
+    frames = [
+        frame.assign(sheet_no=at)
+        for at, sheet in enumerate(sheets)
+        for table in ("income", "spending")
+        for frame in sheet.tables.get(table, [])
+        if {"household_id", "month_from", "amount"} <= set(frame)
+    ]
+    if not frames:
+        return set()
+    rows = pd.concat(frames, ignore_index=True)
+    dated = (
+        rows["month_from"].notna()
+        & rows["month_to"].notna()
+        & rows["amount"].notna()
+        & rows["household_id"].notna()
+    )
+    rows = rows[dated]
+    rows = rows[[int(b) - int(a) >= 2 for a, b in zip(rows["month_from"], rows["month_to"], strict=True)]]
+    rows = rows[[bool(a) for a in rows["amount"]]]
+    if not len(rows):
+        return set()
+    rows = rows.assign(value=[abs(float(a)) for a in rows["amount"]])
+    sums = rows.groupby(["sheet_no", "row", "household_id"], as_index=False).agg(
+        value=("value", "sum"), n=("value", "size")
+    )
+    usual = sums.groupby("sheet_no")["value"].median()
+    counts = sums.groupby("sheet_no")["value"].size()
+    sums["sheet_ratio"] = sums["value"] / sums["sheet_no"].map(usual)
+    sums = sums[sums["sheet_no"].map(counts) >= _FEWEST_ROWS]
+    far = sums[(sums["sheet_ratio"] * _TIMES < 1) | (sums["sheet_ratio"] > _TIMES)]
+    out = set()
+    for at, row in zip(far.index, records(far), strict=True):
+        own = sums[(sums["household_id"] == row["household_id"]) & (sums.index != at)]
+        others = [r for r in own["sheet_ratio"] if 1 / _TIMES <= r <= _TIMES]
+        times, usual_ratio = (_TIMES, sorted(others)[len(others) // 2]) if others else (_TIMES_ALONE, 1.0)
+        ratio = row["sheet_ratio"] / usual_ratio
+        if row["n"] >= 2 and (ratio * times < 1 or ratio > times):
+            out.add((int(row["sheet_no"]), int(row["row"])))
+    return out
+
+
 # ---------------------------------------------------------------- results beside their parts
 
 
@@ -202,14 +357,14 @@ def _compare_results(
         net = _net_incomes(sheet)
         for check in sheet.checks:
             said, household = check["value"], check["household_id"]
-            given = None
-            if check["of"] == "persons":
-                given = counts.get(household)
+            given: Decimal | None = None
+            if check["of"] == "persons" and household in counts:
+                given = Decimal(counts[household])
             elif check["of"] in ("total", "parts"):
                 given = _sum(check["parts"])
             elif check["of"] == "net_income":
                 given = net.get(check["row"])
-            if given is None or _near(said, Decimal(given), check["of"]):
+            if given is None or _near(said, given, check["of"]):
                 continue
             place = check["file"], check["sheet"], sheet.grid.address(check["row"], check["col"])
             findings.add(
@@ -218,7 +373,7 @@ def _compare_results(
                 place,
                 text=f"{said.normalize():f}",
                 household_id=household or "",
-                given=f"{Decimal(given).normalize():f}",
+                given=f"{given.normalize():f}",
             )
         _compare_per_head(sheet, net, findings)
 
@@ -254,7 +409,8 @@ def _present(people: People) -> dict[str, int]:
     if not len(members):
         return {}
     current = members[members["valid_to"].isna()]
-    return current.groupby("household_id")["member_id"].nunique().to_dict()
+    counts = current.groupby("household_id")["member_id"].nunique()
+    return {str(household): int(n) for household, n in counts.items()}
 
 
 def _net_incomes(sheet: SheetRows) -> dict[int, Decimal]:

@@ -40,10 +40,7 @@ _UNITS = {"亿": 10**8, "万": 10**4, "千": 10**3, "百": 100}
 _YEAR_MONTH_TEXT = re.compile(r"^(\d{4})[.\-/年](\d{1,2})月?(?:份)?$")
 _COMPACT = re.compile(r"^((?:19|20)\d{2})(\d{1,2})$")
 _SEPARATORS = re.compile(r"[,;、/|+和及]")
-_SCIENTIFIC = re.compile(r"^\d(?:\.\d+)?e\+?\d+$", re.IGNORECASE)
 _DIGITS = {c: str(i) for i, c in enumerate("〇一二三四五六七八九")} | {"零": "0", "○": "0", "元": "1"}
-_ID_WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
-_ID_CHECKS = "10X98765432"
 
 
 @dataclass
@@ -65,7 +62,7 @@ class ColumnRead:
     notes: dict[int, str] = field(default_factory=dict)
 
 
-def _each(values: Sequence[object], read: Callable[[object], tuple[Any, str | None]]) -> ColumnRead:
+def read_each(values: Sequence[object], read: Callable[[object], tuple[Any, str | None]]) -> ColumnRead:
     """Read each distinct value once."""
     known: dict[Hashable, tuple[Any, str | None]] = {}
     out: list[tuple[Any, str | None]] = []
@@ -132,7 +129,7 @@ def read_amounts(
             return None, NEGATIVE
         return amount.quantize(_CENTS), None
 
-    return _each(values, read)
+    return read_each(values, read)
 
 
 def _amount(word: str, unit: Decimal) -> Decimal | None:
@@ -155,113 +152,6 @@ def _amount(word: str, unit: Decimal) -> Decimal | None:
     return number * unit
 
 
-def read_ids(values: Sequence[object]) -> ColumnRead:
-    """Read ids: text with its zeros, whatever Excel made of it.
-
-    Examples
-    --------
-    >>> read_ids(["'00101", 101.0, "５３９９０１", "5.39905E+11", '="007"', " 1 2 "]).values
-    ['00101', '101', '539901', None, '007', '12']
-    """
-
-    def read(value: object) -> tuple[str | None, str | None]:
-        if value is None or isinstance(value, bool | dt.date):
-            return None, BLANK if value is None else UNREADABLE
-        if isinstance(value, float) and (abs(value) >= 1e15 or not value.is_integer()):
-            return None, ROUNDED if abs(value) >= 1e15 else UNREADABLE
-        if isinstance(value, int) and abs(value) >= 10**15:
-            # Excel keeps fifteen digits; an integer read with more of them ends in zeros that it made up.
-            return (None, ROUNDED) if value % 1000 == 0 else (str(value), None)
-        word = re.sub(r"\s+", "", cell_word(value))
-        if found := re.fullmatch(r'=?"(.*)"', word):
-            word = found[1]
-        word = re.sub(r"\.0+$", "", word) if re.fullmatch(r"\d+\.0+", word) else word
-        if not word:
-            return None, BLANK
-        if _SCIENTIFIC.match(word):
-            return None, ROUNDED
-        if word.startswith(("=", "#", "@")) or not re.search(r"[0-9A-Za-z\u4e00-\u9fff]", word):
-            return None, UNREADABLE
-        return word, None
-
-    out = _each(values, read)
-    _restore_zeros(values, out)
-    return out
-
-
-def _restore_zeros(values: Sequence[object], read: ColumnRead) -> None:
-    """Give numbers the leading zeros that the column's texts have, where all texts have one length."""
-    texts = [
-        v for raw, v in zip(values, read.values, strict=True) if isinstance(raw, str) and v and v.isdigit()
-    ]
-    lengths = {len(text) for text in texts}
-    if len(lengths) != 1 or not any(text.startswith("0") for text in texts):
-        return
-    length = lengths.pop()
-    for at, (raw, value) in enumerate(zip(values, read.values, strict=True)):
-        if isinstance(raw, int | float) and value and value.isdigit() and len(value) < length:
-            read.values[at] = value.zfill(length)
-            read.notes[at] = "zeros restored"
-
-
-@dataclass(frozen=True)
-class PersonNumber:
-    """What an identity number says; it is never stored.
-
-    Parameters
-    ----------
-    key
-        The first 18 characters, upper case: the person.
-    birth
-        ``(year, month)``.
-    sex
-        ``male`` or ``female``.
-    grade
-        Disability grade of a disability card's 20 characters.
-    """
-
-    key: str
-    birth: tuple[int, int]
-    sex: str
-    grade: int | None = None
-
-
-def read_person_numbers(values: Sequence[object]) -> ColumnRead:
-    """Read identity numbers of 18, and disability cards of 20 or 22 characters; the check digit must hold.
-
-    Source: GB 11643-1999 (MOD 11-2 of ISO 7064).
-
-    Examples
-    --------
-    >>> read_person_numbers(["11010519491231002x"]).values[0].birth
-    (1949, 12)
-    >>> read_person_numbers(["110105194912310021", 5.39901e17]).faults
-    ['bad id number', 'rounded id']
-    """
-    ids = read_ids(values)
-
-    def read(value: object) -> tuple[PersonNumber | None, str | None]:
-        text = re.sub(r"[^0-9A-Z]", "", str(value).upper())
-        if not re.fullmatch(r"\d{17}[\dX](?:\d[1-4](?:[0-9A-Z]{2})?)?", text):
-            return None, BAD_CHECK
-        remainder = sum(int(d) * w for d, w in zip(text[:17], _ID_WEIGHTS, strict=True)) % 11
-        year, month, day = int(text[6:10]), int(text[10:12]), int(text[12:14])
-        try:
-            dt.date(year, month, day)
-        except ValueError:
-            return None, BAD_CHECK
-        if _ID_CHECKS[remainder] != text[17] or not 1900 <= year <= 2100:
-            return None, BAD_CHECK
-        grade = int(text[19]) if len(text) >= 20 else None
-        return PersonNumber(text[:18], (year, month), "male" if int(text[16]) % 2 else "female", grade), None
-
-    found = _each(ids.values, read)
-    return ColumnRead(
-        [None if fault else v for v, fault in zip(found.values, ids.faults, strict=True)],
-        [fault or f for f, fault in zip(found.faults, ids.faults, strict=True)],
-    )
-
-
 def _plain_date_text(value: object) -> object:
     """Return a cell as the contract's own reader of dates takes it."""
     if value is None or isinstance(value, dt.date | float | int):
@@ -281,11 +171,11 @@ def _plain_date_text(value: object) -> object:
 def _chinese_digits(text: str) -> str:
     """Return 二〇二一年十一月三日 with digits."""
 
-    def small(found: re.Match[str]) -> str:
-        tens, _, ones = found[1].partition("十")
-        if "十" not in found[1]:
-            return "".join(_DIGITS.get(c, c) for c in found[1]) + found[2]
-        return f"{(int(_DIGITS[tens]) if tens else 1) * 10 + (int(_DIGITS[ones]) if ones else 0)}{found[2]}"
+    def small(match: re.Match[str]) -> str:
+        tens, _, ones = match[1].partition("十")
+        if "十" not in match[1]:
+            return "".join(_DIGITS.get(c, c) for c in match[1]) + match[2]
+        return f"{(int(_DIGITS[tens]) if tens else 1) * 10 + (int(_DIGITS[ones]) if ones else 0)}{match[2]}"
 
     return re.sub(r"([〇一二三四五六七八九十零○]+)([年月日号])", small, text)
 
@@ -319,7 +209,7 @@ def read_dates(values: Sequence[object], zone: str) -> ColumnRead:
         month = _month_of_text(text)
         return (_last_day(*month), None) if month else (None, UNREADABLE)
 
-    out = _each(values, read)
+    out = read_each(values, read)
     for at, value in enumerate(values):
         text = "" if isinstance(value, dt.date) else str(_plain_date_text(value) or "")
         if out.values[at] and (_YEAR_MONTH_TEXT.match(text) or re.fullmatch(r"\d{6}", text)):
@@ -387,7 +277,7 @@ def read_months(
     def read(value: object) -> tuple[int | None, str | None]:
         return _month(value, zone, two=two, five=five)
 
-    out = _each(values, read)
+    out = read_each(values, read)
     for at, fault in enumerate(out.faults):
         if fault == "month only":
             given = years[at]
@@ -468,15 +358,15 @@ def _settle_by_order(values: Sequence[object], out: ColumnRead, groups: Sequence
     rows: dict[Hashable, list[int]] = {}
     for at, group in enumerate(groups):
         rows.setdefault(group, []).append(at)
-    known = [[out.values[at] for at in group if out.values[at] is not None] for group in rows.values()]
+    known = [[out.values[at] for at in own if out.values[at] is not None] for own in rows.values()]
     if any(a > b for months in known for a, b in itertools.pairwise(months)):
         return
-    for group in rows.values():
-        open_rows = [at for at in group if out.faults[at] == AMBIGUOUS and isinstance(values[at], float)]
+    for places in rows.values():
+        open_rows = [at for at in places if out.faults[at] == AMBIGUOUS and isinstance(values[at], float)]
         for at in open_rows:
             january = month_ordinal(int(values[at]), 1)  # type: ignore[call-overload]
-            before = [out.values[o] for o in group if o < at and out.values[o] is not None]
-            after = [out.values[o] for o in group if o > at and out.values[o] is not None]
+            before = [out.values[o] for o in places if o < at and out.values[o] is not None]
+            after = [out.values[o] for o in places if o > at and out.values[o] is not None]
             may_be_january = not any(january < m < january + 12 for m in before)
             may_be_october = not any(january <= m < january + 9 for m in after)
             twin = [o for o in open_rows if o != at and values[o] == values[at]]
@@ -499,7 +389,7 @@ def read_spans(values: Sequence[object], *, year: int | Sequence[int | None] | N
         span = span_in(word)
         return (span, None) if span else (None, UNREADABLE)
 
-    out = _each(values, read)
+    out = read_each(values, read)
     for at, span in enumerate(out.values):
         if span and span.year is None:
             given = years[at]
@@ -524,7 +414,7 @@ def read_years(values: Sequence[object], zone: str) -> ColumnRead:
             else (None, UNREADABLE)
         )
 
-    return _each(values, read)
+    return read_each(values, read)
 
 
 def read_words(
@@ -576,7 +466,7 @@ def read_words(
             return [part for part in parts if part], None
         return None, UNKNOWN_WORD
 
-    return _each(values, read)
+    return read_each(values, read)
 
 
 def read_grades(values: Sequence[object], words: Mapping[str, str]) -> ColumnRead:
@@ -593,4 +483,4 @@ def read_grades(values: Sequence[object], words: Mapping[str, str]) -> ColumnRea
             return int(words[f"{found[1]}级"]), None
         return None, UNKNOWN_WORD
 
-    return _each(values, read)
+    return read_each(values, read)

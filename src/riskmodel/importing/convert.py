@@ -1,71 +1,32 @@
 """From one sheet and what its map says to rows of the contract's tables, each with the cell it comes from.
 
 Nothing here looks at a second sheet: who is whose, what is twice and what contradicts is found when all
-sheets are
-there (`riskmodel.importing.assemble`).
+sheets are there (`riskmodel.importing.assemble`).
 """
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any
 
 import pandas as pd
 
 from riskmodel.data import contract
-from riskmodel.data.schema import CODE_COLUMN, SPAN_TABLES, month_ordinal, month_text
+from riskmodel.data.schema import CODE_COLUMN, SPAN_TABLES, month_ordinal
 from riskmodel.grids import Grid
 from riskmodel.importing import cell_reading as cells
-from riskmodel.importing.cell_reading import ColumnRead, PersonNumber
+from riskmodel.importing.cell_reading import ColumnRead
 from riskmodel.importing.findings import Findings
+from riskmodel.importing.id_reading import read_ids, read_person_numbers
 from riskmodel.importing.mapping import UNITS, AmountMap, ColumnMap, ImportMap, SheetMap, TableMap, span_of
-from riskmodel.importing.sheet_layout import SheetLayout, text_of
+from riskmodel.importing.sheet_layout import SheetLayout, filled_from_above, is_merged_away, text_of
+from riskmodel.importing.sheet_rows import SheetRows
 from riskmodel.importing.vocabulary import Span, Vocabulary
 
 # The worst of several illnesses in one cell.
 _HEALTH_ORDER = ("major_illness", "chronic", "healthy")
+_WHOSE = ("household_id", "member_id", "person_number", "name", "row_id", "recorded_on")
 _PERSONAL = ("person_number", "head_number", "name", "head_name")
-PLACE = ("file", "sheet", "row", "col")
-
-
-@dataclass
-class SheetRows:
-    """What one sheet gives.
-
-    Parameters
-    ----------
-    grid, layout, spec
-        The sheet, its layout and its map.
-    tables
-        Table to its rows: the contract's columns as Python values (months as ordinals), helper columns
-        ``person``
-        (`PersonNumber`), ``name``, and `PLACE`. Amounts have ``item``, ``amount``, ``fault``, ``cumulative``.
-    checks
-        ``row, household_id, of, column, value``: results to be compared.
-    rejected
-        Row number to why it is out.
-    recorded_on, snapshot_on
-        Of the whole sheet.
-    """
-
-    grid: Grid
-    layout: SheetLayout
-    spec: SheetMap
-    tables: dict[str, list[pd.DataFrame]] = field(default_factory=dict)
-    checks: list[dict[str, Any]] = field(default_factory=list)
-    rejected: dict[int, str] = field(default_factory=dict)
-    recorded_on: dt.date | None = None
-    snapshot_on: dt.date | None = None
-    hidden: int = 0
-
-    @property
-    def states_its_day(self) -> bool:
-        """Whether a title, not a file's name alone, says the day whose state the sheet shows."""
-        said = self.layout.facts.said.get("snapshot_on", "")
-        return bool(said) and said not in self.grid.file
 
 
 class SheetReader:
@@ -100,7 +61,8 @@ class SheetReader:
         self.out = SheetRows(grid, layout, spec)
         self.out.recorded_on = spec.recorded_on or layout.facts.recorded_on
         self.out.snapshot_on = spec.snapshot_on or plan.snapshot_on or layout.facts.snapshot_on
-        self._filled = self._fill_down()
+        columns = [c for text in spec.fill_down if (c := self._column(text)) is not None]
+        self._filled = filled_from_above(grid, max(layout.header_rows, default=0), self.rows, columns)
         # A quote that never closes or a comma too many shifts cells: what stands in such a row is not known.
         self._broken = sorted(set(grid.faults) & set(self.rows))
 
@@ -141,39 +103,12 @@ class SheetReader:
             out.append(filled.get(row, value))
         return out
 
-    def _fill_down(self) -> dict[int, dict[int, object]]:
-        """Return what blank cells take from above: inside merged areas, and where the map says so."""
-        out: dict[int, dict[int, object]] = {}
-        for r1, c1, r2, c2 in self.grid.merged:
-            if r2 > r1 and r1 > max(self.layout.header_rows, default=0):
-                line = self.grid.rows[r1 - 1]
-                for column in range(c1, c2 + 1):
-                    value = line[c1] if c1 < len(line) else None
-                    out.setdefault(column, {}).update(dict.fromkeys(range(r1, r2 + 1), value))
-        columns = [c for text in self.spec.fill_down if (c := self._column(text)) is not None]
-        if not columns:
-            return out
-        above: list[object] | None = None
-        for row in self.rows:
-            line = self.grid.rows[row - 1]
-            key = line[columns[0]] if columns[0] < len(line) else None
-            if text_of(key):
-                above = line
-            elif above is not None and row not in out.get(columns[0], {}):
-                for column in columns:
-                    out.setdefault(column, {})[row] = above[column] if column < len(above) else None
-        return out
-
-    def merged_away(self, row: int, column: int) -> bool:
-        """Say whether a cell's content went to the cell above it."""
-        return any(r1 < row <= r2 and c1 <= column <= c2 for r1, c1, r2, c2 in self.grid.merged if r2 > r1)
-
     # ---------------------------------------------------------------- columns
 
     def _read_column(self, table: str, name: str, given: ColumnMap) -> tuple[ColumnRead, int | None]:
         """Return what a column of a table says, and which column of the sheet it is."""
         if given.column is None:
-            return self._constant(table, name, given), None
+            return self._parse(table, name, given, [given.value] * len(self.rows)), None
         column = self._column(given.column)
         if column is None:
             return ColumnRead([None] * len(self.rows), [cells.BLANK] * len(self.rows)), None
@@ -183,13 +118,9 @@ class SheetReader:
                 raw = [_joined(a, b) for a, b in zip(raw, self._raw(other), strict=True)]
         return self._parse(table, name, given, raw), column
 
-    def _constant(self, table: str, name: str, given: ColumnMap) -> ColumnRead:
-        return self._parse(table, name, given, [given.value] * len(self.rows))
-
     def _parse(self, table: str, name: str, given: ColumnMap, raw: Sequence[object]) -> ColumnRead:
         zone = self.plan.time_zone
-        by_name = self._parse_by_name(name, raw)
-        if by_name is not None:
+        if (by_name := self._parse_by_name(name, raw)) is not None:
             return by_name
         spec = contract().tables[table].columns.get(name)
         kind = spec.type if spec else "text"
@@ -216,9 +147,9 @@ class SheetReader:
         """Read ids, identity numbers, and days and years that no table has by that name."""
         zone = self.plan.time_zone
         if name in ("household_id", "member_id", "row_id", "old_id", "new_id"):
-            return cells.read_ids(raw)
+            return read_ids(raw)
         if name in ("person_number", "head_number"):
-            return cells.read_person_numbers(raw)
+            return read_person_numbers(raw)
         if name in ("identified_on", "eliminated_on", "recorded_on"):
             return cells.read_dates(raw, zone)
         if name in ("year", "lifted_year"):
@@ -240,8 +171,7 @@ class SheetReader:
         boolean = vocabulary.words("booleans") if kind == "bool" else None
         read = cells.read_words(raw, known, several=several, boolean=boolean)
         if kind == "bool":
-            flip = given.inverted
-            read.values = [None if v is None else (v == "true") != flip for v in read.values]
+            read.values = [None if v is None else (v == "true") != given.inverted for v in read.values]
         elif name == "health":
             read.values = [_worst(v) for v in read.values]
         elif kind == "codes":
@@ -309,15 +239,12 @@ class SheetReader:
         if required or name in ("household_id", "member_id"):
             return
         for at, fault in enumerate(read.faults):
-            if fault in (None, cells.BLANK) or column is None:
+            if fault is None or fault == cells.BLANK or column is None:
                 continue
             text = "" if name in _PERSONAL else text_of(self._raw_at(at, column))
-            kind = {"unknown word": "unknown word", "bad id number": "bad id number"}.get(
-                fault, "unreadable cell"
-            )
-            self.findings.add(
-                "null", kind, self._cell(self.rows[at], column), text=text, column=f"{table}.{name}"
-            )
+            kind = fault if fault in (cells.UNKNOWN_WORD, cells.BAD_CHECK) else "unreadable cell"
+            cell = self._cell(self.rows[at], column)
+            self.findings.add("null", kind, cell, text=text, column=f"{table}.{name}")
 
     def _raw_at(self, at: int, column: int) -> object:
         line = self.grid.rows[self.rows[at] - 1]
@@ -329,46 +256,43 @@ class SheetReader:
         """Return one row for each amount: whose, of what, of which months, how much or why not."""
         base = self._keys(table)
         when = self._when(table, base)
-        item_read = self._item_column(table)
+        items = self._item_column(table)
         frames = []
         for amount in self._amount_columns(table):
             column = self._column(amount.column)
             if column is None:
                 continue
-            raw = self._raw(column, amounts=True)
-            item = (
-                [amount.item] * len(raw)
-                if amount.item
-                else (item_read.values if item_read else [None] * len(raw))
-            )
-            unit = self._unit(amount.unit, column)
-            may = [i == "business_net" for i in item]
-            read = cells.read_amounts(raw, unit, self.words.kinds, may_be_negative=True)
-            faults = [
-                self._amount_fault(row, v, f, may_be_negative=m)
-                for row, v, f, m in zip(self.rows, read.values, read.faults, may, strict=True)
-            ]
             frame = base.copy()
-            frame["item"], frame["col"] = pd.Series(item, dtype=object), column
-            frame["amount"] = pd.Series(
-                [None if f else v for v, f in zip(read.values, faults, strict=True)], dtype=object
-            )
-            frame["fault"] = pd.Series(faults, dtype=object)
-            frame["text"] = pd.Series([text_of(v)[:40] for v in raw], dtype=object)
-            first, last, cumulative, bad = self._span(when, amount, len(raw))
-            frame["month_from"], frame["month_to"] = (
-                pd.Series(first, dtype=object),
-                pd.Series(last, dtype=object),
-            )
-            frame["cumulative"] = cumulative
-            frame["recorded_on"] = self._written(frame)
-            frame["when_fault"] = pd.Series(bad, dtype=object)
-            if item_read and not amount.item:
-                frame["item_fault"] = pd.Series(item_read.faults, dtype=object)
+            if amount.item or items is None:
+                frame["item"] = amount.item
+            else:
+                frame["item"] = pd.Series(items.values, dtype=object)
+                frame["item_fault"] = pd.Series(items.faults, dtype=object)
                 frame["item_text"] = pd.Series(self._item_texts(table), dtype=object)
+            self._read_amounts(frame, amount, column)
+            first, last, frame["cumulative"], faults = self._span(when, amount, len(frame))
+            for name, values in (("month_from", first), ("month_to", last), ("when_fault", faults)):
+                frame[name] = pd.Series(values, dtype=object)
+            frame["recorded_on"] = self._written(frame)
             frames.append(self._without_merged_away(frame, column))
         out = pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
         return _of_the_household(out) if len(out) and table.once else out
+
+    def _read_amounts(self, frame: pd.DataFrame, amount: AmountMap, column: int) -> None:
+        """Fill in what a column of amounts says; only net income of a business may be below zero."""
+        raw = self._raw(column, amounts=True)
+        read = cells.read_amounts(
+            raw, self._unit(amount.unit, column), self.words.kinds, may_be_negative=True
+        )
+        faults = [
+            self._amount_fault(row, value, fault, may_be_negative=item == "business_net")
+            for row, value, fault, item in zip(
+                self.rows, read.values, read.faults, frame["item"], strict=True
+            )
+        ]
+        amounts = [None if fault else value for value, fault in zip(read.values, faults, strict=True)]
+        frame["col"], frame["text"] = column, pd.Series([text_of(v)[:40] for v in raw], dtype=object)
+        frame["amount"], frame["fault"] = pd.Series(amounts, dtype=object), pd.Series(faults, dtype=object)
 
     def _amount_fault(
         self, row: int, value: Decimal | None, fault: str | None, *, may_be_negative: bool
@@ -397,7 +321,7 @@ class SheetReader:
     def _without_merged_away(self, frame: pd.DataFrame, column: int) -> pd.DataFrame:
         if not any(r2 > r1 and c1 <= column <= c2 for r1, c1, r2, c2 in self.grid.merged):
             return frame
-        return frame[[not self.merged_away(row, column) for row in frame["row"]]]
+        return frame[[not is_merged_away(self.grid, row, column) for row in frame["row"]]]
 
     def _amount_columns(self, table: TableMap) -> Iterable[AmountMap]:
         if table.amounts:
@@ -408,21 +332,12 @@ class SheetReader:
     def _keys(self, table: TableMap) -> pd.DataFrame:
         """Return whose each row is."""
         frame = pd.DataFrame({"row": self.rows}, dtype=object)
-        for name in (
-            "household_id",
-            "member_id",
-            "person_number",
-            "name",
-            "row_id",
-            "recorded_on",
-            "township",
-        ):
-            if name in table.columns:
-                read, column = self._read_column(table.table, name, table.columns[name])
-                frame[name] = pd.Series(read.values, dtype=object)
-                frame[f"{name}_fault"] = pd.Series(read.faults, dtype=object)
-                if name in ("recorded_on",) and column is not None:
-                    self._tell_nulls(table.table, name, read, column, required=False)
+        for name in (n for n in _WHOSE if n in table.columns):
+            read, column = self._read_column(table.table, name, table.columns[name])
+            frame[name] = pd.Series(read.values, dtype=object)
+            frame[f"{name}_fault"] = pd.Series(read.faults, dtype=object)
+            if name == "recorded_on":
+                self._tell_nulls(table.table, name, read, column, required=False)
         if "recorded_on" not in frame:
             frame["recorded_on"] = None
         frame["file"], frame["sheet"] = self.grid.file, self.grid.sheet
@@ -480,25 +395,12 @@ class SheetReader:
 
     def _tell_months(self, read: ColumnRead, column: int) -> None:
         by_order = [at for at, note in read.notes.items() if note == "month by order"]
-        if by_order:
-            first = self._cell(self.rows[by_order[0]], column)
-            self.findings.add(
-                "asked",
-                "month by order",
-                first,
-                text=text_of(self._raw_at(by_order[0], column)),
-                n=len(by_order),
-            )
         open_rows = [at for at, fault in enumerate(read.faults) if fault == cells.AMBIGUOUS]
-        if open_rows:
-            first = self._cell(self.rows[open_rows[0]], column)
-            self.findings.add(
-                "asked",
-                "ambiguous month",
-                first,
-                text=text_of(self._raw_at(open_rows[0], column)),
-                n=len(open_rows),
-            )
+        for kind, places in (("month by order", by_order), ("ambiguous month", open_rows)):
+            if places:
+                text = text_of(self._raw_at(places[0], column))
+                cell = self._cell(self.rows[places[0]], column)
+                self.findings.add("asked", kind, cell, text=text, n=len(places))
 
     def _span(
         self, when: Mapping[str, ColumnRead], amount: AmountMap, n: int
@@ -562,8 +464,7 @@ class SheetReader:
                     {
                         "file": self.grid.file, "sheet": self.grid.sheet, "row": self.rows[at], "col": column,
                         "household_id": ids[at], "of": check.of, "value": value,
-                        "parts": [values[at] for values in parts.values()], "column": check.column,
-                        "year": self._sheet_year(),
+                        "parts": [values[at] for values in parts.values()],
                     }
                 )  # fmt: skip
 
@@ -571,10 +472,8 @@ class SheetReader:
         column = self._column(text)
         if column is None:
             return [None] * len(self.rows)
-        read = cells.read_amounts(
-            self._raw(column, amounts=True), self._unit(None, column), self.words.kinds, may_be_negative=True
-        )
-        return list(read.values)
+        raw, unit = self._raw(column, amounts=True), self._unit(None, column)
+        return cells.read_amounts(raw, unit, self.words.kinds, may_be_negative=True).values
 
 
 def _of_the_household(rows: pd.DataFrame) -> pd.DataFrame:
@@ -599,20 +498,10 @@ def _joined(first: object, second: object) -> object:
     return ";".join(texts) or None
 
 
-def _worst(found: Sequence[str] | None) -> str | None:
+def _worst(codes: Sequence[str] | None) -> str | None:
     """Return the worst of several illnesses."""
-    return next((code for code in _HEALTH_ORDER if code in (found or ())), None)
+    return next((code for code in _HEALTH_ORDER if code in (codes or ())), None)
 
 
 def _numbers(read: ColumnRead) -> ColumnRead:
     return ColumnRead([None if v is None else float(v) for v in read.values], read.faults, read.notes)
-
-
-def person_key(value: object) -> str | None:
-    """Return what identifies a person across files; None where there is no valid number."""
-    return value.key if isinstance(value, PersonNumber) else None
-
-
-def month_word(ordinal: object) -> str | None:
-    """Return a month ordinal as the contract writes it."""
-    return month_text(int(ordinal)) if isinstance(ordinal, int) else None

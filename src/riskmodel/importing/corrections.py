@@ -11,18 +11,19 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import pandas as pd
 
 from riskmodel.errors import InputRefused
 from riskmodel.grids import Grid, read_file
 from riskmodel.i18n import section
-from riskmodel.importing.reading_report import COLUMNS
+from riskmodel.importing.findings import PROBLEM_COLUMNS
 from riskmodel.importing.sheet_layout import text_of
 from riskmodel.importing.vocabulary import normalise_word
+from riskmodel.io import records
 
-KEPT = "corrections.csv"
+STORED = "corrections.csv"
 _DELETE = {"删除", "删除此行", "作废", "delete"}
 _CONFIRM = {"属实", "确认", "无误", "正确", "confirmed", "ok"}
 _CELL = re.compile(r"^([A-Z]{1,3})(\d+)$")
@@ -91,7 +92,9 @@ def read_corrections(path: str | Path) -> list[Correction]:
 def _header_words() -> dict[str, str]:
     """Return the headers of problem lists in both languages, to the column they name."""
     words = section("importing.report.columns")
-    return {normalise_word(w): key for key in COLUMNS for w in (words[key]["zh"], words[key]["en"], key)}
+    return {
+        normalise_word(w): key for key in PROBLEM_COLUMNS for w in (words[key]["zh"], words[key]["en"], key)
+    }
 
 
 def _columns(grid: Grid, headers: dict[str, str]) -> dict[str, int] | None:
@@ -142,13 +145,13 @@ def apply_corrections(
         if not own:
             out.append(grid)
             continue
-        rows = [list(line) for line in grid.rows]
+        rows: list[list[Any]] = [list(line) for line in grid.rows]
         used += [one for one in own if _apply(rows, one)]
         out.append(replace(grid, rows=rows))
     return out, used
 
 
-def _apply(rows: list[list[object]], one: Correction) -> bool:
+def _apply(rows: list[list[Any]], one: Correction) -> bool:
     """Change the rows of a sheet; say whether the place was found."""
     cell, row = _CELL.match(one.where), _ROW.match(one.where)
     number = int(cell[2]) if cell else int(row[1]) if row else 0
@@ -173,18 +176,18 @@ def _column_number(letters: str) -> int:
     return out - 1
 
 
-def kept_corrections(folder: Path) -> list[Correction]:
+def stored_corrections(folder: Path) -> list[Correction]:
     """Return the corrections that earlier imports into a folder took in."""
-    path = folder / KEPT
+    path = folder / STORED
     if not path.is_file():
         return []
     frame = pd.read_csv(path, dtype=str, keep_default_na=False)
-    return [Correction(**row) for row in frame.to_dict("records")]  # type: ignore[arg-type]
+    return [Correction(**row) for row in records(frame)]
 
 
-def merge_corrections(kept: Sequence[Correction], new: Sequence[Correction]) -> list[Correction]:
+def merge_corrections(stored: Sequence[Correction], new: Sequence[Correction]) -> list[Correction]:
     """Return all corrections, of one problem the newest."""
-    return list({one.number: one for one in (*kept, *new)}.values())
+    return list({one.number: one for one in (*stored, *new)}.values())
 
 
 def corrections_frame(corrections: Sequence[Correction]) -> pd.DataFrame:

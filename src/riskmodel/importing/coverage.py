@@ -17,9 +17,11 @@ from typing import Any
 
 import pandas as pd
 
-from riskmodel.importing.convert import SheetRows
+from riskmodel.data.schema import month_text
 from riskmodel.importing.findings import Findings
 from riskmodel.importing.people import People
+from riskmodel.importing.sheet_rows import SheetRows
+from riskmodel.io import records
 
 _USUAL_ROWS = (
     5  # a month without any row is missing where a township has about that many rows a month, or more
@@ -35,7 +37,7 @@ def month_end(ordinal: int) -> dt.date:
     return dt.date(year, month + 1, calendar.monthrange(year, month + 1)[1])
 
 
-def gather_coverage(
+def collect_coverage(
     rows: pd.DataFrame,
     table: str,
     sheets: Sequence[SheetRows],
@@ -97,7 +99,10 @@ def _written_on(rows: pd.DataFrame) -> dict[tuple[str, int], dt.date]:
     before.
     """
     dated = rows[rows["recorded_on"].notna()]
-    return dated.groupby(["household_id", "month"])["recorded_on"].min().to_dict() if len(dated) else {}
+    if not len(dated):
+        return {}
+    firsts = dated.groupby(["household_id", "month"])["recorded_on"].min().reset_index()
+    return {(row["household_id"], int(row["month"])): row["recorded_on"] for row in records(firsts)}
 
 
 def _middle_day(days: pd.Series) -> dt.date | None:
@@ -194,6 +199,4 @@ def _tell(
 
 
 def _words(first: int, last: int) -> str:
-    from riskmodel.data.schema import month_text
-
     return month_text(first) if first == last else f"{month_text(first)}–{month_text(last)}"

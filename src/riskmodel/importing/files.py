@@ -1,33 +1,32 @@
-"""The whole way: from files to a folder of the contract's tables, with an account of everything in them."""
+"""The whole way: what an office hands over, read into the contract's tables, and an account of all of it."""
 
 from __future__ import annotations
 
-import datetime as dt
-import json
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import yaml
 
 from riskmodel.data import contract, secret_key
-from riskmodel.grids import Grid, Skipped
-from riskmodel.i18n import Language
+from riskmodel.errors import InputMissing
+from riskmodel.grids import CellError, Grid, Skipped, read_file
+from riskmodel.i18n import Language, Message, section
 from riskmodel.importing.assemble import Assembled, assemble
-from riskmodel.importing.convert import SheetReader, SheetRows
-from riskmodel.importing.corrections import KEPT, Correction, apply_corrections, corrections_frame
+from riskmodel.importing.convert import SheetReader
+from riskmodel.importing.corrections import Correction, apply_corrections
 from riskmodel.importing.findings import Finding, Findings
-from riskmodel.importing.grids import read_grids
-from riskmodel.importing.guess import Question, SheetGuess, guess_sheet
-from riskmodel.importing.mapping import ImportMap, SheetMap
+from riskmodel.importing.guess import SheetGuess, guess_sheet, skipped_sheet
+from riskmodel.importing.guess_columns import Question
+from riskmodel.importing.mapping import ImportMap
 from riskmodel.importing.pseudonyms import pseudonymise, refuse_identity_numbers
-from riskmodel.importing.reading_report import COLUMNS, problem_table, write_reading_workbook
 from riskmodel.importing.sheet_layout import SheetLayout, find_layout
+from riskmodel.importing.sheet_rows import SheetRows
 from riskmodel.importing.vocabulary import Vocabulary, vocabulary
-from riskmodel.io import write_table, write_text
+from riskmodel.io import first_line, records
+
+__all__ = ["CellError", "Grid", "Skipped", "read_grids"]
 
 
 @dataclass(frozen=True)
@@ -47,7 +46,7 @@ class SourceAccount:
     skipped
         Rows that are no records: totals, notes, repeated headers.
     why
-        Why nothing was read of it; empty where something was.
+        Why nothing was read of it: words of a map's ``skip``, or a message; empty where something was.
     unread
         Columns that were not read.
     """
@@ -58,7 +57,7 @@ class SourceAccount:
     used: int = 0
     rejected: int = 0
     skipped: int = 0
-    why: str = ""
+    why: str | Message = ""
     unread: tuple[str, ...] = ()
 
 
@@ -99,7 +98,7 @@ class ImportResult:
         """Return what ``--json`` prints."""
         return {
             "tables": {name: _counts(frame) for name, frame in self.assembled.tables.items()},
-            "sources": [_source(one) for one in self.sources],
+            "sources": [_source(one, language) for one in self.sources],
             "asked": [*(question_as_dict(q, language) for q in self.questions), *self._asked(language)],
             "unknown": _unknown(self.assembled.tables.get("unrecorded")),
         }
@@ -127,9 +126,15 @@ def _counts(frame: pd.DataFrame) -> dict[str, int]:
     return {"rows": len(frame), "households": int(households)}
 
 
-def _source(one: SourceAccount) -> dict[str, Any]:
-    fields = ("file", "sheet", "rows", "used", "rejected", "skipped", "why")
-    return {name: getattr(one, name) for name in fields}
+def _source(one: SourceAccount, language: Language) -> dict[str, Any]:
+    fields = ("file", "sheet", "rows", "used", "rejected", "skipped")
+    why = one.why if isinstance(one.why, str) else one.why.text(language)
+    return {name: getattr(one, name) for name in fields} | {"why": why}
+
+
+def skip_reason(skip: str) -> str | Message:
+    """Return why a sheet is skipped: a message where the map holds one of the package's own reasons."""
+    return Message(f"importing.why.{skip}") if skip in section("importing.why") else skip
 
 
 def question_as_dict(one: Question, language: Language) -> dict[str, str]:
@@ -146,7 +151,77 @@ def _unknown(frame: pd.DataFrame | None) -> list[dict[str, str]]:
         return []
     plain = frame.reindex(columns=fields).astype(object)
     plain = plain.where(plain.notna(), "")
-    return [{str(k): str(v) for k, v in row.items()} for row in plain.to_dict("records")]
+    return [{k: str(v) for k, v in row.items()} for row in records(plain)]
+
+
+def read_grids(source: str | Path) -> tuple[list[Grid], list[Skipped]]:
+    """Read every table of a file, or of the files in a folder and in its folders.
+
+    Parameters
+    ----------
+    source
+        A file of any kind, or a folder.
+
+    Returns
+    -------
+    grids : list of Grid
+        By file, in the order of each; those of hidden sheets too.
+    skipped : list of Skipped
+        Every file and sheet that gave no grid, and why. Files of the operating system (``.DS_Store``,
+        ``Thumbs.db``) are not named.
+
+    Raises
+    ------
+    InputMissing
+        If there is nothing of that name.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     _ = (Path(folder) / "note.docx").write_bytes(b"PK")
+    ...     read_grids(folder)[1][0].file
+    'note.docx'
+    """
+    path = Path(source)
+    if not path.exists():
+        raise InputMissing(f"{path}: no such file or folder; give what the office handed over")
+    if path.is_file():
+        return _read(path, path.name)
+    grids: list[Grid] = []
+    skipped: list[Skipped] = []
+    for file in _files(path):
+        name = file.relative_to(path).as_posix()
+        if file.is_dir():
+            skipped.append(Skipped(name, "", Message("grids.skipped.deep folder", {"file": name})))
+            continue
+        more, without = _read(file, name)
+        grids += more
+        skipped += without
+    return grids, skipped
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    """Yield the files of a folder and of its folders, and the folders below those, which are not opened."""
+    for path in sorted(folder.iterdir()):
+        if _of_the_system(path):
+            continue
+        if path.is_dir():
+            yield from (inner for inner in sorted(path.iterdir()) if not _of_the_system(inner))
+        else:
+            yield path
+
+
+def _of_the_system(path: Path) -> bool:
+    return path.name.startswith(".") or path.name.lower() in ("thumbs.db", "desktop.ini", "__macosx")
+
+
+def _read(path: Path, name: str) -> tuple[list[Grid], list[Skipped]]:
+    try:
+        return read_file(path, name)
+    except OSError as exc:
+        values = {"file": name, "why": first_line(exc)}
+        return [], [Skipped(name, "", Message("grids.skipped.broken", values))]
 
 
 def read_sheets(sources: Sequence[str | Path], words: Vocabulary | None = None) -> Sheets:
@@ -173,9 +248,7 @@ def guess_files(sheets: Sheets, words: Vocabulary | None = None) -> tuple[Import
     """Propose a map of all sheets; hidden sheets are skipped, and said."""
     known = words or vocabulary()
     guesses = [
-        guess_sheet(grid, layout, known)
-        if grid.visible
-        else SheetGuess(SheetMap(file=grid.file, sheet=grid.sheet, skip="hidden sheet"), ("hidden sheet",))
+        guess_sheet(grid, layout, known) if grid.visible else skipped_sheet(grid, "hidden sheet")
         for grid, layout in sheets.grids
     ]
     return ImportMap(sheets=tuple(g.spec for g in guesses)), guesses
@@ -243,7 +316,7 @@ def import_files(
         assembled = replace(assembled, tables=tables, findings=said)
     unread = {(g.spec.file, g.spec.sheet): g.unread for g in guesses}
     listed = [_account(*one, findings, unread.get((one[0].file, one[0].sheet), ())) for one in accounts]
-    listed += [SourceAccount(s.file, s.sheet, 0, why=s.why.text("zh")) for s in sheets.skipped]
+    listed += [SourceAccount(s.file, s.sheet, 0, why=s.why) for s in sheets.skipped]
     questions = [q for g in guesses for q in g.questions]
     return ImportResult(plan, assembled, listed, questions, guesses, used)
 
@@ -272,7 +345,9 @@ def _account(
 ) -> SourceAccount:
     filled = len(layout.data_rows) + len(layout.skipped)
     if read is None:
-        return SourceAccount(grid.file, grid.sheet, filled, skipped=filled, why=why, unread=unread)
+        return SourceAccount(
+            grid.file, grid.sheet, filled, skipped=filled, why=skip_reason(why), unread=unread
+        )
     out = _rejected_rows(grid, findings.items)
     rejected = len(out & set(layout.data_rows))
     used = len(layout.data_rows) - rejected
@@ -301,56 +376,3 @@ def map_comments(guesses: Sequence[SheetGuess], language: Language = "zh") -> di
 def missing_tables(result: ImportResult) -> list[str]:
     """Return the tables that a county must have and that an import did not give."""
     return [name for name in contract().required if name not in result.assembled.tables]
-
-
-def write_import(result: ImportResult, into: str | Path, language: Language = "zh") -> dict[str, int]:
-    """Write the tables, ``about.yaml`` and the account of an import.
-
-    Parameters
-    ----------
-    result
-        What `import_files` returned.
-    into
-        The folder.
-    language
-        Of the account.
-
-    Returns
-    -------
-    dict
-        Table to rows written.
-    """
-    folder = Path(into)
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, frame in result.assembled.tables.items():
-        write_table(frame, folder / f"{name}.csv")
-    about = {k: v.isoformat() if isinstance(v, dt.date) else v for k, v in result.assembled.about.items()}
-    write_text(yaml.safe_dump(about, sort_keys=False, allow_unicode=True), folder / "about.yaml")
-    account = result.as_dict(language) | {"findings": _finding_counts(result.assembled.findings)}
-    write_text(json.dumps(account, ensure_ascii=False, indent=1), folder / "reading.json")
-    households = result.assembled.tables.get("households")
-    problems = problem_table(result.assembled.findings.items, result.questions, households, language)
-    closed = _closed(folder, result.corrections, problems)
-    write_reading_workbook(folder / "reading.xlsx", account, problems, closed, language)
-    if result.corrections:
-        write_table(corrections_frame(result.corrections), folder / KEPT)
-    write_table(pd.concat([problems, closed]).drop_duplicates("number"), folder / _PROBLEMS)
-    return {name: len(frame) for name, frame in result.assembled.tables.items()}
-
-
-_PROBLEMS = "problems.csv"
-
-
-def _closed(folder: Path, corrections: Sequence[Correction], problems: pd.DataFrame) -> pd.DataFrame:
-    """Return the problems of earlier imports that a correction has closed."""
-    path = folder / _PROBLEMS
-    before = pd.read_csv(path, dtype=str, keep_default_na=False) if path.is_file() else problems.iloc[:0]
-    given = {c.number: c for c in corrections}
-    gone = before[before["number"].isin(list(given)) & ~before["number"].isin(problems["number"])].copy()
-    gone["correction"] = [given[n].value or given[n].action for n in gone["number"]]
-    return gone.reindex(columns=list(COLUMNS)).fillna("")
-
-
-def _finding_counts(findings: Findings) -> list[dict[str, Any]]:
-    counts = Counter((f.handling, f.kind) for f in findings.items)
-    return [{"handling": h, "kind": k, "n": n} for (h, k), n in counts.most_common()]

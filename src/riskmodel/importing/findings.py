@@ -12,6 +12,11 @@ from riskmodel.i18n import Message
 # What became of it: the row is out, the cell is null, the amount is unknown (`unrecorded`), the row or cell
 # is used as
 # it stands and a person is asked, or it was read in a way worth telling.
+# What a problem list holds, in its order; `correction` and `remark` are filled in by the township.
+PROBLEM_COLUMNS = (
+    "number", "township", "village", "household_id", "file", "sheet", "where", "content", "problem",
+    "mend", "handling", "correction", "remark",
+)  # fmt: skip
 Handling = Literal["rejected", "null", "unknown", "asked", "told"]
 
 

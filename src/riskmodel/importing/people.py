@@ -16,9 +16,10 @@ import pandas as pd
 from riskmodel.data import contract
 from riskmodel.data.schema import month_ordinal
 from riskmodel.grids import column_letters
-from riskmodel.importing.cell_reading import PersonNumber
-from riskmodel.importing.convert import SheetRows, person_key
 from riskmodel.importing.findings import Findings
+from riskmodel.importing.id_reading import PersonNumber, person_key
+from riskmodel.importing.sheet_rows import SheetRows
+from riskmodel.io import records
 
 _HOUSEHOLD = (
     "township", "village", "registration", "lifted_year", "dibao", "tekun", "group", "relocated",
@@ -62,7 +63,7 @@ class People:
         return set(self.households["household_id"])
 
 
-def gather_people(sheets: Sequence[SheetRows], findings: Findings) -> People:
+def collect_people(sheets: Sequence[SheetRows], findings: Findings) -> People:
     """Return households and members of all sheets.
 
     Parameters
@@ -154,7 +155,7 @@ def _households(rows: pd.DataFrame, findings: Findings) -> pd.DataFrame:
     for name in (*columns, "lifted", "said_township"):
         if name not in rows:
             rows[name] = None
-    for row in rows[rows["household_id"].isna()].to_dict("records"):
+    for row in records(rows[rows["household_id"].isna()]):
         kind = "rounded number" if "household_id:rounded id" in row["faults"] else "no household number"
         findings.add("rejected", kind, cell_place(row))
     rows = rows[rows["household_id"].notna()].copy()
@@ -168,22 +169,18 @@ def _households(rows: pd.DataFrame, findings: Findings) -> pd.DataFrame:
     rows["rank_"] = rows["order_"].map(rank)
     rows = rows.sort_values("rank_", kind="stable")
     out = []
-    for (household, valid_from), group in rows.groupby(
-        ["household_id", "valid_from"], sort=False, dropna=False
-    ):
-        record = {"household_id": household, "valid_from": None if pd.isna(valid_from) else valid_from}
+    for _, group in rows.groupby(["household_id", "valid_from"], sort=False, dropna=False):
+        first = records(group)[0]
+        household = str(first["household_id"])
+        record = {"household_id": household, "valid_from": _given(first["valid_from"])}
         record |= {name: _one_value(name, group, household, findings) for name in _HOUSEHOLD}
         record["recorded_on"] = next((v for v in group["recorded_on"] if not pd.isna(v)), None)
         missing = [name for name in _REQUIRED if record[name] is None]
         if missing:
-            first = group.iloc[0].to_dict()
             findings.add(
-                "rejected",
-                "household incomplete",
-                cell_place(first),
-                household_id=household,
+                "rejected", "household incomplete", cell_place(first), household_id=household,
                 columns=", ".join(missing),
-            )
+            )  # fmt: skip
             continue
         out.append(record)
     frame = pd.DataFrame(out, columns=columns).astype(object)
@@ -221,7 +218,7 @@ def _one_value(name: str, group: pd.DataFrame, household: str, findings: Finding
         if o == group["order_"].iloc[0] and v is not None and not pd.isna(v)
     ]
     findings.add(
-        "asked", "household contradicts", cell_place(group.iloc[0].to_dict()),
+        "asked", "household contradicts", cell_place(records(group)[0]),
         text=" / ".join(map(str, distinct))[:60], household_id=household, column=f"households.{name}",
     )  # fmt: skip
     return first_order[0] if first_order else distinct[0]
@@ -245,7 +242,7 @@ def _members(rows: pd.DataFrame, people: People, findings: Findings) -> None:
     _out_of_school(rows)
     known = people.known
     keep = []
-    for row in rows.to_dict("records"):
+    for row in records(rows):
         why = _member_fault(row, known)
         if why:
             household = row["household_id"] or ""
@@ -284,7 +281,7 @@ def _member_fault(row: Mapping[str, Any], known: set[str]) -> str | None:
 
 def _from_numbers(rows: pd.DataFrame, findings: Findings) -> None:
     """Take birth month, sex and grade from identity numbers where columns are open; ask where they differ."""
-    for at, row in zip(rows.index, rows.to_dict("records"), strict=True):
+    for at, row in zip(rows.index, records(rows), strict=True):
         number = row["person_number"]
         if not isinstance(number, PersonNumber):
             continue
@@ -311,8 +308,8 @@ def _insured(rows: pd.DataFrame, findings: Findings) -> None:
     if employee.isna().all():
         return
     resident = rows["insured"]
-    for at in rows.index[resident.eq(True) & employee.eq(True)]:
-        findings.add("asked", "two insurances", cell_place(rows.loc[at].to_dict()))
+    for row in records(rows[resident.eq(True) & employee.eq(True)]):
+        findings.add("asked", "two insurances", cell_place(row))
     either = resident.eq(True) | employee.eq(True)
     neither = resident.eq(False) & employee.eq(False)
     rows["insured"] = [True if e else False if n else None for e, n in zip(either, neither, strict=True)]
@@ -351,29 +348,29 @@ def _derive_member_ids(rows: pd.DataFrame) -> None:
     numbered: Counter[str] = Counter()
     by_person: dict[tuple[str, str], str] = {}
     for at in rows.index[blank]:
-        household, key = rows.at[at, "household_id"], keys[at]
+        household, key = str(rows.at[at, "household_id"]), keys[at]
         if key and (household, key) in by_person:
             rows.at[at, "member_id"] = by_person[household, key]
             continue
         numbered[household] += 1
-        rows.at[at, "member_id"] = f"{household}-{numbered[household]:02d}"
+        member = f"{household}-{numbered[household]:02d}"
+        rows.at[at, "member_id"] = member
         if key:
-            by_person[household, key] = rows.at[at, "member_id"]
+            by_person[household, key] = member
 
 
 def _once_each(rows: pd.DataFrame, findings: Findings) -> pd.DataFrame:
     """Keep one of equal rows; of rows that differ under one number and date, the first, and ask."""
     key = rows[["member_id", "household_id"]].assign(from_=rows["valid_from"].map(str))
     again = key.duplicated()
-    for row in rows[again].to_dict("records"):
+    for row in records(rows[again]):
         findings.add("rejected", "member twice", cell_place(row), household_id=row["household_id"])
     return rows[~again]
 
 
 def _index_persons(rows: pd.DataFrame, people: People) -> None:
-    for row in rows.to_dict("records"):
-        start = None if pd.isna(row["valid_from"]) else row["valid_from"]
-        end = None if pd.isna(row["valid_to"]) else row["valid_to"]
+    for row in records(rows):
+        start, end = _given(row["valid_from"]), _given(row["valid_to"])
         place = (row["member_id"], row["household_id"], start, end)
         if key := person_key(row["person_number"]):
             people.persons.setdefault(key, []).append(place)
@@ -383,6 +380,11 @@ def _index_persons(rows: pd.DataFrame, people: People) -> None:
             people.names.setdefault((row["household_id"], plain_name(row["name"])), set()).add(
                 row["member_id"]
             )
+
+
+def _given(value: Any) -> Any:
+    """Return a cell's value; None for any kind of missing one."""
+    return None if pd.isna(value) else value
 
 
 def plain_name(name: object) -> str:
@@ -395,5 +397,74 @@ def _ask_heads(rows: pd.DataFrame, findings: Findings) -> None:
     current = rows[rows["valid_to"].isna()]
     for relation, kind in (("head", "two heads"), ("spouse", "two spouses")):
         some = current[current["relation"].eq(relation)]
-        for row in some[some.duplicated("household_id")].to_dict("records"):
+        for row in records(some[some.duplicated("household_id")]):
             findings.add("asked", kind, cell_place(row), household_id=row["household_id"])
+
+
+def collect_links(sheets: Sequence[SheetRows], people: People, findings: Findings) -> pd.DataFrame:
+    """Return the changes of household numbers; those of unknown numbers are out."""
+    columns = [*contract().tables["household_links"].columns, "recorded_on"]
+    good = []
+    for sheet in sheets:
+        for frame in sheet.tables.get("household_links", []):
+            for row in records(frame.astype(object).where(frame.notna(), None)):
+                missing = [n for n in ("old_id", "new_id", "kind", "date") if not row.get(n)]
+                if missing:
+                    findings.add(
+                        "rejected", "required cell", cell_place(row), column=f"household_links.{missing[0]}"
+                    )
+                elif people.known and not {row["old_id"], row["new_id"]} & people.known:
+                    findings.add(
+                        "rejected",
+                        "link to nowhere",
+                        cell_place(row),
+                        text=f"{row['old_id']} → {row['new_id']}",
+                    )
+                else:
+                    good.append(row)
+    frame = pd.DataFrame(good).reindex(columns=columns).astype(object)
+    return frame.where(frame.notna(), None).drop_duplicates().reset_index(drop=True)
+
+
+def recoded_numbers(links: pd.DataFrame) -> dict[str, tuple[str, int]]:
+    """Return the old numbers of recodes with the new one and its first whole month."""
+    out: dict[str, tuple[str, int]] = {}
+    for row in records(links):
+        if row["kind"] == "recode":
+            day = row["date"]
+            out[row["old_id"]] = row["new_id"], day.year * 12 + day.month - 1 + (day.day > 1)
+    return out
+
+
+def ask_missing_links(people: People, links: pd.DataFrame, findings: Findings) -> dict[str, str]:
+    """Ask where all members of a household go on under another number and no link says so.
+
+    Returns
+    -------
+    dict
+        Old number to the new one that is proposed; nothing is linked before a person confirms it.
+    """
+    linked = set(links["old_id"]) | set(links["new_id"]) if len(links) else set()
+    homes: dict[str, set[str]] = {}
+    for key, places in people.persons.items():
+        for _, household, _, _ in places:
+            homes.setdefault(household, set()).add(key)
+    out: dict[str, str] = {}
+    first = dict(zip(people.households["household_id"], people.households["valid_from"], strict=True))
+    for household, keys in homes.items():
+        if household in linked:
+            continue
+        others = {
+            h for key in keys for _, h, _, _ in people.persons[key] if h != household and h not in linked
+        }
+        for other in sorted(others):
+            shared = len(keys & homes[other])
+            later = first.get(other) and (not first.get(household) or first[other] > first[household])
+            if later and shared >= 0.5 * len(keys) and shared >= 1:
+                out[household] = other
+                text = f"{household} → {other}"
+                findings.add(
+                    "asked", "link missing", ("", "", ""), text=text, household_id=household, n=shared
+                )
+                break
+    return out

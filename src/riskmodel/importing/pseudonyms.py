@@ -10,8 +10,8 @@ import pandas as pd
 
 from riskmodel.data import KEY_VARIABLE, pseudonym
 from riskmodel.errors import InputRefused
-from riskmodel.importing.cell_reading import read_person_numbers
 from riskmodel.importing.findings import Finding, Findings
+from riskmodel.importing.id_reading import read_person_numbers
 
 _COLUMNS = {"household": ("household_id", "old_id", "new_id"), "member": ("member_id",)}
 _LISTS = (("household", "households", "household_id"), ("member", "members", "member_id"))

@@ -6,27 +6,79 @@ written in the column of corrections is taken in place of the cell, and the prob
 
 from __future__ import annotations
 
+import datetime as dt
+import json
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import yaml
 
 from riskmodel.data.schema import table_words
 from riskmodel.i18n import Language, text
-from riskmodel.importing.findings import Finding, problem_number
-from riskmodel.importing.guess import Question
-from riskmodel.io import atomic, new_workbook, write_cell
+from riskmodel.importing.corrections import STORED, Correction, corrections_frame
+from riskmodel.importing.files import ImportResult
+from riskmodel.importing.findings import PROBLEM_COLUMNS, Finding, Findings, problem_number
+from riskmodel.importing.guess_columns import Question
+from riskmodel.io import atomic, new_workbook, records, write_cell, write_table, write_text
 
-# What a problem list holds, in its order; `correction` and `remark` are filled in by the township.
-COLUMNS = (
-    "number", "township", "village", "household_id", "file", "sheet", "where", "content", "problem",
-    "mend", "handling", "correction", "remark",
-)  # fmt: skip
+_PROBLEMS = "problems.csv"  # every problem of the last import, so that it can be said what is closed
 _WIDTHS = {"problem": 46, "mend": 34, "file": 26, "content": 16, "correction": 16, "remark": 16}
 _UNSAFE = re.compile(r"[\[\]:*?/\\']")
 _LONGEST_NAME = 31  # of a sheet
+
+
+def write_import(result: ImportResult, into: str | Path, language: Language = "zh") -> dict[str, int]:
+    """Write the tables, ``about.yaml`` and the account of an import.
+
+    Parameters
+    ----------
+    result
+        What `import_files` returned.
+    into
+        The folder.
+    language
+        Of the account.
+
+    Returns
+    -------
+    dict
+        Table to rows written.
+    """
+    folder = Path(into)
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, frame in result.assembled.tables.items():
+        write_table(frame, folder / f"{name}.csv")
+    about = {k: v.isoformat() if isinstance(v, dt.date) else v for k, v in result.assembled.about.items()}
+    write_text(yaml.safe_dump(about, sort_keys=False, allow_unicode=True), folder / "about.yaml")
+    account = result.as_dict(language) | {"findings": _finding_counts(result.assembled.findings)}
+    write_text(json.dumps(account, ensure_ascii=False, indent=1), folder / "reading.json")
+    households = result.assembled.tables.get("households")
+    problems = problem_table(result.assembled.findings.items, result.questions, households, language)
+    closed = _closed(folder, result.corrections, problems)
+    write_reading_workbook(folder / "reading.xlsx", account, problems, closed, language)
+    if result.corrections:
+        write_table(corrections_frame(result.corrections), folder / STORED)
+    write_table(pd.concat([problems, closed]).drop_duplicates("number"), folder / _PROBLEMS)
+    return {name: len(frame) for name, frame in result.assembled.tables.items()}
+
+
+def _closed(folder: Path, corrections: Sequence[Correction], problems: pd.DataFrame) -> pd.DataFrame:
+    """Return the problems of earlier imports that a correction has closed."""
+    path = folder / _PROBLEMS
+    before = pd.read_csv(path, dtype=str, keep_default_na=False) if path.is_file() else problems.iloc[:0]
+    given = {c.number: c for c in corrections}
+    gone = before[before["number"].isin(list(given)) & ~before["number"].isin(problems["number"])].copy()
+    gone["correction"] = [given[n].value or given[n].action for n in gone["number"]]
+    return gone.reindex(columns=list(PROBLEM_COLUMNS)).fillna("")
+
+
+def _finding_counts(findings: Findings) -> list[dict[str, Any]]:
+    counts = Counter((f.handling, f.kind) for f in findings.items)
+    return [{"handling": h, "kind": k, "n": n} for (h, k), n in counts.most_common()]
 
 
 def problem_table(
@@ -51,7 +103,7 @@ def problem_table(
     Returns
     -------
     DataFrame
-        Columns `COLUMNS`; one problem stands once, however many rows it made.
+        Columns `PROBLEM_COLUMNS`; one problem stands once, however many rows it made.
     """
     places = _places(households)
     rows: dict[str, dict[str, Any]] = {}
@@ -80,7 +132,7 @@ def problem_table(
             "handling": text(f"importing.report.handlings.{item.handling}", language),
         }
     frame = pd.DataFrame([{"number": number, **row} for number, row in rows.items()], dtype=object)
-    return frame.reindex(columns=list(COLUMNS)).fillna("")
+    return frame.reindex(columns=list(PROBLEM_COLUMNS)).fillna("")
 
 
 def _places(households: pd.DataFrame | None) -> dict[str, tuple[str, str]]:
@@ -206,11 +258,11 @@ def _sources_sheet(
 def _problem_sheet(book: Any, name: str, rows: pd.DataFrame, word: Any, styles: Mapping[str, Any]) -> None:
     sheet = book.add_worksheet(name)
     sheet.freeze_panes(1, 0)
-    sheet.autofilter(0, 0, len(rows), len(COLUMNS) - 1)
-    for column, key in enumerate(COLUMNS):
+    sheet.autofilter(0, 0, len(rows), len(PROBLEM_COLUMNS) - 1)
+    for column, key in enumerate(PROBLEM_COLUMNS):
         sheet.set_column(column, column, _WIDTHS.get(key, 13))
         write_cell(sheet, 0, column, word(f"columns.{key}"), styles["head"])
-    for at, record in enumerate(rows.to_dict("records"), 1):
-        for column, key in enumerate(COLUMNS):
+    for at, record in enumerate(records(rows), 1):
+        for column, key in enumerate(PROBLEM_COLUMNS):
             style = styles["input" if key in ("correction", "remark") else "cell"]
             write_cell(sheet, at, column, record[key] or None, style)

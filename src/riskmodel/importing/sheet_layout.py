@@ -18,8 +18,7 @@ from decimal import Decimal
 
 from riskmodel.grids import Grid
 from riskmodel.importing.vocabulary import (
-    Meaning,
-    Span,
+    Definition,
     Vocabulary,
     half_width,
     normalise_header,
@@ -66,7 +65,7 @@ class Header:
     column: int
     path: tuple[str, ...]
     hidden: bool
-    meanings: tuple[Meaning, ...]
+    meanings: tuple[Definition, ...]
 
     @property
     def text(self) -> str:
@@ -365,6 +364,48 @@ def _has_a_key(cells: dict[int, str], keys: set[int]) -> bool:
     )
 
 
+def filled_from_above(
+    grid: Grid, header_end: int, rows: Sequence[int], columns: Sequence[int]
+) -> dict[int, dict[int, object]]:
+    """Return what blank cells take from above: inside merged areas, and in the columns of a repeated key.
+
+    Parameters
+    ----------
+    grid
+        The sheet.
+    header_end
+        The last row of its header.
+    rows
+        Numbers of its records.
+    columns
+        The column of the key, then those that are blank where it is.
+
+    Returns
+    -------
+    dict
+        Column to row to value.
+    """
+    out: dict[int, dict[int, object]] = {}
+    for r1, c1, r2, c2 in grid.merged:
+        if r2 > r1 > header_end:
+            value = _at(grid, r1, c1)
+            for column in range(c1, c2 + 1):
+                out.setdefault(column, {}).update(dict.fromkeys(range(r1, r2 + 1), value))
+    above = 0
+    for row in rows if columns else ():
+        if text_of(_at(grid, row, columns[0])):
+            above = row
+        elif above and row not in out.get(columns[0], {}):
+            for column in columns:
+                out.setdefault(column, {})[row] = _at(grid, above, column)
+    return out
+
+
+def is_merged_away(grid: Grid, row: int, column: int) -> bool:
+    """Say whether a cell's content went to the cell above it."""
+    return any(r1 < row <= r2 and c1 <= column <= c2 for r1, c1, r2, c2 in grid.merged)
+
+
 def _facts(grid: Grid, title_rows: int) -> TitleFacts:
     """Return what titles, sheet name and file name say; the nearest text decides."""
     titles = [" ".join(_filled(grid, row).values()) for row in range(1, title_rows + 1)]
@@ -427,4 +468,13 @@ def _days(year: int, month: int) -> int:
     return calendar.monthrange(year, month)[1]
 
 
-__all__ = ["Header", "SheetLayout", "SkippedRow", "Span", "TitleFacts", "find_layout", "text_of"]
+__all__ = [
+    "Header",
+    "SheetLayout",
+    "SkippedRow",
+    "TitleFacts",
+    "filled_from_above",
+    "find_layout",
+    "is_merged_away",
+    "text_of",
+]

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from riskmodel.data import contract
-from riskmodel.data.schema import CODE_COLUMN, codes
+from riskmodel.data.schema import codes
 from riskmodel.io import read_yaml
 
 FOLDER = Path(__file__).with_name("vocabulary")
@@ -79,7 +79,7 @@ class Span:
 
 
 @dataclass(frozen=True)
-class Meaning:
+class Definition:
     """What a header means.
 
     Parameters
@@ -224,7 +224,7 @@ def _joined_spans(own: Span | None, outer: Span | None) -> Span | None:
     return replace(own, year=own.year or outer.year)
 
 
-def _of_a_moment(meaning: Meaning) -> bool:
+def _of_a_moment(meaning: Definition) -> bool:
     """Say whether a column shows a state or a sum, which a group of another moment makes another one."""
     return meaning.role != "column" or meaning.table in ("households", "members")
 
@@ -249,11 +249,11 @@ class Vocabulary:
         Further word lists: ``no_amount``, ``total_rows``, ….
     """
 
-    headers: Mapping[str, tuple[Meaning, ...]]
+    headers: Mapping[str, tuple[Definition, ...]]
     values: Mapping[str, Mapping[str, str]]
     kinds: Mapping[str, frozenset[str]]
 
-    def meanings(self, path: Sequence[str]) -> list[Meaning]:
+    def meanings(self, path: Sequence[str]) -> list[Definition]:
         """Return what a header may mean, the surest first.
 
         Parameters
@@ -263,7 +263,7 @@ class Vocabulary:
 
         Returns
         -------
-        list of Meaning
+        list of Definition
             Empty where nothing like it is known.
         """
         words = [part for part in path if str(part).strip()]
@@ -275,39 +275,39 @@ class Vocabulary:
         found = self._own(word)
         if of_which:
             found = [replace(m, role="part") if m.role == "item" else m for m in found] or [
-                Meaning("part", "")
+                Definition("part", "")
             ]
         if groups := words[:-1]:
             found = self._in_groups(found, groups)
             unit = unit or next((u for group in reversed(groups) if (u := unit_in(group))), None)
         return [replace(m, unit=m.unit or unit) for m in found]
 
-    def _own(self, word: str) -> list[Meaning]:
+    def _own(self, word: str) -> list[Definition]:
         """Return what a header's own normalised words mean, without its groups."""
         if word in self.headers:
             return list(self.headers[word])
         if span := span_in(word):
-            return [Meaning("months", "amount", span=span)]
+            return [Definition("months", "amount", span=span)]
         if found := next((f for split in _items_and_spans(word) if (f := self._of_span(*split))), None):
             return found
         if _COMPARISON.search(word):
-            return [Meaning("other", "comparison")]
+            return [Definition("other", "comparison")]
         return list(self._known(word)) or self._near(word)
 
-    def _of_span(self, word: str, span: Span) -> list[Meaning]:
+    def _of_span(self, word: str, span: Span) -> list[Definition]:
         """Return the amounts that words mean, of the months that stand beside them."""
         whole = (span.first, span.last, span.year) == (1, 12, None)
         known = (m for m in self._known(word) if m.role in ("item", "check", "part"))
         return [m if whole else replace(m, span=span) for m in known]
 
-    def _in_groups(self, found: list[Meaning], groups: Sequence[str]) -> list[Meaning]:
+    def _in_groups(self, found: list[Definition], groups: Sequence[str]) -> list[Definition]:
         """Return what a header means under its groups: of which source, year and moment its amounts are."""
         plain = [normalise_header(group) for group in groups]
         moment = any(_OTHER_MOMENT.search(group) for group in plain)
         compared = any(_COMPARISON.search(group) and group not in self.headers for group in plain)
         if moment or compared:
             kind = "moment" if moment else "comparison"
-            return [Meaning("other", kind) if _of_a_moment(m) or compared else m for m in found]
+            return [Definition("other", kind) if _of_a_moment(m) or compared else m for m in found]
         if found and found[0].role == "months":
             items = (m for group in reversed(plain) for m in self._own(group) if m.role == "item")
             if item := next((m for m in items if m.sure == 1), None):
@@ -320,13 +320,13 @@ class Vocabulary:
             for m in found
         ]
 
-    def _known(self, word: str) -> tuple[Meaning, ...]:
+    def _known(self, word: str) -> tuple[Definition, ...]:
         for variant in _variants(word):
             if variant in self.headers:
                 return self.headers[variant]
         return ()
 
-    def _near(self, word: str) -> list[Meaning]:
+    def _near(self, word: str) -> list[Definition]:
         if len(word) < 3:
             return []
         if alike := self.headers.get(word.translate(_ALIKE)):
@@ -378,27 +378,27 @@ def _items_and_spans(word: str) -> Iterator[tuple[str, Span]]:
                 yield head.strip("_-()"), span
 
 
-def _headers(content: Mapping[str, Any]) -> Iterator[tuple[str, Meaning]]:
+def _headers(content: Mapping[str, Any]) -> Iterator[tuple[str, Definition]]:
     for name, words in content["columns"].items():
-        yield from ((word, Meaning("column", name)) for word in words)
+        yield from ((word, Definition("column", name)) for word in words)
     for name, words in content["inverted"].items():
-        yield from ((word, Meaning("column", name, inverted=True)) for word in words)
+        yield from ((word, Definition("column", name, inverted=True)) for word in words)
     for role, section in (("item", "items"), ("part", "parts"), ("check", "checks"), ("other", "others")):
         for name, words in content[section].items():
-            yield from ((word, Meaning(role, name)) for word in words)  # type: ignore[arg-type]
+            yield from ((word, Definition(role, name)) for word in words)  # type: ignore[arg-type]
 
 
-def _contract_headers() -> Iterator[tuple[str, Meaning]]:
+def _contract_headers() -> Iterator[tuple[str, Definition]]:
     """Yield the contract's own headers, in both languages."""
     for table, spec in contract().tables.items():
         for column, declared in {} if spec.derived else spec.columns.items():
-            yield from ((word, Meaning("column", f"{table}.{column}")) for word in (column, declared.zh))
+            yield from ((word, Definition("column", f"{table}.{column}")) for word in (column, declared.zh))
 
 
 @cache
 def vocabulary() -> Vocabulary:
     """Return the packaged vocabulary (read once)."""
-    headers: dict[str, list[Meaning]] = {}
+    headers: dict[str, list[Definition]] = {}
     for word, meaning in [*_headers(read_yaml(FOLDER / "headers.yaml")), *_contract_headers()]:
         known = headers.setdefault(normalise_header(word), [])
         # A bare column of the first list says the same for every table.
@@ -424,8 +424,3 @@ def vocabulary() -> Vocabulary:
 
 def _code_words(words: Mapping[str, Sequence[str]]) -> dict[str, str]:
     return {normalise_word(word): str(code) for code, listed in words.items() for word in listed}
-
-
-def item_columns() -> Mapping[str, str]:
-    """Return the column that says what an amount is for, by table: ``{"income": "source", …}``."""
-    return CODE_COLUMN

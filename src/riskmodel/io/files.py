@@ -223,3 +223,8 @@ def safe_text(text: str) -> str:
 
 def _neutral(value: Any) -> Any:
     return safe_text(value) if isinstance(value, str) else value
+
+
+def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return the rows of a table, each by its column names."""
+    return [{str(name): value for name, value in row.items()} for row in frame.to_dict("records")]

@@ -1,0 +1,50 @@
+"""What one sheet gives, before anything is compared with another sheet."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass, field
+from typing import Any
+
+import pandas as pd
+
+from riskmodel.grids import Grid
+from riskmodel.importing.mapping import SheetMap
+from riskmodel.importing.sheet_layout import SheetLayout
+
+
+@dataclass
+class SheetRows:
+    """What one sheet gives.
+
+    Parameters
+    ----------
+    grid, layout, spec
+        The sheet, its layout and its map.
+    tables
+        Table to its rows: the contract's columns as Python values (months as ordinals), helper columns such
+        as ``person_number`` and ``name``, and where each stands (file, sheet, row, col).
+        Amounts have ``item``, ``amount``, ``fault``, ``cumulative``.
+    checks
+        ``row, household_id, of, column, value``: results to be compared.
+    rejected
+        Row number to why it is out.
+    recorded_on, snapshot_on
+        Of the whole sheet.
+    """
+
+    grid: Grid
+    layout: SheetLayout
+    spec: SheetMap
+    tables: dict[str, list[pd.DataFrame]] = field(default_factory=dict)
+    checks: list[dict[str, Any]] = field(default_factory=list)
+    rejected: dict[int, str] = field(default_factory=dict)
+    recorded_on: dt.date | None = None
+    snapshot_on: dt.date | None = None
+    hidden: int = 0
+
+    @property
+    def states_its_day(self) -> bool:
+        """Whether a title, not a file's name alone, says the day whose state the sheet shows."""
+        said = self.layout.facts.said.get("snapshot_on", "")
+        return bool(said) and said not in self.grid.file
