@@ -11,12 +11,14 @@ from __future__ import annotations
 
 import datetime as dt
 import itertools
+import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
 import pandas as pd
 
+from riskmodel.data.schema import month_ordinal
 from riskmodel.importing import cell_reading as cells
 from riskmodel.importing.coverage import month_end
 from riskmodel.importing.findings import Findings
@@ -537,12 +539,12 @@ def _one_a_row(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _candidates(row: dict[str, Any]) -> list[int]:
-    """Return the months that 2021.1 may be."""
-    try:
-        year = int(float(row["month_text"]))
-    except (KeyError, TypeError, ValueError):
+    """Return the months that 2021.1 or 20211 may be: January, or October whose zero is lost."""
+    parts = re.fullmatch(r"(\d{4})\.?(\d)", str(row.get("month_text", "")))
+    if not parts:
         return []
-    return [year * 12, year * 12 + 9]
+    year, month = int(parts[1]), int(parts[2])
+    return [month_ordinal(year, m) for m in ((1, 10) if month == 1 else (month,)) if m]
 
 
 def _at_month(

@@ -273,6 +273,9 @@ class SheetReader:
             first, last, frame["cumulative"], faults = self._span(when, amount, len(frame))
             for name, values in (("month_from", first), ("month_to", last), ("when_fault", faults)):
                 frame[name] = pd.Series(values, dtype=object)
+            if cells.AMBIGUOUS in faults and "month" in table.columns:
+                at = self._column(table.columns["month"].column or "")
+                frame["month_text"] = [] if at is None else [text_of(v) for v in self._raw(at)]
             frame["recorded_on"] = self._written(frame)
             frames.append(self._without_merged_away(frame, column))
         out = pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()

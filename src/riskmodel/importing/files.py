@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -11,7 +12,7 @@ import pandas as pd
 
 from riskmodel.data import contract, secret_key
 from riskmodel.errors import InputMissing
-from riskmodel.grids import CellError, Grid, Skipped, read_file
+from riskmodel.grids import Grid, Skipped, read_file
 from riskmodel.i18n import Language, Message, section
 from riskmodel.importing.assemble import Assembled, assemble
 from riskmodel.importing.convert import SheetReader
@@ -25,8 +26,6 @@ from riskmodel.importing.sheet_layout import SheetLayout, find_layout
 from riskmodel.importing.sheet_rows import SheetRows
 from riskmodel.importing.vocabulary import Vocabulary, vocabulary
 from riskmodel.io import first_line, records
-
-__all__ = ["CellError", "Grid", "Skipped", "read_grids"]
 
 
 @dataclass(frozen=True)
@@ -241,7 +240,34 @@ def read_sheets(sources: Sequence[str | Path], words: Vocabulary | None = None) 
         found, without = read_grids(source)
         grids += [(grid, find_layout(grid, known)) for grid in found]
         skipped += without
-    return Sheets(tuple(grids), tuple(skipped))
+    # By name, so that nothing depends on the order in which the sources are given.
+    grids.sort(key=lambda one: one[0].file)
+    originals, copies = _without_copies(grids)
+    return Sheets(tuple(originals), (*sorted(skipped, key=lambda one: one.file), *copies))
+
+
+# What a copy of a file has in its name that the file has not.
+_COPY = re.compile(r"副本|复件|复制|备份|copy|bak|[\d\W_]+")
+
+
+def _without_copies(
+    grids: Sequence[tuple[Grid, SheetLayout]],
+) -> tuple[list[tuple[Grid, SheetLayout]], list[Skipped]]:
+    """Leave out sheets that a second file holds, whose name differs in 副本, (1) or a date only."""
+    known: dict[object, list[Grid]] = {}
+    originals: list[tuple[Grid, SheetLayout]] = []
+    copies: list[Skipped] = []
+    for grid, layout in grids:
+        name = _COPY.sub("", Path(grid.file).stem.lower()), grid.sheet
+        key = (*name, layout.facts.year, layout.facts.months, len(grid.rows), grid.width)
+        same = next((one for one in known.get(key, ()) if one.rows == grid.rows), None)
+        if same is None or not layout.data_rows:
+            known.setdefault(key, []).append(grid)
+            originals.append((grid, layout))
+        else:
+            why = Message("importing.why.copy", {"file": same.file})
+            copies.append(Skipped(grid.file, grid.sheet, why))
+    return originals, copies
 
 
 def guess_files(sheets: Sheets, words: Vocabulary | None = None) -> tuple[ImportMap, list[SheetGuess]]:
@@ -287,7 +313,37 @@ def import_files(
         If numbers of households or members are identity numbers, and are not replaced.
     """
     words = vocabulary().extended(plan.words) if plan else vocabulary()
-    sheets, used = _corrected(read_sheets(sources, words), corrections, words)
+    return import_sheets(read_sheets(sources, words), plan, corrections, pseudonymise_ids=pseudonymise_ids)
+
+
+def import_sheets(
+    sheets: Sheets,
+    plan: ImportMap | None = None,
+    corrections: Sequence[Correction] = (),
+    *,
+    pseudonymise_ids: bool = False,
+) -> ImportResult:
+    """Read sheets, however they were come by, into the tables of the contract.
+
+    Parameters
+    ----------
+    sheets
+        What `read_sheets` returned.
+    plan, corrections, pseudonymise_ids
+        As in `import_files`.
+
+    Returns
+    -------
+    ImportResult
+        Tables, accounts and questions.
+
+    Raises
+    ------
+    InputRefused
+        If numbers of households or members are identity numbers, and are not replaced.
+    """
+    words = vocabulary().extended(plan.words) if plan else vocabulary()
+    sheets, used = _corrected(sheets, corrections, words)
     guesses: list[SheetGuess] = []
     if plan is None:
         plan, guesses = guess_files(sheets, words)

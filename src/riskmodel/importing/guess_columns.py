@@ -462,6 +462,9 @@ def _ask_unknown_items(sheet: SheetColumns, column: Header, names: Sequence[str]
 
 def _chosen_tables(shares: dict[str, float], said: str) -> list[str]:
     """Return the tables whose words a column holds; a word of both lists belongs to what the titles say."""
+    # Words that are of one list each are of two kinds of rows, half of each or not.
+    if 0.7 <= sum(shares.values()) <= 1.05 and min(shares.values()) > 0.05:
+        return list(shares)
     if said and shares[said] >= 0.5:
         return [said]
     high = [t for t, share in shares.items() if share >= 0.5]
