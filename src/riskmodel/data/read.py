@@ -29,7 +29,9 @@ from riskmodel.data.conflicts import (
 )
 from riskmodel.data.county import County
 from riskmodel.data.file_formats import ROW
-from riskmodel.data.links import IDENTITY, Links, identity_table, stored_links
+from riskmodel.data.lineage import Lineage
+from riskmodel.data.link_facts import facts_of_links
+from riskmodel.data.links import Links, stored_links
 from riskmodel.data.losses import LOSSES, find_losses, stored_cells
 from riskmodel.data.off_record import (
     DOUBTS,
@@ -49,6 +51,7 @@ from riskmodel.data.plausibility import (
     coverage_notices,
     implausible_rows,
     last_month_of_records,
+    link_notices,
 )
 from riskmodel.data.rejected import cell_texts, rejected_rows, unread_cells
 from riskmodel.data.schema import (
@@ -213,27 +216,35 @@ def read_sources(
             raise InputRefused(f"{source.file}: the file is empty; the table {source.table} is required")
     # A household is known by its number although its own row was rejected.
     parts = rejected_parts(con, tables["households"], about)
-    known = households_without_state(con, parts)["household_id"]
+    known = set(households_without_state(con, parts)["household_id"])
+    links = stored_links(con, tables["household_links"].rows) if "household_links" in tables else Links(())
+    stated = con.con.execute("SELECT DISTINCT household_id FROM households").fetchall()
+    known |= links.joined_with(known.union(number for (number,) in stated)) if links.rows else set()
     for name, table in tables.items():
         _keep_out(con, table, unknown_ids(con, name, known))
     born_after = int(tables["members"].kept_out["reason"].eq("birth after recording").sum())
     held = {name: table.rows for name, table in tables.items()}
     notices += snapshot_notices(con, about, held, born_after)
     notices += delay_notices(con, about, "recorded" in tables)
-    notices += _within_records(con, tables, about)
+    ever = dt.date.max
+    lineage = Lineage(links, facts_of_links(con, links, {name: name for name in tables}), ever, ever)
+    notices += link_notices(lineage)
+    notices += _within_records(con, tables, about, lineage)
     return _finish(con, tables, about, notices)
 
 
-def _within_records(con: Any, tables: dict[str, TableRead], about: About) -> list[Message]:
+def _within_records(con: Any, tables: dict[str, TableRead], about: About, lineage: Lineage) -> list[Message]:
     """Keep out months beyond the county's span, and say what ``about.yaml`` leaves open or gets wrong."""
     notices = coverage_notices(con, about, tables)
     day, through = about.data_through, None
     if day is None:
         ever = dt.date.max
-        held = tables.get("household_links")
-        links = stored_links(con, held.rows) if held else Links(())
         through = last_month_of_records(
-            con, links.at(ever, ever), as_of=ever, known_by=ever, snapshot_on=about.snapshot_on
+            con,
+            lineage,
+            as_of=ever,
+            known_by=ever,
+            snapshot_on=about.snapshot_on,
         )
         if through is not None:
             notices.append(Message("data.notices.records end", {"day": month_end(through)}))
@@ -369,8 +380,6 @@ def _finish(con: Any, tables: dict[str, TableRead], about: About, notices: list[
     held = {name: table.rows for name, table in tables.items()}
     made = {UNRECORDED: effects.unrecorded, DOUBTS: effects.doubts, LOSSES: losses}
     held |= {name: con.table(name) for name, rows in made.items() if len(rows)}
-    if "household_links" in held:
-        held[IDENTITY] = identity_table(con, held["household_links"])
     county = County(
         con=con,
         tables=held,
