@@ -92,10 +92,9 @@ class _Maker:
         if "risk_events" in self.tables:
             self._events()
         # Two rows of one key and one day would be refused at reading.
-        key = ("member_id", "valid_from", "recorded_on")
-        self.tables["members"] = list(
-            {tuple(r.get(c) for c in key): r for r in self.tables["members"]}.values()
-        )
+        for table, number in (("members", "member_id"), ("households", "household_id")):
+            rows = {(r[number], r.get("valid_from"), r.get("recorded_on")): r for r in self.tables[table]}
+            self.tables[table] = list(rows.values())
         for rows in self.tables.values():
             rng.shuffle(rows)
         return RandomCounty(self.tables, self.about)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from riskmodel.data import County, Lineage, LinkedHousehold, county_lineage, county_links
 from riskmodel.households.coverage import (
+    NEVER,
     OPEN,
     TABLES,
     Earlier,
@@ -39,8 +40,10 @@ from riskmodel.households.statements import (
     ROW_REJECTED,
     Doubts,
     OffRecord,
+    RecordedSpans,
     Said,
     States,
+    covered_on,
     place_of,
     read_doubts,
     read_off_record,
@@ -82,8 +85,9 @@ def known_records(
         totals = {table: rows.known_at(day) for table, rows in records.totals.items()}
         through = None if said.through is not None else county.records_through(moment.as_of, moment.known_by)
         raw = _Known(
-            county, moment, panel, states, said.at(day, through), off.at(day), doubts.at(day), totals
-        )
+            county, moment, panel, states, said.at(day, through), off.at(day), doubts.at(day), totals,
+            {of: RecordedSpans(s.at(day), s.known[s.known <= day]) for of, s in said.recorded.items()},
+        )  # fmt: skip
         if not linked:
             yield raw.records()
             continue
@@ -114,6 +118,7 @@ class _Known:
     off: OffRecord
     doubts: Doubts
     totals: dict[str, Rows]
+    written: dict[str, RecordedSpans]
 
     @property
     def day(self) -> int:
@@ -162,6 +167,7 @@ class _Known:
             off = replace(off, household=owners.owner[off.household]).where(
                 (off.month_to >= begun) | (off.of == "members")
             )
+            off = without_recorded_since(off, owners.final, self.written)
             said = replace(said, recorded={t: owners.own_spans(s) for t, s in said.recorded.items()})
             doubts = replace(doubts, household=owners.owner[doubts.household])
         doubtful = [place for place, one in owners.households if lineage.is_doubtful(one)]
@@ -251,6 +257,7 @@ class _Known:
         row, piece = pieces.expand(self.off.household)
         off = replace(self.off.where(row), household=pieces.household[piece])
         off = off.where((off.month_to >= pieces.begin[piece]) | (off.of == "members"))
+        off = without_recorded_since(off, pieces, self.written)
         own_from = np.array([one.begin if one.is_child else OPEN for one in households], np.int64)
         persons = np.array([persons_from(one) for one in households], np.int64)
         nothing = self.doubts.at(-(2**31))
@@ -308,3 +315,30 @@ def on_record_before(merged: Merged, earlier: KnownRecords, months: int) -> Earl
             every[table][i] = on.months[table][parents].all(axis=0)
             rule_1[table][i] = on.rule_1[table][parents].all(axis=0)
     return replace(out, own=own, months=every, rule_1=rule_1)
+
+
+def without_recorded_since(off: OffRecord, pieces: Pieces, written: Mapping[str, RecordedSpans]) -> OffRecord:
+    """Leave out spans of linked households that rows of ``recorded`` under another number put back.
+
+    Parameters
+    ----------
+    off
+        Spans under the households of ``pieces``.
+    pieces
+        Which numbers make these up.
+    written
+        Rows of ``recorded``, known by the day.
+    """
+    keep = np.ones(len(off.of), bool)
+    linked = np.isin(off.household, pieces.household) & (np.abs(off.month_from) < NEVER)
+    for of, recorded in written.items():
+        for i in np.flatnonzero(linked & (off.of == of) & (np.abs(off.month_to) < NEVER)):
+            mine = pieces.household == off.household[i]
+            begin = dict(zip(pieces.number[mine].tolist(), pieces.begin[mine].tolist(), strict=True))
+            later = np.flatnonzero(
+                (recorded.known > off.known[i]) & np.isin(recorded.spans.household, list(begin))
+            )
+            begun = [begin[n] for n in recorded.spans.household[later].tolist()]
+            later = later[recorded.spans.month_to[later] >= np.array(begun, np.int64)]
+            keep[i] = covered_on(recorded, later, int(off.month_from[i]), int(off.month_to[i])) == NEVER
+    return off.where(keep)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -136,6 +137,19 @@ class Owners:
     def merged(self) -> list[tuple[int, LinkedHousehold]]:
         """The households that a merge made."""
         return [(place, one) for place, one in self.households if one.is_merged]
+
+    @cached_property
+    def final(self) -> Pieces:
+        """What makes up the households that links touch, by the positions of their numbers."""
+        return Pieces.of(
+            (
+                (self.number[name], place, begin)
+                for place, one in self.households
+                for name, begin in one.pieces().items()
+                if name in self.number
+            ),
+            len(self.owner),
+        )
 
     def pieces(self, households: Sequence[LinkedHousehold]) -> Pieces:
         """Return what makes up some households."""

@@ -225,7 +225,7 @@ def _read_off_record(county: County, records: Records) -> OffRecord:
             number = int(rows["household"].to_numpy()[i])
             mine = by_household[slice(*np.searchsorted(households, [number, number + 1]))]
             mine = mine[recorded.known[mine] > known[i]]
-            until[i] = min(until[i], _covered_on(recorded, mine, int(first[i]), int(last[i])))
+            until[i] = min(until[i], covered_on(recorded, mine, int(first[i]), int(last[i])))
     off = OffRecord(
         rows["household"].to_numpy(np.int32), rows["of"].to_numpy(object),
         rows["item"].fillna("").to_numpy(object), rows["why"].fillna("").to_numpy(object), first, last,
@@ -375,7 +375,7 @@ def _accepted(county: Shape, of: str, key: str, wanted: ir.Table) -> ir.Table:
     return t.semi_join(wanted, t[key] == wanted.wanted).select(key, "known_on")
 
 
-def _covered_on(recorded: RecordedSpans, rows: np.ndarray, first: int, last: int) -> int:
+def covered_on(recorded: RecordedSpans, rows: np.ndarray, first: int, last: int) -> int:
     """Return the day from which some rows together cover a span, taken in the order of their recording."""
     covered: set[int] = set()
     for row in rows:
