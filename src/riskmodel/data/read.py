@@ -214,10 +214,12 @@ def read_sources(
             tables[source.table] = read_one
         elif source.table in contract().required:
             raise InputRefused(f"{source.file}: the file is empty; the table {source.table} is required")
+    links = stored_links(con, tables["household_links"].rows) if "household_links" in tables else Links(())
+    if "members" in tables:
+        notices += _without_overlaps(con, tables["members"], links)
     # A household is known by its number although its own row was rejected.
     parts = rejected_parts(con, tables["households"], about)
     known = set(households_without_state(con, parts)["household_id"])
-    links = stored_links(con, tables["household_links"].rows) if "household_links" in tables else Links(())
     stated = con.con.execute("SELECT DISTINCT household_id FROM households").fetchall()
     known |= links.joined_with(known.union(number for (number,) in stated)) if links.rows else set()
     for name, table in tables.items():
@@ -309,13 +311,17 @@ def _read_one(
     if source.table in SPAN_TABLES:
         for faults in duplicate_totals(con, source.table):
             _keep_out(con, table, faults)
-    if source.table == "members":
-        faults, later = overlapping_stays(con)
-        _keep_out(con, table, faults)
-        if len(later):
-            table.waiting = _defer(con, source.table, later)
-            notices.append(Message("data.notices.deferred rows", {"table": source.table, "n": len(later)}))
     return table, notices
+
+
+def _without_overlaps(con: Any, members: TableRead, links: Links) -> list[Message]:
+    """Keep out members who would be in two households at once, or let their rows wait."""
+    faults, later = overlapping_stays(con, links)
+    _keep_out(con, members, faults)
+    if not len(later):
+        return []
+    members.waiting = _defer(con, "members", later)
+    return [Message("data.notices.deferred rows", {"table": "members", "n": len(later)})]
 
 
 def _count(con: Any, t: ir.Table) -> int:
