@@ -39,8 +39,8 @@ import pandas as pd
 from riskmodel import rules, simulate
 from riskmodel.data import About, County, from_frames
 from riskmodel.households import Moment, last_complete_month
+from riskmodel.households.build_records import known_records
 from riskmodel.households.coverage import last_written_up
-from riskmodel.households.known_records import known_records
 from riskmodel.households.panel import read_records
 
 NATIONAL = "national-2021"

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from riskmodel.data import conflicts, read_county, write_county
+from riskmodel.data import Link, Links, conflicts, read_county, write_county
 from riskmodel.data.conflicts import Stay, resolve_stays
 from riskmodel.data.read import read_tables
 from riskmodel.households import PRESENT_MEMBERS, known_county
@@ -47,6 +47,19 @@ def test_in_one_household_a_later_row_replaces_an_open_one():
 
 def test_a_row_that_repeats_an_open_one_unchanged_overlaps():
     assert resolve_stays([stay(1, 1, "A", 1), stay(2, 5, "A", 5)]) == ([(2, 1)], [])
+
+
+def test_a_new_number_is_no_second_household() -> None:
+    # The office enters a member anew under the number of a merge, and leaves the row under the old one open.
+    rows = [stay(1, 1, "A", 1), stay(2, 7, "B", 7)]
+    merged = Links((Link("A", "C", "recode", day(3), day(3)), Link("C", "B", "merge", day(7), day(7))))
+    assert resolve_stays(rows, merged) == ([], [])
+    # Until the link is known they are two households: the row waits.
+    late = Links((Link("A", "B", "merge", day(7), day(10)),))
+    assert resolve_stays(rows, late) == ([], [(2, day(10))])
+    # Who is there before the day of the link is in two places; a split joins nobody.
+    assert resolve_stays([stay(1, 1, "A", 1), stay(2, 5, "B", 5)], late)[0] == [(2, 1)]
+    assert resolve_stays(rows, Links((Link("A", "B", "split", day(7), day(7)),)))[0] == [(2, 1)]
 
 
 def test_the_row_known_later_goes_whatever_it_speaks_of():

@@ -99,16 +99,32 @@ class Accounts:
         inside = [row for row in months if first <= row["_first"] <= last]
         if totals:
             # A source of which the household has a total elsewhere is covered only by totals.
-            ways = tilings(totals, first, last)
-            if not ways:
-                return Cover("not")
-            self._compare(unit, code, ways, inside, last - first + 1)
-            return Cover("totals", total_of(ways[0]), ways[0])
+            return self._by_totals(unit, code, totals, inside, (first, last))
         if months:
             whole = set(range(first, last + 1)) <= self.coverage.with_totals(unit, table)
             return Cover("months", total_of(inside), inside) if whole else Cover("not")
         known_from = month_end(last + self.about.get("entry_lag_months", 3))
         return Cover("never", ZERO) if self.coverage.known.day >= known_from else Cover("waits")
+
+    def _by_totals(
+        self, unit: Unit, code: str, totals: list[Row], months: list[Row], span: tuple[int, int]
+    ) -> Cover:
+        """Cover by totals; of a merged household by those of each line that has anything in the span."""
+        first, last = span
+        parts: list[Row] = []
+        for line in sorted(set(unit.lines().values())):
+            mine = [row for row in totals if row["_line"] == line]
+            inside = [row for row in months if row["_line"] == line]
+            ways = tilings(mine, first, last)
+            if ways:
+                self._compare(unit, code, ways, inside, last - first + 1)
+                parts += ways[0]
+            elif any(row["_first"] <= last and first <= row["_last"] for row in mine):
+                return Cover("not")
+            elif inside and unit.parents:
+                # reading: totals of one line and months of another are never added, and neither is enough.
+                return Cover("not")
+        return Cover("totals", total_of(parts), parts) if parts else Cover("not")
 
     def _compare(self, unit: Unit, code: str, ways: list[list[Row]], months: list[Row], length: int) -> None:
         """Tilings or months that differ from the total by more than 1 % are findings."""
@@ -139,8 +155,11 @@ class Accounts:
     def is_covered(self, unit: Unit, first: int, last: int) -> bool:
         """Every source that the household has is covered, at least one by totals."""
         if unit.begin is not None and first < unit.begin:
-            # reading: a span of totals may not straddle the date of a merge.
-            return last < unit.begin and self._parents_cover(unit, first, last)
+            # reading: a span that reaches over the date of a merge is covered where each parent covers it by
+            # itself and the new number has nothing in it (what began with the merge is silent of before).
+            if last >= unit.begin and self._has_something(unit, first, last):
+                return False
+            return bool(unit.parents) and self._parents_cover(unit, first, last)
         covers = self.covers(unit, first, last)
         if any(cover.how in ("not", "waits") for cover in covers.values()):
             return False
@@ -164,6 +183,18 @@ class Accounts:
                 return False
         return by_totals
 
+    def _has_something(self, unit: Unit, first: int, last: int) -> bool:
+        """Whether the new number of a merge has an amount in a span."""
+        new = unit.new_numbers()
+        rows = [
+            row
+            for table in CODES
+            for part in (self.coverage.amounts(unit, table).months, self.coverage.amounts(unit, table).totals)
+            for row in part
+            if row["household_id"] in new
+        ]
+        return any(row["_first"] <= last and first <= row["_last"] for row in rows)
+
     def _touched(self, unit: Unit, first: int, last: int) -> bool:
         totals = self.coverage.amounts(unit, "income").totals
         return any(row["_first"] <= last and first <= row["_last"] for row in totals)
@@ -177,9 +208,13 @@ class Accounts:
     # -------------------------------------------------------------- sums of a span
     def sums(self, unit: Unit, first: int, last: int, basis: str) -> Sums:
         """Sums of 12 months on a basis (`months`, `total`), spans taken off."""
-        if unit.parents and unit.begin is not None and last < unit.begin and basis == "total":
+        if unit.parents and unit.begin is not None and first < unit.begin and basis == "total":
             parts = [self.sums(p, first, last, self.own_basis(p, first, last)) for p in unit.parents]
-            return added(parts)
+            together = added(parts)
+            if not self.is_covered(unit, first, last):
+                together.reasons.add("not_tiled")
+                together.net = None
+            return together
         out = Sums()
         self._holes(unit, first, last, out)
         if basis == "total":
@@ -278,9 +313,19 @@ class Accounts:
         return any(row["_first"] <= last and first <= row["_last"] for row in rows)
 
     def _spent_in_months(self, unit: Unit, category: str, first: int, last: int) -> list[Row] | None:
-        """Rows of a category on a months basis; None where a total straddles the edge or two overlap."""
+        """Rows of a category on a months basis, line by line; None where one has no sum."""
+        out: list[Row] = []
+        for line in sorted(set(unit.lines().values())):
+            rows = self._spent_of_line(unit, line, category, first, last)
+            if rows is None:
+                return None
+            out += rows
+        return out
+
+    def _spent_of_line(self, unit: Unit, line: str, category: str, first: int, last: int) -> list[Row] | None:
+        """Rows of a category; None where a total straddles the edge or two overlap."""
         amounts = self.coverage.amounts(unit, "spending")
-        totals = [row for row in amounts.totals if row["category"] == category]
+        totals = [r for r in amounts.totals if r["category"] == category and r["_line"] == line]
         totals = [row for row in totals if row["_first"] <= last and first <= row["_last"]]
         spans = [m for row in totals for m in range(row["_first"], row["_last"] + 1)]
         if any(m < first or m > last for m in spans):
@@ -290,7 +335,7 @@ class Accounts:
             # is no sum. Months under a total are not added to it.
             ways = tilings(totals, first, last)
             return ways[0] if ways else None
-        months = [row for row in amounts.months if row["category"] == category]
+        months = [r for r in amounts.months if r["category"] == category and r["_line"] == line]
         return totals + [r for r in months if first <= r["_first"] <= last and r["_first"] not in spans]
 
     # -------------------------------------------------------------- bounds of a shifted period

@@ -63,13 +63,8 @@ class Coverage:
         key = (unit, table)
         if key in self._amounts:
             return self._amounts[key]
-        out, joint = Amounts(), []
-        for parent in unit.parents:
-            # A merge: earlier periods are the sum of the parents', so their totals are resolved apart.
-            theirs = self.amounts(parent, table)
-            out.totals += [row for row in theirs.totals if row["_first"] < (unit.begin or 0)]
-            out.refused += [row for row in theirs.refused if row["_first"] < (unit.begin or 0)]
-            out.earlier_holds |= theirs.earlier_holds
+        out, lines = Amounts(), unit.lines()
+        by_line: dict[str, list[Row]] = defaultdict(list)
         for number, begin in unit.pieces().items():
             for row in self.identity.rows_by_number[table].get(number, []):
                 # A split child's own rows are those from the first month that begins on or after the date.
@@ -77,16 +72,19 @@ class Coverage:
                     continue
                 # A span of one month is a month.
                 if row["_first"] == row["_last"]:
-                    out.months.append(row)
-                elif not unit.parents or row["_first"] >= (unit.begin or 0):
-                    joint.append(row)
+                    out.months.append({**row, "_line": lines[number]})
+                else:
+                    by_line[lines[number]].append({**row, "_line": lines[number]})
             equal = [row["_first"] for row in self.equal[table].get(number, [])]
             out.equal |= any(begin is None or month >= begin for month in equal)
-        resolved = resolve_totals(table, joint)
-        out.totals += resolved.rows
-        for same_day, earlier in resolved.refused:
-            out.earlier_holds |= earlier
-            out.refused += [] if earlier else same_day
+        # reading: totals of one household correct one another, whatever number they stand under; those of
+        # parents are added ("its parents together"), also after the merge.
+        for rows in by_line.values():
+            resolved = resolve_totals(table, rows)
+            out.totals += resolved.rows
+            for same_day, earlier in resolved.refused:
+                out.earlier_holds |= earlier
+                out.refused += [] if earlier else same_day
         self._amounts[key] = out
         return out
 
@@ -239,6 +237,11 @@ class Coverage:
         on = set(before)
         first = self.first_possible(unit)
         stated: Any = self.about.get("records_from") if self.about.get("coverage") == "whole" else None
+        spans = {
+            m for row in self.totals_reaching(unit, table) for m in range(row["_first"], row["_last"] + 1)
+        }
+        if unit.begin is not None:
+            spans = {m for m in spans if m >= unit.begin}
         starts = list(self.starts.values())
         if stated:
             starts += [month_number(m) for m in (stated.values() if isinstance(stated, dict) else [stated])]
@@ -249,7 +252,8 @@ class Coverage:
                 start = self.stated_start(self.township(unit, month))
                 accepted = start is not None and month >= start
             else:
-                accepted = self._inferred(unit, table, month, on)
+                # "12 months on record before it": a total adds its span.
+                accepted = self._inferred(unit, table, month, on | spans)
             if accepted:
                 on.add(month)
         return on

@@ -53,6 +53,19 @@ class Unit:
             out.setdefault(number, None)
         return out
 
+    def lines(self) -> dict[str, str]:
+        """For each number the first one that recodes alone join to it: one household before any merge."""
+        out: dict[str, str] = {}
+        for parent in self.parents:
+            out |= parent.lines()
+        for number in self.numbers:
+            out.setdefault(number, self.numbers[0])
+        return out
+
+    def new_numbers(self) -> set[str]:
+        """The numbers that are of no parent."""
+        return set(self.pieces()) - {number for parent in self.parents for number in parent.pieces()}
+
     def ancestors(self) -> list[Unit]:
         above = self.parents + ([self.split_from] if self.split_from else [])
         return above + [unit for parent in above for unit in parent.ancestors()]
@@ -69,15 +82,14 @@ class Unit:
 def acting_links(known: Known, as_of: dt.date, findings: set[str]) -> list[Row]:
     """Links act once both ``recorded_on`` and ``date`` are past; cycles are findings and do not act."""
     links = [row for row in known.rows("household_links") if row["date"] <= as_of]
-    # A parent's number that is listed among its own children goes on: no cycle.
+    # reading: only recodes and merges can lead in a circle; who was split off may come back.
     links_out = defaultdict(set)
     for row in links:
-        if not (row["kind"] == "split" and row["old_id"] == row["new_id"]):
+        if row["kind"] != "split":
             links_out[row["old_id"]].add(row["new_id"])
     acting = []
     for row in links:
-        own_child = row["kind"] == "split" and row["old_id"] == row["new_id"]
-        if not own_child and row["old_id"] in reached(row["new_id"], links_out):
+        if row["kind"] != "split" and row["old_id"] in reached(row["new_id"], links_out):
             # reading: every link of a cycle is left out, since none of them is known to be the wrong one.
             findings.add(f"cycle: {row['old_id']} {row['new_id']}")
         else:
@@ -133,78 +145,106 @@ class Identity:
         for link in self.links:
             kind, date = link["kind"], link["date"]
             if kind == "recode":
-                self._recode(link["old_id"], link["new_id"], date)
+                if self._is_there(link):
+                    self._recode(link["old_id"], link["new_id"], date)
                 continue
             one = link["new_id"] if kind == "merge" else link["old_id"]
             if (kind, date, one) in done:
                 continue
             done.add((kind, date, one))
+            end = "new_id" if kind == "merge" else "old_id"
             same = [row for row in self.links if row["kind"] == kind and row["date"] == date]
-            if kind == "merge":
-                self._merge(one, sorted({row["old_id"] for row in same if row["new_id"] == one}), date)
-            else:
-                self._split(one, sorted({row["new_id"] for row in same if row["old_id"] == one}), date)
+            same = [row for row in same if row[end] == one and self._is_there(row)]
+            if same and kind == "merge":
+                self._merge(one, sorted({row["old_id"] for row in same}), date)
+            elif same:
+                self._split(one, sorted({row["new_id"] for row in same}), date)
+
+    def _is_there(self, link: Row) -> bool:
+        """Whether the old number of a link still is a household's."""
+        # reading: a number that goes on under another one since an earlier link cannot be joined, or split,
+        # again: the later link contradicts the earlier one, which stands.
+        unit = self.live.get(link["old_id"])
+        if unit is None or unit.number == link["old_id"]:
+            return True
+        self.findings.add(f"joined already: {link['old_id']} {link['new_id']}")
+        return False
 
     def _recode(self, old: str, new: str, date: dt.date) -> None:
-        unit, other = self.unit(old), self.live.get(new)
-        if other is not None and (other.parents or other.split_from):
+        # "Chains are followed": a new number that goes on under another one itself stands for that.
+        unit, other = self.unit(old), self.unit(new)
+        if other is unit:
+            return
+        if other.parents or other.split_from:
             self._merge(new, [old], date)
             return
         olds = frozenset(unit.pieces())
-        self._end_members(olds, [new], date, existing=False)
-        for number in other.numbers if other else [new]:
-            unit.numbers.append(number)
-        unit.recodes += [*(other.recodes if other else []), (date, olds)]
-        unit.number = new
+        self._end_members(olds, other.numbers, date, existing=False)
+        unit.numbers += other.numbers
+        unit.recodes += [*other.recodes, (date, olds)]
+        unit.number = other.number
         for number in unit.pieces():
             self.live[number] = unit
 
     def _merge(self, new: str, olds: list[str], date: dt.date) -> None:
+        target = self.unit(new)
         parents = [self.unit(old) for old in olds]
-        existing = new in self.live and self._existed(self.live[new], date)
-        if existing:
-            parents.append(self.live[new])
-        parents = list(dict.fromkeys(parents))
+        existing = self._existed(target, date)
         for old in olds:
-            self._end_members(frozenset(self.unit(old).pieces()), [new], date, existing)
-        own = [new] if existing or new not in self.live else self.live[new].numbers
-        merged = Unit(new, list(own), parents, date=date)
+            self._end_members(frozenset(self.unit(old).pieces()), target.numbers, date, existing)
+        if existing:
+            parents.append(target)
+        parents = list(dict.fromkeys(parents))
+        own = [target.number] if existing else target.numbers
+        merged = Unit(target.number, list(own), parents, date=date)
         for number in merged.pieces():
             self.live[number] = merged
 
     def _split(self, old: str, children: list[str], date: dt.date) -> None:
         parent = self.unit(old)
-        goes_on = old in children or self._goes_on(parent, old, date)
-        for number in parent.pieces():
+        rest = [n for n in parent.pieces() if n != old and n not in children]
+        goes_on = old in children or self._goes_on(parent, [*rest, old], date)
+        for number in [*rest, old]:
             self.live.pop(number, None)
         for number in children:
             if number != old:
-                self.live[number] = Unit(number, [number], split_from=parent, date=date)
+                # reading: a child under a number that was a household before is that, from the date on.
+                before = self.live.get(number)
+                numbers = [number] if before is None or before is parent else list(before.pieces())
+                child = Unit(number, numbers, split_from=parent, date=date)
+                for name in numbers:
+                    self.live[name] = child
         if goes_on:
-            numbers = [*(n for n in parent.pieces() if n != old), old]
+            numbers = [*rest, old]
             child = Unit(old, numbers, split_from=parent, date=date, recodes=list(parent.recodes))
             for number in numbers:
                 self.live[number] = child
 
     def _existed(self, unit: Unit, date: dt.date) -> bool:
         """Whether the new number of a merge is a household of before its date."""
+        if unit.parents or unit.split_from:
+            return True
         # reading: a number exists before the merge if its first valid_from is, or, missing, an amount of it.
         days = [row.get("valid_from") for row in self.timeline_rows(unit)]
         if days and None not in days:
             return min(day for day in days if day is not None) < date
         return any(month_end(row["_first"]) < date for n in unit.pieces() for row in self.amounts(n))
 
-    def _goes_on(self, parent: Unit, number: str, date: dt.date) -> bool:
-        """Whether a parent's number goes on after a split."""
+    def _goes_on(self, parent: Unit, numbers: list[str], date: dt.date) -> bool:
+        """Whether a parent's number, the last of those that are not a child's, goes on after a split."""
         # reading: it does if it is named as a child, has an amount of a later month, a households row valid
-        # from the date on, a member present at as-of, or a later link of its own.
+        # from the date on, a member present at as-of, or a later link that names it.
         begin = first_month_from(date)
-        later_amount = any(row["_first"] >= begin for n in parent.pieces() for row in self.amounts(n))
+        later_amount = any(row["_first"] >= begin for n in numbers for row in self.amounts(n))
         later_state = any(
-            (row.get("valid_from") or dt.date.min) >= date for row in self.timeline_rows(parent)
+            row["household_id"] in numbers and (row.get("valid_from") or dt.date.min) >= date
+            for row in self.timeline_rows(parent)
         )
-        later_link = any(link["old_id"] == number and link["date"] > date for link in self.links)
-        return later_amount or later_state or later_link or bool(self._present(parent, self.as_of))
+        later_link = any(
+            numbers[-1] in (link["old_id"], link["new_id"]) and link["date"] > date for link in self.links
+        )
+        rows = [row for n in numbers for row in self.rows_by_number["members"].get(n, [])]
+        return later_amount or later_state or later_link or any(self.is_present(r, self.as_of) for r in rows)
 
     def amounts(self, number: str) -> list[Row]:
         return self.rows_by_number["income"].get(number, []) + self.rows_by_number["spending"].get(number, [])
@@ -267,23 +307,28 @@ class Identity:
     def township(self, unit: Unit, month: int) -> str | None:
         """The township a household lived in in a month."""
         # reading: where it lived on the month's first day; before its first row, where that row says.
-        state = self.state(unit, month_begin(month))
-        if state is None:
-            first = [row for u in [unit, *unit.parents] for row in self.timeline(u)[:1]]
-            state = first[0] if first else None
+        state = self.state(unit, month_begin(month)) or self._first_state(unit)
         return state.get("township") if state else None
+
+    def _first_state(self, unit: Unit) -> Row | None:
+        """The households row that holds first, of a merged household those of its parents included."""
+        firsts = [first for parent in unit.parents if (first := self._first_state(parent))]
+        firsts += self.timeline(unit)[:1]
+        day = min((row.get("valid_from") or dt.date.min for row in firsts), default=None)
+        return None if day is None else self.state(unit, day)
 
     def first_valid(self, unit: Unit) -> dt.date | None:
         """The first ``valid_from``; None where it is open (missing, or equal to ``snapshot_on``)."""
-        rows = self.timeline_rows(unit)
-        days = [row.get("valid_from") or dt.date.min for row in rows]
+        firsts = self._first_days(unit)
         # "the first `valid_from`": where it is missing or equal to snapshot_on, it is open.
-        first = min(days, default=None)
-        if first is not None and first in (dt.date.min, self.known.about.get("snapshot_on")):
+        if not firsts or firsts & {dt.date.min, self.known.about.get("snapshot_on")}:
             return None
-        firsts = [self.first_valid(parent) for parent in unit.parents]
-        given = [day for day in [first, *firsts] if day is not None]
-        return min(given) if given and None not in firsts else None
+        return min(firsts)
+
+    def _first_days(self, unit: Unit) -> set[dt.date]:
+        """The first day of the unit and of each that was merged into it, where it has a row."""
+        days = [row.get("valid_from") or dt.date.min for row in self.timeline_rows(unit)]
+        return ({min(days)} if days else set()).union(*(self._first_days(p) for p in unit.parents))
 
     def findings_of(self, unit: Unit) -> set[str]:
         return {text for text in self.findings if unit.pieces().keys() & set(text.split(": ")[1].split())}
@@ -363,7 +408,8 @@ class Identity:
             state = strictest(
                 self.register(parent, unit.date - dt.timedelta(days=1)) for parent in unit.parents
             )
-        begun = unit.date or dt.date.min
+        # reading: the register of a number that goes on after a split goes on too; a child begins without.
+        begun = unit.date if unit.parents and unit.date else dt.date.min
         rows = [row for number in unit.pieces() for row in self.monitoring.get(number, [])]
         rows = [row for row in rows if begun <= row["date"] <= (day or self.as_of)]
         for date in sorted({row["date"] for row in rows}):

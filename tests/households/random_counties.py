@@ -85,9 +85,16 @@ class _Maker:
         if rng.random() < 0.6:
             self._off_record()
         if rng.random() < 0.7:
-            self._links()
+            if rng.random() < 0.5:
+                self._links()
+            else:
+                self._chains()
         if "risk_events" in self.tables:
             self._events()
+        # Two rows of one key and one day would be refused at reading.
+        for table, number in (("members", "member_id"), ("households", "household_id")):
+            rows = {(r[number], r.get("valid_from"), r.get("recorded_on")): r for r in self.tables[table]}
+            self.tables[table] = list(rows.values())
         for rows in self.tables.values():
             rng.shuffle(rows)
         return RandomCounty(self.tables, self.about)
@@ -368,6 +375,57 @@ class _Maker:
             if rng.random() < 0.4 and date.year < 2021:  # a chain: the new number changes again later
                 free.append(news[-1][1])
                 self.linked[news[-1][1]] = date
+
+    def _chains(self) -> None:
+        """Links of a few numbers in every order, right or wrong, with totals, moves and late recording."""
+        rng = self.rng
+        self.tables["household_links"] = []
+        pool = rng.sample(self.numbers, rng.choice((3, 5, 8, 14)))
+        if rng.random() < 0.3:  # numbers without a row in table households
+            pool += ["N1", "N2"]
+            for number in ("N1", "N2"):
+                self.town[number], self.since[number] = rng.choice(TOWNS), None
+                self._records(number)
+        day = self._day("2019-01")
+        for _ in range(rng.choice((2, 4, 8, 14))):
+            kind = rng.choice(("recode", "merge", "merge", "split"))
+            old, new = rng.choice(pool), rng.choice(pool)
+            if old == new and rng.random() < 0.7:
+                continue
+            day = day if rng.random() < 0.2 else self._day("2018-06", "2021-09")
+            recorded = day + dt.timedelta(days=rng.choice((-40, 0, 0, 0, 10, 100, 400)))
+            self._row("household_links", old_id=old, new_id=new, kind=kind, date=day, recorded_on=recorded)
+            if rng.random() < 0.4 and new in self.numbers:
+                self._renew(new, day)
+            if rng.random() < 0.3 and old in self.numbers:
+                self._end_rows(old, day)
+            if rng.random() < 0.3:
+                self._move_members(old, new, day)
+        self.tables["household_links"] = [
+            dict(row) for row in dict.fromkeys(tuple(r.items()) for r in self.tables["household_links"])
+        ]
+
+    def _end_rows(self, number: str, date: dt.date) -> None:
+        """Let a number end with its link: no amounts from then on, and members leave."""
+        begin = date.year * 12 + date.month - 1
+        for table in ("income", "spending"):
+            if table in self.tables:
+                self.tables[table] = [
+                    r for r in self.tables[table]
+                    if r["household_id"] != number or month_number(r.get("month") or r["month_to"]) < begin
+                ]  # fmt: skip
+        for row in self.tables["members"]:
+            if row["household_id"] == number and (row.get("valid_from") or LONG_AGO) < date:
+                row["valid_to"] = min(date, row.get("valid_to", date))
+
+    def _move_members(self, old: str, new: str, date: dt.date) -> None:
+        """Let some members of one number go on under another."""
+        for row in list(self.tables["members"]):
+            there = row["household_id"] == old and (row.get("valid_from") or LONG_AGO) < date
+            if there and self.rng.random() < 0.5:
+                row["valid_to"] = min(date, row.get("valid_to", date))
+                moved = {c: v for c, v in row.items() if c not in ("valid_to", "recorded_on")}
+                self.tables["members"].append({**moved, "household_id": new, "valid_from": date})
 
     def _renew(self, number: str, date: dt.date) -> None:
         """Let a number begin with its link: no rows before."""

@@ -10,8 +10,9 @@ import pytest
 
 from riskmodel.data import from_frames, month_ordinal
 from riskmodel.households import panel
-from riskmodel.households.coverage import Places, Spans, _by_township
+from riskmodel.households.coverage import Places, Spans
 from riskmodel.households.panel import UNIT, read_records
+from riskmodel.households.townships import _by_township
 
 FIRST = month_ordinal(2020, 1)
 
@@ -69,6 +70,8 @@ def test_counts_by_township_follow_those_who_move() -> None:
     township[2, 5:] = 0
     township[9, 3:] = 2
     mask = rng.random((20, 8)) < 0.6
-    counts = _by_township(mask, Places(np.ones(20, bool), township, ("x", "y", "z"), np.zeros(20, int)))
+    counts = _by_township(
+        mask, Places(np.ones(20, bool), township, ("x", "y", "z"), np.zeros(20, int), np.zeros(20, bool))
+    )
     for place in range(3):
         assert (counts[place] == (mask & (township == place)).sum(axis=0)).all()

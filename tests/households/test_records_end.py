@@ -9,7 +9,7 @@ import pytest
 
 from riskmodel.data import About, from_frames, month_ordinal
 from riskmodel.households import Moment, dates_outside_records
-from riskmodel.households.known_records import known_records
+from riskmodel.households.build_records import known_records
 
 MAY, JULY = month_ordinal(2021, 5), month_ordinal(2021, 7)
 

@@ -153,3 +153,48 @@ def test_names_of_the_old_number_are_found_under_the_new_one() -> None:
     found = names_by_current_number(both, known_county(c, "2021-06-30"))
     assert found.to_dict("records") == [{"household_id": "new", "head_name": "丙"}]
     assert names_by_current_number(names, known_county(c, "2021-05-01")).equals(names)
+
+
+def test_a_row_since_a_merge_replaces_what_its_parents_were() -> None:
+    # old (watched) and other are merged, then eliminated as one; a year later the household is merged again
+    # with one that was never in the register: nobody is watched, though one of the first parents once was.
+    homes = ("old", "other", "new")
+    twice = [*MERGE, ("other", "new", "merge", "2021-04-01", "2021-04-01")]
+    done = ("other", "2021-03-01", "eliminated", None)
+    c = county([WATCHED, done], twice, homes)
+    state = known_county(c, "2021-06-30").accounts().to_pandas().set_index("household_id")
+    assert state.index.tolist() == ["new"]
+    assert (bool(state.loc["new", "in_register"]), state.loc["new", "register_event"]) == (
+        False,
+        "eliminated",
+    )
+    assert register_history(known_county(c, "2021-06-30"))["state"].tolist() == ["watched", "eliminated"]
+    # Without that row the second merge takes over who is watched.
+    watched = known_county(county([WATCHED], twice, homes), "2021-06-30").accounts().to_pandas()
+    assert watched["in_register"].tolist() == [True]
+
+
+def test_a_number_that_only_a_link_names_is_known() -> None:
+    # The office went on under a new number in income alone: households and members still have the old one.
+    renamed = [{"household_id": "new" if m >= "2021-02" else "old", "month": m,
+                "source": "wage", "amount": 1000}
+               for m in MONTHS]  # fmt: skip
+    c = county([WATCHED], RECODE, ("old",), income=renamed)
+    assert not len(c.rejected)
+    row = known_county(c, "2021-06-30").accounts().to_pandas().iloc[0]
+    assert (row["household_id"], row["net_income"], bool(row["in_register"])) == ("new", 12_000, True)
+
+
+def test_a_household_that_a_split_ended_is_put_out_no_longer() -> None:
+    split = [("old", "new", "split", "2021-02-01", "2021-02-01")]
+    members = [
+        {"member_id": "a", "household_id": "old", "birth_month": "1980-01", "valid_from": "2015-01-01",
+         "valid_to": "2021-02-01"},
+        {"member_id": "a", "household_id": "new", "birth_month": "1980-01", "valid_from": "2021-02-01"},
+    ]  # fmt: skip
+    c = county([WATCHED], split, members=members)
+    put_out = known_county(c, "2021-06-30").accounts().to_pandas()
+    assert put_out["household_id"].tolist() == ["new"]
+    assert put_out["income_reason"].tolist() == ["split"]
+    # Its entry stands in the register until the office strikes it off.
+    assert lines(c)["closing"] == 1

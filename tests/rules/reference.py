@@ -801,7 +801,10 @@ def yingjiang_2022(f: Facts, _: Any) -> Verdict:
         for low in (7000, 8000, 9000):
             if compare(f.pcni, ">=", low) and compare(f.pcni, "<", low + 1000):
                 band = f"{low}-{low + 1000}"
-    plan = and3(or3(f.registration == "lifted", f.in_register), compare(f.pcni, "<", 10000))
+    poor = compare(f.pcni, "<", 10000)
+    # A period that lags may not clear: an income that is not below the limit is not known to be so now.
+    poor = None if poor is False and f.changed_since else poor
+    plan = and3(or3(f.registration == "lifted", f.in_register), poor)
     applies = {**reviewed(or3(f.in_register, f.eliminated)), "unstable_again": f.eliminated}
     return answer(f, line, c, ALL, lambda: national_category(f, c, line), focus=yingjiang_focus(f, c),
                   applies=applies, outcome=outcome, income_band=band, income_plan=plan)  # fmt: skip

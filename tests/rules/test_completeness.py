@@ -92,6 +92,14 @@ def test_a_flag_on_money_is_not_cleared_either() -> None:
     assert "severe_disability" not in row["unknown"].split(";")
 
 
+def test_a_plan_that_income_alone_denies_is_not_denied_by_a_late_period() -> None:
+    new = {"household_id": "h", "date": "2021-06-10", "cause": "illness"}
+    # 12 000 yuan are not below 10 000 until April; what the months since were nobody knows yet.
+    assert pd.isna(verdict(county("2021-04", events=[new]), "yingjiang-2022")["income_plan"])
+    assert not verdict(county("2021-06", events=[new]), "yingjiang-2022")["income_plan"]
+    assert verdict(county("2021-04", 400.0, events=[new]), "yingjiang-2022")["income_plan"]
+
+
 def test_a_household_is_put_back_on_what_a_late_period_finds() -> None:
     # 400 yuan a month are no stable income: found, though the period is late and there is news.
     done = [

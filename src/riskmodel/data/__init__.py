@@ -14,15 +14,9 @@ from riskmodel.data.county import County, write_county
 from riskmodel.data.file_formats import open_workbook
 from riskmodel.data.frames import from_frames
 from riskmodel.data.importers.registry import IMPORTERS, import_panel
-from riskmodel.data.links import (
-    IDENTITY,
-    Identity,
-    Link,
-    Links,
-    county_links,
-    first_month_from,
-    resolve_links,
-)
+from riskmodel.data.lineage import Lineage, LinkedHousehold, county_lineage
+from riskmodel.data.link_facts import LinkFacts
+from riskmodel.data.links import JOINING, Link, Links, county_links, first_month_from
 from riskmodel.data.parse import unfused_selects
 from riskmodel.data.personal import KEY_VARIABLE, pseudonym, secret_key
 from riskmodel.data.read import DataRefused, read_county
@@ -53,8 +47,8 @@ from riskmodel.data.values import cell_text, parse_date
 __all__ = [
     "CODE_COLUMN",
     "GRID",
-    "IDENTITY",
     "IMPORTERS",
+    "JOINING",
     "KEY_VARIABLE",
     "LARGE_TABLES",
     "SPAN_TABLES",
@@ -62,8 +56,10 @@ __all__ = [
     "County",
     "DataRefused",
     "FurtherCheck",
-    "Identity",
+    "Lineage",
     "Link",
+    "LinkFacts",
+    "LinkedHousehold",
     "Links",
     "RawTable",
     "Shape",
@@ -75,6 +71,7 @@ __all__ = [
     "codes",
     "column_words",
     "contract",
+    "county_lineage",
     "county_links",
     "fetch_arrow",
     "fetch_frame",
@@ -97,7 +94,6 @@ __all__ = [
     "parse_date",
     "pseudonym",
     "read_county",
-    "resolve_links",
     "rows_table",
     "secret_key",
     "snapshot_message",

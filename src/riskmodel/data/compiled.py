@@ -38,7 +38,6 @@ import ibis.expr.operations as ops
 import ibis.expr.types as ir
 import pandas as pd
 import pyarrow as pa
-from ibis.backends.duckdb.converter import DuckDBPandasData
 from pydantic import BaseModel
 
 from riskmodel.data.schema import About, canonical_schema, empty_table
@@ -368,6 +367,9 @@ def _itself(county: Shape, table: ir.Table) -> ir.Table:
 
 def as_pandas(answer: pa.Table, schema: ibis.Schema) -> pd.DataFrame:
     """Return an answer of the engine with the types that Ibis gives."""
+    # Not with the package: verbs that read no table start without the engine.
+    from ibis.backends.duckdb.converter import DuckDBPandasData
+
     # Ibis takes columns with nulls by their Python values, and so must we to give the same types.
     columns = {
         name: column.to_pylist() if _by_value(column) else column.to_pandas()

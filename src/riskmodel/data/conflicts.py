@@ -20,7 +20,7 @@ a later row that repeats the open one unchanged is an overlap.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
@@ -34,6 +34,7 @@ import pyarrow.compute as pc
 
 from riskmodel.data import compiled
 from riskmodel.data.file_formats import ROW
+from riskmodel.data.links import JOINING, Link, Links
 from riskmodel.data.parse import EXTRA
 from riskmodel.data.schema import CODE_COLUMN, canonical_schema, contract
 
@@ -181,6 +182,7 @@ def _listed(columns: Iterable[str]) -> str:
     return ", ".join(f'"{c}"' for c in columns)
 
 
+_NO_LINKS = Links(())
 MEMBER_STATE = [
     *("birth_month", "sex", "relation", "schooling", "health", "disability_grade", "work_capacity"),
     *("insured", "hukou", "resident"),
@@ -208,15 +210,19 @@ def _suspects(county: compiled.Shape, members: ir.Table) -> ir.Table:
     return members.semi_join(_pairs(members), "member_id").order_by("member_id", "known_on", ROW)
 
 
-def overlapping_stays(con: Any) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Find the rows of ``members`` that contradict what stands when they become known."""
+def overlapping_stays(con: Any, links: Links) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Find the rows of ``members`` that contradict what stands when they become known.
+
+    Whoever has a row under a new number is not in two households, though the row under the old number is
+    open: from the day on which the link is known they are one.
+    """
     if not con.raw_sql("SELECT 1 FROM members GROUP BY member_id HAVING count(*) > 1 LIMIT 1").fetchall():
         return fault_rows([], "", ""), pd.DataFrame()
     frame = compiled.fetch_frame(compiled.Columns(con), _suspects, members=con.table("members"))
     faults: list[tuple[int, int]] = []
     deferred: list[tuple[int, dt.date]] = []
     for _, own in frame.groupby("member_id", sort=True):
-        never, later = resolve_stays(_stays(own))
+        never, later = resolve_stays(_stays(own), links)
         faults += never
         deferred += later
     later_days = pd.DataFrame(deferred, columns=["row", "known_on"])
@@ -274,8 +280,10 @@ def _day(value: Any, missing: dt.date) -> dt.date:
     return missing if pd.isna(value) else pd.Timestamp(value).date()
 
 
-def resolve_stays(stays: Iterable[Stay]) -> tuple[list[tuple[int, int]], list[tuple[int, dt.date]]]:
-    """Let one member's rows become known day by day and see which can stand.
+def resolve_stays(
+    stays: Iterable[Stay], links: Links = _NO_LINKS
+) -> tuple[list[tuple[int, int]], list[tuple[int, dt.date]]]:
+    """Let one member's rows become known day by day and see which can stand; links make room too.
 
     Examples
     --------
@@ -291,31 +299,38 @@ def resolve_stays(stays: Iterable[Stay]) -> tuple[list[tuple[int, int]], list[tu
     never: list[tuple[int, int]] = []
     later: list[tuple[int, dt.date]] = []
     ordered = sorted(stays, key=lambda s: (s.known_on, s.begin, s.row))
-    for day, arrived in groupby(ordered, key=lambda s: s.known_on):
-        fresh = list(arrived)
+    arrivals = {day: list(arrived) for day, arrived in groupby(ordered, key=lambda s: s.known_on)}
+    households = {s.household for s in ordered}
+    joining = [link for link in links.rows if link.kind in JOINING] if len(households) > 1 else []
+    near = Links(tuple(joining)).joined_with(households) | households if joining else set()
+    joining = [link for link in joining if link.old in near]
+    known: list[Link] = []
+    for day in sorted(arrivals.keys() | {link.known for link in joining}):
+        fresh = arrivals.get(day, [])
+        known += [link for link in joining if link.known == day]
         begins = {s.begin for s in fresh}
         # A version that is itself corrected while it waits never stood.
-        never += [(s.row, _blocking_row(s, standing)) for s in waiting if s.begin in begins]
+        never += [(s.row, _blocking_row(s, standing, known)) for s in waiting if s.begin in begins]
         waiting = [s for s in waiting if s.begin not in begins] + fresh
-        stood = _admit(waiting, standing)
+        stood = _admit(waiting, standing, known)
         later += [(s.row, day) for s in stood if s.known_on < day]
         waiting = [s for s in waiting if s not in stood]
-    return never + [(s.row, _blocking_row(s, standing)) for s in waiting], later
+    return never + [(s.row, _blocking_row(s, standing, known)) for s in waiting], later
 
 
-def _admit(waiting: list[Stay], standing: dict[dt.date, Stay]) -> list[Stay]:
+def _admit(waiting: list[Stay], standing: dict[dt.date, Stay], links: Sequence[Link]) -> list[Stay]:
     """Admit every waiting row that nothing contradicts; each one admitted may make room for another."""
     stood: list[Stay] = []
     # Corrections of what stands go first: they are what makes room.
     queue = sorted(waiting, key=lambda s: (s.begin not in standing, s.begin, s.row))
-    while admitted := next((s for s in queue if _contradiction(s, standing) is None), None):
+    while admitted := next((s for s in queue if _contradiction(s, standing, links) is None), None):
         standing[admitted.begin] = admitted
         stood.append(admitted)
         queue.remove(admitted)
     return stood
 
 
-def _contradiction(stay: Stay, standing: dict[dt.date, Stay]) -> Stay | None:
+def _contradiction(stay: Stay, standing: dict[dt.date, Stay], links: Sequence[Link]) -> Stay | None:
     others = [s for s in standing.values() if s.begin != stay.begin and s.begin < s.end]
     if stay.begin == stay.end:
         return None
@@ -326,7 +341,7 @@ def _contradiction(stay: Stay, standing: dict[dt.date, Stay]) -> Stay | None:
     )
     if before is not None and before.open and before.state == stay.state:
         return before
-    return next((s for s in others if _clash(s, stay)), None)
+    return next((s for s in others if _clash(s, stay) and not _are_one(s, stay, links)), None)
 
 
 def _begin(stay: Stay) -> dt.date:
@@ -339,6 +354,13 @@ def _clash(a: Stay, b: Stay) -> bool:
     return second.begin < first.end and not handed_over
 
 
-def _blocking_row(stay: Stay, standing: dict[dt.date, Stay]) -> int:
-    other = _contradiction(stay, standing)
+def _are_one(a: Stay, b: Stay, links: Sequence[Link]) -> bool:
+    """Say whether links have joined the households of two stays by the day on which the later one begins."""
+    begun = max(a.begin, b.begin)
+    acting = Links(tuple(link for link in links if link.date <= begun)) if links else _NO_LINKS
+    return a.household != b.household and b.household in acting.joined_with([a.household])
+
+
+def _blocking_row(stay: Stay, standing: dict[dt.date, Stay], links: Sequence[Link]) -> int:
+    other = _contradiction(stay, standing, links)
     return other.row if other else stay.row

@@ -18,7 +18,7 @@ from ibis.expr.operations import DatabaseTable, DummyTable
 
 from riskmodel.data import compiled
 from riskmodel.data.compiled import Shape
-from riskmodel.data.links import IDENTITY, county_links, identity_table
+from riskmodel.data.lineage import county_lineage
 from riskmodel.data.plausibility import last_month_of_records
 from riskmodel.data.schema import (
     LARGE_TABLES,
@@ -195,7 +195,7 @@ class County:
             ("records through", as_of, known_by),
             lambda: last_month_of_records(
                 self.con,
-                county_links(self).at(as_of, known_by),
+                county_lineage(self, as_of, known_by),
                 as_of=as_of,
                 known_by=known_by,
                 snapshot_on=self.about.snapshot_on,
@@ -286,8 +286,6 @@ def county_of_frames(frames: Mapping[str, pd.DataFrame], about: About | None = N
         tables[name] = compiled.store_query(
             compiled.Columns(con), _dated, name, dated, name=name, temporary=False, rows=arrow
         )
-    if "household_links" in tables:
-        tables[IDENTITY] = identity_table(con, tables["household_links"])
     return County(con=con, tables=tables, about=about)
 
 

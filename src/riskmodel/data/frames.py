@@ -19,7 +19,7 @@ import pyarrow as pa
 
 from riskmodel.data.conflicts import HOMES, MEMBER_STATE
 from riskmodel.data.county import County, county_of_frames, local_times
-from riskmodel.data.links import county_links
+from riskmodel.data.lineage import county_lineage
 from riskmodel.data.plausibility import MONTHS_AHEAD, RULES, last_month_of_records
 from riskmodel.data.read import column_violation, read_sources
 from riskmodel.data.rejected import CELL_COLUMNS, COLUMNS
@@ -291,7 +291,7 @@ def _beyond(county: County) -> bool:
         return bool(latest > month_ordinal(about.data_through.year, about.data_through.month) + MONTHS_AHEAD)
     ever = dt.date.max
     through = last_month_of_records(
-        county.con, county_links(county).at(ever, ever), as_of=ever, known_by=ever,
+        county.con, county_lineage(county, ever, ever), as_of=ever, known_by=ever,
         snapshot_on=about.snapshot_on,
     )  # fmt: skip
     return through is not None and bool(latest > through + MONTHS_AHEAD or ahead > MONTHS_AHEAD)

@@ -16,6 +16,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,7 @@ import pyarrow as pa
 
 from riskmodel.data.conflicts import fault_rows
 from riskmodel.data.file_formats import ROW
-from riskmodel.data.links import Identity, first_month_from
+from riskmodel.data.lineage import Lineage
 from riskmodel.data.schema import (
     CODE_COLUMN,
     SPAN_TABLES,
@@ -271,19 +272,38 @@ def _before_start(con: Any, start: str | Mapping[str, str]) -> int:
     return int(found[0][0])
 
 
+_SAID_LINKS = 10
+
+
+def link_notices(lineage: Lineage) -> list[Message]:
+    """Say which links, and which rows under old numbers, contradict one another and are not used.
+
+    Parameters
+    ----------
+    lineage
+        Who is who once all links act.
+    """
+    out = []
+    for kind, findings in groupby(sorted(lineage.all_findings(), key=lambda f: f.kind), lambda f: f.kind):
+        named = sorted({f"{f.household_id} → {f.other} ({f.date})" for f in findings})
+        what = "; ".join(named[:_SAID_LINKS]) + ("; …" if len(named) > _SAID_LINKS else "")
+        out.append(Message(f"data.notices.link {kind}", {"n": len(named), "what": what}))
+    return out
+
+
 LEAST_SHARE = 10  # a tenth of the households
 
 _QUERY = """
     WITH valid AS (
-        SELECT DISTINCT coalesce(o.owner, h.household_id) AS id
-        FROM {households} h LEFT JOIN owners_ o ON o.number = h.household_id
-        WHERE h.known_on <= $known_by
-        AND (h.valid_from IS NULL OR h.valid_from <= $as_of OR h.valid_from = $snapshot_on)),
+        SELECT DISTINCT household_id AS id FROM {households} ANTI JOIN owners_ ON number = household_id
+        WHERE known_on <= $known_by
+        AND (valid_from IS NULL OR valid_from <= $as_of OR valid_from = $snapshot_on)
+        UNION ALL SELECT number FROM owners_ WHERE valid),
     held AS (
         SELECT * FROM {income} WHERE known_on <= $known_by QUALIFY row_id IS NULL
         OR row_number() OVER (PARTITION BY row_id ORDER BY known_on DESC) = 1),
     seen AS (
-        SELECT coalesce(o.owner, r.household_id) AS id, r.month_to AS month
+        SELECT CASE WHEN o.number IS NULL THEN r.household_id ELSE o.owner END AS id, r.month_to AS month
         FROM held r LEFT JOIN owners_ o ON o.number = r.household_id
         WHERE o.own_from IS NULL OR r.month_from >= o.own_from)
     SELECT month FROM seen SEMI JOIN valid USING (id) GROUP BY month
@@ -292,7 +312,7 @@ _QUERY = """
 
 def last_month_of_records(
     con: Any,
-    identity: Identity,
+    lineage: Lineage,
     *,
     as_of: dt.date,
     known_by: dt.date,
@@ -306,7 +326,7 @@ def last_month_of_records(
     ----------
     con
         The engine, with the canonical tables.
-    identity
+    lineage
         Who is who at the moment; linked numbers are one household.
     as_of, known_by
         The day spoken of, and the day up to which rows may be seen.
@@ -324,15 +344,7 @@ def last_month_of_records(
     ----------
     Data contract, "Coverage", ``data_through``.
     """
-    numbers = sorted({*identity.joined, *identity.split_on})
-    own_from = {number: first_month_from(day) for number, day in identity.split_on.items()}
-    owners = pa.table(
-        {
-            "number": pa.array(numbers, pa.string()),
-            "owner": pa.array([identity.current(n) for n in numbers], pa.string()),
-            "own_from": pa.array([own_from.get(n) for n in numbers], pa.int32()),
-        }
-    )
+    owners = pa.Table.from_pylist(_owners(lineage), _OWNERS)
     engine = con.con
     engine.register("owners_", owners)
     try:
@@ -342,6 +354,23 @@ def last_month_of_records(
     finally:
         engine.unregister("owners_")
     return int(found[0][0]) if found else None
+
+
+_OWNERS = pa.schema(
+    [("number", pa.string()), ("owner", pa.string()), ("own_from", pa.int32()), ("valid", pa.bool_())]
+)
+
+
+def _owners(lineage: Lineage) -> list[dict[str, Any]]:
+    """Return whose the rows of linked numbers are, from which month on, and which households are valid."""
+    rows: list[dict[str, Any]] = [{"number": number, "valid": False} for number in lineage.gone]
+    for one in lineage.households:
+        valid = one.number if lineage.state(one) is not None else None
+        rows += [
+            {"number": number, "owner": one.number, "own_from": begin, "valid": number == valid}
+            for number, begin in one.pieces().items()
+        ]
+    return rows
 
 
 def _quoted(name: str) -> str:

@@ -29,7 +29,9 @@ from riskmodel.data.conflicts import (
 )
 from riskmodel.data.county import County
 from riskmodel.data.file_formats import ROW
-from riskmodel.data.links import IDENTITY, Links, identity_table, stored_links
+from riskmodel.data.lineage import Lineage
+from riskmodel.data.link_facts import facts_of_links
+from riskmodel.data.links import Links, stored_links
 from riskmodel.data.losses import LOSSES, find_losses, stored_cells
 from riskmodel.data.off_record import (
     DOUBTS,
@@ -49,6 +51,7 @@ from riskmodel.data.plausibility import (
     coverage_notices,
     implausible_rows,
     last_month_of_records,
+    link_notices,
 )
 from riskmodel.data.rejected import cell_texts, rejected_rows, unread_cells
 from riskmodel.data.schema import (
@@ -211,29 +214,39 @@ def read_sources(
             tables[source.table] = read_one
         elif source.table in contract().required:
             raise InputRefused(f"{source.file}: the file is empty; the table {source.table} is required")
+    links = stored_links(con, tables["household_links"].rows) if "household_links" in tables else Links(())
+    if "members" in tables:
+        notices += _without_overlaps(con, tables["members"], links)
     # A household is known by its number although its own row was rejected.
     parts = rejected_parts(con, tables["households"], about)
-    known = households_without_state(con, parts)["household_id"]
+    known = set(households_without_state(con, parts)["household_id"])
+    stated = con.con.execute("SELECT DISTINCT household_id FROM households").fetchall()
+    known |= links.joined_with(known.union(number for (number,) in stated)) if links.rows else set()
     for name, table in tables.items():
         _keep_out(con, table, unknown_ids(con, name, known))
     born_after = int(tables["members"].kept_out["reason"].eq("birth after recording").sum())
     held = {name: table.rows for name, table in tables.items()}
     notices += snapshot_notices(con, about, held, born_after)
     notices += delay_notices(con, about, "recorded" in tables)
-    notices += _within_records(con, tables, about)
+    ever = dt.date.max
+    lineage = Lineage(links, facts_of_links(con, links, {name: name for name in tables}), ever, ever)
+    notices += link_notices(lineage)
+    notices += _within_records(con, tables, about, lineage)
     return _finish(con, tables, about, notices)
 
 
-def _within_records(con: Any, tables: dict[str, TableRead], about: About) -> list[Message]:
+def _within_records(con: Any, tables: dict[str, TableRead], about: About, lineage: Lineage) -> list[Message]:
     """Keep out months beyond the county's span, and say what ``about.yaml`` leaves open or gets wrong."""
     notices = coverage_notices(con, about, tables)
     day, through = about.data_through, None
     if day is None:
         ever = dt.date.max
-        held = tables.get("household_links")
-        links = stored_links(con, held.rows) if held else Links(())
         through = last_month_of_records(
-            con, links.at(ever, ever), as_of=ever, known_by=ever, snapshot_on=about.snapshot_on
+            con,
+            lineage,
+            as_of=ever,
+            known_by=ever,
+            snapshot_on=about.snapshot_on,
         )
         if through is not None:
             notices.append(Message("data.notices.records end", {"day": month_end(through)}))
@@ -298,13 +311,17 @@ def _read_one(
     if source.table in SPAN_TABLES:
         for faults in duplicate_totals(con, source.table):
             _keep_out(con, table, faults)
-    if source.table == "members":
-        faults, later = overlapping_stays(con)
-        _keep_out(con, table, faults)
-        if len(later):
-            table.waiting = _defer(con, source.table, later)
-            notices.append(Message("data.notices.deferred rows", {"table": source.table, "n": len(later)}))
     return table, notices
+
+
+def _without_overlaps(con: Any, members: TableRead, links: Links) -> list[Message]:
+    """Keep out members who would be in two households at once, or let their rows wait."""
+    faults, later = overlapping_stays(con, links)
+    _keep_out(con, members, faults)
+    if not len(later):
+        return []
+    members.waiting = _defer(con, "members", later)
+    return [Message("data.notices.deferred rows", {"table": "members", "n": len(later)})]
 
 
 def _count(con: Any, t: ir.Table) -> int:
@@ -369,8 +386,6 @@ def _finish(con: Any, tables: dict[str, TableRead], about: About, notices: list[
     held = {name: table.rows for name, table in tables.items()}
     made = {UNRECORDED: effects.unrecorded, DOUBTS: effects.doubts, LOSSES: losses}
     held |= {name: con.table(name) for name, rows in made.items() if len(rows)}
-    if "household_links" in held:
-        held[IDENTITY] = identity_table(con, held["household_links"])
     county = County(
         con=con,
         tables=held,

@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 
 from riskmodel import rules
-from riskmodel.data import IDENTITY, County, county_links
+from riskmodel.data import County, county_links
 from riskmodel.errors import UsageError
 from riskmodel.households import (
     KnownCounty,
@@ -168,7 +168,7 @@ def sample_households(county: County, as_of: dt.date, households: int, seed: int
     # What says which months are on record, and which numbers are one household, goes with the rows.
     wanted = (
         "households", "members", "income", "spending", "risk_events", "monitoring", "recorded", "unrecorded",
-        "doubts", IDENTITY,
+        "doubts",
     )  # fmt: skip
     tables: dict[str, ir.Table] = {
         n: county.table(n).semi_join(ids, "household_id") for n in wanted if county.has(n)

@@ -12,7 +12,7 @@ from __future__ import annotations
 import ibis
 import ibis.expr.types as ir
 
-from riskmodel.data import IDENTITY, Shape, codes
+from riskmodel.data import Shape, codes
 from riskmodel.households import point_in_time
 from riskmodel.households.income import PREFIXES
 from riskmodel.households.point_in_time import HOUSEHOLD_STATES, PRESENT_MEMBERS
@@ -94,7 +94,7 @@ def _persons(county: Shape, base: ir.Table) -> ir.Table:
     }
     t = t.mutate(**present, changed=_after_period(t, t.valid_from) | _after_period(t, t.valid_to))
     flags = [*present, "changed"]
-    if county.facts["versions.members"] or county.has(IDENTITY):
+    if county.facts["versions.members"] or county.has("household_links"):
         t = t.group_by([*KEY, "member_id"]).agg(**{c: ibis._[c].any() for c in flags})
     return t.group_by(KEY).agg(
         members_changed=t.changed.any(), **{c: t[c].cast("int32").sum() for c in present}
@@ -174,8 +174,8 @@ def _register(county: Shape) -> ir.Table:
     t = t.filter(t.date <= t.as_of)
     newest = _newest_first(t)
     strictest = newest
-    if county.has(IDENTITY):
-        t = t.mutate(_strict=_strictness(t, newest))
+    if county.has("household_links"):
+        t = _with_strictness(t)
         newest = _newest_first(t)
         strictest = [t._strict.desc(), *newest]
     ranked = t.mutate(
@@ -198,15 +198,21 @@ def _newest_first(t: ir.Table) -> list[ir.Value]:
     return [t.date.desc(), t.known_on.desc(), rank.desc(), t.causes.asc()]
 
 
-def _strictness(t: ir.Table, newest: list[ir.Value]) -> ir.Value:
-    """Rank register rows of merged households: events since the merge, else the strictest parent's latest.
+def _with_strictness(t: ir.Table) -> ir.Table:
+    """Rank register rows of merged households: the latest of each, but of those that another one replaced.
 
-    In the register goes before eliminated, that before never entered or removed.
+    In the register goes before eliminated, that before never entered or removed; a row since a merge replaces
+    those of the parents.
     """
-    since = t.merged_on.max().over(group_by=list(KEY))
-    latest = ibis.row_number().over(group_by=[*KEY, "leaf_id"], order_by=newest) == 0
+    key = [*KEY, "strand"]
+    later = t.select(*KEY, later="strand", first="strand_first").distinct()
+    mine = t.select(*key).distinct()
+    replaced = mine.inner_join(later, [*KEY, mine.strand >= later.first, mine.strand < later.later])
+    replaced = replaced.select(*key).distinct().mutate(replaced=True)
+    t = t.left_join(replaced, key).drop(*(f"{c}_right" for c in key))
+    latest = ibis.row_number().over(group_by=key, order_by=_newest_first(t)) == 0
     state = ibis.cases((t.event.isin(WATCHED_EVENTS), 2), (t.event == "eliminated", 1), else_=0)
-    return ibis.cases((since.isnull() | (t.date >= since), 3), (latest, state), else_=-1)
+    return t.mutate(_strict=ibis.ifelse(latest & t.replaced.isnull(), state, -1))
 
 
 def _quantities(county: Shape, t: ir.Table) -> ir.Table:

@@ -17,9 +17,10 @@ import pandas as pd
 
 from riskmodel.data import County, FurtherCheck, month_end, month_ordinal
 from riskmodel.errors import InputRefused
+from riskmodel.households.build_records import known_records
 from riskmodel.households.coverage import OPEN
 from riskmodel.households.income import IncomeAccounts
-from riskmodel.households.known_records import KnownRecords, known_records
+from riskmodel.households.known_records import KnownRecords
 from riskmodel.households.panel import read_records
 from riskmodel.households.periods import AccountingPeriod
 from riskmodel.households.point_in_time import Moment, last_complete_month

@@ -23,10 +23,7 @@ import numpy as np
 from riskmodel.households.panel import Panel, Rows
 
 TABLES = ("income", "spending")
-START_SHARE = 4  # a township's records begin where a quarter of its households have an income row
 LEAST_MONTHS = 12  # on record before a quiet month is taken as one without income
-LEAST_HOUSEHOLDS = 5  # with rows before and after, for a township's empty month to be a hole
-STOPPED_SHARE = 0.75
 OPEN = -(2**30)  # a first month so early that it is no limit
 NEVER = 2**30
 
@@ -44,13 +41,17 @@ class Places:
     names
         Townships by number.
     first_possible
-        First month that begins on or after the first ``valid_from``, `OPEN` without one.
+        First month that begins on or after the first ``valid_from``, `OPEN` without one; of a split's child
+        not before the first month of its own.
+    open_start
+        Whether there is no ``valid_from``, so that records begin with the household's first row.
     """
 
     valid: np.ndarray
     township: np.ndarray
     names: tuple[str, ...]
     first_possible: np.ndarray
+    open_start: np.ndarray
 
     @property
     def known(self) -> np.ndarray:
@@ -121,7 +122,7 @@ class Statements:
         Rows of table ``recorded`` by the table they speak of.
     records_from
         Township number to its first month where ``about.yaml`` says ``coverage: whole``; a township that
-        is not there is inferred.
+        is not there is inferred, −1 stands for households without a place.
     through
         ``data_through`` as the last whole month, stated or inferred; `OPEN` where there is none.
     delay
@@ -151,6 +152,8 @@ class OnRecord:
     starts, named
         First month of a township's records, by its number, `NEVER` where they have not begun (and last, for
         households without a place); whether ``about.yaml`` says it.
+    rule_1
+        Table to ``[household, month]`` of `Earlier.household`: months on record by rule 1.
     through, written_up
         Last month in which the county's records are whole; the same, and not later than the recording delay
         lets a month be complete.
@@ -168,10 +171,88 @@ class OnRecord:
     written_up: int
     first_row: np.ndarray
     last_row: np.ndarray
+    rule_1: dict[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Earlier:
+    """What is on record of merged households before they were one.
+
+    Parameters
+    ----------
+    household
+        Their places.
+    begin
+        The first month as one, `OPEN` for a household that no merge made.
+    own, months, rule_1
+        Table to ``[household, month]``: what is on record by rules 1 to 3, with totals, and by rule 1.
+    """
+
+    household: np.ndarray
+    begin: np.ndarray
+    own: Mapping[str, np.ndarray]
+    months: Mapping[str, np.ndarray]
+    rule_1: Mapping[str, np.ndarray]
+
+    @classmethod
+    def of(cls, household: np.ndarray, begin: np.ndarray, months: int) -> Earlier:
+        """Return nothing on record before households were one."""
+        none = {table: np.zeros((len(household), months), bool) for table in TABLES}
+        return cls(household, begin, none, none, none)
+
+
+@dataclass(frozen=True)
+class Splits:
+    """Households of before a split, which count in their townships until the month in which children begin.
+
+    Parameters
+    ----------
+    any_row, income
+        ``[household, month]``: whether there is a row, and one of income.
+    township, first_possible
+        As `Places` have them.
+    until
+        First month of the children.
+    only_totals
+        Whether there are totals and no row of one month.
+    """
+
+    any_row: np.ndarray
+    income: np.ndarray
+    township: np.ndarray
+    first_possible: np.ndarray
+    until: np.ndarray
+    only_totals: np.ndarray
+
+
+@dataclass(frozen=True)
+class Townships:
+    """What the rows of all households say of their townships.
+
+    Parameters
+    ----------
+    starts
+        First month of a township's records, by its number, `NEVER` where they have not begun.
+    holes
+        ``[township, month]``: nobody has a row, though five households have rows before and after; the last
+        stands for households without a place.
+    splits
+        Households of before a split.
+    """
+
+    starts: np.ndarray
+    holes: np.ndarray
+    splits: Splits | None = None
 
 
 def months_on_record(
-    panel: Panel, totals: Mapping[str, Rows], places: Places, said: Statements, day: dt.date
+    panel: Panel,
+    totals: Mapping[str, Rows],
+    places: Places,
+    said: Statements,
+    day: dt.date,
+    townships: Townships,
+    earlier: Earlier | None = None,
 ) -> OnRecord:
     """Decide which months are on record.
 
@@ -185,6 +266,10 @@ def months_on_record(
         What the county says of its coverage.
     day
         The day up to which rows may be seen.
+    townships
+        What all households say of their townships.
+    earlier
+        What is on record of merged households before they were one.
 
     References
     ----------
@@ -193,18 +278,17 @@ def months_on_record(
     households, months = places.township.shape
     axis = panel.first + np.arange(months)
     present = {table: panel.present(table)[:, :months] for table in TABLES}
-    has_total = _has_total(totals, households)
     written_up = min(said.through, last_written_up(day, said.delay))
-    allowed = (axis <= written_up) & (axis >= places.first_possible[:, None]) & places.known[:, None]
+    allowed = (axis <= written_up) & (axis >= places.first_possible[:, None])
     any_row = present["income"] | present["spending"]
-    start = _township_starts(present["income"], any_row, places, axis, has_total)
-    inferred = _Inference(any_row, places, axis, allowed, start)
+    inferred = _Inference(any_row, places, axis, allowed, townships)
     whole_from = np.full(len(places.names) + 1, NEVER)  # the last stands for "not known yet"
     for township, month in said.records_from.items():
         whole_from[township] = month
     named = np.zeros(len(places.names) + 1, bool)
     named[list(said.records_from)] = True
-    on, own, stated = {}, {}, {}
+    by_name = named[places.township] if named.any() else None
+    on, own, stated, rule_1 = {}, {}, {}, {}
     for table in TABLES:
         spans = said.recorded[table]
         stated[table] = np.zeros(households, bool)
@@ -213,21 +297,30 @@ def months_on_record(
         if table == "spending":
             from_totals |= _spans_of(totals["spending"], households, panel.first, months)
         own[table] = spans.mask(households, panel.first, months)
+        said_so = None if earlier is None else own[table][earlier.household]
         unstated = ~stated[table]
         if unstated.any():
-            by_rows = inferred.months(from_totals, _ends(totals, table, households, panel.first, months))
-            both = by_rows
-            if named.any():
-                by_about = allowed & (axis >= whole_from[places.township])
-                both = np.where(named[places.township], by_about, by_rows)
+            before = None if earlier is None else (earlier, earlier.own[table])
+            ends = _ends(totals, table, households, panel.first, months)
+            by_about = None
+            if by_name is not None:
+                by_about = allowed & (axis >= whole_from[places.township]) & by_name
+            both = inferred.months(from_totals, ends, by_about, before)
+            if by_name is not None:
+                both = np.where(by_name, np.asarray(by_about), both)
             own[table] = np.where(unstated[:, None], both, own[table])
         on[table] = own[table] | from_totals
+        if earlier is not None and said_so is not None:
+            some, first = earlier.household, axis < earlier.begin[:, None]
+            own[table][some] = np.where(first, earlier.own[table], own[table][some])
+            on[table][some] = np.where(first, earlier.months[table], on[table][some])
+            rule_1[table] = np.where(first, earlier.rule_1[table], said_so & stated[table][some, None])
     has_row = any_row.any(axis=1)
     first_row = np.where(has_row, panel.first + np.argmax(any_row, axis=1), OPEN)
     last_row = np.where(has_row, panel.first + _last(any_row), OPEN)
-    starts = np.where(named, whole_from, np.append(start, NEVER))
+    starts = np.where(named, whole_from, np.append(townships.starts, NEVER))
     return OnRecord(
-        panel.first, on, own, stated, starts, named, said.through, written_up, first_row, last_row
+        panel.first, on, own, stated, starts, named, said.through, written_up, first_row, last_row, rule_1
     )
 
 
@@ -264,29 +357,6 @@ def _ends(totals: Mapping[str, Rows], table: str, households: int, first: int, m
     return out
 
 
-def _by_township(mask: np.ndarray, places: Places) -> np.ndarray:
-    """Count households by ``[township, month]``."""
-    stayed, groups, townships = places.stayed
-    counts = np.zeros((len(places.names), mask.shape[1]), np.int64)
-    if len(stayed):
-        counts[townships] = np.add.reduceat(mask[stayed], groups, axis=0, dtype=np.int64)
-    for household in places.moved:
-        months = np.flatnonzero(mask[household] & (places.township[household] >= 0))
-        np.add.at(counts, (places.township[household][months], months), 1)
-    return counts
-
-
-def _township_starts(
-    income: np.ndarray, any_row: np.ndarray, places: Places, axis: np.ndarray, has_total: np.ndarray
-) -> np.ndarray:
-    """Return the first month in which a quarter of a township's households have an income row."""
-    only_totals = has_total & ~any_row.any(axis=1)
-    could = (axis >= places.first_possible[:, None]) & ~only_totals[:, None]
-    households, with_row = _by_township(could, places), _by_township(could & income, places)
-    begun = (households > 0) & (with_row * START_SHARE >= households)
-    return np.where(begun.any(axis=1), axis[0] + np.argmax(begun, axis=1), NEVER)
-
-
 @dataclass(frozen=True)
 class _Inference:
     """Rule 3: what the rows themselves tell of the months on record."""
@@ -295,42 +365,51 @@ class _Inference:
     places: Places
     axis: np.ndarray
     allowed: np.ndarray
-    start: np.ndarray
+    townships: Townships
 
-    def months(self, from_totals: np.ndarray, total_ends: np.ndarray) -> np.ndarray:
+    def months(
+        self,
+        from_totals: np.ndarray,
+        total_ends: np.ndarray,
+        by_about: np.ndarray | None,
+        before_merges: tuple[Earlier, np.ndarray] | None = None,
+    ) -> np.ndarray:
         """Return ``[household, month]`` on record by inference.
 
         A month after the last row is on record unless it, or one between, had a row a year before; and only
-        if twelve months before it are on record.
+        if twelve months before it are on record, whatever puts them there.
         """
         row, axis = self.any_row, self.axis
         has_row = np.asarray(row.any(axis=1))
         first_row = np.where(has_row, axis[0] + np.argmax(row, axis=1), NEVER)
         last_row = np.asarray(np.where(has_row, axis[0] + _last(row), OPEN))
-        begin = np.append(self.start, NEVER)[self.places.township]
-        open_start = np.where(self.places.first_possible == OPEN, first_row, OPEN)
+        begin = np.append(self.townships.starts, NEVER)[self.places.township]
+        open_start = np.where(self.places.open_start, first_row, OPEN)
         start = np.maximum(begin, open_start[:, None])
         begun = self.allowed & has_row.reshape(-1, 1) & (axis >= start)
-        begun &= ~self._holes()
+        begun &= ~self.townships.holes[self.places.township, np.arange(row.shape[1])]
         begun &= ~_after_a_total(row, total_ends)
         until_last = begun & (axis <= last_row[:, None])
         before = np.zeros_like(row)
         before[:, 12:] = row[:, :-12]
         after = axis > last_row[:, None]
         expected = np.logical_or.accumulate(before & after, axis=1)
-        enough = (until_last | (from_totals & ~after)).sum(axis=1) >= LEAST_MONTHS
-        return np.asarray(until_last | (begun & after & ~expected & enough[:, None]))
-
-    def _holes(self) -> np.ndarray:
-        """Return months without any row in a township where five households have rows before and after."""
-        row = self.any_row
-        around = (
-            np.logical_or.accumulate(row, axis=1) & np.logical_or.accumulate(row[:, ::-1], axis=1)[:, ::-1]
-        )
-        empty = _by_township(row, self.places) == 0
-        hole = empty & (_by_township(around & ~row, self.places) >= LEAST_HOUSEHOLDS)
-        hole = np.vstack([hole, np.zeros((1, row.shape[1]), bool)])  # for households without a place
-        return np.asarray(hole[self.places.township, np.arange(row.shape[1])])
+        possible = begun & after & ~expected
+        if not possible.any():
+            return until_last
+        accepted = until_last | from_totals
+        if by_about is not None:
+            accepted |= by_about
+        if before_merges is not None:
+            earlier, own = before_merges
+            some, first = earlier.household, axis < earlier.begin[:, None]
+            accepted[some] = np.where(first, own, accepted[some])
+        some = np.flatnonzero(possible.any(axis=1))
+        accepted = accepted[some]
+        enough = np.cumsum(accepted, axis=1, dtype=np.int32) - accepted >= LEAST_MONTHS
+        out = until_last.copy()
+        out[some] |= possible[some] & enough
+        return out
 
 
 def _after_a_total(row: np.ndarray, ends: np.ndarray) -> np.ndarray:
@@ -342,49 +421,3 @@ def _after_a_total(row: np.ndarray, ends: np.ndarray) -> np.ndarray:
     ended = np.concatenate([np.full((len(row), 1), -1), ended[:, :-1]], axis=1)
     latest = np.maximum.accumulate(np.where(row, place, -1), axis=1)
     return np.asarray((ended >= 0) & (ended >= latest))
-
-
-def stopped(
-    on: OnRecord, panel: Panel, places: Places, totals: Mapping[str, Rows], tables: tuple[str, ...] = TABLES
-) -> np.ndarray:
-    """Return whose rows ceased while three quarters of the township's households go on (``maybe_stopped``).
-
-    The month that counts is the first after a household's last row in which it had a row the year before.
-    Where the county states what is on record, nobody can be late.
-
-    Parameters
-    ----------
-    on, panel, places, totals
-        As known at a day.
-    tables
-        Those that there are.
-    """
-    months = places.township.shape[1]
-    row = (panel.present("income") | panel.present("spending"))[:, :months]
-    out = np.zeros(len(row), bool)
-    ceased = np.flatnonzero((on.last_row > OPEN) & (on.last_row < min(on.written_up, on.first + months - 1)))
-    axis = on.first + np.arange(months)
-    missed = (axis > on.last_row[ceased, None]) & (axis <= on.written_up)
-    missed[:, 12:] &= row[ceased, :-12]
-    missed[:, :12] = False
-    some = missed.any(axis=1)
-    ceased, month = ceased[some], np.argmax(missed[some], axis=1)
-    inferred = ~on.named[places.township[ceased, month]]
-    stated = np.logical_and.reduce([on.stated[table][ceased] for table in tables])
-    only_totals = _has_total(totals, len(row)) & ~row.any(axis=1)
-    for place in np.unique(month):
-        counted = (places.first_possible <= on.first + place) & ~only_totals & places.known
-        township = places.township[:, place]
-        n = np.bincount(township[counted], minlength=len(places.names))
-        with_row = np.bincount(township[counted & row[:, place]], minlength=len(places.names))
-        goes_on = (n > 0) & (with_row >= STOPPED_SHARE * n)
-        mine = (month == place) & inferred & ~stated
-        out[ceased[mine]] = goes_on[township[ceased[mine]]]
-    return out
-
-
-def _has_total(totals: Mapping[str, Rows], households: int) -> np.ndarray:
-    out = np.zeros(households, bool)
-    for rows in totals.values():
-        out[rows.household] = True
-    return out

@@ -14,15 +14,16 @@ import numpy as np
 import pyarrow as pa
 
 from riskmodel.data import County, codes
-from riskmodel.households.coverage import OPEN, stopped
-from riskmodel.households.known_records import KnownRecords, code_place, known_records
-from riskmodel.households.panel import UNIT, day_number, first_days, read_records, sums_between
+from riskmodel.households.build_records import known_records
+from riskmodel.households.known_records import KnownRecords
+from riskmodel.households.panel import UNIT, code_place, day_number, first_days, read_records, sums_between
 from riskmodel.households.periods import AccountingPeriod, Period, choose_period
 from riskmodel.households.point_in_time import Moment, add_months
 from riskmodel.households.reasons import other_doubts, reasons_unknown
 from riskmodel.households.statements import OffRecord
 from riskmodel.households.sums import Sums, add_up, bounds
 from riskmodel.households.totals import YEAR
+from riskmodel.households.townships import stopped
 
 RIGID_CATEGORIES = ("medical", "education", "housing", "disaster", "accident")
 
@@ -132,7 +133,9 @@ class IncomeAccounts:
             differs[sub] = known.by_totals.at(self.period.end[sub], known.panel.first)[3]
             doubts["tilings_differ"] = differs & self.period.by_totals
         if self.asked.follows_lag:
-            doubts["maybe_stopped"] = stopped(known.on, known.panel, known.places, known.totals, known.tables)
+            doubts["maybe_stopped"] = stopped(
+                known.on, known.panel, known.places, known.totals, known.tables, known.townships.splits
+            )
         for doubt in sorted(set(known.doubts.doubt)):
             mask = doubts.get(doubt, np.zeros(known.households, bool)).copy()
             mask[known.doubts.household[known.doubts.doubt == doubt]] = True
@@ -160,9 +163,8 @@ class IncomeAccounts:
     def _persons_unknown(self) -> list[np.ndarray]:
         """Say for each period whether a record of members is wanting, or the household was not split off."""
         out = []
-        begun = first_days(self.known.own_from)
         for day in self._person_days():
-            unknown = (self.known.own_from > OPEN) & (day < begun)
+            unknown = day < self.known.persons_from
             unknown[self._members_off(day).household] = True
             out.append(unknown)
         return out

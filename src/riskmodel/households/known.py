@@ -16,12 +16,11 @@ import ibis.expr.types as ir
 import pandas as pd
 
 from riskmodel.data import (
-    IDENTITY,
     County,
     Shape,
     canonical_schema,
     contract,
-    county_links,
+    county_lineage,
     known_name,
     name_query,
     store_query,
@@ -30,12 +29,13 @@ from riskmodel.data import (
 from riskmodel.errors import UsageError
 from riskmodel.households import accounts, point_in_time
 from riskmodel.households.accounts import INCOMES
+from riskmodel.households.build_records import first_month
 from riskmodel.households.income import income_accounts
-from riskmodel.households.joined_numbers import IDENTITY_COLUMNS
-from riskmodel.households.known_records import first_month
+from riskmodel.households.joined_numbers import IDENTITY_COLUMNS, identity_tables
 from riskmodel.households.periods import AccountingPeriod
 from riskmodel.households.point_in_time import CLOCK, HOUSEHOLD_STATES, PRESENT_MEMBERS, DateLike, Moment
 
+LINKS = "household_links"
 AsOf: TypeAlias = DateLike | Iterable[DateLike] | Moment | Iterable[Moment]
 _MADE_OF_ROWS = {
     HOUSEHOLD_STATES: point_in_time.household_states,
@@ -82,7 +82,7 @@ class KnownCounty:
         """The moments as a table, see `riskmodel.households.point_in_time.moment_table`."""
 
         def make() -> ir.Table:
-            return store_query(self.county, _clock, clock=point_in_time.moment_table(self.moments))
+            return store_query(self.county, _as_it_is, rows=point_in_time.moment_table(self.moments))
 
         return self._once("clock", make)
 
@@ -112,8 +112,22 @@ class KnownCounty:
         """
         if name in _MADE_OF_ROWS:
             return self._once("known", lambda: name_query(self, _MADE_OF_ROWS[name]), name)
-        known_rows = point_in_time.known_rows
-        return self._once("known", lambda: name_query(self.county, known_rows, name, clock=self.clock), name)
+        inputs = {"clock": self.clock, **self._identity()}
+        return self._once(
+            "known", lambda: name_query(self.county, point_in_time.known_rows, name, **inputs), name
+        )
+
+    def _identity(self) -> dict[str, ir.Table]:
+        """Return who is who at the moments, as tables of the engine; none without links."""
+        if not self.county.has(LINKS):
+            return {}
+
+        def make() -> dict[str, ir.Table]:
+            made = identity_tables(self.county, self.moments)
+            return {name: store_query(self.county, _as_it_is, rows=table) for name, table in made.items()}
+
+        with unfused_selects():
+            return self.county.once(("identity", self.moments), make)
 
     def accounts(self, period: AccountingPeriod | None = None) -> ir.Table:
         """Return the quantities of every household known at each moment.
@@ -198,7 +212,7 @@ def _shape(county: County) -> Shape:
     schemas |= {name: table.schema() for name, table in county.tables.items()}
     schemas |= {HOUSEHOLD_STATES: schemas["households"], PRESENT_MEMBERS: schemas["members"]}
     clock: dict[str, Any] = dict(CLOCK)
-    if county.has(IDENTITY):
+    if county.has(LINKS):
         for name, columns in IDENTITY_COLUMNS.items():
             schemas[name] = ibis.schema({**schemas[name], **columns})
     relations = {known_name(name): ibis.schema({**schema, **clock}) for name, schema in schemas.items()}
@@ -211,8 +225,8 @@ def _at_moments(county: Shape, wider: ir.Table, clock: ir.Table) -> ir.Table:
     return wider.semi_join(clock, "as_of")
 
 
-def _clock(county: Shape, clock: ir.Table) -> ir.Table:
-    return clock
+def _as_it_is(county: Shape, rows: ir.Table) -> ir.Table:
+    return rows
 
 
 def known_county(county: County | KnownCounty, as_of: AsOf | None = None) -> KnownCounty:
@@ -256,8 +270,8 @@ def current_ids(known: KnownCounty, ids: pd.Series) -> pd.Series:
         Household numbers, old or new, also such as the county does not have.
     """
     moment = known.moments[-1]
-    identity = county_links(known.county).at(moment.as_of, moment.known_by)
-    return ids.map(lambda number: identity.current(str(number))) if identity.joined else ids
+    lineage = county_lineage(known.county, moment.as_of, moment.known_by)
+    return ids.map(lambda number: lineage.current(str(number))) if lineage.joined else ids
 
 
 def all_numbers(known: KnownCounty, ids: Iterable[str]) -> list[str]:
@@ -271,5 +285,5 @@ def all_numbers(known: KnownCounty, ids: Iterable[str]) -> list[str]:
         Household numbers.
     """
     moment, wanted = known.moments[-1], list(ids)
-    identity = county_links(known.county).at(moment.as_of, moment.known_by)
-    return list(dict.fromkeys([*wanted, *(n for n in identity.joined if identity.current(n) in wanted)]))
+    joined = county_lineage(known.county, moment.as_of, moment.known_by).joined
+    return list(dict.fromkeys([*wanted, *(old for old, number in joined.items() if number in wanted)]))

@@ -7,32 +7,24 @@ off record are kept beside it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
-from riskmodel.data import County, Identity, codes, county_links, month_ordinal
+from riskmodel.data import County
 from riskmodel.households.coverage import (
-    NEVER,
-    OPEN,
     TABLES,
     OnRecord,
     Places,
     Spans,
-    Statements,
-    last_written_up,
-    months_on_record,
+    Townships,
 )
-from riskmodel.households.owners import Owners, mixed_sources, own_spans, own_totals
 from riskmodel.households.panel import (
-    CODE_COLUMN,
     Panel,
     Rows,
-    day_number,
+    code_place,
     prefix_sums,
-    read_records,
     sums_between,
     window_sums,
 )
@@ -40,25 +32,55 @@ from riskmodel.households.point_in_time import Moment, last_complete_month
 from riskmodel.households.statements import (
     Doubts,
     OffRecord,
-    Said,
-    States,
-    read_doubts,
-    read_off_record,
-    read_statements,
-    read_states,
 )
-from riskmodel.households.totals import YEAR, Tiling, tile_years
-
-LONGEST_WINDOW = 84  # months before as-of that anything looks back to
+from riskmodel.households.totals import Tiling
+from riskmodel.households.year_totals import YearsByTotals, tile_code, tile_lines, years_by_totals
 
 
 @dataclass(frozen=True)
 class Merged:
-    """The households that came into merges, under numbers of their own, and from which month they are one."""
+    """Households that merges made, and what they were before.
 
-    parents: KnownRecords
-    owner: np.ndarray
-    merged_from: np.ndarray
+    Parameters
+    ----------
+    household
+        Their places, each after its parents' where these are merged themselves.
+    begin
+        The first month in which each is one.
+    parents
+        Places of each one's parents among ``earlier``.
+    earlier
+        The records of parents under numbers of their own; None where they are among those at hand.
+    lines, line_of
+        Records of the numbers that make up each, those that recodes join together; and whose each is.
+    new
+        Of each household the lines that are of no parent.
+    """
+
+    household: np.ndarray
+    begin: np.ndarray
+    parents: list[np.ndarray]
+    earlier: KnownRecords | None
+    lines: Lines
+    line_of: np.ndarray
+    new: list[np.ndarray]
+
+    def of(self, known: KnownRecords) -> KnownRecords:
+        """Return the records among which the parents are."""
+        return known if self.earlier is None else self.earlier
+
+
+@dataclass(frozen=True)
+class Lines:
+    """Income and spending of numbers that were merged, each by itself."""
+
+    panel: Panel
+    totals: dict[str, Rows]
+
+    @property
+    def count(self) -> int:
+        """How many there are."""
+        return int(self.panel.amounts["income"].shape[1])
 
 
 @dataclass(frozen=True)
@@ -73,9 +95,9 @@ class KnownRecords:
     off: OffRecord
     doubts: Doubts
     moment: Moment
-    own_from: np.ndarray
-    # Pairs of table and code: whose parents in a merge have months of it, though another has totals.
-    mixed: dict[tuple[str, int], np.ndarray] = field(default_factory=dict)
+    own_from: np.ndarray  # first month of a split's child, OPEN for all others
+    persons_from: np.ndarray  # day from which on persons are the household's own
+    townships: Townships
     merged: Merged | None = None
 
     @property
@@ -134,7 +156,7 @@ class KnownRecords:
     @cached_property
     def by_totals(self) -> YearsByTotals:
         """Which twelve months totals cover."""
-        return _years_by_totals(self)
+        return years_by_totals(self)
 
     @cached_property
     def items_off(self) -> list[tuple[str, str]]:
@@ -179,10 +201,9 @@ class KnownRecords:
         if (table, place) not in self._tilings:
             sub = self.with_totals
             seen = self.panel.counts[table][place][sub].any(axis=1)
-            tiling, has = _tiling(self, table, place, sub)
-            if (table, place) in self.mixed:
-                mixed = np.isin(sub, self.mixed[table, place])
-                tiling = replace(tiling, covered=tiling.covered & ~mixed[:, None])
+            tiling, has = tile_code(self, table, place, sub)
+            if self.merged is not None:
+                tiling = tile_lines(self, tiling, table, place)
             self._tilings[table, place] = tiling, has, seen
         return self._tilings[table, place]
 
@@ -192,249 +213,9 @@ class KnownRecords:
         return sums_between(self.panel.counts[table], start - first, stop - first)
 
 
-def code_place(table: str, code: str) -> int:
-    """Return the place of a source or category along the first axis of a panel."""
-    return list(codes(table, CODE_COLUMN[table])).index(code)
-
-
 def reaches_into(off: OffRecord, start: np.ndarray, stop: np.ndarray, households: int) -> np.ndarray:
     """Return whose window ``[start, stop)`` a span taken off reaches into."""
     out = np.zeros(households, bool)
     inside = (off.month_from < stop[off.household]) & (off.month_to >= start[off.household])
     out[off.household[inside]] = True
-    return out
-
-
-def known_records(
-    county: County, moments: Sequence[Moment], count_rows: bool = False
-) -> Iterator[KnownRecords]:
-    """Yield what is on record at each moment, in the order in which it came to be known.
-
-    Parameters
-    ----------
-    county
-        The checked tables.
-    moments
-        Each with the day spoken of and the day up to which rows may be seen.
-    count_rows
-        Whether the panel must say how many rows stand behind an amount, not only whether there is one.
-    """
-    records = read_records(county)
-    states = read_states(county, records)
-    said = read_statements(county, records, states)
-    off = read_off_record(county, records)
-    doubts = read_doubts(county, records)
-    links = county_links(county)
-    number = {str(name): i for i, name in enumerate(records.ids.to_pylist())} if links.rows else {}
-    ordered = sorted(moments, key=lambda m: (m.known_by, m.as_of))
-    last = max(last_complete_month(m.as_of) for m in ordered)
-    first = _first_month(said, ordered)
-    panels = records.panels([day_number(m.known_by) for m in ordered], last, first, count_rows)
-    for moment, panel in zip(ordered, panels, strict=True):
-        day = day_number(moment.known_by)
-        totals = {table: rows.known_at(day) for table, rows in records.totals.items()}
-        through = None if said.through is not None else county.records_through(moment.as_of, moment.known_by)
-        raw = _Known(
-            county, moment, panel, states, said.at(day, through), off.at(day), doubts.at(day), totals
-        )
-        if not links.rows:
-            everyone = np.arange(len(records.ids))
-            yield raw.records(everyone, np.full(len(everyone), OPEN))
-            continue
-        identity = links.at(moment.as_of, moment.known_by)
-        owners = Owners.of(identity, number, raw.new_numbers(identity, number))
-        known = raw.records(owners.owner, owners.own_from)
-        if (owners.merged_from < NEVER).any():
-            parents = raw.records(owners.leaf, owners.own_from)
-            known = _on_record_of_parents(known, parents, owners)
-        yield known
-
-
-def first_month(county: County, moments: Sequence[Moment]) -> int:
-    """Return the first month that is looked at for some moments together, as an ordinal."""
-    records = read_records(county)
-    return _first_month(read_statements(county, records, read_states(county, records)), moments)
-
-
-def _first_month(said: Said, moments: Sequence[Moment]) -> int:
-    # A month without any row may be on record all the same.
-    return max(said.first, last_complete_month(min(m.as_of for m in moments)) + 1 - LONGEST_WINDOW)
-
-
-@dataclass(frozen=True)
-class _Known:
-    """What was known by a moment, under the numbers in the tables."""
-
-    county: County
-    moment: Moment
-    panel: Panel
-    states: States
-    said: Statements
-    off: OffRecord
-    doubts: Doubts
-    totals: dict[str, Rows]
-
-    def new_numbers(self, identity: Identity, number: dict[str, int]) -> frozenset[str]:
-        """Return the numbers of merged households that began with the merge, and are no parents of it.
-
-        A household is as old as its first ``valid_from``, or, where that is open, its first amount.
-        """
-        out = set()
-        for name, day in identity.merged_into.items():
-            i = number.get(name)
-            if i is None:
-                continue
-            mine = self.states.valid_from[(self.states.household == i) & (self.states.known <= self.day)]
-            if len(mine) and mine.min() > -(2**30):
-                if mine.min() >= day_number(day):
-                    out.add(name)
-                continue
-            months = [np.flatnonzero(counts[:, i].any(axis=0))[:1] for counts in self.panel.counts.values()]
-            begun = [self.panel.first + first[0] for first in months if len(first)]
-            begun += [int(r.month_from[r.household == i].min(initial=NEVER)) for r in self.totals.values()]
-            if min(begun, default=NEVER) >= month_ordinal(day.year, day.month):
-                out.add(name)
-        return frozenset(out)
-
-    @property
-    def day(self) -> int:
-        """The day up to which rows may be seen."""
-        return day_number(self.moment.known_by)
-
-    def records(self, owner: np.ndarray, own_from: np.ndarray) -> KnownRecords:
-        """Return what is on record when rows belong to their owners."""
-        panel, totals, off, said = self.panel, self.totals, self.off, self.said
-        doubts = replace(self.doubts, household=owner[self.doubts.household])
-        mixed: dict[tuple[str, int], np.ndarray] = {}
-        if (owner != np.arange(len(owner))).any() or (own_from > panel.first).any():
-            mixed = mixed_sources(panel, totals, owner)
-            panel = panel.joined(owner, own_from)
-            totals = {table: own_totals(rows, owner, own_from) for table, rows in totals.items()}
-            begun = own_from[off.household]
-            off = replace(off, household=owner[off.household]).where(
-                (off.month_to >= begun) | (off.of == "members")
-            )
-            spans = {table: own_spans(s, owner, own_from) for table, s in said.recorded.items()}
-            said = replace(said, recorded=spans)
-        as_of = day_number(self.moment.as_of)
-        places = self.states.at(self.day, as_of, owner, panel.first, panel.months)
-        places = replace(places, first_possible=np.maximum(places.first_possible, own_from))
-        on = months_on_record(panel, totals, places, said, self.moment.known_by)
-        # Whatever is said of the months before a split, they are the parent's.
-        own = panel.first + np.arange(panel.months) >= own_from[:, np.newaxis]
-        for months in (*on.months.values(), *on.own.values()) if (own_from > OPEN).any() else ():
-            months &= own
-        return KnownRecords(self.county, panel, totals, places, on, off, doubts, self.moment, own_from, mixed)
-
-
-def _on_record_of_parents(known: KnownRecords, parents: KnownRecords, owners: Owners) -> KnownRecords:
-    """Let a month before a merge be on record where it is for each parent; from then on they are one."""
-    axis = known.panel.first + np.arange(known.panel.months)
-    months = {table: values.copy() for table, values in known.on.months.items()}
-    own = {table: values.copy() for table, values in known.on.own.items()}
-    came = np.flatnonzero(owners.merged_from < NEVER)
-    first = np.full(known.households, NEVER)
-    np.minimum.at(first, owners.owner[came], owners.merged_from[came])
-    for mine, theirs in ((months, parents.on.months), (own, parents.on.own)):
-        for table in TABLES:
-            for entity in np.unique(owners.owner[came]):
-                mine[table][entity] |= axis < first[entity]
-            for leaf in came:
-                mine[table][owners.owner[leaf]] &= theirs[table][leaf] | (axis >= owners.merged_from[leaf])
-    merged = Merged(parents, owners.owner, owners.merged_from)
-    return replace(known, on=replace(known.on, months=months, own=own), merged=merged)
-
-
-@dataclass(frozen=True)
-class YearsByTotals:
-    """Twelve months by source for households that have totals: ``[source, household of sub, month]``."""
-
-    sub: np.ndarray
-    covered: np.ndarray
-    amounts: np.ndarray
-    net: np.ndarray
-    differs: np.ndarray
-    waited: np.ndarray
-
-    def at(self, end: np.ndarray, first: int) -> tuple[np.ndarray, ...]:
-        """Return whether the twelve months up to ``end`` are covered, each source's sum, and two remarks.
-
-        The remarks are whether business income is net of costs, and whether another tiling differs.
-        """
-        place = np.clip(end - first, 0, self.covered.shape[1] - 1)
-        rows = np.arange(len(self.sub))
-        inside = (end >= first) & (end - first < self.covered.shape[1])
-        covered = self.covered[rows, place] & inside
-        return (
-            covered, self.amounts[:, rows, place], self.net[rows, place] & covered,
-            self.differs[rows, place] & covered,
-        )  # fmt: skip
-
-
-def _years_by_totals(known: KnownRecords) -> YearsByTotals:
-    """Return which twelve months totals cover, source by source, and what they add up to.
-
-    A source with a total anywhere is covered only by totals; one that has months alone where these are on
-    record; one never seen is 0 once the allowed time for entering it has passed. The same for production,
-    where it is subtracted. Net business income stands instead of business income: one of the two is enough,
-    in each year for itself.
-    """
-    sub, months = known.with_totals, known.panel.months
-    ends = known.panel.first + np.arange(months)
-    waited = ends + known.county.about.entry_lag_months <= last_written_up(known.moment.known_by, 0)
-    places = range(len(codes("income", "source")))
-    net, business = (code_place("income", code) for code in ("business_net", "business"))
-    covered = np.ones((len(sub), months), bool)
-    some, differs = np.zeros_like(covered), np.zeros_like(covered)
-    amounts = np.zeros((len(places), len(sub), months), np.int64)
-    wholly = _years_on_record(known, "income", sub)
-    net_tiling, net_total, net_month = known.tiled("income", net)
-    gross_tiling, gross_total, _ = known.tiled("income", business)
-    # One source in two forms: a year given net waits for no gross amount because other years have one.
-    by_gross = gross_total[:, None] & gross_tiling.covered
-    by_net = net_total[:, None] & net_tiling.covered
-    instead = {net: by_gross, business: by_net}
-    for place in places:
-        tiling, has, seen = known.tiled("income", place)
-        unseen = np.broadcast_to(waited, covered.shape)
-        if place == net:
-            unseen = np.ones_like(covered)
-        elif place == business:
-            unseen = unseen | (net_total | net_month)[:, None]
-        otherwise = np.where(seen[:, None], wholly, unseen)
-        by_months = _year_sums(known.panel.amounts["income"][place][sub])
-        covered &= np.where(has[:, None], tiling.covered | instead.get(place, False), otherwise)
-        some |= has[:, None] & tiling.covered
-        amounts[place] = np.where(has[:, None], tiling.amount, by_months)
-        differs |= tiling.differs
-    is_net = by_net & ~by_gross
-    if known.county.has("spending"):
-        tiling, has, seen = known.tiled("spending", code_place("spending", "production"))
-        otherwise = np.where(seen[:, None], _years_on_record(known, "spending", sub), waited)
-        costs = np.where(has[:, None], tiling.covered, otherwise)
-        covered &= is_net | (_year_sums(known.has_net[sub].astype(np.int64)) == YEAR) | costs
-    return YearsByTotals(sub, covered & some, amounts, is_net, differs, waited)
-
-
-def _tiling(known: KnownRecords, table: str, place: int, sub: np.ndarray) -> tuple[Tiling, np.ndarray]:
-    """Tile years with one code's totals; households are numbered by their place in ``sub``."""
-    rows = known.totals[table]
-    rows = rows.where((rows.code == place) & np.isin(rows.household, sub))
-    own = Rows(np.searchsorted(sub, rows.household), *(
-        getattr(rows, name) for name in list(rows.__dataclass_fields__)[1:]
-    ))  # fmt: skip
-    has = np.zeros(len(sub), bool)
-    has[own.household] = True
-    return tile_years(own, len(sub), known.panel.first, known.panel.months), has
-
-
-def _years_on_record(known: KnownRecords, table: str, sub: np.ndarray) -> np.ndarray:
-    return _year_sums(known.on.months[table][sub].astype(np.int64)) == YEAR
-
-
-def _year_sums(values: np.ndarray) -> np.ndarray:
-    """Sum the twelve months up to each one; those before the axis are not there."""
-    sums = prefix_sums(values)
-    out = sums[:, 1:].copy()
-    out[:, YEAR:] -= sums[:, 1:-YEAR]
     return out

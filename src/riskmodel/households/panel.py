@@ -20,6 +20,7 @@ import pyarrow as pa
 
 from riskmodel.data import CODE_COLUMN, County, Shape, codes, fetch_arrow, month_ordinal
 from riskmodel.errors import InputRefused
+from riskmodel.households.joined_numbers import known_since
 
 UNIT = 10_000  # panel integers a yuan
 _EPOCH = dt.date(1970, 1, 1)
@@ -142,6 +143,11 @@ class Panel:
                     array[:, household] = 0
             parts.append(copies)
         return Panel(self.first, *parts)
+
+
+def code_place(table: str, code: str) -> int:
+    """Return the place of a source or category along the first axis of a panel."""
+    return list(codes(table, CODE_COLUMN[table])).index(code)
 
 
 def prefix_sums(values: np.ndarray) -> np.ndarray:
@@ -380,9 +386,8 @@ def _refuse_large(table: str, amounts: Sequence[np.ndarray]) -> None:
 
 
 def _households(county: Shape) -> ir.Table:
-    t = county.table("households")
-    since = t.group_by("household_id").agg(since=_days(t.known_on).min())
-    return since.order_by("household_id")
+    t = known_since(county)
+    return t.select("household_id", since=_days(t.since)).order_by("household_id")
 
 
 def _span(county: County) -> tuple[int, int]:

@@ -19,7 +19,6 @@ import ibis
 import pyarrow as pa
 
 from riskmodel.data import (
-    IDENTITY,
     LARGE_TABLES,
     County,
     Shape,
@@ -29,7 +28,7 @@ from riskmodel.data import (
     rows_table,
 )
 from riskmodel.errors import UsageError
-from riskmodel.households.joined_numbers import under_current_number
+from riskmodel.households.joined_numbers import known_since, under_current_number
 
 DateLike = str | dt.date
 
@@ -173,7 +172,7 @@ def _ticks(m: Moment) -> dict[str, Any]:
     }
 
 
-def known_rows(county: Shape, name: str, clock: ibis.Table) -> ibis.Table:
+def known_rows(county: Shape, name: str, clock: ibis.Table, **identity: ibis.Table) -> ibis.Table:
     """Return the rows of a table that were known at each moment, corrections resolved.
 
     Of rows with equal keys (or, in event tables, equal ``row_id``) the one recorded last holds.
@@ -186,6 +185,9 @@ def known_rows(county: Shape, name: str, clock: ibis.Table) -> ibis.Table:
         A table of the contract.
     clock
         The moments, as from `moment_table`.
+    identity
+        Who is who at the moments, from `riskmodel.households.joined_numbers.identity_tables`; none without
+        links.
 
     Returns
     -------
@@ -200,7 +202,7 @@ def known_rows(county: Shape, name: str, clock: ibis.Table) -> ibis.Table:
     rows = _last_recorded(county, name, seen)
     if name == "households" and county.facts.get(STATELESS, False):
         rows = _stated_if_any(rows)
-    return under_current_number(county, name, rows, clock) if county.has(IDENTITY) else rows
+    return under_current_number(name, rows, **identity) if identity else rows
 
 
 def _may_be_early(county: Shape | County, name: str) -> bool:
@@ -210,10 +212,8 @@ def _may_be_early(county: Shape | County, name: str) -> bool:
 
 def _of_known_households(county: Shape, seen: ibis.Table) -> ibis.Table:
     """Leave out rows of households of which nothing is recorded yet: a later row must not wake them."""
-    h = county.table("households")
-    since = h.group_by("household_id").agg(since_=h.known_on.min())
-    known = seen.inner_join(since, "household_id")
-    return known.filter(known.since_ <= known.known_by).select(*seen.columns)
+    known = seen.inner_join(known_since(county), "household_id")
+    return known.filter(known.since <= known.known_by).select(*seen.columns)
 
 
 def _last_recorded(county: Shape, name: str, seen: ibis.Table) -> ibis.Table:
@@ -282,10 +282,9 @@ def household_states(county: Shape) -> ibis.Table:
     """
     t = county.rows("households")
     t = t.filter(valid_on(t))
-    if not (county.facts["versions.households"] or county.has(IDENTITY)):
-        return t
-    latest = _latest_version(t, ["as_of", "household_id"])
-    return latest.drop("own_number") if county.has(IDENTITY) else latest
+    if "holds" in t.columns:  # of linked numbers only one row is left
+        t = t.filter(t.holds.fill_null(True)).drop("holds")
+    return _latest_version(t, ["as_of", "household_id"]) if county.facts["versions.households"] else t
 
 
 def present_members(county: Shape) -> ibis.Table:
@@ -311,8 +310,6 @@ def present_members(county: Shape) -> ibis.Table:
 
 def _latest_version(t: ibis.Table, by: list[str]) -> ibis.Table:
     order = [ibis.desc("valid_from", nulls_first=False), ibis.desc("known_on")]
-    if "own_number" in t.columns:
-        order.insert(1, ibis.desc("own_number"))
     ranked = t.mutate(_rank=ibis.row_number().over(group_by=by, order_by=order))
     return ranked.filter(ranked._rank == 0).drop("_rank")
 
@@ -396,7 +393,8 @@ def _fingerprint(county: County, day: dt.date) -> str:
         said["data_through"] = str(about.data_through)
     if said:
         digest.update(repr(sorted(said.items())).encode())
-    for name in sorted(name for name in county.tables if name not in (IDENTITY, "losses")):
+    known = known_since(county)
+    for name in sorted(name for name in county.tables if name != "losses"):
         t = county.tables[name]
         rows = t.filter(t.known_on <= day)
         if name in _ONLY_ROWS and rows.count().execute() == 0:
@@ -404,8 +402,7 @@ def _fingerprint(county: County, day: dt.date) -> str:
         if "until" in t.columns:
             rows = rows.mutate(until=ibis.ifelse(rows.until <= day, rows.until, ibis.null("date")))
         if _may_be_early(county, name):
-            h = county.tables["households"]
-            rows = rows.semi_join(h.filter(h.known_on <= day), "household_id")
+            rows = rows.semi_join(known.filter(known.since <= day), "household_id")
         fields = [rows[c].cast("string").fill_null("\x00") for c in sorted(t.columns)]
         digest.update(
             f"{name}|{_sum_of_hashes(county, rows.select(h=ibis.literal(chr(31)).join(fields)))}".encode()

@@ -105,16 +105,8 @@ def holes_in_window(
             continue
         months = start[some, None] + np.arange(length)
         missing = ~_at(known.on.months[table], some, months - known.panel.first) & (months < stop[some, None])
-        merged = known.merged
-        if merged is not None:
-            for name, places, mask in _holes_of_parents(known, table, some, months, missing):
-                _note(out, name, known, table, some[places], months[places], mask, follows)
-            own = np.full(known.households, OPEN)
-            came = np.flatnonzero(merged.merged_from < NEVER)
-            np.maximum.at(own, merged.owner[came], merged.merged_from[came])
-            missing &= months >= own[some, None]
-        for name, mask in _named(known, table, some, months, missing).items():
-            _note(out, name, known, table, some, months, mask, follows)
+        for name, places, mask in _holes(known, table, some, months, missing):
+            _note(out, name, known, table, some[places], months[places], mask, follows)
     return out
 
 
@@ -132,22 +124,30 @@ def _note(
     out[name][some[mask.any(axis=1)]] = True
 
 
-def _holes_of_parents(
+def _holes(
     known: KnownRecords, table: str, some: np.ndarray, months: np.ndarray, missing: np.ndarray
 ) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
-    """Yield why months before a merge are not on record: what holds of the parents."""
+    """Yield the words for months that are not on record, with places among some households and months.
+
+    What is wanting before a merge is what is wanting of a parent.
+    """
     merged = known.merged
-    assert merged is not None
-    place = np.full(known.households, -1)
-    place[some] = np.arange(len(some))
-    came = np.flatnonzero(merged.merged_from < NEVER)
-    came = came[place[merged.owner[came]] >= 0]
-    at = place[merged.owner[came]]
-    parents = merged.parents
-    theirs = missing[at] & (months[at] < merged.merged_from[came, None])
-    theirs &= ~_at(parents.on.months[table], came, months[at] - parents.panel.first)
-    for name, mask in _named(parents, table, came, months[at], theirs).items():
-        yield name, at, mask
+    if merged is not None:
+        earlier, place = merged.of(known), np.full(known.households, -1)
+        place[some] = np.arange(len(some))
+        for household, begin, parents in zip(merged.household, merged.begin, merged.parents, strict=True):
+            at = place[household]
+            before = missing[at] & (months[at] < begin) if at >= 0 else np.zeros(0, bool)
+            if not before.any():
+                continue
+            rows = np.repeat(months[at][None], len(parents), axis=0)
+            theirs = before & ~_at(earlier.on.months[table], parents, rows - earlier.panel.first)
+            for name, places, mask in _holes(earlier, table, parents, rows, theirs):
+                yield name, np.full(len(places), at), mask
+            missing = missing.copy()
+            missing[at] &= months[at] >= begin
+    for name, mask in _named(known, table, some, months, missing).items():
+        yield name, np.arange(len(some)), mask
 
 
 def _named(
@@ -162,7 +162,7 @@ def _named(
     new = early & (first > OPEN) & (first > begun) & (begun < NEVER)
     start = on.starts[_township(known, some, months)].astype(np.int64)
     rows = on.first_row[some, None]
-    open_start = (first == OPEN) & ~on.named[_township(known, some, months)] & (rows > OPEN)
+    open_start = places.open_start[some, None] & ~on.named[_township(known, some, months)] & (rows > OPEN)
     start = np.where(open_start, np.maximum(start, rows), start)
     own = on.own[table][some]
     stated = np.where(own.any(axis=1), on.first + np.argmax(own, axis=1), NEVER)

@@ -12,10 +12,11 @@ import numpy as np
 import pandas as pd
 
 from riskmodel.data import codes
+from riskmodel.households.build_records import known_records
 from riskmodel.households.coverage import NEVER
 from riskmodel.households.income import IncomeAccounts
 from riskmodel.households.known import KnownCounty
-from riskmodel.households.known_records import KnownRecords, known_records
+from riskmodel.households.known_records import KnownRecords
 from riskmodel.households.panel import UNIT, read_records
 from riskmodel.households.periods import AccountingPeriod, Period, untouched_by_totals
 from riskmodel.households.sums import add_up

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
@@ -10,7 +11,16 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from riskmodel.data import About, County, Shape, fetch_arrow, month_ordinal
+from riskmodel.data import (
+    About,
+    County,
+    Lineage,
+    LinkedHousehold,
+    Shape,
+    fetch_arrow,
+    first_month_from,
+    month_ordinal,
+)
 from riskmodel.households.coverage import OPEN, TABLES, Places, Spans, Statements
 from riskmodel.households.panel import Records, day_number, first_days
 from riskmodel.households.point_in_time import last_complete_month
@@ -31,24 +41,25 @@ class States:
     # Rows of households of which nothing could be read but the number: any other row replaces them.
     stateless: np.ndarray
     snapshot: int  # a state of that day is open to the past
+    households: int
 
-    def at(self, known_by: int, as_of: int, owner: np.ndarray, axis: int, months: int) -> Places:
+    def at(
+        self, known_by: int, as_of: int, axis: int, months: int, without: np.ndarray | None = None
+    ) -> Places:
         """Return where households lived, month by month, as known at a day.
 
-        Numbers are joined by ``owner``; ``axis`` is the first month.
+        ``axis`` is the first month; numbers ``without`` are left out: `place_of` puts them in place.
         """
+        owned, households = self.household, self.households
         seen = np.flatnonzero(self.known <= known_by)
+        if without is not None:
+            seen = seen[~np.isin(owned[seen], without)]
         if self.stateless[seen].any():
-            stated = np.zeros(len(owner), bool)
-            stated[owner[self.household[seen[~self.stateless[seen]]]]] = True
-            seen = seen[~(self.stateless[seen] & stated[owner[self.household[seen]]])]
-        # Of equal keys the one recorded last holds; of joined numbers that of the one in use.
-        owned, households = owner[self.household], len(owner)
-        order = seen[
-            np.lexsort(
-                (self.known[seen], (owned == self.household)[seen], self.valid_from[seen], owned[seen])
-            )
-        ]
+            stated = np.zeros(households, bool)
+            stated[owned[seen[~self.stateless[seen]]]] = True
+            seen = seen[~(self.stateless[seen] & stated[owned[seen]])]
+        # Of equal keys the one recorded last holds.
+        order = seen[np.lexsort((self.known[seen], self.valid_from[seen], owned[seen]))]
         last = np.ones(len(order), bool)
         same = owned[order][1:] == owned[order][:-1]
         last[:-1] = ~(same & (self.valid_from[order][1:] == self.valid_from[order][:-1]))
@@ -69,7 +80,7 @@ class States:
             township[household[row], start:] = self.township[order][row]
         valid = np.zeros(households, bool)
         valid[household[since <= as_of]] = True
-        return Places(valid, township, self.names, first_possible)
+        return Places(valid, township, self.names, first_possible, first_possible == OPEN)
 
 
 def read_states(county: County, records: Records) -> States:
@@ -87,7 +98,42 @@ def _read_states(county: County, records: Records) -> States:
     known = _day_numbers(rows["known_on"], missing=_FAR)
     towns = tuple(str(n) for n in names)
     stateless = rows["registration"].is_null().to_numpy()
-    return States(numbers.astype(np.int32), places.astype(np.int32), since, known, towns, stateless, snapshot)
+    return States(
+        numbers.astype(np.int32), places.astype(np.int32), since, known, towns, stateless, snapshot,
+        len(records.ids),
+    )  # fmt: skip
+
+
+def place_of(
+    places: Places, at: int, one: LinkedHousehold, lineage: Lineage, axis: int, snapshot: dt.date | None
+) -> None:
+    """Put a linked household where its states say that it lived, month by month.
+
+    Parameters
+    ----------
+    places
+        Changed in place.
+    at
+        Its position.
+    one, lineage
+        The household, and who is who.
+    axis
+        The first month.
+    snapshot
+        ``snapshot_on``: a state of that day is open to the past.
+    """
+    timeline, months = lineage.timeline(one), places.township.shape[1]
+    number = {name: i for i, name in enumerate(places.names)}
+    for i, (day, state) in enumerate(timeline):
+        # A move counts from the first month that begins in the new place.
+        start = 0 if i == 0 else min(max(first_month_from(day) - axis, 0), months)
+        places.township[at, start:] = number[state.township or ""]
+    first = lineage.first_valid(one, snapshot)
+    places.first_possible[at] = OPEN if first is None else first_month_from(first)
+    places.open_start[at] = first is None
+    if one.is_child and one.begin is not None:
+        places.first_possible[at] = max(places.first_possible[at], one.begin)
+    places.valid[at] = bool(timeline) and timeline[0][0] <= lineage.as_of
 
 
 def _states(county: Shape) -> ir.Table:
@@ -179,7 +225,7 @@ def _read_off_record(county: County, records: Records) -> OffRecord:
             number = int(rows["household"].to_numpy()[i])
             mine = by_household[slice(*np.searchsorted(households, [number, number + 1]))]
             mine = mine[recorded.known[mine] > known[i]]
-            until[i] = min(until[i], _covered_on(recorded, mine, int(first[i]), int(last[i])))
+            until[i] = min(until[i], covered_on(recorded, mine, int(first[i]), int(last[i])))
     off = OffRecord(
         rows["household"].to_numpy(np.int32), rows["of"].to_numpy(object),
         rows["item"].fillna("").to_numpy(object), rows["why"].fillna("").to_numpy(object), first, last,
@@ -261,6 +307,18 @@ class Doubts:
         mask = (self.known <= day) & (day < self.until)
         return Doubts(self.household[mask], self.doubt[mask], self.known[mask], self.until[mask])
 
+    def and_of(self, households: np.ndarray, doubt: str, day: int) -> Doubts:
+        """Return these and one more of some households."""
+        if not len(households):
+            return self
+        words = np.full(len(households), doubt, object)
+        return Doubts(
+            np.append(self.household, households),
+            np.append(self.doubt, words),
+            np.append(self.known, np.full(len(households), day)),
+            np.append(self.until, np.full(len(households), _FAR)),
+        )
+
 
 def read_doubts(county: County, records: Records) -> Doubts:
     """Return the doubts that reading left, read once for a county."""
@@ -317,7 +375,7 @@ def _accepted(county: Shape, of: str, key: str, wanted: ir.Table) -> ir.Table:
     return t.semi_join(wanted, t[key] == wanted.wanted).select(key, "known_on")
 
 
-def _covered_on(recorded: RecordedSpans, rows: np.ndarray, first: int, last: int) -> int:
+def covered_on(recorded: RecordedSpans, rows: np.ndarray, first: int, last: int) -> int:
     """Return the day from which some rows together cover a span, taken in the order of their recording."""
     covered: set[int] = set()
     for row in rows:
@@ -398,7 +456,8 @@ def _records_from(about: About, states: States) -> dict[int, int]:
     if isinstance(about.records_from, Mapping):
         named = {str(k): month_number(v) for k, v in about.records_from.items()}
         return {i: named[name] for i, name in enumerate(states.names) if name in named}
-    return dict.fromkeys(range(len(states.names)), month_number(about.records_from))
+    # The last, −1, stands for households that are known by a link alone.
+    return dict.fromkeys(range(-1, len(states.names)), month_number(about.records_from))
 
 
 def month_number(text: str) -> int:

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from riskmodel.data import codes
-from riskmodel.households.known_records import KnownRecords, code_place
-from riskmodel.households.panel import Rows, sums_between
+from riskmodel.households.known_records import KnownRecords
+from riskmodel.households.panel import Panel, Rows, code_place, sums_between
 from riskmodel.households.periods import Period, untouched_by_totals
 from riskmodel.households.totals import YEAR, fewest_totals
 
@@ -76,12 +76,70 @@ class Sums:
 
 def add_up(known: KnownRecords, period: Period, back: int) -> Sums:
     """Add up income and spending over each household's period, ``back`` periods ago."""
+    sums = _add_up(known, period, back)
+    return sums if known.merged is None else _with_parents(known, sums, period, back)
+
+
+def _with_parents(known: KnownRecords, sums: Sums, period: Period, back: int) -> Sums:
+    """Let totals of a merged household's earlier periods be the sum of its parents' periods."""
+    merged, (start, stop) = known.merged, period.bounds(back)
+    assert merged is not None
+    by_totals = period.by_totals | (~untouched_by_totals(known, start, stop) if back else False)
+    asked = by_totals[merged.household] & ((stop - start) == YEAR)[merged.household]
+    asked &= start[merged.household] < merged.begin
+    if not asked.any():
+        return sums
+    earlier = merged.of(known)
+    end = np.full(earlier.households, known.last_month, np.int64)
+    for i in np.flatnonzero(asked):
+        end[merged.parents[i]] = stop[merged.household[i]] - 1
+    n = earlier.households
+    by_their_totals = np.zeros(n, bool)
+    touched = ~untouched_by_totals(earlier, end + 1 - YEAR, end + 1)
+    for i in np.flatnonzero(asked):
+        by_their_totals[merged.parents[i]] = touched[merged.parents[i]]
+    theirs = add_up(
+        earlier,
+        Period(end, np.full(n, YEAR), by_their_totals, np.ones(n, bool), np.zeros(n, np.int64)),
+        0,
+    )
+    net_known = theirs.net_known
+    for i in np.flatnonzero(asked):
+        household, parents = merged.household[i], merged.parents[i]
+        for name in ("income", "spending"):
+            getattr(sums, name)[:, household] = getattr(theirs, name)[:, parents].sum(axis=1)
+        sums.costs[household] = theirs.costs[parents].sum()
+        covered = known.by_totals.at(stop[known.by_totals.sub] - 1, known.panel.first)[0]
+        whole = covered[np.searchsorted(known.by_totals.sub, household)]
+        for name in ("income_known", "spending_known", "any_income", "costs_clear"):
+            getattr(sums, name)[household] = getattr(theirs, name)[parents].all()
+        sums.income_known[household] &= whole
+        sums.costs_known[household] = theirs.costs_known[parents].all() & net_known[parents].all()
+        # Costs that no parent subtracts are not wanting.
+        unknown = theirs.unknown("spending", PRODUCTION)[parents]
+        sums.net_throughout[household] = (theirs.net_throughout[parents] | ~unknown).all()
+        for table, code in {**sums.code_unknown, **theirs.code_unknown}:
+            mine = sums.code_unknown.setdefault((table, code), np.zeros(known.households, bool))
+            mine[household] = theirs.unknown(table, code)[parents].any()
+    return sums
+
+
+def _add_up(known: KnownRecords, period: Period, back: int) -> Sums:
     start, stop = period.bounds(back)
     n = known.households
     income = known.panel.window("income", start, stop)
     income_known = known.on_record("income", start, stop)
     rows = known.rows_in("income", start, stop)
-    any_income = rows.any(axis=0) | known.on.stated["income"]
+    with_rows = np.asarray(rows.any(axis=0))
+    any_income = with_rows | known.on.stated["income"]
+    if known.merged is not None:  # before a merge each parent must say what is on record
+        some, axis = known.merged.household, known.panel.first + np.arange(known.panel.months)
+        inside = (axis >= start[some, None]) & (axis < stop[some, None])
+        said = (
+            known.on.rule_1["income"] if known.merged.earlier is not None else known.on.rule_1["income"][some]
+        )
+        whole = (said & inside).sum(axis=1) == (stop - start)[some]
+        any_income[some] = with_rows[some] | whole
     business = code_place("income", "business")
     net_months = known.net_months(start, stop)
     no_business = rows[business] == 0
@@ -115,6 +173,8 @@ def add_up(known: KnownRecords, period: Period, back: int) -> Sums:
     if ("spending", PRODUCTION) in unknown:
         clear = clear & (throughout | ~unknown["spending", PRODUCTION])
     for table, item in known.items_off:
+        if table not in known.tables:
+            continue
         off = known.taken_off(table, start, stop, item)
         unknown[table, item] = unknown.get((table, item), np.zeros(n, bool)) | off
     income_known &= ~known.taken_off("income", start, stop)
@@ -149,13 +209,54 @@ def _touched(rows: Rows, start: np.ndarray, stop: np.ndarray) -> np.ndarray:
     return out
 
 
+@dataclass(frozen=True)
+class _Spending:
+    """Spending by month and in totals: of households, or of the lines that make up merged ones."""
+
+    panel: Panel
+    totals: Rows
+    has_net: np.ndarray
+    production: np.ndarray
+
+    def over(self, start: np.ndarray, stop: np.ndarray) -> _Spent:
+        """Sum the months of a window of each."""
+        first, n = self.panel.first, len(start)
+        costs = sums_between(self.production, start - first, stop - first)[0]
+        unclear = np.zeros((len(codes("spending", "category")), n), bool)
+        return _Spent(self.panel.window("spending", start, stop), costs, unclear, np.zeros(n, bool))
+
+
 def _with_spending_totals(known: KnownRecords, spent: _Spent, start: np.ndarray, stop: np.ndarray) -> _Spent:
+    """Let totals that lie wholly inside the period count; those of merged households line by line."""
+    rows, merged = known.totals["spending"], known.merged
+    if merged is not None:
+        rows = rows.where(~np.isin(rows.household, merged.household))
+    out = _with_totals_inside(
+        _Spending(known.panel, rows, known.has_net, known.production), spent, start, stop
+    )
+    if merged is None or not len(merged.lines.totals["spending"]):
+        return out
+    of, panel = merged.line_of, merged.lines.panel
+    production = panel.amounts["spending"][code_place("spending", PRODUCTION)]
+    net = known.has_net[of]
+    lines = _Spending(panel, merged.lines.totals["spending"], net, np.where(net, 0, production)[np.newaxis])
+    theirs = _with_totals_inside(lines, lines.over(start[of], stop[of]), start[of], stop[of])
+    some = np.unique(of)
+    out.amounts[:, some], out.costs[some] = 0, 0
+    np.add.at(out.amounts.T, of, theirs.amounts.T)
+    np.add.at(out.costs, of, theirs.costs)
+    np.logical_or.at(out.unclear.T, of, theirs.unclear.T)
+    np.logical_or.at(out.mixed, of, theirs.mixed)
+    return out
+
+
+def _with_totals_inside(known: _Spending, spent: _Spent, start: np.ndarray, stop: np.ndarray) -> _Spent:
     """Let totals that lie wholly inside the period count instead of the months under them.
 
     A category is unclear where a total straddles the period's edge, or where totals overlap that do not tile
     it. Production totals are not subtracted in months of net business income.
     """
-    rows = known.totals["spending"]
+    rows = known.totals
     first, last = start[rows.household], stop[rows.household] - 1
     touching = (rows.month_from <= last) & (rows.month_to >= first)
     rows, first, last = rows.where(touching), first[touching], last[touching]

@@ -25,7 +25,7 @@ from riskmodel.households import KnownCounty, current_ids
 from riskmodel.register.vocabulary import UNKNOWN, category_code, reason_code
 
 # What known register rows carry beside the contract's columns where numbers are joined.
-JOINED_COLUMNS = ("own_number", "leaf_id", "merged_on", "joined_on")
+JOINED_COLUMNS = ("own_number", "joined_on", "strand", "strand_first")
 NONE, WATCHED, ELIMINATED, STRUCK_OFF = "none", "watched", "eliminated", "struck_off"
 STATE_AFTER = {
     "identified": WATCHED,
@@ -124,28 +124,29 @@ def _of_joined_numbers(rows: pd.DataFrame) -> pd.DataFrame:
     """
     joined = rows.groupby("household_id")["joined_on"].transform("count") > 0
     rows = rows[~(joined & rows.duplicated(["household_id", "date", "event"]))].reset_index(drop=True)
-    merged = pd.to_datetime(rows.groupby("household_id")["merged_on"].transform("max"))
     days: dict[str, set[Any]] = {}
     for household, day in zip(rows["household_id"], pd.to_datetime(rows["joined_on"]), strict=True):
         days.setdefault(household, set()).add(day)
     kept, before, own, after = [], [], [], []
-    household, states = "", dict[str, str]()
-    for row in rows.assign(one_since=merged).to_dict("records"):
+    household, states = "", dict[int, str]()
+    for row in rows.to_dict("records"):
         if row["household_id"] != household:
             household, states = row["household_id"], {}
-        is_one = pd.notna(row["one_since"]) and row["date"] >= row["one_since"]
+        # Since a merge the register speaks of the one household: what its parents were is replaced.
+        parents = range(int(row["strand_first"]), int(row["strand"]) + 1)
+        mine = {strand: state for strand, state in states.items() if strand in parents}
         was = _strictest(states)
         before.append(was)
-        own.append(was if is_one else states.get(row["leaf_id"], NONE))
+        own.append(_strictest(mine))
         entered_anew = row["own_number"] and row["date"] in days[household] and row["state"] == was
         kept.append(not entered_anew)
-        states = {"": row["state"]} if is_one else {**states, row["leaf_id"]: row["state"]}
+        states = {s: state for s, state in states.items() if s not in mine} | {row["strand"]: row["state"]}
         after.append(_strictest(states))
     out = rows.assign(state_before=before, own_state_before=own, state=after)
     return out[kept].reset_index(drop=True)
 
 
-def _strictest(states: Mapping[str, str]) -> str:
+def _strictest(states: Mapping[int, str]) -> str:
     """Return of several parents' states the one that keeps a household in the register longest."""
     found = set(states.values())
     return next((s for s in (WATCHED, ELIMINATED, STRUCK_OFF) if s in found), NONE)

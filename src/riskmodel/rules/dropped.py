@@ -23,6 +23,7 @@ from riskmodel.data import (
     code_words,
     codes,
     contract,
+    county_lineage,
     county_links,
 )
 from riskmodel.households import KnownCounty, known_county, to_date, window_end
@@ -302,7 +303,7 @@ def _losses_known(county: County, day: dt.date) -> pd.DataFrame:
             losses = pd.concat([losses.astype(object), t.reindex(columns=losses.columns).astype(object)])
     if losses.empty:
         return losses
-    who = county_links(county).at(day, day)
+    who = county_lineage(county, day, day)
     return losses.assign(own_id=losses["household_id"], household_id=losses["household_id"].map(who.current))
 
 

@@ -15,10 +15,11 @@ from __future__ import annotations
 
 import ast
 import datetime as dt
+from collections import ChainMap
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, cast
 
 import ibis
 import ibis.expr.types as ir
@@ -370,10 +371,21 @@ def _cases(
     out["outcome"] = ibis.ifelse(wanting & (outcome == "eliminate"), "hold", outcome)
     out["records_incomplete"] = wanting & outcome.isin(["eliminate", "verify_removal"])
     out["income_band"] = _band(case, scope)
-    plan = ruleset.income_plan
-    out["income_plan"] = ibis.null("boolean") if plan is None else evaluate_condition(plan.when, scope)
+    out["income_plan"] = _income_plan(case, t, scope)
     out |= {f"asset_{k}": (figures[_held(k)] > 0).fill_null(False) for k in case.negative_kinds}
     return out
+
+
+def _income_plan(case: RuleCase, t: ir.Table, scope: Scope) -> ir.Value:
+    """Return whether the plan is due; in a period that may not clear, what only income denies is unknown."""
+    plan = case.ruleset.income_plan
+    if plan is None:
+        return ibis.null("boolean")
+    value = evaluate_condition(plan.when, scope)
+    money = names(parse_expression(plan.when)) & MONEY
+    without = ChainMap({name: ibis.null("float64") for name in money}, cast(dict[str, Any], scope.names))
+    by_income = evaluate_condition(plan.when, replace(scope, names=without)).isnull()
+    return ibis.ifelse(t.changed_since & ~value & by_income, ibis.null("boolean"), value)
 
 
 def _band(case: RuleCase, scope: Scope) -> ir.Value:

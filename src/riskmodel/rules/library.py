@@ -112,8 +112,7 @@ def _checked(text: str, ruleset: RuleSet, figures: dict[RowTest, Any]) -> ast.ex
         evaluate_condition(
             test.node, rows.row_test_scope(_dry_rows(test.relation), test.relation, _plain(ruleset))
         )
-        kinds = ibis.table({"passing": "int64", "unclear": "int64", "latest": "date"}, name="figures")
-        figures[test] = kinds[test.how]
+        figures[test] = _dry_figures()[test.how]
     return node
 
 
@@ -121,6 +120,12 @@ def _plain(ruleset: RuleSet) -> dict[str, Any]:
     return {n: v for n, v in ruleset.values().items() if not isinstance(v, dict | RelativeLine)}
 
 
+@cache
+def _dry_figures() -> ibis.Table:
+    return ibis.table({"passing": "int64", "unclear": "int64", "latest": "date"}, name="figures")
+
+
+@cache
 def _dry_rows(relation: str) -> ibis.Table:
     spec = vocabulary().relations[relation]
     columns = dict(canonical_schema(spec.table).items()) | {

@@ -31,7 +31,7 @@ from riskmodel.data import (
 
 Times = Literal["none", "once", "twice"]
 MARK = "\x1f"  # between a household's number and that of its copy
-_NUMBERS = ("household_id", "member_id", "row_id", "old_id", "new_id", "current_id", "leaf_id")
+_NUMBERS = ("household_id", "member_id", "row_id", "old_id", "new_id")
 _SOME = {"income": "wage", "spending": "living"}  # what an amount of 0 is of
 EVENT_CODES = {"risk_events": "cause", "monitoring": "event"}  # what a rejected event could have been
 _SCHOOL_AGE = 10  # years: a child of an age at which school is compulsory

@@ -22,7 +22,10 @@ import pandas as pd
 from riskmodel.data import (
     GRID,
     KEY_VARIABLE,
+    Lineage,
     Link,
+    LinkFacts,
+    Links,
     RawTable,
     Source,
     cell_text,
@@ -34,7 +37,6 @@ from riskmodel.data import (
     open_raw_table,
     parse_date,
     pseudonym,
-    resolve_links,
 )
 from riskmodel.errors import InputRefused
 from riskmodel.grids import BOM, find_encoding
@@ -298,8 +300,7 @@ def _current_numbers(raw: RawTable | None, day: dt.date) -> dict[str, str]:
         happened = parse_date(date)[0]
         if old and new and kind in words and happened is not None:
             links.append(Link(old, new, words[kind], happened, parse_date(known)[0] or happened))
-    identity = resolve_links(links).at(day, day)
-    return {number: identity.current(number) for number in identity.joined}
+    return Lineage(Links(tuple(links)), LinkFacts(), day, day).joined
 
 
 def _texts(raw: RawTable, column: str) -> list[Any]:

@@ -16,17 +16,7 @@ import ibis.expr.types as ir
 import pandas as pd
 
 from riskmodel import rules
-from riskmodel.data import (
-    County,
-    Identity,
-    Links,
-    Shape,
-    county_links,
-    fetch_frame,
-    fetch_table,
-    first_month_from,
-    month_end,
-)
+from riskmodel.data import County, Lineage, Shape, county_lineage, fetch_frame, fetch_table, month_end
 from riskmodel.errors import UsageError
 from riskmodel.households import AsOf, KnownCounty, known_county
 from riskmodel.targets.windows import KEY
@@ -162,52 +152,47 @@ def _with_past(
     past = _standing(known_county(county, past_days), ruleset, params)
     parts = []
     for day, part in table.groupby("as_of", sort=False):
-        first = _first_falls(county_links(county), past, pd.Timestamp(str(day)).date())
+        first = _first_falls(county, past, pd.Timestamp(str(day)).date())
         parts.append(part.merge(first, on="household_id", how="left"))
     table = pd.concat(parts, ignore_index=True)
     return table.assign(was_below=table.pop("first_below").notna())
 
 
-def _first_falls(links: Links, past: pd.DataFrame, day: dt.date) -> pd.Series:
+def _first_falls(county: County, past: pd.DataFrame, day: dt.date) -> pd.Series:
     """Return ``first_below``: the first as-of before a day with a period below the line, by number in use.
 
     Periods that reach behind a split are the parent's, not the child's; those before a merge are the sum of
     its parents' (contract, "Identity over time").
     """
     past = past[past["as_of"] < pd.Timestamp(day)]
-    identity = links.at(day, day)
-    if identity.rows:
-        begun = {number: first_month_from(on) for number, on in identity.split_on.items()}
+    lineage = county_lineage(county, day, day)
+    if lineage.households:
+        begun = {number: begin for one in lineage.households for number, begin in one.pieces().items()}
         past = past[~(past["period_from"] < past["household_id"].map(begun).astype(float))]
-        number = past["household_id"].map(identity.current)
-        merged = number.isin({identity.current(parent) for parent in identity.merged_on})
-        whole = _sums_of_parents(links, identity, past[merged])
+        number = past["household_id"].map(lineage.current)
+        merged = number.isin({one.number for one in lineage.households if one.is_merged})
+        whole = _sums_of_parents(county, lineage, past[merged])
         past = pd.concat([past[~merged].assign(household_id=number[~merged]), whole], ignore_index=True)
     fell = past[past["below"].eq(True)]
     return fell.groupby("household_id")["as_of"].min().rename("first_below")
 
 
-def _sums_of_parents(links: Links, identity: Identity, past: pd.DataFrame) -> pd.DataFrame:
+def _sums_of_parents(county: County, lineage: Lineage, past: pd.DataFrame) -> pd.DataFrame:
     """Return whether merged households were below the line when their parents were apart, as known then.
 
     Null where a parent's income is not known, or not of the same months.
     """
-    numbers: dict[str, set[str]] = {}
-    for number in {*past["household_id"], *identity.joined}:
-        numbers.setdefault(identity.current(number), set()).add(number)
-    since = {parent: pd.Timestamp(day) for parent, day in identity.merged_into.items()}
-    before = past[past["as_of"] < past["household_id"].map(since)]
-    # The number of a merge is a parent itself, where it was there before.
-    new = set(since) - set(before["household_id"])
     rows = []
+    wanted = {one.number: one for one in lineage.households if one.is_merged}
     for day, part in past.groupby("as_of"):
-        then = links.at(pd.Timestamp(str(day)).date(), pd.Timestamp(str(day)).date())
+        then = county_lineage(county, pd.Timestamp(str(day)).date(), pd.Timestamp(str(day)).date())
         there = part.set_index("household_id")
-        for household in sorted(set(part["household_id"].map(identity.current))):
-            under = {number: then.current(number) for number in numbers[household]}
-            came = {identity.leaf(number) for number, now in under.items() if now in there.index}
-            wanted = {identity.leaf(number) for number in numbers[household]}
-            if wanted - came - new:
+        for household in sorted(set(part["household_id"].map(lineage.current))):
+            one = wanted[household]
+            under = {number: then.current(number) for number in one.pieces()}
+            lines = one.lines()
+            came = {lines[number] for number, now in under.items() if now in there.index}
+            if set(lines.values()) - came - one.new_lines():
                 continue
             parents = there.loc[sorted(set(under.values()) & set(there.index))]
             if parents["pcni"].isna().any() or parents["period_to"].nunique() > 1:

@@ -19,7 +19,7 @@ import pandas as pd
 import pyarrow as pa
 
 from riskmodel import rules
-from riskmodel.data import County, Shape, county_links, fetch_frame, fetch_table, month_end
+from riskmodel.data import County, Shape, county_lineage, fetch_frame, fetch_table, month_end
 from riskmodel.households import (
     TOTAL_MONTHS,
     AccountingPeriod,
@@ -149,7 +149,7 @@ def _own_windows(
     incomes = _incomes(moments, chosen, period, params)
     incomes["month"] = incomes["end"].dt.year * 12 + incomes["end"].dt.month - 1
     found = []
-    latest = county_links(county).at(seen_by, seen_by)
+    latest = county_lineage(county, seen_by, seen_by)
     for month in months:
         end = month_end(month)
         part = at[asked[month]]

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 import pandas as pd
 from pydantic import Field
 
-from riskmodel.data import County, Identity, county_links
+from riskmodel.data import County, Lineage, county_lineage, county_links
 from riskmodel.households import KnownCounty, Moment, known_county
 from riskmodel.io import Spec
 
@@ -69,40 +69,26 @@ def numbers_at_end(
         end=households["as_of"].map({pd.Timestamp(d): pd.Timestamp(e) for d, e in ends.items()})
     )
     out = out.assign(number=out["household_id"], joined=False, children=1)
-    links = county_links(county)
-    if not links.rows:
+    if not county_links(county).rows:
         return out
     parts = []
     for day, part in out.groupby("as_of", sort=True):
         start = pd.Timestamp(str(day)).date()
-        later = links.at(ends[start], known_by[start])
-        since = [link for link in later.rows if link.kind != "split" or not link.acts(start, start)]
-        parts.append(_followed(part, Identity(tuple(since))))
+        later = county_lineage(county, ends[start], known_by[start])
+        parts.append(_followed(part, county_lineage(county, start, start), later))
     return pd.concat(parts, ignore_index=True)
 
 
-def _followed(part: pd.DataFrame, later: Identity) -> pd.DataFrame:
+def _followed(part: pd.DataFrame, start: Lineage, later: Lineage) -> pd.DataFrame:
     """Put the numbers in place that some households have later."""
-    moved = {*later.joined, *later.children}
-    touched = part["household_id"].isin(moved) | part["household_id"].map(later.current).isin(moved)
-    if not touched.any():
+    touched = [bool(later.held_by(str(number))) for number in part["household_id"]]
+    if not any(touched):
         return part
     rows = []
     for row in part[touched].to_dict("records"):
-        numbers = _descendants(str(row["household_id"]), later)
+        numbers = later.descendants(str(row["household_id"]), start)
         rows += [
             row | {"number": n, "joined": n != row["household_id"], "children": len(numbers)} for n in numbers
         ]
-    return pd.concat([part[~touched], pd.DataFrame(rows)], ignore_index=True)
-
-
-def _descendants(number: str, later: Identity) -> list[str]:
-    """Return the numbers under which a household lives on: its own, or those of its children."""
-    current = later.current(number)
-    found, waiting = [current], list(later.children.get(current, ()))
-    while waiting:
-        child = waiting.pop(0)
-        if child not in found:
-            found.append(child)
-            waiting += later.children.get(child, ())
-    return found
+    untouched = [not one for one in touched]
+    return pd.concat([part[untouched], pd.DataFrame(rows)], ignore_index=True)
