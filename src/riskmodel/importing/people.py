@@ -162,6 +162,7 @@ def _households(rows: pd.DataFrame, findings: Findings) -> pd.DataFrame:
     rows["township"] = rows["township"].where(rows["township"].notna(), rows["said_township"])
     _settle_registration(rows)
     rows = rows.assign(valid_from=rows["valid_from"].where(rows["valid_from"].notna(), None))
+    _take_dates(rows)
     # One sheet is the county's list of households; others may add what it leaves open, not change it.
     fullness = rows.groupby("order_")[list(_HOUSEHOLD)].apply(lambda f: int(f.notna().any().sum()))
     sizes = rows.groupby("order_")["household_id"].nunique()
@@ -185,6 +186,15 @@ def _households(rows: pd.DataFrame, findings: Findings) -> pd.DataFrame:
         out.append(record)
     frame = pd.DataFrame(out, columns=columns).astype(object)
     return frame.where(frame.notna(), None)
+
+
+def _take_dates(rows: pd.DataFrame) -> None:
+    """Take rows of sheets that date no state for the newest one that another sheet dates."""
+    dated = rows[rows["valid_from"].notna()]
+    if len(dated):
+        newest = dated.groupby("household_id")["valid_from"].max()
+        bare = ~_stated(rows, "valid_from") & rows["household_id"].isin(list(newest.index))
+        rows.loc[bare, "valid_from"] = rows.loc[bare, "household_id"].map(newest)
 
 
 def _settle_registration(rows: pd.DataFrame) -> None:

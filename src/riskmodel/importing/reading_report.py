@@ -73,7 +73,7 @@ def _closed(folder: Path, corrections: Sequence[Correction], problems: pd.DataFr
     given = {c.number: c for c in corrections}
     gone = before[before["number"].isin(list(given)) & ~before["number"].isin(problems["number"])].copy()
     gone["correction"] = [given[n].value or given[n].action for n in gone["number"]]
-    return gone.reindex(columns=list(PROBLEM_COLUMNS)).fillna("")
+    return gone.reindex(columns=list(PROBLEM_COLUMNS)).astype(object).fillna("")
 
 
 def _finding_counts(findings: Findings) -> list[dict[str, Any]]:
@@ -132,7 +132,7 @@ def problem_table(
             "handling": text(f"importing.report.handlings.{item.handling}", language),
         }
     frame = pd.DataFrame([{"number": number, **row} for number, row in rows.items()], dtype=object)
-    return frame.reindex(columns=list(PROBLEM_COLUMNS)).fillna("")
+    return frame.reindex(columns=list(PROBLEM_COLUMNS)).astype(object).fillna("")
 
 
 def _places(households: pd.DataFrame | None) -> dict[str, tuple[str, str]]:
