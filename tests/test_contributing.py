@@ -17,7 +17,7 @@ OPEN = """
 import importlib
 from pathlib import Path
 
-for name in ("models", "evaluation", "presentation", "features", "data.importers"):
+for name in ("models", "evaluation", "presentation", "features"):
     package = importlib.import_module(f"riskmodel.{name}")
     package.__path__.append(str(Path(__file__).parent / "src/riskmodel" / name.replace(".", "/")))
 """
@@ -26,7 +26,7 @@ for name in ("models", "evaluation", "presentation", "features", "data.importers
 def test_every_worked_example_runs_as_it_stands(tmp_path: Path) -> None:
     examples = dict(EXAMPLE.findall((ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")))
     tests = sorted(path for path in examples if path.startswith("tests/"))
-    # Rule set, aggregate, model, metric, section of the report, importer: a file and its test each.
+    # Rule set, aggregate, model, metric, section of the report, panel: a file and its test each.
     assert len(tests) == 6
     assert len(examples) == 12
     for path, text in examples.items():

@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from riskmodel import evaluation
-from riskmodel.data import County, importers, read_county
+from riskmodel.data import County, read_county
+from riskmodel.importing import import_panel
 from riskmodel.runs import ExperimentResult, evaluate, load_experiment, run_experiment
 
 Runs = Callable[[str], ExperimentResult]
@@ -44,7 +45,7 @@ def runs_on(county: County) -> Runs:
 @pytest.fixture(scope="module")
 def wagepan(tmp_path_factory: pytest.TempPathFactory) -> Runs:
     folder = tmp_path_factory.mktemp("wagepan")
-    importers.import_panel("wagepan", folder)
+    import_panel("wagepan", folder)
     return runs_on(read_county(folder))
 
 
@@ -92,7 +93,7 @@ def eph(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Runs:
     if not file.is_file():
         pytest.skip(f"the EPH extract is not in {file.parent.name}/ of the real panels")
     folder = tmp_path_factory.mktemp("eph")
-    importers.import_panel("eph", folder, file)
+    import_panel("eph", folder, file)
     return runs_on(read_county(folder))
 
 

@@ -24,9 +24,10 @@ from pydantic import Field, model_validator
 
 from riskmodel import data as counties
 from riskmodel import models, simulate
-from riskmodel.data import County, importers
+from riskmodel.data import County
 from riskmodel.errors import InputMissing, InputRefused, UsageError
 from riskmodel.i18n import Words, both
+from riskmodel.importing import IMPORTERS, import_panel
 from riskmodel.io import Spec, find_declaration, folder, load_spec
 from riskmodel.rules import available_rule_sets
 from riskmodel.runs import (
@@ -246,8 +247,8 @@ def open_county(
         )  # fmt: skip
         simulate.write_simulated_county(simulated, folder)
         return counties.read_county(folder), read_truth(folder)
-    importer = importers.IMPORTERS[panel.source]
-    importers.import_panel(panel.source, folder, require_file(panel, file) if importer.file else None)
+    needed = require_file(panel, file) if IMPORTERS[panel.source].data is None else None
+    import_panel(panel.source, folder, needed)
     return counties.read_county(folder), None
 
 

@@ -25,21 +25,21 @@ class ImportCommands(TyperGroup):
 
     def list_commands(self, ctx: Any) -> list[str]:
         """Return the commands' names."""
-        from riskmodel.data import IMPORTERS
+        from riskmodel.importing import IMPORTERS
 
         return [*GENERAL, *IMPORTERS]
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         """Return a command; none is loaded before the group is asked."""
-        from riskmodel.data import IMPORTERS
+        from riskmodel.importing import IMPORTERS
 
         if cmd_name in GENERAL:
             return _command(cmd_name, GENERAL[cmd_name], None)
-        importer = IMPORTERS.get(cmd_name)
-        if importer is None:
+        plan = IMPORTERS.get(cmd_name)
+        if plan is None:
             return None
-        function = _with_file(cmd_name, importer.file) if importer.file else _without_file(cmd_name)
-        return _command(cmd_name, function, f"Import {importer.title}")
+        function = _without_file(cmd_name) if plan.data else _with_file(cmd_name, plan.file or "Its file.")
+        return _command(cmd_name, function, f"Import {plan.title}")
 
 
 def _command(name: str, function: Callable[..., None], text: str | None) -> Any:
@@ -140,6 +140,26 @@ def table(
         raise typer.Exit(REFUSED)
 
 
+def panel(
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="CSV, Parquet, a workbook, Stata (.dta) or SPSS (.sav).")
+    ],
+    out: OutArgument,
+    map_: Annotated[
+        str, typer.Option("--map", metavar="MAP.yaml", help="The panel map, or the id of a packaged one.")
+    ],
+    as_json: JsonFlag = False,
+) -> None:
+    """Import a panel of persons or households by a map; see docs/real-panels.md."""
+    from riskmodel.importing import import_panel_file
+
+    made = import_panel_file(file, map_, out)
+    for sentence in made.told:
+        say(sentence)
+    summary = {"out": str(out), "households": made.households, "rows": made.rows}
+    tell(summary | {"told": list(made.told)} if as_json else summary, as_json)
+
+
 def _short(summary: dict[str, Any]) -> dict[str, Any]:
     return {
         "tables": summary["tables"],
@@ -169,7 +189,7 @@ def _language(given: str) -> Language:
     return "en" if given == "en" else "zh"
 
 
-GENERAL: dict[str, Callable[..., None]] = {"guess": guess, "table": table}
+GENERAL: dict[str, Callable[..., None]] = {"guess": guess, "table": table, "panel": panel}
 
 
 def _with_file(name: str, what: str) -> Callable[..., None]:
@@ -192,7 +212,7 @@ def _without_file(name: str) -> Callable[..., None]:
 
 
 def _import_panel(name: str, out: Path, file: Path | None, as_json: bool) -> None:
-    from riskmodel.data import import_panel
+    from riskmodel.importing import import_panel
 
     tell({"out": str(out), "rows": import_panel(name, out, file)}, as_json)
 

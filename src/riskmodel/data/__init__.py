@@ -13,7 +13,6 @@ from riskmodel.data.compiled import (
 from riskmodel.data.county import County, write_county
 from riskmodel.data.file_formats import open_workbook
 from riskmodel.data.frames import from_frames
-from riskmodel.data.importers.registry import IMPORTERS, import_panel
 from riskmodel.data.lineage import Lineage, LinkedHousehold, county_lineage
 from riskmodel.data.link_facts import LinkFacts
 from riskmodel.data.links import JOINING, Link, Links, county_links, first_month_from
@@ -47,7 +46,6 @@ from riskmodel.data.values import cell_text, parse_date
 __all__ = [
     "CODE_COLUMN",
     "GRID",
-    "IMPORTERS",
     "JOINING",
     "KEY_VARIABLE",
     "LARGE_TABLES",
@@ -80,7 +78,6 @@ __all__ = [
     "first_month_from",
     "from_frames",
     "header_row",
-    "import_panel",
     "known_name",
     "later_lines",
     "level_sentences",

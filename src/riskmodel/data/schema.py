@@ -92,8 +92,9 @@ class About(Spec):
 
     ``income_is_net`` is ours: incomes were recorded net of production costs, so that net income does
     not need the ``spending`` table. ``source``, ``licence`` and ``unit`` are ours too: where the data come
-    from, on what terms, and in what money; ``simulated`` says how a made-up county was made. Keys that nobody
-    reads are kept out, not refused.
+    from, on what terms, and in what money; ``unit_of`` and ``place`` say what is counted and where it is alike,
+    for the words of pages (`riskmodel.i18n.Nouns`); ``welfare`` is consumption where amounts are of that;
+    ``simulated`` says how a made-up county was made. Keys that nobody reads are kept out, not refused.
     """
 
     model_config = ConfigDict(extra="ignore", frozen=True)
@@ -110,6 +111,9 @@ class About(Spec):
     source: str | None = None
     licence: str | None = None
     unit: str | None = None
+    unit_of: Literal["household", "person"] = "household"
+    place: str = "village"
+    welfare: Literal["income", "consumption"] = "income"
     simulated: dict[str, Any] | None = None
 
     @field_validator("time_zone")

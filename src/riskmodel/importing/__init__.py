@@ -22,13 +22,18 @@ from riskmodel.importing.files import (
 from riskmodel.importing.guess import SheetGuess
 from riskmodel.importing.guess_columns import Question
 from riskmodel.importing.mapping import ImportMap, SheetMap, read_map, write_map
+from riskmodel.importing.panel_import import IMPORTERS, PanelImport, import_panel, import_panel_file
+from riskmodel.importing.panel_map import PanelMap, read_panel_map
 from riskmodel.importing.reading_report import write_import
 from riskmodel.importing.vocabulary import Vocabulary, vocabulary
 
 __all__ = [
+    "IMPORTERS",
     "Correction",
     "ImportMap",
     "ImportResult",
+    "PanelImport",
+    "PanelMap",
     "Question",
     "SheetGuess",
     "SheetMap",
@@ -37,6 +42,8 @@ __all__ = [
     "Vocabulary",
     "guess_files",
     "import_files",
+    "import_panel",
+    "import_panel_file",
     "import_sheets",
     "map_comments",
     "merge_corrections",
@@ -44,6 +51,7 @@ __all__ = [
     "question_as_dict",
     "read_corrections",
     "read_map",
+    "read_panel_map",
     "read_sheets",
     "skip_reason",
     "stored_corrections",

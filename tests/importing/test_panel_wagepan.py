@@ -8,21 +8,26 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from riskmodel.data import County, importers, read_county
-from riskmodel.data.importers import wagepan
+from riskmodel.data import County, read_county
 from riskmodel.errors import UsageError
 from riskmodel.households import known_county
+from riskmodel.importing import IMPORTERS, import_panel
+from riskmodel.importing.panel_files import read_package_data
+
+SCHOOL_FROM = 6
 
 
 @pytest.fixture(scope="module")
 def panel() -> pd.DataFrame:
-    return wagepan.read_wagepan()
+    source = IMPORTERS["wagepan"].data
+    assert source is not None
+    return read_package_data(source).rows
 
 
 @pytest.fixture(scope="module")
 def county(tmp_path_factory: pytest.TempPathFactory) -> County:
     out = tmp_path_factory.mktemp("wagepan")
-    importers.import_panel("wagepan", out)
+    import_panel("wagepan", out)
     return read_county(out)
 
 
@@ -53,7 +58,7 @@ def test_a_year_is_known_from_its_last_day_and_not_before(county: County) -> Non
 
 def test_age_follows_from_schooling_and_experience(panel: pd.DataFrame, county: County) -> None:
     # Experience is age − schooling − 6 throughout the panel, so all eight years must agree on the birth.
-    born = panel["year"] - panel["exper"] - panel["educ"] - wagepan.SCHOOL_FROM
+    born = panel["year"] - panel["exper"] - panel["educ"] - SCHOOL_FROM
     assert (born.groupby(panel["nr"]).nunique() == 1).all()
     members = county.frame("members").set_index("household_id")["birth_month"]
     assert (members // 12).to_dict() == born.groupby(panel["nr"].astype(str)).first().to_dict()
@@ -61,7 +66,7 @@ def test_age_follows_from_schooling_and_experience(panel: pd.DataFrame, county: 
 
 def test_it_takes_no_file(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="it comes with a package"):
-        importers.import_panel("wagepan", tmp_path, tmp_path / "x.csv")
+        import_panel("wagepan", tmp_path, tmp_path / "x.csv")
 
 
 def test_race_is_not_brought_in(county: County) -> None:

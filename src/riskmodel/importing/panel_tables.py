@@ -1,0 +1,571 @@
+"""From a panel's file and its map to the tables of the contract, with what was left out and why."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from riskmodel.data.schema import contract
+from riskmodel.errors import InputRefused, did_you_mean
+from riskmodel.importing.panel_files import PanelFile
+from riskmodel.importing.panel_formula import Formula
+from riskmodel.importing.panel_map import Figure, IndicatorMap, PanelMap
+from riskmodel.importing.panel_persons import (
+    counted_members,
+    equivalent_persons,
+    listed_members,
+    same_household,
+    sex_of,
+)
+
+NO_ANSWER = "no_answer"
+SPANS = {"year": 12, "half_year": 6, "quarter": 3, "month": 1}
+_BIRTH = 1960  # of a person of whom neither age nor birth is given; the contract asks for a month
+
+
+@dataclass
+class PanelTables:
+    """A panel in the contract's tables.
+
+    Parameters
+    ----------
+    tables
+        Table to rows.
+    about
+        What ``about.yaml`` says.
+    told
+        What was left out and why, one sentence each.
+    """
+
+    tables: dict[str, pd.DataFrame]
+    about: dict[str, Any]
+    told: list[str] = field(default_factory=list)
+
+
+class _Columns:
+    """The file's columns as numbers and as words, and what the map makes of them."""
+
+    def __init__(self, file: PanelFile, plan: PanelMap) -> None:
+        self.file, self.plan = file, plan
+        self.rows = _long(file, plan)
+        self.made: dict[str, pd.Series] = {}
+        self.told: list[str] = []
+        self._missing = {str(code) for code in plan.missing} | {_plain(code) for code in plan.missing}
+        for name, text in plan.columns.items():
+            self.made[name] = self.figure(text, f"columns.{name}")
+
+    @property
+    def names(self) -> list[str]:
+        return [*map(str, self.rows.columns), *self.made]
+
+    def raw(self, name: str) -> pd.Series:
+        """Return a column with the missing codes taken out."""
+        values = self.made[name] if name in self.made else self.rows[name]
+        return values.mask(values.map(_plain).isin(self._missing)) if self._missing else values
+
+    def words(self, name: str) -> pd.Series:
+        """Return a column as words: value labels where the file has them, else as it stands."""
+        values = self.raw(name)
+        labels = {_plain(code): word for code, word in self.file.words.get(name, {}).items()}
+        plain = values.map(_plain).astype(object)
+        return plain.map(lambda code: labels.get(code, code)).where(values.notna(), None)
+
+    def numbers(self, name: str, strict: bool = True) -> pd.Series:
+        """Return a column as numbers; a cell that is none is refused, or left empty and told."""
+        values = self.raw(name)
+        if pd.api.types.is_numeric_dtype(values):
+            return values.astype(float)
+        out = pd.to_numeric(values, errors="coerce").astype(float)
+        bad = out.isna() & values.notna() & values.astype(str).str.strip().ne("")
+        if bad.any():
+            row = self.row_number(bad)
+            what = f"column {name} holds something that is no number in {int(bad.sum())} rows"
+            example = f"row {row}: {str(values[bad].iloc[0])[:40]!r}"
+            if strict:
+                raise InputRefused(
+                    f"{self.file.name}: {what} ({example}); mend the file, or name it among missing"
+                )
+            self.told.append(f"{what} ({example}): left empty")
+        return out
+
+    def row_number(self, which: pd.Series) -> int:
+        """Return the number of the first row of which something is true."""
+        return int(self.rows["_row"].iloc[int(which.to_numpy().argmax())]) + self.file.first_row
+
+    def figure(self, given: Figure, where: str, strict: bool = True) -> pd.Series:
+        """Return what a column, a formula, a constant or a sum of columns gives."""
+        if isinstance(given, tuple):
+            parts = [self.figure(one, where, strict) for one in given]
+            return pd.concat(parts, axis=1).sum(axis=1, min_count=1)
+        formula = Formula(given, self.names, where)
+        values = formula.values(lambda name: self.numbers(name, strict), self.words)
+        if not isinstance(values, pd.Series):
+            return pd.Series(float(values), index=self.rows.index)
+        with np.errstate(invalid="ignore"):
+            return values.astype(float).where(np.isfinite(values.astype(float)))
+
+    def text(self, given: str, where: str, words: Mapping[Any, str] | None = None) -> pd.Series:
+        """Return a column, or a formula's numbers, as words."""
+        if given in self.names:
+            values = self.words(given)
+        elif given.isidentifier() or not given.isascii():
+            raise InputRefused(
+                f"{self.file.name}: {where}: no column {given!r}{did_you_mean(given, self.names)}"
+            )
+        else:
+            values = self.figure(given, where).map(_plain).astype(object)
+        own = {_plain(code): word for code, word in (words or {}).items()}
+        return values.map(lambda code: own.get(_plain(code), code))
+
+    def need(self, names: Sequence[str], what: str) -> None:
+        """Refuse a file without columns that cannot be done without, all of them at once."""
+        absent = [name for name in dict.fromkeys(names) if name not in self.names]
+        if absent:
+            meant = did_you_mean(absent[0], self.names)
+            raise InputRefused(f"{self.file.name}: no column {', '.join(absent)} ({what}){meant}")
+
+
+def _plain(code: Any) -> Any:
+    """Return a code as text, 3.0 as 3; None where there is none."""
+    if code is None or code is pd.NaT or (isinstance(code, float) and code != code):
+        return None
+    return str(int(code)) if isinstance(code, float) and code.is_integer() else str(code).strip()
+
+
+def _long(file: PanelFile, plan: PanelMap) -> pd.DataFrame:
+    """Lay waves that stand side by side one below another."""
+    rows = file.rows.reset_index(drop=True).reset_index(names="_row")
+    if plan.wide is None:
+        return rows
+    used = [c for waves in plan.wide.columns.values() for c in waves.values()]
+    absent = [c for c in used if c not in rows]
+    if absent:
+        raise InputRefused(f"{file.name}: no column {', '.join(absent)} (wide)")
+    waves = list(dict.fromkeys(w for one in plan.wide.columns.values() for w in one))
+    parts = [
+        rows.assign(
+            **{plan.wide.by: wave},
+            **{
+                name: (rows[one[wave]] if wave in one else np.nan) for name, one in plan.wide.columns.items()
+            },
+        )
+        for wave in waves
+    ]
+    return pd.concat(parts, ignore_index=True)
+
+
+class _Reading:
+    """One reading of a file by a map: observations in order, and the tables made of them."""
+
+    def __init__(self, file: PanelFile, plan: PanelMap) -> None:
+        self.plan = plan
+        self.columns = c = _Columns(file, plan)
+        c.need([*plan.unit_columns, *([plan.person] if plan.person else []), *plan.time.columns], "id and time")
+        self.told = c.told
+        keep = pd.Series(True, index=c.rows.index)
+        if plan.keep:
+            keep = c.figure(plan.keep, "keep") == 1
+            if not keep.all():
+                self.told.append(f"{int((~keep).sum())} rows are left out by keep: {plan.keep}")
+        c.rows = c.rows[keep].reset_index(drop=True)
+        c.made = {name: values[keep].reset_index(drop=True) for name, values in c.made.items()}
+        if not len(c.rows):
+            raise InputRefused(f"{file.name}: no row is left to read; look at keep")
+        t = pd.DataFrame({"household_id": self._ids(plan.unit_columns), "month": self._months()})
+        if plan.person:
+            t["member_id"] = self._ids((plan.person,))
+        t["order"] = np.arange(len(t))
+        self._refuse_bad_keys(t)
+        number = pd.to_numeric(t["household_id"], errors="coerce")
+        numeric = number.notna().all()
+        t["sort"] = number if numeric else t["household_id"]
+        extra = ["member_id"] if plan.persons.kind == "roster" else []
+        t = t.sort_values(["sort", "month", *extra], kind="stable")
+        order = t["order"].to_numpy()
+        c.rows = c.rows.iloc[order].reset_index(drop=True)
+        c.made = {name: values.iloc[order].reset_index(drop=True) for name, values in c.made.items()}
+        self.t = t.drop(columns=["order", "sort"]).reset_index(drop=True)
+        self.t["on"] = _month_ends(self.t["month"])
+        self.t["recorded_on"] = self._recorded_on()
+        key = ["household_id", "month"]
+        self.first_of_observation = ~self.t.duplicated(key)
+
+    def _ids(self, names: Sequence[str]) -> pd.Series:
+        parts = [self.columns.raw(name).map(_plain).astype(object) for name in names]
+        out = parts[0]
+        for part in parts[1:]:
+            out = (out + "-" + part).where(out.notna() & part.notna(), None)
+        return out
+
+    def _months(self) -> pd.Series:
+        """Return month ordinals, empty where the time is not given or out of range."""
+        time, c = self.plan.time, self.columns
+        if time.date is not None:
+            raw = c.raw(time.date)
+            days = pd.to_datetime(raw.astype(str).where(raw.notna()), errors="coerce", format="mixed")
+            return (days.dt.year * 12 + days.dt.month - 1).astype(float)
+        if time.wave is not None:
+            dates = {_plain(k): _ordinal(v) for k, v in time.dates.items()}
+            found = c.raw(time.wave).map(_plain)
+            unknown = sorted({str(v) for v in found.dropna() if v not in dates})
+            if unknown:
+                raise InputRefused(
+                    f"{c.file.name}: time.dates has no month for wave {', '.join(unknown[:5])} of column {time.wave}"
+                )
+            return found.map(dates).astype(float)
+        year = c.numbers(str(time.year))
+        for name, most, step in ((time.half_year, 2, 6), (time.quarter, 4, 3), (time.month, 12, 1)):
+            if name is not None:
+                part = c.numbers(name)
+                return (year * 12 + step * part - 1).where(part.between(1, most))
+        return year * 12 + 11
+
+    def _refuse_bad_keys(self, t: pd.DataFrame) -> None:
+        c, time = self.columns, self.plan.time
+        keys = ["household_id", "month", *(["member_id"] if "member_id" in t else [])]
+        bad = t[keys].isna().any(axis=1)
+        names = [*self.plan.unit_columns, *([self.plan.person] if self.plan.person else []), *time.columns]
+        words = ", ".join(dict.fromkeys(names)) + (" (1–4)" if time.quarter else "")
+        if bad.any():
+            raise InputRefused(
+                f"{c.file.name}: row {self._row(bad)}: {words} must be given (in {int(bad.sum())} rows they are "
+                "not); leave such rows out with keep"
+            )
+        key = keys if self.plan.persons.kind == "roster" else ["household_id", "month"]
+        twice = t.duplicated(key)
+        if twice.any():
+            raise InputRefused(
+                f"{c.file.name}: row {self._row(twice)}: {words}: this observation stands twice "
+                f"({int(twice.sum())} such rows)"
+            )
+
+    def _row(self, which: pd.Series) -> int:
+        place = int(which.to_numpy().argmax())
+        return int(self.columns.rows["_row"].iloc[place]) + self.columns.file.first_row
+
+    def _recorded_on(self) -> pd.Series:
+        if self.plan.time.recorded_on is None:
+            return self.t["on"]
+        self.columns.need([self.plan.time.recorded_on], "time.recorded_on")
+        raw = self.columns.raw(self.plan.time.recorded_on)
+        days = pd.to_datetime(raw.astype(str).where(raw.notna()), errors="coerce", format="mixed")
+        return days.fillna(self.t["on"])
+
+    def figure(self, given: Figure, where: str, strict: bool = True) -> pd.Series:
+        """Return a figure in the order of the observations."""
+        return self.columns.figure(given, where, strict)
+
+    @cached_property
+    def per_household(self) -> pd.DataFrame:
+        """One row an observation of a household."""
+        return self.t[self.first_of_observation]
+
+    # ---------------------------------------------------------------- tables
+
+    def households(self) -> pd.DataFrame:
+        """Return one row an observation, or only the first."""
+        place, design, c = self.plan.place, self.plan.design, self.columns
+        t = self.t
+        region = pd.Series("all", index=t.index, dtype=object)
+        given = place.region or design.strata
+        if given:
+            region = c.text(given, "place.region", place.words).fillna(place.otherwise)
+        cluster = t["household_id"]
+        named = design.psu or place.cluster
+        if named:
+            cluster = c.text(named, "design.psu" if design.psu else "place.cluster").fillna(cluster)
+        out = pd.DataFrame(
+            {"household_id": t["household_id"], "township": region.fillna("unknown"), "village": cluster,
+             "registration": "general"}
+        )  # fmt: skip
+        if design.weight:
+            out["weight"] = self.figure(design.weight, "design.weight")
+        out["valid_from"], out["recorded_on"] = t["on"].dt.date, t["recorded_on"].dt.date
+        out = out[self.first_of_observation]
+        if place.first:
+            out = out.drop_duplicates("household_id")
+        return out.astype({c: str for c in ("household_id", "township", "village")}).reset_index(drop=True)
+
+    @cached_property
+    def persons(self) -> pd.Series:
+        """How many persons live there; empty where it is not given."""
+        if self.plan.persons.size is not None:
+            return self.figure(self.plan.persons.size, "persons.size")
+        return self.t.groupby(["household_id", "month"])["month"].transform("size").astype(float)
+
+    def members(self) -> pd.DataFrame:
+        """Return the persons, listed or imputed from their numbers."""
+        spec, t = self.plan.persons, self.t
+        if spec.kind == "count":
+            size = self.persons
+            counts = {
+                name: self._optional(given, f"persons.{name}")
+                for name, given in (("children", spec.children), ("old", spec.old))
+            }
+            age = self._optional(spec.head.age, "persons.head.age")
+            sex = self._sex(spec.head.sex, spec.head.male, spec.head.female, "persons.head.sex")
+            family = (~self._same()).groupby(t["household_id"]).cumsum()
+            who = t[["household_id", "on", "recorded_on"]].assign(family=family)
+            known = size.notna()
+            members = counted_members(
+                who[known].reset_index(drop=True), size[known].reset_index(drop=True),
+                {k: v[known].reset_index(drop=True) for k, v in counts.items()},
+                age[known].reset_index(drop=True), sex[known].reset_index(drop=True),
+            )  # fmt: skip
+            return members
+        member = t["household_id"] + "-1" if spec.kind == "person" else t["member_id"]
+        sex = self._sex(spec.sex, spec.male, spec.female, "persons.sex")
+        head = pd.Series(spec.kind == "person", index=t.index)
+        if spec.is_head:
+            head = self.figure(spec.is_head, "persons.is_head", strict=False) == 1
+        who = pd.DataFrame(
+            {"member_id": member, "household_id": t["household_id"], "birth_month": self._birth(), "sex": sex,
+             "relation": head.map({True: "head", False: None}), "on": t["on"], "month": t["month"],
+             "recorded_on": t["recorded_on"]}
+        )  # fmt: skip
+        return listed_members(who)
+
+    def _optional(self, given: str | None, where: str) -> pd.Series:
+        """Return a figure that can be done without; told where its columns are absent."""
+        nothing = pd.Series(np.nan, index=self.t.index)
+        if given is None:
+            return nothing
+        try:
+            return self.figure(given, where, strict=False)
+        except InputRefused as exc:
+            self.told.append(f"left out: {exc}")
+            return nothing
+
+    def _sex(
+        self, given: str | None, male: Sequence[Any], female: Sequence[Any], where: str
+    ) -> pd.Series:
+        if given in (None, "male", "female"):
+            return pd.Series(given, index=self.t.index, dtype=object)
+        if given not in self.columns.names:
+            self.told.append(f"left out: {where}: no column {given}")
+            return pd.Series(None, index=self.t.index, dtype=object)
+        return sex_of(self.columns.raw(given).map(_plain), self.columns.words(given), male, female)
+
+    def _birth(self) -> pd.Series:
+        """Return birth months: given, or from completed years of age."""
+        spec = self.plan.persons
+        year = pd.Series(float(_BIRTH), index=self.t.index)
+        if spec.born is not None and spec.born in self.columns.names:
+            text = self.columns.words(spec.born).astype(object)
+            months = text.astype(str).str.fullmatch(r"\d{4}-\d{2}")
+            if months.any():
+                return text.where(months, f"{_BIRTH}-07")
+        if spec.born is not None:
+            year = self.figure(spec.born, "persons.born").fillna(_BIRTH)
+            return year.astype(int).astype(str) + "-07"
+        age = self._optional(spec.age, "persons.age")
+        # Completed years say a birthday within twelve months; half a year earlier is the middle.
+        months = self.t["month"] - age * 12 - 6
+        unknown = months.isna()
+        if unknown.any():
+            self.told.append(f"{int(unknown.sum())} rows give no age: born in {_BIRTH} (imputed)")
+        ordinal = months.fillna(_BIRTH * 12 + 6).astype(int)
+        return (ordinal // 12).astype(str) + "-" + (ordinal % 12 + 1).astype(str).str.zfill(2)
+
+    def _same(self) -> pd.Series:
+        values = {
+            name: self._optional(name, f"persons.same.{name}") for name in self.plan.persons.same
+        }
+        return same_household(self.t["household_id"], values, self.plan.persons.same)
+
+    @cached_property
+    def deflator(self) -> pd.Series:
+        """What amounts are divided by; empty where the map does not say it."""
+        money, t = self.plan.money, self.t
+        if money.deflator is None:
+            return pd.Series(1.0, index=t.index)
+        if isinstance(money.deflator, str):
+            return self.figure(money.deflator, "money.deflator") / money.base
+        series = {str(k): v for k, v in money.deflator.items()}
+        year = (t["month"] // 12).astype(int).astype(str)
+        month = year + "-" + (t["month"] % 12 + 1).astype(int).astype(str).str.zfill(2)
+        index = month.map(series).fillna(year.map(series)).astype(float)
+        if index.isna().any():
+            raise InputRefused(
+                f"money.deflator has no index for {month[index.isna()].iloc[0]}: give every year or month "
+                f"of the file ({', '.join(sorted(year[index.isna()].unique())[:10])})"
+            )
+        return index / money.base
+
+    def income(self) -> tuple[pd.DataFrame, pd.Series]:
+        """Return amounts by source, and whether an income was given at each observation."""
+        spec = self.plan.income
+        amounts = {
+            source: self.figure(given, f"income.sources.{source}") for source, given in spec.sources.items()
+        }
+        whole = None if spec.amount is None else self.figure(spec.amount, "income.amount")
+        if whole is not None and not amounts:
+            amounts[spec.source] = whole
+        elif whole is not None and spec.rest:
+            named = pd.concat(amounts.values(), axis=1).sum(axis=1)
+            amounts[spec.rest] = whole - named + amounts.get(spec.rest, pd.Series(0.0, index=self.t.index)).fillna(0)
+        frame = pd.DataFrame(amounts)
+        told = self.figure(spec.answered, "income.answered") if spec.answered else whole
+        answered = frame.notna().any(axis=1) if told is None else told.notna()
+        scale = equivalent_persons(self.plan.persons, self.persons, self._children())
+        return frame.mul(spec.times / self.deflator * self.persons / scale, axis=0), answered
+
+    def _children(self) -> pd.Series:
+        """Return how many persons count as children in an equivalence scale."""
+        spec = self.plan.persons
+        if spec.scale not in ("oecd", "oecd_modified"):
+            return pd.Series(0.0, index=self.t.index)
+        if spec.kind == "count":
+            if spec.children is None:
+                raise InputRefused(f"persons.scale: {spec.scale} needs persons.children")
+            return self.figure(spec.children, "persons.children")
+        if spec.age is None and spec.born is None:
+            raise InputRefused(f"persons.scale: {spec.scale} needs persons.age or persons.born")
+        years = self._birth().str.slice(0, 4).astype(int)
+        child = (self.t["month"] // 12 - years) < 14
+        return child.groupby([self.t["household_id"], self.t["month"]]).transform("sum").astype(float)
+
+    def tables(self) -> dict[str, pd.DataFrame]:
+        """Return all tables."""
+        amounts, answered = self.income()
+        rows, first = self.t, self.first_of_observation
+        known = answered & self.persons.notna()
+        spans = self._spans(rows["month"])
+        income = amounts.assign(household_id=rows["household_id"], **spans, recorded_on=rows["recorded_on"].dt.date)
+        income = income[known & first]
+        keys = ["household_id", *spans, "recorded_on"]
+        long = income.melt(keys, var_name="source", value_name="amount")
+        # One amount stays even where all are 0, so that no income is a known 0 and not an unknown.
+        kept = next(iter(amounts))
+        long = long[long["amount"].notna() & ((long["amount"] != 0) | (long["source"] == kept))]
+        long["amount"] = long["amount"].round(4)
+        order = ["household_id", *spans, "source", "amount", "recorded_on"]
+        long = long[order].sort_values([*order[:-2]], kind="stable", ignore_index=True)
+        out = {"households": self.households(), "members": self.members(), "income": long}
+        if self.plan.coverage == "stated":
+            out["recorded"] = self._covered(known & first)
+            lost = first & ~answered
+            if lost.any():
+                out["unrecorded"] = self._covered(lost).assign(why=NO_ANSWER)
+                self.told.append(f"{int(lost.sum())} observations give no {self.plan.income.kind}: unrecorded")
+        uncounted = first & self.persons.isna()
+        if uncounted.any():
+            self.told.append(f"{int(uncounted.sum())} observations do not say how many persons: unrecorded")
+            without = self._covered(uncounted).assign(why=NO_ANSWER)
+            out["unrecorded"] = pd.concat([out["unrecorded"], without] if "unrecorded" in out else [without])
+        if self.plan.indicators:
+            out["indicators"] = self._indicators()
+        return out
+
+    def _spans(self, month: pd.Series) -> dict[str, pd.Series]:
+        length = SPANS[self.plan.income.covers]
+        if length == 1:
+            return {"month": _month_texts(month)}
+        return {"month_from": _month_texts(month - length + 1), "month_to": _month_texts(month)}
+
+    def _covered(self, which: pd.Series) -> pd.DataFrame:
+        t = self.t[which]
+        month = t["month"]
+        first = _month_texts(month - SPANS[self.plan.income.covers] + 1)
+        return pd.DataFrame(
+            {"household_id": t["household_id"].astype(str), "of": "income", "month_from": first,
+             "month_to": _month_texts(month), "recorded_on": t["recorded_on"].dt.date}
+        ).reset_index(drop=True)  # fmt: skip
+
+    def _indicators(self) -> pd.DataFrame:
+        values: dict[str, pd.Series] = {}
+        for item, spec in self.plan.indicators.items():
+            try:
+                values[item] = self._indicator(spec, f"indicators.{item}")
+            except InputRefused as exc:
+                self.told.append(f"left out: {exc}")
+        t = self.t
+        wide = pd.DataFrame(values, index=t.index).assign(
+            household_id=t["household_id"].astype(str), date=t["on"].dt.date, recorded_on=t["recorded_on"].dt.date
+        )
+        wide = wide[self.first_of_observation]
+        rows = wide.melt(["household_id", "date", "recorded_on"], var_name="item", value_name="value")
+        rows = rows[np.isfinite(rows["value"].astype(float))]
+        rows = rows[["household_id", "date", "item", "value", "recorded_on"]]
+        return rows.sort_values(["household_id", "date", "item"], ignore_index=True)
+
+    def _indicator(self, spec: IndicatorMap, where: str) -> pd.Series:
+        if not (spec.codes or spec.ones or spec.zeros):
+            values = self.figure(spec.column, where, strict=False)
+            return values.mask(values.map(_plain).isin({_plain(m) for m in spec.missing}))
+        self.columns.need([spec.column], where)
+        code = self.columns.raw(spec.column).map(_plain)
+        word = self.columns.words(spec.column)
+        if spec.codes:
+            known = {_plain(k): float(v) for k, v in spec.codes.items()}
+            return code.map(known).fillna(word.map(known)).astype(float)
+        ones, zeros, missing = (
+            {_plain(v) for v in given} for given in (spec.ones, spec.zeros, spec.missing)
+        )
+        is_one = code.isin(ones) | word.isin(ones)
+        given = is_one | code.isin(zeros) | word.isin(zeros) if zeros else code.notna()
+        given &= ~(code.isin(missing) | word.isin(missing))
+        return is_one.astype(float).where(given)
+
+    def about(self) -> dict[str, Any]:
+        """Return what ``about.yaml`` says; the map's own words go first."""
+        plan, money = self.plan, self.plan.money
+        # A month without an observation is not judged by the one before; a total is known from its last day.
+        lag = "max_lag_months" if plan.income.covers == "month" else "entry_lag_months"
+        out: dict[str, Any] = {"income_is_net": True, lag: 0}
+        out["unit_of"] = "person" if plan.persons.kind == "person" else "household"
+        if money.currency and "unit" not in plan.about:
+            per = {"month": "a month", "year": "a year"}.get(plan.income.covers, f"a {plan.income.covers}")
+            out["unit"] = f"{money.currency} {per}" + (", deflated" if money.deflator else "")
+        if plan.income.kind == "consumption":
+            out["welfare"] = "consumption"
+        if "data_through" not in plan.about and plan.coverage == "stated":
+            out["data_through"] = self.t["on"].max().date()
+        return {**out, **plan.about}
+
+
+def _ordinal(text: str) -> int:
+    year, _, month = text.partition("-")
+    return int(year) * 12 + int(month or 12) - 1
+
+
+def _month_texts(ordinal: pd.Series) -> pd.Series:
+    whole = ordinal.astype(int)
+    return (whole // 12).astype(str) + "-" + (whole % 12 + 1).astype(str).str.zfill(2)
+
+
+def _month_ends(ordinal: pd.Series) -> pd.Series:
+    whole = ordinal.astype(int)
+    first = pd.to_datetime({"year": whole // 12, "month": whole % 12 + 1, "day": 1})
+    return first + pd.offsets.MonthEnd(0)
+
+
+def panel_tables(file: PanelFile, plan: PanelMap) -> PanelTables:
+    """Read a panel by its map.
+
+    Parameters
+    ----------
+    file
+        Its rows and words.
+    plan
+        Its map.
+
+    Returns
+    -------
+    PanelTables
+        Tables, ``about.yaml``, and what was left out.
+
+    Raises
+    ------
+    InputRefused
+        If an id, a time or an income cannot be read.
+    """
+    reading = _Reading(file, plan)
+    tables = reading.tables()
+    order = [name for name in contract().tables if name in tables]
+    return PanelTables({name: tables[name] for name in order}, reading.about(), reading.told)
