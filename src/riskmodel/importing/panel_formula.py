@@ -1,8 +1,8 @@
 """Formulas of columns in a panel map: ``fill(P21, 0) + fill(TOT_P12, 0)``, ``selfemp > 0 and sal == 0``.
 
 Numbers, columns (one that is no name of Python is written ``col("…")``), + − * / **, comparisons, ``and``,
-``or``, ``not``, ``in (…)``, and the functions of `FUNCTIONS`. What is unknown stays unknown: a comparison with
-an empty cell is empty, unless ``fill`` says what stands for it. Nothing else of Python can be written.
+``or``, ``not``, ``in (…)``, and the functions of `FUNCTIONS`. What is unknown stays unknown: a comparison
+with an empty cell is empty, unless ``fill`` says what stands for it. Nothing else of Python can be written.
 """
 
 from __future__ import annotations
@@ -81,7 +81,9 @@ class Formula:
             try:
                 self.tree = ast.parse(self.text.strip(), mode="eval").body
             except SyntaxError as exc:
-                raise self._wrong(f"is neither a column nor a formula{did_you_mean(self.text, columns)}") from exc
+                raise self._wrong(
+                    f"is neither a column nor a formula{did_you_mean(self.text, columns)}"
+                ) from exc
         self.used = self._names(self.tree)
         absent = [name for name in self.used if name not in columns]
         if absent:

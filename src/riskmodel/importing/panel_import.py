@@ -57,7 +57,7 @@ IMPORTERS: Mapping[str, PanelMap] = _Packaged()
 
 
 def import_panel_file(file: str | Path, plan: PanelMap | str | Path, out: str | Path) -> PanelImport:
-    """Import a panel's file into a folder of the contract.
+    r"""Import a panel's file into a folder of the contract.
 
     Parameters
     ----------
@@ -91,7 +91,7 @@ def import_panel_file(file: str | Path, plan: PanelMap | str | Path, out: str | 
     ... })
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     file = Path(folder) / "pay.csv"
-    ...     _ = file.write_text("who,year,age,pay\\n1,2019,40,8000\\n1,2021,42,9000\\n")
+    ...     _ = file.write_text("who,year,age,pay\n1,2019,40,8000\n1,2021,42,9000\n")
     ...     import_panel_file(file, plan, Path(folder) / "county").rows["income"]
     2
     """

@@ -29,7 +29,14 @@ def _no_yes_or_no(given: Any) -> Any:
 
 Code = Annotated[str | int | float, BeforeValidator(_no_yes_or_no)]
 Period = Literal["year", "half_year", "quarter", "month", "week", "day", "hour"]
-MONTHS = {"year": 12.0, "half_year": 6.0, "quarter": 3.0, "month": 1.0, "week": 12 / 52.1775, "day": 12 / 365.25}
+MONTHS = {
+    "year": 12.0,
+    "half_year": 6.0,
+    "quarter": 3.0,
+    "month": 1.0,
+    "week": 12 / 52.1775,
+    "day": 12 / 365.25,
+}
 Covers = Literal["year", "half_year", "quarter", "month"]
 Scale = Literal["per_head", "oecd", "oecd_modified", "square_root", "household"]
 PANELS = Path(__file__).with_name("panel_maps")
@@ -46,7 +53,7 @@ class DataSource(Spec):
 class WideLayout(Spec):
     """One row a household, one column a wave: ``columns`` are new names, each with its wave's columns.
 
-    ``{earnings: {1974: re74, 1975: re75}}`` makes a column ``earnings`` and the column ``by`` with 1974, 1975.
+    ``{earnings: {1974: re74, 1975: re75}}`` makes a column ``earnings`` and the column ``by`` of 1974, 1975.
     """
 
     by: str = "wave"

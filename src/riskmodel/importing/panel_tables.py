@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 
 from riskmodel.data.schema import contract
-from riskmodel.errors import InputRefused, did_you_mean
+from riskmodel.errors import InputRefused
+from riskmodel.importing.panel_columns import PanelColumns, plain_code
 from riskmodel.importing.panel_files import PanelFile
-from riskmodel.importing.panel_formula import Formula
 from riskmodel.importing.panel_map import Figure, IndicatorMap, PanelMap
 from riskmodel.importing.panel_persons import (
     counted_members,
@@ -47,125 +47,15 @@ class PanelTables:
     told: list[str] = field(default_factory=list)
 
 
-class _Columns:
-    """The file's columns as numbers and as words, and what the map makes of them."""
-
-    def __init__(self, file: PanelFile, plan: PanelMap) -> None:
-        self.file, self.plan = file, plan
-        self.rows = _long(file, plan)
-        self.made: dict[str, pd.Series] = {}
-        self.told: list[str] = []
-        self._missing = {str(code) for code in plan.missing} | {_plain(code) for code in plan.missing}
-        for name, text in plan.columns.items():
-            self.made[name] = self.figure(text, f"columns.{name}")
-
-    @property
-    def names(self) -> list[str]:
-        return [*map(str, self.rows.columns), *self.made]
-
-    def raw(self, name: str) -> pd.Series:
-        """Return a column with the missing codes taken out."""
-        values = self.made[name] if name in self.made else self.rows[name]
-        return values.mask(values.map(_plain).isin(self._missing)) if self._missing else values
-
-    def words(self, name: str) -> pd.Series:
-        """Return a column as words: value labels where the file has them, else as it stands."""
-        values = self.raw(name)
-        labels = {_plain(code): word for code, word in self.file.words.get(name, {}).items()}
-        plain = values.map(_plain).astype(object)
-        return plain.map(lambda code: labels.get(code, code)).where(values.notna(), None)
-
-    def numbers(self, name: str, strict: bool = True) -> pd.Series:
-        """Return a column as numbers; a cell that is none is refused, or left empty and told."""
-        values = self.raw(name)
-        if pd.api.types.is_numeric_dtype(values):
-            return values.astype(float)
-        out = pd.to_numeric(values, errors="coerce").astype(float)
-        bad = out.isna() & values.notna() & values.astype(str).str.strip().ne("")
-        if bad.any():
-            row = self.row_number(bad)
-            what = f"column {name} holds something that is no number in {int(bad.sum())} rows"
-            example = f"row {row}: {str(values[bad].iloc[0])[:40]!r}"
-            if strict:
-                raise InputRefused(
-                    f"{self.file.name}: {what} ({example}); mend the file, or name it among missing"
-                )
-            self.told.append(f"{what} ({example}): left empty")
-        return out
-
-    def row_number(self, which: pd.Series) -> int:
-        """Return the number of the first row of which something is true."""
-        return int(self.rows["_row"].iloc[int(which.to_numpy().argmax())]) + self.file.first_row
-
-    def figure(self, given: Figure, where: str, strict: bool = True) -> pd.Series:
-        """Return what a column, a formula, a constant or a sum of columns gives."""
-        if isinstance(given, tuple):
-            parts = [self.figure(one, where, strict) for one in given]
-            return pd.concat(parts, axis=1).sum(axis=1, min_count=1)
-        formula = Formula(given, self.names, where)
-        values = formula.values(lambda name: self.numbers(name, strict), self.words)
-        if not isinstance(values, pd.Series):
-            return pd.Series(float(values), index=self.rows.index)
-        with np.errstate(invalid="ignore"):
-            return values.astype(float).where(np.isfinite(values.astype(float)))
-
-    def text(self, given: str, where: str, words: Mapping[Any, str] | None = None) -> pd.Series:
-        """Return a column, or a formula's numbers, as words."""
-        if given in self.names:
-            values = self.words(given)
-        elif given.isidentifier() or not given.isascii():
-            raise InputRefused(
-                f"{self.file.name}: {where}: no column {given!r}{did_you_mean(given, self.names)}"
-            )
-        else:
-            values = self.figure(given, where).map(_plain).astype(object)
-        own = {_plain(code): word for code, word in (words or {}).items()}
-        return values.map(lambda code: own.get(_plain(code), code))
-
-    def need(self, names: Sequence[str], what: str) -> None:
-        """Refuse a file without columns that cannot be done without, all of them at once."""
-        absent = [name for name in dict.fromkeys(names) if name not in self.names]
-        if absent:
-            meant = did_you_mean(absent[0], self.names)
-            raise InputRefused(f"{self.file.name}: no column {', '.join(absent)} ({what}){meant}")
-
-
-def _plain(code: Any) -> Any:
-    """Return a code as text, 3.0 as 3; None where there is none."""
-    if code is None or code is pd.NaT or (isinstance(code, float) and code != code):
-        return None
-    return str(int(code)) if isinstance(code, float) and code.is_integer() else str(code).strip()
-
-
-def _long(file: PanelFile, plan: PanelMap) -> pd.DataFrame:
-    """Lay waves that stand side by side one below another."""
-    rows = file.rows.reset_index(drop=True).reset_index(names="_row")
-    if plan.wide is None:
-        return rows
-    used = [c for waves in plan.wide.columns.values() for c in waves.values()]
-    absent = [c for c in used if c not in rows]
-    if absent:
-        raise InputRefused(f"{file.name}: no column {', '.join(absent)} (wide)")
-    waves = list(dict.fromkeys(w for one in plan.wide.columns.values() for w in one))
-    parts = [
-        rows.assign(
-            **{plan.wide.by: wave},
-            **{
-                name: (rows[one[wave]] if wave in one else np.nan) for name, one in plan.wide.columns.items()
-            },
-        )
-        for wave in waves
-    ]
-    return pd.concat(parts, ignore_index=True)
-
-
 class _Reading:
     """One reading of a file by a map: observations in order, and the tables made of them."""
 
     def __init__(self, file: PanelFile, plan: PanelMap) -> None:
         self.plan = plan
-        self.columns = c = _Columns(file, plan)
-        c.need([*plan.unit_columns, *([plan.person] if plan.person else []), *plan.time.columns], "id and time")
+        self.columns = c = PanelColumns(file, plan)
+        c.need(
+            [*plan.unit_columns, *([plan.person] if plan.person else []), *plan.time.columns], "id and time"
+        )
         self.told = c.told
         keep = pd.Series(True, index=c.rows.index)
         if plan.keep:
@@ -196,7 +86,7 @@ class _Reading:
         self.first_of_observation = ~self.t.duplicated(key)
 
     def _ids(self, names: Sequence[str]) -> pd.Series:
-        parts = [self.columns.raw(name).map(_plain).astype(object) for name in names]
+        parts = [self.columns.raw(name).map(plain_code).astype(object) for name in names]
         out = parts[0]
         for part in parts[1:]:
             out = (out + "-" + part).where(out.notna() & part.notna(), None)
@@ -210,12 +100,13 @@ class _Reading:
             days = pd.to_datetime(raw.astype(str).where(raw.notna()), errors="coerce", format="mixed")
             return (days.dt.year * 12 + days.dt.month - 1).astype(float)
         if time.wave is not None:
-            dates = {_plain(k): _ordinal(v) for k, v in time.dates.items()}
-            found = c.raw(time.wave).map(_plain)
+            dates = {plain_code(k): _ordinal(v) for k, v in time.dates.items()}
+            found = c.raw(time.wave).map(plain_code)
             unknown = sorted({str(v) for v in found.dropna() if v not in dates})
             if unknown:
                 raise InputRefused(
-                    f"{c.file.name}: time.dates has no month for wave {', '.join(unknown[:5])} of column {time.wave}"
+                    f"{c.file.name}: time.dates has no month for wave {', '.join(unknown[:5])} "
+                    f"of column {time.wave}"
                 )
             return found.map(dates).astype(float)
         year = c.numbers(str(time.year))
@@ -233,8 +124,8 @@ class _Reading:
         words = ", ".join(dict.fromkeys(names)) + (" (1–4)" if time.quarter else "")
         if bad.any():
             raise InputRefused(
-                f"{c.file.name}: row {self._row(bad)}: {words} must be given (in {int(bad.sum())} rows they are "
-                "not); leave such rows out with keep"
+                f"{c.file.name}: row {self._row(bad)}: {words} must be given (in {int(bad.sum())} rows "
+                "they are not); leave such rows out with keep"
             )
         key = keys if self.plan.persons.kind == "roster" else ["household_id", "month"]
         twice = t.duplicated(key)
@@ -289,7 +180,7 @@ class _Reading:
         out = out[self.first_of_observation]
         if place.first:
             out = out.drop_duplicates("household_id")
-        return out.astype({c: str for c in ("household_id", "township", "village")}).reset_index(drop=True)
+        return out.astype(dict.fromkeys(("household_id", "township", "village"), str)).reset_index(drop=True)
 
     @cached_property
     def persons(self) -> pd.Series:
@@ -341,15 +232,13 @@ class _Reading:
             self.told.append(f"left out: {exc}")
             return nothing
 
-    def _sex(
-        self, given: str | None, male: Sequence[Any], female: Sequence[Any], where: str
-    ) -> pd.Series:
+    def _sex(self, given: str | None, male: Sequence[Any], female: Sequence[Any], where: str) -> pd.Series:
         if given in (None, "male", "female"):
             return pd.Series(given, index=self.t.index, dtype=object)
         if given not in self.columns.names:
             self.told.append(f"left out: {where}: no column {given}")
             return pd.Series(None, index=self.t.index, dtype=object)
-        return sex_of(self.columns.raw(given).map(_plain), self.columns.words(given), male, female)
+        return sex_of(self.columns.raw(given).map(plain_code), self.columns.words(given), male, female)
 
     def _birth(self) -> pd.Series:
         """Return birth months: given, or from completed years of age."""
@@ -373,9 +262,7 @@ class _Reading:
         return (ordinal // 12).astype(str) + "-" + (ordinal % 12 + 1).astype(str).str.zfill(2)
 
     def _same(self) -> pd.Series:
-        values = {
-            name: self._optional(name, f"persons.same.{name}") for name in self.plan.persons.same
-        }
+        values = {name: self._optional(name, f"persons.same.{name}") for name in self.plan.persons.same}
         return same_household(self.t["household_id"], values, self.plan.persons.same)
 
     @cached_property
@@ -408,7 +295,9 @@ class _Reading:
             amounts[spec.source] = whole
         elif whole is not None and spec.rest:
             named = pd.concat(amounts.values(), axis=1).sum(axis=1)
-            amounts[spec.rest] = whole - named + amounts.get(spec.rest, pd.Series(0.0, index=self.t.index)).fillna(0)
+            amounts[spec.rest] = (
+                whole - named + amounts.get(spec.rest, pd.Series(0.0, index=self.t.index)).fillna(0)
+            )
         frame = pd.DataFrame(amounts)
         told = self.figure(spec.answered, "income.answered") if spec.answered else whole
         answered = frame.notna().any(axis=1) if told is None else told.notna()
@@ -436,7 +325,9 @@ class _Reading:
         rows, first = self.t, self.first_of_observation
         known = answered & self.persons.notna()
         spans = self._spans(rows["month"])
-        income = amounts.assign(household_id=rows["household_id"], **spans, recorded_on=rows["recorded_on"].dt.date)
+        income = amounts.assign(
+            household_id=rows["household_id"], **spans, recorded_on=rows["recorded_on"].dt.date
+        )
         income = income[known & first]
         keys = ["household_id", *spans, "recorded_on"]
         long = income.melt(keys, var_name="source", value_name="amount")
@@ -452,7 +343,9 @@ class _Reading:
             lost = first & ~answered
             if lost.any():
                 out["unrecorded"] = self._covered(lost).assign(why=NO_ANSWER)
-                self.told.append(f"{int(lost.sum())} observations give no {self.plan.income.kind}: unrecorded")
+                self.told.append(
+                    f"{int(lost.sum())} observations give no {self.plan.income.kind}: unrecorded"
+                )
         uncounted = first & self.persons.isna()
         if uncounted.any():
             self.told.append(f"{int(uncounted.sum())} observations do not say how many persons: unrecorded")
@@ -486,7 +379,9 @@ class _Reading:
                 self.told.append(f"left out: {exc}")
         t = self.t
         wide = pd.DataFrame(values, index=t.index).assign(
-            household_id=t["household_id"].astype(str), date=t["on"].dt.date, recorded_on=t["recorded_on"].dt.date
+            household_id=t["household_id"].astype(str),
+            date=t["on"].dt.date,
+            recorded_on=t["recorded_on"].dt.date,
         )
         wide = wide[self.first_of_observation]
         rows = wide.melt(["household_id", "date", "recorded_on"], var_name="item", value_name="value")
@@ -497,15 +392,15 @@ class _Reading:
     def _indicator(self, spec: IndicatorMap, where: str) -> pd.Series:
         if not (spec.codes or spec.ones or spec.zeros):
             values = self.figure(spec.column, where, strict=False)
-            return values.mask(values.map(_plain).isin({_plain(m) for m in spec.missing}))
+            return values.mask(values.map(plain_code).isin({plain_code(m) for m in spec.missing}))
         self.columns.need([spec.column], where)
-        code = self.columns.raw(spec.column).map(_plain)
+        code = self.columns.raw(spec.column).map(plain_code)
         word = self.columns.words(spec.column)
         if spec.codes:
-            known = {_plain(k): float(v) for k, v in spec.codes.items()}
+            known = {plain_code(k): float(v) for k, v in spec.codes.items()}
             return code.map(known).fillna(word.map(known)).astype(float)
         ones, zeros, missing = (
-            {_plain(v) for v in given} for given in (spec.ones, spec.zeros, spec.missing)
+            {plain_code(v) for v in given} for given in (spec.ones, spec.zeros, spec.missing)
         )
         is_one = code.isin(ones) | word.isin(ones)
         given = is_one | code.isin(zeros) | word.isin(zeros) if zeros else code.notna()
