@@ -97,6 +97,44 @@ def test_window_bounds_what_is_looked_at(tmp_path: Path) -> None:
     assert found["low"].tolist() == [100, 30, 0, 0]
 
 
+def test_spread_of_past_incomes(tmp_path: Path) -> None:
+    # 100; 100, 30; 100, 30, 0; 100, 30, 0, 200: one value has no spread.
+    found = built(
+        tmp_path,
+        "id: sd, from: accounts, aggregate: std, column: net_income",
+        "id: near, from: accounts, aggregate: std, column: net_income, window: 4",
+    )
+    np.testing.assert_allclose(found["sd"], [np.nan, *(np.std(EARNED[:n], ddof=1) for n in (2, 3, 4))])
+    np.testing.assert_allclose(
+        found["near"], [np.nan, np.std(EARNED[:2], ddof=1), np.nan, np.std(EARNED[2:], ddof=1)]
+    )
+
+
+def test_ids_may_be_called_like_arguments_of_python(tmp_path: Path) -> None:
+    ids = ["self", "by", "having", "metrics", "exprs", "columns", "index", "lambda"]
+    sources = [
+        "from: accounts, aggregate: last, column: pcni", "from: indicators, aggregate: last, column: rooms",
+        "from: accounting, aggregate: value, column: persons", "from: members, aggregate: count",
+        "from: features, aggregate: add, of: [self, by]",
+        "from: neighbours, aggregate: mean_others, of: self, by: township",
+        "from: accounting, aggregate: value, column: pcni", "from: features, aggregate: log, of: having",
+    ]  # fmt: skip
+    rule = ", known_on: recorded_on, missing: "
+    sources[3] += rule + "null_if_unknown"
+    sources[5] += rule + "null_if_no_neighbour"
+    found = built(tmp_path, *(f"id: {i}, {s}" for i, s in zip(ids, sources, strict=True)))
+    assert found["self"].tolist() == [100, 30, 0, 100]
+    assert found["by"].tolist() == [3, 2, 2, 2]
+    assert found["exprs"].tolist() == [103, 32, 2, 102]
+    assert found["columns"].tolist() == [100] * 4
+    assert list(found.columns[-len(ids) :]) == ids
+
+
+def test_a_long_window_is_for_observations(tmp_path: Path) -> None:
+    found = built(tmp_path, "id: n, from: accounts, aggregate: count, column: pcni, window: 120")
+    assert found["n"].tolist() == [1, 2, 3, 4]
+
+
 def test_times_below_and_months_since(tmp_path: Path) -> None:
     found = built(
         tmp_path,
@@ -177,6 +215,11 @@ def test_an_absent_table_gives_nulls_not_zeros(tmp_path: Path) -> None:
         ("id: x, from: accounts, aggregate: sum, column: pcni", "not allowed on accounts"),
         ("id: x, from: accounts, aggregate: last, column: township", "no number of the accounting"),
         ("id: x, from: indicators, aggregate: change, column: rooms", "lag: indicators/change needs it"),
+        (
+            "id: x, from: income, aggregate: sum, window: 48, known_on: recorded_on, "
+            "missing: null_if_no_income",
+            "on income at most 36 .* take observations, from: accounts",
+        ),
     ],
 )
 def test_a_wrong_declaration_names_key_and_mend(tmp_path: Path, entry: str, words: str) -> None:

@@ -8,7 +8,7 @@ look their way up in it. Those that come with the package stand in `riskmodel.fe
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
@@ -66,6 +66,11 @@ def as_float(value: ir.Value) -> ir.FloatingValue:
 def positive(value: ir.Value) -> ir.Value:
     """Return a number where it is above 0, null elsewhere."""
     return ibis.ifelse(value > 0, value, NULL)
+
+
+def named(values: Mapping[str, ir.Value]) -> list[ir.Value]:
+    """Return columns under their names: as keywords, some names would be taken for arguments."""
+    return [value.name(name) for name, value in values.items()]
 
 
 def _months_since(t: ir.Table, inside: ir.BooleanValue) -> ir.Value:

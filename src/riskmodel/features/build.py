@@ -21,7 +21,7 @@ import pyarrow as pa
 from riskmodel.data import County, Shape, fetch_arrow, fetch_frame, rows_table, store_query
 from riskmodel.errors import SpecError
 from riskmodel.features import derived, monthly, records
-from riskmodel.features.aggregates import AGGREGATES, BLOCK_PREFIX, EVENTS, MONTHLY, OBSERVED
+from riskmodel.features.aggregates import AGGREGATES, BLOCK_PREFIX, EVENTS, MONTHLY, OBSERVED, named
 from riskmodel.features.declaration import Feature, FeatureSet
 from riskmodel.features.derived import line_of
 from riskmodel.features.library import dependency_levels, load_feature_set
@@ -206,7 +206,7 @@ def _joined(
         t = t.left_join(made[part], KEY, rname=f"{{name}}_{i}")
     values = {f.id: _finish(f, t, county) for f in feature_set.features if f.source not in _LATER}
     bounded = {f.id: derived.clip_to_bounds(f, values[f.id]) for f in feature_set.features if f.id in values}
-    return t.select(*ID_COLUMNS, **_carried(feature_set, base, t), **bounded)
+    return t.select(*ID_COLUMNS, *named(_carried(feature_set, base, t) | bounded))
 
 
 def _derived(feature_set: FeatureSet, t: ir.Table, around: Mapping[str, ir.Table], waves: int) -> ir.Table:
@@ -221,7 +221,7 @@ def _derived(feature_set: FeatureSet, t: ir.Table, around: Mapping[str, ir.Table
                 else feature_set.line
             )
             values = {f.id: derived.derived_value(f, t, line) for f in wave}
-            t = t.mutate(**{f.id: derived.clip_to_bounds(f, values[f.id]) for f in wave})
+            t = t.mutate(*named({f.id: derived.clip_to_bounds(f, values[f.id]) for f in wave}))
     return t
 
 
@@ -234,7 +234,7 @@ def _sums(
 
 def _finished(county: Shape, feature_set: FeatureSet, t: ir.Table, **around: ir.Table) -> ir.Table:
     t = _derived(feature_set, t, around, len(feature_set.features))
-    return t.select(*ID_COLUMNS, **{name: t[name].cast("float64") for name in feature_set.names})
+    return t.select(*ID_COLUMNS, *named({name: t[name].cast("float64") for name in feature_set.names}))
 
 
 def _blocks(

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 import ibis
 import ibis.expr.types as ir
 
-from riskmodel.features.aggregates import AGGREGATES, Line, as_float, positive
+from riskmodel.features.aggregates import AGGREGATES, Line, as_float, named, positive
 from riskmodel.features.declaration import Feature
 from riskmodel.rules import RelativeLine, relative_line
 
@@ -72,7 +72,7 @@ def neighbour_features(features: Sequence[Feature], t: ir.Table, around: Mapping
     for by, sums in around.items():
         joined = joined.left_join(sums, PLACES[by], rname=f"{{name}}_{by}")
     values = {f.id: _mean_of_others(f, features, joined) for f in features}
-    return joined.select(*t.columns, **{f.id: clip_to_bounds(f, values[f.id]) for f in features})
+    return joined.select(*t.columns, *named({f.id: clip_to_bounds(f, values[f.id]) for f in features}))
 
 
 def _exact(ref: str, t: ir.Table) -> ir.Value:

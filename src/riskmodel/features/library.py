@@ -45,6 +45,9 @@ from riskmodel.rules import RelativeLine
 if TYPE_CHECKING:
     from riskmodel.features.declaration import Feature
 
+# Months are kept densely, which three years of them allow; observations are few, and a life long at most.
+LONGEST_OF_MONTHS = 36
+LONGEST = 1200
 # ASCII and free of the signs that LightGBM refuses in a column name ([ ] { } : , ").
 _ID = re.compile(r"[a-z][a-z0-9_]*")
 _EXTRA_MEMBER_COLUMNS = ("age",)
@@ -66,7 +69,9 @@ def check_feature(f: Feature, where: str) -> None:
     _one_of(f.missing, [n for n, sources in MISSING.items() if f.source in sources], "missing", f, where)
     _one_of(f.cause, feature_causes(), "cause", f, where)
     aggregate = AGGREGATES[f.aggregate]
-    for key in (*aggregate.needs, *(["column"] if f.source in aggregate.column_on else [])):
+    # An observation has no codes, and looks as far back as there are any where no window is given.
+    needs = [n for n in aggregate.needs if f.source not in OBSERVED or n not in ("over", "window")]
+    for key in (*needs, *(["column"] if f.source in aggregate.column_on else [])):
         if not getattr(f, key) and not (key == "quantile" and f.quantile is not None):
             raise SpecError(f"{where}: {key}: {f.source}/{f.aggregate} needs it (feature {f.id})")
     inputs = aggregate.inputs
@@ -93,6 +98,13 @@ def _one_of(value: str, allowed: Sequence[str], key: str, f: Feature, where: str
 def _check_window(f: Feature, where: str) -> None:
     if f.source in MONTHLY and not f.window:
         raise SpecError(f"{where}: window: a monthly source needs a window in months (feature {f.id})")
+    if (f.window or 0) > LONGEST_OF_MONTHS and f.source not in OBSERVED:
+        raise SpecError(
+            f"{where}: window: {f.window} months; on {f.source} at most {LONGEST_OF_MONTHS} (feature "
+            f"{f.id}). To look further back take observations, from: accounts (pcni, line_ratio) or from: "
+            f"indicators: their window goes to {LONGEST} months, without one they look back to the first, "
+            "and lag counts known values back"
+        )
     if f.window and f.source not in (*MONTHLY, *EVENTS, *OBSERVED, "features"):
         raise SpecError(f"{where}: window: {f.source} has no window; leave it out (feature {f.id})")
     if f.lag and f.source not in (*MONTHLY, *OBSERVED):
@@ -225,8 +237,8 @@ class FeatureEntry(FeatureBase):
     @field_validator("window")
     @classmethod
     def _positive(cls, value: tuple[int, ...]) -> tuple[int, ...]:
-        if any(not 1 <= w <= 36 for w in value):
-            raise ValueError("a window is 1 to 36 months")
+        if any(not 1 <= w <= LONGEST for w in value):
+            raise ValueError(f"a window is 1 to {LONGEST_OF_MONTHS} months, of observations 1 to {LONGEST}")
         return value
 
 

@@ -34,6 +34,7 @@ from riskmodel.features.aggregates import (
     DatedRows,
     Members,
     Observations,
+    named,
 )
 from riskmodel.features.declaration import Feature
 from riskmodel.features.derived import line_of
@@ -83,7 +84,7 @@ def dated_features(county: Shape, name: str, features: Sequence[Feature], window
     """
     t = county.rows(name).inner_join(windows, "as_of")
     t = t.mutate(month=(t.date.year() * 12 + t.date.month() - 1).cast("int32"))
-    return t.group_by(KEY).agg(**{f.id: _dated_value(f, t).cast("float64") for f in features})
+    return t.group_by(KEY).agg(named({f.id: _dated_value(f, t).cast("float64") for f in features}))
 
 
 def asset_features(county: Shape, features: Sequence[Feature]) -> ir.Table:
@@ -96,7 +97,7 @@ def asset_features(county: Shape, features: Sequence[Feature]) -> ir.Table:
         held = authorised if f.known_on == "authorised_on" else ibis.literal(True)
         rows = DatedRows(f, t, held & t.kind.notnull() & _of_code(f, t), held)
         out[f.id] = AGGREGATES[f.aggregate].assets(rows).cast("float64")  # type: ignore[misc]
-    return t.group_by(KEY).agg(**out)
+    return t.group_by(KEY).agg(named(out))
 
 
 def finish_record(f: Feature, t: ir.Table, county: Shape) -> ir.Value:
@@ -148,8 +149,9 @@ def member_features(county: Shape, features: Sequence[Feature]) -> ir.Table:
     t = county.rows(PRESENT_MEMBERS)
     asked = sorted({c for f in features for c in _member_columns(f)})
     known = {f"known_{c}": t[c].count() for c in asked}
-    g = t.group_by(KEY).agg(**{f.id: _member_value(f, t).cast("float64") for f in features}, **known)
-    return g.select(*KEY, **{f.id: _known_or_null(f, g) for f in features})
+    values = {f.id: _member_value(f, t).cast("float64") for f in features}
+    g = t.group_by(KEY).agg(named(values | known))
+    return g.select(*KEY, *named({f.id: _known_or_null(f, g) for f in features}))
 
 
 def _member_columns(f: Feature) -> list[str]:
@@ -276,7 +278,8 @@ def _observed_features(
     t = _in_reach(wide, features, windows)
     lagged = sorted({names[str(f.column)] for f in features if f.lag})
     t = t.mutate(**{f"back_{c}": _values_back(t, c) for c in lagged})
-    return t.group_by(KEY).agg(**{f.id: _observed_value(f, t, names[str(f.column)]) for f in features})
+    values = {f.id: _observed_value(f, t, names[str(f.column)]) for f in features}
+    return t.group_by(KEY).agg(named(values))
 
 
 def _in_reach(wide: ir.Table, features: Sequence[Feature], days: ir.Table) -> ir.Table:

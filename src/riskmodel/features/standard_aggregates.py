@@ -126,8 +126,10 @@ _STANDARD = (
         observed=lambda seen: seen.values.cast(_EXACT).mean(),
     ),
     Aggregate(
-        "std", f"standard deviation of the monthly sums, {_EMPTY}", _MONTHS,
-        monthly=Monthly(lambda w: spread(w.amounts, w.months), least_window=3),
+        "std", f"standard deviation of the monthly sums, {_EMPTY} (elsewhere: of the values, two or more)",
+        _MONTHS, monthly=Monthly(lambda w: spread(w.amounts, w.months), least_window=3),
+        # Rounded, because a sum of squares depends on the order of rows in its last digits.
+        observed=lambda seen: seen.values.cast("float64").std(how="sample").round(DECIMALS),
     ),
     Aggregate(
         "cv", "standard deviation over mean; null where not positive", _MONTHS,
