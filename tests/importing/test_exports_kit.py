@@ -1,4 +1,4 @@
-"""Counties' exports whose right reading is known, where they are at hand: tables and verdicts as they should be."""
+"""Exports whose right reading is known, where they are at hand: tables and verdicts as they should be."""
 
 from __future__ import annotations
 
@@ -57,10 +57,9 @@ def text_table(path: Path) -> pd.DataFrame:
 def sums(folder: Path, table: str) -> dict[tuple[str, str, str, str], float]:
     """Return amounts by household, first and last month and item; of one record number the latest state."""
     rows = text_table(folder / f"{table}.csv")
-    rows = rows.reindex(
-        columns=[*rows.columns.union(["month", "month_from", "month_to", "row_id", "recorded_on"])]
-    )
-    rows = rows.fillna("")
+    for name in ("month", "month_from", "month_to", "row_id", "recorded_on"):
+        if name not in rows:
+            rows[name] = ""
     rows["month"] = rows["month"].str[:7]
     numbered = rows[rows["row_id"] != ""].sort_values("recorded_on", kind="stable")
     rows = pd.concat(
