@@ -13,7 +13,7 @@ import pandas as pd
 from riskmodel.data import contract
 from riskmodel.data.schema import CODE_COLUMN, month_text
 from riskmodel.importing.amounts import collect_amounts
-from riskmodel.importing.coverage import collect_coverage, month_end
+from riskmodel.importing.coverage import collect_coverage
 from riskmodel.importing.findings import Findings
 from riskmodel.importing.mapping import ImportMap
 from riskmodel.importing.people import (
@@ -25,6 +25,7 @@ from riskmodel.importing.people import (
     recoded_numbers,
 )
 from riskmodel.importing.sheet_rows import SheetRows
+from riskmodel.importing.spans import month_end
 from riskmodel.io import records
 
 _CENT = Decimal("0.01")

@@ -20,7 +20,7 @@ from riskmodel.importing.findings import Findings
 from riskmodel.importing.id_reading import read_ids, read_person_numbers
 from riskmodel.importing.mapping import UNITS, AmountMap, ColumnMap, ImportMap, SheetMap, TableMap, span_of
 from riskmodel.importing.sheet_layout import SheetLayout, filled_from_above, is_merged_away, text_of
-from riskmodel.importing.sheet_rows import SheetRows
+from riskmodel.importing.sheet_rows import SheetRows, rows_of_household
 from riskmodel.importing.vocabulary import Span, Vocabulary
 
 # The worst of several illnesses in one cell.
@@ -279,7 +279,7 @@ class SheetReader:
             frame["recorded_on"] = self._written(frame)
             frames.append(self._without_merged_away(frame, column))
         out = pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
-        return _of_the_household(out) if len(out) and table.once else out
+        return rows_of_household(out) if len(out) and table.once else out
 
     def _read_amounts(self, frame: pd.DataFrame, amount: AmountMap, column: int) -> None:
         """Fill in what a column of amounts says; only net income of a business may be below zero."""
@@ -477,22 +477,6 @@ class SheetReader:
             return [None] * len(self.rows)
         raw, unit = self._raw(column, amounts=True), self._unit(None, column)
         return cells.read_amounts(raw, unit, self.words.kinds, may_be_negative=True).values
-
-
-def _of_the_household(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return amounts that stand on every member's row as the household's own.
-
-    Nobody's number or name belongs to them, and where they stand on one row of a household only, the blank
-    cells of its other rows say nothing.
-    """
-    known = rows["household_id"].notna() if "household_id" in rows else pd.Series(False, index=rows.index)
-    for name in ("member_id", "person_number", "name"):
-        if name in rows:
-            rows[name] = rows[name].where(~known, None)
-    what = [rows[name].map(str) for name in ("household_id", "col") if name in rows]
-    stated = rows["fault"].ne(cells.BLANK).groupby(what).transform("any")
-    rows = rows[~(known & rows["fault"].eq(cells.BLANK) & stated)]
-    return rows.assign(once=True)
 
 
 def _joined(first: object, second: object) -> object:

@@ -9,7 +9,6 @@ its records were written, or from its end; never from the day of the import.
 
 from __future__ import annotations
 
-import calendar
 import datetime as dt
 import itertools
 from collections.abc import Mapping, Sequence
@@ -21,6 +20,7 @@ from riskmodel.data.schema import month_text
 from riskmodel.importing.findings import Findings
 from riskmodel.importing.people import People
 from riskmodel.importing.sheet_rows import SheetRows
+from riskmodel.importing.spans import month_end, month_runs
 from riskmodel.io import records
 
 _USUAL_ROWS = (
@@ -29,12 +29,6 @@ _USUAL_ROWS = (
 _EVERY_MONTH = (
     0.75  # and rows in at least that share of the months; what is paid by the quarter leaves no gaps
 )
-
-
-def month_end(ordinal: int) -> dt.date:
-    """Return the last day of a month."""
-    year, month = divmod(int(ordinal), 12)
-    return dt.date(year, month + 1, calendar.monthrange(year, month + 1)[1])
 
 
 def collect_coverage(
@@ -124,21 +118,11 @@ def _recorded(household: str, table: str, month: int, written: object) -> dict[s
 def _partial(household: str, table: str, months: Sequence[int], own: pd.DataFrame) -> list[dict[str, Any]]:
     """Take months off record of which only some sources are covered."""
     out = []
-    for first, last in _runs(months):
+    for first, last in month_runs(months):
         out.append(
             {"household_id": household, "of": table, "item": None, "month_from": first, "month_to": last,
              "why": "partial_records", "recorded_on": month_end(first)}
         )  # fmt: skip
-    return out
-
-
-def _runs(months: Sequence[int]) -> list[tuple[int, int]]:
-    out: list[tuple[int, int]] = []
-    for month in months:
-        if out and month == out[-1][1] + 1:
-            out[-1] = out[-1][0], month
-        else:
-            out.append((month, month))
     return out
 
 
@@ -186,11 +170,11 @@ def _tell(
     place = (", ".join(sorted(set(own["file"])))[:120], "", "")
     if whole:
         gaps = sorted(set(range(whole[0], whole[-1] + 1)) - set(whole))
-        for first, last in _runs(gaps):
+        for first, last in month_runs(gaps):
             findings.add(
                 "unknown", "months missing", place, text=str(township), of=table, months=_words(first, last)
             )
-    for first, last in _runs(parts):
+    for first, last in month_runs(parts):
         lacking = sorted(item for item, months in covered.items() if first not in months)
         findings.add(
             "unknown", "months in part", place, text=str(township), of=table, months=_words(first, last),

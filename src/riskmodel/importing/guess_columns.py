@@ -18,7 +18,7 @@ from riskmodel.importing.mapping import (
     AmountMap,
     ColumnMap,
     TableMap,
-    span_of,
+    without_sums,
 )
 from riskmodel.importing.sheet_layout import Header, SheetLayout, text_of
 from riskmodel.importing.vocabulary import Definition, Vocabulary, normalise_word
@@ -309,27 +309,9 @@ def _by_items(
     _check_unit(sheet, [h for h, _ in items])
     repeated = bool(sheet.find("members.relation")) and not _differ_by_member(sheet, items, known)
     return [
-        TableMap(table=table, columns=known, amounts=_parts_only(group), once=repeated)
+        TableMap(table=table, columns=known, amounts=without_sums(group), once=repeated)
         for table, group in amounts.items()
     ]
-
-
-def _marked_cumulative(amounts: Sequence[AmountMap]) -> tuple[AmountMap, ...]:
-    """Mark spans that all begin with January and grow (1-3, 1-6, 1-9) as adding up from the year's begin."""
-    by_item: dict[tuple[str | None, int | None], list[AmountMap]] = {}
-    for one in amounts:
-        by_item.setdefault((one.item, one.year), []).append(one)
-    out = []
-    for one in amounts:
-        spans = [a.months for a in by_item[one.item, one.year] if a.months]
-        growing = len(spans) >= 2 and all(m.startswith("1-") for m in spans)
-        out.append(replace_amount(one, cumulative=one.cumulative or growing))
-    return tuple(out)
-
-
-def replace_amount(one: AmountMap, **changes: object) -> AmountMap:
-    """Return an amount column with some of its fields changed."""
-    return one.model_copy(update=changes)
 
 
 def _by_months(sheet: SheetColumns, months: Sequence[Header], known: dict[str, ColumnMap]) -> list[TableMap]:
@@ -352,7 +334,7 @@ def _by_months(sheet: SheetColumns, months: Sequence[Header], known: dict[str, C
     known = {n: c for n, c in known.items() if n != "month"}
     _needs_year(sheet, known, amounts)
     _check_unit(sheet, months)
-    return _of_items(sheet, known, _parts_only(amounts))
+    return _of_items(sheet, known, without_sums(amounts))
 
 
 def _differ_by_member(
@@ -372,29 +354,6 @@ def _differ_by_member(
                 found.setdefault((household, item.column), []).append(text)
     several = [texts for texts in found.values() if len(texts) > 1 and set(texts) != {"0"}]
     return len(several) >= 3 and sum(len(set(t)) > 1 for t in several) > len(several) / 2
-
-
-def _parts_only(amounts: Sequence[AmountMap]) -> tuple[AmountMap, ...]:
-    """Return the amounts without those that only add up the months beside them.
-
-    A year, half-year or quarter beside its single months is their sum (`_checks` compares it); a year beside
-    sums that add up from January on is the last of them. A year beside quarters stays: which of them holds
-    is settled row by row (`riskmodel.importing.amounts`).
-    """
-    out = []
-    for one in amounts:
-        beside = [
-            a for a in amounts if (a.item, a.year) == (one.item, one.year) and a is not one and a.months
-        ]
-        first, last = span_of(one.months) if one.months else (1, 12)
-        singles = {span_of(a.months)[0] for a in beside if a.months and "-" not in a.months}
-        if first < last and len(singles & set(range(first, last + 1))) >= 2:
-            continue
-        growing = len(beside) >= 2 and all((a.months or "").startswith("1-") for a in beside)
-        if not one.months and growing:
-            one = replace_amount(one, months="1-12", cumulative=True)
-        out.append(one)
-    return _marked_cumulative(out)
 
 
 def _long(sheet: SheetColumns, amount: Header, known: dict[str, ColumnMap]) -> list[TableMap]:

@@ -100,6 +100,42 @@ def span_of(months: str) -> tuple[int, int]:
     return int(first), int(last or first)
 
 
+def without_sums(amounts: Sequence[AmountMap]) -> tuple[AmountMap, ...]:
+    """Return the amounts without those that only add up the months beside them.
+
+    A year, half-year or quarter beside its single months is their sum (a check compares it); a year beside
+    sums that add up from January on is the last of them. A year beside quarters stays: which of them holds
+    is settled row by row (`riskmodel.importing.amounts`).
+    """
+    out = []
+    for one in amounts:
+        beside = [
+            a for a in amounts if (a.item, a.year) == (one.item, one.year) and a is not one and a.months
+        ]
+        first, last = span_of(one.months) if one.months else (1, 12)
+        singles = {span_of(a.months)[0] for a in beside if a.months and "-" not in a.months}
+        if first < last and len(singles & set(range(first, last + 1))) >= 2:
+            continue
+        growing = len(beside) >= 2 and all((a.months or "").startswith("1-") for a in beside)
+        if not one.months and growing:
+            one = one.model_copy(update={"months": "1-12", "cumulative": True})
+        out.append(one)
+    return _marked_cumulative(out)
+
+
+def _marked_cumulative(amounts: Sequence[AmountMap]) -> tuple[AmountMap, ...]:
+    """Mark spans that all begin with January and grow (1-3, 1-6, 1-9) as adding up from the year's begin."""
+    by_item: dict[tuple[str | None, int | None], list[AmountMap]] = {}
+    for one in amounts:
+        by_item.setdefault((one.item, one.year), []).append(one)
+    out = []
+    for one in amounts:
+        spans = [a.months for a in by_item[one.item, one.year] if a.months]
+        growing = len(spans) >= 2 and all(m.startswith("1-") for m in spans)
+        out.append(one.model_copy(update={"cumulative": one.cumulative or growing}))
+    return tuple(out)
+
+
 class TableMap(Spec):
     """Rows of one table of the contract, made from each row of a sheet.
 

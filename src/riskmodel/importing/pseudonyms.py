@@ -86,7 +86,7 @@ def _said(item: Finding, known: dict[str, str], keyed: Callable[[object], object
         return str(keyed(given)) if given in known or _LIKE_A_NUMBER.match(given) else given
 
     def plain(text: str) -> str:
-        return _WORD.sub(lambda found: word(found[0]), text)
+        return _WORD.sub(lambda match: word(match[0]), text)
 
     return replace(
         item,

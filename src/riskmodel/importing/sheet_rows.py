@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from riskmodel.grids import Grid
+from riskmodel.importing.cell_reading import BLANK
 from riskmodel.importing.mapping import SheetMap
 from riskmodel.importing.sheet_layout import SheetLayout
 
@@ -48,3 +49,19 @@ class SheetRows:
         """Whether a title, not a file's name alone, says the day whose state the sheet shows."""
         said = self.layout.facts.said.get("snapshot_on", "")
         return bool(said) and said not in self.grid.file
+
+
+def rows_of_household(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return amounts that stand on every member's row as the household's own.
+
+    Nobody's number or name belongs to them, and where they stand on one row of a household only, the blank
+    cells of its other rows say nothing.
+    """
+    known = rows["household_id"].notna() if "household_id" in rows else pd.Series(False, index=rows.index)
+    for name in ("member_id", "person_number", "name"):
+        if name in rows:
+            rows[name] = rows[name].where(~known, None)
+    what = [rows[name].map(str) for name in ("household_id", "col") if name in rows]
+    stated = rows["fault"].ne(BLANK).groupby(what).transform("any")
+    rows = rows[~(known & rows["fault"].eq(BLANK) & stated)]
+    return rows.assign(once=True)

@@ -224,9 +224,9 @@ def _joined_spans(own: Span | None, outer: Span | None) -> Span | None:
     return replace(own, year=own.year or outer.year)
 
 
-def _of_a_moment(meaning: Definition) -> bool:
+def _of_a_moment(definition: Definition) -> bool:
     """Say whether a column shows a state or a sum, which a group of another moment makes another one."""
-    return meaning.role != "column" or meaning.table in ("households", "members")
+    return definition.role != "column" or definition.table in ("households", "members")
 
 
 def _span(first: int, last: int, year: str | None, *, cumulative: bool = False) -> Span | None:
@@ -300,24 +300,24 @@ class Vocabulary:
         known = (m for m in self._known(word) if m.role in ("item", "check", "part"))
         return [m if whole else replace(m, span=span) for m in known]
 
-    def _in_groups(self, found: list[Definition], groups: Sequence[str]) -> list[Definition]:
+    def _in_groups(self, own: list[Definition], groups: Sequence[str]) -> list[Definition]:
         """Return what a header means under its groups: of which source, year and moment its amounts are."""
         plain = [normalise_header(group) for group in groups]
         moment = any(_OTHER_MOMENT.search(group) for group in plain)
         compared = any(_COMPARISON.search(group) and group not in self.headers for group in plain)
         if moment or compared:
             kind = "moment" if moment else "comparison"
-            return [Definition("other", kind) if _of_a_moment(m) or compared else m for m in found]
-        if found and found[0].role == "months":
+            return [Definition("other", kind) if _of_a_moment(m) or compared else m for m in own]
+        if own and own[0].role == "months":
             items = (m for group in reversed(plain) for m in self._own(group) if m.role == "item")
             if item := next((m for m in items if m.sure == 1), None):
-                found = [replace(item, span=_joined_spans(found[0].span, item.span))]
+                own = [replace(item, span=_joined_spans(own[0].span, item.span))]
         spans = [span for group in reversed(plain) if (span := group_span(group))]
         if not spans:
-            return found
+            return own
         return [
             replace(m, span=_joined_spans(m.span, spans[0])) if m.role in ("item", "months", "check") else m
-            for m in found
+            for m in own
         ]
 
     def _known(self, word: str) -> tuple[Definition, ...]:
