@@ -69,7 +69,7 @@ from riskmodel.data.sources import RawTable, Source, find_sources, open_raw_tabl
 from riskmodel.data.values import FIRST_YEAR, LAST_YEAR
 from riskmodel.errors import InputRefused, SpecError, nearest
 from riskmodel.i18n import Message, section
-from riskmodel.io import first_line, parse_spec, read_yaml
+from riskmodel.io import first_line, parse_spec, read_yaml, resource_limits
 
 MAX_REJECTED = 0.05
 _RANGES = {
@@ -202,6 +202,8 @@ def read_sources(
 ) -> Reading:
     """Read and check the tables of a county, wherever they stand; ``notices`` are what was noticed before."""
     con = ibis.duckdb.connect()
+    for statement in resource_limits().statements:
+        con.raw_sql(statement)
     con.raw_sql(f"SET temp_directory = '{Path(tempfile.gettempdir()) / 'riskmodel-duckdb'}'")
     tables: dict[str, TableRead] = {}
     for source in sources:

@@ -80,6 +80,7 @@ def score_in_languages(
     as_of: DateLike | None = None,
     langs: Sequence[str] = ("zh", "en"),
     verdicts: pd.DataFrame | None = None,
+    feature_table: pd.DataFrame | None = None,
 ) -> dict[str, pd.DataFrame]:
     """Score once and give the reasons in several languages; frames and errors as of `score`.
 
@@ -91,6 +92,8 @@ def score_in_languages(
         ``zh``, ``en`` or both.
     verdicts
         Of the model's rule set and parameters at as-of, where they were computed already.
+    feature_table
+        The model's features at as-of, from `riskmodel.features.build_features`, where they stand already.
 
     Returns
     -------
@@ -98,7 +101,7 @@ def score_in_languages(
         Language to scores.
     """
     known, params = known_county(county, as_of), dict(model.card["params"])
-    verdicts, X, values = scoring_inputs(known, model, verdicts)
+    verdicts, X, values = scoring_inputs(known, model, verdicts, feature_table)
     numbers = _numbers(model, values, verdicts, known.as_of.isoformat(), known.fingerprint)
     cohort = targets.build_cohorts(known, model.card["cohort"], ruleset=model.ruleset, params=params)
     numbers["in_cohort"] = verdicts["household_id"].isin(cohort["household_id"]).to_numpy()
@@ -203,7 +206,10 @@ def score_counterfactuals(
 
 
 def scoring_inputs(
-    known: KnownCounty, model: LoadedModel, verdicts: pd.DataFrame | None = None
+    known: KnownCounty,
+    model: LoadedModel,
+    verdicts: pd.DataFrame | None = None,
+    feature_table: pd.DataFrame | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """Return verdicts on all known households, and in their order the features and what the model reads."""
     if verdicts is None:
@@ -211,13 +217,16 @@ def scoring_inputs(
     if verdicts.empty:
         through = known.county.data_through
         raise UsageError(f"no household is known at {known.as_of}: give a later day (data to {through})")
-    X = _feature_values(known, model).loc[verdicts["household_id"]].reset_index(drop=True)
+    X = _feature_values(known, model, feature_table).loc[verdicts["household_id"]].reset_index(drop=True)
     return verdicts, X, model_inputs(model.kind, verdicts, X)
 
 
-def _feature_values(known: KnownCounty, model: LoadedModel) -> pd.DataFrame:
+def _feature_values(
+    known: KnownCounty, model: LoadedModel, feature_table: pd.DataFrame | None = None
+) -> pd.DataFrame:
     """Return the model's features of every household known at a day, by household id."""
-    X = features.build_features(known, model.feature_set).set_index("household_id")
+    table = features.build_features(known, model.feature_set) if feature_table is None else feature_table
+    X = table.set_index("household_id")
     return X[model.feature_set.names]
 
 
