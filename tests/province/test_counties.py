@@ -21,7 +21,7 @@ def frames(county: str) -> dict[str, pd.DataFrame]:
         "households": pd.DataFrame(
             {
                 "household_id": [f"{county}-1"], "township": ["东乡"], "village": ["上村"],
-                "registration": ["none"], "valid_from": ["2018-01-01"], "recorded_on": ["2018-01-01"],
+                "registration": ["general"], "valid_from": ["2018-01-01"], "recorded_on": ["2018-01-01"],
             }
         ),
         "members": pd.DataFrame(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from riskmodel.province.counties import CountySource, find_counties
 from riskmodel.province.county_run import CountyTask, ListOptions, ProvinceSettings, run_county
-from riskmodel.province.province import Province, run_province
-from riskmodel.province.summary import province_totals
+from riskmodel.province.pool import train_province
+from riskmodel.province.province import Province, province_totals, run_province
 
 __all__ = [
     "CountySource",
@@ -17,4 +17,5 @@ __all__ = [
     "province_totals",
     "run_county",
     "run_province",
+    "train_province",
 ]

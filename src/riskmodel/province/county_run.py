@@ -135,7 +135,7 @@ class CountyTask:
         """How many can be visited in this county."""
         return self.source.visits or self.settings.listing.visits
 
-    def kept(self) -> dict[str, Any] | None:
+    def standing_record(self) -> dict[str, Any] | None:
         """Return the record of a run before, if it was made from the same and its files stand; else None."""
         steps = Checkpoints(self.out)
         found = steps.read(STEP) if steps.is_done(STEP, self.inputs) else None

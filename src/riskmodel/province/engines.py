@@ -11,6 +11,7 @@ import os
 import shutil
 import sys
 import tempfile
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -18,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import pandas as pd
+import pyarrow as pa
 
 from riskmodel.errors import UsageError
 from riskmodel.io import limit_resources
@@ -48,25 +49,42 @@ class Limits:
         return Limits(self.memory or share, threads)
 
 
-def run_local(tasks: Sequence[CountyTask], jobs: int, limits: Limits, report: Report) -> None:
-    """Run counties in processes of this machine, a fresh one a county; report each as it ends.
+def run_in_processes(
+    run: Callable[[Any], Record],
+    fail: Callable[[Any, str], Record],
+    tasks: Sequence[Any],
+    jobs: int,
+    limits: Limits,
+    report: Report,
+) -> None:
+    """Run tasks in processes of this machine, a fresh one a task; report each as it ends.
 
     Parameters
     ----------
+    run
+        A function of a module, which is given a task and raises nothing.
+    fail
+        Makes the record of a task whose process ended without one, from the task and what is known of it.
     tasks
-        The counties to run.
+        What to run.
     jobs
         How many at once.
     limits
         Of each.
     report
-        Called with each county's record, from this thread.
+        Called with each record, from this thread.
     """
     each = limits.shared_by(jobs)
     folder = tempfile.TemporaryDirectory(prefix="riskmodel-queries-")
     with folder as queries, ThreadPoolExecutor(max_workers=jobs) as pool:
-        for done in as_completed([pool.submit(_in_a_process, task, each, queries) for task in tasks]):
+        waiting = [pool.submit(_in_a_process, run, fail, task, each, queries) for task in tasks]
+        for done in as_completed(waiting):
             report(done.result())
+
+
+def run_local(tasks: Sequence[CountyTask], jobs: int, limits: Limits, report: Report) -> None:
+    """Run counties in processes of this machine; parameters as of `run_in_processes`."""
+    run_in_processes(run_county, failed_record, tasks, jobs, limits, report)
 
 
 def _prepare(limits: Limits, queries: str) -> None:
@@ -76,19 +94,24 @@ def _prepare(limits: Limits, queries: str) -> None:
     os.environ.setdefault(_QUERIES, queries)
 
 
-def _in_a_process(task: CountyTask, limits: Limits, queries: str) -> Record:
-    # A pool for each county: one that is killed (out of memory) breaks its own pool, and no other county.
+def _in_a_process(
+    run: Callable[[Any], Record], fail: Callable[[Any, str], Record], task: Any, limits: Limits, queries: str
+) -> Record:
+    # A pool for each task: one that is killed (out of memory) breaks its own pool, and no other's.
     context = multiprocessing.get_context("spawn")
-    given = (limits, queries)
     try:
-        with ProcessPoolExecutor(1, mp_context=context, initializer=_prepare, initargs=given) as pool:
-            return pool.submit(run_county, task).result()
+        with ProcessPoolExecutor(
+            1, mp_context=context, initializer=_prepare, initargs=(limits, queries)
+        ) as pool:
+            return pool.submit(run, task).result()
     except BrokenProcessPool:
-        return failed_record(
-            task, "its process was killed, most likely for want of memory: fewer --jobs, or less --memory"
+        return fail(
+            task,
+            "its process ended without a word: it could not start, or was killed for want of memory "
+            "(fewer --jobs, less --memory)",
         )
     except Exception as exc:
-        return failed_record(task, error_text(exc))
+        return fail(task, error_text(exc))
 
 
 SPARK_MISSING = (
@@ -143,17 +166,21 @@ def run_on_spark(tasks: Sequence[CountyTask], jobs: int, limits: Limits, report:
     by_name = {task.source.name: task for task in tasks}
     memory, threads = limits.memory, limits.threads or 1
 
-    def run(frames: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
+    # Arrow batches, not pandas frames: PySpark 4.3 warns that it does not fully support pandas 3, also where,
+    # as here, no frame is made.
+    def run(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         limit_resources(memory, threads)
-        for frame in frames:
-            for name in frame["county"]:
-                record = json.dumps(run_county(by_name[str(name)]), ensure_ascii=False)
-                yield pd.DataFrame({"county": [str(name)], "record": [record]}, dtype=object)
+        for batch in batches:
+            for name in batch.column("county").to_pylist():
+                record = json.dumps(run_county(by_name[name]), ensure_ascii=False)
+                yield pa.RecordBatch.from_pydict({"county": [name], "record": [record]})
 
     try:
         names = session.sparkContext.parallelize([(name,) for name in by_name], len(by_name))
         counties = session.createDataFrame(names, "county string")
-        rows = counties.mapInPandas(run, "county string, record string").collect()
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "PySpark does not yet fully support pandas", FutureWarning)
+            rows = counties.mapInArrow(run, "county string, record string").collect()
         records = {row["county"]: json.loads(row["record"]) for row in rows}
     except Exception as exc:
         # A worker that is killed again and again ends the job; what other executors wrote stands.
@@ -164,7 +191,7 @@ def run_on_spark(tasks: Sequence[CountyTask], jobs: int, limits: Limits, report:
         if started:
             session.stop()
     for name, task in by_name.items():
-        report(records.get(name) or task.kept() or failed_record(task, why))
+        report(records.get(name) or task.standing_record() or failed_record(task, why))
 
 
 def _session(jobs: int) -> tuple[Any, bool]:
@@ -175,9 +202,7 @@ def _session(jobs: int) -> tuple[Any, bool]:
     if active is not None:
         return active, False
     builder = SparkSession.builder.appName("riskmodel province")
-    if not os.environ.get(
-        "SPARK_ENV_LOADED"
-    ):  # no spark-submit: the interpreter that runs now, on this machine
+    if "PYSPARK_GATEWAY_PORT" not in os.environ:  # not from spark-submit: this machine, this interpreter
         os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
         builder = builder.master(os.environ.get("SPARK_MASTER", f"local[{jobs}]"))
         builder = builder.config("spark.ui.enabled", "false")
