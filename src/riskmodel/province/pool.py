@@ -267,7 +267,9 @@ def read_rows(task: RowsTask) -> RunRows:
         final=_labelled(labels, FINAL, FINAL),
         fingerprint=meta["fingerprint"],
         unknown=frames["unknown"],
-        **{n: _messages(meta[n]) for n in ("fit_notes", "data_notes", "sampling_notes")},
+        fit_notes=_messages(meta["fit_notes"]),
+        data_notes=_messages(meta["data_notes"]),
+        sampling_notes=_messages(meta["sampling_notes"]),
     )
 
 
@@ -338,7 +340,8 @@ def pool_rows(counties: Sequence[tuple[str, RunRows]]) -> RunRows:
         final=_sorted(_joined(finals), rank) if finals else None,
         fingerprint=hashlib.sha256(prints.encode()).hexdigest(),
         unknown=_summed_unknown([r.unknown for r in shifted]),
-        **{n: _once([m for r in shifted for m in getattr(r, n)]) for n in ("fit_notes", "data_notes")},
+        fit_notes=_once([m for r in shifted for m in r.fit_notes]),
+        data_notes=_once([m for r in shifted for m in r.data_notes]),
         sampling_notes=_once([m for r in shifted for m in r.sampling_notes]),
     )
 
