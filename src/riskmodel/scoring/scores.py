@@ -30,6 +30,7 @@ EXTRA_COLUMNS = [
     "flagged", "in_cohort", "registration", "persons", "income_reason", "lag_months", "pcni_low", "pcni_high",
     "verdict_depends", "doubts", "assumptions", "score", "log_odds_base", "format",
 ]  # fmt: skip
+REFERENCE_COLUMN = "reference_income_pc"  # of counties with claims
 RECORD_COLUMNS = ("lag_months", "pcni_low", "pcni_high", "verdict_depends", "doubts")
 EXPLANATION_COLUMNS = ["household_id", "feature", "name", "cause", "value", "unit", "contribution", "base"]
 
@@ -60,9 +61,10 @@ def score(
         probability_low, probability_high, rank, tier, model, model_version, run_id, feature_set,
         data_fingerprint, ruleset, pcni, line, gap, rule_category, rule_conditions``, the three main
         ``cause_i, contribution_i, reason_i``, and ``flagged, in_cohort, registration, persons, income_reason,
-        lag_months, pcni_low, pcni_high, verdict_depends, doubts, assumptions, score, log_odds_base, format``.
-        Probabilities are chances of the trained event within
-        ``horizon_months`` under current support; ``contribution_i`` are log-odds; money is in yuan.
+        lag_months, pcni_low, pcni_high, verdict_depends, doubts, assumptions, score, log_odds_base, format``,
+        and ``reference_income_pc`` where the county has claims. Probabilities are chances of the trained
+        event within ``horizon_months`` under current support; ``contribution_i`` are log-odds; money is in
+        yuan.
         ``in_cohort`` is False where the model speaks beyond what it learnt from (households below the line,
         in the register, or of unknown income already): their probability orders, but is no forecast.
 
@@ -278,6 +280,8 @@ def _numbers(
         "assumptions",
     ):
         out[name] = verdicts[name]
+    if REFERENCE_COLUMN in verdicts:
+        out[REFERENCE_COLUMN] = verdicts[REFERENCE_COLUMN]
     return out
 
 
@@ -318,7 +322,9 @@ def _reasons(
 
 def _ranked(scores: pd.DataFrame) -> pd.DataFrame:
     scores = scores.sort_values(["probability", "household_id"], ascending=[False, True], ignore_index=True)
-    return scores.assign(rank=np.arange(1, len(scores) + 1))[[*SCORE_COLUMNS, *EXTRA_COLUMNS]]
+    further = [REFERENCE_COLUMN] if REFERENCE_COLUMN in scores else []
+    columns = [*SCORE_COLUMNS, *EXTRA_COLUMNS, *further]
+    return scores.assign(rank=np.arange(1, len(scores) + 1))[columns]
 
 
 def scoring_warnings(county: County | KnownCounty, model: LoadedModel, scores: pd.DataFrame) -> list[str]:
