@@ -85,8 +85,7 @@ def test_a_date_known_to_its_month_is_the_months_end_and_printed_as_a_month() ->
     assert len(c.rejected) == 0
     assert str(c.frame("monitoring")["date"][0])[:10] == "2021-06-30"
     labels = [
-        build_targets(c, day, 3, ["identified"])["label"].tolist()
-        for day in ("2021-06-15", "2021-06-30")
+        build_targets(c, day, 3, ["identified"])["label"].tolist() for day in ("2021-06-15", "2021-06-30")
     ]
     assert labels == [[1], [0]]
     assert "2021-06、" in explain_verdict(c, "national-2021", AS_OF, "h")["zh"]
