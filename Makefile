@@ -62,6 +62,7 @@ notebooks: $(STAMP)  ## run the notebooks in place
 lock: $(STAMP)  ## resolve the versions anew
 	cd requirements && echo 'uv>=0.9' | ../$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links --no-annotate - -o bootstrap.txt
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links --extra dev pyproject.toml -o requirements/lock.txt
+	cd requirements && echo 'pyspark>=4.1,<5' | ../$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links --no-annotate - -o spark.txt
 
 clean:  ## remove what was made (not .venv)
 	rm -rf out dist build .pytest_cache .ruff_cache .mypy_cache .hypothesis

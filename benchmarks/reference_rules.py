@@ -11,7 +11,7 @@ import datetime as dt
 
 CAUSES = (
     "illness", "disability", "schooling", "disaster", "accident", "industry_failure",
-    "unstable_employment", "labour_shortage", "housing", "epidemic", "other",
+    "unstable_employment", "labour_shortage", "housing", "water", "epidemic", "other",
 )  # fmt: skip
 CONDITIONS = (
     "below_line", "at_risk", "sudden_cause", "rigid_too_large", "income_plunged", "verify", "supported",

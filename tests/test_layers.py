@@ -34,6 +34,7 @@ LAYERS: list[tuple[str, ...]] = [
     ("simulate",),
     ("benchmark",),
     ("month",),
+    ("province",),
     ("cli",),
 ]
 LEVEL = {name: level for level, row in enumerate(LAYERS) for name in row}
@@ -45,6 +46,7 @@ DOORS = {
     "shap": "explanation",
     "xlsxwriter": "io/workbook.py",
     "jinja2": "presentation/page.py",
+    "pyspark": "province/engines.py",
 }
 
 

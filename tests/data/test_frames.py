@@ -69,6 +69,12 @@ FAULTS: dict[str, Fault] = {
     "unreadable grade": cell("members", 5, "disability_grade", "重度"),
     "ends before it begins": cell("members", 6, "valid_to", "2010-01-01"),
     "two places": more("members", {"household_id": "h01", "valid_from": "2020-05-01"}, like=8),
+    "a move, closed by a correction": more(
+        "members",
+        {"valid_to": "2020-05-01", "recorded_on": "2020-05-10"},
+        {"household_id": "h01", "valid_from": "2020-05-01", "recorded_on": "2020-05-10"},
+        like=9,
+    ),
     "tick for yes": cell("households", 0, "dibao", "√"),
     "unreadable registration": cell("households", 1, "registration", "?"),
     "no village": cell("households", 2, "village", ""),
@@ -88,7 +94,7 @@ FAULTS: dict[str, Fault] = {
     "spaces": cell("income", 121, "household_id", " h06 "),
 }  # fmt: skip
 # No fault: read in both ways alike, and in a frame at once.
-HARMLESS = ("two numbers", "late event")
+HARMLESS = ("two numbers", "late event", "a move, closed by a correction")
 
 
 def spoiled(*names: str) -> exports.Rows:

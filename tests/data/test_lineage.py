@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import datetime as dt
 
+import pandas as pd
 import pytest
 
-from riskmodel.data import Lineage, Link, LinkFacts, Links
+from riskmodel.data import About, Lineage, Link, LinkFacts, Links, county_lineage
+from riskmodel.data.county import county_of_frames
 from riskmodel.data.link_facts import Member, State
 
 OFTEN = dt.date(2015, 1, 1)
@@ -159,3 +161,17 @@ def test_rows_may_stand_under_a_number_that_only_a_link_names() -> None:
         "A B recode 2020-01-01", "B C merge 2021-01-01", "X Y recode 2021-01-01", "A D split 2021-01-01"
     )
     assert some.joined_with(["A"]) == {"B", "C"}
+
+
+def test_links_of_numbers_without_any_amount_are_read() -> None:
+    frames = {
+        "households": pd.DataFrame({"household_id": ["A", "B", "C"], "valid_from": "2015-01-01"}),
+        "income": pd.DataFrame(
+            {"household_id": ["C"], "month": ["2020-01"], "source": ["wage"], "amount": [1.0]}
+        ),
+        "household_links": pd.DataFrame(
+            {"old_id": ["A"], "new_id": ["B"], "kind": ["merge"], "date": ["2020-01-01"]}
+        ),
+    }
+    who = county_lineage(county_of_frames(frames, About()), LATER, LATER)
+    assert who.joined == {"A": "B"}

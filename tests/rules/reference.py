@@ -23,7 +23,7 @@ from ..households.contract_reading_rows import Known
 
 CAUSES = [
     "illness", "disability", "schooling", "disaster", "accident", "industry_failure",
-    "unstable_employment", "labour_shortage", "housing", "epidemic", "other",
+    "unstable_employment", "labour_shortage", "housing", "water", "epidemic", "other",
 ]  # fmt: skip
 RIGID = ("medical", "education", "housing", "disaster", "accident")
 NEGATIVE = ["public_employee", "car", "company", "commercial_housing", "shop"]

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import typer
 
-from riskmodel.cli import county, demo, forecast, imports, models, office, rules
+from riskmodel.cli import county, demo, forecast, imports, models, office, province, rules
 
 app = typer.Typer(
     name="riskmodel",
@@ -31,6 +31,7 @@ VERBS: dict[str, Callable[..., None]] = {
     "report": office.report,
     "month": office.month,
     "months": office.months,
+    "province": province.province,
     "why": office.why,
     "promote": models.promote,
     "monitor": models.monitor,

@@ -19,7 +19,7 @@ import typer
 
 from riskmodel.errors import InputMissing, InputRefused, RiskmodelError, UsageError
 from riskmodel.i18n import counted
-from riskmodel.io import DEFAULT_STORE, ENDINGS, writable
+from riskmodel.io import DEFAULT_STORE, ENDINGS, limit_resources, writable
 
 if TYPE_CHECKING:
     from riskmodel.data import County
@@ -75,11 +75,23 @@ class ReadingOptions:
         ),
     ] = None
     pseudonymise: Pseudonymise = False
+    memory: Annotated[
+        str | None,
+        typer.Option(
+            "--memory",
+            metavar="SIZE",
+            help="What the table engine may hold: 2GiB.",
+        ),
+    ] = None
+    threads: Annotated[
+        int | None, typer.Option("--threads", min=1, help="Of the table engine and numerical libraries.")
+    ] = None
 
     @property
     def options(self) -> dict[str, Any]:
         """The options as `riskmodel.data.read_county` takes them."""
-        return asdict(self)
+        limits = ("memory", "threads")
+        return {name: value for name, value in asdict(self).items() if name not in limits}
 
     def read_county(self, data: Path, *, out: Path | None = None, as_of: Any = None) -> County:
         """Read a county, say what was noticed, and write ``rejected.csv`` and ``cells.csv`` beside it.
@@ -148,8 +160,10 @@ def verb(function: F) -> F:
     def wrapped(*args: Any, **kwargs: Any) -> Any:
         _WARNED.set([])
         if reading is not None:
-            kwargs[reading] = ReadingOptions(**{n: kwargs.pop(n) for n in READING.options if n in kwargs})
+            kwargs[reading] = ReadingOptions(**{n: kwargs.pop(n) for n in asdict(READING) if n in kwargs})
         try:
+            if reading is not None:
+                limit_resources(kwargs[reading].memory, kwargs[reading].threads)
             _refuse_early(function, kwargs)
             return function(*args, **kwargs)
         except RiskmodelError as exc:

@@ -78,16 +78,34 @@ def train(
             help="Draw lists up again every so many months after the test: lead time in compare --further.",
         ),
     ] = None,
+    province: Annotated[
+        Path | None,
+        typer.Option(
+            "--province", metavar="DIR", help="DATA holds counties: fit once on the rows of all, kept in DIR."
+        ),
+    ] = None,
+    jobs: Annotated[int, typer.Option("--jobs", min=1, help="Of a province: counties at once.")] = 1,
     reading: ReadingOptions = READING,
     as_json: JsonFlag = False,
 ) -> None:
     """Run an experiment, log it to MLflow, and print its run id."""
+    from riskmodel.errors import UsageError
     from riskmodel.runs import CHALLENGER, find_model, load_experiment, read_truth, train
 
     exp = load_experiment(experiment)
     exp = exp.model_copy(update={"follow_months": follow}) if follow else exp
-    county = reading.read_county(data, out=store.parent)
-    trained = train(exp, county, store, truth=read_truth(data), progress=say)
+    if province is None:
+        county = reading.read_county(data, out=store.parent)
+        trained = train(exp, county, store, truth=read_truth(data), progress=say)
+    else:
+        from riskmodel.province import train_province
+
+        if follow:
+            raise UsageError("--follow looks at the records month by month: train on one county, or without")
+        trained = train_province(
+            exp, data, province, store, jobs=jobs, memory=reading.memory, threads=reading.threads,
+            progress=say, **reading.options,
+        )  # fmt: skip
     if not as_json:
         say(trained.verdict["en"])
     role = find_model(f"{exp.id}@{CHALLENGER}", store)

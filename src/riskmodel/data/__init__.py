@@ -18,7 +18,7 @@ from riskmodel.data.link_facts import LinkFacts
 from riskmodel.data.links import JOINING, Link, Links, county_links, first_month_from
 from riskmodel.data.parse import unfused_selects
 from riskmodel.data.personal import KEY_VARIABLE, pseudonym, secret_key
-from riskmodel.data.read import DataRefused, read_county
+from riskmodel.data.read import MAX_REJECTED, DataRefused, read_county
 from riskmodel.data.rejected import write_cells, write_rejected
 from riskmodel.data.schema import (
     CODE_COLUMN,
@@ -39,16 +39,26 @@ from riskmodel.data.schema import (
     table_words,
 )
 from riskmodel.data.snapshots import snapshot_message
-from riskmodel.data.sources import GRID, RawTable, Source, find_sources, open_raw_table
+from riskmodel.data.sources import (
+    FILE_ENDINGS,
+    GRID,
+    RawTable,
+    Source,
+    find_sources,
+    open_raw_table,
+    table_of,
+)
 from riskmodel.data.suspects import level_sentences
 from riskmodel.data.values import cell_text, parse_date
 
 __all__ = [
     "CODE_COLUMN",
+    "FILE_ENDINGS",
     "GRID",
     "JOINING",
     "KEY_VARIABLE",
     "LARGE_TABLES",
+    "MAX_REJECTED",
     "SPAN_TABLES",
     "About",
     "County",
@@ -95,6 +105,7 @@ __all__ = [
     "secret_key",
     "snapshot_message",
     "store_query",
+    "table_of",
     "table_words",
     "unfused_selects",
     "write_cells",

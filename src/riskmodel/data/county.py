@@ -17,6 +17,7 @@ import yaml
 from ibis.expr.operations import DatabaseTable, DummyTable
 
 from riskmodel.data import compiled
+from riskmodel.data.claims import CLAIM, CLAIMS, set_claims_apart
 from riskmodel.data.compiled import Shape
 from riskmodel.data.lineage import county_lineage
 from riskmodel.data.plausibility import last_month_of_records
@@ -30,6 +31,7 @@ from riskmodel.data.schema import (
     known_on,
     month_end,
     month_text,
+    to_month_end,
 )
 from riskmodel.errors import InputRefused, UsageError
 from riskmodel.io import atomic, write_frame, write_text
@@ -143,7 +145,7 @@ class County:
             ``corrected.T`` (T can hold corrected rows), ``versions.households`` and ``versions.members``
             (one of them has several rows), ``spans.T`` (T has totals over several months), ``early.T`` (T has
             rows recorded before their household was), ``stateless.households`` (one is known by its number
-            alone), ``business_net``.
+            alone), ``business_net``, ``undated.support`` (a measure is there of which the date is not known).
         """
         found = compiled.fetch_arrow(compiled.Columns(self.con, self.tables), _kinds_of_rows).to_pylist()[0]
         return {kind: bool(there) for kind, there in found.items()}  # null: there is no row
@@ -255,6 +257,8 @@ def _kinds_of_rows(county: Shape) -> ibis.Table:
     # Of them nothing is known but that they are there; a registration is required of every row that is read.
     out["stateless.households"] = households.agg(held=households.registration.isnull().any())
     income = county.table("income")
+    support = county.table("support")
+    out["undated.support"] = support.agg(held=(support.date_known == ibis.literal(False)).any())
     out["business_net"] = income.agg(held=(income.source == "business_net").any())
     return DummyTable({kind: t.held.as_scalar().op() for kind, t in out.items()}).to_expr()
 
@@ -286,11 +290,15 @@ def county_of_frames(frames: Mapping[str, pd.DataFrame], about: About | None = N
         tables[name] = compiled.store_query(
             compiled.Columns(con), _dated, name, dated, name=name, temporary=False, rows=arrow
         )
+    if set_claims_apart(con):
+        tables[CLAIMS] = con.table(CLAIMS)
     return County(con=con, tables=tables, about=about)
 
 
 def _dated(county: Shape, name: str, about: About, rows: ibis.Table) -> ibis.Table:
     schema = canonical_schema(name)
+    if "date_precision" in schema:
+        rows = rows.mutate(date=to_month_end(rows.date, rows.date_precision))
     rows = rows.mutate(known_on=known_on(name, {c: rows[c] for c in rows.columns}, about))
     return rows.select(*schema).cast(dict(schema.items()))
 
@@ -371,6 +379,9 @@ def write_county(
 
 def _contract_form(name: str, county: County) -> pd.DataFrame:
     frame = county.frame(name).rename(columns={"known_on": "recorded_on"})
+    if name == "income" and county.has(CLAIMS):
+        claims = county.frame(CLAIMS).rename(columns={"known_on": "recorded_on"}).assign(source=CLAIM)
+        frame = pd.concat([frame, claims], ignore_index=True)[list(frame.columns)]
     # A column without a value says nothing, and a typed one would not survive every format.
     optional = [c for c, spec in contract().tables[name].columns.items() if not spec.required and c in frame]
     return frame.drop(columns=[c for c in optional if frame[c].isna().all() and len(frame)])

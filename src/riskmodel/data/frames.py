@@ -261,16 +261,17 @@ def _wrong(name: str) -> list[str]:
     return [w for w in wrong if w != "false"]
 
 
-# Versions of one member of which one begins before another has ended, other than by replacing it; whether a
-# correction has taken one of them away is for reading to find out.
+# Versions of one member that contradict one another as `riskmodel.data.conflicts` has it: both valid on a day
+# and both standing on a day (a correction takes one away), other than by one replacing the other.
 _STATE = ", ".join(MEMBER_STATE)
-_OVERLAPS = f"""(SELECT count(*) FROM (SELECT *, coalesce(valid_from, DATE '0001-01-01') AS since,
+_STAYS = f"""(SELECT *, coalesce(valid_from, DATE '0001-01-01') AS since,
         coalesce(valid_to, DATE '9999-12-31') AS upto, hash({_STATE}) AS state,
-        count(*) OVER (PARTITION BY member_id) AS versions FROM members) a
-    JOIN (SELECT *, coalesce(valid_from, DATE '0001-01-01') AS since,
-        coalesce(valid_to, DATE '9999-12-31') AS upto, hash({_STATE}) AS state FROM members) b
-    ON a.member_id = b.member_id AND a.versions > 1 AND a.since < b.since AND a.upto > b.since
-        AND b.upto > b.since
+        coalesce(lead(known_on) OVER (PARTITION BY member_id, valid_from ORDER BY known_on),
+            DATE '9999-12-31') AS until
+    FROM members WHERE member_id IN (SELECT member_id FROM members GROUP BY 1 HAVING count(*) > 1))"""
+_OVERLAPS = f"""(SELECT count(*) FROM {_STAYS} a JOIN {_STAYS} b
+    ON a.member_id = b.member_id AND a.since < b.since AND a.upto > b.since AND b.upto > b.since
+        AND a.known_on < b.until AND b.known_on < a.until
     WHERE NOT (a.household_id = b.household_id AND a.valid_to IS NULL AND a.state <> b.state))"""
 
 

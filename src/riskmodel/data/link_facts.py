@@ -166,7 +166,7 @@ _SPANS = """
 
 
 def _spans(parts: list[dict[str, Any]]) -> dict[str, Spans]:
-    if not parts:
+    if not sum(len(part["household_id"]) for part in parts):
         return {}
     far = {"until": np.datetime64("9999-12-31")}
     columns = {

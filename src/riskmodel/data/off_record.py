@@ -48,7 +48,7 @@ _LOST_BYTE = "\ufffd"
 WITHDRAWN = "withdrawn_"  # before the name of a table: its rows that were read and then kept out
 _PARTS = (
     "household_id", "member_id", "row_id", "month_from", "month_to", "valid_from", "date", "township",
-    "village",
+    "village", "source",
 )  # fmt: skip
 _DAYS = ("valid_from", "date", "recorded_on", "known_on")
 

@@ -35,6 +35,7 @@ from riskmodel.data.schema import (
     contract,
     ibis_type,
     known_on,
+    to_month_end,
 )
 from riskmodel.data.sources import RawTable
 from riskmodel.data.values import value_parser
@@ -268,7 +269,7 @@ _WHY, _LOST, _PART = "why_", "lost_", "part_"
 # What is asked of a row that is kept out: whose it is, which span it speaks of, when it was recorded.
 _PARTS = (
     "household_id", "member_id", "row_id", "month_from", "month_to", "valid_from", "date", "township",
-    "village",
+    "village", "source",
 )  # fmt: skip
 
 
@@ -343,6 +344,8 @@ def _parsed(
         if column.required:
             missing = ibis.ifelse(values[name].isnull(), "missing value", ibis.null("string"))
             reasons[name] = ibis.coalesce(reasons[name], missing)
+    if "date_precision" in at:
+        values["date"] = to_month_end(values["date"], values["date_precision"])
     values["known_on"] = known_on(raw.table, values, about)
     _across(raw.table, values, reasons, lost)
     schema = canonical_schema(raw.table)

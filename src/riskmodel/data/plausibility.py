@@ -31,10 +31,10 @@ from riskmodel.data.schema import (
     SPAN_TABLES,
     About,
     canonical_schema,
-    codes,
     contract,
     month_end,
     month_ordinal,
+    readable_codes,
 )
 from riskmodel.errors import nearest
 from riskmodel.i18n import Message
@@ -42,7 +42,7 @@ from riskmodel.i18n import Message
 EARLIEST_MONTH = month_ordinal(1950, 1)
 MONTHS_AHEAD = 12  # a month may lie so far after data_through
 DAYS_AHEAD = 366  # and a day of recording so far, before it is told
-_EVENTS = ("risk_events", "monitoring", "support", "visits")
+_EVENTS = ("risk_events", "support", "visits", "monitoring")
 _KNOWN_MONTH = "year(known_on) * 12 + month(known_on) - 1"
 # Months compare fast; the day is looked at only where ten years are nearly over.
 _TEN_YEARS_LATER = (
@@ -95,7 +95,7 @@ def _own_dates() -> Iterator[Rule]:
 def _items() -> str:
     """Return the SQL condition of an item that is no code of the table it speaks of."""
     known = " OR ".join(
-        f"(\"of\" = '{of}' AND item IN ({', '.join(repr(code) for code in codes(of, CODE_COLUMN[of]))}))"
+        f"(\"of\" = '{of}' AND item IN ({', '.join(map(repr, readable_codes(of, CODE_COLUMN[of])))}))"
         for of in SPAN_TABLES
     )
     return f"item IS NOT NULL AND NOT ({known})"
@@ -106,7 +106,14 @@ RULES: tuple[Rule, ...] = (
     Rule(SPAN_TABLES, "recorded_on", "recorded ten years later", _TEN_YEARS_LATER.format("month_to")),
     Rule(SPAN_TABLES, "month_from", "month out of range", f"month_from < {EARLIEST_MONTH}"),
     Rule(("medical",), "month", "month out of range", f"month < {EARLIEST_MONTH}"),
-    Rule(_EVENTS, "recorded_on", "recorded before it happened", 'known_on < "date"'),
+    Rule(_EVENTS[:-1], "recorded_on", "recorded before it happened", 'known_on < "date"'),
+    # Of a date known to its month alone, which stands as the month's last day, the month must have begun.
+    Rule(
+        ("monitoring",),
+        "recorded_on",
+        "recorded before it happened",
+        "known_on < CASE WHEN date_precision = 'month' THEN date_trunc('month', \"date\") ELSE \"date\" END",
+    ),
     # A birth before 1900 is no possible date and does not come so far.
     Rule(("members",), "birth_month", "birth after recording", f"birth_month > {_KNOWN_MONTH}"),
     Rule(("recorded", "unrecorded"), "month_from", "impossible date", "month_from > month_to"),
@@ -199,7 +206,7 @@ def _judge(
 def _name_items(con: Any) -> None:
     """Bring items that are given by their Chinese word to their code."""
     for of in SPAN_TABLES:
-        for code, word in codes(of, CODE_COLUMN[of]).items():
+        for code, word in readable_codes(of, CODE_COLUMN[of]).items():
             con.con.execute(
                 "UPDATE unrecorded SET item = $code "
                 'WHERE "of" = $of AND (item = $word OR lower(item) = $code)',

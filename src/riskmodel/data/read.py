@@ -19,6 +19,7 @@ import ibis.expr.types as ir
 import pandas as pd
 import pyarrow as pa
 
+from riskmodel.data.claims import CLAIMS, lost_claims, set_claims_apart
 from riskmodel.data.conflicts import (
     duplicate_keys,
     duplicate_rows,
@@ -39,6 +40,7 @@ from riskmodel.data.off_record import (
     append_rows,
     counted_once,
     effects_of,
+    exists,
     households_without_state,
     rejected_parts,
     withdraw_rows,
@@ -69,7 +71,7 @@ from riskmodel.data.sources import RawTable, Source, find_sources, open_raw_tabl
 from riskmodel.data.values import FIRST_YEAR, LAST_YEAR
 from riskmodel.errors import InputRefused, SpecError, nearest
 from riskmodel.i18n import Message, section
-from riskmodel.io import first_line, parse_spec, read_yaml
+from riskmodel.io import first_line, parse_spec, read_yaml, resource_limits
 
 MAX_REJECTED = 0.05
 _RANGES = {
@@ -202,6 +204,8 @@ def read_sources(
 ) -> Reading:
     """Read and check the tables of a county, wherever they stand; ``notices`` are what was noticed before."""
     con = ibis.duckdb.connect()
+    for statement in resource_limits().statements:
+        con.raw_sql(statement)
     con.raw_sql(f"SET temp_directory = '{Path(tempfile.gettempdir()) / 'riskmodel-duckdb'}'")
     tables: dict[str, TableRead] = {}
     for source in sources:
@@ -225,6 +229,7 @@ def read_sources(
     for name, table in tables.items():
         _keep_out(con, table, unknown_ids(con, name, known))
     born_after = int(tables["members"].kept_out["reason"].eq("birth after recording").sum())
+    set_claims_apart(con)
     held = {name: table.rows for name, table in tables.items()}
     notices += snapshot_notices(con, about, held, born_after)
     notices += delay_notices(con, about, "recorded" in tables)
@@ -362,6 +367,7 @@ def _finish(con: Any, tables: dict[str, TableRead], about: About, notices: list[
     rejected = _joined([rejected_rows(t.raw, t.kept_out) for t in tables.values()])
     cells = _joined([unread_cells(t.raw, t.cells) for t in tables.values()])
     parts = {name: rejected_parts(con, table, about) for name, table in tables.items()}
+    parts["income"], claims = lost_claims(parts["income"])
     effects = effects_of(con, tables, parts)
     losses = find_losses(con, tables, parts)
     for name, table in tables.items():
@@ -383,9 +389,13 @@ def _finish(con: Any, tables: dict[str, TableRead], about: About, notices: list[
     effects.store(con)
     if len(losses):
         append_rows(con, LOSSES, losses)
+    if len(claims):
+        append_rows(con, CLAIMS, claims)
     held = {name: table.rows for name, table in tables.items()}
     made = {UNRECORDED: effects.unrecorded, DOUBTS: effects.doubts, LOSSES: losses}
     held |= {name: con.table(name) for name, rows in made.items() if len(rows)}
+    if exists(con, CLAIMS):
+        held[CLAIMS] = con.table(CLAIMS)
     county = County(
         con=con,
         tables=held,

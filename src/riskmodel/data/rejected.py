@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from riskmodel.data.file_formats import ROW
 from riskmodel.data.parse import as_text
-from riskmodel.data.schema import codes, contract
+from riskmodel.data.schema import contract, readable_codes
 from riskmodel.data.sources import RawTable
 from riskmodel.i18n import both, text
 from riskmodel.io import write_csv
@@ -94,7 +94,7 @@ def _allowed(table: str, column: str, reason: str) -> str:
         return text("data.allowed.bool", "en")
     if kind == "grade":
         return "0–4"
-    words = [f"{code} {zh}" for code, zh in codes(table, column).items()]
+    words = [f"{code} {zh}" for code, zh in readable_codes(table, column).items()]
     return ", ".join(words[:_MOST_ALLOWED])
 
 

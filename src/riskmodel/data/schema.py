@@ -55,14 +55,18 @@ CODE_COLUMN = {"income": "source", "spending": "category"}  # what an amount is 
 class Column(Spec):
     """One column: its Chinese header, type, and its codes (English code to Chinese word).
 
-    An ``unused`` one is read and checked, and then looked at by nothing: reading says so.
+    An ``unused`` one is read and checked, and then looked at by nothing: reading says so. One that came
+    ``later`` counts in a fingerprint only where it says something. Rows with a code of ``codes_apart`` are
+    kept in a table of their own.
     """
 
     zh: str
     type: ColumnType
     required: bool = False
     unused: bool = False
+    later: bool = False
     codes: dict[str, str] = Field(default_factory=dict)
+    codes_apart: dict[str, str] = Field(default_factory=dict)
     codes_of: str | None = None
 
 
@@ -172,6 +176,27 @@ def codes(table: str, column: str) -> dict[str, str]:
         other_table, other_column = col.codes_of.split(".")
         return codes(other_table, other_column)
     return dict(col.codes)
+
+
+def readable_codes(table: str, column: str) -> dict[str, str]:
+    """Return the codes that a file may hold, also those whose rows are kept in a table of their own.
+
+    Parameters
+    ----------
+    table, column
+        A table of the contract, and one of its columns.
+
+    Returns
+    -------
+    dict
+        ``{english: chinese}``
+
+    Examples
+    --------
+    >>> readable_codes("income", "source")["claim"]
+    '理赔收入'
+    """
+    return codes(table, column) | contract().tables[table].columns[column].codes_apart
 
 
 def code_words(table: str, column: str, code: str, *, spaced: bool = False) -> dict[str, str]:
@@ -314,12 +339,11 @@ def own_date(table: str, values: Mapping[str, ir.Value], entry_lag_months: int =
     if spec.event_date == "month":
         return month_end_column(values["month"])
     if "month_to" in spec.columns:
-        # A span that is not given is all there ever was.
-        return ibis.coalesce(month_end_column(values["month_to"]), ibis.date(ALWAYS))
+        # A span that is not given is all there ever was, or of the whole year.
+        whole = month_end_column(values["year"] * 12 + 11) if "year" in values else ibis.date(ALWAYS)
+        return ibis.coalesce(month_end_column(values["month_to"]), whole)
     if spec.event_date or "valid_from" in spec.columns:
         return values[spec.event_date or "valid_from"]
-    if "year" in spec.columns:
-        return month_end_column(values["year"] * 12 + 11)
     return ibis.date(ALWAYS)
 
 
@@ -328,6 +352,12 @@ def month_end_column(ordinal: ir.Value) -> ir.DateValue:
     following = (ordinal + 1).cast("int32")
     first = ibis.date((following // 12).cast("int32"), (following % 12 + 1).cast("int32"), ibis.literal(1))
     return (first - ibis.interval(days=1)).cast("date")
+
+
+def to_month_end(day: ir.Value, precision: ir.Value) -> ir.Value:
+    """Return days; those known to their month alone as its last one: nothing is then earlier than it was."""
+    last = month_end_column(day.year() * 12 + day.month() - 1)
+    return ibis.ifelse((precision == "month").fill_null(False), last, day)
 
 
 RECORDED_ON = {"recorded_on": "录入日期"}

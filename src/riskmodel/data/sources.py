@@ -29,6 +29,7 @@ DUCKDB = (".duckdb", ".ddb", ".db")
 _OTHER_FORMATS = (".xls", ".ods", ".xlsm", ".xlsb", ".et", ".tsv", ".txt")
 GRID = "grid"  # the kind of a file that is read as a grid of cells
 _MARKUP = ("html", "xml")
+FILE_ENDINGS = (".xlsx", *DUCKDB)  # of one file that holds a whole county
 # Written beside the tables by this package or by hand; none of them is a table.
 _OURS = {"about.yaml", "about.yml", "truth.parquet", "rejected.csv", "cells.csv", "equal_rows.csv"}
 _OURS |= {"dropped.csv", "quality.json", "quality.md"}
@@ -339,7 +340,8 @@ def _view(con: Any, source: Source, name: str, zone: str) -> tuple[str, ...]:
     if source.kind == "parquet":
         # A bracket or star in a folder's name is no pattern.
         path = re.sub(r"([*?\[])", r"[\1]", path)
-        origin, row = f"read_parquet('{path}', file_row_number=true)", "file_row_number + 1"
+        options = "file_row_number=true, hive_partitioning=false"  # a folder county=… is no column
+        origin, row = f"read_parquet('{path}', {options})", "file_row_number + 1"
     else:
         con.raw_sql(f"ATTACH IF NOT EXISTS '{path}' AS source (READ_ONLY)")
         origin, row = f"source.{_quoted(source.inside)}", "row_number() OVER ()"

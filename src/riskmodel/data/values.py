@@ -17,7 +17,7 @@ from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from riskmodel.data.schema import TIME_ZONE, Column, codes, month_ordinal
+from riskmodel.data.schema import TIME_ZONE, Column, month_ordinal, readable_codes
 
 ParsedValue = tuple[Any, str | None]
 Parser = Callable[[Any], ParsedValue]
@@ -192,7 +192,7 @@ def value_parser(table: str, column: str, spec: Column, zone: str = TIME_ZONE) -
     }
     if spec.type in plain:
         return plain[spec.type]
-    allowed = codes(table, column)
+    allowed = readable_codes(table, column)
     words = {word.lower(): code for code, zh in allowed.items() for word in (code, zh)}
     return _codes_parser(words) if spec.type == "codes" else _code_parser(words)
 

@@ -73,6 +73,9 @@ def _condition_holds(column: ir.Value, wanted: Any) -> ir.BooleanValue:
 
 
 KEY = ["household_id", "as_of"]
+UNDATED = "undated.support"
+# Aggregates that, without a window, say the same whenever a row was.
+_TIMELESS = ("count", "any", "sum", "nunique", "count_unknown", "share")
 ZERO_WHERE_NO_ROW = ("count", "any", "sum", "nunique", "active", "count_unknown")
 
 
@@ -80,11 +83,29 @@ def dated_features(county: Shape, name: str, features: Sequence[Feature], window
     """Return the features of one table of dated rows, before the rule for missing values.
 
     A window of n months is the last n completed months by the calendar, as for income and spending; without
-    a window every row up to as-of counts.
+    a window every row up to as-of counts. A measure whose date is not known is no evidence of when: what it
+    could change is NaN until `finish_record`, which takes null for no row.
     """
     t = county.rows(name).inner_join(windows, "as_of")
     t = t.mutate(month=(t.date.year() * 12 + t.date.month() - 1).cast("int32"))
-    return t.group_by(KEY).agg(named({f.id: _dated_value(f, t).cast("float64") for f in features}))
+    undated = name == "support" and county.facts[UNDATED]
+    value = _value_if_dated if undated else _dated_value
+    return t.group_by(KEY).agg(named({f.id: value(f, t).cast("float64") for f in features}))
+
+
+def _value_if_dated(f: Feature, t: ir.Table) -> ir.Value:
+    """Return a feature of measures, NaN where one without a date could lie in the window or outside."""
+    undated = (~t.date_known).fill_null(False)
+    open_here = undated & (t.date <= t.as_of) & conditions_hold(t, f.where)
+    open_here = open_here & (_of_code(f, t) | (f.aggregate == "share"))
+    if f.aggregate == "active":
+        open_here = open_here & t.end_date.isnull()
+    elif not f.window and f.aggregate in _TIMELESS:
+        return _dated_value(f, t)
+    if f.window:
+        open_here = open_here & (t.date > t[f"ago{f.window}"])
+    value = _dated_value(f, t, None if f.aggregate == "active" else ~undated).cast("float64")
+    return ibis.ifelse(open_here.any(), ibis.literal(float("nan")), value)
 
 
 def asset_features(county: Shape, features: Sequence[Feature]) -> ir.Table:
@@ -107,6 +128,8 @@ def finish_record(f: Feature, t: ir.Table, county: Shape) -> ir.Value:
     value = t[f"{BLOCK_PREFIX}{f.id}"]
     if f.missing == "zero_if_table_present" and f.aggregate in ZERO_WHERE_NO_ROW:
         value = value.fill_null(0.0)
+    if f.source == "support" and county.facts[UNDATED]:
+        value = ibis.ifelse(value.isnan(), ibis.null("float64"), value)
     return value / t.persons.nullif(0) if f.per == "head" else value
 
 
@@ -131,8 +154,9 @@ def _of_code(f: Feature, t: ir.Table) -> ir.BooleanValue:
     return (t[CODE_COLUMNS[f.source].split(".")[1]] == f.over).fill_null(False)
 
 
-def _dated_value(f: Feature, t: ir.Table) -> ir.Value:
+def _dated_value(f: Feature, t: ir.Table, counted: ir.BooleanValue | None = None) -> ir.Value:
     within = (t.date <= t.as_of) & conditions_hold(t, f.where)
+    within = within if counted is None else within & counted
     # What is active is a state of the as-of day, not of a window.
     if f.window and f.aggregate != "active":
         within = within & (t.date > t[f"ago{f.window}"]) & (t.date <= t.until)

@@ -40,7 +40,8 @@ def household_accounts(county: Shape, money: ir.Table) -> ir.Table:
         One row per ``household_id, as_of`` with
 
         * household state: ``township, village, registration, lifted_year, dibao, tekun, group, relocated,
-          housing_safe, water_safe, weight`` and the clock ``known_by, as_of_month``;
+          housing_safe, water_safe, weight, policy_status, no_labour_fallback`` and the clock ``known_by,
+          as_of_month``;
         * ``period_from, period_to`` (month ordinals), ``income_basis`` (``months``, ``total``),
           ``income_reason`` (null where income is known, else the first reason that holds, see
           `riskmodel.households.periods`);
@@ -52,17 +53,23 @@ def household_accounts(county: Shape, money: ir.Table) -> ir.Table:
         * ``lag_months`` (how far the period ends before the last completed month), ``pcni_low, pcni_high``
           (bounds of net income per head over the last completed months), ``changed_since`` (an event or a
           change of members is known after a period that lags), ``doubts`` (``;``-joined);
+        * ``claims`` (yuan in the period; null without the table or where one cannot be read or straddles the
+          period's edge), ``reference_income`` (net income + claims − medical spending),
+          ``reference_income_pc`` (per person): the figure that offices look at beside net income;
         * ``cause_{code}``, ``latest_open_cause``, ``gap_*``, ``has_risk``;
         * ``labour, labour_unknown`` (members);
-        * ``register_event, register_date, register_category, register_causes, in_register, main_cause``.
+        * ``register_event, register_date, register_category, register_causes, in_register, main_cause``,
+          ``register_month_only`` (of that date only the month is known), ``vanished_naturally`` (the latest
+          register row says that the risk vanished by itself).
 
     References
     ----------
     Official rules, "Quantities" and "Exactly"; data contract, "What an office really has".
     """
-    base = county.rows(HOUSEHOLD_STATES).drop("valid_from", "known_on", "ago_12", "ago_24", "last_month")
-    base = _joined(base, [money])
+    unused = ("valid_from", "known_on", "ago_12", "ago_24", "last_month", "origin_cause", "registration_raw")
+    base = _joined(county.rows(HOUSEHOLD_STATES).drop(*unused), [money])
     parts = [_persons(county, base), _open_causes(county, base), _members(county), _register(county)]
+    parts += [_claims(county, base)] if county.has("claims") else []
     return _quantities(county, _joined(base, parts))
 
 
@@ -155,6 +162,34 @@ def _open_causes(county: Shape, base: ir.Table) -> ir.Table:
     )
 
 
+def _claims(county: Shape, base: ir.Table) -> ir.Table:
+    """Add up what insurances paid in the period; of a longer span the newest total holds."""
+    t = _joined(county.rows("claims"), [base.select(*KEY, "period_from", "period_to")])
+    whose = ["own_id"] if "own_id" in t.columns else []  # each parent of a merge has totals of its own
+    newest = ibis.row_number().over(
+        group_by=[*KEY, *whose, "month_from", "month_to"], order_by=[t.known_on.desc(), t.amount.asc()]
+    )
+    t = t.mutate(_newest=newest)
+    t = t.filter((t._newest == 0) | (t.month_from == t.month_to))
+    inside = ((t.month_from >= t.period_from) & (t.month_to <= t.period_to)).fill_null(False)
+    apart = ((t.month_to < t.period_from) | (t.month_from > t.period_to)).fill_null(False)
+    read = inside & t.amount.notnull()
+    t = t.mutate(paid=ibis.ifelse(read, t.amount, 0), unclear=~read & ~apart)
+    return t.group_by(KEY).agg(claims=t.paid.sum().cast("float64"), claims_unclear=t.unclear.any())
+
+
+def _reference_income(county: Shape, t: ir.Table) -> ir.Table:
+    """Add the figure that inclusion is looked at by, beside net income; null without claims."""
+    if not county.has("claims"):
+        nothing = dict.fromkeys(("claims", "reference_income", "reference_income_pc"), ibis.null("float64"))
+        return t.mutate(**nothing)
+    unclear = t.claims_unclear.fill_null(False)
+    t = t.mutate(claims=ibis.ifelse(unclear, ibis.null("float64"), t.claims.fill_null(0)))
+    t = t.mutate(reference_income=t.net_income + t.claims - t.spending_medical)
+    t = t.mutate(reference_income_pc=t.reference_income / t.persons.nullif(0))
+    return t.drop("claims_unclear")
+
+
 def _members(county: Shape) -> ir.Table:
     t = county.rows(PRESENT_MEMBERS)
     # Physically unable children are no drop-outs (001 §8).
@@ -188,6 +223,8 @@ def _register(county: Shape) -> ir.Table:
         register_date=ranked.date.max(where=last),
         register_category=ranked.category.max(where=last),
         register_causes=ranked.causes.max(where=last),
+        register_month_only=(ranked.date_precision == "month").fill_null(False).any(where=last),
+        register_way=ranked.way.max(where=last),
         named_causes=ranked.causes.max(where=(ranked._named == 0) & ranked.causes.notnull()),
     )
 
@@ -217,6 +254,7 @@ def _with_strictness(t: ir.Table) -> ir.Table:
 
 def _quantities(county: Shape, t: ir.Table) -> ir.Table:
     t = _per_head(_persons_or_none(_absent_is_null_else_none(county, t)))
+    t = _reference_income(county, t)
     divisor = ibis.coalesce(t.previous_net_income, t.net_income)
     t = t.mutate(
         income_drop=ibis.ifelse(
@@ -238,9 +276,13 @@ def _quantities(county: Shape, t: ir.Table) -> ir.Table:
         in_register=t.register_event.isin(WATCHED_EVENTS).fill_null(False)
         if county.has("monitoring")
         else ibis.null("boolean"),
+        vanished_naturally=(t.register_way == "natural").fill_null(False)
+        if county.has("monitoring")
+        else ibis.null("boolean"),
     )
     t = t.mutate(has_risk=_has_risk(county, t))
     inner = ["named_causes", "records_reason", "net_low", "net_high", "risk_since", "members_changed"]
+    inner.append("register_way")
     inner += [f"{p}{c}" for p in PREFIXES for c in ("persons_on", "persons_unknown")]
     return t.drop(*inner)
 

@@ -21,6 +21,7 @@ STRIKING_OFF = ("removed", "label_withdrawn")
 IDENTITY_COLUMNS = {
     "households": {"holds": "boolean"},
     "monitoring": {"own_number": "boolean", "joined_on": "date", "strand": "int32", "strand_first": "int32"},
+    "claims": {"own_id": "string"},
 }
 _ALWAYS = dt.date(1, 1, 1)
 _EVER = dt.date(9999, 12, 31)
@@ -160,6 +161,8 @@ def under_current_number(
         further |= {c: t[c].fill_null(0) for c in ("strand", "strand_first")}
     if name == "households":
         t, out, further = _accepted(t, columns, states)
+    if name == "claims":
+        further = {"own_id": t.household_id}
     if name == "members":
         # A stay under the old number that begins later goes on; LEAST leaves nulls out.
         ends = t.members_end

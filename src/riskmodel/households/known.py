@@ -16,6 +16,7 @@ import ibis.expr.types as ir
 import pandas as pd
 
 from riskmodel.data import (
+    LARGE_TABLES,
     County,
     Shape,
     canonical_schema,
@@ -110,12 +111,12 @@ class KnownCounty:
             The table's columns and those of `riskmodel.households.point_in_time.moment_table`, corrections
             resolved; no row where the county lacks the table.
         """
+        # Of one moment they are kept; of many they are too many, and made anew in every query that asks.
+        write = store_query if len(self.moments) == 1 and name not in LARGE_TABLES else name_query
         if name in _MADE_OF_ROWS:
-            return self._once("known", lambda: name_query(self, _MADE_OF_ROWS[name]), name)
+            return self._once("known", lambda: write(self, _MADE_OF_ROWS[name]), name)
         inputs = {"clock": self.clock, **self._identity()}
-        return self._once(
-            "known", lambda: name_query(self.county, point_in_time.known_rows, name, **inputs), name
-        )
+        return self._once("known", lambda: write(self.county, point_in_time.known_rows, name, **inputs), name)
 
     def _identity(self) -> dict[str, ir.Table]:
         """Return who is who at the moments, as tables of the engine; none without links."""

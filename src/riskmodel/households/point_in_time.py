@@ -379,7 +379,7 @@ def fingerprint(county: County, as_of: DateLike) -> str:
     return county.once(("fingerprint", day), lambda: _fingerprint(county, day))
 
 
-_ONLY_ROWS = ("recorded", "unrecorded", "doubts", "household_links")
+_ONLY_ROWS = ("recorded", "unrecorded", "doubts", "household_links", "claims")
 _DECIDES = ("coverage", "records_from", "max_lag_months", "recording_delay_days")
 
 
@@ -403,11 +403,21 @@ def _fingerprint(county: County, day: dt.date) -> str:
             rows = rows.mutate(until=ibis.ifelse(rows.until <= day, rows.until, ibis.null("date")))
         if _may_be_early(county, name):
             rows = rows.semi_join(known.filter(known.since <= day), "household_id")
-        fields = [rows[c].cast("string").fill_null("\x00") for c in sorted(t.columns)]
+        columns = sorted(set(t.columns) - _silent(name, rows))
+        fields = [rows[c].cast("string").fill_null("\x00") for c in columns]
         digest.update(
             f"{name}|{_sum_of_hashes(county, rows.select(h=ibis.literal(chr(31)).join(fields)))}".encode()
         )
     return digest.hexdigest()
+
+
+def _silent(name: str, rows: ibis.Table) -> set[str]:
+    """Return the columns that came later into the contract and of which no row says anything."""
+    later = [c for c, spec in contract().tables[name].columns.items() if spec.later]
+    if not later:
+        return set()
+    given = rows.aggregate(**{c: rows[c].count() for c in later}).to_pyarrow().to_pylist()[0]
+    return {c for c, n in given.items() if not n}
 
 
 def _sum_of_hashes(county: County, rows: ibis.Table) -> str:

@@ -16,6 +16,7 @@ from riskmodel.io.files import (
     write_table,
     write_text,
 )
+from riskmodel.io.limits import limit_resources, resource_limits
 from riskmodel.io.paths import DEFAULT_STORE, find_declaration, folder
 from riskmodel.io.registry import Registry
 from riskmodel.io.specs import Spec, load_spec, parse_spec, read_yaml
@@ -36,12 +37,14 @@ __all__ = [
     "folder",
     "folder_digest",
     "inputs_digest",
+    "limit_resources",
     "load_spec",
     "new_workbook",
     "parse_spec",
     "read_table",
     "read_yaml",
     "records",
+    "resource_limits",
     "safe_text",
     "writable",
     "write_cell",

@@ -37,6 +37,7 @@ from riskmodel.presentation.report_parts import line_style
 from riskmodel.presentation.rules_page import with_rules, write_rules_page
 from riskmodel.presentation.table import Cell, Column, Row, Table, Words
 from riskmodel.presentation.visit_sheets import print_pdf, write_visit_sheets
+from riskmodel.presentation.workbook import open_workbook
 from riskmodel.presentation.worklist import plan_words, write_worklist
 
 __all__ = [
@@ -67,6 +68,7 @@ __all__ = [
     "histories",
     "intervals",
     "line_style",
+    "open_workbook",
     "page_html",
     "plan_words",
     "print_pdf",

@@ -24,6 +24,7 @@ from riskmodel.register import (
     category_name,
     code_name,
     counts_by_key,
+    dates_in_words,
     income_bands,
     office_table_specs,
     phrase,
@@ -375,23 +376,20 @@ def _pair(cells: dict[tuple[str, ...], list[int]], key: str, line: str) -> list[
 
 def findings_in_words(accounts: RegisterAccounts, lang: Language) -> pd.DataFrame:
     """Return the findings in words."""
-    rows = accounts.findings
+    rows = dates_in_words(accounts.findings)
 
     def event(code: object) -> str | None:
         return code_name("monitoring", "event", code, lang) if isinstance(code, str) else None
-
-    def day(stamp: pd.Timestamp) -> str | None:
-        return None if pd.isna(stamp) else stamp.date().isoformat()
 
     return pd.DataFrame(
         {
             "household_id": rows["household_id"],
             "township": rows["township"].where(rows["township"] != UNKNOWN, phrase("unknown", lang)),
-            "date": [day(d) for d in rows["date"]],
+            "date": rows["date"],
             "event": [event(e) for e in rows["event"]],
             "finding": [register_vocabulary().findings[f].text(lang) for f in rows["finding"]],
             "earlier_event": [event(e) for e in rows["earlier_event"]],
-            "earlier_date": [day(d) for d in rows["earlier_date"]],
+            "earlier_date": rows["earlier_date"],
             "in_period": [phrase("yes" if i else "no", lang) for i in rows["in_period"]],
         },
         dtype=object,

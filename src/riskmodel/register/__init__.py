@@ -5,6 +5,7 @@ from riskmodel.register.accounts import (
     accounts_as_dict,
     build_register_accounts,
     counts_by_key,
+    dates_in_words,
     published_form,
     summarise_accounts,
 )
@@ -29,6 +30,7 @@ __all__ = [
     "check_published",
     "code_name",
     "counts_by_key",
+    "dates_in_words",
     "describe_check",
     "income_bands",
     "office_table_specs",

@@ -163,6 +163,7 @@ def _sum(frame: pd.DataFrame) -> pd.DataFrame:
 FORMAT = "riskmodel-ledger/1"
 FINDING_COLUMNS = (
     "finding", "household_id", "township", "date", "event", "earlier_event", "earlier_date", "in_period",
+    *history.MONTH_ONLY,
 )  # fmt: skip
 
 
@@ -294,7 +295,7 @@ def _findings(rows: pd.DataFrame, presence: Presence, first: dt.date, last: dt.d
     at = rows.drop_duplicates("household_id", keep="last")
     at = at[at["state"] == history.WATCHED]
     empty = at[presence.count(at["household_id"], np.full(len(at), to_day(last))) == 0]
-    columns = ["household_id", "date", "event", "earlier_event", "earlier_date"]
+    columns = ["household_id", "date", "event", "earlier_event", "earlier_date", *history.MONTH_ONLY]
     out = pd.concat([contradictions, empty[columns].assign(finding="no_members")], ignore_index=True)
     out["township"] = out["household_id"].map(_townships(rows).set_index("household_id")["township"])
     out["in_period"] = history.dated_within(out, first, last)
@@ -356,10 +357,26 @@ def accounts_as_dict(accounts: RegisterAccounts) -> dict[str, Any]:
         "categories": categories,
         "townships": townships,
         "natural_change": _records(accounts.natural),
-        "findings": _records(accounts.findings),
+        "findings": _records(dates_in_words(accounts.findings)),
         "tables": {name: _records(frame) for name, frame in accounts.tables.items()},
         "published": published_form(accounts),
     }
+
+
+def dates_in_words(findings: pd.DataFrame) -> pd.DataFrame:
+    """Return findings with their dates as text, those known to the month alone as months.
+
+    Parameters
+    ----------
+    findings
+        Of `RegisterAccounts`.
+    """
+    out = findings.copy()
+    for name, only in zip(("date", "earlier_date"), history.MONTH_ONLY, strict=True):
+        days = out[name].astype("datetime64[s]")
+        text = days.dt.strftime("%Y-%m-%d").where(~out.pop(only).astype(bool), days.dt.strftime("%Y-%m"))
+        out[name] = text.astype(object).where(days.notna(), None)
+    return out
 
 
 def _both(accounts: RegisterAccounts, where: dict[str, str]) -> dict[str, Any]:

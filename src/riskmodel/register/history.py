@@ -60,7 +60,7 @@ def register_history(known: KnownCounty) -> pd.DataFrame:
     Columns are those of `trace_states`.
     """
     t = known.rows("monitoring")
-    columns = ["household_id", "date", "known_on", "event", "category", "causes"]
+    columns = ["household_id", "date", "known_on", "event", "category", "causes", "date_precision"]
     joined = [c for c in JOINED_COLUMNS if c in t.columns]
     return trace_states(t.filter(t.date <= t.as_of).select(*columns, *joined).to_pandas())
 
@@ -73,7 +73,8 @@ def trace_states(rows: pd.DataFrame) -> pd.DataFrame:
 
     Adds ``written`` (the category id as written, or None), ``state_before, own_state_before`` (of the
     number alone), ``state, category_before, category`` (a row without one keeps the household's),
-    ``earlier_event, earlier_date`` (of the row before).
+    ``earlier_event, earlier_date`` (of the row before), ``month_only, earlier_month_only`` (of these dates
+    only the month is known).
     """
     frame = rows.copy()
     for column in ("date", "known_on"):
@@ -112,6 +113,8 @@ def _with_states(frame: pd.DataFrame) -> pd.DataFrame:
     out["written"] = [category_code(c) if c else None for c in out["category"]]
     out["earlier_event"] = by_household["event"].shift()
     out["earlier_date"] = by_household["date"].shift()
+    out["month_only"] = out["date_precision"].eq("month") if "date_precision" in out else False
+    out["earlier_month_only"] = out.groupby("household_id", sort=False)["month_only"].shift().eq(True)
     out["category"] = _category_after(out)
     out["category_before"] = out.groupby("household_id", sort=False)["category"].shift().fillna(UNKNOWN)
     return out
@@ -182,9 +185,12 @@ def causes_at(rows: pd.DataFrame, day: dt.date) -> pd.Series:
     return lists[lists.map(bool)]
 
 
+MONTH_ONLY = ("month_only", "earlier_month_only")
+
+
 def find_contradictions(rows: pd.DataFrame) -> pd.DataFrame:
     """Return rows that cannot follow the one before or contradict the category, each with its ``finding``."""
-    columns = ["household_id", "date", "event", "earlier_event", "earlier_date"]
+    columns = ["household_id", "date", "event", "earlier_event", "earlier_date", *MONTH_ONLY]
     pairs = zip(rows["own_state_before"], rows["event"], strict=True)
     contradictions = rows.assign(
         finding=pd.Series([CONTRADICTIONS.get(pair) for pair in pairs], rows.index, dtype=object)

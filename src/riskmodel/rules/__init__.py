@@ -5,7 +5,7 @@ from riskmodel.rules.completeness import describe_records, name_reasons
 from riskmodel.rules.declaration import RelativeLine, RuleSet, parse_overrides
 from riskmodel.rules.dropped import dropped_check, dropped_in_words, find_dropped, with_other_readings
 from riskmodel.rules.engine import absolute_line, poverty_lines, relative_line
-from riskmodel.rules.evaluate import evaluate_history, evaluate_rule_sets, evaluate_rules
+from riskmodel.rules.evaluate import RECORDS_INCOMPLETE, evaluate_history, evaluate_rule_sets, evaluate_rules
 from riskmodel.rules.explain import (
     count_changes_by_township,
     describe_change,
@@ -23,6 +23,7 @@ from riskmodel.rules.library import available_rule_sets, list_rule_sets, load_ru
 from riskmodel.rules.procedure import assess_scale_risk, check_size, check_time_limits, result_lists
 
 __all__ = [
+    "RECORDS_INCOMPLETE",
     "ArrayBackend",
     "Bools",
     "Coded",

@@ -286,7 +286,11 @@ def _rows(county: Shape, relation: str) -> ir.Table:
     if relation in ("assets", "states"):
         return t.filter(valid_on(t))
     t = t.filter(t.date <= t.as_of)
-    return t.mutate(ended=(t.end_date <= t.as_of).fill_null(False)) if relation == "support" else t
+    if relation != "support":
+        return t
+    # A measure whose date is not known is there, but no test of its date can be answered.
+    date = ibis.ifelse(t.date_known.fill_null(True), t.date, ibis.null("date"))
+    return t.mutate(date=date, ended=(t.end_date <= t.as_of).fill_null(False))
 
 
 def row_test_scope(t: ir.Table, relation: str, values: Mapping[str, Any] | None = None) -> Scope:

@@ -435,7 +435,8 @@ class Quantity(Words):
         if self.kind == "flag":
             return words["yes" if value else "no"]
         if self.kind == "code" and lang == "zh":
-            return codes("households", "registration").get(value, str(value))
+            words = codes("households", "registration") | codes("households", "policy_status")
+            return words.get(value, str(value))
         return f"{value:g}" if isinstance(value, float) else str(value)
 
     def named(self, value: Any, lang: Language) -> str:

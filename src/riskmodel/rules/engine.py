@@ -162,13 +162,14 @@ ALWAYS = (
     "persons", "net_income", "pcni", "previous_pcni", "income_drop", "rigid", "rigid_ratio", "has_risk",
     "main_cause", "weight", "lag_months", "pcni_low", "pcni_high", "changed_since", "doubts",
 )  # fmt: skip
+REFERENCE = "reference_income_pc"  # stands beside ``pcni`` where the county has claims
 # Quantities that add up income or spending: a period that lags behind may find by them, never clear.
 MONEY = frozenset(
     f"{prefix}{name}"
     for prefix in PREFIXES
     for name in ("net_income", "pcni")
 ) | {
-    "income_drop", "rigid", "rigid_ratio", "wage_months", "earning_months",
+    "income_drop", "rigid", "rigid_ratio", "reference_income_pc", "wage_months", "earning_months",
     *(f"income_{code}" for code in codes("income", "source")),
     *(f"spending_{code}" for code in codes("spending", "category")),
 }  # fmt: skip
@@ -237,6 +238,7 @@ def verdict_expression(
     t = tables.base.mutate(was_eliminated=eliminated if county.has("monitoring") else ibis.null("boolean"))
     # Fewer columns through the joins: planning a query costs by the column.
     needed = {*backends.KEY, *ALWAYS, *_looked_at(case), *keep}
+    needed |= {REFERENCE} if county.has("claims") else set()
     t = t.select(*(c for c in t.columns if c in needed))
     t = backends.attach_figures(t, county, tables.figures, case.tests.values())
     t = _settings(case, t, tables.settings)

@@ -24,7 +24,7 @@ from riskmodel.households import AsOf, DateLike, KnownCounty, Moment, known_coun
 from riskmodel.io import read_table
 from riskmodel.rules import backends
 from riskmodel.rules.declaration import RelativeLine, RuleSet, parameter_text
-from riskmodel.rules.engine import RuleCase, RuleInputs, verdict_expression
+from riskmodel.rules.engine import REFERENCE, RuleCase, RuleInputs, verdict_expression
 from riskmodel.rules.library import load_rules
 
 
@@ -119,6 +119,8 @@ def evaluate_rules(
         ids are joined with ``;``; ``has_risk`` and ``income_plan`` are nullable booleans. ``lag_months`` is
         how far the period ends before the last completed month, ``pcni_low`` and ``pcni_high`` bound
         ``pcni`` of the last completed months, ``verdict_depends`` says where the two give two verdicts.
+        Where the county has claims, ``reference_income_pc`` stands after ``pcni``: (net income + claims −
+        medical spending) per head, which no set judges by unless it says so.
 
     Raises
     ------
@@ -264,8 +266,11 @@ def _answers(
     figures = {name.removeprefix("of_"): table for name, table in figure_tables.items()}
     t = verdict_expression(county, case, RuleInputs(base, settings, figures, scores), keep)
     t = t if household is None else t.semi_join(household, "household_id")
+    further = (REFERENCE,) if county.has("claims") else ()
     selection = (
-        t.select(*backends.KEY, *(c for c in keep if c not in backends.KEY)) if keep else _packed(case, t)
+        t.select(*backends.KEY, *(c for c in keep if c not in backends.KEY))
+        if keep
+        else _packed(case, t, further)
     )
     return selection.order_by("as_of", "household_id")
 
@@ -284,16 +289,20 @@ def _at_bound(base: ir.Table, bound: str) -> ir.Table:
         (net <= 0, ibis.literal(float("inf"))),
         else_=t.rigid / net.nullif(0),
     )
-    return t.mutate(pcni=pcni, net_income=net, income_drop=drop, rigid_ratio=ratio)
+    reference = t.reference_income_pc + pcni - t.pcni
+    return t.mutate(
+        pcni=pcni, net_income=net, income_drop=drop, rigid_ratio=ratio, reference_income_pc=reference
+    )
 
 
-def _packed(case: RuleCase, t: ir.Table) -> ir.Table:
+def _packed(case: RuleCase, t: ir.Table, further: tuple[str, ...]) -> ir.Table:
     """Return the columns of a verdict, with what is many booleans packed into bits."""
     c_columns = [f"c_{n}" for n in case.ruleset.conditions]
     f_columns = [f"f_{n}" for n in case.ruleset.focus]
     return t.select(
         *backends.KEY,
         *_AS_IS,
+        *further,
         **{f: t[f].cast("int8").fill_null(_MISSING) for f in _FLAGS},
         _held=_mask(t, c_columns, null=False),
         _unclear=_mask(t, c_columns, null=True),
@@ -323,7 +332,10 @@ def _verdict_frame(case: RuleCase, known: KnownCounty, out: pd.DataFrame) -> pd.
         out[end] = _texts(out[end], month_text)
     for count in ("visit_every_days", "lag_months"):
         out[count] = out[count].astype("Int64")
-    return out[list(COLUMNS)]
+    columns = list(COLUMNS)
+    if REFERENCE in out:
+        columns.insert(columns.index("pcni") + 1, REFERENCE)
+    return out[columns]
 
 
 def _texts(values: pd.Series, to_text: Callable[[int], str]) -> pd.Series:

@@ -23,7 +23,7 @@ from riskmodel.rules import backends
 from riskmodel.rules.backends import GAPS
 from riskmodel.rules.completeness import describe_records, name_reasons
 from riskmodel.rules.declaration import Category, Clause, RuleSet, Tier, vocabulary
-from riskmodel.rules.engine import UNKNOWN, RuleCase
+from riskmodel.rules.engine import REFERENCE, UNKNOWN, RuleCase
 from riskmodel.rules.evaluate import (
     RECORDS_INCOMPLETE,
     Schedule,
@@ -118,7 +118,7 @@ def _wanted(case: RuleCase) -> list[str]:
         *(n for n in vocabulary().quantities if n != "line"),
         "line",
         *(f"cause_{c}" for c in codes("risk_events", "cause")),
-        *("register_event", "register_causes", "register_category"),
+        *("register_event", "register_causes", "register_category", "register_month_only"),
         *(f"c_{n}" for n in conditions),
         *(f"a_{n}" for n, c in conditions.items() if c.applies),
     ]
@@ -170,7 +170,8 @@ def _lines(
     out.append(period.format(start=verdict["period_from"], end=verdict["period_to"]))
     if records := describe_records(verdict, lang):
         out.append(say["records"].format(said=say["stop"].join(records)))
-    out.append(say["numbers"] + " " + _figures({q: raw[q] for q in FIGURES}, lang))
+    told = [*FIGURES, *([REFERENCE] if raw[REFERENCE] is not None else [])]
+    out.append(say["numbers"] + " " + _figures({q: raw[q] for q in told}, lang))
     out += _risks(raw, lang)
     out.append(say["conditions"])
     held = section("rules.answers", lang)
@@ -201,7 +202,9 @@ def _risks(raw: dict[str, Any], lang: Language) -> list[str]:
     if raw["register_event"] is not None:
         event = words([raw["register_event"]], codes("monitoring", "event"))
         named = words((raw["register_causes"] or "").split(";"), causes) if raw["register_causes"] else None
-        parts = [event, str(raw["register_date"])[:10], raw["register_category"], named]
+        day = str(raw["register_date"])[: 7 if raw["register_month_only"] else 10]
+        gone = getattr(vocabulary().quantities["vanished_naturally"], lang)
+        parts = [event, day, gone if raw["vanished_naturally"] else None, raw["register_category"], named]
         out.append(say["register"].format(listed=say["and"].join(x for x in parts if x)))
     return out
 

@@ -53,7 +53,8 @@ def check_time_limits(
     DataFrame
         One row per clock: ``id, zh, en, source, limit, unit``; ``checked`` (the tables hold both ends),
         ``started``, ``in_time``, ``late`` (done late, or not done and overdue; under a lower limit, done too
-        soon), ``running`` (not done, not yet due), ``late_share`` of those decided; null where not checked.
+        soon), ``running`` (not done, not yet due; cases that a measure without a date may have ended are left
+        out of all of these), ``late_share`` of those decided; null where not checked.
         ``assumption`` says where working days were counted without a holiday table.
 
     Raises
@@ -100,6 +101,10 @@ def _dates(known: KnownCounty, end: str) -> ir.Table:
     table, _, rest = end.partition(".")
     column, _, value = rest.partition("=")
     t = known.rows(table)
+    if table == "support":
+        t = t.filter(t.date_known.fill_null(True))
+    if table == "monitoring":
+        t = t.filter(t.date_precision.fill_null("day") == "day")  # no days can be counted from a month
     if value:
         t = t.filter(t[column] == value)
         column = contract().tables[table].event_date or column
@@ -140,7 +145,17 @@ def _pairs(known: KnownCounty, start: str, end: str) -> pd.DataFrame:
     both = starts.merge(ends, on="household_id", how="left")
     own = (both["end"] >= both["start"]) & ~(both["end"] >= both["again"])
     both["end"] = both["end"].where(own)
-    return both.groupby("case").agg(start=("start", "first"), end=("end", "min"))
+    cases = both.groupby("case").agg(
+        household_id=("household_id", "first"), start=("start", "first"), end=("end", "min")
+    )
+    if end.partition(".")[0] == "support":
+        # A measure without a date may have been the step that is waited for: such a case is not judged.
+        t = known.rows("support")
+        undated = t.filter(t.date_known == ibis.literal(False)).select("household_id", latest="date")
+        latest = pd.to_datetime(undated.to_pandas().set_index("household_id")["latest"])
+        latest = latest.groupby(level=0).max().reindex(cases["household_id"]).set_axis(cases.index)
+        cases = cases[cases["end"].notna() | ~(latest >= cases["start"])]
+    return cases
 
 
 def _elapsed(start: pd.Series, end: pd.Series, clock: Clock, calendar: Calendar) -> pd.Series:

@@ -1,9 +1,9 @@
 """Experiments: declaration, training, tracking, comparison and promotion of models."""
 
 from riskmodel.runs.assessment import Evaluation, evaluate, is_simple, winner
-from riskmodel.runs.design_matrix import model_inputs
-from riskmodel.runs.experiment import EVENT_WORDS, Experiment, VisitBudget, load_experiment
-from riskmodel.runs.fitting import DECLARED, ExperimentResult, run_experiment, score_columns
+from riskmodel.runs.design_matrix import DesignMatrix, model_inputs, rank_by_rules
+from riskmodel.runs.experiment import EVENT_WORDS, Experiment, Fold, VisitBudget, load_experiment
+from riskmodel.runs.fitting import DECLARED, ExperimentResult, fit_rows, run_experiment, score_columns
 from riskmodel.runs.outcomes import HOUSEHOLD_GROUPS, select_truth
 from riskmodel.runs.promotion import (
     MIN_GROUP_EVENTS,
@@ -14,6 +14,7 @@ from riskmodel.runs.promotion import (
     promote,
 )
 from riskmodel.runs.run import Run, RunComparison, compare, open_run
+from riskmodel.runs.run_rows import FoldRows, RunRows, collect_rows
 from riskmodel.runs.tracking import (
     CHALLENGER,
     CHAMPION,
@@ -25,7 +26,7 @@ from riskmodel.runs.tracking import (
     run_finished,
     start_run,
 )
-from riskmodel.runs.training import TrainedRun, read_truth, train
+from riskmodel.runs.training import TrainedRun, evaluate_and_log, read_truth, train
 
 __all__ = [
     "CHALLENGER",
@@ -36,20 +37,27 @@ __all__ = [
     "MIN_GROUP_EVENTS",
     "TEST_ROW",
     "Decision",
+    "DesignMatrix",
     "Evaluation",
     "Experiment",
     "ExperimentResult",
+    "Fold",
+    "FoldRows",
     "LoadedModel",
     "RegisteredModel",
     "Run",
     "RunComparison",
+    "RunRows",
     "TrainedRun",
     "VisitBudget",
+    "collect_rows",
     "compare",
     "environment",
     "evaluate",
+    "evaluate_and_log",
     "fairness_groups",
     "find_model",
+    "fit_rows",
     "is_simple",
     "listed_at_budget",
     "load_experiment",
@@ -57,6 +65,7 @@ __all__ = [
     "model_inputs",
     "open_run",
     "promote",
+    "rank_by_rules",
     "read_truth",
     "run_experiment",
     "run_finished",

@@ -71,7 +71,7 @@ def build_design_matrix(exp: Experiment, county: County, days: tuple[dt.date, ..
     verdicts = _keyed(rules.evaluate_rules(known, exp.ruleset, params=exp.params))
     figures = [c for c in RULE_COLUMNS if c != "rule_rank"]
     rows = members.merge(verdicts[[*KEY, *figures]], on=KEY, how="left", validate="one_to_one")
-    rows["rule_rank"] = _rule_rank(rows)
+    rows["rule_rank"] = rank_by_rules(rows)
     sets = list(dict.fromkeys(r for m in exp.models if (r := models.model_entry(m).ruleset)))
     for name, others_verdicts in rules.evaluate_rule_sets(known, sets) if sets else ():
         rows = rows.merge(_other(name, _keyed(others_verdicts)), on=KEY, how="left", validate="one_to_one")
@@ -105,7 +105,7 @@ def _other(name: str, verdicts: pd.DataFrame) -> pd.DataFrame:
     return part.rename(columns={c: f"{c}:{name}" for c in ("flagged", "gap", "line", "conditions")})
 
 
-def _rule_rank(rows: pd.DataFrame) -> pd.Series:
+def rank_by_rules(rows: pd.DataFrame) -> pd.Series:
     """Rank as the rules would visit: flagged first, then by distance as a share of the line, then id."""
     order = rows.assign(first=~rows["flagged"].astype(bool), distance=-(rows["gap"] / rows["line"]))
     order = order.sort_values(["as_of", "first", "distance", "household_id"], na_position="last")

@@ -16,20 +16,16 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from riskmodel import evaluation, features, models, targets
-from riskmodel.data import County, month_end, snapshot_message
+from riskmodel.data import County, month_end
 from riskmodel.errors import InputRefused
 from riskmodel.evaluation import SCORE_PREFIX
-from riskmodel.households import fingerprint, last_complete_month
+from riskmodel.households import last_complete_month
 from riskmodel.i18n import Message, counted, pair
-from riskmodel.runs import design_matrix, experiment, outcomes
-from riskmodel.runs.data_fit import (
-    columns_without_information,
-    count_nulls,
-    fit_to_data,
-    say_left_out,
-)
+from riskmodel.runs import design_matrix, experiment
+from riskmodel.runs.data_fit import columns_without_information
 from riskmodel.runs.design_matrix import DesignMatrix, model_inputs, village_names
 from riskmodel.runs.experiment import Experiment, Fold
+from riskmodel.runs.run_rows import FoldRows, RunRows, collect_rows
 from riskmodel.targets import KEY
 
 _LOG = logging.getLogger(__name__)
@@ -135,66 +131,90 @@ def run_experiment(
         If the history is too short, the cohort empty, or the events too few to fit anything.
     """
     say = progress or _LOG.info
-    fit = fit_to_data(exp, county)
-    exp, days = fit.experiment, fit.days
-    for note in fit.notes:
-        say(f"note: {note.text('en')}")
-    try:
-        folds = experiment.temporal_folds(exp, county, days)
-    except InputRefused as exc:
-        raise say_left_out(exc, fit.notes) from exc
-    say(f"{len(days)} as-of dates from {days[0]} to {days[-1]}: features, verdicts, cohort")
-    matrix = design_matrix.build_design_matrix(exp, county, days)
+    rows = collect_rows(exp, county, say, final=final)
+    follow = None
+    if can_follow_up(rows.experiment, county):
+        folds = [one.fold for one in rows.folds]
+
+        def follow(fitted: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:
+            say("following the cohort month by month: who lists whom first")
+            return follow_up_lists(rows.experiment, county, folds, fitted)
+
+    return fit_rows(rows, say, on_fold=on_fold, follow=follow)
+
+
+def fit_rows(
+    rows: RunRows,
+    say: Callable[[str], None] | None = None,
+    *,
+    on_fold: Callable[[Fold, pd.DataFrame, dict[str, Any]], None] | None = None,
+    follow: Callable[[Mapping[str, Mapping[str, Any]]], pd.DataFrame] | None = None,
+) -> ExperimentResult:
+    """Fit and test every model on collected rows.
+
+    Parameters
+    ----------
+    rows
+        From `collect_rows`.
+    say
+        Called with a line of text at each step.
+    on_fold
+        Called with each fold, its training rows and its fitted models by name.
+    follow
+        Given the fitted models by fold, returns when each household that fell was first listed.
+
+    Returns
+    -------
+    ExperimentResult
+        Predictions on what came later, and the fitted models.
+
+    Raises
+    ------
+    InputRefused
+        If the events are too few.
+    """
+    say, exp, matrix = say or _LOG.info, rows.experiment, rows.matrix
     results = []
-    for fold in folds:
+    for collected in rows.folds:
+        fold = collected.fold
         dates = f"{counted(len(fold.train), 'training date')}, {counted(len(fold.test), 'test date')}"
         say(f"fold {fold.name}: {dates}")
-        one = _test_fold(exp, county, matrix, fold)
+        one = _test_fold(exp, matrix, collected)
         results.append(one)
         if on_fold:
-            on_fold(fold, one.train, one.models)
-    first_seen = pd.DataFrame()
-    if can_follow_up(exp, county):
-        say("following the cohort month by month: who lists whom first")
-        first_seen = follow_up_lists(exp, county, folds, {one.fold.name: one.models for one in results})
-    train, sampling_notes = results[-1].train, results[-1].notes
+            on_fold(fold, collected.train, one.models)
+    first_seen = follow({one.rows.fold.name: one.models for one in results}) if follow else pd.DataFrame()
+    train, sampling_notes = rows.folds[-1].train, rows.folds[-1].notes
     feature_set = design_matrix.resolve_feature_set(exp)
     roles = {feature.id: feature.role for feature in feature_set.features}
     leaks = design_matrix.find_leaks(matrix.X.iloc[train["row"]], train["y"], roles)
     suspected = leaks[leaks["suspected"]].to_dict("records")
-    about_data = [
-        note
-        for note in (snapshot_message(county), columns_without_information(matrix.X.iloc[train["row"]]))
-        if note is not None
-    ]
+    empty = columns_without_information(matrix.X.iloc[train["row"]])
+    about_data = [*rows.data_notes, *([] if empty is None else [empty])]
     said = {note.text("en") for note in about_data}
     fitted = {}
-    if final:
+    if rows.final is not None:
         say("fitting the models that will score")
-        until = exp.split.train_until
-        over = tuple(d for d in days if until is None or d <= until)
-        train = design_matrix.labelled_rows(exp, county, matrix, over, until)
-        train = train[train["y"].notna()].drop(columns="label_reason").reset_index(drop=True)
-        train, sampling_notes = outcomes.resample_visited(exp, county, train, until)
+        train, sampling_notes = rows.final, rows.sampling_notes
         fitted = {name: fit_declared_model(exp, name, train, matrix) for name in exp.models}
     return ExperimentResult(
         experiment=exp,
         feature_set=feature_set,
-        fingerprint=fingerprint(county, county.data_through),
+        fingerprint=rows.fingerprint,
         predictions=_add_evaluation_columns(results),
         folds=pd.DataFrame([one.description for one in results]),
         fitted=fitted,
         background=matrix.X.iloc[train["row"]],
         leaks=leaks,
-        findings=pd.concat([one.findings for one in results], ignore_index=True),
+        findings=pd.concat([one.rows.findings for one in results], ignore_index=True),
         first_seen=first_seen,
-        unknown=fit.unknown,
-        nulls=pd.concat([one.nulls for one in results], ignore_index=True),
+        unknown=rows.unknown,
+        nulls=pd.concat([one.rows.nulls for one in results], ignore_index=True),
         notes=[
-            *fit.notes,
+            *rows.fit_notes,
             *about_data,
             *(Message("runs.notes.leak", {"column": r["column"], "why": r["why"]}) for r in suspected),
-            *(Message("runs.notes.data", {"note": note}) for note in county.notes if note not in said),
+            *(Message("runs.notes.data", {"note": note}) for note in rows.county_notes if note not in said),
             *sampling_notes,
             *(
                 Message("runs.notes.model", {"model": pair(models.model_entry(name)), "note": note})
@@ -207,58 +227,28 @@ def run_experiment(
 
 @dataclass(frozen=True)
 class _TestedFold:
-    """One fold: its training rows, its models, and what they predict and is known of its test rows."""
+    """One fold: its rows, its models, and what they predict."""
 
-    fold: Fold
-    train: pd.DataFrame
+    rows: FoldRows
     models: dict[str, Any]
     description: dict[str, Any]
     predictions: pd.DataFrame
-    evaluation_columns: pd.DataFrame
-    findings: pd.DataFrame
-    notes: list[Message]
-    nulls: pd.DataFrame
 
 
-def _test_fold(exp: Experiment, county: County, matrix: DesignMatrix, fold: Fold) -> _TestedFold:
+def _test_fold(exp: Experiment, matrix: DesignMatrix, rows: FoldRows) -> _TestedFold:
     """Fit every model on a fold's training rows and predict its test rows."""
-    train, test = design_matrix.labelled_fold_rows(exp, county, matrix, fold)
-    nulls = [count_nulls(rows, fold.name, role) for rows, role in ((train, "train"), (test, "test"))]
-    train = train[train["y"].notna()].drop(columns="label_reason").reset_index(drop=True)
-    test = test.drop(columns="label_reason")
-    train, notes = outcomes.resample_visited(exp, county, train, fold.seen_by)
+    train, test, fold = rows.train, rows.test, rows.fold
     _check_events(train, fold)
     fitted = {name: fit_declared_model(exp, name, train, matrix, test) for name in exp.models}
     predictions = [predict_rows(name, model, test, matrix.X) for name, model in fitted.items()]
-    findings = pd.DataFrame()
-    if exp.events == outcomes.VISITED_EVENTS:
-        findings = outcomes.visit_findings(county, test, exp.horizon.months, None)
-        findings = findings.assign(fold=fold.name)
-    return _TestedFold(
-        fold, train, fitted, _describe(fold, train, test),
-        pd.concat(predictions, ignore_index=True).assign(fold=fold.name),
-        _evaluation_columns(exp, county, matrix, fold, test), findings, notes,
-        pd.concat(nulls, ignore_index=True),
-    )  # fmt: skip
-
-
-def _evaluation_columns(
-    exp: Experiment, county: County, matrix: DesignMatrix, fold: Fold, test: pd.DataFrame
-) -> pd.DataFrame:
-    """Return what only an evaluation may look at, one row a test household and date."""
-    out = test[KEY].join(outcomes.household_groups(test, matrix.X))
-    for measure in (outcomes.income_after, outcomes.label_events, outcomes.support_within):
-        columns = measure(exp, county, fold.test)
-        if columns is not None:
-            out = out.merge(columns, on=KEY, how="left", validate="one_to_one")
-    if "supported_after" in out.columns:
-        out["supported_after"] = out["supported_after"].eq(True)
-    return out
+    whole = pd.concat(predictions, ignore_index=True).assign(fold=fold.name)
+    return _TestedFold(rows, fitted, _describe(fold, train, test), whole)
 
 
 def _add_evaluation_columns(results: Sequence[_TestedFold]) -> pd.DataFrame:
     predictions = pd.concat([one.predictions for one in results], ignore_index=True)
-    columns = pd.concat([one.evaluation_columns for one in results], ignore_index=True).drop_duplicates(KEY)
+    columns = pd.concat([one.rows.evaluation_columns for one in results], ignore_index=True)
+    columns = columns.drop_duplicates(KEY)
     return predictions.merge(columns, on=KEY, how="left", validate="many_to_one")
 
 

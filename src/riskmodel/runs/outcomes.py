@@ -108,6 +108,7 @@ def support_within(exp: Experiment, county: County, days: tuple[dt.date, ...]) -
     if not county.has("support"):
         return None
     support = known_county(county, [Moment(day, END_OF_TIME) for day in days]).rows("support")
+    support = support.filter(support.date_known.fill_null(True))  # else nobody knows whether it was within
     frame = support.select(*KEY, "date").to_pandas()
     start = pd.to_datetime(frame["as_of"])
     end = start.map({pd.Timestamp(d): pd.Timestamp(window_end(d, exp.horizon.months)) for d in days})

@@ -120,8 +120,20 @@ def train(
     if note is not None:
         result = replace(result, notes=[*result.notes, note])
         say(f"note: {note.text('en')}")
+    return evaluate_and_log(result, store, truth=None if differs else truth, say=say, take_over=take_over)
+
+
+def evaluate_and_log(
+    result: ExperimentResult,
+    store: str | Path,
+    *,
+    truth: pd.DataFrame | None = None,
+    say: Callable[[str], None],
+    take_over: bool = False,
+) -> TrainedRun:
+    """Evaluate what an experiment gave, and log run and models; parameters as of `train`."""
     say("evaluating: village bootstrap, rules against models")
-    evaluation = evaluate_result(result, None if differs else truth)
+    evaluation = evaluate_result(result, truth)
     about_nulls = null_messages(
         result.unknown, result.nulls, int(evaluation.null_bounds["rows"].iloc[0]), evaluation.null_bounds
     )

@@ -30,6 +30,7 @@ EXTRA_COLUMNS = [
     "flagged", "in_cohort", "registration", "persons", "income_reason", "lag_months", "pcni_low", "pcni_high",
     "verdict_depends", "doubts", "assumptions", "score", "log_odds_base", "format",
 ]  # fmt: skip
+REFERENCE_COLUMN = "reference_income_pc"  # of counties with claims
 RECORD_COLUMNS = ("lag_months", "pcni_low", "pcni_high", "verdict_depends", "doubts")
 EXPLANATION_COLUMNS = ["household_id", "feature", "name", "cause", "value", "unit", "contribution", "base"]
 
@@ -60,9 +61,10 @@ def score(
         probability_low, probability_high, rank, tier, model, model_version, run_id, feature_set,
         data_fingerprint, ruleset, pcni, line, gap, rule_category, rule_conditions``, the three main
         ``cause_i, contribution_i, reason_i``, and ``flagged, in_cohort, registration, persons, income_reason,
-        lag_months, pcni_low, pcni_high, verdict_depends, doubts, assumptions, score, log_odds_base, format``.
-        Probabilities are chances of the trained event within
-        ``horizon_months`` under current support; ``contribution_i`` are log-odds; money is in yuan.
+        lag_months, pcni_low, pcni_high, verdict_depends, doubts, assumptions, score, log_odds_base, format``,
+        and ``reference_income_pc`` where the county has claims. Probabilities are chances of the trained
+        event within ``horizon_months`` under current support; ``contribution_i`` are log-odds; money is in
+        yuan.
         ``in_cohort`` is False where the model speaks beyond what it learnt from (households below the line,
         in the register, or of unknown income already): their probability orders, but is no forecast.
 
@@ -80,6 +82,7 @@ def score_in_languages(
     as_of: DateLike | None = None,
     langs: Sequence[str] = ("zh", "en"),
     verdicts: pd.DataFrame | None = None,
+    feature_table: pd.DataFrame | None = None,
 ) -> dict[str, pd.DataFrame]:
     """Score once and give the reasons in several languages; frames and errors as of `score`.
 
@@ -91,6 +94,8 @@ def score_in_languages(
         ``zh``, ``en`` or both.
     verdicts
         Of the model's rule set and parameters at as-of, where they were computed already.
+    feature_table
+        The model's features at as-of, from `riskmodel.features.build_features`, where they stand already.
 
     Returns
     -------
@@ -98,7 +103,7 @@ def score_in_languages(
         Language to scores.
     """
     known, params = known_county(county, as_of), dict(model.card["params"])
-    verdicts, X, values = scoring_inputs(known, model, verdicts)
+    verdicts, X, values = scoring_inputs(known, model, verdicts, feature_table)
     numbers = _numbers(model, values, verdicts, known.as_of.isoformat(), known.fingerprint)
     cohort = targets.build_cohorts(known, model.card["cohort"], ruleset=model.ruleset, params=params)
     numbers["in_cohort"] = verdicts["household_id"].isin(cohort["household_id"]).to_numpy()
@@ -203,7 +208,10 @@ def score_counterfactuals(
 
 
 def scoring_inputs(
-    known: KnownCounty, model: LoadedModel, verdicts: pd.DataFrame | None = None
+    known: KnownCounty,
+    model: LoadedModel,
+    verdicts: pd.DataFrame | None = None,
+    feature_table: pd.DataFrame | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """Return verdicts on all known households, and in their order the features and what the model reads."""
     if verdicts is None:
@@ -211,13 +219,16 @@ def scoring_inputs(
     if verdicts.empty:
         through = known.county.data_through
         raise UsageError(f"no household is known at {known.as_of}: give a later day (data to {through})")
-    X = _feature_values(known, model).loc[verdicts["household_id"]].reset_index(drop=True)
+    X = _feature_values(known, model, feature_table).loc[verdicts["household_id"]].reset_index(drop=True)
     return verdicts, X, model_inputs(model.kind, verdicts, X)
 
 
-def _feature_values(known: KnownCounty, model: LoadedModel) -> pd.DataFrame:
+def _feature_values(
+    known: KnownCounty, model: LoadedModel, feature_table: pd.DataFrame | None = None
+) -> pd.DataFrame:
     """Return the model's features of every household known at a day, by household id."""
-    X = features.build_features(known, model.feature_set).set_index("household_id")
+    table = features.build_features(known, model.feature_set) if feature_table is None else feature_table
+    X = table.set_index("household_id")
     return X[model.feature_set.names]
 
 
@@ -269,6 +280,8 @@ def _numbers(
         "assumptions",
     ):
         out[name] = verdicts[name]
+    if REFERENCE_COLUMN in verdicts:
+        out[REFERENCE_COLUMN] = verdicts[REFERENCE_COLUMN]
     return out
 
 
@@ -309,7 +322,9 @@ def _reasons(
 
 def _ranked(scores: pd.DataFrame) -> pd.DataFrame:
     scores = scores.sort_values(["probability", "household_id"], ascending=[False, True], ignore_index=True)
-    return scores.assign(rank=np.arange(1, len(scores) + 1))[[*SCORE_COLUMNS, *EXTRA_COLUMNS]]
+    further = [REFERENCE_COLUMN] if REFERENCE_COLUMN in scores else []
+    columns = [*SCORE_COLUMNS, *EXTRA_COLUMNS, *further]
+    return scores.assign(rank=np.arange(1, len(scores) + 1))[columns]
 
 
 def scoring_warnings(county: County | KnownCounty, model: LoadedModel, scores: pd.DataFrame) -> list[str]:
