@@ -158,7 +158,7 @@ class _Amounts:
                 self.rows["item_fault"], self.rows["sheet_no"], self.rows["row"], strict=True
             )
         ]
-        self.rows = self.rows[[not m for m in mask]]
+        self.rows = self.rows.loc[[not m for m in mask]]
 
     def find_households(self) -> None:
         """Find whose the amounts are that stand under a member's or an identity number, or a name."""

@@ -322,8 +322,8 @@ def find_unit_slips(sheets: Sequence[SheetRows]) -> set[tuple[int, int]]:
         & rows["household_id"].notna()
     )
     rows = rows[dated]
-    rows = rows[[int(b) - int(a) >= 2 for a, b in zip(rows["month_from"], rows["month_to"], strict=True)]]
-    rows = rows[[bool(a) for a in rows["amount"]]]
+    rows = rows.loc[[int(b) - int(a) >= 2 for a, b in zip(rows["month_from"], rows["month_to"], strict=True)]]
+    rows = rows.loc[[bool(a) for a in rows["amount"]]]
     if not len(rows):
         return set()
     rows = rows.assign(value=[abs(float(a)) for a in rows["amount"]])

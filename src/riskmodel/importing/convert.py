@@ -324,7 +324,7 @@ class SheetReader:
     def _without_merged_away(self, frame: pd.DataFrame, column: int) -> pd.DataFrame:
         if not any(r2 > r1 and c1 <= column <= c2 for r1, c1, r2, c2 in self.grid.merged):
             return frame
-        return frame[[not is_merged_away(self.grid, row, column) for row in frame["row"]]]
+        return frame.loc[[not is_merged_away(self.grid, row, column) for row in frame["row"]]]
 
     def _amount_columns(self, table: TableMap) -> Iterable[AmountMap]:
         if table.amounts:

@@ -3,21 +3,38 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from riskmodel.i18n import Message
 
-# What became of it: the row is out, the cell is null, the amount is unknown (`unrecorded`), the row or cell
-# is used as
-# it stands and a person is asked, or it was read in a way worth telling.
 # What a problem list holds, in its order; `correction` and `remark` are filled in by the township.
 PROBLEM_COLUMNS = (
     "number", "township", "village", "household_id", "file", "sheet", "where", "content", "problem",
     "mend", "handling", "correction", "remark",
 )  # fmt: skip
+# What became of it: the row is out, the cell is null, the amount is unknown (`unrecorded`), the row or cell
+# is used as it stands and a person is asked, or it was read in a way worth telling.
 Handling = Literal["rejected", "null", "unknown", "asked", "told"]
+
+
+# Identity numbers and mobile telephones, wherever they stand: in a cell of amounts as well.
+_PERSONAL = re.compile(
+    r"(?<!\d)[1-9]\d{5}(?:19|20)\d{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])\d{3}[\dXx]|(?<!\d)1[3-9]\d{9}(?!\d)"
+)
+
+
+def without_personal_numbers(text: str) -> str:
+    """Return a text with identity numbers and telephones struck out.
+
+    Examples
+    --------
+    >>> without_personal_numbers("11010519491231002x 待核"), without_personal_numbers("12,345.60")
+    ('*** 待核', '12,345.60')
+    """
+    return _PERSONAL.sub("***", text)
 
 
 def problem_number(file: str, sheet: str, where: str, kind: str) -> str:
@@ -77,10 +94,12 @@ class Findings:
 
     def add(self, handling: Handling, kind: str, place: tuple[str, str, str], **more: Any) -> None:
         """Add one; ``place`` is file, sheet and cell or row."""
-        own = {k: more.pop(k) for k in ("text", "household_id") if k in more}
+        household = more.pop("household_id", "")
+        plain = {k: without_personal_numbers(v) if isinstance(v, str) else v for k, v in more.items()}
         if handling in ("asked", "told") and problem_number(*place, kind) in self.confirmed:
             return
-        self.items.append(Finding(handling, kind, *place, **own, values=more))
+        text = plain.pop("text", "")
+        self.items.append(Finding(handling, kind, *place, text, household, plain))
 
     def of(self, *handlings: Handling) -> Iterator[Finding]:
         """Yield those of some handlings."""

@@ -13,6 +13,7 @@ from decimal import Decimal
 from riskmodel.grids import Grid
 from riskmodel.i18n import Message
 from riskmodel.importing import cell_reading as cells
+from riskmodel.importing.findings import without_personal_numbers
 from riskmodel.importing.id_reading import read_ids, read_person_numbers
 from riskmodel.importing.mapping import (
     AmountMap,
@@ -135,8 +136,9 @@ class SheetColumns:
     def ask(self, kind: str, header: Header | None = None, text: str = "", *, blocking: bool = True) -> None:
         """Note a question."""
         where = header.text if header else ""
+        shown = without_personal_numbers(text or where)
         self.questions.append(
-            Question(self.grid.file, self.grid.sheet, where, kind, text or where, blocking=blocking)
+            Question(self.grid.file, self.grid.sheet, where, kind, shown, blocking=blocking)
         )
 
     def _ask_two(self, headers: Sequence[Header], name: str) -> None:

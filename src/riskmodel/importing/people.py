@@ -267,7 +267,7 @@ def _members(rows: pd.DataFrame, people: People, findings: Findings) -> None:
                 }
                 people.unrecorded.append(off | dict.fromkeys(("item", "month_from", "month_to")))
         keep.append(not why)
-    rows = rows[keep].copy()
+    rows = rows.loc[keep].copy()
     _derive_member_ids(rows)
     rows = _once_each(rows, findings)
     _index_persons(rows, people)
