@@ -39,6 +39,7 @@ from riskmodel.simulate.assembly import (
 from riskmodel.simulate.data_errors import ErrorProfile, detection_rates, inject_errors, load_error_profile
 from riskmodel.simulate.history import SimulationSpec, simulation_spec
 from riskmodel.simulate.office import FlagRule
+from riskmodel.simulate.office_files import OfficeFiles, office_files
 from riskmodel.simulate.parameters import CAUSES, Profile, load_profile, without_recorded
 from riskmodel.simulate.rule_register import register_rule
 from riskmodel.simulate.state import RuleView
@@ -56,6 +57,7 @@ __all__ = [
     "VALIDATION_HOUSEHOLDS",
     "ErrorProfile",
     "FlagRule",
+    "OfficeFiles",
     "Profile",
     "RuleView",
     "SimulatedCounty",
@@ -66,6 +68,7 @@ __all__ = [
     "load_error_profile",
     "load_profile",
     "load_targets",
+    "office_files",
     "register_rule",
     "simulate_county",
     "simulation_spec",
