@@ -38,6 +38,7 @@ _AMOUNT = re.compile(
 )
 _UNITS = {"亿": 10**8, "万": 10**4, "千": 10**3, "百": 100}
 _YEAR_MONTH_TEXT = re.compile(r"^(\d{4})[.\-/年](\d{1,2})月?(?:份)?$")
+_FIRST_YEAR = 1900  # old people are born before 1950
 _COMPACT = re.compile(r"^((?:19|20)\d{2})(\d{1,2})$")
 _SEPARATORS = re.compile(r"[,;、/|+和及]")
 _DIGITS = {c: str(i) for i, c in enumerate("〇一二三四五六七八九")} | {"零": "0", "○": "0", "元": "1"}
@@ -269,7 +270,7 @@ def read_months(
         Ordinals; rows that stay ambiguous have the fault `AMBIGUOUS`.
     """
     years = list(year) if isinstance(year, Sequence) else [year] * len(values)
-    numbers = [v for v in values if isinstance(v, float) and not v.is_integer() and 1950 <= v < 2101]
+    numbers = [v for v in values if isinstance(v, float) and not v.is_integer() and _FIRST_YEAR <= v < 2101]
     shown = [f"{v:.10g}".partition(".")[2] for v in numbers]
     two = two_decimals or (two_decimals is None and any(len(d) == 2 and d.startswith("0") for d in shown))
     five = _five_digits([cell_word(v) for v in values])
@@ -308,7 +309,7 @@ def _month_of_word(text: str, zone: str, *, five: bool) -> tuple[int | None, str
     if found := _YEAR_MONTH_TEXT.match(text):
         return _valid(int(found[1]), int(found[2]))
     # 44319 is a day's serial number, 20211 a month.
-    if (found := _COMPACT.match(text)) and 1950 <= int(found[1]) <= 2100:
+    if (found := _COMPACT.match(text)) and _FIRST_YEAR <= int(found[1]) <= 2100:
         if len(found[2]) == 1:
             return _valid(int(found[1]), int(found[2])) if five else (None, AMBIGUOUS)
         return _valid(int(found[1]), int(found[2]))
@@ -321,7 +322,7 @@ def _month_of_word(text: str, zone: str, *, five: bool) -> tuple[int | None, str
 
 
 def _valid(year: int, month: int) -> tuple[int | None, str | None]:
-    if not 1 <= month <= 12 or not 1950 <= year <= 2100:
+    if not 1 <= month <= 12 or not _FIRST_YEAR <= year <= 2100:
         return None, IMPOSSIBLE
     return month_ordinal(year, month), None
 
@@ -336,7 +337,7 @@ def _ordinal(parsed: tuple[Any, str | None]) -> tuple[int | None, str | None]:
 def _month_of_number(value: float, *, two: bool) -> tuple[int | None, str | None]:
     """Read 2021.06, 2021.6, 2021.11 and 2021.1 as numbers."""
     decimals = f"{value:.10g}".partition(".")[2]
-    if not 1950 <= value < 2101 or len(decimals) > 2:
+    if not _FIRST_YEAR <= value < 2101 or len(decimals) > 2:
         return None, UNREADABLE
     if decimals == "1" and not two:
         return None, AMBIGUOUS  # January, or October whose zero the number has lost

@@ -242,15 +242,27 @@ class _Office:
             out[list(items)] = wide.reindex(out.index).fillna(0)
         homes = self._current("households", "household_id").set_index("household_id")
         out = out.reset_index()
-        out = out[out["household_id"].isin(homes.index)]
+        out = self._with_blank_months(out[out["household_id"].isin(homes.index)])
         return out.assign(
             township=out["household_id"].map(homes["township"]), year=out["month"].str[:4].astype(int)
         )
 
+    def _with_blank_months(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """Add rows for months that are not yet written up: the form lists every household each month."""
+        members = self._current("members", "member_id")
+        present = members.loc[members["valid_to"].isna(), "household_id"].unique()
+        first = rows.groupby("household_id")["month"].min().reindex(present).dropna()
+        every = np.array(sorted(self.frames["recorded"]["month_from"].unique()), dtype=object)
+        pairs = pd.MultiIndex.from_product([first.index, every], names=["household_id", "month"]).to_frame(
+            False
+        )
+        pairs = pairs[pairs["month"] >= pairs["household_id"].map(first)]
+        return rows.merge(pairs, on=["household_id", "month"], how="outer")
+
     def _year(self, year: int, *, in_10000: bool) -> _Sheet:
         """Return a year's sheet: only households of which every month is on record."""
         rows = self.amounts[self.amounts["year"] == year]
-        whole = rows.groupby("household_id")["month"].transform("size") == 12
+        whole = rows.groupby("household_id")["recorded_on"].transform("count") == 12
         totals = rows[whole].groupby(["township", "household_id"], sort=True)[[*_SOURCES, *_CATEGORIES]].sum()
         totals = totals.reset_index()
         scale = 10_000 if in_10000 else 1
@@ -292,7 +304,7 @@ class _Office:
                 for item in items:
                     header = f"{words[item]}（元）"
                     columns[header] = self._typed(own, table, item, 1, None, None)
-            columns["录入日期"] = [day(d.date()) for d in own["recorded_on"]]
+            columns["录入日期"] = [None if d is pd.NaT else day(d.date()) for d in own["recorded_on"]]
             form: Form = "csv" if self.form == "csv" or at % 3 == 2 else "xlsx"
             sheet = _sheet("月度收支", columns, above=[f"{township}{year}年农户月度收支台账"])
             self._book(f"{township}/{township}{year}年月度收支", [sheet], form=form)
@@ -309,7 +321,9 @@ class _Office:
         for at, (household, amount, month) in enumerate(
             zip(rows["household_id"], rows[item].tolist(), months, strict=True)
         ):
-            if lost[at]:
+            if amount != amount:  # not yet written up
+                out.append(None)
+            elif lost[at]:
                 word = _UNREADABLE[int(draw[at] * len(_UNREADABLE))].format(int(amount))
                 out.append(word)
                 self.unreadable.append(
