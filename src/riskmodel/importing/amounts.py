@@ -13,6 +13,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from riskmodel.data.schema import month_ordinal
@@ -164,24 +165,17 @@ class _Amounts:
         """Find whose the amounts are that stand under a member's or an identity number, or a name."""
         rows = self.rows
         open_rows = rows["household_id"].isna()
-        homes = [
-            self._home(member, number, month) if is_open else (household, member, "")
-            for is_open, household, member, number, month in zip(
-                open_rows,
-                rows["household_id"],
-                rows["member_id"],
-                rows["person_number"],
-                rows["month_to"],
-                strict=True,
-            )
-        ]
-        rows["household_id"] = pd.Series([h for h, _, _ in homes], index=rows.index, dtype=object)
-        rows["member_id"] = pd.Series([m for _, m, _ in homes], index=rows.index, dtype=object)
-        rows["lost_"] = [why for _, _, why in homes]
+        rows["lost_"] = ""
+        some = rows[open_rows]
+        if len(some):
+            parts = (some[name] for name in ("member_id", "person_number", "month_to"))
+            homes = [self._home(*row) for row in zip(*parts, strict=True)]
+            for place, name in enumerate(("household_id", "member_id", "lost_")):
+                values = pd.Series([home[place] for home in homes], index=some.index, dtype=object)
+                rows[name] = values.reindex(rows.index).where(open_rows, rows[name])
         known = self.people.known
-        for at in rows.index[~open_rows] if known else []:
-            if rows.at[at, "household_id"] not in known:
-                rows.at[at, "lost_"] = "unknown household"
+        if known:
+            rows.loc[~open_rows & ~rows["household_id"].isin(known), "lost_"] = "unknown household"
         self._find_members()
         lost = rows["lost_"].ne("")
         for row in _one_a_row(self.take(lost)):
@@ -207,11 +201,14 @@ class _Amounts:
         """Find the member whom a name beside the household's number names; two of one name are none."""
         rows = self.rows
         wanted = rows["member_id"].isna() & rows["name"].notna() & rows["household_id"].notna()
-        for at in rows.index[wanted]:
-            whose = str(rows.at[at, "household_id"]), plain_name(rows.at[at, "name"])
-            members = self.people.names.get(whose, set())
-            if len(members) == 1:
-                rows.at[at, "member_id"] = next(iter(members))
+        some = rows[wanted]
+        if not len(some):
+            return
+        nobody: set[str] = set()
+        names = some["name"].map(plain_name)
+        found = [self.people.names.get(key, nobody) for key in zip(some["household_id"], names, strict=True)]
+        ids = [next(iter(members)) if len(members) == 1 else None for members in found]
+        rows.loc[wanted, "member_id"] = pd.Series(ids, index=some.index, dtype=object)
 
     def drop_undated(self) -> None:
         """Take rows without a readable month off record: both of two candidates, else all they may be of."""
@@ -433,9 +430,12 @@ class _Amounts:
 
 def _keys(frame: pd.DataFrame, columns: Sequence[str]) -> pd.Series:
     """Return one number for each distinct combination of columns; what is missing equals what is missing."""
-    cells = (["" if _empty(v) else v for v in frame[name]] for name in columns)
-    numbers, _ = pd.factorize(pd.Series(list(zip(*cells, strict=True)), dtype=object))
-    return pd.Series(numbers, index=frame.index)
+    key = np.zeros(len(frame), dtype=np.int64)
+    for name in columns:
+        numbers, distinct = pd.factorize(frame[name].astype(object))
+        # Numbered anew after each column, so that products stay small.
+        key, _ = pd.factorize(key * (len(distinct) + 1) + numbers + 1)
+    return pd.Series(key, index=frame.index)
 
 
 def _empty(value: object) -> bool:

@@ -150,8 +150,9 @@ def _as_text(frame: pd.DataFrame, table: str) -> pd.DataFrame:
     out = {}
     for name in frame.columns:
         kind = spec[name].type if name in spec else "date"
-        cells = frame[name].astype(object)
-        out[name] = pd.Series([_cell(v, kind) for v in cells], dtype=object)
+        numbers, distinct = pd.factorize(frame[name].astype(object))  # each distinct value once
+        words = [*(_cell(v, kind) for v in distinct), None]
+        out[name] = pd.Series([words[n] for n in numbers], dtype=object)
     text = pd.DataFrame(out)
     keep = [c for c in text if text[c].notna().any() or (c in spec and spec[c].required)]
     return text[keep]

@@ -217,14 +217,12 @@ class SheetReader:
             if name == "health" and at is not None:
                 frame["health_raw"] = pd.Series([text_of(v) or None for v in self._raw(at)], dtype=object)
         frame["col"], frame["file"], frame["sheet"] = -1, self.grid.file, self.grid.sheet
-        frame["faults"] = [
-            ";".join(
-                f"{name}:{c.faults[at]}"
-                for name, (c, _) in read.items()
-                if c.faults[at] not in (None, cells.BLANK)
-            )
-            for at in range(len(frame))
-        ]
+        faults: dict[int, list[str]] = {}
+        for name, (column, _) in read.items():
+            for at, fault in enumerate(column.faults):
+                if fault is not None and fault != cells.BLANK:
+                    faults.setdefault(at, []).append(f"{name}:{fault}")
+        frame["faults"] = [";".join(faults.get(at, ())) for at in range(len(frame))]
         broken = frame["row"].isin(self._broken)
         if table.table != "members":
             return frame[~broken].reset_index(drop=True)

@@ -21,7 +21,6 @@ from riskmodel.importing.findings import Findings
 from riskmodel.importing.people import People
 from riskmodel.importing.sheet_rows import SheetRows
 from riskmodel.importing.spans import month_end, month_runs
-from riskmodel.io import records
 
 _USUAL_ROWS = (
     5  # a month without any row is missing where a township has about that many rows a month, or more
@@ -95,8 +94,9 @@ def _written_on(rows: pd.DataFrame) -> dict[tuple[str, int], dt.date]:
     dated = rows[rows["recorded_on"].notna()]
     if not len(dated):
         return {}
-    firsts = dated.groupby(["household_id", "month"])["recorded_on"].min().reset_index()
-    return {(row["household_id"], int(row["month"])): row["recorded_on"] for row in records(firsts)}
+    days = dated["recorded_on"].map(dt.date.toordinal).astype(int)
+    firsts = days.groupby([dated["household_id"], dated["month"].astype(int)]).min()
+    return dict(zip(firsts.index, map(dt.date.fromordinal, firsts), strict=True))
 
 
 def _middle_day(days: pd.Series) -> dt.date | None:

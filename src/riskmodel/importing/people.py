@@ -9,6 +9,7 @@ import datetime as dt
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import pandas as pd
@@ -26,6 +27,7 @@ _HOUSEHOLD = (
     "housing_safe", "water_safe",
 )  # fmt: skip
 _BOTH_STATED = 0.1  # a sheet where more rows state schooling and education does not want one of the two
+_OF_ANYBODY = ("dibao", "tekun")
 _REQUIRED = ("township", "village", "registration")
 
 
@@ -57,7 +59,7 @@ class People:
     )
     member_keys: dict[str, str] = field(default_factory=dict)
 
-    @property
+    @cached_property
     def known(self) -> set[str]:
         """The numbers of all households."""
         return set(self.households["household_id"])
@@ -169,23 +171,35 @@ def _households(rows: pd.DataFrame, findings: Findings) -> pd.DataFrame:
     rank = {order: (-fullness[order], -sizes[order]) for order in fullness.index}
     rows["rank_"] = rows["order_"].map(rank)
     rows = rows.sort_values("rank_", kind="stable")
-    out = []
-    for _, group in rows.groupby(["household_id", "valid_from"], sort=False, dropna=False):
-        first = records(group)[0]
-        household = str(first["household_id"])
-        record = {"household_id": household, "valid_from": _given(first["valid_from"])}
-        record |= {name: _one_value(name, group, household, findings) for name in _HOUSEHOLD}
-        record["recorded_on"] = next((v for v in group["recorded_on"] if not pd.isna(v)), None)
-        missing = [name for name in _REQUIRED if record[name] is None]
-        if missing:
-            findings.add(
-                "rejected", "household incomplete", cell_place(first), household_id=household,
-                columns=", ".join(missing),
-            )  # fmt: skip
-            continue
-        out.append(record)
-    frame = pd.DataFrame(out, columns=columns).astype(object)
-    return frame.where(frame.notna(), None)
+    frame = _one_each(rows, columns, findings)
+    missing = frame[list(_REQUIRED)].isna()
+    first = rows.drop_duplicates(["household_id", "valid_from"])
+    for at in frame.index[missing.any(axis=1)]:
+        lacking = ", ".join(name for name in _REQUIRED if missing.at[at, name])
+        place = cell_place(records(first.iloc[[at]])[0])
+        household = frame.at[at, "household_id"]
+        findings.add("rejected", "household incomplete", place, household_id=household, columns=lacking)
+    return frame[~missing.any(axis=1)].reset_index(drop=True)
+
+
+def _one_each(rows: pd.DataFrame, columns: Sequence[str], findings: Findings) -> pd.DataFrame:
+    """Return one row for each household and date, in the order in which they come first."""
+    key = ["household_id", "valid_from"]
+    number = rows.groupby(key, sort=False, dropna=False).ngroup()
+    values = rows[[*_HOUSEHOLD, "recorded_on"]].groupby(number, sort=True).first()
+    frame = rows.drop_duplicates(key)[key].reset_index(drop=True).join(values)
+    frame = frame.astype(object)
+    distinct = rows[list(_HOUSEHOLD)].groupby(number, sort=True).nunique()
+    for name in _OF_ANYBODY:  # said of each member: one who has it is enough
+        several = distinct[name] > 1
+        frame.loc[several, name] = rows[name].eq(True).groupby(number, sort=True).any()[several]
+    contradicting = distinct.drop(columns=list(_OF_ANYBODY)) > 1
+    members = rows.groupby(number.to_numpy()).indices
+    for at in contradicting.index[contradicting.any(axis=1)]:
+        group = rows.iloc[members[at]]
+        for name in contradicting.columns[contradicting.loc[at]]:
+            frame.at[at, name] = _one_value(str(name), group, frame.at[at, "household_id"], findings)
+    return frame.where(frame.notna(), None)[list(columns)]
 
 
 def _take_dates(rows: pd.DataFrame) -> None:
@@ -220,8 +234,6 @@ def _one_value(name: str, group: pd.DataFrame, household: str, findings: Finding
     distinct = list(dict.fromkeys(values))
     if len(distinct) <= 1:
         return distinct[0] if distinct else None
-    if name in ("dibao", "tekun"):
-        return any(distinct)  # said of each member: one who has it is enough
     first_order = [
         v
         for v, o in zip(group[name], group["order_"], strict=True)
@@ -251,23 +263,18 @@ def _members(rows: pd.DataFrame, people: People, findings: Findings) -> None:
     _not_disabled(rows)
     _out_of_school(rows)
     known = people.known
-    keep = []
-    for row in records(rows):
+    bad = rows["household_id"].isna() | rows["birth_month"].isna()
+    if known:
+        bad |= ~rows["household_id"].isin(known)
+    for row in records(rows[bad]):
         why = _member_fault(row, known)
-        if why:
-            household = row["household_id"] or ""
-            findings.add("rejected", why, cell_place(row), household_id=household)
-            if household:
-                since = row.get("valid_from") or row.get("recorded_on")
-                off = {
-                    "household_id": household,
-                    "of": "members",
-                    "why": "row_rejected",
-                    "recorded_on": since,
-                }
-                people.unrecorded.append(off | dict.fromkeys(("item", "month_from", "month_to")))
-        keep.append(not why)
-    rows = rows.loc[keep].copy()
+        household = row["household_id"] or ""
+        findings.add("rejected", why, cell_place(row), household_id=household)
+        if household:
+            since = row.get("valid_from") or row.get("recorded_on")
+            off = {"household_id": household, "of": "members", "why": "row_rejected", "recorded_on": since}
+            people.unrecorded.append(off | dict.fromkeys(("item", "month_from", "month_to")))
+    rows = rows[~bad].copy()
     _derive_member_ids(rows)
     rows = _once_each(rows, findings)
     _index_persons(rows, people)
@@ -276,7 +283,7 @@ def _members(rows: pd.DataFrame, people: People, findings: Findings) -> None:
     people.members = frame.where(frame.notna(), None).reset_index(drop=True)
 
 
-def _member_fault(row: Mapping[str, Any], known: set[str]) -> str | None:
+def _member_fault(row: Mapping[str, Any], known: set[str]) -> str:
     faults = str(row["faults"])
     if faults == "row:broken":
         return "broken row"
@@ -284,17 +291,14 @@ def _member_fault(row: Mapping[str, Any], known: set[str]) -> str | None:
         return "rounded number" if "household_id:rounded id" in faults else "no household number"
     if known and row["household_id"] not in known:
         return "unknown household"
-    if row["birth_month"] is None or pd.isna(row["birth_month"]):
-        return "no birth month"
-    return None
+    return "no birth month"
 
 
 def _from_numbers(rows: pd.DataFrame, findings: Findings) -> None:
     """Take birth month, sex and grade from identity numbers where columns are open; ask where they differ."""
-    for at, row in zip(rows.index, records(rows), strict=True):
+    numbered = rows[[isinstance(number, PersonNumber) for number in rows["person_number"]]]
+    for at, row in zip(numbered.index, records(numbered), strict=True):
         number = row["person_number"]
-        if not isinstance(number, PersonNumber):
-            continue
         born = month_ordinal(*number.birth)
         if row["birth_month"] is None or pd.isna(row["birth_month"]):
             rows.at[at, "birth_month"] = born
@@ -357,16 +361,13 @@ def _derive_member_ids(rows: pd.DataFrame) -> None:
     keys = rows["person_number"].map(person_key)
     numbered: Counter[str] = Counter()
     by_person: dict[tuple[str, str], str] = {}
-    for at in rows.index[blank]:
-        household, key = str(rows.at[at, "household_id"]), keys[at]
-        if key and (household, key) in by_person:
-            rows.at[at, "member_id"] = by_person[household, key]
-            continue
-        numbered[household] += 1
-        member = f"{household}-{numbered[household]:02d}"
-        rows.at[at, "member_id"] = member
-        if key:
-            by_person[household, key] = member
+    ids = []
+    for household, key in zip(rows.loc[blank, "household_id"], keys[blank], strict=True):
+        if not (key and (household, key) in by_person):
+            numbered[household] += 1
+            by_person[household, key or f"#{numbered[household]}"] = f"{household}-{numbered[household]:02d}"
+        ids.append(by_person[household, key or f"#{numbered[household]}"])
+    rows.loc[blank, "member_id"] = pd.Series(ids, index=rows.index[blank], dtype=object)
 
 
 def _once_each(rows: pd.DataFrame, findings: Findings) -> pd.DataFrame:
@@ -379,22 +380,16 @@ def _once_each(rows: pd.DataFrame, findings: Findings) -> pd.DataFrame:
 
 
 def _index_persons(rows: pd.DataFrame, people: People) -> None:
-    for row in records(rows):
-        start, end = _given(row["valid_from"]), _given(row["valid_to"])
-        place = (row["member_id"], row["household_id"], start, end)
-        if key := person_key(row["person_number"]):
-            people.persons.setdefault(key, []).append(place)
-            people.member_keys[row["member_id"]] = key
-        people.member_households.setdefault(row["member_id"], []).append(place[1:])
-        if row["name"]:
-            people.names.setdefault((row["household_id"], plain_name(row["name"])), set()).add(
-                row["member_id"]
-            )
-
-
-def _given(value: Any) -> Any:
-    """Return a cell's value; None for any kind of missing one."""
-    return None if pd.isna(value) else value
+    names = ("member_id", "household_id", "valid_from", "valid_to", "person_number", "name")
+    plain = rows[list(names)].astype(object)
+    plain = plain.where(plain.notna(), None)
+    for member, household, start, end, number, name in plain.itertuples(index=False, name=None):
+        if key := person_key(number):
+            people.persons.setdefault(key, []).append((member, household, start, end))
+            people.member_keys[member] = key
+        people.member_households.setdefault(member, []).append((household, start, end))
+        if name:
+            people.names.setdefault((household, plain_name(name)), set()).add(member)
 
 
 def plain_name(name: object) -> str:

@@ -43,6 +43,7 @@ _EXPORTED = re.compile(r"(?<!\d)((?:19|20)\d{6})(?!\d)")
 _MONTH_RANGE = re.compile(
     r"((?:19|20)\d{2})\s*年\s*(\d{1,2})\s*月(?:\d{1,2}日)?\s*[-~至到—－]+\s*(?:((?:19|20)\d{2})\s*年)?\s*(\d{1,2})\s*月"
 )
+_ID = re.compile(r"['’=\"\s]*[A-Za-z0-9０-９][\w\s.\-+０-９]{3,}\"?")
 _TOWNSHIP = re.compile(r"([\u4e00-\u9fff]{1,8}?(?:乡|镇|街道))(?!村振兴|镇)")
 
 
@@ -326,15 +327,18 @@ def _row_kind(
     cells: dict[int, str], own: dict[int, str], keys: set[int], totals: frozenset[str], notes: frozenset[str]
 ) -> str:
     """Return what kind of row without a record it is; empty for a record."""
+    has_key = _has_a_key(cells, keys)
+    if has_key and not any(own.get(c) == normalise_header(cells[c]) for c in keys if c in cells):
+        return ""  # the quick way for nearly all rows
     words = {c: normalise_word(text) for c, text in cells.items()}
     matching = sum(own.get(c) == normalise_header(text) for c, text in cells.items())
     if matching >= max(2, 0.6 * len(cells)):
         return "repeated header"
     first = words[min(words)]
     texts = [w for w in words.values() if not re.fullmatch(r"[-+\d.,%]+", w)]
-    if any(_is_total(word, totals) for word in texts[:3]) and not _has_a_key(cells, keys):
+    if any(_is_total(word, totals) for word in texts[:3]) and not has_key:
         return "total"
-    lone = len(cells) <= 2 and not _has_a_key(cells, keys)
+    lone = len(cells) <= 2 and not has_key
     if lone and (
         any(first.startswith(note) for note in notes)
         or len(first) > 20
@@ -357,11 +361,7 @@ def _is_total(word: str, totals: frozenset[str]) -> bool:
 
 def _has_a_key(cells: dict[int, str], keys: set[int]) -> bool:
     """Say whether a key column holds an id: digits or letters, at least four, or no key column is known."""
-    return any(
-        re.fullmatch(r"['’=\"\s]*[A-Za-z0-9０-９][\w\s.\-+０-９]{3,}\"?", cells[c])
-        for c in keys
-        if c in cells
-    )
+    return any(_ID.fullmatch(cells[c]) for c in keys if c in cells)
 
 
 def filled_from_above(

@@ -126,6 +126,8 @@ def half_width(text: str) -> str:
     >>> half_width("２０２１（元）"), half_width("5399\\u200b01")
     ('2021(元)', '539901')
     """
+    if text.isascii() and text.isprintable():
+        return text
     plain = unicodedata.normalize("NFKC", text)
     return "".join(c for c in plain if unicodedata.category(c) not in ("Cf", "Cc") or c in "\n\t")
 
@@ -327,7 +329,8 @@ class Vocabulary:
         return ()
 
     def _near(self, word: str) -> list[Definition]:
-        if len(word) < 3:
+        # Numbers and dates stand beside headers in the rows that are searched; they are like nothing.
+        if len(word) < 3 or 2 * sum(c.isdigit() for c in word) >= len(word):
             return []
         if alike := self.headers.get(word.translate(_ALIKE)):
             return [replace(m, sure=0.9) for m in alike]
