@@ -93,7 +93,7 @@ def _stack(sheets: Sequence[SheetRows], table: str) -> pd.DataFrame:
     return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
 
 
-def cell_place(row: Mapping[str, Any], column: int | None = None) -> tuple[str, str, str]:
+def cell_place(row: Mapping[Any, Any], column: int | None = None) -> tuple[str, str, str]:
     """Return file, sheet and cell (or row) of a row."""
     at = row["col"] if column is None else column
     number = int(row["row"])
@@ -228,7 +228,7 @@ def _stated(rows: pd.DataFrame, column: str) -> pd.Series:
     return has.astype(bool)
 
 
-def _one_value(name: str, group: pd.DataFrame, household: str, findings: Findings) -> Any:
+def _one_value(name: str, group: pd.DataFrame, household: Any, findings: Findings) -> Any:
     """Return what a household's rows say of one column; contradicting rows are asked about."""
     values = [v for v in group[name] if v is not None and not pd.isna(v)]
     distinct = list(dict.fromkeys(values))
@@ -283,7 +283,7 @@ def _members(rows: pd.DataFrame, people: People, findings: Findings) -> None:
     people.members = frame.where(frame.notna(), None).reset_index(drop=True)
 
 
-def _member_fault(row: Mapping[str, Any], known: set[str]) -> str:
+def _member_fault(row: Mapping[Any, Any], known: set[str]) -> str:
     faults = str(row["faults"])
     if faults == "row:broken":
         return "broken row"

@@ -69,10 +69,10 @@ class _Sheet:
     below: list[list[object]] = field(default_factory=list)
     merged: list[tuple[int, int, int, int]] = field(default_factory=list)
 
-    def lines(self) -> Iterator[list[object]]:
+    def lines(self) -> Iterator[Sequence[object]]:
         """Yield every line."""
         yield from ([line] for line in self.above)
-        yield from ([*line] for line in self.header)
+        yield from self.header
         yield from self.rows
         yield from self.below
 
