@@ -165,7 +165,9 @@ class SheetColumns:
             if name in out:
                 continue
             header = self.find(f"{table}.{name}", name)
-            if header is None or (header.column in self.used and name not in ("household_id", "row_id", "recorded_on")):
+            if header is None or (
+                header.column in self.used and name not in ("household_id", "row_id", "recorded_on")
+            ):
                 continue
             meaning = next(
                 m
