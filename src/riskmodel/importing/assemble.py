@@ -247,7 +247,9 @@ def _register_events(row: Mapping[str, Any], sheet: SheetRows, findings: Finding
     base = {k: v for k, v in row.items() if k not in ("identified_on", "eliminated_on", "eliminated")}
     out = []
     if row.get("identified_on") or row.get("category") or row.get("causes"):
-        out.append(base | {"event": "identified", "date": row.get("identified_on")})
+        precision = row.get("identified_on_precision")
+        identified = {"event": "identified", "date": row.get("identified_on"), "date_precision": precision}
+        out.append(base | {"way": None} | identified)
     ended, said = row.get("eliminated_on"), row.get("eliminated")
     place, household = cell_place(row), row.get("household_id") or ""
     if ended and said is False:
@@ -262,7 +264,8 @@ def _register_events(row: Mapping[str, Any], sheet: SheetRows, findings: Finding
 
 
 def _elimination(base: Mapping[str, Any], date: object) -> dict[str, Any]:
-    return {**base, "event": "eliminated", "date": date, "category": None, "causes": None}
+    own = {"event": "eliminated", "date": date, "category": None, "causes": None}
+    return {**base, **own, "date_precision": base.get("eliminated_on_precision")}
 
 
 def _is_whole(row: dict[str, Any], table: str, people: People, findings: Findings) -> bool:

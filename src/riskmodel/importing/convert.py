@@ -214,8 +214,13 @@ class SheetReader:
             frame[name] = pd.Series(column.values, dtype=object)
             required = bool(spec.columns.get(name) and spec.columns[name].required)
             self._tell_nulls(table.table, name, column, at, required=required)
-            if name == "health" and at is not None:
-                frame["health_raw"] = pd.Series([text_of(v) or None for v in self._raw(at)], dtype=object)
+            if at is not None and f"{name}_raw" in spec.columns:
+                frame[f"{name}_raw"] = pd.Series([text_of(v) or None for v in self._raw(at)], dtype=object)
+            if "month precision" in column.notes.values():
+                precise = [
+                    "month" if column.notes.get(i) == "month precision" else None for i in range(len(frame))
+                ]
+                frame[f"{name}_precision"] = pd.Series(precise, dtype=object)
         frame["col"], frame["file"], frame["sheet"] = -1, self.grid.file, self.grid.sheet
         faults: dict[int, list[str]] = {}
         for name, (column, _) in read.items():

@@ -175,12 +175,19 @@ def _members(sheet: SheetColumns, key: dict[str, ColumnMap]) -> TableMap | None:
         return None
     if not {"household_id", "member_id", "person_number"} & set(key):
         return None
-    names = [n for n in contract().tables["members"].columns if n not in ("member_id", "household_id")]
+    # 低保 and 特困 beside the household's columns are the household's: any member's is enough.
+    own = ("member_id", "household_id", *(() if members_only(sheet) else ("dibao", "tekun")))
+    names = [n for n in contract().tables["members"].columns if n not in own]
     known = {n: c for n, c in key.items() if n in ("household_id", "member_id", "person_number", "name")}
     columns = sheet.columns("members", [*names, "insured_employee", "education", "recorded_on"], known=known)
     if not {"relation", "birth_month", "person_number"} & set(columns):
         return None
     return TableMap(table="members", columns=columns)
+
+
+def members_only(sheet: SheetColumns) -> bool:
+    """Say whether a sheet holds nothing of the household itself."""
+    return sheet.find("households.registration", "village") is None
 
 
 def _cause(sheet: SheetColumns) -> tuple[Header | None, list[Header]]:
@@ -216,8 +223,6 @@ def _monitoring(sheet: SheetColumns, key: dict[str, ColumnMap]) -> TableMap | No
         return TableMap(table="monitoring", columns=columns) if "date" in columns else None
     names = ("identified_on", "eliminated_on", "eliminated", "way", "recorded_on")
     for name in names:
-        if name == "way":
-            continue
         if header := sheet.find(f"monitoring.{name}", name):
             known[name] = ColumnMap(column=sheet.use(header))
     return TableMap(table="monitoring", columns=known)

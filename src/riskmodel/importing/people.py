@@ -24,8 +24,9 @@ from riskmodel.io import records
 
 _HOUSEHOLD = (
     "township", "village", "registration", "lifted_year", "dibao", "tekun", "group", "relocated",
-    "housing_safe", "water_safe",
+    "housing_safe", "water_safe", "no_labour_fallback", "policy_status", "origin_cause", "registration_raw",
 )  # fmt: skip
+_AS_TYPED = ("registration_raw", "origin_cause")  # kept, and of no consequence where rows differ
 _BOTH_STATED = 0.1  # a sheet where more rows state schooling and education does not want one of the two
 _OF_ANYBODY = ("dibao", "tekun")
 _REQUIRED = ("township", "village", "registration")
@@ -163,6 +164,7 @@ def _households(rows: pd.DataFrame, findings: Findings) -> pd.DataFrame:
     rows = rows[rows["household_id"].notna()].copy()
     rows["township"] = rows["township"].where(rows["township"].notna(), rows["said_township"])
     _settle_registration(rows)
+    _read_policy_status(rows)
     rows = rows.assign(valid_from=rows["valid_from"].where(rows["valid_from"].notna(), None))
     _take_dates(rows)
     # One sheet is the county's list of households; others may add what it leaves open, not change it.
@@ -193,7 +195,7 @@ def _one_each(rows: pd.DataFrame, columns: Sequence[str], findings: Findings) ->
     for name in _OF_ANYBODY:  # said of each member: one who has it is enough
         several = distinct[name] > 1
         frame.loc[several, name] = rows[name].eq(True).groupby(number, sort=True).any()[several]
-    contradicting = distinct.drop(columns=list(_OF_ANYBODY)) > 1
+    contradicting = distinct.drop(columns=[*_OF_ANYBODY, *_AS_TYPED]) > 1
     members = rows.groupby(number.to_numpy()).indices
     for at in contradicting.index[contradicting.any(axis=1)]:
         group = rows.iloc[members[at]]
@@ -220,6 +222,16 @@ def _settle_registration(rows: pd.DataFrame) -> None:
     rows.loc[(open_type | (blank & rows["lifted"].notna())) & lifted, "registration"] = "lifted"
     rows.loc[(open_type | (blank & rows["lifted"].notna())) & ~lifted & stated, "registration"] = "general"
     rows.loc[rows["registration"].eq("?"), "registration"] = None
+
+
+def _read_policy_status(rows: pd.DataFrame) -> None:
+    """Take from a household's type whether it still enjoys the policies of 脱贫: 脱贫不享受政策户."""
+    typed = rows["registration_raw"].map(lambda text: str(text or ""))
+    said = [
+        "no_policy" if "不" in t and "享受" in t else "with_policy" if "享受" in t else None for t in typed
+    ]
+    own = pd.Series(said, index=rows.index, dtype=object)
+    rows["policy_status"] = rows["policy_status"].where(rows["policy_status"].notna(), own)
 
 
 def _stated(rows: pd.DataFrame, column: str) -> pd.Series:
