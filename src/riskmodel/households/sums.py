@@ -158,7 +158,11 @@ def _add_up(known: KnownRecords, period: Period, back: int) -> Sums:
         income[:, sub] = np.where(here & covered, amounts, income[:, sub])
         income_known[sub] &= np.where(asked[sub], here & covered, True)
         any_income[sub] |= here & covered
-        net_months[sub] = np.where(here & is_net, YEAR, net_months[sub])
+        # Where net income comes as totals, months of it beside them do not count.
+        of_months = np.where(
+            here & known.tiled("income", code_place("income", "business_net"))[1], 0, net_months[sub]
+        )
+        net_months[sub] = np.where(here & is_net, YEAR, of_months)
         no_business &= ~_touched(
             known.totals["income"].where(known.totals["income"].code == business), start, stop
         )
@@ -343,7 +347,9 @@ def _with_spending_of_years(
         amounts[i, sub] = np.where(here, by_months, amounts[i, sub])
         unclear[i, sub] = np.where(here, ~covered, unclear[i, sub])
         if code == PRODUCTION:
+            net_in_totals = known.tiled("income", code_place("income", "business_net"))[1]
             months = known.production_in(end + 1 - YEAR, end + 1, sub)
+            months = np.where(net_in_totals, by_months, months)
             costs[sub] = np.where(here, np.where(has, by_months, months), costs[sub])
             some = (net_months > 0) & (net_months < YEAR)
             mixed[sub] = np.where(here, has & some, mixed[sub])
