@@ -112,6 +112,8 @@ class Experiment(Spec):
     calibration: Literal["holdout", "cross"] = "holdout"
     champion: str
     budget: VisitBudget
+    # Whether metrics, calibration and their intervals count a household by its sampling weight.
+    weighted: bool = False
     # Every so many months after the first test date the models' lists are drawn up again, for lead time.
     follow_months: int | None = Field(default=None, ge=1, le=12)
     bootstrap: int = Field(default=400, ge=20, le=10_000)
@@ -140,6 +142,8 @@ class Experiment(Spec):
     def _names(self) -> Self:
         if self.champion not in self.models:
             raise ValueError(f"champion {self.champion!r} is not among models {list(self.models)}")
+        if self.weighted and "confirmed" in self.events:
+            raise ValueError("weighted: findings of visits have weights of their own; leave it out")
         if model_entry(self.champion).ruleset:
             raise ValueError(f"champion {self.champion!r} follows another rule set than the experiment's")
         return self
@@ -150,7 +154,8 @@ class Experiment(Spec):
 
         A rule set or feature set of a file counts by what it says, wherever the file lies.
         """
-        declared = self.model_dump(mode="json") | {
+        # What was added later counts only where it is said: digests of earlier declarations stay.
+        declared = self.model_dump(mode="json", exclude=None if self.weighted else {"weighted"}) | {
             "ruleset": _content(self.ruleset, rules.load_rules),
             "feature_set": _content(self.feature_set, features.load_feature_set),
         }
