@@ -107,13 +107,16 @@ def _affine_kernel(y: Array, probability: Array, *, slope: bool) -> Kernel:
     return kernel
 
 
+def _weights(given: ArrayLike | None, n: int) -> Array:
+    return np.ones(n) if given is None else np.asarray(given, dtype=float)
+
+
 def evaluate_kernel(
     prepare: Callable[[Array, Array], Kernel], y: ArrayLike, score: ArrayLike, weight: ArrayLike | None
 ) -> float:
     """Run a kernel for one weighting."""
     target = np.asarray(y, dtype=float)
-    rows = np.ones(len(target)) if weight is None else np.asarray(weight, dtype=float)
-    return float(prepare(target, np.asarray(score, dtype=float))(rows[None])[0])
+    return float(prepare(target, np.asarray(score, dtype=float))(_weights(weight, len(target))[None])[0])
 
 
 def _ratio(top: Array, bottom: Array) -> Array:
@@ -152,10 +155,8 @@ def average_precision(y: ArrayLike, score: ArrayLike, weight: ArrayLike | None =
 
     Parameters
     ----------
-    y, score : array of shape (n,)
-        0/1, and what orders.
-    weight : array of shape (n,), optional
-        Of each row; default 1.
+    y, score, weight
+        As in `auc`.
 
     Returns
     -------
@@ -175,10 +176,8 @@ def brier(y: ArrayLike, probability: ArrayLike, weight: ArrayLike | None = None)
 
     Parameters
     ----------
-    y, probability : array of shape (n,)
-        0/1, and the chance foretold.
-    weight : array of shape (n,), optional
-        Of each row; default 1.
+    y, probability, weight
+        0/1, the chance foretold, and perhaps the weight of each row.
 
     Returns
     -------
@@ -200,7 +199,7 @@ def brier(y: ArrayLike, probability: ArrayLike, weight: ArrayLike | None = None)
 def _recalibration(y: ArrayLike, probability: ArrayLike, weight: ArrayLike | None, *, slope: bool) -> float:
     """Return slope or intercept of the logistic recalibration of weighted rows, exactly."""
     target = np.asarray(y, dtype=float)
-    rows = np.ones(len(target)) if weight is None else np.asarray(weight, dtype=float)
+    rows = _weights(weight, len(target))
     margin = logit(np.clip(np.asarray(probability, dtype=float), _CLIP, 1 - _CLIP))
     return float(fit_affine(margin, (rows * target)[None], rows[None], slope=slope)[int(slope)][0])
 
@@ -232,10 +231,8 @@ def calibration_intercept(y: ArrayLike, probability: ArrayLike, weight: ArrayLik
 
     Parameters
     ----------
-    y, probability : array of shape (n,)
-        0/1, and the chance foretold.
-    weight : array of shape (n,), optional
-        Of each row; default 1.
+    y, probability, weight
+        As in `calibration_slope`.
 
     Returns
     -------
@@ -270,7 +267,7 @@ def reliability(
     level
         Level of the interval.
     weight : array of shape (n,), optional
-        Of each row, such as a survey's; default 1. Bins and counts are those of the rows.
+        Of each row; default 1. Bins and counts are those of the rows.
 
     Returns
     -------
@@ -281,7 +278,7 @@ def reliability(
     target, p = np.asarray(y, dtype=float), np.asarray(probability, dtype=float)
     edges = np.unique(np.quantile(p, np.linspace(0, 1, bins + 1)[1:-1]))
     _, cell = np.unique(np.searchsorted(edges, p, side="left"), return_inverse=True)
-    rows = np.ones(len(p)) if weight is None else np.asarray(weight, dtype=float)
+    rows = _weights(weight, len(p))
     n, events = np.bincount(cell), np.bincount(cell, weights=target)
     heavy = np.bincount(cell, weights=rows)
     out = pd.DataFrame(
@@ -361,10 +358,8 @@ def net_benefit(y: ArrayLike, probability: ArrayLike, threshold: float) -> float
 
     Parameters
     ----------
-    y, probability : array of shape (n,)
-        0/1, and the chance foretold.
-    threshold
-        pt in (0, 1): the chance at which a visit is just worth making.
+    y, probability, threshold
+        As in `net_benefit_curve`; one threshold.
 
     Returns
     -------

@@ -64,7 +64,7 @@ class Nouns:
         """
         if not self._pairs:
             return text
-        return self._pattern.sub(lambda found: self._pairs[found[0]], text)
+        return self._pattern.sub(lambda match: self._pairs[match[0]], text)
 
     def words(self, node: Any) -> Any:
         """Return a part of the catalogue with every phrase in these words.
