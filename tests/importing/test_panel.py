@@ -17,7 +17,7 @@ from riskmodel.errors import InputMissing, InputRefused, SpecError, UsageError
 from riskmodel.households import known_county
 from riskmodel.households.periods import AccountingPeriod
 from riskmodel.importing import IMPORTERS, PanelImport, import_panel_file, read_panel_map
-from riskmodel.importing.panel_formula import Formula
+from riskmodel.importing.panel_columns import Formula
 from riskmodel.importing.panel_map import PanelMap
 
 # Two persons in three waves; the waves are 1 and 3 years apart, the second person has no income in 2013.

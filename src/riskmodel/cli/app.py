@@ -41,5 +41,6 @@ VERBS: dict[str, Callable[..., None]] = {
 }
 for name, function in VERBS.items():
     app.command(name)(function)
+app.add_typer(models.experiment_commands, name="experiment")
 app.add_typer(imports.importers, name="import")
 app.add_typer(office.visit_commands, name="visits")

@@ -339,6 +339,38 @@ def promote(
     raise typer.Exit(DONE if decision.promoted else REFUSED)
 
 
+experiment_commands = typer.Typer(
+    help="Look at a declared experiment before it is run.", no_args_is_help=True
+)
+
+
+@experiment_commands.callback()
+def experiments() -> None:
+    """Hold the verbs of experiments together: with one verb alone the name would be dropped."""
+
+
+@experiment_commands.command("check")
+@verb
+def check_declared(
+    experiment: Annotated[str, typer.Argument(metavar="EXPERIMENT.yaml", help="An id or a file.")],
+    data: Annotated[
+        Path | None, typer.Option("--data", metavar="DATA", help="Data to hold it against.")
+    ] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Say all that is wrong with an experiment, its rule set and feature set, and how data fit it."""
+    from riskmodel import data as counties
+    from riskmodel.runs import check_experiment
+
+    county = None if data is None else counties.read_county(data)
+    faults = check_experiment(experiment, county)
+    for fault in faults:
+        say(f"{fault.part}: {fault.text}")
+    told = [{"part": f.part, "text": f.text} for f in faults]
+    tell({"experiment": experiment, "faults": told if as_json else len(told)}, as_json)
+    raise typer.Exit(REFUSED if faults else DONE)
+
+
 @verb
 def monitor(
     data: DataArgument,

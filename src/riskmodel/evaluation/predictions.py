@@ -23,6 +23,8 @@ from riskmodel.models import village_draws
 # What names a row, and what names its village: two townships may each have a village of one name.
 KEY = ["as_of", "household_id"]
 VILLAGE = ["township", "village"]
+# Stands in for the village where rows of one survey cluster lie in several, or a sample was drawn otherwise.
+CLUSTER = "cluster"
 _COLUMNS = ["household_id", "as_of", "fold", *VILLAGE, "model", "score", "probability", "y"]
 # Weights handled at once: a million doubles are 8 MB, and a kernel holds a few such arrays.
 _CHUNK = 1_000_000
@@ -171,6 +173,17 @@ def village_resamples(villages: pd.DataFrame | Any, replicates: int, seed: int) 
     """
     code = village_code(villages)
     return Resamples(village_draws(int(code.max()) + 1, replicates, seed), code)
+
+
+def resampled_units(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return what names the unit that a row is resampled with: its survey cluster if given, else its village.
+
+    Parameters
+    ----------
+    rows
+        ``township, village``; with a column ``cluster`` (primary sampling unit) that is the unit.
+    """
+    return rows[[CLUSTER]] if CLUSTER in rows.columns else rows[VILLAGE]
 
 
 def village_code(villages: pd.DataFrame | Any) -> NDArray[np.int64]:

@@ -107,13 +107,16 @@ def _affine_kernel(y: Array, probability: Array, *, slope: bool) -> Kernel:
     return kernel
 
 
+def _weights(given: ArrayLike | None, n: int) -> Array:
+    return np.ones(n) if given is None else np.asarray(given, dtype=float)
+
+
 def evaluate_kernel(
     prepare: Callable[[Array, Array], Kernel], y: ArrayLike, score: ArrayLike, weight: ArrayLike | None
 ) -> float:
     """Run a kernel for one weighting."""
     target = np.asarray(y, dtype=float)
-    rows = np.ones(len(target)) if weight is None else np.asarray(weight, dtype=float)
-    return float(prepare(target, np.asarray(score, dtype=float))(rows[None])[0])
+    return float(prepare(target, np.asarray(score, dtype=float))(_weights(weight, len(target))[None])[0])
 
 
 def _ratio(top: Array, bottom: Array) -> Array:
@@ -152,10 +155,8 @@ def average_precision(y: ArrayLike, score: ArrayLike, weight: ArrayLike | None =
 
     Parameters
     ----------
-    y, score : array of shape (n,)
-        0/1, and what orders.
-    weight : array of shape (n,), optional
-        Of each row; default 1.
+    y, score, weight
+        As in `auc`.
 
     Returns
     -------
@@ -175,10 +176,8 @@ def brier(y: ArrayLike, probability: ArrayLike, weight: ArrayLike | None = None)
 
     Parameters
     ----------
-    y, probability : array of shape (n,)
-        0/1, and the chance foretold.
-    weight : array of shape (n,), optional
-        Of each row; default 1.
+    y, probability, weight
+        0/1, the chance foretold, and perhaps the weight of each row.
 
     Returns
     -------
@@ -197,13 +196,23 @@ def brier(y: ArrayLike, probability: ArrayLike, weight: ArrayLike | None = None)
     return evaluate_kernel(brier_kernel, y, probability, weight)
 
 
-def calibration_slope(y: ArrayLike, probability: ArrayLike) -> float:
+def _recalibration(y: ArrayLike, probability: ArrayLike, weight: ArrayLike | None, *, slope: bool) -> float:
+    """Return slope or intercept of the logistic recalibration of weighted rows, exactly."""
+    target = np.asarray(y, dtype=float)
+    rows = _weights(weight, len(target))
+    margin = logit(np.clip(np.asarray(probability, dtype=float), _CLIP, 1 - _CLIP))
+    return float(fit_affine(margin, (rows * target)[None], rows[None], slope=slope)[int(slope)][0])
+
+
+def calibration_slope(y: ArrayLike, probability: ArrayLike, weight: ArrayLike | None = None) -> float:
     """Slope of the logistic recalibration; 1 is ideal, below 1 the probabilities are too extreme.
 
     Parameters
     ----------
     y, probability : array of shape (n,)
         0/1, and the chance foretold.
+    weight : array of shape (n,), optional
+        Of each row; default 1.
 
     Returns
     -------
@@ -214,16 +223,16 @@ def calibration_slope(y: ArrayLike, probability: ArrayLike) -> float:
     ----------
     Cox 1958; Steyerberg, *Clinical Prediction Models*, ch. 15.
     """
-    return evaluate_kernel(slope_kernel, y, probability, None)
+    return _recalibration(y, probability, weight, slope=True)
 
 
-def calibration_intercept(y: ArrayLike, probability: ArrayLike) -> float:
+def calibration_intercept(y: ArrayLike, probability: ArrayLike, weight: ArrayLike | None = None) -> float:
     """Calibration in the large, in log-odds, with the slope held at 1; 0 is ideal.
 
     Parameters
     ----------
-    y, probability : array of shape (n,)
-        0/1, and the chance foretold.
+    y, probability, weight
+        As in `calibration_slope`.
 
     Returns
     -------
@@ -234,7 +243,7 @@ def calibration_intercept(y: ArrayLike, probability: ArrayLike) -> float:
     ----------
     Steyerberg, *Clinical Prediction Models*, ch. 15.
     """
-    return evaluate_kernel(intercept_kernel, y, probability, None)
+    return _recalibration(y, probability, weight, slope=False)
 
 
 def reliability(
@@ -243,6 +252,7 @@ def reliability(
     bins: int = 10,
     resamples: Resamples | None = None,
     level: float = 0.95,
+    weight: ArrayLike | None = None,
 ) -> pd.DataFrame:
     """Observed rate against mean probability, by quantile bins of the probability.
 
@@ -256,6 +266,8 @@ def reliability(
         Of the same rows; gives the intervals.
     level
         Level of the interval.
+    weight : array of shape (n,), optional
+        Of each row; default 1. Bins and counts are those of the rows.
 
     Returns
     -------
@@ -266,20 +278,22 @@ def reliability(
     target, p = np.asarray(y, dtype=float), np.asarray(probability, dtype=float)
     edges = np.unique(np.quantile(p, np.linspace(0, 1, bins + 1)[1:-1]))
     _, cell = np.unique(np.searchsorted(edges, p, side="left"), return_inverse=True)
+    rows = _weights(weight, len(p))
     n, events = np.bincount(cell), np.bincount(cell, weights=target)
+    heavy = np.bincount(cell, weights=rows)
     out = pd.DataFrame(
         {
             "bin": np.arange(1, len(n) + 1),
             "n": n,
             "events": events.astype(int),
-            "probability": np.bincount(cell, weights=p) / n,
-            "observed": events / n,
+            "probability": np.bincount(cell, weights=p * rows) / heavy,
+            "observed": np.bincount(cell, weights=target * rows) / heavy,
         }
     )
     out["low"], out["high"] = np.nan, np.nan
     if resamples is not None:
-        member = coo_array((np.ones(len(p)), (np.arange(len(p)), cell)), shape=(len(p), len(n))).tocsr()
-        hits = coo_array((target, (np.arange(len(p)), cell)), shape=(len(p), len(n))).tocsr()
+        member = coo_array((rows, (np.arange(len(p)), cell)), shape=(len(p), len(n))).tocsr()
+        hits = coo_array((target * rows, (np.arange(len(p)), cell)), shape=(len(p), len(n))).tocsr()
         with np.errstate(invalid="ignore", divide="ignore"):
             rates = resamples.run(lambda weight: (weight @ hits) / (weight @ member))
         out[["low", "high"]] = [percentile_interval(column, level) for column in rates.T]
@@ -344,10 +358,8 @@ def net_benefit(y: ArrayLike, probability: ArrayLike, threshold: float) -> float
 
     Parameters
     ----------
-    y, probability : array of shape (n,)
-        0/1, and the chance foretold.
-    threshold
-        pt in (0, 1): the chance at which a visit is just worth making.
+    y, probability, threshold
+        As in `net_benefit_curve`; one threshold.
 
     Returns
     -------

@@ -22,13 +22,13 @@ from riskmodel.evaluation.lists import (
 )
 from riskmodel.evaluation.metrics import LEAKAGE_AUC, ScoredRows, prepare_metrics, table_metrics
 from riskmodel.evaluation.predictions import (
-    VILLAGE,
     Predictions,
     budget_as_share,
     check_predictions,
     float_column,
     label_by_findings,
     percentile_interval,
+    resampled_units,
     sorted_codes,
     village_resamples,
 )
@@ -160,7 +160,7 @@ def metric_difference(
     first, second = (frame[frame["model"] == model] for model in models)
     limit = Budget.of(budget)
     less, more = (prepare_metrics(_scored(part, limit), [metric]) for part in (first, second))
-    resamples = village_resamples(first[VILLAGE], replicates, seed)
+    resamples = village_resamples(resampled_units(first), replicates, seed)
     return percentile_interval(resamples.run(lambda weight: more(weight) - less(weight))[:, 0], level)
 
 
@@ -185,7 +185,7 @@ def _summary(
     kernel = prepare_metrics(rows)
     weight = float_column(part, "weight") if "weight" in part.columns else np.ones(len(part))
     point = kernel(weight[None])[0]
-    resamples = village_resamples(part[VILLAGE], replicates, seed)
+    resamples = village_resamples(resampled_units(part), replicates, seed)
     drawn = resamples.run(lambda times: kernel(times * weight))
     out: dict[str, Any] = {}
     for i, metric in enumerate(table_metrics()):
@@ -252,8 +252,9 @@ def metric_curves(
         if part.empty:
             continue
         y, score = float_column(part, "y"), float_column(part, "score")
-        resamples = village_resamples(part[VILLAGE], replicates, seed)
-        table = reliability(y, float_column(part, "probability"), bins, resamples, level)
+        resamples = village_resamples(resampled_units(part), replicates, seed)
+        weight = float_column(part, "weight") if "weight" in part.columns else None
+        table = reliability(y, float_column(part, "probability"), bins, resamples, level, weight)
         parts += [*_ordered_curves(y, score, sorted_codes(part["as_of"]), model), pd.DataFrame({
             "model": model, "curve": "reliability", "x": table["probability"], "y": table["observed"],
             "low": table["low"], "high": table["high"], "n": table["n"],
@@ -391,7 +392,7 @@ def group_gaps(
         if part.empty:
             raise InputRefused(f"no labelled prediction of model {model!r}")
         listed = list_at_budget(sorted_codes(part["as_of"]), float_column(part, "score"), limit).astype(float)
-        resamples = village_resamples(part[VILLAGE], replicates, seed)
+        resamples = village_resamples(resampled_units(part), replicates, seed)
         sums = _sums(float_column(part, "y"), listed, float_column(part, "probability"))
         for group in groups:
             for value in sorted(part[group].dropna().unique(), key=str):
@@ -433,7 +434,7 @@ def _gap_row(
     group_sums, other_sums = sums * inside[:, None], sums * ~inside[:, None]
     group, others = _measures(group_sums.sum(axis=0)), _measures(other_sums.sum(axis=0))
     n, events = float(inside.sum()), float(group_sums[:, 1].sum())
-    villages = part.loc[inside, VILLAGE].drop_duplicates().shape[0]
+    villages = resampled_units(part[inside]).drop_duplicates().shape[0]
     small = least < LEAST_HOUSEHOLDS or villages < LEAST_VILLAGES
     if small:
         group = np.full(len(MEASURES), np.nan)

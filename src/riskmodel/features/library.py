@@ -336,6 +336,43 @@ def load_feature_set(name: str | Path) -> FeatureSet:
     return _load(path, path.stat().st_mtime_ns)
 
 
+def feature_set_faults(name: str | Path) -> list[str]:
+    """Return all that is wrong with a feature set, feature by feature.
+
+    Parameters
+    ----------
+    name
+        As in `load_feature_set`.
+
+    Returns
+    -------
+    list of str
+        Empty where it can be loaded.
+
+    Raises
+    ------
+    UsageError
+        If there is no such set.
+    """
+    path = find_declaration(name, folder(KIND), "feature set")
+    try:
+        spec = load_spec(path, FeatureSetFile)
+    except SpecError as exc:
+        return str(exc).splitlines()
+    faults = []
+    for i, entry in enumerate(spec.features):
+        try:
+            _expand(entry, f"{path}: features.{i} ({entry.id})")
+        except SpecError as exc:
+            faults += str(exc).splitlines()
+    if not faults:
+        try:
+            load_feature_set(path)
+        except SpecError as exc:
+            faults = str(exc).splitlines()
+    return faults
+
+
 @lru_cache(maxsize=32)
 def _load(path: Path, changed: int) -> FeatureSet:
     # `changed` is the file's time stamp: an edited file is read again.

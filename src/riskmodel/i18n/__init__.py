@@ -20,17 +20,20 @@ from riskmodel.i18n.catalogue import (
     subjects,
     text,
 )
+from riskmodel.i18n.nouns import Nouns, nouns_of
 
 __all__ = [
     "LANGUAGES",
     "Language",
     "Message",
+    "Nouns",
     "Words",
     "both",
     "check_language",
     "counted",
     "fill",
     "join",
+    "nouns_of",
     "pair",
     "same",
     "section",

@@ -2,7 +2,7 @@
 
 `riskmodel import panel FILE --map MAP.yaml` follows one; those in ``panel_maps/`` come with riskmodel and are
 verbs of their own (``riskmodel import eph``). Wherever a figure is asked for, a column of the file or a
-formula of columns may stand (`riskmodel.importing.panel_formula`); a list of columns is their sum.
+formula of columns may stand (`riskmodel.importing.panel_columns`); a list of columns is their sum.
 """
 
 from __future__ import annotations

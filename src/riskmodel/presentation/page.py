@@ -13,7 +13,7 @@ import jinja2
 import pandas as pd
 from markupsafe import Markup
 
-from riskmodel.i18n import LANGUAGES, both, section
+from riskmodel.i18n import LANGUAGES, Nouns, both, section
 from riskmodel.io import folder
 from riskmodel.presentation.chart import Chart
 from riskmodel.presentation.table import Column, Content, PagePart, Row, Table, Text, shown
@@ -206,6 +206,7 @@ def page_html(
     below: Text = "",
     data: str | None = None,
     single: bool = False,
+    nouns: Nouns | None = None,
 ) -> str:
     """Return a whole page: self-contained, nothing is loaded, the same content gives the same bytes.
 
@@ -225,17 +226,20 @@ def page_html(
         JSON for the page's script (`embedded`).
     single : bool
         The page is in one language alone: it has no switch.
+    nouns
+        What is counted and where: households in villages, or a panel's own words.
 
     Returns
     -------
     str
         The page as HTML.
     """
-    return render(
+    html = render(
         "page.html.j2", lang=language, version=__version__, kind=kind, title=title, above=above, below=below,
         sections=sections, data=None if data is None else Markup(data), single=single,
         css=asset("page.css"), js=asset("page.js"), list_js=None if data is None else asset("list.js"),
     )  # fmt: skip
+    return html if nouns is None else nouns.page(html)
 
 
 def embedded(content: Any) -> str:

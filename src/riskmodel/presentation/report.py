@@ -174,7 +174,8 @@ def report_html(given: ReportInput, lang: str = "zh") -> str:
         kind=f"report format {FORMAT}",
         above=words["page"]["report"],
         below={lang: f"{column[lang]} {tested} · {given.experiment['ruleset']}" for lang in LANGS},
-        data=list_data(given, words),
+        data=list_data(given, given.nouns.words(words)),
+        nouns=given.nouns,
     )
 
 

@@ -20,7 +20,7 @@ from riskmodel.evaluation import (
     yield_by_source,
 )
 from riskmodel.households import DateLike, KnownCounty, known_county
-from riskmodel.i18n import pair
+from riskmodel.i18n import Nouns, nouns_of, pair
 from riskmodel.presentation.page import embedded
 from riskmodel.presentation.worklist import listed_rule_sets
 from riskmodel.runs import open_run
@@ -75,6 +75,8 @@ class ReportInput:
         Whom a row or cell that is not used may have taken off the list (`riskmodel.rules.find_dropped`).
     outlook : OutlookInput, optional
         What is ahead (`riskmodel.presentation.forecast_page`): a chapter of its own.
+    nouns
+        What is counted and where: households in villages, or a panel's own words.
     """
 
     run_id: str
@@ -99,6 +101,7 @@ class ReportInput:
     rules_page: str | None = None
     dropped: pd.DataFrame | None = None
     outlook: Any = None
+    nouns: Nouns = field(default_factory=Nouns)
 
 
 def read_run(
@@ -152,6 +155,7 @@ def read_run(
         scores=dict(scores or {}),
         histories=histories,
         yields=yields,
+        nouns=nouns_of(run.facts),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ import pandas as pd
 from riskmodel import rules
 from riskmodel.data import County, code_words, snapshot_message
 from riskmodel.households import DateLike, KnownCounty, known_county, to_date, window_end
-from riskmodel.i18n import join, pair, section
+from riskmodel.i18n import Nouns, join, pair, section
 from riskmodel.io import write_table, write_text
 from riskmodel.presentation.page import (
     LANGS,
@@ -52,6 +52,7 @@ class RulesView:
     size: pd.DataFrame | None
     fingerprint: str
     snapshot: dict[str, str] | None = None
+    nouns: Nouns = field(default_factory=Nouns)
 
     @property
     def days(self) -> dict[str, str]:
@@ -179,6 +180,7 @@ def rules_view(
         size=rules.check_size(verdicts, chosen, params) if chosen.size_check else None,
         fingerprint=known.fingerprint,
         snapshot=snapshot.both() if (snapshot := snapshot_message(known.county)) else None,
+        nouns=Nouns(known.county.about.unit_of, known.county.about.place),
     )
 
 
@@ -242,6 +244,7 @@ def rules_html(view: RulesView, lang: str = "zh") -> str:
         kind=f"rules format {FORMAT}",
         above=WORDS("report"),
         below=WORDS("subtitle", where=where, **view.days),
+        nouns=view.nouns,
     )
 
 

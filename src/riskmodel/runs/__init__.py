@@ -3,6 +3,7 @@
 from riskmodel.runs.assessment import Evaluation, evaluate, is_simple, winner
 from riskmodel.runs.design_matrix import DesignMatrix, model_inputs, rank_by_rules
 from riskmodel.runs.experiment import EVENT_WORDS, Experiment, Fold, VisitBudget, load_experiment
+from riskmodel.runs.experiment_check import Fault, check_experiment
 from riskmodel.runs.fitting import DECLARED, ExperimentResult, fit_rows, run_experiment, score_columns
 from riskmodel.runs.outcomes import HOUSEHOLD_GROUPS, select_truth
 from riskmodel.runs.promotion import (
@@ -41,6 +42,7 @@ __all__ = [
     "Evaluation",
     "Experiment",
     "ExperimentResult",
+    "Fault",
     "Fold",
     "FoldRows",
     "LoadedModel",
@@ -50,6 +52,7 @@ __all__ = [
     "RunRows",
     "TrainedRun",
     "VisitBudget",
+    "check_experiment",
     "collect_rows",
     "compare",
     "environment",

@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from riskmodel import features, models, rules, targets
 from riskmodel.data import County
-from riskmodel.errors import UsageError
+from riskmodel.errors import InputRefused, UsageError
 from riskmodel.evaluation import LEAKAGE_AUC, auc
 from riskmodel.households import known_county
 from riskmodel.rules import RelativeLine
@@ -84,6 +84,15 @@ def build_design_matrix(exp: Experiment, county: County, days: tuple[dt.date, ..
     others = others.assign(row=at, **{c: X[c].to_numpy()[at] for c in PLACE})
     extra = [c for c in rows.columns if ":" in c]
     flags = verdicts.loc[verdicts["flagged"].astype(bool), KEY].reset_index(drop=True)
+    if exp.weighted:
+        rows = rows.merge(verdicts[[*KEY, "weight"]], on=KEY, how="left", validate="one_to_one")
+        lacking = int(rows["weight"].isna().sum())
+        if lacking:
+            raise InputRefused(
+                f"weighted: {lacking} of {len(rows)} households and dates have no sampling weight; fill "
+                "households.weight, or leave weighted out"
+            )
+        extra = [*extra, "weight"]
     columns = rows[["row", *KEY, *PLACE, "persons", *RULE_COLUMNS, *extra]]
     return DesignMatrix(columns, X[chosen.names], flags, others)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import json
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -111,6 +112,8 @@ class Experiment(Spec):
     calibration: Literal["holdout", "cross"] = "holdout"
     champion: str
     budget: VisitBudget
+    # Whether metrics, calibration and their intervals count a household by its sampling weight.
+    weighted: bool = False
     # Every so many months after the first test date the models' lists are drawn up again, for lead time.
     follow_months: int | None = Field(default=None, ge=1, le=12)
     bootstrap: int = Field(default=400, ge=20, le=10_000)
@@ -127,13 +130,20 @@ class Experiment(Spec):
                 raise ValueError(str(exc)) from exc
         return named
 
+    @field_validator("cohort")
+    @classmethod
+    def _known_cohorts(cls, cohort: tuple[str, ...]) -> tuple[str, ...]:
+        wrong = [c for c in cohort if c not in COHORTS]
+        if wrong or not cohort:
+            raise ValueError(f"cohort {wrong or list(cohort)}: allowed are {', '.join(COHORTS)}")
+        return cohort
+
     @model_validator(mode="after")
     def _names(self) -> Self:
-        wrong = [c for c in self.cohort if c not in COHORTS]
-        if wrong or not self.cohort:
-            raise ValueError(f"cohort {wrong or list(self.cohort)}: allowed are {', '.join(COHORTS)}")
         if self.champion not in self.models:
             raise ValueError(f"champion {self.champion!r} is not among models {list(self.models)}")
+        if self.weighted and "confirmed" in self.events:
+            raise ValueError("weighted: findings of visits have weights of their own; leave it out")
         if model_entry(self.champion).ruleset:
             raise ValueError(f"champion {self.champion!r} follows another rule set than the experiment's")
         return self
@@ -144,7 +154,8 @@ class Experiment(Spec):
 
         A rule set or feature set of a file counts by what it says, wherever the file lies.
         """
-        declared = self.model_dump(mode="json") | {
+        # What was added later counts only where it is said: digests of earlier declarations stay.
+        declared = self.model_dump(mode="json", exclude=None if self.weighted else {"weighted"}) | {
             "ruleset": _content(self.ruleset, rules.load_rules),
             "feature_set": _content(self.feature_set, features.load_feature_set),
         }
@@ -181,12 +192,57 @@ def load_experiment(name: str | Path) -> Experiment:
     """
     path = find_declaration(name, folder("experiments"), "experiment")
     exp = load_spec(path, Experiment)
-    beside = path.parent / exp.ruleset
-    if exp.ruleset.endswith(".yaml"):
-        if not beside.is_file():
-            raise SpecError(f"{path}: ruleset: no file {exp.ruleset!r} beside the experiment")
-        exp = exp.model_copy(update={"ruleset": str(beside)})
-    return exp
+    found = {key: locate_declaration(path, key, getattr(exp, key)) for key in _PACKAGED}
+    return exp.model_copy(update=found)
+
+
+# Which ids come with riskmodel, of the declarations that an experiment names.
+_PACKAGED: Mapping[str, Callable[[], list[str]]] = {
+    "ruleset": rules.available_rule_sets,
+    "feature_set": features.available_feature_sets,
+}
+
+
+def locate_declaration(experiment: Path, key: str, given: str) -> str:
+    """Return where a rule set or feature set of an experiment stands.
+
+    A file is looked for beside the experiment, then in the working folder, then among the packaged ones.
+
+    Parameters
+    ----------
+    experiment
+        The experiment's own file.
+    key
+        ``ruleset`` or ``feature_set``.
+    given
+        What the experiment says: an id, or a file.
+
+    Returns
+    -------
+    str
+        An id or a path.
+
+    Raises
+    ------
+    SpecError
+        If a file is named that is nowhere.
+    """
+    name = Path(given)
+    if name.suffix not in {".yaml", ".yml"}:
+        return given
+    beside = experiment.parent / name
+    if beside.is_file():
+        return str(beside)
+    if name.is_file():
+        warnings.warn(
+            f"{experiment}: {key}: {given} is found from the working folder; write it as seen from the "
+            "experiment's own folder",
+            stacklevel=3,
+        )
+        return given
+    if name.stem in _PACKAGED[key]():
+        return name.stem
+    raise SpecError(f"{experiment}: {key}: no file {given!r} beside the experiment, and no packaged one")
 
 
 @dataclass(frozen=True)

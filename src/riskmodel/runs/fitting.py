@@ -20,7 +20,7 @@ from riskmodel.data import County, month_end
 from riskmodel.errors import InputRefused
 from riskmodel.evaluation import SCORE_PREFIX
 from riskmodel.households import last_complete_month
-from riskmodel.i18n import Message, counted, pair
+from riskmodel.i18n import Message, Nouns, counted, pair
 from riskmodel.runs import design_matrix, experiment
 from riskmodel.runs.data_fit import columns_without_information
 from riskmodel.runs.design_matrix import DesignMatrix, model_inputs, village_names
@@ -79,6 +79,8 @@ class ExperimentResult:
         Training and test rows without a known outcome, by fold and reason.
     about_nulls
         What a reader of a comparison must know of both.
+    nouns
+        What is counted and where, for words.
     """
 
     experiment: Experiment
@@ -95,6 +97,7 @@ class ExperimentResult:
     unknown: pd.DataFrame = field(default_factory=pd.DataFrame)
     nulls: pd.DataFrame = field(default_factory=pd.DataFrame)
     about_nulls: list[Message] = field(default_factory=list)
+    nouns: Nouns = field(default_factory=Nouns)
 
 
 def run_experiment(
@@ -209,6 +212,7 @@ def fit_rows(
         findings=pd.concat([one.rows.findings for one in results], ignore_index=True),
         first_seen=first_seen,
         unknown=rows.unknown,
+        nouns=rows.nouns,
         nulls=pd.concat([one.rows.nulls for one in results], ignore_index=True),
         notes=[
             *rows.fit_notes,

@@ -5,14 +5,14 @@ from __future__ import annotations
 import datetime as dt
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pandas as pd
 
 from riskmodel.data import County, snapshot_message
 from riskmodel.errors import InputRefused
 from riskmodel.households import fingerprint
-from riskmodel.i18n import Message
+from riskmodel.i18n import Message, Nouns
 from riskmodel.runs import design_matrix, experiment, outcomes
 from riskmodel.runs.data_fit import count_nulls, fit_to_data, say_left_out
 from riskmodel.runs.design_matrix import DesignMatrix
@@ -57,6 +57,8 @@ class RunRows:
         What was changed to fit the records; what is said of the records; how the final rows were drawn.
     county_notes
         What reading said of the county.
+    nouns
+        What is counted and where, for words.
     """
 
     experiment: Experiment
@@ -69,6 +71,7 @@ class RunRows:
     data_notes: tuple[Message, ...] = ()
     sampling_notes: tuple[Message, ...] = ()
     county_notes: tuple[str, ...] = ()
+    nouns: Nouns = field(default_factory=Nouns)
 
 
 def collect_rows(
@@ -116,6 +119,7 @@ def collect_rows(
         data_notes=() if snapshot is None else (snapshot,),
         sampling_notes=tuple(drawn),
         county_notes=county.notes,
+        nouns=Nouns(county.about.unit_of, county.about.place),
     )
 
 
