@@ -189,7 +189,23 @@ def _language(given: str) -> Language:
     return "en" if given == "en" else "zh"
 
 
-GENERAL: dict[str, Callable[..., None]] = {"guess": guess, "table": table, "panel": panel}
+def template(
+    out: Annotated[Path, typer.Argument(metavar="OUT.xlsx", help="The workbook to write.")],
+    as_json: JsonFlag = False,
+) -> None:
+    """Write a workbook that an office fills in; `import table … --map template` reads it back."""
+    from riskmodel.importing import template_sheets, write_template
+
+    write_template(out)
+    tell({"out": str(out), "sheets": list(template_sheets())}, as_json)
+
+
+GENERAL: dict[str, Callable[..., None]] = {
+    "guess": guess,
+    "table": table,
+    "template": template,
+    "panel": panel,
+}
 
 
 def _with_file(name: str, what: str) -> Callable[..., None]:

@@ -25,6 +25,7 @@ from riskmodel.importing.mapping import ImportMap, SheetMap, read_map, write_map
 from riskmodel.importing.panel_import import IMPORTERS, PanelImport, import_panel, import_panel_file
 from riskmodel.importing.panel_map import PanelMap, read_panel_map
 from riskmodel.importing.reading_report import write_import
+from riskmodel.importing.template import template_sheets, write_template
 from riskmodel.importing.vocabulary import Vocabulary, vocabulary
 
 __all__ = [
@@ -55,7 +56,9 @@ __all__ = [
     "read_sheets",
     "skip_reason",
     "stored_corrections",
+    "template_sheets",
     "vocabulary",
     "write_import",
     "write_map",
+    "write_template",
 ]

@@ -16,7 +16,7 @@ from riskmodel.data.schema import CODE_COLUMN, SPAN_TABLES, month_ordinal
 from riskmodel.grids import Grid
 from riskmodel.importing import cell_reading as cells
 from riskmodel.importing.cell_reading import ColumnRead
-from riskmodel.importing.findings import Findings
+from riskmodel.importing.findings import Findings, Handling
 from riskmodel.importing.id_reading import read_ids, read_person_numbers
 from riskmodel.importing.mapping import UNITS, AmountMap, ColumnMap, ImportMap, SheetMap, TableMap, span_of
 from riskmodel.importing.sheet_layout import SheetLayout, filled_from_above, is_merged_away, text_of
@@ -77,6 +77,12 @@ class SheetReader:
         for row in self._broken:
             self.findings.add("rejected", "broken row", self._place(f"row {row}"))
         for table in self.spec.tables:
+            absent = [text for text in table.headers if self._column(text) is None]
+            for text in absent:
+                handling: Handling = "rejected" if text in table.required_headers else "told"
+                self.findings.add(handling, "header absent", self._place(""), text=text)
+            if set(absent) & set(table.required_headers):
+                continue
             frame = self._amounts(table) if table.table in SPAN_TABLES else self._records(table)
             if len(frame):
                 self.out.tables.setdefault(table.table, []).append(frame)
@@ -90,7 +96,7 @@ class SheetReader:
         return self._place(self.grid.address(row, column))
 
     def _column(self, text: str) -> int | None:
-        header = self.layout.header(text)
+        header = self.layout.header(text) or self.layout.alike(self.words.meanings([text]))
         return header.column if header else None
 
     def _raw(self, column: int, *, amounts: bool = False) -> list[object]:

@@ -137,7 +137,7 @@ def _by_contract(sheet: SheetColumns, key: dict[str, ColumnMap], table: str) -> 
     """Return a table whose required columns all stand under the contract's own headers."""
     spec = contract().tables[table]
     known = {n: c for n, c in key.items() if n in spec.columns}
-    columns = sheet.columns(table, list(spec.columns), known=known)
+    columns = sheet.columns(table, [*spec.columns, "recorded_on"], known=known)
     missing = [n for n, c in spec.columns.items() if c.required and n not in columns]
     return None if missing else TableMap(table=table, columns=columns)
 
@@ -241,6 +241,8 @@ def _support(sheet: SheetColumns, key: dict[str, ColumnMap]) -> TableMap | None:
 
 
 def _risk_events(sheet: SheetColumns, key: dict[str, ColumnMap]) -> TableMap | None:
+    if sheet.find("visits.outcome"):
+        return None  # a visit that found a risk is a visit
     header, _ = _cause(sheet)
     if header is None and (found := sheet.by_values(["risk_events.cause"])):
         header = found[0]

@@ -150,6 +150,18 @@ class TableMap(Spec):
     amounts: tuple[AmountMap, ...] = ()
     once: bool = False
 
+    @property
+    def headers(self) -> list[str]:
+        """The columns of the sheet that are read."""
+        return [c.column for c in self.columns.values() if c.column] + [a.column for a in self.amounts]
+
+    @property
+    def required_headers(self) -> list[str]:
+        """Those without which a row is of nobody, or of no kind."""
+        spec = contract().tables[self.table].columns
+        wanted = {name for name, column in spec.items() if column.required}
+        return [c.column for name, c in self.columns.items() if c.column and name in wanted]
+
     @field_validator("table")
     @classmethod
     def _of_the_contract(cls, name: str) -> str:

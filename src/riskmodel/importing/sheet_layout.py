@@ -44,6 +44,7 @@ _MONTH_RANGE = re.compile(
     r"((?:19|20)\d{2})\s*年\s*(\d{1,2})\s*月(?:\d{1,2}日)?\s*[-~至到—－]+\s*(?:((?:19|20)\d{2})\s*年)?\s*(\d{1,2})\s*月"
 )
 _ID = re.compile(r"['’=\"\s]*[A-Za-z0-9０-９][\w\s.\-+０-９]{3,}\"?")
+_EXAMPLE = "示例"  # a number that begins so marks a row of the template that shows how to fill in
 _TOWNSHIP = re.compile(r"([\u4e00-\u9fff]{1,8}?(?:乡|镇|街道))(?!村振兴|镇)")
 
 
@@ -151,6 +152,17 @@ class SheetLayout:
         own = whole or [h for h in self.headers if normalise_header(h.own) == wanted]
         shown = [h for h in own if not h.hidden] or own
         return shown[place] if place < len(shown) else None
+
+    def alike(self, meanings: Sequence[Definition]) -> Header | None:
+        """Return the one visible column whose words mean the same as other known words."""
+        wanted = [(m.role, m.name, m.inverted, m.span) for m in meanings if m.sure == 1]
+        found = [
+            h
+            for h in self.headers
+            if not h.hidden and h.meanings and h.meanings[0].sure == 1
+            if (m := h.meanings[0]) and (m.role, m.name, m.inverted, m.span) in wanted[:1]
+        ]
+        return found[0] if len(found) == 1 else None
 
 
 def text_of(value: object) -> str:
@@ -327,6 +339,8 @@ def _row_kind(
     cells: dict[int, str], own: dict[int, str], keys: set[int], totals: frozenset[str], notes: frozenset[str]
 ) -> str:
     """Return what kind of row without a record it is; empty for a record."""
+    if any(cells[c].startswith(_EXAMPLE) for c in keys if c in cells):
+        return "example"
     has_key = _has_a_key(cells, keys)
     if has_key and not any(own.get(c) == normalise_header(cells[c]) for c in keys if c in cells):
         return ""  # the quick way for nearly all rows
