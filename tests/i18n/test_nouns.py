@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from riskmodel.errors import UsageError
 from riskmodel.i18n import Nouns, nouns_of, section
+from riskmodel.i18n.catalogue import entries
 
 
 def test_only_visible_text_is_put_into_other_words() -> None:
@@ -38,3 +41,17 @@ def test_parts_of_the_catalogue_are_put_into_other_words() -> None:
     assert Nouns("person", "dwelling").words(words) == {
         "a": {"zh": "编号", "en": "Dwellings"}, "b": ["persons"],
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("subject", ["report", "rules_page", "rules", "runs"])
+def test_no_phrase_of_the_pages_keeps_a_county_s_words(subject: str) -> None:
+    # What every page of a panel of persons in clusters can say, after it is put into the panel's words.
+    spoken = [
+        Nouns("person", "cluster").spoken(phrase[lang])
+        for _, phrase in entries(section(subject), subject)
+        for lang in ("zh", "en")
+    ]
+    left = [
+        s for s in spoken if re.search(r"\b(?:households?|villages?)\b|(?<!农)村|户(?!籍)", s, re.IGNORECASE)
+    ]
+    assert left == []
