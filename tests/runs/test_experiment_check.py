@@ -107,3 +107,15 @@ def test_files_are_found_beside_the_experiment_first(tmp_path: Path, monkeypatch
     (tmp_path / "set.yaml").unlink()
     with pytest.raises(SpecError, match=r"feature_set: no file 'set.yaml' beside the experiment"):
         load_experiment(other)
+
+
+def test_weights_of_a_sample_and_of_visits_do_not_go_together(tmp_path: Path) -> None:
+    both = EXPERIMENT + "weighted: true\nevents: [confirmed]\n"
+    with pytest.raises(SpecError, match="findings of visits have weights of their own"):
+        load_experiment(written(tmp_path, both))
+    plain, weighted = (
+        load_experiment(written(tmp_path / name, text))
+        for name, text in (("a", EXPERIMENT), ("b", EXPERIMENT + "weighted: true\n"))
+    )
+    assert weighted.weighted
+    assert plain.digest != weighted.digest
