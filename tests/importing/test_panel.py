@@ -215,6 +215,15 @@ def test_what_a_panel_cannot_do_without_is_refused(rows: pd.DataFrame, words: st
         run(rows, plan(), tmp_path)
 
 
+def test_days_are_read_in_the_declared_form_and_never_guessed(tmp_path: Path) -> None:
+    rows = PERSONS.assign(day=["01/02/2010", "05/06/2011", "07/08/2014"] * 2)
+    time = {"date": "day", "date_format": "%d/%m/%Y", "recorded_on": "day"}
+    county, _ = run(rows, plan(time=time), tmp_path)
+    assert sorted(set(county.frame("income")["month_to"] % 12 + 1)) == [2, 6, 8]
+    with pytest.raises(InputRefused, match=r"row 2: pid, day must be given \(in 6 rows they are not\)"):
+        run(rows, plan(time={"date": "day"}), tmp_path)
+
+
 def test_formulas_keep_what_is_unknown_unknown() -> None:
     t = pd.DataFrame({"a": [1.0, 0, np.nan], "b": [2.0, np.nan, 0], "x y": [1.0, 2, 3]})
 

@@ -16,11 +16,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from riskmodel import data as counties
 from riskmodel import models, simulate
@@ -71,7 +71,7 @@ class Panel(Spec):
     title: Words
     short: Words | None = None
     about: Words | None = None
-    source: Literal["simulate", "eph", "wagepan", "teen_poverty"]
+    source: str
     experiment: str | None = None
     profile: str = "default"
     seed: int = Field(default=0, ge=0)
@@ -80,6 +80,14 @@ class Panel(Spec):
     leave_out: tuple[str, ...] = ()
     model_params: dict[str, dict[str, Any]] = Field(default_factory=dict)
     quick: bool = True
+
+    @field_validator("source")
+    @classmethod
+    def _known_source(cls, source: str) -> str:
+        known = ["simulate", *IMPORTERS, "teen_poverty"]
+        if source not in known:
+            raise ValueError(f"no source {source!r}; there are: {', '.join(known)}")
+        return source
 
     @property
     def brief(self) -> dict[str, str]:

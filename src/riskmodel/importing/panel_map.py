@@ -73,6 +73,8 @@ class PanelTime(Spec):
         A column of waves, and the month (``1979-12``) of each.
     recorded_on
         A column of days on which the observation became known; the month's last day where left out.
+    date_format
+        How days are written, such as ``%d/%m/%Y``; ``ISO8601`` (2010-03-31) where left out.
     """
 
     year: str | None = None
@@ -83,6 +85,7 @@ class PanelTime(Spec):
     wave: str | None = None
     dates: dict[Code, str] = Field(default_factory=dict)
     recorded_on: str | None = None
+    date_format: str = "ISO8601"
 
     @model_validator(mode="after")
     def _one_way(self) -> Self:

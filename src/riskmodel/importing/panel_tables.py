@@ -96,8 +96,7 @@ class _Reading:
         """Return month ordinals, empty where the time is not given or out of range."""
         time, c = self.plan.time, self.columns
         if time.date is not None:
-            raw = c.raw(time.date)
-            days = pd.to_datetime(raw.astype(str).where(raw.notna()), errors="coerce", format="mixed")
+            days = _days(c.raw(time.date), time.date_format)
             return (days.dt.year * 12 + days.dt.month - 1).astype(float)
         if time.wave is not None:
             dates = {plain_code(k): _ordinal(v) for k, v in time.dates.items()}
@@ -144,8 +143,7 @@ class _Reading:
             return self.t["on"]
         self.columns.need([self.plan.time.recorded_on], "time.recorded_on")
         raw = self.columns.raw(self.plan.time.recorded_on)
-        days = pd.to_datetime(raw.astype(str).where(raw.notna()), errors="coerce", format="mixed")
-        return days.fillna(self.t["on"])
+        return _days(raw, self.plan.time.date_format).fillna(self.t["on"])
 
     def figure(self, given: Figure, where: str, strict: bool = True) -> pd.Series:
         """Return a figure in the order of the observations."""
@@ -422,6 +420,13 @@ class _Reading:
         if "data_through" not in plan.about and plan.coverage == "stated":
             out["data_through"] = self.t["on"].max().date()
         return {**out, **plan.about}
+
+
+def _days(raw: pd.Series, form: str) -> pd.Series:
+    """Return days; what is written otherwise than in the form is empty, never guessed at."""
+    if pd.api.types.is_datetime64_any_dtype(raw):
+        return raw
+    return pd.to_datetime(raw.astype(str).where(raw.notna()), errors="coerce", format=form)
 
 
 def _ordinal(text: str) -> int:
