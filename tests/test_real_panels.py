@@ -118,8 +118,9 @@ REACHED = {
 }
 # The quick models' samples have 8942, 9852 and 988 rows. Looked through one by one for return: 15 rows are
 # missing here because the household once earned exactly the line (700 in 2011, 1300 in 2014), which a float64
-# line of 700.002 puts below; 4 come in, now exactly on it: 988 - 15 + 4.
-ROWS = {"eph-entry": 8949, "eph-any": 9856, "eph-return": 977}
+# line of 700.002 puts below; 4 come in, now exactly on it: 988 - 15 + 4. Outcomes across an interview that
+# does not record the head's age were left out there as another family's; here they are known: 4, 6, 3 rows.
+ROWS = {"eph-entry": 8953, "eph-any": 9862, "eph-return": 980}
 # Refitting the quick models with other penalties moves them by this much on one test sample.
 REFIT = 0.003
 
