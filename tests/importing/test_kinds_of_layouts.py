@@ -154,3 +154,99 @@ def test_blank_schooling_beside_an_education_is_out_of_school(tmp_path: Path) ->
     ]
     members = county(tmp_path, {"农户": HOUSES, "成员": rows}).assembled.tables["members"]
     assert members["schooling"].tolist() == ["none", "compulsory", None]
+
+
+PEOPLE = [
+    "乡镇",
+    "行政村",
+    "户编号",
+    "户类型",
+    "脱贫年度",
+    "人编号",
+    "姓名",
+    "与户主关系",
+    "出生日期",
+    "健康状况",
+]
+
+
+def person(house: int, place: int, relation: str, born: str, health: str = "健康") -> list[object]:
+    home = ["石桥镇", "上坪村", f"030101000{house}", "脱贫户", "2018"]
+    return [*home, f"030101000{house}0{place}", f"某{house}{place}", relation, born, health]
+
+
+def test_two_lists_of_members_make_a_history(tmp_path: Path) -> None:
+    first = [PEOPLE, person(1, 1, "户主", "1960-01-01"), person(1, 2, "配偶", "1961-01-01")]
+    first += [person(2, 1, "户主", "1970-01-01"), person(2, 2, "之母", "1940-01-01")]
+    second = [PEOPLE, person(1, 1, "户主", "1960-01-01", "患有大病"), person(1, 2, "配偶", "1961-01-01")]
+    second += [person(2, 1, "户主", "1970-01-01"), person(2, 3, "之子", "2021-05-01")]
+    result = county(tmp_path, {"成员_20210115": first, "成员_20220115": second})
+    members = result.assembled.tables["members"].fillna("").sort_values(["member_id", "recorded_on"])
+    shown = members[["member_id", "health", "valid_from", "valid_to", "recorded_on"]].to_numpy().tolist()
+    old, new = "2021-01-15", "2022-01-15"
+    assert shown == [
+        ["030101000101", "healthy", "", new, old],
+        ["030101000101", "major_illness", new, "", new],
+        ["030101000102", "healthy", "", "", old],
+        ["030101000201", "healthy", "", "", old],
+        ["030101000202", "healthy", "", new, old],
+        ["030101000203", "healthy", new, "", new],
+    ]
+    assert len(result.assembled.tables["households"]) == 2
+    told = next(f for f in result.assembled.findings.items if f.kind == "lists compared")
+    assert (told.values["came"], told.values["went"], told.values["changed"]) == (1, 1, 1)
+
+
+def test_a_later_list_of_some_households_sends_nobody_away(tmp_path: Path) -> None:
+    first = [PEOPLE, *(person(h, 1, "户主", "1960-01-01") for h in range(1, 9))]
+    second = [PEOPLE, *(person(h, 1, "户主", "1960-01-01") for h in range(1, 6))]
+    result = county(tmp_path, {"成员_20210115": first, "成员_20220115": second})
+    members = result.assembled.tables["members"]
+    assert len(members) == 8
+    assert "valid_to" not in members
+
+
+def test_twins_without_numbers_stay_two(tmp_path: Path) -> None:
+    rows = [
+        ["户编号", "姓名", "性别", "与户主关系", "出生日期"],
+        ["0301010001", "某甲", "男", "户主", "1970-01-01"],
+        ["0301010001", "某乙", "女", "之女", "2015-03-04"],
+        ["0301010001", "某丙", "女", "之女", "2015-03-04"],
+    ]
+    assert len(county(tmp_path, {"农户": HOUSES, "成员": rows}).assembled.tables["members"]) == 3
+
+
+def test_a_payment_taken_back_does_not_count(tmp_path: Path) -> None:
+    members = [["户编号", "姓名", "与户主关系", "出生日期"], ["0301010001", "某甲", "户主", "1970-01-01"]]
+    pay = [["户编号", "姓名", "发放年月", "补贴项目", "实发金额"]]
+    pay += [["0301010001", "某甲", "202109", "养老保险", v] for v in (500, -500, 300)]
+    pay += [["0301010001", "某甲", "202110", "养老保险", v] for v in (300, -80)]
+    result = county(tmp_path, {"农户": HOUSES, "成员": members, "代发": pay})
+    assert amounts(result)["1", "transfer", "2021-09", "2021-09"] == "300"
+    assert {"taken back", "negative amount"} <= kinds(result)
+    assert result.assembled.tables["unrecorded"]["month_from"].tolist() == ["2021-10"]
+
+
+def test_a_village_has_one_spelling(tmp_path: Path) -> None:
+    villages = ["上坪村", "上坪", "上坪村", "上坪村委会", "云头村", "云头社区", "云头"]
+    rows = [["乡镇", "行政村", "户编号", "户类型"]]
+    rows += [["石桥镇", v, f"03010100{n:02d}", "一般农户"] for n, v in enumerate(villages)]
+    result = county(tmp_path, {"农户": rows})
+    expected = ["上坪村"] * 4 + ["云头村", "云头社区", "云头"]  # 云头 may be either
+    assert result.assembled.tables["households"]["village"].tolist() == expected
+
+
+def test_measures_in_columns_are_dated_by_the_list_alone(tmp_path: Path) -> None:
+    rows = [
+        ["户编号", "监测对象类别", "识别监测时间", "产业帮扶", "就业帮扶", "社会帮扶"],
+        ["0301010001", "脱贫不稳定户", "202106", "发展种植业，发展养殖业", "是", "无"],
+        ["0301010002", "边缘易致贫户", "202107", "", "技能培训", ""],
+    ]
+    result = county(tmp_path, {"农户": HOUSES, "监测对象_20220131": rows})
+    support = result.assembled.tables["support"]
+    assert set(zip(support["household_id"].str[-1], support["measure"], strict=True)) == {
+        ("1", "industry"),
+        ("1", "employment"),
+        ("2", "employment"),
+    }
+    assert set(support["date"]) == {"2022-01-31"}

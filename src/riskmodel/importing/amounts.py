@@ -13,15 +13,14 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from riskmodel.data.schema import month_ordinal
 from riskmodel.importing import cell_reading as cells
-from riskmodel.importing.findings import Findings
+from riskmodel.importing.findings import Findings, cell_place
 from riskmodel.importing.id_reading import person_key
-from riskmodel.importing.people import People, cell_place, plain_name
-from riskmodel.importing.sheet_rows import SheetRows
+from riskmodel.importing.people import People, plain_name
+from riskmodel.importing.sheet_rows import SheetRows, is_empty, row_keys
 from riskmodel.importing.spans import WholesAndParts, month_end
 from riskmodel.io import records
 
@@ -80,6 +79,7 @@ def collect_amounts(
         "item_fault",
         "item_text",
         "once",
+        "below_zero",
     ):
         if name not in rows:
             rows[name] = None
@@ -89,6 +89,7 @@ def collect_amounts(
     work.drop_undated()
     work.follow_recodes(recodes or {})
     work.drop_unknown_items()
+    work.reversals()
     work.once_each()
     work.unit_slips(slips)
     work.wholes_and_parts()
@@ -119,7 +120,7 @@ class _Amounts:
                 "month_from": _whole(row["month_from"]),
                 "month_to": _whole(row["month_to"]),
                 "why": why,
-                "recorded_on": row["recorded_on"] if not _empty(row["recorded_on"]) else None,
+                "recorded_on": row["recorded_on"] if not is_empty(row["recorded_on"]) else None,
             }
         )
 
@@ -238,6 +239,25 @@ class _Amounts:
             self.off(row, "row_rejected", item=None)
             self.say("rejected", "unknown item", row, text=row["item_text"] or "")
 
+    def reversals(self) -> None:
+        """Strike out payments that a row of the same sheet takes back: 500 and -500 of one month."""
+        rows = self.rows
+        back = rows.index[rows["below_zero"].notna()]
+        if not len(back):
+            return
+        key = row_keys(rows, ["sheet_no", *_KEY, "name", "person_number"])
+        out: set[object] = set()
+        for at in back:
+            same = rows[(key == key[at]) & rows["fault"].isna()]
+            paid = [
+                i for i in same.index if i not in out and same.at[i, "amount"] == -rows.at[at, "below_zero"]
+            ]
+            if paid:
+                out |= {at, paid[0]}
+                row = {str(k): v for k, v in rows.loc[at].to_dict().items()}
+                self.say("told", "taken back", row, text=row["text"])
+        self.rows = rows.drop(list(out))
+
     def once_each(self) -> None:
         """Keep one of rows that are equal in everything that they say."""
         rows = self.rows
@@ -248,7 +268,7 @@ class _Amounts:
         # one.
         spans = rows["month_to"].astype(int) - rows["month_from"].astype(int)
         named = rows["member_id"].notna() | rows["name"].notna() | rows["row_id"].notna()
-        key = _keys(rows, what)
+        key = row_keys(rows, what)
         again = key.duplicated()
         one = again & (named | spans.gt(0) | rows["once"].eq(True))
         for row in _one_a_row(self.take(one)):
@@ -276,7 +296,7 @@ class _Amounts:
         if not len(rows):
             return
         plain = rows[~rows["cumulative"].eq(True) & rows["month_to"].gt(rows["month_from"])]
-        key = _keys(plain, ["household_id", "member_id", "item"])
+        key = row_keys(plain, ["household_id", "member_id", "item"])
         order = plain.assign(key_=key).sort_values(["key_", "month_from", "month_to"])
         reach = order.groupby("key_")["month_to"].transform(
             lambda m: m.astype(int).cummax().shift(fill_value=-1)
@@ -325,7 +345,7 @@ class _Amounts:
             return
         spans = rows["month_to"].astype(int) > rows["month_from"].astype(int)
         totals = rows[spans & rows["row_id"].isna()]
-        key = _keys(totals, _KEY)
+        key = row_keys(totals, _KEY)
         several = totals[key.duplicated(keep=False)]
         for _, group in several.groupby(key[several.index], sort=False):
             amounts = set(group["amount"])
@@ -354,7 +374,7 @@ class _Amounts:
         if not len(some):
             self._number_rows()
             return
-        key = _keys(some, ["sheet_no", *_KEY])
+        key = row_keys(some, ["sheet_no", *_KEY])
         sizes = key.value_counts()
         many = key.map(sizes) > 1
         named = some["member_id"].notna()
@@ -377,7 +397,7 @@ class _Amounts:
         if not len(rows):
             return
         open_rows = rows["row_id"].isna() & rows["member_id"].isna()
-        key = _keys(rows[open_rows], [*_KEY, "amount", "recorded_on"])
+        key = row_keys(rows[open_rows], [*_KEY, "amount", "recorded_on"])
         for at in key.index[key.duplicated(keep=False)]:
             row = self.rows.loc[at]
             self.rows.at[at, "row_id"] = f"r{row['sheet_no']}-{row['row']}-{row['col']}"
@@ -389,12 +409,12 @@ class _Amounts:
             return
         spans = rows["month_to"].astype(int) > rows["month_from"].astype(int)
         own = rows[spans & rows["member_id"].notna() & rows["row_id"].isna()]
-        key = _keys(own, ["household_id", "item", "month_from", "month_to"])
+        key = row_keys(own, ["household_id", "item", "month_from", "month_to"])
         parts = []
         for _, group in own[key.duplicated(keep=False)].groupby(key, sort=False):
             if group["member_id"].nunique() < len(group):
                 continue
-            days = [d for d in group["recorded_on"] if not _empty(d)]
+            days = [d for d in group["recorded_on"] if not is_empty(d)]
             first = group.iloc[0].copy()
             first["amount"] = sum(group["amount"], Decimal(0))
             first["member_id"], first["recorded_on"] = None, max(days) if days else None
@@ -412,7 +432,7 @@ class _Amounts:
         rest = rows[~rows["cumulative"].eq(True)]
         out = []
         key = ["household_id", "member_id", "item", "month_from"]
-        for _, group in growing.groupby(_keys(growing, key), sort=False):
+        for _, group in growing.groupby(row_keys(growing, key), sort=False):
             before, start = Decimal(0), int(group["month_from"].iloc[0])
             for row in records(group.sort_values("month_to")):
                 own = row["amount"] - before
@@ -428,22 +448,8 @@ class _Amounts:
         self.rows = pd.concat([rest.astype(object), frame], ignore_index=True)
 
 
-def _keys(frame: pd.DataFrame, columns: Sequence[str]) -> pd.Series:
-    """Return one number for each distinct combination of columns; what is missing equals what is missing."""
-    key = np.zeros(len(frame), dtype=np.int64)
-    for name in columns:
-        numbers, distinct = pd.factorize(frame[name].astype(object))
-        # Numbered anew after each column, so that products stay small.
-        key, _ = pd.factorize(key * (len(distinct) + 1) + numbers + 1)
-    return pd.Series(key, index=frame.index)
-
-
-def _empty(value: object) -> bool:
-    return value is None or value is pd.NaT or value != value
-
-
 def _whole(value: object) -> int | None:
-    return None if _empty(value) else int(value)  # type: ignore[call-overload]
+    return None if is_empty(value) else int(value)  # type: ignore[call-overload]
 
 
 def _key_fault(row: dict[str, Any]) -> str | None:
@@ -475,7 +481,7 @@ def _at_month(
     places: Sequence[tuple[str, str, dt.date | None, dt.date | None]], month: object
 ) -> tuple[str, str, dt.date | None, dt.date | None]:
     """Return where a person was at the end of a month; the last place where that is open."""
-    if len(places) == 1 or _empty(month):
+    if len(places) == 1 or is_empty(month):
         return places[-1]
     end = month_end(int(month))  # type: ignore[call-overload]
     ordered = sorted(places, key=lambda p: p[2] or dt.date.min)

@@ -14,12 +14,11 @@ from riskmodel.data import contract
 from riskmodel.data.schema import CODE_COLUMN, month_text
 from riskmodel.importing.amounts import collect_amounts
 from riskmodel.importing.coverage import collect_coverage
-from riskmodel.importing.findings import Findings
+from riskmodel.importing.findings import Findings, cell_place
 from riskmodel.importing.mapping import ImportMap
 from riskmodel.importing.people import (
     People,
     ask_missing_links,
-    cell_place,
     collect_links,
     collect_people,
     recoded_numbers,
@@ -363,7 +362,7 @@ def _compare_results(
         for check in sheet.checks:
             said, household = check["value"], check["household_id"]
             given: Decimal | None = None
-            if check["of"] == "persons" and household in counts:
+            if check["of"] == "persons" and household in counts and _is_present(sheet, people):
                 given = Decimal(counts[household])
             elif check["of"] in ("total", "parts"):
                 given = _sum(check["parts"])
@@ -406,6 +405,11 @@ def _near(said: Decimal, given: Decimal, of: str) -> bool:
 
 def _sum(parts: Sequence[Decimal | None]) -> Decimal | None:
     return None if any(p is None for p in parts) else sum((p for p in parts if p is not None), Decimal(0))
+
+
+def _is_present(sheet: SheetRows, people: People) -> bool:
+    """Say whether a sheet shows the present state, not that of an earlier list."""
+    return not people.lists or sheet.snapshot_on is None or sheet.snapshot_on >= people.lists[-1]
 
 
 def _present(people: People) -> dict[str, int]:

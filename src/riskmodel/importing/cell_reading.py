@@ -485,3 +485,8 @@ def read_grades(values: Sequence[object], words: Mapping[str, str]) -> ColumnRea
         return None, UNKNOWN_WORD
 
     return read_each(values, read)
+
+
+def numbers(read: ColumnRead) -> ColumnRead:
+    """Return amounts as plain numbers."""
+    return ColumnRead([None if v is None else float(v) for v in read.values], read.faults, read.notes)

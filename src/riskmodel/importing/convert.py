@@ -19,12 +19,12 @@ from riskmodel.importing.cell_reading import ColumnRead
 from riskmodel.importing.findings import Findings, Handling
 from riskmodel.importing.id_reading import read_ids, read_person_numbers
 from riskmodel.importing.mapping import UNITS, AmountMap, ColumnMap, ImportMap, SheetMap, TableMap, span_of
+from riskmodel.importing.measures import measure_rows
 from riskmodel.importing.sheet_layout import SheetLayout, filled_from_above, is_merged_away, text_of
 from riskmodel.importing.sheet_rows import SheetRows, rows_of_household
+from riskmodel.importing.states import worst_health
 from riskmodel.importing.vocabulary import Span, Vocabulary
 
-# The worst of several illnesses in one cell.
-_HEALTH_ORDER = ("major_illness", "chronic", "healthy")
 _WHOSE = ("household_id", "member_id", "person_number", "name", "row_id", "recorded_on")
 _PERSONAL = ("person_number", "head_number", "name", "head_name")
 
@@ -83,11 +83,19 @@ class SheetReader:
                 self.findings.add(handling, "header absent", self._place(""), text=text)
             if set(absent) & set(table.required_headers):
                 continue
-            frame = self._amounts(table) if table.table in SPAN_TABLES else self._records(table)
+            frame = self._rows_of(table)
             if len(frame):
                 self.out.tables.setdefault(table.table, []).append(frame)
         self._checks()
         return self.out
+
+    def _rows_of(self, table: TableMap) -> pd.DataFrame:
+        if not table.measures:
+            return self._amounts(table) if table.table in SPAN_TABLES else self._records(table)
+        columns = ((self._column(text), code) for text, code in table.measures.items())
+        found = [(column, code, self._raw(column)) for column, code in columns if column is not None]
+        day = self.out.snapshot_on or self.out.recorded_on
+        return measure_rows(table, self._records(table), found, self.words.words("booleans"), day)
 
     def _place(self, where: str) -> tuple[str, str, str]:
         return self.grid.file, self.grid.sheet, where
@@ -147,7 +155,7 @@ class SheetReader:
     def _parse_number(self, raw: Sequence[object], kind: str) -> ColumnRead:
         if kind == "amount":
             return cells.read_amounts(raw, self._unit(None), self.words.kinds)
-        return _numbers(cells.read_amounts(raw, Decimal(1), self.words.kinds, may_be_negative=True))
+        return cells.numbers(cells.read_amounts(raw, Decimal(1), self.words.kinds, may_be_negative=True))
 
     def _parse_by_name(self, name: str, raw: Sequence[object]) -> ColumnRead | None:
         """Read ids, identity numbers, and days and years that no table has by that name."""
@@ -179,7 +187,7 @@ class SheetReader:
         if kind == "bool":
             read.values = [None if v is None else (v == "true") != given.inverted for v in read.values]
         elif name == "health":
-            read.values = [_worst(v) for v in read.values]
+            read.values = [worst_health(v) for v in read.values]
         elif kind == "codes":
             read.values = [";".join(dict.fromkeys(v)) if v else None for v in read.values]
         return read
@@ -305,6 +313,9 @@ class SheetReader:
         amounts = [None if fault else value for value, fault in zip(read.values, faults, strict=True)]
         frame["col"], frame["text"] = column, pd.Series([text_of(v)[:40] for v in raw], dtype=object)
         frame["amount"], frame["fault"] = pd.Series(amounts, dtype=object), pd.Series(faults, dtype=object)
+        if cells.NEGATIVE in faults:
+            below = [v if f == cells.NEGATIVE else None for v, f in zip(read.values, faults, strict=True)]
+            frame["below_zero"] = pd.Series(below, dtype=object)
 
     def _amount_fault(
         self, row: int, value: Decimal | None, fault: str | None, *, may_be_negative: bool
@@ -492,12 +503,3 @@ def _joined(first: object, second: object) -> object:
     """Return two cells of words as one."""
     texts = [text for text in (text_of(first), text_of(second)) if text]
     return ";".join(texts) or None
-
-
-def _worst(codes: Sequence[str] | None) -> str | None:
-    """Return the worst of several illnesses."""
-    return next((code for code in _HEALTH_ORDER if code in (codes or ())), None)
-
-
-def _numbers(read: ColumnRead) -> ColumnRead:
-    return ColumnRead([None if v is None else float(v) for v in read.values], read.faults, read.notes)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from riskmodel.grids import column_letters
 from riskmodel.i18n import Message
 
 # What a problem list holds, in its order; `correction` and `remark` are filled in by the township.
@@ -107,3 +108,14 @@ class Findings:
 
     def __len__(self) -> int:
         return len(self.items)
+
+
+def cell_place(row: Mapping[str, Any], column: int | None = None) -> tuple[str, str, str]:
+    """Return file, sheet and cell (or row) of a row."""
+    at = row["col"] if column is None else column
+    number = int(row["row"])
+    return (
+        row["file"],
+        row["sheet"],
+        f"{column_letters(int(at))}{number}" if at is not None and at >= 0 else f"row {number}",
+    )

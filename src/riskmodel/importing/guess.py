@@ -26,7 +26,7 @@ from riskmodel.importing.mapping import (
     TableMap,
 )
 from riskmodel.importing.sheet_layout import Header, SheetLayout, text_of
-from riskmodel.importing.vocabulary import Vocabulary
+from riskmodel.importing.vocabulary import Vocabulary, normalise_word
 
 _HOUSEHOLD_COLUMNS = ("township", "village", "group", "natural_village")
 _SUMMARY = re.compile(r"汇总|合计表|透视|统计汇总|说明|目录|填表")
@@ -112,7 +112,8 @@ def _tables(sheet: SheetColumns, key: dict[str, ColumnMap], own: str | None) -> 
     if not (monitoring or support or members or amounts):
         events = _risk_events(sheet, key)
     households = _households(sheet, key, repeated=members is not None)
-    out = [households, members, *amounts, events, monitoring, support]
+    measures = None if support else _measures(sheet, key, repeated=members is not None)
+    out = [households, members, *amounts, events, monitoring, support, measures]
     if not any(out) and own:
         out.append(_by_contract(sheet, key, own))
     elif not any(out):
@@ -238,6 +239,28 @@ def _support(sheet: SheetColumns, key: dict[str, ColumnMap]) -> TableMap | None:
     names = ("measure", "date", "amount", "end_date", "row_id", "recorded_on")
     columns = sheet.columns("support", names, known=known)
     return TableMap(table="support", columns=columns) if {"measure", "date"} <= set(columns) else None
+
+
+def _measures(sheet: SheetColumns, key: dict[str, ColumnMap], *, repeated: bool) -> TableMap | None:
+    """Return the measures that stand in columns of their own, whose cells name the steps taken."""
+    known = sheet.words.words("support.measure")
+    found = {}
+    for header in sheet.visible():
+        code = known.get(normalise_word(header.own))
+        texts = [text_of(v) for v in sheet.sample(header)]
+        amount = sum(bool(re.fullmatch(r"[\d.,]+", t)) for t in texts) > len(texts) / 2
+        if code and header.column not in sheet.used and not amount:
+            found[sheet.use(header)] = code
+    if len(found) < 2 or "household_id" not in key:
+        return None
+    known_columns = {"household_id": key["household_id"]}
+    if header := sheet.find("recorded_on"):
+        known_columns["recorded_on"] = ColumnMap(column=sheet.use(header))
+    facts = sheet.layout.facts
+    if not (facts.snapshot_on or facts.recorded_on or "recorded_on" in known_columns):
+        sheet.ask("measures without a day", None, " · ".join(found), blocking=False)
+        return None
+    return TableMap(table="support", columns=known_columns, measures=found, once=repeated)
 
 
 def _risk_events(sheet: SheetColumns, key: dict[str, ColumnMap]) -> TableMap | None:

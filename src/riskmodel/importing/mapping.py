@@ -142,13 +142,15 @@ class TableMap(Spec):
     ``columns`` fill the table's own columns, or one of `HELPERS` from which they are made. ``amounts`` make
     one row
     each; without them a row of the sheet is a row of the table. ``once`` makes one row a household, where the
-    household's columns are repeated on every member's row.
+    household's columns are repeated on every member's row. ``measures`` are columns of ``support``, header to
+    code, each of which holds the steps taken under one measure; they say nothing of when.
     """
 
     table: str
     columns: dict[str, ColumnMap]
     amounts: tuple[AmountMap, ...] = ()
     once: bool = False
+    measures: dict[str, str] = Field(default_factory=dict)
 
     @property
     def headers(self) -> list[str]:

@@ -16,10 +16,19 @@ import pandas as pd
 
 from riskmodel.data import contract
 from riskmodel.data.schema import month_ordinal
-from riskmodel.grids import column_letters
-from riskmodel.importing.findings import Findings
+from riskmodel.importing.findings import Findings, cell_place
 from riskmodel.importing.id_reading import PersonNumber, person_key
+from riskmodel.importing.place_names import settle_spellings
 from riskmodel.importing.sheet_rows import SheetRows
+from riskmodel.importing.snapshots import (
+    count_changes,
+    dated_by_list,
+    household_history,
+    member_history,
+    person_keys,
+    snapshot_days,
+)
+from riskmodel.importing.states import has_fault, take_blank_grades, take_blank_schooling
 from riskmodel.io import records
 
 _HOUSEHOLD = (
@@ -27,7 +36,6 @@ _HOUSEHOLD = (
     "housing_safe", "water_safe", "no_labour_fallback", "policy_status", "origin_cause", "registration_raw",
 )  # fmt: skip
 _AS_TYPED = ("registration_raw", "origin_cause")  # kept, and of no consequence where rows differ
-_BOTH_STATED = 0.1  # a sheet where more rows state schooling and education does not want one of the two
 _OF_ANYBODY = ("dibao", "tekun")
 _REQUIRED = ("township", "village", "registration")
 
@@ -48,6 +56,8 @@ class People:
         Person key to ``(member_id, household_id, from, to)``.
     names
         ``(household_id, name)`` to member ids.
+    lists
+        Days of lists that are compared.
     """
 
     households: pd.DataFrame
@@ -59,6 +69,7 @@ class People:
         default_factory=dict
     )
     member_keys: dict[str, str] = field(default_factory=dict)
+    lists: tuple[dt.date, ...] = ()
 
     @cached_property
     def known(self) -> set[str]:
@@ -90,19 +101,9 @@ def _stack(sheets: Sequence[SheetRows], table: str) -> pd.DataFrame:
         for frame in sheet.tables.get(table, []):
             once = any(t.table == table and t.once for t in sheet.spec.tables)
             place = sheet.spec.township or sheet.layout.facts.township
-            frames.append(frame.assign(order_=order, once_=once, said_township=place or None))
+            day = sheet.snapshot_on or sheet.recorded_on
+            frames.append(frame.assign(order_=order, once_=once, said_township=place or None, day_=day))
     return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
-
-
-def cell_place(row: Mapping[Any, Any], column: int | None = None) -> tuple[str, str, str]:
-    """Return file, sheet and cell (or row) of a row."""
-    at = row["col"] if column is None else column
-    number = int(row["row"])
-    return (
-        row["file"],
-        row["sheet"],
-        f"{column_letters(int(at))}{number}" if at is not None and at >= 0 else f"row {number}",
-    )
 
 
 def _recover_numbers(
@@ -123,7 +124,7 @@ def _recover_numbers(
     lost = (
         members["household_id"].isna()
         & members["member_id"].notna()
-        & _has_fault(members, "household_id", "rounded id")
+        & has_fault(members, "household_id", "rounded id")
     )
     if len(extra) != 1 or not lost.any() or (cut := extra.pop()) <= 0 or len(both) < 20:
         return
@@ -140,17 +141,6 @@ def _recover_numbers(
         households.loc[same, "household_id"] = found
 
 
-def _has_fault(frame: pd.DataFrame, column: str, fault: str = "") -> pd.Series:
-    """Say of each row whether a column has a fault: the one named, or any."""
-    wanted = f"{column}:{fault}"
-    return frame["faults"].map(
-        lambda text: any(f == wanted if fault else f.startswith(wanted) for f in str(text).split(";"))
-    )
-
-
-# ---------------------------------------------------------------- households
-
-
 def _households(rows: pd.DataFrame, findings: Findings) -> pd.DataFrame:
     columns = ["household_id", *_HOUSEHOLD, "valid_from", "recorded_on"]
     if not len(rows):
@@ -163,10 +153,14 @@ def _households(rows: pd.DataFrame, findings: Findings) -> pd.DataFrame:
         findings.add("rejected", kind, cell_place(row))
     rows = rows[rows["household_id"].notna()].copy()
     rows["township"] = rows["township"].where(rows["township"].notna(), rows["said_township"])
+    settle_spellings(rows, findings)
     _settle_registration(rows)
     _read_policy_status(rows)
     rows = rows.assign(valid_from=rows["valid_from"].where(rows["valid_from"].notna(), None))
     _take_dates(rows)
+    days = snapshot_days(rows[rows["registration"].notna()], rows["household_id"])
+    if days:
+        rows = dated_by_list(rows, days)
     # One sheet is the county's list of households; others may add what it leaves open, not change it.
     fullness = rows.groupby("order_")[list(_HOUSEHOLD)].apply(lambda f: int(f.notna().any().sum()))
     sizes = rows.groupby("order_")["household_id"].nunique()
@@ -181,7 +175,12 @@ def _households(rows: pd.DataFrame, findings: Findings) -> pd.DataFrame:
         place = cell_place(records(first.iloc[[at]])[0])
         household = frame.at[at, "household_id"]
         findings.add("rejected", "household incomplete", place, household_id=household, columns=lacking)
-    return frame[~missing.any(axis=1)].reset_index(drop=True)
+    frame = frame[~missing.any(axis=1)].reset_index(drop=True)
+    if not days:
+        return frame
+    stated = [name for name in _HOUSEHOLD if name not in _AS_TYPED]
+    history = pd.DataFrame(household_history(records(frame), stated, days), columns=columns).astype(object)
+    return history.where(history.notna(), None)
 
 
 def _one_each(rows: pd.DataFrame, columns: Sequence[str], findings: Findings) -> pd.DataFrame:
@@ -272,8 +271,8 @@ def _members(rows: pd.DataFrame, people: People, findings: Findings) -> None:
             rows[name] = None
     _from_numbers(rows, findings)
     _insured(rows, findings)
-    _not_disabled(rows)
-    _out_of_school(rows)
+    take_blank_grades(rows)
+    take_blank_schooling(rows)
     known = people.known
     bad = rows["household_id"].isna() | rows["birth_month"].isna()
     if known:
@@ -287,12 +286,36 @@ def _members(rows: pd.DataFrame, people: People, findings: Findings) -> None:
             off = {"household_id": household, "of": "members", "why": "row_rejected", "recorded_on": since}
             people.unrecorded.append(off | dict.fromkeys(("item", "month_from", "month_to")))
     rows = rows[~bad].copy()
+    rows["key_"] = person_keys(rows)
     _derive_member_ids(rows)
+    days = snapshot_days(rows, rows["key_"])
+    if days:
+        rows = _over_time(rows, people, days, findings)
     rows = _once_each(rows, findings)
     _index_persons(rows, people)
     _ask_heads(rows, findings)
     frame = rows[columns].astype(object)
     people.members = frame.where(frame.notna(), None).reset_index(drop=True)
+
+
+def _over_time(
+    rows: pd.DataFrame, people: People, days: Sequence[dt.date], findings: Findings
+) -> pd.DataFrame:
+    """Return the members of lists of several days as one history; tell who came, went and changed."""
+    homes = dict(zip(people.households["household_id"], people.households["township"], strict=True))
+    twice = rows[["key_", "household_id", "day_"]].duplicated()
+    for row in rows[twice].to_dict("records"):
+        findings.add("rejected", "member twice", cell_place(row), household_id=row["household_id"])
+    columns = [
+        c
+        for c in contract().tables["members"].columns
+        if c not in ("valid_from", "valid_to", "change_reason") and not c.endswith("_raw")
+    ]
+    out = member_history(rows[~twice], columns, days, homes)
+    shown = " → ".join(day.isoformat() for day in days)
+    findings.add("told", "lists compared", ("", "", ""), text=shown, **count_changes(out, days))
+    people.lists = tuple(days)
+    return out
 
 
 def _member_fault(row: Mapping[Any, Any], known: set[str]) -> str:
@@ -341,30 +364,6 @@ def _insured(rows: pd.DataFrame, findings: Findings) -> None:
     rows["insured"] = [True if e else False if n else None for e, n in zip(either, neither, strict=True)]
 
 
-def _not_disabled(rows: pd.DataFrame) -> None:
-    """Read a blank grade as none, where the sheet's own column of health names everybody who is disabled."""
-    for _, part in rows.groupby("order_"):
-        if "health_raw" not in part:
-            return
-        says = part["health_raw"].map(lambda text: "残" in str(text))
-        graded = part["disability_grade"].notna()
-        if graded.any() and says[graded].mean() >= 0.9:
-            blank = part.index[~graded & ~says & part["health_raw"].notna()]
-            rows.loc[blank, "disability_grade"] = 0
-
-
-def _out_of_school(rows: pd.DataFrame) -> None:
-    """Read a blank state of schooling as out of school where the level of education is filled in.
-
-    The national system's sheet wants exactly one of the two; both blank say nothing.
-    """
-    for _, part in rows.groupby("order_"):
-        both = part["schooling"].notna() & part["education"].notna()
-        if part["schooling"].notna().any() and both.mean() < _BOTH_STATED:
-            blank = part["schooling"].isna() & part["education"].notna() & ~_has_fault(part, "schooling")
-            rows.loc[part.index[blank], "schooling"] = "none"
-
-
 def _derive_member_ids(rows: pd.DataFrame) -> None:
     """Give members without a number one: their household's, and their place in it."""
     blank = rows["member_id"].isna()
@@ -373,13 +372,16 @@ def _derive_member_ids(rows: pd.DataFrame) -> None:
     keys = rows["person_number"].map(person_key)
     numbered: Counter[str] = Counter()
     by_person: dict[tuple[str, str], str] = {}
-    ids = []
-    for household, key in zip(rows.loc[blank, "household_id"], keys[blank], strict=True):
-        if not (key and (household, key) in by_person):
-            numbered[household] += 1
-            by_person[household, key or f"#{numbered[household]}"] = f"{household}-{numbered[household]:02d}"
-        ids.append(by_person[household, key or f"#{numbered[household]}"])
-    rows.loc[blank, "member_id"] = pd.Series(ids, index=rows.index[blank], dtype=object)
+    for at in rows.index[blank]:
+        household, key = str(rows.at[at, "household_id"]), keys[at]
+        # Without an identity number, a person of another day's list is known by household, birth and sex.
+        key = key or rows.at[at, "key_"]
+        if (household, key) in by_person:
+            rows.at[at, "member_id"] = by_person[household, key]
+            continue
+        numbered[household] += 1
+        member = f"{household}-{numbered[household]:02d}"
+        rows.at[at, "member_id"] = by_person[household, key] = member
 
 
 def _once_each(rows: pd.DataFrame, findings: Findings) -> pd.DataFrame:

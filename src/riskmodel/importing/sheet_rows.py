@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from riskmodel.grids import Grid
@@ -65,3 +67,18 @@ def rows_of_household(rows: pd.DataFrame) -> pd.DataFrame:
     stated = rows["fault"].ne(BLANK).groupby(what).transform("any")
     rows = rows[~(known & rows["fault"].eq(BLANK) & stated)]
     return rows.assign(once=True)
+
+
+def row_keys(frame: pd.DataFrame, columns: Sequence[str]) -> pd.Series:
+    """Return one number for each distinct combination of columns; what is missing equals what is missing."""
+    key = np.zeros(len(frame), dtype=np.int64)
+    for name in columns:
+        numbers, distinct = pd.factorize(frame[name].astype(object))
+        # Numbered anew after each column, so that products stay small.
+        key, _ = pd.factorize(key * (len(distinct) + 1) + numbers + 1)
+    return pd.Series(key, index=frame.index)
+
+
+def is_empty(value: object) -> bool:
+    """Say whether a cell of a frame holds nothing."""
+    return value is None or value is pd.NaT or value != value
