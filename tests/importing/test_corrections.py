@@ -101,9 +101,26 @@ def test_a_place_that_is_not_there_is_not_used():
         Correction("2", "a.xlsx", "s", "B2", "set", "7"),
         Correction("3", "b.xlsx", "s", "B2", "set", "1"),
     ]
-    (changed,), used = apply_corrections([grid([["户编号", "金额"], ["1", 2]], "a.xlsx", "s")], given)
+    (changed,), used, _ = apply_corrections([grid([["户编号", "金额"], ["1", 2]], "a.xlsx", "s")], given)
     assert changed.rows[1] == ["1", "7"]
     assert [c.number for c in used] == ["2"]
+
+
+def test_a_correction_of_a_cell_that_has_changed_since_is_not_taken():
+    first = Correction("1", "a.xlsx", "s", "B2", "set", "7")
+    _, used, _ = apply_corrections([grid([["户编号", "金额"], ["1", "约200"]], "a.xlsx", "s")], [first])
+    later = grid([["户编号", "金额"], ["1", 250]], "a.xlsx", "s")
+    (kept,), taken, outdated = apply_corrections([later], used)
+    assert kept.rows[1] == ["1", 250]
+    assert not taken
+    assert outdated == used
+
+
+def test_a_row_is_named_in_either_language():
+    given = Correction("1", "a.xlsx", "s", "第2行", "delete")
+    (changed,), used, _ = apply_corrections([grid([["户编号", "金额"], ["1", 2]], "a.xlsx", "s")], [given])
+    assert changed.rows[1] == [None, None]
+    assert used
 
 
 def test_a_workbook_that_is_no_problem_list_is_refused(tmp_path):

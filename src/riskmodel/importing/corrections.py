@@ -7,6 +7,7 @@ kept in the county's folder, so that the next import takes them in again.
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -18,7 +19,7 @@ import pandas as pd
 from riskmodel.errors import InputRefused
 from riskmodel.grids import Grid, read_file
 from riskmodel.i18n import section
-from riskmodel.importing.findings import PROBLEM_COLUMNS
+from riskmodel.importing.findings import PROBLEM_COLUMNS, without_personal_numbers
 from riskmodel.importing.sheet_layout import text_of
 from riskmodel.importing.vocabulary import normalise_word
 from riskmodel.io import records
@@ -27,7 +28,7 @@ STORED = "corrections.csv"
 _DELETE = {"删除", "删除此行", "作废", "delete"}
 _CONFIRM = {"属实", "确认", "无误", "正确", "confirmed", "ok"}
 _CELL = re.compile(r"^([A-Z]{1,3})(\d+)$")
-_ROW = re.compile(r"^row (\d+)$")
+_ROW = re.compile(r"^(?:row |第)(\d+)行?$")
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,8 @@ class Correction:
         ``set`` a cell, ``delete`` a row, or ``confirm`` that it is right.
     value
         What the cell holds from now on.
+    before
+        A digest of what stood there when the correction was first taken in; empty before that.
     """
 
     number: str
@@ -52,6 +55,7 @@ class Correction:
     where: str
     action: Literal["set", "delete", "confirm"]
     value: str = ""
+    before: str = ""
 
 
 def read_corrections(path: str | Path) -> list[Correction]:
@@ -119,7 +123,7 @@ def _correction(row: Sequence[object], at: dict[str, int]) -> Correction | None:
 
 def apply_corrections(
     grids: Iterable[Grid], corrections: Sequence[Correction]
-) -> tuple[list[Grid], list[Correction]]:
+) -> tuple[list[Grid], list[Correction], list[Correction]]:
     """Put corrections in the place of what was read.
 
     Parameters
@@ -134,21 +138,41 @@ def apply_corrections(
     grids : list of Grid
         With the corrected cells; deleted rows are blank.
     used : list of Correction
-        Those whose place was found.
+        Those whose place was found, and holds what it held when the correction was first taken in.
+    outdated : list of Correction
+        Those whose place holds something else by now: they are not taken in.
     """
     by_sheet: dict[tuple[str, str], list[Correction]] = {}
     for one in corrections:
         by_sheet.setdefault((one.file, one.sheet), []).append(one)
-    out, used = [], []
+    out, used, outdated = [], [], []
     for grid in grids:
         own = by_sheet.get((grid.file, grid.sheet), [])
         if not own:
             out.append(grid)
             continue
         rows: list[list[Any]] = [list(line) for line in grid.rows]
-        used += [one for one in own if _apply(rows, one)]
+        for one in own:
+            now = _digest(grid.rows, one)
+            if one.before and now and one.before != now:
+                outdated.append(one)
+            elif _apply(rows, one):
+                used.append(replace(one, before=now))
         out.append(replace(grid, rows=rows))
-    return out, used
+    return out, used, outdated
+
+
+def _digest(rows: Sequence[Sequence[object]], one: Correction) -> str:
+    """Return a digest of the cell, or the row, that a correction is about; without numbers of persons."""
+    cell, row = _CELL.match(one.where), _ROW.match(one.where)
+    number = int(cell[2]) if cell else int(row[1]) if row else 0
+    if not 1 <= number <= len(rows):
+        return ""
+    line = rows[number - 1]
+    column = _column_number(cell[1]) if cell else 0
+    wanted = line[column : column + 1] if cell and one.action != "delete" else line
+    plain = without_personal_numbers("\x1f".join(map(text_of, wanted)))
+    return hashlib.sha256(plain.encode()).hexdigest()[:12]
 
 
 def _apply(rows: list[list[Any]], one: Correction) -> bool:
@@ -192,5 +216,5 @@ def merge_corrections(stored: Sequence[Correction], new: Sequence[Correction]) -
 
 def corrections_frame(corrections: Sequence[Correction]) -> pd.DataFrame:
     """Return corrections as they are kept."""
-    fields = ("number", "file", "sheet", "where", "action", "value")
+    fields = ("number", "file", "sheet", "where", "action", "value", "before")
     return pd.DataFrame([{f: getattr(c, f) for f in fields} for c in corrections], columns=list(fields))

@@ -92,6 +92,7 @@ class ImportResult:
     questions: list[Question]
     guesses: list[SheetGuess]
     corrections: list[Correction] = field(default_factory=list)
+    waiting: list[Correction] = field(default_factory=list)
 
     def as_dict(self, language: Language = "zh") -> dict[str, Any]:
         """Return what ``--json`` prints."""
@@ -343,12 +344,15 @@ def import_sheets(
         If numbers of households or members are identity numbers, and are not replaced.
     """
     words = vocabulary().extended(plan.words) if plan else vocabulary()
-    sheets, used = _corrected(sheets, corrections, words)
+    sheets, used, outdated = _corrected(sheets, corrections, words)
     guesses: list[SheetGuess] = []
     if plan is None:
         plan, guesses = guess_files(sheets, words)
     blocked = {(q.file, q.sheet) for g in guesses for q in g.questions if q.blocking}
     findings = Findings(confirmed=frozenset(c.number for c in used if c.action == "confirm"))
+    for one in outdated:
+        place = one.file, one.sheet, one.where
+        findings.add("told", "correction outdated", place, text=one.value or one.action)
     rows: list[SheetRows] = []
     accounts: list[tuple[Grid, SheetLayout, str, SheetRows | None]] = []
     for grid, layout in sheets.grids:
@@ -374,21 +378,23 @@ def import_sheets(
     listed = [_account(*one, findings, unread.get((one[0].file, one[0].sheet), ())) for one in accounts]
     listed += [SourceAccount(s.file, s.sheet, 0, why=s.why) for s in sheets.skipped]
     questions = [q for g in guesses for q in g.questions]
-    return ImportResult(plan, assembled, listed, questions, guesses, used)
+    out = {one.number for one in (*used, *outdated)}
+    waiting = [one for one in corrections if one.number not in out]
+    return ImportResult(plan, assembled, listed, questions, guesses, used, waiting)
 
 
 def _corrected(
     sheets: Sheets, corrections: Sequence[Correction], words: Vocabulary
-) -> tuple[Sheets, list[Correction]]:
-    """Return the sheets with what the townships have corrected, and the corrections whose place was found."""
+) -> tuple[Sheets, list[Correction], list[Correction]]:
+    """Return the sheets with what the townships have corrected, and what `apply_corrections` says of it."""
     if not corrections:
-        return sheets, []
-    grids, used = apply_corrections([grid for grid, _ in sheets.grids], corrections)
+        return sheets, [], []
+    grids, used, outdated = apply_corrections([grid for grid, _ in sheets.grids], corrections)
     laid_out = tuple(
         (new, layout if new is old else find_layout(new, words))
         for new, (old, layout) in zip(grids, sheets.grids, strict=True)
     )
-    return replace(sheets, grids=laid_out), used
+    return replace(sheets, grids=laid_out), used, outdated
 
 
 def _account(

@@ -6,6 +6,7 @@ written in the column of corrections is taken in place of the cell, and the prob
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import json
 import re
@@ -17,7 +18,7 @@ from typing import Any
 import pandas as pd
 import yaml
 
-from riskmodel.data.schema import table_words
+from riskmodel.data.schema import codes, contract, table_words
 from riskmodel.i18n import Language, text
 from riskmodel.importing.corrections import STORED, Correction, corrections_frame
 from riskmodel.importing.files import ImportResult
@@ -60,8 +61,8 @@ def write_import(result: ImportResult, into: str | Path, language: Language = "z
     problems = problem_table(result.assembled.findings.items, result.questions, households, language)
     closed = _closed(folder, result.corrections, problems)
     write_reading_workbook(folder / "reading.xlsx", account, problems, closed, language)
-    if result.corrections:
-        write_table(corrections_frame(result.corrections), folder / STORED)
+    if result.corrections or (folder / STORED).is_file():
+        write_table(corrections_frame([*result.corrections, *result.waiting]), folder / STORED)
     write_table(pd.concat([problems, closed]).drop_duplicates("number"), folder / _PROBLEMS)
     return {name: len(frame) for name, frame in result.assembled.tables.items()}
 
@@ -119,20 +120,48 @@ def problem_table(
     for item in findings:
         number = problem_number(item.file, item.sheet, item.where, item.kind)
         township, village = places.get(item.household_id, ("", ""))
+        item = _in_words(item, language)
         rows[number] = {
             "township": township,
             "village": village,
             "household_id": item.household_id,
             "file": item.file,
             "sheet": item.sheet,
-            "where": item.where,
+            "where": _row_words(item.where, language),
             "content": item.text,
             "problem": item.message().text(language),
             "mend": item.advice().text(language),
             "handling": text(f"importing.report.handlings.{item.handling}", language),
         }
     frame = pd.DataFrame([{"number": number, **row} for number, row in rows.items()], dtype=object)
-    return frame.reindex(columns=list(PROBLEM_COLUMNS)).astype(object).fillna("")
+    frame = frame.reindex(columns=list(PROBLEM_COLUMNS)).astype(object).fillna("")
+    order = ["township", "village", "household_id", "file", "sheet"]
+    return frame.sort_values(order, kind="stable", ignore_index=True)
+
+
+def _row_words(where: str, language: Language) -> str:
+    """Return a place as the office writes it: row 14 is 第14行."""
+    row = re.fullmatch(r"row (\d+)", where)
+    return text("importing.report.row", language, n=row[1]) if row else where
+
+
+def _in_words(item: Finding, language: Language) -> Finding:
+    """Return a finding whose sentence names columns, sources and categories in words."""
+    given = dict(item.values)
+    for name in ("column", "columns", "item", "items"):
+        if isinstance(value := given.get(name), str):
+            given[name] = ", ".join(_word(w, language) for w in value.split(", "))
+    return dataclasses.replace(item, values=given)
+
+
+def _word(name: str, language: Language) -> str:
+    if language == "en":
+        return name
+    table, _, column = name.rpartition(".")
+    spec = contract().tables.get(table or "households")
+    if spec and column in spec.columns:
+        return spec.columns[column].zh
+    return codes("income", "source").get(name) or codes("spending", "category").get(name, name)
 
 
 def _places(households: pd.DataFrame | None) -> dict[str, tuple[str, str]]:
@@ -213,7 +242,7 @@ def _summary_sheet(
     language: Language,
 ) -> None:
     sheet = book.add_worksheet(word("summary"))
-    sheet.set_column(0, 0, 26)
+    sheet.set_column(0, 0, 40)
     sheet.set_column(1, 3, 16)
     write_cell(sheet, 0, 0, word("title"), styles["head"])
     row = 2
@@ -234,9 +263,24 @@ def _summary_sheet(
     write_cell(sheet, row, 0, word("closed"))
     write_cell(sheet, row, 1, len(closed))
     row += 2
+    for column, key in enumerate(("mend", "problems")):
+        write_cell(sheet, row, column, word(f"columns.{key}"), styles["head"])
+    for mend, n in problems["mend"].value_counts().items():
+        row += 1
+        write_cell(sheet, row, 0, mend)
+        write_cell(sheet, row, 1, int(n))
+    row += 2
     for line in (word("how to"), word("how to confirm"), word("how to return")):
         write_cell(sheet, row, 0, line)
         row += 1
+
+
+def _for_print(sheet: Any) -> None:
+    """Set a sheet up for paper: landscape, one page wide, the header on every page."""
+    sheet.set_landscape()
+    sheet.set_paper(9)  # A4
+    sheet.fit_to_pages(1, 0)
+    sheet.repeat_rows(0)
 
 
 def _sources_sheet(
@@ -248,6 +292,7 @@ def _sources_sheet(
     sheet.set_column(2, 5, 9)
     sheet.set_column(6, 6, 44)
     sheet.freeze_panes(1, 0)
+    _for_print(sheet)
     for column, key in enumerate(keys):
         write_cell(sheet, 0, column, word(f"columns.{key}"), styles["head"])
     for row, source in enumerate(sources, 1):
@@ -258,6 +303,7 @@ def _sources_sheet(
 def _problem_sheet(book: Any, name: str, rows: pd.DataFrame, word: Any, styles: Mapping[str, Any]) -> None:
     sheet = book.add_worksheet(name)
     sheet.freeze_panes(1, 0)
+    _for_print(sheet)
     sheet.autofilter(0, 0, len(rows), len(PROBLEM_COLUMNS) - 1)
     for column, key in enumerate(PROBLEM_COLUMNS):
         sheet.set_column(column, column, _WIDTHS.get(key, 13))

@@ -86,7 +86,7 @@ def _sheet(book: Any, name: str, columns: Sequence[Mapping[str, Any]]) -> None:
 
 
 def _note(column: Mapping[str, Any]) -> str:
-    shown = f"\n例：{column['example']}" if column["example"] else ""
+    shown = f"\n{_plan()['example']}：{column['example']}" if column["example"] else ""
     return f"{column['note']}{shown}"
 
 
@@ -103,7 +103,7 @@ def _validation(column: Mapping[str, Any]) -> dict[str, Any] | None:
     """Return what may be typed into a column; None where that is anything."""
     kind = column["kind"]
     blank = {"ignore_blank": True, "error_title": column["header"], "error_message": column["note"][:255]}
-    words = {"yes": ["是", "否"], "words": column.get("words", ()), "grade": ["0", "1", "2", "3", "4"]}.get(
+    words = {"yes": _plan()["yes"], "words": column.get("words", ()), "grade": ["0", "1", "2", "3", "4"]}.get(
         kind
     )
     if kind == "code":
