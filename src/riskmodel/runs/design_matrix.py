@@ -15,7 +15,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from riskmodel import features, models, rules, targets
-from riskmodel.data import County
+from riskmodel.data import County, fetch_table
 from riskmodel.errors import InputRefused, UsageError
 from riskmodel.evaluation import LEAKAGE_AUC, auc
 from riskmodel.households import known_county
@@ -85,7 +85,9 @@ def build_design_matrix(exp: Experiment, county: County, days: tuple[dt.date, ..
     extra = [c for c in rows.columns if ":" in c]
     flags = verdicts.loc[verdicts["flagged"].astype(bool), KEY].reset_index(drop=True)
     if exp.weighted:
-        rows = rows.merge(verdicts[[*KEY, "weight"]], on=KEY, how="left", validate="one_to_one")
+        period = rules.load_rules(exp.ruleset).period(exp.params)
+        weights = _keyed(fetch_table(known, known.accounts(period).select(*KEY, "weight")))
+        rows = rows.merge(weights, on=KEY, how="left", validate="one_to_one")
         lacking = int(rows["weight"].isna().sum())
         if lacking:
             raise InputRefused(
