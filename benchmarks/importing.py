@@ -65,6 +65,7 @@ def measure(folder: Path, out: Path) -> dict[str, float | int]:
         "read_seconds": round(read, 1),
         "import_seconds": round(whole, 1),
         "write_seconds": round(time.perf_counter() - start, 1),
+        "processor_seconds": round(time.process_time(), 1),  # of all, the first reading too
         "peak_gib": round(peak(), 2),
         "households": len(result.assembled.tables["households"]),
         "members": len(result.assembled.tables["members"]),
