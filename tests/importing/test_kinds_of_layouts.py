@@ -250,3 +250,11 @@ def test_measures_in_columns_are_dated_by_the_list_alone(tmp_path: Path) -> None
         ("2", "employment"),
     }
     assert set(support["date"]) == {"2022-01-31"}
+
+
+def test_lists_without_a_day_are_asked_about(tmp_path: Path) -> None:
+    result = county(tmp_path, {"农户": HOUSES})
+    assert "snapshot_on" not in result.assembled.about
+    assert "no day of the list" in {f.kind for f in result.assembled.findings.of("asked")}
+    (tmp_path / "农户.csv").rename(tmp_path / "农户_20220115.csv")
+    assert "no day of the list" not in kinds(import_files([tmp_path]))

@@ -107,7 +107,7 @@ def assemble(sheets: Sequence[SheetRows], plan: ImportMap, findings: Findings) -
         [given, _spans_as_text(pd.DataFrame(unrecorded), "unrecorded")], ignore_index=True
     )
     out = {name: _as_text(frame, name) for name, frame in tables.items() if len(frame)}
-    return Assembled(out, _about(sheets, plan, spans), findings)
+    return Assembled(out, _about(sheets, plan, spans, findings), findings)
 
 
 def _outlast(unrecorded: Sequence[dict[str, Any]], recorded: Sequence[dict[str, Any]]) -> None:
@@ -173,8 +173,13 @@ def _cell(value: Any, kind: str) -> str | None:
     return str(value)
 
 
-def _about(sheets: Sequence[SheetRows], plan: ImportMap, spans: Sequence[int]) -> dict[str, Any]:
-    """Return what ``about.yaml`` says: the snapshot's day, until when records reach."""
+def _about(
+    sheets: Sequence[SheetRows], plan: ImportMap, spans: Sequence[int], findings: Findings
+) -> dict[str, Any]:
+    """Return what ``about.yaml`` says: the snapshot's day, until when records reach.
+
+    Lists that date no row and show no day are asked about: without it nobody of them is known at any date.
+    """
     out: dict[str, Any] = {}
     rosters = [s for s in sheets if "members" in s.tables or "households" in s.tables]
     undated = [s for s in rosters if _has_undated_rows(s)]
@@ -188,6 +193,8 @@ def _about(sheets: Sequence[SheetRows], plan: ImportMap, spans: Sequence[int]) -
     snapshot = plan.snapshot_on or max((d for d in days if d), default=None)
     if snapshot and undated:
         out["snapshot_on"] = snapshot
+    elif undated:
+        findings.add("asked", "no day of the list", (undated[0].grid.file, undated[0].grid.sheet, ""))
     through = plan.data_through or (month_end(max(spans)) if spans else None)
     if through:
         out["data_through"] = through
