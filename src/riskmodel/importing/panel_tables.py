@@ -199,6 +199,8 @@ class _Reading:
             age = self._optional(spec.head.age, "persons.head.age")
             sex = self._sex(spec.head.sex, spec.head.male, spec.head.female, "persons.head.sex")
             family = (~self._same()).groupby(t["household_id"]).cumsum()
+            # A head once recorded stays while it is the same family, also where its age is not recorded.
+            age, sex = (v.groupby([t["household_id"], family]).ffill() for v in (age, sex))
             who = t[["household_id", "on", "recorded_on"]].assign(family=family)
             known = size.notna()
             members = counted_members(
