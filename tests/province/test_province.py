@@ -229,6 +229,7 @@ def test_what_makes_no_sense_is_refused_before_any_work(counties: Path, tmp_path
         ({"engine": "flink"}, "allowed: local, spark"),
         ({"model": "county@champion", "feature_set": "household-v1", "store": "x.db"}, "its own features"),
         ({"jobs": 0}, "at least 1"),
+        ({"listing": province.ListOptions(visits=5)}, "give --model"),
     ):
         with pytest.raises(UsageError, match=says):
             province.run_province(counties, AS_OF, tmp_path / "out", **wrong)

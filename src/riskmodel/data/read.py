@@ -204,6 +204,7 @@ def read_sources(
 ) -> Reading:
     """Read and check the tables of a county, wherever they stand; ``notices`` are what was noticed before."""
     con = ibis.duckdb.connect()
+    con.raw_sql("SET enable_progress_bar = false")  # it is printed on stdout, where a verb's summary stands
     for statement in resource_limits().statements:
         con.raw_sql(statement)
     con.raw_sql(f"SET temp_directory = '{Path(tempfile.gettempdir()) / 'riskmodel-duckdb'}'")

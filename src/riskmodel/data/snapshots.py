@@ -129,9 +129,9 @@ def delay_notices(con: Any, about: About, has_recorded: bool) -> list[Message]:
     longest = max((month_end(m + months) - month_end(m)).days for m in LONGEST_YEAR)
     if about.recording_delay_days <= longest:
         return []
-    spared = "WHERE household_id NOT IN (SELECT household_id FROM recorded)" if has_recorded else ""
-    monthly = "SELECT household_id FROM income WHERE month_from = month_to"
-    sql = f"SELECT count(DISTINCT household_id) FROM ({monthly}) {spared}"
+    spared = "WHERE household_id NOT IN (SELECT DISTINCT household_id FROM recorded)" if has_recorded else ""
+    monthly = "SELECT DISTINCT household_id FROM income WHERE month_from = month_to"
+    sql = f"SELECT count(household_id) FROM ({monthly}) {spared}"
     n = con.con.execute(sql).fetchall()[0][0]
     values = {"n": n, "days": about.recording_delay_days, "months": months, "longest": longest}
     return [Message("data.timing.delay beyond lag", values)] if n else []

@@ -199,6 +199,8 @@ def _settings(
     """Resolve day, model and declarations once, for all counties."""
     day = to_date(as_of).isoformat()
     reading = READING | reading
+    if model is None and listing.visits is not None:
+        raise UsageError("visits are listed by a model's scores: give --model, or leave --visits out")
     if model is None:
         return ProvinceSettings(
             as_of=day,
