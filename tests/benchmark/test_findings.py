@@ -7,7 +7,7 @@ from riskmodel.benchmark.findings import primary_test, summary_table
 def test_the_sentences_say_who_wins(result):
     by_auc, by_list, tested = (said.text("en") for said in benchmark.benchmark_findings(result)[:3])
     # The logit has the least noise by construction: the page must not call the simple method the winner.
-    assert "on 0 of 1 panels a simple method" in by_auc
+    assert "on 0 of 1 panel a simple method" in by_auc
     assert by_auc.endswith("An elaborate method wins on: Simulated county: average.")
     assert "The list at the same visits" in by_list
     assert "after Holm" in tested

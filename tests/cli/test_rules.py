@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -39,7 +40,11 @@ RULES = [
 def test_rules_has_the_contracts_columns_first(data: Path, work: Path, ending: str) -> None:
     out = work / f"verdicts.{ending}"
     summary = told("rules", data, "--ruleset", "national-2021", "--as-of", AS_OF, "--out", out)
-    readers = {"parquet": pd.read_parquet, "csv": pd.read_csv, "xlsx": pd.read_excel}
+    readers = {
+        "parquet": pd.read_parquet,
+        "csv": pd.read_csv,
+        "xlsx": partial(pd.read_excel, engine="openpyxl"),
+    }
     frame = readers[ending](out)
     assert list(frame.columns[: len(RULES)]) == RULES
     assert len(frame) == summary["households"] > 0

@@ -345,7 +345,7 @@ def test_who_knows_more_than_as_of_sees_no_event_that_happened_after_it() -> Non
 
 def test_where_nobody_lives_the_reason_is_that() -> None:
     gone = base()
-    gone["members"] = gone["members"].assign(valid_to="2020-01-01")
+    gone["members"] = gone["members"].assign(valid_from="2018-01-01", valid_to="2020-01-01")
     gone["income"] = gone["income"][gone["income"]["month"] < "2020-01"]
     row = one(gone, "2021-06-01")
     assert pd.isna(row["pcni"])

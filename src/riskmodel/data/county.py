@@ -58,7 +58,7 @@ class County:
         Optional cells that could not be read and are null, with ``file``, ``sheet``, ``row``, ``column``,
         ``text``, ``reason``.
     say
-        Returns `notes`.
+        Returns ``notes``.
     """
 
     con: Any
