@@ -4,10 +4,8 @@ Ibis and sqlglot take several times longer to write a large query than the engin
 what they write differs between months and counties by a few dates only. Here a query is written by a
 function that sees a county's `Shape` (which tables, columns and kinds of rows there are), never a row of it;
 whatever differs from one run to the next (as-of dates, lines, scores) comes in as an input table. The text
-is therefore decided by the function, the arguments, the inputs' columns and what the function asks of the
-shape, and it is kept by exactly these: `_Asked` takes down each question and its answer.
-Tables stand in the text as placeholders, which are replaced by a county's own names when the query is run,
-so counties share a text although they name their tables differently.
+is decided by the function, the arguments, the inputs' columns and what the function asks of the shape, and
+kept by exactly these: `_Asked` takes down each question and its answer. Tables are placeholders in it.
 
 Texts live as long as the process. Where the environment variable `FOLDER` names a folder they are kept there
 too, by the versions of everything that writes them; they hold columns, codes and parameters, never a row.
@@ -498,5 +496,5 @@ def _qualified(table: ir.Table) -> str:
         return f"(SELECT {columns} FROM {_qualified(op.parent.to_expr())})"
     if not isinstance(op, ops.DatabaseTable):
         raise TypeError("only tables that the engine holds can be read by a compiled query; store it first")
-    space = op.namespace
-    return ".".join(f'"{part}"' for part in (space.catalog, space.database, op.name) if part)
+    parts = (op.namespace.catalog, op.namespace.database, op.name)
+    return ".".join(f'"{part}"' for part in parts if part)

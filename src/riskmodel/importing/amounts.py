@@ -249,9 +249,8 @@ class _Amounts:
         out: set[object] = set()
         for at in back:
             same = rows[(key == key[at]) & rows["fault"].isna()]
-            paid = [
-                i for i in same.index if i not in out and same.at[i, "amount"] == -rows.at[at, "below_zero"]
-            ]
+            taken: Any = rows.at[at, "below_zero"]
+            paid = [i for i in same.index if i not in out and same.at[i, "amount"] == -taken]
             if paid:
                 out |= {at, paid[0]}
                 row = {str(k): v for k, v in rows.loc[at].to_dict().items()}

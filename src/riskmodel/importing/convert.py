@@ -20,7 +20,13 @@ from riskmodel.importing.findings import Findings, Handling
 from riskmodel.importing.id_reading import read_ids, read_person_numbers
 from riskmodel.importing.mapping import UNITS, AmountMap, ColumnMap, ImportMap, SheetMap, TableMap, span_of
 from riskmodel.importing.measures import measure_rows
-from riskmodel.importing.sheet_layout import SheetLayout, filled_from_above, is_merged_away, text_of
+from riskmodel.importing.sheet_layout import (
+    SheetLayout,
+    filled_from_above,
+    is_merged_away,
+    joined_text,
+    text_of,
+)
 from riskmodel.importing.sheet_rows import SheetRows, rows_of_household
 from riskmodel.importing.states import worst_health
 from riskmodel.importing.vocabulary import Span, Vocabulary
@@ -65,8 +71,6 @@ class SheetReader:
         self._filled = filled_from_above(grid, max(layout.header_rows, default=0), self.rows, columns)
         # A quote that never closes or a comma too many shifts cells: what stands in such a row is not known.
         self._broken = sorted(set(grid.faults) & set(self.rows))
-
-    # ---------------------------------------------------------------- cells
 
     def read(self) -> SheetRows:
         """Return the rows of every table that the map names."""
@@ -117,8 +121,6 @@ class SheetReader:
             out.append(filled.get(row, value))
         return out
 
-    # ---------------------------------------------------------------- columns
-
     def _read_column(self, table: str, name: str, given: ColumnMap) -> tuple[ColumnRead, int | None]:
         """Return what a column of a table says, and which column of the sheet it is."""
         if given.column is None:
@@ -129,7 +131,7 @@ class SheetReader:
         raw = self._raw(column)
         for text in given.more:
             if (other := self._column(text)) is not None:
-                raw = [_joined(a, b) for a, b in zip(raw, self._raw(other), strict=True)]
+                raw = [joined_text(a, b) for a, b in zip(raw, self._raw(other), strict=True)]
         return self._parse(table, name, given, raw), column
 
     def _parse(self, table: str, name: str, given: ColumnMap, raw: Sequence[object]) -> ColumnRead:
@@ -217,8 +219,6 @@ class SheetReader:
             return UNITS[self.spec.unit]
         return self.layout.facts.unit or Decimal(1)
 
-    # ---------------------------------------------------------------- rows of the tables without amounts
-
     def _records(self, table: TableMap) -> pd.DataFrame:
         """Return rows of a table other than income and spending."""
         spec = contract().tables[table.table]
@@ -266,8 +266,6 @@ class SheetReader:
     def _raw_at(self, at: int, column: int) -> object:
         line = self.grid.rows[self.rows[at] - 1]
         return line[column] if column < len(line) else None
-
-    # ---------------------------------------------------------------- amounts
 
     def _amounts(self, table: TableMap) -> pd.DataFrame:
         """Return one row for each amount: whose, of what, of which months, how much or why not."""
@@ -462,8 +460,6 @@ class SheetReader:
         end = [None if y is None else month_ordinal(given or y, 1) + last - 1 + shift for y in years]
         return start, end, amount.cumulative, faults
 
-    # ---------------------------------------------------------------- results beside their parts
-
     def _checks(self) -> None:
         """Keep the columns that say what their parts should give."""
         if not self.spec.checks:
@@ -497,9 +493,3 @@ class SheetReader:
             return [None] * len(self.rows)
         raw, unit = self._raw(column, amounts=True), self._unit(None, column)
         return cells.read_amounts(raw, unit, self.words.kinds, may_be_negative=True).values
-
-
-def _joined(first: object, second: object) -> object:
-    """Return two cells of words as one."""
-    texts = [text for text in (text_of(first), text_of(second)) if text]
-    return ";".join(texts) or None

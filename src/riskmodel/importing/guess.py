@@ -254,8 +254,8 @@ def _measures(sheet: SheetColumns, key: dict[str, ColumnMap], *, repeated: bool)
     if len(found) < 2 or "household_id" not in key:
         return None
     known_columns = {"household_id": key["household_id"]}
-    if header := sheet.find("recorded_on"):
-        known_columns["recorded_on"] = ColumnMap(column=sheet.use(header))
+    if day := sheet.find("recorded_on"):
+        known_columns["recorded_on"] = ColumnMap(column=sheet.use(day))
     facts = sheet.layout.facts
     if not (facts.snapshot_on or facts.recorded_on or "recorded_on" in known_columns):
         sheet.ask("measures without a day", None, " · ".join(found), blocking=False)

@@ -304,7 +304,7 @@ def _over_time(
     """Return the members of lists of several days as one history; tell who came, went and changed."""
     homes = dict(zip(people.households["household_id"], people.households["township"], strict=True))
     twice = rows[["key_", "household_id", "day_"]].duplicated()
-    for row in rows[twice].to_dict("records"):
+    for row in records(rows[twice]):
         findings.add("rejected", "member twice", cell_place(row), household_id=row["household_id"])
     columns = [
         c
@@ -375,7 +375,7 @@ def _derive_member_ids(rows: pd.DataFrame) -> None:
     for at in rows.index[blank]:
         household, key = str(rows.at[at, "household_id"]), keys[at]
         # Without an identity number, a person of another day's list is known by household, birth and sex.
-        key = key or rows.at[at, "key_"]
+        key = str(key or rows.at[at, "key_"])
         if (household, key) in by_person:
             rows.at[at, "member_id"] = by_person[household, key]
             continue

@@ -176,6 +176,11 @@ def text_of(value: object) -> str:
     return str(value).strip()
 
 
+def joined_text(first: object, second: object) -> str | None:
+    """Return two cells of words as one."""
+    return ";".join(text for text in (text_of(first), text_of(second)) if text) or None
+
+
 def find_layout(grid: Grid, words: Vocabulary, header_rows: Sequence[int] | None = None) -> SheetLayout:
     """Find title, header and records of a sheet.
 

@@ -36,7 +36,9 @@ def snapshot_days(rows: pd.DataFrame, key: pd.Series) -> list[dt.date]:
     undated = rows["valid_from"].isna() & rows["recorded_on"].isna() & rows["day_"].notna()
     if rows.loc[undated, "day_"].nunique() < 2:
         return []
-    listed = {day: set(key[part.index]) for day, part in rows[undated].groupby("day_")}
+    listed: dict[dt.date, set[Any]] = {}
+    for day, one in zip(rows.loc[undated, "day_"], key[undated], strict=True):
+        listed.setdefault(day, set()).add(one)
     largest = max(listed.values(), key=len)
     days = sorted(
         day
@@ -143,7 +145,9 @@ def member_history(
     lists = rows[inside]
     places = lists.assign(township=lists["household_id"].map(homes), valid_from=lists["day_"])
     reached = _townships(places[["township", "household_id", "valid_from"]].to_dict("records"))  # type: ignore[arg-type]
-    households = {day: set(part["household_id"]) for day, part in lists.groupby("day_")}
+    households: dict[dt.date, set[str]] = {}
+    for day, household in zip(lists["day_"], lists["household_id"], strict=True):
+        households.setdefault(day, set()).add(household)
     out = []
     for _, person in lists.groupby("key_", sort=False):
         states = [{str(k): v for k, v in r.items()} for r in person.sort_values("day_").to_dict("records")]
