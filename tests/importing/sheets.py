@@ -50,7 +50,11 @@ def imported(
     *grids: Grid, plan: ImportMap | None = None, corrections: Sequence[Correction] = ()
 ) -> ImportResult:
     """Import sheets."""
-    return import_sheets(sheets(*grids), plan, corrections)
+    result = import_sheets(sheets(*grids), plan, corrections)
+    # Hand-made lists show no day; that this is asked has a test of its own.
+    found = result.assembled.findings
+    found.items = [item for item in found.items if item.kind != "no day of the list"]
+    return result
 
 
 def guessed(one: Grid) -> SheetMap:

@@ -177,7 +177,7 @@ def test_the_explanation_says_lag_bounds_and_reasons_in_both_languages() -> None
     told = rules.explain_verdict(county("2021-04", monthly=550.0), "national-2021", AS_OF, "h")
     assert "核算期：2020-05至2021-04" in told["zh"]
     assert "之前 2 个月" in told["zh"]
-    assert "5,500元" in told["zh"]
+    assert "5,500 元" in told["zh"]
     assert "结论可能不同" in told["zh"]
     assert "ends 2 months before the last completed one" in told["en"]
     assert "between 5,500 yuan" in told["en"]

@@ -86,7 +86,7 @@ def test_each_relation_is_made_once_on_the_way_from_a_score_to_its_list(
 
     def counted(maker: Any, holder: Any, build: Any, *arguments: Any, **inputs: Any) -> Any:
         # A relation is of the known county that asks for it, or of the clock that it is joined with.
-        of = getattr(holder, "moments", None) or str(inputs["clock"])
+        of = getattr(holder, "moments", None) or str(inputs.get("clock", inputs.get("rows")))
         made[build.__name__, arguments, of] += 1
         return maker(holder, build, *arguments, **inputs)
 

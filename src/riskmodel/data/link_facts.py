@@ -130,7 +130,11 @@ def facts_of_links(con: Any, links: Links, names: Mapping[str, str]) -> LinkFact
     engine = con.con
     engine.register("linked_", pa.table({"number": pa.array(numbers, pa.string())}))
     try:
-        states = engine.execute(_STATES.format(table=_quoted(names["households"]))).fetchall()
+        states = (
+            engine.execute(_STATES.format(table=_quoted(names["households"]))).fetchall()
+            if "households" in names
+            else []
+        )
         members = (
             engine.execute(_MEMBERS.format(table=_quoted(names["members"]))).fetchall()
             if "members" in names

@@ -123,7 +123,7 @@ def half_width(text: str) -> str:
 
     Examples
     --------
-    >>> half_width("２０２１（元）"), half_width("5399\\u200b01")
+    >>> half_width("２０２１（元）"), half_width("5399\u200b01")
     ('2021(元)', '539901')
     """
     if text.isascii() and text.isprintable():
@@ -153,7 +153,7 @@ def normalise_header(text: str) -> str:
 
     Examples
     --------
-    >>> normalise_header("工资性\\n收入（元）"), normalise_header("* 户 编 号：")
+    >>> normalise_header("工资性\n收入（元）"), normalise_header("* 户 编 号：")
     ('工资性收入', '户编号')
     """
     plain = re.sub(r"\s+", "", half_width(str(text))).strip(":*＊#").lower()
