@@ -1,14 +1,12 @@
 """Queries compiled once for all counties of one shape, then run on each with its own rows.
 
-Ibis and sqlglot take several times longer to write a large query than the engine takes to answer it, and
-what they write differs between months and counties by a few dates only. Here a query is written by a
-function that sees a county's `Shape` (which tables, columns and kinds of rows there are), never a row of it;
-whatever differs from one run to the next (as-of dates, lines, scores) comes in as an input table. The text
-is decided by the function, the arguments, the inputs' columns and what the function asks of the shape, and
-kept by exactly these: `_Asked` takes down each question and its answer. Tables are placeholders in it.
+Ibis and sqlglot take several times longer to write a large query than the engine takes to answer it. Here a
+query is written by a function that sees a county's `Shape` (tables, columns, kinds of rows), never a row of
+it; what differs from run to run (as-of dates, lines, scores) comes in as an input table. The text is
+decided by the function, the arguments, the inputs' columns and what it asks of the shape, and kept by
+exactly these: `_Asked` takes down each question and its answer. Tables are placeholders in it.
 
-Texts live as long as the process. Where the environment variable `FOLDER` names a folder they are kept there
-too, by the versions of everything that writes them; they hold columns, codes and parameters, never a row.
+Texts live as long as the process, or by the versions of their writers in a folder (`FOLDER`), without rows.
 """
 
 from __future__ import annotations
@@ -24,7 +22,7 @@ import threading
 import uuid
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, fields, is_dataclass
 from functools import cached_property
 from hashlib import sha256
@@ -427,9 +425,9 @@ def _versions() -> str:
     """Return a digest of all that writes texts: this package's files and the libraries' versions."""
     home = Path(__file__).resolve().parents[1]
     files = sorted(path for path in home.rglob("*") if path.suffix in (".py", ".yaml"))
-    own = [(str(f.relative_to(home)), f.stat().st_size, f.stat().st_mtime_ns) for f in files]
-    libraries = [importlib.metadata.version(name) for name in ("ibis-framework", "sqlglot", "duckdb")]
-    return sha256(repr((own, libraries)).encode()).hexdigest()
+    own: list[Any] = [(str(f.relative_to(home)), f.stat().st_size, f.stat().st_mtime_ns) for f in files]
+    own += [importlib.metadata.version(name) for name in ("ibis-framework", "sqlglot", "duckdb")]
+    return sha256(repr(own).encode()).hexdigest()
 
 
 def _file(key: str) -> Path | None:
@@ -445,7 +443,9 @@ def _read(key: str) -> str | Query | None:
     content = json.loads(path.read_text(encoding="utf-8"))
     if "question" in content:
         return str(content["question"])
-    return Query(content["text"], ibis.schema(dict(content["schema"])), content["build"])
+    with suppress(ibis.common.annotations.SignatureValidationError):  # a column of nulls has no name to read
+        return Query(content["text"], ibis.schema(dict(content["schema"])), content["build"])
+    return None
 
 
 def _write(key: str, entry: str | Query) -> None:

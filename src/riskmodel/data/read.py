@@ -6,6 +6,7 @@ and reason.
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -204,7 +205,9 @@ def read_sources(
 ) -> Reading:
     """Read and check the tables of a county, wherever they stand; ``notices`` are what was noticed before."""
     con = ibis.duckdb.connect()
-    con.raw_sql("SET enable_progress_bar = false")  # it is printed on stdout, where a verb's summary stands
+    # It is printed on stdout, beside a verb's summary; a notebook without widgets has none to switch off.
+    with contextlib.suppress(duckdb.Error):
+        con.raw_sql("SET enable_progress_bar = false")
     for statement in resource_limits().statements:
         con.raw_sql(statement)
     con.raw_sql(f"SET temp_directory = '{Path(tempfile.gettempdir()) / 'riskmodel-duckdb'}'")
