@@ -232,6 +232,19 @@ def _sheet_name(name: str, taken: set[str]) -> str:
     return out
 
 
+def _write_counts(
+    sheet: Any, row: int, column: str, problems: pd.DataFrame, word: Any, styles: Mapping[str, Any]
+) -> int:
+    """Write how many problems there are by what stands in a column; return the last row."""
+    write_cell(sheet, row, 0, word(f"columns.{column}"), styles["head"])
+    write_cell(sheet, row, 1, word("columns.problems"), styles["head"])
+    for name, n in problems[column].value_counts().items():
+        row += 1
+        write_cell(sheet, row, 0, name)
+        write_cell(sheet, row, 1, int(n))
+    return row
+
+
 def _summary_sheet(
     book: Any,
     word: Any,
@@ -253,23 +266,11 @@ def _summary_sheet(
         for column, value in enumerate((table_words(name)[language], counts["rows"], counts["households"])):
             write_cell(sheet, row, column, value)
     row += 2
-    for column, key in enumerate(("handling", "problems")):
-        write_cell(sheet, row, column, word(f"columns.{key}"), styles["head"])
-    for handling, n in problems["handling"].value_counts().items():
-        row += 1
-        write_cell(sheet, row, 0, handling)
-        write_cell(sheet, row, 1, int(n))
-    row += 1
+    row = _write_counts(sheet, row, "handling", problems, word, styles) + 1
     write_cell(sheet, row, 0, word("closed"))
     write_cell(sheet, row, 1, len(closed))
     row += 2
-    for column, key in enumerate(("mend", "problems")):
-        write_cell(sheet, row, column, word(f"columns.{key}"), styles["head"])
-    for mend, n in problems["mend"].value_counts().items():
-        row += 1
-        write_cell(sheet, row, 0, mend)
-        write_cell(sheet, row, 1, int(n))
-    row += 2
+    row = _write_counts(sheet, row, "mend", problems, word, styles) + 2
     for line in (word("how to"), word("how to confirm"), word("how to return")):
         write_cell(sheet, row, 0, line)
         row += 1

@@ -18,6 +18,7 @@ import pandas as pd
 
 from riskmodel.importing.id_reading import person_key
 from riskmodel.importing.sheet_rows import is_empty
+from riskmodel.io import records as as_records
 
 _SAME_COUNTY = 0.5  # lists that share fewer of what they list are not two states of one thing
 _WHOLE_TOWNSHIP = 0.8  # from this share of a township's households on, a list is one of the whole township
@@ -144,13 +145,13 @@ def member_history(
     inside = rows["day_"].isin(list(days)) & rows["valid_from"].isna() & rows["recorded_on"].isna()
     lists = rows[inside]
     places = lists.assign(township=lists["household_id"].map(homes), valid_from=lists["day_"])
-    reached = _townships(places[["township", "household_id", "valid_from"]].to_dict("records"))  # type: ignore[arg-type]
+    reached = _townships(as_records(places[["township", "household_id", "valid_from"]]))
     households: dict[dt.date, set[str]] = {}
     for day, household in zip(lists["day_"], lists["household_id"], strict=True):
         households.setdefault(day, set()).add(household)
     out = []
     for _, person in lists.groupby("key_", sort=False):
-        states = [{str(k): v for k, v in r.items()} for r in person.sort_values("day_").to_dict("records")]
+        states = as_records(person.sort_values("day_"))
         seen = {s["day_"] for s in states}
         history = _changes(states, columns)
         for state, following in itertools.zip_longest(history, history[1:]):
