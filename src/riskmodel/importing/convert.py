@@ -440,7 +440,8 @@ class SheetReader:
             last = [month_ordinal(s.year, s.last) if s and s.year else None for s in spans]
             cumulative = any(s.cumulative for s in spans if s)
             return first, last, cumulative, list(when["period"].faults)
-        if self.layout.facts.months and not amount.months and "year" not in when and self.spec.year is None:
+        stated = amount.months or amount.year or self.spec.year
+        if self.layout.facts.months and not stated and "year" not in when:
             start, end = self.layout.facts.months
             return [start] * n, [end] * n, False, nothing
         if "year" in when:

@@ -278,7 +278,27 @@ def guess_files(sheets: Sheets, words: Vocabulary | None = None) -> tuple[Import
         guess_sheet(grid, layout, known) if grid.visible else skipped_sheet(grid, "hidden sheet")
         for grid, layout in sheets.grids
     ]
+    guesses = _months_in_series(sheets, guesses)
     return ImportMap(sheets=tuple(g.spec for g in guesses)), guesses
+
+
+def _months_in_series(sheets: Sheets, guesses: Sequence[SheetGuess]) -> list[SheetGuess]:
+    """Take one month for what it says where sheets or files of one kind go from month to month."""
+    kinds: dict[object, set[object]] = {}
+
+    def kind(grid: Grid, layout: SheetLayout) -> object:
+        names = re.sub(r"[\d\W_]+", "", f"{Path(grid.file).stem} {grid.sheet}")
+        return names, tuple(header.text for header in layout.headers)
+
+    for grid, layout in sheets.grids:
+        if layout.facts.months and layout.facts.month_doubtful:
+            kinds.setdefault(kind(grid, layout), set()).add(layout.facts.months)
+    return [
+        replace(one, questions=tuple(q for q in one.questions if q.kind != "month or year"))
+        if len(kinds.get(kind(grid, layout), ())) > 1
+        else one
+        for (grid, layout), one in zip(sheets.grids, guesses, strict=True)
+    ]
 
 
 def import_files(

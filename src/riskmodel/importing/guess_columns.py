@@ -270,6 +270,9 @@ def _needs_year(sheet: SheetColumns, time: dict[str, ColumnMap], amounts: Sequen
     said = {"month", "year", "month_from"} & set(time) or facts.year or facts.months
     if not said and not all(a.year for a in amounts):
         sheet.ask("no year")
+    stated = {"month", "year", "month_from", "period"} & set(time) or all(a.months or a.year for a in amounts)
+    if facts.months and facts.month_doubtful and not stated:
+        sheet.ask("month or year", None, facts.said["months"])
 
 
 def _items(sheet: SheetColumns) -> list[tuple[Header, Definition]]:

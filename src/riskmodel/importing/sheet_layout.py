@@ -9,43 +9,27 @@ either a row of data or a skipped row with its kind.
 
 from __future__ import annotations
 
-import calendar
 import datetime as dt
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
-from decimal import Decimal
+from dataclasses import dataclass, replace
 
 from riskmodel.grids import Grid
+from riskmodel.importing.title_facts import TitleFacts, title_facts
 from riskmodel.importing.vocabulary import (
     Definition,
     Vocabulary,
     half_width,
     normalise_header,
     normalise_word,
-    unit_in,
 )
 
 _SEARCHED_ROWS = 20  # a header below that is none
 _HEADER_ROWS = 3  # the most rows that one header has
-_YEAR = re.compile(r"(?<!\d)((?:19|20)\d{2})\s*(?:年|年度)?(?!\d)")
-_YEAR_SAID = re.compile(r"(?<!\d)((?:19|20)\d{2})\s*(?:年度|年)(?!\s*\d{1,2}\s*月)")
-_DAY = re.compile(r"((?:19|20)\d{2})\s*[-年./]\s*(\d{1,2})\s*[-月./]\s*(\d{1,2})\s*日?")
-_COMPACT_DAY = re.compile(r"(?<!\d)((?:19|20)\d{2})(\d{2})(\d{2})(?!\d)")
-_MONTH = re.compile(r"((?:19|20)\d{2})\s*[-年./]\s*(\d{1,2})\s*月?")
-_RECORDED = re.compile(
-    r"(?:填报|填表|制表|导出|上报|统计|采集|报送|录入|登记)(?:日期|时间|于)?\s*[:：]?\s*((?:19|20)\d{2}.{2,12})"
-)
 _TITLE_CELL = re.compile(r"\(?(计量)?单位\s*:|(填报|填表|制表|导出|截至|截止|数据|统计)[^:]{0,6}[:\d]")
 _TITLE_END = re.compile(r"(表|台账|台帐|名册|名单|清单|系统|报告)(\(.*\))?$")
-_SNAPSHOT = re.compile(r"(?:截至|截止|数据日期|时点)\s*[:：]?\s*(?:到|至)?\s*((?:19|20)\d{2}.{2,12})")
-_EXPORTED = re.compile(r"(?<!\d)((?:19|20)\d{6})(?!\d)")
-_MONTH_RANGE = re.compile(
-    r"((?:19|20)\d{2})\s*年\s*(\d{1,2})\s*月(?:\d{1,2}日)?\s*[-~至到—－]+\s*(?:((?:19|20)\d{2})\s*年)?\s*(\d{1,2})\s*月"
-)
 _ID = re.compile(r"['’=\"\s]*[A-Za-z0-9０-９][\w\s.\-+０-９]{3,}\"?")
 _EXAMPLE = "示例"  # a number that begins so marks a row of the template that shows how to fill in
-_TOWNSHIP = re.compile(r"([\u4e00-\u9fff]{1,8}?(?:乡|镇|街道))(?!村振兴|镇)")
 
 
 @dataclass(frozen=True)
@@ -78,37 +62,6 @@ class Header:
     def own(self) -> str:
         """The column's own words, without its groups."""
         return re.sub(r"\s+", "", self.path[-1]) if self.path else ""
-
-
-@dataclass(frozen=True)
-class TitleFacts:
-    """What titles, sheet name and file name say of all rows of a sheet.
-
-    Parameters
-    ----------
-    unit
-        Yuan to one of the amounts' unit; None where nothing says it.
-    year
-        The year that the records are of.
-    months
-        ``(first, last)`` month ordinals, where the title names a period.
-    recorded_on
-        The day on which the office wrote it down, the last of its month where only a month is said.
-    snapshot_on
-        The day whose state it shows.
-    township
-        The township, where one is named.
-    said
-        Which text says each: fact to text.
-    """
-
-    unit: Decimal | None = None
-    year: int | None = None
-    months: tuple[int, int] | None = None
-    recorded_on: dt.date | None = None
-    snapshot_on: dt.date | None = None
-    township: str = ""
-    said: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -199,7 +152,9 @@ def find_layout(grid: Grid, words: Vocabulary, header_rows: Sequence[int] | None
         Without headers where no row looks like one.
     """
     rows = tuple(header_rows or _find_header(grid, words))
-    facts = _facts(grid, rows[0] - 1 if rows else min(len(grid.rows), 5))
+    above = rows[0] - 1 if rows else min(len(grid.rows), 5)
+    titles = [" ".join(_filled(grid, row).values()) for row in range(1, above + 1)]
+    facts = title_facts(titles, grid.sheet, grid.file)
     if not rows:
         return SheetLayout((), (), (), (), facts)
     headers = _headers(grid, rows, words)
@@ -423,68 +378,6 @@ def filled_from_above(
 def is_merged_away(grid: Grid, row: int, column: int) -> bool:
     """Say whether a cell's content went to the cell above it."""
     return any(r1 < row <= r2 and c1 <= column <= c2 for r1, c1, r2, c2 in grid.merged)
-
-
-def _facts(grid: Grid, title_rows: int) -> TitleFacts:
-    """Return what titles, sheet name and file name say; the nearest text decides."""
-    titles = [" ".join(_filled(grid, row).values()) for row in range(1, title_rows + 1)]
-    stem = re.sub(r"\.\w{2,5}$", "", grid.file.rpartition("/")[2])
-    places = [*reversed([t for t in titles if t]), grid.sheet, stem]
-    out: dict[str, object] = {}
-    said: dict[str, str] = {}
-    for text in places:
-        for name, value in _facts_of(half_width(text), is_title=text in titles).items():
-            if name not in out:
-                out[name], said[name] = value, text
-    year_titles = [y for text in (*titles, grid.sheet, stem) if (y := _year_of(half_width(text)))]
-    if year_titles and "year" not in out:
-        out["year"] = year_titles[0]
-    return TitleFacts(**out, said=said)  # type: ignore[arg-type]
-
-
-def _facts_of(text: str, *, is_title: bool) -> dict[str, object]:
-    out: dict[str, object] = {}
-    if unit := unit_in(text):
-        out["unit"] = unit
-    if (found := _RECORDED.search(text)) and (day := _day_of(found[1])):
-        out["recorded_on"] = day
-    if (found := _SNAPSHOT.search(text)) and (day := _day_of(found[1])):
-        out["snapshot_on"] = day
-    if not is_title and (found := _EXPORTED.search(text)) and (day := _day_of(found[1])):
-        out.setdefault("recorded_on", day)
-        out.setdefault("snapshot_on", day)
-    if found := _MONTH_RANGE.search(text):
-        first_year, first, last_year, last = found.groups()
-        ordinals = int(first_year) * 12 + int(first) - 1, int(last_year or first_year) * 12 + int(last) - 1
-        if 0 <= ordinals[1] - ordinals[0] < 24:
-            out["months"] = ordinals
-    if year := _year_of(text):
-        out["year"] = year
-    if found := _TOWNSHIP.search(text):
-        out["township"] = found[1]
-    return out
-
-
-def _year_of(text: str) -> int | None:
-    """Return the one year that a title or name is of; days and months in it are no years of records."""
-    bare = _COMPACT_DAY.sub(" ", _DAY.sub(" ", _RECORDED.sub(" ", _SNAPSHOT.sub(" ", text))))
-    years = {int(y) for y in _YEAR_SAID.findall(bare)} or {int(y) for y in _YEAR.findall(bare)}
-    return years.pop() if len(years) == 1 else None
-
-
-def _day_of(text: str) -> dt.date | None:
-    """Return the day that a text names, the last of the month where it names only a month."""
-    if found := _DAY.search(text) or _COMPACT_DAY.search(text):
-        year, month, day = (int(part) for part in found.groups())
-        return dt.date(year, month, day) if 1 <= month <= 12 and 1 <= day <= _days(year, month) else None
-    if found := _MONTH.search(text):
-        year, month = int(found[1]), int(found[2])
-        return dt.date(year, month, _days(year, month)) if 1 <= month <= 12 else None
-    return None
-
-
-def _days(year: int, month: int) -> int:
-    return calendar.monthrange(year, month)[1]
 
 
 __all__ = [

@@ -1,0 +1,201 @@
+"""What titles, sheet name and file name say of all rows of a sheet: unit, year or months, days, township."""
+
+from __future__ import annotations
+
+import calendar
+import datetime as dt
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from riskmodel.importing.vocabulary import half_width, span_in, unit_in
+
+_Y = r"((?:19|20)\d{2})"
+_DASH = r"\s*[-~至到—–]+\s*"
+_YEAR = re.compile(rf"(?<!\d){_Y}\s*(?:年|年度)?(?!\d)")
+_YEAR_SAID = re.compile(rf"(?<!\d){_Y}\s*(?:年度|年)(?!\s*\d{{1,2}}\s*月)")
+_DAY = re.compile(rf"{_Y}\s*[-年./]\s*(\d{{1,2}})\s*[-月./]\s*(\d{{1,2}})\s*日?")
+_COMPACT_DAY = re.compile(rf"(?<!\d){_Y}(\d{{2}})(\d{{2}})(?!\d)")
+_MONTH = re.compile(rf"{_Y}\s*[-年./]\s*(\d{{1,2}})\s*月?")
+_WRITTEN = "填报|填表|制表|导出|上报|统计|采集|报送|录入|登记"
+_RECORDED = re.compile(rf"(?:{_WRITTEN})(?:日期|时间|于)?\s*[:：]?\s*({_Y}.{{2,12}})")
+# 2021年10月采集; but 2021年10月统计表 is a table of that month.
+_WRITTEN_THEN = re.compile(rf"({_Y}年\d{{1,2}}月(?:\d{{1,2}}日)?)(?:{_WRITTEN})(?!表|册|台账|台帐|明细|情况)")
+_SNAPSHOT = re.compile(rf"(?:截至|截止|数据日期|时点)\s*[:：]?\s*(?:到|至)?\s*({_Y}.{{2,12}})")
+_EXPORTED = re.compile(r"(?<!\d)((?:19|20)\d{6})(?!\d)")
+_TOWNSHIP = re.compile(r"([\u4e00-\u9fff]{1,8}?(?:乡|镇|街道))(?!村振兴|镇)")
+# 2019.10-2020.9, 2020年10月1日—2021年9月30日
+_LONG_RANGE = re.compile(
+    rf"{_Y}\s*[年.\-/]\s*(\d{{1,2}})(?:\s*月)?(?:[.\-/]?\d{{1,2}}日?)?{_DASH}"
+    rf"{_Y}\s*[年.\-/]\s*(\d{{1,2}})(?:\s*月|(?!\d))"
+)
+# 2020年7-12月, 2021年1月1日至9月30日; a year may be said elsewhere: 1-6月
+_RANGE = re.compile(
+    rf"(?:{_Y}\s*[年.]?度?\s*)?(?<!\d)(\d{{1,2}})(?:\s*月(?:\d{{1,2}}日)?)?{_DASH}(\d{{1,2}})\s*月"
+)
+_PARTS = re.compile(
+    rf"(?:{_Y}\s*年?度?\s*)?((?:上|下)半年|第?[一二三四]季度?(?!节)|第?[1-4]季度|(?<!\d)\d{{1,2}}\s*月份?(?!\s*\d{{1,2}}日))"
+)
+_OF_A_MONTH = re.compile(r"月度|月报|每月|当月|本月|逐月|分月|按月")
+
+
+@dataclass(frozen=True)
+class TitleFacts:
+    """What titles, sheet name and file name say of all rows of a sheet.
+
+    Parameters
+    ----------
+    unit
+        Yuan to one of the amounts' unit; None where nothing says it.
+    year
+        The year that the records are of.
+    months
+        ``(first, last)`` month ordinals, where a title or a name says a period within a year, or another
+        year than that of the calendar.
+    month_doubtful
+        Whether the period is one month that a title or name says only in passing: it may be the month in
+        which the table was made.
+    recorded_on
+        The day on which the office wrote it down, the last of its month where only a month is said.
+    snapshot_on
+        The day whose state it shows.
+    township
+        The township, where one is named.
+    said
+        Which text says each: fact to text.
+    """
+
+    unit: Decimal | None = None
+    year: int | None = None
+    months: tuple[int, int] | None = None
+    month_doubtful: bool = False
+    recorded_on: dt.date | None = None
+    snapshot_on: dt.date | None = None
+    township: str = ""
+    said: dict[str, str] = field(default_factory=dict)
+
+
+def title_facts(titles: Sequence[str], sheet: str, file: str) -> TitleFacts:
+    """Return what titles, sheet name and file name say; the nearest text decides.
+
+    Parameters
+    ----------
+    titles
+        The rows above the header, from the top.
+    sheet, file
+        The sheet's name and the file's.
+
+    Examples
+    --------
+    >>> found = title_facts(["2021年7月农户收支"], "Sheet1", "台账.xlsx")
+    >>> found.months == (2021 * 12 + 6, 2021 * 12 + 6), found.month_doubtful
+    (True, True)
+    """
+    stem = re.sub(r"\.\w{2,5}$", "", file.rpartition("/")[2])
+    places = [half_width(text) for text in (*reversed([t for t in titles if t]), sheet, stem)]
+    shown = [*reversed([t for t in titles if t]), sheet, stem]
+    out: dict[str, object] = {}
+    said: dict[str, str] = {}
+    for at, text in enumerate(places):
+        for name, value in _facts_of(text, is_title=at < len(places) - 2).items():
+            if name not in out:
+                out[name], said[name] = value, shown[at]
+    if months := _months(places, out.get("year")):  # type: ignore[arg-type]
+        first, last, at = months
+        out["months"], said["months"] = (first, last), shown[at]
+        out["month_doubtful"] = first == last and not _OF_A_MONTH.search(" ".join(places))
+        out["year"] = out.get("year") or last // 12
+    return TitleFacts(**out, said=said)  # type: ignore[arg-type]
+
+
+def _facts_of(text: str, *, is_title: bool) -> dict[str, object]:
+    out: dict[str, object] = {}
+    if unit := unit_in(text):
+        out["unit"] = unit
+    written = _RECORDED.search(text) or _WRITTEN_THEN.search(text)
+    if written and (day := _day_of(written[1])):
+        out["recorded_on"] = day
+    if (found := _SNAPSHOT.search(text)) and (day := _day_of(found[1])):
+        out["snapshot_on"] = day
+    if not is_title and (found := _EXPORTED.search(text)) and (day := _day_of(found[1])):
+        out.setdefault("recorded_on", day)
+        out.setdefault("snapshot_on", day)
+    if year := _year_of(text):
+        out["year"] = year
+    if found := _TOWNSHIP.search(text):
+        out["township"] = found[1]
+    return out
+
+
+def _without_days(text: str) -> str:
+    """Return a text without the days on which it was written and whose state it shows."""
+    for pattern in (_RECORDED, _WRITTEN_THEN, _SNAPSHOT):
+        text = pattern.sub(" ", text)
+    return text
+
+
+def _months(places: Sequence[str], year: int | None) -> tuple[int, int, int] | None:
+    """Return the period that the nearest text names, and its place; a month beside a year is no period."""
+    for at, text in enumerate(places):
+        if found := _period(_without_days(text)):
+            own, first, last = found
+            if own is None and year is None:
+                return None
+            start = (own or year or 0) * 12 + first - 1
+            return start, start + last - first, at
+    return None
+
+
+def _period(text: str) -> tuple[int | None, int, int] | None:
+    """Return year (None where it is said elsewhere), first and last month, counted on into the next year."""
+    if found := _LONG_RANGE.search(text):
+        first_year, first, last_year, last = (int(part) for part in found.groups())
+        length = (last_year - first_year) * 12 + last - first
+        if 1 <= first <= 12 and 1 <= last <= 12 and 0 <= length < 24:
+            return first_year, first, first + length
+    bare = _COMPACT_DAY.sub(" ", text)
+    if found := _RANGE.search(bare):
+        first, last = int(found[2]), int(found[3])
+        if 1 <= first < last <= 12:
+            return int(found[1]) if found[1] else None, first, last
+    bare = _DAY.sub(" ", bare)
+    for found in _PARTS.finditer(bare):
+        span = span_in(re.sub(r"季$", "季度", re.sub(r"\s+", "", found[2])))
+        if span is None:
+            continue
+        single = span.first == span.last
+        if single and _YEAR_SAID.search(bare):
+            continue  # 2021年收支（2022年1月）: made in that month
+        return int(found[1]) if found[1] else None, span.first, span.last
+    return None
+
+
+def _year_of(text: str) -> int | None:
+    """Return the one year that a title or name is of; days and months in it are no years of records."""
+    bare = _without_days(text)
+    if found := _LONG_RANGE.search(bare):
+        bare = bare.replace(found[0], f" {found[3]}年 ")
+    elif (found := _RANGE.search(_COMPACT_DAY.sub(" ", bare))) and found[1]:
+        return int(found[1])
+    bare = _COMPACT_DAY.sub(" ", _DAY.sub(" ", bare))
+    years = {int(y) for y in _YEAR_SAID.findall(bare)} or {int(y) for y in _YEAR.findall(bare)}
+    return years.pop() if len(years) == 1 else None
+
+
+def _day_of(text: str) -> dt.date | None:
+    """Return the day that a text names, the last of the month where it names only a month."""
+    if found := _DAY.search(text) or _COMPACT_DAY.search(text):
+        year, month, day = (int(part) for part in found.groups())
+        return dt.date(year, month, day) if 1 <= month <= 12 and 1 <= day <= _days(year, month) else None
+    if found := _MONTH.search(text):
+        year, month = int(found[1]), int(found[2])
+        return dt.date(year, month, _days(year, month)) if 1 <= month <= 12 else None
+    return None
+
+
+def _days(year: int, month: int) -> int:
+    return calendar.monthrange(year, month)[1]
+
+
+__all__ = ["TitleFacts", "title_facts"]

@@ -1,0 +1,57 @@
+"""What titles and names say of a whole sheet, and a month that may be the one in which it was made."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import pytest
+
+from riskmodel.importing.title_facts import title_facts
+from tests.importing.sheets import grid, imported, money, roster
+
+AMOUNTS = ["户编号", "工资性收入", "转移性收入"]
+ROWS = [[f"00100{i}", 100 * i, 10] for i in range(1, 4)]
+HOUSES = [row[0] for row in ROWS]
+
+
+@pytest.mark.parametrize(
+    ("titles", "sheet", "file", "months"),
+    [
+        ([], "Sheet1", "2020年上半年收入.xlsx", ("2020-01", "2020-06")),
+        ([], "Sheet1", "2020年7-12月收入.xlsx", ("2020-07", "2020-12")),
+        ([], "", "2022年一季度收入.csv", ("2022-01", "2022-03")),
+        (["收入（2019.10-2020.9）"], "Sheet1", "收入_20201020.xlsx", ("2019-10", "2020-09")),
+        (["计算周期：2020年10月1日—2021年9月30日"], "", "a.xlsx", ("2020-10", "2021-09")),
+        (["收支登记表"], "7月", "2021年登记.xlsx", ("2021-07", "2021-07")),
+        (["2021年收支情况表（2022年1月）"], "", "a.xlsx", None),
+        (["收入信息（2021年10月采集）"], "", "a.xlsx", None),
+        (["截至2022年1月12日"], "", "2021年.xlsx", None),
+    ],
+)
+def test_periods_in_titles_and_names(titles, sheet, file, months):
+    found = title_facts(titles, sheet, file).months
+    said = found and tuple(f"{month // 12}-{month % 12 + 1:02d}" for month in found)
+    assert said == months
+
+
+def test_a_half_year_named_by_the_file_alone_is_no_year():
+    result = imported(roster(HOUSES), grid([AMOUNTS, *ROWS], "2020年上半年收入.xlsx"))
+    assert money(result)["001001", "2020-01..2020-06", "wage"] == 100
+
+
+def test_one_month_in_a_title_is_asked_about():
+    result = imported(roster(HOUSES), grid([["2021年12月农户收入表"], AMOUNTS, *ROWS], "收入.xlsx"))
+    assert [q.kind for q in result.blocking] == ["month or year"]
+    assert money(result) == {}
+
+
+def test_sheets_from_month_to_month_say_their_months():
+    some = [grid([[f"2021年{k}月收入"], AMOUNTS, *ROWS], "2021年收入.xlsx", f"{k}月") for k in (1, 2)]
+    result = imported(roster(HOUSES), *some)
+    assert not result.blocking
+    assert money(result)["001002", "2021-02", "wage"] == 200
+
+
+def test_the_day_of_writing_is_no_period():
+    found = title_facts(["单位：万元   填报日期：2020年4月"], "2019年收支", "a.xlsx")
+    assert (found.year, found.months, found.recorded_on) == (2019, None, dt.date(2020, 4, 30))
