@@ -17,6 +17,7 @@ import pandas as pd
 
 from riskmodel.data.schema import month_ordinal
 from riskmodel.importing import cell_reading as cells
+from riskmodel.importing.blank_months import drop_blank_months
 from riskmodel.importing.findings import Findings, cell_place
 from riskmodel.importing.id_reading import person_key
 from riskmodel.importing.people import People, plain_name
@@ -38,8 +39,8 @@ def collect_amounts(
     *,
     slips: Collection[tuple[int, int]] = (),
     recodes: Mapping[str, tuple[str, int]] | None = None,
-) -> tuple[pd.DataFrame, list[dict[str, Any]]]:
-    """Return the amounts of a table, and what is unknown.
+) -> tuple[pd.DataFrame, list[dict[str, Any]], set[tuple[str, int]]]:
+    """Return the amounts of a table, what is unknown, and which months their files leave blank.
 
     Parameters
     ----------
@@ -63,12 +64,14 @@ def collect_amounts(
         beside them.
     unrecorded : list of dict
         Rows of table ``unrecorded``.
+    absent : set of (str, int)
+        Household and month that a file covers with blank cells only.
     """
     frames = [
         frame.assign(sheet_no=at) for at, sheet in enumerate(sheets) for frame in sheet.tables.get(table, [])
     ]
     if not frames:
-        return pd.DataFrame(), []
+        return pd.DataFrame(), [], set()
     rows = pd.concat(frames, ignore_index=True)
     for name in (
         "household_id",
@@ -80,6 +83,7 @@ def collect_amounts(
         "item_text",
         "once",
         "below_zero",
+        "form",
     ):
         if name not in rows:
             rows[name] = None
@@ -93,12 +97,13 @@ def collect_amounts(
     work.once_each()
     work.unit_slips(slips)
     work.wholes_and_parts()
+    work.rows, blank, absent = drop_blank_months(work.rows, table, work.say)
     work.unreadable()
     work.contradictions()
     work.corrections()
     work.differences()
     work.add_members()
-    return work.rows.reset_index(drop=True), work.unrecorded
+    return work.rows.reset_index(drop=True), [*work.unrecorded, *blank], absent
 
 
 class _Amounts:

@@ -13,6 +13,7 @@ import pandas as pd
 from riskmodel.data import contract
 from riskmodel.data.schema import CODE_COLUMN, month_text
 from riskmodel.importing.amounts import collect_amounts
+from riskmodel.importing.blank_months import without_months
 from riskmodel.importing.coverage import collect_coverage
 from riskmodel.importing.findings import Findings, cell_place
 from riskmodel.importing.mapping import ImportMap
@@ -86,13 +87,13 @@ def assemble(sheets: Sequence[SheetRows], plan: ImportMap, findings: Findings) -
     slips = find_unit_slips(sheets)
     recodes = recoded_numbers(links)
     for table in ("income", "spending"):
-        rows, unknown = collect_amounts(sheets, table, people, findings, slips=slips, recodes=recodes)
+        rows, unknown, absent = collect_amounts(sheets, table, people, findings, slips=slips, recodes=recodes)
         unrecorded += unknown
         if not len(rows):
             continue
         monthly = rows[rows["month_from"] == rows["month_to"]].rename(columns={"month_to": "month"})
         known, parts = collect_coverage(monthly, table, sheets, people, moved, findings)
-        recorded += known
+        recorded += without_months(known, absent)
         unrecorded += parts
         spans += [int(m) for m in rows["month_to"]]
         tables[table] = _table(rows.rename(columns={"item": CODE_COLUMN[table]}), table)

@@ -487,6 +487,12 @@ def read_grades(values: Sequence[object], words: Mapping[str, str]) -> ColumnRea
     return read_each(values, read)
 
 
+def blank_as_zero(read: ColumnRead) -> ColumnRead:
+    """Return amounts with 0 for blank cells, where the office has confirmed that they mean it."""
+    values = [Decimal(0) if f == BLANK else v for v, f in zip(read.values, read.faults, strict=True)]
+    return ColumnRead(values, [None if f == BLANK else f for f in read.faults], read.notes)
+
+
 def numbers(read: ColumnRead) -> ColumnRead:
     """Return amounts as plain numbers."""
     return ColumnRead([None if v is None else float(v) for v in read.values], read.faults, read.notes)

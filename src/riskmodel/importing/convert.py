@@ -19,6 +19,7 @@ from riskmodel.importing.cell_reading import ColumnRead
 from riskmodel.importing.findings import Findings, Handling
 from riskmodel.importing.id_reading import read_ids, read_person_numbers
 from riskmodel.importing.mapping import UNITS, AmountMap, ColumnMap, ImportMap, SheetMap, TableMap, span_of
+from riskmodel.importing.masking import cell_mask
 from riskmodel.importing.measures import measure_rows
 from riskmodel.importing.sheet_layout import (
     SheetLayout,
@@ -61,6 +62,7 @@ class SheetReader:
     ) -> None:
         self.grid, self.layout, self.spec, self.plan = grid, layout, spec, plan
         self.words, self.findings = words, findings
+        self._show = cell_mask(words)
         self.rows = [
             row for row in layout.data_rows if spec.hidden_rows == "read" or row not in grid.hidden_rows
         ]
@@ -258,7 +260,8 @@ class SheetReader:
         for at, fault in enumerate(read.faults):
             if fault is None or fault == cells.BLANK or column is None:
                 continue
-            text = "" if name in _PERSONAL else text_of(self._raw_at(at, column))
+            show = text_of if fault == cells.UNKNOWN_WORD else self._show
+            text = "" if name in _PERSONAL else show(self._raw_at(at, column))
             kind = fault if fault in (cells.UNKNOWN_WORD, cells.BAD_CHECK) else "unreadable cell"
             cell = self._cell(self.rows[at], column)
             self.findings.add("null", kind, cell, text=text, column=f"{table}.{name}")
@@ -278,6 +281,7 @@ class SheetReader:
             if column is None:
                 continue
             frame = base.copy()
+            frame["form"] = bool(amount.item or amount.months)
             if amount.item or items is None:
                 frame["item"] = amount.item
             else:
@@ -302,6 +306,8 @@ class SheetReader:
         read = cells.read_amounts(
             raw, self._unit(amount.unit, column), self.words.kinds, may_be_negative=True
         )
+        if self.spec.blank_is_zero:
+            read = cells.blank_as_zero(read)
         faults = [
             self._amount_fault(row, value, fault, may_be_negative=item == "business_net")
             for row, value, fault, item in zip(
@@ -309,7 +315,7 @@ class SheetReader:
             )
         ]
         amounts = [None if fault else value for value, fault in zip(read.values, faults, strict=True)]
-        frame["col"], frame["text"] = column, pd.Series([text_of(v)[:40] for v in raw], dtype=object)
+        frame["col"], frame["text"] = column, pd.Series([self._show(v) for v in raw], dtype=object)
         frame["amount"], frame["fault"] = pd.Series(amounts, dtype=object), pd.Series(faults, dtype=object)
         if cells.NEGATIVE in faults:
             below = [v if f == cells.NEGATIVE else None for v, f in zip(read.values, faults, strict=True)]
@@ -419,7 +425,7 @@ class SheetReader:
         open_rows = [at for at, fault in enumerate(read.faults) if fault == cells.AMBIGUOUS]
         for kind, places in (("month by order", by_order), ("ambiguous month", open_rows)):
             if places:
-                text = text_of(self._raw_at(places[0], column))
+                text = self._show(self._raw_at(places[0], column))
                 cell = self._cell(self.rows[places[0]], column)
                 self.findings.add("asked", kind, cell, text=text, n=len(places))
 
@@ -473,24 +479,21 @@ class SheetReader:
             column = self._column(check.column)
             if column is None:
                 continue
-            raw = self._raw(column, amounts=True)
             unit = Decimal(1) if check.of == "persons" else self._unit(check.unit, column)
-            read = cells.read_amounts(raw, unit, self.words.kinds, may_be_negative=True)
-            parts = {text: self._part_values(text) for text in check.parts}
-            for at, value in enumerate(read.values):
-                if value is None:
-                    continue
-                self.out.checks.append(
-                    {
-                        "file": self.grid.file, "sheet": self.grid.sheet, "row": self.rows[at], "col": column,
-                        "household_id": ids[at], "of": check.of, "value": value,
-                        "parts": [values[at] for values in parts.values()],
-                    }
-                )  # fmt: skip
+            values, parts = self._results(column, unit), [self._part_values(text) for text in check.parts]
+            place = {"file": self.grid.file, "sheet": self.grid.sheet, "col": column, "of": check.of}
+            self.out.checks += [
+                place
+                | {"row": self.rows[at], "household_id": ids[at], "value": value}
+                | {"parts": [part[at] for part in parts]}
+                for at, value in enumerate(values)
+                if value is not None
+            ]
+
+    def _results(self, column: int, unit: Decimal) -> list[Decimal | None]:
+        raw = self._raw(column, amounts=True)
+        return cells.read_amounts(raw, unit, self.words.kinds, may_be_negative=True).values
 
     def _part_values(self, text: str) -> list[Decimal | None]:
         column = self._column(text)
-        if column is None:
-            return [None] * len(self.rows)
-        raw, unit = self._raw(column, amounts=True), self._unit(None, column)
-        return cells.read_amounts(raw, unit, self.words.kinds, may_be_negative=True).values
+        return [None] * len(self.rows) if column is None else self._results(column, self._unit(None, column))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from riskmodel.importing.findings import Finding, Findings
 from riskmodel.importing.guess import SheetGuess, guess_sheet, skipped_sheet
 from riskmodel.importing.guess_columns import Question
 from riskmodel.importing.mapping import ImportMap
+from riskmodel.importing.masking import name_mask, names_in, tables_without_names, without_names
 from riskmodel.importing.pseudonyms import pseudonymise, refuse_identity_numbers
 from riskmodel.importing.sheet_layout import SheetLayout, find_layout
 from riskmodel.importing.sheet_rows import SheetRows
@@ -274,11 +275,12 @@ def _without_copies(
 def guess_files(sheets: Sheets, words: Vocabulary | None = None) -> tuple[ImportMap, list[SheetGuess]]:
     """Propose a map of all sheets; hidden sheets are skipped, and said."""
     known = words or vocabulary()
+    mask = name_mask(names_in(sheets.grids, known))
     guesses = [
         guess_sheet(grid, layout, known) if grid.visible else skipped_sheet(grid, "hidden sheet")
         for grid, layout in sheets.grids
     ]
-    guesses = _months_in_series(sheets, guesses)
+    guesses = [_without_names(guess, mask) for guess in _months_in_series(sheets, guesses)]
     return ImportMap(sheets=tuple(g.spec for g in guesses)), guesses
 
 
@@ -299,6 +301,12 @@ def _months_in_series(sheets: Sheets, guesses: Sequence[SheetGuess]) -> list[She
         else one
         for (grid, layout), one in zip(sheets.grids, guesses, strict=True)
     ]
+
+
+def _without_names(guess: SheetGuess, mask: Callable[[str], str]) -> SheetGuess:
+    """Return a guess whose questions and comments name nobody."""
+    asked = tuple(replace(q, text=mask(q.text)) for q in guess.questions)
+    return replace(guess, questions=asked, comments=tuple(map(mask, guess.comments)))
 
 
 def import_files(
@@ -389,6 +397,9 @@ def import_sheets(
         rows.append(read)
         accounts.append((grid, layout, "", read))
     assembled = assemble(rows, plan, findings)
+    mask = name_mask(names_in(sheets.grids, words))
+    findings.items = [without_names(item, mask) for item in findings.items]
+    assembled = replace(assembled, tables=tables_without_names(assembled.tables, mask))
     kinds = ("household", "member") if pseudonymise_ids else plan.pseudonyms
     refuse_identity_numbers(assembled.tables, kinds)
     if kinds:

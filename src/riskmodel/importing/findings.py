@@ -27,6 +27,9 @@ _PERSONAL = re.compile(
 )
 
 
+MASK = "***"
+
+
 def without_personal_numbers(text: str) -> str:
     """Return a text with identity numbers and telephones struck out.
 
@@ -35,7 +38,7 @@ def without_personal_numbers(text: str) -> str:
     >>> without_personal_numbers("11010519491231002x 待核"), without_personal_numbers("12,345.60")
     ('*** 待核', '12,345.60')
     """
-    return _PERSONAL.sub("***", text)
+    return _PERSONAL.sub(MASK, text)
 
 
 def problem_number(file: str, sheet: str, where: str, kind: str) -> str:
