@@ -1,47 +1,16 @@
-"""Panels: what may be declared, what is wrong with it where it may not, and the ready matrix."""
+"""Panels: what may be declared, what is wrong with it where it may not, and what each takes part with."""
 
 import dataclasses
 from pathlib import Path
 
-import pandas as pd
 import pytest
 
 from riskmodel import benchmark, rules
-from riskmodel.benchmark import panels
-from riskmodel.errors import InputRefused, SpecError
+from riskmodel.errors import SpecError
 from riskmodel.models import MODELS
 from riskmodel.runs.fitting import monotone_signs
 
-from .conftest import teens
-
 BENCH = benchmark.load_benchmark("bench")
-
-
-def test_the_ready_matrix_trains_on_what_was_known_and_orders_by_the_past(tmp_path, small):
-    file = teens(tmp_path)
-    rows = panels.read_waves(file)
-    wide = pd.read_csv(file)
-    # At risk: not poor now; the outcome is the flag of the next wave; the years so far leave this one out.
-    assert len(rows) == sum(int((wide[f"pov{w}"] == 0).sum()) for w in range(1, 5))
-    last = rows[rows["wave"] == 4].set_index("household_id")
-    girl = wide[wide["pov4"] == 0].iloc[0]
-    assert last.loc[str(int(girl["id"])), "y"] == girl["pov5"]
-    assert last.loc[str(int(girl["id"])), "years_poor"] == girl[["pov1", "pov2", "pov3"]].sum()
-    assert "black" not in panels.FEATURES
-    panel = next(p for p in small.panels if p.source == "teen_poverty")
-    found, fitted, split = panels.predict_waves(
-        small, panel, ("past_income", "logit"), file, lambda text: None
-    )
-    assert split["n_train"].item() == (rows["wave"] < panels.TEST_WAVE).sum()
-    assert set(fitted) == {"past_income", "logit"}
-    assert set(found["as_of"].dt.year) == {1978 + panels.TEST_WAVE}
-    past = found[found["model"] == "past_income"]
-    # Past poverty is all there is to know, so its order beats chance clearly.
-    poor, others = past.loc[past["y"] == 1, "score"], past.loc[past["y"] == 0, "score"]
-    assert poor.mean() > others.mean()
-    wide.drop(columns="black").to_csv(file, index=False)
-    with pytest.raises(InputRefused, match="columns black are absent"):
-        panels.read_waves(file)
 
 
 def test_a_panel_like_another_takes_over_what_it_does_not_say():
@@ -58,7 +27,8 @@ def test_wrong_declarations_name_what_is_wrong(tmp_path):
         ("  - boosting\n", "  - forest\n", "forest"),
         ("leave_out: [relative-60-monthly", "leave_out: [absolute", "leave_out: absolute: no such model"),
         ("like: default, id: poor-mountain", "like: nowhere, id: poor-mountain", "no earlier panel"),
-        ("source: teen_poverty", "source: teen_poverty\n    experiment: county", "ready matrix"),
+        ("source: teen-poverty", "source: teen_poverty", "no source 'teen_poverty'"),
+        ("experiment: teen-poverty", "short_of: all", "short_of"),
     ):
         wrong = tmp_path / "bench.yaml"
         assert old in text
@@ -75,7 +45,7 @@ def test_everything_the_issue_names_takes_part(small):
     declared = [(p.source, p.profile) for p in small.panels]
     simulated = {profile for source, profile in declared if source == "simulate"}
     assert simulated == {"default", "poor-mountain", "rich-plain", "disaster-year"}
-    assert {source for source, _ in declared} == {"simulate", "eph", "wagepan", "teen_poverty"}
+    assert {source for source, _ in declared} == {"simulate", "eph", "wagepan", "teen-poverty"}
     for panel in small.panels:
         taking_part = set(small.models_of(panel))
         assert taking_part >= {"past_income", "scorecard", "logit", "boosting", "stack"}

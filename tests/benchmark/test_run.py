@@ -44,7 +44,7 @@ def test_a_panel_without_its_file_is_skipped_with_the_reason(tmp_path, small):
 def test_a_run_is_logged_into_one_experiment_and_goes_on_where_it_was_stopped(tmp_path, small, monkeypatch):
     thin = small.model_copy(update={"models": ("past_income", "logit", "scorecard"), "bootstrap_test": 60})
     store, asked = tmp_path / "mlflow.db", {"only": ["teen-poverty"]}
-    asked["sources"] = {"teen_poverty": teens(tmp_path)}
+    asked["sources"] = {"teen-poverty": teens(tmp_path, 200)}
     (one,) = benchmark.run_benchmark(thin, tmp_path, store, **asked).panels
     back = tracking.read_table(one.run_id, "tables/metrics", store)
     pd.testing.assert_frame_equal(back, one.tables["metrics"])
@@ -57,10 +57,10 @@ def test_a_run_is_logged_into_one_experiment_and_goes_on_where_it_was_stopped(tm
     auc = one.tables["metrics"].set_index("model")["auc"]
     assert under["logit"].data.metrics["auc"] == pytest.approx(auc["logit"])
 
-    def stopped(*args):
+    def stopped(*args, **more):
         raise RuntimeError("this panel is being run again")
 
-    monkeypatch.setattr(panels, "predict_waves", stopped)
+    monkeypatch.setattr(panels, "run_experiment", stopped)
     # What is done is read, not run, and stands in the store once.
     (again,) = benchmark.run_benchmark(thin, tmp_path, store, **asked).panels
     assert again.run_id == one.run_id
@@ -95,7 +95,7 @@ def test_the_quick_bench_runs_whole_in_two_processes(tmp_path):
 
 
 def test_what_was_kept_is_not_taken_for_another_panel(tmp_path, small):
-    panel = next(p for p in small.panels if p.source == "teen_poverty")
+    panel = next(p for p in small.panels if p.source == "teen-poverty")
     file = teens(tmp_path)
     job = PanelJob(small, panel, tmp_path, file, quick=False)
     mark = job.digest

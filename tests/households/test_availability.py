@@ -12,7 +12,7 @@ from riskmodel.households import AccountingPeriod, Need, availability_check
 from riskmodel.households.availability import find_availability
 
 
-def _county(recorded_late: int = 0, **about):
+def _county(recorded_late: int = 0, indicators: pd.DataFrame | None = None, **about):
     """Two townships of four households; the east begins in 2018-01, the west in 2019-01; until 2021-06."""
     households, members, income, spending = [], [], [], []
     for place, first in (("东乡", 2018 * 12), ("西乡", 2019 * 12)):
@@ -31,7 +31,8 @@ def _county(recorded_late: int = 0, **about):
             row["valid_from"] = "2015-01-01"
     frames = {"households": households, "members": members, "income": income, "spending": spending}
     said = About(data_through=dt.date(2021, 6, 30), **about)
-    return from_frames({name: pd.DataFrame(rows) for name, rows in frames.items()}, said)
+    tables = {name: pd.DataFrame(rows) for name, rows in frames.items()}
+    return from_frames(tables if indicators is None else tables | {"indicators": indicators}, said)
 
 
 NEEDS = {
@@ -94,3 +95,13 @@ def test_what_no_month_end_has_is_said_to_be_so():
     assert east["24-month windows"] is None
     assert east["pcni"] == "2019-01-31"
     assert "no month end yet (all townships)" in " ".join(found.lines["en"])
+
+
+def test_what_is_made_of_a_panel_s_own_items_is_not_offered_to_a_county_without_them():
+    needs = {"panel": Need("feature_set", indicators=("educ", "educ", "married")), **NEEDS}
+    assert set(find_availability(_county(), needs).dates["name"]) == {
+        "pcni", "previous_pcni", "rigid", "24-month windows", "year", "window",
+    }  # fmt: skip
+    rows = {"household_id": ["东乡0"], "date": ["2020-01-01"], "item": ["educ"], "value": [9.0]}
+    county = _county(indicators=pd.DataFrame(rows))
+    assert "panel" in set(find_availability(county, needs).dates["name"])

@@ -274,5 +274,5 @@ def test_the_verb_tells_what_it_read(tmp_path: Path) -> None:
 
 
 def test_the_packaged_panels() -> None:
-    assert list(IMPORTERS) == ["eph", "wagepan", "psid-men"]
+    assert list(IMPORTERS) == ["eph", "wagepan", "psid-men", "teen-poverty"]
     assert all(plan.id == name and plan.about["licence"] for name, plan in IMPORTERS.items())

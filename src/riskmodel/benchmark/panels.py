@@ -1,16 +1,4 @@
-"""A benchmark's panels: what is declared, where the data come from, and how one is run.
-
-The ready matrix (``teen_poverty``): teenage girls, five yearly waves, a poverty flag of the survey's own and
-no incomes. At each wave the girls who are not poor are at risk; the event is the flag a year later. No rule
-set can be judged on it, so the question is only whether a model adds to the years of poverty so far. Race is
-kept out of the columns that models see (no list of whom to help should be ordered by it) and is used to look
-at gaps.
-
-References
-----------
-NLSY79 (US Bureau of Labor Statistics), as ``teen_poverty`` in the R package panelr (Long, MIT licence);
-the data of Allison 2009, *Fixed Effects Regression Models*.
-"""
+"""A benchmark's panels: what is declared, where the data come from, and how one is run."""
 
 from __future__ import annotations
 
@@ -25,14 +13,12 @@ from pydantic import Field, field_validator, model_validator
 from riskmodel import data as counties
 from riskmodel import models, simulate
 from riskmodel.data import County
-from riskmodel.errors import InputMissing, InputRefused, UsageError
-from riskmodel.i18n import Words, both
+from riskmodel.errors import InputMissing, UsageError
+from riskmodel.i18n import Words
 from riskmodel.importing import IMPORTERS, import_panel
 from riskmodel.io import Spec, find_declaration, folder, load_spec
 from riskmodel.rules import available_rule_sets
 from riskmodel.runs import (
-    DECLARED,
-    Evaluation,
     Experiment,
     ExperimentResult,
     VisitBudget,
@@ -59,10 +45,10 @@ class CountySize(Spec):
 
 
 class Panel(Spec):
-    """One panel: a simulated county, an imported panel, or a ready matrix.
+    """One panel: a simulated county, or an imported panel.
 
     ``about`` says what it is, ``short`` is its name where there is little room. ``experiment`` says cohort,
-    dates and label (a matrix is ready without). ``leave_out`` names models that make no sense on it;
+    dates and label. ``leave_out`` names models that make no sense on it;
     ``model_params`` goes on top of the benchmark's; ``like: ID`` takes over whatever is not said from an
     earlier panel.
     """
@@ -72,7 +58,7 @@ class Panel(Spec):
     short: Words | None = None
     about: Words | None = None
     source: str
-    experiment: str | None = None
+    experiment: str
     profile: str = "default"
     seed: int = Field(default=0, ge=0)
     baseline: str = "rule"
@@ -84,7 +70,7 @@ class Panel(Spec):
     @field_validator("source")
     @classmethod
     def _known_source(cls, source: str) -> str:
-        known = ["simulate", *IMPORTERS, "teen_poverty"]
+        known = ["simulate", *IMPORTERS]
         if source not in known:
             raise ValueError(f"no source {source!r}; there are: {', '.join(known)}")
         return source
@@ -93,12 +79,6 @@ class Panel(Spec):
     def brief(self) -> dict[str, str]:
         """Its name where there is little room, in both languages."""
         return (self.short or self.title).model_dump()
-
-    @model_validator(mode="after")
-    def _ready_or_not(self) -> Self:
-        if (self.experiment is None) != (self.source == "teen_poverty"):
-            raise ValueError("give an experiment, except for teen_poverty, which is a ready matrix")
-        return self
 
 
 class Benchmark(Spec):
@@ -204,7 +184,7 @@ class Benchmark(Spec):
 
     def experiment_of(self, panel: Panel) -> Experiment:
         """Return a panel's experiment with the benchmark's models, visits and seed."""
-        exp = load_experiment(panel.experiment or "")
+        exp = load_experiment(panel.experiment)
         models = self.models_of(panel)
         changed = {
             "models": models,
@@ -270,77 +250,8 @@ def require_file(panel: Panel, file: Path | None) -> Path:
     return file
 
 
-WAVES = 5
-# The last wave whose outcome is seen is the test; what was known by then trains.
-TEST_WAVE = WAVES - 1
-_FIRST_YEAR = 1979
-_EACH = ("mother", "spouse", "inschool", "hours")
-
-
-def read_waves(file: Path) -> pd.DataFrame:
-    """Read the wide file into one row a girl and wave at risk."""
-    wide = pd.read_csv(file)
-    wanted = ["id", "age", "black", *(f"{c}{w}" for c in ("pov", *_EACH) for w in range(1, WAVES + 1))]
-    absent = [c for c in wanted if c not in wide.columns]
-    if absent:
-        raise InputRefused(
-            f"{file.name}: columns {', '.join(absent)} are absent; give panelr's teen_poverty as CSV"
-        )
-    parts = []
-    for wave in range(1, WAVES):
-        poor = wide[[f"pov{w}" for w in range(1, wave)]]
-        parts.append(
-            pd.DataFrame(
-                {
-                    "household_id": wide["id"].astype(int).astype(str),
-                    "wave": float(wave),
-                    "y": wide[f"pov{wave + 1}"],
-                    "now": wide[f"pov{wave}"],
-                    "black": wide["black"].map({1.0: "yes", 0.0: "no"}),
-                    "age": wide["age"] + wave - 1,
-                    "mother": wide[f"mother{wave}"],
-                    "spouse": wide[f"spouse{wave}"],
-                    "in_school": wide[f"inschool{wave}"],
-                    "hours": wide[f"hours{wave}"],
-                    "years_poor": poor.sum(axis=1, min_count=1).fillna(0.0),
-                    "poor_before": wide[f"pov{wave - 1}"] if wave > 1 else np.nan,
-                }
-            )
-        )
-    rows = pd.concat(parts, ignore_index=True)
-    return rows[(rows["now"] == 0) & rows["y"].notna()].drop(columns="now").reset_index(drop=True)
-
-
-# No rule set can be judged on the survey: nobody is flagged or ranked.
+# No rule set can be judged on a ready matrix: nobody is flagged or ranked.
 _NO_RULES: dict[str, Any] = {"township": "-", "persons": 1, "flagged": False, "rule_rank": np.nan}
-FEATURES = ["wave", "age", "mother", "spouse", "in_school", "hours", "years_poor", "poor_before"]
-
-
-def predict_waves(
-    bench: Benchmark, panel: Panel, names: tuple[str, ...], file: Path, say: Report
-) -> tuple[pd.DataFrame, dict[str, Any], pd.DataFrame]:
-    """Fit every model on the earlier waves and predict the last."""
-    rows = read_waves(file).rename(columns={"black": "group_black"})
-    train, test = rows[rows["wave"] < TEST_WAVE], rows[rows["wave"] == TEST_WAVE]
-    say(f"{len(train)} training rows, {len(test)} test rows")
-    test = test.assign(as_of=pd.Timestamp(_year_end(TEST_WAVE)))
-    # A ready matrix declares no directions.
-    params = {k: {n: v for n, v in p.items() if v != DECLARED} for k, p in bench.params_of(panel).items()}
-    predictions, fitted = fit_and_predict(train, test, FEATURES, names, params, bench.seed)
-    return predictions, fitted, _split(train, test)
-
-
-def _split(train: pd.DataFrame, test: pd.DataFrame) -> pd.DataFrame:
-    day = _year_end(TEST_WAVE)
-    return pd.DataFrame([{
-        "fold": day, "train_from": _year_end(1), "train_to": _year_end(TEST_WAVE - 1), "n_train": len(train),
-        "train_events": int(train["y"].sum()), "test_from": day, "test_to": day, "n_test": len(test),
-        "test_events": int(test["y"].sum()), "n_null": 0,
-    }])  # fmt: skip
-
-
-def _year_end(wave: int) -> str:
-    return f"{_FIRST_YEAR + wave - 1}-12-31"
 
 
 def fit_and_predict(
@@ -414,24 +325,6 @@ def run_county(
     if panel.source == "simulate":
         facts["simulated"] = {**size.model_dump(), "profile": panel.profile, "seed": panel.seed}
     return result.predictions, tables, [*(note.both() for note in result.notes), *notes], facts
-
-
-def run_waves(bench: Benchmark, panel: Panel, file: Path | None, say: Report) -> PanelRun:
-    """Run a panel that is a ready matrix of waves."""
-    predictions, fitted, folds = predict_waves(
-        bench, panel, bench.models_of(panel), require_file(panel, file), say
-    )
-    say("evaluating")
-    event = both("benchmark.sentences.poor next year")
-    evaluation = Evaluation(
-        predictions, bench.budget.per_date, panel.baseline, event,
-        replicates=bench.bootstrap, test_replicates=bench.bootstrap_test, seed=bench.seed,
-    )  # fmt: skip
-    tables, notes = evaluation.further(), evaluation.notes
-    facts = _count(predictions, len(FEATURES))
-    facts |= {"cohort": "not_poor_now", "event": "poor_next_year", "horizon_months": 12, "ruleset": None,
-              "feature_set": None, "calibration": "cross", "budget": bench.budget.model_dump()}  # fmt: skip
-    return predictions, tables | _model_tables(fitted) | {"folds": folds}, notes, facts
 
 
 def _count(predictions: pd.DataFrame, features: int) -> dict[str, Any]:

@@ -164,7 +164,7 @@ def _log_panel(job: PanelJob, output: PanelOutput, store: Path) -> str:
     names = list(dict.fromkeys(output.predictions["model"]))
     with start_run(bench.id, store, panel.id, tags) as opened:
         opened.params({
-            "panel": panel.id, "source": panel.source, "experiment": panel.experiment or "matrix",
+            "panel": panel.id, "source": panel.source, "experiment": panel.experiment,
             "models": names, "seed": bench.seed, "quick": job.quick,
             **{k: v for k, v in output.facts.items() if v is not None},
         })  # fmt: skip
@@ -222,11 +222,8 @@ def run_panel(job: PanelJob, say: Report) -> bool:
     start, cpu = time.monotonic(), time.process_time()
     # The fits are many and small: threads would mostly wait for each other.
     with threadpool_limits(limits=1):
-        if job.panel.experiment is None:
-            run = panels.run_waves(job.bench, job.panel, job.file, report)
-        else:
-            folder = job.out / "data" / job.panel.id
-            run = panels.run_county(job.bench, job.panel, job.size, folder, job.file, report)
+        folder = job.out / "data" / job.panel.id
+        run = panels.run_county(job.bench, job.panel, job.size, folder, job.file, report)
     predictions, tables, notes, facts = run
     facts["cpu_seconds"] = round(time.process_time() - cpu)
     facts["peak_gib"] = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / _KIB_IN_GIB, 2)
@@ -333,7 +330,7 @@ def run_benchmark(
     quick
         Only the panels marked so, simulated ones in their small size.
     sources
-        Source (``eph``, ``teen_poverty``) to its file.
+        Source (``eph``, ``teen-poverty``) to its file.
     only
         Panel ids; default all.
     progress

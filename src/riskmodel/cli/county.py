@@ -123,7 +123,11 @@ def _needs() -> dict[str, Need]:
                 strict = f.ends == "last_completed"
                 months[strict] = max(months[strict], f.window + f.lag)
         period = AccountingPeriod(months=chosen.period_months)
-        needs[name] = Need("feature_set", period, window=max(months.values()), follows_lag=not months[True])
+        items = tuple(str(f.column) for f in chosen.features if f.source == "indicators")
+        window = max(months.values())
+        needs[name] = Need(
+            "feature_set", period, window=window, follows_lag=not months[True], indicators=items
+        )
     return needs
 
 

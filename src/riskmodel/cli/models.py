@@ -279,7 +279,7 @@ def bench(
     from riskmodel import benchmark as benches
 
     declared = benches.load_benchmark(declaration)
-    sources = {name: file for name, file in (("eph", eph), ("teen_poverty", teen)) if file is not None}
+    sources = {name: file for name, file in (("eph", eph), ("teen-poverty", teen)) if file is not None}
     result = benches.run_benchmark(
         declared, out, store, quick=quick, sources=sources, only=panel, progress=say, jobs=jobs
     )

@@ -97,7 +97,10 @@ class About(Spec):
     ``income_is_net`` is ours: incomes were recorded net of production costs, so that net income does
     not need the ``spending`` table. ``source``, ``licence`` and ``unit`` are ours too: where the data come
     from, on what terms, and in what money; ``unit_of`` and ``place`` say what is counted and within what it
-    is alike, for the words of pages; ``welfare`` is consumption where amounts are of that; ``simulated``
+    is alike, for the words of pages; ``welfare`` is consumption where amounts are of that, and a flag where
+    they are 0 (poor) and 1; ``stale_after_months`` says how long an annual total speaks for a household,
+    where that is shorter than the contract's 18 months; ``strata`` says that townships are a survey's strata,
+    within which its primary sampling units (villages) were drawn; ``simulated``
     says how a made-up county was made. Keys that nobody reads are kept out, not refused.
     """
 
@@ -107,6 +110,7 @@ class About(Spec):
     recording_delay_days: int = Field(default=0, ge=0)
     entry_lag_months: int = Field(default=3, ge=0)
     max_lag_months: int = Field(default=3, ge=0)
+    stale_after_months: int = Field(default=18, ge=0, le=18)
     coverage: Literal["whole"] | None = None
     records_from: str | dict[str, str] | None = None
     snapshot_on: dt.date | None = None
@@ -117,7 +121,8 @@ class About(Spec):
     unit: str | None = None
     unit_of: Literal["household", "person"] = "household"
     place: str = "village"
-    welfare: Literal["income", "consumption"] = "income"
+    strata: bool = False
+    welfare: Literal["income", "consumption", "flag"] = "income"
     simulated: dict[str, Any] | None = None
 
     @field_validator("time_zone")

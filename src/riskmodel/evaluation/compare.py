@@ -41,7 +41,9 @@ from riskmodel.evaluation.paired_lists import (
 )
 from riskmodel.evaluation.predictions import (
     Predictions,
+    Resamples,
     check_predictions,
+    resampled_units,
     village_resamples,
 )
 from riskmodel.i18n import Message
@@ -176,7 +178,9 @@ def compare(
     table["verdict"] = [_verdict(row, level) for row in table.to_dict("records")]
     table = _columns_first(table, ["scope", "at", "baseline", "model"])
     deployed = _columns_first(pd.concat(deployed_tables, ignore_index=True), ["scope", "model", "list"])
-    return Comparison(table, deployed, _notes(_pooled_rows(table), unscored), level)
+    drawn = village_resamples(resampled_units(wide), 0, seed)
+    notes = [*_notes(_pooled_rows(table), unscored), *_strata_notes(drawn)]
+    return Comparison(table, deployed, notes, level)
 
 
 def _pooled_rows(table: pd.DataFrame) -> pd.DataFrame:
@@ -342,6 +346,15 @@ def _verdict_message(row: Mapping[Any, Any], level: float, event: Mapping[str, s
         {**values, **names, "event": event, "delta": points["recall"], "interval": interval,
          "conclusion": conclusion},
     )  # fmt: skip
+
+
+def _strata_notes(drawn: Resamples) -> list[Message]:
+    """Say that units were drawn within strata, and of strata that hold one unit only."""
+    if not drawn.strata:
+        return []
+    values = {"strata": drawn.strata, "units": drawn.n_villages, "lonely": drawn.lonely}
+    keys = ("strata", "lonely") if drawn.lonely else ("strata",)
+    return [Message(f"evaluation.notes.{key}", values) for key in keys]
 
 
 def _notes(pooled: pd.DataFrame, unscored: int) -> list[Message]:

@@ -31,13 +31,16 @@ from riskmodel.evaluation.lists import (
 )
 from riskmodel.evaluation.metrics import METRICS, Array, Metric
 from riskmodel.evaluation.predictions import (
+    CLUSTER,
     KEY,
+    STRATUM,
     VILLAGE,
     Predictions,
     Resamples,
     check_predictions,
     float_column,
     percentile_interval,
+    resampled_units,
     sorted_codes,
     two_sided_p,
     village_resamples,
@@ -68,7 +71,8 @@ class PairedLists:
 def common_rows(checked: Predictions) -> tuple[pd.DataFrame, int]:
     """Bring the models side by side on the rows that all of them scored."""
     frame = checked.frame
-    facts = ["fold", *VILLAGE, "persons", "flagged", "rule_rank", "y", *(c for c in OPTIONAL if c in frame)]
+    further = (c for c in (STRATUM, CLUSTER, *OPTIONAL) if c in frame)
+    facts = ["fold", *VILLAGE, "persons", "flagged", "rule_rank", "y", *further]
     first = frame.drop_duplicates(KEY).set_index(KEY)
     distinct = frame[[*KEY, "y", "flagged"]].drop_duplicates()
     if len(distinct) > len(first):
@@ -106,7 +110,7 @@ def pair_lists(wide: pd.DataFrame, models: tuple[str, ...], baseline: str) -> Pa
         persons,
         date,
         flagged,
-        wide[VILLAGE],
+        resampled_units(wide),
         scores,
         rules,
         chosen,

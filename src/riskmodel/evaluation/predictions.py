@@ -25,6 +25,8 @@ KEY = ["as_of", "household_id"]
 VILLAGE = ["township", "village"]
 # Stands in for the village where rows of one survey cluster lie in several, or a sample was drawn otherwise.
 CLUSTER = "cluster"
+# Where a survey was stratified its units are drawn within each stratum.
+STRATUM = "stratum"
 _COLUMNS = ["household_id", "as_of", "fold", *VILLAGE, "model", "score", "probability", "y"]
 # Weights handled at once: a million doubles are 8 MB, and a kernel holds a few such arrays.
 _CHUNK = 1_000_000
@@ -121,10 +123,16 @@ class Resamples:
         How often each village came.
     village : integer array of shape (n,)
         Code of each row's village.
+    strata
+        In how many strata they were drawn; 0 where the sample was not stratified.
+    lonely
+        Strata with one village only: it stays as it is, and adds nothing to the spread.
     """
 
     counts: Array
     village: NDArray[np.int64]
+    strata: int = 0
+    lonely: int = 0
 
     @property
     def n_villages(self) -> int:
@@ -142,10 +150,12 @@ class Resamples:
         Returns
         -------
         array of shape (replicates, …)
-            One row of NaN without replicates, or with one village only: nothing can be resampled.
+            One row of NaN without replicates, or with one village only (in each stratum): nothing can be
+            resampled.
         """
         step = max(1, _CHUNK // max(1, len(self.village)))
-        if self.n_villages < 2 or len(self.counts) == 0:
+        nothing = self.n_villages < 2 or (self.strata > 0 and self.strata == self.lonely)
+        if nothing or len(self.counts) == 0:
             return np.full_like(kernel(np.ones((1, len(self.village)))), np.nan)
         parts = [
             kernel(self.counts[first : first + step][:, self.village])
@@ -160,7 +170,8 @@ def village_resamples(villages: pd.DataFrame | Any, replicates: int, seed: int) 
     Parameters
     ----------
     villages : DataFrame or array of shape (n, …)
-        What names a row's village; with several columns (township, village) they name it together.
+        What names a row's village; with several columns (township, village) they name it together. A
+        column ``stratum`` is a part of the name, and villages are drawn within strata.
     replicates
         How many.
     seed
@@ -170,8 +181,19 @@ def village_resamples(villages: pd.DataFrame | Any, replicates: int, seed: int) 
     -------
     Resamples
         The same for the same set of villages, whatever the order of the rows.
+
+    References
+    ----------
+    Within strata: n − 1 of the n units of each, each counted n / (n − 1) times (Rao and Wu 1988), which gives
+    the design's own variance where strata are small; a unit alone in its stratum stays.
     """
     code = village_code(villages)
+    if isinstance(villages, pd.DataFrame) and STRATUM in villages.columns:
+        units = villages.assign(code=code).drop_duplicates("code").sort_values("code")
+        stratum = pd.factorize(units[STRATUM], sort=True)[0]
+        sizes = np.bincount(stratum[stratum >= 0])
+        counts = stratified_draws(stratum, replicates, seed)
+        return Resamples(counts, code, len(sizes), int((sizes == 1).sum()))
     return Resamples(village_draws(int(code.max()) + 1, replicates, seed), code)
 
 
@@ -181,9 +203,45 @@ def resampled_units(rows: pd.DataFrame) -> pd.DataFrame:
     Parameters
     ----------
     rows
-        ``township, village``; with a column ``cluster`` (primary sampling unit) that is the unit.
+        ``township, village``; with a column ``cluster`` (primary sampling unit) that is the unit. A column
+        ``stratum`` stands in front: the same number in two strata names two units.
     """
-    return rows[[CLUSTER]] if CLUSTER in rows.columns else rows[VILLAGE]
+    unit = [CLUSTER] if CLUSTER in rows.columns else VILLAGE
+    return rows[[STRATUM, *unit] if STRATUM in rows.columns else unit]
+
+
+def stratified_draws(stratum: NDArray[np.int64], draws: int, seed: int) -> Array:
+    """Draw units with replacement within strata, one fewer than there are, and scale their counts up.
+
+    Parameters
+    ----------
+    stratum : integer array of shape (units,)
+        Code of each unit's stratum; below 0: of none, it stays as it is.
+    draws, seed
+        How often, and what seeds the draw.
+
+    Returns
+    -------
+    array of shape (draws, units)
+        Within each stratum a row adds up to its units.
+
+    References
+    ----------
+    Rao, J. N. K. and C. F. J. Wu (1988), Resampling inference with complex survey data, JASA 83, 231–241.
+
+    Examples
+    --------
+    >>> drawn = stratified_draws(np.array([0, 0, 0, 1]), 2, seed=0)
+    >>> drawn.sum(axis=1).tolist(), drawn[:, 3].tolist()
+    ([4.0, 4.0], [1.0, 1.0])
+    """
+    rng = np.random.default_rng(seed)
+    counts = np.ones((draws, len(stratum)))
+    for one in range(int(stratum.max()) + 1):
+        units = np.flatnonzero(stratum == one)
+        if (n := len(units)) > 1:
+            counts[:, units] = rng.multinomial(n - 1, np.full(n, 1 / n), size=draws) * n / (n - 1)
+    return counts
 
 
 def village_code(villages: pd.DataFrame | Any) -> NDArray[np.int64]:

@@ -193,6 +193,8 @@ def _summary(
         low, high = percentile_interval(drawn[:, i], level)
         out[f"{metric.name}_low"], out[f"{metric.name}_high"] = low, high
     counts = _counts(rows) | {"base_rate": float(np.average(rows.y, weights=weight))}
+    if resamples.strata:
+        counts |= {"n_strata": resamples.strata, "n_lonely_strata": resamples.lonely}
     return {**out, **counts, "n_null": n_null, "n_villages": resamples.n_villages,
             "leakage_suspected": bool(out["auc"] > LEAKAGE_AUC)}  # fmt: skip
 

@@ -48,6 +48,9 @@ class Need:
         Months that must be on record up to the last completed one; 0 for none.
     follows_lag
         Whether that window ends with the accounting period instead.
+    indicators
+        Items of table ``indicators``: what is made of a panel's own items is not to be had where more than
+        half of them are absent.
     """
 
     kind: str
@@ -55,6 +58,7 @@ class Need:
     sums: tuple[str, ...] = ("income",)
     window: int = 0
     follows_lag: bool = False
+    indicators: tuple[str, ...] = ()
 
 
 QUANTITIES = {
@@ -100,13 +104,15 @@ def find_availability(county: County, needs: Mapping[str, Need]) -> Availability
     county
         The checked tables.
     needs
-        By name; `QUANTITIES` are added.
+        By name; `QUANTITIES` are added. What is made of indicators that the county does not have is left out.
     """
     try:
         last = last_complete_month(county.data_through)
     except InputRefused:
         return None
-    wanted = QUANTITIES | dict(needs)
+    items = _indicator_items(county)
+    possible = {k: n for k, n in needs.items() if 2 * len(items & {*n.indicators}) >= len({*n.indicators})}
+    wanted = QUANTITIES | possible
     as_of = month_end(last)
     first = _first_month(county)
     ends = list(range(max(first + 11, last - 240), last))[:MOST_MONTHS]
@@ -138,6 +144,12 @@ def known_townships(county: County) -> list[str]:
     """Return the townships that households ever lived in."""
     found = county.table("households").township.to_pyarrow().unique().to_pylist()
     return sorted(name for name in found if name)
+
+
+def _indicator_items(county: County) -> set[str]:
+    if not county.has("indicators"):
+        return set()
+    return set(county.table("indicators").item.to_pyarrow().unique().to_pylist())
 
 
 def _first_month(county: County) -> int:

@@ -31,9 +31,6 @@ RIGID_CATEGORIES = ("medical", "education", "housing", "disaster", "accident")
 PREFIXES = ("", "previous_", "before_previous_")
 
 
-STALE_AFTER_MONTHS = 18  # contract: a total that ended longer ago no longer says what a household earns
-
-
 EARNING_SOURCES = {"wage": ("wage",), "earning": ("wage", "transfer")}  # what counts as a month with earnings
 
 
@@ -52,10 +49,11 @@ class IncomeAccounts:
     @cached_property
     def usable(self) -> np.ndarray:
         """Whether there is a period that is not further behind than the allowed lag."""
-        period, allowed = self.period, self.known.county.about.max_lag_months
+        period, about = self.period, self.known.county.about
+        allowed = np.where(period.by_totals, about.stale_after_months, about.max_lag_months)
         if not self.asked.follows_lag:
             return period.chosen
-        return period.chosen & (period.lag <= np.where(period.by_totals, STALE_AFTER_MONTHS, allowed))
+        return period.chosen & (period.lag <= allowed)
 
     @cached_property
     def sums(self) -> list[Sums]:

@@ -380,7 +380,7 @@ def fingerprint(county: County, as_of: DateLike) -> str:
 
 
 _ONLY_ROWS = ("recorded", "unrecorded", "doubts", "household_links", "claims")
-_DECIDES = ("coverage", "records_from", "max_lag_months", "recording_delay_days")
+_DECIDES = ("coverage", "records_from", "max_lag_months", "recording_delay_days", "stale_after_months")
 
 
 def _fingerprint(county: County, day: dt.date) -> str:

@@ -128,6 +128,9 @@ class PanelIncome(Spec):
         Contract sources to figures, where the file tells them apart.
     rest
         The source that takes what ``amount`` has beyond ``sources``.
+    poor
+        A figure of 1 (poor) and 0, where the survey says itself who is poor and gives no amount: an income of
+        0 or 1 stands for it, so a line of 0.5 (``params: {line: 0.5}``) tells the two apart.
     answered
         A figure that is empty where no income was given; ``amount``, or any source, where left out.
     kind
@@ -135,11 +138,17 @@ class PanelIncome(Spec):
     per, covers
         What period a figure is of, and what period it stands for (its end is the observation's month): a
         monthly figure of a yearly panel is multiplied by 12.
+    of
+        For a roster, whose a row's figures are: the household's, repeated, or each person's own, which are
+        added up (and unknown where one of them is: ``fill(pay, 0)`` where an empty cell is no income).
+    losses
+        Whether amounts such as −8 and −9 are losses; refused as codes of no answer where left out.
     factor
         Units of money in one unit of the file (1000 where the file is in thousands).
     """
 
     amount: Figure | None = None
+    poor: Figure | None = None
     source: str = "wage"
     sources: dict[str, Figure] = Field(default_factory=dict)
     rest: str | None = None
@@ -147,12 +156,18 @@ class PanelIncome(Spec):
     kind: Literal["income", "consumption"] = "income"
     per: Period | None = None
     covers: Covers
+    of: Literal["household", "person"] = "household"
+    losses: bool = False
     factor: float = Field(default=1.0, gt=0)
 
     @model_validator(mode="after")
     def _whole_or_parts(self) -> Self:
-        if self.amount is None and not self.sources:
-            raise ValueError("give amount (the whole) or sources (its parts)")
+        if self.poor is not None and (
+            self.amount is not None or self.sources or self.per or self.factor != 1
+        ):
+            raise ValueError("poor is a flag without amounts: leave out amount, sources, per and factor")
+        if self.amount is None and not self.sources and self.poor is None:
+            raise ValueError("give amount (the whole), sources (its parts), or poor (the survey's own flag)")
         if self.amount is not None and self.sources and self.rest is None:
             raise ValueError("amount beside sources: say in rest which source takes what they leave")
         if self.rest is not None and (self.amount is None or not self.sources):

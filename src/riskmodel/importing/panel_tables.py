@@ -12,19 +12,15 @@ import pandas as pd
 
 from riskmodel.data.schema import contract
 from riskmodel.errors import InputRefused
+from riskmodel.importing.panel_amounts import PanelAmounts
 from riskmodel.importing.panel_columns import PanelColumns, plain_code
 from riskmodel.importing.panel_files import PanelFile
 from riskmodel.importing.panel_map import Figure, IndicatorMap, PanelMap
-from riskmodel.importing.panel_persons import (
-    counted_members,
-    equivalent_persons,
-    listed_members,
-    same_household,
-    sex_of,
-)
+from riskmodel.importing.panel_persons import counted_members, listed_members, same_household, sex_of
 
 NO_ANSWER = "no_answer"
 SPANS = {"year": 12, "half_year": 6, "quarter": 3, "month": 1}
+_FIRST_YEAR, _LAST_YEAR = 1900, 2100
 _BIRTH = 1960  # of a person of whom neither age nor birth is given; the contract asks for a month
 
 
@@ -86,7 +82,7 @@ class _Reading:
         self.first_of_observation = ~self.t.duplicated(key)
 
     def _ids(self, names: Sequence[str]) -> pd.Series:
-        parts = [self.columns.raw(name).map(plain_code).astype(object) for name in names]
+        parts = [_whole_numbers(self.columns.raw(name).map(plain_code).astype(object)) for name in names]
         out = parts[0]
         for part in parts[1:]:
             out = (out + "-" + part).where(out.notna() & part.notna(), None)
@@ -109,6 +105,13 @@ class _Reading:
                 )
             return found.map(dates).astype(float)
         year = c.numbers(str(time.year))
+        odd = year.notna() & ~year.between(_FIRST_YEAR, _LAST_YEAR)
+        if odd.any():
+            raise InputRefused(
+                f"{c.file.name}: row {c.row_number(odd)}: {time.year} is {year[odd].iloc[0]:g} (in "
+                f"{int(odd.sum())} rows): write years with four digits; "
+                f"columns: {{{time.year}_4: 1900 + {time.year}}} makes them"
+            )
         for name, most, step in ((time.half_year, 2, 6), (time.quarter, 4, 3), (time.month, 12, 1)):
             if name is not None:
                 part = c.numbers(name)
@@ -161,9 +164,16 @@ class _Reading:
         place, design, c = self.plan.place, self.plan.design, self.columns
         t = self.t
         region = pd.Series("all", index=t.index, dtype=object)
-        given = place.region or design.strata
-        if given:
-            region = c.text(given, "place.region", place.words).fillna(place.otherwise)
+        if place.region:
+            region = c.text(place.region, "place.region", place.words).fillna(place.otherwise)
+        if design.strata:
+            stratum = c.text(design.strata, "design.strata")
+            if stratum.isna().any():
+                raise InputRefused(
+                    f"{c.file.name}: row {self._row(stratum.isna())}: design.strata: no stratum is given (in "
+                    f"{int(stratum.isna().sum())} rows)"
+                )
+            region = region + "/" + stratum.astype(str) if place.region else stratum
         cluster = t["household_id"]
         named = design.psu or place.cluster
         if named:
@@ -173,18 +183,43 @@ class _Reading:
              "registration": "general"}
         )  # fmt: skip
         if design.weight:
-            out["weight"] = self.figure(design.weight, "design.weight")
+            out["weight"] = self._weight(design.weight)
         out["valid_from"], out["recorded_on"] = t["on"].dt.date, t["recorded_on"].dt.date
         out = out[self.first_of_observation]
         if place.first:
             out = out.drop_duplicates("household_id")
         return out.astype(dict.fromkeys(("household_id", "township", "village"), str)).reset_index(drop=True)
 
+    def _weight(self, given: str) -> pd.Series:
+        values = self.figure(given, "design.weight")
+        wrong = values < 0
+        if wrong.any():
+            raise InputRefused(
+                f"{self.columns.file.name}: row {self._row(wrong)}: design.weight is "
+                f"{values[wrong].iloc[0]:g} (in {int(wrong.sum())} rows): a weight is 0 or more; name codes "
+                "of no answer in missing"
+            )
+        by = values.groupby([self.t["household_id"], self.t["month"]])
+        differs = (by.transform("max") - by.transform("min") > 0) & self.first_of_observation
+        if differs.any():
+            self.told.append(
+                f"{int(differs.sum())} observations have persons of different weights: the first one's is "
+                "taken"
+            )
+        return values
+
     @cached_property
     def persons(self) -> pd.Series:
         """How many persons live there; empty where it is not given."""
         if self.plan.persons.size is not None:
-            return self.figure(self.plan.persons.size, "persons.size")
+            given = self.figure(self.plan.persons.size, "persons.size")
+            wrong = given.notna() & ~((given >= 1) & (given % 1 == 0))
+            if wrong.any():
+                self.told.append(
+                    f"{int(wrong.sum())} observations give {given[wrong].iloc[0]:g} as the number of "
+                    "persons: taken as not known"
+                )
+            return given.mask(wrong)
         return self.t.groupby(["household_id", "month"])["month"].transform("size").astype(float)
 
     def members(self) -> pd.DataFrame:
@@ -196,6 +231,13 @@ class _Reading:
                 name: self._optional(given, f"persons.{name}")
                 for name, given in (("children", spec.children), ("old", spec.old))
             }
+            more = counts["children"].fillna(0) + counts["old"].fillna(0) > size
+            if more.any():
+                self.told.append(
+                    f"{int(more.sum())} observations count more children and old persons than persons: "
+                    "taken as not known"
+                )
+                counts = {name: values.mask(more) for name, values in counts.items()}
             age = self._optional(spec.head.age, "persons.head.age")
             sex = self._sex(spec.head.sex, spec.head.male, spec.head.female, "persons.head.sex")
             family = (~self._same()).groupby(t["household_id"]).cumsum()
@@ -215,7 +257,7 @@ class _Reading:
         if spec.is_head:
             head = self.figure(spec.is_head, "persons.is_head", strict=False) == 1
         who = pd.DataFrame(
-            {"member_id": member, "household_id": t["household_id"], "birth_month": self._birth(), "sex": sex,
+            {"member_id": member, "household_id": t["household_id"], "birth_month": self.birth, "sex": sex,
              "relation": head.map({True: "head", False: None}), "on": t["on"], "month": t["month"],
              "recorded_on": t["recorded_on"]}
         )  # fmt: skip
@@ -240,7 +282,8 @@ class _Reading:
             return pd.Series(None, index=self.t.index, dtype=object)
         return sex_of(self.columns.raw(given).map(plain_code), self.columns.words(given), male, female)
 
-    def _birth(self) -> pd.Series:
+    @cached_property
+    def birth(self) -> pd.Series:
         """Return birth months: given, or from completed years of age."""
         spec = self.plan.persons
         year = pd.Series(float(_BIRTH), index=self.t.index)
@@ -265,45 +308,6 @@ class _Reading:
         values = {name: self._optional(name, f"persons.same.{name}") for name in self.plan.persons.same}
         return same_household(self.t["household_id"], values, self.plan.persons.same)
 
-    @cached_property
-    def deflator(self) -> pd.Series:
-        """What amounts are divided by; empty where the map does not say it."""
-        money, t = self.plan.money, self.t
-        if money.deflator is None:
-            return pd.Series(1.0, index=t.index)
-        if isinstance(money.deflator, str):
-            return self.figure(money.deflator, "money.deflator") / money.base
-        series = {str(k): v for k, v in money.deflator.items()}
-        year = (t["month"] // 12).astype(int).astype(str)
-        month = year + "-" + (t["month"] % 12 + 1).astype(int).astype(str).str.zfill(2)
-        index = month.map(series).fillna(year.map(series)).astype(float)
-        if index.isna().any():
-            raise InputRefused(
-                f"money.deflator has no index for {month[index.isna()].iloc[0]}: give every year or month "
-                f"of the file ({', '.join(sorted(year[index.isna()].unique())[:10])})"
-            )
-        return index / money.base
-
-    def income(self) -> tuple[pd.DataFrame, pd.Series]:
-        """Return amounts by source, and whether an income was given at each observation."""
-        spec = self.plan.income
-        amounts = {
-            source: self.figure(given, f"income.sources.{source}") for source, given in spec.sources.items()
-        }
-        whole = None if spec.amount is None else self.figure(spec.amount, "income.amount")
-        if whole is not None and not amounts:
-            amounts[spec.source] = whole
-        elif whole is not None and spec.rest:
-            named = pd.concat(amounts.values(), axis=1).sum(axis=1)
-            amounts[spec.rest] = (
-                whole - named + amounts.get(spec.rest, pd.Series(0.0, index=self.t.index)).fillna(0)
-            )
-        frame = pd.DataFrame(amounts)
-        told = self.figure(spec.answered, "income.answered") if spec.answered else whole
-        answered = frame.notna().any(axis=1) if told is None else told.notna()
-        scale = equivalent_persons(self.plan.persons, self.persons, self._children())
-        return frame.mul(spec.times / self.deflator * self.persons / scale, axis=0), answered
-
     def _children(self) -> pd.Series:
         """Return how many persons count as children in an equivalence scale."""
         spec = self.plan.persons
@@ -315,15 +319,16 @@ class _Reading:
             return self.figure(spec.children, "persons.children")
         if spec.age is None and spec.born is None:
             raise InputRefused(f"persons.scale: {spec.scale} needs persons.age or persons.born")
-        years = self._birth().str.slice(0, 4).astype(int)
+        years = self.birth.str.slice(0, 4).astype(int)
         child = (self.t["month"] // 12 - years) < 14
         return child.groupby([self.t["household_id"], self.t["month"]]).transform("sum").astype(float)
 
     def tables(self) -> dict[str, pd.DataFrame]:
         """Return all tables."""
-        amounts, answered = self.income()
+        money = PanelAmounts(self.columns, self.plan, self.t, self.persons, self._children)
+        amounts, answered, divisible = money.by_source()
         rows, first = self.t, self.first_of_observation
-        known = answered & self.persons.notna()
+        known = answered & divisible
         spans = self._spans(rows["month"])
         income = amounts.assign(
             household_id=rows["household_id"], **spans, recorded_on=rows["recorded_on"].dt.date
@@ -346,9 +351,12 @@ class _Reading:
                 self.told.append(
                     f"{int(lost.sum())} observations give no {self.plan.income.kind}: unrecorded"
                 )
-        uncounted = first & self.persons.isna()
+        uncounted = first & answered & ~divisible
         if uncounted.any():
-            self.told.append(f"{int(uncounted.sum())} observations do not say how many persons: unrecorded")
+            what = (
+                "persons" if self.persons[uncounted].isna().all() else "persons, or children (persons.scale)"
+            )
+            self.told.append(f"{int(uncounted.sum())} observations do not say how many {what}: unrecorded")
             without = self._covered(uncounted).assign(why=NO_ANSWER)
             out["unrecorded"] = pd.concat([out["unrecorded"], without] if "unrecorded" in out else [without])
         if self.plan.indicators:
@@ -413,15 +421,28 @@ class _Reading:
         # A month without an observation is not judged by the one before; a total is known from its last day.
         lag = "max_lag_months" if plan.income.covers == "month" else "entry_lag_months"
         out: dict[str, Any] = {"income_is_net": True, lag: 0}
+        if plan.income.covers == "year":
+            out["stale_after_months"] = 11  # the wave before does not stand for one that was missed
         out["unit_of"] = "person" if plan.persons.kind == "person" else "household"
         if money.currency and "unit" not in plan.about:
             per = {"month": "a month", "year": "a year"}.get(plan.income.covers, f"a {plan.income.covers}")
             out["unit"] = f"{money.currency} {per}" + (", deflated" if money.deflator else "")
-        if plan.income.kind == "consumption":
-            out["welfare"] = "consumption"
+        if plan.design.strata:
+            out["strata"] = True
+        welfare = "flag" if plan.income.poor is not None else plan.income.kind
+        if welfare != "income":
+            out["welfare"] = welfare
         if "data_through" not in plan.about and plan.coverage == "stated":
             out["data_through"] = self.t["on"].max().date()
         return {**out, **plan.about}
+
+
+def _whole_numbers(ids: pd.Series) -> pd.Series:
+    """Return ids that were all written as 101.0 as 101."""
+    given = ids.dropna().astype(str)
+    if len(given) and given.str.fullmatch(r"\d+\.0+").all():
+        return ids.map(lambda one: one if one is None or one != one else str(one).split(".")[0])
+    return ids
 
 
 def _days(raw: pd.Series, form: str) -> pd.Series:

@@ -114,6 +114,8 @@ class Experiment(Spec):
     budget: VisitBudget
     # Whether metrics, calibration and their intervals count a household by its sampling weight.
     weighted: bool = False
+    # Indicators that are no features, by which errors are looked at apart.
+    groups: tuple[str, ...] = ()
     # Every so many months after the first test date the models' lists are drawn up again, for lead time.
     follow_months: int | None = Field(default=None, ge=1, le=12)
     bootstrap: int = Field(default=400, ge=20, le=10_000)
@@ -155,7 +157,8 @@ class Experiment(Spec):
         A rule set or feature set of a file counts by what it says, wherever the file lies.
         """
         # What was added later counts only where it is said: digests of earlier declarations stay.
-        declared = self.model_dump(mode="json", exclude=None if self.weighted else {"weighted"}) | {
+        unsaid = {key for key in ("weighted", "groups") if not getattr(self, key)}
+        declared = self.model_dump(mode="json", exclude=unsaid) | {
             "ruleset": _content(self.ruleset, rules.load_rules),
             "feature_set": _content(self.feature_set, features.load_feature_set),
         }

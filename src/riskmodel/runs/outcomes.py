@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 
 from riskmodel import rules, targets
 from riskmodel.data import County, Shape, fetch_frame, rows_table
+from riskmodel.errors import InputRefused
 from riskmodel.households import Moment, known_county, window_end
 from riskmodel.i18n import Message
 from riskmodel.runs.experiment import Experiment
@@ -75,6 +76,24 @@ def household_groups(rows: pd.DataFrame, X: pd.DataFrame) -> pd.DataFrame:
             known &= ~np.isnan(value)
         out[f"group_{name}"] = pd.Series(np.where(inside, "yes", "no"), index=rows.index).where(known)
     return out
+
+
+def indicator_groups(exp: Experiment, county: County, days: tuple[dt.date, ...]) -> pd.DataFrame | None:
+    """Return the last known value of each indicator in ``groups``: "yes", "no", or a number as text."""
+    if not exp.groups:
+        return None
+    if not county.has("indicators"):
+        raise InputRefused(f"groups: {', '.join(exp.groups)}: the county has no table indicators")
+    rows = known_county(county, days).rows("indicators")
+    rows = rows.filter(rows.item.isin(list(exp.groups)))
+    frame = rows.select(*KEY, "item", "date", "value").to_pandas().sort_values("date", kind="stable")
+    absent = sorted(set(exp.groups) - set(frame["item"]))
+    if absent:
+        raise InputRefused(f"groups: no indicator {', '.join(absent)} is known at the test dates")
+    frame = frame.drop_duplicates([*KEY, "item"], keep="last").assign(as_of=pd.to_datetime(frame["as_of"]))
+    frame["value"] = frame["value"].map(lambda v: {0.0: "no", 1.0: "yes"}.get(float(v), f"{v:g}"))
+    wide = frame.pivot(index=KEY, columns="item", values="value").add_prefix("group_")
+    return wide.rename_axis(columns=None).reset_index()
 
 
 def label_events(exp: Experiment, county: County, days: tuple[dt.date, ...]) -> pd.DataFrame:

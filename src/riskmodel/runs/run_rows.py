@@ -153,7 +153,14 @@ def _evaluation_columns(
 ) -> pd.DataFrame:
     """Return what only an evaluation may look at, one row a test household and date."""
     out = test[KEY].join(outcomes.household_groups(test, matrix.X))
-    for measure in (outcomes.income_after, outcomes.label_events, outcomes.support_within):
+    if county.about.strata:
+        out["stratum"] = test["township"]
+    for measure in (
+        outcomes.income_after,
+        outcomes.label_events,
+        outcomes.support_within,
+        outcomes.indicator_groups,
+    ):
         columns = measure(exp, county, fold.test)
         if columns is not None:
             out = out.merge(columns, on=KEY, how="left", validate="one_to_one")
