@@ -100,6 +100,20 @@ def test_waves_that_are_unequal_keep_their_real_horizons(tmp_path: Path) -> None
         assert auc(run, model) == pytest.approx(level, abs=0.005)
 
 
+@pytest.mark.slow
+def test_a_survey_s_own_flag_gives_what_the_ready_matrix_gave(shared_data: Path, tmp_path: Path) -> None:
+    file = shared_data / "teen_poverty" / "teen_poverty.csv"
+    if not file.is_file():
+        pytest.skip("teen_poverty.csv of panelr is not among the real panels")
+    import_panel("teen-poverty", tmp_path, file)
+    run = runs_on(read_county(tmp_path))("teen-poverty")
+    fold = run.folds.iloc[0]
+    counts = ["n_train", "train_events", "n_test", "test_events"]
+    assert fold[counts].tolist() == [2156, 580, 703, 171]
+    for model, level in {"logit": 0.584, "boosting": 0.589, "past_income": 0.529}.items():
+        assert auc(run, model) == pytest.approx(level, abs=0.005)
+
+
 @pytest.fixture(scope="module")
 def eph(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Runs:
     file = shared_data / "eph" / "eph_panel_sample20k.csv.gz"
