@@ -23,6 +23,7 @@ from riskmodel.importing.id_reading import person_key
 from riskmodel.importing.people import People, plain_name
 from riskmodel.importing.sheet_rows import SheetRows, is_empty, row_keys
 from riskmodel.importing.spans import WholesAndParts, month_end
+from riskmodel.importing.versions import settle_versions
 from riskmodel.io import records
 
 # Why a row has no household, by the fault of its number.
@@ -94,6 +95,7 @@ def collect_amounts(
     work.follow_recodes(recodes or {})
     work.drop_unknown_items()
     work.reversals()
+    work.rows = settle_versions(work.rows, sheets, work.say, work.off)
     work.once_each()
     work.unit_slips(slips)
     work.wholes_and_parts()

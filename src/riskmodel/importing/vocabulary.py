@@ -50,7 +50,9 @@ _QUARTER_WORD = re.compile(
 _HALF_WORD = re.compile(r"^(?:(\d{4})\s*年?\s*)?(上|下|前|后)半年$")
 # Columns that set an amount beside another one, or say what is planned: no amounts of the year.
 _COMPARISON = re.compile(
-    r"同期|增减|增长|增幅|同比|环比|占比|比重|比例|百分比|[%％]|排名|^(上|去|前)(一)?年(?!底)|^(预计|预测|目标|测算)"
+    r"同期|增减|增长|增幅|同比|环比|占比|比重|比例|百分比|[%％]|排名|^(上|去|前)(一)?年(?!底)|^(预计|预测|目标|测算|计划|拟)"
+    r"|^\d{4}年(预计|预测|目标|计划)|(更正|修改|订正|调整)前|^原(金额|值|数)"
+    r"|[人亩户月]均(?!.*纯收入|.*可支配收入|收入$)|/[人亩]"
 )
 # Groups of columns that show another moment than the year: at identification, and after elimination.
 _OTHER_MOMENT = re.compile(r"识别(时|监测时)|消除后|纳入时|认定时")
