@@ -23,6 +23,7 @@ from riskmodel.importing.id_reading import person_key
 from riskmodel.importing.people import People, plain_name
 from riskmodel.importing.sheet_rows import SheetRows, is_empty, row_keys
 from riskmodel.importing.spans import WholesAndParts, month_end
+from riskmodel.importing.sub_items import drop_earlier, sum_parts
 from riskmodel.importing.versions import settle_versions
 from riskmodel.io import records
 
@@ -85,6 +86,8 @@ def collect_amounts(
         "once",
         "below_zero",
         "form",
+        "part",
+        "earlier",
     ):
         if name not in rows:
             rows[name] = None
@@ -98,6 +101,7 @@ def collect_amounts(
     work.rows = settle_versions(work.rows, sheets, work.say, work.off)
     work.once_each()
     work.unit_slips(slips)
+    work.rows = sum_parts(drop_earlier(work.rows, work.say), work.say)
     work.wholes_and_parts()
     work.rows, blank, absent = drop_blank_months(work.rows, table, work.say)
     work.unreadable()
@@ -331,6 +335,7 @@ class _Amounts:
                 cells.MAYBE_NOTHING: "maybe nothing",
                 cells.NEGATIVE: "negative amount",
                 cells.BLANK: "blank amount",
+                cells.BLANK_PART: "blank amount",
             }
             handling = "asked" if fault == cells.MAYBE_NOTHING else "unknown"
             self.say(handling, kind.get(fault, "unreadable amount"), row, text=row["text"])

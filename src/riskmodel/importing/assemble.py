@@ -24,11 +24,11 @@ from riskmodel.importing.people import (
     collect_people,
     recoded_numbers,
 )
+from riskmodel.importing.result_checks import compare_results
 from riskmodel.importing.sheet_rows import SheetRows
 from riskmodel.importing.spans import month_end
 from riskmodel.io import records
 
-_CENT = Decimal("0.01")
 _TABLES = (
     "risk_events", "monitoring", "support", "assets", "visits", "warnings", "procedure", "jobs", "medical",
     "indicators", "unrecorded", "recorded", "coordinates",
@@ -98,7 +98,7 @@ def assemble(sheets: Sequence[SheetRows], plan: ImportMap, findings: Findings) -
         spans += [int(m) for m in rows["month_to"]]
         tables[table] = _table(rows.rename(columns={"item": CODE_COLUMN[table]}), table)
     _outlast(unrecorded, recorded)
-    _compare_results(sheets, tables, people, findings)
+    compare_results(sheets, people, findings)
     tables |= collect_events(sheets, people, findings)
     if len(links):
         tables["household_links"] = links
@@ -355,94 +355,3 @@ def find_unit_slips(sheets: Sequence[SheetRows]) -> set[tuple[int, int]]:
         if row["n"] >= 2 and (ratio * times < 1 or ratio > times):
             out.add((int(row["sheet_no"]), int(row["row"])))
     return out
-
-
-# ---------------------------------------------------------------- results beside their parts
-
-
-def _compare_results(
-    sheets: Sequence[SheetRows], tables: dict[str, pd.DataFrame], people: People, findings: Findings
-) -> None:
-    """Ask where a column of results says something else than its parts."""
-    counts = _present(people)
-    for sheet in sheets:
-        net = _net_incomes(sheet)
-        for check in sheet.checks:
-            said, household = check["value"], check["household_id"]
-            given: Decimal | None = None
-            if check["of"] == "persons" and household in counts and _is_present(sheet, people):
-                given = Decimal(counts[household])
-            elif check["of"] in ("total", "parts"):
-                given = _sum(check["parts"])
-            elif check["of"] == "net_income":
-                given = net.get(check["row"])
-            if given is None or _near(said, given, check["of"]):
-                continue
-            place = check["file"], check["sheet"], sheet.grid.address(check["row"], check["col"])
-            findings.add(
-                "asked",
-                f"check {check['of']}",
-                place,
-                text=f"{said.normalize():f}",
-                household_id=household or "",
-                given=f"{given.normalize():f}",
-            )
-        _compare_per_head(sheet, net, findings)
-
-
-def _compare_per_head(sheet: SheetRows, net: dict[int, Decimal], findings: Findings) -> None:
-    """Ask where net income a head times persons is not the net income that the parts give."""
-    persons = {c["row"]: c["value"] for c in sheet.checks if c["of"] == "persons"}
-    for check in sheet.checks:
-        if check["of"] != "pcni" or not persons.get(check["row"]) or check["row"] not in net:
-            continue
-        given = net[check["row"]] / persons[check["row"]]
-        if not _near(check["value"], given, "pcni"):
-            place = check["file"], check["sheet"], sheet.grid.address(check["row"], check["col"])
-            findings.add(
-                "asked", "check pcni", place, text=f"{check['value'].normalize():f}",
-                household_id=check["household_id"] or "", given=f"{given.quantize(_CENT):f}",
-            )  # fmt: skip
-
-
-def _near(said: Decimal, given: Decimal, of: str) -> bool:
-    if of == "persons":
-        return said == given
-    return abs(said - given) <= max(Decimal(1), abs(given) / 100)
-
-
-def _sum(parts: Sequence[Decimal | None]) -> Decimal | None:
-    return None if any(p is None for p in parts) else sum((p for p in parts if p is not None), Decimal(0))
-
-
-def _is_present(sheet: SheetRows, people: People) -> bool:
-    """Say whether a sheet shows the present state, not that of an earlier list."""
-    return not people.lists or sheet.snapshot_on is None or sheet.snapshot_on >= people.lists[-1]
-
-
-def _present(people: People) -> dict[str, int]:
-    """Return how many members each household has at the end of the lists."""
-    members = people.members
-    if not len(members):
-        return {}
-    current = members[members["valid_to"].isna()]
-    counts = current.groupby("household_id")["member_id"].nunique()
-    return {str(household): int(n) for household, n in counts.items()}
-
-
-def _net_incomes(sheet: SheetRows) -> dict[int, Decimal]:
-    """Return the net income that the parts of each row give, where all of them can be read."""
-    if not any(c["of"] in ("net_income", "pcni") for c in sheet.checks):
-        return {}
-    out: dict[int, Decimal] = {}
-    lost: set[int] = set()
-    for table in ("income", "spending"):
-        for frame in sheet.tables.get(table, []):
-            for row, item, amount in zip(frame["row"], frame["item"], frame["amount"], strict=True):
-                if table == "spending" and item != "production":
-                    continue
-                if amount is None or pd.isna(amount):
-                    lost.add(row)
-                else:
-                    out[row] = out.get(row, Decimal(0)) + (amount if table == "income" else -amount)
-    return {row: value for row, value in out.items() if row not in lost}

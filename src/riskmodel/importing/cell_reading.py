@@ -23,6 +23,7 @@ from riskmodel.data.values import parse_date
 from riskmodel.importing.vocabulary import Span, half_width, normalise_word, span_in, without_remark
 
 BLANK = "blank"
+BLANK_PART = "blank part"  # of an amount whose other parts are there
 UNREADABLE = "unreadable"
 NEGATIVE = "negative"
 ROUNDED = "rounded id"

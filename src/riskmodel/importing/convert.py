@@ -45,10 +45,8 @@ class SheetReader:
         The sheet, how it is laid out, and what is read of it.
     plan
         The whole map: time zone, words.
-    words
-        The vocabulary with the county's own words.
-    findings
-        Where what is to be said is added.
+    words, findings
+        The vocabulary with the county's own words; where what is to be said is added.
     """
 
     def __init__(
@@ -233,10 +231,8 @@ class SheetReader:
             if at is not None and f"{name}_raw" in spec.columns:
                 frame[f"{name}_raw"] = pd.Series([text_of(v) or None for v in self._raw(at)], dtype=object)
             if "month precision" in column.notes.values():
-                precise = [
-                    "month" if column.notes.get(i) == "month precision" else None for i in range(len(frame))
-                ]
-                frame[f"{name}_precision"] = pd.Series(precise, dtype=object)
+                exact = {i: "month" for i, note in column.notes.items() if note == "month precision"}
+                frame[f"{name}_precision"] = pd.Series(map(exact.get, range(len(frame))), dtype=object)
         frame["col"], frame["file"], frame["sheet"] = -1, self.grid.file, self.grid.sheet
         faults: dict[int, list[str]] = {}
         for name, (column, _) in read.items():
@@ -280,20 +276,23 @@ class SheetReader:
             column = self._column(amount.column)
             if column is None:
                 continue
-            frame = base.copy()
-            frame["form"] = bool(amount.item or amount.months)
+            part, earlier = amount.column if amount.part else None, amount.years_back > 0
+            frame = base.assign(form=bool(amount.item or amount.months), part=part, earlier=earlier)
             if amount.item or items is None:
                 frame["item"] = amount.item
             else:
                 frame["item"] = pd.Series(items.values, dtype=object)
                 frame["item_fault"] = pd.Series(items.faults, dtype=object)
-                frame["item_text"] = pd.Series(self._item_texts(table), dtype=object)
+                frame["item_text"] = texts = pd.Series(self._item_texts(table), dtype=object)
+                frame["part"] = texts.where(texts.isin(self.words.parts(texts.unique())), None)
             self._read_amounts(frame, amount, column)
             first, last, frame["cumulative"], faults = self._span(when, amount, len(frame))
+            if back := 12 * amount.years_back:
+                first, last = ([m and m - back for m in months] for months in (first, last))
             for name, values in (("month_from", first), ("month_to", last), ("when_fault", faults)):
                 frame[name] = pd.Series(values, dtype=object)
-            if cells.AMBIGUOUS in faults and "month" in table.columns:
-                at = self._column(table.columns["month"].column or "")
+            if cells.AMBIGUOUS in faults and (month := table.columns.get("month")):
+                at = self._column(month.column or "")
                 frame["month_text"] = [] if at is None else [text_of(v) for v in self._raw(at)]
             frame["recorded_on"] = self._written(frame)
             frames.append(self._without_merged_away(frame, column))
@@ -315,8 +314,9 @@ class SheetReader:
             )
         ]
         amounts = [None if fault else value for value, fault in zip(read.values, faults, strict=True)]
-        frame["col"], frame["text"] = column, pd.Series([self._show(v) for v in raw], dtype=object)
-        frame["amount"], frame["fault"] = pd.Series(amounts, dtype=object), pd.Series(faults, dtype=object)
+        frame["col"], texts = column, [self._show(v) for v in raw]
+        for name, values in (("text", texts), ("amount", amounts), ("fault", faults)):
+            frame[name] = pd.Series(values, dtype=object)
         if cells.NEGATIVE in faults:
             below = [v if f == cells.NEGATIVE else None for v, f in zip(read.values, faults, strict=True)]
             frame["below_zero"] = pd.Series(below, dtype=object)

@@ -25,6 +25,7 @@ from riskmodel.importing.masking import name_mask, names_in, tables_without_name
 from riskmodel.importing.pseudonyms import pseudonymise, refuse_identity_numbers
 from riskmodel.importing.sheet_layout import SheetLayout, find_layout
 from riskmodel.importing.sheet_rows import SheetRows
+from riskmodel.importing.unread_columns import tell_unread_columns
 from riskmodel.importing.vocabulary import Vocabulary, vocabulary
 from riskmodel.io import first_line, records
 
@@ -394,6 +395,7 @@ def import_sheets(
         if spec.header_rows:
             layout = find_layout(grid, words, spec.header_rows)
         read = SheetReader(grid, layout, spec, plan, words, findings).read()
+        tell_unread_columns(grid, layout, spec, findings)
         rows.append(read)
         accounts.append((grid, layout, "", read))
     assembled = assemble(rows, plan, findings)

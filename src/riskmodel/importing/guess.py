@@ -16,10 +16,10 @@ from riskmodel.data import contract
 from riskmodel.data.sources import table_of
 from riskmodel.grids import Grid
 from riskmodel.importing import cell_reading as cells
+from riskmodel.importing.guess_checks import result_checks
 from riskmodel.importing.guess_columns import Question, SheetColumns, amount_tables, dated_amount_tables
 from riskmodel.importing.mapping import (
     UNITS,
-    CheckMap,
     ColumnMap,
     ImportMap,
     SheetMap,
@@ -80,7 +80,7 @@ def guess_sheet(grid: Grid, layout: SheetLayout, words: Vocabulary) -> SheetGues
         file=grid.file,
         sheet=grid.sheet,
         tables=tuple(tables),
-        checks=tuple(_checks(sheet)),
+        checks=tuple(result_checks(sheet, tables)),
         fill_down=tuple(_fill_down(sheet, key)),
     )
     return SheetGuess(spec, tuple(_comments(sheet)), tuple(sheet.questions), _unread(sheet))
@@ -277,57 +277,7 @@ def _risk_events(sheet: SheetColumns, key: dict[str, ColumnMap]) -> TableMap | N
     return TableMap(table="risk_events", columns=columns) if "date" in columns else None
 
 
-# ---------------------------------------------------------------- checks and the rest
-
-
-def _checks(sheet: SheetColumns) -> list[CheckMap]:
-    """Return the columns that say what their parts should give."""
-    return [*_results(sheet), *_of_which(sheet)]
-
-
-def _results(sheet: SheetColumns) -> list[CheckMap]:
-    out = []
-    months = _without_sums([h for h in sheet.visible() if h.meanings and h.meanings[0].role == "months"])
-    for header in sheet.visible():
-        meaning = header.meanings[0] if header.meanings else None
-        if meaning is None or meaning.role != "check" or header.column in sheet.used:
-            continue
-        parts = (
-            tuple(sheet.use(h) for h in _summed(header, sheet, months)) if meaning.column == "total" else ()
-        )
-        if meaning.column == "total" and not parts:
-            sheet.used.add(header.column)
-            continue
-        out.append(CheckMap(column=sheet.use(header), of=meaning.column, parts=parts))
-    return out
-
-
-def _of_which(sheet: SheetColumns) -> list[CheckMap]:
-    """Return the amounts whose parts stand beside them."""
-    out = []
-    parts: dict[str, list[Header]] = {}
-    for header in sheet.visible():
-        if header.meanings and header.meanings[0].role == "part" and header.column not in sheet.used:
-            parts.setdefault(header.meanings[0].name, []).append(header)
-    for name, listed in parts.items():
-        sheet.used.update(header.column for header in listed)
-        wholes = (h for h in sheet.visible() if any(m.role == "item" and m.name == name for m in h.meanings))
-        if whole := next(wholes, None):
-            out.append(CheckMap(column=whole.text, of="parts", parts=tuple(h.text for h in listed)))
-    return out
-
-
-def _summed(total: Header, sheet: SheetColumns, months: Sequence[Header]) -> list[Header]:
-    """Return what a 合计 adds up: the months, or the items of its own group."""
-    group = total.path[:-1]
-    own = [h for h in sheet.visible() if group and h.path[:-1] == group and h.meanings]
-    return _without_sums([h for h in own if h.meanings[0].role in ("item", "months")]) or list(months)
-
-
-def _without_sums(headers: Sequence[Header]) -> list[Header]:
-    """Return the columns of amounts without quarters, half-years and years that others add up to."""
-    single = [h for h in headers if (span := h.meanings[0].span) and span.first == span.last]
-    return single if len(single) >= 2 else list(headers)
+# ---------------------------------------------------------------- the rest
 
 
 def _fill_down(sheet: SheetColumns, key: dict[str, ColumnMap]) -> list[str]:

@@ -15,6 +15,7 @@ from riskmodel.i18n import Message
 from riskmodel.importing import cell_reading as cells
 from riskmodel.importing.findings import without_personal_numbers
 from riskmodel.importing.id_reading import read_ids, read_person_numbers
+from riskmodel.importing.item_columns import ItemColumns, arrange_items
 from riskmodel.importing.mapping import (
     AmountMap,
     ColumnMap,
@@ -26,6 +27,7 @@ from riskmodel.importing.vocabulary import Definition, Vocabulary, normalise_wor
 
 _SAMPLE = 400
 _KEYS = ("household_id", "person_number", "member_id")
+AmountColumn = tuple[Header, Definition, bool]  # the last: whether it is a part that is added up
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,7 @@ class SheetColumns:
     words: Vocabulary
     questions: list[Question] = field(default_factory=list)
     used: set[int] = field(default_factory=set)
+    arranged: list[ItemColumns] | None = None
 
     # ------------------------------------------------------------ what stands in the columns
 
@@ -154,6 +157,12 @@ class SheetColumns:
         place = next(i for i, h in enumerate(same) if h.column == header.column) if header in same else 0
         return f"{header.text}#{place + 1}" if place else header.text
 
+    def items(self) -> list[ItemColumns]:
+        """Return the columns of amounts by what they are of."""
+        if self.arranged is None:
+            self.arranged = arrange_items(self.visible(), self.words, self.fits)
+        return self.arranged
+
     # ------------------------------------------------------------ tables
 
     def columns(
@@ -230,7 +239,7 @@ def dated_amount_tables(sheet: SheetColumns, key: dict[str, ColumnMap]) -> list[
     items = _items(sheet)
     year = sheet.find("year")
     dated = items if year else [one for one in items if one[1].span and one[1].span.year]
-    for header, _ in [one for one in items if one not in dated][:1]:
+    for header, _, _ in [one for one in items if one not in dated][:1]:
         sheet.ask("amounts of a register", header, blocking=False)
     if not dated:
         return []
@@ -275,32 +284,29 @@ def _needs_year(sheet: SheetColumns, time: dict[str, ColumnMap], amounts: Sequen
         sheet.ask("month or year", None, facts.said["months"])
 
 
-def _items(sheet: SheetColumns) -> list[tuple[Header, Definition]]:
-    """Return the columns that are amounts of one source or category; of equal ones the visible one."""
-    found: dict[tuple[str, object], list[tuple[Header, Definition]]] = {}
-    for header in sheet.layout.headers:
-        meaning = next((m for m in header.meanings if m.role == "item"), None)
-        if meaning is None:
+def _items(sheet: SheetColumns) -> list[AmountColumn]:
+    """Return the columns that are amounts of one source or category, or of a part that no column sums up."""
+    out: list[AmountColumn] = []
+    for one in sheet.items():
+        if len(one.wholes) > 1:
+            sheet.ask("two columns", one.wholes[1][0], " · ".join(h.text for h, _ in one.wholes))
+        if one.wholes:
+            header, meaning = one.wholes[0]
+            if meaning.sure < 1:
+                sheet.ask("near header", header, blocking=False)
+            out.append((header, meaning, False))
             continue
-        if meaning.sure < 1:
-            if header.hidden or not sheet.fits(header, meaning):
-                continue
-            sheet.ask("near header", header, blocking=False)
-        found.setdefault((meaning.name, meaning.span), []).append((header, meaning))
-    out = []
-    for listed in found.values():
-        shown = [one for one in listed if not one[0].hidden]
-        if len(shown) > 1:
-            sheet.ask("two columns", shown[1][0], " · ".join(h.text for h, _ in shown))
-        out += shown[:1]
+        own = Definition("item", one.name, span=one.span)
+        out += [(header, own, True) for header in one.parts]
+        sheet.ask("parts without total", one.parts[0], " · ".join(h.text for h in one.parts), blocking=False)
     return sorted(out, key=lambda one: one[0].column)
 
 
 def _by_items(
-    sheet: SheetColumns, items: Sequence[tuple[Header, Definition]], known: dict[str, ColumnMap]
+    sheet: SheetColumns, items: Sequence[AmountColumn], known: dict[str, ColumnMap]
 ) -> list[TableMap]:
     amounts: dict[str, list[AmountMap]] = {}
-    for header, meaning in items:
+    for header, meaning, part in items:
         span = meaning.span
         months = None if span is None or (span.first, span.last) == (1, 12) else f"{span.first}-{span.last}"
         one = AmountMap(
@@ -309,11 +315,13 @@ def _by_items(
             months=months,
             year=span.year if span else None,
             cumulative=bool(span and span.cumulative),
+            years_back=span.back if span else 0,
+            part=part,
         )
         amounts.setdefault(meaning.table, []).append(one)
     listed = [a for group in amounts.values() for a in group]
     _needs_year(sheet, known, listed)
-    _check_unit(sheet, [h for h, _ in items])
+    _check_unit(sheet, [h for h, _, _ in items])
     repeated = bool(sheet.find("members.relation")) and not _differ_by_member(sheet, items, known)
     return [
         TableMap(table=table, columns=known, amounts=without_sums(group), once=repeated)
@@ -336,6 +344,7 @@ def _by_months(sheet: SheetColumns, months: Sequence[Header], known: dict[str, C
                 months=None if whole else text,
                 year=span.year,
                 cumulative=span.cumulative,
+                years_back=span.back,
             )
         )
     known = {n: c for n, c in known.items() if n != "month"}
@@ -345,7 +354,7 @@ def _by_months(sheet: SheetColumns, months: Sequence[Header], known: dict[str, C
 
 
 def _differ_by_member(
-    sheet: SheetColumns, items: Sequence[tuple[Header, Definition]], known: dict[str, ColumnMap]
+    sheet: SheetColumns, items: Sequence[AmountColumn], known: dict[str, ColumnMap]
 ) -> bool:
     """Say whether the rows of one household hold amounts of their own, not the household's repeated."""
     key = known.get("household_id")
@@ -356,7 +365,7 @@ def _differ_by_member(
     for row in sheet.layout.data_rows:
         line = sheet.grid.rows[row - 1]
         household = text_of(line[header.column]) if header.column < len(line) else ""
-        for item, _ in items if household else ():
+        for item, _, _ in items if household else ():
             if item.column < len(line) and (text := text_of(line[item.column])):
                 found.setdefault((household, item.column), []).append(text)
     several = [texts for texts in found.values() if len(texts) > 1 and set(texts) != {"0"}]

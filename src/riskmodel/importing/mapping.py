@@ -64,7 +64,9 @@ class AmountMap(Spec):
 
     ``item`` is left out where a column of the rows says it (`TableMap.columns` has ``item``); ``months`` is
     ``3``,
-    ``1-6`` or left out where the rows or the sheet say it.
+    ``1-6`` or left out where the rows or the sheet say it. ``years_back`` is 1 where it is of the year before
+    what the rows or the sheet are of. ``part`` marks one of several columns that are added up: the sheet has
+    no column of their sum.
     """
 
     column: str
@@ -73,6 +75,8 @@ class AmountMap(Spec):
     year: int | None = None
     unit: Unit | None = None
     cumulative: bool = False
+    years_back: int = Field(default=0, ge=0, le=2)
+    part: bool = False
 
     @model_validator(mode="before")
     @classmethod
@@ -109,9 +113,7 @@ def without_sums(amounts: Sequence[AmountMap]) -> tuple[AmountMap, ...]:
     """
     out = []
     for one in amounts:
-        beside = [
-            a for a in amounts if (a.item, a.year) == (one.item, one.year) and a is not one and a.months
-        ]
+        beside = [a for a in amounts if _span_key(a) == _span_key(one) and a is not one and a.months]
         first, last = span_of(one.months) if one.months else (1, 12)
         singles = {span_of(a.months)[0] for a in beside if a.months and "-" not in a.months}
         if first < last and len(singles & set(range(first, last + 1))) >= 2:
@@ -123,14 +125,19 @@ def without_sums(amounts: Sequence[AmountMap]) -> tuple[AmountMap, ...]:
     return _marked_cumulative(out)
 
 
+def _span_key(one: AmountMap) -> tuple[object, ...]:
+    """Return what columns have in common that stand beside one another month by month."""
+    return one.item, one.year, one.years_back, one.part
+
+
 def _marked_cumulative(amounts: Sequence[AmountMap]) -> tuple[AmountMap, ...]:
     """Mark spans that all begin with January and grow (1-3, 1-6, 1-9) as adding up from the year's begin."""
-    by_item: dict[tuple[str | None, int | None], list[AmountMap]] = {}
+    by_item: dict[tuple[object, ...], list[AmountMap]] = {}
     for one in amounts:
-        by_item.setdefault((one.item, one.year), []).append(one)
+        by_item.setdefault(_span_key(one), []).append(one)
     out = []
     for one in amounts:
-        spans = [a.months for a in by_item[one.item, one.year] if a.months]
+        spans = [a.months for a in by_item[_span_key(one)] if a.months]
         growing = len(spans) >= 2 and all(m.startswith("1-") for m in spans)
         out.append(one.model_copy(update={"cumulative": one.cumulative or growing}))
     return tuple(out)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import difflib
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import cache
@@ -57,7 +57,13 @@ _COMPARISON = re.compile(
 # Groups of columns that show another moment than the year: at identification, and after elimination.
 _OTHER_MOMENT = re.compile(r"识别(时|监测时)|消除后|纳入时|认定时")
 _GROUP_YEAR = re.compile(r"(?<!\d)((?:19|20)\d{2})年(?!\s*\d{1,2}\s*月)")
-_YEAR_WORD = re.compile(r"^(\d{4})\s*年?(?:度|全年)?$|^(?:全年|年度|本年)$")
+_YEAR_WORD = re.compile(r"^(\d{4})\s*年?(?:度|全年)?$|^(?:全年|年度|本年|本期)(?:数|实际|完成)?$")
+# The same months of an earlier year, alone or beside a source: 上年, 工资性收入（去年同期）.
+_YEARS_BACK = {"上": 1, "去": 1, "前": 2}
+_EARLIER_YEAR = re.compile(r"^\(?([上去前])一?年度?(?:同期|同月|数|实际|完成|收入|收支|数据|情况)*\)?$")
+_EARLIER_ITEM = re.compile(
+    r"^([上去前])一?年度?(?:同期|同月)?(?![底末初])(.+)$|^(.+?)\(?([上去前])一?年度?(?:同期|同月)?\)?$"
+)
 
 
 @dataclass(frozen=True)
@@ -72,12 +78,15 @@ class Span:
         None where it is said elsewhere.
     cumulative
         Whether the words say that it adds up from the year's begin.
+    back
+        How many years before what the sheet is of: 1 for 上年.
     """
 
     first: int
     last: int
     year: int | None = None
     cumulative: bool = False
+    back: int = 0
 
 
 @dataclass(frozen=True)
@@ -185,9 +194,9 @@ def span_in(text: str) -> Span | None:
     Examples
     --------
     >>> span_in("2021年第二季度")
-    Span(first=4, last=6, year=2021, cumulative=False)
+    Span(first=4, last=6, year=2021, cumulative=False, back=0)
     >>> span_in("1-9月累计")
-    Span(first=1, last=9, year=None, cumulative=True)
+    Span(first=1, last=9, year=None, cumulative=True, back=0)
     >>> span_in("13月"), span_in("工资")
     (None, None)
     """
@@ -213,10 +222,12 @@ def group_span(text: str) -> Span | None:
     Examples
     --------
     >>> group_span("2021年收入情况")
-    Span(first=1, last=12, year=2021, cumulative=False)
+    Span(first=1, last=12, year=2021, cumulative=False, back=0)
     """
     if span := span_in(text):
         return span
+    if back := years_back(text):
+        return Span(1, 12, back=back)
     years = set(_GROUP_YEAR.findall(half_width(text)))
     return Span(1, 12, int(years.pop())) if len(years) == 1 else None
 
@@ -225,7 +236,19 @@ def _joined_spans(own: Span | None, outer: Span | None) -> Span | None:
     """Return months within a year that a group names: 一季度 under 2021年."""
     if own is None or outer is None:
         return own or outer
-    return replace(own, year=own.year or outer.year)
+    return replace(own, year=own.year or outer.year, back=own.back or outer.back)
+
+
+def years_back(text: str) -> int:
+    """Return how many years before what a sheet is of a header or a group speaks of; 0 where of that itself.
+
+    Examples
+    --------
+    >>> years_back("上年同期"), years_back("前年"), years_back("比上年增长"), years_back("上年底")
+    (1, 2, 0, 0)
+    """
+    found = _EARLIER_YEAR.match(normalise_header(text))
+    return _YEARS_BACK[found[1]] if found else 0
 
 
 def _of_a_moment(definition: Definition) -> bool:
@@ -282,6 +305,8 @@ class Vocabulary:
                 Definition("part", "")
             ]
         if groups := words[:-1]:
+            if found and found[0].name == "comparison" and (back := years_back(own)):
+                found = [Definition("months", "amount", span=Span(1, 12, back=back))]
             found = self._in_groups(found, groups)
             unit = unit or next((u for group in reversed(groups) if (u := unit_in(group))), None)
         return [replace(m, unit=m.unit or unit) for m in found]
@@ -294,9 +319,21 @@ class Vocabulary:
             return [Definition("months", "amount", span=span)]
         if found := next((f for split in _items_and_spans(word) if (f := self._of_span(*split))), None):
             return found
+        if earlier := self._of_earlier_year(word):
+            return earlier
         if _COMPARISON.search(word):
             return [Definition("other", "comparison")]
         return list(self._known(word)) or self._near(word)
+
+    def _of_earlier_year(self, word: str) -> list[Definition]:
+        """Return the amounts that words mean, of the year before what the sheet is of."""
+        if (back := years_back(word)) and not re.search("同", word):
+            return [Definition("months", "amount", span=Span(1, 12, back=back))]
+        if not (found := _EARLIER_ITEM.match(word)):
+            return []
+        span = Span(1, 12, back=_YEARS_BACK[found[1] or found[4]])
+        known = (m for m in self._known(found[2] or found[3]) if m.role in ("item", "check", "part"))
+        return [replace(m, span=span) for m in known]
 
     def _of_span(self, word: str, span: Span) -> list[Definition]:
         """Return the amounts that words mean, of the months that stand beside them."""
@@ -308,7 +345,10 @@ class Vocabulary:
         """Return what a header means under its groups: of which source, year and moment its amounts are."""
         plain = [normalise_header(group) for group in groups]
         moment = any(_OTHER_MOMENT.search(group) for group in plain)
-        compared = any(_COMPARISON.search(group) and group not in self.headers for group in plain)
+        compared = any(
+            _COMPARISON.search(group) and group not in self.headers and not years_back(group)
+            for group in plain
+        )
         if moment or compared:
             kind = "moment" if moment else "comparison"
             return [Definition("other", kind) if _of_a_moment(m) or compared else m for m in own]
@@ -319,10 +359,8 @@ class Vocabulary:
         spans = [span for group in reversed(plain) if (span := group_span(group))]
         if not spans:
             return own
-        return [
-            replace(m, span=_joined_spans(m.span, spans[0])) if m.role in ("item", "months", "check") else m
-            for m in own
-        ]
+        dated = ("item", "part", "months", "check")
+        return [replace(m, span=_joined_spans(m.span, spans[0])) if m.role in dated else m for m in own]
 
     def _known(self, word: str) -> tuple[Definition, ...]:
         for variant in _variants(word):
@@ -350,6 +388,16 @@ class Vocabulary:
             if len(known) == len(word) and sum(a != b for a, b in zip(known, word, strict=True)) == 1
         ]
         return found if len({self.headers[known][0].name for known in found}) == 1 else []
+
+    def parts(self, words: Iterable[str]) -> set[str]:
+        """Return those words of a column of sources that name only a part of one: 低保金."""
+        listed = self.kinds.get("part_words", frozenset())
+        headers = ((word, self.headers.get(normalise_header(word), ())) for word in words)
+        return {
+            word
+            for word, found in headers
+            if normalise_word(word) in listed or any(m.role == "part" and m.name for m in found)
+        }
 
     def words(self, name: str) -> Mapping[str, str]:
         """Return the words of ``table.column``: normalised word to code."""
