@@ -54,18 +54,18 @@ def _parts_of_wholes(sheet: SheetColumns) -> list[CheckMap]:
     ]
 
 
-def _summed(total: Header, meaning: Definition, sheet: SheetColumns) -> Sequence[Header]:
+def _summed(total: Header, definition: Definition, sheet: SheetColumns) -> Sequence[Header]:
     """Return what a column of sums adds up: months, the items of its group, of its year, or to its left."""
     group = total.path[:-1]
     own = [h for h in sheet.visible() if group and h.path[:-1] == group and h.meanings]
-    if meaning.column == "total":
+    if definition.column == "total":
         months = [h for h in own if h.meanings[0].role == "months"]
         months = months or [h for h in sheet.visible() if h.meanings and h.meanings[0].role == "months"]
         if beside := _without_sums(months):
             return beside
-    table = "spending" if meaning.column == "spending" else "income"
-    if meaning.column != "total" or meaning.span:
-        return [h for one in summed_items(sheet.items(), table, meaning.span) for h in one]
+    table = "spending" if definition.column == "spending" else "income"
+    if definition.column != "total" or definition.span:
+        return [h for one in summed_items(sheet.items(), table, definition.span) for h in one]
     return _to_the_left(total, sheet, bool(group))
 
 

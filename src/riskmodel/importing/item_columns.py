@@ -81,39 +81,39 @@ class _Arrangement:
         self.run: list[ItemColumns] = []  # what the parts are of that stand side by side, before a 小计
         self.left: Definition | None = None  # the whole directly to the left
 
-    def add(self, header: Header, kind: str, meaning: Definition | None) -> None:
+    def add(self, header: Header, kind: str, definition: Definition | None) -> None:
         """Take in the next column."""
-        if meaning is None and self.left and (back := years_back(header.own)):
-            kind, meaning = (
+        if definition is None and self.left and (back := years_back(header.own)):
+            kind, definition = (
                 "whole",
                 replace(self.left, span=replace(self.left.span or Span(1, 12), back=back)),
             )
-        if meaning is None and len(self.run) >= 2 and _is_subtotal(header, self.words):
+        if definition is None and len(self.run) >= 2 and _is_subtotal(header, self.words):
             one = self.run[0]
             if all(other is one for other in self.run):
-                kind, meaning = "whole", Definition("item", one.name, unit=_unit(header), span=one.span)
-        self.left = meaning if kind == "whole" else None
-        if meaning is None:
+                kind, definition = "whole", Definition("item", one.name, unit=_unit(header), span=one.span)
+        self.left = definition if kind == "whole" else None
+        if definition is None:
             self.run = []
             return
-        key = meaning.name, meaning.span
+        key = definition.name, definition.span
         one = self.columns.setdefault(key, ItemColumns(*key))
         self.run = [] if kind == "whole" else [*self.run, one]
         if kind == "whole":
-            one.wholes.append((header, meaning))
+            one.wholes.append((header, definition))
         elif kind == "either":
-            self.either.append((one, header, meaning))
+            self.either.append((one, header, definition))
         else:
             one.parts.append(header)
 
     def settled(self) -> list[ItemColumns]:
         """Return the columns, those that may be either settled by what stands beside them."""
-        for one, header, meaning in self.either:
+        for one, header, definition in self.either:
             alone = sum(other is one for other, _, _ in self.either) == 1
             if one.wholes or one.parts or not alone:
                 one.parts.append(header)
             else:
-                one.wholes.append((header, replace(meaning, role="item")))
+                one.wholes.append((header, replace(definition, role="item")))
         found = [one for one in self.columns.values() if one.wholes or one.parts]
         for one in found:
             one.parts.sort(key=lambda h: h.column)

@@ -38,7 +38,7 @@ def sum_parts(rows: pd.DataFrame, say: Say) -> pd.DataFrame:
     parts = rows[rows["part"].notna()]
     if not len(parts):
         return rows
-    parts = _beside_wholes(rows, parts, say)
+    parts = _not_in_wholes(rows, parts, say)
     spans = parts["month_to"].astype(int) > parts["month_from"].astype(int)
     columns = parts["form"].eq(True)
     # Receipts of a month that a list names one by one are receipts; all else is one amount.
@@ -86,7 +86,7 @@ def _sum(group: list[dict[str, Any]]) -> dict[str, Any]:
     return {**first, "fault": cells.BLANK_PART if partly else first["fault"], "recorded_on": written}
 
 
-def _beside_wholes(rows: pd.DataFrame, parts: pd.DataFrame, say: Say) -> pd.DataFrame:
+def _not_in_wholes(rows: pd.DataFrame, parts: pd.DataFrame, say: Say) -> pd.DataFrame:
     """Leave out parts of a span of which the whole is stated; ask where they add up to more."""
     pair = row_keys(rows, ["household_id", "item"])
     whole = rows["part"].isna() & ~rows["earlier"].eq(True) & pair.isin(pair[parts.index])
