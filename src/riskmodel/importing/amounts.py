@@ -22,13 +22,16 @@ from riskmodel.importing.findings import Findings, cell_place
 from riskmodel.importing.id_reading import person_key
 from riskmodel.importing.people import People, plain_name
 from riskmodel.importing.sheet_rows import SheetRows, is_empty, row_keys
-from riskmodel.importing.spans import WholesAndParts, month_end
-from riskmodel.importing.sub_items import drop_earlier, sum_parts
+from riskmodel.importing.spans import WholesAndParts, drop_earlier, month_end, sum_parts
 from riskmodel.importing.versions import settle_versions
 from riskmodel.io import records
 
 # Why a row has no household, by the fault of its number.
 _LOST_KEYS = {cells.ROUNDED: "rounded number", cells.BAD_CHECK: "bad id number"}
+_COLUMNS = (
+    "household_id", "member_id", "person_number", "name", "row_id", "item_fault", "item_text", "once",
+    "below_zero", "form", "part", "earlier",
+)  # fmt: skip
 _KEY = ["household_id", "member_id", "item", "month_from", "month_to"]
 _ONE_RECORD = 0.95  # from this share of keys with one record on, a second one is a correction of the first
 
@@ -75,20 +78,7 @@ def collect_amounts(
     if not frames:
         return pd.DataFrame(), [], set()
     rows = pd.concat(frames, ignore_index=True)
-    for name in (
-        "household_id",
-        "member_id",
-        "person_number",
-        "name",
-        "row_id",
-        "item_fault",
-        "item_text",
-        "once",
-        "below_zero",
-        "form",
-        "part",
-        "earlier",
-    ):
+    for name in _COLUMNS:
         if name not in rows:
             rows[name] = None
     work = _Amounts(table, rows, people, findings)
@@ -98,10 +88,10 @@ def collect_amounts(
     work.follow_recodes(recodes or {})
     work.drop_unknown_items()
     work.reversals()
+    work.rows = sum_parts(drop_earlier(work.rows, work.say), work.say)
     work.rows = settle_versions(work.rows, sheets, work.say, work.off)
     work.once_each()
     work.unit_slips(slips)
-    work.rows = sum_parts(drop_earlier(work.rows, work.say), work.say)
     work.wholes_and_parts()
     work.rows, blank, absent = drop_blank_months(work.rows, table, work.say)
     work.unreadable()

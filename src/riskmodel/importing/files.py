@@ -17,7 +17,7 @@ from riskmodel.i18n import Language, Message, section
 from riskmodel.importing.assemble import Assembled, assemble
 from riskmodel.importing.convert import SheetReader
 from riskmodel.importing.corrections import Correction, apply_corrections
-from riskmodel.importing.findings import Finding, Findings
+from riskmodel.importing.findings import Finding, Findings, tell_unread_columns
 from riskmodel.importing.guess import SheetGuess, guess_sheet, skipped_sheet
 from riskmodel.importing.guess_columns import Question
 from riskmodel.importing.mapping import ImportMap
@@ -25,7 +25,6 @@ from riskmodel.importing.masking import name_mask, names_in, tables_without_name
 from riskmodel.importing.pseudonyms import pseudonymise, refuse_identity_numbers
 from riskmodel.importing.sheet_layout import SheetLayout, find_layout
 from riskmodel.importing.sheet_rows import SheetRows
-from riskmodel.importing.unread_columns import tell_unread_columns
 from riskmodel.importing.vocabulary import Vocabulary, vocabulary
 from riskmodel.io import first_line, records
 

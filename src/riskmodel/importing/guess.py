@@ -16,7 +16,6 @@ from riskmodel.data import contract
 from riskmodel.data.sources import table_of
 from riskmodel.grids import Grid
 from riskmodel.importing import cell_reading as cells
-from riskmodel.importing.guess_checks import result_checks
 from riskmodel.importing.guess_columns import Question, SheetColumns, amount_tables, dated_amount_tables
 from riskmodel.importing.mapping import (
     UNITS,
@@ -25,6 +24,7 @@ from riskmodel.importing.mapping import (
     SheetMap,
     TableMap,
 )
+from riskmodel.importing.result_checks import result_checks
 from riskmodel.importing.sheet_layout import Header, SheetLayout, text_of
 from riskmodel.importing.vocabulary import Vocabulary, normalise_word
 

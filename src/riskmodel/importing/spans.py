@@ -1,4 +1,8 @@
-"""Spans of months: their ends, runs of them, and years that hold quarters that are stated too."""
+"""Spans of months, and amounts that hold others that are stated too: years and quarters, wholes and parts.
+
+Parts are added up to one amount of their source, unless a sheet states the whole: then that holds, and parts
+are compared with it. What a sheet repeats of an earlier year holds where no sheet of that year says it.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +12,15 @@ import itertools
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
+
+import pandas as pd
+
+from riskmodel.importing import cell_reading as cells
+from riskmodel.importing.sheet_rows import is_empty, row_keys
+from riskmodel.io import records
+
+_WHOSE = ["household_id", "member_id", "item", "month_from", "month_to"]
+Say = Callable[..., None]
 
 
 def month_end(ordinal: int) -> dt.date:
@@ -98,3 +111,157 @@ def _gaps(whole: Mapping[str, Any], parts: Sequence[Mapping[str, Any]]) -> list[
             out.append((start, int(part["month_from"]) - 1))
         start = int(part["month_to"]) + 1
     return [*out, (start, int(whole["month_to"]))] if start <= int(whole["month_to"]) else out
+
+
+# ---------------------------------------------------------------- wholes and parts
+
+
+def sum_parts(rows: pd.DataFrame, say: Say) -> pd.DataFrame:
+    """Add up the parts of a source that stand in columns or rows of their own.
+
+    Parameters
+    ----------
+    rows
+        Of one table; ``part`` names what an amount is a part by, and is empty of a whole.
+    say
+        Adds a finding of a row.
+
+    Returns
+    -------
+    DataFrame
+        A part that is blank or cannot be read leaves its sum unknown.
+    """
+    parts = rows[rows["part"].notna()]
+    if not len(parts):
+        return rows
+    parts = _not_in_wholes(rows, parts, say)
+    spans = parts["month_to"].astype(int) > parts["month_from"].astype(int)
+    columns = parts["form"].eq(True)
+    # Receipts of a month that a list names one by one are receipts; all else is one amount.
+    single = parts[~(spans | columns)]
+    summed = _added(parts[spans | columns], ["sheet_no", "row", *_WHOSE])
+    totals = summed["month_to"].astype(int) > summed["month_from"].astype(int)
+    again = _added(summed[totals], _WHOSE, distinct=True)
+    whole = rows[rows["part"].isna()]
+    return pd.concat([whole, single, summed[~totals], again], ignore_index=True).astype(object)
+
+
+def _added(parts: pd.DataFrame, by: list[str], *, distinct: bool = False) -> pd.DataFrame:
+    """Return one row for each group of parts.
+
+    With ``distinct``, groups that name a part twice stay as they are: they are copies, or contradict.
+    """
+    if not len(parts):
+        return parts
+    key = row_keys(parts, by)
+    if not key.duplicated().any():
+        return parts
+    out: list[dict[str, Any]] = []
+    groups: dict[int, list[dict[str, Any]]] = {}
+    for number, row in zip(key, records(parts), strict=True):
+        groups.setdefault(number, []).append(row)
+    for group in groups.values():
+        names = [name for row in group for name in str(row["part"]).split("\n")]
+        if len(group) == 1 or (distinct and len(set(names)) < len(names)):
+            out += group
+        else:
+            out.append(_sum(group) | {"part": "\n".join(names)})
+    return pd.DataFrame(out, columns=parts.columns).astype(object)
+
+
+def _sum(group: list[dict[str, Any]]) -> dict[str, Any]:
+    lost = [row for row in group if not is_empty(row["fault"])]
+    first = (lost or group)[0]
+    days = [row["recorded_on"] for row in group if not is_empty(row["recorded_on"])]
+    written = max(days) if days else None
+    if not lost:
+        amount = sum((row["amount"] for row in group), Decimal(0))
+        return {**first, "amount": amount, "recorded_on": written}
+    # Blank beside parts that are filled in: the month is covered, and this amount of it is not known.
+    partly = len(lost) < len(group) and first["fault"] == cells.BLANK
+    return {**first, "fault": cells.BLANK_PART if partly else first["fault"], "recorded_on": written}
+
+
+def _not_in_wholes(rows: pd.DataFrame, parts: pd.DataFrame, say: Say) -> pd.DataFrame:
+    """Leave out parts of a span of which the whole is stated; ask where they add up to more."""
+    pair = row_keys(rows, ["household_id", "item"])
+    whole = rows["part"].isna() & ~rows["earlier"].eq(True) & pair.isin(pair[parts.index])
+    if not whole.any():
+        return parts
+    stated = _by_pair(rows[whole])
+    candidates = parts[pair[parts.index].isin(pair[whole])]
+    out: list[object] = []
+    sums: dict[tuple[object, ...], list[dict[str, Any]]] = {}
+    for index, row in zip(candidates.index, records(candidates), strict=True):
+        found = _whole_of(row, stated.get((row["household_id"], row["item"]), ()))
+        if found is None:
+            continue
+        out.append(index)
+        span = row["month_from"], row["month_to"]
+        if (found["month_from"], found["month_to"]) == span:
+            sums.setdefault((row["sheet_no"], row["household_id"], row["item"], *span), [found]).append(row)
+    for found, *group in sums.values():
+        _compare(found, group, say)
+    return parts.drop(out)
+
+
+def _by_pair(rows: pd.DataFrame) -> dict[tuple[object, object], list[dict[str, Any]]]:
+    """Return rows by household and source."""
+    out: dict[tuple[object, object], list[dict[str, Any]]] = {}
+    for row in records(rows):
+        out.setdefault((row["household_id"], row["item"]), []).append(row)
+    return out
+
+
+def _whole_of(row: dict[str, Any], wholes: Any) -> dict[str, Any] | None:
+    """Return a whole whose span meets that of a part.
+
+    Receipts that another sheet lists month by month are not set against its months.
+    """
+    listed = row["form"] is not True and row["month_from"] == row["month_to"]
+    for whole in wholes:
+        if listed and whole["sheet_no"] != row["sheet_no"] and whole["month_from"] == whole["month_to"]:
+            continue
+        if whole["month_from"] <= row["month_to"] and row["month_from"] <= whole["month_to"]:
+            return dict(whole)
+    return None
+
+
+def _compare(whole: dict[str, Any], parts: list[dict[str, Any]], say: Say) -> None:
+    if not is_empty(whole["fault"]) or any(not is_empty(row["fault"]) for row in parts):
+        return
+    given = sum((row["amount"] for row in parts), Decimal(0))
+    if given > whole["amount"] + max(Decimal(1), whole["amount"] / 100):
+        say("asked", "check parts", whole, text=whole["text"], given=f"{given.normalize():f}")
+
+
+def drop_earlier(rows: pd.DataFrame, say: Say) -> pd.DataFrame:
+    """Leave out what a sheet repeats of an earlier year where that year's own sheet says it.
+
+    Parameters
+    ----------
+    rows
+        Of one table; ``earlier`` marks amounts of the year before what their sheet is of.
+    say
+        Adds a finding of a row.
+    """
+    earlier = rows["earlier"].eq(True)
+    if not earlier.any():
+        return rows
+    pair = row_keys(rows, ["household_id", "item"])
+    known = _by_pair(rows[pair.isin(pair[earlier]) & ~earlier])
+    out: list[object] = []
+    for index, row in zip(rows.index[earlier], records(rows[earlier]), strict=True):
+        found = _whole_of({**row, "form": True}, known.get((row["household_id"], row["item"]), ()))
+        if found is None:
+            continue
+        out.append(index)
+        same = (found["month_from"], found["month_to"]) == (row["month_from"], row["month_to"])
+        readable = is_empty(found["fault"]) and is_empty(row["fault"])
+        if (
+            same
+            and readable
+            and abs(found["amount"] - row["amount"]) > max(Decimal(1), found["amount"] / 100)
+        ):
+            say("asked", "earlier differs", row, text=row["text"], given=f"{found['amount'].normalize():f}")
+    return rows.drop(out)
