@@ -79,6 +79,9 @@ class Grid:
         What to tell of the file as a whole.
     formats
         Returns row and column to number format; asked only once and only when needed.
+    turned
+        Where rows and columns have been exchanged: the first row and the first column of the file's table,
+        and how many rows of titles stand above; empty otherwise.
     """
 
     file: str
@@ -93,6 +96,7 @@ class Grid:
     faults: Mapping[int, str] = field(default_factory=dict)
     notices: tuple[Message, ...] = ()
     formats: Callable[[], Callable[[int, int], str]] | None = field(default=None, repr=False)
+    turned: tuple[int, int, int] | tuple[()] = ()
     _format_at: Callable[[int, int], str] | None = field(default=None, init=False, repr=False)
 
     @property
@@ -115,6 +119,9 @@ class Grid:
         >>> Grid("x.csv", "", []).address(14, 2)
         'C14'
         """
+        if self.turned:
+            first, left, titles = self.turned
+            row, column = first + column, left + row - 1 - titles
         return f"{column_letters(column)}{row}"
 
     def number_format(self, row: int, column: int) -> str:

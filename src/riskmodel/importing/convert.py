@@ -68,7 +68,8 @@ class SheetReader:
         self.out.recorded_on = spec.recorded_on or layout.facts.recorded_on
         self.out.snapshot_on = spec.snapshot_on or plan.snapshot_on or layout.facts.snapshot_on
         columns = [c for text in spec.fill_down if (c := self._column(text)) is not None]
-        self._filled = filled_from_above(grid, max(layout.header_rows, default=0), self.rows, columns)
+        marks = words.kinds.get("same_as_above", frozenset())
+        self._filled = filled_from_above(grid, max(layout.header_rows, default=0), self.rows, columns, marks)
         # A quote that never closes or a comma too many shifts cells: what stands in such a row is not known.
         self._broken = sorted(set(grid.faults) & set(self.rows))
 

@@ -15,6 +15,7 @@ from riskmodel.errors import InputMissing
 from riskmodel.grids import Grid, Skipped, read_file
 from riskmodel.i18n import Language, Message, section
 from riskmodel.importing.assemble import Assembled, assemble
+from riskmodel.importing.blocks import tables_in
 from riskmodel.importing.convert import SheetReader
 from riskmodel.importing.corrections import Correction, apply_corrections
 from riskmodel.importing.findings import Finding, Findings, tell_unread_columns
@@ -240,7 +241,7 @@ def read_sheets(sources: Sequence[str | Path], words: Vocabulary | None = None) 
     skipped: list[Skipped] = []
     for source in sources:
         found, without = read_grids(source)
-        grids += [(grid, find_layout(grid, known)) for grid in found]
+        grids += [(one, find_layout(one, known)) for grid in found for one in tables_in(grid, known)]
         skipped += without
     # By name, so that nothing depends on the order in which the sources are given.
     grids.sort(key=lambda one: one[0].file)

@@ -10,6 +10,7 @@ either a row of data or a skipped row with its kind.
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -151,7 +152,7 @@ def find_layout(grid: Grid, words: Vocabulary, header_rows: Sequence[int] | None
     SheetLayout
         Without headers where no row looks like one.
     """
-    rows = tuple(header_rows or _find_header(grid, words))
+    rows = tuple(header_rows or find_header(grid, words))
     above = rows[0] - 1 if rows else min(len(grid.rows), 5)
     titles = [" ".join(_filled(grid, row).values()) for row in range(1, above + 1)]
     facts = title_facts(titles, grid.sheet, grid.file)
@@ -176,11 +177,14 @@ def _filled(grid: Grid, row: int) -> dict[int, str]:
     return {c: text for c, value in enumerate(cells) if (text := text_of(value))}
 
 
-def _find_header(grid: Grid, words: Vocabulary) -> tuple[int, ...]:
+def find_header(grid: Grid, words: Vocabulary) -> tuple[int, ...]:
     """Return the rows of the header: those around the row with the most known headers."""
-    best, best_score = 0, 0.0
-    for row in range(1, min(len(grid.rows), _SEARCHED_ROWS) + 1):
+    best, best_score, searched = 0, 0.0, 0
+    for row in range(1, len(grid.rows) + 1):
         cells = _filled(grid, row)
+        searched += bool(cells)
+        if searched > _SEARCHED_ROWS:
+            break
         known = [m[0] for text in cells.values() if len(text) <= 40 and (m := words.meanings([text]))]
         score = sum(m.sure for m in known if m.sure == 1) + sum(0.5 for m in known if m.sure < 1)
         # A row of data holds words that are headers too (男, 2019); most of its cells are none.
@@ -283,11 +287,26 @@ def _sort_rows(
         cells = _filled(grid, row)
         if not cells:
             continue
-        if kind := _row_kind(cells, own, keys, totals, notes):
+        if row <= rows[-1] + 2 and _is_numbering(list(cells.values())):
+            kind = "repeated header"
+        else:
+            kind = _row_kind(cells, own, keys, totals, notes)
+        if kind:
             skipped.append(SkippedRow(row, kind, " ".join(cells.values())[:80]))
         else:
             data.append(row)
     return data, skipped
+
+
+def _is_numbering(texts: Sequence[str]) -> bool:
+    """Say whether a row below the header numbers the columns (甲 乙 1 2 3), or gives their codes (AAC001)."""
+    if len(texts) < 3:
+        return False
+    numbers = [int(text.strip("()（）")) for text in texts if re.fullmatch(r"[(（]?\d{1,2}[)）]?", text)]
+    letters = [text for text in texts if re.fullmatch(r"[甲乙丙丁戊己庚辛A-Z—-]", text)]
+    if len(numbers) + len(letters) == len(texts) and len(numbers) >= 3:
+        return all(b - a == 1 for a, b in itertools.pairwise(numbers)) and numbers[0] <= 1
+    return len(texts) >= 5 and all(re.fullmatch(r"[A-Za-z]{2,4}_?\d{2,5}[A-Za-z]?", text) for text in texts)
 
 
 def _key_columns(headers: Sequence[Header]) -> set[int]:
@@ -319,8 +338,8 @@ def _row_kind(
         or re.match(r"^\d{1,2}[.、．]", first)
     ):
         return "note"
-    if lone and not keys.intersection(cells) and len(texts) == len(cells) and len(cells) == 1:
-        return "note"
+    if len(cells) == 1 and len(texts) == 1 and not has_key and not re.search(r"\d{4}", first):
+        return "note"  # a village above its households
     if keys and keys.issuperset(cells) and set(words.values()) <= {""}:
         return "blank"
     return ""
@@ -339,9 +358,13 @@ def _has_a_key(cells: dict[int, str], keys: set[int]) -> bool:
 
 
 def filled_from_above(
-    grid: Grid, header_end: int, rows: Sequence[int], columns: Sequence[int]
+    grid: Grid,
+    header_end: int,
+    rows: Sequence[int],
+    columns: Sequence[int],
+    marks: frozenset[str] = frozenset(),
 ) -> dict[int, dict[int, object]]:
-    """Return what blank cells take from above: inside merged areas, and in the columns of a repeated key.
+    """Return what cells take from above: inside merged areas, in the columns of a repeated key, and 同上.
 
     Parameters
     ----------
@@ -353,13 +376,15 @@ def filled_from_above(
         Numbers of its records.
     columns
         The column of the key, then those that are blank where it is.
+    marks
+        Words that say the same as above, normalised.
 
     Returns
     -------
     dict
         Column to row to value.
     """
-    out: dict[int, dict[int, object]] = {}
+    out = _same_as_above(grid, rows, marks)
     for r1, c1, r2, c2 in grid.merged:
         if r2 > r1 > header_end:
             value = _at(grid, r1, c1)
@@ -375,6 +400,24 @@ def filled_from_above(
     return out
 
 
+def _same_as_above(grid: Grid, rows: Sequence[int], marks: frozenset[str]) -> dict[int, dict[int, object]]:
+    """Return what cells with 同上 or a ditto mark repeat."""
+    known: dict[str, bool] = {}
+    out: dict[int, dict[int, object]] = {}
+    before = 0
+    for row in rows if marks else ():
+        for column, value in enumerate(grid.rows[row - 1]):
+            if not isinstance(value, str) or len(value) > 4:
+                continue
+            if value not in known:
+                known[value] = normalise_word(value) in marks
+            if known[value] and before:
+                own = out.setdefault(column, {})
+                own[row] = own[before] if before in own else _at(grid, before, column)
+        before = row
+    return out
+
+
 def is_merged_away(grid: Grid, row: int, column: int) -> bool:
     """Say whether a cell's content went to the cell above it."""
     return any(r1 < row <= r2 and c1 <= column <= c2 for r1, c1, r2, c2 in grid.merged)
@@ -384,8 +427,8 @@ __all__ = [
     "Header",
     "SheetLayout",
     "SkippedRow",
-    "TitleFacts",
     "filled_from_above",
+    "find_header",
     "find_layout",
     "is_merged_away",
     "text_of",

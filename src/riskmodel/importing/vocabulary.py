@@ -37,6 +37,10 @@ _UNITS = {
     "万": Decimal(10_000),
 }
 _UNIT = re.compile(r"(?:单位[:：]?\s*|[(（\[【/]\s*)(人民币)?\s*(万元|千元|百元|元|万)")
+# 1.工资性收入, (一)工资性收入, 二、农户
+_NUMBERED = re.compile(
+    r"^(?:[(（][一二三四五六七八九十\d]{1,2}[)）]|[一二三四五六七八九十]{1,2}[、.]|\d{1,2}[、.])(?=[^\d月年季])"
+)
 _OF_WHICH = re.compile(r"^(其中|#|其中:|其中：)")
 _MONTH_WORD = re.compile(r"^(?:(\d{4})\s*[年\-./]?\s*)?(\d{1,2})\s*月(?:份)?$")
 _MONTH_NUMBER = re.compile(r"^(\d{4})[\-./年]?(\d{2})月?$")
@@ -168,6 +172,7 @@ def normalise_header(text: str) -> str:
     ('工资性收入', '户编号')
     """
     plain = re.sub(r"\s+", "", half_width(str(text))).strip(":*＊#").lower()
+    plain = _NUMBERED.sub("", plain) or plain
     without = re.sub(
         r"\((?:单位:?)?(?:人民币)?(?:万元|千元|百元|元|万|亩|平方米|㎡|m2|公里|米|人|个|月|级|年|必填|选填|初报)[^()]*\)",
         "",
