@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
@@ -119,10 +120,32 @@ class Grid:
         >>> Grid("x.csv", "", []).address(14, 2)
         'C14'
         """
-        if self.turned:
-            first, left, titles = self.turned
-            row, column = first + column, left + row - 1 - titles
         return f"{column_letters(column)}{row}"
+
+    def place_in_file(self, where: str) -> str:
+        """Return where a cell or row of a turned sheet stands in its file: its rows are columns there.
+
+        Parameters
+        ----------
+        where
+            A cell such as ``C14``, or ``row 14``.
+
+        Examples
+        --------
+        >>> Grid("x.xlsx", "", [], turned=(2, 0, 1)).place_in_file("C6")
+        'E4'
+        """
+        found = re.fullmatch(r"(?:([A-Z]+)|row )(\d+)", where)
+        if not self.turned or not found:
+            return where
+        first, left, titles = self.turned
+        letters = column_letters(left + int(found[2]) - 1 - titles)
+        if not found[1]:
+            return f"column {letters}"
+        column = 0
+        for letter in found[1]:
+            column = column * 26 + ord(letter) - ord("A") + 1
+        return f"{letters}{first + column - 1}"
 
     def number_format(self, row: int, column: int) -> str:
         """Return the number format of a cell, ``General`` where it has none or the file type keeps none.

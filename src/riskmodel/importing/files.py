@@ -378,7 +378,10 @@ def import_sheets(
     if plan is None:
         plan, guesses = guess_files(sheets, words)
     blocked = {(q.file, q.sheet) for g in guesses for q in g.questions if q.blocking}
-    findings = Findings(confirmed=frozenset(c.number for c in used if c.action == "confirm"))
+    findings = Findings(
+        confirmed=frozenset(c.number for c in used if c.action == "confirm"),
+        turned={(grid.file, grid.sheet): grid for grid, _ in sheets.grids if grid.turned},
+    )
     for one in outdated:
         place = one.file, one.sheet, one.where
         findings.add("told", "correction outdated", place, text=one.value or one.action)

@@ -92,15 +92,18 @@ class Findings:
     """All findings of an import, in the order in which they were made.
 
     ``confirmed`` are the numbers of problems that a township has found to be right as they stand: they are
-    not asked again.
+    not asked again. ``turned`` are the sheets whose rows are columns of their files.
     """
 
     items: list[Finding] = field(default_factory=list)
     confirmed: frozenset[str] = frozenset()
+    turned: Mapping[tuple[str, str], Grid] = field(default_factory=dict)
 
     def add(self, handling: Handling, kind: str, place: tuple[str, str, str], **more: Any) -> None:
         """Add one; ``place`` is file, sheet and cell or row."""
         household = more.pop("household_id", "")
+        if turned := self.turned.get(place[:2]):
+            place = (*place[:2], turned.place_in_file(place[2]))
         plain = {k: without_personal_numbers(v) if isinstance(v, str) else v for k, v in more.items()}
         if handling in ("asked", "told") and problem_number(*place, kind) in self.confirmed:
             return
