@@ -16,6 +16,7 @@ from riskmodel.importing.amounts import collect_amounts
 from riskmodel.importing.blank_months import without_months
 from riskmodel.importing.coverage import collect_coverage
 from riskmodel.importing.findings import Findings, cell_place
+from riskmodel.importing.jobs import collect_jobs, unknown_wages
 from riskmodel.importing.mapping import ImportMap
 from riskmodel.importing.people import (
     People,
@@ -30,7 +31,7 @@ from riskmodel.importing.spans import month_end
 from riskmodel.io import records
 
 _TABLES = (
-    "risk_events", "monitoring", "support", "assets", "visits", "warnings", "procedure", "jobs", "medical",
+    "risk_events", "monitoring", "support", "assets", "visits", "warnings", "procedure", "medical",
     "indicators", "unrecorded", "recorded", "coordinates",
 )  # fmt: skip
 # So many times smaller or larger than the household's other years and than its sheet's rows; the units in use
@@ -86,9 +87,15 @@ def assemble(sheets: Sequence[SheetRows], plan: ImportMap, findings: Findings) -
     spans: list[int] = []
     slips = find_unit_slips(sheets)
     recodes = recoded_numbers(links)
+    jobs, job_rows = collect_jobs(sheets, people, findings)
+    if len(jobs):
+        tables["jobs"] = jobs
     for table in ("income", "spending"):
         rows, unknown, absent = collect_amounts(sheets, table, people, findings, slips=slips, recodes=recodes)
         unrecorded += unknown
+        if table == "income":
+            through = max((s.snapshot_on for s in sheets if s.snapshot_on), default=None)
+            unrecorded += unknown_wages(job_rows, rows, unrecorded, findings, through)
         if not len(rows):
             continue
         monthly = rows[rows["month_from"] == rows["month_to"]].rename(columns={"month_to": "month"})

@@ -17,6 +17,7 @@ from riskmodel.data.sources import table_of
 from riskmodel.grids import Grid
 from riskmodel.importing import cell_reading as cells
 from riskmodel.importing.guess_columns import Question, SheetColumns, amount_tables, dated_amount_tables
+from riskmodel.importing.jobs import is_plan, jobs_table
 from riskmodel.importing.mapping import (
     UNITS,
     ColumnMap,
@@ -73,6 +74,8 @@ def guess_sheet(grid: Grid, layout: SheetLayout, words: Vocabulary) -> SheetGues
     if not links and not {"household_id", "person_number", "member_id"} & set(key):
         return _without_key(sheet)
     tables = [links] if links else [t for t in _tables(sheet, key, own) if t]
+    if not tables and is_plan(sheet):
+        return skipped_sheet(grid, "planned work", sheet.questions, _unread(sheet))
     if not tables:
         sheet.ask("no table", None, " · ".join(h.text for h in sheet.visible())[:120])
         return skipped_sheet(grid, "not understood", sheet.questions, _unread(sheet))
@@ -113,7 +116,7 @@ def _tables(sheet: SheetColumns, key: dict[str, ColumnMap], own: str | None) -> 
         events = _risk_events(sheet, key)
     households = _households(sheet, key, repeated=members is not None)
     measures = None if support else _measures(sheet, key, repeated=members is not None)
-    out = [households, members, *amounts, events, monitoring, support, measures]
+    out = [households, members, *amounts, events, monitoring, support, measures, jobs_table(sheet, key)]
     if not any(out) and own:
         out.append(_by_contract(sheet, key, own))
     elif not any(out):
