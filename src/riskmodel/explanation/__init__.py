@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from riskmodel.explanation.contributions import compute_contributions, sum_by_cause
 from riskmodel.explanation.counterfactuals import find_counterfactuals
-from riskmodel.explanation.reasons import write_reasons
+from riskmodel.explanation.reasons import write_reasons, write_reasons_in
 from riskmodel.explanation.wording import (
     MeasureLibrary,
     ReasonWording,
@@ -28,4 +28,5 @@ __all__ = [
     "load_wording",
     "sum_by_cause",
     "write_reasons",
+    "write_reasons_in",
 ]  # fmt: skip

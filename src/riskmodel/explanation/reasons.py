@@ -7,7 +7,7 @@ of the rule table), `choose_sentences` the declared sentence that is true of eac
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -285,26 +285,56 @@ def write_reasons(
     SpecError
         If a feature has no metadata.
     """
-    language = check_language(lang)
+    return write_reasons_in((lang,), contributions, X, features, rules, n, wording)[lang]
+
+
+def write_reasons_in(
+    langs: Sequence[str],
+    contributions: pd.DataFrame,
+    X: pd.DataFrame,
+    features: pd.DataFrame,
+    rules: pd.DataFrame,
+    n: int = 3,
+    wording: ReasonWording | None = None,
+) -> dict[str, pd.DataFrame]:
+    """Return what `write_reasons` does in several languages: causes and sentences are chosen once.
+
+    Parameters
+    ----------
+    langs
+        ``zh``, ``en`` or both.
+    contributions, X, features, rules, n, wording
+        As in `write_reasons`; errors likewise.
+
+    Returns
+    -------
+    dict
+        Language to the frame of `write_reasons`.
+    """
+    languages = [check_language(lang) for lang in langs]
     wording = wording or load_wording()
     _check(contributions, X, rules)
-    words = cause_words(language, wording)
     sums = sum_by_cause(contributions, features)
     choice = choose_sentences(collect_figures(X, features, rules, wording))
     speaker, strength = _speakers(contributions, choice, list(sums.columns), features)
     order = _order(sums.to_numpy(), strength, list(sums.columns), n)
-    named = np.array([words[str(c)] for c in sums.columns], dtype=object)
     size = sums.to_numpy()
-    out: dict[str, object] = {}
+    named = {
+        language: np.array([cause_words(language, wording)[str(c)] for c in sums.columns], dtype=object)
+        for language in languages
+    }
+    out: dict[str, dict[str, object]] = {language: {} for language in languages}
     for i in range(n):
         cause = order[:, i] if i < order.shape[1] else np.full(len(X), -1)
         rows = np.flatnonzero(cause >= 0)
         cause = cause[rows]
-        out[f"cause_{i + 1}"] = _spread(rows, named[cause], "", len(X))
-        out[f"contribution_{i + 1}"] = _spread(rows, size[rows, cause], np.nan, len(X))
-        sentences = choice.sentences(rows, speaker[rows, cause], language)
-        out[f"reason_{i + 1}"] = _spread(rows, sentences, "", len(X))
-    return pd.DataFrame(out, index=X.index)
+        contribution = _spread(rows, size[rows, cause], np.nan, len(X))
+        for language in languages:
+            out[language][f"cause_{i + 1}"] = _spread(rows, named[language][cause], "", len(X))
+            out[language][f"contribution_{i + 1}"] = contribution
+            sentences = choice.sentences(rows, speaker[rows, cause], language)
+            out[language][f"reason_{i + 1}"] = _spread(rows, sentences, "", len(X))
+    return {language: pd.DataFrame(columns, index=X.index) for language, columns in out.items()}
 
 
 def _check(contributions: pd.DataFrame, X: pd.DataFrame, rules: pd.DataFrame) -> None:

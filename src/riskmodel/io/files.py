@@ -226,5 +226,31 @@ def _neutral(value: Any) -> Any:
 
 
 def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    """Return the rows of a table, each by its column names."""
-    return [{str(name): value for name, value in row.items()} for row in frame.to_dict("records")]
+    """Return the rows of a table, each by its column names.
+
+    Values are those of ``DataFrame.to_dict("records")``, several times as fast where columns are text.
+    """
+    names = [str(name) for name in frame.columns]
+    columns = [column_values(frame.iloc[:, j]) for j in range(len(names))]
+    if not columns:
+        return [{} for _ in range(len(frame))]
+    return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
+
+
+def column_values(column: pd.Series) -> list[Any]:
+    """Return a column's values as Python has them; where pandas has its own word for missing, None.
+
+    Parameters
+    ----------
+    column
+        Of any type: text comes from Arrow by whole columns, not cell by cell.
+    """
+    import numpy as np
+    import pandas as pd
+
+    if column.dtype == "str":
+        return list(column.to_numpy(dtype=object))
+    if isinstance(column.dtype, np.dtype) and column.dtype != object:
+        return list(column.tolist())
+    boxed = (v.item() if isinstance(v, np.number | np.bool_) else v for v in column.array)
+    return [None if v is pd.NA else v for v in boxed]

@@ -58,23 +58,32 @@ def write_cell(sheet: Any, row: int, column: int, value: object, style: Any = No
     RiskmodelError
         If the workbook cannot hold it (a text beyond 32,767 characters, a row too many).
     """
+    if type(value) is str:
+        done = sheet.write_string(row, column, value, style)
+    elif value is None:
+        done = sheet.write_blank(row, column, None, style)
+    else:
+        done = _write_other(sheet, row, column, value, style)
+    if done != 0:
+        where = f"row {row + 1}, column {column + 1}"
+        raise RiskmodelError(f"cell in {where} does not fit into a workbook: {value!r:.80}")
+
+
+def _write_other(sheet: Any, row: int, column: int, value: Any, style: Any) -> Any:
+    """Write a number, a day, a truth value, a missing value, or anything else as its text."""
     import numpy as np
     import pandas as pd
 
     if value is None or value is pd.NaT or value is pd.NA or value != value:
-        done = sheet.write_blank(row, column, None, style)
-    elif isinstance(value, bool | np.bool_):
-        done = sheet.write_boolean(row, column, bool(value), style)
-    elif isinstance(value, int | float | np.integer | np.floating) and math.isfinite(value):
-        done = sheet.write_number(row, column, float(value), style)
-    elif isinstance(value, dt.date):
+        return sheet.write_blank(row, column, None, style)
+    if isinstance(value, bool | np.bool_):
+        return sheet.write_boolean(row, column, bool(value), style)
+    if isinstance(value, int | float | np.integer | np.floating) and math.isfinite(value):
+        return sheet.write_number(row, column, float(value), style)
+    if isinstance(value, dt.date):
         day = value if isinstance(value, dt.datetime) else dt.datetime.combine(value, dt.time())
-        done = sheet.write_datetime(row, column, day, style)
-    else:
-        done = sheet.write_string(row, column, str(value), style)
-    if done != 0:
-        where = f"row {row + 1}, column {column + 1}"
-        raise RiskmodelError(f"cell in {where} does not fit into a workbook: {value!r:.80}")
+        return sheet.write_datetime(row, column, day, style)
+    return sheet.write_string(row, column, str(value), style)
 
 
 def write_frame(frame: pd.DataFrame, path: str | Path, sheet: str, *, for_people: bool = True) -> None:

@@ -21,6 +21,7 @@ from riskmodel.evaluation import (
 )
 from riskmodel.households import DateLike, KnownCounty, known_county
 from riskmodel.i18n import Nouns, nouns_of, pair
+from riskmodel.io import records
 from riskmodel.presentation.page import embedded
 from riskmodel.presentation.worklist import listed_rule_sets
 from riskmodel.runs import open_run
@@ -244,7 +245,7 @@ def list_data(given: ReportInput, book: Mapping[str, Any]) -> str | None:
     return embedded(
         {
             "columns": COLUMNS,
-            "rows": [_row(i, row, conditions) for i, row in enumerate(first[shown].to_dict("records"))],
+            "rows": [_row(i, row, conditions) for i, row in enumerate(records(first[shown]))],
             "reasons": {lang: _reasons(frame) for lang, frame in frames.items()},
             "plans": {lang: _plans(frame) for lang, frame in frames.items()},
             "townships": sorted({str(t) for t in first["township"]}),
@@ -312,7 +313,7 @@ def _reasons(frame: pd.DataFrame) -> list[list[list[Any]]]:
     out = []
     numbered = [k for k in range(1, REASONS + 1) if f"reason_{k}" in frame]
     parts = [f"{part}_{k}" for k in numbered for part in ("cause", "contribution", "reason")]
-    for row in frame[[c for c in parts if c in frame]].to_dict("records"):
+    for row in records(frame[[c for c in parts if c in frame]]):
         reasons = [
             (row.get(f"cause_{k}"), row.get(f"contribution_{k}"), row[f"reason_{k}"]) for k in numbered
         ]

@@ -212,7 +212,9 @@ class Table(PagePart):
 
 def in_language(value: Any, language: str) -> Any:
     """Return a value in one language: words as their text, all else as it is."""
-    return value[language] if isinstance(value, Mapping) else value
+    # Most values are plain; to ask whether those are mappings would cost more than to write them.
+    plain = value is None or type(value) in (str, float, int)
+    return value if plain or not isinstance(value, Mapping) else value[language]
 
 
 def plain_value(value: Any) -> Value:

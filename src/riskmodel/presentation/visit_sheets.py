@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import pandas as pd
 from riskmodel.errors import UsageError
 from riskmodel.explanation import MeasureLibrary, cause_codes, load_measures
 from riskmodel.i18n import Language, check_language
-from riskmodel.io import atomic, write_text
+from riskmodel.io import atomic, records, write_text
 from riskmodel.presentation.page import asset, render
 from riskmodel.presentation.worklist import list_columns, phrase, reasons, rows_in_words
 from riskmodel.scoring import NAME_COLUMNS, Worklist, code_words, declared_columns, join_names
@@ -68,15 +69,18 @@ def visit_sheets_html(
 ) -> str:
     """Return the sheets as HTML text."""
     rows = join_names(worklist.planned, names).sort_values(["township", "trip", "village", "position"])
-    shown = rows_in_words(rows, list_columns(rows), lang)
+    shown = records(rows_in_words(rows, list_columns(rows), lang))
     title = phrase("title", lang, as_of=worklist.as_of.isoformat())
+    of_village: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    trips: dict[tuple[str, str], int] = {}
+    for row, words, why in zip(records(rows), shown, reasons(rows, lang), strict=True):
+        place = (row["township"], row["village"])
+        trips.setdefault(place, int(row["trip"]))
+        of_village.setdefault(place, []).append(_household(row, words, why, lang, library))
     villages = []
-    for (township, village), own in rows.groupby(["township", "village"], sort=False):
-        head = phrase("sheet_head", lang, n=len(own), trip=int(own["trip"].iloc[0]), title=title)
-        homes = [
-            _household(row, shown.loc[i].to_dict(), why, lang, library)
-            for i, row, why in zip(own.index, own.to_dict("records"), reasons(own, lang), strict=True)
-        ]
+    for (township, village), homes in of_village.items():
+        trip = trips[township, village]
+        head = phrase("sheet_head", lang, n=len(homes), trip=trip, title=title)
         villages.append({"title": f"{township}　{village}", "head": head, "households": homes})
     return render(
         "visit-sheets.html.j2", lang=lang, version=__version__, kind="visit sheets", single=True, title=title,
@@ -117,6 +121,7 @@ def _figure(value: object) -> str:
     return f"{value:,.0f}" if isinstance(value, int | float) else str(value)
 
 
+@cache
 def _column(name: str, lang: Language) -> str:
     return next(c for c in declared_columns() if c.id == name).text(lang)
 

@@ -82,7 +82,19 @@ def text_width(text: str) -> int:
     >>> text_width("人均 5")
     6
     """
-    return sum(2 if unicodedata.east_asian_width(c) in "WFA" else 1 for c in text)
+    return len(text) if text.isascii() else sum(map(_CHARACTER_WIDTHS.__getitem__, text))
+
+
+class _CharacterWidths(dict[str, int]):
+    """The width of each character, looked up once."""
+
+    def __missing__(self, character: str) -> int:
+        wide = unicodedata.east_asian_width(character) in "WFA"
+        self[character] = 2 if wide else 1
+        return self[character]
+
+
+_CHARACTER_WIDTHS = _CharacterWidths()
 
 
 def wrapped_lines(text: str, width: int) -> int:
@@ -106,6 +118,7 @@ class Workbook:
         self.book = book
         self.language = language
         self._formats: dict[tuple[tuple[str, Any], ...], Any] = {}
+        self._bodies: dict[tuple[str, tuple[str, ...]], Any] = {}
         self._names: set[str] = set()
 
     def name(self, wanted: str) -> str:
@@ -122,13 +135,20 @@ class Workbook:
 
     def write(self, sheet: Any, row: int, column: int, value: Value, style: Any = None) -> None:
         """Write one value: words in the workbook's language, infinite as its word, text made safe."""
-        value = in_language(value, self.language)
-        if isinstance(value, float) and math.isinf(value):
-            value = text("worklist.words.infinite", self.language)
+        if type(value) is not str:
+            value = in_language(value, self.language)
+            if isinstance(value, float) and math.isinf(value):
+                value = text("worklist.words.infinite", self.language)
         write_cell(sheet, row, column, safe_text(value) if isinstance(value, str) else value, style)
 
     def body(self, column: Column, *marks: str) -> Any:
         """Return the format of a data cell; cells to be filled in keep their colour whatever the row's."""
+        key = (column.kind, marks)
+        if key not in self._bodies:
+            self._bodies[key] = self._body(column, marks)
+        return self._bodies[key]
+
+    def _body(self, column: Column, marks: tuple[str, ...]) -> Any:
         looks = {k: v for mark in marks for k, v in MARKS.get(mark, {}).items()}
         if column.kind in ENTRIES:
             looks |= OPEN
@@ -215,8 +235,9 @@ class Workbook:
             style = self.header(entry=column.kind in ENTRIES)
             self.write(sheet, 0, j, column.heading, style)
         for i, row in enumerate(table.rows, 1):
-            sheet.set_row(i, LINE_HEIGHT * max(least_lines, self._lines(row, table.columns)) + spare)
-            for j, (column, cell) in enumerate(zip(table.columns, row.full, strict=True)):
+            cells = row.full
+            sheet.set_row(i, LINE_HEIGHT * max(least_lines, self._lines(cells, table.columns)) + spare)
+            for j, (column, cell) in enumerate(zip(table.columns, cells, strict=True)):
                 self.write(sheet, i, j, cell.value, self.body(column, row.mark, cell.mark))
         last = len(table.rows)
         if last and hints is not None:
@@ -231,12 +252,12 @@ class Workbook:
         _set_up_print(sheet, title, footer, landscape=landscape)
         return sheet
 
-    def _lines(self, row: Row, columns: Sequence[Column]) -> int:
+    def _lines(self, cells: Sequence[Cell], columns: Sequence[Column]) -> int:
         # What stands beside the printed page must not stretch it.
         texts = [
-            (value, column.width or WIDTHS[0])
-            for value, column in zip(row.values, columns, strict=True)
-            if column.printed and isinstance(value, str)
+            (cell.value, column.width or WIDTHS[0])
+            for cell, column in zip(cells, columns, strict=True)
+            if column.printed and isinstance(cell.value, str)
         ]
         return max((wrapped_lines(text, width) for text, width in texts), default=1)
 

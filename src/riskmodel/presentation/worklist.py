@@ -17,10 +17,18 @@ import pandas as pd
 from riskmodel import rules
 from riskmodel.errors import UsageError
 from riskmodel.i18n import LANGUAGES, Language, check_language, pair, section, text
+from riskmodel.io import column_values, records
 from riskmodel.presentation.table import NOTHING, Cell, Column, Kind, Row, Table, plain_value
 from riskmodel.presentation.workbook import HEADER_HEIGHT, Workbook, lines_table, open_workbook
 from riskmodel.rules import RuleSet, dropped_in_words
-from riskmodel.scoring import ENTRY_KINDS, Worklist, code_words, declared_columns, join_names
+from riskmodel.scoring import (
+    ENTRY_KINDS,
+    RECORD_COLUMNS,
+    Worklist,
+    code_words,
+    declared_columns,
+    join_names,
+)
 from riskmodel.scoring import Column as ListColumn
 
 OPTIONAL = ("tier", "interval", "rule_conditions", "group", "persons", "registration", "in_register",
@@ -49,7 +57,7 @@ def _present(rows: pd.DataFrame, column: ListColumn) -> bool:
     if not all(c in rows for c in needed):
         return False
     if column.id == "records":
-        return any(rules.describe_records(row, "en") for row in rows.to_dict("records"))
+        return any(rules.describe_records(row, "en") for row in _of_records(rows))
     # A column that the contract fixes stays even if empty; one that a county may lack does not.
     return column.id not in OPTIONAL or bool(rows[list(needed)].replace("", None).notna().any(axis=None))
 
@@ -74,7 +82,7 @@ def rows_in_words(rows: pd.DataFrame, columns: list[ListColumn], lang: Language)
             out[column.id] = made[column.id](rows, lang)
         else:
             words = coded.get(column.id, {})
-            out[column.id] = [_plain(v, words) for v in rows[column.id]]
+            out[column.id] = [_plain(v, words) for v in column_values(rows[column.id])]
     return pd.DataFrame(out, index=rows.index, columns=[c.id for c in columns], dtype=object)
 
 
@@ -86,7 +94,7 @@ def _plain(value: object, words: Mapping[str, str]) -> object:
 def _yes_no(column: str) -> Callable[[pd.DataFrame, Language], list[object]]:
     def write(rows: pd.DataFrame, lang: Language) -> list[object]:
         yes, no = phrase("yes", lang), phrase("no", lang)
-        return [None if pd.isna(v) else yes if v else no for v in rows[column]]
+        return [None if v is None or v != v else yes if v else no for v in column_values(rows[column])]
 
     return write
 
@@ -96,7 +104,7 @@ def reasons(rows: pd.DataFrame, lang: Language) -> list[list[str]]:
     out: list[list[str]] = []
     numbered = [k for k in range(1, REASONS + 1) if f"reason_{k}" in rows]
     parts = [f"{part}_{k}" for k in numbered for part in ("cause", "reason")]
-    for row in rows[[c for c in parts if c in rows]].to_dict("records"):
+    for row in records(rows[[c for c in parts if c in rows]]):
         sentences = [
             phrase("reason_line", lang, cause=row.get(f"cause_{k}", ""), reason=row[f"reason_{k}"])
             for k in numbered
@@ -124,7 +132,7 @@ def plan_words(listed: pd.DataFrame, lang: str) -> list[str]:
     language = check_language(lang)
     coded = code_words(language)
     out = []
-    for row in listed[["position", "planned", "selected_by", "urgency", "due_date"]].to_dict("records"):
+    for row in records(listed[["position", "planned", "selected_by", "urgency", "due_date"]]):
         source, why = coded["selected_by"][row["selected_by"]], coded["urgency"][row["urgency"]]
         line = "plan_line" if row["planned"] else "plan_waits"
         due = f"{pd.Timestamp(row['due_date']):%Y-%m-%d}"
@@ -140,9 +148,8 @@ def _why(rows: pd.DataFrame, lang: Language) -> list[object]:
     alone = {"lot": "by_lot", "card_due": "by_card", "chance": "by_many", "beyond": "by_many"}
     blind = _unknown_incomes(rows, lang)
     out: list[object] = []
-    for grounds, said, is_flagged, code, why in zip(
-        conditions, reasons(rows, lang), flagged, urgency, blind, strict=True
-    ):
+    columns = (conditions, reasons(rows, lang), column_values(flagged), column_values(urgency), blind)
+    for grounds, said, is_flagged, code, why in zip(*columns, strict=True):
         head = [why] if why else []
         head += [phrase("by_rule", lang, said=grounds)] if is_flagged and grounds else []
         lines = head + [f"{i}. {sentence}" for i, sentence in enumerate(said, 1)]
@@ -156,13 +163,19 @@ def _unknown_incomes(rows: pd.DataFrame, lang: Language) -> list[str | None]:
     """Return why an income is unknown, where the list cannot judge for that reason."""
     if "income_reason" not in rows:
         return [None] * len(rows)
-    named = [rules.name_reasons(c, lang) for c in rows["income_reason"].where(rows["pcni"].isna())]
+    codes = column_values(rows["income_reason"].where(rows["pcni"].isna()))
+    named = [rules.name_reasons(c, lang) for c in codes]
     return [phrase("by_unknown", lang, said=said[0]) if said else None for said in named]
 
 
 def _records(rows: pd.DataFrame, lang: Language) -> list[object]:
     """Return what is late or in doubt, a sentence a line."""
-    return ["\n".join(rules.describe_records(row, lang)) or None for row in rows.to_dict("records")]
+    return ["\n".join(rules.describe_records(row, lang)) or None for row in _of_records(rows)]
+
+
+def _of_records(rows: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return what is told of a household's records, by the columns that tell it."""
+    return records(rows[[c for c in (*RECORD_COLUMNS, "unknown") if c in rows]])
 
 
 def _intervals(rows: pd.DataFrame, lang: Language) -> list[object]:
@@ -173,7 +186,7 @@ def _intervals(rows: pd.DataFrame, lang: Language) -> list[object]:
 def _categories(rows: pd.DataFrame, lang: Language) -> list[object]:
     own = {"none": phrase("none", lang), "unknown": phrase("unknown", lang)}
     known = own | {c: w for (kind, c), w in _rule_words(rows, lang).items() if kind == "category"}
-    return [_plain(v, known) for v in rows["rule_category"]]
+    return [_plain(v, known) for v in column_values(rows["rule_category"])]
 
 
 def _conditions(rows: pd.DataFrame, lang: Language) -> list[object]:
@@ -182,7 +195,7 @@ def _conditions(rows: pd.DataFrame, lang: Language) -> list[object]:
     reviewed = {c for kind, c in words if kind == "review"}
     join = phrase("colon_join", lang)
     out: list[object] = []
-    for value in rows["rule_conditions"]:
+    for value in column_values(rows["rule_conditions"]):
         ids = [part for part in str(value).split(";") if part] if isinstance(value, str) else []
         # Conditions of a review (what an elimination needs) are not why a household was flagged.
         ids = [i for i in ids if i not in reviewed]
@@ -274,10 +287,15 @@ def _write_sheets(book: Workbook, worklist: Worklist, title: str, names: pd.Data
     hints = {"pick": phrase("pick_hint", lang), "date_entry": phrase("date_hint", lang)}
     footer = phrase("page", lang)
     lists = _lists(worklist, names)
-    for key, rows, columns in lists:
+    _, whole, own_columns = lists[0]
+    told = rows_in_words(whole, own_columns, lang)
+    one_rule_set = len(listed_rule_sets(whole)) <= 1  # codes have one meaning, whichever rows are looked at
+    for i, (key, rows, columns) in enumerate(lists):
         name = fixed.get(key) or book.name(key.strip())
+        of_list = i == 0 or (columns is own_columns and one_rule_set)
+        words = told.loc[rows.index] if of_list else rows_in_words(rows, columns, lang)
         book.form(
-            _list_table(rows, columns, lang), name=name, title=f"{title}　{name}", footer=footer,
+            _list_table(rows, columns, words, lang), name=name, title=f"{title}　{name}", footer=footer,
             earliest=worklist.as_of, hints=hints, zoom=ZOOM, least_lines=2, spare=4, landscape=True,
         )  # fmt: skip
     if len(worklist.dropped):
@@ -327,7 +345,7 @@ def _lists(
     return out
 
 
-def _list_table(rows: pd.DataFrame, columns: list[ListColumn], lang: Language) -> Table:
+def _list_table(rows: pd.DataFrame, columns: list[ListColumn], words: pd.DataFrame, lang: Language) -> Table:
     """Return a list as a table: who waits is tinted, a chance that is no forecast is printed in grey."""
     choices = code_words(lang)
     heads = [
@@ -340,7 +358,7 @@ def _list_table(rows: pd.DataFrame, columns: list[ListColumn], lang: Language) -
     waiting = ~rows["planned"].to_numpy(dtype=bool) if "planned" in rows else [False] * len(rows)
     beyond = ~rows["in_cohort"].eq(True).to_numpy() if "in_cohort" in rows else [False] * len(rows)
     pale = [c.id in FORECAST_COLUMNS for c in columns]
-    shown = rows_in_words(rows, columns, lang).itertuples(index=False, name=None)
+    shown = words.itertuples(index=False, name=None)
     table_rows = [
         Row(
             [Cell(v, mark="pale" if no_forecast and p else "") for v, p in zip(values, pale, strict=True)],

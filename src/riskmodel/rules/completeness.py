@@ -57,8 +57,10 @@ def name_reasons(codes: object, lang: Language) -> list[str]:
     list of str
         One text a word.
     """
+    if not codes or not isinstance(codes, str):
+        return []
     words = {**section("rules.reasons", lang), **section("rules.doubts", lang)}
-    parts = codes.split(";") if isinstance(codes, str) else []
+    parts = codes.split(";")
     return [words.get(part, part) for part in parts if part]
 
 

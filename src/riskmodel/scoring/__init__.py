@@ -12,6 +12,7 @@ from riskmodel.scoring.office_files import (
     read_names,
 )
 from riskmodel.scoring.scores import (
+    RECORD_COLUMNS,
     SCORE_COLUMNS,
     explain,
     log_scores,
@@ -36,6 +37,7 @@ __all__ = [
     "ENTRY_KINDS",
     "NAME_COLUMNS",
     "QUOTA_FLOOR",
+    "RECORD_COLUMNS",
     "SCORE_COLUMNS",
     "BeyondForecast",
     "Column",

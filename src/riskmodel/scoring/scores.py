@@ -312,12 +312,8 @@ def _reasons(
         return dict.fromkeys(langs, empty)
     parts, base = _contributions(model, values)
     dictionary = features.describe_features(model.feature_set)
-    return {
-        lang: explanation.write_reasons(parts, X[parts.columns], dictionary, verdicts, lang, REASONS).assign(
-            log_odds_base=base
-        )
-        for lang in langs
-    }
+    told = explanation.write_reasons_in(langs, parts, X[parts.columns], dictionary, verdicts, REASONS)
+    return {lang: reasons.assign(log_odds_base=base) for lang, reasons in told.items()}
 
 
 def _ranked(scores: pd.DataFrame) -> pd.DataFrame:
