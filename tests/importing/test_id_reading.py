@@ -6,6 +6,7 @@ import pytest
 
 from riskmodel.importing import cell_reading as cells
 from riskmodel.importing.id_reading import read_ids, read_person_numbers
+from tests.importing.sheets import grid, imported, kinds, money, roster
 
 
 def test_ids_keep_what_excel_takes() -> None:
@@ -45,3 +46,19 @@ def test_identity_numbers_are_checked_and_say_birth_sex_and_grade() -> None:
     assert (read.values[0].birth, read.values[0].sex, read.values[0].grade) == ((1949, 12), "female", None)
     assert read.values[2].grade == 2
     assert read.values[0].key == read.values[2].key  # one person, whichever card
+
+
+def test_zeros_that_a_sheet_has_lost_come_from_the_others():
+    houses = ["0301010001", "0301010002", "0301010003"]
+    rows = [["2021年收入"], ["户编号", "工资性收入"], ["301010001", 5], ["0301010002", 6], [301010003, 7]]
+    result = imported(roster(houses), grid(rows))
+    assert {key[0]: amount for key, amount in money(result).items()} == dict(
+        zip(houses, (5, 6, 7), strict=True)
+    )
+    assert kinds(result) == ["zeros restored"]
+
+
+def test_two_numbers_of_one_list_that_differ_in_a_zero_stay_two():
+    rows = [["2021年收入"], ["户编号", "工资性收入"], ["301010001", 5], ["0301010001", 6]]
+    result = imported(roster(["301010001", "0301010001"]), grid(rows))
+    assert sorted(money(result).values()) == [5, 6]

@@ -16,6 +16,7 @@ from riskmodel.importing.amounts import collect_amounts
 from riskmodel.importing.blank_months import without_months
 from riskmodel.importing.coverage import collect_coverage
 from riskmodel.importing.findings import Findings, cell_place
+from riskmodel.importing.id_reading import level_zeros
 from riskmodel.importing.jobs import collect_jobs, unknown_wages
 from riskmodel.importing.mapping import ImportMap
 from riskmodel.importing.people import (
@@ -78,6 +79,7 @@ def assemble(sheets: Sequence[SheetRows], plan: ImportMap, findings: Findings) -
     Assembled
         Tables, ``about.yaml`` and findings.
     """
+    _restore_zeros(sheets, findings)
     people = collect_people(sheets, findings)
     links = collect_links(sheets, people, findings)
     moved = ask_missing_links(people, links, findings)
@@ -116,6 +118,17 @@ def assemble(sheets: Sequence[SheetRows], plan: ImportMap, findings: Findings) -
     )
     out = {name: _as_text(frame, name) for name, frame in tables.items() if len(frame)}
     return Assembled(out, _about(sheets, plan, spans, findings), findings)
+
+
+def _restore_zeros(sheets: Sequence[SheetRows], findings: Findings) -> None:
+    """Give household and member numbers the leading zeros that other sheets have; tell it once a table."""
+    placed = [(s, table, frame) for s in sheets for table, some in s.tables.items() for frame in some]
+    frames = [frame for _, _, frame in placed]
+    lists = {at for at, (_, table, _) in enumerate(placed) if table in ("households", "members")}
+    for columns in (("household_id", "old_id", "new_id"), ("member_id",)):
+        for at, n in level_zeros(frames, columns, lists).items():
+            grid = placed[at][0].grid
+            findings.add("told", "zeros restored", (grid.file, grid.sheet, ""), n=n)
 
 
 def _outlast(unrecorded: Sequence[dict[str, Any]], recorded: Sequence[dict[str, Any]]) -> None:

@@ -20,7 +20,7 @@ from typing import Any
 
 from riskmodel.data.schema import month_ordinal
 from riskmodel.data.values import parse_date
-from riskmodel.importing.vocabulary import Span, half_width, normalise_word, span_in, without_remark
+from riskmodel.importing.vocabulary import Span, half_width, normalise_word, span_in, word_forms
 
 BLANK = "blank"
 BLANK_PART = "blank part"  # of an amount whose other parts are there
@@ -447,7 +447,7 @@ def read_words(
     """
 
     def one(word: str) -> str | None:
-        for form in (word, without_remark(word), word.removeprefix("之"), word.removeprefix("因")):
+        for form in word_forms(word):
             if form in words:
                 return words[form]
             if boolean and form in boolean:
@@ -478,7 +478,7 @@ def read_grades(values: Sequence[object], words: Mapping[str, str]) -> ColumnRea
         word = normalise_word(cell_word(value))
         if not word:
             return None, BLANK
-        word = re.sub(r"\.0+$", "", without_remark(word))
+        word = re.sub(r"\.0+$", "", word_forms(word)[1])
         if word in words:
             return int(words[word]), None
         if found := re.search(r"([一二三四壹贰叁肆1-4])级", word):

@@ -28,7 +28,7 @@ from riskmodel.importing.sheet_layout import (
     joined_text,
     text_of,
 )
-from riskmodel.importing.sheet_rows import SheetRows, rows_of_household
+from riskmodel.importing.sheet_rows import SheetRows, rows_of_household, with_units
 from riskmodel.importing.states import worst_health
 from riskmodel.importing.vocabulary import Span, Vocabulary
 
@@ -286,7 +286,7 @@ class SheetReader:
                 frame["item_fault"] = pd.Series(items.faults, dtype=object)
                 frame["item_text"] = texts = pd.Series(self._item_texts(table), dtype=object)
                 frame["part"] = texts.where(texts.isin(self.words.parts(texts.unique())), None)
-            self._read_amounts(frame, amount, column)
+            self._read_amounts(frame, amount, column, table)
             first, last, frame["cumulative"], faults = self._span(when, amount, len(frame))
             if back := 12 * amount.years_back:
                 first, last = ([m and m - back for m in months] for months in (first, last))
@@ -300,9 +300,9 @@ class SheetReader:
         out = pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
         return rows_of_household(out) if len(out) and table.once else out
 
-    def _read_amounts(self, frame: pd.DataFrame, amount: AmountMap, column: int) -> None:
+    def _read_amounts(self, frame: pd.DataFrame, amount: AmountMap, column: int, table: TableMap) -> None:
         """Fill in what a column of amounts says; only net income of a business may be below zero."""
-        raw = self._raw(column, amounts=True)
+        raw = self._with_units(self._raw(column, amounts=True), table)
         read = cells.read_amounts(
             raw, self._unit(amount.unit, column), self.words.kinds, may_be_negative=True
         )
@@ -321,6 +321,12 @@ class SheetReader:
         if cells.NEGATIVE in faults:
             below = [v if f == cells.NEGATIVE else None for v, f in zip(read.values, faults, strict=True)]
             frame["below_zero"] = pd.Series(below, dtype=object)
+
+    def _with_units(self, raw: list[object], table: TableMap) -> list[object]:
+        """Return cells with the unit that a column of units gives them."""
+        given = table.columns.get("amount_unit")
+        at = self._column(given.column) if given and given.column else None
+        return raw if at is None else with_units(raw, self._raw(at))
 
     def _amount_fault(
         self, row: int, value: Decimal | None, fault: str | None, *, may_be_negative: bool
@@ -456,17 +462,11 @@ class SheetReader:
         else:
             year = amount.year or self._sheet_year()
             years, faults = [year] * n, [None if year else "no year"] * n
-        return self._year_span(years, amount, faults)
-
-    def _year_span(
-        self, years: Sequence[int | None], amount: AmountMap, faults: list[str | None]
-    ) -> tuple[list[int | None], list[int | None], bool, list[str | None]]:
-        first, last = span_of(amount.months) if amount.months else (1, 12)
+        months_of = span_of(amount.months) if amount.months else (1, 12)
         shift = self.spec.first_month - 1 - (12 if self.spec.first_month > 1 else 0)
-        given = amount.year
-        start = [None if y is None else month_ordinal(given or y, 1) + first - 1 + shift for y in years]
-        end = [None if y is None else month_ordinal(given or y, 1) + last - 1 + shift for y in years]
-        return start, end, amount.cumulative, faults
+        begin = [None if y is None else month_ordinal(amount.year or y, 1) + shift for y in years]
+        ends = ([None if at is None else at + month - 1 for at in begin] for month in months_of)
+        return *ends, amount.cumulative, faults  # type: ignore[return-value]
 
     def _checks(self) -> None:
         """Keep the columns that say what their parts should give."""

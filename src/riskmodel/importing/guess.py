@@ -17,6 +17,7 @@ from riskmodel.data.sources import table_of
 from riskmodel.grids import Grid
 from riskmodel.importing import cell_reading as cells
 from riskmodel.importing.guess_columns import Question, SheetColumns, amount_tables, dated_amount_tables
+from riskmodel.importing.guess_ledgers import goes_on_below, ledger_item, title_texts
 from riskmodel.importing.jobs import is_plan, jobs_table
 from riskmodel.importing.mapping import (
     UNITS,
@@ -65,9 +66,11 @@ def guess_sheet(grid: Grid, layout: SheetLayout, words: Vocabulary) -> SheetGues
     """
     if not any(text_of(v) for line in grid.rows for v in line):
         return skipped_sheet(grid, "empty")
-    if not layout.headers or not layout.data_rows:
-        return skipped_sheet(grid, "no header")
     sheet = SheetColumns(grid, layout, words)
+    if not layout.headers or not layout.data_rows:
+        _ask_about_labels(sheet)
+        return skipped_sheet(grid, "no header", sheet.questions)
+    _ask_about_legends(sheet)
     own = table_of(grid.sheet) or table_of(re.sub(r"\.\w+$", "", grid.file))
     links = _links(sheet)
     key = sheet.key()
@@ -97,11 +100,47 @@ def skipped_sheet(
     return SheetGuess(spec, (), tuple(questions), tuple(unread))
 
 
+def _ask_about_labels(sheet: SheetColumns) -> None:
+    """Ask about a sheet without a header that speaks of persons or households: a form, or another list."""
+    texts = {text_of(v) for line in sheet.grid.rows[:60] for v in line if isinstance(v, str)}
+    known = {
+        m.name
+        for text in texts
+        if len(text) <= 12
+        for m in sheet.words.meanings([text])[:1]
+        if m.sure == 1 and m.role in ("column", "item")
+    }
+    personal = known & {"household_id", "person_number", "name", "head_name", "member_id"}
+    if personal and len(known) >= 2 and len(sheet.grid.rows) >= 3:
+        sheet.ask(
+            "no table", None, " · ".join(sorted(text for text in texts if sheet.words.meanings([text])))[:80]
+        )
+
+
+def _ask_about_legends(sheet: SheetColumns) -> None:
+    """Ask about notes that give colours and strokes a meaning, which cells do not say."""
+    legends = sheet.words.kinds.get("legend_words", frozenset())
+    notes = [row.text for row in sheet.layout.skipped if row.kind == "note"]
+    for text in dict.fromkeys([*title_texts(sheet), *notes]):
+        if any(word in text for word in legends):
+            sheet.ask("legend", None, text[:60], blocking=False)
+
+
 def _without_key(sheet: SheetColumns) -> SheetGuess:
     """Skip a sheet without any number; one that looks like records is asked about."""
-    amounts = [h for h in sheet.visible() if h.meanings and h.meanings[0].role in ("item", "months")]
+    meant = {m.name for h in sheet.visible() for m in h.meanings[:1]}
+    roles = {m.role for h in sheet.visible() for m in h.meanings[:1]}
+    amounts = roles & {"item", "months"} or any(
+        name.startswith(("households.", "members.")) for name in meant
+    )
+    place = meant & {"village", "township"}
     named = sheet.find("name", "head_name")
-    if named and amounts and len(sheet.layout.data_rows) >= 3 and not _SUMMARY.search(sheet.grid.sheet):
+    if (
+        named
+        and (amounts or place)
+        and len(sheet.layout.data_rows) >= 3
+        and not _SUMMARY.search(sheet.grid.sheet)
+    ):
         sheet.ask("no number", named)
     return skipped_sheet(sheet.grid, "no household number", sheet.questions)
 
@@ -285,11 +324,12 @@ def _risk_events(sheet: SheetColumns, key: dict[str, ColumnMap]) -> TableMap | N
 
 def _fill_down(sheet: SheetColumns, key: dict[str, ColumnMap]) -> list[str]:
     """Return the household's columns where they stand only on the first of its rows."""
-    if "household_id" not in key or not sheet.find("members.relation", "members.birth_month"):
-        return []
-    header = sheet.layout.header(key["household_id"].column or "")
+    header = sheet.layout.header(key["household_id"].column or "") if "household_id" in key else None
     if header is None:
         return []
+    if not sheet.find("members.relation", "members.birth_month"):
+        item = ledger_item(sheet)
+        return [header.text] if item and goes_on_below(sheet, header, item) else []
     merged = {
         row
         for r1, c1, r2, c2 in sheet.grid.merged

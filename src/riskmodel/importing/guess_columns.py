@@ -14,6 +14,14 @@ from riskmodel.grids import Grid
 from riskmodel.i18n import Message
 from riskmodel.importing import cell_reading as cells
 from riskmodel.importing.findings import without_personal_numbers
+from riskmodel.importing.guess_ledgers import (
+    amounts_by_table,
+    chosen_tables,
+    item_of_titles,
+    said_table,
+    two_directions,
+    unit_column,
+)
 from riskmodel.importing.id_reading import read_ids, read_person_numbers
 from riskmodel.importing.item_columns import ItemColumns, arrange_items
 from riskmodel.importing.mapping import (
@@ -23,7 +31,7 @@ from riskmodel.importing.mapping import (
     without_sums,
 )
 from riskmodel.importing.sheet_layout import Header, SheetLayout, text_of
-from riskmodel.importing.vocabulary import Definition, Vocabulary, normalise_word
+from riskmodel.importing.vocabulary import Definition, Vocabulary
 
 _SAMPLE = 400
 _KEYS = ("household_id", "person_number", "member_id")
@@ -110,7 +118,11 @@ class SheetColumns:
                         (exact if meaning.sure == 1 else near).append((header, meaning))
                         break
             if exact:
-                if len(exact) > 1 and name in (*_KEYS, "amount"):
+                if (
+                    len(exact) > 1
+                    and name in (*_KEYS, "amount")
+                    and not two_directions([h for h, _ in exact])
+                ):
                     self._ask_two([h for h, _ in exact], name)
                 return exact[0][0]
             for header, meaning in near:
@@ -322,10 +334,13 @@ def _by_items(
     listed = [a for group in amounts.values() for a in group]
     _needs_year(sheet, known, listed)
     _check_unit(sheet, [h for h, _, _ in items])
-    repeated = bool(sheet.find("members.relation")) and not _differ_by_member(sheet, items, known)
+    persons = bool(sheet.find("members.relation"))
+    own = {h.text for h, m, part in items if persons and _differ_by_member(sheet, [(h, m, part)], known)}
     return [
-        TableMap(table=table, columns=known, amounts=without_sums(group), once=repeated)
+        TableMap(table=table, columns=known, amounts=without_sums(some), once=persons and once)
         for table, group in amounts.items()
+        for once in (True, False)
+        if (some := [a for a in group if (a.column not in own) == once])
     ]
 
 
@@ -380,7 +395,10 @@ def _long(sheet: SheetColumns, amount: Header, known: dict[str, ColumnMap]) -> l
         if date:
             known = known | {"month": ColumnMap(column=sheet.use(date))}
     _needs_year(sheet, known, [one])
-    _check_unit(sheet, [amount])
+    if unit := unit_column(sheet):
+        known = known | {"amount_unit": ColumnMap(column=sheet.use(unit))}
+    else:
+        _check_unit(sheet, [amount])
     return _of_items(sheet, known, (one,))
 
 
@@ -401,18 +419,19 @@ def _of_items(
         for name, table in names.items():
             read = cells.read_words(sample, sheet.words.words(name))
             shares[table] = sum(f is None for f in read.faults) / len(sample)
-        said = _said_table(sheet)
-        chosen = _chosen_tables(shares, said)
+        said = said_table(sheet)
+        chosen = chosen_tables(shares, said)
         if not chosen:
             sheet.ask("unknown items", column, " ".join(sorted({text_of(v) for v in sample})[:8]))
             return []
         _ask_unknown_items(sheet, column, [n for n, t in names.items() if t in chosen])
         text = sheet.use(column)
+        own = amounts_by_table(sheet, amounts)
         return [
-            TableMap(table=table, columns=known | {"item": ColumnMap(column=text)}, amounts=amounts)
+            TableMap(table=table, columns=known | {"item": ColumnMap(column=text)}, amounts=own[table])
             for table in chosen
         ]
-    if item := _item_of_titles(sheet):
+    if item := item_of_titles(sheet):
         table, _, code = item.partition(".")
         return [TableMap(table=table, columns=known | {"item": ColumnMap(value=code)}, amounts=amounts)]
     sheet.ask("no item")
@@ -433,52 +452,6 @@ def _ask_unknown_items(sheet: SheetColumns, column: Header, names: Sequence[str]
     ]
     if unknown:
         sheet.ask("unknown items", column, " ".join(unknown[:8]), blocking=False)
-
-
-def _chosen_tables(shares: dict[str, float], said: str) -> list[str]:
-    """Return the tables whose words a column holds; a word of both lists belongs to what the titles say."""
-    # Words that are of one list each are of two kinds of rows, half of each or not.
-    if 0.7 <= sum(shares.values()) <= 1.05 and min(shares.values()) > 0.05:
-        return list(shares)
-    if said and shares[said] >= 0.5:
-        return [said]
-    high = [t for t, share in shares.items() if share >= 0.5]
-    if len(high) == 2:
-        best = max(shares, key=lambda t: shares[t])
-        return [best] if shares[best] > min(shares.values()) else []
-    if high:
-        return high
-    return [t for t, share in shares.items() if share > 0.05] if sum(shares.values()) >= 0.7 else []
-
-
-def _said_table(sheet: SheetColumns) -> str:
-    """Return which of income and spending titles and headers speak of; empty where of both or none."""
-    texts = [*_title_texts(sheet), *(h.text for h in sheet.visible())]
-    income, spending = any("收入" in t for t in texts), any("支出" in t for t in texts)
-    return "" if income == spending else "income" if income else "spending"
-
-
-def _title_texts(sheet: SheetColumns) -> list[str]:
-    first = min(sheet.layout.header_rows)
-    titles = [text_of(v) for line in sheet.grid.rows[: first - 1] for v in line if text_of(v)]
-    return [*titles, sheet.grid.sheet, re.sub(r"\.\w+$", "", sheet.grid.file)]
-
-
-def _item_of_titles(sheet: SheetColumns) -> str | None:
-    """Return the one source or category that titles and names speak of."""
-    for text in _title_texts(sheet):
-        word = normalise_word(text)
-        found = {
-            known: f"{name.partition('.')[0]}.{code}"
-            for name in ("income.source", "spending.category")
-            for known, code in sheet.words.words(name).items()
-            if len(known) >= 2 and known in word
-        }
-        # 经营 inside 生产经营性支出 says nothing by itself.
-        longest = {item for known, item in found.items() if not any(known in o for o in found if o != known)}
-        if len(longest) == 1:
-            return longest.pop()
-    return None
 
 
 def _check_unit(sheet: SheetColumns, headers: Sequence[Header]) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+
+import pandas as pd
 
 from riskmodel.importing.cell_reading import (
     BAD_CHECK,
@@ -18,6 +20,7 @@ from riskmodel.importing.cell_reading import (
 )
 
 _SCIENTIFIC = re.compile(r"^\d(?:\.\d+)?e\+?\d+$", re.IGNORECASE)
+_FEWEST_DIGITS = 4  # shorter numbers may be two that differ in a zero
 _ID_WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
 _ID_CHECKS = "10X98765432"
 
@@ -69,6 +72,55 @@ def _restore_zeros(values: Sequence[object], read: ColumnRead) -> None:
         if isinstance(raw, int | float) and value and value.isdigit() and len(value) < length:
             read.values[at] = value.zfill(length)
             read.notes[at] = "zeros restored"
+
+
+def level_zeros(
+    frames: Sequence[pd.DataFrame], columns: Sequence[str], lists: Collection[int] = ()
+) -> dict[int, int]:
+    """Give numbers that differ in leading zeros only the longest of their forms; Excel drops such zeros.
+
+    Parameters
+    ----------
+    frames
+        Rows of every sheet and table; changed in place.
+    columns
+        Those that hold numbers of one kind.
+    lists
+        Places of the lists of households and members: numbers of which one list holds two forms are two
+        numbers, and stay.
+
+    Returns
+    -------
+    dict
+        Place in ``frames`` to how many cells were changed.
+    """
+    forms: dict[str, set[str]] = {}
+    apart: set[str] = set()
+    for at, frame in enumerate(frames):
+        for name in (n for n in columns if n in frame):
+            own: dict[str, str] = {}
+            for text in frame[name].dropna().unique():
+                if not isinstance(text, str) or not text.isdigit():
+                    continue
+                bare = text.lstrip("0")
+                if own.setdefault(bare, text) != text and at in lists:
+                    apart.add(bare)
+                forms.setdefault(bare, set()).add(text)
+    longest = {
+        text: max(found, key=len)
+        for bare, found in forms.items()
+        if len(found) > 1 and bare not in apart and len(bare) >= _FEWEST_DIGITS
+        for text in found
+        if len(text) < max(map(len, found))
+    }
+    changed: dict[int, int] = {}
+    for at, frame in enumerate(frames) if longest else ():
+        for name in (n for n in columns if n in frame):
+            mask = frame[name].isin(list(longest))
+            if mask.any():
+                frame.loc[mask, name] = frame.loc[mask, name].map(longest)
+                changed[at] = changed.get(at, 0) + int(mask.sum())
+    return changed
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,7 @@ UNITS: Mapping[str, Decimal] = {
 HELPERS = (
     "person_number", "head_number", "name", "item", "of", "year", "period", "month", "recorded_on",
     "identified_on", "eliminated_on", "eliminated", "insured_employee", "lifted", "natural_village",
-    "education", "household_id", "member_id", "work_time", "working",
+    "amount_unit", "education", "household_id", "member_id", "work_time", "working",
 )  # fmt: skip
 
 

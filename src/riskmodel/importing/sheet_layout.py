@@ -332,11 +332,10 @@ def _row_kind(
     if any(_is_total(word, totals) for word in texts[:3]) and not has_key:
         return "total"
     lone = len(cells) <= 2 and not has_key
-    if lone and (
-        any(first.startswith(note) for note in notes)
-        or len(first) > 20
-        or re.match(r"^\d{1,2}[.、．]", first)
-    ):
+    worded = len(texts) == len(cells)
+    if any(first.startswith(note) for note in notes) and not has_key and (lone or worded):
+        return "note"
+    if lone and (len(first) > 20 or (worded and re.match(r"^\d{1,2}[.、．]", first))):
         return "note"
     if len(cells) == 1 and len(texts) == 1 and not has_key and not re.search(r"\d{4}", first):
         return "note"  # a village above its households

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,8 +13,9 @@ import pandas as pd
 
 from riskmodel.grids import Grid
 from riskmodel.importing.cell_reading import BLANK
-from riskmodel.importing.mapping import SheetMap
-from riskmodel.importing.sheet_layout import SheetLayout
+from riskmodel.importing.mapping import UNITS, SheetMap
+from riskmodel.importing.sheet_layout import SheetLayout, text_of
+from riskmodel.importing.vocabulary import normalise_word
 
 
 @dataclass
@@ -67,6 +69,17 @@ def rows_of_household(rows: pd.DataFrame) -> pd.DataFrame:
     stated = rows["fault"].ne(BLANK).groupby(what).transform("any")
     rows = rows[~(known & rows["fault"].eq(BLANK) & stated)]
     return rows.assign(once=True)
+
+
+def with_units(values: Sequence[object], units: Sequence[object]) -> list[object]:
+    """Return amounts with the unit that stands beside each; a number without one says nothing for sure."""
+    out: list[object] = []
+    for value, unit in zip(values, units, strict=True):
+        text = text_of(value)
+        word = normalise_word(text_of(unit))
+        bare = bool(re.fullmatch(r"[-+]?[\d,]*\.?\d+", text))
+        out.append(f"{text}{word if word in UNITS else '?'}" if bare else value)
+    return out
 
 
 def row_keys(frame: pd.DataFrame, columns: Sequence[str]) -> pd.Series:

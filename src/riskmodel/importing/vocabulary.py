@@ -47,6 +47,9 @@ _MONTH_NUMBER = re.compile(r"^(\d{4})[\-./年]?(\d{2})月?$")
 _SPAN_WORD = re.compile(
     r"^(?:(\d{4})\s*年?\s*)?(\d{1,2})\s*月?\s*[-~至到—－]\s*(\d{1,2})\s*月(?:份)?(累计)?$"
 )
+# As Excel shows a month in a text file: Mar-21.
+_ENGLISH = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_ENGLISH_MONTH = re.compile(r"^([A-Za-z]{3})[-/']?(\d{2}|\d{4})$")
 _QUARTERS = {"一": 1, "二": 2, "三": 3, "四": 4, "1": 1, "2": 2, "3": 3, "4": 4}
 _QUARTER_WORD = re.compile(
     r"^(?:(\d{4})\s*年?\s*)?(?:第)?([一二三四1-4])\s*季度?$|^(?:(\d{4})\s*年?\s*)?Q([1-4])$", re.IGNORECASE
@@ -163,6 +166,12 @@ def without_remark(word: str) -> str:
     return re.sub(r"\([^()]*\)$", "", word).strip() or word
 
 
+def word_forms(word: str) -> tuple[str, ...]:
+    """Return a normalised word, and what it is without remark, number or 之 and 因 before it."""
+    bare = _NUMBERED.sub("", word) or word
+    return word, without_remark(word), word.removeprefix("之"), word.removeprefix("因"), bare
+
+
 def normalise_header(text: str) -> str:
     r"""Return a header as it is compared: half width, without blanks, line breaks, units and closing colons.
 
@@ -206,6 +215,10 @@ def span_in(text: str) -> Span | None:
     (None, None)
     """
     word = re.sub(r"\s+", "", half_width(str(text)))
+    if (found := _ENGLISH_MONTH.match(word)) and (name := found[1].lower()) in _ENGLISH:
+        month = _ENGLISH.index(name) + 1
+        return _span(month, month, found[2] if len(found[2]) == 4 else f"20{found[2]}")
+    word = re.sub(r"^(\d{2})年(?=\d{1,2}月)", r"20\1年", word)
     if found := _MONTH_WORD.match(word) or _MONTH_NUMBER.match(word):
         return _span(int(found[2]), int(found[2]), found[1])
     if found := _SPAN_WORD.match(word):
@@ -423,6 +436,7 @@ def _variants(word: str) -> Iterator[str]:
     yield bare
     for form in (word, bare):
         yield re.sub(r"^(是否|有无|家庭|本户|农户|户)", "", form)
+        yield re.sub(r"^(个人|本人|成员)", "", form)
         yield re.sub(r"(情况|状况|信息|代码|名称)$", "", form)
         yield re.sub(r"^(本年度?|当年|全年|年度)", "", form)
         yield re.sub(r"(合计|总额|金额|数额)$", "", form)
