@@ -105,3 +105,10 @@ def test_rows_that_number_or_code_the_columns_are_no_records():
 def test_a_form_named_after_a_person_is_named_by_number():
     form = [["户编号", "001001"], ["户主姓名", "甲某某"], ["工资性收入", 5]]
     assert "甲" not in tables_in(grid(form, "采集表.xlsx", "甲某某"), vocabulary())[0].sheet
+
+
+def test_a_header_of_two_rows_repeated_on_a_page_begins_no_table():
+    head = [["户编号", "工资性收入", None], [None, "202101", "202102"]]
+    rows = [["001001", 900, 800], *head, ["001002", 700, 600]]
+    one = grid([["2021年收入"], *head, *rows], merged=((2, 1, 2, 2), (2, 0, 3, 0)))
+    assert tables_in(one, vocabulary()) == [one]

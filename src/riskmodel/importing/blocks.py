@@ -93,7 +93,7 @@ def _below(grid: Grid, words: Vocabulary) -> list[Grid]:
 def _starts(grid: Grid, first: Sequence[int], words: Vocabulary) -> list[int]:
     """Return the first row of each table: of the titles above its header."""
     starts = [first[0]]
-    header = set(_texts(grid.rows[first[-1] - 1]).values())
+    headers = [set(_texts(grid.rows[row - 1]).values()) for row in first]
     facts = _block_facts(grid, 1, first[0] - 1)
     is_header = _HeaderWords(words)
     for row in range(first[-1] + 1, len(grid.rows)):
@@ -104,11 +104,12 @@ def _starts(grid: Grid, first: Sequence[int], words: Vocabulary) -> list[int]:
         while start - 1 > starts[-1] and _is_title_row(grid, start - 1):
             start -= 1
         own = _block_facts(grid, start, row - 1)
-        same = set(texts) == header
+        same = set(texts) in headers  # repeated on a printed page
         if same and not _says_otherwise(own, facts):
             continue
         starts.append(start)
-        header, facts = set(texts), _joined(own, facts) if same else own
+        headers = headers if same else [set(texts)]
+        facts = _joined(own, facts) if same else own
     return starts
 
 
