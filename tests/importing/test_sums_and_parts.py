@@ -206,3 +206,38 @@ def test_a_map_may_name_parts_and_years_back():
     assert [(a.column, a.part, a.years_back) for a in table.amounts] == [
         ("低保金", True, 0), ("养老金", True, 0), ("上年工资性收入", False, 1),
     ]  # fmt: skip
+
+
+# ---------------------------------------------------------------- one amount in two sheets
+
+
+def test_what_a_household_earned_is_not_added_to_what_its_members_earned():
+    members = [[A, "甲0", 5000], [A, "乙0", 3000], [B, "甲1", 9000], [C, "甲2", 700]]
+    one = grid([["2021年"], ["户编号", "姓名", "工资性收入"], *members], "务工2021年.xlsx")
+    homes = grid([["2021年"], ["户编号", "工资性收入"], [A, 8000], [B, 6000]], "收入2021年.xlsx")
+    result = imported(roster(HOUSES), one, homes)
+    assert {h: v for (h, _, _), v in money(result).items()} == {A: 8000, B: 6000, C: 700}
+    assert (kinds(result, "asked"), kinds(result, "told")) == (["check parts"], ["household holds"])
+
+
+def test_a_year_of_one_sheet_is_compared_with_the_months_of_another():
+    header = ["户编号", *[f"{m}月" for m in range(1, 13)]]
+    months = grid([["2021年工资性收入"], header, *[[h, *[100] * 12] for h in HOUSES]], "分月2021年.xlsx")
+    years = grid([["2021年"], ["户编号", "工资性收入"], [A, 1200], [B, 1500]], "全年2021年.xlsx")
+    assert places(imported(roster(HOUSES), months, years), "check months") == ["B4"]
+
+
+def test_an_export_of_the_national_system_states_wholes_and_parts():
+    header = [
+        "户编号", "年收入（元）", "工资性收入", "务工收入", "公益性岗位收入", "生产经营性收入", "转移性收入",
+        "低保金", "养老保险金", "生产经营性支出", "纯收入（元）",
+    ]  # fmt: skip
+    rows = [[h, 12000, 6000, 5000, 1000, 4000, 2000, 500, 1500, 1000, 11000] for h in HOUSES]
+    rows[1][1], rows[2][10], rows[0][3] = 12500, 12000, 5500
+    result = county(header, *rows)
+    assert {item: v for (h, _, item), v in money(result).items() if h == A} == {
+        "wage": 6000, "business": 4000, "transfer": 2000,
+    }  # fmt: skip
+    found = {kind: places(result, kind) for kind in ("check total", "check net_income", "check parts")}
+    assert found == {"check total": ["B4"], "check net_income": ["K5"], "check parts": ["C3"]}
+    assert not kinds(result, "told")

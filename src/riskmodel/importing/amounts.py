@@ -22,12 +22,23 @@ from riskmodel.importing.findings import Findings, cell_place
 from riskmodel.importing.id_reading import person_key
 from riskmodel.importing.people import People, plain_name
 from riskmodel.importing.sheet_rows import SheetRows, is_empty, row_keys
-from riskmodel.importing.spans import WholesAndParts, drop_earlier, month_end, sum_parts
+from riskmodel.importing.spans import (
+    WholesAndParts,
+    compare_with_months,
+    drop_earlier,
+    drop_members,
+    month_end,
+    sum_parts,
+)
 from riskmodel.importing.versions import settle_versions
 from riskmodel.io import records
 
 # Why a row has no household, by the fault of its number.
 _LOST_KEYS = {cells.ROUNDED: "rounded number", cells.BAD_CHECK: "bad id number"}
+# What is said of an amount by its fault.
+_KINDS = {cells.MAYBE_NOTHING: "maybe nothing", cells.NEGATIVE: "negative amount"} | dict.fromkeys(
+    (cells.BLANK, cells.BLANK_PART), "blank amount"
+)
 _COLUMNS = (
     "household_id", "member_id", "person_number", "name", "row_id", "item_fault", "item_text", "once",
     "below_zero", "form", "part", "earlier",
@@ -95,10 +106,12 @@ def collect_amounts(
     work.wholes_and_parts()
     work.rows, blank, absent = drop_blank_months(work.rows, table, work.say)
     work.unreadable()
+    work.rows = drop_members(work.rows, work.say)
     work.contradictions()
     work.corrections()
     work.differences()
     work.add_members()
+    compare_with_months(work.rows, work.say)
     return work.rows.reset_index(drop=True), [*work.unrecorded, *blank], absent
 
 
@@ -321,14 +334,8 @@ class _Amounts:
             fault = row["fault"]
             if not self._made_good(row):
                 self.off(row, "unreadable")
-            kind = {
-                cells.MAYBE_NOTHING: "maybe nothing",
-                cells.NEGATIVE: "negative amount",
-                cells.BLANK: "blank amount",
-                cells.BLANK_PART: "blank amount",
-            }
             handling = "asked" if fault == cells.MAYBE_NOTHING else "unknown"
-            self.say(handling, kind.get(fault, "unreadable amount"), row, text=row["text"])
+            self.say(handling, _KINDS.get(fault, "unreadable amount"), row, text=row["text"])
 
     def _made_good(self, row: dict[str, Any]) -> bool:
         """Say whether a later sum from the year's begin holds what an unreadable one was to say."""

@@ -265,3 +265,65 @@ def drop_earlier(rows: pd.DataFrame, say: Say) -> pd.DataFrame:
         ):
             say("asked", "earlier differs", row, text=row["text"], given=f"{found['amount'].normalize():f}")
     return rows.drop(out)
+
+
+def drop_members(rows: pd.DataFrame, say: Say) -> pd.DataFrame:
+    """Leave out totals of single members where another sheet states that of their household.
+
+    Parameters
+    ----------
+    rows
+        Of one table; ``member_id`` is empty of a household's own amounts.
+    say
+        Adds a finding of a row: where the members' add up to more, and once a sheet that is left out.
+    """
+    totals = rows["month_to"].astype(int) > rows["month_from"].astype(int)
+    own = totals & rows["member_id"].notna() & rows["row_id"].isna()
+    if not own.any():
+        return rows
+    key = row_keys(rows, ["household_id", "item", "month_from", "month_to"])
+    stated = rows[totals & rows["member_id"].isna() & key.isin(key[own])]
+    wholes = dict(zip(key[stated.index], records(stated), strict=True))
+    out: dict[int, list[tuple[object, dict[str, Any]]]] = {}
+    for index, row in zip(rows.index[own], records(rows[own]), strict=True):
+        whole = wholes.get(key[index])
+        if whole is not None and whole["sheet_no"] != row["sheet_no"]:
+            out.setdefault(key[index], []).append((index, row))
+    told: set[object] = set()
+    for number, group in out.items():
+        _compare(wholes[number], [row for _, row in group], say)
+        for _, row in group:
+            if row["sheet_no"] not in told:
+                told.add(row["sheet_no"])
+                say("told", "household holds", row, text=row["text"])
+    return rows.drop([index for group in out.values() for index, _ in group])
+
+
+def compare_with_months(rows: pd.DataFrame, say: Say) -> None:
+    """Ask where a total says something else than the months that it spans, all of which stand in some sheet.
+
+    Parameters
+    ----------
+    rows
+        Of one table, amounts that can be read.
+    say
+        Adds a finding of a row.
+    """
+    single = rows["month_from"].eq(rows["month_to"])
+    if not len(rows) or single.all() or not single.any():
+        return
+    pair = row_keys(rows, ["household_id", "item"])
+    wanted = single & pair.isin(pair[~single])
+    months: dict[int, dict[int, Decimal]] = {}
+    for number, month, amount in zip(
+        pair[wanted], rows.loc[wanted, "month_from"], rows.loc[wanted, "amount"], strict=True
+    ):
+        own = months.setdefault(number, {})
+        own[int(month)] = own.get(int(month), Decimal(0)) + amount
+    both = ~single & pair.isin(list(months))
+    for number, row in zip(pair[both], records(rows[both]), strict=True):
+        span = range(int(row["month_from"]), int(row["month_to"]) + 1)
+        if all(month in months[number] for month in span):
+            given = sum((months[number][month] for month in span), Decimal(0))
+            if abs(row["amount"] - given) > max(Decimal(1), abs(given) / 100):
+                say("asked", "check months", row, text=row["text"], given=f"{given.normalize():f}")
