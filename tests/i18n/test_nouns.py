@@ -43,7 +43,11 @@ def test_parts_of_the_catalogue_are_put_into_other_words() -> None:
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("subject", ["report", "rules_page", "rules", "runs"])
+PAGES = ("report", "rules_page", "rules", "runs", "worklist", "forecast", "register", "evaluation", "models",
+         "monitoring", "monitor_page", "common", "features")  # fmt: skip
+
+
+@pytest.mark.parametrize("subject", PAGES)
 def test_no_phrase_of_the_pages_keeps_a_county_s_words(subject: str) -> None:
     # What every page of a panel of persons in clusters can say, after it is put into the panel's words.
     spoken = [

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from riskmodel import presentation
-from riskmodel.i18n import section
+from riskmodel.i18n import Nouns, nouns_of, section
 from riskmodel.presentation import ForecastInput, ReportInput, chart, report_html
 
 
@@ -224,3 +224,11 @@ def test_bands_widen_and_stay_on_the_page(given_outlook: ForecastInput) -> None:
         assert all(0 <= y <= 350 for y in ys)
         heights.append(abs(ys[3] - ys[4]))  # at the last horizon: up the one side, down the other
     assert heights[0] > heights[1] > 0
+
+
+def test_the_chapter_of_a_panel_speaks_of_its_persons_and_clusters(given_outlook: ForecastInput) -> None:
+    facts = Nouns("person", "cluster").facts()
+    shown = nouns_of({**given_outlook.meta, **facts}).page(str(presentation.forecast_chapter(given_outlook)))
+    text = re.sub(r"(<(?:style|script)\b.*?</(?:style|script)>|<[^>]*>)", " ", shown, flags=re.DOTALL)
+    assert "30 persons" in text or "30 人" in text
+    assert re.findall(r"\b(?:households?|villages?)\b|(?<!农)村|户(?!籍)", text) == []

@@ -23,19 +23,24 @@ class Texts(HTMLParser):
         self.texts.append(data)
 
 
-def test_the_alarm_page_names_the_gravest_first_in_both_languages_and_no_household(tmp_path) -> None:
+def monitored(**facts: str) -> MonitoringResult:
+    """Return what was measured where the score, a feature and the calibration have moved."""
     rng = np.random.default_rng(3)
     before = pd.DataFrame({"probability": rng.random(500), "x": rng.normal(size=500)})
     now = pd.DataFrame({"probability": rng.random(500) ** 3, "x": rng.normal(size=500) + 2})
     names = pd.DataFrame({"id": ["probability", "x"], "zh": ["模型概率", "甲"], "en": ["probability", "a"]})
     visits = pd.DataFrame({"selected_by": "rule", "outcome": ["confirmed", "absent", "not_confirmed"]})
-    found = MonitoringResult(
+    return MonitoringResult(
         about={"model": "county", "version": "3", "run_id": "r", "as_of": "2022-01-31",
-               "reference": "2021-01-31", "data_fingerprint": "f"},
+               "reference": "2021-01-31", "data_fingerprint": "f", **facts},
         drift=measure_drift(before, now, names),
         outcomes=judged(county(), 0.05),
         yields=yield_by_source(visits),
     )  # fmt: skip
+
+
+def test_the_alarm_page_names_the_gravest_first_in_both_languages_and_no_household(tmp_path) -> None:
+    found = monitored()
     grades = [a["grade"] for a in found.alarms]
     # The score that moved and the calibration are alarms; a feature that moved is a look, however far.
     assert grades == ["alarm", "alarm", "look"]

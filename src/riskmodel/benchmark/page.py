@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from markupsafe import Markup
 
 from riskmodel import models
 from riskmodel.benchmark.findings import benchmark_findings, panel_findings, results_markdown, summary_table
@@ -34,7 +35,7 @@ from riskmodel.benchmark.tables import (
     words,
 )
 from riskmodel.evaluation import METRICS
-from riskmodel.i18n import pair, section
+from riskmodel.i18n import nouns_of, pair, section
 from riskmodel.io import write_table, write_text
 from riskmodel.presentation import (
     Axis,
@@ -43,6 +44,7 @@ from riskmodel.presentation import (
     Chart,
     Charts,
     Heading,
+    Html,
     Interval,
     Link,
     Links,
@@ -54,6 +56,7 @@ from riskmodel.presentation import (
     intervals,
     line_style,
     page_html,
+    section_html,
 )
 from riskmodel.runs import is_simple, winner
 from riskmodel.version import __version__
@@ -210,11 +213,13 @@ def _first_sections(result: BenchmarkResult, charts: list[Chart]) -> list[PageSe
     ]
 
 
-def _panel(one: PanelResult, charts: list[Chart]) -> PageSection:
+def _panel(one: PanelResult, charts: list[Chart]) -> Html:
+    """Return a panel's section, in the panel's own words."""
     notes = [Heading(_words("notes")), Bullets(one.notes[:_NOTES])] if one.notes else []
     run = Paragraph({lang: f"{text} {one.run_id}" for lang, text in _words("run").items()}, "note")
     parts = [Bullets([m.both() for m in panel_findings(one)]), Charts(charts), *tables_of(one), *notes, run]
-    return PageSection(one.panel.id, one.panel.title.model_dump(), parts)
+    whole = section_html(PageSection(one.panel.id, one.panel.title.model_dump(), parts))
+    return Html(Markup(nouns_of(one.facts).page(whole)))
 
 
 def _last_sections(result: BenchmarkResult) -> list[PageSection]:

@@ -351,6 +351,7 @@ def _experiment_facts(exp: Experiment, result: ExperimentResult) -> dict[str, An
         "calibration": exp.calibration,
         "budget": exp.budget.model_dump(),
         "fingerprint": result.fingerprint,
+        **result.nouns.facts(),
         "leaks_suspected": int(result.leaks["suspected"].sum()),
     }
 

@@ -24,7 +24,7 @@ from riskmodel.forecasting.counts import Counts, Hierarchy
 from riskmodel.forecasting.household import HORIZONS, HouseholdForecast
 from riskmodel.forecasting.rolling_origin import Backtest
 from riskmodel.households import DateLike, last_complete_month, to_date, window_end
-from riskmodel.i18n import Message
+from riskmodel.i18n import Message, Nouns
 
 BOTTOM_UP, REGRESSION = "bottom_up", "negbin"
 SHOWN_MONTHS = 24
@@ -61,6 +61,8 @@ class Outlook:
     classifier
         ``horizon_months, method, distribution, classifier, difference, low_95, high_95, rows``: Brier scores
         of falling below the line on held-out past rows (`household_evaluation.compare_with_classifier`).
+    nouns
+        What is counted and where, for words.
     """
 
     as_of: dt.date
@@ -74,6 +76,7 @@ class Outlook:
     warnings: pd.DataFrame
     notes: tuple[Message, ...]
     classifier: pd.DataFrame = dataclasses.field(default_factory=pd.DataFrame)
+    nouns: Nouns = dataclasses.field(default_factory=Nouns)
 
     @property
     def tables(self) -> dict[str, pd.DataFrame]:
@@ -168,7 +171,8 @@ def forecast(
         notes.append(Message("forecast.messages.no_register", {"why": str(exc)}))
         nothing = pd.DataFrame()
         return Outlook(
-            day, horizon, homes, townships, nothing, nothing, None, "none", nothing, tuple(notes), classifier
+            day, horizon, homes, townships, nothing, nothing, None, "none", nothing, tuple(notes), classifier,
+            Nouns.of(county.about),
         )  # fmt: skip
     known = dataclasses.replace(known, exogenous=series_known)
     known.known_ahead(horizon)  # a series that ends too soon is told before anything is fitted
@@ -189,7 +193,7 @@ def forecast(
         notes.append(Message("forecast.messages.no_own_past"))
     return Outlook(
         day, horizon, homes, townships, ahead_counts, _past(known), tested, method, warnings, tuple(notes),
-        classifier,
+        classifier, Nouns.of(county.about),
     )  # fmt: skip
 
 

@@ -20,7 +20,7 @@ from riskmodel.i18n.catalogue import (
     subjects,
     text,
 )
-from riskmodel.i18n.nouns import Nouns, nouns_of
+from riskmodel.i18n.nouns import Nouns, every_noun, nouns_of
 
 __all__ = [
     "LANGUAGES",
@@ -31,6 +31,7 @@ __all__ = [
     "both",
     "check_language",
     "counted",
+    "every_noun",
     "fill",
     "join",
     "nouns_of",

@@ -40,6 +40,15 @@ class Nouns:
     unit_of: str = UNIT
     place: str = PLACE
 
+    @classmethod
+    def of(cls, about: Any) -> Nouns:
+        """Return the nouns of a county by what ``about.yaml`` says of it."""
+        return cls(about.unit_of, about.place)
+
+    def facts(self) -> dict[str, str]:
+        """Return ``unit_of`` and ``place`` where they are not an office's own: what `nouns_of` reads."""
+        return {} if self == Nouns() else {"unit_of": self.unit_of, "place": self.place}
+
     @cached_property
     def _pairs(self) -> dict[str, str]:
         out: dict[str, str] = {}
@@ -103,6 +112,12 @@ def nouns_of(facts: Mapping[str, Any]) -> Nouns:
         ``unit_of`` and ``place``, or neither.
     """
     return Nouns(str(facts.get("unit_of", UNIT)), str(facts.get("place", PLACE)))
+
+
+@cache
+def every_noun() -> tuple[Nouns, ...]:
+    """Return all nouns that a list can have been written in."""
+    return tuple(Nouns(unit, place) for unit in section("nouns.unit") for place in section("nouns.place"))
 
 
 @cache

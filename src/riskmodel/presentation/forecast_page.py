@@ -15,7 +15,7 @@ from markupsafe import Markup
 from riskmodel.data import code_words
 from riskmodel.errors import InputMissing, InputRefused
 from riskmodel.forecasting import Outlook
-from riskmodel.i18n import both, pair, same, section
+from riskmodel.i18n import both, nouns_of, pair, same, section
 from riskmodel.io import read_table, write_json, write_table, write_text
 from riskmodel.presentation.chart import LANGS, Chart, below_fan, counts_fan
 from riskmodel.presentation.page import (
@@ -67,6 +67,7 @@ def forecast_input(outlook: Outlook) -> ForecastInput:
         "method": outlook.method,
         "choice": _choice_of(outlook),
         "notes": [note.both() for note in outlook.notes],
+        **outlook.nouns.facts(),
     }
     return ForecastInput(meta, outlook.tables)
 
@@ -151,6 +152,7 @@ def write_forecast(outlook: Outlook, out: str | Path, lang: str = "zh") -> Path:
         language=lang,
         kind=f"forecast format {FORMAT}",
         above=WORDS("report"),
+        nouns=nouns_of(given.meta),
     )
     return write_text(html, folder / PAGE)
 

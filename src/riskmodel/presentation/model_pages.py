@@ -13,7 +13,7 @@ import pandas as pd
 
 from riskmodel import models
 from riskmodel.evaluation import METRICS, Budget
-from riskmodel.i18n import both, pair, section
+from riskmodel.i18n import both, nouns_of, pair, section
 from riskmodel.io import write_json, write_table, write_text
 from riskmodel.presentation.page import (
     Alarms,
@@ -74,7 +74,7 @@ def write_model_card(name_at_alias: str, out: str | Path, store: str | Path) -> 
     run = Run(loaded.run_id, Path(store), loaded.kind)
     paths = []
     for template, facts in (("model_card.md", model_facts(loaded, run)), ("data_sheet.md", data_facts(run))):
-        text = render(f"{template}.j2", **facts)
+        text = nouns_of(run.facts).spoken(render(f"{template}.j2", **facts))
         paths.append(write_text(text.strip() + "\n", Path(out) / template))
     for table, frame in models.model_tables(loaded.kind, loaded.model).items():
         write_table(frame, Path(out) / f"{table}.csv")
@@ -229,6 +229,7 @@ def monitor_html(result: MonitoringResult, lang: str = "zh") -> str:
         language=lang,
         kind=f"monitor format {FORMAT}",
         below=f"{about['model']} v{about['version']}　{about['reference']} → {about['as_of']}",
+        nouns=nouns_of(about),
     )
 
 

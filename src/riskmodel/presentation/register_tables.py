@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from riskmodel.i18n import Language, check_language
+from riskmodel.i18n import Language, Nouns, check_language
 from riskmodel.io import write_json, write_table, write_text
 from riskmodel.presentation.page import Link, Links, PageSection, Paragraph, page_html
 from riskmodel.presentation.table import Column, Kind, Row, Table, Value
@@ -427,17 +427,19 @@ def write_register(accounts: RegisterAccounts, out: str | Path, lang: str = "zh"
     """
     language, folder = check_language(lang), Path(out)
     tables = register_tables(accounts, language)
-    with open_workbook(folder / "ledger.xlsx", language, accounts.last) as book:
+    nouns = Nouns.of(accounts.known.county.about)
+    with open_workbook(folder / "ledger.xlsx", language, accounts.last, nouns) as book:
         for table in tables:
             table.to_sheet(book)
     findings = findings_in_words(accounts, language).rename(columns={"finding": "meaning"})
+    findings["meaning"] = findings["meaning"].map(nouns.spoken)
     findings.insert(0, "finding", accounts.findings["finding"].to_numpy())
     title = f"{phrase('title', language)}　{accounts.first} — {accounts.last}"
     fingerprint = phrase("fingerprint", language, fingerprint=accounts.data_fingerprint)
     return {
         "ledger.xlsx": folder / "ledger.xlsx",
         "ledger.html": write_text(
-            register_html(tables, title, language, fingerprint), folder / "ledger.html"
+            nouns.page(register_html(tables, title, language, fingerprint)), folder / "ledger.html"
         ),
         "ledger.json": write_json(accounts_as_dict(accounts), folder / "ledger.json"),
         "findings.csv": write_table(findings, folder / "findings.csv"),

@@ -180,7 +180,7 @@ def rules_view(
         size=rules.check_size(verdicts, chosen, params) if chosen.size_check else None,
         fingerprint=known.fingerprint,
         snapshot=snapshot.both() if (snapshot := snapshot_message(known.county)) else None,
-        nouns=Nouns(known.county.about.unit_of, known.county.about.place),
+        nouns=Nouns.of(known.county.about),
     )
 
 

@@ -82,11 +82,12 @@ def visit_sheets_html(
         trip = trips[township, village]
         head = phrase("sheet_head", lang, n=len(homes), trip=trip, title=title)
         villages.append({"title": f"{township}　{village}", "head": head, "households": homes})
-    return render(
+    html = render(
         "visit-sheets.html.j2", lang=lang, version=__version__, kind="visit sheets", single=True, title=title,
         css=asset("visit-sheets.css"), villages=villages, foot=phrase("sheet_foot", lang),
         entries=_entries(lang),
     )  # fmt: skip
+    return worklist.nouns.page(html)
 
 
 def _household(

@@ -11,12 +11,13 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from riskmodel.i18n import Language, text
+from riskmodel.i18n import Language, Nouns, text
 from riskmodel.io import atomic, new_workbook, safe_text, write_cell
 from riskmodel.presentation.table import ENTRIES, Cell, Column, Row, Table, Value, in_language
 
 A4 = 9  # Excel's paper code
 SHEET_NAME_LIMIT = 31
+GIVEN = ("household_id", "township", "village")  # columns whose text is nobody's words
 FONT = {"zh": "等线", "en": "Calibri"}
 BORDER = {"border": 1, "border_color": "#D0D7E2"}
 LINE_HEIGHT = 14.0  # points, one line of 10-point text
@@ -104,19 +105,20 @@ def wrapped_lines(text: str, width: int) -> int:
 
 @contextlib.contextmanager
 def open_workbook(
-    path: str | Path, language: Language, created: dt.date, **properties: str
+    path: str | Path, language: Language, created: dt.date, nouns: Nouns | None = None, **properties: str
 ) -> Iterator[Workbook]:
     """Give a workbook that replaces the file once the body ends well; equal content, equal bytes."""
     with atomic(path) as temporary, new_workbook(temporary, created, **properties) as book:
-        yield Workbook(book, language)
+        yield Workbook(book, language, nouns)
 
 
 class Workbook:
     """A workbook being written: its formats, its sheet names, and tables as sheets."""
 
-    def __init__(self, book: Any, language: Language) -> None:
+    def __init__(self, book: Any, language: Language, nouns: Nouns | None = None) -> None:
         self.book = book
         self.language = language
+        self.nouns = nouns or Nouns()
         self._formats: dict[tuple[tuple[str, Any], ...], Any] = {}
         self._bodies: dict[tuple[str, tuple[str, ...]], Any] = {}
         self._names: set[str] = set()
@@ -139,7 +141,22 @@ class Workbook:
             value = in_language(value, self.language)
             if isinstance(value, float) and math.isinf(value):
                 value = text("worklist.words.infinite", self.language)
+        if isinstance(value, str):
+            value = self.nouns.spoken(value)
         write_cell(sheet, row, column, safe_text(value) if isinstance(value, str) else value, style)
+
+    def said(self, value: Value) -> Any:
+        """Return a value with its words in the workbook's language and nouns."""
+        value = in_language(value, self.language)
+        return self.nouns.spoken(value) if isinstance(value, str) else value
+
+    def write_body(self, sheet: Any, i: int, j: int, column: Column, row: Row, cell: Cell) -> None:
+        """Write a data cell; ids and names of places stand as they were given."""
+        style = self.body(column, row.mark, cell.mark)
+        if isinstance(cell.value, str) and (column.kind == "id" or column.key in GIVEN):
+            write_cell(sheet, i, j, safe_text(cell.value), style)
+        else:
+            self.write(sheet, i, j, cell.value, style)
 
     def body(self, column: Column, *marks: str) -> Any:
         """Return the format of a data cell; cells to be filled in keep their colour whatever the row's."""
@@ -171,7 +188,7 @@ class Workbook:
         self._two_line_header(sheet, table, top, widths)
         for i, row in enumerate(table.rows, top + 2):
             for j, (column, cell) in enumerate(zip(table.columns, row.full, strict=True)):
-                self.write(sheet, i, j, cell.value, self.body(column, row.mark, cell.mark))
+                self.write_body(sheet, i, j, column, row, cell)
         for j, width in enumerate(widths):
             sheet.set_column(j, j, width)
         sheet.freeze_panes(top + 2, table.labels)
@@ -189,7 +206,7 @@ class Workbook:
         style, at, lines = self.header(white=False), 0, 1
         for group, columns in table.groups:
             alone, n = not group, len(columns)
-            text = safe_text(in_language(group or columns[0].heading, self.language))
+            text = safe_text(self.said(group or columns[0].heading))
             space = sum(widths[at : at + n])
             lines = max(lines, -(-text_width(text) // (2 * space if alone else space)))
             if n > 1:
@@ -238,7 +255,7 @@ class Workbook:
             cells = row.full
             sheet.set_row(i, LINE_HEIGHT * max(least_lines, self._lines(cells, table.columns)) + spare)
             for j, (column, cell) in enumerate(zip(table.columns, cells, strict=True)):
-                self.write(sheet, i, j, cell.value, self.body(column, row.mark, cell.mark))
+                self.write_body(sheet, i, j, column, row, cell)
         last = len(table.rows)
         if last and hints is not None:
             sheet.autofilter(0, 0, last, len(table.columns) - 1)
@@ -277,7 +294,7 @@ class Workbook:
             else:
                 continue
             hint = hints[column.kind]
-            named = {"input_title": in_language(column.heading, self.language)}
+            named = {"input_title": self.said(column.heading)}
             rule |= {**named, "input_message": hint, "error_message": hint}
             sheet.data_validation(1, j, last, j, rule)
 

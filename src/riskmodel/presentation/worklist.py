@@ -273,7 +273,10 @@ def write_worklist(
         raise UsageError(f"{target.name!r}: a worklist is a workbook; write a name that ends in .xlsx")
     day = worklist.as_of.isoformat()
     title = phrase("title", language, as_of=day)
-    with open_workbook(target, language, worklist.as_of, title=title, author="riskmodel") as book:
+    title = worklist.nouns.spoken(title)
+    with open_workbook(
+        target, language, worklist.as_of, worklist.nouns, title=title, author="riskmodel"
+    ) as book:
         # A filled list says by itself of which day it is (`riskmodel visits import`).
         book.book.set_custom_property("riskmodel_as_of", day, "text")
         _write_sheets(book, worklist, title, names)
@@ -283,9 +286,9 @@ def write_worklist(
 def _write_sheets(book: Workbook, worklist: Worklist, title: str, names: pd.DataFrame | None) -> None:
     lang = book.language
     # Names of the fixed sheets come first: a township called like one of them gets a number.
-    fixed = {key: book.name(name) for key, name in section("worklist.sheets", lang).items()}
-    hints = {"pick": phrase("pick_hint", lang), "date_entry": phrase("date_hint", lang)}
-    footer = phrase("page", lang)
+    fixed = {key: book.name(book.said(name)) for key, name in section("worklist.sheets", lang).items()}
+    hints = {"pick": book.said(phrase("pick_hint", lang)), "date_entry": book.said(phrase("date_hint", lang))}
+    footer = book.said(phrase("page", lang))
     lists = _lists(worklist, names)
     _, whole, own_columns = lists[0]
     told = rows_in_words(whole, own_columns, lang)

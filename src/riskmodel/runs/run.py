@@ -16,7 +16,7 @@ import pandas as pd
 from riskmodel import models
 from riskmodel.errors import UsageError
 from riskmodel.evaluation import finding_messages, true_risk_messages
-from riskmodel.i18n import Message, join, same
+from riskmodel.i18n import Message, join, nouns_of, same
 from riskmodel.runs import tracking
 from riskmodel.runs.assessment import Evaluation, evaluate
 from riskmodel.runs.experiment import EVENT_WORDS, Experiment
@@ -314,11 +314,11 @@ class RunComparison:
             messages.append(power_message(run.planning))
         if run.true_risk is not None:
             messages += true_risk_messages(run.true_risk, run.support_effect)
-        return "\n".join([
-            f"{run.facts['experiment']} {run.run_id}", *pooled[f"verdict_{lang}"],
-            *(message.both()[lang] for message in messages),
+        sentences = [
+            *pooled[f"verdict_{lang}"], *(message.both()[lang] for message in messages),
             *(f"- {note[lang]}" for note in run.comparison_notes),
-        ])  # fmt: skip
+        ]  # fmt: skip
+        return nouns_of(run.facts).spoken("\n".join([f"{run.facts['experiment']} {run.run_id}", *sentences]))
 
 
 def fold_messages(table: pd.DataFrame) -> list[Message]:

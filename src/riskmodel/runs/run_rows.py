@@ -119,7 +119,7 @@ def collect_rows(
         data_notes=() if snapshot is None else (snapshot,),
         sampling_notes=tuple(drawn),
         county_notes=county.notes,
-        nouns=Nouns(county.about.unit_of, county.about.place),
+        nouns=Nouns.of(county.about),
     )
 
 

@@ -13,7 +13,7 @@ import pandas as pd
 from riskmodel import explanation, features, models, rules
 from riskmodel.data import County
 from riskmodel.evaluation import finding_messages
-from riskmodel.i18n import LANGUAGES, Nouns, both
+from riskmodel.i18n import LANGUAGES, both
 from riskmodel.runs import tracking
 from riskmodel.runs.assessment import Evaluation, evaluate
 from riskmodel.runs.data_fit import null_messages, split_messages
@@ -272,12 +272,7 @@ def _facts(result: ExperimentResult, evaluation: Evaluation) -> dict[str, Any]:
         "headline": headline(evaluation, result.experiment),
         "support_effect": evaluation.support_effect,
         "data_fingerprint": result.fingerprint,
-    } | _nouns(result.nouns)
-
-
-def _nouns(nouns: Nouns) -> dict[str, str]:
-    """Return what is counted and where, where it is not a county's households and villages."""
-    return {} if nouns == Nouns() else {"unit_of": nouns.unit_of, "place": nouns.place}
+    } | result.nouns.facts()
 
 
 def _card(name: str, result: ExperimentResult, ruleset: rules.RuleSet) -> dict[str, Any]:

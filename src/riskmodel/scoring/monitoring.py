@@ -22,7 +22,7 @@ from riskmodel.data import County
 from riskmodel.errors import UsageError
 from riskmodel.evaluation import YIELD_MONTHS, recent_visits, weighted_yield, yield_by_source
 from riskmodel.households import DateLike, KnownCounty, known_county, to_date
-from riskmodel.i18n import Message, both, pair, same
+from riskmodel.i18n import Message, Nouns, both, pair, same
 from riskmodel.rules import RuleSet
 from riskmodel.runs import LoadedModel
 from riskmodel.scoring.scores import scoring_inputs
@@ -401,6 +401,7 @@ def monitor(
             "reference": then.isoformat(),
             "households": len(now),
             "data_fingerprint": known.fingerprint,
+            **Nouns.of(known.county.about).facts(),
         },
         drift=measure_drift(before, now, names, places, of_records, uneven),
         outcomes=compare_outcomes(

@@ -28,7 +28,7 @@ from riskmodel.data import (
 from riskmodel.errors import InputRefused
 from riskmodel.grids import BOM, find_encoding
 from riskmodel.households import KnownCounty, current_ids
-from riskmodel.i18n import LANGUAGES
+from riskmodel.i18n import LANGUAGES, every_noun
 from riskmodel.io import FORMULA_SIGNS
 from riskmodel.scoring.visit_faults import Problem, fault
 from riskmodel.scoring.worklist import code_words, declared_columns
@@ -213,6 +213,10 @@ def header_aliases() -> dict[str, str]:
         spec = columns[_CONTRACT.get(name, name)]
         words = (name, _CONTRACT.get(name, name), spec.zh, own[name].zh, own[name].en)
         out |= {normal_header(word): name for word in words}
+    for name in READ_COLUMNS:  # a panel's list is written in the panel's own nouns
+        for nouns in every_noun():
+            for word in (own[name].zh, own[name].en):
+                out.setdefault(normal_header(nouns.spoken(word)), name)
     return out
 
 

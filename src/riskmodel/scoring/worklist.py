@@ -22,7 +22,7 @@ from riskmodel import rules
 from riskmodel.data import County, codes
 from riskmodel.errors import InputRefused, UsageError
 from riskmodel.households import KnownCounty, known_county, to_date
-from riskmodel.i18n import Language, Words, section
+from riskmodel.i18n import Language, Nouns, Words, section
 from riskmodel.io import parse_spec, read_yaml
 from riskmodel.scoring.visit_plan import (
     CARD_RULESET,
@@ -93,6 +93,8 @@ class Worklist:
     totals
         Counts of households, and sums of probabilities (``expected…``: households expected to be hit
         within the horizon, of those the model was trained for).
+    nouns
+        What is counted and where, for words.
     """
 
     listed: pd.DataFrame
@@ -110,6 +112,7 @@ class Worklist:
     beyond: BeyondForecast = "score"
     dropped: pd.DataFrame = field(default_factory=pd.DataFrame)
     totals: dict[str, float] = field(default_factory=dict)
+    nouns: Nouns = field(default_factory=Nouns)
 
     def __repr__(self) -> str:
         return f"<Worklist {self.as_of}: {len(self.listed)} households, {len(self.planned)} visits planned>"
@@ -214,6 +217,7 @@ def build_worklist(
         floor=floor,
         beyond=beyond,
         totals=_totals(households, unknown, plan),
+        nouns=Nouns() if county is None else Nouns.of(known_county(county, as_of).county.about),
     )
 
 
