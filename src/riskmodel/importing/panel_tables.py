@@ -97,6 +97,7 @@ class _Reading:
         if time.wave is not None:
             dates = {plain_code(k): _ordinal(v) for k, v in time.dates.items()}
             found = c.raw(time.wave).map(plain_code)
+            found = found.where(found.isin(list(dates)), c.words(time.wave))  # by code, or by its word
             unknown = sorted({str(v) for v in found.dropna() if v not in dates})
             if unknown:
                 raise InputRefused(
