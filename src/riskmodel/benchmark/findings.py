@@ -10,7 +10,7 @@ import pandas as pd
 from riskmodel import models
 from riskmodel.benchmark.run import BenchmarkResult, PanelResult, budget_comparison
 from riskmodel.benchmark.tables import LEVEL, name_of, number
-from riskmodel.i18n import Message, join, pair
+from riskmodel.i18n import Message, counted, join, pair
 from riskmodel.runs import is_simple, winner
 from riskmodel.version import __version__
 
@@ -240,7 +240,7 @@ def _what_it_cost(result: BenchmarkResult, peak_gib: float) -> str:
     cpu = sum(r.facts.get("cpu_seconds", 0) for r in result.panels) / 60
     size = "quick size: its figures mean nothing" if result.quick else "full size"
     return (
-        f"riskmodel {__version__}, {size}, {result.jobs} panel(s) at a time: "
+        f"riskmodel {__version__}, {size}, {counted(result.jobs, 'panel')} at a time: "
         f"{result.seconds / 60:.1f} minutes in all, {cpu:.1f} minutes of processor time in the panels, "
         f"at most {peak_gib:.2f} GiB in one "
         f"process (panel, seconds/processor seconds: {each})."

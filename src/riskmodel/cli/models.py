@@ -107,7 +107,7 @@ def train(
             progress=say, **reading.options,
         )  # fmt: skip
     if not as_json:
-        say(trained.verdict["en"])
+        say(trained.result.nouns.spoken(trained.verdict["en"]))
     role = find_model(f"{exp.id}@{CHALLENGER}", store)
     if role is not None and role.run_id == trained.run_id:
         say(f"{exp.id}@champion stays in charge; to compare: riskmodel promote {exp.id}")

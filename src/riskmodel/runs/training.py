@@ -13,7 +13,7 @@ import pandas as pd
 from riskmodel import explanation, features, models, rules
 from riskmodel.data import County
 from riskmodel.evaluation import finding_messages
-from riskmodel.i18n import LANGUAGES, both
+from riskmodel.i18n import LANGUAGES, Nouns, both
 from riskmodel.runs import tracking
 from riskmodel.runs.assessment import Evaluation, evaluate
 from riskmodel.runs.data_fit import null_messages, split_messages
@@ -112,8 +112,12 @@ def train(
         If the history is too short or the events too few.
     """
     exp = load_experiment(exp) if isinstance(exp, str) else exp
-    say = progress or (lambda _: None)
-    result = run_experiment(exp, county, progress)
+    report, nouns = progress or (lambda _: None), Nouns.of(county.about)
+
+    def say(text: str) -> None:
+        report(nouns.spoken(text))
+
+    result = run_experiment(exp, county, say if progress else None)
     differs = truth_mismatch(exp, county) if truth is not None else None
     missing = None if truth is None else missing_truth(exp, truth, result.predictions["as_of"])
     note = differs or missing
