@@ -197,7 +197,9 @@ class _Amounts:
             why = row["lost_"]
             if why == "no household number":
                 why = _LOST_KEYS.get(_key_fault(row) or "", why)
-            self.say("rejected", why, row, household_id=row["household_id"] or "")
+            where, text = self.findings.cell_of(row, f"{self.table}.household_id", f"{self.table}.member_id")
+            more = {"household_id": row["household_id"] or "", "text": text}
+            self.findings.add("rejected", why, where, **more)
 
     def _home(self, member: object, number: object, month: object) -> tuple[str | None, str | None, str]:
         key = person_key(number)
@@ -228,6 +230,7 @@ class _Amounts:
     def drop_undated(self) -> None:
         """Take rows without a readable month off record: both of two candidates, else all they may be of."""
         mask = self.rows["month_from"].isna() | self.rows["month_to"].isna()
+        told = set()
         for row in self.take(mask):
             fault = row["when_fault"] or cells.BLANK
             months = _candidates(row) if fault == cells.AMBIGUOUS else []
@@ -235,8 +238,13 @@ class _Amounts:
                 self.off({**row, "month_from": month, "month_to": month}, "row_rejected")
             if not months:
                 self.off(row, "row_rejected")
-            if fault != cells.AMBIGUOUS:
-                self.say("rejected", "no month", row)
+            if fault != cells.AMBIGUOUS and (row["sheet_no"], row["row"]) not in told:
+                told.add((row["sheet_no"], row["row"]))  # one cell says it of all amounts of the row
+                names = (f"{self.table}.{n}" for n in ("month", "period", "month_from", "year"))
+                place, text = self.findings.cell_of(row, *names)
+                self.findings.add(
+                    "rejected", "no month", place, text=text, household_id=row["household_id"] or ""
+                )
 
     def follow_recodes(self, recodes: Mapping[str, tuple[str, int]]) -> None:
         """Bring rows that still stand under an old number, of a month after the change, under the new one."""

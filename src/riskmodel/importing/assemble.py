@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 
 from riskmodel.data import contract
+from riskmodel.data.claims import CLAIM
 from riskmodel.data.schema import CODE_COLUMN, month_text
 from riskmodel.importing.amounts import collect_amounts
 from riskmodel.importing.blank_months import without_months
@@ -31,6 +32,7 @@ from riskmodel.importing.sheet_rows import SheetRows
 from riskmodel.importing.spans import month_end
 from riskmodel.io import records
 
+_MADE_OF = {"date": "identified_on"}  # a required column that another one gives
 _TABLES = (
     "risk_events", "monitoring", "support", "assets", "visits", "warnings", "procedure", "medical",
     "indicators", "unrecorded", "recorded", "coordinates",
@@ -100,7 +102,10 @@ def assemble(sheets: Sequence[SheetRows], plan: ImportMap, findings: Findings) -
             unrecorded += unknown_wages(job_rows, rows, unrecorded, findings, through)
         if not len(rows):
             continue
-        monthly = rows[rows["month_from"] == rows["month_to"]].rename(columns={"month_to": "month"})
+        # Claims are no income: they put no month on record.
+        monthly = rows[(rows["month_from"] == rows["month_to"]) & rows["item"].ne(CLAIM)].rename(
+            columns={"month_to": "month"}
+        )
         known, parts = collect_coverage(monthly, table, sheets, people, moved, findings)
         recorded += without_months(known, absent)
         unrecorded += parts
@@ -227,7 +232,15 @@ def _about(
 def _has_undated_rows(sheet: SheetRows) -> bool:
     """Say whether a list of households or members has rows that do not say since when they hold."""
     frames = [f for table in ("households", "members") for f in sheet.tables.get(table, [])]
-    return any("valid_from" not in f or f["valid_from"].isna().any() for f in frames)
+    return any(_undated(f).any() for f in frames)
+
+
+def _undated(rows: pd.DataFrame) -> pd.Series:
+    """Say which rows say neither since when they hold nor when they were written down."""
+    dated = pd.Series(False, index=rows.index)
+    for name in ("valid_from", "recorded_on"):
+        dated |= rows[name].notna() if name in rows else False
+    return ~dated
 
 
 # ---------------------------------------------------------------- dated tables
@@ -313,9 +326,9 @@ def _is_whole(row: dict[str, Any], table: str, people: People, findings: Finding
         kind = {"unknown word": "unknown required word", "impossible date": "impossible date"}.get(
             fault, "required cell"
         )
-        findings.add(
-            "rejected", kind, cell_place(row), household_id=household or "", column=f"{table}.{missing[0]}"
-        )
+        place, text = findings.cell_of(row, f"{table}.{missing[0]}", f"{table}.{_MADE_OF.get(missing[0])}")
+        more = {"household_id": household or "", "column": f"{table}.{missing[0]}"}
+        findings.add("rejected", kind, place, text=text, **more)
         return False
     return True
 

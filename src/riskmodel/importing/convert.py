@@ -6,21 +6,23 @@ sheets are there (`riskmodel.importing.assemble`).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import functools
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
+from itertools import compress
 
 import pandas as pd
 
 from riskmodel.data import contract
-from riskmodel.data.schema import CODE_COLUMN, SPAN_TABLES, month_ordinal
+from riskmodel.data.schema import CODE_COLUMN, SPAN_TABLES
 from riskmodel.grids import Grid
 from riskmodel.importing import cell_reading as cells
 from riskmodel.importing.cell_reading import ColumnRead
+from riskmodel.importing.figures import amounts_less, figure_rows, year_end
 from riskmodel.importing.findings import Findings, Handling
 from riskmodel.importing.id_reading import read_ids, read_person_numbers
-from riskmodel.importing.mapping import UNITS, AmountMap, ColumnMap, ImportMap, SheetMap, TableMap, span_of
+from riskmodel.importing.mapping import UNITS, AmountMap, ColumnMap, ImportMap, SheetMap, TableMap
 from riskmodel.importing.masking import cell_mask
-from riskmodel.importing.measures import measure_rows
 from riskmodel.importing.sheet_layout import (
     SheetLayout,
     filled_from_above,
@@ -28,9 +30,10 @@ from riskmodel.importing.sheet_layout import (
     joined_text,
     text_of,
 )
-from riskmodel.importing.sheet_rows import SheetRows, rows_of_household, with_units
-from riskmodel.importing.states import worst_health
-from riskmodel.importing.vocabulary import Span, Vocabulary
+from riskmodel.importing.sheet_rows import SheetRows, read_checks, rows_of_household, with_units
+from riskmodel.importing.spans import row_spans
+from riskmodel.importing.vocabulary import Vocabulary
+from riskmodel.importing.word_columns import DIFFER, differing, join_columns, measure_rows, read_code_column
 
 _WHOSE = ("household_id", "member_id", "person_number", "name", "row_id", "recorded_on")
 _PERSONAL = ("person_number", "head_number", "name", "head_name")
@@ -81,13 +84,18 @@ class SheetReader:
             self.findings.add("told", "hidden row", self._place(f"row {row}"))
         for row in self._broken:
             self.findings.add("rejected", "broken row", self._place(f"row {row}"))
+        sheet = self.grid.file, self.grid.sheet
+        self.findings.shown[sheet] = self._shown
         for table in self.spec.tables:
-            absent = [text for text in table.headers if self._column(text) is None]
+            absent = [texts[0] for texts in table.choices if all(self._column(t) is None for t in texts)]
             for text in absent:
                 handling: Handling = "rejected" if text in table.required_headers else "told"
                 self.findings.add(handling, "header absent", self._place(""), text=text)
             if set(absent) & set(table.required_headers):
                 continue
+            for name, given in table.columns.items():
+                if given.column and (at := self._column(given.column)) is not None:
+                    self.findings.columns.setdefault((*sheet, f"{table.table}.{name}"), at)
             frame = self._rows_of(table)
             if len(frame):
                 self.out.tables.setdefault(table.table, []).append(frame)
@@ -95,12 +103,20 @@ class SheetReader:
         return self.out
 
     def _rows_of(self, table: TableMap) -> pd.DataFrame:
-        if not table.measures:
+        if not (table.measures or table.figures):
             return self._amounts(table) if table.table in SPAN_TABLES else self._records(table)
-        columns = ((self._column(text), code) for text, code in table.measures.items())
-        found = [(column, code, self._raw(column)) for column, code in columns if column is not None]
+        columns = ((self._column(text), code) for text, code in (table.measures | table.figures).items())
+        whole = [row not in self._broken for row in self.rows]
+        found = [(at, code, list(compress(self._raw(at), whole))) for at, code in columns if at is not None]
         day = self.out.snapshot_on or self.out.recorded_on
-        return measure_rows(table, self._records(table), found, self.words.words("booleans"), day)
+        base, booleans = self._records(table), self.words.words("booleans")
+        if table.measures:
+            return measure_rows(table, base, found, booleans, day)
+        years = base["year"] if "year" in base else [self._sheet_year()] * len(base)
+        ends = [year_end(year, self.spec.first_month) for year in years]
+        words = {"booleans": booleans, "kinds": self.words.kinds}
+        unit_of = functools.partial(self._unit, None)
+        return figure_rows(table, base, found, words, unit_of, ends, day, self.findings)
 
     def _place(self, where: str) -> tuple[str, str, str]:
         return self.grid.file, self.grid.sheet, where
@@ -126,14 +142,21 @@ class SheetReader:
         """Return what a column of a table says, and which column of the sheet it is."""
         if given.column is None:
             return self._parse(table, name, given, [given.value] * len(self.rows)), None
-        column = self._column(given.column)
+        here = [one for one in (given, *given.also) if self._column(one.column or "") is not None]
+        if here and here[0] is not given:  # another column of the sheet says it
+            given = here[0].model_copy(update={"also": tuple(here[1:])})
+        column = self._column(given.column or "")
         if column is None:
             return ColumnRead([None] * len(self.rows), [cells.BLANK] * len(self.rows)), None
         raw = self._raw(column)
-        for text in given.more:
-            if (other := self._column(text)) is not None:
+        for other in dict.fromkeys(self._column(text) for text in given.more):
+            if other is not None and other != column:
                 raw = [joined_text(a, b) for a, b in zip(raw, self._raw(other), strict=True)]
-        return self._parse(table, name, given, raw), column
+        read = self._parse(table, name, given, raw)
+        if here[1:]:
+            differ = join_columns(name, [read, *(self._read_column(table, name, one)[0] for one in here[1:])])
+            read.notes |= dict.fromkeys(differ, DIFFER)
+        return read, column
 
     def _parse(self, table: str, name: str, given: ColumnMap, raw: Sequence[object]) -> ColumnRead:
         zone = self.plan.time_zone
@@ -148,10 +171,10 @@ class SheetReader:
             return cells.read_months(raw, zone, two_decimals=two, year=self._sheet_year())
         if kind in ("amount", "number"):
             return self._parse_number(raw, kind)
+        if name in ("eliminated", "insured_employee", "lifted", "dropped_out"):
+            return read_code_column(table, name, given, raw, "bool", self.words)
         if kind in ("bool", "code", "codes", "grade") or f"{table}.{name}" in self.words.values:
-            return self._parse_words(table, name, given, raw, kind)
-        if name in ("eliminated", "insured_employee", "lifted"):
-            return self._parse_words(table, name, given, raw, "bool")
+            return read_code_column(table, name, given, raw, kind, self.words)
         texts = [cells.cell_word(v) or None for v in raw]
         return ColumnRead(texts, [None if text else cells.BLANK for text in texts])
 
@@ -172,28 +195,6 @@ class SheetReader:
         if name in ("year", "lifted_year"):
             return cells.read_years(raw, zone)
         return None
-
-    def _parse_words(
-        self, table: str, name: str, given: ColumnMap, raw: Sequence[object], kind: str
-    ) -> ColumnRead:
-        listed = f"{table}.{name}"
-        spec = contract().tables[table].columns.get(name)
-        if spec and spec.codes_of:
-            listed = spec.codes_of
-        vocabulary = self.words.extended({listed: given.words}) if given.words else self.words
-        known = vocabulary.words(listed)
-        if kind == "grade":
-            return cells.read_grades(raw, known)
-        several = kind == "codes" or name == "health"
-        boolean = vocabulary.words("booleans") if kind == "bool" else None
-        read = cells.read_words(raw, known, several=several, boolean=boolean)
-        if kind == "bool":
-            read.values = [None if v is None else (v == "true") != given.inverted for v in read.values]
-        elif name == "health":
-            read.values = [worst_health(v) for v in read.values]
-        elif kind == "codes":
-            read.values = [";".join(dict.fromkeys(v)) if v else None for v in read.values]
-        return read
 
     def _two_decimals(self, given: ColumnMap) -> bool | None:
         """Say whether numbers of a column are shown with two decimals, so that 2021.1 is October."""
@@ -228,7 +229,8 @@ class SheetReader:
         for name, (column, at) in read.items():
             frame[name] = pd.Series(column.values, dtype=object)
             required = bool(spec.columns.get(name) and spec.columns[name].required)
-            self._tell_nulls(table.table, name, column, at, required=required)
+            self._tell_nulls(table, name, column, at, required=required)
+            self._tell_differences(table, name, column, at)
             if at is not None and f"{name}_raw" in spec.columns:
                 frame[f"{name}_raw"] = pd.Series([text_of(v) or None for v in self._raw(at)], dtype=object)
             if "month precision" in column.notes.values():
@@ -248,24 +250,50 @@ class SheetReader:
         frame.loc[broken, "faults"] = "row:broken"
         return frame
 
+    def _tell_differences(self, table: TableMap, name: str, read: ColumnRead, column: int | None) -> None:
+        """Tell of cells that another column of the row contradicts, once a household where it is repeated."""
+        if column is None or DIFFER not in read.notes.values():
+            return
+        own = self._households(table)
+        for at in differing(read, own if table.once else self.rows):
+            cell, text = self._cell(self.rows[at], column), text_of(self._raw_at(at, column))
+            more = {"household_id": own[at] or "", "column": f"{table.table}.{name}"}
+            self.findings.add("asked", DIFFER, cell, text=text, **more)
+
+    def _households(self, table: TableMap) -> Sequence[str | None]:
+        """Return whose each row is."""
+        given = table.columns.get("household_id")
+        nobody = [None] * len(self.rows)
+        return self._read_column(table.table, "household_id", given)[0].values if given else nobody
+
     def _tell_nulls(
-        self, table: str, name: str, read: ColumnRead, column: int | None, *, required: bool
+        self, table: TableMap, name: str, read: ColumnRead, column: int | None, *, required: bool
     ) -> None:
         """Tell of every cell that says nothing and is not blank; required ones are judged with their row."""
         if required or name in ("household_id", "member_id"):
             return
-        for at, fault in enumerate(read.faults):
-            if fault is None or fault == cells.BLANK or column is None:
-                continue
+        faults = {at: fault for at, fault in enumerate(read.faults) if fault not in (None, cells.BLANK)}
+        if column is None or not faults:
+            return
+        own = self._households(table)
+        for at, fault in faults.items():
             show = text_of if fault == cells.UNKNOWN_WORD else self._show
             text = "" if name in _PERSONAL else show(self._raw_at(at, column))
             kind = fault if fault in (cells.UNKNOWN_WORD, cells.BAD_CHECK) else "unreadable cell"
             cell = self._cell(self.rows[at], column)
-            self.findings.add("null", kind, cell, text=text, column=f"{table}.{name}")
+            more = {"household_id": own[at] or "", "column": f"{table.table}.{name}"}
+            self.findings.add("null", kind, cell, text=text, **more)
 
     def _raw_at(self, at: int, column: int) -> object:
         line = self.grid.rows[self.rows[at] - 1]
         return line[column] if column < len(line) else None
+
+    def _shown(self, row: int, column: int, name: str) -> str:
+        """Return what stands in a cell of ``table.column``, without personal data; a code as typed."""
+        line = self.grid.rows[row - 1]
+        spec = contract().tables[name.partition(".")[0]].columns.get(name.partition(".")[2])
+        show = text_of if spec and spec.type in ("code", "codes") else self._show
+        return show(line[column]) if column < len(line) else ""
 
     def _amounts(self, table: TableMap) -> pd.DataFrame:
         """Return one row for each amount: whose, of what, of which months, how much or why not."""
@@ -287,7 +315,9 @@ class SheetReader:
                 frame["item_text"] = texts = pd.Series(self._item_texts(table), dtype=object)
                 frame["part"] = texts.where(texts.isin(self.words.parts(texts.unique())), None)
             self._read_amounts(frame, amount, column, table)
-            first, last, frame["cumulative"], faults = self._span(when, amount, len(frame))
+            first, last, frame["cumulative"], faults = row_spans(
+                when, amount, len(frame), self.spec, self.layout.facts, self._sheet_year()
+            )
             if back := 12 * amount.years_back:
                 first, last = ([m and m - back for m in months] for months in (first, last))
             for name, values in (("month_from", first), ("month_to", last), ("when_fault", faults)):
@@ -308,6 +338,9 @@ class SheetReader:
         )
         if self.spec.blank_is_zero:
             read = cells.blank_as_zero(read)
+        if amount.less is not None and (taken := self._column(amount.less)) is not None:
+            less = cells.read_amounts(self._raw(taken), self._unit(amount.unit, taken), self.words.kinds)
+            read = amounts_less(read, less)
         faults = [
             self._amount_fault(row, value, fault, may_be_negative=item == "business_net")
             for row, value, fault, item in zip(
@@ -371,7 +404,7 @@ class SheetReader:
             frame[name] = pd.Series(read.values, dtype=object)
             frame[f"{name}_fault"] = pd.Series(read.faults, dtype=object)
             if name == "recorded_on":
-                self._tell_nulls(table.table, name, read, column, required=False)
+                self._tell_nulls(table, name, read, column, required=False)
         if "recorded_on" not in frame:
             frame["recorded_on"] = None
         frame["file"], frame["sheet"] = self.grid.file, self.grid.sheet
@@ -436,38 +469,6 @@ class SheetReader:
                 cell = self._cell(self.rows[places[0]], column)
                 self.findings.add("asked", kind, cell, text=text, n=len(places))
 
-    def _span(
-        self, when: Mapping[str, ColumnRead], amount: AmountMap, n: int
-    ) -> tuple[list[int | None], list[int | None], bool, list[str | None]]:
-        """Return first and last month (ordinals) of each row's amount, and why there are none."""
-        nothing: list[str | None] = [None] * n
-        if "month" in when:
-            months = when["month"]
-            return list(months.values), list(months.values), False, list(months.faults)
-        if "month_from" in when and "month_to" in when:
-            faults = [a or b for a, b in zip(when["month_from"].faults, when["month_to"].faults, strict=True)]
-            return list(when["month_from"].values), list(when["month_to"].values), False, faults
-        if "period" in when:
-            spans: list[Span | None] = list(when["period"].values)
-            first = [month_ordinal(s.year, s.first) if s and s.year else None for s in spans]
-            last = [month_ordinal(s.year, s.last) if s and s.year else None for s in spans]
-            cumulative = any(s.cumulative for s in spans if s)
-            return first, last, cumulative, list(when["period"].faults)
-        stated = amount.months or amount.year or self.spec.year
-        if self.layout.facts.months and not stated and "year" not in when:
-            start, end = self.layout.facts.months
-            return [start] * n, [end] * n, False, nothing
-        if "year" in when:
-            years, faults = list(when["year"].values), list(when["year"].faults)
-        else:
-            year = amount.year or self._sheet_year()
-            years, faults = [year] * n, [None if year else "no year"] * n
-        months_of = span_of(amount.months) if amount.months else (1, 12)
-        shift = self.spec.first_month - 1 - (12 if self.spec.first_month > 1 else 0)
-        begin = [None if y is None else month_ordinal(amount.year or y, 1) + shift for y in years]
-        ends = ([None if at is None else at + month - 1 for at in begin] for month in months_of)
-        return *ends, amount.cumulative, faults  # type: ignore[return-value]
-
     def _checks(self) -> None:
         """Keep the columns that say what their parts should give."""
         if not self.spec.checks:
@@ -476,25 +477,13 @@ class SheetReader:
         ids = (
             self._read_column("households", "household_id", key)[0].values if key else [None] * len(self.rows)
         )
-        for check in self.spec.checks:
-            column = self._column(check.column)
-            if column is None:
-                continue
-            unit = Decimal(1) if check.of == "persons" else self._unit(check.unit, column)
-            values, parts = self._results(column, unit), [self._part_values(text) for text in check.parts]
-            place = {"file": self.grid.file, "sheet": self.grid.sheet, "col": column, "of": check.of}
-            self.out.checks += [
-                place
-                | {"row": self.rows[at], "household_id": ids[at], "value": value}
-                | {"parts": [part[at] for part in parts]}
-                for at, value in enumerate(values)
-                if value is not None
-            ]
+        read = read_checks(self.spec.checks, self.grid, self.rows, ids, self._column, self._amounts_in)
+        self.out.checks += read
 
-    def _results(self, column: int, unit: Decimal) -> list[Decimal | None]:
+    def _amounts_in(
+        self, column: int, own: str | None = None, *, counts: bool = False
+    ) -> list[Decimal | None]:
+        """Return the amounts of a column, or counts of persons, as they stand."""
+        unit = Decimal(1) if counts else self._unit(own, column)
         raw = self._raw(column, amounts=True)
         return cells.read_amounts(raw, unit, self.words.kinds, may_be_negative=True).values
-
-    def _part_values(self, text: str) -> list[Decimal | None]:
-        column = self._column(text)
-        return [None] * len(self.rows) if column is None else self._results(column, self._unit(None, column))

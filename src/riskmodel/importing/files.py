@@ -25,7 +25,7 @@ from riskmodel.importing.mapping import ImportMap
 from riskmodel.importing.masking import name_mask, names_in, tables_without_names, without_names
 from riskmodel.importing.pseudonyms import pseudonymise, refuse_identity_numbers
 from riskmodel.importing.sheet_layout import SheetLayout, find_layout
-from riskmodel.importing.sheet_rows import SheetRows
+from riskmodel.importing.sheet_rows import SheetRows, unread_columns
 from riskmodel.importing.vocabulary import Vocabulary, vocabulary
 from riskmodel.io import first_line, records
 
@@ -49,7 +49,9 @@ class SourceAccount:
     why
         Why nothing was read of it: words of a map's ``skip``, or a message; empty where something was.
     unread
-        Columns that were not read.
+        Columns that were not read, each with why (a key of the catalogue under ``importing.unread``).
+    township
+        The one that its title or name says.
     """
 
     file: str
@@ -59,7 +61,8 @@ class SourceAccount:
     rejected: int = 0
     skipped: int = 0
     why: str | Message = ""
-    unread: tuple[str, ...] = ()
+    unread: tuple[tuple[str, str], ...] = ()
+    township: str = ""
 
 
 @dataclass(frozen=True)
@@ -104,6 +107,19 @@ class ImportResult:
             "asked": [*(question_as_dict(q, language) for q in self.questions), *self._asked(language)],
             "unknown": _unknown(self.assembled.tables.get("unrecorded")),
         }
+
+    def unread(self, language: Language = "zh") -> list[dict[str, str]]:
+        """Return the columns from which nothing was read, each with file, sheet and why."""
+        return [
+            {
+                "file": one.file,
+                "sheet": one.sheet,
+                "column": column,
+                "why": Message(f"importing.unread.{why}").text(language),
+            }
+            for one in self.sources
+            for column, why in one.unread
+        ]
 
     def _asked(self, language: Language) -> list[dict[str, str]]:
         return [
@@ -410,8 +426,7 @@ def import_sheets(
     if kinds:
         tables, said = pseudonymise(assembled.tables, assembled.findings, kinds, secret_key())
         assembled = replace(assembled, tables=tables, findings=said)
-    unread = {(g.spec.file, g.spec.sheet): g.unread for g in guesses}
-    listed = [_account(*one, findings, unread.get((one[0].file, one[0].sheet), ())) for one in accounts]
+    listed = [_account(*one, findings, words) for one in accounts]
     listed += [SourceAccount(s.file, s.sheet, 0, why=s.why) for s in sheets.skipped]
     questions = [q for g in guesses for q in g.questions]
     out = {one.number for one in (*used, *outdated)}
@@ -439,17 +454,19 @@ def _account(
     why: str,
     read: SheetRows | None,
     findings: Findings,
-    unread: tuple[str, ...],
+    words: Vocabulary,
 ) -> SourceAccount:
     filled = len(layout.data_rows) + len(layout.skipped)
     if read is None:
-        return SourceAccount(
-            grid.file, grid.sheet, filled, skipped=filled, why=skip_reason(why), unread=unread
-        )
+        return SourceAccount(grid.file, grid.sheet, filled, skipped=filled, why=skip_reason(why))
     out = _rejected_rows(grid, findings.items)
     rejected = len(out & set(layout.data_rows))
     used = len(layout.data_rows) - rejected
-    return SourceAccount(grid.file, grid.sheet, filled, used, rejected, len(layout.skipped), "", unread)
+    unread = unread_columns(read.spec, layout, words)
+    place = read.spec.township or layout.facts.township
+    return SourceAccount(
+        grid.file, grid.sheet, filled, used, rejected, len(layout.skipped), "", unread, place
+    )
 
 
 def _rejected_rows(grid: Grid, items: Sequence[Finding]) -> set[int]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -12,6 +12,7 @@ from riskmodel.grids import Grid, column_letters
 from riskmodel.i18n import Message
 from riskmodel.importing.mapping import SheetMap
 from riskmodel.importing.sheet_layout import Header, SheetLayout, text_of
+from riskmodel.importing.vocabulary import vocabulary
 
 # What a problem list holds, in its order; `correction` and `remark` are filled in by the township.
 PROBLEM_COLUMNS = (
@@ -92,12 +93,16 @@ class Findings:
     """All findings of an import, in the order in which they were made.
 
     ``confirmed`` are the numbers of problems that a township has found to be right as they stand: they are
-    not asked again. ``turned`` are the sheets whose rows are columns of their files.
+    not asked again. ``turned`` are the sheets whose rows are columns of their files. ``columns`` says which
+    column of a sheet fills ``table.column``, and ``shown`` what stands in a cell (row, column, and which it
+    is) without personal data: a fault found later names its cell.
     """
 
     items: list[Finding] = field(default_factory=list)
     confirmed: frozenset[str] = frozenset()
     turned: Mapping[tuple[str, str], Grid] = field(default_factory=dict)
+    columns: dict[tuple[str, str, str], int] = field(default_factory=dict, repr=False)
+    shown: dict[tuple[str, str], Callable[[int, int, str], str]] = field(default_factory=dict, repr=False)
 
     def add(self, handling: Handling, kind: str, place: tuple[str, str, str], **more: Any) -> None:
         """Add one; ``place`` is file, sheet and cell or row."""
@@ -109,6 +114,22 @@ class Findings:
             return
         text = plain.pop("text", "")
         self.items.append(Finding(handling, kind, *place, text, household, plain))
+
+    def cell_of(self, row: Mapping[str, Any], *names: str) -> tuple[tuple[str, str, str], str]:
+        """Return the place of what a row says of the first of some columns, and what stands there.
+
+        Parameters
+        ----------
+        row
+            With file, sheet and row number.
+        *names
+            As ``table.column``; where the sheet has none of them, it is the row itself.
+        """
+        sheet = row["file"], row["sheet"]
+        for name in names:
+            if (column := self.columns.get((*sheet, name))) is not None:
+                return cell_place(row, column), self.shown[sheet](int(row["row"]), column, name)
+        return cell_place(row), ""
 
     def of(self, *handlings: Handling) -> Iterator[Finding]:
         """Yield those of some handlings."""
@@ -132,6 +153,7 @@ def cell_place(row: Mapping[str, Any], column: int | None = None) -> tuple[str, 
 # ---------------------------------------------------------------- columns of which nothing is read
 
 # What nobody misses: serial numbers, remarks, what may not be stored.
+_SAID = ("comparison", "moment")
 _LEFT = ("serial", "remark", "place_above", "personal", "person_name", "name", "head_name", "person_number",
          "head_number")  # fmt: skip
 
@@ -148,7 +170,8 @@ def tell_unread_columns(grid: Grid, layout: SheetLayout, spec: SheetMap, finding
     findings
         Gets one finding a column that holds something.
     """
-    named = (layout.header(text) for text in _texts(spec.model_dump()))
+    words = vocabulary()
+    named = (layout.header(t) or layout.alike(words.meanings([t])) for t in _texts(spec.model_dump()))
     read = {header.column for header in named if header}
     for header in layout.headers:
         if header.column in read or not _holds_something(grid, layout, header.column):
@@ -172,11 +195,11 @@ def _texts(value: object) -> Iterator[str]:
 def _why(header: Header) -> str:
     """Return why a column is not read, as a kind of finding; empty where that needs no saying."""
     meaning = header.meanings[0] if header.meanings else None
-    if meaning and meaning.column in _LEFT:
-        return ""
+    if meaning and (meaning.column in _LEFT or (meaning.role == "other" and meaning.column not in _SAID)):
+        return ""  # known, and left for a reason that the list of files gives
     if header.hidden:
         return "hidden column"
-    other = meaning and (meaning.column in ("comparison", "moment") or (meaning.span and meaning.span.back))
+    other = meaning and (meaning.column in _SAID or (meaning.span and meaning.span.back))
     return "column of another period" if other else "column not read"
 
 

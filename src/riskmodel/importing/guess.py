@@ -4,18 +4,21 @@ What is sure is proposed; what is not is a question that names the file, the she
 sheet is not
 read until a person has answered by editing the map. A sheet without any number of a household or person is no
 record.
+
+Columns of a sheet that say the same; whether a column is the household's or a member's.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from riskmodel.data import contract
 from riskmodel.data.sources import table_of
 from riskmodel.grids import Grid
 from riskmodel.importing import cell_reading as cells
+from riskmodel.importing.figures import figure_tables, is_gap, with_subsidy
 from riskmodel.importing.guess_columns import Question, SheetColumns, amount_tables, dated_amount_tables
 from riskmodel.importing.guess_ledgers import goes_on_below, ledger_item, title_texts
 from riskmodel.importing.jobs import is_plan, jobs_table
@@ -29,6 +32,58 @@ from riskmodel.importing.mapping import (
 from riskmodel.importing.result_checks import result_checks
 from riskmodel.importing.sheet_layout import Header, SheetLayout, text_of
 from riskmodel.importing.vocabulary import Vocabulary, normalise_word
+
+# Columns of which a sheet may have several that say the same, or that fill one another's blanks.
+_SEVERAL = (
+    "registration",
+    "housing_safe",
+    "water_safe",
+    "relocated",
+    "dibao",
+    "tekun",
+    "insured",
+    "origin_cause",
+)
+_STATES = re.compile(r"^脱贫(标志|状态|属性)$")
+
+
+def add_further_columns(sheet: SheetColumns, table: str, columns: dict[str, ColumnMap]) -> None:
+    """Add to the columns of a table those of the sheet that say the same: 危房等级 beside 是否危房户."""
+    register = sheet.find("monitoring.identified_on") is not None
+    for name in _SEVERAL:
+        if name not in columns:
+            continue
+        found = []
+        for header in sheet.visible():
+            meaning = next((m for m in header.meanings if m.role == "column" and m.column == name), None)
+            fits = meaning is not None and meaning.sure == 1 and meaning.table in ("", table)
+            if meaning and fits and not (register and is_gap(header)):
+                found.append((header, meaning))
+        gap = sheet.layout.header(columns[name].column or "") if register and not found else None
+        if gap is not None:
+            del columns[name]  # what was lacking at identification is no state of today
+            sheet.used.discard(gap.column)
+        # A word of the state of 脱贫 says more than one of the kind of household.
+        found.sort(key=lambda one: not _STATES.match(one[0].own))
+        if len(found) < 2:
+            continue
+        first, *rest = [ColumnMap(column=sheet.use(h), inverted=m.inverted) for h, m in found]
+        if name == "origin_cause":
+            columns[name] = first.model_copy(update={"more": tuple(c.column for c in rest)})
+        else:
+            columns[name] = first.model_copy(update={"also": tuple(rest)})
+
+
+def differs_within_households(sheet: SheetColumns, header: Header, key: Mapping[str, ColumnMap]) -> bool:
+    """Say whether a column holds different things on the rows of one household."""
+    own = sheet.layout.header(key["household_id"].column or "") if "household_id" in key else None
+    said: dict[str, set[str]] = {}
+    for row in sheet.layout.data_rows if own else ():
+        line = sheet.grid.rows[row - 1]
+        if own and max(own.column, header.column) < len(line) and (text := text_of(line[header.column])):
+            said.setdefault(text_of(line[own.column]), set()).add(text)
+    return any(len(texts) > 1 for texts in said.values())
+
 
 _HOUSEHOLD_COLUMNS = ("township", "village", "group", "natural_village")
 _SUMMARY = re.compile(r"汇总|合计表|透视|统计汇总|说明|目录|填表")
@@ -79,6 +134,8 @@ def guess_sheet(grid: Grid, layout: SheetLayout, words: Vocabulary) -> SheetGues
     tables = [links] if links else [t for t in _tables(sheet, key, own) if t]
     if not tables and is_plan(sheet):
         return skipped_sheet(grid, "planned work", sheet.questions, _unread(sheet))
+    checks = result_checks(sheet, tables)
+    tables = tables if links else [*with_subsidy(sheet, tables), *figure_tables(sheet, key)]
     if not tables:
         sheet.ask("no table", None, " · ".join(h.text for h in sheet.visible())[:120])
         return skipped_sheet(grid, "not understood", sheet.questions, _unread(sheet))
@@ -86,7 +143,7 @@ def guess_sheet(grid: Grid, layout: SheetLayout, words: Vocabulary) -> SheetGues
         file=grid.file,
         sheet=grid.sheet,
         tables=tuple(tables),
-        checks=tuple(result_checks(sheet, tables)),
+        checks=tuple(checks),
         fill_down=tuple(_fill_down(sheet, key)),
     )
     return SheetGuess(spec, tuple(_comments(sheet)), tuple(sheet.questions), _unread(sheet))
@@ -196,13 +253,20 @@ def _links(sheet: SheetColumns) -> TableMap | None:
 
 
 def _households(sheet: SheetColumns, key: dict[str, ColumnMap], *, repeated: bool) -> TableMap | None:
-    if "household_id" not in key or not sheet.find("households.registration", "village"):
+    category = sheet.find("monitoring.category")
+    if "household_id" not in key or not (sheet.find("households.registration", "village") or category):
         return None
     spec = contract().tables["households"].columns
     names = [n for n in spec if n not in ("valid_from", "weight")]
     columns = sheet.columns("households", [*names, "lifted"], known={"household_id": key["household_id"]})
     if "registration" not in columns and "village" not in columns:
         return None
+    for name in ("dibao", "tekun"):  # of any member, and so the household's
+        if name not in columns and (header := sheet.find(f"households.{name}")):
+            columns[name] = ColumnMap(column=sheet.use(header))
+    if "registration" not in columns and category:  # of 监测对象类别 all but 突发严重困难户 say it
+        columns["registration"] = ColumnMap(column=sheet.use(category))
+    add_further_columns(sheet, "households", columns)
     if "group" not in columns and (header := sheet.find("natural_village")):
         columns["group"] = ColumnMap(column=sheet.use(header))
     date = sheet.find("households.valid_from") or (None if repeated else sheet.find("valid_from"))
@@ -218,11 +282,18 @@ def _members(sheet: SheetColumns, key: dict[str, ColumnMap]) -> TableMap | None:
         return None
     if not {"household_id", "member_id", "person_number"} & set(key):
         return None
-    # 低保 and 特困 beside the household's columns are the household's: any member's is enough.
-    own = ("member_id", "household_id", *(() if members_only(sheet) else ("dibao", "tekun")))
+    own = ("member_id", "household_id", "dibao", "tekun")
     names = [n for n in contract().tables["members"].columns if n not in own]
     known = {n: c for n, c in key.items() if n in ("household_id", "member_id", "person_number", "name")}
-    columns = sheet.columns("members", [*names, "insured_employee", "education", "recorded_on"], known=known)
+    helpers = ("insured_employee", "education", "recorded_on", "dropout_reason")
+    gaps = () if sheet.find("monitoring.identified_on") else ("dropped_out",)
+    columns = sheet.columns("members", [*names, *helpers, *gaps], known=known)
+    add_further_columns(sheet, "members", columns)
+    for name in ("dibao", "tekun"):
+        # Beside the household's columns they are the household's, unless its members differ.
+        header = sheet.find(f"households.{name}", name)
+        if header and (members_only(sheet) or differs_within_households(sheet, header, key)):
+            columns[name] = ColumnMap(column=sheet.use(header))
     if not {"relation", "birth_month", "person_number"} & set(columns):
         return None
     return TableMap(table="members", columns=columns)
@@ -293,7 +364,7 @@ def _measures(sheet: SheetColumns, key: dict[str, ColumnMap], *, repeated: bool)
         amount = sum(bool(re.fullmatch(r"[\d.,]+", t)) for t in texts) > len(texts) / 2
         if code and header.column not in sheet.used and not amount:
             found[sheet.use(header)] = code
-    if len(found) < 2 or "household_id" not in key:
+    if "household_id" not in key or (len(found) < 2 and "public_post" not in found.values()):
         return None
     known_columns = {"household_id": key["household_id"]}
     if day := sheet.find("recorded_on"):

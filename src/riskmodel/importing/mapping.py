@@ -31,18 +31,21 @@ UNITS: Mapping[str, Decimal] = {
 HELPERS = (
     "person_number", "head_number", "name", "item", "of", "year", "period", "month", "recorded_on",
     "identified_on", "eliminated_on", "eliminated", "insured_employee", "lifted", "natural_village",
-    "amount_unit", "education", "household_id", "member_id", "work_time", "working",
+    "amount_unit", "education", "household_id", "member_id", "work_time", "working", "dropout_reason",
+    "dropped_out",
 )  # fmt: skip
 
 
 class ColumnMap(Spec):
     """Where one column of a table comes from: a header of the sheet, or one value for all rows.
 
-    ``more`` are further headers whose words are added (致贫返贫风险2, …).
+    ``more`` are further headers whose words are added (致贫返贫风险2, …); ``also`` are further columns that
+    say the same (是否危房户, 危房等级): they fill blanks, and where they contradict it is asked.
     """
 
     column: str | None = None
     more: tuple[str, ...] = ()
+    also: tuple[ColumnMap, ...] = ()
     value: str | int | float | bool | None = None
     inverted: bool = False
     words: dict[str, str] = Field(default_factory=dict)
@@ -63,10 +66,10 @@ class AmountMap(Spec):
     """A column of amounts: of which source or category, of which months of the year, in which unit.
 
     ``item`` is left out where a column of the rows says it (`TableMap.columns` has ``item``); ``months`` is
-    ``3``,
-    ``1-6`` or left out where the rows or the sheet say it. ``years_back`` is 1 where it is of the year before
-    what the rows or the sheet are of. ``part`` marks one of several columns that are added up: the sheet has
-    no column of their sum.
+    ``3``, ``1-6`` or left out where the rows or the sheet say it. ``years_back`` is 1 where it is of the year
+    before what the rows or the sheet are of. ``part`` marks one of several columns that are added up: the
+    sheet has no column of their sum. ``less`` is a column of what is taken off (a subsidy that lowers
+    production spending).
     """
 
     column: str
@@ -77,6 +80,7 @@ class AmountMap(Spec):
     cumulative: bool = False
     years_back: int = Field(default=0, ge=0, le=2)
     part: bool = False
+    less: str | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -150,7 +154,9 @@ class TableMap(Spec):
     one row
     each; without them a row of the sheet is a row of the table. ``once`` makes one row a household, where the
     household's columns are repeated on every member's row. ``measures`` are columns of ``support``, header to
-    code, each of which holds the steps taken under one measure; they say nothing of when.
+    code, each of which holds the steps taken under one measure; they say nothing of when. ``figures`` are
+    columns of ``indicators``, header to the name of the figure; a year's are dated by its end, others by the
+    day of the list or by a column ``date``.
     """
 
     table: str
@@ -158,17 +164,27 @@ class TableMap(Spec):
     amounts: tuple[AmountMap, ...] = ()
     once: bool = False
     measures: dict[str, str] = Field(default_factory=dict)
+    figures: dict[str, str] = Field(default_factory=dict)
 
     @property
     def headers(self) -> list[str]:
         """The columns of the sheet that are read."""
-        return [c.column for c in self.columns.values() if c.column] + [a.column for a in self.amounts]
+        return [texts[0] for texts in self.choices]
+
+    @property
+    def choices(self) -> list[list[str]]:
+        """The columns of the sheet that are read, each with those that may stand for it."""
+        named = [c for c in self.columns.values() if c.column]
+        columns = [[c.column or "", *(one.column or "" for one in c.also)] for c in named]
+        return columns + [[a.column] for a in self.amounts]
 
     @property
     def required_headers(self) -> list[str]:
         """Those without which a row is of nobody, or of no kind."""
         spec = contract().tables[self.table].columns
         wanted = {name for name, column in spec.items() if column.required}
+        if "person_number" in self.columns:
+            wanted.discard("birth_month")  # the number says it
         return [c.column for name, c in self.columns.items() if c.column and name in wanted]
 
     @field_validator("table")
@@ -266,8 +282,6 @@ class ImportMap(Spec):
         What ``about.yaml`` will say; found where left out.
     pseudonyms
         Which ids are replaced by keyed hashes.
-    dates_of_risks
-        ``none``: a risk label is no event; ``identified``: it is dated by the month of identification.
     """
 
     version: Literal[1] = 1

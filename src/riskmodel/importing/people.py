@@ -28,7 +28,19 @@ from riskmodel.importing.snapshots import (
     person_keys,
     snapshot_days,
 )
-from riskmodel.importing.states import has_fault, take_blank_grades, take_blank_schooling
+from riskmodel.importing.states import (
+    has_fault,
+    is_stated,
+    may_be_same_person,
+    read_type,
+    settle_registration,
+    take_blank_grades,
+    take_blank_schooling,
+    take_departures,
+    take_dropouts,
+    take_named_grades,
+    unknown_persons,
+)
 from riskmodel.io import records
 
 _HOUSEHOLD = (
@@ -38,6 +50,14 @@ _HOUSEHOLD = (
 _AS_TYPED = ("registration_raw", "origin_cause")  # kept, and of no consequence where rows differ
 _OF_ANYBODY = ("dibao", "tekun")
 _REQUIRED = ("township", "village", "registration")
+_OF_MEMBERS_SHEETS = (
+    "person_number",
+    "name",
+    "insured_employee",
+    "education",
+    "dropout_reason",
+    "dropped_out",
+)
 
 
 @dataclass
@@ -154,8 +174,8 @@ def _households(rows: pd.DataFrame, findings: Findings) -> pd.DataFrame:
     rows = rows[rows["household_id"].notna()].copy()
     rows["township"] = rows["township"].where(rows["township"].notna(), rows["said_township"])
     settle_spellings(rows, findings)
-    _settle_registration(rows)
-    _read_policy_status(rows)
+    settle_registration(rows)
+    read_type(rows)
     rows = rows.assign(valid_from=rows["valid_from"].where(rows["valid_from"].notna(), None))
     _take_dates(rows)
     days = snapshot_days(rows[rows["registration"].notna()], rows["household_id"])
@@ -172,7 +192,8 @@ def _households(rows: pd.DataFrame, findings: Findings) -> pd.DataFrame:
     first = rows.drop_duplicates(["household_id", "valid_from"])
     for at in frame.index[missing.any(axis=1)]:
         lacking = ", ".join(name for name in _REQUIRED if missing.at[at, name])
-        place = cell_place(records(first.iloc[[at]])[0])
+        row = records(first.iloc[[at]])[0]
+        place, _ = findings.cell_of(row, *(f"households.{n}" for n in _REQUIRED if missing.at[at, n]))
         household = frame.at[at, "household_id"]
         findings.add("rejected", "household incomplete", place, household_id=household, columns=lacking)
     frame = frame[~missing.any(axis=1)].reset_index(drop=True)
@@ -208,35 +229,8 @@ def _take_dates(rows: pd.DataFrame) -> None:
     dated = rows[rows["valid_from"].notna()]
     if len(dated):
         newest = dated.groupby("household_id")["valid_from"].max()
-        bare = ~_stated(rows, "valid_from") & rows["household_id"].isin(list(newest.index))
+        bare = ~is_stated(rows, "valid_from") & rows["household_id"].isin(list(newest.index))
         rows.loc[bare, "valid_from"] = rows.loc[bare, "household_id"].map(newest)
-
-
-def _settle_registration(rows: pd.DataFrame) -> None:
-    """Settle household types that say nothing of 脱贫 by its year, or by 是否脱贫户."""
-    open_type = rows["registration"].eq("?")
-    blank = rows["registration"].isna()
-    lifted = rows["lifted_year"].notna() | rows["lifted"].eq(True)
-    stated = rows["lifted"].notna() | _stated(rows, "lifted_year")
-    rows.loc[(open_type | (blank & rows["lifted"].notna())) & lifted, "registration"] = "lifted"
-    rows.loc[(open_type | (blank & rows["lifted"].notna())) & ~lifted & stated, "registration"] = "general"
-    rows.loc[rows["registration"].eq("?"), "registration"] = None
-
-
-def _read_policy_status(rows: pd.DataFrame) -> None:
-    """Take from a household's type whether it still enjoys the policies of 脱贫: 脱贫不享受政策户."""
-    typed = rows["registration_raw"].map(lambda text: str(text or ""))
-    said = [
-        "no_policy" if "不" in t and "享受" in t else "with_policy" if "享受" in t else None for t in typed
-    ]
-    own = pd.Series(said, index=rows.index, dtype=object)
-    rows["policy_status"] = rows["policy_status"].where(rows["policy_status"].notna(), own)
-
-
-def _stated(rows: pd.DataFrame, column: str) -> pd.Series:
-    """Say of each row whether its sheet states a column at all, so that a blank cell means no."""
-    has = rows.groupby("order_")[column].transform(lambda c: c.notna().any())
-    return has.astype(bool)
 
 
 def _one_value(name: str, group: pd.DataFrame, household: Any, findings: Findings) -> Any:
@@ -266,13 +260,16 @@ def _members(rows: pd.DataFrame, people: People, findings: Findings) -> None:
     if not len(rows):
         people.members = pd.DataFrame(columns=columns)
         return
-    for name in (*columns, "person_number", "name", "insured_employee", "education"):
+    for name in (*columns, *_OF_MEMBERS_SHEETS):
         if name not in rows:
             rows[name] = None
     _from_numbers(rows, findings)
     _insured(rows, findings)
+    take_named_grades(rows, findings)
     take_blank_grades(rows)
     take_blank_schooling(rows)
+    take_dropouts(rows, findings)
+    take_departures(rows, findings)
     known = people.known
     bad = rows["household_id"].isna() | rows["birth_month"].isna()
     if known:
@@ -280,18 +277,20 @@ def _members(rows: pd.DataFrame, people: People, findings: Findings) -> None:
     for row in records(rows[bad]):
         why = _member_fault(row, known)
         household = row["household_id"] or ""
-        findings.add("rejected", why, cell_place(row), household_id=household)
+        place, text = cell_place(row), ""
+        if why != "broken row":
+            name = "members.birth_month" if why == "no birth month" else "members.household_id"
+            place, text = findings.cell_of(row, name)
+        findings.add("rejected", why, place, text=text, household_id=household)
         if household:
-            since = row.get("valid_from") or row.get("recorded_on")
-            off = {"household_id": household, "of": "members", "why": "row_rejected", "recorded_on": since}
-            people.unrecorded.append(off | dict.fromkeys(("item", "month_from", "month_to")))
+            people.unrecorded.append(unknown_persons(row))
     rows = rows[~bad].copy()
     rows["key_"] = person_keys(rows)
     _derive_member_ids(rows)
     days = snapshot_days(rows, rows["key_"])
     if days:
         rows = _over_time(rows, people, days, findings)
-    rows = _once_each(rows, findings)
+    rows = _once_each(rows, people, findings)
     _index_persons(rows, people)
     _ask_heads(rows, findings)
     frame = rows[columns].astype(object)
@@ -384,12 +383,19 @@ def _derive_member_ids(rows: pd.DataFrame) -> None:
         rows.at[at, "member_id"] = by_person[household, key] = member
 
 
-def _once_each(rows: pd.DataFrame, findings: Findings) -> pd.DataFrame:
+def _once_each(rows: pd.DataFrame, people: People, findings: Findings) -> pd.DataFrame:
     """Keep one of equal rows; of rows that differ under one number and date, the first, and ask."""
     key = rows[["member_id", "household_id"]].assign(from_=rows["valid_from"].map(str))
     again = key.duplicated()
-    for row in records(rows[again]):
-        findings.add("rejected", "member twice", cell_place(row), household_id=row["household_id"])
+    first = rows[~again].set_index(pd.MultiIndex.from_frame(key[~again]))
+    for at, row in zip(rows.index[again], records(rows[again]), strict=True):
+        kept = first.loc[[tuple(key.loc[at])]].iloc[0]
+        others = not may_be_same_person(row, kept)
+        kind = "number of two members" if others else "member twice"
+        place, text = findings.cell_of(row, "members.member_id")
+        findings.add("rejected", kind, place, text=text, household_id=row["household_id"])
+        if others:  # nobody is lost: how many persons there are is not known
+            people.unrecorded.append(unknown_persons(row))
     return rows[~again]
 
 

@@ -9,7 +9,9 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import json
+import math
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -27,7 +29,17 @@ from riskmodel.importing.guess_columns import Question
 from riskmodel.io import atomic, new_workbook, records, write_cell, write_table, write_text
 
 _PROBLEMS = "problems.csv"  # every problem of the last import, so that it can be said what is closed
-_WIDTHS = {"problem": 46, "mend": 34, "file": 26, "content": 16, "correction": 16, "remark": 16}
+# In characters of a digit's width; together a line of A4 on its side in a readable size.
+_WIDTHS = {
+    "number": 10, "township": 9, "village": 9, "household_id": 14, "file": 16, "sheet": 9, "where": 7,
+    "content": 13, "problem": 30, "mend": 22, "handling": 11, "correction": 14, "remark": 10,
+}  # fmt: skip
+_SOURCE_WIDTHS = {
+    "file": 28, "sheet": 14, "rows": 7, "used": 7, "rejected": 7, "skipped": 9, "why": 34, "unread": 50,
+}  # fmt: skip
+_SUMMARY_WIDTH = 72
+_LINE = 14  # points
+_FONT = {"font_name": "宋体", "font_size": 10}
 _UNSAFE = re.compile(r"[\[\]:*?/\\']")
 _LONGEST_NAME = 31  # of a sheet
 
@@ -55,10 +67,12 @@ def write_import(result: ImportResult, into: str | Path, language: Language = "z
         write_table(frame, folder / f"{name}.csv")
     about = {k: v.isoformat() if isinstance(v, dt.date) else v for k, v in result.assembled.about.items()}
     write_text(yaml.safe_dump(about, sort_keys=False, allow_unicode=True), folder / "about.yaml")
-    account = result.as_dict(language) | {"findings": _finding_counts(result.assembled.findings)}
+    more = {"findings": _finding_counts(result.assembled.findings), "unread": result.unread(language)}
+    account = result.as_dict(language) | more
     write_text(json.dumps(account, ensure_ascii=False, indent=1), folder / "reading.json")
     households = result.assembled.tables.get("households")
-    problems = problem_table(result.assembled.findings.items, result.questions, households, language)
+    said = {(s.file, s.sheet): s.township for s in result.sources}
+    problems = problem_table(result.assembled.findings.items, result.questions, households, language, said)
     closed = _closed(folder, result.corrections, problems)
     write_reading_workbook(folder / "reading.xlsx", account, problems, closed, language)
     if result.corrections or (folder / STORED).is_file():
@@ -87,6 +101,7 @@ def problem_table(
     questions: Sequence[Question],
     households: pd.DataFrame | None,
     language: Language,
+    townships: Mapping[tuple[str, str], str] | None = None,
 ) -> pd.DataFrame:
     """Return one row for each problem, with where it stands and what can be done.
 
@@ -100,6 +115,8 @@ def problem_table(
         The contract's table, for township and village; None where there is none.
     language
         Of the sentences.
+    townships
+        What the title or name of a file and sheet says, for problems of nobody that the table knows.
 
     Returns
     -------
@@ -119,7 +136,8 @@ def problem_table(
         }
     for item in findings:
         number = problem_number(item.file, item.sheet, item.where, item.kind)
-        township, village = places.get(item.household_id, ("", ""))
+        whole = (townships or {}).get((item.file, item.sheet), "") if item.where else ""
+        township, village = places.get(item.household_id, (whole, ""))
         item = _in_words(item, language)
         rows[number] = {
             "township": township,
@@ -201,13 +219,15 @@ def write_reading_workbook(
         return text(f"importing.report.{key}", language)
 
     with atomic(path) as temporary, new_workbook(temporary, title=word("title")) as book:
+        plain = _FONT | {"text_wrap": True, "valign": "top", "border": 1, "border_color": "#BFBFBF"}
         styles = {
-            "head": book.add_format({"bold": True, "bg_color": "#DCE6F1", "border": 1, "text_wrap": True}),
-            "cell": book.add_format({"text_wrap": True, "valign": "top"}),
-            "input": book.add_format({"text_wrap": True, "valign": "top", "bg_color": "#FFF9DB"}),
+            "title": book.add_format(_FONT | {"bold": True, "font_size": 14}),
+            "head": book.add_format(plain | {"bold": True, "bg_color": "#DCE6F1"}),
+            "cell": book.add_format(plain),
+            "input": book.add_format(plain | {"bg_color": "#FFF9DB"}),
         }
         _summary_sheet(book, word, account, problems, closed, styles, language)
-        _sources_sheet(book, word, account["sources"], styles)
+        _sources_sheet(book, word, account["sources"], _unread_by_sheet(account.get("unread", ())), styles)
         names = {word("summary"), word("sources")}
         for township, rows in _by_township(problems, word("no township")):
             _problem_sheet(book, _sheet_name(township, names), rows, word, styles)
@@ -240,8 +260,9 @@ def _write_counts(
     write_cell(sheet, row, 1, word("columns.problems"), styles["head"])
     for name, n in problems[column].value_counts().items():
         row += 1
-        write_cell(sheet, row, 0, name)
-        write_cell(sheet, row, 1, int(n))
+        write_cell(sheet, row, 0, name, styles["cell"])
+        write_cell(sheet, row, 1, int(n), styles["cell"])
+        _set_height(sheet, row, [(str(name), _SUMMARY_WIDTH)])
     return row
 
 
@@ -255,61 +276,95 @@ def _summary_sheet(
     language: Language,
 ) -> None:
     sheet = book.add_worksheet(word("summary"))
-    sheet.set_column(0, 0, 40)
-    sheet.set_column(1, 3, 16)
-    write_cell(sheet, 0, 0, word("title"), styles["head"])
+    sheet.set_column(0, 0, _SUMMARY_WIDTH)
+    sheet.set_column(1, 2, 14)
+    _for_print(sheet, word, header=False)
+    write_cell(sheet, 0, 0, word("title"), styles["title"])
     row = 2
     for column, key in enumerate(("table", "rows", "households")):
         write_cell(sheet, row, column, word(f"columns.{key}"), styles["head"])
     for name, counts in account["tables"].items():
         row += 1
         for column, value in enumerate((table_words(name)[language], counts["rows"], counts["households"])):
-            write_cell(sheet, row, column, value)
+            write_cell(sheet, row, column, value, styles["cell"])
     row += 2
     row = _write_counts(sheet, row, "handling", problems, word, styles) + 1
-    write_cell(sheet, row, 0, word("closed"))
-    write_cell(sheet, row, 1, len(closed))
+    write_cell(sheet, row, 0, word("closed"), styles["cell"])
+    write_cell(sheet, row, 1, len(closed), styles["cell"])
     row += 2
     row = _write_counts(sheet, row, "mend", problems, word, styles) + 2
-    for line in (word("how to"), word("how to confirm"), word("how to return")):
-        write_cell(sheet, row, 0, line)
+    for key in ("how to", "how to confirm", "how to return"):
+        write_cell(sheet, row, 0, word(key), styles["cell"])
+        _set_height(sheet, row, [(word(key), _SUMMARY_WIDTH)])
         row += 1
 
 
-def _for_print(sheet: Any) -> None:
-    """Set a sheet up for paper: landscape, one page wide, the header on every page."""
+def _for_print(sheet: Any, word: Any, *, header: bool = True) -> None:
+    """Set a sheet up for paper: A4 on its side, one page wide, the header on every page, pages numbered."""
     sheet.set_landscape()
     sheet.set_paper(9)  # A4
+    sheet.set_margins(left=0.4, right=0.4, top=0.6, bottom=0.6)
     sheet.fit_to_pages(1, 0)
-    sheet.repeat_rows(0)
+    sheet.set_footer(f"&L&A&R{word('page')}")
+    if header:
+        sheet.freeze_panes(1, 0)
+        sheet.repeat_rows(0)
+
+
+def _set_height(sheet: Any, row: int, cells: Sequence[tuple[str, float]]) -> None:
+    """Make a row as high as its longest text needs, each given with its column's width."""
+    lines = (
+        sum(max(1, math.ceil(_text_width(line) / width)) for line in value.split("\n"))
+        for value, width in cells
+    )
+    sheet.set_row(row, _LINE * max(lines, default=1) + 2)
+
+
+def _text_width(value: str) -> int:
+    """Return the width of a text in digits; a Chinese character is as wide as two."""
+    return sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in value)
+
+
+def _unread_by_sheet(unread: Sequence[Mapping[str, str]]) -> dict[tuple[str, str], str]:
+    """Return what is not read of each sheet: reason and columns, one reason a line."""
+    by_why: dict[tuple[str, str], dict[str, list[str]]] = {}
+    for one in unread:
+        by_why.setdefault((one["file"], one["sheet"]), {}).setdefault(one["why"], []).append(one["column"])
+    return {
+        sheet: "\n".join(f"{why}：{'、'.join(columns)}" for why, columns in reasons.items())
+        for sheet, reasons in by_why.items()
+    }
 
 
 def _sources_sheet(
-    book: Any, word: Any, sources: Sequence[Mapping[str, Any]], styles: Mapping[str, Any]
+    book: Any,
+    word: Any,
+    sources: Sequence[Mapping[str, Any]],
+    unread: Mapping[tuple[str, str], str],
+    styles: Mapping[str, Any],
 ) -> None:
     sheet = book.add_worksheet(word("sources"))
-    keys = ("file", "sheet", "rows", "used", "rejected", "skipped", "why")
-    sheet.set_column(0, 1, 30)
-    sheet.set_column(2, 5, 9)
-    sheet.set_column(6, 6, 44)
-    sheet.freeze_panes(1, 0)
-    _for_print(sheet)
-    for column, key in enumerate(keys):
+    widths = {k: v for k, v in _SOURCE_WIDTHS.items() if unread or k != "unread"}
+    _for_print(sheet, word)
+    for column, (key, width) in enumerate(widths.items()):
+        sheet.set_column(column, column, width)
         write_cell(sheet, 0, column, word(f"columns.{key}"), styles["head"])
     for row, source in enumerate(sources, 1):
-        for column, key in enumerate(keys):
-            write_cell(sheet, row, column, source[key], styles["cell"])
+        line = {**source, "unread": unread.get((source["file"], source["sheet"]))}
+        for column, key in enumerate(widths):
+            write_cell(sheet, row, column, line[key], styles["cell"])
+        _set_height(sheet, row, [(str(line[key] or ""), width) for key, width in widths.items()])
 
 
 def _problem_sheet(book: Any, name: str, rows: pd.DataFrame, word: Any, styles: Mapping[str, Any]) -> None:
     sheet = book.add_worksheet(name)
-    sheet.freeze_panes(1, 0)
-    _for_print(sheet)
+    _for_print(sheet, word)
     sheet.autofilter(0, 0, len(rows), len(PROBLEM_COLUMNS) - 1)
     for column, key in enumerate(PROBLEM_COLUMNS):
-        sheet.set_column(column, column, _WIDTHS.get(key, 13))
+        sheet.set_column(column, column, _WIDTHS[key])
         write_cell(sheet, 0, column, word(f"columns.{key}"), styles["head"])
     for at, record in enumerate(records(rows), 1):
         for column, key in enumerate(PROBLEM_COLUMNS):
             style = styles["input" if key in ("correction", "remark") else "cell"]
             write_cell(sheet, at, column, record[key] or None, style)
+        _set_height(sheet, at, [(str(record[key] or ""), _WIDTHS[key]) for key in PROBLEM_COLUMNS])

@@ -45,6 +45,7 @@ def compare_results(sheets: Sequence[SheetRows], people: People, findings: Findi
     for sheet in sheets:
         net = _net_incomes(sheet, costs)
         persons = {c["row"]: c["value"] for c in sheet.checks if c["of"] == "persons"}
+        persons |= {c["row"]: c["value"] for c in sheet.checks if c["of"] == "persons_year" and c["value"]}
         columns: dict[tuple[int, str], list[tuple[dict[str, Any], Decimal]]] = {}
         for check in sheet.checks:
             given = _given(check, sheet, people, counts, net, persons)

@@ -1,11 +1,15 @@
-"""What one sheet gives, before anything is compared with another sheet."""
+"""What one sheet gives, before anything is compared with another sheet.
+
+The columns of a sheet from which nothing is read, and why.
+"""
 
 from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -13,9 +17,9 @@ import pandas as pd
 
 from riskmodel.grids import Grid
 from riskmodel.importing.cell_reading import BLANK
-from riskmodel.importing.mapping import UNITS, SheetMap
-from riskmodel.importing.sheet_layout import SheetLayout, text_of
-from riskmodel.importing.vocabulary import normalise_word
+from riskmodel.importing.mapping import UNITS, CheckMap, ColumnMap, SheetMap
+from riskmodel.importing.sheet_layout import Header, SheetLayout, text_of
+from riskmodel.importing.vocabulary import Vocabulary, normalise_word
 
 
 @dataclass
@@ -53,6 +57,43 @@ class SheetRows:
         """Whether a title, not a file's name alone, says the day whose state the sheet shows."""
         said = self.layout.facts.said.get("snapshot_on", "")
         return bool(said) and said not in self.grid.file
+
+
+def read_checks(
+    checks: Sequence[CheckMap],
+    grid: Grid,
+    rows: Sequence[int],
+    ids: Sequence[object],
+    column_of: Callable[[str], int | None],
+    amounts_in: Callable[..., list[Decimal | None]],
+) -> list[dict[str, Any]]:
+    """Return what columns of results say, each beside the amounts that it should add up to.
+
+    Parameters
+    ----------
+    checks
+        Of the map.
+    grid, rows, ids
+        The sheet, the numbers of its records and whose each is.
+    column_of
+        Header to column.
+    amounts_in
+        Column, unit of the map and ``counts`` to amounts.
+    """
+    out = []
+    for check in checks:
+        column = column_of(check.column)
+        if column is None:
+            continue
+        values = amounts_in(column, check.unit, counts=check.of.startswith("persons"))
+        places = [column_of(text) for text in check.parts]
+        parts = [[None] * len(rows) if place is None else amounts_in(place) for place in places]
+        for at, value in enumerate(values):
+            if value is not None:
+                place = {"file": grid.file, "sheet": grid.sheet, "row": rows[at], "col": column}
+                said = {"household_id": ids[at], "of": check.of, "value": value}
+                out.append(place | said | {"parts": [one[at] for one in parts]})
+    return out
 
 
 def rows_of_household(rows: pd.DataFrame) -> pd.DataFrame:
@@ -95,3 +136,64 @@ def row_keys(frame: pd.DataFrame, columns: Sequence[str]) -> pd.Series:
 def is_empty(value: object) -> bool:
     """Say whether a cell of a frame holds nothing."""
     return value is None or value is pd.NaT or value != value
+
+
+def unread_columns(spec: SheetMap, layout: SheetLayout, words: Vocabulary) -> tuple[tuple[str, str], ...]:
+    """Return the headers from which nothing is read, each with a key of the catalogue ``importing.unread``.
+
+    Parameters
+    ----------
+    spec
+        What is read of the sheet; all its columns are unread where that is nothing.
+    layout
+        Its headers.
+    words
+        What headers mean.
+    """
+    read = set()
+    for text in _named(spec):
+        if header := layout.header(text) or layout.alike(words.meanings([text])):
+            read.add(header.column)
+    return tuple((h.text, reason_of(h)) for h in layout.headers if h.column not in read)
+
+
+def reason_of(header: Header) -> str:
+    """Return why a column that no map names is not read.
+
+    Examples
+    --------
+    >>> from riskmodel.importing.vocabulary import vocabulary
+    >>> reason_of(Header(0, ("民族",), False, tuple(vocabulary().meanings(["民族"]))))
+    'personal'
+    """
+    if header.hidden:
+        return "hidden"
+    sure = [meaning for meaning in header.meanings if meaning.sure == 1]
+    if not sure:
+        return "unknown"
+    meaning = sure[0]
+    if meaning.role == "other":
+        return meaning.name
+    if meaning.role == "figure":
+        return "no_unit" if meaning.name == "road_distance" else "not_here"
+    return meaning.role if meaning.role in ("part", "check") else "not_here"
+
+
+def _named(spec: SheetMap) -> Iterator[str]:
+    """Yield the headers that a map names."""
+    yield from spec.fill_down
+    for check in spec.checks:
+        yield from (check.column, *check.parts)
+    for table in spec.tables:
+        yield from table.measures
+        yield from table.figures
+        for amount in table.amounts:
+            yield from (amount.column, *filter(None, (amount.less,)))
+        for column in table.columns.values():
+            yield from _of_column(column)
+
+
+def _of_column(given: ColumnMap) -> Iterator[str]:
+    yield from filter(None, (given.column, *given.more))
+    for other in given.also:
+        yield from _of_column(other)

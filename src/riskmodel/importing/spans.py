@@ -15,8 +15,13 @@ from typing import Any
 
 import pandas as pd
 
+from riskmodel.data.schema import month_ordinal
 from riskmodel.importing import cell_reading as cells
+from riskmodel.importing.cell_reading import ColumnRead
+from riskmodel.importing.mapping import AmountMap, SheetMap, span_of
 from riskmodel.importing.sheet_rows import is_empty, row_keys
+from riskmodel.importing.title_facts import TitleFacts
+from riskmodel.importing.vocabulary import Span
 from riskmodel.io import records
 
 _WHOSE = ["household_id", "member_id", "item", "month_from", "month_to"]
@@ -27,6 +32,68 @@ def month_end(ordinal: int) -> dt.date:
     """Return the last day of a month."""
     year, month = divmod(int(ordinal), 12)
     return dt.date(year, month + 1, calendar.monthrange(year, month + 1)[1])
+
+
+def row_spans(
+    when: Mapping[str, ColumnRead],
+    amount: AmountMap,
+    n: int,
+    spec: SheetMap,
+    facts: TitleFacts,
+    year: int | None,
+) -> tuple[list[int | None], list[int | None], bool, list[str | None]]:
+    """Return first and last month (ordinals) of each row's amount, and why there are none.
+
+    Parameters
+    ----------
+    when
+        What the columns of time say: ``month``, ``month_from``, ``month_to``, ``period``, ``year``.
+    amount
+        The column of amounts.
+    n
+        Number of rows.
+    spec, facts, year
+        What the sheet's map and its titles say, and the year of all its rows.
+
+    Returns
+    -------
+    first, last, cumulative, faults
+        Of each row; ``cumulative`` of all of them.
+    """
+    nothing: list[str | None] = [None] * n
+    if "month" in when:
+        months = when["month"]
+        return list(months.values), list(months.values), False, list(months.faults)
+    if "month_from" in when and "month_to" in when:
+        faults = [a or b for a, b in zip(when["month_from"].faults, when["month_to"].faults, strict=True)]
+        return list(when["month_from"].values), list(when["month_to"].values), False, faults
+    if "period" in when:
+        spans: list[Span | None] = list(when["period"].values)
+        first = [month_ordinal(s.year, s.first) if s and s.year else None for s in spans]
+        last = [month_ordinal(s.year, s.last) if s and s.year else None for s in spans]
+        cumulative = any(s.cumulative for s in spans if s)
+        return first, last, cumulative, list(when["period"].faults)
+    stated = amount.months or amount.year or spec.year
+    if facts.months and not stated and "year" not in when:
+        start, end = facts.months
+        return [start] * n, [end] * n, False, nothing
+    if "year" in when:
+        years, faults = list(when["year"].values), list(when["year"].faults)
+    else:
+        own = amount.year or year
+        years, faults = [own] * n, [None if own else "no year"] * n
+    return (*_year_spans(years, amount, spec.first_month), amount.cumulative, faults)
+
+
+def _year_spans(
+    years: Sequence[int | None], amount: AmountMap, first_month: int
+) -> tuple[list[int | None], list[int | None]]:
+    first, last = span_of(amount.months) if amount.months else (1, 12)
+    shift = first_month - 1 - (12 if first_month > 1 else 0)
+    ordinals = [None if y is None else month_ordinal(amount.year or y, 1) + shift for y in years]
+    return [None if o is None else o + first - 1 for o in ordinals], [
+        None if o is None else o + last - 1 for o in ordinals
+    ]
 
 
 def month_runs(months: Sequence[int]) -> list[tuple[int, int]]:

@@ -22,7 +22,7 @@ from riskmodel.data.schema import codes
 from riskmodel.io import read_yaml
 
 FOLDER = Path(__file__).with_name("vocabulary")
-Role = Literal["column", "item", "part", "check", "other", "months"]
+Role = Literal["column", "item", "part", "check", "figure", "other", "months"]
 # A near spelling is proposed from this likeness on, and always asked.
 _NEAR = 0.84
 _ONE_OFF = 5  # a header of so many characters may have one wrong
@@ -61,8 +61,10 @@ _COMPARISON = re.compile(
     r"|^\d{4}年(预计|预测|目标|计划)|(更正|修改|订正|调整)前|^原(金额|值|数)"
     r"|[人亩户月]均(?!.*纯收入|.*可支配收入|收入$)|/[人亩]"
 )
-# Groups of columns that show another moment than the year: at identification, and after elimination.
-_OTHER_MOMENT = re.compile(r"识别(时|监测时)|消除后|纳入时|认定时")
+# Columns, or groups of them, that show another moment than the year: identification, elimination.
+_OTHER_MOMENT = re.compile(
+    r"(?P<identified>(识别监测|识别|纳入|认定)时(?![间点]))|(?P<eliminated>(风险)?消除后)"
+)
 _GROUP_YEAR = re.compile(r"(?<!\d)((?:19|20)\d{2})年(?!\s*\d{1,2}\s*月)")
 _YEAR_WORD = re.compile(r"^(\d{4})\s*年?(?:度|全年)?$|^(?:全年|年度|本年|本期)(?:数|实际|完成)?$")
 # The same months of an earlier year, alone or beside a source: 上年, 工资性收入（去年同期）.
@@ -104,7 +106,7 @@ class Definition:
     ----------
     role
         A ``column`` of the contract, an ``item`` (amounts of one source or category), a ``part`` of an item,
-        a ``check`` (a result beside its parts), ``other`` (read past), or ``months`` (of amounts).
+        a ``check`` (a result), a ``figure`` (kept in ``indicators``), ``other`` (read past) or ``months``.
     name
         ``table.column``, or a bare column that belongs to whichever table the sheet feeds; of an item
         ``income.wage``; of others their kind.
@@ -187,7 +189,19 @@ def normalise_header(text: str) -> str:
         "",
         plain,
     )
-    return without or plain
+    return re.sub(r"(?<=贫)/(?=[致返])", "", without or plain)  # 致贫/返贫风险, 致贫返贫风险
+
+
+def moment_of(text: str) -> tuple[str, str]:
+    """Return which other moment than the year a header or a group speaks of, and the words without it.
+
+    Examples
+    --------
+    >>> moment_of("风险消除后人均纯收入"), moment_of("识别监测时间")
+    (('eliminated', '人均纯收入'), ('', '识别监测时间'))
+    """
+    found = _OTHER_MOMENT.search(text)
+    return (str(found.lastgroup), text[: found.start()] + text[found.end() :]) if found else ("", text)
 
 
 def unit_in(text: str) -> Decimal | None:
@@ -341,6 +355,9 @@ class Vocabulary:
             return earlier
         if _COMPARISON.search(word):
             return [Definition("other", "comparison")]
+        moment, rest = moment_of(word)
+        if moment and rest and self._known(rest):
+            return [Definition("other", "moment")]
         return list(self._known(word)) or self._near(word)
 
     def _of_earlier_year(self, word: str) -> list[Definition]:
@@ -362,7 +379,7 @@ class Vocabulary:
     def _in_groups(self, own: list[Definition], groups: Sequence[str]) -> list[Definition]:
         """Return what a header means under its groups: of which source, year and moment its amounts are."""
         plain = [normalise_header(group) for group in groups]
-        moment = any(_OTHER_MOMENT.search(group) for group in plain)
+        moment = any(moment_of(group)[0] for group in plain)
         compared = any(
             _COMPARISON.search(group) and group not in self.headers and not years_back(group)
             for group in plain
@@ -455,9 +472,9 @@ def _headers(content: Mapping[str, Any]) -> Iterator[tuple[str, Definition]]:
         yield from ((word, Definition("column", name)) for word in words)
     for name, words in content["inverted"].items():
         yield from ((word, Definition("column", name, inverted=True)) for word in words)
-    for role, section in (("item", "items"), ("part", "parts"), ("check", "checks"), ("other", "others")):
-        for name, words in content[section].items():
-            yield from ((word, Definition(role, name)) for word in words)  # type: ignore[arg-type]
+    for role in ("item", "part", "check", "figure", "other"):
+        for name, words in content[f"{role}s"].items():
+            yield from ((word, Definition(role, name)) for word in words)
 
 
 def _contract_headers() -> Iterator[tuple[str, Definition]]:
