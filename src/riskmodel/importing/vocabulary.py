@@ -1,8 +1,7 @@
 """What headers and words of offices' files mean, and looking one up.
 
 Sources: header and value lists seen in public tools that read the exports of the national monitoring system,
-and in
-published collection forms; the contract's own names and words count as well.
+and in published collection forms; the contract's own names and words count as well.
 """
 
 from __future__ import annotations
@@ -197,8 +196,8 @@ def moment_of(text: str) -> tuple[str, str]:
 
     Examples
     --------
-    >>> moment_of("风险消除后人均纯收入"), moment_of("识别监测时间")
-    (('eliminated', '人均纯收入'), ('', '识别监测时间'))
+    >>> moment_of("风险消除后人均纯收入")
+    ('eliminated', '人均纯收入')
     """
     found = _OTHER_MOMENT.search(text)
     return (str(found.lastgroup), text[: found.start()] + text[found.end() :]) if found else ("", text)
